@@ -1,0 +1,36 @@
+# What a developer does here. `just` lists it.
+
+_default:
+    @just --list
+
+# Start the five services with a simulated switch; data in ./baton-data.
+up *ARGS:
+    cargo run --release -- up {{ARGS}}
+
+# Play a whole transfer, print what happens, check what everybody heard.
+demo *ARGS:
+    cargo run --release -- demo {{ARGS}}
+
+# Install what is needed and run every test.
+test:
+    tests/run
+
+# Format, lint, contract, unit tests: quick, before a commit.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    tests/lint
+    cargo nextest run --workspace
+
+# The rows of the behaviours, over the public API, by what the parties hear.
+conformance *ARGS:
+    cargo test --package baton-server --test system -- {{ARGS}}
+
+# Benchmarks, each with a peer or a limit beside it.
+bench:
+    cargo bench --package baton-domain
+    cargo bench --package baton-server
+
+# The state tables, written anew after a change of a policy.
+tables:
+    UPDATE_TABLES=1 cargo test --package baton-domain --test domain table

@@ -1,0 +1,83 @@
+//! Compiles every contract below `proto/` without protoc, and writes the module tree for the packages that it found.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use protox::prost::Message as _;
+
+const PROTO_ROOT: &str = "../../proto";
+
+#[expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
+fn main() -> Result<(), Box<dyn Error>> {
+    // `compile_fds` does not know the files it was given, so cargo has to be told.
+    println!("cargo:rerun-if-changed={PROTO_ROOT}");
+    println!("cargo:rerun-if-changed=build.rs");
+    let out_dir = PathBuf::from(env::var("OUT_DIR")?);
+
+    let mut files = Vec::new();
+    collect(Path::new(PROTO_ROOT), &mut files)?;
+    files.sort();
+
+    let set = protox::compile(&files, [PROTO_ROOT])?;
+    fs::write(out_dir.join("baton_descriptor.bin"), strip_comments(&set).encode_to_vec())?;
+    let packages = set
+        .file
+        .iter()
+        .map(|file| file.package().to_owned())
+        .filter(|package| package.starts_with("baton."))
+        .collect::<Vec<_>>();
+    fs::write(out_dir.join("modules.rs"), modules(&packages)?)?;
+    // Clients are built over a channel of `baton_runtime::client`, which adds token, trace and deadline; a `connect` that does
+    // not would be a trap, and clashes with the method of that name in `PresenceService`.
+    tonic_prost_build::configure().build_transport(false).bytes(".").btree_map(".").compile_fds(set)?;
+    Ok(())
+}
+
+/// All `.proto` files below `folder`.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|it| it == "proto") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// The descriptors without source positions and comments, which reflection does not serve: a third of the size.
+fn strip_comments(set: &prost_types::FileDescriptorSet) -> prost_types::FileDescriptorSet {
+    let mut set = set.clone();
+    for file in &mut set.file {
+        file.source_code_info = None;
+    }
+    set
+}
+
+/// `baton.transfer.v1` becomes `transfer::v1`, which is where generated code of other packages looks for it.
+fn modules(packages: &[String]) -> Result<String, Box<dyn Error>> {
+    let mut areas: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
+    for package in packages {
+        let mut parts = package.split('.').skip(1);
+        let (Some(area), Some(version), None) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(format!("package {package} is not named baton.<area>.<version>").into());
+        };
+        areas.entry(area).or_default().insert(version, package);
+    }
+    let mut code = String::new();
+    for (area, versions) in &areas {
+        writeln!(code, "/// Area `{area}`.\npub mod {area} {{")?;
+        for (version, package) in versions {
+            writeln!(
+                code,
+                "    /// Package `{package}`.\n    pub mod {version} {{ tonic::include_proto!(\"{package}\"); }}"
+            )?;
+        }
+        writeln!(code, "}}")?;
+    }
+    Ok(code)
+}

@@ -1,0 +1,302 @@
+//! The one error that every Baton service answers with, and its form on the wire.
+//!
+//! A service has small error enums of its own; at its edge they become an [`ApiError`], and only here does that become a
+//! `google.rpc.Status`: the gRPC code says what sort of failure it is, `ErrorInfo.reason` which one (a closed list,
+//! `baton.common.v1.ErrorReason`), `BadRequest` names a wrong field, and the message tells a person what to do next.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+pub use crate::common::v1::ErrorReason;
+
+/// `ErrorInfo.domain` of every error that Baton itself makes.
+pub const DOMAIN: &str = "baton";
+const REASON_PREFIX: &str = "ERROR_REASON_";
+
+/// What sort of failure it is; each is one gRPC code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A field is missing, malformed or out of range.
+    InvalidArgument,
+    /// Not there, or not there for this caller.
+    NotFound,
+    /// The name or id is taken.
+    AlreadyExists,
+    /// Not possible in the present state.
+    FailedPrecondition,
+    /// The caller's role does not permit it.
+    PermissionDenied,
+    /// Nobody knows who is calling.
+    Unauthenticated,
+    /// Somebody else changed it meanwhile, or it is stale.
+    Aborted,
+    /// A limit was reached.
+    ResourceExhausted,
+    /// Something that is needed does not answer.
+    Unavailable,
+    /// The answer did not come in time.
+    DeadlineExceeded,
+    /// A fault of Baton's.
+    Internal,
+}
+
+impl Kind {
+    /// The gRPC code of this kind.
+    pub fn code(self) -> Code {
+        match self {
+            Self::InvalidArgument => Code::InvalidArgument,
+            Self::NotFound => Code::NotFound,
+            Self::AlreadyExists => Code::AlreadyExists,
+            Self::FailedPrecondition => Code::FailedPrecondition,
+            Self::PermissionDenied => Code::PermissionDenied,
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::Aborted => Code::Aborted,
+            Self::ResourceExhausted => Code::ResourceExhausted,
+            Self::Unavailable => Code::Unavailable,
+            Self::DeadlineExceeded => Code::DeadlineExceeded,
+            Self::Internal => Code::Internal,
+        }
+    }
+
+    /// The kind of a status that came from anywhere. Codes that Baton never sends are counted with the nearest that it
+    /// does: a cancelled call may have been carried out, like one whose deadline has passed.
+    pub fn of(code: Code) -> Self {
+        match code {
+            Code::InvalidArgument | Code::OutOfRange => Self::InvalidArgument,
+            Code::NotFound => Self::NotFound,
+            Code::AlreadyExists => Self::AlreadyExists,
+            Code::FailedPrecondition => Self::FailedPrecondition,
+            Code::PermissionDenied => Self::PermissionDenied,
+            Code::Unauthenticated => Self::Unauthenticated,
+            Code::Aborted => Self::Aborted,
+            Code::ResourceExhausted => Self::ResourceExhausted,
+            Code::Unavailable => Self::Unavailable,
+            Code::DeadlineExceeded | Code::Cancelled => Self::DeadlineExceeded,
+            Code::Ok | Code::Unknown | Code::Unimplemented | Code::Internal | Code::DataLoss => Self::Internal,
+        }
+    }
+}
+
+/// What a caller knows after an error about whether its command was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was refused: nothing has changed.
+    Definite,
+    /// It may or may not have been carried out: look, or ask again with the same request id.
+    Unknown,
+}
+
+/// An error as a caller sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    /// What sort of failure.
+    pub kind: Kind,
+    /// Which failure, from the closed list.
+    pub reason: ErrorReason,
+    /// One or two sentences for a person: what is wrong and what to do. Never a token, a number dialled or a name.
+    pub message: String,
+    /// What a program may want to know; keys are `lower_snake`.
+    pub metadata: Vec<(String, String)>,
+    /// The fields that are wrong, each with why. Only for [`Kind::InvalidArgument`].
+    pub fields: Vec<(String, String)>,
+}
+
+impl ApiError {
+    /// An error of this kind and reason; the named constructors below read better where they fit.
+    pub fn new(kind: Kind, reason: ErrorReason, message: impl Into<String>) -> Self {
+        Self { kind, reason, message: message.into(), metadata: Vec::new(), fields: Vec::new() }
+    }
+
+    /// The same error with one more thing for programs.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {
+        self.metadata.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// There is no such thing for this caller; `what` is for example "transfer".
+    pub fn not_found(what: &str) -> Self {
+        let message = format!("There is no such {what}. Check the id; things of other tenants are not there either.");
+        Self::new(Kind::NotFound, ErrorReason::NotFound, message).with("what", what)
+    }
+
+    /// The field (path as in the proto, for example `target.agent_id`) is wrong, and why.
+    pub fn invalid_argument(field: &str, why: impl Into<String>) -> Self {
+        let why = why.into();
+        let message = format!("{field}: {why}");
+        let mut error = Self::new(Kind::InvalidArgument, ErrorReason::InvalidField, message);
+        error.fields.push((field.to_owned(), why));
+        error
+    }
+
+    /// Not possible in the present state.
+    pub fn failed_precondition(reason: ErrorReason, message: impl Into<String>) -> Self {
+        Self::new(Kind::FailedPrecondition, reason, message)
+    }
+
+    /// The caller's role does not permit it.
+    pub fn permission_denied(message: impl Into<String>) -> Self {
+        Self::new(Kind::PermissionDenied, ErrorReason::RoleNotAllowed, message)
+    }
+
+    /// Nobody knows who is calling; the reason says why the token is no good.
+    pub fn unauthenticated(reason: ErrorReason, message: impl Into<String>) -> Self {
+        Self::new(Kind::Unauthenticated, reason, message)
+    }
+
+    /// Something that is needed does not answer: trying again with the same request id is right.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(Kind::Unavailable, ErrorReason::Unavailable, message)
+    }
+
+    /// The command is committed; the world has not confirmed it in time.
+    pub fn pending(message: impl Into<String>) -> Self {
+        Self::new(Kind::DeadlineExceeded, ErrorReason::Pending, message)
+    }
+
+    /// Somebody else changed it meanwhile, or what was sent is stale.
+    pub fn aborted(reason: ErrorReason, message: impl Into<String>) -> Self {
+        Self::new(Kind::Aborted, reason, message)
+    }
+
+    /// The name or id is taken; `what` is for example "team".
+    pub fn already_exists(what: &str, message: impl Into<String>) -> Self {
+        Self::new(Kind::AlreadyExists, ErrorReason::AlreadyExists, message).with("what", what)
+    }
+
+    /// A limit was reached; the message says which, and what it is.
+    pub fn resource_exhausted(message: impl Into<String>) -> Self {
+        Self::new(Kind::ResourceExhausted, ErrorReason::Limit, message)
+    }
+
+    /// A fault of Baton's. Log the cause where it is handled; the message goes to the caller.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Kind::Internal, ErrorReason::Internal, message)
+    }
+
+    /// Whether the command was certainly not carried out.
+    pub fn outcome(&self) -> Outcome {
+        match self.kind {
+            Kind::Unavailable | Kind::DeadlineExceeded | Kind::Internal => Outcome::Unknown,
+            _ => Outcome::Definite,
+        }
+    }
+
+    /// Whether the same call with the same request id may go better a little later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.kind, Kind::Unavailable | Kind::DeadlineExceeded | Kind::ResourceExhausted)
+    }
+
+    /// The reason as it is on the wire: the enum value's name without its prefix.
+    pub fn reason_name(&self) -> &'static str {
+        let name = self.reason.as_str_name();
+        name.strip_prefix(REASON_PREFIX).unwrap_or(name)
+    }
+
+    /// Reads an error that a Baton service sent. `None` if the status carries no `ErrorInfo` of Baton's, as those of a
+    /// broken connection do; [`ApiError::of`] takes these too.
+    pub fn from_status(status: &Status) -> Option<Self> {
+        let details = status.get_error_details();
+        let info = details.error_info().filter(|info| info.domain == DOMAIN)?;
+        // A reason that is newer than this program is still an error of its kind.
+        let reason =
+            ErrorReason::from_str_name(&format!("{REASON_PREFIX}{}", info.reason)).unwrap_or(ErrorReason::Unspecified);
+        let mut metadata: Vec<_> = info.metadata.clone().into_iter().collect();
+        metadata.sort();
+        let fields = details.bad_request().map_or_else(Vec::new, |bad| {
+            let violations = bad.field_violations.iter();
+            violations.map(|it| (it.field.clone(), it.description.clone())).collect()
+        });
+        Some(Self { kind: Kind::of(status.code()), reason, message: status.message().to_owned(), metadata, fields })
+    }
+
+    /// Reads any status, also one that did not come from a Baton service.
+    pub fn of(status: &Status) -> Self {
+        Self::from_status(status).unwrap_or_else(|| {
+            let kind = Kind::of(status.code());
+            let reason = match kind {
+                Kind::Unavailable | Kind::DeadlineExceeded => ErrorReason::Unavailable,
+                _ => ErrorReason::Unspecified,
+            };
+            Self::new(kind, reason, status.message())
+        })
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason_name(), self.message)
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl From<ApiError> for Status {
+    fn from(error: ApiError) -> Self {
+        let reason = error.reason_name();
+        let metadata: HashMap<_, _> = error.metadata.into_iter().collect();
+        let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
+        for (field, why) in error.fields {
+            details.add_bad_request_violation(field, why);
+        }
+        Self::with_error_details(error.kind.code(), error.message, details)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_survives_the_wire() {
+        let error = ApiError::failed_precondition(ErrorReason::AgentBusy, "They are on a call.")
+            .with("agent_id", "a1")
+            .with("retry", true);
+        let status = Status::from(error.clone());
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        assert_eq!(ApiError::from_status(&status), Some(error));
+    }
+
+    #[test]
+    fn a_wrong_field_is_named_in_bad_request() {
+        let status = Status::from(ApiError::invalid_argument("target.agent_id", "must be a UUID"));
+        let details = status.get_error_details();
+        let violations = &details.bad_request().expect("has BadRequest").field_violations;
+        assert_eq!(violations[0].field, "target.agent_id");
+        assert_eq!(details.error_info().expect("has ErrorInfo").reason, "INVALID_FIELD");
+    }
+
+    #[test]
+    fn a_broken_connection_is_unknown_and_may_be_retried() {
+        let status = Status::unavailable("connection refused");
+        assert_eq!(ApiError::from_status(&status), None);
+        let error = ApiError::of(&status);
+        assert_eq!(error.outcome(), Outcome::Unknown);
+        assert!(error.is_retryable());
+    }
+
+    #[test]
+    fn a_refusal_is_definite() {
+        let error = ApiError::not_found("transfer");
+        assert_eq!(error.outcome(), Outcome::Definite);
+        assert!(!error.is_retryable());
+    }
+
+    #[test]
+    fn errors_of_another_domain_are_not_ours() {
+        let details = ErrorDetails::with_error_info("AGENT_BUSY", "example.com", HashMap::new());
+        let status = Status::with_error_details(Code::FailedPrecondition, "x", details);
+        assert_eq!(ApiError::from_status(&status), None);
+    }
+
+    #[test]
+    fn a_reason_of_a_newer_version_keeps_its_kind() {
+        let details = ErrorDetails::with_error_info("FROM_THE_FUTURE", DOMAIN, HashMap::new());
+        let status = Status::with_error_details(Code::Aborted, "x", details);
+        let error = ApiError::from_status(&status).expect("is ours");
+        assert_eq!((error.kind, error.reason), (Kind::Aborted, ErrorReason::Unspecified));
+    }
+}

@@ -1,0 +1,190 @@
+//! A service that acts upon events: each has its effect once, in order, or is set aside with its cause.
+//!
+//! The effect, the inbox row and the cursor commit in one transaction of the consumer's own database. So a crash at any
+//! point repeats an event that had no effect, and never one that had; and a log that was rebuilt, where positions mean
+//! something else, is read from its start without any effect happening twice.
+//!
+//! Events are taken one after the other: what comes later for an aggregate never overtakes. An event that fails is tried
+//! [`MAX_TRIES`] times and then set aside (E5), so that one bad event does not stop the service. A failure that is not the
+//! event's fault ([`Failure::Later`]) has no limit: setting a healthy event aside because a disk was full would lose it.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use baton_runtime::clock::Clock;
+use baton_store::inbox::{self, DeadLetter};
+use baton_store::{Db, StoreError, Tx};
+use futures::{FutureExt, StreamExt};
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+use crate::{Bus, BusError, EventStream, Filter, Logged};
+
+/// How often an event is tried before it is set aside.
+pub const MAX_TRIES: i64 = 5;
+
+/// What a service does with an event.
+pub trait Handler: Send + Sync + 'static {
+    /// The effect, within `tx` only: it is undone when this fails. Nothing that waits for the world belongs in it.
+    fn handle(&self, tx: &mut Tx, event: &Logged) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// Why an event could not be acted upon.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// It is not the event's fault: try until it works.
+    #[error("not now: {0}")]
+    Later(String),
+    /// This event can't be acted upon, as far as anybody can tell: set it aside after a few tries.
+    #[error("{0}")]
+    Faulty(String),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy(_) | StoreError::Commit(_) => Self::Later(error.to_string()),
+            // The database refused this event's statements: a constraint, or a bug. The source says which.
+            _ => Self::Faulty(with_source(&error)),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+impl From<prost::DecodeError> for Failure {
+    fn from(error: prost::DecodeError) -> Self {
+        Self::Faulty(error.to_string())
+    }
+}
+
+/// A durable subscription: it goes on after the last event that it acted upon, whatever happened in between.
+#[derive(Debug)]
+pub struct Consumer {
+    name: String,
+    bus: Bus,
+    db: Db,
+    clock: Clock,
+    filter: Filter,
+}
+
+impl Consumer {
+    /// `name` is the identity: under another name everything that the bus still has is read again.
+    pub fn new(name: &str, bus: impl Into<Bus>, db: Db, clock: Clock, filter: Filter) -> Self {
+        Self { name: name.to_owned(), bus: bus.into(), db, clock, filter }
+    }
+
+    /// Acts upon events until `shutdown`; the one in hand is finished or undone.
+    pub async fn run(self, handler: impl Handler, shutdown: CancellationToken) {
+        let mut backoff = Backoff::new();
+        while let Some(Err(error)) = shutdown.run_until_cancelled(self.follow(&handler, &mut backoff)).await {
+            tracing::warn!(consumer = self.name, error = %error, "the event stream broke off; subscribing again");
+            let wait = self.clock.sleep(backoff.next());
+            if shutdown.run_until_cancelled(wait).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Follows the stream until it ends or fails.
+    async fn follow(&self, handler: &impl Handler, backoff: &mut Backoff) -> Result<(), BusError> {
+        let mut events = self.subscribe().await?;
+        while let Some(event) = events.next().await {
+            self.deliver(handler, &event?).await?;
+            *backoff = Backoff::new();
+        }
+        Ok(())
+    }
+
+    async fn subscribe(&self) -> Result<EventStream, BusError> {
+        let position = inbox::cursor(&self.db, &self.cursor_name()).await?.unwrap_or(0);
+        Ok(self.bus.subscribe(position as u64, self.filter.clone()))
+    }
+
+    /// Tries until the event has had its effect or is set aside.
+    async fn deliver(&self, handler: &impl Handler, event: &Logged) -> Result<(), BusError> {
+        let mut backoff = Backoff::new();
+        let mut tries = 0;
+        loop {
+            let failure = {
+                let _busy = self.clock.busy();
+                match self.attempt(handler, event).await {
+                    Ok(()) => return Ok(()),
+                    Err(failure) => failure,
+                }
+            };
+            let wait = backoff.next();
+            tries += i64::from(matches!(failure, Failure::Faulty(_)));
+            if tries >= MAX_TRIES {
+                return Ok(self.set_aside(event, tries, failure).await?);
+            }
+            self.warn(event, &failure, wait);
+            self.clock.sleep(wait).await;
+        }
+    }
+
+    /// The effect, the inbox row and the cursor: all or nothing.
+    async fn attempt(&self, handler: &impl Handler, event: &Logged) -> Result<(), Failure> {
+        let mut tx = self.db.begin().await?;
+        if inbox::first_time(&mut tx, &self.name, event.envelope.id, self.clock.now_us()).await? {
+            // A bug that panics on one event must not take the others with it. The transaction is undone either way.
+            let effect = AssertUnwindSafe(handler.handle(&mut tx, event)).catch_unwind().await;
+            effect.unwrap_or_else(|panic| Err(Failure::Faulty(panic_text(panic.as_ref()))))?;
+        }
+        inbox::advance(&mut tx, &self.cursor_name(), event.position as i64).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn set_aside(&self, event: &Logged, tries: i64, failure: Failure) -> Result<(), StoreError> {
+        let cause = failure.to_string();
+        tracing::error!(consumer = self.name, event.id = %event.envelope.id, event.r#type = event.envelope.event_type, cause,
+            "an event was set aside");
+        let letter = self.letter(event, tries, cause);
+        let mut tx = self.db.begin().await?;
+        inbox::first_time(&mut tx, &self.name, event.envelope.id, letter.at_us).await?;
+        inbox::set_aside(&mut tx, &letter).await?;
+        inbox::advance(&mut tx, &self.cursor_name(), event.position as i64).await?;
+        tx.commit().await
+    }
+
+    fn letter(&self, event: &Logged, tries: i64, cause: String) -> DeadLetter {
+        let envelope = event.envelope.clone();
+        DeadLetter {
+            consumer: self.name.clone(),
+            event_id: envelope.id,
+            position: event.position as i64,
+            tenant: envelope.tenant,
+            aggregate: envelope.aggregate,
+            sequence: envelope.sequence,
+            event_type: envelope.event_type,
+            payload: envelope.payload,
+            tries,
+            cause,
+            at_us: self.clock.now_us(),
+        }
+    }
+
+    fn warn(&self, event: &Logged, failure: &Failure, wait: Duration) {
+        tracing::warn!(consumer = self.name, event.id = %event.envelope.id, cause = %failure, wait_ms = wait.as_millis(),
+            "an event could not be acted upon; trying again");
+    }
+
+    /// A position is good for one generation of the log.
+    fn cursor_name(&self) -> String {
+        format!("{}@{}", self.name, self.bus.generation())
+    }
+}
+
+fn with_source(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("the handler panicked: {}", text.unwrap_or_default())
+}

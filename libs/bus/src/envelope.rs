@@ -1,0 +1,154 @@
+//! An event on its way, and how it is named on a bus.
+//!
+//! The envelope is `CloudEvents` 1.0 in other words. On NATS each attribute becomes a header beside the payload:
+//!
+//! | attribute | from |
+//! |---|---|
+//! | `ce-specversion` | `1.0` |
+//! | `ce-id` (and `Nats-Msg-Id`) | `id` |
+//! | `ce-source` | `/baton/<area>` |
+//! | `ce-type` | [`Envelope::ce_type`]: `baton.transfer.completed.v1` |
+//! | `ce-subject` | `aggregate` |
+//! | `ce-time` | `time_us`, as RFC 3339 |
+//! | `ce-datacontenttype` | `application/protobuf` (an encoded `baton.event.v1.EventData`) |
+//! | `ce-tenant`, `ce-sequence`, `ce-actor`, `traceparent` | the fields of these names |
+
+use std::fmt::Write as _;
+
+use baton_store::outbox::OutboxRow;
+use uuid::Uuid;
+
+/// Into how many parts each tenant's and area's events are divided: order holds within one, work is shared between them.
+pub const PARTITIONS: u64 = 64;
+
+/// An event with all that a consumer needs to place it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Envelope {
+    /// The id of the outbox row: the same event delivered twice has the same one.
+    pub id: Uuid,
+    /// Whose event it is.
+    pub tenant: String,
+    /// What it happened to: `interaction/0192…`.
+    pub aggregate: String,
+    /// 1, 2, 3… within the aggregate, without holes.
+    pub sequence: i64,
+    /// What happened: `transfer.completed`.
+    pub event_type: String,
+    /// Which service tells of it.
+    pub area: String,
+    /// An encoded `baton.event.v1.EventData`.
+    pub payload: Vec<u8>,
+    /// Who caused it, as [`actor_text`](crate::actor_text) writes it.
+    pub actor: String,
+    /// W3C trace context of the change that wrote it; empty without a trace.
+    pub traceparent: String,
+    /// When it happened, in microseconds since the Unix epoch.
+    pub time_us: i64,
+}
+
+/// An event and where it stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// Grows with every event, of all tenants.
+    pub position: u64,
+    /// The event.
+    pub envelope: Envelope,
+}
+
+impl Envelope {
+    /// `baton.evt.v1.<tenant>.<area>.<partition>.<event>`. The aggregate's id is not in it: a bus keeps an index of
+    /// subjects, and a million of them cost it gigabytes.
+    pub fn subject(&self) -> String {
+        let own_area = self.event_type.strip_prefix(&self.area).and_then(|rest| rest.strip_prefix('.'));
+        let event = own_area.unwrap_or(&self.event_type).replace('.', "_");
+        let partition = self.partition();
+        format!("baton.evt.v1.{}.{}.{partition}.{}", token(&self.tenant), token(&self.area), token(&event))
+    }
+
+    /// The event's type with the product's name and the version of its contract.
+    pub fn ce_type(&self) -> String {
+        format!("baton.{}.v1", self.event_type)
+    }
+
+    /// Which of the [`PARTITIONS`] the aggregate belongs to: the same one for ever, on every machine.
+    pub fn partition(&self) -> u64 {
+        fnv_1a(self.aggregate.as_bytes()) % PARTITIONS
+    }
+}
+
+impl From<OutboxRow> for Envelope {
+    fn from(row: OutboxRow) -> Self {
+        Self {
+            id: row.id,
+            tenant: row.tenant,
+            aggregate: row.aggregate,
+            sequence: row.sequence,
+            event_type: row.event_type,
+            area: row.area,
+            payload: row.payload,
+            actor: row.actor,
+            traceparent: row.traceparent,
+            time_us: row.time_us,
+        }
+    }
+}
+
+/// The text as one token of a subject: whatever could split it or match more than itself becomes `%XX`.
+fn token(text: &str) -> String {
+    let mut token = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
+            token.push(char::from(byte));
+        } else {
+            // Writing to a string can't fail.
+            let _ = write!(token, "%{byte:02X}");
+        }
+    }
+    token
+}
+
+/// FNV-1a, 64 bits: short, and fixed by its definition, unlike the standard library's hasher.
+fn fnv_1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope(tenant: &str, area: &str, event_type: &str) -> Envelope {
+        Envelope {
+            id: Uuid::from_u128(1),
+            tenant: tenant.into(),
+            aggregate: "interaction/1".into(),
+            sequence: 1,
+            event_type: event_type.into(),
+            area: area.into(),
+            payload: Vec::new(),
+            actor: "system".into(),
+            traceparent: String::new(),
+            time_us: 0,
+        }
+    }
+
+    #[test]
+    fn a_subject_names_tenant_area_partition_and_event() {
+        let completed = envelope("acme", "transfer", "transfer.completed");
+        assert_eq!(completed.subject(), "baton.evt.v1.acme.transfer.39.completed");
+        let opened = envelope("acme", "transfer", "interaction.opened");
+        assert_eq!(opened.subject(), "baton.evt.v1.acme.transfer.39.interaction_opened");
+        assert_eq!(completed.ce_type(), "baton.transfer.completed.v1");
+    }
+
+    #[test]
+    fn a_tenants_name_cannot_reach_another_tenants_subjects() {
+        assert_eq!(token("a.b>*c d"), "a%2Eb%3E%2Ac%20d");
+        assert_ne!(token("a.b"), token("a%2Eb"));
+    }
+
+    #[test]
+    fn the_hash_is_the_published_one() {
+        assert_eq!(fnv_1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv_1a(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+}

@@ -1,0 +1,35 @@
+//! What can go wrong between an outbox and a consumer.
+
+use baton_api::ApiError;
+use baton_store::{MigrateError, OpenError, StoreError};
+
+/// Why the bus could not be opened, written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// The embedded log's file could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The embedded log's tables could not be brought up to date.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// The database below failed: the log's, or the service's own.
+    #[error("the event log's database failed")]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for BusError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<BusError> for ApiError {
+    fn from(error: BusError) -> Self {
+        match error {
+            BusError::Store(error) => error.into(),
+            BusError::Open(_) | BusError::Migrate(_) => {
+                Self::internal("The event log could not be opened; the service's log says why.")
+            }
+        }
+    }
+}

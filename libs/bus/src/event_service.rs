@@ -1,0 +1,132 @@
+//! `baton.event.v1.EventService`: reading what was published, a page at a time or as it happens.
+//!
+//! The tenant comes from the caller's token and from nowhere else, so no filter can reach another tenant's events.
+
+use std::sync::Arc;
+
+use baton_api::ApiError;
+use baton_api::event::v1::event_service_server::{EventService, EventServiceServer};
+use baton_api::event::v1::{
+    Event, EventData, EventFilter, ListEventsRequest, ListEventsResponse, LoggedEvent, TailEventsRequest,
+    TailEventsResponse,
+};
+use baton_runtime::CallerExt;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use prost::Message;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use crate::{Bus, BusError, Filter, Logged, MAX_PAGE, parse_actor};
+
+const DEFAULT_PAGE: usize = 100;
+/// How many streams may be open at once: each holds a reader's buffer.
+const MAX_TAILS: usize = 1_000;
+
+/// The service over a bus.
+#[derive(Debug, Clone)]
+pub struct EventApi {
+    bus: Bus,
+    tails: Arc<Semaphore>,
+    shutdown: CancellationToken,
+}
+
+impl EventApi {
+    /// Streams end when `shutdown` is cancelled.
+    pub fn new(bus: impl Into<Bus>, shutdown: CancellationToken) -> Self {
+        Self { bus: bus.into(), tails: Arc::new(Semaphore::new(MAX_TAILS)), shutdown }
+    }
+
+    /// The service, to be put on the public listener.
+    pub fn into_server(self) -> EventServiceServer<Self> {
+        EventServiceServer::new(self)
+    }
+}
+
+#[tonic::async_trait]
+impl EventService for EventApi {
+    async fn list_events(&self, request: Request<ListEventsRequest>) -> Result<Response<ListEventsResponse>, Status> {
+        let filter = filter_of(&request, request.get_ref().filter.as_ref())?;
+        let asked = request.get_ref();
+        let limit = page_size(asked.page_size)?;
+        let page = self.bus.read(asked.after_position, &filter, limit).await.map_err(refuse)?;
+        let next_position = page.events.last().map_or(asked.after_position, |event| event.position);
+        let events = page.events.into_iter().map(logged_event).collect::<Result<_, _>>()?;
+        Ok(Response::new(ListEventsResponse { events, next_position }))
+    }
+
+    type TailEventsStream = BoxStream<'static, Result<TailEventsResponse, Status>>;
+
+    async fn tail_events(
+        &self,
+        request: Request<TailEventsRequest>,
+    ) -> Result<Response<Self::TailEventsStream>, Status> {
+        let filter = filter_of(&request, request.get_ref().filter.as_ref())?;
+        let permit = Arc::clone(&self.tails).try_acquire_owned().map_err(|_| {
+            ApiError::resource_exhausted(format!("There are {MAX_TAILS} event streams already; close one first."))
+        })?;
+        let asked = request.into_inner();
+        let after = if asked.from_now { self.bus.last() } else { asked.after_position };
+        let events = self.bus.subscribe(after, filter).map(move |event| {
+            // The permit lives as long as the stream does.
+            let _ = &permit;
+            let event = logged_event(event.map_err(refuse)?)?;
+            Ok(TailEventsResponse { event: Some(event) })
+        });
+        let ends = self.shutdown.clone().cancelled_owned();
+        Ok(Response::new(events.take_until(ends).boxed()))
+    }
+}
+
+fn filter_of<T>(request: &Request<T>, asked: Option<&EventFilter>) -> Result<Filter, Status> {
+    let tenant = request.caller()?.tenant()?;
+    let (pattern, subject) = asked.map_or(("", ""), |asked| (&asked.r#type, &asked.subject));
+    let types = (!pattern.is_empty()).then_some(pattern);
+    let mut filter = Filter::types(types)
+        .map_err(|error| ApiError::invalid_argument("filter.type", error.to_string()))?
+        .of_tenant(tenant.as_str());
+    if !subject.is_empty() {
+        filter = filter.about(subject);
+    }
+    Ok(filter)
+}
+
+fn page_size(asked: i32) -> Result<usize, ApiError> {
+    match usize::try_from(asked) {
+        Ok(0) => Ok(DEFAULT_PAGE),
+        Ok(size) => Ok(size.min(MAX_PAGE)),
+        Err(_) => Err(ApiError::invalid_argument("page_size", "must not be negative")),
+    }
+}
+
+fn refuse(error: BusError) -> Status {
+    ApiError::from(error).into()
+}
+
+fn logged_event(logged: Logged) -> Result<LoggedEvent, Status> {
+    let envelope = logged.envelope;
+    let data = EventData::decode(envelope.payload.as_slice()).map_err(|error| {
+        tracing::error!(event.id = %envelope.id, error = %error, "an event's payload can't be read");
+        ApiError::internal(format!("Event {} can't be read; the service's log says why.", envelope.id))
+    })?;
+    let event = Event {
+        event_id: envelope.id.to_string(),
+        r#type: envelope.event_type,
+        tenant: envelope.tenant,
+        subject: envelope.aggregate,
+        sequence: envelope.sequence,
+        time: Some(timestamp(envelope.time_us)),
+        actor: Some(parse_actor(&envelope.actor)),
+        traceparent: envelope.traceparent,
+        data: Some(data),
+    };
+    Ok(LoggedEvent { position: logged.position, event: Some(event) })
+}
+
+fn timestamp(time_us: i64) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: time_us.div_euclid(1_000_000),
+        nanos: (time_us.rem_euclid(1_000_000) * 1_000) as i32,
+    }
+}

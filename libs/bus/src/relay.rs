@@ -1,0 +1,77 @@
+//! From a service's outbox to the bus: at least once, in order, at once.
+//!
+//! Unpublished rows are published in the order of writing and marked after the bus has them. A relay that dies between the
+//! two publishes again, and the bus knows the events by their ids. Commits wake it; behind that is a slow scan, for what a
+//! former process left. If the bus does not answer, rows wait, and nobody else does.
+
+use std::time::Duration;
+
+use baton_runtime::clock::Clock;
+use baton_store::{Db, outbox};
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+use crate::{Bus, BusError, Envelope};
+
+/// How many events are published together: one commit of the log instead of five hundred.
+const BATCH: usize = 500;
+/// The scan behind the wake-up call.
+const SCAN_EVERY: Duration = Duration::from_secs(5);
+
+/// Publishes what one service writes into its outbox. One a database.
+#[derive(Debug)]
+pub struct Relay {
+    db: Db,
+    bus: Bus,
+    clock: Clock,
+}
+
+impl Relay {
+    /// A relay from this database to this bus.
+    pub fn new(db: Db, bus: impl Into<Bus>, clock: Clock) -> Self {
+        Self { db, bus: bus.into(), clock }
+    }
+
+    /// Publishes until `shutdown`, then once more what is committed by then.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut commits = self.db.outbox_commits();
+        let mut backoff = Backoff::new();
+        loop {
+            commits.mark_unchanged();
+            // While the bus is away, commits must not turn the wait into a busy loop.
+            let (wait, is_well) = match self.publish_all().await {
+                Ok(()) => {
+                    backoff = Backoff::new();
+                    (SCAN_EVERY, true)
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error, "events could not be published; they wait in the outbox");
+                    (backoff.next(), false)
+                }
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                changed = commits.changed(), if is_well => if changed.is_err() { break },
+                () = self.clock.sleep(wait) => {}
+            }
+        }
+        if let Err(error) = self.publish_all().await {
+            tracing::warn!(error = %error, "events wait in the outbox for the next start");
+        }
+    }
+
+    /// Publishes everything that is committed now.
+    pub async fn publish_all(&self) -> Result<(), BusError> {
+        let _busy = self.clock.busy();
+        loop {
+            let rows = outbox::unpublished(&self.db, BATCH).await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+            let events: Vec<_> = rows.into_iter().map(Envelope::from).collect();
+            self.bus.publish(&events).await?;
+            outbox::mark_published(&self.db, &ids, self.clock.now_us()).await?;
+        }
+    }
+}

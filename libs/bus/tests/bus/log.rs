@@ -1,0 +1,134 @@
+//! The embedded log: positions, repeats, filters, following, retention.
+
+use baton_bus::{EventLog, Filter, Logged};
+use baton_runtime::lifecycle::spawn;
+use futures::StreamExt;
+
+use crate::support::{event, event_of, soon, world};
+
+fn positions(events: &[Logged]) -> Vec<u64> {
+    events.iter().map(|event| event.position).collect()
+}
+
+#[tokio::test]
+async fn positions_are_1_2_3_also_when_events_are_repeated() {
+    let it = world().await;
+    let events: Vec<_> = (1..=3).map(|sequence| event("interaction/1", sequence)).collect();
+    it.log.append(&events[..2]).await.unwrap();
+    it.log.append(&events).await.unwrap();
+    it.log.append(&events).await.unwrap();
+    let page = it.log.read(0, &Filter::all(), 10).await.unwrap();
+    assert_eq!(positions(&page.events), [1, 2, 3]);
+    let read: Vec<_> = page.events.into_iter().map(|event| event.envelope).collect();
+    assert_eq!(read, events);
+}
+
+#[tokio::test]
+async fn a_log_that_is_opened_again_goes_on_where_it_was() {
+    let it = world().await;
+    let first = event("interaction/1", 1);
+    it.log.append(std::slice::from_ref(&first)).await.unwrap();
+    let again = EventLog::open(it.folder.path().join("events.db"), it.clock.clone()).await.unwrap();
+    assert_eq!(again.last(), 1);
+    again.append(&[first, event("interaction/1", 2)]).await.unwrap();
+    assert_eq!(again.last(), 2);
+}
+
+#[tokio::test]
+async fn an_event_is_not_shown_before_its_append_is_durable() {
+    let it = world().await;
+    it.log.append(&[event("interaction/1", 1)]).await.unwrap();
+    // In the file, but this log has not been told that the disk has it: as another task's append for the length of a sync.
+    let elsewhere = EventLog::open(it.folder.path().join("events.db"), it.clock.clone()).await.unwrap();
+    elsewhere.append(&[event("interaction/1", 2)]).await.unwrap();
+    let page = it.log.read(0, &Filter::all(), 10).await.unwrap();
+    assert_eq!((positions(&page.events), page.searched_to), (vec![1], 1));
+}
+
+#[tokio::test]
+async fn pages_end_to_end_are_the_whole_log() {
+    let it = world().await;
+    let events: Vec<_> = (1..=25).map(|sequence| event("interaction/1", sequence)).collect();
+    it.log.append(&events).await.unwrap();
+    let (mut after, mut read) = (0, Vec::new());
+    loop {
+        let page = it.log.read(after, &Filter::all(), 10).await.unwrap();
+        if page.events.is_empty() {
+            break;
+        }
+        after = page.searched_to;
+        read.extend(positions(&page.events));
+    }
+    assert_eq!(read, (1..=25).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_filter_shows_what_fits_and_nothing_else() {
+    let it = world().await;
+    let events = [
+        event_of("acme", "transfer.completed", 1),
+        event_of("globex", "transfer.completed", 1),
+        event_of("acme", "transfer.failed", 1),
+        event_of("acme", "interaction.mute_changed", 1),
+        event_of("acme", "interaction.mutexchanged", 1),
+    ];
+    it.log.append(&events).await.unwrap();
+    let cases = [
+        (Filter::all(), vec![1, 2, 3, 4, 5]),
+        (Filter::all().of_tenant("acme"), vec![1, 3, 4, 5]),
+        (Filter::types(["*.completed"]).unwrap(), vec![1, 2]),
+        (Filter::types(["transfer.*"]).unwrap().of_tenant("acme"), vec![1, 3]),
+        (Filter::types(["transfer.failed", "*.mute_changed"]).unwrap(), vec![3, 4]),
+        (Filter::all().about("globex/transfer.completed"), vec![2]),
+        (Filter::all().of_tenant("acme").about("globex/transfer.completed"), vec![]),
+    ];
+    for (filter, expected) in cases {
+        let page = it.log.read(0, &filter, 10).await.unwrap();
+        assert_eq!(positions(&page.events), expected, "{filter:?}");
+        assert_eq!(page.searched_to, 5);
+    }
+}
+
+#[tokio::test]
+async fn a_subscriber_gets_what_was_and_then_what_comes_from_any_position() {
+    let it = world().await;
+    it.log.append(&[event("interaction/1", 1), event("interaction/1", 2)]).await.unwrap();
+    let mut events = std::pin::pin!(it.log.subscribe(1, Filter::all()));
+    assert_eq!(soon("the past", events.next()).await.unwrap().unwrap().position, 2);
+    assert!(futures::poll!(events.next()).is_pending());
+    it.log.append(&[event("interaction/1", 3)]).await.unwrap();
+    assert_eq!(soon("the present", events.next()).await.unwrap().unwrap().position, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_subscriber_misses_nothing_while_many_append() {
+    let it = world().await;
+    let mut events = std::pin::pin!(it.log.subscribe(0, Filter::types(["interaction.*"]).unwrap()));
+    let appenders = (0..8).map(|appender| {
+        let log = it.log.clone();
+        spawn(async move {
+            for sequence in 1..=25 {
+                log.append(&[event(&format!("interaction/{appender}"), sequence)]).await.unwrap();
+            }
+        })
+    });
+    let appenders: Vec<_> = appenders.collect();
+    for position in 1..=200 {
+        let event = soon("the next event", events.next()).await.unwrap().unwrap();
+        assert_eq!(event.position, position);
+    }
+    for appender in appenders {
+        appender.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn retention_deletes_the_old_and_positions_go_on() {
+    let it = world().await;
+    it.log.append(&[event("interaction/1", 1), event("interaction/1", 2)]).await.unwrap();
+    assert_eq!(it.log.prune(0).await.unwrap(), 0);
+    assert_eq!(it.log.prune(i64::MAX).await.unwrap(), 2);
+    let again = EventLog::open(it.folder.path().join("events.db"), it.clock.clone()).await.unwrap();
+    again.append(&[event("interaction/1", 3)]).await.unwrap();
+    assert_eq!(positions(&again.read(0, &Filter::all(), 10).await.unwrap().events), [3]);
+}

@@ -1,0 +1,155 @@
+//! From the outbox to the log: nothing is lost, doubled, or out of order (E1, E2).
+
+use std::collections::HashMap;
+
+use baton_bus::{Filter, Logged, Relay};
+use baton_runtime::lifecycle::spawn;
+use baton_store::outbox;
+use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{World, commit, database, row, soon, with_another_log, world};
+
+fn relay(it: &World) -> Relay {
+    Relay::new(it.db.clone(), it.log.clone(), it.clock.clone())
+}
+
+async fn take(it: &World, count: usize) -> Vec<Logged> {
+    let events = it.log.subscribe(0, Filter::all()).take(count);
+    soon("the events", events.map(Result::unwrap).collect()).await
+}
+
+#[tokio::test]
+async fn a_commit_is_on_the_bus_at_once_and_marked() {
+    let it = world().await;
+    let shutdown = CancellationToken::new();
+    let running = spawn(relay(&it).run(shutdown.clone()));
+    let started_us = it.clock.now_us();
+    for sequence in 1..=20 {
+        commit(&it.db, &[row("interaction/1", sequence)]).await;
+        take(&it, sequence as usize).await;
+    }
+    // Twenty slow scans would take a hundred seconds.
+    assert!(it.clock.now_us() - started_us < 10_000_000);
+    shutdown.cancel();
+    soon("the relay's end", running).await.unwrap();
+    assert!(outbox::unpublished(&it.db, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_a_former_process_left_is_published_at_the_start() {
+    let it = world().await;
+    commit(&it.db, &[row("interaction/1", 1)]).await;
+    let shutdown = CancellationToken::new();
+    let running = spawn(relay(&it).run(shutdown.clone()));
+    assert_eq!(take(&it, 1).await[0].envelope.sequence, 1);
+    shutdown.cancel();
+    soon("the relay's end", running).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_commits_before_the_shutdown_is_published() {
+    let it = world().await;
+    let shutdown = CancellationToken::new();
+    shutdown.cancel();
+    commit(&it.db, &[row("interaction/1", 1)]).await;
+    relay(&it).run(shutdown).await;
+    assert_eq!(it.log.last(), 1);
+}
+
+#[tokio::test]
+async fn a_relay_that_died_between_publishing_and_marking_doubles_nothing() {
+    let it = world().await;
+    let rows: Vec<_> = (1..=4).map(|sequence| row("interaction/1", sequence)).collect();
+    commit(&it.db, &rows).await;
+    // The first two reached the bus, and then the process was killed.
+    let published: Vec<_> = rows[..2].iter().cloned().map(Into::into).collect();
+    it.log.append(&published).await.unwrap();
+    relay(&it).publish_all().await.unwrap();
+    let sequences: Vec<_> = take(&it, 4).await.iter().map(|event| event.envelope.sequence).collect();
+    assert_eq!(sequences, [1, 2, 3, 4]);
+    assert_eq!(it.log.last(), 4);
+}
+
+#[tokio::test]
+async fn a_row_that_commits_late_is_not_skipped() {
+    let it = world().await;
+    // An id and a time from before what is published already, as a slow transaction has them.
+    let late = row("interaction/late", 1);
+    commit(&it.db, &[row("interaction/1", 1)]).await;
+    relay(&it).publish_all().await.unwrap();
+    commit(&it.db, std::slice::from_ref(&late)).await;
+    relay(&it).publish_all().await.unwrap();
+    assert_eq!(take(&it, 2).await[1].envelope.id, late.id);
+}
+
+#[tokio::test]
+async fn more_than_a_batch_arrives_whole() {
+    let it = world().await;
+    let rows: Vec<_> = (1..=1_234).map(|sequence| row("interaction/1", sequence)).collect();
+    commit(&it.db, &rows).await;
+    relay(&it).publish_all().await.unwrap();
+    let sequences: Vec<_> = take(&it, 1_234).await.iter().map(|event| event.envelope.sequence).collect();
+    assert_eq!(sequences, (1..=1_234).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn thirty_two_writers_and_two_services_leave_no_hole_in_any_aggregate_e2() {
+    const WRITERS: i64 = 32;
+    const EVENTS: i64 = 20;
+    let it = world().await;
+    let other = database(&it.folder, "other.db").await;
+    let shutdown = CancellationToken::new();
+    let mut relays = vec![spawn(relay(&it).run(shutdown.clone()))];
+    let second = Relay::new(other.clone(), it.log.clone(), it.clock.clone());
+    relays.push(spawn(second.run(shutdown.clone())));
+    let writers = (0..WRITERS).map(|writer| {
+        let db = if writer % 2 == 0 { it.db.clone() } else { other.clone() };
+        // Four writers share an aggregate.
+        spawn(async move {
+            for _ in 0..EVENTS {
+                let aggregate = format!("agent/{}", writer % 8);
+                let mut tx = db.begin().await.unwrap();
+                let sequence = outbox::next_sequence(&mut tx, "acme", &aggregate).await.unwrap();
+                outbox::append(&mut tx, &[row(&aggregate, sequence)]).await.unwrap();
+                // Some do not commit, and their numbers go to others.
+                if sequence % 7 == 0 && writer < 16 {
+                    tx.rollback().await.unwrap();
+                    let mut tx = db.begin().await.unwrap();
+                    let sequence = outbox::next_sequence(&mut tx, "acme", &aggregate).await.unwrap();
+                    outbox::append(&mut tx, &[row(&aggregate, sequence)]).await.unwrap();
+                    tx.commit().await.unwrap();
+                } else {
+                    tx.commit().await.unwrap();
+                }
+            }
+        })
+    });
+    for writer in futures::future::join_all(writers).await {
+        writer.unwrap();
+    }
+    let mut last: HashMap<String, i64> = HashMap::new();
+    for event in take(&it, (WRITERS * EVENTS) as usize).await {
+        let last = last.entry(event.envelope.aggregate).or_default();
+        assert_eq!(event.envelope.sequence, *last + 1);
+        *last += 1;
+    }
+    assert_eq!(it.log.last(), (WRITERS * EVENTS) as u64);
+    shutdown.cancel();
+    for relay in relays {
+        soon("the relay's end", relay).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_was_lost_is_rebuilt_from_the_outbox_e3() {
+    let it = world().await;
+    let rows: Vec<_> = (1..=3).map(|sequence| row("interaction/1", sequence)).collect();
+    commit(&it.db, &rows).await;
+    relay(&it).publish_all().await.unwrap();
+    let rebuilt = with_another_log(it).await;
+    outbox::republish(&rebuilt.db, 0).await.unwrap();
+    relay(&rebuilt).publish_all().await.unwrap();
+    let ids: Vec<_> = take(&rebuilt, 3).await.iter().map(|event| event.envelope.id).collect();
+    assert_eq!(ids, rows.iter().map(|row| row.id).collect::<Vec<_>>());
+}

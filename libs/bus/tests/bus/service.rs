@@ -1,0 +1,82 @@
+//! `EventService`: pages and tails, of one's own tenant only (X1).
+
+use baton_api::ApiError;
+use baton_api::event::v1::event_data::Data;
+use baton_api::event::v1::event_service_server::EventService;
+use baton_api::event::v1::{EventFilter, ListEventsRequest, TailEventsRequest};
+use baton_bus::EventApi;
+use baton_runtime::Caller;
+use baton_runtime::auth::Role;
+use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Request};
+
+use crate::support::{event, event_of, soon, world};
+
+fn from<T>(tenant: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let caller = Caller::of_tenant(tenant.parse().unwrap(), "analyst-1", Role::Analyst);
+    request.extensions_mut().insert(caller);
+    request
+}
+
+#[tokio::test]
+async fn a_page_has_the_event_as_it_was_published() {
+    let it = world().await;
+    let api = EventApi::new(it.log.clone(), CancellationToken::new());
+    let sent = event("interaction/1", 1);
+    it.log.append(std::slice::from_ref(&sent)).await.unwrap();
+    let page = api.list_events(from("acme", ListEventsRequest::default())).await.unwrap().into_inner();
+    assert_eq!((page.events.len(), page.next_position), (1, 1));
+    let event = page.events[0].event.clone().unwrap();
+    assert_eq!(event.event_id, sent.id.to_string());
+    assert_eq!((event.subject.as_str(), event.sequence), ("interaction/1", 1));
+    assert_eq!(event.actor.unwrap().id, "a1");
+    let time = event.time.unwrap();
+    assert_eq!((time.seconds, time.nanos), (1, 500_001_000));
+    assert!(matches!(event.data.unwrap().data, Some(Data::InteractionCustomerHeld(_))));
+}
+
+#[tokio::test]
+async fn nobody_sees_another_tenants_events_x1() {
+    let it = world().await;
+    let api = EventApi::new(it.log.clone(), CancellationToken::new());
+    it.log.append(&[event_of("globex", "transfer.failed", 1), event_of("acme", "transfer.failed", 1)]).await.unwrap();
+    let filter = Some(EventFilter { r#type: "transfer.*".into(), subject: "globex/transfer.failed".into() });
+    let request = ListEventsRequest { filter, ..ListEventsRequest::default() };
+    let page = api.list_events(from("acme", request)).await.unwrap().into_inner();
+    assert_eq!((page.events.len(), page.next_position), (0, 0));
+    let tail = api.tail_events(from("acme", TailEventsRequest::default())).await.unwrap();
+    let first = soon("an event", tail.into_inner().next()).await.unwrap().unwrap();
+    assert_eq!(first.event.unwrap().event.unwrap().tenant, "acme");
+    let nobody = api.list_events(Request::new(ListEventsRequest::default())).await.unwrap_err();
+    assert_eq!(nobody.code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_tail_from_now_starts_with_the_next_event_and_ends_with_the_service() {
+    let it = world().await;
+    let shutdown = CancellationToken::new();
+    let api = EventApi::new(it.log.clone(), shutdown.clone());
+    it.log.append(&[event("interaction/1", 1)]).await.unwrap();
+    let request = TailEventsRequest { from_now: true, ..TailEventsRequest::default() };
+    let mut tail = api.tail_events(from("acme", request)).await.unwrap().into_inner();
+    it.log.append(&[event("interaction/1", 2)]).await.unwrap();
+    let next = soon("the next event", tail.next()).await.unwrap().unwrap();
+    assert_eq!(next.event.unwrap().position, 2);
+    shutdown.cancel();
+    assert!(soon("the end", tail.next()).await.is_none());
+}
+
+#[tokio::test]
+async fn a_bad_filter_or_page_size_names_the_field() {
+    let it = world().await;
+    let api = EventApi::new(it.log.clone(), CancellationToken::new());
+    let filter = Some(EventFilter { r#type: "Transfer %".into(), subject: String::new() });
+    let bad_filter = ListEventsRequest { filter, ..ListEventsRequest::default() };
+    let bad_size = ListEventsRequest { page_size: -1, ..ListEventsRequest::default() };
+    for (request, field) in [(bad_filter, "filter.type"), (bad_size, "page_size")] {
+        let refused = api.list_events(from("acme", request)).await.unwrap_err();
+        assert_eq!(ApiError::from_status(&refused).unwrap().fields[0].0, field);
+    }
+}

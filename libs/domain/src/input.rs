@@ -1,0 +1,161 @@
+//! What can come in: an actor wants something, something was observed, or a deadline has passed.
+
+use crate::{
+    action::Action,
+    ids::{AnnouncementNo, ClaimNo, ExitNo, LegNo, SegmentNo, WaitNo},
+    words::{Actor, AgentRef, Kind, Reason, Room, Target},
+};
+use std::sync::Arc;
+
+/// One input.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// An actor wants something; it may be refused.
+    Command(Actor, Command),
+    /// Something was observed; it is never refused, and a repeated one changes nothing (S5).
+    Fact(Fact),
+    /// Time has passed. Changes nothing before a deadline.
+    Tick,
+}
+
+/// What an actor wants.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Hand the customer over.
+    Start(StartTransfer),
+    /// Not take what rings.
+    Decline,
+    /// Take the open transfer back.
+    Cancel,
+    /// Hand over now.
+    Complete,
+    /// Put the customer on hold.
+    Hold,
+    /// Take the customer off hold.
+    Resume,
+    /// Mute (true) or unmute oneself.
+    SetMute(bool),
+    /// Leave; the same as hanging up the phone.
+    Leave,
+    /// End it for everybody.
+    End,
+    /// Write a note.
+    Note(Arc<str>),
+    /// Set and remove attached data.
+    SetData {
+        /// Keys and values to set.
+        set: Vec<(Arc<str>, Arc<str>)>,
+        /// Keys to remove.
+        remove: Vec<Arc<str>>,
+    },
+    /// Steer the recording.
+    Recording(RecordingCommand),
+}
+
+impl Command {
+    /// The action that must be permitted for it.
+    pub fn action(&self) -> Action {
+        match self {
+            Self::Start(start) => Action::start(start.kind),
+            Self::Decline => Action::Decline,
+            Self::Cancel => Action::Cancel,
+            Self::Complete => Action::Complete,
+            Self::Hold => Action::Hold,
+            Self::Resume => Action::Resume,
+            Self::SetMute(true) => Action::Mute,
+            Self::SetMute(false) => Action::Unmute,
+            Self::Leave => Action::Leave,
+            Self::End => Action::End,
+            Self::Note(_) => Action::Note,
+            Self::SetData { .. } => Action::SetData,
+            Self::Recording(command) => command.action(),
+        }
+    }
+}
+
+/// A transfer to start, with its target looked up.
+#[derive(Debug, Clone)]
+pub struct StartTransfer {
+    /// How.
+    pub kind: Kind,
+    /// To whom.
+    pub target: Target,
+    /// Shown to the recipient; may be empty.
+    pub message: Arc<str>,
+}
+
+/// What may be asked of the recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordingCommand {
+    /// Start by hand.
+    Start,
+    /// Stop what was started by hand.
+    Stop,
+    /// Write nothing for a while.
+    Pause,
+    /// Go on after a pause.
+    Resume,
+}
+
+impl RecordingCommand {
+    /// The action that must be permitted for it.
+    pub fn action(self) -> Action {
+        match self {
+            Self::Start => Action::StartRecording,
+            Self::Stop => Action::StopRecording,
+            Self::Pause => Action::PauseRecording,
+            Self::Resume => Action::ResumeRecording,
+        }
+    }
+}
+
+/// What was observed.
+#[derive(Debug, Clone)]
+pub enum Fact {
+    /// A phone rings.
+    LegRinging(LegNo),
+    /// A leg is connected, and in this room (or in none yet).
+    LegUp(LegNo, Option<Room>),
+    /// A leg is over.
+    LegEnded(LegNo, Reason),
+    /// An announcement is over, failed, or nobody knows.
+    AnnouncementOver(AnnouncementNo),
+    /// An exit is over.
+    ExitOver(ExitNo, ExitOutcome),
+    /// A segment is being written.
+    SegmentLive(SegmentNo),
+    /// A segment is closed.
+    SegmentEnded(SegmentNo, SegmentEnd),
+    /// The agent is reserved.
+    ClaimGranted(ClaimNo),
+    /// The agent can't be had, or the reservation ran out.
+    ClaimRefused(ClaimNo, Reason),
+    /// Routing proposes these, best first.
+    Proposed(WaitNo, Vec<AgentRef>),
+    /// Routing has nobody left to propose.
+    Exhausted(WaitNo),
+    /// No leg lives: the switch restarted, or was silent too long.
+    SwitchLost,
+}
+
+/// How an exit ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitOutcome {
+    /// The customer came back.
+    Returned,
+    /// The customer hung up there.
+    Left,
+    /// It could not be done, or nobody knows.
+    Unknown,
+}
+
+/// How a segment ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentEnd {
+    /// When the first sample was taken, microseconds since the epoch; 0 if it never was.
+    pub started_at_us: i64,
+    /// When the last sample was taken.
+    pub ended_at_us: i64,
+    /// It could not be written, or was lost.
+    pub failed: bool,
+}

@@ -1,0 +1,159 @@
+//! Reads a policy: a profile, and a tenant's overrides on top. Unknown keys, wrong types and contradictions are errors that name file and
+//! line.
+
+use super::{Policy, check, profile};
+
+/// A policy text that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// There is no such profile.
+    #[error("there is no profile `{name}`; the profiles are {known}")]
+    UnknownProfile {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The text is wrong.
+    #[error("{file}:{line}: {why}")]
+    Invalid {
+        /// The profile's file, or `overrides`.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// What is wrong and what would be right.
+        why: String,
+    },
+}
+
+/// The policy of a tenant: profile `name` with `overrides` (TOML; may be empty) on it.
+pub fn parse(name: &str, overrides: &str, entitlements: Vec<String>) -> Result<Policy, PolicyError> {
+    let base = profile(name).ok_or_else(|| PolicyError::UnknownProfile {
+        name: name.to_owned(),
+        known: super::PROFILES.iter().map(|profile| profile.name).collect::<Vec<_>>().join(", "),
+    })?;
+    let file = format!("{name}.toml");
+    let mut merged: toml::Table = read(&file, base.toml)?;
+    let changes: toml::Table = read("overrides", overrides)?;
+    merge(&mut merged, changes, &mut Vec::new()).map_err(|path| unknown(overrides, &path))?;
+    let mut policy: Policy =
+        merged.try_into().map_err(|error: toml::de::Error| wrong_value(overrides, error.message()))?;
+    policy.entitlements = entitlements;
+    match check::contradiction(&policy) {
+        None => Ok(policy),
+        Some((path, why)) => Err(at_key(&file, base.toml, overrides, path, why)),
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, PolicyError> {
+    toml::from_str(text).map_err(|error| PolicyError::Invalid {
+        file: file.to_owned(),
+        line: error.span().map_or(1, |span| line_at(text, span.start)),
+        why: error.message().to_owned(),
+    })
+}
+
+/// Lays `changes` over `base`; a key that `base` lacks is unknown, as a profile has them all. The error is the key's path.
+fn merge(base: &mut toml::Table, changes: toml::Table, path: &mut Vec<String>) -> Result<(), Vec<String>> {
+    for (key, value) in changes {
+        path.push(key.clone());
+        match (base.get_mut(&key), value) {
+            (None, _) => return Err(std::mem::take(path)),
+            (Some(toml::Value::Table(below)), toml::Value::Table(changes)) => merge(below, changes, path)?,
+            (Some(slot), value) => *slot = value,
+        }
+        path.pop();
+    }
+    Ok(())
+}
+
+fn unknown(overrides: &str, path: &[String]) -> PolicyError {
+    let dotted = path.join(".");
+    PolicyError::Invalid {
+        file: "overrides".into(),
+        line: line_of(overrides, &dotted).unwrap_or(1),
+        why: format!("there is no field `{dotted}`; look at the profile for those there are"),
+    }
+}
+
+/// The profile itself is known to be good, so a value that does not fit came from the overrides: find the first value named in the message.
+fn wrong_value(overrides: &str, message: &str) -> PolicyError {
+    let quoted = message.split('`').nth(1).unwrap_or_default();
+    let line = overrides.lines().position(|line| !quoted.is_empty() && line.contains(quoted)).map_or(1, |at| at + 1);
+    PolicyError::Invalid { file: "overrides".into(), line, why: message.to_owned() }
+}
+
+fn at_key(file: &str, base: &str, overrides: &str, path: &str, why: String) -> PolicyError {
+    let (file, line) = match line_of(overrides, path) {
+        Some(line) => ("overrides", line),
+        None => (file, line_of(base, path).unwrap_or(1)),
+    };
+    PolicyError::Invalid { file: file.to_owned(), line, why }
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    text[..offset.min(text.len())].matches('\n').count() + 1
+}
+
+/// The line on which `a.b.key` is set, from 1.
+fn line_of(text: &str, dotted: &str) -> Option<usize> {
+    let mut section = String::new();
+    text.lines().enumerate().find_map(|(at, line)| {
+        let line = line.trim();
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.split(']').next()) {
+            name.trim().clone_into(&mut section);
+            return (section == dotted).then_some(at + 1);
+        }
+        let key = line.split('=').next().unwrap_or_default().trim();
+        let full = if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") };
+        (!key.is_empty() && full == dotted).then_some(at + 1)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(overrides: &str) -> String {
+        parse("lead_center", overrides, vec![]).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn an_unknown_profile_is_refused_with_those_there_are() {
+        let error = parse("lead_centre", "", vec![]).expect_err("must be refused").to_string();
+        assert_eq!(error, "there is no profile `lead_centre`; the profiles are lead_center, helpdesk");
+    }
+
+    #[test]
+    fn overrides_replace_single_fields() {
+        let policy = parse("helpdesk", "[warm.offer]\nring_ms = 1500\n", vec![]).expect("valid");
+        assert_eq!(policy.warm.offer.ring_ms, 1500);
+        assert_eq!(policy.cold.offer.ring_ms, 20_000);
+    }
+
+    #[test]
+    fn a_typo_names_its_line() {
+        assert_eq!(
+            refused("# shorter\n[warm.offer]\nring_sm = 10\n"),
+            "overrides:3: there is no field `warm.offer.ring_sm`; look at the profile for those there are"
+        );
+    }
+
+    #[test]
+    fn broken_toml_names_its_line() {
+        assert!(refused("[warm\n").starts_with("overrides:1: "));
+    }
+
+    #[test]
+    fn a_wrong_word_names_its_line() {
+        let error = refused("[warm]\nmute_hands_over = true\nafter_failure = \"hold\"\n");
+        assert!(error.starts_with("overrides:3: unknown variant `hold`"), "{error}");
+    }
+
+    #[test]
+    fn a_contradiction_names_its_line() {
+        let error = refused("\n[cold.offer]\nfallback = [\"voicemail\"]\n");
+        assert!(error.starts_with("overrides:3: "), "{error}");
+        assert!(error.contains("disconnect"), "{error}");
+    }
+}

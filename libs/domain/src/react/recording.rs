@@ -1,0 +1,148 @@
+//! What follows for the recording from any change: which turn it is, whether a segment is wanted now, and what is being left out.
+//!
+//! A segment is wanted exactly while the customer talks with an agent, is not held, recording is on and not paused. So a consult can't be
+//! in one (B208, R1). Every stretch of a turn is either in a segment or in an exclusion (R2).
+
+use super::step::Step;
+use crate::{
+    event::{EventKind, Exclusion},
+    ids::{AgentId, RecordingNo, SegmentNo},
+    input::SegmentEnd,
+    interaction::{Counters, Gap, Segment, Turn},
+};
+
+/// So many segments in a row that could not be written are enough; the next hold, pause or turn tries again.
+const MAX_FAILURES: u8 = 3;
+
+impl Step<'_> {
+    /// From here on the customer's conversation is this agent's: whoever took them off hold, or has become primary (B206).
+    pub(super) fn take_turn(&mut self, agent: AgentId) {
+        if self.i.recording.turn.is_some_and(|turn| turn.agent == agent) {
+            return;
+        }
+        self.close_turn();
+        self.i.recording.turn = Some(Turn { agent, recording: None });
+        self.i.recording.failures = 0;
+        self.touch();
+    }
+
+    /// The turn is over: its recording ends as soon as its segments have.
+    fn close_turn(&mut self) {
+        self.close_segment();
+        self.close_gap();
+        if let Some(recording) = self.i.recording.turn.take().and_then(|turn| turn.recording) {
+            self.i.recording.ending.push(recording);
+        }
+    }
+
+    /// Called after every change.
+    pub(super) fn settle_recording(&mut self) {
+        if self.i.ended() || self.i.customer.gone {
+            self.close_turn();
+        } else {
+            self.settle_segment();
+            self.settle_gap();
+        }
+        self.end_recordings();
+    }
+
+    fn settle_segment(&mut self) {
+        let r = &self.i.recording;
+        let wanted = self.i.talking() && r.on() && !r.paused && r.failures < MAX_FAILURES;
+        match (wanted, r.current.is_some()) {
+            (true, false) => self.open_segment(),
+            (false, true) => self.close_segment(),
+            _ => {}
+        }
+    }
+
+    fn open_segment(&mut self) {
+        let Some(turn) = self.i.recording.turn else { return };
+        let recording = turn.recording.unwrap_or_else(|| self.open_recording(turn.agent));
+        let no = SegmentNo(Counters::take(&mut self.i.counters.segment));
+        self.i.recording.current = Some(Segment { no, recording, live: false });
+        self.close_gap();
+    }
+
+    fn open_recording(&mut self, agent: AgentId) -> RecordingNo {
+        let recording = RecordingNo(Counters::take(&mut self.i.counters.recording));
+        self.i.recording.turn = Some(Turn { agent, recording: Some(recording) });
+        let by_hand = !self.i.recording.automatic;
+        self.emit(EventKind::RecordingStarted { recording, agent, by_hand });
+        recording
+    }
+
+    fn close_segment(&mut self) {
+        if let Some(segment) = self.i.recording.current.take() {
+            self.i.recording.closing.push(segment);
+        }
+    }
+
+    /// What is left out now, and why; a change of the reason closes one stretch and opens the next.
+    fn settle_gap(&mut self) {
+        let r = &self.i.recording;
+        let reason = match r.turn {
+            None => None,
+            Some(_) if r.current.is_some() => None,
+            Some(_) if self.i.customer.held => Some(Exclusion::OnHold),
+            Some(_) if r.paused => Some(Exclusion::Paused),
+            Some(_) => Some(Exclusion::NotStarted),
+        };
+        if r.gap.map(|gap| gap.reason) != reason {
+            self.close_gap();
+            self.i.recording.gap = reason.map(|reason| Gap { from_us: self.now, reason });
+        }
+    }
+
+    /// A stretch of a turn of which nothing is ever recorded is nobody's exclusion.
+    fn close_gap(&mut self) {
+        let recording = self.i.recording.turn.and_then(|turn| turn.recording);
+        let Some(gap) = self.i.recording.gap.take() else { return };
+        if let Some(recording) = recording
+            && gap.from_us < self.now
+        {
+            let (from_us, to_us, reason) = (gap.from_us, self.now, gap.reason);
+            self.emit(EventKind::Excluded { recording, from_us, to_us, reason });
+        }
+    }
+
+    /// Recordings whose turn is over and whose segments are all known.
+    fn end_recordings(&mut self) {
+        let r = &mut self.i.recording;
+        let closing = &r.closing;
+        let Some(at) = r.ending.iter().position(|no| !closing.iter().any(|segment| segment.recording == *no)) else {
+            return;
+        };
+        let recording = r.ending.remove(at);
+        self.emit(EventKind::RecordingEnded { recording });
+        self.end_recordings();
+    }
+
+    /// The switch writes.
+    pub(super) fn segment_live(&mut self, no: SegmentNo) {
+        let agents = self.i.agents.iter().map(|agent| agent.who.id).collect();
+        let r = &mut self.i.recording;
+        let Some(segment) =
+            r.current.iter_mut().chain(&mut r.closing).find(|segment| segment.no == no && !segment.live)
+        else {
+            return;
+        };
+        segment.live = true;
+        let recording = segment.recording;
+        self.emit(EventKind::SegmentStarted { recording, segment: no, agents });
+    }
+
+    /// The switch has closed a segment. One that ends though it is still wanted is followed by another.
+    pub(super) fn segment_ended(&mut self, no: SegmentNo, end: SegmentEnd) {
+        let r = &mut self.i.recording;
+        let recording = if let Some(at) = r.closing.iter().position(|segment| segment.no == no) {
+            r.closing.remove(at).recording
+        } else if let Some(segment) = r.current.take_if(|segment| segment.no == no) {
+            r.failures = if end.failed { r.failures + 1 } else { 0 };
+            segment.recording
+        } else {
+            return;
+        };
+        self.emit(EventKind::SegmentEnded { recording, segment: no, end });
+    }
+}

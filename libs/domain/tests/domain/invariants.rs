@@ -1,0 +1,135 @@
+//! What must hold in every state, whatever came before; each by its id.
+
+use crate::world::{World, agent, by};
+use baton_domain::{
+    Action, Command, Input, RecordingCommand, Refusal, StartTransfer,
+    ids::LegNo,
+    interaction::{Line, Stage},
+    permit::allowed,
+    project,
+    words::{Actor, Kind, Reason, Room, Target},
+};
+
+/// Checks all of them on one state.
+pub fn check(world: &World) {
+    customer_is_in_one_place(world);
+    held_means_held(world);
+    only_conversations_are_recorded(world);
+    nothing_is_left_at_the_end(world);
+    a_deadline_is_armed(world);
+    buttons_do_not_lie(world);
+    nobody_is_hung_up_by_a_transfer(world);
+}
+
+/// C1: exactly one place: a room, or an exit.
+fn customer_is_in_one_place(world: &World) {
+    let plan = project::plan(&world.i);
+    let legs: Vec<_> = plan.legs.iter().filter(|leg| leg.leg == LegNo(1)).collect();
+    let to_dial = matches!(world.i.customer.line, Line::ToDial(_));
+    let wanted = usize::from(!world.i.customer.gone && !world.i.ended() && !to_dial);
+    assert_eq!(legs.len(), wanted, "C1: {plan:?}");
+    if let Some(leg) = legs.first() {
+        assert!(leg.room.is_some() != plan.exit.is_some(), "C1: {plan:?}");
+    }
+    for leg in &plan.legs {
+        assert_eq!(plan.legs.iter().filter(|other| other.leg == leg.leg).count(), 1, "C1: {plan:?}");
+        if let Some(room) = leg.room {
+            assert!(plan.rooms.iter().any(|(known, _)| *known == room), "C1: a room that is not there: {plan:?}");
+        }
+    }
+}
+
+/// C6: who is held is alone.
+fn held_means_held(world: &World) {
+    let plan = project::plan(&world.i);
+    for room in [Room::Hold, Room::Lobby] {
+        let members: Vec<_> = plan.legs.iter().filter(|leg| leg.room == Some(room)).collect();
+        assert!(members.iter().all(|leg| leg.leg == LegNo(1)), "C6: {plan:?}");
+    }
+}
+
+/// R1, B208: a segment only where the customer talks with an agent.
+fn only_conversations_are_recorded(world: &World) {
+    let plan = project::plan(&world.i);
+    if plan.segment.is_some() {
+        assert_eq!(plan.room_of(LegNo(1)), Some(Room::Talk), "R1: {plan:?}");
+        assert!(plan.legs.iter().any(|leg| leg.leg != LegNo(1) && leg.room == Some(Room::Talk)), "R1: {plan:?}");
+        assert!(!world.i.recording.paused, "R3: {plan:?}");
+    }
+}
+
+/// T5: no claim, leg or wait outlives the interaction.
+fn nothing_is_left_at_the_end(world: &World) {
+    if world.i.ended() {
+        let plan = project::plan(&world.i);
+        assert!(plan.legs.is_empty() && plan.segment.is_none(), "T5: {plan:?}");
+        assert!(project::claims(&world.i).wanted.is_empty(), "T5");
+        assert_eq!(project::wait(&world.i), None, "T5");
+    }
+}
+
+/// C5, T2: every state that is not final has a deadline.
+fn a_deadline_is_armed(world: &World) {
+    assert_eq!(project::deadline(&world.i).is_none(), world.i.ended(), "C5: {:?}", world.i.stage);
+}
+
+/// C2: a call that nobody ended ends only when the customer left, an agent who had them hung up, or a flow or fallback said so.
+fn nobody_is_hung_up_by_a_transfer(world: &World) {
+    let was_there = matches!(world.i.customer.line, Line::Inbound(_) | Line::Answered(_));
+    if let Stage::Ended(reason) = world.i.stage
+        && was_there
+    {
+        let known = [
+            Reason::CustomerLeft,
+            Reason::HungUp,
+            Reason::Requested,
+            Reason::Disconnected,
+            Reason::Voicemail,
+            Reason::Timeout,
+            Reason::SwitchLost,
+        ];
+        assert!(known.contains(&reason), "C2: {reason:?}");
+    }
+}
+
+/// T6: what a party is told it may do is exactly what is accepted from it.
+fn buttons_do_not_lie(world: &World) {
+    let actors = (1..=4).map(by).chain([Actor::Supervisor("boss".into()), Actor::Customer]);
+    for actor in actors {
+        let told = allowed(&world.i, &actor);
+        for action in Action::ALL {
+            let mut trial = world.i.clone();
+            let answer = baton_domain::react(&mut trial, Input::Command(actor.clone(), command(action)), world.now);
+            // The target of a start is not part of the button.
+            let accepted = !matches!(&answer, Err(error) if !matches!(error, Refusal::TargetInInteraction));
+            assert_eq!(told.contains(action), accepted, "T6: {actor:?} {action:?} {answer:?} in {:?}", world.i);
+            assert!(answer.is_ok() || trial == world.i, "T5: a refusal changed something");
+        }
+    }
+}
+
+/// A command for each action.
+pub fn command(action: Action) -> Command {
+    let start = |kind| {
+        Command::Start(StartTransfer { kind, target: Target::Agent(agent(4)), message: "please take over".into() })
+    };
+    match action {
+        Action::StartCold => start(Kind::Cold),
+        Action::StartWarm => start(Kind::Warm),
+        Action::Cancel => Command::Cancel,
+        Action::Complete => Command::Complete,
+        Action::Decline => Command::Decline,
+        Action::Hold => Command::Hold,
+        Action::Resume => Command::Resume,
+        Action::Mute => Command::SetMute(true),
+        Action::Unmute => Command::SetMute(false),
+        Action::Leave => Command::Leave,
+        Action::End => Command::End,
+        Action::Note => Command::Note("a note".into()),
+        Action::SetData => Command::SetData { set: vec![("k".into(), "v".into())], remove: vec![] },
+        Action::StartRecording => Command::Recording(RecordingCommand::Start),
+        Action::StopRecording => Command::Recording(RecordingCommand::Stop),
+        Action::PauseRecording => Command::Recording(RecordingCommand::Pause),
+        Action::ResumeRecording => Command::Recording(RecordingCommand::Resume),
+    }
+}

@@ -1,0 +1,9 @@
+//! The pure core, tested as a whole: rows played through, random input sequences against the invariants, and the state × input table.
+
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+
+mod invariants;
+mod random;
+mod rows;
+mod table;
+mod world;

@@ -1,0 +1,159 @@
+//! Random input sequences: commands by anybody, facts in any order, repeated and late, deadlines; the invariants hold after each.
+
+use crate::{
+    invariants::{check, command},
+    world::{SECOND, World, agent, by, policy},
+};
+use baton_domain::{
+    Action, Command, Fact, Input, StartTransfer, TeamId,
+    ids::{AnnouncementNo, ClaimNo, ExitNo, LegNo, SegmentNo, WaitNo},
+    input::{ExitOutcome, SegmentEnd},
+    interaction::FlowStep,
+    project,
+    words::{Actor, Kind, Reason, RecordingMode, Room, Target},
+};
+use proptest::prelude::*;
+
+fn team() -> Target {
+    Target::Team { id: TeamId(uuid::Uuid::from_u128(500)), name: "support".into() }
+}
+
+fn actors() -> impl Strategy<Value = Actor> {
+    prop_oneof![9 => (1..=4u128).prop_map(by), 1 => Just(Actor::Supervisor("boss".into()))]
+}
+
+fn commands() -> impl Strategy<Value = Input> {
+    let plain = (0..Action::ALL.len()).prop_map(|at| command(Action::ALL[at]));
+    let target = prop_oneof![4 => (1..=4u128).prop_map(|n| Target::Agent(agent(n))), 1 => Just(team())];
+    let start = (any::<bool>(), target).prop_map(|(warm, target)| {
+        let kind = if warm { Kind::Warm } else { Kind::Cold };
+        Command::Start(StartTransfer { kind, target, message: "".into() })
+    });
+    (actors(), prop_oneof![3 => plain, 2 => start]).prop_map(|(actor, command)| Input::Command(actor, command))
+}
+
+fn facts() -> impl Strategy<Value = Input> {
+    let leg = (1..=6u32).prop_map(LegNo);
+    let room = prop_oneof![
+        Just(None),
+        Just(Some(Room::Talk)),
+        Just(Some(Room::Hold)),
+        Just(Some(Room::Consult)),
+        Just(Some(Room::Lobby))
+    ];
+    let ended =
+        prop_oneof![Just(Reason::HungUp), Just(Reason::NoAnswer), Just(Reason::Busy), Just(Reason::Unreachable)];
+    let exit = prop_oneof![Just(ExitOutcome::Left), Just(ExitOutcome::Returned), Just(ExitOutcome::Unknown)];
+    prop_oneof![
+        6 => (leg.clone(), room).prop_map(|(leg, room)| Fact::LegUp(leg, room)),
+        2 => (leg, ended).prop_map(|(leg, reason)| Fact::LegEnded(leg, reason)),
+        6 => (1..=6u32).prop_map(|no| Fact::ClaimGranted(ClaimNo(no))),
+        2 => (1..=6u32).prop_map(|no| Fact::ClaimRefused(ClaimNo(no), Reason::Busy)),
+        2 => (1..=4u32, 1..=4u128).prop_map(|(no, n)| Fact::Proposed(WaitNo(no), vec![agent(n)])),
+        1 => (1..=4u32).prop_map(|no| Fact::Exhausted(WaitNo(no))),
+        1 => Just(Fact::AnnouncementOver(AnnouncementNo(1))),
+        1 => exit.prop_map(|outcome| Fact::ExitOver(ExitNo(1), outcome)),
+        2 => (1..=6u32).prop_map(|no| Fact::SegmentLive(SegmentNo(no))),
+        2 => (1..=6u32, any::<bool>()).prop_map(|(no, failed)| {
+            Fact::SegmentEnded(SegmentNo(no), SegmentEnd { started_at_us: 1, ended_at_us: 2, failed })
+        }),
+    ]
+    .prop_map(Input::Fact)
+}
+
+fn inputs() -> impl Strategy<Value = Input> {
+    prop_oneof![5 => commands(), 5 => facts(), 1 => Just(Input::Tick)]
+}
+
+fn worlds() -> impl Strategy<Value = World> {
+    (any::<bool>(), 0..3u8, 0..5u8).prop_map(|(lead, mode, flow)| {
+        let mode = [RecordingMode::All, RecordingMode::Outgoing, RecordingMode::Manual][mode as usize];
+        let ring = FlowStep::RingAgent(agent(1), 20_000);
+        let ring_team = FlowStep::RingTeam {
+            team: TeamId(uuid::Uuid::from_u128(500)),
+            name: "support".into(),
+            ring_ms: 10_000,
+            wait_ms: 60_000,
+        };
+        let policy = policy(if lead { "lead_center" } else { "helpdesk" }, "");
+        let flow = match flow {
+            4 => return World::placed(policy, mode),
+            0 => vec![ring],
+            1 => vec![ring, FlowStep::Voicemail("desk".into())],
+            2 => vec![ring_team, FlowStep::Disconnect],
+            _ => vec![ring, ring_team, FlowStep::Voicemail("desk".into())],
+        };
+        World::new(policy, mode, flow)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Every invariant holds after every input, whatever came before.
+    #[test]
+    fn invariants_hold_over_random_inputs(mut world in worlds(), inputs in prop::collection::vec((inputs(), 0..5i64), 0..60)) {
+        // Most runs begin with a conversation: otherwise little of interest is reached.
+        world.fact(Fact::ClaimGranted(ClaimNo(1)));
+        world.fact(Fact::LegUp(LegNo(2), None));
+        check(&world);
+        for (input, seconds) in inputs {
+            world.pass(seconds * SECOND);
+            let before = (world.i.version, world.i.sequence);
+            let Ok(reaction) = world.input(input) else { continue };
+            let grown = world.i.sequence - before.1;
+            prop_assert_eq!(grown, reaction.events.len() as i64, "E2");
+            prop_assert_eq!(world.i.version, before.0 + u64::from(reaction.changed));
+            check(&world);
+        }
+    }
+
+    /// S5: a fact that comes again changes nothing.
+    #[test]
+    fn a_repeated_fact_changes_nothing(mut world in worlds(), inputs in prop::collection::vec(inputs(), 0..40)) {
+        world.fact(Fact::ClaimGranted(ClaimNo(1)));
+        world.fact(Fact::LegUp(LegNo(2), None));
+        for input in inputs {
+            let again = input.clone();
+            let _ = world.input(input);
+            if let Input::Fact(fact) = again {
+                let version = world.i.version;
+                world.fact(fact.clone());
+                prop_assert_eq!(world.i.version, version, "S5: {:?}", fact);
+            }
+        }
+    }
+
+    /// T2, C4, C5: in silence, deadlines alone lead every interaction to its end, and no deadline leads nowhere.
+    #[test]
+    fn deadlines_alone_lead_to_the_end(mut world in worlds(), inputs in prop::collection::vec(inputs(), 0..40)) {
+        world.fact(Fact::ClaimGranted(ClaimNo(1)));
+        world.fact(Fact::LegUp(LegNo(2), None));
+        for input in inputs {
+            let _ = world.input(input);
+        }
+        for _ in 0..40 {
+            if world.i.ended() {
+                break;
+            }
+            let version = world.i.version;
+            world.tick_at_deadline();
+            prop_assert!(world.i.version > version, "a deadline that changes nothing: {:?}", world.i);
+            check(&world);
+            prop_assert!(project::deadline(&world.i).is_none_or(|at| at > world.now), "a deadline that does not move on");
+        }
+        prop_assert!(world.i.ended(), "T2: {:?}", world.i);
+    }
+
+    /// The stored form is the state.
+    #[test]
+    fn the_state_reads_back(mut world in worlds(), inputs in prop::collection::vec(inputs(), 0..40)) {
+        for input in inputs {
+            let _ = world.input(input);
+        }
+        let text = serde_json::to_string(&world.i).expect("it can be written");
+        let mut back: baton_domain::Interaction = serde_json::from_str(&text).expect("it can be read");
+        back.policy = world.i.policy.clone();
+        prop_assert_eq!(format!("{:?}", back), format!("{:?}", world.i));
+    }
+}

@@ -1,0 +1,112 @@
+//! The state × input table: what each input leads to in each state of a warm transfer. The text is read by people and compared by the test.
+
+use crate::world::World;
+use baton_domain::{
+    Command, Fact,
+    ids::LegNo,
+    interaction::Stage,
+    words::{Kind, Reason},
+};
+
+/// The states that a person would name, as a way to get there.
+const STATES: [&str; 7] = ["talking", "claiming", "ringing", "resumed", "consulting", "joined", "completed"];
+
+fn reach(profile: &str, state: &str) -> World {
+    let mut world = World::talking(profile);
+    if state == "talking" {
+        return world;
+    }
+    world.start(1, Kind::Warm, 2).expect("permitted");
+    if state == "claiming" {
+        return world;
+    }
+    world.grant();
+    match state {
+        "ringing" => {}
+        "resumed" => world.does(1, Command::Resume),
+        _ => {
+            world.answer(2);
+            if state != "consulting" {
+                world.does(1, Command::Resume);
+            }
+            if state == "completed" {
+                world.hang_up(1);
+            }
+        }
+    }
+    world
+}
+
+/// An input as a person would say it, and what it does to a world; false when it can't be said there.
+type Saying = (&'static str, fn(&mut World) -> bool);
+
+const INPUTS: [Saying; 11] = [
+    ("initiator resumes", |w| w.command(1, Command::Resume).is_ok()),
+    ("initiator holds", |w| w.command(1, Command::Hold).is_ok()),
+    ("initiator completes", |w| w.command(1, Command::Complete).is_ok()),
+    ("initiator cancels", |w| w.command(1, Command::Cancel).is_ok()),
+    ("initiator mutes", |w| w.command(1, Command::SetMute(true)).is_ok()),
+    ("initiator hangs up", |w| w.leg(1).map(|leg| w.fact(Fact::LegEnded(leg, Reason::HungUp))).is_some()),
+    ("recipient resumes", |w| w.command(2, Command::Resume).is_ok()),
+    ("recipient answers", |w| w.leg(2).is_some_and(|leg| w.fact(Fact::LegUp(leg, None)).changed)),
+    ("recipient hangs up", |w| w.leg(2).map(|leg| w.fact(Fact::LegEnded(leg, Reason::HungUp))).is_some()),
+    ("customer hangs up", |w| w.fact(Fact::LegEnded(LegNo(1), Reason::HungUp)).changed),
+    ("the deadline passes", |w| {
+        w.tick_at_deadline();
+        true
+    }),
+];
+
+fn describe(world: &World) -> String {
+    let transfer = world.i.transfer.as_ref().map(|transfer| {
+        let reason = transfer.reason.map_or(String::new(), |reason| format!("({reason:?})"));
+        format!("{:?}{reason}", transfer.phase)
+    });
+    let stage = match world.i.stage {
+        Stage::Served if world.i.customer.held => "held".into(),
+        Stage::Farewell { .. } => "farewell".into(),
+        Stage::Exiting { .. } => "voicemail".into(),
+        other => format!("{other:?}").to_lowercase(),
+    };
+    let agents = world.agents_in().iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
+    format!("{} {stage} [{agents}]", transfer.unwrap_or_else(|| "-".into()))
+}
+
+fn table(profile: &str) -> String {
+    let mut lines = vec![format!("# {profile}: warm transfer of agent 1 to agent 2; [agents still connected]")];
+    for state in STATES {
+        lines.push(format!("\n## {state}: {}", describe(&reach(profile, state))));
+        for (name, act) in INPUTS {
+            let mut world = reach(profile, state);
+            let outcome = if act(&mut world) {
+                world.place();
+                describe(&world)
+            } else {
+                "refused".into()
+            };
+            lines.push(format!("{name:<22} {outcome}"));
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+fn compare(profile: &str) {
+    let path = format!("{}/tests/domain/table_{profile}.txt", env!("CARGO_MANIFEST_DIR"));
+    let now = table(profile);
+    #[expect(clippy::disallowed_methods, reason = "a test that can write its own expectation, on request")]
+    if std::env::var_os("UPDATE_TABLES").is_some() {
+        std::fs::write(&path, &now).expect("the table can be written");
+    }
+    let known = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(known == now, "the table of {profile} has changed; look at it with UPDATE_TABLES=1 and git diff:\n{now}");
+}
+
+#[test]
+fn lead_center_behaves_as_tabled() {
+    compare("lead_center");
+}
+
+#[test]
+fn helpdesk_behaves_as_tabled() {
+    compare("helpdesk");
+}

@@ -1,0 +1,193 @@
+//! Who may call what: the one table.
+//!
+//! A method that is not here is refused to everybody, so a new method needs a line before anyone can call it. What a caller
+//! may do with a particular object (their own call, their own state) is decided in the handler. Sorted by path.
+
+use super::Role;
+use super::Role::{Admin, Agent, Analyst, Service, Simulator, Supervisor};
+
+/// Everyone who belongs to a tenant and works with calls.
+const DESK: &[Role] = &[Agent, Supervisor, Admin];
+/// Those who may read what happened.
+const READERS: &[Role] = &[Agent, Supervisor, Admin, Analyst];
+/// Those who take calls.
+const AGENTS: &[Role] = &[Agent];
+/// Those who look after others.
+const LEADS: &[Role] = &[Supervisor, Admin];
+/// Those who may see all that was published.
+const OVERSEERS: &[Role] = &[Supervisor, Admin, Analyst];
+/// Those who configure.
+const ADMINS: &[Role] = &[Admin];
+/// Baton's own services.
+const SERVICES: &[Role] = &[Service];
+/// Whoever drives the simulated switch.
+const SIMULATORS: &[Role] = &[Simulator];
+
+/// Each method's path with the roles that may call it.
+pub const ACCESS: &[(&str, &[Role])] = &[
+    ("/baton.event.v1.EventService/ListEvents", OVERSEERS),
+    ("/baton.event.v1.EventService/TailEvents", OVERSEERS),
+    ("/baton.presence.v1.ClaimService/ListCandidates", SERVICES),
+    ("/baton.presence.v1.ClaimService/LookupAgents", SERVICES),
+    ("/baton.presence.v1.ClaimService/LookupTeam", SERVICES),
+    ("/baton.presence.v1.ClaimService/SyncClaims", SERVICES),
+    ("/baton.presence.v1.ClaimService/WatchAvailability", SERVICES),
+    ("/baton.presence.v1.DirectoryService/CreateAgent", ADMINS),
+    ("/baton.presence.v1.DirectoryService/CreateTeam", ADMINS),
+    ("/baton.presence.v1.DirectoryService/DeleteAgent", ADMINS),
+    ("/baton.presence.v1.DirectoryService/DeleteTeam", ADMINS),
+    ("/baton.presence.v1.DirectoryService/GetAgent", DESK),
+    ("/baton.presence.v1.DirectoryService/ListAgents", DESK),
+    ("/baton.presence.v1.DirectoryService/ListTeams", DESK),
+    ("/baton.presence.v1.DirectoryService/UpdateAgent", ADMINS),
+    ("/baton.presence.v1.DirectoryService/UpdateTeam", ADMINS),
+    ("/baton.presence.v1.PresenceService/Connect", AGENTS),
+    ("/baton.presence.v1.PresenceService/GetPresence", DESK),
+    ("/baton.presence.v1.PresenceService/ListInbox", AGENTS),
+    ("/baton.presence.v1.PresenceService/ListTargets", DESK),
+    ("/baton.presence.v1.PresenceService/SetState", DESK),
+    ("/baton.presence.v1.PresenceService/WatchTargets", DESK),
+    ("/baton.recording.v1.ArchiveService/ResolveMode", SERVICES),
+    ("/baton.recording.v1.ArchiveService/StoreSegment", SERVICES),
+    ("/baton.recording.v1.RecordingService/DeleteRecording", LEADS),
+    ("/baton.recording.v1.RecordingService/DownloadRecording", LEADS),
+    ("/baton.recording.v1.RecordingService/GetRecording", READERS),
+    ("/baton.recording.v1.RecordingService/GetSettings", DESK),
+    ("/baton.recording.v1.RecordingService/ListRecordings", READERS),
+    ("/baton.recording.v1.RecordingService/PauseRecording", DESK),
+    ("/baton.recording.v1.RecordingService/ResumeRecording", DESK),
+    ("/baton.recording.v1.RecordingService/SetSettings", ADMINS),
+    ("/baton.recording.v1.RecordingService/StartRecording", DESK),
+    ("/baton.recording.v1.RecordingService/StopRecording", DESK),
+    ("/baton.routing.v1.RouteService/ResolveDial", SERVICES),
+    ("/baton.routing.v1.RouteService/ResolveNumber", SERVICES),
+    ("/baton.routing.v1.RouteService/SyncWait", SERVICES),
+    ("/baton.routing.v1.RoutingService/DeleteCallFlow", ADMINS),
+    ("/baton.routing.v1.RoutingService/DeleteDialRule", ADMINS),
+    ("/baton.routing.v1.RoutingService/DeleteNumber", ADMINS),
+    ("/baton.routing.v1.RoutingService/GetCallFlow", LEADS),
+    ("/baton.routing.v1.RoutingService/ListCallFlows", LEADS),
+    ("/baton.routing.v1.RoutingService/ListDialRules", LEADS),
+    ("/baton.routing.v1.RoutingService/ListNumbers", LEADS),
+    ("/baton.routing.v1.RoutingService/PutCallFlow", ADMINS),
+    ("/baton.routing.v1.RoutingService/PutDialRule", ADMINS),
+    ("/baton.routing.v1.RoutingService/PutNumber", ADMINS),
+    ("/baton.simulator.v1.SimulatorService/AnswerPhone", SIMULATORS),
+    ("/baton.simulator.v1.SimulatorService/DeclinePhone", SIMULATORS),
+    ("/baton.simulator.v1.SimulatorService/DeletePhone", SIMULATORS),
+    ("/baton.simulator.v1.SimulatorService/GetHeard", SIMULATORS),
+    ("/baton.simulator.v1.SimulatorService/GetLedger", SIMULATORS),
+    ("/baton.simulator.v1.SimulatorService/GetMessage", SIMULATORS),
+    ("/baton.simulator.v1.SimulatorService/GetStats", SIMULATORS),
+    ("/baton.simulator.v1.SimulatorService/HangUpPhone", SIMULATORS),
+    ("/baton.simulator.v1.SimulatorService/ListHeard", SIMULATORS),
+    ("/baton.simulator.v1.SimulatorService/ListPhones", SIMULATORS),
+    ("/baton.simulator.v1.SimulatorService/MutePhone", SIMULATORS),
+    ("/baton.simulator.v1.SimulatorService/PlaceCall", SIMULATORS),
+    ("/baton.simulator.v1.SimulatorService/PutPhone", SIMULATORS),
+    ("/baton.simulator.v1.SwitchService/Answer", SERVICES),
+    ("/baton.simulator.v1.SwitchService/DeleteRecording", SERVICES),
+    ("/baton.simulator.v1.SwitchService/DestroyRoom", SERVICES),
+    ("/baton.simulator.v1.SwitchService/Dial", SERVICES),
+    ("/baton.simulator.v1.SwitchService/EnsureRoom", SERVICES),
+    ("/baton.simulator.v1.SwitchService/Exit", SERVICES),
+    ("/baton.simulator.v1.SwitchService/FetchRecording", SERVICES),
+    ("/baton.simulator.v1.SwitchService/GetSnapshot", SERVICES),
+    ("/baton.simulator.v1.SwitchService/Hangup", SERVICES),
+    ("/baton.simulator.v1.SwitchService/Move", SERVICES),
+    ("/baton.simulator.v1.SwitchService/Play", SERVICES),
+    ("/baton.simulator.v1.SwitchService/Remove", SERVICES),
+    ("/baton.simulator.v1.SwitchService/SetMute", SERVICES),
+    ("/baton.simulator.v1.SwitchService/StartRecording", SERVICES),
+    ("/baton.simulator.v1.SwitchService/StopPlayback", SERVICES),
+    ("/baton.simulator.v1.SwitchService/StopRecording", SERVICES),
+    ("/baton.simulator.v1.SwitchService/StreamEvents", SERVICES),
+    ("/baton.simulator.v1.SwitchService/TakeControl", SERVICES),
+    ("/baton.telephony.v1.TelephonyService/ApplyPlan", SERVICES),
+    ("/baton.transfer.v1.IntakeService/ControlRecording", SERVICES),
+    ("/baton.transfer.v1.IntakeService/GetWanted", SERVICES),
+    ("/baton.transfer.v1.IntakeService/OpenInteraction", SERVICES),
+    ("/baton.transfer.v1.IntakeService/ReportFacts", SERVICES),
+    ("/baton.transfer.v1.InteractionService/AddNote", DESK),
+    ("/baton.transfer.v1.InteractionService/EndInteraction", DESK),
+    ("/baton.transfer.v1.InteractionService/GetInteraction", READERS),
+    ("/baton.transfer.v1.InteractionService/HoldCustomer", DESK),
+    ("/baton.transfer.v1.InteractionService/LeaveInteraction", DESK),
+    ("/baton.transfer.v1.InteractionService/ListInteractions", READERS),
+    ("/baton.transfer.v1.InteractionService/PlaceCall", AGENTS),
+    ("/baton.transfer.v1.InteractionService/ResumeCustomer", DESK),
+    ("/baton.transfer.v1.InteractionService/SetData", DESK),
+    ("/baton.transfer.v1.InteractionService/SetMute", DESK),
+    ("/baton.transfer.v1.InteractionService/WatchInteraction", READERS),
+    ("/baton.transfer.v1.PolicyService/GetPolicy", LEADS),
+    ("/baton.transfer.v1.PolicyService/ListProfiles", LEADS),
+    ("/baton.transfer.v1.PolicyService/SetPolicy", ADMINS),
+    ("/baton.transfer.v1.TransferService/CancelTransfer", DESK),
+    ("/baton.transfer.v1.TransferService/CompleteTransfer", DESK),
+    ("/baton.transfer.v1.TransferService/DeclineTransfer", DESK),
+    ("/baton.transfer.v1.TransferService/GetTransfer", READERS),
+    ("/baton.transfer.v1.TransferService/ListTransfers", READERS),
+    ("/baton.transfer.v1.TransferService/StartTransfer", DESK),
+];
+
+/// Whether callers of this role may call the method at this path (`/package.Service/Method`).
+pub fn allowed(path: &str, role: Role) -> bool {
+    roles(path).is_some_and(|roles| roles.contains(&role))
+}
+
+/// The roles that may call the method; `None` if it is not in the table.
+pub fn roles(path: &str) -> Option<&'static [Role]> {
+    let at = ACCESS.binary_search_by_key(&path, |(path, _)| path).ok()?;
+    ACCESS.get(at).map(|(_, roles)| *roles)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use prost::Message as _;
+
+    use super::*;
+
+    fn methods() -> BTreeSet<String> {
+        let set = prost_types::FileDescriptorSet::decode(baton_api::FILE_DESCRIPTOR_SET).unwrap();
+        let mut methods = BTreeSet::new();
+        for file in &set.file {
+            for service in &file.service {
+                for method in &service.method {
+                    methods.insert(format!("/{}.{}/{}", file.package(), service.name(), method.name()));
+                }
+            }
+        }
+        methods
+    }
+
+    #[test]
+    fn the_table_is_sorted_without_doubles() {
+        let out_of_order = ACCESS.windows(2).find(|pair| pair[0].0 >= pair[1].0);
+        assert_eq!(out_of_order, None);
+    }
+
+    #[test]
+    fn the_table_has_exactly_the_methods_of_the_contract() {
+        let listed: BTreeSet<_> = ACCESS.iter().map(|(path, _)| (*path).to_owned()).collect();
+        let methods = methods();
+        let missing: Vec<_> = methods.difference(&listed).collect();
+        let unknown: Vec<_> = listed.difference(&methods).collect();
+        assert!(missing.is_empty() && unknown.is_empty(), "add: {missing:#?}\nremove: {unknown:#?}");
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_is_refused_to_everybody() {
+        for path in ["", "/", "/baton.transfer.v1.TransferService/Nothing", "/baton.transfer.v1.TransferService/"] {
+            assert!(!Role::ALL.iter().any(|role| allowed(path, *role)), "{path}");
+        }
+    }
+
+    #[test]
+    fn services_call_only_what_is_internal() {
+        for (path, roles) in ACCESS {
+            assert!(!roles.contains(&Service) || roles.len() == 1, "{path}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The door of every listener: a token that is good, of a role that may.
+
+use baton_api::ApiError;
+use baton_api::error::ErrorReason;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use super::{Caller, TokenError, Verifier, access};
+
+/// Paths that need no token: they say nothing about any tenant, and probes and tools have none.
+const OPEN: &[&str] =
+    &["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"];
+
+/// Decides who gets in.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    verifier: Verifier,
+}
+
+impl Gate {
+    /// A gate that believes this verifier.
+    pub fn new(verifier: Verifier) -> Self {
+        Self { verifier }
+    }
+
+    /// The caller of this method if they may call it; `None` where nobody has to say who they are.
+    pub fn admit(&self, path: &str, headers: &HeaderMap, now_us: i64) -> Result<Option<Caller>, ApiError> {
+        if OPEN.iter().any(|open| path.starts_with(open)) {
+            return Ok(None);
+        }
+        let caller = self.verifier.verify(bearer(headers)?, now_us).map_err(|error| refusal(&error))?;
+        if access::allowed(path, caller.role) { Ok(Some(caller)) } else { Err(not_allowed(path, &caller)) }
+    }
+}
+
+/// The token in the `authorization` header. Two such headers are one too many: whoever put the second there may not be the
+/// one whom the first names.
+fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(missing());
+    };
+    let text = value.to_str().map_err(|_| missing())?;
+    let (scheme, token) = text.split_once(' ').ok_or_else(missing)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
+}
+
+fn missing() -> ApiError {
+    ApiError::unauthenticated(
+        ErrorReason::TokenMissing,
+        "Send one header `authorization: Bearer <token>`; `baton token` mints one.",
+    )
+}
+
+fn refusal(error: &TokenError) -> ApiError {
+    let reason = match error {
+        TokenError::Expired => ErrorReason::TokenExpired,
+        TokenError::Invalid(_) | TokenError::Signing => ErrorReason::TokenInvalid,
+    };
+    ApiError::unauthenticated(reason, error.to_string())
+}
+
+fn not_allowed(path: &str, caller: &Caller) -> ApiError {
+    let roles = access::roles(path).unwrap_or_default();
+    let names = roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ");
+    let message = format!("The role {} may not call {path}.", caller.role);
+    ApiError::permission_denied(message).with("role", caller.role).with("allowed_roles", names)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::auth::{Role, SigningKey};
+
+    const PATH: &str = "/baton.transfer.v1.TransferService/StartTransfer";
+    const INTERNAL: &str = "/baton.transfer.v1.IntakeService/ReportFacts";
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        let value = |it: &&str| (AUTHORIZATION, HeaderValue::from_str(it).unwrap());
+        values.iter().map(value).collect()
+    }
+
+    fn token(key: &SigningKey, role: Role) -> String {
+        let caller = Caller::of_tenant("demo".parse().unwrap(), "someone", role);
+        key.mint(&caller, 0, Duration::from_mins(1)).unwrap()
+    }
+
+    #[test]
+    fn a_good_token_of_a_role_that_may_gets_in() {
+        let key = SigningKey::generate();
+        let headers = headers(&[&format!("Bearer {}", token(&key, Role::Agent))]);
+        let caller = Gate::new(key.verifier()).admit(PATH, &headers, 0).unwrap().unwrap();
+        assert_eq!(caller.subject, "someone");
+    }
+
+    #[test]
+    fn a_header_that_is_no_single_bearer_token_is_a_missing_token() {
+        let key = SigningKey::generate();
+        let gate = Gate::new(key.verifier());
+        let token = token(&key, Role::Agent);
+        let bearer = format!("Bearer {token}");
+        let corpus: [&[&str]; 5] = [&[], &[&token], &["Basic YTpi"], &[""], &[&bearer, &bearer]];
+        for values in corpus {
+            let error = gate.admit(PATH, &headers(values), 0).unwrap_err();
+            assert_eq!(error.reason, ErrorReason::TokenMissing, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn reasons_tell_expired_from_invalid() {
+        let key = SigningKey::generate();
+        let gate = Gate::new(key.verifier());
+        let expired = headers(&[&format!("Bearer {}", token(&key, Role::Agent))]);
+        let error = gate.admit(PATH, &expired, 3_600_000_000).unwrap_err();
+        assert_eq!(error.reason, ErrorReason::TokenExpired);
+        let error = gate.admit(PATH, &headers(&["Bearer x.y.z"]), 0).unwrap_err();
+        assert_eq!(error.reason, ErrorReason::TokenInvalid);
+    }
+
+    #[test]
+    fn a_role_that_may_not_is_told_who_may() {
+        let key = SigningKey::generate();
+        let headers = headers(&[&format!("Bearer {}", token(&key, Role::Agent))]);
+        let error = Gate::new(key.verifier()).admit(INTERNAL, &headers, 0).unwrap_err();
+        assert_eq!(error.reason, ErrorReason::RoleNotAllowed);
+        assert!(error.metadata.contains(&("allowed_roles".to_owned(), "service".to_owned())));
+    }
+
+    #[test]
+    fn probes_and_reflection_need_no_token() {
+        let gate = Gate::new(SigningKey::generate().verifier());
+        for path in ["/grpc.health.v1.Health/Check", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] {
+            assert_eq!(gate.admit(path, &HeaderMap::new(), 0), Ok(None));
+        }
+        assert!(gate.admit("/grpc.health.v1.HealthX/Check", &HeaderMap::new(), 0).is_err());
+    }
+}

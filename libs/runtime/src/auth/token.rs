@@ -1,0 +1,141 @@
+//! Tokens: minted for a caller, and read back into one.
+
+use std::time::Duration;
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, Role, TenantId};
+
+/// Both the issuer and the audience of every token.
+const BATON: &str = "baton";
+/// How much the clocks of two machines may differ.
+const LEEWAY_S: i64 = 5;
+/// Longer subjects are refused: the subject is stored with all that a caller does.
+const LONGEST_SUBJECT: usize = 128;
+
+/// The token is no good.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// It was good, and is no longer.
+    #[error("the token has expired; get a new one")]
+    Expired,
+    /// It is malformed, forged, not yet good, or meant for somebody else.
+    #[error("the token is not valid: {0}")]
+    Invalid(&'static str),
+    /// It can't be signed.
+    #[error("the token can't be signed")]
+    Signing,
+}
+
+/// What a token says about its caller. Issuer and audience are checked by the library.
+#[derive(Debug, Deserialize)]
+struct Claims {
+    sub: String,
+    tenant: Option<TenantId>,
+    role: Role,
+    exp: i64,
+    nbf: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Minted<'a> {
+    sub: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'a TenantId>,
+    role: Role,
+    iat: i64,
+    exp: i64,
+    aud: &'static str,
+    iss: &'static str,
+}
+
+pub(super) fn mint(key: &EncodingKey, caller: &Caller, now_us: i64, ttl: Duration) -> Result<String, TokenError> {
+    check(caller)?;
+    let seconds = now_us.div_euclid(1_000_000);
+    let claims = Minted {
+        sub: &caller.subject,
+        tenant: caller.tenant.as_ref(),
+        role: caller.role,
+        iat: seconds,
+        exp: seconds.saturating_add_unsigned(ttl.as_secs()),
+        aud: BATON,
+        iss: BATON,
+    };
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, key).map_err(|_| TokenError::Signing)
+}
+
+/// Reads tokens; cheap to clone.
+#[derive(Clone)]
+pub struct Verifier {
+    key: DecodingKey,
+    validation: Validation,
+}
+
+impl Verifier {
+    pub(super) fn new(key: DecodingKey) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        // The library skips the check of a claim that is absent, unless it is required.
+        validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
+        validation.set_audience(&[BATON]);
+        validation.set_issuer(&[BATON]);
+        // The library would ask the system for the time; we go by the clock that Baton goes by.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        Self { key, validation }
+    }
+
+    /// Who the token's bearer is, if it is good at this time.
+    pub fn verify(&self, token: &str, now_us: i64) -> Result<Caller, TokenError> {
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation)
+            .map_err(|error| TokenError::Invalid(explain(error.kind())))?
+            .claims;
+        let seconds = now_us.div_euclid(1_000_000);
+        if claims.exp.saturating_add(LEEWAY_S) <= seconds {
+            return Err(TokenError::Expired);
+        }
+        if claims.nbf.is_some_and(|nbf| nbf.saturating_sub(LEEWAY_S) > seconds) {
+            return Err(TokenError::Invalid("it is not good yet"));
+        }
+        let caller = Caller { tenant: claims.tenant, subject: claims.sub, role: claims.role };
+        check(&caller)?;
+        Ok(caller)
+    }
+}
+
+/// Prints nothing of the key.
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Verifier(..)")
+    }
+}
+
+/// What holds for every caller, whoever signed for it.
+fn check(caller: &Caller) -> Result<(), TokenError> {
+    if caller.subject.is_empty() || caller.subject.len() > LONGEST_SUBJECT {
+        return Err(TokenError::Invalid("its subject is empty or too long"));
+    }
+    match (caller.role, &caller.tenant) {
+        (Role::Service, Some(_)) => Err(TokenError::Invalid("a service belongs to no tenant")),
+        (Role::Service, None) | (_, Some(_)) => Ok(()),
+        (_, None) => Err(TokenError::Invalid("it names no tenant")),
+    }
+}
+
+/// Says what is wrong with a token without repeating any of it.
+fn explain(kind: &ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidSignature => "it was not signed by this installation",
+        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => "its algorithm is not HS256",
+        ErrorKind::InvalidIssuer => "it was not issued by baton",
+        ErrorKind::InvalidAudience => "it is not meant for baton",
+        ErrorKind::MissingRequiredClaim(_) => "a claim is missing; exp, aud, iss and sub are needed",
+        ErrorKind::Json(_) | ErrorKind::InvalidClaimFormat(_) => "a claim is missing or malformed",
+        _ => "it is not a signed JWT",
+    }
+}
+
+#[cfg(test)]
+#[path = "token_tests.rs"]
+mod tests;

@@ -1,0 +1,147 @@
+//! X2: a forged, expired, mis-addressed or unsigned token gets nothing.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::auth::SigningKey;
+
+const NOW_US: i64 = 1_800_000_000_000_000;
+const NOW_S: i64 = NOW_US / 1_000_000;
+
+fn agent() -> Caller {
+    Caller::of_tenant("demo".parse().unwrap(), "agent-1", Role::Agent)
+}
+
+fn good() -> Value {
+    json!({"sub": "agent-1", "tenant": "demo", "role": "agent", "iat": NOW_S, "exp": NOW_S + 60, "aud": "baton", "iss": "baton"})
+}
+
+fn sign(key: &SigningKey, algorithm: Algorithm, claims: &Value) -> String {
+    let key = EncodingKey::from_secret(key.secret());
+    jsonwebtoken::encode(&Header::new(algorithm), claims, &key).unwrap()
+}
+
+/// The good claims with one replaced, or removed by `null`.
+fn with(name: &str, value: Value) -> Value {
+    let mut claims = good();
+    let fields = claims.as_object_mut().unwrap();
+    if value.is_null() {
+        fields.remove(name);
+    } else {
+        fields.insert(name.to_owned(), value);
+    }
+    claims
+}
+
+#[test]
+fn a_minted_token_is_read_back_as_its_caller() {
+    let key = SigningKey::generate();
+    let service = Caller::service("transfer");
+    for caller in [agent(), service] {
+        let token = key.mint(&caller, NOW_US, Duration::from_mins(1)).unwrap();
+        assert_eq!(key.verifier().verify(&token, NOW_US), Ok(caller));
+    }
+}
+
+#[test]
+fn the_corpus_starts_from_a_good_token() {
+    let key = SigningKey::generate();
+    let token = sign(&key, Algorithm::HS256, &good());
+    assert_eq!(key.verifier().verify(&token, NOW_US), Ok(agent()));
+}
+
+#[test]
+fn a_token_expires_after_a_small_leeway() {
+    let key = SigningKey::generate();
+    let token = key.mint(&agent(), NOW_US, Duration::from_mins(1)).unwrap();
+    let at = |s: i64| key.verifier().verify(&token, NOW_US + s * 1_000_000);
+    assert!(at(64).is_ok());
+    assert_eq!(at(65), Err(TokenError::Expired));
+}
+
+#[test]
+fn a_token_of_another_key_is_forged() {
+    let token = SigningKey::generate().mint(&agent(), NOW_US, Duration::from_mins(1)).unwrap();
+    let verdict = SigningKey::generate().verifier().verify(&token, NOW_US);
+    assert_eq!(verdict, Err(TokenError::Invalid("it was not signed by this installation")));
+}
+
+#[test]
+fn every_wrong_or_missing_claim_is_refused() {
+    let key = SigningKey::generate();
+    let corpus = [
+        ("aud", Value::Null),
+        ("aud", json!("someone-else")),
+        ("aud", json!(["someone-else"])),
+        ("aud", json!("")),
+        ("iss", Value::Null),
+        ("iss", json!("someone-else")),
+        ("exp", Value::Null),
+        ("exp", json!("tomorrow")),
+        ("sub", Value::Null),
+        ("sub", json!("")),
+        ("sub", json!("x".repeat(129))),
+        ("role", Value::Null),
+        ("role", json!("root")),
+        ("role", json!("Agent")),
+        ("role", json!(["agent", "admin"])),
+        ("role", json!("service")),
+        ("tenant", Value::Null),
+        ("tenant", json!("")),
+        ("tenant", json!("Demo/../other")),
+        ("nbf", json!(NOW_S + 60)),
+        ("nbf", json!("soon")),
+    ];
+    for (name, value) in corpus {
+        let token = sign(&key, Algorithm::HS256, &with(name, value.clone()));
+        let verdict = key.verifier().verify(&token, NOW_US);
+        assert!(matches!(verdict, Err(TokenError::Invalid(_))), "{name} = {value}: {verdict:?}");
+    }
+}
+
+#[test]
+fn only_hs256_is_believed() {
+    let key = SigningKey::generate();
+    for algorithm in [Algorithm::HS384, Algorithm::HS512] {
+        let token = sign(&key, algorithm, &good());
+        let verdict = key.verifier().verify(&token, NOW_US);
+        assert!(matches!(verdict, Err(TokenError::Invalid(_))), "{algorithm:?}: {verdict:?}");
+    }
+}
+
+#[test]
+fn unsigned_torn_and_edited_tokens_are_refused() {
+    let key = SigningKey::generate();
+    let token = sign(&key, Algorithm::HS256, &good());
+    let parts: Vec<_> = token.split('.').collect();
+    // {"alg":"none","typ":"JWT"}, {"alg":"None"}
+    let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
+    let other = sign(&key, Algorithm::HS256, &with("role", json!("admin")));
+    let other_claims = other.split('.').nth(1).unwrap();
+    let corpus = [
+        String::new(),
+        "garbage".to_owned(),
+        "..".to_owned(),
+        format!("{none}.{}.", parts[1]),
+        format!("{none}.{}.{}", parts[1], parts[2]),
+        format!("{}.{}", parts[0], parts[1]),
+        format!("{}.{}.", parts[0], parts[1]),
+        format!("{}.{other_claims}.{}", parts[0], parts[2]),
+        format!("{token}x"),
+        format!("{token}.x"),
+        token[1..].to_owned(),
+        token.to_uppercase(),
+        "x".repeat(100_000),
+    ];
+    for text in corpus {
+        let verdict = key.verifier().verify(&text, NOW_US);
+        assert!(matches!(verdict, Err(TokenError::Invalid(_))), "{text}: {verdict:?}");
+    }
+}
+
+#[test]
+fn nothing_can_be_minted_that_would_be_refused() {
+    let key = SigningKey::generate();
+    let nobody = Caller { tenant: None, ..agent() };
+    assert!(key.mint(&nobody, NOW_US, Duration::from_mins(1)).is_err());
+}

@@ -1,0 +1,187 @@
+//! The channel under every generated client: token, trace, what is left of the deadline, and the busy guard.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use baton_api::ApiError;
+use baton_api::error::{ErrorReason, Kind};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use tonic::body::Body;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status, TimeoutExpired};
+use tower::Service;
+
+use super::identity::{self, Identity, ServiceIdentity};
+use crate::call::{self, DEPTH_HEADER, TIMEOUT_HEADER};
+use crate::clock::Clock;
+use crate::telemetry;
+
+/// How long a call may take when nobody says.
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Calls that wait for the connection; more wait in their callers.
+const QUEUE: usize = 1024;
+
+/// The channel can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    /// The address is none.
+    #[error("{0:?} is no address; write for example http://127.0.0.1:7400")]
+    Address(String),
+    /// The token has characters that a header can't have.
+    #[error("the token is malformed; get one from `baton token`")]
+    Token,
+}
+
+/// A connection to a Baton listener, made when it is first used, and again when it was lost. Cheap to clone; clones share
+/// the connection.
+#[derive(Clone, Debug)]
+pub struct GrpcChannel {
+    inner: Channel,
+    identity: Identity,
+    clock: Clock,
+    default_deadline: Duration,
+}
+
+/// A channel between services.
+pub type InternalChannel = GrpcChannel;
+/// A channel of a client, with a token that it was given.
+pub type PublicChannel = GrpcChannel;
+
+impl GrpcChannel {
+    /// A channel that calls in the name of a service.
+    pub fn internal(address: &str, service: ServiceIdentity, clock: Clock) -> Result<InternalChannel, ChannelError> {
+        Self::new(address, Identity::Service(service), clock)
+    }
+
+    /// A channel that calls with this token.
+    pub fn public(address: &str, token: &str, clock: Clock) -> Result<PublicChannel, ChannelError> {
+        let header = identity::bearer(token).ok_or(ChannelError::Token)?;
+        Self::new(address, Identity::Token(header), clock)
+    }
+
+    /// A channel that says nothing of who calls: for health checks, and for testing refusals.
+    pub fn anonymous(address: &str, clock: Clock) -> Result<PublicChannel, ChannelError> {
+        Self::new(address, Identity::Nobody, clock)
+    }
+
+    /// The same connection with another token.
+    pub fn with_token(&self, token: &str) -> Result<PublicChannel, ChannelError> {
+        let identity = Identity::Token(identity::bearer(token).ok_or(ChannelError::Token)?);
+        Ok(Self { identity, ..self.clone() })
+    }
+
+    /// The same connection, where a call may take this long when nobody says.
+    #[must_use]
+    pub fn with_default_deadline(&self, default_deadline: Duration) -> Self {
+        Self { default_deadline, ..self.clone() }
+    }
+
+    fn new(address: &str, identity: Identity, clock: Clock) -> Result<Self, ChannelError> {
+        let no_address = || ChannelError::Address(address.to_owned());
+        let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|_| no_address())?;
+        if endpoint.uri().scheme_str() != Some("http") || endpoint.uri().host().is_none() {
+            return Err(no_address());
+        }
+        let endpoint = endpoint
+            .tcp_nodelay(true)
+            .buffer_size(QUEUE)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT);
+        Ok(Self { inner: endpoint.connect_lazy(), identity, clock, default_deadline: DEFAULT_DEADLINE })
+    }
+
+    /// Completes the request's headers; an error if its time is over before it is sent.
+    fn prepare(&self, headers: &mut HeaderMap) -> Result<(), ApiError> {
+        let now_us = self.clock.now_us();
+        if let Some(token) = self.identity.header(now_us)? {
+            headers.insert(AUTHORIZATION, token);
+        }
+        let left = self.time_left(headers, now_us).ok_or_else(too_late)?;
+        insert(headers, TIMEOUT_HEADER, &call::format_timeout(left));
+        if let Some(trace) = telemetry::current_trace() {
+            insert(headers, "traceparent", &trace.to_string());
+        }
+        if self.clock.is_simulated() {
+            insert(headers, DEPTH_HEADER, &(call::depth() + 1).to_string());
+        }
+        Ok(())
+    }
+
+    /// What is left of the deadline of the call that is being handled, or the default; less if the request says less.
+    fn time_left(&self, headers: &HeaderMap, now_us: i64) -> Option<Duration> {
+        let own = headers.get(TIMEOUT_HEADER).and_then(|it| call::parse_timeout(it.to_str().ok()?));
+        let callers = call::current().and_then(|call| call.deadline_us).map(|deadline_us| {
+            let left_us = deadline_us.saturating_sub(now_us);
+            Duration::from_micros(u64::try_from(left_us).unwrap_or(0))
+        });
+        let left = match (own, callers) {
+            (Some(own), Some(callers)) => own.min(callers),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => self.default_deadline,
+        };
+        (!left.is_zero()).then_some(left)
+    }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Service<Request<Body>> for GrpcChannel {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if let Err(error) = self.prepare(request.headers_mut()) {
+            let status: BoxError = Box::new(Status::from(error));
+            return Box::pin(std::future::ready(Err(status)));
+        }
+        let busy = self.clock.busy();
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            drop(busy);
+            answer.map(late_header).map_err(late_error)
+        })
+    }
+}
+
+fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+fn too_late() -> ApiError {
+    let message = "No answer came in time; ask again with the same request id.";
+    ApiError::new(Kind::DeadlineExceeded, ErrorReason::Unavailable, message)
+}
+
+/// tonic calls an expired deadline `CANCELLED`; the rest of the world calls it `DEADLINE_EXCEEDED`.
+fn late_error(error: tonic::transport::Error) -> BoxError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(it) = cause {
+        if it.is::<TimeoutExpired>() {
+            return Box::new(Status::from(too_late()));
+        }
+        cause = it.source();
+    }
+    error.into()
+}
+
+/// The same for a server that was quicker than we were to see that the time was over.
+fn late_header(response: Response<Body>) -> Response<Body> {
+    let expired = Status::from_header_map(response.headers())
+        .is_some_and(|it| it.code() == Code::Cancelled && it.message() == "Timeout expired");
+    if expired { Status::from(too_late()).into_http() } else { response }
+}

@@ -1,0 +1,14 @@
+//! The calling side of gRPC: one channel type for everybody, and retries.
+//!
+//! ```ignore
+//! let channel = GrpcChannel::internal("http://127.0.0.1:7401", ServiceIdentity::new(key, "transfer"), clock)?;
+//! let mut presence = ClaimServiceClient::new(channel); // ClaimServiceClient<InternalChannel>
+//! ```
+
+mod channel;
+mod identity;
+mod retry;
+
+pub use channel::{ChannelError, GrpcChannel, InternalChannel, PublicChannel};
+pub use identity::ServiceIdentity;
+pub use retry::{Backoff, InvalidBackoff, retry};

@@ -1,0 +1,184 @@
+//! Time as a port: nothing in Baton asks the system for the time, or sleeps, but through a [`Clock`].
+//!
+//! The real clock is the system's. The simulated one stands still while anything is in flight and then jumps to the next
+//! moment that somebody waits for, so that a call of ten minutes takes as long as its work does. tokio's paused clock can't
+//! do this: it jumps while `SQLite`'s thread or a socket is still at work, and deadlines pass that should not.
+//!
+//! What is in flight says so with a [`BusyGuard`]:
+//! - The client channel holds one while a unary call is under way, the server layer while a handler runs. Handlers and
+//!   whoever calls them need do nothing.
+//! - A background task holds one while it works (`let _busy = clock.busy();`) and drops it before it sleeps or waits.
+//!   Work of a millisecond or less between two waits needs none: the clock waits for a little quiet before it jumps.
+//! - **Never sleep, or wait for the world, while holding one**: time stands still until it is dropped. A handler that waits
+//!   (for a fact, under its caller's deadline) does so in [`Clock::park`], which sets aside the guards of its own chain of
+//!   calls meanwhile. A guard held by mistake is reported in the log with the place that took it.
+
+mod interval;
+mod sim;
+
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use interval::Interval;
+pub use sim::SimDriver;
+
+use crate::call;
+
+/// The deadline came first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the deadline has passed")]
+pub struct Elapsed;
+
+/// Where the time comes from: cheap to clone, all clones show the same time.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    Real,
+    Sim(Arc<sim::Shared>),
+}
+
+impl Clock {
+    /// The system's clock.
+    pub fn real() -> Self {
+        Self(Source::Real)
+    }
+
+    /// A clock that starts at `start_us` and is moved on by the driver, which somebody has to [run](SimDriver::run).
+    pub fn simulated(start_us: i64) -> (Self, SimDriver) {
+        let shared = Arc::new(sim::Shared::new(start_us));
+        (Self(Source::Sim(Arc::clone(&shared))), SimDriver::new(shared))
+    }
+
+    /// Whether time is simulated. For reports and for choosing how often to poll, never for logic.
+    pub fn is_simulated(&self) -> bool {
+        matches!(self.0, Source::Sim(_))
+    }
+
+    /// Microseconds since the Unix epoch.
+    pub fn now_us(&self) -> i64 {
+        match &self.0 {
+            Source::Real => system_now_us(),
+            Source::Sim(shared) => shared.now_us(),
+        }
+    }
+
+    /// Waits until the clock shows `deadline_us` or later. Dropping the future forgets the wait.
+    pub async fn sleep_until(&self, deadline_us: i64) {
+        match &self.0 {
+            Source::Real => sleep_until_real(deadline_us).await,
+            Source::Sim(shared) => shared.sleep_until(deadline_us).await,
+        }
+    }
+
+    /// Waits for this long.
+    pub async fn sleep(&self, duration: Duration) {
+        self.sleep_until(self.after(duration)).await;
+    }
+
+    /// Awaits the future until `deadline_us` at most. What is ready at the deadline is still taken.
+    pub async fn timeout_at<F: Future>(&self, deadline_us: i64, future: F) -> Result<F::Output, Elapsed> {
+        tokio::select! {
+            biased;
+            output = future => Ok(output),
+            () = self.sleep_until(deadline_us) => Err(Elapsed),
+        }
+    }
+
+    /// Awaits the future for this long at most.
+    pub async fn timeout<F: Future>(&self, duration: Duration, future: F) -> Result<F::Output, Elapsed> {
+        self.timeout_at(self.after(duration), future).await
+    }
+
+    /// A tick each `period`, the first one a period from now.
+    pub fn interval(&self, period: Duration) -> Interval {
+        Interval::new(self.clone(), period)
+    }
+
+    /// The time that this duration from now is.
+    pub fn after(&self, duration: Duration) -> i64 {
+        self.now_us().saturating_add(micros(duration))
+    }
+
+    /// Says that work is in flight until the guard is dropped. Nothing at all on a real clock.
+    #[track_caller]
+    pub fn busy(&self) -> BusyGuard {
+        BusyGuard(match &self.0 {
+            Source::Real => None,
+            Source::Sim(shared) => Some((Arc::clone(shared), shared.enter(Location::caller()))),
+        })
+    }
+
+    /// Awaits something that only the world, or time itself, can bring about, from inside a call: meanwhile the guards that
+    /// this call and the calls that led to it hold do not keep simulated time from moving on.
+    pub async fn park<F: Future>(&self, future: F) -> F::Output {
+        match &self.0 {
+            Source::Real => future.await,
+            Source::Sim(shared) => {
+                let _parked = shared.park(call::depth());
+                future.await
+            }
+        }
+    }
+}
+
+/// Work in flight: simulated time stands still until this is dropped.
+#[derive(Debug)]
+#[must_use = "time moves on as soon as the guard is dropped"]
+pub struct BusyGuard(Option<(Arc<sim::Shared>, u64)>);
+
+impl Drop for BusyGuard {
+    fn drop(&mut self) {
+        if let Some((shared, id)) = &self.0 {
+            shared.leave(*id);
+        }
+    }
+}
+
+/// The duration in microseconds, as far as they can be counted.
+pub fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
+fn system_now_us() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, micros)
+}
+
+/// The system's time can be set while we wait, so no single wait is longer than this.
+const LONGEST_REAL_WAIT: Duration = Duration::from_mins(1);
+
+async fn sleep_until_real(deadline_us: i64) {
+    loop {
+        let left_us = deadline_us.saturating_sub(system_now_us());
+        let Some(left_us) = u64::try_from(left_us).ok().filter(|it| *it > 0) else {
+            return;
+        };
+        let wait = Duration::from_micros(left_us).min(LONGEST_REAL_WAIT);
+        #[expect(clippy::disallowed_methods, reason = "the real clock waits in real time")]
+        tokio::time::sleep(wait).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_real_clock_never_wakes_early() {
+        let clock = Clock::real();
+        let deadline_us = clock.after(Duration::from_millis(5));
+        clock.sleep_until(deadline_us).await;
+        assert!(clock.now_us() >= deadline_us);
+    }
+
+    #[tokio::test]
+    async fn what_is_ready_at_the_deadline_is_taken() {
+        let clock = Clock::real();
+        assert_eq!(clock.timeout_at(0, async { 7 }).await, Ok(7));
+        assert_eq!(clock.timeout_at(0, std::future::pending::<()>()).await, Err(Elapsed));
+    }
+}

@@ -1,0 +1,315 @@
+//! The simulated clock: who sleeps, what is in flight, and the driver that jumps from one to the next.
+
+use std::collections::BTreeMap;
+use std::panic::Location;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+
+/// How long nothing must have happened before time jumps, in rounds of a millisecond. Between the end of one piece of work
+/// and the guard of the next that it wakes, a task has to be scheduled: microseconds usually, so this is ample.
+const QUIET_ROUNDS: u32 = 3;
+const ROUND: Duration = Duration::from_millis(1);
+/// After this many rounds without a jump although somebody sleeps, the guards that are held are reported.
+const STUCK_ROUNDS: u32 = 5_000;
+
+/// What all clones of a simulated clock share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// Tells the driver that there is somebody to wake, so that an idle simulation costs nothing.
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    now_us: i64,
+    /// By deadline, then by order of arrival.
+    sleepers: BTreeMap<(i64, u64), oneshot::Sender<()>>,
+    /// Guards that are held, and where each was taken.
+    guards: BTreeMap<u64, &'static Location<'static>>,
+    /// How many of the guards are set aside by parked calls.
+    parked: usize,
+    /// Ids for sleepers and guards; also the count of things that have happened.
+    activity: u64,
+}
+
+impl State {
+    fn next_id(&mut self) -> u64 {
+        self.activity += 1;
+        self.activity
+    }
+
+    fn is_idle(&self) -> bool {
+        self.guards.len() <= self.parked
+    }
+}
+
+impl Shared {
+    pub(super) fn new(start_us: i64) -> Self {
+        let state =
+            State { now_us: start_us, sleepers: BTreeMap::new(), guards: BTreeMap::new(), parked: 0, activity: 0 };
+        Self { state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that holds the lock can leave the state half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now_us(&self) -> i64 {
+        self.lock().now_us
+    }
+
+    pub(super) fn enter(&self, place: &'static Location<'static>) -> u64 {
+        let mut state = self.lock();
+        let id = state.next_id();
+        state.guards.insert(id, place);
+        id
+    }
+
+    pub(super) fn leave(&self, id: u64) {
+        let mut state = self.lock();
+        state.guards.remove(&id);
+        state.next_id();
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    pub(super) fn park(self: &Arc<Self>, depth: usize) -> Parked {
+        let mut state = self.lock();
+        state.parked += depth;
+        state.next_id();
+        drop(state);
+        self.changed.notify_one();
+        Parked { shared: Arc::clone(self), depth }
+    }
+
+    pub(super) async fn sleep_until(&self, deadline_us: i64) {
+        let Some((key, woken)) = self.register(deadline_us) else {
+            // Let others run: a loop over deadlines that have passed must not keep the thread.
+            return tokio::task::yield_now().await;
+        };
+        self.changed.notify_one();
+        let _forget = Forget { shared: self, key };
+        // The sender is dropped only with the clock itself: then there is no more time to wait for.
+        let _ = woken.await;
+    }
+
+    /// Puts a sleeper on the list, unless its deadline has passed.
+    fn register(&self, deadline_us: i64) -> Option<((i64, u64), oneshot::Receiver<()>)> {
+        let mut state = self.lock();
+        if deadline_us <= state.now_us {
+            return None;
+        }
+        let (sender, woken) = oneshot::channel();
+        let key = (deadline_us, state.next_id());
+        state.sleepers.insert(key, sender);
+        Some((key, woken))
+    }
+
+    /// Wakes whoever waits for the earliest deadline if nothing has happened since `seen`; says whether it did.
+    fn jump(&self, seen: u64) -> bool {
+        let mut state = self.lock();
+        if state.activity != seen || !state.is_idle() {
+            return false;
+        }
+        let Some(((deadline_us, _), _)) = state.sleepers.first_key_value() else {
+            return false;
+        };
+        let deadline_us = *deadline_us;
+        state.now_us = deadline_us;
+        let later = state.sleepers.split_off(&(deadline_us, u64::MAX));
+        let due = std::mem::replace(&mut state.sleepers, later);
+        state.next_id();
+        drop(state);
+        for sender in due.into_values() {
+            // A sleeper that gave up meanwhile needs no waking.
+            let _ = sender.send(());
+        }
+        true
+    }
+}
+
+/// Guards set aside until this is dropped.
+#[derive(Debug)]
+pub(super) struct Parked {
+    shared: Arc<Shared>,
+    depth: usize,
+}
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.parked -= self.depth;
+        state.next_id();
+    }
+}
+
+/// Takes a sleeper off the list when its future is dropped.
+struct Forget<'a> {
+    shared: &'a Shared,
+    key: (i64, u64),
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.sleepers.remove(&self.key);
+        state.next_id();
+    }
+}
+
+/// Moves a simulated clock on; without it running, time stands still.
+#[derive(Debug)]
+pub struct SimDriver {
+    shared: Arc<Shared>,
+}
+
+impl SimDriver {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Jumps to the earliest deadline whenever nothing is in flight and it has been quiet for a few milliseconds. Runs until
+    /// dropped.
+    pub async fn run(self) {
+        let mut stuck_rounds = 0;
+        loop {
+            let (seen, asleep) = {
+                let state = self.shared.lock();
+                (state.activity, !state.sleepers.is_empty())
+            };
+            if !asleep {
+                self.shared.changed.notified().await;
+                continue;
+            }
+            if self.is_quiet(seen).await && self.shared.jump(seen) {
+                stuck_rounds = 0;
+                continue;
+            }
+            stuck_rounds += 1;
+            if stuck_rounds == STUCK_ROUNDS {
+                self.report();
+            }
+        }
+    }
+
+    /// Whether nothing happens, and nothing is in flight, for as long as it takes to be sure. The first sign of activity
+    /// ends the wait.
+    async fn is_quiet(&self, seen: u64) -> bool {
+        for _ in 0..QUIET_ROUNDS {
+            #[expect(clippy::disallowed_methods, reason = "quiet is judged in real time")]
+            tokio::time::sleep(ROUND).await;
+            let state = self.shared.lock();
+            if state.activity != seen || !state.is_idle() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn report(&self) {
+        let state = self.shared.lock();
+        let places: Vec<_> = state.guards.values().map(ToString::to_string).collect();
+        tracing::warn!(guards = ?places, parked = state.parked, "simulated time stands still: work has been in flight for seconds");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Clock;
+    use super::*;
+
+    fn simulated() -> Clock {
+        let (clock, driver) = Clock::simulated(1_000);
+        crate::lifecycle::spawn(driver.run());
+        clock
+    }
+
+    #[tokio::test]
+    async fn sleepers_wake_in_the_order_of_their_deadlines() {
+        let clock = simulated();
+        let woken = Arc::new(Mutex::new(Vec::new()));
+        let mut tasks = Vec::new();
+        for n in (1..=50_i64).rev() {
+            let (clock, woken) = (clock.clone(), Arc::clone(&woken));
+            tasks.push(crate::lifecycle::spawn(async move {
+                clock.sleep_until(n * 3_600_000_000).await;
+                woken.lock().unwrap().push((n, clock.now_us()));
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let expected: Vec<_> = (1..=50).map(|n| (n, n * 3_600_000_000)).collect();
+        assert_eq!(*woken.lock().unwrap(), expected);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn time_stands_still_while_work_is_in_flight() {
+        let clock = simulated();
+        let guard = clock.busy();
+        let sleeper = {
+            let clock = clock.clone();
+            crate::lifecycle::spawn(async move { clock.sleep(Duration::from_secs(1)).await })
+        };
+        // Ten times what the driver would need.
+        #[expect(clippy::disallowed_methods, reason = "real time is what is tested")]
+        tokio::time::sleep(ROUND * QUIET_ROUNDS * 10).await;
+        assert_eq!(clock.now_us(), 1_000);
+        assert!(!sleeper.is_finished());
+        drop(guard);
+        sleeper.await.unwrap();
+        assert_eq!(clock.now_us(), 1_001_000);
+    }
+
+    #[tokio::test]
+    async fn a_parked_call_lets_time_move_on() {
+        let clock = simulated();
+        let call = crate::call::CallContext { depth: 2, ..Default::default() };
+        let guards = [clock.busy(), clock.busy()];
+        crate::call::scope(call, async {
+            clock.park(clock.sleep(Duration::from_secs(5))).await;
+        })
+        .await;
+        assert_eq!(clock.now_us(), 5_001_000);
+        drop(guards);
+    }
+
+    #[tokio::test]
+    async fn a_sleep_that_was_given_up_is_forgotten() {
+        let clock = simulated();
+        let first = clock.timeout(Duration::from_secs(1), clock.sleep(Duration::from_secs(9))).await;
+        assert!(first.is_err());
+        assert_eq!(clock.now_us(), 1_001_000);
+        let Clock(super::super::Source::Sim(shared)) = &clock else { unreachable!("simulated") };
+        assert!(shared.lock().sleepers.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_interval_keeps_its_grid_and_skips_what_was_missed() {
+        let clock = simulated();
+        let mut interval = clock.interval(Duration::from_secs(10));
+        assert_eq!(interval.tick().await, 10_001_000);
+        clock.sleep(Duration::from_secs(25)).await;
+        assert_eq!(interval.tick().await, 20_001_000);
+        assert_eq!(interval.tick().await, 40_001_000);
+    }
+
+    #[tokio::test]
+    async fn chains_of_work_are_not_overtaken() {
+        let clock = simulated();
+        let deadline = clock.sleep(Duration::from_mins(1));
+        let chain = async {
+            for _ in 0..200 {
+                let _busy = clock.busy();
+                tokio::task::yield_now().await;
+            }
+            clock.now_us()
+        };
+        let (at_us, ()) = tokio::join!(chain, deadline);
+        assert_eq!(at_us, 1_000);
+    }
+}

@@ -1,0 +1,82 @@
+//! What can be wrong with a configuration, in one line that names where it is.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+
+/// The configuration is not valid; nothing has been started.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("can't read the configuration file {}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is not TOML.
+    #[error("{origin}: {message}")]
+    Syntax {
+        /// The file or variable.
+        origin: String,
+        /// Where in it, and what.
+        message: String,
+    },
+    /// There is no such key.
+    #[error("{origin}: there is no key {key}; {hint}")]
+    Unknown {
+        /// The file or variable.
+        origin: String,
+        /// The key, with its section.
+        key: String,
+        /// Which keys there are.
+        hint: String,
+    },
+    /// The value can't be used.
+    #[error("{origin}: {key}: {message}")]
+    Value {
+        /// The file or variable.
+        origin: String,
+        /// The key, with its section.
+        key: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Two values don't go together.
+    #[error("configuration: {0}")]
+    Contradiction(String),
+}
+
+impl ConfigError {
+    /// The exit code of a process that can't start because of it (`EX_USAGE`).
+    pub const EXIT_CODE: u8 = 64;
+
+    pub(super) fn unknown(origin: String, key: String, known: &BTreeSet<String>) -> Self {
+        let section = key.split_once('.').map(|(section, _)| format!("{section}."));
+        let siblings: Vec<_> = known
+            .iter()
+            .filter(|it| section.as_ref().is_some_and(|section| it.starts_with(section)))
+            .map(String::as_str)
+            .collect();
+        let hint = if siblings.is_empty() {
+            let sections: BTreeSet<_> = known.iter().filter_map(|it| Some(it.split_once('.')?.0)).collect();
+            let sections: Vec<_> = sections.into_iter().collect();
+            format!("the sections are {}", sections.join(", "))
+        } else {
+            format!("there are {}", siblings.join(", "))
+        };
+        Self::Unknown { origin, key, hint }
+    }
+
+    pub(super) fn from_figment(error: &figment::Error) -> Self {
+        let origin = error.metadata.as_ref().map_or_else(|| "configuration".to_owned(), |it| it.name.to_string());
+        let message = error.kind.to_string();
+        if error.path.is_empty() {
+            let message = message.trim().replace('\n', " ");
+            Self::Syntax { origin, message }
+        } else {
+            Self::Value { origin, key: error.path.join("."), message }
+        }
+    }
+}

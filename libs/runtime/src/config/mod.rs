@@ -1,0 +1,202 @@
+//! Configuration: `default.toml` (which is also its documentation), then a file, then `BATON_<SECTION>__<KEY>`.
+//!
+//! What is not in `default.toml` is refused, with the file or variable and the key: a typo must not silently mean the
+//! default. Environment variables without a double underscore (`BATON_TOKEN`) are not configuration.
+
+mod error;
+mod sections;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use figment::providers::{Format as _, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use serde::Deserialize;
+
+pub use error::ConfigError;
+pub use sections::{
+    AuthConfig, DataConfig, Millis, PresenceConfig, RecordingConfig, RoutingConfig, ServerConfig, SwitchConfig,
+    TelemetryConfig, TelephonyConfig, TransferConfig,
+};
+
+/// The commented defaults: all keys that there are.
+pub const DEFAULT_TOML: &str = include_str!("../../default.toml");
+
+const ENV_PREFIX: &str = "BATON_";
+const ENV_SEPARATOR: &str = "__";
+
+/// All of the configuration; each section is described in `default.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Listeners and their limits.
+    pub server: ServerConfig,
+    /// The data folder.
+    pub data: DataConfig,
+    /// Tokens.
+    pub auth: AuthConfig,
+    /// Logs and traces.
+    pub telemetry: TelemetryConfig,
+    /// The transfer service.
+    pub transfer: TransferConfig,
+    /// The presence service.
+    pub presence: PresenceConfig,
+    /// The routing service.
+    pub routing: RoutingConfig,
+    /// The telephony service.
+    pub telephony: TelephonyConfig,
+    /// The recording service.
+    pub recording: RecordingConfig,
+    /// The simulated switch.
+    pub switch: SwitchConfig,
+}
+
+impl Config {
+    /// The configuration of this process.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::load_from(
+            file,
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )
+    }
+
+    /// The configuration from this file and these variables.
+    pub fn load_from(
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Toml::string(DEFAULT_TOML));
+        let known = keys(&figment)?;
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+            figment = add(figment, &known, &FileLayer { path, text })?;
+        }
+        for variable in variables.into_iter().filter_map(Variable::new) {
+            figment = add(figment, &known, &variable)?;
+        }
+        let config: Self = figment.extract().map_err(|error| ConfigError::from_figment(&error))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What no single value can be blamed for.
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.presence.heartbeat_ms.get() >= self.presence.lease_ms.get() {
+            return Err(ConfigError::Contradiction(
+                "presence.heartbeat_ms must be less than presence.lease_ms, or every agent goes offline".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Default for Config {
+    /// The defaults alone.
+    ///
+    /// # Panics
+    /// If `default.toml` does not fit the sections; a test sees to it that it does.
+    fn default() -> Self {
+        match Self::load_from(None, []) {
+            Ok(config) => config,
+            Err(error) => panic!("default.toml: {error}"),
+        }
+    }
+}
+
+/// Puts a layer on top, if all of its keys are known.
+fn add(figment: Figment, known: &BTreeSet<String>, layer: &(impl Provider + Layer)) -> Result<Figment, ConfigError> {
+    let keys = keys(&Figment::from(layer))?;
+    match keys.into_iter().find(|key| !known.contains(key)) {
+        Some(key) => Err(ConfigError::unknown(layer.origin(), key, known)),
+        None => Ok(figment.merge(layer)),
+    }
+}
+
+/// Says where its values come from.
+trait Layer {
+    fn origin(&self) -> String;
+}
+
+/// The paths of all values.
+fn keys(figment: &Figment) -> Result<BTreeSet<String>, ConfigError> {
+    let values: Dict = figment.extract().map_err(|error| ConfigError::from_figment(&error))?;
+    let mut keys = BTreeSet::new();
+    collect("", &values, &mut keys);
+    Ok(keys)
+}
+
+fn collect(prefix: &str, values: &Dict, keys: &mut BTreeSet<String>) {
+    for (name, value) in values {
+        let path = format!("{prefix}{name}");
+        match value {
+            Value::Dict(_, inner) if !inner.is_empty() => collect(&format!("{path}."), inner, keys),
+            Value::Dict(..) => {}
+            _ => {
+                keys.insert(path);
+            }
+        }
+    }
+}
+
+/// A file, named in errors as the caller wrote its name.
+struct FileLayer<'a> {
+    path: &'a Path,
+    text: String,
+}
+
+impl Layer for FileLayer<'_> {
+    fn origin(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+impl Provider for FileLayer<'_> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.origin())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Toml::string(&self.text).data()
+    }
+}
+
+/// One environment variable.
+struct Variable {
+    name: String,
+    key: String,
+    value: String,
+}
+
+impl Variable {
+    fn new((name, value): (String, String)) -> Option<Self> {
+        let key = name.strip_prefix(ENV_PREFIX)?;
+        let key = key.contains(ENV_SEPARATOR).then(|| key.replace(ENV_SEPARATOR, ".").to_lowercase())?;
+        Some(Self { name, key, value })
+    }
+}
+
+impl Layer for Variable {
+    fn origin(&self) -> String {
+        format!("environment variable {}", self.name)
+    }
+}
+
+impl Provider for Variable {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.origin())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let Ok(value) = self.value.parse::<Value>();
+        let nested = figment::util::nest(&self.key, value);
+        let dict = nested.into_dict().unwrap_or_default();
+        Ok(Profile::Default.collect(dict))
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,92 @@
+//! Layers, and what a person is told about a mistake.
+
+use super::*;
+
+fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("baton.toml");
+    std::fs::write(&path, text).unwrap();
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::load_from(Some(&path), variables).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_defaults_fit_the_sections() {
+    let config = Config::default();
+    assert_eq!(config.server.listen.port(), 7400);
+    assert_eq!(config.auth.key_file, None);
+    assert_eq!(config.presence.lease_ms.duration().as_secs(), 15);
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_default() {
+    let text = "[server]\nlisten = \"127.0.0.1:1\"\n[presence]\nlease_ms = 9000\n";
+    let variables = [("BATON_SERVER__LISTEN", "127.0.0.1:2"), ("BATON_RECORDING__RETENTION_DAYS", "7")];
+    let config = load(text, &variables).unwrap();
+    assert_eq!(config.server.listen.port(), 2);
+    assert_eq!(config.presence.lease_ms.get(), 9_000);
+    assert_eq!(config.recording.retention_days, 7);
+}
+
+#[test]
+fn a_typo_in_a_file_is_named_with_the_file_and_what_there_is() {
+    let error = load("[server]\nlissten = \"127.0.0.1:1\"", &[]).unwrap_err();
+    assert!(error.contains("baton.toml: there is no key server.lissten"), "{error}");
+    assert!(error.contains("server.listen"), "{error}");
+}
+
+#[test]
+fn an_unknown_section_is_named_with_the_sections() {
+    let error = load("[sever]\nlisten = \"127.0.0.1:1\"", &[]).unwrap_err();
+    assert!(error.contains("sever.listen") && error.contains("telephony"), "{error}");
+}
+
+#[test]
+fn a_typo_in_a_variable_is_named_with_the_variable() {
+    let error = load("", &[("BATON_SERVER__LISTN", "x")]).unwrap_err();
+    assert!(error.contains("environment variable BATON_SERVER__LISTN: there is no key server.listn"), "{error}");
+}
+
+#[test]
+fn other_variables_are_not_configuration() {
+    assert!(load("", &[("BATON_TOKEN", "x"), ("PATH", "/bin"), ("MY__VAR", "1")]).is_ok());
+}
+
+#[test]
+fn values_of_the_wrong_form_are_named() {
+    let corpus = [
+        ("[server]\nlisten = \"nowhere\"", "server.listen"),
+        ("[server]\nlisten = 7400", "server.listen"),
+        ("[presence]\nlease_ms = 0", "presence.lease_ms"),
+        ("[presence]\nlease_ms = -5", "presence.lease_ms"),
+        ("[presence]\nlease_ms = \"15 s\"", "presence.lease_ms"),
+        ("[telemetry]\nformat = \"xml\"", "telemetry.format"),
+    ];
+    for (text, key) in corpus {
+        let error = load(text, &[]).unwrap_err();
+        assert!(error.contains("baton.toml") && error.contains(key), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_section_given_as_a_value_is_refused() {
+    assert!(load("server = 5", &[]).is_err());
+}
+
+#[test]
+fn a_syntax_error_names_file_and_line() {
+    let error = load("[server]\nlisten = ", &[]).unwrap_err();
+    assert!(error.contains("baton.toml") && error.contains("line 2"), "{error}");
+}
+
+#[test]
+fn values_that_contradict_each_other_are_refused() {
+    let error = load("[presence]\nlease_ms = 1000\nheartbeat_ms = 1000", &[]).unwrap_err();
+    assert!(error.contains("heartbeat_ms"), "{error}");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = Config::load_from(Some(Path::new("/nowhere/baton.toml")), []).unwrap_err();
+    assert!(error.to_string().contains("/nowhere/baton.toml"));
+}

@@ -1,0 +1,18 @@
+//! What every service's start shares: time, ids, configuration, tokens, the gRPC edge on both sides, telemetry, shutdown.
+//!
+//! Rules that the rest of Baton relies on, each owned by one module here and banned elsewhere by `clippy.toml`:
+//! the time comes from [`clock`], fresh ids from [`ids`], tasks are started by [`lifecycle`], the environment is read by
+//! [`config`].
+
+pub mod auth;
+pub mod call;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod ids;
+pub mod lifecycle;
+pub mod server;
+pub mod telemetry;
+
+pub use auth::{Caller, CallerExt};
+pub use clock::Clock;

@@ -1,0 +1,236 @@
+//! Starting tasks and ending them in order.
+//!
+//! Two tokens: *soft* asks everything to finish what it has begun, *hard* ends it. The first signal cancels soft, the second
+//! (or the end of the grace period) cancels hard. A task that panics takes the process down softly: a service that runs
+//! without one of its tasks is worse than one that is started again.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+use crate::clock::Clock;
+
+/// Starts a task that belongs to no [`Lifecycle`]: one that ends by itself soon, or that its owner awaits. The one place
+/// that starts tasks; the current span goes along.
+#[expect(clippy::disallowed_methods, reason = "the one place that starts tasks")]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    tokio::spawn(future.in_current_span())
+}
+
+/// The running tasks of a process, or of one service in it. All clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Lifecycle(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    hard: CancellationToken,
+    soft: CancellationToken,
+    tracker: TaskTracker,
+    running: Mutex<BTreeMap<u64, &'static str>>,
+    next_id: AtomicU64,
+    crashed: AtomicBool,
+}
+
+impl Inner {
+    fn running(&self) -> MutexGuard<'_, BTreeMap<u64, &'static str>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a shutdown went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShutdownReport {
+    /// A task panicked, which began the shutdown.
+    pub crashed: bool,
+    /// The tasks that had not ended when the grace period was over, and were ended hard.
+    pub unfinished: Vec<&'static str>,
+}
+
+impl Lifecycle {
+    /// Nothing runs yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Cancelled when everything is to finish: accept nothing new, end streams.
+    pub fn soft(&self) -> CancellationToken {
+        self.0.soft.clone()
+    }
+
+    /// Cancelled when everything ends at once, done or not.
+    pub fn hard(&self) -> CancellationToken {
+        self.0.hard.clone()
+    }
+
+    /// Starts a task. It should end soon after *soft* is cancelled; it is dropped when *hard* is.
+    pub fn spawn<F>(&self, name: &'static str, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let running = Running::enter(&self.0, name);
+        let hard = self.hard();
+        let task = async move {
+            let _running = running;
+            hard.run_until_cancelled(future).await;
+        };
+        // Not traced: a task lives as long as the process, and everything in it would be one trace.
+        let span = tracing::debug_span!("task", task.name = name);
+        spawn(self.0.tracker.track_future(task).instrument(span));
+    }
+
+    /// Waits until *soft* is cancelled: by a signal, by a crash, or by [`stop`](Self::stop).
+    pub async fn stopping(&self) {
+        self.0.soft.cancelled().await;
+    }
+
+    /// Asks everything to finish.
+    pub fn stop(&self) {
+        self.0.soft.cancel();
+    }
+
+    /// Listens for SIGINT and SIGTERM: the first asks everything to finish, the second ends it.
+    pub fn stop_on_signals(&self) -> std::io::Result<()> {
+        let mut signals = Signals::new()?;
+        let this = self.clone();
+        spawn(async move {
+            signals.next().await;
+            tracing::info!("stopping; a second signal stops at once");
+            this.stop();
+            signals.next().await;
+            tracing::warn!("stopping at once");
+            this.0.hard.cancel();
+        });
+        Ok(())
+    }
+
+    /// Asks everything to finish, ends what has not finished when the grace period is over, and says what that was.
+    pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
+        self.stop();
+        self.0.tracker.close();
+        let clock = Clock::real();
+        let ended = async {
+            tokio::select! {
+                () = self.0.tracker.wait() => {}
+                () = self.0.hard.cancelled() => {}
+            }
+        };
+        let _ = clock.timeout(grace, ended).await;
+        let unfinished: Vec<_> = self.0.running().values().copied().collect();
+        self.0.hard.cancel();
+        if !unfinished.is_empty() {
+            tracing::warn!(tasks = ?unfinished, "these tasks did not finish in time");
+        }
+        ShutdownReport { crashed: self.0.crashed.load(Ordering::Relaxed), unfinished }
+    }
+}
+
+/// One entry in the list of running tasks.
+struct Running {
+    inner: Arc<Inner>,
+    id: u64,
+    name: &'static str,
+}
+
+impl Running {
+    fn enter(inner: &Arc<Inner>, name: &'static str) -> Self {
+        let id = inner.next_id.fetch_add(1, Ordering::Relaxed);
+        inner.running().insert(id, name);
+        Self { inner: Arc::clone(inner), id, name }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.inner.running().remove(&self.id);
+        if std::thread::panicking() {
+            tracing::error!(task.name = self.name, "a task panicked; stopping");
+            self.inner.crashed.store(true, Ordering::Relaxed);
+            self.inner.soft.cancel();
+        }
+    }
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(5);
+
+    #[tokio::test]
+    async fn tasks_that_finish_are_not_reported() {
+        let lifecycle = Lifecycle::new();
+        let soft = lifecycle.soft();
+        lifecycle.spawn("good", async move { soft.cancelled().await });
+        let report = lifecycle.shutdown(SOON).await;
+        assert_eq!(report, ShutdownReport { crashed: false, unfinished: vec![] });
+    }
+
+    #[tokio::test]
+    async fn a_task_that_does_not_finish_is_named_and_dropped() {
+        let lifecycle = Lifecycle::new();
+        let alive = Arc::new(());
+        let held = Arc::clone(&alive);
+        lifecycle.spawn("stubborn", async move {
+            std::future::pending::<()>().await;
+            drop(held);
+        });
+        let report = lifecycle.shutdown(Duration::from_millis(10)).await;
+        assert_eq!(report.unfinished, ["stubborn"]);
+        lifecycle.0.tracker.wait().await;
+        assert_eq!(Arc::strong_count(&alive), 1);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_stops_everything() {
+        let lifecycle = Lifecycle::new();
+        lifecycle.spawn("bad", async { panic!("on purpose") });
+        Clock::real().timeout(SOON, lifecycle.stopping()).await.unwrap();
+        assert!(lifecycle.shutdown(SOON).await.crashed);
+    }
+}

@@ -1,0 +1,250 @@
+//! The gRPC edge of a service: one listener with health, reflection, and the [layer](layer::EdgeLayer) that every call passes.
+
+mod layer;
+mod request_log;
+mod stream_end;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use baton_api::FILE_DESCRIPTOR_SET;
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tonic::service::{Routes, RoutesBuilder};
+use tonic::transport::server::TcpIncoming;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use tower::Service;
+
+use crate::auth::{Gate, Verifier};
+use crate::clock::Clock;
+use crate::config::ServerConfig;
+use layer::EdgeLayer;
+
+/// The largest message that is received. Audio and lists come in pieces that are far smaller.
+pub const LARGEST_MESSAGE: usize = 4 * 1024 * 1024;
+/// A peer that does not answer a ping for this long is gone.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+
+/// A listener can't be opened, or broke.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Somebody else listens there.
+    #[error("the address {0} is in use; stop what listens there, or choose another address (port 0 takes a free one)")]
+    InUse(SocketAddr),
+    /// The address can't be listened on.
+    #[error("can't listen on {address}")]
+    Bind {
+        /// Which address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The descriptors for reflection can't be read.
+    #[error("the contract's descriptors can't be served")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The listener broke.
+    #[error("the listener broke")]
+    Transport(#[from] tonic::transport::Error),
+}
+
+/// How much one listener takes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Calls under way on one connection.
+    pub concurrency_per_connection: usize,
+    /// Streams and calls open on one connection.
+    pub streams_per_connection: u32,
+    /// Time to finish when stopping.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { concurrency_per_connection: 1024, streams_per_connection: 4096, drain: Duration::from_secs(10) }
+    }
+}
+
+impl From<&ServerConfig> for Limits {
+    fn from(config: &ServerConfig) -> Self {
+        Self {
+            concurrency_per_connection: config.concurrency_per_connection,
+            streams_per_connection: config.streams_per_connection,
+            drain: config.drain_ms.duration(),
+        }
+    }
+}
+
+/// Collects the services of one listener.
+#[derive(Debug)]
+pub struct ServerBuilder {
+    clock: Clock,
+    gate: Gate,
+    limits: Limits,
+    routes: RoutesBuilder,
+    names: Vec<&'static str>,
+}
+
+impl ServerBuilder {
+    /// A listener without services, that believes this verifier's tokens.
+    pub fn new(clock: Clock, verifier: Verifier) -> Self {
+        Self {
+            clock,
+            gate: Gate::new(verifier),
+            limits: Limits::default(),
+            routes: Routes::builder(),
+            names: Vec::new(),
+        }
+    }
+
+    /// Other limits than the default ones.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Adds a generated server (`TransferServiceServer::new(..)`).
+    #[must_use]
+    pub fn add_service<S>(mut self, service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
+        self.routes.add_service(service);
+        self.names.push(S::NAME);
+        self
+    }
+
+    /// Opens the listener. Connections are accepted, and wait, until [`BoundServer::serve`].
+    pub fn bind(self, address: SocketAddr) -> Result<BoundServer, ServeError> {
+        Ok(self.on(Listener::bind(address)?))
+    }
+
+    /// Takes a listener that is open already.
+    pub fn on(self, listener: Listener) -> BoundServer {
+        BoundServer { builder: self, listener, health: HealthReporter::new() }
+    }
+}
+
+/// An address that is listened on before it is known what answers there: so services can be told where their peers are
+/// before these are started. Connections wait meanwhile.
+#[derive(Debug)]
+pub struct Listener {
+    incoming: TcpIncoming,
+    local_addr: SocketAddr,
+}
+
+impl Listener {
+    /// Opens it.
+    pub fn bind(address: SocketAddr) -> Result<Self, ServeError> {
+        let incoming = TcpIncoming::bind(address).map_err(|source| bind_error(address, source))?;
+        let incoming = incoming.with_nodelay(Some(true));
+        let local_addr = incoming.local_addr().map_err(|source| bind_error(address, source))?;
+        Ok(Self { incoming, local_addr })
+    }
+
+    /// Where it listens; with the real port if port 0 was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+}
+
+fn bind_error(address: SocketAddr, source: io::Error) -> ServeError {
+    if source.kind() == io::ErrorKind::AddrInUse {
+        ServeError::InUse(address)
+    } else {
+        ServeError::Bind { address, source }
+    }
+}
+
+/// An open listener.
+#[derive(Debug)]
+pub struct BoundServer {
+    builder: ServerBuilder,
+    listener: Listener,
+    health: HealthReporter,
+}
+
+impl BoundServer {
+    /// Where it listens; with the real port if port 0 was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.listener.local_addr
+    }
+
+    /// Says per service whether it serves. All do from [`serve`](Self::serve) on; somebody who knows better may say no.
+    pub fn health(&self) -> HealthReporter {
+        self.health.clone()
+    }
+
+    /// Serves until the token is cancelled; then health says *not serving*, nothing new is accepted, streams end with
+    /// `UNAVAILABLE`, and calls under way may finish within the drain time.
+    pub async fn serve(self, shutdown: CancellationToken) -> Result<(), ServeError> {
+        let Self { builder, listener, health } = self;
+        set_all(&health, &builder.names, ServingStatus::Serving).await;
+        let drain = builder.limits.drain;
+        let router = transport(&builder.limits)
+            .layer(EdgeLayer::new(builder.gate, builder.clock, shutdown.clone()))
+            .add_routes(with_tools(builder.routes, &health)?);
+        let stopping = {
+            let (shutdown, names) = (shutdown.clone(), builder.names);
+            async move {
+                shutdown.cancelled().await;
+                set_all(&health, &names, ServingStatus::NotServing).await;
+            }
+        };
+        let served = router.serve_with_incoming_shutdown(listener.incoming, stopping);
+        tokio::select! {
+            result = served => Ok(result?),
+            () = drained(shutdown, drain) => {
+                tracing::warn!("calls were still under way when the drain time was over");
+                Ok(())
+            }
+        }
+    }
+}
+
+fn transport(limits: &Limits) -> tonic::transport::Server {
+    tonic::transport::Server::builder()
+        .concurrency_limit_per_connection(limits.concurrency_per_connection)
+        .max_concurrent_streams(limits.streams_per_connection)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+}
+
+/// The services with health and reflection.
+fn with_tools(mut routes: RoutesBuilder, health: &HealthReporter) -> Result<Routes, ServeError> {
+    let service = tonic_health::server::HealthService::from_health_reporter(health.clone());
+    routes.add_service(tonic_health::pb::health_server::HealthServer::new(service));
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    routes.add_service(reflection);
+    Ok(routes.routes())
+}
+
+async fn set_all(health: &HealthReporter, names: &[&'static str], status: ServingStatus) {
+    health.set_service_status("", status).await;
+    for name in names {
+        health.set_service_status(*name, status).await;
+    }
+}
+
+/// The drain time is real time: it bounds how long a person waits.
+async fn drained(shutdown: CancellationToken, drain: Duration) {
+    shutdown.cancelled().await;
+    Clock::real().sleep(drain).await;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! Ends streams when the server stops.
+//!
+//! A watch stream has no end of its own and would hold up the shutdown until the drain time is over. Ending it with
+//! `UNAVAILABLE` tells its client to connect again, elsewhere. A body that has something to send is left alone, so the
+//! answer of a unary call is never cut off.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use baton_api::ApiError;
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::Status;
+use tonic::body::Body;
+
+pub(super) struct StreamEnd {
+    inner: Option<Body>,
+    shutdown: CancellationToken,
+    /// Made when there is something to wait for: a unary answer never does.
+    stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+impl StreamEnd {
+    pub(super) fn wrap(response: Response<Body>, shutdown: CancellationToken) -> Response<Body> {
+        if response.body().is_end_stream() {
+            return response;
+        }
+        response.map(|inner| Body::new(Self { inner: Some(inner), shutdown, stopping: None }))
+    }
+}
+
+impl HttpBody for StreamEnd {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = &mut *self;
+        let Some(inner) = &mut this.inner else {
+            return Poll::Ready(None);
+        };
+        if let ready @ Poll::Ready(_) = Pin::new(inner).poll_frame(cx) {
+            return ready;
+        }
+        let shutdown = &this.shutdown;
+        let stopping = this.stopping.get_or_insert_with(|| Box::pin(shutdown.clone().cancelled_owned()));
+        if stopping.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        this.inner = None;
+        Poll::Ready(Some(trailers().map(Frame::trailers)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.as_ref().map(HttpBody::size_hint).unwrap_or_default()
+    }
+}
+
+fn trailers() -> Result<HeaderMap, Status> {
+    let status = Status::from(ApiError::unavailable("The server is stopping; connect again."));
+    let mut trailers = HeaderMap::new();
+    status.add_header(&mut trailers)?;
+    Ok(trailers)
+}

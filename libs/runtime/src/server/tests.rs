@@ -1,0 +1,249 @@
+//! The edge and the channel, over a real connection, with the health service as the service that is called.
+
+use std::sync::Mutex;
+
+use baton_api::ApiError;
+use baton_api::error::{ErrorReason, Kind};
+use tokio_stream::StreamExt as _;
+use tonic::{Code, Request, Response, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::*;
+use crate::auth::{Caller, Role, SigningKey};
+use crate::call;
+use crate::client::{GrpcChannel, ServiceIdentity};
+use crate::lifecycle;
+
+const SOON: Duration = Duration::from_secs(10);
+
+struct Running {
+    address: String,
+    shutdown: CancellationToken,
+    served: tokio::task::JoinHandle<Result<(), ServeError>>,
+}
+
+fn run(builder: ServerBuilder) -> Running {
+    let bound = builder.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = format!("http://{}", bound.local_addr());
+    let shutdown = CancellationToken::new();
+    let served = lifecycle::spawn(bound.serve(shutdown.clone()));
+    Running { address, shutdown, served }
+}
+
+fn check(service: &str) -> HealthCheckRequest {
+    HealthCheckRequest { service: service.to_owned() }
+}
+
+#[tokio::test]
+async fn health_answers_without_a_token_and_everything_else_wants_one() {
+    let clock = Clock::real();
+    let key = SigningKey::generate();
+    let server = run(ServerBuilder::new(clock.clone(), key.verifier()));
+    let anonymous = GrpcChannel::anonymous(&server.address, clock.clone()).unwrap();
+    let answer = HealthClient::new(anonymous.clone()).check(check("")).await.unwrap();
+    assert_eq!(answer.into_inner().status, 1);
+
+    let status = raw_call(anonymous, "/baton.transfer.v1.TransferService/StartTransfer").await;
+    assert_eq!(status.code(), Code::Unauthenticated);
+    assert_eq!(ApiError::of(&status).reason, ErrorReason::TokenMissing);
+
+    let service = ServiceIdentity::new(key.clone(), "telephony");
+    let internal = GrpcChannel::internal(&server.address, service, clock.clone()).unwrap();
+    let status = raw_call(internal, "/baton.transfer.v1.TransferService/StartTransfer").await;
+    assert_eq!(ApiError::of(&status).reason, ErrorReason::RoleNotAllowed);
+
+    let agent = Caller::of_tenant("demo".parse().unwrap(), "a", Role::Agent);
+    let token = key.mint(&agent, clock.now_us(), SOON).unwrap();
+    let public = GrpcChannel::public(&server.address, &token, clock).unwrap();
+    let status = raw_call(public, "/baton.transfer.v1.TransferService/StartTransfer").await;
+    assert_eq!(status.code(), Code::Unimplemented, "admitted; nobody is there");
+}
+
+/// Calls a method without a generated client, and says how it ended.
+async fn raw_call(channel: GrpcChannel, path: &'static str) -> Status {
+    let mut grpc = tonic::client::Grpc::new(channel);
+    grpc.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<(), ()>::default();
+    let path = http::uri::PathAndQuery::from_static(path);
+    match grpc.unary(Request::new(()), path, codec).await {
+        Ok(_) => Status::ok(""),
+        Err(status) => status,
+    }
+}
+
+#[tokio::test]
+async fn stopping_ends_streams_and_comes_to_an_end() {
+    let clock = Clock::real();
+    let server = run(ServerBuilder::new(clock.clone(), SigningKey::generate().verifier()));
+    let channel = GrpcChannel::anonymous(&server.address, clock.clone()).unwrap();
+    let mut watch = HealthClient::new(channel).watch(check("")).await.unwrap().into_inner();
+    assert!(watch.next().await.unwrap().is_ok());
+    server.shutdown.cancel();
+    let end = async {
+        loop {
+            match watch.next().await {
+                Some(Ok(_)) => {}
+                Some(Err(status)) => return Some(status.code()),
+                None => return None,
+            }
+        }
+    };
+    assert_eq!(clock.timeout(SOON, end).await, Ok(Some(Code::Unavailable)));
+    clock.timeout(SOON, server.served).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_explained() {
+    let verifier = SigningKey::generate().verifier();
+    let first = ServerBuilder::new(Clock::real(), verifier.clone());
+    let first = first.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let error = ServerBuilder::new(Clock::real(), verifier).bind(first.local_addr()).unwrap_err();
+    assert!(matches!(error, ServeError::InUse(_)), "{error:?}");
+    assert!(error.to_string().contains("in use"));
+}
+
+#[tokio::test]
+async fn nobody_listening_is_unavailable() {
+    let channel = GrpcChannel::anonymous("http://127.0.0.1:1", Clock::real()).unwrap();
+    let status = HealthClient::new(channel).check(check("")).await.unwrap_err();
+    assert_eq!(ApiError::of(&status).kind, Kind::Unavailable);
+}
+
+#[test]
+fn addresses_that_are_none_are_refused() {
+    for address in ["", "127.0.0.1:7400", "localhost", "ftp://x", "https://127.0.0.1:1"] {
+        assert!(GrpcChannel::anonymous(address, Clock::real()).is_err(), "{address}");
+    }
+}
+
+/// A health service that does what the test wants, in the place of a service of Baton's.
+#[derive(Clone)]
+struct Probe {
+    clock: Clock,
+    seen: std::sync::Arc<Mutex<Vec<(i64, String)>>>,
+    /// Where to call on, with what is left of the deadline.
+    next: Option<GrpcChannel>,
+    /// Waits this long for the world before it answers.
+    wait: Duration,
+}
+
+impl Probe {
+    fn new(clock: &Clock) -> Self {
+        Self { clock: clock.clone(), seen: std::sync::Arc::default(), next: None, wait: Duration::ZERO }
+    }
+
+    async fn answer(&self) -> Result<Response<()>, Status> {
+        let deadline_us = call::deadline_us(&self.clock, Duration::ZERO);
+        self.seen.lock().unwrap().push((deadline_us, crate::telemetry::traceparent()));
+        if let Some(next) = &self.next {
+            let status = raw_call(next.clone(), "/grpc.health.v1.Health/Check").await;
+            if status.code() != Code::Ok {
+                return Err(status);
+            }
+        }
+        self.clock.park(self.clock.sleep(self.wait)).await;
+        Ok(Response::new(()))
+    }
+}
+
+/// Serves the probe on its own, behind the edge alone.
+fn run_probe(probe: Probe) -> Running {
+    let gate = Gate::new(SigningKey::generate().verifier());
+    let shutdown = CancellationToken::new();
+    let layer = EdgeLayer::new(gate, probe.clock.clone(), shutdown.clone());
+    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = format!("http://{}", incoming.local_addr().unwrap());
+    let router = tonic::transport::Server::builder().layer(layer).add_service(ProbeServer(probe));
+    let stopped = shutdown.clone().cancelled_owned();
+    let served = async move { Ok(router.serve_with_incoming_shutdown(incoming, stopped).await?) };
+    Running { address, shutdown, served: lifecycle::spawn(served) }
+}
+
+#[derive(Clone)]
+struct ProbeServer(Probe);
+
+impl NamedService for ProbeServer {
+    const NAME: &'static str = "grpc.health.v1.Health";
+}
+
+impl tonic::server::UnaryService<()> for ProbeServer {
+    type Response = ();
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response<()>, Status>> + Send>>;
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        let probe = self.0.clone();
+        Box::pin(async move { probe.answer().await })
+    }
+}
+
+impl Service<http::Request<Body>> for ProbeServer {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let this = self.clone();
+        Box::pin(async move {
+            let codec = tonic_prost::ProstCodec::<(), ()>::default();
+            Ok(tonic::server::Grpc::new(codec).unary(this, request).await)
+        })
+    }
+}
+
+#[tokio::test]
+async fn deadline_and_trace_are_passed_on() {
+    let clock = Clock::real();
+    let second = Probe::new(&clock);
+    let back = run_probe(second.clone());
+    let first =
+        Probe { next: Some(GrpcChannel::anonymous(&back.address, clock.clone()).unwrap()), ..Probe::new(&clock) };
+    let front = run_probe(first.clone());
+    let channel = GrpcChannel::anonymous(&front.address, clock.clone()).unwrap();
+    let channel = channel.with_default_deadline(Duration::from_mins(1));
+    let status = raw_call(channel, "/grpc.health.v1.Health/Check").await;
+    assert_eq!(status.code(), Code::Ok, "{status:?}");
+
+    let (first_us, first_trace) = first.seen.lock().unwrap()[0].clone();
+    let (second_us, second_trace) = second.seen.lock().unwrap()[0].clone();
+    assert!((first_us - second_us).abs() < 1_000_000, "{first_us} {second_us}");
+    assert!(second_us > clock.after(Duration::from_secs(50)), "not the default of five seconds");
+    assert_eq!(first_trace[3..35], second_trace[3..35]);
+    back.shutdown.cancel();
+    front.shutdown.cancel();
+}
+
+#[tokio::test]
+async fn a_deadline_that_passes_is_called_so() {
+    let clock = Clock::real();
+    let server = run_probe(Probe { wait: SOON, ..Probe::new(&clock) });
+    let channel = GrpcChannel::anonymous(&server.address, clock).unwrap();
+    let channel = channel.with_default_deadline(Duration::from_millis(30));
+    let status = raw_call(channel, "/grpc.health.v1.Health/Check").await;
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    assert_eq!(ApiError::of(&status).outcome(), baton_api::Outcome::Unknown);
+}
+
+#[tokio::test]
+async fn simulated_time_stands_still_for_a_chain_of_calls_and_moves_when_it_parks() {
+    let (clock, driver) = Clock::simulated(0);
+    lifecycle::spawn(driver.run());
+    let back = run_probe(Probe { wait: Duration::from_secs(2), ..Probe::new(&clock) });
+    let next = GrpcChannel::anonymous(&back.address, clock.clone()).unwrap();
+    let front = run_probe(Probe { next: Some(next), ..Probe::new(&clock) });
+    let channel = GrpcChannel::anonymous(&front.address, clock.clone()).unwrap();
+    let call = raw_call(channel, "/grpc.health.v1.Health/Check");
+    // Another sleeper, earlier than the end of the call: it must not wake while the chain is at work, only once it parks.
+    let other = async {
+        clock.sleep(Duration::from_secs(1)).await;
+        clock.now_us()
+    };
+    let (status, at_us) = tokio::join!(call, other);
+    assert_eq!(status.code(), Code::Ok, "{status:?}");
+    assert_eq!(at_us, 1_000_000);
+    assert_eq!(clock.now_us(), 2_000_000);
+}

@@ -1,0 +1,196 @@
+//! Logs and traces.
+//!
+//! Logs go to standard error, as text or as one JSON object a line. Traces go to an OTLP endpoint if one is configured. A
+//! trace is passed on from call to call, and into the outbox, in either case: [`TraceParent`] carries it where OpenTelemetry
+//! is off, so that log lines of one call can be found by their `trace.id`.
+
+mod trace_parent;
+
+use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use serde::Deserialize;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt};
+
+pub use trace_parent::TraceParent;
+
+use crate::call;
+use crate::config::TelemetryConfig;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Telemetry can't be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter can't be read.
+    #[error("telemetry.log is not a filter: {0:?}; write for example \"info\" or \"info,baton_transfer=debug\"")]
+    Filter(String),
+    /// The exporter can't be made.
+    #[error("can't export traces to telemetry.otlp_endpoint {endpoint:?}; write for example \"http://127.0.0.1:4317\"")]
+    Exporter {
+        /// Where to.
+        endpoint: String,
+        /// Why.
+        source: opentelemetry_otlp::ExporterBuildError,
+    },
+    /// Somebody set it up before.
+    #[error("logging is set up already")]
+    AlreadySet,
+}
+
+/// Exports what is left when it is dropped or [shut down](Self::shutdown). Keep it until the end of `main`.
+#[derive(Debug)]
+#[must_use = "traces are exported until the guard is dropped"]
+pub struct TelemetryGuard(Option<SdkTracerProvider>);
+
+impl TelemetryGuard {
+    /// Sends the spans that have not been sent. Blocks for a few seconds at most.
+    pub fn shutdown(&mut self) {
+        let result = self.0.take().map(|provider| provider.shutdown());
+        if let Some(Err(error)) = result {
+            tracing::warn!(%error, "the last traces could not be exported");
+        }
+    }
+}
+
+impl Drop for TelemetryGuard {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+/// Starts logging, and exporting traces if an endpoint is given. Once in a process, inside the tokio runtime.
+pub fn init(config: &TelemetryConfig, service: &str) -> Result<TelemetryGuard, TelemetryError> {
+    let filter = EnvFilter::try_new(&config.log).map_err(|_| TelemetryError::Filter(config.log.clone()))?;
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match config.format {
+        LogFormat::Text => lines.with_ansi(stderr_is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    let provider = exporter(config, service)?;
+    // What is logged says nothing of what is traced: our own spans are, and nobody else's.
+    let traces = provider.as_ref().map(|it| {
+        let ours = Targets::new().with_target("baton", LevelFilter::INFO);
+        tracing_opentelemetry::layer().with_tracer(it.tracer("baton")).with_filter(ours)
+    });
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(traces)
+        .try_init()
+        .map_err(|_| TelemetryError::AlreadySet)?;
+    Ok(TelemetryGuard(provider))
+}
+
+fn exporter(config: &TelemetryConfig, service: &str) -> Result<Option<SdkTracerProvider>, TelemetryError> {
+    let endpoint = &config.otlp_endpoint;
+    if endpoint.is_empty() {
+        return Ok(None);
+    }
+    let exporter = SpanExporter::builder()
+        .with_tonic()
+        .with_endpoint(endpoint)
+        .build()
+        .map_err(|source| TelemetryError::Exporter { endpoint: endpoint.clone(), source })?;
+    let resource = Resource::builder().with_service_name(service.to_owned()).build();
+    let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource);
+    Ok(Some(provider.build()))
+}
+
+fn stderr_is_terminal() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stderr())
+}
+
+/// The trace that the present work belongs to, as the W3C header has it; empty if it belongs to none. For outbox rows.
+pub fn traceparent() -> String {
+    current_trace().map_or_else(String::new, |trace| trace.to_string())
+}
+
+/// The trace that the present work belongs to: that of the current span if traces are exported, else that of the call.
+pub(crate) fn current_trace() -> Option<TraceParent> {
+    trace_of(&Span::current()).or_else(|| call::current()?.trace)
+}
+
+/// The span's place in its trace, if traces are exported.
+pub(crate) fn trace_of(span: &Span) -> Option<TraceParent> {
+    let context = span.context();
+    TraceParent::of(context.span().span_context())
+}
+
+/// Makes the remote span the parent of this one.
+pub(crate) fn set_parent(span: &Span, parent: &TraceParent) {
+    let context = opentelemetry::Context::new().with_remote_span_context(parent.span_context());
+    // Fails where traces are not exported: then there is nothing to be a child.
+    let _ = span.set_parent(context);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::CallContext;
+
+    #[tokio::test]
+    async fn the_trace_of_a_call_is_known_without_an_exporter() {
+        let trace = TraceParent::new_root();
+        let call = CallContext { trace: Some(trace), ..CallContext::default() };
+        let inside = call::scope(call, async { traceparent() }).await;
+        assert_eq!(inside, trace.to_string());
+        assert_eq!(traceparent(), "");
+    }
+
+    #[test]
+    fn spans_continue_the_trace_of_their_parent_when_traces_are_exported() {
+        let provider = SdkTracerProvider::builder().build();
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        let parent = TraceParent::new_root();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let span = tracing::info_span!("work");
+            set_parent(&span, &parent);
+            let _entered = span.enter();
+            let inside = current_trace().unwrap();
+            assert_eq!(inside.trace_id(), parent.trace_id());
+            assert_ne!(inside, parent);
+        });
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn spans_go_to_the_endpoint_when_there_is_one() {
+        use opentelemetry::trace::{Span as _, Tracer as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let config = TelemetryConfig { otlp_endpoint: endpoint, ..TelemetryConfig::default() };
+        let provider = exporter(&config, "test").unwrap().unwrap();
+        provider.tracer("test").start("work").end();
+        let flushing = provider.clone();
+        let flush = tokio::task::spawn_blocking(move || flushing.force_flush());
+        let clock = crate::Clock::real();
+        let accepted = clock.timeout(std::time::Duration::from_secs(10), listener.accept());
+        let (mut connection, _) = accepted.await.unwrap().unwrap();
+        let mut preface = [0; 14];
+        tokio::io::AsyncReadExt::read_exact(&mut connection, &mut preface).await.unwrap();
+        assert_eq!(&preface, b"PRI * HTTP/2.0");
+        drop((connection, listener));
+        let _ = flush.await.unwrap();
+    }
+
+    #[test]
+    fn a_filter_with_a_typo_is_explained() {
+        let config = TelemetryConfig { log: "info,=/".to_owned(), ..TelemetryConfig::default() };
+        let error = init(&config, "test").unwrap_err();
+        assert!(error.to_string().contains("telemetry.log"), "{error}");
+    }
+}

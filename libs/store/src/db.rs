@@ -1,0 +1,108 @@
+//! A database: one writer, a few readers, and the signal that new events wait in the outbox.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sqlx::sqlite::SqlitePool;
+use tokio::sync::watch;
+
+use crate::disk::Disk;
+use crate::writer::Writer;
+use crate::{OpenError, Reader, StoreError, Tx, on, open};
+
+/// A service's own database. Cheap to clone; all clones share the same writer.
+#[derive(Debug, Clone)]
+pub enum Db {
+    /// A `SQLite` file in the data folder.
+    Sqlite(SqliteDb),
+}
+
+/// What the `SQLite` variant holds.
+#[derive(Debug, Clone)]
+pub struct SqliteDb {
+    pub(crate) file: Arc<PathBuf>,
+    pub(crate) writer: Writer,
+    pub(crate) disk: Arc<Disk>,
+    readers: SqlitePool,
+    outbox: watch::Sender<u64>,
+}
+
+impl Db {
+    /// Opens the file, or makes it together with the folders above it. Its tables come with [`Db::migrate`].
+    pub async fn open(file: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let file = file.as_ref();
+        Self::open_on(file, Disk::of(file)).await
+    }
+
+    pub(crate) async fn open_on(file: &Path, disk: Arc<Disk>) -> Result<Self, OpenError> {
+        let writer = open::writer(file).await?;
+        Ok(Self::Sqlite(SqliteDb {
+            file: Arc::new(file.to_path_buf()),
+            writer,
+            disk,
+            readers: open::readers(file),
+            outbox: watch::Sender::new(0),
+        }))
+    }
+
+    /// Waits for the writer and starts a change. There is one writer: be quick with it.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite(db) => {
+                db.disk.check()?;
+                let turn = db.writer.begin().await?;
+                Ok(Tx::sqlite(turn, Arc::clone(&db.disk), db.outbox.clone()))
+            }
+        }
+    }
+
+    /// A connection for reading. It sees what was committed before each of its statements, and that may be a moment before
+    /// it is durable: see [`settled`](Db::settled).
+    pub async fn read(&self) -> Result<Reader, StoreError> {
+        match self {
+            Self::Sqlite(db) => Ok(Reader::sqlite(db.readers.acquire().await?)),
+        }
+    }
+
+    /// Changes whenever a transaction with events in it has committed: the relay sleeps on this.
+    pub fn outbox_commits(&self) -> watch::Receiver<u64> {
+        match self {
+            Self::Sqlite(db) => db.outbox.subscribe(),
+        }
+    }
+
+    /// Waits until everything that was read until now is durable; at once, when nobody is writing. For whoever lets the world
+    /// act on what a [`Reader`] found, in a way that can't be taken back.
+    pub async fn settled(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.disk.wait(db.disk.last()).await,
+        }
+    }
+
+    /// How often the disk was synced: under load much less often than there were commits.
+    pub fn syncs(&self) -> u64 {
+        match self {
+            Self::Sqlite(db) => db.disk.syncs(),
+        }
+    }
+
+    /// Whether the database answers and its disk is well: for readiness.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.disk.check()?,
+        }
+        let mut reader = self.read().await?;
+        on!(reader, conn => sqlx::query("SELECT 1").execute(conn).await)?;
+        Ok(())
+    }
+
+    /// Waits for what is in progress and lets go of the file. A file that is not closed so loses nothing either.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(db) => {
+                db.readers.close().await;
+                db.writer.close().await;
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! One sync of the disk for everybody who waits for one: group commit.
+//!
+//! # Theory of operation
+//! A commit has two halves of very different cost. `SQLite`'s `COMMIT` appends the change to the write-ahead log, in the
+//! order of the commits, and takes microseconds: the writer is held only for that (`synchronous=NORMAL`). Then the log's
+//! file must reach the disk, which takes a large part of a millisecond or several, and which one call does for every
+//! commit before it. So [`Tx::commit`](crate::Tx::commit) gives the writer back after its `COMMIT` and waits here until a
+//! sync that *began* after it has ended. While one sync runs, others change, commit, and gather for the next: the slower
+//! the disk, the larger the groups, and no timer is needed. With nobody else there, the sync begins at once.
+//!
+//! - Whoever waits and finds no sync running begins one (the leader). It runs on a thread of its own and tells the result
+//!   itself, so a leader whose caller goes away takes nobody along.
+//! - Commits are numbered while the writer is held, *before* their `COMMIT`, and called done after it. What can be seen in
+//!   the database has therefore been numbered, and what is done is in the log's file when the next sync begins.
+//! - Because the log is synced from its start, a commit is never durable before one that it could have read.
+//! - Whoever shares a sync is told in the order of the commits ([`Place`]), so that what callers do next (tell watchers, take
+//!   over into memory) happens in that order too, as far as a scheduler lets it. No caller waits for another one's code.
+//! - When a sync fails nobody can say what is on the disk, and a later sync that succeeds proves nothing (the kernel may
+//!   have dropped the pages). So everybody who waits is told, and nothing is begun any more until the file is opened anew.
+//!
+//! A reader may see a change for the length of one sync before it is durable. It is so if the *machine* stops; when only
+//! the process does, the kernel still has the log. Who lets the world act on what he read, waits with
+//! [`Db::settled`](crate::Db::settled), or ends his transaction with `commit` or `rollback`, which wait too.
+//!
+//! Considered instead: a savepoint for each transaction within one long one. It groups only what queues at the right moment,
+//! makes everybody wait for the slowest neighbour, and hangs when a neighbour waits for a lock that one holds.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+
+use tokio::sync::{Mutex, oneshot, watch};
+
+use crate::StoreError;
+
+type Sync = Box<dyn Fn() -> io::Result<()> + Send + std::marker::Sync>;
+
+/// What is known to be on the disk.
+pub(crate) struct Disk {
+    sync: Sync,
+    /// The last number that a commit was given.
+    numbered: AtomicU64,
+    /// The last commit that is in the log's file.
+    done: AtomicU64,
+    synced: watch::Sender<Synced>,
+    leader: Mutex<()>,
+    /// Ends when the last one who waits has been told.
+    last_told: std::sync::Mutex<Option<oneshot::Receiver<()>>>,
+    syncs: AtomicU64,
+}
+
+/// A place among those who wait to be told; dropped, the next one's turn has come.
+#[derive(Debug)]
+#[must_use = "dropped, it lets the next one go first"]
+pub(crate) struct Place {
+    before: Option<oneshot::Receiver<()>>,
+    _told: oneshot::Sender<()>,
+}
+
+impl Place {
+    /// Waits until everybody before has been told, or has given up.
+    pub(crate) async fn turn(&mut self) {
+        if let Some(before) = self.before.take() {
+            // It ends without a word.
+            let _ = before.await;
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Synced {
+    up_to: u64,
+    failed: Option<Arc<io::Error>>,
+}
+
+/// A commit on its way into the log; dropped when it is there, or will never be.
+#[must_use = "dropped, the commit is done"]
+pub(crate) struct Numbered<'a> {
+    disk: &'a Disk,
+    pub(crate) number: u64,
+}
+
+impl Drop for Numbered<'_> {
+    fn drop(&mut self) {
+        self.disk.done.fetch_max(self.number, Ordering::AcqRel);
+    }
+}
+
+impl Disk {
+    /// The disk under a database file.
+    pub(crate) fn of(file: &Path) -> Arc<Self> {
+        let log = log_of(file);
+        Self::new(move || sync_file(&log))
+    }
+
+    /// A disk that is synced so.
+    pub(crate) fn new(sync: impl Fn() -> io::Result<()> + Send + std::marker::Sync + 'static) -> Arc<Self> {
+        Arc::new(Self {
+            sync: Box::new(sync),
+            numbered: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            synced: watch::Sender::default(),
+            leader: Mutex::new(()),
+            last_told: std::sync::Mutex::default(),
+            syncs: AtomicU64::new(0),
+        })
+    }
+
+    /// Numbers a commit. To be called by who holds the writer, before the `COMMIT`.
+    pub(crate) fn number(&self) -> Numbered<'_> {
+        Numbered { disk: self, number: self.numbered.fetch_add(1, Ordering::AcqRel) + 1 }
+    }
+
+    /// Queues up for being told. To be called by who holds the writer.
+    pub(crate) fn place(&self) -> Place {
+        let (told, next) = oneshot::channel();
+        let before = self.last_told.lock().unwrap_or_else(PoisonError::into_inner).replace(next);
+        Place { before, _told: told }
+    }
+
+    /// The last commit that anybody can have seen.
+    pub(crate) fn last(&self) -> u64 {
+        self.numbered.load(Ordering::Acquire)
+    }
+
+    /// Waits until this commit, and so all before it, are on the disk.
+    pub(crate) async fn wait(self: &Arc<Self>, number: u64) -> Result<(), StoreError> {
+        let mut synced = self.synced.subscribe();
+        let is_known = |synced: &Synced| synced.up_to >= number || synced.failed.is_some();
+        while !is_known(&self.synced.borrow()) {
+            tokio::select! {
+                biased;
+                _ = async { synced.wait_for(is_known).await.is_ok() } => {}
+                _leader = self.leader.lock() => self.lead().await,
+            }
+        }
+        self.check().map_err(StoreError::Commit)
+    }
+
+    /// Fails for good once a sync has failed.
+    pub(crate) fn check(&self) -> Result<(), sqlx::Error> {
+        match &self.synced.borrow().failed {
+            None => Ok(()),
+            Some(error) => Err(sqlx::Error::Io(io::Error::new(error.kind(), Arc::clone(error)))),
+        }
+    }
+
+    /// How often the disk was synced.
+    pub(crate) fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
+    }
+
+    async fn lead(self: &Arc<Self>) {
+        let disk = Arc::clone(self);
+        let synced = tokio::task::spawn_blocking(move || disk.sync_now()).await;
+        if let Err(error) = synced {
+            self.tell(0, Err(io::Error::other(error)));
+        }
+    }
+
+    fn sync_now(&self) {
+        // Looked at first: what is done from here on may or may not be covered.
+        let covers = self.done.load(Ordering::Acquire);
+        let result = (self.sync)();
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.tell(covers, result);
+    }
+
+    fn tell(&self, covers: u64, result: io::Result<()>) {
+        self.synced.send_modify(|synced| match result {
+            Ok(()) => synced.up_to = synced.up_to.max(covers),
+            Err(error) => {
+                tracing::error!(%error, "the disk failed; nothing is written any more until the service is started again");
+                synced.failed.get_or_insert(Arc::new(error));
+            }
+        });
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Disk").field("synced", &self.synced).finish_non_exhaustive()
+    }
+}
+
+/// Where `SQLite` keeps a database's write-ahead log.
+fn log_of(file: &Path) -> PathBuf {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
+/// Opened anew each time (microseconds), since the log is another file after the last connection was closed. When there is
+/// none, that connection has brought all of it into the database file, synced, before it removed the log.
+fn sync_file(log: &Path) -> io::Result<()> {
+    match std::fs::OpenOptions::new().write(true).open(log) {
+        Ok(file) => file.sync_data(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,307 @@
+//! On a disk that the test lets through, or breaks, one sync at a time.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use baton_api::Outcome;
+use sqlx::migrate::Migrator;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use super::{Disk, log_of, sync_file};
+use crate::outbox::{self, OutboxRow};
+use crate::requests::Key;
+use crate::{Db, StoreError, idempotent, on};
+
+/// How many more syncs may pass, and how many have come to the gate.
+#[derive(Default)]
+struct Gate {
+    counts: Mutex<Counts>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Counts {
+    may_pass: usize,
+    came: usize,
+    is_broken: bool,
+}
+
+impl Gate {
+    fn change(&self, change: impl FnOnce(&mut Counts)) {
+        change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_all();
+    }
+
+    fn came(&self) -> usize {
+        self.counts.lock().unwrap().came
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut counts = self.counts.lock().unwrap();
+        counts.came += 1;
+        counts = self.changed.wait_while(counts, |counts| counts.may_pass == 0 && !counts.is_broken).unwrap();
+        if counts.is_broken {
+            return Err(io::Error::other("the disk is broken"));
+        }
+        counts.may_pass -= 1;
+        Ok(())
+    }
+}
+
+struct Gated {
+    db: Db,
+    gate: Arc<Gate>,
+    _folder: TempDir,
+}
+
+impl Drop for Gated {
+    fn drop(&mut self) {
+        // Otherwise a failed test would wait for the thread that syncs.
+        self.gate.change(|counts| counts.is_broken = true);
+    }
+}
+
+/// A database with one table, all of it on the disk, and the gate shut.
+async fn gated() -> Gated {
+    let folder = tempfile::tempdir().unwrap();
+    let gate = Arc::new(Gate::default());
+    gate.change(|counts| counts.may_pass = usize::MAX);
+    let disk = Arc::clone(&gate);
+    let db = Db::open_on(&folder.path().join("test.db"), Disk::new(move || disk.sync())).await.unwrap();
+    db.migrate(&Migrator::DEFAULT).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    on!(tx, conn => sqlx::query("CREATE TABLE marks (name TEXT NOT NULL)").execute(conn).await).unwrap();
+    tx.commit().await.unwrap();
+    gate.change(|counts| (counts.may_pass, counts.came) = (0, 0));
+    Gated { db, gate, _folder: folder }
+}
+
+impl Gated {
+    /// A task that commits one mark.
+    fn commit(&self, name: &str) -> JoinHandle<Result<(), StoreError>> {
+        let (db, name) = (self.db.clone(), name.to_owned());
+        spawn(async move {
+            let mut tx = db.begin().await?;
+            on!(tx, conn => sqlx::query("INSERT INTO marks (name) VALUES ($1)").bind(name).execute(conn).await)?;
+            tx.commit().await
+        })
+    }
+
+    async fn marks(&self) -> i64 {
+        let mut reader = self.db.read().await.unwrap();
+        on!(reader, conn => sqlx::query_scalar("SELECT count(*) FROM marks").fetch_one(conn).await).unwrap()
+    }
+
+    async fn until_visible(&self, marks: i64) {
+        until(async || self.marks().await == marks).await;
+        // What is visible has been numbered, and is done when the writer was given back.
+        drop(self.db.begin().await.unwrap());
+        until(async || self.disk().done.load(std::sync::atomic::Ordering::Acquire) == self.disk().last()).await;
+    }
+
+    async fn until_came(&self, syncs: usize) {
+        until(async || self.gate.came() == syncs).await;
+    }
+
+    fn disk(&self) -> &Disk {
+        match &self.db {
+            Db::Sqlite(db) => &db.disk,
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the store comes before the runtime, which has the one place for this")]
+fn spawn<F: Future<Output: Send> + Send + 'static>(future: F) -> JoinHandle<F::Output> {
+    tokio::spawn(future)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the store comes before the runtime, which has the one place for this")]
+async fn until(is_so: impl AsyncFn() -> bool) {
+    for _ in 0..5_000 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("it did not come true");
+}
+
+#[tokio::test]
+async fn the_file_that_is_synced_is_the_one_that_commits_go_to() {
+    let it = gated().await;
+    let Db::Sqlite(db) = &it.db;
+    let size = || std::fs::metadata(log_of(&db.file)).unwrap().len();
+    let before = size();
+    it.gate.change(|counts| counts.may_pass = 1);
+    it.commit("a").await.unwrap().unwrap();
+    assert!(size() > before);
+    sync_file(&log_of(&db.file)).unwrap();
+}
+
+#[tokio::test]
+async fn a_commit_is_answered_when_the_disk_has_it_and_no_sooner() {
+    let it = gated().await;
+    let commit = it.commit("a");
+    it.until_came(1).await;
+    assert_eq!(it.marks().await, 1);
+    assert!(!commit.is_finished());
+    it.gate.change(|counts| counts.may_pass = 1);
+    commit.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn sixty_four_commits_share_one_sync_but_not_one_that_began_before_them() {
+    let it = gated().await;
+    let first = it.commit("first");
+    it.until_came(1).await;
+    let others: Vec<_> = (0..64).map(|number| it.commit(&number.to_string())).collect();
+    it.until_visible(65).await;
+    it.gate.change(|counts| counts.may_pass = 1);
+    first.await.unwrap().unwrap();
+    it.until_came(2).await;
+    assert!(!others.iter().any(JoinHandle::is_finished));
+    it.gate.change(|counts| counts.may_pass = 1);
+    for other in others {
+        other.await.unwrap().unwrap();
+    }
+    assert_eq!(it.gate.came(), 2);
+}
+
+#[tokio::test]
+async fn those_who_share_a_sync_return_in_the_order_of_their_commits() {
+    let it = gated().await;
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let mut tasks = Vec::new();
+    for number in 1..=32 {
+        let commit = it.commit("in order");
+        let order = Arc::clone(&order);
+        tasks.push(spawn(async move {
+            commit.await.unwrap().unwrap();
+            order.lock().unwrap().push(number);
+        }));
+        it.until_visible(number).await;
+    }
+    it.gate.change(|counts| counts.may_pass = 2);
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(*order.lock().unwrap(), (1..=32).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn with_nobody_else_there_each_commit_has_its_sync_at_once_and_settling_needs_none() {
+    let it = gated().await;
+    it.gate.change(|counts| counts.may_pass = usize::MAX);
+    for number in 1..=3 {
+        it.commit("alone").await.unwrap().unwrap();
+        it.db.settled().await.unwrap();
+        it.db.begin().await.unwrap().rollback().await.unwrap();
+        assert_eq!(it.gate.came(), number);
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_goes_away_while_it_waits_loses_nothing_and_nobody() {
+    let it = gated().await;
+    let mut wakes = it.db.outbox_commits();
+    let leader = spawn({
+        let db = it.db.clone();
+        async move { append(&db).await }
+    });
+    it.until_came(1).await;
+    let follower = it.commit("follower");
+    it.until_visible(1).await;
+    leader.abort();
+    leader.await.unwrap_err();
+    it.gate.change(|counts| counts.may_pass = 2);
+    follower.await.unwrap().unwrap();
+    wakes.changed().await.unwrap();
+    assert_eq!(outbox::unpublished(&it.db, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn when_the_disk_fails_everybody_who_waits_is_told_and_nothing_begins_any_more() {
+    let it = gated().await;
+    let commits = ["a", "b", "c"].map(|name| it.commit(name));
+    it.until_visible(3).await;
+    it.gate.change(|counts| counts.is_broken = true);
+    for commit in commits {
+        let error = commit.await.unwrap().unwrap_err();
+        assert!(matches!(error, StoreError::Commit(_)), "{error:?}");
+        assert_eq!(error.outcome(), Outcome::Unknown);
+    }
+    it.gate.change(|counts| (counts.is_broken, counts.may_pass) = (false, 9));
+    it.db.begin().await.unwrap_err();
+    it.db.ping().await.unwrap_err();
+    it.db.settled().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_first_answer_is_not_given_again_before_it_is_durable() {
+    let it = gated().await;
+    let ask = || {
+        let db = it.db.clone();
+        spawn(async move {
+            let key = Key::new("acme", "agent-1", "m", "r1").unwrap();
+            idempotent(&db, &key, &String::new(), 1, async |_| Ok("first".to_owned())).await
+        })
+    };
+    let first = ask();
+    it.until_came(1).await;
+    let second = ask();
+    // The second one had its turn: it has read the answer, or will read it behind us.
+    drop(it.db.begin().await.unwrap());
+    drop(it.db.begin().await.unwrap());
+    assert!(!first.is_finished() && !second.is_finished());
+    it.gate.change(|counts| counts.may_pass = 2);
+    assert_eq!(first.await.unwrap().unwrap(), "first");
+    assert_eq!(second.await.unwrap().unwrap(), "first");
+}
+
+#[tokio::test]
+async fn an_event_is_not_published_before_its_change_is_durable_e1() {
+    let it = gated().await;
+    let db = it.db.clone();
+    let change = spawn(async move { append(&db).await });
+    it.until_came(1).await;
+    let db = it.db.clone();
+    let found = spawn(async move { outbox::unpublished(&db, 10).await });
+    for _ in 0..50 {
+        assert_eq!(it.marks().await, 0);
+        assert!(!found.is_finished());
+    }
+    it.gate.change(|counts| counts.may_pass = 2);
+    assert_eq!(found.await.unwrap().unwrap().len(), 1);
+    change.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_is_marked_as_published_waits_for_no_sync() {
+    let it = gated().await;
+    it.gate.change(|counts| counts.may_pass = 1);
+    append(&it.db).await.unwrap();
+    let [row] = &outbox::unpublished(&it.db, 10).await.unwrap()[..] else { panic!("one row") };
+    outbox::mark_published(&it.db, &[row.id], 5).await.unwrap();
+    assert!(outbox::unpublished(&it.db, 10).await.unwrap().is_empty());
+    assert_eq!(it.gate.came(), 1);
+}
+
+async fn append(db: &Db) -> Result<(), StoreError> {
+    let row = OutboxRow {
+        id: uuid::Uuid::from_u128(1),
+        tenant: "acme".into(),
+        aggregate: "interaction/1".into(),
+        sequence: 1,
+        event_type: "transfer.completed".into(),
+        area: "transfer".into(),
+        payload: vec![],
+        actor: "system".into(),
+        traceparent: String::new(),
+        time_us: 1,
+    };
+    let mut tx = db.begin().await?;
+    outbox::append(&mut tx, &[row]).await?;
+    tx.commit().await
+}

@@ -1,0 +1,187 @@
+//! What can go wrong with a database, in three sorts: opening it, bringing its tables up to date, and using it.
+
+use std::path::PathBuf;
+
+use baton_api::{ApiError, Outcome};
+use sqlx::migrate::MigrateError as SqlxMigrateError;
+
+/// Why a database could not be opened. Each message says what to do; it is meant for the person who starts Baton.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder can't be made or entered.
+    #[error("the data folder {} can't be used: make it writable for this user, or choose another one", folder.display())]
+    Folder {
+        /// The folder that should hold the file.
+        folder: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The folder is there, but the file in it can't be written.
+    #[error("{} can't be written: check its permissions and the free space, or choose another data folder", file.display())]
+    NotWritable {
+        /// The database file.
+        file: PathBuf,
+        /// What the database said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Something else lives under that name.
+    #[error("{} was not made by Baton: move it away, or choose another data folder", file.display())]
+    NotOurs {
+        /// The file that was found.
+        file: PathBuf,
+    },
+    /// Anything that the other variants do not explain.
+    #[error("opening {} failed", file.display())]
+    Database {
+        /// The database file.
+        file: PathBuf,
+        /// What the database said.
+        source: sqlx::Error,
+    },
+}
+
+/// Why the tables could not be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The file holds tables that this program does not know yet.
+    #[error("{} was written by a newer Baton (it has migration {version}): start that version, or choose another data folder", file.display())]
+    Newer {
+        /// The database file.
+        file: PathBuf,
+        /// The migration that this program does not have.
+        version: i64,
+    },
+    /// A migration was edited after it had run somewhere: a mistake of ours, not of the person who starts Baton.
+    #[error("migration {version} in {} is not the one that this program has: it was changed after its release", file.display())]
+    Changed {
+        /// The database file.
+        file: PathBuf,
+        /// The migration that differs.
+        version: i64,
+    },
+    /// A migration failed; the database is as it was before that one.
+    #[error("bringing the tables of {} up to date failed", file.display())]
+    Failed {
+        /// The database file.
+        file: PathBuf,
+        /// What the database said.
+        source: SqlxMigrateError,
+    },
+    /// The writer could not be had.
+    #[error("bringing the tables of {} up to date failed", file.display())]
+    Store {
+        /// The database file.
+        file: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+}
+
+/// Why a statement or a transaction failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nobody gave the writer or a reader back in time.
+    #[error("the database is busy")]
+    Busy(#[source] sqlx::Error),
+    /// The commit was sent and its answer is missing or bad.
+    #[error("committing failed")]
+    Commit(#[source] sqlx::Error),
+    /// A statement was refused.
+    #[error("a database statement failed")]
+    Database(#[source] sqlx::Error),
+    /// A row holds what no version of Baton writes.
+    #[error("bad data in {table}.{column}, row {row}")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key, as text.
+        row: String,
+        /// What is wrong with it, when a parser said so.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// A statement changed another number of rows than it must.
+    #[error("{doing} changed {affected} rows, not {expected}")]
+    WrongRowCount {
+        /// What was being done.
+        doing: &'static str,
+        /// How many rows it must change.
+        expected: u64,
+        /// How many it did.
+        affected: u64,
+    },
+}
+
+impl StoreError {
+    /// Whether the same thing, done again a little later, may well succeed.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Busy(_))
+    }
+
+    /// Whether the change is known not to have happened.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Commit(_) => Outcome::Unknown,
+            Self::Busy(_) | Self::Database(_) | Self::Corrupt { .. } | Self::WrongRowCount { .. } => Outcome::Definite,
+        }
+    }
+
+    /// Whether a unique index or a primary key refused the row: somebody else was first.
+    pub fn is_unique_violation(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let busy = match &error {
+            sqlx::Error::PoolTimedOut => true,
+            sqlx::Error::Database(inner) => sqlite_code(inner.as_ref()).is_some_and(|code| matches!(code, 5 | 6)),
+            _ => false,
+        };
+        if busy { Self::Busy(error) } else { Self::Database(error) }
+    }
+}
+
+/// A store's failure is no caller's fault: they are told whether to try again, and the cause goes to the log, here.
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        if error.is_retryable() {
+            tracing::warn!(error = chain(&error), "the database is busy");
+            return Self::unavailable("The database is busy. Try again with the same request id.");
+        }
+        tracing::error!(error = chain(&error), "the database failed");
+        match error.outcome() {
+            Outcome::Unknown => {
+                Self::unavailable("The database did not confirm the change. Try again with the same request id.")
+            }
+            Outcome::Definite => Self::internal("The database failed; the service's log says why."),
+        }
+    }
+}
+
+impl From<StoreError> for tonic::Status {
+    fn from(error: StoreError) -> Self {
+        ApiError::from(error).into()
+    }
+}
+
+/// An error with its causes, in one line for the log.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// `SQLite`'s primary result code (5 busy, 6 locked, 8 read-only, 13 full, 14 can't open, 26 not a database): the low byte
+/// of the extended code.
+pub(crate) fn sqlite_code(error: &dyn sqlx::error::DatabaseError) -> Option<u32> {
+    Some(error.code()?.parse::<u32>().ok()? & 0xff)
+}

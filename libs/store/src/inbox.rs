@@ -1,0 +1,121 @@
+//! What a consumer remembers: the events that it acted upon, how far it has read, and what it had to set aside.
+//!
+//! All three are written in the transaction of the effect itself. So an event has its effect once, however often it is
+//! delivered: the cursor covers a restart, the inbox covers a stream that was rebuilt and numbers its events anew.
+
+use uuid::Uuid;
+
+use crate::{Db, StoreError, Tx, on};
+
+/// The most rows that one [`prune`] deletes or [`dead_letters`] returns.
+pub const MAX_BATCH: usize = 2_000;
+
+/// An event that a consumer could not act upon.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct DeadLetter {
+    /// Who could not.
+    pub consumer: String,
+    /// The event.
+    pub event_id: Uuid,
+    /// Where it is in the log.
+    pub position: i64,
+    /// Whose event it is.
+    pub tenant: String,
+    /// What it happened to.
+    pub aggregate: String,
+    /// Its number within the aggregate.
+    pub sequence: i64,
+    /// What happened.
+    pub event_type: String,
+    /// The event's protobuf message.
+    pub payload: Vec<u8>,
+    /// How often it was tried.
+    pub tries: i64,
+    /// Why the last try failed.
+    pub cause: String,
+    /// When it was set aside, in microseconds since the Unix epoch.
+    pub at_us: i64,
+}
+
+/// Records that the consumer acts upon the event now: `false` if it already did, and then nothing is to be done.
+pub async fn first_time(tx: &mut Tx, consumer: &str, event_id: Uuid, at_us: i64) -> Result<bool, StoreError> {
+    let rows = on!(tx, conn => sqlx::query(
+        "INSERT INTO store_inbox (consumer, event_id, at_us) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        .bind(consumer)
+        .bind(event_id)
+        .bind(at_us)
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    Ok(rows == 1)
+}
+
+/// How far the consumer has read; `None` before its first event.
+pub async fn cursor(db: &Db, consumer: &str) -> Result<Option<i64>, StoreError> {
+    let mut reader = db.read().await?;
+    Ok(on!(reader, conn => sqlx::query_scalar("SELECT position FROM store_cursors WHERE consumer = $1")
+        .bind(consumer)
+        .fetch_optional(conn)
+        .await)?)
+}
+
+/// Moves the consumer's cursor.
+pub async fn advance(tx: &mut Tx, consumer: &str, position: i64) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query(
+        "INSERT INTO store_cursors (consumer, position) VALUES ($1, $2)
+         ON CONFLICT (consumer) DO UPDATE SET position = excluded.position")
+        .bind(consumer)
+        .bind(position)
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+/// Puts an event aside with its cause, so that the others can go on (E5).
+pub async fn set_aside(tx: &mut Tx, letter: &DeadLetter) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query(
+        "INSERT INTO store_dead_letters
+             (consumer, event_id, position, tenant, aggregate, sequence, event_type, payload, tries, cause, at_us)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING")
+        .bind(&letter.consumer)
+        .bind(letter.event_id)
+        .bind(letter.position)
+        .bind(&letter.tenant)
+        .bind(&letter.aggregate)
+        .bind(letter.sequence)
+        .bind(&letter.event_type)
+        .bind(&letter.payload)
+        .bind(letter.tries)
+        .bind(&letter.cause)
+        .bind(letter.at_us)
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+/// What was set aside, oldest first; at most `limit` and [`MAX_BATCH`].
+pub async fn dead_letters(db: &Db, consumer: &str, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
+    let mut reader = db.read().await?;
+    Ok(on!(reader, conn => sqlx::query_as(
+        "SELECT consumer, event_id, position, tenant, aggregate, sequence, event_type, payload, tries, cause, at_us
+         FROM store_dead_letters WHERE consumer = $1 ORDER BY position LIMIT $2")
+        .bind(consumer)
+        .bind(limit.min(MAX_BATCH) as i64)
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// Forgets events acted upon before then, at most [`MAX_BATCH`]. Keep them for longer than the log keeps events.
+pub async fn prune(db: &Db, before_us: i64) -> Result<u64, StoreError> {
+    let mut tx = db.begin().await?;
+    let rows = on!(tx, conn => sqlx::query(
+        "DELETE FROM store_inbox WHERE (consumer, event_id) IN
+             (SELECT consumer, event_id FROM store_inbox WHERE at_us < $1 LIMIT $2)")
+        .bind(before_us)
+        .bind(MAX_BATCH as i64)
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    tx.commit().await?;
+    Ok(rows)
+}

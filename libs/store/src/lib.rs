@@ -1,0 +1,58 @@
+//! How Baton keeps things: one database a service, one writer, and the tables that make a change safe to repeat.
+//!
+//! # Why it is shaped so
+//! The same SQL text runs on `SQLite` today and on `PostgreSQL` later, so no service names a database: it holds a [`Db`],
+//! writes in a [`Tx`], reads through a [`Reader`], and reaches the connection inside with [`on!`]. Statements use `$1`
+//! placeholders, times are `BIGINT` microseconds, ids are [`uuid::Uuid`] (16 bytes in `SQLite`).
+//!
+//! `SQLite` has one writer at a time. [`Db::begin`] queues for it and starts with `BEGIN IMMEDIATE`, so a transaction never
+//! fails half way because another one wrote first. Readers have connections of their own and never wait for the writer.
+//! [`Tx::commit`] returns when the change is on the disk; commits at the same time share one sync (module `disk`).
+//! Keep transactions short: nothing that waits for the world (a call, a timer) belongs between `begin` and `commit`.
+//!
+//! # What every service gets beside its own tables
+//! [`outbox`] (events, written with the change), [`inbox`] (events acted upon, cursors, dead letters) and [`requests`]
+//! (the first answer under each request id). [`Db::migrate`] brings them, then the service's own migrations.
+//!
+//! # Example
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! use baton_store::{Db, on};
+//!
+//! // A service keeps its migrations in its own crate: `static MIGRATOR: Migrator = sqlx::migrate!();`
+//! # let migrator = sqlx::migrate::Migrator::with_migrations(Vec::new());
+//! let db = Db::open(folder.path().join("presence.db")).await?;
+//! db.migrate(&migrator).await?;
+//!
+//! let mut tx = db.begin().await?;
+//! on!(tx, conn => sqlx::query("CREATE TABLE teams (name TEXT NOT NULL PRIMARY KEY)").execute(conn).await)?;
+//! on!(tx, conn => sqlx::query("INSERT INTO teams (name) VALUES ($1)").bind("sales").execute(conn).await)?;
+//! tx.commit().await?; // Dropped instead, nothing has happened.
+//!
+//! let mut reader = db.read().await?;
+//! let names: Vec<String> =
+//!     on!(reader, conn => sqlx::query_scalar("SELECT name FROM teams").fetch_all(conn).await)?;
+//! assert_eq!(names, ["sales"]);
+//! # Ok(()) }
+//! ```
+//! Several statements in one `on!` take the connection again with `&mut *conn`. Put `on!` into the one function that owns
+//! a statement, so that a service reads as operations and not as SQL.
+
+mod db;
+mod disk;
+mod error;
+mod idempotent;
+mod migrate;
+mod open;
+mod tx;
+mod writer;
+
+pub mod inbox;
+pub mod outbox;
+pub mod requests;
+
+pub use db::Db;
+pub use error::{MigrateError, OpenError, StoreError};
+pub use idempotent::idempotent;
+pub use tx::{Conn, Reader, Tx};

@@ -1,0 +1,103 @@
+//! Opening a `SQLite` file so that a person who points Baton at the wrong place is told so, and nothing of theirs is touched.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection};
+use tokio::io::AsyncReadExt;
+
+use crate::OpenError;
+use crate::error::sqlite_code;
+use crate::writer::{ACQUIRE_TIMEOUT, Writer};
+
+/// `BTN1`: written into the file's header, so that another program's database is never taken for ours.
+const APPLICATION_ID: i64 = 0x4254_4e31;
+/// How long `SQLite` itself waits for another process's lock (a backup, a person with a shell).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Readers run beside each other; more than this would only compete for the processor.
+const MAX_READERS: u32 = 4;
+/// The write-ahead log is cut back to this after a checkpoint, so that a burst does not keep the disk for ever.
+const WAL_LIMIT_BYTES: &str = "67108864";
+
+pub(crate) async fn writer(file: &Path) -> Result<Writer, OpenError> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    tokio::fs::create_dir_all(folder).await.map_err(|source| OpenError::Folder { folder: folder.into(), source })?;
+    look_before_opening(file).await?;
+    let options = options(file).create_if_missing(true);
+    let mut connection = options.connect().await.map_err(|error| explain(file, error))?;
+    claim_file(&mut connection, file).await?;
+    Ok(Writer::new(connection, options))
+}
+
+/// Connects when first used: a start does not pay for connections that nobody has asked for.
+pub(crate) fn readers(file: &Path) -> SqlitePool {
+    // A file does not go away like a server does, so connections are neither tested nor replaced.
+    SqlitePoolOptions::new()
+        .max_connections(MAX_READERS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .max_lifetime(None)
+        .idle_timeout(Duration::from_mins(5))
+        .test_before_acquire(false)
+        .connect_lazy_with(options(file).pragma("query_only", "ON"))
+}
+
+fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .journal_mode(SqliteJournalMode::Wal)
+        // The database syncs before a checkpoint, so that the file stays whole; each commit is synced by `Disk`.
+        .synchronous(SqliteSynchronous::Normal)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("journal_size_limit", WAL_LIMIT_BYTES)
+}
+
+/// `SQLite` would only complain at the first statement, and some files it would even overwrite.
+async fn look_before_opening(file: &Path) -> Result<(), OpenError> {
+    let mut start = Vec::new();
+    match tokio::fs::File::open(file).await {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => {
+            return Err(OpenError::NotWritable { file: file.into(), source: source.into() });
+        }
+        Ok(opened) => opened
+            .take(16)
+            .read_to_end(&mut start)
+            .await
+            .map_err(|source| OpenError::NotWritable { file: file.into(), source: source.into() })?,
+    };
+    if start.is_empty() || start == b"SQLite format 3\0" {
+        Ok(())
+    } else {
+        Err(OpenError::NotOurs { file: file.into() })
+    }
+}
+
+/// Takes an empty file as ours, and refuses one with somebody else's tables in it.
+async fn claim_file(writer: &mut SqliteConnection, file: &Path) -> Result<(), OpenError> {
+    let explain = |error| explain(file, error);
+    let (application, tables): (i64, i64) =
+        sqlx::query_as("SELECT application_id, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id")
+            .fetch_one(&mut *writer)
+            .await
+            .map_err(explain)?;
+    match (application, tables) {
+        (APPLICATION_ID, _) => Ok(()),
+        (0, 0) => {
+            sqlx::query("PRAGMA application_id = 1112821297").execute(writer).await.map_err(explain)?;
+            Ok(())
+        }
+        _ => Err(OpenError::NotOurs { file: file.into() }),
+    }
+}
+
+fn explain(file: &Path, error: sqlx::Error) -> OpenError {
+    let file = PathBuf::from(file);
+    let code = error.as_database_error().and_then(sqlite_code);
+    match code {
+        Some(8 | 10 | 13 | 14) => OpenError::NotWritable { file, source: error.into() },
+        Some(26) => OpenError::NotOurs { file },
+        _ => OpenError::Database { file, source: error },
+    }
+}

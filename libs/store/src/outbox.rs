@@ -1,0 +1,145 @@
+//! Events, written in the same transaction as the change that they tell of, and published from here.
+//!
+//! The outbox is the truth and the stream is a copy. The relay looks for rows that are *not yet published*; a cursor
+//! (`WHERE position > last`) would skip, for good, a row whose transaction commits after a later one. Within an aggregate
+//! the order is that of `sequence`, and a second event under the same number is refused by a unique index (E1, E2).
+
+use uuid::Uuid;
+
+use crate::{Db, StoreError, Tx, on};
+
+/// The most rows that one call reads, marks or deletes: a statement stays short, and below `SQLite`'s parameter limit.
+pub const MAX_BATCH: usize = 2_000;
+
+/// One event, as it waits to be published.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct OutboxRow {
+    /// The event's id on its whole way, also the bus's message id: repeated publishing is recognised by it.
+    pub id: Uuid,
+    /// Whose event it is.
+    pub tenant: String,
+    /// What it happened to: `interaction/0192…`, `agent/0192…`.
+    pub aggregate: String,
+    /// 1, 2, 3… within the aggregate, without holes.
+    pub sequence: i64,
+    /// What happened, in the past tense: `transfer.completed`.
+    pub event_type: String,
+    /// Which service tells of it: `transfer`, `presence`, `routing`, `recording`, `telephony`.
+    pub area: String,
+    /// The event's protobuf message.
+    pub payload: Vec<u8>,
+    /// Who caused it: an agent's id, `system`, `customer`.
+    pub actor: String,
+    /// W3C trace context of the change that wrote it; empty without a trace.
+    pub traceparent: String,
+    /// When it happened, in microseconds since the Unix epoch.
+    pub time_us: i64,
+}
+
+/// Writes events with the change. The caller numbers them; see [`next_sequence`] for aggregates without a counter.
+pub async fn append(tx: &mut Tx, rows: &[OutboxRow]) -> Result<(), StoreError> {
+    for row in rows {
+        append_one(tx, row).await?;
+    }
+    if !rows.is_empty() {
+        tx.note_events();
+    }
+    Ok(())
+}
+
+async fn append_one(tx: &mut Tx, row: &OutboxRow) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query(
+        "INSERT INTO store_outbox
+             (id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+        .bind(row.id)
+        .bind(&row.tenant)
+        .bind(&row.aggregate)
+        .bind(row.sequence)
+        .bind(&row.event_type)
+        .bind(&row.area)
+        .bind(&row.payload)
+        .bind(&row.actor)
+        .bind(&row.traceparent)
+        .bind(row.time_us)
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+/// The next number of an aggregate that keeps no counter of its own. Rolled back with the transaction, so never a hole.
+pub async fn next_sequence(tx: &mut Tx, tenant: &str, aggregate: &str) -> Result<i64, StoreError> {
+    Ok(on!(tx, conn => sqlx::query_scalar(
+        "INSERT INTO store_sequences (tenant, aggregate, last) VALUES ($1, $2, 1)
+         ON CONFLICT (tenant, aggregate) DO UPDATE SET last = store_sequences.last + 1
+         RETURNING last")
+        .bind(tenant)
+        .bind(aggregate)
+        .fetch_one(conn)
+        .await)?)
+}
+
+/// Rows that nobody has published yet, in the order of writing; at most `limit` and [`MAX_BATCH`]. All are durable: an event
+/// that is out can't be taken back.
+pub async fn unpublished(db: &Db, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
+    let mut reader = db.read().await?;
+    let rows: Vec<OutboxRow> = on!(reader, conn => sqlx::query_as(
+        "SELECT id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us
+         FROM store_outbox WHERE published_us IS NULL ORDER BY position LIMIT $1")
+        .bind(limit.min(MAX_BATCH) as i64)
+        .fetch_all(conn)
+        .await)?;
+    drop(reader);
+    if !rows.is_empty() {
+        db.settled().await?;
+    }
+    Ok(rows)
+}
+
+/// Records that the bus has them. Marking twice keeps the first time. Durable with the next commit: until then a relay that
+/// starts again publishes again, which the bus knows by the ids.
+pub async fn mark_published(db: &Db, ids: &[Uuid], at_us: i64) -> Result<(), StoreError> {
+    for chunk in ids.chunks(MAX_BATCH) {
+        let mut tx = db.begin().await?;
+        on!(tx, conn => {
+            let mut query = sqlx::QueryBuilder::new("UPDATE store_outbox SET published_us = ");
+            query.push_bind(at_us).push(" WHERE published_us IS NULL AND id IN (");
+            let mut list = query.separated(", ");
+            for id in chunk {
+                list.push_bind(*id);
+            }
+            query.push(")").build().persistent(false).execute(conn).await
+        })?;
+        tx.commit_lazily().await?;
+    }
+    Ok(())
+}
+
+/// Publishes again everything that happened since then: how a lost stream is rebuilt. Returns how many rows.
+pub async fn republish(db: &Db, since_us: i64) -> Result<u64, StoreError> {
+    let mut tx = db.begin().await?;
+    let rows = on!(tx, conn => sqlx::query(
+        "UPDATE store_outbox SET published_us = NULL WHERE time_us >= $1 AND published_us IS NOT NULL")
+        .bind(since_us)
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    tx.note_events();
+    tx.commit().await?;
+    Ok(rows)
+}
+
+/// Deletes rows that were published before then, at most [`MAX_BATCH`]. Returns how many; call again while it is full.
+pub async fn prune(db: &Db, published_before_us: i64) -> Result<u64, StoreError> {
+    let mut tx = db.begin().await?;
+    let rows = on!(tx, conn => sqlx::query(
+        "DELETE FROM store_outbox WHERE position IN
+             (SELECT position FROM store_outbox WHERE published_us < $1 ORDER BY published_us LIMIT $2)")
+        .bind(published_before_us)
+        .bind(MAX_BATCH as i64)
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    tx.commit().await?;
+    Ok(rows)
+}

@@ -1,0 +1,160 @@
+//! Transactions and readers, and the one macro that reaches the connection inside either.
+
+use std::sync::Arc;
+
+use sqlx::pool::PoolConnection;
+use sqlx::{Sqlite, SqliteConnection};
+use tokio::sync::watch;
+use tracing::Instrument as _;
+
+use crate::StoreError;
+use crate::disk::Disk;
+use crate::writer::Turn;
+
+/// The connection that a statement runs on: one variant per database that Baton can live in.
+#[derive(Debug)]
+pub enum Conn<'a> {
+    /// `SQLite`, as in the embedded run and in tests.
+    Sqlite(&'a mut SqliteConnection),
+}
+
+/// Runs one body against whichever database a [`Tx`](crate::Tx) or a [`Reader`](crate::Reader) holds.
+///
+/// The body is compiled once per database, so it may only use what all of them understand. See the crate's example.
+#[macro_export]
+macro_rules! on {
+    ($handle:expr, $conn:ident => $body:expr) => {
+        match $handle.conn() {
+            $crate::Conn::Sqlite($conn) => $body,
+        }
+    };
+}
+
+/// A change in progress. Dropped without [`commit`](Tx::commit), it leaves nothing behind.
+#[must_use = "a transaction that is dropped changes nothing"]
+#[derive(Debug)]
+pub struct Tx {
+    handle: TxHandle,
+    disk: Arc<Disk>,
+    outbox: watch::Sender<u64>,
+    has_events: bool,
+}
+
+#[derive(Debug)]
+enum TxHandle {
+    Sqlite(Turn),
+}
+
+impl Tx {
+    pub(crate) fn sqlite(turn: Turn, disk: Arc<Disk>, outbox: watch::Sender<u64>) -> Self {
+        Self { handle: TxHandle::Sqlite(turn), disk, outbox, has_events: false }
+    }
+
+    /// The connection inside; use it through [`on!`](crate::on).
+    pub fn conn(&mut self) -> Conn<'_> {
+        match &mut self.handle {
+            TxHandle::Sqlite(turn) => Conn::Sqlite(turn.connection()),
+        }
+    }
+
+    /// Makes the change durable, then wakes the relay if there are events in it. Callers return in the order of their commits.
+    /// Once it was polled it goes through to its end, even if the caller goes away.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        to_its_end(async {
+            let (disk, outbox, has_events) = (Arc::clone(&self.disk), self.outbox.clone(), self.has_events);
+            let mut place = disk.place();
+            let number = self.write().await?;
+            disk.wait(number).await?;
+            place.turn().await;
+            if has_events {
+                outbox.send_modify(|commits| *commits += 1);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Makes the change visible now and durable with the next commit: only for what is done again if it should be lost.
+    pub(crate) async fn commit_lazily(self) -> Result<(), StoreError> {
+        to_its_end(self.write()).await.map(drop)
+    }
+
+    /// Commits without the disk; returns the commit's number there.
+    async fn write(self) -> Result<u64, StoreError> {
+        let commit = self.disk.number();
+        match self.handle {
+            TxHandle::Sqlite(turn) => turn.commit().await.map_err(StoreError::Commit)?,
+        }
+        Ok(commit.number)
+    }
+
+    /// Undoes the change and waits until what was read in it is durable: an answer may be given on it. Dropping undoes the
+    /// same without waiting.
+    pub async fn rollback(self) -> Result<(), StoreError> {
+        let seen = self.disk.last();
+        match self.handle {
+            TxHandle::Sqlite(turn) => turn.rollback().await?,
+        }
+        self.disk.wait(seen).await
+    }
+
+    pub(crate) fn note_events(&mut self) {
+        self.has_events = true;
+    }
+
+    /// Marks a point that [`undo_part`](Tx::undo_part) returns to: one change among several that commit together. Parts do not
+    /// nest; end each with [`keep_part`](Tx::keep_part) or `undo_part`.
+    pub async fn start_part(&mut self) -> Result<(), StoreError> {
+        self.run("SAVEPOINT part").await
+    }
+
+    /// Keeps what was done since [`start_part`](Tx::start_part).
+    pub async fn keep_part(&mut self) -> Result<(), StoreError> {
+        self.run("RELEASE SAVEPOINT part").await
+    }
+
+    /// Undoes what was done since [`start_part`](Tx::start_part); what came before stays.
+    pub async fn undo_part(&mut self) -> Result<(), StoreError> {
+        self.run("ROLLBACK TO SAVEPOINT part").await?;
+        self.keep_part().await
+    }
+
+    async fn run(&mut self, statement: &'static str) -> Result<(), StoreError> {
+        on!(self, conn => sqlx::query(statement).execute(conn).await)?;
+        Ok(())
+    }
+}
+
+/// Runs a commit in a task of its own: half of one would leave the others not knowing what became of it.
+async fn to_its_end<T: Send + 'static>(
+    commit: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    #[expect(clippy::disallowed_methods, reason = "the store comes before the runtime; the task ends by itself, soon")]
+    let task = tokio::spawn(commit.in_current_span());
+    // It fails only when the runtime ends.
+    task.await.unwrap_or(Err(StoreError::Commit(sqlx::Error::WorkerCrashed)))
+}
+
+/// A connection that reads and cannot write. Give it back (drop it) before waiting for anything else.
+#[derive(Debug)]
+pub struct Reader {
+    handle: ReaderHandle,
+}
+
+#[derive(Debug)]
+enum ReaderHandle {
+    Sqlite(PoolConnection<Sqlite>),
+}
+
+impl Reader {
+    pub(crate) fn sqlite(connection: PoolConnection<Sqlite>) -> Self {
+        Self { handle: ReaderHandle::Sqlite(connection) }
+    }
+
+    /// The connection inside; use it through [`on!`](crate::on).
+    pub fn conn(&mut self) -> Conn<'_> {
+        match &mut self.handle {
+            ReaderHandle::Sqlite(connection) => Conn::Sqlite(connection),
+        }
+    }
+}

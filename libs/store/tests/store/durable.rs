@@ -1,0 +1,127 @@
+//! Opening, committing, and being told what is wrong.
+
+use baton_store::{Db, MigrateError, OpenError, on};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+
+use crate::support::{NO_MIGRATIONS, database, mark, marks, open, spawn};
+
+#[tokio::test]
+async fn what_is_committed_is_there_after_opening_again() {
+    let it = database().await;
+    let mut tx = it.db.begin().await.unwrap();
+    mark(&mut tx, "kept").await;
+    tx.commit().await.unwrap();
+    it.db.close().await;
+    let again = open(&it.folder).await;
+    assert_eq!(marks(&again).await, ["kept"]);
+}
+
+#[tokio::test]
+async fn a_dropped_or_rolled_back_transaction_leaves_nothing() {
+    let it = database().await;
+    let mut tx = it.db.begin().await.unwrap();
+    mark(&mut tx, "dropped").await;
+    drop(tx);
+    let mut tx = it.db.begin().await.unwrap();
+    mark(&mut tx, "rolled back").await;
+    tx.rollback().await.unwrap();
+    assert!(marks(&it.db).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_reader_does_not_wait_for_the_writer_and_cannot_write() {
+    let it = database().await;
+    let mut tx = it.db.begin().await.unwrap();
+    mark(&mut tx, "not yet").await;
+    assert!(marks(&it.db).await.is_empty());
+    let mut reader = it.db.read().await.unwrap();
+    let written = on!(reader, conn => sqlx::query("DELETE FROM marks").execute(conn).await);
+    assert!(written.is_err());
+}
+
+#[tokio::test]
+async fn thirty_two_writers_queue_and_none_is_refused() {
+    let it = database().await;
+    let writers = (0..32).map(|number| {
+        let db = it.db.clone();
+        spawn(async move {
+            let mut tx = db.begin().await.unwrap();
+            mark(&mut tx, &number.to_string()).await;
+            tx.commit().await.unwrap();
+        })
+    });
+    for writer in futures::future::join_all(writers).await {
+        writer.unwrap();
+    }
+    assert_eq!(marks(&it.db).await.len(), 32);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a-file");
+    std::fs::write(&file, "in the way").unwrap();
+    let error = Db::open(file.join("test.db")).await.unwrap_err();
+    assert!(matches!(&error, OpenError::Folder { .. }), "{error:?}");
+    assert!(error.to_string().contains("choose another"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_of_something_else_is_refused_and_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("test.db");
+    std::fs::write(&file, "Dear diary, today").unwrap();
+    let error = Db::open(&file).await.unwrap_err();
+    assert!(matches!(error, OpenError::NotOurs { .. }), "{error:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "Dear diary, today");
+}
+
+#[tokio::test]
+async fn another_programs_sqlite_file_is_refused() {
+    use sqlx::Connection;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("test.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let mut other = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query("CREATE TABLE bookmarks (url TEXT)").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    let error = Db::open(&file).await.unwrap_err();
+    assert!(matches!(error, OpenError::NotOurs { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn tables_of_a_newer_program_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::open(folder.path().join("test.db")).await.unwrap();
+    let newer = Migrator::with_migrations(vec![migration(7, "CREATE TABLE a (b TEXT)")]);
+    db.migrate(&newer).await.unwrap();
+    db.migrate(&newer).await.unwrap();
+    let error = db.migrate(&NO_MIGRATIONS).await.unwrap_err();
+    assert!(matches!(error, MigrateError::Newer { version: 7, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_failed_migration_changes_nothing() {
+    let it = database().await;
+    let bad = Migrator::with_migrations(vec![migration(1, "DELETE FROM marks; CREATE TABLE marks (name TEXT)")]);
+    let mut tx = it.db.begin().await.unwrap();
+    mark(&mut tx, "kept").await;
+    tx.commit().await.unwrap();
+    let error = it.db.migrate(&bad).await.unwrap_err();
+    assert!(matches!(error, MigrateError::Failed { .. }), "{error:?}");
+    assert_eq!(marks(&it.db).await, ["kept"]);
+}
+
+#[tokio::test]
+async fn a_database_answers_a_ping_until_it_is_closed() {
+    let it = database().await;
+    it.db.ping().await.unwrap();
+    it.db.close().await;
+    assert!(it.db.ping().await.is_err());
+}
+
+fn migration(version: i64, sql: &str) -> Migration {
+    let sql = AssertSqlSafe(sql.to_owned()).into_sql_str();
+    Migration::new(version, "test".into(), MigrationType::Simple, sql, false)
+}

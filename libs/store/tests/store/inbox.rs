@@ -1,0 +1,57 @@
+//! What a consumer remembers.
+
+use baton_store::inbox::{self, DeadLetter};
+
+use crate::support::{database, fresh_id};
+
+#[tokio::test]
+async fn an_event_is_new_to_each_consumer_once() {
+    let it = database().await;
+    let event = fresh_id();
+    let mut tx = it.db.begin().await.unwrap();
+    assert!(inbox::first_time(&mut tx, "recording", event, 1).await.unwrap());
+    assert!(!inbox::first_time(&mut tx, "recording", event, 2).await.unwrap());
+    assert!(inbox::first_time(&mut tx, "routing", event, 3).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(inbox::prune(&it.db, 3).await.unwrap(), 1);
+    let mut tx = it.db.begin().await.unwrap();
+    assert!(!inbox::first_time(&mut tx, "routing", event, 4).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_cursor_is_where_the_last_commit_left_it() {
+    let it = database().await;
+    assert_eq!(inbox::cursor(&it.db, "recording").await.unwrap(), None);
+    for (position, commits) in [(5, true), (9, false)] {
+        let mut tx = it.db.begin().await.unwrap();
+        inbox::advance(&mut tx, "recording", position).await.unwrap();
+        if commits {
+            tx.commit().await.unwrap();
+        }
+    }
+    assert_eq!(inbox::cursor(&it.db, "recording").await.unwrap(), Some(5));
+}
+
+#[tokio::test]
+async fn a_dead_letter_keeps_the_event_and_its_cause() {
+    let it = database().await;
+    let letter = DeadLetter {
+        consumer: "recording".into(),
+        event_id: fresh_id(),
+        position: 7,
+        tenant: "acme".into(),
+        aggregate: "interaction/1".into(),
+        sequence: 3,
+        event_type: "recording.ended".into(),
+        payload: vec![0xff],
+        tries: 5,
+        cause: "no such recording".into(),
+        at_us: 1,
+    };
+    for _ in 0..2 {
+        let mut tx = it.db.begin().await.unwrap();
+        inbox::set_aside(&mut tx, &letter).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    assert_eq!(inbox::dead_letters(&it.db, "recording", 10).await.unwrap(), [letter]);
+}

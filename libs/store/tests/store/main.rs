@@ -1,0 +1,8 @@
+//! What the store promises, on real files: one binary, a module per subject.
+
+mod durable;
+mod inbox;
+mod outbox;
+mod requests;
+mod support;
+mod writer;

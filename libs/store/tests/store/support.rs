@@ -1,0 +1,56 @@
+//! A database in a temporary folder, with one table of its own.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use baton_store::{Db, Tx, on};
+use sqlx::migrate::Migrator;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+pub(crate) static NO_MIGRATIONS: Migrator = Migrator::DEFAULT;
+
+/// A database that goes away with the test.
+pub(crate) struct Temporary {
+    pub(crate) db: Db,
+    pub(crate) folder: TempDir,
+}
+
+pub(crate) async fn database() -> Temporary {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let db = open(&folder).await;
+    let mut tx = db.begin().await.expect("the writer");
+    on!(tx, conn => sqlx::query("CREATE TABLE marks (name TEXT NOT NULL)").execute(conn).await).expect("a table");
+    tx.commit().await.expect("committed");
+    Temporary { db, folder }
+}
+
+pub(crate) async fn open(folder: &TempDir) -> Db {
+    let db = Db::open(folder.path().join("test.db")).await.expect("opened");
+    db.migrate(&NO_MIGRATIONS).await.expect("migrated");
+    db
+}
+
+pub(crate) async fn mark(tx: &mut Tx, name: &str) {
+    on!(tx, conn => sqlx::query("INSERT INTO marks (name) VALUES ($1)").bind(name).execute(conn).await)
+        .expect("a mark");
+}
+
+pub(crate) async fn marks(db: &Db) -> Vec<String> {
+    let mut reader = db.read().await.expect("a reader");
+    on!(reader, conn => sqlx::query_scalar("SELECT name FROM marks ORDER BY rowid").fetch_all(conn).await)
+        .expect("the marks")
+}
+
+/// A new id with each call.
+pub(crate) fn fresh_id() -> Uuid {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    Uuid::from_u64_pair(7, LAST.fetch_add(1, Ordering::Relaxed))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the store comes before the runtime, which has the one place for this")]
+pub(crate) fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    tokio::spawn(future)
+}

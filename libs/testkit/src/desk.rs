@@ -1,0 +1,277 @@
+//! An agent's desk: everything that an agent can do.
+
+use anyhow::Context as _;
+use baton_api::common::v1::{Action, Target, TransferKind, target};
+use baton_api::presence::v1 as presence;
+use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
+use baton_api::recording::v1 as recording;
+use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
+use baton_api::transfer::v1 as transfer;
+use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
+use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
+use baton_runtime::auth::Role;
+use baton_runtime::client::GrpcChannel;
+use tonic::Status;
+
+use crate::session::Session;
+use crate::wait::{BOUND, eventually};
+use crate::world::{World, fresh};
+
+/// An agent, with the client that is on their desk.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    world: World,
+    agent: presence::Agent,
+    tone_hz: u32,
+    channel: GrpcChannel,
+}
+
+/// Whom a customer can be handed to.
+#[derive(Debug, Clone, Copy)]
+pub enum To<'a> {
+    /// An agent.
+    Agent(&'a Desk),
+    /// A team, by its id.
+    Team(&'a str),
+}
+
+impl From<To<'_>> for Target {
+    fn from(to: To<'_>) -> Self {
+        let target = match to {
+            To::Agent(desk) => target::Target::AgentId(desk.id().to_owned()),
+            To::Team(team_id) => target::Target::TeamId(team_id.to_owned()),
+        };
+        Self { target: Some(target) }
+    }
+}
+
+type View = Result<transfer::Interaction, Status>;
+
+impl Desk {
+    pub(crate) fn new(world: World, agent: presence::Agent, tone_hz: u32) -> anyhow::Result<Self> {
+        let channel = world.channel(&agent.agent_id, Role::Agent)?;
+        Ok(Self { world, agent, tone_hz, channel })
+    }
+
+    /// The agent's id.
+    pub fn id(&self) -> &str {
+        &self.agent.agent_id
+    }
+
+    /// The agent's name.
+    pub fn name(&self) -> &str {
+        &self.agent.name
+    }
+
+    /// The address of the phone on the desk.
+    pub fn phone(&self) -> &str {
+        &self.agent.phone
+    }
+
+    /// What the phone speaks.
+    pub fn tone_hz(&self) -> u32 {
+        self.tone_hz
+    }
+
+    /// Interactions, as the agent.
+    pub fn interactions(&self) -> InteractionServiceClient<GrpcChannel> {
+        InteractionServiceClient::new(self.channel.clone())
+    }
+
+    /// Transfers, as the agent.
+    pub fn transfers(&self) -> TransferServiceClient<GrpcChannel> {
+        TransferServiceClient::new(self.channel.clone())
+    }
+
+    /// Recordings, as the agent.
+    pub fn recordings(&self) -> RecordingServiceClient<GrpcChannel> {
+        RecordingServiceClient::new(self.channel.clone())
+    }
+
+    /// Presence, as the agent.
+    pub fn presence(&self) -> PresenceServiceClient<GrpcChannel> {
+        PresenceServiceClient::new(self.channel.clone())
+    }
+
+    /// Connects and is available; returns when presence says so.
+    pub async fn connect(&self) -> anyhow::Result<Session> {
+        let session = Session::open(self.presence(), presence::AgentState::Available).await?;
+        self.until_state(presence::AgentState::Available).await?;
+        Ok(session)
+    }
+
+    /// How the agent is, as a supervisor sees it.
+    pub async fn state(&self) -> anyhow::Result<presence::Presence> {
+        let request = presence::GetPresenceRequest { agent_id: self.id().to_owned() };
+        let answer = self.world.presence()?.get_presence(request).await?;
+        answer.into_inner().presence.context("the answer has no presence")
+    }
+
+    /// Once the agent is in this state.
+    pub async fn until_state(&self, state: presence::AgentState) -> anyhow::Result<presence::Presence> {
+        eventually(&format!("{} is {}", self.name(), state.as_str_name()), BOUND, async || {
+            let seen = self.state().await.map_err(|error| format!("{error:#}"))?;
+            if seen.state() == state { Ok(seen) } else { Err(format!("{seen:?}")) }
+        })
+        .await
+    }
+
+    /// Sets the agent's state.
+    pub async fn set_state(&self, state: presence::AgentState, away_reason: &str) -> Result<(), Status> {
+        let request =
+            presence::SetStateRequest { request_id: fresh(), state: state.into(), away_reason: away_reason.to_owned() };
+        self.presence().set_state(request).await.map(|_| ())
+    }
+
+    /// The picker, as the agent sees it.
+    pub async fn targets(&self, filter: presence::TargetFilter) -> Result<Vec<presence::PickerTarget>, Status> {
+        let request = presence::ListTargetsRequest { filter: Some(filter), page_size: 500, page_token: String::new() };
+        Ok(self.presence().list_targets(request).await?.into_inner().targets)
+    }
+
+    /// What rings or waits for the agent, and what they are in.
+    pub async fn inbox(&self) -> Result<Vec<presence::InboxItem>, Status> {
+        let answer = self.presence().list_inbox(presence::ListInboxRequest {}).await?.into_inner();
+        Ok(answer.inbox.map(|it| it.active).unwrap_or_default())
+    }
+
+    /// The interaction as the agent sees it.
+    pub async fn view(&self, interaction_id: &str) -> View {
+        let request = transfer::GetInteractionRequest { interaction_id: interaction_id.to_owned() };
+        seen(self.interactions().get_interaction(request).await?.into_inner().interaction)
+    }
+
+    /// Once the agent may do this.
+    pub async fn until_may(&self, interaction_id: &str, action: Action) -> anyhow::Result<transfer::Interaction> {
+        eventually(&format!("{} may {}", self.name(), action.as_str_name()), BOUND, async || {
+            let view = self.view(interaction_id).await.map_err(|status| status.to_string())?;
+            if view.allowed_actions().any(|it| it == action) { Ok(view) } else { Err(format!("{view:#?}")) }
+        })
+        .await
+    }
+
+    /// Calls a customer from one of the tenant's numbers.
+    pub async fn place_call(&self, from: &str, to: &str) -> View {
+        let request = transfer::PlaceCallRequest { request_id: fresh(), number: from.to_owned(), to: to.to_owned() };
+        seen(self.interactions().place_call(request).await?.into_inner().interaction)
+    }
+
+    /// Starts a transfer.
+    pub async fn start(&self, interaction_id: &str, kind: TransferKind, to: To<'_>) -> View {
+        let request = transfer::StartTransferRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            kind: kind.into(),
+            target: Some(to.into()),
+            message: String::new(),
+        };
+        seen(self.transfers().start_transfer(request).await?.into_inner().interaction)
+    }
+
+    /// Starts a warm transfer to an agent.
+    pub async fn start_warm(&self, interaction_id: &str, to: &Self) -> View {
+        self.start(interaction_id, TransferKind::Warm, To::Agent(to)).await
+    }
+
+    /// Starts a cold transfer to an agent.
+    pub async fn start_cold(&self, interaction_id: &str, to: &Self) -> View {
+        self.start(interaction_id, TransferKind::Cold, To::Agent(to)).await
+    }
+
+    /// Declines what rings.
+    pub async fn decline(&self, interaction_id: &str) -> Result<(), Status> {
+        let request =
+            transfer::DeclineTransferRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        self.transfers().decline_transfer(request).await.map(|_| ())
+    }
+
+    /// Takes the open transfer back.
+    pub async fn cancel(&self, interaction_id: &str) -> View {
+        let request =
+            transfer::CancelTransferRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        seen(self.transfers().cancel_transfer(request).await?.into_inner().interaction)
+    }
+
+    /// Hands over now.
+    pub async fn complete(&self, interaction_id: &str) -> View {
+        let request =
+            transfer::CompleteTransferRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        seen(self.transfers().complete_transfer(request).await?.into_inner().interaction)
+    }
+
+    /// Puts the customer on hold.
+    pub async fn hold(&self, interaction_id: &str) -> View {
+        let request = transfer::HoldCustomerRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        seen(self.interactions().hold_customer(request).await?.into_inner().interaction)
+    }
+
+    /// Takes the customer off hold.
+    pub async fn resume(&self, interaction_id: &str) -> View {
+        let request =
+            transfer::ResumeCustomerRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        seen(self.interactions().resume_customer(request).await?.into_inner().interaction)
+    }
+
+    /// Mutes or unmutes the agent.
+    pub async fn mute(&self, interaction_id: &str, muted: bool) -> View {
+        let request =
+            transfer::SetMuteRequest { request_id: fresh(), interaction_id: interaction_id.to_owned(), muted };
+        seen(self.interactions().set_mute(request).await?.into_inner().interaction)
+    }
+
+    /// Writes a note.
+    pub async fn note(&self, interaction_id: &str, text: &str) -> View {
+        let request = transfer::AddNoteRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            text: text.to_owned(),
+        };
+        seen(self.interactions().add_note(request).await?.into_inner().interaction)
+    }
+
+    /// Leaves; the same as hanging up.
+    pub async fn leave(&self, interaction_id: &str) -> Result<(), Status> {
+        let request =
+            transfer::LeaveInteractionRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        self.interactions().leave_interaction(request).await.map(|_| ())
+    }
+
+    /// Ends the interaction for everybody.
+    pub async fn end(&self, interaction_id: &str) -> Result<(), Status> {
+        let request =
+            transfer::EndInteractionRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        self.interactions().end_interaction(request).await.map(|_| ())
+    }
+
+    /// Starts recording by hand; the recording's id.
+    pub async fn start_recording(&self, interaction_id: &str) -> Result<String, Status> {
+        let request =
+            recording::StartRecordingRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        Ok(self.recordings().start_recording(request).await?.into_inner().recording_id)
+    }
+
+    /// Stops recording that was started by hand.
+    pub async fn stop_recording(&self, interaction_id: &str) -> Result<(), Status> {
+        let request =
+            recording::StopRecordingRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        self.recordings().stop_recording(request).await.map(|_| ())
+    }
+
+    /// Pauses recording.
+    pub async fn pause_recording(&self, interaction_id: &str) -> Result<(), Status> {
+        let request =
+            recording::PauseRecordingRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        self.recordings().pause_recording(request).await.map(|_| ())
+    }
+
+    /// Goes on recording.
+    pub async fn resume_recording(&self, interaction_id: &str) -> Result<(), Status> {
+        let request =
+            recording::ResumeRecordingRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        self.recordings().resume_recording(request).await.map(|_| ())
+    }
+}
+
+fn seen(interaction: Option<transfer::Interaction>) -> View {
+    interaction.ok_or_else(|| Status::internal("the answer has no interaction"))
+}

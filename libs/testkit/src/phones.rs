@@ -1,0 +1,267 @@
+//! The people at the phones: the other end of the simulated switch.
+
+use anyhow::{Context as _, bail};
+use baton_api::simulator::v1 as proto;
+use baton_api::simulator::v1::get_heard_response::Part;
+use baton_api::simulator::v1::phone_behaviour::Behaviour as Kind;
+use baton_api::simulator::v1::phone_selector::Selector;
+use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
+use baton_runtime::client::GrpcChannel;
+use tonic::Status;
+
+use crate::sound::Sound;
+use crate::wait::{BOUND, eventually};
+use crate::world::fresh;
+
+/// Hold music.
+pub const MUSIC_HZ: u32 = 600;
+/// What a customer speaks.
+pub const CUSTOMER_HZ: u32 = 440;
+
+/// What a phone does when it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Rings for so many milliseconds, then answers.
+    AnswersAfter(i64),
+    /// Rings until the caller gives up.
+    NeverAnswers,
+    /// Is engaged.
+    Busy,
+    /// Rings for so many milliseconds, then refuses.
+    Declines(i64),
+    /// Rings until [`Phones::answer`] or [`Phones::decline`].
+    Manual,
+    /// Does not react.
+    Unreachable,
+}
+
+impl From<Behaviour> for proto::PhoneBehaviour {
+    fn from(behaviour: Behaviour) -> Self {
+        let kind = match behaviour {
+            Behaviour::AnswersAfter(delay_ms) => Kind::AnswersAfter(proto::AnswersAfter { delay_ms }),
+            Behaviour::NeverAnswers => Kind::NeverAnswers(proto::NeverAnswers {}),
+            Behaviour::Busy => Kind::Busy(proto::Busy {}),
+            Behaviour::Declines(delay_ms) => Kind::Declines(proto::Declines { delay_ms }),
+            Behaviour::Manual => Kind::Manual(proto::Manual {}),
+            Behaviour::Unreachable => Kind::Unreachable(proto::Unreachable {}),
+        };
+        Self { behaviour: Some(kind) }
+    }
+}
+
+/// The phones of one tenant.
+#[derive(Debug, Clone)]
+pub struct Phones {
+    client: SimulatorServiceClient<GrpcChannel>,
+}
+
+impl Phones {
+    /// Over a channel with a token of role `simulator`.
+    pub fn new(channel: GrpcChannel) -> Self {
+        Self { client: SimulatorServiceClient::new(channel) }
+    }
+
+    /// The generated client, for what is not here.
+    pub fn client(&self) -> SimulatorServiceClient<GrpcChannel> {
+        self.client.clone()
+    }
+
+    /// Makes or changes a phone. Without a tone of its own it gets the next: 1000, 1700, 2300 Hz and so on.
+    pub async fn put(&self, address: &str, behaviour: Behaviour) -> anyhow::Result<proto::Phone> {
+        self.put_with_tone(address, 0, behaviour).await
+    }
+
+    /// Makes or changes a phone with a tone of its own.
+    pub async fn put_with_tone(
+        &self,
+        address: &str,
+        tone_hz: i32,
+        behaviour: Behaviour,
+    ) -> anyhow::Result<proto::Phone> {
+        let behaviour = Some(behaviour.into());
+        let request = proto::PutPhoneRequest { request_id: fresh(), address: address.to_owned(), tone_hz, behaviour };
+        let answer = self.client().put_phone(request).await.with_context(|| format!("making the phone {address}"))?;
+        answer.into_inner().phone.context("the answer has no phone")
+    }
+
+    /// A customer calls a number; the leg's id.
+    pub async fn call(&self, from: &str, to: &str) -> anyhow::Result<String> {
+        self.call_with_tone(from, to, 0).await
+    }
+
+    /// A customer with a tone of their own calls a number; the leg's id.
+    pub async fn call_with_tone(&self, from: &str, to: &str, tone_hz: i32) -> anyhow::Result<String> {
+        let request =
+            proto::PlaceCallRequest { request_id: fresh(), from: from.to_owned(), to: to.to_owned(), tone_hz };
+        let answer = self.client().place_call(request).await.with_context(|| format!("{from} calls {to}"))?;
+        Ok(answer.into_inner().leg_id)
+    }
+
+    /// Picks up a phone that rings.
+    pub async fn answer(&self, address: &str) -> Result<Vec<String>, Status> {
+        let request = proto::AnswerPhoneRequest { request_id: fresh(), phone: Some(phone(address)) };
+        Ok(self.client().answer_phone(request).await?.into_inner().leg_ids)
+    }
+
+    /// Refuses at a phone that rings.
+    pub async fn decline(&self, address: &str) -> Result<Vec<String>, Status> {
+        let request = proto::DeclinePhoneRequest { request_id: fresh(), phone: Some(phone(address)) };
+        Ok(self.client().decline_phone(request).await?.into_inner().leg_ids)
+    }
+
+    /// Hangs up a phone, with all its legs.
+    pub async fn hang_up(&self, address: &str) -> Result<Vec<String>, Status> {
+        let request = proto::HangUpPhoneRequest { request_id: fresh(), phone: Some(phone(address)) };
+        Ok(self.client().hang_up_phone(request).await?.into_inner().leg_ids)
+    }
+
+    /// Hangs up one leg.
+    pub async fn hang_up_leg(&self, leg_id: &str) -> Result<(), Status> {
+        let selector = proto::PhoneSelector { selector: Some(Selector::LegId(leg_id.to_owned())) };
+        let request = proto::HangUpPhoneRequest { request_id: fresh(), phone: Some(selector) };
+        self.client().hang_up_phone(request).await.map(|_| ())
+    }
+
+    /// The phone itself sends silence, or its tone again.
+    pub async fn mute(&self, address: &str, muted: bool) -> Result<(), Status> {
+        let request = proto::MutePhoneRequest { request_id: fresh(), phone: Some(phone(address)), muted };
+        self.client().mute_phone(request).await.map(|_| ())
+    }
+
+    /// The live legs of a phone that was made. A customer's is not listed anywhere: see [`until_ended`](Self::until_ended).
+    pub async fn legs(&self, address: &str) -> Result<Vec<proto::Leg>, Status> {
+        Ok(self.all().await?.into_iter().filter(|it| it.address == address).flat_map(|it| it.legs).collect())
+    }
+
+    /// All phones with their live legs.
+    pub async fn all(&self) -> Result<Vec<proto::Phone>, Status> {
+        let (mut phones, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = proto::ListPhonesRequest { page_size: 1_000, page_token };
+            let page = self.client().list_phones(request).await?.into_inner();
+            phones.extend(page.phones);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(phones);
+            }
+        }
+    }
+
+    /// The phone's leg once it rings.
+    pub async fn until_ringing(&self, address: &str) -> anyhow::Result<proto::Leg> {
+        self.until_leg(address, "rings", |leg| leg.state() == proto::LegState::Ringing).await
+    }
+
+    /// The phone's leg once it is connected.
+    pub async fn until_up(&self, address: &str) -> anyhow::Result<proto::Leg> {
+        self.until_leg(address, "is connected", |leg| leg.state() == proto::LegState::Up).await
+    }
+
+    /// Once the phone has no leg any more.
+    pub async fn until_idle(&self, address: &str) -> anyhow::Result<()> {
+        eventually(&format!("{address} has no leg"), BOUND, async || {
+            let legs = self.legs(address).await.map_err(|status| status.to_string())?;
+            if legs.is_empty() { Ok(()) } else { Err(legs_in_words(&legs)) }
+        })
+        .await
+    }
+
+    /// Once a leg, a customer's for example, has ended; how it did.
+    pub async fn until_ended(&self, leg_id: &str) -> anyhow::Result<proto::LedgerEntry> {
+        eventually(&format!("leg {leg_id} has ended"), BOUND, async || {
+            let ledger = self.ledger().await.map_err(|status| status.to_string())?;
+            let ended = |it: &proto::LedgerEntry| it.action() == proto::LedgerAction::LegEnded && it.leg_id == leg_id;
+            ledger.into_iter().find(ended).ok_or_else(|| "it lives".to_owned())
+        })
+        .await
+    }
+
+    async fn until_leg(
+        &self,
+        address: &str,
+        what: &str,
+        is_it: impl Fn(&proto::Leg) -> bool,
+    ) -> anyhow::Result<proto::Leg> {
+        eventually(&format!("{address} {what}"), BOUND, async || {
+            let legs = self.legs(address).await.map_err(|status| status.to_string())?;
+            legs.iter().find(|leg| is_it(leg)).cloned().ok_or_else(|| legs_in_words(&legs))
+        })
+        .await
+    }
+
+    /// What was heard on a leg up to now.
+    pub async fn heard(&self, leg_id: &str) -> anyhow::Result<Sound> {
+        let request = proto::GetHeardRequest { leg_id: leg_id.to_owned() };
+        let context = || format!("what was heard on leg {leg_id}");
+        let mut parts = self.client().get_heard(request).await.with_context(context)?.into_inner();
+        let (mut file, mut started_at_us) = (Vec::new(), None);
+        while let Some(message) = parts.message().await.with_context(context)? {
+            match message.part {
+                Some(Part::Heard(heard)) => started_at_us = Some(heard.started_at_us),
+                Some(Part::Data(bytes)) => file.extend_from_slice(&bytes),
+                None => bail!("a message without content in {}", context()),
+            }
+        }
+        Sound::of_wav(&file, started_at_us.with_context(context)?)
+    }
+
+    /// What was heard at a phone, on its last leg.
+    pub async fn heard_at(&self, address: &str) -> anyhow::Result<Sound> {
+        let request = proto::ListHeardRequest { address: address.to_owned() };
+        let heard = self.client().list_heard(request).await?.into_inner().heard;
+        let last = heard.last().with_context(|| format!("nothing was heard at {address}"))?;
+        self.heard(&last.leg_id).await
+    }
+
+    /// What was heard on a leg once it is as expected: for what is being heard now. `is_it` is given the last `ms` milliseconds.
+    pub async fn until_hears(
+        &self,
+        leg_id: &str,
+        ms: i64,
+        what: &str,
+        is_it: impl Fn(&Sound) -> bool,
+    ) -> anyhow::Result<Sound> {
+        const ALL: [u32; 6] = [CUSTOMER_HZ, MUSIC_HZ, 350, 1_000, 1_700, 2_300];
+        eventually(&format!("leg {leg_id} hears {what}"), BOUND, async || {
+            let sound = self.heard(leg_id).await.map_err(|error| format!("{error:#}"))?.last_ms(ms);
+            if sound.duration_ms() >= ms && is_it(&sound) { Ok(()) } else { Err(sound.in_words(&ALL)) }
+        })
+        .await?;
+        self.heard(leg_id).await
+    }
+
+    /// The message that was left in a voicemail box, once it is complete; by the exit that led there.
+    pub async fn message(&self, exit_id: &str) -> anyhow::Result<Sound> {
+        let request = proto::GetMessageRequest { exit_id: exit_id.to_owned() };
+        let ask = async || self.client().get_message(request.clone()).await.map_err(|status| status.to_string());
+        let mut parts = eventually(&format!("the message of {exit_id}"), BOUND, ask).await?.into_inner();
+        let mut file = Vec::new();
+        while let Some(part) = parts.message().await? {
+            file.extend_from_slice(&part.data);
+        }
+        Sound::of_wav(&file, 0)
+    }
+
+    /// Everything that the switch did for this tenant.
+    pub async fn ledger(&self) -> Result<Vec<proto::LedgerEntry>, Status> {
+        let (mut entries, mut after_sequence) = (Vec::new(), 0);
+        loop {
+            let request = proto::GetLedgerRequest { after_sequence, page_size: 10_000 };
+            let page = self.client().get_ledger(request).await?.into_inner();
+            entries.extend(page.entries);
+            after_sequence = page.next_after_sequence;
+            if !page.more {
+                return Ok(entries);
+            }
+        }
+    }
+}
+
+fn phone(address: &str) -> proto::PhoneSelector {
+    proto::PhoneSelector { selector: Some(Selector::Address(address.to_owned())) }
+}
+
+fn legs_in_words(legs: &[proto::Leg]) -> String {
+    let words: Vec<_> = legs.iter().map(|it| format!("{} is {}", it.leg_id, it.state().as_str_name())).collect();
+    if words.is_empty() { "no leg".to_owned() } else { words.join(", ") }
+}

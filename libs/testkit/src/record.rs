@@ -1,0 +1,109 @@
+//! What is left afterwards: events and recordings.
+
+use anyhow::Context as _;
+use baton_api::event::v1::{Event, EventFilter, ListEventsRequest};
+use baton_api::recording::v1 as recording;
+use baton_api::recording::v1::recording::State;
+
+use crate::sound::Sound;
+use crate::wait::{BOUND, eventually};
+use crate::world::{Call, World};
+
+const PAGE: i32 = 1_000;
+
+impl World {
+    /// The events about an interaction, in order; and that they are numbered 1, 2, 3… (E2).
+    pub async fn events(&self, call: &Call) -> anyhow::Result<Vec<Event>> {
+        let events = self.events_about(&format!("interaction/{}", call.interaction_id)).await?;
+        for (number, event) in (1..).zip(&events) {
+            anyhow::ensure!(event.sequence == number, "event {number} is numbered {}: {events:#?}", event.sequence);
+        }
+        Ok(events)
+    }
+
+    /// The types of the events about an interaction, in order.
+    pub async fn event_types(&self, call: &Call) -> anyhow::Result<Vec<String>> {
+        Ok(self.events(call).await?.into_iter().map(|it| it.r#type).collect())
+    }
+
+    /// The events about an interaction, once one of this type is there.
+    pub async fn until_event(&self, call: &Call, event_type: &str) -> anyhow::Result<Vec<Event>> {
+        eventually(&format!("the event {event_type}"), BOUND, async || {
+            let events = self.events(call).await.map_err(|error| format!("{error:#}"))?;
+            if events.iter().any(|it| it.r#type == event_type) {
+                return Ok(events);
+            }
+            Err(events.into_iter().map(|it| it.r#type).collect::<Vec<_>>().join(", "))
+        })
+        .await
+    }
+
+    /// The events about a subject, for example `agent/0192…`.
+    pub async fn events_about(&self, subject: &str) -> anyhow::Result<Vec<Event>> {
+        let filter = EventFilter { r#type: String::new(), subject: subject.to_owned() };
+        let (mut events, mut after_position) = (Vec::new(), 0);
+        loop {
+            let request = ListEventsRequest { after_position, filter: Some(filter.clone()), page_size: PAGE };
+            let page = self.event_log()?.list_events(request).await?.into_inner();
+            let count = page.events.len();
+            events.extend(page.events.into_iter().filter_map(|it| it.event));
+            after_position = page.next_position;
+            if count < PAGE as usize {
+                return Ok(events);
+            }
+        }
+    }
+
+    /// The recordings of an interaction, by number.
+    pub async fn recordings_of(&self, call: &Call) -> anyhow::Result<Vec<recording::Recording>> {
+        let request = recording::ListRecordingsRequest {
+            interaction_id: call.interaction_id.clone(),
+            page_size: 500,
+            page_token: String::new(),
+        };
+        Ok(self.recordings()?.list_recordings(request).await?.into_inner().recordings)
+    }
+
+    /// The recordings of an interaction, once there are so many and the audio of all is stored (or known to be lost).
+    pub async fn until_recorded(&self, call: &Call, count: usize) -> anyhow::Result<Vec<recording::Recording>> {
+        eventually(&format!("{count} recordings are stored"), BOUND, async || {
+            let seen = self.recordings_of(call).await.map_err(|error| format!("{error:#}"))?;
+            let is_complete = seen.iter().all(|it| it.state() != State::Recording);
+            if is_complete && seen.len() == count { Ok(seen) } else { Err(format!("{seen:#?}")) }
+        })
+        .await
+    }
+
+    /// The sound of a whole recording: its segments one after the other, so times within it are not those of the day.
+    pub async fn sound_of(&self, recording: &recording::Recording) -> anyhow::Result<Sound> {
+        let file = self.download(&recording.recording_id, "").await?;
+        Sound::of_wav(&file, 0)
+    }
+
+    /// The sound of each segment of a recording, each from the time when it was recorded.
+    pub async fn segments_of(&self, recording: &recording::Recording) -> anyhow::Result<Vec<Sound>> {
+        let mut sounds = Vec::new();
+        for segment in recording.segments.iter().filter(|it| !it.lost) {
+            let start = segment.start_time.context("a stored segment has no start")?;
+            let file = self.download(&recording.recording_id, &segment.segment_id).await?;
+            let started_at_us = start.seconds * 1_000_000 + i64::from(start.nanos) / 1_000;
+            sounds.push(Sound::of_wav(&file, started_at_us)?);
+        }
+        Ok(sounds)
+    }
+
+    /// The WAV file of a recording, or of one segment.
+    pub async fn download(&self, recording_id: &str, segment_id: &str) -> anyhow::Result<Vec<u8>> {
+        let request = recording::DownloadRecordingRequest {
+            recording_id: recording_id.to_owned(),
+            segment_id: segment_id.to_owned(),
+        };
+        let context = || format!("downloading {recording_id} {segment_id}");
+        let mut stream = self.recordings()?.download_recording(request).await.with_context(context)?.into_inner();
+        let mut file = Vec::new();
+        while let Some(message) = stream.message().await.with_context(context)? {
+            file.extend_from_slice(&message.chunk);
+        }
+        Ok(file)
+    }
+}

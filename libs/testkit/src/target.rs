@@ -1,0 +1,281 @@
+//! What is tested: how Baton and its switch are started. Scenarios take any target, so that the same ones run on other databases
+//! and other switches later.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use baton_api::presence::v1::ListAgentsRequest;
+use baton_runtime::Clock;
+use baton_runtime::auth::{Role, SigningKey};
+use baton_runtime::client::GrpcChannel;
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::phones::Phones;
+use crate::process;
+use crate::wait::eventually;
+use crate::world::{Endpoints, World};
+
+const ANY_PORT: &str = "127.0.0.1:0";
+/// How long a start may take on a busy machine.
+const START_BOUND: Duration = Duration::from_secs(30);
+/// How long an orderly end may take.
+const STOP_BOUND: Duration = Duration::from_secs(20);
+/// How much of what the program said is in a failure.
+const LAST_LINES: usize = 20;
+
+/// A running Baton.
+#[derive(Debug)]
+pub enum Target {
+    /// `baton up` on a data folder of its own: everything in one process, and the simulated switch beside it.
+    Embedded(Embedded),
+    /// One that somebody else started, and that nobody here may stop.
+    Running(Endpoints),
+}
+
+impl Target {
+    /// Starts the built binary.
+    pub async fn embedded(binary: &Path) -> anyhow::Result<Self> {
+        Ok(Self::Embedded(Embedded::start(binary, &[]).await?))
+    }
+
+    /// Where it listens.
+    pub fn endpoints(&self) -> &Endpoints {
+        match self {
+            Self::Embedded(embedded) => embedded.endpoints(),
+            Self::Running(endpoints) => endpoints,
+        }
+    }
+
+    /// A fresh tenant in it.
+    pub fn world(&self) -> anyhow::Result<World> {
+        World::new(self.endpoints())
+    }
+}
+
+/// `baton up` on a data folder of its own. Dropped, everything that works on the folder is killed.
+#[derive(Debug)]
+pub struct Embedded {
+    binary: PathBuf,
+    environment: Vec<(String, String)>,
+    data: TempDir,
+    child: Child,
+    endpoints: Endpoints,
+}
+
+impl Embedded {
+    /// Starts the binary with settings (`("BATON_PRESENCE__LEASE_MS", "2000")`), and waits until it serves.
+    pub async fn start(binary: &Path, environment: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let data = tempfile::Builder::new().prefix("baton-test-").tempdir()?;
+        let environment: Vec<_> = environment.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        let (child, endpoints) = launch(binary, data.path(), &environment, ANY_PORT).await?;
+        Ok(Self { binary: binary.to_owned(), environment, data, child, endpoints })
+    }
+
+    /// Where it listens, since the last start.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// Leaves its data and log where they are, for a person to look at; what runs is killed.
+    pub fn keep(mut self) -> PathBuf {
+        self.data.disable_cleanup(true);
+        self.data.path().to_owned()
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// What it has said since the last start.
+    pub fn output(&self) -> String {
+        read(&output_file(self.data.path()))
+    }
+
+    /// `kill -9` of the process with the services. The switch lives on.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill().context("killing `up`")?;
+        self.child.wait().context("waiting for `up`")?;
+        Ok(())
+    }
+
+    /// `kill -9` of the switch.
+    pub fn kill_switch(&self) -> anyhow::Result<()> {
+        let switches: Vec<_> = process::working_on(self.data.path()).into_iter().filter(|it| it.is("switch")).collect();
+        anyhow::ensure!(!switches.is_empty(), "there is no switch that works on {}", self.data.path().display());
+        for switch in switches {
+            switch.signal(Signal::KILL);
+        }
+        Ok(())
+    }
+
+    /// The phones of a tenant, straight from the switch: also while `up` is down.
+    pub fn switch_phones(&self, world: &World) -> anyhow::Result<Phones> {
+        let file = self.data.path().join("switch/switch.json");
+        let card = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let address = card.split("\"address\":\"").nth(1).and_then(|it| it.split('"').next());
+        let address = address.with_context(|| format!("no address in {card}"))?;
+        let channel = GrpcChannel::anonymous(&format!("http://{address}"), Clock::real())?;
+        Ok(Phones::new(channel.with_token(&world.token("simulator", Role::Simulator)?)?))
+    }
+
+    /// Starts it again on the same data and address, after [`kill`](Self::kill) or [`stop`](Self::stop): clients find it again.
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        let address = self.endpoints.public.trim_start_matches("http://").to_owned();
+        (self.child, self.endpoints) = launch(&self.binary, self.data.path(), &self.environment, &address).await?;
+        Ok(())
+    }
+
+    /// Asks it to end, as Ctrl-C does, and waits until it has; its exit code.
+    pub async fn stop(&mut self) -> anyhow::Result<i32> {
+        for up in process::working_on(self.data.path()).into_iter().filter(|it| it.is("up")) {
+            up.signal(Signal::TERM);
+        }
+        let child = &mut self.child;
+        let status = eventually("`up` ends", STOP_BOUND, async || match child.try_wait() {
+            Ok(Some(status)) => Ok(status),
+            Ok(None) => Err("it runs".to_owned()),
+            Err(error) => Err(error.to_string()),
+        })
+        .await?;
+        status.code().context("`up` was killed by a signal")
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        for left in process::working_on(self.data.path()) {
+            left.signal(Signal::KILL);
+        }
+    }
+}
+
+fn output_file(data: &Path) -> PathBuf {
+    data.join("up.out")
+}
+
+fn errors_file(data: &Path) -> PathBuf {
+    data.join("up.err")
+}
+
+async fn launch(
+    binary: &Path,
+    data: &Path,
+    environment: &[(String, String)],
+    listen: &str,
+) -> anyhow::Result<(Child, Endpoints)> {
+    let mut child = Command::new(binary)
+        // With our end of its standard input it ends, should this process die without clearing up.
+        .args(["up", "--exit-with-stdin", "--listen", listen, "--data"])
+        .arg(data)
+        .envs(environment.iter().map(|(key, value)| (key, value)))
+        .stdin(Stdio::piped())
+        .stdout(File::create(output_file(data))?)
+        .stderr(File::create(errors_file(data))?)
+        .spawn()
+        .with_context(|| format!("starting {}", binary.display()))?;
+    match until_serving(&mut child, data).await {
+        Ok(endpoints) => Ok((child, endpoints)),
+        Err(error) => {
+            let _ = child.kill();
+            let _ = child.wait();
+            let said = [read(&output_file(data)), read(&errors_file(data))].concat();
+            Err(error.context(format!("`up` did not start; it said:\n{}", last_lines(&said))))
+        }
+    }
+}
+
+async fn until_serving(child: &mut Child, data: &Path) -> anyhow::Result<Endpoints> {
+    let (public, simulator) = eventually("`up` prints where it listens", START_BOUND, async || {
+        let printed = addresses(&read(&output_file(data)));
+        match (printed, child.try_wait()) {
+            (Some(printed), Ok(None)) => Ok(Ok(printed)),
+            (_, Ok(Some(status))) => Ok(Err(status)),
+            (None, _) => Err("no address".to_owned()),
+            (_, Err(error)) => Err(error.to_string()),
+        }
+    })
+    .await?
+    .or_else(|status| bail!("it ended: {status}"))?;
+    let key_file = data.join(SigningKey::FILE_NAME);
+    let key = SigningKey::load(&key_file)?.with_context(|| format!("there is no {}", key_file.display()))?;
+    let endpoints = Endpoints { public, simulator, key };
+    let world = World::new(&endpoints)?;
+    eventually("`up` answers", START_BOUND, async || {
+        let directory = world.directory().map_err(|error| error.to_string());
+        directory?.list_agents(ListAgentsRequest::default()).await.map(|_| ()).map_err(|status| status.to_string())?;
+        let phones = world.phones().map_err(|error| error.to_string())?;
+        phones.all().await.map(|_| ()).map_err(|status| status.to_string())
+    })
+    .await?;
+    Ok(endpoints)
+}
+
+/// The public listener and that of the simulator, from what `up` prints: the first `http://` address on a line that names the
+/// simulator, and the first on another one. Without the former, the public listener has both.
+fn addresses(output: &str) -> Option<(String, String)> {
+    let (mut public, mut simulator) = (None, None);
+    // A line that is still being written has half an address.
+    let complete = output.rfind('\n').map_or("", |end| &output[..end]);
+    for line in complete.lines() {
+        let Some(address) = address_in(line) else { continue };
+        let slot = if line.to_lowercase().contains("simulator") { &mut simulator } else { &mut public };
+        slot.get_or_insert(address);
+    }
+    let public = public?;
+    let simulator = simulator.unwrap_or_else(|| public.clone());
+    Some((public, simulator))
+}
+
+fn address_in(line: &str) -> Option<String> {
+    let from = &line[line.find("http://")?..];
+    let fits = |it: char| it.is_ascii_alphanumeric() || ":/.-[]".contains(it);
+    let end = from.find(|it| !fits(it)).unwrap_or(from.len());
+    Some(from[..end].trim_end_matches(['.', '/', ':']).to_owned())
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read(path).map(|it| String::from_utf8_lossy(&it).into_owned()).unwrap_or_default()
+}
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_from_what_is_printed() {
+        let output =
+            "Baton serves on http://127.0.0.1:7400.\n  simulator  http://127.0.0.1:39011/\nbaton token --role agent\n";
+        let expected = ("http://127.0.0.1:7400".to_owned(), "http://127.0.0.1:39011".to_owned());
+        assert_eq!(addresses(output), Some(expected));
+    }
+
+    #[test]
+    fn without_a_simulators_address_the_public_one_is_for_both() {
+        let both = "http://127.0.0.1:7400".to_owned();
+        assert_eq!(addresses("listening on http://127.0.0.1:7400\n"), Some((both.clone(), both)));
+    }
+
+    #[test]
+    fn half_a_line_is_not_read() {
+        assert_eq!(addresses("listening on http://127.0.0.1:74"), None);
+        assert_eq!(addresses("starting\n"), None);
+    }
+
+    #[tokio::test]
+    async fn a_program_that_ends_at_once_is_quoted() {
+        let error = Embedded::start(Path::new("/bin/false"), &[]).await.unwrap_err();
+        assert!(format!("{error:#}").contains("it ended: exit status: 1"), "{error:#}");
+    }
+}

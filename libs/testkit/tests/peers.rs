@@ -1,0 +1,120 @@
+//! The kit against what it drives: a real switch and a real presence service.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use baton_bus::EventLog;
+use baton_presence::{Deps, Presence};
+use baton_runtime::Clock;
+use baton_runtime::auth::SigningKey;
+use baton_runtime::client::{GrpcChannel, ServiceIdentity};
+use baton_runtime::config::PresenceConfig;
+use baton_runtime::lifecycle::{self, Lifecycle};
+use baton_runtime::server::ServerBuilder;
+use baton_switch::{Switch, SwitchConfig};
+use baton_testkit::{Behaviour, Endpoints, World, wait};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use baton_api::presence::v1::{AgentState, TargetFilter};
+
+struct Peers {
+    endpoints: Endpoints,
+    lifecycle: Lifecycle,
+    switch: CancellationToken,
+    _folder: TempDir,
+}
+
+impl Drop for Peers {
+    fn drop(&mut self) {
+        self.lifecycle.stop();
+        self.switch.cancel();
+    }
+}
+
+async fn start() -> Peers {
+    let folder = tempfile::tempdir().unwrap();
+    let (clock, key, lifecycle) = (Clock::real(), SigningKey::generate(), Lifecycle::new());
+    let any = "127.0.0.1:0".parse().unwrap();
+    let config = SwitchConfig::new(any, folder.path().join("switch"));
+    let switch = Switch::open(config, clock.clone(), key.verifier()).unwrap();
+    let simulator = format!("http://{}", switch.local_addr());
+    let stop = CancellationToken::new();
+    lifecycle::spawn(switch.serve(stop.clone()));
+
+    let nobody = ServiceIdentity::new(key.clone(), "presence");
+    let presence = Presence::start(Deps {
+        db_file: folder.path().join("presence.db"),
+        config: PresenceConfig {
+            lease_ms: 1_000.try_into().unwrap(),
+            ..baton_runtime::config::Config::default().presence
+        },
+        clock: clock.clone(),
+        lifecycle: lifecycle.clone(),
+        bus: EventLog::open(folder.path().join("events.db"), clock.clone()).await.unwrap().into(),
+        transfer: GrpcChannel::internal("http://127.0.0.1:9", nobody, clock.clone()).unwrap(),
+    })
+    .await
+    .unwrap();
+    let server = presence.add_public(ServerBuilder::new(clock, key.verifier())).bind(any).unwrap();
+    let public = format!("http://{}", server.local_addr());
+    lifecycle::spawn(server.serve(lifecycle.soft()));
+    Peers { endpoints: Endpoints { public, simulator, key }, lifecycle, switch: stop, _folder: folder }
+}
+
+#[tokio::test]
+async fn agents_connect_live_by_their_heartbeats_and_are_seen_in_the_picker() {
+    let peers = start().await;
+    let world = World::new(&peers.endpoints).unwrap();
+    let ada = world.agent("Ada Lovelace").await.unwrap();
+    let bob = world.agent_with("Bob", Behaviour::Manual, false).await.unwrap();
+    assert_eq!((ada.tone_hz(), bob.tone_hz()), (1_000, 1_700));
+    let _ada_connected = ada.connect().await.unwrap();
+    let session = bob.connect().await.unwrap();
+    assert_eq!(session.lease, Duration::from_secs(1));
+    wait::stays("Bob is available", Duration::from_millis(1_500), async || {
+        let presence = bob.state().await.map_err(|error| error.to_string())?;
+        if presence.state() == AgentState::Available { Ok(()) } else { Err(format!("{presence:?}")) }
+    })
+    .await
+    .unwrap();
+    let targets = ada.targets(TargetFilter::default()).await.unwrap();
+    assert_eq!(targets.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["Bob"]);
+    assert!(bob.inbox().await.unwrap().is_empty());
+
+    session.fall_silent().await.unwrap();
+    bob.until_state(AgentState::Offline).await.unwrap();
+    let again = bob.connect().await.unwrap();
+    again.goodbye().await.unwrap();
+    bob.until_state(AgentState::Offline).await.unwrap();
+    drop(bob.connect().await.unwrap());
+    bob.until_state(AgentState::Offline).await.unwrap();
+    ada.until_state(AgentState::Available).await.unwrap();
+}
+
+#[tokio::test]
+async fn worlds_do_not_see_each_other() {
+    let peers = start().await;
+    let (left, right) = (World::new(&peers.endpoints).unwrap(), World::new(&peers.endpoints).unwrap());
+    let ada = left.agent("Ada").await.unwrap();
+    let bob = right.agent("Bob").await.unwrap();
+    assert_eq!(ada.phone(), bob.phone(), "the same address, in two tenants");
+    assert_eq!(left.phones().unwrap().all().await.unwrap().len(), 1);
+    let _session = bob.connect().await.unwrap();
+    assert!(ada.targets(TargetFilter::default()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn customers_call_hear_nothing_in_no_room_and_hang_up() {
+    let peers = start().await;
+    let world = World::new(&peers.endpoints).unwrap();
+    let phones = world.phones().unwrap();
+    let leg_id = phones.call("+32470000001", "+3225550100").await.unwrap();
+    let heard = phones.until_hears(&leg_id, 200, "silence or ringback", |sound| !sound.hears(1_000)).await.unwrap();
+    assert_eq!(heard.tones(&[440, 600, 1_000]), BTreeSet::new());
+    phones.hang_up_leg(&leg_id).await.unwrap();
+    let ledger = phones.ledger().await.unwrap();
+    assert!(ledger.iter().any(|it| it.leg_id == leg_id), "{ledger:#?}");
+    let error = phones.hang_up_leg(&leg_id).await.unwrap_err();
+    assert_eq!(error.code(), tonic::Code::NotFound);
+}

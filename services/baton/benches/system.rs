@@ -1,0 +1,268 @@
+//! The embedded system as its clients meet it: unary reads beside an empty gRPC call on the same listener (the limit), whole transfers a
+//! second, from start to completed, and how punctual the sound of 100 recorded calls is. The client, the five services, the databases and the switch share this machine. For reads and transfers
+//! sound is off: what is measured is the control plane.
+//!
+//! `cargo bench -p baton-server --bench system [reads|transfers|sound]`
+
+use baton_api::{
+    common::v1::{RecordingMode, TransferPhase},
+    presence::v1::{AgentState, GetAgentRequest, directory_service_client::DirectoryServiceClient},
+    simulator::v1::GetStatsRequest,
+    transfer::v1::{EndInteractionRequest, GetInteractionRequest, Interaction, WatchInteractionRequest},
+};
+use baton_runtime::{auth::Role, clock::Clock};
+use baton_testkit::{
+    Behaviour,
+    desk::Desk,
+    target::Embedded,
+    world::{Call, World, fresh, ring},
+};
+use futures::future::try_join_all;
+use std::{future::Future, path::Path, sync::Arc, time::Duration};
+use tokio::sync::Mutex;
+use tonic::Status;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+const MEASURE: Duration = Duration::from_secs(5);
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// One line of the table.
+struct Measured {
+    each_second: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> anyhow::Result<()> {
+    let only: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let wants = |name: &str| only.is_empty() || only.iter().any(|arg| arg == name);
+    let binary = Path::new(env!("CARGO_BIN_EXE_baton"));
+    let mut target = Embedded::start(binary, &[("BATON_SWITCH__SOUND", "false")]).await?;
+    if wants("reads") {
+        reads(&target).await?;
+    }
+    if wants("transfers") {
+        transfers(&target).await?;
+    }
+    target.stop().await?;
+    if wants("sound") {
+        sound(binary).await?;
+    }
+    Ok(())
+}
+
+/// Runs `work` in `callers` tasks at once, again and again; it says how long each took, in microseconds.
+async fn measure<W, F>(callers: usize, work: W) -> anyhow::Result<Measured>
+where
+    W: Fn(usize) -> F,
+    F: Future<Output = anyhow::Result<i64>>,
+{
+    let clock = Clock::real();
+    let (from_us, until_us) = (clock.after(WARM_UP), clock.after(WARM_UP + MEASURE));
+    let caller = async |caller| {
+        let mut took_us = Vec::new();
+        loop {
+            let start_us = clock.now_us();
+            if start_us >= until_us {
+                return Ok::<_, anyhow::Error>(took_us);
+            }
+            let took = work(caller).await?;
+            if start_us >= from_us {
+                took_us.push(took);
+            }
+        }
+    };
+    let mut all: Vec<_> = try_join_all((0..callers).map(caller)).await?.into_iter().flatten().collect();
+    all.sort_unstable();
+    let at = |part: f64| all.get((all.len() as f64 * part) as usize).copied().unwrap_or_default() as f64 / 1000.0;
+    Ok(Measured { each_second: all.len() as f64 / MEASURE.as_secs_f64(), p50_ms: at(0.5), p99_ms: at(0.99) })
+}
+
+/// How long one call took.
+async fn timed(call: impl Future<Output = Result<(), Status>>) -> anyhow::Result<i64> {
+    let clock = Clock::real();
+    let start_us = clock.now_us();
+    call.await?;
+    Ok(clock.now_us() - start_us)
+}
+
+async fn reads(target: &Embedded) -> anyhow::Result<()> {
+    let world = World::new(target.endpoints())?;
+    let ada = world.agent("Ada").await?;
+    let _session = ada.connect().await?;
+    let number = world.number(vec![ring(&ada)]).await?;
+    let call = world.call(&number).await?;
+    world.until_with(&call, &ada).await?;
+
+    println!("unary reads                     callers        /s    p50 ms    p99 ms   /s of limit   p50 of limit");
+    for callers in [1, 128] {
+        let channel = world.channel("boss", Role::Supervisor)?;
+        let health = HealthClient::new(channel.clone());
+        let limit = measure(callers, move |_| {
+            let mut health = health.clone();
+            timed(async move { health.check(HealthCheckRequest::default()).await.map(drop) })
+        })
+        .await?;
+        line("an empty gRPC call (the limit)", callers, &limit, &limit);
+
+        let directory = DirectoryServiceClient::new(channel);
+        let agent_id = ada.id().to_owned();
+        let agent = measure(callers, move |_| {
+            let (mut directory, agent_id) = (directory.clone(), agent_id.clone());
+            timed(async move { directory.get_agent(GetAgentRequest { agent_id }).await.map(drop) })
+        })
+        .await?;
+        line("GetAgent", callers, &agent, &limit);
+
+        let (interactions, id) = (world.interactions()?, call.interaction_id.clone());
+        let interaction = measure(callers, move |_| {
+            let (mut interactions, interaction_id) = (interactions.clone(), id.clone());
+            timed(async move { interactions.get_interaction(GetInteractionRequest { interaction_id }).await.map(drop) })
+        })
+        .await?;
+        line("GetInteraction", callers, &interaction, &limit);
+    }
+    Ok(())
+}
+
+fn line(what: &str, callers: usize, own: &Measured, limit: &Measured) {
+    println!(
+        "{what:<32}{callers:>7}{:>10.0}{:>10.2}{:>10.2}{:>14.2}{:>15.2}",
+        own.each_second,
+        own.p50_ms,
+        own.p99_ms,
+        own.each_second / limit.each_second,
+        own.p50_ms / limit.p50_ms
+    );
+}
+
+/// A call that is handed to and fro between two agents.
+#[derive(Clone)]
+struct Pair {
+    world: World,
+    desks: [Desk; 2],
+    number: String,
+    call: Arc<Mutex<Call>>,
+}
+
+impl Pair {
+    async fn new(world: &World, n: usize) -> anyhow::Result<Self> {
+        let at_once = || Behaviour::AnswersAfter(0);
+        let first = world.agent_with(&format!("a{n}"), at_once(), false).await?;
+        let second = world.agent_with(&format!("b{n}"), at_once(), false).await?;
+        for desk in [&first, &second] {
+            // The session lives as long as the process: its heartbeats are part of the load.
+            std::mem::forget(desk.connect().await?);
+        }
+        let number = world.number(vec![ring(&first)]).await?;
+        let call = world.call(&number).await?;
+        world.until_with(&call, &first).await?;
+        Ok(Self { world: world.clone(), desks: [first, second], number, call: Arc::new(Mutex::new(call)) })
+    }
+
+    /// The call to hand over: a fresh one after ten times, as no customer is handed on for ever. Not measured.
+    async fn call(&self) -> anyhow::Result<Interaction> {
+        let mut call = self.call.lock().await;
+        let now = self.world.interaction(&call.interaction_id).await?;
+        if now.journey.len() <= 10 {
+            return Ok(now);
+        }
+        let end = EndInteractionRequest { request_id: fresh(), interaction_id: call.interaction_id.clone() };
+        self.world.interactions()?.end_interaction(end).await?;
+        loop {
+            let now = self.desks[0].state().await?;
+            if now.state() == AgentState::Available && !now.engaged && !now.reserved {
+                break;
+            }
+            Clock::real().sleep(Duration::from_millis(2)).await;
+        }
+        *call = self.world.call(&self.number).await?;
+        self.world.until_with(&call, &self.desks[0]).await
+    }
+
+    /// One whole warm transfer: start, ring, answer, consult, join, leave, completed.
+    async fn hand_over(&self) -> anyhow::Result<i64> {
+        let (clock, now) = (Clock::real(), self.call().await?);
+        let (id, start_us) = (&now.interaction_id, clock.now_us());
+        let from = usize::from(now.primary_agent_id == self.desks[1].id());
+        let (giver, taker) = (&self.desks[from], &self.desks[1 - from]);
+        giver.start_warm(id, taker).await?;
+        self.until_phase(id, TransferPhase::Consulting).await?;
+        giver.resume(id).await?;
+        giver.leave(id).await?;
+        self.until_phase(id, TransferPhase::Completed).await?;
+        Ok(clock.now_us() - start_us)
+    }
+
+    async fn until_phase(&self, interaction_id: &str, phase: TransferPhase) -> anyhow::Result<()> {
+        let watch = WatchInteractionRequest { interaction_id: interaction_id.to_owned(), after_version: 0 };
+        let mut stream = self.world.interactions()?.watch_interaction(watch).await?.into_inner();
+        while let Some(next) = stream.message().await? {
+            let transfer = next.interaction.and_then(|interaction| interaction.transfer);
+            if transfer.is_some_and(|transfer| transfer.phase() == phase) {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("the watch ended before {phase:?}")
+    }
+}
+
+async fn transfers(target: &Embedded) -> anyhow::Result<()> {
+    println!("\nwarm transfers, start to completed   in flight        /s    p50 ms    p99 ms     (sound off)");
+    for pairs in [1, 8, 32] {
+        let world = World::new(target.endpoints())?;
+        let mut all = Vec::new();
+        for n in 0..pairs {
+            all.push(Pair::new(&world, n).await?);
+        }
+        let own = measure(pairs, move |n| {
+            let pair = all[n].clone();
+            async move { pair.hand_over().await }
+        })
+        .await?;
+        println!("{:<37}{pairs:>9}{:>10.0}{:>10.1}{:>10.1}", "", own.each_second, own.p50_ms, own.p99_ms);
+    }
+    Ok(())
+}
+
+/// So many recorded calls at once, for so long.
+const CALLS: usize = 100;
+const TALK: Duration = Duration::from_secs(20);
+
+/// The limit: 99.9 % of the frames within 20 ms of their time, none later than 60 ms.
+async fn sound(binary: &Path) -> anyhow::Result<()> {
+    let mut target = Embedded::start(binary, &[]).await?;
+    let world = World::new(target.endpoints())?;
+    let at_once = || Behaviour::AnswersAfter(0);
+    let mut calls = Vec::new();
+    for n in 0..CALLS {
+        let desk = world.agent_with(&format!("agent-{n}"), at_once(), false).await?;
+        std::mem::forget(desk.connect().await?);
+        let number = world.number(vec![ring(&desk)]).await?;
+        world.record(&number, RecordingMode::All).await?;
+        calls.push((world.call(&number).await?, desk));
+    }
+    for (call, desk) in &calls {
+        world.until_with(call, desk).await?;
+    }
+    let mut simulator = world.phones()?.client();
+    let before = simulator.get_stats(GetStatsRequest {}).await?.into_inner();
+    Clock::real().sleep(TALK).await;
+    let after = simulator.get_stats(GetStatsRequest {}).await?.into_inner();
+    let frames = (after.frames - before.frames) as f64;
+    let late = |count: i64| 100.0 * count as f64 / frames;
+    println!("\n{CALLS} recorded calls for {TALK:?}      measured      limit");
+    println!(
+        "frames later than 20 ms, %     {:>12.3}{:>11}",
+        late(after.frames_late_20_ms - before.frames_late_20_ms),
+        0.1
+    );
+    println!("frames later than 60 ms        {:>12}{:>11}", after.frames_late_60_ms - before.frames_late_60_ms, 0);
+    println!("the latest frame, ms           {:>12.1}{:>11}", after.max_lateness_us as f64 / 1000.0, 60);
+    let mixing = (after.mixing_time_us - before.mixing_time_us) as f64 / TALK.as_micros() as f64;
+    println!("mixing, share of a core        {mixing:>12.3}{:>11}", 1);
+    println!("recordings that run            {:>12}{CALLS:>11}", after.live_recordings);
+    target.stop().await?;
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! The command line: which commands there are. What each takes is beside what it does.
+
+use clap::{Parser, Subcommand};
+
+use crate::client::ClientCommand;
+use crate::client::token::TokenArgs;
+use crate::demo::DemoArgs;
+use crate::switch::SwitchArgs;
+use crate::up::UpArgs;
+
+const EXAMPLES: &str = "\
+First steps:
+  baton demo                     hear and see one warm transfer, then checks of all that happened
+  baton up                       run Baton here, with a demo tenant
+  baton agent connect Ada Ben    let two agents of the demo tenant take calls
+  baton call place               a customer calls
+  baton transfer start --to Ben  the agent hands the customer over
+
+Exit codes: 0 all is well; 1 it failed; 64 the command line or the configuration is wrong.";
+
+/// Baton hands customers over: the call-transfer control plane of a contact centre.
+#[derive(Debug, Parser)]
+#[command(name = "baton", version, about, after_help = EXAMPLES, max_term_width = 110, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run Baton: all services in one process, with the simulated switch beside it.
+    Up(UpArgs),
+    /// Play a whole transfer, tell what happens as it happens, and check it.
+    Demo(DemoArgs),
+    /// Run the simulated telephone switch alone (`baton up` starts one by itself).
+    Switch(SwitchArgs),
+    /// Mint a token with the data folder's own key.
+    Token(TokenArgs),
+    #[command(flatten)]
+    Client(ClientCommand),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_option_is_explained() {
+        fn look(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+            for inner in command.get_subcommands() {
+                assert!(inner.get_about().is_some(), "{} {}", command.get_name(), inner.get_name());
+                look(inner);
+            }
+        }
+        look(&Cli::command());
+    }
+}

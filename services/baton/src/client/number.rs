@@ -1,0 +1,119 @@
+//! `baton number`.
+
+use anyhow::Context as _;
+use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
+use baton_api::routing::v1::{
+    DeleteDialRuleRequest, DialRule, ListDialRulesRequest, ListNumbersRequest, Number, PutDialRuleRequest,
+    PutNumberRequest,
+};
+use baton_runtime::auth::Role;
+use baton_runtime::client::GrpcChannel;
+use clap::{Args, Subcommand};
+
+use super::refusal::Told;
+use super::session::Session;
+use super::{flow, resolve, word};
+
+const NUMBER: &str = "baton.routing.v1.Number";
+const RULE: &str = "baton.routing.v1.DialRule";
+
+/// What can be done with numbers.
+#[derive(Debug, Subcommand)]
+pub(crate) enum NumberCommand {
+    /// List all numbers.
+    List,
+    /// Create a number, or give it another call flow.
+    Set {
+        /// The number, for example +3225550100.
+        number: String,
+        /// The call flow: name or id. Without one, calls are disconnected.
+        #[arg(long)]
+        flow: Option<String>,
+    },
+    /// Allow agents to call numbers outside. Nothing outside is dialled that is not allowed.
+    Allow(ThePrefix),
+    /// Allow it no more; calls that are being made go on.
+    Disallow(ThePrefix),
+    /// List which numbers outside agents may call.
+    Allowed,
+}
+
+/// Which numbers outside.
+#[derive(Debug, Args)]
+pub(crate) struct ThePrefix {
+    /// How they begin, for example +32.
+    prefix: String,
+}
+
+/// Runs it.
+pub(crate) async fn run(session: &Session, command: NumberCommand) -> anyhow::Result<()> {
+    match command {
+        NumberCommand::List => list(session).await,
+        NumberCommand::Set { number, flow } => set(session, number, flow).await,
+        NumberCommand::Allow(it) => allow(session, it.prefix).await,
+        NumberCommand::Disallow(it) => disallow(session, it.prefix).await,
+        NumberCommand::Allowed => allowed(session).await,
+    }
+}
+
+/// The tenant's first number, for a command that names none: looked up, whoever acts.
+pub(super) async fn first(session: &Session) -> anyhow::Result<String> {
+    let found = numbers(session.lookup()?).await.context("finding the tenant's first number; name one instead")?;
+    let first = found.into_iter().next();
+    Ok(first.context("the tenant has no number; `baton number set` makes one")?.number)
+}
+
+async fn numbers(channel: GrpcChannel) -> anyhow::Result<Vec<Number>> {
+    let request = ListNumbersRequest { page_size: resolve::PAGE, page_token: String::new() };
+    Ok(RoutingServiceClient::new(channel).list_numbers(request).await.told()?.numbers)
+}
+
+async fn list(session: &Session) -> anyhow::Result<()> {
+    let numbers = numbers(session.of_role(Role::Supervisor)?).await?;
+    let flows = flow::flows(session).await?;
+    session.out.list(NUMBER, &numbers, &["number", "call flow"], |it| {
+        let flow = flows.iter().find(|flow| flow.call_flow_id == it.call_flow_id);
+        vec![it.number.clone(), word::or_dash(flow.map_or_else(|| it.call_flow_id.clone(), |it| it.name.clone()))]
+    })
+}
+
+async fn set(session: &Session, number: String, flow: Option<String>) -> anyhow::Result<()> {
+    let call_flow_id = match &flow {
+        Some(name) => flow_id(session, name).await?,
+        None => String::new(),
+    };
+    let number = Some(Number { number, call_flow_id });
+    let request = PutNumberRequest { request_id: session.request_id(), number };
+    let mut routing = RoutingServiceClient::new(session.of_role(Role::Admin)?);
+    let number = routing.put_number(request).await.told()?.number.context("the answer is empty")?;
+    session.out.one(NUMBER, &number, |it| format!("{} is set.", it.number))
+}
+
+async fn flow_id(session: &Session, name: &str) -> anyhow::Result<String> {
+    let flows = flow::flows(session).await?;
+    let found = flows.into_iter().find(|it| it.call_flow_id == name || it.name.eq_ignore_ascii_case(name));
+    found
+        .map(|it| it.call_flow_id)
+        .with_context(|| format!("there is no call flow {name:?}; `baton flow list` lists them"))
+}
+
+async fn allow(session: &Session, prefix: String) -> anyhow::Result<()> {
+    let request = PutDialRuleRequest { request_id: session.request_id(), rule: Some(DialRule { prefix }) };
+    let mut routing = RoutingServiceClient::new(session.of_role(Role::Admin)?);
+    let rule = routing.put_dial_rule(request).await.told()?.rule.context("the answer is empty")?;
+    session.out.one(RULE, &rule, |it| format!("Agents may call numbers that begin with {}.", it.prefix))
+}
+
+async fn disallow(session: &Session, prefix: String) -> anyhow::Result<()> {
+    let request = DeleteDialRuleRequest { request_id: session.request_id(), prefix: prefix.clone() };
+    let mut routing = RoutingServiceClient::new(session.of_role(Role::Admin)?);
+    routing.delete_dial_rule(request).await.told()?;
+    session.out.note(&format!("The rule {prefix} is gone."));
+    Ok(())
+}
+
+async fn allowed(session: &Session) -> anyhow::Result<()> {
+    let mut routing = RoutingServiceClient::new(session.of_role(Role::Supervisor)?);
+    let rules = routing.list_dial_rules(ListDialRulesRequest {}).await.told()?.rules;
+    session.out.list(RULE, &rules, &["numbers that begin with"], |it| vec![it.prefix.clone()])
+}

@@ -1,0 +1,97 @@
+//! `baton policy`.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use baton_api::transfer::v1::policy_service_client::PolicyServiceClient;
+use baton_api::transfer::v1::{GetPolicyRequest, ListProfilesRequest, Policy, SetPolicyRequest};
+use baton_runtime::auth::Role;
+use clap::{Args, Subcommand};
+
+use super::refusal::Told;
+use super::session::Session;
+use super::word;
+
+const POLICY: &str = "baton.transfer.v1.Policy";
+
+/// What can be done with the policy.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Show the tenant's policy.
+    Show,
+    /// Set the tenant's policy, for calls and transfers from then on.
+    Set(SetArgs),
+    /// List the built-in profiles, or show one as TOML.
+    Profiles {
+        /// The profile to show.
+        name: Option<String>,
+    },
+}
+
+/// What `policy set` takes.
+#[derive(Debug, Args)]
+pub(crate) struct SetArgs {
+    /// The built-in profile that it stands on.
+    #[arg(long)]
+    profile: String,
+    /// TOML with the fields that differ from the profile.
+    #[arg(long, value_name = "FILE")]
+    overrides: Option<PathBuf>,
+    /// What the tenant's plan includes. May be given several times.
+    #[arg(long = "entitlement", value_name = "NAME", default_value = "warm_transfer")]
+    entitlements: Vec<String>,
+}
+
+/// Runs it.
+pub(crate) async fn run(session: &Session, command: PolicyCommand) -> anyhow::Result<()> {
+    match command {
+        PolicyCommand::Show => show(session).await,
+        PolicyCommand::Set(args) => set(session, args).await,
+        PolicyCommand::Profiles { name } => profiles(session, name).await,
+    }
+}
+
+async fn show(session: &Session) -> anyhow::Result<()> {
+    let mut client = PolicyServiceClient::new(session.of_role(Role::Supervisor)?);
+    let policy = client.get_policy(GetPolicyRequest {}).await.told()?.policy.context("the answer is empty")?;
+    session.out.one(POLICY, &policy, text)
+}
+
+async fn set(session: &Session, args: SetArgs) -> anyhow::Result<()> {
+    let overrides_toml = match &args.overrides {
+        Some(file) => std::fs::read_to_string(file).with_context(|| file.display().to_string())?,
+        None => String::new(),
+    };
+    let policy = Policy { profile: args.profile, overrides_toml, entitlements: args.entitlements, version: 0 };
+    let request = SetPolicyRequest { request_id: session.request_id(), policy: Some(policy) };
+    let mut client = PolicyServiceClient::new(session.of_role(Role::Admin)?);
+    let policy = client.set_policy(request).await.told()?.policy.context("the answer is empty")?;
+    session.out.one(POLICY, &policy, text)
+}
+
+fn text(policy: &Policy) -> String {
+    let entitlements = word::or_dash(policy.entitlements.join(", "));
+    let overrides = match policy.overrides_toml.trim() {
+        "" => "none".to_owned(),
+        overrides => format!("\n{overrides}"),
+    };
+    format!(
+        "Policy version {}\n  profile       {}\n  entitlements  {entitlements}\n  overrides     {overrides}",
+        policy.version, policy.profile
+    )
+}
+
+async fn profiles(session: &Session, name: Option<String>) -> anyhow::Result<()> {
+    let mut client = PolicyServiceClient::new(session.of_role(Role::Supervisor)?);
+    let profiles = client.list_profiles(ListProfilesRequest {}).await.told()?.profiles;
+    let profile = "baton.transfer.v1.Profile";
+    let Some(name) = name else {
+        return session.out.list(profile, &profiles, &["profile", "what it is"], |it| {
+            let first = it.toml.lines().next().unwrap_or_default();
+            vec![it.name.clone(), first.trim_start_matches(['#', ' ']).to_owned()]
+        });
+    };
+    let found = profiles.iter().find(|it| it.name == name);
+    let found = found.with_context(|| format!("there is no profile {name:?}; `baton policy profiles` lists them"))?;
+    session.out.one(profile, found, |it| it.toml.clone())
+}

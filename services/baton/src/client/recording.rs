@@ -1,0 +1,282 @@
+//! `baton recording`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use baton_api::common::v1::RecordingMode;
+use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
+use baton_api::recording::v1::{
+    DeleteRecordingRequest, DownloadRecordingRequest, GetRecordingRequest, GetSettingsRequest, PauseRecordingRequest,
+    Recording, ResumeRecordingRequest, SetSettingsRequest, StartRecordingRequest, StopRecordingRequest,
+};
+use baton_runtime::auth::Role;
+use baton_runtime::client::GrpcChannel;
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tonic::Status;
+
+use super::refusal::{self, Told};
+use super::session::Session;
+use super::story::Names;
+use super::{call, resolve, word};
+
+const RECORDING: &str = "baton.recording.v1.Recording";
+
+/// What can be done with recordings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecordingCommand {
+    /// List recordings, newest first.
+    List {
+        /// Only those of this call: its id or the beginning of it.
+        #[arg(long)]
+        call: Option<String>,
+    },
+    /// Show a recording with its segments and what was left out.
+    Show {
+        /// Its id or the beginning of it.
+        id: String,
+    },
+    /// Save a recording as a WAV file.
+    Download(DownloadArgs),
+    /// Start recording a call by hand.
+    Start(OfCall),
+    /// Stop what was started by hand.
+    Stop(OfCall),
+    /// Pause; answers when the switch has confirmed.
+    Pause(OfCall),
+    /// Go on after a pause.
+    Resume(OfCall),
+    /// Show or set what is recorded on a number.
+    Settings {
+        /// The number, for example +3225550100.
+        number: String,
+        /// What to record from now on.
+        #[arg(long, value_enum)]
+        set: Option<Mode>,
+    },
+    /// Delete a recording's audio.
+    Delete {
+        /// Its id or the beginning of it.
+        id: String,
+    },
+}
+
+/// What `recording download` takes.
+#[derive(Debug, Args)]
+pub(crate) struct DownloadArgs {
+    /// Its id or the beginning of it.
+    id: String,
+    /// One segment of it, by its id [default: the whole, joined].
+    #[arg(long, default_value = "")]
+    segment: String,
+    /// The file [default: the recording's id with .wav].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Of which call.
+#[derive(Debug, Args)]
+pub(crate) struct OfCall {
+    /// The call: its id or the beginning of it [default: the only live one].
+    #[arg(long = "call", value_name = "ID")]
+    id: Option<String>,
+}
+
+/// What is recorded on a number.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Mode {
+    /// Every call.
+    All,
+    /// Calls that customers placed.
+    Incoming,
+    /// Calls that agents placed.
+    Outgoing,
+    /// What an agent starts by hand.
+    Manual,
+}
+
+impl From<Mode> for RecordingMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::All => Self::All,
+            Mode::Incoming => Self::Incoming,
+            Mode::Outgoing => Self::Outgoing,
+            Mode::Manual => Self::Manual,
+        }
+    }
+}
+
+/// Runs it.
+pub(crate) async fn run(session: &Session, command: RecordingCommand) -> anyhow::Result<()> {
+    match command {
+        RecordingCommand::List { call } => list(session, call.as_deref()).await,
+        RecordingCommand::Show { id } => show(session, &id).await,
+        RecordingCommand::Download(args) => save(session, args).await,
+        RecordingCommand::Start(of) => steer(session, of, Steer::Start).await,
+        RecordingCommand::Stop(of) => steer(session, of, Steer::Stop).await,
+        RecordingCommand::Pause(of) => steer(session, of, Steer::Pause).await,
+        RecordingCommand::Resume(of) => steer(session, of, Steer::Resume).await,
+        RecordingCommand::Settings { number, set } => settings(session, number, set).await,
+        RecordingCommand::Delete { id } => delete(session, &id).await,
+    }
+}
+
+async fn list(session: &Session, call: Option<&str>) -> anyhow::Result<()> {
+    let interaction_id = match call {
+        Some(id) => resolve::interaction(session, Some(id)).await?.interaction_id,
+        None => String::new(),
+    };
+    let recordings = resolve::recordings(session, &interaction_id).await?;
+    let names = resolve::names(session).await?;
+    let columns = ["recording", "state", "agent", "customer", "length", "since"];
+    session.out.list(RECORDING, &recordings, &columns, |it| row(it, &names))
+}
+
+fn row(recording: &Recording, names: &Names) -> Vec<String> {
+    let length_ms = recording.segments.iter().map(|it| it.duration_ms).sum();
+    vec![
+        recording.recording_id.clone(),
+        word::recording_state(recording.state),
+        names.of(&recording.agent_id),
+        recording.customer.clone(),
+        word::seconds(length_ms),
+        word::time(recording.start_time.as_ref()),
+    ]
+}
+
+async fn show(session: &Session, id: &str) -> anyhow::Result<()> {
+    let recording_id = resolve::recording(session, id).await?.recording_id;
+    let mut client = RecordingServiceClient::new(session.of_role(Role::Supervisor)?);
+    let recording = client.get_recording(GetRecordingRequest { recording_id }).await.told()?.recording;
+    let names = resolve::names(session).await?;
+    session.out.one(RECORDING, &recording.context("the answer is empty")?, |it| whole(it, &names))
+}
+
+fn whole(recording: &Recording, names: &Names) -> String {
+    let others: Vec<_> = recording.other_agent_ids.iter().map(|id| names.of(id)).collect();
+    let mut lines = vec![
+        format!("Recording {}: {}", recording.recording_id, word::recording_state(recording.state)),
+        format!("  customer {} with {}", recording.customer, names.of(&recording.agent_id)),
+    ];
+    if !others.is_empty() {
+        lines.push(format!("  also heard: {}", word::listed(&others)));
+    }
+    for it in &recording.segments {
+        let note = match (it.lost, it.torn) {
+            (true, _) => ", lost",
+            (false, true) => ", torn and mended",
+            (false, false) => "",
+        };
+        let from = word::clock_time(it.start_time.as_ref());
+        let (length, sum) = (word::seconds(it.duration_ms), word::short(&it.sha256));
+        lines.push(format!("  segment  {from} {length} {}{note} sha256 {sum}…", it.segment_id));
+    }
+    for it in &recording.excluded {
+        let (from, to) = (word::clock_time(it.start_time.as_ref()), word::clock_time(it.end_time.as_ref()));
+        lines.push(format!("  left out {from} to {to}: {}", word::exclusion_reason(it.reason).replace('_', " ")));
+    }
+    lines.join("\n")
+}
+
+async fn save(session: &Session, args: DownloadArgs) -> anyhow::Result<()> {
+    let recording = resolve::recording(session, &args.id).await?;
+    let file = args.out.unwrap_or_else(|| format!("{}.wav", recording.recording_id).into());
+    let channel = session.of_role(Role::Supervisor)?;
+    let bytes = download(channel, &recording.recording_id, &args.segment, &file).await?;
+    let value = json!({ "recording_id": recording.recording_id, "file": file, "size_bytes": bytes });
+    session.out.value(&value, &format!("{} ({bytes} bytes)", file.display()));
+    Ok(())
+}
+
+/// Saves the audio; the file is there only if it is whole.
+pub(crate) async fn download(
+    channel: GrpcChannel,
+    recording_id: &str,
+    segment_id: &str,
+    file: &Path,
+) -> anyhow::Result<u64> {
+    let request = DownloadRecordingRequest { recording_id: recording_id.to_owned(), segment_id: segment_id.to_owned() };
+    let mut chunks = RecordingServiceClient::new(channel).download_recording(request).await.told()?;
+    let draft = file.with_extension("wav.part");
+    let mut out = tokio::fs::File::create(&draft).await.with_context(|| draft.display().to_string())?;
+    let mut bytes = 0;
+    while let Some(part) = chunks.message().await.map_err(|status| refusal::of(&status))? {
+        out.write_all(&part.chunk).await.with_context(|| draft.display().to_string())?;
+        bytes += part.chunk.len() as u64;
+    }
+    out.flush().await?;
+    drop(out);
+    tokio::fs::rename(&draft, file).await.with_context(|| file.display().to_string())?;
+    Ok(bytes)
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Steer {
+    Start,
+    Stop,
+    Pause,
+    Resume,
+}
+
+async fn steer(session: &Session, of: OfCall, what: Steer) -> anyhow::Result<()> {
+    let (call, channel) = call::acting_in(session, of.id.as_deref()).await?;
+    let done = order(channel, session.request_id(), call.interaction_id, what).await;
+    session.out.note(done.map_err(|status| refusal::of(&status))?);
+    Ok(())
+}
+
+async fn order(
+    channel: GrpcChannel,
+    request_id: String,
+    interaction_id: String,
+    what: Steer,
+) -> Result<&'static str, Status> {
+    let mut client = RecordingServiceClient::new(channel);
+    Ok(match what {
+        Steer::Start => {
+            client.start_recording(StartRecordingRequest { request_id, interaction_id }).await?;
+            "Recording."
+        }
+        Steer::Stop => {
+            client.stop_recording(StopRecordingRequest { request_id, interaction_id }).await?;
+            "Recording has stopped."
+        }
+        Steer::Pause => {
+            client.pause_recording(PauseRecordingRequest { request_id, interaction_id }).await?;
+            "Paused: nothing is being written, as the switch confirmed."
+        }
+        Steer::Resume => {
+            client.resume_recording(ResumeRecordingRequest { request_id, interaction_id }).await?;
+            "Recording goes on."
+        }
+    })
+}
+
+async fn settings(session: &Session, phone_number: String, set: Option<Mode>) -> anyhow::Result<()> {
+    let mode = match set {
+        None => {
+            let mut client = RecordingServiceClient::new(session.of_role(Role::Supervisor)?);
+            let request = GetSettingsRequest { phone_number: phone_number.clone() };
+            client.get_settings(request).await.told()?.mode
+        }
+        Some(mode) => {
+            let mut client = RecordingServiceClient::new(session.of_role(Role::Admin)?);
+            let (request_id, phone_number) = (session.request_id(), phone_number.clone());
+            let mode = RecordingMode::from(mode).into();
+            client.set_settings(SetSettingsRequest { request_id, phone_number, mode }).await.told()?.mode
+        }
+    };
+    let mode = word::recording_mode(mode);
+    session.out.value(&json!({ "phone_number": phone_number, "mode": mode }), &format!("{phone_number}: {mode}"));
+    Ok(())
+}
+
+async fn delete(session: &Session, id: &str) -> anyhow::Result<()> {
+    let recording_id = resolve::recording(session, id).await?.recording_id;
+    let request = DeleteRecordingRequest { request_id: session.request_id(), recording_id };
+    let mut client = RecordingServiceClient::new(session.of_role(Role::Supervisor)?);
+    client.delete_recording(request).await.told()?;
+    session.out.note("The audio is deleted; what is known of it stays.");
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! A refused call, as a person is told: what is wrong and what to do, and the reason that programs see.
+
+use std::error::Error as _;
+
+use baton_api::ApiError;
+use tonic::{Code, Response, Status};
+
+/// The answer of a call, or why it was refused.
+pub(crate) trait Told<T> {
+    /// Takes the message out of the answer.
+    fn told(self) -> anyhow::Result<T>;
+}
+
+impl<T> Told<T> for Result<Response<T>, Status> {
+    fn told(self) -> anyhow::Result<T> {
+        self.map(Response::into_inner).map_err(|status| of(&status))
+    }
+}
+
+/// What a person is told of this status.
+pub(crate) fn of(status: &Status) -> anyhow::Error {
+    anyhow::anyhow!(text(status))
+}
+
+fn text(status: &Status) -> String {
+    let Some(error) = ApiError::from_status(status) else { return foreign(status) };
+    let mut text = format!("{} ({})", error.message.trim_end(), error.reason_name());
+    for (key, value) in &error.metadata {
+        let advice = match key.as_str() {
+            "allowed" if value.is_empty() => "Nothing is possible now for whom you act as.".to_owned(),
+            "allowed" => format!("Possible now: {value}."),
+            "allowed_roles" => format!("Roles that may: {value}. Choose one with --as ROLE:NAME."),
+            _ => continue,
+        };
+        text.push_str("\n  ");
+        text.push_str(&advice);
+    }
+    text
+}
+
+/// A status that no service of Baton's has sent: as a rule nobody is there.
+fn foreign(status: &Status) -> String {
+    match status.code() {
+        Code::Unavailable => {
+            let cause = innermost(status).unwrap_or_else(|| status.message().to_owned());
+            format!("nobody answers at the server's address ({cause})\n  Is `baton up` running? --data names its folder, or --server its address.")
+        }
+        Code::Unimplemented => {
+            "whoever answers at the server's address does not know this method; is it another program, or an older Baton?"
+                .to_owned()
+        }
+        code => format!("{} ({code:?})", status.message()),
+    }
+}
+
+fn innermost(status: &Status) -> Option<String> {
+    let mut cause = status.source()?;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    Some(cause.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_api::error::ErrorReason;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_with_its_reason_and_what_is_possible() {
+        let error = ApiError::failed_precondition(ErrorReason::NotAllowedNow, "They are still ringing.")
+            .with("allowed", "cancel, resume");
+        assert_eq!(
+            of(&error.into()).to_string(),
+            "They are still ringing. (NOT_ALLOWED_NOW)\n  Possible now: cancel, resume."
+        );
+    }
+
+    #[test]
+    fn when_nobody_answers_it_is_said_what_to_start() {
+        let text = of(&Status::unavailable("tcp connect error")).to_string();
+        assert!(text.contains("tcp connect error") && text.contains("baton up"), "{text}");
+    }
+}

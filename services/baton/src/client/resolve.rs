@@ -1,0 +1,170 @@
+//! Names and short ids to the things they mean.
+
+use anyhow::Context as _;
+use baton_api::common::v1::{Target, target};
+use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
+use baton_api::presence::v1::{Agent, ListAgentsRequest, ListTeamsRequest, Team};
+use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
+use baton_api::recording::v1::{ListRecordingsRequest, Recording};
+use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
+use baton_api::transfer::v1::{GetInteractionRequest, Interaction, ListInteractionsRequest};
+use tonic::Code;
+use uuid::Uuid;
+
+use super::refusal::Told;
+use super::session::Session;
+use super::word;
+
+/// The largest page there is.
+pub(super) const PAGE: i32 = 500;
+/// No list is read further than this.
+const MOST_PAGES: usize = 40;
+
+/// Reads a list page after page.
+macro_rules! all_pages {
+    ($client:expr, $method:ident, $request:ident { $($field:ident),* }, $items:ident) => {{
+        let mut items = Vec::new();
+        let mut page_token = String::new();
+        for _ in 0..MOST_PAGES {
+            let request = $request { $($field: $field.to_owned(),)* page_size: PAGE, page_token };
+            let page = $client.$method(request).await.told()?;
+            items.extend(page.$items);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        anyhow::Ok(items)
+    }};
+}
+
+pub(super) async fn agents(session: &Session) -> anyhow::Result<Vec<Agent>> {
+    let mut directory = DirectoryServiceClient::new(session.lookup()?);
+    all_pages!(directory, list_agents, ListAgentsRequest {}, agents)
+}
+
+pub(super) async fn teams(session: &Session) -> anyhow::Result<Vec<Team>> {
+    let mut directory = DirectoryServiceClient::new(session.lookup()?);
+    all_pages!(directory, list_teams, ListTeamsRequest {}, teams)
+}
+
+pub(super) async fn interactions(session: &Session, live_only: bool) -> anyhow::Result<Vec<Interaction>> {
+    let mut interactions = InteractionServiceClient::new(session.lookup()?);
+    all_pages!(interactions, list_interactions, ListInteractionsRequest { live_only }, interactions)
+}
+
+pub(super) async fn recordings(session: &Session, interaction_id: &str) -> anyhow::Result<Vec<Recording>> {
+    let mut recordings = RecordingServiceClient::new(session.lookup()?);
+    let interaction_id = interaction_id.to_owned();
+    all_pages!(recordings, list_recordings, ListRecordingsRequest { interaction_id }, recordings)
+}
+
+/// The agent of this name, id, or beginning of either.
+pub(super) async fn agent(session: &Session, name: &str) -> anyhow::Result<Agent> {
+    let agents = agents(session).await?;
+    let found = one("agent", name, &agents, |it| [it.agent_id.as_str(), it.name.as_str()])?;
+    Ok(found.clone())
+}
+
+/// The team of this name, id, or beginning of either.
+pub(super) async fn team(session: &Session, name: &str) -> anyhow::Result<Team> {
+    let teams = teams(session).await?;
+    let found = one("team", name, &teams, |it| [it.team_id.as_str(), it.name.as_str()])?;
+    Ok(found.clone())
+}
+
+/// The agent or the team of this name.
+pub(super) async fn target(session: &Session, name: &str) -> anyhow::Result<Target> {
+    let (agents, teams) = (agents(session).await?, teams(session).await?);
+    let agents = agents.iter().map(|it| (&it.agent_id, &it.name, target::Target::AgentId(it.agent_id.clone())));
+    let teams = teams.iter().map(|it| (&it.team_id, &it.name, target::Target::TeamId(it.team_id.clone())));
+    let all: Vec<_> = agents.chain(teams).collect();
+    let (_, _, target) = one("agent or team", name, &all, |(id, name, _)| [id.as_str(), name.as_str()])?;
+    Ok(Target { target: Some(target.clone()) })
+}
+
+/// The interaction of this id or beginning of one; without any, the only live one.
+pub(super) async fn interaction(session: &Session, id: Option<&str>) -> anyhow::Result<Interaction> {
+    let Some(id) = id else { return only_live(interactions(session, true).await?) };
+    if Uuid::try_parse(id).is_ok() {
+        let request = GetInteractionRequest { interaction_id: id.to_owned() };
+        let mut client = InteractionServiceClient::new(session.lookup()?);
+        return client.get_interaction(request).await.told()?.interaction.context("the answer is empty");
+    }
+    let known = interactions(session, false).await?;
+    Ok(one("call", id, &known, |it| [it.interaction_id.as_str(), it.interaction_id.as_str()])?.clone())
+}
+
+fn only_live(mut live: Vec<Interaction>) -> anyhow::Result<Interaction> {
+    match live.len() {
+        0 => anyhow::bail!("there is no live call; `baton call place` places one, `baton call list --all` shows all"),
+        1 => Ok(live.remove(0)),
+        count => {
+            let ids: Vec<_> = live.iter().map(|it| word::short(&it.interaction_id).to_owned()).collect();
+            anyhow::bail!("there are {count} live calls; name one: {}", ids.join(", "))
+        }
+    }
+}
+
+/// The recording of this id or beginning of one.
+pub(super) async fn recording(session: &Session, id: &str) -> anyhow::Result<Recording> {
+    let known = recordings(session, "").await?;
+    Ok(one("recording", id, &known, |it| [it.recording_id.as_str(), it.recording_id.as_str()])?.clone())
+}
+
+/// Agents' names by id; empty for those who may not list them.
+pub(super) async fn names(session: &Session) -> anyhow::Result<super::story::Names> {
+    match agents(session).await {
+        Ok(agents) => Ok(agents.into_iter().map(|it| (it.agent_id, it.name)).collect()),
+        Err(_) if !session.can_mint() => Ok(super::story::Names::default()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The one thing that the text names: by a whole key, or by the beginning of one that no other has.
+fn one<'a, T>(what: &str, text: &str, all: &'a [T], keys: impl Fn(&T) -> [&str; 2]) -> anyhow::Result<&'a T> {
+    let wanted = text.to_lowercase();
+    let matching = |fits: fn(&str, &str) -> bool| -> Vec<&T> {
+        all.iter().filter(|it| keys(it).iter().any(|key| fits(&key.to_lowercase(), &wanted))).collect()
+    };
+    let whole = matching(|key, wanted| key == wanted);
+    let found = if whole.is_empty() { matching(|key, wanted| key.starts_with(wanted)) } else { whole };
+    match found.as_slice() {
+        [one] if !text.is_empty() => Ok(one),
+        [] => anyhow::bail!("there is no {what} {text:?} in this tenant"),
+        several => {
+            let names: Vec<_> = several.iter().take(5).map(|it| keys(it).join(" ")).collect();
+            anyhow::bail!("{text:?} fits {} of them; say more: {}", several.len(), names.join(", "))
+        }
+    }
+}
+
+/// Whether it was refused because it is not there.
+pub(super) fn is_not_found(status: &tonic::Status) -> bool {
+    status.code() == Code::NotFound
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(text: &str) -> Result<&'static str, String> {
+        const ALL: [[&str; 2]; 3] = [["0192-a", "Ada"], ["0192-b", "Adam"], ["0193-c", "Ben"]];
+        one("agent", text, &ALL, |it| *it).map(|it| it[1]).map_err(|it| it.to_string())
+    }
+
+    #[test]
+    fn a_whole_name_wins_over_the_beginning_of_another() {
+        assert_eq!(find("ada"), Ok("Ada"));
+        assert_eq!(find("Adam"), Ok("Adam"));
+    }
+
+    #[test]
+    fn the_beginning_of_a_name_or_id_is_enough_if_it_fits_one() {
+        assert_eq!(find("b"), Ok("Ben"));
+        assert_eq!(find("0193"), Ok("Ben"));
+        assert!(find("0192").unwrap_err().contains("fits 2"));
+        assert!(find("").unwrap_err().contains("say more"));
+        assert!(find("Zoe").unwrap_err().contains("no agent \"Zoe\""));
+    }
+}

@@ -1,0 +1,206 @@
+//! Where a command goes, and in whose name.
+//!
+//! With a token, everything is done with that token. With a data folder that has a key (as beside `baton up`), a token is
+//! minted for each call: of the role that the method needs, or of the one that `--as` names.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use baton_runtime::auth::{Caller, Role, SigningKey, TenantId};
+use baton_runtime::client::GrpcChannel;
+use baton_runtime::{Clock, ids};
+use clap::Args;
+use uuid::Uuid;
+
+use super::output::Output;
+use super::resolve;
+use crate::failure::Usage;
+use crate::folder;
+
+const USUAL_SERVER: &str = "http://127.0.0.1:7400";
+/// A command lasts seconds; a watch that lasts longer has been admitted long before.
+const TOKEN_TTL: Duration = Duration::from_mins(10);
+/// Who acts when nobody says.
+const NOBODY: &str = "baton-cli";
+
+/// What every client command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct SessionArgs {
+    /// Where Baton is [default: where the data folder's Baton listens, or <http://127.0.0.1:7400>].
+    #[arg(long, global = true, env = "BATON_SERVER", value_name = "URL")]
+    server: Option<String>,
+    /// The token to use. Without one, tokens are minted with the data folder's key.
+    #[arg(long, global = true, env = "BATON_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// The data folder of a Baton on this machine.
+    #[arg(long, global = true, value_name = "DIR", default_value = "./baton-data")]
+    data: PathBuf,
+    /// The tenant, for minted tokens.
+    #[arg(long, global = true, default_value = "demo")]
+    tenant: TenantId,
+    /// In whose name, for minted tokens: agent:Ada, supervisor:eve, admin:root [default: who may].
+    #[arg(long = "as", global = true, value_name = "ROLE:NAME")]
+    acting: Option<Acting>,
+    /// Print JSON (the protobuf mapping of the contract's messages) and not tables.
+    #[arg(long, global = true)]
+    json: bool,
+    /// The id that makes a repeated change one change [default: a fresh one].
+    #[arg(long, global = true, value_name = "ID")]
+    request_id: Option<String>,
+}
+
+/// A role and a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Acting {
+    pub(super) role: Role,
+    pub(super) subject: String,
+}
+
+impl FromStr for Acting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (role, subject) = text.split_once(':').ok_or("write ROLE:NAME, for example agent:Ada")?;
+        if subject.is_empty() {
+            return Err("write ROLE:NAME, for example agent:Ada".to_owned());
+        }
+        Ok(Self { role: role.parse()?, subject: subject.to_owned() })
+    }
+}
+
+enum Auth {
+    Token(String),
+    Key(SigningKey),
+}
+
+/// A connection to Baton, in somebody's name.
+pub(crate) struct Session {
+    channel: GrpcChannel,
+    auth: Auth,
+    tenant: TenantId,
+    acting: Option<Acting>,
+    request_id: Option<String>,
+    pub(super) out: Output,
+    pub(super) clock: Clock,
+}
+
+impl Session {
+    /// Finds out where to connect and with what; connects when first used.
+    pub(super) async fn open(args: SessionArgs) -> anyhow::Result<Self> {
+        let server = args.server.clone().or_else(|| folder::notice(&args.data).map(|it| it.address));
+        let clock = Clock::real();
+        let mut session = Self {
+            channel: GrpcChannel::anonymous(server.as_deref().unwrap_or(USUAL_SERVER), clock.clone())?,
+            auth: auth(args.token, &args.data)?,
+            tenant: args.tenant,
+            acting: args.acting,
+            request_id: args.request_id,
+            out: Output { json: args.json },
+            clock,
+        };
+        session.resolve_acting().await?;
+        Ok(session)
+    }
+
+    /// An agent's token has their id, and people have names.
+    async fn resolve_acting(&mut self) -> anyhow::Result<()> {
+        let Some(acting) = self.acting.clone().filter(|it| it.role == Role::Agent) else { return Ok(()) };
+        if Uuid::try_parse(&acting.subject).is_err() && matches!(self.auth, Auth::Key(_)) {
+            let agent = resolve::agent(self, &acting.subject).await?;
+            self.acting = Some(Acting { subject: agent.agent_id, ..acting });
+        }
+        Ok(())
+    }
+
+    /// For looking things up: with a key, as somebody who may see the whole tenant.
+    pub(super) fn lookup(&self) -> anyhow::Result<GrpcChannel> {
+        self.minted(Role::Supervisor, NOBODY)
+    }
+
+    /// For a command that this role may give.
+    pub(super) fn of_role(&self, role: Role) -> anyhow::Result<GrpcChannel> {
+        match &self.acting {
+            Some(acting) => self.minted(acting.role, &acting.subject),
+            None => self.minted(role, NOBODY),
+        }
+    }
+
+    /// For a command that this agent gives, unless somebody else was named.
+    pub(super) fn of_agent(&self, agent_id: &str) -> anyhow::Result<GrpcChannel> {
+        match &self.acting {
+            Some(acting) => self.minted(acting.role, &acting.subject),
+            None => self.minted(Role::Agent, agent_id),
+        }
+    }
+
+    /// For the people at the phones, who are nobody that Baton knows.
+    pub(super) fn of_phones(&self) -> anyhow::Result<GrpcChannel> {
+        self.minted(Role::Simulator, NOBODY)
+    }
+
+    /// The agent who was named with `--as`.
+    pub(super) fn acting_agent(&self) -> Option<&str> {
+        self.acting.as_ref().filter(|it| it.role == Role::Agent).map(|it| it.subject.as_str())
+    }
+
+    /// Whether tokens can be minted for whoever is needed.
+    pub(super) fn can_mint(&self) -> bool {
+        matches!(self.auth, Auth::Key(_))
+    }
+
+    /// For the next change.
+    pub(super) fn request_id(&self) -> String {
+        self.request_id.clone().unwrap_or_else(|| ids::new_uuid().to_string())
+    }
+
+    fn minted(&self, role: Role, subject: &str) -> anyhow::Result<GrpcChannel> {
+        let token = match &self.auth {
+            Auth::Token(token) => token.clone(),
+            Auth::Key(key) => {
+                let caller = Caller::of_tenant(self.tenant.clone(), subject, role);
+                key.mint(&caller, self.clock.now_us(), TOKEN_TTL)?
+            }
+        };
+        Ok(self.channel.with_token(&token)?)
+    }
+}
+
+fn auth(token: Option<String>, data: &Path) -> anyhow::Result<Auth> {
+    if let Some(token) = token.filter(|it| !it.is_empty()) {
+        return Ok(Auth::Token(token));
+    }
+    let file = folder::key_file(data);
+    let key = SigningKey::load(&file).context("minting a token")?;
+    key.map(Auth::Key).ok_or_else(|| {
+        let message = format!(
+            "no token, and no key at {}\n  Name the data folder of a running `baton up` with --data, or give --token (BATON_TOKEN).",
+            file.display()
+        );
+        Usage::new(message).into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_and_a_name_are_read() {
+        let acting: Acting = "agent:Ada Lovelace".parse().unwrap();
+        assert_eq!((acting.role, acting.subject.as_str()), (Role::Agent, "Ada Lovelace"));
+        for wrong in ["Ada", "agent:", "boss:Ada"] {
+            assert!(wrong.parse::<Acting>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn without_token_and_key_it_is_said_what_to_give() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = auth(None, folder.path()).err().unwrap();
+        assert!(error.is::<Usage>() && error.to_string().contains("--data"), "{error}");
+        assert!(matches!(auth(Some("t".to_owned()), folder.path()), Ok(Auth::Token(_))));
+    }
+}

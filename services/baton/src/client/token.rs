@@ -1,0 +1,65 @@
+//! `baton token`: mints a token with the data folder's own key.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use baton_runtime::Clock;
+use baton_runtime::auth::{Caller, Role, SigningKey, TenantId};
+use clap::Args;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::output::Output;
+use super::word;
+use crate::failure::Usage;
+use crate::folder;
+
+/// What `baton token` takes.
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    /// Whose data its bearer sees; none for the role service.
+    #[arg(long, default_value = "demo")]
+    tenant: TenantId,
+    /// agent, supervisor, admin, analyst, service or simulator.
+    #[arg(long)]
+    role: Role,
+    /// Who its bearer is; for an agent, the agent's id.
+    #[arg(long)]
+    subject: String,
+    /// How long it is good: 90s, 30m, 1h, 7d.
+    #[arg(long, default_value = "1h", value_parser = word::parse_duration)]
+    ttl: Duration,
+    /// The data folder with the key.
+    #[arg(long, value_name = "DIR", default_value = "./baton-data")]
+    data: PathBuf,
+    /// The key file, if it is not that of the data folder.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &TokenArgs) -> anyhow::Result<()> {
+    let caller = caller(args)?;
+    let file = args.key.clone().unwrap_or_else(|| folder::key_file(&args.data));
+    let key = SigningKey::load(&file)?.ok_or_else(|| {
+        let message =
+            format!("there is no key at {}; name the data folder of a `baton up` with --data", file.display());
+        Usage::new(message)
+    })?;
+    let token = key.mint(&caller, Clock::real().now_us(), args.ttl)?;
+    Output { json: args.json }.value(&json!({ "token": token, "ttl_s": args.ttl.as_secs() }), &token);
+    Ok(())
+}
+
+fn caller(args: &TokenArgs) -> Result<Caller, Usage> {
+    if args.role == Role::Service {
+        return Ok(Caller::service(args.subject.as_str()));
+    }
+    if args.role == Role::Agent && Uuid::try_parse(&args.subject).is_err() {
+        return Err(Usage::new("an agent's subject is the agent's id (a UUID); `baton agent list` shows it"));
+    }
+    Ok(Caller::of_tenant(args.tenant.clone(), args.subject.as_str(), args.role))
+}

@@ -1,0 +1,136 @@
+//! Values as words: times, lengths, names of enum values, short ids.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use prost_types::Timestamp as WireTime;
+
+/// As many characters of an id as tell calls of one day apart: a `UUIDv7` begins with the time.
+const SHORT: usize = 18;
+
+/// The enum value's name without what all values of its enum begin with, in lower case.
+pub(crate) fn of_enum(name: &str, prefix: &str) -> String {
+    name.strip_prefix(prefix).unwrap_or(name).to_lowercase()
+}
+
+/// The words of one enum of the contract: `words!(AgentState, "AGENT_STATE_")`.
+macro_rules! words {
+    ($($function:ident: $type:ty, $prefix:literal;)+) => {
+        $(#[doc = concat!("The word for a value of `", stringify!($type), "`.")]
+        pub(crate) fn $function(value: i32) -> String {
+            let value = <$type>::try_from(value).unwrap_or_default();
+            let word = $crate::client::word::of_enum(value.as_str_name(), $prefix);
+            if word == "unspecified" { String::new() } else { word }
+        })+
+    };
+}
+
+words! {
+    agent_state: baton_api::presence::v1::AgentState, "AGENT_STATE_";
+    transfer_kind: baton_api::common::v1::TransferKind, "TRANSFER_KIND_";
+    transfer_phase: baton_api::common::v1::TransferPhase, "TRANSFER_PHASE_";
+    reason: baton_api::common::v1::Reason, "REASON_";
+    action: baton_api::common::v1::Action, "ACTION_";
+    recording_mode: baton_api::common::v1::RecordingMode, "RECORDING_MODE_";
+    interaction_state: baton_api::transfer::v1::interaction::State, "STATE_";
+    party_role: baton_api::transfer::v1::party::Role, "ROLE_";
+    leg_state: baton_api::transfer::v1::party::LegState, "LEG_STATE_";
+    recording_state: baton_api::recording::v1::recording::State, "STATE_";
+    exclusion_reason: baton_api::recording::v1::exclusion::Reason, "REASON_";
+    phone_leg_state: baton_api::simulator::v1::LegState, "LEG_STATE_";
+}
+
+/// Date and time, UTC; empty for none.
+pub(crate) fn time(time: Option<&WireTime>) -> String {
+    instant(time).map_or_else(String::new, |it| it.strftime("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+/// Time of the day with milliseconds, UTC; empty for none.
+pub(crate) fn clock_time(time: Option<&WireTime>) -> String {
+    instant(time).map_or_else(String::new, |it| it.strftime("%H:%M:%S%.3f").to_string())
+}
+
+fn instant(time: Option<&WireTime>) -> Option<Timestamp> {
+    time.and_then(|it| Timestamp::new(it.seconds, it.nanos).ok())
+}
+
+/// Microseconds since the epoch.
+pub(crate) fn micros(time: &WireTime) -> i64 {
+    time.seconds.saturating_mul(1_000_000).saturating_add(i64::from(time.nanos) / 1_000)
+}
+
+/// A length in seconds.
+pub(crate) fn seconds(ms: i64) -> String {
+    format!("{}.{} s", ms / 1_000, ms % 1_000 / 100)
+}
+
+/// The beginning of an id; enough to name it in a command.
+pub(crate) fn short(id: &str) -> &str {
+    id.get(..SHORT).unwrap_or(id)
+}
+
+/// Text with a dash where there is none.
+pub(crate) fn or_dash(text: String) -> String {
+    if text.is_empty() { "-".to_owned() } else { text }
+}
+
+/// Several as a person says them: `a, b and c`.
+pub(crate) fn listed(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+/// Reads `90s`, `30m`, `1h` or `7d`.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no duration; write for example 90s, 30m, 1h or 7d");
+    let (digits, unit) = text.split_at(text.find(|it: char| !it.is_ascii_digit()).ok_or_else(wrong)?);
+    let count: u64 = digits.parse().map_err(|_| wrong())?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    count.checked_mul(seconds).filter(|it| *it > 0).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read() {
+        assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("1h"), Ok(Duration::from_hours(1)));
+        for wrong in ["", "h", "1", "0s", "1x", "-1s", "1 h", "99999999999999999999s", "9999999999999999999d"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn words_are_those_of_the_contract() {
+        assert_eq!(agent_state(5), "not_responding");
+        assert_eq!(reason(0), "");
+        assert_eq!(reason(9_999), "");
+    }
+
+    #[test]
+    fn times_are_readable() {
+        let time = WireTime { seconds: 86_399, nanos: 250_000_000 };
+        assert_eq!(clock_time(Some(&time)), "23:59:59.250");
+        assert_eq!(super::time(None), "");
+        assert_eq!(micros(&time), 86_399_250_000);
+        assert_eq!(seconds(12_340), "12.3 s");
+    }
+
+    #[test]
+    fn several_are_listed_as_people_do() {
+        let words = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(listed(&words), "a, b and c");
+        assert_eq!(listed(&words[..1]), "a");
+    }
+}

@@ -1,0 +1,126 @@
+//! `baton demo`: a whole transfer, told as it happens and checked afterwards.
+//!
+//! Everything is started as `baton up` does it, in a temporary folder on free ports ([`house`]). A [script](script) plays the
+//! people: the customer and the agents' clients, through the public API alone. The [narrator](narrator) tells what it reads
+//! from the event stream and from the switch's ledger, never what the script believes. At the end the [evidence](evidence)
+//! is gathered (what each phone heard, the recordings, the events) and [checked](checks).
+
+mod checks;
+mod evidence;
+mod house;
+mod narrator;
+mod scenes;
+mod script;
+mod stage;
+mod switchboard;
+mod telling;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use baton_runtime::telemetry;
+use clap::{Args, ValueEnum};
+
+use crate::client::transfer::Kind;
+use crate::failure::AlreadyTold;
+use house::House;
+use telling::Telling;
+
+/// What `baton demo` takes.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Whose rules are followed.
+    #[arg(long, value_enum, default_value = "lead_center")]
+    profile: Profile,
+    /// How the customer is handed over.
+    #[arg(long, value_enum, default_value = "warm")]
+    kind: Kind,
+    /// Where the recordings, and what each phone heard, are saved [default: a new temporary folder].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    json: bool,
+    /// In simulated time: the same, without the waiting.
+    #[arg(long)]
+    fast: bool,
+    /// What is logged to standard error, for example info.
+    #[arg(long, value_name = "LEVEL", default_value = "warn")]
+    log: String,
+}
+
+/// A built-in policy profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Profile {
+    /// The initiator takes the customer off hold, all three talk, the initiator hangs up.
+    LeadCenter,
+    /// The recipient takes the customer off hold and takes over when the initiator leaves.
+    Helpdesk,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::LeadCenter => "lead_center",
+            Self::Helpdesk => "helpdesk",
+        }
+    }
+}
+
+/// What is played.
+#[derive(Debug, Clone, Copy)]
+struct Play {
+    profile: Profile,
+    kind: Kind,
+}
+
+/// Runs it.
+pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
+    let config = telemetry_config(&args);
+    let _telemetry = telemetry::init(&config, "baton-demo")?;
+    let out = out_folder(args.out)?;
+    let play = Play { profile: args.profile, kind: args.kind };
+    let house = House::open(args.fast).await.context("starting Baton")?;
+    let telling = Telling::new(args.json, house.clock());
+    let result = perform(&house, play, &telling, &out).await;
+    house.close().await;
+    telling.end();
+    if result? { Ok(()) } else { Err(AlreadyTold.into()) }
+}
+
+fn telemetry_config(args: &DemoArgs) -> baton_runtime::config::TelemetryConfig {
+    baton_runtime::config::TelemetryConfig { log: args.log.clone(), ..Default::default() }
+}
+
+/// The folder is kept: it is what remains of the demonstration.
+fn out_folder(out: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    match out {
+        Some(out) => {
+            std::fs::create_dir_all(&out).with_context(|| format!("the folder {} can't be used", out.display()))?;
+            Ok(out)
+        }
+        None => Ok(tempfile::Builder::new().prefix("baton-demo-").tempdir()?.keep()),
+    }
+}
+
+/// Plays, tells, gathers, checks; whether all checks passed.
+async fn perform(house: &House, play: Play, telling: &Telling, out: &std::path::Path) -> anyhow::Result<bool> {
+    let stage = house.stage();
+    let narrator = narrator::start(&stage, telling).await?;
+    let played = match script::prepare(&stage, play).await {
+        Ok(()) => script::play(&stage, play, telling).await,
+        Err(error) => Err(error),
+    };
+    let evidence = match &played {
+        Ok(played) => Some(evidence::gather(&stage, played, out).await),
+        Err(_) => None,
+    };
+    narrator.finish().await;
+    played?;
+    let evidence = evidence.context("nothing was played")??;
+    let checks = checks::all(&evidence, play);
+    telling.checks(&checks);
+    telling.files(&evidence.files, house.clock().is_simulated());
+    Ok(checks.iter().all(|it| it.passed))
+}

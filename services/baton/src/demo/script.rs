@@ -1,0 +1,175 @@
+//! The play: what the customer, the agents and their clients do, and when. It waits for what must come before it goes on,
+//! and tells only what people do; what comes of it is the narrator's to tell.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use baton_api::common::v1::{Target, TransferKind, TransferPhase, target};
+use baton_api::presence::v1::AgentState;
+use baton_api::simulator::v1::phone_selector::Selector;
+use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
+use baton_api::simulator::v1::{HangUpPhoneRequest, PhoneSelector, PlaceCallRequest};
+use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
+use baton_api::transfer::v1::policy_service_client::PolicyServiceClient;
+use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
+use baton_api::transfer::v1::{
+    ListInteractionsRequest, Policy, ResumeCustomerRequest, SetPolicyRequest, StartTransferRequest, interaction,
+};
+use baton_runtime::auth::Role;
+use baton_runtime::{ids, lifecycle};
+
+use super::stage::Stage;
+use super::telling::Telling;
+use super::{Play, Profile};
+use crate::client::desk::Desk;
+use crate::client::refusal::{self, Told as _};
+use crate::client::transfer::Kind;
+use crate::up::seed;
+
+/// The customer's number.
+pub(super) const CUSTOMER: &str = "+32470123456";
+/// Who has the customer first.
+pub(super) const INITIATOR: &str = "Ada";
+/// Who gets them.
+pub(super) const RECIPIENT: &str = "Ben";
+/// How long people talk before anything else happens.
+const TALK: Duration = Duration::from_secs(2);
+const WARM_TRANSFER: &str = "warm_transfer";
+
+/// What was played.
+#[derive(Debug)]
+pub(super) struct Played {
+    pub(super) interaction_id: String,
+    pub(super) customer_leg: String,
+}
+
+/// Sets the policy, and lets the agents come to work.
+pub(super) async fn prepare(stage: &Stage, play: Play) -> anyhow::Result<()> {
+    let policy = Policy {
+        profile: play.profile.name().to_owned(),
+        entitlements: vec![WARM_TRANSFER.to_owned()],
+        ..Policy::default()
+    };
+    let request = SetPolicyRequest { request_id: request_id(), policy: Some(policy) };
+    PolicyServiceClient::new(stage.role(Role::Admin)?).set_policy(request).await.told()?;
+    for name in [INITIATOR, RECIPIENT] {
+        come_to_work(stage, name).await?;
+    }
+    Ok(())
+}
+
+async fn come_to_work(stage: &Stage, name: &'static str) -> anyhow::Result<()> {
+    let desk = Desk::open(stage.agent(name)?, stage.clock.clone(), AgentState::Available).await;
+    let mut desk = desk.map_err(|status| refusal::of(&status))?;
+    // The first news come when the session is open.
+    desk.next().await.map_err(|status| refusal::of(&status))?;
+    let stopping = stage.stopping.clone();
+    lifecycle::spawn(async move {
+        let listen = async {
+            while let Ok(Some(news)) = desk.next().await {
+                tracing::debug!(agent.name = name, ?news, "news");
+            }
+        };
+        stopping.run_until_cancelled(listen).await;
+    });
+    Ok(())
+}
+
+/// Plays it from the first ring to the last goodbye.
+pub(super) async fn play(stage: &Stage, play: Play, telling: &Telling) -> anyhow::Result<Played> {
+    telling.act(&format!("The customer, {CUSTOMER}, dials {}.", seed::NUMBER));
+    let customer_leg = dial(stage).await?;
+    let interaction_id = answered(stage).await?;
+    telling.now("the customer and the first agent talk");
+    stage.pause(TALK).await?;
+
+    start_transfer(stage, play, telling, &interaction_id).await?;
+    match play.kind {
+        Kind::Warm => consult_and_join(stage, play, telling, &interaction_id).await?,
+        Kind::Cold => telling.now("the recipient's phone rings"),
+    }
+    completed(stage, &interaction_id).await?;
+    telling.now("the customer and the second agent talk");
+    stage.pause(TALK).await?;
+
+    telling.act("The customer hangs up.");
+    hang_up(stage, CUSTOMER).await?;
+    let ended = |it: &interaction::State| *it == interaction::State::Ended;
+    stage.until_call(&interaction_id, "the call is over", |it| ended(&it.state())).await?;
+    Ok(Played { interaction_id, customer_leg })
+}
+
+async fn dial(stage: &Stage) -> anyhow::Result<String> {
+    let request = PlaceCallRequest {
+        request_id: request_id(),
+        from: CUSTOMER.to_owned(),
+        to: seed::NUMBER.to_owned(),
+        tone_hz: 0,
+    };
+    let mut simulator = SimulatorServiceClient::new(stage.role(Role::Simulator)?);
+    Ok(simulator.place_call(request).await.told()?.leg_id)
+}
+
+/// Waits until the first agent has the customer.
+async fn answered(stage: &Stage) -> anyhow::Result<String> {
+    let supervisor = InteractionServiceClient::new(stage.role(Role::Supervisor)?);
+    let request = ListInteractionsRequest { live_only: true, ..ListInteractionsRequest::default() };
+    let look = async || {
+        let calls = supervisor.clone().list_interactions(request.clone()).await.told()?.interactions;
+        Ok(calls.into_iter().find(|it| it.state() == interaction::State::WithAgent))
+    };
+    Ok(stage.until("an agent answers", look).await?.interaction_id)
+}
+
+async fn start_transfer(stage: &Stage, play: Play, telling: &Telling, interaction_id: &str) -> anyhow::Result<()> {
+    let kind = TransferKind::from(play.kind);
+    let how = if play.kind == Kind::Warm { "wants to hand over to" } else { "hands over blindly to" };
+    telling.act(&format!("{INITIATOR} {how} {RECIPIENT}."));
+    let request = StartTransferRequest {
+        request_id: request_id(),
+        interaction_id: interaction_id.to_owned(),
+        kind: kind.into(),
+        target: Some(Target { target: Some(target::Target::AgentId(seed::agent_id(RECIPIENT))) }),
+        message: "Wants to know about the invoice of May.".to_owned(),
+    };
+    TransferServiceClient::new(stage.agent(INITIATOR)?).start_transfer(request).await.told()?;
+    Ok(())
+}
+
+async fn consult_and_join(stage: &Stage, play: Play, telling: &Telling, interaction_id: &str) -> anyhow::Result<()> {
+    telling.now("the recipient's phone rings");
+    phase(stage, interaction_id, TransferPhase::Consulting).await?;
+    telling.now("the agents talk in private");
+    stage.pause(TALK).await?;
+
+    let joins = if play.profile == Profile::Helpdesk { RECIPIENT } else { INITIATOR };
+    telling.act(&format!("{joins} takes the customer off hold."));
+    let request = ResumeCustomerRequest { request_id: request_id(), interaction_id: interaction_id.to_owned() };
+    InteractionServiceClient::new(stage.agent(joins)?).resume_customer(request).await.told()?;
+    phase(stage, interaction_id, TransferPhase::Joined).await?;
+    telling.now("all three talk");
+    stage.pause(TALK).await?;
+
+    telling.act(&format!("{INITIATOR} says goodbye and hangs up."));
+    hang_up(stage, &seed::phone(INITIATOR)).await
+}
+
+async fn phase(stage: &Stage, interaction_id: &str, phase: TransferPhase) -> anyhow::Result<()> {
+    let is_so = |it: &baton_api::transfer::v1::Interaction| it.transfer.as_ref().is_some_and(|it| it.phase() == phase);
+    stage.until_call(interaction_id, phase.as_str_name(), is_so).await.map(|_| ())
+}
+
+async fn completed(stage: &Stage, interaction_id: &str) -> anyhow::Result<()> {
+    phase(stage, interaction_id, TransferPhase::Completed).await
+}
+
+async fn hang_up(stage: &Stage, address: &str) -> anyhow::Result<()> {
+    let phone = Some(PhoneSelector { selector: Some(Selector::Address(address.to_owned())) });
+    let mut simulator = SimulatorServiceClient::new(stage.role(Role::Simulator)?);
+    let hung_up = simulator.hang_up_phone(HangUpPhoneRequest { request_id: request_id(), phone }).await.told()?;
+    hung_up.leg_ids.first().map(|_| ()).context("nobody hung up")
+}
+
+fn request_id() -> String {
+    ids::new_uuid().to_string()
+}

@@ -1,0 +1,144 @@
+//! Printing the play: a timeline for people, one object a line for programs. A progress line only where a person sees it.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_api::event::v1::Event;
+use baton_runtime::Clock;
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+
+use super::checks::Check;
+use super::switchboard::{self, Hearing};
+use crate::client::output;
+
+/// Something that happened, to be told in the order of time.
+#[derive(Debug, Clone)]
+pub(super) enum Happening {
+    Act(String),
+    Event(Box<Event>, String),
+    Hearings(Vec<Hearing>),
+}
+
+/// Tells the play.
+#[derive(Clone)]
+pub(super) struct Telling {
+    json: bool,
+    clock: Clock,
+    started_us: i64,
+    acts: Arc<std::sync::Mutex<Vec<(i64, Happening)>>>,
+    progress: Option<ProgressBar>,
+}
+
+impl Telling {
+    pub(super) fn new(json: bool, clock: Clock) -> Self {
+        let seen = std::io::stderr().is_terminal() && !clock.is_simulated();
+        let progress = seen.then(|| {
+            let progress = ProgressBar::new_spinner();
+            progress.enable_steady_tick(Duration::from_millis(100));
+            progress
+        });
+        Self { json, started_us: clock.now_us(), clock, acts: Arc::default(), progress }
+    }
+
+    /// What somebody does.
+    pub(super) fn act(&self, text: &str) {
+        self.acts().push((self.clock.now_us(), Happening::Act(text.to_owned())));
+    }
+
+    /// What has been done since the last time that this was asked.
+    pub(super) fn take_acts(&self) -> Vec<(i64, Happening)> {
+        std::mem::take(&mut *self.acts())
+    }
+
+    fn acts(&self) -> std::sync::MutexGuard<'_, Vec<(i64, Happening)>> {
+        self.acts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// What goes on at the moment, for whoever watches.
+    pub(super) fn now(&self, text: &str) {
+        if let Some(progress) = &self.progress {
+            progress.set_message(format!("{text} …"));
+        }
+    }
+
+    /// Tells one thing.
+    pub(super) fn tell(&self, at_us: i64, happening: &Happening) {
+        let ms = (at_us - self.started_us) / 1_000;
+        if self.json {
+            self.line(&value(ms, happening).to_string());
+        } else {
+            let (mark, text) = match happening {
+                Happening::Act(text) => ('>', text.clone()),
+                Happening::Event(_, sentence) => (' ', sentence.clone()),
+                Happening::Hearings(hearings) => ('~', switchboard::sentence(hearings)),
+            };
+            self.line(&format!("{:>3}.{:02} s {mark} {text}", ms / 1_000, ms % 1_000 / 10));
+        }
+    }
+
+    /// The table of checks.
+    pub(super) fn checks(&self, checks: &[Check]) {
+        if self.json {
+            for check in checks {
+                let (name, passed, found) = (&check.name, check.passed, &check.found);
+                self.line(&json!({ "type": "check", "name": name, "passed": passed, "found": found }).to_string());
+            }
+            return;
+        }
+        let row = |it: &Check| {
+            let mark = if it.passed { "ok" } else { "FAILED" };
+            vec![mark.to_owned(), it.name.clone(), it.found.clone()]
+        };
+        self.line("");
+        self.line(&output::table(&["", "check", "found"], checks.iter().map(row)));
+    }
+
+    /// Where the audio is.
+    pub(super) fn files(&self, files: &[PathBuf], is_simulated: bool) {
+        if self.json {
+            for file in files {
+                self.line(&json!({ "type": "file", "path": file }).to_string());
+            }
+            return;
+        }
+        self.line("");
+        self.line("Listen to it (the customer speaks 440 Hz, Ada 1000 Hz, Ben 1700 Hz; hold music is 600 Hz, ringing 350 Hz):");
+        for file in files {
+            self.line(&format!("  {}", file.display()));
+        }
+        if is_simulated {
+            self.line("Time was simulated; the sound was not.");
+        }
+    }
+
+    /// Nothing more comes.
+    pub(super) fn end(&self) {
+        if let Some(progress) = &self.progress {
+            progress.finish_and_clear();
+        }
+    }
+
+    /// Also when nobody reads any more, the play goes on to its end, where everything is put away.
+    fn line(&self, text: &str) {
+        let _ = match &self.progress {
+            Some(progress) => progress.suspend(|| output::try_line(text)),
+            None => output::try_line(text),
+        };
+    }
+}
+
+fn value(ms: i64, happening: &Happening) -> Value {
+    match happening {
+        Happening::Act(text) => json!({ "type": "act", "ms": ms, "text": text }),
+        Happening::Hearings(hearings) => {
+            json!({ "type": "hears", "ms": ms, "text": switchboard::sentence(hearings), "rooms": switchboard::value(hearings) })
+        }
+        Happening::Event(event, text) => json!({
+            "type": "event", "ms": ms, "text": text, "event": event.r#type, "subject": event.subject,
+            "sequence": event.sequence, "event_id": event.event_id,
+        }),
+    }
+}

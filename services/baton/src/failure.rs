@@ -1,0 +1,76 @@
+//! How a command says that it failed: one or two lines for a person, and an exit code for a script.
+
+use std::process::ExitCode;
+
+use baton_runtime::config::ConfigError;
+use baton_runtime::telemetry::TelemetryError;
+
+/// The command line or the configuration is wrong (`EX_USAGE`).
+const USAGE: u8 = ConfigError::EXIT_CODE;
+
+/// What was asked for can't be meant: the command line is understood, and makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+impl Usage {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+/// Everything was told already; only the exit code is left to say.
+#[derive(Debug, thiserror::Error)]
+#[error("failed")]
+pub(crate) struct AlreadyTold;
+
+/// Prints help, the version, or what is wrong with the command line.
+pub(crate) fn report_command_line(error: &clap::Error) -> ExitCode {
+    // Nobody is left to tell if the terminal is gone.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
+}
+
+/// Prints why the command failed.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if !error.is::<AlreadyTold>() {
+        eprintln!("baton: {}", chain(error));
+    }
+    let usage = error.is::<Usage>() || error.is::<ConfigError>() || error.is::<TelemetryError>();
+    ExitCode::from(if usage { USAGE } else { 1 })
+}
+
+/// The error with its causes; a cause that the error before it has told already is left out.
+pub(crate) fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow::anyhow!("the disk is full").context("writing a failed: the disk is full").context("saving");
+        assert_eq!(chain(&error), "saving: writing a failed: the disk is full");
+    }
+
+    #[test]
+    fn a_wrong_configuration_is_told_from_a_failure_also_with_a_context() {
+        let wrong = Err::<(), _>(ConfigError::Contradiction("x".to_owned())).context("reading").unwrap_err();
+        assert_eq!(report(&wrong), ExitCode::from(64));
+        assert_eq!(report(&anyhow::anyhow!("x")), ExitCode::from(1));
+    }
+}

@@ -1,0 +1,143 @@
+//! The data folder: made for its owner alone, used by one `baton up` at a time, and telling clients where that one listens.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use baton_runtime::auth::SigningKey;
+use serde::{Deserialize, Serialize};
+
+/// Locked for as long as Baton runs; says where.
+const RUNNING: &str = "up.json";
+/// The notice is a line; whatever is longer is not one.
+const LONGEST_NOTICE: u64 = 4096;
+
+/// The folder can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FolderError {
+    #[error(
+        "the data folder {} can't be used: make it writable for this user, or choose another one with --data",
+        path.display()
+    )]
+    Unusable { path: PathBuf, source: io::Error },
+    #[error(
+        "the data folder {} is in use by another `baton up`{holder}: stop that one, or choose another folder with --data",
+        path.display()
+    )]
+    InUse { path: PathBuf, holder: String },
+}
+
+/// Where Baton runs, for clients that were given the folder only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Notice {
+    pub(crate) address: String,
+    pub(crate) pid: u32,
+}
+
+/// The data folder, locked.
+#[derive(Debug)]
+pub(crate) struct DataFolder {
+    path: PathBuf,
+    running: File,
+}
+
+impl DataFolder {
+    /// Makes the folder if it is not there, and locks it.
+    pub(crate) fn open(path: &Path) -> Result<Self, FolderError> {
+        let unusable = |source| FolderError::Unusable { path: path.to_owned(), source };
+        make(path).map_err(unusable)?;
+        let file = path.join(RUNNING);
+        let running = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(file);
+        let running = running.map_err(unusable)?;
+        match running.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), running }),
+            Err(TryLockError::WouldBlock) => {
+                let holder = notice(path).map_or_else(String::new, |it| format!(" (process {})", it.pid));
+                Err(FolderError::InUse { path: path.to_owned(), holder })
+            }
+            Err(TryLockError::Error(source)) => Err(unusable(source)),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Tells clients where Baton listens.
+    pub(crate) fn announce(&mut self, address: &str) -> io::Result<()> {
+        let notice = Notice { address: address.to_owned(), pid: std::process::id() };
+        self.write(&serde_json::to_vec(&notice)?)
+    }
+
+    /// Tells clients that it does no longer.
+    pub(crate) fn withdraw(&mut self) -> io::Result<()> {
+        self.write(b"")
+    }
+
+    fn write(&mut self, text: &[u8]) -> io::Result<()> {
+        self.running.set_len(0)?;
+        self.running.rewind()?;
+        self.running.write_all(text)
+    }
+}
+
+/// Where the Baton that uses this folder listens; `None` if none does, or it has not said so yet.
+pub(crate) fn notice(path: &Path) -> Option<Notice> {
+    let mut text = String::new();
+    File::open(path.join(RUNNING)).ok()?.take(LONGEST_NOTICE).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// The key file of a data folder.
+pub(crate) fn key_file(path: &Path) -> PathBuf {
+    path.join(SigningKey::FILE_NAME)
+}
+
+/// Makes a folder that only its owner can look into.
+pub(crate) fn make(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)?;
+    // A folder may be there and be closed to us; find out before anything is started.
+    fs::metadata(path).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_user_is_told_who_has_it() {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut first = DataFolder::open(temporary.path()).unwrap();
+        first.announce("http://127.0.0.1:1").unwrap();
+        let error = DataFolder::open(temporary.path()).unwrap_err();
+        assert!(error.to_string().contains(&format!("(process {})", std::process::id())), "{error}");
+        drop(first);
+        assert!(DataFolder::open(temporary.path()).is_ok());
+    }
+
+    #[test]
+    fn clients_learn_where_it_listens_only_while_it_does() {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut folder = DataFolder::open(temporary.path()).unwrap();
+        assert_eq!(notice(temporary.path()), None);
+        folder.announce("http://127.0.0.1:12345").unwrap();
+        assert_eq!(notice(temporary.path()).unwrap().address, "http://127.0.0.1:12345");
+        folder.announce("http://127.0.0.1:1").unwrap();
+        assert_eq!(notice(temporary.path()).unwrap().address, "http://127.0.0.1:1");
+        folder.withdraw().unwrap();
+        assert_eq!(notice(temporary.path()), None);
+    }
+
+    #[test]
+    fn a_new_folder_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("a/b");
+        let _folder = DataFolder::open(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}

@@ -1,0 +1,154 @@
+//! `baton up`: all services in one process, the switch beside it, everything in one data folder.
+//!
+//! The order is what matters. First everything that can be refused, before anything is started: configuration, folder,
+//! listeners. Then the [switch](switch_process), which may be one that an earlier, killed `up` has left with its calls, and
+//! the [services](stack) at the same time. Then, on the first start only, the [demo tenant](seed). At the end the other way
+//! round, the switch last.
+
+pub(crate) mod forward;
+pub(crate) mod seed;
+pub(crate) mod stack;
+pub(crate) mod stdin;
+pub(crate) mod switch_process;
+mod welcome;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use baton_runtime::auth::SigningKey;
+use baton_runtime::config::Config;
+use baton_runtime::lifecycle::Lifecycle;
+use baton_runtime::server::Listener;
+use baton_runtime::{Clock, telemetry};
+use clap::Args;
+
+use crate::failure::AlreadyTold;
+use crate::folder::{self, DataFolder};
+use stack::{Stack, StackPlan};
+use switch_process::{SwitchKeeper, SwitchPlan};
+
+/// What running calls have until everything is ended, on top of the time that listeners take to drain.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What `baton up` takes.
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Data folder; made if it is not there [default: data.dir of the configuration, ./baton-data].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where clients connect; port 0 takes a free one [default: server.listen of the configuration, 127.0.0.1:7400].
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Where the services connect to each other [default: `server.internal_listen` of the configuration, 127.0.0.1:0].
+    #[arg(long, value_name = "ADDRESS")]
+    internal_listen: Option<SocketAddr>,
+    /// Configuration file; what it does not set has its default.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What is logged to standard error, for example info [default: telemetry.log of the configuration if changed, or warn].
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<String>,
+    /// Don't make the demo tenant on the first start.
+    #[arg(long)]
+    no_demo_tenant: bool,
+    /// End when standard input is closed: for programs that start Baton.
+    #[arg(long)]
+    exit_with_stdin: bool,
+}
+
+impl UpArgs {
+    fn config(&self) -> anyhow::Result<Config> {
+        let mut config = Config::load(self.config.as_deref())?;
+        if let Some(data) = &self.data {
+            config.data.dir.clone_from(data);
+        }
+        config.server.listen = self.listen.unwrap_or(config.server.listen);
+        config.server.internal_listen = self.internal_listen.unwrap_or(config.server.internal_listen);
+        // `info` is for who operates it; a person at a terminal wants to see what is wrong.
+        if config.telemetry.log == Config::default().telemetry.log {
+            "warn".clone_into(&mut config.telemetry.log);
+        }
+        if let Some(log) = &self.log {
+            config.telemetry.log.clone_from(log);
+        }
+        Ok(config)
+    }
+}
+
+/// Runs Baton until it is told to end.
+pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
+    let config = args.config()?;
+    let _telemetry = telemetry::init(&config.telemetry, "baton")?;
+    let lifecycle = Lifecycle::new();
+    lifecycle.stop_on_signals()?;
+    if args.exit_with_stdin {
+        stdin::stop_when_closed(lifecycle.clone());
+    }
+    // First what leaves no trace when it is refused.
+    let public = Listener::bind(config.server.listen)?;
+    let internal = Listener::bind(config.server.internal_listen)?;
+    let mut folder = DataFolder::open(&config.data.dir)?;
+    let key_file = config.auth.key_file.clone().unwrap_or_else(|| folder::key_file(folder.path()));
+    let key = SigningKey::load_or_create(&key_file)?;
+
+    let drain = config.server.drain_ms.duration();
+    let switch = start_switch(&args, &config, folder.path(), &key_file, &key).await?;
+    let clock = Clock::real();
+    let plan = StackPlan {
+        switch: switch.as_ref().map_or_else(|| config.telephony.switch_address.clone(), SwitchKeeper::address),
+        folder: folder.path().to_owned(),
+        clock: clock.clone(),
+        key: key.clone(),
+        lifecycle: lifecycle.clone(),
+        config,
+        public,
+        internal,
+    };
+    let started = Box::pin(serve(plan, &mut folder, !args.no_demo_tenant)).await;
+    if started.is_ok() {
+        lifecycle.stopping().await;
+    }
+    let report = lifecycle.shutdown(drain + GRACE).await;
+    if let Some(switch) = switch {
+        switch.stop().await;
+    }
+    folder.withdraw().context("the data folder")?;
+    started?;
+    if report.crashed { Err(AlreadyTold.into()) } else { Ok(()) }
+}
+
+/// The switch that was started, or found; none if the configuration names another one.
+async fn start_switch(
+    args: &UpArgs,
+    config: &Config,
+    folder: &Path,
+    key_file: &Path,
+    key: &SigningKey,
+) -> anyhow::Result<Option<SwitchKeeper>> {
+    if !config.telephony.switch_address.is_empty() {
+        return Ok(None);
+    }
+    let plan = SwitchPlan {
+        folder: config.switch.data_dir.clone().unwrap_or_else(|| folder.join("switch")),
+        listen: config.switch.listen,
+        key_file: key_file.to_owned(),
+        config_file: args.config.clone(),
+        key: key.clone(),
+        outlives_us: true,
+    };
+    Ok(Some(SwitchKeeper::start(plan).await?))
+}
+
+async fn serve(plan: StackPlan, folder: &mut DataFolder, with_demo_tenant: bool) -> anyhow::Result<()> {
+    let (key, clock) = (plan.key.clone(), plan.clock.clone());
+    let stack = Stack::start(plan).await?;
+    let address = stack.address();
+    folder.announce(&address).context("the data folder")?;
+    if with_demo_tenant {
+        seed::on_first_start(folder.path(), &address, &key, &clock).await.context("making the demo tenant")?;
+    }
+    welcome::print(&address, folder.path(), with_demo_tenant);
+    Ok(())
+}

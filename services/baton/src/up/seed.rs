@@ -1,0 +1,174 @@
+//! The demo tenant: agents, teams, a number with its call flow, and phones, so that there is something to try.
+//!
+//! Made through the public API like anything else, with fixed ids and request ids: a start that was killed in the middle of
+//! it goes on where it was at the next one. Once it is done a marker in the data folder says so, and whatever people change
+//! afterwards stays as they left it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use baton_api::common::v1::RecordingMode;
+use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
+use baton_api::presence::v1::{Agent, CreateAgentRequest, CreateTeamRequest, Team};
+use baton_api::recording::v1::SetSettingsRequest;
+use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
+use baton_api::routing::v1::call_flow_step::{RingTeam, Step, Voicemail};
+use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
+use baton_api::routing::v1::{CallFlow, CallFlowStep, Number, PutCallFlowRequest, PutNumberRequest};
+use baton_api::simulator::v1::phone_behaviour::Behaviour;
+use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
+use baton_api::simulator::v1::{AnswersAfter, PhoneBehaviour, PutPhoneRequest};
+use baton_runtime::Clock;
+use baton_runtime::auth::{Caller, Role, SigningKey, TenantId};
+use baton_runtime::client::GrpcChannel;
+use tonic::{Code, Status};
+use uuid::Uuid;
+
+/// The tenant's id.
+pub(crate) const TENANT: &str = "demo";
+/// The number that customers call.
+pub(crate) const NUMBER: &str = "+3225550100";
+/// The agents; each one's phone is their name in lower case.
+pub(crate) const AGENTS: [&str; 4] = ["Ada", "Ben", "Cleo", "Dan"];
+
+const MARKER: &str = "demo-tenant.made";
+const TOKEN_TTL: Duration = Duration::from_mins(5);
+const SALES: u128 = 0xb1;
+const SUPPORT: u128 = 0xb2;
+const FLOW: u128 = 0xf1;
+const PHONE_ANSWERS_MS: i64 = 1_500;
+const RING_MS: i64 = 20_000;
+const WAIT_MS: i64 = 60_000;
+
+/// The id of something in the demo tenant, the same in every installation.
+fn id(number: u128) -> String {
+    const BASE: u128 = 0x0198_0000_0000_7000_8000_0000_0000_0000;
+    Uuid::from_u128(BASE + number).to_string()
+}
+
+/// An agent's id.
+pub(crate) fn agent_id(name: &str) -> String {
+    let position = AGENTS.iter().position(|it| *it == name).unwrap_or(AGENTS.len());
+    id(0xa1 + position as u128)
+}
+
+/// An agent's phone.
+pub(crate) fn phone(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// Makes the demo tenant if this data folder has never had it.
+pub(crate) async fn on_first_start(
+    folder: &Path,
+    address: &str,
+    key: &SigningKey,
+    clock: &Clock,
+) -> anyhow::Result<()> {
+    let marker = folder.join(MARKER);
+    if marker.exists() {
+        return Ok(());
+    }
+    make(&GrpcChannel::anonymous(address, clock.clone())?, key, clock).await?;
+    std::fs::write(&marker, "").with_context(|| marker.display().to_string())
+}
+
+/// Makes the demo tenant.
+pub(crate) async fn make(channel: &GrpcChannel, key: &SigningKey, clock: &Clock) -> anyhow::Result<()> {
+    let as_role = |role| -> anyhow::Result<GrpcChannel> {
+        let caller = Caller::of_tenant(TENANT.parse::<TenantId>()?, "baton-up", role);
+        Ok(channel.with_token(&key.mint(&caller, clock.now_us(), TOKEN_TTL)?)?)
+    };
+    let admin = as_role(Role::Admin)?;
+    let simulator = as_role(Role::Simulator)?;
+    let (directory, phones) = tokio::join!(make_directory(&admin), make_phones(simulator));
+    directory?;
+    phones?;
+    make_number(&admin).await
+}
+
+async fn make_directory(admin: &GrpcChannel) -> anyhow::Result<()> {
+    let mut directory = DirectoryServiceClient::new(admin.clone());
+    for name in AGENTS {
+        let agent = Agent {
+            agent_id: agent_id(name),
+            name: name.to_owned(),
+            email: format!("{}@example.com", phone(name)),
+            phone: phone(name),
+            voicemail: true,
+        };
+        let request_id = format!("seed-agent-{}", phone(name));
+        made(directory.create_agent(CreateAgentRequest { request_id, agent: Some(agent) }).await)?;
+    }
+    for (number, name, members) in [(SALES, "Sales", ["Ada", "Cleo"]), (SUPPORT, "Support", ["Ben", "Dan"])] {
+        let agent_ids = members.iter().map(|it| agent_id(it)).collect();
+        let team = Team { team_id: id(number), name: name.to_owned(), agent_ids };
+        let request_id = format!("seed-team-{}", name.to_lowercase());
+        made(directory.create_team(CreateTeamRequest { request_id, team: Some(team) }).await)?;
+    }
+    Ok(())
+}
+
+async fn make_number(admin: &GrpcChannel) -> anyhow::Result<()> {
+    let mut routing = RoutingServiceClient::new(admin.clone());
+    let call_flow = Some(call_flow());
+    made(routing.put_call_flow(PutCallFlowRequest { request_id: "seed-flow".to_owned(), call_flow }).await)?;
+    let number = Some(Number { number: NUMBER.to_owned(), call_flow_id: id(FLOW) });
+    made(routing.put_number(PutNumberRequest { request_id: "seed-number".to_owned(), number }).await)?;
+    let settings = SetSettingsRequest {
+        request_id: "seed-recording".to_owned(),
+        phone_number: NUMBER.to_owned(),
+        mode: RecordingMode::All.into(),
+    };
+    made(RecordingServiceClient::new(admin.clone()).set_settings(settings).await)
+}
+
+/// Rings Sales; if nobody there answers, takes a message.
+fn call_flow() -> CallFlow {
+    let ring = RingTeam { team_id: id(SALES), ring_ms: RING_MS, wait_ms: WAIT_MS };
+    let steps = [Step::RingTeam(ring), Step::Voicemail(Voicemail { mailbox: "sales".to_owned() })];
+    CallFlow {
+        call_flow_id: id(FLOW),
+        name: "Sales, then voicemail".to_owned(),
+        steps: steps.into_iter().map(|step| CallFlowStep { step: Some(step) }).collect(),
+        skip_voicemail: false,
+    }
+}
+
+/// In this order: a phone's tone is that of its turn.
+async fn make_phones(simulator: GrpcChannel) -> anyhow::Result<()> {
+    let mut simulator = SimulatorServiceClient::new(simulator);
+    for name in AGENTS {
+        let answers = Behaviour::AnswersAfter(AnswersAfter { delay_ms: PHONE_ANSWERS_MS });
+        let phone = PutPhoneRequest {
+            request_id: format!("seed-phone-{}", phone(name)),
+            address: phone(name),
+            tone_hz: 0,
+            behaviour: Some(PhoneBehaviour { behaviour: Some(answers) }),
+        };
+        made(simulator.put_phone(phone).await)?;
+    }
+    Ok(())
+}
+
+/// What was made by an earlier start, longer ago than request ids are kept, is made.
+fn made<T>(answer: Result<T, Status>) -> anyhow::Result<()> {
+    match answer {
+        Err(status) if status.code() != Code::AlreadyExists => Err(crate::client::refusal::of(&status)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_uuids_and_no_two_are_equal() {
+        let mut ids: Vec<_> = AGENTS.into_iter().map(agent_id).chain([id(SALES), id(SUPPORT), id(FLOW)]).collect();
+        assert!(ids.iter().all(|id| Uuid::try_parse(id).is_ok_and(|it| it.get_version_num() == 7)));
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 7);
+    }
+}

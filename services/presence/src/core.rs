@@ -1,0 +1,194 @@
+//! The one place where presence changes: database first, then memory, in the order of the commits.
+//!
+//! Changes take turns (the database has one writer anyway), so that memory is always what the last commit left. A change
+//! runs in a task of its own: a caller who goes away half way must not leave memory behind the database.
+
+use std::future::Future;
+use std::path::PathBuf;
+
+use baton_api::ApiError;
+use baton_runtime::auth::{Caller, Role, TenantId};
+use baton_runtime::lifecycle::{self, Lifecycle};
+use baton_runtime::{Clock, call};
+use baton_store::requests::Key;
+use baton_store::{Db, StoreError};
+use prost::Message;
+use tokio::sync::{Mutex, Notify};
+use tonic::Status;
+
+use crate::StartError;
+use crate::deadline::Deadline;
+use crate::edit::{Edit, Effects};
+use crate::events::Occasion;
+use crate::index::Index;
+use crate::sessions::Sessions;
+use crate::store::{claims, records, teams};
+
+/// What all parts of the service share.
+pub(crate) struct Core {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) lease_us: i64,
+    pub(crate) claim_lease_us: i64,
+    pub(crate) index: Index,
+    pub(crate) sessions: Sessions,
+    /// When the next reservation or wrap-up runs out.
+    pub(crate) deadline: Deadline,
+    /// A reservation ran out.
+    pub(crate) expired: Notify,
+    turn: Mutex<()>,
+}
+
+/// What [`Core::open`] needs.
+pub(crate) struct CoreConfig {
+    pub(crate) db_file: PathBuf,
+    pub(crate) clock: Clock,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) lease_us: i64,
+    pub(crate) claim_lease_us: i64,
+}
+
+/// Who asks, in which words, and for what: what makes a request the same again.
+pub(crate) struct Asked<'a, Request> {
+    pub(crate) caller: &'a Caller,
+    /// The full name of the method.
+    pub(crate) method: &'static str,
+    pub(crate) request_id: &'a str,
+    pub(crate) request: &'a Request,
+}
+
+impl Core {
+    /// Opens the database and reads everybody into memory.
+    pub(crate) async fn open(config: CoreConfig) -> Result<Self, StartError> {
+        let db = Db::open(config.db_file).await?;
+        db.migrate(&sqlx::migrate!()).await?;
+        let core = Self {
+            db,
+            clock: config.clock,
+            lifecycle: config.lifecycle,
+            lease_us: config.lease_us,
+            claim_lease_us: config.claim_lease_us,
+            index: Index::new(),
+            sessions: Sessions::default(),
+            deadline: Deadline::default(),
+            expired: Notify::new(),
+            turn: Mutex::default(),
+        };
+        core.fill().await?;
+        Ok(core)
+    }
+
+    async fn fill(&self) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        for record in records::all(&mut tx).await? {
+            self.index.tenant(&record.tenant.clone()).put_agent(record.id, Some(record));
+        }
+        for record in teams::all(&mut tx).await? {
+            self.index.tenant(&record.tenant.clone()).put_team(record.id, Some(record));
+        }
+        tx.rollback().await?;
+        self.find_deadline().await
+    }
+
+    /// Looks when something runs out next. What is committed meanwhile notes its own.
+    pub(crate) async fn find_deadline(&self) -> Result<(), StoreError> {
+        let next = claims::next_deadline(&mut self.db.read().await?).await?;
+        if let Some(at_us) = next {
+            self.deadline.note(at_us);
+        }
+        Ok(())
+    }
+
+    /// Runs something to its end, also when whoever asked for it is gone.
+    pub(crate) async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Status>> + Send + 'static,
+    ) -> Result<T, Status> {
+        let scope = call::current().unwrap_or_default();
+        let busy = self.clock.busy();
+        let task = lifecycle::spawn(call::scope(scope, async move {
+            let _busy = busy;
+            work.await
+        }));
+        task.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a change panicked");
+            Err(ApiError::internal("The change failed; the service's log says why.").into())
+        })
+    }
+
+    /// One change of Baton's own accord: committed, then taken over by memory.
+    pub(crate) async fn change<T>(
+        &self,
+        tenant: &TenantId,
+        actor: &str,
+        change: impl AsyncFnOnce(&mut Edit<'_>) -> Result<T, Status>,
+    ) -> Result<T, Status> {
+        let _turn = self.turn.lock().await;
+        let occasion = Occasion { tenant, actor, now_us: self.clock.now_us() };
+        let mut effects = Effects::default();
+        let mut tx = self.db.begin().await?;
+        let result = change(&mut Edit { tx: &mut tx, effects: &mut effects, occasion }).await;
+        let Ok(value) = result else {
+            tx.rollback().await?;
+            return result;
+        };
+        effects.load(&mut tx).await?;
+        tx.commit().await?;
+        self.take_over(effects);
+        Ok(value)
+    }
+
+    /// One change that a client asked for: the same request again changes nothing and is answered the same (B609).
+    pub(crate) async fn change_once<Request, Response>(
+        &self,
+        asked: Asked<'_, Request>,
+        change: impl AsyncFnOnce(&mut Edit<'_>) -> Result<Response, Status>,
+    ) -> Result<Response, Status>
+    where
+        Request: Message,
+        Response: Message + Default,
+    {
+        let tenant = asked.caller.tenant()?;
+        let actor = actor(asked.caller);
+        let key = Key::new(tenant.as_str(), &asked.caller.subject, asked.method, asked.request_id)?;
+        let _turn = self.turn.lock().await;
+        let occasion = Occasion { tenant, actor: &actor, now_us: self.clock.now_us() };
+        let mut effects = Effects::default();
+        let response = baton_store::idempotent(&self.db, &key, asked.request, occasion.now_us, async |tx| {
+            let response = change(&mut Edit { tx: &mut *tx, effects: &mut effects, occasion }).await?;
+            effects.load(tx).await?;
+            Ok(response)
+        })
+        .await?;
+        self.take_over(effects);
+        Ok(response)
+    }
+
+    /// Nothing here waits or fails: what is committed is in memory.
+    fn take_over(&self, effects: Effects) {
+        for (tenant, id, record) in effects.agents_now {
+            if self.index.tenant(&tenant).put_agent(id, record) {
+                self.index.announce(&tenant);
+            }
+        }
+        for (tenant, id, record) in effects.teams_now {
+            self.index.tenant(&tenant).put_team(id, record);
+            self.index.announce(&tenant);
+        }
+        if let Some(at_us) = effects.deadline_us {
+            self.deadline.note(at_us);
+        }
+        if effects.expired {
+            self.expired.notify_one();
+        }
+    }
+}
+
+/// Whose doing it is, as events say it.
+fn actor(caller: &Caller) -> String {
+    match caller.role {
+        Role::Agent => format!("agent/{}", caller.subject),
+        _ => format!("supervisor/{}", caller.subject),
+    }
+}

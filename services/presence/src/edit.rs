@@ -1,0 +1,115 @@
+//! A change in progress: the transaction, and what memory has to take over once it is committed.
+//!
+//! Everything that changes an agent goes through [`Edit::settle`], so that no change of a shown state is without its event,
+//! and none is missed by the pickers.
+
+use std::collections::BTreeSet;
+
+use baton_runtime::auth::TenantId;
+use baton_store::{StoreError, Tx};
+
+use crate::events::{self, Occasion};
+use crate::ids::{AgentId, TeamId};
+use crate::record::{AgentRecord, TeamRecord};
+use crate::state::{Change, Standing};
+use crate::store::{records, standings, teams};
+
+/// One tenant's change.
+pub(crate) struct Edit<'a> {
+    pub(crate) tx: &'a mut Tx,
+    pub(crate) effects: &'a mut Effects,
+    pub(crate) occasion: Occasion<'a>,
+}
+
+/// What a change touched.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    agents: BTreeSet<(TenantId, AgentId)>,
+    teams: BTreeSet<(TenantId, TeamId)>,
+    /// Something runs out then.
+    pub(crate) deadline_us: Option<i64>,
+    /// A reservation ran out, which the transfer service has to hear.
+    pub(crate) expired: bool,
+    /// What was touched, as it is after the change; `None` is gone.
+    pub(crate) agents_now: Vec<(TenantId, AgentId, Option<AgentRecord>)>,
+    pub(crate) teams_now: Vec<(TenantId, TeamId, Option<TeamRecord>)>,
+}
+
+impl Effects {
+    /// Reads what was touched, as the last thing before the commit.
+    pub(crate) async fn load(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
+        for (tenant, id) in std::mem::take(&mut self.agents) {
+            let record = records::get(tx, &tenant, id).await?;
+            self.agents_now.push((tenant, id, record));
+        }
+        for (tenant, id) in std::mem::take(&mut self.teams) {
+            let record = teams::get(tx, &tenant, id).await?;
+            self.teams_now.push((tenant, id, record));
+        }
+        Ok(())
+    }
+
+    fn note_deadline(&mut self, at_us: i64) {
+        self.deadline_us = Some(self.deadline_us.map_or(at_us, |known| known.min(at_us)));
+    }
+}
+
+impl Edit<'_> {
+    /// The tenant.
+    pub(crate) fn tenant(&self) -> &TenantId {
+        self.occasion.tenant
+    }
+
+    /// The time of the change.
+    pub(crate) fn now_us(&self) -> i64 {
+        self.occasion.now_us
+    }
+
+    /// Something runs out then.
+    pub(crate) fn note_deadline(&mut self, at_us: i64) {
+        self.effects.note_deadline(at_us);
+    }
+
+    /// Memory has to read this agent again.
+    pub(crate) fn touch_agent(&mut self, id: AgentId) {
+        self.effects.agents.insert((self.occasion.tenant.clone(), id));
+    }
+
+    /// Memory has to read this team again.
+    pub(crate) fn touch_team(&mut self, id: TeamId) {
+        self.effects.teams.insert((self.occasion.tenant.clone(), id));
+    }
+
+    /// An agent as they stand; `None` when there is none.
+    pub(crate) async fn agent(&mut self, id: AgentId) -> Result<Option<AgentRecord>, StoreError> {
+        records::get(self.tx, self.occasion.tenant, id).await
+    }
+
+    /// Lets these things happen to an agent, and says how they stand then. `reason` goes into the event, if there is one.
+    pub(crate) async fn settle(
+        &mut self,
+        id: AgentId,
+        before: &Standing,
+        changes: impl IntoIterator<Item = Change>,
+        reason: &str,
+    ) -> Result<Standing, StoreError> {
+        let now_us = self.now_us();
+        let mut after = before.clone();
+        for change in changes {
+            after = after.after(change, now_us);
+        }
+        if after == *before {
+            return Ok(after);
+        }
+        standings::save(self.tx, self.occasion.tenant, id, &after).await?;
+        if let Some(until_us) = after.wrap_up_until_us {
+            self.note_deadline(until_us);
+        }
+        let (from, to) = (before.state(), after.state());
+        if from != to {
+            events::state_changed(self.tx, self.occasion, id, (from, to), reason).await?;
+        }
+        self.touch_agent(id);
+        Ok(after)
+    }
+}

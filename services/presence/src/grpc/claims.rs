@@ -1,0 +1,171 @@
+//! `ClaimService`: what the other services ask.
+
+use std::sync::Arc;
+
+use baton_api::ApiError;
+use baton_api::common::v1::Reason;
+use baton_api::presence::v1::claim_service_server::ClaimService;
+use baton_api::presence::v1::{
+    Claim, ClaimStatus, ListCandidatesRequest, ListCandidatesResponse, LookupAgentsRequest, LookupAgentsResponse,
+    LookupTeamRequest, LookupTeamResponse, ReleasedClaim, SyncClaimsRequest, SyncClaimsResponse,
+    WatchAvailabilityRequest, WatchAvailabilityResponse, claim, claim_status,
+};
+use prost::Message as _;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use super::{Api, parse, watch_availability};
+use crate::convert;
+use crate::core::Core;
+use crate::ids::{AgentId, TeamId};
+use crate::ops::sync_claims::{self, Projection, Released, Verdict, Wanted};
+use crate::state::{State, Taken};
+
+/// Agents in one look-up.
+const MAX_LOOKUP: usize = 100;
+/// Agents whom a wait may leave out: all of the largest team.
+const MAX_SKIPPED: usize = 10_000;
+const DEFAULT_CANDIDATES: usize = 10;
+const MAX_CANDIDATES: usize = 100;
+/// Claims that one interaction may list.
+const MAX_CLAIMS: usize = 1_000;
+/// The longest wrap-up: a day.
+const MAX_WRAP_UP_MS: i64 = 24 * 60 * 60 * 1_000;
+
+#[tonic::async_trait]
+impl ClaimService for Api {
+    type WatchAvailabilityStream = ReceiverStream<Result<WatchAvailabilityResponse, Status>>;
+
+    async fn sync_claims(&self, request: Request<SyncClaimsRequest>) -> Result<Response<SyncClaimsResponse>, Status> {
+        let projection = projection(&self.core, request.into_inner())?;
+        let ids: Vec<String> = projection.wanted.iter().map(|it| it.claim_id.clone()).collect();
+        let core = Arc::clone(&self.core);
+        let done = self.core.detached(async move { sync_claims::sync_claims(&core, projection).await });
+        let claims = ids.into_iter().zip(done.await?).map(|(id, verdict)| status(id, &verdict));
+        Ok(Response::new(SyncClaimsResponse { claims: claims.collect() }))
+    }
+
+    async fn lookup_agents(
+        &self,
+        request: Request<LookupAgentsRequest>,
+    ) -> Result<Response<LookupAgentsResponse>, Status> {
+        let asked = request.get_ref();
+        let tenant = parse::tenant(&asked.tenant)?;
+        let ids = parse::agent_ids("agent_ids", &asked.agent_ids, MAX_LOOKUP)?;
+        let index = self.core.index.known(&tenant);
+        let found = index.into_iter().flat_map(|index| ids.iter().filter_map(move |id| index.agent(*id)));
+        let agents = found.map(|it| convert::agent_ref(&it)).collect();
+        Ok(Response::new(LookupAgentsResponse { agents }))
+    }
+
+    async fn lookup_team(&self, request: Request<LookupTeamRequest>) -> Result<Response<LookupTeamResponse>, Status> {
+        let asked = request.get_ref();
+        let tenant = parse::tenant(&asked.tenant)?;
+        let id = TeamId::parse("team_id", &asked.team_id)?;
+        let team = self.core.index.known(&tenant).and_then(|it| it.team(id));
+        let team = team.ok_or_else(|| ApiError::not_found("team"))?;
+        Ok(Response::new(LookupTeamResponse { name: team.name.clone() }))
+    }
+
+    async fn list_candidates(
+        &self,
+        request: Request<ListCandidatesRequest>,
+    ) -> Result<Response<ListCandidatesResponse>, Status> {
+        let asked = request.get_ref();
+        let tenant = parse::tenant(&asked.tenant)?;
+        let team = TeamId::parse("team_id", &asked.team_id)?;
+        let skip = parse::agent_ids("skip_agent_ids", &asked.skip_agent_ids, MAX_SKIPPED)?;
+        let limit = match usize::try_from(asked.limit) {
+            Ok(0) => DEFAULT_CANDIDATES,
+            Ok(limit) => limit.min(MAX_CANDIDATES),
+            Err(_) => return Err(ApiError::invalid_argument("limit", "must not be negative").into()),
+        };
+        let found = self.core.index.known(&tenant).and_then(|it| it.candidates(team, &skip));
+        let (free, anybody_left) = found.ok_or_else(|| ApiError::not_found("team"))?;
+        let agents = free.iter().take(limit).map(|it| convert::agent_ref(it)).collect();
+        Ok(Response::new(ListCandidatesResponse { agents, anybody_left }))
+    }
+
+    async fn watch_availability(
+        &self,
+        _request: Request<WatchAvailabilityRequest>,
+    ) -> Result<Response<Self::WatchAvailabilityStream>, Status> {
+        let permit = self.stream_permit()?;
+        let (out, responses) = mpsc::channel(watch_availability::BUFFER);
+        let core = Arc::clone(&self.core);
+        self.core.lifecycle.spawn("presence availability", async move {
+            let _permit = permit;
+            let stopping = core.lifecycle.soft();
+            stopping.run_until_cancelled(watch_availability::serve(&core, out)).await;
+        });
+        Ok(Response::new(ReceiverStream::new(responses)))
+    }
+}
+
+fn projection(core: &Core, request: SyncClaimsRequest) -> Result<Projection, ApiError> {
+    if request.claims.len() > MAX_CLAIMS || request.released.len() > MAX_CLAIMS {
+        return Err(ApiError::invalid_argument("claims", format!("must be {MAX_CLAIMS} at most")));
+    }
+    if request.ended && !request.claims.is_empty() {
+        return Err(ApiError::invalid_argument("claims", "must be empty when the interaction has ended"));
+    }
+    let version = i64::try_from(request.version);
+    Ok(Projection {
+        tenant: parse::tenant(&request.tenant)?,
+        interaction_id: parse::foreign_id("interaction_id", &request.interaction_id)?,
+        version: version.map_err(|_| ApiError::invalid_argument("version", "is too large"))?,
+        wanted: request.claims.into_iter().map(|it| wanted(core, it)).collect::<Result<_, _>>()?,
+        released: request.released.iter().map(released).collect::<Result<_, _>>()?,
+        ended: request.ended,
+    })
+}
+
+fn wanted(core: &Core, claim: Claim) -> Result<Wanted, ApiError> {
+    let taken = match claim.state() {
+        claim::State::Reserved => Taken::Reserved,
+        claim::State::Engaged => Taken::Engaged,
+        claim::State::Unspecified => {
+            return Err(ApiError::invalid_argument("claims.state", "must be RESERVED or ENGAGED"));
+        }
+    };
+    let expires_at_us = match (taken, claim.expires_at_us) {
+        (Taken::Engaged, _) => 0,
+        (Taken::Reserved, 0) => core.clock.now_us() + core.claim_lease_us,
+        (Taken::Reserved, at_us) => at_us,
+    };
+    let mut choosable = claim.choosable.iter().map(|it| parse::choosable(*it)).collect::<Result<Vec<_>, _>>()?;
+    if choosable.is_empty() {
+        choosable.push(State::Available);
+    }
+    Ok(Wanted {
+        claim_id: parse::foreign_id("claims.claim_id", &claim.claim_id)?,
+        agent: AgentId::parse("claims.agent_id", &claim.agent_id)?,
+        taken,
+        expires_at_us,
+        choosable,
+        inbox: claim.inbox.unwrap_or_default().encode_to_vec(),
+    })
+}
+
+fn released(claim: &ReleasedClaim) -> Result<Released, ApiError> {
+    if !(0..=MAX_WRAP_UP_MS).contains(&claim.wrap_up_ms) {
+        let why = format!("must be 0 to {MAX_WRAP_UP_MS}");
+        return Err(ApiError::invalid_argument("released.wrap_up_ms", why));
+    }
+    Ok(Released {
+        claim_id: parse::foreign_id("released.claim_id", &claim.claim_id)?,
+        agent: AgentId::parse("released.agent_id", &claim.agent_id)?,
+        reason: claim.reason(),
+        wrap_up_us: claim.wrap_up_ms * 1_000,
+    })
+}
+
+fn status(claim_id: String, verdict: &Verdict) -> ClaimStatus {
+    let (state, reason) = match verdict {
+        Verdict::Granted => (claim_status::State::Granted, Reason::Unspecified),
+        Verdict::Refused(reason) => (claim_status::State::Refused, *reason),
+        Verdict::Expired => (claim_status::State::Expired, Reason::Expired),
+    };
+    ClaimStatus { claim_id, state: state as i32, reason: reason as i32 }
+}

@@ -1,0 +1,178 @@
+//! `DirectoryService`.
+
+use std::sync::Arc;
+
+use baton_api::ApiError;
+use baton_api::presence::v1::directory_service_server::DirectoryService;
+use baton_api::presence::v1::{
+    Agent, CreateAgentRequest, CreateAgentResponse, CreateTeamRequest, CreateTeamResponse, DeleteAgentRequest,
+    DeleteAgentResponse, DeleteTeamRequest, DeleteTeamResponse, GetAgentRequest, GetAgentResponse, ListAgentsRequest,
+    ListAgentsResponse, ListTeamsRequest, ListTeamsResponse, UpdateAgentRequest, UpdateAgentResponse,
+    UpdateTeamRequest, UpdateTeamResponse,
+};
+use baton_runtime::CallerExt as _;
+use tonic::{Request, Response, Status};
+
+use super::{Api, parse};
+use crate::convert;
+use crate::core::Asked;
+use crate::ids::{AgentId, TeamId};
+use crate::ops::directory as ops;
+use crate::page::{self, Cursor};
+use crate::record::TeamRecord;
+use crate::store::{agents, teams};
+
+/// Runs a change to its end, under its request id.
+macro_rules! change_once {
+    ($api:expr, $request:expr, $method:literal, $change:expr) => {{
+        let caller = $request.caller()?.clone();
+        let request = $request.into_inner();
+        let core = Arc::clone(&$api.core);
+        let done = $api.core.detached(async move {
+            let asked = Asked {
+                caller: &caller,
+                method: concat!("/baton.presence.v1.DirectoryService/", $method),
+                request_id: &request.request_id,
+                request: &request,
+            };
+            let change = ($change)(&request)?;
+            core.change_once(asked, change).await
+        });
+        done.await.map(Response::new)
+    }};
+}
+
+#[tonic::async_trait]
+impl DirectoryService for Api {
+    async fn create_agent(
+        &self,
+        request: Request<CreateAgentRequest>,
+    ) -> Result<Response<CreateAgentResponse>, Status> {
+        change_once!(self, request, "CreateAgent", |request: &CreateAgentRequest| {
+            let agent = given(request.agent.as_ref(), "agent")?;
+            let id = AgentId::parse_or_new("agent.agent_id", &agent.agent_id)?;
+            let profile = parse::profile(agent)?;
+            Ok::<_, Status>(async move |edit: &mut crate::edit::Edit<'_>| {
+                ops::create_agent(edit, id, &profile).await?;
+                Ok(CreateAgentResponse { agent: Some(convert::agent(id, &profile)) })
+            })
+        })
+    }
+
+    async fn update_agent(
+        &self,
+        request: Request<UpdateAgentRequest>,
+    ) -> Result<Response<UpdateAgentResponse>, Status> {
+        change_once!(self, request, "UpdateAgent", |request: &UpdateAgentRequest| {
+            let agent = given(request.agent.as_ref(), "agent")?;
+            let id = AgentId::parse("agent.agent_id", &agent.agent_id)?;
+            let profile = parse::profile(agent)?;
+            Ok::<_, Status>(async move |edit: &mut crate::edit::Edit<'_>| {
+                ops::update_agent(edit, id, &profile).await?;
+                Ok(UpdateAgentResponse { agent: Some(convert::agent(id, &profile)) })
+            })
+        })
+    }
+
+    async fn delete_agent(
+        &self,
+        request: Request<DeleteAgentRequest>,
+    ) -> Result<Response<DeleteAgentResponse>, Status> {
+        change_once!(self, request, "DeleteAgent", |request: &DeleteAgentRequest| {
+            let id = AgentId::parse("agent_id", &request.agent_id)?;
+            Ok::<_, Status>(async move |edit: &mut crate::edit::Edit<'_>| {
+                ops::delete_agent(edit, id).await?;
+                Ok(DeleteAgentResponse {})
+            })
+        })
+    }
+
+    async fn get_agent(&self, request: Request<GetAgentRequest>) -> Result<Response<GetAgentResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        let id = AgentId::parse("agent_id", &request.get_ref().agent_id)?;
+        let found = self.core.index.known(tenant).and_then(|it| it.agent(id));
+        let record = found.ok_or_else(|| ApiError::not_found("agent"))?;
+        Ok(Response::new(GetAgentResponse { agent: Some(convert::agent(id, &record.profile)) }))
+    }
+
+    async fn list_agents(&self, request: Request<ListAgentsRequest>) -> Result<Response<ListAgentsResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        let size = page::size(request.get_ref().page_size)?;
+        let after = Cursor::parse(&request.get_ref().page_token)?;
+        let mut reader = self.core.db.read().await?;
+        let mut rows = agents::list(&mut reader, tenant, &after, size + 1).await?;
+        let next_page_token = page::cut(&mut rows, size, |row| Cursor {
+            key: row.name_key.clone(),
+            id: row.agent_id.0,
+            ..Cursor::default()
+        });
+        let agents = rows.into_iter().map(listed_agent).collect();
+        Ok(Response::new(ListAgentsResponse { agents, next_page_token }))
+    }
+
+    async fn create_team(&self, request: Request<CreateTeamRequest>) -> Result<Response<CreateTeamResponse>, Status> {
+        change_once!(self, request, "CreateTeam", |request: &CreateTeamRequest| {
+            let team = given(request.team.as_ref(), "team")?;
+            let id = TeamId::parse_or_new("team.team_id", &team.team_id)?;
+            let (name, members) = parse::team(team)?;
+            Ok::<_, Status>(async move |edit: &mut crate::edit::Edit<'_>| {
+                ops::create_team(edit, id, &name, &members).await?;
+                let record = TeamRecord { tenant: edit.tenant().clone(), id, name, members };
+                Ok(CreateTeamResponse { team: Some(convert::team(&record)) })
+            })
+        })
+    }
+
+    async fn update_team(&self, request: Request<UpdateTeamRequest>) -> Result<Response<UpdateTeamResponse>, Status> {
+        change_once!(self, request, "UpdateTeam", |request: &UpdateTeamRequest| {
+            let team = given(request.team.as_ref(), "team")?;
+            let id = TeamId::parse("team.team_id", &team.team_id)?;
+            let (name, members) = parse::team(team)?;
+            Ok::<_, Status>(async move |edit: &mut crate::edit::Edit<'_>| {
+                ops::update_team(edit, id, &name, &members).await?;
+                let record = TeamRecord { tenant: edit.tenant().clone(), id, name, members };
+                Ok(UpdateTeamResponse { team: Some(convert::team(&record)) })
+            })
+        })
+    }
+
+    async fn delete_team(&self, request: Request<DeleteTeamRequest>) -> Result<Response<DeleteTeamResponse>, Status> {
+        change_once!(self, request, "DeleteTeam", |request: &DeleteTeamRequest| {
+            let id = TeamId::parse("team_id", &request.team_id)?;
+            Ok::<_, Status>(async move |edit: &mut crate::edit::Edit<'_>| {
+                ops::delete_team(edit, id).await?;
+                Ok(DeleteTeamResponse {})
+            })
+        })
+    }
+
+    async fn list_teams(&self, request: Request<ListTeamsRequest>) -> Result<Response<ListTeamsResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        let size = page::size(request.get_ref().page_size)?;
+        let after = Cursor::parse(&request.get_ref().page_token)?;
+        let mut reader = self.core.db.read().await?;
+        let mut rows = teams::list(&mut reader, tenant, &after, size + 1).await?;
+        let next_page_token = page::cut(&mut rows, size, |row| Cursor {
+            key: row.name_key.clone(),
+            id: row.team_id.0,
+            ..Cursor::default()
+        });
+        let index = self.core.index.tenant(tenant);
+        let teams = rows.into_iter().filter_map(|row| index.team(row.team_id).map(|it| convert::team(&it)));
+        Ok(Response::new(ListTeamsResponse { teams: teams.collect(), next_page_token }))
+    }
+}
+
+fn given<'a, T>(message: Option<&'a T>, field: &str) -> Result<&'a T, ApiError> {
+    message.ok_or_else(|| ApiError::invalid_argument(field, "must be given"))
+}
+
+fn listed_agent(row: agents::AgentRow) -> Agent {
+    Agent {
+        agent_id: row.agent_id.to_string(),
+        name: row.name,
+        email: row.email,
+        phone: row.phone,
+        voicemail: row.voicemail,
+    }
+}

@@ -1,0 +1,198 @@
+//! Requests become types, or a refusal that names the field.
+
+use std::collections::BTreeSet;
+
+use baton_api::ApiError;
+use baton_api::presence::v1::{Agent, AgentState, TargetFilter, Team};
+use baton_runtime::auth::{Caller, TenantId};
+use uuid::Uuid;
+
+use crate::ids::{AgentId, TeamId};
+use crate::index::Filter;
+use crate::record::{Profile, name_key};
+use crate::state::{State, Wish};
+
+/// Characters in a name, a reason, a search.
+const MAX_TEXT: usize = 100;
+/// The longest address that mail can be sent to.
+const MAX_EMAIL: usize = 254;
+const MAX_PHONE: usize = 64;
+/// Members of one team.
+const MAX_MEMBERS: usize = 10_000;
+
+/// The tenant that an internal request names.
+pub(super) fn tenant(text: &str) -> Result<TenantId, ApiError> {
+    text.parse().map_err(|error| ApiError::invalid_argument("tenant", format!("{error}")))
+}
+
+/// The caller as an agent. Who is none has no presence, like an agent who does not exist.
+pub(super) fn caller_agent(caller: &Caller) -> Result<AgentId, ApiError> {
+    subject_agent(caller).ok_or_else(|| ApiError::not_found("agent"))
+}
+
+/// The caller as an agent, if their subject is an agent's id.
+pub(super) fn subject_agent(caller: &Caller) -> Option<AgentId> {
+    Uuid::try_parse(&caller.subject).ok().map(AgentId)
+}
+
+/// What an admin says of an agent.
+pub(super) fn profile(agent: &Agent) -> Result<Profile, ApiError> {
+    let phone = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "._-".contains(it);
+    if agent.phone.is_empty() || agent.phone.len() > MAX_PHONE || !agent.phone.chars().all(phone) {
+        let why = format!("must be 1 to {MAX_PHONE} characters of a-z 0-9 . _ -");
+        return Err(ApiError::invalid_argument("agent.phone", why));
+    }
+    Ok(Profile {
+        name: name("agent.name", &agent.name)?,
+        email: email(&agent.email)?,
+        phone: agent.phone.clone(),
+        voicemail: agent.voicemail,
+    })
+}
+
+/// A team's name and members.
+pub(super) fn team(team: &Team) -> Result<(String, BTreeSet<AgentId>), ApiError> {
+    let members = agent_ids("team.agent_ids", &team.agent_ids, MAX_MEMBERS)?;
+    Ok((name("team.name", &team.name)?, members))
+}
+
+/// Agents' ids, each once.
+pub(super) fn agent_ids(field: &str, texts: &[String], most: usize) -> Result<BTreeSet<AgentId>, ApiError> {
+    if texts.len() > most {
+        return Err(ApiError::invalid_argument(field, format!("must be {most} at most")));
+    }
+    texts.iter().map(|it| AgentId::parse(field, it)).collect()
+}
+
+/// What an agent chooses.
+pub(super) fn wish(state: i32, away_reason: &str) -> Result<Wish, ApiError> {
+    text("away_reason", away_reason)?;
+    match AgentState::try_from(state) {
+        Ok(AgentState::Available) if away_reason.is_empty() => Ok(Wish::Available),
+        Ok(AgentState::Available) => Err(ApiError::invalid_argument("away_reason", "is only for AWAY")),
+        Ok(AgentState::Away) => Ok(Wish::Away(away_reason.to_owned())),
+        _ => {
+            let why = "must be AVAILABLE or AWAY; the other states follow from what happens";
+            Err(ApiError::invalid_argument("state", why))
+        }
+    }
+}
+
+/// What a client wants to be in as soon as it is connected; `None` for what the agent last chose.
+pub(super) fn first_wish(state: i32) -> Result<Option<Wish>, ApiError> {
+    if state == AgentState::Unspecified as i32 {
+        return Ok(None);
+    }
+    wish(state, "").map(Some)
+}
+
+/// A state in which an agent may be chosen.
+pub(super) fn choosable(state: i32) -> Result<State, ApiError> {
+    match AgentState::try_from(state) {
+        Ok(AgentState::Offline) => Ok(State::Offline),
+        Ok(AgentState::Available) => Ok(State::Available),
+        Ok(AgentState::Away) => Ok(State::Away),
+        Ok(AgentState::WrapUp) => Ok(State::WrapUp),
+        Ok(AgentState::NotResponding) => Ok(State::NotResponding),
+        Ok(AgentState::Unspecified) | Err(_) => {
+            Err(ApiError::invalid_argument("claims.choosable", "must be states of an agent"))
+        }
+    }
+}
+
+/// Which targets a picker shows to this caller.
+pub(super) fn filter(filter: Option<&TargetFilter>, caller: &Caller) -> Result<Filter, ApiError> {
+    let all = TargetFilter::default();
+    let filter = filter.unwrap_or(&all);
+    text("filter.search", &filter.search)?;
+    let team = Some(&filter.team_id).filter(|it| !it.is_empty());
+    Ok(Filter {
+        search: name_key(&filter.search),
+        team: team.map(|it| TeamId::parse("filter.team_id", it)).transpose()?,
+        include_unavailable: filter.include_unavailable,
+        caller: subject_agent(caller),
+    })
+}
+
+/// Text of a person's, not too long, and without what would garble a screen or a log.
+pub(super) fn text(field: &str, text: &str) -> Result<(), ApiError> {
+    if text.chars().count() > MAX_TEXT || text.chars().any(char::is_control) {
+        let why = format!("must be {MAX_TEXT} characters at most, without control characters");
+        return Err(ApiError::invalid_argument(field, why));
+    }
+    Ok(())
+}
+
+/// An id that another service made.
+pub(super) fn foreign_id(field: &str, text: &str) -> Result<String, ApiError> {
+    const MOST: usize = 128;
+    if text.is_empty() || text.len() > MOST || !text.bytes().all(|it| it.is_ascii_graphic()) {
+        let why = format!("must be 1 to {MOST} visible ASCII characters");
+        return Err(ApiError::invalid_argument(field, why));
+    }
+    Ok(text.to_owned())
+}
+
+fn name(field: &str, name: &str) -> Result<String, ApiError> {
+    text(field, name)?;
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(ApiError::invalid_argument(field, "must not be empty"));
+    }
+    Ok(name.to_owned())
+}
+
+fn email(email: &str) -> Result<String, ApiError> {
+    let is_address = || {
+        let (local, domain) = email.split_once('@')?;
+        let odd = |it: char| it.is_whitespace() || it.is_control() || it == '@';
+        (!local.is_empty() && !domain.is_empty() && !local.contains(odd) && !domain.contains(odd)).then_some(())
+    };
+    if email.len() > MAX_EMAIL || (!email.is_empty() && is_address().is_none()) {
+        return Err(ApiError::invalid_argument("agent.email", "must be an e-mail address, or empty"));
+    }
+    Ok(email.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ada() -> Agent {
+        Agent { name: " Ada ".to_owned(), phone: "ada-1".to_owned(), ..Agent::default() }
+    }
+
+    #[test]
+    fn a_good_agent_is_taken_as_they_are() {
+        let agent = Agent { email: "ada@acme.test".to_owned(), ..ada() };
+        let profile = profile(&agent).unwrap();
+        assert_eq!((profile.name.as_str(), profile.email.as_str()), ("Ada", "ada@acme.test"));
+    }
+
+    #[test]
+    fn a_bad_agent_is_refused_with_the_field() {
+        let long = "x".repeat(101);
+        let cases = [
+            (Agent { name: "  ".to_owned(), ..ada() }, "agent.name"),
+            (Agent { name: long.clone(), ..ada() }, "agent.name"),
+            (Agent { name: "a\nb".to_owned(), ..ada() }, "agent.name"),
+            (Agent { email: "ada".to_owned(), ..ada() }, "agent.email"),
+            (Agent { email: "a b@c".to_owned(), ..ada() }, "agent.email"),
+            (Agent { phone: String::new(), ..ada() }, "agent.phone"),
+            (Agent { phone: "Ada".to_owned(), ..ada() }, "agent.phone"),
+            (Agent { phone: "a&b".to_owned(), ..ada() }, "agent.phone"),
+        ];
+        for (agent, field) in cases {
+            assert_eq!(profile(&agent).unwrap_err().fields[0].0, field, "{agent:?}");
+        }
+    }
+
+    #[test]
+    fn only_two_states_are_set_by_hand() {
+        for state in [0, 1, 4, 5, 99] {
+            assert_eq!(wish(state, "").unwrap_err().fields[0].0, "state");
+        }
+        assert_eq!(wish(AgentState::Away as i32, "tea"), Ok(Wish::Away("tea".to_owned())));
+        assert!(wish(AgentState::Available as i32, "tea").is_err());
+    }
+}

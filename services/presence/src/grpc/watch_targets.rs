@@ -1,0 +1,142 @@
+//! The live picker (B607): first all that match, then what changes, as it changes.
+
+use std::collections::{BTreeSet, HashMap};
+
+use baton_api::ApiError;
+use baton_api::presence::v1::{PickerTarget, WatchTargetsResponse};
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::{broadcast, mpsc};
+use tonic::Status;
+
+use crate::convert;
+use crate::index::{Filter, TargetKey, TenantIndex, Touched};
+use crate::page::Cursor;
+
+/// Messages that may wait for a client. While they wait, changes add up to one message.
+pub(super) const BUFFER: usize = 2;
+/// More targets than this are no list for a person, and would not fit into a message.
+const MAX_TARGETS: usize = 10_000;
+
+type Out = mpsc::Sender<Result<WatchTargetsResponse, Status>>;
+
+/// Serves one picker until its client is gone.
+pub(super) async fn serve(index: &TenantIndex, filter: &Filter, out: Out) {
+    // Subscribed before looking: a change in between is seen twice, and not missed.
+    let mut changes = index.watch();
+    let mut picker = Picker { index, filter, shown: HashMap::new() };
+    let mut next = picker.everything().map(|message| Some(WatchTargetsResponse { complete: true, ..message }));
+    loop {
+        let is_over = next.is_err();
+        if let Some(message) = next.transpose()
+            && (out.send(message).await.is_err() || is_over)
+        {
+            return;
+        }
+        let Some(touched) = wait(&mut changes, &out).await else { return };
+        next = picker.after(&mut changes, touched);
+    }
+}
+
+/// The next thing that was touched (`None` inside: too many to count); `None` when the client is gone.
+async fn wait(changes: &mut broadcast::Receiver<Touched>, out: &Out) -> Option<Option<Touched>> {
+    tokio::select! {
+        () = out.closed() => None,
+        received = changes.recv() => match received {
+            Ok(touched) => Some(Some(touched)),
+            Err(RecvError::Lagged(_)) => Some(None),
+            Err(RecvError::Closed) => None,
+        },
+    }
+}
+
+struct Picker<'a> {
+    index: &'a TenantIndex,
+    filter: &'a Filter,
+    shown: HashMap<TargetKey, PickerTarget>,
+}
+
+impl Picker<'_> {
+    /// What changed by this and by all that was touched since; `None` if the picker does not show it.
+    fn after(
+        &mut self,
+        changes: &mut broadcast::Receiver<Touched>,
+        first: Option<Touched>,
+    ) -> Result<Option<WatchTargetsResponse>, Status> {
+        let message = match self.concerned(changes, first) {
+            Some(keys) => self.look_at(keys),
+            None => self.everything()?,
+        };
+        let is_news = !message.changed.is_empty() || !message.removed.is_empty();
+        Ok(is_news.then_some(message))
+    }
+
+    /// The targets that may look different; `None` if that may be any.
+    fn concerned(
+        &self,
+        changes: &mut broadcast::Receiver<Touched>,
+        first: Option<Touched>,
+    ) -> Option<BTreeSet<TargetKey>> {
+        let mut keys = first.and_then(|it| self.index.concerned(it));
+        loop {
+            match changes.try_recv() {
+                Ok(touched) => {
+                    let more = self.index.concerned(touched);
+                    keys = keys.zip(more).map(|(mut keys, more)| {
+                        keys.extend(more);
+                        keys
+                    });
+                }
+                Err(TryRecvError::Lagged(_)) => keys = None,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return keys,
+            }
+        }
+    }
+
+    fn look_at(&mut self, keys: BTreeSet<TargetKey>) -> WatchTargetsResponse {
+        let mut message = WatchTargetsResponse::default();
+        for key in keys {
+            match self.index.target(self.filter, key) {
+                Some(target) if self.shown.get(&key) == Some(&target) => {}
+                Some(target) => {
+                    self.shown.insert(key, target.clone());
+                    message.changed.push(target);
+                }
+                None => {
+                    if let Some(target) = self.shown.remove(&key) {
+                        message.removed.extend(target.target);
+                    }
+                }
+            }
+        }
+        message
+    }
+
+    /// Starts over: all that match, compared with what is shown.
+    fn everything(&mut self) -> Result<WatchTargetsResponse, Status> {
+        let found = self.index.targets(self.filter, &Cursor::default(), MAX_TARGETS + 1);
+        if found.len() > MAX_TARGETS {
+            let message = format!("More than {MAX_TARGETS} targets match. Search for a name, or choose a team.");
+            return Err(ApiError::resource_exhausted(message).into());
+        }
+        let keys: Vec<TargetKey> = found.iter().map(|(_, key, _)| *key).collect();
+        let mut message = WatchTargetsResponse::default();
+        for (_, key, target) in found {
+            if self.shown.get(&key) != Some(&target) {
+                self.shown.insert(key, target.clone());
+                message.changed.push(target);
+            }
+        }
+        let keys: BTreeSet<TargetKey> = keys.into_iter().collect();
+        self.shown.retain(|key, _| {
+            let stays = keys.contains(key);
+            if !stays {
+                message.removed.push(match key {
+                    TargetKey::Agent(id) => convert::agent_target(*id),
+                    TargetKey::Team(id) => convert::team_target(*id),
+                });
+            }
+            stays
+        });
+        Ok(message)
+    }
+}

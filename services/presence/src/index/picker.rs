@@ -1,0 +1,258 @@
+//! The picker (B201): which agents and teams a caller may choose, as a list and one by one.
+
+use std::collections::BTreeSet;
+
+use baton_api::presence::v1::PickerTarget;
+
+use super::tenant::{People, TenantIndex, Touched};
+use crate::convert;
+use crate::ids::{AgentId, TeamId};
+use crate::page::Cursor;
+use crate::record::{AgentRecord, TeamRecord, name_key};
+
+/// What a picker shows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    /// In lower case; empty for all.
+    pub(crate) search: String,
+    /// Only its members.
+    pub(crate) team: Option<TeamId>,
+    /// Also those who can't be had now.
+    pub(crate) include_unavailable: bool,
+    /// Who looks: never shown to themselves.
+    pub(crate) caller: Option<AgentId>,
+}
+
+/// An agent or a team.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum TargetKey {
+    Agent(AgentId),
+    Team(TeamId),
+}
+
+const AGENTS: u8 = 0;
+const TEAMS: u8 = 1;
+
+impl TenantIndex {
+    /// The targets that match, agents by name and then teams by name, from `after` on; at most `limit`.
+    pub(crate) fn targets(
+        &self,
+        filter: &Filter,
+        after: &Cursor,
+        limit: usize,
+    ) -> Vec<(Cursor, TargetKey, PickerTarget)> {
+        let people = self.people();
+        let agents = people.agents().filter(|it| people.shows_agent(filter, it));
+        let teams = people.teams().filter(|it| people.shows_team(filter, it));
+        let mut found: Vec<(Cursor, TargetKey)> = agents
+            .map(|it| (cursor(AGENTS, &it.profile.name, it.id.0), TargetKey::Agent(it.id)))
+            .chain(teams.map(|it| (cursor(TEAMS, &it.name, it.id.0), TargetKey::Team(it.id))))
+            .filter(|(at, _)| at > after)
+            .collect();
+        found.sort();
+        found.truncate(limit);
+        let built = found.into_iter().filter_map(|(at, key)| {
+            let target = people.target(filter, key)?;
+            Some((at, key, target))
+        });
+        built.collect()
+    }
+
+    /// A target as the picker shows it now; `None` if it does not match, or no longer.
+    pub(crate) fn target(&self, filter: &Filter, key: TargetKey) -> Option<PickerTarget> {
+        self.people().target(filter, key)
+    }
+
+    /// Which targets may look different after this was touched. A team's change may concern anybody in it, now or before:
+    /// `None` then, and the picker starts over.
+    pub(crate) fn concerned(&self, touched: Touched) -> Option<BTreeSet<TargetKey>> {
+        let Touched::Agent(agent) = touched else { return None };
+        let people = self.people();
+        let teams = people.teams_of(agent).map(TargetKey::Team);
+        Some(teams.chain([TargetKey::Agent(agent)]).collect())
+    }
+}
+
+fn cursor(section: u8, name: &str, id: uuid::Uuid) -> Cursor {
+    Cursor { section, key: name_key(name), id }
+}
+
+impl People {
+    fn target(&self, filter: &Filter, key: TargetKey) -> Option<PickerTarget> {
+        match key {
+            TargetKey::Agent(id) => {
+                let agent = self.agent(id).filter(|it| self.shows_agent(filter, it))?;
+                Some(agent_target(agent))
+            }
+            TargetKey::Team(id) => {
+                let team = self.team(id).filter(|it| self.shows_team(filter, it))?;
+                Some(team_target(team, self.available_in(id, filter.caller)))
+            }
+        }
+    }
+
+    fn shows_agent(&self, filter: &Filter, agent: &AgentRecord) -> bool {
+        filter.caller != Some(agent.id)
+            && (filter.include_unavailable || agent.standing.is_available())
+            && filter.team.is_none_or(|team| self.teams_of(agent.id).any(|it| it == team))
+            && self.finds_agent(&filter.search, agent)
+    }
+
+    fn shows_team(&self, filter: &Filter, team: &TeamRecord) -> bool {
+        filter.team.is_none()
+            && name_key(&team.name).contains(&filter.search)
+            && (filter.include_unavailable || self.available_in(team.id, filter.caller) > 0)
+    }
+
+    fn finds_agent(&self, search: &str, agent: &AgentRecord) -> bool {
+        search.is_empty()
+            || name_key(&agent.profile.name).contains(search)
+            || agent.profile.email.to_lowercase().contains(search)
+            || self
+                .teams_of(agent.id)
+                .any(|team| self.team(team).is_some_and(|team| name_key(&team.name).contains(search)))
+    }
+}
+
+fn agent_target(agent: &AgentRecord) -> PickerTarget {
+    PickerTarget {
+        target: Some(convert::agent_target(agent.id)),
+        name: agent.profile.name.clone(),
+        email: agent.profile.email.clone(),
+        presence: Some(convert::presence(agent)),
+        available: agent.standing.is_available(),
+        available_agents: 0,
+    }
+}
+
+fn team_target(team: &TeamRecord, available: usize) -> PickerTarget {
+    PickerTarget {
+        target: Some(convert::team_target(team.id)),
+        name: team.name.clone(),
+        email: String::new(),
+        presence: None,
+        available: available > 0,
+        available_agents: i32::try_from(available).unwrap_or(i32::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::record::Profile;
+    use crate::state::{Change, Standing, Taken};
+
+    fn agent(number: u128, name: &str, changes: &[Change]) -> AgentRecord {
+        let standing = changes.iter().fold(Standing::new(0), |standing, change| standing.after(change.clone(), 1));
+        AgentRecord {
+            tenant: "acme".parse().unwrap(),
+            id: AgentId(Uuid::from_u128(number)),
+            profile: Profile {
+                name: name.to_owned(),
+                email: format!("{}@acme.test", name.to_lowercase()),
+                phone: "1".to_owned(),
+                voicemail: false,
+            },
+            standing,
+            claim: None,
+        }
+    }
+
+    /// Ada and Bob can be had, Cy is taken, Di is offline; Sales is Ada and Cy, Night is Di.
+    fn index() -> TenantIndex {
+        let index = TenantIndex::default();
+        let here = Change::Connected(None);
+        for record in [
+            agent(1, "Ada", std::slice::from_ref(&here)),
+            agent(2, "Bob", std::slice::from_ref(&here)),
+            agent(3, "Cy", &[here, Change::Taken(Taken::Engaged)]),
+            agent(4, "Di", &[]),
+        ] {
+            index.put_agent(record.id, Some(record));
+        }
+        for (number, name, members) in [(10, "Sales", vec![1, 3]), (11, "Night", vec![4])] {
+            let id = TeamId(Uuid::from_u128(number));
+            let members = members.into_iter().map(|it| AgentId(Uuid::from_u128(it))).collect();
+            let tenant = "acme".parse().unwrap();
+            index.put_team(id, Some(TeamRecord { tenant, id, name: name.to_owned(), members }));
+        }
+        index
+    }
+
+    fn names(filter: &Filter) -> Vec<String> {
+        let found = index().targets(filter, &Cursor::default(), 100);
+        found.into_iter().map(|(_, _, target)| target.name).collect()
+    }
+
+    fn search(text: &str) -> Filter {
+        Filter { search: text.to_owned(), include_unavailable: true, ..Filter::default() }
+    }
+
+    #[test]
+    fn busy_and_offline_agents_and_teams_without_anybody_are_not_in_it() {
+        assert_eq!(names(&Filter::default()), ["Ada", "Bob", "Sales"]);
+    }
+
+    #[test]
+    fn everybody_is_in_it_when_asked_for() {
+        assert_eq!(names(&search("")), ["Ada", "Bob", "Cy", "Di", "Night", "Sales"]);
+    }
+
+    #[test]
+    fn the_caller_is_never_in_it_and_makes_no_team_available() {
+        let caller = Some(AgentId(Uuid::from_u128(1)));
+        assert_eq!(names(&Filter { caller, ..Filter::default() }), ["Bob"]);
+    }
+
+    #[test]
+    fn a_search_finds_names_addresses_and_teams() {
+        assert_eq!(names(&search("bo")), ["Bob"]);
+        assert_eq!(names(&search("cy@acme")), ["Cy"]);
+        assert_eq!(names(&search("sale")), ["Ada", "Cy", "Sales"]);
+        assert!(names(&search("nobody")).is_empty());
+    }
+
+    #[test]
+    fn a_team_filter_shows_its_members_only() {
+        let team = Some(TeamId(Uuid::from_u128(10)));
+        assert_eq!(names(&Filter { team, ..search("") }), ["Ada", "Cy"]);
+    }
+
+    #[test]
+    fn a_page_goes_on_after_the_last() {
+        let index = index();
+        let mut after = Cursor::default();
+        let mut seen = Vec::new();
+        while let Some((at, _, target)) = index.targets(&search(""), &after, 1).pop() {
+            after = at;
+            seen.push(target.name);
+        }
+        assert_eq!(seen, names(&search("")));
+    }
+
+    #[test]
+    fn a_team_counts_who_comes_and_goes() {
+        let index = index();
+        let sales = TeamId(Uuid::from_u128(10));
+        let count = || index.people().available_in(sales, None);
+        assert_eq!(count(), 1);
+        let ada = AgentId(Uuid::from_u128(1));
+        assert!(!index.put_agent(ada, Some(agent(1, "Ada", &[]))));
+        assert_eq!(count(), 0);
+        assert!(index.put_agent(ada, Some(agent(1, "Ada", &[Change::Connected(None)]))));
+        assert_eq!(count(), 1);
+    }
+
+    #[test]
+    fn candidates_are_free_members_longest_idle_first() {
+        let index = index();
+        let sales = TeamId(Uuid::from_u128(10));
+        let (free, anybody_left) = index.candidates(sales, &BTreeSet::new()).unwrap();
+        assert_eq!((free.len(), anybody_left), (1, true));
+        let skip = [1, 3].map(|it| AgentId(Uuid::from_u128(it))).into();
+        let (free, anybody_left) = index.candidates(sales, &skip).unwrap();
+        assert_eq!((free.len(), anybody_left), (0, false));
+    }
+}

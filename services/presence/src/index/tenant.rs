@@ -1,0 +1,194 @@
+//! One tenant's agents and teams in memory.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use tokio::sync::{broadcast, watch};
+
+use super::BEHIND;
+use crate::ids::{AgentId, TeamId};
+use crate::record::{AgentRecord, TeamRecord};
+
+/// What was touched by a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Touched {
+    Agent(AgentId),
+    Team(TeamId),
+}
+
+/// One tenant.
+pub(crate) struct TenantIndex {
+    people: RwLock<People>,
+    touched: broadcast::Sender<Touched>,
+}
+
+/// Who there is.
+#[derive(Default)]
+pub(super) struct People {
+    agents: HashMap<AgentId, AgentEntry>,
+    teams: HashMap<TeamId, TeamEntry>,
+    member_of: HashMap<AgentId, BTreeSet<TeamId>>,
+}
+
+struct AgentEntry {
+    record: Arc<AgentRecord>,
+    watch: watch::Sender<Arc<AgentRecord>>,
+}
+
+struct TeamEntry {
+    record: Arc<TeamRecord>,
+    available: usize,
+}
+
+impl Default for TenantIndex {
+    fn default() -> Self {
+        Self { people: RwLock::default(), touched: broadcast::Sender::new(BEHIND) }
+    }
+}
+
+impl TenantIndex {
+    /// Takes over an agent as they are now (`None`: gone). `true` if somebody became available by it.
+    pub(crate) fn put_agent(&self, id: AgentId, record: Option<AgentRecord>) -> bool {
+        let became_available = {
+            let mut people = self.people.write().unwrap_or_else(PoisonError::into_inner);
+            people.put_agent(id, record)
+        };
+        let _ = self.touched.send(Touched::Agent(id));
+        became_available
+    }
+
+    /// Takes over a team as it is now (`None`: gone).
+    pub(crate) fn put_team(&self, id: TeamId, record: Option<TeamRecord>) {
+        {
+            let mut people = self.people.write().unwrap_or_else(PoisonError::into_inner);
+            people.put_team(id, record);
+        }
+        let _ = self.touched.send(Touched::Team(id));
+    }
+
+    /// An agent.
+    pub(crate) fn agent(&self, id: AgentId) -> Option<Arc<AgentRecord>> {
+        self.people().agent(id).map(Arc::clone)
+    }
+
+    /// Everybody who is online.
+    pub(crate) fn online(&self) -> Vec<AgentId> {
+        let people = self.people();
+        let online = people.agents().filter(|it| it.standing.online);
+        online.map(|it| it.id).collect()
+    }
+
+    /// A team.
+    pub(crate) fn team(&self, id: TeamId) -> Option<Arc<TeamRecord>> {
+        self.people().team(id).map(Arc::clone)
+    }
+
+    /// An agent, now and after each change; the sender is dropped when they are deleted.
+    pub(crate) fn watch_agent(&self, id: AgentId) -> Option<watch::Receiver<Arc<AgentRecord>>> {
+        self.people().agents.get(&id).map(|entry| entry.watch.subscribe())
+    }
+
+    /// What is touched, as it happens.
+    pub(crate) fn watch(&self) -> broadcast::Receiver<Touched> {
+        self.touched.subscribe()
+    }
+
+    /// The members of a team who can be had, longest idle first; and whether it has members who are not to be skipped.
+    /// `None` if there is no such team.
+    pub(crate) fn candidates(&self, team: TeamId, skip: &BTreeSet<AgentId>) -> Option<(Vec<Arc<AgentRecord>>, bool)> {
+        let people = self.people();
+        let members = people.team(team)?.members.iter().filter(|id| !skip.contains(id));
+        let members: Vec<_> = members.filter_map(|id| people.agent(*id)).collect();
+        let anybody_left = !members.is_empty();
+        let mut free: Vec<_> =
+            members.into_iter().filter(|agent| agent.standing.is_available()).map(Arc::clone).collect();
+        free.sort_by_key(|agent| (agent.standing.idle_since_us, agent.id));
+        Some((free, anybody_left))
+    }
+
+    pub(super) fn people(&self) -> RwLockReadGuard<'_, People> {
+        self.people.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl People {
+    pub(super) fn agent(&self, id: AgentId) -> Option<&Arc<AgentRecord>> {
+        self.agents.get(&id).map(|entry| &entry.record)
+    }
+
+    pub(super) fn team(&self, id: TeamId) -> Option<&Arc<TeamRecord>> {
+        self.teams.get(&id).map(|entry| &entry.record)
+    }
+
+    pub(super) fn agents(&self) -> impl Iterator<Item = &Arc<AgentRecord>> {
+        self.agents.values().map(|entry| &entry.record)
+    }
+
+    pub(super) fn teams(&self) -> impl Iterator<Item = &Arc<TeamRecord>> {
+        self.teams.values().map(|entry| &entry.record)
+    }
+
+    /// The teams that an agent is in.
+    pub(super) fn teams_of(&self, agent: AgentId) -> impl Iterator<Item = TeamId> + '_ {
+        self.member_of.get(&agent).into_iter().flatten().copied()
+    }
+
+    /// How many members of a team can be had, besides `caller`.
+    pub(super) fn available_in(&self, team: TeamId, caller: Option<AgentId>) -> usize {
+        let Some(entry) = self.teams.get(&team) else { return 0 };
+        let is_one_of_them =
+            caller.is_some_and(|caller| entry.record.members.contains(&caller) && self.is_available(caller));
+        entry.available - usize::from(is_one_of_them)
+    }
+
+    fn is_available(&self, agent: AgentId) -> bool {
+        self.agent(agent).is_some_and(|record| record.standing.is_available())
+    }
+
+    fn put_agent(&mut self, id: AgentId, record: Option<AgentRecord>) -> bool {
+        let before = self.is_available(id);
+        match (record.map(Arc::new), self.agents.get_mut(&id)) {
+            (None, _) => drop(self.agents.remove(&id)),
+            (Some(record), Some(entry)) => {
+                entry.record = Arc::clone(&record);
+                entry.watch.send_replace(record);
+            }
+            (Some(record), None) => {
+                let watch = watch::Sender::new(Arc::clone(&record));
+                self.agents.insert(id, AgentEntry { record, watch });
+            }
+        }
+        let after = self.is_available(id);
+        if before != after {
+            self.recount_teams_of(id);
+        }
+        after && !before
+    }
+
+    fn recount_teams_of(&mut self, agent: AgentId) {
+        let is_available = self.is_available(agent);
+        for team in self.member_of.get(&agent).into_iter().flatten() {
+            if let Some(entry) = self.teams.get_mut(team) {
+                // One agent became available, or is no longer: the others of the team need not be counted again.
+                let (more, less) = if is_available { (1, 0) } else { (0, 1) };
+                entry.available = (entry.available + more).saturating_sub(less);
+            }
+        }
+    }
+
+    fn put_team(&mut self, id: TeamId, record: Option<TeamRecord>) {
+        if let Some(old) = self.teams.remove(&id) {
+            for member in &old.record.members {
+                if let Some(teams) = self.member_of.get_mut(member) {
+                    teams.remove(&id);
+                }
+            }
+        }
+        let Some(record) = record else { return };
+        for member in &record.members {
+            self.member_of.entry(*member).or_default().insert(id);
+        }
+        let available = record.members.iter().filter(|it| self.is_available(**it)).count();
+        self.teams.insert(id, TeamEntry { record: Arc::new(record), available });
+    }
+}

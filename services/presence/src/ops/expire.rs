@@ -1,0 +1,86 @@
+//! What runs out by itself: reservations (A2) and wrap-up.
+//!
+//! One task sleeps until the next moment at which something does; a slow scan stands behind it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_api::common::v1::Reason;
+use baton_runtime::auth::TenantId;
+use tonic::Status;
+
+use crate::core::Core;
+use crate::edit::Edit;
+use crate::state::Change;
+use crate::store::claims::{self, ClaimState};
+use crate::store::standings;
+
+const SCAN_EVERY: Duration = Duration::from_secs(30);
+/// After a failure: soon enough for a reservation not to outlive its lease by more than a second.
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+/// In one transaction; what is left comes in the next.
+const BATCH: i64 = 200;
+
+/// Runs until the service stops.
+pub(crate) async fn run(core: Arc<Core>) {
+    loop {
+        let pause = match pass(&core).await {
+            Ok(()) => SCAN_EVERY,
+            Err(status) => {
+                tracing::warn!(error = status.message(), "what has run out could not be written down yet");
+                RETRY_AFTER
+            }
+        };
+        tokio::select! {
+            () = core.lifecycle.stopping() => return,
+            () = core.deadline.reached(&core.clock), if pause == SCAN_EVERY => {}
+            () = core.clock.sleep(pause) => {}
+        }
+    }
+}
+
+async fn pass(core: &Core) -> Result<(), Status> {
+    let _busy = core.clock.busy();
+    core.deadline.clear();
+    loop {
+        let due = claims::due_tenants(&mut core.db.read().await?, core.clock.now_us()).await?;
+        if due.is_empty() {
+            break;
+        }
+        for tenant in due {
+            expire(core, &tenant).await?;
+        }
+    }
+    Ok(core.find_deadline().await?)
+}
+
+async fn expire(core: &Core, tenant: &TenantId) -> Result<(), Status> {
+    core.change(tenant, "system", async |edit| {
+        end_reservations(edit).await?;
+        end_wrap_ups(edit).await
+    })
+    .await
+}
+
+async fn end_reservations(edit: &mut Edit<'_>) -> Result<(), Status> {
+    let now_us = edit.now_us();
+    for claim in claims::run_out(edit.tx, edit.occasion.tenant, now_us, BATCH).await? {
+        let before = edit.agent(claim.agent_id).await?;
+        claims::end(edit.tx, edit.occasion.tenant, &claim.claim_id, ClaimState::Expired, Reason::Expired).await?;
+        edit.effects.expired = true;
+        if let Some(before) = before {
+            edit.settle(claim.agent_id, &before.standing, [Change::Freed], "").await?;
+        }
+    }
+    Ok(())
+}
+
+async fn end_wrap_ups(edit: &mut Edit<'_>) -> Result<(), Status> {
+    let now_us = edit.now_us();
+    for agent in standings::wrapped_up(edit.tx, edit.occasion.tenant, now_us, BATCH).await? {
+        if let Some(before) = edit.agent(agent).await? {
+            edit.settle(agent, &before.standing, [Change::WrapUpEnded], "wrap_up_over").await?;
+        }
+    }
+    Ok(())
+}

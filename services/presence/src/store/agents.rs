@@ -1,0 +1,85 @@
+//! Agents as an admin sees them.
+
+use baton_runtime::auth::TenantId;
+use baton_store::{Reader, StoreError, Tx, on};
+
+use crate::ids::AgentId;
+use crate::page::Cursor;
+use crate::record::{Profile, name_key};
+
+/// An agent in a list.
+#[derive(sqlx::FromRow)]
+pub(crate) struct AgentRow {
+    pub(crate) agent_id: AgentId,
+    pub(crate) name: String,
+    pub(crate) name_key: String,
+    pub(crate) email: String,
+    pub(crate) phone: String,
+    pub(crate) voicemail: bool,
+}
+
+/// Adds an agent, or says `false` when the id is taken.
+pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, id: AgentId, profile: &Profile) -> Result<bool, StoreError> {
+    let rows = on!(tx, conn => sqlx::query(
+        "INSERT INTO agents (tenant, agent_id, name, name_key, email, phone, voicemail)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING")
+        .bind(tenant.as_str())
+        .bind(id)
+        .bind(&profile.name)
+        .bind(name_key(&profile.name))
+        .bind(&profile.email)
+        .bind(&profile.phone)
+        .bind(profile.voicemail)
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    Ok(rows == 1)
+}
+
+/// Replaces an agent's fields; `false` when there is none.
+pub(crate) async fn update(tx: &mut Tx, tenant: &TenantId, id: AgentId, profile: &Profile) -> Result<bool, StoreError> {
+    let rows = on!(tx, conn => sqlx::query(
+        "UPDATE agents SET name = $3, name_key = $4, email = $5, phone = $6, voicemail = $7
+         WHERE tenant = $1 AND agent_id = $2")
+        .bind(tenant.as_str())
+        .bind(id)
+        .bind(&profile.name)
+        .bind(name_key(&profile.name))
+        .bind(&profile.email)
+        .bind(&profile.phone)
+        .bind(profile.voicemail)
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    Ok(rows == 1)
+}
+
+/// Removes an agent with their standing and memberships; `false` when there is none.
+pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: AgentId) -> Result<bool, StoreError> {
+    let rows = on!(tx, conn => sqlx::query("DELETE FROM agents WHERE tenant = $1 AND agent_id = $2")
+        .bind(tenant.as_str())
+        .bind(id)
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    Ok(rows == 1)
+}
+
+/// A page by name.
+pub(crate) async fn list(
+    reader: &mut Reader,
+    tenant: &TenantId,
+    after: &Cursor,
+    limit: usize,
+) -> Result<Vec<AgentRow>, StoreError> {
+    Ok(on!(reader, conn => sqlx::query_as(
+        "SELECT agent_id, name, name_key, email, phone, voicemail FROM agents
+         WHERE tenant = $1 AND (name_key, agent_id) > ($2, $3)
+         ORDER BY name_key, agent_id LIMIT $4")
+        .bind(tenant.as_str())
+        .bind(&after.key)
+        .bind(after.id)
+        .bind(limit as i64)
+        .fetch_all(conn)
+        .await)?)
+}

@@ -1,0 +1,253 @@
+//! Claims: who is taken by what.
+
+use baton_api::common::v1::Reason;
+use baton_runtime::auth::TenantId;
+use baton_store::{Reader, StoreError, Tx, on};
+
+use crate::ids::AgentId;
+
+/// How a claim stands. The last three are final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClaimState {
+    Reserved,
+    Engaged,
+    Released,
+    Expired,
+    Refused,
+}
+
+impl ClaimState {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Reserved => "reserved",
+            Self::Engaged => "engaged",
+            Self::Released => "released",
+            Self::Expired => "expired",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// It holds the agent.
+    pub(crate) fn is_active(self) -> bool {
+        matches!(self, Self::Reserved | Self::Engaged)
+    }
+}
+
+/// A claim as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ClaimRow {
+    pub(crate) claim_id: String,
+    pub(crate) interaction_id: String,
+    pub(crate) agent_id: AgentId,
+    pub(crate) state: ClaimState,
+    pub(crate) reason: Reason,
+    pub(crate) expires_at_us: i64,
+    /// An encoded `baton.presence.v1.InboxItem`.
+    pub(crate) inbox: Vec<u8>,
+    pub(crate) since_us: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    claim_id: String,
+    interaction_id: String,
+    agent_id: AgentId,
+    state: String,
+    reason: i64,
+    expires_at_us: i64,
+    inbox: Vec<u8>,
+    since_us: i64,
+}
+
+impl TryFrom<Row> for ClaimRow {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let states =
+            [ClaimState::Reserved, ClaimState::Engaged, ClaimState::Released, ClaimState::Expired, ClaimState::Refused];
+        let state = states.into_iter().find(|state| state.name() == row.state);
+        let state = state.ok_or_else(|| StoreError::Corrupt {
+            table: "claims",
+            column: "state",
+            row: row.claim_id.clone(),
+            source: None,
+        })?;
+        Ok(Self {
+            state,
+            reason: Reason::try_from(row.reason as i32).unwrap_or_default(),
+            claim_id: row.claim_id,
+            interaction_id: row.interaction_id,
+            agent_id: row.agent_id,
+            expires_at_us: row.expires_at_us,
+            inbox: row.inbox,
+            since_us: row.since_us,
+        })
+    }
+}
+
+/// All claims that were ever seen of an interaction.
+pub(crate) async fn of_interaction(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    interaction_id: &str,
+) -> Result<Vec<ClaimRow>, StoreError> {
+    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(
+        "SELECT claim_id, interaction_id, agent_id, state, reason, expires_at_us, inbox, since_us
+         FROM claims WHERE tenant = $1 AND interaction_id = $2 ORDER BY since_us, claim_id")
+        .bind(tenant.as_str())
+        .bind(interaction_id)
+        .fetch_all(conn)
+        .await)?;
+    rows.into_iter().map(ClaimRow::try_from).collect()
+}
+
+/// Adds a claim. `false`: the index (A1) let it not, because another claim holds the agent.
+pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> Result<bool, StoreError> {
+    let rows = on!(tx, conn => sqlx::query(
+        "INSERT INTO claims (tenant, claim_id, interaction_id, agent_id, state, reason, expires_at_us,
+             inbox, since_us, reported)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE) ON CONFLICT DO NOTHING")
+        .bind(tenant.as_str())
+        .bind(&claim.claim_id)
+        .bind(&claim.interaction_id)
+        .bind(claim.agent_id)
+        .bind(claim.state.name())
+        .bind(i64::from(claim.reason as i32))
+        .bind(claim.expires_at_us)
+        .bind(&claim.inbox)
+        .bind(claim.since_us)
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    Ok(rows == 1)
+}
+
+/// Writes what may change while a claim is active: its state, its expiry and what the inbox shows.
+pub(crate) async fn update(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> Result<(), StoreError> {
+    let affected = on!(tx, conn => sqlx::query(
+        "UPDATE claims SET state = $3, expires_at_us = $4, inbox = $5, since_us = $6
+         WHERE tenant = $1 AND claim_id = $2 AND state IN ('reserved', 'engaged')")
+        .bind(tenant.as_str())
+        .bind(&claim.claim_id)
+        .bind(claim.state.name())
+        .bind(claim.expires_at_us)
+        .bind(&claim.inbox)
+        .bind(claim.since_us)
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    one_row("updating a claim", affected)
+}
+
+/// Ends an active claim.
+pub(crate) async fn end(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    claim_id: &str,
+    state: ClaimState,
+    reason: Reason,
+) -> Result<(), StoreError> {
+    let affected = on!(tx, conn => sqlx::query(
+        "UPDATE claims SET state = $3, reason = $4
+         WHERE tenant = $1 AND claim_id = $2 AND state IN ('reserved', 'engaged')")
+        .bind(tenant.as_str())
+        .bind(claim_id)
+        .bind(state.name())
+        .bind(i64::from(reason as i32))
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    one_row("ending a claim", affected)
+}
+
+/// Makes an expired reservation an engagement after all. `false`: another claim holds the agent.
+pub(crate) async fn revive(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> Result<bool, StoreError> {
+    let rows = on!(tx, conn => sqlx::query(
+        "UPDATE claims SET state = 'engaged', reason = 0, inbox = $4, since_us = $5
+         WHERE tenant = $1 AND claim_id = $2 AND state = 'expired' AND NOT EXISTS
+             (SELECT 1 FROM claims c WHERE c.tenant = $1 AND c.agent_id = $3 AND c.state IN ('reserved', 'engaged'))")
+        .bind(tenant.as_str())
+        .bind(&claim.claim_id)
+        .bind(claim.agent_id)
+        .bind(&claim.inbox)
+        .bind(claim.since_us)
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    Ok(rows == 1)
+}
+
+/// A tenant's reservations that have run out, at most `limit`.
+pub(crate) async fn run_out(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    now_us: i64,
+    limit: i64,
+) -> Result<Vec<ClaimRow>, StoreError> {
+    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(
+        "SELECT claim_id, interaction_id, agent_id, state, reason, expires_at_us, inbox, since_us FROM claims
+         WHERE state = 'reserved' AND expires_at_us <= $2 AND tenant = $1 ORDER BY expires_at_us LIMIT $3")
+        .bind(tenant.as_str())
+        .bind(now_us)
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?;
+    rows.into_iter().map(ClaimRow::try_from).collect()
+}
+
+/// Tenants with a reservation or a wrap-up that has run out.
+pub(crate) async fn due_tenants(reader: &mut Reader, now_us: i64) -> Result<Vec<TenantId>, StoreError> {
+    let tenants: Vec<String> = on!(reader, conn => sqlx::query_scalar(
+        "SELECT tenant FROM claims WHERE state = 'reserved' AND expires_at_us <= $1
+         UNION SELECT tenant FROM standings WHERE wrap_up_until_us <= $1")
+        .bind(now_us)
+        .fetch_all(conn)
+        .await)?;
+    tenants.into_iter().map(|it| super::tenant(it, "claims", "due")).collect()
+}
+
+/// When the next reservation or wrap-up runs out; `None` when there is none.
+pub(crate) async fn next_deadline(reader: &mut Reader) -> Result<Option<i64>, StoreError> {
+    Ok(on!(reader, conn => sqlx::query_scalar(
+        "SELECT min(due_us) FROM (
+             SELECT min(expires_at_us) AS due_us FROM claims WHERE state = 'reserved'
+             UNION ALL
+             SELECT min(wrap_up_until_us) AS due_us FROM standings WHERE wrap_up_until_us IS NOT NULL
+         ) AS due")
+        .fetch_one(conn)
+        .await)?)
+}
+
+/// An expiry that the transfer service has not acknowledged yet.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct Unreported {
+    pub(crate) tenant: String,
+    pub(crate) claim_id: String,
+    pub(crate) interaction_id: String,
+    pub(crate) expires_at_us: i64,
+}
+
+/// Such expiries, those of one interaction together; at most `limit`.
+pub(crate) async fn unreported(reader: &mut Reader, limit: i64) -> Result<Vec<Unreported>, StoreError> {
+    Ok(on!(reader, conn => sqlx::query_as(
+        "SELECT tenant, claim_id, interaction_id, expires_at_us FROM claims
+         WHERE state = 'expired' AND NOT reported ORDER BY interaction_id LIMIT $1")
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// Takes note of the acknowledgement.
+pub(crate) async fn mark_reported(tx: &mut Tx, claim: &Unreported) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query(
+        "UPDATE claims SET reported = TRUE WHERE tenant = $1 AND claim_id = $2")
+        .bind(&claim.tenant)
+        .bind(&claim.claim_id)
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+fn one_row(doing: &'static str, affected: u64) -> Result<(), StoreError> {
+    if affected == 1 { Ok(()) } else { Err(StoreError::WrongRowCount { doing, expected: 1, affected }) }
+}

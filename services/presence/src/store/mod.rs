@@ -1,0 +1,23 @@
+//! The statements, one file for each thing that is kept.
+//!
+//! Every function is one statement or a few that belong together; what they mean is decided by their callers.
+
+pub(crate) mod agents;
+pub(crate) mod claims;
+pub(crate) mod records;
+pub(crate) mod standings;
+pub(crate) mod teams;
+pub(crate) mod versions;
+
+use baton_runtime::auth::TenantId;
+use baton_store::StoreError;
+
+/// Reads a tenant column.
+fn tenant(text: String, table: &'static str, row: &str) -> Result<TenantId, StoreError> {
+    TenantId::try_from(text).map_err(|error| StoreError::Corrupt {
+        table,
+        column: "tenant",
+        row: row.to_owned(),
+        source: Some(Box::new(error)),
+    })
+}

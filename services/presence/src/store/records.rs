@@ -1,0 +1,110 @@
+//! Agents with how they stand and what claims them, in one read.
+
+use baton_api::presence::v1::InboxItem;
+use baton_runtime::auth::TenantId;
+use baton_store::{StoreError, Tx, on};
+use prost::Message as _;
+
+use crate::ids::AgentId;
+use crate::record::{ActiveClaim, AgentRecord, Profile};
+use crate::state::{Standing, Taken, Wish};
+
+macro_rules! select_records {
+    ($rest:literal) => {
+        concat!(
+            "SELECT a.tenant, a.agent_id, a.name, a.email, a.phone, a.voicemail,
+                 s.online, s.wish_away, s.away_reason, s.wrap_up_until_us, s.not_responding,
+                 s.state_since_us, s.idle_since_us,
+                 c.claim_id, c.interaction_id, c.state AS claim_state, c.since_us, c.inbox
+             FROM agents a
+             JOIN standings s ON s.tenant = a.tenant AND s.agent_id = a.agent_id
+             LEFT JOIN claims c ON c.tenant = a.tenant AND c.agent_id = a.agent_id
+                 AND c.state IN ('reserved', 'engaged') ",
+            $rest
+        )
+    };
+}
+
+#[derive(sqlx::FromRow)]
+#[expect(clippy::struct_excessive_bools, reason = "columns of two tables, turned into types at once")]
+struct Row {
+    tenant: String,
+    agent_id: AgentId,
+    name: String,
+    email: String,
+    phone: String,
+    voicemail: bool,
+    online: bool,
+    wish_away: bool,
+    away_reason: String,
+    wrap_up_until_us: Option<i64>,
+    not_responding: bool,
+    state_since_us: i64,
+    idle_since_us: i64,
+    claim_id: Option<String>,
+    interaction_id: Option<String>,
+    claim_state: Option<String>,
+    since_us: Option<i64>,
+    inbox: Option<Vec<u8>>,
+}
+
+/// One agent; `None` when there is none.
+pub(crate) async fn get(tx: &mut Tx, tenant: &TenantId, id: AgentId) -> Result<Option<AgentRecord>, StoreError> {
+    let row: Option<Row> = on!(tx, conn => sqlx::query_as(
+        select_records!("WHERE a.tenant = $1 AND a.agent_id = $2"))
+        .bind(tenant.as_str())
+        .bind(id)
+        .fetch_optional(conn)
+        .await)?;
+    row.map(Row::into_record).transpose()
+}
+
+/// Every agent of every tenant, to fill the memory at the start.
+pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<AgentRecord>, StoreError> {
+    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(select_records!("")).fetch_all(conn).await)?;
+    rows.into_iter().map(Row::into_record).collect()
+}
+
+impl Row {
+    fn into_record(mut self) -> Result<AgentRecord, StoreError> {
+        let row = self.agent_id.to_string();
+        let tenant = super::tenant(std::mem::take(&mut self.tenant), "agents", &row)?;
+        let claim = self.claim()?;
+        let wish = if self.wish_away { Wish::Away(self.away_reason) } else { Wish::Available };
+        Ok(AgentRecord {
+            tenant,
+            id: self.agent_id,
+            profile: Profile { name: self.name, email: self.email, phone: self.phone, voicemail: self.voicemail },
+            standing: Standing {
+                online: self.online,
+                wish,
+                wrap_up_until_us: self.wrap_up_until_us,
+                not_responding: self.not_responding,
+                taken: claim.as_ref().map(|claim| claim.taken),
+                state_since_us: self.state_since_us,
+                idle_since_us: self.idle_since_us,
+            },
+            claim,
+        })
+    }
+
+    fn claim(&mut self) -> Result<Option<ActiveClaim>, StoreError> {
+        let (Some(claim_id), Some(interaction_id), Some(state), Some(since_us), Some(inbox)) = (
+            self.claim_id.take(),
+            self.interaction_id.take(),
+            self.claim_state.take(),
+            self.since_us,
+            self.inbox.take(),
+        ) else {
+            return Ok(None);
+        };
+        let inbox = InboxItem::decode(inbox.as_slice()).map_err(|error| StoreError::Corrupt {
+            table: "claims",
+            column: "inbox",
+            row: claim_id.clone(),
+            source: Some(Box::new(error)),
+        })?;
+        let taken = if state == "engaged" { Taken::Engaged } else { Taken::Reserved };
+        Ok(Some(ActiveClaim { claim_id, interaction_id, taken, since_us, inbox }))
+    }
+}

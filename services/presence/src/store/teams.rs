@@ -1,0 +1,165 @@
+//! Teams and who is in them.
+
+use std::collections::BTreeSet;
+
+use baton_runtime::auth::TenantId;
+use baton_store::{Reader, StoreError, Tx, on};
+
+use crate::ids::{AgentId, TeamId};
+use crate::page::Cursor;
+use crate::record::{TeamRecord, name_key};
+
+/// Rows in one statement: well below the limit on parameters.
+const CHUNK: usize = 1_000;
+
+/// A team in a list.
+#[derive(sqlx::FromRow)]
+pub(crate) struct TeamRow {
+    pub(crate) team_id: TeamId,
+    pub(crate) name_key: String,
+}
+
+/// Adds a team without members, or says `false` when the id is taken.
+pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, id: TeamId, name: &str) -> Result<bool, StoreError> {
+    let rows = on!(tx, conn => sqlx::query(
+        "INSERT INTO teams (tenant, team_id, name, name_key) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
+        .bind(tenant.as_str())
+        .bind(id)
+        .bind(name)
+        .bind(name_key(name))
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    Ok(rows == 1)
+}
+
+/// Gives a team another name; `false` when there is none.
+pub(crate) async fn rename(tx: &mut Tx, tenant: &TenantId, id: TeamId, name: &str) -> Result<bool, StoreError> {
+    let rows = on!(tx, conn => sqlx::query(
+        "UPDATE teams SET name = $3, name_key = $4 WHERE tenant = $1 AND team_id = $2")
+        .bind(tenant.as_str())
+        .bind(id)
+        .bind(name)
+        .bind(name_key(name))
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    Ok(rows == 1)
+}
+
+/// Removes a team with its memberships; `false` when there is none.
+pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: TeamId) -> Result<bool, StoreError> {
+    let rows = on!(tx, conn => sqlx::query("DELETE FROM teams WHERE tenant = $1 AND team_id = $2")
+        .bind(tenant.as_str())
+        .bind(id)
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    Ok(rows == 1)
+}
+
+/// Makes exactly these the members. They must exist.
+pub(crate) async fn set_members(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    id: TeamId,
+    members: &[AgentId],
+) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query("DELETE FROM team_members WHERE tenant = $1 AND team_id = $2")
+        .bind(tenant.as_str())
+        .bind(id)
+        .execute(conn)
+        .await)?;
+    for chunk in members.chunks(CHUNK) {
+        on!(tx, conn => {
+            let mut query = sqlx::QueryBuilder::new("INSERT INTO team_members (tenant, team_id, agent_id) ");
+            query.push_values(chunk, |mut row, member| {
+                row.push_bind(tenant.as_str()).push_bind(id).push_bind(*member);
+            });
+            query.build().persistent(false).execute(conn).await
+        })?;
+    }
+    Ok(())
+}
+
+/// Those of the agents who exist.
+pub(crate) async fn existing(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    agents: &[AgentId],
+) -> Result<BTreeSet<AgentId>, StoreError> {
+    let mut found = BTreeSet::new();
+    for chunk in agents.chunks(CHUNK) {
+        let ids: Vec<AgentId> = on!(tx, conn => {
+            let mut query = sqlx::QueryBuilder::new("SELECT agent_id FROM agents WHERE tenant = ");
+            query.push_bind(tenant.as_str()).push(" AND agent_id IN (");
+            let mut list = query.separated(", ");
+            for id in chunk {
+                list.push_bind(*id);
+            }
+            query.push(")");
+            query.build_query_scalar().persistent(false).fetch_all(conn).await
+        })?;
+        found.extend(ids);
+    }
+    Ok(found)
+}
+
+/// The teams that an agent is in.
+pub(crate) async fn of_agent(tx: &mut Tx, tenant: &TenantId, agent: AgentId) -> Result<Vec<TeamId>, StoreError> {
+    Ok(on!(tx, conn => sqlx::query_scalar(
+        "SELECT team_id FROM team_members WHERE tenant = $1 AND agent_id = $2")
+        .bind(tenant.as_str())
+        .bind(agent)
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// A team with its members.
+pub(crate) async fn get(tx: &mut Tx, tenant: &TenantId, id: TeamId) -> Result<Option<TeamRecord>, StoreError> {
+    let name: Option<String> = on!(tx, conn => sqlx::query_scalar(
+        "SELECT name FROM teams WHERE tenant = $1 AND team_id = $2")
+        .bind(tenant.as_str())
+        .bind(id)
+        .fetch_optional(conn)
+        .await)?;
+    let Some(name) = name else { return Ok(None) };
+    let members: Vec<AgentId> = on!(tx, conn => sqlx::query_scalar(
+        "SELECT agent_id FROM team_members WHERE tenant = $1 AND team_id = $2")
+        .bind(tenant.as_str())
+        .bind(id)
+        .fetch_all(conn)
+        .await)?;
+    Ok(Some(TeamRecord { tenant: tenant.clone(), id, name, members: members.into_iter().collect() }))
+}
+
+/// Every team of every tenant, to fill the memory at the start.
+pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<TeamRecord>, StoreError> {
+    let keys: Vec<(String, TeamId)> = on!(tx, conn => sqlx::query_as(
+        "SELECT tenant, team_id FROM teams").fetch_all(conn).await)?;
+    let mut teams = Vec::with_capacity(keys.len());
+    for (tenant, id) in keys {
+        let tenant = super::tenant(tenant, "teams", &id.to_string())?;
+        teams.extend(get(tx, &tenant, id).await?);
+    }
+    Ok(teams)
+}
+
+/// A page by name, without members.
+pub(crate) async fn list(
+    reader: &mut Reader,
+    tenant: &TenantId,
+    after: &Cursor,
+    limit: usize,
+) -> Result<Vec<TeamRow>, StoreError> {
+    Ok(on!(reader, conn => sqlx::query_as(
+        "SELECT team_id, name_key FROM teams
+         WHERE tenant = $1 AND (name_key, team_id) > ($2, $3)
+         ORDER BY name_key, team_id LIMIT $4")
+        .bind(tenant.as_str())
+        .bind(&after.key)
+        .bind(after.id)
+        .bind(limit as i64)
+        .fetch_all(conn)
+        .await)?)
+}

@@ -1,0 +1,273 @@
+//! Claims: B601, B604, A1, A2, A4.
+
+use std::time::Duration;
+
+use baton_api::common::v1::Reason;
+use baton_api::error::{ApiError, ErrorReason};
+use baton_api::presence::v1::connect_response::Message;
+use baton_api::presence::v1::{
+    AgentState, ClaimStatus, ListCandidatesRequest, ListInboxRequest, SetStateRequest, SyncClaimsRequest, claim_status,
+};
+use baton_api::transfer::v1::{claim_fact, fact};
+use uuid::Uuid;
+
+use crate::world::{TENANT, World, engage, eventually, fresh, release, reserve, wants};
+
+const GRANTED: (claim_status::State, Reason) = (claim_status::State::Granted, Reason::Unspecified);
+
+impl World {
+    async fn sync(&self, request: &SyncClaimsRequest) -> Vec<ClaimStatus> {
+        self.claims().sync_claims(request.clone()).await.unwrap().into_inner().claims
+    }
+
+    async fn sync_one(&self, request: &SyncClaimsRequest) -> (claim_status::State, Reason) {
+        let statuses = self.sync(request).await;
+        assert_eq!(statuses.len(), 1);
+        (statuses[0].state(), statuses[0].reason())
+    }
+
+    fn soon(&self) -> i64 {
+        self.clock.after(Duration::from_secs(8))
+    }
+
+    async fn set_state(&self, agent: Uuid, state: AgentState) {
+        let request = SetStateRequest { request_id: fresh(), state: state as i32, ..SetStateRequest::default() };
+        self.presence(agent).set_state(request).await.unwrap();
+    }
+}
+
+fn next(request: &SyncClaimsRequest) -> SyncClaimsRequest {
+    SyncClaimsRequest { version: request.version + 1, ..request.clone() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_sixty_four_interactions_one_gets_the_agent() {
+    let world = World::new().await;
+    let (bob, _client) = world.online("Bob").await;
+    let soon = world.soon();
+    let asks = (0..64).map(|number| {
+        let mut claims = world.claims();
+        let id = format!("i{number}");
+        let request = wants(&id, vec![reserve(&format!("{id}-claim-1"), bob, soon)]);
+        baton_runtime::lifecycle::spawn(async move { claims.sync_claims(request).await.unwrap().into_inner() })
+    });
+    let (mut granted, mut busy) = (0, 0);
+    for answer in asks.collect::<Vec<_>>() {
+        let status = answer.await.unwrap().claims.remove(0);
+        match (status.state(), status.reason()) {
+            GRANTED => granted += 1,
+            (claim_status::State::Refused, Reason::Busy) => busy += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((granted, busy), (1, 63));
+}
+
+#[tokio::test]
+async fn the_same_version_is_answered_the_same_and_an_older_one_is_stale() {
+    let world = World::new().await;
+    let (bob, _client) = world.online("Bob").await;
+    let first = wants("i1", vec![reserve("i1-claim-1", bob, world.soon())]);
+    assert_eq!(world.sync_one(&first).await, GRANTED);
+    assert_eq!(world.sync_one(&first).await, GRANTED);
+    let second = SyncClaimsRequest { claims: vec![engage("i1-claim-1", bob)], ..next(&first) };
+    assert_eq!(world.sync_one(&second).await, GRANTED);
+    assert!(world.look(bob).await.engaged);
+    let status = world.claims().sync_claims(first).await.unwrap_err();
+    assert_eq!(ApiError::of(&status).reason, ErrorReason::Stale);
+    assert!(world.look(bob).await.engaged);
+}
+
+#[tokio::test]
+async fn a_refusal_is_final_for_its_id() {
+    let world = World::new().await;
+    let (bob, _client) = world.online("Bob").await;
+    world.sync_one(&wants("i1", vec![engage("i1-claim-1", bob)])).await;
+    let refused = (claim_status::State::Refused, Reason::Busy);
+    let second = wants("i2", vec![reserve("i2-claim-1", bob, world.soon())]);
+    assert_eq!(world.sync_one(&second).await, refused);
+    world.sync(&SyncClaimsRequest { version: 2, ..wants("i1", vec![]) }).await;
+    assert_eq!(world.sync_one(&next(&second)).await, refused);
+    let again = SyncClaimsRequest { version: 3, ..wants("i2", vec![reserve("i2-claim-2", bob, world.soon())]) };
+    assert_eq!(world.sync_one(&again).await, GRANTED);
+}
+
+#[tokio::test]
+async fn who_may_be_chosen_is_said_by_the_claim() {
+    let world = World::new().await;
+    let offline = world.agent("Off").await;
+    let (away, _client) = world.online("Away").await;
+    world.set_state(away, AgentState::Away).await;
+    let refused = claim_status::State::Refused;
+    let mut number = 0;
+    for (agent, also, expected) in [
+        (offline, None, (refused, Reason::Offline)),
+        (offline, Some(AgentState::Offline), GRANTED),
+        (away, None, (refused, Reason::NotAvailable)),
+        (away, Some(AgentState::Away), GRANTED),
+        (Uuid::from_u128(7), None, (refused, Reason::NotAvailable)),
+    ] {
+        number += 1;
+        let mut claim = reserve(&format!("i{number}-claim-1"), agent, world.soon());
+        claim.choosable.extend(also.map(|it| it as i32));
+        assert_eq!(world.sync_one(&wants(&format!("i{number}"), vec![claim])).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_reservation_expires_on_time_and_is_reported_until_it_is_heard() {
+    let mut world = World::new().await;
+    let (bob, _client) = world.online("Bob").await;
+    *world.intake.failures_left.lock().unwrap() = 3;
+    let expires_at_us = world.soon();
+    let first = wants("i1", vec![reserve("i1-claim-1", bob, expires_at_us)]);
+    world.sync_one(&first).await;
+    world.pass(Duration::from_secs(9)).await;
+    eventually(async || !world.look(bob).await.reserved).await;
+    assert_eq!(world.sync_one(&first).await, (claim_status::State::Expired, Reason::Expired));
+    world.pass(Duration::from_secs(4)).await;
+    eventually(async || !world.intake.heard.lock().unwrap().is_empty()).await;
+    let (at_us, report) = world.intake.heard.lock().unwrap()[0].clone();
+    assert!(at_us < expires_at_us + 2_000_000, "three failures take less than two seconds");
+    let Some(fact::Fact::Claim(claim)) = &report.facts[0].fact else { panic!("{report:?}") };
+    assert_eq!((report.interaction_id.as_str(), claim.claim_id.as_str()), ("i1", "i1-claim-1"));
+    assert_eq!(claim.state(), claim_fact::State::Expired);
+    world.pass(Duration::from_secs(1)).await;
+    assert_eq!(world.intake.heard.lock().unwrap().len(), 1, "reported once it was heard");
+}
+
+#[tokio::test]
+async fn who_answered_is_engaged_although_we_heard_of_it_too_late() {
+    let mut world = World::new().await;
+    let (bob, _client) = world.online("Bob").await;
+    let (ann, _client) = world.online("Ann").await;
+    let soon = world.soon();
+    let claims = vec![reserve("i1-claim-1", bob, soon), reserve("i1-claim-2", ann, soon)];
+    let first = wants("i1", claims);
+    world.sync(&first).await;
+    world.pass(Duration::from_secs(9)).await;
+    eventually(async || !world.look(ann).await.reserved && !world.look(bob).await.reserved).await;
+    world.sync_one(&wants("i2", vec![engage("i2-claim-1", ann)])).await;
+    let late = SyncClaimsRequest { claims: vec![engage("i1-claim-1", bob), engage("i1-claim-2", ann)], ..next(&first) };
+    let statuses: Vec<_> = world.sync(&late).await.iter().map(ClaimStatus::state).collect();
+    assert_eq!(statuses, [claim_status::State::Granted, claim_status::State::Expired]);
+    assert!(world.look(bob).await.engaged);
+}
+
+#[tokio::test]
+async fn an_agent_who_lets_it_ring_is_skipped_until_they_come_back() {
+    let world = World::new().await;
+    let (bob, _client) = world.online("Bob").await;
+    for (number, comes_back_by_connecting) in [(1, false), (2, true)] {
+        let id = format!("i{number}");
+        let claim = format!("{id}-claim-1");
+        let first = wants(&id, vec![reserve(&claim, bob, world.soon())]);
+        assert_eq!(world.sync_one(&first).await, GRANTED);
+        let mut released = release(&claim, bob);
+        released.reason = Reason::NoAnswer as i32;
+        world.sync(&SyncClaimsRequest { claims: vec![], released: vec![released], ..next(&first) }).await;
+        assert_eq!(world.state(bob).await, AgentState::NotResponding);
+        if comes_back_by_connecting {
+            drop(world.connect(bob).await);
+        } else {
+            world.set_state(bob, AgentState::Available).await;
+        }
+        assert_eq!(world.state(bob).await, AgentState::Available);
+    }
+}
+
+#[tokio::test]
+async fn wrap_up_begins_once_per_engagement_and_ends_by_itself() {
+    let mut world = World::new().await;
+    let (bob, _client) = world.online("Bob").await;
+    world.sync_one(&wants("i1", vec![engage("i1-claim-1", bob)])).await;
+    let mut released = release("i1-claim-1", bob);
+    released.wrap_up_ms = 6_000;
+    let over = SyncClaimsRequest { version: 2, released: vec![released], ..wants("i1", vec![]) };
+    world.sync(&over).await;
+    assert_eq!(world.state(bob).await, AgentState::WrapUp);
+    world.pass(Duration::from_millis(6_500)).await;
+    world.until_state(bob, AgentState::Available).await;
+    world.sync(&over).await;
+    world.sync(&next(&over)).await;
+    assert_eq!(world.state(bob).await, AgentState::Available);
+}
+
+#[tokio::test]
+async fn the_agents_wish_ends_wrap_up() {
+    let mut world = World::new().await;
+    let (bob, _client) = world.online("Bob").await;
+    world.sync_one(&wants("i1", vec![engage("i1-claim-1", bob)])).await;
+    let mut released = release("i1-claim-1", bob);
+    released.wrap_up_ms = 6_000;
+    world.sync(&SyncClaimsRequest { version: 2, released: vec![released], ..wants("i1", vec![]) }).await;
+    world.set_state(bob, AgentState::Away).await;
+    assert_eq!(world.state(bob).await, AgentState::Away);
+    world.pass(Duration::from_millis(6_500)).await;
+    assert_eq!(world.state(bob).await, AgentState::Away);
+}
+
+#[tokio::test]
+async fn an_engagement_that_was_never_seen_still_leads_to_wrap_up_once() {
+    let world = World::new().await;
+    let (bob, _client) = world.online("Bob").await;
+    let mut released = release("i1-claim-1", bob);
+    released.wrap_up_ms = 6_000;
+    let late = SyncClaimsRequest { version: 9, released: vec![released], ..wants("i1", vec![]) };
+    world.sync(&late).await;
+    assert_eq!(world.state(bob).await, AgentState::WrapUp);
+    world.set_state(bob, AgentState::Available).await;
+    world.sync(&next(&late)).await;
+    assert_eq!(world.state(bob).await, AgentState::Available);
+}
+
+#[tokio::test]
+async fn the_inbox_is_pushed_when_a_claim_comes_and_goes() {
+    let world = World::new().await;
+    let (bob, mut client) = world.online("Bob").await;
+    let first = wants("i1", vec![reserve("i1-claim-1", bob, world.soon())]);
+    world.sync_one(&first).await;
+    let offered = |it: &Message| matches!(it, Message::Inbox(it) if it.active.iter().any(|it| it.offered));
+    let Message::Inbox(inbox) = client.until(offered).await else { unreachable!() };
+    assert_eq!((inbox.active[0].interaction_id.as_str(), inbox.active[0].from_name.as_str()), ("i1", "Ada"));
+    let listed = world.presence(bob).list_inbox(ListInboxRequest {}).await.unwrap().into_inner();
+    assert_eq!(listed.inbox.as_ref(), Some(&inbox));
+    world.sync_one(&SyncClaimsRequest { claims: vec![engage("i1-claim-1", bob)], ..next(&first) }).await;
+    client.until(|it| matches!(it, Message::Inbox(it) if it.active.iter().any(|it| !it.offered))).await;
+    world.sync(&SyncClaimsRequest { version: 3, ended: true, ..wants("i1", vec![]) }).await;
+    client.until(|it| matches!(it, Message::Inbox(it) if it.active.is_empty())).await;
+}
+
+#[tokio::test]
+async fn candidates_come_longest_idle_first() {
+    let mut world = World::new().await;
+    let (ada, _a) = world.online("Ada").await;
+    world.pass(Duration::from_secs(1)).await;
+    let (bob, _b) = world.online("Bob").await;
+    let off = world.agent("Off").await;
+    let team = world.team("Sales", &[ada, bob, off]).await;
+    let ask = |skip: &[Uuid]| ListCandidatesRequest {
+        tenant: TENANT.to_owned(),
+        team_id: team.to_string(),
+        skip_agent_ids: skip.iter().map(Uuid::to_string).collect(),
+        limit: 0,
+    };
+    let names = async |skip: &[Uuid]| {
+        let response = world.claims().list_candidates(ask(skip)).await.unwrap().into_inner();
+        let names: Vec<_> = response.agents.into_iter().map(|it| it.name).collect();
+        (names, response.anybody_left)
+    };
+    assert_eq!(names(&[]).await.0, ["Ada", "Bob"]);
+    world.sync_one(&wants("i1", vec![engage("i1-claim-1", ada)])).await;
+    assert_eq!(names(&[]).await.0, ["Bob"]);
+    world.pass(Duration::from_secs(1)).await;
+    world.sync(&SyncClaimsRequest { version: 2, ..wants("i1", vec![]) }).await;
+    let names = async |skip: &[Uuid]| {
+        let response = world.claims().list_candidates(ask(skip)).await.unwrap().into_inner();
+        let names: Vec<_> = response.agents.into_iter().map(|it| it.name).collect();
+        (names, response.anybody_left)
+    };
+    assert_eq!(names(&[]).await.0, ["Bob", "Ada"]);
+    assert_eq!(names(&[ada, bob]).await, (vec![], true));
+    assert_eq!(names(&[ada, bob, off]).await, (vec![], false));
+}

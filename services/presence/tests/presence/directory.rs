@@ -1,0 +1,111 @@
+//! The directory, and what tenants see of each other (X1).
+
+use baton_api::error::{ApiError, ErrorReason};
+use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
+use baton_api::presence::v1::{
+    Agent, CreateAgentRequest, CreateTeamRequest, DeleteAgentRequest, DeleteTeamRequest, GetAgentRequest,
+    ListAgentsRequest, ListTeamsRequest, Team, UpdateAgentRequest,
+};
+use baton_runtime::auth::Role;
+use tonic::{Code, Status};
+use uuid::Uuid;
+
+use crate::world::{World, fresh};
+
+fn reason(status: &Status) -> ErrorReason {
+    ApiError::of(status).reason
+}
+
+fn ada() -> Agent {
+    Agent { name: "Ada".to_owned(), phone: "ada".to_owned(), ..Agent::default() }
+}
+
+#[tokio::test]
+async fn a_repeated_request_creates_once_and_is_answered_the_same() {
+    let world = World::new().await;
+    let request = CreateAgentRequest { request_id: fresh(), agent: Some(ada()) };
+    let first = world.directory(Role::Admin).create_agent(request.clone()).await.unwrap().into_inner();
+    let second = world.directory(Role::Admin).create_agent(request.clone()).await.unwrap().into_inner();
+    assert_eq!(first, second);
+    let listed = world.directory(Role::Admin).list_agents(ListAgentsRequest::default()).await.unwrap();
+    assert_eq!(listed.into_inner().agents.len(), 1);
+    let other = CreateAgentRequest { agent: Some(Agent { name: "Bob".to_owned(), ..ada() }), ..request };
+    let status = world.directory(Role::Admin).create_agent(other).await.unwrap_err();
+    assert_eq!(reason(&status), ErrorReason::RequestIdReused);
+}
+
+#[tokio::test]
+async fn another_tenants_agent_is_as_missing_as_one_that_never_was() {
+    let world = World::new().await;
+    let bob = world.agent("Bob").await;
+    let mut stranger = DirectoryServiceClient::new(world.channel("other", "boss", Role::Admin));
+    let mut refusals = Vec::new();
+    for id in [bob, Uuid::from_u128(7)] {
+        let agent_id = id.to_string();
+        let status = stranger.get_agent(GetAgentRequest { agent_id: agent_id.clone() }).await.unwrap_err();
+        refusals.push((status.code(), status.message().to_owned()));
+        let delete = DeleteAgentRequest { request_id: fresh(), agent_id: agent_id.clone() };
+        let status = stranger.delete_agent(delete).await.unwrap_err();
+        refusals.push((status.code(), status.message().to_owned()));
+        let agent = Some(Agent { agent_id: agent_id.clone(), ..ada() });
+        let status = stranger.update_agent(UpdateAgentRequest { request_id: fresh(), agent }).await.unwrap_err();
+        refusals.push((status.code(), status.message().to_owned()));
+        let team = Team { name: "Sales".to_owned(), agent_ids: vec![agent_id.clone()], ..Team::default() };
+        let create = CreateTeamRequest { request_id: fresh(), team: Some(team) };
+        let status = stranger.create_team(create).await.unwrap_err();
+        refusals.push((status.code(), status.message().replace(&agent_id, "X")));
+    }
+    assert_eq!(refusals[..4], refusals[4..]);
+    assert!(refusals[..3].iter().all(|it| it.0 == Code::NotFound));
+    // The same id is theirs to use: it tells them nothing.
+    let agent = Some(Agent { agent_id: bob.to_string(), ..ada() });
+    stranger.create_agent(CreateAgentRequest { request_id: fresh(), agent }).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_is_online_cannot_be_deleted() {
+    let world = World::new().await;
+    let (bob, _client) = world.online("Bob").await;
+    let delete = DeleteAgentRequest { request_id: fresh(), agent_id: bob.to_string() };
+    let status = world.directory(Role::Admin).delete_agent(delete).await.unwrap_err();
+    assert_eq!(reason(&status), ErrorReason::InUse);
+    let off = world.agent("Off").await;
+    let team = world.team("Sales", &[bob, off]).await;
+    let delete = DeleteAgentRequest { request_id: fresh(), agent_id: off.to_string() };
+    world.directory(Role::Admin).delete_agent(delete).await.unwrap();
+    let teams = world.directory(Role::Admin).list_teams(ListTeamsRequest::default()).await.unwrap().into_inner();
+    assert_eq!(teams.teams[0].agent_ids, [bob.to_string()]);
+    let delete = DeleteTeamRequest { request_id: fresh(), team_id: team.to_string() };
+    world.directory(Role::Admin).delete_team(delete).await.unwrap();
+    let teams = world.directory(Role::Admin).list_teams(ListTeamsRequest::default()).await.unwrap().into_inner();
+    assert!(teams.teams.is_empty());
+}
+
+#[tokio::test]
+async fn agents_read_the_directory_and_do_not_change_it() {
+    let world = World::new().await;
+    let create = CreateAgentRequest { request_id: fresh(), agent: Some(ada()) };
+    let status = world.directory(Role::Agent).create_agent(create).await.unwrap_err();
+    assert_eq!(reason(&status), ErrorReason::RoleNotAllowed);
+    world.directory(Role::Agent).list_agents(ListAgentsRequest::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn lists_are_by_name_in_pages() {
+    let world = World::new().await;
+    for name in ["cy", "Bob", "ada", "Di"] {
+        world.agent(name).await;
+    }
+    let mut directory = world.directory(Role::Admin);
+    let mut names = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let page = directory.list_agents(ListAgentsRequest { page_size: 2, page_token }).await.unwrap().into_inner();
+        names.extend(page.agents.into_iter().map(|it| it.name));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(names, ["ada", "Bob", "cy", "Di"]);
+}

@@ -1,0 +1,8 @@
+//! The presence service over real connections and a real database, in simulated time that stands still unless a test lets
+//! it pass.
+
+mod claims;
+mod directory;
+mod pickers;
+mod sessions;
+mod world;

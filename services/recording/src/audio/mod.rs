@@ -1,0 +1,6 @@
+//! Audio: what a WAV file is, where files are kept, how one is taken in and how several are given out as one.
+
+pub(crate) mod files;
+pub(crate) mod intake;
+pub(crate) mod playback;
+pub(crate) mod wav;

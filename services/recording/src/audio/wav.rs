@@ -1,0 +1,257 @@
+//! WAV files as far as Baton needs them: 16-bit PCM, read from a stream without holding it, and the header of a new one.
+//!
+//! A file is right when its header says exactly how much follows (R4). A switch that died while writing leaves a header
+//! that says less or more than there is; such a file must be mended by whoever has it, never stored as it is.
+
+/// The size of the header that [`header`] makes.
+const HEADER_BYTES: usize = 44;
+/// The audio must begin within so many bytes: nothing that a switch puts before it is longer.
+const MAX_HEAD_BYTES: usize = 4_096;
+/// What a WAV file can hold at most: its lengths are 32-bit numbers.
+pub(crate) const MAX_DATA_BYTES: u64 = u32::MAX as u64 - HEADER_BYTES as u64;
+
+const PCM: u16 = 1;
+const BYTES_PER_SAMPLE: u16 = 2;
+
+/// Why a file is not taken for what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WavError {
+    /// It is something else.
+    #[error("it is no WAV file of 16-bit PCM: {0}")]
+    NotWav(&'static str),
+    /// It was cut off, or never finished.
+    #[error("its header promises {promised} bytes of audio, and {found} came")]
+    WrongLength {
+        /// What the header says.
+        promised: u64,
+        /// What there is.
+        found: u64,
+    },
+}
+
+/// How samples are laid out; a sample has 16 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Format {
+    /// Samples a second and channel.
+    pub(crate) sample_rate: u32,
+    /// Channels.
+    pub(crate) channels: u16,
+}
+
+impl Format {
+    fn frame_bytes(self) -> u64 {
+        u64::from(self.channels * BYTES_PER_SAMPLE)
+    }
+
+    /// How long so many bytes last, rounded down.
+    pub(crate) fn duration_ms(self, data_bytes: u64) -> u64 {
+        let bytes_per_second = self.frame_bytes() * u64::from(self.sample_rate);
+        (data_bytes * 1_000).checked_div(bytes_per_second).unwrap_or(0)
+    }
+}
+
+/// Where the audio is in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// How its samples are laid out.
+    pub(crate) format: Format,
+    /// Where its first sample is.
+    pub(crate) data_offset: u64,
+    /// How many bytes of samples there are.
+    pub(crate) data_bytes: u64,
+}
+
+/// Checks a file that comes in pieces.
+#[derive(Debug, Default)]
+pub(crate) struct Checker {
+    head: Vec<u8>,
+    shape: Option<Shape>,
+    seen: u64,
+}
+
+impl Checker {
+    /// Takes the next bytes.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), WavError> {
+        self.seen += bytes.len() as u64;
+        if self.shape.is_some() {
+            return Ok(());
+        }
+        let room = MAX_HEAD_BYTES - self.head.len();
+        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.shape = parse(&self.head)?;
+        if self.shape.is_none() && self.head.len() == MAX_HEAD_BYTES {
+            return Err(WavError::NotWav("it does not begin with its audio"));
+        }
+        Ok(())
+    }
+
+    /// The file is complete: is it whole?
+    pub(crate) fn finish(self) -> Result<Shape, WavError> {
+        let shape = self.shape.ok_or(WavError::NotWav("it ends within its header"))?;
+        let found = self.seen - shape.data_offset;
+        if found != shape.data_bytes {
+            return Err(WavError::WrongLength { promised: shape.data_bytes, found });
+        }
+        if !found.is_multiple_of(shape.format.frame_bytes()) {
+            return Err(WavError::NotWav("it ends within a sample"));
+        }
+        Ok(shape)
+    }
+}
+
+/// The header of a file with so much audio. More than [`MAX_DATA_BYTES`] can't be said in one.
+pub(crate) fn header(format: Format, data_bytes: u64) -> Option<Vec<u8>> {
+    let data_bytes = u32::try_from(data_bytes).ok().filter(|it| u64::from(*it) <= MAX_DATA_BYTES)?;
+    let frame_bytes = format.channels * BYTES_PER_SAMPLE;
+    let mut header = Vec::with_capacity(HEADER_BYTES);
+    header.extend_from_slice(b"RIFF");
+    header.extend_from_slice(&(data_bytes + HEADER_BYTES as u32 - 8).to_le_bytes());
+    header.extend_from_slice(b"WAVEfmt ");
+    header.extend_from_slice(&16_u32.to_le_bytes());
+    header.extend_from_slice(&PCM.to_le_bytes());
+    header.extend_from_slice(&format.channels.to_le_bytes());
+    header.extend_from_slice(&format.sample_rate.to_le_bytes());
+    header.extend_from_slice(&(format.sample_rate * u32::from(frame_bytes)).to_le_bytes());
+    header.extend_from_slice(&frame_bytes.to_le_bytes());
+    header.extend_from_slice(&(BYTES_PER_SAMPLE * 8).to_le_bytes());
+    header.extend_from_slice(b"data");
+    header.extend_from_slice(&data_bytes.to_le_bytes());
+    Some(header)
+}
+
+/// Reads the chunks up to the audio; `None` while there is too little of them.
+fn parse(head: &[u8]) -> Result<Option<Shape>, WavError> {
+    let Some(riff) = head.get(..12) else { return Ok(None) };
+    if !riff.starts_with(b"RIFF") || !riff.ends_with(b"WAVE") {
+        return Err(WavError::NotWav("it does not begin with RIFF and WAVE"));
+    }
+    let mut at = riff.len();
+    let mut format = None;
+    loop {
+        let (Some(name), Some(size)) = (head.get(at..at + 4), u32_at(head, at + 4)) else { return Ok(None) };
+        let body = at + 8;
+        if name == b"data" {
+            let format = format.ok_or(WavError::NotWav("its format is not given before the audio"))?;
+            return Ok(Some(Shape { format, data_offset: body as u64, data_bytes: u64::from(size) }));
+        }
+        if name == b"fmt " {
+            let Some(fields) = head.get(body..body + 16) else { return Ok(None) };
+            format = Some(read_format(fields)?);
+        }
+        // Chunks begin at even places.
+        at = body + (size as usize).next_multiple_of(2);
+    }
+}
+
+fn read_format(fields: &[u8]) -> Result<Format, WavError> {
+    let (Some(coding), Some(channels), Some(sample_rate), Some(bits)) =
+        (u16_at(fields, 0), u16_at(fields, 2), u32_at(fields, 4), u16_at(fields, 14))
+    else {
+        return Err(WavError::NotWav("its format is cut off"));
+    };
+    if coding != PCM || bits != BYTES_PER_SAMPLE * 8 {
+        return Err(WavError::NotWav("its samples are of another kind"));
+    }
+    if !(1..=2).contains(&channels) || !(8_000..=48_000).contains(&sample_rate) {
+        return Err(WavError::NotWav("it needs one or two channels of 8,000 to 48,000 samples a second"));
+    }
+    Ok(Format { sample_rate, channels })
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PHONE: Format = Format { sample_rate: 8_000, channels: 1 };
+
+    fn file(data: usize) -> Vec<u8> {
+        let mut file = header(PHONE, data as u64).unwrap();
+        file.resize(HEADER_BYTES + data, 7);
+        file
+    }
+
+    fn check(file: &[u8], piece: usize) -> Result<Shape, WavError> {
+        let mut checker = Checker::default();
+        for bytes in file.chunks(piece) {
+            checker.push(bytes)?;
+        }
+        checker.finish()
+    }
+
+    #[test]
+    fn a_whole_file_is_right_in_pieces_of_any_size() {
+        let shape = Shape { format: PHONE, data_offset: 44, data_bytes: 320 };
+        for piece in [1, 2, 7, 43, 44, 45, 1_000] {
+            assert_eq!(check(&file(320), piece), Ok(shape), "{piece}");
+        }
+    }
+
+    #[test]
+    fn a_header_reads_back_with_another_reader() {
+        let reader = hound::WavReader::new(std::io::Cursor::new(file(1_600))).unwrap();
+        assert_eq!((reader.spec().sample_rate, reader.spec().channels, reader.duration()), (8_000, 1, 800));
+    }
+
+    #[test]
+    fn chunks_before_the_audio_are_passed_over() {
+        let mut with_list = file(2);
+        with_list.splice(36..36, *b"LIST\x03\0\0\0abc\0");
+        assert_eq!(check(&with_list, 5).unwrap().data_offset, 56);
+    }
+
+    #[test]
+    fn a_file_that_was_cut_off_is_refused() {
+        assert_eq!(check(&file(320)[..363], 64), Err(WavError::WrongLength { promised: 320, found: 319 }));
+        assert!(matches!(check(&file(320)[..20], 64), Err(WavError::NotWav(_))));
+        assert!(matches!(check(&[], 64), Err(WavError::NotWav(_))));
+    }
+
+    #[test]
+    fn a_file_that_goes_on_is_refused() {
+        let mut long = file(320);
+        long.extend_from_slice(b"more");
+        assert!(matches!(check(&long, 64), Err(WavError::WrongLength { found: 324, .. })));
+    }
+
+    #[test]
+    fn half_a_sample_is_refused() {
+        assert!(matches!(check(&file(321), 64), Err(WavError::NotWav(_))));
+    }
+
+    #[test]
+    fn what_is_no_wav_is_refused_early() {
+        let mut checker = Checker::default();
+        assert!(checker.push(b"<html><body>").is_err());
+        let endless = [b"RIFF\0\0\0\0WAVEJUNK\xff\xff\0\0".as_slice(), &[0; 8_000]].concat();
+        assert!(matches!(check(&endless, 512), Err(WavError::NotWav(_))));
+    }
+
+    #[test]
+    fn eight_bits_and_floats_are_refused() {
+        for (at, value) in [(20, 3_u8), (34, 8), (22, 6)] {
+            let mut other = file(4);
+            other[at] = value;
+            assert!(matches!(check(&other, 64), Err(WavError::NotWav(_))), "{at}");
+        }
+    }
+
+    #[test]
+    fn more_than_a_wav_can_hold_has_no_header() {
+        assert!(header(PHONE, MAX_DATA_BYTES).is_some());
+        assert!(header(PHONE, MAX_DATA_BYTES + 1).is_none());
+    }
+
+    #[test]
+    fn a_second_of_telephone_is_a_second() {
+        assert_eq!(PHONE.duration_ms(16_000), 1_000);
+        assert_eq!(Format { sample_rate: 0, channels: 1 }.duration_ms(16_000), 0);
+    }
+}

@@ -1,0 +1,48 @@
+//! What every operation of the service works with.
+
+use std::sync::Arc;
+
+use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
+use baton_runtime::client::InternalChannel;
+use baton_runtime::clock::Clock;
+use baton_runtime::lifecycle::Lifecycle;
+use baton_store::Db;
+use tokio::sync::Semaphore;
+
+use crate::audio::files::Files;
+
+/// Uploads at once; more wait. Each holds at most two parts of 5 MiB.
+pub(crate) const MAX_UPLOADS: usize = 16;
+/// Downloads at once; more are refused.
+pub(crate) const MAX_DOWNLOADS: usize = 64;
+
+/// The service's own things, and the way to its one peer.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) db: Db,
+    pub(crate) files: Files,
+    pub(crate) clock: Clock,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) uploads: Semaphore,
+    pub(crate) downloads: Arc<Semaphore>,
+    transfer: InternalChannel,
+}
+
+impl Core {
+    pub(crate) fn new(db: Db, files: Files, clock: Clock, lifecycle: Lifecycle, transfer: InternalChannel) -> Self {
+        Self {
+            db,
+            files,
+            clock,
+            lifecycle,
+            uploads: Semaphore::new(MAX_UPLOADS),
+            downloads: Arc::new(Semaphore::new(MAX_DOWNLOADS)),
+            transfer,
+        }
+    }
+
+    /// The transfer service's internal door.
+    pub(crate) fn intake(&self) -> IntakeServiceClient<InternalChannel> {
+        IntakeServiceClient::new(self.transfer.clone())
+    }
+}

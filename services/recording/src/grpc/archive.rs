@@ -1,0 +1,79 @@
+//! `ArchiveService`: for the other services.
+
+use std::sync::Arc;
+
+use baton_api::ApiError;
+use baton_api::recording::v1 as proto;
+use baton_api::recording::v1::archive_service_server::ArchiveService;
+use baton_api::recording::v1::store_segment_request::Message;
+use baton_runtime::auth::TenantId;
+use bytes::Bytes;
+use futures::StreamExt as _;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::parse;
+use crate::core::Core;
+use crate::ops::{settings, store_segment};
+use crate::store::segments::Name;
+
+/// The internal service.
+#[derive(Debug)]
+pub struct ArchiveApi {
+    core: Arc<Core>,
+}
+
+impl ArchiveApi {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+}
+
+#[tonic::async_trait]
+impl ArchiveService for ArchiveApi {
+    async fn resolve_mode(
+        &self,
+        request: Request<proto::ResolveModeRequest>,
+    ) -> Result<Response<proto::ResolveModeResponse>, Status> {
+        let it = request.get_ref();
+        // A call must not fail because its number has an odd form: such a number can have no setting.
+        let mode = settings::mode_of(&self.core, tenant(&it.tenant)?, &it.phone_number).await?;
+        Ok(Response::new(proto::ResolveModeResponse { mode: mode.into() }))
+    }
+
+    async fn store_segment(
+        &self,
+        request: Request<Streaming<proto::StoreSegmentRequest>>,
+    ) -> Result<Response<proto::StoreSegmentResponse>, Status> {
+        let mut messages = request.into_inner();
+        let Some(Message::Header(header)) = messages.message().await?.and_then(|it| it.message) else {
+            return Err(ApiError::invalid_argument("header", "the first message must be the header").into());
+        };
+        let name = name(&header)?;
+        let chunks = messages.map(chunk);
+        let response = store_segment::store(&self.core, name, &header, chunks).await?;
+        Ok(Response::new(response))
+    }
+}
+
+fn chunk(message: Result<proto::StoreSegmentRequest, Status>) -> Result<Bytes, Status> {
+    match message?.message {
+        Some(Message::Chunk(chunk)) => Ok(chunk),
+        Some(Message::Header(_)) | None => {
+            Err(ApiError::invalid_argument("chunk", "only chunks may follow the header").into())
+        }
+    }
+}
+
+fn name(header: &proto::SegmentHeader) -> Result<Name, ApiError> {
+    Ok(Name {
+        tenant: tenant(&header.tenant)?.to_owned(),
+        interaction_id: parse::id("header.interaction_id", &header.interaction_id)?.to_owned(),
+        recording_id: parse::id("header.recording_id", &header.recording_id)?.to_owned(),
+        segment_id: parse::id("header.segment_id", &header.segment_id)?.to_owned(),
+    })
+}
+
+fn tenant(text: &str) -> Result<&str, ApiError> {
+    let parsed: Result<TenantId, _> = text.parse();
+    parsed.map(|_| text).map_err(|error| ApiError::invalid_argument("tenant", error.to_string()))
+}

@@ -1,0 +1,77 @@
+//! Stored rows into the contract's messages.
+
+use baton_api::recording::v1 as proto;
+use baton_store::StoreError;
+
+use super::parse::Viewer;
+use crate::state::State;
+use crate::store::manifest::{Exclusion, Heard};
+use crate::store::{recordings, segments};
+use crate::time::stamp;
+
+/// Everything that belongs to the recordings of a page.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) segments: Vec<segments::Row>,
+    pub(crate) heard: Vec<Heard>,
+    pub(crate) exclusions: Vec<Exclusion>,
+}
+
+/// A recording as this viewer sees it.
+pub(crate) fn recording(
+    row: &recordings::Row,
+    parts: &Parts,
+    viewer: &Viewer<'_>,
+) -> Result<proto::Recording, StoreError> {
+    let own_segments = parts.segments.iter().filter(|it| it.recording_id == row.recording_id);
+    let own_exclusions = parts.exclusions.iter().filter(|it| it.recording_id == row.recording_id);
+    let others = parts.heard.iter().filter(|it| it.recording_id == row.recording_id && it.agent_id != row.agent_id);
+    let never = row.expire_us == i64::MAX;
+    Ok(proto::Recording {
+        recording_id: row.recording_id.clone(),
+        interaction_id: row.interaction_id.clone(),
+        number: row.number as i32,
+        state: state(row.state()?).into(),
+        agent_id: row.agent_id.clone(),
+        other_agent_ids: others.map(|it| it.agent_id.clone()).collect(),
+        phone_number: row.phone_number.clone(),
+        customer: if viewer.anonymous { String::new() } else { row.customer.clone() },
+        direction: row.direction as i32,
+        segments: own_segments.map(segment).collect::<Result<_, _>>()?,
+        excluded: own_exclusions.map(exclusion).collect(),
+        start_time: Some(stamp(row.start_us)),
+        end_time: row.end_us.map(stamp),
+        expire_time: (!never).then(|| stamp(row.expire_us)),
+    })
+}
+
+fn segment(row: &segments::Row) -> Result<proto::Segment, StoreError> {
+    let state = row.state()?;
+    Ok(proto::Segment {
+        segment_id: row.segment_id.clone(),
+        start_time: row.start_us.map(stamp),
+        end_time: row.end_us.map(stamp),
+        duration_ms: row.duration_ms(),
+        sha256: row.sha256.clone(),
+        size_bytes: row.size_bytes,
+        lost: state.is_lost(),
+        torn: state.torn,
+    })
+}
+
+fn exclusion(row: &Exclusion) -> proto::Exclusion {
+    proto::Exclusion {
+        start_time: Some(stamp(row.start_us)),
+        end_time: Some(stamp(row.end_us)),
+        reason: row.reason as i32,
+    }
+}
+
+fn state(state: State) -> proto::recording::State {
+    match state {
+        State::Recording => proto::recording::State::Recording,
+        State::Stored => proto::recording::State::Stored,
+        State::Incomplete => proto::recording::State::Incomplete,
+        State::Deleted => proto::recording::State::Deleted,
+    }
+}

@@ -1,0 +1,132 @@
+//! Requests into types: what can't be right is refused here, with the field that is wrong (X4).
+
+use baton_api::ApiError;
+use baton_api::common::v1::RecordingMode;
+use baton_runtime::auth::{Caller, Role};
+
+/// The longest id.
+const MAX_ID: usize = 128;
+const DEFAULT_PAGE: i64 = 50;
+const MAX_PAGE: i64 = 500;
+
+/// An id as Baton makes them: it may be part of a file's name.
+pub(crate) fn id<'a>(field: &str, text: &'a str) -> Result<&'a str, ApiError> {
+    let fits = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_');
+    if !text.is_empty() && text.len() <= MAX_ID && text.bytes().all(fits) {
+        return Ok(text);
+    }
+    let why = format!("give an id: 1 to {MAX_ID} letters, digits, - and _");
+    Err(ApiError::invalid_argument(field, why))
+}
+
+/// An id, or nothing.
+pub(crate) fn optional_id<'a>(field: &str, text: &'a str) -> Result<&'a str, ApiError> {
+    if text.is_empty() { Ok(text) } else { id(field, text) }
+}
+
+/// A number in the form of E.164.
+pub(crate) fn phone_number<'a>(field: &str, text: &'a str) -> Result<&'a str, ApiError> {
+    let digits = text.strip_prefix('+').unwrap_or_default();
+    let fits = (2..=15).contains(&digits.len()) && digits.bytes().all(|it| it.is_ascii_digit());
+    if fits && !digits.starts_with('0') {
+        return Ok(text);
+    }
+    Err(ApiError::invalid_argument(field, "give a number in the form of E.164: + and 2 to 15 digits"))
+}
+
+/// A mode that can be set.
+pub(crate) fn mode(field: &str, value: i32) -> Result<RecordingMode, ApiError> {
+    match RecordingMode::try_from(value) {
+        Ok(RecordingMode::Unspecified) | Err(_) => {
+            Err(ApiError::invalid_argument(field, "give one of ALL, INCOMING, OUTGOING and MANUAL"))
+        }
+        Ok(mode) => Ok(mode),
+    }
+}
+
+/// How many on a page.
+pub(crate) fn page_size(size: i32) -> Result<i64, ApiError> {
+    match i64::from(size) {
+        0 => Ok(DEFAULT_PAGE),
+        size @ 1..=MAX_PAGE => Ok(size),
+        _ => Err(ApiError::invalid_argument("page_size", format!("give 1 to {MAX_PAGE}, or 0 for {DEFAULT_PAGE}"))),
+    }
+}
+
+/// Where a page goes on: after this interaction's recording with this number. Empty is the beginning.
+pub(crate) fn page_token(token: &str) -> Result<(&str, i64), ApiError> {
+    if token.is_empty() {
+        return Ok(("", 0));
+    }
+    let invalid = || ApiError::invalid_argument("page_token", "give the next_page_token of the page before");
+    let (interaction_id, number) = token.split_once('.').ok_or_else(invalid)?;
+    let number = number.parse().map_err(|_| invalid())?;
+    Ok((id("page_token", interaction_id).map_err(|_| invalid())?, number))
+}
+
+/// The token of the page after this recording.
+pub(crate) fn next_page_token(interaction_id: &str, number: i64) -> String {
+    format!("{interaction_id}.{number}")
+}
+
+/// Which recordings a caller sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Viewer<'a> {
+    /// Whose.
+    pub(crate) tenant: &'a str,
+    /// Only those in which this agent is heard; empty for all.
+    pub(crate) agent_id: &'a str,
+    /// Without personal data: an analyst counts calls, and need not know who called.
+    pub(crate) anonymous: bool,
+}
+
+impl<'a> Viewer<'a> {
+    /// What this caller sees.
+    pub(crate) fn of(caller: &'a Caller) -> Result<Self, ApiError> {
+        let agent_id = if caller.role == Role::Agent { caller.subject.as_str() } else { "" };
+        Ok(Self { tenant: caller.tenant()?.as_str(), agent_id, anonymous: caller.role == Role::Analyst })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_never_paths() {
+        assert!(id("x", "0192ab-recording-1").is_ok());
+        for bad in ["", "..", "a/b", "a.wav", "a b", "ä", &"x".repeat(129)] {
+            assert!(id("x", bad).is_err(), "{bad}");
+        }
+        assert_eq!(optional_id("x", ""), Ok(""));
+    }
+
+    #[test]
+    fn numbers_are_e164() {
+        assert!(phone_number("n", "+4930123456").is_ok());
+        for bad in ["", "+", "4930123456", "+1", "+0301234", "+49 30", "+1234567890123456", "+49x"] {
+            assert!(phone_number("n", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_mode_must_be_one_that_can_be_set() {
+        assert_eq!(mode("mode", 1), Ok(RecordingMode::All));
+        assert!(mode("mode", 0).is_err() && mode("mode", 9).is_err());
+    }
+
+    #[test]
+    fn pages_have_limits() {
+        assert_eq!(page_size(0), Ok(50));
+        assert_eq!(page_size(500), Ok(500));
+        assert!(page_size(501).is_err() && page_size(-1).is_err());
+    }
+
+    #[test]
+    fn page_tokens_read_back() {
+        assert_eq!(page_token(&next_page_token("0192-ab", 3)), Ok(("0192-ab", 3)));
+        for bad in ["x", "x.", ".1", "a/b.1", "x.y"] {
+            assert!(page_token(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `RecordingService`: for agents, supervisors, admins and analysts.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use baton_api::common::v1::Action;
+use baton_api::recording::v1 as proto;
+use baton_api::recording::v1::recording_service_server::RecordingService;
+use baton_runtime::auth::CallerExt as _;
+use futures::Stream;
+use tonic::{Request, Response, Status};
+
+use super::parse::{self, Viewer};
+use crate::core::Core;
+use crate::ops::control::Control;
+use crate::ops::{control, delete, download, list, settings};
+
+/// The public service.
+#[derive(Debug)]
+pub struct RecordingApi {
+    core: Arc<Core>,
+}
+
+impl RecordingApi {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+}
+
+type Chunks = Pin<Box<dyn Stream<Item = Result<proto::DownloadRecordingResponse, Status>> + Send>>;
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl RecordingService for RecordingApi {
+    async fn get_settings(&self, request: Request<proto::GetSettingsRequest>) -> Answer<proto::GetSettingsResponse> {
+        let tenant = request.caller()?.tenant()?.as_str();
+        let number = parse::phone_number("phone_number", &request.get_ref().phone_number)?;
+        let mode = settings::mode_of(&self.core, tenant, number).await?;
+        Ok(Response::new(proto::GetSettingsResponse { mode: mode.into() }))
+    }
+
+    async fn set_settings(&self, request: Request<proto::SetSettingsRequest>) -> Answer<proto::SetSettingsResponse> {
+        let response = settings::set(&self.core, request.caller()?, request.get_ref()).await?;
+        Ok(Response::new(response))
+    }
+
+    async fn start_recording(
+        &self,
+        request: Request<proto::StartRecordingRequest>,
+    ) -> Answer<proto::StartRecordingResponse> {
+        let it = request.get_ref();
+        let control = Control::new(&it.request_id, &it.interaction_id, Action::StartRecording)?;
+        let recording_id = control::forward(&self.core, request.caller()?, control).await?;
+        Ok(Response::new(proto::StartRecordingResponse { recording_id }))
+    }
+
+    async fn stop_recording(
+        &self,
+        request: Request<proto::StopRecordingRequest>,
+    ) -> Answer<proto::StopRecordingResponse> {
+        let it = request.get_ref();
+        let control = Control::new(&it.request_id, &it.interaction_id, Action::StopRecording)?;
+        control::forward(&self.core, request.caller()?, control).await?;
+        Ok(Response::new(proto::StopRecordingResponse {}))
+    }
+
+    async fn pause_recording(
+        &self,
+        request: Request<proto::PauseRecordingRequest>,
+    ) -> Answer<proto::PauseRecordingResponse> {
+        let it = request.get_ref();
+        let control = Control::new(&it.request_id, &it.interaction_id, Action::PauseRecording)?;
+        control::forward(&self.core, request.caller()?, control).await?;
+        Ok(Response::new(proto::PauseRecordingResponse {}))
+    }
+
+    async fn resume_recording(
+        &self,
+        request: Request<proto::ResumeRecordingRequest>,
+    ) -> Answer<proto::ResumeRecordingResponse> {
+        let it = request.get_ref();
+        let control = Control::new(&it.request_id, &it.interaction_id, Action::ResumeRecording)?;
+        control::forward(&self.core, request.caller()?, control).await?;
+        Ok(Response::new(proto::ResumeRecordingResponse {}))
+    }
+
+    async fn list_recordings(
+        &self,
+        request: Request<proto::ListRecordingsRequest>,
+    ) -> Answer<proto::ListRecordingsResponse> {
+        let viewer = Viewer::of(request.caller()?)?;
+        let response = list::page(&self.core, &viewer, request.get_ref()).await?;
+        Ok(Response::new(response))
+    }
+
+    async fn get_recording(&self, request: Request<proto::GetRecordingRequest>) -> Answer<proto::GetRecordingResponse> {
+        let viewer = Viewer::of(request.caller()?)?;
+        let recording = list::get(&self.core, &viewer, &request.get_ref().recording_id).await?;
+        Ok(Response::new(proto::GetRecordingResponse { recording: Some(recording) }))
+    }
+
+    type DownloadRecordingStream = Chunks;
+
+    async fn download_recording(&self, request: Request<proto::DownloadRecordingRequest>) -> Answer<Chunks> {
+        let chunks = download::start(&self.core, request.caller()?, request.get_ref()).await?;
+        Ok(Response::new(Box::pin(chunks)))
+    }
+
+    async fn delete_recording(
+        &self,
+        request: Request<proto::DeleteRecordingRequest>,
+    ) -> Answer<proto::DeleteRecordingResponse> {
+        let response = delete::delete(&self.core, request.caller()?, request.get_ref()).await?;
+        Ok(Response::new(response))
+    }
+}

@@ -1,0 +1,19 @@
+//! What callers want, one file each.
+
+pub(crate) mod control;
+pub(crate) mod delete;
+pub(crate) mod download;
+pub(crate) mod list;
+pub(crate) mod settings;
+pub(crate) mod store_segment;
+
+use baton_api::error::{DOMAIN, ErrorReason};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+/// Audio is not what it should be: `DATA_LOSS`, which no other failure of Baton's is.
+fn data_loss(message: &str) -> Status {
+    let name = ErrorReason::Internal.as_str_name().trim_start_matches("ERROR_REASON_");
+    let details = ErrorDetails::with_error_info(name, DOMAIN, std::collections::HashMap::new());
+    Status::with_error_details(Code::DataLoss, message, details)
+}

@@ -1,0 +1,75 @@
+//! Bringing a recording's state in line with what is known of it, and telling of it: the end of every change.
+
+use baton_api::event::v1::{EventData, RecordingDeleted, RecordingStored, event_data::Data};
+use baton_runtime::{ids, telemetry};
+use baton_store::outbox::{self, OutboxRow};
+use baton_store::{StoreError, Tx};
+use prost::Message as _;
+
+use crate::state::{SegmentState, State, state_of};
+use crate::store::recordings::{self, Row};
+use crate::store::segments;
+
+/// Who does what nobody asked for, as the outbox writes it.
+pub(crate) const SYSTEM: &str = "system";
+
+/// Computes the recording's state anew; publishes `recording.stored` when it became complete (R4: after everything is
+/// stored, in the same transaction). A recording that nobody told of yet is left alone.
+pub(crate) async fn settle(tx: &mut Tx, tenant: &str, recording_id: &str, now_us: i64) -> Result<(), StoreError> {
+    let Some(recording) = recordings::load(tx, tenant, recording_id).await? else { return Ok(()) };
+    let known = recording.state()?;
+    if known == State::Deleted {
+        return Ok(());
+    }
+    let rows = segments::load(tx, tenant, recording_id).await?;
+    let states = rows.iter().map(segments::Row::state).collect::<Result<Vec<SegmentState>, _>>()?;
+    let state = state_of(recording.end_us.is_some(), &states);
+    if state == known {
+        return Ok(());
+    }
+    recordings::set_state(tx, tenant, recording_id, state).await?;
+    if state == State::Recording {
+        return Ok(());
+    }
+    let duration_ms = rows.iter().map(segments::Row::duration_ms).sum();
+    let stored =
+        RecordingStored { recording_id: recording_id.to_owned(), incomplete: state == State::Incomplete, duration_ms };
+    publish(tx, tenant, recording_id, Event { data: Data::RecordingStored(stored), by: SYSTEM, now_us }).await
+}
+
+/// The recording's audio is gone.
+pub(crate) async fn announce_deleted(tx: &mut Tx, recording: &Row, now_us: i64) -> Result<(), StoreError> {
+    let by = recording.deleted_by.as_str();
+    let deleted = RecordingDeleted { recording_id: recording.recording_id.clone(), expired: by == SYSTEM };
+    let event = Event { data: Data::RecordingDeleted(deleted), by, now_us };
+    publish(tx, &recording.tenant, &recording.recording_id, event).await
+}
+
+struct Event<'a> {
+    data: Data,
+    by: &'a str,
+    now_us: i64,
+}
+
+/// The transfer service numbers the interaction's events, so ours are about the recording.
+async fn publish(tx: &mut Tx, tenant: &str, recording_id: &str, event: Event<'_>) -> Result<(), StoreError> {
+    let aggregate = format!("recording/{recording_id}");
+    let sequence = outbox::next_sequence(tx, tenant, &aggregate).await?;
+    let event_type = match event.data {
+        Data::RecordingDeleted(_) => "recording.deleted",
+        _ => "recording.stored",
+    };
+    let row = OutboxRow {
+        id: ids::new_uuid(),
+        tenant: tenant.to_owned(),
+        aggregate,
+        sequence,
+        event_type: event_type.to_owned(),
+        area: crate::AREA.to_owned(),
+        payload: EventData { data: Some(event.data) }.encode_to_vec(),
+        actor: event.by.to_owned(),
+        traceparent: telemetry::traceparent(),
+        time_us: event.now_us,
+    };
+    outbox::append(tx, &[row]).await
+}

@@ -1,0 +1,78 @@
+//! Beside the segments: who is heard in a recording, and what was left out of it.
+
+use baton_store::{Db, StoreError, Tx, on};
+
+/// Somebody who is heard in a recording.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Heard {
+    pub(crate) recording_id: String,
+    pub(crate) agent_id: String,
+}
+
+/// A stretch that was left out.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Exclusion {
+    pub(crate) recording_id: String,
+    pub(crate) start_us: i64,
+    pub(crate) end_us: i64,
+    pub(crate) reason: i64,
+}
+
+/// An agent is heard in the recording, and may see it from now on.
+pub(crate) async fn add_agent(tx: &mut Tx, tenant: &str, recording_id: &str, agent_id: &str) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query(
+        "INSERT INTO recording_agents (tenant, recording_id, agent_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        .bind(tenant)
+        .bind(recording_id)
+        .bind(agent_id)
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+/// A stretch was left out. Told again with another end, the later one counts.
+pub(crate) async fn add_exclusion(tx: &mut Tx, tenant: &str, it: &Exclusion) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query(
+        "INSERT INTO exclusions (tenant, recording_id, start_us, end_us, reason) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (tenant, recording_id, start_us, reason) DO UPDATE SET end_us = excluded.end_us")
+        .bind(tenant)
+        .bind(&it.recording_id)
+        .bind(it.start_us)
+        .bind(it.end_us)
+        .bind(it.reason)
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+/// Who is heard in several recordings.
+pub(crate) async fn agents(db: &Db, tenant: &str, recording_ids: &[&str]) -> Result<Vec<Heard>, StoreError> {
+    let mut reader = db.read().await?;
+    let rows = on!(reader, conn => {
+        let mut query =
+            sqlx::QueryBuilder::new("SELECT recording_id, agent_id FROM recording_agents WHERE tenant = ");
+        query.push_bind(tenant).push(" AND recording_id IN (");
+        let mut list = query.separated(", ");
+        for id in recording_ids {
+            list.push_bind(*id);
+        }
+        query.push(") ORDER BY agent_id").build_query_as().persistent(false).fetch_all(conn).await
+    })?;
+    Ok(rows)
+}
+
+/// What was left out of several recordings, in the order of time.
+pub(crate) async fn exclusions(db: &Db, tenant: &str, recording_ids: &[&str]) -> Result<Vec<Exclusion>, StoreError> {
+    let mut reader = db.read().await?;
+    let rows = on!(reader, conn => {
+        let mut query =
+            sqlx::QueryBuilder::new("SELECT recording_id, start_us, end_us, reason FROM exclusions WHERE tenant = ");
+        query.push_bind(tenant).push(" AND recording_id IN (");
+        let mut list = query.separated(", ");
+        for id in recording_ids {
+            list.push_bind(*id);
+        }
+        query.push(") ORDER BY start_us").build_query_as().persistent(false).fetch_all(conn).await
+    })?;
+    Ok(rows)
+}

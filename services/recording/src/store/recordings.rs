@@ -1,0 +1,237 @@
+//! Recordings: what the events told of each turn, and what has become of it.
+
+use baton_store::{Db, StoreError, Tx, on};
+
+use crate::state::State;
+
+/// A turn that begins to be recorded.
+#[derive(Debug, Clone)]
+pub(crate) struct Beginning<'a> {
+    pub(crate) tenant: &'a str,
+    pub(crate) recording_id: &'a str,
+    pub(crate) interaction_id: &'a str,
+    pub(crate) number: i64,
+    pub(crate) agent_id: &'a str,
+    pub(crate) phone_number: &'a str,
+    pub(crate) customer: &'a str,
+    pub(crate) direction: i32,
+    pub(crate) start_us: i64,
+    pub(crate) expire_us: i64,
+}
+
+/// A recording as it is kept.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct Row {
+    pub(crate) tenant: String,
+    pub(crate) recording_id: String,
+    pub(crate) interaction_id: String,
+    pub(crate) number: i64,
+    state: String,
+    pub(crate) agent_id: String,
+    pub(crate) phone_number: String,
+    pub(crate) customer: String,
+    pub(crate) direction: i64,
+    pub(crate) start_us: i64,
+    pub(crate) end_us: Option<i64>,
+    pub(crate) expire_us: i64,
+    pub(crate) deleted_by: String,
+}
+
+impl Row {
+    /// How far it is.
+    pub(crate) fn state(&self) -> Result<State, StoreError> {
+        State::parse(&self.state).ok_or_else(|| super::corrupt("recordings", "state", &self.recording_id))
+    }
+}
+
+/// Which recordings somebody asks for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Query<'a> {
+    pub(crate) tenant: &'a str,
+    /// Only of this interaction; empty for all.
+    pub(crate) interaction_id: &'a str,
+    /// Only those in which this agent is heard; empty for all.
+    pub(crate) agent_id: &'a str,
+    /// Only those that come after this interaction's recording with this number; empty for the first page.
+    pub(crate) after: (&'a str, i64),
+}
+
+/// A page: newest interaction first, within it by number. Interaction ids are UUIDs of version 7, so their order is that
+/// of time.
+pub(crate) async fn page(db: &Db, query: &Query<'_>, limit: i64) -> Result<Vec<Row>, StoreError> {
+    let mut reader = db.read().await?;
+    Ok(on!(reader, conn => sqlx::query_as(
+        "SELECT r.* FROM recordings r
+         WHERE r.tenant = $1 AND ($2 = '' OR r.interaction_id = $2)
+           AND ($3 = '' OR EXISTS (SELECT 1 FROM recording_agents a
+                WHERE a.tenant = r.tenant AND a.recording_id = r.recording_id AND a.agent_id = $3))
+           AND ($4 = '' OR r.interaction_id < $4 OR (r.interaction_id = $4 AND r.number > $5))
+         ORDER BY r.interaction_id DESC, r.number LIMIT $6")
+        .bind(query.tenant)
+        .bind(query.interaction_id)
+        .bind(query.agent_id)
+        .bind(query.after.0)
+        .bind(query.after.1)
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// One recording, if this agent is heard in it (empty for whoever may see all).
+pub(crate) async fn lookup(
+    db: &Db,
+    tenant: &str,
+    recording_id: &str,
+    agent_id: &str,
+) -> Result<Option<Row>, StoreError> {
+    let mut reader = db.read().await?;
+    Ok(on!(reader, conn => sqlx::query_as(
+        "SELECT r.* FROM recordings r
+         WHERE r.tenant = $1 AND r.recording_id = $2
+           AND ($3 = '' OR EXISTS (SELECT 1 FROM recording_agents a
+                WHERE a.tenant = r.tenant AND a.recording_id = r.recording_id AND a.agent_id = $3))")
+        .bind(tenant)
+        .bind(recording_id)
+        .bind(agent_id)
+        .fetch_optional(conn)
+        .await)?)
+}
+
+/// The recording as it is within a change.
+pub(crate) async fn load(tx: &mut Tx, tenant: &str, recording_id: &str) -> Result<Option<Row>, StoreError> {
+    Ok(on!(tx, conn => sqlx::query_as("SELECT * FROM recordings WHERE tenant = $1 AND recording_id = $2")
+        .bind(tenant)
+        .bind(recording_id)
+        .fetch_optional(conn)
+        .await)?)
+}
+
+/// A turn began. Told again, it changes nothing.
+pub(crate) async fn begin(tx: &mut Tx, it: &Beginning<'_>) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query(
+        "INSERT INTO recordings (tenant, recording_id, interaction_id, number, state, agent_id, phone_number, customer,
+                                 direction, start_us, expire_us)
+         VALUES ($1, $2, $3, $4, 'RECORDING', $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING")
+        .bind(it.tenant)
+        .bind(it.recording_id)
+        .bind(it.interaction_id)
+        .bind(it.number)
+        .bind(it.agent_id)
+        .bind(it.phone_number)
+        .bind(it.customer)
+        .bind(i64::from(it.direction))
+        .bind(it.start_us)
+        .bind(it.expire_us)
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+/// The turn is over.
+pub(crate) async fn end(
+    tx: &mut Tx,
+    tenant: &str,
+    recording_id: &str,
+    end_us: i64,
+    expire_us: i64,
+) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query(
+        "UPDATE recordings SET end_us = $3, expire_us = $4 WHERE tenant = $1 AND recording_id = $2")
+        .bind(tenant)
+        .bind(recording_id)
+        .bind(end_us)
+        .bind(expire_us)
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+/// The recordings of an interaction that have not ended.
+pub(crate) async fn unended(tx: &mut Tx, tenant: &str, interaction_id: &str) -> Result<Vec<String>, StoreError> {
+    Ok(on!(tx, conn => sqlx::query_scalar(
+        "SELECT recording_id FROM recordings WHERE tenant = $1 AND interaction_id = $2 AND end_us IS NULL
+         ORDER BY number")
+        .bind(tenant)
+        .bind(interaction_id)
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// Sets how far it is.
+pub(crate) async fn set_state(tx: &mut Tx, tenant: &str, recording_id: &str, state: State) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query("UPDATE recordings SET state = $3 WHERE tenant = $1 AND recording_id = $2")
+        .bind(tenant)
+        .bind(recording_id)
+        .bind(state.word())
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+/// Nobody may listen any more; the audio is [purged](purged) next. `by` is an actor. `false` if it was so already.
+pub(crate) async fn mark_deleted(
+    tx: &mut Tx,
+    tenant: &str,
+    recording_id: &str,
+    by: &str,
+    now_us: i64,
+) -> Result<bool, StoreError> {
+    let rows = on!(tx, conn => sqlx::query(
+        "UPDATE recordings SET state = 'DELETED', deleted_us = $4, deleted_by = $3
+         WHERE tenant = $1 AND recording_id = $2 AND deleted_us IS NULL")
+        .bind(tenant)
+        .bind(recording_id)
+        .bind(by)
+        .bind(now_us)
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    Ok(rows == 1)
+}
+
+/// The audio is gone from the storage. `false` if that was recorded already.
+pub(crate) async fn purged(tx: &mut Tx, tenant: &str, recording_id: &str, now_us: i64) -> Result<bool, StoreError> {
+    let rows = on!(tx, conn => sqlx::query(
+        "UPDATE recordings SET purged_us = $3
+         WHERE tenant = $1 AND recording_id = $2 AND deleted_us IS NOT NULL AND purged_us IS NULL")
+        .bind(tenant)
+        .bind(recording_id)
+        .bind(now_us)
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    Ok(rows == 1)
+}
+
+/// Recordings whose time has come, oldest first.
+pub(crate) async fn expired(db: &Db, now_us: i64, limit: i64) -> Result<Vec<Row>, StoreError> {
+    let mut reader = db.read().await?;
+    Ok(on!(reader, conn => sqlx::query_as(
+        "SELECT * FROM recordings WHERE deleted_us IS NULL AND end_us IS NOT NULL AND expire_us <= $1
+         ORDER BY expire_us LIMIT $2")
+        .bind(now_us)
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// Deleted recordings whose audio may still be in the storage.
+pub(crate) async fn unpurged(db: &Db, limit: i64) -> Result<Vec<Row>, StoreError> {
+    let mut reader = db.read().await?;
+    Ok(on!(reader, conn => sqlx::query_as(
+        "SELECT * FROM recordings WHERE deleted_us IS NOT NULL AND purged_us IS NULL ORDER BY deleted_us LIMIT $1")
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// Recordings that ended before then and still wait for audio.
+pub(crate) async fn waiting_since(db: &Db, ended_before_us: i64, limit: i64) -> Result<Vec<Row>, StoreError> {
+    let mut reader = db.read().await?;
+    Ok(on!(reader, conn => sqlx::query_as(
+        "SELECT * FROM recordings WHERE state = 'RECORDING' AND end_us < $1 ORDER BY end_us LIMIT $2")
+        .bind(ended_before_us)
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?)
+}

@@ -1,0 +1,98 @@
+//! What is deleted: by hand, by age, and what comes too late.
+
+use std::time::Duration;
+
+use baton_api::event::v1::RecordingDeleted;
+use baton_api::event::v1::event_data::Data;
+use baton_api::recording::v1::DeleteRecordingRequest;
+use baton_api::recording::v1::recording::State;
+use tonic::Code;
+
+use crate::support::{World, eventually, header, reason, wav};
+
+const CALL: &str = "0192-a";
+const FIRST: &str = "0192-a-segment-1";
+const SECOND: &str = "0192-a-segment-2";
+const DAY_US: i64 = 86_400_000_000;
+
+fn delete(request_id: &str, recording_id: &str) -> DeleteRecordingRequest {
+    DeleteRecordingRequest { request_id: request_id.into(), recording_id: recording_id.into() }
+}
+
+#[tokio::test]
+async fn a_recording_deleted_by_hand_has_no_audio_left() {
+    let world = World::start().await;
+    let id = world.stored(CALL, &[1; 80], world.clock.now_us()).await;
+    world.in_state(&id, State::Stored).await;
+    assert!(world.file(CALL, FIRST).exists());
+    world.supervisor().delete_recording(delete("r1", &id)).await.unwrap();
+
+    assert!(!world.file(CALL, FIRST).exists());
+    let recording = world.in_state(&id, State::Deleted).await;
+    assert_eq!(recording.segments.len(), 1, "what is known of it stays");
+    assert_eq!(reason(&world.download(&id, "").await.unwrap_err()), "RECORDING_STATE");
+    world.supervisor().delete_recording(delete("r1", &id)).await.unwrap();
+    world.supervisor().delete_recording(delete("r2", &id)).await.unwrap();
+
+    let events = world.published(2).await;
+    let deleted = RecordingDeleted { recording_id: id, expired: false };
+    assert_eq!(events.len(), 2);
+    assert_eq!((events[1].0.sequence, events[1].0.actor.as_str()), (2, "supervisor/sue"));
+    assert_eq!(events[1].1, Data::RecordingDeleted(deleted));
+}
+
+#[tokio::test]
+async fn a_recording_that_is_not_complete_cannot_be_deleted() {
+    let world = World::start().await;
+    let id = world.turn(CALL, &[FIRST], world.clock.now_us()).await;
+    world.in_state(&id, State::Recording).await;
+    let status = world.supervisor().delete_recording(delete("r1", &id)).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status)), (Code::FailedPrecondition, "RECORDING_STATE"));
+}
+
+#[tokio::test]
+async fn old_audio_is_deleted_by_itself_and_younger_audio_stays() {
+    let world = World::start().await;
+    let now_us = world.clock.now_us();
+    let young = world.stored("0193-b", &[1; 80], now_us - 89 * DAY_US).await;
+    let old = world.stored(CALL, &[1; 80], now_us - 91 * DAY_US).await;
+    world.in_state(&old, State::Deleted).await;
+    eventually("the file is gone", async || (!world.file(CALL, FIRST).exists()).then_some(())).await;
+    let recording = world.in_state(&young, State::Stored).await;
+    assert_eq!(recording.expire_time.unwrap().seconds, (now_us + DAY_US) / 1_000_000);
+
+    let deleted = Data::RecordingDeleted(RecordingDeleted { recording_id: old, expired: true });
+    eventually("recording.deleted is published", async || {
+        world.published(2).await.into_iter().find(|it| it.1 == deleted && it.0.actor == "system")
+    })
+    .await;
+    assert!(world.file("0193-b", "0193-b-segment-1").exists());
+}
+
+#[tokio::test]
+async fn audio_that_comes_after_the_deletion_is_taken_from_the_sender_and_not_kept() {
+    let world = World::start().await;
+    let id = world.turn(CALL, &[FIRST, SECOND], world.clock.now_us()).await;
+    world.send(header(CALL, FIRST), &wav(&[1; 80])).await.unwrap();
+    let lost = baton_api::recording::v1::SegmentHeader { lost: true, ..header(CALL, SECOND) };
+    world.send(lost, &[]).await.unwrap();
+    world.in_state(&id, State::Incomplete).await;
+    world.supervisor().delete_recording(delete("r1", &id)).await.unwrap();
+
+    world.send(header(CALL, SECOND), &wav(&[2; 80])).await.unwrap();
+    world.send(header(CALL, FIRST), &wav(&[1; 80])).await.unwrap();
+    assert!(!world.file(CALL, FIRST).exists() && !world.file(CALL, SECOND).exists());
+    world.in_state(&id, State::Deleted).await;
+}
+
+#[tokio::test]
+async fn audio_that_never_came_is_given_up_after_a_day() {
+    let world = World::start().await;
+    let now_us = world.clock.now_us();
+    let waiting = world.turn("0193-b", &["0193-b-segment-1"], now_us - DAY_US + 60_000_000).await;
+    let id = world.turn(CALL, &[FIRST], now_us - DAY_US - 1_000_000).await;
+    let recording = world.in_state(&id, State::Incomplete).await;
+    assert!(recording.segments[0].lost);
+    world.clock.sleep(Duration::from_millis(60)).await;
+    world.in_state(&waiting, State::Recording).await;
+}

@@ -1,0 +1,10 @@
+//! The recording service over real connections, with a real database, storage and event log. Only the transfer service is a
+//! stand-in: it answers what the test tells it to.
+
+mod access;
+mod archive;
+mod control;
+mod deletion;
+mod download;
+mod settings;
+mod support;

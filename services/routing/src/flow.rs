@@ -1,0 +1,184 @@
+//! A call flow as a client sends it becomes one that can be followed: every rule is checked, every default filled in.
+
+use std::collections::BTreeMap;
+
+use baton_api::ApiError;
+use baton_api::routing::v1::call_flow_step::{RingAgent, RingTeam, Step, Voicemail};
+use baton_api::routing::v1::{CallFlow, CallFlowStep};
+use uuid::Uuid;
+
+const MAX_NAME: usize = 100;
+const MAX_STEPS: usize = 20;
+const MAX_MAILBOX: usize = 64;
+const DEFAULT_RING_MS: i64 = 20_000;
+const MAX_RING_MS: i64 = 120_000;
+const DEFAULT_WAIT_MS: i64 = 300_000;
+const MAX_WAIT_MS: i64 = 3_600_000;
+
+/// A checked flow, with whom it names and in which field.
+#[derive(Debug, PartialEq)]
+pub(crate) struct CheckedFlow {
+    pub(crate) id: Uuid,
+    pub(crate) flow: CallFlow,
+    pub(crate) names: Named,
+}
+
+/// The agents and teams that a flow names, each with the first field that does.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Named {
+    pub(crate) agents: BTreeMap<Uuid, String>,
+    pub(crate) teams: BTreeMap<Uuid, String>,
+}
+
+/// Checks a flow. `fresh_id` is for one that has none yet.
+pub(crate) fn check(mut flow: CallFlow, fresh_id: Uuid) -> Result<CheckedFlow, ApiError> {
+    let id = match flow.call_flow_id.as_str() {
+        "" => fresh_id,
+        text => uuid("call_flow.call_flow_id", text)?,
+    };
+    flow.call_flow_id = id.to_string();
+    flow.name = name(&flow.name)?;
+    if flow.steps.is_empty() || flow.steps.len() > MAX_STEPS {
+        let why = format!("must be 1 to {MAX_STEPS}");
+        return Err(ApiError::invalid_argument("call_flow.steps", why));
+    }
+    let mut names = Named::default();
+    for (number, step) in flow.steps.iter_mut().enumerate() {
+        check_step(&format!("call_flow.steps[{number}]"), step, &mut names)?;
+    }
+    Ok(CheckedFlow { id, flow, names })
+}
+
+/// The agents that a flow names.
+pub(crate) fn agents(flow: &CallFlow) -> Vec<String> {
+    let mut agents: Vec<String> = flow
+        .steps
+        .iter()
+        .filter_map(|step| match &step.step {
+            Some(Step::RingAgent(it)) => Some(it.agent_id.clone()),
+            _ => None,
+        })
+        .collect();
+    agents.sort();
+    agents.dedup();
+    agents
+}
+
+fn check_step(field: &str, step: &mut CallFlowStep, names: &mut Named) -> Result<(), ApiError> {
+    match &mut step.step {
+        None => Err(ApiError::invalid_argument(field, "must say what to do: one of the steps there are")),
+        Some(Step::RingAgent(it)) => ring_agent(&format!("{field}.ring_agent"), it, names),
+        Some(Step::RingTeam(it)) => ring_team(&format!("{field}.ring_team"), it, names),
+        Some(Step::Voicemail(it)) => voicemail(&format!("{field}.voicemail"), it),
+        Some(Step::Disconnect(_)) => Ok(()),
+    }
+}
+
+fn ring_agent(field: &str, step: &mut RingAgent, names: &mut Named) -> Result<(), ApiError> {
+    let id_field = format!("{field}.agent_id");
+    let id = uuid(&id_field, &step.agent_id)?;
+    step.agent_id = id.to_string();
+    names.agents.entry(id).or_insert(id_field);
+    duration(&format!("{field}.ring_ms"), &mut step.ring_ms, DEFAULT_RING_MS, MAX_RING_MS)
+}
+
+fn ring_team(field: &str, step: &mut RingTeam, names: &mut Named) -> Result<(), ApiError> {
+    let id_field = format!("{field}.team_id");
+    let id = uuid(&id_field, &step.team_id)?;
+    step.team_id = id.to_string();
+    names.teams.entry(id).or_insert(id_field);
+    duration(&format!("{field}.ring_ms"), &mut step.ring_ms, DEFAULT_RING_MS, MAX_RING_MS)?;
+    duration(&format!("{field}.wait_ms"), &mut step.wait_ms, DEFAULT_WAIT_MS, MAX_WAIT_MS)
+}
+
+fn voicemail(field: &str, step: &Voicemail) -> Result<(), ApiError> {
+    let allowed = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "._-".contains(it);
+    if step.mailbox.is_empty() || step.mailbox.len() > MAX_MAILBOX || !step.mailbox.chars().all(allowed) {
+        let why = format!("must be 1 to {MAX_MAILBOX} characters of a-z 0-9 . _ -");
+        return Err(ApiError::invalid_argument(&format!("{field}.mailbox"), why));
+    }
+    Ok(())
+}
+
+fn duration(field: &str, ms: &mut i64, default: i64, most: i64) -> Result<(), ApiError> {
+    if !(0..=most).contains(ms) {
+        let why = format!("must be 0 (for {default}) to {most}");
+        return Err(ApiError::invalid_argument(field, why));
+    }
+    if *ms == 0 {
+        *ms = default;
+    }
+    Ok(())
+}
+
+fn name(name: &str) -> Result<String, ApiError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        let why = format!("must be 1 to {MAX_NAME} characters, without control characters");
+        return Err(ApiError::invalid_argument("call_flow.name", why));
+    }
+    Ok(name.to_owned())
+}
+
+/// Reads an id that a client sent in `field`.
+pub(crate) fn uuid(field: &str, text: &str) -> Result<Uuid, ApiError> {
+    Uuid::try_parse(text).map_err(|_| ApiError::invalid_argument(field, "must be a UUID"))
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_api::routing::v1::call_flow_step::Disconnect;
+
+    use super::*;
+
+    const ID: Uuid = Uuid::from_u128(7);
+
+    fn flow(steps: Vec<Step>) -> CallFlow {
+        let steps = steps.into_iter().map(|step| CallFlowStep { step: Some(step) }).collect();
+        CallFlow { name: "Main".to_owned(), steps, ..CallFlow::default() }
+    }
+
+    fn agent(agent_id: &str, ring_ms: i64) -> Step {
+        Step::RingAgent(RingAgent { agent_id: agent_id.to_owned(), ring_ms })
+    }
+
+    fn team(ring_ms: i64, wait_ms: i64) -> Step {
+        Step::RingTeam(RingTeam { team_id: ID.to_string(), ring_ms, wait_ms })
+    }
+
+    fn mailbox(mailbox: &str) -> Step {
+        Step::Voicemail(Voicemail { mailbox: mailbox.to_owned() })
+    }
+
+    #[test]
+    fn what_is_left_out_is_filled_in() {
+        let checked = check(flow(vec![agent(&ID.to_string(), 0), team(0, 0)]), ID).unwrap();
+        assert_eq!(checked.flow.call_flow_id, ID.to_string());
+        let expected = [agent(&ID.to_string(), 20_000), team(20_000, 300_000)];
+        let steps: Vec<_> = checked.flow.steps.into_iter().filter_map(|it| it.step).collect();
+        assert_eq!(steps, expected);
+        assert_eq!(checked.names.agents[&ID], "call_flow.steps[0].ring_agent.agent_id");
+        assert_eq!(checked.names.teams[&ID], "call_flow.steps[1].ring_team.team_id");
+    }
+
+    #[test]
+    fn a_bad_flow_is_refused_with_the_field() {
+        let end = || Step::Disconnect(Disconnect {});
+        let cases = [
+            (CallFlow { name: " ".to_owned(), ..flow(vec![end()]) }, "call_flow.name"),
+            (CallFlow { call_flow_id: "7".to_owned(), ..flow(vec![end()]) }, "call_flow.call_flow_id"),
+            (flow(vec![]), "call_flow.steps"),
+            (flow(vec![end(); 21]), "call_flow.steps"),
+            (CallFlow { steps: vec![CallFlowStep { step: None }], ..flow(vec![]) }, "call_flow.steps[0]"),
+            (flow(vec![end(), agent("bob", 0)]), "call_flow.steps[1].ring_agent.agent_id"),
+            (flow(vec![agent(&ID.to_string(), -1)]), "call_flow.steps[0].ring_agent.ring_ms"),
+            (flow(vec![team(120_001, 0)]), "call_flow.steps[0].ring_team.ring_ms"),
+            (flow(vec![team(0, 3_600_001)]), "call_flow.steps[0].ring_team.wait_ms"),
+            (flow(vec![mailbox("")]), "call_flow.steps[0].voicemail.mailbox"),
+            (flow(vec![mailbox("a&b")]), "call_flow.steps[0].voicemail.mailbox"),
+        ];
+        for (bad, field) in cases {
+            assert_eq!(check(bad.clone(), ID).unwrap_err().fields[0].0, field, "{bad:?}");
+        }
+    }
+}

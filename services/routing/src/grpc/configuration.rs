@@ -1,0 +1,222 @@
+//! `RoutingService`: call flows and numbers. What may be dialled is beside it, in `dial_rules`.
+
+use baton_api::ApiError;
+use baton_api::error::ErrorReason;
+use baton_api::routing::v1::routing_service_server::RoutingService;
+use baton_api::routing::v1::{
+    DeleteCallFlowRequest, DeleteCallFlowResponse, DeleteDialRuleRequest, DeleteDialRuleResponse, DeleteNumberRequest,
+    DeleteNumberResponse, GetCallFlowRequest, GetCallFlowResponse, ListCallFlowsRequest, ListCallFlowsResponse,
+    ListDialRulesRequest, ListDialRulesResponse, ListNumbersRequest, ListNumbersResponse, Number, PutCallFlowRequest,
+    PutCallFlowResponse, PutDialRuleRequest, PutDialRuleResponse, PutNumberRequest, PutNumberResponse,
+};
+use baton_runtime::CallerExt as _;
+use baton_runtime::auth::Caller;
+use baton_store::requests::Key;
+use baton_store::{Tx, idempotent};
+use prost::Message;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::Api;
+use crate::page::{self, Cursor};
+use crate::store::flows;
+use crate::store::numbers::{self, NumberRow};
+use crate::{flow, number};
+
+/// Who asks, for what, and under which id.
+pub(super) struct Asked<'a, Request> {
+    caller: &'a Caller,
+    method: &'static str,
+    request_id: &'a str,
+    request: &'a Request,
+}
+
+impl Api {
+    /// One change under its request id: the same request again changes nothing and is answered the same (B609).
+    pub(super) async fn change_once<Request, Response>(
+        &self,
+        asked: Asked<'_, Request>,
+        change: impl AsyncFnOnce(&mut Tx) -> Result<Response, Status>,
+    ) -> Result<Response, Status>
+    where
+        Request: Message,
+        Response: Message + Default,
+    {
+        let tenant = asked.caller.tenant()?;
+        let method = format!("/baton.routing.v1.RoutingService/{}", asked.method);
+        let key = Key::new(tenant.as_str(), &asked.caller.subject, &method, asked.request_id)?;
+        idempotent(&self.matcher.db, &key, asked.request, self.matcher.clock.now_us(), change).await
+    }
+}
+
+#[tonic::async_trait]
+impl RoutingService for Api {
+    async fn put_call_flow(
+        &self,
+        request: Request<PutCallFlowRequest>,
+    ) -> Result<Response<PutCallFlowResponse>, Status> {
+        let caller = request.caller()?.clone();
+        let tenant = caller.tenant()?;
+        let request = request.into_inner();
+        let given = request.call_flow.clone().ok_or_else(|| missing("call_flow"))?;
+        let checked = flow::check(given, baton_runtime::ids::new_uuid())?;
+        // Asked before the transaction, which waits for nobody; used in it, so that a retry gets the first answer.
+        let known = self.matcher.people.check(tenant, &checked.names).await;
+        let asked = asked(&caller, "PutCallFlow", &request.request_id, &request);
+        let response = self.change_once(asked, async |tx| {
+            known?;
+            flows::put(tx, tenant, checked.id, &checked.flow).await?;
+            Ok(PutCallFlowResponse { call_flow: Some(checked.flow) })
+        });
+        Ok(Response::new(response.await?))
+    }
+
+    async fn get_call_flow(
+        &self,
+        request: Request<GetCallFlowRequest>,
+    ) -> Result<Response<GetCallFlowResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        let id = flow::uuid("call_flow_id", &request.get_ref().call_flow_id)?;
+        let found = flows::get(&mut self.matcher.db.read().await?, tenant, id).await?;
+        let call_flow = found.ok_or_else(|| ApiError::not_found("call flow"))?;
+        Ok(Response::new(GetCallFlowResponse { call_flow: Some(call_flow) }))
+    }
+
+    async fn list_call_flows(
+        &self,
+        request: Request<ListCallFlowsRequest>,
+    ) -> Result<Response<ListCallFlowsResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        let size = page::size(request.get_ref().page_size)?;
+        let after = Cursor::parse(&request.get_ref().page_token)?;
+        let mut call_flows = flows::list(&mut self.matcher.db.read().await?, tenant, &after, size + 1).await?;
+        let next_page_token = page::cut(&mut call_flows, size, |flow| Cursor {
+            key: flow.name.to_lowercase(),
+            id: flow.call_flow_id.parse().unwrap_or_default(),
+        });
+        Ok(Response::new(ListCallFlowsResponse { call_flows, next_page_token }))
+    }
+
+    async fn delete_call_flow(
+        &self,
+        request: Request<DeleteCallFlowRequest>,
+    ) -> Result<Response<DeleteCallFlowResponse>, Status> {
+        let caller = request.caller()?.clone();
+        let tenant = caller.tenant()?;
+        let request = request.into_inner();
+        let id = flow::uuid("call_flow_id", &request.call_flow_id)?;
+        let asked = asked(&caller, "DeleteCallFlow", &request.request_id, &request);
+        let response = self.change_once(asked, async |tx| {
+            if !flows::exists(tx, tenant, id).await? {
+                return Err(ApiError::not_found("call flow").into());
+            }
+            if let Some(number) = numbers::using(tx, tenant, id).await? {
+                let message = "A number uses this call flow. Give the number another one first.";
+                return Err(ApiError::failed_precondition(ErrorReason::InUse, message).with("number", number).into());
+            }
+            flows::delete(tx, tenant, id).await?;
+            Ok(DeleteCallFlowResponse {})
+        });
+        Ok(Response::new(response.await?))
+    }
+
+    async fn put_number(&self, request: Request<PutNumberRequest>) -> Result<Response<PutNumberResponse>, Status> {
+        let caller = request.caller()?.clone();
+        let tenant = caller.tenant()?;
+        let request = request.into_inner();
+        let given = request.number.as_ref().ok_or_else(|| missing("number"))?;
+        let row = NumberRow {
+            number: number::parse("number.number", &given.number)?,
+            call_flow_id: flow_id(&given.call_flow_id)?,
+        };
+        let asked = asked(&caller, "PutNumber", &request.request_id, &request);
+        let response = self.change_once(asked, async |tx| {
+            if let Some(id) = row.call_flow_id
+                && !flows::exists(tx, tenant, id).await?
+            {
+                let why = "there is no such call flow; create it first";
+                return Err(ApiError::invalid_argument("number.call_flow_id", why).into());
+            }
+            numbers::put(tx, tenant, &row).await?;
+            Ok(PutNumberResponse { number: Some(shown(row)) })
+        });
+        Ok(Response::new(response.await?))
+    }
+
+    async fn list_numbers(
+        &self,
+        request: Request<ListNumbersRequest>,
+    ) -> Result<Response<ListNumbersResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        let size = page::size(request.get_ref().page_size)?;
+        let after = Cursor::parse(&request.get_ref().page_token)?;
+        let mut rows = numbers::list(&mut self.matcher.db.read().await?, tenant, &after.key, size + 1).await?;
+        let next_page_token = page::cut(&mut rows, size, |row| Cursor { key: row.number.clone(), id: Uuid::nil() });
+        let numbers = rows.into_iter().map(shown).collect();
+        Ok(Response::new(ListNumbersResponse { numbers, next_page_token }))
+    }
+
+    async fn delete_number(
+        &self,
+        request: Request<DeleteNumberRequest>,
+    ) -> Result<Response<DeleteNumberResponse>, Status> {
+        let caller = request.caller()?.clone();
+        let tenant = caller.tenant()?;
+        let request = request.into_inner();
+        let number = number::parse("number", &request.number)?;
+        let asked = asked(&caller, "DeleteNumber", &request.request_id, &request);
+        let response = self.change_once(asked, async |tx| {
+            if !numbers::delete(tx, tenant, &number).await? {
+                return Err(ApiError::not_found("number").into());
+            }
+            Ok(DeleteNumberResponse {})
+        });
+        Ok(Response::new(response.await?))
+    }
+
+    async fn put_dial_rule(
+        &self,
+        request: Request<PutDialRuleRequest>,
+    ) -> Result<Response<PutDialRuleResponse>, Status> {
+        let caller = request.caller()?.clone();
+        Ok(Response::new(self.put_rule(&caller, request.into_inner()).await?))
+    }
+
+    async fn list_dial_rules(
+        &self,
+        request: Request<ListDialRulesRequest>,
+    ) -> Result<Response<ListDialRulesResponse>, Status> {
+        Ok(Response::new(self.list_rules(request.caller()?).await?))
+    }
+
+    async fn delete_dial_rule(
+        &self,
+        request: Request<DeleteDialRuleRequest>,
+    ) -> Result<Response<DeleteDialRuleResponse>, Status> {
+        let caller = request.caller()?.clone();
+        Ok(Response::new(self.delete_rule(&caller, request.into_inner()).await?))
+    }
+}
+
+pub(super) fn asked<'a, Request>(
+    caller: &'a Caller,
+    method: &'static str,
+    request_id: &'a str,
+    request: &'a Request,
+) -> Asked<'a, Request> {
+    Asked { caller, method, request_id, request }
+}
+
+pub(super) fn missing(field: &str) -> ApiError {
+    ApiError::invalid_argument(field, "must be given")
+}
+
+fn flow_id(text: &str) -> Result<Option<Uuid>, ApiError> {
+    let given = Some(text).filter(|it| !it.is_empty());
+    given.map(|it| flow::uuid("number.call_flow_id", it)).transpose()
+}
+
+fn shown(row: NumberRow) -> Number {
+    let call_flow_id = row.call_flow_id.map(|it| it.to_string()).unwrap_or_default();
+    Number { number: row.number, call_flow_id }
+}

@@ -1,0 +1,79 @@
+//! Telling the transfer service whom a wait was proposed, until it has acknowledged that it knows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
+use baton_api::transfer::v1::{Fact, ReportFactsRequest, fact};
+use baton_runtime::client::{Backoff, InternalChannel};
+use baton_runtime::lifecycle::Lifecycle;
+use tonic::{Code, Status};
+
+use crate::matcher::Matcher;
+use crate::store::waits::{self, Unreported};
+
+/// The scan behind the wake-up call.
+const SCAN_EVERY: Duration = Duration::from_secs(30);
+const BATCH: i64 = 200;
+
+/// Runs until the service stops.
+pub(crate) async fn run(matcher: Arc<Matcher>, transfer: InternalChannel, lifecycle: Lifecycle) {
+    let client = IntakeServiceClient::new(transfer);
+    let backoff = Backoff::default();
+    let mut failures = 0;
+    loop {
+        let pause = match pass(&matcher, &client).await {
+            Ok(()) => {
+                failures = 0;
+                SCAN_EVERY
+            }
+            Err(status) => {
+                tracing::warn!(error = status.message(), "proposals could not be reported yet");
+                failures += 1;
+                backoff.pause(failures)
+            }
+        };
+        tokio::select! {
+            () = lifecycle.stopping() => return,
+            () = matcher.unreported.notified(), if failures == 0 => {}
+            () = matcher.clock.sleep(pause) => {}
+        }
+    }
+}
+
+/// Everything that is not acknowledged. One that can't be told does not keep the others from being told.
+async fn pass(matcher: &Matcher, client: &IntakeServiceClient<InternalChannel>) -> Result<(), Status> {
+    let _busy = matcher.clock.busy();
+    loop {
+        let answers = waits::unreported(&mut matcher.db.read().await?, BATCH).await?;
+        if answers.is_empty() {
+            return Ok(());
+        }
+        let mut first_failure = None;
+        for answer in answers {
+            if let Err(status) = report(matcher, client.clone(), &answer).await {
+                first_failure.get_or_insert(status);
+            }
+        }
+        first_failure.map_or(Ok(()), Err)?;
+    }
+}
+
+async fn report(
+    matcher: &Matcher,
+    mut client: IntakeServiceClient<InternalChannel>,
+    answer: &Unreported,
+) -> Result<(), Status> {
+    let fact =
+        Fact { observed_at_us: matcher.clock.now_us(), fact: Some(fact::Fact::Proposal(answer.proposal.clone())) };
+    let request = ReportFactsRequest { interaction_id: answer.interaction_id.clone(), facts: vec![fact] };
+    match client.report_facts(request).await {
+        Ok(_) => {}
+        // Nobody waits for it: as good as acknowledged.
+        Err(status) if status.code() == Code::NotFound => {}
+        Err(status) => return Err(status),
+    }
+    let mut tx = matcher.db.begin().await?;
+    waits::mark_reported(&mut tx, answer).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,238 @@
+//! Waits and their proposals.
+
+use baton_api::presence::v1::ListCandidatesRequest;
+use baton_api::transfer::v1::ProposalFact;
+use baton_runtime::auth::TenantId;
+use baton_store::{Reader, StoreError, Tx, on};
+use prost::Message;
+use uuid::Uuid;
+
+/// What an interaction waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) id: String,
+    pub(crate) team: Uuid,
+    pub(crate) skip: Vec<String>,
+    pub(crate) since_us: i64,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WaitState {
+    /// Waits for nothing.
+    None,
+    /// Nobody was found yet.
+    Waiting,
+    /// Somebody was.
+    Proposed,
+    /// Nobody is left who could be.
+    Exhausted,
+}
+
+impl WaitState {
+    const ALL: [Self; 4] = [Self::None, Self::Waiting, Self::Proposed, Self::Exhausted];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Waiting => "waiting",
+            Self::Proposed => "proposed",
+            Self::Exhausted => "exhausted",
+        }
+    }
+}
+
+/// A wait as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct WaitRow {
+    pub(crate) interaction_id: String,
+    pub(crate) version: i64,
+    pub(crate) state: WaitState,
+    pub(crate) wait: Option<Wait>,
+    pub(crate) proposal: ProposalFact,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    interaction_id: String,
+    version: i64,
+    state: String,
+    wait_id: String,
+    team_id: Option<Uuid>,
+    skip: Vec<u8>,
+    since_us: i64,
+    proposal: Vec<u8>,
+}
+
+impl TryFrom<Row> for WaitRow {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let state = WaitState::ALL.into_iter().find(|it| it.name() == row.state);
+        let state = state.ok_or_else(|| corrupt("state", &row.interaction_id, None))?;
+        let skip: ListCandidatesRequest = decode("skip", &row.interaction_id, &row.skip)?;
+        Ok(Self {
+            state,
+            version: row.version,
+            wait: row.team_id.map(|team| Wait {
+                id: row.wait_id,
+                team,
+                skip: skip.skip_agent_ids,
+                since_us: row.since_us,
+            }),
+            proposal: decode("proposal", &row.interaction_id, &row.proposal)?,
+            interaction_id: row.interaction_id,
+        })
+    }
+}
+
+fn decode<M: Message + Default>(column: &'static str, row: &str, bytes: &[u8]) -> Result<M, StoreError> {
+    M::decode(bytes).map_err(|error| corrupt(column, row, Some(error)))
+}
+
+fn corrupt(column: &'static str, row: &str, source: Option<prost::DecodeError>) -> StoreError {
+    let source = source.map(|it| -> Box<dyn std::error::Error + Send + Sync> { Box::new(it) });
+    StoreError::Corrupt { table: "waits", column, row: row.to_owned(), source }
+}
+
+macro_rules! select_waits {
+    ($rest:literal) => {
+        concat!("SELECT interaction_id, version, state, wait_id, team_id, skip, since_us, proposal FROM waits ", $rest)
+    };
+}
+
+/// The wait of an interaction; `None` when it was never heard of.
+pub(crate) async fn get(tx: &mut Tx, tenant: &TenantId, interaction: &str) -> Result<Option<WaitRow>, StoreError> {
+    let row: Option<Row> = on!(tx, conn => sqlx::query_as(
+        select_waits!("WHERE tenant = $1 AND interaction_id = $2"))
+        .bind(tenant.as_str())
+        .bind(interaction)
+        .fetch_optional(conn)
+        .await)?;
+    row.map(WaitRow::try_from).transpose()
+}
+
+/// Writes a wait as it is now. Whatever is new in it, the transfer service has said itself.
+pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, row: &WaitRow, now_us: i64) -> Result<(), StoreError> {
+    let wait = row.wait.as_ref();
+    let skip = ListCandidatesRequest {
+        skip_agent_ids: wait.map(|it| it.skip.clone()).unwrap_or_default(),
+        ..ListCandidatesRequest::default()
+    };
+    on!(tx, conn => sqlx::query(
+        "INSERT INTO waits (tenant, interaction_id, version, state, wait_id, team_id, skip, since_us, proposal,
+             reported, updated_us)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, TRUE, $10)
+         ON CONFLICT (tenant, interaction_id) DO UPDATE SET version = $3, state = $4, wait_id = $5, team_id = $6,
+             skip = $7, since_us = $8, proposal = $9, updated_us = $10")
+        .bind(tenant.as_str())
+        .bind(&row.interaction_id)
+        .bind(row.version)
+        .bind(row.state.name())
+        .bind(wait.map_or("", |it| it.id.as_str()))
+        .bind(wait.map(|it| it.team))
+        .bind(skip.encode_to_vec())
+        .bind(wait.map_or(0, |it| it.since_us))
+        .bind(row.proposal.encode_to_vec())
+        .bind(now_us)
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+/// Answers a wait. `false`: it is no longer waited for, or was answered already; the answer is then void.
+pub(crate) async fn answer(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    interaction: &str,
+    (state, proposal): (WaitState, &ProposalFact),
+    reported: bool,
+) -> Result<bool, StoreError> {
+    let rows = on!(tx, conn => sqlx::query(
+        "UPDATE waits SET state = $4, proposal = $5, reported = $6
+         WHERE tenant = $1 AND interaction_id = $2 AND wait_id = $3 AND state = 'waiting'")
+        .bind(tenant.as_str())
+        .bind(interaction)
+        .bind(&proposal.wait_id)
+        .bind(state.name())
+        .bind(proposal.encode_to_vec())
+        .bind(reported)
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    Ok(rows == 1)
+}
+
+/// Who waits in a tenant, longest first; at most `limit`.
+pub(crate) async fn waiting(reader: &mut Reader, tenant: &TenantId, limit: i64) -> Result<Vec<WaitRow>, StoreError> {
+    let rows: Vec<Row> = on!(reader, conn => sqlx::query_as(
+        select_waits!("WHERE state = 'waiting' AND tenant = $1 ORDER BY since_us, interaction_id LIMIT $2"))
+        .bind(tenant.as_str())
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?;
+    rows.into_iter().map(WaitRow::try_from).collect()
+}
+
+/// The tenants in which somebody waits.
+pub(crate) async fn waiting_tenants(reader: &mut Reader) -> Result<Vec<TenantId>, StoreError> {
+    let tenants: Vec<String> = on!(reader, conn => sqlx::query_scalar(
+        "SELECT DISTINCT tenant FROM waits WHERE state = 'waiting'").fetch_all(conn).await)?;
+    let tenants = tenants.into_iter().map(|it| {
+        TenantId::try_from(it).map_err(|error| StoreError::Corrupt {
+            table: "waits",
+            column: "tenant",
+            row: String::new(),
+            source: Some(Box::new(error)),
+        })
+    });
+    tenants.collect()
+}
+
+/// An answer that the transfer service does not know yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Unreported {
+    pub(crate) tenant: String,
+    pub(crate) interaction_id: String,
+    pub(crate) proposal: ProposalFact,
+}
+
+/// Such answers; at most `limit`.
+pub(crate) async fn unreported(reader: &mut Reader, limit: i64) -> Result<Vec<Unreported>, StoreError> {
+    let rows: Vec<(String, String, Vec<u8>)> = on!(reader, conn => sqlx::query_as(
+        "SELECT tenant, interaction_id, proposal FROM waits
+         WHERE state IN ('proposed', 'exhausted') AND NOT reported ORDER BY interaction_id LIMIT $1")
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?;
+    let answers = rows.into_iter().map(|(tenant, interaction_id, proposal)| {
+        let proposal = decode("proposal", &interaction_id, &proposal)?;
+        Ok(Unreported { tenant, interaction_id, proposal })
+    });
+    answers.collect()
+}
+
+/// Takes note of the acknowledgement of this answer.
+pub(crate) async fn mark_reported(tx: &mut Tx, answer: &Unreported) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query(
+        "UPDATE waits SET reported = TRUE WHERE tenant = $1 AND interaction_id = $2 AND wait_id = $3")
+        .bind(&answer.tenant)
+        .bind(&answer.interaction_id)
+        .bind(&answer.proposal.wait_id)
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+/// Forgets interactions that have waited for nothing since then. Returns how many.
+pub(crate) async fn prune(tx: &mut Tx, over_before_us: i64, limit: i64) -> Result<u64, StoreError> {
+    Ok(on!(tx, conn => sqlx::query(
+        "DELETE FROM waits WHERE (tenant, interaction_id) IN
+             (SELECT tenant, interaction_id FROM waits
+              WHERE state = 'none' AND updated_us < $1 ORDER BY updated_us LIMIT $2)")
+        .bind(over_before_us)
+        .bind(limit)
+        .execute(conn)
+        .await)?
+    .rows_affected())
+}

@@ -1,0 +1,7 @@
+//! The routing service over real connections and a real database, in simulated time that stands still unless a test lets it
+//! pass.
+
+mod configuration;
+mod dialling;
+mod waits;
+mod world;

@@ -1,0 +1,269 @@
+//! A running routing service, with a presence and a transfer service that do what a test says.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use baton_api::common::v1::AgentRef;
+use baton_api::presence::v1::claim_service_server::{ClaimService, ClaimServiceServer};
+use baton_api::presence::v1::{
+    ListCandidatesRequest, ListCandidatesResponse, LookupAgentsRequest, LookupAgentsResponse, LookupTeamRequest,
+    LookupTeamResponse, SyncClaimsRequest, SyncClaimsResponse, WatchAvailabilityRequest, WatchAvailabilityResponse,
+};
+use baton_api::routing::v1::route_service_client::RouteServiceClient;
+use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
+use baton_api::transfer::v1::intake_service_server::{IntakeService, IntakeServiceServer};
+use baton_api::transfer::v1::{
+    ControlRecordingRequest, ControlRecordingResponse, GetWantedRequest, GetWantedResponse, OpenInteractionRequest,
+    OpenInteractionResponse, ReportFactsRequest, ReportFactsResponse,
+};
+use baton_routing::{Deps, Routing};
+use baton_runtime::Clock;
+use baton_runtime::auth::{Caller, Role, SigningKey};
+use baton_runtime::client::{GrpcChannel, InternalChannel, PublicChannel, ServiceIdentity};
+use baton_runtime::clock::BusyGuard;
+use baton_runtime::config::RoutingConfig;
+use baton_runtime::lifecycle::{self, Lifecycle};
+use baton_runtime::server::ServerBuilder;
+use tempfile::TempDir;
+use tokio::sync::broadcast;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::BroadcastStream;
+use tonic::codegen::BoxStream;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+pub(crate) const TENANT: &str = "acme";
+
+pub(crate) struct World {
+    pub(crate) clock: Clock,
+    pub(crate) peers: Peers,
+    key: SigningKey,
+    public: String,
+    internal: InternalChannel,
+    frozen: Option<BusyGuard>,
+    folder: TempDir,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let (clock, driver) = Clock::simulated(1_700_000_000_000_000);
+        lifecycle::spawn(driver.run());
+        let frozen = Some(clock.busy());
+        let folder = tempfile::tempdir().unwrap();
+        let key = SigningKey::generate();
+        let peers = Peers::default();
+        let server = || ServerBuilder::new(clock.clone(), key.verifier());
+        let peer_server = server()
+            .add_service(ClaimServiceServer::new(peers.clone()))
+            .add_service(IntakeServiceServer::new(peers.clone()));
+        let others = internal(&serve(peer_server), &key, &clock);
+        let routing = Routing::start(Deps {
+            db_file: folder.path().join("routing.db"),
+            config: RoutingConfig { rescan_interval_ms: 1_000.try_into().unwrap() },
+            clock: clock.clone(),
+            lifecycle: Lifecycle::new(),
+            presence: others.clone(),
+            transfer: others,
+        })
+        .await
+        .unwrap();
+        let public = serve(routing.add_public(server()));
+        let internal = internal(&serve(routing.add_internal(server())), &key, &clock);
+        Self { clock, peers, key, public, internal, frozen, folder }
+    }
+
+    /// The service's database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("routing.db")
+    }
+
+    /// Lets time pass.
+    pub(crate) async fn pass(&mut self, duration: Duration) {
+        let until_us = self.clock.after(duration);
+        self.frozen = None;
+        self.clock.sleep_until(until_us).await;
+        self.frozen = Some(self.clock.busy());
+    }
+
+    pub(crate) fn routing(&self, tenant: &str, role: Role) -> RoutingServiceClient<PublicChannel> {
+        let caller = Caller::of_tenant(tenant.parse().unwrap(), "boss", role);
+        let token = self.key.mint(&caller, self.clock.now_us(), Duration::from_hours(24)).unwrap();
+        RoutingServiceClient::new(GrpcChannel::public(&self.public, &token, self.clock.clone()).unwrap())
+    }
+
+    pub(crate) fn route(&self) -> RouteServiceClient<InternalChannel> {
+        RouteServiceClient::new(self.internal.clone())
+    }
+}
+
+fn serve(server: ServerBuilder) -> String {
+    let bound = server.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = format!("http://{}", bound.local_addr());
+    lifecycle::spawn(bound.serve(Lifecycle::new().soft()));
+    address
+}
+
+fn internal(address: &str, key: &SigningKey, clock: &Clock) -> InternalChannel {
+    GrpcChannel::internal(address, ServiceIdentity::new(key.clone(), "test"), clock.clone()).unwrap()
+}
+
+/// A request id that nobody used.
+pub(crate) fn fresh() -> String {
+    baton_runtime::ids::new_uuid().to_string()
+}
+
+/// Polls until it is so; ten seconds of real time at most.
+pub(crate) async fn eventually(condition: impl AsyncFn() -> bool) {
+    let real = Clock::real();
+    let wait = async {
+        while !condition().await {
+            real.sleep(Duration::from_millis(2)).await;
+        }
+    };
+    real.timeout(Duration::from_secs(10), wait).await.expect("the condition comes true");
+}
+
+/// Presence and transfer, as far as routing knows them.
+#[derive(Clone)]
+pub(crate) struct Peers(Arc<Mutex<Known>>, broadcast::Sender<()>);
+
+#[derive(Default)]
+pub(crate) struct Known {
+    /// Each team's members, longest idle first, and whether each is free.
+    pub(crate) teams: BTreeMap<Uuid, Vec<(Uuid, bool)>>,
+    /// What was reported and acknowledged.
+    pub(crate) heard: Vec<ReportFactsRequest>,
+    /// So many reports fail first.
+    pub(crate) report_failures: u32,
+    /// Presence does not answer.
+    pub(crate) presence_is_down: bool,
+}
+
+impl Default for Peers {
+    fn default() -> Self {
+        Self(Arc::default(), broadcast::Sender::new(16))
+    }
+}
+
+impl Peers {
+    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap()
+    }
+
+    /// Makes a member of a team free or not, and says so if they are.
+    pub(crate) fn set_free(&self, team: Uuid, agent: Uuid, is_free: bool) {
+        let mut known = self.known();
+        let members = known.teams.entry(team).or_default();
+        members.retain(|it| it.0 != agent);
+        members.push((agent, is_free));
+        if is_free {
+            let _ = self.1.send(());
+        }
+    }
+
+    /// Whom the acknowledged proposals name, for each interaction.
+    pub(crate) fn proposals(&self) -> Vec<(String, Vec<String>)> {
+        use baton_api::transfer::v1::fact::Fact;
+        let known = self.known();
+        let facts = known.heard.iter().flat_map(|report| report.facts.iter().map(|it| (&report.interaction_id, it)));
+        let proposals = facts.filter_map(|(interaction, fact)| match &fact.fact {
+            Some(Fact::Proposal(it)) => {
+                Some((interaction.clone(), it.agents.iter().map(|it| it.agent_id.clone()).collect()))
+            }
+            _ => None,
+        });
+        proposals.collect()
+    }
+}
+
+fn agent_ref(id: Uuid) -> AgentRef {
+    AgentRef { agent_id: id.to_string(), name: "Somebody".to_owned(), phone: "p".to_owned(), voicemail: false }
+}
+
+#[tonic::async_trait]
+impl ClaimService for Peers {
+    type WatchAvailabilityStream = BoxStream<WatchAvailabilityResponse>;
+
+    async fn sync_claims(&self, _request: Request<SyncClaimsRequest>) -> Result<Response<SyncClaimsResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn lookup_agents(
+        &self,
+        request: Request<LookupAgentsRequest>,
+    ) -> Result<Response<LookupAgentsResponse>, Status> {
+        let known = self.known();
+        let agents = known.teams.values().flatten().map(|it| it.0);
+        let asked = &request.get_ref().agent_ids;
+        let agents = agents.filter(|it| asked.contains(&it.to_string())).map(agent_ref).collect();
+        Ok(Response::new(LookupAgentsResponse { agents }))
+    }
+
+    async fn lookup_team(&self, request: Request<LookupTeamRequest>) -> Result<Response<LookupTeamResponse>, Status> {
+        let id = request.get_ref().team_id.parse().unwrap();
+        let is_known = self.known().teams.contains_key(&id);
+        is_known.then(|| Response::new(LookupTeamResponse::default())).ok_or_else(|| Status::not_found("no team"))
+    }
+
+    async fn list_candidates(
+        &self,
+        request: Request<ListCandidatesRequest>,
+    ) -> Result<Response<ListCandidatesResponse>, Status> {
+        let asked = request.get_ref();
+        let known = self.known();
+        if known.presence_is_down {
+            return Err(Status::unavailable("down"));
+        }
+        let team = known.teams.get(&asked.team_id.parse().unwrap());
+        let members = team.ok_or_else(|| Status::not_found("no team"))?.iter();
+        let left: Vec<_> = members.filter(|it| !asked.skip_agent_ids.contains(&it.0.to_string())).collect();
+        let agents = left.iter().filter(|it| it.1).map(|it| agent_ref(it.0)).collect();
+        Ok(Response::new(ListCandidatesResponse { agents, anybody_left: !left.is_empty() }))
+    }
+
+    async fn watch_availability(
+        &self,
+        _request: Request<WatchAvailabilityRequest>,
+    ) -> Result<Response<Self::WatchAvailabilityStream>, Status> {
+        let changes = BroadcastStream::new(self.1.subscribe());
+        let messages = changes.map(|_| Ok(WatchAvailabilityResponse { tenant: TENANT.to_owned() }));
+        Ok(Response::new(Box::pin(messages)))
+    }
+}
+
+#[tonic::async_trait]
+impl IntakeService for Peers {
+    async fn open_interaction(
+        &self,
+        _request: Request<OpenInteractionRequest>,
+    ) -> Result<Response<OpenInteractionResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn report_facts(
+        &self,
+        request: Request<ReportFactsRequest>,
+    ) -> Result<Response<ReportFactsResponse>, Status> {
+        let mut known = self.known();
+        if known.report_failures > 0 {
+            known.report_failures -= 1;
+            return Err(Status::unavailable("not now"));
+        }
+        known.heard.push(request.into_inner());
+        Ok(Response::new(ReportFactsResponse {}))
+    }
+
+    async fn control_recording(
+        &self,
+        _request: Request<ControlRecordingRequest>,
+    ) -> Result<Response<ControlRecordingResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn get_wanted(&self, _request: Request<GetWantedRequest>) -> Result<Response<GetWantedResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+}

@@ -1,0 +1,124 @@
+//! What phones heard: a file for each leg, kept for a while after the leg has ended.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::Engine;
+use super::effect::{Effect, TrackAbout, TrackKey};
+use super::ids::LegId;
+use super::tones::SAMPLE_US;
+use super::track::{Cut, Track};
+
+/// One second: heard sound is for tests to look at, and nothing is lost by writing it in larger pieces.
+const FRAMES_IN_A_CHUNK: usize = 50;
+
+/// What a phone heard on one leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeardRecord {
+    /// The leg.
+    pub leg_id: LegId,
+    /// Whose it is.
+    pub tenant: String,
+    /// The phone.
+    pub address: String,
+    /// The time of the first sample.
+    pub started_at_us: i64,
+    /// How many samples there are.
+    pub sample_count: i64,
+    /// When the leg ended; none while it lives.
+    pub ended_at_us: Option<i64>,
+    /// The leg was longer than is kept.
+    pub truncated: bool,
+}
+
+/// All that is kept, in the order in which the legs began.
+#[derive(Debug)]
+pub(crate) struct HeardShelf {
+    records: BTreeMap<LegId, HeardRecord>,
+    order: VecDeque<LegId>,
+}
+
+impl HeardShelf {
+    pub(crate) fn new(mut left: Vec<HeardRecord>) -> Self {
+        left.sort_by_key(|record| record.started_at_us);
+        Self {
+            order: left.iter().map(|record| record.leg_id.clone()).collect(),
+            records: left.into_iter().map(|record| (record.leg_id.clone(), record)).collect(),
+        }
+    }
+
+    /// Takes the oldest off if it is too old, or there are too many; one that lives stays.
+    fn pop_outdated(&mut self, older_than_us: i64, most: usize) -> Option<LegId> {
+        let oldest = self.records.get(self.order.front()?)?;
+        let ended_at_us = oldest.ended_at_us?;
+        if ended_at_us >= older_than_us && self.order.len() < most {
+            return None;
+        }
+        let id = self.order.pop_front()?;
+        self.records.remove(&id);
+        Some(id)
+    }
+}
+
+impl Engine {
+    /// What is kept of what one tenant's phones heard, oldest first, up to now.
+    pub fn heard(&self, tenant: &str) -> impl Iterator<Item = HeardRecord> {
+        let records = self.heard.order.iter().filter_map(|id| self.heard.records.get(id));
+        records.filter(move |record| record.tenant == tenant).map(|record| self.up_to_now(record))
+    }
+
+    /// What is kept of what was heard on a leg, with everything up to now handed out to be written.
+    pub fn heard_on(&mut self, tenant: &str, id: &LegId) -> Option<HeardRecord> {
+        if let Some(track) = self.legs.get_mut(id).and_then(|leg| leg.heard.as_mut()) {
+            track.flush(&mut self.effects);
+        }
+        let record = self.heard.records.get(id).filter(|record| record.tenant == tenant)?;
+        Some(self.up_to_now(record))
+    }
+
+    pub(crate) fn open_heard(&mut self, id: &LegId, tenant: &str, address: &str) -> Option<Track> {
+        if !self.sound || self.limits.heard_us <= 0 {
+            return None;
+        }
+        self.forget_outdated();
+        let started_at_us = self.frame_start_us();
+        let record = HeardRecord {
+            leg_id: id.clone(),
+            tenant: tenant.to_owned(),
+            address: address.to_owned(),
+            started_at_us,
+            sample_count: 0,
+            ended_at_us: None,
+            truncated: false,
+        };
+        self.heard.records.insert(id.clone(), record);
+        self.heard.order.push_back(id.clone());
+        let about = TrackAbout { tenant: tenant.to_owned(), of: address.to_owned(), started_at_us };
+        let cut = Cut { frames: FRAMES_IN_A_CHUNK, longest: self.limits.heard_us / SAMPLE_US };
+        Some(Track::open(TrackKey::Heard(id.clone()), about, cut, &mut self.effects))
+    }
+
+    pub(crate) fn close_heard(&mut self, id: &LegId, track: Track) {
+        if let Some(record) = self.heard.records.get_mut(id) {
+            record.sample_count = track.samples();
+            record.truncated = track.is_truncated();
+            record.ended_at_us = Some(self.now_us);
+        }
+        track.close(self.now_us, &mut self.effects);
+    }
+
+    fn up_to_now(&self, record: &HeardRecord) -> HeardRecord {
+        let mut record = record.clone();
+        if let Some(track) = self.legs.get(&record.leg_id).and_then(|leg| leg.heard.as_ref()) {
+            record.sample_count = track.samples();
+            record.truncated = track.is_truncated();
+        }
+        record
+    }
+
+    fn forget_outdated(&mut self) {
+        let older_than_us = self.now_us - self.limits.heard_keep_us;
+        while let Some(id) = self.heard.pop_outdated(older_than_us, self.limits.heard_legs) {
+            self.effects.push(Effect::TrackDeleted { key: TrackKey::Heard(id) });
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What will happen by itself: deadlines in the order of their times.
+
+use std::collections::BTreeMap;
+
+use super::ids::{ExitId, LegId, PlaybackId, RecordingId};
+
+/// Something that happens by itself.
+#[derive(Debug, Clone)]
+pub(crate) enum Due {
+    /// A ringing phone is picked up.
+    PhoneAnswers(LegId),
+    /// A ringing phone refuses.
+    PhoneDeclines(LegId),
+    /// A leg has rung for as long as it may.
+    RingTimeout(LegId),
+    /// An announcement is over.
+    PlaybackOver(PlaybackId),
+    /// A mailbox begins to listen.
+    MailboxListens(ExitId),
+    /// A voicemail is as long as it may be.
+    MailboxFull(ExitId),
+    /// A recording is as long as it may be.
+    RecordingLimit(RecordingId),
+}
+
+/// Names one deadline, to cancel it.
+pub(crate) type TimerKey = (i64, u64);
+
+/// Deadlines by time; of two at the same time the one that was set first.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    due: BTreeMap<TimerKey, Due>,
+    count: u64,
+}
+
+impl Timers {
+    /// Sets a deadline.
+    pub(crate) fn set(&mut self, at_us: i64, due: Due) -> TimerKey {
+        self.count += 1;
+        let key = (at_us, self.count);
+        self.due.insert(key, due);
+        key
+    }
+
+    /// Forgets deadlines; those that have passed are forgotten already.
+    pub(crate) fn cancel(&mut self, keys: impl IntoIterator<Item = TimerKey>) {
+        for key in keys {
+            self.due.remove(&key);
+        }
+    }
+
+    /// When the next one is.
+    pub(crate) fn next_us(&self) -> Option<i64> {
+        self.due.first_key_value().map(|(key, _)| key.0)
+    }
+
+    /// Takes the next one if it is due by `now_us`.
+    pub(crate) fn pop(&mut self, now_us: i64) -> Option<Due> {
+        let entry = self.due.first_entry()?;
+        (entry.key().0 <= now_us).then(|| entry.remove())
+    }
+}

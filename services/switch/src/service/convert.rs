@@ -1,0 +1,208 @@
+//! The engine's words and the contract's.
+
+use baton_api::simulator::v1 as proto;
+
+use crate::driver::Desk;
+use crate::engine::ids::LegId;
+use crate::engine::model::{
+    Direction, EndCause, ExitOutcome, FinishedRecording, Leg, LegState, PlayTarget, PlaybackEnd, Side, Treatment,
+};
+use crate::engine::phones::{Behaviour, PhoneRecord};
+use crate::engine::{HeardRecord, RecordingView, Selector, SwitchError};
+
+/// So that a snapshot stays well below the largest message.
+const MOST_FINISHED: usize = 5_000;
+
+macro_rules! same_words {
+    ($ours:ident, $theirs:ident { $($word:ident),+ $(,)? }) => {
+        impl From<$ours> for proto::$theirs {
+            fn from(ours: $ours) -> Self {
+                match ours { $($ours::$word => Self::$word),+ }
+            }
+        }
+    };
+}
+
+same_words!(LegState, LegState { Ringing, Up, Exited });
+same_words!(Direction, LegDirection { Inbound, Outbound });
+same_words!(EndCause, EndCause { Normal, Busy, NoAnswer, Declined, Unreachable, Cancelled, SwitchShutdown });
+same_words!(Side, Side { Phone, Controller, Switch });
+same_words!(Treatment, RoomTreatment { Conversation, HoldMusic, Ringback, Silence });
+same_words!(PlaybackEnd, PlaybackEnd { Completed, Stopped, TargetGone });
+same_words!(ExitOutcome, ExitOutcome { Left, Returned });
+
+/// `None` for UNSPECIFIED, the ordinary cause.
+pub(crate) fn end_cause(cause: i32) -> Result<Option<EndCause>, SwitchError> {
+    use proto::EndCause as Theirs;
+    let cause = Theirs::try_from(cause).map_err(|_| SwitchError::invalid("cause", "is not known"))?;
+    Ok(match cause {
+        Theirs::Unspecified => None,
+        Theirs::Normal => Some(EndCause::Normal),
+        Theirs::Busy => Some(EndCause::Busy),
+        Theirs::NoAnswer => Some(EndCause::NoAnswer),
+        Theirs::Declined => Some(EndCause::Declined),
+        Theirs::Unreachable => Some(EndCause::Unreachable),
+        Theirs::Cancelled => Some(EndCause::Cancelled),
+        Theirs::SwitchShutdown => Some(EndCause::SwitchShutdown),
+    })
+}
+
+pub(crate) fn treatment(treatment: i32) -> Result<Treatment, SwitchError> {
+    use proto::RoomTreatment as Theirs;
+    match Theirs::try_from(treatment) {
+        Ok(Theirs::Conversation) => Ok(Treatment::Conversation),
+        Ok(Theirs::HoldMusic) => Ok(Treatment::HoldMusic),
+        Ok(Theirs::Ringback) => Ok(Treatment::Ringback),
+        Ok(Theirs::Silence) => Ok(Treatment::Silence),
+        Ok(Theirs::Unspecified) | Err(_) => Err(SwitchError::invalid("treatment", "must be set")),
+    }
+}
+
+pub(crate) fn leg(id: &LegId, leg: &Leg) -> proto::Leg {
+    proto::Leg {
+        leg_id: id.to_string(),
+        tenant: leg.tenant.clone(),
+        state: proto::LegState::from(leg.state).into(),
+        direction: proto::LegDirection::from(leg.direction).into(),
+        address: leg.address.clone(),
+        called_number: leg.called.clone().unwrap_or_default(),
+        room_id: text(leg.room.as_ref()),
+        muted: leg.muted,
+        phone_muted: leg.phone_muted,
+        started_at_us: leg.started_at_us,
+        answered_at_us: leg.answered_at_us.unwrap_or_default(),
+        variables: leg.variables.clone().into_iter().collect(),
+        exit_id: text(leg.exit.as_ref()),
+    }
+}
+
+pub(crate) fn live_recording(view: RecordingView) -> proto::LiveRecording {
+    proto::LiveRecording {
+        recording_id: view.recording_id.to_string(),
+        tenant: view.tenant,
+        room_id: text(view.room_id.as_ref()),
+        started_at_us: view.started_at_us,
+    }
+}
+
+pub(crate) fn finished_recording(recording: &FinishedRecording) -> proto::FinishedRecording {
+    proto::FinishedRecording {
+        recording_id: recording.recording_id.to_string(),
+        tenant: recording.tenant.clone(),
+        room_id: text(recording.room_id.as_ref()),
+        started_at_us: recording.started_at_us,
+        ended_at_us: recording.ended_at_us,
+        duration_ms: (recording.ended_at_us - recording.started_at_us) / 1_000,
+        sample_count: recording.sample_count,
+        sha256: recording.sha256.clone(),
+        torn: recording.torn,
+    }
+}
+
+pub(crate) fn snapshot(desk: &Desk) -> proto::GetSnapshotResponse {
+    let engine = &desk.engine;
+    proto::GetSnapshotResponse {
+        boot_id: engine.boot_id().to_owned(),
+        now_us: engine.now_us(),
+        sequence: engine.event_sequence(),
+        epoch: engine.epoch(),
+        legs: engine.legs().iter().map(|(id, it)| leg(id, it)).collect(),
+        rooms: rooms(desk),
+        playbacks: playbacks(desk),
+        live_recordings: engine.live_recordings().into_iter().map(live_recording).collect(),
+        finished_recordings: engine.finished_recordings().take(MOST_FINISHED).map(finished_recording).collect(),
+    }
+}
+
+fn rooms(desk: &Desk) -> Vec<proto::Room> {
+    let rooms = desk.engine.rooms().iter();
+    rooms
+        .map(|(id, room)| proto::Room {
+            room_id: id.to_string(),
+            tenant: room.tenant.clone(),
+            treatment: proto::RoomTreatment::from(room.treatment).into(),
+            leg_ids: room.members.iter().map(ToString::to_string).collect(),
+        })
+        .collect()
+}
+
+fn playbacks(desk: &Desk) -> Vec<proto::Playback> {
+    let playbacks = desk.engine.playbacks().iter();
+    playbacks
+        .map(|(id, playback)| {
+            let (room_id, leg_id) = match &playback.target {
+                PlayTarget::Room(room) => (room.to_string(), String::new()),
+                PlayTarget::Leg(leg) => (String::new(), leg.to_string()),
+            };
+            proto::Playback {
+                playback_id: id.to_string(),
+                tenant: playback.tenant.clone(),
+                room_id,
+                leg_id,
+                announcement: playback.announcement.to_owned(),
+                started_at_us: playback.started_at_us,
+            }
+        })
+        .collect()
+}
+
+pub(crate) fn behaviour(behaviour: Option<proto::PhoneBehaviour>) -> Behaviour {
+    use proto::phone_behaviour::Behaviour as Theirs;
+    match behaviour.and_then(|it| it.behaviour) {
+        None | Some(Theirs::Manual(_)) => Behaviour::Manual,
+        Some(Theirs::AnswersAfter(it)) => Behaviour::AnswersAfter { delay_ms: it.delay_ms },
+        Some(Theirs::NeverAnswers(_)) => Behaviour::NeverAnswers,
+        Some(Theirs::Busy(_)) => Behaviour::Busy,
+        Some(Theirs::Declines(it)) => Behaviour::Declines { delay_ms: it.delay_ms },
+        Some(Theirs::Unreachable(_)) => Behaviour::Unreachable,
+    }
+}
+
+fn behaviour_out(behaviour: Behaviour) -> proto::PhoneBehaviour {
+    use proto::phone_behaviour::Behaviour as Theirs;
+    let behaviour = match behaviour {
+        Behaviour::AnswersAfter { delay_ms } => Theirs::AnswersAfter(proto::AnswersAfter { delay_ms }),
+        Behaviour::NeverAnswers => Theirs::NeverAnswers(proto::NeverAnswers {}),
+        Behaviour::Busy => Theirs::Busy(proto::Busy {}),
+        Behaviour::Declines { delay_ms } => Theirs::Declines(proto::Declines { delay_ms }),
+        Behaviour::Manual => Theirs::Manual(proto::Manual {}),
+        Behaviour::Unreachable => Theirs::Unreachable(proto::Unreachable {}),
+    };
+    proto::PhoneBehaviour { behaviour: Some(behaviour) }
+}
+
+pub(crate) fn phone(desk: &Desk, record: &PhoneRecord) -> proto::Phone {
+    let legs = desk.engine.legs().iter();
+    let own = legs.filter(|(_, leg)| leg.tenant == record.tenant && leg.address == record.address);
+    proto::Phone {
+        address: record.address.clone(),
+        tone_hz: record.tone_hz as i32,
+        behaviour: Some(behaviour_out(record.behaviour)),
+        legs: own.map(|(id, it)| leg(id, it)).collect(),
+    }
+}
+
+pub(crate) fn selector(selector: Option<&proto::PhoneSelector>) -> Result<Selector, SwitchError> {
+    use proto::phone_selector::Selector as Theirs;
+    match selector.and_then(|it| it.selector.as_ref()) {
+        Some(Theirs::Address(address)) => Ok(Selector::Address(address.clone())),
+        Some(Theirs::LegId(id)) => Ok(Selector::Leg(LegId::parse(id)?)),
+        None => Err(SwitchError::invalid("phone", "must name an address or a leg")),
+    }
+}
+
+pub(crate) fn heard(record: &HeardRecord) -> proto::Heard {
+    proto::Heard {
+        leg_id: record.leg_id.to_string(),
+        address: record.address.clone(),
+        started_at_us: record.started_at_us,
+        sample_count: record.sample_count,
+        ended: record.ended_at_us.is_some(),
+        truncated: record.truncated,
+    }
+}
+
+/// An id as text; empty when there is none.
+pub(crate) fn text(id: Option<&impl ToString>) -> String {
+    id.map(ToString::to_string).unwrap_or_default()
+}

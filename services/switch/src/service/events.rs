@@ -1,0 +1,170 @@
+//! What happened, as events for the controller.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use baton_api::simulator::v1 as proto;
+use baton_api::simulator::v1::switch_event::Event;
+use futures::{Stream, StreamExt as _, future, stream};
+use tokio::sync::broadcast;
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+use tonic::Status;
+
+use crate::engine::{Happening, What};
+
+use super::convert::{finished_recording, text};
+use super::status::too_slow;
+
+/// A stream of answers.
+pub(crate) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// All events from `receiver`, after a first one that says where they begin. Ends when the reader is too slow, or the
+/// switch is stopped.
+pub(crate) fn stream_events(
+    opened: proto::SwitchEvent,
+    receiver: broadcast::Receiver<Arc<Happening>>,
+) -> Answers<proto::StreamEventsResponse> {
+    let rest = BroadcastStream::new(receiver).filter_map(|item| {
+        future::ready(match item {
+            Ok(happening) => event(&happening).map(Ok),
+            Err(BroadcastStreamRecvError::Lagged(missed)) => Some(Err(too_slow(missed))),
+        })
+    });
+    let all = stream::once(future::ready(Ok(opened))).chain(rest).scan(false, |failed, item| {
+        let over = *failed;
+        *failed = item.is_err();
+        future::ready((!over).then_some(item))
+    });
+    let answers = all.map(|item| item.map(|event| proto::StreamEventsResponse { event: Some(event) }));
+    Box::pin(answers)
+}
+
+/// The first message of a stream.
+pub(crate) fn opened(boot_id: &str, sequence: i64, now_us: i64) -> proto::SwitchEvent {
+    proto::SwitchEvent {
+        boot_id: boot_id.to_owned(),
+        sequence,
+        occurred_at_us: now_us,
+        tenant: String::new(),
+        event: Some(Event::StreamOpened(proto::StreamOpened {})),
+    }
+}
+
+fn event(happening: &Happening) -> Option<proto::SwitchEvent> {
+    Some(proto::SwitchEvent {
+        boot_id: happening.boot_id.to_string(),
+        sequence: happening.event_sequence,
+        occurred_at_us: happening.occurred_at_us,
+        tenant: happening.tenant.clone(),
+        event: Some(body(&happening.tenant, &happening.what)?),
+    })
+}
+
+fn body(tenant: &str, what: &What) -> Option<Event> {
+    leg_event(what).or_else(|| sound_event(tenant, what))
+}
+
+fn leg_event(what: &What) -> Option<Event> {
+    Some(match what {
+        What::CallPlaced { leg_id, address, called } => Event::InboundCall(proto::InboundCall {
+            leg_id: leg_id.to_string(),
+            from: address.clone(),
+            to: called.clone(),
+        }),
+        What::LegRinging { leg_id } => Event::LegRinging(proto::LegRinging { leg_id: leg_id.to_string() }),
+        What::LegAnswered { leg_id } => Event::LegAnswered(proto::LegAnswered { leg_id: leg_id.to_string() }),
+        What::LegEnded { leg_id, cause, side } => Event::LegEnded(proto::LegEnded {
+            leg_id: leg_id.to_string(),
+            cause: proto::EndCause::from(*cause).into(),
+            ended_by: proto::Side::from(*side).into(),
+        }),
+        What::LegMoved { leg_id, room_id, from_room_id } => Event::LegMoved(proto::LegMoved {
+            leg_id: leg_id.to_string(),
+            room_id: text(room_id.as_ref()),
+            from_room_id: text(from_room_id.as_ref()),
+        }),
+        What::LegMuted { leg_id, muted, side } => Event::LegMuted(proto::LegMuted {
+            leg_id: leg_id.to_string(),
+            muted: *muted,
+            muted_by: proto::Side::from(*side).into(),
+        }),
+        What::ExitEnded { exit_id, leg_id, outcome, recording_id } => Event::ExitEnded(proto::ExitEnded {
+            exit_id: exit_id.to_string(),
+            leg_id: leg_id.to_string(),
+            outcome: proto::ExitOutcome::from(*outcome).into(),
+            recording_id: text(recording_id.as_ref()),
+        }),
+        _ => return None,
+    })
+}
+
+fn sound_event(tenant: &str, what: &What) -> Option<Event> {
+    Some(match what {
+        What::PlaybackFinished { playback_id, end, .. } => Event::PlaybackFinished(proto::PlaybackFinished {
+            playback_id: playback_id.to_string(),
+            end: proto::PlaybackEnd::from(*end).into(),
+        }),
+        What::PlaybackFailed { playback_id, message, .. } => Event::PlaybackFailed(proto::PlaybackFailed {
+            playback_id: playback_id.to_string(),
+            message: message.clone(),
+        }),
+        What::RecordingStarted { recording_id, room_id, started_at_us } => {
+            let recording = proto::LiveRecording {
+                recording_id: recording_id.to_string(),
+                tenant: tenant.to_owned(),
+                room_id: text(room_id.as_ref()),
+                started_at_us: *started_at_us,
+            };
+            Event::RecordingStarted(proto::RecordingStarted { recording: Some(recording) })
+        }
+        What::RecordingFinished { recording } => {
+            Event::RecordingFinished(proto::RecordingFinished { recording: Some(finished_recording(recording)) })
+        }
+        What::RecordingFailed { recording_id, message, .. } => Event::RecordingFailed(proto::RecordingFailed {
+            recording_id: recording_id.to_string(),
+            message: message.clone(),
+        }),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::ids::LegId;
+
+    fn ringing(sequence: i64) -> Arc<Happening> {
+        let leg_id = LegId::parse("l").expect("a leg id");
+        Arc::new(Happening {
+            sequence,
+            event_sequence: sequence,
+            boot_id: "boot".into(),
+            occurred_at_us: 0,
+            tenant: "demo".to_owned(),
+            what: What::LegRinging { leg_id },
+        })
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_is_too_slow_is_cut_off() {
+        let (sender, receiver) = broadcast::channel(4);
+        let stream = stream_events(opened("boot", 0, 0), receiver);
+        for sequence in 1..=9 {
+            sender.send(ringing(sequence)).expect("a reader");
+        }
+        let seen: Vec<_> = stream.collect().await;
+        assert_eq!(seen.len(), 2, "the opening, and why it is over");
+        let status = seen[1].as_ref().expect_err("cut off");
+        assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_with_the_switch_after_its_last_event() {
+        let (sender, receiver) = broadcast::channel(4);
+        sender.send(ringing(1)).expect("a reader");
+        drop(sender);
+        let seen: Vec<_> = stream_events(opened("boot", 0, 0), receiver).collect().await;
+        assert!(seen.len() == 2 && seen.iter().all(Result::is_ok));
+    }
+}

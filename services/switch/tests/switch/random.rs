@@ -1,0 +1,139 @@
+//! Whatever is asked of the switch, in whatever order: it does not panic, and a leg is in one room at most.
+
+use baton_switch::engine::model::{PlayTarget, Treatment};
+use baton_switch::engine::phones::Behaviour;
+use baton_switch::engine::{Engine, Selector, What};
+use proptest::prelude::*;
+
+use super::stage::{Stage, TENANT, exit, leg, playback, recording, room};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Dial(u8, u8),
+    Call(u8),
+    Answer(u8),
+    HangUp(u8),
+    PhoneHangUp(u8),
+    PhoneAnswers(u8),
+    Ensure(u8, u8),
+    Destroy(u8),
+    Move(u8, u8),
+    Remove(u8),
+    Mute(u8, bool),
+    Play(u8, u8),
+    Record(u8, u8),
+    StopRecording(u8),
+    Exit(u8, u8),
+    Run(u16),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (leg, room, once) = (0..6_u8, 0..3_u8, 0..30_u8);
+    prop_oneof![
+        (once.clone(), leg.clone()).prop_map(|(id, phone)| Step::Dial(id, phone)),
+        leg.clone().prop_map(Step::Call),
+        leg.clone().prop_map(Step::Answer),
+        leg.clone().prop_map(Step::HangUp),
+        leg.clone().prop_map(Step::PhoneHangUp),
+        leg.clone().prop_map(Step::PhoneAnswers),
+        (room.clone(), 0..4_u8).prop_map(|(room, treatment)| Step::Ensure(room, treatment)),
+        room.clone().prop_map(Step::Destroy),
+        (leg.clone(), room.clone()).prop_map(|(leg, room)| Step::Move(leg, room)),
+        leg.clone().prop_map(Step::Remove),
+        (leg.clone(), any::<bool>()).prop_map(|(leg, muted)| Step::Mute(leg, muted)),
+        (once.clone(), leg.clone()).prop_map(|(id, leg)| Step::Play(id, leg)),
+        (once.clone(), room).prop_map(|(id, room)| Step::Record(id, room)),
+        once.clone().prop_map(Step::StopRecording),
+        (once, leg).prop_map(|(id, leg)| Step::Exit(id, leg)),
+        (0..3_000_u16).prop_map(Step::Run),
+    ]
+}
+
+const TREATMENTS: [Treatment; 4] =
+    [Treatment::Conversation, Treatment::HoldMusic, Treatment::Ringback, Treatment::Silence];
+
+/// Refusals are as good as successes here.
+fn take(stage: &mut Stage, step: &Step, count: usize) {
+    let l = |n: &u8| leg(&format!("l{n}"));
+    let r = |n: &u8| room(&format!("r{n}"));
+    let address = |n: &u8| Selector::Leg(l(n));
+    let engine: &mut Engine = &mut stage.engine;
+    match step {
+        Step::Dial(id, phone) => drop(stage.dial(&format!("l{id}"), &format!("p{phone}"), 2_000)),
+        Step::Call(n) => stage.call(&format!("l{}", 100 + count + usize::from(*n))),
+        Step::Answer(n) => drop(engine.answer(&l(n))),
+        Step::HangUp(n) => drop(engine.hang_up(&l(n), None)),
+        Step::PhoneHangUp(n) => drop(engine.hang_up_phone(TENANT, &address(n))),
+        Step::PhoneAnswers(n) => drop(engine.answer_phone(TENANT, &address(n))),
+        Step::Ensure(n, treatment) => {
+            drop(engine.ensure_room(&r(n), TENANT, TREATMENTS[usize::from(*treatment)]));
+        }
+        Step::Destroy(n) => drop(engine.destroy_room(&r(n))),
+        Step::Move(n, to) => drop(engine.move_leg(&l(n), &r(to))),
+        Step::Remove(n) => drop(engine.remove_leg(&l(n))),
+        Step::Mute(n, muted) => drop(engine.set_mute(&l(n), *muted)),
+        Step::Play(id, n) => {
+            let play = baton_switch::engine::Play {
+                playback_id: playback(&format!("p{id}")),
+                target: PlayTarget::Leg(l(n)),
+                announcement: "beep".to_owned(),
+            };
+            drop(engine.play(play));
+        }
+        Step::Record(id, n) => drop(engine.start_recording(&recording(&format!("x{id}")), &r(n), TENANT)),
+        Step::StopRecording(id) => drop(engine.stop_recording(&recording(&format!("x{id}")))),
+        Step::Exit(id, n) => drop(engine.exit_to_voicemail(&l(n), &exit(&format!("e{id}")), "", 1_000)),
+        Step::Run(ms) => stage.run(i64::from(*ms)),
+    }
+}
+
+fn check(stage: &Stage) {
+    for (id, leg) in stage.engine.legs() {
+        let rooms: Vec<_> =
+            stage.engine.rooms().iter().filter(|(_, room)| room.members.contains(id)).map(|(id, _)| id).collect();
+        assert_eq!(rooms, leg.room.iter().collect::<Vec<_>>(), "a leg is where it says, and nowhere else");
+    }
+    for room in stage.engine.rooms().values() {
+        assert!(room.members.iter().all(|member| stage.engine.legs().contains_key(member)), "no ghosts");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_order_of_commands_is_survived(steps in prop::collection::vec(step(), 1..80)) {
+        let mut stage = Stage::new();
+        let behaviours = [
+            Behaviour::Manual,
+            Behaviour::AnswersAfter { delay_ms: 0 },
+            Behaviour::AnswersAfter { delay_ms: 333 },
+            Behaviour::Declines { delay_ms: 50 },
+            Behaviour::Busy,
+            Behaviour::NeverAnswers,
+        ];
+        for (n, behaviour) in behaviours.into_iter().enumerate() {
+            stage.phone(&format!("p{n}"), behaviour);
+        }
+        for (count, step) in steps.iter().enumerate() {
+            take(&mut stage, step, count * 10);
+            check(&stage);
+        }
+        stage.engine.shut_down();
+        stage.run(0);
+        prop_assert!(stage.engine.legs().is_empty() && stage.engine.live_recordings().is_empty());
+        prop_assert_eq!(stage.engine.next_deadline_us(), None);
+        once_only(&stage);
+    }
+}
+
+fn once_only(stage: &Stage) {
+    let mut ended = std::collections::BTreeSet::new();
+    for what in stage.whats() {
+        if let What::LegEnded { leg_id, .. } = what {
+            assert!(ended.insert(leg_id), "{leg_id} ended twice");
+        }
+    }
+    let sequences: Vec<i64> = stage.happened.iter().map(|happening| happening.sequence).collect();
+    assert!(sequences.windows(2).all(|pair| pair[1] == pair[0] + 1), "no holes in the ledger");
+}

@@ -1,0 +1,104 @@
+//! What is left when the switch is killed, and what the next run makes of it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use baton_api::simulator::v1 as proto;
+use baton_runtime::auth::SigningKey;
+use baton_runtime::{Clock, ids};
+use baton_switch::storage::{DataFolder, StorageError};
+use baton_switch::{Switch, SwitchConfig, SwitchFailure};
+use baton_testkit::tones;
+
+use super::stage::{AGENT, CUSTOMER, set};
+use super::world::{Call, World};
+
+/// Runs a recorded call for a second and then drops everything as it stands, as a kill does.
+fn killed(folder: &Path) -> (String, Call) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let left = runtime.block_on(async {
+        let mut world = World::start(folder, Clock::real()).await;
+        world.phone("agent", 0).await;
+        let call = world.recorded_call(1).await;
+        world.clock.sleep(Duration::from_secs(1)).await;
+        let boot_id = world.snapshot().await.boot_id;
+        (boot_id, call)
+    });
+    runtime.shutdown_background();
+    until_free(folder);
+    left
+}
+
+/// The lock goes with the last thread that writes.
+fn until_free(folder: &Path) {
+    for _ in 0..1_000 {
+        match DataFolder::open(folder) {
+            Err(StorageError::InUse(_)) => std::thread::yield_now(),
+            Err(error) => panic!("{error}"),
+            Ok(_) => return,
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    panic!("the folder is still locked");
+}
+
+#[test]
+fn a_killed_switch_comes_back_without_calls_and_with_what_it_had_recorded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (boot_id, call) = killed(folder.path());
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let mut world = World::start(folder.path(), Clock::real()).await;
+        let snapshot = world.snapshot().await;
+        assert_ne!(snapshot.boot_id, boot_id, "S4");
+        assert!(snapshot.legs.is_empty() && snapshot.rooms.is_empty());
+        let [recording] = snapshot.finished_recordings.as_slice() else { panic!("one recording") };
+        assert!(recording.torn && recording.duration_ms >= 600, "R4: {recording:?}");
+        let (_, file) = world.fetch(&call.recording).await;
+        let samples = tones::samples_of_wav(&file).expect("a WAV file");
+        assert_eq!(samples.len() as i64, recording.sample_count);
+        assert_eq!(tones::heard_tones(&samples, &[CUSTOMER, AGENT]), set(&[CUSTOMER, AGENT]));
+        assert_eq!(world.epoch, 2, "the epoch is kept");
+        let again = proto::DialRequest {
+            epoch: world.epoch,
+            leg_id: call.agent.clone(),
+            tenant: "demo".to_owned(),
+            address: "agent".to_owned(),
+            ring_timeout_ms: 1_000,
+            ..proto::DialRequest::default()
+        };
+        let refused = world.control.dial(again).await.expect_err("S2");
+        assert_eq!(refused.code(), tonic::Code::AlreadyExists);
+        assert!(world.heard(&call.customer).await.0.ended);
+        world.stop().await;
+    });
+}
+
+#[tokio::test]
+async fn phones_outlive_the_switch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut world = World::start(folder.path(), Clock::real()).await;
+    for address in ["a", "b", "c"] {
+        world.phone(address, 5).await;
+    }
+    let gone = proto::DeletePhoneRequest { request_id: ids::new_uuid().to_string(), address: "b".to_owned() };
+    world.people.delete_phone(gone).await.expect("delete");
+    world.stop().await;
+    let mut world = World::start(folder.path(), Clock::real()).await;
+    let all = proto::ListPhonesRequest::default();
+    let phones = world.people.list_phones(all).await.expect("phones").into_inner().phones;
+    let found: Vec<_> = phones.iter().map(|phone| (phone.address.as_str(), phone.tone_hz)).collect();
+    assert_eq!(found, [("a", 1_000), ("c", 2_300)]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn two_switches_do_not_share_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let world = World::start(folder.path(), Clock::real()).await;
+    let config = SwitchConfig::new("127.0.0.1:0".parse().expect("an address"), folder.path().to_owned());
+    let second = Switch::open(config, Clock::real(), SigningKey::generate().verifier());
+    assert!(matches!(second.err(), Some(SwitchFailure::Storage(StorageError::InUse(_)))));
+    world.stop().await;
+}

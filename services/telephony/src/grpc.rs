@@ -1,0 +1,38 @@
+//! `TelephonyService`: the door for plans.
+
+use std::sync::Arc;
+
+use baton_api::ApiError;
+use baton_api::telephony::v1::telephony_service_server::TelephonyService;
+use baton_api::telephony::v1::{ApplyPlanRequest, ApplyPlanResponse};
+use tonic::{Request, Response, Status};
+
+use crate::registry::{ApplyError, Registry};
+
+/// The service.
+#[derive(Clone)]
+pub struct TelephonyApi {
+    registry: Arc<Registry>,
+}
+
+impl TelephonyApi {
+    pub(crate) fn new(registry: Arc<Registry>) -> Self {
+        Self { registry }
+    }
+}
+
+#[tonic::async_trait]
+impl TelephonyService for TelephonyApi {
+    async fn apply_plan(&self, request: Request<ApplyPlanRequest>) -> Result<Response<ApplyPlanResponse>, Status> {
+        let plan = request.into_inner().plan.ok_or_else(|| ApiError::invalid_argument("plan", "must be given"))?;
+        match self.registry.apply(&plan).await {
+            Ok(()) => Ok(Response::new(ApplyPlanResponse {})),
+            Err(error) => {
+                if let ApplyError::Keep(source) = &error {
+                    tracing::error!(interaction.id = %plan.interaction_id, error = %source, "a plan can't be kept");
+                }
+                Err(ApiError::from(error).into())
+            }
+        }
+    }
+}

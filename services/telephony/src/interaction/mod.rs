@@ -1,0 +1,258 @@
+//! One interaction: a task that makes the switch match its plan, and observes what becomes of it.
+//!
+//! Everything about an interaction happens in its own task, one thing after the other: so nothing about it needs a lock, and
+//! a slow one delays no other. The task sleeps until there is a new plan, an event, a look at the switch, or a time to judge;
+//! it ends when the interaction has ended and nothing of it is left anywhere.
+
+mod event;
+mod look;
+mod observe;
+mod pass;
+mod restore;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{mpsc, watch};
+
+use crate::book::{Book, Name};
+use crate::link::{LinkOrders, LinkState, Moments};
+use crate::plan::{InteractionId, Origin, Plan};
+use crate::report::{ReportWays, Reporter};
+use crate::store::{Restored, Write};
+use crate::switch::{ClosedRecording, Event, LegInSight, RoomInSight, Switch};
+use crate::thing::{Key, Stamp};
+use crate::world::{LegThere, World};
+
+/// What all interactions share.
+pub struct Ways {
+    /// The switch.
+    pub switch: Arc<dyn Switch>,
+    /// To the transfer service and to the disk; the time; where tasks run.
+    pub report: ReportWays,
+    /// Whether the switch is connected.
+    pub link: watch::Receiver<LinkState>,
+    /// What is asked of the connection.
+    pub orders: LinkOrders,
+    /// Orders looks and changes.
+    pub moments: Moments,
+    /// Which name on the switch belongs to whom.
+    pub book: Arc<Book>,
+}
+
+/// What an interaction is told.
+#[derive(Debug)]
+pub enum Message {
+    /// Something happened to a thing of its.
+    Event(Event),
+    /// What is there of it.
+    Look(Box<Share>),
+    /// The switch has been silent for so long that its legs are taken for lost.
+    Silent,
+}
+
+/// An interaction's share of a look at the switch.
+#[derive(Clone, Debug, Default)]
+pub struct Share {
+    /// When the look was begun.
+    pub stamp: Stamp,
+    /// The session in which it was taken.
+    pub generation: u64,
+    /// The run of the switch.
+    pub boot_id: String,
+    /// Its legs.
+    pub legs: Vec<LegInSight>,
+    /// Its rooms.
+    pub rooms: Vec<RoomInSight>,
+    /// Its announcements.
+    pub playbacks: Vec<String>,
+    /// Its recordings that run.
+    pub recordings: Vec<(String, i64)>,
+    /// Its recordings that can be fetched.
+    pub closed: Vec<ClosedRecording>,
+}
+
+/// The receiving ends of an interaction's slot.
+#[derive(Debug)]
+pub struct Inlets {
+    /// The newest plan.
+    pub plans: watch::Receiver<Option<Arc<Plan>>>,
+    /// What it is told.
+    pub mailbox: mpsc::Receiver<Message>,
+    /// A message found the mailbox full: something was missed.
+    pub overflowed: Arc<AtomicBool>,
+}
+
+/// The interaction's task.
+pub struct Interaction {
+    id: InteractionId,
+    ways: Arc<Ways>,
+    inlets: Inlets,
+    plan: Option<Arc<Plan>>,
+    world: World,
+    reporter: Reporter,
+    /// The last place that was given to an observation.
+    position: i64,
+    /// The session of the last look.
+    generation: u64,
+    /// The run of the switch that the last look showed.
+    boot_id: String,
+    /// A look was asked for and has not come yet.
+    awaits_look: bool,
+    /// Passes that failed in a row, and when to try again.
+    failures: u32,
+    retry_at_us: Option<i64>,
+    /// What is to be written, in order.
+    writes: Vec<Write>,
+}
+
+impl Interaction {
+    /// `generation`: the session of which no look is needed, as nothing of the interaction can be on the switch.
+    pub fn new(id: InteractionId, ways: Arc<Ways>, inlets: Inlets, generation: u64, restored: Restored) -> Self {
+        let reporter = Reporter::new(id.clone(), ways.report.clone());
+        let mut this = Self {
+            id,
+            ways,
+            inlets,
+            plan: None,
+            world: World::default(),
+            reporter,
+            position: 0,
+            generation,
+            boot_id: String::new(),
+            awaits_look: false,
+            failures: 0,
+            retry_at_us: None,
+            writes: Vec::new(),
+        };
+        this.restore(restored);
+        this
+    }
+
+    /// Until the interaction has ended, or the service stops.
+    pub async fn run(mut self) {
+        let clock = self.ways.report.clock.clone();
+        let stopping = self.ways.report.lifecycle.soft();
+        let drained = self.reporter.drained();
+        let mut link = self.ways.link.clone();
+        loop {
+            {
+                let _busy = clock.busy();
+                self.pass().await;
+            }
+            if self.is_finished() && self.inlets.mailbox.is_empty() {
+                break;
+            }
+            let wake_at_us = self.wake_at_us();
+            tokio::select! {
+                changed = self.inlets.plans.changed() => if changed.is_err() { break },
+                message = self.inlets.mailbox.recv() => match message {
+                    Some(message) => self.hear(message),
+                    None => break,
+                },
+                changed = link.changed() => if changed.is_err() { return },
+                () = drained.notified() => {}
+                () = clock.sleep_until(wake_at_us), if wake_at_us < i64::MAX => {}
+                () = stopping.cancelled() => return,
+            }
+        }
+        // Without its task, fencing goes by what is on disk: the last version must be there.
+        if self.ways.report.journal.settled().await.is_err() {
+            return;
+        }
+        tracing::debug!(interaction.id = %self.id, "nothing is left of the interaction");
+        self.ways.book.remove(&self.id);
+    }
+
+    /// Takes in everything that has come, without waiting.
+    fn absorb(&mut self) {
+        let newest = self.inlets.plans.borrow_and_update().clone();
+        if let Some(plan) = newest.filter(|it| self.plan.as_ref().is_none_or(|old| !Arc::ptr_eq(old, it))) {
+            self.take_over(plan);
+        }
+        while let Ok(message) = self.inlets.mailbox.try_recv() {
+            self.hear(message);
+        }
+        if self.inlets.overflowed.swap(false, Ordering::Relaxed) {
+            self.ask_for_look();
+        }
+        self.judge_times();
+    }
+
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Event(event) => self.hear_event(event),
+            Message::Look(share) => self.see(&share),
+            Message::Silent => self.lose_switch(&format!("silent-{}", self.now_us())),
+        }
+    }
+
+    /// Makes the names of everything in the plan known, before anything can be heard of it, and the plan ours.
+    fn take_over(&mut self, plan: Arc<Plan>) {
+        let name = |kind, id: &str| Name { kind, text: id.to_owned() };
+        let ids = (plan.announcements.iter().map(|it| Key::announcement(&it.id)))
+            .chain(plan.exit.iter().map(|it| Key::exit(&it.id)))
+            .chain(plan.segment.iter().map(|it| Key::segment(&it.id)));
+        for key in ids {
+            self.ways.book.register(name(key.kind, &key.id), &self.id);
+        }
+        for leg in &plan.legs {
+            let key = Key::leg(&leg.id);
+            let call = self.ways.book.register(name(key.kind, leg.name()), &self.id);
+            if let Origin::Inbound(on_switch) = &leg.origin
+                && !self.world.was_asked(&key)
+            {
+                self.add_thing(key.clone(), on_switch, "");
+                if let Some(call) = call {
+                    self.adopt(&key, on_switch, call);
+                }
+            }
+        }
+        self.give_up_segments(&plan);
+        self.plan = Some(plan);
+    }
+
+    /// A segment that was wanted only by versions that were skipped, and is awaited by this one, was never begun.
+    fn give_up_segments(&mut self, plan: &Plan) {
+        let now_us = self.now_us();
+        for id in &plan.awaited_segments {
+            let key = Key::segment(id);
+            if !self.world.was_asked(&key) {
+                self.add_thing(key.clone(), id, "");
+                self.observe(&key, crate::fact::segment_failed(id, 0), now_us);
+            }
+        }
+    }
+
+    /// A call that came in before it was known whose it is. It may have ended meanwhile.
+    fn adopt(&mut self, key: &Key, on_switch: &str, call: crate::book::Unclaimed) {
+        if let Some((why, at_us)) = call.ended {
+            return self.observe(key, crate::fact::ended(&key.id, why), at_us);
+        }
+        let there = LegThere { state: call.state, ..LegThere::ringing(self.ways.moments.now()) };
+        self.put_leg(key, on_switch, there);
+    }
+
+    fn ask_for_look(&mut self) {
+        self.awaits_look = true;
+        self.ways.orders.look();
+    }
+
+    fn now_us(&self) -> i64 {
+        self.ways.report.clock.now_us()
+    }
+
+    /// The switch is connected, and what is on it is known.
+    fn is_ready(&self) -> bool {
+        matches!(&*self.ways.link.borrow(), LinkState::Up { generation, .. } if *generation == self.generation)
+    }
+
+    /// The last version is applied, and what came of it is reported. While the switch can't be seen, nothing is finished: legs
+    /// that were taken for lost may come back with it.
+    fn is_finished(&self) -> bool {
+        self.is_ready()
+            && self.plan.as_ref().is_some_and(|plan| plan.ended)
+            && self.world.is_empty()
+            && self.reporter.is_drained()
+    }
+}

@@ -1,0 +1,256 @@
+//! A pass: one step after the other until the switch matches the plan, or a step fails.
+//!
+//! After each step everything that came meanwhile is taken in and the steps are worked out anew, so a pass over an old plan
+//! ends in the middle when a newer one is there.
+
+use std::time::Duration;
+
+use super::Interaction;
+use crate::fact;
+use crate::plan::Dial;
+use crate::reconcile::{Step, steps};
+use crate::retry;
+use crate::store::{KeepError, Write};
+use crate::switch::{DialCall, Ending, ExitEnd, LegState, SwitchError, gone_is_done};
+use crate::thing::Key;
+use crate::world::{LegThere, RoomThere};
+
+/// More steps than any plan needs: a pass that takes as many makes no progress.
+const MOST_STEPS: usize = 256;
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Why a step was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StepError {
+    #[error("the switch")]
+    Switch(#[from] SwitchError),
+    #[error("what was to be asked could not be written down")]
+    Keep(#[from] KeepError),
+    #[error("the pass makes no progress")]
+    Endless,
+}
+
+impl Interaction {
+    pub(super) async fn pass(&mut self) {
+        let result = self.take_steps().await;
+        self.observe_legs();
+        self.flush().await;
+        match result {
+            Ok(()) => (self.failures, self.retry_at_us) = (0, None),
+            Err(error) => self.step_failed(&error),
+        }
+    }
+
+    async fn take_steps(&mut self) -> Result<(), StepError> {
+        for _ in 0..MOST_STEPS {
+            self.absorb();
+            self.flush().await;
+            let Some(step) = self.next_step() else { return Ok(()) };
+            tracing::trace!(interaction.id = %self.id, ?step, "step");
+            self.take(step).await?;
+        }
+        Err(StepError::Endless)
+    }
+
+    fn next_step(&self) -> Option<Step> {
+        let plan = self.plan.as_ref()?;
+        if !self.is_ready() || self.is_lost() {
+            return None;
+        }
+        steps(plan, &self.world, self.now_us()).into_iter().next()
+    }
+
+    /// A failed step ends the pass; what is on the switch is looked at before it is tried again.
+    fn step_failed(&mut self, error: &StepError) {
+        self.failures = self.failures.saturating_add(1);
+        let pause = retry::endless(SHORTEST_PAUSE, LONGEST_PAUSE).pause(self.failures);
+        self.retry_at_us = Some(self.ways.report.clock.after(pause));
+        tracing::info!(interaction.id = %self.id, %error, source = ?std::error::Error::source(error), "a step failed; trying again soon");
+        match error {
+            StepError::Switch(SwitchError::Fenced) => self.ways.orders.reconnect(),
+            _ => self.ask_for_look(),
+        }
+    }
+
+    /// Writes down and reports what was observed.
+    async fn flush(&mut self) {
+        for write in self.writes.drain(..) {
+            self.ways.report.journal.post(write).await;
+        }
+        self.reporter.kick();
+    }
+
+    async fn take(&mut self, step: Step) -> Result<(), StepError> {
+        let ways = std::sync::Arc::clone(&self.ways);
+        let switch = &ways.switch;
+        match step {
+            Step::StopPlayback(id) => {
+                gone_is_done(switch.stop_playback(&id).await)?;
+                self.world.playbacks.remove(&id);
+                self.observe(&Key::announcement(&id), fact::announcement_over(&id), self.now_us());
+            }
+            Step::StopRecording(id) => self.stop_recording(&id).await?,
+            Step::SetMute { leg, muted } => {
+                switch.set_mute(&leg, muted).await?;
+                self.change_leg(&leg, |there| there.muted = Some(muted));
+            }
+            Step::TakeOut(leg) => {
+                switch.take_out(&leg).await?;
+                self.change_leg(&leg, |there| there.room = None);
+            }
+            Step::Answer(leg) => {
+                switch.answer(&leg).await?;
+                self.change_leg(&leg, |there| there.state = LegState::Up);
+            }
+            Step::EnsureRoom { room, treatment } => {
+                let on_switch = self.id.room_on_switch(&room);
+                switch.ensure_room(&on_switch, &self.tenant(), treatment).await?;
+                let stamp = ways.moments.now();
+                self.world.rooms.insert(room, RoomThere { treatment: Some(treatment), stamp });
+            }
+            Step::Move { leg, room } => {
+                switch.move_leg(&leg, &self.id.room_on_switch(&room)).await?;
+                self.change_leg(&leg, |there| {
+                    there.room = Some(room);
+                    // A switch may have forgotten: muted is said again.
+                    there.muted = there.muted.filter(|muted| !muted);
+                });
+            }
+            Step::Exit { id, leg, mailbox } => self.exit(&id, &leg, &mailbox).await?,
+            Step::Play { id, room, name } => self.play(&id, &room, &name).await?,
+            Step::StartRecording { id, room, recording_id } => self.record(&id, &room, &recording_id).await?,
+            Step::Dial { leg, dial } => self.dial(&leg, dial).await?,
+            Step::HangUp { leg, no_answer } => {
+                gone_is_done(switch.hang_up(&leg, no_answer).await)?;
+                self.world.legs.remove(&leg);
+            }
+            Step::DestroyRoom(room) => {
+                gone_is_done(switch.destroy_room(&self.id.room_on_switch(&room)).await)?;
+                self.world.rooms.remove(&room);
+            }
+        }
+        Ok(())
+    }
+
+    fn change_leg(&mut self, name: &str, change: impl FnOnce(&mut LegThere)) {
+        let stamp = self.ways.moments.now();
+        if let Some(there) = self.world.legs.get_mut(name) {
+            change(there);
+            there.stamp = stamp;
+        }
+    }
+
+    fn tenant(&self) -> String {
+        self.plan.as_ref().map(|plan| plan.tenant.clone()).unwrap_or_default()
+    }
+
+    async fn stop_recording(&mut self, id: &str) -> Result<(), StepError> {
+        match self.ways.switch.stop_recording(id).await {
+            Ok(ended_at_us) => {
+                let key = Key::segment(id);
+                let fact = self.world.things.get(&key).and_then(|it| it.fact.as_ref());
+                let started_at_us = fact::segment_started_at_us(fact);
+                self.observe(&key, fact::segment_closed(id, started_at_us, ended_at_us, false), self.now_us());
+            }
+            // It ended by itself: its event is on its way, or was lost.
+            Err(SwitchError::Gone) => self.ask_for_look(),
+            Err(error) => return Err(error.into()),
+        }
+        self.world.recordings.remove(id);
+        Ok(())
+    }
+
+    /// Writes down that the switch is about to be asked: from here on this id is never asked for again.
+    async fn ask(&mut self, key: &Key, detail: &str) -> Result<(), StepError> {
+        let (row, thing) = self.new_thing(key.clone(), &key.id, detail);
+        self.ways.report.journal.write(Write::Asked(row)).await?;
+        self.world.things.insert(key.clone(), thing);
+        Ok(())
+    }
+
+    /// After the switch was asked for something that happens once: what it refused is over, what it did not answer is looked
+    /// for. `None` when nothing is known yet.
+    fn asked<T>(&mut self, key: &Key, result: Result<T, SwitchError>) -> Option<Result<T, SwitchError>> {
+        let stamp = self.ways.moments.now();
+        if let Some(thing) = self.world.things.get_mut(key) {
+            thing.stamp = stamp;
+            thing.confirmed |= result.is_ok();
+        }
+        match result {
+            Err(error) if !error.is_definite() => {
+                tracing::info!(interaction.id = %self.id, thing = ?key, %error, "the switch did not say whether it did it");
+                self.ask_for_look();
+                None
+            }
+            known => Some(known),
+        }
+    }
+
+    async fn dial(&mut self, leg: &str, dial: Dial) -> Result<(), StepError> {
+        let key = Key::leg(leg);
+        self.ask(&key, "").await?;
+        if let Some(rule) = &dial.allowed_by {
+            tracing::info!(interaction.id = %self.id, leg.id = leg, rule, "a number outside is dialled, as a rule allows");
+        }
+        let call = DialCall {
+            leg: leg.to_owned(),
+            tenant: self.tenant(),
+            interaction: self.id.to_string(),
+            phone: dial.phone,
+            caller: dial.caller,
+            ring_ms: ((dial.ring_until_us - self.now_us()) / 1_000).clamp(1, 600_000),
+        };
+        let result = self.ways.switch.dial(&call).await;
+        match self.asked(&key, result) {
+            Some(Ok(())) => self.put_leg(&key, leg, LegThere::ringing(self.ways.moments.now())),
+            Some(Err(error)) => {
+                tracing::warn!(interaction.id = %self.id, leg.id = leg, %error, "the switch does not dial");
+                self.observe(&key, fact::ended(leg, Ending::Unreachable), self.now_us());
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    async fn play(&mut self, id: &str, room: &str, name: &str) -> Result<(), StepError> {
+        let key = Key::announcement(id);
+        self.ask(&key, "").await?;
+        let result = self.ways.switch.play(id, &self.id.room_on_switch(room), name).await;
+        match self.asked(&key, result) {
+            Some(Ok(())) => {
+                self.world.playbacks.insert(id.to_owned(), self.ways.moments.now());
+            }
+            Some(Err(_)) => self.observe(&key, fact::announcement_over(id), self.now_us()),
+            None => {}
+        }
+        Ok(())
+    }
+
+    async fn record(&mut self, id: &str, room: &str, recording_id: &str) -> Result<(), StepError> {
+        let key = Key::segment(id);
+        self.ask(&key, recording_id).await?;
+        let result = self.ways.switch.start_recording(id, &self.id.room_on_switch(room), &self.tenant()).await;
+        match self.asked(&key, result) {
+            Some(Ok(started_at_us)) => self.recording_runs(id, started_at_us, self.now_us()),
+            Some(Err(_)) => self.observe(&key, fact::segment_failed(id, 0), self.now_us()),
+            None => {}
+        }
+        Ok(())
+    }
+
+    async fn exit(&mut self, id: &str, leg: &str, mailbox: &str) -> Result<(), StepError> {
+        let key = Key::exit(id);
+        self.ask(&key, "").await?;
+        let result = self.ways.switch.exit(id, leg, mailbox).await;
+        match self.asked(&key, result) {
+            Some(Ok(())) => self.change_leg(leg, |there| {
+                there.state = LegState::Exited(id.to_owned());
+                there.room = None;
+            }),
+            Some(Err(_)) => self.observe(&key, fact::exit_over(id, ExitEnd::Unknown), self.now_us()),
+            None => {}
+        }
+        Ok(())
+    }
+}

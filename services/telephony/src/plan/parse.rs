@@ -1,0 +1,276 @@
+//! A plan from the wire, checked once: after this, no text of it can reach the switch as syntax (X4).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use baton_api::ApiError;
+use baton_api::telephony::v1 as wire;
+
+use super::{Announcement, Dial, Exit, InteractionId, Leg, Origin, Plan, Segment, Treatment};
+
+const MAX_ROOMS: usize = 8;
+const MAX_LEGS: usize = 64;
+const MAX_ANNOUNCEMENTS: usize = 16;
+const MAX_SEGMENTS: usize = 1_000;
+/// As many as E.164 has.
+const MOST_DIGITS: usize = 15;
+
+/// Reads a plan; the error names the field that is wrong.
+pub fn parse(plan: &wire::MediaPlan) -> Result<Plan, ApiError> {
+    limit("rooms", plan.rooms.len(), MAX_ROOMS)?;
+    limit("legs", plan.legs.len(), MAX_LEGS)?;
+    limit("announcements", plan.announcements.len(), MAX_ANNOUNCEMENTS)?;
+    let interaction = InteractionId::parse(&plan.interaction_id)
+        .ok_or_else(|| ApiError::invalid_argument("plan.interaction_id", "must be a UUID in lower case"))?;
+    let parsed = Plan {
+        tenant: name("plan.tenant", &plan.tenant)?,
+        interaction,
+        version: version(plan.version)?,
+        rooms: rooms(&plan.rooms)?,
+        legs: plan.legs.iter().map(leg).collect::<Result<_, _>>()?,
+        announcements: plan.announcements.iter().map(announcement).collect::<Result<_, _>>()?,
+        exit: plan.exit.as_ref().map(exit).transpose()?,
+        segment: plan.segment.as_ref().map(segment).transpose()?,
+        ended: plan.ended,
+        awaited_segments: awaited(&plan.awaited_segment_ids)?,
+    };
+    consistent(&parsed)?;
+    Ok(parsed)
+}
+
+fn awaited(ids: &[String]) -> Result<Vec<String>, ApiError> {
+    limit("awaited_segment_ids", ids.len(), MAX_SEGMENTS)?;
+    ids.iter().map(|id| name("plan.awaited_segment_ids", id)).collect()
+}
+
+fn version(version: u64) -> Result<u64, ApiError> {
+    match i64::try_from(version) {
+        Ok(1..) => Ok(version),
+        _ => Err(ApiError::invalid_argument("plan.version", "must be at least 1")),
+    }
+}
+
+fn rooms(rooms: &[wire::Room]) -> Result<BTreeMap<String, Treatment>, ApiError> {
+    let mut parsed = BTreeMap::new();
+    for room in rooms {
+        let treatment = match room.treatment() {
+            wire::room::Treatment::Conversation => Treatment::Conversation,
+            wire::room::Treatment::HoldMusic => Treatment::HoldMusic,
+            wire::room::Treatment::Ringback => Treatment::Ringback,
+            wire::room::Treatment::Unspecified => {
+                return Err(ApiError::invalid_argument("plan.rooms.treatment", "must be given"));
+            }
+        };
+        if parsed.insert(room_name("plan.rooms.name", &room.name)?, treatment).is_some() {
+            return Err(ApiError::invalid_argument("plan.rooms.name", "must be there once"));
+        }
+    }
+    Ok(parsed)
+}
+
+fn leg(leg: &wire::Leg) -> Result<Leg, ApiError> {
+    let origin = match &leg.origin {
+        Some(wire::leg::Origin::Inbound(on_switch)) => Origin::Inbound(name("plan.legs.inbound", on_switch)?),
+        Some(wire::leg::Origin::Dial(it)) => Origin::Dial(dial(it)?),
+        None => return Err(ApiError::invalid_argument("plan.legs.origin", "must be given")),
+    };
+    let room = match leg.room.as_str() {
+        "" => None,
+        room => Some(room_name("plan.legs.room", room)?),
+    };
+    Ok(Leg { id: name("plan.legs.leg_id", &leg.leg_id)?, origin, room, muted: leg.muted })
+}
+
+fn dial(dial: &wire::Dial) -> Result<Dial, ApiError> {
+    let phone = name("plan.legs.dial.phone", &dial.phone)?;
+    if dial.outside && !is_digits(&phone) {
+        let why = format!("must be 1 to {MOST_DIGITS} digits when it is outside");
+        return Err(ApiError::invalid_argument("plan.legs.dial.phone", why));
+    }
+    let allowed_by = allowed_by(dial, &phone)?;
+    Ok(Dial { phone, ring_until_us: dial.ring_until_us, caller: caller(&dial.caller)?, allowed_by })
+}
+
+/// The rule that a number outside is dialled by. That it fits is looked at here, too (X3): a rule that is named by mistake
+/// allows nothing.
+fn allowed_by(dial: &wire::Dial, phone: &str) -> Result<Option<String>, ApiError> {
+    let refused = |why| Err(ApiError::invalid_argument("plan.legs.dial.allowed_by", why));
+    let digits = dial.allowed_by.strip_prefix('+').filter(|it| is_digits(it));
+    match (dial.outside, dial.allowed_by.as_str(), digits) {
+        (false, "", _) => Ok(None),
+        (false, ..) => refused("must be empty for a phone that is not outside"),
+        (true, "", _) => refused("must name the rule"),
+        (true, rule, Some(digits)) if phone.starts_with(digits) => Ok(Some(rule.to_owned())),
+        (true, ..) => refused("must be how the number begins: + and digits"),
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    (1..=MOST_DIGITS).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_digit())
+}
+
+fn announcement(it: &wire::Announcement) -> Result<Announcement, ApiError> {
+    Ok(Announcement {
+        id: name("plan.announcements.announcement_id", &it.announcement_id)?,
+        room: room_name("plan.announcements.room", &it.room)?,
+        name: name("plan.announcements.name", &it.name)?,
+    })
+}
+
+fn exit(exit: &wire::Exit) -> Result<Exit, ApiError> {
+    Ok(Exit {
+        id: name("plan.exit.exit_id", &exit.exit_id)?,
+        leg_id: name("plan.exit.leg_id", &exit.leg_id)?,
+        mailbox: name("plan.exit.mailbox", &exit.mailbox)?,
+    })
+}
+
+fn segment(segment: &wire::Segment) -> Result<Segment, ApiError> {
+    Ok(Segment {
+        id: name("plan.segment.segment_id", &segment.segment_id)?,
+        room: room_name("plan.segment.room", &segment.room)?,
+        recording_id: name("plan.segment.recording_id", &segment.recording_id)?,
+    })
+}
+
+/// Whatever is named in the plan must be in the plan.
+fn consistent(plan: &Plan) -> Result<(), ApiError> {
+    let used = (plan.legs.iter().filter_map(|it| it.room.as_ref()))
+        .chain(plan.announcements.iter().map(|it| &it.room))
+        .chain(plan.segment.iter().map(|it| &it.room));
+    for room in used {
+        if !plan.rooms.contains_key(room) {
+            return Err(ApiError::invalid_argument("plan.rooms", format!("{room} is used and must be listed")));
+        }
+    }
+    let ids: BTreeSet<_> = plan.legs.iter().map(|it| &it.id).collect();
+    let names: BTreeSet<_> = plan.legs.iter().map(Leg::name).collect();
+    if ids.len() != plan.legs.len() || names.len() != plan.legs.len() {
+        return Err(ApiError::invalid_argument("plan.legs", "each leg must be there once"));
+    }
+    match &plan.exit {
+        Some(exit) if !ids.contains(&exit.leg_id) => {
+            Err(ApiError::invalid_argument("plan.exit.leg_id", "must be one of the legs"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn limit(field: &str, count: usize, most: usize) -> Result<(), ApiError> {
+    if count <= most { Ok(()) } else { Err(ApiError::invalid_argument(field, format!("must be {most} at most"))) }
+}
+
+/// The alphabet of names on a switch.
+fn name(field: &str, text: &str) -> Result<String, ApiError> {
+    let good = (1..=128).contains(&text.len())
+        && !text.starts_with('.')
+        && text.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'.' | b'_' | b'-'));
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err(ApiError::invalid_argument(field, "must be 1 to 128 of A-Z a-z 0-9 . _ - and not begin with a dot"))
+    }
+}
+
+/// No hyphen, so that interaction and room can be told apart in the name on the switch.
+fn room_name(field: &str, text: &str) -> Result<String, ApiError> {
+    if (1..=32).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_lowercase()) {
+        Ok(text.to_owned())
+    } else {
+        Err(ApiError::invalid_argument(field, "must be 1 to 32 of a-z"))
+    }
+}
+
+fn caller(text: &str) -> Result<String, ApiError> {
+    let good =
+        text.len() <= 64 && text.chars().all(|it| it.is_alphanumeric() || matches!(it, '+' | ' ' | '.' | '_' | '-'));
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err(ApiError::invalid_argument(
+            "plan.legs.dial.caller",
+            "must be letters, digits, + . _ - and spaces, 64 bytes at most",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> wire::MediaPlan {
+        wire::MediaPlan {
+            tenant: "acme".into(),
+            interaction_id: "0192f0c1-2d3e-7f00-8000-000000000001".into(),
+            version: 1,
+            ..Default::default()
+        }
+    }
+
+    fn dialling(dial: wire::Dial) -> wire::MediaPlan {
+        let origin = Some(wire::leg::Origin::Dial(dial));
+        wire::MediaPlan { legs: vec![wire::Leg { leg_id: "l".into(), origin, ..Default::default() }], ..plan() }
+    }
+
+    fn outside(phone: &str, allowed_by: &str) -> wire::MediaPlan {
+        let (phone, allowed_by) = (phone.into(), allowed_by.into());
+        dialling(wire::Dial { phone, allowed_by, outside: true, ..Default::default() })
+    }
+
+    fn refused(plan: &wire::MediaPlan, field: &str) {
+        let error = parse(plan).unwrap_err();
+        assert!(error.message.starts_with(field), "{error}");
+    }
+
+    #[test]
+    fn an_empty_plan_is_one() {
+        assert!(parse(&plan()).is_ok());
+    }
+
+    #[test]
+    fn text_that_could_be_syntax_is_refused() {
+        for phone in ["a/b", "a b", "PJSIP/1@x", "a\nb", "", "ä", ".a", "a&b"] {
+            refused(&dialling(wire::Dial { phone: phone.into(), ..Default::default() }), "plan.legs.dial.phone");
+        }
+        refused(&wire::MediaPlan { interaction_id: "../x".into(), ..plan() }, "plan.interaction_id");
+    }
+
+    #[test]
+    fn a_number_outside_is_not_dialled_without_a_rule_that_fits() {
+        for allowed_by in ["", "32", "+", "+33", "+324701234567890", "+3247000000012", "any", "+32\n"] {
+            refused(&outside("32470000001", allowed_by), "plan.legs.dial.allowed_by");
+        }
+        let error = parse(&outside("32470000001", "")).unwrap_err();
+        assert_eq!(error.message, "plan.legs.dial.allowed_by: must name the rule");
+        for allowed_by in ["+3", "+3247", "+32470000001"] {
+            let plan = parse(&outside("32470000001", allowed_by)).unwrap();
+            assert_eq!(plan.legs[0].dial().unwrap().allowed_by.as_deref(), Some(allowed_by));
+        }
+    }
+
+    #[test]
+    fn a_number_outside_is_digits() {
+        for phone in ["+32470000001", "anna", "3247-0000", "1234567890123456", "3247a"] {
+            refused(&outside(phone, "+3"), "plan.legs.dial.phone");
+        }
+    }
+
+    #[test]
+    fn an_agents_phone_needs_no_rule_and_has_none() {
+        let dial = wire::Dial { phone: "anna".into(), ..Default::default() };
+        assert_eq!(parse(&dialling(dial.clone())).unwrap().legs[0].dial().unwrap().allowed_by, None);
+        refused(&dialling(wire::Dial { allowed_by: "+32".into(), ..dial }), "plan.legs.dial.allowed_by");
+    }
+
+    #[test]
+    fn a_room_that_is_used_must_be_listed() {
+        let segment = wire::Segment { segment_id: "s".into(), room: "talk".into(), recording_id: "r".into() };
+        refused(&wire::MediaPlan { segment: Some(segment), ..plan() }, "plan.rooms");
+    }
+
+    #[test]
+    fn a_room_name_leads_back_to_its_interaction() {
+        let id = InteractionId::parse(&plan().interaction_id).unwrap();
+        assert_eq!(InteractionId::of_room(&id.room_on_switch("talk")), Some((id, "talk")));
+        assert_eq!(InteractionId::of_room("somebody-elses"), None);
+    }
+}

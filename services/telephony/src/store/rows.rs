@@ -1,0 +1,137 @@
+//! One function a statement.
+
+use baton_store::{Tx, on};
+use sqlx::Error;
+
+use crate::plan::InteractionId;
+use crate::thing::Key;
+
+/// The newest plan of an interaction.
+#[derive(Clone, Debug)]
+pub struct PlanRow {
+    /// The interaction.
+    pub interaction: InteractionId,
+    /// The tenant.
+    pub tenant: String,
+    /// The plan's version.
+    pub version: u64,
+    /// The plan as it came, encoded.
+    pub plan: Vec<u8>,
+    /// When its end was seen; `None` while it lives.
+    pub ended_at_us: Option<i64>,
+}
+
+/// A thing that the switch is about to be asked for.
+#[derive(Clone, Debug)]
+pub struct ThingRow {
+    /// The interaction.
+    pub interaction: InteractionId,
+    /// The thing.
+    pub key: Key,
+    /// Its name on the switch.
+    pub name: String,
+    /// See [`crate::thing::Thing::detail`].
+    pub detail: String,
+    /// The run of the switch.
+    pub boot_id: String,
+}
+
+/// A closed segment that is not in the archive yet.
+#[derive(Clone, Debug)]
+pub struct UploadRow {
+    /// The segment.
+    pub segment: String,
+    /// Its header, encoded.
+    pub header: Vec<u8>,
+}
+
+pub(super) async fn put_plan(tx: &mut Tx, row: &PlanRow) -> Result<(), Error> {
+    on!(tx, conn => sqlx::query(
+        "INSERT INTO plans (interaction, tenant, version, plan, ended_at_us) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (interaction) DO UPDATE SET tenant = excluded.tenant, version = excluded.version, \
+         plan = excluded.plan, ended_at_us = excluded.ended_at_us WHERE plans.version <= excluded.version")
+        .bind(row.interaction.as_str())
+        .bind(&row.tenant)
+        .bind(row.version as i64)
+        .bind(&row.plan)
+        .bind(row.ended_at_us)
+        .execute(conn).await)?;
+    Ok(())
+}
+
+pub(super) async fn put_thing(tx: &mut Tx, row: &ThingRow) -> Result<(), Error> {
+    on!(tx, conn => sqlx::query(
+        "INSERT INTO things (interaction, kind, id, name, detail, boot_id, position, acked) \
+         VALUES ($1, $2, $3, $4, $5, $6, 0, 1) \
+         ON CONFLICT (interaction, kind, id) DO UPDATE SET boot_id = excluded.boot_id")
+        .bind(row.interaction.as_str())
+        .bind(row.key.kind.as_str())
+        .bind(&row.key.id)
+        .bind(&row.name)
+        .bind(&row.detail)
+        .bind(&row.boot_id)
+        .execute(conn).await)?;
+    Ok(())
+}
+
+/// `position` 0: it is not to be reported.
+pub(super) async fn put_fact(
+    tx: &mut Tx,
+    interaction: &InteractionId,
+    key: &Key,
+    fact: &[u8],
+    position: i64,
+) -> Result<(), Error> {
+    on!(tx, conn => sqlx::query(
+        "UPDATE things SET fact = $1, position = $2, acked = $3 WHERE interaction = $4 AND kind = $5 AND id = $6")
+        .bind(fact)
+        .bind(position)
+        .bind(i64::from(position == 0))
+        .bind(interaction.as_str())
+        .bind(key.kind.as_str())
+        .bind(&key.id)
+        .execute(conn).await)?;
+    Ok(())
+}
+
+pub(super) async fn acked(tx: &mut Tx, interaction: &InteractionId, positions: &[i64]) -> Result<(), Error> {
+    for position in positions {
+        on!(tx, conn => sqlx::query("UPDATE things SET acked = 1 WHERE interaction = $1 AND position = $2")
+            .bind(interaction.as_str())
+            .bind(position)
+            .execute(conn).await)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn put_upload(tx: &mut Tx, row: &UploadRow) -> Result<(), Error> {
+    on!(tx, conn => sqlx::query("INSERT INTO uploads (segment, header) VALUES ($1, $2) ON CONFLICT (segment) DO NOTHING")
+        .bind(&row.segment)
+        .bind(&row.header)
+        .execute(conn).await)?;
+    Ok(())
+}
+
+pub(super) async fn delete_upload(tx: &mut Tx, segment: &str) -> Result<(), Error> {
+    on!(tx, conn => sqlx::query("DELETE FROM uploads WHERE segment = $1").bind(segment).execute(conn).await)?;
+    Ok(())
+}
+
+pub(super) async fn put_epoch(tx: &mut Tx, epoch: i64) -> Result<(), Error> {
+    on!(tx, conn => sqlx::query(
+        "INSERT INTO meta (name, number) VALUES ('epoch', $1) ON CONFLICT (name) DO UPDATE SET number = excluded.number")
+        .bind(epoch)
+        .execute(conn).await)?;
+    Ok(())
+}
+
+/// Forgets interactions that ended before then, all at once.
+pub(super) async fn prune(tx: &mut Tx, before_us: i64) -> Result<(), Error> {
+    on!(tx, conn => {
+        sqlx::query("DELETE FROM things WHERE interaction IN (SELECT interaction FROM plans WHERE ended_at_us < $1)")
+            .bind(before_us)
+            .execute(&mut *conn).await?;
+        sqlx::query("DELETE FROM plans WHERE ended_at_us < $1").bind(before_us).execute(&mut *conn).await
+    })?;
+    Ok(())
+}

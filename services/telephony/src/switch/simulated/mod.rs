@@ -1,0 +1,216 @@
+//! The backend for the simulated switch: a thin client of `baton.simulator.v1.SwitchService`.
+
+mod convert;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use baton_api::simulator::v1 as wire;
+use baton_api::simulator::v1::fetch_recording_response::Part;
+use baton_api::simulator::v1::switch_service_client::SwitchServiceClient;
+use baton_runtime::client::InternalChannel;
+use baton_runtime::ids;
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use tonic::{Code, Status};
+
+use super::{DialCall, Session, Sight, Switch, SwitchError};
+use crate::plan::Treatment;
+
+/// A switch on the same machine answers in a millisecond; one that takes as long as this is stuck.
+const COMMAND_DEADLINE: Duration = Duration::from_secs(3);
+/// The variable of a leg that names its interaction.
+pub(super) const INTERACTION_VARIABLE: &str = "baton-interaction";
+
+/// The client.
+pub struct SimulatedSwitch {
+    client: SwitchServiceClient<InternalChannel>,
+    /// One run of this service: two can't hold the same epoch.
+    controller: String,
+    epoch: AtomicI64,
+}
+
+impl SimulatedSwitch {
+    /// A client over this channel. Nothing is connected before it is first used.
+    pub fn new(channel: &InternalChannel) -> Self {
+        Self {
+            client: SwitchServiceClient::new(channel.with_default_deadline(COMMAND_DEADLINE)),
+            controller: format!("telephony-{}", ids::new_uuid()),
+            epoch: AtomicI64::new(0),
+        }
+    }
+
+    fn client(&self) -> SwitchServiceClient<InternalChannel> {
+        self.client.clone()
+    }
+
+    fn epoch(&self) -> i64 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    /// An epoch that is not greater than the switch's (another data folder has controlled it) is replaced by the next one
+    /// that is.
+    async fn take_control(&self, after_epoch: i64) -> Result<wire::TakeControlResponse, SwitchError> {
+        let take = |epoch| wire::TakeControlRequest { epoch, controller: self.controller.clone() };
+        let taken = match self.client().take_control(take(after_epoch.saturating_add(1))).await {
+            Err(status) if status.code() == Code::Aborted => self.client().take_control(take(0)).await,
+            other => other,
+        };
+        Ok(taken.map_err(|it| error(&it))?.into_inner())
+    }
+}
+
+#[async_trait]
+impl Switch for SimulatedSwitch {
+    async fn connect(&self, after_epoch: i64) -> Result<Session, SwitchError> {
+        let taken = self.take_control(after_epoch).await?;
+        self.epoch.store(taken.epoch, Ordering::Relaxed);
+        let mut answers = ok(self.client().stream_events(wire::StreamEventsRequest {}).await)?;
+        // The first message says that the stream is open: what is looked at from now on leaves no gap to it.
+        let opened = match answers.message().await {
+            Ok(Some(opened)) => convert::event(opened),
+            Ok(None) => return Err(SwitchError::Unknown("the stream ended".to_owned())),
+            Err(status) => return Err(error(&status)),
+        };
+        let events = answers.map(|item| item.map(convert::event).map_err(|status| error(&status)));
+        let (epoch, boot_id) = (taken.epoch, taken.boot_id);
+        Ok(Session { epoch, boot_id, sequence: opened.sequence, events: events.boxed() })
+    }
+
+    async fn look(&self) -> Result<Sight, SwitchError> {
+        Ok(convert::sight(ok(self.client().get_snapshot(wire::GetSnapshotRequest {}).await)?))
+    }
+
+    async fn dial(&self, call: &DialCall) -> Result<(), SwitchError> {
+        let request = wire::DialRequest {
+            epoch: self.epoch(),
+            leg_id: call.leg.clone(),
+            tenant: call.tenant.clone(),
+            address: call.phone.clone(),
+            caller_id: call.caller.clone(),
+            ring_timeout_ms: call.ring_ms,
+            variables: BTreeMap::from([(INTERACTION_VARIABLE.to_owned(), call.interaction.clone())]),
+        };
+        ok(self.client().dial(request).await).map(drop)
+    }
+
+    async fn answer(&self, leg: &str) -> Result<(), SwitchError> {
+        let request = wire::AnswerRequest { epoch: self.epoch(), leg_id: leg.to_owned() };
+        ok(self.client().answer(request).await).map(drop)
+    }
+
+    async fn hang_up(&self, leg: &str, no_answer: bool) -> Result<(), SwitchError> {
+        let cause = if no_answer { wire::EndCause::NoAnswer } else { wire::EndCause::Unspecified };
+        let request = wire::HangupRequest { epoch: self.epoch(), leg_id: leg.to_owned(), cause: cause.into() };
+        ok(self.client().hangup(request).await).map(drop)
+    }
+
+    async fn move_leg(&self, leg: &str, room: &str) -> Result<(), SwitchError> {
+        let request = wire::MoveRequest { epoch: self.epoch(), leg_id: leg.to_owned(), room_id: room.to_owned() };
+        ok(self.client().r#move(request).await).map(drop)
+    }
+
+    async fn take_out(&self, leg: &str) -> Result<(), SwitchError> {
+        let request = wire::RemoveRequest { epoch: self.epoch(), leg_id: leg.to_owned() };
+        ok(self.client().remove(request).await).map(drop)
+    }
+
+    async fn set_mute(&self, leg: &str, muted: bool) -> Result<(), SwitchError> {
+        let request = wire::SetMuteRequest { epoch: self.epoch(), leg_id: leg.to_owned(), muted };
+        ok(self.client().set_mute(request).await).map(drop)
+    }
+
+    async fn ensure_room(&self, room: &str, tenant: &str, treatment: Treatment) -> Result<(), SwitchError> {
+        let request = wire::EnsureRoomRequest {
+            epoch: self.epoch(),
+            room_id: room.to_owned(),
+            tenant: tenant.to_owned(),
+            treatment: convert::treatment_out(treatment).into(),
+        };
+        ok(self.client().ensure_room(request).await).map(drop)
+    }
+
+    async fn destroy_room(&self, room: &str) -> Result<(), SwitchError> {
+        let request = wire::DestroyRoomRequest { epoch: self.epoch(), room_id: room.to_owned() };
+        ok(self.client().destroy_room(request).await).map(drop)
+    }
+
+    async fn play(&self, playback: &str, room: &str, announcement: &str) -> Result<(), SwitchError> {
+        let request = wire::PlayRequest {
+            epoch: self.epoch(),
+            playback_id: playback.to_owned(),
+            target: Some(wire::play_request::Target::RoomId(room.to_owned())),
+            announcement: announcement.to_owned(),
+        };
+        ok(self.client().play(request).await).map(drop)
+    }
+
+    async fn stop_playback(&self, playback: &str) -> Result<(), SwitchError> {
+        let request = wire::StopPlaybackRequest { epoch: self.epoch(), playback_id: playback.to_owned() };
+        ok(self.client().stop_playback(request).await).map(drop)
+    }
+
+    async fn start_recording(&self, recording: &str, room: &str, tenant: &str) -> Result<i64, SwitchError> {
+        let request = wire::StartRecordingRequest {
+            epoch: self.epoch(),
+            recording_id: recording.to_owned(),
+            room_id: room.to_owned(),
+            tenant: tenant.to_owned(),
+        };
+        Ok(ok(self.client().start_recording(request).await)?.started_at_us)
+    }
+
+    async fn stop_recording(&self, recording: &str) -> Result<i64, SwitchError> {
+        let request = wire::StopRecordingRequest { epoch: self.epoch(), recording_id: recording.to_owned() };
+        Ok(ok(self.client().stop_recording(request).await)?.ended_at_us)
+    }
+
+    async fn fetch(&self, recording: &str) -> Result<BoxStream<'static, Result<Bytes, SwitchError>>, SwitchError> {
+        let request = wire::FetchRecordingRequest { recording_id: recording.to_owned() };
+        let parts = ok(self.client().fetch_recording(request).await)?;
+        let pieces = parts.filter_map(|item| async move {
+            match item {
+                Ok(wire::FetchRecordingResponse { part: Some(Part::Data(data)) }) => Some(Ok(data)),
+                Ok(_) => None,
+                Err(status) => Some(Err(error(&status))),
+            }
+        });
+        Ok(pieces.boxed())
+    }
+
+    async fn delete_recording(&self, recording: &str) -> Result<(), SwitchError> {
+        let request = wire::DeleteRecordingRequest { epoch: self.epoch(), recording_id: recording.to_owned() };
+        ok(self.client().delete_recording(request).await).map(drop)
+    }
+
+    async fn exit(&self, exit: &str, leg: &str, mailbox: &str) -> Result<(), SwitchError> {
+        let voicemail = wire::VoicemailExit { mailbox: mailbox.to_owned(), max_message_ms: 0 };
+        let request = wire::ExitRequest {
+            epoch: self.epoch(),
+            leg_id: leg.to_owned(),
+            exit_id: exit.to_owned(),
+            kind: Some(wire::exit_request::Kind::Voicemail(voicemail)),
+        };
+        ok(self.client().exit(request).await).map(drop)
+    }
+}
+
+fn ok<T>(answer: Result<tonic::Response<T>, Status>) -> Result<T, SwitchError> {
+    answer.map(tonic::Response::into_inner).map_err(|status| error(&status))
+}
+
+/// Everything but a clear refusal may or may not have been done.
+fn error(status: &Status) -> SwitchError {
+    match status.code() {
+        Code::NotFound => SwitchError::Gone,
+        Code::AlreadyExists => SwitchError::Exists,
+        Code::Aborted => SwitchError::Fenced,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::ResourceExhausted => {
+            SwitchError::Refused(status.message().to_owned())
+        }
+        _ => SwitchError::Unknown(status.message().to_owned()),
+    }
+}

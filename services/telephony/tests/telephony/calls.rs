@@ -1,0 +1,243 @@
+//! Calls as they should go.
+
+use std::time::Duration;
+
+use baton_api::simulator::v1::phone_behaviour::Behaviour;
+use baton_api::simulator::v1::{AnswersAfter, Busy, Declines, LedgerAction, Manual, NeverAnswers};
+use baton_telephony::fact;
+use baton_telephony::switch::{Ending, ExitEnd};
+use tonic::Code;
+
+use crate::harness::{PlanBuilder, Stage};
+
+const LONG: Duration = Duration::from_secs(30);
+
+fn at_once() -> Behaviour {
+    Behaviour::AnswersAfter(AnswersAfter { delay_ms: 20 })
+}
+
+/// A customer and an agent in a conversation, at version 2.
+async fn talking(stage: &Stage) -> (String, String, PlanBuilder) {
+    let (leg, interaction) = stage.open_call().await;
+    let plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "lobby");
+    stage.apply(&plan.at(1)).await.unwrap();
+    stage.until_fact(&interaction, fact::up("customer", "lobby")).await;
+    let plan = plan.place("customer", "talk").dial("anna", "talk", LONG);
+    stage.apply(&plan.at(2)).await.unwrap();
+    stage.until_fact(&interaction, fact::up(&plan.leg_id("anna"), "talk")).await;
+    stage.until_fact(&interaction, fact::up("customer", "talk")).await;
+    (leg, interaction, plan)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_warm_transfer_is_carried_out_and_leaves_nothing_behind() {
+    let stage = Stage::open().await;
+    for phone in ["anna", "ben"] {
+        stage.put_phone(phone, at_once()).await;
+    }
+    let (leg, interaction, plan) = talking(&stage).await;
+    let plan = plan.record("s1", "talk");
+    stage.apply(&plan.at(3)).await.unwrap();
+    stage
+        .until_told("the segment is live", |told| {
+            let id = plan.leg_id("s1");
+            told.facts.get(&interaction)?.iter().find(|it| is_segment(it, &id)).map(drop)
+        })
+        .await;
+
+    let plan = plan.no_record().place("customer", "hold").place("anna", "consult").dial("ben", "consult", LONG);
+    stage.apply(&plan.at(4)).await.unwrap();
+    stage.until_fact(&interaction, fact::up(&plan.leg_id("ben"), "consult")).await;
+    stage.until_fact(&interaction, fact::up("customer", "hold")).await;
+
+    let plan = plan.place("customer", "talk").place("ben", "talk").without("anna").record("s2", "talk");
+    stage.apply(&plan.at(5)).await.unwrap();
+    stage.until_fact(&interaction, fact::up(&plan.leg_id("ben"), "talk")).await;
+    stage.until_fact(&interaction, fact::ended(&plan.leg_id("anna"), Ending::HungUp)).await;
+
+    stage.phone_hangs_up(&leg).await;
+    stage.until_fact(&interaction, fact::ended("customer", Ending::HungUp)).await;
+    stage.apply(&plan.ended().at(6)).await.unwrap();
+    stage.until_drained().await;
+
+    let segments =
+        stage.until_told("both segments are stored", |told| (told.segments.len() == 2).then(|| told.segments.clone()));
+    for (header, audio) in segments.await {
+        assert_eq!(header.recording_id, "recording-1");
+        assert_eq!(header.interaction_id, interaction);
+        assert!(audio.starts_with(b"RIFF") && !header.torn && !header.lost);
+        assert!(header.ended_at_us >= header.started_at_us && header.sha256.len() == 64, "{header:?}");
+    }
+    stage
+        .until_ledger("both files are deleted", |ledger| {
+            ledger.iter().filter(|it| it.action() == LedgerAction::RecordingDeleted).count() == 2
+        })
+        .await;
+    let ledger = stage.ledger().await;
+    let made = ledger.iter().filter(|it| it.action() == LedgerAction::RoomEnsured).count();
+    let removed = ledger.iter().filter(|it| it.action() == LedgerAction::RoomDestroyed).count();
+    assert_eq!(made, removed, "rooms are left");
+}
+
+fn is_segment(fact: &baton_api::transfer::v1::fact::Fact, id: &str) -> bool {
+    matches!(fact, baton_api::transfer::v1::fact::Fact::Segment(it) if it.segment_id == id)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_recording_is_closed_before_the_customer_is_held() {
+    let stage = Stage::open().await;
+    stage.put_phone("anna", at_once()).await;
+    let (leg, interaction, plan) = talking(&stage).await;
+    let plan = plan.record("s1", "talk");
+    stage.apply(&plan.at(3)).await.unwrap();
+    let plan = plan.no_record().place("customer", "hold");
+    stage.apply(&plan.at(4)).await.unwrap();
+    stage.until_fact(&interaction, fact::up("customer", "hold")).await;
+    let hold = format!("{interaction}-hold");
+    stage
+        .until_ledger("the segment is closed", |ledger| {
+            ledger.iter().any(|it| it.action() == LedgerAction::RecordingFinished)
+                || !ledger.iter().any(|it| it.action() == LedgerAction::RecordingStarted)
+        })
+        .await;
+    let ledger = stage.ledger().await;
+    let held_us = ledger.iter().find(|it| it.leg_id == leg && it.room_id == hold).unwrap().occurred_at_us;
+    let told = stage.peers.told();
+    for fact in &told.facts[&interaction] {
+        if let baton_api::transfer::v1::fact::Fact::Segment(segment) = fact {
+            assert!(segment.ended_at_us <= held_us + 20_000, "recorded {segment:?}, held at {held_us}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_way_not_to_answer_is_told_apart() {
+    let stage = Stage::open().await;
+    let short = Duration::from_millis(300);
+    let phones = [
+        ("busy", Behaviour::Busy(Busy {}), LONG, Ending::Busy),
+        ("declines", Behaviour::Declines(Declines { delay_ms: 10 }), LONG, Ending::Declined),
+        ("never", Behaviour::NeverAnswers(NeverAnswers {}), short, Ending::NoAnswer),
+    ];
+    let (leg, interaction) = stage.open_call().await;
+    let mut plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "lobby");
+    for (phone, behaviour, ring, _) in &phones {
+        stage.put_phone(phone, *behaviour).await;
+        plan = plan.dial(phone, "talk", *ring);
+    }
+    let plan = plan.dial("nowhere", "talk", LONG);
+    stage.apply(&plan.at(1)).await.unwrap();
+    for (phone, _, _, why) in phones {
+        stage.until_fact(&interaction, fact::ended(&plan.leg_id(phone), why)).await;
+    }
+    stage.until_fact(&interaction, fact::ended(&plan.leg_id("nowhere"), Ending::Unreachable)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_plan_again_changes_nothing_and_an_older_one_is_refused() {
+    let stage = Stage::open().await;
+    stage.put_phone("anna", at_once()).await;
+    let (_, interaction, plan) = talking(&stage).await;
+    let before = stage.ledger().await.len();
+    for _ in 0..3 {
+        stage.apply(&plan.at(2)).await.unwrap();
+    }
+    let refusal = stage.apply(&plan.at(1)).await.unwrap_err();
+    assert_eq!(refusal.code(), Code::Aborted);
+    assert_eq!(baton_api::ApiError::of(&refusal).reason_name(), "STALE");
+    assert_eq!(stage.count(LedgerAction::LegDialed, &plan.leg_id("anna")).await, 1);
+    assert_eq!(stage.ledger().await.len(), before);
+
+    stage.apply(&plan.clone().ended().at(3)).await.unwrap();
+    stage.until_drained().await;
+    assert_eq!(stage.apply(&plan.at(2)).await.unwrap_err().code(), Code::Aborted, "the tombstone fences, too");
+    stage.apply(&plan.ended().at(3)).await.unwrap();
+    assert_eq!(stage.live_interactions(), 0);
+    assert!(stage.facts(&interaction).len() < 20);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_after_the_leg_was_withdrawn_is_hung_up() {
+    let stage = Stage::open().await;
+    stage.put_phone("anna", Behaviour::Manual(Manual {})).await;
+    let (leg, interaction) = stage.open_call().await;
+    let plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "hold");
+    let with = plan.clone().dial("anna", "talk", LONG);
+    stage.apply(&with.at(1)).await.unwrap();
+    stage.until_fact(&interaction, fact::ringing(&with.leg_id("anna"))).await;
+    stage.apply(&plan.at(2)).await.unwrap();
+    stage.until_fact(&interaction, fact::ended(&with.leg_id("anna"), Ending::HungUp)).await;
+    assert_eq!(stage.count(LedgerAction::LegMoved, &with.leg_id("anna")).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_announcement_is_played_once_and_an_exit_taken_once() {
+    let stage = Stage::open().await;
+    stage.put_phone("anna", at_once()).await;
+    let (leg, interaction, plan) = talking(&stage).await;
+    let plan = plan.announce("n1", "talk", "beep").announce("n2", "talk", "no-such-sound");
+    stage.apply(&plan.at(3)).await.unwrap();
+    for id in ["n1", "n2"] {
+        stage.until_fact(&interaction, fact::announcement_over(&plan.leg_id(id))).await;
+    }
+    let exit = PlanBuilder::new(&stage.clock, &interaction, &leg).exit("x1");
+    stage.apply(&exit.at(4)).await.unwrap();
+    stage
+        .until_ledger("the exit is taken", |ledger| ledger.iter().any(|it| it.action() == LedgerAction::ExitStarted))
+        .await;
+    stage.apply(&exit.at(4)).await.unwrap();
+    stage.phone_hangs_up(&leg).await;
+    stage.until_fact(&interaction, fact::exit_over(&plan.leg_id("x1"), ExitEnd::Left)).await;
+    stage.until_fact(&interaction, fact::ended("customer", Ending::HungUp)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_to_a_number_that_nobody_knows_is_hung_up() {
+    let stage = Stage::open().await;
+    stage.peers.change(|told| told.unknown_numbers.push("+15550000".into()));
+    let leg = stage.call("+15550000").await;
+    stage
+        .until_ledger("it is hung up", |ledger| {
+            ledger.iter().any(|it| it.action() == LedgerAction::LegEnded && it.leg_id == leg)
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_rings_for_as_long_as_it_may_in_simulated_time_too() {
+    let stage = Stage::open_simulated().await;
+    stage.put_phone("anna", Behaviour::NeverAnswers(NeverAnswers {})).await;
+    let (leg, interaction) = stage.open_call().await;
+    let plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "lobby").dial("anna", "talk", LONG);
+    stage.apply(&plan.at(1)).await.unwrap();
+    let anna = plan.leg_id("anna");
+    stage.until_fact(&interaction, fact::ended(&anna, Ending::NoAnswer)).await;
+    let ledger = stage.ledger().await;
+    let at_us = |action| ledger.iter().find(|it| it.leg_id == anna && it.action() == action).unwrap().occurred_at_us;
+    let rang_us = at_us(LedgerAction::LegEnded) - at_us(LedgerAction::LegRinging);
+    assert!((29_900_000..=30_100_000).contains(&rang_us), "{rang_us}");
+}
+
+/// What a person would notice: from the plan to the phone, and many calls at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_calls_at_once_are_all_connected_and_all_removed() {
+    let stage = Stage::open().await;
+    let calls = (0..50).map(|n| one_call(&stage, n));
+    futures::future::join_all(calls).await;
+    stage.until_drained().await;
+    let ledger = stage.ledger().await;
+    let count = |action| ledger.iter().filter(|it| it.action() == action).count();
+    assert_eq!(count(LedgerAction::LegDialed), 50);
+    assert_eq!(count(LedgerAction::LegEnded), 100);
+    assert_eq!(count(LedgerAction::RoomEnsured), count(LedgerAction::RoomDestroyed));
+}
+
+async fn one_call(stage: &Stage, n: usize) {
+    let phone = format!("agent{n}");
+    stage.put_phone(&phone, at_once()).await;
+    let (leg, interaction) = stage.open_call().await;
+    let plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "talk").dial(&phone, "talk", LONG);
+    stage.apply(&plan.at(1)).await.unwrap();
+    stage.until_fact(&interaction, fact::up(&plan.leg_id(&phone), "talk")).await;
+    stage.apply(&plan.ended().at(2)).await.unwrap();
+}

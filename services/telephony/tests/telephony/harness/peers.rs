@@ -1,0 +1,149 @@
+//! The services that telephony calls, as small as they can be: they remember what they were told.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use baton_api::ApiError;
+use baton_api::recording::v1::archive_service_server::ArchiveService;
+use baton_api::recording::v1::store_segment_request::Message;
+use baton_api::recording::v1::{
+    ResolveModeRequest, ResolveModeResponse, SegmentHeader, StoreSegmentRequest, StoreSegmentResponse,
+};
+use baton_api::transfer::v1::fact::Fact as What;
+use baton_api::transfer::v1::intake_service_server::IntakeService;
+use baton_api::transfer::v1::{
+    ControlRecordingRequest, ControlRecordingResponse, GetWantedRequest, GetWantedResponse, OpenInteractionRequest,
+    OpenInteractionResponse, ReportFactsRequest, ReportFactsResponse,
+};
+use tokio::sync::watch;
+use tonic::{Request, Response, Status, Streaming};
+
+/// What the peers were told. All clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct Peers(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    /// They answer nothing.
+    away: AtomicBool,
+    told: Mutex<Told>,
+    changed: watch::Sender<()>,
+}
+
+/// What they were told.
+#[derive(Clone, Default)]
+pub(crate) struct Told {
+    /// Interaction by inbound leg.
+    pub(crate) opened: BTreeMap<String, String>,
+    /// Everything that was reported, by interaction.
+    pub(crate) facts: HashMap<String, Vec<What>>,
+    /// What `GetWanted` answers; interactions that are not in it are not known.
+    pub(crate) wanted: HashMap<String, Vec<String>>,
+    /// Numbers that are not known.
+    pub(crate) unknown_numbers: Vec<String>,
+    /// What was stored.
+    pub(crate) segments: Vec<(SegmentHeader, Vec<u8>)>,
+}
+
+impl Peers {
+    pub(crate) fn set_away(&self, away: bool) {
+        self.0.away.store(away, Ordering::SeqCst);
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Told)) {
+        change(&mut self.0.told.lock().unwrap());
+        self.0.changed.send_replace(());
+    }
+
+    pub(crate) fn told(&self) -> Told {
+        self.0.told.lock().unwrap().clone()
+    }
+
+    pub(crate) fn changed(&self) -> watch::Receiver<()> {
+        self.0.changed.subscribe()
+    }
+
+    fn present(&self) -> Result<(), Status> {
+        if self.0.away.load(Ordering::SeqCst) { Err(ApiError::unavailable("away").into()) } else { Ok(()) }
+    }
+}
+
+#[tonic::async_trait]
+impl IntakeService for Peers {
+    async fn open_interaction(
+        &self,
+        request: Request<OpenInteractionRequest>,
+    ) -> Result<Response<OpenInteractionResponse>, Status> {
+        self.present()?;
+        let request = request.into_inner();
+        if self.told().unknown_numbers.contains(&request.number) {
+            return Err(ApiError::not_found("number").into());
+        }
+        let mut interaction_id = String::new();
+        self.change(|told| {
+            let id = told.opened.entry(request.leg).or_insert_with(|| baton_runtime::ids::new_uuid().to_string());
+            interaction_id.clone_from(id);
+        });
+        Ok(Response::new(OpenInteractionResponse { interaction_id }))
+    }
+
+    async fn report_facts(
+        &self,
+        request: Request<ReportFactsRequest>,
+    ) -> Result<Response<ReportFactsResponse>, Status> {
+        self.present()?;
+        let request = request.into_inner();
+        self.change(|told| {
+            let facts = told.facts.entry(request.interaction_id).or_default();
+            facts.extend(request.facts.into_iter().filter_map(|it| it.fact));
+        });
+        Ok(Response::new(ReportFactsResponse {}))
+    }
+
+    async fn control_recording(
+        &self,
+        _request: Request<ControlRecordingRequest>,
+    ) -> Result<Response<ControlRecordingResponse>, Status> {
+        Err(Status::unimplemented("not asked for by telephony"))
+    }
+
+    async fn get_wanted(&self, request: Request<GetWantedRequest>) -> Result<Response<GetWantedResponse>, Status> {
+        self.present()?;
+        let wanted = self.told().wanted.get(&request.into_inner().interaction_id).cloned();
+        Ok(Response::new(GetWantedResponse {
+            known: wanted.is_some(),
+            version: 1,
+            leg_ids: wanted.unwrap_or_default(),
+        }))
+    }
+}
+
+#[tonic::async_trait]
+impl ArchiveService for Peers {
+    async fn resolve_mode(
+        &self,
+        _request: Request<ResolveModeRequest>,
+    ) -> Result<Response<ResolveModeResponse>, Status> {
+        Err(Status::unimplemented("not asked for by telephony"))
+    }
+
+    async fn store_segment(
+        &self,
+        request: Request<Streaming<StoreSegmentRequest>>,
+    ) -> Result<Response<StoreSegmentResponse>, Status> {
+        self.present()?;
+        let mut messages = request.into_inner();
+        let mut stored = (SegmentHeader::default(), Vec::new());
+        while let Some(message) = messages.message().await? {
+            match message.message {
+                Some(Message::Header(header)) => stored.0 = header,
+                Some(Message::Chunk(chunk)) => stored.1.extend_from_slice(&chunk),
+                None => {}
+            }
+        }
+        let size_bytes = stored.1.len() as i64;
+        self.change(|told| told.segments.push(stored));
+        Ok(Response::new(StoreSegmentResponse { sha256: String::new(), size_bytes }))
+    }
+}

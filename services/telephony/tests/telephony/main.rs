@@ -1,0 +1,6 @@
+//! Telephony against the real simulated switch, over real connections: one binary, as linking is what costs.
+
+mod calls;
+mod faults;
+mod harness;
+mod outgoing;

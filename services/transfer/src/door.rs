@@ -1,0 +1,333 @@
+//! The one door: every change of an interaction goes through here, whoever wants it and whatever it is.
+//!
+//! In one transaction: load, let the core react, store the new state with its events, and, for a command, the answer under its request id.
+//! A version check decides between two that come at once. Then, outside the transaction, whoever watches is told, the projections that
+//! changed are pushed, and the deadline is set.
+
+use crate::{
+    convert::{self, refusal_status},
+    error::DoorError,
+    hub::Hub,
+    policies::Policies,
+    recent::Recent,
+    store,
+};
+use baton_domain::{
+    Command, Events, Input, Interaction, InteractionId, Opening,
+    interaction::Line,
+    project,
+    words::{Actor, AgentRef},
+};
+use baton_runtime::{clock::Clock, config::TransferConfig};
+use baton_store::{
+    Db, StoreError, Tx,
+    requests::{self, Answer, BodyHash, Key, Seen},
+};
+use prost::Message;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+use tonic::Status;
+
+/// The door, with what it needs.
+pub(crate) struct Door {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) hub: Hub,
+    recent: Recent,
+    pub(crate) policies: Policies,
+    /// How long an answer waits for the world when the caller does not say.
+    pub(crate) answer_wait: Duration,
+    pushes: mpsc::UnboundedSender<Arc<Interaction>>,
+    wakes: mpsc::UnboundedSender<(InteractionId, Option<i64>)>,
+}
+
+/// What the door hands to the tasks behind it. Unbounded, and bounded all the same by the commits that fill them: the receivers only note
+/// what is newest and never wait for anybody.
+pub(crate) struct Tasks {
+    pub(crate) pushes: mpsc::UnboundedReceiver<Arc<Interaction>>,
+    pub(crate) wakes: mpsc::UnboundedReceiver<(InteractionId, Option<i64>)>,
+}
+
+/// A command and everything that it takes to answer it once.
+pub(crate) struct Order<'a> {
+    /// Under which request id.
+    pub(crate) key: &'a Key,
+    /// What the client sent.
+    pub(crate) body: BodyHash,
+    /// Whose.
+    pub(crate) tenant: &'a str,
+    /// Which interaction.
+    pub(crate) id: InteractionId,
+    /// Who.
+    pub(crate) actor: Actor,
+    /// What; or why it can't be (an unknown target): that, too, is an answer.
+    pub(crate) command: Result<Command, Status>,
+    /// Kept with the transfer that a start begins.
+    pub(crate) request_key: String,
+}
+
+/// What became of an order.
+pub(crate) enum Ordered<R> {
+    /// It was answered, now or before.
+    Answered(R),
+    /// It is committed, and its answer waits for the world. The interaction as it is now.
+    Waiting(Arc<Interaction>),
+}
+
+impl Door {
+    pub(crate) fn new(db: Db, clock: Clock, config: &TransferConfig) -> (Arc<Self>, Tasks) {
+        let (pushes, to_push) = mpsc::unbounded_channel();
+        let (wakes, to_wake) = mpsc::unbounded_channel();
+        let policies = Policies::new(db.clone());
+        let answer_wait = config.answer_wait_ms.duration();
+        let door =
+            Self { db, clock, hub: Hub::default(), recent: Recent::default(), policies, answer_wait, pushes, wakes };
+        (Arc::new(door), Tasks { pushes: to_push, wakes: to_wake })
+    }
+
+    /// After a start: whatever was going on goes on.
+    pub(crate) async fn take_up_all(&self) -> Result<(), StoreError> {
+        for id in store::interactions::live(&self.db).await? {
+            if let Some(interaction) = self.load(id).await? {
+                self.tell(&interaction);
+            }
+        }
+        Ok(())
+    }
+
+    /// The interaction as it is now.
+    pub(crate) async fn load(&self, id: InteractionId) -> Result<Option<Arc<Interaction>>, StoreError> {
+        if let Some(known) = self.recent.get(id) {
+            return Ok(Some(known));
+        }
+        let mut reader = self.db.read().await?;
+        let Some(mut interaction) = store::interactions::read(&mut reader, id).await? else { return Ok(None) };
+        drop(reader);
+        self.put_policy_back(&mut interaction).await?;
+        Ok(Some(Arc::new(interaction)))
+    }
+
+    /// Begins an interaction, or gives the one that the same leg began before.
+    pub(crate) async fn open(&self, opening: Opening) -> Result<InteractionId, DoorError> {
+        let mut tx = self.db.begin().await?;
+        if let Line::Inbound(leg) = &opening.line
+            && let Some(known) = store::interactions::by_leg(&mut tx, &opening.tenant, leg).await?
+        {
+            tx.rollback().await?;
+            return Ok(known);
+        }
+        let (interaction, events) = baton_domain::open(opening, self.clock.now_us());
+        self.insert(&mut tx, &interaction, &events).await?;
+        tx.commit().await?;
+        let interaction = Arc::new(interaction);
+        self.tell(&interaction);
+        Ok(interaction.id)
+    }
+
+    async fn insert(&self, tx: &mut Tx, interaction: &Interaction, events: &Events) -> Result<(), StoreError> {
+        store::interactions::insert(tx, interaction).await?;
+        store::events::append(tx, interaction, events, self.clock.now_us()).await?;
+        store::interactions::note_agents(tx, interaction, events).await
+    }
+
+    /// Begins a call that an agent places, once. `opening`: what it begins with, or why it can't; either is answered.
+    pub(crate) async fn place<R: Message + Default>(
+        &self,
+        key: &Key,
+        body: BodyHash,
+        opening: Result<(Opening, AgentRef), Status>,
+        answer: impl Fn(&Interaction) -> R,
+    ) -> Result<R, Status> {
+        let _busy = self.clock.busy();
+        let mut tx = self.db.begin().await?;
+        match requests::begin(&mut tx, key, body, self.clock.now_us()).await? {
+            Seen::New => {}
+            Seen::Answered(known) => {
+                tx.rollback().await?;
+                return replay(known);
+            }
+            Seen::DifferentBody => return Err(requests::reused().into()),
+            Seen::Pending => return Err(DoorError::Conflict.into()),
+        }
+        let (opening, agent) = match opening {
+            Ok(opening) => opening,
+            Err(status) => {
+                requests::answer(&mut tx, key, &Answer::Refused((&status).into())).await?;
+                tx.commit().await?;
+                return Err(status);
+            }
+        };
+        let who = agent.id;
+        let (interaction, events) = baton_domain::place(opening, agent, self.clock.now_us());
+        self.insert(&mut tx, &interaction, &events).await?;
+        store::interactions::note_agent(&mut tx, interaction.id, who).await?;
+        let response = answer(&interaction);
+        requests::answer(&mut tx, key, &Answer::Ok(response.encode_to_vec())).await?;
+        tx.commit().await?;
+        self.tell(&Arc::new(interaction));
+        Ok(response)
+    }
+
+    /// Takes in what was observed, or that time has passed. `None`: there is no such interaction.
+    pub(crate) async fn submit(&self, id: InteractionId, inputs: Vec<Input>) -> Result<Option<()>, DoorError> {
+        let _busy = self.clock.busy();
+        let mut tx = self.db.begin().await?;
+        let Some(mut interaction) = self.load_in(&mut tx, id).await? else { return Ok(None) };
+        let before = interaction.version;
+        let mut events = Events::new();
+        let now_us = self.clock.now_us();
+        for input in inputs {
+            let reaction = baton_domain::react(&mut interaction, input, now_us).map_err(DoorError::Refused)?;
+            events.extend(reaction.events);
+        }
+        if interaction.version == before {
+            tx.rollback().await?;
+            return Ok(Some(()));
+        }
+        self.save(&mut tx, &interaction, before, &events, "").await?;
+        tx.commit().await?;
+        self.tell(&Arc::new(interaction));
+        Ok(Some(()))
+    }
+
+    /// Carries out a command once. `answer` makes the answer from the new state; `None` where the answer waits for the world.
+    pub(crate) async fn order<R: Message + Default>(
+        &self,
+        order: Order<'_>,
+        answer: impl Fn(&Interaction) -> Option<R>,
+    ) -> Result<Ordered<R>, Status> {
+        let _busy = self.clock.busy();
+        let mut tx = self.db.begin().await?;
+        match requests::begin(&mut tx, order.key, order.body, self.clock.now_us()).await? {
+            Seen::New => {}
+            Seen::Answered(known) => {
+                // It waits until what was read is durable: only then may it be said again.
+                tx.rollback().await?;
+                return replay(known).map(Ordered::Answered);
+            }
+            Seen::DifferentBody => return Err(requests::reused().into()),
+            Seen::Pending => {
+                tx.rollback().await?;
+                let known = self.load(order.id).await?.ok_or_else(|| not_found("interaction"))?;
+                return Ok(Ordered::Waiting(known));
+            }
+        }
+        let key = order.key;
+        match self.carry_out(&mut tx, order).await {
+            Ok((interaction, changed)) => {
+                let response = answer(&interaction);
+                if let Some(response) = &response {
+                    requests::answer(&mut tx, key, &Answer::Ok(response.encode_to_vec())).await?;
+                }
+                tx.commit().await?;
+                let interaction = Arc::new(interaction);
+                if changed {
+                    self.tell(&interaction);
+                }
+                Ok(response.map_or(Ordered::Waiting(interaction), Ordered::Answered))
+            }
+            Err(DoorError::Status(status)) => {
+                requests::answer(&mut tx, key, &Answer::Refused((&status).into())).await?;
+                tx.commit().await?;
+                Err(status)
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Records the answer of an order that waited for the world; the first one stands and is given to everybody.
+    pub(crate) async fn conclude<R: Message + Default>(
+        &self,
+        key: &Key,
+        body: BodyHash,
+        result: Result<R, Status>,
+    ) -> Result<R, Status> {
+        let _busy = self.clock.busy();
+        let known = match &result {
+            Ok(response) => Answer::Ok(response.encode_to_vec()),
+            Err(status) => Answer::Refused(status.into()),
+        };
+        let mut tx = self.db.begin().await?;
+        if requests::answer(&mut tx, key, &known).await? {
+            tx.commit().await?;
+            return result;
+        }
+        match requests::begin(&mut tx, key, body, self.clock.now_us()).await? {
+            Seen::Answered(first) => {
+                tx.rollback().await?;
+                replay(first)
+            }
+            _ => result,
+        }
+    }
+
+    async fn carry_out(&self, tx: &mut Tx, order: Order<'_>) -> Result<(Interaction, bool), DoorError> {
+        let command = order.command.map_err(DoorError::Status)?;
+        let found = self.load_in(tx, order.id).await?;
+        let visible = found.filter(|interaction| &*interaction.tenant == order.tenant);
+        let mut interaction = visible.ok_or_else(|| DoorError::Status(not_found("interaction")))?;
+        if let Actor::Agent(agent) = order.actor
+            && !store::interactions::is_party_in(tx, order.id, agent).await?
+        {
+            return Err(DoorError::Status(not_found("interaction")));
+        }
+        let before = interaction.version;
+        let input = Input::Command(order.actor.clone(), command);
+        let reaction = baton_domain::react(&mut interaction, input, self.clock.now_us())
+            .map_err(|refusal| DoorError::Status(refusal_status(refusal, &interaction, &order.actor)))?;
+        if reaction.changed {
+            self.save(tx, &interaction, before, &reaction.events, &order.request_key).await?;
+        }
+        Ok((interaction, reaction.changed))
+    }
+
+    async fn load_in(&self, tx: &mut Tx, id: InteractionId) -> Result<Option<Interaction>, StoreError> {
+        let Some(mut interaction) = store::interactions::read_in(tx, id).await? else { return Ok(None) };
+        self.put_policy_back(&mut interaction).await?;
+        Ok(Some(interaction))
+    }
+
+    async fn put_policy_back(&self, interaction: &mut Interaction) -> Result<(), StoreError> {
+        interaction.policy = self.policies.version(&interaction.tenant, interaction.policy_version).await?;
+        Ok(())
+    }
+
+    async fn save(
+        &self,
+        tx: &mut Tx,
+        interaction: &Interaction,
+        before: u64,
+        events: &Events,
+        request_key: &str,
+    ) -> Result<(), DoorError> {
+        if !store::interactions::advance(tx, interaction, before).await? {
+            return Err(DoorError::Conflict);
+        }
+        store::events::append(tx, interaction, events, self.clock.now_us()).await?;
+        store::interactions::note_agents(tx, interaction, events).await?;
+        if let Some(transfer) = &interaction.transfer {
+            store::transfers::put(tx, interaction, transfer, request_key).await?;
+        }
+        Ok(())
+    }
+
+    /// What follows from a commit. Nothing of it is needed for the commit to count: what is lost here is made up for by the periodic push.
+    fn tell(&self, interaction: &Arc<Interaction>) {
+        self.recent.put(interaction);
+        self.hub.publish(interaction);
+        let _ = self.wakes.send((interaction.id, project::deadline(interaction)));
+        let _ = self.pushes.send(interaction.clone());
+    }
+}
+
+fn replay<R: Message + Default>(answer: Answer) -> Result<R, Status> {
+    match answer {
+        Answer::Ok(body) => R::decode(body.as_slice())
+            .map_err(|_| Status::internal("the stored answer is not a response of this method")),
+        Answer::Refused(refusal) => Err(refusal.into()),
+    }
+}
+
+pub(crate) fn not_found(what: &str) -> Status {
+    convert::not_found(what)
+}

@@ -1,0 +1,38 @@
+//! What can go wrong behind the door.
+
+use baton_api::{ApiError, error::ErrorReason};
+use baton_domain::Refusal;
+use baton_store::StoreError;
+use tonic::Status;
+
+/// Why an input was not committed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DoorError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Somebody else changed the interaction between the read and the write. Not on `SQLite`, which has one writer.
+    #[error("the interaction was changed by another writer")]
+    Conflict,
+    /// The core refused; only commands are.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// An answer for the client that is kept under the request id.
+    #[error("{}", .0.message())]
+    Status(Status),
+}
+
+impl From<DoorError> for Status {
+    fn from(error: DoorError) -> Self {
+        match error {
+            DoorError::Store(error) => error.into(),
+            DoorError::Conflict => {
+                ApiError::aborted(ErrorReason::VersionConflict, "Somebody else changed it meanwhile; try again.").into()
+            }
+            DoorError::Refused(refusal) => {
+                ApiError::failed_precondition(ErrorReason::NotAllowedNow, refusal.to_string()).into()
+            }
+            DoorError::Status(status) => status,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! `IntakeService`: what the other services tell. Internal.
+
+use super::{IntakeApi, orders, orders::Asked};
+use crate::{
+    convert::{self, facts, words},
+    door::not_found,
+};
+use baton_api::{
+    ApiError,
+    recording::v1::ResolveModeRequest,
+    routing::v1::{CallFlow, ResolveNumberRequest, ResolveNumberResponse, call_flow_step::Step},
+    transfer::v1::{
+        ControlRecordingRequest, ControlRecordingResponse, GetWantedRequest, GetWantedResponse, OpenInteractionRequest,
+        OpenInteractionResponse, ReportFactsRequest, ReportFactsResponse, intake_service_server::IntakeService,
+    },
+};
+use baton_domain::{
+    Action, Command, Input, Interaction, InteractionId, Opening, RecordingCommand,
+    interaction::{FlowStep, Line},
+    words::AgentRef,
+};
+use baton_runtime::{
+    auth::{Caller, Role, TenantId},
+    ids,
+};
+use tonic::{Request, Response, Status};
+
+const MAX_FACTS: usize = 1_000;
+const MAX_LEG: usize = 128;
+const MAX_CUSTOMER: usize = 64;
+const DEFAULT_RING_MS: i64 = 20_000;
+const DEFAULT_WAIT_MS: i64 = 300_000;
+
+#[tonic::async_trait]
+impl IntakeService for IntakeApi {
+    async fn open_interaction(
+        &self,
+        request: Request<OpenInteractionRequest>,
+    ) -> Result<Response<OpenInteractionResponse>, Status> {
+        let opening = self.opening(request.into_inner()).await?;
+        let id = self.door.open(opening).await?;
+        Ok(Response::new(OpenInteractionResponse { interaction_id: id.to_string() }))
+    }
+
+    async fn report_facts(
+        &self,
+        request: Request<ReportFactsRequest>,
+    ) -> Result<Response<ReportFactsResponse>, Status> {
+        let request = request.into_inner();
+        let id = super::parse::interaction_id(&request.interaction_id)?;
+        if request.facts.len() > MAX_FACTS {
+            return Err(ApiError::resource_exhausted(format!("at most {MAX_FACTS} facts at once")).into());
+        }
+        let facts = request.facts.iter().map(|fact| facts::parse(id, fact).map(Input::Fact));
+        let facts = facts.collect::<Result<Vec<_>, _>>()?;
+        self.door.submit(id, facts).await?.ok_or_else(|| not_found("interaction"))?;
+        Ok(Response::new(ReportFactsResponse {}))
+    }
+
+    async fn control_recording(
+        &self,
+        request: Request<ControlRecordingRequest>,
+    ) -> Result<Response<ControlRecordingResponse>, Status> {
+        let request = request.into_inner();
+        let (caller, command) = (on_behalf(&request)?, recording_command(&request)?);
+        let method = format!("ControlRecording/{}", request.action);
+        let asked = Asked::new(&caller, &method, &request.request_id, &request.interaction_id, &request)?;
+        let response = orders::when(&self.door, &asked, Command::Recording(command), |interaction| {
+            confirmed(interaction, command).then(|| Ok(recording_answer(interaction)))
+        });
+        response.await.map(Response::new)
+    }
+
+    async fn get_wanted(&self, request: Request<GetWantedRequest>) -> Result<Response<GetWantedResponse>, Status> {
+        let id: InteractionId = super::parse::interaction_id(&request.get_ref().interaction_id)?;
+        let response = match self.door.load(id).await? {
+            None => GetWantedResponse { known: false, version: 0, leg_ids: Vec::new() },
+            Some(interaction) => GetWantedResponse {
+                known: true,
+                version: interaction.version,
+                leg_ids: convert::plan::wanted_legs(&interaction),
+            },
+        };
+        Ok(Response::new(response))
+    }
+}
+
+impl IntakeApi {
+    /// Everything that an interaction begins with, looked up and frozen.
+    async fn opening(&self, request: OpenInteractionRequest) -> Result<Opening, Status> {
+        let tenant: TenantId = request
+            .tenant
+            .parse()
+            .map_err(|_| ApiError::invalid_argument("tenant", "is no tenant: 1 to 63 of a-z, 0-9 and `-`"))?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if request.leg.is_empty() || request.leg.len() > MAX_LEG || !request.leg.bytes().all(plain) {
+            return Err(ApiError::invalid_argument("leg", "is no name of a leg").into());
+        }
+        let customer = super::parse::text("customer", &request.customer, 0, MAX_CUSTOMER)?;
+        let (number, of) = (request.number.clone(), tenant.as_str().to_owned());
+        let route = ResolveNumberRequest { tenant: of.clone(), number: number.clone() };
+        let mode = ResolveModeRequest { tenant: of.clone(), phone_number: number.clone() };
+        let (mut routing, mut recording) = (self.peers.routing.clone(), self.peers.recording.clone());
+        let (route, mode, policy) = futures::join!(
+            routing.resolve_number(route),
+            recording.resolve_mode(mode),
+            self.door.policies.current(&of)
+        );
+        let (policy_version, policy) = policy?;
+        let route = route?.into_inner();
+        Ok(Opening {
+            id: InteractionId(ids::new_uuid()),
+            tenant: of.into(),
+            number: number.into(),
+            customer,
+            line: Line::Inbound(request.leg.into()),
+            skip_voicemail: route.call_flow.as_ref().is_some_and(|flow| flow.skip_voicemail),
+            flow: steps(&route)?,
+            recording: words::parse_mode(mode?.get_ref().mode()),
+            policy,
+            policy_version,
+        })
+    }
+}
+
+/// The steps of the call flow, with the agents that it names; a step whose agent is gone is left out.
+fn steps(route: &ResolveNumberResponse) -> Result<Vec<FlowStep>, ApiError> {
+    let agents = route.agents.iter().map(facts::agent).collect::<Result<Vec<_>, _>>()?;
+    let Some(flow): Option<&CallFlow> = route.call_flow.as_ref() else { return Ok(Vec::new()) };
+    let steps = flow.steps.iter().filter_map(|step| step.step.as_ref()).map(|step| flow_step(step, &agents));
+    Ok(steps.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+fn flow_step(step: &Step, agents: &[AgentRef]) -> Result<Option<FlowStep>, ApiError> {
+    let or = |value: i64, default: i64| if value == 0 { default } else { value };
+    Ok(match step {
+        Step::RingAgent(ring) => {
+            let agent = agents.iter().find(|agent| agent.id.to_string() == ring.agent_id);
+            agent.map(|agent| FlowStep::RingAgent(agent.clone(), or(ring.ring_ms, DEFAULT_RING_MS)))
+        }
+        Step::RingTeam(ring) => Some(FlowStep::RingTeam {
+            team: ring.team_id.parse().map_err(|_| ApiError::invalid_argument("team_id", "is no UUID"))?,
+            name: "".into(),
+            ring_ms: or(ring.ring_ms, DEFAULT_RING_MS),
+            wait_ms: or(ring.wait_ms, DEFAULT_WAIT_MS),
+        }),
+        Step::Voicemail(voicemail) => Some(FlowStep::Voicemail(voicemail.mailbox.as_str().into())),
+        Step::Disconnect(_) => Some(FlowStep::Disconnect),
+    })
+}
+
+/// The agent or supervisor for whom the recording service asks; it has verified their token.
+fn on_behalf(request: &ControlRecordingRequest) -> Result<Caller, Status> {
+    let tenant: TenantId = request.tenant.parse().map_err(|_| ApiError::invalid_argument("tenant", "is no tenant"))?;
+    let role = if request.supervisor { Role::Supervisor } else { Role::Agent };
+    Ok(Caller::of_tenant(tenant, request.subject.clone(), role))
+}
+
+fn recording_command(request: &ControlRecordingRequest) -> Result<RecordingCommand, Status> {
+    match words::parse_action(request.action) {
+        Some(Action::StartRecording) => Ok(RecordingCommand::Start),
+        Some(Action::StopRecording) => Ok(RecordingCommand::Stop),
+        Some(Action::PauseRecording) => Ok(RecordingCommand::Pause),
+        Some(Action::ResumeRecording) => Ok(RecordingCommand::Resume),
+        _ => Err(ApiError::invalid_argument("action", "must be one of the four recording actions").into()),
+    }
+}
+
+/// The switch has done what the command is about: nothing is being written (R3), or what is wanted is.
+fn confirmed(interaction: &Interaction, command: RecordingCommand) -> bool {
+    let recording = &interaction.recording;
+    match command {
+        RecordingCommand::Pause | RecordingCommand::Stop => !recording.maybe_live(),
+        RecordingCommand::Start | RecordingCommand::Resume => recording.current.is_none_or(|segment| segment.live),
+    }
+}
+
+fn recording_answer(interaction: &Interaction) -> ControlRecordingResponse {
+    let state = convert::view::recording(interaction);
+    ControlRecordingResponse { live: state.live, paused: state.paused, recording_id: state.recording_id }
+}

@@ -1,0 +1,242 @@
+//! `InteractionService`.
+
+use super::{InteractionApi, orders, orders::Asked, parse};
+use crate::{
+    convert,
+    door::{Door, not_found},
+    store,
+};
+use baton_api::{
+    ApiError,
+    transfer::v1::{
+        AddNoteRequest, AddNoteResponse, EndInteractionRequest, EndInteractionResponse, GetInteractionRequest,
+        GetInteractionResponse, HoldCustomerRequest, HoldCustomerResponse, LeaveInteractionRequest,
+        LeaveInteractionResponse, ListInteractionsRequest, ListInteractionsResponse, PlaceCallRequest,
+        PlaceCallResponse, ResumeCustomerRequest, ResumeCustomerResponse, SetDataRequest, SetDataResponse,
+        SetMuteRequest, SetMuteResponse, WatchInteractionRequest, WatchInteractionResponse,
+        interaction_service_server::InteractionService,
+    },
+};
+use baton_domain::{Command, Interaction, InteractionId, words::Room};
+use baton_runtime::{CallerExt, auth::Caller, lifecycle};
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+const MAX_NOTE: usize = 4_000;
+const MAX_KEYS: usize = 64;
+const MAX_KEY: usize = 64;
+const MAX_VALUE: usize = 1_024;
+
+impl Door {
+    /// The interaction, if this caller may see it.
+    async fn visible(&self, caller: &Caller, id: &str) -> Result<Arc<Interaction>, Status> {
+        let (tenant, of) = (caller.tenant()?.as_str(), parse::only_of(caller)?);
+        let id = parse::interaction_id(id)?;
+        let found = self.load(id).await?.filter(|interaction| &*interaction.tenant == tenant);
+        let interaction = found.ok_or_else(|| not_found("interaction"))?;
+        match of {
+            Some(agent)
+                if interaction.agent(agent).is_none()
+                    && !store::interactions::is_party(&self.db, id, agent).await? =>
+            {
+                Err(not_found("interaction"))
+            }
+            _ => Ok(interaction),
+        }
+    }
+}
+
+/// Asks for one command and answers with the view.
+macro_rules! command {
+    ($self:ident, $request:ident, $method:literal, $command:expr, $answer:expr) => {{
+        let caller = $request.caller()?.clone();
+        let request = $request.into_inner();
+        let asked = Asked::new(&caller, $method, &request.request_id, &request.interaction_id, &request)?;
+        let command = $command(&request)?;
+        let answer = |interaction: &Interaction| $answer(asked.view(interaction));
+        orders::at_once(&$self.door, &asked, command, answer).await.map(Response::new)
+    }};
+}
+
+#[tonic::async_trait]
+impl InteractionService for InteractionApi {
+    type WatchInteractionStream = ReceiverStream<Result<WatchInteractionResponse, Status>>;
+
+    async fn get_interaction(
+        &self,
+        request: Request<GetInteractionRequest>,
+    ) -> Result<Response<GetInteractionResponse>, Status> {
+        let caller = request.caller()?;
+        let interaction = self.door.visible(caller, &request.get_ref().interaction_id).await?;
+        let view = convert::view::interaction(&interaction, &parse::actor(caller)?);
+        Ok(Response::new(GetInteractionResponse { interaction: Some(view) }))
+    }
+
+    async fn list_interactions(
+        &self,
+        request: Request<ListInteractionsRequest>,
+    ) -> Result<Response<ListInteractionsResponse>, Status> {
+        let caller = request.caller()?;
+        let (tenant, of, actor) = (caller.tenant()?.as_str(), parse::only_of(caller)?, parse::actor(caller)?);
+        let asked = request.get_ref();
+        let limit = parse::page_size(asked.page_size)?;
+        let before = match asked.page_token.as_str() {
+            "" => InteractionId(Uuid::max()),
+            token => token.parse().map_err(|_| parse::bad_page_token())?,
+        };
+        let ids = store::interactions::list(&self.door.db, tenant, of, asked.live_only, before, limit).await?;
+        let mut interactions = Vec::with_capacity(ids.len());
+        for id in &ids {
+            let found = self.door.load(*id).await?;
+            interactions.extend(found.map(|interaction| convert::view::interaction(&interaction, &actor)));
+        }
+        let last = ids.last().filter(|_| ids.len() as i64 == limit);
+        let next_page_token = last.map(ToString::to_string).unwrap_or_default();
+        Ok(Response::new(ListInteractionsResponse { interactions, next_page_token }))
+    }
+
+    async fn watch_interaction(
+        &self,
+        request: Request<WatchInteractionRequest>,
+    ) -> Result<Response<Self::WatchInteractionStream>, Status> {
+        let caller = request.caller()?;
+        let actor = parse::actor(caller)?;
+        let asked = request.get_ref();
+        let id = parse::interaction_id(&asked.interaction_id)?;
+        let mut seen = self.door.hub.watch(id);
+        let now = self.door.visible(caller, &asked.interaction_id).await?;
+        self.door.hub.publish(&now);
+        let (sender, receiver) = mpsc::channel(1);
+        let (stopping, mut after) = (self.stopping.clone(), asked.after_version);
+        let task = async move {
+            loop {
+                let newest = seen.borrow_and_update().clone();
+                if let Some(interaction) = newest.filter(|interaction| interaction.version > after) {
+                    after = interaction.version;
+                    let view = convert::view::interaction(&interaction, &actor);
+                    if sender.send(Ok(WatchInteractionResponse { interaction: Some(view) })).await.is_err() {
+                        return;
+                    }
+                }
+                if seen
+                    .borrow()
+                    .as_ref()
+                    .is_some_and(|interaction| interaction.settled() && interaction.version <= after)
+                {
+                    return;
+                }
+                tokio::select! {
+                    changed = seen.changed() => if changed.is_err() { return },
+                    () = sender.closed() => return,
+                    () = stopping.cancelled() => return,
+                }
+            }
+        };
+        lifecycle::spawn(task);
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    async fn place_call(&self, request: Request<PlaceCallRequest>) -> Result<Response<PlaceCallResponse>, Status> {
+        let caller = request.caller()?.clone();
+        self.place(&caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn hold_customer(
+        &self,
+        request: Request<HoldCustomerRequest>,
+    ) -> Result<Response<HoldCustomerResponse>, Status> {
+        let caller = request.caller()?.clone();
+        let request = request.into_inner();
+        let asked = Asked::new(&caller, "HoldCustomer", &request.request_id, &request.interaction_id, &request)?;
+        let response = orders::when(&self.door, &asked, Command::Hold, |interaction| {
+            moved(interaction, true).then(|| Ok(HoldCustomerResponse { interaction: Some(asked.view(interaction)) }))
+        });
+        response.await.map(Response::new)
+    }
+
+    async fn resume_customer(
+        &self,
+        request: Request<ResumeCustomerRequest>,
+    ) -> Result<Response<ResumeCustomerResponse>, Status> {
+        let caller = request.caller()?.clone();
+        let request = request.into_inner();
+        let asked = Asked::new(&caller, "ResumeCustomer", &request.request_id, &request.interaction_id, &request)?;
+        let response = orders::when(&self.door, &asked, Command::Resume, |interaction| {
+            moved(interaction, false).then(|| Ok(ResumeCustomerResponse { interaction: Some(asked.view(interaction)) }))
+        });
+        response.await.map(Response::new)
+    }
+
+    async fn set_mute(&self, request: Request<SetMuteRequest>) -> Result<Response<SetMuteResponse>, Status> {
+        command!(
+            self,
+            request,
+            "SetMute",
+            |asked: &SetMuteRequest| Ok::<_, Status>(Command::SetMute(asked.muted)),
+            |view| SetMuteResponse { interaction: Some(view) }
+        )
+    }
+
+    async fn add_note(&self, request: Request<AddNoteRequest>) -> Result<Response<AddNoteResponse>, Status> {
+        command!(
+            self,
+            request,
+            "AddNote",
+            |asked: &AddNoteRequest| parse::text("text", &asked.text, 1, MAX_NOTE).map(Command::Note),
+            |view| AddNoteResponse { interaction: Some(view) }
+        )
+    }
+
+    async fn set_data(&self, request: Request<SetDataRequest>) -> Result<Response<SetDataResponse>, Status> {
+        command!(self, request, "SetData", |asked: &SetDataRequest| parse_data(&asked.set, &asked.remove), |view| {
+            SetDataResponse { interaction: Some(view) }
+        })
+    }
+
+    async fn leave_interaction(
+        &self,
+        request: Request<LeaveInteractionRequest>,
+    ) -> Result<Response<LeaveInteractionResponse>, Status> {
+        command!(
+            self,
+            request,
+            "LeaveInteraction",
+            |_: &LeaveInteractionRequest| Ok::<_, Status>(Command::Leave),
+            |_| LeaveInteractionResponse {}
+        )
+    }
+
+    async fn end_interaction(
+        &self,
+        request: Request<EndInteractionRequest>,
+    ) -> Result<Response<EndInteractionResponse>, Status> {
+        command!(self, request, "EndInteraction", |_: &EndInteractionRequest| Ok::<_, Status>(Command::End), |_| {
+            EndInteractionResponse {}
+        })
+    }
+}
+
+/// The switch has the customer where this hold, or its end, wants them; or things have moved on meanwhile.
+fn moved(interaction: &Interaction, held: bool) -> bool {
+    let there = if held { Room::Hold } else { Room::Talk };
+    interaction.ended() || interaction.customer.held != held || interaction.customer.seen_in == Some(there)
+}
+
+fn parse_data(set: &BTreeMap<String, String>, remove: &[String]) -> Result<Command, Status> {
+    let limit = |field: &str, why: String| Status::from(ApiError::invalid_argument(field, why));
+    if set.len() + remove.len() > MAX_KEYS {
+        return Err(limit("set", format!("has too many keys; {MAX_KEYS} are allowed")));
+    }
+    for key in set.keys().chain(remove) {
+        let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.-".contains(&byte);
+        if key.is_empty() || key.len() > MAX_KEY || !key.bytes().all(good) {
+            return Err(limit("set", format!("{key:?} is no key: 1 to {MAX_KEY} of a-z, 0-9, `_`, `.` and `-`")));
+        }
+    }
+    let set = set.iter().map(|(key, value)| Ok((key.as_str().into(), parse::text("set", value, 0, MAX_VALUE)?)));
+    let remove = remove.iter().map(|key| key.as_str().into()).collect();
+    Ok(Command::SetData { set: set.collect::<Result<_, Status>>()?, remove })
+}

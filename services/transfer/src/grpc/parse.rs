@@ -1,0 +1,62 @@
+//! Requests into types, at the edge.
+
+use baton_api::{ApiError, error::ErrorReason};
+use baton_domain::{AgentId, InteractionId, words::Actor};
+use baton_runtime::auth::{Caller, Role};
+use std::sync::Arc;
+use tonic::Status;
+
+/// The most rows of a page.
+const MAX_PAGE: i32 = 500;
+/// The rows of a page when nobody says.
+const PAGE: i32 = 50;
+
+/// Who acts, from the token alone.
+pub(crate) fn actor(caller: &Caller) -> Result<Actor, Status> {
+    match caller.role {
+        Role::Agent => agent(caller).map(Actor::Agent),
+        _ => Ok(Actor::Supervisor(caller.subject.as_str().into())),
+    }
+}
+
+fn agent(caller: &Caller) -> Result<AgentId, Status> {
+    caller.subject.parse().map_err(|_| {
+        let message = "The subject of an agent's token must be the agent's id (a UUID); mint one with `baton token --role agent`.";
+        ApiError::unauthenticated(ErrorReason::TokenInvalid, message).into()
+    })
+}
+
+/// Whose things the caller may see: an agent those that they are or were a party of, everybody else all of the tenant.
+pub(crate) fn only_of(caller: &Caller) -> Result<Option<AgentId>, Status> {
+    match caller.role {
+        Role::Agent => agent(caller).map(Some),
+        _ => Ok(None),
+    }
+}
+
+pub(crate) fn interaction_id(text: &str) -> Result<InteractionId, Status> {
+    text.parse().map_err(|_| ApiError::invalid_argument("interaction_id", "is no interaction id (a UUID)").into())
+}
+
+/// A text of limited length.
+pub(crate) fn text(field: &str, text: &str, min: usize, max: usize) -> Result<Arc<str>, Status> {
+    let length = text.chars().count();
+    if (min..=max).contains(&length) {
+        Ok(text.into())
+    } else {
+        let why = format!("has {length} characters; {min} to {max} are allowed");
+        Err(ApiError::invalid_argument(field, why).into())
+    }
+}
+
+pub(crate) fn page_size(size: i32) -> Result<i64, Status> {
+    match size {
+        0 => Ok(PAGE.into()),
+        1..=MAX_PAGE => Ok(size.into()),
+        _ => Err(ApiError::invalid_argument("page_size", format!("must be 0 to {MAX_PAGE}")).into()),
+    }
+}
+
+pub(crate) fn bad_page_token() -> Status {
+    ApiError::invalid_argument("page_token", "must be the `next_page_token` of the page before").into()
+}

@@ -1,0 +1,71 @@
+//! Calls that agents place: everything that such a call begins with, looked up and frozen. Nothing outside is dialled without a rule (X3).
+
+use super::{InteractionApi, parse};
+use crate::{
+    convert::{facts, view, words},
+    door::not_found,
+};
+use baton_api::{
+    ApiError,
+    presence::v1::LookupAgentsRequest,
+    recording::v1::ResolveModeRequest,
+    routing::v1::ResolveDialRequest,
+    transfer::v1::{PlaceCallRequest, PlaceCallResponse},
+};
+use baton_domain::{
+    InteractionId, Opening,
+    interaction::{Line, Outside},
+    words::{Actor, AgentRef},
+};
+use baton_runtime::{auth::Caller, ids};
+use baton_store::requests::{BodyHash, Key};
+use tonic::Status;
+
+impl InteractionApi {
+    pub(super) async fn place(&self, caller: &Caller, request: PlaceCallRequest) -> Result<PlaceCallResponse, Status> {
+        let (tenant, actor) = (caller.tenant()?.as_str(), parse::actor(caller)?);
+        let key = Key::new(tenant, &caller.subject, "PlaceCall", &request.request_id)?;
+        let opening = self.outgoing(tenant, &actor, &request).await;
+        if let Err(status) = &opening
+            && ApiError::of(status).is_retryable()
+        {
+            return Err(status.clone());
+        }
+        let answer = |interaction: &_| PlaceCallResponse { interaction: Some(view::interaction(interaction, &actor)) };
+        self.door.place(&key, BodyHash::of(&request), opening, answer).await
+    }
+
+    async fn outgoing(
+        &self,
+        tenant: &str,
+        actor: &Actor,
+        request: &PlaceCallRequest,
+    ) -> Result<(Opening, AgentRef), Status> {
+        let Actor::Agent(agent) = actor else { return Err(not_found("agent")) };
+        let (tenant, number, to) = (tenant.to_owned(), request.number.clone(), request.to.clone());
+        let lookup = LookupAgentsRequest { tenant: tenant.clone(), agent_ids: vec![agent.to_string()] };
+        let dial = ResolveDialRequest { tenant: tenant.clone(), number: number.clone(), to: to.clone() };
+        let mode = ResolveModeRequest { tenant: tenant.clone(), phone_number: number.clone() };
+        let (mut presence, mut routing, mut recording) =
+            (self.peers.presence.clone(), self.peers.routing.clone(), self.peers.recording.clone());
+        let policy = self.door.policies.current(&tenant);
+        let (found, dial) = futures::join!(presence.lookup_agents(lookup), routing.resolve_dial(dial));
+        let allowed_by = dial?.into_inner().allowed_by;
+        let agent = found?.get_ref().agents.first().map(facts::agent).ok_or_else(|| not_found("agent"))??;
+        let (mode, policy) = futures::join!(recording.resolve_mode(mode), policy);
+        let (policy_version, policy) = policy?;
+        let opening = Opening {
+            id: InteractionId(ids::new_uuid()),
+            tenant: tenant.into(),
+            number: number.into(),
+            line: Line::ToDial(Outside { phone: to.trim_start_matches('+').into(), allowed_by: allowed_by.into() }),
+            customer: to.into(),
+            flow: Vec::new(),
+            skip_voicemail: false,
+            recording: words::parse_mode(mode?.get_ref().mode()),
+            policy,
+            policy_version,
+        };
+        Ok((opening, agent))
+    }
+}

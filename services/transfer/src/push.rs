@@ -1,0 +1,254 @@
+//! Makes the world follow the state: pushes the projections of every live interaction to telephony, presence and routing, and submits what they
+//! answer as facts.
+//!
+//! One task an interaction, while there is something to push: a slow interaction never delays another (T10). A projection that has not changed
+//! since it was last accepted is not pushed again, until the periodic push, which heals whatever was missed. A push that fails is tried again
+//! with the *newest* state; nothing is queued.
+
+use crate::{Peers, convert, door::Door};
+use baton_api::{
+    ApiError,
+    error::ErrorReason,
+    presence::v1::claim_service_client::ClaimServiceClient,
+    routing::v1::route_service_client::RouteServiceClient,
+    telephony::v1::{ApplyPlanRequest, telephony_service_client::TelephonyServiceClient},
+};
+use baton_domain::{
+    Fact, Input, Interaction, InteractionId,
+    project::{self, Claims, MediaPlan, Wait},
+};
+use baton_runtime::{
+    client::{Backoff, InternalChannel},
+    lifecycle,
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::sync::{Notify, mpsc::UnboundedReceiver};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tracing::Instrument as _;
+
+/// Pushes, until the shutdown.
+pub(crate) struct Pusher {
+    door: Arc<Door>,
+    peers: Peers,
+    repush: Duration,
+    followers: Arc<Mutex<HashMap<InteractionId, Arc<Follower>>>>,
+}
+
+/// One interaction that is followed.
+#[derive(Debug)]
+struct Follower {
+    newest: Mutex<Arc<Interaction>>,
+    news: Notify,
+}
+
+/// What was last accepted of each projection; its version aside.
+#[derive(Debug, Default)]
+struct Accepted {
+    plan: Option<MediaPlan>,
+    claims: Option<Claims>,
+    wait: AcceptedWait,
+}
+
+/// What routing last accepted.
+#[derive(Debug, Default)]
+enum AcceptedWait {
+    /// Nobody knows.
+    #[default]
+    Unknown,
+    /// This wait, or none.
+    Known(Option<Wait>),
+}
+
+impl Pusher {
+    pub(crate) fn new(door: Arc<Door>, peers: Peers, repush: Duration) -> Self {
+        Self { door, peers, repush, followers: Arc::default() }
+    }
+
+    pub(crate) async fn run(self, mut news: UnboundedReceiver<Arc<Interaction>>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                next = news.recv() => match next {
+                    Some(interaction) => self.note(interaction, &stop),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// Hands the newest state to the interaction's follower, and starts one where there is none.
+    fn note(&self, interaction: Arc<Interaction>, stop: &CancellationToken) {
+        let id = interaction.id;
+        let mut followers = lock(&self.followers);
+        if let Some(follower) = followers.get(&id) {
+            let mut newest = lock(&follower.newest);
+            if newest.version < interaction.version {
+                *newest = interaction;
+                follower.news.notify_one();
+            }
+            return;
+        }
+        let follower = Arc::new(Follower { newest: Mutex::new(interaction), news: Notify::new() });
+        followers.insert(id, follower.clone());
+        drop(followers);
+        let task = Task {
+            door: self.door.clone(),
+            peers: self.peers.clone(),
+            follower,
+            followers: self.followers.clone(),
+            repush: self.repush,
+        };
+        let stop = stop.clone();
+        let busy = self.door.clock.busy();
+        lifecycle::spawn(async move {
+            stop.run_until_cancelled(Box::pin(task.follow(busy))).await;
+        });
+    }
+}
+
+/// The task of one interaction.
+struct Task {
+    door: Arc<Door>,
+    peers: Peers,
+    follower: Arc<Follower>,
+    followers: Arc<Mutex<HashMap<InteractionId, Arc<Follower>>>>,
+    repush: Duration,
+}
+
+impl Task {
+    async fn follow(mut self, busy: baton_runtime::clock::BusyGuard) {
+        let clock = self.door.clock.clone();
+        let backoff = Backoff::default();
+        let mut accepted = Accepted::default();
+        let mut failures = 0;
+        let mut busy = Some(busy);
+        loop {
+            let interaction = lock(&self.follower.newest).clone();
+            let span = tracing::info_span!(parent: None, "push", interaction.id = %interaction.id, interaction.version = interaction.version);
+            let pushed = self.push(&interaction, &mut accepted).instrument(span).await;
+            match pushed {
+                Ok(()) => failures = 0,
+                Err(status) => {
+                    failures += 1;
+                    tracing::warn!(interaction.id = %interaction.id, code = ?status.code(), reason = status.message(), "a push failed");
+                }
+            }
+            if failures == 0 && self.leave_if_done(&interaction) {
+                return;
+            }
+            busy.take();
+            let pause = if failures == 0 { self.repush } else { backoff.pause(failures) };
+            tokio::select! {
+                () = self.follower.news.notified() => {}
+                () = clock.sleep(pause) => if failures == 0 { accepted = Accepted::default() },
+            }
+            busy = Some(clock.busy());
+        }
+    }
+
+    /// An interaction that is over, and whose end everybody has accepted, needs no follower.
+    fn leave_if_done(&self, pushed: &Interaction) -> bool {
+        let mut followers = lock(&self.followers);
+        let unchanged = lock(&self.follower.newest).version == pushed.version;
+        let done = pushed.settled() && unchanged;
+        if done {
+            followers.remove(&pushed.id);
+        }
+        done
+    }
+
+    /// Pushes the three projections, each to its own service, at the same time; then submits what was answered.
+    async fn push(&mut self, i: &Interaction, accepted: &mut Accepted) -> Result<(), Status> {
+        let Accepted { plan, claims, wait } = accepted;
+        let (media, agents, team) = futures::join!(
+            push_plan(self.peers.telephony.clone(), i, plan),
+            push_claims(self.peers.presence.clone(), i, claims),
+            push_wait(self.peers.routing.clone(), i, wait),
+        );
+        let known = agents.iter().flatten().chain(team.iter().flatten());
+        self.report(i.id, known.cloned().collect()).await?;
+        media.and(agents.map(|_| ())).and(team.map(|_| ()))
+    }
+
+    async fn report(&self, id: InteractionId, facts: Vec<Fact>) -> Result<(), Status> {
+        if !facts.is_empty() {
+            self.door.submit(id, facts.into_iter().map(Input::Fact).collect()).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn push_plan(
+    mut telephony: TelephonyServiceClient<InternalChannel>,
+    i: &Interaction,
+    accepted: &mut Option<MediaPlan>,
+) -> Result<(), Status> {
+    let plan = project::plan(i);
+    if accepted.as_ref().is_some_and(|old| *old == MediaPlan { version: old.version, ..plan.clone() }) {
+        return Ok(());
+    }
+    let request = ApplyPlanRequest { plan: Some(convert::plan::media(i, &plan)) };
+    telephony.apply_plan(request).await.map(drop).or_else(not_if_stale)?;
+    *accepted = Some(plan);
+    Ok(())
+}
+
+async fn push_claims(
+    mut presence: ClaimServiceClient<InternalChannel>,
+    i: &Interaction,
+    accepted: &mut Option<Claims>,
+) -> Result<Vec<Fact>, Status> {
+    let claims = project::claims(i);
+    if accepted.as_ref().is_some_and(|old| *old == Claims { version: old.version, ..claims.clone() }) {
+        return Ok(Vec::new());
+    }
+    let facts = match presence.sync_claims(convert::plan::claims(i, &claims)).await {
+        Ok(answer) => convert::facts::of_claims(i.id, answer.get_ref())?,
+        Err(status) => not_if_stale(status).map(|()| Vec::new())?,
+    };
+    *accepted = Some(claims);
+    Ok(facts)
+}
+
+async fn push_wait(
+    mut routing: RouteServiceClient<InternalChannel>,
+    i: &Interaction,
+    accepted: &mut AcceptedWait,
+) -> Result<Vec<Fact>, Status> {
+    let wait = project::wait(i);
+    let same = match accepted {
+        // An interaction that has never waited is nothing to routing.
+        AcceptedWait::Unknown => i.counters.wait == 0,
+        AcceptedWait::Known(old) => *old == wait,
+    };
+    if same {
+        return Ok(Vec::new());
+    }
+    let answer = match routing.sync_wait(convert::plan::wait(i, wait.as_ref())).await {
+        Ok(answer) => Some(answer.into_inner()),
+        Err(status) => not_if_stale(status).map(|()| None)?,
+    };
+    let fact = match (answer, &wait) {
+        (Some(answer), Some(wait)) => convert::facts::of_wait(wait.wait, &answer)?,
+        _ => None,
+    };
+    *accepted = AcceptedWait::Known(wait);
+    Ok(fact.into_iter().collect())
+}
+
+/// Somebody has seen a newer version: then ours needs no pushing.
+fn not_if_stale(status: Status) -> Result<(), Status> {
+    match ApiError::from_status(&status) {
+        Some(error) if error.reason == ErrorReason::Stale => Ok(()),
+        _ => Err(status),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,46 @@
+//! Events, into the outbox with the state that they tell of (E1).
+
+use crate::convert::events::{data, type_of};
+use baton_bus::actor_text;
+use baton_domain::{Events, Interaction};
+use baton_runtime::{ids, telemetry};
+use baton_store::{
+    StoreError, Tx,
+    outbox::{self, OutboxRow},
+};
+use prost::Message;
+
+/// This service's name on its events.
+pub(crate) const AREA: &str = "transfer";
+
+/// Appends the events of one change.
+pub(crate) async fn append(
+    tx: &mut Tx,
+    interaction: &Interaction,
+    events: &Events,
+    now_us: i64,
+) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let traceparent = telemetry::traceparent();
+    let rows: Vec<_> = events
+        .iter()
+        .map(|event| {
+            let event_type = type_of(&event.kind);
+            OutboxRow {
+                id: ids::new_uuid(),
+                tenant: interaction.tenant.to_string(),
+                aggregate: format!("interaction/{}", interaction.id),
+                sequence: event.sequence,
+                event_type: event_type.to_owned(),
+                area: AREA.to_owned(),
+                payload: data(interaction, &event.kind, now_us).encode_to_vec(),
+                actor: actor_text(&crate::convert::actor(&event.actor)),
+                traceparent: traceparent.clone(),
+                time_us: now_us,
+            }
+        })
+        .collect();
+    outbox::append(tx, &rows).await
+}

@@ -1,0 +1,140 @@
+//! Interactions: one row each, the whole aggregate in it.
+
+use baton_domain::{AgentId, EventKind, Events, Interaction, InteractionId};
+use baton_store::{Db, Reader, StoreError, Tx, on};
+use uuid::Uuid;
+
+const SELECT: &str = "SELECT state FROM interactions WHERE id = $1";
+const IS_PARTY: &str = "SELECT 1 FROM interaction_agents WHERE agent_id = $1 AND interaction_id = $2";
+
+/// The interaction, without its policy.
+pub(crate) async fn read_in(tx: &mut Tx, id: InteractionId) -> Result<Option<Interaction>, StoreError> {
+    let row: Option<String> = on!(tx, conn => sqlx::query_scalar(SELECT).bind(id.0).fetch_optional(conn).await)?;
+    row.map(|state| parse(id, &state)).transpose()
+}
+
+/// The interaction, without its policy.
+pub(crate) async fn read(reader: &mut Reader, id: InteractionId) -> Result<Option<Interaction>, StoreError> {
+    let row: Option<String> = on!(reader, conn => sqlx::query_scalar(SELECT).bind(id.0).fetch_optional(conn).await)?;
+    row.map(|state| parse(id, &state)).transpose()
+}
+
+/// Every interaction of which something is left to do.
+pub(crate) async fn live(db: &Db) -> Result<Vec<InteractionId>, StoreError> {
+    let mut reader = db.read().await?;
+    let ids: Vec<Uuid> = on!(reader, conn => sqlx::query_scalar(
+        "SELECT id FROM interactions WHERE live = 1").fetch_all(conn).await)?;
+    Ok(ids.into_iter().map(InteractionId).collect())
+}
+
+/// The interaction that this leg began.
+pub(crate) async fn by_leg(tx: &mut Tx, tenant: &str, leg: &str) -> Result<Option<InteractionId>, StoreError> {
+    let id: Option<Uuid> = on!(tx, conn => sqlx::query_scalar(
+        "SELECT id FROM interactions WHERE tenant = $1 AND switch_leg = $2")
+        .bind(tenant).bind(leg).fetch_optional(conn).await)?;
+    Ok(id.map(InteractionId))
+}
+
+/// A new one.
+pub(crate) async fn insert(tx: &mut Tx, interaction: &Interaction) -> Result<(), StoreError> {
+    let state = text(interaction)?;
+    on!(tx, conn => sqlx::query(
+        "INSERT INTO interactions (id, tenant, version, state, switch_leg, live, opened_at_us)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        .bind(interaction.id.0)
+        .bind(&*interaction.tenant)
+        .bind(interaction.version.cast_signed())
+        .bind(state)
+        .bind(crate::convert::view::switch_leg(interaction))
+        .bind(i64::from(!interaction.settled()))
+        .bind(interaction.opened_at_us)
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+/// Compare-and-swap on the version: `false` means that another writer got there first.
+pub(crate) async fn advance(tx: &mut Tx, interaction: &Interaction, before: u64) -> Result<bool, StoreError> {
+    let state = text(interaction)?;
+    let rows = on!(tx, conn => sqlx::query(
+        "UPDATE interactions SET version = $1, state = $2, live = $3 WHERE id = $4 AND version = $5")
+        .bind(interaction.version.cast_signed())
+        .bind(state)
+        .bind(i64::from(!interaction.settled()))
+        .bind(interaction.id.0)
+        .bind(before.cast_signed())
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    Ok(rows == 1)
+}
+
+/// Remembers which agents became a party by these events.
+pub(crate) async fn note_agents(tx: &mut Tx, interaction: &Interaction, events: &Events) -> Result<(), StoreError> {
+    for event in events {
+        if let EventKind::AgentOffered { agent, .. } = event.kind {
+            note_agent(tx, interaction.id, agent).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Remembers that this agent is a party.
+pub(crate) async fn note_agent(tx: &mut Tx, id: InteractionId, agent: AgentId) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query(
+        "INSERT INTO interaction_agents (agent_id, interaction_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(agent.0).bind(id.0).execute(conn).await)?;
+    Ok(())
+}
+
+/// Whether the agent is or was a party.
+pub(crate) async fn is_party_in(tx: &mut Tx, id: InteractionId, agent: AgentId) -> Result<bool, StoreError> {
+    let found: Option<i64> = on!(tx, conn => sqlx::query_scalar(IS_PARTY)
+        .bind(agent.0).bind(id.0).fetch_optional(conn).await)?;
+    Ok(found.is_some())
+}
+
+/// Whether the agent is or was a party.
+pub(crate) async fn is_party(db: &Db, id: InteractionId, agent: AgentId) -> Result<bool, StoreError> {
+    let mut reader = db.read().await?;
+    let found: Option<i64> = on!(reader, conn => sqlx::query_scalar(IS_PARTY)
+        .bind(agent.0).bind(id.0).fetch_optional(conn).await)?;
+    Ok(found.is_some())
+}
+
+/// A page of a tenant's interactions, newest first; those of one agent, or all.
+pub(crate) async fn list(
+    db: &Db,
+    tenant: &str,
+    agent: Option<AgentId>,
+    live_only: bool,
+    before: InteractionId,
+    limit: i64,
+) -> Result<Vec<InteractionId>, StoreError> {
+    let mut reader = db.read().await?;
+    let ids: Vec<Uuid> = on!(reader, conn => sqlx::query_scalar(
+        "SELECT id FROM interactions WHERE tenant = $1 AND id < $2 AND ($3 = 0 OR live = 1)
+         AND ($4 IS NULL OR EXISTS (SELECT 1 FROM interaction_agents
+                                    WHERE agent_id = $4 AND interaction_id = interactions.id))
+         ORDER BY id DESC LIMIT $5")
+        .bind(tenant)
+        .bind(before.0)
+        .bind(i64::from(live_only))
+        .bind(agent.map(|agent| agent.0))
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?;
+    Ok(ids.into_iter().map(InteractionId).collect())
+}
+
+fn parse(id: InteractionId, state: &str) -> Result<Interaction, StoreError> {
+    serde_json::from_str(state).map_err(|error| corrupt(id, error))
+}
+
+fn text(interaction: &Interaction) -> Result<String, StoreError> {
+    serde_json::to_string(interaction).map_err(|error| corrupt(interaction.id, error))
+}
+
+fn corrupt(id: InteractionId, error: serde_json::Error) -> StoreError {
+    StoreError::Corrupt { table: "interactions", column: "state", row: id.to_string(), source: Some(error.into()) }
+}

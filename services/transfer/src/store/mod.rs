@@ -1,0 +1,6 @@
+//! What is stored, one table a file.
+
+pub(crate) mod events;
+pub(crate) mod interactions;
+pub(crate) mod policies;
+pub(crate) mod transfers;

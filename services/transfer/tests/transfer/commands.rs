@@ -1,0 +1,120 @@
+//! Commands: what is answered when, and to whom.
+
+use crate::world::{TENANT, World};
+use baton_api::{
+    ApiError,
+    error::ErrorReason,
+    telephony::v1::leg::Origin,
+    transfer::v1::{
+        AddNoteRequest, GetInteractionRequest, HoldCustomerRequest, PlaceCallRequest, SetDataRequest,
+        WatchInteractionRequest,
+    },
+};
+use std::time::Duration;
+use tonic::Code;
+
+#[tokio::test]
+async fn hold_answers_when_the_switch_has_done_it_and_pending_before() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    let hold = |ms| {
+        let message = HoldCustomerRequest { request_id: "hold-1".into(), interaction_id: id.clone() };
+        let mut request = tonic::Request::new(message);
+        request.set_timeout(Duration::from_millis(ms));
+        request
+    };
+    let pending = world.interactions(1).hold_customer(hold(400)).await.unwrap_err();
+    assert_eq!(ApiError::from_status(&pending).unwrap().reason, ErrorReason::Pending);
+    let mut agent = world.interactions(1);
+    let (answer, ()) = futures::join!(agent.hold_customer(hold(5_000)), async {
+        world.follow_until(&id, |view| view.customer_on_hold).await;
+    });
+    assert!(answer.unwrap().into_inner().interaction.unwrap().customer_on_hold);
+}
+
+#[tokio::test]
+async fn another_tenants_interaction_is_not_there_exactly_like_a_missing_one() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    let ask = |id: &str| GetInteractionRequest { interaction_id: id.into() };
+    let foreign = world.supervisor_of("other").get_interaction(ask(&id)).await.unwrap_err();
+    let missing = world.supervisor_of("other").get_interaction(ask(&crate::peers::agent(9))).await.unwrap_err();
+    assert_eq!(
+        (foreign.code(), foreign.message(), foreign.details()),
+        (missing.code(), missing.message(), missing.details())
+    );
+    assert_eq!(foreign.code(), Code::NotFound);
+    let stranger = world.interactions(3).get_interaction(ask(&id)).await.unwrap_err();
+    assert_eq!((stranger.code(), stranger.message()), (missing.code(), missing.message()));
+    world.interactions(1).get_interaction(ask(&id)).await.expect("a party may see it");
+}
+
+#[tokio::test]
+async fn somebody_elses_call_can_not_be_changed() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    let before = world.view(&id).await.version;
+    let note = AddNoteRequest { request_id: "n".into(), interaction_id: id.clone(), text: "x".into() };
+    assert_eq!(world.interactions(3).add_note(note).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(world.view(&id).await.version, before);
+}
+
+#[tokio::test]
+async fn bad_input_names_the_field_and_changes_nothing() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    let before = world.view(&id).await.version;
+    let note = |text: String| AddNoteRequest { request_id: text.len().to_string(), interaction_id: id.clone(), text };
+    for text in [String::new(), "x".repeat(4_001)] {
+        let status = world.interactions(1).add_note(note(text)).await.unwrap_err();
+        assert_eq!(ApiError::from_status(&status).unwrap().fields[0].0, "text");
+    }
+    let set = [("No Spaces".to_owned(), "x".to_owned())].into();
+    let data = SetDataRequest { request_id: "d".into(), interaction_id: id.clone(), set, remove: vec![] };
+    assert_eq!(world.interactions(1).set_data(data).await.unwrap_err().code(), Code::InvalidArgument);
+    let malformed = GetInteractionRequest { interaction_id: "nonsense".into() };
+    assert_eq!(world.interactions(1).get_interaction(malformed).await.unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(world.view(&id).await.version, before);
+}
+
+#[tokio::test]
+async fn a_watch_begins_with_the_present_and_resumes_by_version() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    let watch = |after_version| WatchInteractionRequest { interaction_id: id.clone(), after_version };
+    let mut all = world.supervisor_of(TENANT).watch_interaction(watch(0)).await.unwrap().into_inner();
+    let first = all.message().await.unwrap().unwrap().interaction.unwrap();
+    let mut news = world.supervisor_of(TENANT).watch_interaction(watch(first.version)).await.unwrap().into_inner();
+    let note = AddNoteRequest { request_id: "n".into(), interaction_id: id.clone(), text: "VIP".into() };
+    world.interactions(1).add_note(note).await.unwrap();
+    for stream in [&mut all, &mut news] {
+        let next = stream.message().await.unwrap().unwrap().interaction.unwrap();
+        assert!(next.version > first.version);
+        assert_eq!(next.notes[0].text, "VIP");
+    }
+}
+
+#[tokio::test]
+async fn an_agents_call_rings_their_phone_first_and_dials_outside_by_a_rule() {
+    let world = World::start().await;
+    let place = |request_id: &str, to: &str| PlaceCallRequest {
+        request_id: request_id.into(),
+        number: "+3225550100".into(),
+        to: to.into(),
+    };
+    let first = world.interactions(1).place_call(place("p", "+32470000000")).await.unwrap().into_inner();
+    let again = world.interactions(1).place_call(place("p", "+32470000000")).await.unwrap().into_inner();
+    assert_eq!(first, again, "B609");
+    let id = first.interaction.unwrap().interaction_id;
+    world.answer(&id).await;
+    let outside = world.until("the customer is dialled", async || {
+        let plan = world.notes().plan.clone()?;
+        plan.legs.into_iter().find_map(|leg| match leg.origin {
+            Some(Origin::Dial(dial)) if dial.outside => Some((dial.phone, dial.allowed_by)),
+            _ => None,
+        })
+    });
+    assert_eq!(outside.await, ("32470000000".to_owned(), "+32".to_owned()), "X3");
+    let refused = world.interactions(1).place_call(place("q", "+1900000000")).await.unwrap_err();
+    assert_eq!(ApiError::from_status(&refused).unwrap().reason, ErrorReason::DialNotAllowed);
+}

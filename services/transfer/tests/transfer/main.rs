@@ -1,0 +1,8 @@
+//! The transfer service over real connections, with a real database and event log. Its peers are stand-ins: they remember what they were asked,
+//! and fail when the test says so. What is heard is tested with the real ones, in the whole-system tests.
+
+mod commands;
+mod peers;
+mod recovery;
+mod requests;
+mod world;

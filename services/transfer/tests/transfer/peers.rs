@@ -1,0 +1,164 @@
+//! The services around the transfer service, as stand-ins.
+
+use baton_api::{
+    ApiError,
+    common::v1::{AgentRef, Reason, RecordingMode},
+    error::ErrorReason,
+    presence::v1::{self as presence, claim_service_server::ClaimService, claim_status::State},
+    recording::v1::{self as recording, archive_service_server::ArchiveService},
+    routing::v1::{self as routing, call_flow_step, route_service_server::RouteService},
+    telephony::v1::{self as telephony, telephony_service_server::TelephonyService},
+};
+use std::sync::{Arc, Mutex};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+/// The agent with this number.
+pub(crate) fn agent(n: u128) -> String {
+    uuid::Uuid::from_u128(n).to_string()
+}
+
+/// What the peers were told, and what they are to do.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// The newest plan.
+    pub(crate) plan: Option<telephony::MediaPlan>,
+    /// How often a plan came.
+    pub(crate) plans: usize,
+    /// Telephony does not answer.
+    pub(crate) telephony_down: bool,
+    /// Presence keeps silent about reservations.
+    pub(crate) undecided: bool,
+    /// Presence refuses every reservation.
+    pub(crate) refuse: Option<Reason>,
+}
+
+/// All peers in one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Peers(pub(crate) Arc<Mutex<Notes>>);
+
+#[tonic::async_trait]
+impl TelephonyService for Peers {
+    async fn apply_plan(
+        &self,
+        request: Request<telephony::ApplyPlanRequest>,
+    ) -> Result<Response<telephony::ApplyPlanResponse>, Status> {
+        let mut notes = self.0.lock().unwrap();
+        if notes.telephony_down {
+            return Err(Status::unavailable("down"));
+        }
+        notes.plan = request.into_inner().plan;
+        notes.plans += 1;
+        Ok(Response::new(telephony::ApplyPlanResponse {}))
+    }
+}
+
+fn not_allowed() -> Status {
+    ApiError::failed_precondition(ErrorReason::DialNotAllowed, "no rule allows it").into()
+}
+
+type Availability = ReceiverStream<Result<presence::WatchAvailabilityResponse, Status>>;
+
+#[tonic::async_trait]
+impl ClaimService for Peers {
+    type WatchAvailabilityStream = Availability;
+
+    async fn sync_claims(
+        &self,
+        request: Request<presence::SyncClaimsRequest>,
+    ) -> Result<Response<presence::SyncClaimsResponse>, Status> {
+        let notes = self.0.lock().unwrap();
+        if notes.undecided {
+            return Err(Status::unavailable("undecided"));
+        }
+        let claims = request.into_inner().claims.into_iter().map(|claim| {
+            let reserved = claim.state() == presence::claim::State::Reserved;
+            let (state, reason) = match notes.refuse {
+                Some(reason) if reserved => (State::Refused, reason),
+                _ => (State::Granted, Reason::Unspecified),
+            };
+            presence::ClaimStatus { claim_id: claim.claim_id, state: state.into(), reason: reason.into() }
+        });
+        Ok(Response::new(presence::SyncClaimsResponse { claims: claims.collect() }))
+    }
+
+    async fn lookup_agents(
+        &self,
+        request: Request<presence::LookupAgentsRequest>,
+    ) -> Result<Response<presence::LookupAgentsResponse>, Status> {
+        let known = (1..=4).map(agent).filter(|id| request.get_ref().agent_ids.contains(id));
+        let agents =
+            known.map(|agent_id| AgentRef { agent_id, name: "Ada".into(), phone: "ada".into(), voicemail: false });
+        Ok(Response::new(presence::LookupAgentsResponse { agents: agents.collect() }))
+    }
+
+    async fn lookup_team(
+        &self,
+        _: Request<presence::LookupTeamRequest>,
+    ) -> Result<Response<presence::LookupTeamResponse>, Status> {
+        Ok(Response::new(presence::LookupTeamResponse { name: "Sales".into() }))
+    }
+
+    async fn list_candidates(
+        &self,
+        _: Request<presence::ListCandidatesRequest>,
+    ) -> Result<Response<presence::ListCandidatesResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn watch_availability(
+        &self,
+        _: Request<presence::WatchAvailabilityRequest>,
+    ) -> Result<Response<Availability>, Status> {
+        Err(Status::unimplemented(""))
+    }
+}
+
+#[tonic::async_trait]
+impl RouteService for Peers {
+    async fn resolve_number(
+        &self,
+        request: Request<routing::ResolveNumberRequest>,
+    ) -> Result<Response<routing::ResolveNumberResponse>, Status> {
+        if request.get_ref().number != "+3225550100" {
+            return Err(Status::not_found("no such number"));
+        }
+        let ring = call_flow_step::RingAgent { agent_id: agent(1), ring_ms: 0 };
+        let step = routing::CallFlowStep { step: Some(call_flow_step::Step::RingAgent(ring)) };
+        let call_flow = routing::CallFlow { steps: vec![step], ..Default::default() };
+        let ada = AgentRef { agent_id: agent(1), name: "Ada".into(), phone: "ada".into(), voicemail: false };
+        Ok(Response::new(routing::ResolveNumberResponse { call_flow: Some(call_flow), agents: vec![ada] }))
+    }
+
+    async fn resolve_dial(
+        &self,
+        request: Request<routing::ResolveDialRequest>,
+    ) -> Result<Response<routing::ResolveDialResponse>, Status> {
+        let rule = if request.get_ref().to.starts_with("+32") { "+32" } else { return Err(not_allowed()) };
+        Ok(Response::new(routing::ResolveDialResponse { allowed_by: rule.into() }))
+    }
+
+    async fn sync_wait(
+        &self,
+        _: Request<routing::SyncWaitRequest>,
+    ) -> Result<Response<routing::SyncWaitResponse>, Status> {
+        Ok(Response::new(routing::SyncWaitResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl ArchiveService for Peers {
+    async fn resolve_mode(
+        &self,
+        _: Request<recording::ResolveModeRequest>,
+    ) -> Result<Response<recording::ResolveModeResponse>, Status> {
+        Ok(Response::new(recording::ResolveModeResponse { mode: RecordingMode::All.into() }))
+    }
+
+    async fn store_segment(
+        &self,
+        _: Request<Streaming<recording::StoreSegmentRequest>>,
+    ) -> Result<Response<recording::StoreSegmentResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+}

@@ -1,0 +1,53 @@
+//! Peers that do not answer, and a process that dies: what was wanted is pushed until it is accepted.
+
+use crate::world::World;
+use baton_api::transfer::v1::party::LegState;
+
+fn rings(view: &baton_api::transfer::v1::Interaction) -> bool {
+    view.parties.iter().any(|party| party.leg_state() == LegState::Ringing)
+}
+
+#[tokio::test]
+async fn a_plan_that_telephony_missed_is_pushed_until_it_is_accepted() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    world.notes().telephony_down = true;
+    let plans = world.notes().plans;
+    world.start_transfer(&id, 2, "start-1").await.expect("committed although telephony is down");
+    assert!(rings(&world.view(&id).await));
+    assert_eq!(world.notes().plans, plans);
+    world.notes().telephony_down = false;
+    world
+        .until("the plan arrives", async || world.notes().plan.clone().filter(|plan| plan.legs.len() == 3).map(drop))
+        .await;
+}
+
+#[tokio::test]
+async fn after_a_crash_live_interactions_are_pushed_again_and_go_on() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    world.start_transfer(&id, 2, "start-1").await.unwrap();
+    world.notes().plan = None;
+    let world = world.crash_and_restart().await;
+    world.answer(&id).await;
+    let view = world.follow_until(&id, |view| view.parties.len() == 3).await;
+    assert!(view.customer_on_hold);
+    let again = world.start_transfer(&id, 2, "start-1").await.expect("T7: the first answer, also after a crash");
+    assert!(rings(&again.interaction.unwrap()), "as it was answered then");
+}
+
+#[tokio::test]
+async fn events_are_numbered_without_holes_over_a_crash() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    let world = world.crash_and_restart().await;
+    world.start_transfer(&id, 2, "start-1").await.unwrap();
+    let sequences = world
+        .until("the offer is published", async || {
+            let events = world.events(&id).await;
+            let offered = events.iter().any(|event| event.envelope.event_type == "transfer.offered");
+            offered.then(|| events.iter().map(|event| event.envelope.sequence).collect::<Vec<_>>())
+        })
+        .await;
+    assert_eq!(sequences, (1..=sequences.len() as i64).collect::<Vec<_>>(), "E2");
+}

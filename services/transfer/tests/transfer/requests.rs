@@ -1,0 +1,64 @@
+//! B609, T7: the same request id gives the same answer, however often and from wherever it is asked.
+
+use crate::world::World;
+use baton_api::{ApiError, common::v1::Reason, error::ErrorReason};
+use futures::future::join_all;
+
+fn reason(status: &tonic::Status) -> ErrorReason {
+    ApiError::from_status(status).expect("an error of Baton's").reason
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixty_four_callers_with_one_request_id_start_one_transfer() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    let answers = join_all((0..64).map(|_| world.start_transfer(&id, 2, "start-1"))).await;
+    let first = answers[0].as_ref().unwrap();
+    assert!(answers.iter().all(|answer| answer.as_ref().unwrap() == first));
+    let started = world.until("the events are published", async || {
+        let events = world.events(&id).await;
+        let started = events.iter().filter(|event| event.envelope.event_type == "transfer.started").count();
+        (started > 0).then_some(started)
+    });
+    assert_eq!(started.await, 1);
+}
+
+#[tokio::test]
+async fn a_refusal_is_repeated_word_by_word() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    world.notes().refuse = Some(Reason::Busy);
+    let first = world.start_transfer(&id, 2, "start-1").await.unwrap_err();
+    assert_eq!(reason(&first), ErrorReason::AgentBusy);
+    world.notes().refuse = None;
+    let again = world.start_transfer(&id, 2, "start-1").await.unwrap_err();
+    assert_eq!((again.code(), again.message(), again.details()), (first.code(), first.message(), first.details()));
+    world.start_transfer(&id, 2, "start-2").await.expect("a fresh request id is a fresh request");
+}
+
+#[tokio::test]
+async fn an_unknown_target_is_an_answer_too() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    for _ in 0..2 {
+        let status = world.start_transfer(&id, 77, "start-1").await.unwrap_err();
+        assert_eq!(reason(&status), ErrorReason::NotFound);
+    }
+    let reused = world.start_transfer(&id, 2, "start-1").await.unwrap_err();
+    assert_eq!(reason(&reused), ErrorReason::RequestIdReused);
+}
+
+#[tokio::test]
+async fn a_start_whose_reservation_is_undecided_is_pending_and_a_retry_gets_the_outcome() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    world.notes().undecided = true;
+    let mut request = tonic::Request::new(crate::world::warm(&id, 2, "start-1"));
+    request.set_timeout(std::time::Duration::from_millis(600));
+    let pending = world.transfers(1).start_transfer(request).await.unwrap_err();
+    assert_eq!(reason(&pending), ErrorReason::Pending);
+    world.notes().undecided = false;
+    let answer = world.start_transfer(&id, 2, "start-1").await.expect("the outcome");
+    let transfer = answer.interaction.unwrap().transfer.unwrap();
+    assert_eq!(transfer.transfer_id, format!("{id}-transfer-1"));
+}

@@ -1,0 +1,177 @@
+//! X1: no answer tells another tenant's thing from one that is not there: every method, every role that may call it, every id.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use baton_api::common::v1::{RecordingMode, TransferPhase};
+use baton_runtime::auth::Role;
+use baton_testkit::world::{fresh, ring};
+use baton_testkit::{BOUND, Call, Desk, World, eventually};
+use prost_reflect::prost::Message as _;
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
+use tonic::Status;
+
+use super::contract::{Method, call, methods};
+use crate::harness::{Office, Scenario, shared};
+
+/// These make something anew, from whatever is sent, with an id, a tone or a version of its own, or count what the whole switch does:
+/// no two answers are alike.
+const NEVER_ALIKE: [&str; 4] = ["GetStats", "PlaceCall", "PutPhone", "SetPolicy"];
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    shared![x1_no_answer_tells_another_tenants_thing_from_a_missing_one]
+}
+
+async fn x1_no_answer_tells_another_tenants_thing_from_a_missing_one(world: World) -> anyhow::Result<()> {
+    let mut office = Office::open(world, "lead_center").await?;
+    let ada = office.agent("Ada").await?;
+    let ben = office.agent("Ben").await?;
+    let (call, foreign) = everything(&office, &ada, &ben).await?;
+    let before = office.world.interaction(&call.interaction_id).await?;
+    let missing = foreign.others();
+
+    let stranger = Stranger { world: office.world.clone(), tenant: format!("t-{}", fresh()), subject: fresh() };
+    let mut told = Vec::new();
+    for method in methods()?.into_iter().filter(|it| !it.is_internal() && !NEVER_ALIKE.contains(&it.name())) {
+        for role in method.roles {
+            for variant in 0..2 {
+                let of_foreign = ask(&stranger, &method, *role, &foreign, variant).await?;
+                let of_missing = ask(&stranger, &method, *role, &missing, variant).await?;
+                if of_foreign != of_missing {
+                    told.push(format!("{role} {}:\n  {of_foreign}\n  {of_missing}", method.path));
+                }
+            }
+        }
+    }
+    anyhow::ensure!(told.is_empty(), "{} answers tell:\n{}", told.len(), told.join("\n"));
+    let after = office.world.interaction(&call.interaction_id).await?;
+    anyhow::ensure!(after == before, "a stranger changed it: {before:#?} became {after:#?}");
+    office.until_phase(&call, TransferPhase::Completed).await?;
+    Ok(())
+}
+
+/// Another tenant of the same Baton.
+struct Stranger {
+    world: World,
+    tenant: String,
+    subject: String,
+}
+
+/// The ids of one of everything, by the names of the fields that take them.
+#[derive(Debug, Clone)]
+struct Ids(BTreeMap<&'static str, String>);
+
+impl Ids {
+    /// Ids of the same form that nobody has.
+    fn others(&self) -> Self {
+        Self(self.0.iter().map(|(field, id)| (*field, other(id))).collect())
+    }
+
+    /// The text with every id of these replaced by the name of its field.
+    fn masked(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (field, id)| text.replace(id.as_str(), field))
+    }
+}
+
+/// An id of the same form: another UUID in it, or other digits.
+fn other(id: &str) -> String {
+    let fresh = fresh();
+    match id.match_indices('-').next() {
+        _ if id.starts_with('+') => {
+            format!("{}{}", &id[..id.len() - 4], if id.ends_with("0000") { "1111" } else { "0000" })
+        }
+        Some((8, _)) if id.len() >= 36 => format!("{fresh}{}", &id[36..]),
+        Some(_) if id.len() >= 36 => format!("{}{fresh}", &id[..id.len() - 36]),
+        _ => id.chars().rev().collect(),
+    }
+}
+
+async fn everything(office: &Office, ada: &Desk, ben: &Desk) -> anyhow::Result<(Call, Ids)> {
+    let team_id = office.world.team("Support", &[ben]).await?;
+    let number = office.world.number(vec![ring(ada)]).await?;
+    office.world.record(&number, RecordingMode::All).await?;
+    let call = office.talking_on(&number, ada).await?;
+    ada.start_cold(&call.interaction_id, ben).await?;
+    let view = office.until_phase(&call, TransferPhase::Completed).await?;
+    let recording = eventually("a recording is listed", BOUND, async || {
+        let listed = office.world.recordings_of(&call).await.map_err(|error| format!("{error:#}"))?;
+        listed.into_iter().next().ok_or_else(|| "none".to_owned())
+    })
+    .await?;
+    let flows =
+        office.world.routing()?.list_call_flows(baton_api::routing::v1::ListCallFlowsRequest::default()).await?;
+    let flow = flows.into_inner().call_flows.into_iter().next().context("no flow")?;
+    let ids = [
+        ("interaction_id", call.interaction_id.clone()),
+        ("transfer_id", view.transfer.unwrap_or_default().transfer_id),
+        ("agent_id", ada.id().to_owned()),
+        ("team_id", team_id),
+        ("call_flow_id", flow.call_flow_id),
+        ("recording_id", recording.recording_id),
+        ("number", number.clone()),
+        ("phone_number", number),
+        ("leg_id", call.leg_id.clone()),
+        ("address", ada.phone().to_owned()),
+    ];
+    Ok((call, Ids(ids.into())))
+}
+
+/// The stranger's call, and its answer in words without the ids.
+async fn ask(stranger: &Stranger, method: &Method, role: Role, ids: &Ids, variant: usize) -> anyhow::Result<String> {
+    let channel = stranger.channel(role)?;
+    let body = message(&method.input, ids, variant).encode_to_vec();
+    Ok(match call(&channel, method, body).await {
+        Ok(answer) => ids.masked(&String::from_utf8_lossy(&answer)),
+        Err(status) => ids.masked(&in_words(&status)),
+    })
+}
+
+fn in_words(status: &Status) -> String {
+    let error = baton_api::ApiError::from_status(status);
+    format!("{:?} {} {error:?}", status.code(), status.message())
+}
+
+impl Stranger {
+    fn channel(&self, role: Role) -> anyhow::Result<baton_runtime::client::GrpcChannel> {
+        let caller = baton_runtime::auth::Caller::of_tenant(self.tenant.parse()?, &*self.subject, role);
+        let now_us = baton_runtime::Clock::real().now_us();
+        let token = self.world.key().mint(&caller, now_us, std::time::Duration::from_mins(5))?;
+        Ok(self.world.anonymous().with_token(&token)?)
+    }
+}
+
+/// A message with every field filled; of a choice, the one that this variant takes.
+fn message(descriptor: &MessageDescriptor, ids: &Ids, variant: usize) -> DynamicMessage {
+    let mut message = DynamicMessage::new(descriptor.clone());
+    for field in descriptor.fields() {
+        let chosen = field
+            .containing_oneof()
+            .is_none_or(|choice| choice.fields().nth(variant % choice.fields().count()).is_some_and(|it| it == field));
+        if chosen && let Some(value) = value(&field, ids, variant) {
+            message.set_field(&field, value);
+        }
+    }
+    message
+}
+
+fn value(field: &FieldDescriptor, ids: &Ids, variant: usize) -> Option<Value> {
+    let one = match field.kind() {
+        Kind::String => Value::String(text(field.name(), ids)?),
+        Kind::Enum(_) => Value::EnumNumber(1),
+        Kind::Message(_) if field.is_map() => return None,
+        Kind::Message(inner) => Value::Message(message(&inner, ids, variant)),
+        _ => return None,
+    };
+    Some(if field.is_list() { Value::List(vec![one]) } else { one })
+}
+
+fn text(field: &str, ids: &Ids) -> Option<String> {
+    match field {
+        "request_id" => Some(fresh()),
+        "agent_ids" => ids.0.get("agent_id").cloned(),
+        "subject" => ids.0.get("interaction_id").map(|id| format!("interaction/{id}")),
+        "name" | "text" | "mailbox" | "phone" => Some("x".to_owned()),
+        "profile" => Some("lead_center".to_owned()),
+        _ => ids.0.get(field).cloned(),
+    }
+}

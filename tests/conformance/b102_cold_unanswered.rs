@@ -1,0 +1,126 @@
+//! B102: cold, recipient offline or does not answer: the customer goes to the recipient's personal voicemail; if the call flow says
+//! skip voicemail (or they have none and there is a call flow), to the next step of the call flow; with neither, the call is
+//! disconnected. Three distinct endings, each an event.
+
+use baton_api::common::v1::{Reason, TransferPhase};
+use baton_api::event::v1::event_data::Data;
+use baton_api::simulator::v1::{LedgerAction, LedgerEntry};
+use baton_testkit::world::{ring, voicemail};
+use baton_testkit::{BOUND, Behaviour, Call, Desk, World, eventually};
+
+use crate::harness::ears::{ADA, BEEP, CLEO, CUSTOMER, GREETING, RINGING, tells};
+use crate::harness::{Office, Scenario, shared, talk_for};
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    shared![
+        b102_nobody_answers_and_the_customer_leaves_a_message,
+        b102_recipient_offline_and_the_customer_leaves_a_message,
+        b102_skip_voicemail_and_the_customer_goes_to_the_next_step,
+        b102_no_voicemail_and_the_customer_goes_to_the_next_step,
+        b102_neither_and_the_call_is_disconnected,
+    ]
+}
+
+async fn b102_nobody_answers_and_the_customer_leaves_a_message(world: World) -> anyhow::Result<()> {
+    let mut office = Office::open(world, "lead_center").await?;
+    let ada = office.agent("Ada").await?;
+    let ben = office.agent_with("Ben", Behaviour::NeverAnswers).await?;
+    let call = office.talking(&ada).await?;
+    ada.start_cold(&call.interaction_id, &ben).await?;
+    office.phones.until_ringing(ben.phone()).await?;
+    diverted(&office, &call, Reason::Voicemail, Reason::NoAnswer).await?;
+    office.phones.until_idle(ben.phone()).await?;
+    leaves_a_message(&office, &call, &ben).await?;
+    let heard = office.phones.heard(&call.leg_id).await?;
+    tells("the customer", &heard, &[&[ADA], &[RINGING], &[GREETING], &[BEEP]])
+}
+
+async fn b102_recipient_offline_and_the_customer_leaves_a_message(world: World) -> anyhow::Result<()> {
+    let mut office = Office::open(world, "lead_center").await?;
+    let ada = office.agent("Ada").await?;
+    let ben = office.world.agent("Ben").await?;
+    let call = office.talking(&ada).await?;
+    ada.start_cold(&call.interaction_id, &ben).await?;
+    diverted(&office, &call, Reason::Voicemail, Reason::Offline).await?;
+    leaves_a_message(&office, &call, &ben).await?;
+    office.phones.until_idle(ada.phone()).await?;
+    office.until_free(&ada).await
+}
+
+async fn b102_skip_voicemail_and_the_customer_goes_to_the_next_step(world: World) -> anyhow::Result<()> {
+    let mut office = Office::open(world, "lead_center").await?;
+    let ada = office.agent("Ada").await?;
+    let ben = office.agent_with("Ben", Behaviour::NeverAnswers).await?;
+    let cleo = office.agent("Cleo").await?;
+    let number = office.world.number_with(vec![ring(&ada), ring(&cleo)], true).await?;
+    let call = office.talking_on(&number, &ada).await?;
+    ada.start_cold(&call.interaction_id, &ben).await?;
+    diverted(&office, &call, Reason::NextStep, Reason::NoAnswer).await?;
+    office.world.until_with(&call, &cleo).await?;
+    office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&cleo).await?, CLEO)]).await
+}
+
+async fn b102_no_voicemail_and_the_customer_goes_to_the_next_step(world: World) -> anyhow::Result<()> {
+    let mut office = Office::open(world, "lead_center").await?;
+    let ada = office.agent("Ada").await?;
+    let ben = office.world.agent_with("Ben", Behaviour::AnswersAfter(100), false).await?;
+    let number = office.world.number(vec![ring(&ada), voicemail("sales")]).await?;
+    let call = office.talking_on(&number, &ada).await?;
+    ada.start_cold(&call.interaction_id, &ben).await?;
+    diverted(&office, &call, Reason::NextStep, Reason::Offline).await?;
+    let exit = until_in_voicemail(&office, &call).await?;
+    anyhow::ensure!(exit.detail == "sales", "the message went to the box {}", exit.detail);
+    Ok(())
+}
+
+async fn b102_neither_and_the_call_is_disconnected(world: World) -> anyhow::Result<()> {
+    let mut office = Office::open(world, "lead_center").await?;
+    let ada = office.agent("Ada").await?;
+    let ben = office.world.agent_with("Ben", Behaviour::NeverAnswers, false).await?;
+    office.connect(&ben).await?;
+    let call = office.talking(&ada).await?;
+    ada.start_cold(&call.interaction_id, &ben).await?;
+    diverted(&office, &call, Reason::Disconnected, Reason::NoAnswer).await?;
+    let ended = office.world.until_ended(&call).await?;
+    anyhow::ensure!(ended.end_reason() == Reason::Disconnected, "it ended with {:?}", ended.end_reason());
+    office.phones.until_ended(&call.leg_id).await?;
+    Ok(())
+}
+
+/// That the transfer ended so, and the event says where to and why.
+async fn diverted(office: &Office, call: &Call, to: Reason, why: Reason) -> anyhow::Result<()> {
+    let view = office.until_phase(call, TransferPhase::Diverted).await?;
+    let transfer = view.transfer.unwrap_or_default();
+    anyhow::ensure!(transfer.reason() == why, "the transfer says {:?}", transfer.reason());
+    let events = office.events_tell(call, &["transfer.started", "transfer.diverted"]).await?;
+    let diverted = events.iter().find_map(|event| match event.data.as_ref()?.data.as_ref()? {
+        Data::TransferDiverted(data) => Some((data.to(), data.reason())),
+        _ => None,
+    });
+    anyhow::ensure!(diverted == Some((to, why)), "the event says {diverted:?}");
+    Ok(())
+}
+
+/// The customer hears greeting and beep, speaks, and hangs up: the message is in the recipient's own box.
+async fn leaves_a_message(office: &Office, call: &Call, recipient: &Desk) -> anyhow::Result<()> {
+    let exit = until_in_voicemail(office, call).await?;
+    anyhow::ensure!(exit.detail == recipient.id(), "the message went to the box {}", exit.detail);
+    let beeped = |sound: &baton_testkit::Sound| sound.hears(GREETING) && sound.hears(BEEP);
+    office.phones.until_hears(&call.leg_id, 1_800, "greeting and beep", beeped).await?;
+    talk_for(1_000).await;
+    let ended = office.customer_hangs_up(call).await?;
+    anyhow::ensure!(ended.end_reason() == Reason::Voicemail, "it ended with {:?}", ended.end_reason());
+    let message = office.phones.message(&exit.subject_id).await?;
+    let spoken = message.heard_ms(CUSTOMER);
+    anyhow::ensure!((700..3_000).contains(&spoken), "the message has {spoken} ms of the customer");
+    Ok(())
+}
+
+async fn until_in_voicemail(office: &Office, call: &Call) -> anyhow::Result<LedgerEntry> {
+    eventually("the customer is in voicemail", BOUND, async || {
+        let ledger = office.phones.ledger().await.map_err(|status| status.to_string())?;
+        let exit = |it: &LedgerEntry| it.action() == LedgerAction::ExitStarted && it.leg_id == call.leg_id;
+        ledger.into_iter().find(exit).ok_or_else(|| "no exit".to_owned())
+    })
+    .await
+}

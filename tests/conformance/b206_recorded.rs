@@ -1,0 +1,177 @@
+//! B206: number set to record all / incoming / outgoing calls (matching the call's direction): initiator-customer is recording 1,
+//! recipient-customer is recording 2, and recording 2 starts when the *recipient* takes the customer off hold. If the initiator came
+//! back to the customer after a failed attempt, that is more of recording 1.
+
+use baton_api::common::v1::{RecordingMode, TransferPhase};
+use baton_api::error::ErrorReason;
+use baton_api::recording::v1::Recording;
+use baton_api::recording::v1::exclusion::Reason;
+use baton_api::simulator::v1::LedgerAction;
+use baton_testkit::world::ring;
+use baton_testkit::{Behaviour, Call, Desk, World};
+
+use crate::harness::ears::{ADA, BEN, CUSTOMER, RINGING, holds_exactly};
+use crate::harness::{Office, Scenario, now_us, refused, shared, talk_for};
+
+/// What may lie between a command and what the switch does.
+const SOON_US: i64 = 1_000_000;
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    shared![
+        b206_all_calls_recorded_makes_two_recordings,
+        b206_incoming_calls_recorded_makes_two_recordings,
+        b206_outgoing_calls_recorded_does_not_record_an_incoming_one,
+        b206_back_after_a_failed_attempt_is_more_of_recording_one,
+        b206_outgoing_calls_are_recorded_when_the_number_says_so,
+        b206_incoming_calls_recorded_does_not_record_an_outgoing_one,
+        b206_a_number_that_no_rule_allows_is_not_dialled,
+    ]
+}
+
+async fn b206_all_calls_recorded_makes_two_recordings(world: World) -> anyhow::Result<()> {
+    two_recordings(world, RecordingMode::All).await
+}
+
+async fn b206_incoming_calls_recorded_makes_two_recordings(world: World) -> anyhow::Result<()> {
+    two_recordings(world, RecordingMode::Incoming).await
+}
+
+async fn two_recordings(world: World, mode: RecordingMode) -> anyhow::Result<()> {
+    let (office, ada, ben, call) = handed_over(world, mode).await?;
+    let off_hold_us = now_us();
+    ben.resume(&call.interaction_id).await?;
+    office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ben).await?, BEN)]).await?;
+    talk_for(800).await;
+    office.customer_hangs_up(&call).await?;
+
+    let [first, second] = office.recordings(&call).await?;
+    anyhow::ensure!((first.number, second.number) == (1, 2), "they are numbered otherwise");
+    anyhow::ensure!(first.agent_id == ada.id() && second.agent_id == ben.id(), "the turns are somebody else's");
+    holds_exactly("recording 1", &office.world.sound_of(&first).await?, &[CUSTOMER, ADA])?;
+    holds_exactly("recording 2", &office.world.sound_of(&second).await?, &[CUSTOMER, BEN])?;
+    let start_us = office.world.segments_of(&second).await?[0].started_at_us;
+    anyhow::ensure!(
+        (-20_000..SOON_US).contains(&(start_us - off_hold_us)),
+        "recording 2 begins {start_us}, not {off_hold_us}"
+    );
+    anyhow::ensure!(reasons(&first) == [Reason::OnHold], "recording 1 leaves out {:?}", first.excluded);
+    office.events_tell(&call, &["recording.started", "recording.segment_ended", "recording.started"]).await?;
+    Ok(())
+}
+
+async fn b206_outgoing_calls_recorded_does_not_record_an_incoming_one(world: World) -> anyhow::Result<()> {
+    let (office, _ada, ben, call) = handed_over(world, RecordingMode::Outgoing).await?;
+    ben.resume(&call.interaction_id).await?;
+    office.hears(&call.leg_id, &[BEN]).await?;
+    office.customer_hangs_up(&call).await?;
+    let types = office.world.until_event(&call, "interaction.ended").await?;
+    anyhow::ensure!(types.iter().all(|it| !it.r#type.starts_with("recording.")), "something was recorded");
+    anyhow::ensure!(office.world.recordings_of(&call).await?.is_empty(), "there is a recording");
+    Ok(())
+}
+
+async fn b206_back_after_a_failed_attempt_is_more_of_recording_one(world: World) -> anyhow::Result<()> {
+    let mut office = Office::open(world, "helpdesk").await?;
+    let ada = office.agent("Ada").await?;
+    let ben = office.agent_with("Ben", Behaviour::NeverAnswers).await?;
+    let call = office.recorded(RecordingMode::All, &ada).await?;
+    talk_for(500).await;
+    ada.start_warm(&call.interaction_id, &ben).await?;
+    office.until_phase(&call, TransferPhase::Failed).await?;
+    ada.resume(&call.interaction_id).await?;
+    office.hears(&call.leg_id, &[ADA]).await?;
+    talk_for(500).await;
+    office.customer_hangs_up(&call).await?;
+
+    let [only] = office.recordings(&call).await?;
+    anyhow::ensure!(only.agent_id == ada.id() && only.segments.len() == 2, "{only:#?}");
+    anyhow::ensure!(reasons(&only) == [Reason::OnHold], "it leaves out {:?}", only.excluded);
+    let segments = office.world.segments_of(&only).await?;
+    for segment in &segments {
+        holds_exactly("a segment", segment, &[CUSTOMER, ADA])?;
+    }
+    let gap_ms = (segments[1].started_at_us - segments[0].ended_at_us()) / 1_000;
+    anyhow::ensure!(gap_ms > 1_000, "only {gap_ms} ms were left out though it rang for 1.2 s");
+    Ok(())
+}
+
+async fn b206_outgoing_calls_are_recorded_when_the_number_says_so(world: World) -> anyhow::Result<()> {
+    let (office, ada, call) = called(world, RecordingMode::Outgoing).await?;
+    talk_for(500).await;
+    office.customer_hangs_up(&call).await?;
+    let [only] = office.recordings(&call).await?;
+    anyhow::ensure!(only.agent_id == ada.id() && only.segments.len() == 1, "{only:#?}");
+    holds_exactly("the recording", &office.world.sound_of(&only).await?, &[CUSTOMER, ADA])?;
+    let types =
+        ["interaction.opened", "interaction.agent_joined", "interaction.customer_answered", "recording.started"];
+    office.events_tell(&call, &types).await?;
+    Ok(())
+}
+
+async fn b206_incoming_calls_recorded_does_not_record_an_outgoing_one(world: World) -> anyhow::Result<()> {
+    let (office, _ada, call) = called(world, RecordingMode::Incoming).await?;
+    office.customer_hangs_up(&call).await?;
+    let types = office.world.until_event(&call, "interaction.ended").await?;
+    anyhow::ensure!(types.iter().all(|it| !it.r#type.starts_with("recording.")), "something was recorded");
+    anyhow::ensure!(office.world.recordings_of(&call).await?.is_empty(), "there is a recording");
+    Ok(())
+}
+
+async fn b206_a_number_that_no_rule_allows_is_not_dialled(world: World) -> anyhow::Result<()> {
+    let mut office = Office::open(world, "helpdesk").await?;
+    let ada = office.agent("Ada").await?;
+    let number = office.world.number(vec![ring(&ada)]).await?;
+    let customer = office.world.customer(Behaviour::AnswersAfter(100)).await?;
+    for prefix in [None, Some("+1")] {
+        if let Some(prefix) = prefix {
+            office.world.allow(prefix).await?;
+        }
+        let why = refused(ada.place_call(&number, &customer).await)?;
+        anyhow::ensure!(why == ErrorReason::DialNotAllowed, "it was refused as {why:?}");
+    }
+    let rang = office.phones.ledger().await?.into_iter().find(|it| it.action() == LedgerAction::LegDialed);
+    anyhow::ensure!(rang.is_none(), "something rang: {rang:?}");
+    office.until_free(&ada).await
+}
+
+/// An agent has called a customer from a number that is recorded in this way, and the two talk.
+async fn called(world: World, mode: RecordingMode) -> anyhow::Result<(Office, Desk, Call)> {
+    let mut office = Office::open(world, "helpdesk").await?;
+    let ada = office.agent("Ada").await?;
+    let number = office.world.number(vec![ring(&ada)]).await?;
+    office.world.record(&number, mode).await?;
+    office.world.allow("+3247").await?;
+    let customer = office.world.customer(Behaviour::Manual).await?;
+    let phone = customer.as_str();
+    let interaction_id = ada.place_call(&number, &customer).await?.interaction_id;
+    office.hears(&office.leg(&ada).await?, &[RINGING]).await?;
+    office.phones.answer(phone).await?;
+    let leg_id = office.phones.until_up(phone).await?.leg_id;
+    let call = Call { interaction_id, leg_id, customer };
+    office.world.until_with(&call, &ada).await?;
+    office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ada).await?, ADA)]).await?;
+    Ok((office, ada, call))
+}
+
+/// The initiator has handed over and left; the customer is still on hold.
+async fn handed_over(world: World, mode: RecordingMode) -> anyhow::Result<(Office, Desk, Desk, Call)> {
+    let mut office = Office::open(world, "helpdesk").await?;
+    let ada = office.agent("Ada").await?;
+    let ben = office.agent("Ben").await?;
+    let call = office.recorded(mode, &ada).await?;
+    talk_for(500).await;
+    ada.start_warm(&call.interaction_id, &ben).await?;
+    office.until_phase(&call, TransferPhase::Consulting).await?;
+    let consult = [(&*office.leg(&ada).await?, ADA), (&*office.leg(&ben).await?, BEN)];
+    office.hear_each_other(&consult).await?;
+    ada.leave(&call.interaction_id).await?;
+    office.until_phase(&call, TransferPhase::Completed).await?;
+    for recording in office.world.recordings_of(&call).await? {
+        anyhow::ensure!(recording.number == 1, "recording {} was there before the recipient resumed", recording.number);
+    }
+    Ok((office, ada, ben, call))
+}
+
+fn reasons(recording: &Recording) -> Vec<Reason> {
+    recording.excluded.iter().map(baton_api::recording::v1::Exclusion::reason).collect()
+}

@@ -1,0 +1,67 @@
+//! B603: transfer of a transfer, any number of times: the interaction keeps its whole journey (every hop: who, why, how long, outcome).
+
+use baton_api::common::v1::{TransferKind, TransferPhase};
+use baton_api::transfer::v1::Hop;
+use baton_testkit::{Behaviour, Call, Desk, World};
+
+use crate::harness::ears::{ADA, BEN, CLEO, CUSTOMER, MUSIC, RINGING, tells};
+use crate::harness::{Office, Scenario, shared};
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    shared![b603_over_three_transfers_the_journey_keeps_every_hop]
+}
+
+async fn b603_over_three_transfers_the_journey_keeps_every_hop(world: World) -> anyhow::Result<()> {
+    let mut office = Office::open(world, "lead_center").await?;
+    let ada = office.agent("Ada").await?;
+    let ben = office.agent("Ben").await?;
+    let cleo = office.agent_with("Cleo", Behaviour::AnswersAfter(800)).await?;
+    let call = office.talking(&ada).await?;
+
+    warm(&office, &call, &ada, &ben).await?;
+    ben.start_cold(&call.interaction_id, &cleo).await?;
+    with(&office, &call, &cleo).await?;
+    office.until_free(&ada).await?;
+    warm(&office, &call, &cleo, &ada).await?;
+
+    let view = office.world.interaction(&call.interaction_id).await?;
+    let hops: Vec<_> = view.journey.iter().map(|it| (it.kind(), &*it.from_agent_id, &*it.to_agent_id)).collect();
+    let expected = [
+        (TransferKind::Unspecified, "", ada.id()),
+        (TransferKind::Warm, ada.id(), ben.id()),
+        (TransferKind::Cold, ben.id(), cleo.id()),
+        (TransferKind::Warm, cleo.id(), ada.id()),
+    ];
+    anyhow::ensure!(hops == expected, "the journey is {hops:?}");
+    anyhow::ensure!(view.journey.iter().all(is_whole), "a hop is not whole: {:#?}", view.journey);
+    let heard = office.phones.heard(&call.leg_id).await?;
+    let story: [&[u32]; 7] = [&[ADA], &[MUSIC], &[BEN], &[RINGING], &[CLEO], &[MUSIC], &[ADA]];
+    tells("the customer", &heard, &story)?;
+    office.until_events(&call, "transfer.completed", 3).await?;
+    office.until_free(&ben).await?;
+    office.until_free(&cleo).await
+}
+
+async fn warm(office: &Office, call: &Call, from: &Desk, to: &Desk) -> anyhow::Result<()> {
+    from.start_warm(&call.interaction_id, to).await?;
+    office.until_phase(call, TransferPhase::Consulting).await?;
+    office
+        .hear_each_other(&[(&office.leg(from).await?, from.tone_hz()), (&office.leg(to).await?, to.tone_hz())])
+        .await?;
+    office.hears(&call.leg_id, &[MUSIC]).await?;
+    from.complete(&call.interaction_id).await?;
+    with(office, call, to).await
+}
+
+async fn with(office: &Office, call: &Call, desk: &Desk) -> anyhow::Result<()> {
+    office.world.until_with(call, desk).await?;
+    office.until_phase(call, TransferPhase::Completed).await?;
+    office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(desk).await?, desk.tone_hz())]).await
+}
+
+/// It says how it ended, and how long it took.
+fn is_whole(hop: &Hop) -> bool {
+    let at_us = |time: &prost_types::Timestamp| time.seconds * 1_000_000 + i64::from(time.nanos) / 1_000;
+    let times = hop.start_time.as_ref().map(at_us).zip(hop.end_time.as_ref().map(at_us));
+    hop.outcome() == TransferPhase::Completed && times.is_some_and(|(start, end)| start < end) && hop.target.is_some()
+}

@@ -1,0 +1,100 @@
+//! B607: live pickers: a watch stream pushes availability changes; no polling.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use baton_api::common::v1::{TransferPhase, target};
+use baton_api::presence::v1::{PickerTarget, TargetFilter, WatchTargetsRequest, WatchTargetsResponse};
+use baton_runtime::Clock;
+use baton_testkit::{Behaviour, Desk, World};
+use tonic::Streaming;
+
+use crate::harness::{Office, Scenario, shared};
+
+/// Shown availability is at most so old (A3).
+const WITHIN: Duration = Duration::from_secs(1);
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    shared![b607_the_picker_sees_reserved_engaged_and_available_within_a_second]
+}
+
+async fn b607_the_picker_sees_reserved_engaged_and_available_within_a_second(world: World) -> anyhow::Result<()> {
+    let mut office = Office::open_with(world, "lead_center", "").await?;
+    let ada = office.agent("Ada").await?;
+    let ben = office.agent_with("Ben", Behaviour::Manual).await?;
+    let cleo = office.agent("Cleo").await?;
+    let call = office.talking(&ada).await?;
+    let mut all = Watch::open(&cleo, true).await?;
+    let mut free = Watch::open(&cleo, false).await?;
+    anyhow::ensure!(all.first(&ben).is_some_and(|it| it.available), "the first message has not got Ben available");
+    anyhow::ensure!(free.first(&ben).is_some() && free.first(&ada).is_none(), "the first message: {:?}", free.first);
+
+    ada.start_warm(&call.interaction_id, &ben).await?;
+    all.until(&ben, "reserved", |it| presence(it).reserved && !it.available).await?;
+    free.until_removed(&ben).await?;
+
+    office.phones.until_ringing(ben.phone()).await?;
+    office.phones.answer(ben.phone()).await?;
+    office.until_phase(&call, TransferPhase::Consulting).await?;
+    all.until(&ben, "engaged", |it| presence(it).engaged && !it.available).await?;
+
+    office.phones.hang_up(ben.phone()).await?;
+    office.phones.until_idle(ben.phone()).await?;
+    all.until(&ben, "available", |it| it.available && !presence(it).engaged).await?;
+    free.until(&ben, "available", |it| it.available).await
+}
+
+fn presence(target: &PickerTarget) -> baton_api::presence::v1::Presence {
+    target.presence.clone().unwrap_or_default()
+}
+
+fn is(target: Option<&baton_api::common::v1::Target>, desk: &Desk) -> bool {
+    let target = target.and_then(|it| it.target.as_ref());
+    matches!(target, Some(target::Target::AgentId(id)) if id == desk.id())
+}
+
+/// A picker that is open on somebody's screen.
+struct Watch {
+    first: Vec<PickerTarget>,
+    stream: Streaming<WatchTargetsResponse>,
+}
+
+impl Watch {
+    async fn open(desk: &Desk, include_unavailable: bool) -> anyhow::Result<Self> {
+        let filter = TargetFilter { include_unavailable, ..TargetFilter::default() };
+        let request = WatchTargetsRequest { filter: Some(filter) };
+        let mut stream = desk.presence().watch_targets(request).await?.into_inner();
+        let first = stream.message().await?.context("no first message")?;
+        anyhow::ensure!(first.complete, "the first message is not complete");
+        Ok(Self { first: first.changed, stream })
+    }
+
+    fn first(&self, desk: &Desk) -> Option<&PickerTarget> {
+        self.first.iter().find(|it| is(it.target.as_ref(), desk))
+    }
+
+    /// Once it is pushed that the agent is so; within a second from now, as what has happened has happened.
+    async fn until(&mut self, desk: &Desk, what: &str, is_so: impl Fn(&PickerTarget) -> bool) -> anyhow::Result<()> {
+        let so = |it: &WatchTargetsResponse| it.changed.iter().any(|it| is(it.target.as_ref(), desk) && is_so(it));
+        self.until_message(&format!("{} is {what}", desk.name()), so).await
+    }
+
+    /// Once it is pushed that the agent no longer matches.
+    async fn until_removed(&mut self, desk: &Desk) -> anyhow::Result<()> {
+        let gone = |it: &WatchTargetsResponse| it.removed.iter().any(|it| is(Some(it), desk));
+        self.until_message(&format!("{} is removed", desk.name()), gone).await
+    }
+
+    async fn until_message(&mut self, what: &str, is_it: impl Fn(&WatchTargetsResponse) -> bool) -> anyhow::Result<()> {
+        let pushed = async {
+            while let Some(message) = self.stream.message().await? {
+                if is_it(&message) {
+                    return Ok(());
+                }
+            }
+            anyhow::bail!("the stream ended before {what}")
+        };
+        let late = || format!("{what}: not pushed within {WITHIN:?}");
+        Clock::real().timeout(WITHIN, pushed).await.with_context(late)?
+    }
+}

@@ -1,0 +1,109 @@
+//! B608: recording pause and resume (card data), on top of any mode; the pause is a fact in the event stream.
+
+use baton_api::common::v1::{RecordingMode, TransferPhase};
+use baton_api::recording::v1::Exclusion;
+use baton_api::recording::v1::exclusion::Reason;
+use baton_api::simulator::v1::LedgerAction;
+use baton_testkit::{BOUND, World, eventually};
+
+use crate::harness::ears::{ADA, BEN, CUSTOMER, holds_exactly};
+use crate::harness::{Office, Scenario, now_us, shared, talk_for};
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    shared![b608_what_is_said_during_a_pause_is_in_no_recording, b608_a_pause_survives_a_transfer,]
+}
+
+async fn b608_what_is_said_during_a_pause_is_in_no_recording(world: World) -> anyhow::Result<()> {
+    let mut office = Office::open(world, "lead_center").await?;
+    let ada = office.agent("Ada").await?;
+    // Ada is silent but for the pause, so that her tone in the recording would tell.
+    let call = office.recorded(RecordingMode::Manual, &ada).await?;
+    let id = call.interaction_id.as_str();
+    office.phones.mute(ada.phone(), true).await?;
+    office.hears(&call.leg_id, &[]).await?;
+    ada.start_recording(id).await?;
+    talk_for(700).await;
+
+    ada.pause_recording(id).await?;
+    had_stopped(&office, now_us()).await?;
+    office.phones.mute(ada.phone(), false).await?;
+    office.hears(&call.leg_id, &[ADA]).await?;
+    talk_for(800).await;
+    office.phones.mute(ada.phone(), true).await?;
+    office.hears(&call.leg_id, &[]).await?;
+    ada.resume_recording(id).await?;
+    anyhow::ensure!(live_recordings(&office).await? == 1, "OK was said before the switch recorded again");
+    talk_for(700).await;
+    office.customer_hangs_up(&call).await?;
+
+    let recordings = office.world.until_recorded(&call, 1).await?;
+    let [recording] = recordings.as_slice() else { anyhow::bail!("not one recording") };
+    let segments = office.world.segments_of(recording).await?;
+    anyhow::ensure!(segments.len() == 2, "{} segments", segments.len());
+    for segment in &segments {
+        holds_exactly("a segment", segment, &[CUSTOMER])?;
+    }
+    let reasons: Vec<_> = recording.excluded.iter().map(Exclusion::reason).collect();
+    anyhow::ensure!(reasons == [Reason::NotStarted, Reason::Paused], "left out: {:?}", recording.excluded);
+    let length_ms = (segments[1].started_at_us - segments[0].ended_at_us()) / 1_000;
+    anyhow::ensure!(length_ms > 1_400, "only {length_ms} ms are left out");
+    office.events_tell(&call, &["recording.started", "recording.paused", "recording.excluded"]).await?;
+    office.events_tell(&call, &["recording.paused", "recording.resumed", "recording.ended"]).await?;
+    Ok(())
+}
+
+async fn b608_a_pause_survives_a_transfer(world: World) -> anyhow::Result<()> {
+    let mut office = Office::open(world, "lead_center").await?;
+    let ada = office.agent("Ada").await?;
+    let ben = office.agent("Ben").await?;
+    let call = office.recorded(RecordingMode::All, &ada).await?;
+    let id = call.interaction_id.as_str();
+    talk_for(500).await;
+    ada.pause_recording(id).await?;
+    ada.start_cold(id, &ben).await?;
+    office.until_phase(&call, TransferPhase::Completed).await?;
+    office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ben).await?, BEN)]).await?;
+    talk_for(700).await;
+    let view = ben.view(id).await?.recording.unwrap_or_default();
+    anyhow::ensure!(view.paused && !view.live, "the pause ended with the transfer: {view:?}");
+    anyhow::ensure!(live_recordings(&office).await? == 0, "it is recorded though it was paused");
+
+    ben.resume_recording(id).await?;
+    talk_for(700).await;
+    office.customer_hangs_up(&call).await?;
+    let recordings = office.world.until_recorded(&call, 2).await?;
+    holds_exactly("recording 1", &office.world.sound_of(&recordings[0]).await?, &[CUSTOMER, ADA])?;
+    let second = office.world.sound_of(&recordings[1]).await?;
+    holds_exactly("recording 2", &second, &[CUSTOMER, BEN])?;
+    let long_ms = second.duration_ms();
+    anyhow::ensure!((500..1_600).contains(&long_ms), "recording 2 is {long_ms} ms long");
+    eventually("the recordings are announced", BOUND, async || {
+        let types = office.world.events_about(&format!("recording/{}", recordings[0].recording_id)).await;
+        let types: Vec<_> = types.map_err(|error| format!("{error:#}"))?.into_iter().map(|it| it.r#type).collect();
+        if types.iter().any(|it| it == "recording.stored") { Ok(()) } else { Err(format!("{types:?}")) }
+    })
+    .await
+}
+
+/// R3: the switch had closed its recording when OK came.
+async fn had_stopped(office: &Office, ok_us: i64) -> anyhow::Result<()> {
+    let closed_us = eventually("the switch closes the recording", BOUND, async || {
+        let ledger = office.phones.ledger().await.map_err(|status| status.to_string())?;
+        let closed = ledger.iter().find(|it| it.action() == LedgerAction::RecordingFinished);
+        closed.map(|it| it.occurred_at_us).ok_or_else(|| "it is still written".to_owned())
+    })
+    .await?;
+    let late_us = closed_us - ok_us;
+    anyhow::ensure!(late_us <= 0, "OK was said {late_us} us before the switch had stopped");
+    Ok(())
+}
+
+/// Recordings that the switch writes at this moment.
+async fn live_recordings(office: &Office) -> anyhow::Result<i32> {
+    let ledger = office.phones.ledger().await?;
+    Ok(ledger.iter().fold(0, |live, entry| match entry.action() {
+        LedgerAction::RecordingStarted => live + 1,
+        LedgerAction::RecordingFinished | LedgerAction::RecordingFailed => live - 1,
+        _ => live,
+    }))
+}

@@ -1,0 +1,88 @@
+//! B609: every command is idempotent under a client's request id; a retry gets the first answer.
+
+use baton_api::common::v1::{TransferKind, TransferPhase};
+use baton_api::error::ErrorReason;
+use baton_api::presence::v1::AgentState;
+use baton_api::transfer::v1::{AddNoteRequest, StartTransferRequest, StartTransferResponse};
+use baton_testkit::world::fresh;
+use baton_testkit::{Behaviour, Call, Desk, To, World};
+use futures::future::join_all;
+use tonic::Status;
+
+use crate::harness::{Office, Scenario, refused, shared};
+
+const CALLERS: usize = 64;
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    shared![
+        b609_sixty_four_callers_with_one_request_id_get_one_answer,
+        b609_a_refusal_is_repeated_and_another_body_is_refused,
+    ]
+}
+
+async fn b609_sixty_four_callers_with_one_request_id_get_one_answer(world: World) -> anyhow::Result<()> {
+    let mut office = Office::open_with(world, "lead_center", "").await?;
+    let ada = office.agent("Ada").await?;
+    let ben = office.agent_with("Ben", Behaviour::Manual).await?;
+    let call = office.talking(&ada).await?;
+
+    let note =
+        AddNoteRequest { request_id: fresh(), interaction_id: call.interaction_id.clone(), text: "once".to_owned() };
+    let answers = join_all((0..CALLERS).map(|_| async { ada.interactions().add_note(note.clone()).await }));
+    let answers: Vec<_> = answers.await.into_iter().collect::<Result<Vec<_>, Status>>()?;
+    let first = answers[0].get_ref();
+    anyhow::ensure!(answers.iter().all(|it| it.get_ref() == first), "the answers differ");
+    let notes = ada.view(&call.interaction_id).await?.notes.len();
+    anyhow::ensure!(notes == 1, "{notes} notes were written");
+
+    let request = warm(&call, &ben, fresh());
+    let answers = join_all((0..CALLERS).map(|_| start(&ada, &request)));
+    let answers: Vec<_> = answers.await.into_iter().collect::<Result<Vec<_>, Status>>()?;
+    anyhow::ensure!(answers.iter().all(|it| *it == answers[0]), "the answers differ");
+    office.phones.until_ringing(ben.phone()).await?;
+    anyhow::ensure!(office.phones.legs(ben.phone()).await?.len() == 1, "it rings more than once");
+
+    ada.cancel(&call.interaction_id).await?;
+    office.until_phase(&call, TransferPhase::Cancelled).await?;
+    anyhow::ensure!(start(&ada, &request).await? == answers[0], "later, the answer is another one");
+    office.until_events(&call, "transfer.cancelled", 1).await?;
+    office.until_events(&call, "transfer.started", 1).await
+}
+
+async fn b609_a_refusal_is_repeated_and_another_body_is_refused(world: World) -> anyhow::Result<()> {
+    let mut office = Office::open_with(world, "helpdesk", "").await?;
+    let ada = office.agent("Ada").await?;
+    let ben = office.world.agent("Ben").await?;
+    let call = office.talking(&ada).await?;
+    let request = warm(&call, &ben, fresh());
+    let reason = refused(start(&ada, &request).await)?;
+    anyhow::ensure!(reason == ErrorReason::AgentOffline, "refused as {reason:?}");
+
+    office.connect(&ben).await?;
+    ben.until_state(AgentState::Available).await?;
+    let again = refused(start(&ada, &request).await)?;
+    anyhow::ensure!(again == ErrorReason::AgentOffline, "the retry got another answer: {again:?}");
+
+    let other = StartTransferRequest { message: "please".to_owned(), ..request };
+    let reused = refused(start(&ada, &other).await)?;
+    anyhow::ensure!(reused == ErrorReason::RequestIdReused, "another body was refused as {reused:?}");
+    anyhow::ensure!(office.phones.legs(ben.phone()).await?.is_empty(), "it rings though all was refused");
+
+    start(&ada, &warm(&call, &ben, fresh())).await?;
+    office.until_phase(&call, TransferPhase::Consulting).await?;
+    Ok(())
+}
+
+fn warm(call: &Call, to: &Desk, request_id: String) -> StartTransferRequest {
+    StartTransferRequest {
+        request_id,
+        interaction_id: call.interaction_id.clone(),
+        kind: TransferKind::Warm.into(),
+        target: Some(To::Agent(to).into()),
+        message: String::new(),
+    }
+}
+
+async fn start(desk: &Desk, request: &StartTransferRequest) -> Result<StartTransferResponse, Status> {
+    desk.transfers().start_transfer(request.clone()).await.map(tonic::Response::into_inner)
+}

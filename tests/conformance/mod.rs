@@ -1,0 +1,62 @@
+//! What Baton must do, row by row. Every scenario drives only the public API and the simulator's, and is judged by what the parties
+//! heard, where legs ended, what the recordings hold, and the events.
+
+mod b101_cold;
+mod b102_cold_unanswered;
+mod b103_warm;
+mod b104_entitlement;
+mod b105_warm_unanswered;
+mod b106_off_hold;
+mod b107_another_try;
+mod b108_inbox;
+mod b201_picker;
+mod b202_consult;
+mod b203_takes_over;
+mod b204_notes;
+mod b205_back_to_the_customer;
+mod b206_recorded;
+mod b207_by_hand;
+mod b208_consult_unrecorded;
+mod b209_customer_gone;
+mod b601_reserved;
+mod b603_journey;
+mod b604_not_responding;
+mod b605_lease;
+mod b606_team;
+mod b607_live_picker;
+mod b608_pause;
+mod b609_idempotent;
+
+use crate::harness::Scenario;
+
+/// All of them.
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    [
+        b101_cold::scenarios(),
+        b102_cold_unanswered::scenarios(),
+        b103_warm::scenarios(),
+        b104_entitlement::scenarios(),
+        b105_warm_unanswered::scenarios(),
+        b106_off_hold::scenarios(),
+        b107_another_try::scenarios(),
+        b108_inbox::scenarios(),
+        b201_picker::scenarios(),
+        b202_consult::scenarios(),
+        b203_takes_over::scenarios(),
+        b204_notes::scenarios(),
+        b205_back_to_the_customer::scenarios(),
+        b206_recorded::scenarios(),
+        b207_by_hand::scenarios(),
+        b208_consult_unrecorded::scenarios(),
+        b209_customer_gone::scenarios(),
+        b601_reserved::scenarios(),
+        b603_journey::scenarios(),
+        b604_not_responding::scenarios(),
+        b605_lease::scenarios(),
+        b606_team::scenarios(),
+        b607_live_picker::scenarios(),
+        b608_pause::scenarios(),
+        b609_idempotent::scenarios(),
+    ]
+    .concat()
+}

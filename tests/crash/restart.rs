@@ -1,0 +1,48 @@
+//! An orderly end and another start: everything is still there.
+
+use std::path::PathBuf;
+
+use baton_api::common::v1::{Reason, RecordingMode};
+use baton_api::recording::v1::recording::State;
+use baton_testkit::Embedded;
+use baton_testkit::world::ring;
+
+use super::in_an_office;
+use crate::harness::ears::{ADA, CUSTOMER, holds_exactly};
+use crate::harness::{Office, Scenario, alone, talk_for};
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    alone![restart_in_order_and_everything_is_still_there]
+}
+
+async fn restart_in_order_and_everything_is_still_there(binary: PathBuf) -> anyhow::Result<()> {
+    in_an_office(&binary, "helpdesk", "", async |target: &mut Embedded, office: &mut Office| {
+        let ada = office.agent("Ada").await?;
+        let number = office.world.number(vec![ring(&ada)]).await?;
+        office.world.record(&number, RecordingMode::All).await?;
+        let call = office.talking_on(&number, &ada).await?;
+        ada.note(&call.interaction_id, "calls back").await?;
+        talk_for(800).await;
+        let code = target.stop().await?;
+        anyhow::ensure!(code == 0, "it ended with exit code {code}");
+
+        target.restart().await?;
+        office.sessions.clear();
+        office.connect(&ada).await?;
+        let ended = office.world.until_ended(&call).await?;
+        let why = ended.end_reason();
+        anyhow::ensure!(
+            matches!(why, Reason::SwitchLost | Reason::CustomerLeft | Reason::HungUp),
+            "it ended with {why:?}"
+        );
+        anyhow::ensure!(ended.notes.len() == 1, "the note is gone");
+        let recordings = office.world.until_recorded(&call, 1).await?;
+        anyhow::ensure!(recordings[0].state() == State::Stored, "the recording is {:?}", recordings[0].state());
+        holds_exactly("the recording", &office.world.sound_of(&recordings[0]).await?, &[CUSTOMER, ADA])?;
+
+        office.until_free(&ada).await?;
+        office.talking_on(&number, &ada).await?;
+        Ok(())
+    })
+    .await
+}

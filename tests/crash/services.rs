@@ -1,0 +1,241 @@
+//! `kill -9` of `up`: all five services at once. The switch and its calls live on.
+
+use std::path::PathBuf;
+
+use baton_api::common::v1::{Action, Reason, RecordingMode, TransferPhase};
+use baton_testkit::{Behaviour, Call, Desk, Embedded};
+
+use super::{consults_or_is_tried_again, in_an_office, was_never_in_silence};
+use crate::harness::ears::{ADA, BEN, CUSTOMER, MUSIC, RINGING, holds_exactly, tells};
+use crate::harness::{Office, Scenario, alone, talk_for};
+
+/// How long `up` is down.
+const DOWN_MS: u64 = 500;
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    alone![
+        crash_while_it_rings_and_the_transfer_goes_on,
+        crash_right_after_the_start_was_committed_and_the_transfer_goes_on,
+        crash_in_the_consult_and_the_transfer_goes_on,
+        crash_while_recording_and_the_recording_is_whole,
+        crash_and_meanwhile_the_recipient_hangs_up,
+        crash_and_meanwhile_the_customer_hangs_up,
+        crash_in_a_pause_and_the_pause_goes_on,
+        crash_of_a_cold_transfer_while_it_rings_and_it_goes_on,
+        crash_and_the_ringing_ends_meanwhile,
+    ]
+}
+
+async fn crash_while_it_rings_and_the_transfer_goes_on(binary: PathBuf) -> anyhow::Result<()> {
+    in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
+        let (ada, ben, call) = talking(office, Behaviour::Manual).await?;
+        ada.start_warm(&call.interaction_id, &ben).await?;
+        office.hears(&call.leg_id, &[MUSIC]).await?;
+        office.phones.until_ringing(ben.phone()).await?;
+
+        crash(target, office, &[&ada, &ben]).await?;
+        anyhow::ensure!(office.phones.legs(ben.phone()).await?.len() == 1, "it does not ring as before");
+        office.hears(&call.leg_id, &[MUSIC]).await?;
+        office.phones.answer(ben.phone()).await?;
+        consults_joins_and_completes(office, &ada, &ben, &call).await
+    })
+    .await
+}
+
+async fn crash_right_after_the_start_was_committed_and_the_transfer_goes_on(binary: PathBuf) -> anyhow::Result<()> {
+    in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
+        let (ada, ben, call) = talking(office, Behaviour::AnswersAfter(600)).await?;
+        ada.start_warm(&call.interaction_id, &ben).await?;
+        crash(target, office, &[&ada, &ben]).await?;
+        consults_joins_and_completes(office, &ada, &ben, &call).await
+    })
+    .await
+}
+
+async fn crash_in_the_consult_and_the_transfer_goes_on(binary: PathBuf) -> anyhow::Result<()> {
+    in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
+        let (ada, ben, call) = consulting(office).await?;
+        let adas_leg = office.leg(&ada).await?;
+        crash(target, office, &[&ada, &ben]).await?;
+        let heard = office.phones.heard(&adas_leg).await?.last_ms(DOWN_MS as i64 + 200);
+        holds_exactly("what the initiator heard meanwhile", &heard, &[BEN])?;
+        consults_joins_and_completes(office, &ada, &ben, &call).await
+    })
+    .await
+}
+
+async fn crash_while_recording_and_the_recording_is_whole(binary: PathBuf) -> anyhow::Result<()> {
+    in_an_office(&binary, "helpdesk", "", async |target: &mut Embedded, office: &mut Office| {
+        let ada = office.agent("Ada").await?;
+        let call = office.recorded(RecordingMode::All, &ada).await?;
+        talk_for(500).await;
+        crash(target, office, &[&ada]).await?;
+        talk_for(500).await;
+        let talked_ms = office.phones.heard(&call.leg_id).await?.heard_ms(ADA) as i64;
+        office.customer_hangs_up(&call).await?;
+
+        let recordings = office.world.until_recorded(&call, 1).await?;
+        let sound = office.world.sound_of(&recordings[0]).await?;
+        holds_exactly("the recording", &sound, &[CUSTOMER, ADA])?;
+        let missing_ms = talked_ms - sound.duration_ms();
+        anyhow::ensure!(missing_ms < 500, "{missing_ms} ms of {talked_ms} are not in the recording");
+        let segments = &recordings[0].segments;
+        anyhow::ensure!(segments.iter().all(|it| !it.torn && !it.lost), "the switch lived on: {segments:#?}");
+        Ok(())
+    })
+    .await
+}
+
+async fn crash_and_meanwhile_the_recipient_hangs_up(binary: PathBuf) -> anyhow::Result<()> {
+    in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
+        let (ada, ben, call) = consulting(office).await?;
+        let switch = target.switch_phones(&office.world)?;
+        target.kill()?;
+        switch.hang_up(ben.phone()).await?;
+        target.restart().await?;
+        reconnect(office, &[&ada, &ben]).await?;
+
+        let view = office.until_phase(&call, TransferPhase::Failed).await?;
+        let why = view.transfer.unwrap_or_default().reason();
+        anyhow::ensure!(why == Reason::RecipientLeft, "the initiator is told {why:?}");
+        office.hears(&call.leg_id, &[MUSIC]).await?;
+        office.until_free(&ben).await?;
+        ada.resume(&call.interaction_id).await?;
+        office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ada).await?, ADA)]).await?;
+        was_never_in_silence(office, &call).await
+    })
+    .await
+}
+
+async fn crash_and_meanwhile_the_customer_hangs_up(binary: PathBuf) -> anyhow::Result<()> {
+    in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
+        let (ada, ben, call) = consulting(office).await?;
+        let switch = target.switch_phones(&office.world)?;
+        target.kill()?;
+        switch.hang_up_leg(&call.leg_id).await?;
+        target.restart().await?;
+        reconnect(office, &[&ada, &ben]).await?;
+
+        let ended = office.world.until_ended(&call).await?;
+        anyhow::ensure!(ended.end_reason() == Reason::CustomerLeft, "it ended with {:?}", ended.end_reason());
+        office.phones.until_idle(ada.phone()).await?;
+        office.phones.until_idle(ben.phone()).await?;
+        office.until_free(&ada).await?;
+        office.until_free(&ben).await
+    })
+    .await
+}
+
+async fn crash_in_a_pause_and_the_pause_goes_on(binary: PathBuf) -> anyhow::Result<()> {
+    in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
+        let ada = office.agent("Ada").await?;
+        let call = office.recorded(RecordingMode::All, &ada).await?;
+        let id = call.interaction_id.as_str();
+        talk_for(300).await;
+        ada.pause_recording(id).await?;
+        crash(target, office, &[&ada]).await?;
+        talk_for(700).await;
+        let view = ada.until_may(id, Action::ResumeRecording).await?.recording.unwrap_or_default();
+        anyhow::ensure!(view.paused && !view.live, "R3: the pause did not survive: {view:?}");
+        ada.resume_recording(id).await?;
+        talk_for(300).await;
+        office.customer_hangs_up(&call).await?;
+        let recordings = office.world.until_recorded(&call, 1).await?;
+        let segments = office.world.segments_of(&recordings[0]).await?;
+        anyhow::ensure!(segments.len() == 2, "{} segments", segments.len());
+        let pause_ms = (segments[1].started_at_us - segments[0].ended_at_us()) / 1_000;
+        anyhow::ensure!(pause_ms > 700, "only {pause_ms} ms are left out");
+        Ok(())
+    })
+    .await
+}
+
+async fn crash_of_a_cold_transfer_while_it_rings_and_it_goes_on(binary: PathBuf) -> anyhow::Result<()> {
+    in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
+        let (ada, ben, call) = talking(office, Behaviour::Manual).await?;
+        ada.start_cold(&call.interaction_id, &ben).await?;
+        office.phones.until_idle(ada.phone()).await?;
+        office.hears(&call.leg_id, &[RINGING]).await?;
+        crash(target, office, &[&ada, &ben]).await?;
+        office.hears(&call.leg_id, &[RINGING]).await?;
+        office.phones.answer(ben.phone()).await?;
+        office.until_phase(&call, TransferPhase::Completed).await?;
+        office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ben).await?, BEN)]).await?;
+        office.until_free(&ada).await?;
+        was_never_in_silence(office, &call).await?;
+        let heard = office.phones.heard(&call.leg_id).await?;
+        tells("the customer", &heard, &[&[ADA], &[RINGING], &[BEN]])
+    })
+    .await
+}
+
+async fn crash_and_the_ringing_ends_meanwhile(binary: PathBuf) -> anyhow::Result<()> {
+    let overrides = "[warm.offer]\nring_ms = 1500\n";
+    in_an_office(&binary, "lead_center", overrides, async |target: &mut Embedded, office: &mut Office| {
+        let (ada, ben, call) = talking(office, Behaviour::NeverAnswers).await?;
+        ada.start_warm(&call.interaction_id, &ben).await?;
+        office.phones.until_ringing(ben.phone()).await?;
+        target.kill()?;
+        talk_for(2_000).await;
+        target.restart().await?;
+        reconnect(office, &[&ada]).await?;
+        let view = office.until_phase(&call, TransferPhase::Failed).await?;
+        let why = view.transfer.unwrap_or_default().reason();
+        anyhow::ensure!(why == Reason::NoAnswer, "the initiator is told {why:?}");
+        office.hears(&call.leg_id, &[MUSIC]).await?;
+        office.phones.until_idle(ben.phone()).await?;
+        ada.resume(&call.interaction_id).await?;
+        office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ada).await?, ADA)]).await?;
+        was_never_in_silence(office, &call).await
+    })
+    .await
+}
+
+async fn talking(office: &mut Office, recipient: Behaviour) -> anyhow::Result<(Desk, Desk, Call)> {
+    let ada = office.agent("Ada").await?;
+    let ben = office.agent_with("Ben", recipient).await?;
+    let call = office.talking(&ada).await?;
+    Ok((ada, ben, call))
+}
+
+async fn consulting(office: &mut Office) -> anyhow::Result<(Desk, Desk, Call)> {
+    let (ada, ben, call) = talking(office, Behaviour::AnswersAfter(100)).await?;
+    ada.start_warm(&call.interaction_id, &ben).await?;
+    office.until_phase(&call, TransferPhase::Consulting).await?;
+    office.hear_each_other(&[(&office.leg(&ada).await?, ADA), (&office.leg(&ben).await?, BEN)]).await?;
+    office.hears(&call.leg_id, &[MUSIC]).await?;
+    Ok((ada, ben, call))
+}
+
+/// Kills all services, starts them again after a moment, and the agents' clients connect anew.
+async fn crash(target: &mut Embedded, office: &mut Office, desks: &[&Desk]) -> anyhow::Result<()> {
+    target.kill()?;
+    talk_for(DOWN_MS).await;
+    target.restart().await?;
+    reconnect(office, desks).await
+}
+
+async fn reconnect(office: &mut Office, desks: &[&Desk]) -> anyhow::Result<()> {
+    office.sessions.clear();
+    for desk in desks {
+        office.connect(desk).await?;
+    }
+    Ok(())
+}
+
+/// The rest of a warm transfer, and that the customer noticed nothing of the crash.
+async fn consults_joins_and_completes(office: &Office, ada: &Desk, ben: &Desk, call: &Call) -> anyhow::Result<()> {
+    consults_or_is_tried_again(office, call, ada, ben).await?;
+    let (adas_leg, bens_leg) = (office.leg(ada).await?, office.leg(ben).await?);
+    office.hear_each_other(&[(&adas_leg, ADA), (&bens_leg, BEN)]).await?;
+    office.hears(&call.leg_id, &[MUSIC]).await?;
+    ada.resume(&call.interaction_id).await?;
+    office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&adas_leg, ADA), (&bens_leg, BEN)]).await?;
+    ada.leave(&call.interaction_id).await?;
+    office.until_phase(call, TransferPhase::Completed).await?;
+    office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&bens_leg, BEN)]).await?;
+    office.until_free(ada).await?;
+    was_never_in_silence(office, call).await?;
+    let heard = office.phones.heard(&call.leg_id).await?;
+    tells("the customer", &heard, &[&[ADA], &[MUSIC], &[ADA, BEN], &[BEN]])
+}

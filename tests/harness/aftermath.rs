@@ -1,0 +1,114 @@
+//! When a scenario is over, everybody hangs up, and nothing may be left: no interaction, no leg, no room, no claim (T11); and the
+//! events of every interaction are numbered without holes or doubles (E2).
+
+use std::collections::BTreeSet;
+
+use baton_api::presence::v1::{Agent, GetPresenceRequest, ListAgentsRequest};
+use baton_api::simulator::v1::{LedgerAction, LedgerEntry};
+use baton_api::transfer::v1::{Interaction, ListInteractionsRequest};
+use baton_testkit::{BOUND, World, eventually};
+
+const LEG: &str = "leg ";
+
+/// Everybody hangs up; then nothing is left.
+pub(crate) async fn nothing_is_left(world: &World) -> anyhow::Result<()> {
+    hang_up_all(world).await?;
+    eventually("all interactions are over", BOUND, async || {
+        let live = interactions(world, true).await.map_err(|error| format!("{error:#}"))?;
+        if live.is_empty() { Ok(()) } else { Err(format!("{live:#?}")) }
+    })
+    .await?;
+    eventually("the switch is empty", BOUND, async || {
+        let left = left_on_the_switch(world).await.map_err(|error| format!("{error:#}"))?;
+        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+    })
+    .await?;
+    eventually("nobody is reserved or engaged", BOUND, async || {
+        let claimed = claimed(world).await.map_err(|error| format!("{error:#}"))?;
+        if claimed.is_empty() { Ok(()) } else { Err(format!("{claimed:?}")) }
+    })
+    .await?;
+    events_are_whole(world).await
+}
+
+async fn hang_up_all(world: &World) -> anyhow::Result<()> {
+    let phones = world.phones()?;
+    for leg_id in left_on_the_switch(world).await?.iter().filter_map(|it| it.strip_prefix(LEG)) {
+        // It may have ended by itself meanwhile.
+        let _ = phones.hang_up_leg(leg_id).await;
+    }
+    Ok(())
+}
+
+async fn interactions(world: &World, live_only: bool) -> anyhow::Result<Vec<Interaction>> {
+    let request = ListInteractionsRequest { live_only, page_size: 500, page_token: String::new() };
+    Ok(world.interactions()?.list_interactions(request).await?.into_inner().interactions)
+}
+
+/// Legs, rooms and recordings that the ledger knows the beginning of and not the end.
+async fn left_on_the_switch(world: &World) -> anyhow::Result<BTreeSet<String>> {
+    let mut left = BTreeSet::new();
+    for entry in world.phones()?.ledger().await? {
+        match entry.action() {
+            LedgerAction::Booted => left.clear(),
+            LedgerAction::CallPlaced | LedgerAction::LegDialed => drop(left.insert(leg(&entry))),
+            LedgerAction::LegEnded => drop(left.remove(&leg(&entry))),
+            LedgerAction::RoomEnsured => drop(left.insert(room(&entry))),
+            LedgerAction::RoomDestroyed => drop(left.remove(&room(&entry))),
+            LedgerAction::RecordingStarted => drop(left.insert(recording(&entry))),
+            LedgerAction::RecordingFinished | LedgerAction::RecordingFailed => drop(left.remove(&recording(&entry))),
+            _ => {}
+        }
+    }
+    Ok(left)
+}
+
+fn leg(entry: &LedgerEntry) -> String {
+    format!("{LEG}{}", entry.leg_id)
+}
+
+fn room(entry: &LedgerEntry) -> String {
+    format!("room {}", entry.room_id)
+}
+
+fn recording(entry: &LedgerEntry) -> String {
+    format!("recording {}", entry.subject_id)
+}
+
+async fn claimed(world: &World) -> anyhow::Result<Vec<String>> {
+    let mut claimed = Vec::new();
+    for agent in agents(world).await? {
+        let request = GetPresenceRequest { agent_id: agent.agent_id };
+        let presence = world.presence()?.get_presence(request).await?.into_inner().presence.unwrap_or_default();
+        if presence.reserved || presence.engaged {
+            claimed.push(agent.name);
+        }
+    }
+    Ok(claimed)
+}
+
+async fn agents(world: &World) -> anyhow::Result<Vec<Agent>> {
+    let request = ListAgentsRequest { page_size: 500, page_token: String::new() };
+    Ok(world.directory()?.list_agents(request).await?.into_inner().agents)
+}
+
+async fn events_are_whole(world: &World) -> anyhow::Result<()> {
+    for interaction in interactions(world, false).await? {
+        events_of_are_whole(world, &interaction.interaction_id).await?;
+    }
+    Ok(())
+}
+
+/// 1, 2, 3… to the end, each once.
+pub(crate) async fn events_of_are_whole(world: &World, interaction_id: &str) -> anyhow::Result<()> {
+    let subject = format!("interaction/{interaction_id}");
+    eventually("the last event is published", BOUND, async || {
+        let events = world.events_about(&subject).await.map_err(|error| format!("{error:#}"))?;
+        let numbers: Vec<_> = events.iter().map(|event| event.sequence).collect();
+        let ids: BTreeSet<_> = events.iter().map(|event| &event.event_id).collect();
+        let ended = events.iter().any(|event| event.r#type == "interaction.ended");
+        let whole = numbers == (1..=numbers.len() as i64).collect::<Vec<_>>() && ids.len() == events.len();
+        if ended && whole { Ok(()) } else { Err(format!("ended: {ended}; {numbers:?}")) }
+    })
+    .await
+}

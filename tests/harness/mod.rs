@@ -1,0 +1,45 @@
+//! How scenarios are run and judged.
+//!
+//! - [`suite`] runs them, many at a time, against one shared Baton or one of [`own`]; [`pending`] knows which rows are not built yet.
+//! - [`office`] is what most scenarios begin with: agents at their desks, and a customer who talks with one of them.
+//! - [`ears`] says what was heard; [`aftermath`] looks whether anything is left when all is over.
+
+pub(crate) mod aftermath;
+pub(crate) mod ears;
+pub(crate) mod office;
+pub(crate) mod own;
+pub(crate) mod pending;
+pub(crate) mod scenario;
+pub(crate) mod suite;
+
+pub(crate) use office::Office;
+pub(crate) use own::on_its_own;
+pub(crate) use scenario::{Scenario, alone, shared};
+
+use std::time::Duration;
+
+use baton_api::ApiError;
+use baton_api::error::ErrorReason;
+use baton_runtime::Clock;
+use tonic::Status;
+
+/// People talk for so long: time must pass for sound to be heard. Nothing is waited for with it.
+pub(crate) async fn talk_for(ms: u64) {
+    Clock::real().sleep(Duration::from_millis(ms)).await;
+}
+
+/// The time, microseconds since the epoch.
+pub(crate) fn now_us() -> i64 {
+    Clock::real().now_us()
+}
+
+/// The typed reason of a refusal; an error if it was none.
+pub(crate) fn refused<T>(answer: Result<T, Status>) -> anyhow::Result<ErrorReason> {
+    match answer {
+        Ok(_) => anyhow::bail!("it was not refused"),
+        Err(status) => match ApiError::from_status(&status) {
+            Some(error) => Ok(error.reason),
+            None => anyhow::bail!("the refusal has no reason: {status:?}"),
+        },
+    }
+}
