@@ -5,7 +5,7 @@ use baton_api::transfer::v1::Hop;
 use baton_testkit::{Behaviour, Call, Desk, World};
 
 use crate::harness::ears::{ADA, BEN, CLEO, CUSTOMER, MUSIC, RINGING, tells};
-use crate::harness::{Office, Scenario, shared};
+use crate::harness::{Office, Scenario, at_us, shared};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     shared![b603_over_three_transfers_the_journey_keeps_every_hop]
@@ -61,7 +61,6 @@ async fn with(office: &Office, call: &Call, desk: &Desk) -> anyhow::Result<()> {
 
 /// It says how it ended, and how long it took.
 fn is_whole(hop: &Hop) -> bool {
-    let at_us = |time: &prost_types::Timestamp| time.seconds * 1_000_000 + i64::from(time.nanos) / 1_000;
     let times = hop.start_time.as_ref().map(at_us).zip(hop.end_time.as_ref().map(at_us));
     hop.outcome() == TransferPhase::Completed && times.is_some_and(|(start, end)| start < end) && hop.target.is_some()
 }

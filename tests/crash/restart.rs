@@ -9,7 +9,7 @@ use baton_testkit::world::ring;
 
 use super::in_an_office;
 use crate::harness::ears::{ADA, CUSTOMER, holds_exactly};
-use crate::harness::{Office, Scenario, alone, talk_for};
+use crate::harness::{Office, Scenario, alone, at_us, now_us, talk_for};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     alone![restart_in_order_and_everything_is_still_there]
@@ -25,16 +25,16 @@ async fn restart_in_order_and_everything_is_still_there(binary: PathBuf) -> anyh
         talk_for(800).await;
         let code = target.stop().await?;
         anyhow::ensure!(code == 0, "it ended with exit code {code}");
+        let stopped_us = now_us();
 
         target.restart().await?;
         office.sessions.clear();
         office.connect(&ada).await?;
         let ended = office.world.until_ended(&call).await?;
-        let why = ended.end_reason();
-        anyhow::ensure!(
-            matches!(why, Reason::SwitchLost | Reason::CustomerLeft | Reason::HungUp),
-            "it ended with {why:?}"
-        );
+        anyhow::ensure!(ended.end_reason() == Reason::SwitchLost, "it ended with {:?}", ended.end_reason());
+        let events = office.world.until_event(&call, "interaction.ended").await?;
+        let end = events.iter().find(|it| it.r#type == "interaction.ended").and_then(|it| it.time).unwrap_or_default();
+        anyhow::ensure!(at_us(&end) <= stopped_us, "it was closed only by the next start");
         anyhow::ensure!(ended.notes.len() == 1, "the note is gone");
         let recordings = office.world.until_recorded(&call, 1).await?;
         anyhow::ensure!(recordings[0].state() == State::Stored, "the recording is {:?}", recordings[0].state());

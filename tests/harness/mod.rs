@@ -33,6 +33,11 @@ pub(crate) fn now_us() -> i64 {
     Clock::real().now_us()
 }
 
+/// The same of a time that was sent.
+pub(crate) fn at_us(time: &prost_types::Timestamp) -> i64 {
+    time.seconds * 1_000_000 + i64::from(time.nanos) / 1_000
+}
+
 /// The typed reason of a refusal; an error if it was none.
 pub(crate) fn refused<T>(answer: Result<T, Status>) -> anyhow::Result<ErrorReason> {
     match answer {

@@ -137,4 +137,12 @@ impl Running {
     pub fn intake(&self) -> IntakeServiceServer<IntakeApi> {
         IntakeServiceServer::new(IntakeApi { door: self.door.clone(), peers: self.peers.clone() })
     }
+
+    /// How many interactions are not over, or not settled yet.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn live(&self) -> Result<usize, StoreError> {
+        Ok(store::interactions::live(&self.door.db).await?.len())
+    }
 }

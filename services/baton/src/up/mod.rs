@@ -2,8 +2,8 @@
 //!
 //! The order is what matters. First everything that can be refused, before anything is started: configuration, folder,
 //! listeners. Then the [switch](switch_process), which may be one that an earlier, killed `up` has left with its calls, and
-//! the [services](stack) at the same time. Then, on the first start only, the [demo tenant](seed). At the end the other way
-//! round, the switch last.
+//! the [services](stack) at the same time. Then, on the first start only, the [demo tenant](seed). At the end the switch goes
+//! first: it hangs up the calls and says so, and the services, which still run, close them.
 
 pub(crate) mod forward;
 pub(crate) mod seed;
@@ -29,8 +29,10 @@ use crate::folder::{self, DataFolder};
 use stack::{Stack, StackPlan};
 use switch_process::{SwitchKeeper, SwitchPlan};
 
-/// What running calls have until everything is ended, on top of the time that listeners take to drain.
+/// What running requests have until everything is ended, on top of the time that listeners take to drain.
 const GRACE: Duration = Duration::from_secs(5);
+/// Closing calls takes a few commits each. What is not closed by then, the next start closes.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// What `baton up` takes.
 #[derive(Debug, Args)]
@@ -81,10 +83,11 @@ impl UpArgs {
 pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     let config = args.config()?;
     let _telemetry = telemetry::init(&config.telemetry, "baton")?;
-    let lifecycle = Lifecycle::new();
-    lifecycle.stop_on_signals()?;
+    // Who tells us to end tells `whole`; the services run on for a moment, until the calls are closed.
+    let (whole, services) = (Lifecycle::new(), Lifecycle::new());
+    whole.stop_on_signals()?;
     if args.exit_with_stdin {
-        stdin::stop_when_closed(lifecycle.clone());
+        stdin::stop_when_closed(whole.clone());
     }
     // First what leaves no trace when it is refused.
     let public = Listener::bind(config.server.listen)?;
@@ -101,22 +104,41 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         folder: folder.path().to_owned(),
         clock: clock.clone(),
         key: key.clone(),
-        lifecycle: lifecycle.clone(),
+        lifecycle: services.clone(),
         config,
         public,
         internal,
     };
     let started = Box::pin(serve(plan, &mut folder, !args.no_demo_tenant)).await;
     if started.is_ok() {
-        lifecycle.stopping().await;
+        tokio::select! {
+            () = whole.stopping() => {}
+            () = services.stopping() => {}
+        }
     }
-    let report = lifecycle.shutdown(drain + GRACE).await;
+    let at_once = whole.hard();
     if let Some(switch) = switch {
-        switch.stop().await;
+        at_once.run_until_cancelled(end_calls(switch, started.as_ref().ok(), &services)).await;
     }
+    let ended = at_once.run_until_cancelled(services.shutdown(drain + GRACE)).await;
+    let report = match ended {
+        Some(report) => report,
+        None => services.shutdown(Duration::ZERO).await,
+    };
     folder.withdraw().context("the data folder")?;
     started?;
     if report.crashed { Err(AlreadyTold.into()) } else { Ok(()) }
+}
+
+/// Ends the switch and with it the calls, and waits until they are closed.
+async fn end_calls(switch: SwitchKeeper, stack: Option<&Stack>, services: &Lifecycle) {
+    switch.stop().await;
+    let Some(stack) = stack else { return };
+    // Services that are stopping already close nothing any more.
+    let closed = services.soft().run_until_cancelled_owned(Clock::real().timeout(CLOSE_WITHIN, stack.quiet())).await;
+    if let Some(Err(_)) = closed {
+        tracing::warn!("some calls could not be closed in time; the next start closes them");
+    }
 }
 
 /// The switch that was started, or found; none if the configuration names another one.
@@ -141,7 +163,7 @@ async fn start_switch(
     Ok(Some(SwitchKeeper::start(plan).await?))
 }
 
-async fn serve(plan: StackPlan, folder: &mut DataFolder, with_demo_tenant: bool) -> anyhow::Result<()> {
+async fn serve(plan: StackPlan, folder: &mut DataFolder, with_demo_tenant: bool) -> anyhow::Result<Stack> {
     let (key, clock) = (plan.key.clone(), plan.clock.clone());
     let stack = Stack::start(plan).await?;
     let address = stack.address();
@@ -150,5 +172,5 @@ async fn serve(plan: StackPlan, folder: &mut DataFolder, with_demo_tenant: bool)
         seed::on_first_start(folder.path(), &address, &key, &clock).await.context("making the demo tenant")?;
     }
     welcome::print(&address, folder.path(), with_demo_tenant);
-    Ok(())
+    Ok(stack)
 }

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use baton_bus::{Bus, BusError, EventApi, EventLog};
 use baton_presence::Presence;
@@ -23,6 +24,9 @@ use baton_transfer::Running as Transfer;
 use tokio_util::sync::CancellationToken;
 
 use super::forward::SimulatorForward;
+
+/// How often it is looked whether calls are live, at the end.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// What the services are started with.
 pub(crate) struct StackPlan {
@@ -59,6 +63,7 @@ pub(crate) enum StackError {
 /// The running services.
 pub(crate) struct Stack {
     public: String,
+    transfer: Transfer,
 }
 
 struct Services {
@@ -86,12 +91,23 @@ impl Stack {
         let internal = services.add_internal(builder()).on(internal);
         let address = format!("http://{}", public.local_addr());
         serve(&lifecycle, public, internal);
-        Ok(Self { public: address })
+        Ok(Self { public: address, transfer: services.transfer })
     }
 
     /// Where clients connect, `http://…`.
     pub(crate) fn address(&self) -> String {
         self.public.clone()
+    }
+
+    /// Waits until no call is live, and all that was said of the calls is written down.
+    pub(crate) async fn quiet(&self) {
+        loop {
+            match self.transfer.live().await {
+                Ok(0) => return,
+                Ok(_) => Clock::real().sleep(LOOK_EVERY).await,
+                Err(error) => return tracing::warn!(%error, "whether calls are live can't be told"),
+            }
+        }
     }
 }
 
