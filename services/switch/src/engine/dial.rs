@@ -7,8 +7,8 @@ use super::error::SwitchError;
 use super::happening::What;
 use super::ids::LegId;
 use super::legs::NewLeg;
-use super::model::{Direction, EndCause, Side};
-use super::phones::{Behaviour, PhoneRecord, check_address};
+use super::model::{Behaviour, Direction, EndCause, PhoneRecord, Side};
+use super::phones::check_address;
 use super::timers::Due;
 
 const LONGEST_RING_MS: i64 = 600_000;

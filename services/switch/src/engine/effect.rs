@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::happening::Happening;
 use super::ids::{LegId, RecordingId};
-use super::phones::PhoneRecord;
+use super::model::PhoneRecord;
 
 /// Something to be done, in this order.
 #[derive(Debug)]

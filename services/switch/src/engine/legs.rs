@@ -1,17 +1,63 @@
-//! What a controller does to legs, and how a leg ends.
+//! The live legs: what a controller does to them, and how a leg ends.
 
 use std::collections::BTreeMap;
 
 use super::Engine;
 use super::error::SwitchError;
 use super::happening::What;
-use super::ids::{LegId, RoomId};
-use super::model::{Direction, EndCause, Leg, LegState, PlaybackEnd, Side};
-use super::timers::Due;
+use super::ids::{ExitId, LegId, RoomId};
+use super::model::{Direction, EndCause, LegState, PlaybackEnd, Playing, Side};
+use super::timers::{Due, TimerKey};
 use super::tones::Tone;
+use super::track::Track;
 
 const IS_RINGING: &str = "is not answered yet";
 const IS_IN_AN_EXIT: &str = "is in an exit";
+
+/// A live leg.
+#[derive(Debug)]
+pub struct Leg {
+    /// Whose call it is.
+    pub tenant: String,
+    /// The phone at the other end.
+    pub address: String,
+    /// Inbound: the number that was called.
+    pub called: Option<String>,
+    /// Who started it.
+    pub direction: Direction,
+    /// How far it has come.
+    pub state: LegState,
+    /// The room it is in.
+    pub room: Option<RoomId>,
+    /// Nobody hears it.
+    pub muted: bool,
+    /// The phone sends nothing.
+    pub phone_muted: bool,
+    /// What the client wants back in the snapshot.
+    pub variables: BTreeMap<String, String>,
+    /// When it was dialled or came in.
+    pub started_at_us: i64,
+    /// When it was answered.
+    pub answered_at_us: Option<i64>,
+    /// The exit that it is in.
+    pub exit: Option<ExitId>,
+    pub(crate) tone: Tone,
+    pub(crate) playing: Vec<Playing>,
+    pub(crate) heard: Option<Track>,
+    pub(crate) timers: Vec<TimerKey>,
+}
+
+impl Leg {
+    /// What its phone says in this frame; nothing before it is answered.
+    pub(crate) fn voice(&self, frame: i64) -> Option<&[i16]> {
+        (self.state != LegState::Ringing && !self.phone_muted).then(|| self.tone.frame(frame))
+    }
+
+    /// What others in its room hear of it in this frame.
+    pub(crate) fn speech(&self, frame: i64) -> Option<&[i16]> {
+        if self.muted { None } else { self.voice(frame) }
+    }
+}
 
 /// What is known of a leg when it begins.
 pub(crate) struct NewLeg {

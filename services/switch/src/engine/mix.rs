@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::ids::LegId;
-use super::model::{Leg, Playing, Room, Source, Treatment};
+use super::legs::Leg;
+use super::model::{Playing, Room, Source, Treatment};
 use super::tones::{FRAME_SAMPLES, ToneBank};
 use super::{Effect, Engine};
 

@@ -1,13 +1,12 @@
 //! The things on the switch, and the words for their states.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{ExitId, LegId, PlaybackId, RecordingId, RoomId};
+use super::ids::{LegId, PlaybackId, RecordingId, RoomId};
 use super::timers::TimerKey;
 use super::tones::Tone;
-use super::track::Track;
 
 /// How far a leg has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,51 +96,6 @@ pub enum ExitOutcome {
     Returned,
 }
 
-/// A live leg.
-#[derive(Debug)]
-pub struct Leg {
-    /// Whose call it is.
-    pub tenant: String,
-    /// The phone at the other end.
-    pub address: String,
-    /// Inbound: the number that was called.
-    pub called: Option<String>,
-    /// Who started it.
-    pub direction: Direction,
-    /// How far it has come.
-    pub state: LegState,
-    /// The room it is in.
-    pub room: Option<RoomId>,
-    /// Nobody hears it.
-    pub muted: bool,
-    /// The phone sends nothing.
-    pub phone_muted: bool,
-    /// What the client wants back in the snapshot.
-    pub variables: BTreeMap<String, String>,
-    /// When it was dialled or came in.
-    pub started_at_us: i64,
-    /// When it was answered.
-    pub answered_at_us: Option<i64>,
-    /// The exit that it is in.
-    pub exit: Option<ExitId>,
-    pub(crate) tone: Tone,
-    pub(crate) playing: Vec<Playing>,
-    pub(crate) heard: Option<Track>,
-    pub(crate) timers: Vec<TimerKey>,
-}
-
-impl Leg {
-    /// What its phone says in this frame; nothing before it is answered.
-    pub(crate) fn voice(&self, frame: i64) -> Option<&[i16]> {
-        (self.state != LegState::Ringing && !self.phone_muted).then(|| self.tone.frame(frame))
-    }
-
-    /// What others in its room hear of it in this frame.
-    pub(crate) fn speech(&self, frame: i64) -> Option<&[i16]> {
-        if self.muted { None } else { self.voice(frame) }
-    }
-}
-
 /// A room.
 #[derive(Debug)]
 pub struct Room {
@@ -205,25 +159,6 @@ pub(crate) enum Source {
     Voice(LegId),
 }
 
-/// A recording that runs.
-#[derive(Debug)]
-pub(crate) struct LiveRecording {
-    pub(crate) tenant: String,
-    pub(crate) source: Source,
-    pub(crate) track: Track,
-    pub(crate) timer: TimerKey,
-}
-
-impl LiveRecording {
-    /// The room that is recorded; none for a voicemail.
-    pub(crate) fn room(&self) -> Option<&RoomId> {
-        match &self.source {
-            Source::Room(room) => Some(room),
-            Source::Voice(_) => None,
-        }
-    }
-}
-
 /// A recording whose file is complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FinishedRecording {
@@ -243,4 +178,41 @@ pub struct FinishedRecording {
     pub sha256: String,
     /// The switch died while it was recorded.
     pub torn: bool,
+}
+
+/// What a phone does when it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Behaviour {
+    /// Rings, then answers.
+    AnswersAfter {
+        /// How long it rings.
+        delay_ms: i64,
+    },
+    /// Rings until the caller gives up.
+    NeverAnswers,
+    /// Is engaged.
+    Busy,
+    /// Rings, then refuses.
+    Declines {
+        /// How long it rings.
+        delay_ms: i64,
+    },
+    /// Rings until somebody does something.
+    Manual,
+    /// Does not react.
+    Unreachable,
+}
+
+/// A phone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneRecord {
+    /// Whose it is.
+    pub tenant: String,
+    /// Its address or number.
+    pub address: String,
+    /// The tone it speaks.
+    pub tone_hz: u32,
+    /// What it does when it is called.
+    pub behaviour: Behaviour,
 }

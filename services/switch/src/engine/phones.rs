@@ -2,55 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::error::SwitchError;
 use super::happening::What;
 use super::ids::LegId;
-use super::legs::NewLeg;
-use super::model::{Direction, EndCause, Leg, LegState, Side};
+use super::legs::{Leg, NewLeg};
+use super::model::{Behaviour, Direction, EndCause, LegState, PhoneRecord, Side};
 use super::tones::{CUSTOMER_HZ, PHONE_HZ, phone_tones};
 use super::{Effect, Engine};
 
 const LONGEST_ADDRESS: usize = 64;
 const LONGEST_DELAY_MS: i64 = 3_600_000;
-
-/// What a phone does when it is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Behaviour {
-    /// Rings, then answers.
-    AnswersAfter {
-        /// How long it rings.
-        delay_ms: i64,
-    },
-    /// Rings until the caller gives up.
-    NeverAnswers,
-    /// Is engaged.
-    Busy,
-    /// Rings, then refuses.
-    Declines {
-        /// How long it rings.
-        delay_ms: i64,
-    },
-    /// Rings until somebody does something.
-    Manual,
-    /// Does not react.
-    Unreachable,
-}
-
-/// A phone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PhoneRecord {
-    /// Whose it is.
-    pub tenant: String,
-    /// Its address or number.
-    pub address: String,
-    /// The tone it speaks.
-    pub tone_hz: u32,
-    /// What it does when it is called.
-    pub behaviour: Behaviour,
-}
 
 /// The phones of all tenants.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use super::effect::{TrackAbout, TrackKey};
 use super::error::SwitchError;
 use super::happening::What;
 use super::ids::{RecordingId, RoomId, UsedIds};
-use super::model::{FinishedRecording, LiveRecording, Source};
-use super::timers::Due;
+use super::model::{FinishedRecording, Source};
+use super::timers::{Due, TimerKey};
 use super::track::{Cut, Track};
 use super::{Effect, Engine};
 
@@ -24,6 +24,25 @@ pub(crate) struct Recordings {
     closing: BTreeMap<RecordingId, RecordingView>,
     finished: BTreeMap<RecordingId, FinishedRecording>,
     used: UsedIds<RecordingId>,
+}
+
+/// A recording that runs.
+#[derive(Debug)]
+pub(crate) struct LiveRecording {
+    pub(crate) tenant: String,
+    pub(crate) source: Source,
+    pub(crate) track: Track,
+    pub(crate) timer: TimerKey,
+}
+
+impl LiveRecording {
+    /// The room that is recorded; none for a voicemail.
+    pub(crate) fn room(&self) -> Option<&RoomId> {
+        match &self.source {
+            Source::Room(room) => Some(room),
+            Source::Voice(_) => None,
+        }
+    }
 }
 
 /// A recording that runs, or is being completed.

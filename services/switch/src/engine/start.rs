@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::happening::Happening;
 use super::heard::HeardRecord;
-use super::model::FinishedRecording;
-use super::phones::PhoneRecord;
+use super::model::{FinishedRecording, PhoneRecord};
 
 /// How much of everything there may be.
 #[derive(Debug, Clone)]

@@ -5,10 +5,9 @@ use baton_api::simulator::v1 as proto;
 use crate::driver::Desk;
 use crate::engine::ids::LegId;
 use crate::engine::model::{
-    Direction, EndCause, ExitOutcome, FinishedRecording, Leg, LegState, PlayTarget, PlaybackEnd, Side, Treatment,
+    Direction, EndCause, ExitOutcome, FinishedRecording, LegState, PlayTarget, PlaybackEnd, Side, Treatment,
 };
-use crate::engine::phones::{Behaviour, PhoneRecord};
-use crate::engine::{HeardRecord, RecordingView, Selector, SwitchError};
+use crate::engine::{Behaviour, HeardRecord, Leg, PhoneRecord, RecordingView, Selector, SwitchError};
 
 /// So that a snapshot stays well below the largest message.
 const MOST_FINISHED: usize = 5_000;

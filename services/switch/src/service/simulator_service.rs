@@ -9,8 +9,8 @@ use tonic::{Request, Response, Status};
 
 use crate::driver::{Desk, SwitchHandle};
 use crate::engine::ids::{ExitId, LegId, RecordingId};
-use crate::engine::phones::{PhoneRecord, PlacedCall};
-use crate::engine::{SwitchError, TrackKey, What};
+use crate::engine::phones::PlacedCall;
+use crate::engine::{PhoneRecord, SwitchError, TrackKey, What};
 use crate::replays::Asked;
 use crate::storage::TrackFolder;
 

@@ -1,8 +1,7 @@
 //! Legs: how they ring, are answered and end; and that no attempt is made twice.
 
 use baton_switch::engine::model::{EndCause, LegState, PlayTarget, Side, Treatment};
-use baton_switch::engine::phones::Behaviour;
-use baton_switch::engine::{Leftovers, Limits, Selector, SwitchError, What};
+use baton_switch::engine::{Behaviour, Leftovers, Limits, Selector, SwitchError, What};
 
 use super::stage::{Stage, TENANT, leg, room};
 

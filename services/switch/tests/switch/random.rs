@@ -1,8 +1,7 @@
 //! Whatever is asked of the switch, in whatever order: it does not panic, and a leg is in one room at most.
 
 use baton_switch::engine::model::{PlayTarget, Treatment};
-use baton_switch::engine::phones::Behaviour;
-use baton_switch::engine::{Engine, Selector, What};
+use baton_switch::engine::{Behaviour, Engine, Selector, What};
 use proptest::prelude::*;
 
 use super::stage::{Stage, TENANT, exit, leg, playback, recording, room};

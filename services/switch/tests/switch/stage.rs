@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use baton_switch::engine::happening::What;
 use baton_switch::engine::ids::{ExitId, LegId, PlaybackId, RecordingId, RoomId};
 use baton_switch::engine::model::{PlayTarget, Treatment};
-use baton_switch::engine::phones::{Behaviour, PhoneRecord, PlacedCall};
+use baton_switch::engine::phones::PlacedCall;
 use baton_switch::engine::{
-    Dial, Effect, Engine, Happening, Leftovers, Limits, Play, Start, SwitchError, TrackKey, Written,
+    Behaviour, Dial, Effect, Engine, Happening, Leftovers, Limits, PhoneRecord, Play, Start, SwitchError, TrackKey,
+    Written,
 };
 use baton_testkit::tones;
 

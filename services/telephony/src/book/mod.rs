@@ -4,23 +4,19 @@
 //! dropped and remembered as missed, so that one slow interaction never holds up the events of another; it looks at the
 //! switch then.
 
+mod slot;
 mod sort;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{mpsc, watch};
-
+pub use slot::{Accepted, Inlets, Message, Share, Slot};
 pub use sort::Strays;
 
-use crate::interaction::{Inlets, Message};
-use crate::plan::{InteractionId, Plan};
+use crate::plan::InteractionId;
 use crate::switch::{Ending, Event, InboundCall, LegState, What};
 use crate::thing::{Kind, Stamp};
 
-/// Messages that may wait for one interaction.
-const MAILBOX: usize = 256;
 /// Calls that came in and whose interaction is not known yet. More are left ringing until there is room.
 const MOST_UNCLAIMED: usize = 10_000;
 
@@ -44,49 +40,6 @@ pub struct Unclaimed {
     pub ended: Option<(Ending, i64)>,
     /// When it was seen first.
     stamp: Stamp,
-}
-
-/// How an interaction is reached.
-#[derive(Clone, Debug)]
-pub struct Slot {
-    /// The newest plan.
-    pub plans: watch::Sender<Option<Arc<Plan>>>,
-    /// Which version was taken over, for fencing. Held while a plan is taken over.
-    pub accepted: Arc<tokio::sync::Mutex<Accepted>>,
-    mailbox: mpsc::Sender<Message>,
-    overflowed: Arc<AtomicBool>,
-}
-
-/// What was taken over.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Accepted {
-    /// The newest version.
-    pub version: u64,
-    /// That version is on disk.
-    pub durable: bool,
-}
-
-impl Slot {
-    /// A slot, and the ends that the interaction's task holds.
-    pub fn new(plan: Option<Arc<Plan>>) -> (Self, Inlets) {
-        let accepted = Accepted { version: plan.as_ref().map_or(0, |it| it.version), durable: plan.is_some() };
-        let (plans, newest) = watch::channel(plan);
-        let (sender, mailbox) = mpsc::channel(MAILBOX);
-        let overflowed = Arc::<AtomicBool>::default();
-        let slot = Self {
-            plans,
-            accepted: Arc::new(tokio::sync::Mutex::new(accepted)),
-            mailbox: sender,
-            overflowed: Arc::clone(&overflowed),
-        };
-        (slot, Inlets { plans: newest, mailbox, overflowed })
-    }
-
-    fn tell(&self, message: Message) {
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.mailbox.try_send(message) {
-            self.overflowed.store(true, Ordering::Relaxed);
-        }
-    }
 }
 
 /// Where an event belongs.

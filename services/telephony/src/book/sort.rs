@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Book, Name, Pages, Routed};
-use crate::interaction::{Message, Share};
+use super::{Book, Message, Name, Pages, Routed, Share};
 use crate::plan::InteractionId;
 use crate::switch::{Ending, InboundCall, LegInSight, LegOrigin, Sight};
 use crate::thing::{Kind, Stamp};

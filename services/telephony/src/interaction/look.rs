@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use baton_runtime::clock::micros;
 
+use super::Interaction;
 use super::observe::SECOND_LOOK;
-use super::{Interaction, Share};
+use crate::book::Share;
 use crate::fact;
 use crate::plan::InteractionId;
 use crate::switch::{Ending, ExitEnd, LegInSight, LegState};

@@ -11,17 +11,17 @@ mod pass;
 mod restore;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use crate::book::{Book, Name};
+use crate::book::{Book, Inlets, Message, Name};
 use crate::link::{LinkOrders, LinkState, Moments};
 use crate::plan::{InteractionId, Origin, Plan};
 use crate::report::{ReportWays, Reporter};
 use crate::store::{Restored, Write};
-use crate::switch::{ClosedRecording, Event, LegInSight, RoomInSight, Switch};
-use crate::thing::{Key, Stamp};
+use crate::switch::Switch;
+use crate::thing::Key;
 use crate::world::{LegThere, World};
 
 /// What all interactions share.
@@ -38,49 +38,6 @@ pub struct Ways {
     pub moments: Moments,
     /// Which name on the switch belongs to whom.
     pub book: Arc<Book>,
-}
-
-/// What an interaction is told.
-#[derive(Debug)]
-pub enum Message {
-    /// Something happened to a thing of its.
-    Event(Event),
-    /// What is there of it.
-    Look(Box<Share>),
-    /// The switch has been silent for so long that its legs are taken for lost.
-    Silent,
-}
-
-/// An interaction's share of a look at the switch.
-#[derive(Clone, Debug, Default)]
-pub struct Share {
-    /// When the look was begun.
-    pub stamp: Stamp,
-    /// The session in which it was taken.
-    pub generation: u64,
-    /// The run of the switch.
-    pub boot_id: String,
-    /// Its legs.
-    pub legs: Vec<LegInSight>,
-    /// Its rooms.
-    pub rooms: Vec<RoomInSight>,
-    /// Its announcements.
-    pub playbacks: Vec<String>,
-    /// Its recordings that run.
-    pub recordings: Vec<(String, i64)>,
-    /// Its recordings that can be fetched.
-    pub closed: Vec<ClosedRecording>,
-}
-
-/// The receiving ends of an interaction's slot.
-#[derive(Debug)]
-pub struct Inlets {
-    /// The newest plan.
-    pub plans: watch::Receiver<Option<Arc<Plan>>>,
-    /// What it is told.
-    pub mailbox: mpsc::Receiver<Message>,
-    /// A message found the mailbox full: something was missed.
-    pub overflowed: Arc<AtomicBool>,
 }
 
 /// The interaction's task.
