@@ -119,7 +119,12 @@ impl Link {
             self.state.send_replace(LinkState::Down);
             let Some(error) = ended else { return };
             failures += 1;
-            tracing::warn!(%error, failures, "the switch is not connected; trying again");
+            if failures == 1 {
+                // A connection may break, and a switch that is ended with everything else is no trouble.
+                tracing::info!(%error, "the switch is not connected; trying again");
+            } else {
+                tracing::warn!(%error, failures, "the switch is not connected; trying again");
+            }
             let since_us = *silent_since_us.get_or_insert(clock.now_us());
             if clock.now_us() - since_us >= micros(SILENCE) {
                 self.book.tell_silence();

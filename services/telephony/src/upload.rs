@@ -79,7 +79,7 @@ impl Uploader {
         let backoff = retry::endless(SHORTEST_PAUSE, LONGEST_PAUSE);
         let mut failures = 0;
         loop {
-            failures = if self.round().await { 0 } else { failures + 1 };
+            failures = if self.round(failures).await { 0 } else { failures + 1 };
             let retry = async {
                 if failures > 0 {
                     self.ways.clock.sleep(backoff.pause(failures)).await;
@@ -95,8 +95,8 @@ impl Uploader {
         }
     }
 
-    /// Brings what is on the list; says whether all of it is there now.
-    async fn round(&self) -> bool {
+    /// Brings what is on the list; says whether all of it is there now. So many rounds before have failed.
+    async fn round(&self, failures: u32) -> bool {
         let _busy = self.ways.clock.busy();
         let rows = match store::uploads(&self.db).await {
             Ok(rows) => rows,
@@ -105,19 +105,20 @@ impl Uploader {
                 return false;
             }
         };
-        let results = stream::iter(rows).map(|row| self.bring(row)).buffer_unordered(AT_ONCE);
+        let results = stream::iter(rows).map(|row| self.bring(row, failures)).buffer_unordered(AT_ONCE);
         results.fold(true, |all, brought| std::future::ready(all && brought)).await
     }
 
-    async fn bring(&self, row: UploadRow) -> bool {
-        match self.try_bring(&row).await {
-            Ok(()) => true,
-            Err(error) => {
-                let source = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(segment.id = %row.segment, %error, source, "a segment is not in the archive yet");
-                false
-            }
+    async fn bring(&self, row: UploadRow, failures: u32) -> bool {
+        let Err(error) = self.try_bring(&row).await else { return true };
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        // One failure is a hiccup: the segment is safe where it is, and is fetched again at once.
+        if failures == 0 {
+            tracing::info!(segment.id = %row.segment, %error, source, "a segment is not in the archive yet");
+        } else {
+            tracing::warn!(segment.id = %row.segment, %error, source, "a segment is not in the archive yet");
         }
+        false
     }
 
     async fn try_bring(&self, row: &UploadRow) -> Result<(), UploadError> {
