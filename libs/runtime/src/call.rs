@@ -4,13 +4,14 @@
 //! service passes on what is left of the caller's deadline and belongs to the same trace, and no handler has to think of it.
 //! A task that is spawned does not inherit it: as a rule it outlives the call. One that the handler awaits gets it by [`carry`].
 
-use std::future::Future;
 use std::time::Duration;
 
 use http::HeaderMap;
 
 use crate::clock::Clock;
-use crate::telemetry::TraceParent;
+pub(crate) use crate::context::depth;
+pub use crate::context::{CallContext, carry, current, scope};
+use crate::trace_parent::TraceParent;
 
 /// How many guards on the simulated clock the calls that led to this one hold. Only believed when time is simulated.
 pub(crate) const DEPTH_HEADER: &str = "baton-call-depth";
@@ -18,21 +19,6 @@ pub(crate) const DEPTH_HEADER: &str = "baton-call-depth";
 pub(crate) const TIMEOUT_HEADER: &str = "grpc-timeout";
 /// No chain of calls is deeper than this; a header that says so lies.
 const MAX_DEPTH: usize = 16;
-
-tokio::task_local! {
-    static CALL: CallContext;
-}
-
-/// The call that is being handled.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CallContext {
-    /// When the caller stops waiting, microseconds since the epoch. `None`: they did not say.
-    pub deadline_us: Option<i64>,
-    /// The trace it belongs to.
-    pub trace: Option<TraceParent>,
-    /// How many busy guards are held on its behalf (see [`Clock::park`]).
-    pub depth: usize,
-}
 
 impl CallContext {
     /// Reads what came with the request.
@@ -47,35 +33,10 @@ impl CallContext {
     }
 }
 
-/// Runs the future as part of the call.
-pub async fn scope<F: Future>(call: CallContext, future: F) -> F::Output {
-    CALL.scope(call, future).await
-}
-
-/// The future as part of the present call, to be run elsewhere: for a handler that starts a task and awaits it.
-pub fn carry<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    let call = current();
-    async move {
-        match call {
-            Some(call) => scope(call, future).await,
-            None => future.await,
-        }
-    }
-}
-
-/// The call that is being handled by this task, if any.
-pub fn current() -> Option<CallContext> {
-    CALL.try_with(|call| *call).ok()
-}
-
 /// When the caller of the present call stops waiting; `default` from now if they did not say or there is no call. A handler
 /// that waits for the world does so until then at most.
 pub fn deadline_us(clock: &Clock, default: Duration) -> i64 {
     current().and_then(|call| call.deadline_us).unwrap_or_else(|| clock.after(default))
-}
-
-pub(crate) fn depth() -> usize {
-    current().map_or(0, |call| call.depth)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -9,10 +9,12 @@ pub mod call;
 pub mod client;
 pub mod clock;
 pub mod config;
+mod context;
 pub mod ids;
 pub mod lifecycle;
 pub mod server;
 pub mod telemetry;
+mod trace_parent;
 
 pub use auth::{Caller, CallerExt};
 pub use clock::Clock;

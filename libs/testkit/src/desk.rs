@@ -9,21 +9,20 @@ use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
 use baton_api::transfer::v1 as transfer;
 use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
-use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
 use tonic::Status;
 
+use crate::names::fresh;
 use crate::session::Session;
 use crate::wait::{BOUND, eventually};
-use crate::world::{World, fresh};
 
 /// An agent, with the client that is on their desk.
 #[derive(Debug, Clone)]
 pub struct Desk {
-    world: World,
     agent: presence::Agent,
     tone_hz: u32,
     channel: GrpcChannel,
+    supervisor: GrpcChannel,
 }
 
 /// Whom a customer can be handed to.
@@ -48,9 +47,9 @@ impl From<To<'_>> for Target {
 type View = Result<transfer::Interaction, Status>;
 
 impl Desk {
-    pub(crate) fn new(world: World, agent: presence::Agent, tone_hz: u32) -> anyhow::Result<Self> {
-        let channel = world.channel(&agent.agent_id, Role::Agent)?;
-        Ok(Self { world, agent, tone_hz, channel })
+    /// `channel` is the agent's own, `supervisor` that of somebody who sees every agent's state.
+    pub(crate) fn new(agent: presence::Agent, tone_hz: u32, channel: GrpcChannel, supervisor: GrpcChannel) -> Self {
+        Self { agent, tone_hz, channel, supervisor }
     }
 
     /// The agent's id.
@@ -103,7 +102,7 @@ impl Desk {
     /// How the agent is, as a supervisor sees it.
     pub async fn state(&self) -> anyhow::Result<presence::Presence> {
         let request = presence::GetPresenceRequest { agent_id: self.id().to_owned() };
-        let answer = self.world.presence()?.get_presence(request).await?;
+        let answer = PresenceServiceClient::new(self.supervisor.clone()).get_presence(request).await?;
         answer.into_inner().presence.context("the answer has no presence")
     }
 

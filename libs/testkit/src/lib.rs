@@ -12,6 +12,7 @@
 //! insides. What a test concludes rests on what the phones heard, what the recordings hold, and the events.
 
 pub mod desk;
+mod names;
 pub mod phones;
 mod process;
 pub mod record;

@@ -9,9 +9,9 @@ use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_runtime::client::GrpcChannel;
 use tonic::Status;
 
+use crate::names::fresh;
 use crate::sound::Sound;
 use crate::wait::{BOUND, eventually};
-use crate::world::fresh;
 
 /// Hold music.
 pub const MUSIC_HZ: u32 = 600;

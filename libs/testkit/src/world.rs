@@ -22,9 +22,10 @@ use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_runtime::Clock;
 use baton_runtime::auth::{Caller, Role, SigningKey, TenantId};
 use baton_runtime::client::GrpcChannel;
-use baton_runtime::ids;
 
 use crate::desk::Desk;
+pub use crate::names::fresh;
+use crate::names::random_number;
 use crate::phones::{Behaviour, CUSTOMER_HZ, Phones};
 use crate::wait::{BOUND, eventually};
 
@@ -68,11 +69,6 @@ pub struct Call {
     pub leg_id: String,
     /// The customer's number.
     pub customer: String,
-}
-
-/// A request id or a name that nobody has used.
-pub fn fresh() -> String {
-    ids::new_uuid().to_string()
 }
 
 impl World {
@@ -192,7 +188,8 @@ impl World {
         let request = presence::CreateAgentRequest { request_id: fresh(), agent: Some(agent) };
         let answer = self.directory()?.create_agent(request).await.with_context(|| format!("creating {name}"))?;
         let agent = answer.into_inner().agent.context("the answer has no agent")?;
-        Desk::new(self.clone(), agent, phone.tone_hz as u32)
+        let channel = self.channel(&agent.agent_id, Role::Agent)?;
+        Ok(Desk::new(agent, phone.tone_hz as u32, channel, self.as_supervisor()?))
     }
 
     /// A team of these agents; its id.
@@ -332,9 +329,4 @@ pub fn voicemail(mailbox: &str) -> Step {
 /// A step of a call flow: ends the call.
 pub fn disconnect() -> Step {
     Step::Disconnect(Disconnect {})
-}
-
-/// A number that no other test uses.
-fn random_number(prefix: &str) -> String {
-    format!("{prefix}{:09}", ids::random_below(1_000_000_000))
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 pub use interval::Interval;
 pub use sim::SimDriver;
 
-use crate::call;
+use crate::context;
 
 /// The deadline came first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -118,7 +118,7 @@ impl Clock {
         match &self.0 {
             Source::Real => future.await,
             Source::Sim(shared) => {
-                let _parked = shared.park(call::depth());
+                let _parked = shared.park(context::depth());
                 future.await
             }
         }

@@ -268,9 +268,9 @@ mod tests {
     #[tokio::test]
     async fn a_parked_call_lets_time_move_on() {
         let clock = simulated();
-        let call = crate::call::CallContext { depth: 2, ..Default::default() };
+        let call = crate::context::CallContext { depth: 2, ..Default::default() };
         let guards = [clock.busy(), clock.busy()];
-        crate::call::scope(call, async {
+        crate::context::scope(call, async {
             clock.park(clock.sleep(Duration::from_secs(5))).await;
         })
         .await;

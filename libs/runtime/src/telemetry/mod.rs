@@ -4,8 +4,6 @@
 //! trace is passed on from call to call, and into the outbox, in either case: [`TraceParent`] carries it where OpenTelemetry
 //! is off, so that log lines of one call can be found by their `trace.id`.
 
-mod trace_parent;
-
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
@@ -18,10 +16,9 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
-pub use trace_parent::TraceParent;
-
-use crate::call;
 use crate::config::TelemetryConfig;
+use crate::context;
+pub use crate::trace_parent::TraceParent;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -122,7 +119,7 @@ pub fn traceparent() -> String {
 
 /// The trace that the present work belongs to: that of the current span if traces are exported, else that of the call.
 pub(crate) fn current_trace() -> Option<TraceParent> {
-    trace_of(&Span::current()).or_else(|| call::current()?.trace)
+    trace_of(&Span::current()).or_else(|| context::current()?.trace)
 }
 
 /// The span's place in its trace, if traces are exported.
@@ -141,13 +138,13 @@ pub(crate) fn set_parent(span: &Span, parent: &TraceParent) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::CallContext;
+    use crate::context::CallContext;
 
     #[tokio::test]
     async fn the_trace_of_a_call_is_known_without_an_exporter() {
         let trace = TraceParent::new_root();
         let call = CallContext { trace: Some(trace), ..CallContext::default() };
-        let inside = call::scope(call, async { traceparent() }).await;
+        let inside = context::scope(call, async { traceparent() }).await;
         assert_eq!(inside, trace.to_string());
         assert_eq!(traceparent(), "");
     }

@@ -43,7 +43,7 @@ impl TraceParent {
     }
 
     /// The place that OpenTelemetry knows, if it knows one.
-    pub(super) fn of(context: &SpanContext) -> Option<Self> {
+    pub(crate) fn of(context: &SpanContext) -> Option<Self> {
         context.is_valid().then(|| Self {
             trace: context.trace_id(),
             span: context.span_id(),
@@ -51,7 +51,7 @@ impl TraceParent {
         })
     }
 
-    pub(super) fn span_context(&self) -> SpanContext {
+    pub(crate) fn span_context(&self) -> SpanContext {
         SpanContext::new(self.trace, self.span, self.flags, true, TraceState::NONE)
     }
 }
