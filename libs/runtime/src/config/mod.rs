@@ -16,8 +16,8 @@ use serde::Deserialize;
 
 pub use error::ConfigError;
 pub use sections::{
-    AuthConfig, DataConfig, Millis, PresenceConfig, RecordingConfig, RoutingConfig, ServerConfig, SwitchConfig,
-    TelemetryConfig, TelephonyConfig, TransferConfig,
+    AuthConfig, DataConfig, LogFormat, Millis, PresenceConfig, RecordingConfig, RoutingConfig, ServerConfig,
+    SwitchConfig, TelemetryConfig, TelephonyConfig, TransferConfig,
 };
 
 /// The commented defaults: all keys that there are.

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::telemetry::LogFormat;
-
 /// A duration in milliseconds: at least one, at most ten years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "u64")]
@@ -70,6 +68,17 @@ pub struct AuthConfig {
     /// The signing key's file; `None`: in the data folder.
     #[serde(deserialize_with = "set")]
     pub key_file: Option<PathBuf>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// `[telemetry]`

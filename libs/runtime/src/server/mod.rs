@@ -1,4 +1,4 @@
-//! The gRPC edge of a service: one listener with health, reflection, and the [layer](layer::EdgeLayer) that every call passes.
+//! The gRPC edge of a service: one listener with health, reflection, and the layer that every call passes.
 
 mod layer;
 mod request_log;
