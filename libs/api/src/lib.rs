@@ -1,9 +1,11 @@
-//! The contract: code generated from `proto/`, and the one error type that all services answer with.
+//! The contract: code generated from `proto/`, the one error type that all services answer with, and the pages of
+//! their lists.
 //!
 //! A package `baton.<area>.v1` is the module `<area>::v1`; adding a `.proto` file below `proto/baton/` is all that it
 //! takes to add one (see `build.rs`).
 
 pub mod error;
+pub mod page;
 
 #[expect(
     clippy::all,

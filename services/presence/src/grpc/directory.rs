@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use baton_api::ApiError;
 use baton_api::presence::v1::directory_service_server::DirectoryService;
 use baton_api::presence::v1::{
     Agent, CreateAgentRequest, CreateAgentResponse, CreateTeamRequest, CreateTeamResponse, DeleteAgentRequest,
@@ -10,6 +9,7 @@ use baton_api::presence::v1::{
     ListAgentsResponse, ListTeamsRequest, ListTeamsResponse, UpdateAgentRequest, UpdateAgentResponse,
     UpdateTeamRequest, UpdateTeamResponse,
 };
+use baton_api::{ApiError, page};
 use baton_runtime::CallerExt as _;
 use tonic::{Request, Response, Status};
 
@@ -18,7 +18,7 @@ use crate::convert;
 use crate::core::Asked;
 use crate::ids::{AgentId, TeamId};
 use crate::ops::directory as ops;
-use crate::page::{self, Cursor};
+use crate::page::Cursor;
 use crate::record::TeamRecord;
 use crate::store::{agents, teams};
 
@@ -101,10 +101,8 @@ impl DirectoryService for Api {
         let after = Cursor::parse(&request.get_ref().page_token)?;
         let mut reader = self.core.db.read().await?;
         let mut rows = agents::list(&mut reader, tenant, &after, size + 1).await?;
-        let next_page_token = page::cut(&mut rows, size, |row| Cursor {
-            key: row.name_key.clone(),
-            id: row.agent_id.0,
-            ..Cursor::default()
+        let next_page_token = page::cut(&mut rows, size, |row| {
+            Cursor { key: row.name_key.clone(), id: row.agent_id.0, ..Cursor::default() }.token()
         });
         let agents = rows.into_iter().map(listed_agent).collect();
         Ok(Response::new(ListAgentsResponse { agents, next_page_token }))
@@ -152,10 +150,8 @@ impl DirectoryService for Api {
         let after = Cursor::parse(&request.get_ref().page_token)?;
         let mut reader = self.core.db.read().await?;
         let mut rows = teams::list(&mut reader, tenant, &after, size + 1).await?;
-        let next_page_token = page::cut(&mut rows, size, |row| Cursor {
-            key: row.name_key.clone(),
-            id: row.team_id.0,
-            ..Cursor::default()
+        let next_page_token = page::cut(&mut rows, size, |row| {
+            Cursor { key: row.name_key.clone(), id: row.team_id.0, ..Cursor::default() }.token()
         });
         let index = self.core.index.tenant(tenant);
         let teams = rows.into_iter().filter_map(|row| index.team(row.team_id).map(|it| convert::team(&it)));

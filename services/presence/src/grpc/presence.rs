@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use baton_api::ApiError;
 use baton_api::presence::v1::presence_service_server::PresenceService;
 use baton_api::presence::v1::{
     ConnectRequest, ConnectResponse, GetPresenceRequest, GetPresenceResponse, ListInboxRequest, ListInboxResponse,
     ListTargetsRequest, ListTargetsResponse, SetStateRequest, SetStateResponse, WatchTargetsRequest,
     WatchTargetsResponse,
 };
+use baton_api::{ApiError, page};
 use baton_runtime::CallerExt as _;
 use baton_runtime::auth::{Caller, Role};
 use tokio::sync::mpsc;
@@ -19,7 +19,7 @@ use super::{Api, connect, parse, watch_targets};
 use crate::convert;
 use crate::ids::AgentId;
 use crate::ops::set_state;
-use crate::page::{self, Cursor};
+use crate::page::Cursor;
 use crate::record::AgentRecord;
 
 #[tonic::async_trait]
@@ -86,7 +86,7 @@ impl PresenceService for Api {
         let size = page::size(asked.page_size)?;
         let after = Cursor::parse(&asked.page_token)?;
         let mut found = self.core.index.tenant(caller.tenant()?).targets(&filter, &after, size + 1);
-        let next_page_token = page::cut(&mut found, size, |(at, _, _)| at.clone());
+        let next_page_token = page::cut(&mut found, size, |(at, _, _)| at.token());
         let targets = found.into_iter().map(|(_, _, target)| target).collect();
         Ok(Response::new(ListTargetsResponse { targets, next_page_token }))
     }

@@ -1,6 +1,5 @@
 //! `RoutingService`: call flows and numbers. What may be dialled is beside it, in `dial_rules`.
 
-use baton_api::ApiError;
 use baton_api::error::ErrorReason;
 use baton_api::routing::v1::routing_service_server::RoutingService;
 use baton_api::routing::v1::{
@@ -9,6 +8,7 @@ use baton_api::routing::v1::{
     ListDialRulesRequest, ListDialRulesResponse, ListNumbersRequest, ListNumbersResponse, Number, PutCallFlowRequest,
     PutCallFlowResponse, PutDialRuleRequest, PutDialRuleResponse, PutNumberRequest, PutNumberResponse,
 };
+use baton_api::{ApiError, page};
 use baton_runtime::CallerExt as _;
 use baton_runtime::auth::Caller;
 use baton_store::requests::Key;
@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::Api;
-use crate::page::{self, Cursor};
+use crate::page::Cursor;
 use crate::store::flows;
 use crate::store::numbers::{self, NumberRow};
 use crate::{flow, number};
@@ -90,9 +90,8 @@ impl RoutingService for Api {
         let size = page::size(request.get_ref().page_size)?;
         let after = Cursor::parse(&request.get_ref().page_token)?;
         let mut call_flows = flows::list(&mut self.matcher.db.read().await?, tenant, &after, size + 1).await?;
-        let next_page_token = page::cut(&mut call_flows, size, |flow| Cursor {
-            key: flow.name.to_lowercase(),
-            id: flow.call_flow_id.parse().unwrap_or_default(),
+        let next_page_token = page::cut(&mut call_flows, size, |flow| {
+            Cursor { key: flow.name.to_lowercase(), id: flow.call_flow_id.parse().unwrap_or_default() }.token()
         });
         Ok(Response::new(ListCallFlowsResponse { call_flows, next_page_token }))
     }
@@ -151,7 +150,8 @@ impl RoutingService for Api {
         let size = page::size(request.get_ref().page_size)?;
         let after = Cursor::parse(&request.get_ref().page_token)?;
         let mut rows = numbers::list(&mut self.matcher.db.read().await?, tenant, &after.key, size + 1).await?;
-        let next_page_token = page::cut(&mut rows, size, |row| Cursor { key: row.number.clone(), id: Uuid::nil() });
+        let next_page_token =
+            page::cut(&mut rows, size, |row| Cursor { key: row.number.clone(), id: Uuid::nil() }.token());
         let numbers = rows.into_iter().map(shown).collect();
         Ok(Response::new(ListNumbersResponse { numbers, next_page_token }))
     }
