@@ -10,6 +10,9 @@ use crate::{Db, StoreError, Tx, on};
 
 /// The most rows that one call reads, marks or deletes: a statement stays short, and below `SQLite`'s parameter limit.
 pub const MAX_BATCH: usize = 2_000;
+/// The most rows that one statement writes. Each number of rows is another statement in the connection's cache, which holds
+/// a hundred; a change has a few events.
+const ROWS_A_STATEMENT: usize = 32;
 
 /// One event, as it waits to be published.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -38,8 +41,8 @@ pub struct OutboxRow {
 
 /// Writes events with the change. The caller numbers them; see [`next_sequence`] for aggregates without a counter.
 pub async fn append(tx: &mut Tx, rows: &[OutboxRow]) -> Result<(), StoreError> {
-    for row in rows {
-        append_one(tx, row).await?;
+    for some in rows.chunks(ROWS_A_STATEMENT) {
+        insert(tx, some).await?;
     }
     if !rows.is_empty() {
         tx.note_events();
@@ -47,23 +50,26 @@ pub async fn append(tx: &mut Tx, rows: &[OutboxRow]) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn append_one(tx: &mut Tx, row: &OutboxRow) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
-        "INSERT INTO store_outbox
-             (id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
-        .bind(row.id)
-        .bind(&row.tenant)
-        .bind(&row.aggregate)
-        .bind(row.sequence)
-        .bind(&row.event_type)
-        .bind(&row.area)
-        .bind(&row.payload)
-        .bind(&row.actor)
-        .bind(&row.traceparent)
-        .bind(row.time_us)
-        .execute(conn)
-        .await)?;
+async fn insert(tx: &mut Tx, rows: &[OutboxRow]) -> Result<(), StoreError> {
+    on!(tx, conn => {
+        let mut query = sqlx::QueryBuilder::new(
+            "INSERT INTO store_outbox
+                 (id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us) ");
+        query.push_values(rows, |mut values, row| {
+            values
+                .push_bind(row.id)
+                .push_bind(&row.tenant)
+                .push_bind(&row.aggregate)
+                .push_bind(row.sequence)
+                .push_bind(&row.event_type)
+                .push_bind(&row.area)
+                .push_bind(&row.payload)
+                .push_bind(&row.actor)
+                .push_bind(&row.traceparent)
+                .push_bind(row.time_us);
+        });
+        query.build().execute(conn).await
+    })?;
     Ok(())
 }
 

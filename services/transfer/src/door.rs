@@ -13,7 +13,7 @@ use crate::{
     store,
 };
 use baton_domain::{
-    Command, Events, Input, Interaction, InteractionId, Opening,
+    AgentId, Command, Events, Input, Interaction, InteractionId, Opening,
     interaction::Line,
     project,
     words::{Actor, AgentRef},
@@ -172,19 +172,19 @@ impl Door {
     pub(crate) async fn submit(&self, id: InteractionId, inputs: Vec<Input>) -> Result<Option<()>, DoorError> {
         let _busy = self.clock.busy();
         let mut tx = self.db.begin().await?;
-        let Some(mut interaction) = self.load_in(&mut tx, id).await? else { return Ok(None) };
-        let before = interaction.version;
+        let Some(mut interaction) = self.load_in(&mut tx, id, None).await? else { return Ok(None) };
+        let before = interaction.clone();
         let mut events = Events::new();
         let now_us = self.clock.now_us();
         for input in inputs {
             let reaction = baton_domain::react(&mut interaction, input, now_us).map_err(DoorError::Refused)?;
             events.extend(reaction.events);
         }
-        if interaction.version == before {
+        if interaction.version == before.version {
             tx.rollback().await?;
             return Ok(Some(()));
         }
-        self.save(&mut tx, &interaction, before, &events, "").await?;
+        self.save(&mut tx, &before, &interaction, &events, "").await?;
         tx.commit().await?;
         self.tell(&Arc::new(interaction));
         Ok(Some(()))
@@ -263,26 +263,30 @@ impl Door {
 
     async fn carry_out(&self, tx: &mut Tx, order: Order<'_>) -> Result<(Interaction, bool), DoorError> {
         let command = order.command.map_err(DoorError::Status)?;
-        let found = self.load_in(tx, order.id).await?;
+        let party = match order.actor {
+            Actor::Agent(agent) => Some(agent),
+            _ => None,
+        };
+        let found = self.load_in(tx, order.id, party).await?;
         let visible = found.filter(|interaction| &*interaction.tenant == order.tenant);
         let mut interaction = visible.ok_or_else(|| DoorError::Status(not_found("interaction")))?;
-        if let Actor::Agent(agent) = order.actor
-            && !store::interactions::is_party_in(tx, order.id, agent).await?
-        {
-            return Err(DoorError::Status(not_found("interaction")));
-        }
-        let before = interaction.version;
+        let before = interaction.clone();
         let input = Input::Command(order.actor.clone(), command);
         let reaction = baton_domain::react(&mut interaction, input, self.clock.now_us())
             .map_err(|refusal| DoorError::Status(refusal_status(refusal, &interaction, &order.actor)))?;
         if reaction.changed {
-            self.save(tx, &interaction, before, &reaction.events, &order.request_key).await?;
+            self.save(tx, &before, &interaction, &reaction.events, &order.request_key).await?;
         }
         Ok((interaction, reaction.changed))
     }
 
-    async fn load_in(&self, tx: &mut Tx, id: InteractionId) -> Result<Option<Interaction>, StoreError> {
-        let Some(mut interaction) = store::interactions::read_in(tx, id).await? else { return Ok(None) };
+    async fn load_in(
+        &self,
+        tx: &mut Tx,
+        id: InteractionId,
+        party: Option<AgentId>,
+    ) -> Result<Option<Interaction>, StoreError> {
+        let Some(mut interaction) = store::interactions::read_in(tx, id, party).await? else { return Ok(None) };
         self.put_policy_back(&mut interaction).await?;
         Ok(Some(interaction))
     }
@@ -295,17 +299,19 @@ impl Door {
     async fn save(
         &self,
         tx: &mut Tx,
+        before: &Interaction,
         interaction: &Interaction,
-        before: u64,
         events: &Events,
         request_key: &str,
     ) -> Result<(), DoorError> {
-        if !store::interactions::advance(tx, interaction, before).await? {
+        if !store::interactions::advance(tx, interaction, before.version).await? {
             return Err(DoorError::Conflict);
         }
         store::events::append(tx, interaction, events, self.clock.now_us()).await?;
         store::interactions::note_agents(tx, interaction, events).await?;
-        if let Some(transfer) = &interaction.transfer {
+        if let Some(transfer) = &interaction.transfer
+            && before.transfer.as_ref() != Some(transfer)
+        {
             store::transfers::put(tx, interaction, transfer, request_key).await?;
         }
         Ok(())

@@ -60,7 +60,7 @@ impl EventLog {
         Ok(Self { db, clock, last, generation: head.generation })
     }
 
-    /// Appends events in this order, durably. Those that are in the log already are skipped.
+    /// Appends events in this order, durably. Those that are in the log already are skipped; none is given twice.
     pub async fn append(&self, events: &[Envelope]) -> Result<(), BusError> {
         if events.is_empty() {
             return Ok(());

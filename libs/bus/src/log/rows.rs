@@ -9,6 +9,9 @@ use crate::{BusError, Envelope, Filter, Logged};
 
 /// The most events that one deletion takes: appenders wait for it.
 pub(super) const PRUNE_BATCH: u64 = 2_000;
+/// The most events that one statement appends. Each number of events is another statement in the connection's cache, which
+/// holds a hundred.
+const ROWS_A_STATEMENT: usize = 32;
 
 #[derive(sqlx::FromRow)]
 pub(super) struct Head {
@@ -32,40 +35,51 @@ pub(super) async fn head(db: &Db, generation: Uuid) -> Result<Head, BusError> {
 
 /// Appends what is not there yet; returns the last position.
 pub(super) async fn append(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Result<u64, BusError> {
-    let before: i64 = on!(tx, conn => sqlx::query_scalar("SELECT last FROM log_head").fetch_one(conn).await)?;
-    let mut last = before;
-    for event in events {
-        if insert(tx, last + 1, event, now_us).await? {
-            last += 1;
-        }
-    }
-    if last > before {
-        on!(tx, conn => sqlx::query("UPDATE log_head SET last = $1").bind(last).execute(conn).await)?;
+    let mut last = 0;
+    for some in events.chunks(ROWS_A_STATEMENT) {
+        let appended = insert(tx, some, now_us).await?;
+        last = advance(tx, appended).await?;
     }
     Ok(last as u64)
 }
 
-async fn insert(tx: &mut Tx, seq: i64, event: &Envelope, now_us: i64) -> Result<bool, BusError> {
-    let rows = on!(tx, conn => sqlx::query(
-        "INSERT INTO log_events
-             (seq, id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING")
-        .bind(seq)
-        .bind(event.id)
-        .bind(&event.tenant)
-        .bind(&event.aggregate)
-        .bind(event.sequence)
-        .bind(&event.event_type)
-        .bind(&event.area)
-        .bind(&event.payload)
-        .bind(&event.actor)
-        .bind(&event.traceparent)
-        .bind(event.time_us)
-        .bind(now_us)
-        .execute(conn)
-        .await)?
-    .rows_affected();
-    Ok(rows == 1)
+/// Numbers in the statement itself those that are not there yet, so that a repeated event leaves no hole. Returns how many.
+async fn insert(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Result<u64, BusError> {
+    let rows = on!(tx, conn => {
+        let mut query = sqlx::QueryBuilder::new(
+            "WITH given (place, id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us,
+                         appended_us) AS (");
+        query.push_values((1_i64..).zip(events), |mut values, (place, event)| {
+            values
+                .push_bind(place)
+                .push_bind(event.id)
+                .push_bind(&event.tenant)
+                .push_bind(&event.aggregate)
+                .push_bind(event.sequence)
+                .push_bind(&event.event_type)
+                .push_bind(&event.area)
+                .push_bind(&event.payload)
+                .push_bind(&event.actor)
+                .push_bind(&event.traceparent)
+                .push_bind(event.time_us)
+                .push_bind(now_us);
+        });
+        query.push(
+            ") INSERT INTO log_events
+                 (seq, id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us)
+             SELECT (SELECT last FROM log_head) + ROW_NUMBER() OVER (ORDER BY place),
+                    id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us
+             FROM given WHERE NOT EXISTS (SELECT 1 FROM log_events WHERE log_events.id = given.id)");
+        query.build().execute(conn).await
+    })?;
+    Ok(rows.rows_affected())
+}
+
+async fn advance(tx: &mut Tx, by: u64) -> Result<i64, BusError> {
+    Ok(on!(tx, conn => sqlx::query_scalar("UPDATE log_head SET last = last + $1 RETURNING last")
+        .bind(by as i64)
+        .fetch_one(conn)
+        .await)?)
 }
 
 #[derive(sqlx::FromRow)]

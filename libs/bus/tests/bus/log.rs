@@ -24,6 +24,19 @@ async fn positions_are_1_2_3_also_when_events_are_repeated() {
 }
 
 #[tokio::test]
+async fn many_events_some_of_them_repeated_are_numbered_in_their_order_without_holes() {
+    let it = world().await;
+    let events: Vec<_> = (1..=100).map(|sequence| event("interaction/1", sequence)).collect();
+    it.log.append(&events[20..40]).await.unwrap();
+    it.log.append(&events).await.unwrap();
+    assert_eq!(it.log.last(), 100);
+    let page = it.log.read(0, &Filter::all(), 1_000).await.unwrap();
+    assert_eq!(positions(&page.events), (1..=100).collect::<Vec<_>>());
+    let read: Vec<_> = page.events.into_iter().map(|event| event.envelope).collect();
+    assert_eq!(read, [&events[20..40], &events[..20], &events[40..]].concat());
+}
+
+#[tokio::test]
 async fn a_log_that_is_opened_again_goes_on_where_it_was() {
     let it = world().await;
     let first = event("interaction/1", 1);

@@ -8,7 +8,7 @@ use baton_store::outbox;
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{World, commit, database, row, soon, with_another_log, world};
+use crate::support::{World, commit, database, row, simulated_world, soon, with_another_log, world};
 
 fn relay(it: &World) -> Relay {
     Relay::new(it.db.clone(), it.log.clone(), it.clock.clone())
@@ -34,6 +34,27 @@ async fn a_commit_is_on_the_bus_at_once_and_marked() {
     shutdown.cancel();
     soon("the relay's end", running).await.unwrap();
     assert!(outbox::unpublished(&it.db, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_commit_after_the_relays_look_is_not_slept_over() {
+    let it = simulated_world().await;
+    // No time passes, so there is no slow scan: only its commit can bring the second event.
+    let _busy = it.clock.busy();
+    commit(&it.db, &[row("interaction/1", 1)]).await;
+    // Whoever wants to write after these two waits for both: the relay publishes, and can't mark.
+    let mut tx = it.db.begin().await.unwrap();
+    let mut queued = Box::pin(it.db.begin());
+    assert!(futures::poll!(&mut queued).is_pending());
+    let shutdown = CancellationToken::new();
+    let running = spawn(relay(&it).run(shutdown.clone()));
+    take(&it, 1).await;
+    outbox::append(&mut tx, &[row("interaction/1", 2)]).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(queued);
+    assert_eq!(take(&it, 2).await[1].envelope.sequence, 2);
+    shutdown.cancel();
+    soon("the relay's end", running).await.unwrap();
 }
 
 #[tokio::test]

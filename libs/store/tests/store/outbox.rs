@@ -56,6 +56,14 @@ async fn a_second_event_under_the_same_number_is_refused_e2() {
 }
 
 #[tokio::test]
+async fn the_events_of_a_large_change_are_all_there_in_their_order_e2() {
+    let it = database().await;
+    let rows: Vec<_> = (1..=100).map(|sequence| row("interaction/1", sequence)).collect();
+    append(&it.db, &rows).await;
+    assert_eq!(outbox::unpublished(&it.db, 1_000).await.unwrap(), rows);
+}
+
+#[tokio::test]
 async fn only_a_commit_with_events_wakes_the_relay() {
     let it = database().await;
     let mut commits = it.db.outbox_commits();

@@ -95,12 +95,15 @@ pub(super) async fn put_fact(
 }
 
 pub(super) async fn acked(tx: &mut Tx, interaction: &InteractionId, positions: &[i64]) -> Result<(), Error> {
-    for position in positions {
-        on!(tx, conn => sqlx::query("UPDATE things SET acked = 1 WHERE interaction = $1 AND position = $2")
-            .bind(interaction.as_str())
-            .bind(position)
-            .execute(conn).await)?;
-    }
+    on!(tx, conn => {
+        let mut query = sqlx::QueryBuilder::new("UPDATE things SET acked = 1 WHERE interaction = ");
+        query.push_bind(interaction.as_str()).push(" AND position IN (");
+        let mut list = query.separated(", ");
+        for position in positions {
+            list.push_bind(*position);
+        }
+        query.push(")").build().execute(conn).await
+    })?;
     Ok(())
 }
 
@@ -134,4 +137,37 @@ pub(super) async fn prune(tx: &mut Tx, before_us: i64) -> Result<(), Error> {
         sqlx::query("DELETE FROM plans WHERE ended_at_us < $1").bind(before_us).execute(&mut *conn).await
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{MIGRATOR, things};
+    use baton_store::Db;
+
+    #[tokio::test]
+    async fn observations_that_are_committed_are_not_reported_again_and_all_others_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path().join("telephony.db")).await.unwrap();
+        db.migrate(&MIGRATOR).await.unwrap();
+        let interaction = InteractionId::parse("01970000-0000-7000-8000-000000000001").unwrap();
+        let mut tx = db.begin().await.unwrap();
+        for position in 1..=4 {
+            let key = Key::leg(&position.to_string());
+            let row = ThingRow {
+                interaction: interaction.clone(),
+                key: key.clone(),
+                name: String::new(),
+                detail: String::new(),
+                boot_id: String::new(),
+            };
+            put_thing(&mut tx, &row).await.unwrap();
+            put_fact(&mut tx, &interaction, &key, &[], position).await.unwrap();
+        }
+        acked(&mut tx, &interaction, &[1, 3]).await.unwrap();
+        tx.commit().await.unwrap();
+        let restored = things(&db, &interaction).await.unwrap();
+        let unacked: Vec<_> = restored.things.iter().filter_map(|thing| thing.unacked).collect();
+        assert_eq!(unacked, [2, 4]);
+    }
 }

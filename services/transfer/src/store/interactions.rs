@@ -4,18 +4,26 @@ use baton_domain::{AgentId, EventKind, Events, Interaction, InteractionId};
 use baton_store::{Db, Reader, StoreError, Tx, on};
 use uuid::Uuid;
 
-const SELECT: &str = "SELECT state FROM interactions WHERE id = $1";
-const IS_PARTY: &str = "SELECT 1 FROM interaction_agents WHERE agent_id = $1 AND interaction_id = $2";
-
-/// The interaction, without its policy.
-pub(crate) async fn read_in(tx: &mut Tx, id: InteractionId) -> Result<Option<Interaction>, StoreError> {
-    let row: Option<String> = on!(tx, conn => sqlx::query_scalar(SELECT).bind(id.0).fetch_optional(conn).await)?;
+/// The interaction, without its policy. With a `party` given, only if this agent is or was one.
+pub(crate) async fn read_in(
+    tx: &mut Tx,
+    id: InteractionId,
+    party: Option<AgentId>,
+) -> Result<Option<Interaction>, StoreError> {
+    let row: Option<String> = on!(tx, conn => sqlx::query_scalar(
+        "SELECT state FROM interactions WHERE id = $1
+         AND ($2 IS NULL OR EXISTS (SELECT 1 FROM interaction_agents WHERE agent_id = $2 AND interaction_id = $1))")
+        .bind(id.0)
+        .bind(party.map(|agent| agent.0))
+        .fetch_optional(conn)
+        .await)?;
     row.map(|state| parse(id, &state)).transpose()
 }
 
 /// The interaction, without its policy.
 pub(crate) async fn read(reader: &mut Reader, id: InteractionId) -> Result<Option<Interaction>, StoreError> {
-    let row: Option<String> = on!(reader, conn => sqlx::query_scalar(SELECT).bind(id.0).fetch_optional(conn).await)?;
+    let row: Option<String> = on!(reader, conn => sqlx::query_scalar(
+        "SELECT state FROM interactions WHERE id = $1").bind(id.0).fetch_optional(conn).await)?;
     row.map(|state| parse(id, &state)).transpose()
 }
 
@@ -88,16 +96,10 @@ pub(crate) async fn note_agent(tx: &mut Tx, id: InteractionId, agent: AgentId) -
 }
 
 /// Whether the agent is or was a party.
-pub(crate) async fn is_party_in(tx: &mut Tx, id: InteractionId, agent: AgentId) -> Result<bool, StoreError> {
-    let found: Option<i64> = on!(tx, conn => sqlx::query_scalar(IS_PARTY)
-        .bind(agent.0).bind(id.0).fetch_optional(conn).await)?;
-    Ok(found.is_some())
-}
-
-/// Whether the agent is or was a party.
 pub(crate) async fn is_party(db: &Db, id: InteractionId, agent: AgentId) -> Result<bool, StoreError> {
     let mut reader = db.read().await?;
-    let found: Option<i64> = on!(reader, conn => sqlx::query_scalar(IS_PARTY)
+    let found: Option<i64> = on!(reader, conn => sqlx::query_scalar(
+        "SELECT 1 FROM interaction_agents WHERE agent_id = $1 AND interaction_id = $2")
         .bind(agent.0).bind(id.0).fetch_optional(conn).await)?;
     Ok(found.is_some())
 }

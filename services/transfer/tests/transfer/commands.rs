@@ -3,11 +3,12 @@
 use crate::world::{TENANT, World};
 use baton_api::{
     ApiError,
+    common::v1::TransferPhase,
     error::ErrorReason,
     telephony::v1::leg::Origin,
     transfer::v1::{
-        AddNoteRequest, GetInteractionRequest, HoldCustomerRequest, PlaceCallRequest, SetDataRequest,
-        WatchInteractionRequest,
+        AddNoteRequest, CancelTransferRequest, GetInteractionRequest, HoldCustomerRequest, Interaction,
+        ListTransfersRequest, PlaceCallRequest, SetDataRequest, Transfer, WatchInteractionRequest,
     },
 };
 use std::time::Duration;
@@ -92,6 +93,30 @@ async fn a_watch_begins_with_the_present_and_resumes_by_version() {
         assert!(next.version > first.version);
         assert_eq!(next.notes[0].text, "VIP");
     }
+}
+
+#[tokio::test]
+async fn a_listed_transfer_is_where_its_interaction_says() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    let listed = async |open_only| {
+        let request = ListTransfersRequest { interaction_id: id.clone(), open_only, ..Default::default() };
+        let transfers = world.transfers(1).list_transfers(request).await.unwrap().into_inner().transfers;
+        transfers.iter().map(Transfer::phase).collect::<Vec<_>>()
+    };
+    world.start_transfer(&id, 2, "start-1").await.unwrap();
+    assert_eq!(listed(true).await, [TransferPhase::Offered]);
+    world.answer(&id).await;
+    let consulting = |view: &Interaction| view.transfer.as_ref().unwrap().phase() == TransferPhase::Consulting;
+    world.follow_until(&id, consulting).await;
+    // A change of something else leaves it as it is.
+    let note = AddNoteRequest { request_id: "n".into(), interaction_id: id.clone(), text: "VIP".into() };
+    world.interactions(1).add_note(note).await.unwrap();
+    assert_eq!(listed(true).await, [TransferPhase::Consulting]);
+    let cancel = CancelTransferRequest { request_id: "c".into(), interaction_id: id.clone() };
+    world.transfers(1).cancel_transfer(cancel).await.unwrap();
+    assert_eq!(listed(true).await, []);
+    assert_eq!(listed(false).await, [TransferPhase::Cancelled]);
 }
 
 #[tokio::test]
