@@ -8,10 +8,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// The profile of a tenant that never set one.
-pub(crate) const DEFAULT_PROFILE: &str = "lead_center";
-/// What the plan of a tenant that never set one includes: everything.
-pub(crate) const DEFAULT_ENTITLEMENTS: [&str; 1] = ["warm_transfer"];
 /// So many parsed policies are held; then the store is asked anew.
 const HELD: usize = 10_000;
 

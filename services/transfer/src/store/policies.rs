@@ -1,7 +1,11 @@
 //! Policies: every version of every tenant's.
 
-use crate::policies::{DEFAULT_ENTITLEMENTS, DEFAULT_PROFILE};
 use baton_store::{Db, StoreError, Tx, on};
+
+/// The profile of a tenant that never set one.
+const DEFAULT_PROFILE: &str = "lead_center";
+/// What the plan of a tenant that never set one includes: everything.
+const DEFAULT_ENTITLEMENTS: [&str; 1] = ["warm_transfer"];
 
 /// One version of a tenant's policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
