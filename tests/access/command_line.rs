@@ -1,10 +1,11 @@
-//! What `baton up` says when it can't start: one that a person can act on, and an exit code that a script can.
+//! What `baton` says when it can't do what it was told, or has not shown all: what a person can act on, and an exit code that a
+//! script can.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use baton_testkit::Embedded;
+use baton_testkit::{BOUND, Embedded, eventually};
 
 use crate::harness::{Scenario, alone, on_its_own};
 
@@ -12,6 +13,8 @@ use crate::harness::{Scenario, alone, on_its_own};
 const FAILED: i32 = 1;
 /// The command line or the configuration is wrong.
 const USAGE: i32 = 64;
+/// An agent of the demo tenant, of whom a new installation has one event.
+const ADA: &str = "01980000-0000-7000-8000-0000000000a1";
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     alone![
@@ -19,6 +22,10 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_up_on_a_port_in_use_names_the_address,
         access_up_with_a_typo_in_the_configuration_names_the_key,
         access_up_twice_on_one_folder_is_refused,
+        access_a_token_that_is_given_must_be_one,
+        access_a_server_with_https_is_told_from_a_wrong_address,
+        access_demo_that_can_not_save_its_files_does_not_begin,
+        access_events_that_are_not_shown_are_mentioned,
     ]
 }
 
@@ -58,6 +65,65 @@ async fn access_up_twice_on_one_folder_is_refused(binary: PathBuf) -> anyhow::Re
         ended(&output, FAILED, &["in use", "--data"])
     })
     .await
+}
+
+async fn access_a_token_that_is_given_must_be_one(binary: PathBuf) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().to_string_lossy();
+    let empty = client(&binary, &["call", "list", "--data", &data, "--token", ""]).output()?;
+    ended(&empty, USAGE, &["--token", "a value is required"])?;
+    // An empty variable is none, so that the next place to look for a key or a server is asked.
+    let mut unset = client(&binary, &["call", "list", "--data", &data]);
+    ended(&unset.env("BATON_TOKEN", "").env("BATON_SERVER", "").output()?, USAGE, &["no token, and no key", "--data"])
+}
+
+async fn access_a_server_with_https_is_told_from_a_wrong_address(binary: PathBuf) -> anyhow::Result<()> {
+    let list = |server| client(&binary, &["call", "list", "--token", "t", "--server", server]).output();
+    ended(&list("https://127.0.0.1:7400")?, USAGE, &["plain http", "TLS proxy"])?;
+    ended(&list("localhost")?, USAGE, &["\"localhost\" is no address"])
+}
+
+async fn access_demo_that_can_not_save_its_files_does_not_begin(binary: PathBuf) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("file");
+    std::fs::write(&file, "")?;
+    // Below a file nobody can make a folder; in /proc nobody can make a file, whatever they may do elsewhere.
+    for out in [&*file.join("out").to_string_lossy(), "/proc"] {
+        let output = client(&binary, &["demo", "--fast", "--out", out]).output()?;
+        ended(&output, USAGE, &["--out", out])?;
+        anyhow::ensure!(output.stdout.is_empty(), "it began all the same");
+    }
+    Ok(())
+}
+
+async fn access_events_that_are_not_shown_are_mentioned(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let list = |more: &[&str]| client(&binary, &["events", "list", "--data", &data]).args(more).output();
+        // What a new tenant has comes as events, one after the other.
+        eventually("five events are published", BOUND, async || {
+            let output = list(&[]).map_err(|error| error.to_string())?;
+            let lines = String::from_utf8_lossy(&output.stdout).lines().count();
+            if lines > 5 { Ok(()) } else { Err(format!("{lines} lines with the heading")) }
+        })
+        .await?;
+        ended(&list(&["--limit", "4"])?, 0, &["more events", "--from 5"])?;
+        let ada = format!("agent/{ADA}");
+        for all in [&["--limit", "1000"][..], &["--limit", "1", "--subject", &ada], &["--limit", "4", "--json"]] {
+            let output = list(all)?;
+            ended(&output, 0, &[])?;
+            anyhow::ensure!(output.stderr.is_empty(), "{all:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Any other command of `baton`, without what the environment of the tests may say.
+fn client(binary: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary);
+    command.args(arguments).env_remove("BATON_TOKEN").env_remove("BATON_SERVER").stdin(Stdio::null());
+    command
 }
 
 /// Runs `baton up`, which is expected to end by itself.

@@ -29,7 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Which call.
 #[derive(Debug, Args)]
 pub(super) struct Which {
-    /// The call: its id or the beginning of it [default: the only live one].
+    /// The call: its id, or the beginning or the last group of it [default: the only live one].
     #[arg(long = "call", value_name = "ID")]
     pub(super) id: Option<String>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Which {
 /// Which call, as the thing that the command is about.
 #[derive(Debug, Args)]
 pub(crate) struct TheCall {
-    /// The call: its id or the beginning of it [default: the only live one].
+    /// The call: its id, or the beginning or the last group of it [default: the only live one].
     #[arg(value_name = "CALL")]
     id: Option<String>,
 }

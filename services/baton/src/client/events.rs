@@ -74,11 +74,21 @@ pub(crate) async fn run(session: &Session, command: EventsCommand) -> anyhow::Re
         }
         EventsCommand::List { from, limit, filter } => {
             let after_position = from.saturating_sub(1);
-            let request = ListEventsRequest { after_position, filter: Some(filter.into()), page_size: limit };
-            let events = client.list_events(request).await.told()?.events;
+            let mut request = ListEventsRequest { after_position, filter: Some(filter.into()), page_size: limit };
+            let page = client.list_events(request.clone()).await.told()?;
             let names = resolve::names(session).await?;
             let columns = ["seq", "time", "type", "subject", "no", "what happened"];
-            session.out.list(LOGGED, &events, &columns, |it| row(it, &names))
+            session.out.list(LOGGED, &page.events, &columns, |it| row(it, &names))?;
+
+            request.after_position = page.next_position;
+            request.page_size = 1;
+            let is_full = page.events.len() >= usize::try_from(limit)?;
+            if is_full && !session.out.json && !client.list_events(request).await.told()?.events.is_empty() {
+                let from = page.next_position + 1;
+                let more = format!("There are more events; the same command with --from {from} shows the next.");
+                session.out.aside(&more);
+            }
+            Ok(())
         }
     }
 }
@@ -101,7 +111,7 @@ fn line(logged: &LoggedEvent, names: &Names) -> String {
     format!("{:>6}  {time}  {:<32} {}", logged.position, event.r#type, story::sentence(&event, names))
 }
 
-/// `agent/Ada`, or `interaction/0192…` without most of the id.
+/// `agent/Ada`, or `interaction/` with the shortened id.
 fn subject(subject: &str, names: &Names) -> String {
     match subject.split_once('/') {
         Some((sort, id)) => format!("{sort}/{}", names.of(id)),

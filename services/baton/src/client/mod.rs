@@ -64,15 +64,23 @@ pub(crate) enum ClientCommand {
 /// Runs a client command.
 pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
     match command {
-        ClientCommand::Agent(it) => agent::run(&Session::open(it.session).await?, it.command).await,
-        ClientCommand::Team(it) => team::run(&Session::open(it.session).await?, it.command).await,
-        ClientCommand::Number(it) => number::run(&Session::open(it.session).await?, it.command).await,
-        ClientCommand::Flow(it) => flow::run(&Session::open(it.session).await?, it.command).await,
-        ClientCommand::Call(it) => call::run(&Session::open(it.session).await?, it.command).await,
-        ClientCommand::Phone(it) => phone::run(&Session::open(it.session).await?, it.command).await,
-        ClientCommand::Transfer(it) => transfer::run(&Session::open(it.session).await?, it.command).await,
-        ClientCommand::Recording(it) => recording::run(&Session::open(it.session).await?, it.command).await,
-        ClientCommand::Policy(it) => policy::run(&Session::open(it.session).await?, it.command).await,
-        ClientCommand::Events(it) => events::run(&Session::open(it.session).await?, it.command).await,
+        ClientCommand::Agent(it) => agent::run(&open(it.session).await?, it.command).await,
+        ClientCommand::Team(it) => team::run(&open(it.session).await?, it.command).await,
+        ClientCommand::Number(it) => number::run(&open(it.session).await?, it.command).await,
+        ClientCommand::Flow(it) => flow::run(&open(it.session).await?, it.command).await,
+        ClientCommand::Call(it) => call::run(&open(it.session).await?, it.command).await,
+        ClientCommand::Phone(it) => phone::run(&open(it.session).await?, it.command).await,
+        ClientCommand::Transfer(it) => transfer::run(&open(it.session).await?, it.command).await,
+        ClientCommand::Recording(it) => recording::run(&open(it.session).await?, it.command).await,
+        ClientCommand::Policy(it) => policy::run(&open(it.session).await?, it.command).await,
+        ClientCommand::Events(it) => events::run(&open(it.session).await?, it.command).await,
     }
+}
+
+/// A session. Its tokens have an agent's id, and people have names: the id of whoever `--as` names is looked up.
+async fn open(args: SessionArgs) -> anyhow::Result<Session> {
+    let session = Session::new(args)?;
+    let Some(name) = session.agent_to_find() else { return Ok(session) };
+    let agent = resolve::agent(&session, name).await?;
+    Ok(session.acting_as(agent.agent_id))
 }

@@ -75,6 +75,13 @@ impl Output {
             line(text);
         }
     }
+
+    /// Something that a person should know, and that is no part of the answer.
+    pub(super) fn aside(self, text: &str) {
+        if !self.json {
+            eprintln!("{text}");
+        }
+    }
 }
 
 fn print_json(value: &Value, pretty: bool) {

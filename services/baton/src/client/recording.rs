@@ -22,19 +22,21 @@ use super::story::Names;
 use super::{call, resolve, word};
 
 const RECORDING: &str = "baton.recording.v1.Recording";
+/// As many characters of a checksum as people compare.
+const SUM: usize = 18;
 
 /// What can be done with recordings.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RecordingCommand {
     /// List recordings, newest first.
     List {
-        /// Only those of this call: its id or the beginning of it.
+        /// Only those of this call: its id, or the beginning or the last group of it.
         #[arg(long)]
         call: Option<String>,
     },
     /// Show a recording with its segments and what was left out.
     Show {
-        /// Its id or the beginning of it.
+        /// Its id, or the beginning or the last group of it.
         id: String,
     },
     /// Save a recording as a WAV file.
@@ -57,7 +59,7 @@ pub(crate) enum RecordingCommand {
     },
     /// Delete a recording's audio.
     Delete {
-        /// Its id or the beginning of it.
+        /// Its id, or the beginning or the last group of it.
         id: String,
     },
 }
@@ -65,7 +67,7 @@ pub(crate) enum RecordingCommand {
 /// What `recording download` takes.
 #[derive(Debug, Args)]
 pub(crate) struct DownloadArgs {
-    /// Its id or the beginning of it.
+    /// Its id, or the beginning or the last group of it.
     id: String,
     /// One segment of it, by its id [default: the whole, joined].
     #[arg(long, default_value = "")]
@@ -78,7 +80,7 @@ pub(crate) struct DownloadArgs {
 /// Of which call.
 #[derive(Debug, Args)]
 pub(crate) struct OfCall {
-    /// The call: its id or the beginning of it [default: the only live one].
+    /// The call: its id, or the beginning or the last group of it [default: the only live one].
     #[arg(long = "call", value_name = "ID")]
     id: Option<String>,
 }
@@ -169,7 +171,7 @@ fn whole(recording: &Recording, names: &Names) -> String {
             (false, false) => "",
         };
         let from = word::clock_time(it.start_time.as_ref());
-        let (length, sum) = (word::seconds(it.duration_ms), word::short(&it.sha256));
+        let (length, sum) = (word::seconds(it.duration_ms), it.sha256.get(..SUM).unwrap_or(&it.sha256));
         lines.push(format!("  segment  {from} {length} {}{note} sha256 {sum}…", it.segment_id));
     }
     for it in &recording.excluded {

@@ -83,7 +83,7 @@ pub(super) async fn target(session: &Session, name: &str) -> anyhow::Result<Targ
     Ok(Target { target: Some(target.clone()) })
 }
 
-/// The interaction of this id or beginning of one; without any, the only live one.
+/// The interaction of this id, shortened id or beginning of one; without any, the only live one.
 pub(super) async fn interaction(session: &Session, id: Option<&str>) -> anyhow::Result<Interaction> {
     let Some(id) = id else { return only_live(interactions(session, true).await?) };
     if Uuid::try_parse(id).is_ok() {
@@ -106,7 +106,7 @@ fn only_live(mut live: Vec<Interaction>) -> anyhow::Result<Interaction> {
     }
 }
 
-/// The recording of this id or beginning of one.
+/// The recording of this id, shortened id or beginning of one.
 pub(super) async fn recording(session: &Session, id: &str) -> anyhow::Result<Recording> {
     let known = recordings(session, "").await?;
     Ok(one("recording", id, &known, |it| [it.recording_id.as_str(), it.recording_id.as_str()])?.clone())
@@ -121,13 +121,13 @@ pub(super) async fn names(session: &Session) -> anyhow::Result<super::story::Nam
     }
 }
 
-/// The one thing that the text names: by a whole key, or by the beginning of one that no other has.
+/// The one thing that the text names: by a whole key or a shortened id, or by the beginning of one that no other has.
 fn one<'a, T>(what: &str, text: &str, all: &'a [T], keys: impl Fn(&T) -> [&str; 2]) -> anyhow::Result<&'a T> {
     let wanted = text.to_lowercase();
     let matching = |fits: fn(&str, &str) -> bool| -> Vec<&T> {
         all.iter().filter(|it| keys(it).iter().any(|key| fits(&key.to_lowercase(), &wanted))).collect()
     };
-    let whole = matching(|key, wanted| key == wanted);
+    let whole = matching(|key, wanted| key == wanted || word::short(key) == wanted);
     let found = if whole.is_empty() { matching(|key, wanted| key.starts_with(wanted)) } else { whole };
     match found.as_slice() {
         [one] if !text.is_empty() => Ok(one),
@@ -157,6 +157,16 @@ mod tests {
     fn a_whole_name_wins_over_the_beginning_of_another() {
         assert_eq!(find("ada"), Ok("Ada"));
         assert_eq!(find("Adam"), Ok("Adam"));
+    }
+
+    #[test]
+    fn a_shortened_id_names_what_it_was_made_of_and_less_of_it_does_not() {
+        const ALL: [[&str; 2]; 2] =
+            [["01980000-0000-7000-8000-0000000000a1", "Ada"], ["01980000-0000-7000-8000-0000000000a2", "Ben"]];
+        for [id, name] in ALL {
+            assert_eq!(one("agent", word::short(id), &ALL, |it| *it).unwrap()[1], name);
+        }
+        assert!(one("agent", "a2", &ALL, |it| *it).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! With a token, everything is done with that token. With a data folder that has a key (as beside `baton up`), a token is
 //! minted for each call: of the role that the method needs, or of the one that `--as` names.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,11 +12,12 @@ use anyhow::Context as _;
 use baton_runtime::auth::{Caller, Role, SigningKey, TenantId};
 use baton_runtime::client::GrpcChannel;
 use baton_runtime::{Clock, ids};
-use clap::Args;
+use clap::builder::{NonEmptyStringValueParser, StringValueParser, TypedValueParser};
+use clap::parser::ValueSource;
+use clap::{Arg, Args, Command};
 use uuid::Uuid;
 
 use super::output::Output;
-use super::resolve;
 use crate::failure::Usage;
 use crate::folder;
 
@@ -30,10 +32,10 @@ const NOBODY: &str = "baton-cli";
 #[command(next_help_heading = "Connection")]
 pub(crate) struct SessionArgs {
     /// Where Baton is [default: where the data folder's Baton listens, or <http://127.0.0.1:7400>].
-    #[arg(long, global = true, env = "BATON_SERVER", value_name = "URL")]
+    #[arg(long, global = true, env = "BATON_SERVER", value_name = "URL", value_parser = Given)]
     server: Option<String>,
-    /// The token to use. Without one, tokens are minted with the data folder's key.
-    #[arg(long, global = true, env = "BATON_TOKEN", hide_env_values = true)]
+    /// The token to use. Without one (or with an empty `BATON_TOKEN`), tokens are minted with the data folder's key.
+    #[arg(long, global = true, env = "BATON_TOKEN", hide_env_values = true, value_parser = Given)]
     token: Option<String>,
     /// The data folder of a Baton on this machine.
     #[arg(long, global = true, value_name = "DIR", default_value = "./baton-data")]
@@ -50,6 +52,32 @@ pub(crate) struct SessionArgs {
     /// The id that makes a repeated change one change [default: a fresh one].
     #[arg(long, global = true, value_name = "ID")]
     request_id: Option<String>,
+}
+
+/// An empty environment variable counts as not set. An empty argument is a mistake, as a rule a shell variable without a
+/// value: to go on without it would be to act as somebody else.
+#[derive(Debug, Clone)]
+struct Given;
+
+impl TypedValueParser for Given {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        NonEmptyStringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn parse_ref_(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+        source: ValueSource,
+    ) -> Result<String, clap::Error> {
+        match source {
+            ValueSource::EnvVariable => StringValueParser::new().parse_ref(command, arg, value),
+            _ => self.parse_ref(command, arg, value),
+        }
+    }
 }
 
 /// A role and a name.
@@ -89,30 +117,28 @@ pub(crate) struct Session {
 
 impl Session {
     /// Finds out where to connect and with what; connects when first used.
-    pub(super) async fn open(args: SessionArgs) -> anyhow::Result<Self> {
-        let server = args.server.clone().or_else(|| folder::notice(&args.data).map(|it| it.address));
+    pub(super) fn new(args: SessionArgs) -> anyhow::Result<Self> {
+        let server = given(args.server).or_else(|| folder::notice(&args.data).map(|it| it.address));
         let clock = Clock::real();
-        let mut session = Self {
-            channel: GrpcChannel::anonymous(server.as_deref().unwrap_or(USUAL_SERVER), clock.clone())?,
+        Ok(Self {
+            channel: channel(server.as_deref().unwrap_or(USUAL_SERVER), &clock)?,
             auth: auth(args.token, &args.data)?,
             tenant: args.tenant,
             acting: args.acting,
             request_id: args.request_id,
             out: Output { json: args.json },
             clock,
-        };
-        session.resolve_acting().await?;
-        Ok(session)
+        })
     }
 
-    /// An agent's token has their id, and people have names.
-    async fn resolve_acting(&mut self) -> anyhow::Result<()> {
-        let Some(acting) = self.acting.clone().filter(|it| it.role == Role::Agent) else { return Ok(()) };
-        if Uuid::try_parse(&acting.subject).is_err() && matches!(self.auth, Auth::Key(_)) {
-            let agent = resolve::agent(self, &acting.subject).await?;
-            self.acting = Some(Acting { subject: agent.agent_id, ..acting });
-        }
-        Ok(())
+    /// The agent who was named with `--as`, if tokens are minted and it is no id.
+    pub(super) fn agent_to_find(&self) -> Option<&str> {
+        self.acting_agent().filter(|it| self.can_mint() && Uuid::try_parse(it).is_err())
+    }
+
+    /// The same in the name of this agent.
+    pub(super) fn acting_as(self, agent_id: String) -> Self {
+        Self { acting: Some(Acting { role: Role::Agent, subject: agent_id }), ..self }
     }
 
     /// For looking things up: with a key, as somebody who may see the whole tenant.
@@ -168,8 +194,21 @@ impl Session {
     }
 }
 
+fn given(value: Option<String>) -> Option<String> {
+    value.filter(|it| !it.is_empty())
+}
+
+fn channel(server: &str, clock: &Clock) -> Result<GrpcChannel, Usage> {
+    if server.starts_with("https://") {
+        return Err(Usage::new(format!(
+            "this version speaks plain http, and {server} is https\n  Where TLS is needed, put a TLS proxy in front of Baton and one at this end, and give the latter's http:// address."
+        )));
+    }
+    GrpcChannel::anonymous(server, clock.clone()).map_err(|error| Usage::new(error.to_string()))
+}
+
 fn auth(token: Option<String>, data: &Path) -> anyhow::Result<Auth> {
-    if let Some(token) = token.filter(|it| !it.is_empty()) {
+    if let Some(token) = given(token) {
         return Ok(Auth::Token(token));
     }
     let file = folder::key_file(data);

@@ -19,7 +19,7 @@ impl FromIterator<(String, String)> for Names {
 }
 
 impl Names {
-    /// The name, or the beginning of the id where there is none.
+    /// The name, or the shortened id where there is none.
     pub(crate) fn of(&self, id: &str) -> String {
         match self.0.get(id) {
             Some(name) => name.clone(),
@@ -156,7 +156,7 @@ fn others(data: &Data, names: &Names) -> Option<String> {
             let why = if it.reason.is_empty() { String::new() } else { format!(" ({})", it.reason.replace('_', " ")) };
             format!("{} is now {}{why}.", names.of(&it.agent_id), it.to.to_lowercase().replace('_', " "))
         }
-        Data::DirectoryChanged(it) => format!("The {} {} was {}.", it.what, word::short(&it.id), it.change),
+        Data::DirectoryChanged(it) => format!("The {} {} was {}.", it.what, names.of(&it.id), it.change),
         Data::PolicyChanged(it) => format!("The policy is {} now, version {}.", it.profile, it.version),
         _ => return None,
     })
@@ -168,7 +168,9 @@ fn reason(reason: i32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use baton_api::event::v1::{EventData, InteractionCustomerAnswered, InteractionOpened, TransferStarted};
+    use baton_api::event::v1::{
+        DirectoryChanged, EventData, InteractionCustomerAnswered, InteractionOpened, TransferStarted,
+    };
 
     use super::*;
 
@@ -184,6 +186,9 @@ mod tests {
         };
         let event = Event { data: Some(EventData { data: Some(Data::TransferStarted(started)) }), ..Event::default() };
         assert_eq!(sentence(&event, &names), "Ada starts a warm transfer to team Support.");
+        let made = DirectoryChanged { what: "agent".to_owned(), id: "a".to_owned(), change: "created".to_owned() };
+        let event = Event { data: Some(EventData { data: Some(Data::DirectoryChanged(made)) }), ..Event::default() };
+        assert_eq!(sentence(&event, &names), "The agent Ada was created.");
     }
 
     #[test]

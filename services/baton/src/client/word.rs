@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use prost_types::Timestamp as WireTime;
+use uuid::Uuid;
 
-/// As many characters of an id as tell calls of one day apart: a `UUIDv7` begins with the time.
-const SHORT: usize = 18;
+/// How long a UUID is.
+const UUID: usize = 36;
+/// Where its last group begins. A `UUIDv7` begins with the time, so that what was made at one moment begins alike.
+const LAST_GROUP: usize = 24;
 
 /// The enum value's name without what all values of its enum begin with, in lower case.
 pub(crate) fn of_enum(name: &str, prefix: &str) -> String {
@@ -64,9 +67,12 @@ pub(crate) fn seconds(ms: i64) -> String {
     format!("{}.{} s", ms / 1_000, ms % 1_000 / 100)
 }
 
-/// The beginning of an id; enough to name it in a command.
+/// The last group of a UUID, and what follows it; enough to name it in a command. What is no UUID is as short as it gets.
 pub(crate) fn short(id: &str) -> &str {
-    id.get(..SHORT).unwrap_or(id)
+    match (id.get(..UUID).map(Uuid::try_parse), id.get(LAST_GROUP..)) {
+        (Some(Ok(_)), Some(end)) => end,
+        _ => id,
+    }
 }
 
 /// Text with a dash where there is none.
@@ -100,6 +106,10 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use baton_runtime::ids;
+
     use super::*;
 
     #[test]
@@ -109,6 +119,21 @@ mod tests {
         for wrong in ["", "h", "1", "0s", "1x", "-1s", "1 h", "99999999999999999999s", "9999999999999999999d"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn short_ids_tell_apart_what_was_made_at_one_moment() {
+        let ids: BTreeSet<String> = (0..100).map(|_| ids::new_uuid().to_string()).collect();
+        let shortened: BTreeSet<&str> = ids.iter().map(|it| short(it)).collect();
+        assert_eq!(shortened.len(), 100);
+    }
+
+    #[test]
+    fn only_uuids_are_shortened() {
+        assert_eq!(short("01a2148f-18af-7236-b77a-cbecbbe40be4"), "cbecbbe40be4");
+        assert_eq!(short("01a2148f-18af-7236-b77a-cbecbbe40be4-recording-1"), "cbecbbe40be4-recording-1");
+        assert_eq!(short("a supervisor with quite a long name, José"), "a supervisor with quite a long name, José");
+        assert_eq!(short(""), "");
     }
 
     #[test]

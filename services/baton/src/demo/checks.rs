@@ -9,6 +9,7 @@ use baton_api::transfer::v1::Transfer;
 
 use super::evidence::Evidence;
 use super::scenes::{ADA, BEN, CUSTOMER, MUSIC, RINGING, Scene, length, scene, scenes, spoken, stretches};
+use super::telling::Check;
 use super::{Play, Profile};
 use crate::client::transfer::Kind;
 use crate::client::word;
@@ -17,14 +18,6 @@ use crate::client::word;
 const EDGE_MS: usize = 300;
 /// The customer is never without anything to hear for as long (C1).
 const GAP_MS: usize = 2_000;
-
-/// One check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Check {
-    pub(super) name: String,
-    pub(super) passed: bool,
-    pub(super) found: String,
-}
 
 impl Check {
     fn new(name: &str, passed: bool, found: impl Into<String>) -> Self {

@@ -15,14 +15,15 @@ mod stage;
 mod switchboard;
 mod telling;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use anyhow::Context as _;
 use baton_runtime::telemetry;
 use clap::{Args, ValueEnum};
 
 use crate::client::transfer::Kind;
-use crate::failure::AlreadyTold;
+use crate::failure::{AlreadyTold, Usage};
 use house::House;
 use telling::Telling;
 
@@ -97,15 +98,26 @@ fn telemetry_config(args: &DemoArgs) -> baton_runtime::config::TelemetryConfig {
 fn out_folder(out: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     match out {
         Some(out) => {
-            std::fs::create_dir_all(&out).with_context(|| format!("the folder {} can't be used", out.display()))?;
+            writable(&out).map_err(|error| {
+                let folder = out.display();
+                Usage::new(format!("the folder {folder} can't be written to ({error}); choose another one with --out"))
+            })?;
             Ok(out)
         }
         None => Ok(tempfile::Builder::new().prefix("baton-demo-").tempdir()?.keep()),
     }
 }
 
+/// Finds out before the play, not after it, whether files can be saved there.
+fn writable(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let probe = folder.join(format!(".baton-demo-{}", std::process::id()));
+    fs::write(&probe, "probe")?;
+    fs::remove_file(&probe)
+}
+
 /// Plays, tells, gathers, checks; whether all checks passed.
-async fn perform(house: &House, play: Play, telling: &Telling, out: &std::path::Path) -> anyhow::Result<bool> {
+async fn perform(house: &House, play: Play, telling: &Telling, out: &Path) -> anyhow::Result<bool> {
     let stage = house.stage();
     let narrator = narrator::start(&stage, telling).await?;
     let played = match script::prepare(&stage, play).await {

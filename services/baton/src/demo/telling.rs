@@ -10,7 +10,6 @@ use baton_runtime::Clock;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::checks::Check;
 use super::switchboard::{self, Hearing};
 use crate::client::output;
 
@@ -20,6 +19,14 @@ pub(super) enum Happening {
     Act(String),
     Event(Box<Event>, String),
     Hearings(Vec<Hearing>),
+}
+
+/// What was checked at the end, and what was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Check {
+    pub(super) name: String,
+    pub(super) passed: bool,
+    pub(super) found: String,
 }
 
 /// Tells the play.
