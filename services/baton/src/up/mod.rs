@@ -118,7 +118,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     }
     let at_once = whole.hard();
     if let Some(switch) = switch {
-        at_once.run_until_cancelled(end_calls(switch, started.as_ref().ok(), &services)).await;
+        at_once.run_until_cancelled(Box::pin(end_calls(switch, started.as_ref().ok(), &services))).await;
     }
     let ended = at_once.run_until_cancelled(services.shutdown(drain + GRACE)).await;
     let report = match ended {
