@@ -16,7 +16,8 @@ use tonic::server::NamedService;
 use tonic::service::{Routes, RoutesBuilder};
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
 use tower::Service;
 
 use crate::auth::{Gate, Verifier};
@@ -194,7 +195,7 @@ impl BoundServer {
         let drain = builder.limits.drain;
         let router = transport(&builder.limits)
             .layer(EdgeLayer::new(builder.gate, builder.clock, shutdown.clone()))
-            .add_routes(with_tools(builder.routes, &health)?);
+            .add_routes(with_tools(builder.routes, &builder.names, &health)?);
         let stopping = {
             let (shutdown, names) = (shutdown.clone(), builder.names);
             async move {
@@ -221,15 +222,22 @@ fn transport(limits: &Limits) -> tonic::transport::Server {
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
 }
 
-/// The services with health and reflection.
-fn with_tools(mut routes: RoutesBuilder, health: &HealthReporter) -> Result<Routes, ServeError> {
-    let service = tonic_health::server::HealthService::from_health_reporter(health.clone());
-    routes.add_service(tonic_health::pb::health_server::HealthServer::new(service));
-    let reflection = tonic_reflection::server::Builder::configure()
+/// The services with health and reflection, which lists what is on this listener and nothing else.
+fn with_tools(
+    mut routes: RoutesBuilder,
+    names: &[&'static str],
+    health: &HealthReporter,
+) -> Result<Routes, ServeError> {
+    let health = HealthServer::new(HealthService::from_health_reporter(health.clone()));
+    routes.add_service(health);
+    let mut reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()?;
-    routes.add_service(reflection);
+        .with_service_name(<HealthServer<HealthService> as NamedService>::NAME);
+    for name in names {
+        reflection = reflection.with_service_name(*name);
+    }
+    routes.add_service(reflection.build_v1()?);
     Ok(routes.routes())
 }
 

@@ -73,6 +73,27 @@ async fn raw_call(channel: GrpcChannel, path: &'static str) -> Status {
 }
 
 #[tokio::test]
+async fn reflection_lists_what_is_on_the_listener_and_nothing_else() {
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+    let clock = Clock::real();
+    let server = run(ServerBuilder::new(clock.clone(), SigningKey::generate().verifier()));
+    let channel = GrpcChannel::anonymous(&server.address, clock).unwrap();
+    let message_request = Some(MessageRequest::ListServices(String::new()));
+    let request = ServerReflectionRequest { host: String::new(), message_request };
+    let mut client = ServerReflectionClient::new(channel);
+    let mut answers = client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
+    let Some(MessageResponse::ListServicesResponse(list)) = answers.message().await.unwrap().unwrap().message_response
+    else {
+        panic!("no list")
+    };
+    let names: Vec<_> = list.service.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["grpc.health.v1.Health"]);
+}
+
+#[tokio::test]
 async fn stopping_ends_streams_and_comes_to_an_end() {
     let clock = Clock::real();
     let server = run(ServerBuilder::new(clock.clone(), SigningKey::generate().verifier()));
