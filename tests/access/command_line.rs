@@ -26,6 +26,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_a_server_with_https_is_told_from_a_wrong_address,
         access_demo_that_can_not_save_its_files_does_not_begin,
         access_events_that_are_not_shown_are_mentioned,
+        access_what_events_are_about_can_be_named,
     ]
 }
 
@@ -115,6 +116,27 @@ async fn access_events_that_are_not_shown_are_mentioned(binary: PathBuf) -> anyh
             anyhow::ensure!(output.stderr.is_empty(), "{all:?}: {}", String::from_utf8_lossy(&output.stderr));
         }
         Ok(())
+    })
+    .await
+}
+
+async fn access_what_events_are_about_can_be_named(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let about = |subject: &str| {
+            client(&binary, &["events", "list", "--json", "--data", &data, "--subject", subject]).output()
+        };
+        let whole = format!("agent/{ADA}");
+        eventually("Ada's event is published", BOUND, async || {
+            let output = about(&whole).map_err(|error| error.to_string())?;
+            if String::from_utf8_lossy(&output.stdout).contains(&whole) { Ok(()) } else { Err(format!("{output:?}")) }
+        })
+        .await?;
+        let known = about(&whole)?.stdout;
+        for other in ["agent/ada", "agent/0000000000a1"] {
+            anyhow::ensure!(about(other)?.stdout == known, "{other} is not about Ada");
+        }
+        ended(&about("agent/Zoe")?, FAILED, &["no agent \"Zoe\""])
     })
     .await
 }

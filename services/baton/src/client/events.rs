@@ -42,14 +42,14 @@ pub(crate) struct FilterArgs {
     /// A pattern on the type, for example transfer.* or *.completed.
     #[arg(long, default_value = "")]
     filter: String,
-    /// Only about this, for example interaction/0192….
+    /// Only about this: interaction/ID, recording/ID, agent/NAME, team/NAME; ids as the tables show them, or whole.
     #[arg(long, default_value = "")]
     subject: String,
 }
 
-impl From<FilterArgs> for EventFilter {
-    fn from(args: FilterArgs) -> Self {
-        Self { r#type: args.filter, subject: args.subject }
+impl FilterArgs {
+    async fn of(self, session: &Session) -> anyhow::Result<EventFilter> {
+        Ok(EventFilter { r#type: self.filter, subject: resolve::subject(session, self.subject).await? })
     }
 }
 
@@ -62,7 +62,7 @@ pub(crate) async fn run(session: &Session, command: EventsCommand) -> anyhow::Re
             let request = TailEventsRequest {
                 after_position: from.unwrap_or(0).saturating_sub(1),
                 from_now: from.is_none(),
-                filter: Some(filter.into()),
+                filter: Some(filter.of(session).await?),
             };
             let mut events = client.tail_events(request).await.told()?;
             while let Some(next) = events.message().await.map_err(|status| refusal::of(&status))? {
@@ -74,7 +74,8 @@ pub(crate) async fn run(session: &Session, command: EventsCommand) -> anyhow::Re
         }
         EventsCommand::List { from, limit, filter } => {
             let after_position = from.saturating_sub(1);
-            let mut request = ListEventsRequest { after_position, filter: Some(filter.into()), page_size: limit };
+            let filter = Some(filter.of(session).await?);
+            let mut request = ListEventsRequest { after_position, filter, page_size: limit };
             let page = client.list_events(request.clone()).await.told()?;
             let names = resolve::names(session).await?;
             let columns = ["seq", "time", "type", "subject", "no", "what happened"];

@@ -112,6 +112,20 @@ pub(super) async fn recording(session: &Session, id: &str) -> anyhow::Result<Rec
     Ok(one("recording", id, &known, |it| [it.recording_id.as_str(), it.recording_id.as_str()])?.clone())
 }
 
+/// What an event is about, with the whole id: of `agent/Ada` the agent's, and so on. A whole id is taken as it is.
+pub(super) async fn subject(session: &Session, subject: String) -> anyhow::Result<String> {
+    let Some((sort, name)) = subject.split_once('/') else { return Ok(subject) };
+    let id = match sort {
+        _ if word::short(name) != name => name.to_owned(),
+        "agent" => agent(session, name).await?.agent_id,
+        "team" => team(session, name).await?.team_id,
+        "interaction" => interaction(session, Some(name)).await?.interaction_id,
+        "recording" => recording(session, name).await?.recording_id,
+        _ => name.to_owned(),
+    };
+    Ok(format!("{sort}/{id}"))
+}
+
 /// Agents' names by id; empty for those who may not list them.
 pub(super) async fn names(session: &Session) -> anyhow::Result<super::story::Names> {
     match agents(session).await {
