@@ -87,7 +87,7 @@ impl Door {
 
     /// After a start: whatever was going on goes on.
     pub(crate) async fn take_up_all(&self) -> Result<(), StoreError> {
-        for id in store::interactions::live(&self.db).await? {
+        for id in store::interactions::untold(&self.db).await? {
             if let Some(interaction) = self.load(id).await? {
                 self.tell(&interaction);
             }
@@ -315,6 +315,13 @@ impl Door {
             store::transfers::put(tx, interaction, transfer, request_key).await?;
         }
         Ok(())
+    }
+
+    /// Takes note that everybody has accepted what follows from the end of an interaction: no start needs to take it up again.
+    pub(crate) async fn told(&self, interaction: &Interaction) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        store::interactions::told(&mut tx, interaction).await?;
+        tx.commit().await
     }
 
     /// What follows from a commit. Nothing of it is needed for the commit to count: what is lost here is made up for by the periodic push.

@@ -138,11 +138,11 @@ impl Running {
         IntakeServiceServer::new(IntakeApi { door: self.door.clone(), peers: self.peers.clone() })
     }
 
-    /// How many interactions are not over, or not settled yet.
+    /// How many interactions are not over, or not so that every service knows.
     ///
     /// # Errors
     /// The database's.
     pub async fn live(&self) -> Result<usize, StoreError> {
-        Ok(store::interactions::live(&self.door.db).await?.len())
+        Ok(store::interactions::untold(&self.door.db).await?.len())
     }
 }

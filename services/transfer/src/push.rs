@@ -139,6 +139,9 @@ impl Task {
                 }
             }
             if failures == 0 && self.leave_if_done(&interaction) {
+                if let Err(error) = self.door.told(&interaction).await {
+                    tracing::warn!(interaction.id = %interaction.id, %error, "the next start tells its end once more");
+                }
                 return;
             }
             busy.take();

@@ -28,7 +28,7 @@ async fn a_recording_is_its_segments_in_order_as_one_wav() {
 async fn a_recording_that_is_not_complete_comes_in_single_segments_only() {
     let world = World::start().await;
     let id = world.turn(CALL, &[FIRST, SECOND], NOW_US).await;
-    world.in_state(&id, State::Recording).await;
+    world.heard_of(&id).await;
     world.send(header(CALL, FIRST), &wav(&[3; 80])).await.unwrap();
     let status = world.download(&id, "").await.unwrap_err();
     assert_eq!((status.code(), reason(&status)), (Code::FailedPrecondition, "RECORDING_STATE"));

@@ -201,6 +201,15 @@ impl World {
         self.archive().store_segment(stream).await.map(Response::into_inner)
     }
 
+    /// Waits until all the events of a [`turn`](Self::turn) have arrived.
+    pub(crate) async fn heard_of(&self, recording_id: &str) {
+        eventually(&format!("{recording_id} has ended"), async || {
+            let request = proto::GetRecordingRequest { recording_id: recording_id.to_owned() };
+            self.supervisor().get_recording(request).await.ok()?.into_inner().recording?.end_time
+        })
+        .await;
+    }
+
     /// The recording once it is in this state.
     pub(crate) async fn in_state(&self, recording_id: &str, state: proto::recording::State) -> proto::Recording {
         eventually(&format!("{recording_id} is {state:?}"), async || {

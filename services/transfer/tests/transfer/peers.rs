@@ -25,6 +25,8 @@ pub(crate) struct Notes {
     pub(crate) plan: Option<telephony::MediaPlan>,
     /// How often a plan came.
     pub(crate) plans: usize,
+    /// How many claims the newest projection has.
+    pub(crate) claims: Option<usize>,
     /// Telephony does not answer.
     pub(crate) telephony_down: bool,
     /// Presence keeps silent about reservations.
@@ -67,13 +69,15 @@ impl ClaimService for Peers {
         &self,
         request: Request<presence::SyncClaimsRequest>,
     ) -> Result<Response<presence::SyncClaimsResponse>, Status> {
-        let notes = self.0.lock().unwrap();
+        let mut notes = self.0.lock().unwrap();
         if notes.undecided {
             return Err(Status::unavailable("undecided"));
         }
+        notes.claims = Some(request.get_ref().claims.len());
+        let refuse = notes.refuse;
         let claims = request.into_inner().claims.into_iter().map(|claim| {
             let reserved = claim.state() == presence::claim::State::Reserved;
-            let (state, reason) = match notes.refuse {
+            let (state, reason) = match refuse {
                 Some(reason) if reserved => (State::Refused, reason),
                 _ => (State::Granted, Reason::Unspecified),
             };

@@ -1,7 +1,7 @@
 //! Peers that do not answer, and a process that dies: what was wanted is pushed until it is accepted.
 
 use crate::world::World;
-use baton_api::transfer::v1::party::LegState;
+use baton_api::transfer::v1::{EndInteractionRequest, SegmentFact, fact::Fact, party::LegState, segment_fact};
 
 fn rings(view: &baton_api::transfer::v1::Interaction) -> bool {
     view.parties.iter().any(|party| party.leg_state() == LegState::Ringing)
@@ -50,4 +50,23 @@ async fn events_are_numbered_without_holes_over_a_crash() {
         })
         .await;
     assert_eq!(sequences, (1..=sequences.len() as i64).collect::<Vec<_>>(), "E2");
+}
+
+#[tokio::test]
+async fn the_end_of_a_call_that_presence_missed_is_told_after_a_crash() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    let segment_id = world.notes().plan.clone().unwrap().segment.unwrap().segment_id;
+    world.notes().undecided = true;
+    let end = EndInteractionRequest { request_id: "end".into(), interaction_id: id.clone() };
+    world.interactions(1).end_interaction(end).await.unwrap();
+    let ended = segment_fact::State::Ended.into();
+    let segment = SegmentFact { segment_id, state: ended, started_at_us: 1, ended_at_us: 2 };
+    world.report(&id, vec![Fact::Segment(segment)]).await;
+    assert_eq!(world.notes().claims, Some(1), "presence still has the agent's");
+
+    world.notes().undecided = false;
+    let world = world.crash_and_restart().await;
+    world.until("the agent is released", async || (world.notes().claims == Some(0)).then_some(())).await;
+    world.until("nothing is left to tell", async || (world.service.live().await.unwrap() == 0).then_some(())).await;
 }

@@ -35,6 +35,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) peers: Peers,
     pub(crate) bus: Bus,
+    pub(crate) service: baton_transfer::Running,
     key: SigningKey,
     address: String,
     lifecycle: Lifecycle,
@@ -79,7 +80,7 @@ impl World {
             .add_service(service.policies())
             .add_service(service.intake());
         let address = serve(server, &lifecycle);
-        Self { folder, clock, peers, bus, key, address, lifecycle }
+        Self { folder, clock, peers, bus, service, key, address, lifecycle }
     }
 
     pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
