@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use baton_api::common::v1::{Reason, RecordingMode};
 use baton_api::recording::v1::recording::State;
 use baton_testkit::Embedded;
@@ -31,13 +32,16 @@ async fn restart_in_order_and_everything_is_still_there(binary: PathBuf) -> anyh
         office.sessions.clear();
         office.connect(&ada).await?;
         let ended = office.world.until_ended(&call).await?;
-        anyhow::ensure!(ended.end_reason() == Reason::SwitchLost, "it ended with {:?}", ended.end_reason());
-        let events = office.world.until_event(&call, "interaction.ended").await?;
-        let end = events.iter().find(|it| it.r#type == "interaction.ended").and_then(|it| it.time).unwrap_or_default();
-        anyhow::ensure!(at_us(&end) <= stopped_us, "it was closed only by the next start");
+        anyhow::ensure!(ended.end_reason() == Reason::Requested, "it ended with {:?}", ended.end_reason());
+        let mut events = office.world.until_event(&call, "interaction.ended").await?;
         anyhow::ensure!(ended.notes.len() == 1, "the note is gone");
         let recordings = office.world.until_recorded(&call, 1).await?;
         anyhow::ensure!(recordings[0].state() == State::Stored, "the recording is {:?}", recordings[0].state());
+        events.extend(office.world.events_about(&format!("recording/{}", recordings[0].recording_id)).await?);
+        for last in ["interaction.ended", "recording.stored"] {
+            let time = events.iter().find(|it| it.r#type == last).and_then(|it| it.time).context(last)?;
+            anyhow::ensure!(at_us(&time) <= stopped_us, "{last} was left to the next start");
+        }
         holds_exactly("the recording", &office.world.sound_of(&recordings[0]).await?, &[CUSTOMER, ADA])?;
 
         office.until_free(&ada).await?;

@@ -85,6 +85,14 @@ impl Telephony {
         self.book.len()
     }
 
+    /// How many closed segments are not in the archive yet.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn uploads(&self) -> Result<usize, KeepError> {
+        Ok(store::uploads(&self.db).await?.len())
+    }
+
     /// Its database, to be closed when everything has stopped.
     pub fn db(&self) -> &Db {
         &self.db

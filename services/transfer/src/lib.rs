@@ -29,6 +29,7 @@ use baton_api::{
     },
 };
 use baton_bus::{Bus, Keeper, Relay};
+use baton_domain::{Command, Input, words::Actor};
 use baton_runtime::{client::InternalChannel, clock::Clock, config::TransferConfig, lifecycle::Lifecycle};
 use baton_store::{Db, StoreError};
 use door::Door;
@@ -138,11 +139,21 @@ impl Running {
         IntakeServiceServer::new(IntakeApi { door: self.door.clone(), peers: self.peers.clone() })
     }
 
-    /// How many interactions are not over, or not so that every service knows.
+    /// Ends every interaction that is live, for everybody in it: for an end of the switch that somebody wants. Returns how many are not
+    /// over yet so that every service knows.
     ///
     /// # Errors
     /// The database's.
-    pub async fn live(&self) -> Result<usize, StoreError> {
-        Ok(store::interactions::untold(&self.door.db).await?.len())
+    pub async fn end_all(&self) -> Result<usize, StoreError> {
+        let untold = store::interactions::untold(&self.door.db).await?;
+        for id in &untold {
+            if self.door.load(*id).await?.is_some_and(|interaction| !interaction.ended()) {
+                let end = Input::Command(Actor::System, Command::End);
+                if let Err(error) = self.door.submit(*id, vec![end]).await {
+                    tracing::warn!(interaction.id = %id, %error, "a call could not be ended");
+                }
+            }
+        }
+        Ok(untold.len())
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! The order is what matters. First everything that can be refused, before anything is started: configuration, folder,
 //! listeners. Then the [switch](switch_process), which may be one that an earlier, killed `up` has left with its calls, and
-//! the [services](stack) at the same time. Then, on the first start only, the [demo tenant](seed). At the end the switch goes
-//! first: it hangs up the calls and says so, and the services, which still run, close them.
+//! the [services](stack) at the same time. Then, on the first start only, the [demo tenant](seed). At the end the other way
+//! round: the calls end while everything still runs and can take note, then the services, the switch last.
 
 pub(crate) mod forward;
 pub(crate) mod seed;
@@ -31,8 +31,8 @@ use switch_process::{SwitchKeeper, SwitchPlan};
 
 /// What running requests have until everything is ended, on top of the time that listeners take to drain.
 const GRACE: Duration = Duration::from_secs(5);
-/// Closing calls takes a few commits each. What is not closed by then, the next start closes.
-const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// Ending a call takes a few commits, and a moment for the last of its audio to be archived.
+const END_WITHIN: Duration = Duration::from_secs(5);
 
 /// What `baton up` takes.
 #[derive(Debug, Args)]
@@ -117,27 +117,32 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         }
     }
     let at_once = whole.hard();
-    if let Some(switch) = switch {
-        at_once.run_until_cancelled(Box::pin(end_calls(switch, started.as_ref().ok(), &services))).await;
+    if let (Some(_), Ok(stack)) = (&switch, &started) {
+        at_once.run_until_cancelled(Box::pin(end_calls(stack, &services))).await;
     }
     let ended = at_once.run_until_cancelled(services.shutdown(drain + GRACE)).await;
     let report = match ended {
         Some(report) => report,
         None => services.shutdown(Duration::ZERO).await,
     };
+    if let Some(switch) = switch {
+        switch.stop().await;
+    }
     folder.withdraw().context("the data folder")?;
     started?;
     if report.crashed { Err(AlreadyTold.into()) } else { Ok(()) }
 }
 
-/// Ends the switch and with it the calls, and waits until they are closed.
-async fn end_calls(switch: SwitchKeeper, stack: Option<&Stack>, services: &Lifecycle) {
-    switch.stop().await;
-    let Some(stack) = stack else { return };
-    // Services that are stopping already close nothing any more.
-    let closed = services.soft().run_until_cancelled_owned(Clock::real().timeout(CLOSE_WITHIN, stack.quiet())).await;
-    if let Some(Err(_)) = closed {
-        tracing::warn!("some calls could not be closed in time; the next start closes them");
+/// Our switch ends with us, and with it the calls: they end in order before.
+async fn end_calls(stack: &Stack, services: &Lifecycle) {
+    // Services that are stopping already end nothing any more.
+    let ending = services.soft().run_until_cancelled_owned(Clock::real().timeout(END_WITHIN, stack.end_calls())).await;
+    match ending {
+        Some(Err(_)) => {
+            tracing::warn!("not everything of the calls was closed in time; the next start goes on with it")
+        }
+        Some(Ok(Err(error))) => tracing::warn!(%error, "the calls could not be closed; the next start goes on with it"),
+        Some(Ok(Ok(()))) | None => {}
     }
 }
 

@@ -25,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::forward::SimulatorForward;
 
-/// How often it is looked whether calls are live, at the end.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// How often it is looked whether the calls have ended, at the end.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What the services are started with.
 pub(crate) struct StackPlan {
@@ -64,6 +64,7 @@ pub(crate) enum StackError {
 pub(crate) struct Stack {
     public: String,
     transfer: Transfer,
+    telephony: Telephony,
 }
 
 struct Services {
@@ -91,7 +92,7 @@ impl Stack {
         let internal = services.add_internal(builder()).on(internal);
         let address = format!("http://{}", public.local_addr());
         serve(&lifecycle, public, internal);
-        Ok(Self { public: address, transfer: services.transfer })
+        Ok(Self { public: address, transfer: services.transfer, telephony: services.telephony })
     }
 
     /// Where clients connect, `http://…`.
@@ -99,15 +100,17 @@ impl Stack {
         self.public.clone()
     }
 
-    /// Waits until no call is live, and all that was said of the calls is written down.
-    pub(crate) async fn quiet(&self) {
-        loop {
-            match self.transfer.live().await {
-                Ok(0) => return,
-                Ok(_) => Clock::real().sleep(LOOK_EVERY).await,
-                Err(error) => return tracing::warn!(%error, "whether calls are live can't be told"),
-            }
+    /// Ends the calls that are live, and waits until nothing of them is left: on the switch, to be reported, or to be archived.
+    pub(crate) async fn end_calls(&self) -> anyhow::Result<()> {
+        while !self.is_quiet().await? {
+            Clock::real().sleep(LOOK_EVERY).await;
         }
+        Ok(())
+    }
+
+    async fn is_quiet(&self) -> anyhow::Result<bool> {
+        let is_over = self.transfer.end_all().await? == 0 && self.telephony.live_interactions() == 0;
+        Ok(is_over && self.telephony.uploads().await? == 0)
     }
 }
 
