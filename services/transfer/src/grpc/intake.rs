@@ -96,7 +96,9 @@ impl IntakeApi {
         if request.leg.is_empty() || request.leg.len() > MAX_LEG || !request.leg.bytes().all(plain) {
             return Err(ApiError::invalid_argument("leg", "is no name of a leg").into());
         }
-        let customer = super::parse::text("customer", &request.customer, 0, MAX_CUSTOMER)?;
+        // What a caller sends of themselves is no reason to lose them.
+        let customer = request.customer.replace(char::is_control, "");
+        let customer = super::parse::text("customer", &customer, 0, MAX_CUSTOMER)?;
         let (number, of) = (request.number.clone(), tenant.as_str().to_owned());
         let route = ResolveNumberRequest { tenant: of.clone(), number: number.clone() };
         let mode = ResolveModeRequest { tenant: of.clone(), phone_number: number.clone() };

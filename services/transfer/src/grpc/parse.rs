@@ -38,15 +38,23 @@ pub(crate) fn interaction_id(text: &str) -> Result<InteractionId, Status> {
     text.parse().map_err(|_| ApiError::invalid_argument("interaction_id", "is no interaction id (a UUID)").into())
 }
 
-/// A text of limited length.
+/// A text that somebody wrote, of limited length. Lines and tabs are part of it; other control characters steer a terminal.
 pub(crate) fn text(field: &str, text: &str, min: usize, max: usize) -> Result<Arc<str>, Status> {
+    let refused = |why: String| Err(ApiError::invalid_argument(field, why).into());
     let length = text.chars().count();
-    if (min..=max).contains(&length) {
-        Ok(text.into())
-    } else {
-        let why = format!("has {length} characters; {min} to {max} are allowed");
-        Err(ApiError::invalid_argument(field, why).into())
+    if !(min..=max).contains(&length) {
+        return refused(format!("has {length} characters; {min} to {max} are allowed"));
     }
+    if min > 0 && text.trim().is_empty() {
+        return refused("has nothing but blanks".to_owned());
+    }
+    if let Some(odd) = text.chars().find(|it| it.is_control() && !matches!(it, '\n' | '\r' | '\t')) {
+        return refused(format!(
+            "has the control character U+{:04X}; of these, only line ends and tabs are allowed",
+            odd as u32
+        ));
+    }
+    Ok(text.into())
 }
 
 pub(crate) fn page_size(size: i32) -> Result<i64, Status> {
@@ -59,4 +67,26 @@ pub(crate) fn page_size(size: i32) -> Result<i64, Status> {
 
 pub(crate) fn bad_page_token() -> Status {
     ApiError::invalid_argument("page_token", "must be the `next_page_token` of the page before").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn why(given: &str, min: usize) -> Option<String> {
+        text("text", given, min, 9).err().map(|status| status.message().to_owned())
+    }
+
+    #[test]
+    fn a_text_has_its_length_and_something_in_it_and_steers_no_terminal() {
+        for good in ["call back", "one\ntwo", "a\tb\r\n", "\u{1f600}"] {
+            assert_eq!(why(good, 1), None, "{good:?}");
+        }
+        assert_eq!(why("", 0), None);
+        for (bad, word) in
+            [("", "0 characters"), ("0123456789", "10 characters"), (" \n", "blanks"), ("\u{1b}[31m", "U+001B")]
+        {
+            assert!(why(bad, 1).unwrap().contains(word), "{bad:?}");
+        }
+    }
 }

@@ -68,5 +68,9 @@ async fn the_end_of_a_call_that_presence_missed_is_told_after_a_crash() {
     world.notes().undecided = false;
     let world = world.crash_and_restart().await;
     world.until("the agent is released", async || (world.notes().claims == Some(0)).then_some(())).await;
-    world.until("nothing is left to tell", async || (world.service.end_all().await.unwrap() == 0).then_some(())).await;
+    world
+        .until("nothing is left to tell", async || {
+            (Box::pin(world.service.end_all()).await.unwrap() == 0).then_some(())
+        })
+        .await;
 }
