@@ -132,9 +132,9 @@ async fn place(session: &Session, from: String, to: Option<String>) -> anyhow::R
         Some(to) => to,
         None => number::first(session).await?,
     };
-    let request = PlaceCallRequest { request_id: session.request_id(), from: from.clone(), to, tone_hz: 0 };
+    let request = PlaceCallRequest { request_id: session.request_id(), from, to, tone_hz: 0 };
     let placed = SimulatorServiceClient::new(session.of_phones()?).place_call(request).await.told()?;
-    let known = session.clock.timeout(KNOWN_WITHIN, opened(session, &placed.leg_id, &from)).await;
+    let known = session.clock.timeout(KNOWN_WITHIN, opened(session, &placed.leg_id)).await;
     let Ok(call) = known else {
         anyhow::bail!("the phone rings, but no call came of it; is the number one of the tenant's?")
     };
@@ -157,15 +157,18 @@ async fn dial(session: &Session, from: Option<String>, to: String) -> anyhow::Re
 }
 
 /// The call that this leg on the switch became.
-async fn opened(session: &Session, leg_id: &str, from: &str) -> anyhow::Result<Interaction> {
+async fn opened(session: &Session, leg_id: &str) -> anyhow::Result<Interaction> {
     loop {
-        let live = resolve::interactions(session, true).await?;
-        let of_leg = live.iter().find(|it| it.parties.iter().any(|party| party.leg_id == leg_id));
-        if let Some(call) = of_leg.or_else(|| live.iter().find(|it| it.customer == from)) {
-            return Ok(call.clone());
+        if let Some(call) = of_leg(resolve::interactions(session, true).await?, leg_id) {
+            return Ok(call);
         }
         session.clock.sleep(LOOK_EVERY).await;
     }
+}
+
+/// The number would not do: who calls twice has two calls.
+fn of_leg(calls: Vec<Interaction>, leg_id: &str) -> Option<Interaction> {
+    calls.into_iter().find(|it| it.parties.iter().any(|party| party.leg_id == leg_id))
 }
 
 async fn list(session: &Session, all: bool) -> anyhow::Result<()> {
@@ -253,4 +256,28 @@ pub(super) async fn changed(session: &Session, call: Option<Interaction>) -> any
     let call = call.context("the answer is empty")?;
     let names: Names = resolve::names(session).await?;
     session.out.one(INTERACTION, &call, |it| view::now(it, &names))
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_api::transfer::v1::Party;
+
+    use super::*;
+
+    fn of_customer(interaction_id: &str, leg_id: &str) -> Interaction {
+        Interaction {
+            interaction_id: interaction_id.to_owned(),
+            customer: FROM.to_owned(),
+            parties: vec![Party { leg_id: leg_id.to_owned(), ..Party::default() }],
+            ..Interaction::default()
+        }
+    }
+
+    #[test]
+    fn a_placed_call_is_the_one_of_its_leg_and_no_other_of_the_same_customer() {
+        let mut calls = vec![of_customer("first", "leg-1")];
+        assert_eq!(of_leg(calls.clone(), "leg-2"), None);
+        calls.push(of_customer("second", "leg-2"));
+        assert_eq!(of_leg(calls, "leg-2").unwrap().interaction_id, "second");
+    }
 }

@@ -1,5 +1,7 @@
 //! `baton recording`.
 
+mod destination;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -13,9 +15,9 @@ use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
-use tokio::io::AsyncWriteExt as _;
 use tonic::Status;
 
+use self::destination::Destination;
 use super::refusal::{self, Told};
 use super::session::Session;
 use super::story::Names;
@@ -191,7 +193,7 @@ async fn save(session: &Session, args: DownloadArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Saves the audio; the file is there only if it is whole.
+/// Saves the audio; a file is there only if it is whole.
 pub(crate) async fn download(
     channel: GrpcChannel,
     recording_id: &str,
@@ -199,18 +201,9 @@ pub(crate) async fn download(
     file: &Path,
 ) -> anyhow::Result<u64> {
     let request = DownloadRecordingRequest { recording_id: recording_id.to_owned(), segment_id: segment_id.to_owned() };
-    let mut chunks = RecordingServiceClient::new(channel).download_recording(request).await.told()?;
-    let draft = file.with_extension("wav.part");
-    let mut out = tokio::fs::File::create(&draft).await.with_context(|| draft.display().to_string())?;
-    let mut bytes = 0;
-    while let Some(part) = chunks.message().await.map_err(|status| refusal::of(&status))? {
-        out.write_all(&part.chunk).await.with_context(|| draft.display().to_string())?;
-        bytes += part.chunk.len() as u64;
-    }
-    out.flush().await?;
-    drop(out);
-    tokio::fs::rename(&draft, file).await.with_context(|| file.display().to_string())?;
-    Ok(bytes)
+    let destination = Destination::open(file).await?;
+    let chunks = RecordingServiceClient::new(channel).download_recording(request).await.told()?;
+    destination.fill(chunks).await
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -118,7 +118,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     }
     let at_once = whole.hard();
     if let (Some(_), Ok(stack)) = (&switch, &started) {
-        at_once.run_until_cancelled(Box::pin(end_calls(stack, &services))).await;
+        at_once.run_until_cancelled(end_calls(stack, &services)).await;
     }
     let ended = at_once.run_until_cancelled(services.shutdown(drain + GRACE)).await;
     let report = match ended {
@@ -135,11 +135,12 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
 
 /// Our switch ends with us, and with it the calls: they end in order before.
 async fn end_calls(stack: &Stack, services: &Lifecycle) {
+    let clock = Clock::real();
+    let ending = Box::pin(clock.timeout(END_WITHIN, stack.end_calls()));
     // Services that are stopping already end nothing any more.
-    let ending = services.soft().run_until_cancelled_owned(Clock::real().timeout(END_WITHIN, stack.end_calls())).await;
-    match ending {
+    match services.soft().run_until_cancelled(ending).await {
         Some(Err(_)) => {
-            tracing::warn!("not everything of the calls was closed in time; the next start goes on with it")
+            tracing::warn!("not everything of the calls was closed in time; the next start goes on with it");
         }
         Some(Ok(Err(error))) => tracing::warn!(%error, "the calls could not be closed; the next start goes on with it"),
         Some(Ok(Ok(()))) | None => {}

@@ -1,0 +1,183 @@
+//! Where downloaded audio goes.
+//!
+//! A file is there only if it is whole: what comes is written beside it, under a name that no other download has, and takes
+//! the file's name at the end. A device or a pipe can't be replaced, and must not be; it is written to as the audio comes.
+
+use std::fs::Permissions;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use baton_api::recording::v1::DownloadRecordingResponse;
+use tempfile::NamedTempFile;
+use tokio::fs::{File, OpenOptions};
+use tokio::io::AsyncWriteExt as _;
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::Status;
+
+use crate::client::refusal;
+use crate::failure::Usage;
+
+/// What any new file may be, as far as the process's mask allows; drafts are their owner's alone otherwise.
+const MODE: u32 = 0o666;
+
+/// Opened for writing.
+#[derive(Debug)]
+pub(super) struct Destination {
+    path: PathBuf,
+    out: File,
+    /// Removed when it is dropped.
+    draft: Option<NamedTempFile>,
+}
+
+impl Destination {
+    /// Opens it.
+    pub(super) async fn open(path: &Path) -> anyhow::Result<Self> {
+        let opened = match tokio::fs::metadata(path).await {
+            Ok(there) if there.is_dir() => {
+                let message = format!("{} is a folder; name a file in it with --out", path.display());
+                return Err(Usage::new(message).into());
+            }
+            // Where a link leads, so that the link stays.
+            Ok(there) if there.is_file() => match tokio::fs::canonicalize(path).await {
+                Ok(path) => Self::beside(path),
+                Err(error) => Err(error),
+            },
+            Ok(_) => Self::straight(path.to_owned()).await,
+            Err(error) if error.kind() == ErrorKind::NotFound => Self::beside(path.to_owned()),
+            Err(error) => Err(error),
+        };
+        opened.with_context(|| path.display().to_string())
+    }
+
+    fn beside(path: PathBuf) -> std::io::Result<Self> {
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut draft = tempfile::Builder::new();
+        draft.prefix("recording-").suffix(".wav.part").permissions(Permissions::from_mode(MODE));
+        let draft = draft.tempfile_in(folder)?;
+        let out = File::from_std(draft.as_file().try_clone()?);
+        Ok(Self { path, out, draft: Some(draft) })
+    }
+
+    async fn straight(path: PathBuf) -> std::io::Result<Self> {
+        let out = OpenOptions::new().write(true).open(&path).await?;
+        Ok(Self { path, out, draft: None })
+    }
+
+    /// Writes what comes, to its end; answers how many bytes it was.
+    pub(super) async fn fill(
+        mut self,
+        mut chunks: impl Stream<Item = Result<DownloadRecordingResponse, Status>> + Unpin,
+    ) -> anyhow::Result<u64> {
+        let name = self.path.display().to_string();
+        let mut bytes = 0;
+        while let Some(part) = chunks.next().await {
+            let part = part.map_err(|status| refusal::of(&status))?;
+            self.out.write_all(&part.chunk).await.with_context(|| name.clone())?;
+            bytes += part.chunk.len() as u64;
+        }
+        self.out.flush().await.with_context(|| name.clone())?;
+        if let Some(draft) = self.draft {
+            draft.persist(&self.path).map_err(|it| it.error).context(name)?;
+        }
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Read as _;
+    use std::os::fd::AsRawFd as _;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    type Chunk = Result<DownloadRecordingResponse, Status>;
+
+    fn audio(text: &'static str) -> DownloadRecordingResponse {
+        DownloadRecordingResponse { chunk: text.into() }
+    }
+
+    async fn save(path: &Path, chunks: Vec<Chunk>) -> Result<u64, String> {
+        let saved = async { Destination::open(path).await?.fill(tokio_stream::iter(chunks)).await };
+        saved.await.map_err(|error| format!("{error:#}"))
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[tokio::test]
+    async fn what_is_whole_replaces_the_file_that_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.wav");
+        fs::write(&file, "a longer one, of before").unwrap();
+        assert_eq!(save(&file, vec![Ok(audio("so")), Ok(audio("und"))]).await, Ok(5));
+        assert_eq!(fs::read_to_string(&file).unwrap(), "sound");
+        assert_eq!(names(folder.path()), ["x.wav"]);
+    }
+
+    #[tokio::test]
+    async fn what_breaks_off_leaves_the_file_as_it_was_and_no_draft() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.wav");
+        let broken = || vec![Ok(audio("so")), Err(Status::unavailable("gone"))];
+        assert!(save(&file, broken()).await.is_err());
+        assert!(names(folder.path()).is_empty());
+        fs::write(&file, "before").unwrap();
+        assert!(save(&file, broken()).await.is_err());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "before");
+        assert_eq!(names(folder.path()), ["x.wav"]);
+    }
+
+    #[tokio::test]
+    async fn two_downloads_to_one_file_do_not_mix() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.wav");
+        let (one, other) = (Destination::open(&file).await.unwrap(), Destination::open(&file).await.unwrap());
+        one.fill(tokio_stream::iter([Ok(audio("the first"))])).await.unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "the first");
+        other.fill(tokio_stream::iter([Ok(audio("second"))])).await.unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "second");
+    }
+
+    #[tokio::test]
+    async fn a_folder_is_refused_before_anything_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = Destination::open(folder.path()).await.unwrap_err();
+        assert!(refused.is::<Usage>(), "{refused:#}");
+        assert!(refused.to_string().contains("name a file"), "{refused:#}");
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_pipe_is_written_to_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let pipe = folder.path().join("pipe");
+        symlink(format!("/dev/fd/{}", writer.as_raw_fd()), &pipe).unwrap();
+        assert_eq!(save(&pipe, vec![Ok(audio("so")), Ok(audio("und"))]).await, Ok(5));
+        assert!(pipe.is_symlink());
+        assert_eq!(names(folder.path()), ["pipe"]);
+        drop(writer);
+        let mut heard = String::new();
+        reader.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "sound");
+    }
+
+    #[tokio::test]
+    async fn a_link_to_a_file_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("x.wav"), folder.path().join("link"));
+        fs::write(&file, "before").unwrap();
+        symlink(&file, &link).unwrap();
+        assert_eq!(save(&link, vec![Ok(audio("sound"))]).await, Ok(5));
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "sound");
+    }
+}
