@@ -20,7 +20,7 @@ pub struct Recording {
     pub by_hand: bool,
     /// Somebody paused it.
     pub paused: bool,
-    /// Whose turn it is; nobody's before the first agent.
+    /// Whose turn it is; nobody's while no agent has the customer.
     pub turn: Option<Turn>,
     /// The segment that is wanted now.
     pub current: Option<Segment>,

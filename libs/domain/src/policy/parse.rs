@@ -36,8 +36,7 @@ pub fn parse(name: &str, overrides: &str, entitlements: Vec<String>) -> Result<P
     let mut merged: toml::Table = read(&file, base.toml)?;
     let changes: toml::Table = read("overrides", overrides)?;
     merge(&mut merged, changes, &mut Vec::new()).map_err(|path| unknown(overrides, &path))?;
-    let mut policy: Policy =
-        merged.try_into().map_err(|error: toml::de::Error| wrong_value(overrides, error.message()))?;
+    let mut policy: Policy = merged.try_into().map_err(|error| wrong_value(overrides, &error))?;
     policy.entitlements = entitlements;
     match check::contradiction(&policy) {
         None => Ok(policy),
@@ -76,11 +75,14 @@ fn unknown(overrides: &str, path: &[String]) -> PolicyError {
     }
 }
 
-/// The profile itself is known to be good, so a value that does not fit came from the overrides: find the first value named in the message.
-fn wrong_value(overrides: &str, message: &str) -> PolicyError {
-    let quoted = message.split('`').nth(1).unwrap_or_default();
-    let line = overrides.lines().position(|line| !quoted.is_empty() && line.contains(quoted)).map_or(1, |at| at + 1);
-    PolicyError::Invalid { file: "overrides".into(), line, why: message.to_owned() }
+/// The profile itself is known to be good, so a value that does not fit came from the overrides. Only the error's text tells the field's
+/// path, in its last line. A field of an inline table has no line of its own: the table has.
+fn wrong_value(overrides: &str, error: &toml::de::Error) -> PolicyError {
+    let text = error.to_string();
+    let path = text.trim_end().rsplit_once("\nin `").map_or("", |(_, path)| path.trim_end_matches('`'));
+    let mut paths = std::iter::successors(Some(path), |path| path.rsplit_once('.').map(|(above, _)| above));
+    let line = paths.find_map(|path| line_of(overrides, path)).unwrap_or(1);
+    PolicyError::Invalid { file: "overrides".into(), line, why: text.trim_end().replace('\n', " ") }
 }
 
 fn at_key(file: &str, base: &str, overrides: &str, path: &str, why: String) -> PolicyError {
@@ -148,6 +150,13 @@ mod tests {
     fn a_wrong_word_names_its_line() {
         let error = refused("[warm]\nmute_hands_over = true\nafter_failure = \"hold\"\n");
         assert!(error.starts_with("overrides:3: unknown variant `hold`"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_line_and_field() {
+        let why = "invalid type: string \"abc\", expected i64 in `warm.offer.ring_ms`";
+        assert_eq!(refused("[warm.offer]\nring_ms = \"abc\"\n"), format!("overrides:2: {why}"));
+        assert_eq!(refused("\n[warm]\noffer = { ring_ms = \"abc\" }\n"), format!("overrides:3: {why}"));
     }
 
     #[test]

@@ -35,9 +35,9 @@ impl Step<'_> {
         }
     }
 
-    /// Called after every change.
+    /// Called after every change. While nobody has the customer it is nobody's turn: ringing and voicemail are not left out of anything.
     pub(super) fn settle_recording(&mut self) {
-        if self.i.ended() || self.i.customer.gone {
+        if self.i.primary.is_none() || self.i.customer.gone {
             self.close_turn();
         } else {
             self.settle_segment();

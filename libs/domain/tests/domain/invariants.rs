@@ -15,6 +15,7 @@ pub fn check(world: &World) {
     customer_is_in_one_place(world);
     held_means_held(world);
     only_conversations_are_recorded(world);
+    without_a_primary_there_is_no_turn(world);
     nothing_is_left_at_the_end(world);
     a_deadline_is_armed(world);
     buttons_do_not_lie(world);
@@ -56,6 +57,12 @@ fn only_conversations_are_recorded(world: &World) {
         assert!(plan.legs.iter().any(|leg| leg.leg != LegNo(1) && leg.room == Some(Room::Talk)), "R1: {plan:?}");
         assert!(!world.i.recording.paused, "R3: {plan:?}");
     }
+}
+
+/// R2: while nobody has the customer it is nobody's turn, and nothing is left out.
+fn without_a_primary_there_is_no_turn(world: &World) {
+    let r = &world.i.recording;
+    assert!(world.i.primary.is_some() || (r.turn.is_none() && r.gap.is_none()), "R2: {r:?}");
 }
 
 /// T5: no claim, leg or wait outlives the interaction.

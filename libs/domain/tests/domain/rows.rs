@@ -3,7 +3,7 @@
 use crate::world::{SECOND, World, agent, by, policy};
 use baton_domain::{
     Action, Command, EventKind, Fact, Refusal, StartTransfer, TeamId,
-    ids::{LegNo, RecordingNo},
+    ids::{ClaimNo, LegNo, RecordingNo},
     input::{ExitOutcome, RecordingCommand},
     interaction::{FlowStep, Phase, Stage},
     permit::allowed,
@@ -183,6 +183,33 @@ fn b206_coming_back_after_a_failed_attempt_is_more_of_recording_one() {
     world.does(1, Command::Resume);
     let segment = world.i.recording.current.expect("a segment");
     assert_eq!((segment.recording, segment.no.0), (RecordingNo(1), 2));
+}
+
+#[test]
+fn b206_after_a_cold_transfer_recording_one_ends_when_the_initiator_has_gone() {
+    for answers in [true, false] {
+        let mut world = World::talking("lead_center");
+        let ended = |kind: &EventKind| matches!(kind, EventKind::RecordingEnded { recording: RecordingNo(1) });
+        world.pass(5 * SECOND);
+        world.start(1, Kind::Cold, 2).expect("permitted");
+        world.fact(Fact::ClaimGranted(ClaimNo(2)));
+        assert_eq!(world.agents_in(), vec![]);
+        assert!(!world.happened(ended), "the end of its segment is not known yet");
+        world.place();
+        assert!(world.happened(ended), "it does not wait for an answer");
+        world.pass(4 * SECOND);
+        if answers {
+            world.answer(2);
+            let second = world.i.recording.current.expect("a segment").recording;
+            assert_eq!(second, RecordingNo(2));
+        } else {
+            world.no_answer(2);
+            assert!(project::plan(&world.i).exit.is_some(), "voicemail");
+        }
+        world.pass(4 * SECOND);
+        world.customer_hangs_up();
+        assert!(!world.happened(|kind| matches!(kind, EventKind::Excluded { .. })), "{:?}", world.events);
+    }
 }
 
 #[test]
