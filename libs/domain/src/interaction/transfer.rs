@@ -26,7 +26,7 @@ pub struct Transfer {
     pub reason: Option<Reason>,
     /// Who answered.
     pub recipient: Option<AgentId>,
-    /// The initiator took the customer off hold while it rang (B106).
+    /// The customer was taken off hold while it was open (B106): if it fails, they stay so.
     pub resumed: bool,
     /// When it was started.
     pub started_at_us: i64,

@@ -100,14 +100,11 @@ impl Step<'_> {
     fn resume_customer(&mut self) {
         self.hold(false);
         let by = if let Actor::Agent(agent) = *self.actor() { Some(agent) } else { self.i.primary };
-        match self.phase() {
-            Some(Phase::Consulting) => self.join(),
-            Some(Phase::Offered) => {
-                if let Some(transfer) = self.transfer() {
-                    transfer.resumed = true;
-                }
-            }
-            _ => {}
+        if let Some(transfer) = self.transfer() {
+            transfer.resumed = true;
+        }
+        if self.phase() == Some(Phase::Consulting) {
+            self.join();
         }
         if let Some(agent) = by.filter(|agent| self.i.agent(*agent).is_some()) {
             self.take_turn(agent);

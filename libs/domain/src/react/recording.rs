@@ -78,12 +78,13 @@ impl Step<'_> {
         }
     }
 
-    /// What is left out now, and why; a change of the reason closes one stretch and opens the next.
+    /// What is left out now, and why; a change of the reason closes one stretch and opens the next. Before the customer is there, there is
+    /// nothing to leave out.
     fn settle_gap(&mut self) {
         let r = &self.i.recording;
         let reason = match r.turn {
             None => None,
-            Some(_) if r.current.is_some() => None,
+            Some(_) if r.current.is_some() || !self.i.customer.connected() => None,
             Some(_) if self.i.customer.held => Some(Exclusion::OnHold),
             Some(_) if r.paused => Some(Exclusion::Paused),
             Some(_) => Some(Exclusion::NotStarted),

@@ -125,6 +125,17 @@ fn b106_the_customer_may_be_taken_off_hold_while_it_rings_and_the_recipient_join
 }
 
 #[test]
+fn b106_who_was_taken_off_hold_stays_so_when_the_recipient_leaves() {
+    let mut world = World::talking("lead_center");
+    world.start(1, Kind::Warm, 2).expect("permitted");
+    world.grant();
+    world.answer(2);
+    world.does(1, Command::Resume);
+    world.hang_up(2);
+    assert_eq!((phase(&world), customer_in(&world), world.agents_in()), (Phase::Failed, Some(Room::Talk), vec![1]));
+}
+
+#[test]
 fn b107_after_a_failure_another_agent_can_be_tried_without_losing_the_hold() {
     let mut world = World::talking("lead_center");
     world.start(1, Kind::Warm, 2).expect("permitted");
@@ -365,9 +376,11 @@ fn an_agent_calls_a_customer_their_own_phone_first_and_it_is_recorded_as_outgoin
     assert_eq!(treatment(&world, Room::Talk), Some(Treatment::Ringback), "the agent hears ringing");
     assert_eq!(project::plan(&world.i).segment, None, "nobody is recorded before the customer is there");
     assert!(!allowed(&world.i, &by(1)).contains(Action::StartWarm));
+    world.now += 5 * SECOND;
     world.fact(Fact::LegUp(LegNo(1), Some(Room::Talk)));
     assert!(world.happened(|kind| *kind == EventKind::CustomerAnswered));
     assert!(project::plan(&world.i).segment.is_some());
+    assert!(!world.happened(|kind| matches!(kind, EventKind::Excluded { .. })), "ringing is nothing to leave out");
     world.place();
     world.start(1, Kind::Warm, 2).expect("permitted");
     world.grant();
