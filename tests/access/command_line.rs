@@ -27,6 +27,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_demo_that_can_not_save_its_files_does_not_begin,
         access_events_that_are_not_shown_are_mentioned,
         access_what_events_are_about_can_be_named,
+        access_nobody_connects_by_anothers_name,
     ]
 }
 
@@ -137,6 +138,18 @@ async fn access_what_events_are_about_can_be_named(binary: PathBuf) -> anyhow::R
             anyhow::ensure!(about(other)?.stdout == known, "{other} is not about Ada");
         }
         ended(&about("agent/Zoe")?, FAILED, &["no agent \"Zoe\""])
+    })
+    .await
+}
+
+async fn access_nobody_connects_by_anothers_name(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let mint = ["token", "--tenant", "demo", "--role", "agent", "--subject", ADA, "--data", &data];
+        let minted = client(&binary, &mint).output()?;
+        let token = String::from_utf8(minted.stdout)?;
+        let connect = ["agent", "connect", "Ben", "--data", &data, "--token", token.trim()];
+        ended(&client(&binary, &connect).output()?, USAGE, &["act as Ada, not as Ben"])
     })
     .await
 }

@@ -11,14 +11,18 @@ use baton_api::presence::v1::{
     PickerTarget, Presence, SetStateRequest, TargetFilter,
 };
 use baton_runtime::auth::Role;
-use baton_runtime::client::Backoff;
+use baton_runtime::client::{Backoff, GrpcChannel};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use futures::future::try_join_all;
+use tonic::Status;
 
 use super::desk::{Desk, News};
 use super::refusal::{self, Told};
 use super::session::Session;
+use super::story::Names;
 use super::{resolve, word};
+use crate::failure::Usage;
 
 const AGENT: &str = "baton.presence.v1.Agent";
 const PRESENCE: &str = "baton.presence.v1.Presence";
@@ -86,6 +90,7 @@ impl Wish {
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
     /// Display name.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: String,
     /// The address of their phone [default: the name in lower case].
     #[arg(long)]
@@ -132,19 +137,33 @@ async fn list(session: &Session) -> anyhow::Result<()> {
     let agents = resolve::agents(session).await?;
     session.out.list(AGENT, &agents, &["name", "phone", "e-mail", "voicemail", "id"], |it| {
         let voicemail = if it.voicemail { "yes" } else { "no" };
-        let email = word::or_dash(it.email.clone());
+        let email = word::or_dash(&it.email);
         vec![it.name.clone(), it.phone.clone(), email, voicemail.to_owned(), it.agent_id.clone()]
     })
 }
 
 async fn create(session: &Session, args: CreateArgs) -> anyhow::Result<()> {
     let CreateArgs { name, phone, email, voicemail, id } = args;
+    let made_of = phone.is_none().then(|| name.clone());
     let phone = phone.unwrap_or_else(|| name.to_lowercase().replace(' ', "."));
     let agent = Some(Agent { agent_id: id, name, email, phone, voicemail });
     let request = CreateAgentRequest { request_id: session.request_id(), agent };
     let mut directory = DirectoryServiceClient::new(session.of_role(Role::Admin)?);
-    let agent = directory.create_agent(request).await.told()?.agent.context("the answer is empty")?;
+    let created = directory.create_agent(request).await.map_err(|status| not_created(&status, made_of.as_deref()))?;
+    let agent = created.into_inner().agent.context("the answer is empty")?;
     session.out.one(AGENT, &agent, |it| format!("{} is there now, phone {}, id {}", it.name, it.phone, it.agent_id))
+}
+
+/// Why there is no such agent now. Nobody is blamed for a phone that they did not give: it was made of the name.
+fn not_created(status: &Status, made_of: Option<&str>) -> anyhow::Error {
+    let is_phone = || ApiError::of(status).fields.iter().any(|(field, _)| field == "agent.phone");
+    match made_of {
+        Some(name) if is_phone() => {
+            let message = format!("no phone's address can be made of the name {name:?}; give one with --phone");
+            Usage::new(message).into()
+        }
+        _ => refusal::of(status),
+    }
 }
 
 async fn show(session: &Session, name: &str) -> anyhow::Result<()> {
@@ -153,7 +172,7 @@ async fn show(session: &Session, name: &str) -> anyhow::Result<()> {
     let mut client = PresenceServiceClient::new(session.of_role(Role::Supervisor)?);
     let presence = client.get_presence(request).await.told()?.presence.context("the answer is empty")?;
     session.out.one(PRESENCE, &presence, |it| {
-        let email = word::or_dash(agent.email.clone());
+        let email = word::or_dash(&agent.email);
         let is = how(it);
         format!(
             "{}\n  is      {is}\n  phone   {}\n  e-mail  {email}\n  id      {}",
@@ -181,8 +200,31 @@ async fn connect(session: &Session, names: &[String], state: AgentState) -> anyh
     for name in names {
         agents.push(resolve::agent(session, name).await?);
     }
+    for agent in &agents {
+        channel_of(session, agent).await?;
+    }
     let sessions = agents.iter().map(|agent| sit(session, agent, state));
     try_join_all(sessions).await.map(|_| ())
+}
+
+/// A connection in this agent's name. A token, or `--as`, may be somebody else's: what is done with it is done as them, and
+/// must not be told as this agent's.
+async fn channel_of(session: &Session, agent: &Agent) -> anyhow::Result<GrpcChannel> {
+    let channel = session.of_agent(&agent.agent_id)?;
+    let mine = GetPresenceRequest { agent_id: String::new() };
+    let acting = match PresenceServiceClient::new(channel.clone()).get_presence(mine).await {
+        Err(status) if resolve::is_not_found(&status) => String::new(),
+        own => own.told()?.presence.unwrap_or_default().agent_id,
+    };
+    if acting != agent.agent_id {
+        return Err(somebody_else(&agent.name, &acting, &resolve::names(session).await?).into());
+    }
+    Ok(channel)
+}
+
+fn somebody_else(name: &str, acting: &str, names: &Names) -> Usage {
+    let acting = if acting.is_empty() { "no agent".to_owned() } else { names.of(acting) };
+    Usage::new(format!("with this token or --as you act as {acting}, not as {name}"))
 }
 
 /// One agent who is there until Ctrl-C. A connection that breaks is made again: the session lives by its lease.
@@ -252,8 +294,9 @@ fn items(inbox: &Inbox) -> String {
         let kind = word::transfer_kind(it.kind);
         let what = if kind.is_empty() { "call".to_owned() } else { format!("{kind} transfer{from}") };
         let how = if it.offered { "rings" } else { "in it" };
-        let message = if it.message.is_empty() { String::new() } else { format!(", \"{}\"", it.message) };
-        format!("{what} of {} ({how}{message})", it.customer)
+        let message =
+            if it.message.is_empty() { String::new() } else { format!(", \"{}\"", word::one_line(&it.message)) };
+        format!("{what} of {} ({how}{message})", word::one_line(&it.customer))
     };
     match inbox.active.as_slice() {
         [] => "empty".to_owned(),
@@ -264,7 +307,7 @@ fn items(inbox: &Inbox) -> String {
 async fn set_state(session: &Session, name: &str, state: AgentState, away_reason: String) -> anyhow::Result<()> {
     let agent = resolve::agent(session, name).await?;
     let request = SetStateRequest { request_id: session.request_id(), state: state.into(), away_reason };
-    let mut client = PresenceServiceClient::new(session.of_agent(&agent.agent_id)?);
+    let mut client = PresenceServiceClient::new(channel_of(session, &agent).await?);
     let presence = client.set_state(request).await.told()?.presence.context("the answer is empty")?;
     session.out.one(PRESENCE, &presence, |it| format!("{} is {}.", agent.name, how(it)))
 }
@@ -292,7 +335,38 @@ fn target_row(target: &PickerTarget) -> Vec<String> {
 
 async fn inbox(session: &Session, name: &str) -> anyhow::Result<()> {
     let agent = resolve::agent(session, name).await?;
-    let mut client = PresenceServiceClient::new(session.of_agent(&agent.agent_id)?);
+    let mut client = PresenceServiceClient::new(channel_of(session, &agent).await?);
     let inbox = client.list_inbox(ListInboxRequest {}).await.told()?.inbox.unwrap_or_default();
     session.out.one("baton.presence.v1.Inbox", &inbox, |it| format!("{}'s inbox: {}", agent.name, items(it)))
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_api::presence::v1::InboxItem;
+
+    use super::*;
+
+    #[test]
+    fn a_phone_that_nobody_gave_is_not_blamed() {
+        let status =
+            Status::from(ApiError::invalid_argument("agent.phone", "must be 1 to 64 characters of a-z 0-9 . _ -"));
+        let made = not_created(&status, Some("Émile"));
+        assert!(made.is::<Usage>() && made.to_string().contains("\"Émile\"; give one with --phone"), "{made}");
+        assert!(not_created(&status, None).to_string().contains("agent.phone"));
+        let status = Status::from(ApiError::invalid_argument("agent.name", "must not be empty"));
+        assert!(not_created(&status, Some(" ")).to_string().contains("agent.name"));
+    }
+
+    #[test]
+    fn who_acts_as_somebody_else_is_told_as_whom() {
+        let names: Names = [("a".to_owned(), "Ada".to_owned())].into_iter().collect();
+        assert!(somebody_else("Ben", "a", &names).to_string().ends_with("you act as Ada, not as Ben"));
+        assert!(somebody_else("Ben", "", &names).to_string().ends_with("you act as no agent, not as Ben"));
+    }
+
+    #[test]
+    fn a_message_forges_no_line_of_the_inbox() {
+        let item = InboxItem { message: "hi\nBen's inbox: empty".to_owned(), ..InboxItem::default() };
+        assert!(items(&Inbox { active: vec![item] }).contains("\"hi / Ben's inbox: empty\""));
+    }
 }

@@ -6,7 +6,7 @@ use comfy_table::{Table, presets};
 use prost::Message;
 use serde_json::Value;
 
-use super::json;
+use super::{json, word};
 
 /// How a command answers.
 #[derive(Debug, Clone, Copy)]
@@ -27,9 +27,9 @@ impl Output {
             let values = messages.iter().map(|it| json::of(type_name, it)).collect::<anyhow::Result<Vec<_>>>()?;
             print_json(&Value::Array(values), true);
         } else if messages.is_empty() {
-            line("(none)");
+            say("(none)");
         } else {
-            line(&table(columns, messages.iter().map(row)));
+            say(&table(columns, messages.iter().map(row)));
         }
         Ok(())
     }
@@ -44,12 +44,12 @@ impl Output {
         if self.json {
             print_json(&json::of(type_name, message)?, true);
         } else {
-            line(text(message).trim_end());
+            say(text(message).trim_end());
         }
         Ok(())
     }
 
-    /// One of many that come over time: for programs one object a line.
+    /// One of many that come over time: for programs one object a line, for a person one line.
     pub(super) fn next<M: Message>(
         self,
         type_name: &str,
@@ -59,33 +59,38 @@ impl Output {
         if self.json {
             print_json(&json::of(type_name, message)?, false);
         } else {
-            line(text(message).trim_end());
+            line(&word::one_line(&text(message)));
         }
         Ok(())
     }
 
     /// A thing that no message of the contract is.
     pub(super) fn value(self, value: &Value, text: &str) {
-        if self.json { print_json(value, true) } else { line(text) }
+        if self.json { print_json(value, true) } else { say(text) }
     }
 
     /// Something that only a person cares for.
     pub(super) fn note(self, text: &str) {
         if !self.json {
-            line(text);
+            say(text);
         }
     }
 
     /// Something that a person should know, and that is no part of the answer.
     pub(super) fn aside(self, text: &str) {
         if !self.json {
-            eprintln!("{text}");
+            eprintln!("{}", word::harmless(text));
         }
     }
 }
 
 fn print_json(value: &Value, pretty: bool) {
     line(&if pretty { format!("{value:#}") } else { value.to_string() });
+}
+
+/// Prints lines for a person.
+fn say(text: &str) {
+    line(&word::harmless(text));
 }
 
 /// Prints a line. When whoever reads us has gone (`baton events tail | head`), there is nothing left to do.
@@ -107,7 +112,7 @@ pub(crate) fn table(columns: &[&str], rows: impl IntoIterator<Item = Vec<String>
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(columns.iter().map(|it| it.to_uppercase()));
-    table.add_rows(rows);
+    table.add_rows(rows.into_iter().map(|row| row.iter().map(|it| word::one_line(it)).collect::<Vec<_>>()));
     let text = table.to_string();
     text.lines().map(|it| it.trim_end().strip_prefix(' ').unwrap_or(it)).collect::<Vec<_>>().join("\n")
 }
@@ -120,5 +125,11 @@ mod tests {
     fn a_table_has_its_columns_under_each_other() {
         let rows = [vec!["Ada".to_owned(), "1".to_owned()], vec!["Benedict".to_owned(), "2".to_owned()]];
         assert_eq!(table(&["name", "n"], rows), "NAME      N\nAda       1\nBenedict  2");
+    }
+
+    #[test]
+    fn a_row_is_one_line_whatever_its_cells_say() {
+        let rows = [vec!["Ada\nBen  2".to_owned(), "\u{1b}[A1".to_owned()]];
+        assert_eq!(table(&["name", "n"], rows), "NAME          N\nAda / Ben  2  \\u{1b}[A1");
     }
 }

@@ -19,6 +19,8 @@ use super::word;
 pub(super) const PAGE: i32 = 500;
 /// No list is read further than this.
 const MOST_PAGES: usize = 40;
+/// As many of those that a text fits are named.
+const SHOWN: usize = 5;
 
 /// Reads a list page after page.
 macro_rules! all_pages {
@@ -126,13 +128,16 @@ pub(super) async fn subject(session: &Session, subject: String) -> anyhow::Resul
     Ok(format!("{sort}/{id}"))
 }
 
-/// Agents' names by id; empty for those who may not list them.
+/// Names of agents and teams by id; without those that the token's bearer may not list.
 pub(super) async fn names(session: &Session) -> anyhow::Result<super::story::Names> {
-    match agents(session).await {
-        Ok(agents) => Ok(agents.into_iter().map(|it| (it.agent_id, it.name)).collect()),
-        Err(_) if !session.can_mint() => Ok(super::story::Names::default()),
-        Err(error) => Err(error),
-    }
+    let (agents, teams) = tokio::join!(agents(session), teams(session));
+    let agents = if_allowed(session, agents)?.into_iter().map(|it| (it.agent_id, it.name));
+    let teams = if_allowed(session, teams)?.into_iter().map(|it| (it.team_id, it.name));
+    Ok(agents.chain(teams).collect())
+}
+
+fn if_allowed<T>(session: &Session, listed: anyhow::Result<Vec<T>>) -> anyhow::Result<Vec<T>> {
+    if session.can_mint() { listed } else { Ok(listed.unwrap_or_default()) }
 }
 
 /// The one thing that the text names: by a whole key or a shortened id, or by the beginning of one that no other has.
@@ -147,10 +152,19 @@ fn one<'a, T>(what: &str, text: &str, all: &'a [T], keys: impl Fn(&T) -> [&str; 
         [one] if !text.is_empty() => Ok(one),
         [] => anyhow::bail!("there is no {what} {text:?} in this tenant"),
         several => {
-            let names: Vec<_> = several.iter().take(5).map(|it| keys(it).join(" ")).collect();
-            anyhow::bail!("{text:?} fits {} of them; say more: {}", several.len(), names.join(", "))
+            let mut names: Vec<_> = several.iter().take(SHOWN).map(|it| named(keys(it))).collect();
+            if several.len() > SHOWN {
+                names.push(format!("{} more", several.len() - SHOWN));
+            }
+            let fits = if text.is_empty() { format!("any {what}") } else { format!("{} of them", several.len()) };
+            anyhow::bail!("{text:?} fits {fits}; say more: {}", word::listed(&names))
         }
     }
+}
+
+/// What has no name has its id for both keys.
+fn named([id, name]: [&str; 2]) -> String {
+    if id == name { id.to_owned() } else { format!("{id} {name}") }
 }
 
 /// Whether it was refused because it is not there.
@@ -190,5 +204,26 @@ mod tests {
         assert!(find("0192").unwrap_err().contains("fits 2"));
         assert!(find("").unwrap_err().contains("say more"));
         assert!(find("Zoe").unwrap_err().contains("no agent \"Zoe\""));
+    }
+
+    fn refused(text: &str, ids: &[&str]) -> String {
+        one("call", text, ids, |it| [*it, *it]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_has_an_id_only_is_listed_by_it_once() {
+        assert_eq!(refused("01", &["01-a", "01-b"]), "\"01\" fits 2 of them; say more: 01-a and 01-b");
+    }
+
+    #[test]
+    fn a_list_that_is_cut_says_how_many_more_there_are() {
+        let seven = ["1a", "1b", "1c", "1d", "1e", "1f", "1g"];
+        assert!(refused("1", &seven).ends_with("say more: 1a, 1b, 1c, 1d, 1e and 2 more"));
+        assert!(refused("1", &seven[..5]).ends_with("say more: 1a, 1b, 1c, 1d and 1e"));
+    }
+
+    #[test]
+    fn no_text_names_nothing_even_if_there_is_one_only() {
+        assert_eq!(refused("", &["01-a"]), "\"\" fits any call; say more: 01-a");
     }
 }

@@ -15,10 +15,10 @@ pub(super) fn whole(call: &Interaction, names: &Names) -> String {
         let _ = writeln!(text, "  hop        {}", hop_line(hop, names));
     }
     for note in &call.notes {
-        let _ = writeln!(text, "  note       {} ({})", note.text, names.of(&note.author_agent_id));
+        let _ = writeln!(text, "  note       {} ({})", word::one_line(&note.text), names.of(&note.author_agent_id));
     }
     for (key, value) in &call.data {
-        let _ = writeln!(text, "  data       {key} = {value}");
+        let _ = writeln!(text, "  data       {} = {}", word::one_line(key), word::one_line(value));
     }
     text
 }
@@ -72,14 +72,13 @@ pub(super) fn row(call: &Interaction, names: &Names) -> Vec<String> {
 
 /// A transfer in one line.
 pub(super) fn transfer_line(transfer: &Transfer, names: &Names) -> String {
-    let why = word::reason(transfer.reason);
-    let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
     format!(
-        "{} from {} to {}: {}{why}",
+        "{} from {} to {}: {}{}",
         word::transfer_kind(transfer.kind),
         names.of(&transfer.initiator_agent_id),
         names.of_target(transfer.target.as_ref()),
         word::transfer_phase(transfer.phase),
+        because(transfer.reason),
     )
 }
 
@@ -91,16 +90,12 @@ fn state(call: &Interaction, names: &Names) -> String {
     if call.customer_on_hold {
         text.push_str(", customer on hold");
     }
-    let why = word::reason(call.end_reason);
-    if !why.is_empty() {
-        let _ = write!(text, " ({why})");
-    }
-    text
+    text + &because(call.end_reason)
 }
 
 fn party_line(party: &Party) -> String {
     let muted = if party.muted { ", muted" } else { "" };
-    format!("{} ({}{muted})", party.name, word::leg_state(party.leg_state))
+    format!("{} ({}{muted})", word::one_line(&party.name), word::leg_state(party.leg_state))
 }
 
 fn hop_line(hop: &Hop, names: &Names) -> String {
@@ -109,7 +104,64 @@ fn hop_line(hop: &Hop, names: &Names) -> String {
         open if open.is_empty() => "open".to_owned(),
         outcome => outcome,
     };
-    let why = word::reason(hop.reason);
-    let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
-    format!("{from} -> {}: {outcome}{why}", names.of(&hop.to_agent_id))
+    // Until somebody has the customer, and when nobody got them, it is told whom it was meant for.
+    let to = if hop.to_agent_id.is_empty() { names.of_target(hop.target.as_ref()) } else { names.of(&hop.to_agent_id) };
+    format!("{from} -> {to}: {outcome}{}", because(hop.reason))
+}
+
+fn because(reason: i32) -> String {
+    match word::reason(reason) {
+        none if none.is_empty() => none,
+        why => format!(" ({})", why.replace('_', " ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_api::common::v1::{Reason, Target, TransferPhase, target};
+    use baton_api::transfer::v1::Note;
+
+    use super::*;
+
+    fn names() -> Names {
+        [("a", "Ada"), ("b", "Ben"), ("s", "Support")]
+            .map(|(id, name)| (id.to_owned(), name.to_owned()))
+            .into_iter()
+            .collect()
+    }
+
+    fn hop(target: target::Target, to: &str, outcome: TransferPhase, reason: Reason) -> String {
+        let hop = Hop {
+            transfer_id: "t".to_owned(),
+            from_agent_id: "a".to_owned(),
+            target: Some(Target { target: Some(target) }),
+            to_agent_id: to.to_owned(),
+            outcome: outcome.into(),
+            reason: reason.into(),
+            ..Hop::default()
+        };
+        hop_line(&hop, &names())
+    }
+
+    #[test]
+    fn a_hop_that_failed_says_whom_it_was_for() {
+        let ben = target::Target::AgentId("b".to_owned());
+        let support = target::Target::TeamId("s".to_owned());
+        let failed = hop(ben, "", TransferPhase::Failed, Reason::NoAnswer);
+        assert_eq!(failed, "Ada -> Ben: failed (no answer)");
+        let open = hop(support.clone(), "", TransferPhase::Unspecified, Reason::Unspecified);
+        assert_eq!(open, "Ada -> team Support: open");
+        let completed = hop(support, "b", TransferPhase::Completed, Reason::Unspecified);
+        assert_eq!(completed, "Ada -> Ben: completed");
+    }
+
+    #[test]
+    fn a_note_forges_no_line() {
+        let text = "call back\n  recording  is paused".to_owned();
+        let notes = vec![Note { text, author_agent_id: "a".to_owned(), ..Note::default() }];
+        let data = [("vip".to_owned(), "no\n  may now    end".to_owned())].into();
+        let shown = whole(&Interaction { notes, data, ..Interaction::default() }, &names());
+        assert!(shown.contains("\n  note       call back /   recording  is paused (Ada)\n"), "{shown}");
+        assert!(shown.contains("\n  data       vip = no /   may now    end\n"), "{shown}");
+    }
 }

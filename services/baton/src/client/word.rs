@@ -75,9 +75,35 @@ pub(crate) fn short(id: &str) -> &str {
     }
 }
 
-/// Text with a dash where there is none.
-pub(crate) fn or_dash(text: String) -> String {
-    if text.is_empty() { "-".to_owned() } else { text }
+/// What people wrote, in one line, with a dash where there is nothing.
+pub(crate) fn or_dash(text: impl AsRef<str>) -> String {
+    match text.as_ref() {
+        "" => "-".to_owned(),
+        text => one_line(text),
+    }
+}
+
+/// What people wrote, in one line: with line ends in it, it could pass for lines of ours.
+pub(crate) fn one_line(text: &str) -> String {
+    text.lines().map(visible).collect::<Vec<_>>().join(" / ")
+}
+
+/// The same with nothing in it that steers a terminal, or has what follows read in another order. Lines stay lines.
+pub(crate) fn harmless(text: &str) -> String {
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
+}
+
+fn visible(line: &str) -> String {
+    let steers = |it: char| it.is_control() || matches!(it, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut text = String::with_capacity(line.len());
+    for it in line.chars() {
+        match it {
+            '\t' => text.push(' '),
+            it if steers(it) => text.extend(it.escape_unicode()),
+            it => text.push(it),
+        }
+    }
+    text
 }
 
 /// Several as a person says them: `a, b and c`.
@@ -134,6 +160,16 @@ mod tests {
         assert_eq!(short("01a2148f-18af-7236-b77a-cbecbbe40be4-recording-1"), "cbecbbe40be4-recording-1");
         assert_eq!(short("a supervisor with quite a long name, José"), "a supervisor with quite a long name, José");
         assert_eq!(short(""), "");
+    }
+
+    #[test]
+    fn what_people_wrote_is_one_line_and_steers_nothing() {
+        assert_eq!(one_line("paid\r\nrecording\tis off\n"), "paid / recording is off");
+        assert_eq!(one_line("\u{1b}[2J\r\u{9b}1m\u{7f}"), r"\u{1b}[2J\u{d}\u{9b}1m\u{7f}");
+        assert_eq!(one_line("\u{202e}neB\u{2066}"), r"\u{202e}neB\u{2066}");
+        assert_eq!(one_line("José, Зоя \u{5d0}"), "José, Зоя \u{5d0}");
+        assert_eq!(harmless("a = 1\n\tb\u{1b}"), "a = 1\n b\\u{1b}");
+        assert_eq!(or_dash("\u{7}a\nb"), "\\u{7}a / b");
     }
 
     #[test]
