@@ -18,7 +18,11 @@ use baton_domain::{
     project,
     words::{Actor, AgentRef},
 };
-use baton_runtime::{clock::Clock, config::TransferConfig};
+use baton_runtime::{
+    clock::Clock,
+    config::TransferConfig,
+    telemetry::{self, TraceParent},
+};
 use baton_store::{
     Db, StoreError, Tx,
     requests::{self, Answer, BodyHash, Key, Seen},
@@ -37,14 +41,21 @@ pub(crate) struct Door {
     pub(crate) policies: Policies,
     /// How long an answer waits for the world when the caller does not say.
     pub(crate) answer_wait: Duration,
-    pushes: mpsc::UnboundedSender<Arc<Interaction>>,
+    pushes: mpsc::UnboundedSender<News>,
     wakes: mpsc::UnboundedSender<(InteractionId, Option<i64>)>,
+}
+
+/// What was committed, and the trace in which that happened.
+#[derive(Debug, Clone)]
+pub(crate) struct News {
+    pub(crate) interaction: Arc<Interaction>,
+    pub(crate) trace: Option<TraceParent>,
 }
 
 /// What the door hands to the tasks behind it. Unbounded, and bounded all the same by the commits that fill them: the receivers only note
 /// what is newest and never wait for anybody.
 pub(crate) struct Tasks {
-    pub(crate) pushes: mpsc::UnboundedReceiver<Arc<Interaction>>,
+    pub(crate) pushes: mpsc::UnboundedReceiver<News>,
     pub(crate) wakes: mpsc::UnboundedReceiver<(InteractionId, Option<i64>)>,
 }
 
@@ -329,7 +340,7 @@ impl Door {
         self.recent.put(interaction);
         self.hub.publish(interaction);
         let _ = self.wakes.send((interaction.id, project::deadline(interaction)));
-        let _ = self.pushes.send(interaction.clone());
+        let _ = self.pushes.send(News { interaction: interaction.clone(), trace: telemetry::current_trace() });
     }
 }
 

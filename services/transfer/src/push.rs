@@ -5,7 +5,10 @@
 //! since it was last accepted is not pushed again, until the periodic push, which heals whatever was missed. A push that fails is tried again
 //! with the *newest* state; nothing is queued.
 
-use crate::{Peers, convert, door::Door};
+use crate::{
+    Peers, convert,
+    door::{Door, News},
+};
 use baton_api::{
     ApiError,
     error::ErrorReason,
@@ -19,17 +22,18 @@ use baton_domain::{
 };
 use baton_runtime::{
     client::{Backoff, InternalChannel},
-    lifecycle,
+    lifecycle, telemetry,
 };
+use futures::FutureExt as _;
 use std::{
     collections::HashMap,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::sync::{Notify, mpsc::UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
-use tracing::Instrument as _;
 
 /// Pushes, until the shutdown.
 pub(crate) struct Pusher {
@@ -42,8 +46,8 @@ pub(crate) struct Pusher {
 /// One interaction that is followed.
 #[derive(Debug)]
 struct Follower {
-    newest: Mutex<Arc<Interaction>>,
-    news: Notify,
+    newest: Mutex<News>,
+    changed: Notify,
 }
 
 /// What was last accepted of each projection; its version aside.
@@ -69,12 +73,12 @@ impl Pusher {
         Self { door, peers, repush, followers: Arc::default() }
     }
 
-    pub(crate) async fn run(self, mut news: UnboundedReceiver<Arc<Interaction>>, stop: CancellationToken) {
+    pub(crate) async fn run(self, mut news: UnboundedReceiver<News>, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 next = news.recv() => match next {
-                    Some(interaction) => self.note(interaction, &stop),
+                    Some(news) => self.note(news, &stop),
                     None => return,
                 },
             }
@@ -82,18 +86,18 @@ impl Pusher {
     }
 
     /// Hands the newest state to the interaction's follower, and starts one where there is none.
-    fn note(&self, interaction: Arc<Interaction>, stop: &CancellationToken) {
-        let id = interaction.id;
+    fn note(&self, news: News, stop: &CancellationToken) {
+        let id = news.interaction.id;
         let mut followers = lock(&self.followers);
         if let Some(follower) = followers.get(&id) {
             let mut newest = lock(&follower.newest);
-            if newest.version < interaction.version {
-                *newest = interaction;
-                follower.news.notify_one();
+            if newest.interaction.version < news.interaction.version {
+                *newest = news;
+                follower.changed.notify_one();
             }
             return;
         }
-        let follower = Arc::new(Follower { newest: Mutex::new(interaction), news: Notify::new() });
+        let follower = Arc::new(Follower { newest: Mutex::new(news), changed: Notify::new() });
         followers.insert(id, follower.clone());
         drop(followers);
         let task = Task {
@@ -127,11 +131,17 @@ impl Task {
         let mut accepted = Accepted::default();
         let mut failures = 0;
         let mut busy = Some(busy);
+        let mut told = 0;
         loop {
-            let interaction = lock(&self.follower.newest).clone();
+            let News { interaction, trace } = lock(&self.follower.newest).clone();
+            // What is pushed again belongs to no command.
+            let trace = trace.filter(|_| interaction.version > told);
+            told = interaction.version;
             let span = tracing::info_span!(parent: None, "push", interaction.id = %interaction.id, interaction.version = interaction.version);
-            let pushed = self.push(&interaction, &mut accepted).instrument(span).await;
-            match pushed {
+            let pushing = AssertUnwindSafe(self.push(&interaction, &mut accepted)).catch_unwind();
+            // A bug that panics on one interaction must not leave it without a follower.
+            let panicked = |_| Err(Status::internal("the push panicked"));
+            match telemetry::follow(trace, span, pushing).await.unwrap_or_else(panicked) {
                 Ok(()) => failures = 0,
                 Err(status) => {
                     failures += 1;
@@ -147,7 +157,7 @@ impl Task {
             busy.take();
             let pause = if failures == 0 { self.repush } else { backoff.pause(failures) };
             tokio::select! {
-                () = self.follower.news.notified() => {}
+                () = self.follower.changed.notified() => {}
                 () = clock.sleep(pause) => if failures == 0 { accepted = Accepted::default() },
             }
             busy = Some(clock.busy());
@@ -157,7 +167,7 @@ impl Task {
     /// An interaction that is over, and whose end everybody has accepted, needs no follower.
     fn leave_if_done(&self, pushed: &Interaction) -> bool {
         let mut followers = lock(&self.followers);
-        let unchanged = lock(&self.follower.newest).version == pushed.version;
+        let unchanged = lock(&self.follower.newest).interaction.version == pushed.version;
         let done = pushed.settled() && unchanged;
         if done {
             followers.remove(&pushed.id);

@@ -8,7 +8,7 @@ use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::Span;
+use tracing::{Instrument as _, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -106,8 +106,19 @@ pub fn traceparent() -> String {
 }
 
 /// The trace that the present work belongs to: that of the current span if traces are exported, else that of the call.
-pub(crate) fn current_trace() -> Option<TraceParent> {
+pub fn current_trace() -> Option<TraceParent> {
     trace_of(&Span::current()).or_else(|| context::current()?.trace)
+}
+
+/// Runs work that follows from something, though no call waits for it: its span, and every call that it makes, belong to the
+/// trace in which that happened. `None`: it begins a trace of its own.
+pub async fn follow<F: Future>(trace: Option<TraceParent>, span: Span, work: F) -> F::Output {
+    if let Some(parent) = &trace {
+        set_parent(&span, parent);
+    }
+    let trace = trace_of(&span).or(trace).unwrap_or_else(TraceParent::new_root);
+    let call = context::CallContext { trace: Some(trace), ..Default::default() };
+    context::scope(call, work.instrument(span)).await
 }
 
 /// The span's place in its trace, if traces are exported.
@@ -150,6 +161,15 @@ mod tests {
             assert_eq!(inside.trace_id(), parent.trace_id());
             assert_ne!(inside, parent);
         });
+    }
+
+    #[tokio::test]
+    async fn what_follows_from_something_belongs_to_its_trace() {
+        let trace = TraceParent::new_root();
+        let inside = follow(Some(trace), tracing::info_span!("push"), async { current_trace() }).await.unwrap();
+        assert_eq!(inside.trace_id(), trace.trace_id());
+        let own = follow(None, tracing::info_span!("push"), async { current_trace() }).await.unwrap();
+        assert_ne!(own.trace_id(), trace.trace_id());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

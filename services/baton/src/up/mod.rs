@@ -49,7 +49,7 @@ pub(crate) struct UpArgs {
     /// Configuration file; what it does not set has its default.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What is logged to standard error, for example info [default: telemetry.log of the configuration if changed, or warn].
+    /// What is logged to standard error, for example info [default: telemetry.log of the configuration, warn].
     #[arg(long, value_name = "LEVEL")]
     log: Option<String>,
     /// Don't make the demo tenant on the first start.
@@ -68,10 +68,6 @@ impl UpArgs {
         }
         config.server.listen = self.listen.unwrap_or(config.server.listen);
         config.server.internal_listen = self.internal_listen.unwrap_or(config.server.internal_listen);
-        // `info` is for who operates it; a person at a terminal wants to see what is wrong.
-        if config.telemetry.log == Config::default().telemetry.log {
-            "warn".clone_into(&mut config.telemetry.log);
-        }
         if let Some(log) = &self.log {
             config.telemetry.log.clone_from(log);
         }

@@ -97,8 +97,7 @@ impl IntakeApi {
             return Err(ApiError::invalid_argument("leg", "is no name of a leg").into());
         }
         // What a caller sends of themselves is no reason to lose them.
-        let customer = request.customer.replace(char::is_control, "");
-        let customer = super::parse::text("customer", &customer, 0, MAX_CUSTOMER)?;
+        let customer: String = request.customer.chars().filter(|it| !it.is_control()).take(MAX_CUSTOMER).collect();
         let (number, of) = (request.number.clone(), tenant.as_str().to_owned());
         let route = ResolveNumberRequest { tenant: of.clone(), number: number.clone() };
         let mode = ResolveModeRequest { tenant: of.clone(), phone_number: number.clone() };
@@ -114,7 +113,7 @@ impl IntakeApi {
             id: InteractionId(ids::new_uuid()),
             tenant: of.into(),
             number: number.into(),
-            customer,
+            customer: customer.into(),
             line: Line::Inbound(request.leg.into()),
             skip_voicemail: route.call_flow.as_ref().is_some_and(|flow| flow.skip_voicemail),
             flow: steps(&route)?,
