@@ -20,7 +20,7 @@ use crate::link::{LinkOrders, LinkState, Moments};
 use crate::plan::{InteractionId, Origin, Plan};
 use crate::report::{ReportWays, Reporter};
 use crate::store::{Restored, Write};
-use crate::switch::Switch;
+use crate::switch::{Ending, Switch};
 use crate::thing::Key;
 use crate::world::{LegThere, World};
 
@@ -156,17 +156,29 @@ impl Interaction {
         for leg in &plan.legs {
             let key = Key::leg(&leg.id);
             let call = self.ways.book.register(name(key.kind, leg.name()), &self.id);
-            if let Origin::Inbound(on_switch) = &leg.origin
-                && !self.world.was_asked(&key)
-            {
-                self.add_thing(key.clone(), on_switch, "");
-                if let Some(call) = call {
-                    self.adopt(&key, on_switch, call);
+            if self.world.was_asked(&key) {
+                continue;
+            }
+            match &leg.origin {
+                Origin::Dial(_) => {}
+                Origin::Inbound(on_switch) => {
+                    self.add_thing(key.clone(), on_switch, "");
+                    if let Some(call) = call {
+                        self.adopt(&key, on_switch, call);
+                    }
                 }
+                Origin::Refused(why) => self.refuse(&key, why),
             }
         }
         self.give_up_segments(&plan);
         self.plan = Some(plan);
+    }
+
+    /// A leg that must not be dialled is one that can't be reached (X3); everybody else is where they are wanted.
+    fn refuse(&mut self, key: &Key, why: &str) {
+        tracing::error!(interaction.id = %self.id, leg.id = key.id, why, "a leg is not dialled");
+        self.add_thing(key.clone(), &key.id, "");
+        self.observe(key, crate::fact::ended(&key.id, Ending::Unreachable), self.now_us());
     }
 
     /// A segment that was wanted only by versions that were skipped, and is awaited by this one, was never begun.

@@ -103,14 +103,14 @@ impl Leg {
     pub fn name(&self) -> &str {
         match &self.origin {
             Origin::Inbound(name) => name,
-            Origin::Dial(_) => &self.id,
+            Origin::Dial(_) | Origin::Refused(_) => &self.id,
         }
     }
 
     /// How it is dialled, if it is.
     pub fn dial(&self) -> Option<&Dial> {
         match &self.origin {
-            Origin::Inbound(_) => None,
+            Origin::Inbound(_) | Origin::Refused(_) => None,
             Origin::Dial(dial) => Some(dial),
         }
     }
@@ -123,6 +123,8 @@ pub enum Origin {
     Inbound(String),
     /// It is dialled, once.
     Dial(Dial),
+    /// It is never dialled, for this reason.
+    Refused(&'static str),
 }
 
 /// How an outgoing leg is dialled.

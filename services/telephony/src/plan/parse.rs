@@ -1,4 +1,7 @@
 //! A plan from the wire, checked once: after this, no text of it can reach the switch as syntax (X4).
+//!
+//! What is wrong with one leg is that leg's trouble, not the customer's: it is never dialled, and the rest of the plan is
+//! carried out (C2).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +16,10 @@ const MAX_ANNOUNCEMENTS: usize = 16;
 const MAX_SEGMENTS: usize = 1_000;
 /// As many as E.164 has.
 const MOST_DIGITS: usize = 15;
+/// With fewer it is an extension, not a number outside.
+const FEWEST_OF_A_NUMBER: usize = 7;
+/// A phone's display shows less.
+const LONGEST_CALLER: usize = 64;
 
 /// Reads a plan; the error names the field that is wrong.
 pub fn parse(plan: &wire::MediaPlan) -> Result<Plan, ApiError> {
@@ -70,7 +77,7 @@ fn rooms(rooms: &[wire::Room]) -> Result<BTreeMap<String, Treatment>, ApiError> 
 fn leg(leg: &wire::Leg) -> Result<Leg, ApiError> {
     let origin = match &leg.origin {
         Some(wire::leg::Origin::Inbound(on_switch)) => Origin::Inbound(name("plan.legs.inbound", on_switch)?),
-        Some(wire::leg::Origin::Dial(it)) => Origin::Dial(dial(it)?),
+        Some(wire::leg::Origin::Dial(it)) => dial(it).map_or_else(Origin::Refused, Origin::Dial),
         None => return Err(ApiError::invalid_argument("plan.legs.origin", "must be given")),
     };
     let room = match leg.room.as_str() {
@@ -80,27 +87,27 @@ fn leg(leg: &wire::Leg) -> Result<Leg, ApiError> {
     Ok(Leg { id: name("plan.legs.leg_id", &leg.leg_id)?, origin, room, muted: leg.muted })
 }
 
-fn dial(dial: &wire::Dial) -> Result<Dial, ApiError> {
-    let phone = name("plan.legs.dial.phone", &dial.phone)?;
-    if dial.outside && !is_digits(&phone) {
-        let why = format!("must be 1 to {MOST_DIGITS} digits when it is outside");
-        return Err(ApiError::invalid_argument("plan.legs.dial.phone", why));
-    }
+/// How the leg is dialled, or why it never is.
+fn dial(dial: &wire::Dial) -> Result<Dial, &'static str> {
+    let phone = name("", &dial.phone).map_err(|_| "the address of the phone is malformed")?;
     let allowed_by = allowed_by(dial, &phone)?;
-    Ok(Dial { phone, ring_until_us: dial.ring_until_us, caller: caller(&dial.caller)?, allowed_by })
+    Ok(Dial { phone, ring_until_us: dial.ring_until_us, caller: caller(&dial.caller), allowed_by })
 }
 
 /// The rule that a number outside is dialled by. That it fits is looked at here, too (X3): a rule that is named by mistake
-/// allows nothing.
-fn allowed_by(dial: &wire::Dial, phone: &str) -> Result<Option<String>, ApiError> {
-    let refused = |why| Err(ApiError::invalid_argument("plan.legs.dial.allowed_by", why));
+/// allows nothing, and what looks like a number outside is one, whatever it is said to be.
+fn allowed_by(dial: &wire::Dial, phone: &str) -> Result<Option<String>, &'static str> {
     let digits = dial.allowed_by.strip_prefix('+').filter(|it| is_digits(it));
     match (dial.outside, dial.allowed_by.as_str(), digits) {
+        (false, "", _) if is_digits(phone) && phone.len() >= FEWEST_OF_A_NUMBER => {
+            Err("a number outside is given as an agent's phone")
+        }
         (false, "", _) => Ok(None),
-        (false, ..) => refused("must be empty for a phone that is not outside"),
-        (true, "", _) => refused("must name the rule"),
+        (false, ..) => Err("a rule is named for a phone that is not outside"),
+        (true, ..) if !is_digits(phone) => Err("a number outside must be 1 to 15 digits"),
+        (true, "", _) => Err("a number outside needs a rule"),
         (true, rule, Some(digits)) if phone.starts_with(digits) => Ok(Some(rule.to_owned())),
-        (true, ..) => refused("must be how the number begins: + and digits"),
+        (true, ..) => Err("the rule must be how the number begins: + and digits"),
     }
 }
 
@@ -180,17 +187,13 @@ fn room_name(field: &str, text: &str) -> Result<String, ApiError> {
     }
 }
 
-fn caller(text: &str) -> Result<String, ApiError> {
-    let good =
-        text.len() <= 64 && text.chars().all(|it| it.is_alphanumeric() || matches!(it, '+' | ' ' | '.' | '_' | '-'));
-    if good {
-        Ok(text.to_owned())
-    } else {
-        Err(ApiError::invalid_argument(
-            "plan.legs.dial.caller",
-            "must be letters, digits, + . _ - and spaces, 64 bytes at most",
-        ))
-    }
+/// Only shown, and sent by whoever calls: what is not plain is left out, and the customer is not lost for it.
+fn caller(text: &str) -> String {
+    let plain = |it: char| it.is_alphanumeric() || matches!(it, '+' | '.' | '_' | '-');
+    let words: Vec<_> = text.split(|it| !plain(it)).filter(|word| !word.is_empty()).collect();
+    let mut shown = words.join(" ");
+    shown.truncate(shown.floor_char_boundary(LONGEST_CALLER));
+    shown
 }
 
 #[cfg(test)]
@@ -226,21 +229,49 @@ mod tests {
         assert!(parse(&plan()).is_ok());
     }
 
+    fn origin(plan: &wire::MediaPlan) -> Origin {
+        parse(plan).unwrap().legs.remove(0).origin
+    }
+
+    fn never_dialled(plan: &wire::MediaPlan) {
+        let origin = origin(plan);
+        assert!(matches!(origin, Origin::Refused(_)), "{origin:?} of {plan:?}");
+    }
+
     #[test]
-    fn text_that_could_be_syntax_is_refused() {
-        for phone in ["a/b", "a b", "PJSIP/1@x", "a\nb", "", "ä", ".a", "a&b"] {
-            refused(&dialling(wire::Dial { phone: phone.into(), ..Default::default() }), "plan.legs.dial.phone");
+    fn text_that_could_be_syntax_is_never_dialled() {
+        for phone in ["a/b", "a b", "PJSIP/1@x", "a\nb", "", "ä", ".a", "a&b", "+32470000001"] {
+            never_dialled(&dialling(wire::Dial { phone: phone.into(), ..Default::default() }));
         }
         refused(&wire::MediaPlan { interaction_id: "../x".into(), ..plan() }, "plan.interaction_id");
     }
 
     #[test]
+    fn whatever_a_caller_is_called_is_shown_in_plain_characters_and_refuses_no_plan() {
+        let long = "ä".repeat(40);
+        let cases = [
+            ("", ""),
+            ("+15550100", "+15550100"),
+            ("Ada Lovelace", "Ada Lovelace"),
+            ("sip:anna@home", "sip anna home"),
+            ("*31#5550100", "31 5550100"),
+            ("\"a\" <b>;c=${d}\r\n&e", "a b c d e"),
+            ("안나", "안나"),
+            ("☎", ""),
+            (&long, &long[..64]),
+        ];
+        for (given, shown) in cases {
+            let dial = wire::Dial { phone: "anna".into(), caller: given.into(), ..Default::default() };
+            let Origin::Dial(dial) = origin(&dialling(dial)) else { panic!("{given} is not dialled") };
+            assert_eq!(dial.caller, shown, "{given}");
+        }
+    }
+
+    #[test]
     fn a_number_outside_is_not_dialled_without_a_rule_that_fits() {
         for allowed_by in ["", "32", "+", "+33", "+324701234567890", "+3247000000012", "any", "+32\n"] {
-            refused(&outside("32470000001", allowed_by), "plan.legs.dial.allowed_by");
+            never_dialled(&outside("32470000001", allowed_by));
         }
-        let error = parse(&outside("32470000001", "")).unwrap_err();
-        assert_eq!(error.message, "plan.legs.dial.allowed_by: must name the rule");
         for allowed_by in ["+3", "+3247", "+32470000001"] {
             let plan = parse(&outside("32470000001", allowed_by)).unwrap();
             assert_eq!(plan.legs[0].dial().unwrap().allowed_by.as_deref(), Some(allowed_by));
@@ -250,7 +281,7 @@ mod tests {
     #[test]
     fn a_number_outside_is_digits() {
         for phone in ["+32470000001", "anna", "3247-0000", "1234567890123456", "3247a"] {
-            refused(&outside(phone, "+3"), "plan.legs.dial.phone");
+            never_dialled(&outside(phone, "+3"));
         }
     }
 
@@ -258,7 +289,18 @@ mod tests {
     fn an_agents_phone_needs_no_rule_and_has_none() {
         let dial = wire::Dial { phone: "anna".into(), ..Default::default() };
         assert_eq!(parse(&dialling(dial.clone())).unwrap().legs[0].dial().unwrap().allowed_by, None);
-        refused(&dialling(wire::Dial { allowed_by: "+32".into(), ..dial }), "plan.legs.dial.allowed_by");
+        never_dialled(&dialling(wire::Dial { allowed_by: "+32".into(), ..dial }));
+    }
+
+    #[test]
+    fn a_number_is_outside_also_when_it_is_said_to_be_an_agents_phone() {
+        for phone in ["5550100", "32470000001", "123456789012345"] {
+            never_dialled(&dialling(wire::Dial { phone: phone.into(), ..Default::default() }));
+        }
+        for phone in ["101", "555010", "1234567890123456", "32470000001-a", "agent1234567"] {
+            let dial = wire::Dial { phone: phone.into(), ..Default::default() };
+            assert!(matches!(origin(&dialling(dial)), Origin::Dial(_)), "{phone}");
+        }
     }
 
     #[test]

@@ -102,7 +102,7 @@ pub(super) fn will_be_in<'a>(plan: &Plan, world: &World, leg: &'a Leg) -> Option
     let there = world.live(leg)?;
     let can_be = match (&there.state, &leg.origin) {
         (LegState::Up, _) | (LegState::Ringing, Origin::Inbound(_)) => true,
-        (LegState::Ringing, Origin::Dial(_)) | (LegState::Exited(_), _) => false,
+        (LegState::Ringing, Origin::Dial(_) | Origin::Refused(_)) | (LegState::Exited(_), _) => false,
     };
     leg.room.as_deref().filter(|_| can_be && !leaves(plan, world, leg))
 }

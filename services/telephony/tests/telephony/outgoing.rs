@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use baton_api::ApiError;
 use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::{AnswersAfter, LedgerAction, LedgerEntry, Manual, NeverAnswers};
 use baton_api::telephony::v1::leg::Origin;
 use baton_api::transfer::v1::fact::Fact as What;
 use baton_telephony::fact;
 use baton_telephony::switch::Ending;
-use tonic::Code;
 
 use crate::harness::{PlanBuilder, Stage};
 
@@ -104,15 +102,32 @@ async fn a_customer_who_answers_while_telephony_is_dead_is_connected_and_not_dia
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_number_outside_is_not_dialled_without_a_rule() {
     let stage = Stage::open().await;
-    stage.put_phone(CUSTOMER, at_once()).await;
-    let mut plan = PlanBuilder::outgoing(&stage.clock).dial_customer(CUSTOMER, "talk", LONG).at(1);
-    if let Some(Origin::Dial(dial)) = &mut plan.legs[0].origin {
+    for phone in [CUSTOMER, "anna"] {
+        stage.put_phone(phone, at_once()).await;
+    }
+    let plan = PlanBuilder::outgoing(&stage.clock).dial("anna", "talk", LONG).dial_customer(CUSTOMER, "talk", LONG);
+    let (mut wire, customer) = (plan.at(1), plan.leg_id("customer"));
+    if let Some(Origin::Dial(dial)) = &mut wire.legs[0].origin {
         dial.allowed_by.clear();
     }
-    let refusal = stage.apply(&plan).await.unwrap_err();
-    assert_eq!(refusal.code(), Code::InvalidArgument);
-    assert_eq!(ApiError::of(&refusal).fields[0].0, "plan.legs.dial.allowed_by");
-    assert_eq!(stage.live_interactions(), 0);
-    let ledger = stage.ledger().await;
-    assert!(!ledger.iter().any(|it| it.action() == LedgerAction::LegDialed), "{ledger:#?}");
+    stage.apply(&wire).await.unwrap();
+    stage.until_fact(plan.interaction(), fact::ended(&customer, Ending::Unreachable)).await;
+    stage.until_fact(plan.interaction(), fact::up(&plan.leg_id("anna"), "talk")).await;
+    assert_eq!(stage.count(LedgerAction::LegDialed, &customer).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_that_is_given_as_an_agents_phone_is_not_dialled() {
+    let stage = Stage::open().await;
+    let (leg, interaction) = stage.open_call().await;
+    for phone in [CUSTOMER, "anna"] {
+        stage.put_phone(phone, at_once()).await;
+    }
+    let plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "talk");
+    let plan = plan.dial(CUSTOMER, "talk", LONG).dial("anna", "talk", LONG);
+    stage.apply(&plan.at(1)).await.unwrap();
+    stage.until_fact(&interaction, fact::ended(&plan.leg_id(CUSTOMER), Ending::Unreachable)).await;
+    stage.until_fact(&interaction, fact::up(&plan.leg_id("anna"), "talk")).await;
+    stage.until_fact(&interaction, fact::up("customer", "talk")).await;
+    assert_eq!(stage.count(LedgerAction::LegDialed, &plan.leg_id(CUSTOMER)).await, 0);
 }
