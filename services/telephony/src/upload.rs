@@ -122,22 +122,27 @@ impl Uploader {
     }
 
     async fn try_bring(&self, row: &UploadRow) -> Result<(), UploadError> {
-        if !self.is_done(&row.segment) {
-            let header = SegmentHeader::decode(row.header.as_slice());
-            let mut header = header.map_err(|_| UploadError::Header(row.segment.clone()))?;
-            let file = match self.switch.fetch(&row.segment).await {
-                Ok(file) => file,
-                Err(SwitchError::Gone) => {
-                    header.lost = true;
-                    stream::empty().boxed()
-                }
-                Err(error) => return Err(error.into()),
-            };
-            self.store(header, file).await?;
+        if self.is_done(&row.segment) || self.fetch_and_store(row).await? {
             self.set_done(&row.segment);
+            gone_is_done(self.switch.delete_recording(&row.segment).await)?;
         }
-        gone_is_done(self.switch.delete_recording(&row.segment).await)?;
-        Ok(self.ways.journal.write(Write::Uploaded { segment: row.segment.clone() }).await?)
+        let uploaded = Write::Uploaded { segment: row.segment.clone(), lost: row.lost };
+        Ok(self.ways.journal.write(uploaded).await?)
+    }
+
+    /// Says whether there was a file: the switch knows, whatever was thought when the segment was listed.
+    async fn fetch_and_store(&self, row: &UploadRow) -> Result<bool, UploadError> {
+        let header = SegmentHeader::decode(row.header.as_slice());
+        let mut header = header.map_err(|_| UploadError::Header(row.segment.clone()))?;
+        let file = match self.switch.fetch(&row.segment).await {
+            Ok(file) => Some(file),
+            Err(SwitchError::Gone) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let is_there = file.is_some();
+        header.lost = !is_there;
+        self.store(header, file.unwrap_or_else(|| stream::empty().boxed())).await?;
+        Ok(is_there)
     }
 
     /// A file that breaks off while it is fetched ends the call, so that the archive never takes a part for the whole.

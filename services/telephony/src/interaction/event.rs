@@ -53,13 +53,10 @@ impl Interaction {
         }
     }
 
+    /// It is there, also when it is over: then its file is being completed, or it was given up and is to be stopped.
     pub(super) fn recording_runs(&mut self, recording: &str, started_at_us: i64, at_us: i64) {
-        let key = Key::segment(recording);
-        if self.world.is_over(&key) {
-            return;
-        }
         self.world.recordings.insert(recording.to_owned(), self.ways.moments.now());
-        self.observe(&key, fact::segment_live(recording, started_at_us), at_us);
+        self.observe(&Key::segment(recording), fact::segment_live(recording, started_at_us), at_us);
     }
 
     /// The file is complete: from here on it is the archive's, whatever the transfer service does.
@@ -104,7 +101,7 @@ impl Interaction {
             torn: closed.torn,
             lost,
         };
-        self.writes.push(Write::Upload(UploadRow { segment: key.id.clone(), header: header.encode_to_vec() }));
+        self.writes.push(Write::Upload(UploadRow { segment: key.id.clone(), header: header.encode_to_vec(), lost }));
     }
 
     fn exit_over(&mut self, exit: &str, leg: &str, end: ExitEnd, at_us: i64) {

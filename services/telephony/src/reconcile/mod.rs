@@ -115,9 +115,11 @@ fn stop_playbacks(plan: &Plan, world: &World, steps: &mut Vec<Step>) {
     steps.extend(unwanted.cloned().map(Step::StopPlayback));
 }
 
-/// Also when the customer is not in the room any more (R1) and the transfer service does not know it yet.
+/// Also when the customer is not in the room any more (R1) and the transfer service does not know it yet; and what was given
+/// up and shows up after all. One whose file is being completed is stopped already, and stopping it again changes nothing.
 fn stop_recordings(plan: &Plan, world: &World, steps: &mut Vec<Step>) {
-    let wanted = plan.segment.as_ref().filter(|segment| customer_is_in(plan, world, &segment.room));
+    let wanted = plan.segment.as_ref().filter(|it| customer_is_in(plan, world, &it.room));
+    let wanted = wanted.filter(|it| !world.is_over(&Key::segment(&it.id)));
     let unwanted = world.recordings.keys().filter(|id| wanted.is_none_or(|it| it.id != **id));
     steps.extend(unwanted.cloned().map(Step::StopRecording));
 }

@@ -55,6 +55,8 @@ pub enum Write {
     Uploaded {
         /// The segment.
         segment: String,
+        /// As it was listed: lost, or not.
+        lost: bool,
     },
     /// Control of the switch was taken.
     Epoch(i64),
@@ -197,7 +199,7 @@ async fn apply(tx: &mut Tx, write: &Write) -> Result<(), sqlx::Error> {
         }
         Write::Acked { interaction, positions } => rows::acked(tx, interaction, positions).await,
         Write::Upload(row) => rows::put_upload(tx, row).await,
-        Write::Uploaded { segment } => rows::delete_upload(tx, segment).await,
+        Write::Uploaded { segment, lost } => rows::delete_upload(tx, segment, *lost).await,
         Write::Epoch(epoch) => rows::put_epoch(tx, *epoch).await,
         Write::Prune { before_us } => rows::prune(tx, *before_us).await,
         Write::Nothing => Ok(()),

@@ -65,10 +65,10 @@ pub async fn things(db: &Db, interaction: &InteractionId) -> Result<Restored, Ke
 /// Segments that are not in the archive yet.
 pub async fn uploads(db: &Db) -> Result<Vec<UploadRow>, KeepError> {
     let mut reader = db.read().await?;
-    let rows: Vec<(String, Vec<u8>)> = on!(reader, conn => {
-        sqlx::query_as("SELECT segment, header FROM uploads ORDER BY segment").fetch_all(conn).await
+    let rows: Vec<(String, Vec<u8>, i64)> = on!(reader, conn => {
+        sqlx::query_as("SELECT segment, header, lost FROM uploads ORDER BY segment").fetch_all(conn).await
     })?;
-    Ok(rows.into_iter().map(|(segment, header)| UploadRow { segment, header }).collect())
+    Ok(rows.into_iter().map(|(segment, header, lost)| UploadRow { segment, header, lost: lost != 0 }).collect())
 }
 
 #[derive(sqlx::FromRow)]

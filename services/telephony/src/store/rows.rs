@@ -43,6 +43,8 @@ pub struct UploadRow {
     pub segment: String,
     /// Its header, encoded.
     pub header: Vec<u8>,
+    /// The header says that there is no file.
+    pub lost: bool,
 }
 
 pub(super) async fn put_plan(tx: &mut Tx, row: &PlanRow) -> Result<(), Error> {
@@ -107,16 +109,25 @@ pub(super) async fn acked(tx: &mut Tx, interaction: &InteractionId, positions: &
     Ok(())
 }
 
+/// A file that turns up takes the place of one that was given up, and never the reverse.
 pub(super) async fn put_upload(tx: &mut Tx, row: &UploadRow) -> Result<(), Error> {
-    on!(tx, conn => sqlx::query("INSERT INTO uploads (segment, header) VALUES ($1, $2) ON CONFLICT (segment) DO NOTHING")
+    on!(tx, conn => sqlx::query(
+        "INSERT INTO uploads (segment, header, lost) VALUES ($1, $2, $3) \
+         ON CONFLICT (segment) DO UPDATE SET header = excluded.header, lost = excluded.lost \
+         WHERE uploads.lost > excluded.lost")
         .bind(&row.segment)
         .bind(&row.header)
+        .bind(i64::from(row.lost))
         .execute(conn).await)?;
     Ok(())
 }
 
-pub(super) async fn delete_upload(tx: &mut Tx, segment: &str) -> Result<(), Error> {
-    on!(tx, conn => sqlx::query("DELETE FROM uploads WHERE segment = $1").bind(segment).execute(conn).await)?;
+/// The segment was brought as it was listed: not when its file has turned up meanwhile.
+pub(super) async fn delete_upload(tx: &mut Tx, segment: &str, lost: bool) -> Result<(), Error> {
+    on!(tx, conn => sqlx::query("DELETE FROM uploads WHERE segment = $1 AND lost = $2")
+        .bind(segment)
+        .bind(i64::from(lost))
+        .execute(conn).await)?;
     Ok(())
 }
 
@@ -142,14 +153,19 @@ pub(super) async fn prune(tx: &mut Tx, before_us: i64) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{MIGRATOR, things};
+    use crate::store::{MIGRATOR, things, uploads};
     use baton_store::Db;
 
-    #[tokio::test]
-    async fn observations_that_are_committed_are_not_reported_again_and_all_others_are() {
+    async fn empty() -> (tempfile::TempDir, Db) {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(folder.path().join("telephony.db")).await.unwrap();
         db.migrate(&MIGRATOR).await.unwrap();
+        (folder, db)
+    }
+
+    #[tokio::test]
+    async fn observations_that_are_committed_are_not_reported_again_and_all_others_are() {
+        let (_folder, db) = empty().await;
         let interaction = InteractionId::parse("01970000-0000-7000-8000-000000000001").unwrap();
         let mut tx = db.begin().await.unwrap();
         for position in 1..=4 {
@@ -169,5 +185,34 @@ mod tests {
         let restored = things(&db, &interaction).await.unwrap();
         let unacked: Vec<_> = restored.things.iter().filter_map(|thing| thing.unacked).collect();
         assert_eq!(unacked, [2, 4]);
+    }
+    async fn upload(db: &Db, header: u8, lost: bool) {
+        let mut tx = db.begin().await.unwrap();
+        put_upload(&mut tx, &UploadRow { segment: "s".into(), header: vec![header], lost }).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn uploaded(db: &Db, lost: bool) {
+        let mut tx = db.begin().await.unwrap();
+        delete_upload(&mut tx, "s", lost).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn listed(db: &Db) -> Vec<(Vec<u8>, bool)> {
+        uploads(db).await.unwrap().into_iter().map(|row| (row.header, row.lost)).collect()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_turns_up_takes_the_place_of_a_segment_that_was_given_up_and_never_the_reverse() {
+        let (_folder, db) = empty().await;
+        upload(&db, 1, true).await;
+        upload(&db, 2, false).await;
+        assert_eq!(listed(&db).await, [(vec![2], false)]);
+        upload(&db, 3, true).await;
+        assert_eq!(listed(&db).await, [(vec![2], false)]);
+        uploaded(&db, true).await;
+        assert_eq!(listed(&db).await, [(vec![2], false)], "told as lost while the file turned up");
+        uploaded(&db, false).await;
+        assert_eq!(listed(&db).await, []);
     }
 }

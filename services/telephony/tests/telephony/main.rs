@@ -4,3 +4,4 @@ mod calls;
 mod faults;
 mod harness;
 mod outgoing;
+mod segments;

@@ -1,14 +1,16 @@
 //! The real backend, with a switch behind it that does not always do what it is told.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use baton_telephony::plan::Treatment;
 use baton_telephony::switch::simulated::SimulatedSwitch;
-use baton_telephony::switch::{DialCall, Session, Sight, Switch, SwitchError};
+use baton_telephony::switch::{DialCall, Event, Session, Sight, Switch, SwitchError, What};
 use bytes::Bytes;
+use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use tokio::sync::Barrier;
 
 /// The wrapper.
 pub(crate) struct Flaky {
@@ -17,9 +19,28 @@ pub(crate) struct Flaky {
     pub(crate) stuck: AtomicBool,
     /// Moves that were tried while they failed.
     pub(crate) moves_tried: AtomicUsize,
+    /// Sessions so far.
+    pub(crate) sessions: AtomicUsize,
+    /// The session in which two moves at once find somebody else in control; 0: none.
+    pub(crate) fenced_in: AtomicUsize,
+    both: Barrier,
     /// Dials get lost on the way, until they are let go.
     pub(crate) slow_dial: AtomicBool,
     lost: Mutex<Vec<DialCall>>,
+    /// What the switch says of recordings that are complete.
+    pub(crate) files: Arc<Mutex<Files>>,
+}
+
+/// What the switch says of recordings that are complete.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Files {
+    /// That they are.
+    #[default]
+    Complete,
+    /// That it is still writing them.
+    InWork,
+    /// Nothing.
+    Hidden,
 }
 
 impl Flaky {
@@ -28,9 +49,17 @@ impl Flaky {
             inner,
             stuck: AtomicBool::default(),
             moves_tried: AtomicUsize::default(),
+            sessions: AtomicUsize::default(),
+            fenced_in: AtomicUsize::default(),
+            both: Barrier::new(2),
             slow_dial: AtomicBool::default(),
             lost: Mutex::default(),
+            files: Arc::default(),
         }
+    }
+
+    fn files(&self) -> Files {
+        *self.files.lock().unwrap()
     }
 
     /// What was lost on the way arrives, long after it was given up.
@@ -49,11 +78,29 @@ fn no_answer<T>() -> Result<T, SwitchError> {
 #[async_trait]
 impl Switch for Flaky {
     async fn connect(&self, after_epoch: i64) -> Result<Session, SwitchError> {
-        self.inner.connect(after_epoch).await
+        let mut session = self.inner.connect(after_epoch).await?;
+        self.sessions.fetch_add(1, Ordering::SeqCst);
+        let files = Arc::clone(&self.files);
+        let hide = move |mut event: Event| {
+            if matches!(event.what, What::RecordingClosed(_)) && *files.lock().unwrap() != Files::Complete {
+                event.what = What::Other;
+            }
+            event
+        };
+        session.events = session.events.map(move |event| event.map(&hide)).boxed();
+        Ok(session)
     }
 
     async fn look(&self) -> Result<Sight, SwitchError> {
-        self.inner.look().await
+        let mut sight = self.inner.look().await?;
+        match self.files() {
+            Files::Complete => {}
+            Files::InWork => {
+                sight.recordings.extend(sight.closed.drain(..).map(|it| (it.recording, it.started_at_us)));
+            }
+            Files::Hidden => sight.closed.clear(),
+        }
+        Ok(sight)
     }
 
     async fn dial(&self, call: &DialCall) -> Result<(), SwitchError> {
@@ -76,6 +123,11 @@ impl Switch for Flaky {
         if self.stuck.load(Ordering::SeqCst) {
             self.moves_tried.fetch_add(1, Ordering::SeqCst);
             return no_answer();
+        }
+        let fenced_in = self.fenced_in.load(Ordering::SeqCst);
+        if fenced_in > 0 && fenced_in == self.sessions.load(Ordering::SeqCst) {
+            self.both.wait().await;
+            return Err(SwitchError::Fenced);
         }
         self.inner.move_leg(leg, room).await
     }
@@ -113,7 +165,11 @@ impl Switch for Flaky {
     }
 
     async fn fetch(&self, recording: &str) -> Result<BoxStream<'static, Result<Bytes, SwitchError>>, SwitchError> {
-        self.inner.fetch(recording).await
+        match self.files() {
+            Files::Complete => self.inner.fetch(recording).await,
+            Files::InWork => Err(SwitchError::Refused("not complete".to_owned())),
+            Files::Hidden => Err(SwitchError::Gone),
+        }
     }
 
     async fn delete_recording(&self, recording: &str) -> Result<(), SwitchError> {

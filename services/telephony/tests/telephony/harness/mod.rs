@@ -32,6 +32,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
+pub(crate) use flaky::Files;
 use flaky::Flaky;
 pub(crate) use peers::{Peers, Told};
 pub(crate) use plans::PlanBuilder;
