@@ -30,7 +30,7 @@ pub struct World {
 pub struct LegThere {
     /// How far it has come.
     pub state: LegState,
-    /// The room it is in, by the plan's name.
+    /// The room it is in, by the plan's name; empty when that room is not the interaction's.
     pub room: Option<String>,
     /// Nobody hears it. `None`: not known.
     pub muted: Option<bool>,

@@ -54,11 +54,12 @@ impl Interaction {
         }
     }
 
-    /// A room that is not the interaction's keeps its whole name, which no room of a plan has.
+    /// The plan's name of a room. One that is not the interaction's has an empty name, as no room of a plan has: reported, it
+    /// says that the leg is in none of ours.
     fn plan_name(&self, on_switch: &str) -> String {
         match InteractionId::of_room(on_switch) {
             Some((id, room)) if id == self.id => room.to_owned(),
-            _ => on_switch.to_owned(),
+            _ => String::new(),
         }
     }
 

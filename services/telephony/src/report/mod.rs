@@ -23,6 +23,8 @@ use queue::Queue;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// As many facts go into one report.
+const BATCH: usize = 64;
 
 /// What all reporters share.
 #[derive(Clone, Debug)]
@@ -83,8 +85,8 @@ impl Reporter {
             }
             shared.running = true;
         }
-        let task =
-            Task { interaction: self.interaction.clone(), ways: self.ways.clone(), shared: Arc::clone(&self.shared) };
+        let (interaction, ways) = (self.interaction.clone(), self.ways.clone());
+        let task = Task { interaction, ways, shared: Arc::clone(&self.shared), singly: 0 };
         let drained = Arc::clone(&self.drained);
         self.ways.lifecycle.spawn("report facts", async move {
             task.run().await;
@@ -97,6 +99,18 @@ struct Task {
     interaction: InteractionId,
     ways: ReportWays,
     shared: Arc<Mutex<Shared>>,
+    /// A report was refused: so many of its facts are sent one by one, so that only the bad one is dropped.
+    singly: usize,
+}
+
+/// What became of a report.
+enum Told {
+    /// It is committed, or its one fact never will be.
+    Done,
+    /// One of its facts is bad.
+    OneIsBad,
+    /// Nobody knows, or not now.
+    NotYet,
 }
 
 impl Task {
@@ -105,11 +119,19 @@ impl Task {
         let stopping = self.ways.lifecycle.soft();
         let mut failures = 0;
         while let Some(batch) = self.next_batch() {
-            if self.report(batch).await {
-                failures = 0;
-                continue;
+            let count = batch.len();
+            match self.report(batch).await {
+                Told::Done => {
+                    failures = 0;
+                    self.singly = self.singly.saturating_sub(count);
+                    continue;
+                }
+                Told::OneIsBad => {
+                    self.singly = count;
+                    continue;
+                }
+                Told::NotYet => failures += 1,
             }
-            failures += 1;
             let pause = self.ways.clock.sleep(Backoff::pause(&backoff, failures));
             if stopping.run_until_cancelled(pause).await.is_none() {
                 lock(&self.shared).running = false;
@@ -121,7 +143,7 @@ impl Task {
     /// What is to be sent; `None` ends the task, in the same moment in which nothing is left.
     fn next_batch(&self) -> Option<Vec<(i64, Fact)>> {
         let mut shared = lock(&self.shared);
-        let batch = shared.queue.batch();
+        let batch = shared.queue.batch(if self.singly > 0 { 1 } else { BATCH });
         if batch.is_empty() {
             shared.running = false;
             return None;
@@ -129,22 +151,26 @@ impl Task {
         Some(batch)
     }
 
-    /// Sends; says whether it was committed (or will never be).
-    async fn report(&mut self, batch: Vec<(i64, Fact)>) -> bool {
+    async fn report(&mut self, batch: Vec<(i64, Fact)>) -> Told {
         let _busy = self.ways.clock.busy();
         let (positions, facts): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let request = ReportFactsRequest { interaction_id: self.interaction.to_string(), facts };
         if let Err(status) = self.ways.intake.report_facts(request).await {
             let error = ApiError::of(&status);
-            if !matches!(error.kind, ErrorKind::NotFound | ErrorKind::InvalidArgument) {
-                tracing::debug!(interaction.id = %self.interaction, %error, "the transfer service does not take facts now");
-                return false;
+            match error.kind {
+                ErrorKind::InvalidArgument if positions.len() > 1 => return Told::OneIsBad,
+                ErrorKind::NotFound | ErrorKind::InvalidArgument => {
+                    tracing::warn!(interaction.id = %self.interaction, %error, "the transfer service will never take what was observed");
+                }
+                _ => {
+                    tracing::debug!(interaction.id = %self.interaction, %error, "the transfer service does not take facts now");
+                    return Told::NotYet;
+                }
             }
-            tracing::warn!(interaction.id = %self.interaction, %error, "the transfer service will not take these facts");
         }
         lock(&self.shared).queue.done(&positions);
         self.ways.journal.post(Write::Acked { interaction: self.interaction.clone(), positions }).await;
-        true
+        Told::Done
     }
 }
 

@@ -6,9 +6,6 @@ use baton_api::transfer::v1::Fact;
 
 use crate::thing::Key;
 
-/// As many facts go into one report.
-const BATCH: usize = 64;
-
 /// The queue. An observation takes the place of an older one of the same thing that was not sent yet, at the end.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -25,9 +22,9 @@ impl Queue {
         self.pending.insert(position, (key, fact));
     }
 
-    /// The first that are to be sent.
-    pub(super) fn batch(&self) -> Vec<(i64, Fact)> {
-        self.pending.iter().take(BATCH).map(|(position, (_, fact))| (*position, fact.clone())).collect()
+    /// The first that are to be sent, so many at most.
+    pub(super) fn batch(&self, most: usize) -> Vec<(i64, Fact)> {
+        self.pending.iter().take(most).map(|(position, (_, fact))| (*position, fact.clone())).collect()
     }
 
     /// These are committed: those that a newer observation has replaced meanwhile are gone already.
@@ -59,7 +56,7 @@ mod tests {
         queue.put(1, Key::leg("a"), fact(1));
         queue.put(2, Key::leg("b"), fact(2));
         queue.put(3, Key::leg("a"), fact(3));
-        let positions: Vec<_> = queue.batch().into_iter().map(|(position, _)| position).collect();
+        let positions: Vec<_> = queue.batch(9).into_iter().map(|(position, _)| position).collect();
         assert_eq!(positions, [2, 3]);
     }
 
@@ -69,7 +66,7 @@ mod tests {
         queue.put(1, Key::leg("a"), fact(1));
         queue.put(2, Key::leg("a"), fact(2));
         queue.done(&[1]);
-        assert_eq!(queue.batch(), [(2, fact(2))]);
+        assert_eq!(queue.batch(9), [(2, fact(2))]);
         queue.done(&[2]);
         assert!(queue.is_empty());
     }

@@ -61,6 +61,26 @@ async fn facts_are_repeated_until_they_are_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fact_that_is_refused_takes_no_other_with_it() {
+    let stage = Stage::open().await;
+    let (_, interaction, plan) = talking(&stage).await;
+    let anna = plan.leg_id("anna");
+    stage.peers.set_away(true);
+    stage.peers.change(|told| told.bad_facts.push(fact::ended(&anna, Ending::HungUp)));
+    stage.phone_hangs_up(&anna).await;
+    // All of it is reported at once, when the transfer service is back: the bad fact before some good ones.
+    let plan = plan.without("anna").place("customer", "hold");
+    stage.apply(&plan.at(2)).await.unwrap();
+    let hold = format!("{interaction}-hold");
+    stage.until_ledger("the customer is held", |ledger| ledger.iter().any(|it| it.room_id == hold)).await;
+    stage.peers.set_away(false);
+    stage.until_fact(&interaction, fact::up("customer", "hold")).await;
+    assert!(!stage.facts(&interaction).contains(&fact::ended(&anna, Ending::HungUp)));
+    stage.apply(&plan.ended().at(3)).await.unwrap();
+    stage.until_drained().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_who_left_before_they_were_known_is_reported_gone() {
     let stage = Stage::open().await;
     stage.peers.set_away(true);

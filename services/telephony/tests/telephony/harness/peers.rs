@@ -42,6 +42,8 @@ pub(crate) struct Told {
     pub(crate) wanted: HashMap<String, Vec<String>>,
     /// Numbers that are not known.
     pub(crate) unknown_numbers: Vec<String>,
+    /// Facts that are taken for malformed.
+    pub(crate) bad_facts: Vec<What>,
     /// What was stored.
     pub(crate) segments: Vec<(SegmentHeader, Vec<u8>)>,
 }
@@ -94,6 +96,10 @@ impl IntakeService for Peers {
     ) -> Result<Response<ReportFactsResponse>, Status> {
         self.present()?;
         let request = request.into_inner();
+        let bad = self.told().bad_facts;
+        if request.facts.iter().filter_map(|it| it.fact.as_ref()).any(|it| bad.contains(it)) {
+            return Err(ApiError::invalid_argument("facts", "are refused on purpose").into());
+        }
         self.change(|told| {
             let facts = told.facts.entry(request.interaction_id).or_default();
             facts.extend(request.facts.into_iter().filter_map(|it| it.fact));
