@@ -49,7 +49,8 @@ pub enum LinkState {
 #[derive(Clone, Debug, Default)]
 pub struct LinkOrders {
     look: Arc<Notify>,
-    reconnect: Arc<Notify>,
+    /// The last session in which somebody else was found in control.
+    fenced: Arc<watch::Sender<u64>>,
 }
 
 impl LinkOrders {
@@ -58,9 +59,13 @@ impl LinkOrders {
         self.look.notify_one();
     }
 
-    /// Take control again: somebody else had it.
-    pub fn reconnect(&self) {
-        self.reconnect.notify_one();
+    /// Take control again: somebody else had it in this session. Of an earlier session it says nothing new.
+    pub fn reconnect(&self, generation: u64) {
+        self.fenced.send_if_modified(|it| {
+            let newer = generation > *it;
+            *it = generation.max(*it);
+            newer
+        });
     }
 }
 
@@ -170,6 +175,7 @@ impl Link {
         let mut ticks = clock.interval(self.resync_interval);
         let mut look: Option<Look<'_>> = Some(self.look(Duration::ZERO));
         let mut seen: Option<(Stamp, Sight, i64)> = None;
+        let mut fenced = self.orders.fenced.subscribe();
         loop {
             let apply_at_us = seen.as_ref().map_or(i64::MAX, |(_, _, at_us)| *at_us);
             tokio::select! {
@@ -187,7 +193,7 @@ impl Link {
                 () = self.orders.look.notified(), if look.is_none() && seen.is_none() => {
                     look = Some(self.look(LOOK_PAUSE));
                 }
-                () = self.orders.reconnect.notified() => return Err(SwitchError::Fenced),
+                _ = fenced.wait_for(|it| *it >= self.generation) => return Err(SwitchError::Fenced),
                 _ = ticks.tick() => if look.is_none() && seen.is_none() && !self.book.is_empty() {
                     look = Some(self.look(Duration::ZERO));
                 },

@@ -68,7 +68,7 @@ impl Interaction {
         self.retry_at_us = Some(self.ways.report.clock.after(pause));
         tracing::info!(interaction.id = %self.id, %error, source = ?std::error::Error::source(error), "a step failed; trying again soon");
         match error {
-            StepError::Switch(SwitchError::Fenced) => self.ways.orders.reconnect(),
+            StepError::Switch(SwitchError::Fenced) => self.ways.orders.reconnect(self.generation),
             _ => self.ask_for_look(),
         }
     }
@@ -180,7 +180,10 @@ impl Interaction {
         match result {
             Err(error) if !error.is_definite() => {
                 tracing::info!(interaction.id = %self.id, thing = ?key, %error, "the switch did not say whether it did it");
-                self.ask_for_look();
+                match error {
+                    SwitchError::Fenced => self.ways.orders.reconnect(self.generation),
+                    _ => self.ask_for_look(),
+                }
                 None
             }
             known => Some(known),

@@ -188,6 +188,28 @@ async fn a_leg_that_nobody_knows_is_hung_up_only_when_the_transfer_service_says_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn control_that_two_calls_miss_at_once_is_taken_again_once() {
+    let stage = Stage::open().await;
+    let mut calls = Vec::new();
+    for _ in 0..2 {
+        let (leg, interaction) = stage.open_call().await;
+        let plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "talk");
+        stage.apply(&plan.at(1)).await.unwrap();
+        stage.until_fact(&interaction, fact::up("customer", "talk")).await;
+        calls.push((interaction, plan.place("customer", "hold")));
+    }
+    let session = stage.flaky.sessions.load(Ordering::SeqCst);
+    stage.flaky.fenced_in.store(session, Ordering::SeqCst);
+    for (_, plan) in &calls {
+        stage.apply(&plan.at(2)).await.unwrap();
+    }
+    for (interaction, _) in &calls {
+        stage.until_fact(interaction, fact::up("customer", "hold")).await;
+    }
+    assert_eq!(stage.flaky.sessions.load(Ordering::SeqCst), session + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_hung_up_after_a_step_that_failed() {
     let stage = Stage::open().await;
     let (leg, interaction, plan) = talking(&stage).await;
