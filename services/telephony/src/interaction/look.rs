@@ -18,6 +18,9 @@ use crate::world::{LegThere, RoomThere};
 
 impl Interaction {
     pub(super) fn see(&mut self, share: &Share) {
+        if self.generation != share.generation {
+            (self.failures, self.retry_at_us) = (0, None);
+        }
         self.generation = share.generation;
         self.awaits_look = false;
         if self.is_of_another_run(&share.boot_id) {

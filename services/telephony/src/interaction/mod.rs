@@ -9,6 +9,8 @@ mod look;
 mod observe;
 mod pass;
 mod restore;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -56,7 +58,7 @@ pub struct Interaction {
     boot_id: String,
     /// A look was asked for and has not come yet.
     awaits_look: bool,
-    /// Passes that failed in a row, and when to try again.
+    /// Passes that failed in a row, and when to try again if nothing changes before.
     failures: u32,
     retry_at_us: Option<i64>,
     /// What is to be written, in order.
@@ -138,7 +140,10 @@ impl Interaction {
 
     fn hear(&mut self, message: Message) {
         match message {
-            Message::Event(event) => self.hear_event(event),
+            Message::Event(event) => {
+                self.retry_at_us = None;
+                self.hear_event(event);
+            }
             Message::Look(share) => self.see(&share),
             Message::Silent => self.lose_switch(&format!("silent-{}", self.now_us())),
         }
@@ -171,6 +176,7 @@ impl Interaction {
             }
         }
         self.give_up_segments(&plan);
+        self.retry_at_us = None;
         self.plan = Some(plan);
     }
 

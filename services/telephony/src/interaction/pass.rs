@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use baton_api::transfer::v1::fact::Fact as What;
+
 use super::Interaction;
 use crate::fact;
 use crate::plan::Dial;
@@ -12,7 +14,7 @@ use crate::reconcile::{Step, steps};
 use crate::retry;
 use crate::store::{KeepError, Write};
 use crate::switch::{DialCall, Ending, ExitEnd, LegState, SwitchError, gone_is_done};
-use crate::thing::Key;
+use crate::thing::{Key, Kind};
 use crate::world::{LegThere, RoomThere};
 
 /// More steps than any plan needs: a pass that takes as many makes no progress.
@@ -37,6 +39,7 @@ impl Interaction {
         self.observe_legs();
         self.flush().await;
         match result {
+            Ok(()) if self.is_to_wait() => {}
             Ok(()) => (self.failures, self.retry_at_us) = (0, None),
             Err(error) => self.step_failed(&error),
         }
@@ -46,7 +49,7 @@ impl Interaction {
         for _ in 0..MOST_STEPS {
             self.absorb();
             self.flush().await;
-            let Some(step) = self.next_step() else { return Ok(()) };
+            let Some(step) = self.next_step().filter(|_| !self.is_to_wait()) else { return Ok(()) };
             tracing::trace!(interaction.id = %self.id, ?step, "step");
             self.take(step).await?;
         }
@@ -61,7 +64,13 @@ impl Interaction {
         steps(plan, &self.world, self.now_us()).into_iter().next()
     }
 
-    /// A failed step ends the pass; what is on the switch is looked at before it is tried again.
+    /// A step has failed, and nothing has changed since that would make it succeed: a look that shows the same does not.
+    fn is_to_wait(&self) -> bool {
+        self.retry_at_us.is_some_and(|at_us| self.now_us() < at_us)
+    }
+
+    /// A failed step ends the pass, and what is on the switch is looked at. It is tried again after a pause, or as soon as a
+    /// newer plan, an event or a new session makes another world of it.
     fn step_failed(&mut self, error: &StepError) {
         self.failures = self.failures.saturating_add(1);
         let pause = retry::endless(SHORTEST_PAUSE, LONGEST_PAUSE).pause(self.failures);
@@ -82,6 +91,11 @@ impl Interaction {
     }
 
     async fn take(&mut self, step: Step) -> Result<(), StepError> {
+        if let Some((key, detail)) = step.once()
+            && !self.ask(&step, &key, detail).await?
+        {
+            return Ok(());
+        }
         let ways = std::sync::Arc::clone(&self.ways);
         let switch = &ways.switch;
         match step {
@@ -117,10 +131,10 @@ impl Interaction {
                     there.muted = there.muted.filter(|muted| !muted);
                 });
             }
-            Step::Exit { id, leg, mailbox } => self.exit(&id, &leg, &mailbox).await?,
-            Step::Play { id, room, name } => self.play(&id, &room, &name).await?,
-            Step::StartRecording { id, room, recording_id } => self.record(&id, &room, &recording_id).await?,
-            Step::Dial { leg, dial } => self.dial(&leg, dial).await?,
+            Step::Exit { id, leg, mailbox } => self.exit(&id, &leg, &mailbox).await,
+            Step::Play { id, room, name } => self.play(&id, &room, &name).await,
+            Step::StartRecording { id, room, .. } => self.record(&id, &room).await,
+            Step::Dial { leg, dial } => self.dial(&leg, dial).await,
             Step::HangUp { leg, no_answer } => {
                 gone_is_done(switch.hang_up(&leg, no_answer).await)?;
                 self.world.legs.remove(&leg);
@@ -161,12 +175,24 @@ impl Interaction {
         Ok(())
     }
 
-    /// Writes down that the switch is about to be asked: from here on this id is never asked for again.
-    async fn ask(&mut self, key: &Key, detail: &str) -> Result<(), StepError> {
+    /// Writes down that the switch is about to be asked: after a crash this id is never asked for again. Says whether it is to
+    /// be asked now: what came while the disk was busy is taken in first, so that nobody is rung for a plan that is over (T3).
+    async fn ask(&mut self, step: &Step, key: &Key, detail: &str) -> Result<bool, StepError> {
         let (row, thing) = self.new_thing(key.clone(), &key.id, detail);
         self.ways.report.journal.write(Write::Asked(row)).await?;
-        self.world.things.insert(key.clone(), thing);
-        Ok(())
+        self.absorb();
+        let Some(plan) = self.plan.as_ref().filter(|_| self.is_ready() && !self.is_lost()) else { return Ok(false) };
+        let wanted = steps(plan, &self.world, self.now_us());
+        let is_next = wanted.first() == Some(step);
+        // Wanted after something else, or in another way: then it is asked for when its turn comes.
+        let is_later = || wanted.iter().filter_map(Step::once).any(|(it, _)| it == *key);
+        if is_next {
+            self.world.things.insert(key.clone(), thing);
+        } else if !self.world.was_asked(key) && !is_later() {
+            self.world.things.insert(key.clone(), thing);
+            self.observe(key, never_begun(key), self.now_us());
+        }
+        Ok(is_next)
     }
 
     /// After the switch was asked for something that happens once: what it refused is over, what it did not answer is looked
@@ -190,9 +216,8 @@ impl Interaction {
         }
     }
 
-    async fn dial(&mut self, leg: &str, dial: Dial) -> Result<(), StepError> {
+    async fn dial(&mut self, leg: &str, dial: Dial) {
         let key = Key::leg(leg);
-        self.ask(&key, "").await?;
         if let Some(rule) = &dial.allowed_by {
             tracing::info!(interaction.id = %self.id, leg.id = leg, rule, "a number outside is dialled, as a rule allows");
         }
@@ -213,12 +238,10 @@ impl Interaction {
             }
             None => {}
         }
-        Ok(())
     }
 
-    async fn play(&mut self, id: &str, room: &str, name: &str) -> Result<(), StepError> {
+    async fn play(&mut self, id: &str, room: &str, name: &str) {
         let key = Key::announcement(id);
-        self.ask(&key, "").await?;
         let result = self.ways.switch.play(id, &self.id.room_on_switch(room), name).await;
         match self.asked(&key, result) {
             Some(Ok(())) => {
@@ -227,24 +250,20 @@ impl Interaction {
             Some(Err(_)) => self.observe(&key, fact::announcement_over(id), self.now_us()),
             None => {}
         }
-        Ok(())
     }
 
-    async fn record(&mut self, id: &str, room: &str, recording_id: &str) -> Result<(), StepError> {
+    async fn record(&mut self, id: &str, room: &str) {
         let key = Key::segment(id);
-        self.ask(&key, recording_id).await?;
         let result = self.ways.switch.start_recording(id, &self.id.room_on_switch(room), &self.tenant()).await;
         match self.asked(&key, result) {
             Some(Ok(started_at_us)) => self.recording_runs(id, started_at_us, self.now_us()),
             Some(Err(_)) => self.observe(&key, fact::segment_failed(id, 0), self.now_us()),
             None => {}
         }
-        Ok(())
     }
 
-    async fn exit(&mut self, id: &str, leg: &str, mailbox: &str) -> Result<(), StepError> {
+    async fn exit(&mut self, id: &str, leg: &str, mailbox: &str) {
         let key = Key::exit(id);
-        self.ask(&key, "").await?;
         let result = self.ways.switch.exit(id, leg, mailbox).await;
         match self.asked(&key, result) {
             Some(Ok(())) => self.change_leg(leg, |there| {
@@ -254,6 +273,16 @@ impl Interaction {
             Some(Err(_)) => self.observe(&key, fact::exit_over(id, ExitEnd::Unknown), self.now_us()),
             None => {}
         }
-        Ok(())
+    }
+}
+
+/// What is to be said of a thing that is not wanted any more before the switch was asked for it.
+fn never_begun(key: &Key) -> What {
+    match key.kind {
+        Kind::Leg => fact::ended(&key.id, Ending::HungUp),
+        Kind::Announcement => fact::announcement_over(&key.id),
+        Kind::Exit => fact::exit_over(&key.id, ExitEnd::Unknown),
+        Kind::Segment => fact::segment_failed(&key.id, 0),
+        Kind::SwitchLoss => fact::switch_lost(),
     }
 }

@@ -93,6 +93,19 @@ pub enum Step {
     DestroyRoom(String),
 }
 
+impl Step {
+    /// What it begins, if that happens once only, and what is to be remembered of it.
+    pub fn once(&self) -> Option<(Key, &str)> {
+        match self {
+            Self::Dial { leg, .. } => Some((Key::leg(leg), "")),
+            Self::Exit { id, .. } => Some((Key::exit(id), "")),
+            Self::Play { id, .. } => Some((Key::announcement(id), "")),
+            Self::StartRecording { id, recording_id, .. } => Some((Key::segment(id), recording_id)),
+            _ => None,
+        }
+    }
+}
+
 /// All steps, in their order. Empty: the switch matches the plan.
 pub fn steps(plan: &Plan, world: &World, now_us: i64) -> Vec<Step> {
     let mut steps = Vec::new();
