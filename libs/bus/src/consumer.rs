@@ -11,13 +11,13 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use baton_runtime::client::Backoff;
 use baton_runtime::clock::Clock;
 use baton_store::inbox::{self, DeadLetter};
 use baton_store::{Db, StoreError, Tx};
 use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::Backoff;
 use crate::{Bus, BusError, EventStream, Filter, Logged};
 
 /// How often an event is tried before it is set aside.
@@ -43,9 +43,8 @@ pub enum Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Busy(_) | StoreError::Commit(_) => Self::Later(error.to_string()),
-            // The database refused this event's statements: a constraint, or a bug. The source says which.
-            _ => Self::Faulty(with_source(&error)),
+            error if error.is_about_data() => Self::Faulty(with_source(&error)),
+            error => Self::Later(with_source(&error)),
         }
     }
 }
@@ -80,35 +79,39 @@ impl Consumer {
 
     /// Acts upon events until `shutdown`; the one in hand is finished or undone.
     pub async fn run(self, handler: impl Handler, shutdown: CancellationToken) {
-        let mut backoff = Backoff::new();
-        while let Some(Err(error)) = shutdown.run_until_cancelled(self.follow(&handler, &mut backoff)).await {
+        let mut failures = 0;
+        while let Some(Err(error)) = shutdown.run_until_cancelled(self.follow(&handler, &mut failures)).await {
             tracing::warn!(consumer = self.name, error = %error, "the event stream broke off; subscribing again");
-            let wait = self.clock.sleep(backoff.next());
+            failures += 1;
+            let wait = self.clock.sleep(Backoff::default().pause(failures));
             if shutdown.run_until_cancelled(wait).await.is_none() {
                 return;
             }
         }
     }
 
-    /// Follows the stream until it ends or fails.
-    async fn follow(&self, handler: &impl Handler, backoff: &mut Backoff) -> Result<(), BusError> {
+    /// Follows the stream until it ends or fails; each event that comes ends a series of failures.
+    async fn follow(&self, handler: &impl Handler, failures: &mut u32) -> Result<(), BusError> {
         let mut events = self.subscribe().await?;
         while let Some(event) = events.next().await {
             self.deliver(handler, &event?).await?;
-            *backoff = Backoff::new();
+            *failures = 0;
         }
         Ok(())
     }
 
     async fn subscribe(&self) -> Result<EventStream, BusError> {
-        let position = inbox::cursor(&self.db, &self.cursor_name()).await?.unwrap_or(0);
-        Ok(self.bus.subscribe(position as u64, self.filter.clone()))
+        let position = inbox::cursor(&self.db, &self.cursor_name()).await?;
+        if position.is_none() {
+            // A log that was not read before: those that it came after are gone.
+            inbox::forget_cursors(&self.db, &format!("{}@", self.name)).await?;
+        }
+        Ok(self.bus.subscribe(position.unwrap_or(0) as u64, self.filter.clone()))
     }
 
     /// Tries until the event has had its effect or is set aside.
     async fn deliver(&self, handler: &impl Handler, event: &Logged) -> Result<(), BusError> {
-        let mut backoff = Backoff::new();
-        let mut tries = 0;
+        let (mut failures, mut tries) = (0, 0);
         loop {
             let failure = {
                 let _busy = self.clock.busy();
@@ -117,7 +120,8 @@ impl Consumer {
                     Err(failure) => failure,
                 }
             };
-            let wait = backoff.next();
+            failures += 1;
+            let wait = Backoff::default().pause(failures);
             tries += i64::from(matches!(failure, Failure::Faulty(_)));
             if tries >= MAX_TRIES {
                 return Ok(self.set_aside(event, tries, failure).await?);

@@ -10,7 +10,8 @@ const EVERY: Duration = Duration::from_mins(10);
 const DAY: Duration = Duration::from_hours(24);
 /// Published events are kept in the outbox for so long: a lost stream can be rebuilt from them.
 const OUTBOX_DAYS: u32 = 30;
-/// Longer than the outbox, so that an event that is published again is always recognised.
+/// Longer than the outbox, so that an event that is published again is always recognised. What was set aside goes with it:
+/// a month is enough to look at it, and it has personal data in it.
 const INBOX_DAYS: u32 = 31;
 
 /// Deletes what is older than it needs to be, for one database.

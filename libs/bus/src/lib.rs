@@ -25,7 +25,6 @@
 //! ```
 
 mod actor;
-mod backoff;
 mod bus;
 mod consumer;
 mod envelope;
@@ -35,6 +34,7 @@ mod filter;
 mod keeper;
 mod log;
 mod relay;
+mod shares;
 
 pub use actor::{actor_text, parse_actor};
 pub use bus::{Bus, EventStream};
@@ -46,3 +46,4 @@ pub use filter::{Filter, FilterError};
 pub use keeper::Keeper;
 pub use log::{EventLog, MAX_PAGE, Page};
 pub use relay::Relay;
+pub use shares::{NoPlace, Place, Shares};

@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
+use baton_runtime::client::Backoff;
 use baton_runtime::clock::Clock;
 use baton_store::{Db, outbox};
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::Backoff;
 use crate::{Bus, BusError, Envelope};
 
 /// How many events are published together: one commit of the log instead of five hundred.
@@ -35,18 +35,19 @@ impl Relay {
     /// Publishes until `shutdown`, then once more what is committed by then.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut commits = self.db.outbox_commits();
-        let mut backoff = Backoff::new();
+        let mut failures = 0;
         loop {
             commits.mark_unchanged();
             // While the bus is away, commits must not turn the wait into a busy loop.
             let (wait, is_well) = match self.publish_all().await {
                 Ok(()) => {
-                    backoff = Backoff::new();
+                    failures = 0;
                     (SCAN_EVERY, true)
                 }
                 Err(error) => {
                     tracing::warn!(error = %error, "events could not be published; they wait in the outbox");
-                    (backoff.next(), false)
+                    failures += 1;
+                    (Backoff::default().pause(failures), false)
                 }
             };
             tokio::select! {

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::disk::Disk;
 use crate::writer::Writer;
-use crate::{OpenError, Reader, StoreError, Tx, on, open};
+use crate::{OpenError, Reader, StoreError, Tx, open};
 
 /// A service's own database. Cheap to clone; all clones share the same writer.
 #[derive(Debug, Clone)]
@@ -86,14 +86,12 @@ impl Db {
         }
     }
 
-    /// Whether the database answers and its disk is well: for readiness.
-    pub async fn ping(&self) -> Result<(), StoreError> {
+    /// Resolves, with the cause, when the disk has failed: from then on nothing is written, and only a new start helps. For
+    /// whoever ends the process then; never on a disk that is well.
+    pub fn failed(&self) -> impl Future<Output = StoreError> + Send + use<> {
         match self {
-            Self::Sqlite(db) => db.disk.check()?,
+            Self::Sqlite(db) => db.disk.failed(),
         }
-        let mut reader = self.read().await?;
-        on!(reader, conn => sqlx::query("SELECT 1").execute(conn).await)?;
-        Ok(())
     }
 
     /// Waits for what is in progress and lets go of the file. A file that is not closed so loses nothing either.

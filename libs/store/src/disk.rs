@@ -75,6 +75,13 @@ struct Synced {
     failed: Option<Arc<io::Error>>,
 }
 
+impl Synced {
+    fn failure(&self) -> Option<sqlx::Error> {
+        let error = self.failed.as_ref()?;
+        Some(sqlx::Error::Io(io::Error::new(error.kind(), Arc::clone(error))))
+    }
+}
+
 /// A commit on its way into the log; dropped when it is there, or will never be.
 #[must_use = "dropped, the commit is done"]
 pub(crate) struct Numbered<'a> {
@@ -141,9 +148,19 @@ impl Disk {
 
     /// Fails for good once a sync has failed.
     pub(crate) fn check(&self) -> Result<(), sqlx::Error> {
-        match &self.synced.borrow().failed {
-            None => Ok(()),
-            Some(error) => Err(sqlx::Error::Io(io::Error::new(error.kind(), Arc::clone(error)))),
+        self.synced.borrow().failure().map_or(Ok(()), Err)
+    }
+
+    /// Resolves when a sync has failed.
+    pub(crate) fn failed(&self) -> impl Future<Output = StoreError> + Send + use<> {
+        let mut synced = self.synced.subscribe();
+        async move {
+            let failure = synced.wait_for(|synced| synced.failed.is_some()).await.ok().and_then(|it| it.failure());
+            match failure {
+                Some(error) => StoreError::Commit(error),
+                // The database is gone, and its disk was well.
+                None => std::future::pending().await,
+            }
         }
     }
 

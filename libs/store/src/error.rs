@@ -120,6 +120,15 @@ impl StoreError {
         matches!(self, Self::Busy(_))
     }
 
+    /// Whether the data are at fault: the same is refused again, however well the database is.
+    pub fn is_about_data(&self) -> bool {
+        match self {
+            Self::Corrupt { .. } | Self::WrongRowCount { .. } => true,
+            Self::Database(error) => is_about_data(error),
+            Self::Busy(_) | Self::Commit(_) => false,
+        }
+    }
+
     /// Whether the change is known not to have happened.
     pub fn outcome(&self) -> Outcome {
         match self {
@@ -142,6 +151,19 @@ impl From<sqlx::Error> for StoreError {
             _ => false,
         };
         if busy { Self::Busy(error) } else { Self::Database(error) }
+    }
+}
+
+/// A closed list: a full disk or a closed database must never be taken for bad data. The codes: too large (18), against a
+/// constraint (19), of the wrong type (20).
+fn is_about_data(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(inner) => sqlite_code(inner.as_ref()).is_some_and(|code| matches!(code, 18..=20)),
+        sqlx::Error::RowNotFound
+        | sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::Decode(_)
+        | sqlx::Error::Encode(_) => true,
+        _ => false,
     }
 }
 

@@ -71,6 +71,16 @@ pub async fn advance(tx: &mut Tx, consumer: &str, position: i64) -> Result<(), S
     Ok(())
 }
 
+/// Forgets the cursors whose names begin so.
+pub async fn forget_cursors(db: &Db, beginning: &str) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    on!(tx, conn => sqlx::query("DELETE FROM store_cursors WHERE substr(consumer, 1, length($1)) = $1")
+        .bind(beginning)
+        .execute(conn)
+        .await)?;
+    tx.commit().await
+}
+
 /// Puts an event aside with its cause, so that the others can go on (E5).
 pub async fn set_aside(tx: &mut Tx, letter: &DeadLetter) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
@@ -105,17 +115,24 @@ pub async fn dead_letters(db: &Db, consumer: &str, limit: usize) -> Result<Vec<D
         .await)?)
 }
 
-/// Forgets events acted upon before then, at most [`MAX_BATCH`]. Keep them for longer than the log keeps events.
+/// Forgets events acted upon, or set aside, before then: at most [`MAX_BATCH`] of each. Keep them for longer than the log
+/// keeps events, and not for ever: what was set aside has the event's personal data in it.
 pub async fn prune(db: &Db, before_us: i64) -> Result<u64, StoreError> {
     let mut tx = db.begin().await?;
-    let rows = on!(tx, conn => sqlx::query(
+    let mut rows = 0;
+    for statement in [
         "DELETE FROM store_inbox WHERE (consumer, event_id) IN
-             (SELECT consumer, event_id FROM store_inbox WHERE at_us < $1 LIMIT $2)")
-        .bind(before_us)
-        .bind(MAX_BATCH as i64)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+             (SELECT consumer, event_id FROM store_inbox WHERE at_us < $1 LIMIT $2)",
+        "DELETE FROM store_dead_letters WHERE (consumer, event_id) IN
+             (SELECT consumer, event_id FROM store_dead_letters WHERE at_us < $1 LIMIT $2)",
+    ] {
+        let deleted = on!(tx, conn => sqlx::query(statement)
+            .bind(before_us)
+            .bind(MAX_BATCH as i64)
+            .execute(conn)
+            .await)?;
+        rows += deleted.rows_affected();
+    }
     tx.commit().await?;
     Ok(rows)
 }

@@ -25,6 +25,7 @@ enum Trouble {
     Faulty,
     Panic,
     Later,
+    DiskFull,
 }
 
 impl Notebook {
@@ -32,7 +33,7 @@ impl Notebook {
         Self { seen: watch::Sender::new(0), calls: Arc::default(), trouble }
     }
 
-    fn fail(&self, sequence: i64) -> Result<(), Failure> {
+    async fn fail(&self, tx: &mut Tx, sequence: i64) -> Result<(), Failure> {
         let Some((_, trouble, tries)) = self.trouble.filter(|it| it.0 == sequence) else {
             return Ok(());
         };
@@ -42,7 +43,8 @@ impl Notebook {
         match trouble {
             Trouble::Faulty => Err(Failure::Faulty("no such thing".into())),
             Trouble::Panic => panic!("a bug"),
-            Trouble::Later => Err(Failure::Later("the disk is full".into())),
+            Trouble::Later => Err(Failure::Later("a peer does not answer".into())),
+            Trouble::DiskFull => Err(full_disk(tx).await.into()),
         }
     }
 
@@ -52,13 +54,24 @@ impl Notebook {
     }
 }
 
+/// What the database says when it can't grow.
+async fn full_disk(tx: &mut Tx) -> sqlx::Error {
+    on!(tx, conn => {
+        sqlx::query("PRAGMA max_page_count = 1").execute(&mut *conn).await.unwrap();
+        let large = "INSERT INTO notes (sequence) SELECT 1 FROM sqlite_master a, sqlite_master b, sqlite_master c";
+        let refused = sqlx::query(large).execute(&mut *conn).await.unwrap_err();
+        sqlx::query("PRAGMA max_page_count = 4294967294").execute(conn).await.unwrap();
+        refused
+    })
+}
+
 impl Handler for Notebook {
     async fn handle(&self, tx: &mut Tx, event: &Logged) -> Result<(), Failure> {
         on!(tx, conn => sqlx::query("INSERT INTO notes (sequence) VALUES ($1)")
             .bind(event.envelope.sequence)
             .execute(conn)
             .await)?;
-        self.fail(event.envelope.sequence)?;
+        self.fail(tx, event.envelope.sequence).await?;
         self.seen.send_replace(event.position);
         Ok(())
     }
@@ -152,10 +165,12 @@ async fn a_poisonous_event_is_set_aside_with_its_cause_and_others_go_on_e5() {
 
 #[tokio::test]
 async fn a_failure_that_is_not_the_events_fault_is_tried_until_it_works() {
-    let it = with_notes().await;
-    publish(&it, 1..=3).await;
-    consume(&it, Notebook::new(Some((2, Trouble::Later, MAX_TRIES + 2))), Filter::all(), 3).await;
-    assert_eq!(notes(&it.db).await, [1, 2, 3]);
+    for trouble in [Trouble::Later, Trouble::DiskFull] {
+        let it = with_notes().await;
+        publish(&it, 1..=3).await;
+        consume(&it, Notebook::new(Some((2, trouble, MAX_TRIES + 2))), Filter::all(), 3).await;
+        assert_eq!(notes(&it.db).await, [1, 2, 3]);
+    }
 }
 
 #[tokio::test]
@@ -171,4 +186,9 @@ async fn a_log_that_was_rebuilt_in_another_order_has_no_effect_twice() {
     rebuilt.log.append(&in_another_order).await.unwrap();
     consume(&rebuilt, Notebook::new(None), Filter::all(), 5).await;
     assert_eq!(notes(&rebuilt.db).await, [1, 2, 3, 9, 10]);
+    // The lost log's cursor is of no use to anybody.
+    let mut reader = rebuilt.db.read().await.unwrap();
+    let cursors: i64 =
+        on!(reader, conn => sqlx::query_scalar("SELECT count(*) FROM store_cursors").fetch_one(conn).await).unwrap();
+    assert_eq!(cursors, 1);
 }

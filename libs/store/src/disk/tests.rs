@@ -234,8 +234,22 @@ async fn when_the_disk_fails_everybody_who_waits_is_told_and_nothing_begins_any_
     }
     it.gate.change(|counts| (counts.is_broken, counts.may_pass) = (false, 9));
     it.db.begin().await.unwrap_err();
-    it.db.ping().await.unwrap_err();
     it.db.settled().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn whoever_waits_for_the_disk_to_fail_is_told_then_and_not_before() {
+    let it = gated().await;
+    let mut failed = Box::pin(it.db.failed());
+    it.gate.change(|counts| counts.may_pass = 1);
+    it.commit("a").await.unwrap().unwrap();
+    assert!(futures::poll!(&mut failed).is_pending());
+    it.gate.change(|counts| counts.is_broken = true);
+    it.commit("b").await.unwrap().unwrap_err();
+    let late = it.db.failed();
+    for error in [failed.await, late.await] {
+        assert!(matches!(error, StoreError::Commit(sqlx::Error::Io(_))), "{error:?}");
+    }
 }
 
 #[tokio::test]

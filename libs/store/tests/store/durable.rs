@@ -1,6 +1,6 @@
 //! Opening, committing, and being told what is wrong.
 
-use baton_store::{Db, MigrateError, OpenError, on};
+use baton_store::{Db, MigrateError, OpenError, StoreError, on};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
@@ -114,11 +114,25 @@ async fn a_failed_migration_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_database_answers_a_ping_until_it_is_closed() {
+async fn a_refused_value_is_about_the_data_and_a_full_disk_or_a_closed_file_is_not() {
     let it = database().await;
-    it.db.ping().await.unwrap();
+    let mut tx = it.db.begin().await.unwrap();
+    let null = on!(tx, conn => sqlx::query("INSERT INTO marks (name) VALUES (NULL)").execute(conn).await).unwrap_err();
+    let none = on!(tx, conn => sqlx::query("SELECT name FROM marks").fetch_one(conn).await).unwrap_err();
+    let text = on!(tx, conn => sqlx::query_scalar::<_, i64>("SELECT 'x'").fetch_one(conn).await).unwrap_err();
+    for error in [null, none, text] {
+        assert!(StoreError::from(error).is_about_data());
+    }
+    let full = on!(tx, conn => {
+        sqlx::query("PRAGMA max_page_count = 1").execute(&mut *conn).await.unwrap();
+        sqlx::query("INSERT INTO marks (name) VALUES (hex(zeroblob(100000)))").execute(conn).await
+    });
+    let full = StoreError::from(full.unwrap_err());
+    assert!(!full.is_about_data(), "{full:?}");
+    drop(tx);
     it.db.close().await;
-    assert!(it.db.ping().await.is_err());
+    let closed = it.db.begin().await.unwrap_err();
+    assert!(!closed.is_about_data(), "{closed:?}");
 }
 
 fn migration(version: i64, sql: &str) -> Migration {

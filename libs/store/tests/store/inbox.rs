@@ -33,7 +33,24 @@ async fn a_cursor_is_where_the_last_commit_left_it() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_keeps_the_event_and_its_cause() {
+async fn cursors_are_forgotten_by_how_their_names_begin() {
+    let it = database().await;
+    let names = ["recording@1", "recording@2", "recording_2@1", "recordin%@1"];
+    for name in names {
+        let mut tx = it.db.begin().await.unwrap();
+        inbox::advance(&mut tx, name, 1).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    inbox::forget_cursors(&it.db, "recording@").await.unwrap();
+    let mut known = Vec::new();
+    for name in names {
+        known.push(inbox::cursor(&it.db, name).await.unwrap());
+    }
+    assert_eq!(known, [None, None, Some(1), Some(1)]);
+}
+
+#[tokio::test]
+async fn a_dead_letter_keeps_the_event_and_its_cause_until_its_time_is_over() {
     let it = database().await;
     let letter = DeadLetter {
         consumer: "recording".into(),
@@ -53,5 +70,9 @@ async fn a_dead_letter_keeps_the_event_and_its_cause() {
         inbox::set_aside(&mut tx, &letter).await.unwrap();
         tx.commit().await.unwrap();
     }
-    assert_eq!(inbox::dead_letters(&it.db, "recording", 10).await.unwrap(), [letter]);
+    assert_eq!(inbox::prune(&it.db, letter.at_us).await.unwrap(), 0);
+    assert_eq!(inbox::dead_letters(&it.db, "recording", 10).await.unwrap(), std::slice::from_ref(&letter));
+    // Its time is over, and it has a customer's number in it.
+    assert_eq!(inbox::prune(&it.db, letter.at_us + 1).await.unwrap(), 1);
+    assert!(inbox::dead_letters(&it.db, "recording", 10).await.unwrap().is_empty());
 }
