@@ -14,28 +14,28 @@ use baton_runtime::CallerExt;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use prost::Message;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use crate::{Bus, BusError, Filter, Logged, MAX_PAGE, parse_actor};
+use crate::{Bus, BusError, Filter, Logged, MAX_PAGE, NoPlace, Shares, parse_actor};
 
 const DEFAULT_PAGE: usize = 100;
-/// How many streams may be open at once: each holds a reader's buffer.
+/// How many streams may be open at once, of all tenants and of one: each holds a reader's buffer.
 const MAX_TAILS: usize = 1_000;
+const MAX_TAILS_OF_TENANT: usize = 250;
 
 /// The service over a bus.
 #[derive(Debug, Clone)]
 pub struct EventApi {
     bus: Bus,
-    tails: Arc<Semaphore>,
+    tails: Arc<Shares>,
     shutdown: CancellationToken,
 }
 
 impl EventApi {
     /// Streams end when `shutdown` is cancelled.
     pub fn new(bus: impl Into<Bus>, shutdown: CancellationToken) -> Self {
-        Self { bus: bus.into(), tails: Arc::new(Semaphore::new(MAX_TAILS)), shutdown }
+        Self { bus: bus.into(), tails: Arc::new(Shares::new(MAX_TAILS, MAX_TAILS_OF_TENANT)), shutdown }
     }
 
     /// The service, to be put on the public listener.
@@ -51,7 +51,8 @@ impl EventService for EventApi {
         let asked = request.get_ref();
         let limit = page_size(asked.page_size)?;
         let page = self.bus.read(asked.after_position, &filter, limit).await.map_err(refuse)?;
-        let next_position = page.events.last().map_or(asked.after_position, |event| event.position);
+        // So that who looks for something rare does not have the same days searched again each time.
+        let next_position = page.searched_to;
         let events = page.events.into_iter().map(logged_event).collect::<Result<_, _>>()?;
         Ok(Response::new(ListEventsResponse { events, next_position }))
     }
@@ -63,14 +64,12 @@ impl EventService for EventApi {
         request: Request<TailEventsRequest>,
     ) -> Result<Response<Self::TailEventsStream>, Status> {
         let filter = filter_of(&request, request.get_ref().filter.as_ref())?;
-        let permit = Arc::clone(&self.tails).try_acquire_owned().map_err(|_| {
-            ApiError::resource_exhausted(format!("There are {MAX_TAILS} event streams already; close one first."))
-        })?;
+        let place = self.tails.take(request.caller()?.tenant()?.as_str()).map_err(too_many)?;
         let asked = request.into_inner();
         let after = if asked.from_now { self.bus.last() } else { asked.after_position };
         let events = self.bus.subscribe(after, filter).map(move |event| {
-            // The permit lives as long as the stream does.
-            let _ = &permit;
+            // The place lives as long as the stream does.
+            let _ = &place;
             let event = logged_event(event.map_err(refuse)?)?;
             Ok(TailEventsResponse { event: Some(event) })
         });
@@ -90,6 +89,10 @@ fn filter_of<T>(request: &Request<T>, asked: Option<&EventFilter>) -> Result<Fil
         filter = filter.about(subject);
     }
     Ok(filter)
+}
+
+fn too_many(error: NoPlace) -> ApiError {
+    ApiError::resource_exhausted(format!("No more event streams: {error}. Close one first."))
 }
 
 fn page_size(asked: i32) -> Result<usize, ApiError> {

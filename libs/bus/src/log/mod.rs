@@ -5,6 +5,7 @@
 //! that is at the end waits on a watched number, the last position, which the appender moves after its commit: nobody
 //! polls. An event is known by its id, so appending it again does nothing.
 
+mod head;
 mod rows;
 mod tail;
 
@@ -21,6 +22,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::head::Head;
 use crate::{BusError, Envelope, Filter, Logged};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
@@ -37,7 +39,7 @@ const RETENTION_EVERY: Duration = Duration::from_mins(10);
 pub struct EventLog {
     db: Db,
     clock: Clock,
-    last: Arc<watch::Sender<u64>>,
+    head: Arc<watch::Sender<Head>>,
     generation: Uuid,
 }
 
@@ -56,8 +58,9 @@ impl EventLog {
         let db = Db::open(file).await?;
         db.migrate(&MIGRATOR).await?;
         let head = rows::head(&db, new_uuid()).await?;
-        let last = Arc::new(watch::Sender::new(head.last as u64));
-        Ok(Self { db, clock, last, generation: head.generation })
+        let generation = head.generation;
+        let head = Arc::new(watch::Sender::new(Head::new(head.last as u64)));
+        Ok(Self { db, clock, head, generation })
     }
 
     /// Appends events in this order, durably. Those that are in the log already are skipped; none is given twice.
@@ -68,7 +71,7 @@ impl EventLog {
         let mut tx = self.db.begin().await?;
         let last = rows::append(&mut tx, events, self.clock.now_us()).await?;
         tx.commit().await?;
-        self.advance(last);
+        self.head.send_modify(|head| head.advance(last, events));
         Ok(())
     }
 
@@ -90,7 +93,7 @@ impl EventLog {
 
     /// The position of the last event; 0 if there is none yet.
     pub fn last(&self) -> u64 {
-        *self.last.borrow()
+        self.head.borrow().last()
     }
 
     /// Deletes events that were appended more than seven days ago, until `shutdown`.
@@ -125,15 +128,7 @@ impl EventLog {
         self.generation
     }
 
-    fn changes(&self) -> watch::Receiver<u64> {
-        self.last.subscribe()
-    }
-
-    fn advance(&self, to: u64) {
-        self.last.send_if_modified(|last| {
-            let is_later = to > *last;
-            *last = (*last).max(to);
-            is_later
-        });
+    fn changes(&self) -> watch::Receiver<Head> {
+        self.head.subscribe()
     }
 }

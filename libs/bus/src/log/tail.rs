@@ -1,10 +1,11 @@
-//! Following the log: page by page as long as there is something, then asleep until the last position moves.
+//! Following the log: page by page as long as there is something, then asleep until something comes that may fit.
 
 use std::collections::VecDeque;
 
 use futures::Stream;
 use tokio::sync::watch;
 
+use super::head::Head;
 use super::{EventLog, MAX_PAGE};
 use crate::{BusError, Filter, Logged};
 
@@ -14,7 +15,7 @@ const READ_AHEAD: usize = if MAX_PAGE < 200 { MAX_PAGE } else { 200 };
 struct Tail {
     log: EventLog,
     filter: Filter,
-    changes: watch::Receiver<u64>,
+    changes: watch::Receiver<Head>,
     searched_to: u64,
     ahead: VecDeque<Logged>,
 }
@@ -39,9 +40,9 @@ impl Tail {
             if let Some(event) = self.ahead.pop_front() {
                 return Ok(Some(event));
             }
-            let searched_to = self.searched_to;
+            let (searched_to, filter) = (self.searched_to, &self.filter);
             // Looks at the number first, so that an append between the last page and this wait is not slept over.
-            if self.changes.wait_for(|last| *last > searched_to).await.is_err() {
+            if self.changes.wait_for(|head| head.last_for(filter) > searched_to).await.is_err() {
                 return Ok(None);
             }
             let _busy = self.log.clock.busy();

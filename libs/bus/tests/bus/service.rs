@@ -45,12 +45,45 @@ async fn nobody_sees_another_tenants_events_x1() {
     let filter = Some(EventFilter { r#type: "transfer.*".into(), subject: "globex/transfer.failed".into() });
     let request = ListEventsRequest { filter, ..ListEventsRequest::default() };
     let page = api.list_events(from("acme", request)).await.unwrap().into_inner();
-    assert_eq!((page.events.len(), page.next_position), (0, 0));
+    assert_eq!(page.events.len(), 0);
     let tail = api.tail_events(from("acme", TailEventsRequest::default())).await.unwrap();
     let first = soon("an event", tail.into_inner().next()).await.unwrap().unwrap();
     assert_eq!(first.event.unwrap().event.unwrap().tenant, "acme");
     let nobody = api.list_events(Request::new(ListEventsRequest::default())).await.unwrap_err();
     assert_eq!(nobody.code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_page_without_a_hit_says_how_far_was_searched() {
+    let it = world().await;
+    let api = EventApi::new(it.log.clone(), CancellationToken::new());
+    let events: Vec<_> = (1..=3).map(|sequence| event_of("acme", "transfer.failed", sequence)).collect();
+    it.log.append(&events).await.unwrap();
+    let page = async |r#type: &str, page_size| {
+        let filter = Some(EventFilter { r#type: r#type.into(), subject: String::new() });
+        let request = ListEventsRequest { after_position: 0, filter, page_size };
+        let page = api.list_events(from("acme", request)).await.unwrap().into_inner();
+        (page.events.len(), page.next_position)
+    };
+    assert_eq!(page("interaction.opened", 10).await, (0, 3));
+    assert_eq!(page("transfer.failed", 2).await, (2, 2), "a full page goes on after its last event");
+}
+
+#[tokio::test]
+async fn one_tenant_cannot_take_all_the_streams() {
+    let it = world().await;
+    let api = EventApi::new(it.log.clone(), CancellationToken::new());
+    let mut tails = Vec::new();
+    let refused = loop {
+        match api.tail_events(from("acme", TailEventsRequest::default())).await {
+            Ok(tail) => tails.push(tail),
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    api.tail_events(from("globex", TailEventsRequest::default())).await.unwrap();
+    tails.pop();
+    api.tail_events(from("acme", TailEventsRequest::default())).await.unwrap();
 }
 
 #[tokio::test]
