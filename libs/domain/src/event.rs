@@ -70,6 +70,10 @@ pub enum Exclusion {
     Paused,
     /// Nobody had started it by hand (B207), or somebody had stopped it.
     NotStarted,
+    /// The switch could not write it, several times in a row.
+    NotWritten,
+    /// It was another agent's turn, and is in that recording (B206).
+    OtherTurn,
 }
 
 impl Exclusion {
@@ -79,6 +83,8 @@ impl Exclusion {
             Self::OnHold => "on_hold",
             Self::Paused => "paused",
             Self::NotStarted => "not_started",
+            Self::NotWritten => "not_written",
+            Self::OtherTurn => "other_turn",
         }
     }
 }

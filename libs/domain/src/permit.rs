@@ -5,7 +5,7 @@ use crate::{
     action::{Action, ActionSet},
     ids::AgentId,
     input::StartTransfer,
-    interaction::{Interaction, Phase, Stage, Transfer},
+    interaction::{Interaction, Offer, OfferState, Phase, Stage, Transfer},
     policy::PhaseRules,
     words::{Actor, Kind, Reason, Target, TargetSort},
 };
@@ -131,7 +131,7 @@ fn decide(i: &Interaction, actor: &Actor, role: Role, action: Action) -> Result<
         Action::End => role == Role::Supervisor || (role == Role::Primary && i.open_transfer().is_none()),
         Action::Note | Action::SetData => connected(role) || role == Role::Supervisor,
         Action::StartRecording | Action::StopRecording | Action::PauseRecording | Action::ResumeRecording => {
-            return may_steer_recording(i, role, action);
+            return may_steer_recording(i, actor, role, action);
         }
     };
     if may { Ok(()) } else { Err(Refusal::NotNow(action)) }
@@ -151,7 +151,7 @@ fn may_start(i: &Interaction, role: Role, kind: Kind) -> Result<(), Refusal> {
     if !i.policy.entitled(kind) {
         return Err(Refusal::NotInPlan(kind));
     }
-    let hops = i.journey.iter().filter(|hop| hop.transfer.is_some()).count() as u32;
+    let hops = i.journey.iter().filter(|hop| hop.transfer.is_some() && hop.to.is_some()).count() as u32;
     if hops >= i.policy.interaction.max_hops {
         return Err(Refusal::HopLimit(i.policy.interaction.max_hops));
     }
@@ -170,6 +170,7 @@ fn may_end_transfer(i: &Interaction, role: Role, action: Action) -> Result<(), R
 fn by_phase(i: &Interaction, role: Role, action: Action) -> bool {
     match (undecided(i), role) {
         (_, Role::Supervisor) | (None, Role::Primary) => true,
+        (Some(transfer), Role::Initiator) if transfer.kind == Kind::Cold => true,
         (Some(transfer), Role::Initiator) => rules(i, transfer.phase).initiator_may.contains(action),
         (Some(transfer), Role::Recipient) => rules(i, transfer.phase).recipient_may.contains(action),
         _ => false,
@@ -191,7 +192,8 @@ fn can_resume(i: &Interaction) -> bool {
 
 fn rings(i: &Interaction, actor: &Actor) -> bool {
     let Actor::Agent(agent) = actor else { return false };
-    i.search.as_ref().is_some_and(|search| search.offers.iter().any(|offer| offer.who.id == *agent))
+    let rings = |offer: &Offer| offer.who.id == *agent && matches!(offer.state, OfferState::Ringing { .. });
+    i.search.as_ref().is_some_and(|search| search.offers.iter().any(rings))
 }
 
 fn mute_differs(i: &Interaction, actor: &Actor, muted: bool) -> bool {
@@ -199,11 +201,14 @@ fn mute_differs(i: &Interaction, actor: &Actor, muted: bool) -> bool {
     i.agent(*agent).is_some_and(|agent| agent.muted != muted)
 }
 
-fn may_steer_recording(i: &Interaction, role: Role, action: Action) -> Result<(), Refusal> {
+/// Whoever has the customer, transfers them, or has taken them off hold (B207), starts and stops; everybody may pause.
+fn may_steer_recording(i: &Interaction, actor: &Actor, role: Role, action: Action) -> Result<(), Refusal> {
     let r = &i.recording;
+    let has_turn = r.turn.is_some_and(|turn| *actor == Actor::Agent(turn.agent));
+    let steers = matches!(role, Role::Primary | Role::Initiator) || has_turn;
     let (who, state) = match action {
-        Action::StartRecording => (matches!(role, Role::Primary | Role::Initiator), !r.on()),
-        Action::StopRecording => (matches!(role, Role::Primary | Role::Initiator), r.by_hand && !r.automatic),
+        Action::StartRecording => (steers, !r.on()),
+        Action::StopRecording => (steers, r.by_hand && !r.automatic),
         Action::PauseRecording => (connected(role) || role == Role::Supervisor, r.on() && !r.paused),
         _ => (connected(role) || role == Role::Supervisor, r.paused),
     };

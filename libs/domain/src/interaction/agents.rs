@@ -36,5 +36,5 @@ pub struct ReleasedClaim {
     pub wrap_up_ms: i64,
 }
 
-/// How many released claims are kept.
-pub(crate) const RELEASED_KEPT: usize = 4;
+/// How many released claims are kept: more than are ever released before presence has taken notice, unless it is down.
+pub(crate) const RELEASED_KEPT: usize = 16;

@@ -10,7 +10,7 @@ mod transfer;
 pub(crate) use agents::RELEASED_KEPT;
 pub use agents::{Engaged, ReleasedClaim};
 pub use customer::{Customer, Line, Outside};
-pub use recording::{Gap, Recording, Segment, Turn};
+pub use recording::{Aside, Gap, Recording, Segment, Turn};
 pub use search::{Offer, OfferState, Search};
 pub use transfer::{Hop, Phase, Transfer};
 

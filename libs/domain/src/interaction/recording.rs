@@ -22,6 +22,10 @@ pub struct Recording {
     pub paused: bool,
     /// Whose turn it is; nobody's while no agent has the customer.
     pub turn: Option<Turn>,
+    /// The initiator's turn while the recipient has the customer and the transfer is undecided: if the initiator comes back, it goes on
+    /// (B206).
+    #[serde(default)]
+    pub aside: Option<Aside>,
     /// The segment that is wanted now.
     pub current: Option<Segment>,
     /// Segments that are no longer wanted and whose end was not yet reported.
@@ -41,6 +45,15 @@ pub struct Turn {
     pub agent: AgentId,
     /// Its recording, once something of it was recorded.
     pub recording: Option<RecordingNo>,
+}
+
+/// A turn that has given way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aside {
+    /// Which.
+    pub turn: Turn,
+    /// Since when.
+    pub since_us: i64,
 }
 
 /// One stretch of audio.

@@ -26,8 +26,6 @@ pub struct Search {
     pub skip: SmallVec<[AgentId; 2]>,
     /// Who is being offered the customer.
     pub offers: SmallVec<[Offer; 1]>,
-    /// How often a phone may still be dialled anew.
-    pub redials: u8,
     /// Why the last offer failed.
     pub last_failure: Option<Reason>,
 }
@@ -43,6 +41,9 @@ pub struct Offer {
     pub state: OfferState,
     /// When the reservation runs out by itself (A2).
     pub expires_at_us: i64,
+    /// How often their phone may still be dialled anew.
+    #[serde(default)]
+    pub redials: u8,
 }
 
 /// How far an offer is.

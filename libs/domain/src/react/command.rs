@@ -3,7 +3,7 @@
 use super::step::Step;
 use crate::{
     event::EventKind,
-    ids::TransferNo,
+    ids::{RecordingNo, TransferNo},
     input::{Command, RecordingCommand, StartTransfer},
     interaction::{Counters, Interaction, Note, Phase, Transfer},
     permit::{Refusal, permit, permit_target},
@@ -147,18 +147,25 @@ impl Step<'_> {
     fn steer_recording(&mut self, command: RecordingCommand) {
         let recording = self.i.recording.turn.and_then(|turn| turn.recording);
         match command {
-            RecordingCommand::Start => self.i.recording.by_hand = true,
+            RecordingCommand::Start => {
+                self.i.recording.by_hand = true;
+                // Who starts it wants it written: a pause from before it was stopped is over.
+                self.unpause(recording);
+            }
             RecordingCommand::Stop => self.i.recording.by_hand = false,
             RecordingCommand::Pause => {
                 self.i.recording.paused = true;
                 self.emit(EventKind::RecordingPaused { recording });
             }
-            RecordingCommand::Resume => {
-                self.i.recording.paused = false;
-                self.emit(EventKind::RecordingResumed { recording });
-            }
+            RecordingCommand::Resume => self.unpause(recording),
         }
         self.i.recording.failures = 0;
         self.touch();
+    }
+
+    fn unpause(&mut self, recording: Option<RecordingNo>) {
+        if std::mem::take(&mut self.i.recording.paused) {
+            self.emit(EventKind::RecordingResumed { recording });
+        }
     }
 }

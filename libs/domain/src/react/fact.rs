@@ -5,7 +5,7 @@ use crate::{
     ids::{AnnouncementNo, ClaimNo, LegNo},
     input::Fact,
     interaction::Stage,
-    words::{Reason, Room},
+    words::{Actor, Reason, Room},
 };
 
 /// The customer's leg.
@@ -14,6 +14,10 @@ const CUSTOMER: LegNo = LegNo(1);
 impl Step<'_> {
     pub(super) fn fact(&mut self, fact: Fact) {
         match fact {
+            Fact::SegmentLive(segment) => self.segment_live(segment),
+            Fact::SegmentEnded(segment, end) => self.segment_ended(segment, end),
+            // What is over stays over: of the rest only the segments' ends are still to come.
+            _ if self.i.ended() => {}
             Fact::LegRinging(_) => {}
             Fact::LegUp(leg, room) => self.leg_up(leg, room),
             // A customer's phone that is hung up while it rings was declined.
@@ -24,8 +28,6 @@ impl Step<'_> {
             Fact::LegEnded(leg, reason) => self.leg_ended(leg, reason),
             Fact::AnnouncementOver(no) => self.announcement_over(no),
             Fact::ExitOver(exit, outcome) => self.exit_over(exit, outcome),
-            Fact::SegmentLive(segment) => self.segment_live(segment),
-            Fact::SegmentEnded(segment, end) => self.segment_ended(segment, end),
             Fact::ClaimGranted(claim) => self.claim_granted(claim),
             Fact::ClaimRefused(claim, reason) => self.claim_refused(claim, reason),
             Fact::Proposed(wait, agents) => self.proposed(wait, agents),
@@ -51,7 +53,6 @@ impl Step<'_> {
         {
             *seen = room;
             self.touch();
-            self.complete_if_placed();
         }
     }
 
@@ -60,15 +61,27 @@ impl Step<'_> {
             if reason == Reason::Unreachable && self.redial(at) {
                 return;
             }
-            // A phone that is hung up while it rings was declined.
-            let reason = if reason == Reason::HungUp { Reason::Declined } else { reason };
-            return self.offer_failed(at, reason);
+            return match reason {
+                Reason::HungUp => self.declined(at),
+                _ => self.offer_failed(at, reason),
+            };
         }
         let agent = self.i.agents.iter().find(|agent| agent.leg == leg).map(|agent| agent.who.id);
         if let Some(agent) = agent {
-            self.act_as(crate::words::Actor::Agent(agent));
+            // A leg that was lost is nobody's doing.
+            if reason == Reason::HungUp {
+                self.act_as(Actor::Agent(agent));
+            }
             self.agent_gone(agent, reason);
         }
+    }
+
+    /// A phone that is hung up while it rings was declined.
+    fn declined(&mut self, at: usize) {
+        if let Some(offer) = self.i.search.as_ref().and_then(|search| search.offers.get(at)) {
+            self.act_as(Actor::Agent(offer.who.id));
+        }
+        self.offer_failed(at, Reason::Declined);
     }
 
     fn announcement_over(&mut self, no: AnnouncementNo) {

@@ -7,7 +7,7 @@ use crate::{
     input::ExitOutcome,
     interaction::{Counters, FlowStep, Hop, Phase, Stage},
     policy::Fallback,
-    words::{AgentState, Reason, Target},
+    words::{Actor, AgentState, Reason, Target},
 };
 use smallvec::smallvec;
 use std::sync::Arc;
@@ -37,8 +37,8 @@ impl Step<'_> {
         }
     }
 
-    /// An agent whom the flow rang has answered.
-    pub(super) fn flow_answered(&mut self, agent: AgentId) {
+    /// An agent for whom the flow looked since then has answered.
+    pub(super) fn flow_answered(&mut self, agent: AgentId, since_us: i64) {
         let target = self.i.agent(agent).map(|engaged| Target::Agent(engaged.who.clone()));
         self.make_primary(agent);
         self.take_turn(agent);
@@ -52,7 +52,7 @@ impl Step<'_> {
                 to: Some(agent),
                 outcome: Phase::Completed,
                 reason: None,
-                started_at_us: self.i.opened_at_us,
+                started_at_us: since_us,
                 ended_at_us: self.now,
             });
         }
@@ -73,13 +73,15 @@ impl Step<'_> {
         }
         self.i.flow.mailbox = None;
         match outcome {
-            ExitOutcome::Left => self.end(Reason::Voicemail),
+            // Whichever is reported first: that they left the exit, or that their leg is over.
+            ExitOutcome::Left => self.customer_gone(Reason::HungUp),
             ExitOutcome::Returned | ExitOutcome::Unknown => self.advance_flow(),
         }
     }
 
     /// The customer has no agent any more, and was held or cut off: the interaction's own fallback (C4).
     pub(super) fn orphaned(&mut self) {
+        self.act_as(Actor::System);
         self.with_nobody();
         let more_steps = self.i.flow.next < self.i.flow.steps.len();
         let next_step = self.i.policy.interaction.orphan.contains(&Fallback::NextStep) && more_steps;

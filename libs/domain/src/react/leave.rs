@@ -33,14 +33,24 @@ impl Step<'_> {
         };
         self.remove_agent(agent, reason);
         match meaning {
-            Ending::Cancel => self.cancelled_by_leaving(),
+            Ending::Cancel => self.cancelled_by_leaving(reason),
             Ending::Complete | Ending::Continue if phase != Phase::Offered => self.hand_over(false),
-            Ending::Complete | Ending::Continue => self.with_nobody(),
+            Ending::Complete | Ending::Continue => self.goes_on_without_the_initiator(kind),
         }
     }
 
-    /// The initiator took the transfer back by leaving: nobody has the customer, who goes where the interaction's fallback says.
-    fn cancelled_by_leaving(&mut self) {
+    /// It still rings. In a warm transfer an agent who handed over before and stayed takes the initiator's part over; otherwise nobody has
+    /// the customer until the recipient answers.
+    fn goes_on_without_the_initiator(&mut self, kind: Kind) {
+        let heir = self.i.agents.first().map(|engaged| engaged.who.clone()).filter(|_| kind == Kind::Warm);
+        let (Some(heir), Some(transfer)) = (heir, self.transfer()) else { return self.with_nobody() };
+        let agent = heir.id;
+        transfer.initiator = heir;
+        self.take_over(agent);
+    }
+
+    /// The initiator took the transfer back by leaving.
+    fn cancelled_by_leaving(&mut self, left: Reason) {
         let Some(no) = self.transfer_no() else { return };
         let reason = Reason::InitiatorLeft;
         self.drop_search(reason);
@@ -49,16 +59,13 @@ impl Step<'_> {
         }
         self.close(Phase::Cancelled, Some(reason), None);
         self.emit(EventKind::TransferCancelled { transfer: no, reason });
-        self.orphaned();
+        self.primary_gone(left, true);
     }
 
     /// The recipient leaves before taking over: the initiator still has the customer.
     fn recipient_gone(&mut self, agent: AgentId, reason: Reason) {
         self.remove_agent(agent, reason);
         self.fail(Reason::RecipientLeft);
-        if let Some(primary) = self.i.primary.filter(|_| self.i.talking()) {
-            self.take_turn(primary);
-        }
     }
 
     /// The recipient leaves after taking over and before the customer was seen with them.
@@ -77,6 +84,7 @@ impl Step<'_> {
             return;
         }
         if let Stage::Farewell { .. } = self.i.stage {
+            self.i.primary.take_if(|primary| *primary == agent);
             if self.i.agents.is_empty() {
                 self.end(Reason::CustomerLeft);
             }
@@ -90,14 +98,18 @@ impl Step<'_> {
     /// goes where the fallback says.
     fn primary_gone(&mut self, reason: Reason, cut_off: bool) {
         if let Some(next) = self.i.agents.first().map(|engaged| engaged.who.id) {
-            self.make_primary(next);
-            if self.i.talking() {
-                self.take_turn(next);
-            }
+            self.take_over(next);
         } else if cut_off {
             self.orphaned();
         } else {
             self.end(reason);
+        }
+    }
+
+    fn take_over(&mut self, agent: AgentId) {
+        self.make_primary(agent);
+        if self.i.talking() {
+            self.take_turn(agent);
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     event::EventKind,
     ids::{ClaimNo, LegNo, WaitNo},
     interaction::{Counters, Engaged, Line, Offer, OfferState, ReleasedClaim, Search},
-    words::{AgentRef, AgentState, Reason, Target},
+    words::{Actor, AgentRef, AgentState, Reason, Target},
 };
 use smallvec::SmallVec;
 
@@ -20,10 +20,6 @@ const FLOW_REDIALS: u8 = 1;
 impl Step<'_> {
     /// Begins to look for an agent.
     pub(super) fn search(&mut self, target: Target, ring_ms: i64, wait_ms: i64, choosable: SmallVec<[AgentState; 2]>) {
-        let redials = match self.i.open_transfer() {
-            Some(transfer) => self.i.policy.offer(transfer.kind).redials,
-            None => FLOW_REDIALS,
-        };
         let limit_ms = match target {
             Target::Agent(_) => ring_ms + (CLAIM_ANSWER_US + LEASE_MARGIN_US) / 1000,
             Target::Team { .. } => wait_ms,
@@ -42,7 +38,6 @@ impl Step<'_> {
             // Nobody gets back what they hand over, though they may be of the team and free by now.
             skip: self.i.open_transfer().map(|transfer| transfer.initiator.id).into_iter().collect(),
             offers: SmallVec::new(),
-            redials,
             last_failure: None,
         });
         match agent {
@@ -92,12 +87,17 @@ impl Step<'_> {
     fn offer(&mut self, who: AgentRef) {
         let claim = self.next_claim();
         let now = self.now;
+        let redials = match self.i.open_transfer() {
+            Some(transfer) => self.i.policy.offer(transfer.kind).redials,
+            None => FLOW_REDIALS,
+        };
         let Some(search) = &mut self.i.search else { return };
         search.offers.push(Offer {
             who,
             claim,
             state: OfferState::Claiming { until_us: now + CLAIM_ANSWER_US },
             expires_at_us: now + CLAIM_ANSWER_US + search.ring_ms * 1000 + LEASE_MARGIN_US,
+            redials,
         });
         self.touch();
     }
@@ -130,12 +130,13 @@ impl Step<'_> {
     pub(super) fn redial(&mut self, at: usize) -> bool {
         let (leg, now) = (LegNo(self.i.counters.leg + 1), self.now);
         let Some(search) = &mut self.i.search else { return false };
-        let OfferState::Ringing { until_us, .. } = search.offers[at].state else { return false };
-        if search.redials == 0 || until_us <= now {
+        let offer = &mut search.offers[at];
+        let OfferState::Ringing { until_us, .. } = offer.state else { return false };
+        if offer.redials == 0 || until_us <= now {
             return false;
         }
-        search.redials -= 1;
-        search.offers[at].state = OfferState::Ringing { leg, until_us };
+        offer.redials -= 1;
+        offer.state = OfferState::Ringing { leg, until_us };
         self.i.counters.leg = leg.0;
         self.touch();
         true
@@ -191,9 +192,10 @@ impl Step<'_> {
     /// Somebody answered: they are in, and all other offers are taken back (A7).
     pub(super) fn offer_answered(&mut self, at: usize, leg: LegNo) {
         let Some(search) = &mut self.i.search else { return };
-        let offer = search.offers.remove(at);
+        let (offer, since_us) = (search.offers.remove(at), search.since_us);
         let agent = offer.who.id;
         self.drop_search(Reason::Taken);
+        self.act_as(Actor::Agent(agent));
         self.i.agents.push(Engaged {
             who: offer.who,
             leg,
@@ -205,7 +207,7 @@ impl Step<'_> {
         self.emit(EventKind::AgentJoined { agent, leg });
         match self.phase() {
             Some(_) => self.recipient_answered(agent),
-            None => self.flow_answered(agent),
+            None => self.flow_answered(agent, since_us),
         }
     }
 }

@@ -8,31 +8,63 @@ use crate::{
     event::{EventKind, Exclusion},
     ids::{AgentId, RecordingNo, SegmentNo},
     input::SegmentEnd,
-    interaction::{Counters, Gap, Segment, Turn},
+    interaction::{Aside, Counters, Gap, Phase, Segment, Turn},
 };
 
 /// So many segments in a row that could not be written are enough; the next hold, pause or turn tries again.
 const MAX_FAILURES: u8 = 3;
 
 impl Step<'_> {
-    /// From here on the customer's conversation is this agent's: whoever took them off hold, or has become primary (B206).
+    /// From here on the customer's conversation is this agent's: whoever took them off hold, or has become primary (B206). The turn of
+    /// an initiator gives way while the transfer is undecided, and is over otherwise.
     pub(super) fn take_turn(&mut self, agent: AgentId) {
         if self.i.recording.turn.is_some_and(|turn| turn.agent == agent) {
             return;
         }
-        self.close_turn();
-        self.i.recording.turn = Some(Turn { agent, recording: None });
-        self.i.recording.failures = 0;
+        self.close_segment();
+        self.close_gap();
+        match self.i.recording.turn.take() {
+            Some(turn) if self.may_come_back(turn.agent) => {
+                self.i.recording.aside = Some(Aside { turn, since_us: self.now });
+            }
+            Some(turn) => self.end_turn(turn),
+            None => {}
+        }
+        let back = self.i.recording.aside.take_if(|aside| aside.turn.agent == agent);
+        self.i.recording.turn = Some(back.map_or(Turn { agent, recording: None }, |aside| aside.turn));
+        if let Some(Aside { turn: Turn { recording: Some(recording), .. }, since_us }) = back {
+            self.exclude(recording, since_us, Exclusion::OtherTurn);
+        }
         self.touch();
     }
 
-    /// The turn is over: its recording ends as soon as its segments have.
+    fn may_come_back(&self, agent: AgentId) -> bool {
+        let undecided = self.i.open_transfer().is_some_and(|transfer| {
+            transfer.phase != Phase::HandedOver && transfer.initiator.id == agent
+        });
+        undecided && self.i.agent(agent).is_some()
+    }
+
+    /// The transfer is decided: whose turn gave way does not come back.
+    pub(super) fn end_aside(&mut self) {
+        if let Some(aside) = self.i.recording.aside.take() {
+            self.end_turn(aside.turn);
+        }
+    }
+
     fn close_turn(&mut self) {
         self.close_segment();
         self.close_gap();
-        if let Some(recording) = self.i.recording.turn.take().and_then(|turn| turn.recording) {
-            self.i.recording.ending.push(recording);
+        if let Some(turn) = self.i.recording.turn.take() {
+            self.end_turn(turn);
         }
+        self.end_aside();
+    }
+
+    /// The turn is over: its recording ends as soon as its segments have.
+    fn end_turn(&mut self, turn: Turn) {
+        self.i.recording.ending.extend(turn.recording);
+        self.touch();
     }
 
     /// Called after every change. While nobody has the customer it is nobody's turn: ringing and voicemail are not left out of anything.
@@ -47,9 +79,13 @@ impl Step<'_> {
     }
 
     fn settle_segment(&mut self) {
-        let r = &self.i.recording;
-        let wanted = self.i.talking() && r.on() && !r.paused && r.failures < MAX_FAILURES;
-        match (wanted, r.current.is_some()) {
+        let talking = self.i.talking();
+        let r = &mut self.i.recording;
+        let due = talking && r.on() && !r.paused;
+        if !due {
+            r.failures = 0;
+        }
+        match (due && r.failures < MAX_FAILURES, r.current.is_some()) {
             (true, false) => self.open_segment(),
             (false, true) => self.close_segment(),
             _ => {}
@@ -87,6 +123,7 @@ impl Step<'_> {
             Some(_) if r.current.is_some() || !self.i.customer.connected() => None,
             Some(_) if self.i.customer.held => Some(Exclusion::OnHold),
             Some(_) if r.paused => Some(Exclusion::Paused),
+            Some(_) if r.on() => Some(Exclusion::NotWritten),
             Some(_) => Some(Exclusion::NotStarted),
         };
         if r.gap.map(|gap| gap.reason) != reason {
@@ -99,11 +136,15 @@ impl Step<'_> {
     fn close_gap(&mut self) {
         let recording = self.i.recording.turn.and_then(|turn| turn.recording);
         let Some(gap) = self.i.recording.gap.take() else { return };
-        if let Some(recording) = recording
-            && gap.from_us < self.now
-        {
-            let (from_us, to_us, reason) = (gap.from_us, self.now, gap.reason);
-            self.emit(EventKind::Excluded { recording, from_us, to_us, reason });
+        if let Some(recording) = recording {
+            self.exclude(recording, gap.from_us, gap.reason);
+        }
+    }
+
+    /// Says what was left out until now.
+    fn exclude(&mut self, recording: RecordingNo, from_us: i64, reason: Exclusion) {
+        if from_us < self.now {
+            self.emit(EventKind::Excluded { recording, from_us, to_us: self.now, reason });
         }
     }
 

@@ -60,7 +60,7 @@ impl Step<'_> {
             self.hold(false);
             self.take_turn(recipient);
         }
-        self.complete_if_placed();
+        self.end_aside();
     }
 
     /// The initiator's part is over; a cold transfer's customer is then with nobody.
@@ -72,14 +72,19 @@ impl Step<'_> {
         }
     }
 
-    /// Nobody has the customer: they are no longer held by anybody, and wait.
+    /// Nobody has the customer: they are no longer held by anybody, and wait. An agent who handed over before and stayed goes, too: they
+    /// would be left alone in a room.
     pub(super) fn with_nobody(&mut self) {
+        while let Some(agent) = self.i.agents.first().map(|engaged| engaged.who.id) {
+            self.remove_agent(agent, Reason::Requested);
+        }
         self.i.primary = None;
         self.i.stage = Stage::Seeking;
         self.hold(false);
     }
 
-    /// `transfer.completed` follows the fact: the customer is seen with the recipient, or held for them (see `HoldAfterComplete`).
+    /// `transfer.completed` follows the fact: the customer is seen with the recipient, or held for them (see `HoldAfterComplete`). Looked at
+    /// after every change: what was seen before may be what is wanted only now.
     pub(super) fn complete_if_placed(&mut self) {
         let Some(transfer) = self.i.open_transfer().filter(|transfer| transfer.phase == Phase::HandedOver) else {
             return;
@@ -155,20 +160,26 @@ impl Step<'_> {
         }
         self.close(Phase::Cancelled, Some(reason), None);
         self.emit(EventKind::TransferCancelled { transfer: no, reason });
-        self.after_failure();
+        self.back_with_the_initiator();
     }
 
-    /// How the customer is when the initiator still has them.
+    /// How the customer is after a failure: B105 has them on hold, also when it never rang.
     fn after_failure(&mut self) {
         let Some(transfer) = self.i.transfer.as_ref() else { return };
-        let (warm, resumed, initiator) = (transfer.kind == Kind::Warm, transfer.resumed, transfer.initiator.id);
-        match self.i.policy.warm.after_failure {
-            AfterFailure::Held if warm && !resumed => self.hold(true),
-            AfterFailure::Resumed if warm => {
-                self.hold(false);
-                self.take_turn(initiator);
-            }
-            _ => {}
+        if self.i.policy.warm.after_failure == AfterFailure::Held && transfer.kind == Kind::Warm && !transfer.resumed {
+            self.hold(true);
+        }
+        self.back_with_the_initiator();
+    }
+
+    /// The initiator still has the customer, and what is said from here on is of their recording again (B206).
+    fn back_with_the_initiator(&mut self) {
+        let Some(transfer) = self.i.transfer.as_ref() else { return };
+        if self.i.policy.warm.after_failure == AfterFailure::Resumed && transfer.kind == Kind::Warm {
+            self.hold(false);
+        }
+        if let Some(primary) = self.i.primary {
+            self.take_turn(primary);
         }
     }
 

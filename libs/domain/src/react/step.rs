@@ -46,6 +46,7 @@ impl<'a> Step<'a> {
 
     pub(super) fn finish(mut self) -> Reaction {
         if self.changed {
+            self.complete_if_placed();
             self.settle_recording();
             self.i.version += 1;
             self.i.updated_at_us = self.now;
@@ -126,6 +127,10 @@ fn assert_sound(i: &Interaction) {
     debug_assert!(
         i.stage != Stage::Seeking || i.search.is_some() || i.customer.gone,
         "C1: nobody has the customer and nobody is looked for: {i:?}"
+    );
+    debug_assert!(
+        !matches!(i.stage, Stage::Seeking | Stage::Exiting { .. }) || i.agents.is_empty(),
+        "C2: nobody has the customer although somebody is there: {i:?}"
     );
     debug_assert!(open.is_none() || !i.customer.gone, "C3: a transfer without a customer: {i:?}");
     debug_assert!(crate::project::deadline(i).is_some() || i.settled() || i.ended(), "C5: {i:?}");

@@ -35,6 +35,8 @@ impl Step<'_> {
         let Some(search) = self.i.search.as_ref().filter(|search| search.until_us <= self.now) else { return };
         let reason =
             search.last_failure.unwrap_or(if search.ringing() { Reason::NoAnswer } else { Reason::NobodyAvailable });
+        // Whose phone still rings has let nothing ring out (B604).
+        self.drop_search(Reason::Timeout);
         self.search_over(reason);
     }
 

@@ -2,9 +2,9 @@
 
 use crate::world::{World, agent, by};
 use baton_domain::{
-    Action, Command, Input, RecordingCommand, Refusal, StartTransfer,
+    Action, Command, EventKind, Input, RecordingCommand, Refusal, StartTransfer,
     ids::LegNo,
-    interaction::{Line, Stage},
+    interaction::{Line, Phase, Stage},
     permit::allowed,
     project,
     words::{Actor, Kind, Reason, Room, Target},
@@ -20,6 +20,79 @@ pub fn check(world: &World) {
     a_deadline_is_armed(world);
     buttons_do_not_lie(world);
     nobody_is_hung_up_by_a_transfer(world);
+    nobody_is_left_alone(world);
+    a_turn_is_that_of_somebody_present(world);
+    nobody_is_claimed_twice(world);
+    one_recording_each_until_a_hop_is_made(world);
+    nothing_but_segments_comes_after_the_end(world);
+}
+
+/// What holds when everything has been done that the plan says, and was reported.
+pub fn check_placed(mut world: World) {
+    world.place();
+    let phase = world.i.open_transfer().map(|transfer| transfer.phase);
+    assert_ne!(phase, Some(Phase::HandedOver), "T2: it has gone through: {:?}", world.i);
+    let recording = &world.i.recording;
+    if world.i.talking() && recording.on() && !recording.paused {
+        assert!(recording.current.is_some_and(|segment| segment.live), "R2: {:?}", world.i);
+    }
+}
+
+/// C2: nobody looks for an agent while one is there.
+fn nobody_is_left_alone(world: &World) {
+    let with_nobody = matches!(world.i.stage, Stage::Seeking | Stage::Exiting { .. });
+    assert!(!with_nobody || world.i.agents.is_empty(), "C2: {:?}", world.i);
+}
+
+/// B206: a segment belongs to an agent who is there.
+fn a_turn_is_that_of_somebody_present(world: &World) {
+    let recording = &world.i.recording;
+    if let (Some(_), Some(turn)) = (recording.current, recording.turn) {
+        assert!(world.i.agent(turn.agent).is_some(), "B206: {:?}", world.i);
+    }
+    if let Some(aside) = recording.aside {
+        assert!(world.i.agent(aside.turn.agent).is_some(), "B206: {:?}", world.i);
+    }
+}
+
+/// A1: at most one claim an agent.
+fn nobody_is_claimed_twice(world: &World) {
+    let wanted = project::claims(&world.i).wanted;
+    for (at, claim) in wanted.iter().enumerate() {
+        assert!(wanted[..at].iter().all(|other| other.agent != claim.agent), "A1: {wanted:?}");
+    }
+}
+
+/// B206: whoever comes back after a failed attempt goes on with their recording.
+fn one_recording_each_until_a_hop_is_made(world: &World) {
+    if world.i.journey.iter().filter(|hop| hop.to.is_some()).count() > 1 || world.happened(left_and_came_back) {
+        return;
+    }
+    let started = world.events.iter().filter_map(|event| match event.kind {
+        EventKind::RecordingStarted { agent, .. } => Some(agent),
+        _ => None,
+    });
+    let started: Vec<_> = started.collect();
+    for (at, agent) in started.iter().enumerate() {
+        assert!(!started[..at].contains(agent), "B206: {:?}", world.i.journey);
+    }
+}
+
+/// Whoever has received the customer and lost them may receive them again.
+fn left_and_came_back(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::PrimaryChanged { from: Some(_), .. })
+}
+
+/// What is over is over: only the ends of recordings are still told.
+fn nothing_but_segments_comes_after_the_end(world: &World) {
+    let mut after = world.events.iter().skip_while(|event| !matches!(event.kind, EventKind::Ended { .. })).skip(1);
+    let late = |kind: &EventKind| {
+        matches!(
+            kind,
+            EventKind::SegmentStarted { .. } | EventKind::SegmentEnded { .. } | EventKind::RecordingEnded { .. } | EventKind::Excluded { .. }
+        )
+    };
+    assert!(after.all(|event| late(&event.kind)), "E1: {:?}", world.events);
 }
 
 /// C1: exactly one place: a room, or an exit.

@@ -2,7 +2,9 @@
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod edges;
 mod invariants;
+mod likely;
 mod random;
 mod rows;
 mod table;

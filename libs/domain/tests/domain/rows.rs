@@ -181,8 +181,11 @@ fn b206_recording_two_starts_when_the_recipient_takes_the_customer_off_hold() {
     world.does(2, Command::Resume);
     let second = world.i.recording.current.expect("a segment").recording;
     assert_eq!((first, second), (RecordingNo(1), RecordingNo(2)));
-    assert!(world.happened(|kind| matches!(kind, EventKind::RecordingEnded { recording: RecordingNo(1) })));
     assert!(world.happened(|kind| matches!(kind, EventKind::Excluded { recording: RecordingNo(1), .. })));
+    let ended = |kind: &EventKind| matches!(kind, EventKind::RecordingEnded { recording: RecordingNo(1) });
+    assert!(!world.happened(ended), "the initiator may come back as long as the transfer is undecided");
+    world.hang_up(1);
+    assert!(world.happened(ended));
 }
 
 #[test]

@@ -1,52 +1,101 @@
-//! The state × input table: what each input leads to in each state of a warm transfer. The text is read by people and compared by the test.
+//! The state × input table: what each input leads to in each state of a transfer. The text is read by people and compared by the test.
 
 use crate::world::World;
 use baton_domain::{
-    Command, Fact,
+    Command, Fact, Input,
     ids::LegNo,
     interaction::Stage,
-    words::{Kind, Reason},
+    words::{Actor, Kind, Reason},
 };
 
 /// The states that a person would name, as a way to get there.
-const STATES: [&str; 7] = ["talking", "claiming", "ringing", "resumed", "consulting", "joined", "completed"];
+const STATES: [&str; 11] = [
+    "talking",
+    "claiming",
+    "ringing",
+    "resumed",
+    "consulting",
+    "joined",
+    "completed",
+    "cold, claiming",
+    "cold, ringing",
+    "cold, in voicemail",
+    "ringing, with a bystander",
+];
 
 fn reach(profile: &str, state: &str) -> World {
     let mut world = World::talking(profile);
-    if state == "talking" {
-        return world;
-    }
-    world.start(1, Kind::Warm, 2).expect("permitted");
-    if state == "claiming" {
-        return world;
-    }
-    world.grant();
     match state {
-        "ringing" => {}
-        "resumed" => world.does(1, Command::Resume),
-        _ => {
-            world.answer(2);
-            if state != "consulting" {
-                world.does(1, Command::Resume);
-            }
-            if state == "completed" {
-                world.hang_up(1);
-            }
+        "talking" => {}
+        "cold, claiming" => begin(&mut world, Kind::Cold),
+        "cold, ringing" => ring(&mut world, Kind::Cold),
+        "cold, in voicemail" => {
+            ring(&mut world, Kind::Cold);
+            world.no_answer(2);
         }
+        "claiming" => begin(&mut world, Kind::Warm),
+        "ringing" => ring(&mut world, Kind::Warm),
+        "resumed" => {
+            ring(&mut world, Kind::Warm);
+            world.does(1, Command::Resume);
+        }
+        _ => consult(&mut world, state),
     }
+    world
+}
+
+fn begin(world: &mut World, kind: Kind) {
+    world.start(1, kind, 2).expect("permitted");
+}
+
+fn ring(world: &mut World, kind: Kind) {
+    begin(world, kind);
+    world.grant();
+}
+
+fn consult(world: &mut World, state: &str) {
+    ring(world, Kind::Warm);
+    world.answer(2);
+    if state == "consulting" {
+        return;
+    }
+    world.does(1, Command::Resume);
+    match state {
+        "completed" => world.hang_up(1),
+        // Agent 3, who handed over to 1 before and stayed.
+        "ringing, with a bystander" => *world = with_a_bystander(world.i.policy.name.clone()),
+        _ => {}
+    }
+}
+
+fn with_a_bystander(profile: String) -> World {
+    let mut world = World::talking(&profile);
+    let mut i = world.i.clone();
+    let mut third = i.agents[0].clone();
+    third.who = crate::world::agent(3);
+    third.leg = LegNo(9);
+    third.claim = baton_domain::ids::ClaimNo(9);
+    i.agents.push(third);
+    world.i = i;
+    ring(&mut world, Kind::Warm);
     world
 }
 
 /// An input as a person would say it, and what it does to a world; false when it can't be said there.
 type Saying = (&'static str, fn(&mut World) -> bool);
 
-const INPUTS: [Saying; 11] = [
+const INPUTS: [Saying; 16] = [
     ("initiator resumes", |w| w.command(1, Command::Resume).is_ok()),
     ("initiator holds", |w| w.command(1, Command::Hold).is_ok()),
     ("initiator completes", |w| w.command(1, Command::Complete).is_ok()),
     ("initiator cancels", |w| w.command(1, Command::Cancel).is_ok()),
     ("initiator mutes", |w| w.command(1, Command::SetMute(true)).is_ok()),
     ("initiator hangs up", |w| w.leg(1).map(|leg| w.fact(Fact::LegEnded(leg, Reason::HungUp))).is_some()),
+    ("supervisor cancels", |w| supervisor(w, Command::Cancel)),
+    ("supervisor completes", |w| supervisor(w, Command::Complete)),
+    ("recipient holds", |w| w.command(2, Command::Hold).is_ok()),
+    ("recipient mutes", |w| w.command(2, Command::SetMute(true)).is_ok()),
+    ("recipient declines", |w| w.command(2, Command::Decline).is_ok()),
     ("recipient resumes", |w| w.command(2, Command::Resume).is_ok()),
     ("recipient answers", |w| w.leg(2).is_some_and(|leg| w.fact(Fact::LegUp(leg, None)).changed)),
     ("recipient hangs up", |w| w.leg(2).map(|leg| w.fact(Fact::LegEnded(leg, Reason::HungUp))).is_some()),
@@ -56,6 +105,10 @@ const INPUTS: [Saying; 11] = [
         true
     }),
 ];
+
+fn supervisor(world: &mut World, command: Command) -> bool {
+    world.input(Input::Command(Actor::Supervisor("eve".into()), command)).is_ok()
+}
 
 fn describe(world: &World) -> String {
     let transfer = world.i.transfer.as_ref().map(|transfer| {
@@ -73,7 +126,7 @@ fn describe(world: &World) -> String {
 }
 
 fn table(profile: &str) -> String {
-    let mut lines = vec![format!("# {profile}: warm transfer of agent 1 to agent 2; [agents still connected]")];
+    let mut lines = vec![format!("# {profile}: a transfer of agent 1 to agent 2, warm unless said; [agents still connected]")];
     for state in STATES {
         lines.push(format!("\n## {state}: {}", describe(&reach(profile, state))));
         for (name, act) in INPUTS {

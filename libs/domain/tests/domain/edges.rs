@@ -1,0 +1,273 @@
+//! Sequences at the edges of the rows: what comes late, twice, or from somebody whom the row does not speak of.
+
+use crate::world::{SECOND, World, agent, by, policy};
+use baton_domain::{
+    Action, Command, EventKind, Fact, Input, StartTransfer, TeamId,
+    event::Exclusion,
+    ids::{LegNo, RecordingNo},
+    input::{ExitOutcome, RecordingCommand, SegmentEnd},
+    interaction::{FlowStep, Phase, Stage},
+    permit::allowed,
+    project,
+    words::{Actor, Kind, Reason, RecordingMode, Target},
+};
+use uuid::Uuid;
+
+/// Agents 1 and 2 are in the consult of a warm transfer.
+fn consulting(profile: &str) -> World {
+    let mut world = World::talking(profile);
+    world.start(1, Kind::Warm, 2).expect("permitted");
+    world.grant();
+    world.answer(2);
+    world.pass(5 * SECOND);
+    world
+}
+
+/// Agent 1 has handed over to agent 2 by muting themselves, and listens on.
+fn with_a_bystander() -> World {
+    let mut world = consulting("helpdesk");
+    world.does(1, Command::SetMute(true));
+    world.does(2, Command::Resume);
+    assert_eq!((phase(&world), world.agents_in()), (Phase::Completed, vec![1, 2]));
+    world
+}
+
+fn phase(world: &World) -> Phase {
+    world.i.transfer.as_ref().expect("a transfer").phase
+}
+
+fn recording(world: &World) -> Option<RecordingNo> {
+    world.i.recording.current.map(|segment| segment.recording)
+}
+
+fn team() -> Target {
+    Target::Team { id: TeamId(Uuid::from_u128(500)), name: "support".into() }
+}
+
+#[test]
+fn c2_a_bystander_goes_with_the_initiator_of_a_cold_transfer() {
+    let mut world = with_a_bystander();
+    world.start(2, Kind::Cold, 3).expect("permitted");
+    world.grant();
+    assert_eq!((world.agents_in(), world.i.stage), (vec![], Stage::Seeking), "nobody is left alone in a room");
+    world.no_answer(3);
+    assert_eq!(phase(&world), Phase::Diverted);
+}
+
+#[test]
+fn c2_a_bystander_takes_over_from_an_initiator_who_leaves_while_it_rings() {
+    let mut world = with_a_bystander();
+    world.start(2, Kind::Warm, 3).expect("permitted");
+    world.grant();
+    world.hang_up(2);
+    assert_eq!((phase(&world), world.i.primary), (Phase::Offered, Some(agent(1).id)));
+    assert!(allowed(&world.i, &by(1)).contains(Action::Resume));
+    world.no_answer(3);
+    assert_eq!((phase(&world), world.i.stage, world.agents_in()), (Phase::Failed, Stage::Served, vec![1]));
+}
+
+#[test]
+fn t2_what_was_seen_before_it_was_wanted_completes_the_transfer() {
+    let mut world = consulting("lead_center");
+    world.command(1, Command::Complete).expect("permitted");
+    world.command(2, Command::Hold).expect("permitted");
+    assert_eq!(phase(&world), Phase::Completed, "the customer is seen on hold already");
+
+    let mut world = consulting("helpdesk");
+    world.does(1, Command::Resume);
+    for (who, command) in [(1, Command::Hold), (1, Command::Complete), (2, Command::Resume)] {
+        world.command(who, command).expect("permitted");
+    }
+    assert_eq!(phase(&world), Phase::Completed, "everybody is seen in conversation already");
+}
+
+#[test]
+fn b206_the_initiator_comes_back_to_recording_one_however_the_attempt_failed() {
+    let taken_back = |world: &mut World| world.does(1, Command::Cancel);
+    let hung_up = |world: &mut World| world.hang_up(2);
+    let by_supervisor = |world: &mut World| {
+        let cancel = Input::Command(Actor::Supervisor("eve".into()), Command::Cancel);
+        world.input(cancel).expect("permitted");
+        world.place();
+    };
+    let ways: [(&str, &dyn Fn(&mut World)); 3] =
+        [("taken back", &taken_back), ("hung up", &hung_up), ("by a supervisor", &by_supervisor)];
+    for (way, fail) in ways {
+        let mut world = consulting("helpdesk");
+        world.does(2, Command::Resume);
+        assert_eq!(recording(&world), Some(RecordingNo(2)), "{way}");
+        world.pass(SECOND);
+        if way == "taken back" {
+            world.does(1, Command::Hold);
+        }
+        fail(&mut world);
+        if world.i.customer.held {
+            world.does(1, Command::Resume);
+        }
+        assert_eq!((world.agents_in(), recording(&world)), (vec![1], Some(RecordingNo(1))), "{way}");
+        let other_turn = |kind: &EventKind| {
+            matches!(kind, EventKind::Excluded { recording: RecordingNo(1), reason: Exclusion::OtherTurn, .. })
+        };
+        assert!(world.happened(other_turn), "{way}: {:?}", world.events);
+        assert!(world.happened(|kind| matches!(kind, EventKind::RecordingEnded { recording: RecordingNo(2) })));
+    }
+}
+
+#[test]
+fn b207_who_took_the_customer_off_hold_may_start_recording() {
+    let mut world = World::new(policy("helpdesk", ""), RecordingMode::Manual, vec![FlowStep::RingAgent(agent(1), 20_000)]);
+    world.grant();
+    world.answer(1);
+    world.start(1, Kind::Warm, 2).expect("permitted");
+    world.grant();
+    world.answer(2);
+    assert!(!allowed(&world.i, &by(2)).contains(Action::StartRecording));
+    world.does(2, Command::Resume);
+    world.does(2, Command::Recording(RecordingCommand::Start));
+    assert!(world.happened(|kind| matches!(kind, EventKind::RecordingStarted { agent: who, .. } if *who == agent(2).id)));
+}
+
+#[test]
+fn b608_starting_by_hand_ends_a_pause_from_before() {
+    let mut world = World::new(policy("helpdesk", ""), RecordingMode::Manual, vec![FlowStep::RingAgent(agent(1), 20_000)]);
+    world.grant();
+    world.answer(1);
+    for command in [RecordingCommand::Start, RecordingCommand::Pause, RecordingCommand::Stop, RecordingCommand::Start] {
+        world.does(1, Command::Recording(command));
+    }
+    assert!(recording(&world).is_some(), "{:?}", world.i.recording);
+    assert!(world.happened(|kind| matches!(kind, EventKind::RecordingResumed { .. })));
+}
+
+#[test]
+fn r2_after_three_segments_that_could_not_be_written_the_next_hold_tries_again() {
+    let mut world = World::talking("lead_center");
+    for _ in 0..3 {
+        world.pass(SECOND);
+        let segment = world.i.recording.current.expect("a segment").no;
+        let end = SegmentEnd { started_at_us: 0, ended_at_us: 0, failed: true };
+        world.fact(Fact::SegmentEnded(segment, end));
+    }
+    assert_eq!(recording(&world), None);
+    world.pass(SECOND);
+    world.does(1, Command::Hold);
+    world.does(1, Command::Resume);
+    assert_eq!(recording(&world), Some(RecordingNo(1)));
+    assert!(world.happened(|kind| matches!(kind, EventKind::Excluded { reason: Exclusion::NotWritten, .. })));
+}
+
+#[test]
+fn b604_who_still_rings_when_the_teams_time_is_up_has_let_nothing_ring_out() {
+    let mut world = World::talking("helpdesk");
+    let start = StartTransfer { kind: Kind::Warm, target: team(), message: "".into() };
+    world.command(1, Command::Start(start)).expect("permitted");
+    world.pass(118 * SECOND);
+    let wait = project::wait(&world.i).expect("it waits").wait;
+    world.fact(Fact::Proposed(wait, vec![agent(3)]));
+    world.grant();
+    world.pass(2 * SECOND);
+    world.input(Input::Tick).expect("a tick is never refused");
+    assert_eq!((phase(&world), world.i.transfer.as_ref().unwrap().reason), (Phase::Failed, Some(Reason::NoAnswer)));
+    let claims = project::claims(&world.i);
+    let why = claims.released.iter().find(|released| released.agent == agent(3).id).map(|released| released.reason);
+    assert_eq!(why, Some(Reason::Timeout));
+}
+
+#[test]
+fn e1_nothing_happens_after_the_end() {
+    let mut world = World::placed(policy("lead_center", ""), RecordingMode::All);
+    world.grant();
+    world.answer_only(1);
+    world.hang_up(1);
+    assert!(world.i.ended());
+    let before = world.i.clone();
+    for fact in [Fact::LegUp(LegNo(1), None), Fact::LegEnded(LegNo(1), Reason::HungUp), Fact::SwitchLost] {
+        assert!(!world.fact(fact).changed);
+    }
+    assert_eq!(world.i, before);
+}
+
+#[test]
+fn t8_only_a_customer_who_was_handed_on_has_made_a_hop() {
+    let mut world = World::talking("lead_center");
+    world.i.policy = policy("lead_center", "[interaction]\nmax_hops = 1\n");
+    world.start(1, Kind::Warm, 2).expect("permitted");
+    world.grant();
+    world.no_answer(2);
+    world.start(1, Kind::Warm, 3).expect("the failed attempt is no hop");
+    world.grant();
+    world.answer(3);
+    world.does(1, Command::Complete);
+    assert!(world.start(3, Kind::Warm, 4).is_err(), "one hop is the most");
+}
+
+#[test]
+fn b105_a_transfer_taken_back_before_anything_happened_leaves_the_customer_in_conversation() {
+    let mut world = World::talking("lead_center");
+    world.start(1, Kind::Warm, 2).expect("permitted");
+    world.does(1, Command::Cancel);
+    assert_eq!((phase(&world), world.i.customer.held), (Phase::Cancelled, false));
+}
+
+#[test]
+fn b603_a_later_step_of_the_flow_begins_when_it_began() {
+    let ring = |n| FlowStep::RingAgent(agent(n), 20_000);
+    let mut world = World::new(policy("lead_center", ""), RecordingMode::All, vec![ring(1), ring(4)]);
+    world.grant();
+    world.no_answer(1);
+    world.pass(7 * SECOND);
+    let second_step_us = world.i.search.as_ref().expect("a search").since_us;
+    world.grant();
+    world.answer(4);
+    assert_eq!(world.i.journey[0].started_at_us, second_step_us);
+}
+
+#[test]
+fn each_agents_phone_has_its_own_redials() {
+    let mut world = World::talking("helpdesk");
+    let start = StartTransfer { kind: Kind::Warm, target: team(), message: "".into() };
+    world.command(1, Command::Start(start)).expect("permitted");
+    let wait = project::wait(&world.i).expect("it waits").wait;
+    world.fact(Fact::Proposed(wait, vec![agent(2), agent(3)]));
+    world.grant();
+    for n in [2, 3] {
+        let leg = world.leg(n).expect("it rings");
+        world.fact(Fact::LegEnded(leg, Reason::Unreachable));
+        assert!(world.leg(n).is_some_and(|again| again != leg), "agent {n} is dialled anew");
+    }
+}
+
+#[test]
+fn whose_doing_it_was_is_said_of_each_event() {
+    let actor_of = |world: &World, wanted: &dyn Fn(&EventKind) -> bool| {
+        world.events.iter().rfind(|event| wanted(&event.kind)).map(|event| event.actor.clone())
+    };
+    let mut world = World::talking("lead_center");
+    assert_eq!(actor_of(&world, &|kind| matches!(kind, EventKind::AgentJoined { .. })), Some(by(1)));
+    world.start(1, Kind::Warm, 2).expect("permitted");
+    world.grant();
+    world.hang_up(2);
+    assert_eq!(actor_of(&world, &|kind| matches!(kind, EventKind::OfferFailed { .. })), Some(by(2)), "it was declined");
+    let leg = world.leg(1).expect("a leg");
+    world.fact(Fact::LegEnded(leg, Reason::Unreachable));
+    assert_eq!(actor_of(&world, &|kind| matches!(kind, EventKind::AgentLeft { .. })), Some(Actor::System));
+    assert_eq!(actor_of(&world, &|kind| matches!(kind, EventKind::FlowStep { .. })), Some(Actor::System));
+}
+
+#[test]
+fn whoever_reports_first_that_the_customer_left_voicemail_the_same_is_told() {
+    let mut told = Vec::new();
+    for exit_first in [true, false] {
+        let flow = vec![FlowStep::Voicemail("desk".into())];
+        let mut world = World::new(policy("lead_center", ""), RecordingMode::All, flow);
+        let exit = project::plan(&world.i).exit.expect("an exit").exit;
+        if exit_first {
+            world.fact(Fact::ExitOver(exit, ExitOutcome::Left));
+        }
+        world.customer_hangs_up();
+        world.fact(Fact::ExitOver(exit, ExitOutcome::Left));
+        assert_eq!(world.i.stage, Stage::Ended(Reason::Voicemail));
+        told.push(world.events);
+    }
+    assert_eq!(told[0], told[1]);
+}

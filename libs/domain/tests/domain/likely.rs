@@ -1,0 +1,134 @@
+//! Likely inputs: what the plan, the claims and the buttons suggest at this moment. Inputs drawn blindly seldom get as far as a second transfer
+//! with everybody still there; these do.
+
+use crate::{
+    invariants::{check, check_placed, command},
+    world::{SECOND, World, agent, by, policy},
+};
+use baton_domain::{
+    Action, Command, Fact, Input, StartTransfer, TeamId,
+    ids::LegNo,
+    interaction::{FlowStep, OfferState},
+    permit::allowed,
+    project,
+    words::{Actor, Kind, Reason, RecordingMode, Target},
+};
+use proptest::prelude::*;
+
+/// Picks one of several.
+struct Dice(u32);
+
+impl Dice {
+    fn of(&mut self, sides: usize) -> usize {
+        let side = self.0 as usize % sides;
+        self.0 = self.0 / sides as u32 ^ self.0.rotate_left(7).wrapping_mul(0x9E37_79B9);
+        side
+    }
+
+    fn seldom(&mut self) -> bool {
+        self.of(4) == 0
+    }
+}
+
+fn team() -> Target {
+    Target::Team { id: TeamId(uuid::Uuid::from_u128(500)), name: "support".into() }
+}
+
+/// One likely thing happens, if there is one of that sort.
+fn act(world: &mut World, dice: &mut Dice) {
+    match dice.of(16) {
+        0..=2 => world.place(),
+        3..=4 => world.grant(),
+        5..=7 => phone(world, dice),
+        8 => propose(world, dice),
+        9 if dice.seldom() => world.tick_at_deadline(),
+        10 if dice.seldom() => agent_gone(world, dice),
+        11 if dice.seldom() => world.customer_hangs_up(),
+        _ => button(world, dice),
+    }
+}
+
+/// A phone that rings is answered, or is not.
+fn phone(world: &mut World, dice: &mut Dice) {
+    let ringing = world.i.search.iter().flat_map(|search| &search.offers).filter_map(|offer| match offer.state {
+        OfferState::Ringing { leg, .. } => Some(leg),
+        OfferState::Claiming { .. } => None,
+    });
+    let mut legs: Vec<_> = ringing.collect();
+    legs.extend(world.i.customer.ringing().then_some(LegNo(1)));
+    if legs.is_empty() {
+        return;
+    }
+    let leg = legs[dice.of(legs.len())];
+    let ended = [Reason::HungUp, Reason::NoAnswer, Reason::Unreachable][dice.of(3)];
+    world.fact(if dice.seldom() { Fact::LegEnded(leg, ended) } else { Fact::LegUp(leg, None) });
+}
+
+fn propose(world: &mut World, dice: &mut Dice) {
+    let Some(wait) = project::wait(&world.i) else { return };
+    let first = 2 + dice.of(3) as u128;
+    let both = dice.seldom().then(|| agent(if first == 2 { 3 } else { 2 }));
+    let agents = [agent(first)].into_iter().chain(both).filter(|agent| !wait.skip.contains(&agent.id)).collect();
+    world.fact(Fact::Proposed(wait.wait, agents));
+}
+
+fn agent_gone(world: &mut World, dice: &mut Dice) {
+    if !world.i.agents.is_empty() {
+        let leg = world.i.agents[dice.of(world.i.agents.len())].leg;
+        world.fact(Fact::LegEnded(leg, [Reason::HungUp, Reason::Unreachable][dice.of(2)]));
+    }
+}
+
+/// Somebody presses a button that they are shown.
+fn button(world: &mut World, dice: &mut Dice) {
+    let actor = if dice.of(10) == 0 { Actor::Supervisor("boss".into()) } else { by(1 + dice.of(4) as u128) };
+    let dull = [Action::Note, Action::SetData, Action::End];
+    let buttons: Vec<_> = allowed(&world.i, &actor).iter().filter(|action| !dull.contains(action)).collect();
+    if buttons.is_empty() {
+        return;
+    }
+    let pressed = match buttons[dice.of(buttons.len())] {
+        action @ (Action::StartCold | Action::StartWarm) => {
+            let kind = if action == Action::StartCold { Kind::Cold } else { Kind::Warm };
+            let target = if dice.seldom() { team() } else { Target::Agent(agent(1 + dice.of(4) as u128)) };
+            Command::Start(StartTransfer { kind, target, message: "".into() })
+        }
+        action => command(action),
+    };
+    // Only the target may be refused: it may be in the call already.
+    let _ = world.input(Input::Command(actor, pressed));
+}
+
+fn worlds() -> impl Strategy<Value = World> {
+    (any::<bool>(), any::<bool>(), 0..5u8).prop_map(|(lead, all, placed)| {
+        let mode = if all { RecordingMode::All } else { RecordingMode::Manual };
+        let policy = policy(if lead { "lead_center" } else { "helpdesk" }, "");
+        if placed == 0 {
+            return World::placed(policy, mode);
+        }
+        let Target::Team { id, name } = team() else { unreachable!("a team") };
+        let ring_team = FlowStep::RingTeam { team: id, name, ring_ms: 10_000, wait_ms: 60_000 };
+        let mut world = World::new(policy, mode, vec![FlowStep::RingAgent(agent(1), 20_000), ring_team]);
+        world.grant();
+        world.answer(1);
+        world
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Every invariant holds, and once telephony has done what the plan says, nothing hangs.
+    #[test]
+    fn invariants_hold_over_likely_inputs(mut world in worlds(), rolls in prop::collection::vec(any::<u32>(), 0..40)) {
+        for roll in rolls {
+            if world.i.ended() {
+                break;
+            }
+            world.pass(SECOND);
+            act(&mut world, &mut Dice(roll));
+            check(&world);
+            check_placed(world.clone());
+        }
+    }
+}
