@@ -4,19 +4,22 @@
 //! internal: an interaction asks what happens to a call to a number or whether it may be placed, and waits here for an agent
 //! of a team.
 //!
-//! Waiting is a projection like all others: the interaction says at each version what it waits for (`sync_wait`), the
-//! matcher proposes somebody as soon as somebody is free (`matcher`), and the answer is told again and again until the
+//! Waiting is a projection like all others: the interaction says at each version what it waits for (`sync_wait`), somebody is
+//! proposed as soon as somebody is free (`matcher`), and the answer is told again and again until the
 //! interaction has it (`report`). Who gets an agent is not decided here but by their claim at presence.
 
 mod dial_rule;
 mod flow;
 mod grpc;
 mod held;
+mod line;
+mod look;
 mod matcher;
 mod number;
 mod page;
 mod people;
 mod prune;
+mod queue;
 mod report;
 mod store;
 mod sync_wait;
@@ -78,10 +81,10 @@ impl Routing {
         db.migrate(&sqlx::migrate!()).await?;
         let people = People::new(deps.presence);
         let rescan = deps.config.rescan_interval_ms.duration();
-        let matcher = Arc::new(Matcher::new(db.clone(), deps.clock.clone(), people, rescan));
         let tasks = deps.lifecycle;
-        tasks.spawn("routing waits", Arc::clone(&matcher).run(tasks.clone()));
-        tasks.spawn("routing availability", Arc::clone(&matcher).listen(tasks.clone()));
+        let matcher = Arc::new(Matcher::new(db.clone(), deps.clock.clone(), tasks.clone(), people, rescan));
+        tasks.spawn("routing waits", Arc::clone(&matcher).run());
+        tasks.spawn("routing availability", Arc::clone(&matcher).listen());
         tasks.spawn("routing reports", report::run(Arc::clone(&matcher), deps.transfer, tasks.clone()));
         tasks.spawn("routing pruning", prune::run(Arc::clone(&matcher), tasks.clone()));
         tasks.spawn("routing keeper", Keeper::new(db, deps.clock).run(tasks.soft()));

@@ -15,7 +15,6 @@ use tonic::{Code, Request, Status, Streaming};
 use uuid::Uuid;
 
 use crate::flow::Named;
-use crate::store::waits::Wait;
 
 /// Presence answers from memory; what takes longer than this is not well, and a caller of ours waits meanwhile.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
@@ -61,11 +60,16 @@ impl People {
     }
 
     /// Who of a team can be had, longest idle first, and whether anybody is left. A team that is gone has nobody left.
-    pub(crate) async fn candidates(&self, tenant: &TenantId, wait: &Wait) -> Result<ListCandidatesResponse, Status> {
+    pub(crate) async fn candidates(
+        &self,
+        tenant: &TenantId,
+        team: Uuid,
+        skip: &[String],
+    ) -> Result<ListCandidatesResponse, Status> {
         let request = ListCandidatesRequest {
             tenant: tenant.to_string(),
-            team_id: wait.team.to_string(),
-            skip_agent_ids: wait.skip.clone(),
+            team_id: team.to_string(),
+            skip_agent_ids: skip.to_vec(),
             limit: CANDIDATES,
         };
         match self.0.clone().list_candidates(soon(request)).await {

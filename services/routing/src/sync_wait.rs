@@ -1,11 +1,16 @@
 //! The wait of one interaction becomes what it wants, and is answered if it can be.
 
+use std::sync::Arc;
+
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
 use baton_api::transfer::v1::ProposalFact;
 use baton_runtime::auth::TenantId;
+use baton_runtime::lifecycle;
+use baton_store::StoreError;
 use tonic::Status;
 
+use crate::look::Look;
 use crate::matcher::Matcher;
 use crate::store::waits::{self, Wait, WaitRow, WaitState};
 
@@ -19,35 +24,82 @@ pub(crate) struct Projection {
 }
 
 /// How its wait stands then.
-pub(crate) async fn sync_wait(matcher: &Matcher, projection: Projection) -> Result<WaitRow, Status> {
-    let Projection { tenant, interaction_id, .. } = &projection;
-    let stored = store(matcher, &projection).await?;
-    if stored.state != WaitState::Waiting {
+pub(crate) async fn sync_wait(matcher: &Arc<Matcher>, projection: Projection) -> Result<WaitRow, Status> {
+    if let Some(known) = repeated(matcher, &projection).await? {
+        return Ok(known);
+    }
+    let (stored, is_new) = store_to_the_end(matcher, &projection).await?;
+    if !is_new || stored.state != WaitState::Waiting {
         return Ok(stored);
     }
-    if let Err(status) = matcher.match_tenant(tenant, Some(interaction_id)).await {
-        // It waits, then; the next pass finds out.
+    if let Err(status) = match_at_once(matcher, &projection).await {
+        // It waits, then; the next scan finds out.
         tracing::warn!(error = status.message(), "nobody could be proposed at once");
     }
-    let mut tx = matcher.db.begin().await?;
-    let row = waits::get(&mut tx, tenant, interaction_id).await?;
-    tx.rollback().await?;
-    let row = row.filter(|it| it.version == projection.version).unwrap_or(stored);
-    if row.state == WaitState::Waiting {
-        matcher.wake();
-    }
+    Ok(current(matcher, &projection).await?.filter(|it| it.version == projection.version).unwrap_or(stored))
+}
+
+/// The answer to what was said before in the same words: a wait is repeated every few seconds, and costs a read then.
+async fn repeated(matcher: &Matcher, projection: &Projection) -> Result<Option<WaitRow>, Status> {
+    let known = current(matcher, projection).await?;
+    Ok(known.filter(|it| it.version == projection.version && it.wait == projection.wait))
+}
+
+/// The wait as it is now, and will be after a power cut.
+async fn current(matcher: &Matcher, projection: &Projection) -> Result<Option<WaitRow>, StoreError> {
+    let row = waits::look_up(&mut matcher.db.read().await?, &projection.tenant, &projection.interaction_id).await?;
+    matcher.db.settled().await?;
     Ok(row)
 }
 
-async fn store(matcher: &Matcher, projection: &Projection) -> Result<WaitRow, Status> {
+/// In a task of its own: a caller who goes away half way must not leave a wait behind that no line knows of.
+async fn store_to_the_end(matcher: &Arc<Matcher>, projection: &Projection) -> Result<(WaitRow, bool), Status> {
+    let (this, projection, busy) = (Arc::clone(matcher), projection.clone(), matcher.clock.busy());
+    let task = lifecycle::spawn(async move {
+        let _busy = busy;
+        store(&this, &projection).await
+    });
+    task.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a wait panicked");
+        Err(ApiError::internal("The wait was not stored; the service's log says why.").into())
+    })
+}
+
+/// `true` if it waits for something else than before.
+async fn store(matcher: &Arc<Matcher>, projection: &Projection) -> Result<(WaitRow, bool), Status> {
+    let Projection { tenant, interaction_id, .. } = projection;
     let mut tx = matcher.db.begin().await?;
-    let known = waits::get(&mut tx, &projection.tenant, &projection.interaction_id).await?;
+    let known = waits::get(&mut tx, tenant, interaction_id).await?;
     let next = follow(known.as_ref(), projection).ok_or_else(stale)?;
-    if known.as_ref() != Some(&next) {
-        waits::put(&mut tx, &projection.tenant, &next, matcher.clock.now_us()).await?;
-    }
+    let now_us = matcher.clock.now_us();
+    waits::put(&mut tx, tenant, &next, now_us).await?;
     tx.commit().await?;
-    Ok(next)
+    let line = matcher.line(tenant);
+    let known = known.as_ref().and_then(|it| it.wait.as_ref());
+    match &next.wait {
+        None => line.held().wait_is_over(interaction_id, now_us),
+        Some(_) if is_same_round(known, next.wait.as_ref()) => {}
+        Some(_) if line.held().let_go(interaction_id) => line.wake(),
+        Some(_) => {}
+    }
+    line.joined();
+    let is_new = known != next.wait.as_ref();
+    Ok((next, is_new))
+}
+
+/// Its team is looked at for all who wait there: a newcomer does not overtake. (Between teams the order is the line's.) Who
+/// skips somebody and gets nobody asks whether anybody is left.
+async fn match_at_once(matcher: &Arc<Matcher>, projection: &Projection) -> Result<(), Status> {
+    let Some(wait) = &projection.wait else { return Ok(()) };
+    let line = matcher.line(&projection.tenant);
+    let look = Look::begin(matcher, &projection.tenant, &line, Some(&projection.interaction_id)).await;
+    look.propose(&[wait.team]).await?;
+    if !wait.skip.is_empty() {
+        let row = current(matcher, projection).await?.filter(|it| it.state == WaitState::Waiting);
+        look.ask(row.into_iter().collect()).await?;
+    }
+    line.joined();
+    Ok(())
 }
 
 /// The wait after this projection; `None` if it is older than what was seen.

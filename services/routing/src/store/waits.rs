@@ -52,6 +52,26 @@ pub(crate) struct WaitRow {
     pub(crate) proposal: ProposalFact,
 }
 
+impl WaitRow {
+    /// Its place among all who wait.
+    pub(crate) fn place(&self) -> Place {
+        Place { since_us: self.wait.as_ref().map_or(0, |it| it.since_us), interaction_id: self.interaction_id.clone() }
+    }
+}
+
+/// Where somebody stands; the default is before everybody.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    since_us: i64,
+    interaction_id: String,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { since_us: i64::MIN, interaction_id: String::new() }
+    }
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     interaction_id: String,
@@ -101,15 +121,30 @@ macro_rules! select_waits {
     };
 }
 
+macro_rules! select_wait {
+    ($handle:ident, $tenant:ident, $interaction:ident) => {{
+        let row: Option<Row> = on!($handle, conn => sqlx::query_as(
+            select_waits!("WHERE tenant = $1 AND interaction_id = $2"))
+            .bind($tenant.as_str())
+            .bind($interaction)
+            .fetch_optional(conn)
+            .await)?;
+        row.map(WaitRow::try_from).transpose()
+    }};
+}
+
 /// The wait of an interaction; `None` when it was never heard of.
 pub(crate) async fn get(tx: &mut Tx, tenant: &TenantId, interaction: &str) -> Result<Option<WaitRow>, StoreError> {
-    let row: Option<Row> = on!(tx, conn => sqlx::query_as(
-        select_waits!("WHERE tenant = $1 AND interaction_id = $2"))
-        .bind(tenant.as_str())
-        .bind(interaction)
-        .fetch_optional(conn)
-        .await)?;
-    row.map(WaitRow::try_from).transpose()
+    select_wait!(tx, tenant, interaction)
+}
+
+/// The same, for who changes nothing.
+pub(crate) async fn look_up(
+    reader: &mut Reader,
+    tenant: &TenantId,
+    interaction: &str,
+) -> Result<Option<WaitRow>, StoreError> {
+    select_wait!(reader, tenant, interaction)
 }
 
 /// Writes a wait as it is now. Whatever is new in it, the transfer service has said itself.
@@ -163,15 +198,53 @@ pub(crate) async fn answer(
     Ok(rows == 1)
 }
 
-/// Who waits in a tenant, longest first; at most `limit`.
-pub(crate) async fn waiting(reader: &mut Reader, tenant: &TenantId, limit: i64) -> Result<Vec<WaitRow>, StoreError> {
+/// Who waits for a team, longest first, from `after` on; at most `limit`.
+pub(crate) async fn waiting(
+    reader: &mut Reader,
+    tenant: &TenantId,
+    team: Uuid,
+    after: &Place,
+    limit: i64,
+) -> Result<Vec<WaitRow>, StoreError> {
     let rows: Vec<Row> = on!(reader, conn => sqlx::query_as(
-        select_waits!("WHERE state = 'waiting' AND tenant = $1 ORDER BY since_us, interaction_id LIMIT $2"))
+        select_waits!("WHERE state = 'waiting' AND tenant = $1 AND team_id = $2 AND (since_us, interaction_id) > ($3, $4)
+             ORDER BY since_us, interaction_id LIMIT $5"))
         .bind(tenant.as_str())
+        .bind(team)
+        .bind(after.since_us)
+        .bind(&after.interaction_id)
         .bind(limit)
         .fetch_all(conn)
         .await)?;
     rows.into_iter().map(WaitRow::try_from).collect()
+}
+
+/// Who waits in a tenant and skips somebody, longest first, from `after` on; at most `limit`.
+pub(crate) async fn choosy(
+    reader: &mut Reader,
+    tenant: &TenantId,
+    after: &Place,
+    limit: i64,
+) -> Result<Vec<WaitRow>, StoreError> {
+    let rows: Vec<Row> = on!(reader, conn => sqlx::query_as(
+        select_waits!("WHERE state = 'waiting' AND length(skip) > 0 AND tenant = $1
+             AND (since_us, interaction_id) > ($2, $3) ORDER BY since_us, interaction_id LIMIT $4"))
+        .bind(tenant.as_str())
+        .bind(after.since_us)
+        .bind(&after.interaction_id)
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?;
+    rows.into_iter().map(WaitRow::try_from).collect()
+}
+
+/// The teams of a tenant that somebody waits for.
+pub(crate) async fn teams(reader: &mut Reader, tenant: &TenantId) -> Result<Vec<Uuid>, StoreError> {
+    Ok(on!(reader, conn => sqlx::query_scalar(
+        "SELECT DISTINCT team_id FROM waits WHERE state = 'waiting' AND tenant = $1")
+        .bind(tenant.as_str())
+        .fetch_all(conn)
+        .await)?)
 }
 
 /// The tenants in which somebody waits.

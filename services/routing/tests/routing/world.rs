@@ -1,6 +1,6 @@
 //! A running routing service, with a presence and a transfer service that do what a test says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -138,8 +138,12 @@ pub(crate) struct Known {
     pub(crate) heard: Vec<ReportFactsRequest>,
     /// So many reports fail first.
     pub(crate) report_failures: u32,
-    /// Presence does not answer.
-    pub(crate) presence_is_down: bool,
+    /// Presence refuses to answer for these tenants.
+    pub(crate) refuses: BTreeSet<&'static str>,
+    /// It never answers for these.
+    pub(crate) hangs: BTreeSet<&'static str>,
+    /// How often it was asked who could be had.
+    pub(crate) questions: usize,
 }
 
 impl Default for Peers {
@@ -159,9 +163,16 @@ impl Peers {
         let members = known.teams.entry(team).or_default();
         members.retain(|it| it.0 != agent);
         members.push((agent, is_free));
+        drop(known);
         if is_free {
-            let _ = self.1.send(());
+            self.announce();
         }
+    }
+
+    /// Says that somebody became available.
+    pub(crate) fn announce(&self) {
+        // Nobody may listen yet.
+        let _ = self.1.send(());
     }
 
     /// Whom the acknowledged proposals name, for each interaction.
@@ -213,8 +224,12 @@ impl ClaimService for Peers {
         request: Request<ListCandidatesRequest>,
     ) -> Result<Response<ListCandidatesResponse>, Status> {
         let asked = request.get_ref();
+        self.known().questions += 1;
+        if self.known().hangs.contains(asked.tenant.as_str()) {
+            std::future::pending::<()>().await;
+        }
         let known = self.known();
-        if known.presence_is_down {
+        if known.refuses.contains(asked.tenant.as_str()) {
             return Err(Status::unavailable("down"));
         }
         let team = known.teams.get(&asked.team_id.parse().unwrap());
@@ -228,8 +243,11 @@ impl ClaimService for Peers {
         &self,
         _request: Request<WatchAvailabilityRequest>,
     ) -> Result<Response<Self::WatchAvailabilityStream>, Status> {
-        let changes = BroadcastStream::new(self.1.subscribe());
-        let messages = changes.map(|_| Ok(WatchAvailabilityResponse { tenant: TENANT.to_owned() }));
+        // What changed before is not known to a new watcher: the real one begins with every tenant, too.
+        let first = tokio_stream::once(Ok(()));
+        let messages = first
+            .chain(BroadcastStream::new(self.1.subscribe()))
+            .map(|_| Ok(WatchAvailabilityResponse { tenant: TENANT.to_owned() }));
         Ok(Response::new(Box::pin(messages)))
     }
 }
