@@ -1,7 +1,8 @@
 //! The one place where presence changes: database first, then memory, in the order of the commits.
 //!
-//! Changes take turns (the database has one writer anyway), so that memory is always what the last commit left. A change
-//! runs in a task of its own: a caller who goes away half way must not leave memory behind the database.
+//! Changes take turns at the database's one writer; memory is always what the last durable commit left, and takes each over in
+//! the order of the commits (`order`). A change runs in a task of its own: a caller who goes away half way must not leave
+//! memory behind the database.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use baton_runtime::{Clock, call};
 use baton_store::requests::Key;
 use baton_store::{Db, StoreError};
 use prost::Message;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 use tonic::Status;
 
 use crate::StartError;
@@ -21,6 +22,7 @@ use crate::deadline::Deadline;
 use crate::edit::{Edit, Effects};
 use crate::events::Occasion;
 use crate::index::Index;
+use crate::order::Order;
 use crate::sessions::Sessions;
 use crate::store::{claims, records, teams};
 
@@ -37,7 +39,7 @@ pub(crate) struct Core {
     pub(crate) deadline: Deadline,
     /// A reservation ran out.
     pub(crate) expired: Notify,
-    turn: Mutex<()>,
+    order: Order,
 }
 
 /// What [`Core::open`] needs.
@@ -73,7 +75,7 @@ impl Core {
             sessions: Sessions::default(),
             deadline: Deadline::default(),
             expired: Notify::new(),
-            turn: Mutex::default(),
+            order: Order::default(),
         };
         core.fill().await?;
         Ok(core)
@@ -124,17 +126,19 @@ impl Core {
         actor: &str,
         change: impl AsyncFnOnce(&mut Edit<'_>) -> Result<T, Status>,
     ) -> Result<T, Status> {
-        let _turn = self.turn.lock().await;
+        let mut tx = self.db.begin().await?;
         let occasion = Occasion { tenant, actor, now_us: self.clock.now_us() };
         let mut effects = Effects::default();
-        let mut tx = self.db.begin().await?;
         let result = change(&mut Edit { tx: &mut tx, effects: &mut effects, occasion }).await;
         let Ok(value) = result else {
             tx.rollback().await?;
             return result;
         };
         effects.load(&mut tx).await?;
-        tx.commit().await?;
+        let mut place = self.order.place();
+        let committed = tx.commit().await;
+        place.turn().await;
+        committed?;
         self.take_over(effects);
         Ok(value)
     }
@@ -152,15 +156,20 @@ impl Core {
         let tenant = asked.caller.tenant()?;
         let actor = actor(asked.caller);
         let key = Key::new(tenant.as_str(), &asked.caller.subject, asked.method, asked.request_id)?;
-        let _turn = self.turn.lock().await;
-        let occasion = Occasion { tenant, actor: &actor, now_us: self.clock.now_us() };
         let mut effects = Effects::default();
-        let response = baton_store::idempotent(&self.db, &key, asked.request, occasion.now_us, async |tx| {
+        let mut place = None;
+        let result = baton_store::idempotent(&self.db, &key, asked.request, self.clock.now_us(), async |tx| {
+            let occasion = Occasion { tenant, actor: &actor, now_us: self.clock.now_us() };
             let response = change(&mut Edit { tx: &mut *tx, effects: &mut effects, occasion }).await?;
             effects.load(tx).await?;
+            place = Some(self.order.place());
             Ok(response)
         })
-        .await?;
+        .await;
+        if let Some(place) = &mut place {
+            place.turn().await;
+        }
+        let response = result?;
         self.take_over(effects);
         Ok(response)
     }
@@ -192,3 +201,6 @@ fn actor(caller: &Caller) -> String {
         _ => format!("supervisor/{}", caller.subject),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,8 @@
 //! # Who owns what
 //! - The database owns the directory, how agents stand and every claim. Who gets an agent is decided there, by a unique
 //!   index (A1), and nowhere else.
-//! - Memory (`index`) mirrors it for everything that is only read: pickers, watches, candidates. It is written after each
-//!   commit and before the next one (`core`).
+//! - Memory (`index`) mirrors it for everything that is only read: pickers, watches, candidates. It follows
+//!   each commit, in their order (`core`).
 //! - Leases live in memory alone (`sessions`): a heartbeat touches no disk.
 //! - Time ends three things by itself: leases (`ops::session`), reservations and wrap-ups (`ops::expire`). Each is one
 //!   sleep until the right moment, with a slow scan behind it.
@@ -24,6 +24,7 @@ mod grpc;
 mod ids;
 mod index;
 mod ops;
+mod order;
 mod page;
 mod record;
 mod report;

@@ -3,6 +3,7 @@
 pub(crate) mod directory;
 pub(crate) mod expire;
 pub(crate) mod prune;
+mod repeated_claims;
 pub(crate) mod session;
 pub(crate) mod set_state;
 pub(crate) mod sync_claims;

@@ -86,7 +86,7 @@ async fn close_once(core: &Arc<Core>, whose: &Whose, session: &Session, end: End
     let (tenant, agent) = whose;
     let _busy = core.clock.busy();
     core.change(tenant, "system", async |edit| {
-        // Both within the turn: an opening that comes first keeps the agent online, and of two ends one is the last.
+        // Both while the writer is ours: an opening that comes first keeps the agent online, and of two ends one is the last.
         if core.sessions.remove(whose, session.id) > 0 {
             return Ok(());
         }

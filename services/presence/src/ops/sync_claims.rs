@@ -14,6 +14,7 @@ use baton_api::error::ErrorReason;
 use baton_runtime::auth::TenantId;
 use tonic::Status;
 
+use super::repeated_claims;
 use crate::core::Core;
 use crate::edit::Edit;
 use crate::ids::AgentId;
@@ -61,14 +62,17 @@ pub(crate) enum Verdict {
     Expired,
 }
 
-type Known = BTreeMap<String, ClaimRow>;
+/// The claims that were ever seen of an interaction, by id.
+pub(super) type Known = BTreeMap<String, ClaimRow>;
 
 /// Answers in the order of the wanted claims.
 pub(crate) async fn sync_claims(core: &Core, projection: Projection) -> Result<Vec<Verdict>, Status> {
+    if let Some(verdicts) = repeated_claims::answer(core, &projection).await? {
+        return Ok(verdicts);
+    }
     core.change(&projection.tenant, "system", async |edit| {
         check_version(edit, &projection).await?;
-        let rows = claims::of_interaction(edit.tx, &projection.tenant, &projection.interaction_id).await?;
-        let known: Known = rows.into_iter().map(|row| (row.claim_id.clone(), row)).collect();
+        let known = known(claims::of_interaction(edit.tx, &projection.tenant, &projection.interaction_id).await?);
         release_unwanted(edit, &projection, &known).await?;
         bury_unseen(edit, &projection, &known).await?;
         let mut verdicts = Vec::with_capacity(projection.wanted.len());
@@ -79,6 +83,10 @@ pub(crate) async fn sync_claims(core: &Core, projection: Projection) -> Result<V
         Ok(verdicts)
     })
     .await
+}
+
+pub(super) fn known(rows: Vec<ClaimRow>) -> Known {
+    rows.into_iter().map(|row| (row.claim_id.clone(), row)).collect()
 }
 
 async fn check_version(edit: &mut Edit<'_>, projection: &Projection) -> Result<(), Status> {
@@ -178,14 +186,8 @@ async fn judge(
 
 /// An active claim goes on: perhaps the agent is in the interaction now, or the offer says something else.
 async fn keep(edit: &mut Edit<'_>, wanted: &Wanted, claim: &ClaimRow) -> Result<Verdict, Status> {
-    let mut next = claim.clone();
-    next.inbox.clone_from(&wanted.inbox);
-    if wanted.taken == Taken::Engaged && claim.state == ClaimState::Reserved {
-        next.state = ClaimState::Engaged;
-        next.since_us = edit.now_us();
-    }
+    let next = kept(wanted, claim, edit.now_us());
     if next.state == ClaimState::Reserved {
-        next.expires_at_us = wanted.expires_at_us;
         edit.note_deadline(next.expires_at_us);
     }
     if next != *claim {
@@ -198,6 +200,20 @@ async fn keep(edit: &mut Edit<'_>, wanted: &Wanted, claim: &ClaimRow) -> Result<
         }
     }
     Ok(Verdict::Granted)
+}
+
+/// An active claim as it is to be.
+pub(super) fn kept(wanted: &Wanted, claim: &ClaimRow, now_us: i64) -> ClaimRow {
+    let mut next = claim.clone();
+    next.inbox.clone_from(&wanted.inbox);
+    if wanted.taken == Taken::Engaged && claim.state == ClaimState::Reserved {
+        next.state = ClaimState::Engaged;
+        next.since_us = now_us;
+    }
+    if next.state == ClaimState::Reserved {
+        next.expires_at_us = wanted.expires_at_us;
+    }
+    next
 }
 
 /// The agent answered, and we heard of it too late (we were down, say). They are on the phone: to show them as available

@@ -85,20 +85,35 @@ impl TryFrom<Row> for ClaimRow {
     }
 }
 
+macro_rules! select_of_interaction {
+    ($handle:ident, $tenant:ident, $interaction_id:ident) => {{
+        let rows: Vec<Row> = on!($handle, conn => sqlx::query_as(
+            "SELECT claim_id, interaction_id, agent_id, state, reason, expires_at_us, inbox, since_us
+             FROM claims WHERE tenant = $1 AND interaction_id = $2 ORDER BY since_us, claim_id")
+            .bind($tenant.as_str())
+            .bind($interaction_id)
+            .fetch_all(conn)
+            .await)?;
+        rows.into_iter().map(ClaimRow::try_from).collect()
+    }};
+}
+
 /// All claims that were ever seen of an interaction.
 pub(crate) async fn of_interaction(
     tx: &mut Tx,
     tenant: &TenantId,
     interaction_id: &str,
 ) -> Result<Vec<ClaimRow>, StoreError> {
-    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(
-        "SELECT claim_id, interaction_id, agent_id, state, reason, expires_at_us, inbox, since_us
-         FROM claims WHERE tenant = $1 AND interaction_id = $2 ORDER BY since_us, claim_id")
-        .bind(tenant.as_str())
-        .bind(interaction_id)
-        .fetch_all(conn)
-        .await)?;
-    rows.into_iter().map(ClaimRow::try_from).collect()
+    select_of_interaction!(tx, tenant, interaction_id)
+}
+
+/// The same, for who changes nothing.
+pub(crate) async fn look_up(
+    reader: &mut Reader,
+    tenant: &TenantId,
+    interaction_id: &str,
+) -> Result<Vec<ClaimRow>, StoreError> {
+    select_of_interaction!(reader, tenant, interaction_id)
 }
 
 /// Adds a claim. `false`: the index (A1) let it not, because another claim holds the agent.

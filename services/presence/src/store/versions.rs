@@ -1,7 +1,7 @@
 //! The newest version of each interaction: what makes an older projection harmless.
 
 use baton_runtime::auth::TenantId;
-use baton_store::{StoreError, Tx, on};
+use baton_store::{Reader, StoreError, Tx, on};
 
 /// How a version compares with what was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,21 @@ pub(crate) enum Seen {
     Older,
 }
 
-/// Takes note of a version. The same one again writes nothing, so that a repeated projection costs no commit.
+/// The newest version that was seen, for who changes nothing.
+pub(crate) async fn newest(
+    reader: &mut Reader,
+    tenant: &TenantId,
+    interaction_id: &str,
+) -> Result<Option<i64>, StoreError> {
+    Ok(on!(reader, conn => sqlx::query_scalar(
+        "SELECT version FROM claim_versions WHERE tenant = $1 AND interaction_id = $2")
+        .bind(tenant.as_str())
+        .bind(interaction_id)
+        .fetch_optional(conn)
+        .await)?)
+}
+
+/// Takes note of a version. The same one again writes nothing.
 pub(crate) async fn advance(
     tx: &mut Tx,
     tenant: &TenantId,

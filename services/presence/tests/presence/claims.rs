@@ -9,6 +9,7 @@ use baton_api::presence::v1::{
     AgentState, ClaimStatus, ListCandidatesRequest, ListInboxRequest, SetStateRequest, SyncClaimsRequest, claim_status,
 };
 use baton_api::transfer::v1::{claim_fact, fact};
+use baton_store::Db;
 use uuid::Uuid;
 
 use crate::world::{TENANT, World, engage, eventually, fresh, release, reserve, wants};
@@ -76,6 +77,22 @@ async fn the_same_version_is_answered_the_same_and_an_older_one_is_stale() {
     let status = world.claims().sync_claims(first).await.unwrap_err();
     assert_eq!(ApiError::of(&status).reason, ErrorReason::Stale);
     assert!(world.look(bob).await.engaged);
+}
+
+#[tokio::test]
+async fn what_is_repeated_and_changes_nothing_needs_no_writer() {
+    let world = World::new().await;
+    let (bob, _client) = world.online("Bob").await;
+    let (ann, _client) = world.online("Ann").await;
+    let first = wants("i1", vec![engage("i1-claim-1", bob), reserve("i1-claim-2", ann, world.soon())]);
+    world.sync(&first).await;
+    let refused = wants("i2", vec![reserve("i2-claim-1", bob, world.soon())]);
+    world.sync(&refused).await;
+    let db = Db::open(world.database()).await.unwrap();
+    let _writing = db.begin().await.unwrap();
+    let granted: Vec<_> = world.sync(&first).await.iter().map(|it| (it.state(), it.reason())).collect();
+    assert_eq!(granted, [GRANTED, GRANTED]);
+    assert_eq!(world.sync_one(&refused).await, (claim_status::State::Refused, Reason::Busy));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A running presence service, its clients, and a transfer service that only listens.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -82,6 +83,11 @@ impl World {
     pub(crate) async fn restart(&mut self) {
         self.running.lifecycle.shutdown(Duration::from_secs(5)).await;
         self.running = Running::start(&self.folder, &self.key, &self.clock, &self.bus, &self.transfer).await;
+    }
+
+    /// The service's database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("presence.db")
     }
 
     /// Lets time pass.

@@ -1,0 +1,52 @@
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::*;
+use crate::ids::AgentId;
+use crate::ops::directory::create_agent;
+use crate::record::Profile;
+use crate::state::{Change, Wish};
+
+const CHANGES: u64 = 256;
+
+async fn open() -> (Arc<Core>, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = CoreConfig {
+        db_file: folder.path().join("presence.db"),
+        clock: Clock::real(),
+        lifecycle: Lifecycle::new(),
+        lease_us: 15_000_000,
+        claim_lease_us: 60_000_000,
+    };
+    (Arc::new(Core::open(config).await.unwrap()), folder)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn changes_share_the_syncs_of_the_disk_and_memory_is_what_the_last_one_left() {
+    let (core, _folder) = open().await;
+    let tenant: TenantId = "acme".parse().unwrap();
+    let bob = AgentId(Uuid::from_u128(1));
+    let profile = Profile { name: "Bob".to_owned(), email: String::new(), phone: "bob".to_owned(), voicemail: false };
+    core.change(&tenant, "system", async |edit| create_agent(edit, bob, &profile).await).await.unwrap();
+    let syncs = core.db.syncs();
+    let changes = (0..CHANGES).map(|n| {
+        let (core, tenant) = (Arc::clone(&core), tenant.clone());
+        lifecycle::spawn(async move {
+            let wish = [Change::Wished(Wish::Away(format!("{n}")))];
+            core.change(&tenant, "system", async |edit| {
+                let before = edit.agent(bob).await?.unwrap();
+                Ok(edit.settle(bob, &before.standing, wish, "").await?)
+            })
+            .await
+        })
+    });
+    for change in changes.collect::<Vec<_>>() {
+        change.await.unwrap().unwrap();
+    }
+    assert!(core.db.syncs() - syncs < CHANGES, "{} syncs", core.db.syncs() - syncs);
+    let mut tx = core.db.begin().await.unwrap();
+    let stored = records::get(&mut tx, &tenant, bob).await.unwrap();
+    assert_eq!(core.index.tenant(&tenant).agent(bob).as_deref(), stored.as_ref());
+}
