@@ -56,8 +56,8 @@ enum Found {
     Task(Slot),
     /// It ended at this version, and nothing of it is left.
     Tombstone(u64),
-    /// It is met for the first time, or its task is to go on.
-    None(Restored),
+    /// It has no task: it is met for the first time (version 0), or what was kept of it could not be read at the start.
+    None(u64, Restored),
 }
 
 impl Registry {
@@ -66,13 +66,15 @@ impl Registry {
         Self { db, ways }
     }
 
-    /// Starts the tasks of all interactions that are on disk.
+    /// Starts the tasks of all interactions of which something may be left. One that can't be read goes on with its next plan.
     pub async fn restore(&self) -> Result<(), KeepError> {
-        for row in store::plans(&self.db).await? {
+        for row in store::unfinished(&self.db).await? {
+            let Some(plan) = read_plan(&row) else {
+                let error = store::bad("plans", "plan", &row.interaction);
+                tracing::error!(%error, "an interaction does not go on before its next plan comes");
+                continue;
+            };
             let restored = store::things(&self.db, &row.interaction).await?;
-            let wire = MediaPlan::decode(row.plan.as_slice());
-            let plan = wire.map_err(|_| store::bad("plans", "plan", &row.interaction))?;
-            let plan = plan::parse(&plan).map_err(|_| store::bad("plans", "plan", &row.interaction))?;
             // What is on the switch is not known: generation 0 is no session.
             let (slot, inlets) = Slot::new(Some(Arc::new(plan)));
             if self.ways.book.open(&row.interaction, &slot).is_ok() {
@@ -89,11 +91,11 @@ impl Registry {
         let slot = match self.find(&plan.interaction).await? {
             Found::Task(slot) => slot,
             Found::Tombstone(version) if plan.version == version => return Ok(()),
-            Found::Tombstone(version) if plan.version < version => {
-                return Err(ApplyError::Stale { given: plan.version, seen: version });
+            Found::Tombstone(seen) | Found::None(seen, _) if plan.version < seen => {
+                return Err(ApplyError::Stale { given: plan.version, seen });
             }
             Found::Tombstone(_) => self.open(&plan.interaction, Restored::default()),
-            Found::None(restored) => self.open(&plan.interaction, restored),
+            Found::None(_, restored) => self.open(&plan.interaction, restored),
         };
         self.take_over(&slot, plan, wire).await
     }
@@ -129,6 +131,7 @@ impl Registry {
             version: plan.version,
             plan: wire.encode_to_vec(),
             ended_at_us: plan.ended.then(|| self.ways.report.clock.now_us()),
+            finished: false,
         })
     }
 
@@ -137,9 +140,9 @@ impl Registry {
             return Ok(Found::Task(slot));
         }
         Ok(match store::plan_of(&self.db, id).await? {
-            Some(row) if row.ended_at_us.is_some() => Found::Tombstone(row.version),
-            Some(_) => Found::None(store::things(&self.db, id).await?),
-            None => Found::None(Restored::default()),
+            Some(row) if row.finished => Found::Tombstone(row.version),
+            Some(row) => Found::None(row.version, store::things(&self.db, id).await?),
+            None => Found::None(0, store::things(&self.db, id).await?),
         })
     }
 
@@ -147,7 +150,13 @@ impl Registry {
         let (slot, inlets) = Slot::new(None);
         match self.ways.book.open(id, &slot) {
             Ok(generation) => {
+                // What was asked for before may be on the switch: then it is looked at first.
+                let is_new = restored.things.is_empty();
+                let generation = if is_new { generation } else { 0 };
                 self.start(Interaction::new(id.clone(), Arc::clone(&self.ways), inlets, generation, restored));
+                if !is_new {
+                    self.ways.orders.look();
+                }
                 slot
             }
             Err(there) => there,
@@ -157,4 +166,8 @@ impl Registry {
     fn start(&self, interaction: Interaction) {
         self.ways.report.lifecycle.spawn("interaction", interaction.run());
     }
+}
+
+fn read_plan(row: &PlanRow) -> Option<Plan> {
+    plan::parse(&MediaPlan::decode(row.plan.as_slice()).ok()?).ok()
 }

@@ -1,7 +1,8 @@
 //! Brings closed segments from the switch to the archive, and deletes them on the switch when they are there.
 //!
-//! The list is on disk. What could not be brought is tried again for ever: only a file that the switch no longer has is given
-//! up, and then the archive is told that it is lost.
+//! The list is on disk, and each segment has its own time to be tried again, so that one delays no other. What could not be
+//! brought is tried again for ever, but for two things: a file that the switch no longer has, and one that the archive has
+//! refused so often that it always will. Then the archive is told that the segment is lost.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,13 +18,18 @@ use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use prost::Message as _;
 use tokio::sync::{Notify, oneshot};
+use tonic::Code;
 
 use crate::report::ReportWays;
 use crate::retry;
-use crate::store::{self, KeepError, UploadRow, Write};
+use crate::store::{self, FailedUpload, KeepError, UploadRow, Write};
 use crate::switch::{Switch, SwitchError, gone_is_done};
 
 const AT_ONCE: usize = 4;
+/// As many are taken from the list at once; the others follow.
+const MOST_IN_A_ROUND: i64 = 64;
+/// A file that was spoilt on its way is whole the next time, or the time after: about half a minute passes until then.
+const MOST_REFUSALS: i64 = 10;
 const LARGEST_CHUNK: usize = 64 * 1024;
 /// An hour of audio is 58 MB.
 const STORE_DEADLINE: Duration = Duration::from_mins(2);
@@ -60,6 +66,19 @@ enum UploadError {
     Header(String),
 }
 
+impl UploadError {
+    /// The same is refused again, however often it is tried.
+    fn is_refusal(&self) -> bool {
+        match self {
+            Self::Header(_) => true,
+            Self::Archive(status) => {
+                matches!(status.code(), Code::DataLoss | Code::InvalidArgument | Code::FailedPrecondition)
+            }
+            Self::Keep(_) | Self::Switch(_) => false,
+        }
+    }
+}
+
 impl Uploader {
     /// Nothing is brought before it runs.
     pub fn new(
@@ -73,52 +92,77 @@ impl Uploader {
         Self { db, switch, archive, ways, listed, done: Mutex::default() }
     }
 
-    /// Until the service stops.
+    /// Until the service stops: a segment that is on its way then is brought after the next start.
     pub async fn run(self) {
         let stopping = self.ways.lifecycle.soft();
-        let backoff = retry::endless(SHORTEST_PAUSE, LONGEST_PAUSE);
-        let mut failures = 0;
         loop {
-            failures = if self.round(failures).await { 0 } else { failures + 1 };
-            let retry = async {
-                if failures > 0 {
-                    self.ways.clock.sleep(backoff.pause(failures)).await;
-                } else {
-                    std::future::pending::<()>().await;
-                }
-            };
+            let Some(next_us) = stopping.run_until_cancelled(self.round()).await else { return };
             tokio::select! {
                 () = self.listed.notified() => {}
-                () = retry => {}
+                () = self.ways.clock.sleep_until(next_us), if next_us < i64::MAX => {}
                 () = stopping.cancelled() => return,
             }
         }
     }
 
-    /// Brings what is on the list; says whether all of it is there now. So many rounds before have failed.
-    async fn round(&self, failures: u32) -> bool {
+    /// Brings those whose turn it is; says when the next one's is.
+    async fn round(&self) -> i64 {
         let _busy = self.ways.clock.busy();
-        let rows = match store::uploads(&self.db).await {
-            Ok(rows) => rows,
+        match self.bring_due().await {
+            Ok(next_us) => next_us.unwrap_or(i64::MAX),
             Err(error) => {
-                tracing::error!(%error, "the list of segments can't be read");
-                return false;
+                tracing::error!(%error, "the list of segments can't be read or written");
+                self.ways.clock.after(LONGEST_PAUSE)
             }
-        };
-        let results = stream::iter(rows).map(|row| self.bring(row, failures)).buffer_unordered(AT_ONCE);
-        results.fold(true, |all, brought| std::future::ready(all && brought)).await
+        }
     }
 
-    async fn bring(&self, row: UploadRow, failures: u32) -> bool {
-        let Err(error) = self.try_bring(&row).await else { return true };
+    async fn bring_due(&self) -> Result<Option<i64>, KeepError> {
+        let rows = store::due_uploads(&self.db, self.ways.clock.now_us(), MOST_IN_A_ROUND).await?;
+        let mut results = stream::iter(rows).map(|row| self.bring(row)).buffer_unordered(AT_ONCE);
+        while let Some(result) = results.next().await {
+            result?;
+        }
+        store::next_upload_us(&self.db).await
+    }
+
+    /// The error is the disk's. What else goes wrong is noted, so that this one's turn comes again after the others'.
+    async fn bring(&self, row: UploadRow) -> Result<(), KeepError> {
+        let error = match self.try_bring(&row).await {
+            Ok(()) => return Ok(()),
+            Err(UploadError::Keep(error)) => return Err(error),
+            Err(error) => error,
+        };
         let source = std::error::Error::source(&error).map(ToString::to_string);
+        let refused = error.is_refusal();
+        let is_hopeless = refused && row.refusals + 1 >= MOST_REFUSALS;
+        if is_hopeless && self.tell_lost(&row).await {
+            tracing::error!(segment.id = %row.segment, %error, source, "the archive will not have a segment: it is reported lost, and its file stays on the switch");
+            return self.note(&row, refused, None).await;
+        }
         // One failure is a hiccup: the segment is safe where it is, and is fetched again at once.
-        if failures == 0 {
+        if row.failures == 0 {
             tracing::info!(segment.id = %row.segment, %error, source, "a segment is not in the archive yet");
         } else {
             tracing::warn!(segment.id = %row.segment, %error, source, "a segment is not in the archive yet");
         }
-        false
+        let failures = u32::try_from(row.failures).unwrap_or(u32::MAX).saturating_add(1);
+        let pause = retry::endless(SHORTEST_PAUSE, LONGEST_PAUSE).pause(failures);
+        self.note(&row, refused, Some(self.ways.clock.after(pause))).await
+    }
+
+    async fn note(&self, row: &UploadRow, refused: bool, next_try_at_us: Option<i64>) -> Result<(), KeepError> {
+        let failed = FailedUpload { segment: row.segment.clone(), refused, next_try_at_us };
+        self.ways.journal.write(Write::UploadFailed(failed)).await
+    }
+
+    /// Says whether the archive knows now that it will not get the segment, as far as it can be told.
+    async fn tell_lost(&self, row: &UploadRow) -> bool {
+        let Ok(header) = SegmentHeader::decode(row.header.as_slice()) else { return true };
+        match self.store(SegmentHeader { lost: true, ..header }, stream::empty().boxed()).await {
+            Ok(()) => true,
+            Err(error) => error.is_refusal(),
+        }
     }
 
     async fn try_bring(&self, row: &UploadRow) -> Result<(), UploadError> {

@@ -89,7 +89,7 @@ impl Interaction {
 
     fn upload(&mut self, key: &Key, closed: &ClosedRecording, lost: bool) {
         let (Some(thing), Some(plan)) = (self.world.things.get_mut(key), &self.plan) else { return };
-        thing.delivered = true;
+        thing.missed_at_us = None;
         let header = SegmentHeader {
             tenant: plan.tenant.clone(),
             interaction_id: self.id.to_string(),
@@ -101,7 +101,19 @@ impl Interaction {
             torn: closed.torn,
             lost,
         };
-        self.writes.push(Write::Upload(UploadRow { segment: key.id.clone(), header: header.encode_to_vec(), lost }));
+        self.writes.push(Write::Upload(UploadRow {
+            segment: key.id.clone(),
+            header: header.encode_to_vec(),
+            lost,
+            ..UploadRow::default()
+        }));
+    }
+
+    /// From now on the uploader sees to it. One that is not on the list is found again by the next look.
+    pub(super) fn segment_listed(&mut self, key: &Key, listed: bool) {
+        if let Some(thing) = self.world.things.get_mut(key) {
+            thing.delivered |= listed;
+        }
     }
 
     fn exit_over(&mut self, exit: &str, leg: &str, end: ExitEnd, at_us: i64) {

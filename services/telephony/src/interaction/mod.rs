@@ -15,6 +15,9 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::watch;
 
 use crate::book::{Book, Inlets, Message, Name};
@@ -63,6 +66,8 @@ pub struct Interaction {
     retry_at_us: Option<i64>,
     /// What is to be written, in order.
     writes: Vec<Write>,
+    /// Segments that are about to be on the list for the archive, and whether they came there.
+    listing: FuturesUnordered<BoxFuture<'static, (Key, bool)>>,
 }
 
 impl Interaction {
@@ -83,6 +88,7 @@ impl Interaction {
             failures: 0,
             retry_at_us: None,
             writes: Vec::new(),
+            listing: FuturesUnordered::new(),
         };
         this.restore(restored);
         this
@@ -111,12 +117,13 @@ impl Interaction {
                 },
                 changed = link.changed() => if changed.is_err() { return },
                 () = drained.notified() => {}
+                Some((key, listed)) = self.listing.next() => self.segment_listed(&key, listed),
                 () = clock.sleep_until(wake_at_us), if wake_at_us < i64::MAX => {}
                 () = stopping.cancelled() => return,
             }
         }
-        // Without its task, fencing goes by what is on disk: the last version must be there.
-        if self.ways.report.journal.settled().await.is_err() {
+        // Without its task, fencing goes by what is on disk: the last version is there before this is.
+        if self.ways.report.journal.write(Write::Finished(self.id.clone())).await.is_err() {
             return;
         }
         tracing::debug!(interaction.id = %self.id, "nothing is left of the interaction");
@@ -131,6 +138,9 @@ impl Interaction {
         }
         while let Ok(message) = self.inlets.mailbox.try_recv() {
             self.hear(message);
+        }
+        while let Some(Some((key, listed))) = self.listing.next().now_or_never() {
+            self.segment_listed(&key, listed);
         }
         if self.inlets.overflowed.swap(false, Ordering::Relaxed) {
             self.ask_for_look();

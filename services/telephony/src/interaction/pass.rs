@@ -6,13 +6,14 @@
 use std::time::Duration;
 
 use baton_api::transfer::v1::fact::Fact as What;
+use futures::FutureExt as _;
 
 use super::Interaction;
 use crate::fact;
 use crate::plan::Dial;
 use crate::reconcile::{Step, steps};
 use crate::retry;
-use crate::store::{KeepError, Write};
+use crate::store::{KeepError, UploadRow, Write};
 use crate::switch::{DialCall, Ending, ExitEnd, LegState, SwitchError, gone_is_done};
 use crate::thing::{Key, Kind};
 use crate::world::{LegThere, RoomThere};
@@ -84,8 +85,15 @@ impl Interaction {
 
     /// Writes down and reports what was observed.
     async fn flush(&mut self) {
+        let journal = &self.ways.report.journal;
         for write in self.writes.drain(..) {
-            self.ways.report.journal.post(write).await;
+            if let Write::Upload(UploadRow { segment, .. }) = &write {
+                let key = Key::segment(segment);
+                let queued = journal.queue(write).await;
+                self.listing.push(async move { (key, queued.committed().await.is_ok()) }.boxed());
+            } else {
+                journal.post(write).await;
+            }
         }
         self.reporter.kick();
     }

@@ -7,19 +7,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_runtime::Clock;
-use baton_store::{Db, Tx};
+use baton_store::{Db, StoreError, Tx};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{KeepError, PlanRow, ThingRow, UploadRow, rows};
+use super::{FailedUpload, KeepError, PlanRow, ThingRow, UploadRow, rows};
 use crate::plan::InteractionId;
 use crate::thing::Key;
 
-/// Writers wait when this many writes are queued.
+/// Writers wait when this many writes are queued. So while nothing can be written (a full disk) the memory that it takes is
+/// bounded: each interaction waits with one write in hand and takes no further step, plans are not acknowledged and will be
+/// pushed again, and what the switch says meanwhile is caught up with by a look.
 const QUEUE: usize = 4096;
 /// As many writes share a commit at most, so that none waits long.
 const BATCH: usize = 256;
-const TRIES: u32 = 5;
+/// Interactions that are forgotten at once.
+const MOST_PRUNED: i64 = 256;
+/// When the service stops and nothing can be written, it is given up after so many tries more.
+const LAST_TRIES: u32 = 5;
 /// When the service stops: whoever writes last does so within this time of the one before.
 const LAST_WAIT: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_millis(100);
@@ -58,15 +63,17 @@ pub enum Write {
         /// As it was listed: lost, or not.
         lost: bool,
     },
+    /// It could not be brought.
+    UploadFailed(FailedUpload),
     /// Control of the switch was taken.
     Epoch(i64),
-    /// Forget what ended before then.
+    /// Forget what ended before then; not all at once, as dials wait for it.
     Prune {
         /// Then.
         before_us: i64,
     },
-    /// Only wait for what came before.
-    Nothing,
+    /// Nothing is left of an interaction that has ended.
+    Finished(InteractionId),
 }
 
 /// The way to the writer. Cheap to clone.
@@ -87,7 +94,11 @@ pub struct Queued(oneshot::Receiver<bool>);
 impl Queued {
     /// Waits for the commit.
     pub async fn committed(self) -> Result<(), KeepError> {
-        if self.0.await.unwrap_or(false) { Ok(()) } else { Err(KeepError::Stopping) }
+        match self.0.await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(KeepError::Refused),
+            Err(_) => Err(KeepError::Stopping),
+        }
     }
 }
 
@@ -118,12 +129,7 @@ impl Journal {
         self.queue(write).await.committed().await
     }
 
-    /// Waits until everything that was queued before is committed.
-    pub async fn settled(&self) -> Result<(), KeepError> {
-        self.write(Write::Nothing).await
-    }
-
-    /// Queues a write that nobody waits for: what it says can be observed again.
+    /// Queues a write that nobody waits for.
     pub async fn post(&self, write: Write) {
         let _ = self.0.send(Order { write, done: None }).await;
     }
@@ -142,16 +148,48 @@ impl Writer {
         let mut batch = Vec::new();
         while self.next(&mut batch).await {
             let _busy = self.clock.busy();
-            let committed = commit_with_patience(&self.db, &batch).await;
-            for order in batch.drain(..) {
-                if matches!(order.write, Write::Upload(_)) {
+            let Some(kept) = self.keep(&batch).await else { return };
+            for (order, kept) in batch.drain(..).zip(kept) {
+                if kept && matches!(order.write, Write::Upload(_)) {
                     self.uploads.notify_one();
                 }
                 if let Some(done) = order.done {
                     // Whoever gave up waiting needs no answer.
-                    let _ = done.send(committed);
+                    let _ = done.send(kept);
                 }
             }
+        }
+    }
+
+    /// Tries until it is committed, as nobody repeats what is in it; says of each write whether it was taken. `None`: the
+    /// service stops before.
+    async fn keep(&self, batch: &[Order]) -> Option<Vec<bool>> {
+        let (mut failures, mut last_tries, mut singly) = (0_u32, 0, false);
+        loop {
+            let error = match commit(&self.db, batch, singly).await {
+                Ok(kept) => return Some(kept),
+                Err(error) if error.is_about_data() && !singly => {
+                    singly = true;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            failures = failures.saturating_add(1);
+            if failures.is_power_of_two() {
+                tracing::error!(%error, source = ?std::error::Error::source(&error), failures, "telephony can't write; trying again");
+            }
+            if self.stopping.is_cancelled() {
+                last_tries += 1;
+                if last_tries == LAST_TRIES {
+                    tracing::error!(
+                        writes = batch.len() + self.orders.len(),
+                        "telephony stops with writes that are lost"
+                    );
+                    return None;
+                }
+            }
+            // A full disk does not pass in simulated time.
+            Clock::real().sleep(PAUSE).await;
         }
     }
 
@@ -167,27 +205,31 @@ impl Writer {
     }
 }
 
-async fn commit_with_patience(db: &Db, batch: &[Order]) -> bool {
-    for attempt in 1..=TRIES {
-        match commit(db, batch).await {
-            Ok(()) => return true,
-            Err(error) => {
-                tracing::error!(%error, source = ?std::error::Error::source(&error), attempt, "telephony can't write");
-            }
-        }
-        // A full disk does not pass in simulated time.
-        Clock::real().sleep(PAUSE).await;
-    }
-    false
-}
-
-async fn commit(db: &Db, batch: &[Order]) -> Result<(), KeepError> {
+/// `singly`: a write that the database refuses for what it says is left out, and all others are committed.
+async fn commit(db: &Db, batch: &[Order], singly: bool) -> Result<Vec<bool>, StoreError> {
     let mut tx = db.begin().await?;
-    for order in batch {
-        apply(&mut tx, &order.write).await?;
+    let mut kept = vec![true; batch.len()];
+    for (order, kept) in batch.iter().zip(&mut kept) {
+        if singly {
+            *kept = apply_or_undo(&mut tx, &order.write).await?;
+        } else {
+            apply(&mut tx, &order.write).await?;
+        }
     }
     tx.commit().await?;
-    Ok(())
+    Ok(kept)
+}
+
+async fn apply_or_undo(tx: &mut Tx, write: &Write) -> Result<bool, StoreError> {
+    tx.start_part().await?;
+    match apply(tx, write).await.map_err(StoreError::from) {
+        Ok(()) => tx.keep_part().await.map(|()| true),
+        Err(error) if error.is_about_data() => {
+            tracing::error!(%error, source = ?std::error::Error::source(&error), "a write is refused and dropped");
+            tx.undo_part().await.map(|()| false)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn apply(tx: &mut Tx, write: &Write) -> Result<(), sqlx::Error> {
@@ -200,8 +242,79 @@ async fn apply(tx: &mut Tx, write: &Write) -> Result<(), sqlx::Error> {
         Write::Acked { interaction, positions } => rows::acked(tx, interaction, positions).await,
         Write::Upload(row) => rows::put_upload(tx, row).await,
         Write::Uploaded { segment, lost } => rows::delete_upload(tx, segment, *lost).await,
+        Write::UploadFailed(it) => rows::put_failed_upload(tx, it).await,
         Write::Epoch(epoch) => rows::put_epoch(tx, *epoch).await,
-        Write::Prune { before_us } => rows::prune(tx, *before_us).await,
-        Write::Nothing => Ok(()),
+        Write::Prune { before_us } => rows::prune(tx, *before_us, MOST_PRUNED).await,
+        Write::Finished(interaction) => rows::finish(tx, interaction).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_store::on;
+
+    use super::*;
+    use crate::store::{MIGRATOR, uploads};
+
+    /// Nothing that is wrong with what is written.
+    const TROUBLE: &str = "CREATE TRIGGER trouble BEFORE INSERT ON uploads BEGIN SELECT * FROM not_there; END";
+
+    async fn run_sql(db: &Db, sql: &'static str) {
+        let mut tx = db.begin().await.unwrap();
+        on!(tx, conn => sqlx::query(sql).execute(conn).await).unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn journal() -> (tempfile::TempDir, Db, Journal, CancellationToken) {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path().join("telephony.db")).await.unwrap();
+        db.migrate(&MIGRATOR).await.unwrap();
+        let stopping = CancellationToken::new();
+        let (journal, writing) = Journal::new(db.clone(), Clock::real(), Arc::default(), stopping.clone());
+        baton_runtime::lifecycle::spawn(writing);
+        (folder, db, journal, stopping)
+    }
+
+    fn upload(segment: &str) -> Write {
+        Write::Upload(UploadRow { segment: segment.into(), ..UploadRow::default() })
+    }
+
+    #[tokio::test]
+    async fn a_write_that_is_refused_takes_no_other_with_it() {
+        let (_folder, db, journal, _) = journal().await;
+        run_sql(
+            &db,
+            "CREATE TRIGGER no BEFORE INSERT ON uploads WHEN NEW.segment = 'bad' BEGIN SELECT RAISE(ABORT, 'no'); END",
+        )
+        .await;
+        let disk = db.begin().await.unwrap();
+        // The first is on its way; the others share the next commit.
+        let mut queued = vec![journal.queue(upload("first")).await];
+        for segment in ["good", "bad", "better"] {
+            queued.push(journal.queue(upload(segment)).await);
+        }
+        disk.rollback().await.unwrap();
+        let results = futures::future::join_all(queued.into_iter().map(Queued::committed)).await;
+        let kept: Vec<_> = results.iter().map(Result::is_ok).collect();
+        assert_eq!(kept, [true, true, false, true]);
+        assert!(matches!(results[2], Err(KeepError::Refused)));
+        assert_eq!(uploads(&db).await.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_can_not_be_written_now_is_kept_until_it_can() {
+        let (_folder, db, journal, stopping) = journal().await;
+        run_sql(&db, TROUBLE).await;
+        let mut committed = Box::pin(journal.write(upload("s")));
+        let early = Clock::real().timeout(Duration::from_secs(1), &mut committed).await;
+        assert!(early.is_err(), "{early:?}");
+        run_sql(&db, "DROP TRIGGER trouble").await;
+        committed.await.unwrap();
+        assert_eq!(uploads(&db).await.unwrap(), 1);
+
+        run_sql(&db, TROUBLE).await;
+        stopping.cancel();
+        let late = journal.write(upload("t")).await;
+        assert!(matches!(late, Err(KeepError::Stopping)), "{late:?}");
     }
 }

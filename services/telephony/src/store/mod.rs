@@ -10,8 +10,8 @@ mod rows;
 use baton_store::{Db, StoreError};
 
 pub use journal::{Journal, Write};
-pub use load::{Restored, RestoredThing, plan_of, plans, things, uploads};
-pub use rows::{PlanRow, ThingRow, UploadRow};
+pub use load::{Restored, RestoredThing, due_uploads, next_upload_us, plan_of, things, unfinished, uploads};
+pub use rows::{FailedUpload, PlanRow, ThingRow, UploadRow};
 
 use crate::plan::InteractionId;
 
@@ -37,6 +37,9 @@ pub enum KeepError {
         /// The row's key.
         row: String,
     },
+    /// The database takes everything but this.
+    #[error("the database refused what was to be written")]
+    Refused,
     /// The journal has ended with the service.
     #[error("the service is stopping")]
     Stopping,

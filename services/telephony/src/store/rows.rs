@@ -19,6 +19,8 @@ pub struct PlanRow {
     pub plan: Vec<u8>,
     /// When its end was seen; `None` while it lives.
     pub ended_at_us: Option<i64>,
+    /// Nothing of it is left anywhere: it is a tombstone.
+    pub finished: bool,
 }
 
 /// A thing that the switch is about to be asked for.
@@ -37,7 +39,7 @@ pub struct ThingRow {
 }
 
 /// A closed segment that is not in the archive yet.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, sqlx::FromRow)]
 pub struct UploadRow {
     /// The segment.
     pub segment: String,
@@ -45,13 +47,29 @@ pub struct UploadRow {
     pub header: Vec<u8>,
     /// The header says that there is no file.
     pub lost: bool,
+    /// How often it could not be brought.
+    pub failures: i64,
+    /// How often the archive would not have it.
+    pub refusals: i64,
+}
+
+/// What became of a try to bring a segment.
+#[derive(Clone, Debug)]
+pub struct FailedUpload {
+    /// The segment.
+    pub segment: String,
+    /// The archive will not have it.
+    pub refused: bool,
+    /// When to try again; `None`: never.
+    pub next_try_at_us: Option<i64>,
 }
 
 pub(super) async fn put_plan(tx: &mut Tx, row: &PlanRow) -> Result<(), Error> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO plans (interaction, tenant, version, plan, ended_at_us) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (interaction) DO UPDATE SET tenant = excluded.tenant, version = excluded.version, \
-         plan = excluded.plan, ended_at_us = excluded.ended_at_us WHERE plans.version <= excluded.version")
+         plan = excluded.plan, ended_at_us = excluded.ended_at_us, finished = 0 \
+         WHERE plans.version <= excluded.version")
         .bind(row.interaction.as_str())
         .bind(&row.tenant)
         .bind(row.version as i64)
@@ -113,11 +131,24 @@ pub(super) async fn acked(tx: &mut Tx, interaction: &InteractionId, positions: &
 pub(super) async fn put_upload(tx: &mut Tx, row: &UploadRow) -> Result<(), Error> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO uploads (segment, header, lost) VALUES ($1, $2, $3) \
-         ON CONFLICT (segment) DO UPDATE SET header = excluded.header, lost = excluded.lost \
+         ON CONFLICT (segment) DO UPDATE SET header = excluded.header, lost = excluded.lost, \
+         next_try_at_us = 0, failures = 0, refusals = 0, set_aside = 0 \
          WHERE uploads.lost > excluded.lost")
         .bind(&row.segment)
         .bind(&row.header)
         .bind(i64::from(row.lost))
+        .execute(conn).await)?;
+    Ok(())
+}
+
+pub(super) async fn put_failed_upload(tx: &mut Tx, it: &FailedUpload) -> Result<(), Error> {
+    on!(tx, conn => sqlx::query(
+        "UPDATE uploads SET failures = failures + 1, refusals = refusals + $1, next_try_at_us = $2, set_aside = $3 \
+         WHERE segment = $4")
+        .bind(i64::from(it.refused))
+        .bind(it.next_try_at_us.unwrap_or(0))
+        .bind(i64::from(it.next_try_at_us.is_none()))
+        .bind(&it.segment)
         .execute(conn).await)?;
     Ok(())
 }
@@ -139,13 +170,31 @@ pub(super) async fn put_epoch(tx: &mut Tx, epoch: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Forgets interactions that ended before then, all at once.
-pub(super) async fn prune(tx: &mut Tx, before_us: i64) -> Result<(), Error> {
+/// Nothing is left of an interaction that has ended: only its tombstone.
+pub(super) async fn finish(tx: &mut Tx, interaction: &InteractionId) -> Result<(), Error> {
+    on!(tx, conn => sqlx::query("UPDATE plans SET finished = 1 WHERE interaction = $1 AND ended_at_us IS NOT NULL")
+        .bind(interaction.as_str())
+        .execute(conn).await)?;
+    Ok(())
+}
+
+/// Tombstones that may be forgotten: nothing of them is still to be reported.
+macro_rules! forgotten {
+    ($delete:literal) => {
+        concat!(
+            $delete,
+            " WHERE interaction IN (SELECT interaction FROM plans WHERE finished = 1 AND ended_at_us < $1 AND NOT EXISTS \
+             (SELECT 1 FROM things WHERE things.interaction = plans.interaction AND acked = 0) \
+             ORDER BY ended_at_us, interaction LIMIT $2)"
+        )
+    };
+}
+
+/// Forgets interactions that ended before then, the oldest first, so many at once.
+pub(super) async fn prune(tx: &mut Tx, before_us: i64, most: i64) -> Result<(), Error> {
     on!(tx, conn => {
-        sqlx::query("DELETE FROM things WHERE interaction IN (SELECT interaction FROM plans WHERE ended_at_us < $1)")
-            .bind(before_us)
-            .execute(&mut *conn).await?;
-        sqlx::query("DELETE FROM plans WHERE ended_at_us < $1").bind(before_us).execute(&mut *conn).await
+        sqlx::query(forgotten!("DELETE FROM things")).bind(before_us).bind(most).execute(&mut *conn).await?;
+        sqlx::query(forgotten!("DELETE FROM plans")).bind(before_us).bind(most).execute(&mut *conn).await
     })?;
     Ok(())
 }
@@ -153,7 +202,7 @@ pub(super) async fn prune(tx: &mut Tx, before_us: i64) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{MIGRATOR, things, uploads};
+    use crate::store::{MIGRATOR, due_uploads, plan_of, things, unfinished};
     use baton_store::Db;
 
     async fn empty() -> (tempfile::TempDir, Db) {
@@ -188,7 +237,9 @@ mod tests {
     }
     async fn upload(db: &Db, header: u8, lost: bool) {
         let mut tx = db.begin().await.unwrap();
-        put_upload(&mut tx, &UploadRow { segment: "s".into(), header: vec![header], lost }).await.unwrap();
+        put_upload(&mut tx, &UploadRow { segment: "s".into(), header: vec![header], lost, ..UploadRow::default() })
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
 
@@ -199,7 +250,7 @@ mod tests {
     }
 
     async fn listed(db: &Db) -> Vec<(Vec<u8>, bool)> {
-        uploads(db).await.unwrap().into_iter().map(|row| (row.header, row.lost)).collect()
+        due_uploads(db, 0, 10).await.unwrap().into_iter().map(|row| (row.header, row.lost)).collect()
     }
 
     #[tokio::test]
@@ -214,5 +265,86 @@ mod tests {
         assert_eq!(listed(&db).await, [(vec![2], false)], "told as lost while the file turned up");
         uploaded(&db, false).await;
         assert_eq!(listed(&db).await, []);
+    }
+
+    fn id(number: u64) -> InteractionId {
+        InteractionId::parse(&format!("01970000-0000-7000-8000-{number:012}")).unwrap()
+    }
+
+    /// A plan that ended then, and with it a thing, whose fact is acknowledged or not.
+    async fn ended(tx: &mut Tx, number: u64, ended_at_us: Option<i64>, is_acked: bool) {
+        let interaction = id(number);
+        let (tenant, plan) = ("acme".into(), vec![]);
+        put_plan(
+            tx,
+            &PlanRow { interaction: interaction.clone(), tenant, version: 1, plan, ended_at_us, finished: false },
+        )
+        .await
+        .unwrap();
+        let (key, name) = (Key::leg("a"), String::new());
+        let (detail, boot_id) = (name.clone(), name.clone());
+        put_thing(tx, &ThingRow { interaction: interaction.clone(), key: key.clone(), name, detail, boot_id })
+            .await
+            .unwrap();
+        put_fact(tx, &interaction, &key, &[], i64::from(!is_acked)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn tombstones_are_forgotten_the_oldest_first_and_none_of_which_something_is_to_be_reported() {
+        let (_folder, db) = empty().await;
+        let mut tx = db.begin().await.unwrap();
+        for number in 1..=6 {
+            ended(&mut tx, number, (number != 5).then_some(number as i64), number != 2).await;
+            if number != 3 {
+                finish(&mut tx, &id(number)).await.unwrap();
+            }
+        }
+        tx.commit().await.unwrap();
+        let live: Vec<_> = unfinished(&db).await.unwrap().into_iter().map(|row| row.interaction).collect();
+        assert_eq!(live, [id(3), id(5)], "the others are tombstones");
+
+        let mut tx = db.begin().await.unwrap();
+        prune(&mut tx, 6, 1).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(kept(&db).await, [2, 3, 4, 5, 6], "so many at once");
+        let mut tx = db.begin().await.unwrap();
+        prune(&mut tx, 6, 10).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(kept(&db).await, [2, 3, 5, 6], "not acknowledged, not finished, live, too young");
+    }
+
+    /// Both the plan and its things, or neither.
+    async fn kept(db: &Db) -> Vec<u64> {
+        let mut kept = Vec::new();
+        for number in 1..=6 {
+            let (plan, things) = (plan_of(db, &id(number)).await.unwrap(), things(db, &id(number)).await.unwrap());
+            assert_eq!(plan.is_some(), !things.things.is_empty());
+            kept.extend(plan.map(|_| number));
+        }
+        kept
+    }
+
+    #[tokio::test]
+    async fn a_row_that_can_not_be_read_hides_no_other() {
+        let (_folder, db) = empty().await;
+        let mut tx = db.begin().await.unwrap();
+        for number in 1..=3 {
+            ended(&mut tx, number, None, true).await;
+        }
+        for sql in [
+            "UPDATE plans SET version = -1 WHERE interaction = '01970000-0000-7000-8000-000000000001'",
+            "UPDATE plans SET interaction = 'none' WHERE interaction = '01970000-0000-7000-8000-000000000002'",
+            "INSERT INTO things SELECT interaction, 'unheard', id, name, detail, boot_id, fact, position, acked FROM things",
+            "UPDATE things SET fact = X'FF' WHERE kind = 'leg'",
+        ] {
+            on!(tx, conn => sqlx::query(sql).execute(conn).await).unwrap();
+        }
+        tx.commit().await.unwrap();
+        let live: Vec<_> = unfinished(&db).await.unwrap().into_iter().map(|row| row.interaction).collect();
+        assert_eq!(live, [id(3)]);
+        assert!(plan_of(&db, &id(1)).await.unwrap().is_none(), "the next plan takes its place");
+        let things = things(&db, &id(3)).await.unwrap().things;
+        assert_eq!(things.len(), 1);
+        assert!(things[0].thing.confirmed && things[0].thing.fact.is_none(), "it was asked for, and is looked for");
     }
 }

@@ -3,5 +3,6 @@
 mod calls;
 mod faults;
 mod harness;
+mod kept;
 mod outgoing;
 mod segments;

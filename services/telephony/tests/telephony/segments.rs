@@ -5,7 +5,9 @@ use std::time::Duration;
 use baton_api::recording::v1::SegmentHeader;
 use baton_api::simulator::v1::LedgerAction;
 use baton_api::transfer::v1::fact::Fact as What;
+use baton_runtime::Clock;
 use baton_telephony::fact;
+use tonic::Code;
 
 use crate::harness::{Files, PlanBuilder, Stage};
 
@@ -14,6 +16,19 @@ const MANY_LOOKS: Duration = Duration::from_secs(20);
 
 /// A segment of some length is closed, and the switch does this with its file.
 async fn recorded(stage: &Stage, files: Files) -> PlanBuilder {
+    let plan = recording(stage).await;
+    *stage.flaky.files.lock().unwrap() = files;
+    closed(stage, plan).await
+}
+
+async fn closed(stage: &Stage, plan: PlanBuilder) -> PlanBuilder {
+    let plan = plan.no_record().place("customer", "hold");
+    stage.apply(&plan.at(2)).await.unwrap();
+    stage.until_fact(plan.interaction(), fact::up("customer", "hold")).await;
+    plan
+}
+
+async fn recording(stage: &Stage) -> PlanBuilder {
     let (leg, interaction) = stage.open_call().await;
     let plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "talk").record("s1", "talk");
     stage.apply(&plan.at(1)).await.unwrap();
@@ -21,10 +36,6 @@ async fn recorded(stage: &Stage, files: Files) -> PlanBuilder {
     let about = move |told: &What| matches!(told, What::Segment(it) if it.segment_id == id);
     stage.until_told("it is live", |told| told.facts.get(&interaction)?.iter().any(&about).then_some(())).await;
     stage.clock.sleep(Duration::from_millis(200)).await;
-    *stage.flaky.files.lock().unwrap() = files;
-    let plan = plan.no_record().place("customer", "hold");
-    stage.apply(&plan.at(2)).await.unwrap();
-    stage.until_fact(&interaction, fact::up("customer", "hold")).await;
     plan
 }
 
@@ -62,4 +73,64 @@ async fn a_file_that_turns_up_after_it_was_given_up_is_stored_and_only_then_dele
         .await;
     stage.apply(&plan.ended().at(3)).await.unwrap();
     stage.until_drained().await;
+}
+
+/// A segment is closed that the archive answers in this way.
+async fn refused(stage: &Stage, how: Code) -> (PlanBuilder, String) {
+    let plan = recording(stage).await;
+    let id = plan.leg_id("s1");
+    stage.peers.change(|told| told.bad_segments.extend([(id.clone(), how)]));
+    (closed(stage, plan).await, id)
+}
+
+fn fetches(stage: &Stage, id: &str) -> usize {
+    stage.flaky.fetched.lock().unwrap().iter().filter(|it| *it == id).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_that_the_archive_refuses_for_good_is_reported_lost_and_kept_on_the_switch() {
+    let stage = Stage::open_simulated().await;
+    for how in [Code::DataLoss, Code::InvalidArgument, Code::FailedPrecondition] {
+        let (plan, id) = refused(&stage, how).await;
+        stage
+            .until_told("it is lost", |told| {
+                told.segments.iter().any(|(header, _)| header.segment_id == id && header.lost).then_some(())
+            })
+            .await;
+        stage.apply(&plan.ended().at(3)).await.unwrap();
+        stage.until_drained().await;
+        stage.until_brought().await;
+        let tries = fetches(&stage, &id);
+        assert!((2..50).contains(&tries), "{how:?}: {tries}");
+        stage.clock.sleep(MANY_LOOKS).await;
+        assert_eq!(fetches(&stage, &id), tries, "{how:?}: it is set aside");
+    }
+    let ledger = stage.ledger().await;
+    assert!(!ledger.iter().any(|it| it.action() == LedgerAction::RecordingDeleted), "{ledger:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_that_waits_for_its_turn_is_not_fetched_with_every_new_one() {
+    let stage = Stage::open_simulated().await;
+    let (_, id) = refused(&stage, Code::Unavailable).await;
+    stage.clock.sleep(MANY_LOOKS * 3).await;
+    let before = fetches(&stage, &id);
+    assert!((5..30).contains(&before), "{before}");
+    for count in 1..=4 {
+        recorded(&stage, Files::Complete).await;
+        stored(&stage, count).await;
+    }
+    assert!(fetches(&stage, &id) <= before + 1, "{} after {before}", fetches(&stage, &id));
+    stage.peers.change(|told| told.bad_segments.clear());
+    assert!(stored(&stage, 5).await.iter().all(is_whole));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_that_does_not_answer_holds_nobody_up_who_stops() {
+    let mut stage = Stage::open().await;
+    let (_, id) = refused(&stage, Code::Ok).await;
+    while fetches(&stage, &id) == 0 {
+        Clock::real().sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(stage.stop_telephony().await, Vec::<&str>::new());
 }

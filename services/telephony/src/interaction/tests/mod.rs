@@ -17,7 +17,7 @@ use crate::book::{Share, Slot};
 use crate::fact;
 use crate::plan::{Announcement, Dial, Exit, Leg, Segment, Treatment};
 use crate::store::{Journal, MIGRATOR};
-use crate::switch::{Event, LegInSight, LegOrigin, LegState, RoomInSight, What};
+use crate::switch::{ClosedRecording, Event, LegInSight, LegOrigin, LegState, RoomInSight, What};
 use switch::Noting;
 
 const NOW_US: i64 = 1_700_000_000_000_000;
@@ -201,4 +201,23 @@ async fn a_leg_in_a_room_that_is_not_ours_is_reported_in_none_and_fetched() {
     stage.interaction.pass().await;
     assert_eq!(stage.switch.asked().last().unwrap(), "move in-1");
     assert_eq!(stage.last(&Key::leg("c")), Some(fact::up("c", "talk")));
+}
+
+#[tokio::test]
+async fn a_segment_is_the_uploaders_only_when_it_is_on_the_list() {
+    let mut stage = talking().await;
+    let segment = Segment { id: "s".into(), room: "talk".into(), recording_id: "r".into() };
+    stage.push(Plan { segment: Some(segment), ..plan(2) });
+    stage.interaction.pass().await;
+    let closed =
+        ClosedRecording { recording: "s".into(), started_at_us: 1, ended_at_us: 2, sha256: String::new(), torn: false };
+    let disk = stage.db.begin().await.unwrap();
+    stage.interaction.hear(Message::Event(Event { sequence: 1, at_us: 2, what: What::RecordingClosed(closed) }));
+    stage.interaction.pass().await;
+    assert!(stage.interaction.world.awaits_file(&Key::segment("s")), "it is not committed");
+    disk.rollback().await.unwrap();
+    let (key, listed) = stage.interaction.listing.next().await.unwrap();
+    stage.interaction.segment_listed(&key, listed);
+    assert!(!stage.interaction.world.awaits_file(&Key::segment("s")));
+    assert_eq!(crate::store::uploads(&stage.db).await.unwrap(), 1);
 }

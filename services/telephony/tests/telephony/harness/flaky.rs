@@ -29,6 +29,8 @@ pub(crate) struct Flaky {
     lost: Mutex<Vec<DialCall>>,
     /// What the switch says of recordings that are complete.
     pub(crate) files: Arc<Mutex<Files>>,
+    /// Recordings that were fetched, each time.
+    pub(crate) fetched: Mutex<Vec<String>>,
 }
 
 /// What the switch says of recordings that are complete.
@@ -55,6 +57,7 @@ impl Flaky {
             slow_dial: AtomicBool::default(),
             lost: Mutex::default(),
             files: Arc::default(),
+            fetched: Mutex::default(),
         }
     }
 
@@ -165,6 +168,7 @@ impl Switch for Flaky {
     }
 
     async fn fetch(&self, recording: &str) -> Result<BoxStream<'static, Result<Bytes, SwitchError>>, SwitchError> {
+        self.fetched.lock().unwrap().push(recording.to_owned());
         match self.files() {
             Files::Complete => self.inner.fetch(recording).await,
             Files::InWork => Err(SwitchError::Refused("not complete".to_owned())),

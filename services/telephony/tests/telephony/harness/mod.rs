@@ -132,6 +132,18 @@ impl Stage {
         service.telephony.db().close().await;
     }
 
+    /// Asked to stop, it does; says which of its tasks did not in time.
+    pub(crate) async fn stop_telephony(&mut self) -> Vec<&'static str> {
+        let service = self.service.take().unwrap();
+        let report = service.lifecycle.shutdown(PATIENCE).await;
+        service.telephony.db().close().await;
+        report.unfinished
+    }
+
+    pub(crate) fn telephony(&self) -> &Telephony {
+        &self.service.as_ref().unwrap().telephony
+    }
+
     /// The next telephony has an empty database.
     pub(crate) fn forget_telephony(&self) {
         for file in std::fs::read_dir(self.folder.path()).unwrap() {
@@ -277,6 +289,16 @@ impl Stage {
         let deadline_us = patience.after(PATIENCE);
         while self.live_interactions() > 0 {
             assert!(patience.now_us() < deadline_us, "interactions do not end");
+            patience.sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until no segment is to be brought to the archive any more.
+    pub(crate) async fn until_brought(&self) {
+        let patience = Clock::real();
+        let deadline_us = patience.after(PATIENCE);
+        while self.telephony().uploads().await.unwrap() > 0 {
+            assert!(patience.now_us() < deadline_us, "segments are not brought");
             patience.sleep(Duration::from_millis(5)).await;
         }
     }

@@ -17,7 +17,7 @@ use baton_api::transfer::v1::{
     OpenInteractionResponse, ReportFactsRequest, ReportFactsResponse,
 };
 use tokio::sync::watch;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 /// What the peers were told. All clones are the same.
 #[derive(Clone, Default)]
@@ -44,6 +44,8 @@ pub(crate) struct Told {
     pub(crate) unknown_numbers: Vec<String>,
     /// Facts that are taken for malformed.
     pub(crate) bad_facts: Vec<What>,
+    /// How segments of this name are refused, unless they are lost; `Ok`: they are never answered.
+    pub(crate) bad_segments: HashMap<String, Code>,
     /// What was stored.
     pub(crate) segments: Vec<(SegmentHeader, Vec<u8>)>,
 }
@@ -147,6 +149,12 @@ impl ArchiveService for Peers {
                 Some(Message::Chunk(chunk)) => stored.1.extend_from_slice(&chunk),
                 None => {}
             }
+        }
+        let code = self.told().bad_segments.get(&stored.0.segment_id).copied();
+        match code.filter(|_| !stored.0.lost) {
+            Some(Code::Ok) => std::future::pending().await,
+            Some(code) => return Err(Status::new(code, "on purpose")),
+            None => {}
         }
         let size_bytes = stored.1.len() as i64;
         self.change(|told| told.segments.push(stored));

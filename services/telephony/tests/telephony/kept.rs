@@ -1,0 +1,87 @@
+//! What is on disk at the next start.
+
+use std::time::Duration;
+
+use baton_api::simulator::v1::LedgerAction;
+use baton_api::simulator::v1::phone_behaviour::Behaviour;
+use baton_api::simulator::v1::{AnswersAfter, Manual};
+use baton_store::on;
+use baton_telephony::fact;
+use tonic::Code;
+
+use crate::harness::{PlanBuilder, Stage};
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// A customer hears Anna, and Ben's phone rings (version 2).
+async fn ringing(stage: &Stage) -> PlanBuilder {
+    stage.put_phone("anna", Behaviour::AnswersAfter(AnswersAfter { delay_ms: 20 })).await;
+    stage.put_phone("ben", Behaviour::Manual(Manual {})).await;
+    let (leg, interaction) = stage.open_call().await;
+    let plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "talk");
+    let plan = plan.dial("anna", "talk", LONG).dial("ben", "talk", LONG);
+    stage.apply(&plan.at(2)).await.unwrap();
+    stage.until_fact(&interaction, fact::up(&plan.leg_id("anna"), "talk")).await;
+    stage.until_fact(&interaction, fact::ringing(&plan.leg_id("ben"))).await;
+    plan
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tombstone_is_not_loaded_and_fences_all_the_same() {
+    let mut stage = Stage::open().await;
+    let plan = ringing(&stage).await;
+    stage.apply(&plan.clone().ended().at(3)).await.unwrap();
+    stage.until_drained().await;
+    stage.kill_telephony().await;
+    stage.start_telephony().await;
+    assert_eq!(stage.live_interactions(), 0);
+    assert_eq!(stage.apply(&plan.at(2)).await.unwrap_err().code(), Code::Aborted);
+    stage.apply(&plan.ended().at(3)).await.unwrap();
+    assert_eq!(stage.live_interactions(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_that_was_not_carried_out_is_carried_out_after_the_start() {
+    let mut stage = Stage::open().await;
+    let plan = ringing(&stage).await;
+    stage.wire.cut();
+    stage.apply(&plan.clone().ended().at(3)).await.unwrap();
+    stage.kill_telephony().await;
+    stage.start_telephony().await;
+    assert_eq!(stage.live_interactions(), 1);
+    stage.wire.mend(stage.switch_address());
+    stage.until_drained().await;
+    for name in ["anna", "ben"] {
+        assert_eq!(stage.count(LedgerAction::LegEnded, &plan.leg_id(name)).await, 1, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_can_not_be_read_stops_nobody_and_its_next_version_dials_nobody_twice() {
+    let mut stage = Stage::open().await;
+    let (plan, other) = (ringing(&stage).await, ringing(&stage).await);
+    for plan in [&plan, &other] {
+        let legs = ["anna", "ben"].map(|name| plan.leg_id(name)).to_vec();
+        stage.peers.change(|told| drop(told.wanted.insert(plan.interaction().to_owned(), legs)));
+    }
+    let mut tx = stage.telephony().db().begin().await.unwrap();
+    on!(tx, conn => sqlx::query("UPDATE plans SET plan = X'FF' WHERE interaction = $1")
+        .bind(plan.interaction())
+        .execute(conn).await)
+    .unwrap();
+    tx.commit().await.unwrap();
+    stage.kill_telephony().await;
+    stage.start_telephony().await;
+    assert_eq!(stage.live_interactions(), 1);
+    assert_eq!(stage.apply(&plan.at(1)).await.unwrap_err().code(), Code::Aborted, "older than the one that is kept");
+    stage.until_connected().await;
+    for plan in [plan, other] {
+        let plan = plan.place("customer", "hold");
+        stage.apply(&plan.at(3)).await.unwrap();
+        stage.until_fact(plan.interaction(), fact::up("customer", "hold")).await;
+        for name in ["anna", "ben"] {
+            assert_eq!(stage.count(LedgerAction::LegDialed, &plan.leg_id(name)).await, 1, "{name}");
+            assert_eq!(stage.count(LedgerAction::LegEnded, &plan.leg_id(name)).await, 0, "{name}");
+        }
+    }
+}
