@@ -159,3 +159,10 @@ pub struct SegmentEnd {
     /// It could not be written, or was lost.
     pub failed: bool,
 }
+
+impl SegmentEnd {
+    /// It was no longer wanted before it was begun: nothing was written, and nothing is lost.
+    pub fn never_begun(&self) -> bool {
+        !self.failed && self.started_at_us == 0
+    }
+}

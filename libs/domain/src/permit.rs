@@ -5,10 +5,11 @@ use crate::{
     action::{Action, ActionSet},
     ids::AgentId,
     input::StartTransfer,
-    interaction::{Interaction, Offer, OfferState, Phase, Stage, Transfer},
+    interaction::{Interaction, MAX_DATA, MAX_NOTES, Offer, OfferState, Phase, Stage, Transfer},
     policy::PhaseRules,
     words::{Actor, Kind, Reason, Target, TargetSort},
 };
+use std::sync::Arc;
 
 /// Why a command was refused. Nothing has changed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +41,9 @@ pub enum Refusal {
     /// Handed on too often (T8).
     #[error("the customer was handed on {0} times already, which is the most that the policy allows")]
     HopLimit(u32),
+    /// There are as many as there may be.
+    #[error("there are too many {0}: an interaction has at most {1}")]
+    TooMany(&'static str, usize),
     /// The recording is not in a state in which this is possible.
     #[error("the recording is not in a state in which {0:?} is possible")]
     RecordingState(Action),
@@ -85,6 +89,16 @@ pub(crate) fn permit_target(interaction: &Interaction, start: &StartTransfer) ->
     }
 }
 
+/// What [`permit`] can't know from the action alone: whether these keys still fit.
+pub(crate) fn permit_data(interaction: &Interaction, set: &[DataItem], remove: &[Arc<str>]) -> Result<(), Refusal> {
+    let known = interaction.data.keys().filter(|key| !remove.contains(key));
+    let kept = known.filter(|key| !set.iter().any(|(own, _)| own == *key)).count();
+    if kept + set.len() > MAX_DATA { Err(Refusal::TooMany("keys of attached data", MAX_DATA)) } else { Ok(()) }
+}
+
+/// A key of the attached data, and its value.
+type DataItem = (Arc<str>, Arc<str>);
+
 fn role(interaction: &Interaction, actor: &Actor) -> Result<Role, Refusal> {
     match actor {
         Actor::Agent(agent) => agent_role(interaction, *agent).ok_or(match interaction.stage {
@@ -129,6 +143,7 @@ fn decide(i: &Interaction, actor: &Actor, role: Role, action: Action) -> Result<
         Action::Mute | Action::Unmute => mute_differs(i, actor, action == Action::Mute),
         Action::Leave => connected(role),
         Action::End => role == Role::Supervisor || (role == Role::Primary && i.open_transfer().is_none()),
+        Action::Note if i.notes.len() >= MAX_NOTES => return Err(Refusal::TooMany("notes", MAX_NOTES)),
         Action::Note | Action::SetData => connected(role) || role == Role::Supervisor,
         Action::StartRecording | Action::StopRecording | Action::PauseRecording | Action::ResumeRecording => {
             return may_steer_recording(i, actor, role, action);

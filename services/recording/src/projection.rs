@@ -13,7 +13,7 @@ use baton_store::Tx;
 use prost::Message as _;
 
 use crate::settle::settle;
-use crate::store::manifest::{self, Exclusion};
+use crate::store::manifest::{self, Exclusion, Heard};
 use crate::store::{recordings, segments};
 use crate::time;
 
@@ -91,7 +91,7 @@ impl Projection {
         };
         recordings::begin(tx, &beginning).await?;
         if !it.agent_id.is_empty() {
-            manifest::add_agent(tx, about.tenant, &it.recording_id, &it.agent_id).await?;
+            heard(tx, about, &it.recording_id, &it.agent_id).await?;
         }
         Ok(())
     }
@@ -111,12 +111,17 @@ impl Projection {
     }
 }
 
+async fn heard(tx: &mut Tx, about: &About<'_>, recording_id: &str, agent_id: &str) -> Result<(), Failure> {
+    let heard = Heard { recording_id: recording_id.to_owned(), agent_id: agent_id.to_owned() };
+    Ok(manifest::add_agent(tx, about.tenant, about.interaction_id, &heard).await?)
+}
+
 async fn segment_started(tx: &mut Tx, about: &About<'_>, it: &RecordingSegmentStarted) -> Result<(), Failure> {
     let name = about.segment(&it.recording_id, &it.segment_id);
     segments::note(tx, &name).await?;
     segments::started(tx, &name, about.time_us).await?;
     for agent_id in &it.agent_ids {
-        manifest::add_agent(tx, about.tenant, &it.recording_id, agent_id).await?;
+        heard(tx, about, &it.recording_id, agent_id).await?;
     }
     Ok(settle(tx, about.tenant, &it.recording_id, about.time_us).await?)
 }
@@ -148,6 +153,8 @@ fn reason(word: &str) -> Reason {
         "on_hold" => Reason::OnHold,
         "paused" => Reason::Paused,
         "not_started" => Reason::NotStarted,
+        "not_written" => Reason::NotWritten,
+        "other_turn" => Reason::OtherTurn,
         _ => Reason::Unspecified,
     }
 }

@@ -11,11 +11,11 @@ use crate::{
     policies::Policies,
     recent::Recent,
     store,
+    wake::Alarm,
 };
 use baton_domain::{
     AgentId, Command, Events, Input, Interaction, InteractionId, Opening,
     interaction::Line,
-    project,
     words::{Actor, AgentRef},
 };
 use baton_runtime::{
@@ -28,9 +28,12 @@ use baton_store::{
     requests::{self, Answer, BodyHash, Key, Seen},
 };
 use prost::Message;
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tonic::Status;
+
+/// How long a start waits for reports before it acts upon deadlines that have passed.
+const REPORTS_FIRST: Duration = Duration::from_secs(5);
 
 /// The door, with what it needs.
 pub(crate) struct Door {
@@ -42,7 +45,7 @@ pub(crate) struct Door {
     /// How long an answer waits for the world when the caller does not say.
     pub(crate) answer_wait: Duration,
     pushes: mpsc::UnboundedSender<News>,
-    wakes: mpsc::UnboundedSender<(InteractionId, Option<i64>)>,
+    wakes: mpsc::UnboundedSender<Alarm>,
 }
 
 /// What was committed, and the trace in which that happened.
@@ -56,7 +59,7 @@ pub(crate) struct News {
 /// what is newest and never wait for anybody.
 pub(crate) struct Tasks {
     pub(crate) pushes: mpsc::UnboundedReceiver<News>,
-    pub(crate) wakes: mpsc::UnboundedReceiver<(InteractionId, Option<i64>)>,
+    pub(crate) wakes: mpsc::UnboundedReceiver<Alarm>,
 }
 
 /// A command and everything that it takes to answer it once.
@@ -96,11 +99,18 @@ impl Door {
         (Arc::new(door), Tasks { pushes: to_push, wakes: to_wake })
     }
 
-    /// After a start: whatever was going on goes on.
+    /// After a start: whatever was going on goes on. What happened meanwhile is still to be reported, so no deadline that has passed is acted
+    /// upon before there was time for it (T4). One that can't be read keeps no other from going on.
     pub(crate) async fn take_up_all(&self) -> Result<(), StoreError> {
+        let earliest_us = self.clock.after(REPORTS_FIRST);
         for id in store::interactions::untold(&self.db).await? {
-            if let Some(interaction) = self.load(id).await? {
-                self.tell(&interaction);
+            match self.load(id).await {
+                Ok(Some(interaction)) => self.tell(&interaction, earliest_us),
+                Ok(None) => {}
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(interaction.id = %id, %error, source = ?error.source(), "a call can't be taken up");
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -131,7 +141,7 @@ impl Door {
         self.insert(&mut tx, &interaction, &events).await?;
         tx.commit().await?;
         let interaction = Arc::new(interaction);
-        self.tell(&interaction);
+        self.tell(&interaction, 0);
         Ok(interaction.id)
     }
 
@@ -175,7 +185,7 @@ impl Door {
         let response = answer(&interaction);
         requests::answer(&mut tx, key, &Answer::Ok(response.encode_to_vec())).await?;
         tx.commit().await?;
-        self.tell(&Arc::new(interaction));
+        self.tell(&Arc::new(interaction), 0);
         Ok(response)
     }
 
@@ -197,7 +207,7 @@ impl Door {
         }
         self.save(&mut tx, &before, &interaction, &events, "").await?;
         tx.commit().await?;
-        self.tell(&Arc::new(interaction));
+        self.tell(&Arc::new(interaction), 0);
         Ok(Some(()))
     }
 
@@ -233,7 +243,7 @@ impl Door {
                 tx.commit().await?;
                 let interaction = Arc::new(interaction);
                 if changed {
-                    self.tell(&interaction);
+                    self.tell(&interaction, 0);
                 }
                 Ok(response.map_or(Ordered::Waiting(interaction), Ordered::Answered))
             }
@@ -336,10 +346,13 @@ impl Door {
     }
 
     /// What follows from a commit. Nothing of it is needed for the commit to count: what is lost here is made up for by the periodic push.
-    fn tell(&self, interaction: &Arc<Interaction>) {
-        self.recent.put(interaction);
+    fn tell(&self, interaction: &Arc<Interaction>, wake_earliest_us: i64) {
+        if !self.recent.put(interaction) {
+            // Something newer was told before.
+            return;
+        }
         self.hub.publish(interaction);
-        let _ = self.wakes.send((interaction.id, project::deadline(interaction)));
+        let _ = self.wakes.send(Alarm::of(interaction).not_before(wake_earliest_us));
         let _ = self.pushes.send(News { interaction: interaction.clone(), trace: telemetry::current_trace() });
     }
 }

@@ -1,4 +1,5 @@
-//! Who watches an interaction: streams of clients, and answers that wait for the world. Holds only what somebody looks at.
+//! Who watches an interaction: streams of clients, and answers that wait for the world. Holds what somebody looks at, and for a while what
+//! somebody has looked at.
 
 use baton_domain::{Interaction, InteractionId};
 use std::{
@@ -11,15 +12,25 @@ type Seen = Option<Arc<Interaction>>;
 
 /// The watched interactions.
 #[derive(Debug, Default)]
-pub(crate) struct Hub(Mutex<HashMap<InteractionId, watch::Sender<Seen>>>);
+pub(crate) struct Hub(Mutex<Watched>);
+
+#[derive(Debug, Default)]
+struct Watched {
+    by_id: HashMap<InteractionId, watch::Sender<Seen>>,
+    /// When there are so many, those at whom nobody looks any more are forgotten.
+    sweep_at: usize,
+}
+
+/// The least number at which it is worth looking.
+const SWEEP_AT_LEAST: usize = 256;
 
 impl Hub {
     /// Tells whoever watches, unless they know a newer version.
     pub(crate) fn publish(&self, interaction: &Arc<Interaction>) {
         let mut watched = self.watched();
-        let Some(sender) = watched.get(&interaction.id) else { return };
+        let Some(sender) = watched.by_id.get(&interaction.id) else { return };
         if sender.receiver_count() == 0 {
-            watched.remove(&interaction.id);
+            watched.by_id.remove(&interaction.id);
             return;
         }
         sender.send_if_modified(|seen| {
@@ -34,10 +45,38 @@ impl Hub {
     /// Begins to watch. Load the interaction *after* this, and publish it, so that nothing falls between.
     pub(crate) fn watch(&self, id: InteractionId) -> watch::Receiver<Seen> {
         let mut watched = self.watched();
-        watched.entry(id).or_insert_with(|| watch::channel(None).0).subscribe()
+        watched.sweep();
+        watched.by_id.entry(id).or_insert_with(|| watch::channel(None).0).subscribe()
     }
 
-    fn watched(&self) -> MutexGuard<'_, HashMap<InteractionId, watch::Sender<Seen>>> {
+    fn watched(&self) -> MutexGuard<'_, Watched> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watched {
+    /// Costs a little for each watch: the number at which it looks doubles with what is left.
+    fn sweep(&mut self) {
+        if self.by_id.len() >= self.sweep_at.max(SWEEP_AT_LEAST) {
+            self.by_id.retain(|_, sender| sender.receiver_count() > 0);
+            self.sweep_at = 2 * self.by_id.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn at_whom_nobody_looks_any_more_is_forgotten() {
+        let hub = Hub::default();
+        let held: Vec<_> = (0..10).map(|n| hub.watch(InteractionId(Uuid::from_u128(n)))).collect();
+        for n in 10..10_000 {
+            drop(hub.watch(InteractionId(Uuid::from_u128(n))));
+        }
+        assert!(hub.watched().by_id.len() <= SWEEP_AT_LEAST, "{}", hub.watched().by_id.len());
+        assert!(held.iter().all(|seen| seen.has_changed().is_ok()), "those that are watched stay");
     }
 }

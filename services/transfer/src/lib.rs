@@ -126,6 +126,7 @@ impl Running {
             door: self.door.clone(),
             peers: self.peers.clone(),
             stopping: self.lifecycle.soft(),
+            watchers: Arc::default(),
         })
     }
 

@@ -58,6 +58,6 @@ impl Policies {
             0 => store::policies::PolicyRow::default_policy(),
             _ => store::policies::read(&self.db, tenant, version).await?.ok_or_else(|| corrupt(None))?,
         };
-        policy::parse(&row.profile, &row.overrides, row.entitlements).map_err(|error| corrupt(Some(error)))
+        policy::restore(&row.profile, &row.overrides, row.entitlements).map_err(|error| corrupt(Some(error)))
     }
 }

@@ -175,25 +175,25 @@ impl Task {
         done
     }
 
-    /// Pushes the three projections, each to its own service, at the same time; then submits what was answered.
+    /// Pushes the three projections, each to its own service, at the same time, and submits what each answers: no service waits for a slow
+    /// one.
     async fn push(&mut self, i: &Interaction, accepted: &mut Accepted) -> Result<(), Status> {
         let Accepted { plan, claims, wait } = accepted;
+        let door = &self.door;
         let (media, agents, team) = futures::join!(
             push_plan(self.peers.telephony.clone(), i, plan),
-            push_claims(self.peers.presence.clone(), i, claims),
-            push_wait(self.peers.routing.clone(), i, wait),
+            push_claims(self.peers.presence.clone(), door, i, claims),
+            push_wait(self.peers.routing.clone(), door, i, wait),
         );
-        let known = agents.iter().flatten().chain(team.iter().flatten());
-        self.report(i.id, known.cloned().collect()).await?;
-        media.and(agents.map(|_| ())).and(team.map(|_| ()))
+        media.and(agents).and(team)
     }
+}
 
-    async fn report(&self, id: InteractionId, facts: Vec<Fact>) -> Result<(), Status> {
-        if !facts.is_empty() {
-            self.door.submit(id, facts.into_iter().map(Input::Fact).collect()).await?;
-        }
-        Ok(())
+async fn report(door: &Door, id: InteractionId, facts: Vec<Fact>) -> Result<(), Status> {
+    if !facts.is_empty() {
+        door.submit(id, facts.into_iter().map(Input::Fact).collect()).await?;
     }
+    Ok(())
 }
 
 async fn push_plan(
@@ -213,26 +213,30 @@ async fn push_plan(
 
 async fn push_claims(
     mut presence: ClaimServiceClient<InternalChannel>,
+    door: &Door,
     i: &Interaction,
     accepted: &mut Option<Claims>,
-) -> Result<Vec<Fact>, Status> {
+) -> Result<(), Status> {
     let claims = project::claims(i);
     if accepted.as_ref().is_some_and(|old| *old == Claims { version: old.version, ..claims.clone() }) {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let facts = match presence.sync_claims(convert::plan::claims(i, &claims)).await {
         Ok(answer) => convert::facts::of_claims(i.id, answer.get_ref())?,
         Err(status) => not_if_stale(status).map(|()| Vec::new())?,
     };
+    // Only now: a grant that was not committed is asked for again at once.
+    report(door, i.id, facts).await?;
     *accepted = Some(claims);
-    Ok(facts)
+    Ok(())
 }
 
 async fn push_wait(
     mut routing: RouteServiceClient<InternalChannel>,
+    door: &Door,
     i: &Interaction,
     accepted: &mut AcceptedWait,
-) -> Result<Vec<Fact>, Status> {
+) -> Result<(), Status> {
     let wait = project::wait(i);
     let same = match accepted {
         // An interaction that has never waited is nothing to routing.
@@ -240,7 +244,7 @@ async fn push_wait(
         AcceptedWait::Known(old) => *old == wait,
     };
     if same {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let answer = match routing.sync_wait(convert::plan::wait(i, wait.as_ref())).await {
         Ok(answer) => Some(answer.into_inner()),
@@ -250,8 +254,9 @@ async fn push_wait(
         (Some(answer), Some(wait)) => convert::facts::of_wait(wait.wait, &answer)?,
         _ => None,
     };
+    report(door, i.id, fact.into_iter().collect()).await?;
     *accepted = AcceptedWait::Known(wait);
-    Ok(fact.into_iter().collect())
+    Ok(())
 }
 
 /// Somebody has seen a newer version: then ours needs no pushing.

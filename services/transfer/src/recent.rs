@@ -20,8 +20,8 @@ impl Recent {
     }
 
     /// Remembers what was committed, unless something newer is known. Who is settled stays until the next clearing: a late older version must
-    /// not take its place.
-    pub(crate) fn put(&self, interaction: &Arc<Interaction>) {
+    /// not take its place. False: something newer is known.
+    pub(crate) fn put(&self, interaction: &Arc<Interaction>) -> bool {
         let mut held = self.held();
         if held.len() >= HELD {
             held.retain(|_, known| !known.settled());
@@ -30,6 +30,7 @@ impl Recent {
         if known.version < interaction.version {
             *known = interaction.clone();
         }
+        known.version == interaction.version
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<InteractionId, Arc<Interaction>>> {

@@ -1,8 +1,11 @@
 //! Deadlines: wakes every live interaction when its state says so, and submits a tick. What a restart interrupts is set again from the stored
 //! state.
+//!
+//! Two commits of one interaction may be told here in either order: the later version counts. A tick that changes nothing sets the alarm
+//! anew from the state, so that none is ever lost.
 
-use crate::door::Door;
-use baton_domain::{Input, InteractionId};
+use crate::{door::Door, error::DoorError};
+use baton_domain::{Input, Interaction, InteractionId, project};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -14,21 +17,51 @@ use tokio_util::sync::CancellationToken;
 /// How long to wait before a tick that failed is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// When an interaction is to be woken, as one of its versions says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Alarm {
+    id: InteractionId,
+    version: u64,
+    /// None: never again.
+    at_us: Option<i64>,
+}
+
+impl Alarm {
+    /// The alarm of this state.
+    pub(crate) fn of(interaction: &Interaction) -> Self {
+        Self { id: interaction.id, version: interaction.version, at_us: project::deadline(interaction) }
+    }
+
+    /// The same, but not before then.
+    pub(crate) fn not_before(self, earliest_us: i64) -> Self {
+        Self { at_us: self.at_us.map(|at_us| at_us.max(earliest_us)), ..self }
+    }
+}
+
 /// When to wake whom.
 #[derive(Debug, Default)]
 struct Alarms {
     by_time: BTreeSet<(i64, InteractionId)>,
-    by_id: HashMap<InteractionId, i64>,
+    by_id: HashMap<InteractionId, Alarm>,
 }
 
 impl Alarms {
-    fn set(&mut self, id: InteractionId, at_us: Option<i64>) {
-        if let Some(old) = self.by_id.remove(&id) {
-            self.by_time.remove(&(old, id));
+    fn set(&mut self, alarm: Alarm) {
+        let Alarm { id, version, at_us } = alarm;
+        let old = self.by_id.get(&id);
+        if old.is_some_and(|old| old.version > version) {
+            return;
         }
-        if let Some(at_us) = at_us {
-            self.by_id.insert(id, at_us);
-            self.by_time.insert((at_us, id));
+        if let Some(old_us) = old.and_then(|old| old.at_us) {
+            self.by_time.remove(&(old_us, id));
+        }
+        match at_us {
+            Some(at_us) => {
+                self.by_id.insert(id, alarm);
+                self.by_time.insert((at_us, id));
+            }
+            // It is over: nothing comes after it.
+            None => drop(self.by_id.remove(&id)),
         }
     }
 
@@ -36,19 +69,17 @@ impl Alarms {
         self.by_time.first().map(|(at_us, _)| *at_us)
     }
 
-    fn due(&mut self, now_us: i64) -> Option<InteractionId> {
-        let (_, id) = *self.by_time.first().filter(|(at_us, _)| *at_us <= now_us)?;
-        self.set(id, None);
-        Some(id)
+    /// The next one whose time has come. It goes off once.
+    fn due(&mut self, now_us: i64) -> Option<Alarm> {
+        let (at_us, id) = *self.by_time.first().filter(|(at_us, _)| *at_us <= now_us)?;
+        self.by_time.remove(&(at_us, id));
+        let alarm = self.by_id.get_mut(&id)?;
+        Some(Alarm { at_us: alarm.at_us.take(), ..*alarm })
     }
 }
 
 /// Runs until the shutdown.
-pub(crate) async fn run(
-    door: Arc<Door>,
-    mut settings: UnboundedReceiver<(InteractionId, Option<i64>)>,
-    stop: CancellationToken,
-) {
+pub(crate) async fn run(door: Arc<Door>, mut settings: UnboundedReceiver<Alarm>, stop: CancellationToken) {
     let mut alarms = Alarms::default();
     let clock = door.clock.clone();
     loop {
@@ -56,18 +87,28 @@ pub(crate) async fn run(
         tokio::select! {
             () = stop.cancelled() => return,
             set = settings.recv() => match set {
-                Some((id, at_us)) => alarms.set(id, at_us),
+                Some(alarm) => alarms.set(alarm),
                 None => return,
             },
             () = async { clock.sleep_until(next.unwrap_or(i64::MAX)).await }, if next.is_some() => {}
         }
-        while let Some(id) = alarms.due(clock.now_us()) {
-            if let Err(error) = door.submit(id, vec![Input::Tick]).await {
-                tracing::warn!(interaction.id = %id, %error, "a deadline could not be acted upon; trying again");
-                alarms.set(id, Some(clock.after(AGAIN)));
+        while let Some(alarm) = alarms.due(clock.now_us()) {
+            let again = clock.after(AGAIN);
+            match wake(&door, alarm.id).await {
+                Ok(next) => alarms.set(next.map_or(Alarm { at_us: None, ..alarm }, |next| next.not_before(again))),
+                Err(error) => {
+                    tracing::warn!(interaction.id = %alarm.id, %error, "a deadline could not be acted upon; trying again");
+                    alarms.set(Alarm { at_us: Some(again), ..alarm });
+                }
             }
         }
     }
+}
+
+/// Submits the tick. What it leads to sets its own alarm; this is the alarm of a state that it did not change.
+async fn wake(door: &Door, id: InteractionId) -> Result<Option<Alarm>, DoorError> {
+    door.submit(id, vec![Input::Tick]).await?;
+    Ok(door.load(id).await?.map(|interaction| Alarm::of(&interaction)))
 }
 
 #[cfg(test)]
@@ -79,13 +120,27 @@ mod tests {
     fn alarms_go_off_in_order_and_are_replaced() {
         let [a, b] = [1, 2].map(|n| InteractionId(Uuid::from_u128(n)));
         let mut alarms = Alarms::default();
-        alarms.set(a, Some(10));
-        alarms.set(b, Some(5));
-        alarms.set(a, Some(3));
-        assert_eq!(alarms.due(2), None);
-        assert_eq!((alarms.due(9), alarms.due(9), alarms.due(9)), (Some(a), Some(b), None));
-        alarms.set(b, Some(1));
-        alarms.set(b, None);
+        let set = |alarms: &mut Alarms, id, version, at_us| alarms.set(Alarm { id, version, at_us });
+        let due = |alarms: &mut Alarms, now_us| alarms.due(now_us).map(|alarm| alarm.id);
+        set(&mut alarms, a, 1, Some(10));
+        set(&mut alarms, b, 1, Some(5));
+        set(&mut alarms, a, 2, Some(3));
+        assert_eq!(due(&mut alarms, 2), None);
+        assert_eq!([due(&mut alarms, 9), due(&mut alarms, 9), due(&mut alarms, 9)], [Some(a), Some(b), None]);
+        set(&mut alarms, b, 2, Some(1));
+        set(&mut alarms, b, 3, None);
         assert_eq!(alarms.next_us(), None);
+    }
+
+    #[test]
+    fn an_older_version_that_is_told_later_sets_nothing() {
+        let id = InteractionId(Uuid::from_u128(1));
+        let mut alarms = Alarms::default();
+        alarms.set(Alarm { id, version: 6, at_us: Some(60) });
+        alarms.set(Alarm { id, version: 5, at_us: Some(50) });
+        assert_eq!(alarms.next_us(), Some(60));
+        assert!(alarms.due(60).is_some());
+        alarms.set(Alarm { id, version: 5, at_us: Some(50) });
+        assert_eq!(alarms.next_us(), None, "also after it went off");
     }
 }

@@ -23,6 +23,11 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::{collections::BTreeMap, sync::Arc};
 
+/// The most notes of an interaction: all of them are in each view.
+pub const MAX_NOTES: usize = 100;
+/// The most keys of attached data.
+pub const MAX_DATA: usize = 64;
+
 /// One call as the customer lives it, from first contact to last goodbye.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interaction {
@@ -142,6 +147,9 @@ pub enum FlowStep {
 pub struct Note {
     /// Who; nobody for a supervisor.
     pub author: Option<AgentId>,
+    /// The supervisor.
+    #[serde(default)]
+    pub supervisor: Option<Arc<str>>,
     /// What. Personal data.
     pub text: Arc<str>,
     /// When.

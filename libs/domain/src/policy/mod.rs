@@ -5,7 +5,7 @@ mod check;
 mod parse;
 mod profiles;
 
-pub use parse::{PolicyError, parse};
+pub use parse::{PolicyError, parse, restore};
 pub use profiles::{PROFILES, Profile, profile};
 
 use crate::{
@@ -43,7 +43,8 @@ pub struct InteractionRules {
     pub max_call_ms: i64,
     /// How long a phone may ring in a call that an agent places: first the agent's own, then the customer's; ms.
     pub dial_ring_ms: i64,
-    /// What becomes of a customer who is held, or cut off from their agent, when the last agent is gone (C4).
+    /// What becomes of a customer who is held, or cut off from their agent, when the last agent is gone (C4). Nobody's voicemail is meant
+    /// by it: `next_step` and `disconnect` alone.
     pub orphan: Vec<Fallback>,
     /// What agents hear when the customer hangs up while on hold (B209).
     pub customer_gone: CustomerGone,
@@ -120,7 +121,8 @@ pub struct PhaseRules {
     pub recipient_may: ActionSet,
 }
 
-/// How a phase ends.
+/// How a phase ends. A phase that has a recipient can't go on without the initiator in any other way than by being completed, and one that
+/// has none can't be completed: there these words are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
@@ -213,6 +215,14 @@ impl Policy {
             Kind::Cold => &self.cold.offer,
             Kind::Warm => &self.warm.offer,
         }
+    }
+
+    /// What any rule asks the tenant's plan for; and so what a plan can include.
+    pub fn known_entitlements(&self) -> impl Iterator<Item = &str> {
+        [&self.cold.offer, &self.warm.offer]
+            .into_iter()
+            .map(|rules| rules.entitlement.as_str())
+            .filter(|it| !it.is_empty())
     }
 
     /// Whether the tenant's plan includes this kind (B104).

@@ -28,6 +28,15 @@ pub enum PolicyError {
 
 /// The policy of a tenant: profile `name` with `overrides` (TOML; may be empty) on it.
 pub fn parse(name: &str, overrides: &str, entitlements: Vec<String>) -> Result<Policy, PolicyError> {
+    let policy = restore(name, overrides, entitlements)?;
+    match check::contradiction(&policy) {
+        None => Ok(policy),
+        Some((path, why)) => Err(at_key(name, overrides, path, why)),
+    }
+}
+
+/// The same for one that was accepted before: what a later version no longer accepts goes on for the calls that began with it.
+pub fn restore(name: &str, overrides: &str, entitlements: Vec<String>) -> Result<Policy, PolicyError> {
     let base = profile(name).ok_or_else(|| PolicyError::UnknownProfile {
         name: name.to_owned(),
         known: super::PROFILES.iter().map(|profile| profile.name).collect::<Vec<_>>().join(", "),
@@ -38,10 +47,7 @@ pub fn parse(name: &str, overrides: &str, entitlements: Vec<String>) -> Result<P
     merge(&mut merged, changes, &mut Vec::new()).map_err(|path| unknown(overrides, &path))?;
     let mut policy: Policy = merged.try_into().map_err(|error| wrong_value(overrides, &error))?;
     policy.entitlements = entitlements;
-    match check::contradiction(&policy) {
-        None => Ok(policy),
-        Some((path, why)) => Err(at_key(&file, base.toml, overrides, path, why)),
-    }
+    Ok(policy)
 }
 
 fn read<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, PolicyError> {
@@ -80,17 +86,24 @@ fn unknown(overrides: &str, path: &[String]) -> PolicyError {
 fn wrong_value(overrides: &str, error: &toml::de::Error) -> PolicyError {
     let text = error.to_string();
     let path = text.trim_end().rsplit_once("\nin `").map_or("", |(_, path)| path.trim_end_matches('`'));
-    let mut paths = std::iter::successors(Some(path), |path| path.rsplit_once('.').map(|(above, _)| above));
-    let line = paths.find_map(|path| line_of(overrides, path)).unwrap_or(1);
+    let line = nearest_line(overrides, path).unwrap_or(1);
     PolicyError::Invalid { file: "overrides".into(), line, why: text.trim_end().replace('\n', " ") }
 }
 
-fn at_key(file: &str, base: &str, overrides: &str, path: &str, why: String) -> PolicyError {
-    let (file, line) = match line_of(overrides, path) {
-        Some(line) => ("overrides", line),
-        None => (file, line_of(base, path).unwrap_or(1)),
+/// What contradicts the profile, which is known to be good, is in the overrides, as a rule at the field itself.
+fn at_key(name: &str, overrides: &str, path: &str, why: String) -> PolicyError {
+    let in_profile = || profile(name).and_then(|base| line_of(base.toml, path)).unwrap_or(1);
+    let (file, line) = match nearest_line(overrides, path) {
+        Some(line) => ("overrides".to_owned(), line),
+        None => (format!("{name}.toml"), in_profile()),
     };
-    PolicyError::Invalid { file: file.to_owned(), line, why }
+    PolicyError::Invalid { file, line, why }
+}
+
+/// The line of the field, or of the innermost table around it.
+fn nearest_line(text: &str, path: &str) -> Option<usize> {
+    let mut paths = std::iter::successors(Some(path), |path| path.rsplit_once('.').map(|(above, _)| above));
+    paths.find_map(|path| line_of(text, path))
 }
 
 fn line_at(text: &str, offset: usize) -> usize {
@@ -164,5 +177,33 @@ mod tests {
         let error = refused("\n[cold.offer]\nfallback = [\"voicemail\"]\n");
         assert!(error.starts_with("overrides:3: "), "{error}");
         assert!(error.contains("disconnect"), "{error}");
+    }
+
+    #[test]
+    fn contradictions_are_refused_where_they_stand() {
+        let cases = [
+            ("[cold.offer]\nredials = 9\n", "overrides:2: `cold.offer.redials`"),
+            ("[warm]\noffer = { ring_ms = 5 }\n", "overrides:2: `warm.offer.ring_ms`"),
+            ("[warm.offered]\ninitiator_may = [\"complete\"]\n", "overrides:2: in this phase nobody"),
+            ("[warm.offered]\non_timeout = \"complete\"\n", "overrides:2: `warm.offered.on_timeout`"),
+            ("[warm.joined]\non_timeout = \"continue\"\n", "overrides:2: `warm.joined.on_timeout`"),
+            ("[warm.offered]\ninitiator_leaves = \"complete\"\n", "overrides:2: `warm.offered.initiator_leaves`"),
+            ("[warm.consulting]\ninitiator_leaves = \"continue\"\n", "overrides:2: `warm.consulting.initiator_leaves`"),
+            ("[warm.offered]\nmax_ms = 1000\n", "overrides:2: `warm.offered.max_ms`"),
+            ("[interaction]\norphan = [\"voicemail\", \"disconnect\"]\n", "overrides:2: `interaction.orphan`"),
+            ("[cold.offer]\nchoosable = []\n", "overrides:2: `cold.offer.choosable`"),
+            (
+                "[cold.offer]\nfallback = [\"next_step\", \"next_step\", \"disconnect\"]\n",
+                "overrides:2: `cold.offer.fallback`",
+            ),
+        ];
+        for (overrides, begins) in cases {
+            let error = refused(overrides);
+            assert!(error.starts_with(begins), "{error}");
+            assert!(
+                restore("lead_center", overrides, vec![]).is_ok(),
+                "what was stored can still be read: {overrides}"
+            );
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     ids::{RecordingNo, TransferNo},
     input::{Command, RecordingCommand, StartTransfer},
     interaction::{Counters, Interaction, Note, Phase, Transfer},
-    permit::{Refusal, permit, permit_target},
+    permit::{Refusal, permit, permit_data, permit_target},
     words::{Actor, Kind, Reason},
 };
 use std::sync::Arc;
@@ -16,6 +16,7 @@ pub(super) fn check(interaction: &Interaction, actor: &Actor, command: &Command)
     permit(interaction, actor, command.action())?;
     match command {
         Command::Start(start) => permit_target(interaction, start),
+        Command::SetData { set, remove } => permit_data(interaction, set, remove),
         _ => Ok(()),
     }
 }
@@ -130,8 +131,12 @@ impl Step<'_> {
     }
 
     fn note(&mut self, text: Arc<str>) {
-        let author = if let Actor::Agent(agent) = *self.actor() { Some(agent) } else { None };
-        self.i.notes.push(Note { author, text, at_us: self.now });
+        let (author, supervisor) = match self.actor() {
+            Actor::Agent(agent) => (Some(*agent), None),
+            Actor::Supervisor(subject) => (None, Some(subject.clone())),
+            Actor::Customer | Actor::System => (None, None),
+        };
+        self.i.notes.push(Note { author, supervisor, text, at_us: self.now });
         self.emit(EventKind::NoteAdded);
     }
 

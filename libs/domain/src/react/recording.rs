@@ -39,9 +39,10 @@ impl Step<'_> {
     }
 
     fn may_come_back(&self, agent: AgentId) -> bool {
-        let undecided = self.i.open_transfer().is_some_and(|transfer| {
-            transfer.phase != Phase::HandedOver && transfer.initiator.id == agent
-        });
+        let undecided = self
+            .i
+            .open_transfer()
+            .is_some_and(|transfer| transfer.phase != Phase::HandedOver && transfer.initiator.id == agent);
         undecided && self.i.agent(agent).is_some()
     }
 
@@ -185,6 +186,11 @@ impl Step<'_> {
         } else {
             return;
         };
-        self.emit(EventKind::SegmentEnded { recording, segment: no, end });
+        if end.never_begun() {
+            // It was wanted for so short a time that nobody began it: there is nothing to tell of.
+            self.touch();
+        } else {
+            self.emit(EventKind::SegmentEnded { recording, segment: no, end });
+        }
     }
 }

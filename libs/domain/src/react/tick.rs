@@ -4,7 +4,7 @@
 use super::step::Step;
 use crate::{
     input::ExitOutcome,
-    interaction::{Line, OfferState, Phase, Stage},
+    interaction::{Line, Phase, Stage},
     permit::rules,
     policy::Ending,
     project::{HAND_OVER_US, RING_SILENCE_US, offer_deadline},
@@ -20,10 +20,9 @@ impl Step<'_> {
     }
 
     fn tick_offers(&mut self) {
+        // Silence says nothing of the agent (B604): telephony itself tells of a phone that rang out, before this (T4).
         while let Some(at) = self.overdue_offer() {
-            let claiming =
-                self.i.search.as_ref().is_some_and(|s| matches!(s.offers[at].state, OfferState::Claiming { .. }));
-            self.offer_failed(at, if claiming { Reason::Unreachable } else { Reason::NoAnswer });
+            self.offer_failed(at, Reason::Unreachable);
         }
     }
 

@@ -2,11 +2,11 @@
 
 use crate::world::{SECOND, World, agent, by, policy};
 use baton_domain::{
-    Action, Command, EventKind, Fact, Input, StartTransfer, TeamId,
+    Action, Command, EventKind, Fact, Input, Refusal, StartTransfer, TeamId,
     event::Exclusion,
     ids::{LegNo, RecordingNo},
     input::{ExitOutcome, RecordingCommand, SegmentEnd},
-    interaction::{FlowStep, Phase, Stage},
+    interaction::{FlowStep, MAX_DATA, MAX_NOTES, Phase, Stage},
     permit::allowed,
     project,
     words::{Actor, Kind, Reason, RecordingMode, Target},
@@ -115,7 +115,8 @@ fn b206_the_initiator_comes_back_to_recording_one_however_the_attempt_failed() {
 
 #[test]
 fn b207_who_took_the_customer_off_hold_may_start_recording() {
-    let mut world = World::new(policy("helpdesk", ""), RecordingMode::Manual, vec![FlowStep::RingAgent(agent(1), 20_000)]);
+    let mut world =
+        World::new(policy("helpdesk", ""), RecordingMode::Manual, vec![FlowStep::RingAgent(agent(1), 20_000)]);
     world.grant();
     world.answer(1);
     world.start(1, Kind::Warm, 2).expect("permitted");
@@ -124,12 +125,15 @@ fn b207_who_took_the_customer_off_hold_may_start_recording() {
     assert!(!allowed(&world.i, &by(2)).contains(Action::StartRecording));
     world.does(2, Command::Resume);
     world.does(2, Command::Recording(RecordingCommand::Start));
-    assert!(world.happened(|kind| matches!(kind, EventKind::RecordingStarted { agent: who, .. } if *who == agent(2).id)));
+    assert!(
+        world.happened(|kind| matches!(kind, EventKind::RecordingStarted { agent: who, .. } if *who == agent(2).id))
+    );
 }
 
 #[test]
 fn b608_starting_by_hand_ends_a_pause_from_before() {
-    let mut world = World::new(policy("helpdesk", ""), RecordingMode::Manual, vec![FlowStep::RingAgent(agent(1), 20_000)]);
+    let mut world =
+        World::new(policy("helpdesk", ""), RecordingMode::Manual, vec![FlowStep::RingAgent(agent(1), 20_000)]);
     world.grant();
     world.answer(1);
     for command in [RecordingCommand::Start, RecordingCommand::Pause, RecordingCommand::Stop, RecordingCommand::Start] {
@@ -154,6 +158,19 @@ fn r2_after_three_segments_that_could_not_be_written_the_next_hold_tries_again()
     world.does(1, Command::Resume);
     assert_eq!(recording(&world), Some(RecordingNo(1)));
     assert!(world.happened(|kind| matches!(kind, EventKind::Excluded { reason: Exclusion::NotWritten, .. })));
+}
+
+#[test]
+fn r4_a_segment_that_was_never_begun_is_no_loss_and_no_event() {
+    let mut world = World::talking("lead_center");
+    world.does(1, Command::Hold);
+    world.command(1, Command::Resume).expect("permitted");
+    let segment = world.i.recording.current.expect("a segment").no;
+    world.command(1, Command::Hold).expect("permitted");
+    let before = world.events.len();
+    world.fact(Fact::SegmentEnded(segment, SegmentEnd { started_at_us: 0, ended_at_us: 0, failed: false }));
+    assert!(world.i.recording.closing.is_empty());
+    assert_eq!(world.events.len(), before);
 }
 
 #[test]
@@ -220,6 +237,25 @@ fn b603_a_later_step_of_the_flow_begins_when_it_began() {
     world.grant();
     world.answer(4);
     assert_eq!(world.i.journey[0].started_at_us, second_step_us);
+}
+
+#[test]
+fn notes_and_attached_data_have_a_limit_and_the_buttons_know_it() {
+    let mut world = World::talking("lead_center");
+    for n in 0..MAX_NOTES {
+        world.does(1, Command::Note(format!("note {n}").into()));
+    }
+    assert!(!allowed(&world.i, &by(1)).contains(Action::Note));
+    assert_eq!(world.command(1, Command::Note("one more".into())), Err(Refusal::TooMany("notes", MAX_NOTES)));
+
+    let keys = |from: usize, to: usize| (from..to).map(|n| (format!("k{n}").into(), "v".into())).collect::<Vec<_>>();
+    let set = |world: &mut World, set, remove: Vec<std::sync::Arc<str>>| {
+        world.command(1, Command::SetData { set, remove }).map(|_| world.i.data.len())
+    };
+    assert_eq!(set(&mut world, keys(0, MAX_DATA), vec![]), Ok(MAX_DATA));
+    assert_eq!(set(&mut world, keys(0, 5), vec![]), Ok(MAX_DATA), "known keys take no place");
+    assert_eq!(set(&mut world, keys(90, 91), vec!["k0".into()]), Ok(MAX_DATA), "what is removed makes place");
+    assert!(set(&mut world, keys(91, 92), vec![]).is_err());
 }
 
 #[test]

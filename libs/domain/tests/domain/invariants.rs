@@ -89,7 +89,10 @@ fn nothing_but_segments_comes_after_the_end(world: &World) {
     let late = |kind: &EventKind| {
         matches!(
             kind,
-            EventKind::SegmentStarted { .. } | EventKind::SegmentEnded { .. } | EventKind::RecordingEnded { .. } | EventKind::Excluded { .. }
+            EventKind::SegmentStarted { .. }
+                | EventKind::SegmentEnded { .. }
+                | EventKind::RecordingEnded { .. }
+                | EventKind::Excluded { .. }
         )
     };
     assert!(after.all(|event| late(&event.kind)), "E1: {:?}", world.events);

@@ -317,7 +317,7 @@ fn t4_silence_about_a_ringing_phone_ends_five_seconds_after_its_ring_time() {
     world.grant();
     assert_eq!(project::deadline(&world.i), Some(asked_at + 25 * SECOND), "20 s of ringing, 5 s of silence");
     world.tick_at_deadline();
-    assert_eq!(world.i.transfer.clone().unwrap().reason, Some(Reason::NoAnswer));
+    assert_eq!(world.i.transfer.clone().unwrap().reason, Some(Reason::Unreachable));
 }
 
 #[test]

@@ -126,7 +126,8 @@ fn describe(world: &World) -> String {
 }
 
 fn table(profile: &str) -> String {
-    let mut lines = vec![format!("# {profile}: a transfer of agent 1 to agent 2, warm unless said; [agents still connected]")];
+    let mut lines =
+        vec![format!("# {profile}: a transfer of agent 1 to agent 2, warm unless said; [agents still connected]")];
     for state in STATES {
         lines.push(format!("\n## {state}: {}", describe(&reach(profile, state))));
         for (name, act) in INPUTS {

@@ -10,7 +10,7 @@ use baton_api::{
     },
 };
 use baton_domain::{
-    Interaction, InteractionId, Transfer,
+    AgentId, Interaction, InteractionId, Transfer,
     ids::LegNo,
     interaction::{Hop, Line, OfferState, Phase, Stage},
     permit::allowed,
@@ -18,8 +18,35 @@ use baton_domain::{
     words::Actor,
 };
 
-/// The interaction as `actor` sees it.
-pub(crate) fn interaction(i: &Interaction, actor: &Actor) -> wire::Interaction {
+/// The interaction as `viewer` sees it, who may be nobody in particular: an analyst, who may do nothing and is shown nothing personal.
+pub(crate) fn interaction(i: &Interaction, viewer: Option<&Actor>) -> wire::Interaction {
+    let mut view = whole(i);
+    match viewer {
+        Some(actor) => view.allowed_actions = allowed(i, actor).iter().map(action).collect(),
+        None => conceal(&mut view),
+    }
+    view
+}
+
+/// Takes out what is personal.
+fn conceal(view: &mut wire::Interaction) {
+    view.customer.clear();
+    view.data.clear();
+    for party in view.parties.iter_mut().filter(|party| party.role() == Role::Customer) {
+        party.name.clear();
+    }
+    for note in &mut view.notes {
+        note.text.clear();
+    }
+    view.transfer.iter_mut().for_each(conceal_transfer);
+}
+
+/// Takes out what is personal.
+pub(crate) fn conceal_transfer(view: &mut wire::Transfer) {
+    view.message.clear();
+}
+
+fn whole(i: &Interaction) -> wire::Interaction {
     wire::Interaction {
         interaction_id: i.id.to_string(),
         version: i.version,
@@ -35,7 +62,7 @@ pub(crate) fn interaction(i: &Interaction, actor: &Actor) -> wire::Interaction {
         notes: i.notes.iter().map(note).collect(),
         data: i.data.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         recording: Some(recording(i)),
-        allowed_actions: allowed(i, actor).iter().map(action).collect(),
+        allowed_actions: Vec::new(),
         create_time: Some(at(i.opened_at_us)),
         update_time: Some(at(i.updated_at_us)),
         end_reason: if let Stage::Ended(own) = i.stage { reason(own) } else { Reason::Unspecified }.into(),
@@ -52,12 +79,17 @@ pub(crate) fn transfer(id: InteractionId, own: &Transfer) -> wire::Transfer {
         reason: own.reason.map_or(Reason::Unspecified, reason).into(),
         initiator_agent_id: own.initiator.id.to_string(),
         target: Some(target(&own.target)),
-        recipient_agent_id: own.recipient.map(|agent| agent.to_string()).unwrap_or_default(),
+        recipient_agent_id: recipient(own).map(|agent| agent.to_string()).unwrap_or_default(),
         message: own.message.to_string(),
         create_time: Some(at(own.started_at_us)),
         end_time: (own.ended_at_us != 0).then(|| at(own.ended_at_us)),
         deadline_time: None,
     }
+}
+
+/// Who receives, or has received; nobody after a failure.
+fn recipient(own: &Transfer) -> Option<AgentId> {
+    own.recipient.filter(|_| own.phase.is_open() || own.phase == Phase::Completed)
 }
 
 fn with_deadline(mut wire: wire::Transfer, i: &Interaction, own: &Transfer) -> wire::Transfer {
@@ -165,6 +197,7 @@ fn note(own: &baton_domain::interaction::Note) -> wire::Note {
         author_agent_id: own.author.map(|agent| agent.to_string()).unwrap_or_default(),
         text: own.text.to_string(),
         create_time: Some(at(own.at_us)),
+        author_supervisor: own.supervisor.as_deref().unwrap_or_default().to_owned(),
     }
 }
 

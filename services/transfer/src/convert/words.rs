@@ -1,7 +1,7 @@
 //! The closed lists, both ways; and refusals as answers.
 
 use baton_api::{
-    ApiError,
+    ApiError, Kind as ErrorKind,
     common::v1::{self as wire, actor::Kind as ActorKind, target::Target as WireTarget},
     error::ErrorReason,
 };
@@ -145,10 +145,12 @@ pub(crate) fn refusal_status(refusal: Refusal, interaction: &Interaction, actor:
         Refusal::KindNotOffered(..) => ErrorReason::KindNotOffered,
         Refusal::TargetInInteraction => ErrorReason::TargetInInteraction,
         Refusal::HopLimit(_) => ErrorReason::HopLimit,
+        Refusal::TooMany(..) => ErrorReason::Limit,
         Refusal::RecordingState(_) => ErrorReason::RecordingState,
     };
     let possible: Vec<_> = allowed(interaction, actor).iter().map(action_name).collect();
-    ApiError::failed_precondition(reason, refusal.to_string())
+    let kind = if reason == ErrorReason::Limit { ErrorKind::ResourceExhausted } else { ErrorKind::FailedPrecondition };
+    ApiError::new(kind, reason, refusal.to_string())
         .with("allowed", possible.join(","))
         .with("version", interaction.version)
         .into()

@@ -167,11 +167,13 @@ fn recording_command(request: &ControlRecordingRequest) -> Result<RecordingComma
     }
 }
 
-/// The switch has done what the command is about: nothing is being written (R3), or what is wanted is.
+/// The switch has done what the command is about: nothing is being written (R3), or what is wanted is; or somebody has commanded the contrary
+/// meanwhile.
 fn confirmed(interaction: &Interaction, command: RecordingCommand) -> bool {
     let recording = &interaction.recording;
     match command {
-        RecordingCommand::Pause | RecordingCommand::Stop => !recording.maybe_live(),
+        RecordingCommand::Pause => !recording.maybe_live() || !recording.paused,
+        RecordingCommand::Stop => !recording.maybe_live() || recording.on(),
         RecordingCommand::Start | RecordingCommand::Resume => recording.current.is_none_or(|segment| segment.live),
     }
 }

@@ -17,8 +17,9 @@ use baton_api::{
         interaction_service_server::InteractionService,
     },
 };
-use baton_domain::{Command, Interaction, InteractionId, words::Room};
+use baton_domain::{Command, Interaction, InteractionId, interaction::MAX_DATA, words::Room};
 use baton_runtime::{CallerExt, auth::Caller, lifecycle};
+use prost::Message as _;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -26,9 +27,10 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 const MAX_NOTE: usize = 4_000;
-const MAX_KEYS: usize = 64;
 const MAX_KEY: usize = 64;
 const MAX_VALUE: usize = 1_024;
+/// A page is full at this size, bytes: clients take 4 MiB.
+const LARGEST_PAGE: usize = 1024 * 1024;
 
 impl Door {
     /// The interaction, if this caller may see it.
@@ -71,7 +73,7 @@ impl InteractionService for InteractionApi {
     ) -> Result<Response<GetInteractionResponse>, Status> {
         let caller = request.caller()?;
         let interaction = self.door.visible(caller, &request.get_ref().interaction_id).await?;
-        let view = convert::view::interaction(&interaction, &parse::actor(caller)?);
+        let view = convert::view::interaction(&interaction, parse::viewer(caller)?.as_ref());
         Ok(Response::new(GetInteractionResponse { interaction: Some(view) }))
     }
 
@@ -80,21 +82,29 @@ impl InteractionService for InteractionApi {
         request: Request<ListInteractionsRequest>,
     ) -> Result<Response<ListInteractionsResponse>, Status> {
         let caller = request.caller()?;
-        let (tenant, of, actor) = (caller.tenant()?.as_str(), parse::only_of(caller)?, parse::actor(caller)?);
+        let (tenant, of, viewer) = (caller.tenant()?.as_str(), parse::only_of(caller)?, parse::viewer(caller)?);
         let asked = request.get_ref();
         let limit = parse::page_size(asked.page_size)?;
         let before = match asked.page_token.as_str() {
             "" => InteractionId(Uuid::max()),
             token => token.parse().map_err(|_| parse::bad_page_token())?,
         };
-        let ids = store::interactions::list(&self.door.db, tenant, of, asked.live_only, before, limit).await?;
-        let mut interactions = Vec::with_capacity(ids.len());
+        // One more than asked for tells whether there is a next page.
+        let ids = store::interactions::list(&self.door.db, tenant, of, asked.live_only, before, limit + 1).await?;
+        let (mut interactions, mut bytes, mut last) = (Vec::new(), 0, None);
         for id in &ids {
-            let found = self.door.load(*id).await?;
-            interactions.extend(found.map(|interaction| convert::view::interaction(&interaction, &actor)));
+            if interactions.len() as i64 == limit || bytes > LARGEST_PAGE {
+                break;
+            }
+            if let Some(interaction) = self.door.load(*id).await? {
+                let view = convert::view::interaction(&interaction, viewer.as_ref());
+                bytes += view.encoded_len();
+                interactions.push(view);
+            }
+            last = Some(id);
         }
-        let last = ids.last().filter(|_| ids.len() as i64 == limit);
-        let next_page_token = last.map(ToString::to_string).unwrap_or_default();
+        let more = last.filter(|last| ids.last() != Some(last));
+        let next_page_token = more.map(ToString::to_string).unwrap_or_default();
         Ok(Response::new(ListInteractionsResponse { interactions, next_page_token }))
     }
 
@@ -103,20 +113,22 @@ impl InteractionService for InteractionApi {
         request: Request<WatchInteractionRequest>,
     ) -> Result<Response<Self::WatchInteractionStream>, Status> {
         let caller = request.caller()?;
-        let actor = parse::actor(caller)?;
+        let viewer = parse::viewer(caller)?;
         let asked = request.get_ref();
-        let id = parse::interaction_id(&asked.interaction_id)?;
+        let id = self.door.visible(caller, &asked.interaction_id).await?.id;
+        let place = self.watchers.take(caller.tenant()?)?;
         let mut seen = self.door.hub.watch(id);
-        let now = self.door.visible(caller, &asked.interaction_id).await?;
+        let now = self.door.load(id).await?.ok_or_else(|| not_found("interaction"))?;
         self.door.hub.publish(&now);
         let (sender, receiver) = mpsc::channel(1);
         let (stopping, mut after) = (self.stopping.clone(), asked.after_version);
         let task = async move {
+            let _place = place;
             loop {
                 let newest = seen.borrow_and_update().clone();
                 if let Some(interaction) = newest.filter(|interaction| interaction.version > after) {
                     after = interaction.version;
-                    let view = convert::view::interaction(&interaction, &actor);
+                    let view = convert::view::interaction(&interaction, viewer.as_ref());
                     if sender.send(Ok(WatchInteractionResponse { interaction: Some(view) })).await.is_err() {
                         return;
                     }
@@ -227,8 +239,8 @@ fn moved(interaction: &Interaction, held: bool) -> bool {
 
 fn parse_data(set: &BTreeMap<String, String>, remove: &[String]) -> Result<Command, Status> {
     let limit = |field: &str, why: String| Status::from(ApiError::invalid_argument(field, why));
-    if set.len() + remove.len() > MAX_KEYS {
-        return Err(limit("set", format!("has too many keys; {MAX_KEYS} are allowed")));
+    if set.len() + remove.len() > MAX_DATA {
+        return Err(limit("set", format!("has too many keys; {MAX_DATA} are allowed")));
     }
     for key in set.keys().chain(remove) {
         let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.-".contains(&byte);

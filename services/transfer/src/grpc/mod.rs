@@ -7,10 +7,12 @@ mod parse;
 mod place;
 mod policies;
 mod transfers;
+mod watchers;
 
 use crate::{Peers, door::Door};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+pub(crate) use watchers::Watchers;
 
 /// `baton.transfer.v1.TransferService`.
 #[derive(Clone)]
@@ -25,6 +27,7 @@ pub struct InteractionApi {
     pub(crate) door: Arc<Door>,
     pub(crate) peers: Peers,
     pub(crate) stopping: CancellationToken,
+    pub(crate) watchers: Arc<Watchers>,
 }
 
 /// `baton.transfer.v1.PolicyService`.

@@ -58,7 +58,7 @@ impl Asked {
 
     /// As this caller sees it.
     pub(super) fn view(&self, interaction: &Interaction) -> baton_api::transfer::v1::Interaction {
-        convert::view::interaction(interaction, &self.actor)
+        convert::view::interaction(interaction, Some(&self.actor))
     }
 }
 

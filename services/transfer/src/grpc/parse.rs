@@ -26,6 +26,14 @@ fn agent(caller: &Caller) -> Result<AgentId, Status> {
     })
 }
 
+/// As whom the caller looks; nobody for an analyst, who may do nothing and is shown nothing personal.
+pub(crate) fn viewer(caller: &Caller) -> Result<Option<Actor>, Status> {
+    match caller.role {
+        Role::Analyst => Ok(None),
+        _ => actor(caller).map(Some),
+    }
+}
+
 /// Whose things the caller may see: an agent those that they are or were a party of, everybody else all of the tenant.
 pub(crate) fn only_of(caller: &Caller) -> Result<Option<AgentId>, Status> {
     match caller.role {

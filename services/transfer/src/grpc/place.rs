@@ -31,7 +31,8 @@ impl InteractionApi {
         {
             return Err(status.clone());
         }
-        let answer = |interaction: &_| PlaceCallResponse { interaction: Some(view::interaction(interaction, &actor)) };
+        let answer =
+            |interaction: &_| PlaceCallResponse { interaction: Some(view::interaction(interaction, Some(&actor))) };
         self.door.place(&key, BodyHash::of(&request), opening, answer).await
     }
 

@@ -19,6 +19,7 @@ use baton_store::{
     requests::Key,
 };
 use prost::Message;
+use std::collections::BTreeSet;
 use tonic::{Request, Response, Status};
 
 const MAX_OVERRIDES: usize = 20_000;
@@ -79,13 +80,26 @@ fn parse(policy: Option<&Policy>) -> Result<PolicyRow, ApiError> {
         let why = format!("must be at most {MAX_ENTITLEMENTS} names of a-z and `_`");
         return Err(ApiError::invalid_argument("policy.entitlements", why));
     }
-    policy::parse(&policy.profile, &policy.overrides_toml, policy.entitlements.clone())
+    let parsed = policy::parse(&policy.profile, &policy.overrides_toml, policy.entitlements.clone())
         .map_err(|error| ApiError::new(Kind::InvalidArgument, ErrorReason::PolicyInvalid, error.to_string()))?;
+    let known = known_entitlements(&parsed);
+    if let Some(unknown) = policy.entitlements.iter().find(|own| !known.contains(*own)) {
+        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        let why = format!("no rule asks for `{unknown}`; those there are: {known}");
+        return Err(ApiError::invalid_argument("policy.entitlements", why));
+    }
     Ok(PolicyRow {
         profile: policy.profile.clone(),
         overrides: policy.overrides_toml.clone(),
         entitlements: policy.entitlements.clone(),
     })
+}
+
+/// What this policy, or any built-in profile, asks a plan for: a plan stays as it is when the profile changes.
+fn known_entitlements(policy: &baton_domain::Policy) -> BTreeSet<String> {
+    let profiles: Vec<_> = PROFILES.iter().filter_map(|own| policy::parse(own.name, "", Vec::new()).ok()).collect();
+    let all = profiles.iter().chain([policy]).flat_map(baton_domain::Policy::known_entitlements);
+    all.map(str::to_owned).collect()
 }
 
 async fn announce(

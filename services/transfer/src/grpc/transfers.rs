@@ -15,7 +15,7 @@ use baton_api::{
     error::ErrorReason,
     presence::v1::{LookupAgentsRequest, LookupTeamRequest},
     transfer::v1::{
-        CancelTransferRequest, CancelTransferResponse, CompleteTransferRequest, CompleteTransferResponse,
+        self as wire, CancelTransferRequest, CancelTransferResponse, CompleteTransferRequest, CompleteTransferResponse,
         DeclineTransferRequest, DeclineTransferResponse, GetTransferRequest, GetTransferResponse, ListTransfersRequest,
         ListTransfersResponse, StartTransferRequest, StartTransferResponse, transfer_service_server::TransferService,
     },
@@ -27,7 +27,10 @@ use baton_domain::{
     permit::is_target_refusal,
     words::{Kind, Reason, Target},
 };
-use baton_runtime::CallerExt;
+use baton_runtime::{
+    CallerExt,
+    auth::{Caller, Role},
+};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -114,7 +117,7 @@ impl TransferService for TransferApi {
         {
             return Err(not_found("transfer"));
         }
-        Ok(Response::new(GetTransferResponse { transfer: Some(convert::view::transfer(id, &transfer)) }))
+        Ok(Response::new(GetTransferResponse { transfer: Some(view(id, &transfer, &caller)) }))
     }
 
     async fn list_transfers(
@@ -135,17 +138,28 @@ impl TransferService for TransferApi {
             interaction,
             open_only: request.open_only,
             before: position(&request.page_token)?,
-            limit,
+            // One more than asked for tells whether there is a next page.
+            limit: limit + 1,
         };
-        let found = transfers::list(&self.door.db, query).await?;
-        let full = found.len() as i64 == limit;
+        let mut found = transfers::list(&self.door.db, query).await?;
+        let more = found.len() as i64 > limit;
+        found.truncate(limit as usize);
         let last =
-            found.last().filter(|_| full).map(|(id, last)| format!("{}/{}", last.started_at_us, last.no.of(*id)));
+            found.last().filter(|_| more).map(|(id, last)| format!("{}/{}", last.started_at_us, last.no.of(*id)));
         Ok(Response::new(ListTransfersResponse {
-            transfers: found.iter().map(|(id, transfer)| convert::view::transfer(*id, transfer)).collect(),
+            transfers: found.iter().map(|(id, transfer)| view(*id, transfer, &caller)).collect(),
             next_page_token: last.unwrap_or_default(),
         }))
     }
+}
+
+/// The transfer as this caller sees it.
+fn view(id: InteractionId, transfer: &Transfer, caller: &Caller) -> wire::Transfer {
+    let mut view = convert::view::transfer(id, transfer);
+    if caller.role == Role::Analyst {
+        convert::view::conceal_transfer(&mut view);
+    }
+    view
 }
 
 fn position(token: &str) -> Result<Position, Status> {
@@ -191,30 +205,34 @@ impl TransferApi {
 /// initiator still has the customer; otherwise OK.
 fn decided(interaction: &Interaction, no: TransferNo) -> Option<Result<(), Status>> {
     let Some(transfer) = interaction.transfer.as_ref().filter(|transfer| transfer.no == no) else {
-        return Some(Ok(()));
+        // Another has begun since: the journey knows how this one ended.
+        let hop = interaction.journey.iter().find(|hop| hop.transfer == Some(no));
+        let failed = hop.filter(|hop| hop.outcome == Phase::Failed);
+        let refused = failed.and_then(|hop| refused(interaction.id, no, hop.kind, hop.reason));
+        return Some(refused.map_or(Ok(()), Err));
     };
     let reserving = interaction.search.as_ref().is_some_and(|search| {
         search.wait.is_none() && search.offers.iter().all(|offer| matches!(offer.state, OfferState::Claiming { .. }))
     });
     match transfer.phase {
         Phase::Offered if reserving => None,
-        Phase::Failed => Some(refused(interaction.id, transfer).map_or(Ok(()), Err)),
+        Phase::Failed => {
+            let refused = refused(interaction.id, no, Some(transfer.kind), transfer.reason);
+            Some(refused.map_or(Ok(()), Err))
+        }
         _ => Some(Ok(())),
     }
 }
 
-fn refused(id: InteractionId, transfer: &Transfer) -> Option<Status> {
-    let reason = transfer.reason.filter(|reason| is_target_refusal(*reason))?;
+fn refused(id: InteractionId, no: TransferNo, kind: Option<Kind>, reason: Option<Reason>) -> Option<Status> {
+    let reason = reason.filter(|reason| is_target_refusal(*reason))?;
     let (reason, why) = match reason {
         Reason::Busy => (ErrorReason::AgentBusy, "is on a call, or reserved for one"),
         Reason::Offline => (ErrorReason::AgentOffline, "is offline"),
         _ => (ErrorReason::AgentUnavailable, "is not available (away, in wrap-up, or not responding)"),
     };
-    let hold = if transfer.kind == Kind::Warm {
-        " The customer is as the policy leaves them; see customer_on_hold."
-    } else {
-        ""
-    };
+    let hold =
+        if kind == Some(Kind::Warm) { " The customer is as the policy leaves them; see customer_on_hold." } else { "" };
     let message = format!("The target {why}: choose somebody else.{hold}");
-    Some(ApiError::failed_precondition(reason, message).with("transfer_id", transfer.no.of(id)).into())
+    Some(ApiError::failed_precondition(reason, message).with("transfer_id", no.of(id)).into())
 }

@@ -5,4 +5,5 @@ mod commands;
 mod peers;
 mod recovery;
 mod requests;
+mod views;
 mod world;

@@ -62,3 +62,22 @@ async fn a_start_whose_reservation_is_undecided_is_pending_and_a_retry_gets_the_
     let transfer = answer.interaction.unwrap().transfer.unwrap();
     assert_eq!(transfer.transfer_id, format!("{id}-transfer-1"));
 }
+
+#[tokio::test]
+async fn a_retry_gets_its_own_outcome_also_when_another_transfer_has_begun_since() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    world.notes().undecided = true;
+    let mut request = tonic::Request::new(crate::world::warm(&id, 2, "start-1"));
+    request.set_timeout(std::time::Duration::from_millis(600));
+    world.transfers(1).start_transfer(request).await.unwrap_err();
+    {
+        let mut notes = world.notes();
+        (notes.undecided, notes.refuse) = (false, Some(Reason::Busy));
+    }
+    world.follow_until(&id, |view| view.transfer.as_ref().is_some_and(|transfer| transfer.end_time.is_some())).await;
+    world.notes().refuse = None;
+    world.start_transfer(&id, 2, "start-2").await.expect("another try");
+    let retried = world.start_transfer(&id, 2, "start-1").await.unwrap_err();
+    assert_eq!(reason(&retried), ErrorReason::AgentBusy);
+}

@@ -87,7 +87,7 @@ impl World {
         self.peers.0.lock().unwrap()
     }
 
-    fn channel(&self, tenant: &str, subject: &str, role: Role) -> GrpcChannel {
+    pub(crate) fn channel(&self, tenant: &str, subject: &str, role: Role) -> GrpcChannel {
         let caller = Caller::of_tenant(tenant.parse().unwrap(), subject, role);
         let token = self.key.mint(&caller, self.clock.now_us(), Duration::from_mins(10)).unwrap();
         GrpcChannel::public(&self.address, &token, self.clock.clone()).unwrap()

@@ -1,0 +1,96 @@
+//! What whom is shown.
+
+use crate::world::{TENANT, World};
+use baton_api::{
+    ApiError,
+    error::ErrorReason,
+    transfer::v1::{
+        AddNoteRequest, GetInteractionRequest, ListInteractionsRequest, ListTransfersRequest, Policy, SetDataRequest,
+        SetPolicyRequest, interaction_service_client::InteractionServiceClient,
+        policy_service_client::PolicyServiceClient, transfer_service_client::TransferServiceClient,
+    },
+};
+use baton_runtime::auth::Role;
+
+fn note(id: &str, request_id: &str, text: &str) -> AddNoteRequest {
+    AddNoteRequest { request_id: request_id.into(), interaction_id: id.into(), text: text.into() }
+}
+
+#[tokio::test]
+async fn an_analyst_sees_what_happened_and_nothing_personal_and_may_do_nothing() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    world.interactions(1).add_note(note(&id, "n", "card 4111")).await.unwrap();
+    let set = [("iban".to_owned(), "BE68".to_owned())].into();
+    let data = SetDataRequest { request_id: "d".into(), interaction_id: id.clone(), set, remove: vec![] };
+    world.interactions(1).set_data(data).await.unwrap();
+    let mut start = crate::world::warm(&id, 2, "s");
+    start.message = "she is furious".into();
+    world.transfers(1).start_transfer(start).await.unwrap();
+
+    let analyst = world.channel(TENANT, "ann", Role::Analyst);
+    let mut interactions = InteractionServiceClient::new(analyst.clone());
+    let view = interactions.get_interaction(GetInteractionRequest { interaction_id: id.clone() }).await.unwrap();
+    let list = interactions.list_interactions(ListInteractionsRequest::default()).await.unwrap().into_inner();
+    let transfers = TransferServiceClient::new(analyst).list_transfers(ListTransfersRequest::default()).await.unwrap();
+    let view = view.into_inner().interaction.unwrap();
+    let customer = world.view(&id).await.customer;
+    let shown = format!("{view:?} {list:?} {:?}", transfers.into_inner());
+    for personal in ["4111", "BE68", "furious", customer.as_str()] {
+        assert!(!personal.is_empty() && !shown.contains(personal), "{personal} in {shown}");
+    }
+    assert_eq!(view.allowed_actions, Vec::<i32>::new());
+    assert_eq!((view.notes.len(), view.version), (1, world.view(&id).await.version));
+}
+
+#[tokio::test]
+async fn a_note_names_its_author_agent_or_supervisor() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    world.interactions(1).add_note(note(&id, "a", "from Ada")).await.unwrap();
+    world.supervisor_of(TENANT).add_note(note(&id, "b", "from above")).await.unwrap();
+    let authors = world.view(&id).await.notes.into_iter().map(|it| (it.author_agent_id, it.author_supervisor));
+    let expected = [(crate::peers::agent(1), String::new()), (String::new(), "boss".to_owned())];
+    assert_eq!(authors.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn a_page_that_holds_all_has_no_next_one() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    let page = |page_size| ListInteractionsRequest { page_size, ..ListInteractionsRequest::default() };
+    let one = world.supervisor_of(TENANT).list_interactions(page(1)).await.unwrap().into_inner();
+    assert_eq!((one.interactions[0].interaction_id.as_str(), one.next_page_token.as_str()), (id.as_str(), ""));
+}
+
+#[tokio::test]
+async fn a_page_is_full_at_a_size_that_clients_take() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    // Four bytes a character, as many as there may be: such a call is a page of its own.
+    let text = "\u{1f600}".repeat(4_000);
+    for n in 0..100 {
+        world.interactions(1).add_note(note(&id, &format!("n{n}"), &text)).await.unwrap();
+    }
+    let full = world.interactions(1).add_note(note(&id, "more", "x")).await.unwrap_err();
+    assert_eq!(ApiError::from_status(&full).unwrap().reason, ErrorReason::Limit);
+    let page = world.supervisor_of(TENANT).list_interactions(ListInteractionsRequest::default()).await.unwrap();
+    assert_eq!(page.into_inner().interactions.len(), 1);
+}
+
+#[tokio::test]
+async fn an_entitlement_that_no_rule_asks_for_is_a_typo() {
+    let world = World::start().await;
+    let mut policies = PolicyServiceClient::new(world.channel(TENANT, "root", Role::Admin));
+    let set = |request_id: &str, entitlement: &str| SetPolicyRequest {
+        request_id: request_id.into(),
+        policy: Some(Policy {
+            profile: "helpdesk".into(),
+            entitlements: vec![entitlement.into()],
+            ..Policy::default()
+        }),
+    };
+    let typo = policies.set_policy(set("p1", "warm_transfr")).await.unwrap_err();
+    assert!(typo.message().contains("warm_transfer"), "{typo}");
+    policies.set_policy(set("p2", "warm_transfer")).await.expect("a plan may include what another profile asks for");
+}
