@@ -82,8 +82,9 @@ impl Files {
         Ok(file.into_stream().map_err(ReadError::from).boxed())
     }
 
-    /// Deletes a file; one that is gone already is deleted.
+    /// Deletes a file, and what died uploads of it have left; one that is gone already is deleted.
     pub(crate) async fn delete(&self, location: &Path) -> object_store::Result<()> {
+        self.tidy(location).await;
         match self.store.delete(location).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
@@ -105,7 +106,11 @@ fn remove_leftovers(file: &FsPath) -> std::io::Result<()> {
         return Ok(());
     };
     let prefix = format!("{name}#");
-    for entry in std::fs::read_dir(folder)? {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with(&prefix) {
             std::fs::remove_file(entry.path())?;

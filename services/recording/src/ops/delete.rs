@@ -11,7 +11,6 @@ use baton_bus::actor_text;
 use baton_runtime::auth::Caller;
 use baton_store::requests::Key;
 use baton_store::{StoreError, Tx, idempotent};
-use object_store::path::Path;
 use tonic::Status;
 
 use super::list;
@@ -76,8 +75,8 @@ async fn purge_now(core: &Core, tenant: &str, recording_id: &str) -> Result<(), 
 /// Removes the files of a recording that was deleted, and says so once.
 pub(crate) async fn purge(core: &Core, row: &Row) -> Result<(), PurgeError> {
     let stored = segments::of_recordings(&core.db, &row.tenant, &[&row.recording_id]).await?;
-    for segment in stored.iter().filter(|it| !it.location.is_empty()) {
-        core.files.delete(&Path::from(segment.location.as_str())).await?;
+    for segment in &stored {
+        core.files.delete(&segment.file(&row.tenant)).await?;
     }
     let now_us = core.clock.now_us();
     let mut tx = core.db.begin().await?;

@@ -33,26 +33,42 @@ where
         lost(core, &name).await?;
         return Ok(StoreSegmentResponse::default());
     }
-    if let Some(known) = segments::lookup(&core.db, &name.tenant, &name.segment_id).await? {
-        match known.state()?.audio {
-            Audio::Stored => return again(&known, header, chunks).await,
-            Audio::Deleted => return unwanted(chunks).await,
-            Audio::Awaited | Audio::Lost => {}
-        }
+    let location = Files::location(&name.tenant, &name.interaction_id, &name.segment_id);
+    if is_deleted(core, &name).await? {
+        drain(chunks).await?;
+        return unwanted(core, &name, &location).await;
+    }
+    let known = segments::lookup(&core.db, &name.tenant, &name.segment_id).await?;
+    if let Some(known) = known
+        && known.state()?.audio == Audio::Stored
+    {
+        return again(&known, header, chunks).await;
     }
     // Never closed, so this only waits.
     let _permit = core.uploads.acquire().await.map_err(|_| ApiError::unavailable("The service is stopping."))?;
-    let location = Files::location(&name.tenant, &name.interaction_id, &name.segment_id);
     let taken = take_in(&core.files, &location, &header.sha256, chunks).await.map_err(|error| refusal(&name, error))?;
-    commit(core, &name, header, (&location, &taken)).await?;
-    Ok(answer(taken.sha256, taken.size_bytes))
+    if commit(core, &name, header, (&location, &taken)).await? {
+        Ok(answer(taken.sha256, taken.size_bytes))
+    } else {
+        unwanted(core, &name, &location).await
+    }
+}
+
+/// Whether nobody may listen to it any more: its recording was deleted, or it was audio of which no event ever told.
+async fn is_deleted(core: &Core, name: &Name) -> Result<bool, StoreError> {
+    if let Some(recording) = recordings::lookup(&core.db, &name.tenant, &name.recording_id, "").await? {
+        return Ok(recording.state()? == State::Deleted);
+    }
+    let segment = segments::lookup(&core.db, &name.tenant, &name.segment_id).await?;
+    Ok(segment.map(|it| it.state()).transpose()?.is_some_and(|it| it.audio == Audio::Deleted))
 }
 
 fn answer(sha256: String, size_bytes: u64) -> StoreSegmentResponse {
     StoreSegmentResponse { sha256, size_bytes: size_bytes as i64 }
 }
 
-async fn commit(core: &Core, name: &Name, header: &SegmentHeader, stored: (&Path, &Taken)) -> Result<(), Status> {
+/// `false` when its recording was deleted meanwhile.
+async fn commit(core: &Core, name: &Name, header: &SegmentHeader, stored: (&Path, &Taken)) -> Result<bool, StoreError> {
     let (location, taken) = stored;
     let now_us = core.clock.now_us();
     let audio = StoredAudio {
@@ -64,19 +80,30 @@ async fn commit(core: &Core, name: &Name, header: &SegmentHeader, stored: (&Path
         now_us,
     };
     let mut tx = core.db.begin().await?;
+    let recording = recordings::load(&mut tx, &name.tenant, &name.recording_id).await?;
+    if recording.map(|it| it.state()).transpose()? == Some(State::Deleted) {
+        tx.rollback().await?;
+        return Ok(false);
+    }
     segments::note(&mut tx, name).await?;
     segments::stored(&mut tx, name, &audio).await?;
-    let recording = recordings::load(&mut tx, &name.tenant, &name.recording_id).await?;
-    let is_deleted = recording.map(|it| it.state()).transpose()? == Some(State::Deleted);
-    if is_deleted {
-        segments::deleted(&mut tx, &name.tenant, &name.segment_id).await?;
-    }
     settle(&mut tx, &name.tenant, &name.recording_id, now_us).await?;
     tx.commit().await?;
-    if is_deleted && let Err(error) = core.files.delete(location).await {
+    Ok(true)
+}
+
+/// Its recording was deleted: the sender may forget it too, but not before it is certain that no file is left. Until then it
+/// comes again, also after a crash; nothing else would look for the file of a recording that is purged.
+async fn unwanted(core: &Core, name: &Name, location: &Path) -> Result<StoreSegmentResponse, Status> {
+    core.files.delete(location).await.map_err(|error| {
         tracing::error!(error = ?error, segment.id = name.segment_id, "audio of a deleted recording is still stored");
-    }
-    Ok(())
+        ApiError::unavailable("Its recording was deleted, and its file is not gone yet. Try again.")
+    })?;
+    let mut tx = core.db.begin().await?;
+    segments::note(&mut tx, name).await?;
+    segments::deleted(&mut tx, &name.tenant, &name.segment_id).await?;
+    tx.commit().await?;
+    Ok(StoreSegmentResponse::default())
 }
 
 async fn lost(core: &Core, name: &Name) -> Result<(), StoreError> {
@@ -101,15 +128,6 @@ where
     }
     let message = "Other audio is stored under this segment already; a segment is written once.";
     Err(ApiError::failed_precondition(ErrorReason::RecordingState, message).into())
-}
-
-/// Its recording was deleted: the sender may forget it too.
-async fn unwanted<S>(chunks: S) -> Result<StoreSegmentResponse, Status>
-where
-    S: Stream<Item = Result<Bytes, Status>> + Unpin,
-{
-    drain(chunks).await?;
-    Ok(StoreSegmentResponse::default())
 }
 
 async fn drain<S>(mut chunks: S) -> Result<(), Status>

@@ -1,7 +1,9 @@
 //! Segments: what the events told of each, and where its audio is.
 
 use baton_store::{Db, StoreError, Tx, on};
+use object_store::path::Path;
 
+use crate::audio::files::Files;
 use crate::audio::intake::Taken;
 use crate::audio::playback::Piece;
 use crate::audio::wav::Format;
@@ -31,13 +33,14 @@ pub(crate) struct StoredAudio<'a> {
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Row {
     pub(crate) recording_id: String,
+    interaction_id: String,
     pub(crate) segment_id: String,
     pub(crate) start_us: Option<i64>,
     pub(crate) end_us: Option<i64>,
     failed: bool,
     audio: String,
     torn: bool,
-    pub(crate) location: String,
+    location: String,
     pub(crate) sha256: String,
     pub(crate) size_bytes: i64,
     data_offset: i64,
@@ -51,6 +54,14 @@ impl Row {
     pub(crate) fn state(&self) -> Result<SegmentState, StoreError> {
         let audio = Audio::parse(&self.audio).ok_or_else(|| super::corrupt("segments", "audio", &self.segment_id))?;
         Ok(SegmentState { audio, failed: self.failed, torn: self.torn })
+    }
+
+    /// Where its file is, or may be: one whose row a crash prevented is in the same place.
+    pub(crate) fn file(&self, tenant: &str) -> Path {
+        if self.location.is_empty() {
+            return Files::location(tenant, &self.interaction_id, &self.segment_id);
+        }
+        Path::from(self.location.as_str())
     }
 
     /// How its samples are laid out, as far as its audio has come.

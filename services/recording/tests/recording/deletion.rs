@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use baton_api::event::v1::RecordingDeleted;
 use baton_api::event::v1::event_data::Data;
-use baton_api::recording::v1::DeleteRecordingRequest;
 use baton_api::recording::v1::recording::State;
+use baton_api::recording::v1::store_segment_request::Message;
+use baton_api::recording::v1::{DeleteRecordingRequest, SegmentHeader, StoreSegmentRequest};
+use baton_runtime::lifecycle;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
 use crate::support::{World, eventually, header, reason, wav};
@@ -30,6 +33,7 @@ async fn a_recording_deleted_by_hand_has_no_audio_left() {
     assert!(!world.file(CALL, FIRST).exists());
     let recording = world.in_state(&id, State::Deleted).await;
     assert_eq!(recording.segments.len(), 1, "what is known of it stays");
+    assert_eq!(recording.customer, "", "but for who called");
     assert_eq!(reason(&world.download(&id, "").await.unwrap_err()), "RECORDING_STATE");
     world.supervisor().delete_recording(delete("r1", &id)).await.unwrap();
     world.supervisor().delete_recording(delete("r2", &id)).await.unwrap();
@@ -72,17 +76,77 @@ async fn old_audio_is_deleted_by_itself_and_younger_audio_stays() {
 #[tokio::test]
 async fn audio_that_comes_after_the_deletion_is_taken_from_the_sender_and_not_kept() {
     let world = World::start().await;
-    let id = world.turn(CALL, &[FIRST, SECOND], world.clock.now_us()).await;
-    world.send(header(CALL, FIRST), &wav(&[1; 80])).await.unwrap();
-    let lost = baton_api::recording::v1::SegmentHeader { lost: true, ..header(CALL, SECOND) };
-    world.send(lost, &[]).await.unwrap();
-    world.in_state(&id, State::Incomplete).await;
+    let id = half_lost(&world).await;
     world.supervisor().delete_recording(delete("r1", &id)).await.unwrap();
 
     world.send(header(CALL, SECOND), &wav(&[2; 80])).await.unwrap();
     world.send(header(CALL, FIRST), &wav(&[1; 80])).await.unwrap();
     assert!(!world.file(CALL, FIRST).exists() && !world.file(CALL, SECOND).exists());
     world.in_state(&id, State::Deleted).await;
+}
+
+/// A recording of which the second segment was given up.
+async fn half_lost(world: &World) -> String {
+    let id = world.turn(CALL, &[FIRST, SECOND], world.clock.now_us()).await;
+    world.send(header(CALL, FIRST), &wav(&[1; 80])).await.unwrap();
+    let lost = SegmentHeader { lost: true, ..header(CALL, SECOND) };
+    world.send(lost, &[]).await.unwrap();
+    world.in_state(&id, State::Incomplete).await;
+    id
+}
+
+#[tokio::test]
+async fn what_a_crash_left_in_the_storage_goes_with_the_recording() {
+    let world = World::start().await;
+    let id = half_lost(&world).await;
+    // The service was killed between a file and its row, and within another upload.
+    let leftovers = [world.file(CALL, SECOND), world.file(CALL, FIRST).with_extension("wav#1")];
+    for file in &leftovers {
+        std::fs::write(file, "audio").unwrap();
+    }
+    world.supervisor().delete_recording(delete("r1", &id)).await.unwrap();
+    assert!(!leftovers.iter().any(|it| it.exists()));
+}
+
+#[tokio::test]
+async fn late_audio_of_a_deleted_recording_is_taken_from_the_sender_only_when_no_file_is_left() {
+    let world = World::start().await;
+    let id = half_lost(&world).await;
+    world.supervisor().delete_recording(delete("r1", &id)).await.unwrap();
+    for segment in [FIRST, SECOND] {
+        let file = world.file(CALL, segment);
+        // A folder in its place can't be removed as a file.
+        std::fs::create_dir_all(file.join("x")).unwrap();
+        let status = world.send(header(CALL, segment), &wav(&[2; 80])).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable);
+        std::fs::remove_dir_all(&file).unwrap();
+        // As a crash within the former try leaves it.
+        std::fs::write(&file, "audio").unwrap();
+        world.send(header(CALL, segment), &wav(&[2; 80])).await.unwrap();
+        assert!(!file.exists());
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_during_an_upload_wins() {
+    let world = World::start().await;
+    let id = half_lost(&world).await;
+    let (messages, stream) = tokio::sync::mpsc::channel(4);
+    let message = |message| StoreSegmentRequest { message: Some(message) };
+    let file = wav(&[2; 80]);
+    messages.send(message(Message::Header(header(CALL, SECOND)))).await.unwrap();
+    messages.send(message(Message::Chunk(file[..100].to_vec().into()))).await.unwrap();
+    let mut archive = world.archive();
+    let upload = lifecycle::spawn(async move { archive.store_segment(ReceiverStream::new(stream)).await });
+    let beside = world.file(CALL, SECOND).with_extension("wav#1");
+    eventually("the upload has begun", async || beside.exists().then_some(())).await;
+    world.supervisor().delete_recording(delete("r1", &id)).await.unwrap();
+    messages.send(message(Message::Chunk(file[100..].to_vec().into()))).await.unwrap();
+    drop(messages);
+    // Whether it is told to try again depends on how far the upload was; it ends the same.
+    let _ = upload.await.unwrap();
+    world.send(header(CALL, SECOND), &file).await.unwrap();
+    assert!(!world.file(CALL, SECOND).exists() && !beside.exists());
 }
 
 #[tokio::test]
