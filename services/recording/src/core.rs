@@ -1,8 +1,7 @@
 //! What every operation of the service works with.
 
-use std::sync::Arc;
-
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
+use baton_bus::Shares;
 use baton_runtime::client::InternalChannel;
 use baton_runtime::clock::Clock;
 use baton_runtime::lifecycle::Lifecycle;
@@ -13,8 +12,9 @@ use crate::audio::files::Files;
 
 /// Uploads at once; more wait. Each holds at most two parts of 5 MiB.
 pub(crate) const MAX_UPLOADS: usize = 16;
-/// Downloads at once; more are refused.
-pub(crate) const MAX_DOWNLOADS: usize = 64;
+/// Downloads at once, of all tenants and of one; more are refused.
+const MAX_DOWNLOADS: usize = 64;
+const MAX_DOWNLOADS_OF_TENANT: usize = 16;
 
 /// The service's own things, and the way to its one peer.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) uploads: Semaphore,
-    pub(crate) downloads: Arc<Semaphore>,
+    pub(crate) downloads: Shares,
     transfer: InternalChannel,
 }
 
@@ -36,7 +36,7 @@ impl Core {
             clock,
             lifecycle,
             uploads: Semaphore::new(MAX_UPLOADS),
-            downloads: Arc::new(Semaphore::new(MAX_DOWNLOADS)),
+            downloads: Shares::new(MAX_DOWNLOADS, MAX_DOWNLOADS_OF_TENANT),
             transfer,
         }
     }

@@ -2,8 +2,12 @@
 //!
 //! The header of the joined file is computed from what is known of the segments, and the samples are passed on as they are
 //! read: a recording of hours costs no more memory than one of seconds. Each file is hashed on the way, and one that is no
-//! longer what was stored ends the stream with `DATA_LOSS` instead of passing for whole.
+//! longer what was stored ends the stream with an error instead of passing for whole.
 
+use std::time::Duration;
+
+use baton_runtime::clock::Clock;
+use baton_store::StoreError;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use object_store::path::Path;
@@ -16,6 +20,9 @@ use super::wav::{self, Format};
 
 /// How much one message carries.
 pub(crate) const CHUNK_BYTES: usize = 64 * 1_024;
+/// How long a listener may take for one message. Who stops reading and keeps the connection would keep a place for ever; the
+/// slowest line that anybody still has is a hundred times faster.
+const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
 /// A stored segment, as far as reading it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +61,21 @@ pub(crate) enum PlaybackError {
     /// A file could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// It could not be seen whether it may still be heard.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It was deleted meanwhile.
+    #[error("the audio was deleted")]
+    Deleted,
+    /// The listener takes nothing any more.
+    #[error("nothing was read for {} s", IDLE_LIMIT.as_secs())]
+    Idle,
+    /// The listener is gone.
+    #[error("nobody listens any more")]
+    Gone,
+    /// The service is.
+    #[error("the service is stopping")]
+    Stopping,
     /// A file is no longer what was stored.
     #[error("the audio is not what was stored: its SHA-256 is {found}, and it was {expected}")]
     Changed {
@@ -94,25 +116,30 @@ impl Playback {
         Ok(Self { header: header.into(), pieces })
     }
 
-    /// Sends everything; ends early when nobody listens any more.
-    pub(crate) async fn send(self, files: &Files, to: &mpsc::Sender<Result<Bytes, PlaybackError>>) {
-        let mut out = Out { buffer: BytesMut::from(self.header.as_ref()), to };
+    /// Sends everything. `may_go_on` is asked before each piece, and again when one can't be read: that its audio was deleted
+    /// meanwhile is the better reason.
+    pub(crate) async fn send<F>(
+        self,
+        files: &Files,
+        mut out: Out,
+        may_go_on: impl Fn() -> F,
+    ) -> Result<(), PlaybackError>
+    where
+        F: Future<Output = Result<(), PlaybackError>>,
+    {
+        out.push(&self.header).await?;
         for piece in &self.pieces {
-            match send_piece(files, piece, &mut out).await {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => {
-                    let _ = to.send(Err(error)).await;
-                    return;
-                }
+            may_go_on().await?;
+            if let Err(error) = send_piece(files, piece, &mut out).await {
+                may_go_on().await?;
+                return Err(error);
             }
         }
-        out.flush().await;
+        out.flush().await
     }
 }
 
-/// `false` when nobody listens any more.
-async fn send_piece(files: &Files, piece: &Piece, out: &mut Out<'_>) -> Result<bool, PlaybackError> {
+async fn send_piece(files: &Files, piece: &Piece, out: &mut Out) -> Result<(), PlaybackError> {
     let mut skip = piece.data_offset as usize;
     let mut hash = Sha256::new();
     let location = Path::from(piece.location.as_str());
@@ -122,41 +149,49 @@ async fn send_piece(files: &Files, piece: &Piece, out: &mut Out<'_>) -> Result<b
         hash.update(&bytes);
         let head = bytes.split_to(skip.min(bytes.len()));
         skip -= head.len();
-        if !out.push(&bytes).await {
-            return Ok(false);
-        }
+        out.push(&bytes).await?;
     }
     let found = hex(&hash.finalize());
-    if found == piece.sha256 { Ok(true) } else { Err(PlaybackError::Changed { expected: piece.sha256.clone(), found }) }
+    if found == piece.sha256 { Ok(()) } else { Err(PlaybackError::Changed { expected: piece.sha256.clone(), found }) }
 }
 
-/// Bytes on their way, in messages of [`CHUNK_BYTES`] but for the last.
-struct Out<'a> {
+/// Bytes on their way to a listener, in messages of [`CHUNK_BYTES`] but for the last.
+#[derive(Debug)]
+pub(crate) struct Out {
     buffer: BytesMut,
-    to: &'a mpsc::Sender<Result<Bytes, PlaybackError>>,
+    to: mpsc::Sender<Bytes>,
+    clock: Clock,
 }
 
-impl Out<'_> {
-    async fn push(&mut self, bytes: &[u8]) -> bool {
+impl Out {
+    pub(crate) fn new(to: mpsc::Sender<Bytes>, clock: Clock) -> Self {
+        Self { buffer: BytesMut::new(), to, clock }
+    }
+
+    async fn push(&mut self, bytes: &[u8]) -> Result<(), PlaybackError> {
         self.buffer.extend_from_slice(bytes);
         while self.buffer.len() >= CHUNK_BYTES {
             let chunk = self.buffer.split_to(CHUNK_BYTES).freeze();
-            if self.to.send(Ok(chunk)).await.is_err() {
-                return false;
-            }
+            self.give(chunk).await?;
         }
-        true
+        Ok(())
     }
 
-    async fn flush(self) {
-        if !self.buffer.is_empty() {
-            let _ = self.to.send(Ok(self.buffer.freeze())).await;
-        }
+    async fn flush(mut self) -> Result<(), PlaybackError> {
+        let rest = self.buffer.split().freeze();
+        if rest.is_empty() { Ok(()) } else { self.give(rest).await }
+    }
+
+    async fn give(&self, chunk: Bytes) -> Result<(), PlaybackError> {
+        let taken = self.clock.timeout(IDLE_LIMIT, self.to.send(chunk)).await;
+        taken.map_err(|_| PlaybackError::Idle)?.map_err(|_| PlaybackError::Gone)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::future;
+
     use super::*;
     use crate::audio::intake::take_in;
 
@@ -180,16 +215,15 @@ mod tests {
 
     async fn play(files: &Files, playback: Playback) -> Result<Vec<u8>, PlaybackError> {
         let (to, mut from) = mpsc::channel(1);
-        let files = files.clone();
-        let sender = baton_runtime::lifecycle::spawn(async move { playback.send(&files, &to).await });
+        let (files, out) = (files.clone(), Out::new(to, Clock::real()));
+        let sender =
+            baton_runtime::lifecycle::spawn(async move { playback.send(&files, out, || future::ready(Ok(()))).await });
         let mut all = Vec::new();
         while let Some(chunk) = from.recv().await {
-            let chunk = chunk?;
             assert!(chunk.len() <= CHUNK_BYTES);
             all.extend_from_slice(&chunk);
         }
-        sender.await.unwrap();
-        Ok(all)
+        sender.await.unwrap().map(|()| all)
     }
 
     #[tokio::test]
@@ -225,6 +259,23 @@ mod tests {
         std::fs::write(&path, bytes).unwrap();
         let error = play(&files, Playback::joined(vec![piece]).unwrap()).await.unwrap_err();
         assert!(matches!(error, PlaybackError::Changed { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn who_reads_nothing_for_a_minute_keeps_no_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::open(folder.path()).unwrap();
+        let piece = store(&files, "1", &vec![1; 100_000]).await;
+        let (clock, driver) = Clock::simulated(0);
+        baton_runtime::lifecycle::spawn(driver.run());
+        let (to, from) = mpsc::channel(1);
+        let error = Playback::single(piece)
+            .send(&files, Out::new(to, clock.clone()), || future::ready(Ok(())))
+            .await
+            .unwrap_err();
+        assert!(matches!(error, PlaybackError::Idle), "{error}");
+        assert_eq!(clock.now_us(), 60_000_000);
+        drop(from);
     }
 
     #[test]

@@ -5,21 +5,22 @@ use std::sync::Arc;
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
 use baton_api::recording::v1::{DownloadRecordingRequest, DownloadRecordingResponse};
+use baton_bus::NoPlace;
 use baton_runtime::auth::Caller;
 use baton_runtime::ids;
-use bytes::Bytes;
-use futures::{Stream, StreamExt as _};
-use tokio::sync::mpsc;
+use futures::{Stream, StreamExt as _, future, stream};
+use tokio::sync::oneshot::error::RecvError;
+use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::list;
-use crate::audio::playback::{JoinError, Playback, PlaybackError};
-use crate::core::{Core, MAX_DOWNLOADS};
+use crate::audio::playback::{JoinError, Out, Piece, Playback, PlaybackError};
+use crate::core::Core;
 use crate::grpc::parse::{self, Viewer};
 use crate::state::{Audio, State};
 use crate::store::downloads::{self, Download};
-use crate::store::recordings::Row;
+use crate::store::recordings::{self, Row};
 use crate::store::segments;
 
 /// Messages on their way to a slow reader: half a megabyte.
@@ -35,16 +36,31 @@ pub(crate) async fn start(
     let segment_id = parse::optional_id("segment_id", &request.segment_id)?;
     let recording = list::find(core, &viewer, &request.recording_id).await?;
     let playback = choose(core, &recording, segment_id).await?;
-    let permit = Arc::clone(&core.downloads).try_acquire_owned().map_err(|_| too_many())?;
+    let place = core.downloads.take(viewer.tenant).map_err(too_many)?;
     log(core, caller, &recording, segment_id).await?;
 
     let (to, from) = mpsc::channel(QUEUE);
-    let (files, stop) = (core.files.clone(), core.lifecycle.soft());
+    let (tell, end) = oneshot::channel();
+    let (task, stop) = (Arc::clone(core), core.lifecycle.soft());
     core.lifecycle.spawn("recording-download", async move {
-        stop.run_until_cancelled(playback.send(&files, &to)).await;
-        drop(permit);
+        let out = Out::new(to, task.clock.clone());
+        let sent = playback.send(&task.files, out, || still_there(&task, &recording));
+        let ended = stop.run_until_cancelled(sent).await.unwrap_or(Err(PlaybackError::Stopping));
+        drop(place);
+        // Nobody is told who has gone.
+        let _ = tell.send(ended);
     });
-    Ok(ReceiverStream::new(from).map(message))
+    let chunks = ReceiverStream::new(from).map(|chunk| Ok(DownloadRecordingResponse { chunk }));
+    Ok(chunks.chain(stream::once(end).filter_map(|ended| future::ready(broken_off(ended)))))
+}
+
+/// What is open is read to its end; of a recording that is deleted meanwhile, no further piece is begun.
+async fn still_there(core: &Core, recording: &Row) -> Result<(), PlaybackError> {
+    let row = recordings::lookup(&core.db, &recording.tenant, &recording.recording_id, "").await?;
+    match row.map(|it| it.state()).transpose()? {
+        None | Some(State::Deleted) => Err(PlaybackError::Deleted),
+        Some(_) => Ok(()),
+    }
 }
 
 async fn log(core: &Core, caller: &Caller, recording: &Row, segment_id: &str) -> Result<(), ApiError> {
@@ -81,7 +97,7 @@ async fn choose(core: &Core, recording: &Row, segment_id: &str) -> Result<Playba
     stored.pop().map(Playback::single).ok_or_else(|| ApiError::not_found("segment"))
 }
 
-fn whole(state: State, stored: Vec<crate::audio::playback::Piece>) -> Result<Playback, ApiError> {
+fn whole(state: State, stored: Vec<Piece>) -> Result<Playback, ApiError> {
     if state == State::Recording {
         return Err(wrong_state("It is not complete yet: wait for `recording.stored`, or download single segments."));
     }
@@ -95,13 +111,25 @@ fn wrong_state(message: &str) -> ApiError {
     ApiError::failed_precondition(ErrorReason::RecordingState, message)
 }
 
-fn too_many() -> ApiError {
-    ApiError::resource_exhausted(format!("There are {MAX_DOWNLOADS} downloads already; try again in a little while."))
+fn too_many(error: NoPlace) -> ApiError {
+    ApiError::resource_exhausted(format!("No more downloads: {error}. Try again in a little while."))
 }
 
-fn message(chunk: Result<Bytes, PlaybackError>) -> Result<DownloadRecordingResponse, Status> {
-    chunk.map(|chunk| DownloadRecordingResponse { chunk }).map_err(|error| {
-        tracing::error!(error = %error, cause = ?error, "stored audio could not be given out");
-        super::data_loss("The stored audio can't be read whole; the service's log says why.")
-    })
+/// How a stream ends that is not whole: with an error, as a file that is too short must not pass for the whole one.
+fn broken_off(
+    ended: Result<Result<(), PlaybackError>, RecvError>,
+) -> Option<Result<DownloadRecordingResponse, Status>> {
+    let error = ended.unwrap_or(Err(PlaybackError::Stopping)).err()?;
+    let status = match error {
+        PlaybackError::Deleted => wrong_state("Its audio was deleted while it was sent.").into(),
+        PlaybackError::Idle => ApiError::unavailable(format!("The download was ended: {error}.")).into(),
+        PlaybackError::Stopping => ApiError::unavailable("The service is stopping. Download it again.").into(),
+        PlaybackError::Store(error) => error.into(),
+        PlaybackError::Gone => return None,
+        PlaybackError::Read(_) | PlaybackError::Changed { .. } => {
+            tracing::error!(error = %error, cause = ?error, "stored audio could not be given out");
+            super::data_loss("The stored audio can't be read whole; the service's log says why.")
+        }
+    };
+    Some(Err(status))
 }

@@ -1,10 +1,11 @@
 //! Audio out: whole recordings and single segments, each written down.
 
 use baton_api::recording::v1::recording::State;
+use baton_api::recording::v1::{DeleteRecordingRequest, DownloadRecordingRequest};
 use baton_store::on;
 use tonic::Code;
 
-use crate::support::{World, header, reason, samples, wav};
+use crate::support::{World, eventually, header, reason, samples, wav};
 
 const NOW_US: i64 = 1_900_000_000_000_000;
 const CALL: &str = "0192-a";
@@ -53,6 +54,52 @@ async fn every_download_is_written_down_and_no_refusal_is() {
     .unwrap();
     let entry = |segment: &str| (id.clone(), segment.to_owned(), "sue".to_owned());
     assert_eq!(log, [entry(""), entry(FIRST)]);
+}
+
+/// A recording of two segments, the first of which is longer than what is on its way to a client who does not read.
+async fn long(world: &World) -> String {
+    let id = world.turn(CALL, &[FIRST, SECOND], NOW_US).await;
+    world.send(header(CALL, FIRST), &wav(&vec![7; 3_000_000])).await.unwrap();
+    world.send(header(CALL, SECOND), &wav(&[-5; 100])).await.unwrap();
+    world.in_state(&id, State::Stored).await;
+    id
+}
+
+fn whole(id: &str) -> DownloadRecordingRequest {
+    DownloadRecordingRequest { recording_id: id.into(), segment_id: String::new() }
+}
+
+#[tokio::test]
+async fn a_deletion_during_a_download_ends_it_with_the_reason() {
+    let world = World::start().await;
+    let id = long(&world).await;
+    let mut stream = world.supervisor().download_recording(whole(&id)).await.unwrap().into_inner();
+    stream.message().await.unwrap().unwrap();
+    let delete = DeleteRecordingRequest { request_id: "r1".into(), recording_id: id.clone() };
+    world.supervisor().delete_recording(delete).await.unwrap();
+    let status = loop {
+        match stream.message().await {
+            Ok(message) => assert!(message.is_some(), "it must not pass for whole"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!((status.code(), reason(&status)), (Code::FailedPrecondition, "RECORDING_STATE"));
+}
+
+#[tokio::test]
+async fn one_tenant_cannot_take_all_the_downloads() {
+    let world = World::start().await;
+    let id = long(&world).await;
+    let mut streams = Vec::new();
+    let status = loop {
+        match world.supervisor().download_recording(whole(&id)).await {
+            Ok(stream) => streams.push(stream),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!((status.code(), streams.len()), (Code::ResourceExhausted, 16));
+    streams.pop();
+    eventually("a place is free again", async || world.download(&id, SECOND).await.ok()).await;
 }
 
 #[tokio::test]
