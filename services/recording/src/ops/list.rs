@@ -7,7 +7,8 @@ use baton_store::StoreError;
 use crate::core::Core;
 use crate::grpc::convert::{self, Parts};
 use crate::grpc::parse::{self, Viewer};
-use crate::store::recordings::{self, Query, Row};
+use crate::store::listing::{self, Query};
+use crate::store::recordings::{self, Row};
 use crate::store::{manifest, segments};
 
 /// A page of what the viewer may see.
@@ -24,7 +25,7 @@ pub(crate) async fn page(
         after: parse::page_token(&request.page_token)?,
     };
     // One more than asked for tells whether there is a next page.
-    let mut rows = recordings::page(&core.db, &query, size + 1).await?;
+    let mut rows = listing::page(&core.db, &query, size + 1).await?;
     let has_more = rows.len() as i64 > size;
     rows.truncate(size as usize);
     let last = rows.last().filter(|_| has_more);

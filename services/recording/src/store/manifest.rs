@@ -19,12 +19,14 @@ pub(crate) struct Exclusion {
 }
 
 /// An agent is heard in the recording, and may see it from now on.
-pub(crate) async fn add_agent(tx: &mut Tx, tenant: &str, recording_id: &str, agent_id: &str) -> Result<(), StoreError> {
+pub(crate) async fn add_agent(tx: &mut Tx, tenant: &str, interaction_id: &str, it: &Heard) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
-        "INSERT INTO recording_agents (tenant, recording_id, agent_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        "INSERT INTO recording_agents (tenant, interaction_id, recording_id, agent_id) VALUES ($1, $2, $3, $4)
+         ON CONFLICT DO NOTHING")
         .bind(tenant)
-        .bind(recording_id)
-        .bind(agent_id)
+        .bind(interaction_id)
+        .bind(&it.recording_id)
+        .bind(&it.agent_id)
         .execute(conn)
         .await)?;
     Ok(())

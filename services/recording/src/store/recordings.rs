@@ -44,39 +44,6 @@ impl Row {
     }
 }
 
-/// Which recordings somebody asks for.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Query<'a> {
-    pub(crate) tenant: &'a str,
-    /// Only of this interaction; empty for all.
-    pub(crate) interaction_id: &'a str,
-    /// Only those in which this agent is heard; empty for all.
-    pub(crate) agent_id: &'a str,
-    /// Only those that come after this interaction's recording with this number; empty for the first page.
-    pub(crate) after: (&'a str, i64),
-}
-
-/// A page: newest interaction first, within it by number. Interaction ids are UUIDs of version 7, so their order is that
-/// of time.
-pub(crate) async fn page(db: &Db, query: &Query<'_>, limit: i64) -> Result<Vec<Row>, StoreError> {
-    let mut reader = db.read().await?;
-    Ok(on!(reader, conn => sqlx::query_as(
-        "SELECT r.* FROM recordings r
-         WHERE r.tenant = $1 AND ($2 = '' OR r.interaction_id = $2)
-           AND ($3 = '' OR EXISTS (SELECT 1 FROM recording_agents a
-                WHERE a.tenant = r.tenant AND a.recording_id = r.recording_id AND a.agent_id = $3))
-           AND ($4 = '' OR r.interaction_id < $4 OR (r.interaction_id = $4 AND r.number > $5))
-         ORDER BY r.interaction_id DESC, r.number LIMIT $6")
-        .bind(query.tenant)
-        .bind(query.interaction_id)
-        .bind(query.agent_id)
-        .bind(query.after.0)
-        .bind(query.after.1)
-        .bind(limit)
-        .fetch_all(conn)
-        .await)?)
-}
-
 /// One recording, if this agent is heard in it (empty for whoever may see all).
 pub(crate) async fn lookup(
     db: &Db,
@@ -189,10 +156,10 @@ pub(crate) async fn mark_deleted(
     Ok(rows == 1)
 }
 
-/// The audio is gone from the storage. `false` if that was recorded already.
+/// The audio is gone from the storage, and with it who called. `false` if that was recorded already.
 pub(crate) async fn purged(tx: &mut Tx, tenant: &str, recording_id: &str, now_us: i64) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
-        "UPDATE recordings SET purged_us = $3
+        "UPDATE recordings SET purged_us = $3, customer = ''
          WHERE tenant = $1 AND recording_id = $2 AND deleted_us IS NOT NULL AND purged_us IS NULL")
         .bind(tenant)
         .bind(recording_id)

@@ -12,7 +12,7 @@ pub(crate) async fn lookup(db: &Db, tenant: &str, phone_number: &str) -> Result<
         .bind(phone_number)
         .fetch_optional(conn)
         .await)?;
-    mode.map(|mode| read_mode(mode, phone_number)).transpose()
+    mode.map(|mode| read_mode(mode, tenant)).transpose()
 }
 
 /// Sets the number's mode.
@@ -35,7 +35,25 @@ pub(crate) async fn set(
     Ok(())
 }
 
-fn read_mode(mode: i64, phone_number: &str) -> Result<RecordingMode, StoreError> {
+fn read_mode(mode: i64, tenant: &str) -> Result<RecordingMode, StoreError> {
     let known = i32::try_from(mode).ok().and_then(|mode| RecordingMode::try_from(mode).ok());
-    known.ok_or_else(|| super::corrupt("recording_settings", "mode", phone_number))
+    known.ok_or_else(|| super::corrupt("recording_settings", "mode", tenant))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_row_that_cannot_be_read_is_told_without_the_number() {
+        let (db, _folder) = crate::store::tests::database().await;
+        let mut tx = db.begin().await.unwrap();
+        on!(tx, conn => sqlx::query("INSERT INTO recording_settings VALUES ('acme', '+4930123456', 99, 0)")
+            .execute(conn)
+            .await)
+        .unwrap();
+        tx.commit().await.unwrap();
+        let error = lookup(&db, "acme", "+4930123456").await.unwrap_err().to_string();
+        assert!(error.contains("recording_settings") && !error.contains("4930123456"), "{error}");
+    }
 }

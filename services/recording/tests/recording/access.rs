@@ -1,10 +1,12 @@
 //! Who sees what (X1).
 
 use baton_api::recording::v1::recording::State;
+use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
 use baton_api::recording::v1::{
     DeleteRecordingRequest, DownloadRecordingRequest, GetRecordingRequest, ListRecordingsRequest,
 };
 use baton_runtime::auth::Role;
+use baton_runtime::client::GrpcChannel;
 use tonic::{Code, Status};
 
 use crate::support::{AGENT, STRANGER, TENANT, World, reason, segment_started, started};
@@ -87,6 +89,21 @@ async fn analysts_see_no_customer_and_hear_nothing() {
     }
 }
 
+/// What all pages together have.
+async fn pages(mut client: RecordingServiceClient<GrpcChannel>, interaction_id: &str, page_size: i32) -> Vec<String> {
+    let (mut seen, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = ListRecordingsRequest { interaction_id: interaction_id.into(), page_size, page_token };
+        let page = client.list_recordings(request).await.unwrap().into_inner();
+        assert!(page.recordings.len() <= page_size as usize);
+        seen.extend(page.recordings.into_iter().map(|it| it.recording_id));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return seen;
+        }
+    }
+}
+
 #[tokio::test]
 async fn pages_go_from_the_newest_interaction_to_the_oldest_and_by_number_within() {
     let world = World::start().await;
@@ -96,23 +113,14 @@ async fn pages_go_from_the_newest_interaction_to_the_oldest_and_by_number_within
         }
     }
     world.in_state("0193-b-recording-2", State::Recording).await;
-    let mut seen = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = ListRecordingsRequest { page_size: 3, page_token, ..ListRecordingsRequest::default() };
-        let page = world.supervisor().list_recordings(request).await.unwrap().into_inner();
-        assert!(page.recordings.len() <= 3);
-        seen.extend(page.recordings.into_iter().map(|it| it.recording_id));
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
+    let newest = ["0193-b-recording-1", "0193-b-recording-2", "0192-a-recording-1", "0192-a-recording-2"];
+    for client in [world.supervisor(), world.client(TENANT, AGENT, Role::Agent)] {
+        for page_size in [1, 3] {
+            assert_eq!(pages(client.clone(), "", page_size).await, newest);
+            assert_eq!(pages(client.clone(), "0192-a", page_size).await, newest[2..]);
         }
     }
-    assert_eq!(seen, ["0193-b-recording-1", "0193-b-recording-2", "0192-a-recording-1", "0192-a-recording-2"]);
-
-    let of_one = ListRecordingsRequest { interaction_id: "0192-a".into(), ..ListRecordingsRequest::default() };
-    let page = world.supervisor().list_recordings(of_one).await.unwrap().into_inner();
-    assert_eq!(page.recordings.len(), 2);
+    assert!(pages(world.client(TENANT, STRANGER, Role::Agent), "0192-a", 1).await.is_empty());
     let bad = ListRecordingsRequest { page_token: "x".into(), ..ListRecordingsRequest::default() };
     assert_eq!(world.supervisor().list_recordings(bad).await.unwrap_err().code(), Code::InvalidArgument);
 }
