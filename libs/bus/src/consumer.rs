@@ -4,8 +4,9 @@
 //! point repeats an event that had no effect, and never one that had; and a log that was rebuilt, where positions mean
 //! something else, is read from its start without any effect happening twice.
 //!
-//! Events are taken one after the other: what comes later for an aggregate never overtakes. An event that fails is tried
-//! [`MAX_TRIES`] times and then set aside (E5), so that one bad event does not stop the service. A failure that is not the
+//! Events are taken one after the other: what comes later for an aggregate never overtakes. Those that wait together share a
+//! transaction, so that a consumer keeps up with many; if one of them fails, each is taken by itself. An event that fails is tried
+//! [`MAX_TRIES`] times by itself and then set aside (E5), so that one bad event does not stop the service. A failure that is not the
 //! event's fault ([`Failure::Later`]) has no limit: setting a healthy event aside because a disk was full would lose it.
 
 use std::panic::AssertUnwindSafe;
@@ -22,6 +23,8 @@ use crate::{Bus, BusError, EventStream, Filter, Logged};
 
 /// How often an event is tried before it is set aside.
 pub const MAX_TRIES: i64 = 5;
+/// The most events that share a transaction: it should stay short.
+const TOGETHER: usize = 64;
 
 /// What a service does with an event.
 pub trait Handler: Send + Sync + 'static {
@@ -92,10 +95,28 @@ impl Consumer {
 
     /// Follows the stream until it ends or fails; each event that comes ends a series of failures.
     async fn follow(&self, handler: &impl Handler, failures: &mut u32) -> Result<(), BusError> {
-        let mut events = self.subscribe().await?;
-        while let Some(event) = events.next().await {
-            self.deliver(handler, &event?).await?;
+        let mut waiting = self.subscribe().await?.ready_chunks(TOGETHER);
+        while let Some(chunk) = waiting.next().await {
+            let mut events = Vec::with_capacity(chunk.len());
+            let broken = chunk.into_iter().find_map(|event| event.map(|event| events.push(event)).err());
+            self.deliver_all(handler, &events).await?;
             *failures = 0;
+            if let Some(error) = broken {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn deliver_all(&self, handler: &impl Handler, events: &[Logged]) -> Result<(), BusError> {
+        if events.len() > 1 {
+            let _busy = self.clock.busy();
+            if self.attempt(handler, events).await.is_ok() {
+                return Ok(());
+            }
+        }
+        for event in events {
+            self.deliver(handler, event).await?;
         }
         Ok(())
     }
@@ -115,7 +136,7 @@ impl Consumer {
         loop {
             let failure = {
                 let _busy = self.clock.busy();
-                match self.attempt(handler, event).await {
+                match self.attempt(handler, std::slice::from_ref(event)).await {
                     Ok(()) => return Ok(()),
                     Err(failure) => failure,
                 }
@@ -131,15 +152,18 @@ impl Consumer {
         }
     }
 
-    /// The effect, the inbox row and the cursor: all or nothing.
-    async fn attempt(&self, handler: &impl Handler, event: &Logged) -> Result<(), Failure> {
+    /// The effects, the inbox rows and the cursor: all or nothing.
+    async fn attempt(&self, handler: &impl Handler, events: &[Logged]) -> Result<(), Failure> {
+        let Some(last) = events.last() else { return Ok(()) };
         let mut tx = self.db.begin().await?;
-        if inbox::first_time(&mut tx, &self.name, event.envelope.id, self.clock.now_us()).await? {
-            // A bug that panics on one event must not take the others with it. The transaction is undone either way.
-            let effect = AssertUnwindSafe(handler.handle(&mut tx, event)).catch_unwind().await;
-            effect.unwrap_or_else(|panic| Err(Failure::Faulty(panic_text(panic.as_ref()))))?;
+        for event in events {
+            if inbox::first_time(&mut tx, &self.name, event.envelope.id, self.clock.now_us()).await? {
+                // A bug that panics on one event must not take the others with it. The transaction is undone either way.
+                let effect = AssertUnwindSafe(handler.handle(&mut tx, event)).catch_unwind().await;
+                effect.unwrap_or_else(|panic| Err(Failure::Faulty(panic_text(panic.as_ref()))))?;
+            }
         }
-        inbox::advance(&mut tx, &self.cursor_name(), event.position as i64).await?;
+        inbox::advance(&mut tx, &self.cursor_name(), last.position as i64).await?;
         Ok(tx.commit().await?)
     }
 

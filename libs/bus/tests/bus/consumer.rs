@@ -155,12 +155,40 @@ async fn a_poisonous_event_is_set_aside_with_its_cause_and_others_go_on_e5() {
         let notebook = Notebook::new(Some((2, trouble, i64::MAX)));
         consume(&it, notebook.clone(), Filter::all(), 3).await;
         assert_eq!(notes(&it.db).await, [1, 3]);
-        assert_eq!(notebook.calls.load(Ordering::SeqCst), MAX_TRIES);
+        assert_eq!(notebook.calls.load(Ordering::SeqCst), 1 + MAX_TRIES, "once with the others, then by itself");
         let letters = inbox::dead_letters(&it.db, "notes", 10).await.unwrap();
         assert_eq!(letters.len(), 1);
         assert_eq!((letters[0].sequence, letters[0].tries, letters[0].position), (2, MAX_TRIES, 2));
         assert_eq!(letters[0].cause, cause);
     }
+}
+
+/// Notes how far the cursor was when it acted upon each event.
+#[derive(Clone)]
+struct CursorReader(watch::Sender<Vec<Option<i64>>>);
+
+impl Handler for CursorReader {
+    async fn handle(&self, tx: &mut Tx, _: &Logged) -> Result<(), Failure> {
+        let cursor =
+            on!(tx, conn => sqlx::query_scalar("SELECT max(position) FROM store_cursors").fetch_one(conn).await)?;
+        self.0.send_modify(|cursors| cursors.push(cursor));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn events_that_wait_together_share_a_transaction() {
+    let it = with_notes().await;
+    publish(&it, 1..=5).await;
+    let reader = CursorReader(watch::Sender::new(Vec::new()));
+    let shutdown = CancellationToken::new();
+    let consumer = Consumer::new("notes", it.log.clone(), it.db.clone(), it.clock.clone(), Filter::all());
+    let running = spawn(consumer.run(reader.clone(), shutdown.clone()));
+    let mut cursors = reader.0.subscribe();
+    let seen = soon("all events", cursors.wait_for(|cursors| cursors.len() == 5)).await.unwrap().clone();
+    assert_eq!(seen, [None; 5], "nothing was committed between them");
+    shutdown.cancel();
+    soon("the consumer's end", running).await.unwrap();
 }
 
 #[tokio::test]
