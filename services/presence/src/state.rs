@@ -2,8 +2,10 @@
 //!
 //! What is shown follows from four things, the first that applies: no session (`OFFLINE`), an offer that they let ring
 //! (`NOT_RESPONDING`), work after a call (`WRAP_UP`), and what they last chose. The second and third are automatic and lie
-//! over the wish; whenever the agent chooses anew, they go (A4: the agent's last explicit wish wins). Whether somebody has
-//! claimed the agent is beside all this: it makes nobody away, only not available.
+//! over the wish; whenever the agent chooses anew, they go (A4: the agent's last explicit wish wins). Whoever lets it ring is
+//! also back when they answer, or come in after they were offline; not when their client connects once more (B604): it does so
+//! by itself, in front of an empty chair. Whether somebody has claimed the agent is beside all this: it makes nobody away,
+//! only not available.
 
 /// The state that others see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -142,8 +144,8 @@ impl Standing {
     fn apply(&mut self, change: Change) {
         match change {
             Change::Connected(wish) => {
+                self.not_responding &= self.online;
                 self.online = true;
-                self.not_responding = false;
                 if let Some(wish) = wish {
                     self.choose(wish);
                 }
@@ -222,10 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn connecting_anew_ends_not_responding_and_not_wrap_up() {
-        let again = |change| online().after(change, 3).after(Change::Connected(None), 4).state();
-        assert_eq!(again(Change::LetRing), State::Available);
-        assert_eq!(again(Change::WrapUpBegan(9)), State::WrapUp);
+    fn coming_in_ends_not_responding_and_one_more_connection_does_not() {
+        let rang = online().after(Change::LetRing, 3);
+        assert_eq!(rang.after(Change::Connected(None), 4).state(), State::NotResponding);
+        assert_eq!(rang.after(Change::Connected(Some(Wish::Available)), 4).state(), State::Available);
+        let gone = rang.after(Change::Disconnected, 4);
+        assert_eq!(gone.after(Change::Connected(None), 5).state(), State::Available);
+        let wraps_up = online().after(Change::WrapUpBegan(9), 3).after(Change::Disconnected, 4);
+        assert_eq!(wraps_up.after(Change::Connected(None), 5).state(), State::WrapUp);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use baton_api::common::v1::Reason;
 use baton_runtime::auth::TenantId;
+use baton_store::StoreError;
 use tonic::Status;
 
 use crate::core::Core;
@@ -25,9 +26,10 @@ const BATCH: i64 = 200;
 pub(crate) async fn run(core: Arc<Core>) {
     loop {
         let pause = match pass(&core).await {
-            Ok(()) => SCAN_EVERY,
-            Err(status) => {
-                tracing::warn!(error = status.message(), "what has run out could not be written down yet");
+            Ok(true) => SCAN_EVERY,
+            Ok(false) => RETRY_AFTER,
+            Err(error) => {
+                tracing::warn!(%error, "what has run out could not be read; trying again soon");
                 RETRY_AFTER
             }
         };
@@ -39,19 +41,26 @@ pub(crate) async fn run(core: Arc<Core>) {
     }
 }
 
-async fn pass(core: &Core) -> Result<(), Status> {
+/// `true` when nothing that has run out is left. A tenant who fails keeps no other one waiting.
+async fn pass(core: &Core) -> Result<bool, StoreError> {
     let _busy = core.clock.busy();
     core.deadline.clear();
+    let mut failed: Vec<TenantId> = Vec::new();
     loop {
-        let due = claims::due_tenants(&mut core.db.read().await?, core.clock.now_us()).await?;
+        let mut due = claims::due_tenants(&mut core.db.read().await?, core.clock.now_us()).await?;
+        due.retain(|tenant| !failed.contains(tenant));
         if due.is_empty() {
             break;
         }
         for tenant in due {
-            expire(core, &tenant).await?;
+            if let Err(status) = expire(core, &tenant).await {
+                tracing::warn!(error = status.message(), "what has run out could not be written down yet");
+                failed.push(tenant);
+            }
         }
     }
-    Ok(core.find_deadline().await?)
+    core.find_deadline().await?;
+    Ok(failed.is_empty())
 }
 
 async fn expire(core: &Core, tenant: &TenantId) -> Result<(), Status> {

@@ -71,10 +71,13 @@ pub(crate) async fn sync_claims(core: &Core, projection: Projection) -> Result<V
         return Ok(verdicts);
     }
     core.change(&projection.tenant, "system", async |edit| {
-        check_version(edit, &projection).await?;
+        let seen = check_version(edit, &projection).await?;
         let known = known(claims::of_interaction(edit.tx, &projection.tenant, &projection.interaction_id).await?);
         release_unwanted(edit, &projection, &known).await?;
-        bury_unseen(edit, &projection, &known).await?;
+        // Of an interaction that is over and unknown here, all has been done and forgotten (`prune`): not once more (A4).
+        if !(projection.ended && seen == Seen::First) {
+            bury_unseen(edit, &projection, &known).await?;
+        }
         let mut verdicts = Vec::with_capacity(projection.wanted.len());
         for wanted in &projection.wanted {
             let claim = known.get(&wanted.claim_id);
@@ -89,11 +92,11 @@ pub(super) fn known(rows: Vec<ClaimRow>) -> Known {
     rows.into_iter().map(|row| (row.claim_id.clone(), row)).collect()
 }
 
-async fn check_version(edit: &mut Edit<'_>, projection: &Projection) -> Result<(), Status> {
+async fn check_version(edit: &mut Edit<'_>, projection: &Projection) -> Result<Seen, Status> {
     let version = (projection.version, projection.ended);
     let now_us = edit.now_us();
     match versions::advance(edit.tx, &projection.tenant, &projection.interaction_id, version, now_us).await? {
-        Seen::Newer | Seen::Same => Ok(()),
+        seen @ (Seen::First | Seen::Newer | Seen::Same) => Ok(seen),
         Seen::Older => {
             let message = "A newer version of these claims was applied already. Load the interaction again.";
             Err(ApiError::aborted(ErrorReason::Stale, message).into())

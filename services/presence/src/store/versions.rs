@@ -6,6 +6,8 @@ use baton_store::{Reader, StoreError, Tx, on};
 /// How a version compares with what was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
+    /// The first one of its interaction.
+    First,
     /// Not seen yet.
     Newer,
     /// The newest one, again.
@@ -61,7 +63,11 @@ pub(crate) async fn advance(
         .await)?
     .rows_affected();
     // Somebody else may have been quicker between the two statements, on a database that allows it.
-    Ok(if rows == 1 { Seen::Newer } else { Seen::Older })
+    Ok(match (rows, known) {
+        (1, None) => Seen::First,
+        (1, Some(_)) => Seen::Newer,
+        _ => Seen::Older,
+    })
 }
 
 /// Forgets interactions that ended before then, with their claims. Returns how many interactions.

@@ -5,11 +5,14 @@ use std::time::Duration;
 use baton_api::common::v1::Reason;
 use baton_api::error::{ApiError, ErrorReason};
 use baton_api::presence::v1::connect_response::Message;
+use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::presence::v1::{
-    AgentState, ClaimStatus, ListCandidatesRequest, ListInboxRequest, SetStateRequest, SyncClaimsRequest, claim_status,
+    AgentState, ClaimStatus, GetPresenceRequest, ListCandidatesRequest, ListInboxRequest, SetStateRequest,
+    SyncClaimsRequest, claim_status,
 };
 use baton_api::transfer::v1::{claim_fact, fact};
-use baton_store::Db;
+use baton_runtime::auth::Role;
+use baton_store::{Db, on};
 use uuid::Uuid;
 
 use crate::world::{TENANT, World, engage, eventually, fresh, release, reserve, wants};
@@ -175,7 +178,7 @@ async fn who_answered_is_engaged_although_we_heard_of_it_too_late() {
 async fn an_agent_who_lets_it_ring_is_skipped_until_they_come_back() {
     let world = World::new().await;
     let (bob, _client) = world.online("Bob").await;
-    for (number, comes_back_by_connecting) in [(1, false), (2, true)] {
+    for (number, says_so_in_hello) in [(1, false), (2, true)] {
         let id = format!("i{number}");
         let claim = format!("{id}-claim-1");
         let first = wants(&id, vec![reserve(&claim, bob, world.soon())]);
@@ -184,8 +187,11 @@ async fn an_agent_who_lets_it_ring_is_skipped_until_they_come_back() {
         released.reason = Reason::NoAnswer as i32;
         world.sync(&SyncClaimsRequest { claims: vec![], released: vec![released], ..next(&first) }).await;
         assert_eq!(world.state(bob).await, AgentState::NotResponding);
-        if comes_back_by_connecting {
-            drop(world.connect(bob).await);
+        // A client that connects by itself says nothing of who sits there.
+        drop(world.connect(bob).await);
+        assert_eq!(world.state(bob).await, AgentState::NotResponding);
+        if says_so_in_hello {
+            drop(world.connect_in(bob, AgentState::Available).await);
         } else {
             world.set_state(bob, AgentState::Available).await;
         }
@@ -236,6 +242,41 @@ async fn an_engagement_that_was_never_seen_still_leads_to_wrap_up_once() {
     world.set_state(bob, AgentState::Available).await;
     world.sync(&next(&late)).await;
     assert_eq!(world.state(bob).await, AgentState::Available);
+}
+
+#[tokio::test]
+async fn the_end_of_an_interaction_that_was_forgotten_leads_to_nothing() {
+    let world = World::new().await;
+    let (bob, _client) = world.online("Bob").await;
+    let mut released = release("i1-claim-1", bob);
+    released.wrap_up_ms = 6_000;
+    let late = SyncClaimsRequest { version: 9, released: vec![released], ended: true, ..wants("i1", vec![]) };
+    world.sync(&late).await;
+    assert_eq!(world.state(bob).await, AgentState::Available);
+}
+
+#[tokio::test]
+async fn a_tenant_whose_claim_cannot_be_ended_keeps_no_other_ones() {
+    let mut world = World::new().await;
+    let mut agents = Vec::new();
+    for tenant in [TENANT, "other"] {
+        let agent = world.agent_of(tenant, "Bob").await;
+        let mut claim = reserve("i1-claim-1", agent, world.soon());
+        claim.choosable.push(AgentState::Offline as i32);
+        let request = SyncClaimsRequest { tenant: tenant.to_owned(), ..wants("i1", vec![claim]) };
+        assert_eq!(world.sync_one(&request).await, GRANTED);
+        agents.push(agent);
+    }
+    let db = Db::open(world.database()).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    on!(&mut tx, conn => sqlx::query("UPDATE claims SET inbox = x'ff' WHERE tenant = $1").bind(TENANT).execute(conn).await)
+        .unwrap();
+    tx.commit().await.unwrap();
+    world.pass(Duration::from_secs(9)).await;
+    let mut presence = PresenceServiceClient::new(world.channel("other", &agents[1].to_string(), Role::Agent));
+    let look = presence.get_presence(GetPresenceRequest::default()).await.unwrap().into_inner();
+    assert!(!look.presence.unwrap().reserved);
+    assert!(world.look(agents[0]).await.reserved, "it could not be ended");
 }
 
 #[tokio::test]

@@ -118,6 +118,10 @@ impl World {
 
     /// Creates an agent; their address is made of the name.
     pub(crate) async fn agent(&self, name: &str) -> Uuid {
+        self.agent_of(TENANT, name).await
+    }
+
+    pub(crate) async fn agent_of(&self, tenant: &str, name: &str) -> Uuid {
         let agent = Agent {
             name: name.to_owned(),
             email: format!("{}@acme.test", name.to_lowercase()),
@@ -125,7 +129,8 @@ impl World {
             ..Agent::default()
         };
         let request = CreateAgentRequest { request_id: fresh(), agent: Some(agent) };
-        let response = self.directory(Role::Admin).create_agent(request).await.unwrap().into_inner();
+        let mut directory = DirectoryServiceClient::new(self.channel(tenant, "boss", Role::Admin));
+        let response = directory.create_agent(request).await.unwrap().into_inner();
         response.agent.unwrap().agent_id.parse().unwrap()
     }
 
@@ -144,9 +149,13 @@ impl World {
     }
 
     pub(crate) async fn connect(&self, agent: Uuid) -> Client {
+        self.connect_in(agent, AgentState::Unspecified).await
+    }
+
+    pub(crate) async fn connect_in(&self, agent: Uuid, state: AgentState) -> Client {
         let (up, requests) = mpsc::channel(8);
         let mut presence = self.presence(agent);
-        up.send(hello(AgentState::Unspecified)).await.unwrap();
+        up.send(hello(state)).await.unwrap();
         let down = presence.connect(ReceiverStream::new(requests)).await.unwrap().into_inner();
         let mut client = Client { up, down };
         client.until(|it| matches!(it, connect_response::Message::Presence(_))).await;
