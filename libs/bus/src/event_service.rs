@@ -8,9 +8,10 @@ use baton_api::ApiError;
 use baton_api::event::v1::event_service_server::{EventService, EventServiceServer};
 use baton_api::event::v1::{
     Event, EventData, EventFilter, ListEventsRequest, ListEventsResponse, LoggedEvent, TailEventsRequest,
-    TailEventsResponse,
+    TailEventsResponse, event_data::Data,
 };
 use baton_runtime::CallerExt;
+use baton_runtime::auth::Role;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use prost::Message;
@@ -53,7 +54,8 @@ impl EventService for EventApi {
         let page = self.bus.read(asked.after_position, &filter, limit).await.map_err(refuse)?;
         // So that who looks for something rare does not have the same days searched again each time.
         let next_position = page.searched_to;
-        let events = page.events.into_iter().map(logged_event).collect::<Result<_, _>>()?;
+        let sees = sees_personal(&request)?;
+        let events = page.events.into_iter().map(|logged| logged_event(logged, sees)).collect::<Result<_, _>>()?;
         Ok(Response::new(ListEventsResponse { events, next_position }))
     }
 
@@ -65,12 +67,13 @@ impl EventService for EventApi {
     ) -> Result<Response<Self::TailEventsStream>, Status> {
         let filter = filter_of(&request, request.get_ref().filter.as_ref())?;
         let place = self.tails.take(request.caller()?.tenant()?.as_str()).map_err(too_many)?;
+        let sees = sees_personal(&request)?;
         let asked = request.into_inner();
         let after = if asked.from_now { self.bus.last() } else { asked.after_position };
         let events = self.bus.subscribe(after, filter).map(move |event| {
             // The place lives as long as the stream does.
             let _ = &place;
-            let event = logged_event(event.map_err(refuse)?)?;
+            let event = logged_event(event.map_err(refuse)?, sees)?;
             Ok(TailEventsResponse { event: Some(event) })
         });
         let ends = self.shutdown.clone().cancelled_owned();
@@ -107,12 +110,29 @@ fn refuse(error: BusError) -> Status {
     ApiError::from(error).into()
 }
 
-fn logged_event(logged: Logged) -> Result<LoggedEvent, Status> {
+/// Who looks for what happened need not know to whom.
+fn sees_personal<T>(request: &Request<T>) -> Result<bool, Status> {
+    Ok(request.caller()?.role != Role::Analyst)
+}
+
+/// Takes out what is personal: the fields that the contract calls so.
+fn conceal(data: &mut EventData) {
+    match &mut data.data {
+        Some(Data::InteractionOpened(opened)) => opened.customer.clear(),
+        Some(Data::RecordingStarted(started)) => started.customer.clear(),
+        _ => {}
+    }
+}
+
+fn logged_event(logged: Logged, sees_personal: bool) -> Result<LoggedEvent, Status> {
     let envelope = logged.envelope;
-    let data = EventData::decode(envelope.payload.as_slice()).map_err(|error| {
+    let mut data = EventData::decode(envelope.payload.as_slice()).map_err(|error| {
         tracing::error!(event.id = %envelope.id, error = %error, "an event's payload can't be read");
         ApiError::internal(format!("Event {} can't be read; the service's log says why.", envelope.id))
     })?;
+    if !sees_personal {
+        conceal(&mut data);
+    }
     let event = Event {
         event_id: envelope.id.to_string(),
         r#type: envelope.event_type,

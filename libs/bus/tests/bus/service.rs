@@ -3,11 +3,14 @@
 use baton_api::ApiError;
 use baton_api::event::v1::event_data::Data;
 use baton_api::event::v1::event_service_server::EventService;
-use baton_api::event::v1::{EventFilter, ListEventsRequest, TailEventsRequest};
-use baton_bus::EventApi;
+use baton_api::event::v1::{
+    EventData, EventFilter, InteractionOpened, ListEventsRequest, RecordingStarted, TailEventsRequest,
+};
+use baton_bus::{Envelope, EventApi};
 use baton_runtime::Caller;
 use baton_runtime::auth::Role;
 use futures::StreamExt;
+use prost::Message;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request};
 
@@ -35,6 +38,25 @@ async fn a_page_has_the_event_as_it_was_published() {
     let time = event.time.unwrap();
     assert_eq!((time.seconds, time.nanos), (1, 500_001_000));
     assert!(matches!(event.data.unwrap().data, Some(Data::InteractionCustomerHeld(_))));
+}
+
+#[tokio::test]
+async fn an_analyst_is_shown_nothing_personal() {
+    let it = world().await;
+    let api = EventApi::new(it.log.clone(), CancellationToken::new());
+    let customer = || "+32470123456".to_owned();
+    let opened = Data::InteractionOpened(InteractionOpened { customer: customer(), ..Default::default() });
+    let started = Data::RecordingStarted(RecordingStarted { customer: customer(), ..Default::default() });
+    for (sequence, data) in [(1, opened), (2, started)] {
+        let payload = EventData { data: Some(data) }.encode_to_vec();
+        it.log.append(&[Envelope { payload, ..event("interaction/1", sequence) }]).await.unwrap();
+    }
+    for (role, shown) in [(Role::Analyst, 0), (Role::Supervisor, 2)] {
+        let mut request = Request::new(ListEventsRequest::default());
+        request.extensions_mut().insert(Caller::of_tenant("acme".parse().unwrap(), "x", role));
+        let page = api.list_events(request).await.unwrap().into_inner();
+        assert_eq!(format!("{page:?}").matches(&customer()).count(), shown, "{role:?}");
+    }
 }
 
 #[tokio::test]
