@@ -5,6 +5,7 @@ use std::sync::Arc;
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
 use baton_api::telephony::v1::MediaPlan;
+use baton_runtime::telemetry;
 use baton_store::Db;
 use prost::Message as _;
 
@@ -87,7 +88,8 @@ impl Registry {
     /// Takes a plan over. Making it true begins before it is on disk: whatever of it must not happen twice is written down
     /// after it, by the same writer.
     pub async fn apply(&self, wire: &MediaPlan) -> Result<(), ApplyError> {
-        let plan = plan::parse(wire).map_err(ApplyError::Malformed)?;
+        let mut plan = plan::parse(wire).map_err(ApplyError::Malformed)?;
+        plan.trace = telemetry::current_trace();
         let slot = match self.find(&plan.interaction).await? {
             Found::Task(slot) => slot,
             Found::Tombstone(version) if plan.version == version => return Ok(()),

@@ -15,6 +15,7 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use baton_runtime::telemetry::TraceParent;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
@@ -64,6 +65,8 @@ pub struct Interaction {
     /// Passes that failed in a row, and when to try again if nothing changes before.
     failures: u32,
     retry_at_us: Option<i64>,
+    /// The trace in which the plan was pushed, until it is made true: what is done after that follows from something else.
+    trace: Option<TraceParent>,
     /// What is to be written, in order.
     writes: Vec<Write>,
     /// Segments that are about to be on the list for the archive, and whether they came there.
@@ -87,6 +90,7 @@ impl Interaction {
             awaits_look: false,
             failures: 0,
             retry_at_us: None,
+            trace: None,
             writes: Vec::new(),
             listing: FuturesUnordered::new(),
         };
@@ -186,7 +190,7 @@ impl Interaction {
             }
         }
         self.give_up_segments(&plan);
-        self.retry_at_us = None;
+        (self.retry_at_us, self.trace) = (None, plan.trace);
         self.plan = Some(plan);
     }
 

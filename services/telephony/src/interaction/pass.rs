@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use baton_api::transfer::v1::fact::Fact as What;
+use baton_runtime::telemetry;
 use futures::FutureExt as _;
 
 use super::Interaction;
@@ -35,31 +36,44 @@ pub(super) enum StepError {
 }
 
 impl Interaction {
+    /// Only what does something gets a span: an interaction is passed over at each look.
     pub(super) async fn pass(&mut self) {
+        self.absorb();
+        let result = if self.due_step().is_some() {
+            let span = tracing::info_span!(parent: None, "pass", interaction.id = %self.id);
+            telemetry::follow(self.trace, span, self.take_steps_and_tell()).await
+        } else {
+            self.take_steps_and_tell().await
+        };
+        match result {
+            Ok(()) if self.is_to_wait() => {}
+            Ok(()) => (self.failures, self.retry_at_us, self.trace) = (0, None, None),
+            Err(error) => self.step_failed(&error),
+        }
+    }
+
+    async fn take_steps_and_tell(&mut self) -> Result<(), StepError> {
         let result = self.take_steps().await;
         self.observe_legs();
         self.flush().await;
-        match result {
-            Ok(()) if self.is_to_wait() => {}
-            Ok(()) => (self.failures, self.retry_at_us) = (0, None),
-            Err(error) => self.step_failed(&error),
-        }
+        result
     }
 
     async fn take_steps(&mut self) -> Result<(), StepError> {
         for _ in 0..MOST_STEPS {
             self.absorb();
             self.flush().await;
-            let Some(step) = self.next_step().filter(|_| !self.is_to_wait()) else { return Ok(()) };
+            let Some(step) = self.due_step() else { return Ok(()) };
             tracing::trace!(interaction.id = %self.id, ?step, "step");
             self.take(step).await?;
         }
         Err(StepError::Endless)
     }
 
-    fn next_step(&self) -> Option<Step> {
+    /// The next step, unless the switch is out of reach, or it is not time to try again.
+    fn due_step(&self) -> Option<Step> {
         let plan = self.plan.as_ref()?;
-        if !self.is_ready() || self.is_lost() {
+        if !self.is_ready() || self.is_lost() || self.is_to_wait() {
             return None;
         }
         steps(plan, &self.world, self.now_us()).into_iter().next()
@@ -95,7 +109,7 @@ impl Interaction {
                 journal.post(write).await;
             }
         }
-        self.reporter.kick();
+        self.reporter.kick(self.trace);
     }
 
     async fn take(&mut self, step: Step) -> Result<(), StepError> {

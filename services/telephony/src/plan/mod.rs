@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use baton_runtime::telemetry::TraceParent;
+
 pub use parse::parse;
 
 /// An interaction, as its id is written in plans and in the names of things on the switch.
@@ -65,6 +67,8 @@ pub struct Plan {
     pub ended: bool,
     /// Segments that are no longer wanted and whose end is to be reported.
     pub awaited_segments: Vec<String>,
+    /// The trace in which it was pushed.
+    pub trace: Option<TraceParent>,
 }
 
 impl Plan {

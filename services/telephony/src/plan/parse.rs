@@ -39,6 +39,7 @@ pub fn parse(plan: &wire::MediaPlan) -> Result<Plan, ApiError> {
         segment: plan.segment.as_ref().map(segment).transpose()?,
         ended: plan.ended,
         awaited_segments: awaited(&plan.awaited_segment_ids)?,
+        trace: None,
     };
     consistent(&parsed)?;
     Ok(parsed)

@@ -34,6 +34,7 @@ fn plan(legs: Vec<Leg>) -> Plan {
         segment: None,
         ended: false,
         awaited_segments: Vec::new(),
+        trace: None,
     }
 }
 

@@ -14,6 +14,7 @@ use baton_api::{ApiError, Kind as ErrorKind};
 use baton_runtime::Clock;
 use baton_runtime::client::{Backoff, InternalChannel};
 use baton_runtime::lifecycle::Lifecycle;
+use baton_runtime::telemetry::{self, TraceParent};
 
 use crate::plan::InteractionId;
 use crate::retry;
@@ -76,8 +77,8 @@ impl Reporter {
         Arc::clone(&self.drained)
     }
 
-    /// Sees to it that what is queued is sent, now.
-    pub fn kick(&self) {
+    /// Sees to it that what is queued is sent, now; in this trace, if it follows from something.
+    pub fn kick(&self, trace: Option<TraceParent>) {
         {
             let mut shared = lock(&self.shared);
             if shared.running || shared.queue.is_empty() {
@@ -86,7 +87,7 @@ impl Reporter {
             shared.running = true;
         }
         let (interaction, ways) = (self.interaction.clone(), self.ways.clone());
-        let task = Task { interaction, ways, shared: Arc::clone(&self.shared), singly: 0 };
+        let task = Task { interaction, ways, shared: Arc::clone(&self.shared), singly: 0, trace };
         let drained = Arc::clone(&self.drained);
         self.ways.lifecycle.spawn("report facts", async move {
             task.run().await;
@@ -101,6 +102,8 @@ struct Task {
     shared: Arc<Mutex<Shared>>,
     /// A report was refused: so many of its facts are sent one by one, so that only the bad one is dropped.
     singly: usize,
+    /// That of what was observed first.
+    trace: Option<TraceParent>,
 }
 
 /// What became of a report.
@@ -155,7 +158,9 @@ impl Task {
         let _busy = self.ways.clock.busy();
         let (positions, facts): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let request = ReportFactsRequest { interaction_id: self.interaction.to_string(), facts };
-        if let Err(status) = self.ways.intake.report_facts(request).await {
+        let span = tracing::info_span!(parent: None, "report", interaction.id = %self.interaction);
+        let told = telemetry::follow(self.trace, span, self.ways.intake.report_facts(request)).await;
+        if let Err(status) = told {
             let error = ApiError::of(&status);
             match error.kind {
                 ErrorKind::InvalidArgument if positions.len() > 1 => return Told::OneIsBad,

@@ -6,3 +6,4 @@ mod harness;
 mod kept;
 mod outgoing;
 mod segments;
+mod traces;

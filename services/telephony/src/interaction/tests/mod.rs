@@ -100,6 +100,7 @@ fn plan(version: u64) -> Plan {
         segment: None,
         ended: false,
         awaited_segments: vec![],
+        trace: None,
     }
 }
 

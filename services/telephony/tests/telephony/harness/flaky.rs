@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use baton_runtime::telemetry;
 use baton_telephony::plan::Treatment;
 use baton_telephony::switch::simulated::SimulatedSwitch;
 use baton_telephony::switch::{DialCall, Event, Session, Sight, Switch, SwitchError, What};
@@ -31,6 +32,8 @@ pub(crate) struct Flaky {
     pub(crate) files: Arc<Mutex<Files>>,
     /// Recordings that were fetched, each time.
     pub(crate) fetched: Mutex<Vec<String>>,
+    /// The traces in which legs were moved.
+    pub(crate) traces: Mutex<Vec<String>>,
 }
 
 /// What the switch says of recordings that are complete.
@@ -58,6 +61,7 @@ impl Flaky {
             lost: Mutex::default(),
             files: Arc::default(),
             fetched: Mutex::default(),
+            traces: Mutex::default(),
         }
     }
 
@@ -127,6 +131,8 @@ impl Switch for Flaky {
             self.moves_tried.fetch_add(1, Ordering::SeqCst);
             return no_answer();
         }
+        let trace = telemetry::current_trace().map(|it| it.trace_id());
+        self.traces.lock().unwrap().push(trace.unwrap_or_default());
         let fenced_in = self.fenced_in.load(Ordering::SeqCst);
         if fenced_in > 0 && fenced_in == self.sessions.load(Ordering::SeqCst) {
             self.both.wait().await;

@@ -16,6 +16,7 @@ use baton_api::transfer::v1::{
     ControlRecordingRequest, ControlRecordingResponse, GetWantedRequest, GetWantedResponse, OpenInteractionRequest,
     OpenInteractionResponse, ReportFactsRequest, ReportFactsResponse,
 };
+use baton_runtime::telemetry;
 use tokio::sync::watch;
 use tonic::{Code, Request, Response, Status, Streaming};
 
@@ -38,6 +39,8 @@ pub(crate) struct Told {
     pub(crate) opened: BTreeMap<String, String>,
     /// Everything that was reported, by interaction.
     pub(crate) facts: HashMap<String, Vec<What>>,
+    /// The traces in which it was reported, by interaction.
+    pub(crate) traces: HashMap<String, Vec<String>>,
     /// What `GetWanted` answers; interactions that are not in it are not known.
     pub(crate) wanted: HashMap<String, Vec<String>>,
     /// Numbers that are not known.
@@ -102,7 +105,9 @@ impl IntakeService for Peers {
         if request.facts.iter().filter_map(|it| it.fact.as_ref()).any(|it| bad.contains(it)) {
             return Err(ApiError::invalid_argument("facts", "are refused on purpose").into());
         }
+        let trace = telemetry::current_trace().map(|it| it.trace_id()).unwrap_or_default();
         self.change(|told| {
+            told.traces.entry(request.interaction_id.clone()).or_default().push(trace);
             let facts = told.facts.entry(request.interaction_id).or_default();
             facts.extend(request.facts.into_iter().filter_map(|it| it.fact));
         });
