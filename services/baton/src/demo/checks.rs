@@ -65,7 +65,7 @@ fn heard(evidence: &Evidence, play: Play) -> Vec<Check> {
 
 fn never_in_silence(samples: &[i16]) -> Check {
     let longest = stretches(samples).iter().filter(|it| it.hz.is_empty()).map(length).max().unwrap_or(0);
-    Check::new("the customer was never in silence for 2 s (C1)", longest < GAP_MS, format!("{longest} ms at most"))
+    Check::new("the customer was never in silence for 2 s", longest < GAP_MS, format!("{longest} ms at most"))
 }
 
 fn music_alone(samples: &[i16]) -> Check {
@@ -73,7 +73,7 @@ fn music_alone(samples: &[i16]) -> Check {
     let music_ms: usize = with_music.iter().map(length).sum();
     let disturbed = with_music.iter().any(|it| it.hz.len() > 1 && length(it) > EDGE_MS);
     let passed = music_ms > 0 && !disturbed;
-    Check::new("on hold the customer heard music and nobody (C6)", passed, format!("{music_ms} ms of music"))
+    Check::new("on hold the customer heard music and nobody", passed, format!("{music_ms} ms of music"))
 }
 
 fn recorded(evidence: &Evidence, play: Play) -> Vec<Check> {
@@ -102,7 +102,7 @@ fn stored(recordings: &[(Recording, Vec<i16>)]) -> Check {
     let states: Vec<_> = recordings.iter().map(|(it, _)| word::recording_state(it.state)).collect();
     let is_stored = |(it, _): &(Recording, Vec<i16>)| it.state() == recording::State::Stored;
     let passed = recordings.len() == 2 && recordings.iter().all(is_stored);
-    Check::new("two recordings are stored and checked (R4)", passed, states.join(", "))
+    Check::new("two recordings are stored and checked", passed, states.join(", "))
 }
 
 /// A consult is two agents without the customer; hold music is for nobody else.
@@ -115,7 +115,7 @@ fn nothing_private(recordings: &[(Recording, Vec<i16>)]) -> Check {
         .map(|it| length(&it))
         .sum();
     let found = format!("{private_ms} ms of it");
-    Check::new("no recording holds the consult or the music (B208)", private_ms == 0 && !recordings.is_empty(), found)
+    Check::new("no recording holds the consult or the music", private_ms == 0 && !recordings.is_empty(), found)
 }
 
 fn state(evidence: &Evidence) -> Vec<Check> {
@@ -130,8 +130,8 @@ fn state(evidence: &Evidence) -> Vec<Check> {
     vec![
         Check::new("the transfer is completed", phase == TransferPhase::Completed, word::transfer_phase(phase.into())),
         Check::new("all claims are released", claimed.is_empty(), claims),
-        Check::new("the journey has two hops (B603)", hops == 2, format!("{hops} hops")),
-        Check::new("events are numbered without gaps (E2)", whole, events),
+        Check::new("the journey has two hops", hops == 2, format!("{hops} hops")),
+        Check::new("events are numbered without gaps", whole, events),
         Check::new("nothing is left on the switch", evidence.live_legs == 0, format!("{} legs", evidence.live_legs)),
     ]
 }

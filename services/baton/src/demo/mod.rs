@@ -16,6 +16,7 @@ mod switchboard;
 mod telling;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fs, io};
 
 use anyhow::Context as _;
@@ -26,6 +27,9 @@ use crate::client::transfer::Kind;
 use crate::failure::{AlreadyTold, Usage};
 use house::House;
 use telling::Telling;
+
+/// So that two things are not at one time.
+const A_MOMENT: Duration = Duration::from_millis(10);
 
 /// What `baton demo` takes.
 #[derive(Debug, Args)]
@@ -83,6 +87,8 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let out = out_folder(args.out)?;
     let play = Play { profile: args.profile, kind: args.kind };
     let house = House::open(args.fast).await.context("starting Baton")?;
+    // What was set up is before the story, also by simulated time, which does not pass of itself.
+    house.clock().sleep(A_MOMENT).await;
     let telling = Telling::new(args.json, house.clock());
     let result = perform(&house, play, &telling, &out).await;
     house.close().await;
@@ -121,7 +127,11 @@ async fn perform(house: &House, play: Play, telling: &Telling, out: &Path) -> an
     let stage = house.stage();
     let narrator = narrator::start(&stage, telling).await?;
     let played = match script::prepare(&stage, play).await {
-        Ok(()) => script::play(&stage, play, telling).await,
+        Ok(()) => {
+            // And people come to work before anybody calls.
+            house.clock().sleep(A_MOMENT).await;
+            script::play(&stage, play, telling).await
+        }
         Err(error) => Err(error),
     };
     let evidence = match &played {

@@ -71,9 +71,9 @@ impl Telling {
         }
     }
 
-    /// Tells one thing.
+    /// Tells one thing, if it is of the play: of what was set up before, the last may be published later.
     pub(super) fn tell(&self, at_us: i64, happening: &Happening) {
-        let ms = (at_us - self.started_us) / 1_000;
+        let Some(ms) = since(self.started_us, at_us) else { return };
         if self.json {
             self.line(&value(ms, happening).to_string());
         } else {
@@ -137,6 +137,11 @@ impl Telling {
     }
 }
 
+/// How long after the beginning, ms; nothing is told of what was before it.
+fn since(started_us: i64, at_us: i64) -> Option<i64> {
+    (at_us >= started_us).then(|| (at_us - started_us) / 1_000)
+}
+
 fn value(ms: i64, happening: &Happening) -> Value {
     match happening {
         Happening::Act(text) => json!({ "type": "act", "ms": ms, "text": text }),
@@ -147,5 +152,17 @@ fn value(ms: i64, happening: &Happening) -> Value {
             "type": "event", "ms": ms, "text": text, "event": event.r#type, "subject": event.subject,
             "sequence": event.sequence, "event_id": event.event_id,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_story_begins_with_the_play() {
+        assert_eq!(since(1_000_000, 1_000_000), Some(0));
+        assert_eq!(since(1_000_000, 1_020_999), Some(20));
+        assert_eq!(since(1_000_000, 999_999), None);
     }
 }
