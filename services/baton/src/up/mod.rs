@@ -108,7 +108,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     let started = Box::pin(serve(plan, &mut folder, !args.no_demo_tenant)).await;
     if started.is_ok() {
         tokio::select! {
-            () = whole.stopping() => {}
+            () = whole.stopping() => welcome::print_end(),
             () = services.stopping() => {}
         }
     }
@@ -174,5 +174,6 @@ async fn serve(plan: StackPlan, folder: &mut DataFolder, with_demo_tenant: bool)
         seed::on_first_start(folder.path(), &address, &key, &clock).await.context("making the demo tenant")?;
     }
     welcome::print(&address, folder.path(), with_demo_tenant);
+    welcome::print_taken_up(&address, &key, &clock).await?;
     Ok(stack)
 }
