@@ -64,4 +64,19 @@ mod tests {
         }
         look(&Cli::command());
     }
+
+    #[test]
+    fn a_default_is_shown_once_and_only_if_there_is_something_to_see() {
+        fn look(command: &clap::Command) {
+            for argument in command.get_arguments().filter(|it| !it.is_hide_default_value_set()) {
+                let name = format!("{} {}", command.get_name(), argument.get_id());
+                let said = argument.get_help().is_some_and(|it| it.to_string().contains("[default"));
+                let defaults = argument.get_default_values();
+                assert!(defaults.is_empty() || !said, "{name} has two defaults");
+                assert!(defaults.iter().all(|it| !it.is_empty()), "{name} has an empty default");
+            }
+            command.get_subcommands().for_each(look);
+        }
+        look(&Cli::command());
+    }
 }

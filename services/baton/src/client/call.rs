@@ -1,35 +1,26 @@
 //! `baton call`.
 
-use std::time::Duration;
+mod place;
+mod steer;
 
 use anyhow::Context as _;
-use baton_api::simulator::v1::PlaceCallRequest;
-use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
-use baton_api::transfer::v1::{
-    self as transfer, AddNoteRequest, EndInteractionRequest, GetInteractionRequest, HoldCustomerRequest, Interaction,
-    LeaveInteractionRequest, ResumeCustomerRequest, SetMuteRequest, WatchInteractionRequest, interaction,
-};
+use baton_api::transfer::v1::{GetInteractionRequest, Interaction, WatchInteractionRequest, interaction};
 use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand};
 
 use super::refusal::{self, Told};
 use super::session::Session;
-use super::story::Names;
-use super::{number, resolve, view};
-use crate::failure::Usage;
+use super::{resolve, view};
 
 pub(super) const INTERACTION: &str = "baton.transfer.v1.Interaction";
 const FROM: &str = "+32470123456";
-/// A call is known as soon as the switch has told of it.
-const KNOWN_WITHIN: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Which call.
 #[derive(Debug, Args)]
 pub(super) struct Which {
-    /// The call: its id, or the beginning or the last group of it [default: the only live one].
+    /// The call: its id, or the beginning or the last group of it [default: the only live one, or that of whom you act as].
     #[arg(long = "call", value_name = "ID")]
     pub(super) id: Option<String>,
 }
@@ -37,7 +28,7 @@ pub(super) struct Which {
 /// Which call, as the thing that the command is about.
 #[derive(Debug, Args)]
 pub(crate) struct TheCall {
-    /// The call: its id, or the beginning or the last group of it [default: the only live one].
+    /// The call: its id, or the beginning or the last group of it [default: the only live one, or that of whom you act as].
     #[arg(value_name = "CALL")]
     id: Option<String>,
 }
@@ -93,26 +84,42 @@ pub(crate) enum CallCommand {
         #[command(flatten)]
         call: TheCall,
     },
+    /// Attach data to the call, which travels with it, or remove some.
+    Data(DataArgs),
     /// Leave the call, as by hanging up.
     Leave(TheCall),
     /// End the call for everybody.
     End(TheCall),
 }
 
+/// What `call data` takes.
+#[derive(Debug, Args)]
+pub(crate) struct DataArgs {
+    /// What to set; keys are 1 to 64 of a-z 0-9 _ . -
+    #[arg(value_name = "KEY=VALUE", value_parser = steer::parse_pair, required_unless_present = "remove")]
+    set: Vec<(String, String)>,
+    /// A key to remove. May be given several times.
+    #[arg(long, value_name = "KEY")]
+    remove: Vec<String>,
+    #[command(flatten)]
+    which: Which,
+}
+
 /// Runs it.
 pub(crate) async fn run(session: &Session, command: CallCommand) -> anyhow::Result<()> {
     match command {
-        CallCommand::Place { from, to } => place(session, from, to).await,
-        CallCommand::Dial { from, to } => dial(session, from, to).await,
+        CallCommand::Place { from, to } => place::place(session, from, to).await,
+        CallCommand::Dial { from, to } => place::dial(session, from, to).await,
         CallCommand::List { all } => list(session, all).await,
         CallCommand::Show(call) => show(session, call.id.as_deref()).await,
         CallCommand::Watch(call) => watch(session, call.id.as_deref()).await,
-        CallCommand::Hold(call) => hold(session, call.id.as_deref(), true).await,
-        CallCommand::Resume(call) => hold(session, call.id.as_deref(), false).await,
-        CallCommand::Mute { call, off } => mute(session, call.id.as_deref(), !off).await,
-        CallCommand::Note { text, call } => note(session, call.id.as_deref(), text).await,
-        CallCommand::Leave(call) => leave(session, call.id.as_deref()).await,
-        CallCommand::End(call) => end(session, call.id.as_deref()).await,
+        CallCommand::Hold(call) => steer::hold(session, call.id.as_deref(), true).await,
+        CallCommand::Resume(call) => steer::hold(session, call.id.as_deref(), false).await,
+        CallCommand::Mute { call, off } => steer::mute(session, call.id.as_deref(), !off).await,
+        CallCommand::Note { text, call } => steer::note(session, call.id.as_deref(), text).await,
+        CallCommand::Data(args) => steer::data(session, args).await,
+        CallCommand::Leave(call) => steer::leave(session, call.id.as_deref()).await,
+        CallCommand::End(call) => steer::end(session, call.id.as_deref()).await,
     }
 }
 
@@ -127,78 +134,37 @@ pub(super) async fn acting_in(session: &Session, id: Option<&str>) -> anyhow::Re
     Ok((call, channel))
 }
 
-async fn place(session: &Session, from: String, to: Option<String>) -> anyhow::Result<()> {
-    let to = match to {
-        Some(to) => to,
-        None => number::first(session).await?,
-    };
-    let request = PlaceCallRequest { request_id: session.request_id(), from, to, tone_hz: 0 };
-    let placed = SimulatorServiceClient::new(session.of_phones()?).place_call(request).await.told()?;
-    let known = session.clock.timeout(KNOWN_WITHIN, opened(session, &placed.leg_id)).await;
-    let Ok(call) = known else {
-        anyhow::bail!("the phone rings, but no call came of it; is the number one of the tenant's?")
-    };
-    let names = resolve::names(session).await?;
-    session.out.one(INTERACTION, &call?, |it| view::now(it, &names))
-}
-
-async fn dial(session: &Session, from: Option<String>, to: String) -> anyhow::Result<()> {
-    if session.can_mint() && session.acting_agent().is_none() {
-        return Err(Usage::new("say who calls, for example --as agent:Ada").into());
-    }
-    let number = match from {
-        Some(from) => from,
-        None => number::first(session).await?,
-    };
-    let request = transfer::PlaceCallRequest { request_id: session.request_id(), number, to };
-    let mut client = InteractionServiceClient::new(session.of_role(Role::Agent)?);
-    let call = client.place_call(request).await.told()?.interaction;
-    changed(session, call).await
-}
-
-/// The call that this leg on the switch became.
-async fn opened(session: &Session, leg_id: &str) -> anyhow::Result<Interaction> {
-    loop {
-        if let Some(call) = of_leg(resolve::interactions(session, true).await?, leg_id) {
-            return Ok(call);
-        }
-        session.clock.sleep(LOOK_EVERY).await;
-    }
-}
-
-/// The number would not do: who calls twice has two calls.
-fn of_leg(calls: Vec<Interaction>, leg_id: &str) -> Option<Interaction> {
-    calls.into_iter().find(|it| it.parties.iter().any(|party| party.leg_id == leg_id))
-}
-
 async fn list(session: &Session, all: bool) -> anyhow::Result<()> {
     let calls = resolve::interactions(session, !all).await?;
     let names = resolve::names(session).await?;
-    session.out.list(INTERACTION, &calls, &view::COLUMNS, |it| view::row(it, &names))
+    session.out.list(INTERACTION, &calls, view::columns(all), |it| view::row(it, &names, all))
 }
 
 async fn show(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
     let (call, channel) = acting_in(session, id).await?;
     // Once more as whoever acts: what may be done differs from one to the other.
-    let request = GetInteractionRequest { interaction_id: call.interaction_id.clone() };
-    let seen = InteractionServiceClient::new(channel).get_interaction(request).await;
-    let call = match seen {
-        Err(status) if resolve::is_not_found(&status) => call,
-        seen => seen.told()?.interaction.context("the answer is empty")?,
-    };
-    let names = resolve::names(session).await?;
-    session.out.one(INTERACTION, &call, |it| view::whole(it, &names))
+    let request = GetInteractionRequest { interaction_id: call.interaction_id };
+    let seen = InteractionServiceClient::new(channel).get_interaction(request).await.told()?;
+    let (seen, names) = (seen.interaction.context("the answer is empty")?, resolve::names(session).await?);
+    let who = session.whose(&call.primary_agent_id, &names);
+    session.out.one(INTERACTION, &seen, |it| view::whole(it, &names, &who))
 }
 
 async fn watch(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
     let call = resolve::interaction(session, id).await?;
     let names = resolve::names(session).await?;
-    let mut client = InteractionServiceClient::new(session.of_role(Role::Supervisor)?);
+    let mut client = InteractionServiceClient::new(session.reading()?);
     let request = WatchInteractionRequest { interaction_id: call.interaction_id, after_version: 0 };
     let mut changes = client.watch_interaction(request).await.told()?;
+    let mut shown = String::new();
     while let Some(change) = changes.message().await.map_err(|status| refusal::of(&status))? {
         let Some(call) = change.interaction else { continue };
-        session.out.next(INTERACTION, &call, |it| view::change(it, &names))?;
+        let line = view::change(&call, &names);
+        // Much of what changes is nothing that a person sees.
+        if session.out.json || line != shown {
+            session.out.next(INTERACTION, &call, |it| format!("{:>4}  {line}", it.version))?;
+            shown = line;
+        }
         if call.state() == interaction::State::Ended {
             break;
         }
@@ -206,78 +172,10 @@ async fn watch(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn hold(session: &Session, id: Option<&str>, on_hold: bool) -> anyhow::Result<()> {
-    let (call, channel) = acting_in(session, id).await?;
-    let (request_id, interaction_id) = (session.request_id(), call.interaction_id);
-    let mut client = InteractionServiceClient::new(channel);
-    let call = if on_hold {
-        client.hold_customer(HoldCustomerRequest { request_id, interaction_id }).await.told()?.interaction
-    } else {
-        client.resume_customer(ResumeCustomerRequest { request_id, interaction_id }).await.told()?.interaction
-    };
-    changed(session, call).await
-}
-
-async fn mute(session: &Session, id: Option<&str>, muted: bool) -> anyhow::Result<()> {
-    let (call, channel) = acting_in(session, id).await?;
-    let request = SetMuteRequest { request_id: session.request_id(), interaction_id: call.interaction_id, muted };
-    let call = InteractionServiceClient::new(channel).set_mute(request).await.told()?.interaction;
-    changed(session, call).await
-}
-
-async fn note(session: &Session, id: Option<&str>, text: String) -> anyhow::Result<()> {
-    let (call, channel) = acting_in(session, id).await?;
-    let request = AddNoteRequest { request_id: session.request_id(), interaction_id: call.interaction_id, text };
-    let call = InteractionServiceClient::new(channel).add_note(request).await.told()?.interaction;
-    changed(session, call).await
-}
-
-async fn leave(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
-    let (call, channel) = acting_in(session, id).await?;
-    let names = resolve::names(session).await?;
-    let who = names.of(session.acting_agent().unwrap_or(&call.primary_agent_id));
-    let request = LeaveInteractionRequest { request_id: session.request_id(), interaction_id: call.interaction_id };
-    InteractionServiceClient::new(channel).leave_interaction(request).await.told()?;
-    session.out.note(&format!("{who} has left the call."));
-    Ok(())
-}
-
-async fn end(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
-    let call = resolve::interaction(session, id).await?;
-    let request = EndInteractionRequest { request_id: session.request_id(), interaction_id: call.interaction_id };
-    let mut client = InteractionServiceClient::new(session.of_role(Role::Supervisor)?);
-    client.end_interaction(request).await.told()?;
-    session.out.note("The call is over.");
-    Ok(())
-}
-
-/// Shows the call after a change.
-pub(super) async fn changed(session: &Session, call: Option<Interaction>) -> anyhow::Result<()> {
+/// Shows the call after a change that was made as whoever acts, or as this agent.
+pub(super) async fn changed(session: &Session, agent_id: &str, call: Option<Interaction>) -> anyhow::Result<()> {
     let call = call.context("the answer is empty")?;
-    let names: Names = resolve::names(session).await?;
-    session.out.one(INTERACTION, &call, |it| view::now(it, &names))
-}
-
-#[cfg(test)]
-mod tests {
-    use baton_api::transfer::v1::Party;
-
-    use super::*;
-
-    fn of_customer(interaction_id: &str, leg_id: &str) -> Interaction {
-        Interaction {
-            interaction_id: interaction_id.to_owned(),
-            customer: FROM.to_owned(),
-            parties: vec![Party { leg_id: leg_id.to_owned(), ..Party::default() }],
-            ..Interaction::default()
-        }
-    }
-
-    #[test]
-    fn a_placed_call_is_the_one_of_its_leg_and_no_other_of_the_same_customer() {
-        let mut calls = vec![of_customer("first", "leg-1")];
-        assert_eq!(of_leg(calls.clone(), "leg-2"), None);
-        calls.push(of_customer("second", "leg-2"));
-        assert_eq!(of_leg(calls, "leg-2").unwrap().interaction_id, "second");
-    }
+    let names = resolve::names(session).await?;
+    let who = session.whose(agent_id, &names);
+    session.out.one(INTERACTION, &call, |it| view::now(it, &names, &who))
 }

@@ -2,15 +2,17 @@
 
 use baton_api::event::v1::event_service_client::EventServiceClient;
 use baton_api::event::v1::{EventFilter, ListEventsRequest, LoggedEvent, TailEventsRequest};
-use baton_runtime::auth::Role;
+use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand};
 
 use super::refusal::{self, Told};
 use super::session::Session;
 use super::story::{self, Names};
-use super::{resolve, word};
+use super::{output, resolve, word};
 
 const LOGGED: &str = "baton.event.v1.LoggedEvent";
+
+const COLUMNS: [&str; 6] = ["seq", "time (utc)", "type", "subject", "no", "what happened"];
 
 /// What can be done with events.
 #[derive(Debug, Subcommand)]
@@ -40,10 +42,10 @@ pub(crate) enum EventsCommand {
 #[derive(Debug, Args)]
 pub(crate) struct FilterArgs {
     /// A pattern on the type, for example transfer.* or *.completed.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     filter: String,
     /// Only about this: interaction/ID, recording/ID, agent/NAME, team/NAME; ids as the tables show them, or whole.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     subject: String,
 }
 
@@ -55,31 +57,16 @@ impl FilterArgs {
 
 /// Runs it.
 pub(crate) async fn run(session: &Session, command: EventsCommand) -> anyhow::Result<()> {
-    let mut client = EventServiceClient::new(session.of_role(Role::Supervisor)?);
+    let mut client = EventServiceClient::new(session.reading()?);
     match command {
-        EventsCommand::Tail { from, filter } => {
-            let names = resolve::names(session).await?;
-            let request = TailEventsRequest {
-                after_position: from.unwrap_or(0).saturating_sub(1),
-                from_now: from.is_none(),
-                filter: Some(filter.of(session).await?),
-            };
-            let mut events = client.tail_events(request).await.told()?;
-            while let Some(next) = events.message().await.map_err(|status| refusal::of(&status))? {
-                if let Some(event) = next.event {
-                    session.out.next(LOGGED, &event, |it| line(it, &names))?;
-                }
-            }
-            Ok(())
-        }
+        EventsCommand::Tail { from, filter } => tail(session, client, from, filter.of(session).await?).await,
         EventsCommand::List { from, limit, filter } => {
             let after_position = from.saturating_sub(1);
             let filter = Some(filter.of(session).await?);
             let mut request = ListEventsRequest { after_position, filter, page_size: limit };
             let page = client.list_events(request.clone()).await.told()?;
             let names = resolve::names(session).await?;
-            let columns = ["seq", "time", "type", "subject", "no", "what happened"];
-            session.out.list(LOGGED, &page.events, &columns, |it| row(it, &names))?;
+            session.out.list(LOGGED, &page.events, &COLUMNS, |it| row(it, &names).to_vec())?;
 
             request.after_position = page.next_position;
             request.page_size = 1;
@@ -87,16 +74,48 @@ pub(crate) async fn run(session: &Session, command: EventsCommand) -> anyhow::Re
             if is_full && !session.out.json && !client.list_events(request).await.told()?.events.is_empty() {
                 let from = page.next_position + 1;
                 let more = format!("There are more events; the same command with --from {from} shows the next.");
-                session.out.aside(&more);
+                output::aside(&more);
             }
             Ok(())
         }
     }
 }
 
-fn row(logged: &LoggedEvent, names: &Names) -> Vec<String> {
+async fn tail(
+    session: &Session,
+    mut client: EventServiceClient<GrpcChannel>,
+    from: Option<u64>,
+    filter: EventFilter,
+) -> anyhow::Result<()> {
+    let names = resolve::names(session).await?;
+    let after_position = from.unwrap_or(0).saturating_sub(1);
+    // Who names a place or a subject expects something there; waiting in silence would look like a fault.
+    if from.is_some() || !filter.subject.is_empty() {
+        let request = ListEventsRequest { after_position, filter: Some(filter.clone()), page_size: 1 };
+        if client.list_events(request).await.told()?.events.is_empty() {
+            output::aside(&nothing_yet(from, &filter));
+        }
+    }
+    let request = TailEventsRequest { after_position, from_now: from.is_none(), filter: Some(filter) };
+    let mut events = client.tail_events(request).await.told()?;
+    session.out.note(&line(COLUMNS.map(str::to_uppercase)));
+    while let Some(next) = events.message().await.map_err(|status| refusal::of(&status))? {
+        if let Some(event) = next.event {
+            session.out.next(LOGGED, &event, |it| line(row(it, &names)))?;
+        }
+    }
+    Ok(())
+}
+
+fn nothing_yet(from: Option<u64>, filter: &EventFilter) -> String {
+    let about = if filter.subject.is_empty() { String::new() } else { format!(" about {}", filter.subject) };
+    let place = from.map_or_else(String::new, |it| format!(" from position {it} on"));
+    format!("There is no such event{about}{place} yet; waiting for one.")
+}
+
+fn row(logged: &LoggedEvent, names: &Names) -> [String; 6] {
     let event = logged.event.clone().unwrap_or_default();
-    vec![
+    [
         logged.position.to_string(),
         word::clock_time(event.time.as_ref()),
         event.r#type.clone(),
@@ -106,10 +125,9 @@ fn row(logged: &LoggedEvent, names: &Names) -> Vec<String> {
     ]
 }
 
-fn line(logged: &LoggedEvent, names: &Names) -> String {
-    let event = logged.event.clone().unwrap_or_default();
-    let time = word::clock_time(event.time.as_ref());
-    format!("{:>6}  {time}  {:<32} {}", logged.position, event.r#type, story::sentence(&event, names))
+/// The same columns where their widths can't be known, as wide as the longest of Baton's own.
+fn line([position, time, kind, subject, number, what]: [String; 6]) -> String {
+    format!("{position:<6}  {time:<12}  {kind:<30}  {subject:<36}  {number:<3}  {what}")
 }
 
 /// `agent/Ada`, or `interaction/` with the shortened id.
@@ -117,5 +135,32 @@ fn subject(subject: &str, names: &Names) -> String {
     match subject.split_once('/') {
         Some((sort, id)) => format!("{sort}/{}", names.of(id)),
         None => subject.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_api::event::v1::Event;
+
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_tail_has_what_a_row_of_the_list_has_under_the_same_heads() {
+        let subject = "interaction/01a2148f-18af-7236-b77a-cbecbbe40be4".to_owned();
+        let event = Event { subject, sequence: 7, r#type: "transfer.x".to_owned(), ..Event::default() };
+        let logged = LoggedEvent { position: 3, event: Some(event) };
+        let (head, shown) = (line(COLUMNS.map(str::to_owned)), line(row(&logged, &Names::default())));
+        for (column, cell) in [("subject", "interaction/cbecbbe40be4"), ("type", "transfer.x"), ("no", "7")] {
+            assert_eq!(shown.find(cell), head.find(&format!(" {column} ")).map(|it| it + 1), "{column}");
+        }
+    }
+
+    #[test]
+    fn it_is_said_what_is_waited_for() {
+        let filter = EventFilter { r#type: String::new(), subject: "agent/x".to_owned() };
+        assert!(
+            nothing_yet(Some(9), &filter).starts_with("There is no such event about agent/x from position 9 on yet")
+        );
+        assert!(nothing_yet(None, &filter).starts_with("There is no such event about agent/x yet"));
     }
 }

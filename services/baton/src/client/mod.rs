@@ -64,23 +64,36 @@ pub(crate) enum ClientCommand {
 /// Runs a client command.
 pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
     match command {
-        ClientCommand::Agent(it) => agent::run(&open(it.session).await?, it.command).await,
-        ClientCommand::Team(it) => team::run(&open(it.session).await?, it.command).await,
-        ClientCommand::Number(it) => number::run(&open(it.session).await?, it.command).await,
-        ClientCommand::Flow(it) => flow::run(&open(it.session).await?, it.command).await,
-        ClientCommand::Call(it) => call::run(&open(it.session).await?, it.command).await,
-        ClientCommand::Phone(it) => phone::run(&open(it.session).await?, it.command).await,
-        ClientCommand::Transfer(it) => transfer::run(&open(it.session).await?, it.command).await,
-        ClientCommand::Recording(it) => recording::run(&open(it.session).await?, it.command).await,
-        ClientCommand::Policy(it) => policy::run(&open(it.session).await?, it.command).await,
-        ClientCommand::Events(it) => events::run(&open(it.session).await?, it.command).await,
+        ClientCommand::Agent(it) => perform(it, agent::run).await,
+        ClientCommand::Team(it) => perform(it, team::run).await,
+        ClientCommand::Number(it) => perform(it, number::run).await,
+        ClientCommand::Flow(it) => perform(it, flow::run).await,
+        ClientCommand::Call(it) => perform(it, call::run).await,
+        ClientCommand::Phone(it) => perform(it, phone::run).await,
+        ClientCommand::Transfer(it) => perform(it, transfer::run).await,
+        ClientCommand::Recording(it) => perform(it, recording::run).await,
+        ClientCommand::Policy(it) => perform(it, policy::run).await,
+        ClientCommand::Events(it) => perform(it, events::run).await,
     }
 }
 
-/// A session. Its tokens have an agent's id, and people have names: the id of whoever `--as` names is looked up.
-async fn open(args: SessionArgs) -> anyhow::Result<Session> {
-    let session = Session::new(args)?;
+/// Does it on a session of its own. Where nobody answered, only the session knows.
+async fn perform<C: Subcommand>(
+    noun: Noun<C>,
+    command: impl AsyncFnOnce(&Session, C) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let session = Session::new(noun.session)?;
+    let address = session.server().to_owned();
+    let done = async {
+        let session = acting(session).await?;
+        command(&session, noun.command).await
+    };
+    done.await.map_err(|error| refusal::at(&address, error))
+}
+
+/// A session's tokens have an agent's id, and people have names: the id of whoever `--as` names is looked up.
+async fn acting(session: Session) -> anyhow::Result<Session> {
     let Some(name) = session.agent_to_find() else { return Ok(session) };
-    let agent = resolve::agent(&session, name).await?;
+    let agent = resolve::acting_agent(&session, name).await?;
     Ok(session.acting_as(agent.agent_id))
 }

@@ -3,8 +3,8 @@
 use anyhow::Context as _;
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
 use baton_api::routing::v1::{
-    DeleteDialRuleRequest, DialRule, ListDialRulesRequest, ListNumbersRequest, Number, PutDialRuleRequest,
-    PutNumberRequest,
+    DeleteDialRuleRequest, DeleteNumberRequest, DialRule, ListDialRulesRequest, ListNumbersRequest, Number,
+    PutDialRuleRequest, PutNumberRequest,
 };
 use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
@@ -30,6 +30,11 @@ pub(crate) enum NumberCommand {
         #[arg(long)]
         flow: Option<String>,
     },
+    /// Delete a number.
+    Delete {
+        /// The number.
+        number: String,
+    },
     /// Allow agents to call numbers outside. Nothing outside is dialled that is not allowed.
     Allow(ThePrefix),
     /// Allow it no more; calls that are being made go on.
@@ -50,6 +55,7 @@ pub(crate) async fn run(session: &Session, command: NumberCommand) -> anyhow::Re
     match command {
         NumberCommand::List => list(session).await,
         NumberCommand::Set { number, flow } => set(session, number, flow).await,
+        NumberCommand::Delete { number } => delete(session, number).await,
         NumberCommand::Allow(it) => allow(session, it.prefix).await,
         NumberCommand::Disallow(it) => disallow(session, it.prefix).await,
         NumberCommand::Allowed => allowed(session).await,
@@ -69,7 +75,7 @@ async fn numbers(channel: GrpcChannel) -> anyhow::Result<Vec<Number>> {
 }
 
 async fn list(session: &Session) -> anyhow::Result<()> {
-    let numbers = numbers(session.of_role(Role::Supervisor)?).await?;
+    let numbers = numbers(session.reading()?).await?;
     let flows = flow::flows(session).await?;
     session.out.list(NUMBER, &numbers, &["number", "call flow"], |it| {
         let flow = flows.iter().find(|flow| flow.call_flow_id == it.call_flow_id);
@@ -79,7 +85,7 @@ async fn list(session: &Session) -> anyhow::Result<()> {
 
 async fn set(session: &Session, number: String, flow: Option<String>) -> anyhow::Result<()> {
     let call_flow_id = match &flow {
-        Some(name) => flow_id(session, name).await?,
+        Some(name) => flow::named(session, name).await?.call_flow_id,
         None => String::new(),
     };
     let number = Some(Number { number, call_flow_id });
@@ -89,12 +95,11 @@ async fn set(session: &Session, number: String, flow: Option<String>) -> anyhow:
     session.out.one(NUMBER, &number, |it| format!("{} is set.", it.number))
 }
 
-async fn flow_id(session: &Session, name: &str) -> anyhow::Result<String> {
-    let flows = flow::flows(session).await?;
-    let found = flows.into_iter().find(|it| it.call_flow_id == name || it.name.eq_ignore_ascii_case(name));
-    found
-        .map(|it| it.call_flow_id)
-        .with_context(|| format!("there is no call flow {name:?}; `baton flow list` lists them"))
+async fn delete(session: &Session, number: String) -> anyhow::Result<()> {
+    let request = DeleteNumberRequest { request_id: session.request_id(), number: number.clone() };
+    let mut routing = RoutingServiceClient::new(session.of_role(Role::Admin)?);
+    let deleted = routing.delete_number(request).await.told()?;
+    session.out.one("baton.routing.v1.DeleteNumberResponse", &deleted, |_| format!("The number {number} is gone."))
 }
 
 async fn allow(session: &Session, prefix: String) -> anyhow::Result<()> {
@@ -107,13 +112,12 @@ async fn allow(session: &Session, prefix: String) -> anyhow::Result<()> {
 async fn disallow(session: &Session, prefix: String) -> anyhow::Result<()> {
     let request = DeleteDialRuleRequest { request_id: session.request_id(), prefix: prefix.clone() };
     let mut routing = RoutingServiceClient::new(session.of_role(Role::Admin)?);
-    routing.delete_dial_rule(request).await.told()?;
-    session.out.note(&format!("The rule {prefix} is gone."));
-    Ok(())
+    let deleted = routing.delete_dial_rule(request).await.told()?;
+    session.out.one("baton.routing.v1.DeleteDialRuleResponse", &deleted, |_| format!("The rule {prefix} is gone."))
 }
 
 async fn allowed(session: &Session) -> anyhow::Result<()> {
-    let mut routing = RoutingServiceClient::new(session.of_role(Role::Supervisor)?);
+    let mut routing = RoutingServiceClient::new(session.reading()?);
     let rules = routing.list_dial_rules(ListDialRulesRequest {}).await.told()?.rules;
     session.out.list(RULE, &rules, &["numbers that begin with"], |it| vec![it.prefix.clone()])
 }

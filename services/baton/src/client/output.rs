@@ -69,23 +69,27 @@ impl Output {
         if self.json { print_json(value, true) } else { say(text) }
     }
 
+    /// One of many that come over time, and that no message of the contract is.
+    pub(super) fn next_value(self, value: &Value, text: &str) {
+        if self.json { print_json(value, false) } else { line(&word::one_line(text)) }
+    }
+
     /// Something that only a person cares for.
     pub(super) fn note(self, text: &str) {
         if !self.json {
             say(text);
         }
     }
-
-    /// Something that a person should know, and that is no part of the answer.
-    pub(super) fn aside(self, text: &str) {
-        if !self.json {
-            eprintln!("{}", word::harmless(text));
-        }
-    }
 }
 
 fn print_json(value: &Value, pretty: bool) {
     line(&if pretty { format!("{value:#}") } else { value.to_string() });
+}
+
+/// Says what a person should know, and what is no part of the answer: beside it, also where that is JSON.
+pub(super) fn aside(text: &str) {
+    // Nobody is left to tell if the terminal is gone.
+    let _ = writeln!(std::io::stderr(), "{}", word::harmless(text));
 }
 
 /// Prints lines for a person.

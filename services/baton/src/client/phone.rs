@@ -8,9 +8,9 @@ use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::phone_selector::Selector;
 use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_api::simulator::v1::{
-    AnswerPhoneRequest, AnswersAfter, Busy, DeclinePhoneRequest, Declines, GetHeardRequest, HangUpPhoneRequest,
-    ListHeardRequest, ListPhonesRequest, Manual, MutePhoneRequest, NeverAnswers, Phone, PhoneBehaviour, PhoneSelector,
-    PutPhoneRequest, Unreachable,
+    AnswerPhoneRequest, AnswersAfter, Busy, DeclinePhoneRequest, Declines, DeletePhoneRequest, GetHeardRequest,
+    HangUpPhoneRequest, ListHeardRequest, ListPhonesRequest, Manual, MutePhoneRequest, NeverAnswers, Phone,
+    PhoneBehaviour, PhoneSelector, PutPhoneRequest, Unreachable,
 };
 use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand};
@@ -27,6 +27,8 @@ const PHONE: &str = "baton.simulator.v1.Phone";
 pub(crate) enum PhoneCommand {
     /// List phones with what they do when called.
     List,
+    /// Remove a phone; the calls it is in go on.
+    Delete(ThePhone),
     /// Make a phone, or change what it does when called.
     Put(PutArgs),
     /// Pick up a ringing phone.
@@ -67,8 +69,8 @@ pub(crate) struct PutArgs {
     phone: ThePhone,
     #[command(flatten)]
     behaviour: BehaviourArgs,
-    /// The tone it speaks, Hz; 0 for the next default.
-    #[arg(long, default_value_t = 0)]
+    /// The tone it speaks, Hz; without it the one it has, and for a new phone the next of a list.
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
     tone: i32,
 }
 
@@ -123,6 +125,7 @@ pub(crate) async fn run(session: &Session, command: PhoneCommand) -> anyhow::Res
     let legs = match command {
         PhoneCommand::List => return list(session).await,
         PhoneCommand::Put(args) => return put(session, args).await,
+        PhoneCommand::Delete(it) => return delete(session, it.address).await,
         PhoneCommand::Heard { phone, out } => return heard(session, phone, out).await,
         PhoneCommand::Answer(it) => {
             simulator.answer_phone(AnswerPhoneRequest { request_id, phone: Some(it.selector()) }).await.told()?.leg_ids
@@ -142,8 +145,12 @@ pub(crate) async fn run(session: &Session, command: PhoneCommand) -> anyhow::Res
             simulator.mute_phone(request).await.told()?.leg_ids
         }
     };
-    session.out.value(&json!({ "leg_ids": legs }), &format!("Done on {} leg(s).", legs.len()));
+    session.out.value(&json!({ "leg_ids": legs }), &done(legs.len()));
     Ok(())
+}
+
+fn done(legs: usize) -> String {
+    if legs == 1 { "Done.".to_owned() } else { format!("Done, in {legs} calls.") }
 }
 
 impl ThePhone {
@@ -185,6 +192,30 @@ async fn put(session: &Session, args: PutArgs) -> anyhow::Result<()> {
     let mut simulator = SimulatorServiceClient::new(session.of_phones()?);
     let phone = simulator.put_phone(request).await.told()?.phone.context("the answer is empty")?;
     session.out.one(PHONE, &phone, |it| format!("{}: {}, speaks {} Hz", it.address, does(it), it.tone_hz))
+}
+
+async fn delete(session: &Session, address: String) -> anyhow::Result<()> {
+    let request = DeletePhoneRequest { request_id: session.request_id(), address: address.clone() };
+    let deleted = SimulatorServiceClient::new(session.of_phones()?).delete_phone(request).await.told()?;
+    session.out.one("baton.simulator.v1.DeletePhoneResponse", &deleted, |_| format!("The phone {address} is gone."))
+}
+
+/// Whether there is such a phone on the simulated switch; `None` if that can't be told, as with a switch that is real.
+pub(super) async fn is_there(session: &Session, address: &str) -> anyhow::Result<Option<bool>> {
+    let mut simulator = SimulatorServiceClient::new(session.of_phones()?);
+    let mut page_token = String::new();
+    loop {
+        let request = ListPhonesRequest { page_size: resolve::PAGE, page_token };
+        let Ok(page) = simulator.list_phones(request).await else { return Ok(None) };
+        let page = page.into_inner();
+        if page.phones.iter().any(|it| it.address == address) {
+            return Ok(Some(true));
+        }
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(Some(false));
+        }
+    }
 }
 
 async fn heard(session: &Session, phone: ThePhone, out: Option<PathBuf>) -> anyhow::Result<()> {

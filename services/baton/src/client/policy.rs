@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use super::refusal::Told;
 use super::session::Session;
-use super::word;
+use super::{output, word};
 
 const POLICY: &str = "baton.transfer.v1.Policy";
 
@@ -19,7 +19,8 @@ const POLICY: &str = "baton.transfer.v1.Policy";
 pub(crate) enum PolicyCommand {
     /// Show the tenant's policy.
     Show,
-    /// Set the tenant's policy, for calls and transfers from then on.
+    /// Set the tenant's whole policy: overrides and entitlements that are not given are no longer there. It counts for calls
+    /// that begin from then on; a call keeps the policy with which it began.
     Set(SetArgs),
     /// List the built-in profiles, or show one as TOML.
     Profiles {
@@ -34,7 +35,7 @@ pub(crate) struct SetArgs {
     /// The built-in profile that it stands on.
     #[arg(long)]
     profile: String,
-    /// TOML with the fields that differ from the profile.
+    /// TOML with the fields that differ from the profile [default: none differ].
     #[arg(long, value_name = "FILE")]
     overrides: Option<PathBuf>,
     /// What the tenant's plan includes. May be given several times.
@@ -52,7 +53,7 @@ pub(crate) async fn run(session: &Session, command: PolicyCommand) -> anyhow::Re
 }
 
 async fn show(session: &Session) -> anyhow::Result<()> {
-    let mut client = PolicyServiceClient::new(session.of_role(Role::Supervisor)?);
+    let mut client = PolicyServiceClient::new(session.reading()?);
     let policy = client.get_policy(GetPolicyRequest {}).await.told()?.policy.context("the answer is empty")?;
     session.out.one(POLICY, &policy, text)
 }
@@ -65,7 +66,11 @@ async fn set(session: &Session, args: SetArgs) -> anyhow::Result<()> {
     let policy = Policy { profile: args.profile, overrides_toml, entitlements: args.entitlements, version: 0 };
     let request = SetPolicyRequest { request_id: session.request_id(), policy: Some(policy) };
     let mut client = PolicyServiceClient::new(session.of_role(Role::Admin)?);
+    let before = client.get_policy(GetPolicyRequest {}).await.told()?.policy.unwrap_or_default();
     let policy = client.set_policy(request).await.told()?.policy.context("the answer is empty")?;
+    if !before.overrides_toml.trim().is_empty() && policy.overrides_toml.trim().is_empty() {
+        output::aside("There were overrides, and now there are none; --overrides sets some.");
+    }
     session.out.one(POLICY, &policy, text)
 }
 
@@ -82,7 +87,7 @@ fn text(policy: &Policy) -> String {
 }
 
 async fn profiles(session: &Session, name: Option<String>) -> anyhow::Result<()> {
-    let mut client = PolicyServiceClient::new(session.of_role(Role::Supervisor)?);
+    let mut client = PolicyServiceClient::new(session.reading()?);
     let profiles = client.list_profiles(ListProfilesRequest {}).await.told()?.profiles;
     let profile = "baton.transfer.v1.Profile";
     let Some(name) = name else {

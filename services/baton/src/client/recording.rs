@@ -14,7 +14,7 @@ use baton_api::recording::v1::{
 use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 use tonic::Status;
 
 use self::destination::Destination;
@@ -22,6 +22,7 @@ use super::refusal::{self, Told};
 use super::session::Session;
 use super::story::Names;
 use super::{call, resolve, word};
+use crate::failure::Usage;
 
 const RECORDING: &str = "baton.recording.v1.Recording";
 /// As many characters of a checksum as people compare.
@@ -72,9 +73,9 @@ pub(crate) struct DownloadArgs {
     /// Its id, or the beginning or the last group of it.
     id: String,
     /// One segment of it, by its id [default: the whole, joined].
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     segment: String,
-    /// The file [default: the recording's id with .wav].
+    /// The file, which is replaced if it is there, or - for standard output [default: the recording's id with .wav].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -133,7 +134,7 @@ async fn list(session: &Session, call: Option<&str>) -> anyhow::Result<()> {
     };
     let recordings = resolve::recordings(session, &interaction_id).await?;
     let names = resolve::names(session).await?;
-    let columns = ["recording", "state", "agent", "customer", "length", "since"];
+    let columns = ["recording", "state", "agent", "customer", "length", word::SINCE];
     session.out.list(RECORDING, &recordings, &columns, |it| row(it, &names))
 }
 
@@ -151,7 +152,7 @@ fn row(recording: &Recording, names: &Names) -> Vec<String> {
 
 async fn show(session: &Session, id: &str) -> anyhow::Result<()> {
     let recording_id = resolve::recording(session, id).await?.recording_id;
-    let mut client = RecordingServiceClient::new(session.of_role(Role::Supervisor)?);
+    let mut client = RecordingServiceClient::new(session.reading()?);
     let recording = client.get_recording(GetRecordingRequest { recording_id }).await.told()?.recording;
     let names = resolve::names(session).await?;
     session.out.one(RECORDING, &recording.context("the answer is empty")?, |it| whole(it, &names))
@@ -174,20 +175,27 @@ fn whole(recording: &Recording, names: &Names) -> String {
         };
         let from = word::clock_time(it.start_time.as_ref());
         let (length, sum) = (word::seconds(it.duration_ms), it.sha256.get(..SUM).unwrap_or(&it.sha256));
-        lines.push(format!("  segment  {from} {length} {}{note} sha256 {sum}…", it.segment_id));
+        lines.push(format!("  segment  {from} UTC, {length} {}{note} sha256 {sum}…", it.segment_id));
     }
     for it in &recording.excluded {
         let (from, to) = (word::clock_time(it.start_time.as_ref()), word::clock_time(it.end_time.as_ref()));
-        lines.push(format!("  left out {from} to {to}: {}", word::exclusion_reason(it.reason).replace('_', " ")));
+        lines.push(format!("  left out {from} to {to} UTC: {}", word::exclusion_reason(it.reason)));
     }
     lines.join("\n")
 }
 
 async fn save(session: &Session, args: DownloadArgs) -> anyhow::Result<()> {
+    let to_stdout = args.out.as_deref() == Some(Path::new(destination::STDOUT));
+    if to_stdout && session.out.json {
+        return Err(Usage::new("with --out - the audio is on standard output, where JSON can't be, too").into());
+    }
     let recording = resolve::recording(session, &args.id).await?;
     let file = args.out.unwrap_or_else(|| format!("{}.wav", recording.recording_id).into());
-    let channel = session.of_role(Role::Supervisor)?;
+    let channel = session.reading()?;
     let bytes = download(channel, &recording.recording_id, &args.segment, &file).await?;
+    if to_stdout {
+        return Ok(());
+    }
     let value = json!({ "recording_id": recording.recording_id, "file": file, "size_bytes": bytes });
     session.out.value(&value, &format!("{} ({bytes} bytes)", file.display()));
     Ok(())
@@ -217,7 +225,8 @@ enum Steer {
 async fn steer(session: &Session, of: OfCall, what: Steer) -> anyhow::Result<()> {
     let (call, channel) = call::acting_in(session, of.id.as_deref()).await?;
     let done = order(channel, session.request_id(), call.interaction_id, what).await;
-    session.out.note(done.map_err(|status| refusal::of(&status))?);
+    let (value, text) = done.map_err(|status| refusal::of(&status))?;
+    session.out.value(&value, text);
     Ok(())
 }
 
@@ -226,12 +235,13 @@ async fn order(
     request_id: String,
     interaction_id: String,
     what: Steer,
-) -> Result<&'static str, Status> {
+) -> Result<(Value, &'static str), Status> {
     let mut client = RecordingServiceClient::new(channel);
-    Ok(match what {
+    let text = match what {
         Steer::Start => {
-            client.start_recording(StartRecordingRequest { request_id, interaction_id }).await?;
-            "Recording."
+            let request = StartRecordingRequest { request_id, interaction_id };
+            let started = client.start_recording(request).await?.into_inner();
+            return Ok((json!({ "recording_id": started.recording_id }), "Recording."));
         }
         Steer::Stop => {
             client.stop_recording(StopRecordingRequest { request_id, interaction_id }).await?;
@@ -245,13 +255,14 @@ async fn order(
             client.resume_recording(ResumeRecordingRequest { request_id, interaction_id }).await?;
             "Recording goes on."
         }
-    })
+    };
+    Ok((json!({}), text))
 }
 
 async fn settings(session: &Session, phone_number: String, set: Option<Mode>) -> anyhow::Result<()> {
     let mode = match set {
         None => {
-            let mut client = RecordingServiceClient::new(session.of_role(Role::Supervisor)?);
+            let mut client = RecordingServiceClient::new(session.reading()?);
             let request = GetSettingsRequest { phone_number: phone_number.clone() };
             client.get_settings(request).await.told()?.mode
         }
@@ -262,8 +273,8 @@ async fn settings(session: &Session, phone_number: String, set: Option<Mode>) ->
             client.set_settings(SetSettingsRequest { request_id, phone_number, mode }).await.told()?.mode
         }
     };
-    let mode = word::recording_mode(mode);
-    session.out.value(&json!({ "phone_number": phone_number, "mode": mode }), &format!("{phone_number}: {mode}"));
+    let value = json!({ "phone_number": phone_number, "mode": RecordingMode::try_from(mode)?.as_str_name() });
+    session.out.value(&value, &format!("{phone_number}: {}", word::recording_mode(mode)));
     Ok(())
 }
 
@@ -271,7 +282,7 @@ async fn delete(session: &Session, id: &str) -> anyhow::Result<()> {
     let recording_id = resolve::recording(session, id).await?.recording_id;
     let request = DeleteRecordingRequest { request_id: session.request_id(), recording_id };
     let mut client = RecordingServiceClient::new(session.of_role(Role::Supervisor)?);
-    client.delete_recording(request).await.told()?;
-    session.out.note("The audio is deleted; what is known of it stays.");
-    Ok(())
+    let deleted = client.delete_recording(request).await.told()?;
+    let text = "The audio is deleted; what is known of it stays.";
+    session.out.one("baton.recording.v1.DeleteRecordingResponse", &deleted, |_| text.to_owned())
 }

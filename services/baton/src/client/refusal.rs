@@ -17,13 +17,33 @@ impl<T> Told<T> for Result<Response<T>, Status> {
     }
 }
 
-/// What a person is told of this status.
-pub(crate) fn of(status: &Status) -> anyhow::Error {
-    anyhow::anyhow!(text(status))
+/// Nobody answers.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody answers at {address} ({cause})\n  {ADVICE}")]
+struct Unanswered {
+    address: String,
+    cause: String,
 }
 
-fn text(status: &Status) -> String {
-    let Some(error) = ApiError::from_status(status) else { return foreign(status) };
+const ADVICE: &str = "Is `baton up` running? --data names its folder, or --server its address.";
+
+/// What a person is told of this status.
+pub(crate) fn of(status: &Status) -> anyhow::Error {
+    match ApiError::from_status(status) {
+        Some(error) => anyhow::anyhow!(text(&error)),
+        None => foreign(status),
+    }
+}
+
+/// The same error, with the address if nobody answered there.
+pub(super) fn at(address: &str, error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Unanswered>() {
+        Ok(it) => Unanswered { address: address.to_owned(), ..it }.into(),
+        Err(error) => error,
+    }
+}
+
+fn text(error: &ApiError) -> String {
     let mut text = format!("{} ({})", error.message.trim_end(), error.reason_name());
     for (key, value) in &error.metadata {
         let advice = match key.as_str() {
@@ -39,17 +59,16 @@ fn text(status: &Status) -> String {
 }
 
 /// A status that no service of Baton's has sent: as a rule nobody is there.
-fn foreign(status: &Status) -> String {
+fn foreign(status: &Status) -> anyhow::Error {
     match status.code() {
         Code::Unavailable => {
             let cause = innermost(status).unwrap_or_else(|| status.message().to_owned());
-            format!("nobody answers at the server's address ({cause})\n  Is `baton up` running? --data names its folder, or --server its address.")
+            Unanswered { address: "the server's address".to_owned(), cause }.into()
         }
-        Code::Unimplemented => {
+        Code::Unimplemented => anyhow::anyhow!(
             "whoever answers at the server's address does not know this method; is it another program, or an older Baton?"
-                .to_owned()
-        }
-        code => format!("{} ({code:?})", status.message()),
+        ),
+        code => anyhow::anyhow!("{} ({code:?})", status.message()),
     }
 }
 
@@ -81,5 +100,13 @@ mod tests {
     fn when_nobody_answers_it_is_said_what_to_start() {
         let text = of(&Status::unavailable("tcp connect error")).to_string();
         assert!(text.contains("tcp connect error") && text.contains("baton up"), "{text}");
+    }
+
+    #[test]
+    fn when_nobody_answers_it_is_said_where_also_behind_what_was_being_done() {
+        let error = of(&Status::unavailable("refused")).context("finding the tenant's first number");
+        let text = at("http://127.0.0.1:7419", error).to_string();
+        assert!(text.starts_with("nobody answers at http://127.0.0.1:7419 (refused)"), "{text}");
+        assert_eq!(at("http://x", anyhow::anyhow!("something else")).to_string(), "something else");
     }
 }

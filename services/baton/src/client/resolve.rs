@@ -8,6 +8,7 @@ use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
 use baton_api::recording::v1::{ListRecordingsRequest, Recording};
 use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
 use baton_api::transfer::v1::{GetInteractionRequest, Interaction, ListInteractionsRequest};
+use baton_runtime::client::GrpcChannel;
 use tonic::Code;
 use uuid::Uuid;
 
@@ -41,31 +42,46 @@ macro_rules! all_pages {
 }
 
 pub(super) async fn agents(session: &Session) -> anyhow::Result<Vec<Agent>> {
-    let mut directory = DirectoryServiceClient::new(session.lookup()?);
+    agents_seen_on(session.reading()?).await
+}
+
+async fn agents_seen_on(channel: GrpcChannel) -> anyhow::Result<Vec<Agent>> {
+    let mut directory = DirectoryServiceClient::new(channel);
     all_pages!(directory, list_agents, ListAgentsRequest {}, agents)
 }
 
 pub(super) async fn teams(session: &Session) -> anyhow::Result<Vec<Team>> {
-    let mut directory = DirectoryServiceClient::new(session.lookup()?);
+    let mut directory = DirectoryServiceClient::new(session.reading()?);
     all_pages!(directory, list_teams, ListTeamsRequest {}, teams)
 }
 
 pub(super) async fn interactions(session: &Session, live_only: bool) -> anyhow::Result<Vec<Interaction>> {
-    let mut interactions = InteractionServiceClient::new(session.lookup()?);
+    interactions_seen_on(session.reading()?, live_only).await
+}
+
+pub(super) async fn interactions_seen_on(channel: GrpcChannel, live_only: bool) -> anyhow::Result<Vec<Interaction>> {
+    let mut interactions = InteractionServiceClient::new(channel);
     all_pages!(interactions, list_interactions, ListInteractionsRequest { live_only }, interactions)
 }
 
 pub(super) async fn recordings(session: &Session, interaction_id: &str) -> anyhow::Result<Vec<Recording>> {
-    let mut recordings = RecordingServiceClient::new(session.lookup()?);
+    let mut recordings = RecordingServiceClient::new(session.reading()?);
     let interaction_id = interaction_id.to_owned();
     all_pages!(recordings, list_recordings, ListRecordingsRequest { interaction_id }, recordings)
 }
 
 /// The agent of this name, id, or beginning of either.
 pub(super) async fn agent(session: &Session, name: &str) -> anyhow::Result<Agent> {
-    let agents = agents(session).await?;
-    let found = one("agent", name, &agents, |it| [it.agent_id.as_str(), it.name.as_str()])?;
-    Ok(found.clone())
+    agent_of(&agents(session).await?, name)
+}
+
+fn agent_of(agents: &[Agent], name: &str) -> anyhow::Result<Agent> {
+    Ok(one("agent", name, agents, |it| [it.agent_id.as_str(), it.name.as_str()])?.clone())
+}
+
+/// The agent whom `--as` names, for whoever may not list agents.
+pub(super) async fn acting_agent(session: &Session, name: &str) -> anyhow::Result<Agent> {
+    agent_of(&agents_seen_on(session.lookup()?).await?, name)
 }
 
 /// The team of this name, id, or beginning of either.
@@ -85,23 +101,32 @@ pub(super) async fn target(session: &Session, name: &str) -> anyhow::Result<Targ
     Ok(Target { target: Some(target.clone()) })
 }
 
-/// The interaction of this id, shortened id or beginning of one; without any, the only live one.
+/// The interaction of this id, shortened id or beginning of one; without any, the only live one, or the only one that whoever
+/// acts is in.
 pub(super) async fn interaction(session: &Session, id: Option<&str>) -> anyhow::Result<Interaction> {
-    let Some(id) = id else { return only_live(interactions(session, true).await?) };
+    let Some(id) = id else { return only_live(interactions(session, true).await?, session.may_all()) };
     if Uuid::try_parse(id).is_ok() {
         let request = GetInteractionRequest { interaction_id: id.to_owned() };
-        let mut client = InteractionServiceClient::new(session.lookup()?);
+        let mut client = InteractionServiceClient::new(session.reading()?);
         return client.get_interaction(request).await.told()?.interaction.context("the answer is empty");
     }
     let known = interactions(session, false).await?;
     Ok(one("call", id, &known, |it| [it.interaction_id.as_str(), it.interaction_id.as_str()])?.clone())
 }
 
-fn only_live(mut live: Vec<Interaction>) -> anyhow::Result<Interaction> {
+fn only_live(mut live: Vec<Interaction>, is_all: bool) -> anyhow::Result<Interaction> {
     match live.len() {
+        0 if !is_all => anyhow::bail!(
+            "there is no live call that you see as whom you act as; `baton call list --all` shows all that you do"
+        ),
         0 => anyhow::bail!("there is no live call; `baton call place` places one, `baton call list --all` shows all"),
         1 => Ok(live.remove(0)),
         count => {
+            // Only who is in a call has something to do in it.
+            let mut own: Vec<_> = live.iter().filter(|it| !it.allowed_actions.is_empty()).collect();
+            if let (Some(one), true) = (own.pop(), own.is_empty()) {
+                return Ok(one.clone());
+            }
             let ids: Vec<_> = live.iter().map(|it| word::short(&it.interaction_id).to_owned()).collect();
             anyhow::bail!("there are {count} live calls; name one: {}", ids.join(", "))
         }
@@ -128,7 +153,7 @@ pub(super) async fn subject(session: &Session, subject: String) -> anyhow::Resul
     Ok(format!("{sort}/{id}"))
 }
 
-/// Names of agents and teams by id; without those that the token's bearer may not list.
+/// Names of agents and teams by id; without those that whoever acts may not list.
 pub(super) async fn names(session: &Session) -> anyhow::Result<super::story::Names> {
     let (agents, teams) = tokio::join!(agents(session), teams(session));
     let agents = if_allowed(session, agents)?.into_iter().map(|it| (it.agent_id, it.name));
@@ -137,7 +162,7 @@ pub(super) async fn names(session: &Session) -> anyhow::Result<super::story::Nam
 }
 
 fn if_allowed<T>(session: &Session, listed: anyhow::Result<Vec<T>>) -> anyhow::Result<Vec<T>> {
-    if session.can_mint() { listed } else { Ok(listed.unwrap_or_default()) }
+    if session.may_all() { listed } else { Ok(listed.unwrap_or_default()) }
 }
 
 /// The one thing that the text names: by a whole key or a shortened id, or by the beginning of one that no other has.
@@ -174,6 +199,8 @@ pub(super) fn is_not_found(status: &tonic::Status) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use baton_api::common::v1::Action;
+
     use super::*;
 
     fn find(text: &str) -> Result<&'static str, String> {
@@ -220,6 +247,20 @@ mod tests {
         let seven = ["1a", "1b", "1c", "1d", "1e", "1f", "1g"];
         assert!(refused("1", &seven).ends_with("say more: 1a, 1b, 1c, 1d, 1e and 2 more"));
         assert!(refused("1", &seven[..5]).ends_with("say more: 1a, 1b, 1c, 1d and 1e"));
+    }
+
+    #[test]
+    fn of_several_live_calls_the_one_that_somebody_is_in_is_theirs() {
+        let call = |id: &str, actions: &[Action]| Interaction {
+            interaction_id: id.to_owned(),
+            allowed_actions: actions.iter().map(|it| (*it).into()).collect(),
+            ..Interaction::default()
+        };
+        let (one, hold) = (|| call("one", &[]), || call("two", &[Action::Hold]));
+        assert_eq!(only_live(vec![one(), hold(), one()], true).unwrap().interaction_id, "two");
+        assert!(only_live(vec![hold(), hold()], true).unwrap_err().to_string().contains("2 live calls"));
+        assert!(only_live(vec![one(), one()], true).unwrap_err().to_string().contains("2 live calls"));
+        assert_eq!(only_live(vec![one()], true).unwrap().interaction_id, "one");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Where a command goes, and in whose name.
 //!
 //! With a token, everything is done with that token. With a data folder that has a key (as beside `baton up`), a token is
-//! minted for each call: of the role that the method needs, or of the one that `--as` names.
+//! minted for each call: of whoever `--as` names, and otherwise of the role that the method needs. Two things are nobody's in
+//! particular and need no `--as`: what the people at the phones do, and what is looked up to fill in what was left out.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use clap::{Arg, Args, Command};
 use uuid::Uuid;
 
 use super::output::Output;
+use super::story::Names;
 use crate::failure::Usage;
 use crate::folder;
 
@@ -43,13 +45,15 @@ pub(crate) struct SessionArgs {
     /// The tenant, for minted tokens.
     #[arg(long, global = true, default_value = "demo")]
     tenant: TenantId,
-    /// In whose name, for minted tokens: agent:Ada, supervisor:eve, admin:root [default: who may].
+    /// In whose name, for minted tokens: agent:Ada, supervisor:eve, admin:root [default: who may]. The simulated phones are
+    /// nobody's in particular.
     #[arg(long = "as", global = true, value_name = "ROLE:NAME")]
     acting: Option<Acting>,
-    /// Print JSON (the protobuf mapping of the contract's messages) and not tables.
+    /// Print JSON and not tables. Field names are those of the contract (proto/); a list is one array, a stream one object a
+    /// line, and where there is nothing to say it is {}.
     #[arg(long, global = true)]
     json: bool,
-    /// The id that makes a repeated change one change [default: a fresh one].
+    /// The id that makes a repeated change one change: one intent of one method by one subject [default: a fresh one].
     #[arg(long, global = true, value_name = "ID")]
     request_id: Option<String>,
 }
@@ -106,6 +110,7 @@ enum Auth {
 
 /// A connection to Baton, in somebody's name.
 pub(crate) struct Session {
+    server: String,
     channel: GrpcChannel,
     auth: Auth,
     tenant: TenantId,
@@ -119,9 +124,11 @@ impl Session {
     /// Finds out where to connect and with what; connects when first used.
     pub(super) fn new(args: SessionArgs) -> anyhow::Result<Self> {
         let server = given(args.server).or_else(|| folder::notice(&args.data).map(|it| it.address));
+        let server = server.unwrap_or_else(|| USUAL_SERVER.to_owned());
         let clock = Clock::real();
         Ok(Self {
-            channel: channel(server.as_deref().unwrap_or(USUAL_SERVER), &clock)?,
+            channel: channel(&server, &clock)?,
+            server,
             auth: auth(args.token, &args.data)?,
             tenant: args.tenant,
             acting: args.acting,
@@ -141,12 +148,18 @@ impl Session {
         Self { acting: Some(Acting { role: Role::Agent, subject: agent_id }), ..self }
     }
 
-    /// For looking things up: with a key, as somebody who may see the whole tenant.
+    /// For filling in what a command leaves out, such as the id of a name that `--as` gives: with a key, as somebody who may
+    /// see the whole tenant. Never for what is shown.
     pub(super) fn lookup(&self) -> anyhow::Result<GrpcChannel> {
         self.minted(Role::Supervisor, NOBODY)
     }
 
-    /// For a command that this role may give.
+    /// For reading.
+    pub(super) fn reading(&self) -> anyhow::Result<GrpcChannel> {
+        self.of_role(Role::Supervisor)
+    }
+
+    /// For a command that this role may give, unless somebody was named.
     pub(super) fn of_role(&self, role: Role) -> anyhow::Result<GrpcChannel> {
         match &self.acting {
             Some(acting) => self.minted(acting.role, &acting.subject),
@@ -164,7 +177,26 @@ impl Session {
 
     /// For the people at the phones, who are nobody that Baton knows.
     pub(super) fn of_phones(&self) -> anyhow::Result<GrpcChannel> {
-        self.minted(Role::Simulator, NOBODY)
+        match &self.acting {
+            Some(acting) if acting.role == Role::Simulator => self.minted(acting.role, &acting.subject),
+            _ => self.minted(Role::Simulator, NOBODY),
+        }
+    }
+
+    /// Who acts, for a person, where this agent would if nobody was named.
+    pub(super) fn whose(&self, agent_id: &str, names: &Names) -> String {
+        match (&self.acting, &self.auth) {
+            (_, Auth::Token(_)) => "the token's bearer".to_owned(),
+            (Some(acting), _) if acting.role == Role::Agent => names.of(&acting.subject),
+            (Some(acting), _) => format!("{} ({})", acting.subject, acting.role),
+            (None, _) if agent_id.is_empty() => "a supervisor".to_owned(),
+            (None, _) => names.of(agent_id),
+        }
+    }
+
+    /// Where it goes.
+    pub(super) fn server(&self) -> &str {
+        &self.server
     }
 
     /// The agent who was named with `--as`.
@@ -175,6 +207,11 @@ impl Session {
     /// Whether tokens can be minted for whoever is needed.
     pub(super) fn can_mint(&self) -> bool {
         matches!(self.auth, Auth::Key(_))
+    }
+
+    /// Whether everything may be read: tokens are minted for it, and in nobody's name.
+    pub(super) fn may_all(&self) -> bool {
+        self.can_mint() && self.acting.is_none()
     }
 
     /// For the next change.

@@ -62,7 +62,7 @@ fn call(data: &Data, names: &Names) -> Option<String> {
             format!("The call is over ({}) after {}.", reason(it.reason), word::seconds(it.duration_ms))
         }
         Data::InteractionFlowStep(it) => {
-            format!("The call flow takes step {}: {}.", it.step, it.name.replace('_', " "))
+            format!("The call flow takes step {}: {}.", it.step, word::spaced(&it.name))
         }
         Data::InteractionAgentOffered(it) => {
             format!("{} is reserved (claim granted), and the phone rings.", names.of(&it.agent_id))
@@ -87,7 +87,7 @@ fn call(data: &Data, names: &Names) -> Option<String> {
         }
         Data::InteractionNoteAdded(it) => format!("{} writes a note.", names.of(&it.author_agent_id)),
         Data::InteractionDataChanged(_) => "The attached data changes.".to_owned(),
-        Data::InteractionAnnounced(it) => format!("An announcement is played: {}.", it.name.replace('_', " ")),
+        Data::InteractionAnnounced(it) => format!("An announcement is played: {}.", word::spaced(&it.name)),
         Data::InteractionCustomerAnswered(_) => "The customer answers.".to_owned(),
         Data::InteractionCustomerLeft(_) => "The customer hangs up.".to_owned(),
         _ => return None,
@@ -137,7 +137,7 @@ fn recording(data: &Data, names: &Names) -> Option<String> {
         Data::RecordingSegmentEnded(it) if it.failed => "A stretch of the recording could not be written.".to_owned(),
         Data::RecordingSegmentEnded(_) => "The stretch being recorded ends.".to_owned(),
         Data::RecordingExcluded(it) => {
-            format!("Left out of recording {}: {}.", end(&it.recording_id), it.reason.replace('_', " "))
+            format!("Left out of recording {}: {}.", end(&it.recording_id), word::spaced(&it.reason))
         }
         Data::RecordingStored(it) => format!(
             "Recording {} is stored and checked: {}{}.",
@@ -153,8 +153,8 @@ fn recording(data: &Data, names: &Names) -> Option<String> {
 fn others(data: &Data, names: &Names) -> Option<String> {
     Some(match data {
         Data::AgentStateChanged(it) => {
-            let why = if it.reason.is_empty() { String::new() } else { format!(" ({})", it.reason.replace('_', " ")) };
-            format!("{} is now {}{why}.", names.of(&it.agent_id), it.to.to_lowercase().replace('_', " "))
+            let why = if it.reason.is_empty() { String::new() } else { format!(" ({})", word::spaced(&it.reason)) };
+            format!("{} is now {}{why}.", names.of(&it.agent_id), word::spaced(&it.to.to_lowercase()))
         }
         Data::DirectoryChanged(it) => format!("The {} {} was {}.", it.what, names.of(&it.id), it.change),
         Data::PolicyChanged(it) => format!("The policy is {} now, version {}.", it.profile, it.version),
@@ -163,7 +163,7 @@ fn others(data: &Data, names: &Names) -> Option<String> {
 }
 
 fn reason(reason: i32) -> String {
-    word::or_dash(word::reason(reason).replace('_', " "))
+    word::or_dash(word::reason(reason))
 }
 
 #[cfg(test)]

@@ -2,14 +2,15 @@
 
 use anyhow::Context as _;
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
-use baton_api::presence::v1::{CreateTeamRequest, Team};
+use baton_api::presence::v1::{CreateTeamRequest, DeleteTeamRequest, Team, UpdateTeamRequest};
 use baton_runtime::auth::Role;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::refusal::Told;
 use super::session::Session;
 use super::story::Names;
 use super::{resolve, word};
+use crate::failure::Usage;
 
 const TEAM: &str = "baton.presence.v1.Team";
 
@@ -26,6 +27,29 @@ pub(crate) enum TeamCommand {
         #[arg(long = "member", value_name = "AGENT")]
         members: Vec<String>,
     },
+    /// Rename a team, or change who is in it; what is not given stays as it is.
+    Update(UpdateArgs),
+    /// Delete a team; its members stay.
+    Delete {
+        /// Name or id.
+        team: String,
+    },
+}
+
+/// What `team update` takes.
+#[derive(Debug, Args)]
+pub(crate) struct UpdateArgs {
+    /// Name or id.
+    team: String,
+    /// Another display name.
+    #[arg(long)]
+    name: Option<String>,
+    /// A new member: name or id. May be given several times.
+    #[arg(long, value_name = "AGENT")]
+    add: Vec<String>,
+    /// Who is no longer a member: name or id. May be given several times.
+    #[arg(long, value_name = "AGENT")]
+    remove: Vec<String>,
 }
 
 /// Runs it.
@@ -33,6 +57,8 @@ pub(crate) async fn run(session: &Session, command: TeamCommand) -> anyhow::Resu
     match command {
         TeamCommand::List => list(session).await,
         TeamCommand::Create { name, members } => create(session, name, &members).await,
+        TeamCommand::Update(args) => update(session, args).await,
+        TeamCommand::Delete { team } => delete(session, &team).await,
     }
 }
 
@@ -44,19 +70,69 @@ async fn list(session: &Session) -> anyhow::Result<()> {
 }
 
 async fn create(session: &Session, name: String, members: &[String]) -> anyhow::Result<()> {
+    let agent_ids = ids(session, members).await?;
+    let team = Some(Team { team_id: String::new(), name, agent_ids });
+    let request = CreateTeamRequest { request_id: session.request_id(), team };
+    let mut directory = DirectoryServiceClient::new(session.of_role(Role::Admin)?);
+    let team = directory.create_team(request).await.told()?.team;
+    stored(session, team, "is there now").await
+}
+
+async fn update(session: &Session, args: UpdateArgs) -> anyhow::Result<()> {
+    if args.name.is_none() && args.add.is_empty() && args.remove.is_empty() {
+        return Err(Usage::new("say what is to change: --name, --add or --remove").into());
+    }
+    let mut team = resolve::team(session, &args.team).await?;
+    let (added, removed) = (ids(session, &args.add).await?, ids(session, &args.remove).await?);
+    team.name = args.name.unwrap_or(team.name);
+    change_members(&mut team.agent_ids, added, &removed);
+    let request = UpdateTeamRequest { request_id: session.request_id(), team: Some(team) };
+    let mut directory = DirectoryServiceClient::new(session.of_role(Role::Admin)?);
+    let team = directory.update_team(request).await.told()?.team;
+    stored(session, team, "is changed").await
+}
+
+fn change_members(agent_ids: &mut Vec<String>, added: Vec<String>, removed: &[String]) {
+    agent_ids.retain(|it| !removed.contains(it) && !added.contains(it));
+    agent_ids.extend(added);
+}
+
+async fn delete(session: &Session, name: &str) -> anyhow::Result<()> {
+    let team = resolve::team(session, name).await?;
+    let request = DeleteTeamRequest { request_id: session.request_id(), team_id: team.team_id };
+    let mut directory = DirectoryServiceClient::new(session.of_role(Role::Admin)?);
+    let deleted = directory.delete_team(request).await.told()?;
+    let text = format!("The team {} is gone.", team.name);
+    session.out.one("baton.presence.v1.DeleteTeamResponse", &deleted, |_| text)
+}
+
+async fn ids(session: &Session, members: &[String]) -> anyhow::Result<Vec<String>> {
     let mut agent_ids = Vec::with_capacity(members.len());
     for member in members {
         agent_ids.push(resolve::agent(session, member).await?.agent_id);
     }
-    let team = Some(Team { team_id: String::new(), name, agent_ids });
-    let request = CreateTeamRequest { request_id: session.request_id(), team };
-    let mut directory = DirectoryServiceClient::new(session.of_role(Role::Admin)?);
-    let team = directory.create_team(request).await.told()?.team.context("the answer is empty")?;
+    Ok(agent_ids)
+}
+
+async fn stored(session: &Session, team: Option<Team>, how: &str) -> anyhow::Result<()> {
+    let (team, names) = (team.context("the answer is empty")?, resolve::names(session).await?);
     session.out.one(TEAM, &team, |it| {
-        format!("Team {} is there now, {} members, id {}", it.name, it.agent_ids.len(), it.team_id)
+        format!("Team {} {how}, members: {}, id {}", it.name, word::or_dash(members(it, &names)), it.team_id)
     })
 }
 
 fn members(team: &Team, names: &Names) -> String {
     team.agent_ids.iter().map(|id| names.of(id)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_added_twice_is_a_member_once() {
+        let mut members = vec!["a".to_owned(), "b".to_owned()];
+        change_members(&mut members, vec!["b".to_owned(), "c".to_owned()], &["a".to_owned()]);
+        assert_eq!(members, ["b", "c"]);
+    }
 }

@@ -55,7 +55,7 @@ pub(crate) struct StartArgs {
     #[arg(long, value_enum, default_value = "warm")]
     kind: Kind,
     /// Shown to the recipient.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     message: String,
 }
 
@@ -107,21 +107,21 @@ async fn start(session: &Session, args: StartArgs) -> anyhow::Result<()> {
         message: args.message,
     };
     let started = TransferServiceClient::new(channel).start_transfer(request).await.told()?;
-    call::changed(session, started.interaction).await
+    call::changed(session, &of.primary_agent_id, started.interaction).await
 }
 
 async fn complete(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
     let (of, channel) = call::acting_in(session, id).await?;
     let request = CompleteTransferRequest { request_id: session.request_id(), interaction_id: of.interaction_id };
     let completed = TransferServiceClient::new(channel).complete_transfer(request).await.told()?;
-    call::changed(session, completed.interaction).await
+    call::changed(session, &of.primary_agent_id, completed.interaction).await
 }
 
 async fn cancel(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
     let (of, channel) = call::acting_in(session, id).await?;
     let request = CancelTransferRequest { request_id: session.request_id(), interaction_id: of.interaction_id };
     let cancelled = TransferServiceClient::new(channel).cancel_transfer(request).await.told()?;
-    call::changed(session, cancelled.interaction).await
+    call::changed(session, &of.primary_agent_id, cancelled.interaction).await
 }
 
 async fn decline(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
@@ -130,15 +130,14 @@ async fn decline(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
     }
     let of = resolve::interaction(session, id).await?;
     let request = DeclineTransferRequest { request_id: session.request_id(), interaction_id: of.interaction_id };
-    TransferServiceClient::new(session.of_role(Role::Agent)?).decline_transfer(request).await.told()?;
-    session.out.note("Declined.");
-    Ok(())
+    let declined = TransferServiceClient::new(session.of_role(Role::Agent)?).decline_transfer(request).await.told()?;
+    session.out.one("baton.transfer.v1.DeclineTransferResponse", &declined, |_| "Declined.".to_owned())
 }
 
 async fn list(session: &Session, open_only: bool) -> anyhow::Result<()> {
     let transfers = transfers(session, "", open_only).await?;
     let names = resolve::names(session).await?;
-    let columns = ["transfer", "kind", "from", "to", "phase", "reason", "since"];
+    let columns = ["transfer", "kind", "from", "to", "phase", "reason", word::SINCE];
     session.out.list(TRANSFER, &transfers, &columns, |it| row(it, &names))
 }
 
@@ -149,7 +148,7 @@ async fn transfers(session: &Session, interaction_id: &str, open_only: bool) -> 
         page_size: resolve::PAGE,
         page_token: String::new(),
     };
-    let mut client = TransferServiceClient::new(session.of_role(Role::Supervisor)?);
+    let mut client = TransferServiceClient::new(session.reading()?);
     Ok(client.list_transfers(request).await.told()?.transfers)
 }
 
@@ -166,7 +165,7 @@ fn row(transfer: &Transfer, names: &Names) -> Vec<String> {
 }
 
 async fn show(session: &Session, id: &str) -> anyhow::Result<()> {
-    let mut client = TransferServiceClient::new(session.of_role(Role::Supervisor)?);
+    let mut client = TransferServiceClient::new(session.reading()?);
     let found = client.get_transfer(GetTransferRequest { transfer_id: id.to_owned() }).await;
     let transfer = if let Ok(found) = found {
         found.into_inner().transfer.context("the answer is empty")?
@@ -178,8 +177,8 @@ async fn show(session: &Session, id: &str) -> anyhow::Result<()> {
     let names = resolve::names(session).await?;
     session.out.one(TRANSFER, &transfer, |it| {
         let line = view::transfer_line(it, &names);
-        let ended = word::or_dash(word::time(it.end_time.as_ref()));
-        let began = word::time(it.create_time.as_ref());
+        let ended = word::or_dash(word::moment(it.end_time.as_ref()));
+        let began = word::moment(it.create_time.as_ref());
         format!(
             "Transfer {}\n  {line}\n  began   {began}\n  ended   {ended}\n  message {}",
             it.transfer_id,

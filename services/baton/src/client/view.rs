@@ -3,35 +3,40 @@
 use std::fmt::Write as _;
 
 use baton_api::common::v1::Direction;
+use baton_api::transfer::v1::interaction::State;
 use baton_api::transfer::v1::{Hop, Interaction, Party, Transfer};
 
 use super::story::Names;
 use super::word;
 
-/// Everything that there is to know of a call.
-pub(super) fn whole(call: &Interaction, names: &Names) -> String {
-    let mut text = now(call, names);
+/// Everything that there is to know of a call; `who` may do what it says.
+pub(super) fn whole(call: &Interaction, names: &Names, who: &str) -> String {
+    let mut text = now(call, names, who);
+    line(&mut text, "began", &word::moment(call.create_time.as_ref()));
+    if call.state() == State::Ended {
+        line(&mut text, "ended", &end(call));
+    }
     for hop in &call.journey {
-        let _ = writeln!(text, "  hop        {}", hop_line(hop, names));
+        line(&mut text, "hop", &hop_line(hop, call.direction(), names));
     }
     for note in &call.notes {
-        let _ = writeln!(text, "  note       {} ({})", word::one_line(&note.text), names.of(&note.author_agent_id));
+        line(&mut text, "note", &format!("{} ({})", word::one_line(&note.text), names.of(&note.author_agent_id)));
     }
     for (key, value) in &call.data {
-        let _ = writeln!(text, "  data       {} = {}", word::one_line(key), word::one_line(value));
+        line(&mut text, "data", &format!("{} = {}", word::one_line(key), word::one_line(value)));
     }
     text
 }
 
-/// How a call stands.
-pub(super) fn now(call: &Interaction, names: &Names) -> String {
+/// How a call stands; `who` may do what it says.
+pub(super) fn now(call: &Interaction, names: &Names, who: &str) -> String {
     let way = if call.direction() == Direction::Outbound { "from" } else { "to" };
     let mut text = format!("Call {} {way} {}: {}\n", call.interaction_id, call.number, state(call, names));
     for party in &call.parties {
-        let _ = writeln!(text, "  {:<10} {}", word::party_role(party.role), party_line(party));
+        line(&mut text, &word::party_role(party.role), &party_line(party));
     }
     if let Some(transfer) = &call.transfer {
-        let _ = writeln!(text, "  transfer   {}", transfer_line(transfer, names));
+        line(&mut text, "transfer", &transfer_line(transfer, names));
     }
     if let Some(recording) = &call.recording {
         let how = match (recording.live, recording.paused) {
@@ -39,35 +44,61 @@ pub(super) fn now(call: &Interaction, names: &Names) -> String {
             (false, true) => "is paused",
             (false, false) => "nothing is being written",
         };
-        let _ = writeln!(text, "  recording  {how} (mode {})", word::or_dash(word::recording_mode(recording.mode)));
+        let mode = word::or_dash(word::recording_mode(recording.mode));
+        line(&mut text, "recording", &format!("{how} (mode {mode})"));
     }
     if !call.allowed_actions.is_empty() {
         let actions: Vec<_> = call.allowed_actions.iter().map(|it| word::action(*it)).collect();
-        let _ = writeln!(text, "  may now    {}", actions.join(", "));
+        line(&mut text, "may now", &format!("{}: {}", word::one_line(who), actions.join(", ")));
     }
     text
 }
 
-/// One line for a call as it changes.
-pub(super) fn change(call: &Interaction, names: &Names) -> String {
-    let parties: Vec<_> =
-        call.parties.iter().map(|it| format!("{} {}", it.name, word::leg_state(it.leg_state))).collect();
-    let transfer = call.transfer.as_ref().map_or_else(String::new, |it| format!("; {}", transfer_line(it, names)));
-    format!("{:>4}  {}; {}{transfer}", call.version, state(call, names), parties.join(", "))
+/// As wide as the longest word, a participant.
+fn line(text: &mut String, what: &str, is: &str) {
+    let _ = writeln!(text, "  {what:<11} {is}");
 }
 
-pub(super) const COLUMNS: [&str; 6] = ["call", "state", "customer", "number", "with", "since"];
+/// When it ended, and after how long. Nothing changes after the end.
+fn end(call: &Interaction) -> String {
+    let (Some(begin), Some(end)) = (&call.create_time, &call.update_time) else { return String::new() };
+    let lasted_ms = (word::micros(end) - word::micros(begin)) / 1_000;
+    format!("{}, after {}", word::moment(Some(end)), word::seconds(lasted_ms))
+}
+
+/// One line for a call as it changes.
+pub(super) fn change(call: &Interaction, names: &Names) -> String {
+    let mut parts = vec![state(call, names)];
+    let with_leg = |it: &Party| format!("{} {}", it.name, word::leg_state(it.leg_state));
+    if !call.parties.is_empty() {
+        parts.push(call.parties.iter().map(with_leg).collect::<Vec<_>>().join(", "));
+    }
+    parts.extend(call.transfer.as_ref().map(|it| transfer_line(it, names)));
+    parts.join("; ")
+}
+
+const COLUMNS: [&str; 6] = ["call", "state", "customer", "number", "with", word::SINCE];
+const WITH_ENDED: [&str; 7] = ["call", "state", "customer", "number", "with", word::SINCE, "ended because"];
+
+/// The columns of a list of calls; why one ended only where there are some that have.
+pub(super) fn columns(with_ended: bool) -> &'static [&'static str] {
+    if with_ended { &WITH_ENDED } else { &COLUMNS }
+}
 
 /// A call as a row of a list.
-pub(super) fn row(call: &Interaction, names: &Names) -> Vec<String> {
-    vec![
+pub(super) fn row(call: &Interaction, names: &Names, with_ended: bool) -> Vec<String> {
+    let mut row = vec![
         call.interaction_id.clone(),
         word::interaction_state(call.state),
         call.customer.clone(),
         call.number.clone(),
         if call.primary_agent_id.is_empty() { "-".to_owned() } else { names.of(&call.primary_agent_id) },
         word::time(call.create_time.as_ref()),
-    ]
+    ];
+    if with_ended {
+        row.push(word::or_dash(word::reason(call.end_reason)));
+    }
+    row
 }
 
 /// A transfer in one line.
@@ -83,7 +114,7 @@ pub(super) fn transfer_line(transfer: &Transfer, names: &Names) -> String {
 }
 
 fn state(call: &Interaction, names: &Names) -> String {
-    let mut text = word::interaction_state(call.state).replace('_', " ");
+    let mut text = word::interaction_state(call.state);
     if !call.primary_agent_id.is_empty() {
         let _ = write!(text, " {}", names.of(&call.primary_agent_id));
     }
@@ -98,28 +129,33 @@ fn party_line(party: &Party) -> String {
     format!("{} ({}{muted})", word::one_line(&party.name), word::leg_state(party.leg_state))
 }
 
-fn hop_line(hop: &Hop, names: &Names) -> String {
-    let from = if hop.transfer_id.is_empty() { "the call flow".to_owned() } else { names.of(&hop.from_agent_id) };
+fn hop_line(hop: &Hop, direction: Direction, names: &Names) -> String {
     let outcome = match word::transfer_phase(hop.outcome) {
         open if open.is_empty() => "open".to_owned(),
         outcome => outcome,
     };
     // Until somebody has the customer, and when nobody got them, it is told whom it was meant for.
     let to = if hop.to_agent_id.is_empty() { names.of_target(hop.target.as_ref()) } else { names.of(&hop.to_agent_id) };
-    format!("{from} -> {to}: {outcome}{}", because(hop.reason))
+    let way = match (hop.transfer_id.is_empty(), direction) {
+        (true, Direction::Outbound) => format!("{to} calls"),
+        (true, _) => format!("the call flow -> {to}"),
+        (false, _) => format!("{} -> {to}", names.of(&hop.from_agent_id)),
+    };
+    format!("{way}: {outcome}{}", because(hop.reason))
 }
 
 fn because(reason: i32) -> String {
     match word::reason(reason) {
         none if none.is_empty() => none,
-        why => format!(" ({})", why.replace('_', " ")),
+        why => format!(" ({why})"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use baton_api::common::v1::{Reason, Target, TransferPhase, target};
+    use baton_api::common::v1::{Action, Reason, Target, TransferPhase, target};
     use baton_api::transfer::v1::Note;
+    use baton_api::transfer::v1::party::Role;
 
     use super::*;
 
@@ -140,7 +176,7 @@ mod tests {
             reason: reason.into(),
             ..Hop::default()
         };
-        hop_line(&hop, &names())
+        hop_line(&hop, Direction::Inbound, &names())
     }
 
     #[test]
@@ -160,8 +196,50 @@ mod tests {
         let text = "call back\n  recording  is paused".to_owned();
         let notes = vec![Note { text, author_agent_id: "a".to_owned(), ..Note::default() }];
         let data = [("vip".to_owned(), "no\n  may now    end".to_owned())].into();
-        let shown = whole(&Interaction { notes, data, ..Interaction::default() }, &names());
-        assert!(shown.contains("\n  note       call back /   recording  is paused (Ada)\n"), "{shown}");
-        assert!(shown.contains("\n  data       vip = no /   may now    end\n"), "{shown}");
+        let shown = whole(&Interaction { notes, data, ..Interaction::default() }, &names(), "Ada");
+        assert!(shown.contains("\n  note        call back /   recording  is paused (Ada)\n"), "{shown}");
+        assert!(shown.contains("\n  data        vip = no /   may now    end\n"), "{shown}");
+    }
+
+    #[test]
+    fn a_call_that_an_agent_places_has_no_flow_that_it_comes_from() {
+        let hop = Hop { to_agent_id: "a".to_owned(), outcome: TransferPhase::Completed.into(), ..Hop::default() };
+        assert_eq!(hop_line(&hop, Direction::Outbound, &names()), "Ada calls: completed");
+        assert_eq!(hop_line(&hop, Direction::Inbound, &names()), "the call flow -> Ada: completed");
+    }
+
+    #[test]
+    fn it_is_said_who_may_do_what_and_every_word_has_its_column() {
+        let call = Interaction {
+            parties: vec![Party { role: Role::Participant.into(), name: "Ben".to_owned(), ..Party::default() }],
+            allowed_actions: vec![Action::Hold.into(), Action::SetData.into()],
+            ..Interaction::default()
+        };
+        let shown = now(&call, &names(), "Ada");
+        assert!(shown.contains("\n  participant Ben ("), "{shown}");
+        assert!(shown.contains("\n  may now     Ada: hold, set data\n"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_over_says_when_and_after_how_long() {
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let call = Interaction {
+            state: State::Ended.into(),
+            end_reason: Reason::CustomerLeft.into(),
+            create_time: at(0),
+            update_time: at(83),
+            ..Interaction::default()
+        };
+        let shown = whole(&call, &names(), "");
+        assert!(shown.contains("\n  ended       1970-01-01 00:01:23 UTC, after 83.0 s\n"), "{shown}");
+        assert_eq!(row(&call, &names(), true).last().map(String::as_str), Some("customer left"));
+        assert_eq!(row(&call, &names(), false).len(), columns(false).len());
+        assert_eq!(row(&call, &names(), true).len(), columns(true).len());
+    }
+
+    #[test]
+    fn a_change_without_parties_and_transfer_has_no_loose_end() {
+        let call = Interaction { state: State::Ended.into(), ..Interaction::default() };
+        assert_eq!(change(&call, &names()), "ended");
     }
 }

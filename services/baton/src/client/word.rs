@@ -11,9 +11,14 @@ const UUID: usize = 36;
 /// Where its last group begins. A `UUIDv7` begins with the time, so that what was made at one moment begins alike.
 const LAST_GROUP: usize = 24;
 
-/// The enum value's name without what all values of its enum begin with, in lower case.
+/// The enum value's name without what all values of its enum begin with, as words in lower case.
 pub(crate) fn of_enum(name: &str, prefix: &str) -> String {
-    name.strip_prefix(prefix).unwrap_or(name).to_lowercase()
+    spaced(&name.strip_prefix(prefix).unwrap_or(name).to_lowercase())
+}
+
+/// A name of the contract (`customer_left`) as words.
+pub(crate) fn spaced(name: &str) -> String {
+    name.replace('_', " ")
 }
 
 /// The words of one enum of the contract: `words!(AgentState, "AGENT_STATE_")`.
@@ -41,6 +46,17 @@ words! {
     recording_state: baton_api::recording::v1::recording::State, "STATE_";
     exclusion_reason: baton_api::recording::v1::exclusion::Reason, "REASON_";
     phone_leg_state: baton_api::simulator::v1::LegState, "LEG_STATE_";
+}
+
+/// What stands over a column of times: they are UTC, as in the contract.
+pub(super) const SINCE: &str = "since (utc)";
+
+/// Date and time, UTC, with that label; empty for none.
+pub(crate) fn moment(at: Option<&WireTime>) -> String {
+    match time(at) {
+        none if none.is_empty() => none,
+        at => format!("{at} UTC"),
+    }
 }
 
 /// Date and time, UTC; empty for none.
@@ -173,8 +189,8 @@ mod tests {
     }
 
     #[test]
-    fn words_are_those_of_the_contract() {
-        assert_eq!(agent_state(5), "not_responding");
+    fn words_are_those_of_the_contract_as_people_write_them() {
+        assert_eq!(agent_state(5), "not responding");
         assert_eq!(reason(0), "");
         assert_eq!(reason(9_999), "");
     }
@@ -184,6 +200,8 @@ mod tests {
         let time = WireTime { seconds: 86_399, nanos: 250_000_000 };
         assert_eq!(clock_time(Some(&time)), "23:59:59.250");
         assert_eq!(super::time(None), "");
+        assert_eq!(moment(Some(&time)), "1970-01-01 23:59:59 UTC");
+        assert_eq!(moment(None), "");
         assert_eq!(micros(&time), 86_399_250_000);
         assert_eq!(seconds(12_340), "12.3 s");
     }

@@ -5,6 +5,7 @@
 
 use std::fs::Permissions;
 use std::io::ErrorKind;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,9 @@ use crate::failure::Usage;
 /// What any new file may be, as far as the process's mask allows; drafts are their owner's alone otherwise.
 const MODE: u32 = 0o666;
 
+/// What stands for standard output.
+pub(super) const STDOUT: &str = "-";
+
 /// Opened for writing.
 #[derive(Debug)]
 pub(super) struct Destination {
@@ -34,6 +38,9 @@ pub(super) struct Destination {
 impl Destination {
     /// Opens it.
     pub(super) async fn open(path: &Path) -> anyhow::Result<Self> {
+        if path == Path::new(STDOUT) {
+            return Self::stdout().context("standard output");
+        }
         let opened = match tokio::fs::metadata(path).await {
             Ok(there) if there.is_dir() => {
                 let message = format!("{} is a folder; name a file in it with --out", path.display());
@@ -55,9 +62,14 @@ impl Destination {
         let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut draft = tempfile::Builder::new();
         draft.prefix("recording-").suffix(".wav.part").permissions(Permissions::from_mode(MODE));
-        let draft = draft.tempfile_in(folder)?;
+        let draft = draft.tempfile_in(folder).map_err(|error| without_draft(error.kind()))?;
         let out = File::from_std(draft.as_file().try_clone()?);
         Ok(Self { path, out, draft: Some(draft) })
+    }
+
+    fn stdout() -> std::io::Result<Self> {
+        let out = std::io::stdout().as_fd().try_clone_to_owned()?;
+        Ok(Self { path: "standard output".into(), out: File::from_std(out.into()), draft: None })
     }
 
     async fn straight(path: PathBuf) -> std::io::Result<Self> {
@@ -82,6 +94,14 @@ impl Destination {
             draft.persist(&self.path).map_err(|it| it.error).context(name)?;
         }
         Ok(bytes)
+    }
+}
+
+/// The error itself would name the draft, which nobody has asked for.
+fn without_draft(kind: ErrorKind) -> std::io::Error {
+    match kind {
+        ErrorKind::NotFound => std::io::Error::new(kind, "there is no such folder"),
+        kind => kind.into(),
     }
 }
 
@@ -153,6 +173,15 @@ mod tests {
         assert!(refused.is::<Usage>(), "{refused:#}");
         assert!(refused.to_string().contains("name a file"), "{refused:#}");
         assert!(names(folder.path()).is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_can_not_be_written_is_named_as_it_was_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("none/x.wav");
+        let refused = format!("{:#}", Destination::open(&file).await.unwrap_err());
+        assert!(refused.starts_with(&file.display().to_string()) && !refused.contains(".part"), "{refused}");
+        assert!(refused.contains("no such folder"), "{refused}");
     }
 
     #[tokio::test]

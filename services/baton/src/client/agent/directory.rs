@@ -1,0 +1,178 @@
+//! Agents are created, changed and deleted.
+
+use anyhow::Context as _;
+use baton_api::ApiError;
+use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
+use baton_api::presence::v1::{Agent, CreateAgentRequest, DeleteAgentRequest, UpdateAgentRequest};
+use baton_runtime::auth::Role;
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use tonic::Status;
+
+use super::AGENT;
+use crate::client::refusal::{self, Told};
+use crate::client::session::Session;
+use crate::client::{output, phone, resolve};
+use crate::failure::Usage;
+
+/// What `agent create` takes.
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// Display name.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    name: String,
+    /// The address of their phone [default: the name in lower case].
+    #[arg(long)]
+    phone: Option<String>,
+    /// E-mail address.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    email: String,
+    /// They have a voicemail box.
+    #[arg(long)]
+    voicemail: bool,
+    /// Id (UUID) [default: a fresh one].
+    #[arg(long, default_value = "", hide_default_value = true)]
+    id: String,
+}
+
+/// What `agent update` takes.
+#[derive(Debug, Args)]
+pub(crate) struct UpdateArgs {
+    /// Name or id.
+    agent: String,
+    /// Another display name.
+    #[arg(long)]
+    name: Option<String>,
+    /// Another address of their phone.
+    #[arg(long)]
+    phone: Option<String>,
+    /// Another e-mail address; "" for none.
+    #[arg(long)]
+    email: Option<String>,
+    /// Whether they have a voicemail box.
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+    voicemail: Option<bool>,
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("write yes or no".to_owned()),
+    }
+}
+
+pub(super) async fn create(session: &Session, args: CreateArgs) -> anyhow::Result<()> {
+    let CreateArgs { name, phone, email, voicemail, id } = args;
+    let made_of = phone.is_none().then(|| name.clone());
+    let phone = phone.unwrap_or_else(|| name.to_lowercase().replace(' ', "."));
+    let agent = Some(Agent { agent_id: id, name, email, phone, voicemail });
+    let request = CreateAgentRequest { request_id: session.request_id(), agent };
+    let mut directory = DirectoryServiceClient::new(session.of_role(Role::Admin)?);
+    let created = directory.create_agent(request).await.map_err(|status| not_created(&status, made_of.as_deref()))?;
+    let agent = created.into_inner().agent.context("the answer is empty")?;
+    stored(session, &agent, "is there now")?;
+    warn(session, &agent).await
+}
+
+pub(super) async fn update(session: &Session, args: UpdateArgs) -> anyhow::Result<()> {
+    if args.name.is_none() && args.phone.is_none() && args.email.is_none() && args.voicemail.is_none() {
+        return Err(Usage::new("say what is to change: --name, --phone, --email or --voicemail").into());
+    }
+    let mut agent = resolve::agent(session, &args.agent).await?;
+    let is_known_otherwise = args.name.is_some() || args.phone.is_some();
+    agent.name = args.name.unwrap_or(agent.name);
+    agent.phone = args.phone.unwrap_or(agent.phone);
+    agent.email = args.email.unwrap_or(agent.email);
+    agent.voicemail = args.voicemail.unwrap_or(agent.voicemail);
+    let request = UpdateAgentRequest { request_id: session.request_id(), agent: Some(agent) };
+    let mut directory = DirectoryServiceClient::new(session.of_role(Role::Admin)?);
+    let updated = directory.update_agent(request).await.told()?;
+    let agent = updated.agent.context("the answer is empty")?;
+    stored(session, &agent, "is changed")?;
+    if is_known_otherwise { warn(session, &agent).await } else { Ok(()) }
+}
+
+pub(super) async fn delete(session: &Session, name: &str) -> anyhow::Result<()> {
+    let agent = resolve::agent(session, name).await?;
+    let request = DeleteAgentRequest { request_id: session.request_id(), agent_id: agent.agent_id };
+    let mut directory = DirectoryServiceClient::new(session.of_role(Role::Admin)?);
+    let deleted = directory.delete_agent(request).await.told()?;
+    let text = format!("The agent {} is gone.", agent.name);
+    session.out.one("baton.presence.v1.DeleteAgentResponse", &deleted, |_| text)
+}
+
+fn stored(session: &Session, agent: &Agent, how: &str) -> anyhow::Result<()> {
+    session.out.one(AGENT, agent, |it| {
+        let voicemail = if it.voicemail { "" } else { "no " };
+        format!("{} {how}, phone {}, {voicemail}voicemail, id {}", it.name, it.phone, it.agent_id)
+    })
+}
+
+/// Of what is allowed, and may not have been meant.
+async fn warn(session: &Session, agent: &Agent) -> anyhow::Result<()> {
+    for warning in doubles(agent, &resolve::agents(session).await.unwrap_or_default()) {
+        output::aside(&warning);
+    }
+    let address = &agent.phone;
+    if phone::is_there(session, address).await? == Some(false) {
+        let hint = format!("The simulated switch has no phone {address} yet; `baton phone put {address}` makes it.");
+        output::aside(&hint);
+    }
+    Ok(())
+}
+
+/// What others have, too: it is allowed, and as a rule a mistake.
+fn doubles(agent: &Agent, all: &[Agent]) -> Vec<String> {
+    let mut others = all.iter().filter(|it| it.agent_id != agent.agent_id);
+    let mut warnings = Vec::new();
+    if let Some(other) = others.clone().find(|it| it.name.to_lowercase() == agent.name.to_lowercase()) {
+        warnings.push(format!("There is another {}, id {}; name either by the id.", other.name, other.agent_id));
+    }
+    if let Some(other) = others.find(|it| it.phone == agent.phone) {
+        warnings.push(format!("{} has the phone {}, too: it rings for both.", other.name, other.phone));
+    }
+    warnings
+}
+
+/// Why there is no such agent now. Nobody is blamed for a phone that they did not give: it was made of the name.
+fn not_created(status: &Status, made_of: Option<&str>) -> anyhow::Error {
+    let is_phone = || ApiError::of(status).fields.iter().any(|(field, _)| field == "agent.phone");
+    match made_of {
+        Some(name) if is_phone() => {
+            let message = format!("no phone's address can be made of the name {name:?}; give one with --phone");
+            Usage::new(message).into()
+        }
+        _ => refusal::of(status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_or_a_phone_that_another_has_is_mentioned() {
+        let agent = |id: &str, name: &str, phone: &str| Agent {
+            agent_id: id.to_owned(),
+            name: name.to_owned(),
+            phone: phone.to_owned(),
+            ..Agent::default()
+        };
+        let (new, all) = (agent("3", "ada", "ada"), [agent("1", "Ada", "x"), agent("2", "Ben", "ada")]);
+        let warnings = doubles(&new, &all);
+        assert!(warnings[0].contains("another Ada, id 1") && warnings[1].contains("Ben has the phone ada"));
+        assert!(doubles(&all[0], &all).is_empty());
+    }
+
+    #[test]
+    fn a_phone_that_nobody_gave_is_not_blamed() {
+        let status =
+            Status::from(ApiError::invalid_argument("agent.phone", "must be 1 to 64 characters of a-z 0-9 . _ -"));
+        let made = not_created(&status, Some("Émile"));
+        assert!(made.is::<Usage>() && made.to_string().contains("\"Émile\"; give one with --phone"), "{made}");
+        assert!(not_created(&status, None).to_string().contains("agent.phone"));
+        let status = Status::from(ApiError::invalid_argument("agent.name", "must not be empty"));
+        assert!(not_created(&status, Some(" ")).to_string().contains("agent.name"));
+    }
+}

@@ -1,0 +1,95 @@
+//! Steering a call: hold, mute, notes, data, leaving, the end.
+
+use anyhow::Context as _;
+use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
+use baton_api::transfer::v1::{
+    AddNoteRequest, EndInteractionRequest, HoldCustomerRequest, LeaveInteractionRequest, ResumeCustomerRequest,
+    SetDataRequest, SetMuteRequest,
+};
+use baton_runtime::auth::Role;
+
+use super::{DataArgs, INTERACTION, acting_in, changed};
+use crate::client::refusal::Told;
+use crate::client::session::Session;
+use crate::client::{resolve, view};
+use crate::failure::Usage;
+
+pub(super) async fn hold(session: &Session, id: Option<&str>, on_hold: bool) -> anyhow::Result<()> {
+    let (call, channel) = acting_in(session, id).await?;
+    let (request_id, interaction_id) = (session.request_id(), call.interaction_id);
+    let mut client = InteractionServiceClient::new(channel);
+    let held = if on_hold {
+        client.hold_customer(HoldCustomerRequest { request_id, interaction_id }).await.told()?.interaction
+    } else {
+        client.resume_customer(ResumeCustomerRequest { request_id, interaction_id }).await.told()?.interaction
+    };
+    changed(session, &call.primary_agent_id, held).await
+}
+
+pub(super) async fn mute(session: &Session, id: Option<&str>, muted: bool) -> anyhow::Result<()> {
+    let (call, channel) = acting_in(session, id).await?;
+    let request = SetMuteRequest { request_id: session.request_id(), interaction_id: call.interaction_id, muted };
+    let muted = InteractionServiceClient::new(channel).set_mute(request).await.told()?.interaction;
+    changed(session, &call.primary_agent_id, muted).await
+}
+
+pub(super) async fn note(session: &Session, id: Option<&str>, text: String) -> anyhow::Result<()> {
+    let (call, channel) = acting_in(session, id).await?;
+    let request = AddNoteRequest { request_id: session.request_id(), interaction_id: call.interaction_id, text };
+    let noted = InteractionServiceClient::new(channel).add_note(request).await.told()?.interaction;
+    changed(session, &call.primary_agent_id, noted).await
+}
+
+pub(super) async fn data(session: &Session, args: DataArgs) -> anyhow::Result<()> {
+    if let Some((key, _)) = args.set.iter().find(|(key, _)| args.remove.contains(key)) {
+        return Err(Usage::new(format!("{key:?} is to be set and removed; which?")).into());
+    }
+    let (call, channel) = acting_in(session, args.which.id.as_deref()).await?;
+    let request = SetDataRequest {
+        request_id: session.request_id(),
+        interaction_id: call.interaction_id,
+        set: args.set.into_iter().collect(),
+        remove: args.remove,
+    };
+    let attached = InteractionServiceClient::new(channel).set_data(request).await.told()?.interaction;
+    let (attached, names) = (attached.context("the answer is empty")?, resolve::names(session).await?);
+    let who = session.whose(&call.primary_agent_id, &names);
+    session.out.one(INTERACTION, &attached, |it| view::whole(it, &names, &who))
+}
+
+/// Reads `KEY=VALUE`; the value may have `=` in it, or be empty.
+pub(super) fn parse_pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE, for example vip=yes".to_owned()),
+    }
+}
+
+pub(super) async fn leave(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
+    let (call, channel) = acting_in(session, id).await?;
+    let names = resolve::names(session).await?;
+    let who = session.whose(&call.primary_agent_id, &names);
+    let request = LeaveInteractionRequest { request_id: session.request_id(), interaction_id: call.interaction_id };
+    let left = InteractionServiceClient::new(channel).leave_interaction(request).await.told()?;
+    session.out.one("baton.transfer.v1.LeaveInteractionResponse", &left, |_| format!("{who} has left the call."))
+}
+
+pub(super) async fn end(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
+    let call = resolve::interaction(session, id).await?;
+    let request = EndInteractionRequest { request_id: session.request_id(), interaction_id: call.interaction_id };
+    let mut client = InteractionServiceClient::new(session.of_role(Role::Supervisor)?);
+    let ended = client.end_interaction(request).await.told()?;
+    session.out.one("baton.transfer.v1.EndInteractionResponse", &ended, |_| "The call is over.".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_split_at_its_first_equals_sign() {
+        assert_eq!(parse_pair("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert_eq!(parse_pair("a="), Ok(("a".to_owned(), String::new())));
+        assert!(parse_pair("=b").is_err() && parse_pair("a").is_err());
+    }
+}

@@ -1,0 +1,125 @@
+//! A step of a call flow as people write it (`ring-team:Support,20s,2m`), and as they read it.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use baton_api::routing::v1::CallFlowStep;
+use baton_api::routing::v1::call_flow_step::{Disconnect, RingAgent, RingTeam, Step, Voicemail};
+
+use crate::client::session::Session;
+use crate::client::story::Names;
+use crate::client::{resolve, word};
+
+/// As it was written: agents and teams have names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum StepText {
+    RingAgent { agent: String, ring_ms: i64 },
+    RingTeam { team: String, ring_ms: i64, wait_ms: i64 },
+    Voicemail { mailbox: String },
+    Disconnect,
+}
+
+impl FromStr for StepText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (sort, rest) = text.split_once(':').unwrap_or((text, ""));
+        let mut parts = rest.split(',').map(str::trim);
+        let name = parts.next().unwrap_or_default().to_owned();
+        let mut time = || parts.next().map_or(Ok(0), ms);
+        let step = match sort {
+            "ring-agent" if !name.is_empty() => Self::RingAgent { agent: name, ring_ms: time()? },
+            "ring-team" if !name.is_empty() => Self::RingTeam { team: name, ring_ms: time()?, wait_ms: time()? },
+            "voicemail" if !name.is_empty() => Self::Voicemail { mailbox: name },
+            "disconnect" if rest.is_empty() => Self::Disconnect,
+            _ => return Err("write ring-agent:NAME, ring-team:NAME, voicemail:BOX or disconnect".to_owned()),
+        };
+        match parts.next() {
+            Some(more) => Err(format!("{more:?} is too much")),
+            None => Ok(step),
+        }
+    }
+}
+
+/// The contract's 0 is its default; nobody can write it.
+fn ms(text: &str) -> Result<i64, String> {
+    let duration: Duration = word::parse_duration(text)?;
+    i64::try_from(duration.as_millis()).map_err(|_| format!("{text:?} is too long"))
+}
+
+impl StepText {
+    /// With the ids of whom it names.
+    pub(super) async fn step(self, session: &Session) -> anyhow::Result<CallFlowStep> {
+        let step = match self {
+            Self::RingAgent { agent, ring_ms } => {
+                let agent_id = resolve::agent(session, &agent).await?.agent_id;
+                Step::RingAgent(RingAgent { agent_id, ring_ms })
+            }
+            Self::RingTeam { team, ring_ms, wait_ms } => {
+                let team_id = resolve::team(session, &team).await?.team_id;
+                Step::RingTeam(RingTeam { team_id, ring_ms, wait_ms })
+            }
+            Self::Voicemail { mailbox } => Step::Voicemail(Voicemail { mailbox }),
+            Self::Disconnect => Step::Disconnect(Disconnect {}),
+        };
+        Ok(CallFlowStep { step: Some(step) })
+    }
+}
+
+/// In a few words.
+pub(super) fn words(step: &CallFlowStep, names: &Names) -> String {
+    match &step.step {
+        Some(Step::RingAgent(it)) => format!("ring {}", names.of(&it.agent_id)),
+        Some(Step::RingTeam(it)) => format!("ring team {}", names.of(&it.team_id)),
+        Some(Step::Voicemail(it)) => format!("voicemail {}", it.mailbox),
+        Some(Step::Disconnect(_)) => "disconnect".to_owned(),
+        None => "something newer than this program".to_owned(),
+    }
+}
+
+/// The same with how long it may take.
+pub(super) fn words_with_times(step: &CallFlowStep, names: &Names) -> String {
+    let words = words(step, names);
+    match &step.step {
+        Some(Step::RingAgent(it)) => format!("{words} for {}", word::seconds(it.ring_ms)),
+        Some(Step::RingTeam(it)) => {
+            format!("{words}, each for {}, {} in all", word::seconds(it.ring_ms), word::seconds(it.wait_ms))
+        }
+        _ => words,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_read_as_people_write_them() {
+        let read = |text: &str| text.parse::<StepText>();
+        let agent = |ring_ms| StepText::RingAgent { agent: "Ada Lovelace".to_owned(), ring_ms };
+        let team = |ring_ms, wait_ms| StepText::RingTeam { team: "Support".to_owned(), ring_ms, wait_ms };
+        assert_eq!(read("ring-agent:Ada Lovelace"), Ok(agent(0)));
+        assert_eq!(read("ring-agent:Ada Lovelace,20s"), Ok(agent(20_000)));
+        assert_eq!(read("ring-team:Support"), Ok(team(0, 0)));
+        assert_eq!(read("ring-team:Support,20s, 2m"), Ok(team(20_000, 120_000)));
+        assert_eq!(read("voicemail:main"), Ok(StepText::Voicemail { mailbox: "main".to_owned() }));
+        assert_eq!(read("disconnect"), Ok(StepText::Disconnect));
+    }
+
+    #[test]
+    fn what_is_no_step_is_refused() {
+        let wrong = ["", "ring-agent", "ring-agent:", "ring:Ada", "ring-agent:Ada,20", "ring-agent:Ada,20s,2m"];
+        for text in wrong.into_iter().chain(["voicemail:a,b", "voicemail:", "disconnect:now", "ring-team:S,1s,1m,1h"]) {
+            assert!(text.parse::<StepText>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_step_says_how_long_it_may_take() {
+        let ring = RingTeam { team_id: "s".to_owned(), ring_ms: 20_000, wait_ms: 120_000 };
+        let step = CallFlowStep { step: Some(Step::RingTeam(ring)) };
+        let names: Names = [("s".to_owned(), "Support".to_owned())].into_iter().collect();
+        assert_eq!(words(&step, &names), "ring team Support");
+        assert_eq!(words_with_times(&step, &names), "ring team Support, each for 20.0 s, 120.0 s in all");
+    }
+}
