@@ -60,8 +60,21 @@ pub(crate) fn read_tail<T: DeserializeOwned>(path: &Path, most_bytes: u64) -> Re
     Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
-/// Writes a file so that there is always the old one or the new one, whole.
+/// Writes a file so that there is always the old one or the new one, whole, also after a power cut: what is renamed is on the
+/// disk.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), StorageError> {
+    let new = path.with_extension("new");
+    let write = || {
+        let mut file = File::create(&new)?;
+        file.write_all(content)?;
+        file.sync_data()
+    };
+    write().map_err(StorageError::io("write", &new))?;
+    std::fs::rename(&new, path).map_err(StorageError::io("replace", path))
+}
+
+/// The same without waiting for the disk: only a power cut may cost the file.
+pub(crate) fn replace_lazily(path: &Path, content: &[u8]) -> Result<(), StorageError> {
     let new = path.with_extension("new");
     std::fs::write(&new, content).map_err(StorageError::io("write", &new))?;
     std::fs::rename(&new, path).map_err(StorageError::io("replace", path))

@@ -4,9 +4,13 @@
 //! complete, and so does the JSON file; whatever is found like that at the start was torn when the switch was killed, and is
 //! repaired from the length of the file. A file is opened anew for each piece: at a few hundred pieces a second that costs nothing,
 //! and a thousand calls don't need a thousand open files.
+//!
+//! A recording is on the disk before its JSON file says that it is complete. What phones heard, and the JSON file of what has only
+//! begun, are not waited for: a power cut may cost them. A JSON file that can't be read is set aside, so that one of them stops
+//! nobody, and a file that is shorter than was written down is a torn one.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +22,7 @@ use crate::engine::tones::SAMPLE_US;
 use crate::engine::{HeardRecord, TrackAbout, TrackKey, Written};
 
 use super::error::StorageError;
-use super::journal::replace;
+use super::journal::{replace, replace_lazily};
 use super::wav;
 
 /// What is in the JSON file.
@@ -81,7 +85,7 @@ impl TrackFolder {
     pub(crate) fn delete(&self, key: &TrackKey) -> Result<(), StorageError> {
         for path in [self.wav(key), self.path(key, "json")] {
             match fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
                     return Err(StorageError::io("delete", &path)(error));
                 }
                 _ => {}
@@ -107,23 +111,35 @@ impl TrackFolder {
         for entry in fs::read_dir(folder).map_err(StorageError::io("list", folder))? {
             let path = entry.map_err(StorageError::io("list", folder))?.path();
             if path.extension().is_some_and(|extension| extension == "json") {
-                all.push(self.load_or_repair(&path)?);
+                match self.load_or_repair(&path) {
+                    Err(StorageError::Damaged { path, source }) => set_aside(&path, &source)?,
+                    loaded => all.extend(loaded?),
+                }
             }
         }
         Ok(all)
     }
 
-    fn load_or_repair(&self, path: &Path) -> Result<(Sidecar, Complete), StorageError> {
+    /// `None` for what was being deleted.
+    fn load_or_repair(&self, path: &Path) -> Result<Option<(Sidecar, Complete)>, StorageError> {
         let mut sidecar = load(path)?;
         if let Some(complete) = sidecar.complete.clone() {
-            return Ok((sidecar, complete));
+            let length = fs::metadata(self.wav(&sidecar.key)).map(|it| it.len());
+            if length.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+                tracing::warn!(file = %path.display(), "a file of sound is gone; what was known of it goes, too");
+                self.delete(&sidecar.key)?;
+                return Ok(None);
+            }
+            if length.map_err(StorageError::io("look at", path))? >= wav::length(complete.sample_count) {
+                return Ok(Some((sidecar, complete)));
+            }
         }
         let started_at_us = sidecar.about.started_at_us;
         let complete = self.finish(&sidecar.key, |samples| started_at_us + samples * SAMPLE_US, true)?;
         tracing::warn!(samples = complete.sample_count, "repaired a file that was torn when the switch died");
         sidecar.complete = Some(complete.clone());
         self.save(&sidecar)?;
-        Ok((sidecar, complete))
+        Ok(Some((sidecar, complete)))
     }
 
     /// Writes the true length into the header.
@@ -132,9 +148,12 @@ impl TrackFolder {
         let seal = || {
             let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
             let samples = wav::samples_in(file.metadata()?.len());
-            file.set_len(wav::HEADER_BYTES + samples as u64 * 2)?;
+            file.set_len(wav::length(samples))?;
             file.seek(SeekFrom::Start(0))?;
             file.write_all(&wav::header(samples))?;
+            if matches!(key, TrackKey::Recording(_)) {
+                file.sync_all()?;
+            }
             Ok(samples)
         };
         let sample_count = seal().map_err(StorageError::io("complete", &path))?;
@@ -155,8 +174,20 @@ impl TrackFolder {
     fn save(&self, sidecar: &Sidecar) -> Result<(), StorageError> {
         let path = self.path(&sidecar.key, "json");
         let text = serde_json::to_vec(sidecar);
-        replace(&path, &text.map_err(|source| StorageError::Damaged { path: path.clone(), source })?)
+        let text = text.map_err(|source| StorageError::Damaged { path: path.clone(), source })?;
+        match (&sidecar.key, &sidecar.complete) {
+            (TrackKey::Recording(_), Some(_)) => replace(&path, &text),
+            _ => replace_lazily(&path, &text),
+        }
     }
+}
+
+/// The sound stays where it is: a person may still want it.
+fn set_aside(path: &Path, source: &serde_json::Error) -> Result<(), StorageError> {
+    let aside = path.with_extension("json.damaged");
+    fs::rename(path, &aside).map_err(StorageError::io("set aside", path))?;
+    tracing::error!(file = %aside.display(), error = %source, "what a file of sound is can't be read; it was set aside");
+    Ok(())
 }
 
 fn load(path: &Path) -> Result<Sidecar, StorageError> {

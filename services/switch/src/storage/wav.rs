@@ -37,6 +37,11 @@ pub(crate) fn bytes(samples: &[i16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
 }
 
+/// The length of a file with so many samples.
+pub(crate) fn length(samples: i64) -> u64 {
+    HEADER_BYTES + samples as u64 * 2
+}
+
 /// How many whole samples a file of this length has.
 pub(crate) fn samples_in(file_bytes: u64) -> i64 {
     (file_bytes.saturating_sub(HEADER_BYTES) / 2) as i64

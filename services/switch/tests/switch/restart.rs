@@ -6,6 +6,7 @@ use std::time::Duration;
 use baton_api::simulator::v1 as proto;
 use baton_runtime::auth::SigningKey;
 use baton_runtime::{Clock, ids};
+use baton_switch::engine::model::FinishedRecording;
 use baton_switch::storage::{DataFolder, StorageError};
 use baton_switch::{Switch, SwitchConfig, SwitchFailure};
 use baton_testkit::tones;
@@ -73,6 +74,38 @@ fn a_killed_switch_comes_back_without_calls_and_with_what_it_had_recorded() {
         assert!(world.heard(&call.customer).await.0.ended);
         world.stop().await;
     });
+}
+
+fn recordings_left(folder: &Path) -> Vec<FinishedRecording> {
+    let (_open, left) = DataFolder::open(folder).expect("a folder that can be opened");
+    left.finished
+}
+
+#[test]
+fn a_file_whose_description_cannot_be_read_is_set_aside_and_stops_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_, call) = killed(folder.path());
+    let file = |ending: &str| folder.path().join(format!("recordings/{}.{ending}", call.recording));
+    // As a power cut leaves a file that was not on the disk yet.
+    std::fs::write(file("json"), "").expect("write");
+    assert_eq!(recordings_left(folder.path()), []);
+    assert!(file("wav").exists() && file("json.damaged").exists() && !file("json").exists());
+    assert_eq!(recordings_left(folder.path()), []);
+}
+
+#[test]
+fn a_file_that_is_shorter_than_was_written_down_is_torn_and_one_that_is_gone_is_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_, call) = killed(folder.path());
+    let file = |ending: &str| folder.path().join(format!("recordings/{}.{ending}", call.recording));
+    let [whole] = &recordings_left(folder.path())[..] else { panic!("one recording") };
+    let sound = std::fs::read(file("wav")).expect("read");
+    std::fs::write(file("wav"), &sound[..1_044]).expect("write");
+    let [short] = &recordings_left(folder.path())[..] else { panic!("one recording") };
+    assert!(short.torn && short.sample_count == 500 && short.sha256 != whole.sha256, "{short:?}");
+    std::fs::remove_file(file("wav")).expect("remove");
+    assert_eq!(recordings_left(folder.path()), []);
+    assert!(!file("json").exists());
 }
 
 #[tokio::test]
