@@ -30,30 +30,30 @@ pub struct HeardRecord {
     pub truncated: bool,
 }
 
-/// All that is kept, in the order in which the legs began.
+/// All that is kept. A leg that lives stays, however long, and keeps none that has ended.
 #[derive(Debug)]
 pub(crate) struct HeardShelf {
     records: BTreeMap<LegId, HeardRecord>,
-    order: VecDeque<LegId>,
+    /// In the order of their ends.
+    ended: VecDeque<LegId>,
 }
 
 impl HeardShelf {
     pub(crate) fn new(mut left: Vec<HeardRecord>) -> Self {
-        left.sort_by_key(|record| record.started_at_us);
+        left.sort_by_key(|record| record.ended_at_us);
         Self {
-            order: left.iter().map(|record| record.leg_id.clone()).collect(),
+            ended: left.iter().map(|record| record.leg_id.clone()).collect(),
             records: left.into_iter().map(|record| (record.leg_id.clone(), record)).collect(),
         }
     }
 
-    /// Takes the oldest off if it is too old, or there are too many; one that lives stays.
+    /// Takes off the one that ended first if that is too long ago, or there are too many.
     fn pop_outdated(&mut self, older_than_us: i64, most: usize) -> Option<LegId> {
-        let oldest = self.records.get(self.order.front()?)?;
-        let ended_at_us = oldest.ended_at_us?;
-        if ended_at_us >= older_than_us && self.order.len() < most {
+        let first = self.records.get(self.ended.front()?)?;
+        if first.ended_at_us? >= older_than_us && self.records.len() < most {
             return None;
         }
-        let id = self.order.pop_front()?;
+        let id = self.ended.pop_front()?;
         self.records.remove(&id);
         Some(id)
     }
@@ -61,9 +61,11 @@ impl HeardShelf {
 
 impl Engine {
     /// What is kept of what one tenant's phones heard, oldest first, up to now.
-    pub fn heard(&self, tenant: &str) -> impl Iterator<Item = HeardRecord> {
-        let records = self.heard.order.iter().filter_map(|id| self.heard.records.get(id));
-        records.filter(move |record| record.tenant == tenant).map(|record| self.up_to_now(record))
+    pub fn heard(&self, tenant: &str) -> impl Iterator<Item = HeardRecord> + use<> {
+        let records = self.heard.records.values().filter(|record| record.tenant == tenant);
+        let mut records: Vec<_> = records.map(|record| self.up_to_now(record)).collect();
+        records.sort_by_key(|record| record.started_at_us);
+        records.into_iter()
     }
 
     /// What is kept of what was heard on a leg, with everything up to now handed out to be written.
@@ -91,7 +93,6 @@ impl Engine {
             truncated: false,
         };
         self.heard.records.insert(id.clone(), record);
-        self.heard.order.push_back(id.clone());
         let about = TrackAbout { tenant: tenant.to_owned(), of: address.to_owned(), started_at_us };
         let cut = Cut { frames: FRAMES_IN_A_CHUNK, longest: self.limits.heard_us / SAMPLE_US };
         Some(Track::open(TrackKey::Heard(id.clone()), about, cut, &mut self.effects))
@@ -102,6 +103,7 @@ impl Engine {
             record.sample_count = track.samples();
             record.truncated = track.is_truncated();
             record.ended_at_us = Some(self.now_us);
+            self.heard.ended.push_back(id.clone());
         }
         track.close(self.now_us, &mut self.effects);
     }

@@ -1,11 +1,11 @@
 //! Who hears whom.
 
 use baton_switch::engine::model::{PlayTarget, Treatment};
-use baton_switch::engine::{Place, Selector, What, model::PlaybackEnd};
+use baton_switch::engine::{Leftovers, Limits, Place, Selector, TrackKey, What, model::PlaybackEnd};
 
 use super::stage::{
-    AGENT, CUSTOMER, DISCONNECTED, MUSIC, RINGBACK, SECOND, START_US, Stage, fine_timeline, leg, playback, room, set,
-    timeline,
+    AGENT, CUSTOMER, DISCONNECTED, MUSIC, RINGBACK, SECOND, START_US, Stage, TENANT, fine_timeline, leg, playback,
+    room, set, timeline,
 };
 
 fn call_with_two_agents() -> Stage {
@@ -166,4 +166,21 @@ fn a_sample_knows_its_time() {
     let record = stage.engine.heard_on("demo", &leg("c")).expect("heard");
     assert_eq!((record.started_at_us, record.sample_count), (START_US, 8_000));
     assert!(stage.engine.heard_on("other", &leg("c")).is_none(), "X1");
+}
+
+#[test]
+fn a_long_call_keeps_nothing_of_the_others_for_longer_than_their_time() {
+    let limits = Limits { heard_keep_us: 10_000_000, ..Limits::default() };
+    let mut stage = Stage::with(limits, Leftovers::default());
+    stage.up("long");
+    for id in ["first", "second"] {
+        stage.up(id);
+        stage.run(1_000);
+        stage.engine.hang_up(&leg(id), None).expect("hang up");
+        stage.run(6_000);
+    }
+    stage.up("third");
+    let heard: Vec<_> = stage.engine.heard(TENANT).map(|record| record.leg_id).collect();
+    assert_eq!(heard, ["long", "second", "third"].map(leg));
+    assert_eq!(stage.deleted, [TrackKey::Heard(leg("first"))]);
 }

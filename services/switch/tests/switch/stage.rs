@@ -27,6 +27,7 @@ const ALL: [u32; 8] = [CUSTOMER, AGENT, SECOND, MUSIC, RINGBACK, DISCONNECTED, G
 pub(crate) struct Stage {
     pub(crate) engine: Engine,
     pub(crate) happened: Vec<Happening>,
+    pub(crate) deleted: Vec<TrackKey>,
     tracks: BTreeMap<TrackKey, Vec<i16>>,
 }
 
@@ -37,7 +38,8 @@ impl Stage {
 
     pub(crate) fn with(limits: Limits, left: Leftovers) -> Self {
         let start = Start { boot_id: "boot".into(), now_us: START_US, limits, sound: true, left };
-        let mut stage = Self { engine: Engine::new(start), happened: Vec::new(), tracks: BTreeMap::new() };
+        let mut stage =
+            Self { engine: Engine::new(start), happened: Vec::new(), deleted: Vec::new(), tracks: BTreeMap::new() };
         stage.engine.take_control(1, "test").expect("control");
         stage.run(0);
         stage
@@ -64,6 +66,7 @@ impl Stage {
                     self.tracks.get_mut(&key).expect("an open file").extend(samples);
                 }
                 Effect::TrackClosed { key: TrackKey::Recording(id), .. } => closed.push(id),
+                Effect::TrackDeleted { key } => self.deleted.push(key),
                 _ => {}
             }
         }
