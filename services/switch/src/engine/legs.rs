@@ -130,6 +130,7 @@ impl Engine {
     /// A leg begins to ring.
     pub(crate) fn begin_leg(&mut self, id: LegId, new: NewLeg) {
         let timeout = self.timers.set(self.now_us + new.ring_us, Due::RingTimeout(id.clone()));
+        self.forget_messages();
         let heard = self.open_heard(&id, &new.tenant, &new.address);
         self.legs.insert(
             id,

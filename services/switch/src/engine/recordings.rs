@@ -3,7 +3,7 @@
 //! A recording is live, then closing (no more samples, the file is being completed outside), then finished. Only finished ones can
 //! be fetched; a closing one still counts as live for whoever looks at the switch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::effect::{TrackAbout, TrackKey};
 use super::error::SwitchError;
@@ -23,6 +23,8 @@ pub(crate) struct Recordings {
     pub(crate) live: BTreeMap<RecordingId, LiveRecording>,
     closing: BTreeMap<RecordingId, RecordingView>,
     finished: BTreeMap<RecordingId, FinishedRecording>,
+    /// Voicemail messages among the finished ones, in the order of their ends.
+    messages: VecDeque<RecordingId>,
     used: UsedIds<RecordingId>,
 }
 
@@ -70,7 +72,10 @@ pub struct Written {
 }
 
 impl Recordings {
-    pub(crate) fn new(used_ids: usize, finished: Vec<FinishedRecording>) -> Self {
+    pub(crate) fn new(used_ids: usize, mut finished: Vec<FinishedRecording>) -> Self {
+        finished.sort_by_key(|recording| recording.ended_at_us);
+        let messages = finished.iter().filter(|it| it.room_id.is_none()).map(|it| it.recording_id.clone());
+        let messages = messages.collect();
         let mut used = UsedIds::new(used_ids);
         for recording in &finished {
             used.insert(recording.recording_id.clone());
@@ -78,6 +83,7 @@ impl Recordings {
         Self {
             live: BTreeMap::new(),
             closing: BTreeMap::new(),
+            messages,
             finished: finished.into_iter().map(|it| (it.recording_id.clone(), it)).collect(),
             used,
         }
@@ -89,6 +95,13 @@ impl Recordings {
 
     pub(crate) fn note_used(&mut self, id: RecordingId) {
         self.used.insert(id);
+    }
+
+    /// Takes off the message that ended first if that is too long ago, or there are too many.
+    fn pop_outdated_message(&mut self, older_than_us: i64, most: usize) -> Option<RecordingId> {
+        let first = self.messages.front()?;
+        let is_young = self.finished.get(first).is_some_and(|it| it.ended_at_us >= older_than_us);
+        if is_young && self.messages.len() <= most { None } else { self.messages.pop_front() }
     }
 }
 
@@ -122,6 +135,9 @@ impl Engine {
         let what = match result {
             Ok(written) => {
                 let recording = finished(view, written);
+                if recording.room_id.is_none() {
+                    self.recordings.messages.push_back(id.clone());
+                }
                 self.recordings.finished.insert(id.clone(), recording.clone());
                 What::RecordingFinished { recording }
             }
@@ -156,9 +172,18 @@ impl Engine {
         live.chain(self.recordings.closing.values().cloned()).collect()
     }
 
-    /// The recordings that are complete and not deleted.
+    /// The recordings of rooms that are complete and not deleted: nobody looks for a voicemail message among them.
     pub fn finished_recordings(&self) -> impl Iterator<Item = &FinishedRecording> {
-        self.recordings.finished.values()
+        self.recordings.finished.values().filter(|it| it.room_id.is_some())
+    }
+
+    /// Messages that were kept for long enough, and the oldest of too many.
+    pub(crate) fn forget_messages(&mut self) {
+        let older_than_us = self.now_us - self.limits.message_keep_us;
+        while let Some(id) = self.recordings.pop_outdated_message(older_than_us, self.limits.messages) {
+            // One that is gone was deleted by hand.
+            let _ = self.delete_recording(&id);
+        }
     }
 
     pub(crate) fn begin_recording(&mut self, id: RecordingId, tenant: &str, source: Source) -> i64 {

@@ -29,6 +29,10 @@ pub struct Limits {
     pub heard_keep_us: i64,
     /// How much of one leg is kept.
     pub heard_us: i64,
+    /// How many voicemail messages are kept.
+    pub messages: usize,
+    /// How long after its end a voicemail message is kept. The controller never learns of one, so nobody else deletes it.
+    pub message_keep_us: i64,
 }
 
 impl Default for Limits {
@@ -45,6 +49,8 @@ impl Default for Limits {
             heard_legs: 4_000,
             heard_keep_us: 60 * MINUTE_US,
             heard_us: 30 * MINUTE_US,
+            messages: 1_000,
+            message_keep_us: 24 * 60 * MINUTE_US,
         }
     }
 }

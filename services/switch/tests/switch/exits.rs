@@ -1,12 +1,16 @@
 //! Voicemail.
 
 use baton_switch::engine::model::{EndCause, ExitOutcome, LegState, Side, Treatment};
-use baton_switch::engine::{SwitchError, What};
+use baton_switch::engine::{Leftovers, Limits, SwitchError, TrackKey, What};
 
 use super::stage::{AGENT, BEEP, CUSTOMER, GREETING, Stage, exit, leg, recording, room, set, timeline};
 
 fn in_voicemail() -> Stage {
-    let mut stage = Stage::new();
+    in_voicemail_of(Limits::default())
+}
+
+fn in_voicemail_of(limits: Limits) -> Stage {
+    let mut stage = Stage::with(limits, Leftovers::default());
     stage.up("a1");
     stage.customer("c");
     stage.room("talk", Treatment::Conversation, &["c", "a1"]);
@@ -71,4 +75,45 @@ fn a_leg_in_an_exit_is_out_of_control_but_can_be_hung_up() {
     assert!(matches!(again, Err(SwitchError::IdUsed { .. })));
     assert_eq!(stage.hears("a1"), set(&[]));
     stage.engine.hang_up(&leg("c"), None).expect("hang up");
+}
+
+/// A second message, of whoever calls after the first.
+fn leave_another(stage: &mut Stage) {
+    stage.customer("d");
+    stage.engine.exit_to_voicemail(&leg("d"), &exit("f"), "a1", 5_000).expect("an exit");
+    stage.run(3_000);
+    stage.engine.hang_up(&leg("d"), None).expect("hang up");
+    stage.run(0);
+}
+
+fn messages(stage: &Stage) -> [bool; 2] {
+    ["vm-e", "vm-f"].map(|id| stage.engine.finished_recording(&recording(id)).is_ok())
+}
+
+#[test]
+fn a_message_is_kept_for_its_time_and_no_snapshot_lists_it() {
+    let mut stage = in_voicemail_of(Limits { message_keep_us: 60_000_000, ..Limits::default() });
+    stage.run(3_000);
+    stage.engine.hang_up(&leg("c"), None).expect("hang up");
+    stage.run(50_000);
+    leave_another(&mut stage);
+    assert_eq!(messages(&stage), [true, true]);
+    assert_eq!(stage.engine.finished_recordings().count(), 0);
+    stage.run(30_000);
+    stage.call("next");
+    assert_eq!(messages(&stage), [false, true]);
+    assert_eq!(stage.deleted, [TrackKey::Recording(recording("vm-e"))]);
+    let used = stage.engine.exit_to_voicemail(&leg("a1"), &exit("e"), "a1", 0);
+    assert!(matches!(used, Err(SwitchError::IdUsed { .. })));
+}
+
+#[test]
+fn of_too_many_messages_the_oldest_go() {
+    let mut stage = in_voicemail_of(Limits { messages: 1, ..Limits::default() });
+    stage.run(3_000);
+    stage.engine.hang_up(&leg("c"), None).expect("hang up");
+    stage.run(0);
+    leave_another(&mut stage);
+    stage.call("next");
+    assert_eq!(messages(&stage), [false, true]);
 }
