@@ -7,6 +7,7 @@
 mod event;
 mod look;
 mod observe;
+mod once;
 mod pass;
 mod restore;
 #[cfg(test)]

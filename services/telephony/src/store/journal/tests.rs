@@ -1,0 +1,68 @@
+//! What happens to writes when the database does not take them.
+
+use baton_store::on;
+
+use super::*;
+use crate::store::{MIGRATOR, uploads};
+
+/// Nothing that is wrong with what is written.
+const TROUBLE: &str = "CREATE TRIGGER trouble BEFORE INSERT ON uploads BEGIN SELECT * FROM not_there; END";
+
+async fn run_sql(db: &Db, sql: &'static str) {
+    let mut tx = db.begin().await.unwrap();
+    on!(tx, conn => sqlx::query(sql).execute(conn).await).unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn journal() -> (tempfile::TempDir, Db, Journal, CancellationToken) {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::open(folder.path().join("telephony.db")).await.unwrap();
+    db.migrate(&MIGRATOR).await.unwrap();
+    let stopping = CancellationToken::new();
+    let (journal, writing) = Journal::new(db.clone(), Clock::real(), Arc::default(), stopping.clone());
+    baton_runtime::lifecycle::spawn(writing);
+    (folder, db, journal, stopping)
+}
+
+fn upload(segment: &str) -> Write {
+    Write::Upload(UploadRow { segment: segment.into(), ..UploadRow::default() })
+}
+
+#[tokio::test]
+async fn a_write_that_is_refused_takes_no_other_with_it() {
+    let (_folder, db, journal, _) = journal().await;
+    run_sql(
+        &db,
+        "CREATE TRIGGER no BEFORE INSERT ON uploads WHEN NEW.segment = 'bad' BEGIN SELECT RAISE(ABORT, 'no'); END",
+    )
+    .await;
+    let disk = db.begin().await.unwrap();
+    // The first is on its way; the others share the next commit.
+    let mut queued = vec![journal.queue(upload("first")).await];
+    for segment in ["good", "bad", "better"] {
+        queued.push(journal.queue(upload(segment)).await);
+    }
+    disk.rollback().await.unwrap();
+    let results = futures::future::join_all(queued.into_iter().map(Queued::committed)).await;
+    let kept: Vec<_> = results.iter().map(Result::is_ok).collect();
+    assert_eq!(kept, [true, true, false, true]);
+    assert!(matches!(results[2], Err(KeepError::Refused)));
+    assert_eq!(uploads(&db).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn what_can_not_be_written_now_is_kept_until_it_can() {
+    let (_folder, db, journal, stopping) = journal().await;
+    run_sql(&db, TROUBLE).await;
+    let mut committed = Box::pin(journal.write(upload("s")));
+    let early = Clock::real().timeout(Duration::from_secs(1), &mut committed).await;
+    assert!(early.is_err(), "{early:?}");
+    run_sql(&db, "DROP TRIGGER trouble").await;
+    committed.await.unwrap();
+    assert_eq!(uploads(&db).await.unwrap(), 1);
+
+    run_sql(&db, TROUBLE).await;
+    stopping.cancel();
+    let late = journal.write(upload("t")).await;
+    assert!(matches!(late, Err(KeepError::Stopping)), "{late:?}");
+}
