@@ -10,6 +10,7 @@ use std::fmt;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::brief;
 pub use crate::common::v1::ErrorReason;
 
 /// `ErrorInfo.domain` of every error that Baton itself makes.
@@ -236,6 +237,7 @@ impl std::error::Error for ApiError {}
 
 impl From<ApiError> for Status {
     fn from(error: ApiError) -> Self {
+        let error = brief::cut(error);
         let reason = error.reason_name();
         let metadata: HashMap<_, _> = error.metadata.into_iter().collect();
         let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);

@@ -4,6 +4,7 @@
 //! A package `baton.<area>.v1` is the module `<area>::v1`; adding a `.proto` file below `proto/baton/` is all that it
 //! takes to add one (see `build.rs`).
 
+mod brief;
 pub mod error;
 pub mod page;
 
