@@ -88,7 +88,8 @@ impl SigningKey {
         from_hex(text.trim()).map(Self).ok_or_else(malformed).map(Some)
     }
 
-    /// A token for this caller that is good from now on for `ttl`.
+    /// A token for this caller that is good from now on for `ttl`, in whole seconds; and five seconds longer, as the clocks of
+    /// two machines may differ by so much.
     pub fn mint(&self, caller: &Caller, now_us: i64, ttl: Duration) -> Result<String, TokenError> {
         token::mint(&EncodingKey::from_secret(&self.0), caller, now_us, ttl)
     }

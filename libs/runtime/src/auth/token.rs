@@ -5,6 +5,7 @@ use std::time::Duration;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Caller, Role, TenantId};
 
@@ -88,9 +89,13 @@ impl Verifier {
 
     /// Who the token's bearer is, if it is good at this time.
     pub fn verify(&self, token: &str, now_us: i64) -> Result<Caller, TokenError> {
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation)
-            .map_err(|error| TokenError::Invalid(explain(error.kind())))?
-            .claims;
+        let read = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation)
+            .map_err(|error| TokenError::Invalid(explain(error.kind())))?;
+        // Whoever signed it says that it means something else to those who don't know these headers (RFC 7515, 4.1.11).
+        if read.header.crit.is_some() {
+            return Err(TokenError::Invalid("it has critical headers (crit), and none is known"));
+        }
+        let claims = read.claims;
         let seconds = now_us.div_euclid(1_000_000);
         if claims.exp.saturating_add(LEEWAY_S) <= seconds {
             return Err(TokenError::Expired);
@@ -116,11 +121,30 @@ fn check(caller: &Caller) -> Result<(), TokenError> {
     if caller.subject.is_empty() || caller.subject.len() > LONGEST_SUBJECT {
         return Err(TokenError::Invalid("its subject is empty or too long"));
     }
+    if !caller.subject.chars().all(is_plain) || caller.subject.trim() != caller.subject {
+        return Err(TokenError::Invalid("its subject has characters that can't be seen"));
+    }
+    if caller.role == Role::Agent && !is_as_ids_are_written(&caller.subject) {
+        return Err(TokenError::Invalid("an agent's id is written in lower case, with hyphens and nothing around it"));
+    }
     match (caller.role, &caller.tenant) {
         (Role::Service, Some(_)) => Err(TokenError::Invalid("a service belongs to no tenant")),
         (Role::Service, None) | (_, Some(_)) => Ok(()),
         (_, None) => Err(TokenError::Invalid("it names no tenant")),
     }
+}
+
+/// Seen as what it is, in a log and on a terminal: no control characters, no spaces but the plain one, none that join, part
+/// or turn the letters around them.
+fn is_plain(it: char) -> bool {
+    let is_hidden = matches!(it, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    it == ' ' || !(it.is_control() || it.is_whitespace() || is_hidden)
+}
+
+/// A UUID can be written in several ways. Where ids are compared as text only one of them is the agent, and one who is an
+/// agent to half of the API is worse than none. What is no UUID at all is nobody's id anywhere.
+fn is_as_ids_are_written(subject: &str) -> bool {
+    Uuid::try_parse(subject).map_or(true, |id| id.hyphenated().to_string() == subject)
 }
 
 /// Says what is wrong with a token without repeating any of it.

@@ -81,6 +81,18 @@ fn every_wrong_or_missing_claim_is_refused() {
         ("sub", Value::Null),
         ("sub", json!("")),
         ("sub", json!("x".repeat(129))),
+        ("sub", json!("a\u{0}b")),
+        ("sub", json!("a\nlevel=error")),
+        ("sub", json!("\u{1b}[2J")),
+        ("sub", json!("a\u{202e}b")),
+        ("sub", json!("a\u{200b}b")),
+        ("sub", json!("a\u{a0}b")),
+        ("sub", json!(" ")),
+        ("sub", json!("a ")),
+        ("sub", json!("0192AAAA-0000-7000-8000-00000000000A")),
+        ("sub", json!("0192aaaa00007000800000000000000a")),
+        ("sub", json!("{0192aaaa-0000-7000-8000-00000000000a}")),
+        ("sub", json!("urn:uuid:0192aaaa-0000-7000-8000-00000000000a")),
         ("role", Value::Null),
         ("role", json!("root")),
         ("role", json!("Agent")),
@@ -96,6 +108,30 @@ fn every_wrong_or_missing_claim_is_refused() {
         let token = sign(&key, Algorithm::HS256, &with(name, value.clone()));
         let verdict = key.verifier().verify(&token, NOW_US);
         assert!(matches!(verdict, Err(TokenError::Invalid(_))), "{name} = {value}: {verdict:?}");
+    }
+}
+
+#[test]
+fn people_may_be_called_as_they_are() {
+    let key = SigningKey::generate();
+    for subject in ["0192aaaa-0000-7000-8000-00000000000a", "Eve Müller", "eve@example.com", "auth0|5f7c", "王芳"] {
+        let caller = Caller { subject: subject.to_owned(), ..agent() };
+        let token = key.mint(&caller, NOW_US, Duration::from_mins(1)).unwrap();
+        assert_eq!(key.verifier().verify(&token, NOW_US), Ok(caller));
+    }
+    let id = "0192AAAA-0000-7000-8000-00000000000A";
+    let other = Caller { subject: id.to_owned(), role: Role::Supervisor, ..agent() };
+    assert!(key.mint(&other, NOW_US, Duration::from_mins(1)).is_ok(), "only an agent's subject is an id of ours");
+}
+
+#[test]
+fn a_token_with_critical_headers_is_refused_whatever_they_are() {
+    let key = SigningKey::generate();
+    for crit in [vec![], vec!["b64".to_owned()], vec!["exp".to_owned(), "x".to_owned()]] {
+        let header = Header { crit: Some(crit), ..Header::new(Algorithm::HS256) };
+        let token = jsonwebtoken::encode(&header, &good(), &EncodingKey::from_secret(key.secret())).unwrap();
+        let verdict = key.verifier().verify(&token, NOW_US);
+        assert!(matches!(verdict, Err(TokenError::Invalid(text)) if text.contains("crit")), "{verdict:?}");
     }
 }
 
