@@ -5,7 +5,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use baton_api::ApiError;
 use http::{Request, Response};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -73,7 +72,7 @@ where
                 request.extensions_mut().insert(caller);
             }
             Ok(None) => {}
-            Err(error) => return refuse(error, &span),
+            Err(status) => return refuse(status, &span),
         }
         let shutdown = shutdown.clone();
         let answer = self.inner.call(request);
@@ -87,8 +86,8 @@ where
     }
 }
 
-fn refuse(error: ApiError, span: &tracing::Span) -> Answer {
-    let response = Status::from(error).into_http();
+fn refuse(status: Status, span: &tracing::Span) -> Answer {
+    let response = status.into_http();
     span.in_scope(|| request_log::outcome(&response));
     Box::pin(std::future::ready(Ok(response)))
 }
