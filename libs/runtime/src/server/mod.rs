@@ -1,6 +1,7 @@
 //! The gRPC edge of a service: one listener with health, reflection, and the layer that every call passes.
 
 mod layer;
+mod reflection;
 mod request_log;
 mod stream_end;
 
@@ -9,7 +10,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use baton_api::FILE_DESCRIPTOR_SET;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::NamedService;
@@ -230,14 +230,7 @@ fn with_tools(
 ) -> Result<Routes, ServeError> {
     let health = HealthServer::new(HealthService::from_health_reporter(health.clone()));
     routes.add_service(health);
-    let mut reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .with_service_name(<HealthServer<HealthService> as NamedService>::NAME);
-    for name in names {
-        reflection = reflection.with_service_name(*name);
-    }
-    routes.add_service(reflection.build_v1()?);
+    routes.add_service(reflection::server(names)?);
     Ok(routes.routes())
 }
 

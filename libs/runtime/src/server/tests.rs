@@ -73,24 +73,33 @@ async fn raw_call(channel: GrpcChannel, path: &'static str) -> Status {
 }
 
 #[tokio::test]
-async fn reflection_lists_what_is_on_the_listener_and_nothing_else() {
+async fn reflection_tells_of_what_is_on_the_listener_and_of_nothing_else() {
     use tonic_reflection::pb::v1::{
         ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
         server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
     };
     let clock = Clock::real();
     let server = run(ServerBuilder::new(clock.clone(), SigningKey::generate().verifier()));
-    let channel = GrpcChannel::anonymous(&server.address, clock).unwrap();
-    let message_request = Some(MessageRequest::ListServices(String::new()));
-    let request = ServerReflectionRequest { host: String::new(), message_request };
-    let mut client = ServerReflectionClient::new(channel);
-    let mut answers = client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
-    let Some(MessageResponse::ListServicesResponse(list)) = answers.message().await.unwrap().unwrap().message_response
+    let client = ServerReflectionClient::new(GrpcChannel::anonymous(&server.address, clock).unwrap());
+    let ask = async |message_request| {
+        let request = ServerReflectionRequest { host: String::new(), message_request: Some(message_request) };
+        let answers = client.clone().server_reflection_info(tokio_stream::once(request)).await;
+        answers?.into_inner().message().await.map(|it| it.and_then(|it| it.message_response))
+    };
+    let Ok(Some(MessageResponse::ListServicesResponse(list))) = ask(MessageRequest::ListServices(String::new())).await
     else {
         panic!("no list")
     };
     let names: Vec<_> = list.service.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["grpc.health.v1.Health"]);
+    let known = ask(MessageRequest::FileContainingSymbol("grpc.health.v1.Health".to_owned())).await;
+    assert!(matches!(known, Ok(Some(MessageResponse::FileDescriptorResponse(_)))), "{known:?}");
+    for asked in [
+        MessageRequest::FileContainingSymbol("baton.transfer.v1.IntakeService".to_owned()),
+        MessageRequest::FileByFilename("baton/transfer/v1/intake_service.proto".to_owned()),
+    ] {
+        assert_eq!(ask(asked).await.unwrap_err().code(), Code::NotFound);
+    }
 }
 
 #[tokio::test]
