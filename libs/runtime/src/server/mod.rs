@@ -1,6 +1,7 @@
 //! The gRPC edge of a service: one listener with health, reflection, and the layer that every call passes.
 
 mod layer;
+mod malformed;
 mod reflection;
 mod request_log;
 mod stream_end;

@@ -2,12 +2,16 @@
 //!
 //! Neither has anything of the request's metadata or body in it: there are tokens, numbers and names in these.
 
-use http::{Request, Response};
+use baton_api::ApiError;
+use http::{Request, Response, Uri};
 use tonic::{Code, Status};
 use tracing::Span;
 
 use crate::call::CallContext;
 use crate::telemetry::{self, TraceParent};
+
+/// A connection that breaks while a message comes in looks like a fault of ours; whoever was at its other end knows better.
+const BROKEN_OFF: &str = "h2 protocol error: error reading a body from connection";
 
 /// The call's span, which continues the caller's trace. If the caller has none, the call gets the one that begins here.
 pub(super) fn span<B>(request: &Request<B>, call: &mut CallContext) -> Span {
@@ -31,20 +35,100 @@ pub(super) fn span<B>(request: &Request<B>, call: &mut CallContext) -> Span {
     span
 }
 
-/// Faults of ours are errors, trouble is a warning, and a refusal is an everyday thing.
-pub(super) fn outcome<B>(response: &Response<B>) {
-    let Some(status) = Status::from_header_map(response.headers()) else {
-        return;
-    };
-    let (code, message) = (status.code(), status.message());
-    match code {
-        Code::Ok => {}
-        Code::Internal | Code::Unknown | Code::DataLoss => {
-            tracing::error!(rpc.status = ?code, message, "the call failed");
+/// Which call a line is about. The span says it too, but not at the levels at which most systems run: there it is off.
+pub(super) struct Line {
+    uri: Uri,
+    trace: Option<TraceParent>,
+}
+
+impl Line {
+    pub(super) fn new<B>(request: &Request<B>, call: &CallContext) -> Self {
+        Self { uri: request.uri().clone(), trace: call.trace }
+    }
+
+    /// Faults of ours are errors, trouble is a warning, and a refusal is an everyday thing.
+    pub(super) fn outcome<B>(&self, response: &Response<B>) {
+        let Some(status) = Status::from_header_map(response.headers()) else {
+            return;
+        };
+        let (code, text) = (status.code(), status.message());
+        match code {
+            Code::Ok => {}
+            Code::Internal | Code::Unknown if text.starts_with(BROKEN_OFF) => self.refused(code, text),
+            Code::Internal | Code::Unknown | Code::DataLoss => {
+                let (method, trace) = (self.method(), self.trace_id());
+                tracing::error!(rpc.method = method, trace.id = trace, rpc.status = ?code, rpc.status_message = text, "the call failed");
+            }
+            Code::Unavailable | Code::ResourceExhausted => {
+                let (method, trace) = (self.method(), self.trace_id());
+                tracing::warn!(rpc.method = method, trace.id = trace, rpc.status = ?code, "the call failed");
+            }
+            _ => self.refused(code, ""),
         }
-        Code::Unavailable | Code::ResourceExhausted => {
-            tracing::warn!(rpc.status = ?code, "the call failed");
+    }
+
+    /// The request was none: whatever the code says, nothing is wrong here.
+    pub(super) fn malformed(&self, error: &ApiError) {
+        self.refused(error.kind.code(), &error.message);
+    }
+
+    fn refused(&self, code: Code, text: &str) {
+        let text = (!text.is_empty()).then_some(text);
+        let (method, trace) = (self.method(), self.trace_id());
+        tracing::debug!(rpc.method = method, trace.id = trace, rpc.status = ?code, rpc.status_message = text, "the call was refused");
+    }
+
+    fn method(&self) -> &str {
+        self.uri.path().trim_start_matches('/')
+    }
+
+    fn trace_id(&self) -> String {
+        self.trace.map_or_else(String::new, |trace| trace.trace_id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::body::Body;
+    use tracing::Level;
+
+    use super::*;
+    use crate::server::tests::Log;
+
+    /// What is logged as JSON at this level when a call ends so.
+    fn logged(level: Level, status: Status, trace: TraceParent) -> String {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(level);
+        tracing::subscriber::with_default(subscriber.with_writer(move || writer.clone()).finish(), || {
+            let request = Request::builder().uri("/baton.area.v1.AreaService/Do").body(()).unwrap();
+            let call = CallContext { trace: Some(trace), ..CallContext::default() };
+            Line::new(&request, &call).outcome(&status.into_http::<Body>());
+        });
+        log.text()
+    }
+
+    #[test]
+    fn the_line_alone_says_which_call_failed_and_why() {
+        let trace = TraceParent::new_root();
+        let line = logged(Level::WARN, Status::internal("the disk\nis full"), trace);
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["rpc.method"], "baton.area.v1.AreaService/Do");
+        assert_eq!(read["trace.id"], trace.trace_id());
+        assert_eq!(read["message"], "the call failed");
+        assert_eq!(read["rpc.status_message"], "the disk\nis full");
+        for key in ["message", "rpc.method", "trace.id", "rpc.status"] {
+            assert_eq!(line.matches(&format!("\"{key}\":")).count(), 1, "{key} in {line}");
         }
-        _ => tracing::debug!(rpc.status = ?code, "the call was refused"),
+        let line = logged(Level::WARN, Status::unavailable("x"), trace);
+        assert!(line.contains(&trace.trace_id()) && line.contains("AreaService/Do"), "{line}");
+    }
+
+    #[test]
+    fn a_refusal_and_a_broken_connection_are_everyday_things() {
+        for status in [Status::not_found("x"), Status::internal(BROKEN_OFF), Status::unknown(BROKEN_OFF)] {
+            assert_eq!(logged(Level::INFO, status.clone(), TraceParent::new_root()), "");
+            assert!(logged(Level::DEBUG, status, TraceParent::new_root()).contains("the call was refused"));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Ends streams when the server stops.
+//! Ends streams when the server stops, and says what was wrong with a message of the caller's that ended one.
 //!
 //! A watch stream has no end of its own and would hold up the shutdown until the drain time is over. Ending it with
 //! `UNAVAILABLE` tells its client to connect again, elsewhere. A body that has something to send is left alone, so the
@@ -14,6 +14,8 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 use tonic::body::Body;
+
+use super::malformed;
 
 pub(super) struct StreamEnd {
     inner: Option<Body>,
@@ -40,8 +42,8 @@ impl HttpBody for StreamEnd {
         let Some(inner) = &mut this.inner else {
             return Poll::Ready(None);
         };
-        if let ready @ Poll::Ready(_) = Pin::new(inner).poll_frame(cx) {
-            return ready;
+        if let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) {
+            return Poll::Ready(frame.map(|frame| frame.and_then(typed)));
         }
         let shutdown = &this.shutdown;
         let stopping = this.stopping.get_or_insert_with(|| Box::pin(shutdown.clone().cancelled_owned()));
@@ -49,7 +51,8 @@ impl HttpBody for StreamEnd {
             return Poll::Pending;
         }
         this.inner = None;
-        Poll::Ready(Some(trailers().map(Frame::trailers)))
+        let stopping = ApiError::unavailable("The server is stopping; connect again.");
+        Poll::Ready(Some(trailers(stopping)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -61,9 +64,16 @@ impl HttpBody for StreamEnd {
     }
 }
 
-fn trailers() -> Result<HeaderMap, Status> {
-    let status = Status::from(ApiError::unavailable("The server is stopping; connect again."));
+/// The frame, with a reason if it ends the call for a message that was none.
+fn typed(frame: Frame<Bytes>) -> Result<Frame<Bytes>, Status> {
+    match frame.trailers_ref().and_then(malformed::explain) {
+        Some(error) => trailers(error),
+        None => Ok(frame),
+    }
+}
+
+fn trailers(error: ApiError) -> Result<Frame<Bytes>, Status> {
     let mut trailers = HeaderMap::new();
-    status.add_header(&mut trailers)?;
-    Ok(trailers)
+    Status::from(error).add_header(&mut trailers)?;
+    Ok(Frame::trailers(trailers))
 }

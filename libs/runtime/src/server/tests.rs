@@ -17,18 +17,38 @@ use crate::lifecycle;
 
 const SOON: Duration = Duration::from_secs(10);
 
-struct Running {
-    address: String,
+pub(super) struct Running {
+    pub(super) address: String,
     shutdown: CancellationToken,
     served: tokio::task::JoinHandle<Result<(), ServeError>>,
 }
 
-fn run(builder: ServerBuilder) -> Running {
+pub(super) fn run(builder: ServerBuilder) -> Running {
     let bound = builder.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = format!("http://{}", bound.local_addr());
     let shutdown = CancellationToken::new();
     let served = lifecycle::spawn(bound.serve(shutdown.clone()));
     Running { address, shutdown, served }
+}
+
+/// What a subscriber has written.
+#[derive(Clone, Default)]
+pub(super) struct Log(std::sync::Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn check(service: &str) -> HealthCheckRequest {
