@@ -12,6 +12,7 @@ pub mod config;
 mod context;
 pub mod ids;
 pub mod lifecycle;
+pub mod process;
 pub mod server;
 pub mod telemetry;
 mod trace_parent;

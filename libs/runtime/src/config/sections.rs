@@ -45,6 +45,9 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Where services connect.
     pub internal_listen: SocketAddr,
+    /// Connections open at once, on each listener.
+    #[serde(deserialize_with = "some")]
+    pub connections: usize,
     /// Calls under way on one connection.
     pub concurrency_per_connection: usize,
     /// Streams and calls open on one connection.
@@ -159,6 +162,12 @@ pub struct SwitchConfig {
     pub heard_kept_ms: Millis,
     /// Whether sound is mixed.
     pub sound: bool,
+}
+
+/// At least one, or nobody could connect.
+fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let number = usize::deserialize(deserializer)?;
+    if number == 0 { Err(serde::de::Error::custom("must be at least 1")) } else { Ok(number) }
 }
 
 /// Empty text means "not set".

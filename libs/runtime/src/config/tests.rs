@@ -57,6 +57,7 @@ fn values_of_the_wrong_form_are_named() {
     let corpus = [
         ("[server]\nlisten = \"nowhere\"", "server.listen"),
         ("[server]\nlisten = 7400", "server.listen"),
+        ("[server]\nconnections = 0", "server.connections"),
         ("[presence]\nlease_ms = 0", "presence.lease_ms"),
         ("[presence]\nlease_ms = -5", "presence.lease_ms"),
         ("[presence]\nlease_ms = \"15 s\"", "presence.lease_ms"),

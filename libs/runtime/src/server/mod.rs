@@ -1,5 +1,6 @@
 //! The gRPC edge of a service: one listener with health, reflection, and the layer that every call passes.
 
+mod connections;
 mod layer;
 mod malformed;
 mod reflection;
@@ -11,11 +12,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::service::{Routes, RoutesBuilder};
-use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
@@ -31,6 +32,8 @@ pub const LARGEST_MESSAGE: usize = 4 * 1024 * 1024;
 /// A peer that does not answer a ping for this long is gone.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+/// A client says at once what it wants; this is for the slowest line there is.
+const FIRST_BYTES: Duration = Duration::from_secs(10);
 
 /// A listener can't be opened, or broke.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +60,10 @@ pub enum ServeError {
 /// How much one listener takes on.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// Connections open at once.
+    pub connections: usize,
+    /// How long a new connection may say nothing.
+    pub first_bytes: Duration,
     /// Calls under way on one connection.
     pub concurrency_per_connection: usize,
     /// Streams and calls open on one connection.
@@ -67,13 +74,21 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { concurrency_per_connection: 1024, streams_per_connection: 4096, drain: Duration::from_secs(10) }
+        Self {
+            connections: 10_000,
+            first_bytes: FIRST_BYTES,
+            concurrency_per_connection: 1024,
+            streams_per_connection: 4096,
+            drain: Duration::from_secs(10),
+        }
     }
 }
 
 impl From<&ServerConfig> for Limits {
     fn from(config: &ServerConfig) -> Self {
         Self {
+            connections: config.connections,
+            first_bytes: FIRST_BYTES,
             concurrency_per_connection: config.concurrency_per_connection,
             streams_per_connection: config.streams_per_connection,
             drain: config.drain_ms.duration(),
@@ -142,17 +157,21 @@ impl ServerBuilder {
 /// before these are started. Connections wait meanwhile.
 #[derive(Debug)]
 pub struct Listener {
-    incoming: TcpIncoming,
+    socket: TcpListener,
     local_addr: SocketAddr,
 }
 
 impl Listener {
     /// Opens it.
     pub fn bind(address: SocketAddr) -> Result<Self, ServeError> {
-        let incoming = TcpIncoming::bind(address).map_err(|source| bind_error(address, source))?;
-        let incoming = incoming.with_nodelay(Some(true));
-        let local_addr = incoming.local_addr().map_err(|source| bind_error(address, source))?;
-        Ok(Self { incoming, local_addr })
+        Self::open(address).map_err(|source| bind_error(address, source))
+    }
+
+    fn open(address: SocketAddr) -> io::Result<Self> {
+        let socket = std::net::TcpListener::bind(address)?;
+        socket.set_nonblocking(true)?;
+        let local_addr = socket.local_addr()?;
+        Ok(Self { socket: TcpListener::from_std(socket)?, local_addr })
     }
 
     /// Where it listens; with the real port if port 0 was asked for.
@@ -204,7 +223,8 @@ impl BoundServer {
                 set_all(&health, &names, ServingStatus::NotServing).await;
             }
         };
-        let served = router.serve_with_incoming_shutdown(listener.incoming, stopping);
+        let incoming = connections::accept(listener.socket, &builder.limits);
+        let served = router.serve_with_incoming_shutdown(incoming, stopping);
         tokio::select! {
             result = served => Ok(result?),
             () = drained(shutdown, drain) => {

@@ -202,7 +202,7 @@ fn run_probe(probe: Probe) -> Running {
     let gate = Gate::new(SigningKey::generate().verifier());
     let shutdown = CancellationToken::new();
     let layer = EdgeLayer::new(gate, probe.clock.clone(), shutdown.clone());
-    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let incoming = tonic::transport::server::TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = format!("http://{}", incoming.local_addr().unwrap());
     let router = tonic::transport::Server::builder().layer(layer).add_service(ProbeServer(probe));
     let stopped = shutdown.clone().cancelled_owned();
