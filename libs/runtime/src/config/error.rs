@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
+use super::nearest::nearest;
+use super::variable_of;
+
 /// The configuration is not valid; nothing has been started.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -67,6 +70,14 @@ impl ConfigError {
             format!("there are {}", siblings.join(", "))
         };
         Self::Unknown { origin, key, hint }
+    }
+
+    pub(super) fn unknown_variable(name: &str, key: String, known: &BTreeSet<String>) -> Self {
+        let origin = format!("environment variable {name}");
+        match nearest(&key, known) {
+            Some(meant) => Self::Unknown { origin, key, hint: format!("is {} meant?", variable_of(meant)) },
+            None => Self::unknown(origin, key, known),
+        }
     }
 
     pub(super) fn from_figment(error: &figment::Error) -> Self {

@@ -1,9 +1,10 @@
 //! Configuration: `default.toml` (which is also its documentation), then a file, then `BATON_<SECTION>__<KEY>`.
 //!
 //! What is not in `default.toml` is refused, with the file or variable and the key: a typo must not silently mean the
-//! default. Environment variables without a double underscore (`BATON_TOKEN`) are not configuration.
+//! default. So is every variable that begins with `BATON_`, but for the few that are the client's own.
 
 mod error;
+mod nearest;
 mod sections;
 
 use std::collections::BTreeSet;
@@ -25,6 +26,8 @@ pub const DEFAULT_TOML: &str = include_str!("../../default.toml");
 
 const ENV_PREFIX: &str = "BATON_";
 const ENV_SEPARATOR: &str = "__";
+/// What the client reads itself: where Baton is, and a token.
+const OF_THE_CLIENT: [&str; 2] = ["BATON_SERVER", "BATON_TOKEN"];
 
 /// All of the configuration; each section is described in `default.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -75,6 +78,9 @@ impl Config {
             figment = add(figment, &known, &FileLayer { path, text })?;
         }
         for variable in variables.into_iter().filter_map(Variable::new) {
+            if !known.contains(&variable.key) {
+                return Err(ConfigError::unknown_variable(&variable.name, variable.key, &known));
+            }
             figment = add(figment, &known, &variable)?;
         }
         let config: Self = figment.extract().map_err(|error| ConfigError::from_figment(&error))?;
@@ -172,10 +178,17 @@ struct Variable {
 
 impl Variable {
     fn new((name, value): (String, String)) -> Option<Self> {
-        let key = name.strip_prefix(ENV_PREFIX)?;
-        let key = key.contains(ENV_SEPARATOR).then(|| key.replace(ENV_SEPARATOR, ".").to_lowercase())?;
+        if OF_THE_CLIENT.contains(&name.as_str()) {
+            return None;
+        }
+        let key = name.strip_prefix(ENV_PREFIX)?.replace(ENV_SEPARATOR, ".").to_lowercase();
         Some(Self { name, key, value })
     }
+}
+
+/// The variable that sets this key.
+fn variable_of(key: &str) -> String {
+    format!("{ENV_PREFIX}{}", key.replace('.', ENV_SEPARATOR).to_uppercase())
 }
 
 impl Layer for Variable {

@@ -48,8 +48,30 @@ fn a_typo_in_a_variable_is_named_with_the_variable() {
 }
 
 #[test]
+fn a_variable_that_is_no_key_is_named_with_the_one_that_may_be_meant() {
+    let corpus = [
+        ("BATON_TRANSFER_REPUSH_INTERVAL_MS", "is BATON_TRANSFER__REPUSH_INTERVAL_MS meant?"),
+        ("BATON__SERVER__LISTEN", "is BATON_SERVER__LISTEN meant?"),
+        ("BATON_SERVER__LISTN", "is BATON_SERVER__LISTEN meant?"),
+        ("BATON_FOO", "the sections are"),
+        ("BATON_", "the sections are"),
+        ("BATON_TELEMETRY", "is BATON_TELEMETRY__LOG meant?"),
+        ("BATON_SERVER__FOO", "there are server.concurrency_per_connection"),
+    ];
+    for (name, hint) in corpus {
+        for value in ["1", "{}", ""] {
+            let error = load("", &[(name, value)]).unwrap_err();
+            assert!(error.starts_with(&format!("environment variable {name}: ")), "{error}");
+            assert!(error.contains(hint), "{error}");
+        }
+    }
+}
+
+#[test]
 fn other_variables_are_not_configuration() {
-    assert!(load("", &[("BATON_TOKEN", "x"), ("PATH", "/bin"), ("MY__VAR", "1")]).is_ok());
+    let variables =
+        [("BATON_TOKEN", "x"), ("BATON_SERVER", "http://x"), ("PATH", "/bin"), ("MY__VAR", "1"), ("BATONS", "2")];
+    assert!(load("", &variables).is_ok());
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Drop for TelemetryGuard {
 
 /// Starts logging, and exporting traces if an endpoint is given. Once in a process, inside the tokio runtime.
 pub fn init(config: &TelemetryConfig, service: &str) -> Result<TelemetryGuard, TelemetryError> {
-    let filter = EnvFilter::try_new(&config.log).map_err(|_| TelemetryError::Filter(config.log.clone()))?;
+    let filter = filter(&config.log)?;
     let lines = fmt::layer().with_writer(std::io::stderr);
     let lines = match config.format {
         LogFormat::Text => lines.with_ansi(stderr_is_terminal()).boxed(),
@@ -79,6 +79,16 @@ pub fn init(config: &TelemetryConfig, service: &str) -> Result<TelemetryGuard, T
         .try_init()
         .map_err(|_| TelemetryError::AlreadySet)?;
     Ok(TelemetryGuard(provider))
+}
+
+/// The library takes a word that is no level for a module of which everything is logged: `wran` would be silence.
+fn filter(log: &str) -> Result<EnvFilter, TelemetryError> {
+    let is_said = |directive: &str| {
+        let directive = directive.trim();
+        directive.is_empty() || directive.contains(['=', '[']) || directive.parse::<LevelFilter>().is_ok()
+    };
+    let filter = EnvFilter::try_new(log).ok().filter(|_| log.split(',').all(is_said));
+    filter.ok_or_else(|| TelemetryError::Filter(log.to_owned()))
 }
 
 fn exporter(config: &TelemetryConfig, service: &str) -> Result<Option<SdkTracerProvider>, TelemetryError> {
@@ -194,8 +204,13 @@ mod tests {
 
     #[test]
     fn a_filter_with_a_typo_is_explained() {
-        let config = TelemetryConfig { log: "info,=/".to_owned(), ..TelemetryConfig::default() };
-        let error = init(&config, "test").unwrap_err();
-        assert!(error.to_string().contains("telemetry.log"), "{error}");
+        for log in ["info,=/", "wat", "wran", "info,baton_transfer", "info,baton_transfer=wat"] {
+            let config = TelemetryConfig { log: log.to_owned(), ..TelemetryConfig::default() };
+            let error = init(&config, "test").unwrap_err();
+            assert!(error.to_string().contains("telemetry.log"), "{log}: {error}");
+        }
+        for log in ["warn", "INFO", "off", "3", "info,baton_transfer=debug", "warn,", "[call]=debug", ""] {
+            assert!(filter(log).is_ok(), "{log}");
+        }
     }
 }
