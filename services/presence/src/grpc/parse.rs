@@ -1,6 +1,7 @@
 //! Requests become types, or a refusal that names the field.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use baton_api::ApiError;
 use baton_api::presence::v1::{Agent, AgentState, TargetFilter, Team};
@@ -17,6 +18,8 @@ const MAX_TEXT: usize = 100;
 /// The longest address that mail can be sent to.
 const MAX_EMAIL: usize = 254;
 const MAX_PHONE: usize = 64;
+/// Digits of a telephone number.
+const NUMBER_DIGITS: RangeInclusive<usize> = 7..=15;
 /// Members of one team.
 const MAX_MEMBERS: usize = 10_000;
 
@@ -37,17 +40,33 @@ pub(super) fn subject_agent(caller: &Caller) -> Option<AgentId> {
 
 /// What an admin says of an agent.
 pub(super) fn profile(agent: &Agent) -> Result<Profile, ApiError> {
-    let phone = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "._-".contains(it);
-    if agent.phone.is_empty() || agent.phone.len() > MAX_PHONE || !agent.phone.chars().all(phone) {
+    Ok(Profile {
+        phone: phone(&agent.phone)?,
+        name: name("agent.name", &agent.name)?,
+        email: email(&agent.email)?,
+        voicemail: agent.voicemail,
+    })
+}
+
+/// An address on the switch. Not what the switch would reach outside: only a dial rule allows that (X3).
+fn phone(phone: &str) -> Result<String, ApiError> {
+    if is_number(phone) {
+        let why = "is a telephone number, and would be dialled outside without a rule that allows it; give the address of a phone \
+                   on the switch, such as ada-1. An agent who is outside is called as a number, by a dial rule";
+        return Err(ApiError::invalid_argument("agent.phone", why));
+    }
+    let allowed = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "._-".contains(it);
+    if phone.is_empty() || phone.len() > MAX_PHONE || !phone.chars().all(allowed) {
         let why = format!("must be 1 to {MAX_PHONE} characters of a-z 0-9 . _ -");
         return Err(ApiError::invalid_argument("agent.phone", why));
     }
-    Ok(Profile {
-        name: name("agent.name", &agent.name)?,
-        email: email(&agent.email)?,
-        phone: agent.phone.clone(),
-        voicemail: agent.voicemail,
-    })
+    Ok(phone.to_owned())
+}
+
+/// A telephone number, as E.164 and as the switch is given one. Shorter ones are extensions.
+fn is_number(phone: &str) -> bool {
+    let digits = phone.strip_prefix('+').unwrap_or(phone);
+    NUMBER_DIGITS.contains(&digits.len()) && digits.bytes().all(|it| it.is_ascii_digit())
 }
 
 /// A team's name and members.
@@ -184,6 +203,18 @@ mod tests {
         ];
         for (agent, field) in cases {
             assert_eq!(profile(&agent).unwrap_err().fields[0].0, field, "{agent:?}");
+        }
+    }
+
+    #[test]
+    fn a_telephone_number_is_no_agents_phone() {
+        for number in ["+3225550100", "3225550100", "5550100", "324700000012345"] {
+            let error = profile(&Agent { phone: number.to_owned(), ..ada() }).unwrap_err();
+            assert_eq!(error.fields[0].0, "agent.phone", "{number}");
+            assert!(error.fields[0].1.contains("dial rule"), "{}", error.fields[0].1);
+        }
+        for extension in ["100", "555010", "3247000000123456", "3225550100-1", "tel.3225550100"] {
+            profile(&Agent { phone: extension.to_owned(), ..ada() }).unwrap();
         }
     }
 
