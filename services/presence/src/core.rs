@@ -203,4 +203,4 @@ fn actor(caller: &Caller) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

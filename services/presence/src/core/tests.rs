@@ -11,7 +11,8 @@ use crate::state::{Change, Wish};
 
 const CHANGES: u64 = 256;
 
-async fn open() -> (Arc<Core>, TempDir) {
+/// One with nobody in it.
+pub(crate) async fn open() -> (Arc<Core>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let config = CoreConfig {
         db_file: folder.path().join("presence.db"),

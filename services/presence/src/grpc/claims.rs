@@ -91,11 +91,9 @@ impl ClaimService for Api {
         &self,
         _request: Request<WatchAvailabilityRequest>,
     ) -> Result<Response<Self::WatchAvailabilityStream>, Status> {
-        let permit = self.stream_permit()?;
         let (out, responses) = mpsc::channel(watch_availability::BUFFER);
         let core = Arc::clone(&self.core);
         self.core.lifecycle.spawn("presence availability", async move {
-            let _permit = permit;
             let stopping = core.lifecycle.soft();
             stopping.run_until_cancelled(watch_availability::serve(&core, out)).await;
         });

@@ -11,31 +11,54 @@ mod watch_targets;
 use std::sync::Arc;
 
 use baton_api::ApiError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tonic::Status;
+use baton_bus::{Place, Shares};
+use baton_runtime::auth::TenantId;
 
 use crate::core::Core;
 
-/// Streams of all sorts that one process serves at the same time.
+/// Clients' streams of all sorts that one process serves at the same time, and those of one tenant. What routing listens to is
+/// none of them: without it nobody would be proposed to anybody.
 const MAX_STREAMS: usize = 10_000;
+const MAX_STREAMS_OF_TENANT: usize = 5_000;
 
 /// What the three gRPC services share.
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) core: Arc<Core>,
-    streams: Arc<Semaphore>,
+    streams: Arc<Shares>,
 }
 
 impl Api {
     pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { core, streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
+        Self { core, streams: Arc::new(Shares::new(MAX_STREAMS, MAX_STREAMS_OF_TENANT)) }
     }
 
-    /// A place among the streams, given back when the permit is dropped.
-    fn stream_permit(&self) -> Result<OwnedSemaphorePermit, Status> {
-        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| {
-            let message = format!("{MAX_STREAMS} streams are open already. Try again later, or end some.");
-            ApiError::resource_exhausted(message).into()
+    /// A place among the tenant's streams, given back when it is dropped.
+    fn place(&self, tenant: &TenantId) -> Result<Place, ApiError> {
+        self.streams.take(tenant.as_str()).map_err(|error| {
+            ApiError::resource_exhausted(format!("No more streams: {error}. End some, or try again later."))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_api::presence::v1::WatchAvailabilityRequest;
+    use baton_api::presence::v1::claim_service_server::ClaimService as _;
+    use tonic::Request;
+
+    use super::*;
+    use crate::core::tests::open;
+
+    #[tokio::test]
+    async fn a_tenant_with_many_streams_leaves_some_to_others_and_routing_needs_none() {
+        let (core, _folder) = open().await;
+        let api = Api::new(core);
+        let tenants = ["acme", "globex", "initech"].map(|it| it.parse::<TenantId>().unwrap());
+        let take = |tenant: &TenantId| std::iter::from_fn(|| api.place(tenant).ok()).collect::<Vec<_>>();
+        let taken = [&tenants[0], &tenants[1]].map(take);
+        assert_eq!(taken.each_ref().map(Vec::len), [MAX_STREAMS_OF_TENANT; 2]);
+        assert!(api.place(&tenants[2]).is_err(), "all are taken");
+        api.watch_availability(Request::new(WatchAvailabilityRequest {})).await.unwrap();
     }
 }

@@ -33,13 +33,13 @@ impl PresenceService for Api {
     ) -> Result<Response<Self::ConnectStream>, Status> {
         let caller = request.caller()?;
         let whose = (caller.tenant()?.clone(), parse::caller_agent(caller)?);
-        let permit = self.stream_permit()?;
+        let place = self.place(&whose.0)?;
         let (out, responses) = mpsc::channel(connect::BUFFER);
         let core = Arc::clone(&self.core);
         let inbound = request.into_inner();
         // Not the handler's work: it would hold back the stream, and simulated time, until the client has said hello.
         self.core.lifecycle.spawn("presence connection", async move {
-            let _permit = permit;
+            let _place = place;
             connect::serve(&core, whose, inbound, out).await;
         });
         Ok(Response::new(ReceiverStream::new(responses)))
@@ -98,11 +98,11 @@ impl PresenceService for Api {
         let caller = request.caller()?;
         let filter = parse::filter(request.get_ref().filter.as_ref(), caller)?;
         let index = self.core.index.tenant(caller.tenant()?);
-        let permit = self.stream_permit()?;
+        let place = self.place(caller.tenant()?)?;
         let (out, responses) = mpsc::channel(watch_targets::BUFFER);
         let stopping = self.core.lifecycle.soft();
         self.core.lifecycle.spawn("presence picker", async move {
-            let _permit = permit;
+            let _place = place;
             stopping.run_until_cancelled(watch_targets::serve(&index, &filter, out)).await;
         });
         Ok(Response::new(ReceiverStream::new(responses)))
