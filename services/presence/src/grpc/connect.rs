@@ -83,7 +83,11 @@ impl Connection {
                 received = inbound.message(), if is_heard => match received {
                     Ok(Some(received)) => {
                         if self.hear(core, &received)?.is_break() {
-                            self.session.over.cancelled().await;
+                            // A service that stops leaves the session as it is.
+                            tokio::select! {
+                                () = core.lifecycle.stopping() => {}
+                                () = self.session.over.cancelled() => {}
+                            }
                             return Ok(());
                         }
                     }

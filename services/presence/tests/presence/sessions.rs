@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use baton_api::event::v1::EventData;
 use baton_api::event::v1::event_data::Data;
-use baton_api::presence::v1::AgentState;
 use baton_api::presence::v1::connect_request::{Goodbye, Heartbeat, Message};
+use baton_api::presence::v1::{AgentState, GetPresenceRequest};
 use baton_bus::Filter;
+use baton_store::Db;
 use prost::Message as _;
 use tonic::Code;
 
-use crate::world::{LEASE, World, engage, eventually, hello, wants};
+use crate::world::{Client, LEASE, World, engage, eventually, hello, wants};
 
 const A_BIT: Duration = Duration::from_secs(1);
 
@@ -67,6 +68,22 @@ async fn a_goodbye_is_the_end_at_once() {
     client.say(Message::Goodbye(Goodbye {})).await;
     while client.down.message().await.unwrap().is_some() {}
     assert_eq!(world.state(bob).await, AgentState::Offline);
+}
+
+#[tokio::test]
+async fn a_goodbye_that_cannot_be_written_down_does_not_keep_the_service_from_stopping() {
+    let world = World::new().await;
+    let bob = world.agent("Bob").await;
+    let mut presence = world.presence(bob);
+    let client = Client::connect(presence.clone(), AgentState::Unspecified).await;
+    let db = Db::open(world.database()).await.unwrap();
+    let _writing = db.begin().await.unwrap();
+    client.say(Message::Goodbye(Goodbye {})).await;
+    // On the same connection: when they are answered, the goodbye was heard.
+    for _ in 0..3 {
+        presence.get_presence(GetPresenceRequest::default()).await.unwrap();
+    }
+    assert!(!world.stop().await.contains(&"presence connection"));
 }
 
 #[tokio::test]

@@ -79,6 +79,11 @@ impl World {
         Self { clock, bus, intake, folder, key, transfer, frozen, running }
     }
 
+    /// Stops the service, as far as it does within two seconds. What is there still?
+    pub(crate) async fn stop(&self) -> Vec<&'static str> {
+        self.running.lifecycle.shutdown(Duration::from_secs(2)).await.unfinished
+    }
+
     /// Stops the service and starts it again on the same data.
     pub(crate) async fn restart(&mut self) {
         self.running.lifecycle.shutdown(Duration::from_secs(5)).await;
@@ -153,13 +158,7 @@ impl World {
     }
 
     pub(crate) async fn connect_in(&self, agent: Uuid, state: AgentState) -> Client {
-        let (up, requests) = mpsc::channel(8);
-        let mut presence = self.presence(agent);
-        up.send(hello(state)).await.unwrap();
-        let down = presence.connect(ReceiverStream::new(requests)).await.unwrap().into_inner();
-        let mut client = Client { up, down };
-        client.until(|it| matches!(it, connect_response::Message::Presence(_))).await;
-        client
+        Client::connect(self.presence(agent), state).await
     }
 
     pub(crate) async fn state(&self, agent: Uuid) -> AgentState {
@@ -217,6 +216,15 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    pub(crate) async fn connect(mut presence: PresenceServiceClient<PublicChannel>, state: AgentState) -> Self {
+        let (up, requests) = mpsc::channel(8);
+        up.send(hello(state)).await.unwrap();
+        let down = presence.connect(ReceiverStream::new(requests)).await.unwrap().into_inner();
+        let mut client = Client { up, down };
+        client.until(|it| matches!(it, connect_response::Message::Presence(_))).await;
+        client
+    }
+
     /// The next message that is so, skipping others.
     pub(crate) async fn until(
         &mut self,
