@@ -6,11 +6,12 @@ use baton_api::presence::v1::directory_service_server::DirectoryService;
 use baton_api::presence::v1::{
     Agent, CreateAgentRequest, CreateAgentResponse, CreateTeamRequest, CreateTeamResponse, DeleteAgentRequest,
     DeleteAgentResponse, DeleteTeamRequest, DeleteTeamResponse, GetAgentRequest, GetAgentResponse, ListAgentsRequest,
-    ListAgentsResponse, ListTeamsRequest, ListTeamsResponse, UpdateAgentRequest, UpdateAgentResponse,
+    ListAgentsResponse, ListTeamsRequest, ListTeamsResponse, Team, UpdateAgentRequest, UpdateAgentResponse,
     UpdateTeamRequest, UpdateTeamResponse,
 };
 use baton_api::{ApiError, page};
 use baton_runtime::CallerExt as _;
+use prost::Message as _;
 use tonic::{Request, Response, Status};
 
 use super::{Api, parse};
@@ -20,7 +21,11 @@ use crate::ids::{AgentId, TeamId};
 use crate::ops::directory as ops;
 use crate::page::Cursor;
 use crate::record::TeamRecord;
+use crate::store::teams::TeamRow;
 use crate::store::{agents, teams};
+
+/// A page of large teams ends here: well below the 4 MiB that clients accept, with the largest team on top of it.
+const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
 
 /// Runs a change to its end, under its request id.
 macro_rules! change_once {
@@ -150,13 +155,33 @@ impl DirectoryService for Api {
         let after = Cursor::parse(&request.get_ref().page_token)?;
         let mut reader = self.core.db.read().await?;
         let mut rows = teams::list(&mut reader, tenant, &after, size + 1).await?;
-        let next_page_token = page::cut(&mut rows, size, |row| {
-            Cursor { key: row.name_key.clone(), id: row.team_id.0, ..Cursor::default() }.token()
-        });
+        let next_page_token = page::cut(&mut rows, size, team_token);
         let index = self.core.index.tenant(tenant);
-        let teams = rows.into_iter().filter_map(|row| index.team(row.team_id).map(|it| convert::team(&it)));
-        Ok(Response::new(ListTeamsResponse { teams: teams.collect(), next_page_token }))
+        let found = rows.iter().filter_map(|row| Some((row, convert::team(index.team(row.team_id)?.as_ref()))));
+        let (teams, cut_at) = as_many_as_fit(found);
+        let next_page_token = cut_at.map_or(next_page_token, team_token);
+        Ok(Response::new(ListTeamsResponse { teams, next_page_token }))
     }
+}
+
+fn team_token(row: &TeamRow) -> String {
+    Cursor { key: row.name_key.clone(), id: row.team_id.0, ..Cursor::default() }.token()
+}
+
+/// The teams of a page that may be one message, and the last of them if they are not all. The first is always in it.
+fn as_many_as_fit<'a>(found: impl Iterator<Item = (&'a TeamRow, Team)>) -> (Vec<Team>, Option<&'a TeamRow>) {
+    let mut teams = Vec::new();
+    let mut bytes = 0;
+    let mut last = None;
+    for (row, team) in found {
+        bytes += team.encoded_len();
+        if last.is_some() && bytes > MAX_PAGE_BYTES {
+            return (teams, last);
+        }
+        teams.push(team);
+        last = Some(row);
+    }
+    (teams, None)
 }
 
 fn given<'a, T>(message: Option<&'a T>, field: &str) -> Result<&'a T, ApiError> {

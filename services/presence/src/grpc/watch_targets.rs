@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use baton_api::ApiError;
 use baton_api::presence::v1::{PickerTarget, WatchTargetsResponse};
+use prost::Message as _;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc};
 use tonic::Status;
@@ -14,8 +15,10 @@ use crate::page::Cursor;
 
 /// Messages that may wait for a client. While they wait, changes add up to one message.
 pub(super) const BUFFER: usize = 2;
-/// More targets than this are no list for a person, and would not fit into a message.
+/// More targets than this are no list for a person.
 const MAX_TARGETS: usize = 10_000;
+/// All that match come in one message, and clients accept 4 MiB.
+const MAX_BYTES: usize = 3 * 1024 * 1024;
 
 type Out = mpsc::Sender<Result<WatchTargetsResponse, Status>>;
 
@@ -114,8 +117,9 @@ impl Picker<'_> {
     /// Starts over: all that match, compared with what is shown.
     fn everything(&mut self) -> Result<WatchTargetsResponse, Status> {
         let found = self.index.targets(self.filter, &Cursor::default(), MAX_TARGETS + 1);
-        if found.len() > MAX_TARGETS {
-            let message = format!("More than {MAX_TARGETS} targets match. Search for a name, or choose a team.");
+        let bytes: usize = found.iter().map(|(_, _, target)| target.encoded_len()).sum();
+        if found.len() > MAX_TARGETS || bytes > MAX_BYTES {
+            let message = "More targets match than fit into one list. Search for a name, or choose a team.";
             return Err(ApiError::resource_exhausted(message).into());
         }
         let keys: Vec<TargetKey> = found.iter().map(|(_, key, _)| *key).collect();
