@@ -49,7 +49,12 @@ pub fn segment_closed(id: &str, started_at_us: i64, ended_at_us: i64, torn: bool
     segment(id, state, started_at_us, ended_at_us)
 }
 
-/// A segment never began, or is lost.
+/// A segment was no longer wanted before it was begun: nothing was written, and nothing is lost.
+pub fn segment_never_begun(id: &str) -> What {
+    segment(id, segment_fact::State::Ended, 0, 0)
+}
+
+/// A segment could not be begun, or is lost.
 pub fn segment_failed(id: &str, started_at_us: i64) -> What {
     segment(id, segment_fact::State::Failed, started_at_us, 0)
 }

@@ -209,7 +209,7 @@ impl Interaction {
             let key = Key::segment(id);
             if !self.world.was_asked(&key) {
                 self.add_thing(key.clone(), id, "");
-                self.observe(&key, crate::fact::segment_failed(id, 0), now_us);
+                self.observe(&key, crate::fact::segment_never_begun(id), now_us);
             }
         }
     }

@@ -120,7 +120,7 @@ fn never_begun(key: &Key) -> What {
         Kind::Leg => fact::ended(&key.id, Ending::HungUp),
         Kind::Announcement => fact::announcement_over(&key.id),
         Kind::Exit => fact::exit_over(&key.id, ExitEnd::Unknown),
-        Kind::Segment => fact::segment_failed(&key.id, 0),
+        Kind::Segment => fact::segment_never_begun(&key.id),
         Kind::SwitchLoss => fact::switch_lost(),
     }
 }

@@ -138,7 +138,7 @@ async fn what_is_withdrawn_while_it_is_written_down_is_not_asked_for() {
     let exit = Exit { id: "x".into(), leg_id: "c".into(), mailbox: "anna".into() };
     let cases = [
         (calling(2, ""), Key::leg("b"), fact::ended("b", Ending::HungUp)),
-        (Plan { segment: Some(segment), ..plan(2) }, Key::segment("s"), fact::segment_failed("s", 0)),
+        (Plan { segment: Some(segment), ..plan(2) }, Key::segment("s"), fact::segment_never_begun("s")),
         (Plan { announcements: vec![sound], ..plan(2) }, Key::announcement("n"), fact::announcement_over("n")),
         (Plan { exit: Some(exit), ..plan(2) }, Key::exit("x"), fact::exit_over("x", crate::switch::ExitEnd::Unknown)),
     ];
