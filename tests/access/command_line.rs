@@ -2,6 +2,7 @@
 //! script can.
 
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -22,6 +23,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_up_on_a_port_in_use_names_the_address,
         access_up_with_a_typo_in_the_configuration_names_the_key,
         access_up_twice_on_one_folder_is_refused,
+        access_up_refuses_a_variable_that_sets_nothing,
+        access_what_up_makes_is_its_owners_alone,
         access_a_token_that_is_given_must_be_one,
         access_a_server_with_https_is_told_from_a_wrong_address,
         access_demo_that_can_not_save_its_files_does_not_begin,
@@ -67,6 +70,47 @@ async fn access_up_twice_on_one_folder_is_refused(binary: PathBuf) -> anyhow::Re
         ended(&output, FAILED, &["in use", "--data"])
     })
     .await
+}
+
+async fn access_up_refuses_a_variable_that_sets_nothing(binary: PathBuf) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().join("data");
+    let mut command = client(&binary, &["up", "--exit-with-stdin", "--listen", "127.0.0.1:0", "--data"]);
+    let output = command.arg(&data).env("BATON_TRANSFER_REPUSH_INTERVAL_MS", "1000").output()?;
+    ended(&output, USAGE, &["BATON_TRANSFER_REPUSH_INTERVAL_MS", "BATON_TRANSFER__REPUSH_INTERVAL_MS"])?;
+    anyhow::ensure!(!data.exists(), "a data folder was made all the same");
+    Ok(())
+}
+
+async fn access_what_up_makes_is_its_owners_alone(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let mut open = Vec::new();
+        let mut seen = 0;
+        let mut folders = vec![target.data().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder)? {
+                let entry = entry?;
+                // What has gone meanwhile is nobody's.
+                let Ok(metadata) = entry.metadata() else { continue };
+                seen += 1;
+                if metadata.permissions().mode() & 0o077 != 0 && !is_the_tests_own(&entry.path()) {
+                    open.push(entry.path());
+                }
+                if metadata.is_dir() {
+                    folders.push(entry.path());
+                }
+            }
+        }
+        // Five databases, the key, and the switch's folder at least.
+        anyhow::ensure!(seen > 10 && open.is_empty(), "of {seen} files others can open {open:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// What `up` says goes to files that the harness has made.
+fn is_the_tests_own(path: &Path) -> bool {
+    ["up.out", "up.err"].iter().any(|name| path.ends_with(name))
 }
 
 async fn access_a_token_that_is_given_must_be_one(binary: PathBuf) -> anyhow::Result<()> {

@@ -6,6 +6,7 @@ use baton_api::common::v1::{RecordingMode, TransferPhase};
 use baton_api::error::ErrorReason;
 use baton_api::recording::v1::Recording;
 use baton_api::recording::v1::exclusion::Reason;
+use baton_api::recording::v1::recording::State;
 use baton_api::simulator::v1::LedgerAction;
 use baton_testkit::world::ring;
 use baton_testkit::{Behaviour, Call, Desk, World};
@@ -25,6 +26,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         b206_outgoing_calls_are_recorded_when_the_number_says_so,
         b206_incoming_calls_recorded_does_not_record_an_outgoing_one,
         b206_a_number_that_no_rule_allows_is_not_dialled,
+        b206_hold_and_resume_that_cross_lose_nothing_of_the_recording,
+        b206_an_initiator_who_comes_back_from_a_three_way_goes_on_with_recording_one,
     ]
 }
 
@@ -132,6 +135,56 @@ async fn b206_a_number_that_no_rule_allows_is_not_dialled(world: World) -> anyho
     let rang = office.phones.ledger().await?.into_iter().find(|it| it.action() == LedgerAction::LegDialed);
     anyhow::ensure!(rang.is_none(), "something rang: {rang:?}");
     office.until_free(&ada).await
+}
+
+async fn b206_hold_and_resume_that_cross_lose_nothing_of_the_recording(world: World) -> anyhow::Result<()> {
+    let mut office = Office::open(world, "helpdesk").await?;
+    let ada = office.agent("Ada").await?;
+    let call = office.recorded(RecordingMode::All, &ada).await?;
+    let id = call.interaction_id.as_str();
+    for _ in 0..8 {
+        // One is answered or refused as the other has it; neither waits for the switch.
+        let (_, _) = futures::join!(ada.hold(id), ada.resume(id));
+    }
+    if office.world.interaction(id).await?.customer_on_hold {
+        ada.resume(id).await?;
+    }
+    office.hears(&call.leg_id, &[ADA]).await?;
+    talk_for(500).await;
+    office.customer_hangs_up(&call).await?;
+    let [only] = office.recordings(&call).await?;
+    anyhow::ensure!(only.state() == State::Stored, "it is {:?}: {only:#?}", only.state());
+    Ok(())
+}
+
+async fn b206_an_initiator_who_comes_back_from_a_three_way_goes_on_with_recording_one(
+    world: World,
+) -> anyhow::Result<()> {
+    let mut office = Office::open(world, "helpdesk").await?;
+    let ada = office.agent("Ada").await?;
+    let ben = office.agent("Ben").await?;
+    let call = office.recorded(RecordingMode::All, &ada).await?;
+    let id = call.interaction_id.as_str();
+    talk_for(500).await;
+    ada.start_warm(id, &ben).await?;
+    office.until_phase(&call, TransferPhase::Consulting).await?;
+    ben.resume(id).await?;
+    let three = [(&*call.leg_id, CUSTOMER), (&office.leg(&ada).await?, ADA), (&office.leg(&ben).await?, BEN)];
+    office.hear_each_other(&three).await?;
+    office.phones.hang_up(ben.phone()).await?;
+    office.until_phase(&call, TransferPhase::Failed).await?;
+    office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ada).await?, ADA)]).await?;
+    talk_for(500).await;
+    office.customer_hangs_up(&call).await?;
+
+    let [first, second] = office.recordings(&call).await?;
+    anyhow::ensure!(first.agent_id == ada.id() && second.agent_id == ben.id(), "the turns are somebody else's");
+    anyhow::ensure!(first.segments.len() == 2 && second.segments.len() == 1, "{first:#?} {second:#?}");
+    anyhow::ensure!(reasons(&first) == [Reason::OnHold, Reason::OtherTurn], "it leaves out {:?}", first.excluded);
+    for segment in office.world.segments_of(&first).await? {
+        holds_exactly("a segment of recording 1", &segment, &[CUSTOMER, ADA])?;
+    }
+    holds_exactly("recording 2", &office.world.sound_of(&second).await?, &[CUSTOMER, ADA, BEN])
 }
 
 /// An agent has called a customer from a number that is recorded in this way, and the two talk.
