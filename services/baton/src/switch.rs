@@ -13,7 +13,7 @@ use baton_runtime::auth::SigningKey;
 use baton_runtime::clock::micros;
 use baton_runtime::config::Config;
 use baton_runtime::lifecycle::{self, Lifecycle};
-use baton_runtime::{Clock, telemetry};
+use baton_runtime::{Clock, process, telemetry};
 use baton_switch::{Switch, SwitchConfig};
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -74,9 +74,11 @@ impl SwitchCard {
 
 /// Runs the switch until a signal ends it.
 pub(crate) async fn run(args: SwitchArgs) -> anyhow::Result<()> {
+    process::keep_files_private();
     let mut config = Config::load(args.config.as_deref())?;
     config.telemetry.log = args.log.unwrap_or_else(|| "warn".to_owned());
     let _telemetry = telemetry::init(&config.telemetry, "baton-switch")?;
+    process::raise_file_limit();
     let folder = args.data.or(config.switch.data_dir).unwrap_or_else(|| config.data.dir.join("switch"));
     folder::make(&folder).with_context(|| format!("the switch's folder {} can't be used", folder.display()))?;
     let key_file = args.key.or(config.auth.key_file).unwrap_or_else(|| folder::key_file(&config.data.dir));

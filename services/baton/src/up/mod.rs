@@ -21,7 +21,7 @@ use baton_runtime::auth::SigningKey;
 use baton_runtime::config::Config;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::Listener;
-use baton_runtime::{Clock, telemetry};
+use baton_runtime::{Clock, process, telemetry};
 use clap::Args;
 
 use crate::failure::AlreadyTold;
@@ -77,8 +77,10 @@ impl UpArgs {
 
 /// Runs Baton until it is told to end.
 pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
+    process::keep_files_private();
     let config = args.config()?;
     let _telemetry = telemetry::init(&config.telemetry, "baton")?;
+    process::raise_file_limit();
     // Who tells us to end tells `whole`; the services run on for a moment, until the calls are closed.
     let (whole, services) = (Lifecycle::new(), Lifecycle::new());
     whole.stop_on_signals()?;
