@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use baton_runtime::clock::{Clock, micros};
 use baton_runtime::ids::new_uuid;
-use baton_store::Db;
+use baton_store::{Db, StoreError};
 use futures::Stream;
 use sqlx::migrate::Migrator;
 use tokio::sync::watch;
@@ -94,6 +94,11 @@ impl EventLog {
     /// The position of the last event; 0 if there is none yet.
     pub fn last(&self) -> u64 {
         self.head.borrow().last()
+    }
+
+    /// Resolves, with the cause, when the log's disk has failed: see [`Db::failed`].
+    pub fn failed(&self) -> impl Future<Output = StoreError> + Send + use<> {
+        self.db.failed()
     }
 
     /// Deletes events that were appended more than seven days ago, until `shutdown`.

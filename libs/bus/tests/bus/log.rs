@@ -59,6 +59,21 @@ async fn an_event_is_not_shown_before_its_append_is_durable() {
 }
 
 #[tokio::test]
+async fn whoever_waits_for_the_logs_disk_to_fail_is_told() {
+    let it = world().await;
+    it.log.append(&[event("interaction/1", 1)]).await.unwrap();
+    let mut failed = Box::pin(it.log.failed());
+    assert!(futures::poll!(&mut failed).is_pending());
+    // A folder can't be synced as the file whose name it has.
+    let journal = it.folder.path().join("events.db-wal");
+    std::fs::remove_file(&journal).unwrap();
+    std::fs::create_dir(&journal).unwrap();
+    it.log.append(&[event("interaction/1", 2)]).await.unwrap_err();
+    soon("the failure", failed).await;
+    assert_eq!(it.log.last(), 1);
+}
+
+#[tokio::test]
 async fn pages_end_to_end_are_the_whole_log() {
     let it = world().await;
     let events: Vec<_> = (1..=25).map(|sequence| event("interaction/1", sequence)).collect();
