@@ -2,5 +2,6 @@
 
 pub(crate) mod files;
 pub(crate) mod intake;
+pub(crate) mod out;
 pub(crate) mod playback;
 pub(crate) mod wav;

@@ -4,25 +4,16 @@
 //! read: a recording of hours costs no more memory than one of seconds. Each file is hashed on the way, and one that is no
 //! longer what was stored ends the stream with an error instead of passing for whole.
 
-use std::time::Duration;
-
-use baton_runtime::clock::Clock;
 use baton_store::StoreError;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::StreamExt as _;
 use object_store::path::Path;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::mpsc;
 
 use super::files::{Files, ReadError};
 use super::intake::hex;
+use super::out::{NotTaken, Out};
 use super::wav::{self, Format};
-
-/// How much one message carries.
-pub(crate) const CHUNK_BYTES: usize = 64 * 1_024;
-/// How long a listener may take for one message. Who stops reading and keeps the connection would keep a place for ever; the
-/// slowest line that anybody still has is a hundred times faster.
-const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
 /// A stored segment, as far as reading it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,12 +58,9 @@ pub(crate) enum PlaybackError {
     /// It was deleted meanwhile.
     #[error("the audio was deleted")]
     Deleted,
-    /// The listener takes nothing any more.
-    #[error("nothing was read for {} s", IDLE_LIMIT.as_secs())]
-    Idle,
-    /// The listener is gone.
-    #[error("nobody listens any more")]
-    Gone,
+    /// The listener is gone, or as good as gone.
+    #[error(transparent)]
+    NotTaken(#[from] NotTaken),
     /// The service is.
     #[error("the service is stopping")]
     Stopping,
@@ -135,7 +123,7 @@ impl Playback {
                 return Err(error);
             }
         }
-        out.flush().await
+        Ok(out.flush().await?)
     }
 }
 
@@ -155,45 +143,15 @@ async fn send_piece(files: &Files, piece: &Piece, out: &mut Out) -> Result<(), P
     if found == piece.sha256 { Ok(()) } else { Err(PlaybackError::Changed { expected: piece.sha256.clone(), found }) }
 }
 
-/// Bytes on their way to a listener, in messages of [`CHUNK_BYTES`] but for the last.
-#[derive(Debug)]
-pub(crate) struct Out {
-    buffer: BytesMut,
-    to: mpsc::Sender<Bytes>,
-    clock: Clock,
-}
-
-impl Out {
-    pub(crate) fn new(to: mpsc::Sender<Bytes>, clock: Clock) -> Self {
-        Self { buffer: BytesMut::new(), to, clock }
-    }
-
-    async fn push(&mut self, bytes: &[u8]) -> Result<(), PlaybackError> {
-        self.buffer.extend_from_slice(bytes);
-        while self.buffer.len() >= CHUNK_BYTES {
-            let chunk = self.buffer.split_to(CHUNK_BYTES).freeze();
-            self.give(chunk).await?;
-        }
-        Ok(())
-    }
-
-    async fn flush(mut self) -> Result<(), PlaybackError> {
-        let rest = self.buffer.split().freeze();
-        if rest.is_empty() { Ok(()) } else { self.give(rest).await }
-    }
-
-    async fn give(&self, chunk: Bytes) -> Result<(), PlaybackError> {
-        let taken = self.clock.timeout(IDLE_LIMIT, self.to.send(chunk)).await;
-        taken.map_err(|_| PlaybackError::Idle)?.map_err(|_| PlaybackError::Gone)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use baton_runtime::clock::Clock;
     use futures::future;
+    use tokio::sync::mpsc;
 
     use super::*;
     use crate::audio::intake::take_in;
+    use crate::audio::out::CHUNK_BYTES;
 
     const PHONE: Format = Format { sample_rate: 8_000, channels: 1 };
 
@@ -273,7 +231,7 @@ mod tests {
             .send(&files, Out::new(to, clock.clone()), || future::ready(Ok(())))
             .await
             .unwrap_err();
-        assert!(matches!(error, PlaybackError::Idle), "{error}");
+        assert!(matches!(error, PlaybackError::NotTaken(NotTaken::Idle)), "{error}");
         assert_eq!(clock.now_us(), 60_000_000);
         drop(from);
     }

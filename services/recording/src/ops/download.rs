@@ -15,7 +15,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::list;
-use crate::audio::playback::{JoinError, Out, Piece, Playback, PlaybackError};
+use crate::audio::out::{NotTaken, Out};
+use crate::audio::playback::{JoinError, Piece, Playback, PlaybackError};
 use crate::core::Core;
 use crate::grpc::parse::{self, Viewer};
 use crate::state::{Audio, State};
@@ -122,10 +123,12 @@ fn broken_off(
     let error = ended.unwrap_or(Err(PlaybackError::Stopping)).err()?;
     let status = match error {
         PlaybackError::Deleted => wrong_state("Its audio was deleted while it was sent.").into(),
-        PlaybackError::Idle => ApiError::unavailable(format!("The download was ended: {error}.")).into(),
+        PlaybackError::NotTaken(NotTaken::Idle) => {
+            ApiError::unavailable(format!("The download was ended: {error}.")).into()
+        }
         PlaybackError::Stopping => ApiError::unavailable("The service is stopping. Download it again.").into(),
         PlaybackError::Store(error) => error.into(),
-        PlaybackError::Gone => return None,
+        PlaybackError::NotTaken(NotTaken::Gone) => return None,
         PlaybackError::Read(_) | PlaybackError::Changed { .. } => {
             tracing::error!(error = %error, cause = ?error, "stored audio could not be given out");
             super::data_loss("The stored audio can't be read whole; the service's log says why.")
