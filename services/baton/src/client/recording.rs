@@ -144,7 +144,7 @@ fn row(recording: &Recording, names: &Names) -> Vec<String> {
         recording.recording_id.clone(),
         word::recording_state(recording.state),
         names.of(&recording.agent_id),
-        recording.customer.clone(),
+        word::or_dash(&recording.customer),
         word::seconds(length_ms),
         word::time(recording.start_time.as_ref()),
     ]
@@ -162,7 +162,7 @@ fn whole(recording: &Recording, names: &Names) -> String {
     let others: Vec<_> = recording.other_agent_ids.iter().map(|id| names.of(id)).collect();
     let mut lines = vec![
         format!("Recording {}: {}", recording.recording_id, word::recording_state(recording.state)),
-        format!("  customer {} with {}", recording.customer, names.of(&recording.agent_id)),
+        format!("  customer {} with {}", word::or_dash(&recording.customer), names.of(&recording.agent_id)),
     ];
     if !others.is_empty() {
         lines.push(format!("  also heard: {}", word::listed(&others)));

@@ -55,9 +55,9 @@ pub(crate) fn sentence(event: &Event, names: &Names) -> String {
 fn call(data: &Data, names: &Names) -> Option<String> {
     Some(match data {
         Data::InteractionOpened(it) if it.direction() == Direction::Outbound => {
-            format!("A customer, {}, is called from {}.", it.customer, it.number)
+            format!("{} is called from {}.", customer(&it.customer), it.number)
         }
-        Data::InteractionOpened(it) => format!("A customer, {}, calls {}.", it.customer, it.number),
+        Data::InteractionOpened(it) => format!("{} calls {}.", customer(&it.customer), it.number),
         Data::InteractionEnded(it) => {
             format!("The call is over ({}) after {}.", reason(it.reason), word::seconds(it.duration_ms))
         }
@@ -85,6 +85,7 @@ fn call(data: &Data, names: &Names) -> Option<String> {
         Data::InteractionMuteChanged(it) => {
             format!("{} is {}.", names.of(&it.agent_id), if it.muted { "muted" } else { "no longer muted" })
         }
+        Data::InteractionNoteAdded(it) if it.author_agent_id.is_empty() => "A supervisor writes a note.".to_owned(),
         Data::InteractionNoteAdded(it) => format!("{} writes a note.", names.of(&it.author_agent_id)),
         Data::InteractionDataChanged(_) => "The attached data changes.".to_owned(),
         Data::InteractionAnnounced(it) => format!("An announcement is played: {}.", word::spaced(&it.name)),
@@ -92,6 +93,11 @@ fn call(data: &Data, names: &Names) -> Option<String> {
         Data::InteractionCustomerLeft(_) => "The customer hangs up.".to_owned(),
         _ => return None,
     })
+}
+
+/// Analysts are not told who it is.
+fn customer(number: &str) -> String {
+    if number.is_empty() { "A customer".to_owned() } else { format!("A customer, {number},") }
 }
 
 fn transfer(data: &Data, names: &Names) -> Option<String> {
@@ -169,7 +175,8 @@ fn reason(reason: i32) -> String {
 #[cfg(test)]
 mod tests {
     use baton_api::event::v1::{
-        DirectoryChanged, EventData, InteractionCustomerAnswered, InteractionOpened, TransferStarted,
+        DirectoryChanged, EventData, InteractionCustomerAnswered, InteractionNoteAdded, InteractionOpened,
+        TransferStarted,
     };
 
     use super::*;
@@ -203,6 +210,10 @@ mod tests {
             let event = Event { data: Some(EventData { data: Some(data) }), ..Event::default() };
             sentence(&event, &Names::default())
         };
+        let unknown = InteractionOpened { number: "+3225550100".to_owned(), ..InteractionOpened::default() };
+        assert_eq!(tell(Data::InteractionOpened(unknown)), "A customer calls +3225550100.");
+        let noted = tell(Data::InteractionNoteAdded(InteractionNoteAdded::default()));
+        assert_eq!(noted, "A supervisor writes a note.");
         let expected = "A customer, +32470123456, is called from +3225550100.";
         assert_eq!(tell(Data::InteractionOpened(opened)), expected);
         let answered = InteractionCustomerAnswered { allowed_by: "+32".to_owned() };

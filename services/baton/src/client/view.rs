@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use baton_api::common::v1::Direction;
 use baton_api::transfer::v1::interaction::State;
-use baton_api::transfer::v1::{Hop, Interaction, Party, Transfer};
+use baton_api::transfer::v1::{Hop, Interaction, Note, Party, Transfer};
 
 use super::story::Names;
 use super::word;
@@ -20,12 +20,19 @@ pub(super) fn whole(call: &Interaction, names: &Names, who: &str) -> String {
         line(&mut text, "hop", &hop_line(hop, call.direction(), names));
     }
     for note in &call.notes {
-        line(&mut text, "note", &format!("{} ({})", word::one_line(&note.text), names.of(&note.author_agent_id)));
+        line(&mut text, "note", &format!("{} ({})", word::or_dash(&note.text), author(note, names)));
     }
     for (key, value) in &call.data {
         line(&mut text, "data", &format!("{} = {}", word::one_line(key), word::one_line(value)));
     }
     text
+}
+
+fn author(note: &Note, names: &Names) -> String {
+    match note.author_supervisor.as_str() {
+        "" => names.of(&note.author_agent_id),
+        supervisor => format!("{}, supervisor", word::one_line(supervisor)),
+    }
 }
 
 /// How a call stands; `who` may do what it says.
@@ -69,7 +76,7 @@ fn end(call: &Interaction) -> String {
 /// One line for a call as it changes.
 pub(super) fn change(call: &Interaction, names: &Names) -> String {
     let mut parts = vec![state(call, names)];
-    let with_leg = |it: &Party| format!("{} {}", it.name, word::leg_state(it.leg_state));
+    let with_leg = |it: &Party| format!("{} {}", word::or_dash(&it.name), word::leg_state(it.leg_state));
     if !call.parties.is_empty() {
         parts.push(call.parties.iter().map(with_leg).collect::<Vec<_>>().join(", "));
     }
@@ -90,7 +97,7 @@ pub(super) fn row(call: &Interaction, names: &Names, with_ended: bool) -> Vec<St
     let mut row = vec![
         call.interaction_id.clone(),
         word::interaction_state(call.state),
-        call.customer.clone(),
+        word::or_dash(&call.customer),
         call.number.clone(),
         if call.primary_agent_id.is_empty() { "-".to_owned() } else { names.of(&call.primary_agent_id) },
         word::time(call.create_time.as_ref()),
@@ -126,7 +133,7 @@ fn state(call: &Interaction, names: &Names) -> String {
 
 fn party_line(party: &Party) -> String {
     let muted = if party.muted { ", muted" } else { "" };
-    format!("{} ({}{muted})", word::one_line(&party.name), word::leg_state(party.leg_state))
+    format!("{} ({}{muted})", word::or_dash(&party.name), word::leg_state(party.leg_state))
 }
 
 fn hop_line(hop: &Hop, direction: Direction, names: &Names) -> String {
@@ -154,7 +161,6 @@ fn because(reason: i32) -> String {
 #[cfg(test)]
 mod tests {
     use baton_api::common::v1::{Action, Reason, Target, TransferPhase, target};
-    use baton_api::transfer::v1::Note;
     use baton_api::transfer::v1::party::Role;
 
     use super::*;
@@ -199,6 +205,17 @@ mod tests {
         let shown = whole(&Interaction { notes, data, ..Interaction::default() }, &names(), "Ada");
         assert!(shown.contains("\n  note        call back /   recording  is paused (Ada)\n"), "{shown}");
         assert!(shown.contains("\n  data        vip = no /   may now    end\n"), "{shown}");
+    }
+
+    #[test]
+    fn a_note_is_whose_it_is() {
+        let note = |agent: &str, supervisor: &str| Note {
+            author_agent_id: agent.to_owned(),
+            author_supervisor: supervisor.to_owned(),
+            ..Note::default()
+        };
+        assert_eq!(author(&note("a", ""), &names()), "Ada");
+        assert_eq!(author(&note("", "eve"), &names()), "eve, supervisor");
     }
 
     #[test]
