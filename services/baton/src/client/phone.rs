@@ -49,7 +49,7 @@ pub(crate) enum PhoneCommand {
     Heard {
         #[command(flatten)]
         phone: ThePhone,
-        /// The file [default: ADDRESS.wav].
+        /// The file, which is replaced if it is there [default: ADDRESS.wav].
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },

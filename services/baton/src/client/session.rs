@@ -161,18 +161,18 @@ impl Session {
 
     /// For a command that this role may give, unless somebody was named.
     pub(super) fn of_role(&self, role: Role) -> anyhow::Result<GrpcChannel> {
-        match &self.acting {
-            Some(acting) => self.minted(acting.role, &acting.subject),
-            None => self.minted(role, NOBODY),
-        }
+        let (role, subject) = self.acting_or(role, NOBODY);
+        self.minted(role, subject)
     }
 
     /// For a command that this agent gives, unless somebody else was named.
     pub(super) fn of_agent(&self, agent_id: &str) -> anyhow::Result<GrpcChannel> {
-        match &self.acting {
-            Some(acting) => self.minted(acting.role, &acting.subject),
-            None => self.minted(Role::Agent, agent_id),
-        }
+        let (role, subject) = self.acting_or(Role::Agent, agent_id);
+        self.minted(role, subject)
+    }
+
+    fn acting_or<'a>(&'a self, role: Role, subject: &'a str) -> (Role, &'a str) {
+        self.acting.as_ref().map_or((role, subject), |it| (it.role, &it.subject))
     }
 
     /// For the people at the phones, who are nobody that Baton knows.
@@ -278,5 +278,44 @@ mod tests {
         let error = auth(None, folder.path()).err().unwrap();
         assert!(error.is::<Usage>() && error.to_string().contains("--data"), "{error}");
         assert!(matches!(auth(Some("t".to_owned()), folder.path()), Ok(Auth::Token(_))));
+    }
+
+    fn session(folder: &Path, acting: Option<&str>) -> Session {
+        SigningKey::load_or_create(&folder::key_file(folder)).unwrap();
+        let args = SessionArgs {
+            server: None,
+            token: None,
+            data: folder.to_owned(),
+            tenant: "demo".parse().unwrap(),
+            acting: acting.map(|it| it.parse().unwrap()),
+            json: false,
+            request_id: None,
+        };
+        Session::new(args).unwrap()
+    }
+
+    #[tokio::test]
+    async fn whoever_is_named_acts_in_everything_but_at_the_phones() {
+        let folder = tempfile::tempdir().unwrap();
+        let named = session(folder.path(), Some("agent:d"));
+        for (role, subject) in [(Role::Supervisor, NOBODY), (Role::Admin, NOBODY), (Role::Agent, "a")] {
+            assert_eq!(named.acting_or(role, subject), (Role::Agent, "d"), "{role}");
+        }
+        assert!(!named.may_all());
+        let unnamed = session(folder.path(), None);
+        assert_eq!(unnamed.acting_or(Role::Supervisor, NOBODY), (Role::Supervisor, NOBODY));
+        assert!(unnamed.may_all());
+    }
+
+    #[tokio::test]
+    async fn it_is_said_who_acts() {
+        let folder = tempfile::tempdir().unwrap();
+        let names: Names =
+            [("a", "Ada"), ("d", "Dan")].map(|(id, name)| (id.to_owned(), name.to_owned())).into_iter().collect();
+        let whose = |acting: Option<&str>, agent: &str| session(folder.path(), acting).whose(agent, &names);
+        assert_eq!(whose(Some("agent:d"), "a"), "Dan");
+        assert_eq!(whose(Some("supervisor:eve"), "a"), "eve (supervisor)");
+        assert_eq!(whose(None, "a"), "Ada");
+        assert_eq!(whose(None, ""), "a supervisor");
     }
 }
