@@ -22,10 +22,9 @@ pub struct Recording {
     pub paused: bool,
     /// Whose turn it is; nobody's while no agent has the customer.
     pub turn: Option<Turn>,
-    /// The initiator's turn while the recipient has the customer and the transfer is undecided: if the initiator comes back, it goes on
-    /// (B206).
+    /// Turns that gave way while a transfer is undecided: whoever comes back goes on with theirs (B206).
     #[serde(default)]
-    pub aside: Option<Aside>,
+    pub aside: SmallVec<[Aside; 1]>,
     /// The segment that is wanted now.
     pub current: Option<Segment>,
     /// Segments that are no longer wanted and whose end was not yet reported.

@@ -108,7 +108,7 @@ fn new(opening: Opening, now_us: i64) -> Interaction {
             by_hand: false,
             paused: false,
             turn: None,
-            aside: None,
+            aside: SmallVec::new(),
             current: None,
             closing: SmallVec::new(),
             ending: SmallVec::new(),

@@ -10,13 +10,14 @@ use crate::{
     input::SegmentEnd,
     interaction::{Aside, Counters, Gap, Phase, Segment, Turn},
 };
+use smallvec::SmallVec;
 
 /// So many segments in a row that could not be written are enough; the next hold, pause or turn tries again.
 const MAX_FAILURES: u8 = 3;
 
 impl Step<'_> {
-    /// From here on the customer's conversation is this agent's: whoever took them off hold, or has become primary (B206). The turn of
-    /// an initiator gives way while the transfer is undecided, and is over otherwise.
+    /// From here on the customer's conversation is this agent's: whoever took them off hold, or has become primary (B206). The turn
+    /// before gives way while the transfer is undecided, and is over otherwise.
     pub(super) fn take_turn(&mut self, agent: AgentId) {
         if self.i.recording.turn.is_some_and(|turn| turn.agent == agent) {
             return;
@@ -25,12 +26,13 @@ impl Step<'_> {
         self.close_gap();
         match self.i.recording.turn.take() {
             Some(turn) if self.may_come_back(turn.agent) => {
-                self.i.recording.aside = Some(Aside { turn, since_us: self.now });
+                self.i.recording.aside.push(Aside { turn, since_us: self.now });
             }
             Some(turn) => self.end_turn(turn),
             None => {}
         }
-        let back = self.i.recording.aside.take_if(|aside| aside.turn.agent == agent);
+        let at = self.i.recording.aside.iter().position(|aside| aside.turn.agent == agent);
+        let back = at.map(|at| self.i.recording.aside.remove(at));
         self.i.recording.turn = Some(back.map_or(Turn { agent, recording: None }, |aside| aside.turn));
         if let Some(Aside { turn: Turn { recording: Some(recording), .. }, since_us }) = back {
             self.exclude(recording, since_us, Exclusion::OtherTurn);
@@ -39,16 +41,17 @@ impl Step<'_> {
     }
 
     fn may_come_back(&self, agent: AgentId) -> bool {
-        let undecided = self
-            .i
-            .open_transfer()
-            .is_some_and(|transfer| transfer.phase != Phase::HandedOver && transfer.initiator.id == agent);
-        undecided && self.i.agent(agent).is_some()
+        let undecided = self.i.open_transfer().filter(|transfer| transfer.phase != Phase::HandedOver);
+        let takes_part = undecided.is_some_and(|it| it.initiator.id == agent || it.recipient == Some(agent));
+        takes_part && self.i.agent(agent).is_some()
     }
 
-    /// The transfer is decided: whose turn gave way does not come back.
-    pub(super) fn end_aside(&mut self) {
-        if let Some(aside) = self.i.recording.aside.take() {
+    /// The transfer is decided: of those who gave way, at most this agent comes back.
+    pub(super) fn end_asides_but(&mut self, agent: Option<AgentId>) {
+        let (kept, ended) = self.i.recording.aside.drain(..).partition(|aside| Some(aside.turn.agent) == agent);
+        self.i.recording.aside = kept;
+        let ended: SmallVec<[Aside; 1]> = ended;
+        for aside in ended {
             self.end_turn(aside.turn);
         }
     }
@@ -59,7 +62,7 @@ impl Step<'_> {
         if let Some(turn) = self.i.recording.turn.take() {
             self.end_turn(turn);
         }
-        self.end_aside();
+        self.end_asides_but(None);
     }
 
     /// The turn is over: its recording ends as soon as its segments have.

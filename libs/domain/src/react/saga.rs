@@ -60,7 +60,7 @@ impl Step<'_> {
             self.hold(false);
             self.take_turn(recipient);
         }
-        self.end_aside();
+        self.end_asides_but(Some(recipient));
     }
 
     /// The initiator's part is over; a cold transfer's customer is then with nobody.
@@ -181,6 +181,7 @@ impl Step<'_> {
         if let Some(primary) = self.i.primary {
             self.take_turn(primary);
         }
+        self.end_asides_but(None);
     }
 
     /// Neither recipient nor initiator: the customer goes where the fallback says (B102).

@@ -114,6 +114,23 @@ fn b206_the_initiator_comes_back_to_recording_one_however_the_attempt_failed() {
 }
 
 #[test]
+fn b206_however_often_the_customer_changes_sides_each_agent_has_one_recording() {
+    let mut world = consulting("helpdesk");
+    for who in [2, 1, 2, 1] {
+        world.does(who, Command::Resume);
+        assert_eq!(recording(&world), Some(RecordingNo(if who == 1 { 1 } else { 2 })));
+        world.pass(SECOND);
+        world.does(1, Command::Hold);
+        world.pass(SECOND);
+    }
+    world.hang_up(1);
+    assert_eq!((phase(&world), world.i.customer.held), (Phase::Completed, true), "B206: held for the recipient");
+    world.does(2, Command::Resume);
+    assert_eq!(recording(&world), Some(RecordingNo(2)));
+    assert!(world.happened(|kind| matches!(kind, EventKind::RecordingEnded { recording: RecordingNo(1) })));
+}
+
+#[test]
 fn b207_who_took_the_customer_off_hold_may_start_recording() {
     let mut world =
         World::new(policy("helpdesk", ""), RecordingMode::Manual, vec![FlowStep::RingAgent(agent(1), 20_000)]);

@@ -50,7 +50,7 @@ fn a_turn_is_that_of_somebody_present(world: &World) {
     if let (Some(_), Some(turn)) = (recording.current, recording.turn) {
         assert!(world.i.agent(turn.agent).is_some(), "B206: {:?}", world.i);
     }
-    if let Some(aside) = recording.aside {
+    for aside in &recording.aside {
         assert!(world.i.agent(aside.turn.agent).is_some(), "B206: {:?}", world.i);
     }
 }
