@@ -39,11 +39,18 @@ impl Held {
         self.0.remove(agent_id);
     }
 
-    /// The interaction asks anew: it did not get whom it was proposed, or lets them go. `true` if somebody was held for it.
-    pub(crate) fn let_go(&mut self, interaction_id: &str) -> bool {
+    /// The interaction asks anew. Whom it skips from now on declined, and is free for others at once: `true` if there is somebody.
+    /// Whom it does not skip could not be had, and would be proposed to it again and again if they were free at once.
+    pub(crate) fn asks_anew(&mut self, interaction_id: &str, skip: &[String], now_us: i64) -> bool {
         let before = self.0.len();
-        self.0.retain(|_, hold| hold.interaction_id != interaction_id);
+        self.0.retain(|agent_id, hold| hold.interaction_id != interaction_id || !skip.contains(agent_id));
+        self.wait_is_over(interaction_id, now_us);
         self.0.len() < before
+    }
+
+    /// Everybody who is held.
+    pub(crate) fn agents(&self, now_us: i64) -> Vec<String> {
+        self.0.iter().filter(|(_, hold)| hold.until_us > now_us).map(|(agent_id, _)| agent_id.clone()).collect()
     }
 
     /// The interaction waits no more: it claims whom it was proposed, or needs nobody.
@@ -79,7 +86,9 @@ mod tests {
         let mut held = Held::default();
         held.hold("bob", "i1", 0);
         held.hold("ann", "i2", 0);
-        assert!(held.let_go("i1") && !held.let_go("i1"));
+        assert!(!held.asks_anew("i1", &["ann".to_owned()], 0));
+        assert!(held.is_held("bob", CLAIM_TAKES_US - 1) && !held.is_held("bob", CLAIM_TAKES_US));
+        assert!(held.asks_anew("i1", &["bob".to_owned()], 0));
         assert!(!held.is_held("bob", 1) && held.is_held("ann", 1));
         held.wait_is_over("i2", 5);
         assert_eq!(held.next_end_us(5), Some(5 + CLAIM_TAKES_US));

@@ -45,14 +45,28 @@ impl<'a> Look<'a> {
 
     /// Proposes who is free in these teams.
     pub(crate) async fn propose(&self, teams: &[Uuid]) -> Result<(), Status> {
-        let mut queues = Vec::with_capacity(teams.len());
-        for team in teams {
-            queues.push(Queue::new(*team, self.matcher.people.candidates(self.tenant, *team, &[]).await?));
-        }
-        while let Some((row, candidates)) = self.next(&mut queues).await? {
-            self.decide(&row, &candidates).await?;
+        let mut teams = teams.to_vec();
+        while !teams.is_empty() {
+            let mut queues = Vec::with_capacity(teams.len());
+            for team in teams.drain(..) {
+                queues.push(Queue::new(team, self.candidates(team).await?));
+            }
+            while let Some((row, candidates)) = self.next(&mut queues, &mut teams).await? {
+                self.decide(&row, &candidates).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Who of a team can be had and is not held.
+    async fn candidates(&self, team: Uuid) -> Result<ListCandidatesResponse, Status> {
+        let held = self.line.held().agents(self.matcher.clock.now_us());
+        let mut candidates = self.matcher.people.candidates(self.tenant, team, &held).await?;
+        if !candidates.anybody_left && !held.is_empty() {
+            // Who is held is left; a team that has nobody is not.
+            candidates.anybody_left = self.matcher.people.candidates(self.tenant, team, &[]).await?.anybody_left;
+        }
+        Ok(candidates)
     }
 
     /// Asks for each of these by itself.
@@ -72,11 +86,16 @@ impl<'a> Look<'a> {
         Ok(())
     }
 
-    /// Who waits longest among all for whom there is something to say.
-    async fn next(&self, queues: &mut Vec<Queue>) -> Result<Option<(WaitRow, Arc<ListCandidatesResponse>)>, Status> {
+    /// Who waits longest among all for whom there is something to say. Teams that may have `more` agents are asked for again.
+    async fn next(
+        &self,
+        queues: &mut Vec<Queue>,
+        more: &mut Vec<Uuid>,
+    ) -> Result<Option<(WaitRow, Arc<ListCandidatesResponse>)>, Status> {
         let mut reader = self.matcher.db.read().await?;
         let mut first: Option<(waits::Place, usize)> = None;
-        queues.retain(|queue| queue.says_something(|agent_id| self.is_free(agent_id)));
+        let is_done = |queue: &mut Queue| !queue.says_something(|agent_id| self.is_free(agent_id));
+        more.extend(queues.extract_if(.., is_done).filter(Queue::is_cut).map(|queue| queue.team));
         for (at, queue) in queues.iter_mut().enumerate() {
             let place = queue.first(&mut reader, self.tenant).await?;
             first = first.into_iter().chain(place.map(|place| (place, at))).min();

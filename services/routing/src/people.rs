@@ -18,8 +18,8 @@ use crate::flow::Named;
 
 /// Presence answers from memory; what takes longer than this is not well, and a caller of ours waits meanwhile.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
-/// The free agents of a team that one look sees: as many as one pass can propose.
-const CANDIDATES: i32 = 100;
+/// The free agents of a team in one answer: as many as presence names.
+pub(crate) const CANDIDATES: usize = 100;
 
 /// The presence service.
 #[derive(Clone)]
@@ -70,7 +70,7 @@ impl People {
             tenant: tenant.to_string(),
             team_id: team.to_string(),
             skip_agent_ids: skip.to_vec(),
-            limit: CANDIDATES,
+            limit: CANDIDATES as i32,
         };
         match self.0.clone().list_candidates(soon(request)).await {
             Ok(response) => Ok(response.into_inner()),

@@ -8,6 +8,7 @@ use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError};
 use uuid::Uuid;
 
+use crate::people::CANDIDATES;
 use crate::store::waits::{self, Place, WaitRow};
 
 /// Waits in one read.
@@ -17,7 +18,7 @@ const PAGE: usize = 50;
 pub(crate) struct Queue {
     pub(crate) candidates: Arc<ListCandidatesResponse>,
     pub(crate) rows: VecDeque<WaitRow>,
-    team: Uuid,
+    pub(crate) team: Uuid,
     read_up_to: Place,
     is_read: bool,
 }
@@ -37,6 +38,11 @@ impl Queue {
     /// Somebody can be proposed, or nobody will ever be: otherwise those who wait go on waiting.
     pub(crate) fn says_something(&self, is_free: impl Fn(&str) -> bool) -> bool {
         !self.candidates.anybody_left || self.candidates.agents.iter().any(|it| is_free(&it.agent_id))
+    }
+
+    /// Presence named as many as it was asked for: there may be more.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.candidates.agents.len() >= CANDIDATES
     }
 
     /// The place of the next who waits.

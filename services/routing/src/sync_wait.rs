@@ -79,7 +79,7 @@ async fn store(matcher: &Arc<Matcher>, projection: &Projection) -> Result<(WaitR
     match &next.wait {
         None => line.held().wait_is_over(interaction_id, now_us),
         Some(_) if is_same_round(known, next.wait.as_ref()) => {}
-        Some(_) if line.held().let_go(interaction_id) => line.wake(),
+        Some(wait) if line.held().asks_anew(interaction_id, &wait.skip, now_us) => line.wake(),
         Some(_) => {}
     }
     line.joined();

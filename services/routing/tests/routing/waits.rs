@@ -1,5 +1,6 @@
 //! Waiting: B606 (longest idle), A6, T10.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use baton_api::error::{ApiError, ErrorReason};
@@ -142,6 +143,31 @@ async fn who_declined_is_proposed_to_the_next_at_once() {
 }
 
 #[tokio::test]
+async fn who_could_not_be_had_is_proposed_again_only_after_a_moment() {
+    let mut world = World::new().await;
+    world.peers.set_free(TEAM, ANN, true);
+    assert_eq!(proposed(&world.sync(wants("i1", 1, wait("w1", 5, &[]))).await), [ANN]);
+    world.sync(wants("i1", 2, None)).await;
+    assert_eq!(world.sync(wants("i1", 3, wait("w2", 5, &[]))).await, SyncWaitResponse::default());
+    world.pass(Duration::from_millis(300)).await;
+    let again = world.sync(wants("i1", 3, wait("w2", 5, &[]))).await;
+    assert_eq!(proposed(&again), [ANN]);
+}
+
+#[tokio::test]
+async fn more_agents_than_one_answer_names_are_all_proposed_at_once() {
+    let world = World::new().await;
+    world.peers.set_free(TEAM, ANN, false);
+    world.have_waits(TEAM, 249).await;
+    world.sync(wants("last", 1, wait("w1", 5, &[]))).await;
+    world.peers.known().teams.insert(TEAM, (1_000..1_250).map(|it| (Uuid::from_u128(it), true)).collect());
+    world.peers.announce();
+    eventually(async || world.peers.proposals().len() == 250).await;
+    let agents: BTreeSet<_> = world.peers.proposals().into_iter().flat_map(|it| it.1).collect();
+    assert_eq!(agents.len(), 250, "everybody to one");
+}
+
+#[tokio::test]
 async fn whose_caller_hung_up_before_the_claim_is_proposed_to_the_next_soon() {
     let mut world = World::new().await;
     world.peers.set_free(TEAM, ANN, true);
@@ -254,6 +280,9 @@ async fn nobody_left_is_said_at_once_and_a_team_that_is_gone_has_nobody() {
     world.peers.set_free(TEAM, ANN, true);
     let nobody = SyncWaitResponse { exhausted: true, ..SyncWaitResponse::default() };
     assert_eq!(world.sync(wants("i1", 1, wait("w1", 5, &[ANN]))).await, nobody);
+    // While somebody is held, too.
+    assert_eq!(proposed(&world.sync(wants("i0", 1, wait("w1", 5, &[]))).await), [ANN]);
+    assert_eq!(world.sync(wants("i3", 1, wait("w1", 5, &[]))).await, SyncWaitResponse::default());
     world.peers.known().teams.clear();
     assert_eq!(world.sync(wants("i2", 1, wait("w1", 5, &[]))).await, nobody);
 }

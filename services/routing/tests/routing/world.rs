@@ -235,7 +235,8 @@ impl ClaimService for Peers {
         let team = known.teams.get(&asked.team_id.parse().unwrap());
         let members = team.ok_or_else(|| Status::not_found("no team"))?.iter();
         let left: Vec<_> = members.filter(|it| !asked.skip_agent_ids.contains(&it.0.to_string())).collect();
-        let agents = left.iter().filter(|it| it.1).map(|it| agent_ref(it.0)).collect();
+        let free = left.iter().filter(|it| it.1).map(|it| agent_ref(it.0));
+        let agents = free.take(asked.limit as usize).collect();
         Ok(Response::new(ListCandidatesResponse { agents, anybody_left: !left.is_empty() }))
     }
 
