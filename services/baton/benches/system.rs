@@ -1,6 +1,7 @@
-//! The embedded system as its clients meet it: unary reads beside an empty gRPC call on the same listener (the limit), whole transfers a
-//! second, from start to completed, and how punctual the sound of 100 recorded calls is. The client, the five services, the databases and the switch share this machine. For reads and transfers
-//! sound is off: what is measured is the control plane.
+//! The embedded system as its clients meet it: unary reads beside an empty gRPC call on the same listener (the limit); whole transfers a
+//! second, from start to completed, beside nothing but their commits (the limit); and how punctual the sound of 100 recorded calls is.
+//! The client, the five services, the databases and the switch share this machine. For reads and transfers sound is off: what is measured
+//! is the control plane.
 //!
 //! `cargo bench -p baton-server --bench system [reads|transfers|sound]`
 
@@ -10,7 +11,11 @@ use baton_api::{
     simulator::v1::GetStatsRequest,
     transfer::v1::{EndInteractionRequest, GetInteractionRequest, Interaction, WatchInteractionRequest},
 };
-use baton_runtime::{auth::Role, clock::Clock};
+use baton_runtime::{auth::Role, clock::Clock, ids::new_uuid};
+use baton_store::{
+    Db, on,
+    outbox::{self, OutboxRow},
+};
 use baton_testkit::{
     Behaviour,
     desk::Desk,
@@ -18,7 +23,16 @@ use baton_testkit::{
     world::{Call, World, fresh, ring},
 };
 use futures::future::try_join_all;
-use std::{future::Future, path::Path, sync::Arc, time::Duration};
+use sqlx::migrate::Migrator;
+use std::{
+    future::Future,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::sync::Mutex;
 use tonic::Status;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -181,8 +195,9 @@ impl Pair {
         self.world.until_with(&call, &self.desks[0]).await
     }
 
-    /// One whole warm transfer: start, ring, answer, consult, join, leave, completed.
-    async fn hand_over(&self) -> anyhow::Result<i64> {
+    /// One whole warm transfer: start, ring, answer, consult, join, leave, completed. How long it took, and how many versions of the
+    /// interaction: each is a commit.
+    async fn hand_over(&self, versions: &AtomicU64) -> anyhow::Result<i64> {
         let (clock, now) = (Clock::real(), self.call().await?);
         let (id, start_us) = (&now.interaction_id, clock.now_us());
         let from = usize::from(now.primary_agent_id == self.desks[1].id());
@@ -191,17 +206,19 @@ impl Pair {
         self.until_phase(id, TransferPhase::Consulting).await?;
         giver.resume(id).await?;
         giver.leave(id).await?;
-        self.until_phase(id, TransferPhase::Completed).await?;
+        let version = self.until_phase(id, TransferPhase::Completed).await?;
+        versions.store(version - now.version, Ordering::Relaxed);
         Ok(clock.now_us() - start_us)
     }
 
-    async fn until_phase(&self, interaction_id: &str, phase: TransferPhase) -> anyhow::Result<()> {
+    /// The version in which it is reached.
+    async fn until_phase(&self, interaction_id: &str, phase: TransferPhase) -> anyhow::Result<u64> {
         let watch = WatchInteractionRequest { interaction_id: interaction_id.to_owned(), after_version: 0 };
         let mut stream = self.world.interactions()?.watch_interaction(watch).await?.into_inner();
         while let Some(next) = stream.message().await? {
-            let transfer = next.interaction.and_then(|interaction| interaction.transfer);
-            if transfer.is_some_and(|transfer| transfer.phase() == phase) {
-                return Ok(());
+            let interaction = next.interaction.unwrap_or_default();
+            if interaction.transfer.is_some_and(|transfer| transfer.phase() == phase) {
+                return Ok(interaction.version);
             }
         }
         anyhow::bail!("the watch ended before {phase:?}")
@@ -209,20 +226,84 @@ impl Pair {
 }
 
 async fn transfers(target: &Embedded) -> anyhow::Result<()> {
-    println!("\nwarm transfers, start to completed   in flight        /s    p50 ms    p99 ms     (sound off)");
+    println!(
+        "\nwarm transfers, start to completed   in flight        /s    p50 ms    p99 ms   /s of limit     (sound off)"
+    );
     for pairs in [1, 8, 32] {
         let world = World::new(target.endpoints())?;
         let mut all = Vec::new();
         for n in 0..pairs {
             all.push(Pair::new(&world, n).await?);
         }
-        let own = measure(pairs, move |n| {
-            let pair = all[n].clone();
-            async move { pair.hand_over().await }
+        let versions = Arc::new(AtomicU64::new(0));
+        let own = measure(pairs, |n| {
+            let (pair, versions) = (all[n].clone(), Arc::clone(&versions));
+            async move { pair.hand_over(&versions).await }
         })
         .await?;
-        println!("{:<37}{pairs:>9}{:>10.0}{:>10.1}{:>10.1}", "", own.each_second, own.p50_ms, own.p99_ms);
+        let commits = versions.load(Ordering::Relaxed);
+        let limit = only_commits(pairs, commits).await?;
+        transfer_line("", pairs, &own, &limit);
+        transfer_line(&format!("{commits} commits in a row (the limit)"), pairs, &limit, &limit);
     }
+    Ok(())
+}
+
+fn transfer_line(what: &str, pairs: usize, own: &Measured, limit: &Measured) {
+    println!(
+        "{what:<37}{pairs:>9}{:>10.0}{:>10.1}{:>10.1}{:>14.2}",
+        own.each_second,
+        own.p50_ms,
+        own.p99_ms,
+        own.each_second / limit.each_second
+    );
+}
+
+/// The limit of a transfer: as many durable changes one after the other as the transfer service commits for it, each of a state of
+/// 4 KB with two events, in a database of its own, and nothing else: no call, no other service, no switch.
+async fn only_commits(pairs: usize, commits: u64) -> anyhow::Result<Measured> {
+    let folder = tempfile::tempdir()?;
+    let db = Db::open(folder.path().join("limit.db")).await?;
+    db.migrate(&Migrator::with_migrations(Vec::new())).await?;
+    let mut tx = db.begin().await?;
+    on!(tx, conn => sqlx::query("CREATE TABLE states (id BIGINT PRIMARY KEY, state TEXT NOT NULL)").execute(conn).await)?;
+    tx.commit().await?;
+    let clock = Clock::real();
+    measure(pairs, |n| {
+        let (db, clock) = (db.clone(), clock.clone());
+        async move {
+            let start_us = clock.now_us();
+            for _ in 0..commits {
+                commit_one(&db, n).await?;
+            }
+            Ok(clock.now_us() - start_us)
+        }
+    })
+    .await
+}
+
+async fn commit_one(db: &Db, n: usize) -> anyhow::Result<()> {
+    let mut tx = db.begin().await?;
+    let aggregate = format!("interaction/{}", new_uuid());
+    let events = [1, 2].map(|sequence| OutboxRow {
+        id: new_uuid(),
+        tenant: "bench".into(),
+        aggregate: aggregate.clone(),
+        sequence,
+        event_type: "transfer.started".into(),
+        area: "transfer".into(),
+        payload: vec![0; 250],
+        actor: "system".into(),
+        traceparent: String::new(),
+        time_us: 0,
+    });
+    on!(tx, conn => sqlx::query("INSERT INTO states VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET state = excluded.state")
+        .bind(n as i64)
+        .bind("x".repeat(4_000))
+        .execute(conn)
+        .await)?;
+    outbox::append(&mut tx, &events).await?;
+    tx.commit().await?;
     Ok(())
 }
 
