@@ -22,8 +22,10 @@ use crate::failure::Usage;
 
 /// A call is known as soon as the switch has told of it.
 const KNOWN_WITHIN: Duration = Duration::from_secs(5);
-/// An agent who can't be had is found out with their claim, or when their phone is dialled.
+/// An agent who can't be had is found out with their claim.
 const REFUSED_WITHIN: Duration = Duration::from_secs(2);
+/// A phone that is dialled counts as ringing until the switch says that it is busy.
+const BUSY_WITHIN: Duration = Duration::from_millis(300);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A customer calls.
@@ -109,12 +111,7 @@ pub(super) async fn dial(session: &Session, from: Option<String>, to: String) ->
     let request = transfer::PlaceCallRequest { request_id: session.request_id(), number, to };
     let channel = session.of_role(Role::Agent)?;
     let call = InteractionServiceClient::new(channel.clone()).place_call(request).await.told()?.interaction;
-    let call = call.context("the answer is empty")?;
-    let later = session.clock.timeout(REFUSED_WITHIN, under_way(channel, call.interaction_id.clone())).await;
-    let call = match later {
-        Ok(later) => later?.unwrap_or(call),
-        Err(_) => call,
-    };
+    let call = under_way(session, channel, call.context("the answer is empty")?).await?;
     if let Some(why) = refused(&call) {
         let who = session.whose("", &resolve::names(session).await?);
         anyhow::bail!("the call did not come about: {}", because(&who, why));
@@ -122,17 +119,20 @@ pub(super) async fn dial(session: &Session, from: Option<String>, to: String) ->
     changed(session, "", Some(call)).await
 }
 
-/// The call when the agent's phone rings, or when it is over.
-async fn under_way(channel: GrpcChannel, interaction_id: String) -> anyhow::Result<Option<Interaction>> {
-    let request = WatchInteractionRequest { interaction_id, after_version: 0 };
+/// The call when the agent's phone rings and goes on ringing, or when it is over.
+async fn under_way(session: &Session, channel: GrpcChannel, mut call: Interaction) -> anyhow::Result<Interaction> {
+    let request = WatchInteractionRequest { interaction_id: call.interaction_id.clone(), after_version: 0 };
     let mut changes = InteractionServiceClient::new(channel).watch_interaction(request).await.told()?;
-    while let Some(change) = changes.message().await.map_err(|status| refusal::of(&status))? {
-        let Some(call) = change.interaction else { continue };
-        if rings(&call) || refused(&call).is_some() {
-            return Ok(Some(call));
+    let mut until_us = session.clock.after(REFUSED_WITHIN);
+    while refused(&call).is_none() {
+        let Ok(change) = session.clock.timeout_at(until_us, changes.message()).await else { break };
+        let Some(change) = change.map_err(|status| refusal::of(&status))? else { break };
+        call = change.interaction.unwrap_or(call);
+        if rings(&call) {
+            until_us = until_us.min(session.clock.after(BUSY_WITHIN));
         }
     }
-    Ok(None)
+    Ok(call)
 }
 
 fn rings(call: &Interaction) -> bool {
