@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
-use baton_api::transfer::v1::{GetWantedRequest, OpenInteractionRequest};
+use baton_api::transfer::v1::{GetWantedRequest, OpenInteractionRequest, OpenInteractionResponse};
 use baton_api::{ApiError, Kind};
 use baton_runtime::client::InternalChannel;
 
@@ -74,8 +74,11 @@ impl StrayWays {
             };
             let pause = match self.intake().open_interaction(request).await {
                 Ok(answer) => {
-                    let interaction = answer.into_inner().interaction_id;
-                    if self.pause(PLAN_PAUSE).await.is_none() || self.is_over(&call, interaction).await {
+                    let OpenInteractionResponse { interaction_id, over } = answer.into_inner();
+                    if over {
+                        return self.end(&call).await;
+                    }
+                    if self.pause(PLAN_PAUSE).await.is_none() || self.is_over(&call, interaction_id).await {
                         return;
                     }
                     SHORTEST_PAUSE
@@ -98,8 +101,7 @@ impl StrayWays {
         let refused = matches!(error.kind, Kind::NotFound | Kind::InvalidArgument | Kind::FailedPrecondition);
         if refused {
             tracing::info!(%error, "a call that came in is refused");
-            self.hang_up(&call.leg).await;
-            self.book.forget_call(&call.leg);
+            self.end(call).await;
         } else {
             tracing::debug!(%error, "the transfer service does not take calls now");
         }
@@ -115,10 +117,14 @@ impl StrayWays {
         let over = answer.is_ok_and(|it| it.get_ref().leg_ids.is_empty());
         if over {
             tracing::info!(leg.id = %call.leg, "a call whose interaction is over is hung up");
-            self.hang_up(&call.leg).await;
-            self.book.forget_call(&call.leg);
+            self.end(call).await;
         }
         over
+    }
+
+    async fn end(&self, call: &InboundCall) {
+        self.hang_up(&call.leg).await;
+        self.book.forget_call(&call.leg);
     }
 
     fn ask(self: &Arc<Self>, leg: String, interaction: InteractionId) {

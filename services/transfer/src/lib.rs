@@ -29,10 +29,11 @@ use baton_api::{
     },
 };
 use baton_bus::{Bus, Keeper, Relay};
-use baton_domain::{Command, Input, words::Actor};
+use baton_domain::{Command, Input, Refusal, words::Actor};
 use baton_runtime::{client::InternalChannel, clock::Clock, config::TransferConfig, lifecycle::Lifecycle};
 use baton_store::{Db, StoreError};
 use door::Door;
+use error::DoorError;
 use std::{path::PathBuf, sync::Arc};
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
@@ -150,7 +151,10 @@ impl Running {
         for id in &untold {
             if self.door.load(*id).await?.is_some_and(|interaction| !interaction.ended()) {
                 let end = Input::Command(Actor::System, Command::End);
-                if let Err(error) = self.door.submit(*id, vec![end]).await {
+                let ended = self.door.submit(*id, vec![end]).await;
+                if let Err(error) = ended
+                    && !matches!(error, DoorError::Refused(Refusal::Ended))
+                {
                     tracing::warn!(interaction.id = %id, %error, "a call could not be ended");
                 }
             }

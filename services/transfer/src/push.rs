@@ -138,7 +138,7 @@ impl Task {
             let trace = trace.filter(|_| interaction.version > told);
             told = interaction.version;
             let span = tracing::info_span!(parent: None, "push", interaction.id = %interaction.id, interaction.version = interaction.version);
-            let pushing = AssertUnwindSafe(self.push(&interaction, &mut accepted)).catch_unwind();
+            let pushing = AssertUnwindSafe(Box::pin(self.push(&interaction, &mut accepted))).catch_unwind();
             // A bug that panics on one interaction must not leave it without a follower.
             let panicked = |_| Err(Status::internal("the push panicked"));
             match telemetry::follow(trace, span, pushing).await.unwrap_or_else(panicked) {

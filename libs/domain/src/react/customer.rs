@@ -29,6 +29,9 @@ impl Step<'_> {
             self.i.customer.line = Line::Answered(outside.clone());
             self.act_as(Actor::Customer);
             self.emit(EventKind::CustomerAnswered);
+            if let Some(agent) = self.i.primary {
+                self.first_hop(agent, self.i.opened_at_us);
+            }
         }
     }
 

@@ -39,11 +39,17 @@ impl Step<'_> {
 
     /// An agent for whom the flow looked since then has answered.
     pub(super) fn flow_answered(&mut self, agent: AgentId, since_us: i64) {
-        let target = self.i.agent(agent).map(|engaged| Target::Agent(engaged.who.clone()));
         self.make_primary(agent);
         self.take_turn(agent);
         self.dial_customer();
-        if let Some(target) = target {
+        if self.i.customer.connected() {
+            self.first_hop(agent, since_us);
+        }
+    }
+
+    /// The customer has come to an agent without a transfer.
+    pub(super) fn first_hop(&mut self, agent: AgentId, since_us: i64) {
+        if let Some(target) = self.i.agent(agent).map(|engaged| Target::Agent(engaged.who.clone())) {
             self.i.journey.push(Hop {
                 transfer: None,
                 kind: None,

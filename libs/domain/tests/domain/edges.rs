@@ -276,6 +276,16 @@ fn notes_and_attached_data_have_a_limit_and_the_buttons_know_it() {
 }
 
 #[test]
+fn b603_a_called_customer_has_come_to_somebody_when_they_answer() {
+    let mut world = World::placed(policy("lead_center", ""), RecordingMode::All);
+    world.grant();
+    world.answer_only(1);
+    assert!(world.i.journey.is_empty(), "their phone rings");
+    world.fact(Fact::LegUp(LegNo(1), None));
+    assert_eq!(world.i.journey.iter().map(|hop| hop.to).collect::<Vec<_>>(), [Some(agent(1).id)]);
+}
+
+#[test]
 fn each_agents_phone_has_its_own_redials() {
     let mut world = World::talking("helpdesk");
     let start = StartTransfer { kind: Kind::Warm, target: team(), message: "".into() };

@@ -192,15 +192,23 @@ async fn an_announcement_is_played_once_and_an_exit_taken_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_to_a_number_that_nobody_knows_is_hung_up() {
-    let stage = Stage::open().await;
-    stage.peers.change(|told| told.unknown_numbers.push("+15550000".into()));
-    let leg = stage.call("+15550000").await;
-    stage
-        .until_ledger("it is hung up", |ledger| {
-            ledger.iter().any(|it| it.action() == LedgerAction::LegEnded && it.leg_id == leg)
-        })
-        .await;
+async fn a_call_to_a_number_that_nobody_knows_or_that_leads_nowhere_is_hung_up_at_once() {
+    let stage = Stage::open_simulated().await;
+    stage.peers.change(|told| {
+        told.unknown_numbers.push("+15550000".into());
+        told.numbers_without_flow.push("+15550001".into());
+    });
+    for number in ["+15550000", "+15550001"] {
+        let began_us = stage.clock.now_us();
+        let leg = stage.call(number).await;
+        stage
+            .until_ledger("it is hung up", |ledger| {
+                ledger.iter().any(|it| it.action() == LedgerAction::LegEnded && it.leg_id == leg)
+            })
+            .await;
+        let took_ms = (stage.clock.now_us() - began_us) / 1_000;
+        assert!(took_ms < 4_000, "{number}: {took_ms} ms, as if it had waited for a plan");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

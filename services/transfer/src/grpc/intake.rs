@@ -39,7 +39,8 @@ impl IntakeService for IntakeApi {
     ) -> Result<Response<OpenInteractionResponse>, Status> {
         let opening = self.opening(request.into_inner()).await?;
         let id = self.door.open(opening).await?;
-        Ok(Response::new(OpenInteractionResponse { interaction_id: id.to_string() }))
+        let over = self.door.load(id).await?.is_none_or(|interaction| interaction.ended());
+        Ok(Response::new(OpenInteractionResponse { interaction_id: id.to_string(), over }))
     }
 
     async fn report_facts(

@@ -45,6 +45,8 @@ pub(crate) struct Told {
     pub(crate) wanted: HashMap<String, Vec<String>>,
     /// Numbers that are not known.
     pub(crate) unknown_numbers: Vec<String>,
+    /// Calls to these are over as soon as they begin: they have no call flow.
+    pub(crate) numbers_without_flow: Vec<String>,
     /// Facts that are taken for malformed.
     pub(crate) bad_facts: Vec<What>,
     /// How segments of this name are refused, unless they are lost; `Ok`: they are never answered.
@@ -89,10 +91,12 @@ impl IntakeService for Peers {
         }
         let mut interaction_id = String::new();
         self.change(|told| {
-            let id = told.opened.entry(request.leg).or_insert_with(|| baton_runtime::ids::new_uuid().to_string());
+            let id =
+                told.opened.entry(request.leg.clone()).or_insert_with(|| baton_runtime::ids::new_uuid().to_string());
             interaction_id.clone_from(id);
         });
-        Ok(Response::new(OpenInteractionResponse { interaction_id }))
+        let over = self.told().numbers_without_flow.contains(&request.number);
+        Ok(Response::new(OpenInteractionResponse { interaction_id, over }))
     }
 
     async fn report_facts(
