@@ -12,13 +12,14 @@ use baton_api::event::v1::{
 };
 use baton_runtime::CallerExt;
 use baton_runtime::auth::Role;
+use baton_runtime::shares::{NoPlace, Shares};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use prost::Message;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use crate::{Bus, BusError, Filter, Logged, MAX_PAGE, NoPlace, Shares, parse_actor};
+use crate::{Bus, BusError, Filter, Logged, MAX_PAGE, parse_actor};
 
 const DEFAULT_PAGE: usize = 100;
 /// How many streams may be open at once, of all tenants and of one: each holds a reader's buffer.

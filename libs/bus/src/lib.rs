@@ -34,7 +34,6 @@ mod filter;
 mod keeper;
 mod log;
 mod relay;
-mod shares;
 
 pub use actor::{actor_text, parse_actor};
 pub use bus::{Bus, EventStream};
@@ -46,4 +45,3 @@ pub use filter::{Filter, FilterError};
 pub use keeper::Keeper;
 pub use log::{EventLog, MAX_PAGE, Page};
 pub use relay::Relay;
-pub use shares::{NoPlace, Place, Shares};

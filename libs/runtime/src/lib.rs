@@ -14,6 +14,7 @@ pub mod ids;
 pub mod lifecycle;
 pub mod process;
 pub mod server;
+pub mod shares;
 pub mod telemetry;
 mod trace_parent;
 

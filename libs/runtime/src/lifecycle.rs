@@ -84,9 +84,24 @@ impl Lifecycle {
             let _running = running;
             hard.run_until_cancelled(future).await;
         };
-        // Not traced: a task lives as long as the process, and everything in it would be one trace.
-        let span = tracing::debug_span!("task", task.name = name);
+        // Not traced, and not of the call that starts it: a task lives as long as the process, and everything in it would be one trace.
+        let span = tracing::debug_span!(parent: None, "task", task.name = name);
         spawn(self.0.tracker.track_future(task).instrument(span));
+    }
+
+    /// Ends everything when this comes to pass, as a crash would: for what nothing can go on without, as a disk.
+    pub fn stop_when<E>(&self, name: &'static str, failure: impl Future<Output = E> + Send + 'static)
+    where
+        E: std::fmt::Display + Send + 'static,
+    {
+        let (this, soft) = (self.clone(), self.soft());
+        self.spawn(name, async move {
+            if let Some(error) = soft.run_until_cancelled(failure).await {
+                tracing::error!(task.name = name, %error, "nothing can go on without it; stopping");
+                this.0.crashed.store(true, Ordering::Relaxed);
+                this.stop();
+            }
+        });
     }
 
     /// Waits until *soft* is cancelled: by a signal, by a crash, or by [`stop`](Self::stop).
@@ -99,7 +114,7 @@ impl Lifecycle {
         self.0.soft.cancel();
     }
 
-    /// Listens for SIGINT and SIGTERM: the first asks everything to finish, the second ends it.
+    /// Listens for SIGINT, SIGTERM, SIGQUIT, and SIGHUP (the terminal was closed): the first asks everything to finish, the second ends it.
     pub fn stop_on_signals(&self) -> std::io::Result<()> {
         let mut signals = Signals::new()?;
         let this = self.clone();
@@ -165,19 +180,28 @@ impl Drop for Running {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    quit: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
     fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            quit: signal(SignalKind::quit())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.quit.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }
@@ -224,6 +248,16 @@ mod tests {
         assert_eq!(report.unfinished, ["stubborn"]);
         lifecycle.0.tracker.wait().await;
         assert_eq!(Arc::strong_count(&alive), 1);
+    }
+
+    #[tokio::test]
+    async fn what_nothing_can_go_on_without_stops_everything_when_it_fails() {
+        let lifecycle = Lifecycle::new();
+        lifecycle.stop_when("disk", std::future::pending::<&str>());
+        lifecycle.stop_when("another disk", async { "input/output error" });
+        Clock::real().timeout(SOON, lifecycle.stopping()).await.unwrap();
+        let report = lifecycle.shutdown(SOON).await;
+        assert_eq!(report, ShutdownReport { crashed: true, unfinished: vec![] });
     }
 
     #[tokio::test]

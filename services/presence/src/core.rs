@@ -32,7 +32,6 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) lease_us: i64,
-    pub(crate) claim_lease_us: i64,
     pub(crate) index: Index,
     pub(crate) sessions: Sessions,
     /// When the next reservation or wrap-up runs out.
@@ -48,7 +47,6 @@ pub(crate) struct CoreConfig {
     pub(crate) clock: Clock,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) lease_us: i64,
-    pub(crate) claim_lease_us: i64,
 }
 
 /// Who asks, in which words, and for what: what makes a request the same again.
@@ -64,13 +62,13 @@ impl Core {
     /// Opens the database and reads everybody into memory.
     pub(crate) async fn open(config: CoreConfig) -> Result<Self, StartError> {
         let db = Db::open(config.db_file).await?;
+        config.lifecycle.stop_when("the disk of the presence service", db.failed());
         db.migrate(&sqlx::migrate!()).await?;
         let core = Self {
             db,
             clock: config.clock,
             lifecycle: config.lifecycle,
             lease_us: config.lease_us,
-            claim_lease_us: config.claim_lease_us,
             index: Index::new(),
             sessions: Sessions::default(),
             deadline: Deadline::default(),

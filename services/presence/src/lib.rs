@@ -93,7 +93,6 @@ impl Presence {
             clock: deps.clock.clone(),
             lifecycle: deps.lifecycle.clone(),
             lease_us: micros(deps.config.lease_ms.duration()),
-            claim_lease_us: micros(deps.config.claim_lease_ms.duration()),
         })
         .await?;
         let core = Arc::new(core);

@@ -1,10 +1,10 @@
 //! What every operation of the service works with.
 
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
-use baton_bus::Shares;
 use baton_runtime::client::InternalChannel;
 use baton_runtime::clock::Clock;
 use baton_runtime::lifecycle::Lifecycle;
+use baton_runtime::shares::Shares;
 use baton_store::Db;
 use tokio::sync::Semaphore;
 

@@ -65,6 +65,7 @@ pub struct Running {
 /// Opens everything and starts the background tasks. They end with the lifecycle.
 pub async fn start(deps: Deps) -> Result<Running, StartError> {
     let db = Db::open(deps.data_dir.join("recording.db")).await?;
+    deps.lifecycle.stop_when("the disk of the recording service", db.failed());
     db.migrate(&MIGRATOR).await?;
     let folder = deps.config.storage_dir.clone().unwrap_or_else(|| deps.data_dir.join("recordings"));
     let files = Files::open(&folder)?;

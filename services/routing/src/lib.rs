@@ -78,6 +78,7 @@ impl Routing {
     /// Opens the database and starts what runs by itself.
     pub async fn start(deps: Deps) -> Result<Self, StartError> {
         let db = Db::open(deps.db_file).await?;
+        deps.lifecycle.stop_when("the disk of the routing service", db.failed());
         db.migrate(&sqlx::migrate!()).await?;
         let people = People::new(deps.presence);
         let rescan = deps.config.rescan_interval_ms.duration();

@@ -6,5 +6,5 @@ use baton_runtime::client::Backoff;
 
 /// Pauses from `min`, doubling up to `max`, with jitter. The caller tries for ever.
 pub(crate) fn endless(min: Duration, max: Duration) -> Backoff {
-    Backoff::try_new(min, max, u32::MAX).unwrap_or_default()
+    Backoff::try_new(min, max).unwrap_or_default()
 }

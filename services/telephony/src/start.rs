@@ -103,6 +103,7 @@ impl Telephony {
 /// Starts the service: what was on disk goes on at once, the switch is connected in the background.
 pub async fn start(deps: Deps) -> Result<Telephony, StartError> {
     let db = Db::open(&deps.database).await?;
+    deps.lifecycle.stop_when("the disk of the telephony service", db.failed());
     db.migrate(&MIGRATOR).await?;
     let uploads = Arc::<Notify>::default();
     let stopping = deps.lifecycle.soft();

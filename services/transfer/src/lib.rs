@@ -30,11 +30,17 @@ use baton_api::{
 };
 use baton_bus::{Bus, Keeper, Relay};
 use baton_domain::{Command, Input, Refusal, words::Actor};
-use baton_runtime::{client::InternalChannel, clock::Clock, config::TransferConfig, lifecycle::Lifecycle};
+use baton_runtime::{
+    client::InternalChannel, clock::Clock, config::TransferConfig, lifecycle::Lifecycle, shares::Shares,
+};
 use baton_store::{Db, StoreError};
 use door::Door;
 use error::DoorError;
 use std::{path::PathBuf, sync::Arc};
+
+/// Interactions that clients watch at the same time, and those of one tenant: each stream holds what it sends next.
+const MAX_WATCHED: usize = 20_000;
+const MAX_WATCHED_BY_TENANT: usize = 10_000;
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
@@ -102,6 +108,7 @@ impl Peers {
 /// See [`StartError`].
 pub async fn start(deps: Deps) -> Result<Running, StartError> {
     let db = Db::open(&deps.database).await?;
+    deps.lifecycle.stop_when("the disk of the transfer service", db.failed());
     db.migrate(&MIGRATOR).await?;
     let peers = Peers::new(&deps.peers);
     let (door, tasks) = Door::new(db.clone(), deps.clock.clone(), &deps.config);
@@ -127,7 +134,7 @@ impl Running {
             door: self.door.clone(),
             peers: self.peers.clone(),
             stopping: self.lifecycle.soft(),
-            watchers: Arc::default(),
+            watchers: Arc::new(Shares::new(MAX_WATCHED, MAX_WATCHED_BY_TENANT)),
         })
     }
 

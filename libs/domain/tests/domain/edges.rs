@@ -81,6 +81,9 @@ fn t2_what_was_seen_before_it_was_wanted_completes_the_transfer() {
     assert_eq!(phase(&world), Phase::Completed, "everybody is seen in conversation already");
 }
 
+/// A way in which an attempt fails.
+type Way = (&'static str, fn(&mut World));
+
 #[test]
 fn b206_the_initiator_comes_back_to_recording_one_however_the_attempt_failed() {
     let taken_back = |world: &mut World| world.does(1, Command::Cancel);
@@ -90,8 +93,7 @@ fn b206_the_initiator_comes_back_to_recording_one_however_the_attempt_failed() {
         world.input(cancel).expect("permitted");
         world.place();
     };
-    let ways: [(&str, &dyn Fn(&mut World)); 3] =
-        [("taken back", &taken_back), ("hung up", &hung_up), ("by a supervisor", &by_supervisor)];
+    let ways: [Way; 3] = [("taken back", taken_back), ("hung up", hung_up), ("by a supervisor", by_supervisor)];
     for (way, fail) in ways {
         let mut world = consulting("helpdesk");
         world.does(2, Command::Resume);

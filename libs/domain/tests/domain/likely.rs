@@ -21,7 +21,7 @@ struct Dice(u32);
 impl Dice {
     fn of(&mut self, sides: usize) -> usize {
         let side = self.0 as usize % sides;
-        self.0 = self.0 / sides as u32 ^ self.0.rotate_left(7).wrapping_mul(0x9E37_79B9);
+        self.0 = (self.0 / sides as u32) ^ self.0.rotate_left(7).wrapping_mul(0x9E37_79B9);
         side
     }
 

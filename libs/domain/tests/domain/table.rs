@@ -63,13 +63,13 @@ fn consult(world: &mut World, state: &str) {
     match state {
         "completed" => world.hang_up(1),
         // Agent 3, who handed over to 1 before and stayed.
-        "ringing, with a bystander" => *world = with_a_bystander(world.i.policy.name.clone()),
+        "ringing, with a bystander" => *world = with_a_bystander(&world.i.policy.name),
         _ => {}
     }
 }
 
-fn with_a_bystander(profile: String) -> World {
-    let mut world = World::talking(&profile);
+fn with_a_bystander(profile: &str) -> World {
+    let mut world = World::talking(profile);
     let mut i = world.i.clone();
     let mut third = i.agents[0].clone();
     third.who = crate::world::agent(3);

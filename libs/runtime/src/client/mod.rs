@@ -5,10 +5,10 @@
 //! let mut presence = ClaimServiceClient::new(channel); // ClaimServiceClient<InternalChannel>
 //! ```
 
+mod backoff;
 mod channel;
 mod identity;
-mod retry;
 
+pub use backoff::{Backoff, InvalidBackoff};
 pub use channel::{ChannelError, GrpcChannel, InternalChannel, PublicChannel};
 pub use identity::ServiceIdentity;
-pub use retry::{Backoff, InvalidBackoff, retry};

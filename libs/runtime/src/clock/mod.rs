@@ -74,9 +74,14 @@ impl Clock {
         }
     }
 
-    /// Waits for this long.
+    /// Waits for this long. On a real clock also when somebody sets the system's time meanwhile: a lease or a heartbeat must not last an
+    /// hour longer for that.
     pub async fn sleep(&self, duration: Duration) {
-        self.sleep_until(self.after(duration)).await;
+        match &self.0 {
+            #[expect(clippy::disallowed_methods, reason = "the real clock waits in real time")]
+            Source::Real => tokio::time::sleep(duration).await,
+            Source::Sim(shared) => shared.sleep_until(self.after(duration)).await,
+        }
     }
 
     /// Awaits the future until `deadline_us` at most. What is ready at the deadline is still taken.
@@ -88,9 +93,13 @@ impl Clock {
         }
     }
 
-    /// Awaits the future for this long at most.
+    /// Awaits the future for this long at most, however the system's time is set meanwhile.
     pub async fn timeout<F: Future>(&self, duration: Duration, future: F) -> Result<F::Output, Elapsed> {
-        self.timeout_at(self.after(duration), future).await
+        tokio::select! {
+            biased;
+            output = future => Ok(output),
+            () = self.sleep(duration) => Err(Elapsed),
+        }
     }
 
     /// A tick each `period`, the first one a period from now.

@@ -46,9 +46,6 @@ pub enum ConfigError {
         /// What is wrong with it.
         message: String,
     },
-    /// Two values don't go together.
-    #[error("configuration: {0}")]
-    Contradiction(String),
 }
 
 impl ConfigError {

@@ -84,18 +84,7 @@ impl Config {
             figment = add(figment, &known, &variable)?;
         }
         let config: Self = figment.extract().map_err(|error| ConfigError::from_figment(&error))?;
-        config.check()?;
         Ok(config)
-    }
-
-    /// What no single value can be blamed for.
-    fn check(&self) -> Result<(), ConfigError> {
-        if self.presence.heartbeat_ms.get() >= self.presence.lease_ms.get() {
-            return Err(ConfigError::Contradiction(
-                "presence.heartbeat_ms must be less than presence.lease_ms, or every agent goes offline".to_owned(),
-            ));
-        }
-        Ok(())
     }
 }
 

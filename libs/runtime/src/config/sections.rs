@@ -112,10 +112,6 @@ pub struct TransferConfig {
 pub struct PresenceConfig {
     /// Silence after which an agent is offline.
     pub lease_ms: Millis,
-    /// Period of heartbeats.
-    pub heartbeat_ms: Millis,
-    /// Life of a reservation that nobody renews.
-    pub claim_lease_ms: Millis,
 }
 
 /// `[routing]`

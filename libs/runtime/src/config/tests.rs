@@ -103,12 +103,6 @@ fn a_syntax_error_names_file_and_line() {
 }
 
 #[test]
-fn values_that_contradict_each_other_are_refused() {
-    let error = load("[presence]\nlease_ms = 1000\nheartbeat_ms = 1000", &[]).unwrap_err();
-    assert!(error.contains("heartbeat_ms"), "{error}");
-}
-
-#[test]
 fn a_missing_file_is_named() {
     let error = Config::load_from(Some(Path::new("/nowhere/baton.toml")), []).unwrap_err();
     assert!(error.to_string().contains("/nowhere/baton.toml"));

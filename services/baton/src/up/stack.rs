@@ -270,6 +270,7 @@ impl Services {
 
 async fn open_events(folder: &Path, clock: &Clock, lifecycle: &Lifecycle) -> Result<Bus, StackError> {
     let log = EventLog::open(folder.join("events.db"), clock.clone()).await?;
+    lifecycle.stop_when("the disk of the event log", log.failed());
     lifecycle.spawn("event log retention", log.clone().run_retention(lifecycle.soft()));
     Ok(log.into())
 }

@@ -19,7 +19,6 @@ pub(crate) async fn open() -> (Arc<Core>, TempDir) {
         clock: Clock::real(),
         lifecycle: Lifecycle::new(),
         lease_us: 15_000_000,
-        claim_lease_us: 60_000_000,
     };
     (Arc::new(Core::open(config).await.unwrap()), folder)
 }

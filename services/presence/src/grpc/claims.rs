@@ -17,7 +17,6 @@ use tonic::{Request, Response, Status};
 
 use super::{Api, parse, watch_availability};
 use crate::convert;
-use crate::core::Core;
 use crate::ids::{AgentId, TeamId};
 use crate::ops::sync_claims::{self, Projection, Released, Verdict, Wanted};
 use crate::state::{State, Taken};
@@ -38,7 +37,7 @@ impl ClaimService for Api {
     type WatchAvailabilityStream = ReceiverStream<Result<WatchAvailabilityResponse, Status>>;
 
     async fn sync_claims(&self, request: Request<SyncClaimsRequest>) -> Result<Response<SyncClaimsResponse>, Status> {
-        let projection = projection(&self.core, request.into_inner())?;
+        let projection = projection(request.into_inner())?;
         let ids: Vec<String> = projection.wanted.iter().map(|it| it.claim_id.clone()).collect();
         let core = Arc::clone(&self.core);
         let done = self.core.detached(async move { sync_claims::sync_claims(&core, projection).await });
@@ -101,7 +100,7 @@ impl ClaimService for Api {
     }
 }
 
-fn projection(core: &Core, request: SyncClaimsRequest) -> Result<Projection, ApiError> {
+fn projection(request: SyncClaimsRequest) -> Result<Projection, ApiError> {
     if request.claims.len() > MAX_CLAIMS || request.released.len() > MAX_CLAIMS {
         return Err(ApiError::invalid_argument("claims", format!("must be {MAX_CLAIMS} at most")));
     }
@@ -113,13 +112,13 @@ fn projection(core: &Core, request: SyncClaimsRequest) -> Result<Projection, Api
         tenant: parse::tenant(&request.tenant)?,
         interaction_id: parse::foreign_id("interaction_id", &request.interaction_id)?,
         version: version.map_err(|_| ApiError::invalid_argument("version", "is too large"))?,
-        wanted: request.claims.into_iter().map(|it| wanted(core, it)).collect::<Result<_, _>>()?,
+        wanted: request.claims.into_iter().map(wanted).collect::<Result<_, _>>()?,
         released: request.released.iter().map(released).collect::<Result<_, _>>()?,
         ended: request.ended,
     })
 }
 
-fn wanted(core: &Core, claim: Claim) -> Result<Wanted, ApiError> {
+fn wanted(claim: Claim) -> Result<Wanted, ApiError> {
     let taken = match claim.state() {
         claim::State::Reserved => Taken::Reserved,
         claim::State::Engaged => Taken::Engaged,
@@ -129,7 +128,9 @@ fn wanted(core: &Core, claim: Claim) -> Result<Wanted, ApiError> {
     };
     let expires_at_us = match (taken, claim.expires_at_us) {
         (Taken::Engaged, _) => 0,
-        (Taken::Reserved, 0) => core.clock.now_us() + core.claim_lease_us,
+        (Taken::Reserved, 0) => {
+            return Err(ApiError::invalid_argument("claims.expires_at_us", "says when a reservation ends: each does"));
+        }
         (Taken::Reserved, at_us) => at_us,
     };
     let mut choosable = claim.choosable.iter().map(|it| parse::choosable(*it)).collect::<Result<Vec<_>, _>>()?;

@@ -11,8 +11,8 @@ mod watch_targets;
 use std::sync::Arc;
 
 use baton_api::ApiError;
-use baton_bus::{Place, Shares};
 use baton_runtime::auth::TenantId;
+use baton_runtime::shares::{Place, Shares};
 
 use crate::core::Core;
 

@@ -182,7 +182,7 @@ impl Running {
         let ms = |it: u64| it.try_into().unwrap();
         let service = Service::start(Deps {
             db_file: folder.path().join("presence.db"),
-            config: PresenceConfig { lease_ms: ms(15_000), heartbeat_ms: ms(5_000), claim_lease_ms: ms(60_000) },
+            config: PresenceConfig { lease_ms: ms(15_000) },
             clock: clock.clone(),
             lifecycle: lifecycle.clone(),
             bus: bus.clone(),

@@ -116,7 +116,11 @@ impl InteractionService for InteractionApi {
         let viewer = parse::viewer(caller)?;
         let asked = request.get_ref();
         let id = self.door.visible(caller, &asked.interaction_id).await?.id;
-        let place = self.watchers.take(caller.tenant()?)?;
+        let place = self.watchers.take(caller.tenant()?.as_str()).map_err(|error| {
+            ApiError::resource_exhausted(format!(
+                "No more interactions can be watched: {error}. End some streams first."
+            ))
+        })?;
         let mut seen = self.door.hub.watch(id);
         let now = self.door.load(id).await?.ok_or_else(|| not_found("interaction"))?;
         self.door.hub.publish(&now);

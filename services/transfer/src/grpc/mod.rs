@@ -7,12 +7,11 @@ mod parse;
 mod place;
 mod policies;
 mod transfers;
-mod watchers;
 
 use crate::{Peers, door::Door};
+use baton_runtime::shares::Shares;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-pub(crate) use watchers::Watchers;
 
 /// `baton.transfer.v1.TransferService`.
 #[derive(Clone)]
@@ -27,7 +26,7 @@ pub struct InteractionApi {
     pub(crate) door: Arc<Door>,
     pub(crate) peers: Peers,
     pub(crate) stopping: CancellationToken,
-    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) watchers: Arc<Shares>,
 }
 
 /// `baton.transfer.v1.PolicyService`.
