@@ -69,7 +69,9 @@ mod tests {
 
     #[test]
     fn a_wrong_configuration_is_told_from_a_failure_also_with_a_context() {
-        let wrong = Err::<(), _>(ConfigError::Contradiction("x".to_owned())).context("reading").unwrap_err();
+        let wrong = Err::<(), _>(ConfigError::Value { origin: "x".into(), key: "y".into(), message: "z".into() })
+            .context("reading")
+            .unwrap_err();
         assert_eq!(report(&wrong), ExitCode::from(64));
         assert_eq!(report(&anyhow::anyhow!("x")), ExitCode::from(1));
     }
