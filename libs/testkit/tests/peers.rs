@@ -45,10 +45,7 @@ async fn start() -> Peers {
     let nobody = ServiceIdentity::new(key.clone(), "presence");
     let presence = Presence::start(Deps {
         db_file: folder.path().join("presence.db"),
-        config: PresenceConfig {
-            lease_ms: 1_000.try_into().unwrap(),
-            ..baton_runtime::config::Config::default().presence
-        },
+        config: PresenceConfig { lease_ms: 1_000.try_into().unwrap() },
         clock: clock.clone(),
         lifecycle: lifecycle.clone(),
         bus: EventLog::open(folder.path().join("events.db"), clock.clone()).await.unwrap().into(),
