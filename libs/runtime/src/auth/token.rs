@@ -1,5 +1,7 @@
 //! Tokens: minted for a caller, and read back into one.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jsonwebtoken::errors::ErrorKind;
@@ -69,9 +71,23 @@ pub(super) fn mint(key: &EncodingKey, caller: &Caller, now_us: i64, ttl: Duratio
 
 /// Reads tokens; cheap to clone.
 #[derive(Clone)]
-pub struct Verifier {
+pub struct Verifier(Arc<Verifying>);
+
+struct Verifying {
     key: DecodingKey,
     validation: Validation,
+    /// Tokens whose signature and claims were good: a client sends the same one with each call.
+    good: Mutex<HashMap<Box<str>, Arc<Good>>>,
+}
+
+/// When so many are remembered, all are forgotten: who calls is read anew at the price of one verification.
+const REMEMBERED: usize = 4_096;
+
+/// What a good token says. Whether it is good *now* is asked each time.
+struct Good {
+    caller: Caller,
+    exp: i64,
+    nbf: Option<i64>,
 }
 
 impl Verifier {
@@ -84,28 +100,60 @@ impl Verifier {
         // The library would ask the system for the time; we go by the clock that Baton goes by.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        Self { key, validation }
+        Self(Arc::new(Verifying { key, validation, good: Mutex::default() }))
     }
 
     /// Who the token's bearer is, if it is good at this time.
     pub fn verify(&self, token: &str, now_us: i64) -> Result<Caller, TokenError> {
+        let known = self.0.good().get(token).cloned();
+        let good = match known {
+            Some(good) => good,
+            None => self.0.remember(token, self.0.read(token)?),
+        };
+        good.at(now_us)
+    }
+}
+
+impl Verifying {
+    fn good(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Good>>> {
+        self.good.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, token: &str, good: Good) -> Arc<Good> {
+        let good = Arc::new(good);
+        let mut known = self.good();
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(token.into(), Arc::clone(&good));
+        good
+    }
+
+    /// All that does not change with time.
+    fn read(&self, token: &str) -> Result<Good, TokenError> {
         let read = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation)
             .map_err(|error| TokenError::Invalid(explain(error.kind())))?;
         // Whoever signed it says that it means something else to those who don't know these headers (RFC 7515, 4.1.11).
         if read.header.crit.is_some() {
             return Err(TokenError::Invalid("it has critical headers (crit), and none is known"));
         }
-        let claims = read.claims;
+        let Claims { sub, tenant, role, exp, nbf } = read.claims;
+        let caller = Caller { tenant, subject: sub, role };
+        check(&caller)?;
+        Ok(Good { caller, exp, nbf })
+    }
+}
+
+impl Good {
+    fn at(&self, now_us: i64) -> Result<Caller, TokenError> {
         let seconds = now_us.div_euclid(1_000_000);
-        if claims.exp.saturating_add(LEEWAY_S) <= seconds {
+        if self.exp.saturating_add(LEEWAY_S) <= seconds {
             return Err(TokenError::Expired);
         }
-        if claims.nbf.is_some_and(|nbf| nbf.saturating_sub(LEEWAY_S) > seconds) {
+        if self.nbf.is_some_and(|nbf| nbf.saturating_sub(LEEWAY_S) > seconds) {
             return Err(TokenError::Invalid("it is not good yet"));
         }
-        let caller = Caller { tenant: claims.tenant, subject: claims.sub, role: claims.role };
-        check(&caller)?;
-        Ok(caller)
+        Ok(self.caller.clone())
     }
 }
 

@@ -60,6 +60,32 @@ fn a_token_expires_after_a_small_leeway() {
 }
 
 #[test]
+fn a_token_that_is_remembered_is_asked_each_time_whether_it_is_good_now() {
+    let key = SigningKey::generate();
+    let (verifier, claims) = (key.verifier(), with("nbf", json!(NOW_S + 30)));
+    let token = sign(&key, Algorithm::HS256, &claims);
+    let at = |s: i64| verifier.verify(&token, NOW_US + s * 1_000_000);
+    assert_eq!(at(0), Err(TokenError::Invalid("it is not good yet")));
+    assert_eq!(at(40), Ok(agent()));
+    assert_eq!(at(70), Err(TokenError::Expired));
+    assert_eq!(verifier.0.good().len(), 1);
+}
+
+#[test]
+fn only_good_tokens_are_remembered_and_not_more_than_fit() {
+    let key = SigningKey::generate();
+    let verifier = key.verifier();
+    let forged = SigningKey::generate().mint(&agent(), NOW_US, Duration::from_mins(1)).unwrap();
+    assert!(verifier.verify(&forged, NOW_US).is_err());
+    assert!(verifier.0.good().is_empty());
+    for n in 0..=REMEMBERED as i64 {
+        let token = sign(&key, Algorithm::HS256, &with("iat", json!(n)));
+        assert!(verifier.verify(&token, NOW_US).is_ok());
+    }
+    assert!(verifier.0.good().len() <= REMEMBERED);
+}
+
+#[test]
 fn a_token_of_another_key_is_forged() {
     let token = SigningKey::generate().mint(&agent(), NOW_US, Duration::from_mins(1)).unwrap();
     let verdict = SigningKey::generate().verifier().verify(&token, NOW_US);

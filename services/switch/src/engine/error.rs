@@ -21,6 +21,9 @@ pub enum SwitchError {
         /// The id.
         id: String,
     },
+    /// A request id that was used for something else.
+    #[error("request_id was used before with another request; send a fresh one with each new request")]
+    RequestIdReused,
     /// There is no such thing, or it belongs to another tenant.
     #[error("there is no {what} {id}")]
     NotFound {

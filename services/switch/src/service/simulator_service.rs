@@ -41,11 +41,11 @@ impl SimulatorApi {
         request: Request<Q>,
         act: impl FnOnce(&mut Desk, &str, &Q) -> Result<A, SwitchError> + Send + 'static,
     ) -> Result<Response<A>, Status> {
-        let tenant = tenant(&request)?;
+        let (tenant, subject) = (tenant(&request)?, request.caller()?.subject.clone());
         let request = request.into_inner();
         let answer = self.switch.with(move |desk| {
             let request_id = request.request_id();
-            let asked = Asked { tenant: &tenant, method: Q::METHOD, request_id, request: &request };
+            let asked = Asked { tenant: &tenant, subject: &subject, method: Q::METHOD, request_id, request: &request };
             desk.once(&asked, |desk| act(desk, &tenant, &request))
         });
         Ok(Response::new(answer.await??))

@@ -13,6 +13,7 @@ impl From<SwitchError> for ApiError {
         match error {
             SwitchError::Invalid { field, why } => Self::invalid_argument(field, why),
             SwitchError::IdUsed { what, id } => Self::already_exists(what, message).with("id", id),
+            SwitchError::RequestIdReused => Self::new(Kind::InvalidArgument, ErrorReason::RequestIdReused, message),
             SwitchError::NotFound { what, id } => Self::not_found(what).with("id", brief(&id)),
             SwitchError::WrongState { what, id, .. } => {
                 Self::failed_precondition(ErrorReason::InUse, message).with("what", what).with("id", id)

@@ -146,7 +146,11 @@ async fn the_same_request_is_carried_out_once_and_answered_alike() {
     let second = world.people.place_call(place("+2")).await.expect("the same call").into_inner();
     assert_eq!(first, second, "B609");
     let other = world.people.place_call(place("+3")).await.expect_err("another call under the same id");
-    assert_eq!(other.code(), tonic::Code::AlreadyExists);
+    let reason = baton_api::ApiError::of(&other).reason;
+    assert_eq!(reason, baton_api::error::ErrorReason::RequestIdReused);
+    let none = proto::PlaceCallRequest { request_id: String::new(), ..place("+2") };
+    let refused = world.people.place_call(none).await.expect_err("a change without an id");
+    assert_eq!(refused.code(), tonic::Code::InvalidArgument);
     assert_eq!(world.snapshot().await.legs.len(), 1);
     let address = Some(proto::phone_selector::Selector::Address("+1".to_owned()));
     let phone = Some(proto::PhoneSelector { selector: address });

@@ -72,7 +72,7 @@ impl World {
 
     pub(crate) async fn call(&mut self) -> String {
         let request = proto::PlaceCallRequest {
-            request_id: String::new(),
+            request_id: baton_runtime::ids::new_uuid().to_string(),
             from: "+15550001".to_owned(),
             to: "+18005550100".to_owned(),
             tone_hz: 0,
