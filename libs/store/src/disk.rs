@@ -98,8 +98,8 @@ impl Drop for Numbered<'_> {
 impl Disk {
     /// The disk under a database file.
     pub(crate) fn of(file: &Path) -> Arc<Self> {
-        let log = log_of(file);
-        Self::new(move || sync_file(&log))
+        let (file, log) = (file.to_owned(), log_of(file));
+        Self::new(move || sync_log(&file, &log))
     }
 
     /// A disk that is synced so.
@@ -210,11 +210,12 @@ fn log_of(file: &Path) -> PathBuf {
 }
 
 /// Opened anew each time (microseconds), since the log is another file after the last connection was closed. When there is
-/// none, that connection has brought all of it into the database file, synced, before it removed the log.
-fn sync_file(log: &Path) -> io::Result<()> {
+/// none, that connection has brought all of it into the database file, synced, before it removed the log. When that file is
+/// gone, too, somebody has removed them, and what is written goes nowhere.
+fn sync_log(file: &Path, log: &Path) -> io::Result<()> {
     match std::fs::OpenOptions::new().write(true).open(log) {
-        Ok(file) => file.sync_data(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(log) => log.sync_data(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => std::fs::metadata(file).map(drop),
         Err(error) => Err(error),
     }
 }

@@ -9,7 +9,7 @@ use sqlx::migrate::Migrator;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use super::{Disk, log_of, sync_file};
+use super::{Disk, log_of, sync_log};
 use crate::outbox::{self, OutboxRow};
 use crate::requests::Key;
 use crate::{Db, StoreError, idempotent, on};
@@ -137,7 +137,7 @@ async fn the_file_that_is_synced_is_the_one_that_commits_go_to() {
     it.gate.change(|counts| counts.may_pass = 1);
     it.commit("a").await.unwrap().unwrap();
     assert!(size() > before);
-    sync_file(&log_of(&db.file)).unwrap();
+    sync_log(&db.file, &log_of(&db.file)).unwrap();
 }
 
 #[tokio::test]
@@ -318,4 +318,17 @@ async fn append(db: &Db) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     outbox::append(&mut tx, &[row]).await?;
     tx.commit().await
+}
+
+#[tokio::test]
+async fn a_change_of_a_database_that_somebody_removed_is_not_answered() {
+    let folder = TempDir::new().unwrap();
+    let db = Db::open(folder.path().join("own.db")).await.unwrap();
+    db.migrate(&Migrator::with_migrations(Vec::new())).await.unwrap();
+    let failed = db.failed();
+    folder.close().unwrap();
+    let mut tx = db.begin().await.unwrap();
+    on!(tx, conn => sqlx::query("CREATE TABLE t (n BIGINT)").execute(conn).await).unwrap();
+    tx.commit().await.unwrap_err();
+    failed.await;
 }

@@ -183,13 +183,16 @@ async fn keep(plan: SwitchPlan, mut process: Process, stopping: CancellationToke
     }
 }
 
+/// How long a switch that is alive may take to answer before it is taken for another: on a busy machine, long. Its calls would be lost.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
 /// The switch that the card tells of, if it answers as ours does.
 async fn find(plan: &SwitchPlan) -> Option<SwitchCard> {
     let card = SwitchCard::read(&plan.folder)?;
     test_kill_process(pid(card.pid)?).ok()?;
     let identity = ServiceIdentity::new(plan.key.clone(), "up");
     let channel = GrpcChannel::internal(&format!("http://{}", card.address), identity, Clock::real()).ok()?;
-    let channel = channel.with_default_deadline(Duration::from_secs(1));
+    let channel = channel.with_default_deadline(ANSWERS_WITHIN);
     let snapshot = SwitchServiceClient::new(channel).get_snapshot(GetSnapshotRequest {}).await;
     match snapshot {
         Ok(snapshot) if snapshot.get_ref().boot_id == card.boot_id => {

@@ -1,5 +1,6 @@
 //! What a person sees when Baton has started.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,25 +15,30 @@ use super::seed;
 const TOKEN_TTL: Duration = Duration::from_mins(1);
 const USUAL_FOLDER: &str = "./baton-data";
 
+/// A line for whoever looks. Nobody may: a service does not end because what it says is not read.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 /// Prints where it listens, and what to try. The first line is for programs, too: it ends with the address.
 pub(super) fn print(address: &str, folder: &Path, with_demo_tenant: bool) {
-    println!("Baton listens on {address}");
-    println!("  data folder   {}", folder.display());
+    tell(&format!("Baton listens on {address}"));
+    tell(&format!("  data folder   {}", folder.display()));
     if with_demo_tenant {
-        println!("  demo tenant   {} (Ada, Ben, Cleo, Dan; number {})", seed::TENANT, seed::NUMBER);
-        println!();
-        println!("Try, each in a terminal of its own:");
+        tell(&format!("  demo tenant   {} (Ada, Ben, Cleo, Dan; number {})", seed::TENANT, seed::NUMBER));
+        tell("");
+        tell("Try, each in a terminal of its own:");
         for command in commands(folder) {
-            println!("  {command}");
+            tell(&format!("  {command}"));
         }
-        println!();
+        tell("");
     }
-    println!("Ctrl-C ends it, and the calls that are live; started again, everything else is still there.");
+    tell("Ctrl-C ends it, and the calls that are live; started again, everything else is still there.");
 }
 
 /// Prints that it ends.
 pub(super) fn print_end() {
-    println!("Stopping: the calls that are live end first. Ctrl-C again stops at once.");
+    tell("Stopping: the calls that are live end first. Ctrl-C again stops at once.");
 }
 
 /// Prints what is on the line already: an earlier run was killed, and its calls went on. Nothing on a switch that is real.
@@ -42,7 +48,7 @@ pub(super) async fn print_taken_up(address: &str, key: &SigningKey, clock: &Cloc
     let channel = GrpcChannel::anonymous(address, clock.clone())?.with_token(&token)?;
     let stats = SimulatorServiceClient::new(channel).get_stats(GetStatsRequest {}).await;
     if let Some(text) = stats.ok().and_then(|it| taken_up(it.get_ref().legs)) {
-        println!("{text}");
+        tell(&text);
     }
     Ok(())
 }
