@@ -8,6 +8,7 @@ mod client;
 mod demo;
 mod failure;
 mod folder;
+mod stdout;
 mod switch;
 mod up;
 

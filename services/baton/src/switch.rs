@@ -102,7 +102,7 @@ async fn serve(setup: SwitchConfig, key: &SigningKey, lifecycle: &Lifecycle, fol
     let boot_id = handle.with(|desk| desk.engine.boot_id().to_owned()).await?;
     drop(handle);
     SwitchCard { address, pid: std::process::id(), boot_id }.write(folder).context("the switch's card")?;
-    crate::up::tell(&format!("The simulated switch listens on http://{address}"));
+    crate::stdout::tell(&format!("The simulated switch listens on http://{address}"));
     let served = serving.await?;
     if let Err(error) = SwitchCard::remove(folder) {
         tracing::warn!(%error, "the switch's card could not be taken away");

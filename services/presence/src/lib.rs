@@ -26,6 +26,7 @@ mod index;
 mod ops;
 mod order;
 mod page;
+mod projection;
 mod record;
 mod report;
 mod sessions;

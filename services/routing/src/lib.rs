@@ -8,8 +8,10 @@
 //! proposed as soon as somebody is free (`matcher`), and the answer is told again and again until the
 //! interaction has it (`report`). Who gets an agent is not decided here but by their claim at presence.
 
+mod core;
 mod dial_rule;
 mod flow;
+mod follow;
 mod grpc;
 mod held;
 mod line;
@@ -37,6 +39,7 @@ use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::ServerBuilder;
 use baton_store::Db;
 
+use crate::core::Core;
 use crate::grpc::Api;
 use crate::matcher::Matcher;
 use crate::people::People;
@@ -83,11 +86,12 @@ impl Routing {
         let people = People::new(deps.presence);
         let rescan = deps.config.rescan_interval_ms.duration();
         let tasks = deps.lifecycle;
-        let matcher = Arc::new(Matcher::new(db.clone(), deps.clock.clone(), tasks.clone(), people, rescan));
+        let core = Arc::new(Core::new(db.clone(), deps.clock.clone(), tasks.clone(), people, rescan));
+        let matcher = Arc::new(Matcher::new(Arc::clone(&core)));
         tasks.spawn("routing waits", Arc::clone(&matcher).run());
         tasks.spawn("routing availability", Arc::clone(&matcher).listen());
-        tasks.spawn("routing reports", report::run(Arc::clone(&matcher), deps.transfer, tasks.clone()));
-        tasks.spawn("routing pruning", prune::run(Arc::clone(&matcher), tasks.clone()));
+        tasks.spawn("routing reports", report::run(Arc::clone(&core), deps.transfer, tasks.clone()));
+        tasks.spawn("routing pruning", prune::run(core, tasks.clone()));
         tasks.spawn("routing keeper", Keeper::new(db, deps.clock).run(tasks.soft()));
         Ok(Self { api: Api { matcher } })
     }

@@ -1,22 +1,11 @@
-//! One tenant's waiting line: one task that looks whenever there is news for it.
-//!
-//! News is that presence announced somebody, or that an interaction let somebody go. A new wait is none: it has been looked at
-//! when it came. Behind the news stands a scan every second, and a look when an agent is no longer held; while nobody waits,
-//! there is neither. Tenants share nothing: a slow look in one delays no other (T10).
+//! One tenant's waiting line: whose turn it is to look, who is held, and what there is news of. Tenants share nothing: a slow look in
+//! one delays no other (T10).
 
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 
-use baton_runtime::auth::TenantId;
 use tokio::sync::{Mutex, Notify};
-use tonic::Status;
 
 use crate::held::Held;
-use crate::look::Look;
-use crate::matcher::Matcher;
-use crate::store::waits::{self, Place};
-
-/// Waits that a scan asks about one by one; those who come next, the next scan.
-const ASKED_PER_SCAN: i64 = 50;
 
 /// The line of one tenant.
 #[derive(Default)]
@@ -24,8 +13,8 @@ pub(crate) struct Line {
     /// One look at a time.
     pub(crate) turn: Mutex<()>,
     held: std::sync::Mutex<Held>,
-    news: Notify,
-    joined: Notify,
+    pub(crate) news: Notify,
+    pub(crate) joined: Notify,
 }
 
 impl Line {
@@ -43,50 +32,4 @@ impl Line {
     pub(crate) fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Looks after a line until the service stops.
-pub(crate) async fn follow(matcher: Arc<Matcher>, tenant: TenantId, line: Arc<Line>) {
-    let clock = &matcher.clock;
-    let mut asked = Place::default();
-    // `None` while nobody waits.
-    let mut scan_at_us: Option<i64> = None;
-    loop {
-        let next_end_us = line.held().next_end_us(clock.now_us());
-        let look_at_us = scan_at_us.map(|at_us| next_end_us.map_or(at_us, |end_us| end_us.min(at_us)));
-        tokio::select! {
-            () = matcher.lifecycle.stopping() => return,
-            () = line.joined.notified() => {
-                scan_at_us.get_or_insert_with(|| clock.after(matcher.rescan));
-                continue;
-            }
-            () = line.news.notified() => {}
-            () = clock.sleep_until(look_at_us.unwrap_or(i64::MAX)), if look_at_us.is_some() => {}
-        }
-        let _busy = clock.busy();
-        let is_scan = scan_at_us.is_none_or(|at_us| at_us <= clock.now_us());
-        let looked = look(&matcher, &tenant, &line, is_scan.then_some(&mut asked)).await;
-        let somebody_waits = looked.unwrap_or_else(|status| {
-            tracing::warn!(error = status.message(), "waits could not be looked at; trying again soon");
-            true
-        });
-        scan_at_us = match scan_at_us {
-            Some(at_us) if !is_scan && somebody_waits => Some(at_us),
-            _ => somebody_waits.then(|| clock.after(matcher.rescan)),
-        };
-    }
-}
-
-/// `true` if somebody waits. A scan goes on where the last one has stopped asking.
-async fn look(matcher: &Matcher, tenant: &TenantId, line: &Line, asked: Option<&mut Place>) -> Result<bool, Status> {
-    let teams = waits::teams(&mut matcher.db.read().await?, tenant).await?;
-    if teams.is_empty() {
-        return Ok(false);
-    }
-    Look::begin(matcher, tenant, line, None).await.propose(&teams).await?;
-    let Some(asked) = asked else { return Ok(true) };
-    let rows = waits::choosy(&mut matcher.db.read().await?, tenant, asked, ASKED_PER_SCAN).await?;
-    *asked = rows.last().map(waits::WaitRow::place).unwrap_or_default();
-    Look::begin(matcher, tenant, line, None).await.ask(rows).await?;
-    Ok(true)
 }

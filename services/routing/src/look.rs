@@ -17,14 +17,14 @@ use tokio::sync::MutexGuard;
 use tonic::Status;
 use uuid::Uuid;
 
+use crate::core::Core;
 use crate::line::Line;
-use crate::matcher::Matcher;
 use crate::queue::Queue;
 use crate::store::waits::{self, Wait, WaitRow, WaitState};
 
 /// The turn of one look in a tenant's line.
 pub(crate) struct Look<'a> {
-    matcher: &'a Matcher,
+    core: &'a Core,
     tenant: &'a TenantId,
     line: &'a Line,
     /// The interaction that asks just now: its answer goes back to it, and is not reported beside that.
@@ -34,13 +34,8 @@ pub(crate) struct Look<'a> {
 
 impl<'a> Look<'a> {
     /// Waits for the turn.
-    pub(crate) async fn begin(
-        matcher: &'a Matcher,
-        tenant: &'a TenantId,
-        line: &'a Line,
-        asking: Option<&'a str>,
-    ) -> Self {
-        Self { matcher, tenant, line, asking, _turn: line.turn.lock().await }
+    pub(crate) async fn begin(core: &'a Core, tenant: &'a TenantId, line: &'a Line, asking: Option<&'a str>) -> Self {
+        Self { core, tenant, line, asking, _turn: line.turn.lock().await }
     }
 
     /// Proposes who is free in these teams.
@@ -60,11 +55,11 @@ impl<'a> Look<'a> {
 
     /// Who of a team can be had and is not held.
     async fn candidates(&self, team: Uuid) -> Result<ListCandidatesResponse, Status> {
-        let held = self.line.held().agents(self.matcher.clock.now_us());
-        let mut candidates = self.matcher.people.candidates(self.tenant, team, &held).await?;
+        let held = self.line.held().agents(self.core.clock.now_us());
+        let mut candidates = self.core.people.candidates(self.tenant, team, &held).await?;
         if !candidates.anybody_left && !held.is_empty() {
             // Who is held is left; a team that has nobody is not.
-            candidates.anybody_left = self.matcher.people.candidates(self.tenant, team, &[]).await?.anybody_left;
+            candidates.anybody_left = self.core.people.candidates(self.tenant, team, &[]).await?.anybody_left;
         }
         Ok(candidates)
     }
@@ -76,7 +71,7 @@ impl<'a> Look<'a> {
             let Some(Wait { team, skip, .. }) = &row.wait else { continue };
             let question = (*team, skip.clone());
             if !known.contains_key(&question) {
-                let candidates = self.matcher.people.candidates(self.tenant, *team, skip).await?;
+                let candidates = self.core.people.candidates(self.tenant, *team, skip).await?;
                 known.insert(question.clone(), candidates);
             }
             if let Some(candidates) = known.get(&question) {
@@ -92,7 +87,7 @@ impl<'a> Look<'a> {
         queues: &mut Vec<Queue>,
         more: &mut Vec<Uuid>,
     ) -> Result<Option<(WaitRow, Arc<ListCandidatesResponse>)>, Status> {
-        let mut reader = self.matcher.db.read().await?;
+        let mut reader = self.core.db.read().await?;
         let mut first: Option<(waits::Place, usize)> = None;
         let is_done = |queue: &mut Queue| !queue.says_something(|agent_id| self.is_free(agent_id));
         more.extend(queues.extract_if(.., is_done).filter(Queue::is_cut).map(|queue| queue.team));
@@ -105,7 +100,7 @@ impl<'a> Look<'a> {
     }
 
     fn is_free(&self, agent_id: &str) -> bool {
-        !self.line.held().is_held(agent_id, self.matcher.clock.now_us())
+        !self.line.held().is_held(agent_id, self.core.clock.now_us())
     }
 
     async fn decide(&self, row: &WaitRow, candidates: &ListCandidatesResponse) -> Result<(), Status> {
@@ -121,9 +116,9 @@ impl<'a> Look<'a> {
         let is_asking = self.asking == Some(interaction_id.as_str());
         // Held before the answer can be seen: what ends the round must find whom to let go.
         for agent in &proposal.agents {
-            self.line.held().hold(&agent.agent_id, interaction_id, self.matcher.clock.now_us());
+            self.line.held().hold(&agent.agent_id, interaction_id, self.core.clock.now_us());
         }
-        let mut tx = self.matcher.db.begin().await?;
+        let mut tx = self.core.db.begin().await?;
         let is_valid = waits::answer(&mut tx, self.tenant, interaction_id, (state, &proposal), is_asking).await?;
         tx.commit().await?;
         if !is_valid {
@@ -131,7 +126,7 @@ impl<'a> Look<'a> {
                 self.line.held().free(&agent.agent_id);
             }
         } else if !is_asking {
-            self.matcher.unreported.notify_one();
+            self.core.unreported.notify_one();
         }
         Ok(())
     }

@@ -8,35 +8,27 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use baton_runtime::Clock;
 use baton_runtime::auth::TenantId;
 use baton_runtime::client::Backoff;
-use baton_runtime::lifecycle::Lifecycle;
-use baton_store::{Db, StoreError};
-use tokio::sync::Notify;
+use baton_store::StoreError;
 
-use crate::line::{self, Line};
-use crate::people::People;
+use crate::core::Core;
+use crate::follow::follow;
+use crate::line::Line;
 use crate::store::waits;
 
 /// The scan behind the lines' own.
 const SCAN_EVERY: Duration = Duration::from_secs(30);
 
-/// Everything that the lines share.
+/// The lines of all tenants.
 pub(crate) struct Matcher {
-    pub(crate) db: Db,
-    pub(crate) clock: Clock,
-    pub(crate) lifecycle: Lifecycle,
-    pub(crate) people: People,
-    pub(crate) rescan: Duration,
-    /// There are answers that the transfer service does not know.
-    pub(crate) unreported: Notify,
+    pub(crate) core: Arc<Core>,
     lines: Mutex<HashMap<TenantId, Arc<Line>>>,
 }
 
 impl Matcher {
-    pub(crate) fn new(db: Db, clock: Clock, lifecycle: Lifecycle, people: People, rescan: Duration) -> Self {
-        Self { db, clock, lifecycle, people, rescan, unreported: Notify::new(), lines: Mutex::default() }
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core, lines: Mutex::default() }
     }
 
     /// The line of a tenant, who has one from the first wait on.
@@ -47,7 +39,7 @@ impl Matcher {
         }
         let line = Arc::<Line>::default();
         lines.insert(tenant.clone(), Arc::clone(&line));
-        self.lifecycle.spawn("routing line", line::follow(Arc::clone(self), tenant.clone(), Arc::clone(&line)));
+        self.core.lifecycle.spawn("routing line", follow(Arc::clone(&self.core), tenant.clone(), Arc::clone(&line)));
         line
     }
 
@@ -72,15 +64,15 @@ impl Matcher {
                 }
             };
             tokio::select! {
-                () = self.lifecycle.stopping() => return,
-                () = self.clock.sleep(pause) => {}
+                () = self.core.lifecycle.stopping() => return,
+                () = self.core.clock.sleep(pause) => {}
             }
         }
     }
 
     async fn find_lines(self: &Arc<Self>) -> Result<(), StoreError> {
-        let _busy = self.clock.busy();
-        for tenant in waits::waiting_tenants(&mut self.db.read().await?).await? {
+        let _busy = self.core.clock.busy();
+        for tenant in waits::waiting_tenants(&mut self.core.db.read().await?).await? {
             self.line(&tenant).wake();
         }
         Ok(())
@@ -88,14 +80,14 @@ impl Matcher {
 
     /// Listens to presence, and looks again whenever somebody became available. Runs until the service stops.
     pub(crate) async fn listen(self: Arc<Self>) {
-        let stopping = self.lifecycle.soft();
+        let stopping = self.core.lifecycle.soft();
         let backoff = Backoff::default();
         let mut failures = 0;
         loop {
             let heard = stopping.run_until_cancelled(self.hear()).await;
             let Some(was_heard) = heard else { return };
             failures = if was_heard { 1 } else { failures + 1 };
-            let pause = self.clock.sleep(backoff.pause(failures));
+            let pause = self.core.clock.sleep(backoff.pause(failures));
             if stopping.run_until_cancelled(pause).await.is_none() {
                 return;
             }
@@ -104,7 +96,7 @@ impl Matcher {
 
     /// One connection to presence. `true` if it said anything before it ended.
     async fn hear(&self) -> bool {
-        let Ok(mut changes) = self.people.watch().await else { return false };
+        let Ok(mut changes) = self.core.people.watch().await else { return false };
         let mut was_heard = false;
         while let Ok(Some(change)) = changes.message().await {
             was_heard = true;

@@ -7,7 +7,7 @@ use baton_runtime::clock::micros;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_store::StoreError;
 
-use crate::matcher::Matcher;
+use crate::core::Core;
 use crate::store::waits;
 
 const EVERY: Duration = Duration::from_hours(1);
@@ -16,13 +16,13 @@ const KEPT: Duration = Duration::from_hours(24);
 const BATCH: i64 = 500;
 
 /// Runs until the service stops.
-pub(crate) async fn run(matcher: Arc<Matcher>, lifecycle: Lifecycle) {
-    let mut interval = matcher.clock.interval(EVERY);
+pub(crate) async fn run(core: Arc<Core>, lifecycle: Lifecycle) {
+    let mut interval = core.clock.interval(EVERY);
     loop {
         tokio::select! {
             () = lifecycle.stopping() => return,
             now_us = interval.tick() => {
-                if let Err(error) = forget(&matcher, now_us - micros(KEPT)).await {
+                if let Err(error) = forget(&core, now_us - micros(KEPT)).await {
                     tracing::warn!(%error, "old waits could not be deleted; trying again later");
                 }
             }
@@ -30,10 +30,10 @@ pub(crate) async fn run(matcher: Arc<Matcher>, lifecycle: Lifecycle) {
     }
 }
 
-async fn forget(matcher: &Matcher, over_before_us: i64) -> Result<(), StoreError> {
-    let _busy = matcher.clock.busy();
+async fn forget(core: &Core, over_before_us: i64) -> Result<(), StoreError> {
+    let _busy = core.clock.busy();
     loop {
-        let mut tx = matcher.db.begin().await?;
+        let mut tx = core.db.begin().await?;
         let forgotten = waits::prune(&mut tx, over_before_us, BATCH).await?;
         tx.commit().await?;
         if forgotten == 0 {

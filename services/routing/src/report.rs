@@ -9,7 +9,7 @@ use baton_runtime::client::{Backoff, InternalChannel};
 use baton_runtime::lifecycle::Lifecycle;
 use tonic::{Code, Status};
 
-use crate::matcher::Matcher;
+use crate::core::Core;
 use crate::store::waits::{self, Unreported};
 
 /// The scan behind the wake-up call.
@@ -17,12 +17,12 @@ const SCAN_EVERY: Duration = Duration::from_secs(30);
 const BATCH: i64 = 200;
 
 /// Runs until the service stops.
-pub(crate) async fn run(matcher: Arc<Matcher>, transfer: InternalChannel, lifecycle: Lifecycle) {
+pub(crate) async fn run(core: Arc<Core>, transfer: InternalChannel, lifecycle: Lifecycle) {
     let client = IntakeServiceClient::new(transfer);
     let backoff = Backoff::default();
     let mut failures = 0;
     loop {
-        let pause = match pass(&matcher, &client).await {
+        let pause = match pass(&core, &client).await {
             Ok(()) => {
                 failures = 0;
                 SCAN_EVERY
@@ -35,23 +35,23 @@ pub(crate) async fn run(matcher: Arc<Matcher>, transfer: InternalChannel, lifecy
         };
         tokio::select! {
             () = lifecycle.stopping() => return,
-            () = matcher.unreported.notified(), if failures == 0 => {}
-            () = matcher.clock.sleep(pause) => {}
+            () = core.unreported.notified(), if failures == 0 => {}
+            () = core.clock.sleep(pause) => {}
         }
     }
 }
 
 /// Everything that is not acknowledged. One that can't be told does not keep the others from being told.
-async fn pass(matcher: &Matcher, client: &IntakeServiceClient<InternalChannel>) -> Result<(), Status> {
-    let _busy = matcher.clock.busy();
+async fn pass(core: &Core, client: &IntakeServiceClient<InternalChannel>) -> Result<(), Status> {
+    let _busy = core.clock.busy();
     loop {
-        let answers = waits::unreported(&mut matcher.db.read().await?, BATCH).await?;
+        let answers = waits::unreported(&mut core.db.read().await?, BATCH).await?;
         if answers.is_empty() {
             return Ok(());
         }
         let mut first_failure = None;
         for answer in answers {
-            if let Err(status) = report(matcher, client.clone(), &answer).await {
+            if let Err(status) = report(core, client.clone(), &answer).await {
                 first_failure.get_or_insert(status);
             }
         }
@@ -60,12 +60,11 @@ async fn pass(matcher: &Matcher, client: &IntakeServiceClient<InternalChannel>) 
 }
 
 async fn report(
-    matcher: &Matcher,
+    core: &Core,
     mut client: IntakeServiceClient<InternalChannel>,
     answer: &Unreported,
 ) -> Result<(), Status> {
-    let fact =
-        Fact { observed_at_us: matcher.clock.now_us(), fact: Some(fact::Fact::Proposal(answer.proposal.clone())) };
+    let fact = Fact { observed_at_us: core.clock.now_us(), fact: Some(fact::Fact::Proposal(answer.proposal.clone())) };
     let request = ReportFactsRequest { interaction_id: answer.interaction_id.clone(), facts: vec![fact] };
     match client.report_facts(request).await {
         Ok(_) => {}
@@ -73,7 +72,7 @@ async fn report(
         Err(status) if status.code() == Code::NotFound => {}
         Err(status) => return Err(status),
     }
-    let mut tx = matcher.db.begin().await?;
+    let mut tx = core.db.begin().await?;
     waits::mark_reported(&mut tx, answer).await?;
     Ok(tx.commit().await?)
 }

@@ -47,14 +47,15 @@ async fn repeated(matcher: &Matcher, projection: &Projection) -> Result<Option<W
 
 /// The wait as it is now, and will be after a power cut.
 async fn current(matcher: &Matcher, projection: &Projection) -> Result<Option<WaitRow>, StoreError> {
-    let row = waits::look_up(&mut matcher.db.read().await?, &projection.tenant, &projection.interaction_id).await?;
-    matcher.db.settled().await?;
+    let row =
+        waits::look_up(&mut matcher.core.db.read().await?, &projection.tenant, &projection.interaction_id).await?;
+    matcher.core.db.settled().await?;
     Ok(row)
 }
 
 /// In a task of its own: a caller who goes away half way must not leave a wait behind that no line knows of.
 async fn store_to_the_end(matcher: &Arc<Matcher>, projection: &Projection) -> Result<(WaitRow, bool), Status> {
-    let (this, projection, busy) = (Arc::clone(matcher), projection.clone(), matcher.clock.busy());
+    let (this, projection, busy) = (Arc::clone(matcher), projection.clone(), matcher.core.clock.busy());
     let task = lifecycle::spawn(async move {
         let _busy = busy;
         store(&this, &projection).await
@@ -68,10 +69,10 @@ async fn store_to_the_end(matcher: &Arc<Matcher>, projection: &Projection) -> Re
 /// `true` if it waits for something else than before.
 async fn store(matcher: &Arc<Matcher>, projection: &Projection) -> Result<(WaitRow, bool), Status> {
     let Projection { tenant, interaction_id, .. } = projection;
-    let mut tx = matcher.db.begin().await?;
+    let mut tx = matcher.core.db.begin().await?;
     let known = waits::get(&mut tx, tenant, interaction_id).await?;
     let next = follow(known.as_ref(), projection).ok_or_else(stale)?;
-    let now_us = matcher.clock.now_us();
+    let now_us = matcher.core.clock.now_us();
     waits::put(&mut tx, tenant, &next, now_us).await?;
     tx.commit().await?;
     let line = matcher.line(tenant);
@@ -92,7 +93,7 @@ async fn store(matcher: &Arc<Matcher>, projection: &Projection) -> Result<(WaitR
 async fn match_at_once(matcher: &Arc<Matcher>, projection: &Projection) -> Result<(), Status> {
     let Some(wait) = &projection.wait else { return Ok(()) };
     let line = matcher.line(&projection.tenant);
-    let look = Look::begin(matcher, &projection.tenant, &line, Some(&projection.interaction_id)).await;
+    let look = Look::begin(&matcher.core, &projection.tenant, &line, Some(&projection.interaction_id)).await;
     look.propose(&[wait.team]).await?;
     if !wait.skip.is_empty() {
         let row = current(matcher, projection).await?.filter(|it| it.state == WaitState::Waiting);

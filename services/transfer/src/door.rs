@@ -5,13 +5,13 @@
 //! changed are pushed, and the deadline is set.
 
 use crate::{
+    alarm::Alarm,
     convert::{self, refusal_status},
     error::DoorError,
     hub::Hub,
     policies::Policies,
     recent::Recent,
     store,
-    wake::Alarm,
 };
 use baton_domain::{
     AgentId, Command, Events, Input, Interaction, InteractionId, Opening,

@@ -5,6 +5,7 @@
 //! [pushed](push) to telephony, presence and routing; they report what they saw as facts, by the same door. After a crash every live
 //! interaction is loaded and pushed again: there is nothing else to recover.
 
+mod alarm;
 mod convert;
 mod door;
 mod error;

@@ -4,8 +4,8 @@
 //! Two commits of one interaction may be told here in either order: the later version counts. A tick that changes nothing sets the alarm
 //! anew from the state, so that none is ever lost.
 
-use crate::{door::Door, error::DoorError};
-use baton_domain::{Input, Interaction, InteractionId, project};
+use crate::{alarm::Alarm, door::Door, error::DoorError};
+use baton_domain::{Input, InteractionId};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -16,27 +16,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How long to wait before a tick that failed is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
-
-/// When an interaction is to be woken, as one of its versions says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Alarm {
-    id: InteractionId,
-    version: u64,
-    /// None: never again.
-    at_us: Option<i64>,
-}
-
-impl Alarm {
-    /// The alarm of this state.
-    pub(crate) fn of(interaction: &Interaction) -> Self {
-        Self { id: interaction.id, version: interaction.version, at_us: project::deadline(interaction) }
-    }
-
-    /// The same, but not before then.
-    pub(crate) fn not_before(self, earliest_us: i64) -> Self {
-        Self { at_us: self.at_us.map(|at_us| at_us.max(earliest_us)), ..self }
-    }
-}
 
 /// When to wake whom.
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@ use prost::Message;
 use serde_json::Value;
 
 use super::{json, word};
+use crate::stdout::try_line;
 
 /// How a command answers.
 #[derive(Debug, Clone, Copy)]
@@ -102,13 +103,6 @@ fn line(text: &str) {
     if try_line(text).is_err() {
         std::process::exit(0);
     }
-}
-
-/// Prints a line, if anybody still reads.
-pub(crate) fn try_line(text: &str) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}")?;
-    out.flush()
 }
 
 /// A table without frames: easy on the eye, and for `awk`.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::switchboard::{self, Hearing};
 use crate::client::output;
+use crate::stdout;
 
 /// Something that happened, to be told in the order of time.
 #[derive(Debug, Clone)]
@@ -131,8 +132,8 @@ impl Telling {
     /// Also when nobody reads any more, the play goes on to its end, where everything is put away.
     fn line(&self, text: &str) {
         let _ = match &self.progress {
-            Some(progress) => progress.suspend(|| output::try_line(text)),
-            None => output::try_line(text),
+            Some(progress) => progress.suspend(|| stdout::try_line(text)),
+            None => stdout::try_line(text),
         };
     }
 }

@@ -12,8 +12,6 @@ pub(crate) mod stdin;
 pub(crate) mod switch_process;
 mod welcome;
 
-pub(crate) use welcome::tell;
-
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,6 +1,5 @@
 //! What a person sees when Baton has started.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,14 +10,10 @@ use baton_runtime::auth::{Caller, Role, SigningKey, TenantId};
 use baton_runtime::client::GrpcChannel;
 
 use super::seed;
+use crate::stdout::tell;
 
 const TOKEN_TTL: Duration = Duration::from_mins(1);
 const USUAL_FOLDER: &str = "./baton-data";
-
-/// A line for whoever looks. Nobody may: a service does not end because what it says is not read.
-pub(crate) fn tell(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
-}
 
 /// Prints where it listens, and what to try. The first line is for programs, too: it ends with the address.
 pub(super) fn print(address: &str, folder: &Path, with_demo_tenant: bool) {

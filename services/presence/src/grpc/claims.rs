@@ -18,7 +18,8 @@ use tonic::{Request, Response, Status};
 use super::{Api, parse, watch_availability};
 use crate::convert;
 use crate::ids::{AgentId, TeamId};
-use crate::ops::sync_claims::{self, Projection, Released, Verdict, Wanted};
+use crate::ops::sync_claims;
+use crate::projection::{Projection, Released, Verdict, Wanted};
 use crate::state::{State, Taken};
 
 /// Agents in one look-up.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use baton_store::StoreError;
 
-use super::sync_claims::{Known, Projection, Verdict, Wanted, kept, known};
 use crate::core::Core;
+use crate::projection::{Known, Projection, Verdict, Wanted, kept, known};
 use crate::state::Taken;
 use crate::store::claims::{self, ClaimRow, ClaimState};
 use crate::store::versions;

@@ -11,59 +11,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use baton_api::ApiError;
 use baton_api::common::v1::Reason;
 use baton_api::error::ErrorReason;
-use baton_runtime::auth::TenantId;
 use tonic::Status;
 
 use super::repeated_claims;
 use crate::core::Core;
 use crate::edit::Edit;
-use crate::ids::AgentId;
+use crate::projection::{Known, Projection, Released, Verdict, Wanted, kept, known};
 use crate::record::AgentRecord;
 use crate::state::{Change, Standing, State, Taken};
 use crate::store::claims::{self, ClaimRow, ClaimState};
 use crate::store::versions::{self, Seen};
-
-/// What an interaction wants.
-#[derive(Debug, Clone)]
-pub(crate) struct Projection {
-    pub(crate) tenant: TenantId,
-    pub(crate) interaction_id: String,
-    pub(crate) version: i64,
-    pub(crate) wanted: Vec<Wanted>,
-    pub(crate) released: Vec<Released>,
-    pub(crate) ended: bool,
-}
-
-/// A claim that is wanted.
-#[derive(Debug, Clone)]
-pub(crate) struct Wanted {
-    pub(crate) claim_id: String,
-    pub(crate) agent: AgentId,
-    pub(crate) taken: Taken,
-    pub(crate) expires_at_us: i64,
-    pub(crate) choosable: Vec<State>,
-    pub(crate) inbox: Vec<u8>,
-}
-
-/// A claim that is no longer wanted, and what follows from it.
-#[derive(Debug, Clone)]
-pub(crate) struct Released {
-    pub(crate) claim_id: String,
-    pub(crate) agent: AgentId,
-    pub(crate) reason: Reason,
-    pub(crate) wrap_up_us: i64,
-}
-
-/// How a wanted claim stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Granted,
-    Refused(Reason),
-    Expired,
-}
-
-/// The claims that were ever seen of an interaction, by id.
-pub(super) type Known = BTreeMap<String, ClaimRow>;
 
 /// Answers in the order of the wanted claims.
 pub(crate) async fn sync_claims(core: &Core, projection: Projection) -> Result<Vec<Verdict>, Status> {
@@ -86,10 +43,6 @@ pub(crate) async fn sync_claims(core: &Core, projection: Projection) -> Result<V
         Ok(verdicts)
     })
     .await
-}
-
-pub(super) fn known(rows: Vec<ClaimRow>) -> Known {
-    rows.into_iter().map(|row| (row.claim_id.clone(), row)).collect()
 }
 
 async fn check_version(edit: &mut Edit<'_>, projection: &Projection) -> Result<Seen, Status> {
@@ -203,20 +156,6 @@ async fn keep(edit: &mut Edit<'_>, wanted: &Wanted, claim: &ClaimRow) -> Result<
         }
     }
     Ok(Verdict::Granted)
-}
-
-/// An active claim as it is to be.
-pub(super) fn kept(wanted: &Wanted, claim: &ClaimRow, now_us: i64) -> ClaimRow {
-    let mut next = claim.clone();
-    next.inbox.clone_from(&wanted.inbox);
-    if wanted.taken == Taken::Engaged && claim.state == ClaimState::Reserved {
-        next.state = ClaimState::Engaged;
-        next.since_us = now_us;
-    }
-    if next.state == ClaimState::Reserved {
-        next.expires_at_us = wanted.expires_at_us;
-    }
-    next
 }
 
 /// The agent answered, and we heard of it too late (we were down, say). They are on the phone: to show them as available

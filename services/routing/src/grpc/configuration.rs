@@ -45,7 +45,7 @@ impl Api {
         let tenant = asked.caller.tenant()?;
         let method = format!("/baton.routing.v1.RoutingService/{}", asked.method);
         let key = Key::new(tenant.as_str(), &asked.caller.subject, &method, asked.request_id)?;
-        idempotent(&self.matcher.db, &key, asked.request, self.matcher.clock.now_us(), change).await
+        idempotent(&self.matcher.core.db, &key, asked.request, self.matcher.core.clock.now_us(), change).await
     }
 }
 
@@ -61,7 +61,7 @@ impl RoutingService for Api {
         let given = request.call_flow.clone().ok_or_else(|| missing("call_flow"))?;
         let checked = flow::check(given, baton_runtime::ids::new_uuid())?;
         // Asked before the transaction, which waits for nobody; used in it, so that a retry gets the first answer.
-        let known = self.matcher.people.check(tenant, &checked.names).await;
+        let known = self.matcher.core.people.check(tenant, &checked.names).await;
         let asked = asked(&caller, "PutCallFlow", &request.request_id, &request);
         let response = self.change_once(asked, async |tx| {
             known?;
@@ -77,7 +77,7 @@ impl RoutingService for Api {
     ) -> Result<Response<GetCallFlowResponse>, Status> {
         let tenant = request.caller()?.tenant()?;
         let id = flow::uuid("call_flow_id", &request.get_ref().call_flow_id)?;
-        let found = flows::get(&mut self.matcher.db.read().await?, tenant, id).await?;
+        let found = flows::get(&mut self.matcher.core.db.read().await?, tenant, id).await?;
         let call_flow = found.ok_or_else(|| ApiError::not_found("call flow"))?;
         Ok(Response::new(GetCallFlowResponse { call_flow: Some(call_flow) }))
     }
@@ -89,7 +89,7 @@ impl RoutingService for Api {
         let tenant = request.caller()?.tenant()?;
         let size = page::size(request.get_ref().page_size)?;
         let after = Cursor::parse(&request.get_ref().page_token)?;
-        let mut call_flows = flows::list(&mut self.matcher.db.read().await?, tenant, &after, size + 1).await?;
+        let mut call_flows = flows::list(&mut self.matcher.core.db.read().await?, tenant, &after, size + 1).await?;
         let next_page_token = page::cut(&mut call_flows, size, |flow| {
             Cursor { key: flow.name.to_lowercase(), id: flow.call_flow_id.parse().unwrap_or_default() }.token()
         });
@@ -149,7 +149,7 @@ impl RoutingService for Api {
         let tenant = request.caller()?.tenant()?;
         let size = page::size(request.get_ref().page_size)?;
         let after = Cursor::parse(&request.get_ref().page_token)?;
-        let mut rows = numbers::list(&mut self.matcher.db.read().await?, tenant, &after.key, size + 1).await?;
+        let mut rows = numbers::list(&mut self.matcher.core.db.read().await?, tenant, &after.key, size + 1).await?;
         let next_page_token =
             page::cut(&mut rows, size, |row| Cursor { key: row.number.clone(), id: Uuid::nil() }.token());
         let numbers = rows.into_iter().map(shown).collect();

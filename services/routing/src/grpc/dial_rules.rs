@@ -37,7 +37,7 @@ impl Api {
 
     pub(super) async fn list_rules(&self, caller: &Caller) -> Result<ListDialRulesResponse, Status> {
         let tenant = caller.tenant()?;
-        let prefixes = dial_rules::list(&mut self.matcher.db.read().await?, tenant).await?;
+        let prefixes = dial_rules::list(&mut self.matcher.core.db.read().await?, tenant).await?;
         Ok(ListDialRulesResponse { rules: prefixes.into_iter().map(|prefix| DialRule { prefix }).collect() })
     }
 

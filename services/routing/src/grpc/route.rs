@@ -29,7 +29,7 @@ impl RouteService for Api {
         let asked = request.get_ref();
         let tenant = tenant(&asked.tenant)?;
         let number = number::parse("number", &asked.number)?;
-        let mut reader = self.matcher.db.read().await?;
+        let mut reader = self.matcher.core.db.read().await?;
         let found = numbers::get(&mut reader, &tenant, &number).await?;
         let row = found.ok_or_else(|| ApiError::not_found("number"))?;
         let call_flow = match row.call_flow_id {
@@ -38,7 +38,7 @@ impl RouteService for Api {
         };
         drop(reader);
         let named = call_flow.as_ref().map(flow::agents).unwrap_or_default();
-        let agents = self.matcher.people.agents(&tenant, named).await?;
+        let agents = self.matcher.core.people.agents(&tenant, named).await?;
         Ok(Response::new(ResolveNumberResponse { call_flow, agents }))
     }
 
@@ -50,7 +50,7 @@ impl RouteService for Api {
         let tenant = tenant(&asked.tenant)?;
         let number = number::parse("number", &asked.number)?;
         let to = number::parse("to", &asked.to)?;
-        let mut reader = self.matcher.db.read().await?;
+        let mut reader = self.matcher.core.db.read().await?;
         if numbers::get(&mut reader, &tenant, &number).await?.is_none() {
             return Err(ApiError::not_found("number").into());
         }
