@@ -18,10 +18,6 @@ use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
 
-/// A call makes many small things and drops them on another thread: this allocator is made for that (see the benchmarks).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -31,7 +31,7 @@ const SUM: usize = 18;
 /// What can be done with recordings.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RecordingCommand {
-    /// List recordings, newest first.
+    /// List recordings: those of the newest call first.
     List {
         /// Only those of this call: its id, or the beginning or the last group of it.
         #[arg(long)]
