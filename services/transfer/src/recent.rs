@@ -7,33 +7,41 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// When so many are held, those that are over are forgotten; the store has them.
-const HELD: usize = 4_000;
+/// From so many on those that are over are forgotten now and then; the store has them.
+const SWEEP_AT_LEAST: usize = 1_000;
 
 /// The live interactions, and some that are over.
 #[derive(Debug, Default)]
-pub(crate) struct Recent(Mutex<HashMap<InteractionId, Arc<Interaction>>>);
+pub(crate) struct Recent(Mutex<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    by_id: HashMap<InteractionId, Arc<Interaction>>,
+    /// When there are so many, it is time: twice as many as lived last time, so that a commit costs the same however many live (T10).
+    sweep_at: usize,
+}
 
 impl Recent {
     pub(crate) fn get(&self, id: InteractionId) -> Option<Arc<Interaction>> {
-        self.held().get(&id).cloned()
+        self.held().by_id.get(&id).cloned()
     }
 
     /// Remembers what was committed, unless something newer is known. Who is settled stays until the next clearing: a late older version must
     /// not take its place. False: something newer is known.
     pub(crate) fn put(&self, interaction: &Arc<Interaction>) -> bool {
         let mut held = self.held();
-        if held.len() >= HELD {
-            held.retain(|_, known| !known.settled());
+        if held.by_id.len() >= held.sweep_at.max(SWEEP_AT_LEAST) {
+            held.by_id.retain(|_, known| !known.settled());
+            held.sweep_at = 2 * held.by_id.len();
         }
-        let known = held.entry(interaction.id).or_insert_with(|| interaction.clone());
+        let known = held.by_id.entry(interaction.id).or_insert_with(|| interaction.clone());
         if known.version < interaction.version {
             *known = interaction.clone();
         }
         known.version == interaction.version
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<InteractionId, Arc<Interaction>>> {
+    fn held(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
