@@ -134,15 +134,14 @@ impl Task {
         let mut told = 0;
         loop {
             let News { interaction, trace } = lock(&self.follower.newest).clone();
-            // What is pushed again belongs to no command.
+            // What is pushed again although it was accepted belongs to no command.
             let trace = trace.filter(|_| interaction.version > told);
-            told = interaction.version;
             let span = tracing::info_span!(parent: None, "push", interaction.id = %interaction.id, interaction.version = interaction.version);
             let pushing = AssertUnwindSafe(Box::pin(self.push(&interaction, &mut accepted))).catch_unwind();
             // A bug that panics on one interaction must not leave it without a follower.
             let panicked = |_| Err(Status::internal("the push panicked"));
             match telemetry::follow(trace, span, pushing).await.unwrap_or_else(panicked) {
-                Ok(()) => failures = 0,
+                Ok(()) => (failures, told) = (0, interaction.version),
                 Err(status) => {
                     failures += 1;
                     tracing::warn!(interaction.id = %interaction.id, code = ?status.code(), reason = status.message(), "a push failed");
