@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Scenario;
 
-/// The rows that this issue is about.
+/// The rows that must have a scenario.
 const ROWS: [&str; 24] = [
     "b101", "b102", "b103", "b104", "b105", "b106", "b107", "b108", "b201", "b202", "b203", "b204", "b205", "b206",
     "b207", "b208", "b209", "b601", "b603", "b604", "b605", "b607", "b608", "b609",
