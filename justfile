@@ -1,7 +1,7 @@
 # What a developer does here. `just` lists it.
 
 _default:
-    @just --list
+    @{{ just_executable() }} --list
 
 # Start the five services with a simulated switch; data in ./baton-data.
 up *ARGS:

@@ -106,7 +106,7 @@ impl Edit<'_> {
             self.note_deadline(until_us);
         }
         let (from, to) = (before.state(), after.state());
-        if from != to {
+        if from != to || before.away_reason() != after.away_reason() {
             events::state_changed(self.tx, self.occasion, id, (from, to), reason).await?;
         }
         self.touch_agent(id);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use baton_api::event::v1::EventData;
 use baton_api::event::v1::event_data::Data;
 use baton_api::presence::v1::connect_request::{Goodbye, Heartbeat, Message};
-use baton_api::presence::v1::{AgentState, GetPresenceRequest};
+use baton_api::presence::v1::{AgentState, GetPresenceRequest, SetStateRequest};
 use baton_bus::Filter;
 use baton_store::Db;
 use prost::Message as _;
@@ -132,11 +132,19 @@ async fn the_first_message_must_be_hello() {
 async fn each_change_of_state_is_one_event_with_its_reason() {
     let world = World::new().await;
     let (bob, mut client) = world.online("Bob").await;
+    for reason in ["lunch", "meeting"] {
+        let request = SetStateRequest {
+            request_id: reason.to_owned(),
+            state: AgentState::Away.into(),
+            away_reason: reason.to_owned(),
+        };
+        world.presence(bob).set_state(request).await.unwrap();
+    }
     client.say(Message::Goodbye(Goodbye {})).await;
     while client.down.message().await.unwrap().is_some() {}
     let filter = Filter::types(["agent.state_changed"]).unwrap();
     let events = async || world.bus.read(0, &filter, 100).await.unwrap().events;
-    eventually(async || events().await.len() == 2).await;
+    eventually(async || events().await.len() == 4).await;
     let mut seen = Vec::new();
     for logged in events().await {
         assert_eq!(logged.envelope.aggregate, format!("agent/{bob}"));
@@ -146,6 +154,11 @@ async fn each_change_of_state_is_one_event_with_its_reason() {
     }
     let step = |sequence, from: &str, to: &str, why: &str| (sequence, from.to_owned(), to.to_owned(), why.to_owned());
     // 1 is the agent's creation.
-    let expected = [step(2, "OFFLINE", "AVAILABLE", "connected"), step(3, "AVAILABLE", "OFFLINE", "goodbye")];
+    let expected = [
+        step(2, "OFFLINE", "AVAILABLE", "connected"),
+        step(3, "AVAILABLE", "AWAY", "lunch"),
+        step(4, "AWAY", "AWAY", "meeting"),
+        step(5, "AWAY", "OFFLINE", "goodbye"),
+    ];
     assert_eq!(seen, expected);
 }
