@@ -100,7 +100,9 @@ impl Consumer {
             let mut events = Vec::with_capacity(chunk.len());
             let broken = chunk.into_iter().find_map(|event| event.map(|event| events.push(event)).err());
             self.deliver_all(handler, &events).await?;
-            *failures = 0;
+            if !events.is_empty() {
+                *failures = 0;
+            }
             if let Some(error) = broken {
                 return Err(error);
             }

@@ -122,7 +122,7 @@ impl Lifecycle {
             signals.next().await;
             tracing::info!("stopping; a second signal stops at once");
             this.stop();
-            signals.next().await;
+            signals.next_on_purpose().await;
             tracing::warn!("stopping at once");
             this.0.hard.cancel();
         });
@@ -181,7 +181,8 @@ struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     quit: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
+    /// None where whoever started us wants it ignored, as `nohup` does.
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
@@ -192,18 +193,43 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             quit: signal(SignalKind::quit())?,
-            hangup: signal(SignalKind::hangup())?,
+            hangup: (!is_hangup_ignored()).then(|| signal(SignalKind::hangup())).transpose()?,
         })
     }
 
     async fn next(&mut self) {
+        let Self { interrupt, terminate, quit, hangup } = self;
+        let hung_up = async {
+            match hangup {
+                Some(hangup) => drop(hangup.recv().await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = quit.recv() => {}
+            () = hung_up => {}
+        }
+    }
+
+    /// One that somebody sends on purpose: a terminal that is closed may say so twice.
+    async fn next_on_purpose(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
             _ = self.quit.recv() => {}
-            _ = self.hangup.recv() => {}
         }
     }
+}
+
+/// Whoever started us has said that a hang-up is no end. To listen for it would undo that.
+#[cfg(unix)]
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // SIGHUP is number 1: the lowest bit.
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 #[cfg(not(unix))]
@@ -217,6 +243,10 @@ impl Signals {
 
     async fn next(&mut self) {
         let _ = tokio::signal::ctrl_c().await;
+    }
+
+    async fn next_on_purpose(&mut self) {
+        self.next().await;
     }
 }
 

@@ -155,11 +155,13 @@ impl From<sqlx::Error> for StoreError {
 }
 
 /// A closed list: a full disk or a closed database must never be taken for bad data. The codes: too large (18), against a
-/// constraint (19), of the wrong type (20).
+/// constraint (19), of the wrong type (20), a parameter too many (25).
 fn is_about_data(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(inner) => sqlite_code(inner.as_ref()).is_some_and(|code| matches!(code, 18..=20)),
+        sqlx::Error::Database(inner) => sqlite_code(inner.as_ref()).is_some_and(|code| matches!(code, 18..=20 | 25)),
         sqlx::Error::RowNotFound
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::ColumnIndexOutOfBounds { .. }
         | sqlx::Error::ColumnDecode { .. }
         | sqlx::Error::Decode(_)
         | sqlx::Error::Encode(_) => true,

@@ -58,7 +58,8 @@ async fn look(core: &Core, tenant: &TenantId, line: &Line, asked: Option<&mut Pl
     Look::begin(core, tenant, line, None).await.propose(&teams).await?;
     let Some(asked) = asked else { return Ok(true) };
     let rows = waits::choosy(&mut core.db.read().await?, tenant, asked, ASKED_PER_SCAN).await?;
-    *asked = rows.last().map(waits::WaitRow::place).unwrap_or_default();
+    let more = rows.last().filter(|_| rows.len() as i64 == ASKED_PER_SCAN);
+    *asked = more.map(waits::WaitRow::place).unwrap_or_default();
     Look::begin(core, tenant, line, None).await.ask(rows).await?;
     Ok(true)
 }

@@ -19,8 +19,10 @@ use baton_domain::{
     words::{Actor, AgentRef},
 };
 use baton_runtime::{
+    call,
     clock::Clock,
     config::TransferConfig,
+    lifecycle,
     telemetry::{self, TraceParent},
 };
 use baton_store::{
@@ -46,6 +48,8 @@ pub(crate) struct Door {
     pub(crate) answer_wait: Duration,
     pushes: mpsc::UnboundedSender<News>,
     wakes: mpsc::UnboundedSender<Alarm>,
+    /// Before then no deadline is acted upon.
+    reports_first_until_us: i64,
 }
 
 /// What was committed, and the trace in which that happened.
@@ -94,18 +98,18 @@ impl Door {
         let (wakes, to_wake) = mpsc::unbounded_channel();
         let policies = Policies::new(db.clone());
         let answer_wait = config.answer_wait_ms.duration();
-        let door =
-            Self { db, clock, hub: Hub::default(), recent: Recent::default(), policies, answer_wait, pushes, wakes };
+        let reports_first_until_us = clock.after(REPORTS_FIRST);
+        let (hub, recent) = (Hub::default(), Recent::default());
+        let door = Self { db, clock, hub, recent, policies, answer_wait, pushes, wakes, reports_first_until_us };
         (Arc::new(door), Tasks { pushes: to_push, wakes: to_wake })
     }
 
     /// After a start: whatever was going on goes on. What happened meanwhile is still to be reported, so no deadline that has passed is acted
     /// upon before there was time for it (T4). One that can't be read keeps no other from going on.
     pub(crate) async fn take_up_all(&self) -> Result<(), StoreError> {
-        let earliest_us = self.clock.after(REPORTS_FIRST);
         for id in store::interactions::untold(&self.db).await? {
             match self.load(id).await {
-                Ok(Some(interaction)) => self.tell(&interaction, earliest_us),
+                Ok(Some(interaction)) => self.tell(&interaction),
                 Ok(None) => {}
                 Err(error @ StoreError::Corrupt { .. }) => {
                     tracing::error!(interaction.id = %id, %error, source = ?error.source(), "a call can't be taken up");
@@ -129,7 +133,7 @@ impl Door {
     }
 
     /// Begins an interaction, or gives the one that the same leg began before.
-    pub(crate) async fn open(&self, opening: Opening) -> Result<InteractionId, DoorError> {
+    pub(crate) async fn open(self: &Arc<Self>, opening: Opening) -> Result<InteractionId, DoorError> {
         let mut tx = self.db.begin().await?;
         if let Line::Inbound(leg) = &opening.line
             && let Some(known) = store::interactions::by_leg(&mut tx, &opening.tenant, leg).await?
@@ -139,10 +143,9 @@ impl Door {
         }
         let (interaction, events) = baton_domain::open(opening, self.clock.now_us());
         self.insert(&mut tx, &interaction, &events).await?;
-        tx.commit().await?;
-        let interaction = Arc::new(interaction);
-        self.tell(&interaction, 0);
-        Ok(interaction.id)
+        let id = interaction.id;
+        self.commit(tx, Some(Arc::new(interaction))).await?;
+        Ok(id)
     }
 
     async fn insert(&self, tx: &mut Tx, interaction: &Interaction, events: &Events) -> Result<(), StoreError> {
@@ -153,7 +156,7 @@ impl Door {
 
     /// Begins a call that an agent places, once. `opening`: what it begins with, or why it can't; either is answered.
     pub(crate) async fn place<R: Message + Default>(
-        &self,
+        self: &Arc<Self>,
         key: &Key,
         body: BodyHash,
         opening: Result<(Opening, AgentRef), Status>,
@@ -184,13 +187,16 @@ impl Door {
         store::interactions::note_agent(&mut tx, interaction.id, who).await?;
         let response = answer(&interaction);
         requests::answer(&mut tx, key, &Answer::Ok(response.encode_to_vec())).await?;
-        tx.commit().await?;
-        self.tell(&Arc::new(interaction), 0);
+        self.commit(tx, Some(Arc::new(interaction))).await?;
         Ok(response)
     }
 
     /// Takes in what was observed, or that time has passed. `None`: there is no such interaction.
-    pub(crate) async fn submit(&self, id: InteractionId, inputs: Vec<Input>) -> Result<Option<()>, DoorError> {
+    pub(crate) async fn submit(
+        self: &Arc<Self>,
+        id: InteractionId,
+        inputs: Vec<Input>,
+    ) -> Result<Option<()>, DoorError> {
         let _busy = self.clock.busy();
         let mut tx = self.db.begin().await?;
         let Some(mut interaction) = self.load_in(&mut tx, id, None).await? else { return Ok(None) };
@@ -206,14 +212,13 @@ impl Door {
             return Ok(Some(()));
         }
         self.save(&mut tx, &before, &interaction, &events, "").await?;
-        tx.commit().await?;
-        self.tell(&Arc::new(interaction), 0);
+        self.commit(tx, Some(Arc::new(interaction))).await?;
         Ok(Some(()))
     }
 
     /// Carries out a command once. `answer` makes the answer from the new state; `None` where the answer waits for the world.
     pub(crate) async fn order<R: Message + Default>(
-        &self,
+        self: &Arc<Self>,
         order: Order<'_>,
         answer: impl Fn(&Interaction) -> Option<R>,
     ) -> Result<Ordered<R>, Status> {
@@ -240,11 +245,8 @@ impl Door {
                 if let Some(response) = &response {
                     requests::answer(&mut tx, key, &Answer::Ok(response.encode_to_vec())).await?;
                 }
-                tx.commit().await?;
                 let interaction = Arc::new(interaction);
-                if changed {
-                    self.tell(&interaction, 0);
-                }
+                self.commit(tx, changed.then(|| Arc::clone(&interaction))).await?;
                 Ok(response.map_or(Ordered::Waiting(interaction), Ordered::Answered))
             }
             Err(DoorError::Status(status)) => {
@@ -345,14 +347,28 @@ impl Door {
         tx.commit().await
     }
 
+    /// Commits, and tells whoever has to know, to the end: a caller who goes away in between must not leave behind what nobody was told of.
+    async fn commit(self: &Arc<Self>, tx: Tx, changed: Option<Arc<Interaction>>) -> Result<(), StoreError> {
+        let door = Arc::clone(self);
+        let task = lifecycle::spawn(call::carry(async move {
+            tx.commit().await?;
+            if let Some(interaction) = changed {
+                door.tell(&interaction);
+            }
+            Ok(())
+        }));
+        // It fails only when the runtime ends.
+        task.await.unwrap_or_else(|_| Err(StoreError::Commit(sqlx::Error::WorkerCrashed)))
+    }
+
     /// What follows from a commit. Nothing of it is needed for the commit to count: what is lost here is made up for by the periodic push.
-    fn tell(&self, interaction: &Arc<Interaction>, wake_earliest_us: i64) {
+    fn tell(&self, interaction: &Arc<Interaction>) {
         if !self.recent.put(interaction) {
             // Something newer was told before.
             return;
         }
         self.hub.publish(interaction);
-        let _ = self.wakes.send(Alarm::of(interaction).not_before(wake_earliest_us));
+        let _ = self.wakes.send(Alarm::of(interaction).not_before(self.reports_first_until_us));
         let _ = self.pushes.send(News { interaction: interaction.clone(), trace: telemetry::current_trace() });
     }
 }

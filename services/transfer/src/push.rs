@@ -188,7 +188,7 @@ impl Task {
     }
 }
 
-async fn report(door: &Door, id: InteractionId, facts: Vec<Fact>) -> Result<(), Status> {
+async fn report(door: &Arc<Door>, id: InteractionId, facts: Vec<Fact>) -> Result<(), Status> {
     if !facts.is_empty() {
         door.submit(id, facts.into_iter().map(Input::Fact).collect()).await?;
     }
@@ -212,7 +212,7 @@ async fn push_plan(
 
 async fn push_claims(
     mut presence: ClaimServiceClient<InternalChannel>,
-    door: &Door,
+    door: &Arc<Door>,
     i: &Interaction,
     accepted: &mut Option<Claims>,
 ) -> Result<(), Status> {
@@ -232,7 +232,7 @@ async fn push_claims(
 
 async fn push_wait(
     mut routing: RouteServiceClient<InternalChannel>,
-    door: &Door,
+    door: &Arc<Door>,
     i: &Interaction,
     accepted: &mut AcceptedWait,
 ) -> Result<(), Status> {

@@ -71,21 +71,22 @@ pub(crate) async fn run(door: Arc<Door>, mut settings: UnboundedReceiver<Alarm>,
             },
             () = async { clock.sleep_until(next.unwrap_or(i64::MAX)).await }, if next.is_some() => {}
         }
-        while let Some(alarm) = alarms.due(clock.now_us()) {
-            let again = clock.after(AGAIN);
-            match wake(&door, alarm.id).await {
-                Ok(next) => alarms.set(next.map_or(Alarm { at_us: None, ..alarm }, |next| next.not_before(again))),
-                Err(error) => {
-                    tracing::warn!(interaction.id = %alarm.id, %error, "a deadline could not be acted upon; trying again");
-                    alarms.set(Alarm { at_us: Some(again), ..alarm });
-                }
+        // One at a time: what is set meanwhile is taken in between.
+        let Some(alarm) = alarms.due(clock.now_us()) else { continue };
+        let woken = wake(&door, alarm.id).await;
+        let again = clock.after(AGAIN);
+        match woken {
+            Ok(next) => alarms.set(next.map_or(Alarm { at_us: None, ..alarm }, |next| next.not_before(again))),
+            Err(error) => {
+                tracing::warn!(interaction.id = %alarm.id, %error, "a deadline could not be acted upon; trying again");
+                alarms.set(Alarm { at_us: Some(again), ..alarm });
             }
         }
     }
 }
 
 /// Submits the tick. What it leads to sets its own alarm; this is the alarm of a state that it did not change.
-async fn wake(door: &Door, id: InteractionId) -> Result<Option<Alarm>, DoorError> {
+async fn wake(door: &Arc<Door>, id: InteractionId) -> Result<Option<Alarm>, DoorError> {
     door.submit(id, vec![Input::Tick]).await?;
     Ok(door.load(id).await?.map(|interaction| Alarm::of(&interaction)))
 }

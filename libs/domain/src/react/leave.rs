@@ -108,8 +108,6 @@ impl Step<'_> {
 
     fn take_over(&mut self, agent: AgentId) {
         self.make_primary(agent);
-        if self.i.talking() {
-            self.take_turn(agent);
-        }
+        self.take_turn(agent);
     }
 }

@@ -24,6 +24,7 @@ impl Step<'_> {
         }
         self.close_segment();
         self.close_gap();
+        self.i.recording.failures = 0;
         match self.i.recording.turn.take() {
             Some(turn) if self.may_come_back(turn.agent) => {
                 self.i.recording.aside.push(Aside { turn, since_us: self.now });
@@ -63,6 +64,14 @@ impl Step<'_> {
             self.end_turn(turn);
         }
         self.end_asides_but(None);
+    }
+
+    /// Who leaves takes their turn with them, also one that gave way.
+    pub(super) fn end_aside_of(&mut self, agent: AgentId) {
+        let at = self.i.recording.aside.iter().position(|aside| aside.turn.agent == agent);
+        if let Some(aside) = at.map(|at| self.i.recording.aside.remove(at)) {
+            self.end_turn(aside.turn);
+        }
     }
 
     /// The turn is over: its recording ends as soon as its segments have.

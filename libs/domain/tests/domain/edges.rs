@@ -180,6 +180,38 @@ fn r2_after_three_segments_that_could_not_be_written_the_next_hold_tries_again()
 }
 
 #[test]
+fn r2_the_next_agents_turn_is_recorded_whatever_could_not_be_written_before() {
+    for kind in [Kind::Cold, Kind::Warm] {
+        let mut world = World::talking("lead_center");
+        for _ in 0..3 {
+            let segment = world.i.recording.current.expect("a segment").no;
+            let end = SegmentEnd { started_at_us: 0, ended_at_us: 0, failed: true };
+            world.fact(Fact::SegmentEnded(segment, end));
+        }
+        world.start(1, kind, 2).expect("permitted");
+        world.grant();
+        if kind == Kind::Warm {
+            world.does(1, Command::Resume);
+        }
+        world.answer(2);
+        if kind == Kind::Warm {
+            world.hang_up(1);
+        }
+        assert!(recording(&world).is_some(), "{kind:?}: {:?}", world.i.recording);
+    }
+}
+
+#[test]
+fn b206_who_takes_over_from_an_initiator_has_the_turn_though_the_customer_is_held() {
+    let mut world = with_a_bystander();
+    world.start(2, Kind::Warm, 3).expect("permitted");
+    world.grant();
+    world.hang_up(2);
+    assert_eq!(world.i.recording.turn.map(|turn| turn.agent), Some(agent(1).id));
+    assert!(world.happened(|kind| matches!(kind, EventKind::RecordingEnded { recording: RecordingNo(2) })));
+}
+
+#[test]
 fn r4_a_segment_that_was_never_begun_is_no_loss_and_no_event() {
     let mut world = World::talking("lead_center");
     world.does(1, Command::Hold);

@@ -24,13 +24,12 @@ pub(crate) async fn open() -> (Arc<Core>, TempDir) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn changes_share_the_syncs_of_the_disk_and_memory_is_what_the_last_one_left() {
+async fn of_many_changes_at_once_memory_is_what_the_last_one_left() {
     let (core, _folder) = open().await;
     let tenant: TenantId = "acme".parse().unwrap();
     let bob = AgentId(Uuid::from_u128(1));
     let profile = Profile { name: "Bob".to_owned(), email: String::new(), phone: "bob".to_owned(), voicemail: false };
     core.change(&tenant, "system", async |edit| create_agent(edit, bob, &profile).await).await.unwrap();
-    let syncs = core.db.syncs();
     let changes = (0..CHANGES).map(|n| {
         let (core, tenant) = (Arc::clone(&core), tenant.clone());
         lifecycle::spawn(async move {
@@ -45,7 +44,6 @@ async fn changes_share_the_syncs_of_the_disk_and_memory_is_what_the_last_one_lef
     for change in changes.collect::<Vec<_>>() {
         change.await.unwrap().unwrap();
     }
-    assert!(core.db.syncs() - syncs < CHANGES, "{} syncs", core.db.syncs() - syncs);
     let mut tx = core.db.begin().await.unwrap();
     let stored = records::get(&mut tx, &tenant, bob).await.unwrap();
     assert_eq!(core.index.tenant(&tenant).agent(bob).as_deref(), stored.as_ref());

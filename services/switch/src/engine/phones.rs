@@ -70,7 +70,9 @@ impl Selector {
 
     fn nothing(&self) -> SwitchError {
         match self {
-            Self::Address(address) => SwitchError::NotFound { what: "leg of that phone in a state for this", id: address.clone() },
+            Self::Address(address) => {
+                SwitchError::NotFound { what: "leg of that phone in a state for this", id: address.clone() }
+            }
             Self::Leg(id) => id.not_found(),
         }
     }

@@ -5,7 +5,7 @@ use baton_api::transfer::v1::fact::Fact as What;
 use super::Interaction;
 use super::pass::StepError;
 use crate::fact;
-use crate::plan::Dial;
+use crate::plan::{Dial, Leg, Plan};
 use crate::reconcile::{Step, steps};
 use crate::store::Write;
 use crate::switch::{DialCall, Ending, ExitEnd, LegState, SwitchError};
@@ -20,13 +20,12 @@ impl Interaction {
         self.ways.report.journal.write(Write::Asked(row)).await?;
         self.absorb();
         let Some(plan) = self.plan.as_ref().filter(|_| self.is_ready() && !self.is_lost()) else { return Ok(false) };
-        let wanted = steps(plan, &self.world, self.now_us());
-        let is_next = wanted.first() == Some(step);
-        // Wanted after something else, or in another way: then it is asked for when its turn comes.
-        let is_later = || wanted.iter().filter_map(Step::once).any(|(it, _)| it == *key);
+        let is_next = steps(plan, &self.world, self.now_us()).first() == Some(step);
+        // Wanted after something else, in another way, or when somebody is in the room again: then it is asked for when its turn comes.
+        let is_named = is_named(plan, key, self.now_us());
         if is_next {
             self.world.things.insert(key.clone(), thing);
-        } else if !self.world.was_asked(key) && !is_later() {
+        } else if !self.world.was_asked(key) && !is_named {
             self.world.things.insert(key.clone(), thing);
             self.observe(key, never_begun(key), self.now_us());
         }
@@ -111,6 +110,20 @@ impl Interaction {
             Some(Err(_)) => self.observe(&key, fact::exit_over(id, ExitEnd::Unknown), self.now_us()),
             None => {}
         }
+    }
+}
+
+/// Whether it is in the plan, and not only for a time that is over.
+fn is_named(plan: &Plan, key: &Key, now_us: i64) -> bool {
+    match key.kind {
+        Kind::Leg => {
+            let leg = plan.legs.iter().find(|leg| leg.id == key.id);
+            leg.and_then(Leg::dial).is_some_and(|it| now_us < it.ring_until_us)
+        }
+        Kind::Announcement => plan.announcements.iter().any(|it| it.id == key.id),
+        Kind::Exit => plan.exit.as_ref().is_some_and(|it| it.id == key.id),
+        Kind::Segment => plan.segment.as_ref().is_some_and(|it| it.id == key.id),
+        Kind::SwitchLoss => false,
     }
 }
 

@@ -64,11 +64,13 @@ pub struct FailedUpload {
     pub next_try_at_us: Option<i64>,
 }
 
+/// What is finished stays so if the new version ends it, too: it may come while the task that finished it is about to go.
 pub(super) async fn put_plan(tx: &mut Tx, row: &PlanRow) -> Result<(), Error> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO plans (interaction, tenant, version, plan, ended_at_us) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (interaction) DO UPDATE SET tenant = excluded.tenant, version = excluded.version, \
-         plan = excluded.plan, ended_at_us = excluded.ended_at_us, finished = 0 \
+         plan = excluded.plan, ended_at_us = excluded.ended_at_us, \
+         finished = CASE WHEN plans.finished = 1 AND excluded.ended_at_us IS NOT NULL THEN 1 ELSE 0 END \
          WHERE plans.version <= excluded.version")
         .bind(row.interaction.as_str())
         .bind(&row.tenant)

@@ -64,7 +64,7 @@ impl Asked {
 
 /// Carries a command out and answers when it is committed.
 pub(super) async fn at_once<R: Message + Default>(
-    door: &Door,
+    door: &Arc<Door>,
     asked: &Asked,
     command: Command,
     answer: impl Fn(&Interaction) -> R,
@@ -77,7 +77,7 @@ pub(super) async fn at_once<R: Message + Default>(
 
 /// Carries a command out and answers when `decide` has something to say of the state that the world has led to, or PENDING.
 pub(super) async fn when<R: Message + Default>(
-    door: &Door,
+    door: &Arc<Door>,
     asked: &Asked,
     command: Command,
     decide: impl FnMut(&Interaction) -> Option<Result<R, Status>>,
@@ -90,7 +90,7 @@ pub(super) async fn when<R: Message + Default>(
 
 /// The first half of [`when`]: commits, unless that was done before. `Some`: it was answered, too.
 pub(super) async fn commit<R: Message + Default>(
-    door: &Door,
+    door: &Arc<Door>,
     asked: &Asked,
     command: Result<Command, Status>,
 ) -> Result<Option<R>, Status> {
@@ -102,7 +102,7 @@ pub(super) async fn commit<R: Message + Default>(
 
 /// The second half: waits for the world, and keeps the answer.
 pub(super) async fn confirm<R: Message + Default>(
-    door: &Door,
+    door: &Arc<Door>,
     asked: &Asked,
     mut decide: impl FnMut(&Interaction) -> Option<Result<R, Status>>,
 ) -> Result<R, Status> {
@@ -112,7 +112,7 @@ pub(super) async fn confirm<R: Message + Default>(
 
 /// Waits until the interaction is such that `decide` answers. Outer error: not in time.
 async fn confirmed<R>(
-    door: &Door,
+    door: &Arc<Door>,
     id: InteractionId,
     decide: &mut impl FnMut(&Interaction) -> Option<Result<R, Status>>,
 ) -> Result<Result<R, Status>, Status> {
