@@ -93,8 +93,10 @@ fn ring_team(field: &str, step: &mut RingTeam, names: &mut Named) -> Result<(), 
 
 fn voicemail(field: &str, step: &Voicemail) -> Result<(), ApiError> {
     let allowed = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "._-".contains(it);
-    if step.mailbox.is_empty() || step.mailbox.len() > MAX_MAILBOX || !step.mailbox.chars().all(allowed) {
-        let why = format!("must be 1 to {MAX_MAILBOX} characters of a-z 0-9 . _ -");
+    let is_short = (1..=MAX_MAILBOX).contains(&step.mailbox.len());
+    // It is a name on the switch, and perhaps in a file system.
+    if !is_short || !step.mailbox.chars().all(allowed) || step.mailbox.starts_with('.') {
+        let why = format!("must be 1 to {MAX_MAILBOX} characters of a-z 0-9 . _ - and not begin with a dot");
         return Err(ApiError::invalid_argument(&format!("{field}.mailbox"), why));
     }
     Ok(())
@@ -176,6 +178,7 @@ mod tests {
             (flow(vec![team(0, 3_600_001)]), "call_flow.steps[0].ring_team.wait_ms"),
             (flow(vec![mailbox("")]), "call_flow.steps[0].voicemail.mailbox"),
             (flow(vec![mailbox("a&b")]), "call_flow.steps[0].voicemail.mailbox"),
+            (flow(vec![mailbox(".sales")]), "call_flow.steps[0].voicemail.mailbox"),
         ];
         for (bad, field) in cases {
             assert_eq!(check(bad.clone(), ID).unwrap_err().fields[0].0, field, "{bad:?}");

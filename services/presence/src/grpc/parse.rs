@@ -56,8 +56,9 @@ fn phone(phone: &str) -> Result<String, ApiError> {
         return Err(ApiError::invalid_argument("agent.phone", why));
     }
     let allowed = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "._-".contains(it);
-    if phone.is_empty() || phone.len() > MAX_PHONE || !phone.chars().all(allowed) {
-        let why = format!("must be 1 to {MAX_PHONE} characters of a-z 0-9 . _ -");
+    let is_short = (1..=MAX_PHONE).contains(&phone.len());
+    if !is_short || !phone.chars().all(allowed) || phone.starts_with('.') {
+        let why = format!("must be 1 to {MAX_PHONE} characters of a-z 0-9 . _ - and not begin with a dot");
         return Err(ApiError::invalid_argument("agent.phone", why));
     }
     Ok(phone.to_owned())
@@ -200,6 +201,7 @@ mod tests {
             (Agent { phone: String::new(), ..ada() }, "agent.phone"),
             (Agent { phone: "Ada".to_owned(), ..ada() }, "agent.phone"),
             (Agent { phone: "a&b".to_owned(), ..ada() }, "agent.phone"),
+            (Agent { phone: ".ada".to_owned(), ..ada() }, "agent.phone"),
         ];
         for (agent, field) in cases {
             assert_eq!(profile(&agent).unwrap_err().fields[0].0, field, "{agent:?}");
