@@ -79,13 +79,6 @@ impl Db {
         }
     }
 
-    /// How often the disk was synced: under load much less often than there were commits.
-    pub fn syncs(&self) -> u64 {
-        match self {
-            Self::Sqlite(db) => db.disk.syncs(),
-        }
-    }
-
     /// Resolves, with the cause, when the disk has failed: from then on nothing is written, and only a new start helps. For
     /// whoever ends the process then; never on a disk that is well.
     pub fn failed(&self) -> impl Future<Output = StoreError> + Send + use<> {

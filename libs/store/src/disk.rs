@@ -48,7 +48,6 @@ pub(crate) struct Disk {
     leader: Mutex<()>,
     /// Ends when the last one who waits has been told.
     last_told: std::sync::Mutex<Option<oneshot::Receiver<()>>>,
-    syncs: AtomicU64,
 }
 
 /// A place among those who wait to be told; dropped, the next one's turn has come.
@@ -111,7 +110,6 @@ impl Disk {
             synced: watch::Sender::default(),
             leader: Mutex::new(()),
             last_told: std::sync::Mutex::default(),
-            syncs: AtomicU64::new(0),
         })
     }
 
@@ -164,11 +162,6 @@ impl Disk {
         }
     }
 
-    /// How often the disk was synced.
-    pub(crate) fn syncs(&self) -> u64 {
-        self.syncs.load(Ordering::Relaxed)
-    }
-
     async fn lead(self: &Arc<Self>) {
         let disk = Arc::clone(self);
         let synced = tokio::task::spawn_blocking(move || disk.sync_now()).await;
@@ -181,7 +174,6 @@ impl Disk {
         // Looked at first: what is done from here on may or may not be covered.
         let covers = self.done.load(Ordering::Acquire);
         let result = (self.sync)();
-        self.syncs.fetch_add(1, Ordering::Relaxed);
         self.tell(covers, result);
     }
 

@@ -105,9 +105,8 @@ impl Core {
         &self,
         work: impl Future<Output = Result<T, Status>> + Send + 'static,
     ) -> Result<T, Status> {
-        let scope = call::current().unwrap_or_default();
         let busy = self.clock.busy();
-        let task = lifecycle::spawn(call::scope(scope, async move {
+        let task = lifecycle::spawn(call::carry(async move {
             let _busy = busy;
             work.await
         }));
