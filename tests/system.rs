@@ -1,11 +1,11 @@
-//! The whole system, as its users meet it: the built binary, driven over gRPC, judged by what the phones heard, what the recordings
-//! hold, and the events. This file is the table of contents.
+//! Tests of the whole system: the built binary, driven over gRPC, checked by what the phones heard, the recordings, and the events.
+//! This file is the table of contents.
 //!
 //! - [`conformance`]: what Baton must do, row by row; each scenario is named after its row. All share one Baton, each in a tenant of
 //!   its own, twelve at a time.
 //! - [`crash`]: `up` or the switch is killed at the worst moments; a Baton of its own each.
-//! - [`access`]: who may call what; whose things are whose; bad input.
-//! - [`harness`]: how scenarios are run and judged. Rows that are not built yet are in `pending.toml`.
+//! - [`access`]: access by role and token; separation of tenants; bad input.
+//! - [`harness`]: runs scenarios and checks their results. Rows that are not built yet are in `pending.toml`.
 //!
 //! `cargo test -p baton-server --test system -- b103` runs one row; `--list` lists them.
 
@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use crate::harness::suite;
 
 fn main() -> ExitCode {
-    // The longest first, so that nobody waits for them at the end.
+    // The longest first, so that they don't run alone at the end.
     let scenarios = [crash::scenarios(), conformance::scenarios(), access::scenarios()].concat();
     suite::run(Path::new(env!("CARGO_BIN_EXE_baton")), scenarios)
 }

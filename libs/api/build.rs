@@ -1,4 +1,4 @@
-//! Compiles every contract below `proto/` without protoc, and writes the module tree for the packages that it found.
+//! Compiles the proto files below `proto/` without protoc, and writes the module tree for their packages.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -12,7 +12,7 @@ const PROTO_ROOT: &str = "../../proto";
 
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
 fn main() -> Result<(), Box<dyn Error>> {
-    // `compile_fds` does not know the files it was given, so cargo has to be told.
+    // `compile_fds` does not know the files, so it does not print these lines for cargo.
     println!("cargo:rerun-if-changed={PROTO_ROOT}");
     println!("cargo:rerun-if-changed=build.rs");
     let out_dir = PathBuf::from(env::var("OUT_DIR")?);
@@ -30,8 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .filter(|package| package.starts_with("baton."))
         .collect::<Vec<_>>();
     fs::write(out_dir.join("modules.rs"), modules(&packages)?)?;
-    // Clients are built over a channel of `baton_runtime::client`, which adds token, trace and deadline; a `connect` that does
-    // not would be a trap, and clashes with the method of that name in `PresenceService`.
+    // Clients are built over a channel of `baton_runtime::client`, which adds token, trace and deadline. A generated `connect`
+    // would bypass it, and would clash with the method of that name in `PresenceService`.
     tonic_prost_build::configure().build_transport(false).bytes(".").btree_map(".").compile_fds(set)?;
     Ok(())
 }

@@ -3,8 +3,8 @@
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
 use baton_runtime::auth::Role;
-use baton_testkit::World;
-use baton_testkit::world::fresh;
+use baton_testkit::TestTenant;
+use baton_testkit::tenant::fresh;
 use prost_reflect::prost::Message as _;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
 use tonic::{Code, Status};
@@ -13,7 +13,7 @@ use super::contract::{Method, call, methods};
 use crate::harness::office::set_policy;
 use crate::harness::{Office, Scenario, refused, shared};
 
-/// Not ids, not numbers, not names. The `0` stands for a length that nobody needs.
+/// Not ids, not numbers, not names. `LONG` stands for a text of `LENGTH` digits.
 const CORPUS: [&str; 9] = [
     "x",
     "0192f0c1-2345-7000-8000-00000000000",
@@ -36,29 +36,29 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 async fn access_whatever_is_sent_is_answered_with_a_typed_error_and_nothing_changes(
-    world: World,
+    tenant: TestTenant,
 ) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let call = office.talking(&ada).await?;
-    let before = office.world.interaction(&call.interaction_id).await?;
+    let before = office.tenant.interaction(&call.interaction_id).await?;
     let mut wrong = Vec::new();
     for method in methods()?.into_iter().filter(|it| !it.is_internal()) {
         for role in method.roles {
             for bad in CORPUS {
-                wrong.extend(send(&office.world, &method, *role, bad).await?);
+                wrong.extend(send(&office.tenant, &method, *role, bad).await?);
             }
         }
     }
     anyhow::ensure!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
-    let after = office.world.interaction(&call.interaction_id).await?;
+    let after = office.tenant.interaction(&call.interaction_id).await?;
     anyhow::ensure!(after == before, "something changed: {before:#?} became {after:#?}");
     Ok(())
 }
 
-async fn access_a_policy_with_a_typo_names_the_line(world: World) -> anyhow::Result<()> {
+async fn access_a_policy_with_a_typo_names_the_line(tenant: TestTenant) -> anyhow::Result<()> {
     let typo = "# shorter\n[warm.offer]\nring_sm = 10\n";
-    let Err(error) = set_policy(&world, "helpdesk", typo, &[]).await else { anyhow::bail!("it was taken") };
+    let Err(error) = set_policy(&tenant, "helpdesk", typo, &[]).await else { anyhow::bail!("it was taken") };
     let status = error.downcast::<Status>()?;
     anyhow::ensure!(status.message().contains("overrides:3"), "it says {}", status.message());
     let reason = refused::<()>(Err(status))?;
@@ -67,9 +67,9 @@ async fn access_a_policy_with_a_typo_names_the_line(world: World) -> anyhow::Res
 }
 
 /// What is wrong with the answer, if anything is.
-async fn send(world: &World, method: &Method, role: Role, bad: &str) -> anyhow::Result<Option<String>> {
+async fn send(tenant: &TestTenant, method: &Method, role: Role, bad: &str) -> anyhow::Result<Option<String>> {
     let bad = if bad == LONG { "9".repeat(LENGTH) } else { bad.to_owned() };
-    let channel = world.channel(&fresh(), role)?;
+    let channel = tenant.channel(&fresh(), role)?;
     let body = message(&method.input, &bad).encode_to_vec();
     let Err(status) = call(&channel, method, body).await else { return Ok(None) };
     let typed = ApiError::from_status(&status).is_some();

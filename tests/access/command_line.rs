@@ -1,5 +1,4 @@
-//! What `baton` says when it can't do what it was told, or has not shown all: what a person can act on, and an exit code that a
-//! script can.
+//! Failures and omissions of `baton`: their messages help a person, and their exit codes help a script.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,7 +13,7 @@ use crate::harness::{Scenario, alone, on_its_own};
 const FAILED: i32 = 1;
 /// The command line or the configuration is wrong.
 const USAGE: i32 = 64;
-/// An agent of the demo tenant, of whom a new installation has one event.
+/// An agent of the demo tenant; a new installation has one event about this agent.
 const ADA: &str = "01980000-0000-7000-8000-0000000000a1";
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -45,8 +44,8 @@ async fn access_up_without_a_usable_data_folder_says_what_to_do(binary: PathBuf)
 
 async fn access_up_on_a_port_in_use_names_the_address(binary: PathBuf) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let taken = TcpListener::bind("127.0.0.1:0")?;
-    let address = taken.local_addr()?.to_string();
+    let occupied = TcpListener::bind("127.0.0.1:0")?;
+    let address = occupied.local_addr()?.to_string();
     let output = up(&binary, &["--listen", &address, "--data", &folder.path().to_string_lossy()])?;
     ended(&output, FAILED, &[&address, "in use"])
 }
@@ -90,7 +89,7 @@ async fn access_what_up_makes_is_its_owners_alone(binary: PathBuf) -> anyhow::Re
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder)? {
                 let entry = entry?;
-                // What has gone meanwhile is nobody's.
+                // It may have been removed meanwhile.
                 let Ok(metadata) = entry.metadata() else { continue };
                 seen += 1;
                 if metadata.permissions().mode() & 0o077 != 0 && !is_the_tests_own(&entry.path()) {

@@ -22,7 +22,7 @@ pub(super) struct Method {
 }
 
 impl Method {
-    /// Baton's services call it, and nobody else.
+    /// Only Baton's own services may call it.
     pub(super) fn is_internal(&self) -> bool {
         self.roles == [Role::Service]
     }
@@ -60,8 +60,8 @@ pub(super) async fn call(channel: &GrpcChannel, method: &Method, body: Vec<u8>) 
     Ok(answers.message().await?.unwrap_or_default())
 }
 
-/// What an answer says: its code, and its typed reason if it has one.
-pub(super) fn verdict(answer: &Result<Bytes, Status>) -> (Code, Option<ErrorReason>) {
+/// The code of an answer, and its typed reason if it has one.
+pub(super) fn refusal_of(answer: &Result<Bytes, Status>) -> (Code, Option<ErrorReason>) {
     match answer {
         Ok(_) => (Code::Ok, None),
         Err(status) => (status.code(), ApiError::from_status(status).map(|error| error.reason)),

@@ -1,12 +1,12 @@
-//! X1: no answer tells another tenant's thing from one that is not there: every method, every role that may call it, every id.
+//! X1: no answer tells another tenant's object from a missing one: every method, every role that may call it, every id.
 
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use baton_api::common::v1::{RecordingMode, TransferPhase};
 use baton_runtime::auth::Role;
-use baton_testkit::world::{fresh, ring};
-use baton_testkit::{BOUND, Call, Desk, World, eventually};
+use baton_testkit::tenant::{fresh, ring};
+use baton_testkit::{AgentDesk, BOUND, Call, TestTenant, eventually};
 use prost_reflect::prost::Message as _;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
 use tonic::Status;
@@ -19,50 +19,51 @@ use crate::harness::{Office, Scenario, shared};
 const NEVER_ALIKE: [&str; 4] = ["GetStats", "PlaceCall", "PutPhone", "SetPolicy"];
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    shared![x1_no_answer_tells_another_tenants_thing_from_a_missing_one]
+    shared![x1_no_answer_tells_another_tenants_object_from_a_missing_one]
 }
 
-async fn x1_no_answer_tells_another_tenants_thing_from_a_missing_one(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn x1_no_answer_tells_another_tenants_object_from_a_missing_one(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent("Ben").await?;
     let (call, foreign) = everything(&office, &ada, &ben).await?;
-    let before = office.world.interaction(&call.interaction_id).await?;
+    let before = office.tenant.interaction(&call.interaction_id).await?;
     let missing = foreign.others();
 
-    let stranger = Stranger { world: office.world.clone(), tenant: format!("t-{}", fresh()), subject: fresh() };
-    let mut told = Vec::new();
+    let stranger = Stranger { victim: office.tenant.clone(), tenant: format!("t-{}", fresh()), subject: fresh() };
+    let mut leaks = Vec::new();
     for method in methods()?.into_iter().filter(|it| !it.is_internal() && !NEVER_ALIKE.contains(&it.name())) {
         for role in method.roles {
             for variant in 0..2 {
                 let of_foreign = ask(&stranger, &method, *role, &foreign, variant).await?;
                 let of_missing = ask(&stranger, &method, *role, &missing, variant).await?;
                 if of_foreign != of_missing {
-                    told.push(format!("{role} {}:\n  {of_foreign}\n  {of_missing}", method.path));
+                    leaks.push(format!("{role} {}:\n  {of_foreign}\n  {of_missing}", method.path));
                 }
             }
         }
     }
-    anyhow::ensure!(told.is_empty(), "{} answers tell:\n{}", told.len(), told.join("\n"));
-    let after = office.world.interaction(&call.interaction_id).await?;
+    anyhow::ensure!(leaks.is_empty(), "{} answers tell:\n{}", leaks.len(), leaks.join("\n"));
+    let after = office.tenant.interaction(&call.interaction_id).await?;
     anyhow::ensure!(after == before, "a stranger changed it: {before:#?} became {after:#?}");
     office.until_phase(&call, TransferPhase::Completed).await?;
     Ok(())
 }
 
-/// Another tenant of the same Baton.
+/// A caller from another tenant of the same Baton.
 struct Stranger {
-    world: World,
+    /// The tenant whose ids the stranger tries.
+    victim: TestTenant,
     tenant: String,
     subject: String,
 }
 
-/// The ids of one of everything, by the names of the fields that take them.
+/// One id of each sort, by the name of the field that takes it.
 #[derive(Debug, Clone)]
 struct Ids(BTreeMap<&'static str, String>);
 
 impl Ids {
-    /// Ids of the same form that nobody has.
+    /// Unused ids of the same form.
     fn others(&self) -> Self {
         Self(self.0.iter().map(|(field, id)| (*field, other(id))).collect())
     }
@@ -86,20 +87,20 @@ fn other(id: &str) -> String {
     }
 }
 
-async fn everything(office: &Office, ada: &Desk, ben: &Desk) -> anyhow::Result<(Call, Ids)> {
-    let team_id = office.world.team("Support", &[ben]).await?;
-    let number = office.world.number(vec![ring(ada)]).await?;
-    office.world.record(&number, RecordingMode::All).await?;
+async fn everything(office: &Office, ada: &AgentDesk, ben: &AgentDesk) -> anyhow::Result<(Call, Ids)> {
+    let team_id = office.tenant.team("Support", &[ben]).await?;
+    let number = office.tenant.number(vec![ring(ada)]).await?;
+    office.tenant.record(&number, RecordingMode::All).await?;
     let call = office.talking_on(&number, ada).await?;
     ada.start_cold(&call.interaction_id, ben).await?;
     let view = office.until_phase(&call, TransferPhase::Completed).await?;
     let recording = eventually("a recording is listed", BOUND, async || {
-        let listed = office.world.recordings_of(&call).await.map_err(|error| format!("{error:#}"))?;
+        let listed = office.tenant.recordings_of(&call).await.map_err(|error| format!("{error:#}"))?;
         listed.into_iter().next().ok_or_else(|| "none".to_owned())
     })
     .await?;
     let flows =
-        office.world.routing()?.list_call_flows(baton_api::routing::v1::ListCallFlowsRequest::default()).await?;
+        office.tenant.routing()?.list_call_flows(baton_api::routing::v1::ListCallFlowsRequest::default()).await?;
     let flow = flows.into_inner().call_flows.into_iter().next().context("no flow")?;
     let ids = [
         ("interaction_id", call.interaction_id.clone()),
@@ -135,8 +136,8 @@ impl Stranger {
     fn channel(&self, role: Role) -> anyhow::Result<baton_runtime::client::GrpcChannel> {
         let caller = baton_runtime::auth::Caller::of_tenant(self.tenant.parse()?, &*self.subject, role);
         let now_us = baton_runtime::Clock::real().now_us();
-        let token = self.world.key().mint(&caller, now_us, std::time::Duration::from_mins(5))?;
-        Ok(self.world.anonymous().with_token(&token)?)
+        let token = self.victim.key().mint(&caller, now_us, std::time::Duration::from_mins(5))?;
+        Ok(self.victim.anonymous().with_token(&token)?)
     }
 }
 

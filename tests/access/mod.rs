@@ -1,5 +1,5 @@
-//! Who may call what, whose things are whose, and what becomes of bad input: over the whole contract, as its descriptors say it, so
-//! that a method that is added tomorrow is tested tomorrow.
+//! Access by role and token, separation of tenants, and bad input: over the whole contract, by its descriptors, so that new methods
+//! are tested, too.
 
 mod bad_input;
 mod command_line;

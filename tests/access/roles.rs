@@ -5,11 +5,11 @@ use baton_api::error::ErrorReason;
 use baton_runtime::Clock;
 use baton_runtime::auth::{Caller, Role};
 use baton_runtime::client::GrpcChannel;
-use baton_testkit::World;
-use baton_testkit::world::fresh;
+use baton_testkit::TestTenant;
+use baton_testkit::tenant::fresh;
 use tonic::Code;
 
-use super::contract::{Method, call, methods, verdict};
+use super::contract::{Method, call, methods, refusal_of};
 use crate::harness::{Scenario, shared};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -17,13 +17,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 async fn access_every_method_is_refused_to_exactly_the_roles_that_the_table_leaves_out(
-    world: World,
+    tenant: TestTenant,
 ) -> anyhow::Result<()> {
     let mut wrong = Vec::new();
     for role in Role::ALL {
-        let channel = as_role(&world, role)?;
+        let channel = as_role(&tenant, role)?;
         for method in methods()? {
-            let seen = verdict(&call(&channel, &method, Vec::new()).await);
+            let seen = refusal_of(&call(&channel, &method, Vec::new()).await);
             if !is_right(&method, role, seen) {
                 wrong.push(format!("{role} {}: {seen:?}", method.path));
             }
@@ -42,11 +42,11 @@ fn is_right(method: &Method, role: Role, (code, reason): (Code, Option<ErrorReas
     }
 }
 
-fn as_role(world: &World, role: Role) -> anyhow::Result<GrpcChannel> {
+fn as_role(tenant: &TestTenant, role: Role) -> anyhow::Result<GrpcChannel> {
     if role != Role::Service {
-        return world.channel(&fresh(), role);
+        return tenant.channel(&fresh(), role);
     }
     let ttl = std::time::Duration::from_mins(5);
-    let token = world.key().mint(&Caller::service("intruder"), Clock::real().now_us(), ttl)?;
-    Ok(world.anonymous().with_token(&token)?)
+    let token = tenant.key().mint(&Caller::service("intruder"), Clock::real().now_us(), ttl)?;
+    Ok(tenant.anonymous().with_token(&token)?)
 }

@@ -1,4 +1,4 @@
-//! X2: without a token, with a forged one, with one that has expired or is for somebody else, no method of the contract says anything.
+//! X2: without a token, with a forged one, with one that has expired or is for somebody else, every method of the contract refuses.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use baton_api::error::ErrorReason;
 use baton_runtime::Clock;
 use baton_runtime::auth::{Caller, Role, SigningKey};
 use baton_runtime::client::GrpcChannel;
-use baton_testkit::World;
+use baton_testkit::TestTenant;
 use tonic::Code;
 
-use super::contract::{call, methods, verdict};
+use super::contract::{call, methods, refusal_of};
 use crate::harness::{Scenario, shared};
 
 /// `{"alg":"none"}`, and a supervisor's claims.
@@ -19,11 +19,11 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     shared![access_no_method_answers_without_a_good_token]
 }
 
-async fn access_no_method_answers_without_a_good_token(world: World) -> anyhow::Result<()> {
+async fn access_no_method_answers_without_a_good_token(tenant: TestTenant) -> anyhow::Result<()> {
     let mut wrong = Vec::new();
-    for (what, channel, reason) in bad_tokens(&world)? {
+    for (what, channel, reason) in bad_tokens(&tenant)? {
         for method in methods()? {
-            let seen = verdict(&call(&channel, &method, Vec::new()).await);
+            let seen = refusal_of(&call(&channel, &method, Vec::new()).await);
             if seen != (Code::Unauthenticated, Some(reason)) {
                 wrong.push(format!("{what} at {}: {seen:?}", method.path));
             }
@@ -33,18 +33,18 @@ async fn access_no_method_answers_without_a_good_token(world: World) -> anyhow::
     Ok(())
 }
 
-fn bad_tokens(world: &World) -> anyhow::Result<Vec<(&'static str, GrpcChannel, ErrorReason)>> {
+fn bad_tokens(tenant: &TestTenant) -> anyhow::Result<Vec<(&'static str, GrpcChannel, ErrorReason)>> {
     let now_us = Clock::real().now_us();
     let hour = Duration::from_hours(1);
-    let caller = Caller::of_tenant(world.tenant().parse()?, "admin", Role::Admin);
+    let caller = Caller::of_tenant(tenant.id().parse()?, "admin", Role::Admin);
     let forged = SigningKey::generate().mint(&caller, now_us, hour)?;
-    let expired = world.key().mint(&caller, now_us - 7_200_000_000, hour)?;
-    let good = world.token("admin", Role::Admin)?;
+    let expired = tenant.key().mint(&caller, now_us - 7_200_000_000, hour)?;
+    let good = tenant.token("admin", Role::Admin)?;
     let (head, signature) = good.rsplit_once('.').unwrap_or_default();
     let torn = format!("{head}.{}", signature.chars().rev().collect::<String>());
-    let with = |token: &str| world.anonymous().with_token(token);
+    let with = |token: &str| tenant.anonymous().with_token(token);
     Ok(vec![
-        ("no token", world.anonymous(), ErrorReason::TokenMissing),
+        ("no token", tenant.anonymous(), ErrorReason::TokenMissing),
         ("a forged token", with(&forged)?, ErrorReason::TokenInvalid),
         ("a torn token", with(&torn)?, ErrorReason::TokenInvalid),
         ("an unsigned token", with(UNSIGNED)?, ErrorReason::TokenInvalid),

@@ -3,21 +3,21 @@
 use baton_api::common::v1::{Target, TransferKind, target};
 use baton_api::error::ErrorReason;
 use baton_api::transfer::v1::StartTransferRequest;
-use baton_testkit::world::fresh;
-use baton_testkit::{Call, Desk, To, World};
+use baton_testkit::tenant::fresh;
+use baton_testkit::{AgentDesk, Call, TestTenant, To};
 
 use crate::harness::{Office, Scenario, refused, shared};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     shared![
         access_at_the_wrong_time_everything_is_refused_with_its_reason,
-        access_who_is_not_in_a_call_can_do_nothing_to_it,
-        access_what_is_over_stays_over,
+        access_an_agent_who_is_not_in_a_call_can_do_nothing_to_it,
+        access_an_ended_interaction_stays_ended,
     ]
 }
 
-async fn access_at_the_wrong_time_everything_is_refused_with_its_reason(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn access_at_the_wrong_time_everything_is_refused_with_its_reason(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let call = office.talking(&ada).await?;
     let id = call.interaction_id.as_str();
@@ -43,8 +43,8 @@ async fn access_at_the_wrong_time_everything_is_refused_with_its_reason(world: W
     Ok(())
 }
 
-async fn access_who_is_not_in_a_call_can_do_nothing_to_it(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn access_an_agent_who_is_not_in_a_call_can_do_nothing_to_it(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let cleo = office.agent("Cleo").await?;
     let call = office.talking(&ada).await?;
@@ -55,20 +55,20 @@ async fn access_who_is_not_in_a_call_can_do_nothing_to_it(world: World) -> anyho
     Ok(())
 }
 
-async fn access_what_is_over_stays_over(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn access_an_ended_interaction_stays_ended(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent("Ben").await?;
     let call = office.talking(&ada).await?;
     let before = office.customer_hangs_up(&call).await?;
     all_refused(&ada, &ben, &call, &[ErrorReason::InteractionEnded]).await?;
-    let after = office.world.interaction(&call.interaction_id).await?;
+    let after = office.tenant.interaction(&call.interaction_id).await?;
     anyhow::ensure!(after.end_reason == before.end_reason && after.notes.is_empty(), "something changed: {after:#?}");
     Ok(())
 }
 
 /// Everything that one can do to a call.
-async fn all_refused(desk: &Desk, to: &Desk, call: &Call, reasons: &[ErrorReason]) -> anyhow::Result<()> {
+async fn all_refused(desk: &AgentDesk, to: &AgentDesk, call: &Call, reasons: &[ErrorReason]) -> anyhow::Result<()> {
     let id = call.interaction_id.as_str();
     expect("holding", refused(desk.hold(id).await)?, reasons)?;
     expect("resuming", refused(desk.resume(id).await)?, reasons)?;
@@ -89,7 +89,7 @@ fn expect(what: &str, seen: ErrorReason, expected: &[ErrorReason]) -> anyhow::Re
     Ok(())
 }
 
-async fn start(desk: &Desk, interaction_id: &str, agent_id: &str) -> anyhow::Result<ErrorReason> {
+async fn start(desk: &AgentDesk, interaction_id: &str, agent_id: &str) -> anyhow::Result<ErrorReason> {
     let request = StartTransferRequest {
         request_id: fresh(),
         interaction_id: interaction_id.to_owned(),

@@ -3,7 +3,7 @@
 
 use baton_api::common::v1::TransferPhase;
 use baton_api::simulator::v1::LedgerAction;
-use baton_testkit::{Behaviour, Call, World};
+use baton_testkit::{Call, PhoneBehaviour, TestTenant};
 
 use crate::harness::ears::{ADA, BEN, CUSTOMER, RINGING, tells};
 use crate::harness::{Office, Scenario, shared};
@@ -12,11 +12,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     shared![b101_cold_transfer_releases_the_initiator_and_the_customer_hears_ringing]
 }
 
-async fn b101_cold_transfer_releases_the_initiator_and_the_customer_hears_ringing(world: World) -> anyhow::Result<()> {
+async fn b101_cold_transfer_releases_the_initiator_and_the_customer_hears_ringing(
+    tenant: TestTenant,
+) -> anyhow::Result<()> {
     let overrides = "[cold.offer]\nring_ms = 20000\n";
-    let mut office = Office::open_with(world, "lead_center", overrides).await?;
+    let mut office = Office::open_with(tenant, "lead_center", overrides).await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::Manual).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let call = office.talking(&ada).await?;
     let adas_leg = office.leg(&ada).await?;
 
@@ -25,12 +27,12 @@ async fn b101_cold_transfer_releases_the_initiator_and_the_customer_hears_ringin
     office.until_free(&ada).await?;
     office.phones.until_ringing(ben.phone()).await?;
     office.hears(&call.leg_id, &[RINGING]).await?;
-    let view = office.world.interaction(&call.interaction_id).await?;
+    let view = office.tenant.interaction(&call.interaction_id).await?;
     anyhow::ensure!(view.transfer.is_some_and(|it| it.phase() == TransferPhase::Offered), "done before the answer");
 
     office.phones.answer(ben.phone()).await?;
     office.until_phase(&call, TransferPhase::Completed).await?;
-    office.world.until_with(&call, &ben).await?;
+    office.tenant.until_with(&call, &ben).await?;
     office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ben).await?, BEN)]).await?;
 
     let heard = office.phones.heard(&call.leg_id).await?;

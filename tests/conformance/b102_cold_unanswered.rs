@@ -5,8 +5,8 @@
 use baton_api::common::v1::{Reason, TransferPhase};
 use baton_api::event::v1::event_data::Data;
 use baton_api::simulator::v1::{LedgerAction, LedgerEntry};
-use baton_testkit::world::{ring, voicemail};
-use baton_testkit::{BOUND, Behaviour, Call, Desk, World, eventually};
+use baton_testkit::tenant::{ring, voicemail};
+use baton_testkit::{AgentDesk, BOUND, Call, PhoneBehaviour, TestTenant, eventually};
 
 use crate::harness::ears::{ADA, BEEP, CLEO, CUSTOMER, GREETING, RINGING, tells};
 use crate::harness::{Office, Scenario, shared, talk_for};
@@ -21,10 +21,10 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-async fn b102_nobody_answers_and_the_customer_leaves_a_message(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn b102_nobody_answers_and_the_customer_leaves_a_message(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::NeverAnswers).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::NeverAnswers).await?;
     let call = office.talking(&ada).await?;
     ada.start_cold(&call.interaction_id, &ben).await?;
     office.phones.until_ringing(ben.phone()).await?;
@@ -35,10 +35,10 @@ async fn b102_nobody_answers_and_the_customer_leaves_a_message(world: World) -> 
     tells("the customer", &heard, &[&[ADA], &[RINGING], &[GREETING], &[BEEP]])
 }
 
-async fn b102_recipient_offline_and_the_customer_leaves_a_message(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn b102_recipient_offline_and_the_customer_leaves_a_message(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.world.agent("Ben").await?;
+    let ben = office.tenant.agent("Ben").await?;
     let call = office.talking(&ada).await?;
     ada.start_cold(&call.interaction_id, &ben).await?;
     diverted(&office, &call, Reason::Voicemail, Reason::Offline).await?;
@@ -47,24 +47,24 @@ async fn b102_recipient_offline_and_the_customer_leaves_a_message(world: World) 
     office.until_free(&ada).await
 }
 
-async fn b102_skip_voicemail_and_the_customer_goes_to_the_next_step(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn b102_skip_voicemail_and_the_customer_goes_to_the_next_step(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::NeverAnswers).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::NeverAnswers).await?;
     let cleo = office.agent("Cleo").await?;
-    let number = office.world.number_with(vec![ring(&ada), ring(&cleo)], true).await?;
+    let number = office.tenant.number_with(vec![ring(&ada), ring(&cleo)], true).await?;
     let call = office.talking_on(&number, &ada).await?;
     ada.start_cold(&call.interaction_id, &ben).await?;
     diverted(&office, &call, Reason::NextStep, Reason::NoAnswer).await?;
-    office.world.until_with(&call, &cleo).await?;
+    office.tenant.until_with(&call, &cleo).await?;
     office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&cleo).await?, CLEO)]).await
 }
 
-async fn b102_no_voicemail_and_the_customer_goes_to_the_next_step(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn b102_no_voicemail_and_the_customer_goes_to_the_next_step(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.world.agent_with("Ben", Behaviour::AnswersAfter(100), false).await?;
-    let number = office.world.number(vec![ring(&ada), voicemail("sales")]).await?;
+    let ben = office.tenant.agent_with("Ben", PhoneBehaviour::AnswersAfter(100), false).await?;
+    let number = office.tenant.number(vec![ring(&ada), voicemail("sales")]).await?;
     let call = office.talking_on(&number, &ada).await?;
     ada.start_cold(&call.interaction_id, &ben).await?;
     diverted(&office, &call, Reason::NextStep, Reason::Offline).await?;
@@ -73,15 +73,15 @@ async fn b102_no_voicemail_and_the_customer_goes_to_the_next_step(world: World) 
     Ok(())
 }
 
-async fn b102_neither_and_the_call_is_disconnected(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn b102_neither_and_the_call_is_disconnected(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.world.agent_with("Ben", Behaviour::NeverAnswers, false).await?;
+    let ben = office.tenant.agent_with("Ben", PhoneBehaviour::NeverAnswers, false).await?;
     office.connect(&ben).await?;
     let call = office.talking(&ada).await?;
     ada.start_cold(&call.interaction_id, &ben).await?;
     diverted(&office, &call, Reason::Disconnected, Reason::NoAnswer).await?;
-    let ended = office.world.until_ended(&call).await?;
+    let ended = office.tenant.until_ended(&call).await?;
     anyhow::ensure!(ended.end_reason() == Reason::Disconnected, "it ended with {:?}", ended.end_reason());
     office.phones.until_ended(&call.leg_id).await?;
     Ok(())
@@ -102,7 +102,7 @@ async fn diverted(office: &Office, call: &Call, to: Reason, why: Reason) -> anyh
 }
 
 /// The customer hears greeting and beep, speaks, and hangs up: the message is in the recipient's own box.
-async fn leaves_a_message(office: &Office, call: &Call, recipient: &Desk) -> anyhow::Result<()> {
+async fn leaves_a_message(office: &Office, call: &Call, recipient: &AgentDesk) -> anyhow::Result<()> {
     let exit = until_in_voicemail(office, call).await?;
     anyhow::ensure!(exit.detail == recipient.id(), "the message went to the box {}", exit.detail);
     let beeped = |sound: &baton_testkit::Sound| sound.hears(GREETING) && sound.hears(BEEP);

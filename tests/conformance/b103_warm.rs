@@ -2,7 +2,7 @@
 //! customer off hold and all three hear each other; the initiator hangs up and the transfer is complete.
 
 use baton_api::common::v1::TransferPhase;
-use baton_testkit::{Behaviour, World};
+use baton_testkit::{PhoneBehaviour, TestTenant};
 
 use crate::harness::ears::{ADA, BEN, CUSTOMER, MUSIC, RINGING, longest_silence_ms, tells};
 use crate::harness::{Office, Scenario, shared};
@@ -11,11 +11,11 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     shared![b103_warm_transfer_holds_consults_joins_and_completes]
 }
 
-async fn b103_warm_transfer_holds_consults_joins_and_completes(world: World) -> anyhow::Result<()> {
+async fn b103_warm_transfer_holds_consults_joins_and_completes(tenant: TestTenant) -> anyhow::Result<()> {
     let overrides = "[warm.offer]\nring_ms = 20000\n";
-    let mut office = Office::open_with(world, "lead_center", overrides).await?;
+    let mut office = Office::open_with(tenant, "lead_center", overrides).await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::Manual).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let call = office.talking(&ada).await?;
     let (id, customer) = (call.interaction_id.as_str(), call.leg_id.as_str());
     let adas_leg = office.leg(&ada).await?;

@@ -3,7 +3,7 @@
 
 use baton_api::common::v1::{Action, TransferKind};
 use baton_api::error::ErrorReason;
-use baton_testkit::{To, World};
+use baton_testkit::{TestTenant, To};
 
 use crate::harness::ears::ADA;
 use crate::harness::office::set_policy;
@@ -14,10 +14,10 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 async fn b104_without_the_entitlement_a_warm_transfer_is_refused_and_nothing_happens(
-    world: World,
+    tenant: TestTenant,
 ) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
-    set_policy(&office.world, "lead_center", "", &[]).await?;
+    let mut office = Office::open(tenant, "lead_center").await?;
+    set_policy(&office.tenant, "lead_center", "", &[]).await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent("Ben").await?;
     let call = office.talking(&ada).await?;
@@ -30,7 +30,7 @@ async fn b104_without_the_entitlement_a_warm_transfer_is_refused_and_nothing_hap
     office.goes_on_hearing(&call.leg_id, &[ADA], 700).await?;
     let after = ada.view(&call.interaction_id).await?;
     anyhow::ensure!(after == before, "the interaction changed: {before:#?} became {after:#?}");
-    let types = office.world.event_types(&call).await?;
+    let types = office.tenant.event_types(&call).await?;
     anyhow::ensure!(types.iter().all(|it| !it.starts_with("transfer.")), "there are events: {types:?}");
     anyhow::ensure!(office.phones.legs(ben.phone()).await?.is_empty(), "the recipient's phone rings");
     Ok(())

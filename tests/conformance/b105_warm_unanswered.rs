@@ -3,7 +3,7 @@
 
 use baton_api::common::v1::{Reason, TransferPhase};
 use baton_api::error::ErrorReason;
-use baton_testkit::{Behaviour, Call, Desk, World};
+use baton_testkit::{AgentDesk, Call, PhoneBehaviour, TestTenant};
 
 use crate::harness::ears::{ADA, MUSIC, tells};
 use crate::harness::{Office, Scenario, refused, shared};
@@ -16,10 +16,10 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-async fn b105_nobody_answers_and_the_customer_stays_on_hold(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn b105_nobody_answers_and_the_customer_stays_on_hold(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::NeverAnswers).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::NeverAnswers).await?;
     let call = office.talking(&ada).await?;
     ada.start_warm(&call.interaction_id, &ben).await?;
     office.hears(&call.leg_id, &[MUSIC]).await?;
@@ -27,20 +27,20 @@ async fn b105_nobody_answers_and_the_customer_stays_on_hold(world: World) -> any
     office.phones.until_idle(ben.phone()).await
 }
 
-async fn b105_recipient_offline_and_the_customer_stays_on_hold(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn b105_recipient_offline_and_the_customer_stays_on_hold(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.world.agent("Ben").await?;
+    let ben = office.tenant.agent("Ben").await?;
     let call = office.talking(&ada).await?;
     let reason = refused(ada.start_warm(&call.interaction_id, &ben).await)?;
     anyhow::ensure!(reason == ErrorReason::AgentOffline, "the initiator is told {reason:?}");
     failed_and_on_hold(&office, &call, &ada, Reason::Offline).await
 }
 
-async fn b105_recipient_declines_and_the_customer_stays_on_hold(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open_with(world, "lead_center", "").await?;
+async fn b105_recipient_declines_and_the_customer_stays_on_hold(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open_with(tenant, "lead_center", "").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::Manual).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let call = office.talking(&ada).await?;
     ada.start_warm(&call.interaction_id, &ben).await?;
     office.phones.until_ringing(ben.phone()).await?;
@@ -51,12 +51,12 @@ async fn b105_recipient_declines_and_the_customer_stays_on_hold(world: World) ->
 }
 
 /// The initiator sees why, and the customer goes on hearing music.
-async fn failed_and_on_hold(office: &Office, call: &Call, initiator: &Desk, why: Reason) -> anyhow::Result<()> {
+async fn failed_and_on_hold(office: &Office, call: &Call, initiator: &AgentDesk, why: Reason) -> anyhow::Result<()> {
     office.until_phase(call, TransferPhase::Failed).await?;
     let view = initiator.view(&call.interaction_id).await?;
-    let told = view.transfer.as_ref().map(baton_api::transfer::v1::Transfer::reason);
-    anyhow::ensure!(told == Some(why), "the initiator is told {told:?}");
-    anyhow::ensure!(view.customer_on_hold && view.primary_agent_id == initiator.id(), "not held for the initiator");
+    let reason = view.transfer.as_ref().map(baton_api::transfer::v1::Transfer::reason);
+    anyhow::ensure!(reason == Some(why), "the initiator is told {reason:?}");
+    anyhow::ensure!(view.customer_on_hold && view.primary_agent_id == initiator.id(), "not on hold for the initiator");
     office.events_tell(call, &["transfer.started", "transfer.failed"]).await?;
     office.goes_on_hearing(&call.leg_id, &[MUSIC], 1_500).await?;
     let heard = office.phones.heard(&call.leg_id).await?;

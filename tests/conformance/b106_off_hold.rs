@@ -2,7 +2,7 @@
 //! them. If the recipient answers meanwhile, they join (ours; by policy).
 
 use baton_api::common::v1::TransferPhase;
-use baton_testkit::{Behaviour, World};
+use baton_testkit::{PhoneBehaviour, TestTenant};
 
 use crate::harness::ears::{ADA, BEN, CUSTOMER, MUSIC, tells};
 use crate::harness::{Office, Scenario, shared};
@@ -11,10 +11,10 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     shared![b106_off_hold_while_it_rings_and_the_recipient_joins, b106_off_hold_after_the_failure,]
 }
 
-async fn b106_off_hold_while_it_rings_and_the_recipient_joins(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open_with(world, "lead_center", "").await?;
+async fn b106_off_hold_while_it_rings_and_the_recipient_joins(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open_with(tenant, "lead_center", "").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::Manual).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let call = office.talking(&ada).await?;
     let adas_leg = office.leg(&ada).await?;
     ada.start_warm(&call.interaction_id, &ben).await?;
@@ -36,10 +36,10 @@ async fn b106_off_hold_while_it_rings_and_the_recipient_joins(world: World) -> a
     tells("the customer", &heard, &[&[ADA], &[MUSIC], &[ADA], &[ADA, BEN], &[BEN]])
 }
 
-async fn b106_off_hold_after_the_failure(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn b106_off_hold_after_the_failure(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::NeverAnswers).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::NeverAnswers).await?;
     let call = office.talking(&ada).await?;
     ada.start_warm(&call.interaction_id, &ben).await?;
     office.until_phase(&call, TransferPhase::Failed).await?;

@@ -1,7 +1,7 @@
 //! B107: after a failed warm transfer the initiator picks another agent and tries again, without losing the customer or the hold.
 
 use baton_api::common::v1::{Reason, TransferPhase};
-use baton_testkit::{Behaviour, World};
+use baton_testkit::{PhoneBehaviour, TestTenant};
 
 use crate::harness::ears::{ADA, CLEO, CUSTOMER, MUSIC, longest_silence_ms, tells};
 use crate::harness::{Office, Scenario, shared};
@@ -10,10 +10,10 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     shared![b107_after_a_failure_another_agent_is_tried_and_the_hold_goes_on]
 }
 
-async fn b107_after_a_failure_another_agent_is_tried_and_the_hold_goes_on(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn b107_after_a_failure_another_agent_is_tried_and_the_hold_goes_on(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::NeverAnswers).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::NeverAnswers).await?;
     let cleo = office.agent("Cleo").await?;
     let call = office.talking(&ada).await?;
     let (id, adas_leg) = (call.interaction_id.as_str(), office.leg(&ada).await?);

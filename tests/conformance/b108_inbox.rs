@@ -1,7 +1,7 @@
 //! B108: the recipient sees the incoming transfer in their inbox (section *active*) and accepts it by answering.
 
 use baton_api::common::v1::{TransferKind, TransferPhase};
-use baton_testkit::{Behaviour, World};
+use baton_testkit::{PhoneBehaviour, TestTenant};
 
 use crate::harness::{Office, Scenario, shared};
 
@@ -9,10 +9,10 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     shared![b108_the_inbox_shows_the_transfer_and_answering_accepts_it]
 }
 
-async fn b108_the_inbox_shows_the_transfer_and_answering_accepts_it(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open_with(world, "lead_center", "").await?;
+async fn b108_the_inbox_shows_the_transfer_and_answering_accepts_it(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open_with(tenant, "lead_center", "").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.world.agent_with("Ben", Behaviour::Manual, true).await?;
+    let ben = office.tenant.agent_with("Ben", PhoneBehaviour::Manual, true).await?;
     let session = ben.connect().await?;
     let call = office.talking(&ada).await?;
     let started = ada.start_warm(&call.interaction_id, &ben).await?.transfer.unwrap_or_default();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use baton_api::common::v1::{TransferKind, TransferPhase};
 use baton_api::error::ErrorReason;
 use baton_api::presence::v1::{PickerTarget, TargetFilter};
-use baton_testkit::{Desk, To, World};
+use baton_testkit::{AgentDesk, TestTenant, To};
 
 use crate::harness::ears::{BEN, CUSTOMER};
 use crate::harness::{Office, Scenario, refused, shared};
@@ -17,14 +17,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-async fn b201_the_picker_lists_agents_and_teams_but_nobody_busy_or_offline(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "helpdesk").await?;
+async fn b201_the_picker_lists_agents_and_teams_but_nobody_busy_or_offline(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada Lovelace").await?;
     let ben = office.agent("Ben Bell").await?;
-    let cleo = office.world.agent("Cleo Offline").await?;
+    let cleo = office.tenant.agent("Cleo Offline").await?;
     let dan = office.agent("Dan Busy").await?;
-    office.world.team("Support", &[&ben, &cleo]).await?;
-    office.world.team("Night shift", &[&cleo]).await?;
+    office.tenant.team("Support", &[&ben, &cleo]).await?;
+    office.tenant.team("Night shift", &[&cleo]).await?;
     office.talking(&dan).await?;
 
     expect(&ada, "", &["Ben Bell", "Support"]).await?;
@@ -44,12 +44,12 @@ async fn b201_the_picker_lists_agents_and_teams_but_nobody_busy_or_offline(world
     Ok(())
 }
 
-async fn b201_a_team_can_be_chosen_and_a_busy_agent_is_a_clear_refusal(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "helpdesk").await?;
+async fn b201_a_team_can_be_chosen_and_a_busy_agent_is_a_clear_refusal(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent("Ben").await?;
     let cleo = office.agent("Cleo").await?;
-    let team = office.world.team("Support", &[&ben]).await?;
+    let team = office.tenant.team("Support", &[&ben]).await?;
     office.talking(&cleo).await?;
     let call = office.talking(&ada).await?;
 
@@ -66,7 +66,7 @@ async fn b201_a_team_can_be_chosen_and_a_busy_agent_is_a_clear_refusal(world: Wo
     office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ben).await?, BEN)]).await
 }
 
-async fn expect(desk: &Desk, search: &str, expected: &[&str]) -> anyhow::Result<()> {
+async fn expect(desk: &AgentDesk, search: &str, expected: &[&str]) -> anyhow::Result<()> {
     let filter = TargetFilter { search: search.to_owned(), ..TargetFilter::default() };
     let listed = desk.targets(filter).await?;
     let expected: BTreeSet<_> = expected.iter().copied().collect();

@@ -1,7 +1,7 @@
 //! B202: warm: a call is made to the chosen agent, the customer is on hold while the two agents talk.
 
 use baton_api::common::v1::TransferPhase;
-use baton_testkit::{Behaviour, World};
+use baton_testkit::{PhoneBehaviour, TestTenant};
 
 use crate::harness::ears::{ADA, BEN, CUSTOMER, MUSIC, RINGING, tells};
 use crate::harness::{Office, Scenario, shared, talk_for};
@@ -10,10 +10,10 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     shared![b202_the_customer_is_on_hold_while_the_two_agents_talk]
 }
 
-async fn b202_the_customer_is_on_hold_while_the_two_agents_talk(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "helpdesk").await?;
+async fn b202_the_customer_is_on_hold_while_the_two_agents_talk(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::AnswersAfter(800)).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::AnswersAfter(800)).await?;
     let call = office.talking(&ada).await?;
     let adas_leg = office.leg(&ada).await?;
     ada.start_warm(&call.interaction_id, &ben).await?;

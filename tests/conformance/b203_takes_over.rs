@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use baton_api::common::v1::{Action, RecordingMode, TransferPhase};
-use baton_testkit::{Call, Desk, World};
+use baton_testkit::{AgentDesk, Call, TestTenant};
 
 use crate::harness::ears::{ADA, BEN, CLEO, CUSTOMER, MUSIC};
 use crate::harness::{Office, Scenario, shared};
@@ -17,8 +17,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-async fn b203_the_initiator_mutes_themselves_and_the_recipient_is_primary(world: World) -> anyhow::Result<()> {
-    let (office, ada, ben, call) = consulting(world).await?;
+async fn b203_the_initiator_mutes_themselves_and_the_recipient_is_primary(tenant: TestTenant) -> anyhow::Result<()> {
+    let (office, ada, ben, call) = consulting(tenant).await?;
     let (adas_leg, bens_leg) = (office.leg(&ada).await?, office.leg(&ben).await?);
     ada.mute(&call.interaction_id, true).await?;
     is_primary(&office, &call, &ben).await?;
@@ -34,8 +34,8 @@ async fn b203_the_initiator_mutes_themselves_and_the_recipient_is_primary(world:
     office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&bens_leg, BEN)]).await
 }
 
-async fn b203_the_initiator_leaves_and_the_recipient_is_primary(world: World) -> anyhow::Result<()> {
-    let (office, ada, ben, call) = consulting(world).await?;
+async fn b203_the_initiator_leaves_and_the_recipient_is_primary(tenant: TestTenant) -> anyhow::Result<()> {
+    let (office, ada, ben, call) = consulting(tenant).await?;
     office.phones.hang_up(ada.phone()).await?;
     is_primary(&office, &call, &ben).await?;
     office.until_free(&ada).await?;
@@ -44,8 +44,8 @@ async fn b203_the_initiator_leaves_and_the_recipient_is_primary(world: World) ->
     office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ben).await?, BEN)]).await
 }
 
-async fn b203_the_recipient_can_do_all_that_a_primary_can(world: World) -> anyhow::Result<()> {
-    let (mut office, ada, ben, call) = consulting(world).await?;
+async fn b203_the_recipient_can_do_all_that_a_primary_can(tenant: TestTenant) -> anyhow::Result<()> {
+    let (mut office, ada, ben, call) = consulting(tenant).await?;
     let id = call.interaction_id.as_str();
     ada.leave(id).await?;
     is_primary(&office, &call, &ben).await?;
@@ -67,14 +67,14 @@ async fn b203_the_recipient_can_do_all_that_a_primary_can(world: World) -> anyho
     ben.cancel(id).await?;
     office.until_free(&cleo).await?;
     ben.end(id).await?;
-    office.world.until_ended(&call).await?;
+    office.tenant.until_ended(&call).await?;
     office.phones.until_ended(&call.leg_id).await?;
     Ok(())
 }
 
 /// A warm transfer in which the two agents talk, on a number that is recorded by hand.
-async fn consulting(world: World) -> anyhow::Result<(Office, Desk, Desk, Call)> {
-    let mut office = Office::open(world, "helpdesk").await?;
+async fn consulting(tenant: TestTenant) -> anyhow::Result<(Office, AgentDesk, AgentDesk, Call)> {
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent("Ben").await?;
     let call = office.recorded(RecordingMode::Manual, &ada).await?;
@@ -84,14 +84,14 @@ async fn consulting(world: World) -> anyhow::Result<(Office, Desk, Desk, Call)> 
     Ok((office, ada, ben, call))
 }
 
-async fn is_primary(office: &Office, call: &Call, desk: &Desk) -> anyhow::Result<()> {
+async fn is_primary(office: &Office, call: &Call, desk: &AgentDesk) -> anyhow::Result<()> {
     let view = office.until_phase(call, TransferPhase::Completed).await?;
     anyhow::ensure!(view.primary_agent_id == desk.id(), "{} is not primary: {view:#?}", desk.name());
     office.events_tell(call, &["transfer.consulting", "interaction.primary_changed", "transfer.completed"]).await?;
     Ok(())
 }
 
-async fn all_is_allowed(desk: &Desk, interaction_id: &str) -> anyhow::Result<()> {
+async fn all_is_allowed(desk: &AgentDesk, interaction_id: &str) -> anyhow::Result<()> {
     let view = desk.view(interaction_id).await?;
     let allowed: BTreeSet<_> = view.allowed_actions().collect();
     let wanted = [

@@ -2,7 +2,7 @@
 
 use baton_api::common::v1::TransferPhase;
 use baton_api::transfer::v1::Interaction;
-use baton_testkit::World;
+use baton_testkit::TestTenant;
 
 use crate::harness::{Office, Scenario, shared};
 
@@ -10,8 +10,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     shared![b204_notes_move_with_the_call]
 }
 
-async fn b204_notes_move_with_the_call(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "helpdesk").await?;
+async fn b204_notes_move_with_the_call(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent("Ben").await?;
     let call = office.talking(&ada).await?;

@@ -2,7 +2,7 @@
 
 use baton_api::common::v1::{Reason, TransferPhase};
 use baton_api::error::ErrorReason;
-use baton_testkit::{Behaviour, World};
+use baton_testkit::{PhoneBehaviour, TestTenant};
 
 use crate::harness::ears::{ADA, CUSTOMER, MUSIC, tells};
 use crate::harness::{Office, Scenario, refused, shared};
@@ -14,10 +14,10 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-async fn b205_nobody_answers_and_the_initiator_resumes_the_call(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "helpdesk").await?;
+async fn b205_nobody_answers_and_the_initiator_resumes_the_call(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::NeverAnswers).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::NeverAnswers).await?;
     let call = office.talking(&ada).await?;
     let adas_leg = office.leg(&ada).await?;
     ada.start_warm(&call.interaction_id, &ben).await?;
@@ -31,10 +31,10 @@ async fn b205_nobody_answers_and_the_initiator_resumes_the_call(world: World) ->
     tells("the customer", &heard, &[&[ADA], &[MUSIC], &[ADA]])
 }
 
-async fn b205_recipient_offline_and_the_initiator_goes_on_with_the_call(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "helpdesk").await?;
+async fn b205_recipient_offline_and_the_initiator_goes_on_with_the_call(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.world.agent("Ben").await?;
+    let ben = office.tenant.agent("Ben").await?;
     let call = office.talking(&ada).await?;
     let reason = refused(ada.start_warm(&call.interaction_id, &ben).await)?;
     anyhow::ensure!(reason == ErrorReason::AgentOffline, "refused as {reason:?}");

@@ -8,8 +8,8 @@ use baton_api::recording::v1::Recording;
 use baton_api::recording::v1::exclusion::Reason;
 use baton_api::recording::v1::recording::State;
 use baton_api::simulator::v1::LedgerAction;
-use baton_testkit::world::ring;
-use baton_testkit::{Behaviour, Call, Desk, World};
+use baton_testkit::tenant::ring;
+use baton_testkit::{AgentDesk, Call, PhoneBehaviour, TestTenant};
 
 use crate::harness::ears::{ADA, BEN, CUSTOMER, RINGING, holds_exactly};
 use crate::harness::{Office, Scenario, now_us, refused, shared, talk_for};
@@ -31,16 +31,16 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-async fn b206_all_calls_recorded_makes_two_recordings(world: World) -> anyhow::Result<()> {
-    two_recordings(world, RecordingMode::All).await
+async fn b206_all_calls_recorded_makes_two_recordings(tenant: TestTenant) -> anyhow::Result<()> {
+    two_recordings(tenant, RecordingMode::All).await
 }
 
-async fn b206_incoming_calls_recorded_makes_two_recordings(world: World) -> anyhow::Result<()> {
-    two_recordings(world, RecordingMode::Incoming).await
+async fn b206_incoming_calls_recorded_makes_two_recordings(tenant: TestTenant) -> anyhow::Result<()> {
+    two_recordings(tenant, RecordingMode::Incoming).await
 }
 
-async fn two_recordings(world: World, mode: RecordingMode) -> anyhow::Result<()> {
-    let (office, ada, ben, call) = handed_over(world, mode).await?;
+async fn two_recordings(tenant: TestTenant, mode: RecordingMode) -> anyhow::Result<()> {
+    let (office, ada, ben, call) = handed_over(tenant, mode).await?;
     let off_hold_us = now_us();
     ben.resume(&call.interaction_id).await?;
     office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ben).await?, BEN)]).await?;
@@ -49,10 +49,13 @@ async fn two_recordings(world: World, mode: RecordingMode) -> anyhow::Result<()>
 
     let [first, second] = office.recordings(&call).await?;
     anyhow::ensure!((first.number, second.number) == (1, 2), "they are numbered otherwise");
-    anyhow::ensure!(first.agent_id == ada.id() && second.agent_id == ben.id(), "the turns are somebody else's");
-    holds_exactly("recording 1", &office.world.sound_of(&first).await?, &[CUSTOMER, ADA])?;
-    holds_exactly("recording 2", &office.world.sound_of(&second).await?, &[CUSTOMER, BEN])?;
-    let start_us = office.world.segments_of(&second).await?[0].started_at_us;
+    anyhow::ensure!(
+        first.agent_id == ada.id() && second.agent_id == ben.id(),
+        "the recordings are of other agents' tenures"
+    );
+    holds_exactly("recording 1", &office.tenant.sound_of(&first).await?, &[CUSTOMER, ADA])?;
+    holds_exactly("recording 2", &office.tenant.sound_of(&second).await?, &[CUSTOMER, BEN])?;
+    let start_us = office.tenant.segments_of(&second).await?[0].started_at_us;
     anyhow::ensure!(
         (-20_000..SOON_US).contains(&(start_us - off_hold_us)),
         "recording 2 begins {start_us}, not {off_hold_us}"
@@ -62,21 +65,21 @@ async fn two_recordings(world: World, mode: RecordingMode) -> anyhow::Result<()>
     Ok(())
 }
 
-async fn b206_outgoing_calls_recorded_does_not_record_an_incoming_one(world: World) -> anyhow::Result<()> {
-    let (office, _ada, ben, call) = handed_over(world, RecordingMode::Outgoing).await?;
+async fn b206_outgoing_calls_recorded_does_not_record_an_incoming_one(tenant: TestTenant) -> anyhow::Result<()> {
+    let (office, _ada, ben, call) = handed_over(tenant, RecordingMode::Outgoing).await?;
     ben.resume(&call.interaction_id).await?;
     office.hears(&call.leg_id, &[BEN]).await?;
     office.customer_hangs_up(&call).await?;
-    let types = office.world.until_event(&call, "interaction.ended").await?;
+    let types = office.tenant.until_event(&call, "interaction.ended").await?;
     anyhow::ensure!(types.iter().all(|it| !it.r#type.starts_with("recording.")), "something was recorded");
-    anyhow::ensure!(office.world.recordings_of(&call).await?.is_empty(), "there is a recording");
+    anyhow::ensure!(office.tenant.recordings_of(&call).await?.is_empty(), "there is a recording");
     Ok(())
 }
 
-async fn b206_back_after_a_failed_attempt_is_more_of_recording_one(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "helpdesk").await?;
+async fn b206_back_after_a_failed_attempt_is_more_of_recording_one(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::NeverAnswers).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::NeverAnswers).await?;
     let call = office.recorded(RecordingMode::All, &ada).await?;
     talk_for(500).await;
     ada.start_warm(&call.interaction_id, &ben).await?;
@@ -89,7 +92,7 @@ async fn b206_back_after_a_failed_attempt_is_more_of_recording_one(world: World)
     let [only] = office.recordings(&call).await?;
     anyhow::ensure!(only.agent_id == ada.id() && only.segments.len() == 2, "{only:#?}");
     anyhow::ensure!(reasons(&only) == [Reason::OnHold], "it leaves out {:?}", only.excluded);
-    let segments = office.world.segments_of(&only).await?;
+    let segments = office.tenant.segments_of(&only).await?;
     for segment in &segments {
         holds_exactly("a segment", segment, &[CUSTOMER, ADA])?;
     }
@@ -98,36 +101,36 @@ async fn b206_back_after_a_failed_attempt_is_more_of_recording_one(world: World)
     Ok(())
 }
 
-async fn b206_outgoing_calls_are_recorded_when_the_number_says_so(world: World) -> anyhow::Result<()> {
-    let (office, ada, call) = called(world, RecordingMode::Outgoing).await?;
+async fn b206_outgoing_calls_are_recorded_when_the_number_says_so(tenant: TestTenant) -> anyhow::Result<()> {
+    let (office, ada, call) = called(tenant, RecordingMode::Outgoing).await?;
     talk_for(500).await;
     office.customer_hangs_up(&call).await?;
     let [only] = office.recordings(&call).await?;
     anyhow::ensure!(only.agent_id == ada.id() && only.segments.len() == 1, "{only:#?}");
-    holds_exactly("the recording", &office.world.sound_of(&only).await?, &[CUSTOMER, ADA])?;
+    holds_exactly("the recording", &office.tenant.sound_of(&only).await?, &[CUSTOMER, ADA])?;
     let types =
         ["interaction.opened", "interaction.agent_joined", "interaction.customer_answered", "recording.started"];
     office.events_tell(&call, &types).await?;
     Ok(())
 }
 
-async fn b206_incoming_calls_recorded_does_not_record_an_outgoing_one(world: World) -> anyhow::Result<()> {
-    let (office, _ada, call) = called(world, RecordingMode::Incoming).await?;
+async fn b206_incoming_calls_recorded_does_not_record_an_outgoing_one(tenant: TestTenant) -> anyhow::Result<()> {
+    let (office, _ada, call) = called(tenant, RecordingMode::Incoming).await?;
     office.customer_hangs_up(&call).await?;
-    let types = office.world.until_event(&call, "interaction.ended").await?;
+    let types = office.tenant.until_event(&call, "interaction.ended").await?;
     anyhow::ensure!(types.iter().all(|it| !it.r#type.starts_with("recording.")), "something was recorded");
-    anyhow::ensure!(office.world.recordings_of(&call).await?.is_empty(), "there is a recording");
+    anyhow::ensure!(office.tenant.recordings_of(&call).await?.is_empty(), "there is a recording");
     Ok(())
 }
 
-async fn b206_a_number_that_no_rule_allows_is_not_dialled(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "helpdesk").await?;
+async fn b206_a_number_that_no_rule_allows_is_not_dialled(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
-    let number = office.world.number(vec![ring(&ada)]).await?;
-    let customer = office.world.customer(Behaviour::AnswersAfter(100)).await?;
+    let number = office.tenant.number(vec![ring(&ada)]).await?;
+    let customer = office.tenant.customer(PhoneBehaviour::AnswersAfter(100)).await?;
     for prefix in [None, Some("+1")] {
         if let Some(prefix) = prefix {
-            office.world.allow(prefix).await?;
+            office.tenant.allow(prefix).await?;
         }
         let why = refused(ada.place_call(&number, &customer).await)?;
         anyhow::ensure!(why == ErrorReason::DialNotAllowed, "it was refused as {why:?}");
@@ -137,8 +140,8 @@ async fn b206_a_number_that_no_rule_allows_is_not_dialled(world: World) -> anyho
     office.until_free(&ada).await
 }
 
-async fn b206_hold_and_resume_that_cross_lose_nothing_of_the_recording(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "helpdesk").await?;
+async fn b206_hold_and_resume_that_cross_lose_nothing_of_the_recording(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
     let call = office.recorded(RecordingMode::All, &ada).await?;
     let id = call.interaction_id.as_str();
@@ -146,7 +149,7 @@ async fn b206_hold_and_resume_that_cross_lose_nothing_of_the_recording(world: Wo
         // One is answered or refused as the other has it; neither waits for the switch.
         let (_, _) = futures::join!(ada.hold(id), ada.resume(id));
     }
-    if office.world.interaction(id).await?.customer_on_hold {
+    if office.tenant.interaction(id).await?.customer_on_hold {
         ada.resume(id).await?;
     }
     office.hears(&call.leg_id, &[ADA]).await?;
@@ -158,9 +161,9 @@ async fn b206_hold_and_resume_that_cross_lose_nothing_of_the_recording(world: Wo
 }
 
 async fn b206_an_initiator_who_comes_back_from_a_three_way_goes_on_with_recording_one(
-    world: World,
+    tenant: TestTenant,
 ) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "helpdesk").await?;
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent("Ben").await?;
     let call = office.recorded(RecordingMode::All, &ada).await?;
@@ -178,37 +181,40 @@ async fn b206_an_initiator_who_comes_back_from_a_three_way_goes_on_with_recordin
     office.customer_hangs_up(&call).await?;
 
     let [first, second] = office.recordings(&call).await?;
-    anyhow::ensure!(first.agent_id == ada.id() && second.agent_id == ben.id(), "the turns are somebody else's");
+    anyhow::ensure!(
+        first.agent_id == ada.id() && second.agent_id == ben.id(),
+        "the recordings are of other agents' tenures"
+    );
     anyhow::ensure!(first.segments.len() == 2 && second.segments.len() == 1, "{first:#?} {second:#?}");
     anyhow::ensure!(reasons(&first) == [Reason::OnHold, Reason::OtherTurn], "it leaves out {:?}", first.excluded);
-    for segment in office.world.segments_of(&first).await? {
+    for segment in office.tenant.segments_of(&first).await? {
         holds_exactly("a segment of recording 1", &segment, &[CUSTOMER, ADA])?;
     }
-    holds_exactly("recording 2", &office.world.sound_of(&second).await?, &[CUSTOMER, ADA, BEN])
+    holds_exactly("recording 2", &office.tenant.sound_of(&second).await?, &[CUSTOMER, ADA, BEN])
 }
 
 /// An agent has called a customer from a number that is recorded in this way, and the two talk.
-async fn called(world: World, mode: RecordingMode) -> anyhow::Result<(Office, Desk, Call)> {
-    let mut office = Office::open(world, "helpdesk").await?;
+async fn called(tenant: TestTenant, mode: RecordingMode) -> anyhow::Result<(Office, AgentDesk, Call)> {
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
-    let number = office.world.number(vec![ring(&ada)]).await?;
-    office.world.record(&number, mode).await?;
-    office.world.allow("+3247").await?;
-    let customer = office.world.customer(Behaviour::Manual).await?;
+    let number = office.tenant.number(vec![ring(&ada)]).await?;
+    office.tenant.record(&number, mode).await?;
+    office.tenant.allow("+3247").await?;
+    let customer = office.tenant.customer(PhoneBehaviour::Manual).await?;
     let phone = customer.as_str();
     let interaction_id = ada.place_call(&number, &customer).await?.interaction_id;
     office.hears(&office.leg(&ada).await?, &[RINGING]).await?;
     office.phones.answer(phone).await?;
     let leg_id = office.phones.until_up(phone).await?.leg_id;
     let call = Call { interaction_id, leg_id, customer };
-    office.world.until_with(&call, &ada).await?;
+    office.tenant.until_with(&call, &ada).await?;
     office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ada).await?, ADA)]).await?;
     Ok((office, ada, call))
 }
 
 /// The initiator has handed over and left; the customer is still on hold.
-async fn handed_over(world: World, mode: RecordingMode) -> anyhow::Result<(Office, Desk, Desk, Call)> {
-    let mut office = Office::open(world, "helpdesk").await?;
+async fn handed_over(tenant: TestTenant, mode: RecordingMode) -> anyhow::Result<(Office, AgentDesk, AgentDesk, Call)> {
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent("Ben").await?;
     let call = office.recorded(mode, &ada).await?;
@@ -219,7 +225,7 @@ async fn handed_over(world: World, mode: RecordingMode) -> anyhow::Result<(Offic
     office.hear_each_other(&consult).await?;
     ada.leave(&call.interaction_id).await?;
     office.until_phase(&call, TransferPhase::Completed).await?;
-    for recording in office.world.recordings_of(&call).await? {
+    for recording in office.tenant.recordings_of(&call).await? {
         anyhow::ensure!(recording.number == 1, "recording {} was there before the recipient resumed", recording.number);
     }
     Ok((office, ada, ben, call))

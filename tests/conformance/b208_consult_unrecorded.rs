@@ -1,7 +1,7 @@
 //! B208: the consult while the customer is on hold is never recorded, under any setting.
 
 use baton_api::common::v1::{RecordingMode, TransferPhase};
-use baton_testkit::{Call, Desk, World};
+use baton_testkit::{AgentDesk, Call, TestTenant};
 
 use crate::harness::ears::{ADA, BEN, CUSTOMER, has_no_consult};
 use crate::harness::{Office, Scenario, shared, talk_for};
@@ -16,35 +16,35 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-async fn b208_no_consult_in_any_recording_when_all_calls_are_recorded(world: World) -> anyhow::Result<()> {
-    consulted(world, "helpdesk", RecordingMode::All).await?.judge(2).await
+async fn b208_no_consult_in_any_recording_when_all_calls_are_recorded(tenant: TestTenant) -> anyhow::Result<()> {
+    consulted(tenant, "helpdesk", RecordingMode::All).await?.check_recordings(2).await
 }
 
-async fn b208_no_consult_in_any_recording_when_incoming_calls_are_recorded(world: World) -> anyhow::Result<()> {
-    consulted(world, "helpdesk", RecordingMode::Incoming).await?.judge(2).await
+async fn b208_no_consult_in_any_recording_when_incoming_calls_are_recorded(tenant: TestTenant) -> anyhow::Result<()> {
+    consulted(tenant, "helpdesk", RecordingMode::Incoming).await?.check_recordings(2).await
 }
 
-async fn b208_no_consult_in_any_recording_when_outgoing_calls_are_recorded(world: World) -> anyhow::Result<()> {
-    consulted(world, "helpdesk", RecordingMode::Outgoing).await?.judge(0).await
+async fn b208_no_consult_in_any_recording_when_outgoing_calls_are_recorded(tenant: TestTenant) -> anyhow::Result<()> {
+    consulted(tenant, "helpdesk", RecordingMode::Outgoing).await?.check_recordings(0).await
 }
 
-async fn b208_no_consult_in_any_recording_that_was_started_by_hand(world: World) -> anyhow::Result<()> {
-    consulted(world, "helpdesk", RecordingMode::Manual).await?.judge(2).await
+async fn b208_no_consult_in_any_recording_that_was_started_by_hand(tenant: TestTenant) -> anyhow::Result<()> {
+    consulted(tenant, "helpdesk", RecordingMode::Manual).await?.check_recordings(2).await
 }
 
-async fn b208_no_consult_in_any_recording_of_a_warm_transfer_that_joins(world: World) -> anyhow::Result<()> {
-    consulted(world, "lead_center", RecordingMode::All).await?.judge(2).await
+async fn b208_no_consult_in_any_recording_of_a_warm_transfer_that_joins(tenant: TestTenant) -> anyhow::Result<()> {
+    consulted(tenant, "lead_center", RecordingMode::All).await?.check_recordings(2).await
 }
 
 struct Consulted {
     office: Office,
     call: Call,
-    ben: Desk,
+    ben: AgentDesk,
 }
 
 /// A whole warm transfer with a consult of more than a second, and back to a second consult where all had joined already.
-async fn consulted(world: World, profile: &str, mode: RecordingMode) -> anyhow::Result<Consulted> {
-    let mut office = Office::open(world, profile).await?;
+async fn consulted(tenant: TestTenant, profile: &str, mode: RecordingMode) -> anyhow::Result<Consulted> {
+    let mut office = Office::open(tenant, profile).await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent("Ben").await?;
     let call = office.recorded(mode, &ada).await?;
@@ -72,13 +72,13 @@ async fn consulted(world: World, profile: &str, mode: RecordingMode) -> anyhow::
 
 impl Consulted {
     /// Of each recording, no window has agents without the customer.
-    async fn judge(self, count: usize) -> anyhow::Result<()> {
+    async fn check_recordings(self, count: usize) -> anyhow::Result<()> {
         let Self { office, call, ben } = self;
         office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ben).await?, BEN)]).await?;
         office.customer_hangs_up(&call).await?;
-        let recordings = office.world.until_recorded(&call, count).await?;
+        let recordings = office.tenant.until_recorded(&call, count).await?;
         for recording in &recordings {
-            for segment in office.world.segments_of(recording).await? {
+            for segment in office.tenant.segments_of(recording).await? {
                 has_no_consult(&format!("recording {}", recording.number), &segment)?;
             }
         }

@@ -2,20 +2,22 @@
 //! disconnected, then the call ends for everyone.
 
 use baton_api::common::v1::{Reason, TransferPhase};
-use baton_testkit::{Behaviour, World};
+use baton_testkit::{PhoneBehaviour, TestTenant};
 
 use crate::harness::ears::{ADA, BEN, GONE, story, tones};
 use crate::harness::{Office, Scenario, shared};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     shared![
-        b209_the_customer_hangs_up_in_the_consult_and_the_agents_are_told,
+        b209_the_customer_hangs_up_in_the_consult_and_the_agents_are_notified,
         b209_the_customer_hangs_up_while_it_rings_and_the_ringing_stops,
     ]
 }
 
-async fn b209_the_customer_hangs_up_in_the_consult_and_the_agents_are_told(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "helpdesk").await?;
+async fn b209_the_customer_hangs_up_in_the_consult_and_the_agents_are_notified(
+    tenant: TestTenant,
+) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent("Ben").await?;
     let call = office.talking(&ada).await?;
@@ -32,8 +34,11 @@ async fn b209_the_customer_hangs_up_in_the_consult_and_the_agents_are_told(world
     anyhow::ensure!(phase == TransferPhase::Abandoned, "the transfer is {phase:?}");
 
     let heard = office.phones.heard(&bens_leg).await?;
-    let told = heard.heard_ms(GONE);
-    anyhow::ensure!((1_300..1_900).contains(&told), "the recipient heard {told} ms of the announcement");
+    let announced_ms = heard.heard_ms(GONE);
+    anyhow::ensure!(
+        (1_300..1_900).contains(&announced_ms),
+        "the recipient heard {announced_ms} ms of the announcement"
+    );
     anyhow::ensure!(story(&heard).first() == Some(&tones(&[ADA])), "the recipient heard something else before");
     let types = ["interaction.customer_left", "transfer.abandoned", "interaction.announced", "interaction.ended"];
     office.events_tell(&call, &types).await?;
@@ -41,10 +46,10 @@ async fn b209_the_customer_hangs_up_in_the_consult_and_the_agents_are_told(world
     office.until_free(&ben).await
 }
 
-async fn b209_the_customer_hangs_up_while_it_rings_and_the_ringing_stops(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open_with(world, "helpdesk", "").await?;
+async fn b209_the_customer_hangs_up_while_it_rings_and_the_ringing_stops(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open_with(tenant, "helpdesk", "").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::Manual).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let call = office.talking(&ada).await?;
     ada.start_warm(&call.interaction_id, &ben).await?;
     office.phones.until_ringing(ben.phone()).await?;

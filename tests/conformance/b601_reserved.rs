@@ -2,7 +2,7 @@
 
 use baton_api::common::v1::TransferPhase;
 use baton_api::error::ErrorReason;
-use baton_testkit::{Behaviour, Call, Desk, World};
+use baton_testkit::{AgentDesk, Call, PhoneBehaviour, TestTenant};
 
 use crate::harness::{Office, Scenario, refused, shared};
 
@@ -13,10 +13,10 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     shared![b601_of_two_initiators_at_once_one_gets_the_recipient]
 }
 
-async fn b601_of_two_initiators_at_once_one_gets_the_recipient(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open_with(world, "helpdesk", "").await?;
+async fn b601_of_two_initiators_at_once_one_gets_the_recipient(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open_with(tenant, "helpdesk", "").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::Manual).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let cleo = office.agent("Cleo").await?;
     let calls = (office.talking(&ada).await?, office.talking(&cleo).await?);
     for _ in 0..ROUNDS {
@@ -29,8 +29,13 @@ async fn b601_of_two_initiators_at_once_one_gets_the_recipient(world: World) -> 
     Ok(())
 }
 
-async fn one_wins(office: &Office, one: (&Desk, &Call), other: (&Desk, &Call), target: &Desk) -> anyhow::Result<()> {
-    let start = async |(desk, call): (&Desk, &Call)| desk.start_warm(&call.interaction_id, target).await;
+async fn one_wins(
+    office: &Office,
+    one: (&AgentDesk, &Call),
+    other: (&AgentDesk, &Call),
+    target: &AgentDesk,
+) -> anyhow::Result<()> {
+    let start = async |(desk, call): (&AgentDesk, &Call)| desk.start_warm(&call.interaction_id, target).await;
     let (first, second) = tokio::join!(start(one), start(other));
     let (winner, loser, refusal) = match (first, second) {
         (Ok(_), refusal) => (one, other, refusal),

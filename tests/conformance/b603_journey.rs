@@ -2,7 +2,7 @@
 
 use baton_api::common::v1::{TransferKind, TransferPhase};
 use baton_api::transfer::v1::Hop;
-use baton_testkit::{Behaviour, Call, Desk, World};
+use baton_testkit::{AgentDesk, Call, PhoneBehaviour, TestTenant};
 
 use crate::harness::ears::{ADA, BEN, CLEO, CUSTOMER, MUSIC, RINGING, tells};
 use crate::harness::{Office, Scenario, at_us, shared};
@@ -11,11 +11,11 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     shared![b603_over_three_transfers_the_journey_keeps_every_hop]
 }
 
-async fn b603_over_three_transfers_the_journey_keeps_every_hop(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn b603_over_three_transfers_the_journey_keeps_every_hop(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent("Ben").await?;
-    let cleo = office.agent_with("Cleo", Behaviour::AnswersAfter(800)).await?;
+    let cleo = office.agent_with("Cleo", PhoneBehaviour::AnswersAfter(800)).await?;
     let call = office.talking(&ada).await?;
 
     warm(&office, &call, &ada, &ben).await?;
@@ -24,7 +24,7 @@ async fn b603_over_three_transfers_the_journey_keeps_every_hop(world: World) -> 
     office.until_free(&ada).await?;
     warm(&office, &call, &cleo, &ada).await?;
 
-    let view = office.world.interaction(&call.interaction_id).await?;
+    let view = office.tenant.interaction(&call.interaction_id).await?;
     let hops: Vec<_> = view.journey.iter().map(|it| (it.kind(), &*it.from_agent_id, &*it.to_agent_id)).collect();
     let expected = [
         (TransferKind::Unspecified, "", ada.id()),
@@ -42,7 +42,7 @@ async fn b603_over_three_transfers_the_journey_keeps_every_hop(world: World) -> 
     office.until_free(&cleo).await
 }
 
-async fn warm(office: &Office, call: &Call, from: &Desk, to: &Desk) -> anyhow::Result<()> {
+async fn warm(office: &Office, call: &Call, from: &AgentDesk, to: &AgentDesk) -> anyhow::Result<()> {
     from.start_warm(&call.interaction_id, to).await?;
     office.until_phase(call, TransferPhase::Consulting).await?;
     office
@@ -53,8 +53,8 @@ async fn warm(office: &Office, call: &Call, from: &Desk, to: &Desk) -> anyhow::R
     with(office, call, to).await
 }
 
-async fn with(office: &Office, call: &Call, desk: &Desk) -> anyhow::Result<()> {
-    office.world.until_with(call, desk).await?;
+async fn with(office: &Office, call: &Call, desk: &AgentDesk) -> anyhow::Result<()> {
+    office.tenant.until_with(call, desk).await?;
     office.until_phase(call, TransferPhase::Completed).await?;
     office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(desk).await?, desk.tone_hz())]).await
 }

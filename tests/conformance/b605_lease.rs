@@ -6,7 +6,7 @@ use std::time::Duration;
 use baton_api::event::v1::event_data::Data;
 use baton_api::presence::v1::{AgentState, TargetFilter};
 use baton_testkit::wait::stays;
-use baton_testkit::{Behaviour, Desk, Embedded, World};
+use baton_testkit::{AgentDesk, Embedded, PhoneBehaviour, TestTenant};
 
 use crate::harness::ears::{ADA, CUSTOMER};
 use crate::harness::{Office, Scenario, alone, now_us, on_its_own};
@@ -26,10 +26,10 @@ async fn b605_a_dead_client_is_offline_within_the_lease_and_its_call_goes_on(bin
 }
 
 async fn play(target: &mut Embedded) -> anyhow::Result<()> {
-    let mut office = Office::open(World::new(target.endpoints())?, "lead_center").await?;
-    let ada = office.world.agent("Ada").await?;
+    let mut office = Office::open(TestTenant::new(target.endpoints())?, "lead_center").await?;
+    let ada = office.tenant.agent("Ada").await?;
     let adas_session = ada.connect().await?;
-    let ben = office.world.agent_with("Ben", Behaviour::Manual, true).await?;
+    let ben = office.tenant.agent_with("Ben", PhoneBehaviour::Manual, true).await?;
     let bens_session = ben.connect().await?;
     let cleo = office.agent("Cleo").await?;
     let call = office.talking(&ada).await?;
@@ -48,7 +48,7 @@ async fn play(target: &mut Embedded) -> anyhow::Result<()> {
 
     office.goes_on_hearing(&call.leg_id, &[ADA], 1_000).await?;
     office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ada).await?, ADA)]).await?;
-    office.world.until_with(&call, &ada).await?;
+    office.tenant.until_with(&call, &ada).await?;
     the_event_says_why(&office, &ben).await?;
     office.connect(&ben).await?;
     office.customer_hangs_up(&call).await?;
@@ -56,7 +56,7 @@ async fn play(target: &mut Embedded) -> anyhow::Result<()> {
 }
 
 /// Offline within the lease, and not much before.
-async fn goes_offline(desk: &Desk) -> anyhow::Result<()> {
+async fn goes_offline(desk: &AgentDesk) -> anyhow::Result<()> {
     let silent_us = now_us();
     desk.until_state(AgentState::Offline).await?;
     let after_us = now_us() - silent_us;
@@ -64,8 +64,8 @@ async fn goes_offline(desk: &Desk) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn the_event_says_why(office: &Office, desk: &Desk) -> anyhow::Result<()> {
-    let events = office.world.events_about(&format!("agent/{}", desk.id())).await?;
+async fn the_event_says_why(office: &Office, desk: &AgentDesk) -> anyhow::Result<()> {
+    let events = office.tenant.events_about(&format!("agent/{}", desk.id())).await?;
     let last = events.iter().rev().find_map(|event| match event.data.as_ref()?.data.as_ref()? {
         Data::AgentStateChanged(change) => Some((change.to.as_str(), change.reason.as_str())),
         _ => None,

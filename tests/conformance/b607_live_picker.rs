@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use baton_api::common::v1::{TransferPhase, target};
 use baton_api::presence::v1::{PickerTarget, TargetFilter, WatchTargetsRequest, WatchTargetsResponse};
 use baton_runtime::Clock;
-use baton_testkit::{Behaviour, Desk, World};
+use baton_testkit::{AgentDesk, PhoneBehaviour, TestTenant};
 use tonic::Streaming;
 
 use crate::harness::{Office, Scenario, shared};
@@ -18,10 +18,10 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     shared![b607_the_picker_sees_reserved_engaged_and_available_within_a_second]
 }
 
-async fn b607_the_picker_sees_reserved_engaged_and_available_within_a_second(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open_with(world, "lead_center", "").await?;
+async fn b607_the_picker_sees_reserved_engaged_and_available_within_a_second(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open_with(tenant, "lead_center", "").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::Manual).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let cleo = office.agent("Cleo").await?;
     let call = office.talking(&ada).await?;
     let mut all = Watch::open(&cleo, true).await?;
@@ -48,7 +48,7 @@ fn presence(target: &PickerTarget) -> baton_api::presence::v1::Presence {
     target.presence.clone().unwrap_or_default()
 }
 
-fn is(target: Option<&baton_api::common::v1::Target>, desk: &Desk) -> bool {
+fn is(target: Option<&baton_api::common::v1::Target>, desk: &AgentDesk) -> bool {
     let target = target.and_then(|it| it.target.as_ref());
     matches!(target, Some(target::Target::AgentId(id)) if id == desk.id())
 }
@@ -60,7 +60,7 @@ struct Watch {
 }
 
 impl Watch {
-    async fn open(desk: &Desk, include_unavailable: bool) -> anyhow::Result<Self> {
+    async fn open(desk: &AgentDesk, include_unavailable: bool) -> anyhow::Result<Self> {
         let filter = TargetFilter { include_unavailable, ..TargetFilter::default() };
         let request = WatchTargetsRequest { filter: Some(filter) };
         let mut stream = desk.presence().watch_targets(request).await?.into_inner();
@@ -69,18 +69,23 @@ impl Watch {
         Ok(Self { first: first.changed, stream })
     }
 
-    fn first(&self, desk: &Desk) -> Option<&PickerTarget> {
+    fn first(&self, desk: &AgentDesk) -> Option<&PickerTarget> {
         self.first.iter().find(|it| is(it.target.as_ref(), desk))
     }
 
     /// Once it is pushed that the agent is so; within a second from now, as what has happened has happened.
-    async fn until(&mut self, desk: &Desk, what: &str, is_so: impl Fn(&PickerTarget) -> bool) -> anyhow::Result<()> {
+    async fn until(
+        &mut self,
+        desk: &AgentDesk,
+        what: &str,
+        is_so: impl Fn(&PickerTarget) -> bool,
+    ) -> anyhow::Result<()> {
         let so = |it: &WatchTargetsResponse| it.changed.iter().any(|it| is(it.target.as_ref(), desk) && is_so(it));
         self.until_message(&format!("{} is {what}", desk.name()), so).await
     }
 
     /// Once it is pushed that the agent no longer matches.
-    async fn until_removed(&mut self, desk: &Desk) -> anyhow::Result<()> {
+    async fn until_removed(&mut self, desk: &AgentDesk) -> anyhow::Result<()> {
         let gone = |it: &WatchTargetsResponse| it.removed.iter().any(|it| is(Some(it), desk));
         self.until_message(&format!("{} is removed", desk.name()), gone).await
     }

@@ -4,7 +4,7 @@ use baton_api::common::v1::{RecordingMode, TransferPhase};
 use baton_api::recording::v1::Exclusion;
 use baton_api::recording::v1::exclusion::Reason;
 use baton_api::simulator::v1::LedgerAction;
-use baton_testkit::{BOUND, World, eventually};
+use baton_testkit::{BOUND, TestTenant, eventually};
 
 use crate::harness::ears::{ADA, BEN, CUSTOMER, holds_exactly};
 use crate::harness::{Office, Scenario, now_us, shared, talk_for};
@@ -13,8 +13,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     shared![b608_what_is_said_during_a_pause_is_in_no_recording, b608_a_pause_survives_a_transfer,]
 }
 
-async fn b608_what_is_said_during_a_pause_is_in_no_recording(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn b608_what_is_said_during_a_pause_is_in_no_recording(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     // Ada is silent but for the pause, so that her tone in the recording would tell.
     let call = office.recorded(RecordingMode::Manual, &ada).await?;
@@ -36,9 +36,9 @@ async fn b608_what_is_said_during_a_pause_is_in_no_recording(world: World) -> an
     talk_for(700).await;
     office.customer_hangs_up(&call).await?;
 
-    let recordings = office.world.until_recorded(&call, 1).await?;
+    let recordings = office.tenant.until_recorded(&call, 1).await?;
     let [recording] = recordings.as_slice() else { anyhow::bail!("not one recording") };
-    let segments = office.world.segments_of(recording).await?;
+    let segments = office.tenant.segments_of(recording).await?;
     anyhow::ensure!(segments.len() == 2, "{} segments", segments.len());
     for segment in &segments {
         holds_exactly("a segment", segment, &[CUSTOMER])?;
@@ -52,8 +52,8 @@ async fn b608_what_is_said_during_a_pause_is_in_no_recording(world: World) -> an
     Ok(())
 }
 
-async fn b608_a_pause_survives_a_transfer(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open(world, "lead_center").await?;
+async fn b608_a_pause_survives_a_transfer(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent("Ben").await?;
     let call = office.recorded(RecordingMode::All, &ada).await?;
@@ -71,14 +71,14 @@ async fn b608_a_pause_survives_a_transfer(world: World) -> anyhow::Result<()> {
     ben.resume_recording(id).await?;
     talk_for(700).await;
     office.customer_hangs_up(&call).await?;
-    let recordings = office.world.until_recorded(&call, 2).await?;
-    holds_exactly("recording 1", &office.world.sound_of(&recordings[0]).await?, &[CUSTOMER, ADA])?;
-    let second = office.world.sound_of(&recordings[1]).await?;
+    let recordings = office.tenant.until_recorded(&call, 2).await?;
+    holds_exactly("recording 1", &office.tenant.sound_of(&recordings[0]).await?, &[CUSTOMER, ADA])?;
+    let second = office.tenant.sound_of(&recordings[1]).await?;
     holds_exactly("recording 2", &second, &[CUSTOMER, BEN])?;
     let long_ms = second.duration_ms();
     anyhow::ensure!((500..1_600).contains(&long_ms), "recording 2 is {long_ms} ms long");
     eventually("the recordings are announced", BOUND, async || {
-        let types = office.world.events_about(&format!("recording/{}", recordings[0].recording_id)).await;
+        let types = office.tenant.events_about(&format!("recording/{}", recordings[0].recording_id)).await;
         let types: Vec<_> = types.map_err(|error| format!("{error:#}"))?.into_iter().map(|it| it.r#type).collect();
         if types.iter().any(|it| it == "recording.stored") { Ok(()) } else { Err(format!("{types:?}")) }
     })

@@ -4,8 +4,8 @@ use baton_api::common::v1::{TransferKind, TransferPhase};
 use baton_api::error::ErrorReason;
 use baton_api::presence::v1::AgentState;
 use baton_api::transfer::v1::{AddNoteRequest, StartTransferRequest, StartTransferResponse};
-use baton_testkit::world::fresh;
-use baton_testkit::{Behaviour, Call, Desk, To, World};
+use baton_testkit::tenant::fresh;
+use baton_testkit::{AgentDesk, Call, PhoneBehaviour, TestTenant, To};
 use futures::future::join_all;
 use tonic::Status;
 
@@ -20,10 +20,10 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-async fn b609_sixty_four_callers_with_one_request_id_get_one_answer(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open_with(world, "lead_center", "").await?;
+async fn b609_sixty_four_callers_with_one_request_id_get_one_answer(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open_with(tenant, "lead_center", "").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.agent_with("Ben", Behaviour::Manual).await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let call = office.talking(&ada).await?;
 
     let note =
@@ -49,10 +49,10 @@ async fn b609_sixty_four_callers_with_one_request_id_get_one_answer(world: World
     office.until_events(&call, "transfer.started", 1).await
 }
 
-async fn b609_a_refusal_is_repeated_and_another_body_is_refused(world: World) -> anyhow::Result<()> {
-    let mut office = Office::open_with(world, "helpdesk", "").await?;
+async fn b609_a_refusal_is_repeated_and_another_body_is_refused(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open_with(tenant, "helpdesk", "").await?;
     let ada = office.agent("Ada").await?;
-    let ben = office.world.agent("Ben").await?;
+    let ben = office.tenant.agent("Ben").await?;
     let call = office.talking(&ada).await?;
     let request = warm(&call, &ben, fresh());
     let reason = refused(start(&ada, &request).await)?;
@@ -73,7 +73,7 @@ async fn b609_a_refusal_is_repeated_and_another_body_is_refused(world: World) ->
     Ok(())
 }
 
-fn warm(call: &Call, to: &Desk, request_id: String) -> StartTransferRequest {
+fn warm(call: &Call, to: &AgentDesk, request_id: String) -> StartTransferRequest {
     StartTransferRequest {
         request_id,
         interaction_id: call.interaction_id.clone(),
@@ -83,6 +83,6 @@ fn warm(call: &Call, to: &Desk, request_id: String) -> StartTransferRequest {
     }
 }
 
-async fn start(desk: &Desk, request: &StartTransferRequest) -> Result<StartTransferResponse, Status> {
+async fn start(desk: &AgentDesk, request: &StartTransferRequest) -> Result<StartTransferResponse, Status> {
     desk.transfers().start_transfer(request.clone()).await.map(tonic::Response::into_inner)
 }

@@ -1,5 +1,5 @@
-//! What Baton must do, row by row. Every scenario drives only the public API and the simulator's, and is judged by what the parties
-//! heard, where legs ended, what the recordings hold, and the events.
+//! What Baton must do, row by row. Every scenario drives only the public API and the simulator's, and is checked by what the parties
+//! heard, where legs ended, the recordings, and the events.
 
 mod b101_cold;
 mod b102_cold_unanswered;

@@ -1,4 +1,4 @@
-//! What must survive: `up` or the switch is killed with `kill -9` at the worst moments, and started again on the same data.
+//! Crashes: `up` or the switch is killed with `kill -9` at the worst moments, and started again on the same data.
 //!
 //! The calls on the switch live on and nobody hears silence for long (C1); a transfer goes on or ends as its policy says; nothing is
 //! stuck; no event is lost or doubled (E1).
@@ -12,7 +12,7 @@ use std::path::Path;
 
 use baton_api::common::v1::{Reason, TransferPhase};
 use baton_api::transfer::v1::{Interaction, Transfer};
-use baton_testkit::{Call, Desk, Embedded, World};
+use baton_testkit::{AgentDesk, Call, Embedded, TestTenant};
 
 use crate::harness::ears::{MUSIC, longest_silence_ms};
 use crate::harness::{Office, Scenario, aftermath, on_its_own};
@@ -30,21 +30,26 @@ async fn in_an_office(
     play: impl AsyncFnOnce(&mut Embedded, &mut Office) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     on_its_own(binary, &[], async |target: &mut Embedded| {
-        let mut office = Office::open_with(World::new(target.endpoints())?, profile, overrides).await?;
+        let mut office = Office::open_with(TestTenant::new(target.endpoints())?, profile, overrides).await?;
         play(target, &mut office).await?;
-        aftermath::nothing_is_left(&office.world).await
+        aftermath::nothing_is_left(&office.tenant).await
     })
     .await
 }
 
 /// Once initiator and recipient talk. A phone that was about to be dialled when `up` died is never dialled again (S2), as it may have
 /// rung: the transfer then fails as *unreachable*, the customer is on hold, and the initiator tries again. Says whether they had to.
-async fn consults_or_is_tried_again(office: &Office, call: &Call, from: &Desk, to: &Desk) -> anyhow::Result<bool> {
+async fn consults_or_is_tried_again(
+    office: &Office,
+    call: &Call,
+    from: &AgentDesk,
+    to: &AgentDesk,
+) -> anyhow::Result<bool> {
     let decided = |it: &Interaction| {
         let phase = it.transfer.as_ref().map(Transfer::phase);
         matches!(phase, Some(TransferPhase::Consulting | TransferPhase::Failed))
     };
-    let view = office.world.until(call, "the transfer goes on or has ended", decided).await?;
+    let view = office.tenant.until(call, "the transfer goes on or has ended", decided).await?;
     let transfer = view.transfer.unwrap_or_default();
     if transfer.phase() == TransferPhase::Consulting {
         return Ok(false);

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use baton_api::common::v1::{TransferKind, TransferPhase};
 use baton_api::transfer::v1::{StartTransferRequest, Transfer};
-use baton_testkit::world::fresh;
-use baton_testkit::{BOUND, Call, Desk, Embedded, To, eventually};
+use baton_testkit::tenant::fresh;
+use baton_testkit::{AgentDesk, BOUND, Call, Embedded, To, eventually};
 
 use super::{consults_or_is_tried_again, in_an_office, was_never_in_silence};
 use crate::harness::ears::CUSTOMER;
@@ -44,7 +44,7 @@ async fn one_round(
     target: &mut Embedded,
     office: &mut Office,
     call: &Call,
-    (from, to): (&Desk, &Desk),
+    (from, to): (&AgentDesk, &AgentDesk),
     moment_ms: u64,
 ) -> anyhow::Result<bool> {
     let request = StartTransferRequest {
@@ -79,7 +79,7 @@ async fn one_round(
     Ok(tried_again)
 }
 
-async fn start(desk: &Desk, request: &StartTransferRequest) -> Result<Transfer, String> {
+async fn start(desk: &AgentDesk, request: &StartTransferRequest) -> Result<Transfer, String> {
     let answer = desk.transfers().start_transfer(request.clone()).await.map_err(|status| status.to_string())?;
     answer.into_inner().interaction.and_then(|it| it.transfer).ok_or_else(|| "no transfer".to_owned())
 }

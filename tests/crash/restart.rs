@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use baton_api::common::v1::{Reason, RecordingMode};
 use baton_api::recording::v1::recording::State;
 use baton_testkit::Embedded;
-use baton_testkit::world::ring;
+use baton_testkit::tenant::ring;
 
 use super::in_an_office;
 use crate::harness::ears::{ADA, CUSTOMER, holds_exactly};
@@ -19,8 +19,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 async fn restart_in_order_and_everything_is_still_there(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "helpdesk", "", async |target: &mut Embedded, office: &mut Office| {
         let ada = office.agent("Ada").await?;
-        let number = office.world.number(vec![ring(&ada)]).await?;
-        office.world.record(&number, RecordingMode::All).await?;
+        let number = office.tenant.number(vec![ring(&ada)]).await?;
+        office.tenant.record(&number, RecordingMode::All).await?;
         let call = office.talking_on(&number, &ada).await?;
         ada.note(&call.interaction_id, "calls back").await?;
         talk_for(800).await;
@@ -31,18 +31,18 @@ async fn restart_in_order_and_everything_is_still_there(binary: PathBuf) -> anyh
         target.restart().await?;
         office.sessions.clear();
         office.connect(&ada).await?;
-        let ended = office.world.until_ended(&call).await?;
+        let ended = office.tenant.until_ended(&call).await?;
         anyhow::ensure!(ended.end_reason() == Reason::Requested, "it ended with {:?}", ended.end_reason());
-        let mut events = office.world.until_event(&call, "interaction.ended").await?;
+        let mut events = office.tenant.until_event(&call, "interaction.ended").await?;
         anyhow::ensure!(ended.notes.len() == 1, "the note is gone");
-        let recordings = office.world.until_recorded(&call, 1).await?;
+        let recordings = office.tenant.until_recorded(&call, 1).await?;
         anyhow::ensure!(recordings[0].state() == State::Stored, "the recording is {:?}", recordings[0].state());
-        events.extend(office.world.events_about(&format!("recording/{}", recordings[0].recording_id)).await?);
+        events.extend(office.tenant.events_about(&format!("recording/{}", recordings[0].recording_id)).await?);
         for last in ["interaction.ended", "recording.stored"] {
             let time = events.iter().find(|it| it.r#type == last).and_then(|it| it.time).context(last)?;
             anyhow::ensure!(at_us(&time) <= stopped_us, "{last} was left to the next start");
         }
-        holds_exactly("the recording", &office.world.sound_of(&recordings[0]).await?, &[CUSTOMER, ADA])?;
+        holds_exactly("the recording", &office.tenant.sound_of(&recordings[0]).await?, &[CUSTOMER, ADA])?;
 
         office.until_free(&ada).await?;
         office.talking_on(&number, &ada).await?;

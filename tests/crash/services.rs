@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use baton_api::common::v1::{Action, Reason, RecordingMode, TransferPhase};
-use baton_testkit::{Behaviour, Call, Desk, Embedded};
+use baton_testkit::{AgentDesk, Call, Embedded, PhoneBehaviour};
 
 use super::{consults_or_is_tried_again, in_an_office, was_never_in_silence};
 use crate::harness::ears::{ADA, BEN, CUSTOMER, MUSIC, RINGING, holds_exactly, tells};
@@ -28,7 +28,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 
 async fn crash_while_it_rings_and_the_transfer_goes_on(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
-        let (ada, ben, call) = talking(office, Behaviour::Manual).await?;
+        let (ada, ben, call) = talking(office, PhoneBehaviour::Manual).await?;
         ada.start_warm(&call.interaction_id, &ben).await?;
         office.hears(&call.leg_id, &[MUSIC]).await?;
         office.phones.until_ringing(ben.phone()).await?;
@@ -44,7 +44,7 @@ async fn crash_while_it_rings_and_the_transfer_goes_on(binary: PathBuf) -> anyho
 
 async fn crash_right_after_the_start_was_committed_and_the_transfer_goes_on(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
-        let (ada, ben, call) = talking(office, Behaviour::AnswersAfter(600)).await?;
+        let (ada, ben, call) = talking(office, PhoneBehaviour::AnswersAfter(600)).await?;
         ada.start_warm(&call.interaction_id, &ben).await?;
         crash(target, office, &[&ada, &ben]).await?;
         consults_joins_and_completes(office, &ada, &ben, &call).await
@@ -74,8 +74,8 @@ async fn crash_while_recording_and_the_recording_is_whole(binary: PathBuf) -> an
         let talked_ms = office.phones.heard(&call.leg_id).await?.heard_ms(ADA) as i64;
         office.customer_hangs_up(&call).await?;
 
-        let recordings = office.world.until_recorded(&call, 1).await?;
-        let sound = office.world.sound_of(&recordings[0]).await?;
+        let recordings = office.tenant.until_recorded(&call, 1).await?;
+        let sound = office.tenant.sound_of(&recordings[0]).await?;
         holds_exactly("the recording", &sound, &[CUSTOMER, ADA])?;
         let missing_ms = talked_ms - sound.duration_ms();
         anyhow::ensure!(missing_ms < 500, "{missing_ms} ms of {talked_ms} are not in the recording");
@@ -89,7 +89,7 @@ async fn crash_while_recording_and_the_recording_is_whole(binary: PathBuf) -> an
 async fn crash_and_meanwhile_the_recipient_hangs_up(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
         let (ada, ben, call) = consulting(office).await?;
-        let switch = target.switch_phones(&office.world)?;
+        let switch = target.switch_phones(&office.tenant)?;
         target.kill()?;
         switch.hang_up(ben.phone()).await?;
         target.restart().await?;
@@ -110,13 +110,13 @@ async fn crash_and_meanwhile_the_recipient_hangs_up(binary: PathBuf) -> anyhow::
 async fn crash_and_meanwhile_the_customer_hangs_up(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
         let (ada, ben, call) = consulting(office).await?;
-        let switch = target.switch_phones(&office.world)?;
+        let switch = target.switch_phones(&office.tenant)?;
         target.kill()?;
         switch.hang_up_leg(&call.leg_id).await?;
         target.restart().await?;
         reconnect(office, &[&ada, &ben]).await?;
 
-        let ended = office.world.until_ended(&call).await?;
+        let ended = office.tenant.until_ended(&call).await?;
         anyhow::ensure!(ended.end_reason() == Reason::CustomerLeft, "it ended with {:?}", ended.end_reason());
         office.phones.until_idle(ada.phone()).await?;
         office.phones.until_idle(ben.phone()).await?;
@@ -140,8 +140,8 @@ async fn crash_in_a_pause_and_the_pause_goes_on(binary: PathBuf) -> anyhow::Resu
         ada.resume_recording(id).await?;
         talk_for(300).await;
         office.customer_hangs_up(&call).await?;
-        let recordings = office.world.until_recorded(&call, 1).await?;
-        let segments = office.world.segments_of(&recordings[0]).await?;
+        let recordings = office.tenant.until_recorded(&call, 1).await?;
+        let segments = office.tenant.segments_of(&recordings[0]).await?;
         anyhow::ensure!(segments.len() == 2, "{} segments", segments.len());
         let pause_ms = (segments[1].started_at_us - segments[0].ended_at_us()) / 1_000;
         anyhow::ensure!(pause_ms > 700, "only {pause_ms} ms are left out");
@@ -152,7 +152,7 @@ async fn crash_in_a_pause_and_the_pause_goes_on(binary: PathBuf) -> anyhow::Resu
 
 async fn crash_of_a_cold_transfer_while_it_rings_and_it_goes_on(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
-        let (ada, ben, call) = talking(office, Behaviour::Manual).await?;
+        let (ada, ben, call) = talking(office, PhoneBehaviour::Manual).await?;
         ada.start_cold(&call.interaction_id, &ben).await?;
         office.phones.until_idle(ada.phone()).await?;
         office.hears(&call.leg_id, &[RINGING]).await?;
@@ -172,7 +172,7 @@ async fn crash_of_a_cold_transfer_while_it_rings_and_it_goes_on(binary: PathBuf)
 async fn crash_and_the_ringing_ends_meanwhile(binary: PathBuf) -> anyhow::Result<()> {
     let overrides = "[warm.offer]\nring_ms = 1500\n";
     in_an_office(&binary, "lead_center", overrides, async |target: &mut Embedded, office: &mut Office| {
-        let (ada, ben, call) = talking(office, Behaviour::NeverAnswers).await?;
+        let (ada, ben, call) = talking(office, PhoneBehaviour::NeverAnswers).await?;
         ada.start_warm(&call.interaction_id, &ben).await?;
         office.phones.until_ringing(ben.phone()).await?;
         target.kill()?;
@@ -191,15 +191,15 @@ async fn crash_and_the_ringing_ends_meanwhile(binary: PathBuf) -> anyhow::Result
     .await
 }
 
-async fn talking(office: &mut Office, recipient: Behaviour) -> anyhow::Result<(Desk, Desk, Call)> {
+async fn talking(office: &mut Office, recipient: PhoneBehaviour) -> anyhow::Result<(AgentDesk, AgentDesk, Call)> {
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", recipient).await?;
     let call = office.talking(&ada).await?;
     Ok((ada, ben, call))
 }
 
-async fn consulting(office: &mut Office) -> anyhow::Result<(Desk, Desk, Call)> {
-    let (ada, ben, call) = talking(office, Behaviour::AnswersAfter(100)).await?;
+async fn consulting(office: &mut Office) -> anyhow::Result<(AgentDesk, AgentDesk, Call)> {
+    let (ada, ben, call) = talking(office, PhoneBehaviour::AnswersAfter(100)).await?;
     ada.start_warm(&call.interaction_id, &ben).await?;
     office.until_phase(&call, TransferPhase::Consulting).await?;
     office.hear_each_other(&[(&office.leg(&ada).await?, ADA), (&office.leg(&ben).await?, BEN)]).await?;
@@ -208,14 +208,14 @@ async fn consulting(office: &mut Office) -> anyhow::Result<(Desk, Desk, Call)> {
 }
 
 /// Kills all services, starts them again after a moment, and the agents' clients connect anew.
-async fn crash(target: &mut Embedded, office: &mut Office, desks: &[&Desk]) -> anyhow::Result<()> {
+async fn crash(target: &mut Embedded, office: &mut Office, desks: &[&AgentDesk]) -> anyhow::Result<()> {
     target.kill()?;
     talk_for(DOWN_MS).await;
     target.restart().await?;
     reconnect(office, desks).await
 }
 
-async fn reconnect(office: &mut Office, desks: &[&Desk]) -> anyhow::Result<()> {
+async fn reconnect(office: &mut Office, desks: &[&AgentDesk]) -> anyhow::Result<()> {
     office.sessions.clear();
     for desk in desks {
         office.connect(desk).await?;
@@ -224,7 +224,12 @@ async fn reconnect(office: &mut Office, desks: &[&Desk]) -> anyhow::Result<()> {
 }
 
 /// The rest of a warm transfer, and that the customer noticed nothing of the crash.
-async fn consults_joins_and_completes(office: &Office, ada: &Desk, ben: &Desk, call: &Call) -> anyhow::Result<()> {
+async fn consults_joins_and_completes(
+    office: &Office,
+    ada: &AgentDesk,
+    ben: &AgentDesk,
+    call: &Call,
+) -> anyhow::Result<()> {
     consults_or_is_tried_again(office, call, ada, ben).await?;
     let (adas_leg, bens_leg) = (office.leg(ada).await?, office.leg(ben).await?);
     office.hear_each_other(&[(&adas_leg, ADA), (&bens_leg, BEN)]).await?;

@@ -1,4 +1,4 @@
-//! `kill -9` of the switch: its calls are gone, and everybody is told so (S4).
+//! `kill -9` of the switch: its calls end, and clients are notified (S4).
 
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ async fn crash_of_the_switch_in_a_consult_ends_the_call_and_the_next_one_works(b
         office.hear_each_other(&[(&office.leg(&ada).await?, ADA), (&office.leg(&ben).await?, BEN)]).await?;
 
         target.kill_switch()?;
-        let ended = office.world.until_ended(&call).await?;
+        let ended = office.tenant.until_ended(&call).await?;
         anyhow::ensure!(ended.end_reason() == Reason::SwitchLost, "it ended with {:?}", ended.end_reason());
         let transfer = ended.transfer.unwrap_or_default();
         anyhow::ensure!(transfer.phase() == TransferPhase::Failed, "the transfer is {:?}", transfer.phase());
@@ -48,12 +48,12 @@ async fn crash_of_the_switch_while_recording_keeps_what_was_recorded(binary: Pat
         let call = office.recorded(RecordingMode::All, &ada).await?;
         talk_for(1_500).await;
         target.kill_switch()?;
-        office.world.until_ended(&call).await?;
-        let recordings = office.world.until_recorded(&call, 1).await?;
+        office.tenant.until_ended(&call).await?;
+        let recordings = office.tenant.until_recorded(&call, 1).await?;
         let is_marked = recordings[0].segments.iter().all(|it| it.torn && !it.lost);
         anyhow::ensure!(is_marked, "it is not marked as torn and mended: {recordings:#?}");
         anyhow::ensure!(recordings[0].state() == State::Incomplete, "it is {:?}", recordings[0].state());
-        let sound = office.world.sound_of(&recordings[0]).await?;
+        let sound = office.tenant.sound_of(&recordings[0]).await?;
         let kept_ms = sound.duration_ms();
         anyhow::ensure!(kept_ms > 1_000 && sound.hears(ADA) && sound.hears(CUSTOMER), "{kept_ms} ms were kept");
         Ok(())

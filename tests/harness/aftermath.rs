@@ -6,49 +6,49 @@ use std::collections::BTreeSet;
 use baton_api::presence::v1::{Agent, GetPresenceRequest, ListAgentsRequest};
 use baton_api::simulator::v1::{LedgerAction, LedgerEntry};
 use baton_api::transfer::v1::{Interaction, ListInteractionsRequest};
-use baton_testkit::{BOUND, World, eventually};
+use baton_testkit::{BOUND, TestTenant, eventually};
 
 const LEG: &str = "leg ";
 
 /// Everybody hangs up; then nothing is left.
-pub(crate) async fn nothing_is_left(world: &World) -> anyhow::Result<()> {
-    hang_up_all(world).await?;
+pub(crate) async fn nothing_is_left(tenant: &TestTenant) -> anyhow::Result<()> {
+    hang_up_all(tenant).await?;
     eventually("all interactions are over", BOUND, async || {
-        let live = interactions(world, true).await.map_err(|error| format!("{error:#}"))?;
+        let live = interactions(tenant, true).await.map_err(|error| format!("{error:#}"))?;
         if live.is_empty() { Ok(()) } else { Err(format!("{live:#?}")) }
     })
     .await?;
     eventually("the switch is empty", BOUND, async || {
-        let left = left_on_the_switch(world).await.map_err(|error| format!("{error:#}"))?;
+        let left = left_on_the_switch(tenant).await.map_err(|error| format!("{error:#}"))?;
         if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
     })
     .await?;
     eventually("nobody is reserved or engaged", BOUND, async || {
-        let claimed = claimed(world).await.map_err(|error| format!("{error:#}"))?;
+        let claimed = claimed(tenant).await.map_err(|error| format!("{error:#}"))?;
         if claimed.is_empty() { Ok(()) } else { Err(format!("{claimed:?}")) }
     })
     .await?;
-    events_are_whole(world).await
+    events_are_whole(tenant).await
 }
 
-async fn hang_up_all(world: &World) -> anyhow::Result<()> {
-    let phones = world.phones()?;
-    for leg_id in left_on_the_switch(world).await?.iter().filter_map(|it| it.strip_prefix(LEG)) {
+async fn hang_up_all(tenant: &TestTenant) -> anyhow::Result<()> {
+    let phones = tenant.phones()?;
+    for leg_id in left_on_the_switch(tenant).await?.iter().filter_map(|it| it.strip_prefix(LEG)) {
         // It may have ended by itself meanwhile.
         let _ = phones.hang_up_leg(leg_id).await;
     }
     Ok(())
 }
 
-async fn interactions(world: &World, live_only: bool) -> anyhow::Result<Vec<Interaction>> {
+async fn interactions(tenant: &TestTenant, live_only: bool) -> anyhow::Result<Vec<Interaction>> {
     let request = ListInteractionsRequest { live_only, page_size: 500, page_token: String::new() };
-    Ok(world.interactions()?.list_interactions(request).await?.into_inner().interactions)
+    Ok(tenant.interactions()?.list_interactions(request).await?.into_inner().interactions)
 }
 
-/// Legs, rooms and recordings that the ledger knows the beginning of and not the end.
-async fn left_on_the_switch(world: &World) -> anyhow::Result<BTreeSet<String>> {
+/// Legs, rooms and recordings with a beginning in the ledger and no end.
+async fn left_on_the_switch(tenant: &TestTenant) -> anyhow::Result<BTreeSet<String>> {
     let mut left = BTreeSet::new();
-    for entry in world.phones()?.ledger().await? {
+    for entry in tenant.phones()?.ledger().await? {
         match entry.action() {
             LedgerAction::Booted => left.clear(),
             LedgerAction::CallPlaced | LedgerAction::LegDialed => drop(left.insert(leg(&entry))),
@@ -75,11 +75,11 @@ fn recording(entry: &LedgerEntry) -> String {
     format!("recording {}", entry.subject_id)
 }
 
-async fn claimed(world: &World) -> anyhow::Result<Vec<String>> {
+async fn claimed(tenant: &TestTenant) -> anyhow::Result<Vec<String>> {
     let mut claimed = Vec::new();
-    for agent in agents(world).await? {
+    for agent in agents(tenant).await? {
         let request = GetPresenceRequest { agent_id: agent.agent_id };
-        let presence = world.presence()?.get_presence(request).await?.into_inner().presence.unwrap_or_default();
+        let presence = tenant.presence()?.get_presence(request).await?.into_inner().presence.unwrap_or_default();
         if presence.reserved || presence.engaged {
             claimed.push(agent.name);
         }
@@ -87,23 +87,23 @@ async fn claimed(world: &World) -> anyhow::Result<Vec<String>> {
     Ok(claimed)
 }
 
-async fn agents(world: &World) -> anyhow::Result<Vec<Agent>> {
+async fn agents(tenant: &TestTenant) -> anyhow::Result<Vec<Agent>> {
     let request = ListAgentsRequest { page_size: 500, page_token: String::new() };
-    Ok(world.directory()?.list_agents(request).await?.into_inner().agents)
+    Ok(tenant.directory()?.list_agents(request).await?.into_inner().agents)
 }
 
-async fn events_are_whole(world: &World) -> anyhow::Result<()> {
-    for interaction in interactions(world, false).await? {
-        events_of_are_whole(world, &interaction.interaction_id).await?;
+async fn events_are_whole(tenant: &TestTenant) -> anyhow::Result<()> {
+    for interaction in interactions(tenant, false).await? {
+        events_of_are_whole(tenant, &interaction.interaction_id).await?;
     }
     Ok(())
 }
 
 /// 1, 2, 3… to the end, each once.
-pub(crate) async fn events_of_are_whole(world: &World, interaction_id: &str) -> anyhow::Result<()> {
+pub(crate) async fn events_of_are_whole(tenant: &TestTenant, interaction_id: &str) -> anyhow::Result<()> {
     let subject = format!("interaction/{interaction_id}");
     eventually("the last event is published", BOUND, async || {
-        let events = world.events_about(&subject).await.map_err(|error| format!("{error:#}"))?;
+        let events = tenant.events_about(&subject).await.map_err(|error| format!("{error:#}"))?;
         let numbers: Vec<_> = events.iter().map(|event| event.sequence).collect();
         let ids: BTreeSet<_> = events.iter().map(|event| &event.event_id).collect();
         let ended = events.iter().any(|event| event.r#type == "interaction.ended");

@@ -1,4 +1,4 @@
-//! What was heard, as a story: who, then who, then who.
+//! The sound on a leg as a story: which parties were heard, in which order.
 
 use std::collections::BTreeSet;
 
@@ -26,16 +26,15 @@ pub(crate) const BEEP: u32 = 3_100;
 /// Everything that can be heard in a call.
 pub(crate) const ALL: [u32; 10] = [RINGING, CUSTOMER, MUSIC, DAN, ADA, BEN, GREETING, CLEO, GONE, BEEP];
 
-/// While one thing ends and the next begins a window may have both, or neither.
+/// While one tone ends and the next begins a window may have both, or neither.
 const EDGE_MS: usize = 3 * WINDOW_MS;
 
-/// These tones.
 pub(crate) fn tones(hz: &[u32]) -> BTreeSet<u32> {
     hz.iter().copied().collect()
 }
 
-/// What was heard, one thing after the other; silence and edges left out, and the ringing before anybody answered: how long that is
-/// depends on how busy the machine is.
+/// The sets of tones in their order, without silence, edges, and the ringing before the answer: its length depends on how busy the
+/// machine is.
 pub(crate) fn story(sound: &Sound) -> Vec<BTreeSet<u32>> {
     let mut story: Vec<BTreeSet<u32>> = Vec::new();
     for stretch in sound.timeline(&ALL) {
@@ -49,7 +48,7 @@ pub(crate) fn story(sound: &Sound) -> Vec<BTreeSet<u32>> {
     story
 }
 
-/// That the story is this one.
+/// Fails if the story is another one.
 pub(crate) fn tells(who: &str, sound: &Sound, expected: &[&[u32]]) -> anyhow::Result<()> {
     let expected: Vec<_> = expected.iter().map(|hz| tones(hz)).collect();
     anyhow::ensure!(story(sound) == expected, "{who} should have heard {expected:?}, but: {}", sound.in_words(&ALL));
@@ -63,19 +62,19 @@ pub(crate) fn is_exactly(sound: &Sound, hz: &[u32]) -> bool {
     sound.timeline(&ALL).iter().all(|stretch| stretch.hz == expected || (may_pause && stretch.hz.is_empty()))
 }
 
-/// The longest time in which nothing at all was heard.
+/// The longest silence.
 pub(crate) fn longest_silence_ms(sound: &Sound) -> usize {
     let silent = sound.timeline(&ALL).into_iter().filter(|stretch| stretch.hz.is_empty());
     silent.map(|stretch| stretch.end_ms - stretch.start_ms).max().unwrap_or(0)
 }
 
-/// That nothing but these is anywhere in it, and each of them is.
+/// Fails if the sound has other tones than these, or lacks one.
 pub(crate) fn holds_exactly(what: &str, sound: &Sound, hz: &[u32]) -> anyhow::Result<()> {
     anyhow::ensure!(lasting(sound) == tones(hz), "{what} should hold {hz:?}, but: {}", sound.in_words(&ALL));
     Ok(())
 }
 
-/// The tones that are there for longer than an edge; where a tone is cut off, that one window has a little of every tone.
+/// The tones that are heard for longer than an edge: the window in which a tone is cut off has a little of every tone.
 fn lasting(sound: &Sound) -> BTreeSet<u32> {
     let lasts = |hz: &u32| {
         let stretches = sound.timeline(&[*hz]);
@@ -84,7 +83,7 @@ fn lasting(sound: &Sound) -> BTreeSet<u32> {
     ALL.into_iter().filter(lasts).collect()
 }
 
-/// B208: agents are nowhere in it without the customer. One window at an edge may be cut.
+/// B208: fails if agents are heard without the customer anywhere. One window at an edge may be cut.
 pub(crate) fn has_no_consult(what: &str, sound: &Sound) -> anyhow::Result<()> {
     let consult = sound.timeline(&ALL).into_iter().find(|stretch| {
         let agents = [ADA, BEN, CLEO, DAN].iter().any(|hz| stretch.hz.contains(hz));

@@ -1,8 +1,8 @@
-//! How scenarios are run and judged.
+//! Runs scenarios and checks their results.
 //!
 //! - [`suite`] runs them, many at a time, against one shared Baton or one of [`own`]; [`pending`] knows which rows are not built yet.
-//! - [`office`] is what most scenarios begin with: agents at their desks, and a customer who talks with one of them.
-//! - [`ears`] says what was heard; [`aftermath`] looks whether anything is left when all is over.
+//! - [`office`] sets up the beginning of most scenarios: agents at their desks, and a customer who talks with one of them.
+//! - [`ears`] analyses what was heard; [`aftermath`] checks that nothing is left at the end.
 
 pub(crate) mod aftermath;
 pub(crate) mod ears;
@@ -23,7 +23,7 @@ use baton_api::error::ErrorReason;
 use baton_runtime::Clock;
 use tonic::Status;
 
-/// People talk for so long: time must pass for sound to be heard. Nothing is waited for with it.
+/// Lets people talk for so long, as sound takes time. It is not for waiting for a condition.
 pub(crate) async fn talk_for(ms: u64) {
     Clock::real().sleep(Duration::from_millis(ms)).await;
 }
@@ -33,7 +33,7 @@ pub(crate) fn now_us() -> i64 {
     Clock::real().now_us()
 }
 
-/// The same of a time that was sent.
+/// A timestamp in microseconds since the epoch.
 pub(crate) fn at_us(time: &prost_types::Timestamp) -> i64 {
     time.seconds * 1_000_000 + i64::from(time.nanos) / 1_000
 }

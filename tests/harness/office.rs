@@ -1,4 +1,4 @@
-//! What most scenarios begin with: a tenant with a policy, agents at their desks, and a customer who talks with one of them.
+//! The beginning of most scenarios: a tenant with a policy, agents at their desks, and a customer who talks with one of them.
 
 use std::time::Duration;
 
@@ -8,91 +8,91 @@ use baton_api::event::v1::Event;
 use baton_api::presence::v1::AgentState;
 use baton_api::recording::v1::Recording;
 use baton_api::transfer::v1::{Interaction, Policy, SetPolicyRequest};
+use baton_testkit::tenant::{fresh, ring};
 use baton_testkit::wait::stays;
-use baton_testkit::world::{fresh, ring};
-use baton_testkit::{Behaviour, Call, Desk, Phones, Session, Sound, World, eventually};
+use baton_testkit::{AgentDesk, Call, OpenSession, PhoneBehaviour, Phones, Sound, TestTenant, eventually};
 
 use super::ears::{ALL, is_exactly};
 
-/// What a tenant's plan includes.
+/// The entitlement to warm transfers.
 const WARM: &str = "warm_transfer";
-/// How long is listened to tell what is being heard: longer than any pause in ringing.
+/// The length of sound in which present tones are looked for: longer than any pause in ringing.
 const LISTEN_MS: i64 = 600;
 
 /// A tenant at work.
 pub(crate) struct Office {
-    pub(crate) world: World,
+    pub(crate) tenant: TestTenant,
     pub(crate) phones: Phones,
-    /// Who is connected; dropped, they are gone.
-    pub(crate) sessions: Vec<Session>,
+    /// Of the connected agents; dropping a session breaks its connection.
+    pub(crate) sessions: Vec<OpenSession>,
 }
 
 impl Office {
-    /// With a profile as it is, but that phones ring for 1.2 s.
-    pub(crate) async fn open(world: World, profile: &str) -> anyhow::Result<Self> {
-        Self::open_with(world, profile, "[warm.offer]\nring_ms = 1200\n[cold.offer]\nring_ms = 1200\n").await
+    /// With a profile, but with a ring time of 1.2 s.
+    pub(crate) async fn open(tenant: TestTenant, profile: &str) -> anyhow::Result<Self> {
+        Self::open_with(tenant, profile, "[warm.offer]\nring_ms = 1200\n[cold.offer]\nring_ms = 1200\n").await
     }
 
-    /// With a profile and what is different from it.
-    pub(crate) async fn open_with(world: World, profile: &str, overrides: &str) -> anyhow::Result<Self> {
-        set_policy(&world, profile, overrides, &[WARM]).await?;
-        let phones = world.phones()?;
-        Ok(Self { world, phones, sessions: Vec::new() })
+    /// With a profile and overrides.
+    pub(crate) async fn open_with(tenant: TestTenant, profile: &str, overrides: &str) -> anyhow::Result<Self> {
+        set_policy(&tenant, profile, overrides, &[WARM]).await?;
+        let phones = tenant.phones()?;
+        Ok(Self { tenant, phones, sessions: Vec::new() })
     }
 
-    /// An agent who is there, with a phone that is answered soon.
-    pub(crate) async fn agent(&mut self, name: &str) -> anyhow::Result<Desk> {
-        let desk = self.world.agent(name).await?;
+    /// A connected agent with a phone that answers soon.
+    pub(crate) async fn agent(&mut self, name: &str) -> anyhow::Result<AgentDesk> {
+        let desk = self.tenant.agent(name).await?;
         self.connect(&desk).await?;
         Ok(desk)
     }
 
-    /// An agent who is there, with a phone that behaves as said.
-    pub(crate) async fn agent_with(&mut self, name: &str, behaviour: Behaviour) -> anyhow::Result<Desk> {
-        let desk = self.world.agent_with(name, behaviour, true).await?;
+    /// A connected agent with this behaviour of the phone.
+    pub(crate) async fn agent_with(&mut self, name: &str, behaviour: PhoneBehaviour) -> anyhow::Result<AgentDesk> {
+        let desk = self.tenant.agent_with(name, behaviour, true).await?;
         self.connect(&desk).await?;
         Ok(desk)
     }
 
-    /// The agent's client connects, and they are available.
-    pub(crate) async fn connect(&mut self, desk: &Desk) -> anyhow::Result<()> {
+    /// The agent connects and is available.
+    pub(crate) async fn connect(&mut self, desk: &AgentDesk) -> anyhow::Result<()> {
         self.sessions.push(desk.connect().await.with_context(|| format!("{} connects", desk.name()))?);
         Ok(())
     }
 
-    /// A customer calls a number that rings this agent and nobody else, and has them. Nothing is recorded.
-    pub(crate) async fn talking(&self, desk: &Desk) -> anyhow::Result<Call> {
-        let number = self.world.number(vec![ring(desk)]).await?;
+    /// A customer calls a number that rings only this agent, and the two talk. Nothing is recorded.
+    pub(crate) async fn talking(&self, desk: &AgentDesk) -> anyhow::Result<Call> {
+        let number = self.tenant.number(vec![ring(desk)]).await?;
         self.talking_on(&number, desk).await
     }
 
     /// The same, on a number that is recorded in this way.
-    pub(crate) async fn recorded(&self, mode: RecordingMode, desk: &Desk) -> anyhow::Result<Call> {
-        let number = self.world.number(vec![ring(desk)]).await?;
-        self.world.record(&number, mode).await?;
+    pub(crate) async fn recorded(&self, mode: RecordingMode, desk: &AgentDesk) -> anyhow::Result<Call> {
+        let number = self.tenant.number(vec![ring(desk)]).await?;
+        self.tenant.record(&number, mode).await?;
         self.talking_on(&number, desk).await
     }
 
-    /// A customer calls this number, and this agent has them: they hear each other.
-    pub(crate) async fn talking_on(&self, number: &str, desk: &Desk) -> anyhow::Result<Call> {
-        let call = self.world.call(number).await?;
-        self.world.until_with(&call, desk).await?;
+    /// A customer calls this number, and this agent and the customer hear each other.
+    pub(crate) async fn talking_on(&self, number: &str, desk: &AgentDesk) -> anyhow::Result<Call> {
+        let call = self.tenant.call(number).await?;
+        self.tenant.until_with(&call, desk).await?;
         self.hear_each_other(&[(&call.leg_id, 440), (&self.leg(desk).await?, desk.tone_hz())]).await?;
         Ok(call)
     }
 
     /// The live leg of an agent's phone.
-    pub(crate) async fn leg(&self, desk: &Desk) -> anyhow::Result<String> {
+    pub(crate) async fn leg(&self, desk: &AgentDesk) -> anyhow::Result<String> {
         Ok(self.phones.until_up(desk.phone()).await?.leg_id)
     }
 
-    /// Once nothing but these tones has been heard on a leg for a moment.
+    /// Waits until only these tones are heard on a leg.
     pub(crate) async fn hears(&self, leg_id: &str, hz: &[u32]) -> anyhow::Result<Sound> {
         let exactly = |sound: &Sound| is_exactly(sound, hz);
         self.phones.until_hears(leg_id, LISTEN_MS, &format!("exactly {hz:?}"), exactly).await
     }
 
-    /// Once each of these hears all the others, and nobody else: legs with what each speaks.
+    /// Waits until each of these legs hears exactly the tones of all the others.
     pub(crate) async fn hear_each_other(&self, parties: &[(&str, u32)]) -> anyhow::Result<()> {
         for (leg_id, own) in parties {
             let others: Vec<_> = parties.iter().map(|it| it.1).filter(|hz| hz != own).collect();
@@ -101,7 +101,7 @@ impl Office {
         Ok(())
     }
 
-    /// That a leg goes on hearing exactly these tones for a while.
+    /// Fails if a leg stops hearing exactly these tones within this time.
     pub(crate) async fn goes_on_hearing(&self, leg_id: &str, hz: &[u32], ms: u64) -> anyhow::Result<()> {
         self.hears(leg_id, hz).await?;
         stays(&format!("leg {leg_id} hears {hz:?}"), Duration::from_millis(ms), async || {
@@ -111,14 +111,14 @@ impl Office {
         .await
     }
 
-    /// The interaction once its transfer is in this phase.
+    /// Waits until the transfer is in this phase.
     pub(crate) async fn until_phase(&self, call: &Call, phase: TransferPhase) -> anyhow::Result<Interaction> {
         let there = |it: &Interaction| it.transfer.as_ref().is_some_and(|transfer| transfer.phase() == phase);
-        self.world.until(call, &format!("the transfer is {}", phase.as_str_name()), there).await
+        self.tenant.until(call, &format!("the transfer is {}", phase.as_str_name()), there).await
     }
 
-    /// Once the agent is in no call and nothing is reserved for one, and available.
-    pub(crate) async fn until_free(&self, desk: &Desk) -> anyhow::Result<()> {
+    /// Waits until the agent is available, and neither reserved nor engaged.
+    pub(crate) async fn until_free(&self, desk: &AgentDesk) -> anyhow::Result<()> {
         eventually(&format!("{} is free", desk.name()), baton_testkit::BOUND, async || {
             let presence = desk.state().await.map_err(|error| format!("{error:#}"))?;
             let free = presence.state() == AgentState::Available && !presence.reserved && !presence.engaged;
@@ -130,28 +130,28 @@ impl Office {
     /// The customer hangs up, and the interaction is over.
     pub(crate) async fn customer_hangs_up(&self, call: &Call) -> anyhow::Result<Interaction> {
         self.phones.hang_up_leg(&call.leg_id).await?;
-        self.world.until_ended(call).await
+        self.tenant.until_ended(call).await
     }
 
-    /// Once there are so many events of this type: they are published a little after what they tell of.
+    /// Waits until there are so many events of this type: they are published a little later than they happen.
     pub(crate) async fn until_events(&self, call: &Call, event_type: &str, count: usize) -> anyhow::Result<()> {
         eventually(&format!("{count} events {event_type}"), baton_testkit::BOUND, async || {
-            let types = self.world.event_types(call).await.map_err(|error| format!("{error:#}"))?;
+            let types = self.tenant.event_types(call).await.map_err(|error| format!("{error:#}"))?;
             if types.iter().filter(|it| *it == event_type).count() == count { Ok(()) } else { Err(types.join(", ")) }
         })
         .await
     }
 
-    /// The recordings of a call, once there are exactly so many and their audio is stored.
+    /// Waits until a call has exactly so many recordings and their audio is stored.
     pub(crate) async fn recordings<const COUNT: usize>(&self, call: &Call) -> anyhow::Result<[Recording; COUNT]> {
-        let stored = self.world.until_recorded(call, COUNT).await?;
+        let stored = self.tenant.until_recorded(call, COUNT).await?;
         stored.try_into().map_err(|other| anyhow::anyhow!("another number of recordings: {other:#?}"))
     }
 
-    /// That events of these types are there in this order, whatever is between them; gives them all.
+    /// Fails if there are no events of these types in this order, with any others between them; all events.
     pub(crate) async fn events_tell(&self, call: &Call, types: &[&str]) -> anyhow::Result<Vec<Event>> {
         let last = types.last().context("no events to look for")?;
-        let events = self.world.until_event(call, last).await?;
+        let events = self.tenant.until_event(call, last).await?;
         let mut seen = events.iter().map(|event| event.r#type.as_str());
         let missing = types.iter().find(|wanted| !seen.any(|it| it == **wanted));
         let all: Vec<_> = events.iter().map(|event| event.r#type.as_str()).collect();
@@ -162,7 +162,7 @@ impl Office {
 
 /// Sets the tenant's policy.
 pub(crate) async fn set_policy(
-    world: &World,
+    tenant: &TestTenant,
     profile: &str,
     overrides: &str,
     entitlements: &[&str],
@@ -174,6 +174,6 @@ pub(crate) async fn set_policy(
         version: 0,
     };
     let request = SetPolicyRequest { request_id: fresh(), policy: Some(policy) };
-    world.policies()?.set_policy(request).await.context("setting the policy")?;
+    tenant.policies()?.set_policy(request).await.context("setting the policy")?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A Baton of one's own, for what would disturb the others.
+//! A Baton for one scenario alone, which would disturb others.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Rows that are not built yet: run all the same, and expected to fail.
+//! Rows that are not built yet: their scenarios run and are expected to fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,6 @@ pub(crate) struct Pending(BTreeMap<String, Entry>);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    /// Why it is not there yet.
     reason: String,
 }
 

@@ -1,11 +1,11 @@
-//! A scenario: its name, and how it is run.
+//! A scenario: its name, and the Baton on which it runs.
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
-use baton_testkit::World;
+use baton_testkit::TestTenant;
 
-/// How a scenario ends. It need not move between threads: each has one of its own.
+/// The future of a scenario. It is not `Send`: each scenario has a thread of its own.
 pub(crate) type Outcome = Pin<Box<dyn Future<Output = anyhow::Result<()>>>>;
 
 /// One scenario.
@@ -13,15 +13,15 @@ pub(crate) type Outcome = Pin<Box<dyn Future<Output = anyhow::Result<()>>>>;
 pub(crate) struct Scenario {
     /// Begins with its row, where it has one: `b103_…`.
     pub(crate) name: &'static str,
-    pub(crate) place: Place,
+    pub(crate) isolation: Isolation,
 }
 
-/// Where it is played.
+/// Whether a scenario shares its Baton.
 #[derive(Clone, Copy)]
-pub(crate) enum Place {
-    /// On the Baton that all share, in a tenant of its own.
-    Shared(fn(World) -> Outcome),
-    /// On one of its own, which it starts from the binary.
+pub(crate) enum Isolation {
+    /// Runs on the Baton that all share, in a tenant of its own.
+    Shared(fn(TestTenant) -> Outcome),
+    /// Runs on a Baton of its own, which it starts from the binary.
     Alone(fn(PathBuf) -> Outcome),
 }
 
@@ -31,18 +31,17 @@ impl Scenario {
         self.name.split('_').next().unwrap_or(self.name)
     }
 
-    /// What it is to be started on.
     pub(crate) fn begin_alone(run: fn(PathBuf) -> Outcome, binary: &Path) -> Outcome {
         run(binary.to_owned())
     }
 }
 
-/// Scenarios on the shared Baton, each an `async fn(World) -> anyhow::Result<()>`, by their own names.
+/// Scenarios on the shared Baton, each an `async fn(TestTenant) -> anyhow::Result<()>`, by their own names.
 macro_rules! shared {
     ($($scenario:ident),+ $(,)?) => {
         vec![$(crate::harness::Scenario {
             name: stringify!($scenario),
-            place: crate::harness::scenario::Place::Shared(|world| Box::pin($scenario(world))),
+            isolation: crate::harness::scenario::Isolation::Shared(|tenant| Box::pin($scenario(tenant))),
         }),+]
     };
 }
@@ -52,7 +51,7 @@ macro_rules! alone {
     ($($scenario:ident),+ $(,)?) => {
         vec![$(crate::harness::Scenario {
             name: stringify!($scenario),
-            place: crate::harness::scenario::Place::Alone(|binary| Box::pin($scenario(binary))),
+            isolation: crate::harness::scenario::Isolation::Alone(|binary| Box::pin($scenario(binary))),
         }),+]
     };
 }

@@ -1,4 +1,4 @@
-//! Runs the scenarios: twelve at a time, with a time limit each, and clears up at the end, whatever happened.
+//! Runs the scenarios: twelve at a time, with a time limit each, and always clears up at the end.
 
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use baton_runtime::Clock;
-use baton_testkit::{Embedded, World};
+use baton_testkit::{Embedded, TestTenant};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 use super::pending::Pending;
-use super::scenario::Place;
+use super::scenario::Isolation;
 use super::{Scenario, aftermath};
 
 /// Each waits most of its time; two cores are enough for twelve.
@@ -23,20 +23,20 @@ const AT_A_TIME: usize = 12;
 /// How long a scenario may take.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// What all scenarios have in common.
-struct Stage {
+/// Shared by all scenarios.
+struct SuiteContext {
     runtime: Runtime,
     binary: PathBuf,
     pending: Pending,
-    /// The Baton that is shared; started by the first who needs it.
+    /// The Baton that is shared; started by the first scenario that needs it.
     shared: OnceCell<Result<Embedded, String>>,
     failed: AtomicBool,
 }
 
-/// Runs what the command line asks for.
+/// Runs the scenarios that the command line selects.
 pub(crate) fn run(binary: &Path, scenarios: Vec<Scenario>) -> ExitCode {
     match prepare(binary) {
-        Ok(stage) => play(Arc::new(stage), scenarios),
+        Ok(suite) => play(Arc::new(suite), scenarios),
         Err(error) => {
             eprintln!("{error:#}");
             ExitCode::FAILURE
@@ -44,9 +44,9 @@ pub(crate) fn run(binary: &Path, scenarios: Vec<Scenario>) -> ExitCode {
     }
 }
 
-fn prepare(binary: &Path) -> anyhow::Result<Stage> {
+fn prepare(binary: &Path) -> anyhow::Result<SuiteContext> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    Ok(Stage {
+    Ok(SuiteContext {
         runtime,
         binary: binary.to_owned(),
         pending: Pending::load()?,
@@ -55,26 +55,26 @@ fn prepare(binary: &Path) -> anyhow::Result<Stage> {
     })
 }
 
-fn play(stage: Arc<Stage>, scenarios: Vec<Scenario>) -> ExitCode {
+fn play(suite: Arc<SuiteContext>, scenarios: Vec<Scenario>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_A_TIME);
-    let listed = stage.pending.check(&scenarios).map_err(|error| error.to_string());
+    let listed = suite.pending.check(&scenarios).map_err(|error| error.to_string());
     let mut trials = vec![Trial::test("every_row_has_a_scenario_or_is_listed", move || listed.map_err(Failed::from))];
     for scenario in scenarios {
-        let stage = Arc::clone(&stage);
-        trials.push(Trial::test(scenario.name, move || stage.judge(scenario)));
+        let suite = Arc::clone(&suite);
+        trials.push(Trial::test(scenario.name, move || suite.run(scenario)));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let cleared = Arc::into_inner(stage).context("a scenario still runs").and_then(Stage::clear_up);
+    let cleared = Arc::into_inner(suite).context("a scenario still runs").and_then(SuiteContext::clear_up);
     if let Err(error) = &cleared {
         eprintln!("{error:#}");
     }
     if conclusion.has_failed() || cleared.is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-impl Stage {
+impl SuiteContext {
     /// Plays a scenario; one that is pending must fail.
-    fn judge(&self, scenario: Scenario) -> Result<(), Failed> {
+    fn run(&self, scenario: Scenario) -> Result<(), Failed> {
         let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| self.perform(scenario)))
             .unwrap_or_else(|_| Err(anyhow::anyhow!("it panicked; see above")));
         match (outcome, self.pending.reason(&scenario)) {
@@ -92,17 +92,17 @@ impl Stage {
     }
 
     fn perform(&self, scenario: Scenario) -> anyhow::Result<()> {
-        match scenario.place {
-            Place::Alone(run) => self.within_limit(Scenario::begin_alone(run, &self.binary)),
-            Place::Shared(run) => self.within_limit(async {
+        match scenario.isolation {
+            Isolation::Alone(run) => self.within_limit(Scenario::begin_alone(run, &self.binary)),
+            Isolation::Shared(run) => self.within_limit(async {
                 let target = self.target().await?;
-                let world = World::new(target.endpoints())?;
+                let tenant = TestTenant::new(target.endpoints())?;
                 let played = async {
-                    run(world.clone()).await?;
-                    aftermath::nothing_is_left(&world).await.context("afterwards")
+                    run(tenant.clone()).await?;
+                    aftermath::nothing_is_left(&tenant).await.context("afterwards")
                 };
-                let told = || format!("tenant {}, Baton's data and log in {}", world.tenant(), target.data().display());
-                played.await.with_context(told)
+                let context = || format!("tenant {}, Baton's data and log in {}", tenant.id(), target.data().display());
+                played.await.with_context(context)
             }),
         }
     }

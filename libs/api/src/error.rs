@@ -1,7 +1,7 @@
 //! The one error that every Baton service answers with, and its form on the wire.
 //!
-//! A service has small error enums of its own; at its edge they become an [`ApiError`], and only here does that become a
-//! `google.rpc.Status`: the gRPC code says what sort of failure it is, `ErrorInfo.reason` which one (a closed list,
+//! A service has small error enums of its own. At its edge they become an [`ApiError`], and only here does that become a
+//! `google.rpc.Status`: the gRPC code gives the kind of failure, `ErrorInfo.reason` the failure itself (a closed list,
 //! `baton.common.v1.ErrorReason`), `BadRequest` names a wrong field, and the message tells a person what to do next.
 
 use std::collections::HashMap;
@@ -10,19 +10,19 @@ use std::fmt;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::brief;
 pub use crate::common::v1::ErrorReason;
+use crate::header_limit;
 
 /// `ErrorInfo.domain` of every error that Baton itself makes.
 pub const DOMAIN: &str = "baton";
 const REASON_PREFIX: &str = "ERROR_REASON_";
 
-/// What sort of failure it is; each is one gRPC code.
+/// The kind of a failure; each is one gRPC code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum ErrorKind {
     /// A field is missing, malformed or out of range.
     InvalidArgument,
-    /// Not there, or not there for this caller.
+    /// It does not exist, or not for this caller.
     NotFound,
     /// The name or id is taken.
     AlreadyExists,
@@ -30,22 +30,19 @@ pub enum Kind {
     FailedPrecondition,
     /// The caller's role does not permit it.
     PermissionDenied,
-    /// Nobody knows who is calling.
+    /// The token is missing or not valid.
     Unauthenticated,
-    /// Somebody else changed it meanwhile, or it is stale.
+    /// Another change came first, or what was sent is stale.
     Aborted,
-    /// A limit was reached.
     ResourceExhausted,
-    /// Something that is needed does not answer.
+    /// A service or resource that is needed does not answer.
     Unavailable,
-    /// The answer did not come in time.
     DeadlineExceeded,
     /// A fault of Baton's.
     Internal,
 }
 
-impl Kind {
-    /// The gRPC code of this kind.
+impl ErrorKind {
     pub fn code(self) -> Code {
         match self {
             Self::InvalidArgument => Code::InvalidArgument,
@@ -62,8 +59,8 @@ impl Kind {
         }
     }
 
-    /// The kind of a status that came from anywhere. Codes that Baton never sends are counted with the nearest that it
-    /// does: a cancelled call may have been carried out, like one whose deadline has passed.
+    /// The kind of any status. A code that Baton never sends gets the nearest kind: a cancelled call may have been carried
+    /// out, like one whose deadline has passed.
     pub fn of(code: Code) -> Self {
         match code {
             Code::InvalidArgument | Code::OutOfRange => Self::InvalidArgument,
@@ -81,114 +78,111 @@ impl Kind {
     }
 }
 
-/// What a caller knows after an error about whether its command was carried out.
+/// Whether a command that failed may have been carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It was refused: nothing has changed.
     Definite,
-    /// It may or may not have been carried out: look, or ask again with the same request id.
+    /// It may or may not have been carried out: read the state, or repeat the request with the same request id.
     Unknown,
 }
 
 /// An error as a caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
-    /// What sort of failure.
-    pub kind: Kind,
-    /// Which failure, from the closed list.
+    pub kind: ErrorKind,
     pub reason: ErrorReason,
     /// One or two sentences for a person: what is wrong and what to do. Never a token, a number dialled or a name.
     pub message: String,
-    /// What a program may want to know; keys are `lower_snake`.
+    /// For programs; keys are `lower_snake`.
     pub metadata: Vec<(String, String)>,
-    /// The fields that are wrong, each with why. Only for [`Kind::InvalidArgument`].
+    /// The fields that are wrong, each with a description. Only for [`ErrorKind::InvalidArgument`].
     pub fields: Vec<(String, String)>,
 }
 
 impl ApiError {
     /// An error of this kind and reason; the named constructors below read better where they fit.
-    pub fn new(kind: Kind, reason: ErrorReason, message: impl Into<String>) -> Self {
+    pub fn new(kind: ErrorKind, reason: ErrorReason, message: impl Into<String>) -> Self {
         Self { kind, reason, message: message.into(), metadata: Vec::new(), fields: Vec::new() }
     }
 
-    /// The same error with one more thing for programs.
+    /// Adds an entry to the metadata.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {
         self.metadata.push((key.to_owned(), value.to_string()));
         self
     }
 
-    /// There is no such thing for this caller; `what` is for example "transfer".
+    /// It does not exist for this caller; `what` is for example "transfer".
     pub fn not_found(what: &str) -> Self {
         let message = format!("There is no such {what}. Check the id; things of other tenants are not there either.");
-        Self::new(Kind::NotFound, ErrorReason::NotFound, message).with("what", what)
+        Self::new(ErrorKind::NotFound, ErrorReason::NotFound, message).with("what", what)
     }
 
     /// The field (path as in the proto, for example `target.agent_id`) is wrong, and why.
     pub fn invalid_argument(field: &str, why: impl Into<String>) -> Self {
         let why = why.into();
         let message = format!("{field}: {why}");
-        let mut error = Self::new(Kind::InvalidArgument, ErrorReason::InvalidField, message);
+        let mut error = Self::new(ErrorKind::InvalidArgument, ErrorReason::InvalidField, message);
         error.fields.push((field.to_owned(), why));
         error
     }
 
     /// Not possible in the present state.
     pub fn failed_precondition(reason: ErrorReason, message: impl Into<String>) -> Self {
-        Self::new(Kind::FailedPrecondition, reason, message)
+        Self::new(ErrorKind::FailedPrecondition, reason, message)
     }
 
     /// The caller's role does not permit it.
     pub fn permission_denied(message: impl Into<String>) -> Self {
-        Self::new(Kind::PermissionDenied, ErrorReason::RoleNotAllowed, message)
+        Self::new(ErrorKind::PermissionDenied, ErrorReason::RoleNotAllowed, message)
     }
 
-    /// Nobody knows who is calling; the reason says why the token is no good.
+    /// The token is missing or not valid; the reason says which.
     pub fn unauthenticated(reason: ErrorReason, message: impl Into<String>) -> Self {
-        Self::new(Kind::Unauthenticated, reason, message)
+        Self::new(ErrorKind::Unauthenticated, reason, message)
     }
 
-    /// Something that is needed does not answer: trying again with the same request id is right.
+    /// A service or resource that is needed does not answer: the caller should repeat the request with the same request id.
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self::new(Kind::Unavailable, ErrorReason::Unavailable, message)
+        Self::new(ErrorKind::Unavailable, ErrorReason::Unavailable, message)
     }
 
-    /// The command is committed; the world has not confirmed it in time.
+    /// The command is committed, but the world (the switch, another service) has not confirmed it in time.
     pub fn pending(message: impl Into<String>) -> Self {
-        Self::new(Kind::DeadlineExceeded, ErrorReason::Pending, message)
+        Self::new(ErrorKind::DeadlineExceeded, ErrorReason::Pending, message)
     }
 
-    /// Somebody else changed it meanwhile, or what was sent is stale.
+    /// Another change came first, or what was sent is stale.
     pub fn aborted(reason: ErrorReason, message: impl Into<String>) -> Self {
-        Self::new(Kind::Aborted, reason, message)
+        Self::new(ErrorKind::Aborted, reason, message)
     }
 
     /// The name or id is taken; `what` is for example "team".
     pub fn already_exists(what: &str, message: impl Into<String>) -> Self {
-        Self::new(Kind::AlreadyExists, ErrorReason::AlreadyExists, message).with("what", what)
+        Self::new(ErrorKind::AlreadyExists, ErrorReason::AlreadyExists, message).with("what", what)
     }
 
     /// A limit was reached; the message says which, and what it is.
     pub fn resource_exhausted(message: impl Into<String>) -> Self {
-        Self::new(Kind::ResourceExhausted, ErrorReason::Limit, message)
+        Self::new(ErrorKind::ResourceExhausted, ErrorReason::Limit, message)
     }
 
-    /// A fault of Baton's. Log the cause where it is handled; the message goes to the caller.
+    /// A fault of Baton's. The message goes to the caller; log the cause where it is handled.
     pub fn internal(message: impl Into<String>) -> Self {
-        Self::new(Kind::Internal, ErrorReason::Internal, message)
+        Self::new(ErrorKind::Internal, ErrorReason::Internal, message)
     }
 
-    /// Whether the command was certainly not carried out.
     pub fn outcome(&self) -> Outcome {
         match self.kind {
-            Kind::Unavailable | Kind::DeadlineExceeded | Kind::Internal => Outcome::Unknown,
+            ErrorKind::Unavailable | ErrorKind::DeadlineExceeded | ErrorKind::Internal => Outcome::Unknown,
             _ => Outcome::Definite,
         }
     }
 
-    /// Whether the same call with the same request id may go better a little later.
+    /// Whether the same request with the same request id may succeed a little later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind, Kind::Unavailable | Kind::DeadlineExceeded | Kind::ResourceExhausted)
+        matches!(self.kind, ErrorKind::Unavailable | ErrorKind::DeadlineExceeded | ErrorKind::ResourceExhausted)
     }
 
     /// The reason as it is on the wire: the enum value's name without its prefix.
@@ -197,8 +191,8 @@ impl ApiError {
         name.strip_prefix(REASON_PREFIX).unwrap_or(name)
     }
 
-    /// Reads an error that a Baton service sent. `None` if the status carries no `ErrorInfo` of Baton's, as those of a
-    /// broken connection do; [`ApiError::of`] takes these too.
+    /// Reads an error that a Baton service sent. `None` if the status carries no `ErrorInfo` of Baton's, as after a broken
+    /// connection; [`ApiError::of`] accepts these too.
     pub fn from_status(status: &Status) -> Option<Self> {
         let details = status.get_error_details();
         let info = details.error_info().filter(|info| info.domain == DOMAIN)?;
@@ -211,15 +205,21 @@ impl ApiError {
             let violations = bad.field_violations.iter();
             violations.map(|it| (it.field.clone(), it.description.clone())).collect()
         });
-        Some(Self { kind: Kind::of(status.code()), reason, message: status.message().to_owned(), metadata, fields })
+        Some(Self {
+            kind: ErrorKind::of(status.code()),
+            reason,
+            message: status.message().to_owned(),
+            metadata,
+            fields,
+        })
     }
 
     /// Reads any status, also one that did not come from a Baton service.
     pub fn of(status: &Status) -> Self {
         Self::from_status(status).unwrap_or_else(|| {
-            let kind = Kind::of(status.code());
+            let kind = ErrorKind::of(status.code());
             let reason = match kind {
-                Kind::Unavailable | Kind::DeadlineExceeded => ErrorReason::Unavailable,
+                ErrorKind::Unavailable | ErrorKind::DeadlineExceeded => ErrorReason::Unavailable,
                 _ => ErrorReason::Unspecified,
             };
             Self::new(kind, reason, status.message())
@@ -237,7 +237,7 @@ impl std::error::Error for ApiError {}
 
 impl From<ApiError> for Status {
     fn from(error: ApiError) -> Self {
-        let error = brief::cut(error);
+        let error = header_limit::cut(error);
         let reason = error.reason_name();
         let metadata: HashMap<_, _> = error.metadata.into_iter().collect();
         let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
@@ -299,6 +299,6 @@ mod tests {
         let details = ErrorDetails::with_error_info("FROM_THE_FUTURE", DOMAIN, HashMap::new());
         let status = Status::with_error_details(Code::Aborted, "x", details);
         let error = ApiError::from_status(&status).expect("is ours");
-        assert_eq!((error.kind, error.reason), (Kind::Aborted, ErrorReason::Unspecified));
+        assert_eq!((error.kind, error.reason), (ErrorKind::Aborted, ErrorReason::Unspecified));
     }
 }

@@ -1,16 +1,14 @@
 //! Pages of a list: how long one is, and where the next begins.
 //!
-//! A page token is the sort key of the last item, so that a list goes on at the right place also when that item has
-//! been renamed or deleted meanwhile. How the key is written is each list's own matter.
+//! A page token is the sort key of the last item, so that a list goes on at the right position even if that item has been
+//! renamed or deleted meanwhile. Each list chooses how the key is written.
 
 use crate::ApiError;
 
-/// When a caller does not say how many.
+/// For a page size of 0.
 const DEFAULT_SIZE: usize = 50;
-/// The most in one page.
 const MAX_SIZE: usize = 500;
 
-/// Checks a page size.
 pub fn size(asked: i32) -> Result<usize, ApiError> {
     match usize::try_from(asked) {
         Ok(0) => Ok(DEFAULT_SIZE),
@@ -22,8 +20,7 @@ pub fn size(asked: i32) -> Result<usize, ApiError> {
     }
 }
 
-/// After which item a page begins; `None` for the empty token, which is the start. `read` knows how the list writes its
-/// tokens.
+/// The key after which a page begins; `None` for the empty token, which is the start. `read` parses the list's tokens.
 pub fn after<'a, C>(token: &'a str, read: impl FnOnce(&'a str) -> Option<C>) -> Result<Option<C>, ApiError> {
     if token.is_empty() {
         return Ok(None);
@@ -34,7 +31,7 @@ pub fn after<'a, C>(token: &'a str, read: impl FnOnce(&'a str) -> Option<C>) -> 
     })
 }
 
-/// Cuts a list that was read one item too long, and says where to go on.
+/// Truncates a list that was read one item too long, and returns the token of the next page; empty on the last page.
 pub fn cut<T>(items: &mut Vec<T>, size: usize, token: impl FnOnce(&T) -> String) -> String {
     if items.len() <= size {
         return String::new();

@@ -2,7 +2,7 @@
 
 use baton_api::common::v1::{Actor, actor::Kind};
 
-/// The actor in one word; empty if it is not given.
+/// Empty for an actor that is not given.
 pub fn actor_text(actor: &Actor) -> String {
     match actor.kind() {
         Kind::Unspecified => String::new(),
@@ -13,7 +13,7 @@ pub fn actor_text(actor: &Actor) -> String {
     }
 }
 
-/// What [`actor_text`] wrote; what nobody wrote is an actor that is not given.
+/// Reads the text of [`actor_text`]. Any other text is an actor that is not given.
 pub fn parse_actor(text: &str) -> Actor {
     let (kind, id) = text.split_once('/').unwrap_or((text, ""));
     let kind = match kind {
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_nobody() {
+    fn a_text_that_names_no_actor_is_an_actor_that_is_not_given() {
         assert_eq!(parse_actor(""), Actor::default());
         assert_eq!(parse_actor("robot/1"), Actor::default());
     }

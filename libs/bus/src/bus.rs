@@ -1,11 +1,12 @@
-//! The bus as services see it, whichever it is.
+//! The bus as services see it, independent of its implementation.
 
 use futures::stream::BoxStream;
 use uuid::Uuid;
 
-use crate::{BusError, Envelope, EventLog, Filter, Logged, Page};
+use crate::{BusError, Envelope, EventLog, EventMatcher, Logged, Page};
 
-/// Events as they come, without end. After an error it may go on or be over: subscribe again from the last position.
+/// Events as they come, without end. After an error the stream may or may not continue: subscribe again from the last
+/// position.
 pub type EventStream = BoxStream<'static, Result<Logged, BusError>>;
 
 /// Where events are published and read. Cheap to clone.
@@ -16,7 +17,7 @@ pub enum Bus {
 }
 
 impl Bus {
-    /// Publishes events in this order. Those that are there already are left alone; when it returns, all are durable.
+    /// Publishes events in this order and durably. Events that were published before are skipped.
     pub async fn publish(&self, events: &[Envelope]) -> Result<(), BusError> {
         match self {
             Self::Embedded(log) => log.append(events).await,
@@ -24,14 +25,14 @@ impl Bus {
     }
 
     /// Events after a position, at most `limit` and [`MAX_PAGE`](crate::MAX_PAGE).
-    pub async fn read(&self, after: u64, filter: &Filter, limit: usize) -> Result<Page, BusError> {
+    pub async fn read(&self, after: u64, filter: &EventMatcher, limit: usize) -> Result<Page, BusError> {
         match self {
             Self::Embedded(log) => log.read(after, filter, limit).await,
         }
     }
 
-    /// Events after a position, and then those that come.
-    pub fn subscribe(&self, after: u64, filter: Filter) -> EventStream {
+    /// Events after a position, and then new ones as they come.
+    pub fn subscribe(&self, after: u64, filter: EventMatcher) -> EventStream {
         match self {
             Self::Embedded(log) => Box::pin(log.subscribe(after, filter)),
         }
@@ -44,7 +45,7 @@ impl Bus {
         }
     }
 
-    /// Tells this stream of events from one that was rebuilt and numbers them anew: positions are good for one of them.
+    /// Distinguishes this stream of events from one that was rebuilt with other positions.
     pub(crate) fn generation(&self) -> Uuid {
         match self {
             Self::Embedded(log) => log.generation(),

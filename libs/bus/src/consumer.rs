@@ -1,13 +1,14 @@
-//! A service that acts upon events: each has its effect once, in order, or is set aside with its cause.
+//! A service that acts upon events: each has its effect once, in order, or becomes a dead letter with its cause.
 //!
 //! The effect, the inbox row and the cursor commit in one transaction of the consumer's own database. So a crash at any
 //! point repeats an event that had no effect, and never one that had; and a log that was rebuilt, where positions mean
 //! something else, is read from its start without any effect happening twice.
 //!
-//! Events are taken one after the other: what comes later for an aggregate never overtakes. Those that wait together share a
-//! transaction, so that a consumer keeps up with many; if one of them fails, each is taken by itself. An event that fails is tried
-//! [`MAX_TRIES`] times by itself and then set aside (E5), so that one bad event does not stop the service. A failure that is not the
-//! event's fault ([`Failure::Later`]) has no limit: setting a healthy event aside because a disk was full would lose it.
+//! Events are handled one after the other, so that none overtakes an earlier one of its aggregate. Events that wait together
+//! share a transaction, so that a consumer keeps up with many; if one of them fails, each is handled by itself. An event that
+//! fails is tried [`MAX_TRIES`] times by itself and then becomes a dead letter (E5), so that one bad event does not stop the
+//! service. A failure that is not the event's fault ([`Failure::Later`]) is retried without limit: giving up a good event
+//! because a disk was full would lose it.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -19,14 +20,14 @@ use baton_store::{Db, StoreError, Tx};
 use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Bus, BusError, EventStream, Filter, Logged};
+use crate::{Bus, BusError, EventMatcher, EventStream, Logged};
 
-/// How often an event is tried before it is set aside.
+/// How often an event is tried before it becomes a dead letter.
 pub const MAX_TRIES: i64 = 5;
 /// The most events that share a transaction: it should stay short.
 const TOGETHER: usize = 64;
 
-/// What a service does with an event.
+/// A service's reaction to an event.
 pub trait Handler: Send + Sync + 'static {
     /// The effect, within `tx` only: it is undone when this fails. Nothing that waits for the world belongs in it.
     fn handle(&self, tx: &mut Tx, event: &Logged) -> impl Future<Output = Result<(), Failure>> + Send;
@@ -35,10 +36,10 @@ pub trait Handler: Send + Sync + 'static {
 /// Why an event could not be acted upon.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// It is not the event's fault: try until it works.
+    /// It is not the event's fault: retry without limit.
     #[error("not now: {0}")]
     Later(String),
-    /// This event can't be acted upon, as far as anybody can tell: set it aside after a few tries.
+    /// This event probably can't be acted upon: give up after a few tries.
     #[error("{0}")]
     Faulty(String),
 }
@@ -71,16 +72,16 @@ pub struct Consumer {
     bus: Bus,
     db: Db,
     clock: Clock,
-    filter: Filter,
+    filter: EventMatcher,
 }
 
 impl Consumer {
     /// `name` is the identity: under another name everything that the bus still has is read again.
-    pub fn new(name: &str, bus: impl Into<Bus>, db: Db, clock: Clock, filter: Filter) -> Self {
+    pub fn new(name: &str, bus: impl Into<Bus>, db: Db, clock: Clock, filter: EventMatcher) -> Self {
         Self { name: name.to_owned(), bus: bus.into(), db, clock, filter }
     }
 
-    /// Acts upon events until `shutdown`; the one in hand is finished or undone.
+    /// Acts upon events until `shutdown`; the event that is being handled is finished or undone.
     pub async fn run(self, handler: impl Handler, shutdown: CancellationToken) {
         let mut failures = 0;
         while let Some(Err(error)) = shutdown.run_until_cancelled(self.follow(&handler, &mut failures)).await {
@@ -126,13 +127,13 @@ impl Consumer {
     async fn subscribe(&self) -> Result<EventStream, BusError> {
         let position = inbox::cursor(&self.db, &self.cursor_name()).await?;
         if position.is_none() {
-            // A log that was not read before: those that it came after are gone.
+            // This log was not read before: the logs that it replaces are gone.
             inbox::forget_cursors(&self.db, &format!("{}@", self.name)).await?;
         }
         Ok(self.bus.subscribe(position.unwrap_or(0) as u64, self.filter.clone()))
     }
 
-    /// Tries until the event has had its effect or is set aside.
+    /// Tries until the event has had its effect or is given up.
     async fn deliver(&self, handler: &impl Handler, event: &Logged) -> Result<(), BusError> {
         let (mut failures, mut tries) = (0, 0);
         loop {
@@ -147,7 +148,7 @@ impl Consumer {
             let wait = Backoff::default().pause(failures);
             tries += i64::from(matches!(failure, Failure::Faulty(_)));
             if tries >= MAX_TRIES {
-                return Ok(self.set_aside(event, tries, failure).await?);
+                return Ok(self.give_up(event, tries, failure).await?);
             }
             self.warn(event, &failure, wait);
             self.clock.sleep(wait).await;
@@ -160,7 +161,7 @@ impl Consumer {
         let mut tx = self.db.begin().await?;
         for event in events {
             if inbox::first_time(&mut tx, &self.name, event.envelope.id, self.clock.now_us()).await? {
-                // A bug that panics on one event must not take the others with it. The transaction is undone either way.
+                // A bug that panics on one event must not stop the others. The transaction is undone either way.
                 let effect = AssertUnwindSafe(handler.handle(&mut tx, event)).catch_unwind().await;
                 effect.unwrap_or_else(|panic| Err(Failure::Faulty(panic_text(panic.as_ref()))))?;
             }
@@ -169,19 +170,19 @@ impl Consumer {
         Ok(tx.commit().await?)
     }
 
-    async fn set_aside(&self, event: &Logged, tries: i64, failure: Failure) -> Result<(), StoreError> {
+    async fn give_up(&self, event: &Logged, tries: i64, failure: Failure) -> Result<(), StoreError> {
         let cause = failure.to_string();
         tracing::error!(consumer = self.name, event.id = %event.envelope.id, event.r#type = event.envelope.event_type, cause,
             "an event was set aside");
-        let letter = self.letter(event, tries, cause);
+        let letter = self.dead_letter(event, tries, cause);
         let mut tx = self.db.begin().await?;
         inbox::first_time(&mut tx, &self.name, event.envelope.id, letter.at_us).await?;
-        inbox::set_aside(&mut tx, &letter).await?;
+        inbox::add_dead_letter(&mut tx, &letter).await?;
         inbox::advance(&mut tx, &self.cursor_name(), event.position as i64).await?;
         tx.commit().await
     }
 
-    fn letter(&self, event: &Logged, tries: i64, cause: String) -> DeadLetter {
+    fn dead_letter(&self, event: &Logged, tries: i64, cause: String) -> DeadLetter {
         let envelope = event.envelope.clone();
         DeadLetter {
             consumer: self.name.clone(),
@@ -203,7 +204,7 @@ impl Consumer {
             "an event could not be acted upon; trying again");
     }
 
-    /// A position is good for one generation of the log.
+    /// A position is valid in one generation of the log only.
     fn cursor_name(&self) -> String {
         format!("{}@{}", self.name, self.bus.generation())
     }

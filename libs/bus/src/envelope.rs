@@ -1,4 +1,4 @@
-//! An event on its way, and how it is named on a bus.
+//! An event with its attributes, and its names on a bus.
 //!
 //! The envelope is `CloudEvents` 1.0 in other words. On NATS each attribute becomes a header beside the payload:
 //!
@@ -18,40 +18,37 @@ use std::fmt::Write as _;
 use baton_store::outbox::OutboxRow;
 use uuid::Uuid;
 
-/// Into how many parts each tenant's and area's events are divided: order holds within one, work is shared between them.
+/// How many partitions each tenant's and area's events have: order holds within one, work is divided between them.
 pub const PARTITIONS: u64 = 64;
 
-/// An event with all that a consumer needs to place it.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Envelope {
     /// The id of the outbox row: the same event delivered twice has the same one.
     pub id: Uuid,
-    /// Whose event it is.
     pub tenant: String,
-    /// What it happened to: `interaction/0192…`.
+    /// `interaction/0192…`.
     pub aggregate: String,
     /// 1, 2, 3… within the aggregate, without holes.
     pub sequence: i64,
-    /// What happened: `transfer.completed`.
+    /// `transfer.completed`.
     pub event_type: String,
-    /// Which service tells of it.
+    /// The service that publishes it.
     pub area: String,
     /// An encoded `baton.event.v1.EventData`.
     pub payload: Vec<u8>,
-    /// Who caused it, as [`actor_text`](crate::actor_text) writes it.
+    /// In the form of [`actor_text`](crate::actor_text).
     pub actor: String,
     /// W3C trace context of the change that wrote it; empty without a trace.
     pub traceparent: String,
-    /// When it happened, in microseconds since the Unix epoch.
+    /// Microseconds since the Unix epoch.
     pub time_us: i64,
 }
 
-/// An event and where it stands in the log.
+/// An event in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
     /// Grows with every event, of all tenants.
     pub position: u64,
-    /// The event.
     pub envelope: Envelope,
 }
 
@@ -70,7 +67,7 @@ impl Envelope {
         format!("baton.{}.v1", self.event_type)
     }
 
-    /// Which of the [`PARTITIONS`] the aggregate belongs to: the same one for ever, on every machine.
+    /// The aggregate's partition, below [`PARTITIONS`]: always the same one, on every machine.
     pub fn partition(&self) -> u64 {
         fnv_1a(self.aggregate.as_bytes()) % PARTITIONS
     }
@@ -93,7 +90,7 @@ impl From<OutboxRow> for Envelope {
     }
 }
 
-/// The text as one token of a subject: whatever could split it or match more than itself becomes `%XX`.
+/// The text as one token of a subject: characters that split it or that are wildcards become `%XX`.
 fn token(text: &str) -> String {
     let mut token = String::with_capacity(text.len());
     for byte in text.bytes() {

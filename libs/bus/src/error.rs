@@ -1,4 +1,4 @@
-//! What can go wrong between an outbox and a consumer.
+//! Errors between an outbox and a consumer.
 
 use baton_api::ApiError;
 use baton_store::{MigrateError, OpenError, StoreError};

@@ -1,6 +1,6 @@
-//! `baton.event.v1.EventService`: reading what was published, a page at a time or as it happens.
+//! `baton.event.v1.EventService`: reading published events, a page at a time or as they happen.
 //!
-//! The tenant comes from the caller's token and from nowhere else, so no filter can reach another tenant's events.
+//! The tenant comes from the caller's token only, so no filter can reach another tenant's events.
 
 use std::sync::Arc;
 
@@ -12,35 +12,34 @@ use baton_api::event::v1::{
 };
 use baton_runtime::CallerExt;
 use baton_runtime::auth::Role;
-use baton_runtime::shares::{NoPlace, Shares};
+use baton_runtime::quota::{Quota, QuotaExceeded};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use prost::Message;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use crate::{Bus, BusError, Filter, Logged, MAX_PAGE, parse_actor};
+use crate::{Bus, BusError, EventMatcher, Logged, MAX_PAGE, parse_actor};
 
 const DEFAULT_PAGE: usize = 100;
-/// How many streams may be open at once, of all tenants and of one: each holds a reader's buffer.
+/// Streams open at once, of all tenants and of one: each holds a reader's buffer.
 const MAX_TAILS: usize = 1_000;
 const MAX_TAILS_OF_TENANT: usize = 250;
 
-/// The service over a bus.
 #[derive(Debug, Clone)]
 pub struct EventApi {
     bus: Bus,
-    tails: Arc<Shares>,
+    tails: Arc<Quota>,
     shutdown: CancellationToken,
 }
 
 impl EventApi {
     /// Streams end when `shutdown` is cancelled.
     pub fn new(bus: impl Into<Bus>, shutdown: CancellationToken) -> Self {
-        Self { bus: bus.into(), tails: Arc::new(Shares::new(MAX_TAILS, MAX_TAILS_OF_TENANT)), shutdown }
+        Self { bus: bus.into(), tails: Arc::new(Quota::new(MAX_TAILS, MAX_TAILS_OF_TENANT)), shutdown }
     }
 
-    /// The service, to be put on the public listener.
+    /// For the public listener.
     pub fn into_server(self) -> EventServiceServer<Self> {
         EventServiceServer::new(self)
     }
@@ -53,7 +52,7 @@ impl EventService for EventApi {
         let asked = request.get_ref();
         let limit = page_size(asked.page_size)?;
         let page = self.bus.read(asked.after_position, &filter, limit).await.map_err(refuse)?;
-        // So that who looks for something rare does not have the same days searched again each time.
+        // So that a search for a rare event does not search the same days again each time.
         let next_position = page.searched_to;
         let sees = sees_personal(&request)?;
         let events = page.events.into_iter().map(|logged| logged_event(logged, sees)).collect::<Result<_, _>>()?;
@@ -67,13 +66,13 @@ impl EventService for EventApi {
         request: Request<TailEventsRequest>,
     ) -> Result<Response<Self::TailEventsStream>, Status> {
         let filter = filter_of(&request, request.get_ref().filter.as_ref())?;
-        let place = self.tails.take(request.caller()?.tenant()?.as_str()).map_err(too_many)?;
+        let permit = self.tails.take(request.caller()?.tenant()?.as_str()).map_err(too_many)?;
         let sees = sees_personal(&request)?;
         let asked = request.into_inner();
         let after = if asked.from_now { self.bus.last() } else { asked.after_position };
         let events = self.bus.subscribe(after, filter).map(move |event| {
-            // The place lives as long as the stream does.
-            let _ = &place;
+            // The permit lives as long as the stream.
+            let _ = &permit;
             let event = logged_event(event.map_err(refuse)?, sees)?;
             Ok(TailEventsResponse { event: Some(event) })
         });
@@ -82,11 +81,11 @@ impl EventService for EventApi {
     }
 }
 
-fn filter_of<T>(request: &Request<T>, asked: Option<&EventFilter>) -> Result<Filter, Status> {
+fn filter_of<T>(request: &Request<T>, asked: Option<&EventFilter>) -> Result<EventMatcher, Status> {
     let tenant = request.caller()?.tenant()?;
     let (pattern, subject) = asked.map_or(("", ""), |asked| (&asked.r#type, &asked.subject));
     let types = (!pattern.is_empty()).then_some(pattern);
-    let mut filter = Filter::types(types)
+    let mut filter = EventMatcher::types(types)
         .map_err(|error| ApiError::invalid_argument("filter.type", error.to_string()))?
         .of_tenant(tenant.as_str());
     if !subject.is_empty() {
@@ -95,7 +94,7 @@ fn filter_of<T>(request: &Request<T>, asked: Option<&EventFilter>) -> Result<Fil
     Ok(filter)
 }
 
-fn too_many(error: NoPlace) -> ApiError {
+fn too_many(error: QuotaExceeded) -> ApiError {
     ApiError::resource_exhausted(format!("No more event streams: {error}. Close one first."))
 }
 
@@ -111,12 +110,12 @@ fn refuse(error: BusError) -> Status {
     ApiError::from(error).into()
 }
 
-/// Who looks for what happened need not know to whom.
+/// An analyst counts calls, and need not know who called.
 fn sees_personal<T>(request: &Request<T>) -> Result<bool, Status> {
     Ok(request.caller()?.role != Role::Analyst)
 }
 
-/// Takes out what is personal: the fields that the contract calls so.
+/// Clears the fields that the contract calls personal.
 fn conceal(data: &mut EventData) {
     match &mut data.data {
         Some(Data::InteractionOpened(opened)) => opened.customer.clear(),

@@ -1,26 +1,26 @@
-//! How events leave a service and reach whoever acts upon them.
+//! How events leave a service and reach the services and clients that act upon them.
 //!
 //! A change and its events commit together in the service's own database (`baton_store::outbox`). The [`Relay`] copies
 //! them from there to the [`Bus`], a [`Consumer`] of another service reads the bus and commits the effect in *its* own
 //! database, and [`EventApi`] shows them to people and programs. No call waits for any of this: with the bus down, events
 //! queue in the outbox.
 //!
-//! # What holds
+//! # Guarantees
 //! - An event is on the bus if its change was committed (E1), within milliseconds while all is well, and once: the bus
 //!   knows an event by its id, so a relay that died between publishing and marking repeats without harm.
 //! - Within an aggregate the order is 1, 2, 3… without holes (E2). Between aggregates there is none to rely on.
-//! - An event has its effect on a consumer once, and in order, however often it is delivered. One that can't be acted upon
-//!   is set aside with its cause after five tries, and the others go on (E5).
+//! - An event has its effect on a consumer once, and in order, however often it is delivered. An event that can't be acted
+//!   upon becomes a dead letter after five tries, and the others go on (E5).
 //!
-//! # What is the bus
+//! # The bus
 //! Today the embedded [`EventLog`]: a `SQLite` file and a number to wait on. `JetStream` will be another variant of [`Bus`];
 //! services hold a `Bus` and never see which.
 //!
 //! # A service's part
 //! ```ignore
 //! tracker.spawn(Relay::new(db.clone(), bus.clone(), clock.clone()).run(shutdown.clone()));
-//! tracker.spawn(Keeper::new(db.clone(), clock.clone()).run(shutdown.clone()));
-//! let consumer = Consumer::new("recording", bus, db, clock, Filter::types(["recording.*"])?);
+//! tracker.spawn(Janitor::new(db.clone(), clock.clone()).run(shutdown.clone()));
+//! let consumer = Consumer::new("recording", bus, db, clock, EventMatcher::types(["recording.*"])?);
 //! tracker.spawn(consumer.run(handler, shutdown)); // `handler` implements `Handler`.
 //! ```
 
@@ -30,9 +30,9 @@ mod consumer;
 mod envelope;
 mod error;
 mod event_service;
-mod filter;
-mod keeper;
+mod janitor;
 mod log;
+mod matcher;
 mod relay;
 
 pub use actor::{actor_text, parse_actor};
@@ -41,7 +41,7 @@ pub use consumer::{Consumer, Failure, Handler, MAX_TRIES};
 pub use envelope::{Envelope, Logged, PARTITIONS};
 pub use error::BusError;
 pub use event_service::EventApi;
-pub use filter::{Filter, FilterError};
-pub use keeper::Keeper;
+pub use janitor::Janitor;
 pub use log::{EventLog, MAX_PAGE, Page};
+pub use matcher::{EventMatcher, EventMatcherError};
 pub use relay::Relay;

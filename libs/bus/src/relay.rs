@@ -1,8 +1,8 @@
 //! From a service's outbox to the bus: at least once, in order, at once.
 //!
 //! Unpublished rows are published in the order of writing and marked after the bus has them. A relay that dies between the
-//! two publishes again, and the bus knows the events by their ids. Commits wake it; behind that is a slow scan, for what a
-//! former process left. If the bus does not answer, rows wait, and nobody else does.
+//! two publishes again, and the bus recognises the events by their ids. Commits wake the relay; a slow scan finds rows that a
+//! former process left. If the bus does not answer, rows wait in the outbox, and no caller waits.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::{Bus, BusError, Envelope};
 
 /// How many events are published together: one commit of the log instead of five hundred.
 const BATCH: usize = 500;
-/// The scan behind the wake-up call.
-const SCAN_EVERY: Duration = Duration::from_secs(5);
+/// For rows of which no commit of this process has woken the relay.
+const SCAN_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Publishes what one service writes into its outbox. One a database.
+/// Publishes the outbox of one database; run one per database.
 #[derive(Debug)]
 pub struct Relay {
     db: Db,
@@ -27,12 +27,11 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// A relay from this database to this bus.
     pub fn new(db: Db, bus: impl Into<Bus>, clock: Clock) -> Self {
         Self { db, bus: bus.into(), clock }
     }
 
-    /// Publishes until `shutdown`, then once more what is committed by then.
+    /// Publishes until `shutdown`, then once more for what was committed until then.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut commits = self.db.outbox_commits();
         let mut failures = 0;
@@ -42,7 +41,7 @@ impl Relay {
             let (wait, is_well) = match self.publish_all().await {
                 Ok(()) => {
                     failures = 0;
-                    (SCAN_EVERY, true)
+                    (SCAN_INTERVAL, true)
                 }
                 Err(error) => {
                     tracing::warn!(error = %error, "events could not be published; they wait in the outbox");
@@ -64,7 +63,7 @@ impl Relay {
     /// Publishes everything that is committed now.
     pub async fn publish_all(&self) -> Result<(), BusError> {
         let _busy = self.clock.busy();
-        // One that is not full is the last: whoever commits from here on wakes the relay again.
+        // A batch that is not full is the last: a later commit wakes the relay again.
         while self.publish_batch().await? == BATCH {}
         Ok(())
     }

@@ -4,7 +4,7 @@
 use baton_domain::{
     AgentId, Command, Fact, Input, Interaction, InteractionId, Opening, StartTransfer,
     ids::{ClaimNo, LegNo},
-    interaction::{FlowStep, Line, OfferState},
+    interaction::{CustomerLine, FlowStep, OfferState},
     permit::allowed,
     project,
     words::{Actor, AgentRef, Kind, Reason, RecordingMode, Room, Target},
@@ -89,7 +89,7 @@ fn fourth_transfer() -> (Interaction, Vec<Input>) {
         tenant: "acme".into(),
         number: "+3225550100".into(),
         customer: "+32470000000".into(),
-        line: Line::Inbound("in-1".into()),
+        line: CustomerLine::Inbound("in-1".into()),
         flow: vec![FlowStep::RingAgent(agent(1), 20_000)],
         skip_voicemail: false,
         recording: RecordingMode::All,

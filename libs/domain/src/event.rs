@@ -60,7 +60,7 @@ pub enum EventKind {
     Excluded { recording: RecordingNo, from_us: i64, to_us: i64, reason: Exclusion },
 }
 
-/// Why a stretch of a turn is not in its recording.
+/// Why a stretch of a tenure is not in its recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exclusion {
@@ -72,8 +72,8 @@ pub enum Exclusion {
     NotStarted,
     /// The switch could not write it, several times in a row.
     NotWritten,
-    /// It was another agent's turn, and is in that recording (B206).
-    OtherTurn,
+    /// It was another agent's tenure, and is in that recording (B206).
+    OtherTenure,
 }
 
 impl Exclusion {
@@ -84,7 +84,7 @@ impl Exclusion {
             Self::Paused => "paused",
             Self::NotStarted => "not_started",
             Self::NotWritten => "not_written",
-            Self::OtherTurn => "other_turn",
+            Self::OtherTenure => "other_turn",
         }
     }
 }

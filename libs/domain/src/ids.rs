@@ -87,7 +87,7 @@ numbered_id!(
     TransferNo, "transfer"
 );
 numbered_id!(
-    /// One primary agent's turn with the customer, as recorded: recording 1, recording 2.
+    /// One primary agent's tenure with the customer, as recorded: recording 1, recording 2.
     RecordingNo, "recording"
 );
 numbered_id!(

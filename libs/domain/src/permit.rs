@@ -1,4 +1,4 @@
-//! Who may do what, when. [`permit`] decides for the one door; [`allowed`] asks it for every action, for the view. One function, so that
+//! Who may do what, when. [`permit`] decides for the command handler; [`allowed`] asks it for every action, for the view. One function, so that
 //! what a party is told it may do is exactly what is accepted from it at the same version (T6).
 
 use crate::{
@@ -219,8 +219,8 @@ fn mute_differs(i: &Interaction, actor: &Actor, muted: bool) -> bool {
 /// Whoever has the customer, transfers them, or has taken them off hold (B207), starts and stops; everybody may pause.
 fn may_steer_recording(i: &Interaction, actor: &Actor, role: Role, action: Action) -> Result<(), Refusal> {
     let r = &i.recording;
-    let has_turn = r.turn.is_some_and(|turn| *actor == Actor::Agent(turn.agent));
-    let steers = matches!(role, Role::Primary | Role::Initiator) || has_turn;
+    let has_tenure = r.tenure.is_some_and(|tenure| *actor == Actor::Agent(tenure.agent));
+    let steers = matches!(role, Role::Primary | Role::Initiator) || has_tenure;
     let (who, state) = match action {
         Action::StartRecording => (steers, !r.on()),
         Action::StopRecording => (steers, r.by_hand && !r.automatic),

@@ -1,8 +1,9 @@
-//! What a call carries along while it is handled: its deadline, its trace, and its depth.
+//! The context of a call while it is handled: its deadline, its trace, and its depth.
 //!
-//! The server layer puts it around the handler, the client channel reads it: so a call that a handler makes to another
-//! service passes on what is left of the caller's deadline and belongs to the same trace, and no handler has to think of it.
-//! A task that is spawned does not inherit it: as a rule it outlives the call. One that the handler awaits gets it by [`carry`].
+//! The server layer sets it around the handler, and the client channel reads it. So a call that a handler makes to another
+//! service passes on what is left of the caller's deadline and belongs to the same trace, without any code in the handler. A
+//! spawned task does not inherit the context, because it usually outlives the call; a task that the handler awaits gets it by
+//! [`carry`].
 
 use std::time::Duration;
 
@@ -13,15 +14,13 @@ pub(crate) use crate::context::depth;
 pub use crate::context::{CallContext, carry, current, scope};
 use crate::trace_parent::TraceParent;
 
-/// How many guards on the simulated clock the calls that led to this one hold. Only believed when time is simulated.
+/// How many busy guards the chain of calls up to this one holds. Ignored unless time is simulated.
 pub(crate) const DEPTH_HEADER: &str = "baton-call-depth";
-/// The standard header: a number and a unit.
 pub(crate) const TIMEOUT_HEADER: &str = "grpc-timeout";
-/// No chain of calls is deeper than this; a header that says so lies.
+/// Caps what the header says: no real chain of calls is deeper.
 const MAX_DEPTH: usize = 16;
 
 impl CallContext {
-    /// Reads what came with the request.
     pub(crate) fn from_headers(headers: &HeaderMap, clock: &Clock) -> Self {
         let timeout = header(headers, TIMEOUT_HEADER).and_then(parse_timeout);
         let depth: usize = header(headers, DEPTH_HEADER).and_then(|it| it.parse().ok()).unwrap_or(0);
@@ -33,8 +32,8 @@ impl CallContext {
     }
 }
 
-/// When the caller of the present call stops waiting; `default` from now if they did not say or there is no call. A handler
-/// that waits for the world does so until then at most.
+/// The deadline of the call that is being handled; `default` from now if the caller gave none, or outside a call. A handler
+/// waits for the world until then at most.
 pub fn deadline_us(clock: &Clock, default: Duration) -> i64 {
     current().and_then(|call| call.deadline_us).unwrap_or_else(|| clock.after(default))
 }

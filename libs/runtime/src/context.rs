@@ -1,7 +1,6 @@
-//! The call that a task handles: plain data that goes along with the task.
+//! The context of the call that a task handles: plain data in a task-local variable.
 //!
-//! The clock and telemetry read it, so it knows neither of them. Everybody else finds it in [`call`](crate::call), which
-//! stands above both.
+//! The clock and telemetry depend on it, so it depends on neither. Other code uses it through [`call`](crate::call).
 
 use std::future::Future;
 
@@ -11,12 +10,10 @@ tokio::task_local! {
     static CALL: CallContext;
 }
 
-/// The call that is being handled.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CallContext {
-    /// When the caller stops waiting, microseconds since the epoch. `None`: they did not say.
+    /// When the caller stops waiting, in microseconds since the epoch. `None`: the caller gave no deadline.
     pub deadline_us: Option<i64>,
-    /// The trace it belongs to.
     pub trace: Option<TraceParent>,
     /// How many busy guards are held on its behalf (see [`Clock::park`](crate::Clock::park)).
     pub depth: usize,
@@ -27,7 +24,7 @@ pub async fn scope<F: Future>(call: CallContext, future: F) -> F::Output {
     CALL.scope(call, future).await
 }
 
-/// The future as part of the present call, to be run elsewhere: for a handler that starts a task and awaits it.
+/// Makes the future, which another task runs, part of the present call: for a handler that spawns a task and awaits it.
 pub fn carry<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let call = current();
     async move {

@@ -1,6 +1,6 @@
-//! The one place where fresh ids and random numbers are made.
+//! The only source of fresh ids and random numbers.
 //!
-//! Everything that decides takes ids as arguments, so that a run can be repeated; only the edge asks here.
+//! Code that decides takes ids as arguments, so that a run can be repeated; only the edge calls this module.
 
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ pub fn new_uuid() -> Uuid {
 /// Random bytes that are good enough for keys.
 ///
 /// # Panics
-/// If the operating system has no randomness to give: no key can be made then, and nothing should go on.
+/// If the operating system gives no random bytes: no key can be made then.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     match getrandom::fill(&mut bytes) {

@@ -1,6 +1,6 @@
 //! What every service's start shares: time, ids, configuration, tokens, the gRPC edge on both sides, telemetry, shutdown.
 //!
-//! Rules that the rest of Baton relies on, each owned by one module here and banned elsewhere by `clippy.toml`:
+//! Rules that the rest of Baton relies on, each owned by one module here and enforced elsewhere by `clippy.toml`:
 //! the time comes from [`clock`], fresh ids from [`ids`], tasks are started by [`lifecycle`], the environment is read by
 //! [`config`].
 
@@ -13,8 +13,8 @@ mod context;
 pub mod ids;
 pub mod lifecycle;
 pub mod process;
+pub mod quota;
 pub mod server;
-pub mod shares;
 pub mod telemetry;
 mod trace_parent;
 

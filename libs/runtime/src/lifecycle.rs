@@ -17,8 +17,8 @@ use tracing::Instrument as _;
 
 use crate::clock::Clock;
 
-/// Starts a task that belongs to no [`Lifecycle`]: one that ends by itself soon, or that its owner awaits. The one place
-/// that starts tasks; the current span goes along.
+/// Starts a task that belongs to no [`Lifecycle`]: one that ends by itself soon, or that its owner awaits. The task keeps the
+/// current span.
 #[expect(clippy::disallowed_methods, reason = "the one place that starts tasks")]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
@@ -30,10 +30,10 @@ where
 
 /// The running tasks of a process, or of one service in it. All clones are the same.
 #[derive(Clone, Debug, Default)]
-pub struct Lifecycle(Arc<Inner>);
+pub struct Lifecycle(Arc<LifecycleState>);
 
 #[derive(Debug, Default)]
-struct Inner {
+struct LifecycleState {
     hard: CancellationToken,
     soft: CancellationToken,
     tracker: TaskTracker,
@@ -42,7 +42,7 @@ struct Inner {
     crashed: AtomicBool,
 }
 
-impl Inner {
+impl LifecycleState {
     fn running(&self) -> MutexGuard<'_, BTreeMap<u64, &'static str>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -53,12 +53,11 @@ impl Inner {
 pub struct ShutdownReport {
     /// A task panicked, which began the shutdown.
     pub crashed: bool,
-    /// The tasks that had not ended when the grace period was over, and were ended hard.
+    /// The tasks that were ended hard because they had not ended within the grace period.
     pub unfinished: Vec<&'static str>,
 }
 
 impl Lifecycle {
-    /// Nothing runs yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -78,18 +77,18 @@ impl Lifecycle {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let running = Running::enter(&self.0, name);
+        let entry = TaskEntry::enter(&self.0, name);
         let hard = self.hard();
         let task = async move {
-            let _running = running;
+            let _entry = entry;
             hard.run_until_cancelled(future).await;
         };
-        // Not traced, and not of the call that starts it: a task lives as long as the process, and everything in it would be one trace.
+        // A root span, and not exported: a task lives as long as the process, and all that it does would be one trace.
         let span = tracing::debug_span!(parent: None, "task", task.name = name);
         spawn(self.0.tracker.track_future(task).instrument(span));
     }
 
-    /// Ends everything when this comes to pass, as a crash would: for what nothing can go on without, as a disk.
+    /// Stops everything when `failure` resolves, as a crash would: for what the process can't go on without, such as a disk.
     pub fn stop_when<E>(&self, name: &'static str, failure: impl Future<Output = E> + Send + 'static)
     where
         E: std::fmt::Display + Send + 'static,
@@ -114,9 +113,10 @@ impl Lifecycle {
         self.0.soft.cancel();
     }
 
-    /// Listens for SIGINT, SIGTERM, SIGQUIT, and SIGHUP (the terminal was closed): the first asks everything to finish, the second ends it.
+    /// Listens for SIGINT, SIGTERM, SIGQUIT and SIGHUP (the terminal was closed): the first signal asks everything to finish,
+    /// the second ends it.
     pub fn stop_on_signals(&self) -> std::io::Result<()> {
-        let mut signals = Signals::new()?;
+        let mut signals = StopSignals::new()?;
         let this = self.clone();
         spawn(async move {
             signals.next().await;
@@ -129,7 +129,7 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Asks everything to finish, ends what has not finished when the grace period is over, and says what that was.
+    /// Asks everything to finish, and ends the tasks that have not finished when the grace period is over.
     pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
         self.stop();
         self.0.tracker.close();
@@ -150,43 +150,48 @@ impl Lifecycle {
     }
 }
 
-/// One entry in the list of running tasks.
-struct Running {
-    inner: Arc<Inner>,
+/// An entry in the list of running tasks, until it is dropped.
+struct TaskEntry {
+    state: Arc<LifecycleState>,
     id: u64,
     name: &'static str,
 }
 
-impl Running {
-    fn enter(inner: &Arc<Inner>, name: &'static str) -> Self {
-        let id = inner.next_id.fetch_add(1, Ordering::Relaxed);
-        inner.running().insert(id, name);
-        Self { inner: Arc::clone(inner), id, name }
+impl TaskEntry {
+    fn enter(state: &Arc<LifecycleState>, name: &'static str) -> Self {
+        let id = state.next_id.fetch_add(1, Ordering::Relaxed);
+        state.running().insert(id, name);
+        Self { state: Arc::clone(state), id, name }
     }
 }
 
-impl Drop for Running {
+impl Drop for TaskEntry {
     fn drop(&mut self) {
-        self.inner.running().remove(&self.id);
+        self.state.running().remove(&self.id);
         if std::thread::panicking() {
             tracing::error!(task.name = self.name, "a task panicked; stopping");
-            self.inner.crashed.store(true, Ordering::Relaxed);
-            self.inner.soft.cancel();
+            self.state.crashed.store(true, Ordering::Relaxed);
+            self.state.soft.cancel();
         }
     }
 }
 
 #[cfg(unix)]
-struct Signals {
+type StopSignals = UnixSignals;
+#[cfg(not(unix))]
+type StopSignals = ConsoleSignals;
+
+#[cfg(unix)]
+struct UnixSignals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     quit: tokio::signal::unix::Signal,
-    /// None where whoever started us wants it ignored, as `nohup` does.
+    /// `None` if our parent process wants it ignored, as `nohup` does.
     hangup: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
-impl Signals {
+impl UnixSignals {
     fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
@@ -213,7 +218,7 @@ impl Signals {
         }
     }
 
-    /// One that somebody sends on purpose: a terminal that is closed may say so twice.
+    /// Any signal but SIGHUP, which a terminal that is closed may send twice.
     async fn next_on_purpose(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -223,7 +228,7 @@ impl Signals {
     }
 }
 
-/// Whoever started us has said that a hang-up is no end. To listen for it would undo that.
+/// Whether our parent process wants SIGHUP ignored. Listening for it would undo that.
 #[cfg(unix)]
 fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -233,10 +238,10 @@ fn is_hangup_ignored() -> bool {
 }
 
 #[cfg(not(unix))]
-struct Signals;
+struct ConsoleSignals;
 
 #[cfg(not(unix))]
-impl Signals {
+impl ConsoleSignals {
     fn new() -> std::io::Result<Self> {
         Ok(Self)
     }

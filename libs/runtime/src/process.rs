@@ -1,16 +1,15 @@
-//! What a process that serves asks of the system before it does anything else.
+//! Operating system limits that a server process sets before it does anything else.
 
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 
-/// Files and folders that are made from now on are their owner's alone: databases hold what customers said and who they are,
-/// and a data folder that was there before may be open to everybody.
+/// Makes files and folders that are created from now on readable by their owner only: databases and recordings hold personal
+/// data, and the data folder may be open to everybody.
 pub fn keep_files_private() {
     umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// Lets this process open as many files as the system permits it to: a connection is one, and the usual limit is for programs
-/// that have few.
+/// Raises the limit of open files to the maximum. A connection is an open file, and the usual limit is too low for a server.
 pub fn raise_file_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
@@ -21,7 +20,6 @@ pub fn raise_file_limit() {
     }
 }
 
-/// How many files this process may open.
 pub(crate) fn file_limit() -> usize {
     let current = getrlimit(Resource::Nofile).current;
     current.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
@@ -34,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_made_is_its_owners_alone() {
+    fn new_files_and_folders_are_readable_by_their_owner_only() {
         let folder = tempfile::tempdir().unwrap();
         umask(Mode::WGRP | Mode::WOTH);
         keep_files_private();

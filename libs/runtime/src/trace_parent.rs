@@ -6,7 +6,7 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState}
 
 use crate::ids;
 
-/// A place in a trace.
+/// A span's position in a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceParent {
     trace: TraceId,
@@ -15,7 +15,7 @@ pub struct TraceParent {
 }
 
 impl TraceParent {
-    /// The beginning of a new trace.
+    /// Begins a new trace.
     pub fn new_root() -> Self {
         Self {
             trace: TraceId::from_bytes(ids::random_bytes()),
@@ -42,7 +42,7 @@ impl TraceParent {
         self.trace.to_string()
     }
 
-    /// The place that OpenTelemetry knows, if it knows one.
+    /// `None` if OpenTelemetry has no valid span context, as when traces are not exported.
     pub(crate) fn of(context: &SpanContext) -> Option<Self> {
         context.is_valid().then(|| Self {
             trace: context.trace_id(),

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqlitePool;
 use tokio::sync::watch;
 
 use crate::disk::Disk;
-use crate::writer::Writer;
+use crate::writer::SqliteWriter;
 use crate::{OpenError, Reader, StoreError, Tx, open};
 
 /// A service's own database. Cheap to clone; all clones share the same writer.
@@ -17,11 +17,10 @@ pub enum Db {
     Sqlite(SqliteDb),
 }
 
-/// What the `SQLite` variant holds.
 #[derive(Debug, Clone)]
 pub struct SqliteDb {
     pub(crate) file: Arc<PathBuf>,
-    pub(crate) writer: Writer,
+    pub(crate) writer: SqliteWriter,
     pub(crate) disk: Arc<Disk>,
     readers: SqlitePool,
     outbox: watch::Sender<u64>,
@@ -45,19 +44,19 @@ impl Db {
         }))
     }
 
-    /// Waits for the writer and starts a change. There is one writer: be quick with it.
+    /// Waits for the writer and starts a transaction. There is one writer: keep the transaction short.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         match self {
             Self::Sqlite(db) => {
                 db.disk.check()?;
-                let turn = db.writer.begin().await?;
-                Ok(Tx::sqlite(turn, Arc::clone(&db.disk), db.outbox.clone()))
+                let guard = db.writer.begin().await?;
+                Ok(Tx::sqlite(guard, Arc::clone(&db.disk), db.outbox.clone()))
             }
         }
     }
 
-    /// A connection for reading. It sees what was committed before each of its statements, and that may be a moment before
-    /// it is durable: see [`settled`](Db::settled).
+    /// A connection for reading. Each statement sees what was committed before it, perhaps a moment before that is durable:
+    /// see [`settled`](Db::settled).
     pub async fn read(&self) -> Result<Reader, StoreError> {
         match self {
             Self::Sqlite(db) => Ok(Reader::sqlite(db.readers.acquire().await?)),
@@ -71,23 +70,23 @@ impl Db {
         }
     }
 
-    /// Waits until everything that was read until now is durable; at once, when nobody is writing. For whoever lets the world
-    /// act on what a [`Reader`] found, in a way that can't be taken back.
+    /// Waits until everything that was read until now is durable; at once, when no commit is under way. Call it before the
+    /// world acts on what a [`Reader`] found in a way that can't be taken back.
     pub async fn settled(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.disk.wait(db.disk.last()).await,
         }
     }
 
-    /// Resolves, with the cause, when the disk has failed: from then on nothing is written, and only a new start helps. For
-    /// whoever ends the process then; never on a disk that is well.
+    /// Resolves, with the cause, when the disk has failed: from then on nothing is written, and the process has to be
+    /// restarted. Never resolves otherwise.
     pub fn failed(&self) -> impl Future<Output = StoreError> + Send + use<> {
         match self {
             Self::Sqlite(db) => db.disk.failed(),
         }
     }
 
-    /// Waits for what is in progress and lets go of the file. A file that is not closed so loses nothing either.
+    /// Waits for the transaction in progress, then closes the file. Without this call nothing is lost either.
     pub async fn close(&self) {
         match self {
             Self::Sqlite(db) => {

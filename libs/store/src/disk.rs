@@ -1,4 +1,4 @@
-//! One sync of the disk for everybody who waits for one: group commit.
+//! Group commit: one sync of the disk for all commits that wait for one.
 //!
 //! # Theory of operation
 //! A commit has two halves of very different cost. `SQLite`'s `COMMIT` appends the change to the write-ahead log, in the
@@ -6,24 +6,25 @@
 //! file must reach the disk, which takes a large part of a millisecond or several, and which one call does for every
 //! commit before it. So [`Tx::commit`](crate::Tx::commit) gives the writer back after its `COMMIT` and waits here until a
 //! sync that *began* after it has ended. While one sync runs, others change, commit, and gather for the next: the slower
-//! the disk, the larger the groups, and no timer is needed. With nobody else there, the sync begins at once.
+//! the disk, the larger the groups, and no timer is needed. A commit that is alone has its sync at once.
 //!
-//! - Whoever waits and finds no sync running begins one (the leader). It runs on a thread of its own and tells the result
-//!   itself, so a leader whose caller goes away takes nobody along.
+//! - A waiting commit that finds no sync running begins one (the leader). The sync runs on a thread of its own, which
+//!   publishes the result, so a leader whose caller goes away harms no other commit.
 //! - Commits are numbered while the writer is held, *before* their `COMMIT`, and called done after it. What can be seen in
 //!   the database has therefore been numbered, and what is done is in the log's file when the next sync begins.
 //! - Because the log is synced from its start, a commit is never durable before one that it could have read.
-//! - Whoever shares a sync is told in the order of the commits ([`Place`]), so that what callers do next (tell watchers, take
-//!   over into memory) happens in that order too, as far as a scheduler lets it. No caller waits for another one's code.
-//! - When a sync fails nobody can say what is on the disk, and a later sync that succeeds proves nothing (the kernel may
-//!   have dropped the pages). So everybody who waits is told, and nothing is begun any more until the file is opened anew.
+//! - Commits that share a sync are acknowledged in their order ([`CommitTicket`]), so that what callers do next (notify
+//!   watchers, update memory) happens in that order too, as far as the scheduler allows. No caller waits for another one's
+//!   code.
+//! - After a failed sync the state of the disk is unknown, and a later sync that succeeds proves nothing (the kernel may
+//!   have dropped the pages). So every waiting commit fails, and no transaction begins until the file is opened anew.
 //!
-//! A reader may see a change for the length of one sync before it is durable. It is so if the *machine* stops; when only
-//! the process does, the kernel still has the log. Who lets the world act on what he read, waits with
-//! [`Db::settled`](crate::Db::settled), or ends his transaction with `commit` or `rollback`, which wait too.
+//! A reader may see a change for the length of one sync before it is durable. The change can be lost only if the *machine*
+//! stops: after the end of the process the kernel still has the log. A caller who lets the world act on what it has read
+//! waits with [`Db::settled`](crate::Db::settled), or ends its transaction with `commit` or `rollback`, which wait too.
 //!
 //! Considered instead: a savepoint for each transaction within one long one. It groups only what queues at the right moment,
-//! makes everybody wait for the slowest neighbour, and hangs when a neighbour waits for a lock that one holds.
+//! makes each commit wait for the slowest of its group, and hangs when two of a group wait for the same lock.
 
 use std::fmt;
 use std::io;
@@ -35,34 +36,33 @@ use tokio::sync::{Mutex, oneshot, watch};
 
 use crate::StoreError;
 
-type Sync = Box<dyn Fn() -> io::Result<()> + Send + std::marker::Sync>;
+type SyncLog = Box<dyn Fn() -> io::Result<()> + Send + Sync>;
 
-/// What is known to be on the disk.
 pub(crate) struct Disk {
-    sync: Sync,
+    sync: SyncLog,
     /// The last number that a commit was given.
     numbered: AtomicU64,
     /// The last commit that is in the log's file.
     done: AtomicU64,
     synced: watch::Sender<Synced>,
     leader: Mutex<()>,
-    /// Ends when the last one who waits has been told.
-    last_told: std::sync::Mutex<Option<oneshot::Receiver<()>>>,
+    /// Resolves when the latest ticket is dropped.
+    last_ticket: std::sync::Mutex<Option<oneshot::Receiver<()>>>,
 }
 
-/// A place among those who wait to be told; dropped, the next one's turn has come.
+/// One commit's position in the order of acknowledgement; dropping it lets the next commit be acknowledged.
 #[derive(Debug)]
-#[must_use = "dropped, it lets the next one go first"]
-pub(crate) struct Place {
+#[must_use = "dropped, it lets the next commit be acknowledged first"]
+pub(crate) struct CommitTicket {
     before: Option<oneshot::Receiver<()>>,
-    _told: oneshot::Sender<()>,
+    _acknowledged: oneshot::Sender<()>,
 }
 
-impl Place {
-    /// Waits until everybody before has been told, or has given up.
-    pub(crate) async fn turn(&mut self) {
+impl CommitTicket {
+    /// Waits until every commit before this one has been acknowledged, or given up.
+    pub(crate) async fn wait_for_predecessors(&mut self) {
         if let Some(before) = self.before.take() {
-            // It ends without a word.
+            // The sender is dropped with its ticket: the error is the signal.
             let _ = before.await;
         }
     }
@@ -81,51 +81,49 @@ impl Synced {
     }
 }
 
-/// A commit on its way into the log; dropped when it is there, or will never be.
+/// A commit that is being appended to the log; dropped when it is there, or will never be.
 #[must_use = "dropped, the commit is done"]
-pub(crate) struct Numbered<'a> {
+pub(crate) struct NumberedCommit<'a> {
     disk: &'a Disk,
     pub(crate) number: u64,
 }
 
-impl Drop for Numbered<'_> {
+impl Drop for NumberedCommit<'_> {
     fn drop(&mut self) {
         self.disk.done.fetch_max(self.number, Ordering::AcqRel);
     }
 }
 
 impl Disk {
-    /// The disk under a database file.
     pub(crate) fn of(file: &Path) -> Arc<Self> {
         let (file, log) = (file.to_owned(), log_of(file));
         Self::new(move || sync_log(&file, &log))
     }
 
-    /// A disk that is synced so.
-    pub(crate) fn new(sync: impl Fn() -> io::Result<()> + Send + std::marker::Sync + 'static) -> Arc<Self> {
+    pub(crate) fn new(sync: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             sync: Box::new(sync),
             numbered: AtomicU64::new(0),
             done: AtomicU64::new(0),
             synced: watch::Sender::default(),
             leader: Mutex::new(()),
-            last_told: std::sync::Mutex::default(),
+            last_ticket: std::sync::Mutex::default(),
         })
     }
 
-    /// Numbers a commit. To be called by who holds the writer, before the `COMMIT`.
-    pub(crate) fn number(&self) -> Numbered<'_> {
-        Numbered { disk: self, number: self.numbered.fetch_add(1, Ordering::AcqRel) + 1 }
+    /// Numbers a commit. Call it while holding the writer, before the `COMMIT`.
+    pub(crate) fn number(&self) -> NumberedCommit<'_> {
+        NumberedCommit { disk: self, number: self.numbered.fetch_add(1, Ordering::AcqRel) + 1 }
     }
 
-    /// Queues up for being told. To be called by who holds the writer.
-    pub(crate) fn place(&self) -> Place {
-        let (told, next) = oneshot::channel();
-        let before = self.last_told.lock().unwrap_or_else(PoisonError::into_inner).replace(next);
-        Place { before, _told: told }
+    /// Call it while holding the writer.
+    pub(crate) fn ticket(&self) -> CommitTicket {
+        let (acknowledged, next) = oneshot::channel();
+        let before = self.last_ticket.lock().unwrap_or_else(PoisonError::into_inner).replace(next);
+        CommitTicket { before, _acknowledged: acknowledged }
     }
 
-    /// The last commit that anybody can have seen.
+    /// The last commit that a reader can have seen.
     pub(crate) fn last(&self) -> u64 {
         self.numbered.load(Ordering::Acquire)
     }
@@ -156,7 +154,7 @@ impl Disk {
             let failure = synced.wait_for(|synced| synced.failed.is_some()).await.ok().and_then(|it| it.failure());
             match failure {
                 Some(error) => StoreError::Commit(error),
-                // The database is gone, and its disk was well.
+                // The database was dropped without a failure.
                 None => std::future::pending().await,
             }
         }
@@ -166,18 +164,18 @@ impl Disk {
         let disk = Arc::clone(self);
         let synced = tokio::task::spawn_blocking(move || disk.sync_now()).await;
         if let Err(error) = synced {
-            self.tell(0, Err(io::Error::other(error)));
+            self.notify(0, Err(io::Error::other(error)));
         }
     }
 
     fn sync_now(&self) {
-        // Looked at first: what is done from here on may or may not be covered.
+        // Read before the sync: a commit that is done after this may or may not be covered.
         let covers = self.done.load(Ordering::Acquire);
         let result = (self.sync)();
-        self.tell(covers, result);
+        self.notify(covers, result);
     }
 
-    fn tell(&self, covers: u64, result: io::Result<()>) {
+    fn notify(&self, covers: u64, result: io::Result<()>) {
         self.synced.send_modify(|synced| match result {
             Ok(()) => synced.up_to = synced.up_to.max(covers),
             Err(error) => {
@@ -201,9 +199,9 @@ fn log_of(file: &Path) -> PathBuf {
     log.into()
 }
 
-/// Opened anew each time (microseconds), since the log is another file after the last connection was closed. When there is
-/// none, that connection has brought all of it into the database file, synced, before it removed the log. When that file is
-/// gone, too, somebody has removed them, and what is written goes nowhere.
+/// The log is opened anew each time (microseconds), because it is another file after the last connection was closed. Without
+/// a log, that connection has moved all of it into the database file, synced, before it removed the log. Without a database
+/// file, somebody has removed both, and writes would go nowhere: an error.
 fn sync_log(file: &Path, log: &Path) -> io::Result<()> {
     match std::fs::OpenOptions::new().write(true).open(log) {
         Ok(log) => log.sync_data(),

@@ -1,4 +1,4 @@
-//! What can go wrong with a database, in three sorts: opening it, bringing its tables up to date, and using it.
+//! The errors of opening a database, of bringing its tables up to date, and of using it.
 
 use std::path::PathBuf;
 
@@ -13,31 +13,20 @@ pub enum OpenError {
     Folder {
         /// The folder that should hold the file.
         folder: PathBuf,
-        /// What the operating system said.
         source: std::io::Error,
     },
     /// The folder is there, but the file in it can't be written.
     #[error("{} can't be written: check its permissions and the free space, or choose another data folder", file.display())]
-    NotWritable {
-        /// The database file.
-        file: PathBuf,
-        /// What the database said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    NotWritable { file: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     /// Something else lives under that name.
     #[error("{} was not made by Baton: move it away, or choose another data folder", file.display())]
     NotOurs {
         /// The file that was found.
         file: PathBuf,
     },
-    /// Anything that the other variants do not explain.
+    /// Any other cause.
     #[error("opening {} failed", file.display())]
-    Database {
-        /// The database file.
-        file: PathBuf,
-        /// What the database said.
-        source: sqlx::Error,
-    },
+    Database { file: PathBuf, source: sqlx::Error },
 }
 
 /// Why the tables could not be brought up to date.
@@ -46,7 +35,6 @@ pub enum MigrateError {
     /// The file holds tables that this program does not know yet.
     #[error("{} was written by a newer Baton (it has migration {version}): start that version, or choose another data folder", file.display())]
     Newer {
-        /// The database file.
         file: PathBuf,
         /// The migration that this program does not have.
         version: i64,
@@ -54,33 +42,22 @@ pub enum MigrateError {
     /// A migration was edited after it had run somewhere: a mistake of ours, not of the person who starts Baton.
     #[error("migration {version} in {} is not the one that this program has: it was changed after its release", file.display())]
     Changed {
-        /// The database file.
         file: PathBuf,
         /// The migration that differs.
         version: i64,
     },
     /// A migration failed; the database is as it was before that one.
     #[error("bringing the tables of {} up to date failed", file.display())]
-    Failed {
-        /// The database file.
-        file: PathBuf,
-        /// What the database said.
-        source: SqlxMigrateError,
-    },
-    /// The writer could not be had.
+    Failed { file: PathBuf, source: SqlxMigrateError },
+    /// The writer could not be acquired, or the commit failed.
     #[error("bringing the tables of {} up to date failed", file.display())]
-    Store {
-        /// The database file.
-        file: PathBuf,
-        /// Why.
-        source: StoreError,
-    },
+    Store { file: PathBuf, source: StoreError },
 }
 
 /// Why a statement or a transaction failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Nobody gave the writer or a reader back in time.
+    /// No writer or reader became free in time.
     #[error("the database is busy")]
     Busy(#[source] sqlx::Error),
     /// The commit was sent and its answer is missing or bad.
@@ -92,35 +69,31 @@ pub enum StoreError {
     /// A row holds what no version of Baton writes.
     #[error("bad data in {table}.{column}, row {row}")]
     Corrupt {
-        /// The table.
         table: &'static str,
-        /// The column.
         column: &'static str,
         /// The row's key, as text.
         row: String,
-        /// What is wrong with it, when a parser said so.
+        /// The parser's error, if there was one.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// A statement changed another number of rows than it must.
+    /// A statement changed more or fewer rows than it must.
     #[error("{doing} changed {affected} rows, not {expected}")]
     WrongRowCount {
-        /// What was being done.
+        /// The operation, for the message.
         doing: &'static str,
-        /// How many rows it must change.
         expected: u64,
-        /// How many it did.
         affected: u64,
     },
 }
 
 impl StoreError {
-    /// Whether the same thing, done again a little later, may well succeed.
+    /// Whether the same operation may succeed a little later.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Busy(_))
     }
 
-    /// Whether the data are at fault: the same is refused again, however well the database is.
+    /// Whether the data are at fault: the same data will be refused again, by a healthy database too.
     pub fn is_about_data(&self) -> bool {
         match self {
             Self::Corrupt { .. } | Self::WrongRowCount { .. } => true,
@@ -137,7 +110,7 @@ impl StoreError {
         }
     }
 
-    /// Whether a unique index or a primary key refused the row: somebody else was first.
+    /// Whether a unique index or a primary key refused the row: another change was first.
     pub fn is_unique_violation(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
     }
@@ -169,7 +142,7 @@ fn is_about_data(error: &sqlx::Error) -> bool {
     }
 }
 
-/// A store's failure is no caller's fault: they are told whether to try again, and the cause goes to the log, here.
+/// A store's failure is no caller's fault: the caller learns whether to try again, and the cause is logged here.
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         if error.is_retryable() {

@@ -1,17 +1,17 @@
 //! One change under a request id, for services whose change is a single transaction.
 //!
-//! The change, its events and its answer commit together: whoever repeats the request, before or after a crash, from one
+//! The change, its events and its answer commit together: each repetition of the request, before or after a crash, from one
 //! client or from sixty-four at once, gets the first answer, and there was one change. A refusal is an answer too: what the
-//! closure had written is undone, and the refusal is kept. Only an error that says nothing about the request (the
-//! database was busy, something did not answer) is not kept, so that a retry can do better.
+//! closure had written is undone, and the refusal is kept. Only an error that is not about the request (the database was
+//! busy, something did not answer) is not kept, so that a retry can succeed.
 
 use prost::Message;
 use tonic::{Code, Status};
 
-use crate::requests::{self, Answer, BodyHash, Key, Refusal, Seen};
+use crate::requests::{self, BodyHash, KeptAnswer, KeptRefusal, KnownRequest, RequestKey};
 use crate::{Db, StoreError, Tx};
 
-/// Runs `change` once under `key`, or gives again what it answered the first time.
+/// Runs `change` once under `key`, or repeats its first answer.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,9 +19,9 @@ use crate::{Db, StoreError, Tx};
 /// # let db = baton_store::Db::open(folder.path().join("x.db")).await?;
 /// # db.migrate(&sqlx::migrate::Migrator::with_migrations(Vec::new())).await?;
 /// # let (request, now_us) = ("Ada".to_owned(), 1);
-/// use baton_store::{idempotent, requests::Key};
+/// use baton_store::{idempotent, requests::RequestKey};
 ///
-/// let key = Key::new("acme", "admin-1", "/baton.presence.v1.DirectoryService/CreateAgent", "c0ffee")?;
+/// let key = RequestKey::new("acme", "admin-1", "/baton.presence.v1.DirectoryService/CreateAgent", "c0ffee")?;
 /// let response: String = idempotent(&db, &key, &request, now_us, async |tx| {
 ///     // Statements through `on!(tx, ..)`, events through `outbox::append(tx, ..)`.
 /// #   let _ = tx;
@@ -33,7 +33,7 @@ use crate::{Db, StoreError, Tx};
 /// ```
 pub async fn idempotent<Response, Change>(
     db: &Db,
-    key: &Key,
+    key: &RequestKey,
     request: &impl Message,
     now_us: i64,
     change: Change,
@@ -44,14 +44,14 @@ where
 {
     let mut tx = db.begin().await?;
     match requests::begin(&mut tx, key, BodyHash::of(request), now_us).await? {
-        Seen::New => {}
-        Seen::Answered(answer) => {
+        KnownRequest::New => {}
+        KnownRequest::Answered(answer) => {
             // The first answer may not be durable yet, and must be when it is given.
             tx.rollback().await?;
             return replay(answer);
         }
-        Seen::DifferentBody => return Err(requests::reused().into()),
-        Seen::Pending => {
+        KnownRequest::DifferentBody => return Err(requests::reused().into()),
+        KnownRequest::Pending => {
             return Err(Status::aborted("the same request is still being carried out"));
         }
     }
@@ -62,15 +62,19 @@ where
 }
 
 /// Commits the change with its answer, or a refusal without the change, or nothing at all.
-async fn record<Response: Message>(mut tx: Tx, key: &Key, result: &Result<Response, Status>) -> Result<(), StoreError> {
+async fn record<Response: Message>(
+    mut tx: Tx,
+    key: &RequestKey,
+    result: &Result<Response, Status>,
+) -> Result<(), StoreError> {
     let answer = match result {
         Ok(response) => {
             tx.keep_part().await?;
-            Answer::Ok(response.encode_to_vec())
+            KeptAnswer::Ok(response.encode_to_vec())
         }
         Err(status) if is_about_the_request(status.code()) => {
             tx.undo_part().await?;
-            Answer::Refused(Refusal::from(status))
+            KeptAnswer::Refused(KeptRefusal::from(status))
         }
         Err(_) => return tx.rollback().await,
     };
@@ -93,10 +97,10 @@ fn is_about_the_request(code: Code) -> bool {
     )
 }
 
-fn replay<Response: Message + Default>(answer: Answer) -> Result<Response, Status> {
+fn replay<Response: Message + Default>(answer: KeptAnswer) -> Result<Response, Status> {
     match answer {
-        Answer::Ok(body) => Response::decode(body.as_slice())
+        KeptAnswer::Ok(body) => Response::decode(body.as_slice())
             .map_err(|_| Status::internal("the stored answer is not a response of this method")),
-        Answer::Refused(refusal) => Err(refusal.into()),
+        KeptAnswer::Refused(refusal) => Err(refusal.into()),
     }
 }

@@ -1,4 +1,4 @@
-//! What a consumer remembers: the events that it acted upon, how far it has read, and what it had to set aside.
+//! What a consumer remembers: the events that it acted upon, how far it has read, and its dead letters.
 //!
 //! All three are written in the transaction of the effect itself. So an event has its effect once, however often it is
 //! delivered: the cursor covers a restart, the inbox covers a stream that was rebuilt and numbers its events anew.
@@ -10,34 +10,28 @@ use crate::{Db, StoreError, Tx, on};
 /// The most rows that one [`prune`] deletes or [`dead_letters`] returns.
 pub const MAX_BATCH: usize = 2_000;
 
-/// An event that a consumer could not act upon.
+/// An event that a consumer could not act upon, kept with the cause.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct DeadLetter {
-    /// Who could not.
     pub consumer: String,
-    /// The event.
     pub event_id: Uuid,
-    /// Where it is in the log.
+    /// In the event log.
     pub position: i64,
-    /// Whose event it is.
     pub tenant: String,
-    /// What it happened to.
     pub aggregate: String,
-    /// Its number within the aggregate.
+    /// Within the aggregate.
     pub sequence: i64,
-    /// What happened.
     pub event_type: String,
-    /// The event's protobuf message.
+    /// An encoded `baton.event.v1.EventData`.
     pub payload: Vec<u8>,
-    /// How often it was tried.
     pub tries: i64,
-    /// Why the last try failed.
+    /// Of the last try's failure.
     pub cause: String,
-    /// When it was set aside, in microseconds since the Unix epoch.
+    /// When the consumer gave up.
     pub at_us: i64,
 }
 
-/// Records that the consumer acts upon the event now: `false` if it already did, and then nothing is to be done.
+/// Records that the consumer acts upon the event now; `false` if it has done so before.
 pub async fn first_time(tx: &mut Tx, consumer: &str, event_id: Uuid, at_us: i64) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
         "INSERT INTO store_inbox (consumer, event_id, at_us) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
@@ -59,7 +53,6 @@ pub async fn cursor(db: &Db, consumer: &str) -> Result<Option<i64>, StoreError> 
         .await)?)
 }
 
-/// Moves the consumer's cursor.
 pub async fn advance(tx: &mut Tx, consumer: &str, position: i64) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO store_cursors (consumer, position) VALUES ($1, $2)
@@ -71,7 +64,7 @@ pub async fn advance(tx: &mut Tx, consumer: &str, position: i64) -> Result<(), S
     Ok(())
 }
 
-/// Forgets the cursors whose names begin so.
+/// Deletes the cursors whose names begin with this text.
 pub async fn forget_cursors(db: &Db, beginning: &str) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     on!(tx, conn => sqlx::query("DELETE FROM store_cursors WHERE substr(consumer, 1, length($1)) = $1")
@@ -81,8 +74,8 @@ pub async fn forget_cursors(db: &Db, beginning: &str) -> Result<(), StoreError> 
     tx.commit().await
 }
 
-/// Puts an event aside with its cause, so that the others can go on (E5).
-pub async fn set_aside(tx: &mut Tx, letter: &DeadLetter) -> Result<(), StoreError> {
+/// Records that the consumer gave up on an event, so that the others can go on (E5).
+pub async fn add_dead_letter(tx: &mut Tx, letter: &DeadLetter) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO store_dead_letters
              (consumer, event_id, position, tenant, aggregate, sequence, event_type, payload, tries, cause, at_us)
@@ -103,7 +96,7 @@ pub async fn set_aside(tx: &mut Tx, letter: &DeadLetter) -> Result<(), StoreErro
     Ok(())
 }
 
-/// What was set aside, oldest first; at most `limit` and [`MAX_BATCH`].
+/// Oldest first; at most `limit` and [`MAX_BATCH`].
 pub async fn dead_letters(db: &Db, consumer: &str, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
     let mut reader = db.read().await?;
     Ok(on!(reader, conn => sqlx::query_as(
@@ -115,8 +108,8 @@ pub async fn dead_letters(db: &Db, consumer: &str, limit: usize) -> Result<Vec<D
         .await)?)
 }
 
-/// Forgets events acted upon, or set aside, before then: at most [`MAX_BATCH`] of each. Keep them for longer than the log
-/// keeps events, and not for ever: what was set aside has the event's personal data in it.
+/// Deletes inbox rows and dead letters from before `before_us`, at most [`MAX_BATCH`] of each. Keep them for longer than the
+/// log keeps events, and not for ever: a dead letter has the event's personal data in it.
 pub async fn prune(db: &Db, before_us: i64) -> Result<u64, StoreError> {
     let mut tx = db.begin().await?;
     let mut rows = 0;

@@ -1,6 +1,6 @@
-//! How Baton keeps things: one database a service, one writer, and the tables that make a change safe to repeat.
+//! Baton's databases: one per service, with one writer, and the tables that make a change safe to repeat.
 //!
-//! # Why it is shaped so
+//! # Design
 //! The same SQL text runs on `SQLite` today and on `PostgreSQL` later, so no service names a database: it holds a [`Db`],
 //! writes in a [`Tx`], reads through a [`Reader`], and reaches the connection inside with [`on!`]. Statements use `$1`
 //! placeholders, times are `BIGINT` microseconds, ids are [`uuid::Uuid`] (16 bytes in `SQLite`).
@@ -10,9 +10,9 @@
 //! [`Tx::commit`] returns when the change is on the disk; commits at the same time share one sync (module `disk`).
 //! Keep transactions short: nothing that waits for the world (a call, a timer) belongs between `begin` and `commit`.
 //!
-//! # What every service gets beside its own tables
+//! # Tables that every service gets beside its own
 //! [`outbox`] (events, written with the change), [`inbox`] (events acted upon, cursors, dead letters) and [`requests`]
-//! (the first answer under each request id). [`Db::migrate`] brings them, then the service's own migrations.
+//! (the first answer under each request id). [`Db::migrate`] creates them, then applies the service's own migrations.
 //!
 //! # Example
 //! ```

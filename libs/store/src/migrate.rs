@@ -1,8 +1,7 @@
 //! Bringing a database's tables up to date: the store's own first, then the service's.
 //!
-//! The two histories are kept in tables of their own (`store_migrations`, and sqlx's usual one for the service), so that
-//! a service numbers its migrations from 1 and never hears of ours. Migrations only add; what they added is removed one
-//! release after nothing uses it.
+//! Each of the two has a history table of its own (`store_migrations`, and sqlx's usual one for the service), so that a
+//! service numbers its migrations from 1. Migrations only add; a table or column is removed one release after its last use.
 
 use std::path::PathBuf;
 

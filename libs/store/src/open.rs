@@ -1,4 +1,4 @@
-//! Opening a `SQLite` file so that a person who points Baton at the wrong place is told so, and nothing of theirs is touched.
+//! Opening a `SQLite` file. A file that is not Baton's is refused with an explanation, and not touched.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::OpenError;
 use crate::error::sqlite_code;
-use crate::writer::{ACQUIRE_TIMEOUT, Writer};
+use crate::writer::{ACQUIRE_TIMEOUT, SqliteWriter};
 
 /// `BTN1`: written into the file's header, so that another program's database is never taken for ours.
 const APPLICATION_ID: i64 = 0x4254_4e31;
@@ -20,19 +20,19 @@ const MAX_READERS: u32 = 4;
 /// The write-ahead log is cut back to this after a checkpoint, so that a burst does not keep the disk for ever.
 const WAL_LIMIT_BYTES: &str = "67108864";
 
-pub(crate) async fn writer(file: &Path) -> Result<Writer, OpenError> {
+pub(crate) async fn writer(file: &Path) -> Result<SqliteWriter, OpenError> {
     let folder = file.parent().unwrap_or(Path::new("."));
     tokio::fs::create_dir_all(folder).await.map_err(|source| OpenError::Folder { folder: folder.into(), source })?;
-    look_before_opening(file).await?;
+    check_header(file).await?;
     let options = options(file).create_if_missing(true);
     let mut connection = options.connect().await.map_err(|error| explain(file, error))?;
     claim_file(&mut connection, file).await?;
-    Ok(Writer::new(connection, options))
+    Ok(SqliteWriter::new(connection, options))
 }
 
-/// Connects when first used: a start does not pay for connections that nobody has asked for.
+/// Connects when first used: a start does not pay for connections that may not be needed.
 pub(crate) fn readers(file: &Path) -> SqlitePool {
-    // A file does not go away like a server does, so connections are neither tested nor replaced.
+    // A file does not go away like a server, so connections are neither tested nor replaced.
     SqlitePoolOptions::new()
         .max_connections(MAX_READERS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -54,7 +54,7 @@ fn options(file: &Path) -> SqliteConnectOptions {
 }
 
 /// `SQLite` would only complain at the first statement, and some files it would even overwrite.
-async fn look_before_opening(file: &Path) -> Result<(), OpenError> {
+async fn check_header(file: &Path) -> Result<(), OpenError> {
     let mut start = Vec::new();
     match tokio::fs::File::open(file).await {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -74,7 +74,7 @@ async fn look_before_opening(file: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Takes an empty file as ours, and refuses one with somebody else's tables in it.
+/// Marks an empty file as Baton's, and refuses one with another program's tables.
 async fn claim_file(writer: &mut SqliteConnection, file: &Path) -> Result<(), OpenError> {
     let explain = |error| explain(file, error);
     let (application, tables): (i64, i64) =

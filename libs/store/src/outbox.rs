@@ -1,4 +1,4 @@
-//! Events, written in the same transaction as the change that they tell of, and published from here.
+//! Events, written in the same transaction as the change that they report, and published from here.
 //!
 //! The outbox is the truth and the stream is a copy. The relay looks for rows that are *not yet published*; a cursor
 //! (`WHERE position > last`) would skip, for good, a row whose transaction commits after a later one. Within an aggregate
@@ -19,23 +19,22 @@ const ROWS_A_STATEMENT: usize = 32;
 pub struct OutboxRow {
     /// The event's id on its whole way, also the bus's message id: repeated publishing is recognised by it.
     pub id: Uuid,
-    /// Whose event it is.
     pub tenant: String,
-    /// What it happened to: `interaction/0192…`, `agent/0192…`.
+    /// `interaction/0192…`, `agent/0192…`.
     pub aggregate: String,
     /// 1, 2, 3… within the aggregate, without holes.
     pub sequence: i64,
-    /// What happened, in the past tense: `transfer.completed`.
+    /// In the past tense: `transfer.completed`.
     pub event_type: String,
-    /// Which service tells of it: `transfer`, `presence`, `routing`, `recording`, `telephony`.
+    /// The service that publishes it: `transfer`, `presence`, `routing`, `recording`, `telephony`.
     pub area: String,
-    /// The event's protobuf message.
+    /// An encoded `baton.event.v1.EventData`.
     pub payload: Vec<u8>,
-    /// Who caused it: an agent's id, `system`, `customer`.
+    /// The actor that caused it: an agent's id, `system`, `customer`.
     pub actor: String,
     /// W3C trace context of the change that wrote it; empty without a trace.
     pub traceparent: String,
-    /// When it happened, in microseconds since the Unix epoch.
+    /// Microseconds since the Unix epoch.
     pub time_us: i64,
 }
 
@@ -73,7 +72,8 @@ async fn insert(tx: &mut Tx, rows: &[OutboxRow]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The next number of an aggregate that keeps no counter of its own. Rolled back with the transaction, so never a hole.
+/// The next number of an aggregate that keeps no counter of its own. It is rolled back with the transaction, so there are no
+/// holes.
 pub async fn next_sequence(tx: &mut Tx, tenant: &str, aggregate: &str) -> Result<i64, StoreError> {
     Ok(on!(tx, conn => sqlx::query_scalar(
         "INSERT INTO store_sequences (tenant, aggregate, last) VALUES ($1, $2, 1)
@@ -85,8 +85,8 @@ pub async fn next_sequence(tx: &mut Tx, tenant: &str, aggregate: &str) -> Result
         .await)?)
 }
 
-/// Rows that nobody has published yet, in the order of writing; at most `limit` and [`MAX_BATCH`]. All are durable: an event
-/// that is out can't be taken back.
+/// Rows that are not published yet, in the order of writing; at most `limit` and [`MAX_BATCH`]. All are durable: a published
+/// event can't be taken back.
 pub async fn unpublished(db: &Db, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
     let mut reader = db.read().await?;
     let rows: Vec<OutboxRow> = on!(reader, conn => sqlx::query_as(
@@ -102,8 +102,8 @@ pub async fn unpublished(db: &Db, limit: usize) -> Result<Vec<OutboxRow>, StoreE
     Ok(rows)
 }
 
-/// Records that the bus has them. Marking twice keeps the first time. Durable with the next commit: until then a relay that
-/// starts again publishes again, which the bus knows by the ids.
+/// Records that the bus has these events. Marking twice keeps the first time. The mark is durable with the next commit: a
+/// relay that restarts before that publishes again, and the bus recognises the ids.
 pub async fn mark_published(db: &Db, ids: &[Uuid], at_us: i64) -> Result<(), StoreError> {
     for chunk in ids.chunks(MAX_BATCH) {
         let mut tx = db.begin().await?;
@@ -121,7 +121,7 @@ pub async fn mark_published(db: &Db, ids: &[Uuid], at_us: i64) -> Result<(), Sto
     Ok(())
 }
 
-/// Publishes again everything that happened since then: how a lost stream is rebuilt. Returns how many rows.
+/// Publishes again everything that happened since `since_us`, to rebuild a lost stream. Returns how many rows.
 pub async fn republish(db: &Db, since_us: i64) -> Result<u64, StoreError> {
     let mut tx = db.begin().await?;
     let rows = on!(tx, conn => sqlx::query(
@@ -135,7 +135,7 @@ pub async fn republish(db: &Db, since_us: i64) -> Result<u64, StoreError> {
     Ok(rows)
 }
 
-/// Deletes rows that were published before then, at most [`MAX_BATCH`]. Returns how many; call again while it is full.
+/// Deletes at most [`MAX_BATCH`] rows that were published before then. Returns how many; call again until it is 0.
 pub async fn prune(db: &Db, published_before_us: i64) -> Result<u64, StoreError> {
     let mut tx = db.begin().await?;
     let rows = on!(tx, conn => sqlx::query(

@@ -2,13 +2,13 @@
 //!
 //! A request is known by tenant, subject, method and the client's `request_id`, and kept for 24 hours with a hash of its
 //! body. [`begin`] says what is known of it; [`answer`] records the answer in the same transaction as the change. The
-//! first answer wins; one that comes later finds its place taken and must give the client the first.
+//! first answer wins: a later one is not recorded, and its client must be given the first.
 //! Services whose change is one transaction use [`idempotent`](crate::idempotent) and need nothing else of this.
 //!
 //! The hash is taken over the protobuf encoding, so messages with map fields must be generated with ordered maps.
 
 use baton_api::error::ErrorReason;
-use baton_api::{ApiError, Kind};
+use baton_api::{ApiError, ErrorKind};
 use prost::Message;
 use sha2::{Digest, Sha256};
 use tonic::{Code, Status};
@@ -22,9 +22,9 @@ pub const MAX_REQUEST_ID: usize = 128;
 /// The most rows that one [`prune`] deletes.
 pub const PRUNE_BATCH: i64 = 2_000;
 
-/// Which request this is.
+/// Identifies a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
+pub struct RequestKey {
     tenant: String,
     subject: String,
     method: String,
@@ -44,7 +44,7 @@ pub enum RequestIdError {
 
 impl From<RequestIdError> for ApiError {
     fn from(error: RequestIdError) -> Self {
-        let mut api = Self::new(Kind::InvalidArgument, ErrorReason::RequestIdInvalid, error.to_string());
+        let mut api = Self::new(ErrorKind::InvalidArgument, ErrorReason::RequestIdInvalid, error.to_string());
         api.fields.push(("request_id".to_owned(), error.to_string()));
         api
     }
@@ -59,13 +59,14 @@ impl From<RequestIdError> for Status {
 /// The refusal of a request id that was used for something else.
 pub fn reused() -> ApiError {
     let why = "was used before with another request: send a fresh one with each new request";
-    let mut error = ApiError::new(Kind::InvalidArgument, ErrorReason::RequestIdReused, format!("request_id {why}"));
+    let mut error =
+        ApiError::new(ErrorKind::InvalidArgument, ErrorReason::RequestIdReused, format!("request_id {why}"));
     error.fields.push(("request_id".to_owned(), why.to_owned()));
     error
 }
 
-impl Key {
-    /// `subject` is who asks (from the token), `method` the full gRPC method name.
+impl RequestKey {
+    /// `subject` comes from the token; `method` is the full gRPC method name.
     pub fn new(tenant: &str, subject: &str, method: &str, request_id: &str) -> Result<Self, RequestIdError> {
         if request_id.is_empty() {
             return Err(RequestIdError::Missing);
@@ -93,19 +94,17 @@ impl BodyHash {
     }
 }
 
-/// An answer that was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum KeptAnswer {
     /// The response message, encoded.
     Ok(Vec<u8>),
     /// The refusal; a retry gets it again, word by word.
-    Refused(Refusal),
+    Refused(KeptRefusal),
 }
 
 /// A `tonic::Status` in a form that can be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The gRPC code.
+pub struct KeptRefusal {
     pub code: i32,
     /// The message for people.
     pub message: String,
@@ -113,48 +112,48 @@ pub struct Refusal {
     pub details: Vec<u8>,
 }
 
-impl From<&Status> for Refusal {
+impl From<&Status> for KeptRefusal {
     fn from(status: &Status) -> Self {
         Self { code: status.code() as i32, message: status.message().to_owned(), details: status.details().to_vec() }
     }
 }
 
-impl From<Refusal> for Status {
-    fn from(refusal: Refusal) -> Self {
+impl From<KeptRefusal> for Status {
+    fn from(refusal: KeptRefusal) -> Self {
         Status::with_details(Code::from_i32(refusal.code), refusal.message, refusal.details.into())
     }
 }
 
-/// What is known of a request.
+/// What the store knows of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
+pub enum KnownRequest {
     /// Nothing: it is recorded now, go on.
     New,
     /// It was answered: give this again.
-    Answered(Answer),
+    Answered(KeptAnswer),
     /// Another call with the same id has committed its beginning and not yet an answer.
     Pending,
     /// The id was used for something else.
     DifferentBody,
 }
 
-/// Looks the request up, and records it if it is new (or older than [`KEPT_US`]).
-pub async fn begin(tx: &mut Tx, key: &Key, body: BodyHash, now_us: i64) -> Result<Seen, StoreError> {
+/// Looks the request up, and records it if it is new or older than [`KEPT_US`].
+pub async fn begin(tx: &mut Tx, key: &RequestKey, body: BodyHash, now_us: i64) -> Result<KnownRequest, StoreError> {
     if record(tx, key, body, now_us).await? {
-        return Ok(Seen::New);
+        return Ok(KnownRequest::New);
     }
     let row = stored(tx, key).await?;
     if row.body_hash != body.0 {
-        return Ok(Seen::DifferentBody);
+        return Ok(KnownRequest::DifferentBody);
     }
-    Ok(row.answer().map_or(Seen::Pending, Seen::Answered))
+    Ok(row.answer().map_or(KnownRequest::Pending, KnownRequest::Answered))
 }
 
-/// Records the answer, unless there is one already: `false` then, and the first one stands.
-pub async fn answer(tx: &mut Tx, key: &Key, answer: &Answer) -> Result<bool, StoreError> {
+/// Records the answer; `false`, and nothing is changed, if there is one already.
+pub async fn answer(tx: &mut Tx, key: &RequestKey, answer: &KeptAnswer) -> Result<bool, StoreError> {
     let (code, message, body) = match answer {
-        Answer::Ok(body) => (0, "", body),
-        Answer::Refused(refusal) => (refusal.code, refusal.message.as_str(), &refusal.details),
+        KeptAnswer::Ok(body) => (0, "", body),
+        KeptAnswer::Refused(refusal) => (refusal.code, refusal.message.as_str(), &refusal.details),
     };
     let rows = on!(tx, conn => sqlx::query(
         "UPDATE store_requests SET answer_code = $5, answer_message = $6, answer_body = $7
@@ -172,7 +171,7 @@ pub async fn answer(tx: &mut Tx, key: &Key, answer: &Answer) -> Result<bool, Sto
     Ok(rows == 1)
 }
 
-/// Deletes requests older than [`KEPT_US`], at most [`PRUNE_BATCH`]. Returns how many; call again while it is full.
+/// Deletes at most [`PRUNE_BATCH`] requests older than [`KEPT_US`]. Returns how many; call again until it is 0.
 pub async fn prune(db: &Db, now_us: i64) -> Result<u64, StoreError> {
     let mut tx = db.begin().await?;
     let rows = on!(tx, conn => sqlx::query(
@@ -196,18 +195,18 @@ struct Row {
 }
 
 impl Row {
-    fn answer(self) -> Option<Answer> {
+    fn answer(self) -> Option<KeptAnswer> {
         let code = i32::try_from(self.answer_code?).unwrap_or(Code::Unknown as i32);
         let body = self.answer_body.unwrap_or_default();
         if code == 0 {
-            return Some(Answer::Ok(body));
+            return Some(KeptAnswer::Ok(body));
         }
         let message = self.answer_message.unwrap_or_default();
-        Some(Answer::Refused(Refusal { code, message, details: body }))
+        Some(KeptAnswer::Refused(KeptRefusal { code, message, details: body }))
     }
 }
 
-async fn record(tx: &mut Tx, key: &Key, body: BodyHash, now_us: i64) -> Result<bool, StoreError> {
+async fn record(tx: &mut Tx, key: &RequestKey, body: BodyHash, now_us: i64) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
         "INSERT INTO store_requests (tenant, subject, method, request_id, body_hash, started_us)
          VALUES ($1, $2, $3, $4, $5, $6)
@@ -228,7 +227,7 @@ async fn record(tx: &mut Tx, key: &Key, body: BodyHash, now_us: i64) -> Result<b
     Ok(rows == 1)
 }
 
-async fn stored(tx: &mut Tx, key: &Key) -> Result<Row, StoreError> {
+async fn stored(tx: &mut Tx, key: &RequestKey) -> Result<Row, StoreError> {
     Ok(on!(tx, conn => sqlx::query_as(
         "SELECT body_hash, answer_code, answer_message, answer_body FROM store_requests
          WHERE tenant = $1 AND subject = $2 AND method = $3 AND request_id = $4")

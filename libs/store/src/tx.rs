@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 
 use crate::StoreError;
 use crate::disk::Disk;
-use crate::writer::Turn;
+use crate::writer::WriteGuard;
 
 /// The connection that a statement runs on: one variant per database that Baton can live in.
 #[derive(Debug)]
@@ -42,30 +42,30 @@ pub struct Tx {
 
 #[derive(Debug)]
 enum TxHandle {
-    Sqlite(Turn),
+    Sqlite(WriteGuard),
 }
 
 impl Tx {
-    pub(crate) fn sqlite(turn: Turn, disk: Arc<Disk>, outbox: watch::Sender<u64>) -> Self {
-        Self { handle: TxHandle::Sqlite(turn), disk, outbox, has_events: false }
+    pub(crate) fn sqlite(guard: WriteGuard, disk: Arc<Disk>, outbox: watch::Sender<u64>) -> Self {
+        Self { handle: TxHandle::Sqlite(guard), disk, outbox, has_events: false }
     }
 
     /// The connection inside; use it through [`on!`](crate::on).
     pub fn conn(&mut self) -> Conn<'_> {
         match &mut self.handle {
-            TxHandle::Sqlite(turn) => Conn::Sqlite(turn.connection()),
+            TxHandle::Sqlite(guard) => Conn::Sqlite(guard.connection()),
         }
     }
 
-    /// Makes the change durable, then wakes the relay if there are events in it. Callers return in the order of their commits.
-    /// Once it was polled it goes through to its end, even if the caller goes away.
+    /// Makes the change durable, then wakes the relay if there are events in it. Calls return in the order of the commits.
+    /// Once polled, the commit runs to its end, even if the caller is cancelled.
     pub async fn commit(self) -> Result<(), StoreError> {
-        to_its_end(async {
+        detached(async {
             let (disk, outbox, has_events) = (Arc::clone(&self.disk), self.outbox.clone(), self.has_events);
-            let mut place = disk.place();
+            let mut ticket = disk.ticket();
             let number = self.write().await?;
             disk.wait(number).await?;
-            place.turn().await;
+            ticket.wait_for_predecessors().await;
             if has_events {
                 outbox.send_modify(|commits| *commits += 1);
             }
@@ -74,26 +74,26 @@ impl Tx {
         .await
     }
 
-    /// Makes the change visible now and durable with the next commit: only for what is done again if it should be lost.
+    /// Makes the change visible now and durable with the next commit: only for a change that is repeated if it is lost.
     pub(crate) async fn commit_lazily(self) -> Result<(), StoreError> {
-        to_its_end(self.write()).await.map(drop)
+        detached(self.write()).await.map(drop)
     }
 
     /// Commits without the disk; returns the commit's number there.
     async fn write(self) -> Result<u64, StoreError> {
         let commit = self.disk.number();
         match self.handle {
-            TxHandle::Sqlite(turn) => turn.commit().await.map_err(StoreError::Commit)?,
+            TxHandle::Sqlite(guard) => guard.commit().await.map_err(StoreError::Commit)?,
         }
         Ok(commit.number)
     }
 
-    /// Undoes the change and waits until what was read in it is durable: an answer may be given on it. Dropping undoes the
-    /// same without waiting.
+    /// Undoes the change and waits until what was read in it is durable, so that an answer can rely on it. Dropping undoes the
+    /// change without waiting.
     pub async fn rollback(self) -> Result<(), StoreError> {
         let seen = self.disk.last();
         match self.handle {
-            TxHandle::Sqlite(turn) => turn.rollback().await?,
+            TxHandle::Sqlite(guard) => guard.rollback().await?,
         }
         self.disk.wait(seen).await
     }
@@ -125,8 +125,8 @@ impl Tx {
     }
 }
 
-/// Runs a commit in a task of its own: half of one would leave the others not knowing what became of it.
-async fn to_its_end<T: Send + 'static>(
+/// Runs a commit in a task of its own: a commit that is cancelled half way would have an unknown outcome.
+async fn detached<T: Send + 'static>(
     commit: impl Future<Output = Result<T, StoreError>> + Send + 'static,
 ) -> Result<T, StoreError> {
     #[expect(clippy::disallowed_methods, reason = "the store comes before the runtime; the task ends by itself, soon")]

@@ -1,9 +1,9 @@
 //! The one connection that writes, and the queue for it.
 //!
-//! It is not in a pool: a pool asks a connection after each use whether it is well, in a task of its own, and the next in
-//! the queue waits for the answer. Here the next one gets it at once. Statements reach the connection's thread in order, so
-//! what was left half done (a dropped transaction, a cancelled statement) is undone before the next `BEGIN`. A connection
-//! whose `COMMIT` failed, or that does not know where it is, is replaced.
+//! It is not in a pool: a pool tests a connection after each use, in a task of its own, and the next caller waits for the
+//! result. Here the next caller gets it at once. Statements reach the connection's thread in order, so what was left half
+//! done (a dropped transaction, a cancelled statement) is undone before the next `BEGIN`. A connection is replaced when its
+//! `COMMIT` failed, or when it can't begin for a reason that is not the database's answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,18 +18,18 @@ use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 type Manager = <Sqlite as Database>::TransactionManager;
-type Held = OwnedMappedMutexGuard<Option<SqliteConnection>, SqliteConnection>;
+type LockedConnection = OwnedMappedMutexGuard<Option<SqliteConnection>, SqliteConnection>;
 
-/// The queue. All clones are the same one.
+/// The writing connection, and the queue for it. All clones share them.
 #[derive(Debug, Clone)]
-pub(crate) struct Writer {
+pub(crate) struct SqliteWriter {
     /// `None` when closed.
     connection: Arc<Mutex<Option<SqliteConnection>>>,
     is_broken: Arc<AtomicBool>,
     options: Arc<SqliteConnectOptions>,
 }
 
-impl Writer {
+impl SqliteWriter {
     pub(crate) fn new(connection: SqliteConnection, options: SqliteConnectOptions) -> Self {
         Self {
             connection: Arc::new(Mutex::new(Some(connection))),
@@ -39,7 +39,7 @@ impl Writer {
     }
 
     /// Waits for the connection, without a transaction.
-    pub(crate) async fn lock(&self) -> Result<Held, sqlx::Error> {
+    pub(crate) async fn lock(&self) -> Result<LockedConnection, sqlx::Error> {
         let queue = Arc::clone(&self.connection).lock_owned();
         #[expect(clippy::disallowed_methods, reason = "a limit against hanging, in real time as a pool's would be")]
         let timeout = tokio::time::timeout(ACQUIRE_TIMEOUT, queue);
@@ -51,10 +51,9 @@ impl Writer {
         OwnedMutexGuard::try_map(connection, Option::as_mut).map_err(|_| sqlx::Error::PoolClosed)
     }
 
-    /// Waits for the connection and starts a transaction.
-    pub(crate) async fn begin(&self) -> Result<Turn, sqlx::Error> {
+    pub(crate) async fn begin(&self) -> Result<WriteGuard, sqlx::Error> {
         match self.try_begin().await {
-            // Not the database's answer: the connection is not well. A fresh one is.
+            // The error is the connection's, not the database's answer: a fresh connection helps.
             Err(error) if self.is_broken.load(Ordering::Acquire) => {
                 tracing::warn!(%error, "the writing connection is replaced");
                 self.try_begin().await
@@ -63,20 +62,20 @@ impl Writer {
         }
     }
 
-    async fn try_begin(&self) -> Result<Turn, sqlx::Error> {
+    async fn try_begin(&self) -> Result<WriteGuard, sqlx::Error> {
         let connection = self.lock().await?;
-        // Before it has begun: a caller who goes away meanwhile leaves it as one who drops a transaction.
-        let mut turn = Turn { connection, is_broken: Arc::clone(&self.is_broken), is_open: true };
-        let begun = Manager::begin(&mut turn.connection, Some("BEGIN IMMEDIATE".into_sql_str())).await;
+        // Made before `BEGIN`: a caller that is cancelled meanwhile rolls back, like one that drops a transaction.
+        let mut guard = WriteGuard { connection, is_broken: Arc::clone(&self.is_broken), is_open: true };
+        let begun = Manager::begin(&mut guard.connection, Some("BEGIN IMMEDIATE".into_sql_str())).await;
         if let Err(error) = begun {
-            turn.is_open = false;
-            turn.is_broken.store(error.as_database_error().is_none(), Ordering::Release);
+            guard.is_open = false;
+            guard.is_broken.store(error.as_database_error().is_none(), Ordering::Release);
             return Err(error);
         }
-        Ok(turn)
+        Ok(guard)
     }
 
-    /// Waits for what is in progress and lets go of the file.
+    /// Waits for the transaction in progress, then closes the file.
     pub(crate) async fn close(&self) {
         let connection = self.connection.lock().await.take();
         if let Some(connection) = connection
@@ -87,15 +86,16 @@ impl Writer {
     }
 }
 
-/// The connection with a transaction on it. Dropped, it is rolled back before anybody else's begins.
+/// The exclusive right to write: the connection, with a transaction on it. Dropped, the transaction is rolled back before
+/// the next one begins.
 #[derive(Debug)]
-pub(crate) struct Turn {
-    connection: Held,
+pub(crate) struct WriteGuard {
+    connection: LockedConnection,
     is_broken: Arc<AtomicBool>,
     is_open: bool,
 }
 
-impl Turn {
+impl WriteGuard {
     pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
         &mut self.connection
     }
@@ -119,7 +119,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for WriteGuard {
     fn drop(&mut self) {
         if self.is_open {
             Manager::start_rollback(&mut self.connection);

@@ -13,23 +13,22 @@ use baton_runtime::client::GrpcChannel;
 use tonic::Status;
 
 use crate::names::fresh;
-use crate::session::Session;
+use crate::session::OpenSession;
 use crate::wait::{BOUND, eventually};
 
-/// An agent, with the client that is on their desk.
+/// An agent with a client and a phone.
 #[derive(Debug, Clone)]
-pub struct Desk {
+pub struct AgentDesk {
     agent: presence::Agent,
     tone_hz: u32,
     channel: GrpcChannel,
     supervisor: GrpcChannel,
 }
 
-/// Whom a customer can be handed to.
+/// The target of a transfer.
 #[derive(Debug, Clone, Copy)]
 pub enum To<'a> {
-    /// An agent.
-    Agent(&'a Desk),
+    Agent(&'a AgentDesk),
     /// A team, by its id.
     Team(&'a str),
 }
@@ -46,28 +45,26 @@ impl From<To<'_>> for Target {
 
 type View = Result<transfer::Interaction, Status>;
 
-impl Desk {
-    /// `channel` is the agent's own, `supervisor` that of somebody who sees every agent's state.
+impl AgentDesk {
+    /// `channel` is the agent's own, `supervisor` is for reading presence.
     pub(crate) fn new(agent: presence::Agent, tone_hz: u32, channel: GrpcChannel, supervisor: GrpcChannel) -> Self {
         Self { agent, tone_hz, channel, supervisor }
     }
 
-    /// The agent's id.
     pub fn id(&self) -> &str {
         &self.agent.agent_id
     }
 
-    /// The agent's name.
     pub fn name(&self) -> &str {
         &self.agent.name
     }
 
-    /// The address of the phone on the desk.
+    /// The phone's address.
     pub fn phone(&self) -> &str {
         &self.agent.phone
     }
 
-    /// What the phone speaks.
+    /// The phone's tone.
     pub fn tone_hz(&self) -> u32 {
         self.tone_hz
     }
@@ -92,21 +89,21 @@ impl Desk {
         PresenceServiceClient::new(self.channel.clone())
     }
 
-    /// Connects and is available; returns when presence says so.
-    pub async fn connect(&self) -> anyhow::Result<Session> {
-        let session = Session::open(self.presence(), presence::AgentState::Available).await?;
+    /// Connects as available; returns when presence shows that.
+    pub async fn connect(&self) -> anyhow::Result<OpenSession> {
+        let session = OpenSession::open(self.presence(), presence::AgentState::Available).await?;
         self.until_state(presence::AgentState::Available).await?;
         Ok(session)
     }
 
-    /// How the agent is, as a supervisor sees it.
+    /// The agent's presence, as a supervisor sees it.
     pub async fn state(&self) -> anyhow::Result<presence::Presence> {
         let request = presence::GetPresenceRequest { agent_id: self.id().to_owned() };
         let answer = PresenceServiceClient::new(self.supervisor.clone()).get_presence(request).await?;
         answer.into_inner().presence.context("the answer has no presence")
     }
 
-    /// Once the agent is in this state.
+    /// Waits until the agent is in this state.
     pub async fn until_state(&self, state: presence::AgentState) -> anyhow::Result<presence::Presence> {
         eventually(&format!("{} is {}", self.name(), state.as_str_name()), BOUND, async || {
             let seen = self.state().await.map_err(|error| format!("{error:#}"))?;
@@ -115,7 +112,6 @@ impl Desk {
         .await
     }
 
-    /// Sets the agent's state.
     pub async fn set_state(&self, state: presence::AgentState, away_reason: &str) -> Result<(), Status> {
         let request =
             presence::SetStateRequest { request_id: fresh(), state: state.into(), away_reason: away_reason.to_owned() };
@@ -128,7 +124,7 @@ impl Desk {
         Ok(self.presence().list_targets(request).await?.into_inner().targets)
     }
 
-    /// What rings or waits for the agent, and what they are in.
+    /// The offers to the agent, and the interactions that they are in.
     pub async fn inbox(&self) -> Result<Vec<presence::InboxItem>, Status> {
         let answer = self.presence().list_inbox(presence::ListInboxRequest {}).await?.into_inner();
         Ok(answer.inbox.map(|it| it.active).unwrap_or_default())
@@ -140,7 +136,7 @@ impl Desk {
         seen(self.interactions().get_interaction(request).await?.into_inner().interaction)
     }
 
-    /// Once the agent may do this.
+    /// Waits until the agent may do this.
     pub async fn until_may(&self, interaction_id: &str, action: Action) -> anyhow::Result<transfer::Interaction> {
         eventually(&format!("{} may {}", self.name(), action.as_str_name()), BOUND, async || {
             let view = self.view(interaction_id).await.map_err(|status| status.to_string())?;
@@ -155,7 +151,6 @@ impl Desk {
         seen(self.interactions().place_call(request).await?.into_inner().interaction)
     }
 
-    /// Starts a transfer.
     pub async fn start(&self, interaction_id: &str, kind: TransferKind, to: To<'_>) -> View {
         let request = transfer::StartTransferRequest {
             request_id: fresh(),
@@ -177,28 +172,27 @@ impl Desk {
         self.start(interaction_id, TransferKind::Cold, To::Agent(to)).await
     }
 
-    /// Declines what rings.
+    /// Declines the offered transfer.
     pub async fn decline(&self, interaction_id: &str) -> Result<(), Status> {
         let request =
             transfer::DeclineTransferRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
         self.transfers().decline_transfer(request).await.map(|_| ())
     }
 
-    /// Takes the open transfer back.
+    /// Cancels the open transfer.
     pub async fn cancel(&self, interaction_id: &str) -> View {
         let request =
             transfer::CancelTransferRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
         seen(self.transfers().cancel_transfer(request).await?.into_inner().interaction)
     }
 
-    /// Hands over now.
+    /// Completes the transfer now.
     pub async fn complete(&self, interaction_id: &str) -> View {
         let request =
             transfer::CompleteTransferRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
         seen(self.transfers().complete_transfer(request).await?.into_inner().interaction)
     }
 
-    /// Puts the customer on hold.
     pub async fn hold(&self, interaction_id: &str) -> View {
         let request = transfer::HoldCustomerRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
         seen(self.interactions().hold_customer(request).await?.into_inner().interaction)
@@ -211,14 +205,12 @@ impl Desk {
         seen(self.interactions().resume_customer(request).await?.into_inner().interaction)
     }
 
-    /// Mutes or unmutes the agent.
     pub async fn mute(&self, interaction_id: &str, muted: bool) -> View {
         let request =
             transfer::SetMuteRequest { request_id: fresh(), interaction_id: interaction_id.to_owned(), muted };
         seen(self.interactions().set_mute(request).await?.into_inner().interaction)
     }
 
-    /// Writes a note.
     pub async fn note(&self, interaction_id: &str, text: &str) -> View {
         let request = transfer::AddNoteRequest {
             request_id: fresh(),
@@ -256,14 +248,12 @@ impl Desk {
         self.recordings().stop_recording(request).await.map(|_| ())
     }
 
-    /// Pauses recording.
     pub async fn pause_recording(&self, interaction_id: &str) -> Result<(), Status> {
         let request =
             recording::PauseRecordingRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
         self.recordings().pause_recording(request).await.map(|_| ())
     }
 
-    /// Goes on recording.
     pub async fn resume_recording(&self, interaction_id: &str) -> Result<(), Status> {
         let request =
             recording::ResumeRecordingRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };

@@ -1,15 +1,15 @@
-//! What tests share: a target to test against, a tenant of one's own in it, the people in it, and ears.
+//! Shared by tests: a running Baton, a fresh tenant in it, its agents and phones, and analysis of what was heard.
 //!
 //! - [`target`] starts the built binary on a data folder of its own, kills it, and starts it again.
-//! - [`world`] is one fresh tenant: its agents, teams, numbers and calls. Scenarios run side by side, each in a world of its own.
-//! - [`desk`] is an agent's desk: everything that an agent can do; [`session`] is its line to presence, with heartbeats.
-//! - [`phones`] is the other end of the simulated switch: who calls, answers, declines, hangs up, and what they heard.
-//! - [`sound`] and [`tones`] tell who is heard in a piece of sound, and when.
-//! - [`record`] is what is left afterwards: events and recordings.
-//! - [`wait`] waits for a condition with a bound, and says what it saw instead.
+//! - [`tenant`] is one fresh tenant: its agents, teams, numbers and calls. Scenarios run side by side, each in a tenant of its own.
+//! - [`desk`] is an agent's desk: everything that an agent can do; [`session`] is its session with presence, with heartbeats.
+//! - [`phones`] is the other end of the simulated switch: its phones call, answer, decline, hang up, and record what they heard.
+//! - [`sound`] and [`tones`] find which parties are heard in a piece of sound, and when.
+//! - [`record`] reads events and recordings.
+//! - [`wait`] waits for a condition with a bound, and reports what it saw instead.
 //!
-//! Everything here is a client like any other: it uses the public gRPC API and the simulator's, and nothing of the services'
-//! insides. What a test concludes rests on what the phones heard, what the recordings hold, and the events.
+//! Everything here uses the public gRPC API and the simulator's, and nothing of the services' insides. Tests conclude from what the
+//! phones heard, the recordings, and the events.
 
 pub mod desk;
 mod names;
@@ -19,14 +19,14 @@ pub mod record;
 pub mod session;
 pub mod sound;
 pub mod target;
+pub mod tenant;
 pub mod tones;
 pub mod wait;
-pub mod world;
 
-pub use desk::{Desk, To};
-pub use phones::{Behaviour, Phones};
-pub use session::Session;
+pub use desk::{AgentDesk, To};
+pub use phones::{PhoneBehaviour, Phones};
+pub use session::OpenSession;
 pub use sound::Sound;
-pub use target::{Embedded, Target};
+pub use target::{Embedded, TestTarget};
+pub use tenant::{Call, Endpoints, TestTenant};
 pub use wait::{BOUND, eventually};
-pub use world::{Call, Endpoints, World};

@@ -1,8 +1,8 @@
-//! Names and numbers that nobody has used.
+//! Fresh names and numbers.
 
 use baton_runtime::ids;
 
-/// A request id or a name that nobody has used.
+/// A fresh request id or name.
 pub fn fresh() -> String {
     ids::new_uuid().to_string()
 }

@@ -1,9 +1,9 @@
-//! The people at the phones: the other end of the simulated switch.
+//! The phones of the simulated switch, and the actions of the people at them.
 
 use anyhow::{Context as _, bail};
 use baton_api::simulator::v1 as proto;
 use baton_api::simulator::v1::get_heard_response::Part;
-use baton_api::simulator::v1::phone_behaviour::Behaviour as Kind;
+use baton_api::simulator::v1::phone_behaviour::Behaviour as ProtoBehaviour;
 use baton_api::simulator::v1::phone_selector::Selector;
 use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_runtime::client::GrpcChannel;
@@ -13,39 +13,37 @@ use crate::names::fresh;
 use crate::sound::Sound;
 use crate::wait::{BOUND, eventually};
 
-/// Hold music.
 pub const MUSIC_HZ: u32 = 600;
-/// What a customer speaks.
+/// A customer's tone.
 pub const CUSTOMER_HZ: u32 = 440;
 
 /// What a phone does when it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Behaviour {
+pub enum PhoneBehaviour {
     /// Rings for so many milliseconds, then answers.
     AnswersAfter(i64),
     /// Rings until the caller gives up.
     NeverAnswers,
-    /// Is engaged.
     Busy,
     /// Rings for so many milliseconds, then refuses.
     Declines(i64),
     /// Rings until [`Phones::answer`] or [`Phones::decline`].
     Manual,
-    /// Does not react.
+    /// As a phone that does not exist.
     Unreachable,
 }
 
-impl From<Behaviour> for proto::PhoneBehaviour {
-    fn from(behaviour: Behaviour) -> Self {
-        let kind = match behaviour {
-            Behaviour::AnswersAfter(delay_ms) => Kind::AnswersAfter(proto::AnswersAfter { delay_ms }),
-            Behaviour::NeverAnswers => Kind::NeverAnswers(proto::NeverAnswers {}),
-            Behaviour::Busy => Kind::Busy(proto::Busy {}),
-            Behaviour::Declines(delay_ms) => Kind::Declines(proto::Declines { delay_ms }),
-            Behaviour::Manual => Kind::Manual(proto::Manual {}),
-            Behaviour::Unreachable => Kind::Unreachable(proto::Unreachable {}),
+impl From<PhoneBehaviour> for proto::PhoneBehaviour {
+    fn from(behaviour: PhoneBehaviour) -> Self {
+        let behaviour = match behaviour {
+            PhoneBehaviour::AnswersAfter(delay_ms) => ProtoBehaviour::AnswersAfter(proto::AnswersAfter { delay_ms }),
+            PhoneBehaviour::NeverAnswers => ProtoBehaviour::NeverAnswers(proto::NeverAnswers {}),
+            PhoneBehaviour::Busy => ProtoBehaviour::Busy(proto::Busy {}),
+            PhoneBehaviour::Declines(delay_ms) => ProtoBehaviour::Declines(proto::Declines { delay_ms }),
+            PhoneBehaviour::Manual => ProtoBehaviour::Manual(proto::Manual {}),
+            PhoneBehaviour::Unreachable => ProtoBehaviour::Unreachable(proto::Unreachable {}),
         };
-        Self { behaviour: Some(kind) }
+        Self { behaviour: Some(behaviour) }
     }
 }
 
@@ -66,17 +64,16 @@ impl Phones {
         self.client.clone()
     }
 
-    /// Makes or changes a phone. Without a tone of its own it gets the next: 1000, 1700, 2300 Hz and so on.
-    pub async fn put(&self, address: &str, behaviour: Behaviour) -> anyhow::Result<proto::Phone> {
+    /// Creates or changes a phone. Without a tone of its own it gets the next: 1000, 1700, 2300 Hz and so on.
+    pub async fn put(&self, address: &str, behaviour: PhoneBehaviour) -> anyhow::Result<proto::Phone> {
         self.put_with_tone(address, 0, behaviour).await
     }
 
-    /// Makes or changes a phone with a tone of its own.
     pub async fn put_with_tone(
         &self,
         address: &str,
         tone_hz: i32,
-        behaviour: Behaviour,
+        behaviour: PhoneBehaviour,
     ) -> anyhow::Result<proto::Phone> {
         let behaviour = Some(behaviour.into());
         let request = proto::PutPhoneRequest { request_id: fresh(), address: address.to_owned(), tone_hz, behaviour };
@@ -128,7 +125,7 @@ impl Phones {
         self.client().mute_phone(request).await.map(|_| ())
     }
 
-    /// The live legs of a phone that was made. A customer's is not listed anywhere: see [`until_ended`](Self::until_ended).
+    /// The live legs of a phone that was made. A customer's phone is not listed: see [`until_ended`](Self::until_ended).
     pub async fn legs(&self, address: &str) -> Result<Vec<proto::Leg>, Status> {
         Ok(self.all().await?.into_iter().filter(|it| it.address == address).flat_map(|it| it.legs).collect())
     }
@@ -147,17 +144,17 @@ impl Phones {
         }
     }
 
-    /// The phone's leg once it rings.
+    /// Waits until the phone rings; its leg.
     pub async fn until_ringing(&self, address: &str) -> anyhow::Result<proto::Leg> {
         self.until_leg(address, "rings", |leg| leg.state() == proto::LegState::Ringing).await
     }
 
-    /// The phone's leg once it is connected.
+    /// Waits until the phone is connected; its leg.
     pub async fn until_up(&self, address: &str) -> anyhow::Result<proto::Leg> {
         self.until_leg(address, "is connected", |leg| leg.state() == proto::LegState::Up).await
     }
 
-    /// Once the phone has no leg any more.
+    /// Waits until the phone has no leg.
     pub async fn until_idle(&self, address: &str) -> anyhow::Result<()> {
         eventually(&format!("{address} has no leg"), BOUND, async || {
             let legs = self.legs(address).await.map_err(|status| status.to_string())?;
@@ -166,7 +163,7 @@ impl Phones {
         .await
     }
 
-    /// Once a leg, a customer's for example, has ended; how it did.
+    /// Waits until a leg, for example a customer's, has ended; the entry of its end.
     pub async fn until_ended(&self, leg_id: &str) -> anyhow::Result<proto::LedgerEntry> {
         eventually(&format!("leg {leg_id} has ended"), BOUND, async || {
             let ledger = self.ledger().await.map_err(|status| status.to_string())?;
@@ -189,7 +186,7 @@ impl Phones {
         .await
     }
 
-    /// What was heard on a leg up to now.
+    /// The sound that was heard on a leg up to now.
     pub async fn heard(&self, leg_id: &str) -> anyhow::Result<Sound> {
         let request = proto::GetHeardRequest { leg_id: leg_id.to_owned() };
         let context = || format!("what was heard on leg {leg_id}");
@@ -205,7 +202,7 @@ impl Phones {
         Sound::of_wav(&file, started_at_us.with_context(context)?)
     }
 
-    /// What was heard at a phone, on its last leg.
+    /// The sound that was heard at a phone, on its last leg.
     pub async fn heard_at(&self, address: &str) -> anyhow::Result<Sound> {
         let request = proto::ListHeardRequest { address: address.to_owned() };
         let heard = self.client().list_heard(request).await?.into_inner().heard;
@@ -213,7 +210,7 @@ impl Phones {
         self.heard(&last.leg_id).await
     }
 
-    /// What was heard on a leg once it is as expected: for what is being heard now. `is_it` is given the last `ms` milliseconds.
+    /// Waits until the last `ms` milliseconds on a leg are as expected, by `is_it`; the sound on the leg.
     pub async fn until_hears(
         &self,
         leg_id: &str,
@@ -230,7 +227,7 @@ impl Phones {
         self.heard(leg_id).await
     }
 
-    /// The message that was left in a voicemail box, once it is complete; by the exit that led there.
+    /// Waits for the voicemail message of an exit; its sound.
     pub async fn message(&self, exit_id: &str) -> anyhow::Result<Sound> {
         let request = proto::GetMessageRequest { exit_id: exit_id.to_owned() };
         let ask = async || self.client().get_message(request.clone()).await.map_err(|status| status.to_string());
@@ -242,7 +239,7 @@ impl Phones {
         Sound::of_wav(&file, 0)
     }
 
-    /// Everything that the switch did for this tenant.
+    /// All ledger entries of this tenant.
     pub async fn ledger(&self) -> Result<Vec<proto::LedgerEntry>, Status> {
         let (mut entries, mut after_sequence) = (Vec::new(), 0);
         loop {

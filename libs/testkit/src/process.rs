@@ -1,39 +1,38 @@
-//! The processes that work on a data folder. A folder of one's own is what tells them from everybody else's: `up` starts the switch
-//! as a program that outlives it, so neither process ids nor names would do.
+//! The processes that work on a data folder. They are found by the folder: `up` starts the switch as a program that outlives it, so
+//! process ids and names are not enough.
 
 use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A process.
+/// A process that has the data folder among its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Process {
+pub(crate) struct FolderProcess {
     pid: Pid,
-    /// What it was started with.
     arguments: Vec<String>,
 }
 
-impl Process {
+impl FolderProcess {
     /// Whether it was started as this command, `baton <command> …`.
     pub(crate) fn is(&self, command: &str) -> bool {
         self.arguments.get(1).is_some_and(|it| it == command)
     }
 
-    /// Sends a signal. One that is gone already needs none.
+    /// An error means that the process is gone.
     pub(crate) fn signal(&self, signal: Signal) {
         let _ = kill_process(self.pid, signal);
     }
 }
 
 /// The processes with this folder, or something in it, among their arguments.
-pub(crate) fn working_on(folder: &Path) -> Vec<Process> {
+pub(crate) fn working_on(folder: &Path) -> Vec<FolderProcess> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let folder = folder.to_string_lossy();
     let processes = entries.flatten().filter_map(|entry| {
         let pid = entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)?;
         let line = std::fs::read(entry.path().join("cmdline")).ok()?;
         let arguments: Vec<_> = line.split(|it| *it == 0).map(|it| String::from_utf8_lossy(it).into_owned()).collect();
-        Some(Process { pid, arguments })
+        Some(FolderProcess { pid, arguments })
     });
     processes.filter(|it| it.arguments.iter().any(|argument| argument.contains(folder.as_ref()))).collect()
 }

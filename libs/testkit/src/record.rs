@@ -1,4 +1,4 @@
-//! What is left afterwards: events and recordings.
+//! Reads events and recordings.
 
 use anyhow::Context as _;
 use baton_api::event::v1::{Event, EventFilter, ListEventsRequest};
@@ -6,13 +6,13 @@ use baton_api::recording::v1 as recording;
 use baton_api::recording::v1::recording::State;
 
 use crate::sound::Sound;
+use crate::tenant::{Call, TestTenant};
 use crate::wait::{BOUND, eventually};
-use crate::world::{Call, World};
 
 const PAGE: i32 = 1_000;
 
-impl World {
-    /// The events about an interaction, in order; and that they are numbered 1, 2, 3… (E2).
+impl TestTenant {
+    /// The events about an interaction, in order. Fails if they are not numbered 1, 2, 3… (E2).
     pub async fn events(&self, call: &Call) -> anyhow::Result<Vec<Event>> {
         let events = self.events_about(&format!("interaction/{}", call.interaction_id)).await?;
         for (number, event) in (1..).zip(&events) {
@@ -26,7 +26,7 @@ impl World {
         Ok(self.events(call).await?.into_iter().map(|it| it.r#type).collect())
     }
 
-    /// The events about an interaction, once one of this type is there.
+    /// Waits for an event of this type about an interaction; all events about it.
     pub async fn until_event(&self, call: &Call, event_type: &str) -> anyhow::Result<Vec<Event>> {
         eventually(&format!("the event {event_type}"), BOUND, async || {
             let events = self.events(call).await.map_err(|error| format!("{error:#}"))?;
@@ -64,7 +64,7 @@ impl World {
         Ok(self.recordings()?.list_recordings(request).await?.into_inner().recordings)
     }
 
-    /// The recordings of an interaction, once there are so many and the audio of all is stored (or known to be lost).
+    /// Waits until there are so many recordings of an interaction, and the audio of all is stored (or known to be lost).
     pub async fn until_recorded(&self, call: &Call, count: usize) -> anyhow::Result<Vec<recording::Recording>> {
         eventually(&format!("{count} recordings are stored"), BOUND, async || {
             let seen = self.recordings_of(call).await.map_err(|error| format!("{error:#}"))?;

@@ -17,23 +17,22 @@ use tonic::{Status, Streaming};
 
 use crate::wait::{BOUND, eventually};
 
-/// Messages that may wait to go up.
+/// Messages that may wait to be sent.
 const QUEUE: usize = 16;
 
-/// An open session. Dropped, the client is dead and its connection gone, without a goodbye.
+/// An open session. Dropping it breaks the connection without a goodbye, as a client that dies.
 #[derive(Debug)]
-pub struct Session {
+pub struct OpenSession {
     task: JoinHandle<()>,
-    orders: mpsc::Sender<Order>,
+    commands: mpsc::Sender<SessionCommand>,
     latest: watch::Receiver<Latest>,
-    /// How long it lives after the last heartbeat.
+    /// So long after the last heartbeat the session expires.
     pub lease: Duration,
 }
 
-/// What came down last.
+/// The latest notices from presence.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Latest {
-    /// What rings, waits and goes on.
     pub inbox: Vec<presence::InboxItem>,
     /// The agent's own presence.
     pub presence: presence::Presence,
@@ -42,13 +41,13 @@ pub struct Latest {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Order {
+enum SessionCommand {
     Silence,
     Goodbye,
 }
 
-impl Session {
-    /// Connects in a state.
+impl OpenSession {
+    /// Connects in this state.
     pub async fn open(
         mut client: PresenceServiceClient<GrpcChannel>,
         state: presence::AgentState,
@@ -61,17 +60,16 @@ impl Session {
         let Some(Down::Welcome(welcome)) = first else { bail!("no welcome came, but {first:?}") };
         let lease = Duration::from_millis(welcome.lease_ms.unsigned_abs());
         let (to, latest) = watch::channel(Latest::default());
-        let (orders, from_owner) = mpsc::channel(1);
-        let line = Line { up, down, to, lease };
-        Ok(Self { task: lifecycle::spawn(line.keep(from_owner)), orders, latest, lease })
+        let (commands, from_owner) = mpsc::channel(1);
+        let stream = SessionStream { up, down, to, lease };
+        Ok(Self { task: lifecycle::spawn(stream.keep(from_owner)), commands, latest, lease })
     }
 
-    /// What came down last.
     pub fn latest(&self) -> Latest {
         self.latest.borrow().clone()
     }
 
-    /// What came down, once it is as expected.
+    /// Waits until the latest notices are as expected.
     pub async fn until(&self, what: &str, is_it: impl Fn(&Latest) -> bool) -> anyhow::Result<Latest> {
         eventually(what, BOUND, async || {
             let latest = self.latest();
@@ -80,19 +78,19 @@ impl Session {
         .await
     }
 
-    /// The connection stays, and no heartbeat comes any more: a client that hangs (B605).
+    /// Sends no more heartbeats and keeps the connection, as a client that hangs (B605).
     pub async fn fall_silent(&self) -> anyhow::Result<()> {
-        Ok(self.orders.send(Order::Silence).await?)
+        Ok(self.commands.send(SessionCommand::Silence).await?)
     }
 
-    /// An orderly end.
+    /// Ends the session in order.
     pub async fn goodbye(mut self) -> anyhow::Result<()> {
-        self.orders.send(Order::Goodbye).await?;
+        self.commands.send(SessionCommand::Goodbye).await?;
         (&mut self.task).await.context("the session's task failed")
     }
 }
 
-impl Drop for Session {
+impl Drop for OpenSession {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -103,26 +101,26 @@ fn message(message: Up) -> presence::ConnectRequest {
 }
 
 /// Both directions of the stream.
-struct Line {
+struct SessionStream {
     up: mpsc::Sender<presence::ConnectRequest>,
     down: Streaming<presence::ConnectResponse>,
     to: watch::Sender<Latest>,
     lease: Duration,
 }
 
-impl Line {
-    async fn keep(mut self, mut orders: mpsc::Receiver<Order>) {
+impl SessionStream {
+    async fn keep(mut self, mut commands: mpsc::Receiver<SessionCommand>) {
         let mut beat = Clock::real().interval(self.lease / 4);
         let mut is_silent = false;
         loop {
             tokio::select! {
                 _ = beat.tick(), if !is_silent => {
-                    // A server that is gone is seen below.
+                    // An error means that the server is gone, which `down` shows, too.
                     let _ = self.up.send(message(Up::Heartbeat(Heartbeat {}))).await;
                 }
-                order = orders.recv() => match order {
-                    Some(Order::Silence) => is_silent = true,
-                    Some(Order::Goodbye) => return self.part().await,
+                command = commands.recv() => match command {
+                    Some(SessionCommand::Silence) => is_silent = true,
+                    Some(SessionCommand::Goodbye) => return self.part().await,
                     None => return,
                 },
                 response = self.down.message() => if !self.note(response) { return },
@@ -130,7 +128,7 @@ impl Line {
         }
     }
 
-    /// Says goodbye and waits until the server has heard it.
+    /// Says goodbye and waits until the server has ended the stream.
     async fn part(mut self) {
         let _ = self.up.send(message(Up::Goodbye(Goodbye {}))).await;
         while let Ok(Some(_)) = self.down.message().await {}

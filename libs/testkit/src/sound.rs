@@ -7,10 +7,10 @@ use crate::tones::{self, Stretch, WINDOW_MS};
 
 /// The time of one sample.
 const SAMPLE_US: i64 = 125;
-/// An edge is true to one window on either side.
+/// The time of an edge is accurate to one window on either side.
 const EDGE_MS: usize = 2 * WINDOW_MS;
 
-/// What a phone heard, or what a recording holds.
+/// The sound that a phone heard, or that a recording holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sound {
     /// The time of the first sample, microseconds since the epoch.
@@ -25,7 +25,6 @@ impl Sound {
         Ok(Self { started_at_us, samples: tones::samples_of_wav(file)? })
     }
 
-    /// How long it is.
     pub fn duration_ms(&self) -> i64 {
         self.samples.len() as i64 * SAMPLE_US / 1_000
     }
@@ -55,18 +54,17 @@ impl Sound {
         tones::hears(&self.samples, hz)
     }
 
-    /// Those of the tones that are anywhere in it.
+    /// The tones, of those given, that are anywhere in it.
     pub fn tones(&self, hz: &[u32]) -> BTreeSet<u32> {
         tones::heard_tones(&self.samples, hz)
     }
 
-    /// Which of the tones are there when.
     pub fn timeline(&self, hz: &[u32]) -> Vec<Stretch> {
         tones::timeline(&self.samples, hz, WINDOW_MS)
     }
 
-    /// What is heard, one thing after the other, without times: stretches that are shorter than an edge are left out, and what is
-    /// then the same is one.
+    /// The sets of tones in their order, without times: stretches that are shorter than an edge are left out, and equal neighbours are
+    /// joined.
     pub fn scenes(&self, hz: &[u32]) -> Vec<BTreeSet<u32>> {
         let mut scenes = Vec::new();
         for stretch in self.timeline(hz) {
@@ -78,7 +76,7 @@ impl Sound {
         scenes
     }
 
-    /// How long the tone is there in all, true to one window at each edge.
+    /// How long the tone is heard in all, accurate to one window at each edge.
     pub fn heard_ms(&self, hz: u32) -> usize {
         let stretches = self.timeline(&[hz]);
         stretches.iter().filter(|it| !it.hz.is_empty()).map(|it| it.end_ms - it.start_ms).sum()

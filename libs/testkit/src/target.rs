@@ -1,5 +1,5 @@
-//! What is tested: how Baton and its switch are started. Scenarios take any target, so that the same ones run on other databases
-//! and other switches later.
+//! Starts the Baton that is tested, with its switch. Scenarios take any target, so that they can run on other databases and switches
+//! later.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -16,33 +16,32 @@ use tempfile::TempDir;
 
 use crate::phones::Phones;
 use crate::process;
+use crate::tenant::{Endpoints, TestTenant};
 use crate::wait::eventually;
-use crate::world::{Endpoints, World};
 
 const ANY_PORT: &str = "127.0.0.1:0";
 /// How long a start may take on a busy machine.
 const START_BOUND: Duration = Duration::from_secs(30);
 /// How long an orderly end may take.
 const STOP_BOUND: Duration = Duration::from_secs(20);
-/// How much of what the program said is in a failure.
+/// So many of the program's last lines are quoted in a failure.
 const LAST_LINES: usize = 20;
 
 /// A running Baton.
 #[derive(Debug)]
-pub enum Target {
+pub enum TestTarget {
     /// `baton up` on a data folder of its own: everything in one process, and the simulated switch beside it.
     Embedded(Embedded),
-    /// One that somebody else started, and that nobody here may stop.
+    /// One that was started outside, and that the tests must not stop.
     Running(Endpoints),
 }
 
-impl Target {
+impl TestTarget {
     /// Starts the built binary.
     pub async fn embedded(binary: &Path) -> anyhow::Result<Self> {
         Ok(Self::Embedded(Embedded::start(binary, &[]).await?))
     }
 
-    /// Where it listens.
     pub fn endpoints(&self) -> &Endpoints {
         match self {
             Self::Embedded(embedded) => embedded.endpoints(),
@@ -51,8 +50,8 @@ impl Target {
     }
 
     /// A fresh tenant in it.
-    pub fn world(&self) -> anyhow::Result<World> {
-        World::new(self.endpoints())
+    pub fn tenant(&self) -> anyhow::Result<TestTenant> {
+        TestTenant::new(self.endpoints())
     }
 }
 
@@ -75,12 +74,12 @@ impl Embedded {
         Ok(Self { binary: binary.to_owned(), environment, data, child, endpoints })
     }
 
-    /// Where it listens, since the last start.
+    /// Of the last start.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
 
-    /// Leaves its data and log where they are, for a person to look at; what runs is killed.
+    /// Kills its processes, and leaves its data and log for a person to look at.
     pub fn keep(mut self) -> PathBuf {
         self.data.disable_cleanup(true);
         self.data.path().to_owned()
@@ -91,7 +90,7 @@ impl Embedded {
         self.data.path()
     }
 
-    /// What it has said since the last start.
+    /// Its standard output since the last start.
     pub fn output(&self) -> String {
         read(&output_file(self.data.path()))
     }
@@ -114,16 +113,16 @@ impl Embedded {
     }
 
     /// The phones of a tenant, straight from the switch: also while `up` is down.
-    pub fn switch_phones(&self, world: &World) -> anyhow::Result<Phones> {
+    pub fn switch_phones(&self, tenant: &TestTenant) -> anyhow::Result<Phones> {
         let file = self.data.path().join("switch/switch.json");
         let card = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         let address = card.split("\"address\":\"").nth(1).and_then(|it| it.split('"').next());
         let address = address.with_context(|| format!("no address in {card}"))?;
         let channel = GrpcChannel::anonymous(&format!("http://{address}"), Clock::real())?;
-        Ok(Phones::new(channel.with_token(&world.token("simulator", Role::Simulator)?)?))
+        Ok(Phones::new(channel.with_token(&tenant.token("simulator", Role::Simulator)?)?))
     }
 
-    /// Starts it again on the same data and address, after [`kill`](Self::kill) or [`stop`](Self::stop): clients find it again.
+    /// Starts it again on the same data and address, after [`kill`](Self::kill) or [`stop`](Self::stop), so that clients can reconnect.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
         let address = self.endpoints.public.trim_start_matches("http://").to_owned();
         (self.child, self.endpoints) = launch(&self.binary, self.data.path(), &self.environment, &address).await?;
@@ -206,11 +205,11 @@ async fn until_serving(child: &mut Child, data: &Path) -> anyhow::Result<Endpoin
     let key_file = data.join(SigningKey::FILE_NAME);
     let key = SigningKey::load(&key_file)?.with_context(|| format!("there is no {}", key_file.display()))?;
     let endpoints = Endpoints { public, simulator, key };
-    let world = World::new(&endpoints)?;
+    let tenant = TestTenant::new(&endpoints)?;
     eventually("`up` answers", START_BOUND, async || {
-        let directory = world.directory().map_err(|error| error.to_string());
+        let directory = tenant.directory().map_err(|error| error.to_string());
         directory?.list_agents(ListAgentsRequest::default()).await.map(|_| ()).map_err(|status| status.to_string())?;
-        let phones = world.phones().map_err(|error| error.to_string())?;
+        let phones = tenant.phones().map_err(|error| error.to_string())?;
         phones.all().await.map(|_| ()).map_err(|status| status.to_string())
     })
     .await?;

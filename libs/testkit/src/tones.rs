@@ -1,4 +1,4 @@
-//! Who is heard in a piece of sound, and when.
+//! Finds which tones are heard in a piece of sound, and when.
 //!
 //! Every party on the simulated switch speaks a tone of its own at -12 dBFS. The level of a tone is taken from windows of 100 ms
 //! (Goertzel's algorithm with a Hann window): tones that are 40 Hz or more apart are never confused, and 28 dB lie between a tone
@@ -9,23 +9,20 @@ use std::f64::consts::TAU;
 
 /// Samples in a second.
 pub const SAMPLE_RATE: usize = 8_000;
-/// A tone is there above this level, in dB of full scale.
+/// A tone counts as heard above this level, in dB of full scale.
 pub const THRESHOLD_DBFS: f64 = -40.0;
-/// The usual window.
 pub const WINDOW_MS: usize = 100;
 
 const SAMPLES_IN_A_MS: usize = SAMPLE_RATE / 1_000;
-/// What is said of silence.
+/// The level of silence.
 const FLOOR_DBFS: f64 = -120.0;
 
-/// A stretch of sound in which the same tones are there.
+/// A stretch of sound with the same tones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stretch {
-    /// From.
     pub start_ms: usize,
-    /// To.
     pub end_ms: usize,
-    /// The tones, of those that were looked for.
+    /// Of the tones that were looked for.
     pub hz: BTreeSet<u32>,
 }
 
@@ -55,13 +52,13 @@ pub fn hears(samples: &[i16], hz: u32) -> bool {
     windows(samples, WINDOW_MS).any(|window| level_dbfs(window, hz) > THRESHOLD_DBFS)
 }
 
-/// Those of the tones that are there in any 100 ms of the piece.
+/// The tones, of those given, that are there in any 100 ms of the piece.
 pub fn heard_tones(samples: &[i16], hz: &[u32]) -> BTreeSet<u32> {
     hz.iter().copied().filter(|hz| hears(samples, *hz)).collect()
 }
 
 /// Which of the tones are there when, window by window; equal neighbours are joined. A tone that begins or ends within a window is
-/// there in that window, so edges are true to one window. What is left at the end and shorter than a window is not looked at.
+/// there in that window, so edges are accurate to one window. A rest at the end that is shorter than a window is ignored.
 pub fn timeline(samples: &[i16], hz: &[u32], window_ms: usize) -> Vec<Stretch> {
     let mut stretches: Vec<Stretch> = Vec::new();
     for (n, window) in windows(samples, window_ms).enumerate() {

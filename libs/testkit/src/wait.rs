@@ -1,17 +1,15 @@
-//! Waiting for a condition on a value: bounded, and with a good word when it does not come.
+//! Waiting for a condition, with a bound and a helpful failure.
 
 use std::time::Duration;
 
 use anyhow::bail;
 use baton_runtime::Clock;
 
-/// How long a test waits for what should be there in a moment: long enough for a busy machine.
+/// How long a test waits for a condition that should soon hold: long enough for a busy machine.
 pub const BOUND: Duration = Duration::from_secs(15);
-/// How often it looks.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Asks until the answer is what was waited for, for `bound` at most. `ask` says `Err` with what it sees instead; the last one is
-/// in the failure.
+/// Calls `ask` until it returns `Ok`, for `bound` at most. An `Err` describes the present state; the last one is in the failure.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -41,11 +39,11 @@ pub async fn eventually<T>(
         if clock.now_us() >= deadline_us {
             bail!("waited {bound:?} for {what}; last seen: {seen}");
         }
-        clock.sleep(LOOK_EVERY).await;
+        clock.sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Whether something stays so for a while: for what must *not* happen, where there is nothing to wait for.
+/// Checks that `ask` returns `Ok` for a while, where something must *not* happen and there is nothing to wait for.
 pub async fn stays<T>(
     what: &str,
     time: Duration,
@@ -57,7 +55,7 @@ pub async fn stays<T>(
         if let Err(seen) = ask().await {
             bail!("{what} did not stay so for {time:?}: {seen}");
         }
-        clock.sleep(LOOK_EVERY).await;
+        clock.sleep(POLL_INTERVAL).await;
     }
     Ok(())
 }
@@ -75,10 +73,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_changes_did_not_stay() {
-        let mut looks = 0;
+        let mut calls = 0;
         let stayed = stays("the sun", Duration::from_secs(5), async || {
-            looks += 1;
-            if looks < 3 { Ok(()) } else { Err("a cloud".to_owned()) }
+            calls += 1;
+            if calls < 3 { Ok(()) } else { Err("a cloud".to_owned()) }
         })
         .await;
         assert!(stayed.unwrap_err().to_string().contains("a cloud"));

@@ -1,18 +1,18 @@
-//! The kit against what it drives: a real switch and a real presence service.
+//! The kit against a real switch and a real presence service.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use baton_bus::EventLog;
-use baton_presence::{Deps, Presence};
+use baton_presence::{Presence, PresenceContext};
 use baton_runtime::Clock;
 use baton_runtime::auth::SigningKey;
 use baton_runtime::client::{GrpcChannel, ServiceIdentity};
 use baton_runtime::config::PresenceConfig;
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::server::ServerBuilder;
-use baton_switch::{Switch, SwitchConfig};
-use baton_testkit::{Behaviour, Endpoints, World, wait};
+use baton_switch::{Switch, SwitchSettings};
+use baton_testkit::{Endpoints, PhoneBehaviour, TestTenant, wait};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -36,14 +36,14 @@ async fn start() -> Peers {
     let folder = tempfile::tempdir().unwrap();
     let (clock, key, lifecycle) = (Clock::real(), SigningKey::generate(), Lifecycle::new());
     let any = "127.0.0.1:0".parse().unwrap();
-    let config = SwitchConfig::new(any, folder.path().join("switch"));
-    let switch = Switch::open(config, clock.clone(), key.verifier()).unwrap();
+    let settings = SwitchSettings::new(any, folder.path().join("switch"));
+    let switch = Switch::open(settings, clock.clone(), key.verifier()).unwrap();
     let simulator = format!("http://{}", switch.local_addr());
     let stop = CancellationToken::new();
     lifecycle::spawn(switch.serve(stop.clone()));
 
     let nobody = ServiceIdentity::new(key.clone(), "presence");
-    let presence = Presence::start(Deps {
+    let presence = Presence::start(PresenceContext {
         db_file: folder.path().join("presence.db"),
         config: PresenceConfig { lease_ms: 1_000.try_into().unwrap() },
         clock: clock.clone(),
@@ -62,9 +62,9 @@ async fn start() -> Peers {
 #[tokio::test]
 async fn agents_connect_live_by_their_heartbeats_and_are_seen_in_the_picker() {
     let peers = start().await;
-    let world = World::new(&peers.endpoints).unwrap();
-    let ada = world.agent("Ada Lovelace").await.unwrap();
-    let bob = world.agent_with("Bob", Behaviour::Manual, false).await.unwrap();
+    let tenant = TestTenant::new(&peers.endpoints).unwrap();
+    let ada = tenant.agent("Ada Lovelace").await.unwrap();
+    let bob = tenant.agent_with("Bob", PhoneBehaviour::Manual, false).await.unwrap();
     assert_eq!((ada.tone_hz(), bob.tone_hz()), (1_000, 1_700));
     let _ada_connected = ada.connect().await.unwrap();
     let session = bob.connect().await.unwrap();
@@ -90,9 +90,9 @@ async fn agents_connect_live_by_their_heartbeats_and_are_seen_in_the_picker() {
 }
 
 #[tokio::test]
-async fn worlds_do_not_see_each_other() {
+async fn tenants_do_not_see_each_other() {
     let peers = start().await;
-    let (left, right) = (World::new(&peers.endpoints).unwrap(), World::new(&peers.endpoints).unwrap());
+    let (left, right) = (TestTenant::new(&peers.endpoints).unwrap(), TestTenant::new(&peers.endpoints).unwrap());
     let ada = left.agent("Ada").await.unwrap();
     let bob = right.agent("Bob").await.unwrap();
     assert_eq!(ada.phone(), bob.phone(), "the same address, in two tenants");
@@ -104,8 +104,8 @@ async fn worlds_do_not_see_each_other() {
 #[tokio::test]
 async fn customers_call_hear_nothing_in_no_room_and_hang_up() {
     let peers = start().await;
-    let world = World::new(&peers.endpoints).unwrap();
-    let phones = world.phones().unwrap();
+    let tenant = TestTenant::new(&peers.endpoints).unwrap();
+    let phones = tenant.phones().unwrap();
     let leg_id = phones.call("+32470000001", "+3225550100").await.unwrap();
     let heard = phones.until_hears(&leg_id, 200, "silence or ringback", |sound| !sound.hears(1_000)).await.unwrap();
     assert_eq!(heard.tones(&[440, 600, 1_000]), BTreeSet::new());

@@ -17,10 +17,10 @@ use baton_store::{
     outbox::{self, OutboxRow},
 };
 use baton_testkit::{
-    Behaviour,
-    desk::Desk,
+    PhoneBehaviour,
+    desk::AgentDesk,
     target::Embedded,
-    world::{Call, World, fresh, ring},
+    tenant::{Call, TestTenant, fresh, ring},
 };
 use futures::future::try_join_all;
 use sqlx::migrate::Migrator;
@@ -102,7 +102,7 @@ async fn timed(call: impl Future<Output = Result<(), Status>>) -> anyhow::Result
 }
 
 async fn reads(target: &Embedded) -> anyhow::Result<()> {
-    let world = World::new(target.endpoints())?;
+    let world = TestTenant::new(target.endpoints())?;
     let ada = world.agent("Ada").await?;
     let _session = ada.connect().await?;
     let number = world.number(vec![ring(&ada)]).await?;
@@ -154,17 +154,17 @@ fn line(what: &str, callers: usize, own: &Measured, limit: &Measured) {
 /// A call that is handed to and fro between two agents.
 #[derive(Clone)]
 struct Pair {
-    world: World,
-    desks: [Desk; 2],
+    world: TestTenant,
+    desks: [AgentDesk; 2],
     number: String,
     call: Arc<Mutex<Call>>,
 }
 
 impl Pair {
-    async fn new(world: &World, n: usize) -> anyhow::Result<Self> {
-        let at_once = || Behaviour::AnswersAfter(0);
-        let first = world.agent_with(&format!("a{n}"), at_once(), false).await?;
-        let second = world.agent_with(&format!("b{n}"), at_once(), false).await?;
+    async fn new(world: &TestTenant, n: usize) -> anyhow::Result<Self> {
+        let answers_immediately = || PhoneBehaviour::AnswersAfter(0);
+        let first = world.agent_with(&format!("a{n}"), answers_immediately(), false).await?;
+        let second = world.agent_with(&format!("b{n}"), answers_immediately(), false).await?;
         for desk in [&first, &second] {
             // The session lives as long as the process: its heartbeats are part of the load.
             std::mem::forget(desk.connect().await?);
@@ -230,7 +230,7 @@ async fn transfers(target: &Embedded) -> anyhow::Result<()> {
         "\nwarm transfers, start to completed   in flight        /s    p50 ms    p99 ms   /s of limit     (sound off)"
     );
     for pairs in [1, 8, 32] {
-        let world = World::new(target.endpoints())?;
+        let world = TestTenant::new(target.endpoints())?;
         let mut all = Vec::new();
         for n in 0..pairs {
             all.push(Pair::new(&world, n).await?);
@@ -314,11 +314,11 @@ const TALK: Duration = Duration::from_secs(20);
 /// The limit: 99.9 % of the frames within 20 ms of their time, none later than 60 ms.
 async fn sound(binary: &Path) -> anyhow::Result<()> {
     let mut target = Embedded::start(binary, &[]).await?;
-    let world = World::new(target.endpoints())?;
-    let at_once = || Behaviour::AnswersAfter(0);
+    let world = TestTenant::new(target.endpoints())?;
+    let answers_immediately = || PhoneBehaviour::AnswersAfter(0);
     let mut calls = Vec::new();
     for n in 0..CALLS {
-        let desk = world.agent_with(&format!("agent-{n}"), at_once(), false).await?;
+        let desk = world.agent_with(&format!("agent-{n}"), answers_immediately(), false).await?;
         std::mem::forget(desk.connect().await?);
         let number = world.number(vec![ring(&desk)]).await?;
         world.record(&number, RecordingMode::All).await?;

@@ -1,4 +1,4 @@
-//! The command line: which commands there are. What each takes is beside what it does.
+//! The command line: the commands. The arguments of each are defined in its own module.
 
 use clap::{Parser, Subcommand};
 
@@ -23,11 +23,11 @@ Exit codes: 0 all is well; 1 it failed; 64 the command line or the configuration
 #[command(name = "baton", version, about, after_help = EXAMPLES, max_term_width = 110, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: CliCommand,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum CliCommand {
     /// Run Baton: all services in one process, with the simulated switch beside it.
     Up(UpArgs),
     /// Play a whole transfer, tell what happens as it happens, and check it.
@@ -53,21 +53,21 @@ mod tests {
 
     #[test]
     fn every_command_and_option_is_explained() {
-        fn look(command: &clap::Command) {
+        fn check(command: &clap::Command) {
             for argument in command.get_arguments() {
                 assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
             }
             for inner in command.get_subcommands() {
                 assert!(inner.get_about().is_some(), "{} {}", command.get_name(), inner.get_name());
-                look(inner);
+                check(inner);
             }
         }
-        look(&Cli::command());
+        check(&Cli::command());
     }
 
     #[test]
     fn a_default_is_shown_once_and_only_if_there_is_something_to_see() {
-        fn look(command: &clap::Command) {
+        fn check(command: &clap::Command) {
             for argument in command.get_arguments().filter(|it| !it.is_hide_default_value_set()) {
                 let name = format!("{} {}", command.get_name(), argument.get_id());
                 let said = argument.get_help().is_some_and(|it| it.to_string().contains("[default"));
@@ -75,8 +75,8 @@ mod tests {
                 assert!(defaults.is_empty() || !said, "{name} has two defaults");
                 assert!(defaults.iter().all(|it| !it.is_empty()), "{name} has an empty default");
             }
-            command.get_subcommands().for_each(look);
+            command.get_subcommands().for_each(check);
         }
-        look(&Cli::command());
+        check(&Cli::command());
     }
 }

@@ -1,4 +1,4 @@
-//! How a command says that it failed: one or two lines for a person, and an exit code for a script.
+//! How a command reports that it failed: one or two lines for a person, and an exit code for a script.
 
 use std::process::ExitCode;
 
@@ -8,39 +8,39 @@ use baton_runtime::telemetry::TelemetryError;
 /// The command line or the configuration is wrong (`EX_USAGE`).
 const USAGE: u8 = ConfigError::EXIT_CODE;
 
-/// What was asked for can't be meant: the command line is understood, and makes no sense.
+/// The command line parses, but makes no sense.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Usage(pub(crate) String);
+pub(crate) struct UsageError(pub(crate) String);
 
-impl Usage {
+impl UsageError {
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
 }
 
-/// Everything was told already; only the exit code is left to say.
+/// The command has printed why it failed; only the exit code is left to set.
 #[derive(Debug, thiserror::Error)]
 #[error("failed")]
-pub(crate) struct AlreadyTold;
+pub(crate) struct AlreadyReported;
 
 /// Prints help, the version, or what is wrong with the command line.
 pub(crate) fn report_command_line(error: &clap::Error) -> ExitCode {
-    // Nobody is left to tell if the terminal is gone.
+    // If the terminal is gone, nobody can read it.
     let _ = error.print();
     if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
 }
 
 /// Prints why the command failed.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    if !error.is::<AlreadyTold>() {
+    if !error.is::<AlreadyReported>() {
         eprintln!("baton: {}", chain(error));
     }
-    let usage = error.is::<Usage>() || error.is::<ConfigError>() || error.is::<TelemetryError>();
+    let usage = error.is::<UsageError>() || error.is::<ConfigError>() || error.is::<TelemetryError>();
     ExitCode::from(if usage { USAGE } else { 1 })
 }
 
-/// The error with its causes; a cause that the error before it has told already is left out.
+/// The error with its causes; a cause that the text so far contains already is left out.
 pub(crate) fn chain(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
@@ -62,13 +62,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_is_told_once() {
+    fn a_cause_is_printed_once() {
         let error = anyhow::anyhow!("the disk is full").context("writing a failed: the disk is full").context("saving");
         assert_eq!(chain(&error), "saving: writing a failed: the disk is full");
     }
 
     #[test]
-    fn a_wrong_configuration_is_told_from_a_failure_also_with_a_context() {
+    fn a_wrong_configuration_has_its_own_exit_code_also_with_a_context() {
         let wrong = Err::<(), _>(ConfigError::Value { origin: "x".into(), key: "y".into(), message: "z".into() })
             .context("reading")
             .unwrap_err();

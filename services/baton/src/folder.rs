@@ -1,4 +1,5 @@
-//! The data folder: made for its owner alone, used by one `baton up` at a time, and telling clients where that one listens.
+//! The data folder: readable by its owner only, used by one `baton up` at a time. A notice in it gives clients the address of
+//! that `baton up`.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -7,12 +8,11 @@ use std::path::{Path, PathBuf};
 use baton_runtime::auth::SigningKey;
 use serde::{Deserialize, Serialize};
 
-/// Locked for as long as Baton runs; says where.
+/// Locked for as long as Baton runs; holds the [`Notice`].
 const RUNNING: &str = "up.json";
-/// The notice is a line; whatever is longer is not one.
-const LONGEST_NOTICE: u64 = 4096;
+/// Bytes. A notice is one line; a longer file is not a notice.
+const MAX_NOTICE_LEN: u64 = 4096;
 
-/// The folder can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FolderError {
     #[error(
@@ -27,14 +27,14 @@ pub(crate) enum FolderError {
     InUse { path: PathBuf, holder: String },
 }
 
-/// Where Baton runs, for clients that were given the folder only.
+/// Where the running Baton listens, for clients that know the folder only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Notice {
     pub(crate) address: String,
     pub(crate) pid: u32,
 }
 
-/// The data folder, locked.
+/// Locked until it is dropped.
 #[derive(Debug)]
 pub(crate) struct DataFolder {
     path: PathBuf,
@@ -42,7 +42,7 @@ pub(crate) struct DataFolder {
 }
 
 impl DataFolder {
-    /// Makes the folder if it is not there, and locks it.
+    /// Creates the folder if needed, and locks it.
     pub(crate) fn open(path: &Path) -> Result<Self, FolderError> {
         let unusable = |source| FolderError::Unusable { path: path.to_owned(), source };
         make(path).map_err(unusable)?;
@@ -63,13 +63,13 @@ impl DataFolder {
         &self.path
     }
 
-    /// Tells clients where Baton listens.
+    /// Writes the notice.
     pub(crate) fn announce(&mut self, address: &str) -> io::Result<()> {
         let notice = Notice { address: address.to_owned(), pid: std::process::id() };
         self.write(&serde_json::to_vec(&notice)?)
     }
 
-    /// Tells clients that it does no longer.
+    /// Empties the notice: Baton no longer listens.
     pub(crate) fn withdraw(&mut self) -> io::Result<()> {
         self.write(b"")
     }
@@ -81,26 +81,25 @@ impl DataFolder {
     }
 }
 
-/// Where the Baton that uses this folder listens; `None` if none does, or it has not said so yet.
+/// `None` if no Baton runs in this folder, or it does not listen yet.
 pub(crate) fn notice(path: &Path) -> Option<Notice> {
     let mut text = String::new();
-    File::open(path.join(RUNNING)).ok()?.take(LONGEST_NOTICE).read_to_string(&mut text).ok()?;
+    File::open(path.join(RUNNING)).ok()?.take(MAX_NOTICE_LEN).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
 }
 
-/// The key file of a data folder.
 pub(crate) fn key_file(path: &Path) -> PathBuf {
     path.join(SigningKey::FILE_NAME)
 }
 
-/// Makes a folder that only its owner can look into.
+/// Creates a folder that only its owner can access.
 pub(crate) fn make(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)?;
-    // A folder may be there and be closed to us; find out before anything is started.
+    // An existing folder may be inaccessible to us; that must be found before anything is started.
     fs::metadata(path).map(|_| ())
 }
 
@@ -109,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_user_is_told_who_has_it() {
+    fn a_second_process_is_refused_with_the_pid_of_the_first() {
         let temporary = tempfile::tempdir().unwrap();
         let mut first = DataFolder::open(temporary.path()).unwrap();
         first.announce("http://127.0.0.1:1").unwrap();
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_learn_where_it_listens_only_while_it_does() {
+    fn the_notice_is_there_only_while_baton_listens() {
         let temporary = tempfile::tempdir().unwrap();
         let mut folder = DataFolder::open(temporary.path()).unwrap();
         assert_eq!(notice(temporary.path()), None);
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_folder_is_its_owners_alone() {
+    fn a_new_folder_is_accessible_to_its_owner_only() {
         use std::os::unix::fs::PermissionsExt as _;
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("a/b");

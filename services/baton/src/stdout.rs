@@ -1,15 +1,15 @@
-//! Standard output. Whoever read it may have gone (`baton events tail | head`).
+//! Standard output. Its reader may be gone (`baton events tail | head`).
 
 use std::io::Write as _;
 
-/// Prints a line, if anybody still reads.
-pub(crate) fn try_line(text: &str) -> std::io::Result<()> {
+/// Prints a line; an error if the reader is gone.
+pub(crate) fn try_print_line(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}")?;
     out.flush()
 }
 
-/// A line for whoever looks: what serves does not end because what it says is not read.
-pub(crate) fn tell(line: &str) {
-    let _ = try_line(line);
+/// Prints a line; a closed output is ignored, because a server does not end when its messages are not read.
+pub(crate) fn print_line(line: &str) {
+    let _ = try_print_line(line);
 }

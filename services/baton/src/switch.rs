@@ -1,7 +1,7 @@
-//! `baton switch`: the simulated telephone switch, a program of its own as a real one is.
+//! `baton switch`: the simulated telephone switch, a process of its own as a real one is.
 //!
-//! `baton up` starts it, and finds it again when it was itself killed: the switch writes a *card* with its address and
-//! process into its folder as soon as it serves, and takes the card away when it ends in order.
+//! `baton up` starts it. A `baton up` that replaces a killed one finds it again by its *card*: a file in the switch's folder
+//! with its address and process id, written when the switch serves and removed when it ends in order.
 
 use std::fs;
 use std::io;
@@ -14,7 +14,7 @@ use baton_runtime::clock::micros;
 use baton_runtime::config::Config;
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::{Clock, process, telemetry};
-use baton_switch::{Switch, SwitchConfig};
+use baton_switch::{Switch, SwitchSettings};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,6 @@ use crate::up::stdin;
 
 const CARD: &str = "switch.json";
 
-/// What `baton switch` takes.
 #[derive(Debug, Args)]
 pub(crate) struct SwitchArgs {
     /// The switch's folder: recordings, what phones heard, the ledger [default: switch in the data folder].
@@ -46,7 +45,7 @@ pub(crate) struct SwitchArgs {
     exit_with_stdin: bool,
 }
 
-/// Where a running switch is.
+/// Where a running switch is; written by the switch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SwitchCard {
     pub(crate) address: SocketAddr,
@@ -55,12 +54,12 @@ pub(crate) struct SwitchCard {
 }
 
 impl SwitchCard {
-    /// The card in the switch's folder, if there is a whole one.
+    /// `None` if there is no card, or no complete one.
     pub(crate) fn read(folder: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(folder.join(CARD)).ok()?).ok()
     }
 
-    /// Appears whole or not at all.
+    /// Atomic: the file is replaced by a rename.
     fn write(&self, folder: &Path) -> io::Result<()> {
         let draft = folder.join(format!("{CARD}.new"));
         fs::write(&draft, serde_json::to_vec(self)?)?;
@@ -84,7 +83,7 @@ pub(crate) async fn run(args: SwitchArgs) -> anyhow::Result<()> {
     let key_file = args.key.or(config.auth.key_file).unwrap_or_else(|| folder::key_file(&config.data.dir));
     let key = SigningKey::load_or_create(&key_file)?;
 
-    let mut setup = SwitchConfig::new(args.listen.unwrap_or(config.switch.listen), folder.clone());
+    let mut setup = SwitchSettings::new(args.listen.unwrap_or(config.switch.listen), folder.clone());
     setup.sound = config.switch.sound;
     setup.limits.heard_keep_us = micros(config.switch.heard_kept_ms.duration());
     let lifecycle = Lifecycle::new();
@@ -95,14 +94,14 @@ pub(crate) async fn run(args: SwitchArgs) -> anyhow::Result<()> {
     serve(setup, &key, &lifecycle, &folder).await
 }
 
-async fn serve(setup: SwitchConfig, key: &SigningKey, lifecycle: &Lifecycle, folder: &Path) -> anyhow::Result<()> {
+async fn serve(setup: SwitchSettings, key: &SigningKey, lifecycle: &Lifecycle, folder: &Path) -> anyhow::Result<()> {
     let switch = Switch::open(setup, Clock::real(), key.verifier())?;
     let (address, handle) = (switch.local_addr(), switch.handle());
     let serving = lifecycle::spawn(switch.serve(lifecycle.soft()));
     let boot_id = handle.with(|desk| desk.engine.boot_id().to_owned()).await?;
     drop(handle);
     SwitchCard { address, pid: std::process::id(), boot_id }.write(folder).context("the switch's card")?;
-    crate::stdout::tell(&format!("The simulated switch listens on http://{address}"));
+    crate::stdout::print_line(&format!("The simulated switch listens on http://{address}"));
     let served = serving.await?;
     if let Err(error) = SwitchCard::remove(folder) {
         tracing::warn!(%error, "the switch's card could not be taken away");
@@ -115,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_card_is_read_as_it_was_written_and_a_torn_one_is_none() {
+    fn a_card_is_read_as_it_was_written_and_a_torn_one_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
         let card = SwitchCard { address: ([127, 0, 0, 1], 4).into(), pid: 7, boot_id: "b".to_owned() };
         assert_eq!(SwitchCard::read(folder.path()), None);

@@ -1,8 +1,8 @@
 //! The one place where presence changes: database first, then memory, in the order of the commits.
 //!
-//! Changes take turns at the database's one writer; memory is always what the last durable commit left, and takes each over in
-//! the order of the commits (`order`). A change runs in a task of its own: a caller who goes away half way must not leave
-//! memory behind the database.
+//! Changes share the database's one writer; memory is always what the last durable commit left, and takes each over in the order
+//! of the commits (`commit_order`). A change runs in a task of its own: a caller that goes away half way must not leave memory
+//! behind the database.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -11,56 +11,56 @@ use baton_api::ApiError;
 use baton_runtime::auth::{Caller, Role, TenantId};
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::{Clock, call};
-use baton_store::requests::Key;
+use baton_store::requests::RequestKey;
 use baton_store::{Db, StoreError};
 use prost::Message;
 use tokio::sync::Notify;
 use tonic::Status;
 
 use crate::StartError;
+use crate::commit_order::CommitOrder;
 use crate::deadline::Deadline;
 use crate::edit::{Edit, Effects};
-use crate::events::Occasion;
+use crate::events::ChangeContext;
 use crate::index::Index;
-use crate::order::Order;
-use crate::sessions::Sessions;
+use crate::sessions::AgentSessions;
 use crate::store::{claims, records, teams};
 
 /// What all parts of the service share.
-pub(crate) struct Core {
+pub(crate) struct PresenceCore {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) lease_us: i64,
     pub(crate) index: Index,
-    pub(crate) sessions: Sessions,
+    pub(crate) sessions: AgentSessions,
     /// When the next reservation or wrap-up runs out.
     pub(crate) deadline: Deadline,
     /// A reservation ran out.
     pub(crate) expired: Notify,
-    order: Order,
+    order: CommitOrder,
 }
 
-/// What [`Core::open`] needs.
-pub(crate) struct CoreConfig {
+/// What [`PresenceCore::open`] needs.
+pub(crate) struct PresenceCoreConfig {
     pub(crate) db_file: PathBuf,
     pub(crate) clock: Clock,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) lease_us: i64,
 }
 
-/// Who asks, in which words, and for what: what makes a request the same again.
-pub(crate) struct Asked<'a, Request> {
+/// A client's request for a change, with all that makes a second request the same one.
+pub(crate) struct ChangeRequest<'a, Request> {
     pub(crate) caller: &'a Caller,
     /// The full name of the method.
     pub(crate) method: &'static str,
     pub(crate) request_id: &'a str,
-    pub(crate) request: &'a Request,
+    pub(crate) message: &'a Request,
 }
 
-impl Core {
-    /// Opens the database and reads everybody into memory.
-    pub(crate) async fn open(config: CoreConfig) -> Result<Self, StartError> {
+impl PresenceCore {
+    /// Opens the database and reads all agents and teams into memory.
+    pub(crate) async fn open(config: PresenceCoreConfig) -> Result<Self, StartError> {
         let db = Db::open(config.db_file).await?;
         config.lifecycle.stop_when("the disk of the presence service", db.failed());
         db.migrate(&sqlx::migrate!()).await?;
@@ -70,10 +70,10 @@ impl Core {
             lifecycle: config.lifecycle,
             lease_us: config.lease_us,
             index: Index::new(),
-            sessions: Sessions::default(),
+            sessions: AgentSessions::default(),
             deadline: Deadline::default(),
             expired: Notify::new(),
-            order: Order::default(),
+            order: CommitOrder::default(),
         };
         core.fill().await?;
         Ok(core)
@@ -91,7 +91,7 @@ impl Core {
         self.find_deadline().await
     }
 
-    /// Looks when something runs out next. What is committed meanwhile notes its own.
+    /// Reads the next moment at which something runs out. A change that is committed meanwhile notes its own deadline.
     pub(crate) async fn find_deadline(&self) -> Result<(), StoreError> {
         let next = claims::next_deadline(&mut self.db.read().await?).await?;
         if let Some(at_us) = next {
@@ -100,7 +100,7 @@ impl Core {
         Ok(())
     }
 
-    /// Runs something to its end, also when whoever asked for it is gone.
+    /// Runs `work` to its end, also when its caller is gone.
     pub(crate) async fn detached<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Status>> + Send + 'static,
@@ -116,7 +116,7 @@ impl Core {
         })
     }
 
-    /// One change of Baton's own accord: committed, then taken over by memory.
+    /// One change that no client requested: committed, then taken over by memory.
     pub(crate) async fn change<T>(
         &self,
         tenant: &TenantId,
@@ -124,54 +124,54 @@ impl Core {
         change: impl AsyncFnOnce(&mut Edit<'_>) -> Result<T, Status>,
     ) -> Result<T, Status> {
         let mut tx = self.db.begin().await?;
-        let occasion = Occasion { tenant, actor, now_us: self.clock.now_us() };
+        let context = ChangeContext { tenant, actor, now_us: self.clock.now_us() };
         let mut effects = Effects::default();
-        let result = change(&mut Edit { tx: &mut tx, effects: &mut effects, occasion }).await;
+        let result = change(&mut Edit { tx: &mut tx, effects: &mut effects, context }).await;
         let Ok(value) = result else {
             tx.rollback().await?;
             return result;
         };
         effects.load(&mut tx).await?;
-        let mut place = self.order.place();
+        let mut ticket = self.order.ticket();
         let committed = tx.commit().await;
-        place.turn().await;
+        ticket.wait_for_earlier().await;
         committed?;
         self.take_over(effects);
         Ok(value)
     }
 
-    /// One change that a client asked for: the same request again changes nothing and is answered the same (B609).
+    /// One change that a client requested: the same request again changes nothing and is answered the same (B609).
     pub(crate) async fn change_once<Request, Response>(
         &self,
-        asked: Asked<'_, Request>,
+        request: ChangeRequest<'_, Request>,
         change: impl AsyncFnOnce(&mut Edit<'_>) -> Result<Response, Status>,
     ) -> Result<Response, Status>
     where
         Request: Message,
         Response: Message + Default,
     {
-        let tenant = asked.caller.tenant()?;
-        let actor = actor(asked.caller);
-        let key = Key::new(tenant.as_str(), &asked.caller.subject, asked.method, asked.request_id)?;
+        let tenant = request.caller.tenant()?;
+        let actor = actor(request.caller);
+        let key = RequestKey::new(tenant.as_str(), &request.caller.subject, request.method, request.request_id)?;
         let mut effects = Effects::default();
-        let mut place = None;
-        let result = baton_store::idempotent(&self.db, &key, asked.request, self.clock.now_us(), async |tx| {
-            let occasion = Occasion { tenant, actor: &actor, now_us: self.clock.now_us() };
-            let response = change(&mut Edit { tx: &mut *tx, effects: &mut effects, occasion }).await?;
+        let mut ticket = None;
+        let result = baton_store::idempotent(&self.db, &key, request.message, self.clock.now_us(), async |tx| {
+            let context = ChangeContext { tenant, actor: &actor, now_us: self.clock.now_us() };
+            let response = change(&mut Edit { tx: &mut *tx, effects: &mut effects, context }).await?;
             effects.load(tx).await?;
-            place = Some(self.order.place());
+            ticket = Some(self.order.ticket());
             Ok(response)
         })
         .await;
-        if let Some(place) = &mut place {
-            place.turn().await;
+        if let Some(ticket) = &mut ticket {
+            ticket.wait_for_earlier().await;
         }
         let response = result?;
         self.take_over(effects);
         Ok(response)
     }
 
-    /// Nothing here waits or fails: what is committed is in memory.
+    /// Brings memory up to the commit. It neither waits nor fails.
     fn take_over(&self, effects: Effects) {
         for (tenant, id, record) in effects.agents_now {
             if self.index.tenant(&tenant).put_agent(id, record) {
@@ -191,7 +191,7 @@ impl Core {
     }
 }
 
-/// Whose doing it is, as events say it.
+/// The caller as events name them.
 fn actor(caller: &Caller) -> String {
     match caller.role {
         Role::Agent => format!("agent/{}", caller.subject),

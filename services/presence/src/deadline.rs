@@ -3,7 +3,7 @@
 use baton_runtime::Clock;
 use tokio::sync::watch;
 
-/// The earliest moment that was noted.
+/// The earliest moment that was noted, in µs since the epoch.
 pub(crate) struct Deadline(watch::Sender<i64>);
 
 /// Later than everything.
@@ -16,7 +16,7 @@ impl Default for Deadline {
 }
 
 impl Deadline {
-    /// Something runs out then. Only an earlier moment than the known one wakes the waiter.
+    /// Notes that something runs out at `at_us`. Only a moment before the known one wakes the waiting task.
     pub(crate) fn note(&self, at_us: i64) {
         self.0.send_if_modified(|next| {
             let is_earlier = at_us < *next;
@@ -25,7 +25,7 @@ impl Deadline {
         });
     }
 
-    /// Forgets the moment: the waiter looks what runs out next, and notes that.
+    /// Forgets the moment: the waiting task then reads what runs out next, and notes that.
     pub(crate) fn clear(&self) {
         self.0.send_replace(NEVER);
     }

@@ -1,36 +1,36 @@
 //! A change in progress: the transaction, and what memory has to take over once it is committed.
 //!
-//! Everything that changes an agent goes through [`Edit::settle`], so that no change of a shown state is without its event,
-//! and none is missed by the pickers.
+//! Every change of an agent's status goes through [`Edit::settle`], so that no change of a shown state is without its event, and
+//! the pickers miss none.
 
 use std::collections::BTreeSet;
 
 use baton_runtime::auth::TenantId;
 use baton_store::{StoreError, Tx};
 
-use crate::events::{self, Occasion};
+use crate::events::{self, ChangeContext};
 use crate::ids::{AgentId, TeamId};
 use crate::record::{AgentRecord, TeamRecord};
-use crate::state::{Change, Standing};
-use crate::store::{records, standings, teams};
+use crate::status::{AgentStatus, StatusChange};
+use crate::store::{records, statuses, teams};
 
-/// One tenant's change.
+/// A change within one tenant.
 pub(crate) struct Edit<'a> {
     pub(crate) tx: &'a mut Tx,
     pub(crate) effects: &'a mut Effects,
-    pub(crate) occasion: Occasion<'a>,
+    pub(crate) context: ChangeContext<'a>,
 }
 
-/// What a change touched.
+/// What memory has to do when the change is committed.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     agents: BTreeSet<(TenantId, AgentId)>,
     teams: BTreeSet<(TenantId, TeamId)>,
-    /// Something runs out then.
+    /// The next moment at which something runs out that the change began.
     pub(crate) deadline_us: Option<i64>,
-    /// A reservation ran out, which the transfer service has to hear.
+    /// A reservation ran out, which has to be reported to the transfer service.
     pub(crate) expired: bool,
-    /// What was touched, as it is after the change; `None` is gone.
+    /// The touched agents as they are after the change; `None` for one that is gone.
     pub(crate) agents_now: Vec<(TenantId, AgentId, Option<AgentRecord>)>,
     pub(crate) teams_now: Vec<(TenantId, TeamId, Option<TeamRecord>)>,
 }
@@ -55,44 +55,42 @@ impl Effects {
 }
 
 impl Edit<'_> {
-    /// The tenant.
     pub(crate) fn tenant(&self) -> &TenantId {
-        self.occasion.tenant
+        self.context.tenant
     }
 
-    /// The time of the change.
     pub(crate) fn now_us(&self) -> i64 {
-        self.occasion.now_us
+        self.context.now_us
     }
 
-    /// Something runs out then.
+    /// Notes that something runs out at `at_us`.
     pub(crate) fn note_deadline(&mut self, at_us: i64) {
         self.effects.note_deadline(at_us);
     }
 
     /// Memory has to read this agent again.
     pub(crate) fn touch_agent(&mut self, id: AgentId) {
-        self.effects.agents.insert((self.occasion.tenant.clone(), id));
+        self.effects.agents.insert((self.context.tenant.clone(), id));
     }
 
     /// Memory has to read this team again.
     pub(crate) fn touch_team(&mut self, id: TeamId) {
-        self.effects.teams.insert((self.occasion.tenant.clone(), id));
+        self.effects.teams.insert((self.context.tenant.clone(), id));
     }
 
-    /// An agent as they stand; `None` when there is none.
+    /// An agent as the transaction sees them; `None` when there is none.
     pub(crate) async fn agent(&mut self, id: AgentId) -> Result<Option<AgentRecord>, StoreError> {
-        records::get(self.tx, self.occasion.tenant, id).await
+        records::get(self.tx, self.context.tenant, id).await
     }
 
-    /// Lets these things happen to an agent, and says how they stand then. `reason` goes into the event, if there is one.
+    /// Applies changes to an agent's status, and returns the status after them. `reason` goes into the event, if there is one.
     pub(crate) async fn settle(
         &mut self,
         id: AgentId,
-        before: &Standing,
-        changes: impl IntoIterator<Item = Change>,
+        before: &AgentStatus,
+        changes: impl IntoIterator<Item = StatusChange>,
         reason: &str,
-    ) -> Result<Standing, StoreError> {
+    ) -> Result<AgentStatus, StoreError> {
         let now_us = self.now_us();
         let mut after = before.clone();
         for change in changes {
@@ -101,13 +99,13 @@ impl Edit<'_> {
         if after == *before {
             return Ok(after);
         }
-        standings::save(self.tx, self.occasion.tenant, id, &after).await?;
+        statuses::save(self.tx, self.context.tenant, id, &after).await?;
         if let Some(until_us) = after.wrap_up_until_us {
             self.note_deadline(until_us);
         }
         let (from, to) = (before.state(), after.state());
         if from != to || before.away_reason() != after.away_reason() {
-            events::state_changed(self.tx, self.occasion, id, (from, to), reason).await?;
+            events::state_changed(self.tx, self.context, id, (from, to), reason).await?;
         }
         self.touch_agent(id);
         Ok(after)

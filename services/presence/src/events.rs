@@ -1,4 +1,4 @@
-//! The events of this service, written with the change that they tell of.
+//! The events of this service, written in the transaction of the change that they report.
 
 use baton_api::event::v1::event_data::Data;
 use baton_api::event::v1::{AgentStateChanged, DirectoryChanged, EventData};
@@ -9,25 +9,25 @@ use baton_store::{StoreError, Tx};
 use prost::Message as _;
 
 use crate::ids::AgentId;
-use crate::state::State;
+use crate::status::ShownState;
 
 const AREA: &str = "presence";
 
-/// Whose doing, where and when: the same for all events of one change.
+/// What all events of one change have in common.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Occasion<'a> {
+pub(crate) struct ChangeContext<'a> {
     pub(crate) tenant: &'a TenantId,
     /// A token's subject, or `system`.
     pub(crate) actor: &'a str,
     pub(crate) now_us: i64,
 }
 
-/// An agent's shown state changed, and why.
+/// An agent's shown state changed. `reason` is a word such as `goodbye`, or the reason that the agent gave for being away.
 pub(crate) async fn state_changed(
     tx: &mut Tx,
-    occasion: Occasion<'_>,
+    context: ChangeContext<'_>,
     agent: AgentId,
-    (from, to): (State, State),
+    (from, to): (ShownState, ShownState),
     reason: &str,
 ) -> Result<(), StoreError> {
     let data = Data::AgentStateChanged(AgentStateChanged {
@@ -36,30 +36,30 @@ pub(crate) async fn state_changed(
         to: to.name().to_owned(),
         reason: reason.to_owned(),
     });
-    append(tx, occasion, format!("agent/{agent}"), "agent.state_changed", data).await
+    append(tx, context, format!("agent/{agent}"), "agent.state_changed", data).await
 }
 
 /// `what` (agent or team) with this id was `created`, `updated` or `deleted`.
 pub(crate) async fn directory_changed(
     tx: &mut Tx,
-    occasion: Occasion<'_>,
+    context: ChangeContext<'_>,
     what: &str,
     id: String,
     change: &str,
 ) -> Result<(), StoreError> {
     let aggregate = format!("{what}/{id}");
     let data = Data::DirectoryChanged(DirectoryChanged { what: what.to_owned(), id, change: change.to_owned() });
-    append(tx, occasion, aggregate, "directory.changed", data).await
+    append(tx, context, aggregate, "directory.changed", data).await
 }
 
 async fn append(
     tx: &mut Tx,
-    occasion: Occasion<'_>,
+    context: ChangeContext<'_>,
     aggregate: String,
     event_type: &str,
     data: Data,
 ) -> Result<(), StoreError> {
-    let tenant = occasion.tenant.as_str();
+    let tenant = context.tenant.as_str();
     let row = OutboxRow {
         id: baton_runtime::ids::new_uuid(),
         tenant: tenant.to_owned(),
@@ -68,9 +68,9 @@ async fn append(
         event_type: event_type.to_owned(),
         area: AREA.to_owned(),
         payload: EventData { data: Some(data) }.encode_to_vec(),
-        actor: occasion.actor.to_owned(),
+        actor: context.actor.to_owned(),
         traceparent: telemetry::traceparent(),
-        time_us: occasion.now_us,
+        time_us: context.now_us,
     };
     outbox::append(tx, &[row]).await
 }

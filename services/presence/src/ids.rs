@@ -13,14 +13,14 @@ macro_rules! id {
         pub(crate) struct $name(pub(crate) Uuid);
 
         impl $name {
-            /// Reads what a client sent in `field`.
+            /// Reads an id that a client sent in `field`.
             pub(crate) fn parse(field: &str, text: &str) -> Result<Self, ApiError> {
                 Uuid::try_parse(text)
                     .map(Self)
                     .map_err(|_| ApiError::invalid_argument(field, "must be a UUID"))
             }
 
-            /// Reads it, or makes a fresh one when the client left it to us.
+            /// Reads an id that a client sent in `field`, or makes a fresh one if it is empty.
             pub(crate) fn parse_or_new(field: &str, text: &str) -> Result<Self, ApiError> {
                 if text.is_empty() {
                     return Ok(Self(baton_runtime::ids::new_uuid()));
@@ -38,7 +38,7 @@ macro_rules! id {
 }
 
 id!(
-    /// Somebody who talks to customers; the subject of their token.
+    /// An agent; the subject of their token.
     AgentId
 );
 id!(

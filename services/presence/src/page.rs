@@ -1,4 +1,4 @@
-//! Where a page begins in lists by name.
+//! The page tokens of lists by name.
 
 use std::fmt::Write as _;
 
@@ -8,18 +8,17 @@ use uuid::Uuid;
 /// The longest token that is worth reading: the key of a name of 100 characters, in hexadecimal.
 const MAX_TOKEN: usize = 2_000;
 
-/// After which item a page begins. The default is before the first.
+/// The last item before a page. The default is before the first item.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Cursor {
-    /// Which part of the list: agents (0) or teams (1).
+pub(crate) struct DirectoryCursor {
+    /// Agents (0) come before teams (1).
     pub(crate) section: u8,
     /// The item's name in lower case.
     pub(crate) key: String,
-    /// The item's id.
     pub(crate) id: Uuid,
 }
 
-impl Cursor {
+impl DirectoryCursor {
     /// Reads a page token; the empty one is the beginning.
     pub(crate) fn parse(token: &str) -> Result<Self, ApiError> {
         Ok(page::after(token, Self::read)?.unwrap_or_default())
@@ -36,7 +35,6 @@ impl Cursor {
         Some(Self { section, key, id })
     }
 
-    /// The page token.
     pub(crate) fn token(&self) -> String {
         let mut token = format!("{}.{}.", self.section, self.id.simple());
         for byte in self.key.bytes() {
@@ -58,16 +56,16 @@ mod tests {
 
     #[test]
     fn a_token_leads_back_to_its_place() {
-        let cursor = Cursor { section: 1, key: "zoë ünal".to_owned(), id: Uuid::from_u128(7) };
+        let cursor = DirectoryCursor { section: 1, key: "zoë ünal".to_owned(), id: Uuid::from_u128(7) };
         assert_eq!(cursor.token(), "1.00000000000000000000000000000007.7a6fc3ab20c3bc6e616c");
-        assert_eq!(Cursor::parse(&cursor.token()), Ok(cursor));
-        assert_eq!(Cursor::parse(""), Ok(Cursor::default()));
+        assert_eq!(DirectoryCursor::parse(&cursor.token()), Ok(cursor));
+        assert_eq!(DirectoryCursor::parse(""), Ok(DirectoryCursor::default()));
     }
 
     #[test]
     fn a_made_up_token_is_refused() {
         for token in ["x", "0", "0.1.zz", "0.00000000000000000000000000000007.ffff", "9999.x.61"] {
-            assert!(Cursor::parse(token).is_err(), "{token}");
+            assert!(DirectoryCursor::parse(token).is_err(), "{token}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an interaction wants of presence, and what is known of its claims.
+//! The claims that an interaction wants, and those that are known of it.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use baton_api::common::v1::Reason;
 use baton_runtime::auth::TenantId;
 
 use crate::ids::AgentId;
-use crate::state::{State, Taken};
+use crate::status::{Occupied, ShownState};
 use crate::store::claims::{ClaimRow, ClaimState};
 
-/// What an interaction wants.
+/// All claims that an interaction wants at one version.
 #[derive(Debug, Clone)]
-pub(crate) struct Projection {
+pub(crate) struct ClaimsProjection {
     pub(crate) tenant: TenantId,
     pub(crate) interaction_id: String,
     pub(crate) version: i64,
@@ -20,18 +20,20 @@ pub(crate) struct Projection {
     pub(crate) ended: bool,
 }
 
-/// A claim that is wanted.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     pub(crate) claim_id: String,
     pub(crate) agent: AgentId,
-    pub(crate) taken: Taken,
+    pub(crate) occupied: Occupied,
+    /// 0 for an engagement, which does not expire.
     pub(crate) expires_at_us: i64,
-    pub(crate) choosable: Vec<State>,
+    /// The states in which the agent may be reserved.
+    pub(crate) choosable: Vec<ShownState>,
+    /// An encoded `baton.presence.v1.InboxItem`.
     pub(crate) inbox: Vec<u8>,
 }
 
-/// A claim that is no longer wanted, and what follows from it.
+/// A claim that is no longer wanted, and what follows for its agent.
 #[derive(Debug, Clone)]
 pub(crate) struct Released {
     pub(crate) claim_id: String,
@@ -40,26 +42,26 @@ pub(crate) struct Released {
     pub(crate) wrap_up_us: i64,
 }
 
-/// How a wanted claim stands.
+/// The answer to a wanted claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum ClaimDecision {
     Granted,
     Refused(Reason),
     Expired,
 }
 
 /// The claims that were ever seen of an interaction, by id.
-pub(crate) type Known = BTreeMap<String, ClaimRow>;
+pub(crate) type KnownClaims = BTreeMap<String, ClaimRow>;
 
-pub(crate) fn known(rows: Vec<ClaimRow>) -> Known {
+pub(crate) fn known(rows: Vec<ClaimRow>) -> KnownClaims {
     rows.into_iter().map(|row| (row.claim_id.clone(), row)).collect()
 }
 
-/// An active claim as it is to be.
-pub(crate) fn kept(wanted: &Wanted, claim: &ClaimRow, now_us: i64) -> ClaimRow {
+/// An active claim as the projection wants it.
+pub(crate) fn updated(wanted: &Wanted, claim: &ClaimRow, now_us: i64) -> ClaimRow {
     let mut next = claim.clone();
     next.inbox.clone_from(&wanted.inbox);
-    if wanted.taken == Taken::Engaged && claim.state == ClaimState::Reserved {
+    if wanted.occupied == Occupied::Engaged && claim.state == ClaimState::Reserved {
         next.state = ClaimState::Engaged;
         next.since_us = now_us;
     }

@@ -1,4 +1,4 @@
-//! What is known of an agent and of a team, read in one piece: from the database into memory, and from there to callers.
+//! Agents and teams as they are read in one piece: from the database into memory, and from there to callers.
 
 use std::collections::BTreeSet;
 
@@ -6,33 +6,33 @@ use baton_api::presence::v1::InboxItem;
 use baton_runtime::auth::TenantId;
 
 use crate::ids::{AgentId, TeamId};
-use crate::state::{Standing, Taken};
+use crate::status::{AgentStatus, Occupied};
 
-/// What an admin says of an agent.
+/// The fields of an agent that an admin sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Profile {
+pub(crate) struct AgentProfile {
     pub(crate) name: String,
     pub(crate) email: String,
     pub(crate) phone: String,
     pub(crate) voicemail: bool,
 }
 
-/// An agent as they are now.
+/// An agent with their status and the claim on them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AgentRecord {
     pub(crate) tenant: TenantId,
     pub(crate) id: AgentId,
-    pub(crate) profile: Profile,
-    pub(crate) standing: Standing,
+    pub(crate) profile: AgentProfile,
+    pub(crate) status: AgentStatus,
     pub(crate) claim: Option<ActiveClaim>,
 }
 
-/// The claim that holds an agent.
+/// The claim that occupies an agent.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ActiveClaim {
     pub(crate) claim_id: String,
     pub(crate) interaction_id: String,
-    pub(crate) taken: Taken,
+    pub(crate) occupied: Occupied,
     pub(crate) since_us: i64,
     /// As the interaction described it; [`crate::convert::inbox_item`] completes it.
     pub(crate) inbox: InboxItem,
@@ -47,7 +47,7 @@ pub(crate) struct TeamRecord {
     pub(crate) members: BTreeSet<AgentId>,
 }
 
-/// What lists are ordered by, and what a search looks into.
+/// A name in lower case: lists are ordered by it, and searches look into it.
 pub(crate) fn name_key(name: &str) -> String {
     name.to_lowercase()
 }

@@ -1,5 +1,5 @@
-//! Telling the transfer service which reservations ran out, until it has acknowledged that it knows (facts are projections
-//! too: a lost report is only a late one).
+//! Reports to the transfer service which reservations ran out, until it has acknowledged it. (Facts are projections, too: a lost
+//! report is only a late one.)
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use baton_api::transfer::v1::{ClaimFact, Fact, ReportFactsRequest, claim_fact, f
 use baton_runtime::client::{Backoff, InternalChannel};
 use tonic::{Code, Status};
 
-use crate::core::Core;
-use crate::store::claims::{self, Unreported};
+use crate::core::PresenceCore;
+use crate::store::claims::{self, UnreportedExpiry};
 
-/// The scan behind the wake-up call.
+/// The scan finds what the notification missed.
 const SCAN_EVERY: Duration = Duration::from_secs(30);
 const BATCH: i64 = 200;
 
 /// Runs until the service stops.
-pub(crate) async fn run(core: Arc<Core>, transfer: InternalChannel) {
+pub(crate) async fn run(core: Arc<PresenceCore>, transfer: InternalChannel) {
     let client = IntakeServiceClient::new(transfer);
     let backoff = Backoff::default();
     let mut failures = 0;
@@ -40,7 +40,7 @@ pub(crate) async fn run(core: Arc<Core>, transfer: InternalChannel) {
 }
 
 /// `true` when everything is acknowledged.
-async fn pass(core: &Core, client: &IntakeServiceClient<InternalChannel>) -> bool {
+async fn pass(core: &PresenceCore, client: &IntakeServiceClient<InternalChannel>) -> bool {
     let _busy = core.clock.busy();
     loop {
         match report_batch(core, client).await {
@@ -55,16 +55,16 @@ async fn pass(core: &Core, client: &IntakeServiceClient<InternalChannel>) -> boo
 }
 
 /// `true` when there is nothing left to report.
-async fn report_batch(core: &Core, client: &IntakeServiceClient<InternalChannel>) -> Result<bool, Status> {
+async fn report_batch(core: &PresenceCore, client: &IntakeServiceClient<InternalChannel>) -> Result<bool, Status> {
     let unreported = claims::unreported(&mut core.db.read().await?, BATCH).await?;
-    let mut by_interaction: BTreeMap<String, Vec<Unreported>> = BTreeMap::new();
+    let mut by_interaction: BTreeMap<String, Vec<UnreportedExpiry>> = BTreeMap::new();
     for claim in unreported {
         by_interaction.entry(claim.interaction_id.clone()).or_default().push(claim);
     }
     let is_empty = by_interaction.is_empty();
     let mut first_failure = None;
     for (interaction_id, claims) in by_interaction {
-        // One interaction that can't be told must not keep the others from being told.
+        // An interaction whose report fails must not hold up the reports of the others.
         if let Err(status) = report(core, client.clone(), interaction_id, &claims).await {
             first_failure.get_or_insert(status);
         }
@@ -73,15 +73,15 @@ async fn report_batch(core: &Core, client: &IntakeServiceClient<InternalChannel>
 }
 
 async fn report(
-    core: &Core,
+    core: &PresenceCore,
     mut client: IntakeServiceClient<InternalChannel>,
     interaction_id: String,
-    claims: &[Unreported],
+    claims: &[UnreportedExpiry],
 ) -> Result<(), Status> {
     let facts = claims.iter().map(expired).collect();
     match client.report_facts(ReportFactsRequest { interaction_id, facts }).await {
         Ok(_) => {}
-        // Nobody waits for it: as good as acknowledged.
+        // The interaction is gone: as good as acknowledged.
         Err(status) if status.code() == Code::NotFound => {}
         Err(status) => return Err(status),
     }
@@ -92,7 +92,7 @@ async fn report(
     Ok(tx.commit().await?)
 }
 
-fn expired(claim: &Unreported) -> Fact {
+fn expired(claim: &UnreportedExpiry) -> Fact {
     Fact {
         observed_at_us: claim.expires_at_us,
         fact: Some(fact::Fact::Claim(ClaimFact {

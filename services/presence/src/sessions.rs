@@ -1,9 +1,9 @@
-//! Sessions: who is connected, and until when that is believed (B605).
+//! The sessions of agents' clients, each with a lease (B605).
 //!
-//! A session lives in memory and by its lease. A heartbeat moves the lease and touches nothing else; one task for each
-//! session sleeps until the lease is over and then ends the session. The database hears of the first session of an agent
-//! and of the end of the last one. After a restart, those who were online have a session without a client for one lease,
-//! so that their clients can come back before anybody sees them leave.
+//! A session lives in memory. A heartbeat moves its lease and touches nothing else; one task for each session sleeps until the
+//! lease is over and then ends the session. The database stores only the start of an agent's first session and the end of the
+//! last one. After a restart, each agent who was online has a session without a client for one lease, so that their client can
+//! come back before they are shown as offline.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -15,19 +15,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ids::{AgentId, SessionId};
 
-/// More clients than this have not been seen with one person; more sessions are a client that does not end its old ones.
+/// Sessions of one agent. More are a client that does not end its old ones: no agent has that many clients.
 pub(crate) const MAX_SESSIONS: usize = 16;
 
-/// One agent's.
-pub(crate) type Whose = (TenantId, AgentId);
+pub(crate) type AgentKey = (TenantId, AgentId);
 
-/// All sessions.
 #[derive(Default)]
-pub(crate) struct Sessions(Mutex<HashMap<Whose, HashMap<SessionId, Arc<Session>>>>);
+pub(crate) struct AgentSessions(Mutex<HashMap<AgentKey, HashMap<SessionId, Arc<AgentSession>>>>);
 
-/// One session.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct AgentSession {
     pub(crate) id: SessionId,
     lease_until_us: AtomicI64,
     said_goodbye: AtomicBool,
@@ -36,15 +33,14 @@ pub(crate) struct Session {
     pub(crate) over: CancellationToken,
 }
 
-/// Why a session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum SessionEnd {
     LeaseExpired,
     Goodbye,
 }
 
-impl End {
-    /// The reason in the event.
+impl SessionEnd {
+    /// The reason as it is in the event.
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::LeaseExpired => "lease_expired",
@@ -53,8 +49,8 @@ impl End {
     }
 }
 
-impl Session {
-    /// A session that lives until then, unless it is heard.
+impl AgentSession {
+    /// A session whose lease is over at `lease_until_us`, unless it is renewed.
     pub(crate) fn new(lease_until_us: i64) -> Arc<Self> {
         Arc::new(Self {
             id: SessionId(baton_runtime::ids::new_uuid()),
@@ -65,26 +61,26 @@ impl Session {
         })
     }
 
-    /// The client was heard. Costs one store.
+    /// Moves the lease. Costs one store.
     pub(crate) fn renew(&self, lease_until_us: i64) {
         self.lease_until_us.fetch_max(lease_until_us, Ordering::Relaxed);
     }
 
-    /// The client leaves in an orderly way.
+    /// Ends the session without waiting for its lease.
     pub(crate) fn say_goodbye(&self) {
         self.said_goodbye.store(true, Ordering::Relaxed);
         self.goodbye.notify_one();
     }
 
     /// Waits until the session has to end.
-    pub(crate) async fn ends(&self, clock: &baton_runtime::Clock) -> End {
+    pub(crate) async fn ends(&self, clock: &baton_runtime::Clock) -> SessionEnd {
         loop {
             let until_us = self.lease_until_us.load(Ordering::Relaxed);
             if self.said_goodbye.load(Ordering::Relaxed) {
-                return End::Goodbye;
+                return SessionEnd::Goodbye;
             }
             if clock.now_us() >= until_us {
-                return End::LeaseExpired;
+                return SessionEnd::LeaseExpired;
             }
             tokio::select! {
                 () = self.goodbye.notified() => {}
@@ -94,11 +90,11 @@ impl Session {
     }
 }
 
-impl Sessions {
+impl AgentSessions {
     /// Adds a session; `false` if the agent has too many.
-    pub(crate) fn add(&self, whose: &Whose, session: &Arc<Session>) -> bool {
+    pub(crate) fn add(&self, key: &AgentKey, session: &Arc<AgentSession>) -> bool {
         let mut all = self.all();
-        let own = all.entry(whose.clone()).or_default();
+        let own = all.entry(key.clone()).or_default();
         if own.len() >= MAX_SESSIONS {
             return false;
         }
@@ -107,18 +103,18 @@ impl Sessions {
     }
 
     /// Removes a session, and says how many the agent still has.
-    pub(crate) fn remove(&self, whose: &Whose, id: SessionId) -> usize {
+    pub(crate) fn remove(&self, key: &AgentKey, id: SessionId) -> usize {
         let mut all = self.all();
-        let Some(own) = all.get_mut(whose) else { return 0 };
+        let Some(own) = all.get_mut(key) else { return 0 };
         own.remove(&id);
         let left = own.len();
         if left == 0 {
-            all.remove(whose);
+            all.remove(key);
         }
         left
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<Whose, HashMap<SessionId, Arc<Session>>>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<AgentKey, HashMap<SessionId, Arc<AgentSession>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -134,21 +130,21 @@ mod tests {
     async fn a_session_ends_one_lease_after_the_last_heartbeat() {
         let (clock, driver) = Clock::simulated(0);
         lifecycle::spawn(driver.run());
-        let session = Session::new(15);
+        let session = AgentSession::new(15);
         let (end, ()) = tokio::join!(session.ends(&clock), async {
             for heartbeat in [5, 10, 14] {
                 clock.sleep_until(heartbeat).await;
                 session.renew(heartbeat + 15);
             }
         });
-        assert_eq!((end, clock.now_us()), (End::LeaseExpired, 29));
+        assert_eq!((end, clock.now_us()), (SessionEnd::LeaseExpired, 29));
     }
 
     #[tokio::test]
     async fn a_goodbye_needs_no_time() {
         let (clock, _driver) = Clock::simulated(0);
-        let session = Session::new(15);
+        let session = AgentSession::new(15);
         session.say_goodbye();
-        assert_eq!(session.ends(&clock).await, End::Goodbye);
+        assert_eq!(session.ends(&clock).await, SessionEnd::Goodbye);
     }
 }

@@ -1,34 +1,33 @@
-//! What every operation of the service works with.
+//! The dependencies of every operation of the service.
 
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_runtime::client::InternalChannel;
 use baton_runtime::clock::Clock;
 use baton_runtime::lifecycle::Lifecycle;
-use baton_runtime::shares::Shares;
+use baton_runtime::quota::Quota;
 use baton_store::Db;
 use tokio::sync::Semaphore;
 
 use crate::audio::files::Files;
 
-/// Uploads at once; more wait. Each holds at most two parts of 5 MiB.
+/// Uploads at once; more wait. Each holds at most two parts of 5 MiB in memory.
 pub(crate) const MAX_UPLOADS: usize = 16;
 /// Downloads at once, of all tenants and of one; more are refused.
 const MAX_DOWNLOADS: usize = 64;
 const MAX_DOWNLOADS_OF_TENANT: usize = 16;
 
-/// The service's own things, and the way to its one peer.
 #[derive(Debug)]
-pub(crate) struct Core {
+pub(crate) struct RecordingCore {
     pub(crate) db: Db,
     pub(crate) files: Files,
     pub(crate) clock: Clock,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) uploads: Semaphore,
-    pub(crate) downloads: Shares,
+    pub(crate) downloads: Quota,
     transfer: InternalChannel,
 }
 
-impl Core {
+impl RecordingCore {
     pub(crate) fn new(db: Db, files: Files, clock: Clock, lifecycle: Lifecycle, transfer: InternalChannel) -> Self {
         Self {
             db,
@@ -36,12 +35,11 @@ impl Core {
             clock,
             lifecycle,
             uploads: Semaphore::new(MAX_UPLOADS),
-            downloads: Shares::new(MAX_DOWNLOADS, MAX_DOWNLOADS_OF_TENANT),
+            downloads: Quota::new(MAX_DOWNLOADS, MAX_DOWNLOADS_OF_TENANT),
             transfer,
         }
     }
 
-    /// The transfer service's internal door.
     pub(crate) fn intake(&self) -> IntakeServiceClient<InternalChannel> {
         IntakeServiceClient::new(self.transfer.clone())
     }

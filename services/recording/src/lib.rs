@@ -1,15 +1,16 @@
-//! The recording service: what is recorded on a number, and what was.
+//! The recording service: the recording settings of numbers, and the archive of recordings.
 //!
-//! It records nothing itself: the transfer service decides what is recorded, and telephony has the switch write it. What
-//! arrives here comes on two ways that know nothing of each other: *events* (a turn began, a segment was closed, a stretch
-//! was left out) and *audio* (a finished segment, sent by telephony until it is stored). Either may be first, and each may
-//! come twice. Whatever comes, the recording's state is [computed anew](settle::settle), and when the last audio of a
-//! finished turn is stored and checked, `recording.stored` says so in the same transaction (R4).
+//! It records nothing itself: the transfer service decides what is recorded, and telephony has the switch write it. A
+//! recording is all that is kept of one *tenure*: one primary agent's time with the customer. This service learns of it from
+//! two independent sources: *events* (a tenure began, a segment was closed, a stretch was left out) and *audio* (a finished
+//! segment, which telephony sends until it is stored). Either may come first, and each may come twice. After each the
+//! recording's state is [computed anew](settle::settle), and when the last audio of a finished tenure is stored and checked,
+//! `recording.stored` is written in the same transaction (R4).
 //!
-//! - [`audio`]: WAV files, the storage, taking in, giving out.
+//! - [`audio`]: WAV files, the storage, uploads, downloads.
 //! - [`projection`]: events to rows. [`state`], [`settle`]: rows to a state.
-//! - [`ops`]: what callers want, one file each. [`grpc`]: the two services, thin.
-//! - [`retention`]: what is deleted by itself.
+//! - [`ops`]: the operations of the API, one file each. [`grpc`]: the two services, thin.
+//! - [`retention`]: the deletion of old recordings.
 
 mod audio;
 mod core;
@@ -25,7 +26,7 @@ mod time;
 
 pub use audio::files::FilesError;
 pub use grpc::{ArchiveApi, RecordingApi};
-pub use start::{Deps, Running, StartError, start};
+pub use start::{RecordingContext, RecordingService, StartError, start};
 
 /// This service's name on its events.
 const AREA: &str = "recording";

@@ -1,8 +1,8 @@
-//! What happens by itself, once an hour: old audio is deleted, deletions that a crash interrupted are finished, and audio
-//! that never came is given up.
+//! Periodic cleaning, by default once an hour: old audio is deleted, deletions that a crash interrupted are finished, and
+//! audio that never came is given up.
 //!
-//! Everything is done in batches with a limit, each recording in a transaction of its own, and through the same code as by
-//! hand. What fails is logged and left for the next round.
+//! It works in limited batches, each recording in a transaction of its own, and with the same code as a deletion by hand.
+//! Failures are logged and left for the next round.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,29 +12,28 @@ use baton_store::StoreError;
 use object_store::path::Path;
 use tokio_util::sync::CancellationToken;
 
-use crate::core::Core;
+use crate::core::RecordingCore;
 use crate::ops::delete::{PurgeError, purge};
 use crate::settle::{SYSTEM, settle};
-use crate::state::Audio;
+use crate::state::AudioState;
 use crate::store::recordings::{self, Row};
 use crate::store::segments::{self, Orphan};
 
-/// How many are looked up together.
+/// Rows read by one query.
 const BATCH: i64 = 200;
-/// How many batches one round does of each sort; the rest waits for the next.
+/// Batches of each kind in one round; the rest waits for the next round.
 const MAX_BATCHES: usize = 50;
-/// Telephony sends audio until it is stored. What has not come for so long after the turn never will.
+/// Telephony sends audio until it is stored. Audio that has not come for this long after the tenure never will.
 const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
 
-/// The background task.
 #[derive(Debug)]
 pub(crate) struct Sweeper {
-    core: Arc<Core>,
+    core: Arc<RecordingCore>,
     retention_us: i64,
 }
 
 impl Sweeper {
-    pub(crate) fn new(core: Arc<Core>, retention_us: i64) -> Self {
+    pub(crate) fn new(core: Arc<RecordingCore>, retention_us: i64) -> Self {
         Self { core, retention_us }
     }
 
@@ -61,7 +60,7 @@ impl Sweeper {
         self.remove_orphans().await
     }
 
-    /// Nobody may listen any more to what is older than it may be.
+    /// Marks expired recordings as deleted.
     async fn expire(&self) -> Result<(), StoreError> {
         for _ in 0..MAX_BATCHES {
             let now_us = self.core.clock.now_us();
@@ -83,9 +82,9 @@ impl Sweeper {
             let rows = recordings::unpurged(&self.core.db, BATCH).await?;
             let mut purged = 0;
             for row in &rows {
-                purged += usize::from(report(row, &purge(&self.core, row).await));
+                purged += usize::from(log_failure(row, &purge(&self.core, row).await));
             }
-            // Those that failed would be found again at once.
+            // The query would return the failed ones again at once.
             if purged == 0 || purged < rows.len() {
                 break;
             }
@@ -93,14 +92,14 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Segments that were announced and never sent are lost; the recording says so.
+    /// Marks segments that were announced and never sent as lost.
     async fn give_up(&self) -> Result<(), StoreError> {
         let now_us = self.core.clock.now_us();
         let before_us = now_us.saturating_sub(micros(GIVE_UP_AFTER));
         for row in recordings::waiting_since(&self.core.db, before_us, BATCH).await? {
             let mut tx = self.core.db.begin().await?;
             for segment in segments::load(&mut tx, &row.tenant, &row.recording_id).await? {
-                if segment.state()?.audio == Audio::Awaited {
+                if segment.state()?.audio == AudioState::Awaited {
                     tracing::error!(segment.id = segment.segment_id, "a segment's audio never came; it is given up");
                     segments::lost(&mut tx, &row.tenant, &segment.segment_id, now_us).await?;
                 }
@@ -111,7 +110,7 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Audio of which no event ever told can't be found by anybody, but must not stay for ever either.
+    /// Deletes old audio of which no event has come: it belongs to no recording, so no caller can find or delete it.
     async fn remove_orphans(&self) -> Result<(), StoreError> {
         let before_us = self.core.clock.now_us().saturating_sub(self.retention_us);
         for orphan in segments::orphans(&self.core.db, before_us, BATCH).await? {
@@ -131,8 +130,8 @@ impl Sweeper {
     }
 }
 
-/// Whether it worked.
-fn report(row: &Row, result: &Result<(), PurgeError>) -> bool {
+/// Logs a failure; returns whether it succeeded.
+fn log_failure(row: &Row, result: &Result<(), PurgeError>) -> bool {
     if let Err(error) = result {
         tracing::warn!(error = ?error, recording.id = row.recording_id, "old audio could not be removed");
     }

@@ -1,4 +1,4 @@
-//! Bringing a recording's state in line with what is known of it, and telling of it: the end of every change.
+//! Recomputes a recording's state at the end of every change, and publishes the difference.
 
 use baton_api::event::v1::{EventData, RecordingDeleted, RecordingStored, event_data::Data};
 use baton_runtime::{ids, telemetry};
@@ -6,19 +6,19 @@ use baton_store::outbox::{self, OutboxRow};
 use baton_store::{StoreError, Tx};
 use prost::Message as _;
 
-use crate::state::{SegmentState, State, state_of};
+use crate::state::{RecordingState, SegmentState, state_of};
 use crate::store::recordings::{self, Row};
 use crate::store::segments;
 
-/// Who does what nobody asked for, as the outbox writes it.
+/// The actor of changes that no caller asked for.
 pub(crate) const SYSTEM: &str = "system";
 
 /// Computes the recording's state anew; publishes `recording.stored` when it became complete (R4: after everything is
-/// stored, in the same transaction). A recording that nobody told of yet is left alone.
+/// stored, in the same transaction). Does nothing for a recording of which no event has come yet.
 pub(crate) async fn settle(tx: &mut Tx, tenant: &str, recording_id: &str, now_us: i64) -> Result<(), StoreError> {
     let Some(recording) = recordings::load(tx, tenant, recording_id).await? else { return Ok(()) };
     let known = recording.state()?;
-    if known == State::Deleted {
+    if known == RecordingState::Deleted {
         return Ok(());
     }
     let rows = segments::load(tx, tenant, recording_id).await?;
@@ -28,31 +28,34 @@ pub(crate) async fn settle(tx: &mut Tx, tenant: &str, recording_id: &str, now_us
         return Ok(());
     }
     recordings::set_state(tx, tenant, recording_id, state).await?;
-    if state == State::Recording {
+    if state == RecordingState::Recording {
         return Ok(());
     }
     let duration_ms = rows.iter().map(segments::Row::duration_ms).sum();
-    let stored =
-        RecordingStored { recording_id: recording_id.to_owned(), incomplete: state == State::Incomplete, duration_ms };
-    publish(tx, tenant, recording_id, Event { data: Data::RecordingStored(stored), by: SYSTEM, now_us }).await
+    let stored = RecordingStored {
+        recording_id: recording_id.to_owned(),
+        incomplete: state == RecordingState::Incomplete,
+        duration_ms,
+    };
+    publish(tx, tenant, recording_id, RecordingEvent { data: Data::RecordingStored(stored), by: SYSTEM, now_us }).await
 }
 
-/// The recording's audio is gone.
+/// Publishes `recording.deleted`, after the audio was removed.
 pub(crate) async fn announce_deleted(tx: &mut Tx, recording: &Row, now_us: i64) -> Result<(), StoreError> {
     let by = recording.deleted_by.as_str();
     let deleted = RecordingDeleted { recording_id: recording.recording_id.clone(), expired: by == SYSTEM };
-    let event = Event { data: Data::RecordingDeleted(deleted), by, now_us };
+    let event = RecordingEvent { data: Data::RecordingDeleted(deleted), by, now_us };
     publish(tx, &recording.tenant, &recording.recording_id, event).await
 }
 
-struct Event<'a> {
+struct RecordingEvent<'a> {
     data: Data,
     by: &'a str,
     now_us: i64,
 }
 
-/// The transfer service numbers the interaction's events, so ours are about the recording.
-async fn publish(tx: &mut Tx, tenant: &str, recording_id: &str, event: Event<'_>) -> Result<(), StoreError> {
+/// The aggregate is the recording, because the transfer service numbers the events of the interaction.
+async fn publish(tx: &mut Tx, tenant: &str, recording_id: &str, event: RecordingEvent<'_>) -> Result<(), StoreError> {
     let aggregate = format!("recording/{recording_id}");
     let sequence = outbox::next_sequence(tx, tenant, &aggregate).await?;
     let event_type = match event.data {

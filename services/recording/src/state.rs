@@ -1,24 +1,21 @@
-//! How far a recording is: a pure function of what is known of it and of its segments.
+//! The state of a recording: a pure function of what is known of it and of its segments.
 //!
-//! Events and audio come on different ways and in any order, so nothing counts steps: whenever something is learnt, the
-//! state is computed anew, and what is published follows from the difference.
-
-/// How far a recording is.
+//! Events and audio come from different sources and in any order, so no progress is counted: after every event and every
+//! audio the state is computed anew, and what is published follows from the difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
-    /// The turn goes on, or audio is still on its way.
+pub(crate) enum RecordingState {
+    /// The tenure goes on, or audio is still expected.
     Recording,
     /// Every segment is stored and checked.
     Stored,
     /// Some audio was lost.
     Incomplete,
-    /// Nobody may listen any more.
+    /// It can't be downloaded any more; its files may still be in the storage.
     Deleted,
 }
 
-impl State {
-    /// The word in the database.
-    pub(crate) fn word(self) -> &'static str {
+impl RecordingState {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Recording => "RECORDING",
             Self::Stored => "STORED",
@@ -27,28 +24,26 @@ impl State {
         }
     }
 
-    /// Reads the word.
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        [Self::Recording, Self::Stored, Self::Incomplete, Self::Deleted].into_iter().find(|it| it.word() == word)
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [Self::Recording, Self::Stored, Self::Incomplete, Self::Deleted].into_iter().find(|it| it.name() == name)
     }
 }
 
-/// What has become of a segment's audio.
+/// The state of a segment's audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Audio {
-    /// It has not come yet.
+pub(crate) enum AudioState {
+    /// It has not been uploaded yet.
     Awaited,
     /// It is stored and checked.
     Stored,
-    /// It can't be had.
+    /// It will never be uploaded.
     Lost,
     /// It was stored, and deleted.
     Deleted,
 }
 
-impl Audio {
-    /// The word in the database.
-    pub(crate) fn word(self) -> &'static str {
+impl AudioState {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Awaited => "AWAITED",
             Self::Stored => "STORED",
@@ -57,42 +52,40 @@ impl Audio {
         }
     }
 
-    /// Reads the word.
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        [Self::Awaited, Self::Stored, Self::Lost, Self::Deleted].into_iter().find(|it| it.word() == word)
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [Self::Awaited, Self::Stored, Self::Lost, Self::Deleted].into_iter().find(|it| it.name() == name)
     }
 }
 
-/// What counts of a segment.
+/// What determines a recording's state, of one segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SegmentState {
-    /// What has become of its audio.
-    pub(crate) audio: Audio,
-    /// The switch could not write it. Audio that came all the same is worth more than this.
+    pub(crate) audio: AudioState,
+    /// The switch reported that it could not write it. Audio that is uploaded all the same counts more.
     pub(crate) failed: bool,
     /// The switch died while it wrote it: the end may be missing.
     pub(crate) torn: bool,
 }
 
 impl SegmentState {
-    /// Nothing of it will ever be heard.
+    /// No audio of it is stored or will be.
     pub(crate) fn is_lost(self) -> bool {
-        self.audio == Audio::Lost || (self.failed && self.audio == Audio::Awaited)
+        self.audio == AudioState::Lost || (self.failed && self.audio == AudioState::Awaited)
     }
 
     fn is_settled(self) -> bool {
-        self.audio != Audio::Awaited || self.failed
+        self.audio != AudioState::Awaited || self.failed
     }
 }
 
-/// How far a recording is that has not been deleted.
-pub(crate) fn state_of(has_ended: bool, segments: &[SegmentState]) -> State {
+/// The state of a recording that has not been deleted.
+pub(crate) fn state_of(has_ended: bool, segments: &[SegmentState]) -> RecordingState {
     if !has_ended || segments.iter().any(|it| !it.is_settled()) {
-        State::Recording
+        RecordingState::Recording
     } else if segments.iter().any(|it| it.is_lost() || it.torn) {
-        State::Incomplete
+        RecordingState::Incomplete
     } else {
-        State::Stored
+        RecordingState::Stored
     }
 }
 
@@ -100,49 +93,54 @@ pub(crate) fn state_of(has_ended: bool, segments: &[SegmentState]) -> State {
 mod tests {
     use super::*;
 
-    fn segment(audio: Audio) -> SegmentState {
+    fn segment(audio: AudioState) -> SegmentState {
         SegmentState { audio, failed: false, torn: false }
     }
 
     #[test]
-    fn a_turn_that_goes_on_is_recording_whatever_is_stored() {
-        assert_eq!(state_of(false, &[segment(Audio::Stored)]), State::Recording);
-        assert_eq!(state_of(false, &[]), State::Recording);
+    fn a_tenure_that_goes_on_is_recording_whatever_is_stored() {
+        assert_eq!(state_of(false, &[segment(AudioState::Stored)]), RecordingState::Recording);
+        assert_eq!(state_of(false, &[]), RecordingState::Recording);
     }
 
     #[test]
-    fn audio_on_its_way_is_waited_for() {
-        assert_eq!(state_of(true, &[segment(Audio::Stored), segment(Audio::Awaited)]), State::Recording);
-        assert_eq!(state_of(true, &[segment(Audio::Stored), segment(Audio::Stored)]), State::Stored);
+    fn a_recording_waits_for_audio() {
+        assert_eq!(
+            state_of(true, &[segment(AudioState::Stored), segment(AudioState::Awaited)]),
+            RecordingState::Recording
+        );
+        assert_eq!(state_of(true, &[segment(AudioState::Stored), segment(AudioState::Stored)]), RecordingState::Stored);
     }
 
     #[test]
-    fn a_turn_in_which_nothing_was_recorded_is_complete() {
-        assert_eq!(state_of(true, &[]), State::Stored);
+    fn a_tenure_in_which_nothing_was_recorded_is_complete() {
+        assert_eq!(state_of(true, &[]), RecordingState::Stored);
     }
 
     #[test]
     fn lost_failed_and_torn_audio_makes_it_incomplete() {
-        let failed = SegmentState { failed: true, ..segment(Audio::Awaited) };
-        let torn = SegmentState { torn: true, ..segment(Audio::Stored) };
-        for bad in [segment(Audio::Lost), failed, torn] {
-            assert_eq!(state_of(true, &[segment(Audio::Stored), bad]), State::Incomplete, "{bad:?}");
+        let failed = SegmentState { failed: true, ..segment(AudioState::Awaited) };
+        let torn = SegmentState { torn: true, ..segment(AudioState::Stored) };
+        for bad in [segment(AudioState::Lost), failed, torn] {
+            assert_eq!(state_of(true, &[segment(AudioState::Stored), bad]), RecordingState::Incomplete, "{bad:?}");
         }
     }
 
     #[test]
-    fn audio_that_came_after_all_is_worth_more_than_a_failure() {
-        let late = SegmentState { failed: true, ..segment(Audio::Stored) };
-        assert_eq!(state_of(true, &[late]), State::Stored);
+    fn audio_that_came_after_all_counts_more_than_a_failure() {
+        let late = SegmentState { failed: true, ..segment(AudioState::Stored) };
+        assert_eq!(state_of(true, &[late]), RecordingState::Stored);
     }
 
     #[test]
-    fn words_read_back() {
-        for state in [State::Recording, State::Stored, State::Incomplete, State::Deleted] {
-            assert_eq!(State::parse(state.word()), Some(state));
+    fn names_read_back() {
+        for state in
+            [RecordingState::Recording, RecordingState::Stored, RecordingState::Incomplete, RecordingState::Deleted]
+        {
+            assert_eq!(RecordingState::parse(state.name()), Some(state));
         }
-        for audio in [Audio::Awaited, Audio::Stored, Audio::Lost, Audio::Deleted] {
-            assert_eq!(Audio::parse(audio.word()), Some(audio));
+        for audio in [AudioState::Awaited, AudioState::Stored, AudioState::Lost, AudioState::Deleted] {
+            assert_eq!(AudioState::parse(audio.name()), Some(audio));
         }
     }
 }

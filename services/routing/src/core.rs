@@ -7,22 +7,21 @@ use baton_runtime::lifecycle::Lifecycle;
 use baton_store::Db;
 use tokio::sync::Notify;
 
-use crate::people::People;
+use crate::presence::PresenceClient;
 
-/// The database, the time, who runs tasks, and whom to ask about agents.
-pub(crate) struct Core {
+pub(crate) struct RoutingCore {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) lifecycle: Lifecycle,
-    pub(crate) people: People,
-    /// How often waits that could not be served are looked at again.
+    pub(crate) presence: PresenceClient,
+    /// How often a scan tries again to match the waits that are not answered.
     pub(crate) rescan: Duration,
-    /// There are answers that the transfer service does not know.
+    /// There are answers that the transfer service has not acknowledged.
     pub(crate) unreported: Notify,
 }
 
-impl Core {
-    pub(crate) fn new(db: Db, clock: Clock, lifecycle: Lifecycle, people: People, rescan: Duration) -> Self {
-        Self { db, clock, lifecycle, people, rescan, unreported: Notify::new() }
+impl RoutingCore {
+    pub(crate) fn new(db: Db, clock: Clock, lifecycle: Lifecycle, presence: PresenceClient, rescan: Duration) -> Self {
+        Self { db, clock, lifecycle, presence, rescan, unreported: Notify::new() }
     }
 }

@@ -1,9 +1,9 @@
-//! Rules for numbers outside. Nothing outside is dialled without one (X3), so a new tenant can dial nothing.
+//! Rules for numbers outside. No number outside is dialled without one (X3), so a new tenant can dial none.
 
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
 
-/// Rules of one tenant: more than there are countries and the networks in them that one would tell apart.
+/// Rules of one tenant: enough for every country, and for the networks in them that need a rule of their own.
 pub(crate) const MOST: i64 = 1_000;
 const MOST_DIGITS: usize = 15;
 
@@ -21,7 +21,7 @@ pub(crate) fn prefix(field: &str, text: &str) -> Result<String, ApiError> {
     }
 }
 
-/// No rule fits. The number is not repeated: errors are logged.
+/// The error when no rule fits. It does not repeat the number, because errors are logged.
 pub(crate) fn not_allowed() -> ApiError {
     let message = "No rule allows this number to be dialled; an admin can allow it: baton number allow PREFIX";
     ApiError::failed_precondition(ErrorReason::DialNotAllowed, message)

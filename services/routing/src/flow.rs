@@ -1,4 +1,4 @@
-//! A call flow as a client sends it becomes one that can be followed: every rule is checked, every default filled in.
+//! Checks call flows that clients send, and fills in defaults.
 
 use std::collections::BTreeMap;
 
@@ -15,22 +15,22 @@ const MAX_RING_MS: i64 = 120_000;
 const DEFAULT_WAIT_MS: i64 = 300_000;
 const MAX_WAIT_MS: i64 = 3_600_000;
 
-/// A checked flow, with whom it names and in which field.
+/// A valid flow without gaps.
 #[derive(Debug, PartialEq)]
 pub(crate) struct CheckedFlow {
     pub(crate) id: Uuid,
     pub(crate) flow: CallFlow,
-    pub(crate) names: Named,
+    pub(crate) targets: FlowTargets,
 }
 
-/// The agents and teams that a flow names, each with the first field that does.
+/// The agents and teams that a flow rings, each with the first field that names it.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Named {
+pub(crate) struct FlowTargets {
     pub(crate) agents: BTreeMap<Uuid, String>,
     pub(crate) teams: BTreeMap<Uuid, String>,
 }
 
-/// Checks a flow. `fresh_id` is for one that has none yet.
+/// Checks a flow. One without an id gets `fresh_id`.
 pub(crate) fn check(mut flow: CallFlow, fresh_id: Uuid) -> Result<CheckedFlow, ApiError> {
     let id = match flow.call_flow_id.as_str() {
         "" => fresh_id,
@@ -42,14 +42,14 @@ pub(crate) fn check(mut flow: CallFlow, fresh_id: Uuid) -> Result<CheckedFlow, A
         let why = format!("must be 1 to {MAX_STEPS}");
         return Err(ApiError::invalid_argument("call_flow.steps", why));
     }
-    let mut names = Named::default();
+    let mut targets = FlowTargets::default();
     for (number, step) in flow.steps.iter_mut().enumerate() {
-        check_step(&format!("call_flow.steps[{number}]"), step, &mut names)?;
+        check_step(&format!("call_flow.steps[{number}]"), step, &mut targets)?;
     }
-    Ok(CheckedFlow { id, flow, names })
+    Ok(CheckedFlow { id, flow, targets })
 }
 
-/// The agents that a flow names.
+/// The ids of the agents that a flow rings, each once.
 pub(crate) fn agents(flow: &CallFlow) -> Vec<String> {
     let mut agents: Vec<String> = flow
         .steps
@@ -64,29 +64,29 @@ pub(crate) fn agents(flow: &CallFlow) -> Vec<String> {
     agents
 }
 
-fn check_step(field: &str, step: &mut CallFlowStep, names: &mut Named) -> Result<(), ApiError> {
+fn check_step(field: &str, step: &mut CallFlowStep, targets: &mut FlowTargets) -> Result<(), ApiError> {
     match &mut step.step {
         None => Err(ApiError::invalid_argument(field, "must say what to do: one of the steps there are")),
-        Some(Step::RingAgent(it)) => ring_agent(&format!("{field}.ring_agent"), it, names),
-        Some(Step::RingTeam(it)) => ring_team(&format!("{field}.ring_team"), it, names),
+        Some(Step::RingAgent(it)) => ring_agent(&format!("{field}.ring_agent"), it, targets),
+        Some(Step::RingTeam(it)) => ring_team(&format!("{field}.ring_team"), it, targets),
         Some(Step::Voicemail(it)) => voicemail(&format!("{field}.voicemail"), it),
         Some(Step::Disconnect(_)) => Ok(()),
     }
 }
 
-fn ring_agent(field: &str, step: &mut RingAgent, names: &mut Named) -> Result<(), ApiError> {
+fn ring_agent(field: &str, step: &mut RingAgent, targets: &mut FlowTargets) -> Result<(), ApiError> {
     let id_field = format!("{field}.agent_id");
     let id = uuid(&id_field, &step.agent_id)?;
     step.agent_id = id.to_string();
-    names.agents.entry(id).or_insert(id_field);
+    targets.agents.entry(id).or_insert(id_field);
     duration(&format!("{field}.ring_ms"), &mut step.ring_ms, DEFAULT_RING_MS, MAX_RING_MS)
 }
 
-fn ring_team(field: &str, step: &mut RingTeam, names: &mut Named) -> Result<(), ApiError> {
+fn ring_team(field: &str, step: &mut RingTeam, targets: &mut FlowTargets) -> Result<(), ApiError> {
     let id_field = format!("{field}.team_id");
     let id = uuid(&id_field, &step.team_id)?;
     step.team_id = id.to_string();
-    names.teams.entry(id).or_insert(id_field);
+    targets.teams.entry(id).or_insert(id_field);
     duration(&format!("{field}.ring_ms"), &mut step.ring_ms, DEFAULT_RING_MS, MAX_RING_MS)?;
     duration(&format!("{field}.wait_ms"), &mut step.wait_ms, DEFAULT_WAIT_MS, MAX_WAIT_MS)
 }
@@ -94,7 +94,7 @@ fn ring_team(field: &str, step: &mut RingTeam, names: &mut Named) -> Result<(), 
 fn voicemail(field: &str, step: &Voicemail) -> Result<(), ApiError> {
     let allowed = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "._-".contains(it);
     let is_short = (1..=MAX_MAILBOX).contains(&step.mailbox.len());
-    // It is a name on the switch, and perhaps in a file system.
+    // The mailbox is a name on the switch, and perhaps in a file system.
     if !is_short || !step.mailbox.chars().all(allowed) || step.mailbox.starts_with('.') {
         let why = format!("must be 1 to {MAX_MAILBOX} characters of a-z 0-9 . _ - and not begin with a dot");
         return Err(ApiError::invalid_argument(&format!("{field}.mailbox"), why));
@@ -153,14 +153,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_filled_in() {
+    fn defaults_are_filled_in() {
         let checked = check(flow(vec![agent(&ID.to_string(), 0), team(0, 0)]), ID).unwrap();
         assert_eq!(checked.flow.call_flow_id, ID.to_string());
         let expected = [agent(&ID.to_string(), 20_000), team(20_000, 300_000)];
         let steps: Vec<_> = checked.flow.steps.into_iter().filter_map(|it| it.step).collect();
         assert_eq!(steps, expected);
-        assert_eq!(checked.names.agents[&ID], "call_flow.steps[0].ring_agent.agent_id");
-        assert_eq!(checked.names.teams[&ID], "call_flow.steps[1].ring_team.team_id");
+        assert_eq!(checked.targets.agents[&ID], "call_flow.steps[0].ring_agent.agent_id");
+        assert_eq!(checked.targets.teams[&ID], "call_flow.steps[1].ring_team.team_id");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Who waits meets who is free.
+//! Matches waits with free agents.
 //!
-//! Each tenant has a line of its own (`line`), in which whoever is free is proposed to who waits longest (`look`): of a team
-//! the agent who has been idle longest (B606, the first strategy). A proposal is only that: the interaction asks presence for
-//! the claim, and comes back with a new wait id and a longer skip list if it does not get it.
+//! Each tenant has a queue worker of its own (`queue_worker`), whose passes propose free agents to the interactions that have waited
+//! longest (`match_pass`): of a team the agent who has been idle longest (B606, the first strategy). A proposal is only that: the
+//! interaction requests the claim from presence, and comes back with a new wait id and a longer skip list if it is refused.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,47 +12,50 @@ use baton_runtime::auth::TenantId;
 use baton_runtime::client::Backoff;
 use baton_store::StoreError;
 
-use crate::core::Core;
-use crate::follow::follow;
-use crate::line::Line;
+use crate::core::RoutingCore;
+use crate::queue_worker::QueueWorker;
 use crate::store::waits;
+use crate::worker_task;
 
-/// The scan behind the lines' own.
+/// This scan starts workers that are missing, and wakes all that have waits.
 const SCAN_EVERY: Duration = Duration::from_secs(30);
 
-/// The lines of all tenants.
+/// The queue workers of all tenants.
 pub(crate) struct Matcher {
-    pub(crate) core: Arc<Core>,
-    lines: Mutex<HashMap<TenantId, Arc<Line>>>,
+    pub(crate) core: Arc<RoutingCore>,
+    workers: Mutex<HashMap<TenantId, Arc<QueueWorker>>>,
 }
 
 impl Matcher {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { core, lines: Mutex::default() }
+    pub(crate) fn new(core: Arc<RoutingCore>) -> Self {
+        Self { core, workers: Mutex::default() }
     }
 
-    /// The line of a tenant, who has one from the first wait on.
-    pub(crate) fn line(self: &Arc<Self>, tenant: &TenantId) -> Arc<Line> {
-        let mut lines = self.lines();
-        if let Some(line) = lines.get(tenant) {
-            return Arc::clone(line);
+    /// The worker of a tenant; the first wait starts it.
+    pub(crate) fn worker(self: &Arc<Self>, tenant: &TenantId) -> Arc<QueueWorker> {
+        let mut workers = self.workers();
+        if let Some(worker) = workers.get(tenant) {
+            return Arc::clone(worker);
         }
-        let line = Arc::<Line>::default();
-        lines.insert(tenant.clone(), Arc::clone(&line));
-        self.core.lifecycle.spawn("routing line", follow(Arc::clone(&self.core), tenant.clone(), Arc::clone(&line)));
-        line
+        let worker = Arc::<QueueWorker>::default();
+        workers.insert(tenant.clone(), Arc::clone(&worker));
+        self.core.lifecycle.spawn(
+            "routing queue worker",
+            worker_task::run(Arc::clone(&self.core), tenant.clone(), Arc::clone(&worker)),
+        );
+        worker
     }
 
-    fn lines(&self) -> MutexGuard<'_, HashMap<TenantId, Arc<Line>>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn workers(&self) -> MutexGuard<'_, HashMap<TenantId, Arc<QueueWorker>>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sees to it that everybody who waits is in a line: after a start, and whatever was missed. Runs until the service stops.
+    /// Starts the worker of each tenant with waits: after a start of the service, and if one was missed. Runs until the service stops.
     pub(crate) async fn run(self: Arc<Self>) {
         let backoff = Backoff::default();
         let mut failures = 0;
         loop {
-            let pause = match self.find_lines().await {
+            let pause = match self.find_workers().await {
                 Ok(()) => {
                     failures = 0;
                     SCAN_EVERY
@@ -70,23 +73,23 @@ impl Matcher {
         }
     }
 
-    async fn find_lines(self: &Arc<Self>) -> Result<(), StoreError> {
+    async fn find_workers(self: &Arc<Self>) -> Result<(), StoreError> {
         let _busy = self.core.clock.busy();
         for tenant in waits::waiting_tenants(&mut self.core.db.read().await?).await? {
-            self.line(&tenant).wake();
+            self.worker(&tenant).wake();
         }
         Ok(())
     }
 
-    /// Listens to presence, and looks again whenever somebody became available. Runs until the service stops.
+    /// Listens to presence, and starts a pass whenever an agent became available. Runs until the service stops.
     pub(crate) async fn listen(self: Arc<Self>) {
         let stopping = self.core.lifecycle.soft();
         let backoff = Backoff::default();
         let mut failures = 0;
         loop {
-            let heard = stopping.run_until_cancelled(self.hear()).await;
-            let Some(was_heard) = heard else { return };
-            failures = if was_heard { 1 } else { failures + 1 };
+            let received = stopping.run_until_cancelled(self.receive()).await;
+            let Some(has_received) = received else { return };
+            failures = if has_received { 1 } else { failures + 1 };
             let pause = self.core.clock.sleep(backoff.pause(failures));
             if stopping.run_until_cancelled(pause).await.is_none() {
                 return;
@@ -94,17 +97,17 @@ impl Matcher {
         }
     }
 
-    /// One connection to presence. `true` if it said anything before it ended.
-    async fn hear(&self) -> bool {
-        let Ok(mut changes) = self.core.people.watch().await else { return false };
-        let mut was_heard = false;
+    /// One stream from presence. `true` if anything was received before it ended.
+    async fn receive(&self) -> bool {
+        let Ok(mut changes) = self.core.presence.watch().await else { return false };
+        let mut has_received = false;
         while let Ok(Some(change)) = changes.message().await {
-            was_heard = true;
+            has_received = true;
             let tenant = TenantId::try_from(change.tenant).ok();
-            if let Some(line) = tenant.and_then(|it| self.lines().get(&it).map(Arc::clone)) {
-                line.wake();
+            if let Some(worker) = tenant.and_then(|it| self.workers().get(&it).map(Arc::clone)) {
+                worker.wake();
             }
         }
-        was_heard
+        has_received
     }
 }

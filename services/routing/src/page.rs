@@ -1,4 +1,4 @@
-//! Where a page begins in lists by name and by number.
+//! The page tokens of lists by name and by number.
 
 use baton_api::{ApiError, page};
 use uuid::Uuid;
@@ -6,16 +6,16 @@ use uuid::Uuid;
 /// Longer than any token that a list gives.
 const MAX_TOKEN: usize = 1_000;
 
-/// After which item a page begins. The default is before the first.
+/// The last item before a page. The default is before the first item.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Cursor {
-    /// What the list is sorted by.
+pub(crate) struct ConfigurationCursor {
+    /// The item's name in lower case, or its number: what the list is sorted by.
     pub(crate) key: String,
-    /// Tells items with the same key apart.
+    /// Distinguishes items with the same key.
     pub(crate) id: Uuid,
 }
 
-impl Cursor {
+impl ConfigurationCursor {
     /// Reads a page token; the empty one is the beginning.
     pub(crate) fn parse(token: &str) -> Result<Self, ApiError> {
         Ok(page::after(token, Self::read)?.unwrap_or_default())
@@ -26,7 +26,6 @@ impl Cursor {
         Some(Self { key: key.to_owned(), id: Uuid::try_parse(id).ok()? })
     }
 
-    /// The page token.
     pub(crate) fn token(&self) -> String {
         format!("{}.{}", self.id.simple(), self.key)
     }
@@ -38,10 +37,10 @@ mod tests {
 
     #[test]
     fn a_token_leads_back_to_its_place() {
-        let cursor = Cursor { key: "front desk. zoë".to_owned(), id: Uuid::from_u128(7) };
+        let cursor = ConfigurationCursor { key: "front desk. zoë".to_owned(), id: Uuid::from_u128(7) };
         assert_eq!(cursor.token(), "00000000000000000000000000000007.front desk. zoë");
-        assert_eq!(Cursor::parse(&cursor.token()), Ok(cursor));
-        assert!(Cursor::parse("nothing").is_err());
-        assert!(Cursor::parse(&format!("{}.{}", Uuid::nil(), "x".repeat(MAX_TOKEN))).is_err());
+        assert_eq!(ConfigurationCursor::parse(&cursor.token()), Ok(cursor));
+        assert!(ConfigurationCursor::parse("nothing").is_err());
+        assert!(ConfigurationCursor::parse(&format!("{}.{}", Uuid::nil(), "x".repeat(MAX_TOKEN))).is_err());
     }
 }

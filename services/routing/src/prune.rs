@@ -1,4 +1,4 @@
-//! Forgetting interactions that have long waited for nothing.
+//! Deletes the rows of interactions that stopped waiting long ago.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,22 +7,22 @@ use baton_runtime::clock::micros;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_store::StoreError;
 
-use crate::core::Core;
+use crate::core::RoutingCore;
 use crate::store::waits;
 
 const EVERY: Duration = Duration::from_hours(1);
-/// A projection that is later than this comes from nowhere.
+/// No projection comes this long after the last one of its interaction.
 const KEPT: Duration = Duration::from_hours(24);
 const BATCH: i64 = 500;
 
 /// Runs until the service stops.
-pub(crate) async fn run(core: Arc<Core>, lifecycle: Lifecycle) {
+pub(crate) async fn run(core: Arc<RoutingCore>, lifecycle: Lifecycle) {
     let mut interval = core.clock.interval(EVERY);
     loop {
         tokio::select! {
             () = lifecycle.stopping() => return,
             now_us = interval.tick() => {
-                if let Err(error) = forget(&core, now_us - micros(KEPT)).await {
+                if let Err(error) = delete(&core, now_us - micros(KEPT)).await {
                     tracing::warn!(%error, "old waits could not be deleted; trying again later");
                 }
             }
@@ -30,13 +30,13 @@ pub(crate) async fn run(core: Arc<Core>, lifecycle: Lifecycle) {
     }
 }
 
-async fn forget(core: &Core, over_before_us: i64) -> Result<(), StoreError> {
+async fn delete(core: &RoutingCore, over_before_us: i64) -> Result<(), StoreError> {
     let _busy = core.clock.busy();
     loop {
         let mut tx = core.db.begin().await?;
-        let forgotten = waits::prune(&mut tx, over_before_us, BATCH).await?;
+        let deleted = waits::prune(&mut tx, over_before_us, BATCH).await?;
         tx.commit().await?;
-        if forgotten == 0 {
+        if deleted == 0 {
             return Ok(());
         }
     }

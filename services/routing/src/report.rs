@@ -1,4 +1,4 @@
-//! Telling the transfer service whom a wait was proposed, until it has acknowledged that it knows.
+//! Reports the answers to waits to the transfer service, until it has acknowledged them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +9,15 @@ use baton_runtime::client::{Backoff, InternalChannel};
 use baton_runtime::lifecycle::Lifecycle;
 use tonic::{Code, Status};
 
-use crate::core::Core;
-use crate::store::waits::{self, Unreported};
+use crate::core::RoutingCore;
+use crate::store::waits::{self, UnreportedProposal};
 
-/// The scan behind the wake-up call.
+/// The scan finds what the notification missed.
 const SCAN_EVERY: Duration = Duration::from_secs(30);
 const BATCH: i64 = 200;
 
 /// Runs until the service stops.
-pub(crate) async fn run(core: Arc<Core>, transfer: InternalChannel, lifecycle: Lifecycle) {
+pub(crate) async fn run(core: Arc<RoutingCore>, transfer: InternalChannel, lifecycle: Lifecycle) {
     let client = IntakeServiceClient::new(transfer);
     let backoff = Backoff::default();
     let mut failures = 0;
@@ -41,8 +41,8 @@ pub(crate) async fn run(core: Arc<Core>, transfer: InternalChannel, lifecycle: L
     }
 }
 
-/// Everything that is not acknowledged. One that can't be told does not keep the others from being told.
-async fn pass(core: &Core, client: &IntakeServiceClient<InternalChannel>) -> Result<(), Status> {
+/// Reports every answer that is not acknowledged. One whose report fails does not hold up the others.
+async fn pass(core: &RoutingCore, client: &IntakeServiceClient<InternalChannel>) -> Result<(), Status> {
     let _busy = core.clock.busy();
     loop {
         let answers = waits::unreported(&mut core.db.read().await?, BATCH).await?;
@@ -60,15 +60,15 @@ async fn pass(core: &Core, client: &IntakeServiceClient<InternalChannel>) -> Res
 }
 
 async fn report(
-    core: &Core,
+    core: &RoutingCore,
     mut client: IntakeServiceClient<InternalChannel>,
-    answer: &Unreported,
+    answer: &UnreportedProposal,
 ) -> Result<(), Status> {
     let fact = Fact { observed_at_us: core.clock.now_us(), fact: Some(fact::Fact::Proposal(answer.proposal.clone())) };
     let request = ReportFactsRequest { interaction_id: answer.interaction_id.clone(), facts: vec![fact] };
     match client.report_facts(request).await {
         Ok(_) => {}
-        // Nobody waits for it: as good as acknowledged.
+        // The interaction is gone: as good as acknowledged.
         Err(status) if status.code() == Code::NotFound => {}
         Err(status) => return Err(status),
     }

@@ -1,8 +1,8 @@
-//! The driver: gives the engine its time, does what it wants done, and lets everybody else talk to it in turn.
+//! The driver: advances the engine with the clock, hands its effects on, and runs requests on it one after the other.
 //!
-//! One task owns the engine. On a real clock it wakes at the end of each frame of 20 ms while there is anything to be heard, on the
-//! fixed grid of frames (a late frame makes no other late), and sleeps otherwise. On a simulated clock it wakes only when something
-//! is due: frames are then mixed when somebody asks, many at a time, with the same result.
+//! One task owns the engine. On a real clock it wakes at the end of each frame of 20 ms while there is sound to mix, on the fixed
+//! grid of frames (one late frame delays no other), and sleeps otherwise. On a simulated clock it wakes only for deadlines: frames
+//! are then mixed when a request comes, many at a time, with the same result.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,93 +16,87 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::ids::RecordingId;
 use crate::engine::tones::FRAME_US;
-use crate::engine::{Effect, Engine, Happening, SwitchError, TrackKey};
-use crate::replays::{Asked, Replays};
+use crate::engine::{Effect, Engine, LedgerEntry, SwitchError, TrackKey};
+use crate::replays::{IdempotentRequest, Replays};
 use crate::storage::{Job, RecordingWritten};
 
-/// Requests that wait for the driver.
+/// Requests that may wait for the driver.
 const QUEUE: usize = 1_024;
-/// Events that a reader may be behind before it is cut off.
+/// Events that a reader may be behind; one that is further behind is disconnected.
 const EVENTS: usize = 8_192;
-/// Lines of the ledger that can be asked for.
+/// Ledger entries kept in memory for `GetLedger`.
 const LEDGER_LINES: usize = 50_000;
-/// One second: what is mixed at most before it is handed on to be written.
+/// One second: the most that is mixed before the effects are handed to the writer.
 const MOST_FRAMES: usize = 50;
 
-/// The switch has been stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the switch has been stopped")]
 pub struct Stopped;
 
-/// What a request can use while it has its turn.
+/// The engine, and what the driver keeps beside it. A request has it for itself while it runs.
 #[derive(Debug)]
-pub struct Desk {
-    /// The switch, brought to the present time.
+pub struct SwitchState {
+    /// Advanced to the present time before each request.
     pub engine: Engine,
-    /// How well it keeps time.
     pub stats: Stats,
-    ledger: VecDeque<Arc<Happening>>,
-    events: broadcast::Sender<Arc<Happening>>,
+    ledger: VecDeque<Arc<LedgerEntry>>,
+    events: broadcast::Sender<Arc<LedgerEntry>>,
     replays: Replays,
 }
 
-impl Desk {
-    /// Makes a change, unless it was made before: then the answer is the one that was given.
+impl SwitchState {
+    /// Makes a change, or repeats the answer if this request was answered before.
     pub(crate) fn once<Q: Message, A: Message + Default>(
         &mut self,
-        asked: &Asked<'_, Q>,
+        request: &IdempotentRequest<'_, Q>,
         act: impl FnOnce(&mut Self) -> Result<A, SwitchError>,
     ) -> Result<A, SwitchError> {
-        if let Some(answer) = self.replays.before(asked) {
+        if let Some(answer) = self.replays.before(request) {
             return answer;
         }
         let answer = act(self);
-        self.replays.remember(asked, &answer);
+        self.replays.remember(request, &answer);
         answer
     }
 
-    /// Events from now on, and the number of the last one before.
-    pub fn subscribe(&self) -> (i64, broadcast::Receiver<Arc<Happening>>) {
+    /// The number of the last event, and a receiver of those after it.
+    pub fn subscribe(&self) -> (i64, broadcast::Receiver<Arc<LedgerEntry>>) {
         (self.engine.event_sequence(), self.events.subscribe())
     }
 
-    /// The lines of the ledger after `sequence`.
-    pub fn ledger_after(&self, sequence: i64) -> impl Iterator<Item = &Arc<Happening>> {
-        let from = self.ledger.partition_point(|line| line.sequence <= sequence);
+    /// The kept entries of the ledger after `sequence`.
+    pub fn ledger_after(&self, sequence: i64) -> impl Iterator<Item = &Arc<LedgerEntry>> {
+        let from = self.ledger.partition_point(|entry| entry.sequence <= sequence);
         self.ledger.range(from..)
     }
 
-    /// The first line that is kept; none when there is none.
+    /// The sequence of the oldest entry that is kept.
     pub fn first_kept(&self) -> Option<i64> {
-        self.ledger.front().map(|line| line.sequence)
+        self.ledger.front().map(|entry| entry.sequence)
     }
 
-    fn note(&mut self, happening: &Arc<Happening>) {
+    fn note(&mut self, entry: &Arc<LedgerEntry>) {
         if self.ledger.len() >= LEDGER_LINES {
             self.ledger.pop_front();
         }
-        self.ledger.push_back(happening.clone());
-        if happening.event_sequence > 0 {
-            // Nobody may be listening.
-            let _ = self.events.send(happening.clone());
+        self.ledger.push_back(entry.clone());
+        if entry.event_sequence > 0 {
+            // An error means that there is no reader.
+            let _ = self.events.send(entry.clone());
         }
     }
 }
 
-/// How well the switch keeps time.
+/// How punctually frames are mixed. On a simulated clock only frames are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
-    /// When it started.
     pub started_at_us: i64,
-    /// Frames that were mixed.
     pub frames: i64,
-    /// Frames that were done more than 20 ms after their time.
+    /// Frames that were finished more than 20 ms after their end.
     pub late_20_ms: i64,
-    /// Frames that were done more than 60 ms after their time.
+    /// Frames that were finished more than 60 ms after their end.
     pub late_60_ms: i64,
-    /// The latest that a frame was.
     pub max_lateness_us: i64,
-    /// Time spent mixing.
     pub mixing_us: i64,
 }
 
@@ -119,48 +113,49 @@ impl Stats {
     }
 }
 
-type Request = Box<dyn FnOnce(&mut Desk) + Send>;
+type Act = Box<dyn FnOnce(&mut SwitchState) + Send>;
 
-enum Turn {
-    Request(Request),
+enum DriverRequest {
+    Act(Act),
+    /// Answered once all jobs so far are done.
     Sync(oneshot::Sender<()>),
 }
 
-/// Talks to the switch.
+/// Sends requests to the driver. Cheap to clone.
 #[derive(Clone)]
-pub struct SwitchHandle(mpsc::Sender<Turn>);
+pub struct SwitchHandle(mpsc::Sender<DriverRequest>);
 
 impl SwitchHandle {
-    /// Does something with the switch, at the present time and with nothing else in between.
+    /// Runs `act` on the switch, at the present time and without any other request in between.
     pub async fn with<R: Send + 'static>(
         &self,
-        act: impl FnOnce(&mut Desk) -> R + Send + 'static,
+        act: impl FnOnce(&mut SwitchState) -> R + Send + 'static,
     ) -> Result<R, Stopped> {
         let (answer, answered) = oneshot::channel();
-        let request = Box::new(move |desk: &mut Desk| {
-            // Whoever asked may have gone.
-            let _ = answer.send(act(desk));
+        let act = Box::new(move |state: &mut SwitchState| {
+            // The caller may have stopped waiting.
+            let _ = answer.send(act(state));
         });
-        self.0.send(Turn::Request(request)).await.map_err(|_| Stopped)?;
+        self.0.send(DriverRequest::Act(act)).await.map_err(|_| Stopped)?;
         answered.await.map_err(|_| Stopped)
     }
 
-    /// Waits until all that the switch has done so far is in its files.
+    /// Waits until all effects so far are in the files.
     pub async fn sync(&self) -> Result<(), Stopped> {
         let (answer, answered) = oneshot::channel();
-        self.0.send(Turn::Sync(answer)).await.map_err(|_| Stopped)?;
+        self.0.send(DriverRequest::Sync(answer)).await.map_err(|_| Stopped)?;
         answered.await.map_err(|_| Stopped)
     }
 }
 
-/// Owns the engine.
+/// The task that owns the engine.
 pub(crate) struct Driver {
     clock: Clock,
-    desk: Desk,
-    turns: mpsc::Receiver<Turn>,
+    state: SwitchState,
+    requests: mpsc::Receiver<DriverRequest>,
     jobs: mpsc::Sender<Job>,
     written: mpsc::UnboundedReceiver<RecordingWritten>,
-    /// Files that are being completed: simulated time must not run away from them.
+    /// Recordings whose files are being completed. The guards hold simulated time still until they are.
     completing: HashMap<RecordingId, BusyGuard>,
 }
 
@@ -168,23 +163,23 @@ impl Driver {
     pub(crate) fn new(
         engine: Engine,
         clock: Clock,
-        earlier: Vec<Happening>,
+        earlier: Vec<LedgerEntry>,
         jobs: mpsc::Sender<Job>,
         written: mpsc::UnboundedReceiver<RecordingWritten>,
     ) -> (Self, SwitchHandle) {
-        let (sender, turns) = mpsc::channel(QUEUE);
-        let desk = Desk {
+        let (sender, requests) = mpsc::channel(QUEUE);
+        let state = SwitchState {
             stats: Stats { started_at_us: engine.now_us(), ..Stats::default() },
             engine,
             ledger: earlier.into_iter().map(Arc::new).collect(),
             events: broadcast::Sender::new(EVENTS),
             replays: Replays::default(),
         };
-        let driver = Self { clock, desk, turns, jobs, written, completing: HashMap::new() };
+        let driver = Self { clock, state, requests, jobs, written, completing: HashMap::new() };
         (driver, SwitchHandle(sender))
     }
 
-    /// Runs the switch until it is told to stop; then all calls end in an orderly way.
+    /// Runs the switch until `stop`; then all calls end in an orderly way.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), Stopped> {
         self.hand_on().await?;
         loop {
@@ -193,7 +188,7 @@ impl Driver {
                 biased;
                 () = stop.cancelled() => break,
                 Some(written) = self.written.recv() => self.completed(written),
-                Some(turn) = self.turns.recv() => self.serve(turn).await?,
+                Some(request) = self.requests.recv() => self.serve(request).await?,
                 () = sleep_until(&self.clock, wake_us) => {}
             }
             self.catch_up().await?;
@@ -202,7 +197,7 @@ impl Driver {
     }
 
     fn wake_us(&self) -> Option<i64> {
-        let engine = &self.desk.engine;
+        let engine = &self.state.engine;
         let deadline = engine.next_deadline_us();
         if self.clock.is_simulated() || !engine.has_sound() {
             return deadline;
@@ -211,26 +206,26 @@ impl Driver {
         Some(deadline.map_or(frame_end, |deadline| deadline.min(frame_end)))
     }
 
-    async fn serve(&mut self, turn: Turn) -> Result<(), Stopped> {
+    async fn serve(&mut self, request: DriverRequest) -> Result<(), Stopped> {
         self.catch_up().await?;
-        match turn {
-            Turn::Request(act) => act(&mut self.desk),
-            Turn::Sync(done) => self.jobs.send(Job::Sync(done)).await.map_err(|_| Stopped)?,
+        match request {
+            DriverRequest::Act(act) => act(&mut self.state),
+            DriverRequest::Sync(done) => self.jobs.send(Job::Sync(done)).await.map_err(|_| Stopped)?,
         }
         self.hand_on().await
     }
 
-    /// Brings the engine to the present time.
+    /// Advances the engine to the present time.
     async fn catch_up(&mut self) -> Result<(), Stopped> {
         loop {
             let now_us = self.clock.now_us();
-            let mixed = self.desk.engine.advance(now_us, MOST_FRAMES);
+            let mixed = self.state.engine.advance(now_us, MOST_FRAMES);
             let done_us = self.clock.now_us();
             if mixed > 0 && !self.clock.is_simulated() {
-                self.desk.stats.note(mixed, self.desk.engine.mixed_until_us(), done_us);
-                self.desk.stats.mixing_us += done_us - now_us;
+                self.state.stats.note(mixed, self.state.engine.mixed_until_us(), done_us);
+                self.state.stats.mixing_us += done_us - now_us;
             } else {
-                self.desk.stats.frames += mixed as i64;
+                self.state.stats.frames += mixed as i64;
             }
             self.hand_on().await?;
             if mixed < MOST_FRAMES {
@@ -239,11 +234,11 @@ impl Driver {
         }
     }
 
-    /// Has done what the engine wants done.
+    /// Hands the engine's effects to the writer and to the readers of events.
     async fn hand_on(&mut self) -> Result<(), Stopped> {
-        for effect in self.desk.engine.take_effects() {
+        for effect in self.state.engine.take_effects() {
             match &effect {
-                Effect::Happened(happening) => self.desk.note(happening),
+                Effect::LedgerAppended(entry) => self.state.note(entry),
                 Effect::TrackClosed { key: TrackKey::Recording(id), .. } => {
                     self.completing.insert(id.clone(), self.clock.busy());
                 }
@@ -255,13 +250,13 @@ impl Driver {
     }
 
     fn completed(&mut self, (id, result): RecordingWritten) {
-        self.desk.engine.recording_written(&id, result);
+        self.state.engine.recording_written(&id, result);
         self.completing.remove(&id);
     }
 
     async fn shut_down(mut self) -> Result<(), Stopped> {
         self.catch_up().await?;
-        self.desk.engine.shut_down();
+        self.state.engine.shut_down();
         self.hand_on().await?;
         while !self.completing.is_empty() {
             let written = self.written.recv().await.ok_or(Stopped)?;

@@ -1,8 +1,8 @@
-//! The same request has the same answer.
+//! Idempotent changes of the simulator.
 //!
-//! Whoever plays the people at the phones sends a request id with each change; asked for again under the same id, the change is not
-//! made again, and the first answer is given, also if it was a refusal. Under the same id something else is refused. What is
-//! remembered is remembered while the switch runs, as the calls are.
+//! A client of the simulator sends a request id with each change. The same request under the same id is not carried out again: it gets
+//! the first answer, also if that was a refusal. Another request under the same id is refused. Answers are kept in memory, as calls
+//! are.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -14,28 +14,24 @@ use crate::engine::SwitchError;
 const REMEMBERED: usize = 10_000;
 const LONGEST_ID: usize = 128;
 
-/// Whose request it is: tenant, subject, method, request id.
+/// Tenant, subject, method, request id.
 type Key = (String, String, &'static str, String);
 
-/// One change that somebody asks for.
+/// A change with the request id that its client gave it.
 #[derive(Debug)]
-pub(crate) struct Asked<'a, Q> {
-    /// Whose.
+pub(crate) struct IdempotentRequest<'a, Q> {
     pub(crate) tenant: &'a str,
-    /// Who asks.
+    /// The caller, from the token.
     pub(crate) subject: &'a str,
-    /// The method's name.
     pub(crate) method: &'static str,
-    /// The client's id.
     pub(crate) request_id: &'a str,
-    /// All that was asked.
-    pub(crate) request: &'a Q,
+    pub(crate) body: &'a Q,
 }
 
 #[derive(Debug)]
 struct Answered {
-    /// Of what was asked, which may be large.
-    request: [u8; 32],
+    /// Instead of the body, which may be large.
+    body_sha256: [u8; 32],
     answer: Result<Vec<u8>, SwitchError>,
 }
 
@@ -47,29 +43,32 @@ pub(crate) struct Replays {
 }
 
 impl Replays {
-    /// The answer that was given before, if any.
+    /// The answer that this request got before, or the refusal of an id that is malformed or was used for another body.
     pub(crate) fn before<Q: Message, A: Message + Default>(
         &self,
-        asked: &Asked<'_, Q>,
+        request: &IdempotentRequest<'_, Q>,
     ) -> Option<Result<A, SwitchError>> {
-        let visible = asked.request_id.bytes().all(|byte| byte.is_ascii_graphic());
-        if !visible || !(1..=LONGEST_ID).contains(&asked.request_id.len()) {
+        let visible = request.request_id.bytes().all(|byte| byte.is_ascii_graphic());
+        if !visible || !(1..=LONGEST_ID).contains(&request.request_id.len()) {
             let why = "must have 1 to 128 visible ASCII characters: a UUID will do";
             return Some(Err(SwitchError::invalid("request_id", why)));
         }
-        let answered = self.answered.get(&asked.key())?;
-        if answered.request != asked.hash() {
+        let answered = self.answered.get(&request.key())?;
+        if answered.body_sha256 != request.hash() {
             return Some(Err(SwitchError::RequestIdReused));
         }
-        // What was encoded here can be decoded here.
+        // It was encoded by `remember`, as the same type.
         Some(answered.answer.clone().map(|bytes| A::decode(bytes.as_slice()).unwrap_or_default()))
     }
 
-    /// Remembers an answer.
-    pub(crate) fn remember<Q: Message, A: Message>(&mut self, asked: &Asked<'_, Q>, answer: &Result<A, SwitchError>) {
+    pub(crate) fn remember<Q: Message, A: Message>(
+        &mut self,
+        request: &IdempotentRequest<'_, Q>,
+        answer: &Result<A, SwitchError>,
+    ) {
         let answer = answer.as_ref().map(Message::encode_to_vec).map_err(Clone::clone);
-        self.answered.insert(asked.key(), Answered { request: asked.hash(), answer });
-        self.order.push_back(asked.key());
+        self.answered.insert(request.key(), Answered { body_sha256: request.hash(), answer });
+        self.order.push_back(request.key());
         if self.order.len() > REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {
@@ -78,12 +77,12 @@ impl Replays {
     }
 }
 
-impl<Q: Message> Asked<'_, Q> {
+impl<Q: Message> IdempotentRequest<'_, Q> {
     fn key(&self) -> Key {
         (self.tenant.to_owned(), self.subject.to_owned(), self.method, self.request_id.to_owned())
     }
 
     fn hash(&self) -> [u8; 32] {
-        Sha256::digest(self.request.encode_to_vec()).into()
+        Sha256::digest(self.body.encode_to_vec()).into()
     }
 }

@@ -15,48 +15,44 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Driver, Stopped, SwitchHandle};
-use crate::engine::{Engine, Limits, Start};
+use crate::engine::{Engine, EngineStart, SwitchLimits};
 use crate::service::{SimulatorApi, SwitchApi};
-use crate::storage::{DataFolder, StorageError, Writer};
+use crate::storage::{FolderWriter, StorageError, SwitchFolder};
 
-/// How a switch is set up.
 #[derive(Debug, Clone)]
-pub struct SwitchConfig {
-    /// Where it listens; port 0: any free one.
+pub struct SwitchSettings {
+    /// Port 0: any free one.
     pub listen: SocketAddr,
-    /// What it records, what its phones heard, its ledger.
+    /// For recordings, what the phones heard, and the ledger.
     pub data_dir: PathBuf,
-    /// `false`: nothing is mixed and recordings are empty; for measuring everything else.
+    /// `false`: nothing is mixed and recordings are empty, to measure everything else.
     pub sound: bool,
-    /// How much of everything there may be.
-    pub limits: Limits,
+    pub limits: SwitchLimits,
 }
 
-impl SwitchConfig {
+impl SwitchSettings {
     /// With sound and the usual limits.
     pub fn new(listen: SocketAddr, data_dir: PathBuf) -> Self {
-        Self { listen, data_dir, sound: true, limits: Limits::default() }
+        Self { listen, data_dir, sound: true, limits: SwitchLimits::default() }
     }
 }
 
 /// The switch can't be started, or broke.
 #[derive(Debug, Error)]
 pub enum SwitchFailure {
-    /// The data folder can't be used.
     #[error("the switch's data folder cannot be used")]
     Storage(#[from] StorageError),
-    /// The listener can't be opened, or broke.
     #[error("the switch's listener")]
     Listener(#[from] ServeError),
-    /// The writer ended before the switch did.
+    /// The storage thread ended before the switch did.
     #[error("the switch's writer ended")]
     Writer,
-    /// A thread of the switch panicked.
+    /// A task panicked.
     #[error("a task of the switch ended")]
     Task(#[source] io::Error),
 }
 
-/// A switch that is ready: its listener is open, and connections wait until [`Switch::serve`].
+/// A switch whose listener is open; connections wait until [`Switch::serve`].
 pub struct Switch {
     server: BoundServer,
     driver: Driver,
@@ -65,15 +61,15 @@ pub struct Switch {
 }
 
 impl Switch {
-    /// Opens the data folder (repairing what a killed switch has left) and the listener. Needs a tokio runtime.
-    pub fn open(config: SwitchConfig, clock: Clock, verifier: Verifier) -> Result<Self, SwitchFailure> {
-        let SwitchConfig { listen, data_dir, sound, limits } = config;
-        let (folder, left) = DataFolder::open(&data_dir)?;
+    /// Opens the data folder (and repairs what a killed switch has left) and the listener. Needs a tokio runtime.
+    pub fn open(settings: SwitchSettings, clock: Clock, verifier: Verifier) -> Result<Self, SwitchFailure> {
+        let SwitchSettings { listen, data_dir, sound, limits } = settings;
+        let (folder, left) = SwitchFolder::open(&data_dir)?;
         let tracks = folder.tracks().clone();
         let earlier = left.ledger.clone();
         let boot_id: Arc<str> = ids::new_uuid().to_string().into();
-        let engine = Engine::new(Start { boot_id, now_us: clock.now_us(), limits, sound, left });
-        let (jobs, written, writer) = Writer::start(folder);
+        let engine = Engine::new(EngineStart { boot_id, now_us: clock.now_us(), limits, sound, left });
+        let (jobs, written, writer) = FolderWriter::start(folder);
         let (driver, handle) = Driver::new(engine, clock.clone(), earlier, jobs, written);
         let server = ServerBuilder::new(clock, verifier)
             .add_service(SwitchServiceServer::new(SwitchApi::new(handle.clone(), tracks.clone())))
@@ -82,18 +78,18 @@ impl Switch {
         Ok(Self { server, driver, handle, writer })
     }
 
-    /// Where it listens; with the real port if port 0 was asked for.
+    /// With the real port if port 0 was asked for.
     pub fn local_addr(&self) -> SocketAddr {
         self.server.local_addr()
     }
 
-    /// Talks to it from inside the process.
+    /// For use from inside the process.
     pub fn handle(&self) -> SwitchHandle {
         self.handle.clone()
     }
 
-    /// Runs the switch until `shutdown`: then all calls end, which the controller is still told, all recordings are completed, and
-    /// only then the listener closes.
+    /// Runs the switch until `shutdown`: then all calls end, the controller still receives those events, all recordings are completed,
+    /// and only then the listener closes.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), SwitchFailure> {
         let Self { server, driver, handle, writer } = self;
         drop(handle);
@@ -124,10 +120,10 @@ fn broken(error: tokio::task::JoinError) -> SwitchFailure {
 
 /// Opens a switch and runs it until `shutdown`.
 pub async fn serve(
-    config: SwitchConfig,
+    settings: SwitchSettings,
     clock: Clock,
     verifier: Verifier,
     shutdown: CancellationToken,
 ) -> Result<(), SwitchFailure> {
-    Switch::open(config, clock, verifier)?.serve(shutdown).await
+    Switch::open(settings, clock, verifier)?.serve(shutdown).await
 }

@@ -1,107 +1,106 @@
-//! Facts as they are stored and sent: what they are made of, and which of them are final.
+//! Facts as they are stored and reported: how they are made, and which of them are final.
 
 use baton_api::common::v1::Reason;
-use baton_api::transfer::v1::fact::Fact as What;
+use baton_api::transfer::v1::fact::Fact as FactContent;
 use baton_api::transfer::v1::{
     AnnouncementFact, ExitFact, Fact, LegFact, SegmentFact, SwitchLostFact, exit_fact, leg_fact, segment_fact,
 };
 
-use crate::switch::{Ending, ExitEnd};
+use crate::switch::{ExitEnd, LegEnding};
 
-/// A leg rings.
-pub fn ringing(leg_id: &str) -> What {
+pub fn ringing(leg_id: &str) -> FactContent {
     leg(leg_id, leg_fact::State::Ringing, Reason::Unspecified, "")
 }
 
-/// A leg is connected, and in this room (or in none: empty).
-pub fn up(leg_id: &str, room: &str) -> What {
+/// `room` is empty when the leg is in no room of the interaction.
+pub fn up(leg_id: &str, room: &str) -> FactContent {
     leg(leg_id, leg_fact::State::Up, Reason::Unspecified, room)
 }
 
-/// A leg is gone.
-pub fn ended(leg_id: &str, why: Ending) -> What {
+pub fn ended(leg_id: &str, why: LegEnding) -> FactContent {
     leg(leg_id, leg_fact::State::Ended, reason(why), "")
 }
 
-/// An announcement is over.
-pub fn announcement_over(id: &str) -> What {
-    What::Announcement(AnnouncementFact { announcement_id: id.to_owned() })
+pub fn announcement_over(id: &str) -> FactContent {
+    FactContent::Announcement(AnnouncementFact { announcement_id: id.to_owned() })
 }
 
-/// An exit is over.
-pub fn exit_over(id: &str, end: ExitEnd) -> What {
+pub fn exit_over(id: &str, end: ExitEnd) -> FactContent {
     let outcome = match end {
         ExitEnd::Left => exit_fact::Outcome::Left,
         ExitEnd::Returned => exit_fact::Outcome::Returned,
         ExitEnd::Unknown => exit_fact::Outcome::Unknown,
     };
-    What::Exit(ExitFact { exit_id: id.to_owned(), outcome: outcome.into() })
+    FactContent::Exit(ExitFact { exit_id: id.to_owned(), outcome: outcome.into() })
 }
 
-/// A segment is being written.
-pub fn segment_live(id: &str, started_at_us: i64) -> What {
+pub fn segment_live(id: &str, started_at_us: i64) -> FactContent {
     segment(id, segment_fact::State::Live, started_at_us, 0)
 }
 
-/// A segment is closed; whole, or torn.
-pub fn segment_closed(id: &str, started_at_us: i64, ended_at_us: i64, torn: bool) -> What {
+/// `torn`: a part of the audio is missing.
+pub fn segment_closed(id: &str, started_at_us: i64, ended_at_us: i64, torn: bool) -> FactContent {
     let state = if torn { segment_fact::State::Failed } else { segment_fact::State::Ended };
     segment(id, state, started_at_us, ended_at_us)
 }
 
-/// A segment was no longer wanted before it was begun: nothing was written, and nothing is lost.
-pub fn segment_never_begun(id: &str) -> What {
+/// The segment was withdrawn before it began: nothing was written, and nothing is lost.
+pub fn segment_never_begun(id: &str) -> FactContent {
     segment(id, segment_fact::State::Ended, 0, 0)
 }
 
-/// A segment could not be begun, or is lost.
-pub fn segment_failed(id: &str, started_at_us: i64) -> What {
+/// The segment could not begin, or is lost.
+pub fn segment_failed(id: &str, started_at_us: i64) -> FactContent {
     segment(id, segment_fact::State::Failed, started_at_us, 0)
 }
 
-/// No leg of the interaction lives.
-pub fn switch_lost() -> What {
-    What::SwitchLost(SwitchLostFact {})
+/// All legs of the interaction are gone.
+pub fn switch_lost() -> FactContent {
+    FactContent::SwitchLost(SwitchLostFact {})
 }
 
-/// Nothing can follow this one about the same thing.
+/// No other fact about the same operation can follow.
 pub fn is_final(fact: &Fact) -> bool {
     match &fact.fact {
-        Some(What::Leg(leg)) => leg.state() == leg_fact::State::Ended,
-        Some(What::Segment(segment)) => segment.state() != segment_fact::State::Live,
+        Some(FactContent::Leg(leg)) => leg.state() == leg_fact::State::Ended,
+        Some(FactContent::Segment(segment)) => segment.state() != segment_fact::State::Live,
         Some(_) => true,
         None => false,
     }
 }
 
-/// When the segment that this is about began; 0 when it is about something else, or it never did.
+/// 0 when the fact is about something else, or the segment never began.
 pub fn segment_started_at_us(fact: Option<&Fact>) -> i64 {
     match fact.and_then(|it| it.fact.as_ref()) {
-        Some(What::Segment(segment)) => segment.started_at_us,
+        Some(FactContent::Segment(segment)) => segment.started_at_us,
         _ => 0,
     }
 }
 
-fn leg(leg_id: &str, state: leg_fact::State, reason: Reason, room: &str) -> What {
-    What::Leg(LegFact { leg_id: leg_id.to_owned(), state: state.into(), reason: reason.into(), room: room.to_owned() })
+fn leg(leg_id: &str, state: leg_fact::State, reason: Reason, room: &str) -> FactContent {
+    FactContent::Leg(LegFact {
+        leg_id: leg_id.to_owned(),
+        state: state.into(),
+        reason: reason.into(),
+        room: room.to_owned(),
+    })
 }
 
-fn segment(id: &str, state: segment_fact::State, started_at_us: i64, ended_at_us: i64) -> What {
-    What::Segment(SegmentFact { segment_id: id.to_owned(), state: state.into(), started_at_us, ended_at_us })
+fn segment(id: &str, state: segment_fact::State, started_at_us: i64, ended_at_us: i64) -> FactContent {
+    FactContent::Segment(SegmentFact { segment_id: id.to_owned(), state: state.into(), started_at_us, ended_at_us })
 }
 
-fn reason(why: Ending) -> Reason {
+fn reason(why: LegEnding) -> Reason {
     match why {
-        Ending::HungUp => Reason::HungUp,
-        Ending::Busy => Reason::Busy,
-        Ending::NoAnswer => Reason::NoAnswer,
-        Ending::Declined => Reason::Declined,
-        Ending::Unreachable => Reason::Unreachable,
-        Ending::SwitchLost => Reason::SwitchLost,
+        LegEnding::HungUp => Reason::HungUp,
+        LegEnding::Busy => Reason::Busy,
+        LegEnding::NoAnswer => Reason::NoAnswer,
+        LegEnding::Declined => Reason::Declined,
+        LegEnding::Unreachable => Reason::Unreachable,
+        LegEnding::SwitchLost => Reason::SwitchLost,
     }
 }
 
-/// The leg was connected.
-pub fn is_up(what: &What) -> bool {
-    matches!(what, What::Leg(leg) if leg.state() == leg_fact::State::Up)
+pub fn is_up(content: &FactContent) -> bool {
+    matches!(content, FactContent::Leg(leg) if leg.state() == leg_fact::State::Up)
 }

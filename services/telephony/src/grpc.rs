@@ -1,4 +1,4 @@
-//! `TelephonyService`: the door for plans.
+//! `TelephonyService`, through which plans come in.
 
 use std::sync::Arc;
 
@@ -7,17 +7,16 @@ use baton_api::telephony::v1::telephony_service_server::TelephonyService;
 use baton_api::telephony::v1::{ApplyPlanRequest, ApplyPlanResponse};
 use tonic::{Request, Response, Status};
 
-use crate::registry::{ApplyError, Registry};
+use crate::plan_acceptor::{ApplyError, PlanAcceptor};
 
-/// The service.
 #[derive(Clone)]
 pub struct TelephonyApi {
-    registry: Arc<Registry>,
+    plan_acceptor: Arc<PlanAcceptor>,
 }
 
 impl TelephonyApi {
-    pub(crate) fn new(registry: Arc<Registry>) -> Self {
-        Self { registry }
+    pub(crate) fn new(plan_acceptor: Arc<PlanAcceptor>) -> Self {
+        Self { plan_acceptor }
     }
 }
 
@@ -25,10 +24,10 @@ impl TelephonyApi {
 impl TelephonyService for TelephonyApi {
     async fn apply_plan(&self, request: Request<ApplyPlanRequest>) -> Result<Response<ApplyPlanResponse>, Status> {
         let plan = request.into_inner().plan.ok_or_else(|| ApiError::invalid_argument("plan", "must be given"))?;
-        match self.registry.apply(&plan).await {
+        match self.plan_acceptor.apply(&plan).await {
             Ok(()) => Ok(Response::new(ApplyPlanResponse {})),
             Err(error) => {
-                if let ApplyError::Keep(source) = &error {
+                if let ApplyError::Persist(source) = &error {
                     tracing::error!(interaction.id = %plan.interaction_id, error = %source, "a plan can't be kept");
                 }
                 Err(ApiError::from(error).into())

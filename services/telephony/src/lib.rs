@@ -3,36 +3,38 @@
 //! # Theory of operation
 //! The transfer service pushes a *plan* per interaction: which legs, in which rooms, hearing what, recorded as what. It is a
 //! projection of the interaction's state, not a script, so versions may be skipped, repeated or come late. One task per
-//! [`interaction`] compares the newest plan with the [`world`] (what is on the switch, as far as known) and takes one step
-//! after the other, in the order that [`reconcile`] gives, until they match.
+//! [`interaction`] compares the newest plan with the [`observed`] state (what is on the switch, as far as known) and executes
+//! one step after the other, in the order that [`reconcile`] gives, until they match.
 //!
-//! - *Readable* things (rooms, members, recordings that run) are compared and corrected.
-//! - *Repeatable* ones (music, mute) are said again after every move and every look that can't tell.
-//! - *Once only* ones ([`thing`]: dial, announcement, exit, segment) are written down before the switch is asked, and the
-//!   same id is never asked for again. Their outcome is a fact; after two looks that show nothing it is *gone, unknown*.
+//! - *Readable* state (rooms, members, running recordings) is compared and corrected.
+//! - *Repeatable* commands (music, mute) are sent again after every move, and when a snapshot does not show their effect.
+//! - An [`operation`] (dial, announcement, exit, segment) happens at most once: it is written down before the switch is
+//!   asked, and the same id is never requested again. Its outcome is a fact; after two snapshots without it, it is *gone,
+//!   unknown*.
 //!
-//! Facts go the other way in the same manner: the last observation of each thing is kept, and [`report`]ed until the transfer
-//! service has committed it. So nothing has to be recovered after a crash: load, look, compare.
+//! Facts go the other way in the same manner: the last observation of each operation is kept, and [`report`]ed until the
+//! transfer service has committed it. So nothing has to be recovered after a crash: load, take a snapshot, compare.
 //!
-//! The switch is behind the port [`switch::Switch`]; [`link`] keeps the connection, [`book`] knows which name on the switch is
-//! whose, [`stray`] takes care of what nobody knows, [`upload`] brings closed segments to the archive.
+//! The switch is behind the port [`switch::SwitchPort`]. [`plan_acceptor`] fences and stores plans, [`link`] keeps the
+//! connection to the switch, [`name_registry`] knows which interaction a name on the switch belongs to, [`orphan`] handles
+//! calls, legs and rooms of no known interaction, and [`upload`] brings closed segments to the archive.
 
-pub mod book;
 pub mod fact;
 pub mod grpc;
 pub mod interaction;
 pub mod link;
+pub mod name_registry;
+pub mod observed;
+pub mod operation;
+pub mod orphan;
 pub mod plan;
+pub mod plan_acceptor;
 pub mod reconcile;
-pub mod registry;
 pub mod report;
 mod retry;
 mod start;
 pub mod store;
-pub mod stray;
 pub mod switch;
-pub mod thing;
 pub mod upload;
-pub mod world;
 
-pub use start::{Deps, StartError, Telephony, start};
+pub use start::{StartError, Telephony, TelephonyContext, start};

@@ -1,8 +1,7 @@
-//! The connection to the switch: made again for ever, and after each gap the whole picture first.
+//! The connection to the switch: it is made again for ever, and each session begins with a snapshot.
 //!
-//! Control is taken, then events are subscribed to, and only then the switch is looked at: so nothing that happens falls
-//! between the picture and the events. The task that reads events does nothing else; what they mean is worked out by the
-//! interactions.
+//! The link takes control, then subscribes to events, and only then takes the snapshot: so no event falls between the two.
+//! The task that reads events does nothing else; the interactions work out what the events mean.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,29 +13,27 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use tokio::sync::{Notify, watch};
 
-use crate::book::{Book, Routed};
-use crate::report::ReportWays;
+use crate::name_registry::{NameRegistry, Routed};
+use crate::operation::Stamp;
+use crate::orphan::OrphanResolver;
+use crate::report::ReportContext;
 use crate::retry;
-use crate::store::Write;
-use crate::stray::StrayWays;
-use crate::switch::{Event, Sight, Switch, SwitchError};
-use crate::thing::Stamp;
+use crate::store::StoreWrite;
+use crate::switch::{SwitchEvent, SwitchPort, SwitchPortError, SwitchSnapshot};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// After this long without a connection every call on the switch is taken for lost (S4).
 const SILENCE: Duration = Duration::from_mins(1);
-/// Looks that are asked for within this time of the last one are one look.
-const LOOK_PAUSE: Duration = Duration::from_millis(100);
-/// How long a look waits for the events that it already contains.
+/// Requests for a resync within this time are answered by one snapshot.
+const RESYNC_PAUSE: Duration = Duration::from_millis(100);
+/// A snapshot waits this long for the events that it already contains.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
-/// Whether the switch is connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkState {
-    /// It is not.
     Down,
-    /// It is, and everybody was told what is on it.
+    /// Connected, and every interaction got its slice of the session's first snapshot.
     Up {
         /// Counts the sessions.
         generation: u64,
@@ -45,21 +42,22 @@ pub enum LinkState {
     },
 }
 
-/// What may be asked of the connection. Cheap to clone.
+/// Requests to the link's task. All clones are the same.
 #[derive(Clone, Debug, Default)]
-pub struct LinkOrders {
-    look: Arc<Notify>,
-    /// The last session in which somebody else was found in control.
+pub struct LinkRequests {
+    resync: Arc<Notify>,
+    /// The last session in which another controller was found.
     fenced: Arc<watch::Sender<u64>>,
 }
 
-impl LinkOrders {
-    /// Look at the switch, soon.
-    pub fn look(&self) {
-        self.look.notify_one();
+impl LinkRequests {
+    /// Asks for a snapshot of the switch, soon.
+    pub fn resync(&self) {
+        self.resync.notify_one();
     }
 
-    /// Take control again: somebody else had it in this session. Of an earlier session it says nothing new.
+    /// Asks to take control again, because another controller had it in this session. Repeated for a session, it does
+    /// nothing.
     pub fn reconnect(&self, generation: u64) {
         self.fenced.send_if_modified(|it| {
             let newer = generation > *it;
@@ -69,53 +67,45 @@ impl LinkOrders {
     }
 }
 
-/// Orders looks and changes. All clones count together.
+/// Orders snapshots and changes. All clones count together.
 #[derive(Clone, Debug, Default)]
-pub struct Moments(Arc<AtomicU64>);
+pub struct LogicalClock(Arc<AtomicU64>);
 
-impl Moments {
-    /// A change, now. It is newer than every look that was begun before.
+impl LogicalClock {
+    /// The stamp of a change: it is newer than every snapshot that was begun before.
     pub fn now(&self) -> Stamp {
         Stamp(self.0.load(Ordering::SeqCst))
     }
 
-    /// A look begins.
-    fn begin_look(&self) -> Stamp {
+    /// The stamp of a snapshot.
+    fn begin_snapshot(&self) -> Stamp {
         Stamp(self.0.fetch_add(1, Ordering::SeqCst))
     }
 }
 
-/// The connection's task.
+/// The link's task.
 pub struct Link {
-    /// The switch.
-    pub switch: Arc<dyn Switch>,
-    /// To the disk; the time.
-    pub ways: ReportWays,
-    /// Who is to be told.
-    pub book: Arc<Book>,
-    /// What becomes of what nobody knows.
-    pub strays: Arc<StrayWays>,
-    /// What is asked of it.
-    pub orders: LinkOrders,
-    /// See there.
-    pub moments: Moments,
-    /// Who wants to know whether it is up.
+    pub switch: Arc<dyn SwitchPort>,
+    pub context: ReportContext,
+    pub names: Arc<NameRegistry>,
+    pub orphans: Arc<OrphanResolver>,
+    pub link_requests: LinkRequests,
+    pub logical_clock: LogicalClock,
     pub state: watch::Sender<LinkState>,
-    /// The epoch that was used last.
+    /// The epoch of the last session.
     pub epoch: i64,
-    /// How often to look although nothing happens.
+    /// Between two snapshots while nothing happens.
     pub resync_interval: Duration,
     /// Counts the sessions.
     pub generation: u64,
 }
 
-type Look<'a> = BoxFuture<'a, (Stamp, Result<Sight, SwitchError>)>;
+type PendingSnapshot<'a> = BoxFuture<'a, (Stamp, Result<SwitchSnapshot, SwitchPortError>)>;
 
 impl Link {
-    /// Until the service stops.
     pub async fn run(mut self) {
-        let stopping = self.ways.lifecycle.soft();
-        let clock = self.ways.clock.clone();
+        let stopping = self.context.lifecycle.soft();
+        let clock = self.context.clock.clone();
         let backoff = retry::endless(SHORTEST_PAUSE, LONGEST_PAUSE);
         let mut failures = 0;
         let mut silent_since_us = Some(clock.now_us());
@@ -132,7 +122,7 @@ impl Link {
             }
             let since_us = *silent_since_us.get_or_insert(clock.now_us());
             if clock.now_us() - since_us >= micros(SILENCE) {
-                self.book.tell_silence();
+                self.names.notify_silence();
             }
             if stopping.run_until_cancelled(clock.sleep(backoff.pause(failures))).await.is_none() {
                 return;
@@ -140,106 +130,108 @@ impl Link {
         }
     }
 
-    /// From taking control to the end of the stream; says why it ended.
-    async fn session(&mut self, failures: &mut u32, silent_since_us: &mut Option<i64>) -> SwitchError {
+    /// From taking control to the end of the stream; returns why it ended.
+    async fn session(&mut self, failures: &mut u32, silent_since_us: &mut Option<i64>) -> SwitchPortError {
         let session = match self.switch.connect(self.epoch).await {
             Ok(session) => session,
             Err(error) => return error,
         };
         self.epoch = session.epoch;
         self.generation += 1;
-        if let Err(error) = self.ways.journal.write(Write::Epoch(session.epoch)).await {
-            return SwitchError::Unknown(error.to_string());
+        if let Err(error) = self.context.journal.write(StoreWrite::Epoch(session.epoch)).await {
+            return SwitchPortError::Unknown(error.to_string());
         }
         tracing::info!(switch.boot_id = %session.boot_id, epoch = session.epoch, "the switch is connected");
         let up = LinkState::Up { generation: self.generation, boot_id: session.boot_id };
-        let mut first = || {
+        let mut on_first_snapshot = || {
             *failures = 0;
             *silent_since_us = None;
         };
-        match self.follow(session.events, session.sequence, up, &mut first).await {
+        match self.follow(session.events, session.sequence, up, &mut on_first_snapshot).await {
             Err(error) => error,
             Ok(never) => match never {},
         }
     }
 
-    /// Brings events to where they belong, and looks when it is asked for, when it is time, and first of all.
+    /// Routes events, and takes snapshots: first of all, at intervals, and on request.
     async fn follow(
         &self,
-        mut events: BoxStream<'static, Result<Event, SwitchError>>,
+        mut events: BoxStream<'static, Result<SwitchEvent, SwitchPortError>>,
         mut sequence: i64,
         up: LinkState,
-        first: &mut (dyn FnMut() + Send),
-    ) -> Result<std::convert::Infallible, SwitchError> {
-        let clock = &self.ways.clock;
+        on_first_snapshot: &mut (dyn FnMut() + Send),
+    ) -> Result<std::convert::Infallible, SwitchPortError> {
+        let clock = &self.context.clock;
         let mut ticks = clock.interval(self.resync_interval);
-        let mut look: Option<Look<'_>> = Some(self.look(Duration::ZERO));
-        let mut seen: Option<(Stamp, Sight, i64)> = None;
-        let mut fenced = self.orders.fenced.subscribe();
+        let mut pending: Option<PendingSnapshot<'_>> = Some(self.take_snapshot(Duration::ZERO));
+        let mut taken: Option<(Stamp, SwitchSnapshot, i64)> = None;
+        let mut fenced = self.link_requests.fenced.subscribe();
         loop {
-            let apply_at_us = seen.as_ref().map_or(i64::MAX, |(_, _, at_us)| *at_us);
+            let apply_at_us = taken.as_ref().map_or(i64::MAX, |(_, _, at_us)| *at_us);
             tokio::select! {
                 biased;
                 event = events.next() => {
-                    let event = event.ok_or_else(|| SwitchError::Unknown("the stream ended".to_owned()))??;
+                    let event = event.ok_or_else(|| SwitchPortError::Unknown("the stream ended".to_owned()))??;
                     sequence = event.sequence.max(sequence);
                     self.route(event);
                 }
-                (stamp, sight) = pending_look(&mut look), if look.is_some() => {
-                    look = None;
-                    seen = Some((stamp, sight?, clock.after(CATCH_UP)));
+                (stamp, snapshot) = pending_snapshot(&mut pending), if pending.is_some() => {
+                    pending = None;
+                    taken = Some((stamp, snapshot?, clock.after(CATCH_UP)));
                 }
-                () = clock.sleep_until(apply_at_us), if seen.is_some() => sequence = i64::MAX,
-                () = self.orders.look.notified(), if look.is_none() && seen.is_none() => {
-                    look = Some(self.look(LOOK_PAUSE));
+                () = clock.sleep_until(apply_at_us), if taken.is_some() => sequence = i64::MAX,
+                () = self.link_requests.resync.notified(), if pending.is_none() && taken.is_none() => {
+                    pending = Some(self.take_snapshot(RESYNC_PAUSE));
                 }
-                _ = fenced.wait_for(|it| *it >= self.generation) => return Err(SwitchError::Fenced),
-                _ = ticks.tick() => if look.is_none() && seen.is_none() && !self.book.is_empty() {
-                    look = Some(self.look(Duration::ZERO));
+                _ = fenced.wait_for(|it| *it >= self.generation) => return Err(SwitchPortError::Fenced),
+                _ = ticks.tick() => if pending.is_none() && taken.is_none() && !self.names.is_empty() {
+                    pending = Some(self.take_snapshot(Duration::ZERO));
                 },
             }
-            if let Some((stamp, sight, _)) = seen.take_if(|(_, sight, _)| sight.sequence <= sequence) {
-                sequence = sight.sequence.min(sequence);
-                self.tell(sight, stamp);
+            if let Some((stamp, snapshot, _)) = taken.take_if(|(_, snapshot, _)| snapshot.sequence <= sequence) {
+                sequence = snapshot.sequence.min(sequence);
+                self.distribute(snapshot, stamp);
                 self.state.send_if_modified(|state| {
                     *state != up && {
                         state.clone_from(&up);
                         true
                     }
                 });
-                first();
+                on_first_snapshot();
             }
         }
     }
 
-    /// Looks after a pause, in which others may ask for the same look.
-    fn look(&self, pause: Duration) -> Look<'_> {
+    /// Takes a snapshot after a pause, in which other requests for it may come.
+    fn take_snapshot(&self, pause: Duration) -> PendingSnapshot<'_> {
         Box::pin(async move {
             if !pause.is_zero() {
-                self.ways.clock.sleep(pause).await;
+                self.context.clock.sleep(pause).await;
             }
-            let stamp = self.moments.begin_look();
-            (stamp, self.switch.look().await)
+            let stamp = self.logical_clock.begin_snapshot();
+            (stamp, self.switch.snapshot().await)
         })
     }
 
-    fn route(&self, event: Event) {
-        match self.book.route(event, self.moments.now()) {
-            Routed::NewCall(call) => self.strays.open(call),
-            Routed::UnknownLeg => self.orders.look(),
-            Routed::Known | Routed::Nobody => {}
+    fn route(&self, event: SwitchEvent) {
+        match self.names.route(event, self.logical_clock.now()) {
+            Routed::NewCall(call) => self.orphans.open(call),
+            Routed::UnknownLeg => self.link_requests.resync(),
+            Routed::Known | Routed::Ignored => {}
         }
     }
 
-    fn tell(&self, sight: Sight, stamp: Stamp) {
-        let strays = self.book.tell_sight(sight, stamp, self.generation, self.ways.clock.now_us());
-        self.strays.take_care(strays);
+    fn distribute(&self, snapshot: SwitchSnapshot, stamp: Stamp) {
+        let orphans = self.names.distribute(snapshot, stamp, self.generation, self.context.clock.now_us());
+        self.orphans.resolve(orphans);
     }
 }
 
-async fn pending_look(look: &mut Option<Look<'_>>) -> (Stamp, Result<Sight, SwitchError>) {
-    match look {
-        Some(look) => look.await,
+async fn pending_snapshot(
+    pending: &mut Option<PendingSnapshot<'_>>,
+) -> (Stamp, Result<SwitchSnapshot, SwitchPortError>) {
+    match pending {
+        Some(pending) => pending.await,
         None => std::future::pending().await,
     }
 }

@@ -1,4 +1,4 @@
-//! Putting the service together.
+//! Starts the service: its database, its tasks, and its API.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -14,37 +14,33 @@ use baton_runtime::lifecycle::Lifecycle;
 use baton_store::{Db, MigrateError, OpenError};
 use tokio::sync::{Notify, watch};
 
-use crate::book::Book;
 use crate::grpc::TelephonyApi;
-use crate::interaction::Ways;
-use crate::link::{Link, LinkOrders, LinkState, Moments};
-use crate::registry::Registry;
-use crate::report::ReportWays;
-use crate::store::{self, Journal, KeepError, MIGRATOR, Write};
-use crate::stray::StrayWays;
-use crate::switch::Switch;
+use crate::interaction::InteractionContext;
+use crate::link::{Link, LinkRequests, LinkState, LogicalClock};
+use crate::name_registry::NameRegistry;
+use crate::orphan::OrphanResolver;
+use crate::plan_acceptor::PlanAcceptor;
+use crate::report::ReportContext;
+use crate::store::{self, MIGRATOR, PersistError, StoreWrite, WriteJournal};
+use crate::switch::SwitchPort;
 use crate::upload::Uploader;
 
-/// How long the last version of an ended interaction is kept.
+/// The last version of an ended interaction is kept this long.
 const TOMBSTONE: Duration = Duration::from_hours(1);
-/// A few at a time: so often, it keeps up with 90,000 an hour.
+/// Each run removes at most 256 interactions, which is about 90,000 an hour.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What the service is given.
-pub struct Deps {
-    /// Its database file; made if it is not there.
+/// What the service is started with.
+pub struct TelephonyContext {
+    /// The database file; created if it does not exist.
     pub database: PathBuf,
-    /// The time.
     pub clock: Clock,
-    /// Where its tasks run, and what stops them.
     pub lifecycle: Lifecycle,
-    /// The switch, for example [`crate::switch::simulated::SimulatedSwitch`].
-    pub switch: Arc<dyn Switch>,
-    /// How often the switch is looked at although nothing happens.
+    /// For example [`crate::switch::simulated::SimulatedSwitch`].
+    pub switch: Arc<dyn SwitchPort>,
+    /// Between two snapshots of the switch while nothing happens.
     pub resync_interval: Duration,
-    /// To the transfer service.
     pub transfer: InternalChannel,
-    /// To the recording service.
     pub recording: InternalChannel,
 }
 
@@ -54,113 +50,114 @@ pub enum StartError {
     /// The database can't be opened.
     #[error("telephony's database")]
     Open(#[from] OpenError),
-    /// Its tables can't be brought up to date.
+    /// Its schema can't be migrated.
     #[error("telephony's database")]
     Migrate(#[from] MigrateError),
-    /// What is in it can't be read.
+    /// Its contents can't be read.
     #[error("what telephony has kept can't be read")]
-    Keep(#[from] KeepError),
+    Persist(#[from] PersistError),
 }
 
-/// The running service.
 pub struct Telephony {
-    registry: Arc<Registry>,
+    plan_acceptor: Arc<PlanAcceptor>,
     link: watch::Receiver<LinkState>,
-    book: Arc<Book>,
+    names: Arc<NameRegistry>,
     db: Db,
 }
 
 impl Telephony {
-    /// What is mounted on the internal listener.
+    /// The API for the internal listener.
     pub fn service(&self) -> TelephonyServiceServer<TelephonyApi> {
-        TelephonyServiceServer::new(TelephonyApi::new(Arc::clone(&self.registry)))
+        TelephonyServiceServer::new(TelephonyApi::new(Arc::clone(&self.plan_acceptor)))
     }
 
-    /// Whether the switch is connected: for readiness.
+    /// For readiness.
     pub fn link(&self) -> watch::Receiver<LinkState> {
         self.link.clone()
     }
 
-    /// How many interactions have something on the switch, or something to report.
+    /// The number of interactions with something on the switch, or with facts to report.
     pub fn live_interactions(&self) -> usize {
-        self.book.len()
+        self.names.len()
     }
 
-    /// How many closed segments are still to be brought to the archive.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn uploads(&self) -> Result<usize, KeepError> {
+    /// The number of closed segments that are not in the archive yet.
+    pub async fn uploads(&self) -> Result<usize, PersistError> {
         store::uploads(&self.db).await
     }
 
-    /// Its database, to be closed when everything has stopped.
+    /// To be closed when everything has stopped.
     pub fn db(&self) -> &Db {
         &self.db
     }
 }
 
-/// Starts the service: what was on disk goes on at once, the switch is connected in the background.
-pub async fn start(deps: Deps) -> Result<Telephony, StartError> {
-    let db = Db::open(&deps.database).await?;
-    deps.lifecycle.stop_when("the disk of the telephony service", db.failed());
+/// Stored interactions go on at once; the switch is connected in the background.
+pub async fn start(context: TelephonyContext) -> Result<Telephony, StartError> {
+    let db = Db::open(&context.database).await?;
+    context.lifecycle.stop_when("the disk of the telephony service", db.failed());
     db.migrate(&MIGRATOR).await?;
     let uploads = Arc::<Notify>::default();
-    let stopping = deps.lifecycle.soft();
-    let (journal, writing) = Journal::new(db.clone(), deps.clock.clone(), Arc::clone(&uploads), stopping);
-    deps.lifecycle.spawn("telephony journal", writing);
-    let report = ReportWays {
-        intake: IntakeServiceClient::new(deps.transfer.clone()),
+    let stopping = context.lifecycle.soft();
+    let (journal, writing) = WriteJournal::new(db.clone(), context.clock.clone(), Arc::clone(&uploads), stopping);
+    context.lifecycle.spawn("telephony journal", writing);
+    let report = ReportContext {
+        intake: IntakeServiceClient::new(context.transfer.clone()),
         journal,
-        clock: deps.clock.clone(),
-        lifecycle: deps.lifecycle.clone(),
+        clock: context.clock.clone(),
+        lifecycle: context.lifecycle.clone(),
     };
-    let book = Arc::<Book>::default();
+    let names = Arc::<NameRegistry>::default();
     let (state, link) = watch::channel(LinkState::Down);
-    let ways = Arc::new(Ways {
-        switch: Arc::clone(&deps.switch),
+    let interaction_context = Arc::new(InteractionContext {
+        switch: Arc::clone(&context.switch),
         report: report.clone(),
         link: link.clone(),
-        orders: LinkOrders::default(),
-        moments: Moments::default(),
-        book: Arc::clone(&book),
+        link_requests: LinkRequests::default(),
+        logical_clock: LogicalClock::default(),
+        names: Arc::clone(&names),
     });
-    let registry = Arc::new(Registry::new(db.clone(), Arc::clone(&ways)));
-    registry.restore().await?;
+    let plan_acceptor = Arc::new(PlanAcceptor::new(db.clone(), Arc::clone(&interaction_context)));
+    plan_acceptor.restore().await?;
 
-    spawn_link(&deps, &ways, state, store::epoch(&db).await?);
-    let uploader = Uploader::new(db.clone(), deps.switch, &deps.recording, report.clone(), uploads);
-    deps.lifecycle.spawn("bring segments", uploader.run());
-    deps.lifecycle.spawn("prune tombstones", prune(report));
-    Ok(Telephony { registry, link, book, db })
+    spawn_link(&context, &interaction_context, state, store::epoch(&db).await?);
+    let uploader = Uploader::new(db.clone(), context.switch, &context.recording, report.clone(), uploads);
+    context.lifecycle.spawn("bring segments", uploader.run());
+    context.lifecycle.spawn("prune tombstones", prune(report));
+    Ok(Telephony { plan_acceptor, link, names, db })
 }
 
-fn spawn_link(deps: &Deps, ways: &Arc<Ways>, state: watch::Sender<LinkState>, epoch: i64) {
-    let strays = StrayWays {
-        switch: Arc::clone(&deps.switch),
-        ways: ways.report.clone(),
-        book: Arc::clone(&ways.book),
+fn spawn_link(
+    context: &TelephonyContext,
+    interaction_context: &Arc<InteractionContext>,
+    state: watch::Sender<LinkState>,
+    epoch: i64,
+) {
+    let orphans = OrphanResolver {
+        switch: Arc::clone(&context.switch),
+        context: interaction_context.report.clone(),
+        names: Arc::clone(&interaction_context.names),
         asking: Mutex::new(HashSet::new()),
     };
     let link = Link {
-        switch: Arc::clone(&deps.switch),
-        ways: ways.report.clone(),
-        book: Arc::clone(&ways.book),
-        strays: Arc::new(strays),
-        orders: ways.orders.clone(),
-        moments: ways.moments.clone(),
+        switch: Arc::clone(&context.switch),
+        context: interaction_context.report.clone(),
+        names: Arc::clone(&interaction_context.names),
+        orphans: Arc::new(orphans),
+        link_requests: interaction_context.link_requests.clone(),
+        logical_clock: interaction_context.logical_clock.clone(),
         state,
         epoch,
-        resync_interval: deps.resync_interval,
+        resync_interval: context.resync_interval,
         generation: 0,
     };
-    deps.lifecycle.spawn("switch link", link.run());
+    context.lifecycle.spawn("switch link", link.run());
 }
 
-async fn prune(ways: ReportWays) {
-    let stopping = ways.lifecycle.soft();
-    let mut ticks = ways.clock.interval(PRUNE_INTERVAL);
+async fn prune(context: ReportContext) {
+    let stopping = context.lifecycle.soft();
+    let mut ticks = context.clock.interval(PRUNE_INTERVAL);
     while stopping.run_until_cancelled(ticks.tick()).await.is_some() {
-        ways.journal.post(Write::Prune { before_us: ways.clock.now_us() - micros(TOMBSTONE) }).await;
+        context.journal.post(StoreWrite::Prune { before_us: context.clock.now_us() - micros(TOMBSTONE) }).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong behind the door.
+//! What can go wrong behind the handler.
 
 use baton_api::{ApiError, error::ErrorReason};
 use baton_domain::Refusal;
@@ -7,7 +7,7 @@ use tonic::Status;
 
 /// Why an input was not committed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DoorError {
+pub(crate) enum SubmitError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -22,17 +22,17 @@ pub(crate) enum DoorError {
     Status(Status),
 }
 
-impl From<DoorError> for Status {
-    fn from(error: DoorError) -> Self {
+impl From<SubmitError> for Status {
+    fn from(error: SubmitError) -> Self {
         match error {
-            DoorError::Store(error) => error.into(),
-            DoorError::Conflict => {
+            SubmitError::Store(error) => error.into(),
+            SubmitError::Conflict => {
                 ApiError::aborted(ErrorReason::VersionConflict, "Somebody else changed it meanwhile; try again.").into()
             }
-            DoorError::Refused(refusal) => {
+            SubmitError::Refused(refusal) => {
                 ApiError::failed_precondition(ErrorReason::NotAllowedNow, refusal.to_string()).into()
             }
-            DoorError::Status(status) => status,
+            SubmitError::Status(status) => status,
         }
     }
 }

@@ -12,10 +12,10 @@ type Seen = Option<Arc<Interaction>>;
 
 /// The watched interactions.
 #[derive(Debug, Default)]
-pub(crate) struct Hub(Mutex<Watched>);
+pub(crate) struct Hub(Mutex<Watchers>);
 
 #[derive(Debug, Default)]
-struct Watched {
+struct Watchers {
     by_id: HashMap<InteractionId, watch::Sender<Seen>>,
     /// When there are so many, those at whom nobody looks any more are forgotten.
     sweep_at: usize,
@@ -49,12 +49,12 @@ impl Hub {
         watched.by_id.entry(id).or_insert_with(|| watch::channel(None).0).subscribe()
     }
 
-    fn watched(&self) -> MutexGuard<'_, Watched> {
+    fn watched(&self) -> MutexGuard<'_, Watchers> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Watched {
+impl Watchers {
     /// Costs a little for each watch: the number at which it looks doubles with what is left.
     fn sweep(&mut self) {
         if self.by_id.len() >= self.sweep_at.max(SWEEP_AT_LEAST) {

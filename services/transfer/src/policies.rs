@@ -9,7 +9,7 @@ use std::{
 };
 
 /// So many parsed policies are held; then the store is asked anew.
-const HELD: usize = 10_000;
+const MAX_PARSED: usize = 10_000;
 
 /// The parsed policies.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Policies {
         }
         let parsed = Arc::new(self.read(tenant, version).await?);
         let mut held = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.len() >= HELD {
+        if held.len() >= MAX_PARSED {
             held.clear();
         }
         held.insert(key, parsed.clone());

@@ -6,8 +6,9 @@
 //! with the *newest* state; nothing is queued.
 
 use crate::{
-    Peers, convert,
-    door::{Door, News},
+    TransferPeers,
+    command_handler::{ChangeNotice, CommandHandler},
+    convert,
 };
 use baton_api::{
     ApiError,
@@ -37,8 +38,8 @@ use tonic::Status;
 
 /// Pushes, until the shutdown.
 pub(crate) struct Pusher {
-    door: Arc<Door>,
-    peers: Peers,
+    handler: Arc<CommandHandler>,
+    peers: TransferPeers,
     repush: Duration,
     followers: Arc<Mutex<HashMap<InteractionId, Arc<Follower>>>>,
 }
@@ -46,13 +47,13 @@ pub(crate) struct Pusher {
 /// One interaction that is followed.
 #[derive(Debug)]
 struct Follower {
-    newest: Mutex<News>,
+    newest: Mutex<ChangeNotice>,
     changed: Notify,
 }
 
 /// What was last accepted of each projection; its version aside.
 #[derive(Debug, Default)]
-struct Accepted {
+struct AcceptedProjections {
     plan: Option<MediaPlan>,
     claims: Option<Claims>,
     wait: AcceptedWait,
@@ -69,16 +70,16 @@ enum AcceptedWait {
 }
 
 impl Pusher {
-    pub(crate) fn new(door: Arc<Door>, peers: Peers, repush: Duration) -> Self {
-        Self { door, peers, repush, followers: Arc::default() }
+    pub(crate) fn new(handler: Arc<CommandHandler>, peers: TransferPeers, repush: Duration) -> Self {
+        Self { handler, peers, repush, followers: Arc::default() }
     }
 
-    pub(crate) async fn run(self, mut news: UnboundedReceiver<News>, stop: CancellationToken) {
+    pub(crate) async fn run(self, mut notices: UnboundedReceiver<ChangeNotice>, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                next = news.recv() => match next {
-                    Some(news) => self.note(news, &stop),
+                next = notices.recv() => match next {
+                    Some(notices) => self.note(notices, &stop),
                     None => return,
                 },
             }
@@ -86,29 +87,29 @@ impl Pusher {
     }
 
     /// Hands the newest state to the interaction's follower, and starts one where there is none.
-    fn note(&self, news: News, stop: &CancellationToken) {
-        let id = news.interaction.id;
+    fn note(&self, notices: ChangeNotice, stop: &CancellationToken) {
+        let id = notices.interaction.id;
         let mut followers = lock(&self.followers);
         if let Some(follower) = followers.get(&id) {
             let mut newest = lock(&follower.newest);
-            if newest.interaction.version < news.interaction.version {
-                *newest = news;
+            if newest.interaction.version < notices.interaction.version {
+                *newest = notices;
                 follower.changed.notify_one();
             }
             return;
         }
-        let follower = Arc::new(Follower { newest: Mutex::new(news), changed: Notify::new() });
+        let follower = Arc::new(Follower { newest: Mutex::new(notices), changed: Notify::new() });
         followers.insert(id, follower.clone());
         drop(followers);
-        let task = Task {
-            door: self.door.clone(),
+        let task = Follow {
+            handler: self.handler.clone(),
             peers: self.peers.clone(),
             follower,
             followers: self.followers.clone(),
             repush: self.repush,
         };
         let stop = stop.clone();
-        let busy = self.door.clock.busy();
+        let busy = self.handler.clock.busy();
         lifecycle::spawn(async move {
             stop.run_until_cancelled(Box::pin(task.follow(busy))).await;
         });
@@ -116,39 +117,39 @@ impl Pusher {
 }
 
 /// The task of one interaction.
-struct Task {
-    door: Arc<Door>,
-    peers: Peers,
+struct Follow {
+    handler: Arc<CommandHandler>,
+    peers: TransferPeers,
     follower: Arc<Follower>,
     followers: Arc<Mutex<HashMap<InteractionId, Arc<Follower>>>>,
     repush: Duration,
 }
 
-impl Task {
+impl Follow {
     async fn follow(mut self, busy: baton_runtime::clock::BusyGuard) {
-        let clock = self.door.clock.clone();
+        let clock = self.handler.clock.clone();
         let backoff = Backoff::default();
-        let mut accepted = Accepted::default();
+        let mut accepted = AcceptedProjections::default();
         let mut failures = 0;
         let mut busy = Some(busy);
-        let mut told = 0;
+        let mut acknowledged = 0;
         loop {
-            let News { interaction, trace } = lock(&self.follower.newest).clone();
+            let ChangeNotice { interaction, trace } = lock(&self.follower.newest).clone();
             // What is pushed again although it was accepted belongs to no command.
-            let trace = trace.filter(|_| interaction.version > told);
+            let trace = trace.filter(|_| interaction.version > acknowledged);
             let span = tracing::info_span!(parent: None, "push", interaction.id = %interaction.id, interaction.version = interaction.version);
             let pushing = AssertUnwindSafe(Box::pin(self.push(&interaction, &mut accepted))).catch_unwind();
             // A bug that panics on one interaction must not leave it without a follower.
             let panicked = |_| Err(Status::internal("the push panicked"));
             match telemetry::follow(trace, span, pushing).await.unwrap_or_else(panicked) {
-                Ok(()) => (failures, told) = (0, interaction.version),
+                Ok(()) => (failures, acknowledged) = (0, interaction.version),
                 Err(status) => {
                     failures += 1;
                     tracing::warn!(interaction.id = %interaction.id, code = ?status.code(), reason = status.message(), "a push failed");
                 }
             }
             if failures == 0 && self.leave_if_done(&interaction) {
-                if let Err(error) = self.door.told(&interaction).await {
+                if let Err(error) = self.handler.acknowledge(&interaction).await {
                     tracing::warn!(interaction.id = %interaction.id, %error, "the next start tells its end once more");
                 }
                 return;
@@ -157,7 +158,7 @@ impl Task {
             let pause = if failures == 0 { self.repush } else { backoff.pause(failures) };
             tokio::select! {
                 () = self.follower.changed.notified() => {}
-                () = clock.sleep(pause) => if failures == 0 { accepted = Accepted::default() },
+                () = clock.sleep(pause) => if failures == 0 { accepted = AcceptedProjections::default() },
             }
             busy = Some(clock.busy());
         }
@@ -176,21 +177,21 @@ impl Task {
 
     /// Pushes the three projections, each to its own service, at the same time, and submits what each answers: no service waits for a slow
     /// one.
-    async fn push(&mut self, i: &Interaction, accepted: &mut Accepted) -> Result<(), Status> {
-        let Accepted { plan, claims, wait } = accepted;
-        let door = &self.door;
+    async fn push(&mut self, i: &Interaction, accepted: &mut AcceptedProjections) -> Result<(), Status> {
+        let AcceptedProjections { plan, claims, wait } = accepted;
+        let handler = &self.handler;
         let (media, agents, team) = futures::join!(
             push_plan(self.peers.telephony.clone(), i, plan),
-            push_claims(self.peers.presence.clone(), door, i, claims),
-            push_wait(self.peers.routing.clone(), door, i, wait),
+            push_claims(self.peers.presence.clone(), handler, i, claims),
+            push_wait(self.peers.routing.clone(), handler, i, wait),
         );
         media.and(agents).and(team)
     }
 }
 
-async fn report(door: &Arc<Door>, id: InteractionId, facts: Vec<Fact>) -> Result<(), Status> {
+async fn report(handler: &Arc<CommandHandler>, id: InteractionId, facts: Vec<Fact>) -> Result<(), Status> {
     if !facts.is_empty() {
-        door.submit(id, facts.into_iter().map(Input::Fact).collect()).await?;
+        handler.submit(id, facts.into_iter().map(Input::Fact).collect()).await?;
     }
     Ok(())
 }
@@ -212,7 +213,7 @@ async fn push_plan(
 
 async fn push_claims(
     mut presence: ClaimServiceClient<InternalChannel>,
-    door: &Arc<Door>,
+    handler: &Arc<CommandHandler>,
     i: &Interaction,
     accepted: &mut Option<Claims>,
 ) -> Result<(), Status> {
@@ -224,15 +225,15 @@ async fn push_claims(
         Ok(answer) => convert::facts::of_claims(i.id, answer.get_ref())?,
         Err(status) => not_if_stale(status).map(|()| Vec::new())?,
     };
-    // Only now: a grant that was not committed is asked for again at once.
-    report(door, i.id, facts).await?;
+    // Only now: a grant that was not committed is command_request for again at once.
+    report(handler, i.id, facts).await?;
     *accepted = Some(claims);
     Ok(())
 }
 
 async fn push_wait(
     mut routing: RouteServiceClient<InternalChannel>,
-    door: &Arc<Door>,
+    handler: &Arc<CommandHandler>,
     i: &Interaction,
     accepted: &mut AcceptedWait,
 ) -> Result<(), Status> {
@@ -253,7 +254,7 @@ async fn push_wait(
         (Some(answer), Some(wait)) => convert::facts::of_wait(wait.wait, &answer)?,
         _ => None,
     };
-    report(door, i.id, fact.into_iter().collect()).await?;
+    report(handler, i.id, fact.into_iter().collect()).await?;
     *accepted = AcceptedWait::Known(wait);
     Ok(())
 }

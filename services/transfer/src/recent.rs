@@ -1,5 +1,5 @@
 //! Interactions as they were last committed, for reading. This process is the only writer of its database, and every commit passes
-//! through the door: so what is here is what is stored. Changes are still made from the stored state, in their transaction.
+//! through the handler: so what is here is what is stored. Changes are still made from the stored state, in their transaction.
 
 use baton_domain::{Interaction, InteractionId};
 use std::{
@@ -12,10 +12,10 @@ const SWEEP_AT_LEAST: usize = 1_000;
 
 /// The live interactions, and some that are over.
 #[derive(Debug, Default)]
-pub(crate) struct Recent(Mutex<Held>);
+pub(crate) struct Recent(Mutex<RecentMap>);
 
 #[derive(Debug, Default)]
-struct Held {
+struct RecentMap {
     by_id: HashMap<InteractionId, Arc<Interaction>>,
     /// When there are so many, it is time: twice as many as lived last time, so that a commit costs the same however many live (T10).
     sweep_at: usize,
@@ -23,25 +23,25 @@ struct Held {
 
 impl Recent {
     pub(crate) fn get(&self, id: InteractionId) -> Option<Arc<Interaction>> {
-        self.held().by_id.get(&id).cloned()
+        self.entries().by_id.get(&id).cloned()
     }
 
     /// Remembers what was committed, unless something newer is known. Who is settled stays until the next clearing: a late older version must
     /// not take its place. False: something newer is known.
     pub(crate) fn put(&self, interaction: &Arc<Interaction>) -> bool {
-        let mut held = self.held();
-        if held.by_id.len() >= held.sweep_at.max(SWEEP_AT_LEAST) {
-            held.by_id.retain(|_, known| !known.settled());
-            held.sweep_at = 2 * held.by_id.len();
+        let mut entries = self.entries();
+        if entries.by_id.len() >= entries.sweep_at.max(SWEEP_AT_LEAST) {
+            entries.by_id.retain(|_, known| !known.settled());
+            entries.sweep_at = 2 * entries.by_id.len();
         }
-        let known = held.by_id.entry(interaction.id).or_insert_with(|| interaction.clone());
+        let known = entries.by_id.entry(interaction.id).or_insert_with(|| interaction.clone());
         if known.version < interaction.version {
             *known = interaction.clone();
         }
         known.version == interaction.version
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn entries(&self) -> MutexGuard<'_, RecentMap> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,10 +1,10 @@
 //! Deadlines: wakes every live interaction when its state says so, and submits a tick. What a restart interrupts is set again from the stored
 //! state.
 //!
-//! Two commits of one interaction may be told here in either order: the later version counts. A tick that changes nothing sets the alarm
+//! Two commits of one interaction may be noted here in either order: the later version counts. A tick that changes nothing sets the alarm
 //! anew from the state, so that none is ever lost.
 
-use crate::{alarm::Alarm, door::Door, error::DoorError};
+use crate::{alarm::Alarm, command_handler::CommandHandler, error::SubmitError};
 use baton_domain::{Input, InteractionId};
 use std::{
     collections::{BTreeSet, HashMap},
@@ -58,9 +58,9 @@ impl Alarms {
 }
 
 /// Runs until the shutdown.
-pub(crate) async fn run(door: Arc<Door>, mut settings: UnboundedReceiver<Alarm>, stop: CancellationToken) {
+pub(crate) async fn run(handler: Arc<CommandHandler>, mut settings: UnboundedReceiver<Alarm>, stop: CancellationToken) {
     let mut alarms = Alarms::default();
-    let clock = door.clock.clone();
+    let clock = handler.clock.clone();
     loop {
         let next = alarms.next_us();
         tokio::select! {
@@ -73,7 +73,7 @@ pub(crate) async fn run(door: Arc<Door>, mut settings: UnboundedReceiver<Alarm>,
         }
         // One at a time: what is set meanwhile is taken in between.
         let Some(alarm) = alarms.due(clock.now_us()) else { continue };
-        let woken = wake(&door, alarm.id).await;
+        let woken = wake(&handler, alarm.id).await;
         let again = clock.after(AGAIN);
         match woken {
             Ok(next) => alarms.set(next.map_or(Alarm { at_us: None, ..alarm }, |next| next.not_before(again))),
@@ -86,9 +86,9 @@ pub(crate) async fn run(door: Arc<Door>, mut settings: UnboundedReceiver<Alarm>,
 }
 
 /// Submits the tick. What it leads to sets its own alarm; this is the alarm of a state that it did not change.
-async fn wake(door: &Arc<Door>, id: InteractionId) -> Result<Option<Alarm>, DoorError> {
-    door.submit(id, vec![Input::Tick]).await?;
-    Ok(door.load(id).await?.map(|interaction| Alarm::of(&interaction)))
+async fn wake(handler: &Arc<CommandHandler>, id: InteractionId) -> Result<Option<Alarm>, SubmitError> {
+    handler.submit(id, vec![Input::Tick]).await?;
+    Ok(handler.load(id).await?.map(|interaction| Alarm::of(&interaction)))
 }
 
 #[cfg(test)]
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_version_that_is_told_later_sets_nothing() {
+    fn an_older_version_that_comes_later_sets_nothing() {
         let id = InteractionId(Uuid::from_u128(1));
         let mut alarms = Alarms::default();
         alarms.set(Alarm { id, version: 6, at_us: Some(60) });

@@ -1,13 +1,13 @@
-//! The embedded event log: what NATS `JetStream` is to a distributed Baton, this is to `baton up`.
+//! The embedded event log: it does for `baton up` what NATS `JetStream` does for a distributed Baton.
 //!
 //! One `SQLite` file, one table. Positions are 1, 2, 3… without holes, handed out in the appending transaction; there is one
 //! writer, so they become visible in their order and a reader that has seen position n has seen all before it. A reader
-//! that is at the end waits on a watched number, the last position, which the appender moves after its commit: nobody
-//! polls. An event is known by its id, so appending it again does nothing.
+//! at the end does not poll: it waits on the watched [`Watermarks`], which the appender advances after its commit. An event
+//! is known by its id, so appending it again does nothing.
 
-mod head;
 mod rows;
 mod tail;
+mod watermarks;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,33 +22,33 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::head::Head;
-use crate::{BusError, Envelope, Filter, Logged};
+use self::watermarks::Watermarks;
+use crate::{BusError, Envelope, EventMatcher, Logged};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// The most events in one page.
 pub const MAX_PAGE: usize = 1_000;
-/// How long events can be replayed. Longer ago, only what the services' own databases keep.
+/// How long events can be replayed. After that only the services' own databases know of them.
 const RETENTION: Duration = Duration::from_hours(7 * 24);
-/// How often old events are looked for: a few minutes more than seven days hurt nobody.
-const RETENTION_EVERY: Duration = Duration::from_mins(10);
+/// How often old events are looked for: keeping them a few minutes longer than seven days does no harm.
+const RETENTION_SCAN_INTERVAL: Duration = Duration::from_mins(10);
 
 /// The log. Cheap to clone; all clones are the same log. A file belongs to one process at a time.
 #[derive(Debug, Clone)]
 pub struct EventLog {
     db: Db,
     clock: Clock,
-    head: Arc<watch::Sender<Head>>,
+    watermarks: Arc<watch::Sender<Watermarks>>,
     generation: Uuid,
 }
 
 /// Some events, and how far the log was searched for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// In the order of the log.
+    /// In log order.
     pub events: Vec<Logged>,
-    /// Go on after this: no event up to here fits the filter but those given.
+    /// The next page begins after this position: up to here no other event matches the filter.
     pub searched_to: u64,
 }
 
@@ -59,11 +59,11 @@ impl EventLog {
         db.migrate(&MIGRATOR).await?;
         let head = rows::head(&db, new_uuid()).await?;
         let generation = head.generation;
-        let head = Arc::new(watch::Sender::new(Head::new(head.last as u64)));
-        Ok(Self { db, clock, head, generation })
+        let watermarks = Arc::new(watch::Sender::new(Watermarks::new(head.last as u64)));
+        Ok(Self { db, clock, watermarks, generation })
     }
 
-    /// Appends events in this order, durably. Those that are in the log already are skipped; none is given twice.
+    /// Appends events in this order, durably. Events that are in the log already are skipped.
     pub async fn append(&self, events: &[Envelope]) -> Result<(), BusError> {
         if events.is_empty() {
             return Ok(());
@@ -71,13 +71,13 @@ impl EventLog {
         let mut tx = self.db.begin().await?;
         let last = rows::append(&mut tx, events, self.clock.now_us()).await?;
         tx.commit().await?;
-        self.head.send_modify(|head| head.advance(last, events));
+        self.watermarks.send_modify(|watermarks| watermarks.advance(last, events));
         Ok(())
     }
 
     /// Events after a position, at most `limit` and [`MAX_PAGE`].
-    pub async fn read(&self, after: u64, filter: &Filter, limit: usize) -> Result<Page, BusError> {
-        // What lies behind it may not be durable yet: after a power cut other events could have its positions.
+    pub async fn read(&self, after: u64, filter: &EventMatcher, limit: usize) -> Result<Page, BusError> {
+        // A later event may not be durable yet: after a power cut another event could have its position.
         let last = self.last();
         let limit = limit.clamp(1, MAX_PAGE);
         let events = rows::read(&self.db, after..last, filter, limit).await?;
@@ -86,14 +86,14 @@ impl EventLog {
         Ok(Page { events, searched_to })
     }
 
-    /// Events after a position, and then those that come. Slow readers slow nobody: the log is their buffer.
-    pub fn subscribe(&self, after: u64, filter: Filter) -> impl Stream<Item = Result<Logged, BusError>> + use<> {
+    /// Events after a position, and then new ones as they come. A slow reader slows nothing else: the log is its buffer.
+    pub fn subscribe(&self, after: u64, filter: EventMatcher) -> impl Stream<Item = Result<Logged, BusError>> + use<> {
         tail::stream(self.clone(), after, filter)
     }
 
     /// The position of the last event; 0 if there is none yet.
     pub fn last(&self) -> u64 {
-        self.head.borrow().last()
+        self.watermarks.borrow().last()
     }
 
     /// Resolves, with the cause, when the log's disk has failed: see [`Db::failed`].
@@ -103,7 +103,7 @@ impl EventLog {
 
     /// Deletes events that were appended more than seven days ago, until `shutdown`.
     pub async fn run_retention(self, shutdown: CancellationToken) {
-        let mut interval = self.clock.interval(RETENTION_EVERY);
+        let mut interval = self.clock.interval(RETENTION_SCAN_INTERVAL);
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
@@ -116,7 +116,7 @@ impl EventLog {
         }
     }
 
-    /// Deletes events that were appended before then. Positions go on from where they are.
+    /// Deletes events that were appended before then. Positions are not reused.
     pub async fn prune(&self, before_us: i64) -> Result<u64, BusError> {
         let mut deleted = 0;
         loop {
@@ -128,12 +128,12 @@ impl EventLog {
         }
     }
 
-    /// Made up with the log: another one, though rebuilt from the same outboxes, numbers events differently.
+    /// A random id of this log: another log, even if it is rebuilt from the same outboxes, numbers events differently.
     pub(crate) fn generation(&self) -> Uuid {
         self.generation
     }
 
-    fn changes(&self) -> watch::Receiver<Head> {
-        self.head.subscribe()
+    fn changes(&self) -> watch::Receiver<Watermarks> {
+        self.watermarks.subscribe()
     }
 }

@@ -5,22 +5,22 @@ use std::ops::Range;
 use baton_store::{Db, Tx, on};
 use uuid::Uuid;
 
-use crate::{BusError, Envelope, Filter, Logged};
+use crate::{BusError, Envelope, EventMatcher, Logged};
 
-/// The most events that one deletion takes: appenders wait for it.
+/// The most events in one deletion, for which appenders have to wait.
 pub(super) const PRUNE_BATCH: u64 = 2_000;
 /// The most events that one statement appends. Each number of events is another statement in the connection's cache, which
 /// holds a hundred.
 const ROWS_A_STATEMENT: usize = 32;
 
 #[derive(sqlx::FromRow)]
-pub(super) struct Head {
+pub(super) struct LogHeadRow {
     pub(super) last: i64,
     pub(super) generation: Uuid,
 }
 
-/// The log's head, made at the first start.
-pub(super) async fn head(db: &Db, generation: Uuid) -> Result<Head, BusError> {
+/// Inserted at the first start.
+pub(super) async fn head(db: &Db, generation: Uuid) -> Result<LogHeadRow, BusError> {
     let mut tx = db.begin().await?;
     let head = on!(tx, conn => {
         sqlx::query("INSERT INTO log_head (id, last, generation) VALUES (1, 0, $1) ON CONFLICT DO NOTHING")
@@ -33,7 +33,7 @@ pub(super) async fn head(db: &Db, generation: Uuid) -> Result<Head, BusError> {
     Ok(head)
 }
 
-/// Appends what is not there yet; returns the last position.
+/// Appends the events that are not in the log yet; returns the last position.
 pub(super) async fn append(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Result<u64, BusError> {
     let mut last = 0;
     for some in events.chunks(ROWS_A_STATEMENT) {
@@ -43,7 +43,8 @@ pub(super) async fn append(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Res
     Ok(last as u64)
 }
 
-/// Numbers in the statement itself those that are not there yet, so that a repeated event leaves no hole. Returns how many.
+/// Inserts the new ones among the events. They are numbered in the statement itself, so that a repeated event leaves no hole.
+/// Returns how many are new.
 async fn insert(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Result<u64, BusError> {
     let rows = on!(tx, conn => {
         let mut query = sqlx::QueryBuilder::new(
@@ -83,17 +84,22 @@ async fn advance(tx: &mut Tx, by: u64) -> Result<i64, BusError> {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+struct LogRow {
     seq: i64,
     #[sqlx(flatten)]
     envelope: Envelope,
 }
 
-/// Events behind `span.start`, up to and with `span.end`.
-pub(super) async fn read(db: &Db, span: Range<u64>, filter: &Filter, limit: usize) -> Result<Vec<Logged>, BusError> {
+/// Events after `span.start`, up to and including `span.end`.
+pub(super) async fn read(
+    db: &Db,
+    span: Range<u64>,
+    filter: &EventMatcher,
+    limit: usize,
+) -> Result<Vec<Logged>, BusError> {
     let [after, up_to] = [span.start, span.end].map(|seq| i64::try_from(seq).unwrap_or(i64::MAX));
     let mut reader = db.read().await?;
-    let rows: Vec<Row> = on!(reader, conn => {
+    let rows: Vec<LogRow> = on!(reader, conn => {
         let mut query = sqlx::QueryBuilder::new(
             "SELECT seq, id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us
              FROM log_events WHERE seq > ");

@@ -1,21 +1,21 @@
-//! Following the log: page by page as long as there is something, then asleep until something comes that may fit.
+//! Following the log: page by page while there are events, then asleep until an event is appended that may match.
 
 use std::collections::VecDeque;
 
 use futures::Stream;
 use tokio::sync::watch;
 
-use super::head::Head;
+use super::watermarks::Watermarks;
 use super::{EventLog, MAX_PAGE};
-use crate::{BusError, Filter, Logged};
+use crate::{BusError, EventMatcher, Logged};
 
 /// How much is read ahead of a subscriber: enough that reading costs little, little enough that many may subscribe.
 const READ_AHEAD: usize = if MAX_PAGE < 200 { MAX_PAGE } else { 200 };
 
 struct Tail {
     log: EventLog,
-    filter: Filter,
-    changes: watch::Receiver<Head>,
+    filter: EventMatcher,
+    changes: watch::Receiver<Watermarks>,
     searched_to: u64,
     ahead: VecDeque<Logged>,
 }
@@ -23,7 +23,7 @@ struct Tail {
 pub(super) fn stream(
     log: EventLog,
     after: u64,
-    filter: Filter,
+    filter: EventMatcher,
 ) -> impl Stream<Item = Result<Logged, BusError>> + use<> {
     let changes = log.changes();
     let tail = Tail { log, filter, changes, searched_to: after, ahead: VecDeque::new() };
@@ -41,8 +41,8 @@ impl Tail {
                 return Ok(Some(event));
             }
             let (searched_to, filter) = (self.searched_to, &self.filter);
-            // Looks at the number first, so that an append between the last page and this wait is not slept over.
-            if self.changes.wait_for(|head| head.last_for(filter) > searched_to).await.is_err() {
+            // The watermark is checked before the wait, so that an append since the last page is not missed.
+            if self.changes.wait_for(|watermarks| watermarks.last_for(filter) > searched_to).await.is_err() {
                 return Ok(None);
             }
             let _busy = self.log.clock.busy();

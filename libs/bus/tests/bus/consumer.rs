@@ -1,9 +1,9 @@
-//! Each event has its effect once, in order, or is set aside with its cause (E5).
+//! Each event has its effect once, in order, or becomes a dead letter with its cause (E5).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use baton_bus::{Consumer, Failure, Filter, Handler, Logged, MAX_TRIES};
+use baton_bus::{Consumer, EventMatcher, Failure, Handler, Logged, MAX_TRIES};
 use baton_runtime::lifecycle::spawn;
 use baton_store::{Db, Tx, inbox, on};
 use tokio::sync::watch;
@@ -91,7 +91,7 @@ async fn notes(db: &Db) -> Vec<i64> {
 }
 
 /// Runs a consumer until it has acted upon the event at `position`.
-async fn consume(it: &World, notebook: Notebook, filter: Filter, position: u64) {
+async fn consume(it: &World, notebook: Notebook, filter: EventMatcher, position: u64) {
     let shutdown = CancellationToken::new();
     let consumer = Consumer::new("notes", it.log.clone(), it.db.clone(), it.clock.clone(), filter);
     let running = spawn(consumer.run(notebook.clone(), shutdown.clone()));
@@ -121,9 +121,9 @@ async fn publish(it: &World, sequences: impl IntoIterator<Item = i64>) {
 async fn a_consumer_goes_on_where_it_was() {
     let it = with_notes().await;
     publish(&it, 1..=3).await;
-    consume(&it, Notebook::new(None), Filter::all(), 3).await;
+    consume(&it, Notebook::new(None), EventMatcher::all(), 3).await;
     publish(&it, 4..=5).await;
-    consume(&it, Notebook::new(None), Filter::all(), 5).await;
+    consume(&it, Notebook::new(None), EventMatcher::all(), 5).await;
     assert_eq!(notes(&it.db).await, [1, 2, 3, 4, 5]);
 }
 
@@ -132,7 +132,7 @@ async fn a_consumer_acts_only_upon_what_it_asked_for() {
     let it = with_notes().await;
     let events = [event_of("acme", "a.b", 1), event_of("acme", "c.d", 2), event_of("acme", "a.e", 3)];
     it.log.append(&events).await.unwrap();
-    consume(&it, Notebook::new(None), Filter::types(["a.*"]).unwrap(), 3).await;
+    consume(&it, Notebook::new(None), EventMatcher::types(["a.*"]).unwrap(), 3).await;
     assert_eq!(notes(&it.db).await, [1, 3]);
 }
 
@@ -141,19 +141,19 @@ async fn an_effect_of_a_failed_try_is_undone_and_the_next_try_counts() {
     for trouble in [Trouble::Faulty, Trouble::Panic] {
         let it = with_notes().await;
         publish(&it, 1..=3).await;
-        consume(&it, Notebook::new(Some((2, trouble, MAX_TRIES - 1))), Filter::all(), 3).await;
+        consume(&it, Notebook::new(Some((2, trouble, MAX_TRIES - 1))), EventMatcher::all(), 3).await;
         assert_eq!(notes(&it.db).await, [1, 2, 3]);
         assert!(inbox::dead_letters(&it.db, "notes", 10).await.unwrap().is_empty());
     }
 }
 
 #[tokio::test]
-async fn a_poisonous_event_is_set_aside_with_its_cause_and_others_go_on_e5() {
+async fn a_poisonous_event_becomes_a_dead_letter_with_its_cause_and_others_go_on_e5() {
     for (trouble, cause) in [(Trouble::Faulty, "no such thing"), (Trouble::Panic, "the handler panicked: a bug")] {
         let it = with_notes().await;
         publish(&it, 1..=3).await;
         let notebook = Notebook::new(Some((2, trouble, i64::MAX)));
-        consume(&it, notebook.clone(), Filter::all(), 3).await;
+        consume(&it, notebook.clone(), EventMatcher::all(), 3).await;
         assert_eq!(notes(&it.db).await, [1, 3]);
         assert_eq!(notebook.calls.load(Ordering::SeqCst), 1 + MAX_TRIES, "once with the others, then by itself");
         let letters = inbox::dead_letters(&it.db, "notes", 10).await.unwrap();
@@ -182,7 +182,7 @@ async fn events_that_wait_together_share_a_transaction() {
     publish(&it, 1..=5).await;
     let reader = CursorReader(watch::Sender::new(Vec::new()));
     let shutdown = CancellationToken::new();
-    let consumer = Consumer::new("notes", it.log.clone(), it.db.clone(), it.clock.clone(), Filter::all());
+    let consumer = Consumer::new("notes", it.log.clone(), it.db.clone(), it.clock.clone(), EventMatcher::all());
     let running = spawn(consumer.run(reader.clone(), shutdown.clone()));
     let mut cursors = reader.0.subscribe();
     let seen = soon("all events", cursors.wait_for(|cursors| cursors.len() == 5)).await.unwrap().clone();
@@ -196,7 +196,7 @@ async fn a_failure_that_is_not_the_events_fault_is_tried_until_it_works() {
     for trouble in [Trouble::Later, Trouble::DiskFull] {
         let it = with_notes().await;
         publish(&it, 1..=3).await;
-        consume(&it, Notebook::new(Some((2, trouble, MAX_TRIES + 2))), Filter::all(), 3).await;
+        consume(&it, Notebook::new(Some((2, trouble, MAX_TRIES + 2))), EventMatcher::all(), 3).await;
         assert_eq!(notes(&it.db).await, [1, 2, 3]);
     }
 }
@@ -206,15 +206,15 @@ async fn a_log_that_was_rebuilt_in_another_order_has_no_effect_twice() {
     let it = with_notes().await;
     let events: Vec<_> = (1..=3).map(|sequence| event("interaction/1", sequence)).collect();
     it.log.append(&events).await.unwrap();
-    consume(&it, Notebook::new(None), Filter::all(), 3).await;
+    consume(&it, Notebook::new(None), EventMatcher::all(), 3).await;
 
     let rebuilt = with_another_log(it).await;
     let new = event("interaction/2", 9);
     let in_another_order = [new, events[2].clone(), events[0].clone(), events[1].clone(), event("interaction/2", 10)];
     rebuilt.log.append(&in_another_order).await.unwrap();
-    consume(&rebuilt, Notebook::new(None), Filter::all(), 5).await;
+    consume(&rebuilt, Notebook::new(None), EventMatcher::all(), 5).await;
     assert_eq!(notes(&rebuilt.db).await, [1, 2, 3, 9, 10]);
-    // The lost log's cursor is of no use to anybody.
+    // The lost log's cursor is deleted.
     let mut reader = rebuilt.db.read().await.unwrap();
     let cursors: i64 =
         on!(reader, conn => sqlx::query_scalar("SELECT count(*) FROM store_cursors").fetch_one(conn).await).unwrap();

@@ -1,6 +1,6 @@
 //! The embedded log: positions, repeats, filters, following, retention.
 
-use baton_bus::{EventLog, Filter, Logged};
+use baton_bus::{EventLog, EventMatcher, Logged};
 use baton_runtime::lifecycle::spawn;
 use futures::StreamExt;
 
@@ -17,7 +17,7 @@ async fn positions_are_1_2_3_also_when_events_are_repeated() {
     it.log.append(&events[..2]).await.unwrap();
     it.log.append(&events).await.unwrap();
     it.log.append(&events).await.unwrap();
-    let page = it.log.read(0, &Filter::all(), 10).await.unwrap();
+    let page = it.log.read(0, &EventMatcher::all(), 10).await.unwrap();
     assert_eq!(positions(&page.events), [1, 2, 3]);
     let read: Vec<_> = page.events.into_iter().map(|event| event.envelope).collect();
     assert_eq!(read, events);
@@ -30,7 +30,7 @@ async fn many_events_some_of_them_repeated_are_numbered_in_their_order_without_h
     it.log.append(&events[20..40]).await.unwrap();
     it.log.append(&events).await.unwrap();
     assert_eq!(it.log.last(), 100);
-    let page = it.log.read(0, &Filter::all(), 1_000).await.unwrap();
+    let page = it.log.read(0, &EventMatcher::all(), 1_000).await.unwrap();
     assert_eq!(positions(&page.events), (1..=100).collect::<Vec<_>>());
     let read: Vec<_> = page.events.into_iter().map(|event| event.envelope).collect();
     assert_eq!(read, [&events[20..40], &events[..20], &events[40..]].concat());
@@ -51,15 +51,15 @@ async fn a_log_that_is_opened_again_goes_on_where_it_was() {
 async fn an_event_is_not_shown_before_its_append_is_durable() {
     let it = world().await;
     it.log.append(&[event("interaction/1", 1)]).await.unwrap();
-    // In the file, but this log has not been told that the disk has it: as another task's append for the length of a sync.
+    // In the file, but this log has no word that it is on the disk: like another task's append for the length of a sync.
     let elsewhere = EventLog::open(it.folder.path().join("events.db"), it.clock.clone()).await.unwrap();
     elsewhere.append(&[event("interaction/1", 2)]).await.unwrap();
-    let page = it.log.read(0, &Filter::all(), 10).await.unwrap();
+    let page = it.log.read(0, &EventMatcher::all(), 10).await.unwrap();
     assert_eq!((positions(&page.events), page.searched_to), (vec![1], 1));
 }
 
 #[tokio::test]
-async fn whoever_waits_for_the_logs_disk_to_fail_is_told() {
+async fn a_failure_of_the_logs_disk_is_reported() {
     let it = world().await;
     it.log.append(&[event("interaction/1", 1)]).await.unwrap();
     let mut failed = Box::pin(it.log.failed());
@@ -80,7 +80,7 @@ async fn pages_end_to_end_are_the_whole_log() {
     it.log.append(&events).await.unwrap();
     let (mut after, mut read) = (0, Vec::new());
     loop {
-        let page = it.log.read(after, &Filter::all(), 10).await.unwrap();
+        let page = it.log.read(after, &EventMatcher::all(), 10).await.unwrap();
         if page.events.is_empty() {
             break;
         }
@@ -102,13 +102,13 @@ async fn a_filter_shows_what_fits_and_nothing_else() {
     ];
     it.log.append(&events).await.unwrap();
     let cases = [
-        (Filter::all(), vec![1, 2, 3, 4, 5]),
-        (Filter::all().of_tenant("acme"), vec![1, 3, 4, 5]),
-        (Filter::types(["*.completed"]).unwrap(), vec![1, 2]),
-        (Filter::types(["transfer.*"]).unwrap().of_tenant("acme"), vec![1, 3]),
-        (Filter::types(["transfer.failed", "*.mute_changed"]).unwrap(), vec![3, 4]),
-        (Filter::all().about("globex/transfer.completed"), vec![2]),
-        (Filter::all().of_tenant("acme").about("globex/transfer.completed"), vec![]),
+        (EventMatcher::all(), vec![1, 2, 3, 4, 5]),
+        (EventMatcher::all().of_tenant("acme"), vec![1, 3, 4, 5]),
+        (EventMatcher::types(["*.completed"]).unwrap(), vec![1, 2]),
+        (EventMatcher::types(["transfer.*"]).unwrap().of_tenant("acme"), vec![1, 3]),
+        (EventMatcher::types(["transfer.failed", "*.mute_changed"]).unwrap(), vec![3, 4]),
+        (EventMatcher::all().about("globex/transfer.completed"), vec![2]),
+        (EventMatcher::all().of_tenant("acme").about("globex/transfer.completed"), vec![]),
     ];
     for (filter, expected) in cases {
         let page = it.log.read(0, &filter, 10).await.unwrap();
@@ -121,7 +121,7 @@ async fn a_filter_shows_what_fits_and_nothing_else() {
 async fn a_subscriber_gets_what_was_and_then_what_comes_from_any_position() {
     let it = world().await;
     it.log.append(&[event("interaction/1", 1), event("interaction/1", 2)]).await.unwrap();
-    let mut events = std::pin::pin!(it.log.subscribe(1, Filter::all()));
+    let mut events = std::pin::pin!(it.log.subscribe(1, EventMatcher::all()));
     assert_eq!(soon("the past", events.next()).await.unwrap().unwrap().position, 2);
     assert!(futures::poll!(events.next()).is_pending());
     it.log.append(&[event("interaction/1", 3)]).await.unwrap();
@@ -131,7 +131,7 @@ async fn a_subscriber_gets_what_was_and_then_what_comes_from_any_position() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_subscriber_misses_nothing_while_many_append() {
     let it = world().await;
-    let mut events = std::pin::pin!(it.log.subscribe(0, Filter::types(["interaction.*"]).unwrap()));
+    let mut events = std::pin::pin!(it.log.subscribe(0, EventMatcher::types(["interaction.*"]).unwrap()));
     let appenders = (0..8).map(|appender| {
         let log = it.log.clone();
         spawn(async move {
@@ -158,5 +158,5 @@ async fn retention_deletes_the_old_and_positions_go_on() {
     assert_eq!(it.log.prune(i64::MAX).await.unwrap(), 2);
     let again = EventLog::open(it.folder.path().join("events.db"), it.clock.clone()).await.unwrap();
     again.append(&[event("interaction/1", 3)]).await.unwrap();
-    assert_eq!(positions(&again.read(0, &Filter::all(), 10).await.unwrap().events), [3]);
+    assert_eq!(positions(&again.read(0, &EventMatcher::all(), 10).await.unwrap().events), [3]);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use baton_bus::{Filter, Logged, Relay};
+use baton_bus::{EventMatcher, Logged, Relay};
 use baton_runtime::lifecycle::spawn;
 use baton_store::outbox;
 use futures::StreamExt;
@@ -15,7 +15,7 @@ fn relay(it: &World) -> Relay {
 }
 
 async fn take(it: &World, count: usize) -> Vec<Logged> {
-    let events = it.log.subscribe(0, Filter::all()).take(count);
+    let events = it.log.subscribe(0, EventMatcher::all()).take(count);
     soon("the events", events.map(Result::unwrap).collect()).await
 }
 
@@ -37,12 +37,12 @@ async fn a_commit_is_on_the_bus_at_once_and_marked() {
 }
 
 #[tokio::test]
-async fn a_commit_after_the_relays_look_is_not_slept_over() {
+async fn a_commit_after_the_relays_read_is_not_missed() {
     let it = simulated_world().await;
     // No time passes, so there is no slow scan: only its commit can bring the second event.
     let _busy = it.clock.busy();
     commit(&it.db, &[row("interaction/1", 1)]).await;
-    // Whoever wants to write after these two waits for both: the relay publishes, and can't mark.
+    // A later writer waits for both of these: the relay publishes, and can't mark.
     let mut tx = it.db.begin().await.unwrap();
     let mut queued = Box::pin(it.db.begin());
     assert!(futures::poll!(&mut queued).is_pending());

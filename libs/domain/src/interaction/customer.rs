@@ -10,7 +10,7 @@ pub struct Customer {
     /// Their number or address; may be empty. Personal data.
     pub address: Arc<str>,
     /// How they are connected.
-    pub line: Line,
+    pub line: CustomerLine,
     /// They are to be on hold.
     pub held: bool,
     /// Their leg is over.
@@ -22,7 +22,7 @@ pub struct Customer {
 /// How a customer is connected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Line {
+pub enum CustomerLine {
     /// They called: the switch's name of their leg.
     Inbound(Arc<str>),
     /// We call them, as soon as the agent is on the line.
@@ -45,11 +45,11 @@ pub struct Outside {
 impl Customer {
     /// They are on the line: somebody can talk with them.
     pub fn connected(&self) -> bool {
-        !self.gone && matches!(self.line, Line::Inbound(_) | Line::Answered(_))
+        !self.gone && matches!(self.line, CustomerLine::Inbound(_) | CustomerLine::Answered(_))
     }
 
     /// Their phone rings.
     pub fn ringing(&self) -> bool {
-        !self.gone && matches!(self.line, Line::Ringing(..))
+        !self.gone && matches!(self.line, CustomerLine::Ringing(..))
     }
 }

@@ -9,8 +9,8 @@ mod transfer;
 
 pub(crate) use agents::RELEASED_KEPT;
 pub use agents::{Engaged, ReleasedClaim};
-pub use customer::{Customer, Line, Outside};
-pub use recording::{Aside, Gap, Recording, Segment, Turn};
+pub use customer::{Customer, CustomerLine, Outside};
+pub use recording::{Gap, Recording, Segment, SuspendedTenure, Tenure};
 pub use search::{Offer, OfferState, Search};
 pub use transfer::{Hop, Phase, Transfer};
 
@@ -190,7 +190,7 @@ pub struct Opening {
     /// The customer's number or address; may be empty. Personal data.
     pub customer: Arc<str>,
     /// How the customer is connected.
-    pub line: Line,
+    pub line: CustomerLine,
     /// The steps of the number's call flow.
     pub flow: Vec<FlowStep>,
     /// See [`Flow::skip_voicemail`].

@@ -1,4 +1,4 @@
-//! What is recorded: which turn, which segment, and what is left out.
+//! What is recorded: which tenure, which segment, and what is left out.
 
 use crate::{
     event::Exclusion,
@@ -8,7 +8,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-/// The recording of an interaction. A *turn* is one primary agent's time with the customer and becomes one recording; a *segment* is one
+/// The recording of an interaction. A *tenure* is one primary agent's time with the customer and becomes one recording; a *segment* is one
 /// uninterrupted stretch of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recording {
@@ -20,16 +20,16 @@ pub struct Recording {
     pub by_hand: bool,
     /// Somebody paused it.
     pub paused: bool,
-    /// Whose turn it is; nobody's while no agent has the customer.
-    pub turn: Option<Turn>,
+    /// The tenure that is under way; none while no agent has the customer.
+    pub tenure: Option<Tenure>,
     /// Turns that gave way while a transfer is undecided: whoever comes back goes on with theirs (B206).
     #[serde(default)]
-    pub aside: SmallVec<[Aside; 1]>,
+    pub suspended: SmallVec<[SuspendedTenure; 1]>,
     /// The segment that is wanted now.
     pub current: Option<Segment>,
     /// Segments that are no longer wanted and whose end was not yet reported.
     pub closing: SmallVec<[Segment; 2]>,
-    /// Recordings whose turn is over and some of whose segments are still closing.
+    /// Recordings whose tenure is over and some of whose segments are still closing.
     pub ending: SmallVec<[RecordingNo; 2]>,
     /// The stretch that is being left out now.
     pub gap: Option<Gap>,
@@ -39,18 +39,18 @@ pub struct Recording {
 
 /// One primary agent's time with the customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Turn {
+pub struct Tenure {
     /// Whose.
     pub agent: AgentId,
     /// Its recording, once something of it was recorded.
     pub recording: Option<RecordingNo>,
 }
 
-/// A turn that has given way.
+/// A tenure that has given way while a transfer is undecided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Aside {
+pub struct SuspendedTenure {
     /// Which.
-    pub turn: Turn,
+    pub tenure: Tenure,
     /// Since when.
     pub since_us: i64,
 }

@@ -1,7 +1,7 @@
 //! When to look again although nothing happens. Every state that is not final has such a moment, and it leads nearer to the end (C5, T2).
 
 use crate::{
-    interaction::{Interaction, Line, Offer, OfferState, Phase, Stage},
+    interaction::{CustomerLine, Interaction, Offer, OfferState, Phase, Stage},
     permit::rules,
     words::Kind,
 };
@@ -32,7 +32,7 @@ pub fn deadline(i: &Interaction) -> Option<i64> {
         offers.map_or(search.until_us, |offers| offers.min(search.until_us))
     });
     let ringing = match i.customer.line {
-        Line::Ringing(_, until_us) if !i.customer.gone => Some(until_us + RING_SILENCE_US),
+        CustomerLine::Ringing(_, until_us) if !i.customer.gone => Some(until_us + RING_SILENCE_US),
         _ => None,
     };
     [Some(stage), search, transfer_deadline(i), ringing].into_iter().flatten().min()

@@ -3,7 +3,7 @@
 
 use crate::{
     ids::{AnnouncementNo, ExitNo, LegNo, RecordingNo, SegmentNo},
-    interaction::{Engaged, Interaction, Line, Offer, OfferState, Outside, Search, Stage},
+    interaction::{CustomerLine, Engaged, Interaction, Offer, OfferState, Outside, Search, Stage},
     policy::Hears,
     words::{Kind, Room},
 };
@@ -141,10 +141,10 @@ fn add_customer(plan: &mut MediaPlan, i: &Interaction) {
     }
     let room = customer_room(i);
     let origin = match &i.customer.line {
-        Line::Inbound(name) => Origin::Inbound(name.clone()),
-        Line::ToDial(_) => return,
-        Line::Ringing(outside, until_us) => Origin::DialOutside(outside.clone(), *until_us),
-        Line::Answered(outside) => Origin::DialOutside(outside.clone(), 0),
+        CustomerLine::Inbound(name) => Origin::Inbound(name.clone()),
+        CustomerLine::ToDial(_) => return,
+        CustomerLine::Ringing(outside, until_us) => Origin::DialOutside(outside.clone(), *until_us),
+        CustomerLine::Answered(outside) => Origin::DialOutside(outside.clone(), 0),
     };
     plan.legs.push(PlannedLeg { leg: LegNo(1), origin, room, muted: false });
     if let Some(room) = room {

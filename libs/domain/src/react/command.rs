@@ -97,7 +97,7 @@ impl Step<'_> {
         }
     }
 
-    /// Takes the customer off hold: in a consult that joins all; whoever does it has the turn (B206).
+    /// Takes the customer off hold: in a consult that joins all; the tenure is then that agent's (B206).
     fn resume_customer(&mut self) {
         self.hold(false);
         let by = if let Actor::Agent(agent) = *self.actor() { Some(agent) } else { self.i.primary };
@@ -108,7 +108,7 @@ impl Step<'_> {
             self.join();
         }
         if let Some(agent) = by.filter(|agent| self.i.agent(*agent).is_some()) {
-            self.take_turn(agent);
+            self.take_tenure(agent);
         }
     }
 
@@ -150,7 +150,7 @@ impl Step<'_> {
     }
 
     fn steer_recording(&mut self, command: RecordingCommand) {
-        let recording = self.i.recording.turn.and_then(|turn| turn.recording);
+        let recording = self.i.recording.tenure.and_then(|tenure| tenure.recording);
         match command {
             RecordingCommand::Start => {
                 self.i.recording.by_hand = true;

@@ -4,7 +4,7 @@ use super::step::Step;
 use crate::{
     event::EventKind,
     ids::AnnouncementNo,
-    interaction::{Counters, Line, Phase, Stage},
+    interaction::{Counters, CustomerLine, Phase, Stage},
     policy::CustomerGone,
     project::CUSTOMER_DISCONNECTED,
     words::{Actor, Reason},
@@ -16,17 +16,17 @@ const FAREWELL_US: i64 = 10 * 1_000_000;
 impl Step<'_> {
     /// The agent who calls is on the line: now the customer's phone is to ring.
     pub(super) fn dial_customer(&mut self) {
-        if let Line::ToDial(outside) = &self.i.customer.line {
+        if let CustomerLine::ToDial(outside) = &self.i.customer.line {
             let until_us = self.now + self.i.policy.interaction.dial_ring_ms * 1000;
-            self.i.customer.line = Line::Ringing(outside.clone(), until_us);
+            self.i.customer.line = CustomerLine::Ringing(outside.clone(), until_us);
             self.touch();
         }
     }
 
     /// The customer whom we called is on the line.
     pub(super) fn customer_answered(&mut self) {
-        if let Line::Ringing(outside, _) = &self.i.customer.line {
-            self.i.customer.line = Line::Answered(outside.clone());
+        if let CustomerLine::Ringing(outside, _) = &self.i.customer.line {
+            self.i.customer.line = CustomerLine::Answered(outside.clone());
             self.act_as(Actor::Customer);
             self.emit(EventKind::CustomerAnswered);
             if let Some(agent) = self.i.primary {
@@ -42,7 +42,7 @@ impl Step<'_> {
         }
         self.i.customer.gone = true;
         self.i.customer.seen_in = None;
-        let never_there = !matches!(self.i.customer.line, Line::Inbound(_) | Line::Answered(_));
+        let never_there = !matches!(self.i.customer.line, CustomerLine::Inbound(_) | CustomerLine::Answered(_));
         if never_there || reason == Reason::SwitchLost {
             return self.end(reason);
         }

@@ -40,7 +40,7 @@ impl Step<'_> {
     /// An agent for whom the flow looked since then has answered.
     pub(super) fn flow_answered(&mut self, agent: AgentId, since_us: i64) {
         self.make_primary(agent);
-        self.take_turn(agent);
+        self.take_tenure(agent);
         self.dial_customer();
         if self.i.customer.connected() {
             self.first_hop(agent, since_us);

@@ -42,10 +42,10 @@ impl Step<'_> {
     /// It still rings. In a warm transfer an agent who handed over before and stayed takes the initiator's part over; otherwise nobody has
     /// the customer until the recipient answers.
     fn goes_on_without_the_initiator(&mut self, kind: Kind) {
-        let heir = self.i.agents.first().map(|engaged| engaged.who.clone()).filter(|_| kind == Kind::Warm);
-        let (Some(heir), Some(transfer)) = (heir, self.transfer()) else { return self.with_nobody() };
-        let agent = heir.id;
-        transfer.initiator = heir;
+        let successor = self.i.agents.first().map(|engaged| engaged.who.clone()).filter(|_| kind == Kind::Warm);
+        let (Some(successor), Some(transfer)) = (successor, self.transfer()) else { return self.with_nobody() };
+        let agent = successor.id;
+        transfer.initiator = successor;
         self.take_over(agent);
     }
 
@@ -108,6 +108,6 @@ impl Step<'_> {
 
     fn take_over(&mut self, agent: AgentId) {
         self.make_primary(agent);
-        self.take_turn(agent);
+        self.take_tenure(agent);
     }
 }

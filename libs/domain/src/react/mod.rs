@@ -15,7 +15,7 @@ mod tick;
 use crate::{
     event::{EventKind, Events},
     input::Input,
-    interaction::{Customer, Flow, Interaction, Line, Opening, Recording, Stage},
+    interaction::{Customer, CustomerLine, Flow, Interaction, Opening, Recording, Stage},
     permit::Refusal,
     words::{Actor, AgentRef, AgentState, Direction, Target},
 };
@@ -80,7 +80,7 @@ pub fn react(interaction: &mut Interaction, input: Input, now_us: i64) -> Result
 
 fn new(opening: Opening, now_us: i64) -> Interaction {
     let direction = match opening.line {
-        Line::Inbound(_) => Direction::Inbound,
+        CustomerLine::Inbound(_) => Direction::Inbound,
         _ => Direction::Outbound,
     };
     Interaction {
@@ -107,8 +107,8 @@ fn new(opening: Opening, now_us: i64) -> Interaction {
             automatic: opening.recording.records(direction),
             by_hand: false,
             paused: false,
-            turn: None,
-            aside: SmallVec::new(),
+            tenure: None,
+            suspended: SmallVec::new(),
             current: None,
             closing: SmallVec::new(),
             ending: SmallVec::new(),

@@ -4,7 +4,7 @@ use super::step::Step;
 use crate::{
     event::EventKind,
     ids::{ClaimNo, LegNo, WaitNo},
-    interaction::{Counters, Engaged, Line, Offer, OfferState, ReleasedClaim, Search},
+    interaction::{Counters, CustomerLine, Engaged, Offer, OfferState, ReleasedClaim, Search},
     words::{Actor, AgentRef, AgentState, Reason, Target},
 };
 use smallvec::SmallVec;
@@ -170,7 +170,7 @@ impl Step<'_> {
         match self.phase() {
             Some(_) => self.transfer_unanswered(reason),
             // The agent's own phone was not answered: there is nobody to call for.
-            None if matches!(self.i.customer.line, Line::ToDial(_)) => self.end(reason),
+            None if matches!(self.i.customer.line, CustomerLine::ToDial(_)) => self.end(reason),
             None => self.advance_flow(),
         }
     }

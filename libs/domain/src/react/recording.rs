@@ -1,42 +1,42 @@
-//! What follows for the recording from any change: which turn it is, whether a segment is wanted now, and what is being left out.
+//! What follows for the recording from any change: whose tenure it is, whether a segment is wanted now, and what is being left out.
 //!
 //! A segment is wanted exactly while the customer talks with an agent, is not held, recording is on and not paused. So a consult can't be
-//! in one (B208, R1). Every stretch of a turn is either in a segment or in an exclusion (R2).
+//! in one (B208, R1). Every stretch of a tenure is either in a segment or in an exclusion (R2).
 
 use super::step::Step;
 use crate::{
     event::{EventKind, Exclusion},
     ids::{AgentId, RecordingNo, SegmentNo},
     input::SegmentEnd,
-    interaction::{Aside, Counters, Gap, Phase, Segment, Turn},
+    interaction::{Counters, Gap, Phase, Segment, SuspendedTenure, Tenure},
 };
 use smallvec::SmallVec;
 
-/// So many segments in a row that could not be written are enough; the next hold, pause or turn tries again.
+/// So many segments in a row that could not be written are enough; the next hold, pause or tenure tries again.
 const MAX_FAILURES: u8 = 3;
 
 impl Step<'_> {
-    /// From here on the customer's conversation is this agent's: whoever took them off hold, or has become primary (B206). The turn
+    /// From here on the customer's conversation is this agent's: whoever took them off hold, or has become primary (B206). The tenure
     /// before gives way while the transfer is undecided, and is over otherwise.
-    pub(super) fn take_turn(&mut self, agent: AgentId) {
-        if self.i.recording.turn.is_some_and(|turn| turn.agent == agent) {
+    pub(super) fn take_tenure(&mut self, agent: AgentId) {
+        if self.i.recording.tenure.is_some_and(|tenure| tenure.agent == agent) {
             return;
         }
         self.close_segment();
         self.close_gap();
         self.i.recording.failures = 0;
-        match self.i.recording.turn.take() {
-            Some(turn) if self.may_come_back(turn.agent) => {
-                self.i.recording.aside.push(Aside { turn, since_us: self.now });
+        match self.i.recording.tenure.take() {
+            Some(tenure) if self.may_come_back(tenure.agent) => {
+                self.i.recording.suspended.push(SuspendedTenure { tenure, since_us: self.now });
             }
-            Some(turn) => self.end_turn(turn),
+            Some(tenure) => self.end_tenure(tenure),
             None => {}
         }
-        let at = self.i.recording.aside.iter().position(|aside| aside.turn.agent == agent);
-        let back = at.map(|at| self.i.recording.aside.remove(at));
-        self.i.recording.turn = Some(back.map_or(Turn { agent, recording: None }, |aside| aside.turn));
-        if let Some(Aside { turn: Turn { recording: Some(recording), .. }, since_us }) = back {
-            self.exclude(recording, since_us, Exclusion::OtherTurn);
+        let at = self.i.recording.suspended.iter().position(|suspended| suspended.tenure.agent == agent);
+        let back = at.map(|at| self.i.recording.suspended.remove(at));
+        self.i.recording.tenure = Some(back.map_or(Tenure { agent, recording: None }, |suspended| suspended.tenure));
+        if let Some(SuspendedTenure { tenure: Tenure { recording: Some(recording), .. }, since_us }) = back {
+            self.exclude(recording, since_us, Exclusion::OtherTenure);
         }
         self.touch();
     }
@@ -48,42 +48,43 @@ impl Step<'_> {
     }
 
     /// The transfer is decided: of those who gave way, at most this agent comes back.
-    pub(super) fn end_asides_but(&mut self, agent: Option<AgentId>) {
-        let (kept, ended) = self.i.recording.aside.drain(..).partition(|aside| Some(aside.turn.agent) == agent);
-        self.i.recording.aside = kept;
-        let ended: SmallVec<[Aside; 1]> = ended;
-        for aside in ended {
-            self.end_turn(aside.turn);
+    pub(super) fn end_suspended_but(&mut self, agent: Option<AgentId>) {
+        let (kept, ended) =
+            self.i.recording.suspended.drain(..).partition(|suspended| Some(suspended.tenure.agent) == agent);
+        self.i.recording.suspended = kept;
+        let ended: SmallVec<[SuspendedTenure; 1]> = ended;
+        for suspended in ended {
+            self.end_tenure(suspended.tenure);
         }
     }
 
-    fn close_turn(&mut self) {
+    fn close_tenure(&mut self) {
         self.close_segment();
         self.close_gap();
-        if let Some(turn) = self.i.recording.turn.take() {
-            self.end_turn(turn);
+        if let Some(tenure) = self.i.recording.tenure.take() {
+            self.end_tenure(tenure);
         }
-        self.end_asides_but(None);
+        self.end_suspended_but(None);
     }
 
-    /// Who leaves takes their turn with them, also one that gave way.
-    pub(super) fn end_aside_of(&mut self, agent: AgentId) {
-        let at = self.i.recording.aside.iter().position(|aside| aside.turn.agent == agent);
-        if let Some(aside) = at.map(|at| self.i.recording.aside.remove(at)) {
-            self.end_turn(aside.turn);
+    /// Who leaves takes their tenure with them, also one that gave way.
+    pub(super) fn end_suspended_of(&mut self, agent: AgentId) {
+        let at = self.i.recording.suspended.iter().position(|suspended| suspended.tenure.agent == agent);
+        if let Some(suspended) = at.map(|at| self.i.recording.suspended.remove(at)) {
+            self.end_tenure(suspended.tenure);
         }
     }
 
-    /// The turn is over: its recording ends as soon as its segments have.
-    fn end_turn(&mut self, turn: Turn) {
-        self.i.recording.ending.extend(turn.recording);
+    /// The tenure is over: its recording ends as soon as its segments have.
+    fn end_tenure(&mut self, tenure: Tenure) {
+        self.i.recording.ending.extend(tenure.recording);
         self.touch();
     }
 
-    /// Called after every change. While nobody has the customer it is nobody's turn: ringing and voicemail are not left out of anything.
+    /// Called after every change. While nobody has the customer there is no tenure: ringing and voicemail are not left out of anything.
     pub(super) fn settle_recording(&mut self) {
         if self.i.primary.is_none() || self.i.customer.gone {
-            self.close_turn();
+            self.close_tenure();
         } else {
             self.settle_segment();
             self.settle_gap();
@@ -106,8 +107,8 @@ impl Step<'_> {
     }
 
     fn open_segment(&mut self) {
-        let Some(turn) = self.i.recording.turn else { return };
-        let recording = turn.recording.unwrap_or_else(|| self.open_recording(turn.agent));
+        let Some(tenure) = self.i.recording.tenure else { return };
+        let recording = tenure.recording.unwrap_or_else(|| self.open_recording(tenure.agent));
         let no = SegmentNo(Counters::take(&mut self.i.counters.segment));
         self.i.recording.current = Some(Segment { no, recording, live: false });
         self.close_gap();
@@ -115,7 +116,7 @@ impl Step<'_> {
 
     fn open_recording(&mut self, agent: AgentId) -> RecordingNo {
         let recording = RecordingNo(Counters::take(&mut self.i.counters.recording));
-        self.i.recording.turn = Some(Turn { agent, recording: Some(recording) });
+        self.i.recording.tenure = Some(Tenure { agent, recording: Some(recording) });
         let by_hand = !self.i.recording.automatic;
         self.emit(EventKind::RecordingStarted { recording, agent, by_hand });
         recording
@@ -131,7 +132,7 @@ impl Step<'_> {
     /// nothing to leave out.
     fn settle_gap(&mut self) {
         let r = &self.i.recording;
-        let reason = match r.turn {
+        let reason = match r.tenure {
             None => None,
             Some(_) if r.current.is_some() || !self.i.customer.connected() => None,
             Some(_) if self.i.customer.held => Some(Exclusion::OnHold),
@@ -145,9 +146,9 @@ impl Step<'_> {
         }
     }
 
-    /// A stretch of a turn of which nothing is ever recorded is nobody's exclusion.
+    /// A stretch of a tenure of which nothing is ever recorded is nobody's exclusion.
     fn close_gap(&mut self) {
-        let recording = self.i.recording.turn.and_then(|turn| turn.recording);
+        let recording = self.i.recording.tenure.and_then(|tenure| tenure.recording);
         let Some(gap) = self.i.recording.gap.take() else { return };
         if let Some(recording) = recording {
             self.exclude(recording, gap.from_us, gap.reason);
@@ -161,7 +162,7 @@ impl Step<'_> {
         }
     }
 
-    /// Recordings whose turn is over and whose segments are all known.
+    /// Recordings whose tenure is over and whose segments are all known.
     fn end_recordings(&mut self) {
         let r = &mut self.i.recording;
         let closing = &r.closing;

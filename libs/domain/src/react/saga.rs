@@ -58,9 +58,9 @@ impl Step<'_> {
         let keep = from_consult && self.i.policy.warm.hold_after_complete == HoldAfterComplete::Keep;
         if !keep {
             self.hold(false);
-            self.take_turn(recipient);
+            self.take_tenure(recipient);
         }
-        self.end_asides_but(Some(recipient));
+        self.end_suspended_but(Some(recipient));
     }
 
     /// The initiator's part is over; a cold transfer's customer is then with nobody.
@@ -179,9 +179,9 @@ impl Step<'_> {
             self.hold(false);
         }
         if let Some(primary) = self.i.primary {
-            self.take_turn(primary);
+            self.take_tenure(primary);
         }
-        self.end_asides_but(None);
+        self.end_suspended_but(None);
     }
 
     /// Neither recipient nor initiator: the customer goes where the fallback says (B102).

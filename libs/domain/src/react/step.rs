@@ -80,7 +80,7 @@ impl<'a> Step<'a> {
         let wrap_up_ms = self.i.policy.interaction.wrap_up_ms;
         self.release(ReleasedClaim { claim: engaged.claim, agent, reason, wrap_up_ms });
         self.emit(EventKind::AgentLeft { agent, reason });
-        self.end_aside_of(agent);
+        self.end_suspended_of(agent);
         Some(engaged)
     }
 

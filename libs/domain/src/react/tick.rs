@@ -4,7 +4,7 @@
 use super::step::Step;
 use crate::{
     input::ExitOutcome,
-    interaction::{Line, Phase, Stage},
+    interaction::{CustomerLine, Phase, Stage},
     permit::rules,
     policy::Ending,
     project::{HAND_OVER_US, RING_SILENCE_US, offer_deadline},
@@ -67,7 +67,7 @@ impl Step<'_> {
     }
 
     fn tick_stage(&mut self) {
-        if let Line::Ringing(_, until_us) = self.i.customer.line
+        if let CustomerLine::Ringing(_, until_us) = self.i.customer.line
             && until_us + RING_SILENCE_US <= self.now
         {
             self.customer_gone(Reason::NoAnswer);

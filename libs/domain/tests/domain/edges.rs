@@ -107,10 +107,10 @@ fn b206_the_initiator_comes_back_to_recording_one_however_the_attempt_failed() {
             world.does(1, Command::Resume);
         }
         assert_eq!((world.agents_in(), recording(&world)), (vec![1], Some(RecordingNo(1))), "{way}");
-        let other_turn = |kind: &EventKind| {
-            matches!(kind, EventKind::Excluded { recording: RecordingNo(1), reason: Exclusion::OtherTurn, .. })
+        let other_tenure = |kind: &EventKind| {
+            matches!(kind, EventKind::Excluded { recording: RecordingNo(1), reason: Exclusion::OtherTenure, .. })
         };
-        assert!(world.happened(other_turn), "{way}: {:?}", world.events);
+        assert!(world.happened(other_tenure), "{way}: {:?}", world.events);
         assert!(world.happened(|kind| matches!(kind, EventKind::RecordingEnded { recording: RecordingNo(2) })));
     }
 }
@@ -207,7 +207,7 @@ fn b206_who_takes_over_from_an_initiator_has_the_turn_though_the_customer_is_hel
     world.start(2, Kind::Warm, 3).expect("permitted");
     world.grant();
     world.hang_up(2);
-    assert_eq!(world.i.recording.turn.map(|turn| turn.agent), Some(agent(1).id));
+    assert_eq!(world.i.recording.tenure.map(|tenure| tenure.agent), Some(agent(1).id));
     assert!(world.happened(|kind| matches!(kind, EventKind::RecordingEnded { recording: RecordingNo(2) })));
 }
 

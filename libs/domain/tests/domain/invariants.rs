@@ -4,7 +4,7 @@ use crate::world::{World, agent, by};
 use baton_domain::{
     Action, Command, EventKind, Input, RecordingCommand, Refusal, StartTransfer,
     ids::LegNo,
-    interaction::{Line, Phase, Stage},
+    interaction::{CustomerLine, Phase, Stage},
     permit::allowed,
     project,
     words::{Actor, Kind, Reason, Room, Target},
@@ -47,11 +47,11 @@ fn nobody_is_left_alone(world: &World) {
 /// B206: a segment belongs to an agent who is there.
 fn a_turn_is_that_of_somebody_present(world: &World) {
     let recording = &world.i.recording;
-    if let (Some(_), Some(turn)) = (recording.current, recording.turn) {
-        assert!(world.i.agent(turn.agent).is_some(), "B206: {:?}", world.i);
+    if let (Some(_), Some(tenure)) = (recording.current, recording.tenure) {
+        assert!(world.i.agent(tenure.agent).is_some(), "B206: {:?}", world.i);
     }
-    for aside in &recording.aside {
-        assert!(world.i.agent(aside.turn.agent).is_some(), "B206: {:?}", world.i);
+    for suspended in &recording.suspended {
+        assert!(world.i.agent(suspended.tenure.agent).is_some(), "B206: {:?}", world.i);
     }
 }
 
@@ -102,7 +102,7 @@ fn nothing_but_segments_comes_after_the_end(world: &World) {
 fn customer_is_in_one_place(world: &World) {
     let plan = project::plan(&world.i);
     let legs: Vec<_> = plan.legs.iter().filter(|leg| leg.leg == LegNo(1)).collect();
-    let to_dial = matches!(world.i.customer.line, Line::ToDial(_));
+    let to_dial = matches!(world.i.customer.line, CustomerLine::ToDial(_));
     let wanted = usize::from(!world.i.customer.gone && !world.i.ended() && !to_dial);
     assert_eq!(legs.len(), wanted, "C1: {plan:?}");
     if let Some(leg) = legs.first() {
@@ -138,7 +138,7 @@ fn only_conversations_are_recorded(world: &World) {
 /// R2: while nobody has the customer it is nobody's turn, and nothing is left out.
 fn without_a_primary_there_is_no_turn(world: &World) {
     let r = &world.i.recording;
-    assert!(world.i.primary.is_some() || (r.turn.is_none() && r.gap.is_none()), "R2: {r:?}");
+    assert!(world.i.primary.is_some() || (r.tenure.is_none() && r.gap.is_none()), "R2: {r:?}");
 }
 
 /// T5: no claim, leg or wait outlives the interaction.
@@ -158,7 +158,7 @@ fn a_deadline_is_armed(world: &World) {
 
 /// C2: a call that nobody ended ends only when the customer left, an agent who had them hung up, or a flow or fallback said so.
 fn nobody_is_hung_up_by_a_transfer(world: &World) {
-    let was_there = matches!(world.i.customer.line, Line::Inbound(_) | Line::Answered(_));
+    let was_there = matches!(world.i.customer.line, CustomerLine::Inbound(_) | CustomerLine::Answered(_));
     if let Stage::Ended(reason) = world.i.stage
         && was_there
     {

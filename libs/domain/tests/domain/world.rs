@@ -4,7 +4,7 @@ use baton_domain::{
     AgentId, Command, Event, EventKind, Fact, Input, Interaction, InteractionId, Opening, Policy, Reaction, Refusal,
     StartTransfer,
     ids::{ClaimNo, LegNo},
-    interaction::{FlowStep, Line, OfferState, Outside},
+    interaction::{CustomerLine, FlowStep, OfferState, Outside},
     project,
     words::{Actor, AgentRef, Kind, Reason, RecordingMode, Target},
 };
@@ -31,7 +31,7 @@ pub fn policy(profile: &str, overrides: &str) -> Arc<Policy> {
     Arc::new(baton_domain::policy::parse(profile, overrides, vec!["warm_transfer".into()]).expect("a valid policy"))
 }
 
-fn opening(policy: Arc<Policy>, recording: RecordingMode, flow: Vec<FlowStep>, line: Line) -> Opening {
+fn opening(policy: Arc<Policy>, recording: RecordingMode, flow: Vec<FlowStep>, line: CustomerLine) -> Opening {
     Opening {
         id: InteractionId(Uuid::from_u128(99)),
         tenant: "acme".into(),
@@ -57,7 +57,7 @@ pub struct World {
 impl World {
     pub fn new(policy: Arc<Policy>, recording: RecordingMode, flow: Vec<FlowStep>) -> Self {
         let now = 1_000 * SECOND;
-        let line = Line::Inbound("in-1".into());
+        let line = CustomerLine::Inbound("in-1".into());
         let (i, events) = baton_domain::open(opening(policy, recording, flow, line), now);
         Self { i, now, events: events.into_vec() }
     }
@@ -65,7 +65,7 @@ impl World {
     /// Agent 1 calls a customer.
     pub fn placed(policy: Arc<Policy>, recording: RecordingMode) -> Self {
         let now = 1_000 * SECOND;
-        let line = Line::ToDial(Outside { phone: "32470000000".into(), allowed_by: "+32".into() });
+        let line = CustomerLine::ToDial(Outside { phone: "32470000000".into(), allowed_by: "+32".into() });
         let (i, events) = baton_domain::place(opening(policy, recording, vec![], line), agent(1), now);
         Self { i, now, events: events.into_vec() }
     }

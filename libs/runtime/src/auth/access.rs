@@ -1,7 +1,7 @@
-//! Who may call what: the one table.
+//! The table of methods and the roles that may call them, sorted by path.
 //!
-//! A method that is not here is refused to everybody, so a new method needs a line before anyone can call it. What a caller
-//! may do with a particular object (their own call, their own state) is decided in the handler. Sorted by path.
+//! A method that is not in it is refused to every role, so a new method needs a line before it can be called. The handler
+//! decides what a caller may do with a particular object (their own call, their own state).
 
 use super::Role;
 use super::Role::{Admin, Agent, Analyst, Service, Simulator, Supervisor};
@@ -20,7 +20,7 @@ const OVERSEERS: &[Role] = &[Supervisor, Admin, Analyst];
 const ADMINS: &[Role] = &[Admin];
 /// Baton's own services.
 const SERVICES: &[Role] = &[Service];
-/// Whoever drives the simulated switch.
+/// Those who drive the simulated switch.
 const SIMULATORS: &[Role] = &[Simulator];
 
 /// Each method's path with the roles that may call it.

@@ -1,4 +1,4 @@
-//! The caller as a handler sees them.
+//! The caller, for handlers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use baton_api::ApiError;
 use serde::{Deserialize, Serialize};
 use tonic::Status;
 
-/// What sort of caller; which methods each may call is in [`super::access`].
+/// The role of a caller; [`super::access`] says which methods each may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -19,7 +19,7 @@ pub enum Role {
     Admin,
     /// Reads what happened.
     Analyst,
-    /// Another Baton service. Belongs to no tenant.
+    /// A Baton service. Belongs to no tenant.
     Service,
     /// Drives the simulated switch.
     Simulator,
@@ -61,7 +61,7 @@ impl FromStr for Role {
     }
 }
 
-/// The name is no tenant's.
+/// The text is not a tenant's id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a tenant's id is 1 to 63 characters of a-z, 0-9 and -, and does not begin with -")]
 pub struct InvalidTenant;
@@ -72,7 +72,6 @@ pub struct InvalidTenant;
 pub struct TenantId(String);
 
 impl TenantId {
-    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -108,19 +107,17 @@ impl fmt::Display for TenantId {
     }
 }
 
-/// Who is calling: what a verified token says.
+/// The contents of a verified token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Whose data they see. `None` exactly for the role service.
+    /// The tenant whose data the caller sees. `None` exactly for the role service.
     pub tenant: Option<TenantId>,
-    /// Who they are within the tenant; for an agent, the agent's id.
+    /// The caller's id within the tenant; for an agent, the agent's id.
     pub subject: String,
-    /// What sort of caller.
     pub role: Role,
 }
 
 impl Caller {
-    /// A caller that belongs to a tenant.
     pub fn of_tenant(tenant: TenantId, subject: impl Into<String>, role: Role) -> Self {
         Self { tenant: Some(tenant), subject: subject.into(), role }
     }
@@ -143,7 +140,7 @@ impl Caller {
 
 /// Gets the caller from a request.
 pub trait CallerExt {
-    /// Who is calling. An error only behind an open path, where nobody has to say.
+    /// An error only for an open path, which needs no token.
     fn caller(&self) -> Result<&Caller, Status>;
 }
 

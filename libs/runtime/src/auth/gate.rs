@@ -1,4 +1,4 @@
-//! The door of every listener: a token that is good, of a role that may.
+//! Admission at every listener: a valid token, of a role that may call the method.
 
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
@@ -8,23 +8,22 @@ use tonic::Status;
 
 use super::{Caller, Role, TokenError, Verifier, access};
 
-/// Paths that need no token: they say nothing about any tenant, and probes and tools have none.
+/// Paths that need no token: they reveal nothing about any tenant, and probes and tools have no token.
 const OPEN: &[&str] =
     &["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"];
 
-/// Decides who gets in.
+/// Admits or refuses calls.
 #[derive(Clone, Debug)]
 pub struct Gate {
     verifier: Verifier,
 }
 
 impl Gate {
-    /// A gate that believes this verifier.
     pub fn new(verifier: Verifier) -> Self {
         Self { verifier }
     }
 
-    /// The caller of this method if they may call it; `None` where nobody has to say who they are.
+    /// The caller, if they may call this method; `None` for an open path.
     pub fn admit(&self, path: &str, headers: &HeaderMap, now_us: i64) -> Result<Option<Caller>, Status> {
         if OPEN.iter().any(|open| path.starts_with(open)) {
             return Ok(None);
@@ -33,15 +32,15 @@ impl Gate {
         match access::roles(path) {
             Some(roles) if roles.contains(&caller.role) => Ok(Some(caller)),
             Some(roles) => Err(not_allowed(path, caller.role, roles).into()),
-            // What the router would say, but it says so only where nobody serves the method: one that is served and was
-            // forgotten in the table ends here.
+            // The answer of the router for a method that is not served. A method that is served, but missing in the table,
+            // gets it too.
             None => Err(Status::unimplemented("There is no such method.")),
         }
     }
 }
 
-/// The token in the `authorization` header. Two such headers are one too many: whoever put the second there may not be the
-/// one whom the first names.
+/// The token in the `authorization` header. Two such headers are refused: the second may have been added by somebody else
+/// than the caller whom the first names.
 fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_token_of_a_role_that_may_gets_in() {
+    fn a_valid_token_of_a_permitted_role_is_admitted() {
         let key = SigningKey::generate();
         let headers = headers(&[&format!("Bearer {}", token(&key, Role::Agent))]);
         let caller = Gate::new(key.verifier()).admit(PATH, &headers, 0).unwrap().unwrap();
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_that_may_not_is_told_who_may() {
+    fn a_refused_role_learns_which_roles_are_permitted() {
         let key = SigningKey::generate();
         let headers = headers(&[&format!("Bearer {}", token(&key, Role::Agent))]);
         let error = refused(&Gate::new(key.verifier()), INTERNAL, &headers, 0);
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_is_not_in_the_table_is_not_there_for_anybody_and_without_a_token_nobody_learns_it() {
+    fn a_method_that_is_not_in_the_table_does_not_exist_for_any_role_and_a_call_without_a_token_does_not_learn_it() {
         let key = SigningKey::generate();
         let gate = Gate::new(key.verifier());
         for path in ["/baton.transfer.v1.TransferService/Nothing", "/baton.x.v1.XService/Do", "/other.Service/Do", "/"]

@@ -16,55 +16,39 @@ const KEY_BYTES: usize = 32;
 #[cfg(unix)]
 const OTHERS: u32 = 0o077;
 
-/// The key can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The file is there and can't be read.
+    /// The file exists and can't be read.
     #[error("can't read the key file {}", path.display())]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// There is no file, and none can be made.
+    Read { path: PathBuf, source: io::Error },
+    /// There is no file, and it can't be created.
     #[error("can't write the key file {}; choose a folder that can be written", path.display())]
-    Write {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Others than its owner can read it.
+    Write { path: PathBuf, source: io::Error },
+    /// Other users than its owner can read it.
     #[error("the key file {} can be read by others (mode {mode:03o}); run: chmod 600 {}", path.display(), path.display())]
     Exposed {
-        /// Which file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
-    /// It holds no key.
     #[error("the key file {} does not hold 64 hexadecimal digits; remove it to get a new key (all tokens become invalid)", path.display())]
-    Malformed {
-        /// Which file.
-        path: PathBuf,
-    },
+    Malformed { path: PathBuf },
 }
 
-/// Signs tokens. All services of one installation share one.
+/// Signs tokens. All services of one installation share one key.
 #[derive(Clone)]
 pub struct SigningKey([u8; KEY_BYTES]);
 
 impl SigningKey {
-    /// The name of the key's file in a data folder.
+    /// In the data folder.
     pub const FILE_NAME: &str = "token.key";
 
-    /// A key that is nowhere else, for tests.
+    /// A random key.
     pub fn generate() -> Self {
         Self(ids::random_bytes())
     }
 
-    /// The key in this file; made if there is none yet. Of several processes that start at once, all get the same.
+    /// The key in this file, which is created if it does not exist. Several processes that start at once get the same key.
     pub fn load_or_create(path: &Path) -> Result<Self, KeyError> {
         if let Some(key) = Self::load(path)? {
             return Ok(key);
@@ -88,13 +72,12 @@ impl SigningKey {
         from_hex(text.trim()).map(Self).ok_or_else(malformed).map(Some)
     }
 
-    /// A token for this caller that is good from now on for `ttl`, in whole seconds; and five seconds longer, as the clocks of
-    /// two machines may differ by so much.
+    /// A token for this caller, valid from now on for `ttl`, in whole seconds; and five seconds longer, because the clocks of
+    /// two machines may differ by that much.
     pub fn mint(&self, caller: &Caller, now_us: i64, ttl: Duration) -> Result<String, TokenError> {
         token::mint(&EncodingKey::from_secret(&self.0), caller, now_us, ttl)
     }
 
-    /// What verifies the tokens of this key.
     pub fn verifier(&self) -> Verifier {
         Verifier::new(DecodingKey::from_secret(&self.0))
     }
@@ -105,14 +88,14 @@ impl SigningKey {
     }
 }
 
-/// Prints nothing of the key.
+/// Does not print the key.
 impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SigningKey(..)")
     }
 }
 
-/// The file appears whole or not at all, and never takes the place of one that another process made meanwhile.
+/// The file appears whole or not at all, and never replaces one that another process created meanwhile.
 fn create(path: &Path, key: &SigningKey) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;

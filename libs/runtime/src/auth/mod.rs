@@ -1,8 +1,8 @@
-//! Who is calling, and what they may call.
+//! Authentication, and authorization by role.
 //!
-//! Every call carries a JWT (HS256): its subject, tenant and role are the only source for who acts and for whom. The
-//! [`Gate`] verifies it, looks the method up in the one [table](access::ACCESS), and leaves a [`Caller`] for the handler
-//! (`request.caller()?`). What a caller may do with a particular object is the handler's to decide.
+//! Every call carries a JWT (HS256); the caller's subject, tenant and role come from it and from nowhere else. The [`Gate`]
+//! verifies it, looks the method up in the [table](access::ACCESS), and leaves a [`Caller`] for the handler
+//! (`request.caller()?`). The handler decides what the caller may do with a particular object.
 
 pub mod access;
 mod caller;

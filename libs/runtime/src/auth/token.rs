@@ -1,4 +1,4 @@
-//! Tokens: minted for a caller, and read back into one.
+//! Minting tokens for callers, and verifying them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,26 +15,23 @@ use super::{Caller, Role, TenantId};
 const BATON: &str = "baton";
 /// How much the clocks of two machines may differ.
 const LEEWAY_S: i64 = 5;
-/// Longer subjects are refused: the subject is stored with all that a caller does.
+/// In bytes. Longer subjects are refused, because the subject is stored with each of the caller's changes.
 const LONGEST_SUBJECT: usize = 128;
 
-/// The token is no good.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// It was good, and is no longer.
     #[error("the token has expired; get a new one")]
     Expired,
-    /// It is malformed, forged, not yet good, or meant for somebody else.
+    /// It is malformed, forged, not valid yet, or has another audience.
     #[error("the token is not valid: {0}")]
     Invalid(&'static str),
-    /// It can't be signed.
     #[error("the token can't be signed")]
     Signing,
 }
 
-/// What a token says about its caller. Issuer and audience are checked by the library.
+/// The claims that are read. The library checks issuer and audience.
 #[derive(Debug, Deserialize)]
-struct Claims {
+struct TokenClaims {
     sub: String,
     tenant: Option<TenantId>,
     role: Role,
@@ -42,8 +39,9 @@ struct Claims {
     nbf: Option<i64>,
 }
 
+/// The claims that are written.
 #[derive(Debug, Serialize)]
-struct Minted<'a> {
+struct IssuedClaims<'a> {
     sub: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<&'a TenantId>,
@@ -57,7 +55,7 @@ struct Minted<'a> {
 pub(super) fn mint(key: &EncodingKey, caller: &Caller, now_us: i64, ttl: Duration) -> Result<String, TokenError> {
     check(caller)?;
     let seconds = now_us.div_euclid(1_000_000);
-    let claims = Minted {
+    let claims = IssuedClaims {
         sub: &caller.subject,
         tenant: caller.tenant.as_ref(),
         role: caller.role,
@@ -69,22 +67,22 @@ pub(super) fn mint(key: &EncodingKey, caller: &Caller, now_us: i64, ttl: Duratio
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, key).map_err(|_| TokenError::Signing)
 }
 
-/// Reads tokens; cheap to clone.
+/// Verifies tokens; cheap to clone.
 #[derive(Clone)]
-pub struct Verifier(Arc<Verifying>);
+pub struct Verifier(Arc<VerifierState>);
 
-struct Verifying {
+struct VerifierState {
     key: DecodingKey,
     validation: Validation,
-    /// Tokens whose signature and claims were good: a client sends the same one with each call.
-    good: Mutex<HashMap<Box<str>, Arc<Good>>>,
+    /// Tokens with a valid signature and valid claims: a client sends the same one with each call.
+    verified: Mutex<HashMap<Box<str>, Arc<VerifiedToken>>>,
 }
 
-/// When so many are remembered, all are forgotten: who calls is read anew at the price of one verification.
-const REMEMBERED: usize = 4_096;
+/// At this number of remembered tokens all are forgotten, which costs each client one verification.
+const MAX_REMEMBERED: usize = 4_096;
 
-/// What a good token says. Whether it is good *now* is asked each time.
-struct Good {
+/// The contents of a token whose signature is valid. Its times are checked at each call.
+struct VerifiedToken {
     caller: Caller,
     exp: i64,
     nbf: Option<i64>,
@@ -97,54 +95,54 @@ impl Verifier {
         validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
         validation.set_audience(&[BATON]);
         validation.set_issuer(&[BATON]);
-        // The library would ask the system for the time; we go by the clock that Baton goes by.
+        // The library would use the system's time; Baton uses its own clock.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        Self(Arc::new(Verifying { key, validation, good: Mutex::default() }))
+        Self(Arc::new(VerifierState { key, validation, verified: Mutex::default() }))
     }
 
-    /// Who the token's bearer is, if it is good at this time.
+    /// The token's bearer, if it is valid at this time.
     pub fn verify(&self, token: &str, now_us: i64) -> Result<Caller, TokenError> {
-        let known = self.0.good().get(token).cloned();
-        let good = match known {
-            Some(good) => good,
+        let known = self.0.verified().get(token).cloned();
+        let verified = match known {
+            Some(verified) => verified,
             None => self.0.remember(token, self.0.read(token)?),
         };
-        good.at(now_us)
+        verified.at(now_us)
     }
 }
 
-impl Verifying {
-    fn good(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Good>>> {
-        self.good.lock().unwrap_or_else(PoisonError::into_inner)
+impl VerifierState {
+    fn verified(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<VerifiedToken>>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember(&self, token: &str, good: Good) -> Arc<Good> {
-        let good = Arc::new(good);
-        let mut known = self.good();
-        if known.len() >= REMEMBERED {
+    fn remember(&self, token: &str, verified: VerifiedToken) -> Arc<VerifiedToken> {
+        let verified = Arc::new(verified);
+        let mut known = self.verified();
+        if known.len() >= MAX_REMEMBERED {
             known.clear();
         }
-        known.insert(token.into(), Arc::clone(&good));
-        good
+        known.insert(token.into(), Arc::clone(&verified));
+        verified
     }
 
-    /// All that does not change with time.
-    fn read(&self, token: &str) -> Result<Good, TokenError> {
-        let read = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation)
+    /// Checks everything that does not depend on the time.
+    fn read(&self, token: &str) -> Result<VerifiedToken, TokenError> {
+        let read = jsonwebtoken::decode::<TokenClaims>(token, &self.key, &self.validation)
             .map_err(|error| TokenError::Invalid(explain(error.kind())))?;
-        // Whoever signed it says that it means something else to those who don't know these headers (RFC 7515, 4.1.11).
+        // A verifier that does not know a critical header must refuse the token (RFC 7515, 4.1.11).
         if read.header.crit.is_some() {
             return Err(TokenError::Invalid("it has critical headers (crit), and none is known"));
         }
-        let Claims { sub, tenant, role, exp, nbf } = read.claims;
+        let TokenClaims { sub, tenant, role, exp, nbf } = read.claims;
         let caller = Caller { tenant, subject: sub, role };
         check(&caller)?;
-        Ok(Good { caller, exp, nbf })
+        Ok(VerifiedToken { caller, exp, nbf })
     }
 }
 
-impl Good {
+impl VerifiedToken {
     fn at(&self, now_us: i64) -> Result<Caller, TokenError> {
         let seconds = now_us.div_euclid(1_000_000);
         if self.exp.saturating_add(LEEWAY_S) <= seconds {
@@ -157,14 +155,14 @@ impl Good {
     }
 }
 
-/// Prints nothing of the key.
+/// Does not print the key.
 impl std::fmt::Debug for Verifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Verifier(..)")
     }
 }
 
-/// What holds for every caller, whoever signed for it.
+/// The rules for every caller, at minting and at reading.
 fn check(caller: &Caller) -> Result<(), TokenError> {
     if caller.subject.is_empty() || caller.subject.len() > LONGEST_SUBJECT {
         return Err(TokenError::Invalid("its subject is empty or too long"));
@@ -172,7 +170,7 @@ fn check(caller: &Caller) -> Result<(), TokenError> {
     if !caller.subject.chars().all(is_plain) || caller.subject.trim() != caller.subject {
         return Err(TokenError::Invalid("its subject has characters that can't be seen"));
     }
-    if caller.role == Role::Agent && !is_as_ids_are_written(&caller.subject) {
+    if caller.role == Role::Agent && !is_canonical_id(&caller.subject) {
         return Err(TokenError::Invalid("an agent's id is written in lower case, with hyphens and nothing around it"));
     }
     match (caller.role, &caller.tenant) {
@@ -182,20 +180,20 @@ fn check(caller: &Caller) -> Result<(), TokenError> {
     }
 }
 
-/// Seen as what it is, in a log and on a terminal: no control characters, no spaces but the plain one, none that join, part
-/// or turn the letters around them.
+/// Whether the character shows unambiguously in a log and on a terminal: no control characters, no spaces but U+0020, none
+/// that join, separate or reorder the letters around them.
 fn is_plain(it: char) -> bool {
     let is_hidden = matches!(it, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     it == ' ' || !(it.is_control() || it.is_whitespace() || is_hidden)
 }
 
-/// A UUID can be written in several ways. Where ids are compared as text only one of them is the agent, and one who is an
-/// agent to half of the API is worse than none. What is no UUID at all is nobody's id anywhere.
-fn is_as_ids_are_written(subject: &str) -> bool {
+/// A UUID can be written in several ways, and ids are compared as text in some places: with another spelling a caller would
+/// be the agent in one half of the API and not in the other. A text that is no UUID is no agent's id anywhere.
+fn is_canonical_id(subject: &str) -> bool {
     Uuid::try_parse(subject).map_or(true, |id| id.hyphenated().to_string() == subject)
 }
 
-/// Says what is wrong with a token without repeating any of it.
+/// The message does not repeat any part of the token.
 fn explain(kind: &ErrorKind) -> &'static str {
     match kind {
         ErrorKind::InvalidSignature => "it was not signed by this installation",

@@ -68,7 +68,7 @@ fn a_token_that_is_remembered_is_asked_each_time_whether_it_is_good_now() {
     assert_eq!(at(0), Err(TokenError::Invalid("it is not good yet")));
     assert_eq!(at(40), Ok(agent()));
     assert_eq!(at(70), Err(TokenError::Expired));
-    assert_eq!(verifier.0.good().len(), 1);
+    assert_eq!(verifier.0.verified().len(), 1);
 }
 
 #[test]
@@ -77,19 +77,19 @@ fn only_good_tokens_are_remembered_and_not_more_than_fit() {
     let verifier = key.verifier();
     let forged = SigningKey::generate().mint(&agent(), NOW_US, Duration::from_mins(1)).unwrap();
     assert!(verifier.verify(&forged, NOW_US).is_err());
-    assert!(verifier.0.good().is_empty());
-    for n in 0..=REMEMBERED as i64 {
+    assert!(verifier.0.verified().is_empty());
+    for n in 0..=MAX_REMEMBERED as i64 {
         let token = sign(&key, Algorithm::HS256, &with("iat", json!(n)));
         assert!(verifier.verify(&token, NOW_US).is_ok());
     }
-    assert!(verifier.0.good().len() <= REMEMBERED);
+    assert!(verifier.0.verified().len() <= MAX_REMEMBERED);
 }
 
 #[test]
 fn a_token_of_another_key_is_forged() {
     let token = SigningKey::generate().mint(&agent(), NOW_US, Duration::from_mins(1)).unwrap();
-    let verdict = SigningKey::generate().verifier().verify(&token, NOW_US);
-    assert_eq!(verdict, Err(TokenError::Invalid("it was not signed by this installation")));
+    let result = SigningKey::generate().verifier().verify(&token, NOW_US);
+    assert_eq!(result, Err(TokenError::Invalid("it was not signed by this installation")));
 }
 
 #[test]
@@ -132,13 +132,13 @@ fn every_wrong_or_missing_claim_is_refused() {
     ];
     for (name, value) in corpus {
         let token = sign(&key, Algorithm::HS256, &with(name, value.clone()));
-        let verdict = key.verifier().verify(&token, NOW_US);
-        assert!(matches!(verdict, Err(TokenError::Invalid(_))), "{name} = {value}: {verdict:?}");
+        let result = key.verifier().verify(&token, NOW_US);
+        assert!(matches!(result, Err(TokenError::Invalid(_))), "{name} = {value}: {result:?}");
     }
 }
 
 #[test]
-fn people_may_be_called_as_they_are() {
+fn subjects_may_have_letters_of_any_language() {
     let key = SigningKey::generate();
     for subject in ["0192aaaa-0000-7000-8000-00000000000a", "Eve Müller", "eve@example.com", "auth0|5f7c", "王芳"] {
         let caller = Caller { subject: subject.to_owned(), ..agent() };
@@ -156,18 +156,18 @@ fn a_token_with_critical_headers_is_refused_whatever_they_are() {
     for crit in [vec![], vec!["b64".to_owned()], vec!["exp".to_owned(), "x".to_owned()]] {
         let header = Header { crit: Some(crit), ..Header::new(Algorithm::HS256) };
         let token = jsonwebtoken::encode(&header, &good(), &EncodingKey::from_secret(key.secret())).unwrap();
-        let verdict = key.verifier().verify(&token, NOW_US);
-        assert!(matches!(verdict, Err(TokenError::Invalid(text)) if text.contains("crit")), "{verdict:?}");
+        let result = key.verifier().verify(&token, NOW_US);
+        assert!(matches!(result, Err(TokenError::Invalid(text)) if text.contains("crit")), "{result:?}");
     }
 }
 
 #[test]
-fn only_hs256_is_believed() {
+fn only_hs256_is_accepted() {
     let key = SigningKey::generate();
     for algorithm in [Algorithm::HS384, Algorithm::HS512] {
         let token = sign(&key, algorithm, &good());
-        let verdict = key.verifier().verify(&token, NOW_US);
-        assert!(matches!(verdict, Err(TokenError::Invalid(_))), "{algorithm:?}: {verdict:?}");
+        let result = key.verifier().verify(&token, NOW_US);
+        assert!(matches!(result, Err(TokenError::Invalid(_))), "{algorithm:?}: {result:?}");
     }
 }
 
@@ -196,8 +196,8 @@ fn unsigned_torn_and_edited_tokens_are_refused() {
         "x".repeat(100_000),
     ];
     for text in corpus {
-        let verdict = key.verifier().verify(&text, NOW_US);
-        assert!(matches!(verdict, Err(TokenError::Invalid(_))), "{text}: {verdict:?}");
+        let result = key.verifier().verify(&text, NOW_US);
+        assert!(matches!(result, Err(TokenError::Invalid(_))), "{text}: {result:?}");
     }
 }
 

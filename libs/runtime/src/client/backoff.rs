@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use crate::ids;
 
-/// The pauses make no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a backoff begins with a pause of at least a millisecond, and ends with one that is not shorter")]
 pub struct InvalidBackoff;
 
-/// How long to pause between tries. Who tries decides how often.
+/// How long to pause between tries; the caller decides how often to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     min: Duration,

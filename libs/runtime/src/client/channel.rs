@@ -1,4 +1,5 @@
-//! The channel under every generated client: token, trace, what is left of the deadline, and the busy guard.
+//! The channel under every generated client. It adds the token, the trace and the rest of the deadline to each call, and
+//! holds the busy guard.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use baton_api::ApiError;
-use baton_api::error::{ErrorReason, Kind};
+use baton_api::error::{ErrorKind, ErrorReason};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use tonic::body::Body;
@@ -19,21 +20,19 @@ use crate::call::{self, DEPTH_HEADER, TIMEOUT_HEADER};
 use crate::clock::Clock;
 use crate::telemetry;
 
-/// How long a call may take when nobody says.
+/// For a call without a deadline of its own or of the call that is being handled.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Calls that wait for the connection; more wait in their callers.
+/// How many calls wait in the channel for the connection; more wait in their callers.
 const QUEUE: usize = 1024;
 
-/// The channel can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
-    /// The address is none.
     #[error("{0:?} is no address; write for example http://127.0.0.1:7400")]
     Address(String),
-    /// The token has characters that a header can't have.
+    /// The token has characters that are not allowed in a header.
     #[error("the token is malformed; get one from `baton token`")]
     Token,
 }
@@ -50,24 +49,24 @@ pub struct GrpcChannel {
 
 /// A channel between services.
 pub type InternalChannel = GrpcChannel;
-/// A channel of a client, with a token that it was given.
+/// A channel of a client.
 pub type PublicChannel = GrpcChannel;
 
 impl GrpcChannel {
-    /// A channel that calls in the name of a service.
+    /// Calls in the name of a service.
     pub fn internal(address: &str, service: ServiceIdentity, clock: Clock) -> Result<InternalChannel, ChannelError> {
         Self::new(address, Identity::Service(service), clock)
     }
 
-    /// A channel that calls with this token.
+    /// Calls with this token.
     pub fn public(address: &str, token: &str, clock: Clock) -> Result<PublicChannel, ChannelError> {
         let header = identity::bearer(token).ok_or(ChannelError::Token)?;
         Self::new(address, Identity::Token(header), clock)
     }
 
-    /// A channel that says nothing of who calls: for health checks, and for testing refusals.
+    /// Calls without a token: for health checks, and for testing refusals.
     pub fn anonymous(address: &str, clock: Clock) -> Result<PublicChannel, ChannelError> {
-        Self::new(address, Identity::Nobody, clock)
+        Self::new(address, Identity::Anonymous, clock)
     }
 
     /// The same connection with another token.
@@ -76,7 +75,7 @@ impl GrpcChannel {
         Ok(Self { identity, ..self.clone() })
     }
 
-    /// The same connection, where a call may take this long when nobody says.
+    /// The same connection with another deadline for calls that have none.
     #[must_use]
     pub fn with_default_deadline(&self, default_deadline: Duration) -> Self {
         Self { default_deadline, ..self.clone() }
@@ -97,7 +96,7 @@ impl GrpcChannel {
         Ok(Self { inner: endpoint.connect_lazy(), identity, clock, default_deadline: DEFAULT_DEADLINE })
     }
 
-    /// Completes the request's headers; an error if its time is over before it is sent.
+    /// Completes the request's headers; an error if the deadline has passed before it is sent.
     fn prepare(&self, headers: &mut HeaderMap) -> Result<(), ApiError> {
         let now_us = self.clock.now_us();
         if let Some(token) = self.identity.header(now_us)? {
@@ -114,7 +113,7 @@ impl GrpcChannel {
         Ok(())
     }
 
-    /// What is left of the deadline of the call that is being handled, or the default; less if the request says less.
+    /// The rest of the deadline of the call that is being handled, or the default; less if the request has an earlier deadline.
     fn time_left(&self, headers: &HeaderMap, now_us: i64) -> Option<Duration> {
         let own = headers.get(TIMEOUT_HEADER).and_then(|it| call::parse_timeout(it.to_str().ok()?));
         let callers = call::current().and_then(|call| call.deadline_us).map(|deadline_us| {
@@ -164,10 +163,10 @@ fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
 
 fn too_late() -> ApiError {
     let message = "No answer came in time; ask again with the same request id.";
-    ApiError::new(Kind::DeadlineExceeded, ErrorReason::Unavailable, message)
+    ApiError::new(ErrorKind::DeadlineExceeded, ErrorReason::Unavailable, message)
 }
 
-/// tonic calls an expired deadline `CANCELLED`; the rest of the world calls it `DEADLINE_EXCEEDED`.
+/// tonic reports an expired deadline as `CANCELLED`; the code for it is `DEADLINE_EXCEEDED`.
 fn late_error(error: tonic::transport::Error) -> BoxError {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(it) = cause {
@@ -179,7 +178,7 @@ fn late_error(error: tonic::transport::Error) -> BoxError {
     error.into()
 }
 
-/// The same for a server that was quicker than we were to see that the time was over.
+/// The same for a server that noticed the expired deadline before we did.
 fn late_header(response: Response<Body>) -> Response<Body> {
     let expired = Status::from_header_map(response.headers())
         .is_some_and(|it| it.code() == Code::Cancelled && it.message() == "Timeout expired");

@@ -1,4 +1,4 @@
-//! In whose name a channel calls.
+//! The identity with which a channel calls.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,52 +9,51 @@ use http::HeaderValue;
 use crate::auth::{Caller, SigningKey};
 use crate::clock::micros;
 
-/// How long a service's own token is good; a new one is minted after half of it.
+/// How long a service's own token is valid; a new one is minted after half of it.
 const TOKEN_TTL: Duration = Duration::from_mins(10);
 
-/// A service that calls others with tokens that it mints for itself. All clones share the token of the moment.
+/// A service that calls others with tokens that it mints for itself. All clones share the current token.
 #[derive(Clone, Debug)]
-pub struct ServiceIdentity(Arc<Inner>);
+pub struct ServiceIdentity(Arc<TokenSource>);
 
 #[derive(Debug)]
-struct Inner {
+struct TokenSource {
     key: SigningKey,
     caller: Caller,
-    current: Mutex<Option<Minted>>,
+    current: Mutex<Option<CachedToken>>,
 }
 
 #[derive(Debug)]
-struct Minted {
+struct CachedToken {
     header: HeaderValue,
     renew_at_us: i64,
 }
 
 impl ServiceIdentity {
-    /// The service of this name.
     pub fn new(key: SigningKey, name: &str) -> Self {
-        Self(Arc::new(Inner { key, caller: Caller::service(name), current: Mutex::new(None) }))
+        Self(Arc::new(TokenSource { key, caller: Caller::service(name), current: Mutex::new(None) }))
     }
 
     fn header(&self, now_us: i64) -> Result<HeaderValue, ApiError> {
         let mut current = self.0.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(minted) = current.as_ref().filter(|it| now_us < it.renew_at_us) {
-            return Ok(minted.header.clone());
+        if let Some(cached) = current.as_ref().filter(|it| now_us < it.renew_at_us) {
+            return Ok(cached.header.clone());
         }
         let token = self.0.key.mint(&self.0.caller, now_us, TOKEN_TTL);
         let token = token.map_err(|error| ApiError::internal(error.to_string()))?;
         let header = bearer(&token).ok_or_else(|| ApiError::internal("A token is no header."))?;
         let renew_at_us = now_us.saturating_add(micros(TOKEN_TTL / 2));
-        *current = Some(Minted { header: header.clone(), renew_at_us });
+        *current = Some(CachedToken { header: header.clone(), renew_at_us });
         Ok(header)
     }
 }
 
-/// Where a channel's token comes from.
+/// The source of a channel's token.
 #[derive(Clone, Debug)]
 pub(super) enum Identity {
     Service(ServiceIdentity),
     Token(HeaderValue),
-    Nobody,
+    Anonymous,
 }
 
 impl Identity {
@@ -62,12 +61,12 @@ impl Identity {
         match self {
             Self::Service(service) => service.header(now_us).map(Some),
             Self::Token(header) => Ok(Some(header.clone())),
-            Self::Nobody => Ok(None),
+            Self::Anonymous => Ok(None),
         }
     }
 }
 
-/// The header with this token; marked so that it is never printed.
+/// The `authorization` header, marked as sensitive so that it is never printed.
 pub(super) fn bearer(token: &str) -> Option<HeaderValue> {
     let mut header = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
     header.set_sensitive(true);

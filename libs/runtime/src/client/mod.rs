@@ -1,4 +1,4 @@
-//! The calling side of gRPC: one channel type for everybody, and retries.
+//! The calling side of gRPC: one channel type for all clients, and retries.
 //!
 //! ```ignore
 //! let channel = GrpcChannel::internal("http://127.0.0.1:7401", ServiceIdentity::new(key, "transfer"), clock)?;

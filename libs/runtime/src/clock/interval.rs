@@ -1,4 +1,4 @@
-//! A tick each period, on any clock.
+//! Periodic ticks, on any clock.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ impl Interval {
         Self { clock, period_us, next_us }
     }
 
-    /// Waits for the next tick, and says when it was due. Dropping the future loses no tick.
+    /// Waits for the next tick and returns when it was due. Dropping the future loses no tick.
     pub async fn tick(&mut self) -> i64 {
         self.clock.sleep_until(self.next_us).await;
         let due_us = self.next_us;

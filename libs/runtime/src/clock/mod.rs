@@ -1,17 +1,17 @@
 //! Time as a port: nothing in Baton asks the system for the time, or sleeps, but through a [`Clock`].
 //!
-//! The real clock is the system's. The simulated one stands still while anything is in flight and then jumps to the next
-//! moment that somebody waits for, so that a call of ten minutes takes as long as its work does. tokio's paused clock can't
+//! The real clock is the system's. The simulated one stands still while work is in flight and then jumps to the earliest
+//! deadline that a task sleeps for, so that a call of ten minutes takes as long as its work does. tokio's paused clock can't
 //! do this: it jumps while `SQLite`'s thread or a socket is still at work, and deadlines pass that should not.
 //!
-//! What is in flight says so with a [`BusyGuard`]:
+//! Work in flight holds a [`BusyGuard`]:
 //! - The client channel holds one while a unary call is under way, the server layer while a handler runs. Handlers and
-//!   whoever calls them need do nothing.
+//!   their callers need do nothing.
 //! - A background task holds one while it works (`let _busy = clock.busy();`) and drops it before it sleeps or waits.
 //!   Work of a millisecond or less between two waits needs none: the clock waits for a little quiet before it jumps.
 //! - **Never sleep, or wait for the world, while holding one**: time stands still until it is dropped. A handler that waits
-//!   (for a fact, under its caller's deadline) does so in [`Clock::park`], which sets aside the guards of its own chain of
-//!   calls meanwhile. A guard held by mistake is reported in the log with the place that took it.
+//!   (for a fact, under its caller's deadline) does so in [`Clock::park`], which suspends the guards of its own chain of calls
+//!   meanwhile. A guard held by mistake is reported in the log with the source location that took it.
 
 mod interval;
 mod sim;
@@ -31,60 +31,60 @@ use crate::context;
 #[error("the deadline has passed")]
 pub struct Elapsed;
 
-/// Where the time comes from: cheap to clone, all clones show the same time.
+/// Cheap to clone; all clones show the same time.
 #[derive(Clone, Debug)]
-pub struct Clock(Source);
+pub struct Clock(TimeSource);
 
 #[derive(Clone, Debug)]
-enum Source {
+enum TimeSource {
     Real,
-    Sim(Arc<sim::Shared>),
+    Sim(Arc<sim::SimClock>),
 }
 
 impl Clock {
     /// The system's clock.
     pub fn real() -> Self {
-        Self(Source::Real)
+        Self(TimeSource::Real)
     }
 
-    /// A clock that starts at `start_us` and is moved on by the driver, which somebody has to [run](SimDriver::run).
+    /// A clock that starts at `start_us`, and stands still until its driver [runs](SimDriver::run).
     pub fn simulated(start_us: i64) -> (Self, SimDriver) {
-        let shared = Arc::new(sim::Shared::new(start_us));
-        (Self(Source::Sim(Arc::clone(&shared))), SimDriver::new(shared))
+        let sim = Arc::new(sim::SimClock::new(start_us));
+        (Self(TimeSource::Sim(Arc::clone(&sim))), SimDriver::new(sim))
     }
 
     /// Whether time is simulated. For reports and for choosing how often to poll, never for logic.
     pub fn is_simulated(&self) -> bool {
-        matches!(self.0, Source::Sim(_))
+        matches!(self.0, TimeSource::Sim(_))
     }
 
     /// Microseconds since the Unix epoch.
     pub fn now_us(&self) -> i64 {
         match &self.0 {
-            Source::Real => system_now_us(),
-            Source::Sim(shared) => shared.now_us(),
+            TimeSource::Real => system_now_us(),
+            TimeSource::Sim(sim) => sim.now_us(),
         }
     }
 
     /// Waits until the clock shows `deadline_us` or later. Dropping the future forgets the wait.
     pub async fn sleep_until(&self, deadline_us: i64) {
         match &self.0 {
-            Source::Real => sleep_until_real(deadline_us).await,
-            Source::Sim(shared) => shared.sleep_until(deadline_us).await,
+            TimeSource::Real => sleep_until_real(deadline_us).await,
+            TimeSource::Sim(sim) => sim.sleep_until(deadline_us).await,
         }
     }
 
-    /// Waits for this long. On a real clock also when somebody sets the system's time meanwhile: a lease or a heartbeat must not last an
-    /// hour longer for that.
+    /// Waits for this long. A real clock does so even if the system's time is set meanwhile: a lease or a heartbeat must not
+    /// last an hour longer for that.
     pub async fn sleep(&self, duration: Duration) {
         match &self.0 {
             #[expect(clippy::disallowed_methods, reason = "the real clock waits in real time")]
-            Source::Real => tokio::time::sleep(duration).await,
-            Source::Sim(shared) => shared.sleep_until(self.after(duration)).await,
+            TimeSource::Real => tokio::time::sleep(duration).await,
+            TimeSource::Sim(sim) => sim.sleep_until(self.after(duration)).await,
         }
     }
 
-    /// Awaits the future until `deadline_us` at most. What is ready at the deadline is still taken.
+    /// Awaits the future until `deadline_us` at most. A result that is ready at the deadline is still taken.
     pub async fn timeout_at<F: Future>(&self, deadline_us: i64, future: F) -> Result<F::Output, Elapsed> {
         tokio::select! {
             biased;
@@ -107,27 +107,27 @@ impl Clock {
         Interval::new(self.clone(), period)
     }
 
-    /// The time that this duration from now is.
+    /// The time in microseconds, `duration` from now.
     pub fn after(&self, duration: Duration) -> i64 {
         self.now_us().saturating_add(micros(duration))
     }
 
-    /// Says that work is in flight until the guard is dropped. Nothing at all on a real clock.
+    /// Marks work as in flight until the guard is dropped. Has no effect on a real clock.
     #[track_caller]
     pub fn busy(&self) -> BusyGuard {
         BusyGuard(match &self.0 {
-            Source::Real => None,
-            Source::Sim(shared) => Some((Arc::clone(shared), shared.enter(Location::caller()))),
+            TimeSource::Real => None,
+            TimeSource::Sim(sim) => Some((Arc::clone(sim), sim.enter(Location::caller()))),
         })
     }
 
-    /// Awaits something that only the world, or time itself, can bring about, from inside a call: meanwhile the guards that
-    /// this call and the calls that led to it hold do not keep simulated time from moving on.
+    /// For a handler that waits for the world or for time to pass: while it awaits the future, the busy guards of this call
+    /// and of the calls that led to it do not stop simulated time.
     pub async fn park<F: Future>(&self, future: F) -> F::Output {
         match &self.0 {
-            Source::Real => future.await,
-            Source::Sim(shared) => {
-                let _parked = shared.park(context::depth());
+            TimeSource::Real => future.await,
+            TimeSource::Sim(sim) => {
+                let _parked = sim.park(context::depth());
                 future.await
             }
         }
@@ -137,17 +137,17 @@ impl Clock {
 /// Work in flight: simulated time stands still until this is dropped.
 #[derive(Debug)]
 #[must_use = "time moves on as soon as the guard is dropped"]
-pub struct BusyGuard(Option<(Arc<sim::Shared>, u64)>);
+pub struct BusyGuard(Option<(Arc<sim::SimClock>, u64)>);
 
 impl Drop for BusyGuard {
     fn drop(&mut self) {
-        if let Some((shared, id)) = &self.0 {
-            shared.leave(*id);
+        if let Some((sim, id)) = &self.0 {
+            sim.leave(*id);
         }
     }
 }
 
-/// The duration in microseconds, as far as they can be counted.
+/// The duration in microseconds; `i64::MAX` if it is longer.
 pub fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! The simulated clock: who sleeps, what is in flight, and the driver that jumps from one to the next.
+//! The simulated clock: its sleepers, the work in flight, and the driver that jumps from deadline to deadline.
 
 use std::collections::BTreeMap;
 use std::panic::Location;
@@ -7,35 +7,35 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
-/// How long nothing must have happened before time jumps, in rounds of a millisecond. Between the end of one piece of work
-/// and the guard of the next that it wakes, a task has to be scheduled: microseconds usually, so this is ample.
+/// How long it must have been quiet before time jumps, in rounds of a millisecond. Between the end of one piece of work and
+/// the guard of the next, which it wakes, a task has to be scheduled: usually within microseconds.
 const QUIET_ROUNDS: u32 = 3;
 const ROUND: Duration = Duration::from_millis(1);
-/// After this many rounds without a jump although somebody sleeps, the guards that are held are reported.
+/// After this many rounds without a jump although there are sleepers, the guards that are held are reported.
 const STUCK_ROUNDS: u32 = 5_000;
 
-/// What all clones of a simulated clock share.
+/// Shared by all clones of a simulated clock.
 #[derive(Debug)]
-pub(super) struct Shared {
-    state: Mutex<State>,
-    /// Tells the driver that there is somebody to wake, so that an idle simulation costs nothing.
+pub(super) struct SimClock {
+    state: Mutex<SimState>,
+    /// Wakes the driver when there may be a sleeper to wake, so that an idle simulation costs nothing.
     changed: Notify,
 }
 
 #[derive(Debug)]
-struct State {
+struct SimState {
     now_us: i64,
     /// By deadline, then by order of arrival.
     sleepers: BTreeMap<(i64, u64), oneshot::Sender<()>>,
     /// Guards that are held, and where each was taken.
     guards: BTreeMap<u64, &'static Location<'static>>,
-    /// How many of the guards are set aside by parked calls.
+    /// How many of the guards belong to parked calls, and so don't count.
     parked: usize,
-    /// Ids for sleepers and guards; also the count of things that have happened.
+    /// The last id of a sleeper or guard; every other change counts it up as well.
     activity: u64,
 }
 
-impl State {
+impl SimState {
     fn next_id(&mut self) -> u64 {
         self.activity += 1;
         self.activity
@@ -46,15 +46,15 @@ impl State {
     }
 }
 
-impl Shared {
+impl SimClock {
     pub(super) fn new(start_us: i64) -> Self {
         let state =
-            State { now_us: start_us, sleepers: BTreeMap::new(), guards: BTreeMap::new(), parked: 0, activity: 0 };
+            SimState { now_us: start_us, sleepers: BTreeMap::new(), guards: BTreeMap::new(), parked: 0, activity: 0 };
         Self { state: Mutex::new(state), changed: Notify::new() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // No code that holds the lock can leave the state half changed.
+    fn lock(&self) -> MutexGuard<'_, SimState> {
+        // No code that holds the lock can panic half way through a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -62,10 +62,10 @@ impl Shared {
         self.lock().now_us
     }
 
-    pub(super) fn enter(&self, place: &'static Location<'static>) -> u64 {
+    pub(super) fn enter(&self, location: &'static Location<'static>) -> u64 {
         let mut state = self.lock();
         let id = state.next_id();
-        state.guards.insert(id, place);
+        state.guards.insert(id, location);
         id
     }
 
@@ -83,21 +83,21 @@ impl Shared {
         state.next_id();
         drop(state);
         self.changed.notify_one();
-        Parked { shared: Arc::clone(self), depth }
+        Parked { sim: Arc::clone(self), depth }
     }
 
     pub(super) async fn sleep_until(&self, deadline_us: i64) {
         let Some((key, woken)) = self.register(deadline_us) else {
-            // Let others run: a loop over deadlines that have passed must not keep the thread.
+            // A loop over deadlines that have passed must not block the thread.
             return tokio::task::yield_now().await;
         };
         self.changed.notify_one();
-        let _forget = Forget { shared: self, key };
+        let _entry = SleeperEntry { sim: self, key };
         // The sender is dropped only with the clock itself: then there is no more time to wait for.
         let _ = woken.await;
     }
 
-    /// Puts a sleeper on the list, unless its deadline has passed.
+    /// Adds a sleeper; `None` if its deadline has passed.
     fn register(&self, deadline_us: i64) -> Option<((i64, u64), oneshot::Receiver<()>)> {
         let mut state = self.lock();
         if deadline_us <= state.now_us {
@@ -109,7 +109,7 @@ impl Shared {
         Some((key, woken))
     }
 
-    /// Wakes whoever waits for the earliest deadline if nothing has happened since `seen`; says whether it did.
+    /// Jumps to the earliest deadline and wakes its sleepers, if nothing has happened since `seen`. Returns whether it did.
     fn jump(&self, seen: u64) -> bool {
         let mut state = self.lock();
         if state.activity != seen || !state.is_idle() {
@@ -125,67 +125,67 @@ impl Shared {
         state.next_id();
         drop(state);
         for sender in due.into_values() {
-            // A sleeper that gave up meanwhile needs no waking.
+            // It fails if the sleeper gave up meanwhile.
             let _ = sender.send(());
         }
         true
     }
 }
 
-/// Guards set aside until this is dropped.
+/// `depth` guards don't count until this is dropped.
 #[derive(Debug)]
 pub(super) struct Parked {
-    shared: Arc<Shared>,
+    sim: Arc<SimClock>,
     depth: usize,
 }
 
 impl Drop for Parked {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
+        let mut state = self.sim.lock();
         state.parked -= self.depth;
         state.next_id();
     }
 }
 
 /// Takes a sleeper off the list when its future is dropped.
-struct Forget<'a> {
-    shared: &'a Shared,
+struct SleeperEntry<'a> {
+    sim: &'a SimClock,
     key: (i64, u64),
 }
 
-impl Drop for Forget<'_> {
+impl Drop for SleeperEntry<'_> {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
+        let mut state = self.sim.lock();
         state.sleepers.remove(&self.key);
         state.next_id();
     }
 }
 
-/// Moves a simulated clock on; without it running, time stands still.
+/// Moves a simulated clock on; time stands still unless it runs.
 #[derive(Debug)]
 pub struct SimDriver {
-    shared: Arc<Shared>,
+    sim: Arc<SimClock>,
 }
 
 impl SimDriver {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(super) fn new(sim: Arc<SimClock>) -> Self {
+        Self { sim }
     }
 
-    /// Jumps to the earliest deadline whenever nothing is in flight and it has been quiet for a few milliseconds. Runs until
+    /// Jumps to the earliest deadline whenever no work is in flight and it has been quiet for a few milliseconds. Runs until
     /// dropped.
     pub async fn run(self) {
         let mut stuck_rounds = 0;
         loop {
             let (seen, asleep) = {
-                let state = self.shared.lock();
+                let state = self.sim.lock();
                 (state.activity, !state.sleepers.is_empty())
             };
             if !asleep {
-                self.shared.changed.notified().await;
+                self.sim.changed.notified().await;
                 continue;
             }
-            if self.is_quiet(seen).await && self.shared.jump(seen) {
+            if self.is_quiet(seen).await && self.sim.jump(seen) {
                 stuck_rounds = 0;
                 continue;
             }
@@ -196,13 +196,12 @@ impl SimDriver {
         }
     }
 
-    /// Whether nothing happens, and nothing is in flight, for as long as it takes to be sure. The first sign of activity
-    /// ends the wait.
+    /// Whether nothing happens, and no work is in flight, for `QUIET_ROUNDS`. The first sign of activity ends the wait.
     async fn is_quiet(&self, seen: u64) -> bool {
         for _ in 0..QUIET_ROUNDS {
-            #[expect(clippy::disallowed_methods, reason = "quiet is judged in real time")]
+            #[expect(clippy::disallowed_methods, reason = "quiet is measured in real time")]
             tokio::time::sleep(ROUND).await;
-            let state = self.shared.lock();
+            let state = self.sim.lock();
             if state.activity != seen || !state.is_idle() {
                 return false;
             }
@@ -211,9 +210,9 @@ impl SimDriver {
     }
 
     fn report(&self) {
-        let state = self.shared.lock();
-        let places: Vec<_> = state.guards.values().map(ToString::to_string).collect();
-        tracing::warn!(guards = ?places, parked = state.parked, "simulated time stands still: work has been in flight for seconds");
+        let state = self.sim.lock();
+        let locations: Vec<_> = state.guards.values().map(ToString::to_string).collect();
+        tracing::warn!(guards = ?locations, parked = state.parked, "simulated time stands still: work has been in flight for seconds");
     }
 }
 
@@ -284,8 +283,8 @@ mod tests {
         let first = clock.timeout(Duration::from_secs(1), clock.sleep(Duration::from_secs(9))).await;
         assert!(first.is_err());
         assert_eq!(clock.now_us(), 1_001_000);
-        let Clock(super::super::Source::Sim(shared)) = &clock else { unreachable!("simulated") };
-        assert!(shared.lock().sleepers.is_empty());
+        let Clock(super::super::TimeSource::Sim(sim)) = &clock else { unreachable!("simulated") };
+        assert!(sim.lock().sleepers.is_empty());
     }
 
     #[tokio::test]

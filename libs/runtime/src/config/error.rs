@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, in one line that names where it is.
+//! Errors in a configuration: one line each, with the file or variable and the key.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -7,43 +7,33 @@ use std::path::PathBuf;
 use super::nearest::nearest;
 use super::variable_of;
 
-/// The configuration is not valid; nothing has been started.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file can't be read.
     #[error("can't read the configuration file {}", path.display())]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Unreadable { path: PathBuf, source: io::Error },
     /// It is not TOML.
     #[error("{origin}: {message}")]
     Syntax {
         /// The file or variable.
         origin: String,
-        /// Where in it, and what.
+        /// The position in it, and the error.
         message: String,
     },
-    /// There is no such key.
     #[error("{origin}: there is no key {key}; {hint}")]
     Unknown {
         /// The file or variable.
         origin: String,
         /// The key, with its section.
         key: String,
-        /// Which keys there are.
+        /// The keys that exist, or the one that may be meant.
         hint: String,
     },
-    /// The value can't be used.
     #[error("{origin}: {key}: {message}")]
     Value {
         /// The file or variable.
         origin: String,
         /// The key, with its section.
         key: String,
-        /// What is wrong with it.
         message: String,
     },
 }

@@ -1,7 +1,7 @@
 //! Configuration: `default.toml` (which is also its documentation), then a file, then `BATON_<SECTION>__<KEY>`.
 //!
-//! What is not in `default.toml` is refused, with the file or variable and the key: a typo must not silently mean the
-//! default. So is every variable that begins with `BATON_`, but for the few that are the client's own.
+//! A key that is not in `default.toml` is refused with an error that names the file or variable and the key: a typo must not
+//! silently mean the default. The same holds for variables that begin with `BATON_`, except the few that the client reads.
 
 mod error;
 mod nearest;
@@ -21,37 +21,27 @@ pub use sections::{
     SwitchConfig, TelemetryConfig, TelephonyConfig, TransferConfig,
 };
 
-/// The commented defaults: all keys that there are.
+/// All keys, with their defaults and comments.
 pub const DEFAULT_TOML: &str = include_str!("../../default.toml");
 
 const ENV_PREFIX: &str = "BATON_";
 const ENV_SEPARATOR: &str = "__";
-/// What the client reads itself: where Baton is, and a token.
-const OF_THE_CLIENT: [&str; 2] = ["BATON_SERVER", "BATON_TOKEN"];
+/// Read by the command-line client, not configuration.
+const CLIENT_VARIABLES: [&str; 2] = ["BATON_SERVER", "BATON_TOKEN"];
 
-/// All of the configuration; each section is described in `default.toml`.
+/// `default.toml` describes the sections.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Listeners and their limits.
     pub server: ServerConfig,
-    /// The data folder.
     pub data: DataConfig,
-    /// Tokens.
     pub auth: AuthConfig,
-    /// Logs and traces.
     pub telemetry: TelemetryConfig,
-    /// The transfer service.
     pub transfer: TransferConfig,
-    /// The presence service.
     pub presence: PresenceConfig,
-    /// The routing service.
     pub routing: RoutingConfig,
-    /// The telephony service.
     pub telephony: TelephonyConfig,
-    /// The recording service.
     pub recording: RecordingConfig,
-    /// The simulated switch.
     pub switch: SwitchConfig,
 }
 
@@ -89,10 +79,10 @@ impl Config {
 }
 
 impl Default for Config {
-    /// The defaults alone.
+    /// The defaults of `default.toml`.
     ///
     /// # Panics
-    /// If `default.toml` does not fit the sections; a test sees to it that it does.
+    /// If `default.toml` does not fit the sections; a test prevents that.
     fn default() -> Self {
         match Self::load_from(None, []) {
             Ok(config) => config,
@@ -101,7 +91,7 @@ impl Default for Config {
     }
 }
 
-/// Puts a layer on top, if all of its keys are known.
+/// Merges a layer over the others, if all of its keys are known.
 fn add(figment: Figment, known: &BTreeSet<String>, layer: &(impl Provider + Layer)) -> Result<Figment, ConfigError> {
     let keys = keys(&Figment::from(layer))?;
     match keys.into_iter().find(|key| !known.contains(key)) {
@@ -110,12 +100,12 @@ fn add(figment: Figment, known: &BTreeSet<String>, layer: &(impl Provider + Laye
     }
 }
 
-/// Says where its values come from.
+/// A source of values.
 trait Layer {
     fn origin(&self) -> String;
 }
 
-/// The paths of all values.
+/// The keys of all values, with their sections.
 fn keys(figment: &Figment) -> Result<BTreeSet<String>, ConfigError> {
     let values: Dict = figment.extract().map_err(|error| ConfigError::from_figment(&error))?;
     let mut keys = BTreeSet::new();
@@ -136,7 +126,7 @@ fn collect(prefix: &str, values: &Dict, keys: &mut BTreeSet<String>) {
     }
 }
 
-/// A file, named in errors as the caller wrote its name.
+/// A file; errors name it by the path that was given.
 struct FileLayer<'a> {
     path: &'a Path,
     text: String,
@@ -158,7 +148,6 @@ impl Provider for FileLayer<'_> {
     }
 }
 
-/// One environment variable.
 struct Variable {
     name: String,
     key: String,
@@ -167,7 +156,7 @@ struct Variable {
 
 impl Variable {
     fn new((name, value): (String, String)) -> Option<Self> {
-        if OF_THE_CLIENT.contains(&name.as_str()) {
+        if CLIENT_VARIABLES.contains(&name.as_str()) {
             return None;
         }
         let key = name.strip_prefix(ENV_PREFIX)?.replace(ENV_SEPARATOR, ".").to_lowercase();
@@ -175,7 +164,6 @@ impl Variable {
     }
 }
 
-/// The variable that sets this key.
 fn variable_of(key: &str) -> String {
     format!("{ENV_PREFIX}{}", key.replace('.', ENV_SEPARATOR).to_uppercase())
 }

@@ -1,4 +1,4 @@
-//! What somebody may have meant.
+//! The known key that an unknown one may stand for.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ fn squeeze(key: &str) -> Vec<char> {
     key.chars().filter(|it| !matches!(it, '.' | '_')).collect()
 }
 
-/// How many letters have to be put in, taken out or changed to get from one to the other (Levenshtein's).
+/// The Levenshtein distance.
 fn distance(from: &[char], to: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (above, a) in from.iter().enumerate() {

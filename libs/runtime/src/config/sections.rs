@@ -1,4 +1,4 @@
-//! The sections of the configuration; what each key means is written in `default.toml`, once.
+//! The sections of the configuration. `default.toml` describes the keys; the comments here say only what an empty value means.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,12 +14,10 @@ pub struct Millis(u64);
 impl Millis {
     const LONGEST: u64 = 10 * 366 * 86_400_000;
 
-    /// The number of milliseconds.
     pub fn get(self) -> u64 {
         self.0
     }
 
-    /// As a duration.
     pub fn duration(self) -> Duration {
         Duration::from_millis(self.0)
     }
@@ -41,18 +39,12 @@ impl TryFrom<u64> for Millis {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerConfig {
-    /// Where clients connect.
     pub listen: SocketAddr,
-    /// Where services connect.
     pub internal_listen: SocketAddr,
-    /// Connections open at once, on each listener.
-    #[serde(deserialize_with = "some")]
+    #[serde(deserialize_with = "at_least_one")]
     pub connections: usize,
-    /// Calls under way on one connection.
     pub concurrency_per_connection: usize,
-    /// Streams and calls open on one connection.
     pub streams_per_connection: u32,
-    /// Time to finish when stopping.
     pub drain_ms: Millis,
 }
 
@@ -60,7 +52,6 @@ pub struct ServerConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// The data folder.
     pub dir: PathBuf,
 }
 
@@ -68,12 +59,11 @@ pub struct DataConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuthConfig {
-    /// The signing key's file; `None`: in the data folder.
-    #[serde(deserialize_with = "set")]
+    /// `None`: in the data folder.
+    #[serde(deserialize_with = "optional_path")]
     pub key_file: Option<PathBuf>,
 }
 
-/// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
@@ -88,11 +78,9 @@ pub enum LogFormat {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TelemetryConfig {
-    /// What is logged.
     pub log: String,
-    /// How log lines look.
     pub format: LogFormat,
-    /// Where traces go; empty: nowhere.
+    /// Empty: traces are not exported.
     pub otlp_endpoint: String,
 }
 
@@ -100,9 +88,7 @@ pub struct TelemetryConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TransferConfig {
-    /// Period of pushing projections again.
     pub repush_interval_ms: Millis,
-    /// How long a call without a deadline waits for the world.
     pub answer_wait_ms: Millis,
 }
 
@@ -110,7 +96,6 @@ pub struct TransferConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PresenceConfig {
-    /// Silence after which an agent is offline.
     pub lease_ms: Millis,
 }
 
@@ -118,7 +103,6 @@ pub struct PresenceConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RoutingConfig {
-    /// Period of looking at waits again.
     pub rescan_interval_ms: Millis,
 }
 
@@ -126,9 +110,8 @@ pub struct RoutingConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TelephonyConfig {
-    /// Where the switch is; empty: the simulated one that was started along.
+    /// Empty: the simulated switch of `baton up`.
     pub switch_address: String,
-    /// Period of comparing the switch with the plans.
     pub resync_interval_ms: Millis,
 }
 
@@ -136,12 +119,11 @@ pub struct TelephonyConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordingConfig {
-    /// Where audio is kept; `None`: in the data folder.
-    #[serde(deserialize_with = "set")]
+    /// `None`: in the data folder.
+    #[serde(deserialize_with = "optional_path")]
     pub storage_dir: Option<PathBuf>,
-    /// Days after which recordings are deleted; 0: never.
+    /// 0: recordings are never deleted.
     pub retention_days: u32,
-    /// Period of looking for expired recordings.
     pub retention_scan_ms: Millis,
 }
 
@@ -149,25 +131,22 @@ pub struct RecordingConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SwitchConfig {
-    /// Where the simulated switch listens.
     pub listen: SocketAddr,
-    /// Its files; `None`: in the data folder.
-    #[serde(deserialize_with = "set")]
+    /// `None`: in the data folder.
+    #[serde(deserialize_with = "optional_path")]
     pub data_dir: Option<PathBuf>,
-    /// How long what phones heard is kept.
     pub heard_kept_ms: Millis,
-    /// Whether sound is mixed.
     pub sound: bool,
 }
 
-/// At least one, or nobody could connect.
-fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+/// With 0 no client could connect.
+fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let number = usize::deserialize(deserializer)?;
     if number == 0 { Err(serde::de::Error::custom("must be at least 1")) } else { Ok(number) }
 }
 
 /// Empty text means "not set".
-fn set<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+fn optional_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
     let text = String::deserialize(deserializer)?;
     Ok((!text.is_empty()).then(|| PathBuf::from(text)))
 }

@@ -1,4 +1,4 @@
-//! Layers, and what a person is told about a mistake.
+//! Layers, and the messages about mistakes.
 
 use super::*;
 

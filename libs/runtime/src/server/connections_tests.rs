@@ -1,4 +1,4 @@
-//! Strangers, over real sockets.
+//! Unauthenticated peers, over real sockets.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic_health::pb::HealthCheckRequest;
@@ -8,18 +8,18 @@ use super::*;
 use crate::auth::SigningKey;
 use crate::client::GrpcChannel;
 use crate::server::ServerBuilder;
-use crate::server::tests::{Log, Running, run};
+use crate::server::tests::{CapturedLog, TestServer, run};
 
 const SHORT: Duration = Duration::from_millis(100);
 const SOON: Duration = Duration::from_secs(10);
 /// The preface, and a frame of settings that sets nothing.
 const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
-fn server(limits: Limits) -> Running {
+fn server(limits: ServerLimits) -> TestServer {
     run(ServerBuilder::new(Clock::real(), SigningKey::generate().verifier()).limits(limits))
 }
 
-async fn connect(server: &Running, says: &[u8]) -> TcpStream {
+async fn connect(server: &TestServer, says: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(server.address.trim_start_matches("http://")).await.unwrap();
     stream.write_all(says).await.unwrap();
     stream
@@ -32,14 +32,14 @@ async fn is_closed(stream: &mut TcpStream, within: Duration) -> bool {
     Clock::real().timeout(within, end).await.is_ok()
 }
 
-async fn is_served(server: &Running, within: Duration) -> bool {
+async fn is_served(server: &TestServer, within: Duration) -> bool {
     let channel = GrpcChannel::anonymous(&server.address, Clock::real()).unwrap().with_default_deadline(within);
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.is_ok()
 }
 
 #[tokio::test]
-async fn who_says_nothing_in_time_is_closed_and_who_is_silent_later_is_not() {
-    let server = server(Limits { first_bytes: SHORT, ..Limits::default() });
+async fn a_connection_without_a_preface_in_time_is_closed_and_one_that_is_silent_later_is_not() {
+    let server = server(ServerLimits { first_bytes: SHORT, ..ServerLimits::default() });
     for says in [&b""[..], b"P", &HELLO[..24], b"GET / HTTP/1.1\r\nHost:"] {
         let mut stream = connect(&server, says).await;
         assert!(is_closed(&mut stream, SOON).await, "{}", says.escape_ascii());
@@ -51,19 +51,19 @@ async fn who_says_nothing_in_time_is_closed_and_who_is_silent_later_is_not() {
 
 #[tokio::test]
 async fn more_connections_than_may_be_wait_and_the_log_has_it_once() {
-    let log = Log::default();
+    let log = CapturedLog::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN);
     let _logging = tracing::subscriber::set_default(subscriber.with_writer(move || writer.clone()).finish());
 
-    let server = server(Limits { connections: 4, ..Limits::default() });
+    let server = server(ServerLimits { connections: 4, ..ServerLimits::default() });
     let mut clients = Vec::new();
     for _ in 0..4 {
         clients.push(connect(&server, HELLO).await);
     }
     for _ in 0..3 {
-        assert!(!is_served(&server, SHORT).await, "there is no place");
-        // The place that becomes free is taken at once.
+        assert!(!is_served(&server, SHORT).await, "no permit is free");
+        // The permit that becomes free is taken at once.
         clients.remove(0);
         clients.push(connect(&server, HELLO).await);
     }

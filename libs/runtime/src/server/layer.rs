@@ -1,5 +1,5 @@
-//! What every call passes on its way in and out: admission, call context, busy guard, span, log, what is wrong with a
-//! malformed request, end of streams.
+//! The layer that every call passes: admission, call context, busy guard, span, log, the answer to a malformed request, and
+//! the end of streams.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,7 +14,7 @@ use tower::{Layer, Service};
 use tracing::Instrument as _;
 
 use super::malformed;
-use super::request_log::{self, Line};
+use super::request_log::{self, CallLog};
 use super::stream_end::StreamEnd;
 use crate::auth::Gate;
 use crate::call::{self, CallContext};
@@ -69,37 +69,37 @@ where
         let busy = clock.busy();
         let mut call = CallContext::from_headers(request.headers(), clock);
         let span = request_log::span(&request, &mut call);
-        let line = Line::new(&request, &call);
+        let log = CallLog::new(&request, &call);
         match gate.admit(request.uri().path(), request.headers(), clock.now_us()) {
             Ok(Some(caller)) => {
                 request.extensions_mut().insert(caller);
             }
             Ok(None) => {}
-            Err(status) => return refuse(status, &line, &span),
+            Err(status) => return refuse(status, &log, &span),
         }
         let shutdown = shutdown.clone();
         let answer = self.inner.call(request);
         let handled = async move {
             let response = answer.await?;
             drop(busy);
-            Ok(StreamEnd::wrap(look_at(response, &line), shutdown))
+            Ok(StreamEnd::wrap(finish(response, &log), shutdown))
         };
         Box::pin(call::scope(call, handled).instrument(span))
     }
 }
 
-fn refuse(status: Status, line: &Line, span: &tracing::Span) -> Answer {
+fn refuse(status: Status, log: &CallLog, span: &tracing::Span) -> Answer {
     let response = status.into_http();
-    span.in_scope(|| line.outcome(&response));
+    span.in_scope(|| log.outcome(&response));
     Box::pin(std::future::ready(Ok(response)))
 }
 
-/// Logs how the call went, and says what was wrong with it if it was no request at all.
-fn look_at(response: Response<Body>, line: &Line) -> Response<Body> {
+/// Logs the outcome of the call; replaces the answer to a malformed request.
+fn finish(response: Response<Body>, log: &CallLog) -> Response<Body> {
     if let Some(error) = malformed::explain(response.headers()) {
-        line.malformed(&error);
+        log.malformed(&error);
         return malformed::answer(error, &response);
     }
-    line.outcome(&response);
+    log.outcome(&response);
     response
 }

@@ -1,32 +1,32 @@
-//! Requests that are no requests: what tonic answers to these has neither a reason nor a code that blames the caller.
+//! Malformed requests: tonic's answers to these have no reason, and a code that blames the server.
 //!
-//! tonic reads the message before a handler sees it, and calls a body that is no message a fault of the server. Nobody has
-//! to be woken for what any client can send, and a client's author needs to be told: so these answers are replaced by typed
-//! ones. They are known by their texts, and by having no details, which every error of Baton's own has.
+//! tonic decodes the message before a handler sees it, and reports a body that can't be decoded as an internal error. But any
+//! client can send one, so it must not raise an alarm, and the client's author needs a reason. So these answers are replaced
+//! by typed ones. They are recognised by their texts, and by having no details, which every error of Baton's own has.
 
 use baton_api::ApiError;
 use http::{HeaderMap, HeaderName, Response};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-/// Which encodings there are; clients learn it from the refusal of another one.
+/// Lists the encodings that are accepted; clients learn them when another one is refused.
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
-/// Makes an error of what tonic says.
+/// Makes a typed error of tonic's text.
 type Explain = fn(&str) -> ApiError;
 
-/// How tonic's texts begin, with their code, and what is made of them.
+/// tonic's code, the beginning of its text, and the typed error for it.
 const TEXTS: &[(Code, &str, Explain)] = &[
     (Code::Internal, "failed to decode Protobuf message", unreadable),
     (Code::Internal, "protocol error: received message with ", unreadable),
-    // Also what is left of a call that was cancelled before its message came.
+    // Also a call that was cancelled before its message came.
     (Code::Internal, "Missing request message.", unreadable),
     (Code::Internal, "Unexpected EOF decoding stream.", unreadable),
     (Code::Unimplemented, "Content is compressed with ", compressed),
     (Code::OutOfRange, "Error, decoded message length too large", too_large),
 ];
 
-/// What is wrong with the request, if these headers or trailers end a call for that.
+/// The error, if these headers or trailers end a call because of a malformed request.
 pub(super) fn explain(headers: &HeaderMap) -> Option<ApiError> {
     if !headers.contains_key(Status::GRPC_STATUS) || headers.contains_key(Status::GRPC_STATUS_DETAILS) {
         return None;
@@ -36,7 +36,7 @@ pub(super) fn explain(headers: &HeaderMap) -> Option<ApiError> {
     known.map(|(_, _, explain)| explain(status.message()))
 }
 
-/// The answer in the place of tonic's.
+/// The answer that replaces tonic's.
 pub(super) fn answer(error: ApiError, replaced: &Response<Body>) -> Response<Body> {
     let mut response = Status::from(error).into_http();
     if let Some(encodings) = replaced.headers().get(ACCEPT_ENCODING) {

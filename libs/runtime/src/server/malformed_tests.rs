@@ -1,11 +1,11 @@
-//! What any client can send to a method that takes one message, and to one that takes a stream.
+//! Malformed requests to a method that takes one message, and to one that takes a stream.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::task::Poll;
 
-use baton_api::error::{ErrorReason, Kind};
+use baton_api::error::{ErrorKind, ErrorReason};
 use http::Request;
 use http_body::Body as _;
 use tokio_util::sync::CancellationToken;
@@ -101,7 +101,7 @@ async fn what_is_no_message_is_the_callers_mistake() {
             let error = typed(&end_of(path, "identity", body).await.0);
             assert_eq!(
                 (error.kind, error.reason),
-                (Kind::InvalidArgument, ErrorReason::InvalidField),
+                (ErrorKind::InvalidArgument, ErrorReason::InvalidField),
                 "{path} {body:?}"
             );
             assert_eq!(error.fields[0].0, "request");
@@ -116,7 +116,7 @@ async fn what_is_no_message_is_the_callers_mistake() {
 async fn a_message_that_is_too_large_reached_a_limit() {
     for path in [UNARY, STREAM] {
         let error = typed(&end_of(path, "identity", &framed(0, 0x7f00_0000, "")).await.0);
-        assert_eq!((error.kind, error.reason), (Kind::ResourceExhausted, ErrorReason::Limit), "{path}");
+        assert_eq!((error.kind, error.reason), (ErrorKind::ResourceExhausted, ErrorReason::Limit), "{path}");
         assert!(error.message.contains(&format!("the limit is: {LARGEST_MESSAGE} bytes")), "{}", error.message);
     }
 }
@@ -132,7 +132,7 @@ async fn a_compressed_message_is_refused_with_what_can_be_read() {
 
 #[tokio::test]
 async fn the_log_has_none_of_it() {
-    let log = crate::server::tests::Log::default();
+    let log = crate::server::tests::CapturedLog::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO);
     let _logging = tracing::subscriber::set_default(subscriber.with_writer(move || writer.clone()).finish());

@@ -27,52 +27,42 @@ use crate::clock::Clock;
 use crate::config::ServerConfig;
 use layer::EdgeLayer;
 
-/// The largest message that is received. Audio and lists come in pieces that are far smaller.
+/// In bytes, of a message that is received. Audio and lists come in pieces that are far smaller.
 pub const LARGEST_MESSAGE: usize = 4 * 1024 * 1024;
-/// A peer that does not answer a ping for this long is gone.
+/// The connection to a peer that does not answer a ping for this long is closed.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
-/// A client says at once what it wants; this is for the slowest line there is.
+/// A client sends the HTTP/2 preface at once; this allows for the slowest network.
 const FIRST_BYTES: Duration = Duration::from_secs(10);
 
-/// A listener can't be opened, or broke.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Somebody else listens there.
+    /// Another program listens there.
     #[error("the address {0} is in use; stop what listens there, or choose another address (port 0 takes a free one)")]
     InUse(SocketAddr),
-    /// The address can't be listened on.
     #[error("can't listen on {address}")]
-    Bind {
-        /// Which address.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// The descriptors for reflection can't be read.
+    Bind { address: SocketAddr, source: io::Error },
     #[error("the contract's descriptors can't be served")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// The listener broke.
     #[error("the listener broke")]
     Transport(#[from] tonic::transport::Error),
 }
 
-/// How much one listener takes on.
+/// The limits of one listener.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Connections open at once.
+pub struct ServerLimits {
     pub connections: usize,
-    /// How long a new connection may say nothing.
+    /// The time in which the HTTP/2 preface has to come.
     pub first_bytes: Duration,
-    /// Calls under way on one connection.
+    /// Calls under way; more wait.
     pub concurrency_per_connection: usize,
-    /// Streams and calls open on one connection.
+    /// Streams and calls together.
     pub streams_per_connection: u32,
-    /// Time to finish when stopping.
+    /// How long calls may take to finish when the server stops.
     pub drain: Duration,
 }
 
-impl Default for Limits {
+impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             connections: 10_000,
@@ -84,7 +74,7 @@ impl Default for Limits {
     }
 }
 
-impl From<&ServerConfig> for Limits {
+impl From<&ServerConfig> for ServerLimits {
     fn from(config: &ServerConfig) -> Self {
         Self {
             connections: config.connections,
@@ -101,26 +91,24 @@ impl From<&ServerConfig> for Limits {
 pub struct ServerBuilder {
     clock: Clock,
     gate: Gate,
-    limits: Limits,
+    limits: ServerLimits,
     routes: RoutesBuilder,
     names: Vec<&'static str>,
 }
 
 impl ServerBuilder {
-    /// A listener without services, that believes this verifier's tokens.
     pub fn new(clock: Clock, verifier: Verifier) -> Self {
         Self {
             clock,
             gate: Gate::new(verifier),
-            limits: Limits::default(),
+            limits: ServerLimits::default(),
             routes: Routes::builder(),
             names: Vec::new(),
         }
     }
 
-    /// Other limits than the default ones.
     #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
+    pub fn limits(mut self, limits: ServerLimits) -> Self {
         self.limits = limits;
         self
     }
@@ -147,14 +135,14 @@ impl ServerBuilder {
         Ok(self.on(Listener::bind(address)?))
     }
 
-    /// Takes a listener that is open already.
+    /// Uses a listener that is open already.
     pub fn on(self, listener: Listener) -> BoundServer {
         BoundServer { builder: self, listener, health: HealthReporter::new() }
     }
 }
 
-/// An address that is listened on before it is known what answers there: so services can be told where their peers are
-/// before these are started. Connections wait meanwhile.
+/// A listening socket whose server is built later: so the addresses of all services are known before any of them starts.
+/// Connections wait meanwhile.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
@@ -162,7 +150,6 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Opens it.
     pub fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         Self::open(address).map_err(|source| bind_error(address, source))
     }
@@ -188,7 +175,7 @@ fn bind_error(address: SocketAddr, source: io::Error) -> ServeError {
     }
 }
 
-/// An open listener.
+/// A listener with its services.
 #[derive(Debug)]
 pub struct BoundServer {
     builder: ServerBuilder,
@@ -202,7 +189,7 @@ impl BoundServer {
         self.listener.local_addr
     }
 
-    /// Says per service whether it serves. All do from [`serve`](Self::serve) on; somebody who knows better may say no.
+    /// Reports per service whether it serves. All do from [`serve`](Self::serve) on; a service may report otherwise.
     pub fn health(&self) -> HealthReporter {
         self.health.clone()
     }
@@ -215,7 +202,7 @@ impl BoundServer {
         let drain = builder.limits.drain;
         let router = transport(&builder.limits)
             .layer(EdgeLayer::new(builder.gate, builder.clock, shutdown.clone()))
-            .add_routes(with_tools(builder.routes, &builder.names, &health)?);
+            .add_routes(with_health_and_reflection(builder.routes, &builder.names, &health)?);
         let stopping = {
             let (shutdown, names) = (shutdown.clone(), builder.names);
             async move {
@@ -235,7 +222,7 @@ impl BoundServer {
     }
 }
 
-fn transport(limits: &Limits) -> tonic::transport::Server {
+fn transport(limits: &ServerLimits) -> tonic::transport::Server {
     tonic::transport::Server::builder()
         .concurrency_limit_per_connection(limits.concurrency_per_connection)
         .max_concurrent_streams(limits.streams_per_connection)
@@ -243,8 +230,8 @@ fn transport(limits: &Limits) -> tonic::transport::Server {
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
 }
 
-/// The services with health and reflection, which lists what is on this listener and nothing else.
-fn with_tools(
+/// Adds health and reflection; reflection lists the services of this listener only.
+fn with_health_and_reflection(
     mut routes: RoutesBuilder,
     names: &[&'static str],
     health: &HealthReporter,
@@ -262,7 +249,7 @@ async fn set_all(health: &HealthReporter, names: &[&'static str], status: Servin
     }
 }
 
-/// The drain time is real time: it bounds how long a person waits.
+/// In real time: it limits how long a person waits.
 async fn drained(shutdown: CancellationToken, drain: Duration) {
     shutdown.cancelled().await;
     Clock::real().sleep(drain).await;

@@ -1,6 +1,6 @@
-//! What a listener tells of the contract: the files of its own services, and what these import.
+//! Reflection for one listener: the proto files of its own services, and their imports.
 //!
-//! Reflection asks nobody who they are, so the descriptors of internal services are not on a public listener either.
+//! Reflection needs no token, so the descriptors of internal services are not on a public listener.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ pub(super) fn server(names: &[&str]) -> Result<ServerReflectionServer<impl Serve
     reflection.build_v1()
 }
 
-/// The files in which these services are, and those that they import, directly or not.
+/// The files that define these services, and their direct and indirect imports.
 fn files_of(names: &[&str]) -> Result<FileDescriptorSet, Error> {
     let files = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET)?.file;
     let mut wanted: Vec<_> =

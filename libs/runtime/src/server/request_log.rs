@@ -1,6 +1,6 @@
 //! The span of a call, and the one line in the log when it failed.
 //!
-//! Neither has anything of the request's metadata or body in it: there are tokens, numbers and names in these.
+//! Neither contains the request's metadata or body: these have tokens, numbers and names in them.
 
 use baton_api::ApiError;
 use http::{Request, Response, Uri};
@@ -10,10 +10,11 @@ use tracing::Span;
 use crate::call::CallContext;
 use crate::telemetry::{self, TraceParent};
 
-/// A connection that breaks while a message comes in looks like a fault of ours; whoever was at its other end knows better.
+/// How the message begins when a connection breaks while a request comes in: an internal error by its code, but the peer's
+/// doing.
 const BROKEN_OFF: &str = "h2 protocol error: error reading a body from connection";
 
-/// The call's span, which continues the caller's trace. If the caller has none, the call gets the one that begins here.
+/// The call's span, which continues the caller's trace. If the caller has none, a new trace begins here.
 pub(super) fn span<B>(request: &Request<B>, call: &mut CallContext) -> Span {
     let method = request.uri().path().trim_start_matches('/');
     let span = tracing::info_span!(
@@ -35,18 +36,18 @@ pub(super) fn span<B>(request: &Request<B>, call: &mut CallContext) -> Span {
     span
 }
 
-/// Which call a line is about. The span says it too, but not at the levels at which most systems run: there it is off.
-pub(super) struct Line {
+/// Logs the outcome of one call, with its method and trace. The span has these too, but is disabled at the usual log levels.
+pub(super) struct CallLog {
     uri: Uri,
     trace: Option<TraceParent>,
 }
 
-impl Line {
+impl CallLog {
     pub(super) fn new<B>(request: &Request<B>, call: &CallContext) -> Self {
         Self { uri: request.uri().clone(), trace: call.trace }
     }
 
-    /// Faults of ours are errors, trouble is a warning, and a refusal is an everyday thing.
+    /// Logs a fault of Baton's as an error, unavailability as a warning, and a refusal at debug level.
     pub(super) fn outcome<B>(&self, response: &Response<B>) {
         let Some(status) = Status::from_header_map(response.headers()) else {
             return;
@@ -67,7 +68,7 @@ impl Line {
         }
     }
 
-    /// The request was none: whatever the code says, nothing is wrong here.
+    /// Logs a malformed request, which is a refusal whatever its code.
     pub(super) fn malformed(&self, error: &ApiError) {
         self.refused(error.kind.code(), &error.message);
     }
@@ -93,23 +94,23 @@ mod tests {
     use tracing::Level;
 
     use super::*;
-    use crate::server::tests::Log;
+    use crate::server::tests::CapturedLog;
 
     /// What is logged as JSON at this level when a call ends so.
     fn logged(level: Level, status: Status, trace: TraceParent) -> String {
-        let log = Log::default();
+        let log = CapturedLog::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(level);
         tracing::subscriber::with_default(subscriber.with_writer(move || writer.clone()).finish(), || {
             let request = Request::builder().uri("/baton.area.v1.AreaService/Do").body(()).unwrap();
             let call = CallContext { trace: Some(trace), ..CallContext::default() };
-            Line::new(&request, &call).outcome(&status.into_http::<Body>());
+            CallLog::new(&request, &call).outcome(&status.into_http::<Body>());
         });
         log.text()
     }
 
     #[test]
-    fn the_line_alone_says_which_call_failed_and_why() {
+    fn the_log_line_has_the_method_the_trace_and_the_cause() {
         let trace = TraceParent::new_root();
         let line = logged(Level::WARN, Status::internal("the disk\nis full"), trace);
         let read: serde_json::Value = serde_json::from_str(&line).unwrap();
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_and_a_broken_connection_are_everyday_things() {
+    fn a_refusal_and_a_broken_connection_are_logged_at_debug_level() {
         for status in [Status::not_found("x"), Status::internal(BROKEN_OFF), Status::unknown(BROKEN_OFF)] {
             assert_eq!(logged(Level::INFO, status.clone(), TraceParent::new_root()), "");
             assert!(logged(Level::DEBUG, status, TraceParent::new_root()).contains("the call was refused"));

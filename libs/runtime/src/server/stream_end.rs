@@ -1,8 +1,8 @@
-//! Ends streams when the server stops, and says what was wrong with a message of the caller's that ended one.
+//! Ends streams when the server stops, and gives a reason when a malformed message ended one.
 //!
-//! A watch stream has no end of its own and would hold up the shutdown until the drain time is over. Ending it with
-//! `UNAVAILABLE` tells its client to connect again, elsewhere. A body that has something to send is left alone, so the
-//! answer of a unary call is never cut off.
+//! A watch stream has no end of its own and would hold up the shutdown until the drain time is over. Ended with `UNAVAILABLE`,
+//! its client connects again, elsewhere. A body that has a frame ready is not ended, so the answer of a unary call is never
+//! cut off.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -20,7 +20,7 @@ use super::malformed;
 pub(super) struct StreamEnd {
     inner: Option<Body>,
     shutdown: CancellationToken,
-    /// Made when there is something to wait for: a unary answer never does.
+    /// Created at the first wait: a unary answer never waits.
     stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
@@ -64,7 +64,7 @@ impl HttpBody for StreamEnd {
     }
 }
 
-/// The frame, with a reason if it ends the call for a message that was none.
+/// The frame; with a typed error if it ends the call because of a malformed message.
 fn typed(frame: Frame<Bytes>) -> Result<Frame<Bytes>, Status> {
     match frame.trailers_ref().and_then(malformed::explain) {
         Some(error) => trailers(error),

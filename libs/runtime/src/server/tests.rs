@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use baton_api::ApiError;
-use baton_api::error::{ErrorReason, Kind};
+use baton_api::error::{ErrorKind, ErrorReason};
 use tokio_stream::StreamExt as _;
 use tonic::{Code, Request, Response, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -17,31 +17,31 @@ use crate::lifecycle;
 
 const SOON: Duration = Duration::from_secs(10);
 
-pub(super) struct Running {
+pub(super) struct TestServer {
     pub(super) address: String,
     shutdown: CancellationToken,
     served: tokio::task::JoinHandle<Result<(), ServeError>>,
 }
 
-pub(super) fn run(builder: ServerBuilder) -> Running {
+pub(super) fn run(builder: ServerBuilder) -> TestServer {
     let bound = builder.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = format!("http://{}", bound.local_addr());
     let shutdown = CancellationToken::new();
     let served = lifecycle::spawn(bound.serve(shutdown.clone()));
-    Running { address, shutdown, served }
+    TestServer { address, shutdown, served }
 }
 
 /// What a subscriber has written.
 #[derive(Clone, Default)]
-pub(super) struct Log(std::sync::Arc<Mutex<Vec<u8>>>);
+pub(super) struct CapturedLog(std::sync::Arc<Mutex<Vec<u8>>>);
 
-impl Log {
+impl CapturedLog {
     pub(super) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
 
-impl io::Write for Log {
+impl io::Write for CapturedLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().write(bytes)
     }
@@ -157,7 +157,7 @@ async fn an_address_in_use_is_explained() {
 async fn nobody_listening_is_unavailable() {
     let channel = GrpcChannel::anonymous("http://127.0.0.1:1", Clock::real()).unwrap();
     let status = HealthClient::new(channel).check(check("")).await.unwrap_err();
-    assert_eq!(ApiError::of(&status).kind, Kind::Unavailable);
+    assert_eq!(ApiError::of(&status).kind, ErrorKind::Unavailable);
 }
 
 #[test]
@@ -197,8 +197,8 @@ impl Probe {
     }
 }
 
-/// Serves the probe on its own, behind the edge alone.
-fn run_probe(probe: Probe) -> Running {
+/// Serves the probe behind the edge layer alone.
+fn run_probe(probe: Probe) -> TestServer {
     let gate = Gate::new(SigningKey::generate().verifier());
     let shutdown = CancellationToken::new();
     let layer = EdgeLayer::new(gate, probe.clock.clone(), shutdown.clone());
@@ -207,7 +207,7 @@ fn run_probe(probe: Probe) -> Running {
     let router = tonic::transport::Server::builder().layer(layer).add_service(ProbeServer(probe));
     let stopped = shutdown.clone().cancelled_owned();
     let served = async move { Ok(router.serve_with_incoming_shutdown(incoming, stopped).await?) };
-    Running { address, shutdown, served: lifecycle::spawn(served) }
+    TestServer { address, shutdown, served: lifecycle::spawn(served) }
 }
 
 #[derive(Clone)]

@@ -19,21 +19,12 @@ use crate::config::{LogFormat, TelemetryConfig};
 use crate::context;
 pub use crate::trace_parent::TraceParent;
 
-/// Telemetry can't be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The filter can't be read.
     #[error("telemetry.log is not a filter: {0:?}; write for example \"info\" or \"info,baton_transfer=debug\"")]
     Filter(String),
-    /// The exporter can't be made.
     #[error("can't export traces to telemetry.otlp_endpoint {endpoint:?}; write for example \"http://127.0.0.1:4317\"")]
-    Exporter {
-        /// Where to.
-        endpoint: String,
-        /// Why.
-        source: opentelemetry_otlp::ExporterBuildError,
-    },
-    /// Somebody set it up before.
+    Exporter { endpoint: String, source: opentelemetry_otlp::ExporterBuildError },
     #[error("logging is set up already")]
     AlreadySet,
 }
@@ -59,7 +50,7 @@ impl Drop for TelemetryGuard {
     }
 }
 
-/// Starts logging, and exporting traces if an endpoint is given. Once in a process, inside the tokio runtime.
+/// Starts logging, and exporting traces if an endpoint is given. Call it once in a process, inside the tokio runtime.
 pub fn init(config: &TelemetryConfig, service: &str) -> Result<TelemetryGuard, TelemetryError> {
     let filter = filter(&config.log)?;
     let lines = fmt::layer().with_writer(std::io::stderr);
@@ -68,7 +59,7 @@ pub fn init(config: &TelemetryConfig, service: &str) -> Result<TelemetryGuard, T
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     let provider = exporter(config, service)?;
-    // What is logged says nothing of what is traced: our own spans are, and nobody else's.
+    // Independent of the log filter, Baton's own spans are traced, and no other crate's.
     let traces = provider.as_ref().map(|it| {
         let ours = Targets::new().with_target("baton", LevelFilter::INFO);
         tracing_opentelemetry::layer().with_tracer(it.tracer("baton")).with_filter(ours)
@@ -81,7 +72,7 @@ pub fn init(config: &TelemetryConfig, service: &str) -> Result<TelemetryGuard, T
     Ok(TelemetryGuard(provider))
 }
 
-/// The library takes a word that is no level for a module of which everything is logged: `wran` would be silence.
+/// The library takes a word that is no level for a module's name: with `wran` almost nothing would be logged.
 fn filter(log: &str) -> Result<EnvFilter, TelemetryError> {
     let is_said = |directive: &str| {
         let directive = directive.trim();
@@ -110,18 +101,18 @@ fn stderr_is_terminal() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stderr())
 }
 
-/// The trace that the present work belongs to, as the W3C header has it; empty if it belongs to none. For outbox rows.
+/// The present trace in the form of the W3C header, for outbox rows; empty if there is none.
 pub fn traceparent() -> String {
     current_trace().map_or_else(String::new, |trace| trace.to_string())
 }
 
-/// The trace that the present work belongs to: that of the current span if traces are exported, else that of the call.
+/// The present trace: that of the current span if traces are exported, else that of the call.
 pub fn current_trace() -> Option<TraceParent> {
     trace_of(&Span::current()).or_else(|| context::current()?.trace)
 }
 
-/// Runs work that follows from something, though no call waits for it: its span, and every call that it makes, belong to the
-/// trace in which that happened. `None`: it begins a trace of its own.
+/// Runs work that a traced event caused, but for which no call waits: its span, and every call that it makes, belong to the
+/// event's trace. `None`: it begins a new trace.
 pub async fn follow<F: Future>(trace: Option<TraceParent>, span: Span, work: F) -> F::Output {
     if let Some(parent) = &trace {
         set_parent(&span, parent);
@@ -131,7 +122,7 @@ pub async fn follow<F: Future>(trace: Option<TraceParent>, span: Span, work: F) 
     context::scope(call, work.instrument(span)).await
 }
 
-/// The span's place in its trace, if traces are exported.
+/// The span's position in its trace; `None` if traces are not exported.
 pub(crate) fn trace_of(span: &Span) -> Option<TraceParent> {
     let context = span.context();
     TraceParent::of(context.span().span_context())
@@ -140,7 +131,7 @@ pub(crate) fn trace_of(span: &Span) -> Option<TraceParent> {
 /// Makes the remote span the parent of this one.
 pub(crate) fn set_parent(span: &Span, parent: &TraceParent) {
     let context = opentelemetry::Context::new().with_remote_span_context(parent.span_context());
-    // Fails where traces are not exported: then there is nothing to be a child.
+    // Fails where traces are not exported; then spans have no parents.
     let _ = span.set_parent(context);
 }
 

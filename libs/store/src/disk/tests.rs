@@ -1,4 +1,4 @@
-//! On a disk that the test lets through, or breaks, one sync at a time.
+//! Group commit on a disk whose syncs the test lets pass, or breaks, one at a time.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -11,25 +11,25 @@ use tokio::task::JoinHandle;
 
 use super::{Disk, log_of, sync_log};
 use crate::outbox::{self, OutboxRow};
-use crate::requests::Key;
+use crate::requests::RequestKey;
 use crate::{Db, StoreError, idempotent, on};
 
-/// How many more syncs may pass, and how many have come to the gate.
+/// Holds each sync until the test lets it pass.
 #[derive(Default)]
-struct Gate {
-    counts: Mutex<Counts>,
+struct SyncGate {
+    counts: Mutex<SyncCounts>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Counts {
+struct SyncCounts {
     may_pass: usize,
     came: usize,
     is_broken: bool,
 }
 
-impl Gate {
-    fn change(&self, change: impl FnOnce(&mut Counts)) {
+impl SyncGate {
+    fn change(&self, change: impl FnOnce(&mut SyncCounts)) {
         change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.notify_all();
     }
@@ -50,13 +50,13 @@ impl Gate {
     }
 }
 
-struct Gated {
+struct GatedStore {
     db: Db,
-    gate: Arc<Gate>,
+    gate: Arc<SyncGate>,
     _folder: TempDir,
 }
 
-impl Drop for Gated {
+impl Drop for GatedStore {
     fn drop(&mut self) {
         // Otherwise a failed test would wait for the thread that syncs.
         self.gate.change(|counts| counts.is_broken = true);
@@ -64,9 +64,9 @@ impl Drop for Gated {
 }
 
 /// A database with one table, all of it on the disk, and the gate shut.
-async fn gated() -> Gated {
+async fn gated_store() -> GatedStore {
     let folder = tempfile::tempdir().unwrap();
-    let gate = Arc::new(Gate::default());
+    let gate = Arc::new(SyncGate::default());
     gate.change(|counts| counts.may_pass = usize::MAX);
     let disk = Arc::clone(&gate);
     let db = Db::open_on(&folder.path().join("test.db"), Disk::new(move || disk.sync())).await.unwrap();
@@ -75,10 +75,10 @@ async fn gated() -> Gated {
     on!(tx, conn => sqlx::query("CREATE TABLE marks (name TEXT NOT NULL)").execute(conn).await).unwrap();
     tx.commit().await.unwrap();
     gate.change(|counts| (counts.may_pass, counts.came) = (0, 0));
-    Gated { db, gate, _folder: folder }
+    GatedStore { db, gate, _folder: folder }
 }
 
-impl Gated {
+impl GatedStore {
     /// A task that commits one mark.
     fn commit(&self, name: &str) -> JoinHandle<Result<(), StoreError>> {
         let (db, name) = (self.db.clone(), name.to_owned());
@@ -130,7 +130,7 @@ async fn until(is_so: impl AsyncFn() -> bool) {
 
 #[tokio::test]
 async fn the_file_that_is_synced_is_the_one_that_commits_go_to() {
-    let it = gated().await;
+    let it = gated_store().await;
     let Db::Sqlite(db) = &it.db;
     let size = || std::fs::metadata(log_of(&db.file)).unwrap().len();
     let before = size();
@@ -142,7 +142,7 @@ async fn the_file_that_is_synced_is_the_one_that_commits_go_to() {
 
 #[tokio::test]
 async fn a_commit_is_answered_when_the_disk_has_it_and_no_sooner() {
-    let it = gated().await;
+    let it = gated_store().await;
     let commit = it.commit("a");
     it.until_came(1).await;
     assert_eq!(it.marks().await, 1);
@@ -153,7 +153,7 @@ async fn a_commit_is_answered_when_the_disk_has_it_and_no_sooner() {
 
 #[tokio::test]
 async fn sixty_four_commits_share_one_sync_but_not_one_that_began_before_them() {
-    let it = gated().await;
+    let it = gated_store().await;
     let first = it.commit("first");
     it.until_came(1).await;
     let others: Vec<_> = (0..64).map(|number| it.commit(&number.to_string())).collect();
@@ -170,8 +170,8 @@ async fn sixty_four_commits_share_one_sync_but_not_one_that_began_before_them() 
 }
 
 #[tokio::test]
-async fn those_who_share_a_sync_return_in_the_order_of_their_commits() {
-    let it = gated().await;
+async fn commits_that_share_a_sync_return_in_their_order() {
+    let it = gated_store().await;
     let order = Arc::new(Mutex::new(Vec::new()));
     let mut tasks = Vec::new();
     for number in 1..=32 {
@@ -192,7 +192,7 @@ async fn those_who_share_a_sync_return_in_the_order_of_their_commits() {
 
 #[tokio::test]
 async fn with_nobody_else_there_each_commit_has_its_sync_at_once_and_settling_needs_none() {
-    let it = gated().await;
+    let it = gated_store().await;
     it.gate.change(|counts| counts.may_pass = usize::MAX);
     for number in 1..=3 {
         it.commit("alone").await.unwrap().unwrap();
@@ -204,7 +204,7 @@ async fn with_nobody_else_there_each_commit_has_its_sync_at_once_and_settling_ne
 
 #[tokio::test]
 async fn a_caller_who_goes_away_while_it_waits_loses_nothing_and_nobody() {
-    let it = gated().await;
+    let it = gated_store().await;
     let mut wakes = it.db.outbox_commits();
     let leader = spawn({
         let db = it.db.clone();
@@ -222,8 +222,8 @@ async fn a_caller_who_goes_away_while_it_waits_loses_nothing_and_nobody() {
 }
 
 #[tokio::test]
-async fn when_the_disk_fails_everybody_who_waits_is_told_and_nothing_begins_any_more() {
-    let it = gated().await;
+async fn when_the_disk_fails_every_waiting_commit_fails_and_nothing_begins_any_more() {
+    let it = gated_store().await;
     let commits = ["a", "b", "c"].map(|name| it.commit(name));
     it.until_visible(3).await;
     it.gate.change(|counts| counts.is_broken = true);
@@ -238,8 +238,8 @@ async fn when_the_disk_fails_everybody_who_waits_is_told_and_nothing_begins_any_
 }
 
 #[tokio::test]
-async fn whoever_waits_for_the_disk_to_fail_is_told_then_and_not_before() {
-    let it = gated().await;
+async fn a_failure_of_the_disk_is_reported_when_it_happens_and_not_before() {
+    let it = gated_store().await;
     let mut failed = Box::pin(it.db.failed());
     it.gate.change(|counts| counts.may_pass = 1);
     it.commit("a").await.unwrap().unwrap();
@@ -254,18 +254,18 @@ async fn whoever_waits_for_the_disk_to_fail_is_told_then_and_not_before() {
 
 #[tokio::test]
 async fn a_first_answer_is_not_given_again_before_it_is_durable() {
-    let it = gated().await;
+    let it = gated_store().await;
     let ask = || {
         let db = it.db.clone();
         spawn(async move {
-            let key = Key::new("acme", "agent-1", "m", "r1").unwrap();
+            let key = RequestKey::new("acme", "agent-1", "m", "r1").unwrap();
             idempotent(&db, &key, &String::new(), 1, async |_| Ok("first".to_owned())).await
         })
     };
     let first = ask();
     it.until_came(1).await;
     let second = ask();
-    // The second one had its turn: it has read the answer, or will read it behind us.
+    // The second one has had the writer: it has read the answer, or will read it after us.
     drop(it.db.begin().await.unwrap());
     drop(it.db.begin().await.unwrap());
     assert!(!first.is_finished() && !second.is_finished());
@@ -276,7 +276,7 @@ async fn a_first_answer_is_not_given_again_before_it_is_durable() {
 
 #[tokio::test]
 async fn an_event_is_not_published_before_its_change_is_durable_e1() {
-    let it = gated().await;
+    let it = gated_store().await;
     let db = it.db.clone();
     let change = spawn(async move { append(&db).await });
     it.until_came(1).await;
@@ -293,7 +293,7 @@ async fn an_event_is_not_published_before_its_change_is_durable_e1() {
 
 #[tokio::test]
 async fn what_is_marked_as_published_waits_for_no_sync() {
-    let it = gated().await;
+    let it = gated_store().await;
     it.gate.change(|counts| counts.may_pass = 1);
     append(&it.db).await.unwrap();
     let [row] = &outbox::unpublished(&it.db, 10).await.unwrap()[..] else { panic!("one row") };

@@ -1,4 +1,4 @@
-//! Opening, committing, and being told what is wrong.
+//! Opening, committing, and the errors of both.
 
 use baton_store::{Db, MigrateError, OpenError, StoreError, on};
 use sqlx::migrate::{Migration, MigrationType, Migrator};

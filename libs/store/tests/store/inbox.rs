@@ -67,7 +67,7 @@ async fn a_dead_letter_keeps_the_event_and_its_cause_until_its_time_is_over() {
     };
     for _ in 0..2 {
         let mut tx = it.db.begin().await.unwrap();
-        inbox::set_aside(&mut tx, &letter).await.unwrap();
+        inbox::add_dead_letter(&mut tx, &letter).await.unwrap();
         tx.commit().await.unwrap();
     }
     assert_eq!(inbox::prune(&it.db, letter.at_us).await.unwrap(), 0);

@@ -1,6 +1,6 @@
 //! The first answer under each request id (B609, T7).
 
-use baton_store::requests::{self, Answer, BodyHash, Key, RequestIdError, Seen};
+use baton_store::requests::{self, BodyHash, KeptAnswer, KnownRequest, RequestIdError, RequestKey};
 use baton_store::{Db, idempotent};
 use tonic::{Code, Status};
 
@@ -8,8 +8,8 @@ use crate::support::{database, mark, marks, spawn};
 
 const NOW: i64 = 1_000_000;
 
-fn key(request_id: &str) -> Key {
-    Key::new("acme", "agent-1", "/baton.test.v1.TestService/Mark", request_id).unwrap()
+fn key(request_id: &str) -> RequestKey {
+    RequestKey::new("acme", "agent-1", "/baton.test.v1.TestService/Mark", request_id).unwrap()
 }
 
 /// Marks `name` and answers with it, as a handler would.
@@ -52,9 +52,9 @@ async fn the_same_id_of_another_tenant_subject_or_method_is_another_request() {
     let it = database().await;
     for (tenant, subject, method) in [("a", "b", "c"), ("x", "b", "c"), ("a", "x", "c"), ("a", "b", "x")] {
         let mut tx = it.db.begin().await.unwrap();
-        let key = Key::new(tenant, subject, method, "r1").unwrap();
+        let key = RequestKey::new(tenant, subject, method, "r1").unwrap();
         let seen = requests::begin(&mut tx, &key, BodyHash::of(&String::new()), NOW).await.unwrap();
-        assert_eq!(seen, Seen::New);
+        assert_eq!(seen, KnownRequest::New);
         tx.commit().await.unwrap();
     }
 }
@@ -116,14 +116,14 @@ async fn the_first_answer_wins_and_until_then_a_request_is_pending() {
     let it = database().await;
     let (key, body) = (key("r1"), BodyHash::of(&String::new()));
     let mut tx = it.db.begin().await.unwrap();
-    assert_eq!(requests::begin(&mut tx, &key, body, NOW).await.unwrap(), Seen::New);
+    assert_eq!(requests::begin(&mut tx, &key, body, NOW).await.unwrap(), KnownRequest::New);
     tx.commit().await.unwrap();
     let mut tx = it.db.begin().await.unwrap();
-    assert_eq!(requests::begin(&mut tx, &key, body, NOW).await.unwrap(), Seen::Pending);
-    let (first, second) = (Answer::Ok(vec![1]), Answer::Ok(vec![2]));
+    assert_eq!(requests::begin(&mut tx, &key, body, NOW).await.unwrap(), KnownRequest::Pending);
+    let (first, second) = (KeptAnswer::Ok(vec![1]), KeptAnswer::Ok(vec![2]));
     assert!(requests::answer(&mut tx, &key, &first).await.unwrap());
     assert!(!requests::answer(&mut tx, &key, &second).await.unwrap());
-    assert_eq!(requests::begin(&mut tx, &key, body, NOW).await.unwrap(), Seen::Answered(first));
+    assert_eq!(requests::begin(&mut tx, &key, body, NOW).await.unwrap(), KnownRequest::Answered(first));
 }
 
 #[tokio::test]
@@ -135,14 +135,14 @@ async fn an_answer_is_kept_for_a_day() {
     let mut tx = it.db.begin().await.unwrap();
     // Not pruned yet, but too old to count.
     let seen = requests::begin(&mut tx, &key, body, NOW + requests::KEPT_US + 1).await.unwrap();
-    assert_eq!(seen, Seen::New);
+    assert_eq!(seen, KnownRequest::New);
     drop(tx);
     assert_eq!(requests::prune(&it.db, NOW + requests::KEPT_US + 1).await.unwrap(), 1);
 }
 
 #[test]
 fn a_request_id_is_one_to_128_visible_ascii_characters() {
-    let with = |id: &str| Key::new("acme", "agent-1", "m", id).err();
+    let with = |id: &str| RequestKey::new("acme", "agent-1", "m", id).err();
     assert_eq!(with(""), Some(RequestIdError::Missing));
     assert_eq!(with("x"), None);
     assert_eq!(with(&"x".repeat(128)), None);

@@ -1,4 +1,4 @@
-//! One writer and many who want it: in turn, whole or not at all, and whoever goes away takes nobody along.
+//! One writer and many callers: one after the other, each change whole or not at all, and a cancelled caller harms no other.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -84,7 +84,7 @@ async fn callers_who_go_away_at_any_moment_leave_whole_changes_and_a_free_writer
             let db = it.db.clone();
             async move { pair(&db, "neighbour").await }
         });
-        // From before its first step to after its last: a microsecond later each time.
+        // Cancelled from before its first step to after its last: a microsecond later each time.
         let start = std::hint::black_box(round * 40);
         for _ in 0..start {
             std::hint::spin_loop();

@@ -14,24 +14,23 @@ use baton_api::presence::v1::{
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
-use self::directory::{CreateArgs, UpdateArgs};
-use super::refusal::Told;
-use super::session::Session;
+use self::directory::{AgentCreateArgs, AgentUpdateArgs};
+use super::refusal::OrRefusal;
+use super::session::ClientSession;
 use super::{json, resolve, word};
 
 const AGENT: &str = "baton.presence.v1.Agent";
 const PRESENCE: &str = "baton.presence.v1.Presence";
 const INBOX: &str = "baton.presence.v1.Inbox";
 
-/// What can be done with agents.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AgentCommand {
     /// List all agents.
     List,
     /// Create an agent.
-    Create(CreateArgs),
+    Create(AgentCreateArgs),
     /// Change an agent; what is not given stays as it is.
-    Update(UpdateArgs),
+    Update(AgentUpdateArgs),
     /// Delete an agent who is offline and in no call.
     Delete {
         /// Name or id.
@@ -49,7 +48,7 @@ pub(crate) enum AgentCommand {
         agents: Vec<String>,
         /// The state to be in at once.
         #[arg(long, value_enum, default_value = "available")]
-        state: Wish,
+        state: AgentStateArg,
     },
     /// Set an agent's state.
     State {
@@ -57,13 +56,13 @@ pub(crate) enum AgentCommand {
         agent: String,
         /// The state.
         #[arg(value_enum)]
-        state: Wish,
+        state: AgentStateArg,
         /// Why they are away.
         #[arg(long, default_value = "", hide_default_value = true)]
         reason: String,
     },
     /// List whom a customer can be handed to, as a picker shows them.
-    Targets(TargetsArgs),
+    Targets(AgentTargetsArgs),
     /// Show what rings at an agent, and what they are in.
     Inbox {
         /// Name or id.
@@ -71,16 +70,16 @@ pub(crate) enum AgentCommand {
     },
 }
 
-/// What an agent can wish to be.
+/// The states that an agent can request.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Wish {
+pub(crate) enum AgentStateArg {
     /// Ready for calls.
     Available,
     /// Not ready.
     Away,
 }
 
-impl Wish {
+impl AgentStateArg {
     fn state(self) -> AgentState {
         match self {
             Self::Available => AgentState::Available,
@@ -89,9 +88,8 @@ impl Wish {
     }
 }
 
-/// What `agent targets` takes.
 #[derive(Debug, Args)]
-pub(crate) struct TargetsArgs {
+pub(crate) struct AgentTargetsArgs {
     /// Part of a name, e-mail address or team name.
     #[arg(long, default_value = "", hide_default_value = true)]
     search: String,
@@ -103,8 +101,7 @@ pub(crate) struct TargetsArgs {
     all: bool,
 }
 
-/// Runs it.
-pub(crate) async fn run(session: &Session, command: AgentCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(session: &ClientSession, command: AgentCommand) -> anyhow::Result<()> {
     match command {
         AgentCommand::List => list(session).await,
         AgentCommand::Create(args) => directory::create(session, args).await,
@@ -118,7 +115,7 @@ pub(crate) async fn run(session: &Session, command: AgentCommand) -> anyhow::Res
     }
 }
 
-async fn list(session: &Session) -> anyhow::Result<()> {
+async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let agents = resolve::agents(session).await?;
     session.out.list(AGENT, &agents, &["name", "phone", "e-mail", "voicemail", "id"], |it| {
         let voicemail = if it.voicemail { "yes" } else { "no" };
@@ -127,22 +124,22 @@ async fn list(session: &Session) -> anyhow::Result<()> {
     })
 }
 
-async fn show(session: &Session, name: &str) -> anyhow::Result<()> {
+async fn show(session: &ClientSession, name: &str) -> anyhow::Result<()> {
     let agent = resolve::agent(session, name).await?;
     let request = GetPresenceRequest { agent_id: agent.agent_id.clone() };
-    let mut client = PresenceServiceClient::new(session.reading()?);
-    let presence = client.get_presence(request).await.told()?.presence.context("the answer is empty")?;
-    session.out.value(&both(&agent, &presence)?, &whole(&agent, &presence));
+    let mut client = PresenceServiceClient::new(session.reader_channel()?);
+    let presence = client.get_presence(request).await.or_refusal()?.presence.context("the answer is empty")?;
+    session.out.value(&merged(&agent, &presence)?, &agent_text(&agent, &presence));
     Ok(())
 }
 
-fn whole(agent: &Agent, presence: &Presence) -> String {
-    let (is, email, name) = (how(presence), word::or_dash(&agent.email), &agent.name);
+fn agent_text(agent: &Agent, presence: &Presence) -> String {
+    let (is, email, name) = (presence_text(presence), word::or_dash(&agent.email), &agent.name);
     format!("{name}\n  is      {is}\n  phone   {}\n  e-mail  {email}\n  id      {}", agent.phone, agent.agent_id)
 }
 
-/// Who an agent is, and how: the fields of both messages, of which none means two things.
-fn both(agent: &Agent, presence: &Presence) -> anyhow::Result<Value> {
+/// The fields of both messages in one object; they share no field but the agent's id.
+fn merged(agent: &Agent, presence: &Presence) -> anyhow::Result<Value> {
     let (mut both, presence) = (json::of(AGENT, agent)?, json::of(PRESENCE, presence)?);
     if let (Value::Object(both), Value::Object(presence)) = (&mut both, presence) {
         both.extend(presence);
@@ -150,8 +147,7 @@ fn both(agent: &Agent, presence: &Presence) -> anyhow::Result<Value> {
     Ok(both)
 }
 
-/// How somebody is, in a few words.
-fn how(presence: &Presence) -> String {
+fn presence_text(presence: &Presence) -> String {
     let mut text = word::agent_state(presence.state);
     if !presence.away_reason.is_empty() {
         let _ = write!(text, " ({})", presence.away_reason);
@@ -164,7 +160,7 @@ fn how(presence: &Presence) -> String {
     text
 }
 
-fn items(inbox: &Inbox) -> String {
+fn inbox_text(inbox: &Inbox) -> String {
     let item = |it: &baton_api::presence::v1::InboxItem| {
         let from = if it.from_name.is_empty() { String::new() } else { format!(" from {}", it.from_name) };
         let kind = word::transfer_kind(it.kind);
@@ -180,40 +176,40 @@ fn items(inbox: &Inbox) -> String {
     }
 }
 
-async fn set_state(session: &Session, name: &str, state: AgentState, away_reason: String) -> anyhow::Result<()> {
+async fn set_state(session: &ClientSession, name: &str, state: AgentState, away_reason: String) -> anyhow::Result<()> {
     let agent = resolve::agent(session, name).await?;
     let request = SetStateRequest { request_id: session.request_id(), state: state.into(), away_reason };
-    let mut client = PresenceServiceClient::new(connect::channel_of(session, &agent).await?);
-    let presence = client.set_state(request).await.told()?.presence.context("the answer is empty")?;
-    session.out.one(PRESENCE, &presence, |it| format!("{} is {}.", agent.name, how(it)))
+    let mut client = PresenceServiceClient::new(connect::channel_as(session, &agent).await?);
+    let presence = client.set_state(request).await.or_refusal()?.presence.context("the answer is empty")?;
+    session.out.one(PRESENCE, &presence, |it| format!("{} is {}.", agent.name, presence_text(it)))
 }
 
-async fn targets(session: &Session, args: TargetsArgs) -> anyhow::Result<()> {
+async fn targets(session: &ClientSession, args: AgentTargetsArgs) -> anyhow::Result<()> {
     let team_id = match &args.team {
         Some(team) => resolve::team(session, team).await?.team_id,
         None => String::new(),
     };
     let filter = TargetFilter { search: args.search, team_id, include_unavailable: args.all };
-    let request = ListTargetsRequest { filter: Some(filter), page_size: resolve::PAGE, page_token: String::new() };
-    let mut client = PresenceServiceClient::new(session.reading()?);
-    let targets = client.list_targets(request).await.told()?.targets;
+    let request = ListTargetsRequest { filter: Some(filter), page_size: resolve::PAGE_SIZE, page_token: String::new() };
+    let mut client = PresenceServiceClient::new(session.reader_channel()?);
+    let targets = client.list_targets(request).await.or_refusal()?.targets;
     session.out.list("baton.presence.v1.PickerTarget", &targets, &["target", "can be had", "is"], target_row)
 }
 
 fn target_row(target: &PickerTarget) -> Vec<String> {
     let available = if target.available { "yes" } else { "no" };
     let (name, is) = match &target.presence {
-        Some(presence) => (target.name.clone(), how(presence)),
+        Some(presence) => (target.name.clone(), presence_text(presence)),
         None => (format!("team {}", target.name), format!("{} available", target.available_agents)),
     };
     vec![name, available.to_owned(), is]
 }
 
-async fn inbox(session: &Session, name: &str) -> anyhow::Result<()> {
+async fn inbox(session: &ClientSession, name: &str) -> anyhow::Result<()> {
     let agent = resolve::agent(session, name).await?;
-    let mut client = PresenceServiceClient::new(connect::channel_of(session, &agent).await?);
-    let inbox = client.list_inbox(ListInboxRequest {}).await.told()?.inbox.unwrap_or_default();
-    session.out.one(INBOX, &inbox, |it| format!("{}'s inbox: {}", agent.name, items(it)))
+    let mut client = PresenceServiceClient::new(connect::channel_as(session, &agent).await?);
+    let inbox = client.list_inbox(ListInboxRequest {}).await.or_refusal()?.inbox.unwrap_or_default();
+    session.out.one(INBOX, &inbox, |it| format!("{}'s inbox: {}", agent.name, inbox_text(it)))
 }
 
 #[cfg(test)]
@@ -223,17 +219,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_agent_is_shown_with_who_they_are_and_how() {
+    fn an_agent_is_shown_with_its_directory_entry_and_its_presence() {
         let agent = Agent { agent_id: "a".to_owned(), name: "Ada".to_owned(), ..Agent::default() };
         let presence = Presence { agent_id: "a".to_owned(), state: AgentState::Away.into(), ..Presence::default() };
-        let shown = both(&agent, &presence).unwrap();
+        let shown = merged(&agent, &presence).unwrap();
         assert_eq!((&shown["name"], &shown["state"]), (&"Ada".into(), &"AGENT_STATE_AWAY".into()));
         assert!(shown["phone"].is_string() && shown["email"].is_string());
     }
 
     #[test]
-    fn a_message_forges_no_line_of_the_inbox() {
+    fn a_message_with_line_ends_adds_no_line_to_the_inbox() {
         let item = InboxItem { message: "hi\nBen's inbox: empty".to_owned(), ..InboxItem::default() };
-        assert!(items(&Inbox { active: vec![item] }).contains("\"hi / Ben's inbox: empty\""));
+        assert!(inbox_text(&Inbox { active: vec![item] }).contains("\"hi / Ben's inbox: empty\""));
     }
 }

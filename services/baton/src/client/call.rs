@@ -10,34 +10,32 @@ use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand};
 
-use super::refusal::{self, Told};
-use super::session::Session;
+use super::refusal::{self, OrRefusal};
+use super::session::ClientSession;
 use super::{resolve, view};
 
 pub(super) const INTERACTION: &str = "baton.transfer.v1.Interaction";
 const FROM: &str = "+32470123456";
 
-/// Which call.
 #[derive(Debug, Args)]
-pub(super) struct Which {
+pub(super) struct CallOption {
     /// The call: its id, or the beginning or the last group of it [default: the only live one, or that of whom you act as].
     #[arg(long = "call", value_name = "ID")]
     pub(super) id: Option<String>,
 }
 
-/// Which call, as the thing that the command is about.
 #[derive(Debug, Args)]
-pub(crate) struct TheCall {
+pub(crate) struct CallArgument {
     /// The call: its id, or the beginning or the last group of it [default: the only live one, or that of whom you act as].
     #[arg(value_name = "CALL")]
     id: Option<String>,
 }
 
-/// What can be done with calls.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CallCommand {
     /// A customer calls a number (on the simulated switch).
-    Place {
+    #[command(name = "place")]
+    PlaceCall {
         /// The customer's number.
         #[arg(long, default_value = FROM)]
         from: String,
@@ -62,17 +60,17 @@ pub(crate) enum CallCommand {
         all: bool,
     },
     /// Show a call: who is in it, its journey, notes, and what may be done.
-    Show(TheCall),
+    Show(CallArgument),
     /// Show a call as it changes, until it is over.
-    Watch(TheCall),
+    Watch(CallArgument),
     /// Put the customer on hold.
-    Hold(TheCall),
+    Hold(CallArgument),
     /// Take the customer off hold.
-    Resume(TheCall),
+    Resume(CallArgument),
     /// Mute whom you act as (the primary agent, if nobody is named).
     Mute {
         #[command(flatten)]
-        call: TheCall,
+        call: CallArgument,
         /// Unmute.
         #[arg(long)]
         off: bool,
@@ -82,19 +80,18 @@ pub(crate) enum CallCommand {
         /// The text.
         text: String,
         #[command(flatten)]
-        call: TheCall,
+        call: CallArgument,
     },
     /// Attach data to the call, which travels with it, or remove some.
-    Data(DataArgs),
+    Data(CallDataArgs),
     /// Leave the call, as by hanging up.
-    Leave(TheCall),
+    Leave(CallArgument),
     /// End the call for everybody.
-    End(TheCall),
+    End(CallArgument),
 }
 
-/// What `call data` takes.
 #[derive(Debug, Args)]
-pub(crate) struct DataArgs {
+pub(crate) struct CallDataArgs {
     /// What to set; keys are 1 to 64 of a-z 0-9 _ . -
     #[arg(value_name = "KEY=VALUE", value_parser = steer::parse_pair, required_unless_present = "remove")]
     set: Vec<(String, String)>,
@@ -102,13 +99,12 @@ pub(crate) struct DataArgs {
     #[arg(long, value_name = "KEY")]
     remove: Vec<String>,
     #[command(flatten)]
-    which: Which,
+    call: CallOption,
 }
 
-/// Runs it.
-pub(crate) async fn run(session: &Session, command: CallCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(session: &ClientSession, command: CallCommand) -> anyhow::Result<()> {
     match command {
-        CallCommand::Place { from, to } => place::place(session, from, to).await,
+        CallCommand::PlaceCall { from, to } => place::place_call(session, from, to).await,
         CallCommand::Dial { from, to } => place::dial(session, from, to).await,
         CallCommand::List { all } => list(session, all).await,
         CallCommand::Show(call) => show(session, call.id.as_deref()).await,
@@ -123,44 +119,44 @@ pub(crate) async fn run(session: &Session, command: CallCommand) -> anyhow::Resu
     }
 }
 
-/// The call, and the connection of whoever acts in it: the primary agent, unless somebody was named.
-pub(super) async fn acting_in(session: &Session, id: Option<&str>) -> anyhow::Result<(Interaction, GrpcChannel)> {
+/// The call, and a channel in the name of `--as` or, without it, of the primary agent (of a supervisor if there is none).
+pub(super) async fn acting_in(session: &ClientSession, id: Option<&str>) -> anyhow::Result<(Interaction, GrpcChannel)> {
     let call = resolve::interaction(session, id).await?;
     let channel = if call.primary_agent_id.is_empty() {
-        session.of_role(Role::Supervisor)?
+        session.channel_for_role(Role::Supervisor)?
     } else {
-        session.of_agent(&call.primary_agent_id)?
+        session.channel_for_agent(&call.primary_agent_id)?
     };
     Ok((call, channel))
 }
 
-async fn list(session: &Session, all: bool) -> anyhow::Result<()> {
+async fn list(session: &ClientSession, all: bool) -> anyhow::Result<()> {
     let calls = resolve::interactions(session, !all).await?;
     let names = resolve::names(session).await?;
     session.out.list(INTERACTION, &calls, view::columns(all), |it| view::row(it, &names, all))
 }
 
-async fn show(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
+async fn show(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
     let (call, channel) = acting_in(session, id).await?;
-    // Once more as whoever acts: what may be done differs from one to the other.
+    // Read again in that name: the allowed actions depend on who asks.
     let request = GetInteractionRequest { interaction_id: call.interaction_id };
-    let seen = InteractionServiceClient::new(channel).get_interaction(request).await.told()?;
-    let (seen, names) = (seen.interaction.context("the answer is empty")?, resolve::names(session).await?);
-    let who = session.whose(&call.primary_agent_id, &names);
-    session.out.one(INTERACTION, &seen, |it| view::whole(it, &names, &who))
+    let current = InteractionServiceClient::new(channel).get_interaction(request).await.or_refusal()?;
+    let (current, names) = (current.interaction.context("the answer is empty")?, resolve::names(session).await?);
+    let who = session.acting_name(&call.primary_agent_id, &names);
+    session.out.one(INTERACTION, &current, |it| view::full_text(it, &names, &who))
 }
 
-async fn watch(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
+async fn watch(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
     let call = resolve::interaction(session, id).await?;
     let names = resolve::names(session).await?;
-    let mut client = InteractionServiceClient::new(session.reading()?);
+    let mut client = InteractionServiceClient::new(session.reader_channel()?);
     let request = WatchInteractionRequest { interaction_id: call.interaction_id, after_version: 0 };
-    let mut changes = client.watch_interaction(request).await.told()?;
+    let mut changes = client.watch_interaction(request).await.or_refusal()?;
     let mut shown = String::new();
     while let Some(change) = changes.message().await.map_err(|status| refusal::of(&status))? {
         let Some(call) = change.interaction else { continue };
-        let line = view::change(&call, &names);
-        // Much of what changes is nothing that a person sees.
+        let line = view::change_line(&call, &names);
+        // Many changes don't show in the line.
         if session.out.json || line != shown {
             session.out.next(INTERACTION, &call, |it| format!("{:>4}  {line}", it.version))?;
             shown = line;
@@ -172,10 +168,14 @@ async fn watch(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Shows the call after a change that was made as whoever acts, or as this agent.
-pub(super) async fn changed(session: &Session, agent_id: &str, call: Option<Interaction>) -> anyhow::Result<()> {
+/// Prints the call after a change that was made in the name of `--as`, or of this agent.
+pub(super) async fn print_changed(
+    session: &ClientSession,
+    agent_id: &str,
+    call: Option<Interaction>,
+) -> anyhow::Result<()> {
     let call = call.context("the answer is empty")?;
     let names = resolve::names(session).await?;
-    let who = session.whose(agent_id, &names);
-    session.out.one(INTERACTION, &call, |it| view::now(it, &names, &who))
+    let who = session.acting_name(agent_id, &names);
+    session.out.one(INTERACTION, &call, |it| view::summary(it, &names, &who))
 }

@@ -5,16 +5,15 @@ use baton_api::event::v1::{EventFilter, ListEventsRequest, LoggedEvent, TailEven
 use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand};
 
-use super::refusal::{self, Told};
-use super::session::Session;
-use super::story::{self, Names};
+use super::event_text::{self, Names};
+use super::refusal::{self, OrRefusal};
+use super::session::ClientSession;
 use super::{output, resolve, word};
 
 const LOGGED: &str = "baton.event.v1.LoggedEvent";
 
 const COLUMNS: [&str; 6] = ["seq", "time (utc)", "type", "subject", "no", "what happened"];
 
-/// What can be done with events.
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
     /// Show events as they come, until Ctrl-C.
@@ -23,7 +22,7 @@ pub(crate) enum EventsCommand {
         #[arg(long, value_name = "SEQ")]
         from: Option<u64>,
         #[command(flatten)]
-        filter: FilterArgs,
+        filter: EventFilterArgs,
     },
     /// Show events that have been.
     List {
@@ -34,13 +33,12 @@ pub(crate) enum EventsCommand {
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i32).range(1..=1000))]
         limit: i32,
         #[command(flatten)]
-        filter: FilterArgs,
+        filter: EventFilterArgs,
     },
 }
 
-/// Which events.
 #[derive(Debug, Args)]
-pub(crate) struct FilterArgs {
+pub(crate) struct EventFilterArgs {
     /// A pattern on the type, for example transfer.* or *.completed.
     #[arg(long, default_value = "", hide_default_value = true)]
     filter: String,
@@ -49,32 +47,31 @@ pub(crate) struct FilterArgs {
     subject: String,
 }
 
-impl FilterArgs {
-    async fn of(self, session: &Session) -> anyhow::Result<EventFilter> {
+impl EventFilterArgs {
+    async fn resolved(self, session: &ClientSession) -> anyhow::Result<EventFilter> {
         Ok(EventFilter { r#type: self.filter, subject: resolve::subject(session, self.subject).await? })
     }
 }
 
-/// Runs it.
-pub(crate) async fn run(session: &Session, command: EventsCommand) -> anyhow::Result<()> {
-    let mut client = EventServiceClient::new(session.reading()?);
+pub(crate) async fn run(session: &ClientSession, command: EventsCommand) -> anyhow::Result<()> {
+    let mut client = EventServiceClient::new(session.reader_channel()?);
     match command {
-        EventsCommand::Tail { from, filter } => tail(session, client, from, filter.of(session).await?).await,
+        EventsCommand::Tail { from, filter } => tail(session, client, from, filter.resolved(session).await?).await,
         EventsCommand::List { from, limit, filter } => {
             let after_position = from.saturating_sub(1);
-            let filter = Some(filter.of(session).await?);
+            let filter = Some(filter.resolved(session).await?);
             let mut request = ListEventsRequest { after_position, filter, page_size: limit };
-            let page = client.list_events(request.clone()).await.told()?;
+            let page = client.list_events(request.clone()).await.or_refusal()?;
             let names = resolve::names(session).await?;
             session.out.list(LOGGED, &page.events, &COLUMNS, |it| row(it, &names).to_vec())?;
 
             request.after_position = page.next_position;
             request.page_size = 1;
             let is_full = page.events.len() >= usize::try_from(limit)?;
-            if is_full && !session.out.json && !client.list_events(request).await.told()?.events.is_empty() {
+            if is_full && !session.out.json && !client.list_events(request).await.or_refusal()?.events.is_empty() {
                 let from = page.next_position + 1;
                 let more = format!("There are more events; the same command with --from {from} shows the next.");
-                output::aside(&more);
+                output::diagnostic(&more);
             }
             Ok(())
         }
@@ -82,22 +79,22 @@ pub(crate) async fn run(session: &Session, command: EventsCommand) -> anyhow::Re
 }
 
 async fn tail(
-    session: &Session,
+    session: &ClientSession,
     mut client: EventServiceClient<GrpcChannel>,
     from: Option<u64>,
     filter: EventFilter,
 ) -> anyhow::Result<()> {
     let names = resolve::names(session).await?;
     let after_position = from.unwrap_or(0).saturating_sub(1);
-    // Who names a place or a subject expects something there; waiting in silence would look like a fault.
+    // With a position or a subject given, people expect events at once; waiting in silence would look like a fault.
     if from.is_some() || !filter.subject.is_empty() {
         let request = ListEventsRequest { after_position, filter: Some(filter.clone()), page_size: 1 };
-        if client.list_events(request).await.told()?.events.is_empty() {
-            output::aside(&nothing_yet(from, &filter));
+        if client.list_events(request).await.or_refusal()?.events.is_empty() {
+            output::diagnostic(&waiting_note(from, &filter));
         }
     }
     let request = TailEventsRequest { after_position, from_now: from.is_none(), filter: Some(filter) };
-    let mut events = client.tail_events(request).await.told()?;
+    let mut events = client.tail_events(request).await.or_refusal()?;
     session.out.note(&line(COLUMNS.map(str::to_uppercase)));
     while let Some(next) = events.message().await.map_err(|status| refusal::of(&status))? {
         if let Some(event) = next.event {
@@ -107,7 +104,7 @@ async fn tail(
     Ok(())
 }
 
-fn nothing_yet(from: Option<u64>, filter: &EventFilter) -> String {
+fn waiting_note(from: Option<u64>, filter: &EventFilter) -> String {
     let about = if filter.subject.is_empty() { String::new() } else { format!(" about {}", filter.subject) };
     let place = from.map_or_else(String::new, |it| format!(" from position {it} on"));
     format!("There is no such event{about}{place} yet; waiting for one.")
@@ -121,11 +118,11 @@ fn row(logged: &LoggedEvent, names: &Names) -> [String; 6] {
         event.r#type.clone(),
         subject(&event.subject, names),
         event.sequence.to_string(),
-        story::sentence(&event, names),
+        event_text::sentence(&event, names),
     ]
 }
 
-/// The same columns where their widths can't be known, as wide as the longest of Baton's own.
+/// A row of fixed column widths, for a stream whose widths are not known: as wide as the longest of Baton's own values.
 fn line([position, time, kind, subject, number, what]: [String; 6]) -> String {
     format!("{position:<6}  {time:<12}  {kind:<30}  {subject:<36}  {number:<3}  {what}")
 }
@@ -133,7 +130,7 @@ fn line([position, time, kind, subject, number, what]: [String; 6]) -> String {
 /// `agent/Ada`, or `interaction/` with the shortened id.
 fn subject(subject: &str, names: &Names) -> String {
     match subject.split_once('/') {
-        Some((sort, id)) => format!("{sort}/{}", names.of(id)),
+        Some((kind, id)) => format!("{kind}/{}", names.of(id)),
         None => subject.to_owned(),
     }
 }
@@ -156,11 +153,11 @@ mod tests {
     }
 
     #[test]
-    fn it_is_said_what_is_waited_for() {
+    fn the_waiting_note_names_what_is_awaited() {
         let filter = EventFilter { r#type: String::new(), subject: "agent/x".to_owned() };
         assert!(
-            nothing_yet(Some(9), &filter).starts_with("There is no such event about agent/x from position 9 on yet")
+            waiting_note(Some(9), &filter).starts_with("There is no such event about agent/x from position 9 on yet")
         );
-        assert!(nothing_yet(None, &filter).starts_with("There is no such event about agent/x yet"));
+        assert!(waiting_note(None, &filter).starts_with("There is no such event about agent/x yet"));
     }
 }

@@ -1,5 +1,5 @@
-//! Messages as JSON for programs: the standard protobuf JSON mapping with the contract's own field names, so that its shape
-//! is as stable as the contract. 64-bit numbers are numbers; fields with their default value are there, too.
+//! Messages as JSON: the standard protobuf JSON mapping with the contract's own field names, so that the output is as stable as
+//! the contract. Two deviations: 64-bit numbers are numbers, and fields with their default value are printed.
 
 use std::sync::OnceLock;
 
@@ -8,7 +8,7 @@ use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use serde_json::Value;
 
-/// The message of this type (`baton.presence.v1.Agent`) as JSON.
+/// `type_name` is the full name, such as `baton.presence.v1.Agent`.
 pub(super) fn of(type_name: &str, message: &impl Message) -> anyhow::Result<Value> {
     let descriptor = pool()?.get_message_by_name(type_name).with_context(|| format!("no type {type_name}"))?;
     let message = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?;
@@ -17,7 +17,7 @@ pub(super) fn of(type_name: &str, message: &impl Message) -> anyhow::Result<Valu
     Ok(message.serialize_with_options(serde_json::value::Serializer, &options)?)
 }
 
-/// Decoding the contract takes a few milliseconds: only for those who want JSON, and once.
+/// Decoded once and only for JSON output: it takes a few milliseconds.
 fn pool() -> anyhow::Result<&'static DescriptorPool> {
     static POOL: OnceLock<DescriptorPool> = OnceLock::new();
     if let Some(pool) = POOL.get() {

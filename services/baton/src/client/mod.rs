@@ -1,11 +1,12 @@
-//! The client commands: one file a noun, each a thin layer over the public gRPC API that any other program uses, too.
+//! The client commands: one file per noun, each a thin layer over the public gRPC API.
 //!
-//! What they share: [`session`] (where, and in whose name), [`resolve`] (names and short ids), [`output`] (tables for
-//! people, JSON for programs), [`refusal`] (errors that say what to do).
+//! They share [`session`] (address and credentials), [`resolve`] (names and short ids), [`output`] (tables for people, JSON for
+//! programs) and [`refusal`] (errors that say what to do).
 
 pub(crate) mod agent;
+pub(crate) mod agent_connection;
 pub(crate) mod call;
-pub(crate) mod desk;
+pub(crate) mod event_text;
 pub(crate) mod events;
 pub(crate) mod flow;
 mod json;
@@ -17,7 +18,6 @@ pub(crate) mod recording;
 pub(crate) mod refusal;
 mod resolve;
 pub(crate) mod session;
-pub(crate) mod story;
 pub(crate) mod team;
 pub(crate) mod token;
 pub(crate) mod transfer;
@@ -26,11 +26,11 @@ pub(crate) mod word;
 
 use clap::{Args, Subcommand};
 
-use session::{Session, SessionArgs};
+use session::{ClientSession, SessionArgs};
 
-/// A noun with what can be done to it.
+/// A noun's command with the options of the connection.
 #[derive(Debug, Args)]
-pub(crate) struct Noun<C: Subcommand> {
+pub(crate) struct WithSession<C: Subcommand> {
     #[command(flatten)]
     session: SessionArgs,
     #[command(subcommand)]
@@ -40,60 +40,59 @@ pub(crate) struct Noun<C: Subcommand> {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientCommand {
     /// Agents: who there is, who can be had, and taking calls as one.
-    Agent(Noun<agent::AgentCommand>),
+    Agent(WithSession<agent::AgentCommand>),
     /// Teams of agents.
-    Team(Noun<team::TeamCommand>),
+    Team(WithSession<team::TeamCommand>),
     /// Numbers that customers call.
-    Number(Noun<number::NumberCommand>),
+    Number(WithSession<number::NumberCommand>),
     /// Call flows: what happens to a call.
-    Flow(Noun<flow::FlowCommand>),
+    Flow(WithSession<flow::FlowCommand>),
     /// Calls: place, watch and steer them.
-    Call(Noun<call::CallCommand>),
+    Call(WithSession<call::CallCommand>),
     /// Phones on the simulated switch, and what they heard.
-    Phone(Noun<phone::PhoneCommand>),
+    Phone(WithSession<phone::PhoneCommand>),
     /// Transfers: hand a customer over.
-    Transfer(Noun<transfer::TransferCommand>),
+    Transfer(WithSession<transfer::TransferCommand>),
     /// Recordings, and what is recorded.
-    Recording(Noun<recording::RecordingCommand>),
+    Recording(WithSession<recording::RecordingSubcommand>),
     /// The tenant's transfer policy.
-    Policy(Noun<policy::PolicyCommand>),
+    Policy(WithSession<policy::PolicyCommand>),
     /// What happened, as events.
-    Events(Noun<events::EventsCommand>),
+    Events(WithSession<events::EventsCommand>),
 }
 
-/// Runs a client command.
 pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
     match command {
-        ClientCommand::Agent(it) => perform(it, agent::run).await,
-        ClientCommand::Team(it) => perform(it, team::run).await,
-        ClientCommand::Number(it) => perform(it, number::run).await,
-        ClientCommand::Flow(it) => perform(it, flow::run).await,
-        ClientCommand::Call(it) => perform(it, call::run).await,
-        ClientCommand::Phone(it) => perform(it, phone::run).await,
-        ClientCommand::Transfer(it) => perform(it, transfer::run).await,
-        ClientCommand::Recording(it) => perform(it, recording::run).await,
-        ClientCommand::Policy(it) => perform(it, policy::run).await,
-        ClientCommand::Events(it) => perform(it, events::run).await,
+        ClientCommand::Agent(it) => run_with_session(it, agent::run).await,
+        ClientCommand::Team(it) => run_with_session(it, team::run).await,
+        ClientCommand::Number(it) => run_with_session(it, number::run).await,
+        ClientCommand::Flow(it) => run_with_session(it, flow::run).await,
+        ClientCommand::Call(it) => run_with_session(it, call::run).await,
+        ClientCommand::Phone(it) => run_with_session(it, phone::run).await,
+        ClientCommand::Transfer(it) => run_with_session(it, transfer::run).await,
+        ClientCommand::Recording(it) => run_with_session(it, recording::run).await,
+        ClientCommand::Policy(it) => run_with_session(it, policy::run).await,
+        ClientCommand::Events(it) => run_with_session(it, events::run).await,
     }
 }
 
-/// Does it on a session of its own. Where nobody answered, only the session knows.
-async fn perform<C: Subcommand>(
-    noun: Noun<C>,
-    command: impl AsyncFnOnce(&Session, C) -> anyhow::Result<()>,
+/// Runs a command on a session of its own; an error without an answer gets the session's address.
+async fn run_with_session<C: Subcommand>(
+    args: WithSession<C>,
+    command: impl AsyncFnOnce(&ClientSession, C) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let session = Session::new(noun.session)?;
+    let session = ClientSession::new(args.session)?;
     let address = session.server().to_owned();
     let done = async {
-        let session = acting(session).await?;
-        command(&session, noun.command).await
+        let session = with_agent_id(session).await?;
+        command(&session, args.command).await
     };
     done.await.map_err(|error| refusal::at(&address, error))
 }
 
-/// A session's tokens have an agent's id, and people have names: the id of whoever `--as` names is looked up.
-async fn acting(session: Session) -> anyhow::Result<Session> {
-    let Some(name) = session.agent_to_find() else { return Ok(session) };
+/// Replaces the agent's name of `--as` by the id, which is what a token's subject is.
+async fn with_agent_id(session: ClientSession) -> anyhow::Result<ClientSession> {
+    let Some(name) = session.agent_name_to_resolve() else { return Ok(session) };
     let agent = resolve::acting_agent(&session, name).await?;
     Ok(session.acting_as(agent.agent_id))
 }

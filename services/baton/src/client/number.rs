@@ -10,14 +10,13 @@ use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand};
 
-use super::refusal::Told;
-use super::session::Session;
+use super::refusal::OrRefusal;
+use super::session::ClientSession;
 use super::{flow, resolve, word};
 
 const NUMBER: &str = "baton.routing.v1.Number";
 const RULE: &str = "baton.routing.v1.DialRule";
 
-/// What can be done with numbers.
 #[derive(Debug, Subcommand)]
 pub(crate) enum NumberCommand {
     /// List all numbers.
@@ -36,22 +35,20 @@ pub(crate) enum NumberCommand {
         number: String,
     },
     /// Allow agents to call numbers outside. Nothing outside is dialled that is not allowed.
-    Allow(ThePrefix),
+    Allow(PrefixArgs),
     /// Allow it no more; calls that are being made go on.
-    Disallow(ThePrefix),
+    Disallow(PrefixArgs),
     /// List which numbers outside agents may call.
     Allowed,
 }
 
-/// Which numbers outside.
 #[derive(Debug, Args)]
-pub(crate) struct ThePrefix {
+pub(crate) struct PrefixArgs {
     /// How they begin, for example +32.
     prefix: String,
 }
 
-/// Runs it.
-pub(crate) async fn run(session: &Session, command: NumberCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(session: &ClientSession, command: NumberCommand) -> anyhow::Result<()> {
     match command {
         NumberCommand::List => list(session).await,
         NumberCommand::Set { number, flow } => set(session, number, flow).await,
@@ -62,20 +59,21 @@ pub(crate) async fn run(session: &Session, command: NumberCommand) -> anyhow::Re
     }
 }
 
-/// The tenant's first number, for a command that names none: looked up, whoever acts.
-pub(super) async fn first(session: &Session) -> anyhow::Result<String> {
-    let found = numbers(session.lookup()?).await.context("finding the tenant's first number; name one instead")?;
+/// The tenant's first number, for a command that names none; read on the lookup channel.
+pub(super) async fn first(session: &ClientSession) -> anyhow::Result<String> {
+    let found =
+        numbers(session.lookup_channel()?).await.context("finding the tenant's first number; name one instead")?;
     let first = found.into_iter().next();
     Ok(first.context("the tenant has no number; `baton number set` makes one")?.number)
 }
 
 async fn numbers(channel: GrpcChannel) -> anyhow::Result<Vec<Number>> {
-    let request = ListNumbersRequest { page_size: resolve::PAGE, page_token: String::new() };
-    Ok(RoutingServiceClient::new(channel).list_numbers(request).await.told()?.numbers)
+    let request = ListNumbersRequest { page_size: resolve::PAGE_SIZE, page_token: String::new() };
+    Ok(RoutingServiceClient::new(channel).list_numbers(request).await.or_refusal()?.numbers)
 }
 
-async fn list(session: &Session) -> anyhow::Result<()> {
-    let numbers = numbers(session.reading()?).await?;
+async fn list(session: &ClientSession) -> anyhow::Result<()> {
+    let numbers = numbers(session.reader_channel()?).await?;
     let flows = flow::flows(session).await?;
     session.out.list(NUMBER, &numbers, &["number", "call flow"], |it| {
         let flow = flows.iter().find(|flow| flow.call_flow_id == it.call_flow_id);
@@ -83,41 +81,41 @@ async fn list(session: &Session) -> anyhow::Result<()> {
     })
 }
 
-async fn set(session: &Session, number: String, flow: Option<String>) -> anyhow::Result<()> {
+async fn set(session: &ClientSession, number: String, flow: Option<String>) -> anyhow::Result<()> {
     let call_flow_id = match &flow {
         Some(name) => flow::named(session, name).await?.call_flow_id,
         None => String::new(),
     };
     let number = Some(Number { number, call_flow_id });
     let request = PutNumberRequest { request_id: session.request_id(), number };
-    let mut routing = RoutingServiceClient::new(session.of_role(Role::Admin)?);
-    let number = routing.put_number(request).await.told()?.number.context("the answer is empty")?;
+    let mut routing = RoutingServiceClient::new(session.channel_for_role(Role::Admin)?);
+    let number = routing.put_number(request).await.or_refusal()?.number.context("the answer is empty")?;
     session.out.one(NUMBER, &number, |it| format!("{} is set.", it.number))
 }
 
-async fn delete(session: &Session, number: String) -> anyhow::Result<()> {
+async fn delete(session: &ClientSession, number: String) -> anyhow::Result<()> {
     let request = DeleteNumberRequest { request_id: session.request_id(), number: number.clone() };
-    let mut routing = RoutingServiceClient::new(session.of_role(Role::Admin)?);
-    let deleted = routing.delete_number(request).await.told()?;
+    let mut routing = RoutingServiceClient::new(session.channel_for_role(Role::Admin)?);
+    let deleted = routing.delete_number(request).await.or_refusal()?;
     session.out.one("baton.routing.v1.DeleteNumberResponse", &deleted, |_| format!("The number {number} is gone."))
 }
 
-async fn allow(session: &Session, prefix: String) -> anyhow::Result<()> {
+async fn allow(session: &ClientSession, prefix: String) -> anyhow::Result<()> {
     let request = PutDialRuleRequest { request_id: session.request_id(), rule: Some(DialRule { prefix }) };
-    let mut routing = RoutingServiceClient::new(session.of_role(Role::Admin)?);
-    let rule = routing.put_dial_rule(request).await.told()?.rule.context("the answer is empty")?;
+    let mut routing = RoutingServiceClient::new(session.channel_for_role(Role::Admin)?);
+    let rule = routing.put_dial_rule(request).await.or_refusal()?.rule.context("the answer is empty")?;
     session.out.one(RULE, &rule, |it| format!("Agents may call numbers that begin with {}.", it.prefix))
 }
 
-async fn disallow(session: &Session, prefix: String) -> anyhow::Result<()> {
+async fn disallow(session: &ClientSession, prefix: String) -> anyhow::Result<()> {
     let request = DeleteDialRuleRequest { request_id: session.request_id(), prefix: prefix.clone() };
-    let mut routing = RoutingServiceClient::new(session.of_role(Role::Admin)?);
-    let deleted = routing.delete_dial_rule(request).await.told()?;
+    let mut routing = RoutingServiceClient::new(session.channel_for_role(Role::Admin)?);
+    let deleted = routing.delete_dial_rule(request).await.or_refusal()?;
     session.out.one("baton.routing.v1.DeleteDialRuleResponse", &deleted, |_| format!("The rule {prefix} is gone."))
 }
 
-async fn allowed(session: &Session) -> anyhow::Result<()> {
-    let mut routing = RoutingServiceClient::new(session.reading()?);
-    let rules = routing.list_dial_rules(ListDialRulesRequest {}).await.told()?.rules;
+async fn allowed(session: &ClientSession) -> anyhow::Result<()> {
+    let mut routing = RoutingServiceClient::new(session.reader_channel()?);
+    let rules = routing.list_dial_rules(ListDialRulesRequest {}).await.or_refusal()?.rules;
     session.out.list(RULE, &rules, &["numbers that begin with"], |it| vec![it.prefix.clone()])
 }

@@ -1,4 +1,4 @@
-//! What a command prints: a table or a few lines for a person, JSON for a program. No colours, no cursor movements.
+//! The commands' output: a table or a few lines for a person, JSON for a program. No colours, no cursor movements.
 
 use std::io::Write as _;
 
@@ -7,16 +7,15 @@ use prost::Message;
 use serde_json::Value;
 
 use super::{json, word};
-use crate::stdout::try_line;
+use crate::stdout::try_print_line;
 
-/// How a command answers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     pub(super) json: bool,
 }
 
 impl Output {
-    /// A list: for programs one array.
+    /// A table, or one JSON array.
     pub(super) fn list<M: Message>(
         self,
         type_name: &str,
@@ -28,14 +27,13 @@ impl Output {
             let values = messages.iter().map(|it| json::of(type_name, it)).collect::<anyhow::Result<Vec<_>>>()?;
             print_json(&Value::Array(values), true);
         } else if messages.is_empty() {
-            say("(none)");
+            print_text("(none)");
         } else {
-            say(&table(columns, messages.iter().map(row)));
+            print_text(&table(columns, messages.iter().map(row)));
         }
         Ok(())
     }
 
-    /// One thing.
     pub(super) fn one<M: Message>(
         self,
         type_name: &str,
@@ -45,12 +43,12 @@ impl Output {
         if self.json {
             print_json(&json::of(type_name, message)?, true);
         } else {
-            say(text(message).trim_end());
+            print_text(text(message).trim_end());
         }
         Ok(())
     }
 
-    /// One of many that come over time: for programs one object a line, for a person one line.
+    /// One message of a stream: one line, or one JSON object on a line.
     pub(super) fn next<M: Message>(
         self,
         type_name: &str,
@@ -60,52 +58,52 @@ impl Output {
         if self.json {
             print_json(&json::of(type_name, message)?, false);
         } else {
-            line(&word::one_line(&text(message)));
+            print_line_or_exit(&word::one_line(&text(message)));
         }
         Ok(())
     }
 
-    /// A thing that no message of the contract is.
+    /// Like [`Output::one`], for what is no message of the contract.
     pub(super) fn value(self, value: &Value, text: &str) {
-        if self.json { print_json(value, true) } else { say(text) }
+        if self.json { print_json(value, true) } else { print_text(text) }
     }
 
-    /// One of many that come over time, and that no message of the contract is.
+    /// Like [`Output::next`], for what is no message of the contract.
     pub(super) fn next_value(self, value: &Value, text: &str) {
-        if self.json { print_json(value, false) } else { line(&word::one_line(text)) }
+        if self.json { print_json(value, false) } else { print_line_or_exit(&word::one_line(text)) }
     }
 
-    /// Something that only a person cares for.
+    /// Not printed with `--json`.
     pub(super) fn note(self, text: &str) {
         if !self.json {
-            say(text);
+            print_text(text);
         }
     }
 }
 
 fn print_json(value: &Value, pretty: bool) {
-    line(&if pretty { format!("{value:#}") } else { value.to_string() });
+    print_line_or_exit(&if pretty { format!("{value:#}") } else { value.to_string() });
 }
 
-/// Says what a person should know, and what is no part of the answer: beside it, also where that is JSON.
-pub(super) fn aside(text: &str) {
-    // Nobody is left to tell if the terminal is gone.
+/// Prints a remark that is no part of the answer to standard error, also with `--json`.
+pub(super) fn diagnostic(text: &str) {
+    // If the terminal is gone, nobody can read it.
     let _ = writeln!(std::io::stderr(), "{}", word::harmless(text));
 }
 
 /// Prints lines for a person.
-fn say(text: &str) {
-    line(&word::harmless(text));
+fn print_text(text: &str) {
+    print_line_or_exit(&word::harmless(text));
 }
 
-/// Prints a line. When whoever reads us has gone (`baton events tail | head`), there is nothing left to do.
-fn line(text: &str) {
-    if try_line(text).is_err() {
+/// Prints a line; exits if the reader of standard output is gone (`baton events tail | head`).
+fn print_line_or_exit(text: &str) {
+    if try_print_line(text).is_err() {
         std::process::exit(0);
     }
 }
 
-/// A table without frames: easy on the eye, and for `awk`.
+/// A table without frames, which `awk` can split.
 pub(crate) fn table(columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -126,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_one_line_whatever_its_cells_say() {
+    fn a_row_is_one_line_whatever_its_cells_contain() {
         let rows = [vec!["Ada\nBen  2".to_owned(), "\u{1b}[A1".to_owned()]];
         assert_eq!(table(&["name", "n"], rows), "NAME          N\nAda / Ben  2  \\u{1b}[A1");
     }

@@ -1,4 +1,4 @@
-//! `baton phone`: the people at the phones of the simulated switch.
+//! `baton phone`: acts for the people at the phones of the simulated switch.
 
 use std::path::{Path, PathBuf};
 
@@ -16,31 +16,30 @@ use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::refusal::{self, Told};
-use super::session::Session;
+use super::refusal::{self, OrRefusal};
+use super::session::ClientSession;
 use super::{resolve, word};
 
 const PHONE: &str = "baton.simulator.v1.Phone";
 
-/// What can be done with phones.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PhoneCommand {
     /// List phones with what they do when called.
     List,
     /// Remove a phone; the calls it is in go on.
-    Delete(ThePhone),
+    Delete(PhoneArgs),
     /// Make a phone, or change what it does when called.
-    Put(PutArgs),
+    Put(PhonePutArgs),
     /// Pick up a ringing phone.
-    Answer(ThePhone),
+    Answer(PhoneArgs),
     /// Refuse what rings.
-    Decline(ThePhone),
+    Decline(PhoneArgs),
     /// Hang up.
-    Hangup(ThePhone),
+    Hangup(PhoneArgs),
     /// Send silence, or the phone's tone again.
     Mute {
         #[command(flatten)]
-        phone: ThePhone,
+        phone: PhoneArgs,
         /// Unmute.
         #[arg(long)]
         off: bool,
@@ -48,37 +47,34 @@ pub(crate) enum PhoneCommand {
     /// Save what a phone heard on its last call as a WAV file.
     Heard {
         #[command(flatten)]
-        phone: ThePhone,
+        phone: PhoneArgs,
         /// The file, which is replaced if it is there [default: ADDRESS.wav].
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
 }
 
-/// Which phone.
 #[derive(Debug, Args)]
-pub(crate) struct ThePhone {
+pub(crate) struct PhoneArgs {
     /// The phone's address or number, for example ada or +32470123456.
     address: String,
 }
 
-/// What `phone put` takes.
 #[derive(Debug, Args)]
-pub(crate) struct PutArgs {
+pub(crate) struct PhonePutArgs {
     #[command(flatten)]
-    phone: ThePhone,
+    phone: PhoneArgs,
     #[command(flatten)]
-    behaviour: BehaviourArgs,
+    behaviour: PhoneBehaviourArgs,
     /// The tone it speaks, Hz; without it the one it has, and for a new phone the next of a list.
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     tone: i32,
 }
 
-/// What a phone does when called.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line, of which one at most is given")]
-struct BehaviourArgs {
+struct PhoneBehaviourArgs {
     /// Rings for so many ms, then answers.
     #[arg(long, value_name = "MS")]
     answers_after: Option<i64>,
@@ -99,8 +95,8 @@ struct BehaviourArgs {
     manual: bool,
 }
 
-impl From<BehaviourArgs> for PhoneBehaviour {
-    fn from(args: BehaviourArgs) -> Self {
+impl From<PhoneBehaviourArgs> for PhoneBehaviour {
+    fn from(args: PhoneBehaviourArgs) -> Self {
         let behaviour = if let Some(delay_ms) = args.answers_after {
             Behaviour::AnswersAfter(AnswersAfter { delay_ms })
         } else if let Some(delay_ms) = args.declines_after {
@@ -118,9 +114,8 @@ impl From<BehaviourArgs> for PhoneBehaviour {
     }
 }
 
-/// Runs it.
-pub(crate) async fn run(session: &Session, command: PhoneCommand) -> anyhow::Result<()> {
-    let mut simulator = SimulatorServiceClient::new(session.of_phones()?);
+pub(crate) async fn run(session: &ClientSession, command: PhoneCommand) -> anyhow::Result<()> {
+    let mut simulator = SimulatorServiceClient::new(session.simulator_channel()?);
     let request_id = session.request_id();
     let legs = match command {
         PhoneCommand::List => return list(session).await,
@@ -128,21 +123,29 @@ pub(crate) async fn run(session: &Session, command: PhoneCommand) -> anyhow::Res
         PhoneCommand::Delete(it) => return delete(session, it.address).await,
         PhoneCommand::Heard { phone, out } => return heard(session, phone, out).await,
         PhoneCommand::Answer(it) => {
-            simulator.answer_phone(AnswerPhoneRequest { request_id, phone: Some(it.selector()) }).await.told()?.leg_ids
+            simulator
+                .answer_phone(AnswerPhoneRequest { request_id, phone: Some(it.selector()) })
+                .await
+                .or_refusal()?
+                .leg_ids
         }
         PhoneCommand::Decline(it) => {
             simulator
                 .decline_phone(DeclinePhoneRequest { request_id, phone: Some(it.selector()) })
                 .await
-                .told()?
+                .or_refusal()?
                 .leg_ids
         }
         PhoneCommand::Hangup(it) => {
-            simulator.hang_up_phone(HangUpPhoneRequest { request_id, phone: Some(it.selector()) }).await.told()?.leg_ids
+            simulator
+                .hang_up_phone(HangUpPhoneRequest { request_id, phone: Some(it.selector()) })
+                .await
+                .or_refusal()?
+                .leg_ids
         }
         PhoneCommand::Mute { phone, off } => {
             let request = MutePhoneRequest { request_id, phone: Some(phone.selector()), muted: !off };
-            simulator.mute_phone(request).await.told()?.leg_ids
+            simulator.mute_phone(request).await.or_refusal()?.leg_ids
         }
     };
     session.out.value(&json!({ "leg_ids": legs }), &done(legs.len()));
@@ -153,25 +156,25 @@ fn done(legs: usize) -> String {
     if legs == 1 { "Done.".to_owned() } else { format!("Done, in {legs} calls.") }
 }
 
-impl ThePhone {
+impl PhoneArgs {
     fn selector(self) -> PhoneSelector {
         PhoneSelector { selector: Some(Selector::Address(self.address)) }
     }
 }
 
-async fn list(session: &Session) -> anyhow::Result<()> {
-    let mut simulator = SimulatorServiceClient::new(session.of_phones()?);
-    let request = ListPhonesRequest { page_size: resolve::PAGE, page_token: String::new() };
-    let phones = simulator.list_phones(request).await.told()?.phones;
+async fn list(session: &ClientSession) -> anyhow::Result<()> {
+    let mut simulator = SimulatorServiceClient::new(session.simulator_channel()?);
+    let request = ListPhonesRequest { page_size: resolve::PAGE_SIZE, page_token: String::new() };
+    let phones = simulator.list_phones(request).await.or_refusal()?.phones;
     session.out.list(PHONE, &phones, &["phone", "tone", "when called", "legs"], row)
 }
 
 fn row(phone: &Phone) -> Vec<String> {
     let legs: Vec<_> = phone.legs.iter().map(|it| word::phone_leg_state(it.state)).collect();
-    vec![phone.address.clone(), format!("{} Hz", phone.tone_hz), does(phone), word::or_dash(legs.join(", "))]
+    vec![phone.address.clone(), format!("{} Hz", phone.tone_hz), behaviour_text(phone), word::or_dash(legs.join(", "))]
 }
 
-fn does(phone: &Phone) -> String {
+fn behaviour_text(phone: &Phone) -> String {
     match phone.behaviour.as_ref().and_then(|it| it.behaviour.as_ref()) {
         Some(Behaviour::AnswersAfter(it)) => format!("answers after {}", word::seconds(it.delay_ms)),
         Some(Behaviour::NeverAnswers(_)) => "never answers".to_owned(),
@@ -182,30 +185,30 @@ fn does(phone: &Phone) -> String {
     }
 }
 
-async fn put(session: &Session, args: PutArgs) -> anyhow::Result<()> {
+async fn put(session: &ClientSession, args: PhonePutArgs) -> anyhow::Result<()> {
     let request = PutPhoneRequest {
         request_id: session.request_id(),
         address: args.phone.address,
         tone_hz: args.tone,
         behaviour: Some(args.behaviour.into()),
     };
-    let mut simulator = SimulatorServiceClient::new(session.of_phones()?);
-    let phone = simulator.put_phone(request).await.told()?.phone.context("the answer is empty")?;
-    session.out.one(PHONE, &phone, |it| format!("{}: {}, speaks {} Hz", it.address, does(it), it.tone_hz))
+    let mut simulator = SimulatorServiceClient::new(session.simulator_channel()?);
+    let phone = simulator.put_phone(request).await.or_refusal()?.phone.context("the answer is empty")?;
+    session.out.one(PHONE, &phone, |it| format!("{}: {}, speaks {} Hz", it.address, behaviour_text(it), it.tone_hz))
 }
 
-async fn delete(session: &Session, address: String) -> anyhow::Result<()> {
+async fn delete(session: &ClientSession, address: String) -> anyhow::Result<()> {
     let request = DeletePhoneRequest { request_id: session.request_id(), address: address.clone() };
-    let deleted = SimulatorServiceClient::new(session.of_phones()?).delete_phone(request).await.told()?;
+    let deleted = SimulatorServiceClient::new(session.simulator_channel()?).delete_phone(request).await.or_refusal()?;
     session.out.one("baton.simulator.v1.DeletePhoneResponse", &deleted, |_| format!("The phone {address} is gone."))
 }
 
-/// Whether there is such a phone on the simulated switch; `None` if that can't be told, as with a switch that is real.
-pub(super) async fn is_there(session: &Session, address: &str) -> anyhow::Result<Option<bool>> {
-    let mut simulator = SimulatorServiceClient::new(session.of_phones()?);
+/// Whether the simulated switch has this phone; `None` if that is unknown, as with a real switch.
+pub(super) async fn exists(session: &ClientSession, address: &str) -> anyhow::Result<Option<bool>> {
+    let mut simulator = SimulatorServiceClient::new(session.simulator_channel()?);
     let mut page_token = String::new();
     loop {
-        let request = ListPhonesRequest { page_size: resolve::PAGE, page_token };
+        let request = ListPhonesRequest { page_size: resolve::PAGE_SIZE, page_token };
         let Ok(page) = simulator.list_phones(request).await else { return Ok(None) };
         let page = page.into_inner();
         if page.phones.iter().any(|it| it.address == address) {
@@ -218,10 +221,10 @@ pub(super) async fn is_there(session: &Session, address: &str) -> anyhow::Result
     }
 }
 
-async fn heard(session: &Session, phone: ThePhone, out: Option<PathBuf>) -> anyhow::Result<()> {
-    let channel = session.of_phones()?;
+async fn heard(session: &ClientSession, phone: PhoneArgs, out: Option<PathBuf>) -> anyhow::Result<()> {
+    let channel = session.simulator_channel()?;
     let request = ListHeardRequest { address: phone.address.clone() };
-    let heard = SimulatorServiceClient::new(channel.clone()).list_heard(request).await.told()?.heard;
+    let heard = SimulatorServiceClient::new(channel.clone()).list_heard(request).await.or_refusal()?.heard;
     let last = heard.last().with_context(|| format!("nothing is kept of what {} heard", phone.address))?;
     let file = out.unwrap_or_else(|| format!("{}.wav", phone.address).into());
     save(channel, &last.leg_id, &file).await?;
@@ -230,10 +233,10 @@ async fn heard(session: &Session, phone: ThePhone, out: Option<PathBuf>) -> anyh
     Ok(())
 }
 
-/// Saves what was heard on a leg.
+/// Saves the audio that a leg heard, and returns it.
 pub(crate) async fn save(channel: GrpcChannel, leg_id: &str, file: &Path) -> anyhow::Result<Vec<u8>> {
     let request = GetHeardRequest { leg_id: leg_id.to_owned() };
-    let mut parts = SimulatorServiceClient::new(channel).get_heard(request).await.told()?;
+    let mut parts = SimulatorServiceClient::new(channel).get_heard(request).await.or_refusal()?;
     let mut wav = Vec::new();
     while let Some(part) = parts.message().await.map_err(|status| refusal::of(&status))? {
         if let Some(Part::Data(data)) = part.part {

@@ -8,20 +8,19 @@ use baton_api::transfer::v1::{GetPolicyRequest, ListProfilesRequest, Policy, Set
 use baton_runtime::auth::Role;
 use clap::{Args, Subcommand};
 
-use super::refusal::Told;
-use super::session::Session;
+use super::refusal::OrRefusal;
+use super::session::ClientSession;
 use super::{output, word};
 
 const POLICY: &str = "baton.transfer.v1.Policy";
 
-/// What can be done with the policy.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     /// Show the tenant's policy.
     Show,
     /// Set the tenant's whole policy: overrides and entitlements that are not given are no longer there. It counts for calls
     /// that begin from then on; a call keeps the policy with which it began.
-    Set(SetArgs),
+    Set(PolicySetArgs),
     /// List the built-in profiles, or show one as TOML.
     Profiles {
         /// The profile to show.
@@ -29,9 +28,8 @@ pub(crate) enum PolicyCommand {
     },
 }
 
-/// What `policy set` takes.
 #[derive(Debug, Args)]
-pub(crate) struct SetArgs {
+pub(crate) struct PolicySetArgs {
     /// The built-in profile that it stands on.
     #[arg(long)]
     profile: String,
@@ -43,8 +41,7 @@ pub(crate) struct SetArgs {
     entitlements: Vec<String>,
 }
 
-/// Runs it.
-pub(crate) async fn run(session: &Session, command: PolicyCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(session: &ClientSession, command: PolicyCommand) -> anyhow::Result<()> {
     match command {
         PolicyCommand::Show => show(session).await,
         PolicyCommand::Set(args) => set(session, args).await,
@@ -52,24 +49,24 @@ pub(crate) async fn run(session: &Session, command: PolicyCommand) -> anyhow::Re
     }
 }
 
-async fn show(session: &Session) -> anyhow::Result<()> {
-    let mut client = PolicyServiceClient::new(session.reading()?);
-    let policy = client.get_policy(GetPolicyRequest {}).await.told()?.policy.context("the answer is empty")?;
+async fn show(session: &ClientSession) -> anyhow::Result<()> {
+    let mut client = PolicyServiceClient::new(session.reader_channel()?);
+    let policy = client.get_policy(GetPolicyRequest {}).await.or_refusal()?.policy.context("the answer is empty")?;
     session.out.one(POLICY, &policy, text)
 }
 
-async fn set(session: &Session, args: SetArgs) -> anyhow::Result<()> {
+async fn set(session: &ClientSession, args: PolicySetArgs) -> anyhow::Result<()> {
     let overrides_toml = match &args.overrides {
         Some(file) => std::fs::read_to_string(file).with_context(|| file.display().to_string())?,
         None => String::new(),
     };
     let policy = Policy { profile: args.profile, overrides_toml, entitlements: args.entitlements, version: 0 };
     let request = SetPolicyRequest { request_id: session.request_id(), policy: Some(policy) };
-    let mut client = PolicyServiceClient::new(session.of_role(Role::Admin)?);
-    let before = client.get_policy(GetPolicyRequest {}).await.told()?.policy.unwrap_or_default();
-    let policy = client.set_policy(request).await.told()?.policy.context("the answer is empty")?;
+    let mut client = PolicyServiceClient::new(session.channel_for_role(Role::Admin)?);
+    let before = client.get_policy(GetPolicyRequest {}).await.or_refusal()?.policy.unwrap_or_default();
+    let policy = client.set_policy(request).await.or_refusal()?.policy.context("the answer is empty")?;
     if !before.overrides_toml.trim().is_empty() && policy.overrides_toml.trim().is_empty() {
-        output::aside("There were overrides, and now there are none; --overrides sets some.");
+        output::diagnostic("There were overrides, and now there are none; --overrides sets some.");
     }
     session.out.one(POLICY, &policy, text)
 }
@@ -86,9 +83,9 @@ fn text(policy: &Policy) -> String {
     )
 }
 
-async fn profiles(session: &Session, name: Option<String>) -> anyhow::Result<()> {
-    let mut client = PolicyServiceClient::new(session.reading()?);
-    let profiles = client.list_profiles(ListProfilesRequest {}).await.told()?.profiles;
+async fn profiles(session: &ClientSession, name: Option<String>) -> anyhow::Result<()> {
+    let mut client = PolicyServiceClient::new(session.reader_channel()?);
+    let profiles = client.list_profiles(ListProfilesRequest {}).await.or_refusal()?.profiles;
     let profile = "baton.transfer.v1.Profile";
     let Some(name) = name else {
         return session.out.list(profile, &profiles, &["profile", "what it is"], |it| {

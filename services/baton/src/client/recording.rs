@@ -18,19 +18,18 @@ use serde_json::{Value, json};
 use tonic::Status;
 
 use self::destination::Destination;
-use super::refusal::{self, Told};
-use super::session::Session;
-use super::story::Names;
+use super::event_text::Names;
+use super::refusal::{self, OrRefusal};
+use super::session::ClientSession;
 use super::{call, resolve, word};
-use crate::failure::Usage;
+use crate::failure::UsageError;
 
 const RECORDING: &str = "baton.recording.v1.Recording";
-/// As many characters of a checksum as people compare.
-const SUM: usize = 18;
+/// Characters of a checksum that are shown.
+const SHOWN_SUM: usize = 18;
 
-/// What can be done with recordings.
 #[derive(Debug, Subcommand)]
-pub(crate) enum RecordingCommand {
+pub(crate) enum RecordingSubcommand {
     /// List recordings: those of the newest call first.
     List {
         /// Only those of this call: its id, or the beginning or the last group of it.
@@ -43,22 +42,22 @@ pub(crate) enum RecordingCommand {
         id: String,
     },
     /// Save a recording as a WAV file.
-    Download(DownloadArgs),
+    Download(RecordingDownloadArgs),
     /// Start recording a call by hand.
-    Start(OfCall),
+    Start(RecordingCallArgs),
     /// Stop what was started by hand.
-    Stop(OfCall),
+    Stop(RecordingCallArgs),
     /// Pause; answers when the switch has confirmed.
-    Pause(OfCall),
+    Pause(RecordingCallArgs),
     /// Go on after a pause.
-    Resume(OfCall),
+    Resume(RecordingCallArgs),
     /// Show or set what is recorded on a number.
     Settings {
         /// The number, for example +3225550100.
         number: String,
         /// What to record from now on.
         #[arg(long, value_enum)]
-        set: Option<Mode>,
+        set: Option<RecordingModeArg>,
     },
     /// Delete a recording's audio.
     Delete {
@@ -67,9 +66,8 @@ pub(crate) enum RecordingCommand {
     },
 }
 
-/// What `recording download` takes.
 #[derive(Debug, Args)]
-pub(crate) struct DownloadArgs {
+pub(crate) struct RecordingDownloadArgs {
     /// Its id, or the beginning or the last group of it.
     id: String,
     /// One segment of it, by its id [default: the whole, joined].
@@ -80,17 +78,15 @@ pub(crate) struct DownloadArgs {
     out: Option<PathBuf>,
 }
 
-/// Of which call.
 #[derive(Debug, Args)]
-pub(crate) struct OfCall {
+pub(crate) struct RecordingCallArgs {
     /// The call: its id, or the beginning or the last group of it [default: the only live one].
     #[arg(long = "call", value_name = "ID")]
     id: Option<String>,
 }
 
-/// What is recorded on a number.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Mode {
+pub(crate) enum RecordingModeArg {
     /// Every call.
     All,
     /// Calls that customers placed.
@@ -101,33 +97,32 @@ pub(crate) enum Mode {
     Manual,
 }
 
-impl From<Mode> for RecordingMode {
-    fn from(mode: Mode) -> Self {
+impl From<RecordingModeArg> for RecordingMode {
+    fn from(mode: RecordingModeArg) -> Self {
         match mode {
-            Mode::All => Self::All,
-            Mode::Incoming => Self::Incoming,
-            Mode::Outgoing => Self::Outgoing,
-            Mode::Manual => Self::Manual,
+            RecordingModeArg::All => Self::All,
+            RecordingModeArg::Incoming => Self::Incoming,
+            RecordingModeArg::Outgoing => Self::Outgoing,
+            RecordingModeArg::Manual => Self::Manual,
         }
     }
 }
 
-/// Runs it.
-pub(crate) async fn run(session: &Session, command: RecordingCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(session: &ClientSession, command: RecordingSubcommand) -> anyhow::Result<()> {
     match command {
-        RecordingCommand::List { call } => list(session, call.as_deref()).await,
-        RecordingCommand::Show { id } => show(session, &id).await,
-        RecordingCommand::Download(args) => save(session, args).await,
-        RecordingCommand::Start(of) => steer(session, of, Steer::Start).await,
-        RecordingCommand::Stop(of) => steer(session, of, Steer::Stop).await,
-        RecordingCommand::Pause(of) => steer(session, of, Steer::Pause).await,
-        RecordingCommand::Resume(of) => steer(session, of, Steer::Resume).await,
-        RecordingCommand::Settings { number, set } => settings(session, number, set).await,
-        RecordingCommand::Delete { id } => delete(session, &id).await,
+        RecordingSubcommand::List { call } => list(session, call.as_deref()).await,
+        RecordingSubcommand::Show { id } => show(session, &id).await,
+        RecordingSubcommand::Download(args) => save(session, args).await,
+        RecordingSubcommand::Start(args) => control(session, args, RecordingAction::Start).await,
+        RecordingSubcommand::Stop(args) => control(session, args, RecordingAction::Stop).await,
+        RecordingSubcommand::Pause(args) => control(session, args, RecordingAction::Pause).await,
+        RecordingSubcommand::Resume(args) => control(session, args, RecordingAction::Resume).await,
+        RecordingSubcommand::Settings { number, set } => settings(session, number, set).await,
+        RecordingSubcommand::Delete { id } => delete(session, &id).await,
     }
 }
 
-async fn list(session: &Session, call: Option<&str>) -> anyhow::Result<()> {
+async fn list(session: &ClientSession, call: Option<&str>) -> anyhow::Result<()> {
     let interaction_id = match call {
         Some(id) => resolve::interaction(session, Some(id)).await?.interaction_id,
         None => String::new(),
@@ -150,15 +145,15 @@ fn row(recording: &Recording, names: &Names) -> Vec<String> {
     ]
 }
 
-async fn show(session: &Session, id: &str) -> anyhow::Result<()> {
+async fn show(session: &ClientSession, id: &str) -> anyhow::Result<()> {
     let recording_id = resolve::recording(session, id).await?.recording_id;
-    let mut client = RecordingServiceClient::new(session.reading()?);
-    let recording = client.get_recording(GetRecordingRequest { recording_id }).await.told()?.recording;
+    let mut client = RecordingServiceClient::new(session.reader_channel()?);
+    let recording = client.get_recording(GetRecordingRequest { recording_id }).await.or_refusal()?.recording;
     let names = resolve::names(session).await?;
-    session.out.one(RECORDING, &recording.context("the answer is empty")?, |it| whole(it, &names))
+    session.out.one(RECORDING, &recording.context("the answer is empty")?, |it| recording_text(it, &names))
 }
 
-fn whole(recording: &Recording, names: &Names) -> String {
+fn recording_text(recording: &Recording, names: &Names) -> String {
     let others: Vec<_> = recording.other_agent_ids.iter().map(|id| names.of(id)).collect();
     let mut lines = vec![
         format!("Recording {}: {}", recording.recording_id, word::recording_state(recording.state)),
@@ -174,7 +169,7 @@ fn whole(recording: &Recording, names: &Names) -> String {
             (false, false) => "",
         };
         let from = word::clock_time(it.start_time.as_ref());
-        let (length, sum) = (word::seconds(it.duration_ms), it.sha256.get(..SUM).unwrap_or(&it.sha256));
+        let (length, sum) = (word::seconds(it.duration_ms), it.sha256.get(..SHOWN_SUM).unwrap_or(&it.sha256));
         lines.push(format!("  segment  {from} UTC, {length} {}{note} sha256 {sum}…", it.segment_id));
     }
     for it in &recording.excluded {
@@ -184,14 +179,14 @@ fn whole(recording: &Recording, names: &Names) -> String {
     lines.join("\n")
 }
 
-async fn save(session: &Session, args: DownloadArgs) -> anyhow::Result<()> {
+async fn save(session: &ClientSession, args: RecordingDownloadArgs) -> anyhow::Result<()> {
     let to_stdout = args.out.as_deref() == Some(Path::new(destination::STDOUT));
     if to_stdout && session.out.json {
-        return Err(Usage::new("with --out - the audio is on standard output, where JSON can't be, too").into());
+        return Err(UsageError::new("with --out - the audio is on standard output, where JSON can't be, too").into());
     }
     let recording = resolve::recording(session, &args.id).await?;
     let file = args.out.unwrap_or_else(|| format!("{}.wav", recording.recording_id).into());
-    let channel = session.reading()?;
+    let channel = session.reader_channel()?;
     let bytes = download(channel, &recording.recording_id, &args.segment, &file).await?;
     if to_stdout {
         return Ok(());
@@ -201,7 +196,7 @@ async fn save(session: &Session, args: DownloadArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Saves the audio; a file is there only if it is whole.
+/// Saves the audio, and returns how many bytes; the file appears only when it is complete.
 pub(crate) async fn download(
     channel: GrpcChannel,
     recording_id: &str,
@@ -210,48 +205,48 @@ pub(crate) async fn download(
 ) -> anyhow::Result<u64> {
     let request = DownloadRecordingRequest { recording_id: recording_id.to_owned(), segment_id: segment_id.to_owned() };
     let destination = Destination::open(file).await?;
-    let chunks = RecordingServiceClient::new(channel).download_recording(request).await.told()?;
+    let chunks = RecordingServiceClient::new(channel).download_recording(request).await.or_refusal()?;
     destination.fill(chunks).await
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Steer {
+enum RecordingAction {
     Start,
     Stop,
     Pause,
     Resume,
 }
 
-async fn steer(session: &Session, of: OfCall, what: Steer) -> anyhow::Result<()> {
-    let (call, channel) = call::acting_in(session, of.id.as_deref()).await?;
-    let done = order(channel, session.request_id(), call.interaction_id, what).await;
+async fn control(session: &ClientSession, args: RecordingCallArgs, action: RecordingAction) -> anyhow::Result<()> {
+    let (call, channel) = call::acting_in(session, args.id.as_deref()).await?;
+    let done = send(channel, session.request_id(), call.interaction_id, action).await;
     let (value, text) = done.map_err(|status| refusal::of(&status))?;
     session.out.value(&value, text);
     Ok(())
 }
 
-async fn order(
+async fn send(
     channel: GrpcChannel,
     request_id: String,
     interaction_id: String,
-    what: Steer,
+    action: RecordingAction,
 ) -> Result<(Value, &'static str), Status> {
     let mut client = RecordingServiceClient::new(channel);
-    let text = match what {
-        Steer::Start => {
+    let text = match action {
+        RecordingAction::Start => {
             let request = StartRecordingRequest { request_id, interaction_id };
             let started = client.start_recording(request).await?.into_inner();
             return Ok((json!({ "recording_id": started.recording_id }), "Recording."));
         }
-        Steer::Stop => {
+        RecordingAction::Stop => {
             client.stop_recording(StopRecordingRequest { request_id, interaction_id }).await?;
             "Recording has stopped."
         }
-        Steer::Pause => {
+        RecordingAction::Pause => {
             client.pause_recording(PauseRecordingRequest { request_id, interaction_id }).await?;
             "Paused: nothing is being written, as the switch confirmed."
         }
-        Steer::Resume => {
+        RecordingAction::Resume => {
             client.resume_recording(ResumeRecordingRequest { request_id, interaction_id }).await?;
             "Recording goes on."
         }
@@ -259,18 +254,18 @@ async fn order(
     Ok((json!({}), text))
 }
 
-async fn settings(session: &Session, phone_number: String, set: Option<Mode>) -> anyhow::Result<()> {
+async fn settings(session: &ClientSession, phone_number: String, set: Option<RecordingModeArg>) -> anyhow::Result<()> {
     let mode = match set {
         None => {
-            let mut client = RecordingServiceClient::new(session.reading()?);
+            let mut client = RecordingServiceClient::new(session.reader_channel()?);
             let request = GetSettingsRequest { phone_number: phone_number.clone() };
-            client.get_settings(request).await.told()?.mode
+            client.get_settings(request).await.or_refusal()?.mode
         }
         Some(mode) => {
-            let mut client = RecordingServiceClient::new(session.of_role(Role::Admin)?);
+            let mut client = RecordingServiceClient::new(session.channel_for_role(Role::Admin)?);
             let (request_id, phone_number) = (session.request_id(), phone_number.clone());
             let mode = RecordingMode::from(mode).into();
-            client.set_settings(SetSettingsRequest { request_id, phone_number, mode }).await.told()?.mode
+            client.set_settings(SetSettingsRequest { request_id, phone_number, mode }).await.or_refusal()?.mode
         }
     };
     let value = json!({ "phone_number": phone_number, "mode": RecordingMode::try_from(mode)?.as_str_name() });
@@ -278,11 +273,11 @@ async fn settings(session: &Session, phone_number: String, set: Option<Mode>) ->
     Ok(())
 }
 
-async fn delete(session: &Session, id: &str) -> anyhow::Result<()> {
+async fn delete(session: &ClientSession, id: &str) -> anyhow::Result<()> {
     let recording_id = resolve::recording(session, id).await?.recording_id;
     let request = DeleteRecordingRequest { request_id: session.request_id(), recording_id };
-    let mut client = RecordingServiceClient::new(session.of_role(Role::Supervisor)?);
-    let deleted = client.delete_recording(request).await.told()?;
+    let mut client = RecordingServiceClient::new(session.channel_for_role(Role::Supervisor)?);
+    let deleted = client.delete_recording(request).await.or_refusal()?;
     let text = "The audio is deleted; what is known of it stays.";
     session.out.one("baton.recording.v1.DeleteRecordingResponse", &deleted, |_| text.to_owned())
 }

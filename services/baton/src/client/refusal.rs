@@ -1,23 +1,21 @@
-//! A refused call, as a person is told: what is wrong and what to do, and the reason that programs see.
+//! Refused requests as text: what is wrong, what to do, and the reason code that programs see.
 
 use std::error::Error as _;
 
 use baton_api::ApiError;
 use tonic::{Code, Response, Status};
 
-/// The answer of a call, or why it was refused.
-pub(crate) trait Told<T> {
-    /// Takes the message out of the answer.
-    fn told(self) -> anyhow::Result<T>;
+/// Turns a gRPC result into the answer's message, or into an error with the refusal's text.
+pub(crate) trait OrRefusal<T> {
+    fn or_refusal(self) -> anyhow::Result<T>;
 }
 
-impl<T> Told<T> for Result<Response<T>, Status> {
-    fn told(self) -> anyhow::Result<T> {
+impl<T> OrRefusal<T> for Result<Response<T>, Status> {
+    fn or_refusal(self) -> anyhow::Result<T> {
         self.map(Response::into_inner).map_err(|status| of(&status))
     }
 }
 
-/// Nobody answers.
 #[derive(Debug, thiserror::Error)]
 #[error("nobody answers at {address} ({cause})\n  {ADVICE}")]
 struct Unanswered {
@@ -27,7 +25,7 @@ struct Unanswered {
 
 const ADVICE: &str = "Is `baton up` running? --data names its folder, or --server its address.";
 
-/// What a person is told of this status.
+/// The status as an error with the text for a person.
 pub(crate) fn of(status: &Status) -> anyhow::Error {
     match ApiError::from_status(status) {
         Some(error) => anyhow::anyhow!(text(&error)),
@@ -35,7 +33,7 @@ pub(crate) fn of(status: &Status) -> anyhow::Error {
     }
 }
 
-/// The same error, with the address if nobody answered there.
+/// Adds the address to an error of a server that did not answer.
 pub(super) fn at(address: &str, error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<Unanswered>() {
         Ok(it) => Unanswered { address: address.to_owned(), ..it }.into(),
@@ -58,7 +56,7 @@ fn text(error: &ApiError) -> String {
     text
 }
 
-/// A status that no service of Baton's has sent: as a rule nobody is there.
+/// A status without Baton's error details, so not from one of its services; as a rule the server can't be reached.
 fn foreign(status: &Status) -> anyhow::Error {
     match status.code() {
         Code::Unavailable => {
@@ -87,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_told_with_its_reason_and_what_is_possible() {
+    fn a_refusal_has_its_reason_and_what_is_possible() {
         let error = ApiError::failed_precondition(ErrorReason::NotAllowedNow, "They are still ringing.")
             .with("allowed", "cancel, resume");
         assert_eq!(
@@ -97,13 +95,13 @@ mod tests {
     }
 
     #[test]
-    fn when_nobody_answers_it_is_said_what_to_start() {
+    fn an_unreachable_server_gets_advice_what_to_start() {
         let text = of(&Status::unavailable("tcp connect error")).to_string();
         assert!(text.contains("tcp connect error") && text.contains("baton up"), "{text}");
     }
 
     #[test]
-    fn when_nobody_answers_it_is_said_where_also_behind_what_was_being_done() {
+    fn an_unreachable_server_is_named_also_inside_a_context() {
         let error = of(&Status::unavailable("refused")).context("finding the tenant's first number");
         let text = at("http://127.0.0.1:7419", error).to_string();
         assert!(text.starts_with("nobody answers at http://127.0.0.1:7419 (refused)"), "{text}");

@@ -1,4 +1,4 @@
-//! Names and short ids to the things they mean.
+//! Resolves names and shortened ids.
 
 use anyhow::Context as _;
 use baton_api::common::v1::{Target, target};
@@ -12,25 +12,25 @@ use baton_runtime::client::GrpcChannel;
 use tonic::Code;
 use uuid::Uuid;
 
-use super::refusal::Told;
-use super::session::Session;
+use super::refusal::OrRefusal;
+use super::session::ClientSession;
 use super::word;
 
-/// The largest page there is.
-pub(super) const PAGE: i32 = 500;
-/// No list is read further than this.
-const MOST_PAGES: usize = 40;
-/// As many of those that a text fits are named.
-const SHOWN: usize = 5;
+/// The largest that the services allow.
+pub(super) const PAGE_SIZE: i32 = 500;
+/// Longer lists are cut.
+const MAX_PAGES: usize = 40;
+/// Candidates that the error for an ambiguous text names.
+const MAX_CANDIDATES: usize = 5;
 
-/// Reads a list page after page.
+/// Reads all pages of a list.
 macro_rules! all_pages {
     ($client:expr, $method:ident, $request:ident { $($field:ident),* }, $items:ident) => {{
         let mut items = Vec::new();
         let mut page_token = String::new();
-        for _ in 0..MOST_PAGES {
-            let request = $request { $($field: $field.to_owned(),)* page_size: PAGE, page_token };
-            let page = $client.$method(request).await.told()?;
+        for _ in 0..MAX_PAGES {
+            let request = $request { $($field: $field.to_owned(),)* page_size: PAGE_SIZE, page_token };
+            let page = $client.$method(request).await.or_refusal()?;
             items.extend(page.$items);
             page_token = page.next_page_token;
             if page_token.is_empty() {
@@ -41,77 +41,77 @@ macro_rules! all_pages {
     }};
 }
 
-pub(super) async fn agents(session: &Session) -> anyhow::Result<Vec<Agent>> {
-    agents_seen_on(session.reading()?).await
+pub(super) async fn agents(session: &ClientSession) -> anyhow::Result<Vec<Agent>> {
+    agents_on(session.reader_channel()?).await
 }
 
-async fn agents_seen_on(channel: GrpcChannel) -> anyhow::Result<Vec<Agent>> {
+async fn agents_on(channel: GrpcChannel) -> anyhow::Result<Vec<Agent>> {
     let mut directory = DirectoryServiceClient::new(channel);
     all_pages!(directory, list_agents, ListAgentsRequest {}, agents)
 }
 
-pub(super) async fn teams(session: &Session) -> anyhow::Result<Vec<Team>> {
-    let mut directory = DirectoryServiceClient::new(session.reading()?);
+pub(super) async fn teams(session: &ClientSession) -> anyhow::Result<Vec<Team>> {
+    let mut directory = DirectoryServiceClient::new(session.reader_channel()?);
     all_pages!(directory, list_teams, ListTeamsRequest {}, teams)
 }
 
-pub(super) async fn interactions(session: &Session, live_only: bool) -> anyhow::Result<Vec<Interaction>> {
-    interactions_seen_on(session.reading()?, live_only).await
+pub(super) async fn interactions(session: &ClientSession, live_only: bool) -> anyhow::Result<Vec<Interaction>> {
+    interactions_on(session.reader_channel()?, live_only).await
 }
 
-pub(super) async fn interactions_seen_on(channel: GrpcChannel, live_only: bool) -> anyhow::Result<Vec<Interaction>> {
+pub(super) async fn interactions_on(channel: GrpcChannel, live_only: bool) -> anyhow::Result<Vec<Interaction>> {
     let mut interactions = InteractionServiceClient::new(channel);
     all_pages!(interactions, list_interactions, ListInteractionsRequest { live_only }, interactions)
 }
 
-pub(super) async fn recordings(session: &Session, interaction_id: &str) -> anyhow::Result<Vec<Recording>> {
-    let mut recordings = RecordingServiceClient::new(session.reading()?);
+pub(super) async fn recordings(session: &ClientSession, interaction_id: &str) -> anyhow::Result<Vec<Recording>> {
+    let mut recordings = RecordingServiceClient::new(session.reader_channel()?);
     let interaction_id = interaction_id.to_owned();
     all_pages!(recordings, list_recordings, ListRecordingsRequest { interaction_id }, recordings)
 }
 
-/// The agent of this name, id, or beginning of either.
-pub(super) async fn agent(session: &Session, name: &str) -> anyhow::Result<Agent> {
+/// By name, id, or the beginning of either.
+pub(super) async fn agent(session: &ClientSession, name: &str) -> anyhow::Result<Agent> {
     agent_of(&agents(session).await?, name)
 }
 
 fn agent_of(agents: &[Agent], name: &str) -> anyhow::Result<Agent> {
-    Ok(one("agent", name, agents, |it| [it.agent_id.as_str(), it.name.as_str()])?.clone())
+    Ok(find_one("agent", name, agents, |it| [it.agent_id.as_str(), it.name.as_str()])?.clone())
 }
 
-/// The agent whom `--as` names, for whoever may not list agents.
-pub(super) async fn acting_agent(session: &Session, name: &str) -> anyhow::Result<Agent> {
-    agent_of(&agents_seen_on(session.lookup()?).await?, name)
+/// The agent that `--as` names, read on the lookup channel: an agent may not list agents.
+pub(super) async fn acting_agent(session: &ClientSession, name: &str) -> anyhow::Result<Agent> {
+    agent_of(&agents_on(session.lookup_channel()?).await?, name)
 }
 
-/// The team of this name, id, or beginning of either.
-pub(super) async fn team(session: &Session, name: &str) -> anyhow::Result<Team> {
+/// By name, id, or the beginning of either.
+pub(super) async fn team(session: &ClientSession, name: &str) -> anyhow::Result<Team> {
     let teams = teams(session).await?;
-    let found = one("team", name, &teams, |it| [it.team_id.as_str(), it.name.as_str()])?;
+    let found = find_one("team", name, &teams, |it| [it.team_id.as_str(), it.name.as_str()])?;
     Ok(found.clone())
 }
 
-/// The agent or the team of this name.
-pub(super) async fn target(session: &Session, name: &str) -> anyhow::Result<Target> {
+/// An agent or a team, by name, id, or the beginning of either.
+pub(super) async fn target(session: &ClientSession, name: &str) -> anyhow::Result<Target> {
     let (agents, teams) = (agents(session).await?, teams(session).await?);
     let agents = agents.iter().map(|it| (&it.agent_id, &it.name, target::Target::AgentId(it.agent_id.clone())));
     let teams = teams.iter().map(|it| (&it.team_id, &it.name, target::Target::TeamId(it.team_id.clone())));
     let all: Vec<_> = agents.chain(teams).collect();
-    let (_, _, target) = one("agent or team", name, &all, |(id, name, _)| [id.as_str(), name.as_str()])?;
+    let (_, _, target) = find_one("agent or team", name, &all, |(id, name, _)| [id.as_str(), name.as_str()])?;
     Ok(Target { target: Some(target.clone()) })
 }
 
-/// The interaction of this id, shortened id or beginning of one; without any, the only live one, or the only one that whoever
-/// acts is in.
-pub(super) async fn interaction(session: &Session, id: Option<&str>) -> anyhow::Result<Interaction> {
-    let Some(id) = id else { return only_live(interactions(session, true).await?, session.may_all()) };
+/// By id, shortened id or the beginning of one. Without an id: the only live call, or the only one in which the caller has
+/// allowed actions.
+pub(super) async fn interaction(session: &ClientSession, id: Option<&str>) -> anyhow::Result<Interaction> {
+    let Some(id) = id else { return only_live(interactions(session, true).await?, session.sees_whole_tenant()) };
     if Uuid::try_parse(id).is_ok() {
         let request = GetInteractionRequest { interaction_id: id.to_owned() };
-        let mut client = InteractionServiceClient::new(session.reading()?);
-        return client.get_interaction(request).await.told()?.interaction.context("the answer is empty");
+        let mut client = InteractionServiceClient::new(session.reader_channel()?);
+        return client.get_interaction(request).await.or_refusal()?.interaction.context("the answer is empty");
     }
     let known = interactions(session, false).await?;
-    Ok(one("call", id, &known, |it| [it.interaction_id.as_str(), it.interaction_id.as_str()])?.clone())
+    Ok(find_one("call", id, &known, |it| [it.interaction_id.as_str(), it.interaction_id.as_str()])?.clone())
 }
 
 fn only_live(mut live: Vec<Interaction>, is_all: bool) -> anyhow::Result<Interaction> {
@@ -122,7 +122,7 @@ fn only_live(mut live: Vec<Interaction>, is_all: bool) -> anyhow::Result<Interac
         0 => anyhow::bail!("there is no live call; `baton call place` places one, `baton call list --all` shows all"),
         1 => Ok(live.remove(0)),
         count => {
-            // Only who is in a call has something to do in it.
+            // Allowed actions mean that the caller is in the call.
             let mut own: Vec<_> = live.iter().filter(|it| !it.allowed_actions.is_empty()).collect();
             if let (Some(one), true) = (own.pop(), own.is_empty()) {
                 return Ok(one.clone());
@@ -133,16 +133,16 @@ fn only_live(mut live: Vec<Interaction>, is_all: bool) -> anyhow::Result<Interac
     }
 }
 
-/// The recording of this id, shortened id or beginning of one.
-pub(super) async fn recording(session: &Session, id: &str) -> anyhow::Result<Recording> {
+/// By id, shortened id or the beginning of one.
+pub(super) async fn recording(session: &ClientSession, id: &str) -> anyhow::Result<Recording> {
     let known = recordings(session, "").await?;
-    Ok(one("recording", id, &known, |it| [it.recording_id.as_str(), it.recording_id.as_str()])?.clone())
+    Ok(find_one("recording", id, &known, |it| [it.recording_id.as_str(), it.recording_id.as_str()])?.clone())
 }
 
-/// What an event is about, with the whole id: of `agent/Ada` the agent's, and so on. A whole id is taken as it is.
-pub(super) async fn subject(session: &Session, subject: String) -> anyhow::Result<String> {
-    let Some((sort, name)) = subject.split_once('/') else { return Ok(subject) };
-    let id = match sort {
+/// An event's subject with the full id: `agent/Ada` becomes `agent/` with Ada's id. A full id is taken as it is.
+pub(super) async fn subject(session: &ClientSession, subject: String) -> anyhow::Result<String> {
+    let Some((kind, name)) = subject.split_once('/') else { return Ok(subject) };
+    let id = match kind {
         _ if word::short(name) != name => name.to_owned(),
         "agent" => agent(session, name).await?.agent_id,
         "team" => team(session, name).await?.team_id,
@@ -150,23 +150,23 @@ pub(super) async fn subject(session: &Session, subject: String) -> anyhow::Resul
         "recording" => recording(session, name).await?.recording_id,
         _ => name.to_owned(),
     };
-    Ok(format!("{sort}/{id}"))
+    Ok(format!("{kind}/{id}"))
 }
 
-/// Names of agents and teams by id; without those that whoever acts may not list.
-pub(super) async fn names(session: &Session) -> anyhow::Result<super::story::Names> {
+/// Names of agents and teams by id; without those that the caller may not list.
+pub(super) async fn names(session: &ClientSession) -> anyhow::Result<super::event_text::Names> {
     let (agents, teams) = tokio::join!(agents(session), teams(session));
     let agents = if_allowed(session, agents)?.into_iter().map(|it| (it.agent_id, it.name));
     let teams = if_allowed(session, teams)?.into_iter().map(|it| (it.team_id, it.name));
     Ok(agents.chain(teams).collect())
 }
 
-fn if_allowed<T>(session: &Session, listed: anyhow::Result<Vec<T>>) -> anyhow::Result<Vec<T>> {
-    if session.may_all() { listed } else { Ok(listed.unwrap_or_default()) }
+fn if_allowed<T>(session: &ClientSession, listed: anyhow::Result<Vec<T>>) -> anyhow::Result<Vec<T>> {
+    if session.sees_whole_tenant() { listed } else { Ok(listed.unwrap_or_default()) }
 }
 
-/// The one thing that the text names: by a whole key or a shortened id, or by the beginning of one that no other has.
-fn one<'a, T>(what: &str, text: &str, all: &'a [T], keys: impl Fn(&T) -> [&str; 2]) -> anyhow::Result<&'a T> {
+/// The only item with the text as a key or a shortened id or, if there is none, as the beginning of a key.
+fn find_one<'a, T>(what: &str, text: &str, all: &'a [T], keys: impl Fn(&T) -> [&str; 2]) -> anyhow::Result<&'a T> {
     let wanted = text.to_lowercase();
     let matching = |fits: fn(&str, &str) -> bool| -> Vec<&T> {
         all.iter().filter(|it| keys(it).iter().any(|key| fits(&key.to_lowercase(), &wanted))).collect()
@@ -177,9 +177,9 @@ fn one<'a, T>(what: &str, text: &str, all: &'a [T], keys: impl Fn(&T) -> [&str; 
         [one] if !text.is_empty() => Ok(one),
         [] => anyhow::bail!("there is no {what} {text:?} in this tenant"),
         several => {
-            let mut names: Vec<_> = several.iter().take(SHOWN).map(|it| named(keys(it))).collect();
-            if several.len() > SHOWN {
-                names.push(format!("{} more", several.len() - SHOWN));
+            let mut names: Vec<_> = several.iter().take(MAX_CANDIDATES).map(|it| named(keys(it))).collect();
+            if several.len() > MAX_CANDIDATES {
+                names.push(format!("{} more", several.len() - MAX_CANDIDATES));
             }
             let fits = if text.is_empty() { format!("any {what}") } else { format!("{} of them", several.len()) };
             anyhow::bail!("{text:?} fits {fits}; say more: {}", word::listed(&names))
@@ -187,12 +187,11 @@ fn one<'a, T>(what: &str, text: &str, all: &'a [T], keys: impl Fn(&T) -> [&str; 
     }
 }
 
-/// What has no name has its id for both keys.
+/// An item without a name has its id for both keys.
 fn named([id, name]: [&str; 2]) -> String {
     if id == name { id.to_owned() } else { format!("{id} {name}") }
 }
 
-/// Whether it was refused because it is not there.
 pub(super) fn is_not_found(status: &tonic::Status) -> bool {
     status.code() == Code::NotFound
 }
@@ -205,27 +204,27 @@ mod tests {
 
     fn find(text: &str) -> Result<&'static str, String> {
         const ALL: [[&str; 2]; 3] = [["0192-a", "Ada"], ["0192-b", "Adam"], ["0193-c", "Ben"]];
-        one("agent", text, &ALL, |it| *it).map(|it| it[1]).map_err(|it| it.to_string())
+        find_one("agent", text, &ALL, |it| *it).map(|it| it[1]).map_err(|it| it.to_string())
     }
 
     #[test]
-    fn a_whole_name_wins_over_the_beginning_of_another() {
+    fn a_full_name_wins_over_the_beginning_of_another() {
         assert_eq!(find("ada"), Ok("Ada"));
         assert_eq!(find("Adam"), Ok("Adam"));
     }
 
     #[test]
-    fn a_shortened_id_names_what_it_was_made_of_and_less_of_it_does_not() {
+    fn a_shortened_id_names_its_item_and_a_part_of_it_does_not() {
         const ALL: [[&str; 2]; 2] =
             [["01980000-0000-7000-8000-0000000000a1", "Ada"], ["01980000-0000-7000-8000-0000000000a2", "Ben"]];
         for [id, name] in ALL {
-            assert_eq!(one("agent", word::short(id), &ALL, |it| *it).unwrap()[1], name);
+            assert_eq!(find_one("agent", word::short(id), &ALL, |it| *it).unwrap()[1], name);
         }
-        assert!(one("agent", "a2", &ALL, |it| *it).is_err());
+        assert!(find_one("agent", "a2", &ALL, |it| *it).is_err());
     }
 
     #[test]
-    fn the_beginning_of_a_name_or_id_is_enough_if_it_fits_one() {
+    fn the_beginning_of_a_name_or_id_is_enough_if_it_is_unique() {
         assert_eq!(find("b"), Ok("Ben"));
         assert_eq!(find("0193"), Ok("Ben"));
         assert!(find("0192").unwrap_err().contains("fits 2"));
@@ -234,23 +233,23 @@ mod tests {
     }
 
     fn refused(text: &str, ids: &[&str]) -> String {
-        one("call", text, ids, |it| [*it, *it]).unwrap_err().to_string()
+        find_one("call", text, ids, |it| [*it, *it]).unwrap_err().to_string()
     }
 
     #[test]
-    fn what_has_an_id_only_is_listed_by_it_once() {
+    fn an_item_without_a_name_is_listed_by_its_id_once() {
         assert_eq!(refused("01", &["01-a", "01-b"]), "\"01\" fits 2 of them; say more: 01-a and 01-b");
     }
 
     #[test]
-    fn a_list_that_is_cut_says_how_many_more_there_are() {
+    fn a_cut_list_of_candidates_says_how_many_more_there_are() {
         let seven = ["1a", "1b", "1c", "1d", "1e", "1f", "1g"];
         assert!(refused("1", &seven).ends_with("say more: 1a, 1b, 1c, 1d, 1e and 2 more"));
         assert!(refused("1", &seven[..5]).ends_with("say more: 1a, 1b, 1c, 1d and 1e"));
     }
 
     #[test]
-    fn of_several_live_calls_the_one_that_somebody_is_in_is_theirs() {
+    fn of_several_live_calls_the_callers_own_is_chosen() {
         let call = |id: &str, actions: &[Action]| Interaction {
             interaction_id: id.to_owned(),
             allowed_actions: actions.iter().map(|it| (*it).into()).collect(),
@@ -264,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_names_nothing_even_if_there_is_one_only() {
+    fn an_empty_text_fits_nothing_even_if_there_is_one_item() {
         assert_eq!(refused("", &["01-a"]), "\"\" fits any call; say more: 01-a");
     }
 }

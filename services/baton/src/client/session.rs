@@ -1,8 +1,8 @@
-//! Where a command goes, and in whose name.
+//! A client command's connection: the server's address and the credentials.
 //!
-//! With a token, everything is done with that token. With a data folder that has a key (as beside `baton up`), a token is
-//! minted for each call: of whoever `--as` names, and otherwise of the role that the method needs. Two things are nobody's in
-//! particular and need no `--as`: what the people at the phones do, and what is looked up to fill in what was left out.
+//! With a token, every request carries that token. With a data folder that has a key (as beside `baton up`), a token is minted
+//! for each request: for the principal of `--as`, and without `--as` for the role that the method needs. Two sorts of requests
+//! ignore `--as`: those of the people at the phones, and look-ups that fill in what the command line leaves out.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -18,26 +18,25 @@ use clap::parser::ValueSource;
 use clap::{Arg, Args, Command};
 use uuid::Uuid;
 
+use super::event_text::Names;
 use super::output::Output;
-use super::story::Names;
-use crate::failure::Usage;
+use crate::failure::UsageError;
 use crate::folder;
 
-const USUAL_SERVER: &str = "http://127.0.0.1:7400";
-/// A command lasts seconds; a watch that lasts longer has been admitted long before.
+const DEFAULT_SERVER: &str = "http://127.0.0.1:7400";
+/// A command takes seconds; a longer watch is authorized when it begins.
 const TOKEN_TTL: Duration = Duration::from_mins(10);
-/// Who acts when nobody says.
-const NOBODY: &str = "baton-cli";
+/// The subject of minted tokens without `--as`.
+const DEFAULT_SUBJECT: &str = "baton-cli";
 
-/// What every client command takes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct SessionArgs {
     /// Where Baton is [default: where the data folder's Baton listens, or <http://127.0.0.1:7400>].
-    #[arg(long, global = true, env = "BATON_SERVER", value_name = "URL", value_parser = Given)]
+    #[arg(long, global = true, env = "BATON_SERVER", value_name = "URL", value_parser = NonEmptyArg)]
     server: Option<String>,
     /// The token to use. Without one (or with an empty `BATON_TOKEN`), tokens are minted with the data folder's key.
-    #[arg(long, global = true, env = "BATON_TOKEN", hide_env_values = true, value_parser = Given)]
+    #[arg(long, global = true, env = "BATON_TOKEN", hide_env_values = true, value_parser = NonEmptyArg)]
     token: Option<String>,
     /// The data folder of a Baton on this machine.
     #[arg(long, global = true, value_name = "DIR", default_value = "./baton-data")]
@@ -48,7 +47,7 @@ pub(crate) struct SessionArgs {
     /// In whose name, for minted tokens: agent:Ada, supervisor:eve, admin:root [default: who may]. The simulated phones are
     /// nobody's in particular.
     #[arg(long = "as", global = true, value_name = "ROLE:NAME")]
-    acting: Option<Acting>,
+    acting: Option<Principal>,
     /// Print JSON and not tables. Field names are those of the contract (proto/); a list is one array, a stream one object a
     /// line, and where there is nothing to say it is {}.
     #[arg(long, global = true)]
@@ -58,12 +57,12 @@ pub(crate) struct SessionArgs {
     request_id: Option<String>,
 }
 
-/// An empty environment variable counts as not set. An empty argument is a mistake, as a rule a shell variable without a
-/// value: to go on without it would be to act as somebody else.
+/// Refuses an empty argument, but takes an empty environment variable, which counts as not set. An empty argument is as a rule a
+/// shell variable without a value, and without it the command would run under another identity.
 #[derive(Debug, Clone)]
-struct Given;
+struct NonEmptyArg;
 
-impl TypedValueParser for Given {
+impl TypedValueParser for NonEmptyArg {
     type Value = String;
 
     fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
@@ -84,14 +83,14 @@ impl TypedValueParser for Given {
     }
 }
 
-/// A role and a name.
+/// The parsed `--as`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Acting {
+pub(crate) struct Principal {
     pub(super) role: Role,
     pub(super) subject: String,
 }
 
-impl FromStr for Acting {
+impl FromStr for Principal {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -103,33 +102,32 @@ impl FromStr for Acting {
     }
 }
 
-enum Auth {
+enum Credentials {
     Token(String),
     Key(SigningKey),
 }
 
-/// A connection to Baton, in somebody's name.
-pub(crate) struct Session {
+pub(crate) struct ClientSession {
     server: String,
     channel: GrpcChannel,
-    auth: Auth,
+    credentials: Credentials,
     tenant: TenantId,
-    acting: Option<Acting>,
+    acting: Option<Principal>,
     request_id: Option<String>,
     pub(super) out: Output,
     pub(super) clock: Clock,
 }
 
-impl Session {
-    /// Finds out where to connect and with what; connects when first used.
+impl ClientSession {
+    /// Chooses the address and the credentials; connects when first used.
     pub(super) fn new(args: SessionArgs) -> anyhow::Result<Self> {
-        let server = given(args.server).or_else(|| folder::notice(&args.data).map(|it| it.address));
-        let server = server.unwrap_or_else(|| USUAL_SERVER.to_owned());
+        let server = non_empty(args.server).or_else(|| folder::notice(&args.data).map(|it| it.address));
+        let server = server.unwrap_or_else(|| DEFAULT_SERVER.to_owned());
         let clock = Clock::real();
         Ok(Self {
             channel: channel(&server, &clock)?,
             server,
-            auth: auth(args.token, &args.data)?,
+            credentials: credentials(args.token, &args.data)?,
             tenant: args.tenant,
             acting: args.acting,
             request_id: args.request_id,
@@ -138,55 +136,54 @@ impl Session {
         })
     }
 
-    /// The agent who was named with `--as`, if tokens are minted and it is no id.
-    pub(super) fn agent_to_find(&self) -> Option<&str> {
-        self.acting_agent().filter(|it| self.can_mint() && Uuid::try_parse(it).is_err())
+    /// The agent's name in `--as`, if tokens are minted and it is no id yet.
+    pub(super) fn agent_name_to_resolve(&self) -> Option<&str> {
+        self.acting_agent().filter(|it| self.can_mint_tokens() && Uuid::try_parse(it).is_err())
     }
 
-    /// The same in the name of this agent.
     pub(super) fn acting_as(self, agent_id: String) -> Self {
-        Self { acting: Some(Acting { role: Role::Agent, subject: agent_id }), ..self }
+        Self { acting: Some(Principal { role: Role::Agent, subject: agent_id }), ..self }
     }
 
-    /// For filling in what a command leaves out, such as the id of a name that `--as` gives: with a key, as somebody who may
-    /// see the whole tenant. Never for what is shown.
-    pub(super) fn lookup(&self) -> anyhow::Result<GrpcChannel> {
-        self.minted(Role::Supervisor, NOBODY)
+    /// For look-ups that fill in what the command line leaves out, such as the id of the name in `--as`: with a key, as a
+    /// supervisor. Never for what is shown.
+    pub(super) fn lookup_channel(&self) -> anyhow::Result<GrpcChannel> {
+        self.channel_as(Role::Supervisor, DEFAULT_SUBJECT)
     }
 
-    /// For reading.
-    pub(super) fn reading(&self) -> anyhow::Result<GrpcChannel> {
-        self.of_role(Role::Supervisor)
+    /// As a supervisor, unless `--as` says otherwise.
+    pub(super) fn reader_channel(&self) -> anyhow::Result<GrpcChannel> {
+        self.channel_for_role(Role::Supervisor)
     }
 
-    /// For a command that this role may give, unless somebody was named.
-    pub(super) fn of_role(&self, role: Role) -> anyhow::Result<GrpcChannel> {
-        let (role, subject) = self.acting_or(role, NOBODY);
-        self.minted(role, subject)
+    /// For a command of this role, unless `--as` says otherwise.
+    pub(super) fn channel_for_role(&self, role: Role) -> anyhow::Result<GrpcChannel> {
+        let (role, subject) = self.acting_or(role, DEFAULT_SUBJECT);
+        self.channel_as(role, subject)
     }
 
-    /// For a command that this agent gives, unless somebody else was named.
-    pub(super) fn of_agent(&self, agent_id: &str) -> anyhow::Result<GrpcChannel> {
+    /// For a command of this agent, unless `--as` says otherwise.
+    pub(super) fn channel_for_agent(&self, agent_id: &str) -> anyhow::Result<GrpcChannel> {
         let (role, subject) = self.acting_or(Role::Agent, agent_id);
-        self.minted(role, subject)
+        self.channel_as(role, subject)
     }
 
     fn acting_or<'a>(&'a self, role: Role, subject: &'a str) -> (Role, &'a str) {
         self.acting.as_ref().map_or((role, subject), |it| (it.role, &it.subject))
     }
 
-    /// For the people at the phones, who are nobody that Baton knows.
-    pub(super) fn of_phones(&self) -> anyhow::Result<GrpcChannel> {
+    /// For the people at the phones, whom Baton does not know: `--as` is ignored unless its role is simulator.
+    pub(super) fn simulator_channel(&self) -> anyhow::Result<GrpcChannel> {
         match &self.acting {
-            Some(acting) if acting.role == Role::Simulator => self.minted(acting.role, &acting.subject),
-            _ => self.minted(Role::Simulator, NOBODY),
+            Some(acting) if acting.role == Role::Simulator => self.channel_as(acting.role, &acting.subject),
+            _ => self.channel_as(Role::Simulator, DEFAULT_SUBJECT),
         }
     }
 
-    /// Who acts, for a person, where this agent would if nobody was named.
-    pub(super) fn whose(&self, agent_id: &str, names: &Names) -> String {
-        match (&self.acting, &self.auth) {
-            (_, Auth::Token(_)) => "the token's bearer".to_owned(),
+    /// The name, for output, of whoever acts on [`ClientSession::channel_for_agent`].
+    pub(super) fn acting_name(&self, agent_id: &str, names: &Names) -> String {
+        match (&self.acting, &self.credentials) {
+            (_, Credentials::Token(_)) => "the token's bearer".to_owned(),
             (Some(acting), _) if acting.role == Role::Agent => names.of(&acting.subject),
             (Some(acting), _) => format!("{} ({})", acting.subject, acting.role),
             (None, _) if agent_id.is_empty() => "a supervisor".to_owned(),
@@ -194,35 +191,34 @@ impl Session {
         }
     }
 
-    /// Where it goes.
     pub(super) fn server(&self) -> &str {
         &self.server
     }
 
-    /// The agent who was named with `--as`.
+    /// The agent of `--as`.
     pub(super) fn acting_agent(&self) -> Option<&str> {
         self.acting.as_ref().filter(|it| it.role == Role::Agent).map(|it| it.subject.as_str())
     }
 
-    /// Whether tokens can be minted for whoever is needed.
-    pub(super) fn can_mint(&self) -> bool {
-        matches!(self.auth, Auth::Key(_))
+    /// There is a key, and not a token.
+    pub(super) fn can_mint_tokens(&self) -> bool {
+        matches!(self.credentials, Credentials::Key(_))
     }
 
-    /// Whether everything may be read: tokens are minted for it, and in nobody's name.
-    pub(super) fn may_all(&self) -> bool {
-        self.can_mint() && self.acting.is_none()
+    /// Whether reads are done as a supervisor: with a key, and without `--as`.
+    pub(super) fn sees_whole_tenant(&self) -> bool {
+        self.can_mint_tokens() && self.acting.is_none()
     }
 
-    /// For the next change.
+    /// That of `--request-id`, or a fresh one.
     pub(super) fn request_id(&self) -> String {
         self.request_id.clone().unwrap_or_else(|| ids::new_uuid().to_string())
     }
 
-    fn minted(&self, role: Role, subject: &str) -> anyhow::Result<GrpcChannel> {
-        let token = match &self.auth {
-            Auth::Token(token) => token.clone(),
-            Auth::Key(key) => {
+    fn channel_as(&self, role: Role, subject: &str) -> anyhow::Result<GrpcChannel> {
+        let token = match &self.credentials {
+            Credentials::Token(token) => token.clone(),
+            Credentials::Key(key) => {
                 let caller = Caller::of_tenant(self.tenant.clone(), subject, role);
                 key.mint(&caller, self.clock.now_us(), TOKEN_TTL)?
             }
@@ -231,31 +227,31 @@ impl Session {
     }
 }
 
-fn given(value: Option<String>) -> Option<String> {
+fn non_empty(value: Option<String>) -> Option<String> {
     value.filter(|it| !it.is_empty())
 }
 
-fn channel(server: &str, clock: &Clock) -> Result<GrpcChannel, Usage> {
+fn channel(server: &str, clock: &Clock) -> Result<GrpcChannel, UsageError> {
     if server.starts_with("https://") {
-        return Err(Usage::new(format!(
+        return Err(UsageError::new(format!(
             "this version speaks plain http, and {server} is https\n  Where TLS is needed, put a TLS proxy in front of Baton and one at this end, and give the latter's http:// address."
         )));
     }
-    GrpcChannel::anonymous(server, clock.clone()).map_err(|error| Usage::new(error.to_string()))
+    GrpcChannel::anonymous(server, clock.clone()).map_err(|error| UsageError::new(error.to_string()))
 }
 
-fn auth(token: Option<String>, data: &Path) -> anyhow::Result<Auth> {
-    if let Some(token) = given(token) {
-        return Ok(Auth::Token(token));
+fn credentials(token: Option<String>, data: &Path) -> anyhow::Result<Credentials> {
+    if let Some(token) = non_empty(token) {
+        return Ok(Credentials::Token(token));
     }
     let file = folder::key_file(data);
     let key = SigningKey::load(&file).context("minting a token")?;
-    key.map(Auth::Key).ok_or_else(|| {
+    key.map(Credentials::Key).ok_or_else(|| {
         let message = format!(
             "no token, and no key at {}\n  Name the data folder of a running `baton up` with --data, or give --token (BATON_TOKEN).",
             file.display()
         );
-        Usage::new(message).into()
+        UsageError::new(message).into()
     })
 }
 
@@ -264,23 +260,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_role_and_a_name_are_read() {
-        let acting: Acting = "agent:Ada Lovelace".parse().unwrap();
+    fn a_role_and_a_name_are_parsed() {
+        let acting: Principal = "agent:Ada Lovelace".parse().unwrap();
         assert_eq!((acting.role, acting.subject.as_str()), (Role::Agent, "Ada Lovelace"));
         for wrong in ["Ada", "agent:", "boss:Ada"] {
-            assert!(wrong.parse::<Acting>().is_err(), "{wrong}");
+            assert!(wrong.parse::<Principal>().is_err(), "{wrong}");
         }
     }
 
     #[test]
-    fn without_token_and_key_it_is_said_what_to_give() {
+    fn without_token_and_key_the_error_says_what_to_give() {
         let folder = tempfile::tempdir().unwrap();
-        let error = auth(None, folder.path()).err().unwrap();
-        assert!(error.is::<Usage>() && error.to_string().contains("--data"), "{error}");
-        assert!(matches!(auth(Some("t".to_owned()), folder.path()), Ok(Auth::Token(_))));
+        let error = credentials(None, folder.path()).err().unwrap();
+        assert!(error.is::<UsageError>() && error.to_string().contains("--data"), "{error}");
+        assert!(matches!(credentials(Some("t".to_owned()), folder.path()), Ok(Credentials::Token(_))));
     }
 
-    fn session(folder: &Path, acting: Option<&str>) -> Session {
+    fn session(folder: &Path, acting: Option<&str>) -> ClientSession {
         SigningKey::load_or_create(&folder::key_file(folder)).unwrap();
         let args = SessionArgs {
             server: None,
@@ -291,28 +287,29 @@ mod tests {
             json: false,
             request_id: None,
         };
-        Session::new(args).unwrap()
+        ClientSession::new(args).unwrap()
     }
 
     #[tokio::test]
-    async fn whoever_is_named_acts_in_everything_but_at_the_phones() {
+    async fn the_principal_of_as_replaces_every_default() {
         let folder = tempfile::tempdir().unwrap();
         let named = session(folder.path(), Some("agent:d"));
-        for (role, subject) in [(Role::Supervisor, NOBODY), (Role::Admin, NOBODY), (Role::Agent, "a")] {
+        for (role, subject) in [(Role::Supervisor, DEFAULT_SUBJECT), (Role::Admin, DEFAULT_SUBJECT), (Role::Agent, "a")]
+        {
             assert_eq!(named.acting_or(role, subject), (Role::Agent, "d"), "{role}");
         }
-        assert!(!named.may_all());
+        assert!(!named.sees_whole_tenant());
         let unnamed = session(folder.path(), None);
-        assert_eq!(unnamed.acting_or(Role::Supervisor, NOBODY), (Role::Supervisor, NOBODY));
-        assert!(unnamed.may_all());
+        assert_eq!(unnamed.acting_or(Role::Supervisor, DEFAULT_SUBJECT), (Role::Supervisor, DEFAULT_SUBJECT));
+        assert!(unnamed.sees_whole_tenant());
     }
 
     #[tokio::test]
-    async fn it_is_said_who_acts() {
+    async fn the_acting_name_is_that_of_as_or_of_the_agent() {
         let folder = tempfile::tempdir().unwrap();
         let names: Names =
             [("a", "Ada"), ("d", "Dan")].map(|(id, name)| (id.to_owned(), name.to_owned())).into_iter().collect();
-        let whose = |acting: Option<&str>, agent: &str| session(folder.path(), acting).whose(agent, &names);
+        let whose = |acting: Option<&str>, agent: &str| session(folder.path(), acting).acting_name(agent, &names);
         assert_eq!(whose(Some("agent:d"), "a"), "Dan");
         assert_eq!(whose(Some("supervisor:eve"), "a"), "eve (supervisor)");
         assert_eq!(whose(None, "a"), "Ada");

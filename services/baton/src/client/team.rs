@@ -6,15 +6,14 @@ use baton_api::presence::v1::{CreateTeamRequest, DeleteTeamRequest, Team, Update
 use baton_runtime::auth::Role;
 use clap::{Args, Subcommand};
 
-use super::refusal::Told;
-use super::session::Session;
-use super::story::Names;
+use super::event_text::Names;
+use super::refusal::OrRefusal;
+use super::session::ClientSession;
 use super::{resolve, word};
-use crate::failure::Usage;
+use crate::failure::UsageError;
 
 const TEAM: &str = "baton.presence.v1.Team";
 
-/// What can be done with teams.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TeamCommand {
     /// List all teams.
@@ -28,7 +27,7 @@ pub(crate) enum TeamCommand {
         members: Vec<String>,
     },
     /// Rename a team, or change who is in it; what is not given stays as it is.
-    Update(UpdateArgs),
+    Update(TeamUpdateArgs),
     /// Delete a team; its members stay.
     Delete {
         /// Name or id.
@@ -36,9 +35,8 @@ pub(crate) enum TeamCommand {
     },
 }
 
-/// What `team update` takes.
 #[derive(Debug, Args)]
-pub(crate) struct UpdateArgs {
+pub(crate) struct TeamUpdateArgs {
     /// Name or id.
     team: String,
     /// Another display name.
@@ -52,8 +50,7 @@ pub(crate) struct UpdateArgs {
     remove: Vec<String>,
 }
 
-/// Runs it.
-pub(crate) async fn run(session: &Session, command: TeamCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(session: &ClientSession, command: TeamCommand) -> anyhow::Result<()> {
     match command {
         TeamCommand::List => list(session).await,
         TeamCommand::Create { name, members } => create(session, name, &members).await,
@@ -62,34 +59,34 @@ pub(crate) async fn run(session: &Session, command: TeamCommand) -> anyhow::Resu
     }
 }
 
-async fn list(session: &Session) -> anyhow::Result<()> {
+async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let (teams, names) = (resolve::teams(session).await?, resolve::names(session).await?);
     session.out.list(TEAM, &teams, &["name", "members", "id"], |it| {
-        vec![it.name.clone(), word::or_dash(members(it, &names)), it.team_id.clone()]
+        vec![it.name.clone(), word::or_dash(member_names(it, &names)), it.team_id.clone()]
     })
 }
 
-async fn create(session: &Session, name: String, members: &[String]) -> anyhow::Result<()> {
-    let agent_ids = ids(session, members).await?;
+async fn create(session: &ClientSession, name: String, members: &[String]) -> anyhow::Result<()> {
+    let agent_ids = agent_ids(session, members).await?;
     let team = Some(Team { team_id: String::new(), name, agent_ids });
     let request = CreateTeamRequest { request_id: session.request_id(), team };
-    let mut directory = DirectoryServiceClient::new(session.of_role(Role::Admin)?);
-    let team = directory.create_team(request).await.told()?.team;
-    stored(session, team, "is there now").await
+    let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
+    let team = directory.create_team(request).await.or_refusal()?.team;
+    print_stored(session, team, "is there now").await
 }
 
-async fn update(session: &Session, args: UpdateArgs) -> anyhow::Result<()> {
+async fn update(session: &ClientSession, args: TeamUpdateArgs) -> anyhow::Result<()> {
     if args.name.is_none() && args.add.is_empty() && args.remove.is_empty() {
-        return Err(Usage::new("say what is to change: --name, --add or --remove").into());
+        return Err(UsageError::new("say what is to change: --name, --add or --remove").into());
     }
     let mut team = resolve::team(session, &args.team).await?;
-    let (added, removed) = (ids(session, &args.add).await?, ids(session, &args.remove).await?);
+    let (added, removed) = (agent_ids(session, &args.add).await?, agent_ids(session, &args.remove).await?);
     team.name = args.name.unwrap_or(team.name);
     change_members(&mut team.agent_ids, added, &removed);
     let request = UpdateTeamRequest { request_id: session.request_id(), team: Some(team) };
-    let mut directory = DirectoryServiceClient::new(session.of_role(Role::Admin)?);
-    let team = directory.update_team(request).await.told()?.team;
-    stored(session, team, "is changed").await
+    let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
+    let team = directory.update_team(request).await.or_refusal()?.team;
+    print_stored(session, team, "is changed").await
 }
 
 fn change_members(agent_ids: &mut Vec<String>, added: Vec<String>, removed: &[String]) {
@@ -97,16 +94,16 @@ fn change_members(agent_ids: &mut Vec<String>, added: Vec<String>, removed: &[St
     agent_ids.extend(added);
 }
 
-async fn delete(session: &Session, name: &str) -> anyhow::Result<()> {
+async fn delete(session: &ClientSession, name: &str) -> anyhow::Result<()> {
     let team = resolve::team(session, name).await?;
     let request = DeleteTeamRequest { request_id: session.request_id(), team_id: team.team_id };
-    let mut directory = DirectoryServiceClient::new(session.of_role(Role::Admin)?);
-    let deleted = directory.delete_team(request).await.told()?;
+    let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
+    let deleted = directory.delete_team(request).await.or_refusal()?;
     let text = format!("The team {} is gone.", team.name);
     session.out.one("baton.presence.v1.DeleteTeamResponse", &deleted, |_| text)
 }
 
-async fn ids(session: &Session, members: &[String]) -> anyhow::Result<Vec<String>> {
+async fn agent_ids(session: &ClientSession, members: &[String]) -> anyhow::Result<Vec<String>> {
     let mut agent_ids = Vec::with_capacity(members.len());
     for member in members {
         agent_ids.push(resolve::agent(session, member).await?.agent_id);
@@ -114,14 +111,14 @@ async fn ids(session: &Session, members: &[String]) -> anyhow::Result<Vec<String
     Ok(agent_ids)
 }
 
-async fn stored(session: &Session, team: Option<Team>, how: &str) -> anyhow::Result<()> {
+async fn print_stored(session: &ClientSession, team: Option<Team>, how: &str) -> anyhow::Result<()> {
     let (team, names) = (team.context("the answer is empty")?, resolve::names(session).await?);
     session.out.one(TEAM, &team, |it| {
-        format!("Team {} {how}, members: {}, id {}", it.name, word::or_dash(members(it, &names)), it.team_id)
+        format!("Team {} {how}, members: {}, id {}", it.name, word::or_dash(member_names(it, &names)), it.team_id)
     })
 }
 
-fn members(team: &Team, names: &Names) -> String {
+fn member_names(team: &Team, names: &Names) -> String {
     team.agent_ids.iter().map(|id| names.of(id)).collect::<Vec<_>>().join(", ")
 }
 
@@ -130,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_added_twice_is_a_member_once() {
+    fn an_agent_added_twice_is_a_member_once() {
         let mut members = vec!["a".to_owned(), "b".to_owned()];
         change_members(&mut members, vec!["b".to_owned(), "c".to_owned()], &["a".to_owned()]);
         assert_eq!(members, ["b", "c"]);

@@ -11,10 +11,9 @@ use uuid::Uuid;
 
 use super::output::Output;
 use super::word;
-use crate::failure::Usage;
+use crate::failure::UsageError;
 use crate::folder;
 
-/// What `baton token` takes.
 #[derive(Debug, Args)]
 pub(crate) struct TokenArgs {
     /// Whose data its bearer sees; none for the role service.
@@ -40,26 +39,25 @@ pub(crate) struct TokenArgs {
     json: bool,
 }
 
-/// Runs it.
 pub(crate) fn run(args: &TokenArgs) -> anyhow::Result<()> {
     let caller = caller(args)?;
     let file = args.key.clone().unwrap_or_else(|| folder::key_file(&args.data));
     let key = SigningKey::load(&file)?.ok_or_else(|| {
         let message =
             format!("there is no key at {}; name the data folder of a `baton up` with --data", file.display());
-        Usage::new(message)
+        UsageError::new(message)
     })?;
     let token = key.mint(&caller, Clock::real().now_us(), args.ttl)?;
     Output { json: args.json }.value(&json!({ "token": token, "ttl_s": args.ttl.as_secs() }), &token);
     Ok(())
 }
 
-fn caller(args: &TokenArgs) -> Result<Caller, Usage> {
+fn caller(args: &TokenArgs) -> Result<Caller, UsageError> {
     if args.role == Role::Service {
         return Ok(Caller::service(args.subject.as_str()));
     }
     if args.role == Role::Agent && Uuid::try_parse(&args.subject).is_err() {
-        return Err(Usage::new("an agent's subject is the agent's id (a UUID); `baton agent list` shows it"));
+        return Err(UsageError::new("an agent's subject is the agent's id (a UUID); `baton agent list` shows it"));
     }
     Ok(Caller::of_tenant(args.tenant.clone(), args.subject.as_str(), args.role))
 }

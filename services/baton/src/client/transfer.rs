@@ -10,26 +10,25 @@ use baton_api::transfer::v1::{
 use baton_runtime::auth::Role;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::call::{self, Which};
-use super::refusal::Told;
-use super::session::Session;
-use super::story::Names;
+use super::call::{self, CallOption};
+use super::event_text::Names;
+use super::refusal::OrRefusal;
+use super::session::ClientSession;
 use super::{resolve, view, word};
-use crate::failure::Usage;
+use crate::failure::UsageError;
 
 const TRANSFER: &str = "baton.transfer.v1.Transfer";
 
-/// What can be done with transfers.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TransferCommand {
     /// Hand the customer over to an agent or a team.
-    Start(StartArgs),
+    Start(TransferStartArgs),
     /// Hand over now: the recipient has the customer, the initiator is released.
-    Complete(WhichCall),
+    Complete(TransferCallArgs),
     /// Take the open transfer back.
-    Cancel(WhichCall),
+    Cancel(TransferCallArgs),
     /// Decline what rings at the agent named with --as.
-    Decline(WhichCall),
+    Decline(TransferCallArgs),
     /// List transfers, newest first.
     List {
         /// Only those that are open.
@@ -43,113 +42,112 @@ pub(crate) enum TransferCommand {
     },
 }
 
-/// What `transfer start` takes.
 #[derive(Debug, Args)]
-pub(crate) struct StartArgs {
+pub(crate) struct TransferStartArgs {
     #[command(flatten)]
-    which: Which,
+    call: CallOption,
     /// To whom: an agent's or a team's name or id.
     #[arg(long, value_name = "TARGET")]
     to: String,
     /// How.
     #[arg(long, value_enum, default_value = "warm")]
-    kind: Kind,
+    kind: TransferKindArg,
     /// Shown to the recipient.
     #[arg(long, default_value = "", hide_default_value = true)]
     message: String,
 }
 
-/// Whose transfer.
 #[derive(Debug, Args)]
-pub(crate) struct WhichCall {
+pub(crate) struct TransferCallArgs {
     #[command(flatten)]
-    which: Which,
+    call: CallOption,
 }
 
-/// How a customer is handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kind {
+pub(crate) enum TransferKindArg {
     /// The initiator is released at once.
     Cold,
     /// The agents talk in private first.
     Warm,
 }
 
-impl From<Kind> for TransferKind {
-    fn from(kind: Kind) -> Self {
+impl From<TransferKindArg> for TransferKind {
+    fn from(kind: TransferKindArg) -> Self {
         match kind {
-            Kind::Cold => Self::Cold,
-            Kind::Warm => Self::Warm,
+            TransferKindArg::Cold => Self::Cold,
+            TransferKindArg::Warm => Self::Warm,
         }
     }
 }
 
-/// Runs it.
-pub(crate) async fn run(session: &Session, command: TransferCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(session: &ClientSession, command: TransferCommand) -> anyhow::Result<()> {
     match command {
         TransferCommand::Start(args) => start(session, args).await,
-        TransferCommand::Complete(it) => complete(session, it.which.id.as_deref()).await,
-        TransferCommand::Cancel(it) => cancel(session, it.which.id.as_deref()).await,
-        TransferCommand::Decline(it) => decline(session, it.which.id.as_deref()).await,
+        TransferCommand::Complete(it) => complete(session, it.call.id.as_deref()).await,
+        TransferCommand::Cancel(it) => cancel(session, it.call.id.as_deref()).await,
+        TransferCommand::Decline(it) => decline(session, it.call.id.as_deref()).await,
         TransferCommand::List { open } => list(session, open).await,
         TransferCommand::Show { id } => show(session, &id).await,
     }
 }
 
-async fn start(session: &Session, args: StartArgs) -> anyhow::Result<()> {
+async fn start(session: &ClientSession, args: TransferStartArgs) -> anyhow::Result<()> {
     let target = resolve::target(session, &args.to).await?;
-    let (of, channel) = call::acting_in(session, args.which.id.as_deref()).await?;
+    let (call, channel) = call::acting_in(session, args.call.id.as_deref()).await?;
     let request = StartTransferRequest {
         request_id: session.request_id(),
-        interaction_id: of.interaction_id,
+        interaction_id: call.interaction_id,
         kind: TransferKind::from(args.kind).into(),
         target: Some(target),
         message: args.message,
     };
-    let started = TransferServiceClient::new(channel).start_transfer(request).await.told()?;
-    call::changed(session, &of.primary_agent_id, started.interaction).await
+    let started = TransferServiceClient::new(channel).start_transfer(request).await.or_refusal()?;
+    call::print_changed(session, &call.primary_agent_id, started.interaction).await
 }
 
-async fn complete(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
-    let (of, channel) = call::acting_in(session, id).await?;
-    let request = CompleteTransferRequest { request_id: session.request_id(), interaction_id: of.interaction_id };
-    let completed = TransferServiceClient::new(channel).complete_transfer(request).await.told()?;
-    call::changed(session, &of.primary_agent_id, completed.interaction).await
+async fn complete(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
+    let (call, channel) = call::acting_in(session, id).await?;
+    let request = CompleteTransferRequest { request_id: session.request_id(), interaction_id: call.interaction_id };
+    let completed = TransferServiceClient::new(channel).complete_transfer(request).await.or_refusal()?;
+    call::print_changed(session, &call.primary_agent_id, completed.interaction).await
 }
 
-async fn cancel(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
-    let (of, channel) = call::acting_in(session, id).await?;
-    let request = CancelTransferRequest { request_id: session.request_id(), interaction_id: of.interaction_id };
-    let cancelled = TransferServiceClient::new(channel).cancel_transfer(request).await.told()?;
-    call::changed(session, &of.primary_agent_id, cancelled.interaction).await
+async fn cancel(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
+    let (call, channel) = call::acting_in(session, id).await?;
+    let request = CancelTransferRequest { request_id: session.request_id(), interaction_id: call.interaction_id };
+    let cancelled = TransferServiceClient::new(channel).cancel_transfer(request).await.or_refusal()?;
+    call::print_changed(session, &call.primary_agent_id, cancelled.interaction).await
 }
 
-async fn decline(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
-    if session.can_mint() && session.acting_agent().is_none() {
-        return Err(Usage::new("say who declines: --as agent:NAME").into());
+async fn decline(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
+    if session.can_mint_tokens() && session.acting_agent().is_none() {
+        return Err(UsageError::new("say who declines: --as agent:NAME").into());
     }
-    let of = resolve::interaction(session, id).await?;
-    let request = DeclineTransferRequest { request_id: session.request_id(), interaction_id: of.interaction_id };
-    let declined = TransferServiceClient::new(session.of_role(Role::Agent)?).decline_transfer(request).await.told()?;
+    let call = resolve::interaction(session, id).await?;
+    let request = DeclineTransferRequest { request_id: session.request_id(), interaction_id: call.interaction_id };
+    let declined = TransferServiceClient::new(session.channel_for_role(Role::Agent)?)
+        .decline_transfer(request)
+        .await
+        .or_refusal()?;
     session.out.one("baton.transfer.v1.DeclineTransferResponse", &declined, |_| "Declined.".to_owned())
 }
 
-async fn list(session: &Session, open_only: bool) -> anyhow::Result<()> {
+async fn list(session: &ClientSession, open_only: bool) -> anyhow::Result<()> {
     let transfers = transfers(session, "", open_only).await?;
     let names = resolve::names(session).await?;
     let columns = ["transfer", "kind", "from", "to", "phase", "reason", word::SINCE];
     session.out.list(TRANSFER, &transfers, &columns, |it| row(it, &names))
 }
 
-async fn transfers(session: &Session, interaction_id: &str, open_only: bool) -> anyhow::Result<Vec<Transfer>> {
+async fn transfers(session: &ClientSession, interaction_id: &str, open_only: bool) -> anyhow::Result<Vec<Transfer>> {
     let request = ListTransfersRequest {
         interaction_id: interaction_id.to_owned(),
         open_only,
-        page_size: resolve::PAGE,
+        page_size: resolve::PAGE_SIZE,
         page_token: String::new(),
     };
-    let mut client = TransferServiceClient::new(session.reading()?);
-    Ok(client.list_transfers(request).await.told()?.transfers)
+    let mut client = TransferServiceClient::new(session.reader_channel()?);
+    Ok(client.list_transfers(request).await.or_refusal()?.transfers)
 }
 
 fn row(transfer: &Transfer, names: &Names) -> Vec<String> {
@@ -164,15 +162,15 @@ fn row(transfer: &Transfer, names: &Names) -> Vec<String> {
     ]
 }
 
-async fn show(session: &Session, id: &str) -> anyhow::Result<()> {
-    let mut client = TransferServiceClient::new(session.reading()?);
+async fn show(session: &ClientSession, id: &str) -> anyhow::Result<()> {
+    let mut client = TransferServiceClient::new(session.reader_channel()?);
     let found = client.get_transfer(GetTransferRequest { transfer_id: id.to_owned() }).await;
     let transfer = if let Ok(found) = found {
         found.into_inner().transfer.context("the answer is empty")?
     } else {
-        let of = resolve::interaction(session, Some(id)).await?;
-        let latest = transfers(session, &of.interaction_id, false).await?.into_iter().next();
-        latest.with_context(|| format!("there is no transfer of call {}", of.interaction_id))?
+        let call = resolve::interaction(session, Some(id)).await?;
+        let latest = transfers(session, &call.interaction_id, false).await?.into_iter().next();
+        latest.with_context(|| format!("there is no transfer of call {}", call.interaction_id))?
     };
     let names = resolve::names(session).await?;
     session.out.one(TRANSFER, &transfer, |it| {

@@ -6,12 +6,12 @@ use baton_api::common::v1::Direction;
 use baton_api::transfer::v1::interaction::State;
 use baton_api::transfer::v1::{Hop, Interaction, Note, Party, Transfer};
 
-use super::story::Names;
+use super::event_text::Names;
 use super::word;
 
-/// Everything that there is to know of a call; `who` may do what it says.
-pub(super) fn whole(call: &Interaction, names: &Names, who: &str) -> String {
-    let mut text = now(call, names, who);
+/// All of a call; the allowed actions are those of `who`.
+pub(super) fn full_text(call: &Interaction, names: &Names, who: &str) -> String {
+    let mut text = summary(call, names, who);
     line(&mut text, "began", &word::moment(call.create_time.as_ref()));
     if call.state() == State::Ended {
         line(&mut text, "ended", &end(call));
@@ -35,8 +35,8 @@ fn author(note: &Note, names: &Names) -> String {
     }
 }
 
-/// How a call stands; `who` may do what it says.
-pub(super) fn now(call: &Interaction, names: &Names, who: &str) -> String {
+/// A call without its history; the allowed actions are those of `who`.
+pub(super) fn summary(call: &Interaction, names: &Names, who: &str) -> String {
     let way = if call.direction() == Direction::Outbound { "from" } else { "to" };
     let mut text = format!("Call {} {way} {}: {}\n", call.interaction_id, call.number, state(call, names));
     for party in &call.parties {
@@ -61,12 +61,12 @@ pub(super) fn now(call: &Interaction, names: &Names, who: &str) -> String {
     text
 }
 
-/// As wide as the longest word, a participant.
+/// A labelled line; the column is as wide as the longest label, `participant`.
 fn line(text: &mut String, what: &str, is: &str) {
     let _ = writeln!(text, "  {what:<11} {is}");
 }
 
-/// When it ended, and after how long. Nothing changes after the end.
+/// When it ended, and its length. An ended call does not change, so its last update was its end.
 fn end(call: &Interaction) -> String {
     let (Some(begin), Some(end)) = (&call.create_time, &call.update_time) else { return String::new() };
     let lasted_ms = (word::micros(end) - word::micros(begin)) / 1_000;
@@ -74,7 +74,7 @@ fn end(call: &Interaction) -> String {
 }
 
 /// One line for a call as it changes.
-pub(super) fn change(call: &Interaction, names: &Names) -> String {
+pub(super) fn change_line(call: &Interaction, names: &Names) -> String {
     let mut parts = vec![state(call, names)];
     let with_leg = |it: &Party| format!("{} {}", word::or_dash(&it.name), word::leg_state(it.leg_state));
     if !call.parties.is_empty() {
@@ -87,12 +87,11 @@ pub(super) fn change(call: &Interaction, names: &Names) -> String {
 const COLUMNS: [&str; 6] = ["call", "state", "customer", "number", "with", word::SINCE];
 const WITH_ENDED: [&str; 7] = ["call", "state", "customer", "number", "with", word::SINCE, "ended because"];
 
-/// The columns of a list of calls; why one ended only where there are some that have.
+/// The columns of a list of calls; the end reason only where ended calls are listed.
 pub(super) fn columns(with_ended: bool) -> &'static [&'static str] {
     if with_ended { &WITH_ENDED } else { &COLUMNS }
 }
 
-/// A call as a row of a list.
 pub(super) fn row(call: &Interaction, names: &Names, with_ended: bool) -> Vec<String> {
     let mut row = vec![
         call.interaction_id.clone(),
@@ -108,7 +107,6 @@ pub(super) fn row(call: &Interaction, names: &Names, with_ended: bool) -> Vec<St
     row
 }
 
-/// A transfer in one line.
 pub(super) fn transfer_line(transfer: &Transfer, names: &Names) -> String {
     format!(
         "{} from {} to {}: {}{}",
@@ -141,7 +139,7 @@ fn hop_line(hop: &Hop, direction: Direction, names: &Names) -> String {
         open if open.is_empty() => "open".to_owned(),
         outcome => outcome,
     };
-    // Until somebody has the customer, and when nobody got them, it is told whom it was meant for.
+    // An open or failed hop has no receiving agent, so its target is named.
     let to = if hop.to_agent_id.is_empty() { names.of_target(hop.target.as_ref()) } else { names.of(&hop.to_agent_id) };
     let way = match (hop.transfer_id.is_empty(), direction) {
         (true, Direction::Outbound) => format!("{to} calls"),
@@ -186,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hop_that_failed_says_whom_it_was_for() {
+    fn a_failed_hop_names_its_target() {
         let ben = target::Target::AgentId("b".to_owned());
         let support = target::Target::TeamId("s".to_owned());
         let failed = hop(ben, "", TransferPhase::Failed, Reason::NoAnswer);
@@ -198,17 +196,17 @@ mod tests {
     }
 
     #[test]
-    fn a_note_forges_no_line() {
+    fn a_note_with_line_ends_adds_no_line() {
         let text = "call back\n  recording  is paused".to_owned();
         let notes = vec![Note { text, author_agent_id: "a".to_owned(), ..Note::default() }];
         let data = [("vip".to_owned(), "no\n  may now    end".to_owned())].into();
-        let shown = whole(&Interaction { notes, data, ..Interaction::default() }, &names(), "Ada");
+        let shown = full_text(&Interaction { notes, data, ..Interaction::default() }, &names(), "Ada");
         assert!(shown.contains("\n  note        call back /   recording  is paused (Ada)\n"), "{shown}");
         assert!(shown.contains("\n  data        vip = no /   may now    end\n"), "{shown}");
     }
 
     #[test]
-    fn a_note_is_whose_it_is() {
+    fn a_note_names_its_author() {
         let note = |agent: &str, supervisor: &str| Note {
             author_agent_id: agent.to_owned(),
             author_supervisor: supervisor.to_owned(),
@@ -219,26 +217,26 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_an_agent_places_has_no_flow_that_it_comes_from() {
+    fn the_first_hop_of_an_outbound_call_names_no_flow() {
         let hop = Hop { to_agent_id: "a".to_owned(), outcome: TransferPhase::Completed.into(), ..Hop::default() };
         assert_eq!(hop_line(&hop, Direction::Outbound, &names()), "Ada calls: completed");
         assert_eq!(hop_line(&hop, Direction::Inbound, &names()), "the call flow -> Ada: completed");
     }
 
     #[test]
-    fn it_is_said_who_may_do_what_and_every_word_has_its_column() {
+    fn allowed_actions_name_the_caller_and_labels_have_their_column() {
         let call = Interaction {
             parties: vec![Party { role: Role::Participant.into(), name: "Ben".to_owned(), ..Party::default() }],
             allowed_actions: vec![Action::Hold.into(), Action::SetData.into()],
             ..Interaction::default()
         };
-        let shown = now(&call, &names(), "Ada");
+        let shown = summary(&call, &names(), "Ada");
         assert!(shown.contains("\n  participant Ben ("), "{shown}");
         assert!(shown.contains("\n  may now     Ada: hold, set data\n"), "{shown}");
     }
 
     #[test]
-    fn what_is_over_says_when_and_after_how_long() {
+    fn an_ended_call_says_when_and_after_how_long() {
         let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
         let call = Interaction {
             state: State::Ended.into(),
@@ -247,7 +245,7 @@ mod tests {
             update_time: at(83),
             ..Interaction::default()
         };
-        let shown = whole(&call, &names(), "");
+        let shown = full_text(&call, &names(), "");
         assert!(shown.contains("\n  ended       1970-01-01 00:01:23 UTC, after 83.0 s\n"), "{shown}");
         assert_eq!(row(&call, &names(), true).last().map(String::as_str), Some("customer left"));
         assert_eq!(row(&call, &names(), false).len(), columns(false).len());
@@ -255,8 +253,8 @@ mod tests {
     }
 
     #[test]
-    fn a_change_without_parties_and_transfer_has_no_loose_end() {
+    fn a_change_without_parties_and_transfer_is_the_state_alone() {
         let call = Interaction { state: State::Ended.into(), ..Interaction::default() };
-        assert_eq!(change(&call, &names()), "ended");
+        assert_eq!(change_line(&call, &names()), "ended");
     }
 }

@@ -1,4 +1,4 @@
-//! Values as words: times, lengths, names of enum values, short ids.
+//! Values as text: times, lengths, enum values, shortened ids.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use prost_types::Timestamp as WireTime;
 use uuid::Uuid;
 
-/// How long a UUID is.
+/// Characters of a UUID.
 const UUID: usize = 36;
-/// Where its last group begins. A `UUIDv7` begins with the time, so that what was made at one moment begins alike.
+/// Where a UUID's last group begins. A `UUIDv7` begins with the time, so ids of one moment begin alike.
 const LAST_GROUP: usize = 24;
 
-/// The enum value's name without what all values of its enum begin with, as words in lower case.
+/// The enum value's name without the prefix of its enum, as words in lower case.
 pub(crate) fn of_enum(name: &str, prefix: &str) -> String {
     spaced(&name.strip_prefix(prefix).unwrap_or(name).to_lowercase())
 }
@@ -48,7 +48,7 @@ words! {
     phone_leg_state: baton_api::simulator::v1::LegState, "LEG_STATE_";
 }
 
-/// What stands over a column of times: they are UTC, as in the contract.
+/// The heading of a column of times, which are UTC as in the contract.
 pub(super) const SINCE: &str = "since (utc)";
 
 /// Date and time, UTC, with that label; empty for none.
@@ -78,12 +78,12 @@ pub(crate) fn micros(time: &WireTime) -> i64 {
     time.seconds.saturating_mul(1_000_000).saturating_add(i64::from(time.nanos) / 1_000)
 }
 
-/// A length in seconds.
+/// A duration in seconds, with one digit after the point.
 pub(crate) fn seconds(ms: i64) -> String {
     format!("{}.{} s", ms / 1_000, ms % 1_000 / 100)
 }
 
-/// The last group of a UUID, and what follows it; enough to name it in a command. What is no UUID is as short as it gets.
+/// The last group of a UUID, and what follows it: enough to name it in a command. Another text is returned whole.
 pub(crate) fn short(id: &str) -> &str {
     match (id.get(..UUID).map(Uuid::try_parse), id.get(LAST_GROUP..)) {
         (Some(Ok(_)), Some(end)) => end,
@@ -91,7 +91,7 @@ pub(crate) fn short(id: &str) -> &str {
     }
 }
 
-/// What people wrote, in one line, with a dash where there is nothing.
+/// [`one_line`], or a dash for an empty text.
 pub(crate) fn or_dash(text: impl AsRef<str>) -> String {
     match text.as_ref() {
         "" => "-".to_owned(),
@@ -99,12 +99,12 @@ pub(crate) fn or_dash(text: impl AsRef<str>) -> String {
     }
 }
 
-/// What people wrote, in one line: with line ends in it, it could pass for lines of ours.
+/// A text that people wrote, without line ends and control characters: it must not pass for our own lines.
 pub(crate) fn one_line(text: &str) -> String {
     text.lines().map(visible).collect::<Vec<_>>().join(" / ")
 }
 
-/// The same with nothing in it that steers a terminal, or has what follows read in another order. Lines stay lines.
+/// Escapes what controls a terminal or changes the reading direction; keeps line ends.
 pub(crate) fn harmless(text: &str) -> String {
     text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
@@ -122,7 +122,7 @@ fn visible(line: &str) -> String {
     text
 }
 
-/// Several as a person says them: `a, b and c`.
+/// `a, b and c`
 pub(crate) fn listed(words: &[String]) -> String {
     match words {
         [] => String::new(),
@@ -131,7 +131,7 @@ pub(crate) fn listed(words: &[String]) -> String {
     }
 }
 
-/// Reads `90s`, `30m`, `1h` or `7d`.
+/// Parses `90s`, `30m`, `1h` or `7d`.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no duration; write for example 90s, 30m, 1h or 7d");
     let (digits, unit) = text.split_at(text.find(|it: char| !it.is_ascii_digit()).ok_or_else(wrong)?);
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read() {
+    fn durations_are_parsed() {
         assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_duration("1h"), Ok(Duration::from_hours(1)));
         for wrong in ["", "h", "1", "0s", "1x", "-1s", "1 h", "99999999999999999999s", "9999999999999999999d"] {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn short_ids_tell_apart_what_was_made_at_one_moment() {
+    fn shortened_ids_of_one_moment_differ() {
         let ids: BTreeSet<String> = (0..100).map(|_| ids::new_uuid().to_string()).collect();
         let shortened: BTreeSet<&str> = ids.iter().map(|it| short(it)).collect();
         assert_eq!(shortened.len(), 100);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_wrote_is_one_line_and_steers_nothing() {
+    fn peoples_text_is_one_line_without_control_characters() {
         assert_eq!(one_line("paid\r\nrecording\tis off\n"), "paid / recording is off");
         assert_eq!(one_line("\u{1b}[2J\r\u{9b}1m\u{7f}"), r"\u{1b}[2J\u{d}\u{9b}1m\u{7f}");
         assert_eq!(one_line("\u{202e}neB\u{2066}"), r"\u{202e}neB\u{2066}");
@@ -189,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn words_are_those_of_the_contract_as_people_write_them() {
+    fn enum_values_read_as_words() {
         assert_eq!(agent_state(5), "not responding");
         assert_eq!(reason(0), "");
         assert_eq!(reason(9_999), "");
     }
 
     #[test]
-    fn times_are_readable() {
+    fn times_are_formatted() {
         let time = WireTime { seconds: 86_399, nanos: 250_000_000 };
         assert_eq!(clock_time(Some(&time)), "23:59:59.250");
         assert_eq!(super::time(None), "");
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn several_are_listed_as_people_do() {
+    fn a_list_ends_with_and() {
         let words = ["a", "b", "c"].map(str::to_owned);
         assert_eq!(listed(&words), "a, b and c");
         assert_eq!(listed(&words[..1]), "a");

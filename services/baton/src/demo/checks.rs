@@ -10,8 +10,8 @@ use baton_api::transfer::v1::Transfer;
 use super::evidence::Evidence;
 use super::scenes::{ADA, BEN, CUSTOMER, MUSIC, RINGING, Scene, length, scene, scenes, spoken, stretches};
 use super::telling::Check;
-use super::{Play, Profile};
-use crate::client::transfer::Kind;
+use super::{DemoProfile, DemoScenario};
+use crate::client::transfer::TransferKindArg;
 use crate::client::word;
 
 /// An edge may be off by this much (R1), plus the window in which it is seen.
@@ -31,21 +31,21 @@ impl Check {
 }
 
 /// All checks of this play.
-pub(super) fn all(evidence: &Evidence, play: Play) -> Vec<Check> {
+pub(super) fn all(evidence: &Evidence, play: DemoScenario) -> Vec<Check> {
     let mut checks = heard(evidence, play);
     checks.extend(recorded(evidence, play));
     checks.extend(state(evidence));
     checks
 }
 
-fn heard(evidence: &Evidence, play: Play) -> Vec<Check> {
+fn heard(evidence: &Evidence, play: DemoScenario) -> Vec<Check> {
     let (customer, initiator, recipient) = match play.kind {
-        Kind::Warm => (
+        TransferKindArg::Warm => (
             vec![scene(&[RINGING]), scene(&[ADA]), scene(&[MUSIC]), scene(&[ADA, BEN]), scene(&[BEN])],
             vec![scene(&[CUSTOMER]), scene(&[RINGING]), scene(&[BEN]), scene(&[CUSTOMER, BEN])],
             vec![scene(&[ADA]), scene(&[CUSTOMER, ADA]), scene(&[CUSTOMER])],
         ),
-        Kind::Cold => (
+        TransferKindArg::Cold => (
             vec![scene(&[RINGING]), scene(&[ADA]), scene(&[RINGING]), scene(&[BEN])],
             vec![scene(&[CUSTOMER])],
             vec![scene(&[CUSTOMER])],
@@ -57,7 +57,7 @@ fn heard(evidence: &Evidence, play: Play) -> Vec<Check> {
         Check::scenes("Ben heard, in order", &evidence.recipient_heard, &recipient),
         never_in_silence(&evidence.customer_heard),
     ];
-    if play.kind == Kind::Warm {
+    if play.kind == TransferKindArg::Warm {
         checks.push(music_alone(&evidence.customer_heard));
     }
     checks
@@ -76,14 +76,14 @@ fn music_alone(samples: &[i16]) -> Check {
     Check::new("on hold the customer heard music and nobody", passed, format!("{music_ms} ms of music"))
 }
 
-fn recorded(evidence: &Evidence, play: Play) -> Vec<Check> {
+fn recorded(evidence: &Evidence, play: DemoScenario) -> Vec<Check> {
     let three = scene(&[CUSTOMER, ADA, BEN]);
     let (mut first, mut second) = (vec![scene(&[CUSTOMER, ADA])], vec![scene(&[CUSTOMER, BEN])]);
     // The three-way belongs to the recording of whoever took the customer off hold (B206).
     match (play.kind, play.profile) {
-        (Kind::Warm, Profile::LeadCenter) => first.push(three),
-        (Kind::Warm, Profile::Helpdesk) => second.insert(0, three),
-        (Kind::Cold, _) => {}
+        (TransferKindArg::Warm, DemoProfile::LeadCenter) => first.push(three),
+        (TransferKindArg::Warm, DemoProfile::Helpdesk) => second.insert(0, three),
+        (TransferKindArg::Cold, _) => {}
     }
     let mut checks = vec![stored(&evidence.recordings)];
     for (number, expected) in [(1, first), (2, second)] {

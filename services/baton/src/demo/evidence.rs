@@ -16,14 +16,14 @@ use baton_runtime::auth::Role;
 use baton_testkit::tones::samples_of_wav;
 
 use super::script::{INITIATOR, Played, RECIPIENT};
-use super::stage::Stage;
-use crate::client::refusal::Told as _;
+use super::stage::DemoContext;
+use crate::client::refusal::OrRefusal as _;
 use crate::client::{phone, recording as client};
 use crate::up::seed;
 
 /// Each of the two agents' turns is one recording.
 const RECORDINGS: usize = 2;
-const PAGE: i32 = 1_000;
+const PAGE_SIZE: i32 = 1_000;
 
 /// Everything that is checked.
 pub(super) struct Evidence {
@@ -39,7 +39,7 @@ pub(super) struct Evidence {
 }
 
 /// Gathers it, and saves the sound into the folder.
-pub(super) async fn gather(stage: &Stage, played: &Played, out: &Path) -> anyhow::Result<Evidence> {
+pub(super) async fn gather(stage: &DemoContext, played: &Played, out: &Path) -> anyhow::Result<Evidence> {
     let mut files = Vec::new();
     let recordings = recordings(stage, played, out, &mut files).await?;
     let presences = released(stage).await?;
@@ -47,7 +47,7 @@ pub(super) async fn gather(stage: &Stage, played: &Played, out: &Path) -> anyhow
     let initiator_heard = agent_heard(stage, INITIATOR, out, &mut files).await?;
     let recipient_heard = agent_heard(stage, RECIPIENT, out, &mut files).await?;
     let phones = SimulatorServiceClient::new(stage.role(Role::Simulator)?);
-    let phones = phones.clone().list_phones(ListPhonesRequest::default()).await.told()?.phones;
+    let phones = phones.clone().list_phones(ListPhonesRequest::default()).await.or_refusal()?.phones;
     Ok(Evidence {
         call: stage.call(&played.interaction_id).await?,
         customer_heard,
@@ -63,7 +63,7 @@ pub(super) async fn gather(stage: &Stage, played: &Played, out: &Path) -> anyhow
 
 /// Waits until the audio is stored and checked; what is not by then is a failed check, not an error.
 async fn recordings(
-    stage: &Stage,
+    stage: &DemoContext,
     played: &Played,
     out: &Path,
     files: &mut Vec<PathBuf>,
@@ -88,17 +88,17 @@ async fn recordings(
     Ok(recordings)
 }
 
-async fn list_recordings(stage: &Stage, played: &Played) -> anyhow::Result<Vec<Recording>> {
+async fn list_recordings(stage: &DemoContext, played: &Played) -> anyhow::Result<Vec<Recording>> {
     let interaction_id = played.interaction_id.clone();
     let request = ListRecordingsRequest { interaction_id, ..ListRecordingsRequest::default() };
     let mut client = RecordingServiceClient::new(stage.role(Role::Supervisor)?);
-    let mut recordings = client.list_recordings(request).await.told()?.recordings;
+    let mut recordings = client.list_recordings(request).await.or_refusal()?.recordings;
     recordings.sort_by_key(|it| it.number);
     Ok(recordings)
 }
 
 /// Waits until nobody is claimed any more.
-async fn released(stage: &Stage) -> anyhow::Result<Vec<(&'static str, Presence)>> {
+async fn released(stage: &DemoContext) -> anyhow::Result<Vec<(&'static str, Presence)>> {
     let all_free = stage.until("all claims are released", async || {
         let presences = presences(stage).await?;
         Ok(Some(presences).filter(|all| all.iter().all(|(_, it)| !it.reserved && !it.engaged)))
@@ -109,27 +109,32 @@ async fn released(stage: &Stage) -> anyhow::Result<Vec<(&'static str, Presence)>
     }
 }
 
-async fn presences(stage: &Stage) -> anyhow::Result<Vec<(&'static str, Presence)>> {
+async fn presences(stage: &DemoContext) -> anyhow::Result<Vec<(&'static str, Presence)>> {
     let mut client = PresenceServiceClient::new(stage.role(Role::Supervisor)?);
     let mut presences = Vec::new();
     for name in [INITIATOR, RECIPIENT] {
         let request = GetPresenceRequest { agent_id: seed::agent_id(name) };
-        let presence = client.get_presence(request).await.told()?.presence;
+        let presence = client.get_presence(request).await.or_refusal()?.presence;
         presences.push((name, presence.context("the answer is empty")?));
     }
     Ok(presences)
 }
 
-async fn agent_heard(stage: &Stage, name: &str, out: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<Vec<i16>> {
+async fn agent_heard(
+    stage: &DemoContext,
+    name: &str,
+    out: &Path,
+    files: &mut Vec<PathBuf>,
+) -> anyhow::Result<Vec<i16>> {
     let mut simulator = SimulatorServiceClient::new(stage.role(Role::Simulator)?);
     let request = ListHeardRequest { address: seed::phone(name) };
-    let legs = simulator.list_heard(request).await.told()?.heard;
+    let legs = simulator.list_heard(request).await.or_refusal()?.heard;
     let last = legs.last().with_context(|| format!("nothing is kept of what {name} heard"))?;
     heard(stage, &last.leg_id, &seed::phone(name), out, files).await
 }
 
 async fn heard(
-    stage: &Stage,
+    stage: &DemoContext,
     leg_id: &str,
     who: &str,
     out: &Path,
@@ -142,12 +147,12 @@ async fn heard(
 }
 
 /// All events of the tenant, from the first.
-async fn events(stage: &Stage) -> anyhow::Result<Vec<Event>> {
+async fn events(stage: &DemoContext) -> anyhow::Result<Vec<Event>> {
     let mut client = EventServiceClient::new(stage.role(Role::Supervisor)?);
     let (mut events, mut after_position) = (Vec::new(), 0);
     loop {
-        let request = ListEventsRequest { after_position, page_size: PAGE, filter: None };
-        let page = client.list_events(request).await.told()?;
+        let request = ListEventsRequest { after_position, page_size: PAGE_SIZE, filter: None };
+        let page = client.list_events(request).await.or_refusal()?;
         if page.events.is_empty() {
             return Ok(events);
         }

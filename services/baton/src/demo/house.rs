@@ -13,16 +13,16 @@ use baton_runtime::clock::SimDriver;
 use baton_runtime::config::Config;
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::server::Listener;
-use baton_switch::{Switch, SwitchConfig, SwitchFailure};
+use baton_switch::{Switch, SwitchFailure, SwitchSettings};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::stage::Stage;
+use super::stage::DemoContext;
 use crate::folder;
 use crate::up::seed;
-use crate::up::stack::{Stack, StackPlan};
-use crate::up::switch_process::{SwitchKeeper, SwitchPlan};
+use crate::up::stack::{Stack, StackSetup};
+use crate::up::switch_process::{SwitchSetup, SwitchSupervisor};
 
 const GRACE: Duration = Duration::from_secs(5);
 const FREE_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -40,7 +40,7 @@ pub(super) struct House {
 }
 
 enum SwitchOf {
-    Process(SwitchKeeper),
+    Process(SwitchSupervisor),
     Here { stop: CancellationToken, serving: JoinHandle<Result<(), SwitchFailure>> },
 }
 
@@ -56,16 +56,16 @@ impl House {
 
         let switch_folder = folder.path().join("switch");
         let (switch, switch_address) = if fast {
-            here(SwitchConfig::new(FREE_PORT, switch_folder), &clock, &key)?
+            here(SwitchSettings::new(FREE_PORT, switch_folder), &clock, &key)?
         } else {
             let (key, listen) = (key.clone(), FREE_PORT);
-            let plan =
-                SwitchPlan { folder: switch_folder, listen, key_file, config_file: None, key, outlives_us: false };
-            let keeper = SwitchKeeper::start(plan).await?;
-            let address = keeper.address();
-            (SwitchOf::Process(keeper), address)
+            let setup =
+                SwitchSetup { folder: switch_folder, listen, key_file, config_file: None, key, outlives_us: false };
+            let supervisor = SwitchSupervisor::start(setup).await?;
+            let address = supervisor.address();
+            (SwitchOf::Process(supervisor), address)
         };
-        let plan = StackPlan {
+        let setup = StackSetup {
             config: Config::default(),
             folder: folder.path().to_owned(),
             clock: clock.clone(),
@@ -75,7 +75,7 @@ impl House {
             public: Listener::bind(FREE_PORT)?,
             internal: Listener::bind(FREE_PORT)?,
         };
-        let stack = Stack::start(plan).await?;
+        let stack = Stack::start(setup).await?;
         let channel = GrpcChannel::anonymous(&stack.address(), clock.clone())?;
         seed::make(&channel, &key, &clock).await.context("making the demo tenant")?;
         Ok(Self { clock, key, channel, lifecycle, switch, time, _folder: folder })
@@ -86,15 +86,15 @@ impl House {
     }
 
     /// What the people of the play use.
-    pub(super) fn stage(&self) -> Stage {
-        Stage::new(self.channel.clone(), self.key.clone(), self.clock.clone(), self.lifecycle.soft())
+    pub(super) fn stage(&self) -> DemoContext {
+        DemoContext::new(self.channel.clone(), self.key.clone(), self.clock.clone(), self.lifecycle.soft())
     }
 
     /// Ends everything in order.
     pub(super) async fn close(self) {
         self.lifecycle.shutdown(GRACE).await;
         match self.switch {
-            SwitchOf::Process(keeper) => keeper.stop().await,
+            SwitchOf::Process(supervisor) => supervisor.stop().await,
             SwitchOf::Here { stop, serving } => {
                 stop.cancel();
                 match serving.await {
@@ -118,7 +118,7 @@ fn clock(fast: bool) -> (Clock, Option<JoinHandle<()>>) {
     (clock, Some(lifecycle::spawn(driver.run())))
 }
 
-fn here(setup: SwitchConfig, clock: &Clock, key: &SigningKey) -> anyhow::Result<(SwitchOf, String)> {
+fn here(setup: SwitchSettings, clock: &Clock, key: &SigningKey) -> anyhow::Result<(SwitchOf, String)> {
     let switch = Switch::open(setup, clock.clone(), key.verifier())?;
     let address = format!("http://{}", switch.local_addr());
     let stop = CancellationToken::new();

@@ -23,8 +23,8 @@ use anyhow::Context as _;
 use baton_runtime::telemetry;
 use clap::{Args, ValueEnum};
 
-use crate::client::transfer::Kind;
-use crate::failure::{AlreadyTold, Usage};
+use crate::client::transfer::TransferKindArg;
+use crate::failure::{AlreadyReported, UsageError};
 use house::House;
 use telling::Telling;
 
@@ -36,10 +36,10 @@ const A_MOMENT: Duration = Duration::from_millis(10);
 pub(crate) struct DemoArgs {
     /// Whose rules are followed.
     #[arg(long, value_enum, default_value = "lead_center")]
-    profile: Profile,
+    profile: DemoProfile,
     /// How the customer is handed over.
     #[arg(long, value_enum, default_value = "warm")]
-    kind: Kind,
+    kind: TransferKindArg,
     /// Where the recordings, and what each phone heard, are saved [default: a new temporary folder].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -57,14 +57,14 @@ pub(crate) struct DemoArgs {
 /// A built-in policy profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
-enum Profile {
+enum DemoProfile {
     /// The initiator takes the customer off hold, all three talk, the initiator hangs up.
     LeadCenter,
     /// The recipient takes the customer off hold and takes over when the initiator leaves.
     Helpdesk,
 }
 
-impl Profile {
+impl DemoProfile {
     fn name(self) -> &'static str {
         match self {
             Self::LeadCenter => "lead_center",
@@ -75,17 +75,16 @@ impl Profile {
 
 /// What is played.
 #[derive(Debug, Clone, Copy)]
-struct Play {
-    profile: Profile,
-    kind: Kind,
+struct DemoScenario {
+    profile: DemoProfile,
+    kind: TransferKindArg,
 }
 
-/// Runs it.
 pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let config = telemetry_config(&args);
     let _telemetry = telemetry::init(&config, "baton-demo")?;
     let out = out_folder(args.out)?;
-    let play = Play { profile: args.profile, kind: args.kind };
+    let play = DemoScenario { profile: args.profile, kind: args.kind };
     let house = House::open(args.fast).await.context("starting Baton")?;
     // What was set up is before the story, also by simulated time, which does not pass of itself.
     house.clock().sleep(A_MOMENT).await;
@@ -93,7 +92,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let result = perform(&house, play, &telling, &out).await;
     house.close().await;
     telling.end();
-    if result? { Ok(()) } else { Err(AlreadyTold.into()) }
+    if result? { Ok(()) } else { Err(AlreadyReported.into()) }
 }
 
 fn telemetry_config(args: &DemoArgs) -> baton_runtime::config::TelemetryConfig {
@@ -106,7 +105,9 @@ fn out_folder(out: Option<PathBuf>) -> anyhow::Result<PathBuf> {
         Some(out) => {
             writable(&out).map_err(|error| {
                 let folder = out.display();
-                Usage::new(format!("the folder {folder} can't be written to ({error}); choose another one with --out"))
+                UsageError::new(format!(
+                    "the folder {folder} can't be written to ({error}); choose another one with --out"
+                ))
             })?;
             Ok(out)
         }
@@ -123,7 +124,7 @@ fn writable(folder: &Path) -> io::Result<()> {
 }
 
 /// Plays, tells, gathers, checks; whether all checks passed.
-async fn perform(house: &House, play: Play, telling: &Telling, out: &Path) -> anyhow::Result<bool> {
+async fn perform(house: &House, play: DemoScenario, telling: &Telling, out: &Path) -> anyhow::Result<bool> {
     let stage = house.stage();
     let narrator = narrator::start(&stage, telling).await?;
     let played = match script::prepare(&stage, play).await {

@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 
 use super::script;
-use super::stage::Stage;
+use super::stage::DemoContext;
 use super::switchboard::{Hearing, Switchboard};
-use super::telling::{Happening, Telling};
-use crate::client::refusal::Told as _;
-use crate::client::story::{self, Names};
+use super::telling::{Telling, TimelineEntry};
+use crate::client::event_text::{self, Names};
+use crate::client::refusal::OrRefusal as _;
 use crate::client::word;
 use crate::up::seed;
 
@@ -50,9 +50,9 @@ impl Narrator {
 }
 
 /// Begins to tell, from now on.
-pub(super) async fn start(stage: &Stage, telling: &Telling) -> anyhow::Result<Narrator> {
+pub(super) async fn start(stage: &DemoContext, telling: &Telling) -> anyhow::Result<Narrator> {
     let request = TailEventsRequest { from_now: true, ..TailEventsRequest::default() };
-    let events = EventServiceClient::new(stage.role(Role::Supervisor)?).tail_events(request).await.told()?;
+    let events = EventServiceClient::new(stage.role(Role::Supervisor)?).tail_events(request).await.or_refusal()?;
     let tale = Tale {
         clock: stage.clock.clone(),
         telling: telling.clone(),
@@ -60,7 +60,7 @@ pub(super) async fn start(stage: &Stage, telling: &Telling) -> anyhow::Result<Na
         after_sequence: 0,
         switchboard: Switchboard::default(),
         changed_us: 0,
-        told: Vec::new(),
+        reported: Vec::new(),
         waiting: Vec::new(),
     };
     let stop = CancellationToken::new();
@@ -76,8 +76,8 @@ struct Tale {
     switchboard: Switchboard,
     /// When the switchboard changed last.
     changed_us: i64,
-    told: Vec<Hearing>,
-    waiting: Vec<(i64, Happening)>,
+    reported: Vec<Hearing>,
+    waiting: Vec<(i64, TimelineEntry)>,
 }
 
 impl Tale {
@@ -105,13 +105,13 @@ impl Tale {
     fn hear_of(&mut self, event: Option<Event>, names: &Names) {
         let Some(event) = event else { return };
         let at_us = event.time.as_ref().map_or(0, word::micros);
-        let sentence = story::sentence(&event, names);
-        self.waiting.push((at_us, Happening::Event(Box::new(event), sentence)));
+        let sentence = event_text::sentence(&event, names);
+        self.waiting.push((at_us, TimelineEntry::Event(Box::new(event), sentence)));
     }
 
     async fn look_at_switch(&mut self, now_us: i64) {
         let request = GetLedgerRequest { after_sequence: self.after_sequence, page_size: 0 };
-        let page = match self.ledger.get_ledger(request).await.told() {
+        let page = match self.ledger.get_ledger(request).await.or_refusal() {
             Ok(page) => page,
             Err(error) => {
                 tracing::debug!(%error, "the ledger can't be read");
@@ -134,18 +134,18 @@ impl Tale {
     /// What has lasted until now is told.
     fn settle(&mut self, now_us: i64) {
         let hearings = self.switchboard.hearings();
-        if now_us.saturating_sub(self.changed_us) >= LASTING_US && hearings != self.told {
-            self.told.clone_from(&hearings);
-            self.waiting.push((self.changed_us, Happening::Hearings(hearings)));
+        if now_us.saturating_sub(self.changed_us) >= LASTING_US && hearings != self.reported {
+            self.reported.clone_from(&hearings);
+            self.waiting.push((self.changed_us, TimelineEntry::Hearings(hearings)));
         }
     }
 
     fn tell_until(&mut self, until_us: i64) {
         self.waiting.extend(self.telling.take_acts());
-        self.waiting.sort_by_key(|(at_us, what)| (*at_us, !matches!(what, Happening::Act(_))));
+        self.waiting.sort_by_key(|(at_us, what)| (*at_us, !matches!(what, TimelineEntry::Act(_))));
         let count = self.waiting.partition_point(|(at_us, _)| *at_us <= until_us);
-        for (at_us, happening) in self.waiting.drain(..count) {
-            self.telling.tell(at_us, &happening);
+        for (at_us, entry) in self.waiting.drain(..count) {
+            self.telling.tell(at_us, &entry);
         }
     }
 }

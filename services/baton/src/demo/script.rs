@@ -18,12 +18,12 @@ use baton_api::transfer::v1::{
 use baton_runtime::auth::Role;
 use baton_runtime::{ids, lifecycle};
 
-use super::stage::Stage;
+use super::stage::DemoContext;
 use super::telling::Telling;
-use super::{Play, Profile};
-use crate::client::desk::Desk;
-use crate::client::refusal::{self, Told as _};
-use crate::client::transfer::Kind;
+use super::{DemoProfile, DemoScenario};
+use crate::client::agent_connection::AgentConnection;
+use crate::client::refusal::{self, OrRefusal as _};
+use crate::client::transfer::TransferKindArg;
 use crate::up::seed;
 
 /// The customer's number.
@@ -44,30 +44,30 @@ pub(super) struct Played {
 }
 
 /// Sets the policy, and lets the agents come to work.
-pub(super) async fn prepare(stage: &Stage, play: Play) -> anyhow::Result<()> {
+pub(super) async fn prepare(stage: &DemoContext, play: DemoScenario) -> anyhow::Result<()> {
     let policy = Policy {
         profile: play.profile.name().to_owned(),
         entitlements: vec![WARM_TRANSFER.to_owned()],
         ..Policy::default()
     };
     let request = SetPolicyRequest { request_id: request_id(), policy: Some(policy) };
-    PolicyServiceClient::new(stage.role(Role::Admin)?).set_policy(request).await.told()?;
+    PolicyServiceClient::new(stage.role(Role::Admin)?).set_policy(request).await.or_refusal()?;
     for name in [INITIATOR, RECIPIENT] {
         come_to_work(stage, name).await?;
     }
     Ok(())
 }
 
-async fn come_to_work(stage: &Stage, name: &'static str) -> anyhow::Result<()> {
-    let desk = Desk::open(stage.agent(name)?, stage.clock.clone(), AgentState::Available).await;
+async fn come_to_work(stage: &DemoContext, name: &'static str) -> anyhow::Result<()> {
+    let desk = AgentConnection::open(stage.agent(name)?, stage.clock.clone(), AgentState::Available).await;
     let mut desk = desk.map_err(|status| refusal::of(&status))?;
-    // The first news come when the session is open.
+    // The first update comes when the session is open.
     desk.next().await.map_err(|status| refusal::of(&status))?;
     let stopping = stage.stopping.clone();
     lifecycle::spawn(async move {
         let listen = async {
-            while let Ok(Some(news)) = desk.next().await {
-                tracing::debug!(agent.name = name, ?news, "news");
+            while let Ok(Some(update)) = desk.next().await {
+                tracing::debug!(agent.name = name, ?update, "news");
             }
         };
         stopping.run_until_cancelled(listen).await;
@@ -76,7 +76,7 @@ async fn come_to_work(stage: &Stage, name: &'static str) -> anyhow::Result<()> {
 }
 
 /// Plays it from the first ring to the last goodbye.
-pub(super) async fn play(stage: &Stage, play: Play, telling: &Telling) -> anyhow::Result<Played> {
+pub(super) async fn play(stage: &DemoContext, play: DemoScenario, telling: &Telling) -> anyhow::Result<Played> {
     telling.act(&format!("The customer, {CUSTOMER}, dials {}.", seed::NUMBER));
     let customer_leg = dial(stage).await?;
     let interaction_id = answered(stage).await?;
@@ -85,8 +85,8 @@ pub(super) async fn play(stage: &Stage, play: Play, telling: &Telling) -> anyhow
 
     start_transfer(stage, play, telling, &interaction_id).await?;
     match play.kind {
-        Kind::Warm => consult_and_join(stage, play, telling, &interaction_id).await?,
-        Kind::Cold => telling.now("the recipient's phone rings"),
+        TransferKindArg::Warm => consult_and_join(stage, play, telling, &interaction_id).await?,
+        TransferKindArg::Cold => telling.now("the recipient's phone rings"),
     }
     completed(stage, &interaction_id).await?;
     telling.now("the customer and the second agent talk");
@@ -99,7 +99,7 @@ pub(super) async fn play(stage: &Stage, play: Play, telling: &Telling) -> anyhow
     Ok(Played { interaction_id, customer_leg })
 }
 
-async fn dial(stage: &Stage) -> anyhow::Result<String> {
+async fn dial(stage: &DemoContext) -> anyhow::Result<String> {
     let request = PlaceCallRequest {
         request_id: request_id(),
         from: CUSTOMER.to_owned(),
@@ -107,23 +107,28 @@ async fn dial(stage: &Stage) -> anyhow::Result<String> {
         tone_hz: 0,
     };
     let mut simulator = SimulatorServiceClient::new(stage.role(Role::Simulator)?);
-    Ok(simulator.place_call(request).await.told()?.leg_id)
+    Ok(simulator.place_call(request).await.or_refusal()?.leg_id)
 }
 
 /// Waits until the first agent has the customer.
-async fn answered(stage: &Stage) -> anyhow::Result<String> {
+async fn answered(stage: &DemoContext) -> anyhow::Result<String> {
     let supervisor = InteractionServiceClient::new(stage.role(Role::Supervisor)?);
     let request = ListInteractionsRequest { live_only: true, ..ListInteractionsRequest::default() };
     let look = async || {
-        let calls = supervisor.clone().list_interactions(request.clone()).await.told()?.interactions;
+        let calls = supervisor.clone().list_interactions(request.clone()).await.or_refusal()?.interactions;
         Ok(calls.into_iter().find(|it| it.state() == interaction::State::WithAgent))
     };
     Ok(stage.until("an agent answers", look).await?.interaction_id)
 }
 
-async fn start_transfer(stage: &Stage, play: Play, telling: &Telling, interaction_id: &str) -> anyhow::Result<()> {
+async fn start_transfer(
+    stage: &DemoContext,
+    play: DemoScenario,
+    telling: &Telling,
+    interaction_id: &str,
+) -> anyhow::Result<()> {
     let kind = TransferKind::from(play.kind);
-    let how = if play.kind == Kind::Warm { "wants to hand over to" } else { "hands over blindly to" };
+    let how = if play.kind == TransferKindArg::Warm { "wants to hand over to" } else { "hands over blindly to" };
     telling.act(&format!("{INITIATOR} {how} {RECIPIENT}."));
     let request = StartTransferRequest {
         request_id: request_id(),
@@ -132,20 +137,25 @@ async fn start_transfer(stage: &Stage, play: Play, telling: &Telling, interactio
         target: Some(Target { target: Some(target::Target::AgentId(seed::agent_id(RECIPIENT))) }),
         message: "Wants to know about the invoice of May.".to_owned(),
     };
-    TransferServiceClient::new(stage.agent(INITIATOR)?).start_transfer(request).await.told()?;
+    TransferServiceClient::new(stage.agent(INITIATOR)?).start_transfer(request).await.or_refusal()?;
     Ok(())
 }
 
-async fn consult_and_join(stage: &Stage, play: Play, telling: &Telling, interaction_id: &str) -> anyhow::Result<()> {
+async fn consult_and_join(
+    stage: &DemoContext,
+    play: DemoScenario,
+    telling: &Telling,
+    interaction_id: &str,
+) -> anyhow::Result<()> {
     telling.now("the recipient's phone rings");
     phase(stage, interaction_id, TransferPhase::Consulting).await?;
     telling.now("the agents talk in private");
     stage.pause(TALK).await?;
 
-    let joins = if play.profile == Profile::Helpdesk { RECIPIENT } else { INITIATOR };
+    let joins = if play.profile == DemoProfile::Helpdesk { RECIPIENT } else { INITIATOR };
     telling.act(&format!("{joins} takes the customer off hold."));
     let request = ResumeCustomerRequest { request_id: request_id(), interaction_id: interaction_id.to_owned() };
-    InteractionServiceClient::new(stage.agent(joins)?).resume_customer(request).await.told()?;
+    InteractionServiceClient::new(stage.agent(joins)?).resume_customer(request).await.or_refusal()?;
     phase(stage, interaction_id, TransferPhase::Joined).await?;
     telling.now("all three talk");
     stage.pause(TALK).await?;
@@ -154,19 +164,19 @@ async fn consult_and_join(stage: &Stage, play: Play, telling: &Telling, interact
     hang_up(stage, &seed::phone(INITIATOR)).await
 }
 
-async fn phase(stage: &Stage, interaction_id: &str, phase: TransferPhase) -> anyhow::Result<()> {
+async fn phase(stage: &DemoContext, interaction_id: &str, phase: TransferPhase) -> anyhow::Result<()> {
     let is_so = |it: &baton_api::transfer::v1::Interaction| it.transfer.as_ref().is_some_and(|it| it.phase() == phase);
     stage.until_call(interaction_id, phase.as_str_name(), is_so).await.map(|_| ())
 }
 
-async fn completed(stage: &Stage, interaction_id: &str) -> anyhow::Result<()> {
+async fn completed(stage: &DemoContext, interaction_id: &str) -> anyhow::Result<()> {
     phase(stage, interaction_id, TransferPhase::Completed).await
 }
 
-async fn hang_up(stage: &Stage, address: &str) -> anyhow::Result<()> {
+async fn hang_up(stage: &DemoContext, address: &str) -> anyhow::Result<()> {
     let phone = Some(PhoneSelector { selector: Some(Selector::Address(address.to_owned())) });
     let mut simulator = SimulatorServiceClient::new(stage.role(Role::Simulator)?);
-    let hung_up = simulator.hang_up_phone(HangUpPhoneRequest { request_id: request_id(), phone }).await.told()?;
+    let hung_up = simulator.hang_up_phone(HangUpPhoneRequest { request_id: request_id(), phone }).await.or_refusal()?;
     hung_up.leg_ids.first().map(|_| ()).context("nobody hung up")
 }
 

@@ -10,7 +10,7 @@ use baton_runtime::auth::{Caller, Role, SigningKey, TenantId};
 use baton_runtime::client::GrpcChannel;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::refusal::Told as _;
+use crate::client::refusal::OrRefusal as _;
 use crate::up::seed;
 
 const TOKEN_TTL: Duration = Duration::from_hours(1);
@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Connections in anybody's name.
 #[derive(Clone)]
-pub(super) struct Stage {
+pub(super) struct DemoContext {
     channel: GrpcChannel,
     key: SigningKey,
     pub(super) clock: Clock,
@@ -28,7 +28,7 @@ pub(super) struct Stage {
     pub(super) stopping: CancellationToken,
 }
 
-impl Stage {
+impl DemoContext {
     pub(super) fn new(channel: GrpcChannel, key: SigningKey, clock: Clock, stopping: CancellationToken) -> Self {
         Self { channel, key, clock, stopping }
     }
@@ -74,7 +74,7 @@ impl Stage {
     pub(super) async fn call(&self, interaction_id: &str) -> anyhow::Result<Interaction> {
         let request = GetInteractionRequest { interaction_id: interaction_id.to_owned() };
         let mut client = InteractionServiceClient::new(self.role(Role::Supervisor)?);
-        client.get_interaction(request).await.told()?.interaction.context("the answer is empty")
+        client.get_interaction(request).await.or_refusal()?.interaction.context("the answer is empty")
     }
 
     /// Waits until the call is so.

@@ -10,12 +10,12 @@ use crate::client::word;
 /// The legs and rooms of the switch, as far as they matter to who hears whom.
 #[derive(Debug, Default)]
 pub(super) struct Switchboard {
-    legs: BTreeMap<String, Leg>,
+    legs: BTreeMap<String, LedgerLeg>,
     rooms: BTreeMap<String, RoomTreatment>,
 }
 
 #[derive(Debug)]
-struct Leg {
+struct LedgerLeg {
     who: String,
     is_up: bool,
     room: String,
@@ -33,7 +33,7 @@ impl Switchboard {
     pub(super) fn apply(&mut self, entry: &LedgerEntry, name: impl Fn(&str) -> String) {
         match entry.action() {
             LedgerAction::CallPlaced | LedgerAction::LegDialed => {
-                let leg = Leg { who: name(&entry.address), is_up: false, room: String::new() };
+                let leg = LedgerLeg { who: name(&entry.address), is_up: false, room: String::new() };
                 self.legs.insert(entry.leg_id.clone(), leg);
             }
             LedgerAction::LegAnswered => {

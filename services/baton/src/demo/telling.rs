@@ -16,7 +16,7 @@ use crate::stdout;
 
 /// Something that happened, to be told in the order of time.
 #[derive(Debug, Clone)]
-pub(super) enum Happening {
+pub(super) enum TimelineEntry {
     Act(String),
     Event(Box<Event>, String),
     Hearings(Vec<Hearing>),
@@ -36,7 +36,7 @@ pub(super) struct Telling {
     json: bool,
     clock: Clock,
     started_us: i64,
-    acts: Arc<std::sync::Mutex<Vec<(i64, Happening)>>>,
+    acts: Arc<std::sync::Mutex<Vec<(i64, TimelineEntry)>>>,
     progress: Option<ProgressBar>,
 }
 
@@ -53,15 +53,15 @@ impl Telling {
 
     /// What somebody does.
     pub(super) fn act(&self, text: &str) {
-        self.acts().push((self.clock.now_us(), Happening::Act(text.to_owned())));
+        self.acts().push((self.clock.now_us(), TimelineEntry::Act(text.to_owned())));
     }
 
     /// What has been done since the last time that this was asked.
-    pub(super) fn take_acts(&self) -> Vec<(i64, Happening)> {
+    pub(super) fn take_acts(&self) -> Vec<(i64, TimelineEntry)> {
         std::mem::take(&mut *self.acts())
     }
 
-    fn acts(&self) -> std::sync::MutexGuard<'_, Vec<(i64, Happening)>> {
+    fn acts(&self) -> std::sync::MutexGuard<'_, Vec<(i64, TimelineEntry)>> {
         self.acts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
@@ -73,15 +73,15 @@ impl Telling {
     }
 
     /// Tells one thing, if it is of the play: of what was set up before, the last may be published later.
-    pub(super) fn tell(&self, at_us: i64, happening: &Happening) {
+    pub(super) fn tell(&self, at_us: i64, entry: &TimelineEntry) {
         let Some(ms) = since(self.started_us, at_us) else { return };
         if self.json {
-            self.line(&value(ms, happening).to_string());
+            self.line(&value(ms, entry).to_string());
         } else {
-            let (mark, text) = match happening {
-                Happening::Act(text) => ('>', text.clone()),
-                Happening::Event(_, sentence) => (' ', sentence.clone()),
-                Happening::Hearings(hearings) => ('~', switchboard::sentence(hearings)),
+            let (mark, text) = match entry {
+                TimelineEntry::Act(text) => ('>', text.clone()),
+                TimelineEntry::Event(_, sentence) => (' ', sentence.clone()),
+                TimelineEntry::Hearings(hearings) => ('~', switchboard::sentence(hearings)),
             };
             self.line(&format!("{:>3}.{:02} s {mark} {text}", ms / 1_000, ms % 1_000 / 10));
         }
@@ -132,8 +132,8 @@ impl Telling {
     /// Also when nobody reads any more, the play goes on to its end, where everything is put away.
     fn line(&self, text: &str) {
         let _ = match &self.progress {
-            Some(progress) => progress.suspend(|| stdout::try_line(text)),
-            None => stdout::try_line(text),
+            Some(progress) => progress.suspend(|| stdout::try_print_line(text)),
+            None => stdout::try_print_line(text),
         };
     }
 }
@@ -143,13 +143,13 @@ fn since(started_us: i64, at_us: i64) -> Option<i64> {
     (at_us >= started_us).then(|| (at_us - started_us) / 1_000)
 }
 
-fn value(ms: i64, happening: &Happening) -> Value {
-    match happening {
-        Happening::Act(text) => json!({ "type": "act", "ms": ms, "text": text }),
-        Happening::Hearings(hearings) => {
+fn value(ms: i64, entry: &TimelineEntry) -> Value {
+    match entry {
+        TimelineEntry::Act(text) => json!({ "type": "act", "ms": ms, "text": text }),
+        TimelineEntry::Hearings(hearings) => {
             json!({ "type": "hears", "ms": ms, "text": switchboard::sentence(hearings), "rooms": switchboard::value(hearings) })
         }
-        Happening::Event(event, text) => json!({
+        TimelineEntry::Event(event, text) => json!({
             "type": "event", "ms": ms, "text": text, "event": event.r#type, "subject": event.subject,
             "sequence": event.sequence, "event_id": event.event_id,
         }),

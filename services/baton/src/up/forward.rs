@@ -1,7 +1,7 @@
 //! The simulator's service on Baton's public listener.
 //!
-//! The service lives in the switch, a program of its own on a port that nobody knows. Each call is passed on as it is, with
-//! the caller's own token: the switch decides for itself who may do what.
+//! The switch, which implements the service, is a process of its own on a port that clients don't know. Each call is passed on
+//! unchanged, with the caller's token: the switch does the authorization.
 
 use baton_api::simulator::v1 as proto;
 use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
@@ -11,7 +11,6 @@ use tonic::{Request, Response, Status, Streaming};
 
 const TOKEN: &str = "authorization";
 
-/// Passes calls on to the switch.
 pub(crate) struct SimulatorForward(SimulatorServiceClient<GrpcChannel>);
 
 impl SimulatorForward {
@@ -21,13 +20,13 @@ impl SimulatorForward {
     }
 }
 
-fn onward<T>(request: Request<T>) -> Request<T> {
+fn forwarded<T>(request: Request<T>) -> Request<T> {
     let (metadata, _, message) = request.into_parts();
-    let mut onward = Request::new(message);
+    let mut forwarded = Request::new(message);
     if let Some(token) = metadata.get(TOKEN) {
-        onward.metadata_mut().insert(TOKEN, token.clone());
+        forwarded.metadata_mut().insert(TOKEN, token.clone());
     }
-    onward
+    forwarded
 }
 
 macro_rules! forward {
@@ -41,21 +40,21 @@ macro_rules! forward {
                 &self,
                 request: Request<proto::GetHeardRequest>,
             ) -> Result<Response<Self::GetHeardStream>, Status> {
-                self.0.clone().get_heard(onward(request)).await
+                self.0.clone().get_heard(forwarded(request)).await
             }
 
             async fn get_message(
                 &self,
                 request: Request<proto::GetMessageRequest>,
             ) -> Result<Response<Self::GetMessageStream>, Status> {
-                self.0.clone().get_message(onward(request)).await
+                self.0.clone().get_message(forwarded(request)).await
             }
 
             $(async fn $method(
                 &self,
                 request: Request<proto::$request>,
             ) -> Result<Response<proto::$response>, Status> {
-                self.0.clone().$method(onward(request)).await
+                self.0.clone().$method(forwarded(request)).await
             })+
         }
     };

@@ -1,9 +1,9 @@
 //! `baton up`: all services in one process, the switch beside it, everything in one data folder.
 //!
-//! The order is what matters. First everything that can be refused, before anything is started: configuration, folder,
-//! listeners. Then the [switch](switch_process), which may be one that an earlier, killed `up` has left with its calls, and
-//! the [services](stack) at the same time. Then, on the first start only, the [demo tenant](seed). At the end the other way
-//! round: the calls end while everything still runs and can take note, then the services, the switch last.
+//! The order matters. First comes everything that can be refused: configuration, folder, listeners. Then the
+//! [switch](switch_process) starts, which may be one that an earlier, killed `up` has left with its calls, then the
+//! [services](stack). On the first start the [demo tenant](seed) is created. The end has the reverse order: the calls end while
+//! the services and the switch still run, then the services end, the switch last.
 
 pub(crate) mod forward;
 pub(crate) mod seed;
@@ -24,17 +24,16 @@ use baton_runtime::server::Listener;
 use baton_runtime::{Clock, process, telemetry};
 use clap::Args;
 
-use crate::failure::AlreadyTold;
+use crate::failure::AlreadyReported;
 use crate::folder::{self, DataFolder};
-use stack::{Stack, StackPlan};
-use switch_process::{SwitchKeeper, SwitchPlan};
+use stack::{Stack, StackSetup};
+use switch_process::{SwitchSetup, SwitchSupervisor};
 
-/// What running requests have until everything is ended, on top of the time that listeners take to drain.
+/// Time for running requests at the end, on top of the listeners' drain time.
 const GRACE: Duration = Duration::from_secs(5);
-/// Ending a call takes a few commits, and a moment for the last of its audio to be archived.
-const END_WITHIN: Duration = Duration::from_secs(5);
+/// Ending a call takes a few commits, and archiving the last of its audio.
+const END_CALLS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What `baton up` takes.
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
     /// Data folder; made if it is not there [default: data.dir of the configuration, ./baton-data].
@@ -75,19 +74,19 @@ impl UpArgs {
     }
 }
 
-/// Runs Baton until it is told to end.
+/// Runs Baton until a signal, closed standard input or a broken service ends it.
 pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     process::keep_files_private();
     let config = args.config()?;
     let _telemetry = telemetry::init(&config.telemetry, "baton")?;
     process::raise_file_limit();
-    // Who tells us to end tells `whole`; the services run on for a moment, until the calls are closed.
+    // Signals stop `whole`; the services run on until the calls have ended.
     let (whole, services) = (Lifecycle::new(), Lifecycle::new());
     whole.stop_on_signals()?;
     if args.exit_with_stdin {
         stdin::stop_when_closed(whole.clone());
     }
-    // First what leaves no trace when it is refused.
+    // Listeners first: if they are refused, nothing was written to disk.
     let public = Listener::bind(config.server.listen)?;
     let internal = Listener::bind(config.server.internal_listen)?;
     let mut folder = DataFolder::open(&config.data.dir)?;
@@ -97,8 +96,8 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     let drain = config.server.drain_ms.duration();
     let switch = start_switch(&args, &config, folder.path(), &key_file, &key).await?;
     let clock = Clock::real();
-    let plan = StackPlan {
-        switch: switch.as_ref().map_or_else(|| config.telephony.switch_address.clone(), SwitchKeeper::address),
+    let setup = StackSetup {
+        switch: switch.as_ref().map_or_else(|| config.telephony.switch_address.clone(), SwitchSupervisor::address),
         folder: folder.path().to_owned(),
         clock: clock.clone(),
         key: key.clone(),
@@ -107,18 +106,18 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         public,
         internal,
     };
-    let started = Box::pin(serve(plan, &mut folder, !args.no_demo_tenant)).await;
+    let started = Box::pin(serve(setup, &mut folder, !args.no_demo_tenant)).await;
     if started.is_ok() {
         tokio::select! {
             () = whole.stopping() => welcome::print_end(),
             () = services.stopping() => {}
         }
     }
-    let at_once = whole.hard();
+    let hard_stop = whole.hard();
     if let (Some(_), Ok(stack)) = (&switch, &started) {
-        at_once.run_until_cancelled(end_calls(stack, &services)).await;
+        hard_stop.run_until_cancelled(end_calls(stack, &services)).await;
     }
-    let ended = at_once.run_until_cancelled(services.shutdown(drain + GRACE)).await;
+    let ended = hard_stop.run_until_cancelled(services.shutdown(drain + GRACE)).await;
     let report = match ended {
         Some(report) => report,
         None => services.shutdown(Duration::ZERO).await,
@@ -128,14 +127,14 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     }
     folder.withdraw().context("the data folder")?;
     started?;
-    if report.crashed { Err(AlreadyTold.into()) } else { Ok(()) }
+    if report.crashed { Err(AlreadyReported.into()) } else { Ok(()) }
 }
 
-/// Our switch ends with us, and with it the calls: they end in order before.
+/// Our switch ends with us, so the calls must end in order before.
 async fn end_calls(stack: &Stack, services: &Lifecycle) {
     let clock = Clock::real();
-    let ending = Box::pin(clock.timeout(END_WITHIN, stack.end_calls()));
-    // Services that are stopping already end nothing any more.
+    let ending = Box::pin(clock.timeout(END_CALLS_TIMEOUT, stack.end_calls()));
+    // Services that are stopping already can't end calls.
     match services.soft().run_until_cancelled(ending).await {
         Some(Err(_)) => {
             tracing::warn!("not everything of the calls was closed in time; the next start goes on with it");
@@ -145,18 +144,18 @@ async fn end_calls(stack: &Stack, services: &Lifecycle) {
     }
 }
 
-/// The switch that was started, or found; none if the configuration names another one.
+/// `None` if the configuration names a switch that is not ours.
 async fn start_switch(
     args: &UpArgs,
     config: &Config,
     folder: &Path,
     key_file: &Path,
     key: &SigningKey,
-) -> anyhow::Result<Option<SwitchKeeper>> {
+) -> anyhow::Result<Option<SwitchSupervisor>> {
     if !config.telephony.switch_address.is_empty() {
         return Ok(None);
     }
-    let plan = SwitchPlan {
+    let setup = SwitchSetup {
         folder: config.switch.data_dir.clone().unwrap_or_else(|| folder.join("switch")),
         listen: config.switch.listen,
         key_file: key_file.to_owned(),
@@ -164,18 +163,18 @@ async fn start_switch(
         key: key.clone(),
         outlives_us: true,
     };
-    Ok(Some(SwitchKeeper::start(plan).await?))
+    Ok(Some(SwitchSupervisor::start(setup).await?))
 }
 
-async fn serve(plan: StackPlan, folder: &mut DataFolder, with_demo_tenant: bool) -> anyhow::Result<Stack> {
-    let (key, clock) = (plan.key.clone(), plan.clock.clone());
-    let stack = Stack::start(plan).await?;
+async fn serve(setup: StackSetup, folder: &mut DataFolder, with_demo_tenant: bool) -> anyhow::Result<Stack> {
+    let (key, clock) = (setup.key.clone(), setup.clock.clone());
+    let stack = Stack::start(setup).await?;
     let address = stack.address();
     folder.announce(&address).context("the data folder")?;
     if with_demo_tenant {
         seed::on_first_start(folder.path(), &address, &key, &clock).await.context("making the demo tenant")?;
     }
     welcome::print(&address, folder.path(), with_demo_tenant);
-    welcome::print_taken_up(&address, &key, &clock).await?;
+    welcome::print_resumed_calls(&address, &key, &clock).await?;
     Ok(stack)
 }

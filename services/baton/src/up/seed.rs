@@ -1,8 +1,7 @@
 //! The demo tenant: agents, teams, a number with its call flow, and phones, so that there is something to try.
 //!
-//! Made through the public API like anything else, with fixed ids and request ids: a start that was killed in the middle of
-//! it goes on where it was at the next one. Once it is done a marker in the data folder says so, and whatever people change
-//! afterwards stays as they left it.
+//! It is created through the public API, with fixed ids and request ids: after a start that was killed halfway, the next one
+//! creates the rest. A marker file in the data folder says that it is complete; what people change afterwards stays changed.
 
 use std::path::Path;
 use std::time::Duration;
@@ -25,11 +24,10 @@ use baton_runtime::client::GrpcChannel;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-/// The tenant's id.
 pub(crate) const TENANT: &str = "demo";
 /// The number that customers call.
 pub(crate) const NUMBER: &str = "+3225550100";
-/// The agents; each one's phone is their name in lower case.
+/// Display names; an agent's phone is the name in lower case.
 pub(crate) const AGENTS: [&str; 4] = ["Ada", "Ben", "Cleo", "Dan"];
 
 const MARKER: &str = "demo-tenant.made";
@@ -41,24 +39,22 @@ const PHONE_ANSWERS_MS: i64 = 1_500;
 const RING_MS: i64 = 20_000;
 const WAIT_MS: i64 = 60_000;
 
-/// The id of something in the demo tenant, the same in every installation.
+/// An id of the demo tenant, the same in every installation.
 fn id(number: u128) -> String {
     const BASE: u128 = 0x0198_0000_0000_7000_8000_0000_0000_0000;
     Uuid::from_u128(BASE + number).to_string()
 }
 
-/// An agent's id.
 pub(crate) fn agent_id(name: &str) -> String {
     let position = AGENTS.iter().position(|it| *it == name).unwrap_or(AGENTS.len());
     id(0xa1 + position as u128)
 }
 
-/// An agent's phone.
 pub(crate) fn phone(name: &str) -> String {
     name.to_lowercase()
 }
 
-/// Makes the demo tenant if this data folder has never had it.
+/// Creates the demo tenant unless this data folder has had it.
 pub(crate) async fn on_first_start(
     folder: &Path,
     address: &str,
@@ -73,7 +69,6 @@ pub(crate) async fn on_first_start(
     std::fs::write(&marker, "").with_context(|| marker.display().to_string())
 }
 
-/// Makes the demo tenant.
 pub(crate) async fn make(channel: &GrpcChannel, key: &SigningKey, clock: &Clock) -> anyhow::Result<()> {
     let as_role = |role| -> anyhow::Result<GrpcChannel> {
         let caller = Caller::of_tenant(TENANT.parse::<TenantId>()?, "baton-up", role);
@@ -123,7 +118,6 @@ async fn make_number(admin: &GrpcChannel) -> anyhow::Result<()> {
     made(RecordingServiceClient::new(admin.clone()).set_settings(settings).await)
 }
 
-/// Rings Sales; if nobody there answers, takes a message.
 fn call_flow() -> CallFlow {
     let ring = RingTeam { team_id: id(SALES), ring_ms: RING_MS, wait_ms: WAIT_MS };
     let steps = [Step::RingTeam(ring), Step::Voicemail(Voicemail { mailbox: "sales".to_owned() })];
@@ -135,7 +129,7 @@ fn call_flow() -> CallFlow {
     }
 }
 
-/// In this order: a phone's tone is that of its turn.
+/// One after the other: the switch gives each new phone the next tone of its list.
 async fn make_phones(simulator: GrpcChannel) -> anyhow::Result<()> {
     let mut simulator = SimulatorServiceClient::new(simulator);
     for name in AGENTS {
@@ -151,7 +145,7 @@ async fn make_phones(simulator: GrpcChannel) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was made by an earlier start, longer ago than request ids are kept, is made.
+/// "Already exists" is success: an earlier start has created it, longer ago than request ids are kept.
 fn made<T>(answer: Result<T, Status>) -> anyhow::Result<()> {
     match answer {
         Err(status) if status.code() != Code::AlreadyExists => Err(crate::client::refusal::of(&status)),

@@ -1,8 +1,8 @@
 //! All services in one process, on one public and one internal listener.
 //!
-//! Each service has its own file, and reaches the others over the internal listener through generated clients, with a token
-//! of its own: as if they were far apart. The listeners are open before any service starts, so that each can be told where
-//! its peers are; the databases are opened at the same time.
+//! Each service has a database file of its own, and calls the others over the internal listener through generated clients, with
+//! a token of its own, as if they ran on different machines. The listeners are bound before any service starts, so that each
+//! knows the address of its peers. The services start, and open their databases, concurrently.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,38 +10,37 @@ use std::time::Duration;
 
 use baton_bus::{Bus, BusError, EventApi, EventLog};
 use baton_presence::Presence;
-use baton_recording::Running as Recording;
+use baton_recording::RecordingService;
 use baton_routing::Routing;
 use baton_runtime::Clock;
 use baton_runtime::auth::SigningKey;
 use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, ServiceIdentity};
 use baton_runtime::config::Config;
 use baton_runtime::lifecycle::Lifecycle;
-use baton_runtime::server::{BoundServer, Limits, Listener, ServerBuilder};
+use baton_runtime::server::{BoundServer, Listener, ServerBuilder, ServerLimits};
 use baton_telephony::Telephony;
 use baton_telephony::switch::simulated::SimulatedSwitch;
-use baton_transfer::Running as Transfer;
+use baton_transfer::TransferRuntime;
 use tokio_util::sync::CancellationToken;
 
 use super::forward::SimulatorForward;
 
-/// How often it is looked whether the calls have ended, at the end.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Between two checks whether all calls have ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What the services are started with.
-pub(crate) struct StackPlan {
+pub(crate) struct StackSetup {
     pub(crate) config: Config,
     pub(crate) folder: PathBuf,
     pub(crate) clock: Clock,
     pub(crate) key: SigningKey,
     pub(crate) lifecycle: Lifecycle,
-    /// Where the switch is, `http://…`.
+    /// The switch's address, `http://…`.
     pub(crate) switch: String,
     pub(crate) public: Listener,
     pub(crate) internal: Listener,
 }
 
-/// A service could not be started. The service's own error says what to do.
+/// Says which service could not be started; its source says why and what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StackError {
     #[error("the event log")]
@@ -60,29 +59,29 @@ pub(crate) enum StackError {
     Channel(#[from] ChannelError),
 }
 
-/// The running services.
+/// The services that run, with what the owner needs of them.
 pub(crate) struct Stack {
     public: String,
-    transfer: Transfer,
+    transfer: TransferRuntime,
     telephony: Telephony,
 }
 
 struct Services {
     bus: Bus,
-    transfer: Transfer,
+    transfer: TransferRuntime,
     presence: Presence,
     routing: Routing,
-    recording: Recording,
+    recording: RecordingService,
     telephony: Telephony,
 }
 
 impl Stack {
-    /// Starts all services; they serve when this returns. They end with the lifecycle.
-    pub(crate) async fn start(plan: StackPlan) -> Result<Self, StackError> {
-        let services = Services::start(&plan).await?;
-        let switch = GrpcChannel::anonymous(&plan.switch, plan.clock.clone())?;
-        let StackPlan { config, clock, key, lifecycle, public, internal, .. } = plan;
-        let builder = || ServerBuilder::new(clock.clone(), key.verifier()).limits(Limits::from(&config.server));
+    /// Starts all services; they serve when this returns, and end with the lifecycle.
+    pub(crate) async fn start(setup: StackSetup) -> Result<Self, StackError> {
+        let services = Services::start(&setup).await?;
+        let switch = GrpcChannel::anonymous(&setup.switch, setup.clock.clone())?;
+        let StackSetup { config, clock, key, lifecycle, public, internal, .. } = setup;
+        let builder = || ServerBuilder::new(clock.clone(), key.verifier()).limits(ServerLimits::from(&config.server));
         let events = EventApi::new(services.bus.clone(), lifecycle.soft());
         let public = services
             .add_public(builder())
@@ -95,15 +94,15 @@ impl Stack {
         Ok(Self { public: address, transfer: services.transfer, telephony: services.telephony })
     }
 
-    /// Where clients connect, `http://…`.
+    /// The public listener's, `http://…`.
     pub(crate) fn address(&self) -> String {
         self.public.clone()
     }
 
-    /// Ends the calls that are live, and waits until nothing of them is left: on the switch, to be reported, or to be archived.
+    /// Ends all live calls, and waits until nothing of them is left on the switch, to be reported or to be archived.
     pub(crate) async fn end_calls(&self) -> anyhow::Result<()> {
         while !self.is_quiet().await? {
-            Clock::real().sleep(LOOK_EVERY).await;
+            Clock::real().sleep(POLL_INTERVAL).await;
         }
         Ok(())
     }
@@ -114,7 +113,7 @@ impl Stack {
     }
 }
 
-/// The internal listener goes on until the public one has drained: calls under way still need the peers.
+/// The internal listener serves until the public one has drained, because requests under way still call the peers.
 fn serve(lifecycle: &Lifecycle, public: BoundServer, internal: BoundServer) {
     let drained = CancellationToken::new();
     let (soft, until) = (lifecycle.soft(), drained.clone());
@@ -127,7 +126,7 @@ fn serve(lifecycle: &Lifecycle, public: BoundServer, internal: BoundServer) {
     lifecycle.spawn("internal listener", ended(lifecycle.clone(), "internal", internal.serve(until)));
 }
 
-/// Without a listener the rest is of no use.
+/// Stops everything when a listener ends.
 async fn ended<E: std::error::Error>(
     lifecycle: Lifecycle,
     listener: &'static str,
@@ -139,116 +138,115 @@ async fn ended<E: std::error::Error>(
     lifecycle.stop();
 }
 
-/// What a service is given, whichever it is.
-struct Makings<'a> {
-    plan: &'a StackPlan,
+/// What every service is started with.
+struct ServiceContext<'a> {
+    setup: &'a StackSetup,
     internal: String,
     bus: Bus,
 }
 
-impl Makings<'_> {
-    /// The peers, as this service calls them.
+impl ServiceContext<'_> {
+    /// The channel on which this service calls its peers.
     fn peers(&self, service: &str) -> Result<InternalChannel, ChannelError> {
         self.channel(&self.internal, service)
     }
 
     fn channel(&self, address: &str, service: &str) -> Result<InternalChannel, ChannelError> {
-        GrpcChannel::internal(address, ServiceIdentity::new(self.plan.key.clone(), service), self.clock())
+        GrpcChannel::internal(address, ServiceIdentity::new(self.setup.key.clone(), service), self.clock())
     }
 
     fn database(&self, service: &str) -> PathBuf {
-        self.plan.folder.join(format!("{service}.db"))
+        self.setup.folder.join(format!("{service}.db"))
     }
 
     fn clock(&self) -> Clock {
-        self.plan.clock.clone()
+        self.setup.clock.clone()
     }
 
     fn lifecycle(&self) -> Lifecycle {
-        self.plan.lifecycle.clone()
+        self.setup.lifecycle.clone()
     }
 
-    async fn transfer(&self) -> Result<Transfer, StackError> {
-        let deps = baton_transfer::Deps {
+    async fn transfer(&self) -> Result<TransferRuntime, StackError> {
+        let context = baton_transfer::TransferContext {
             database: self.database("transfer"),
             clock: self.clock(),
-            config: self.plan.config.transfer.clone(),
+            config: self.setup.config.transfer.clone(),
             lifecycle: self.lifecycle(),
             bus: self.bus.clone(),
             peers: self.peers("transfer")?,
         };
-        Ok(baton_transfer::start(deps).await?)
+        Ok(baton_transfer::start(context).await?)
     }
 
     async fn presence(&self) -> Result<Presence, StackError> {
-        let deps = baton_presence::Deps {
+        let context = baton_presence::PresenceContext {
             db_file: self.database("presence"),
-            config: self.plan.config.presence.clone(),
+            config: self.setup.config.presence.clone(),
             clock: self.clock(),
             lifecycle: self.lifecycle(),
             bus: self.bus.clone(),
             transfer: self.peers("presence")?,
         };
-        Ok(Presence::start(deps).await?)
+        Ok(Presence::start(context).await?)
     }
 
     async fn routing(&self) -> Result<Routing, StackError> {
         let peers = self.peers("routing")?;
-        let deps = baton_routing::Deps {
+        let context = baton_routing::RoutingContext {
             db_file: self.database("routing"),
-            config: self.plan.config.routing.clone(),
+            config: self.setup.config.routing.clone(),
             clock: self.clock(),
             lifecycle: self.lifecycle(),
             presence: peers.clone(),
             transfer: peers,
         };
-        Ok(Routing::start(deps).await?)
+        Ok(Routing::start(context).await?)
     }
 
-    async fn recording(&self) -> Result<Recording, StackError> {
-        let deps = baton_recording::Deps {
-            data_dir: self.plan.folder.clone(),
-            config: self.plan.config.recording.clone(),
+    async fn recording(&self) -> Result<RecordingService, StackError> {
+        let context = baton_recording::RecordingContext {
+            data_dir: self.setup.folder.clone(),
+            config: self.setup.config.recording.clone(),
             clock: self.clock(),
             lifecycle: self.lifecycle(),
             bus: self.bus.clone(),
             transfer: self.peers("recording")?,
         };
-        Ok(baton_recording::start(deps).await?)
+        Ok(baton_recording::start(context).await?)
     }
 
     async fn telephony(&self) -> Result<Telephony, StackError> {
         let peers = self.peers("telephony")?;
-        let switch = self.channel(&self.plan.switch, "telephony")?;
-        let deps = baton_telephony::Deps {
+        let switch = self.channel(&self.setup.switch, "telephony")?;
+        let context = baton_telephony::TelephonyContext {
             database: self.database("telephony"),
             clock: self.clock(),
             lifecycle: self.lifecycle(),
             switch: Arc::new(SimulatedSwitch::new(&switch)),
-            resync_interval: self.plan.config.telephony.resync_interval_ms.duration(),
+            resync_interval: self.setup.config.telephony.resync_interval_ms.duration(),
             transfer: peers.clone(),
             recording: peers,
         };
-        Ok(baton_telephony::start(deps).await?)
+        Ok(baton_telephony::start(context).await?)
     }
 }
 
 impl Services {
-    async fn start(plan: &StackPlan) -> Result<Self, StackError> {
-        let bus = open_events(&plan.folder, &plan.clock, &plan.lifecycle).await?;
-        let internal = format!("http://{}", plan.internal.local_addr());
-        let makings = Makings { plan, internal, bus: bus.clone() };
+    async fn start(setup: &StackSetup) -> Result<Self, StackError> {
+        let bus = open_events(&setup.folder, &setup.clock, &setup.lifecycle).await?;
+        let internal = format!("http://{}", setup.internal.local_addr());
+        let context = ServiceContext { setup, internal, bus: bus.clone() };
         let (transfer, presence, routing, recording, telephony) = tokio::try_join!(
-            makings.transfer(),
-            makings.presence(),
-            makings.routing(),
-            makings.recording(),
-            makings.telephony(),
+            context.transfer(),
+            context.presence(),
+            context.routing(),
+            context.recording(),
+            context.telephony(),
         )?;
         Ok(Self { bus, transfer, presence, routing, recording, telephony })
     }
 
-    /// What clients call.
     fn add_public(&self, server: ServerBuilder) -> ServerBuilder {
         let server = server
             .add_service(self.transfer.transfers())
@@ -258,7 +256,6 @@ impl Services {
         self.routing.add_public(self.presence.add_public(server))
     }
 
-    /// What services call.
     fn add_internal(&self, server: ServerBuilder) -> ServerBuilder {
         let server = server
             .add_service(self.transfer.intake())

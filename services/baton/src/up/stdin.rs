@@ -1,12 +1,12 @@
-//! Ending with whoever started us.
+//! Ending together with the program that started us.
 
 use std::io::Read as _;
 
 use baton_runtime::lifecycle::Lifecycle;
 
-/// Ends everything in order when standard input is closed, which it is when the program that holds it dies in any way.
+/// Stops the lifecycle when standard input is closed, which happens however the program at its other end dies.
 pub(crate) fn stop_when_closed(lifecycle: Lifecycle) {
-    // A thread of its own: reading blocks, and no runtime can take that back.
+    // A thread of its own: a blocking read can't be cancelled by the runtime.
     std::thread::spawn(move || {
         let mut buffer = [0; 64];
         let mut input = std::io::stdin().lock();

@@ -1,8 +1,8 @@
 //! The simulated switch as a process of its own, beside `baton up`.
 //!
-//! It must outlive an `up` that is killed, with its calls and their sound: so it has a process group of its own (Ctrl-C in
-//! the terminal is not for it) and no pipe to us. The next `up` finds it by its card. Only an orderly end of `up` stops it.
-//! If it dies while `up` runs, it is started again at the same address, after a pause that grows while it dies at once.
+//! The switch must outlive an `up` that is killed, with its calls and their sound. So it has a process group of its own, which
+//! Ctrl-C in the terminal does not reach, and no pipe to us. The next `up` finds it by its card. Only an orderly end of `up`
+//! stops it. If it dies while `up` runs, it is started again at the same address, after a pause that grows if it keeps dying.
 
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
@@ -27,84 +27,81 @@ use crate::folder;
 use crate::switch::SwitchCard;
 
 const LOG: &str = "switch.log";
-/// How much of the log is shown when the switch does not start.
+/// Lines of the log that are shown when the switch does not start.
 const LOG_LINES: usize = 5;
-/// A switch starts in a few hundredths of a second; one with a long ledger takes a second.
-const START_WITHIN: Duration = Duration::from_secs(10);
-/// It ends all calls and completes all recordings.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
-const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// A switch that we have not started can't be awaited, only looked at.
-const WATCH_EVERY: Duration = Duration::from_millis(100);
-/// A switch that lived this long was well: the next pause is short again.
-const WELL_AFTER: Duration = Duration::from_secs(30);
+/// A switch starts in some 30 ms; one with a long ledger in a second.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// The switch ends all calls and completes all recordings first.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+const CARD_POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// A switch that an earlier `up` has started is not our child: it can't be awaited, only polled.
+const LIVENESS_POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// After a run of this length the next restart pause is short again.
+const STABLE_AFTER: Duration = Duration::from_secs(30);
 
-/// How the switch is started.
 #[derive(Debug, Clone)]
-pub(crate) struct SwitchPlan {
+pub(crate) struct SwitchSetup {
     pub(crate) folder: PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) key_file: PathBuf,
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) key: SigningKey,
-    /// It is to live on with its calls when we are killed.
+    /// The switch and its calls survive when we are killed.
     pub(crate) outlives_us: bool,
 }
 
-/// A running switch.
 #[derive(Debug)]
-struct Process {
+struct SwitchProcess {
     card: SwitchCard,
-    /// `None`: an earlier `up` has started it.
+    /// `None` if an earlier `up` has started it.
     child: Option<Child>,
-    /// Closed when we die in any way; a switch that is not to outlive us ends then.
+    /// The operating system closes it however we die; a switch that must not outlive us ends then.
     _lifeline: Option<ChildStdin>,
 }
 
-/// Keeps a switch running until it is told to stop.
+/// Restarts the switch whenever it dies, until [`SwitchSupervisor::stop`].
 #[derive(Debug)]
-pub(crate) struct SwitchKeeper {
+pub(crate) struct SwitchSupervisor {
     address: SocketAddr,
     stopping: CancellationToken,
-    keeping: JoinHandle<Process>,
+    supervision: JoinHandle<SwitchProcess>,
 }
 
-impl SwitchKeeper {
-    /// Finds the switch that an earlier `up` has left, or starts one; returns when it serves.
-    pub(crate) async fn start(plan: SwitchPlan) -> anyhow::Result<Self> {
-        let process = match find(&plan).await {
-            Some(card) => Process { card, child: None, _lifeline: None },
-            None => start(&plan, plan.listen).await?,
+impl SwitchSupervisor {
+    /// Takes over the switch that an earlier `up` has left, or starts one; returns when it serves.
+    pub(crate) async fn start(setup: SwitchSetup) -> anyhow::Result<Self> {
+        let process = match find_running(&setup).await {
+            Some(card) => SwitchProcess { card, child: None, _lifeline: None },
+            None => start(&setup, setup.listen).await?,
         };
         let (address, stopping) = (process.card.address, CancellationToken::new());
-        let keeping = lifecycle::spawn(keep(plan, process, stopping.clone()));
-        Ok(Self { address, stopping, keeping })
+        let supervision = lifecycle::spawn(supervise(setup, process, stopping.clone()));
+        Ok(Self { address, stopping, supervision })
     }
 
-    /// Where the switch is.
+    /// `http://…`
     pub(crate) fn address(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Ends the switch in order, and awaits that.
+    /// Ends the switch in order, and waits until it has ended.
     pub(crate) async fn stop(self) {
         self.stopping.cancel();
-        match self.keeping.await {
+        match self.supervision.await {
             Ok(process) => process.stop().await,
-            Err(error) => tracing::error!(%error, "the switch was not kept"),
+            Err(error) => tracing::error!(%error, "the supervision of the switch failed"),
         }
     }
 }
 
-impl Process {
-    /// Waits until the process is no more.
-    async fn ended(&mut self) {
+impl SwitchProcess {
+    async fn exited(&mut self) {
         match &mut self.child {
             Some(child) => {
                 let status = child.wait().await;
                 tracing::debug!(?status, "the switch's process ended");
             }
-            None => while_alive(self.card.pid).await,
+            None => await_exit(self.card.pid).await,
         }
     }
 
@@ -114,7 +111,7 @@ impl Process {
         {
             tracing::debug!(%error, "the switch has ended already");
         }
-        if Clock::real().timeout(STOP_WITHIN, self.ended()).await.is_err() {
+        if Clock::real().timeout(STOP_TIMEOUT, self.exited()).await.is_err() {
             tracing::warn!(pid = self.card.pid, "the switch does not end; it is left alone");
         }
     }
@@ -124,24 +121,24 @@ fn pid(pid: u32) -> Option<Pid> {
     Pid::from_raw(i32::try_from(pid).ok()?)
 }
 
-/// Waits for the end of a process that is not our child.
-async fn while_alive(process: u32) {
+/// Waits for the exit of a process that is not our child.
+async fn await_exit(process: u32) {
     let Some(pid) = pid(process) else { return };
-    let watched = Watched::new(pid);
-    while watched.is_alive() {
-        Clock::real().sleep(WATCH_EVERY).await;
+    let probe = ProcessProbe::new(pid);
+    while probe.is_alive() {
+        Clock::real().sleep(LIVENESS_POLL_INTERVAL).await;
     }
 }
 
-/// A process that can be looked at. A process that has ended keeps its number until its parent has taken notice, which may
-/// take long when the parent is nobody in particular; Linux can tell the one from the other.
-struct Watched {
+/// Tells whether a process is alive. An exited process keeps its id until its parent has reaped it, which may take long; on
+/// Linux a pidfd distinguishes the two.
+struct ProcessProbe {
     pid: Pid,
     #[cfg(target_os = "linux")]
     handle: Option<std::os::fd::OwnedFd>,
 }
 
-impl Watched {
+impl ProcessProbe {
     fn new(pid: Pid) -> Self {
         Self {
             pid,
@@ -154,45 +151,45 @@ impl Watched {
         #[cfg(target_os = "linux")]
         if let Some(handle) = &self.handle {
             use rustix::event::{PollFd, PollFlags, Timespec, poll};
-            let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-            return poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&at_once)) == Ok(0);
+            let no_wait = Timespec { tv_sec: 0, tv_nsec: 0 };
+            return poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&no_wait)) == Ok(0);
         }
         test_kill_process(self.pid).is_ok()
     }
 }
 
 /// Starts the switch again whenever it dies.
-async fn keep(plan: SwitchPlan, mut process: Process, stopping: CancellationToken) -> Process {
+async fn supervise(setup: SwitchSetup, mut process: SwitchProcess, stopping: CancellationToken) -> SwitchProcess {
     let (clock, backoff) = (Clock::real(), Backoff::default());
-    let mut deaths = 0;
+    let mut exits = 0;
     loop {
         let started_us = clock.now_us();
-        if stopping.run_until_cancelled(process.ended()).await.is_none() {
+        if stopping.run_until_cancelled(process.exited()).await.is_none() {
             return process;
         }
         let lived_us = clock.now_us() - started_us;
-        deaths = if lived_us > micros(WELL_AFTER) { 1 } else { deaths + 1 };
+        exits = if lived_us > micros(STABLE_AFTER) { 1 } else { exits + 1 };
         tracing::warn!(pid = process.card.pid, "the switch died; starting it again");
-        if stopping.run_until_cancelled(clock.sleep(backoff.pause(deaths))).await.is_none() {
+        if stopping.run_until_cancelled(clock.sleep(backoff.pause(exits))).await.is_none() {
             return process;
         }
-        match start(&plan, process.card.address).await {
+        match start(&setup, process.card.address).await {
             Ok(again) => process = again,
             Err(error) => tracing::error!(error = crate::failure::chain(&error), "the switch can't be started"),
         }
     }
 }
 
-/// How long a switch that is alive may take to answer before it is taken for another: on a busy machine, long. Its calls would be lost.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// A live switch that does not answer in this time is taken for another program, and its calls are lost; a busy machine is slow.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The switch that the card tells of, if it answers as ours does.
-async fn find(plan: &SwitchPlan) -> Option<SwitchCard> {
-    let card = SwitchCard::read(&plan.folder)?;
+/// The switch of the card, if it answers with the card's boot id.
+async fn find_running(setup: &SwitchSetup) -> Option<SwitchCard> {
+    let card = SwitchCard::read(&setup.folder)?;
     test_kill_process(pid(card.pid)?).ok()?;
-    let identity = ServiceIdentity::new(plan.key.clone(), "up");
+    let identity = ServiceIdentity::new(setup.key.clone(), "up");
     let channel = GrpcChannel::internal(&format!("http://{}", card.address), identity, Clock::real()).ok()?;
-    let channel = channel.with_default_deadline(ANSWERS_WITHIN);
+    let channel = channel.with_default_deadline(ANSWER_TIMEOUT);
     let snapshot = SwitchServiceClient::new(channel).get_snapshot(GetSnapshotRequest {}).await;
     match snapshot {
         Ok(snapshot) if snapshot.get_ref().boot_id == card.boot_id => {
@@ -207,34 +204,34 @@ async fn find(plan: &SwitchPlan) -> Option<SwitchCard> {
     }
 }
 
-async fn start(plan: &SwitchPlan, listen: SocketAddr) -> anyhow::Result<Process> {
-    let mut child = spawn(plan, listen)?;
-    let started = Clock::real().timeout(START_WITHIN, serves(plan, &mut child)).await;
+async fn start(setup: &SwitchSetup, listen: SocketAddr) -> anyhow::Result<SwitchProcess> {
+    let mut child = spawn(setup, listen)?;
+    let started = Clock::real().timeout(START_TIMEOUT, await_card(setup, &mut child)).await;
     match started {
         Ok(Ok(card)) => {
             let lifeline = child.stdin.take();
-            Ok(Process { card, child: Some(child), _lifeline: lifeline })
+            Ok(SwitchProcess { card, child: Some(child), _lifeline: lifeline })
         }
         Ok(Err(error)) => Err(error),
         Err(_) => {
-            // It is our own child and nobody knows it yet.
+            // It is our own child, and no card names it yet.
             let _ = child.start_kill();
-            anyhow::bail!("the simulated switch did not start in time; its log is {}", log_file(plan).display())
+            anyhow::bail!("the simulated switch did not start in time; its log is {}", log_file(setup).display())
         }
     }
 }
 
-fn spawn(plan: &SwitchPlan, listen: SocketAddr) -> anyhow::Result<Child> {
-    folder::make(&plan.folder).with_context(|| format!("the switch's folder {}", plan.folder.display()))?;
-    let log = log_file(plan);
+fn spawn(setup: &SwitchSetup, listen: SocketAddr) -> anyhow::Result<Child> {
+    folder::make(&setup.folder).with_context(|| format!("the switch's folder {}", setup.folder.display()))?;
+    let log = log_file(setup);
     let log = OpenOptions::new().create(true).append(true).open(&log).with_context(|| log.display().to_string())?;
     let mut command = Command::new(std::env::current_exe().context("the program's own file")?);
-    command.arg("switch").arg("--data").arg(&plan.folder).arg("--listen").arg(listen.to_string());
-    command.arg("--key").arg(&plan.key_file);
-    if let Some(config) = &plan.config_file {
+    command.arg("switch").arg("--data").arg(&setup.folder).arg("--listen").arg(listen.to_string());
+    command.arg("--key").arg(&setup.key_file);
+    if let Some(config) = &setup.config_file {
         command.arg("--config").arg(config);
     }
-    if plan.outlives_us {
+    if setup.outlives_us {
         command.stdin(Stdio::null());
     } else {
         command.arg("--exit-with-stdin").stdin(Stdio::piped());
@@ -245,22 +242,22 @@ fn spawn(plan: &SwitchPlan, listen: SocketAddr) -> anyhow::Result<Child> {
     command.spawn().context("starting the simulated switch")
 }
 
-/// Waits for the card of this very process.
-async fn serves(plan: &SwitchPlan, child: &mut Child) -> anyhow::Result<SwitchCard> {
+/// Waits for the card that this process writes.
+async fn await_card(setup: &SwitchSetup, child: &mut Child) -> anyhow::Result<SwitchCard> {
     let started = child.id();
     loop {
-        if let Some(card) = SwitchCard::read(&plan.folder).filter(|card| Some(card.pid) == started) {
+        if let Some(card) = SwitchCard::read(&setup.folder).filter(|card| Some(card.pid) == started) {
             return Ok(card);
         }
         if let Some(status) = child.try_wait()? {
-            anyhow::bail!("the simulated switch did not start ({status}): {}", last_lines(&log_file(plan)));
+            anyhow::bail!("the simulated switch did not start ({status}): {}", last_lines(&log_file(setup)));
         }
-        Clock::real().sleep(LOOK_EVERY).await;
+        Clock::real().sleep(CARD_POLL_INTERVAL).await;
     }
 }
 
-fn log_file(plan: &SwitchPlan) -> PathBuf {
-    plan.folder.join(LOG)
+fn log_file(setup: &SwitchSetup) -> PathBuf {
+    setup.folder.join(LOG)
 }
 
 fn last_lines(file: &Path) -> String {
@@ -275,14 +272,14 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn a_process_that_has_ended_is_not_alive_although_its_parent_has_not_taken_notice() {
+    async fn an_exited_process_that_is_not_reaped_yet_is_not_alive() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        let watched = Watched::new(pid(child.id()).unwrap());
-        assert!(watched.is_alive());
-        kill_process(watched.pid, Signal::KILL).unwrap();
-        let noticed = Clock::real().timeout(Duration::from_secs(5), while_alive(child.id())).await;
-        assert!(noticed.is_ok());
-        assert!(test_kill_process(watched.pid).is_ok(), "its number is still taken");
+        let probe = ProcessProbe::new(pid(child.id()).unwrap());
+        assert!(probe.is_alive());
+        kill_process(probe.pid, Signal::KILL).unwrap();
+        let exited = Clock::real().timeout(Duration::from_secs(5), await_exit(child.id())).await;
+        assert!(exited.is_ok());
+        assert!(test_kill_process(probe.pid).is_ok(), "its id is still in use");
         child.wait().unwrap();
     }
 }

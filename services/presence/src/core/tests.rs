@@ -6,21 +6,21 @@ use uuid::Uuid;
 use super::*;
 use crate::ids::AgentId;
 use crate::ops::directory::create_agent;
-use crate::record::Profile;
-use crate::state::{Change, Wish};
+use crate::record::AgentProfile;
+use crate::status::{RequestedState, StatusChange};
 
 const CHANGES: u64 = 256;
 
-/// One with nobody in it.
-pub(crate) async fn open() -> (Arc<Core>, TempDir) {
+/// A core without agents and teams.
+pub(crate) async fn open() -> (Arc<PresenceCore>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let config = CoreConfig {
+    let config = PresenceCoreConfig {
         db_file: folder.path().join("presence.db"),
         clock: Clock::real(),
         lifecycle: Lifecycle::new(),
         lease_us: 15_000_000,
     };
-    (Arc::new(Core::open(config).await.unwrap()), folder)
+    (Arc::new(PresenceCore::open(config).await.unwrap()), folder)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -28,15 +28,16 @@ async fn of_many_changes_at_once_memory_is_what_the_last_one_left() {
     let (core, _folder) = open().await;
     let tenant: TenantId = "acme".parse().unwrap();
     let bob = AgentId(Uuid::from_u128(1));
-    let profile = Profile { name: "Bob".to_owned(), email: String::new(), phone: "bob".to_owned(), voicemail: false };
+    let profile =
+        AgentProfile { name: "Bob".to_owned(), email: String::new(), phone: "bob".to_owned(), voicemail: false };
     core.change(&tenant, "system", async |edit| create_agent(edit, bob, &profile).await).await.unwrap();
     let changes = (0..CHANGES).map(|n| {
         let (core, tenant) = (Arc::clone(&core), tenant.clone());
         lifecycle::spawn(async move {
-            let wish = [Change::Wished(Wish::Away(format!("{n}")))];
+            let requested = [StatusChange::StateRequested(RequestedState::Away(format!("{n}")))];
             core.change(&tenant, "system", async |edit| {
                 let before = edit.agent(bob).await?.unwrap();
-                Ok(edit.settle(bob, &before.standing, wish, "").await?)
+                Ok(edit.settle(bob, &before.status, requested, "").await?)
             })
             .await
         })

@@ -1,4 +1,4 @@
-//! `ClaimService`: what the other services ask.
+//! `ClaimService`, for the other services.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{Api, parse, watch_availability};
+use super::{PresenceApi, parse, watch_availability};
 use crate::convert;
 use crate::ids::{AgentId, TeamId};
 use crate::ops::sync_claims;
-use crate::projection::{Projection, Released, Verdict, Wanted};
-use crate::state::{State, Taken};
+use crate::projection::{ClaimDecision, ClaimsProjection, Released, Wanted};
+use crate::status::{Occupied, ShownState};
 
 /// Agents in one look-up.
 const MAX_LOOKUP: usize = 100;
-/// Agents whom a wait may leave out: all of the largest team.
+/// Agents that a wait may skip: all of the largest team.
 const MAX_SKIPPED: usize = 10_000;
 const DEFAULT_CANDIDATES: usize = 10;
 const MAX_CANDIDATES: usize = 100;
@@ -34,7 +34,7 @@ const MAX_CLAIMS: usize = 1_000;
 const MAX_WRAP_UP_MS: i64 = 24 * 60 * 60 * 1_000;
 
 #[tonic::async_trait]
-impl ClaimService for Api {
+impl ClaimService for PresenceApi {
     type WatchAvailabilityStream = ReceiverStream<Result<WatchAvailabilityResponse, Status>>;
 
     async fn sync_claims(&self, request: Request<SyncClaimsRequest>) -> Result<Response<SyncClaimsResponse>, Status> {
@@ -42,7 +42,7 @@ impl ClaimService for Api {
         let ids: Vec<String> = projection.wanted.iter().map(|it| it.claim_id.clone()).collect();
         let core = Arc::clone(&self.core);
         let done = self.core.detached(async move { sync_claims::sync_claims(&core, projection).await });
-        let claims = ids.into_iter().zip(done.await?).map(|(id, verdict)| status(id, &verdict));
+        let claims = ids.into_iter().zip(done.await?).map(|(id, decision)| status(id, &decision));
         Ok(Response::new(SyncClaimsResponse { claims: claims.collect() }))
     }
 
@@ -50,9 +50,9 @@ impl ClaimService for Api {
         &self,
         request: Request<LookupAgentsRequest>,
     ) -> Result<Response<LookupAgentsResponse>, Status> {
-        let asked = request.get_ref();
-        let tenant = parse::tenant(&asked.tenant)?;
-        let ids = parse::agent_ids("agent_ids", &asked.agent_ids, MAX_LOOKUP)?;
+        let message = request.get_ref();
+        let tenant = parse::tenant(&message.tenant)?;
+        let ids = parse::agent_ids("agent_ids", &message.agent_ids, MAX_LOOKUP)?;
         let index = self.core.index.known(&tenant);
         let found = index.into_iter().flat_map(|index| ids.iter().filter_map(move |id| index.agent(*id)));
         let agents = found.map(|it| convert::agent_ref(&it)).collect();
@@ -60,9 +60,9 @@ impl ClaimService for Api {
     }
 
     async fn lookup_team(&self, request: Request<LookupTeamRequest>) -> Result<Response<LookupTeamResponse>, Status> {
-        let asked = request.get_ref();
-        let tenant = parse::tenant(&asked.tenant)?;
-        let id = TeamId::parse("team_id", &asked.team_id)?;
+        let message = request.get_ref();
+        let tenant = parse::tenant(&message.tenant)?;
+        let id = TeamId::parse("team_id", &message.team_id)?;
         let team = self.core.index.known(&tenant).and_then(|it| it.team(id));
         let team = team.ok_or_else(|| ApiError::not_found("team"))?;
         Ok(Response::new(LookupTeamResponse { name: team.name.clone() }))
@@ -72,11 +72,11 @@ impl ClaimService for Api {
         &self,
         request: Request<ListCandidatesRequest>,
     ) -> Result<Response<ListCandidatesResponse>, Status> {
-        let asked = request.get_ref();
-        let tenant = parse::tenant(&asked.tenant)?;
-        let team = TeamId::parse("team_id", &asked.team_id)?;
-        let skip = parse::agent_ids("skip_agent_ids", &asked.skip_agent_ids, MAX_SKIPPED)?;
-        let limit = match usize::try_from(asked.limit) {
+        let message = request.get_ref();
+        let tenant = parse::tenant(&message.tenant)?;
+        let team = TeamId::parse("team_id", &message.team_id)?;
+        let skip = parse::agent_ids("skip_agent_ids", &message.skip_agent_ids, MAX_SKIPPED)?;
+        let limit = match usize::try_from(message.limit) {
             Ok(0) => DEFAULT_CANDIDATES,
             Ok(limit) => limit.min(MAX_CANDIDATES),
             Err(_) => return Err(ApiError::invalid_argument("limit", "must not be negative").into()),
@@ -101,7 +101,7 @@ impl ClaimService for Api {
     }
 }
 
-fn projection(request: SyncClaimsRequest) -> Result<Projection, ApiError> {
+fn projection(request: SyncClaimsRequest) -> Result<ClaimsProjection, ApiError> {
     if request.claims.len() > MAX_CLAIMS || request.released.len() > MAX_CLAIMS {
         return Err(ApiError::invalid_argument("claims", format!("must be {MAX_CLAIMS} at most")));
     }
@@ -109,7 +109,7 @@ fn projection(request: SyncClaimsRequest) -> Result<Projection, ApiError> {
         return Err(ApiError::invalid_argument("claims", "must be empty when the interaction has ended"));
     }
     let version = i64::try_from(request.version);
-    Ok(Projection {
+    Ok(ClaimsProjection {
         tenant: parse::tenant(&request.tenant)?,
         interaction_id: parse::foreign_id("interaction_id", &request.interaction_id)?,
         version: version.map_err(|_| ApiError::invalid_argument("version", "is too large"))?,
@@ -120,28 +120,28 @@ fn projection(request: SyncClaimsRequest) -> Result<Projection, ApiError> {
 }
 
 fn wanted(claim: Claim) -> Result<Wanted, ApiError> {
-    let taken = match claim.state() {
-        claim::State::Reserved => Taken::Reserved,
-        claim::State::Engaged => Taken::Engaged,
+    let occupied = match claim.state() {
+        claim::State::Reserved => Occupied::Reserved,
+        claim::State::Engaged => Occupied::Engaged,
         claim::State::Unspecified => {
             return Err(ApiError::invalid_argument("claims.state", "must be RESERVED or ENGAGED"));
         }
     };
-    let expires_at_us = match (taken, claim.expires_at_us) {
-        (Taken::Engaged, _) => 0,
-        (Taken::Reserved, 0) => {
+    let expires_at_us = match (occupied, claim.expires_at_us) {
+        (Occupied::Engaged, _) => 0,
+        (Occupied::Reserved, 0) => {
             return Err(ApiError::invalid_argument("claims.expires_at_us", "says when a reservation ends: each does"));
         }
-        (Taken::Reserved, at_us) => at_us,
+        (Occupied::Reserved, at_us) => at_us,
     };
     let mut choosable = claim.choosable.iter().map(|it| parse::choosable(*it)).collect::<Result<Vec<_>, _>>()?;
     if choosable.is_empty() {
-        choosable.push(State::Available);
+        choosable.push(ShownState::Available);
     }
     Ok(Wanted {
         claim_id: parse::foreign_id("claims.claim_id", &claim.claim_id)?,
         agent: AgentId::parse("claims.agent_id", &claim.agent_id)?,
-        taken,
+        occupied,
         expires_at_us,
         choosable,
         inbox: claim.inbox.unwrap_or_default().encode_to_vec(),
@@ -161,11 +161,11 @@ fn released(claim: &ReleasedClaim) -> Result<Released, ApiError> {
     })
 }
 
-fn status(claim_id: String, verdict: &Verdict) -> ClaimStatus {
-    let (state, reason) = match verdict {
-        Verdict::Granted => (claim_status::State::Granted, Reason::Unspecified),
-        Verdict::Refused(reason) => (claim_status::State::Refused, *reason),
-        Verdict::Expired => (claim_status::State::Expired, Reason::Expired),
+fn status(claim_id: String, decision: &ClaimDecision) -> ClaimStatus {
+    let (state, reason) = match decision {
+        ClaimDecision::Granted => (claim_status::State::Granted, Reason::Unspecified),
+        ClaimDecision::Refused(reason) => (claim_status::State::Refused, *reason),
+        ClaimDecision::Expired => (claim_status::State::Expired, Reason::Expired),
     };
     ClaimStatus { claim_id, state: state as i32, reason: reason as i32 }
 }

@@ -1,8 +1,8 @@
 //! One client's connection: heartbeats come up, the inbox and the presence go down.
 //!
-//! The connection is not the session. When it breaks, the session goes on until its lease is over, so that a client that
-//! connects again at once was never away; only a goodbye ends it at once. What goes down is always the newest: a client that
-//! reads slowly sees fewer steps, and what it has not read does not keep its heartbeats from being heard.
+//! The connection is not the session. When it breaks, the session goes on until its lease is over, so that an agent whose client
+//! connects again at once was never offline; only a goodbye ends the session at once. A client is always sent the newest state:
+//! one that reads slowly sees fewer steps, and messages that it has not read don't keep its heartbeats from being heard.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -18,38 +18,38 @@ use tonic::{Status, Streaming};
 
 use super::parse;
 use crate::convert;
-use crate::core::Core;
+use crate::core::PresenceCore;
 use crate::ops::session;
 use crate::record::AgentRecord;
-use crate::sessions::{Session, Whose};
+use crate::sessions::{AgentKey, AgentSession};
 
-/// Messages that may wait for a client: the welcome, and one pair of news.
+/// Messages that may wait for a client: the welcome, and one update.
 pub(super) const BUFFER: usize = 4;
-/// News are sent in pairs.
-const PAIR: usize = 2;
-/// A client that does not say who it is for this long is not one.
+/// Messages in an update: the inbox and the presence.
+const UPDATE: usize = 2;
+/// A client that sends no hello within this time is refused.
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
 
 type Out = mpsc::Sender<Result<ConnectResponse, Status>>;
 
 /// Serves one connection until it ends.
-pub(super) async fn serve(core: &Arc<Core>, whose: Whose, mut inbound: Streaming<ConnectRequest>, out: Out) {
-    let result = match begin(core, whose, &mut inbound, &out).await {
+pub(super) async fn serve(core: &Arc<PresenceCore>, key: AgentKey, mut inbound: Streaming<ConnectRequest>, out: Out) {
+    let result = match begin(core, key, &mut inbound, &out).await {
         Ok(connection) => connection.run(core, &mut inbound, &out).await,
         Err(status) => Err(status),
     };
     if let Err(status) = result {
-        // If the client is gone, there is nobody to tell.
+        // This fails if the client is gone.
         let _ = out.try_send(Err(status));
     }
 }
 
 async fn begin(
-    core: &Arc<Core>,
-    whose: Whose,
+    core: &Arc<PresenceCore>,
+    key: AgentKey,
     inbound: &mut Streaming<ConnectRequest>,
     out: &Out,
-) -> Result<Connection, Status> {
+) -> Result<SessionConnection, Status> {
     let first = core.clock.timeout(HELLO_WITHIN, inbound.message()).await;
     let first = first.map_err(|_| no_hello())??;
     let Some(connect_request::Message::Hello(hello)) = first.and_then(|it| it.message) else {
@@ -57,32 +57,37 @@ async fn begin(
     };
     let Hello { client, state } = hello;
     parse::text("hello.client", &client)?;
-    let wish = parse::first_wish(state)?;
-    let session = session::open(core, whose.clone(), wish).await?;
+    let requested = parse::initial_state(state)?;
+    let session = session::open(core, key.clone(), requested).await?;
     tracing::debug!(session.id = %session.id, client, "an agent's client connected");
     let welcome = Welcome { session_id: session.id.to_string(), lease_ms: core.lease_us / 1_000 };
     let _ = out.try_send(Ok(message(connect_response::Message::Welcome(welcome))));
-    let news = core.index.tenant(&whose.0).watch_agent(whose.1);
-    Ok(Connection { session, news: news.ok_or_else(deleted)?, sent: (None, None) })
+    let record = core.index.tenant(&key.0).watch_agent(key.1);
+    Ok(SessionConnection { session, record: record.ok_or_else(deleted)?, sent: (None, None) })
 }
 
-struct Connection {
-    session: Arc<Session>,
-    news: watch::Receiver<Arc<AgentRecord>>,
+struct SessionConnection {
+    session: Arc<AgentSession>,
+    record: watch::Receiver<Arc<AgentRecord>>,
     sent: (Option<Inbox>, Option<Presence>),
 }
 
-impl Connection {
-    async fn run(mut self, core: &Core, inbound: &mut Streaming<ConnectRequest>, out: &Out) -> Result<(), Status> {
-        let mut is_news = true;
-        let mut is_heard = true;
+impl SessionConnection {
+    async fn run(
+        mut self,
+        core: &PresenceCore,
+        inbound: &mut Streaming<ConnectRequest>,
+        out: &Out,
+    ) -> Result<(), Status> {
+        let mut has_changed = true;
+        let mut is_readable = true;
         loop {
             tokio::select! {
                 () = core.lifecycle.stopping() => return Ok(()),
                 () = self.session.over.cancelled() => return Err(lease_over()),
-                received = inbound.message(), if is_heard => match received {
+                received = inbound.message(), if is_readable => match received {
                     Ok(Some(received)) => {
-                        if self.hear(core, &received)?.is_break() {
+                        if self.receive(core, &received)?.is_break() {
                             // A service that stops leaves the session as it is.
                             tokio::select! {
                                 () = core.lifecycle.stopping() => {}
@@ -91,27 +96,27 @@ impl Connection {
                             return Ok(());
                         }
                     }
-                    // It will not say more, and may still listen: until the lease is over.
-                    Ok(None) => is_heard = false,
-                    // The connection broke. The lease decides.
+                    // The client sends no more, and may still read until the lease is over.
+                    Ok(None) => is_readable = false,
+                    // The connection broke. The session ends when its lease is over.
                     Err(_) => return Ok(()),
                 },
-                changed = self.news.changed(), if !is_news => {
+                changed = self.record.changed(), if !has_changed => {
                     changed.map_err(|_| deleted())?;
-                    is_news = true;
+                    has_changed = true;
                 }
-                permits = out.reserve_many(PAIR), if is_news => {
+                permits = out.reserve_many(UPDATE), if has_changed => {
                     let Ok(permits) = permits else { return Ok(()) };
-                    for (permit, news) in permits.zip(self.take_news()) {
-                        permit.send(Ok(message(news)));
+                    for (permit, update) in permits.zip(self.take_update()) {
+                        permit.send(Ok(message(update)));
                     }
-                    is_news = false;
+                    has_changed = false;
                 }
             }
         }
     }
 
-    fn hear(&self, core: &Core, received: &ConnectRequest) -> Result<ControlFlow<()>, Status> {
+    fn receive(&self, core: &PresenceCore, received: &ConnectRequest) -> Result<ControlFlow<()>, Status> {
         match &received.message {
             Some(connect_request::Message::Hello(_)) => {
                 Err(ApiError::invalid_argument("hello", "comes first, and once in a connection").into())
@@ -120,7 +125,7 @@ impl Connection {
                 self.session.say_goodbye();
                 Ok(ControlFlow::Break(()))
             }
-            // What a newer client says is a sign of life, too.
+            // A message that only newer services know is a sign of life, too.
             Some(connect_request::Message::Heartbeat(_)) | None => {
                 self.session.renew(core.clock.now_us() + core.lease_us);
                 Ok(ControlFlow::Continue(()))
@@ -128,21 +133,21 @@ impl Connection {
         }
     }
 
-    /// What the client does not know yet.
-    fn take_news(&mut self) -> Vec<connect_response::Message> {
-        let record = Arc::clone(&self.news.borrow_and_update());
+    /// The messages that the client has not been sent yet.
+    fn take_update(&mut self) -> Vec<connect_response::Message> {
+        let record = Arc::clone(&self.record.borrow_and_update());
         let inbox = Some(convert::inbox(&record));
         let presence = Some(convert::presence(&record));
-        let mut news = Vec::with_capacity(PAIR);
+        let mut update = Vec::with_capacity(UPDATE);
         if self.sent.0 != inbox {
             self.sent.0.clone_from(&inbox);
-            news.extend(inbox.map(connect_response::Message::Inbox));
+            update.extend(inbox.map(connect_response::Message::Inbox));
         }
         if self.sent.1 != presence {
             self.sent.1.clone_from(&presence);
-            news.extend(presence.map(connect_response::Message::Presence));
+            update.extend(presence.map(connect_response::Message::Presence));
         }
-        news
+        update
     }
 }
 

@@ -14,17 +14,17 @@ use baton_runtime::CallerExt as _;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
-use super::{Api, parse};
+use super::{PresenceApi, parse};
 use crate::convert;
-use crate::core::Asked;
+use crate::core::ChangeRequest;
 use crate::ids::{AgentId, TeamId};
 use crate::ops::directory as ops;
-use crate::page::Cursor;
+use crate::page::DirectoryCursor;
 use crate::record::TeamRecord;
 use crate::store::teams::TeamRow;
 use crate::store::{agents, teams};
 
-/// A page of large teams ends here: well below the 4 MiB that clients accept, with the largest team on top of it.
+/// A page of large teams ends at this size: well below the 4 MiB that clients accept, with the largest team on top of it.
 const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
 
 /// Runs a change to its end, under its request id.
@@ -34,21 +34,21 @@ macro_rules! change_once {
         let request = $request.into_inner();
         let core = Arc::clone(&$api.core);
         let done = $api.core.detached(async move {
-            let asked = Asked {
+            let change_request = ChangeRequest {
                 caller: &caller,
                 method: concat!("/baton.presence.v1.DirectoryService/", $method),
                 request_id: &request.request_id,
-                request: &request,
+                message: &request,
             };
             let change = ($change)(&request)?;
-            core.change_once(asked, change).await
+            core.change_once(change_request, change).await
         });
         done.await.map(Response::new)
     }};
 }
 
 #[tonic::async_trait]
-impl DirectoryService for Api {
+impl DirectoryService for PresenceApi {
     async fn create_agent(
         &self,
         request: Request<CreateAgentRequest>,
@@ -103,11 +103,11 @@ impl DirectoryService for Api {
     async fn list_agents(&self, request: Request<ListAgentsRequest>) -> Result<Response<ListAgentsResponse>, Status> {
         let tenant = request.caller()?.tenant()?;
         let size = page::size(request.get_ref().page_size)?;
-        let after = Cursor::parse(&request.get_ref().page_token)?;
+        let after = DirectoryCursor::parse(&request.get_ref().page_token)?;
         let mut reader = self.core.db.read().await?;
         let mut rows = agents::list(&mut reader, tenant, &after, size + 1).await?;
         let next_page_token = page::cut(&mut rows, size, |row| {
-            Cursor { key: row.name_key.clone(), id: row.agent_id.0, ..Cursor::default() }.token()
+            DirectoryCursor { key: row.name_key.clone(), id: row.agent_id.0, ..DirectoryCursor::default() }.token()
         });
         let agents = rows.into_iter().map(listed_agent).collect();
         Ok(Response::new(ListAgentsResponse { agents, next_page_token }))
@@ -152,7 +152,7 @@ impl DirectoryService for Api {
     async fn list_teams(&self, request: Request<ListTeamsRequest>) -> Result<Response<ListTeamsResponse>, Status> {
         let tenant = request.caller()?.tenant()?;
         let size = page::size(request.get_ref().page_size)?;
-        let after = Cursor::parse(&request.get_ref().page_token)?;
+        let after = DirectoryCursor::parse(&request.get_ref().page_token)?;
         let mut reader = self.core.db.read().await?;
         let mut rows = teams::list(&mut reader, tenant, &after, size + 1).await?;
         let next_page_token = page::cut(&mut rows, size, team_token);
@@ -165,10 +165,10 @@ impl DirectoryService for Api {
 }
 
 fn team_token(row: &TeamRow) -> String {
-    Cursor { key: row.name_key.clone(), id: row.team_id.0, ..Cursor::default() }.token()
+    DirectoryCursor { key: row.name_key.clone(), id: row.team_id.0, ..DirectoryCursor::default() }.token()
 }
 
-/// The teams of a page that may be one message, and the last of them if they are not all. The first is always in it.
+/// The teams that fit into one message, at least one, and the last of them if they are not all.
 fn as_many_as_fit<'a>(found: impl Iterator<Item = (&'a TeamRow, Team)>) -> (Vec<Team>, Option<&'a TeamRow>) {
     let mut teams = Vec::new();
     let mut bytes = 0;

@@ -1,4 +1,4 @@
-//! The service on the wire: input becomes types here, and nothing is decided.
+//! The service on the wire: it turns messages into types and back, and decides nothing.
 
 pub(crate) mod claims;
 mod connect;
@@ -12,29 +12,29 @@ use std::sync::Arc;
 
 use baton_api::ApiError;
 use baton_runtime::auth::TenantId;
-use baton_runtime::shares::{Place, Shares};
+use baton_runtime::quota::{Permit, Quota};
 
-use crate::core::Core;
+use crate::core::PresenceCore;
 
-/// Clients' streams of all sorts that one process serves at the same time, and those of one tenant. What routing listens to is
-/// none of them: without it nobody would be proposed to anybody.
+/// Clients' streams of all sorts that one process serves at the same time, and those of one tenant. Routing's stream does not
+/// count: without it no agent would be proposed to any wait.
 const MAX_STREAMS: usize = 10_000;
 const MAX_STREAMS_OF_TENANT: usize = 5_000;
 
-/// What the three gRPC services share.
+/// Implements the three gRPC services.
 #[derive(Clone)]
-pub(crate) struct Api {
-    pub(crate) core: Arc<Core>,
-    streams: Arc<Shares>,
+pub(crate) struct PresenceApi {
+    pub(crate) core: Arc<PresenceCore>,
+    streams: Arc<Quota>,
 }
 
-impl Api {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { core, streams: Arc::new(Shares::new(MAX_STREAMS, MAX_STREAMS_OF_TENANT)) }
+impl PresenceApi {
+    pub(crate) fn new(core: Arc<PresenceCore>) -> Self {
+        Self { core, streams: Arc::new(Quota::new(MAX_STREAMS, MAX_STREAMS_OF_TENANT)) }
     }
 
-    /// A place among the tenant's streams, given back when it is dropped.
-    fn place(&self, tenant: &TenantId) -> Result<Place, ApiError> {
+    /// A permit for one stream of the tenant.
+    fn stream_permit(&self, tenant: &TenantId) -> Result<Permit, ApiError> {
         self.streams.take(tenant.as_str()).map_err(|error| {
             ApiError::resource_exhausted(format!("No more streams: {error}. End some, or try again later."))
         })
@@ -53,12 +53,12 @@ mod tests {
     #[tokio::test]
     async fn a_tenant_with_many_streams_leaves_some_to_others_and_routing_needs_none() {
         let (core, _folder) = open().await;
-        let api = Api::new(core);
+        let api = PresenceApi::new(core);
         let tenants = ["acme", "globex", "initech"].map(|it| it.parse::<TenantId>().unwrap());
-        let take = |tenant: &TenantId| std::iter::from_fn(|| api.place(tenant).ok()).collect::<Vec<_>>();
-        let taken = [&tenants[0], &tenants[1]].map(take);
-        assert_eq!(taken.each_ref().map(Vec::len), [MAX_STREAMS_OF_TENANT; 2]);
-        assert!(api.place(&tenants[2]).is_err(), "all are taken");
+        let take = |tenant: &TenantId| std::iter::from_fn(|| api.stream_permit(tenant).ok()).collect::<Vec<_>>();
+        let permits = [&tenants[0], &tenants[1]].map(take);
+        assert_eq!(permits.each_ref().map(Vec::len), [MAX_STREAMS_OF_TENANT; 2]);
+        assert!(api.stream_permit(&tenants[2]).is_err(), "all are taken");
         api.watch_availability(Request::new(WatchAvailabilityRequest {})).await.unwrap();
     }
 }

@@ -9,13 +9,13 @@ use baton_runtime::auth::{Caller, TenantId};
 use uuid::Uuid;
 
 use crate::ids::{AgentId, TeamId};
-use crate::index::Filter;
-use crate::record::{Profile, name_key};
-use crate::state::{State, Wish};
+use crate::index::PickerFilter;
+use crate::record::{AgentProfile, name_key};
+use crate::status::{RequestedState, ShownState};
 
-/// Characters in a name, a reason, a search.
+/// Characters in a name, a reason or a search.
 const MAX_TEXT: usize = 100;
-/// The longest address that mail can be sent to.
+/// The longest e-mail address, in bytes.
 const MAX_EMAIL: usize = 254;
 const MAX_PHONE: usize = 64;
 /// Digits of a telephone number.
@@ -28,7 +28,7 @@ pub(super) fn tenant(text: &str) -> Result<TenantId, ApiError> {
     text.parse().map_err(|error| ApiError::invalid_argument("tenant", format!("{error}")))
 }
 
-/// The caller as an agent. Who is none has no presence, like an agent who does not exist.
+/// The caller as an agent. A caller who is no agent is answered like an agent who does not exist.
 pub(super) fn caller_agent(caller: &Caller) -> Result<AgentId, ApiError> {
     subject_agent(caller).ok_or_else(|| ApiError::not_found("agent"))
 }
@@ -38,9 +38,8 @@ pub(super) fn subject_agent(caller: &Caller) -> Option<AgentId> {
     Uuid::try_parse(&caller.subject).ok().map(AgentId)
 }
 
-/// What an admin says of an agent.
-pub(super) fn profile(agent: &Agent) -> Result<Profile, ApiError> {
-    Ok(Profile {
+pub(super) fn profile(agent: &Agent) -> Result<AgentProfile, ApiError> {
+    Ok(AgentProfile {
         phone: phone(&agent.phone)?,
         name: name("agent.name", &agent.name)?,
         email: email(&agent.email)?,
@@ -48,7 +47,7 @@ pub(super) fn profile(agent: &Agent) -> Result<Profile, ApiError> {
     })
 }
 
-/// An address on the switch. Not what the switch would reach outside: only a dial rule allows that (X3).
+/// An address on the switch. A number outside is refused: only a dial rule allows it to be dialled (X3).
 fn phone(phone: &str) -> Result<String, ApiError> {
     if is_number(phone) {
         let why = "is a telephone number, and would be dialled outside without a rule that allows it; give the address of a phone \
@@ -64,7 +63,7 @@ fn phone(phone: &str) -> Result<String, ApiError> {
     Ok(phone.to_owned())
 }
 
-/// A telephone number, as E.164 and as the switch is given one. Shorter ones are extensions.
+/// Whether it is a telephone number, with or without the `+` of E.164. Shorter ones are extensions.
 fn is_number(phone: &str) -> bool {
     let digits = phone.strip_prefix('+').unwrap_or(phone);
     NUMBER_DIGITS.contains(&digits.len()) && digits.bytes().all(|it| it.is_ascii_digit())
@@ -84,13 +83,13 @@ pub(super) fn agent_ids(field: &str, texts: &[String], most: usize) -> Result<BT
     texts.iter().map(|it| AgentId::parse(field, it)).collect()
 }
 
-/// What an agent chooses.
-pub(super) fn wish(state: i32, away_reason: &str) -> Result<Wish, ApiError> {
+/// The state that an agent requests.
+pub(super) fn requested_state(state: i32, away_reason: &str) -> Result<RequestedState, ApiError> {
     text("away_reason", away_reason)?;
     match AgentState::try_from(state) {
-        Ok(AgentState::Available) if away_reason.is_empty() => Ok(Wish::Available),
+        Ok(AgentState::Available) if away_reason.is_empty() => Ok(RequestedState::Available),
         Ok(AgentState::Available) => Err(ApiError::invalid_argument("away_reason", "is only for AWAY")),
-        Ok(AgentState::Away) => Ok(Wish::Away(away_reason.to_owned())),
+        Ok(AgentState::Away) => Ok(RequestedState::Away(away_reason.to_owned())),
         _ => {
             let why = "must be AVAILABLE or AWAY; the other states follow from what happens";
             Err(ApiError::invalid_argument("state", why))
@@ -98,35 +97,35 @@ pub(super) fn wish(state: i32, away_reason: &str) -> Result<Wish, ApiError> {
     }
 }
 
-/// What a client wants to be in as soon as it is connected; `None` for what the agent last chose.
-pub(super) fn first_wish(state: i32) -> Result<Option<Wish>, ApiError> {
+/// The state that a client requests as it connects; `None` for the one that the agent last requested.
+pub(super) fn initial_state(state: i32) -> Result<Option<RequestedState>, ApiError> {
     if state == AgentState::Unspecified as i32 {
         return Ok(None);
     }
-    wish(state, "").map(Some)
+    requested_state(state, "").map(Some)
 }
 
 /// A state in which an agent may be chosen.
-pub(super) fn choosable(state: i32) -> Result<State, ApiError> {
+pub(super) fn choosable(state: i32) -> Result<ShownState, ApiError> {
     match AgentState::try_from(state) {
-        Ok(AgentState::Offline) => Ok(State::Offline),
-        Ok(AgentState::Available) => Ok(State::Available),
-        Ok(AgentState::Away) => Ok(State::Away),
-        Ok(AgentState::WrapUp) => Ok(State::WrapUp),
-        Ok(AgentState::NotResponding) => Ok(State::NotResponding),
+        Ok(AgentState::Offline) => Ok(ShownState::Offline),
+        Ok(AgentState::Available) => Ok(ShownState::Available),
+        Ok(AgentState::Away) => Ok(ShownState::Away),
+        Ok(AgentState::WrapUp) => Ok(ShownState::WrapUp),
+        Ok(AgentState::NotResponding) => Ok(ShownState::NotResponding),
         Ok(AgentState::Unspecified) | Err(_) => {
             Err(ApiError::invalid_argument("claims.choosable", "must be states of an agent"))
         }
     }
 }
 
-/// Which targets a picker shows to this caller.
-pub(super) fn filter(filter: Option<&TargetFilter>, caller: &Caller) -> Result<Filter, ApiError> {
+/// The filter of this caller's picker.
+pub(super) fn filter(filter: Option<&TargetFilter>, caller: &Caller) -> Result<PickerFilter, ApiError> {
     let all = TargetFilter::default();
     let filter = filter.unwrap_or(&all);
     text("filter.search", &filter.search)?;
     let team = Some(&filter.team_id).filter(|it| !it.is_empty());
-    Ok(Filter {
+    Ok(PickerFilter {
         search: name_key(&filter.search),
         team: team.map(|it| TeamId::parse("filter.team_id", it)).transpose()?,
         include_unavailable: filter.include_unavailable,
@@ -134,7 +133,7 @@ pub(super) fn filter(filter: Option<&TargetFilter>, caller: &Caller) -> Result<F
     })
 }
 
-/// Text of a person's, not too long, and without what would garble a screen or a log.
+/// Checks free text: not too long, and without what would garble a screen or a log.
 pub(super) fn text(field: &str, text: &str) -> Result<(), ApiError> {
     if text.chars().count() > MAX_TEXT || text.chars().any(char::is_control) {
         let why = format!("must be {MAX_TEXT} characters at most, without control characters");
@@ -143,7 +142,7 @@ pub(super) fn text(field: &str, text: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// An id that another service made.
+/// Reads an id that another service made.
 pub(super) fn foreign_id(field: &str, text: &str) -> Result<String, ApiError> {
     const MOST: usize = 128;
     if text.is_empty() || text.len() > MOST || !text.bytes().all(|it| it.is_ascii_graphic()) {
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_agent_is_taken_as_they_are() {
+    fn a_good_agent_is_accepted_and_trimmed() {
         let agent = Agent { email: "ada@acme.test".to_owned(), ..ada() };
         let profile = profile(&agent).unwrap();
         assert_eq!((profile.name.as_str(), profile.email.as_str()), ("Ada", "ada@acme.test"));
@@ -221,11 +220,11 @@ mod tests {
     }
 
     #[test]
-    fn only_two_states_are_set_by_hand() {
+    fn an_agent_may_request_only_two_states() {
         for state in [0, 1, 4, 5, 99] {
-            assert_eq!(wish(state, "").unwrap_err().fields[0].0, "state");
+            assert_eq!(requested_state(state, "").unwrap_err().fields[0].0, "state");
         }
-        assert_eq!(wish(AgentState::Away as i32, "tea"), Ok(Wish::Away("tea".to_owned())));
-        assert!(wish(AgentState::Available as i32, "tea").is_err());
+        assert_eq!(requested_state(AgentState::Away as i32, "tea"), Ok(RequestedState::Away("tea".to_owned())));
+        assert!(requested_state(AgentState::Available as i32, "tea").is_err());
     }
 }

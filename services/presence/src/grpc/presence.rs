@@ -15,15 +15,15 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Api, connect, parse, watch_targets};
+use super::{PresenceApi, connect, parse, watch_targets};
 use crate::convert;
 use crate::ids::AgentId;
 use crate::ops::set_state;
-use crate::page::Cursor;
+use crate::page::DirectoryCursor;
 use crate::record::AgentRecord;
 
 #[tonic::async_trait]
-impl PresenceService for Api {
+impl PresenceService for PresenceApi {
     type ConnectStream = ReceiverStream<Result<ConnectResponse, Status>>;
     type WatchTargetsStream = ReceiverStream<Result<WatchTargetsResponse, Status>>;
 
@@ -32,15 +32,15 @@ impl PresenceService for Api {
         request: Request<Streaming<ConnectRequest>>,
     ) -> Result<Response<Self::ConnectStream>, Status> {
         let caller = request.caller()?;
-        let whose = (caller.tenant()?.clone(), parse::caller_agent(caller)?);
-        let place = self.place(&whose.0)?;
+        let key = (caller.tenant()?.clone(), parse::caller_agent(caller)?);
+        let permit = self.stream_permit(&key.0)?;
         let (out, responses) = mpsc::channel(connect::BUFFER);
         let core = Arc::clone(&self.core);
         let inbound = request.into_inner();
         // Not the handler's work: it would hold back the stream, and simulated time, until the client has said hello.
         self.core.lifecycle.spawn("presence connection", async move {
-            let _place = place;
-            connect::serve(&core, whose, inbound, out).await;
+            let _permit = permit;
+            connect::serve(&core, key, inbound, out).await;
         });
         Ok(Response::new(ReceiverStream::new(responses)))
     }
@@ -49,9 +49,10 @@ impl PresenceService for Api {
         let caller = request.caller()?.clone();
         let agent = parse::caller_agent(&caller)?;
         let request = request.into_inner();
-        let wish = parse::wish(request.state, &request.away_reason)?;
+        let requested = parse::requested_state(request.state, &request.away_reason)?;
         let core = Arc::clone(&self.core);
-        let done = self.core.detached(async move { set_state::set_state(&core, &caller, agent, wish, &request).await });
+        let done =
+            self.core.detached(async move { set_state::set_state(&core, &caller, agent, requested, &request).await });
         done.await.map(Response::new)
     }
 
@@ -60,8 +61,8 @@ impl PresenceService for Api {
         request: Request<GetPresenceRequest>,
     ) -> Result<Response<GetPresenceResponse>, Status> {
         let caller = request.caller()?;
-        let asked = &request.get_ref().agent_id;
-        let id = if asked.is_empty() { parse::caller_agent(caller)? } else { AgentId::parse("agent_id", asked)? };
+        let agent_id = &request.get_ref().agent_id;
+        let id = if agent_id.is_empty() { parse::caller_agent(caller)? } else { AgentId::parse("agent_id", agent_id)? };
         if caller.role == Role::Agent && parse::subject_agent(caller) != Some(id) {
             let message = "Agents read their own presence only. Leave agent_id empty, or ask a supervisor.";
             return Err(ApiError::permission_denied(message).into());
@@ -81,10 +82,10 @@ impl PresenceService for Api {
         request: Request<ListTargetsRequest>,
     ) -> Result<Response<ListTargetsResponse>, Status> {
         let caller = request.caller()?;
-        let asked = request.get_ref();
-        let filter = parse::filter(asked.filter.as_ref(), caller)?;
-        let size = page::size(asked.page_size)?;
-        let after = Cursor::parse(&asked.page_token)?;
+        let message = request.get_ref();
+        let filter = parse::filter(message.filter.as_ref(), caller)?;
+        let size = page::size(message.page_size)?;
+        let after = DirectoryCursor::parse(&message.page_token)?;
         let mut found = self.core.index.tenant(caller.tenant()?).targets(&filter, &after, size + 1);
         let next_page_token = page::cut(&mut found, size, |(at, _, _)| at.token());
         let targets = found.into_iter().map(|(_, _, target)| target).collect();
@@ -98,18 +99,18 @@ impl PresenceService for Api {
         let caller = request.caller()?;
         let filter = parse::filter(request.get_ref().filter.as_ref(), caller)?;
         let index = self.core.index.tenant(caller.tenant()?);
-        let place = self.place(caller.tenant()?)?;
+        let permit = self.stream_permit(caller.tenant()?)?;
         let (out, responses) = mpsc::channel(watch_targets::BUFFER);
         let stopping = self.core.lifecycle.soft();
         self.core.lifecycle.spawn("presence picker", async move {
-            let _place = place;
+            let _permit = permit;
             stopping.run_until_cancelled(watch_targets::serve(&index, &filter, out)).await;
         });
         Ok(Response::new(ReceiverStream::new(responses)))
     }
 }
 
-impl Api {
+impl PresenceApi {
     fn agent(&self, caller: &Caller, id: AgentId) -> Result<Arc<AgentRecord>, Status> {
         let found = self.core.index.known(caller.tenant()?).and_then(|it| it.agent(id));
         found.ok_or_else(|| ApiError::not_found("agent").into())

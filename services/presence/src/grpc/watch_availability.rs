@@ -1,4 +1,4 @@
-//! Telling routing where somebody became available.
+//! Notifies routing of the tenants where an agent became available.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,15 +9,15 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc};
 use tonic::Status;
 
-use crate::core::Core;
+use crate::core::PresenceCore;
 
-/// Messages that may wait; while they do, a tenant is named once however often it changes.
+/// Messages that may wait; while they do, each further tenant is kept once, however often it changes.
 pub(super) const BUFFER: usize = 16;
 
 type Out = mpsc::Sender<Result<WatchAvailabilityResponse, Status>>;
 
-/// Serves one watcher until it is gone. It begins with every tenant: what changed before is not known to it.
-pub(super) async fn serve(core: &Arc<Core>, out: Out) {
+/// Serves one watcher until it is gone. It begins with every tenant: the watcher does not know what changed before.
+pub(super) async fn serve(core: &Arc<PresenceCore>, out: Out) {
     let mut changes = core.index.watch_availability();
     let mut tenants: BTreeSet<TenantId> = core.index.tenants().into_iter().collect();
     loop {
@@ -39,8 +39,8 @@ pub(super) async fn serve(core: &Arc<Core>, out: Out) {
     }
 }
 
-/// What else came meanwhile.
-fn add_waiting(core: &Core, changes: &mut broadcast::Receiver<TenantId>, tenants: &mut BTreeSet<TenantId>) {
+/// Adds the tenants that changed meanwhile.
+fn add_waiting(core: &PresenceCore, changes: &mut broadcast::Receiver<TenantId>, tenants: &mut BTreeSet<TenantId>) {
     loop {
         match changes.try_recv() {
             Ok(tenant) => drop(tenants.insert(tenant)),

@@ -1,4 +1,4 @@
-//! The live picker (B607): first all that match, then what changes, as it changes.
+//! The live picker (B607): first all targets that match, then each change.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,21 +10,21 @@ use tokio::sync::{broadcast, mpsc};
 use tonic::Status;
 
 use crate::convert;
-use crate::index::{Filter, TargetKey, TenantIndex, Touched};
-use crate::page::Cursor;
+use crate::index::{PickerFilter, TargetKey, TenantIndex, Touched};
+use crate::page::DirectoryCursor;
 
 /// Messages that may wait for a client. While they wait, changes add up to one message.
 pub(super) const BUFFER: usize = 2;
-/// More targets than this are no list for a person.
+/// A longer list is of no use to a person.
 const MAX_TARGETS: usize = 10_000;
-/// All that match come in one message, and clients accept 4 MiB.
+/// All targets that match come in one message, and clients accept 4 MiB.
 const MAX_BYTES: usize = 3 * 1024 * 1024;
 
 type Out = mpsc::Sender<Result<WatchTargetsResponse, Status>>;
 
 /// Serves one picker until its client is gone.
-pub(super) async fn serve(index: &TenantIndex, filter: &Filter, out: Out) {
-    // Subscribed before looking: a change in between is seen twice, and not missed.
+pub(super) async fn serve(index: &TenantIndex, filter: &PickerFilter, out: Out) {
+    // Subscribed before the index is read: a change in between is seen twice, and not missed.
     let mut changes = index.watch();
     let mut picker = Picker { index, filter, shown: HashMap::new() };
     let mut next = picker.everything().map(|message| Some(WatchTargetsResponse { complete: true, ..message }));
@@ -40,7 +40,7 @@ pub(super) async fn serve(index: &TenantIndex, filter: &Filter, out: Out) {
     }
 }
 
-/// The next thing that was touched (`None` inside: too many to count); `None` when the client is gone.
+/// The next agent or team that was touched (`None` inside: too many, start over); `None` when the client is gone.
 async fn wait(changes: &mut broadcast::Receiver<Touched>, out: &Out) -> Option<Option<Touched>> {
     tokio::select! {
         () = out.closed() => None,
@@ -54,26 +54,26 @@ async fn wait(changes: &mut broadcast::Receiver<Touched>, out: &Out) -> Option<O
 
 struct Picker<'a> {
     index: &'a TenantIndex,
-    filter: &'a Filter,
+    filter: &'a PickerFilter,
     shown: HashMap<TargetKey, PickerTarget>,
 }
 
 impl Picker<'_> {
-    /// What changed by this and by all that was touched since; `None` if the picker does not show it.
+    /// The changes since the last message, by `first` and all that was touched after it; `None` if the picker shows none of them.
     fn after(
         &mut self,
         changes: &mut broadcast::Receiver<Touched>,
         first: Option<Touched>,
     ) -> Result<Option<WatchTargetsResponse>, Status> {
         let message = match self.concerned(changes, first) {
-            Some(keys) => self.look_at(keys),
+            Some(keys) => self.refresh(keys),
             None => self.everything()?,
         };
-        let is_news = !message.changed.is_empty() || !message.removed.is_empty();
-        Ok(is_news.then_some(message))
+        let has_changed = !message.changed.is_empty() || !message.removed.is_empty();
+        Ok(has_changed.then_some(message))
     }
 
-    /// The targets that may look different; `None` if that may be any.
+    /// The targets that may have changed; `None` if that may be any.
     fn concerned(
         &self,
         changes: &mut broadcast::Receiver<Touched>,
@@ -95,7 +95,7 @@ impl Picker<'_> {
         }
     }
 
-    fn look_at(&mut self, keys: BTreeSet<TargetKey>) -> WatchTargetsResponse {
+    fn refresh(&mut self, keys: BTreeSet<TargetKey>) -> WatchTargetsResponse {
         let mut message = WatchTargetsResponse::default();
         for key in keys {
             match self.index.target(self.filter, key) {
@@ -114,9 +114,9 @@ impl Picker<'_> {
         message
     }
 
-    /// Starts over: all that match, compared with what is shown.
+    /// Starts over: all targets that match, compared with those that are shown.
     fn everything(&mut self) -> Result<WatchTargetsResponse, Status> {
-        let found = self.index.targets(self.filter, &Cursor::default(), MAX_TARGETS + 1);
+        let found = self.index.targets(self.filter, &DirectoryCursor::default(), MAX_TARGETS + 1);
         let bytes: usize = found.iter().map(|(_, _, target)| target.encoded_len()).sum();
         if found.len() > MAX_TARGETS || bytes > MAX_BYTES {
             let message = "More targets match than fit into one list. Search for a name, or choose a team.";

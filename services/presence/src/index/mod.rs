@@ -1,8 +1,8 @@
-//! Everybody in memory, so that pickers, watches and proposals ask no database.
+//! All agents and teams in memory, so that pickers, watches and proposals don't read the database.
 //!
-//! The database is the truth; what is here is what the last commit left, put here by [`crate::core::Core`] in the order of
-//! the commits. Whoever watches is told *what* was touched and reads it here, so a watcher that is slow sees fewer steps
-//! and never a wrong end; one that missed too much starts over.
+//! The database is the truth; the index has what the last commit left, put here by [`crate::core::PresenceCore`] in the order of
+//! the commits. A watcher is notified of *what* was touched and reads it here, so a slow watcher sees fewer steps and never a
+//! wrong end; one that missed too much starts over.
 
 mod picker;
 mod tenant;
@@ -13,25 +13,23 @@ use std::sync::{Arc, PoisonError, RwLock};
 use baton_runtime::auth::TenantId;
 use tokio::sync::broadcast;
 
-pub(crate) use picker::{Filter, TargetKey};
+pub(crate) use picker::{PickerFilter, TargetKey};
 pub(crate) use tenant::{TenantIndex, Touched};
 
-/// How many touched things a slow watcher may be behind before it starts over.
-const BEHIND: usize = 1_024;
+/// Notices that a slow watcher may be behind before it starts over.
+const MAX_BEHIND: usize = 1_024;
 
-/// All tenants.
 pub(crate) struct Index {
     tenants: RwLock<HashMap<TenantId, Arc<TenantIndex>>>,
     availability: broadcast::Sender<TenantId>,
 }
 
 impl Index {
-    /// Nobody yet.
     pub(crate) fn new() -> Self {
-        Self { tenants: RwLock::default(), availability: broadcast::Sender::new(BEHIND) }
+        Self { tenants: RwLock::default(), availability: broadcast::Sender::new(MAX_BEHIND) }
     }
 
-    /// A tenant, who has nobody at first.
+    /// A tenant's index; a fresh one is empty.
     pub(crate) fn tenant(&self, id: &TenantId) -> Arc<TenantIndex> {
         if let Some(tenant) = self.known(id) {
             return tenant;
@@ -40,25 +38,25 @@ impl Index {
         Arc::clone(tenants.entry(id.clone()).or_default())
     }
 
-    /// A tenant who has somebody, or had.
+    /// A tenant's index, if one was ever made.
     pub(crate) fn known(&self, id: &TenantId) -> Option<Arc<TenantIndex>> {
         let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
         tenants.get(id).map(Arc::clone)
     }
 
-    /// All tenants that are known.
+    /// The tenants that have an index.
     pub(crate) fn tenants(&self) -> Vec<TenantId> {
         let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
         tenants.keys().cloned().collect()
     }
 
-    /// Says that somebody of this tenant may be had who could not be before.
+    /// Notifies the watchers that an agent of this tenant became available, or that one of its teams changed.
     pub(crate) fn announce(&self, id: &TenantId) {
-        // Without watchers there is nobody to tell.
+        // This fails if nobody watches.
         let _ = self.availability.send(id.clone());
     }
 
-    /// Tenants where somebody became available, as it happens.
+    /// The tenants where an agent became available, as it happens.
     pub(crate) fn watch_availability(&self) -> broadcast::Receiver<TenantId> {
         self.availability.subscribe()
     }

@@ -4,26 +4,24 @@ use std::collections::BTreeSet;
 
 use baton_api::presence::v1::PickerTarget;
 
-use super::tenant::{People, TenantIndex, Touched};
+use super::tenant::{TenantDirectory, TenantIndex, Touched};
 use crate::convert;
 use crate::ids::{AgentId, TeamId};
-use crate::page::Cursor;
+use crate::page::DirectoryCursor;
 use crate::record::{AgentRecord, TeamRecord, name_key};
 
-/// What a picker shows.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Filter {
-    /// In lower case; empty for all.
+pub(crate) struct PickerFilter {
+    /// In lower case; empty for all targets.
     pub(crate) search: String,
-    /// Only its members.
+    /// Only members of this team.
     pub(crate) team: Option<TeamId>,
-    /// Also those who can't be had now.
+    /// Also targets that are not available now.
     pub(crate) include_unavailable: bool,
-    /// Who looks: never shown to themselves.
+    /// Agents are never shown to themselves.
     pub(crate) caller: Option<AgentId>,
 }
 
-/// An agent or a team.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum TargetKey {
     Agent(AgentId),
@@ -37,14 +35,14 @@ impl TenantIndex {
     /// The targets that match, agents by name and then teams by name, from `after` on; at most `limit`.
     pub(crate) fn targets(
         &self,
-        filter: &Filter,
-        after: &Cursor,
+        filter: &PickerFilter,
+        after: &DirectoryCursor,
         limit: usize,
-    ) -> Vec<(Cursor, TargetKey, PickerTarget)> {
-        let people = self.people();
-        let agents = people.agents().filter(|it| people.shows_agent(filter, it));
-        let teams = people.teams().filter(|it| people.shows_team(filter, it));
-        let mut found: Vec<(Cursor, TargetKey)> = agents
+    ) -> Vec<(DirectoryCursor, TargetKey, PickerTarget)> {
+        let directory = self.directory();
+        let agents = directory.agents().filter(|it| directory.shows_agent(filter, it));
+        let teams = directory.teams().filter(|it| directory.shows_team(filter, it));
+        let mut found: Vec<(DirectoryCursor, TargetKey)> = agents
             .map(|it| (cursor(AGENTS, &it.profile.name, it.id.0), TargetKey::Agent(it.id)))
             .chain(teams.map(|it| (cursor(TEAMS, &it.name, it.id.0), TargetKey::Team(it.id))))
             .filter(|(at, _)| at > after)
@@ -52,33 +50,33 @@ impl TenantIndex {
         found.sort();
         found.truncate(limit);
         let built = found.into_iter().filter_map(|(at, key)| {
-            let target = people.target(filter, key)?;
+            let target = directory.target(filter, key)?;
             Some((at, key, target))
         });
         built.collect()
     }
 
-    /// A target as the picker shows it now; `None` if it does not match, or no longer.
-    pub(crate) fn target(&self, filter: &Filter, key: TargetKey) -> Option<PickerTarget> {
-        self.people().target(filter, key)
+    /// A target as the picker shows it now; `None` if it does not match.
+    pub(crate) fn target(&self, filter: &PickerFilter, key: TargetKey) -> Option<PickerTarget> {
+        self.directory().target(filter, key)
     }
 
-    /// Which targets may look different after this was touched. A team's change may concern anybody in it, now or before:
-    /// `None` then, and the picker starts over.
+    /// The targets that may have changed with what was touched. `None`: start over, because a team's change may concern each of
+    /// its members, now or before.
     pub(crate) fn concerned(&self, touched: Touched) -> Option<BTreeSet<TargetKey>> {
         let Touched::Agent(agent) = touched else { return None };
-        let people = self.people();
-        let teams = people.teams_of(agent).map(TargetKey::Team);
+        let directory = self.directory();
+        let teams = directory.teams_of(agent).map(TargetKey::Team);
         Some(teams.chain([TargetKey::Agent(agent)]).collect())
     }
 }
 
-fn cursor(section: u8, name: &str, id: uuid::Uuid) -> Cursor {
-    Cursor { section, key: name_key(name), id }
+fn cursor(section: u8, name: &str, id: uuid::Uuid) -> DirectoryCursor {
+    DirectoryCursor { section, key: name_key(name), id }
 }
 
-impl People {
-    fn target(&self, filter: &Filter, key: TargetKey) -> Option<PickerTarget> {
+impl TenantDirectory {
+    fn target(&self, filter: &PickerFilter, key: TargetKey) -> Option<PickerTarget> {
         match key {
             TargetKey::Agent(id) => {
                 let agent = self.agent(id).filter(|it| self.shows_agent(filter, it))?;
@@ -91,14 +89,14 @@ impl People {
         }
     }
 
-    fn shows_agent(&self, filter: &Filter, agent: &AgentRecord) -> bool {
+    fn shows_agent(&self, filter: &PickerFilter, agent: &AgentRecord) -> bool {
         filter.caller != Some(agent.id)
-            && (filter.include_unavailable || agent.standing.is_available())
+            && (filter.include_unavailable || agent.status.is_available())
             && filter.team.is_none_or(|team| self.teams_of(agent.id).any(|it| it == team))
             && self.finds_agent(&filter.search, agent)
     }
 
-    fn shows_team(&self, filter: &Filter, team: &TeamRecord) -> bool {
+    fn shows_team(&self, filter: &PickerFilter, team: &TeamRecord) -> bool {
         filter.team.is_none()
             && name_key(&team.name).contains(&filter.search)
             && (filter.include_unavailable || self.available_in(team.id, filter.caller) > 0)
@@ -120,7 +118,7 @@ fn agent_target(agent: &AgentRecord) -> PickerTarget {
         name: agent.profile.name.clone(),
         email: agent.profile.email.clone(),
         presence: Some(convert::presence(agent)),
-        available: agent.standing.is_available(),
+        available: agent.status.is_available(),
         available_agents: 0,
     }
 }
@@ -141,33 +139,33 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::record::Profile;
-    use crate::state::{Change, Standing, Taken};
+    use crate::record::AgentProfile;
+    use crate::status::{AgentStatus, Occupied, StatusChange};
 
-    fn agent(number: u128, name: &str, changes: &[Change]) -> AgentRecord {
-        let standing = changes.iter().fold(Standing::new(0), |standing, change| standing.after(change.clone(), 1));
+    fn agent(number: u128, name: &str, changes: &[StatusChange]) -> AgentRecord {
+        let status = changes.iter().fold(AgentStatus::new(0), |status, change| status.after(change.clone(), 1));
         AgentRecord {
             tenant: "acme".parse().unwrap(),
             id: AgentId(Uuid::from_u128(number)),
-            profile: Profile {
+            profile: AgentProfile {
                 name: name.to_owned(),
                 email: format!("{}@acme.test", name.to_lowercase()),
                 phone: "1".to_owned(),
                 voicemail: false,
             },
-            standing,
+            status,
             claim: None,
         }
     }
 
-    /// Ada and Bob can be had, Cy is taken, Di is offline; Sales is Ada and Cy, Night is Di.
+    /// Ada and Bob are available, Cy is engaged, Di is offline; Sales is Ada and Cy, Night is Di.
     fn index() -> TenantIndex {
         let index = TenantIndex::default();
-        let here = Change::Connected(None);
+        let here = StatusChange::Connected(None);
         for record in [
             agent(1, "Ada", std::slice::from_ref(&here)),
             agent(2, "Bob", std::slice::from_ref(&here)),
-            agent(3, "Cy", &[here, Change::Taken(Taken::Engaged)]),
+            agent(3, "Cy", &[here, StatusChange::Occupied(Occupied::Engaged)]),
             agent(4, "Di", &[]),
         ] {
             index.put_agent(record.id, Some(record));
@@ -181,18 +179,18 @@ mod tests {
         index
     }
 
-    fn names(filter: &Filter) -> Vec<String> {
-        let found = index().targets(filter, &Cursor::default(), 100);
+    fn names(filter: &PickerFilter) -> Vec<String> {
+        let found = index().targets(filter, &DirectoryCursor::default(), 100);
         found.into_iter().map(|(_, _, target)| target.name).collect()
     }
 
-    fn search(text: &str) -> Filter {
-        Filter { search: text.to_owned(), include_unavailable: true, ..Filter::default() }
+    fn search(text: &str) -> PickerFilter {
+        PickerFilter { search: text.to_owned(), include_unavailable: true, ..PickerFilter::default() }
     }
 
     #[test]
-    fn busy_and_offline_agents_and_teams_without_anybody_are_not_in_it() {
-        assert_eq!(names(&Filter::default()), ["Ada", "Bob", "Sales"]);
+    fn busy_and_offline_agents_and_teams_without_available_agents_are_not_in_it() {
+        assert_eq!(names(&PickerFilter::default()), ["Ada", "Bob", "Sales"]);
     }
 
     #[test]
@@ -203,7 +201,7 @@ mod tests {
     #[test]
     fn the_caller_is_never_in_it_and_makes_no_team_available() {
         let caller = Some(AgentId(Uuid::from_u128(1)));
-        assert_eq!(names(&Filter { caller, ..Filter::default() }), ["Bob"]);
+        assert_eq!(names(&PickerFilter { caller, ..PickerFilter::default() }), ["Bob"]);
     }
 
     #[test]
@@ -217,13 +215,13 @@ mod tests {
     #[test]
     fn a_team_filter_shows_its_members_only() {
         let team = Some(TeamId(Uuid::from_u128(10)));
-        assert_eq!(names(&Filter { team, ..search("") }), ["Ada", "Cy"]);
+        assert_eq!(names(&PickerFilter { team, ..search("") }), ["Ada", "Cy"]);
     }
 
     #[test]
     fn a_page_goes_on_after_the_last() {
         let index = index();
-        let mut after = Cursor::default();
+        let mut after = DirectoryCursor::default();
         let mut seen = Vec::new();
         while let Some((at, _, target)) = index.targets(&search(""), &after, 1).pop() {
             after = at;
@@ -233,15 +231,15 @@ mod tests {
     }
 
     #[test]
-    fn a_team_counts_who_comes_and_goes() {
+    fn a_team_counts_its_available_members() {
         let index = index();
         let sales = TeamId(Uuid::from_u128(10));
-        let count = || index.people().available_in(sales, None);
+        let count = || index.directory().available_in(sales, None);
         assert_eq!(count(), 1);
         let ada = AgentId(Uuid::from_u128(1));
         assert!(!index.put_agent(ada, Some(agent(1, "Ada", &[]))));
         assert_eq!(count(), 0);
-        assert!(index.put_agent(ada, Some(agent(1, "Ada", &[Change::Connected(None)]))));
+        assert!(index.put_agent(ada, Some(agent(1, "Ada", &[StatusChange::Connected(None)]))));
         assert_eq!(count(), 1);
     }
 

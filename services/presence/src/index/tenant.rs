@@ -5,26 +5,25 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use tokio::sync::{broadcast, watch};
 
-use super::BEHIND;
+use super::MAX_BEHIND;
 use crate::ids::{AgentId, TeamId};
 use crate::record::{AgentRecord, TeamRecord};
 
-/// What was touched by a change.
+/// What a change touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Touched {
     Agent(AgentId),
     Team(TeamId),
 }
 
-/// One tenant.
 pub(crate) struct TenantIndex {
-    people: RwLock<People>,
+    directory: RwLock<TenantDirectory>,
     touched: broadcast::Sender<Touched>,
 }
 
-/// Who there is.
+/// A tenant's agents, teams and memberships.
 #[derive(Default)]
-pub(super) struct People {
+pub(super) struct TenantDirectory {
     agents: HashMap<AgentId, AgentEntry>,
     teams: HashMap<TeamId, TeamEntry>,
     member_of: HashMap<AgentId, BTreeSet<TeamId>>,
@@ -42,16 +41,16 @@ struct TeamEntry {
 
 impl Default for TenantIndex {
     fn default() -> Self {
-        Self { people: RwLock::default(), touched: broadcast::Sender::new(BEHIND) }
+        Self { directory: RwLock::default(), touched: broadcast::Sender::new(MAX_BEHIND) }
     }
 }
 
 impl TenantIndex {
-    /// Takes over an agent as they are now (`None`: gone). `true` if somebody became available by it.
+    /// Takes over an agent as they are now (`None`: gone). `true` if they became available.
     pub(crate) fn put_agent(&self, id: AgentId, record: Option<AgentRecord>) -> bool {
         let became_available = {
-            let mut people = self.people.write().unwrap_or_else(PoisonError::into_inner);
-            people.put_agent(id, record)
+            let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
+            directory.put_agent(id, record)
         };
         let _ = self.touched.send(Touched::Agent(id));
         became_available
@@ -60,58 +59,56 @@ impl TenantIndex {
     /// Takes over a team as it is now (`None`: gone).
     pub(crate) fn put_team(&self, id: TeamId, record: Option<TeamRecord>) {
         {
-            let mut people = self.people.write().unwrap_or_else(PoisonError::into_inner);
-            people.put_team(id, record);
+            let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
+            directory.put_team(id, record);
         }
         let _ = self.touched.send(Touched::Team(id));
     }
 
-    /// An agent.
     pub(crate) fn agent(&self, id: AgentId) -> Option<Arc<AgentRecord>> {
-        self.people().agent(id).map(Arc::clone)
+        self.directory().agent(id).map(Arc::clone)
     }
 
-    /// Everybody who is online.
+    /// All agents who are online.
     pub(crate) fn online(&self) -> Vec<AgentId> {
-        let people = self.people();
-        let online = people.agents().filter(|it| it.standing.online);
+        let directory = self.directory();
+        let online = directory.agents().filter(|it| it.status.online);
         online.map(|it| it.id).collect()
     }
 
-    /// A team.
     pub(crate) fn team(&self, id: TeamId) -> Option<Arc<TeamRecord>> {
-        self.people().team(id).map(Arc::clone)
+        self.directory().team(id).map(Arc::clone)
     }
 
     /// An agent, now and after each change; the sender is dropped when they are deleted.
     pub(crate) fn watch_agent(&self, id: AgentId) -> Option<watch::Receiver<Arc<AgentRecord>>> {
-        self.people().agents.get(&id).map(|entry| entry.watch.subscribe())
+        self.directory().agents.get(&id).map(|entry| entry.watch.subscribe())
     }
 
-    /// What is touched, as it happens.
+    /// The agents and teams that changes touch, as it happens.
     pub(crate) fn watch(&self) -> broadcast::Receiver<Touched> {
         self.touched.subscribe()
     }
 
-    /// The members of a team who can be had, longest idle first; and whether it has members who are not to be skipped.
-    /// `None` if there is no such team.
+    /// The available members of a team, longest idle first; and whether it has members at all that are not to be skipped. `None`
+    /// if there is no such team.
     pub(crate) fn candidates(&self, team: TeamId, skip: &BTreeSet<AgentId>) -> Option<(Vec<Arc<AgentRecord>>, bool)> {
-        let people = self.people();
-        let members = people.team(team)?.members.iter().filter(|id| !skip.contains(id));
-        let members: Vec<_> = members.filter_map(|id| people.agent(*id)).collect();
+        let directory = self.directory();
+        let members = directory.team(team)?.members.iter().filter(|id| !skip.contains(id));
+        let members: Vec<_> = members.filter_map(|id| directory.agent(*id)).collect();
         let anybody_left = !members.is_empty();
         let mut free: Vec<_> =
-            members.into_iter().filter(|agent| agent.standing.is_available()).map(Arc::clone).collect();
-        free.sort_by_key(|agent| (agent.standing.idle_since_us, agent.id));
+            members.into_iter().filter(|agent| agent.status.is_available()).map(Arc::clone).collect();
+        free.sort_by_key(|agent| (agent.status.idle_since_us, agent.id));
         Some((free, anybody_left))
     }
 
-    pub(super) fn people(&self) -> RwLockReadGuard<'_, People> {
-        self.people.read().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn directory(&self) -> RwLockReadGuard<'_, TenantDirectory> {
+        self.directory.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl People {
+impl TenantDirectory {
     pub(super) fn agent(&self, id: AgentId) -> Option<&Arc<AgentRecord>> {
         self.agents.get(&id).map(|entry| &entry.record)
     }
@@ -133,16 +130,16 @@ impl People {
         self.member_of.get(&agent).into_iter().flatten().copied()
     }
 
-    /// How many members of a team can be had, besides `caller`.
+    /// How many members of a team are available, besides `caller`.
     pub(super) fn available_in(&self, team: TeamId, caller: Option<AgentId>) -> usize {
         let Some(entry) = self.teams.get(&team) else { return 0 };
-        let is_one_of_them =
+        let counts_caller =
             caller.is_some_and(|caller| entry.record.members.contains(&caller) && self.is_available(caller));
-        entry.available - usize::from(is_one_of_them)
+        entry.available - usize::from(counts_caller)
     }
 
     fn is_available(&self, agent: AgentId) -> bool {
-        self.agent(agent).is_some_and(|record| record.standing.is_available())
+        self.agent(agent).is_some_and(|record| record.status.is_available())
     }
 
     fn put_agent(&mut self, id: AgentId, record: Option<AgentRecord>) -> bool {
@@ -169,7 +166,7 @@ impl People {
         let is_available = self.is_available(agent);
         for team in self.member_of.get(&agent).into_iter().flatten() {
             if let Some(entry) = self.teams.get_mut(team) {
-                // One agent became available, or is no longer: the others of the team need not be counted again.
+                // Only this agent changed: the others of the team need not be counted again.
                 let (more, less) = if is_available { (1, 0) } else { (0, 1) };
                 entry.available = (entry.available + more).saturating_sub(less);
             }

@@ -1,6 +1,6 @@
-//! What runs out by itself: reservations (A2) and wrap-up.
+//! Ends reservations (A2) and wrap-ups that have run out.
 //!
-//! One task sleeps until the next moment at which something does; a slow scan stands behind it.
+//! One task sleeps until the next deadline; a slow scan finds what it missed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use baton_runtime::auth::TenantId;
 use baton_store::StoreError;
 use tonic::Status;
 
-use crate::core::Core;
+use crate::core::PresenceCore;
 use crate::edit::Edit;
-use crate::state::Change;
+use crate::status::StatusChange;
 use crate::store::claims::{self, ClaimState};
-use crate::store::standings;
+use crate::store::statuses;
 
 const SCAN_EVERY: Duration = Duration::from_secs(30);
 /// After a failure: soon enough for a reservation not to outlive its lease by more than a second.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
-/// In one transaction; what is left comes in the next.
+/// Claims, and agents, in one transaction; the next one takes the rest.
 const BATCH: i64 = 200;
 
 /// Runs until the service stops.
-pub(crate) async fn run(core: Arc<Core>) {
+pub(crate) async fn run(core: Arc<PresenceCore>) {
     loop {
         let pause = match pass(&core).await {
             Ok(true) => SCAN_EVERY,
@@ -41,8 +41,8 @@ pub(crate) async fn run(core: Arc<Core>) {
     }
 }
 
-/// `true` when nothing that has run out is left. A tenant who fails keeps no other one waiting.
-async fn pass(core: &Core) -> Result<bool, StoreError> {
+/// `true` when nothing that has run out is left. A tenant whose change fails does not hold up the others.
+async fn pass(core: &PresenceCore) -> Result<bool, StoreError> {
     let _busy = core.clock.busy();
     core.deadline.clear();
     let mut failed: Vec<TenantId> = Vec::new();
@@ -63,7 +63,7 @@ async fn pass(core: &Core) -> Result<bool, StoreError> {
     Ok(failed.is_empty())
 }
 
-async fn expire(core: &Core, tenant: &TenantId) -> Result<(), Status> {
+async fn expire(core: &PresenceCore, tenant: &TenantId) -> Result<(), Status> {
     core.change(tenant, "system", async |edit| {
         end_reservations(edit).await?;
         end_wrap_ups(edit).await
@@ -73,12 +73,12 @@ async fn expire(core: &Core, tenant: &TenantId) -> Result<(), Status> {
 
 async fn end_reservations(edit: &mut Edit<'_>) -> Result<(), Status> {
     let now_us = edit.now_us();
-    for claim in claims::run_out(edit.tx, edit.occasion.tenant, now_us, BATCH).await? {
+    for claim in claims::run_out(edit.tx, edit.context.tenant, now_us, BATCH).await? {
         let before = edit.agent(claim.agent_id).await?;
-        claims::end(edit.tx, edit.occasion.tenant, &claim.claim_id, ClaimState::Expired, Reason::Expired).await?;
+        claims::end(edit.tx, edit.context.tenant, &claim.claim_id, ClaimState::Expired, Reason::Expired).await?;
         edit.effects.expired = true;
         if let Some(before) = before {
-            edit.settle(claim.agent_id, &before.standing, [Change::Freed], "").await?;
+            edit.settle(claim.agent_id, &before.status, [StatusChange::Freed], "").await?;
         }
     }
     Ok(())
@@ -86,9 +86,9 @@ async fn end_reservations(edit: &mut Edit<'_>) -> Result<(), Status> {
 
 async fn end_wrap_ups(edit: &mut Edit<'_>) -> Result<(), Status> {
     let now_us = edit.now_us();
-    for agent in standings::wrapped_up(edit.tx, edit.occasion.tenant, now_us, BATCH).await? {
+    for agent in statuses::wrapped_up(edit.tx, edit.context.tenant, now_us, BATCH).await? {
         if let Some(before) = edit.agent(agent).await? {
-            edit.settle(agent, &before.standing, [Change::WrapUpEnded], "wrap_up_over").await?;
+            edit.settle(agent, &before.status, [StatusChange::WrapUpEnded], "wrap_up_over").await?;
         }
     }
     Ok(())

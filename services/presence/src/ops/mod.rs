@@ -1,4 +1,4 @@
-//! What the service does, one file for each thing: the change itself, without the wire.
+//! What the service does, without the wire: one file for each change.
 
 pub(crate) mod directory;
 pub(crate) mod expire;

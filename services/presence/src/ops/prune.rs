@@ -1,4 +1,4 @@
-//! Forgetting claims of interactions that are long over.
+//! Deletes the claims of interactions that ended long ago.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,22 +6,22 @@ use std::time::Duration;
 use baton_runtime::clock::micros;
 use baton_store::StoreError;
 
-use crate::core::Core;
+use crate::core::PresenceCore;
 use crate::store::versions;
 
 const EVERY: Duration = Duration::from_hours(1);
-/// A projection that is later than this comes from nowhere.
+/// No projection comes this long after the end of its interaction.
 const KEPT: Duration = Duration::from_hours(24);
 const BATCH: i64 = 500;
 
 /// Runs until the service stops.
-pub(crate) async fn run(core: Arc<Core>) {
+pub(crate) async fn run(core: Arc<PresenceCore>) {
     let mut interval = core.clock.interval(EVERY);
     loop {
         tokio::select! {
             () = core.lifecycle.stopping() => return,
             now_us = interval.tick() => {
-                if let Err(error) = forget(&core, now_us - micros(KEPT)).await {
+                if let Err(error) = delete(&core, now_us - micros(KEPT)).await {
                     tracing::warn!(%error, "old claims could not be deleted; trying again later");
                 }
             }
@@ -29,13 +29,13 @@ pub(crate) async fn run(core: Arc<Core>) {
     }
 }
 
-async fn forget(core: &Core, ended_before_us: i64) -> Result<(), StoreError> {
+async fn delete(core: &PresenceCore, ended_before_us: i64) -> Result<(), StoreError> {
     let _busy = core.clock.busy();
     loop {
         let mut tx = core.db.begin().await?;
-        let forgotten = versions::prune(&mut tx, ended_before_us, BATCH).await?;
+        let deleted = versions::prune(&mut tx, ended_before_us, BATCH).await?;
         tx.commit().await?;
-        if forgotten == 0 {
+        if deleted == 0 {
             return Ok(());
         }
     }

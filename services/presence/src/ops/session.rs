@@ -1,4 +1,4 @@
-//! Sessions begin and end.
+//! Opens and closes sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,72 +7,81 @@ use baton_api::ApiError;
 use baton_runtime::client::Backoff;
 use tonic::Status;
 
-use crate::core::Core;
-use crate::sessions::{End, MAX_SESSIONS, Session, Whose};
-use crate::state::{Change, Wish};
+use crate::core::PresenceCore;
+use crate::sessions::{AgentKey, AgentSession, MAX_SESSIONS, SessionEnd};
+use crate::status::{RequestedState, StatusChange};
 
 /// Opens a session: the agent is online from here on, until the lease of the last session is over.
-pub(crate) async fn open(core: &Arc<Core>, whose: Whose, wish: Option<Wish>) -> Result<Arc<Session>, Status> {
+pub(crate) async fn open(
+    core: &Arc<PresenceCore>,
+    key: AgentKey,
+    requested: Option<RequestedState>,
+) -> Result<Arc<AgentSession>, Status> {
     let this = Arc::clone(core);
     core.detached(async move {
-        let session = Session::new(this.clock.now_us() + this.lease_us);
-        let opened = connect(&this, &whose, wish, &session).await;
+        let session = AgentSession::new(this.clock.now_us() + this.lease_us);
+        let opened = connect(&this, &key, requested, &session).await;
         if opened.is_err() {
-            // It may have been added, or even committed: its end goes the ordinary way.
+            // It may have been added, or even committed: the ordinary way to end it cleans up.
             session.say_goodbye();
         }
-        watch(&this, whose, Arc::clone(&session));
+        watch(&this, key, Arc::clone(&session));
         opened.map(|()| session)
     })
     .await
 }
 
-async fn connect(core: &Core, whose: &Whose, wish: Option<Wish>, session: &Arc<Session>) -> Result<(), Status> {
-    let (tenant, agent) = whose;
+async fn connect(
+    core: &PresenceCore,
+    key: &AgentKey,
+    requested: Option<RequestedState>,
+    session: &Arc<AgentSession>,
+) -> Result<(), Status> {
+    let (tenant, agent) = key;
     core.change(tenant, &format!("agent/{agent}"), async |edit| {
         let before = edit.agent(*agent).await?.ok_or_else(|| ApiError::not_found("agent"))?;
-        if !core.sessions.add(whose, session) {
+        if !core.sessions.add(key, session) {
             return Err(too_many());
         }
-        edit.settle(*agent, &before.standing, [Change::Connected(wish)], "connected").await?;
+        edit.settle(*agent, &before.status, [StatusChange::Connected(requested)], "connected").await?;
         Ok(())
     })
     .await
 }
 
-/// After a restart: everybody who was online stays so for one lease.
-pub(crate) fn grant_grace(core: &Arc<Core>) {
+/// After a restart, agents who were online stay so for one lease.
+pub(crate) fn grant_grace(core: &Arc<PresenceCore>) {
     let until_us = core.clock.now_us() + core.lease_us;
     for tenant in core.index.tenants() {
         for agent in core.index.tenant(&tenant).online() {
-            let whose = (tenant.clone(), agent);
-            let session = Session::new(until_us);
-            if core.sessions.add(&whose, &session) {
-                watch(core, whose, session);
+            let key = (tenant.clone(), agent);
+            let session = AgentSession::new(until_us);
+            if core.sessions.add(&key, &session) {
+                watch(core, key, session);
             }
         }
     }
 }
 
-/// Ends the session when its time has come. A session that is open when the service stops is left as it is.
-fn watch(core: &Arc<Core>, whose: Whose, session: Arc<Session>) {
+/// Closes the session at its end. A session that is open when the service stops is left as it is.
+fn watch(core: &Arc<PresenceCore>, key: AgentKey, session: Arc<AgentSession>) {
     let this = Arc::clone(core);
     core.lifecycle.spawn("presence session", async move {
         tokio::select! {
             () = this.lifecycle.stopping() => {}
             end = session.ends(&this.clock) => {
-                close(&this, &whose, &session, end).await;
+                close(&this, &key, &session, end).await;
                 session.over.cancel();
             }
         }
     });
 }
 
-/// Closing must happen: while the database does not let us, the agent would be shown as available.
-async fn close(core: &Arc<Core>, whose: &Whose, session: &Session, end: End) {
+/// Retries until it succeeds: as long as the session is not closed, the agent is shown as available.
+async fn close(core: &Arc<PresenceCore>, key: &AgentKey, session: &AgentSession, end: SessionEnd) {
     let backoff = Backoff::default();
     let mut failures = 0;
-    while let Err(status) = close_once(core, whose, session, end).await {
+    while let Err(status) = close_once(core, key, session, end).await {
         failures += 1;
         tracing::warn!(error = status.message(), "a session could not be closed yet");
         tokio::select! {
@@ -82,16 +91,21 @@ async fn close(core: &Arc<Core>, whose: &Whose, session: &Session, end: End) {
     }
 }
 
-async fn close_once(core: &Arc<Core>, whose: &Whose, session: &Session, end: End) -> Result<(), Status> {
-    let (tenant, agent) = whose;
+async fn close_once(
+    core: &Arc<PresenceCore>,
+    key: &AgentKey,
+    session: &AgentSession,
+    end: SessionEnd,
+) -> Result<(), Status> {
+    let (tenant, agent) = key;
     let _busy = core.clock.busy();
     core.change(tenant, "system", async |edit| {
-        // Both while the writer is ours: an opening that comes first keeps the agent online, and of two ends one is the last.
-        if core.sessions.remove(whose, session.id) > 0 {
+        // Both while we have the writer: a session that opens before keeps the agent online, and of two ends one is the last.
+        if core.sessions.remove(key, session.id) > 0 {
             return Ok(());
         }
         if let Some(before) = edit.agent(*agent).await? {
-            edit.settle(*agent, &before.standing, [Change::Disconnected], end.reason()).await?;
+            edit.settle(*agent, &before.status, [StatusChange::Disconnected], end.reason()).await?;
         }
         Ok(())
     })

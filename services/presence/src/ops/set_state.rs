@@ -1,4 +1,4 @@
-//! An agent chooses their state.
+//! An agent requests a state.
 
 use baton_api::ApiError;
 use baton_api::presence::v1::{SetStateRequest, SetStateResponse};
@@ -6,30 +6,30 @@ use baton_runtime::auth::Caller;
 use tonic::Status;
 
 use crate::convert;
-use crate::core::{Asked, Core};
+use crate::core::{ChangeRequest, PresenceCore};
 use crate::ids::AgentId;
 use crate::record::AgentRecord;
-use crate::state::{Change, Wish};
+use crate::status::{RequestedState, StatusChange};
 
 const METHOD: &str = "/baton.presence.v1.PresenceService/SetState";
 
-/// What they chose holds, whatever changed by itself before.
+/// Also clears the automatic states: `WRAP_UP` and `NOT_RESPONDING`.
 pub(crate) async fn set_state(
-    core: &Core,
+    core: &PresenceCore,
     caller: &Caller,
     agent: AgentId,
-    wish: Wish,
+    requested: RequestedState,
     request: &SetStateRequest,
 ) -> Result<SetStateResponse, Status> {
-    let asked = Asked { caller, method: METHOD, request_id: &request.request_id, request };
-    core.change_once(asked, async |edit| {
+    let change_request = ChangeRequest { caller, method: METHOD, request_id: &request.request_id, message: request };
+    core.change_once(change_request, async |edit| {
         let before = edit.agent(agent).await?.ok_or_else(|| ApiError::not_found("agent"))?;
-        let reason = match &wish {
-            Wish::Available => String::new(),
-            Wish::Away(reason) => reason.clone(),
+        let reason = match &requested {
+            RequestedState::Available => String::new(),
+            RequestedState::Away(reason) => reason.clone(),
         };
-        let standing = edit.settle(agent, &before.standing, [Change::Wished(wish)], &reason).await?;
-        let presence = convert::presence(&AgentRecord { standing, ..before });
+        let status = edit.settle(agent, &before.status, [StatusChange::StateRequested(requested)], &reason).await?;
+        let presence = convert::presence(&AgentRecord { status, ..before });
         Ok(SetStateResponse { presence: Some(presence) })
     })
     .await

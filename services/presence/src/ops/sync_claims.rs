@@ -1,10 +1,10 @@
-//! The claims of one interaction become what it wants.
+//! Makes the claims of one interaction those that it wants.
 //!
-//! The projection lists all that is wanted at its version. Who is in the database and not in the list is released; who is in
-//! the list and not in the database is inserted, and the unique index says whether they could be had (A1). A claim that is
-//! over stays over under its id, so a repeated or late projection gets the same answers and changes nothing. (The one
-//! exception is in [`revive`].)
-//! Releases come before grants: an interaction may let an agent go and ask for the same one in one step.
+//! The projection lists all claims that are wanted at its version. An active claim that is not in the list is released; one that
+//! is in the list and not in the database is inserted, and the unique index decides whether it is granted (A1). A claim that is
+//! over stays over under its id, so a repeated or late projection gets the same answers and changes nothing. (The one exception
+//! is in [`revive`].)
+//! Releases come before grants: an interaction may release an agent and claim the same one in one step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,38 +14,41 @@ use baton_api::error::ErrorReason;
 use tonic::Status;
 
 use super::repeated_claims;
-use crate::core::Core;
+use crate::core::PresenceCore;
 use crate::edit::Edit;
-use crate::projection::{Known, Projection, Released, Verdict, Wanted, kept, known};
+use crate::projection::{ClaimDecision, ClaimsProjection, KnownClaims, Released, Wanted, known, updated};
 use crate::record::AgentRecord;
-use crate::state::{Change, Standing, State, Taken};
+use crate::status::{AgentStatus, Occupied, ShownState, StatusChange};
 use crate::store::claims::{self, ClaimRow, ClaimState};
 use crate::store::versions::{self, Seen};
 
-/// Answers in the order of the wanted claims.
-pub(crate) async fn sync_claims(core: &Core, projection: Projection) -> Result<Vec<Verdict>, Status> {
-    if let Some(verdicts) = repeated_claims::answer(core, &projection).await? {
-        return Ok(verdicts);
+/// The decisions are in the order of the wanted claims.
+pub(crate) async fn sync_claims(
+    core: &PresenceCore,
+    projection: ClaimsProjection,
+) -> Result<Vec<ClaimDecision>, Status> {
+    if let Some(decisions) = repeated_claims::answer(core, &projection).await? {
+        return Ok(decisions);
     }
     core.change(&projection.tenant, "system", async |edit| {
         let seen = check_version(edit, &projection).await?;
         let known = known(claims::of_interaction(edit.tx, &projection.tenant, &projection.interaction_id).await?);
         release_unwanted(edit, &projection, &known).await?;
-        // Of an interaction that is over and unknown here, all has been done and forgotten (`prune`): not once more (A4).
+        // An interaction that has ended and is unknown was dealt with and deleted (`prune`): no wrap-up begins once more (A4).
         if !(projection.ended && seen == Seen::First) {
-            bury_unseen(edit, &projection, &known).await?;
+            tombstone_unseen(edit, &projection, &known).await?;
         }
-        let mut verdicts = Vec::with_capacity(projection.wanted.len());
+        let mut decisions = Vec::with_capacity(projection.wanted.len());
         for wanted in &projection.wanted {
             let claim = known.get(&wanted.claim_id);
-            verdicts.push(judge(edit, &projection.interaction_id, wanted, claim).await?);
+            decisions.push(decide(edit, &projection.interaction_id, wanted, claim).await?);
         }
-        Ok(verdicts)
+        Ok(decisions)
     })
     .await
 }
 
-async fn check_version(edit: &mut Edit<'_>, projection: &Projection) -> Result<Seen, Status> {
+async fn check_version(edit: &mut Edit<'_>, projection: &ClaimsProjection) -> Result<Seen, Status> {
     let version = (projection.version, projection.ended);
     let now_us = edit.now_us();
     match versions::advance(edit.tx, &projection.tenant, &projection.interaction_id, version, now_us).await? {
@@ -57,8 +60,12 @@ async fn check_version(edit: &mut Edit<'_>, projection: &Projection) -> Result<S
     }
 }
 
-/// Lets go of every active claim that is not wanted.
-async fn release_unwanted(edit: &mut Edit<'_>, projection: &Projection, known: &Known) -> Result<(), Status> {
+/// Releases each active claim that is not wanted.
+async fn release_unwanted(
+    edit: &mut Edit<'_>,
+    projection: &ClaimsProjection,
+    known: &KnownClaims,
+) -> Result<(), Status> {
     let wanted: BTreeSet<&str> = projection.wanted.iter().map(|it| it.claim_id.as_str()).collect();
     let released: BTreeMap<&str, &Released> = projection.released.iter().map(|it| (it.claim_id.as_str(), it)).collect();
     for claim in known.values() {
@@ -71,20 +78,24 @@ async fn release_unwanted(edit: &mut Edit<'_>, projection: &Projection, known: &
 
 async fn release(edit: &mut Edit<'_>, claim: &ClaimRow, released: Option<&Released>) -> Result<(), Status> {
     let reason = released.map_or(Reason::Unspecified, |it| it.reason);
-    // Before the claim goes: afterwards the agent would look as if they had been free all the time.
+    // Read before the claim ends: afterwards the agent would seem to have been free all the time.
     let before = edit.agent(claim.agent_id).await?;
-    claims::end(edit.tx, edit.occasion.tenant, &claim.claim_id, ClaimState::Released, reason).await?;
+    claims::end(edit.tx, edit.context.tenant, &claim.claim_id, ClaimState::Released, reason).await?;
     if let Some(before) = before {
         let (mut changes, cause) = aftermath(released, edit.now_us());
-        changes.insert(0, Change::Freed);
-        edit.settle(claim.agent_id, &before.standing, changes, cause).await?;
+        changes.insert(0, StatusChange::Freed);
+        edit.settle(claim.agent_id, &before.status, changes, cause).await?;
     }
     Ok(())
 }
 
-/// A claim that came and went between two versions that were seen: it held nobody here, but what follows from it is due,
-/// once (A4).
-async fn bury_unseen(edit: &mut Edit<'_>, projection: &Projection, known: &Known) -> Result<(), Status> {
+/// Writes a tombstone for each released claim that began and ended between two versions that were seen: it never occupied its
+/// agent here, but what follows from its release is due, once (A4).
+async fn tombstone_unseen(
+    edit: &mut Edit<'_>,
+    projection: &ClaimsProjection,
+    known: &KnownClaims,
+) -> Result<(), Status> {
     let is_wanted = |id: &str| projection.wanted.iter().any(|it| it.claim_id == id);
     for released in &projection.released {
         if known.contains_key(&released.claim_id) || is_wanted(&released.claim_id) {
@@ -100,31 +111,31 @@ async fn bury_unseen(edit: &mut Edit<'_>, projection: &Projection, known: &Known
             inbox: Vec::new(),
             since_us: edit.now_us(),
         };
-        let is_new = claims::insert(edit.tx, edit.occasion.tenant, &tombstone).await?;
+        let is_new = claims::insert(edit.tx, edit.context.tenant, &tombstone).await?;
         let before = edit.agent(released.agent).await?.filter(|it| is_new && it.claim.is_none());
         if let Some(before) = before {
             let (changes, cause) = aftermath(Some(released), edit.now_us());
-            edit.settle(released.agent, &before.standing, changes, cause).await?;
+            edit.settle(released.agent, &before.status, changes, cause).await?;
         }
     }
     Ok(())
 }
 
-/// What a released claim does to its agent, and why.
-fn aftermath(released: Option<&Released>, now_us: i64) -> (Vec<Change>, &'static str) {
+/// How a released claim changes its agent's status, and the reason for the event.
+fn aftermath(released: Option<&Released>, now_us: i64) -> (Vec<StatusChange>, &'static str) {
     match released {
-        Some(it) if it.wrap_up_us > 0 => (vec![Change::WrapUpBegan(now_us + it.wrap_up_us)], "wrap_up"),
-        Some(it) if it.reason == Reason::NoAnswer => (vec![Change::LetRing], "no_answer"),
+        Some(it) if it.wrap_up_us > 0 => (vec![StatusChange::WrapUpBegan(now_us + it.wrap_up_us)], "wrap_up"),
+        Some(it) if it.reason == Reason::NoAnswer => (vec![StatusChange::OfferMissed], "no_answer"),
         _ => (Vec::new(), ""),
     }
 }
 
-async fn judge(
+async fn decide(
     edit: &mut Edit<'_>,
     interaction_id: &str,
     wanted: &Wanted,
     known: Option<&ClaimRow>,
-) -> Result<Verdict, Status> {
+) -> Result<ClaimDecision, Status> {
     match known {
         None => grant(edit, interaction_id, wanted).await,
         Some(claim) if claim.agent_id != wanted.agent => {
@@ -133,98 +144,98 @@ async fn judge(
         }
         Some(claim) => match claim.state {
             ClaimState::Reserved | ClaimState::Engaged => keep(edit, wanted, claim).await,
-            ClaimState::Expired if wanted.taken == Taken::Engaged => revive(edit, wanted, claim).await,
-            ClaimState::Expired => Ok(Verdict::Expired),
-            ClaimState::Released | ClaimState::Refused => Ok(Verdict::Refused(claim.reason)),
+            ClaimState::Expired if wanted.occupied == Occupied::Engaged => revive(edit, wanted, claim).await,
+            ClaimState::Expired => Ok(ClaimDecision::Expired),
+            ClaimState::Released | ClaimState::Refused => Ok(ClaimDecision::Refused(claim.reason)),
         },
     }
 }
 
-/// An active claim goes on: perhaps the agent is in the interaction now, or the offer says something else.
-async fn keep(edit: &mut Edit<'_>, wanted: &Wanted, claim: &ClaimRow) -> Result<Verdict, Status> {
-    let next = kept(wanted, claim, edit.now_us());
+/// An active claim goes on; the agent may be in the interaction now, or the inbox item may be another.
+async fn keep(edit: &mut Edit<'_>, wanted: &Wanted, claim: &ClaimRow) -> Result<ClaimDecision, Status> {
+    let next = updated(wanted, claim, edit.now_us());
     if next.state == ClaimState::Reserved {
         edit.note_deadline(next.expires_at_us);
     }
     if next != *claim {
         let before = edit.agent(claim.agent_id).await?;
-        claims::update(edit.tx, edit.occasion.tenant, &next).await?;
+        claims::update(edit.tx, edit.context.tenant, &next).await?;
         if let Some(before) = before {
-            let taken = if next.state == ClaimState::Engaged { Taken::Engaged } else { Taken::Reserved };
-            edit.settle(claim.agent_id, &before.standing, [Change::Taken(taken)], "").await?;
+            let occupied = if next.state == ClaimState::Engaged { Occupied::Engaged } else { Occupied::Reserved };
+            edit.settle(claim.agent_id, &before.status, [StatusChange::Occupied(occupied)], "").await?;
             edit.touch_agent(claim.agent_id);
         }
     }
-    Ok(Verdict::Granted)
+    Ok(ClaimDecision::Granted)
 }
 
-/// The agent answered, and we heard of it too late (we were down, say). They are on the phone: to show them as available
-/// would be worse (A3) than a reservation that ran out and was used after all.
-async fn revive(edit: &mut Edit<'_>, wanted: &Wanted, claim: &ClaimRow) -> Result<Verdict, Status> {
+/// The agent answered, and the projection that says so came too late (the service was down, say). They are on the phone: to show
+/// them as available would be worse (A3) than a reservation that ran out and was used after all.
+async fn revive(edit: &mut Edit<'_>, wanted: &Wanted, claim: &ClaimRow) -> Result<ClaimDecision, Status> {
     let before = edit.agent(claim.agent_id).await?;
     let engaged = ClaimRow { inbox: wanted.inbox.clone(), since_us: edit.now_us(), ..claim.clone() };
-    if !claims::revive(edit.tx, edit.occasion.tenant, &engaged).await? {
-        return Ok(Verdict::Expired);
+    if !claims::revive(edit.tx, edit.context.tenant, &engaged).await? {
+        return Ok(ClaimDecision::Expired);
     }
     if let Some(before) = before {
-        edit.settle(claim.agent_id, &before.standing, [Change::Taken(Taken::Engaged)], "").await?;
+        edit.settle(claim.agent_id, &before.status, [StatusChange::Occupied(Occupied::Engaged)], "").await?;
     }
-    Ok(Verdict::Granted)
+    Ok(ClaimDecision::Granted)
 }
 
 /// A claim that was not seen before.
-async fn grant(edit: &mut Edit<'_>, interaction_id: &str, wanted: &Wanted) -> Result<Verdict, Status> {
+async fn grant(edit: &mut Edit<'_>, interaction_id: &str, wanted: &Wanted) -> Result<ClaimDecision, Status> {
     let before = edit.agent(wanted.agent).await?;
     let claim = ClaimRow {
         claim_id: wanted.claim_id.clone(),
         interaction_id: interaction_id.to_owned(),
         agent_id: wanted.agent,
-        state: if wanted.taken == Taken::Engaged { ClaimState::Engaged } else { ClaimState::Reserved },
+        state: if wanted.occupied == Occupied::Engaged { ClaimState::Engaged } else { ClaimState::Reserved },
         reason: Reason::Unspecified,
         expires_at_us: wanted.expires_at_us,
         inbox: wanted.inbox.clone(),
         since_us: edit.now_us(),
     };
-    // Who is in it already is in it, whatever state they are in; only the index may say no.
-    if wanted.taken == Taken::Reserved {
+    // An agent who is in the interaction already is engaged in whatever state they are; only the index may refuse that.
+    if wanted.occupied == Occupied::Reserved {
         if wanted.expires_at_us <= edit.now_us() {
-            return expire_at_once(edit, claim).await;
+            return expire_immediately(edit, claim).await;
         }
         if let Err(reason) = choosable(before.as_ref(), &wanted.choosable) {
             return refuse(edit, claim, reason).await;
         }
     }
-    if !claims::insert(edit.tx, edit.occasion.tenant, &claim).await? {
+    if !claims::insert(edit.tx, edit.context.tenant, &claim).await? {
         return refuse(edit, claim, Reason::Busy).await;
     }
     if claim.state == ClaimState::Reserved {
         edit.note_deadline(claim.expires_at_us);
     }
     if let Some(before) = before {
-        edit.settle(claim.agent_id, &before.standing, [Change::Taken(wanted.taken)], "").await?;
+        edit.settle(claim.agent_id, &before.status, [StatusChange::Occupied(wanted.occupied)], "").await?;
     }
-    Ok(Verdict::Granted)
+    Ok(ClaimDecision::Granted)
 }
 
-/// Whether an agent may be chosen as they stand.
-fn choosable(agent: Option<&AgentRecord>, states: &[State]) -> Result<(), Reason> {
-    let state = agent.map(|it| Standing::state(&it.standing)).ok_or(Reason::NotAvailable)?;
+/// Whether an agent may be reserved in their present state.
+fn choosable(agent: Option<&AgentRecord>, states: &[ShownState]) -> Result<(), Reason> {
+    let state = agent.map(|it| AgentStatus::state(&it.status)).ok_or(Reason::NotAvailable)?;
     match state {
         state if states.contains(&state) => Ok(()),
-        State::Offline => Err(Reason::Offline),
+        ShownState::Offline => Err(Reason::Offline),
         _ => Err(Reason::NotAvailable),
     }
 }
 
-async fn refuse(edit: &mut Edit<'_>, claim: ClaimRow, reason: Reason) -> Result<Verdict, Status> {
+async fn refuse(edit: &mut Edit<'_>, claim: ClaimRow, reason: Reason) -> Result<ClaimDecision, Status> {
     let refused = ClaimRow { state: ClaimState::Refused, reason, ..claim };
-    claims::insert(edit.tx, edit.occasion.tenant, &refused).await?;
-    Ok(Verdict::Refused(reason))
+    claims::insert(edit.tx, edit.context.tenant, &refused).await?;
+    Ok(ClaimDecision::Refused(reason))
 }
 
-async fn expire_at_once(edit: &mut Edit<'_>, claim: ClaimRow) -> Result<Verdict, Status> {
+async fn expire_immediately(edit: &mut Edit<'_>, claim: ClaimRow) -> Result<ClaimDecision, Status> {
     let expired = ClaimRow { state: ClaimState::Expired, reason: Reason::Expired, ..claim };
-    claims::insert(edit.tx, edit.occasion.tenant, &expired).await?;
+    claims::insert(edit.tx, edit.context.tenant, &expired).await?;
     edit.effects.expired = true;
-    Ok(Verdict::Expired)
+    Ok(ClaimDecision::Expired)
 }

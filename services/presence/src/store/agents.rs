@@ -1,13 +1,12 @@
-//! Agents as an admin sees them.
+//! The agents' profiles.
 
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 
 use crate::ids::AgentId;
-use crate::page::Cursor;
-use crate::record::{Profile, name_key};
+use crate::page::DirectoryCursor;
+use crate::record::{AgentProfile, name_key};
 
-/// An agent in a list.
 #[derive(sqlx::FromRow)]
 pub(crate) struct AgentRow {
     pub(crate) agent_id: AgentId,
@@ -18,8 +17,13 @@ pub(crate) struct AgentRow {
     pub(crate) voicemail: bool,
 }
 
-/// Adds an agent, or says `false` when the id is taken.
-pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, id: AgentId, profile: &Profile) -> Result<bool, StoreError> {
+/// Adds an agent; `false` when the id is in use.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    id: AgentId,
+    profile: &AgentProfile,
+) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
         "INSERT INTO agents (tenant, agent_id, name, name_key, email, phone, voicemail)
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING")
@@ -37,7 +41,12 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, id: AgentId, profile:
 }
 
 /// Replaces an agent's fields; `false` when there is none.
-pub(crate) async fn update(tx: &mut Tx, tenant: &TenantId, id: AgentId, profile: &Profile) -> Result<bool, StoreError> {
+pub(crate) async fn update(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    id: AgentId,
+    profile: &AgentProfile,
+) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
         "UPDATE agents SET name = $3, name_key = $4, email = $5, phone = $6, voicemail = $7
          WHERE tenant = $1 AND agent_id = $2")
@@ -54,7 +63,7 @@ pub(crate) async fn update(tx: &mut Tx, tenant: &TenantId, id: AgentId, profile:
     Ok(rows == 1)
 }
 
-/// Removes an agent with their standing and memberships; `false` when there is none.
+/// Removes an agent with their status and memberships; `false` when there is none.
 pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: AgentId) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query("DELETE FROM agents WHERE tenant = $1 AND agent_id = $2")
         .bind(tenant.as_str())
@@ -69,7 +78,7 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: AgentId) -> Resul
 pub(crate) async fn list(
     reader: &mut Reader,
     tenant: &TenantId,
-    after: &Cursor,
+    after: &DirectoryCursor,
     limit: usize,
 ) -> Result<Vec<AgentRow>, StoreError> {
     Ok(on!(reader, conn => sqlx::query_as(

@@ -1,4 +1,4 @@
-//! Claims: who is taken by what.
+//! Claims: which interaction occupies which agent.
 
 use baton_api::common::v1::Reason;
 use baton_runtime::auth::TenantId;
@@ -6,7 +6,7 @@ use baton_store::{Reader, StoreError, Tx, on};
 
 use crate::ids::AgentId;
 
-/// How a claim stands. The last three are final.
+/// The last three are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClaimState {
     Reserved,
@@ -27,13 +27,12 @@ impl ClaimState {
         }
     }
 
-    /// It holds the agent.
+    /// Whether it occupies the agent.
     pub(crate) fn is_active(self) -> bool {
         matches!(self, Self::Reserved | Self::Engaged)
     }
 }
 
-/// A claim as it is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ClaimRow {
     pub(crate) claim_id: String,
@@ -98,7 +97,7 @@ macro_rules! select_of_interaction {
     }};
 }
 
-/// All claims that were ever seen of an interaction.
+/// All claims of an interaction that were ever seen.
 pub(crate) async fn of_interaction(
     tx: &mut Tx,
     tenant: &TenantId,
@@ -107,7 +106,7 @@ pub(crate) async fn of_interaction(
     select_of_interaction!(tx, tenant, interaction_id)
 }
 
-/// The same, for who changes nothing.
+/// The same for a reader.
 pub(crate) async fn look_up(
     reader: &mut Reader,
     tenant: &TenantId,
@@ -116,7 +115,7 @@ pub(crate) async fn look_up(
     select_of_interaction!(reader, tenant, interaction_id)
 }
 
-/// Adds a claim. `false`: the index (A1) let it not, because another claim holds the agent.
+/// Adds a claim. `false`: the index (A1) refused it, because another claim occupies the agent.
 pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
         "INSERT INTO claims (tenant, claim_id, interaction_id, agent_id, state, reason, expires_at_us,
@@ -175,7 +174,7 @@ pub(crate) async fn end(
     one_row("ending a claim", affected)
 }
 
-/// Makes an expired reservation an engagement after all. `false`: another claim holds the agent.
+/// Makes an expired reservation an engagement after all. `false`: another claim occupies the agent.
 pub(crate) async fn revive(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
         "UPDATE claims SET state = 'engaged', reason = 0, inbox = $4, since_us = $5
@@ -235,15 +234,15 @@ pub(crate) async fn next_deadline(reader: &mut Reader) -> Result<Option<i64>, St
 
 /// An expiry that the transfer service has not acknowledged yet.
 #[derive(Debug, Clone, sqlx::FromRow)]
-pub(crate) struct Unreported {
+pub(crate) struct UnreportedExpiry {
     pub(crate) tenant: String,
     pub(crate) claim_id: String,
     pub(crate) interaction_id: String,
     pub(crate) expires_at_us: i64,
 }
 
-/// Such expiries, those of one interaction together; at most `limit`.
-pub(crate) async fn unreported(reader: &mut Reader, limit: i64) -> Result<Vec<Unreported>, StoreError> {
+/// Unreported expiries, those of one interaction together; at most `limit`.
+pub(crate) async fn unreported(reader: &mut Reader, limit: i64) -> Result<Vec<UnreportedExpiry>, StoreError> {
     Ok(on!(reader, conn => sqlx::query_as(
         "SELECT tenant, claim_id, interaction_id, expires_at_us FROM claims
          WHERE state = 'expired' AND NOT reported ORDER BY interaction_id LIMIT $1")
@@ -252,8 +251,7 @@ pub(crate) async fn unreported(reader: &mut Reader, limit: i64) -> Result<Vec<Un
         .await)?)
 }
 
-/// Takes note of the acknowledgement.
-pub(crate) async fn mark_reported(tx: &mut Tx, claim: &Unreported) -> Result<(), StoreError> {
+pub(crate) async fn mark_reported(tx: &mut Tx, claim: &UnreportedExpiry) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "UPDATE claims SET reported = TRUE WHERE tenant = $1 AND claim_id = $2")
         .bind(&claim.tenant)

@@ -1,11 +1,11 @@
-//! The statements, one file for each thing that is kept.
+//! The SQL statements, one file for each sort of row.
 //!
-//! Every function is one statement or a few that belong together; what they mean is decided by their callers.
+//! Every function is one statement or a few that belong together; their callers decide what they mean.
 
 pub(crate) mod agents;
 pub(crate) mod claims;
 pub(crate) mod records;
-pub(crate) mod standings;
+pub(crate) mod statuses;
 pub(crate) mod teams;
 pub(crate) mod versions;
 

@@ -1,4 +1,4 @@
-//! Agents with how they stand and what claims them, in one read.
+//! Agents with their status and the claim on them, in one read.
 
 use baton_api::presence::v1::InboxItem;
 use baton_runtime::auth::TenantId;
@@ -6,8 +6,8 @@ use baton_store::{StoreError, Tx, on};
 use prost::Message as _;
 
 use crate::ids::AgentId;
-use crate::record::{ActiveClaim, AgentRecord, Profile};
-use crate::state::{Standing, Taken, Wish};
+use crate::record::{ActiveClaim, AgentProfile, AgentRecord};
+use crate::status::{AgentStatus, Occupied, RequestedState};
 
 macro_rules! select_records {
     ($rest:literal) => {
@@ -35,7 +35,8 @@ struct Row {
     phone: String,
     voicemail: bool,
     online: bool,
-    wish_away: bool,
+    #[sqlx(rename = "wish_away")]
+    requested_away: bool,
     away_reason: String,
     wrap_up_until_us: Option<i64>,
     not_responding: bool,
@@ -70,17 +71,18 @@ impl Row {
         let row = self.agent_id.to_string();
         let tenant = super::tenant(std::mem::take(&mut self.tenant), "agents", &row)?;
         let claim = self.claim()?;
-        let wish = if self.wish_away { Wish::Away(self.away_reason) } else { Wish::Available };
+        let requested =
+            if self.requested_away { RequestedState::Away(self.away_reason) } else { RequestedState::Available };
         Ok(AgentRecord {
             tenant,
             id: self.agent_id,
-            profile: Profile { name: self.name, email: self.email, phone: self.phone, voicemail: self.voicemail },
-            standing: Standing {
+            profile: AgentProfile { name: self.name, email: self.email, phone: self.phone, voicemail: self.voicemail },
+            status: AgentStatus {
                 online: self.online,
-                wish,
+                requested,
                 wrap_up_until_us: self.wrap_up_until_us,
                 not_responding: self.not_responding,
-                taken: claim.as_ref().map(|claim| claim.taken),
+                occupied: claim.as_ref().map(|claim| claim.occupied),
                 state_since_us: self.state_since_us,
                 idle_since_us: self.idle_since_us,
             },
@@ -104,7 +106,7 @@ impl Row {
             row: claim_id.clone(),
             source: Some(Box::new(error)),
         })?;
-        let taken = if state == "engaged" { Taken::Engaged } else { Taken::Reserved };
-        Ok(Some(ActiveClaim { claim_id, interaction_id, taken, since_us, inbox }))
+        let occupied = if state == "engaged" { Occupied::Engaged } else { Occupied::Reserved };
+        Ok(Some(ActiveClaim { claim_id, interaction_id, occupied, since_us, inbox }))
     }
 }

@@ -1,4 +1,4 @@
-//! Teams and who is in them.
+//! Teams and their members.
 
 use std::collections::BTreeSet;
 
@@ -6,20 +6,19 @@ use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 
 use crate::ids::{AgentId, TeamId};
-use crate::page::Cursor;
+use crate::page::DirectoryCursor;
 use crate::record::{TeamRecord, name_key};
 
 /// Rows in one statement: well below the limit on parameters.
 const CHUNK: usize = 1_000;
 
-/// A team in a list.
 #[derive(sqlx::FromRow)]
 pub(crate) struct TeamRow {
     pub(crate) team_id: TeamId,
     pub(crate) name_key: String,
 }
 
-/// Adds a team without members, or says `false` when the id is taken.
+/// Adds a team without members; `false` when the id is in use.
 pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, id: TeamId, name: &str) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
         "INSERT INTO teams (tenant, team_id, name, name_key) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
@@ -58,7 +57,7 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: TeamId) -> Result
     Ok(rows == 1)
 }
 
-/// Makes exactly these the members. They must exist.
+/// Replaces the members, who must exist.
 pub(crate) async fn set_members(
     tx: &mut Tx,
     tenant: &TenantId,
@@ -149,7 +148,7 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<TeamRecord>, StoreError> {
 pub(crate) async fn list(
     reader: &mut Reader,
     tenant: &TenantId,
-    after: &Cursor,
+    after: &DirectoryCursor,
     limit: usize,
 ) -> Result<Vec<TeamRow>, StoreError> {
     Ok(on!(reader, conn => sqlx::query_as(

@@ -1,9 +1,9 @@
-//! The newest version of each interaction: what makes an older projection harmless.
+//! The newest version of each interaction, which makes an older projection harmless.
 
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 
-/// How a version compares with what was seen.
+/// How a version compares with those that were seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
     /// The first one of its interaction.
@@ -16,7 +16,7 @@ pub(crate) enum Seen {
     Older,
 }
 
-/// The newest version that was seen, for who changes nothing.
+/// The newest version that was seen, for a reader.
 pub(crate) async fn newest(
     reader: &mut Reader,
     tenant: &TenantId,
@@ -30,7 +30,7 @@ pub(crate) async fn newest(
         .await)?)
 }
 
-/// Takes note of a version. The same one again writes nothing.
+/// Stores a version. The same one again writes nothing.
 pub(crate) async fn advance(
     tx: &mut Tx,
     tenant: &TenantId,
@@ -62,7 +62,7 @@ pub(crate) async fn advance(
         .execute(conn)
         .await)?
     .rows_affected();
-    // Somebody else may have been quicker between the two statements, on a database that allows it.
+    // On a database that allows it, another transaction may have been quicker between the two statements.
     Ok(match (rows, known) {
         (1, None) => Seen::First,
         (1, Some(_)) => Seen::Newer,
@@ -70,7 +70,7 @@ pub(crate) async fn advance(
     })
 }
 
-/// Forgets interactions that ended before then, with their claims. Returns how many interactions.
+/// Deletes interactions that ended before `ended_before_us`, with their claims. Returns how many interactions.
 ///
 /// Claims of a living interaction stay, however old: its projection may still list them, and they must stay final.
 pub(crate) async fn prune(tx: &mut Tx, ended_before_us: i64, limit: i64) -> Result<u64, StoreError> {

@@ -76,14 +76,14 @@ async fn the_same_version_is_answered_the_same_and_an_older_one_is_stale() {
     assert_eq!(world.sync_one(&first).await, GRANTED);
     let second = SyncClaimsRequest { claims: vec![engage("i1-claim-1", bob)], ..next(&first) };
     assert_eq!(world.sync_one(&second).await, GRANTED);
-    assert!(world.look(bob).await.engaged);
+    assert!(world.snapshot(bob).await.engaged);
     let status = world.claims().sync_claims(first).await.unwrap_err();
     assert_eq!(ApiError::of(&status).reason, ErrorReason::Stale);
-    assert!(world.look(bob).await.engaged);
+    assert!(world.snapshot(bob).await.engaged);
 }
 
 #[tokio::test]
-async fn what_is_repeated_and_changes_nothing_needs_no_writer() {
+async fn a_repeated_projection_that_changes_nothing_needs_no_writer() {
     let world = World::new().await;
     let (bob, _client) = world.online("Bob").await;
     let (ann, _client) = world.online("Ann").await;
@@ -113,7 +113,7 @@ async fn a_refusal_is_final_for_its_id() {
 }
 
 #[tokio::test]
-async fn who_may_be_chosen_is_said_by_the_claim() {
+async fn the_claim_says_in_which_states_an_agent_may_be_reserved() {
     let world = World::new().await;
     let offline = world.agent("Off").await;
     let (away, _client) = world.online("Away").await;
@@ -135,7 +135,7 @@ async fn who_may_be_chosen_is_said_by_the_claim() {
 }
 
 #[tokio::test]
-async fn a_reservation_expires_on_time_and_is_reported_until_it_is_heard() {
+async fn a_reservation_expires_on_time_and_is_reported_until_it_is_acknowledged() {
     let mut world = World::new().await;
     let (bob, _client) = world.online("Bob").await;
     *world.intake.failures_left.lock().unwrap() = 3;
@@ -143,21 +143,21 @@ async fn a_reservation_expires_on_time_and_is_reported_until_it_is_heard() {
     let first = wants("i1", vec![reserve("i1-claim-1", bob, expires_at_us)]);
     world.sync_one(&first).await;
     world.pass(Duration::from_secs(9)).await;
-    eventually(async || !world.look(bob).await.reserved).await;
+    eventually(async || !world.snapshot(bob).await.reserved).await;
     assert_eq!(world.sync_one(&first).await, (claim_status::State::Expired, Reason::Expired));
     world.pass(Duration::from_secs(4)).await;
-    eventually(async || !world.intake.heard.lock().unwrap().is_empty()).await;
-    let (at_us, report) = world.intake.heard.lock().unwrap()[0].clone();
+    eventually(async || !world.intake.acknowledged.lock().unwrap().is_empty()).await;
+    let (at_us, report) = world.intake.acknowledged.lock().unwrap()[0].clone();
     assert!(at_us < expires_at_us + 2_000_000, "three failures take less than two seconds");
     let Some(fact::Fact::Claim(claim)) = &report.facts[0].fact else { panic!("{report:?}") };
     assert_eq!((report.interaction_id.as_str(), claim.claim_id.as_str()), ("i1", "i1-claim-1"));
     assert_eq!(claim.state(), claim_fact::State::Expired);
     world.pass(Duration::from_secs(1)).await;
-    assert_eq!(world.intake.heard.lock().unwrap().len(), 1, "reported once it was heard");
+    assert_eq!(world.intake.acknowledged.lock().unwrap().len(), 1, "reported again after it was acknowledged");
 }
 
 #[tokio::test]
-async fn who_answered_is_engaged_although_we_heard_of_it_too_late() {
+async fn an_agent_who_answered_is_engaged_although_the_projection_came_too_late() {
     let mut world = World::new().await;
     let (bob, _client) = world.online("Bob").await;
     let (ann, _client) = world.online("Ann").await;
@@ -166,19 +166,19 @@ async fn who_answered_is_engaged_although_we_heard_of_it_too_late() {
     let first = wants("i1", claims);
     world.sync(&first).await;
     world.pass(Duration::from_secs(9)).await;
-    eventually(async || !world.look(ann).await.reserved && !world.look(bob).await.reserved).await;
+    eventually(async || !world.snapshot(ann).await.reserved && !world.snapshot(bob).await.reserved).await;
     world.sync_one(&wants("i2", vec![engage("i2-claim-1", ann)])).await;
     let late = SyncClaimsRequest { claims: vec![engage("i1-claim-1", bob), engage("i1-claim-2", ann)], ..next(&first) };
     let statuses: Vec<_> = world.sync(&late).await.iter().map(ClaimStatus::state).collect();
     assert_eq!(statuses, [claim_status::State::Granted, claim_status::State::Expired]);
-    assert!(world.look(bob).await.engaged);
+    assert!(world.snapshot(bob).await.engaged);
 }
 
 #[tokio::test]
-async fn an_agent_who_lets_it_ring_is_skipped_until_they_come_back() {
+async fn an_agent_who_misses_an_offer_is_not_responding_until_they_come_back() {
     let world = World::new().await;
     let (bob, _client) = world.online("Bob").await;
-    for (number, says_so_in_hello) in [(1, false), (2, true)] {
+    for (number, requests_in_hello) in [(1, false), (2, true)] {
         let id = format!("i{number}");
         let claim = format!("{id}-claim-1");
         let first = wants(&id, vec![reserve(&claim, bob, world.soon())]);
@@ -187,10 +187,10 @@ async fn an_agent_who_lets_it_ring_is_skipped_until_they_come_back() {
         released.reason = Reason::NoAnswer as i32;
         world.sync(&SyncClaimsRequest { claims: vec![], released: vec![released], ..next(&first) }).await;
         assert_eq!(world.state(bob).await, AgentState::NotResponding);
-        // A client that connects by itself says nothing of who sits there.
+        // A client that connects by itself does not prove that the agent is there.
         drop(world.connect(bob).await);
         assert_eq!(world.state(bob).await, AgentState::NotResponding);
-        if says_so_in_hello {
+        if requests_in_hello {
             drop(world.connect_in(bob, AgentState::Available).await);
         } else {
             world.set_state(bob, AgentState::Available).await;
@@ -217,7 +217,7 @@ async fn wrap_up_begins_once_per_engagement_and_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn the_agents_wish_ends_wrap_up() {
+async fn a_requested_state_ends_wrap_up() {
     let mut world = World::new().await;
     let (bob, _client) = world.online("Bob").await;
     world.sync_one(&wants("i1", vec![engage("i1-claim-1", bob)])).await;
@@ -245,7 +245,7 @@ async fn an_engagement_that_was_never_seen_still_leads_to_wrap_up_once() {
 }
 
 #[tokio::test]
-async fn the_end_of_an_interaction_that_was_forgotten_leads_to_nothing() {
+async fn the_end_of_an_interaction_that_was_pruned_leads_to_nothing() {
     let world = World::new().await;
     let (bob, _client) = world.online("Bob").await;
     let mut released = release("i1-claim-1", bob);
@@ -256,7 +256,7 @@ async fn the_end_of_an_interaction_that_was_forgotten_leads_to_nothing() {
 }
 
 #[tokio::test]
-async fn a_tenant_whose_claim_cannot_be_ended_keeps_no_other_ones() {
+async fn a_tenant_whose_claim_cannot_be_ended_does_not_hold_up_the_others() {
     let mut world = World::new().await;
     let mut agents = Vec::new();
     for tenant in [TENANT, "other"] {
@@ -274,9 +274,9 @@ async fn a_tenant_whose_claim_cannot_be_ended_keeps_no_other_ones() {
     tx.commit().await.unwrap();
     world.pass(Duration::from_secs(9)).await;
     let mut presence = PresenceServiceClient::new(world.channel("other", &agents[1].to_string(), Role::Agent));
-    let look = presence.get_presence(GetPresenceRequest::default()).await.unwrap().into_inner();
-    assert!(!look.presence.unwrap().reserved);
-    assert!(world.look(agents[0]).await.reserved, "it could not be ended");
+    let other = presence.get_presence(GetPresenceRequest::default()).await.unwrap().into_inner();
+    assert!(!other.presence.unwrap().reserved);
+    assert!(world.snapshot(agents[0]).await.reserved, "it could not be ended");
 }
 
 #[tokio::test]

@@ -57,13 +57,13 @@ async fn another_tenants_agent_is_as_missing_as_one_that_never_was() {
     }
     assert_eq!(refusals[..4], refusals[4..]);
     assert!(refusals[..3].iter().all(|it| it.0 == Code::NotFound));
-    // The same id is theirs to use: it tells them nothing.
+    // The same id is theirs to use, so that it reveals nothing.
     let agent = Some(Agent { agent_id: bob.to_string(), ..ada() });
     stranger.create_agent(CreateAgentRequest { request_id: fresh(), agent }).await.unwrap();
 }
 
 #[tokio::test]
-async fn who_is_online_cannot_be_deleted() {
+async fn an_agent_who_is_online_cannot_be_deleted() {
     let world = World::new().await;
     let (bob, _client) = world.online("Bob").await;
     let delete = DeleteAgentRequest { request_id: fresh(), agent_id: bob.to_string() };

@@ -65,7 +65,7 @@ async fn pages_of_the_picker_join_without_gap() {
 }
 
 #[tokio::test]
-async fn a_live_picker_shows_who_comes_and_goes() {
+async fn a_live_picker_shows_targets_that_come_and_go() {
     let world = World::new().await;
     let (ada, _a) = world.online("Ada").await;
     let (bob, _b) = world.online("Bob").await;

@@ -6,7 +6,7 @@ use baton_api::event::v1::EventData;
 use baton_api::event::v1::event_data::Data;
 use baton_api::presence::v1::connect_request::{Goodbye, Heartbeat, Message};
 use baton_api::presence::v1::{AgentState, GetPresenceRequest, SetStateRequest};
-use baton_bus::Filter;
+use baton_bus::EventMatcher;
 use baton_store::Db;
 use prost::Message as _;
 use tonic::Code;
@@ -25,7 +25,7 @@ async fn a_silent_client_is_offline_within_the_lease_and_its_call_is_untouched()
     assert_eq!(world.state(bob).await, AgentState::Available);
     world.pass(A_BIT).await;
     world.until_state(bob, AgentState::Offline).await;
-    assert!(world.look(bob).await.engaged);
+    assert!(world.snapshot(bob).await.engaged);
     let end = loop {
         if let Err(status) = client.down.message().await {
             break status;
@@ -52,7 +52,7 @@ async fn a_heartbeat_renews_the_lease() {
     let (bob, mut client) = world.online("Bob").await;
     world.pass(LEASE.saturating_sub(A_BIT)).await;
     client.say(Message::Heartbeat(Heartbeat {})).await;
-    // A second hello is refused, so its refusal proves that the heartbeat before it was heard.
+    // A second hello is refused, so its refusal proves that the heartbeat before it was received.
     client.up.send(hello(AgentState::Unspecified)).await.unwrap();
     assert_eq!(client.down.message().await.unwrap_err().code(), Code::InvalidArgument);
     world.pass(LEASE.saturating_sub(A_BIT)).await;
@@ -79,7 +79,7 @@ async fn a_goodbye_that_cannot_be_written_down_does_not_keep_the_service_from_st
     let db = Db::open(world.database()).await.unwrap();
     let _writing = db.begin().await.unwrap();
     client.say(Message::Goodbye(Goodbye {})).await;
-    // On the same connection: when they are answered, the goodbye was heard.
+    // On the same connection: when they are answered, the goodbye was received.
     for _ in 0..3 {
         presence.get_presence(GetPresenceRequest::default()).await.unwrap();
     }
@@ -142,7 +142,7 @@ async fn each_change_of_state_is_one_event_with_its_reason() {
     }
     client.say(Message::Goodbye(Goodbye {})).await;
     while client.down.message().await.unwrap().is_some() {}
-    let filter = Filter::types(["agent.state_changed"]).unwrap();
+    let filter = EventMatcher::types(["agent.state_changed"]).unwrap();
     let events = async || world.bus.read(0, &filter, 100).await.unwrap().events;
     eventually(async || events().await.len() == 4).await;
     let mut seen = Vec::new();

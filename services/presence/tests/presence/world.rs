@@ -1,4 +1,4 @@
-//! A running presence service, its clients, and a transfer service that only listens.
+//! A running presence service, its clients, and a transfer service that only records reports.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use baton_api::transfer::v1::{
     OpenInteractionResponse, ReportFactsRequest, ReportFactsResponse,
 };
 use baton_bus::{Bus, EventLog};
-use baton_presence::{Deps, Presence as Service};
+use baton_presence::{Presence as Service, PresenceContext};
 use baton_runtime::Clock;
 use baton_runtime::auth::{Caller, Role, SigningKey};
 use baton_runtime::client::{GrpcChannel, InternalChannel, PublicChannel, ServiceIdentity};
@@ -55,10 +55,10 @@ struct Running {
     internal: InternalChannel,
 }
 
-/// A transfer service that writes down what it is told, when it lets itself be told.
+/// A transfer service that refuses the next `failures_left` reports and records the others.
 #[derive(Clone, Default)]
 pub(crate) struct Intake {
-    pub(crate) heard: Arc<Mutex<Vec<(i64, ReportFactsRequest)>>>,
+    pub(crate) acknowledged: Arc<Mutex<Vec<(i64, ReportFactsRequest)>>>,
     pub(crate) failures_left: Arc<Mutex<u32>>,
     clock: Option<Clock>,
 }
@@ -79,7 +79,7 @@ impl World {
         Self { clock, bus, intake, folder, key, transfer, frozen, running }
     }
 
-    /// Stops the service, as far as it does within two seconds. What is there still?
+    /// Stops the service; returns the tasks that are still running two seconds later.
     pub(crate) async fn stop(&self) -> Vec<&'static str> {
         self.running.lifecycle.shutdown(Duration::from_secs(2)).await.unfinished
     }
@@ -162,10 +162,10 @@ impl World {
     }
 
     pub(crate) async fn state(&self, agent: Uuid) -> AgentState {
-        self.look(agent).await.state()
+        self.snapshot(agent).await.state()
     }
 
-    pub(crate) async fn look(&self, agent: Uuid) -> Presence {
+    pub(crate) async fn snapshot(&self, agent: Uuid) -> Presence {
         let response = self.presence(agent).get_presence(GetPresenceRequest::default()).await;
         response.unwrap().into_inner().presence.unwrap()
     }
@@ -180,7 +180,7 @@ impl Running {
     async fn start(folder: &TempDir, key: &SigningKey, clock: &Clock, bus: &Bus, transfer: &InternalChannel) -> Self {
         let lifecycle = Lifecycle::new();
         let ms = |it: u64| it.try_into().unwrap();
-        let service = Service::start(Deps {
+        let service = Service::start(PresenceContext {
             db_file: folder.path().join("presence.db"),
             config: PresenceConfig { lease_ms: ms(15_000) },
             clock: clock.clone(),
@@ -225,12 +225,12 @@ impl Client {
         client
     }
 
-    /// The next message that is so, skipping others.
+    /// The next message for which `wanted` holds, skipping others.
     pub(crate) async fn until(
         &mut self,
         wanted: impl Fn(&connect_response::Message) -> bool,
     ) -> connect_response::Message {
-        let look = async {
+        let search = async {
             loop {
                 let message = self.down.message().await.unwrap().unwrap().message.unwrap();
                 if wanted(&message) {
@@ -238,7 +238,7 @@ impl Client {
                 }
             }
         };
-        Clock::real().timeout(Duration::from_secs(10), look).await.expect("a message of that sort")
+        Clock::real().timeout(Duration::from_secs(10), search).await.expect("a message of that sort")
     }
 
     pub(crate) async fn say(&self, message: connect_request::Message) {
@@ -251,12 +251,12 @@ pub(crate) fn hello(state: AgentState) -> ConnectRequest {
     ConnectRequest { message: Some(connect_request::Message::Hello(hello)) }
 }
 
-/// A request id that nobody used.
+/// A fresh request id.
 pub(crate) fn fresh() -> String {
     baton_runtime::ids::new_uuid().to_string()
 }
 
-/// Polls until it is so; ten seconds of real time at most.
+/// Polls until the condition holds; ten seconds of real time at most.
 pub(crate) async fn eventually(condition: impl AsyncFn() -> bool) {
     let real = Clock::real();
     let wait = async {
@@ -316,7 +316,7 @@ impl IntakeService for Intake {
             return Err(Status::unavailable("not now"));
         }
         let now_us = self.clock.as_ref().unwrap().now_us();
-        self.heard.lock().unwrap().push((now_us, request.into_inner()));
+        self.acknowledged.lock().unwrap().push((now_us, request.into_inner()));
         Ok(Response::new(ReportFactsResponse {}))
     }
 

@@ -1,8 +1,8 @@
-//! Where audio is kept: an object store, today a folder on the local disk.
+//! The storage of audio: an object store, today a folder on the local disk.
 //!
-//! A file is there whole or not at all: it is written under another name and put in its place when everything about it has
-//! been checked, and is on the disk (`fsync`) before anybody is told. Names are made of ids that were checked before, so
-//! that no text of a caller reaches the file system as a path (X4).
+//! A file exists whole or not at all: it is written under another name, renamed when it has been checked, and on the disk
+//! (`fsync`) before the sender is acknowledged. Names are made of ids that were checked before, so that no text of a caller
+//! reaches the file system as a path (X4).
 
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
@@ -28,20 +28,13 @@ pub struct FilesError {
 /// Why a file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
-    /// It is not there, or the storage does not answer.
     #[error("the audio could not be read")]
     Storage(#[from] object_store::Error),
-    /// It is not the file that was stored.
+    /// The file has changed since it was stored.
     #[error("the audio has {found} bytes, and {expected} were stored")]
-    WrongSize {
-        /// What was stored.
-        expected: u64,
-        /// What there is.
-        found: u64,
-    },
+    WrongSize { expected: u64, found: u64 },
 }
 
-/// The storage.
 #[derive(Debug, Clone)]
 pub(crate) struct Files {
     store: Arc<dyn ObjectStore>,
@@ -49,7 +42,7 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// Opens the folder, or makes it.
+    /// Opens the folder, or creates it.
     pub(crate) fn open(folder: &FsPath) -> Result<Self, FilesError> {
         let failed = |source| FilesError { folder: folder.to_path_buf(), source };
         std::fs::create_dir_all(folder).map_err(|error| failed(error.into()))?;
@@ -63,13 +56,13 @@ impl Files {
         Path::from_iter([tenant, interaction_id, &format!("{segment_id}.wav")])
     }
 
-    /// Begins a file: it takes its place when the upload is finished, and leaves nothing when it is aborted.
+    /// Begins a file: it appears when the upload is finished, and nothing is left when the upload is aborted.
     pub(crate) async fn begin(&self, location: &Path) -> object_store::Result<WriteMultipart> {
         let upload = self.store.put_multipart(location).await?;
         Ok(WriteMultipart::new_with_chunk_size(upload, PART_BYTES))
     }
 
-    /// Reads a file of which the size is known.
+    /// Reads a file; an error if its size is not `expected`.
     pub(crate) async fn read(
         &self,
         location: &Path,
@@ -82,7 +75,7 @@ impl Files {
         Ok(file.into_stream().map_err(ReadError::from).boxed())
     }
 
-    /// Deletes a file, and what died uploads of it have left; one that is gone already is deleted.
+    /// Deletes a file and the leftovers of its uploads; succeeds if it does not exist.
     pub(crate) async fn delete(&self, location: &Path) -> object_store::Result<()> {
         self.tidy(location).await;
         match self.store.delete(location).await {
@@ -91,7 +84,7 @@ impl Files {
         }
     }
 
-    /// Removes what uploads of this file that died half way have left beside it (`name#1`, `name#2`…).
+    /// Removes the leftovers of interrupted uploads of this file (`name#1`, `name#2`…).
     pub(crate) async fn tidy(&self, location: &Path) {
         let file = self.folder.join(location.as_ref());
         let removed = tokio::task::spawn_blocking(move || remove_leftovers(&file)).await;

@@ -1,4 +1,4 @@
-//! Taking in one file: written as it comes, checked as it comes, and in its place only if everything is right (R4).
+//! Storing one uploaded file: it is written and checked as it comes, and appears in the storage only if it is right (R4).
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
@@ -8,74 +8,67 @@ use sha2::{Digest as _, Sha256};
 use tonic::Status;
 
 use super::files::Files;
-use super::wav::{Checker, Shape, WavError};
+use super::wav::{WavChecker, WavError, WavLayout};
 
 /// The longest segment: eighteen hours of telephone sound.
 pub(crate) const MAX_SEGMENT_BYTES: u64 = 1 << 30;
 /// How many parts may be on their way to the storage while the next one comes in.
 const PARTS_IN_FLIGHT: usize = 2;
 
-/// Why a file was not taken in. Nothing of it is left.
+/// Why a file was not stored. Nothing of it is left.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IntakeError {
-    /// The sender broke off, or sent something else than audio.
+    /// The sender broke off, or sent another message than a chunk.
     #[error("the upload broke off")]
     Sender(#[from] Box<Status>),
-    /// It is no WAV file, or not the whole of one.
     #[error(transparent)]
     Wav(#[from] WavError),
-    /// It is not the file that the switch wrote.
     #[error("its SHA-256 is {found}, and the switch wrote {expected}")]
-    Checksum {
-        /// What the switch said.
-        expected: String,
-        /// What came.
-        found: String,
-    },
-    /// It is longer than any call.
+    Checksum { expected: String, found: String },
     #[error("a segment has at most {MAX_SEGMENT_BYTES} bytes")]
     TooLong,
-    /// The storage failed.
     #[error("the audio could not be written")]
     Storage(#[from] object_store::Error),
 }
 
-/// A file that is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Taken {
-    /// Where its audio is.
-    pub(crate) shape: Shape,
-    /// Its size.
+pub(crate) struct StoredFile {
+    pub(crate) layout: WavLayout,
     pub(crate) size_bytes: u64,
-    /// Its SHA-256, hex.
+    /// Hexadecimal.
     pub(crate) sha256: String,
 }
 
-/// Takes in a file. `expected` is its SHA-256 in hex; empty when the switch gave none.
-pub(crate) async fn take_in<S>(files: &Files, location: &Path, expected: &str, chunks: S) -> Result<Taken, IntakeError>
+/// Stores a file. `expected` is its SHA-256 in hex; empty if the switch gave none.
+pub(crate) async fn store_file<S>(
+    files: &Files,
+    location: &Path,
+    expected: &str,
+    chunks: S,
+) -> Result<StoredFile, IntakeError>
 where
     S: Stream<Item = Result<Bytes, Status>> + Unpin,
 {
     let mut upload = files.begin(location).await?;
     match write(&mut upload, expected, chunks).await {
-        Ok(taken) => {
+        Ok(file) => {
             upload.finish().await?;
             files.tidy(location).await;
-            Ok(taken)
+            Ok(file)
         }
         Err(error) => {
-            // What can't be removed now is removed by `tidy` when the segment is sent again.
+            // Leftovers of a failed abort are removed by `tidy` when the segment is sent again.
             let _ = upload.abort().await;
             Err(error)
         }
     }
 }
 
-async fn write<S>(upload: &mut WriteMultipart, expected: &str, mut chunks: S) -> Result<Taken, IntakeError>
+async fn write<S>(upload: &mut WriteMultipart, expected: &str, mut chunks: S) -> Result<StoredFile, IntakeError>
 where
     S: Stream<Item = Result<Bytes, Status>> + Unpin,
 {
-    let mut wav = Checker::default();
+    let mut wav = WavChecker::default();
     let mut hash = Sha256::new();
     let mut size_bytes = 0;
     while let Some(chunk) = chunks.next().await {
@@ -89,12 +82,12 @@ where
         upload.wait_for_capacity(PARTS_IN_FLIGHT).await?;
         upload.put(chunk);
     }
-    let shape = wav.finish()?;
+    let layout = wav.finish()?;
     let sha256 = hex(&hash.finalize());
     if !expected.is_empty() && !expected.eq_ignore_ascii_case(&sha256) {
         return Err(IntakeError::Checksum { expected: expected.to_owned(), found: sha256 });
     }
-    Ok(Taken { shape, size_bytes, sha256 })
+    Ok(StoredFile { layout, size_bytes, sha256 })
 }
 
 /// Bytes as lower-case hexadecimal digits.
@@ -121,9 +114,9 @@ mod tests {
         folder: &std::path::Path,
         expected: &str,
         chunks: Vec<Result<Bytes, Status>>,
-    ) -> Result<Taken, IntakeError> {
+    ) -> Result<StoredFile, IntakeError> {
         let files = Files::open(folder).unwrap();
-        take_in(&files, &Files::location("acme", "i", "s"), expected, futures::stream::iter(chunks)).await
+        store_file(&files, &Files::location("acme", "i", "s"), expected, futures::stream::iter(chunks)).await
     }
 
     fn chunks(file: &[u8]) -> Vec<Result<Bytes, Status>> {
@@ -140,8 +133,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = wav(1_000);
         let sha256 = hex(&Sha256::digest(&file));
-        let taken = send(folder.path(), &sha256.to_uppercase(), chunks(&file)).await.unwrap();
-        assert_eq!((taken.size_bytes, taken.sha256), (1_044, sha256));
+        let stored = send(folder.path(), &sha256.to_uppercase(), chunks(&file)).await.unwrap();
+        assert_eq!((stored.size_bytes, stored.sha256), (1_044, sha256));
         assert_eq!(std::fs::read(folder.path().join("acme/i/s.wav")).unwrap(), file);
         assert_eq!(names(folder.path()), ["s.wav"]);
     }

@@ -1,7 +1,7 @@
-//! Audio: what a WAV file is, where files are kept, how one is taken in and how several are given out as one.
+//! Audio: WAV files, their storage, uploads of one file, and downloads of several as one.
 
+pub(crate) mod chunks;
+pub(crate) mod download;
 pub(crate) mod files;
 pub(crate) mod intake;
-pub(crate) mod out;
-pub(crate) mod playback;
 pub(crate) mod wav;

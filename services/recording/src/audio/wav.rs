@@ -1,40 +1,33 @@
 //! WAV files as far as Baton needs them: 16-bit PCM, read from a stream without holding it, and the header of a new one.
 //!
-//! A file is right when its header says exactly how much follows (R4). A switch that died while writing leaves a header
-//! that says less or more than there is; such a file must be mended by whoever has it, never stored as it is.
+//! A file is right when its header says exactly how much audio follows (R4). A switch that died while writing leaves a header
+//! with another length; the switch must repair such a file, and it is never stored as it is.
 
 /// The size of the header that [`header`] makes.
 const HEADER_BYTES: usize = 44;
-/// The audio must begin within so many bytes: nothing that a switch puts before it is longer.
+/// The audio must begin within this many bytes: no switch writes more before it.
 const MAX_HEAD_BYTES: usize = 4_096;
-/// What a WAV file can hold at most: its lengths are 32-bit numbers.
+/// The most audio in a WAV file: its lengths are 32-bit numbers.
 pub(crate) const MAX_DATA_BYTES: u64 = u32::MAX as u64 - HEADER_BYTES as u64;
 
 const PCM: u16 = 1;
 const BYTES_PER_SAMPLE: u16 = 2;
 
-/// Why a file is not taken for what it should be.
+/// Why a file is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WavError {
-    /// It is something else.
     #[error("it is no WAV file of 16-bit PCM: {0}")]
     NotWav(&'static str),
-    /// It was cut off, or never finished.
+    /// It was cut off, or its header was never completed.
     #[error("its header promises {promised} bytes of audio, and {found} came")]
-    WrongLength {
-        /// What the header says.
-        promised: u64,
-        /// What there is.
-        found: u64,
-    },
+    WrongLength { promised: u64, found: u64 },
 }
 
-/// How samples are laid out; a sample has 16 bits.
+/// The format of the samples, of 16 bits each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Format {
-    /// Samples a second and channel.
+    /// Per second and channel.
     pub(crate) sample_rate: u32,
-    /// Channels.
     pub(crate) channels: u16,
 }
 
@@ -43,63 +36,60 @@ impl Format {
         u64::from(self.channels * BYTES_PER_SAMPLE)
     }
 
-    /// How long so many bytes last, rounded down.
+    /// How long this much audio lasts, rounded down.
     pub(crate) fn duration_ms(self, data_bytes: u64) -> u64 {
         let bytes_per_second = self.frame_bytes() * u64::from(self.sample_rate);
         (data_bytes * 1_000).checked_div(bytes_per_second).unwrap_or(0)
     }
 }
 
-/// Where the audio is in a file.
+/// The position of the audio in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shape {
-    /// How its samples are laid out.
+pub(crate) struct WavLayout {
     pub(crate) format: Format,
-    /// Where its first sample is.
+    /// Of the first sample, in bytes.
     pub(crate) data_offset: u64,
-    /// How many bytes of samples there are.
     pub(crate) data_bytes: u64,
 }
 
 /// Checks a file that comes in pieces.
 #[derive(Debug, Default)]
-pub(crate) struct Checker {
+pub(crate) struct WavChecker {
     head: Vec<u8>,
-    shape: Option<Shape>,
+    layout: Option<WavLayout>,
     seen: u64,
 }
 
-impl Checker {
-    /// Takes the next bytes.
+impl WavChecker {
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), WavError> {
         self.seen += bytes.len() as u64;
-        if self.shape.is_some() {
+        if self.layout.is_some() {
             return Ok(());
         }
         let room = MAX_HEAD_BYTES - self.head.len();
         self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        self.shape = parse(&self.head)?;
-        if self.shape.is_none() && self.head.len() == MAX_HEAD_BYTES {
+        self.layout = parse(&self.head)?;
+        if self.layout.is_none() && self.head.len() == MAX_HEAD_BYTES {
             return Err(WavError::NotWav("it does not begin with its audio"));
         }
         Ok(())
     }
 
-    /// The file is complete: is it whole?
-    pub(crate) fn finish(self) -> Result<Shape, WavError> {
-        let shape = self.shape.ok_or(WavError::NotWav("it ends within its header"))?;
-        let found = self.seen - shape.data_offset;
-        if found != shape.data_bytes {
-            return Err(WavError::WrongLength { promised: shape.data_bytes, found });
+    /// Call it at the end of the file.
+    pub(crate) fn finish(self) -> Result<WavLayout, WavError> {
+        let layout = self.layout.ok_or(WavError::NotWav("it ends within its header"))?;
+        let found = self.seen - layout.data_offset;
+        if found != layout.data_bytes {
+            return Err(WavError::WrongLength { promised: layout.data_bytes, found });
         }
-        if !found.is_multiple_of(shape.format.frame_bytes()) {
+        if !found.is_multiple_of(layout.format.frame_bytes()) {
             return Err(WavError::NotWav("it ends within a sample"));
         }
-        Ok(shape)
+        Ok(layout)
     }
 }
 
-/// The header of a file with so much audio. More than [`MAX_DATA_BYTES`] can't be said in one.
+/// The header of a file with this much audio; `None` above [`MAX_DATA_BYTES`].
 pub(crate) fn header(format: Format, data_bytes: u64) -> Option<Vec<u8>> {
     let data_bytes = u32::try_from(data_bytes).ok().filter(|it| u64::from(*it) <= MAX_DATA_BYTES)?;
     let frame_bytes = format.channels * BYTES_PER_SAMPLE;
@@ -119,8 +109,8 @@ pub(crate) fn header(format: Format, data_bytes: u64) -> Option<Vec<u8>> {
     Some(header)
 }
 
-/// Reads the chunks up to the audio; `None` while there is too little of them.
-fn parse(head: &[u8]) -> Result<Option<Shape>, WavError> {
+/// Reads the chunks up to the audio; `None` if `head` is too short.
+fn parse(head: &[u8]) -> Result<Option<WavLayout>, WavError> {
     let Some(riff) = head.get(..12) else { return Ok(None) };
     if !riff.starts_with(b"RIFF") || !riff.ends_with(b"WAVE") {
         return Err(WavError::NotWav("it does not begin with RIFF and WAVE"));
@@ -132,13 +122,13 @@ fn parse(head: &[u8]) -> Result<Option<Shape>, WavError> {
         let body = at + 8;
         if name == b"data" {
             let format = format.ok_or(WavError::NotWav("its format is not given before the audio"))?;
-            return Ok(Some(Shape { format, data_offset: body as u64, data_bytes: u64::from(size) }));
+            return Ok(Some(WavLayout { format, data_offset: body as u64, data_bytes: u64::from(size) }));
         }
         if name == b"fmt " {
             let Some(fields) = head.get(body..body + 16) else { return Ok(None) };
             format = Some(read_format(fields)?);
         }
-        // Chunks begin at even places.
+        // Chunks begin at even offsets.
         at = body + (size as usize).next_multiple_of(2);
     }
 }
@@ -178,8 +168,8 @@ mod tests {
         file
     }
 
-    fn check(file: &[u8], piece: usize) -> Result<Shape, WavError> {
-        let mut checker = Checker::default();
+    fn check(file: &[u8], piece: usize) -> Result<WavLayout, WavError> {
+        let mut checker = WavChecker::default();
         for bytes in file.chunks(piece) {
             checker.push(bytes)?;
         }
@@ -188,9 +178,9 @@ mod tests {
 
     #[test]
     fn a_whole_file_is_right_in_pieces_of_any_size() {
-        let shape = Shape { format: PHONE, data_offset: 44, data_bytes: 320 };
+        let layout = WavLayout { format: PHONE, data_offset: 44, data_bytes: 320 };
         for piece in [1, 2, 7, 43, 44, 45, 1_000] {
-            assert_eq!(check(&file(320), piece), Ok(shape), "{piece}");
+            assert_eq!(check(&file(320), piece), Ok(layout), "{piece}");
         }
     }
 
@@ -228,7 +218,7 @@ mod tests {
 
     #[test]
     fn what_is_no_wav_is_refused_early() {
-        let mut checker = Checker::default();
+        let mut checker = WavChecker::default();
         assert!(checker.push(b"<html><body>").is_err());
         let endless = [b"RIFF\0\0\0\0WAVEJUNK\xff\xff\0\0".as_slice(), &[0; 8_000]].concat();
         assert!(matches!(check(&endless, 512), Err(WavError::NotWav(_))));

@@ -1,4 +1,4 @@
-//! `ArchiveService`: for the other services.
+//! `ArchiveService`, for the other services.
 
 use std::sync::Arc;
 
@@ -12,18 +12,17 @@ use futures::StreamExt as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::parse;
-use crate::core::Core;
+use crate::core::RecordingCore;
 use crate::ops::{settings, store_segment};
-use crate::store::segments::Name;
+use crate::store::segments::SegmentKey;
 
-/// The internal service.
 #[derive(Debug)]
 pub struct ArchiveApi {
-    core: Arc<Core>,
+    core: Arc<RecordingCore>,
 }
 
 impl ArchiveApi {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
+    pub(crate) fn new(core: Arc<RecordingCore>) -> Self {
         Self { core }
     }
 }
@@ -35,7 +34,7 @@ impl ArchiveService for ArchiveApi {
         request: Request<proto::ResolveModeRequest>,
     ) -> Result<Response<proto::ResolveModeResponse>, Status> {
         let it = request.get_ref();
-        // A call must not fail because its number has an odd form: such a number can have no setting.
+        // The form of the number is not checked: a call must not fail because of it, and such a number just has no setting.
         let mode = settings::mode_of(&self.core, tenant(&it.tenant)?, &it.phone_number).await?;
         Ok(Response::new(proto::ResolveModeResponse { mode: mode.into() }))
     }
@@ -48,9 +47,9 @@ impl ArchiveService for ArchiveApi {
         let Some(Message::Header(header)) = messages.message().await?.and_then(|it| it.message) else {
             return Err(ApiError::invalid_argument("header", "the first message must be the header").into());
         };
-        let name = name(&header)?;
+        let key = segment_key(&header)?;
         let chunks = messages.map(chunk);
-        let response = store_segment::store(&self.core, name, &header, chunks).await?;
+        let response = store_segment::store(&self.core, key, &header, chunks).await?;
         Ok(Response::new(response))
     }
 }
@@ -64,8 +63,8 @@ fn chunk(message: Result<proto::StoreSegmentRequest, Status>) -> Result<Bytes, S
     }
 }
 
-fn name(header: &proto::SegmentHeader) -> Result<Name, ApiError> {
-    Ok(Name {
+fn segment_key(header: &proto::SegmentHeader) -> Result<SegmentKey, ApiError> {
+    Ok(SegmentKey {
         tenant: tenant(&header.tenant)?.to_owned(),
         interaction_id: parse::id("header.interaction_id", &header.interaction_id)?.to_owned(),
         recording_id: parse::id("header.recording_id", &header.recording_id)?.to_owned(),

@@ -4,16 +4,16 @@ use baton_api::recording::v1 as proto;
 use baton_store::StoreError;
 
 use super::parse::Viewer;
-use crate::state::State;
-use crate::store::manifest::{Exclusion, Heard};
+use crate::state::RecordingState;
+use crate::store::manifest::{Exclusion, HeardAgent};
 use crate::store::{recordings, segments};
 use crate::time::stamp;
 
-/// Everything that belongs to the recordings of a page.
+/// The rows that belong to the recordings of a page.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     pub(crate) segments: Vec<segments::Row>,
-    pub(crate) heard: Vec<Heard>,
+    pub(crate) heard: Vec<HeardAgent>,
     pub(crate) exclusions: Vec<Exclusion>,
 }
 
@@ -67,11 +67,11 @@ fn exclusion(row: &Exclusion) -> proto::Exclusion {
     }
 }
 
-fn state(state: State) -> proto::recording::State {
+fn state(state: RecordingState) -> proto::recording::State {
     match state {
-        State::Recording => proto::recording::State::Recording,
-        State::Stored => proto::recording::State::Stored,
-        State::Incomplete => proto::recording::State::Incomplete,
-        State::Deleted => proto::recording::State::Deleted,
+        RecordingState::Recording => proto::recording::State::Recording,
+        RecordingState::Stored => proto::recording::State::Stored,
+        RecordingState::Incomplete => proto::recording::State::Incomplete,
+        RecordingState::Deleted => proto::recording::State::Deleted,
     }
 }

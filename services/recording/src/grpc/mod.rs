@@ -1,4 +1,4 @@
-//! The two gRPC services: requests into types, errors into statuses, nothing else.
+//! The two gRPC services: they parse requests and convert errors, nothing else.
 
 mod archive;
 pub(crate) mod convert;

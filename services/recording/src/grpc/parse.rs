@@ -1,15 +1,14 @@
-//! Requests into types: what can't be right is refused here, with the field that is wrong (X4).
+//! Parsing requests: an invalid value is refused here, with the name of its field (X4).
 
 use baton_api::ApiError;
 use baton_api::common::v1::RecordingMode;
 use baton_runtime::auth::{Caller, Role};
 
-/// The longest id.
 const MAX_ID: usize = 128;
 const DEFAULT_PAGE: i64 = 50;
 const MAX_PAGE: i64 = 500;
 
-/// An id as Baton makes them: it may be part of a file's name.
+/// An id of the form that Baton makes: it is safe as a part of a file's name.
 pub(crate) fn id<'a>(field: &str, text: &'a str) -> Result<&'a str, ApiError> {
     let fits = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_');
     if !text.is_empty() && text.len() <= MAX_ID && text.bytes().all(fits) {
@@ -19,12 +18,12 @@ pub(crate) fn id<'a>(field: &str, text: &'a str) -> Result<&'a str, ApiError> {
     Err(ApiError::invalid_argument(field, why))
 }
 
-/// An id, or nothing.
+/// An id, or empty.
 pub(crate) fn optional_id<'a>(field: &str, text: &'a str) -> Result<&'a str, ApiError> {
     if text.is_empty() { Ok(text) } else { id(field, text) }
 }
 
-/// A number in the form of E.164, as routing has its numbers: a shorter one could be set here and never called.
+/// A number in the form of E.164, like routing's numbers: a shorter one could be set here, but would never match a call.
 pub(crate) fn phone_number<'a>(field: &str, text: &'a str) -> Result<&'a str, ApiError> {
     let digits = text.strip_prefix('+').unwrap_or_default();
     let fits = (7..=15).contains(&digits.len()) && digits.bytes().all(|it| it.is_ascii_digit());
@@ -44,7 +43,6 @@ pub(crate) fn mode(field: &str, value: i32) -> Result<RecordingMode, ApiError> {
     }
 }
 
-/// How many on a page.
 pub(crate) fn page_size(size: i32) -> Result<i64, ApiError> {
     match i64::from(size) {
         0 => Ok(DEFAULT_PAGE),
@@ -53,7 +51,7 @@ pub(crate) fn page_size(size: i32) -> Result<i64, ApiError> {
     }
 }
 
-/// Where a page goes on: after this interaction's recording with this number. Empty is the beginning.
+/// The interaction and number after which the page begins; both empty for the first page.
 pub(crate) fn page_token(token: &str) -> Result<(&str, i64), ApiError> {
     if token.is_empty() {
         return Ok(("", 0));
@@ -69,19 +67,17 @@ pub(crate) fn next_page_token(interaction_id: &str, number: i64) -> String {
     format!("{interaction_id}.{number}")
 }
 
-/// Which recordings a caller sees.
+/// The recordings, and the data of each, that a caller may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Viewer<'a> {
-    /// Whose.
     pub(crate) tenant: &'a str,
     /// Only those in which this agent is heard; empty for all.
     pub(crate) agent_id: &'a str,
-    /// Without personal data: an analyst counts calls, and need not know who called.
+    /// Hide personal data: an analyst counts calls, and need not know who called.
     pub(crate) anonymous: bool,
 }
 
 impl<'a> Viewer<'a> {
-    /// What this caller sees.
     pub(crate) fn of(caller: &'a Caller) -> Result<Self, ApiError> {
         let agent_id = if caller.role == Role::Agent { caller.subject.as_str() } else { "" };
         Ok(Self { tenant: caller.tenant()?.as_str(), agent_id, anonymous: caller.role == Role::Analyst })

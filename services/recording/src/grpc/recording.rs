@@ -1,4 +1,4 @@
-//! `RecordingService`: for agents, supervisors, admins and analysts.
+//! `RecordingService`, for agents, supervisors, admins and analysts.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,18 +11,17 @@ use futures::Stream;
 use tonic::{Request, Response, Status};
 
 use super::parse::{self, Viewer};
-use crate::core::Core;
-use crate::ops::control::Control;
+use crate::core::RecordingCore;
+use crate::ops::control::ControlRequest;
 use crate::ops::{control, delete, download, list, settings};
 
-/// The public service.
 #[derive(Debug)]
 pub struct RecordingApi {
-    core: Arc<Core>,
+    core: Arc<RecordingCore>,
 }
 
 impl RecordingApi {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
+    pub(crate) fn new(core: Arc<RecordingCore>) -> Self {
         Self { core }
     }
 }
@@ -49,7 +48,7 @@ impl RecordingService for RecordingApi {
         request: Request<proto::StartRecordingRequest>,
     ) -> Answer<proto::StartRecordingResponse> {
         let it = request.get_ref();
-        let control = Control::new(&it.request_id, &it.interaction_id, Action::StartRecording)?;
+        let control = ControlRequest::new(&it.request_id, &it.interaction_id, Action::StartRecording)?;
         let recording_id = control::forward(&self.core, request.caller()?, control).await?;
         Ok(Response::new(proto::StartRecordingResponse { recording_id }))
     }
@@ -59,7 +58,7 @@ impl RecordingService for RecordingApi {
         request: Request<proto::StopRecordingRequest>,
     ) -> Answer<proto::StopRecordingResponse> {
         let it = request.get_ref();
-        let control = Control::new(&it.request_id, &it.interaction_id, Action::StopRecording)?;
+        let control = ControlRequest::new(&it.request_id, &it.interaction_id, Action::StopRecording)?;
         control::forward(&self.core, request.caller()?, control).await?;
         Ok(Response::new(proto::StopRecordingResponse {}))
     }
@@ -69,7 +68,7 @@ impl RecordingService for RecordingApi {
         request: Request<proto::PauseRecordingRequest>,
     ) -> Answer<proto::PauseRecordingResponse> {
         let it = request.get_ref();
-        let control = Control::new(&it.request_id, &it.interaction_id, Action::PauseRecording)?;
+        let control = ControlRequest::new(&it.request_id, &it.interaction_id, Action::PauseRecording)?;
         control::forward(&self.core, request.caller()?, control).await?;
         Ok(Response::new(proto::PauseRecordingResponse {}))
     }
@@ -79,7 +78,7 @@ impl RecordingService for RecordingApi {
         request: Request<proto::ResumeRecordingRequest>,
     ) -> Answer<proto::ResumeRecordingResponse> {
         let it = request.get_ref();
-        let control = Control::new(&it.request_id, &it.interaction_id, Action::ResumeRecording)?;
+        let control = ControlRequest::new(&it.request_id, &it.interaction_id, Action::ResumeRecording)?;
         control::forward(&self.core, request.caller()?, control).await?;
         Ok(Response::new(proto::ResumeRecordingResponse {}))
     }

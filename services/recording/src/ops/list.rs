@@ -1,30 +1,30 @@
-//! Reading what recordings there are.
+//! Listing and reading recordings.
 
 use baton_api::ApiError;
 use baton_api::recording::v1::{ListRecordingsRequest, ListRecordingsResponse, Recording};
 use baton_store::StoreError;
 
-use crate::core::Core;
+use crate::core::RecordingCore;
 use crate::grpc::convert::{self, Parts};
 use crate::grpc::parse::{self, Viewer};
-use crate::store::listing::{self, Query};
+use crate::store::listing::{self, RecordingsQuery};
 use crate::store::recordings::{self, Row};
 use crate::store::{manifest, segments};
 
-/// A page of what the viewer may see.
+/// A page of the recordings that the viewer may see.
 pub(crate) async fn page(
-    core: &Core,
+    core: &RecordingCore,
     viewer: &Viewer<'_>,
     request: &ListRecordingsRequest,
 ) -> Result<ListRecordingsResponse, ApiError> {
     let size = parse::page_size(request.page_size)?;
-    let query = Query {
+    let query = RecordingsQuery {
         tenant: viewer.tenant,
         interaction_id: parse::optional_id("interaction_id", &request.interaction_id)?,
         agent_id: viewer.agent_id,
         after: parse::page_token(&request.page_token)?,
     };
-    // One more than asked for tells whether there is a next page.
+    // One row more than the page has shows whether there is a next page.
     let mut rows = listing::page(&core.db, &query, size + 1).await?;
     let has_more = rows.len() as i64 > size;
     rows.truncate(size as usize);
@@ -34,26 +34,25 @@ pub(crate) async fn page(
     Ok(ListRecordingsResponse { recordings, next_page_token })
 }
 
-/// One recording. Another tenant's, or one in which an agent is not heard, is not there (X1).
-pub(crate) async fn get(core: &Core, viewer: &Viewer<'_>, recording_id: &str) -> Result<Recording, ApiError> {
+/// One recording. For a viewer of another tenant, and for an agent who is not heard in it, it does not exist (X1).
+pub(crate) async fn get(core: &RecordingCore, viewer: &Viewer<'_>, recording_id: &str) -> Result<Recording, ApiError> {
     let row = find(core, viewer, recording_id).await?;
     let mut shown = show(core, viewer, &[row]).await?;
     shown.pop().ok_or_else(not_found)
 }
 
 /// The recording's row, if the viewer may see it.
-pub(crate) async fn find(core: &Core, viewer: &Viewer<'_>, recording_id: &str) -> Result<Row, ApiError> {
+pub(crate) async fn find(core: &RecordingCore, viewer: &Viewer<'_>, recording_id: &str) -> Result<Row, ApiError> {
     let recording_id = parse::id("recording_id", recording_id)?;
     let row = recordings::lookup(&core.db, viewer.tenant, recording_id, viewer.agent_id).await?;
     row.ok_or_else(not_found)
 }
 
-/// There is no such recording for this caller.
 pub(crate) fn not_found() -> ApiError {
     ApiError::not_found("recording")
 }
 
-async fn show(core: &Core, viewer: &Viewer<'_>, rows: &[Row]) -> Result<Vec<Recording>, StoreError> {
+async fn show(core: &RecordingCore, viewer: &Viewer<'_>, rows: &[Row]) -> Result<Vec<Recording>, StoreError> {
     let ids: Vec<_> = rows.iter().map(|it| it.recording_id.as_str()).collect();
     if ids.is_empty() {
         return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! What callers want, one file each.
+//! The operations of the API, one file each.
 
 pub(crate) mod control;
 pub(crate) mod delete;
@@ -11,7 +11,7 @@ use baton_api::error::{DOMAIN, ErrorReason};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-/// Audio is not what it should be: `DATA_LOSS`, which no other failure of Baton's is.
+/// Audio is damaged: `DATA_LOSS`, a code that no other failure of Baton's has.
 fn data_loss(message: &str) -> Status {
     let name = ErrorReason::Internal.as_str_name().trim_start_matches("ERROR_REASON_");
     let details = ErrorDetails::with_error_info(name, DOMAIN, std::collections::HashMap::new());

@@ -1,5 +1,5 @@
-//! Taking in a finished segment. Telephony sends it until it is told that it is stored, so everything here may come twice,
-//! before the events that tell of it, or after its recording was deleted.
+//! Storing a finished segment. Telephony sends it until it is acknowledged, so a segment may come twice, before the events
+//! that announce it, or after its recording was deleted.
 
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
@@ -11,18 +11,18 @@ use object_store::path::Path;
 use tonic::Status;
 
 use crate::audio::files::Files;
-use crate::audio::intake::{IntakeError, Taken, take_in};
+use crate::audio::intake::{IntakeError, StoredFile, store_file};
 use crate::audio::wav::WavError;
-use crate::core::Core;
+use crate::core::RecordingCore;
 use crate::settle::settle;
-use crate::state::{Audio, State};
+use crate::state::{AudioState, RecordingState};
 use crate::store::recordings;
-use crate::store::segments::{self, Name, Row, StoredAudio};
+use crate::store::segments::{self, Row, SegmentKey, StoredAudio};
 
-/// Stores a segment, or learns that it is lost.
+/// Stores a segment, or records that it is lost.
 pub(crate) async fn store<S>(
-    core: &Core,
-    name: Name,
+    core: &RecordingCore,
+    key: SegmentKey,
     header: &SegmentHeader,
     chunks: S,
 ) -> Result<StoreSegmentResponse, Status>
@@ -30,49 +30,55 @@ where
     S: Stream<Item = Result<Bytes, Status>> + Unpin,
 {
     if header.lost {
-        lost(core, &name).await?;
+        lost(core, &key).await?;
         return Ok(StoreSegmentResponse::default());
     }
-    let location = Files::location(&name.tenant, &name.interaction_id, &name.segment_id);
-    if is_deleted(core, &name).await? {
+    let location = Files::location(&key.tenant, &key.interaction_id, &key.segment_id);
+    if is_deleted(core, &key).await? {
         drain(chunks).await?;
-        return unwanted(core, &name, &location).await;
+        return discard(core, &key, &location).await;
     }
-    let known = segments::lookup(&core.db, &name.tenant, &name.segment_id).await?;
+    let known = segments::lookup(&core.db, &key.tenant, &key.segment_id).await?;
     if let Some(known) = known
-        && known.state()?.audio == Audio::Stored
+        && known.state()?.audio == AudioState::Stored
     {
-        return again(&known, header, chunks).await;
+        return already_stored(&known, header, chunks).await;
     }
-    // Never closed, so this only waits.
+    // The semaphore is never closed, so this only waits.
     let _permit = core.uploads.acquire().await.map_err(|_| ApiError::unavailable("The service is stopping."))?;
-    let taken = take_in(&core.files, &location, &header.sha256, chunks).await.map_err(|error| refusal(&name, error))?;
-    if commit(core, &name, header, (&location, &taken)).await? {
-        Ok(answer(taken.sha256, taken.size_bytes))
+    let file =
+        store_file(&core.files, &location, &header.sha256, chunks).await.map_err(|error| refusal(&key, error))?;
+    if commit(core, &key, header, (&location, &file)).await? {
+        Ok(answer(file.sha256, file.size_bytes))
     } else {
-        unwanted(core, &name, &location).await
+        discard(core, &key, &location).await
     }
 }
 
-/// Whether nobody may listen to it any more: its recording was deleted, or it was audio of which no event ever told.
-async fn is_deleted(core: &Core, name: &Name) -> Result<bool, StoreError> {
-    if let Some(recording) = recordings::lookup(&core.db, &name.tenant, &name.recording_id, "").await? {
-        return Ok(recording.state()? == State::Deleted);
+/// Whether its recording was deleted, or its audio was deleted because no event ever announced it.
+async fn is_deleted(core: &RecordingCore, key: &SegmentKey) -> Result<bool, StoreError> {
+    if let Some(recording) = recordings::lookup(&core.db, &key.tenant, &key.recording_id, "").await? {
+        return Ok(recording.state()? == RecordingState::Deleted);
     }
-    let segment = segments::lookup(&core.db, &name.tenant, &name.segment_id).await?;
-    Ok(segment.map(|it| it.state()).transpose()?.is_some_and(|it| it.audio == Audio::Deleted))
+    let segment = segments::lookup(&core.db, &key.tenant, &key.segment_id).await?;
+    Ok(segment.map(|it| it.state()).transpose()?.is_some_and(|it| it.audio == AudioState::Deleted))
 }
 
 fn answer(sha256: String, size_bytes: u64) -> StoreSegmentResponse {
     StoreSegmentResponse { sha256, size_bytes: size_bytes as i64 }
 }
 
-/// `false` when its recording was deleted meanwhile.
-async fn commit(core: &Core, name: &Name, header: &SegmentHeader, stored: (&Path, &Taken)) -> Result<bool, StoreError> {
-    let (location, taken) = stored;
+/// `false` if its recording was deleted meanwhile.
+async fn commit(
+    core: &RecordingCore,
+    key: &SegmentKey,
+    header: &SegmentHeader,
+    stored: (&Path, &StoredFile),
+) -> Result<bool, StoreError> {
+    let (location, file) = stored;
     let now_us = core.clock.now_us();
     let audio = StoredAudio {
-        taken,
+        file,
         location: location.as_ref(),
         start_us: header.started_at_us,
         end_us: header.ended_at_us,
@@ -80,45 +86,45 @@ async fn commit(core: &Core, name: &Name, header: &SegmentHeader, stored: (&Path
         now_us,
     };
     let mut tx = core.db.begin().await?;
-    let recording = recordings::load(&mut tx, &name.tenant, &name.recording_id).await?;
-    if recording.map(|it| it.state()).transpose()? == Some(State::Deleted) {
+    let recording = recordings::load(&mut tx, &key.tenant, &key.recording_id).await?;
+    if recording.map(|it| it.state()).transpose()? == Some(RecordingState::Deleted) {
         tx.rollback().await?;
         return Ok(false);
     }
-    segments::note(&mut tx, name).await?;
-    segments::stored(&mut tx, name, &audio).await?;
-    settle(&mut tx, &name.tenant, &name.recording_id, now_us).await?;
+    segments::note(&mut tx, key).await?;
+    segments::stored(&mut tx, key, &audio).await?;
+    settle(&mut tx, &key.tenant, &key.recording_id, now_us).await?;
     tx.commit().await?;
     Ok(true)
 }
 
-/// Its recording was deleted: the sender may forget it too, but not before it is certain that no file is left. Until then it
-/// comes again, also after a crash; nothing else would look for the file of a recording that is purged.
-async fn unwanted(core: &Core, name: &Name, location: &Path) -> Result<StoreSegmentResponse, Status> {
+/// Removes the audio of a deleted recording. The sender is acknowledged only when no file is left; until then it sends the
+/// segment again, also after a crash. Otherwise the file would stay: the sweeper does not visit a purged recording again.
+async fn discard(core: &RecordingCore, key: &SegmentKey, location: &Path) -> Result<StoreSegmentResponse, Status> {
     core.files.delete(location).await.map_err(|error| {
-        tracing::error!(error = ?error, segment.id = name.segment_id, "audio of a deleted recording is still stored");
+        tracing::error!(error = ?error, segment.id = key.segment_id, "audio of a deleted recording is still stored");
         ApiError::unavailable("Its recording was deleted, and its file is not gone yet. Try again.")
     })?;
     let mut tx = core.db.begin().await?;
-    segments::note(&mut tx, name).await?;
-    segments::deleted(&mut tx, &name.tenant, &name.segment_id).await?;
+    segments::note(&mut tx, key).await?;
+    segments::deleted(&mut tx, &key.tenant, &key.segment_id).await?;
     tx.commit().await?;
     Ok(StoreSegmentResponse::default())
 }
 
-async fn lost(core: &Core, name: &Name) -> Result<(), StoreError> {
-    tracing::warn!(tenant = name.tenant, segment.id = name.segment_id, "a segment's audio is lost");
+async fn lost(core: &RecordingCore, key: &SegmentKey) -> Result<(), StoreError> {
+    tracing::warn!(tenant = key.tenant, segment.id = key.segment_id, "a segment's audio is lost");
     let now_us = core.clock.now_us();
     let mut tx = core.db.begin().await?;
-    segments::note(&mut tx, name).await?;
-    segments::lost(&mut tx, &name.tenant, &name.segment_id, now_us).await?;
-    settle(&mut tx, &name.tenant, &name.recording_id, now_us).await?;
+    segments::note(&mut tx, key).await?;
+    segments::lost(&mut tx, &key.tenant, &key.segment_id, now_us).await?;
+    settle(&mut tx, &key.tenant, &key.recording_id, now_us).await?;
     tx.commit().await
 }
 
-/// The segment is stored already. The rest is read all the same: a sender that is cut off sees a broken connection, not
-/// the answer.
-async fn again<S>(known: &Row, header: &SegmentHeader, chunks: S) -> Result<StoreSegmentResponse, Status>
+/// The segment is stored already. The upload is read to its end all the same: a sender that is cut off sees a broken
+/// connection and not the answer.
+async fn already_stored<S>(known: &Row, header: &SegmentHeader, chunks: S) -> Result<StoreSegmentResponse, Status>
 where
     S: Stream<Item = Result<Bytes, Status>> + Unpin,
 {
@@ -140,8 +146,8 @@ where
     Ok(())
 }
 
-fn refusal(name: &Name, error: IntakeError) -> Status {
-    tracing::warn!(error = %error, cause = ?error, segment.id = name.segment_id, "a segment was not stored");
+fn refusal(key: &SegmentKey, error: IntakeError) -> Status {
+    tracing::warn!(error = %error, cause = ?error, segment.id = key.segment_id, "a segment was not stored");
     match error {
         IntakeError::Sender(status) => *status,
         IntakeError::Wav(error @ WavError::NotWav(_)) => ApiError::invalid_argument("chunk", error.to_string()).into(),

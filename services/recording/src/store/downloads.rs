@@ -1,9 +1,9 @@
-//! The access log: who was given audio, and when.
+//! The access log: each download, with the caller and the time.
 
 use baton_store::{Db, StoreError, on};
 use uuid::Uuid;
 
-/// Somebody is about to be given audio.
+/// An entry of the access log.
 #[derive(Debug, Clone)]
 pub(crate) struct Download<'a> {
     pub(crate) id: Uuid,
@@ -16,7 +16,7 @@ pub(crate) struct Download<'a> {
     pub(crate) at_us: i64,
 }
 
-/// Writes it down; nothing is sent before this has succeeded.
+/// Writes an entry; nothing is sent before this has succeeded.
 pub(crate) async fn log(db: &Db, it: &Download<'_>) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     on!(tx, conn => sqlx::query(

@@ -1,16 +1,16 @@
 //! Pages of recordings: newest interaction first, within it by number. Interaction ids are UUIDs of version 7, so their order
 //! is that of time.
 //!
-//! There is a statement for each sort of listing, so that each goes along an index from where the page before has ended and
-//! costs what it shows, not what the tenant has. The number is only sorted within one interaction.
+//! Each kind of listing has a statement of its own, which reads an index from the end of the former page on. So a page costs
+//! as much as it shows, and not as much as the tenant has. Only the recordings within one interaction are sorted.
 
 use baton_store::{Db, StoreError, on};
 
 use super::recordings::Row;
 
-/// Which recordings somebody asks for.
+/// The filter and the position of a listing.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Query<'a> {
+pub(crate) struct RecordingsQuery<'a> {
     pub(crate) tenant: &'a str,
     /// Only of this interaction; empty for all.
     pub(crate) interaction_id: &'a str,
@@ -20,7 +20,7 @@ pub(crate) struct Query<'a> {
     pub(crate) after: (&'a str, i64),
 }
 
-/// Puts the parts together: the same for each database, and yet not of one type.
+/// Appends the parts to a query builder, whose type depends on the database.
 macro_rules! build {
     ($sql:ident, $parts:expr) => {
         for part in $parts {
@@ -33,8 +33,7 @@ macro_rules! build {
     };
 }
 
-/// A page.
-pub(crate) async fn page(db: &Db, query: &Query<'_>, limit: i64) -> Result<Vec<Row>, StoreError> {
+pub(crate) async fn page(db: &Db, query: &RecordingsQuery<'_>, limit: i64) -> Result<Vec<Row>, StoreError> {
     let mut reader = db.read().await?;
     Ok(on!(reader, conn => {
         let mut sql = sqlx::QueryBuilder::new("");
@@ -43,14 +42,14 @@ pub(crate) async fn page(db: &Db, query: &Query<'_>, limit: i64) -> Result<Vec<R
     })?)
 }
 
-/// A statement in parts, for whichever database there is.
+/// A part of a statement, independent of the database.
 enum Part<'a> {
     Sql(&'static str),
     Text(&'a str),
     Number(i64),
 }
 
-fn statement<'a>(query: &Query<'a>, limit: i64) -> Vec<Part<'a>> {
+fn statement<'a>(query: &RecordingsQuery<'a>, limit: i64) -> Vec<Part<'a>> {
     let mut parts = if !query.interaction_id.is_empty() {
         of_interaction(query)
     } else if query.agent_id.is_empty() {
@@ -62,7 +61,7 @@ fn statement<'a>(query: &Query<'a>, limit: i64) -> Vec<Part<'a>> {
     parts
 }
 
-fn of_interaction<'a>(query: &Query<'a>) -> Vec<Part<'a>> {
+fn of_interaction<'a>(query: &RecordingsQuery<'a>) -> Vec<Part<'a>> {
     let mut parts = vec![
         Part::Sql("SELECT r.* FROM recordings r WHERE r.tenant = "),
         Part::Text(query.tenant),
@@ -85,7 +84,7 @@ fn of_interaction<'a>(query: &Query<'a>) -> Vec<Part<'a>> {
     parts
 }
 
-fn of_agent<'a>(query: &Query<'a>) -> Vec<Part<'a>> {
+fn of_agent<'a>(query: &RecordingsQuery<'a>) -> Vec<Part<'a>> {
     vec![
         // A cross join is read from left to right.
         Part::Sql(
@@ -98,8 +97,8 @@ fn of_agent<'a>(query: &Query<'a>) -> Vec<Part<'a>> {
     ]
 }
 
-/// Goes along the interactions of the table `k`.
-fn newest_first<'a>(mut parts: Vec<Part<'a>>, query: &Query<'a>) -> Vec<Part<'a>> {
+/// Reads the interactions of the table `k`, newest first.
+fn newest_first<'a>(mut parts: Vec<Part<'a>>, query: &RecordingsQuery<'a>) -> Vec<Part<'a>> {
     let (interaction_id, number) = query.after;
     if !interaction_id.is_empty() {
         parts.extend([
@@ -120,8 +119,8 @@ fn newest_first<'a>(mut parts: Vec<Part<'a>>, query: &Query<'a>) -> Vec<Part<'a>
 mod tests {
     use super::*;
 
-    /// How the database goes about a listing.
-    async fn plan(db: &Db, query: &Query<'_>) -> Vec<String> {
+    /// The database's plan for a listing.
+    async fn plan(db: &Db, query: &RecordingsQuery<'_>) -> Vec<String> {
         let mut reader = db.read().await.unwrap();
         let steps: Vec<(i64, i64, i64, String)> = on!(reader, conn => {
             let mut sql = sqlx::QueryBuilder::new("EXPLAIN QUERY PLAN ");
@@ -133,12 +132,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_listing_scans_or_sorts_all_there_is() {
+    async fn no_listing_scans_or_sorts_a_whole_table() {
         let (db, _folder) = crate::store::tests::database().await;
         for interaction_id in ["", "0192-a"] {
             for agent_id in ["", "a1"] {
                 for after in [("", 0), ("0192-a", 1)] {
-                    let query = Query { tenant: "acme", interaction_id, agent_id, after };
+                    let query = RecordingsQuery { tenant: "acme", interaction_id, agent_id, after };
                     let plan = plan(&db, &query).await;
                     let is_good = |step: &String| !step.contains("SCAN") && step != "USE TEMP B-TREE FOR ORDER BY";
                     assert!(plan.iter().all(is_good), "{query:?}: {plan:?}");

@@ -1,15 +1,15 @@
-//! Beside the segments: who is heard in a recording, and what was left out of it.
+//! The agents who are heard in a recording, and the stretches that were left out of it.
 
 use baton_store::{Db, StoreError, Tx, on};
 
-/// Somebody who is heard in a recording.
+/// An agent who is heard in a recording.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub(crate) struct Heard {
+pub(crate) struct HeardAgent {
     pub(crate) recording_id: String,
     pub(crate) agent_id: String,
 }
 
-/// A stretch that was left out.
+/// A stretch of the tenure that was not recorded.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub(crate) struct Exclusion {
     pub(crate) recording_id: String,
@@ -18,8 +18,13 @@ pub(crate) struct Exclusion {
     pub(crate) reason: i64,
 }
 
-/// An agent is heard in the recording, and may see it from now on.
-pub(crate) async fn add_agent(tx: &mut Tx, tenant: &str, interaction_id: &str, it: &Heard) -> Result<(), StoreError> {
+/// The agent is heard in the recording, and may see it from now on.
+pub(crate) async fn add_agent(
+    tx: &mut Tx,
+    tenant: &str,
+    interaction_id: &str,
+    it: &HeardAgent,
+) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO recording_agents (tenant, interaction_id, recording_id, agent_id) VALUES ($1, $2, $3, $4)
          ON CONFLICT DO NOTHING")
@@ -32,7 +37,7 @@ pub(crate) async fn add_agent(tx: &mut Tx, tenant: &str, interaction_id: &str, i
     Ok(())
 }
 
-/// A stretch was left out. Told again with another end, the later one counts.
+/// Of several reports about the same stretch the last one's end counts.
 pub(crate) async fn add_exclusion(tx: &mut Tx, tenant: &str, it: &Exclusion) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO exclusions (tenant, recording_id, start_us, end_us, reason) VALUES ($1, $2, $3, $4, $5)
@@ -47,8 +52,8 @@ pub(crate) async fn add_exclusion(tx: &mut Tx, tenant: &str, it: &Exclusion) -> 
     Ok(())
 }
 
-/// Who is heard in several recordings.
-pub(crate) async fn agents(db: &Db, tenant: &str, recording_ids: &[&str]) -> Result<Vec<Heard>, StoreError> {
+/// The agents of several recordings.
+pub(crate) async fn agents(db: &Db, tenant: &str, recording_ids: &[&str]) -> Result<Vec<HeardAgent>, StoreError> {
     let mut reader = db.read().await?;
     let rows = on!(reader, conn => {
         let mut query =
@@ -63,7 +68,7 @@ pub(crate) async fn agents(db: &Db, tenant: &str, recording_ids: &[&str]) -> Res
     Ok(rows)
 }
 
-/// What was left out of several recordings, in the order of time.
+/// The exclusions of several recordings, in the order of time.
 pub(crate) async fn exclusions(db: &Db, tenant: &str, recording_ids: &[&str]) -> Result<Vec<Exclusion>, StoreError> {
     let mut reader = db.read().await?;
     let rows = on!(reader, conn => {

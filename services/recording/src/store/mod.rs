@@ -10,10 +10,9 @@ pub(crate) mod settings;
 use baton_store::StoreError;
 use sqlx::migrate::Migrator;
 
-/// The tables of this service.
 pub(crate) static MIGRATOR: Migrator = sqlx::migrate!();
 
-/// Stored data that no version of Baton writes. The row is named in the log: by ids, never by a number or a name.
+/// The error for data that no version of Baton writes. `row` is logged: give ids, never a phone number or a name.
 fn corrupt(table: &'static str, column: &'static str, row: &str) -> StoreError {
     StoreError::Corrupt { table, column, row: row.to_owned(), source: None }
 }
@@ -25,7 +24,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::MIGRATOR;
-    use super::listing::{self, Query};
+    use super::listing::{self, RecordingsQuery};
 
     /// This service's tables, empty, for as long as the folder lives.
     pub(crate) async fn database() -> (Db, TempDir) {
@@ -51,7 +50,7 @@ mod tests {
         .unwrap();
         tx.commit().await.unwrap();
         db.migrate(&MIGRATOR).await.unwrap();
-        let query = Query { tenant: "acme", agent_id: "a1", after: ("i9", 1), ..Query::default() };
+        let query = RecordingsQuery { tenant: "acme", agent_id: "a1", after: ("i9", 1), ..RecordingsQuery::default() };
         let rows = listing::page(&db, &query, 9).await.unwrap();
         let shown: Vec<_> = rows.iter().map(|it| (it.recording_id.as_str(), it.customer.as_str())).collect();
         assert_eq!(shown, [("r2", ""), ("r1", "+492")]);

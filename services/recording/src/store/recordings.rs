@@ -1,12 +1,12 @@
-//! Recordings: what the events told of each turn, and what has become of it.
+//! Recordings, one per tenure: the facts from events, and the state.
 
 use baton_store::{Db, StoreError, Tx, on};
 
-use crate::state::State;
+use crate::state::RecordingState;
 
-/// A turn that begins to be recorded.
+/// The beginning of a tenure, from which on it is recorded.
 #[derive(Debug, Clone)]
-pub(crate) struct Beginning<'a> {
+pub(crate) struct TenureStart<'a> {
     pub(crate) tenant: &'a str,
     pub(crate) recording_id: &'a str,
     pub(crate) interaction_id: &'a str,
@@ -19,7 +19,6 @@ pub(crate) struct Beginning<'a> {
     pub(crate) expire_us: i64,
 }
 
-/// A recording as it is kept.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Row {
     pub(crate) tenant: String,
@@ -38,13 +37,12 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// How far it is.
-    pub(crate) fn state(&self) -> Result<State, StoreError> {
-        State::parse(&self.state).ok_or_else(|| super::corrupt("recordings", "state", &self.recording_id))
+    pub(crate) fn state(&self) -> Result<RecordingState, StoreError> {
+        RecordingState::parse(&self.state).ok_or_else(|| super::corrupt("recordings", "state", &self.recording_id))
     }
 }
 
-/// One recording, if this agent is heard in it (empty for whoever may see all).
+/// One recording, if this agent is heard in it; empty `agent_id`: without this condition.
 pub(crate) async fn lookup(
     db: &Db,
     tenant: &str,
@@ -64,7 +62,7 @@ pub(crate) async fn lookup(
         .await)?)
 }
 
-/// The recording as it is within a change.
+/// Reads the recording within a transaction.
 pub(crate) async fn load(tx: &mut Tx, tenant: &str, recording_id: &str) -> Result<Option<Row>, StoreError> {
     Ok(on!(tx, conn => sqlx::query_as("SELECT * FROM recordings WHERE tenant = $1 AND recording_id = $2")
         .bind(tenant)
@@ -73,8 +71,8 @@ pub(crate) async fn load(tx: &mut Tx, tenant: &str, recording_id: &str) -> Resul
         .await)?)
 }
 
-/// A turn began. Told again, it changes nothing.
-pub(crate) async fn begin(tx: &mut Tx, it: &Beginning<'_>) -> Result<(), StoreError> {
+/// Inserts the recording; does nothing if it exists.
+pub(crate) async fn begin(tx: &mut Tx, it: &TenureStart<'_>) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO recordings (tenant, recording_id, interaction_id, number, state, agent_id, phone_number, customer,
                                  direction, start_us, expire_us)
@@ -94,7 +92,7 @@ pub(crate) async fn begin(tx: &mut Tx, it: &Beginning<'_>) -> Result<(), StoreEr
     Ok(())
 }
 
-/// The turn is over.
+/// Records the end of the tenure.
 pub(crate) async fn end(
     tx: &mut Tx,
     tenant: &str,
@@ -124,18 +122,23 @@ pub(crate) async fn unended(tx: &mut Tx, tenant: &str, interaction_id: &str) -> 
         .await)?)
 }
 
-/// Sets how far it is.
-pub(crate) async fn set_state(tx: &mut Tx, tenant: &str, recording_id: &str, state: State) -> Result<(), StoreError> {
+pub(crate) async fn set_state(
+    tx: &mut Tx,
+    tenant: &str,
+    recording_id: &str,
+    state: RecordingState,
+) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query("UPDATE recordings SET state = $3 WHERE tenant = $1 AND recording_id = $2")
         .bind(tenant)
         .bind(recording_id)
-        .bind(state.word())
+        .bind(state.name())
         .execute(conn)
         .await)?;
     Ok(())
 }
 
-/// Nobody may listen any more; the audio is [purged](purged) next. `by` is an actor. `false` if it was so already.
+/// After this the recording can't be downloaded; its audio is [purged](purged) next. `by` is an actor. `false` if it was
+/// marked before.
 pub(crate) async fn mark_deleted(
     tx: &mut Tx,
     tenant: &str,
@@ -156,7 +159,7 @@ pub(crate) async fn mark_deleted(
     Ok(rows == 1)
 }
 
-/// The audio is gone from the storage, and with it who called. `false` if that was recorded already.
+/// Records that the audio was removed, and clears the customer's number. `false` if that was recorded before.
 pub(crate) async fn purged(tx: &mut Tx, tenant: &str, recording_id: &str, now_us: i64) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
         "UPDATE recordings SET purged_us = $3, customer = ''
@@ -170,7 +173,7 @@ pub(crate) async fn purged(tx: &mut Tx, tenant: &str, recording_id: &str, now_us
     Ok(rows == 1)
 }
 
-/// Recordings whose time has come, oldest first.
+/// Recordings that have expired and are not marked as deleted, oldest first.
 pub(crate) async fn expired(db: &Db, now_us: i64, limit: i64) -> Result<Vec<Row>, StoreError> {
     let mut reader = db.read().await?;
     Ok(on!(reader, conn => sqlx::query_as(

@@ -1,27 +1,27 @@
-//! Segments: what the events told of each, and where its audio is.
+//! Segments: the facts from events, and the location of the audio.
 
 use baton_store::{Db, StoreError, Tx, on};
 use object_store::path::Path;
 
+use crate::audio::download::StoredPiece;
 use crate::audio::files::Files;
-use crate::audio::intake::Taken;
-use crate::audio::playback::Piece;
+use crate::audio::intake::StoredFile;
 use crate::audio::wav::Format;
-use crate::state::{Audio, SegmentState};
+use crate::state::{AudioState, SegmentState};
 
-/// Which segment, and where it belongs.
+/// The ids of a segment and of the objects that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Name {
+pub(crate) struct SegmentKey {
     pub(crate) tenant: String,
     pub(crate) interaction_id: String,
     pub(crate) recording_id: String,
     pub(crate) segment_id: String,
 }
 
-/// What came with stored audio.
+/// The values that come with stored audio.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredAudio<'a> {
-    pub(crate) taken: &'a Taken,
+    pub(crate) file: &'a StoredFile,
     pub(crate) location: &'a str,
     pub(crate) start_us: i64,
     pub(crate) end_us: i64,
@@ -29,7 +29,6 @@ pub(crate) struct StoredAudio<'a> {
     pub(crate) now_us: i64,
 }
 
-/// A segment as it is kept.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Row {
     pub(crate) recording_id: String,
@@ -50,13 +49,13 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// What counts of it.
     pub(crate) fn state(&self) -> Result<SegmentState, StoreError> {
-        let audio = Audio::parse(&self.audio).ok_or_else(|| super::corrupt("segments", "audio", &self.segment_id))?;
+        let audio =
+            AudioState::parse(&self.audio).ok_or_else(|| super::corrupt("segments", "audio", &self.segment_id))?;
         Ok(SegmentState { audio, failed: self.failed, torn: self.torn })
     }
 
-    /// Where its file is, or may be: one whose row a crash prevented is in the same place.
+    /// Where its file is, or would be if a crash came between writing the file and its row.
     pub(crate) fn file(&self, tenant: &str) -> Path {
         if self.location.is_empty() {
             return Files::location(tenant, &self.interaction_id, &self.segment_id);
@@ -64,12 +63,12 @@ impl Row {
         Path::from(self.location.as_str())
     }
 
-    /// How its samples are laid out, as far as its audio has come.
+    /// All zero until its audio is stored.
     fn format(&self) -> Format {
         Format { sample_rate: self.sample_rate as u32, channels: self.channels as u16 }
     }
 
-    /// How long it is: by its samples, or by its times before these have come.
+    /// Computed from its samples, or from its times until its audio is stored.
     pub(crate) fn duration_ms(&self) -> i64 {
         if self.data_bytes > 0 {
             return self.format().duration_ms(self.data_bytes as u64) as i64;
@@ -78,9 +77,8 @@ impl Row {
         (end_us - start_us).max(0) / 1_000
     }
 
-    /// What reading it needs.
-    pub(crate) fn piece(&self) -> Piece {
-        Piece {
+    pub(crate) fn piece(&self) -> StoredPiece {
+        StoredPiece {
             location: self.location.clone(),
             size_bytes: self.size_bytes as u64,
             sha256: self.sha256.clone(),
@@ -106,7 +104,7 @@ pub(crate) async fn of_recordings(db: &Db, tenant: &str, recording_ids: &[&str])
     Ok(rows)
 }
 
-/// The segments of a recording within a change, in the order of time.
+/// Reads the segments of a recording within a transaction, in the order of time.
 pub(crate) async fn load(tx: &mut Tx, tenant: &str, recording_id: &str) -> Result<Vec<Row>, StoreError> {
     Ok(on!(tx, conn => sqlx::query_as(
         "SELECT * FROM segments WHERE tenant = $1 AND recording_id = $2 ORDER BY start_us, segment_id")
@@ -116,7 +114,7 @@ pub(crate) async fn load(tx: &mut Tx, tenant: &str, recording_id: &str) -> Resul
         .await)?)
 }
 
-/// One segment, if anything is known of it.
+/// `None` if neither an event nor audio of it has come.
 pub(crate) async fn lookup(db: &Db, tenant: &str, segment_id: &str) -> Result<Option<Row>, StoreError> {
     let mut reader = db.read().await?;
     Ok(on!(reader, conn => sqlx::query_as("SELECT * FROM segments WHERE tenant = $1 AND segment_id = $2")
@@ -126,36 +124,36 @@ pub(crate) async fn lookup(db: &Db, tenant: &str, segment_id: &str) -> Result<Op
         .await)?)
 }
 
-/// The segment exists: the switch writes it, or its audio has come.
-pub(crate) async fn note(tx: &mut Tx, name: &Name) -> Result<(), StoreError> {
+/// Inserts the segment if it is not known yet.
+pub(crate) async fn note(tx: &mut Tx, key: &SegmentKey) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO segments (tenant, segment_id, recording_id, interaction_id) VALUES ($1, $2, $3, $4)
          ON CONFLICT DO NOTHING")
-        .bind(&name.tenant)
-        .bind(&name.segment_id)
-        .bind(&name.recording_id)
-        .bind(&name.interaction_id)
+        .bind(&key.tenant)
+        .bind(&key.segment_id)
+        .bind(&key.recording_id)
+        .bind(&key.interaction_id)
         .execute(conn)
         .await)?;
     Ok(())
 }
 
-/// When it began, if the audio has not said so already: the audio knows better.
-pub(crate) async fn started(tx: &mut Tx, name: &Name, start_us: i64) -> Result<(), StoreError> {
+/// Sets when it began, unless its audio is stored: the time that came with the audio is more exact.
+pub(crate) async fn started(tx: &mut Tx, key: &SegmentKey, start_us: i64) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "UPDATE segments SET start_us = $3 WHERE tenant = $1 AND segment_id = $2 AND audio = 'AWAITED'")
-        .bind(&name.tenant)
-        .bind(&name.segment_id)
+        .bind(&key.tenant)
+        .bind(&key.segment_id)
         .bind(start_us)
         .execute(conn)
         .await)?;
     Ok(())
 }
 
-/// The switch has closed it, or could not write it.
+/// Records that the switch has closed it, or could not write it (`failed`).
 pub(crate) async fn closed(
     tx: &mut Tx,
-    name: &Name,
+    key: &SegmentKey,
     times: (Option<i64>, Option<i64>),
     failed: bool,
 ) -> Result<(), StoreError> {
@@ -164,8 +162,8 @@ pub(crate) async fn closed(
                 start_us = CASE WHEN audio = 'AWAITED' THEN COALESCE($3, start_us) ELSE start_us END,
                 end_us = CASE WHEN audio = 'AWAITED' THEN COALESCE($4, end_us) ELSE end_us END
          WHERE tenant = $1 AND segment_id = $2")
-        .bind(&name.tenant)
-        .bind(&name.segment_id)
+        .bind(&key.tenant)
+        .bind(&key.segment_id)
         .bind(times.0)
         .bind(times.1)
         .bind(failed)
@@ -174,32 +172,32 @@ pub(crate) async fn closed(
     Ok(())
 }
 
-/// Its audio is stored and checked.
-pub(crate) async fn stored(tx: &mut Tx, name: &Name, it: &StoredAudio<'_>) -> Result<(), StoreError> {
-    let shape = it.taken.shape;
+/// Records that its audio is stored and checked.
+pub(crate) async fn stored(tx: &mut Tx, key: &SegmentKey, it: &StoredAudio<'_>) -> Result<(), StoreError> {
+    let layout = it.file.layout;
     on!(tx, conn => sqlx::query(
         "UPDATE segments SET audio = 'STORED', start_us = $3, end_us = $4, torn = $5, audio_us = $6, location = $7,
                 sha256 = $8, size_bytes = $9, data_offset = $10, data_bytes = $11, sample_rate = $12, channels = $13
          WHERE tenant = $1 AND segment_id = $2")
-        .bind(&name.tenant)
-        .bind(&name.segment_id)
+        .bind(&key.tenant)
+        .bind(&key.segment_id)
         .bind(it.start_us)
         .bind(it.end_us)
         .bind(it.torn)
         .bind(it.now_us)
         .bind(it.location)
-        .bind(&it.taken.sha256)
-        .bind(it.taken.size_bytes as i64)
-        .bind(shape.data_offset as i64)
-        .bind(shape.data_bytes as i64)
-        .bind(i64::from(shape.format.sample_rate))
-        .bind(i64::from(shape.format.channels))
+        .bind(&it.file.sha256)
+        .bind(it.file.size_bytes as i64)
+        .bind(layout.data_offset as i64)
+        .bind(layout.data_bytes as i64)
+        .bind(i64::from(layout.format.sample_rate))
+        .bind(i64::from(layout.format.channels))
         .execute(conn)
         .await)?;
     Ok(())
 }
 
-/// Its audio can't be had. What is stored stays stored.
+/// Records that its audio will never come; does nothing if it is stored.
 pub(crate) async fn lost(tx: &mut Tx, tenant: &str, segment_id: &str, now_us: i64) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "UPDATE segments SET audio = 'LOST', audio_us = $3
@@ -212,7 +210,7 @@ pub(crate) async fn lost(tx: &mut Tx, tenant: &str, segment_id: &str, now_us: i6
     Ok(())
 }
 
-/// Its audio is no longer in the storage.
+/// Records that its audio was removed from the storage.
 pub(crate) async fn deleted(tx: &mut Tx, tenant: &str, segment_id: &str) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "UPDATE segments SET audio = 'DELETED' WHERE tenant = $1 AND segment_id = $2 AND audio <> 'LOST'")
@@ -223,7 +221,7 @@ pub(crate) async fn deleted(tx: &mut Tx, tenant: &str, segment_id: &str) -> Resu
     Ok(())
 }
 
-/// An old segment with audio of which no event ever told.
+/// A segment with audio that no event ever announced.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Orphan {
     pub(crate) tenant: String,

@@ -1,9 +1,9 @@
-//! What is recorded on a number.
+//! The recording mode of a number.
 
 use baton_api::common::v1::RecordingMode;
 use baton_store::{Db, StoreError, Tx, on};
 
-/// The number's mode; `None` if nobody has set one.
+/// `None` if no mode was set.
 pub(crate) async fn lookup(db: &Db, tenant: &str, phone_number: &str) -> Result<Option<RecordingMode>, StoreError> {
     let mut reader = db.read().await?;
     let mode: Option<i64> = on!(reader, conn => sqlx::query_scalar(
@@ -15,7 +15,6 @@ pub(crate) async fn lookup(db: &Db, tenant: &str, phone_number: &str) -> Result<
     mode.map(|mode| read_mode(mode, tenant)).transpose()
 }
 
-/// Sets the number's mode.
 pub(crate) async fn set(
     tx: &mut Tx,
     tenant: &str,
@@ -45,7 +44,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_row_that_cannot_be_read_is_told_without_the_number() {
+    async fn a_row_that_cannot_be_read_is_reported_without_the_number() {
         let (db, _folder) = crate::store::tests::database().await;
         let mut tx = db.begin().await.unwrap();
         on!(tx, conn => sqlx::query("INSERT INTO recording_settings VALUES ('acme', '+4930123456', 99, 0)")

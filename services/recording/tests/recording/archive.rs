@@ -22,7 +22,7 @@ fn stored(incomplete: bool, duration_ms: i64) -> Data {
 #[tokio::test]
 async fn audio_after_the_events_completes_the_recording() {
     let world = World::start().await;
-    let id = world.turn(CALL, &[FIRST, SECOND], NOW_US).await;
+    let id = world.tenure(CALL, &[FIRST, SECOND], NOW_US).await;
     world.in_state(&id, State::Recording).await;
     world.send(header(CALL, FIRST), &wav(&[1; 8_000])).await.unwrap();
     world.send(header(CALL, SECOND), &wav(&[2; 4_000])).await.unwrap();
@@ -42,7 +42,7 @@ async fn audio_after_the_events_completes_the_recording() {
 async fn audio_before_the_events_completes_the_recording_too() {
     let world = World::start().await;
     world.send(header(CALL, FIRST), &wav(&[1; 8_000])).await.unwrap();
-    let id = world.turn(CALL, &[FIRST], NOW_US).await;
+    let id = world.tenure(CALL, &[FIRST], NOW_US).await;
     let recording = world.in_state(&id, State::Stored).await;
     assert_eq!(recording.segments[0].duration_ms, 1_000);
     assert_eq!(recording.segments[0].start_time.unwrap().seconds, 1, "the audio knows when it began");
@@ -52,7 +52,7 @@ async fn audio_before_the_events_completes_the_recording_too() {
 #[tokio::test]
 async fn the_same_segment_again_is_success_and_no_second_event() {
     let world = World::start().await;
-    let id = world.turn(CALL, &[FIRST], NOW_US).await;
+    let id = world.tenure(CALL, &[FIRST], NOW_US).await;
     let file = wav(&[1; 8_000]);
     let first = world.send(header(CALL, FIRST), &file).await.unwrap();
     let again = world.send(SegmentHeader { sha256: first.sha256.clone(), ..header(CALL, FIRST) }, &file).await.unwrap();
@@ -69,7 +69,7 @@ async fn the_same_segment_again_is_success_and_no_second_event() {
 #[tokio::test]
 async fn audio_that_is_not_what_the_switch_wrote_is_refused_and_nothing_is_kept() {
     let world = World::start().await;
-    let id = world.turn(CALL, &[FIRST], NOW_US).await;
+    let id = world.tenure(CALL, &[FIRST], NOW_US).await;
     let file = wav(&[1; 8_000]);
     let mismatch = SegmentHeader { sha256: "ab".repeat(32), ..header(CALL, FIRST) };
     let status = world.send(mismatch, &file).await.unwrap_err();
@@ -87,7 +87,7 @@ async fn audio_that_is_not_what_the_switch_wrote_is_refused_and_nothing_is_kept(
 #[tokio::test]
 async fn lost_audio_makes_the_recording_incomplete_and_says_which() {
     let world = World::start().await;
-    let id = world.turn(CALL, &[FIRST, SECOND], NOW_US).await;
+    let id = world.tenure(CALL, &[FIRST, SECOND], NOW_US).await;
     world.send(header(CALL, FIRST), &wav(&[1; 8_000])).await.unwrap();
     world.send(SegmentHeader { lost: true, ..header(CALL, SECOND) }, &[]).await.unwrap();
     let recording = world.in_state(&id, State::Incomplete).await;
@@ -108,7 +108,7 @@ async fn a_segment_that_the_switch_could_not_write_is_lost_until_its_audio_comes
     world.event(CALL, NOW_US, Data::InteractionEnded(InteractionEnded::default())).await;
     let recording = world.in_state(&id, State::Incomplete).await;
     assert!(recording.segments[0].lost);
-    assert!(recording.end_time.is_some(), "the interaction's end is the turn's end");
+    assert!(recording.end_time.is_some(), "the interaction's end is the tenure's end");
 
     world.send(header(CALL, FIRST), &wav(&[1; 8_000])).await.unwrap();
     let recording = world.in_state(&id, State::Stored).await;
@@ -118,7 +118,7 @@ async fn a_segment_that_the_switch_could_not_write_is_lost_until_its_audio_comes
 #[tokio::test]
 async fn torn_audio_is_kept_and_said_to_be_torn() {
     let world = World::start().await;
-    let id = world.turn(CALL, &[FIRST], NOW_US).await;
+    let id = world.tenure(CALL, &[FIRST], NOW_US).await;
     world.send(SegmentHeader { torn: true, ..header(CALL, FIRST) }, &wav(&[1; 80])).await.unwrap();
     let recording = world.in_state(&id, State::Incomplete).await;
     assert!(recording.segments[0].torn && !recording.segments[0].lost);
@@ -134,7 +134,7 @@ async fn a_segment_that_failed_in_the_middle_is_waited_for() {
     ended.start_time = Some(Timestamp { seconds: 1, nanos: 0 });
     world.event(CALL, NOW_US, Data::RecordingSegmentEnded(ended)).await;
     world.event(CALL, NOW_US, Data::InteractionEnded(InteractionEnded::default())).await;
-    let later = world.turn("0192f0c1-0000-7000-8000-00000000beef", &[], NOW_US).await;
+    let later = world.tenure("0192f0c1-0000-7000-8000-00000000beef", &[], NOW_US).await;
     world.in_state(&later, State::Stored).await;
     world.in_state(&id, State::Recording).await;
     world.send(SegmentHeader { torn: true, ..header(CALL, FIRST) }, &wav(&[1; 80])).await.unwrap();

@@ -26,8 +26,8 @@ async fn each_command_goes_on_in_the_callers_name() {
     let stop = StopRecordingRequest { request_id, interaction_id };
     world.supervisor().stop_recording(stop).await.unwrap();
 
-    let asked = world.intake.asked.lock().unwrap().clone();
-    let actions: Vec<_> = asked.iter().map(|it| (it.action(), it.subject.as_str(), it.supervisor)).collect();
+    let requests = world.intake.requests.lock().unwrap().clone();
+    let actions: Vec<_> = requests.iter().map(|it| (it.action(), it.subject.as_str(), it.supervisor)).collect();
     assert_eq!(
         actions,
         [
@@ -37,7 +37,7 @@ async fn each_command_goes_on_in_the_callers_name() {
             (Action::StopRecording, "sue", true),
         ]
     );
-    assert!(asked.iter().all(|it| it.tenant == TENANT && it.request_id == "r1" && it.interaction_id == "0192-a"));
+    assert!(requests.iter().all(|it| it.tenant == TENANT && it.request_id == "r1" && it.interaction_id == "0192-a"));
 }
 
 #[tokio::test]
@@ -69,5 +69,5 @@ async fn what_is_malformed_is_not_forwarded() {
         let status = agent.pause_recording(pause).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "{}", reason(&status));
     }
-    assert!(world.intake.asked.lock().unwrap().is_empty());
+    assert!(world.intake.requests.lock().unwrap().is_empty());
 }

@@ -1,4 +1,4 @@
-//! What is deleted: by hand, by age, and what comes too late.
+//! Deletion by hand and by age, and audio that comes after it.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn a_recording_deleted_by_hand_has_no_audio_left() {
 #[tokio::test]
 async fn a_recording_that_is_not_complete_cannot_be_deleted() {
     let world = World::start().await;
-    let id = world.turn(CALL, &[FIRST], world.clock.now_us()).await;
+    let id = world.tenure(CALL, &[FIRST], world.clock.now_us()).await;
     world.in_state(&id, State::Recording).await;
     let status = world.supervisor().delete_recording(delete("r1", &id)).await.unwrap_err();
     assert_eq!((status.code(), reason(&status)), (Code::FailedPrecondition, "RECORDING_STATE"));
@@ -74,7 +74,7 @@ async fn old_audio_is_deleted_by_itself_and_younger_audio_stays() {
 }
 
 #[tokio::test]
-async fn audio_that_comes_after_the_deletion_is_taken_from_the_sender_and_not_kept() {
+async fn audio_that_comes_after_the_deletion_is_acknowledged_and_not_kept() {
     let world = World::start().await;
     let id = half_lost(&world).await;
     world.supervisor().delete_recording(delete("r1", &id)).await.unwrap();
@@ -87,7 +87,7 @@ async fn audio_that_comes_after_the_deletion_is_taken_from_the_sender_and_not_ke
 
 /// A recording of which the second segment was given up.
 async fn half_lost(world: &World) -> String {
-    let id = world.turn(CALL, &[FIRST, SECOND], world.clock.now_us()).await;
+    let id = world.tenure(CALL, &[FIRST, SECOND], world.clock.now_us()).await;
     world.send(header(CALL, FIRST), &wav(&[1; 80])).await.unwrap();
     let lost = SegmentHeader { lost: true, ..header(CALL, SECOND) };
     world.send(lost, &[]).await.unwrap();
@@ -109,7 +109,7 @@ async fn what_a_crash_left_in_the_storage_goes_with_the_recording() {
 }
 
 #[tokio::test]
-async fn late_audio_of_a_deleted_recording_is_taken_from_the_sender_only_when_no_file_is_left() {
+async fn late_audio_of_a_deleted_recording_is_acknowledged_only_when_no_file_is_left() {
     let world = World::start().await;
     let id = half_lost(&world).await;
     world.supervisor().delete_recording(delete("r1", &id)).await.unwrap();
@@ -143,7 +143,7 @@ async fn a_deletion_during_an_upload_wins() {
     world.supervisor().delete_recording(delete("r1", &id)).await.unwrap();
     messages.send(message(Message::Chunk(file[100..].to_vec().into()))).await.unwrap();
     drop(messages);
-    // Whether it is told to try again depends on how far the upload was; it ends the same.
+    // Whether it has to try again depends on how far the upload was; the result is the same.
     let _ = upload.await.unwrap();
     world.send(header(CALL, SECOND), &file).await.unwrap();
     assert!(!world.file(CALL, SECOND).exists() && !beside.exists());
@@ -153,8 +153,8 @@ async fn a_deletion_during_an_upload_wins() {
 async fn audio_that_never_came_is_given_up_after_a_day() {
     let world = World::start().await;
     let now_us = world.clock.now_us();
-    let waiting = world.turn("0193-b", &["0193-b-segment-1"], now_us - DAY_US + 60_000_000).await;
-    let id = world.turn(CALL, &[FIRST], now_us - DAY_US - 1_000_000).await;
+    let waiting = world.tenure("0193-b", &["0193-b-segment-1"], now_us - DAY_US + 60_000_000).await;
+    let id = world.tenure(CALL, &[FIRST], now_us - DAY_US - 1_000_000).await;
     let recording = world.in_state(&id, State::Incomplete).await;
     assert!(recording.segments[0].lost);
     world.clock.sleep(Duration::from_millis(60)).await;

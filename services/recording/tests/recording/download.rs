@@ -1,4 +1,4 @@
-//! Audio out: whole recordings and single segments, each written down.
+//! Downloads of whole recordings and single segments, each with an entry in the access log.
 
 use baton_api::recording::v1::recording::State;
 use baton_api::recording::v1::{DeleteRecordingRequest, DownloadRecordingRequest};
@@ -15,7 +15,7 @@ const SECOND: &str = "0192-a-segment-2";
 #[tokio::test]
 async fn a_recording_is_its_segments_in_order_as_one_wav() {
     let world = World::start().await;
-    let id = world.turn(CALL, &[FIRST, SECOND], NOW_US).await;
+    let id = world.tenure(CALL, &[FIRST, SECOND], NOW_US).await;
     let long: Vec<i16> = (0..100_000).map(|it| (it % 30_000) as i16).collect();
     // The later one comes first.
     world.send(header(CALL, SECOND), &wav(&[-5; 100])).await.unwrap();
@@ -28,7 +28,7 @@ async fn a_recording_is_its_segments_in_order_as_one_wav() {
 #[tokio::test]
 async fn a_recording_that_is_not_complete_comes_in_single_segments_only() {
     let world = World::start().await;
-    let id = world.turn(CALL, &[FIRST, SECOND], NOW_US).await;
+    let id = world.tenure(CALL, &[FIRST, SECOND], NOW_US).await;
     world.heard_of(&id).await;
     world.send(header(CALL, FIRST), &wav(&[3; 80])).await.unwrap();
     let status = world.download(&id, "").await.unwrap_err();
@@ -39,7 +39,7 @@ async fn a_recording_that_is_not_complete_comes_in_single_segments_only() {
 }
 
 #[tokio::test]
-async fn every_download_is_written_down_and_no_refusal_is() {
+async fn every_download_is_logged_and_no_refusal_is() {
     let world = World::start().await;
     let id = world.stored(CALL, &[1; 80], NOW_US).await;
     world.in_state(&id, State::Stored).await;
@@ -56,9 +56,9 @@ async fn every_download_is_written_down_and_no_refusal_is() {
     assert_eq!(log, [entry(""), entry(FIRST)]);
 }
 
-/// A recording of two segments, the first of which is longer than what is on its way to a client who does not read.
+/// A recording of two segments; the first is longer than what is buffered for a client that does not read.
 async fn long(world: &World) -> String {
-    let id = world.turn(CALL, &[FIRST, SECOND], NOW_US).await;
+    let id = world.tenure(CALL, &[FIRST, SECOND], NOW_US).await;
     world.send(header(CALL, FIRST), &wav(&vec![7; 3_000_000])).await.unwrap();
     world.send(header(CALL, SECOND), &wav(&[-5; 100])).await.unwrap();
     world.in_state(&id, State::Stored).await;
@@ -99,7 +99,7 @@ async fn one_tenant_cannot_take_all_the_downloads() {
     };
     assert_eq!((status.code(), streams.len()), (Code::ResourceExhausted, 16));
     streams.pop();
-    eventually("a place is free again", async || world.download(&id, SECOND).await.ok()).await;
+    eventually("a permit is free again", async || world.download(&id, SECOND).await.ok()).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! The recording service over real connections, with a real database, storage and event log. Only the transfer service is a
-//! stand-in: it answers what the test tells it to.
+//! stand-in.
 
 mod access;
 mod archive;

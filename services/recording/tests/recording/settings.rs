@@ -1,4 +1,4 @@
-//! What is recorded on a number (B206, B207).
+//! The recording mode of a number (B206, B207).
 
 use baton_api::common::v1::RecordingMode;
 use baton_api::recording::v1::{GetSettingsRequest, ResolveModeRequest, SetSettingsRequest};

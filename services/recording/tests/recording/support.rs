@@ -1,4 +1,4 @@
-//! A recording service of one's own, the events of the transfer service, and clients of every role.
+//! A recording service for one test, the events of the transfer service, and clients of every role.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -15,8 +15,8 @@ use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
 use baton_api::recording::v1::store_segment_request::Message;
 use baton_api::transfer::v1 as transfer;
 use baton_api::transfer::v1::intake_service_server::{IntakeService, IntakeServiceServer};
-use baton_bus::{Bus, Envelope, EventLog, Filter};
-use baton_recording::{Deps, Running};
+use baton_bus::{Bus, Envelope, EventLog, EventMatcher};
+use baton_recording::{RecordingContext, RecordingService};
 use baton_runtime::auth::{Caller, Role, SigningKey};
 use baton_runtime::client::{GrpcChannel, ServiceIdentity};
 use baton_runtime::clock::Clock;
@@ -30,17 +30,17 @@ use tonic::{Request, Response, Status};
 
 /// The tenant of most tests.
 pub(crate) const TENANT: &str = "acme";
-/// The agent whose turn it is.
+/// The primary agent.
 pub(crate) const AGENT: &str = "0192aaaa-0000-7000-8000-000000000001";
-/// An agent who has no part in it.
+/// An agent who takes no part in the interaction.
 pub(crate) const STRANGER: &str = "0192aaaa-0000-7000-8000-000000000002";
 
 const BOUND: Duration = Duration::from_secs(10);
 
-/// The transfer service's internal door: notes what it is asked, and answers what it was told to.
+/// A stand-in for the transfer service: keeps the requests, and accepts or refuses them as the test wants.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Intake {
-    pub(crate) asked: Arc<Mutex<Vec<transfer::ControlRecordingRequest>>>,
+    pub(crate) requests: Arc<Mutex<Vec<transfer::ControlRecordingRequest>>>,
     pub(crate) refuse_with: Arc<Mutex<Option<Status>>>,
 }
 
@@ -64,7 +64,7 @@ impl IntakeService for Intake {
         &self,
         request: Request<transfer::ControlRecordingRequest>,
     ) -> Result<Response<transfer::ControlRecordingResponse>, Status> {
-        self.asked.lock().unwrap().push(request.into_inner());
+        self.requests.lock().unwrap().push(request.into_inner());
         if let Some(status) = self.refuse_with.lock().unwrap().clone() {
             return Err(status);
         }
@@ -86,7 +86,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) bus: Bus,
     pub(crate) intake: Intake,
-    pub(crate) service: Running,
+    pub(crate) service: RecordingService,
     key: SigningKey,
     address: String,
     lifecycle: Lifecycle,
@@ -105,7 +105,7 @@ impl World {
         let identity = ServiceIdentity::new(key.clone(), "recording");
         let config =
             RecordingConfig { storage_dir: None, retention_days: 90, retention_scan_ms: 20.try_into().unwrap() };
-        let service = baton_recording::start(Deps {
+        let service = baton_recording::start(RecordingContext {
             data_dir: folder.path().to_path_buf(),
             config,
             clock: clock.clone(),
@@ -166,8 +166,8 @@ impl World {
         self.bus.publish(&[envelope]).await.unwrap();
     }
 
-    /// A turn with these segments, from its beginning to its end.
-    pub(crate) async fn turn(&self, interaction_id: &str, segments: &[&str], end_us: i64) -> String {
+    /// A tenure with these segments, from its beginning to its end.
+    pub(crate) async fn tenure(&self, interaction_id: &str, segments: &[&str], end_us: i64) -> String {
         let recording_id = format!("{interaction_id}-recording-1");
         self.event(interaction_id, end_us - 5_000_000, started(&recording_id, AGENT)).await;
         for segment_id in segments {
@@ -182,7 +182,7 @@ impl World {
     /// A stored recording of one segment with these samples.
     pub(crate) async fn stored(&self, interaction_id: &str, samples: &[i16], end_us: i64) -> String {
         let segment_id = format!("{interaction_id}-segment-1");
-        let recording_id = self.turn(interaction_id, &[&segment_id], end_us).await;
+        let recording_id = self.tenure(interaction_id, &[&segment_id], end_us).await;
         let header = header(interaction_id, &segment_id);
         self.send(header, &wav(samples)).await.unwrap();
         recording_id
@@ -201,7 +201,7 @@ impl World {
         self.archive().store_segment(stream).await.map(Response::into_inner)
     }
 
-    /// Waits until all the events of a [`turn`](Self::turn) have arrived.
+    /// Waits until all the events of a [`tenure`](Self::tenure) have arrived.
     pub(crate) async fn heard_of(&self, recording_id: &str) {
         eventually(&format!("{recording_id} has ended"), async || {
             let request = proto::GetRecordingRequest { recording_id: recording_id.to_owned() };
@@ -222,7 +222,7 @@ impl World {
 
     /// What this service has published, once there are so many events.
     pub(crate) async fn published(&self, count: usize) -> Vec<(Envelope, Data)> {
-        let filter = Filter::types(["recording.stored", "recording.deleted"]).unwrap();
+        let filter = EventMatcher::types(["recording.stored", "recording.deleted"]).unwrap();
         eventually(&format!("{count} events are published"), async || {
             let page = self.bus.read(0, &filter, 100).await.unwrap();
             let decode = |it: baton_bus::Logged| {

@@ -1,4 +1,4 @@
-//! `RoutingService`: call flows and numbers. What may be dialled is beside it, in `dial_rules`.
+//! `RoutingService`: call flows and numbers. The dial rules are in `dial_rules`.
 
 use baton_api::error::ErrorReason;
 use baton_api::routing::v1::routing_service_server::RoutingService;
@@ -11,46 +11,47 @@ use baton_api::routing::v1::{
 use baton_api::{ApiError, page};
 use baton_runtime::CallerExt as _;
 use baton_runtime::auth::Caller;
-use baton_store::requests::Key;
+use baton_store::requests::RequestKey;
 use baton_store::{Tx, idempotent};
 use prost::Message;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::Api;
-use crate::page::Cursor;
+use super::RoutingApi;
+use crate::page::ConfigurationCursor;
 use crate::store::flows;
 use crate::store::numbers::{self, NumberRow};
 use crate::{flow, number};
 
-/// Who asks, for what, and under which id.
-pub(super) struct Asked<'a, Request> {
+/// An admin's request for a change, with all that makes a second request the same one.
+pub(super) struct ConfigurationRequest<'a, Request> {
     caller: &'a Caller,
+    /// The name of the method, without the service.
     method: &'static str,
     request_id: &'a str,
-    request: &'a Request,
+    message: &'a Request,
 }
 
-impl Api {
+impl RoutingApi {
     /// One change under its request id: the same request again changes nothing and is answered the same (B609).
     pub(super) async fn change_once<Request, Response>(
         &self,
-        asked: Asked<'_, Request>,
+        request: ConfigurationRequest<'_, Request>,
         change: impl AsyncFnOnce(&mut Tx) -> Result<Response, Status>,
     ) -> Result<Response, Status>
     where
         Request: Message,
         Response: Message + Default,
     {
-        let tenant = asked.caller.tenant()?;
-        let method = format!("/baton.routing.v1.RoutingService/{}", asked.method);
-        let key = Key::new(tenant.as_str(), &asked.caller.subject, &method, asked.request_id)?;
-        idempotent(&self.matcher.core.db, &key, asked.request, self.matcher.core.clock.now_us(), change).await
+        let tenant = request.caller.tenant()?;
+        let method = format!("/baton.routing.v1.RoutingService/{}", request.method);
+        let key = RequestKey::new(tenant.as_str(), &request.caller.subject, &method, request.request_id)?;
+        idempotent(&self.matcher.core.db, &key, request.message, self.matcher.core.clock.now_us(), change).await
     }
 }
 
 #[tonic::async_trait]
-impl RoutingService for Api {
+impl RoutingService for RoutingApi {
     async fn put_call_flow(
         &self,
         request: Request<PutCallFlowRequest>,
@@ -60,10 +61,10 @@ impl RoutingService for Api {
         let request = request.into_inner();
         let given = request.call_flow.clone().ok_or_else(|| missing("call_flow"))?;
         let checked = flow::check(given, baton_runtime::ids::new_uuid())?;
-        // Asked before the transaction, which waits for nobody; used in it, so that a retry gets the first answer.
-        let known = self.matcher.core.people.check(tenant, &checked.names).await;
-        let asked = asked(&caller, "PutCallFlow", &request.request_id, &request);
-        let response = self.change_once(asked, async |tx| {
+        // Checked before the transaction, which must not wait for presence; used in it, so that a retry gets the first answer.
+        let known = self.matcher.core.presence.check(tenant, &checked.targets).await;
+        let change = configuration_request(&caller, "PutCallFlow", &request.request_id, &request);
+        let response = self.change_once(change, async |tx| {
             known?;
             flows::put(tx, tenant, checked.id, &checked.flow).await?;
             Ok(PutCallFlowResponse { call_flow: Some(checked.flow) })
@@ -88,10 +89,11 @@ impl RoutingService for Api {
     ) -> Result<Response<ListCallFlowsResponse>, Status> {
         let tenant = request.caller()?.tenant()?;
         let size = page::size(request.get_ref().page_size)?;
-        let after = Cursor::parse(&request.get_ref().page_token)?;
+        let after = ConfigurationCursor::parse(&request.get_ref().page_token)?;
         let mut call_flows = flows::list(&mut self.matcher.core.db.read().await?, tenant, &after, size + 1).await?;
         let next_page_token = page::cut(&mut call_flows, size, |flow| {
-            Cursor { key: flow.name.to_lowercase(), id: flow.call_flow_id.parse().unwrap_or_default() }.token()
+            ConfigurationCursor { key: flow.name.to_lowercase(), id: flow.call_flow_id.parse().unwrap_or_default() }
+                .token()
         });
         Ok(Response::new(ListCallFlowsResponse { call_flows, next_page_token }))
     }
@@ -104,8 +106,8 @@ impl RoutingService for Api {
         let tenant = caller.tenant()?;
         let request = request.into_inner();
         let id = flow::uuid("call_flow_id", &request.call_flow_id)?;
-        let asked = asked(&caller, "DeleteCallFlow", &request.request_id, &request);
-        let response = self.change_once(asked, async |tx| {
+        let change = configuration_request(&caller, "DeleteCallFlow", &request.request_id, &request);
+        let response = self.change_once(change, async |tx| {
             if !flows::exists(tx, tenant, id).await? {
                 return Err(ApiError::not_found("call flow").into());
             }
@@ -128,8 +130,8 @@ impl RoutingService for Api {
             number: number::parse("number.number", &given.number)?,
             call_flow_id: flow_id(&given.call_flow_id)?,
         };
-        let asked = asked(&caller, "PutNumber", &request.request_id, &request);
-        let response = self.change_once(asked, async |tx| {
+        let change = configuration_request(&caller, "PutNumber", &request.request_id, &request);
+        let response = self.change_once(change, async |tx| {
             if let Some(id) = row.call_flow_id
                 && !flows::exists(tx, tenant, id).await?
             {
@@ -148,10 +150,10 @@ impl RoutingService for Api {
     ) -> Result<Response<ListNumbersResponse>, Status> {
         let tenant = request.caller()?.tenant()?;
         let size = page::size(request.get_ref().page_size)?;
-        let after = Cursor::parse(&request.get_ref().page_token)?;
+        let after = ConfigurationCursor::parse(&request.get_ref().page_token)?;
         let mut rows = numbers::list(&mut self.matcher.core.db.read().await?, tenant, &after.key, size + 1).await?;
         let next_page_token =
-            page::cut(&mut rows, size, |row| Cursor { key: row.number.clone(), id: Uuid::nil() }.token());
+            page::cut(&mut rows, size, |row| ConfigurationCursor { key: row.number.clone(), id: Uuid::nil() }.token());
         let numbers = rows.into_iter().map(shown).collect();
         Ok(Response::new(ListNumbersResponse { numbers, next_page_token }))
     }
@@ -164,8 +166,8 @@ impl RoutingService for Api {
         let tenant = caller.tenant()?;
         let request = request.into_inner();
         let number = number::parse("number", &request.number)?;
-        let asked = asked(&caller, "DeleteNumber", &request.request_id, &request);
-        let response = self.change_once(asked, async |tx| {
+        let change = configuration_request(&caller, "DeleteNumber", &request.request_id, &request);
+        let response = self.change_once(change, async |tx| {
             if !numbers::delete(tx, tenant, &number).await? {
                 return Err(ApiError::not_found("number").into());
             }
@@ -198,13 +200,13 @@ impl RoutingService for Api {
     }
 }
 
-pub(super) fn asked<'a, Request>(
+pub(super) fn configuration_request<'a, Request>(
     caller: &'a Caller,
     method: &'static str,
     request_id: &'a str,
-    request: &'a Request,
-) -> Asked<'a, Request> {
-    Asked { caller, method, request_id, request }
+    message: &'a Request,
+) -> ConfigurationRequest<'a, Request> {
+    ConfigurationRequest { caller, method, request_id, message }
 }
 
 pub(super) fn missing(field: &str) -> ApiError {

@@ -8,12 +8,12 @@ use baton_api::routing::v1::{
 use baton_runtime::auth::Caller;
 use tonic::Status;
 
-use super::Api;
-use super::configuration::{asked, missing};
+use super::RoutingApi;
+use super::configuration::{configuration_request, missing};
 use crate::dial_rule;
 use crate::store::dial_rules;
 
-impl Api {
+impl RoutingApi {
     pub(super) async fn put_rule(
         &self,
         caller: &Caller,
@@ -22,8 +22,8 @@ impl Api {
         let tenant = caller.tenant()?;
         let rule = request.rule.as_ref().ok_or_else(|| missing("rule"))?;
         let prefix = dial_rule::prefix("rule.prefix", &rule.prefix)?;
-        let asked = asked(caller, "PutDialRule", &request.request_id, &request);
-        self.change_once(asked, async |tx| {
+        let change = configuration_request(caller, "PutDialRule", &request.request_id, &request);
+        self.change_once(change, async |tx| {
             dial_rules::put(tx, tenant, &prefix).await?;
             if dial_rules::count(tx, tenant).await? > dial_rule::MOST {
                 let message =
@@ -48,8 +48,8 @@ impl Api {
     ) -> Result<DeleteDialRuleResponse, Status> {
         let tenant = caller.tenant()?;
         let prefix = dial_rule::prefix("prefix", &request.prefix)?;
-        let asked = asked(caller, "DeleteDialRule", &request.request_id, &request);
-        self.change_once(asked, async |tx| {
+        let change = configuration_request(caller, "DeleteDialRule", &request.request_id, &request);
+        self.change_once(change, async |tx| {
             if !dial_rules::delete(tx, tenant, &prefix).await? {
                 return Err(ApiError::not_found("dial rule").into());
             }

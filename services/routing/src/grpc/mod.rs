@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::matcher::Matcher;
 
-/// What the two gRPC services share.
+/// Implements the two gRPC services.
 #[derive(Clone)]
-pub(crate) struct Api {
+pub(crate) struct RoutingApi {
     pub(crate) matcher: Arc<Matcher>,
 }

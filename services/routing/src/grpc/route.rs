@@ -1,34 +1,34 @@
-//! `RouteService`: what an interaction asks.
+//! `RouteService`, for interactions.
 
 use baton_api::ApiError;
 use baton_api::routing::v1::route_service_server::RouteService;
 use baton_api::routing::v1::{
     ResolveDialRequest, ResolveDialResponse, ResolveNumberRequest, ResolveNumberResponse, SyncWaitRequest,
-    SyncWaitResponse, Wait as WireWait,
+    SyncWaitResponse, Wait,
 };
 use baton_runtime::auth::TenantId;
 use tonic::{Request, Response, Status};
 
-use super::Api;
-use crate::store::waits::{Wait, WaitState};
+use super::RoutingApi;
+use crate::store::waits::{StoredWait, WaitState};
 use crate::store::{dial_rules, flows, numbers};
-use crate::sync_wait::{self, Projection};
+use crate::sync_wait::{self, WaitProjection};
 use crate::{dial_rule, flow, number};
 
-/// The longest id that another service makes.
+/// Bytes in an id that another service made.
 const MAX_ID: usize = 128;
-/// Agents whom a wait may leave out: all of the largest team.
+/// Agents that a wait may skip: all of the largest team.
 const MAX_SKIPPED: usize = 10_000;
 
 #[tonic::async_trait]
-impl RouteService for Api {
+impl RouteService for RoutingApi {
     async fn resolve_number(
         &self,
         request: Request<ResolveNumberRequest>,
     ) -> Result<Response<ResolveNumberResponse>, Status> {
-        let asked = request.get_ref();
-        let tenant = tenant(&asked.tenant)?;
-        let number = number::parse("number", &asked.number)?;
+        let message = request.get_ref();
+        let tenant = tenant(&message.tenant)?;
+        let number = number::parse("number", &message.number)?;
         let mut reader = self.matcher.core.db.read().await?;
         let found = numbers::get(&mut reader, &tenant, &number).await?;
         let row = found.ok_or_else(|| ApiError::not_found("number"))?;
@@ -38,7 +38,7 @@ impl RouteService for Api {
         };
         drop(reader);
         let named = call_flow.as_ref().map(flow::agents).unwrap_or_default();
-        let agents = self.matcher.core.people.agents(&tenant, named).await?;
+        let agents = self.matcher.core.presence.agents(&tenant, named).await?;
         Ok(Response::new(ResolveNumberResponse { call_flow, agents }))
     }
 
@@ -46,10 +46,10 @@ impl RouteService for Api {
         &self,
         request: Request<ResolveDialRequest>,
     ) -> Result<Response<ResolveDialResponse>, Status> {
-        let asked = request.get_ref();
-        let tenant = tenant(&asked.tenant)?;
-        let number = number::parse("number", &asked.number)?;
-        let to = number::parse("to", &asked.to)?;
+        let message = request.get_ref();
+        let tenant = tenant(&message.tenant)?;
+        let number = number::parse("number", &message.number)?;
+        let to = number::parse("to", &message.to)?;
         let mut reader = self.matcher.core.db.read().await?;
         if numbers::get(&mut reader, &tenant, &number).await?.is_none() {
             return Err(ApiError::not_found("number").into());
@@ -68,9 +68,9 @@ impl RouteService for Api {
     }
 }
 
-fn projection(request: SyncWaitRequest) -> Result<Projection, ApiError> {
+fn projection(request: SyncWaitRequest) -> Result<WaitProjection, ApiError> {
     let version = i64::try_from(request.version);
-    Ok(Projection {
+    Ok(WaitProjection {
         tenant: tenant(&request.tenant)?,
         interaction_id: foreign_id("interaction_id", request.interaction_id)?,
         version: version.map_err(|_| ApiError::invalid_argument("version", "is too large"))?,
@@ -78,14 +78,14 @@ fn projection(request: SyncWaitRequest) -> Result<Projection, ApiError> {
     })
 }
 
-fn wait(wait: WireWait) -> Result<Wait, ApiError> {
+fn wait(wait: Wait) -> Result<StoredWait, ApiError> {
     if wait.skip_agent_ids.len() > MAX_SKIPPED {
         return Err(ApiError::invalid_argument("wait.skip_agent_ids", format!("must be {MAX_SKIPPED} at most")));
     }
     for id in &wait.skip_agent_ids {
         flow::uuid("wait.skip_agent_ids", id)?;
     }
-    Ok(Wait {
+    Ok(StoredWait {
         id: foreign_id("wait.wait_id", wait.wait_id)?,
         team: flow::uuid("wait.team_id", &wait.team_id)?,
         skip: wait.skip_agent_ids,

@@ -1,9 +1,9 @@
-//! What may be dialled. A tenant has a thousand rules at most, so that each statement looks at few rows.
+//! The dial rules. A tenant has a thousand at most, so each statement reads few rows.
 
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 
-/// Adds a rule; one that is there stays as it is.
+/// Adds a rule, if it is not there.
 pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, prefix: &str) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO dial_rules (tenant, prefix) VALUES ($1, $2) ON CONFLICT (tenant, prefix) DO NOTHING")
@@ -46,7 +46,7 @@ pub(crate) async fn allowing(
         .await)?)
 }
 
-/// Removes a rule; `false` when the tenant has none like it.
+/// Removes a rule; `false` when the tenant does not have it.
 pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, prefix: &str) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query("DELETE FROM dial_rules WHERE tenant = $1 AND prefix = $2")
         .bind(tenant.as_str())

@@ -1,4 +1,4 @@
-//! Call flows, each kept as the message that it is.
+//! Call flows, each stored as an encoded message.
 
 use baton_api::routing::v1::CallFlow;
 use baton_runtime::auth::TenantId;
@@ -6,7 +6,7 @@ use baton_store::{Reader, StoreError, Tx, on};
 use prost::Message as _;
 use uuid::Uuid;
 
-use crate::page::Cursor;
+use crate::page::ConfigurationCursor;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -65,7 +65,7 @@ pub(crate) async fn exists(tx: &mut Tx, tenant: &TenantId, id: Uuid) -> Result<b
 pub(crate) async fn list(
     reader: &mut Reader,
     tenant: &TenantId,
-    after: &Cursor,
+    after: &ConfigurationCursor,
     limit: usize,
 ) -> Result<Vec<CallFlow>, StoreError> {
     let rows: Vec<Row> = on!(reader, conn => sqlx::query_as(

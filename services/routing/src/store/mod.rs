@@ -1,4 +1,4 @@
-//! The statements, one file for each thing that is kept.
+//! The SQL statements, one file for each table.
 
 pub(crate) mod dial_rules;
 pub(crate) mod flows;

@@ -4,7 +4,6 @@ use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 use uuid::Uuid;
 
-/// A number as it is kept.
 #[derive(Debug, sqlx::FromRow)]
 pub(crate) struct NumberRow {
     pub(crate) number: String,

@@ -1,4 +1,4 @@
-//! Waits and their proposals.
+//! Waits and their answers.
 
 use baton_api::presence::v1::ListCandidatesRequest;
 use baton_api::transfer::v1::ProposalFact;
@@ -9,23 +9,22 @@ use uuid::Uuid;
 
 /// What an interaction waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wait {
+pub(crate) struct StoredWait {
     pub(crate) id: String,
     pub(crate) team: Uuid,
     pub(crate) skip: Vec<String>,
     pub(crate) since_us: i64,
 }
 
-/// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WaitState {
-    /// Waits for nothing.
+    /// The interaction waits for nothing.
     None,
-    /// Nobody was found yet.
+    /// Not answered yet.
     Waiting,
-    /// Somebody was.
+    /// Answered with an agent.
     Proposed,
-    /// Nobody is left who could be.
+    /// Answered: no agent is left who is not skipped.
     Exhausted,
 }
 
@@ -42,31 +41,33 @@ impl WaitState {
     }
 }
 
-/// A wait as it is kept.
+/// An interaction with its wait and the answer to it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct WaitRow {
     pub(crate) interaction_id: String,
     pub(crate) version: i64,
     pub(crate) state: WaitState,
-    pub(crate) wait: Option<Wait>,
+    pub(crate) wait: Option<StoredWait>,
     pub(crate) proposal: ProposalFact,
 }
 
 impl WaitRow {
-    /// Its place among all who wait.
-    pub(crate) fn place(&self) -> Place {
-        Place { since_us: self.wait.as_ref().map_or(0, |it| it.since_us), interaction_id: self.interaction_id.clone() }
+    pub(crate) fn position(&self) -> QueuePosition {
+        QueuePosition {
+            since_us: self.wait.as_ref().map_or(0, |it| it.since_us),
+            interaction_id: self.interaction_id.clone(),
+        }
     }
 }
 
-/// Where somebody stands; the default is before everybody.
+/// The longest wait comes first; the default is before all.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct QueuePosition {
     since_us: i64,
     interaction_id: String,
 }
 
-impl Default for Place {
+impl Default for QueuePosition {
     fn default() -> Self {
         Self { since_us: i64::MIN, interaction_id: String::new() }
     }
@@ -94,7 +95,7 @@ impl TryFrom<Row> for WaitRow {
         Ok(Self {
             state,
             version: row.version,
-            wait: row.team_id.map(|team| Wait {
+            wait: row.team_id.map(|team| StoredWait {
                 id: row.wait_id,
                 team,
                 skip: skip.skip_agent_ids,
@@ -133,12 +134,12 @@ macro_rules! select_wait {
     }};
 }
 
-/// The wait of an interaction; `None` when it was never heard of.
+/// The wait of an interaction; `None` when none was ever seen.
 pub(crate) async fn get(tx: &mut Tx, tenant: &TenantId, interaction: &str) -> Result<Option<WaitRow>, StoreError> {
     select_wait!(tx, tenant, interaction)
 }
 
-/// The same, for who changes nothing.
+/// The same for a reader.
 pub(crate) async fn look_up(
     reader: &mut Reader,
     tenant: &TenantId,
@@ -147,7 +148,7 @@ pub(crate) async fn look_up(
     select_wait!(reader, tenant, interaction)
 }
 
-/// Writes a wait as it is now. Whatever is new in it, the transfer service has said itself.
+/// Writes a wait. There is nothing to report: what is new in it comes from the transfer service.
 pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, row: &WaitRow, now_us: i64) -> Result<(), StoreError> {
     let wait = row.wait.as_ref();
     let skip = ListCandidatesRequest {
@@ -175,7 +176,7 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, row: &WaitRow, now_us: i
     Ok(())
 }
 
-/// Answers a wait. `false`: it is no longer waited for, or was answered already; the answer is then void.
+/// Answers a wait. `false`: the answer is void, because the wait is over, has another id, or was answered already.
 pub(crate) async fn answer(
     tx: &mut Tx,
     tenant: &TenantId,
@@ -198,12 +199,12 @@ pub(crate) async fn answer(
     Ok(rows == 1)
 }
 
-/// Who waits for a team, longest first, from `after` on; at most `limit`.
+/// The waits for a team, longest first, from `after` on; at most `limit`.
 pub(crate) async fn waiting(
     reader: &mut Reader,
     tenant: &TenantId,
     team: Uuid,
-    after: &Place,
+    after: &QueuePosition,
     limit: i64,
 ) -> Result<Vec<WaitRow>, StoreError> {
     let rows: Vec<Row> = on!(reader, conn => sqlx::query_as(
@@ -219,11 +220,11 @@ pub(crate) async fn waiting(
     rows.into_iter().map(WaitRow::try_from).collect()
 }
 
-/// Who waits in a tenant and skips somebody, longest first, from `after` on; at most `limit`.
-pub(crate) async fn choosy(
+/// The waits of a tenant that skip agents, longest first, from `after` on; at most `limit`.
+pub(crate) async fn with_skips(
     reader: &mut Reader,
     tenant: &TenantId,
-    after: &Place,
+    after: &QueuePosition,
     limit: i64,
 ) -> Result<Vec<WaitRow>, StoreError> {
     let rows: Vec<Row> = on!(reader, conn => sqlx::query_as(
@@ -238,7 +239,7 @@ pub(crate) async fn choosy(
     rows.into_iter().map(WaitRow::try_from).collect()
 }
 
-/// The teams of a tenant that somebody waits for.
+/// The teams of a tenant for which there are waits.
 pub(crate) async fn teams(reader: &mut Reader, tenant: &TenantId) -> Result<Vec<Uuid>, StoreError> {
     Ok(on!(reader, conn => sqlx::query_scalar(
         "SELECT DISTINCT team_id FROM waits WHERE state = 'waiting' AND tenant = $1")
@@ -247,7 +248,7 @@ pub(crate) async fn teams(reader: &mut Reader, tenant: &TenantId) -> Result<Vec<
         .await)?)
 }
 
-/// The tenants in which somebody waits.
+/// The tenants with waits.
 pub(crate) async fn waiting_tenants(reader: &mut Reader) -> Result<Vec<TenantId>, StoreError> {
     let tenants: Vec<String> = on!(reader, conn => sqlx::query_scalar(
         "SELECT DISTINCT tenant FROM waits WHERE state = 'waiting'").fetch_all(conn).await)?;
@@ -262,16 +263,16 @@ pub(crate) async fn waiting_tenants(reader: &mut Reader) -> Result<Vec<TenantId>
     tenants.collect()
 }
 
-/// An answer that the transfer service does not know yet.
+/// An answer that the transfer service has not acknowledged yet.
 #[derive(Debug, Clone)]
-pub(crate) struct Unreported {
+pub(crate) struct UnreportedProposal {
     pub(crate) tenant: String,
     pub(crate) interaction_id: String,
     pub(crate) proposal: ProposalFact,
 }
 
-/// Such answers; at most `limit`.
-pub(crate) async fn unreported(reader: &mut Reader, limit: i64) -> Result<Vec<Unreported>, StoreError> {
+/// Unreported answers; at most `limit`.
+pub(crate) async fn unreported(reader: &mut Reader, limit: i64) -> Result<Vec<UnreportedProposal>, StoreError> {
     let rows: Vec<(String, String, Vec<u8>)> = on!(reader, conn => sqlx::query_as(
         "SELECT tenant, interaction_id, proposal FROM waits
          WHERE state IN ('proposed', 'exhausted') AND NOT reported ORDER BY interaction_id LIMIT $1")
@@ -280,13 +281,12 @@ pub(crate) async fn unreported(reader: &mut Reader, limit: i64) -> Result<Vec<Un
         .await)?;
     let answers = rows.into_iter().map(|(tenant, interaction_id, proposal)| {
         let proposal = decode("proposal", &interaction_id, &proposal)?;
-        Ok(Unreported { tenant, interaction_id, proposal })
+        Ok(UnreportedProposal { tenant, interaction_id, proposal })
     });
     answers.collect()
 }
 
-/// Takes note of the acknowledgement of this answer.
-pub(crate) async fn mark_reported(tx: &mut Tx, answer: &Unreported) -> Result<(), StoreError> {
+pub(crate) async fn mark_reported(tx: &mut Tx, answer: &UnreportedProposal) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "UPDATE waits SET reported = TRUE WHERE tenant = $1 AND interaction_id = $2 AND wait_id = $3")
         .bind(&answer.tenant)
@@ -297,7 +297,7 @@ pub(crate) async fn mark_reported(tx: &mut Tx, answer: &Unreported) -> Result<()
     Ok(())
 }
 
-/// Forgets interactions that have waited for nothing since then. Returns how many.
+/// Deletes interactions that have waited for nothing since `over_before_us`. Returns how many.
 pub(crate) async fn prune(tx: &mut Tx, over_before_us: i64, limit: i64) -> Result<u64, StoreError> {
     Ok(on!(tx, conn => sqlx::query(
         "DELETE FROM waits WHERE (tenant, interaction_id) IN

@@ -68,7 +68,7 @@ async fn a_number_without_a_flow_is_resolved_to_nothing() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_cannot_be_named() {
+async fn a_flow_and_a_number_cannot_name_what_does_not_exist() {
     let world = World::new().await;
     let status = world.put_flow(flow("Main", vec![ring_ann()])).await.unwrap_err();
     assert_eq!(field(&status), "call_flow.steps[0].ring_agent.agent_id");

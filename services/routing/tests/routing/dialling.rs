@@ -1,4 +1,4 @@
-//! What may be dialled outside.
+//! Dial rules.
 
 use baton_api::error::{ApiError, ErrorReason};
 use baton_api::routing::v1::{
@@ -26,7 +26,7 @@ impl World {
         self.routing(tenant, Role::Admin).delete_dial_rule(request).await.map(drop)
     }
 
-    /// So many rules, from +320 on, without as many commits.
+    /// Adds `count` rules, from +320 on, in one commit.
     async fn have_rules(&self, count: usize) {
         let db = Db::open(self.database()).await.unwrap();
         let mut tx = db.begin().await.unwrap();

@@ -14,8 +14,8 @@ use crate::world::{TENANT, World, eventually};
 const TEAM: Uuid = Uuid::from_u128(1);
 const ANN: Uuid = Uuid::from_u128(11);
 const BOB: Uuid = Uuid::from_u128(12);
-/// Longer than an agent is held whose interaction says nothing; with the look that follows less than the 2 s of A6.
-const HELD: Duration = Duration::from_millis(1_900);
+/// Longer than an agent is held off if the interaction sends no claim; with the pass that follows less than the 2 s of A6.
+const HOLD_OFF: Duration = Duration::from_millis(1_900);
 
 fn wants(interaction: &str, version: u64, wait: impl Into<Option<Wait>>) -> SyncWaitRequest {
     let (tenant, interaction_id) = (TENANT.to_owned(), interaction.to_owned());
@@ -40,7 +40,7 @@ impl World {
         self.route().sync_wait(request).await.unwrap().into_inner()
     }
 
-    /// So many wait for a team since before everybody else, without as many commits.
+    /// Adds `count` waits for a team, longer than all others, in one commit.
     async fn have_waits(&self, team: Uuid, count: usize) {
         let db = Db::open(self.database()).await.unwrap();
         let mut tx = db.begin().await.unwrap();
@@ -60,7 +60,8 @@ impl World {
         tx.commit().await.unwrap();
     }
 
-    /// Whatever else was reported: what is answered at once may be found by the line, too, when an agent was just announced.
+    /// Waits until a proposal is reported, whatever else is: when an agent was just announced, the queue worker may find a wait, too,
+    /// that its own request is about to answer.
     async fn until_proposed(&self, interaction: &str, agent: Uuid) {
         let expected = (interaction.to_owned(), vec![agent.to_string()]);
         eventually(async || self.peers.proposals().contains(&expected)).await;
@@ -76,7 +77,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn who_is_free_is_proposed_at_once_and_again_for_the_same_wait() {
+async fn a_free_agent_is_proposed_at_once_and_again_for_the_same_wait() {
     let world = World::new().await;
     world.peers.set_free(TEAM, ANN, true);
     let first = world.sync(wants("i1", 1, wait("w1", 5, &[]))).await;
@@ -89,7 +90,7 @@ async fn who_is_free_is_proposed_at_once_and_again_for_the_same_wait() {
 }
 
 #[tokio::test]
-async fn who_becomes_free_is_proposed_until_it_is_heard() {
+async fn an_agent_who_becomes_free_is_proposed_until_it_is_acknowledged() {
     let mut world = World::new().await;
     world.peers.set_free(TEAM, ANN, false);
     let first = world.sync(wants("i1", 1, wait("w1", 5, &[]))).await;
@@ -102,7 +103,7 @@ async fn who_becomes_free_is_proposed_until_it_is_heard() {
 }
 
 #[tokio::test]
-async fn who_waits_longest_comes_first_and_two_are_not_proposed_the_same_agent() {
+async fn the_longest_wait_comes_first_and_two_are_not_proposed_the_same_agent() {
     let mut world = World::new().await;
     world.peers.set_free(TEAM, ANN, false);
     world.peers.set_free(TEAM, BOB, false);
@@ -112,13 +113,13 @@ async fn who_waits_longest_comes_first_and_two_are_not_proposed_the_same_agent()
     world.until_reported(&[("early", &[ANN])]).await;
     world.peers.set_free(TEAM, BOB, true);
     world.until_reported(&[("early", &[ANN]), ("late", &[BOB])]).await;
-    // Nobody is proposed anybody else beside that.
+    // There are no other proposals.
     world.pass(Duration::from_secs(5)).await;
     world.until_reported(&[("early", &[ANN]), ("late", &[BOB])]).await;
 }
 
 #[tokio::test]
-async fn a_newcomer_does_not_overtake() {
+async fn a_new_wait_does_not_overtake() {
     let mut world = World::new().await;
     world.peers.set_free(TEAM, ANN, false);
     world.sync(wants("early", 1, wait("w1", 100, &[]))).await;
@@ -126,13 +127,13 @@ async fn a_newcomer_does_not_overtake() {
     let late = world.sync(wants("late", 1, wait("w2", 200, &[]))).await;
     assert_eq!(late, SyncWaitResponse::default());
     world.until_reported(&[("early", &[ANN])]).await;
-    // Nobody claims her, so that she is no longer held, and the next in the queue is proposed her.
-    world.pass(HELD).await;
+    // She is not claimed, so that the hold-off ends and she is proposed to the next in the queue.
+    world.pass(HOLD_OFF).await;
     world.until_reported(&[("early", &[ANN]), ("late", &[ANN])]).await;
 }
 
 #[tokio::test]
-async fn who_declined_is_proposed_to_the_next_at_once() {
+async fn an_agent_who_declined_is_proposed_to_the_next_at_once() {
     let world = World::new().await;
     world.peers.set_free(TEAM, ANN, true);
     world.peers.set_free(TEAM, BOB, false);
@@ -143,7 +144,7 @@ async fn who_declined_is_proposed_to_the_next_at_once() {
 }
 
 #[tokio::test]
-async fn who_could_not_be_had_is_proposed_again_only_after_a_moment() {
+async fn an_agent_whose_claim_was_refused_is_proposed_again_only_after_a_moment() {
     let mut world = World::new().await;
     world.peers.set_free(TEAM, ANN, true);
     assert_eq!(proposed(&world.sync(wants("i1", 1, wait("w1", 5, &[]))).await), [ANN]);
@@ -168,7 +169,7 @@ async fn more_agents_than_one_answer_names_are_all_proposed_at_once() {
 }
 
 #[tokio::test]
-async fn whose_caller_hung_up_before_the_claim_is_proposed_to_the_next_soon() {
+async fn an_agent_whose_caller_hung_up_before_the_claim_is_proposed_to_the_next_soon() {
     let mut world = World::new().await;
     world.peers.set_free(TEAM, ANN, true);
     assert_eq!(proposed(&world.sync(wants("i1", 1, wait("w1", 5, &[]))).await), [ANN]);
@@ -219,12 +220,12 @@ async fn a_tenant_for_whom_presence_fails_keeps_no_other_waiting() {
     world.peers.known().refuses.insert("acme");
     // Not announced: the scan finds her.
     world.peers.known().teams.insert(TEAM, vec![(ANN, true)]);
-    world.pass(HELD).await;
+    world.pass(HOLD_OFF).await;
     world.until_reported(&[("other", &[ANN])]).await;
 }
 
 #[tokio::test]
-async fn however_many_wait_for_another_team_nobody_starves() {
+async fn however_many_wait_for_another_team_no_wait_starves() {
     let world = World::new().await;
     world.have_waits(Uuid::from_u128(2), 1_001).await;
     world.peers.set_free(Uuid::from_u128(2), BOB, false);
@@ -235,7 +236,7 @@ async fn however_many_wait_for_another_team_nobody_starves() {
 }
 
 #[tokio::test]
-async fn however_many_want_somebody_else_the_next_is_found() {
+async fn however_many_skip_the_free_agent_the_next_wait_is_found() {
     let world = World::new().await;
     world.peers.set_free(TEAM, BOB, true);
     world.peers.set_free(TEAM, ANN, false);
@@ -247,7 +248,7 @@ async fn however_many_want_somebody_else_the_next_is_found() {
 }
 
 #[tokio::test]
-async fn across_teams_who_waits_longest_comes_first() {
+async fn across_teams_the_longest_wait_comes_first() {
     let mut world = World::new().await;
     let other = Uuid::from_u128(2);
     for team in [TEAM, other] {
@@ -256,7 +257,7 @@ async fn across_teams_who_waits_longest_comes_first() {
     world.sync(wants("late", 1, wait("w1", 6, &[]))).await;
     let early = Wait { team_id: other.to_string(), ..wait("w1", 5, &[]) };
     world.sync(wants("early", 1, early)).await;
-    // Past one scan and before the next, so that all looks are those that the announcement leads to.
+    // Past one scan and before the next, so that the announcement is the cause of all passes.
     world.pass(Duration::from_millis(1_500)).await;
     world.peers.known().teams = [TEAM, other].map(|team| (team, vec![(ANN, true)])).into();
     world.peers.announce();
@@ -264,7 +265,7 @@ async fn across_teams_who_waits_longest_comes_first() {
 }
 
 #[tokio::test]
-async fn a_team_that_loses_everybody_who_is_wanted_is_exhausted() {
+async fn a_team_that_loses_all_agents_but_skipped_ones_is_exhausted() {
     let mut world = World::new().await;
     world.peers.set_free(TEAM, ANN, false);
     world.peers.set_free(TEAM, BOB, false);
@@ -275,12 +276,12 @@ async fn a_team_that_loses_everybody_who_is_wanted_is_exhausted() {
 }
 
 #[tokio::test]
-async fn nobody_left_is_said_at_once_and_a_team_that_is_gone_has_nobody() {
+async fn an_exhausted_wait_is_answered_at_once_and_a_team_that_is_gone_is_exhausted() {
     let world = World::new().await;
     world.peers.set_free(TEAM, ANN, true);
     let nobody = SyncWaitResponse { exhausted: true, ..SyncWaitResponse::default() };
     assert_eq!(world.sync(wants("i1", 1, wait("w1", 5, &[ANN]))).await, nobody);
-    // While somebody is held, too.
+    // Also while an agent is held off.
     assert_eq!(proposed(&world.sync(wants("i0", 1, wait("w1", 5, &[]))).await), [ANN]);
     assert_eq!(world.sync(wants("i3", 1, wait("w1", 5, &[]))).await, SyncWaitResponse::default());
     world.peers.known().teams.clear();
@@ -288,14 +289,14 @@ async fn nobody_left_is_said_at_once_and_a_team_that_is_gone_has_nobody() {
 }
 
 #[tokio::test]
-async fn another_round_skips_who_refused_and_the_end_of_waiting_is_the_end() {
+async fn another_round_skips_an_agent_who_declined_and_a_wait_that_ended_gets_no_proposal() {
     let world = World::new().await;
     world.peers.set_free(TEAM, ANN, true);
     world.peers.set_free(TEAM, BOB, false);
     assert_eq!(proposed(&world.sync(wants("i1", 1, wait("w1", 5, &[]))).await), [ANN]);
     assert_eq!(world.sync(wants("i1", 2, wait("w2", 5, &[ANN]))).await, SyncWaitResponse::default());
     world.sync(wants("i1", 3, None)).await;
-    // Who comes after it proves that somebody looked, and saw that Bob is not wanted there.
+    // The proposal to the next interaction proves that there was a pass, and that Bob was not proposed to the first one.
     world.sync(wants("i2", 1, wait("w1", 6, &[ANN]))).await;
     world.peers.set_free(TEAM, BOB, true);
     world.until_proposed("i2", BOB).await;

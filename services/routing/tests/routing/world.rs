@@ -19,7 +19,7 @@ use baton_api::transfer::v1::{
     ControlRecordingRequest, ControlRecordingResponse, GetWantedRequest, GetWantedResponse, OpenInteractionRequest,
     OpenInteractionResponse, ReportFactsRequest, ReportFactsResponse,
 };
-use baton_routing::{Deps, Routing};
+use baton_routing::{Routing, RoutingContext};
 use baton_runtime::Clock;
 use baton_runtime::auth::{Caller, Role, SigningKey};
 use baton_runtime::client::{GrpcChannel, InternalChannel, PublicChannel, ServiceIdentity};
@@ -60,7 +60,7 @@ impl World {
             .add_service(ClaimServiceServer::new(peers.clone()))
             .add_service(IntakeServiceServer::new(peers.clone()));
         let others = internal(&serve(peer_server), &key, &clock);
-        let routing = Routing::start(Deps {
+        let routing = Routing::start(RoutingContext {
             db_file: folder.path().join("routing.db"),
             config: RoutingConfig { rescan_interval_ms: 1_000.try_into().unwrap() },
             clock: clock.clone(),
@@ -110,12 +110,12 @@ fn internal(address: &str, key: &SigningKey, clock: &Clock) -> InternalChannel {
     GrpcChannel::internal(address, ServiceIdentity::new(key.clone(), "test"), clock.clone()).unwrap()
 }
 
-/// A request id that nobody used.
+/// A fresh request id.
 pub(crate) fn fresh() -> String {
     baton_runtime::ids::new_uuid().to_string()
 }
 
-/// Polls until it is so; ten seconds of real time at most.
+/// Polls until the condition holds; ten seconds of real time at most.
 pub(crate) async fn eventually(condition: impl AsyncFn() -> bool) {
     let real = Clock::real();
     let wait = async {
@@ -126,7 +126,7 @@ pub(crate) async fn eventually(condition: impl AsyncFn() -> bool) {
     real.timeout(Duration::from_secs(10), wait).await.expect("the condition comes true");
 }
 
-/// Presence and transfer, as far as routing knows them.
+/// A presence and a transfer service, as far as routing uses them.
 #[derive(Clone)]
 pub(crate) struct Peers(Arc<Mutex<Known>>, broadcast::Sender<()>);
 
@@ -134,15 +134,14 @@ pub(crate) struct Peers(Arc<Mutex<Known>>, broadcast::Sender<()>);
 pub(crate) struct Known {
     /// Each team's members, longest idle first, and whether each is free.
     pub(crate) teams: BTreeMap<Uuid, Vec<(Uuid, bool)>>,
-    /// What was reported and acknowledged.
-    pub(crate) heard: Vec<ReportFactsRequest>,
-    /// So many reports fail first.
+    pub(crate) acknowledged: Vec<ReportFactsRequest>,
+    /// The next reports fail, as many as this.
     pub(crate) report_failures: u32,
     /// Presence refuses to answer for these tenants.
     pub(crate) refuses: BTreeSet<&'static str>,
-    /// It never answers for these.
+    /// Presence never answers for these tenants.
     pub(crate) hangs: BTreeSet<&'static str>,
-    /// How often it was asked who could be had.
+    /// How often presence was asked for candidates.
     pub(crate) questions: usize,
 }
 
@@ -157,7 +156,7 @@ impl Peers {
         self.0.lock().unwrap()
     }
 
-    /// Makes a member of a team free or not, and says so if they are.
+    /// Makes a member of a team free or not; a free one is announced.
     pub(crate) fn set_free(&self, team: Uuid, agent: Uuid, is_free: bool) {
         let mut known = self.known();
         let members = known.teams.entry(team).or_default();
@@ -169,17 +168,18 @@ impl Peers {
         }
     }
 
-    /// Says that somebody became available.
+    /// Announces that an agent became available.
     pub(crate) fn announce(&self) {
-        // Nobody may listen yet.
+        // This fails if nobody listens yet.
         let _ = self.1.send(());
     }
 
-    /// Whom the acknowledged proposals name, for each interaction.
+    /// The agents of the acknowledged proposals, with the interaction of each.
     pub(crate) fn proposals(&self) -> Vec<(String, Vec<String>)> {
         use baton_api::transfer::v1::fact::Fact;
         let known = self.known();
-        let facts = known.heard.iter().flat_map(|report| report.facts.iter().map(|it| (&report.interaction_id, it)));
+        let facts =
+            known.acknowledged.iter().flat_map(|report| report.facts.iter().map(|it| (&report.interaction_id, it)));
         let proposals = facts.filter_map(|(interaction, fact)| match &fact.fact {
             Some(Fact::Proposal(it)) => {
                 Some((interaction.clone(), it.agents.iter().map(|it| it.agent_id.clone()).collect()))
@@ -271,7 +271,7 @@ impl IntakeService for Peers {
             known.report_failures -= 1;
             return Err(Status::unavailable("not now"));
         }
-        known.heard.push(request.into_inner());
+        known.acknowledged.push(request.into_inner());
         Ok(Response::new(ReportFactsResponse {}))
     }
 

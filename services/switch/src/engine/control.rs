@@ -1,20 +1,21 @@
-//! Who controls the switch: an epoch that only grows, so that a controller that was stopped and woken up again does nothing more.
+//! Control of the switch: each controller has an epoch, and epochs only grow, so that the commands of a controller that was replaced
+//! while it hung are refused (a fence).
 
 use super::Engine;
 use super::effect::Effect;
 use super::error::SwitchError;
-use super::happening::What;
+use super::ledger::LedgerAction;
 
 const LONGEST_NAME: usize = 128;
 
-/// The latest controller.
+/// The latest controller and its epoch.
 #[derive(Debug)]
-pub(crate) struct Control {
+pub(crate) struct ControlEpoch {
     epoch: i64,
     controller: String,
 }
 
-impl Control {
+impl ControlEpoch {
     pub(crate) fn new(epoch: i64, controller: String) -> Self {
         Self { epoch, controller }
     }
@@ -30,16 +31,16 @@ impl Control {
 }
 
 impl Engine {
-    /// Makes `controller` the one whose commands are obeyed; with epoch 0 the switch chooses the next.
+    /// Makes `controller` the one whose commands are obeyed; for epoch 0 the switch chooses the next epoch.
     pub fn take_control(&mut self, epoch: i64, controller: &str) -> Result<i64, SwitchError> {
         if controller.is_empty() || controller.len() > LONGEST_NAME || epoch < 0 {
             return Err(SwitchError::invalid("controller", "must be 1 to 128 bytes long, and the epoch not negative"));
         }
         let epoch = self.control.next(epoch, controller)?;
         if epoch != self.control.epoch {
-            self.control = Control::new(epoch, controller.to_owned());
+            self.control = ControlEpoch::new(epoch, controller.to_owned());
             self.effects.push(Effect::ControlTaken { epoch, controller: controller.to_owned() });
-            self.emit("", What::ControlTaken { epoch, controller: controller.to_owned() });
+            self.emit("", LedgerAction::ControlTaken { epoch, controller: controller.to_owned() });
         }
         Ok(epoch)
     }
@@ -49,7 +50,7 @@ impl Engine {
         self.control.epoch
     }
 
-    /// Does what a controller asks for, if it is the latest. What is refused is in the ledger, too.
+    /// Runs a command if `epoch` is the latest controller's. Refusals are written to the ledger.
     pub fn controlled<R>(
         &mut self,
         epoch: i64,
@@ -63,7 +64,7 @@ impl Engine {
             Err(SwitchError::NotInControl { given: epoch, latest })
         };
         if let Err(error) = &result {
-            self.emit("", What::CommandRefused { command: command.to_owned(), message: error.to_string() });
+            self.emit("", LedgerAction::CommandRefused { command: command.to_owned(), message: error.to_string() });
         }
         result
     }

@@ -1,13 +1,13 @@
-//! Ringing a phone: once for each leg id, whatever comes of it.
+//! Dialling: rings a phone once for each leg id, whatever the outcome.
 
 use std::collections::BTreeMap;
 
 use super::Engine;
 use super::error::SwitchError;
-use super::happening::What;
 use super::ids::LegId;
+use super::ledger::LedgerAction;
 use super::legs::NewLeg;
-use super::model::{Behaviour, Direction, EndCause, PhoneRecord, Side};
+use super::model::{AnswerBehaviour, Direction, EndCause, PhoneRecord, Side};
 use super::phones::check_address;
 use super::timers::Due;
 
@@ -15,24 +15,21 @@ const LONGEST_RING_MS: i64 = 600_000;
 const MOST_VARIABLES: usize = 16;
 const LONGEST_VARIABLE: usize = 256;
 
-/// A phone to be rung.
 #[derive(Debug, Clone)]
-pub struct Dial {
-    /// One attempt.
+pub struct DialRequest {
+    /// Good for one attempt.
     pub leg_id: LegId,
-    /// Whose call it is.
     pub tenant: String,
-    /// Which phone.
+    /// The phone's.
     pub address: String,
-    /// What the phone shows.
+    /// Shown on the phone.
     pub caller_id: String,
-    /// How long it may ring.
     pub ring_timeout_ms: i64,
     /// Given back in the snapshot.
     pub variables: BTreeMap<String, String>,
 }
 
-impl Dial {
+impl DialRequest {
     fn check(&self) -> Result<(), SwitchError> {
         check_address("address", &self.address)?;
         if self.tenant.is_empty() {
@@ -52,7 +49,7 @@ impl Dial {
 
 impl Engine {
     /// Rings a phone, once for each leg id.
-    pub fn dial(&mut self, dial: Dial) -> Result<(), SwitchError> {
+    pub fn dial(&mut self, dial: DialRequest) -> Result<(), SwitchError> {
         dial.check()?;
         if self.used_legs.contains(&dial.leg_id) || self.legs.contains_key(&dial.leg_id) {
             return Err(dial.leg_id.used());
@@ -60,28 +57,31 @@ impl Engine {
         self.check_room_for_a_leg()?;
         self.used_legs.insert(dial.leg_id.clone());
         let (leg_id, address) = (dial.leg_id.clone(), dial.address.clone());
-        self.emit(&dial.tenant, What::LegDialed { leg_id: leg_id.clone(), address, caller_id: dial.caller_id.clone() });
+        self.emit(
+            &dial.tenant,
+            LedgerAction::LegDialed { leg_id: leg_id.clone(), address, caller_id: dial.caller_id.clone() },
+        );
         let phone = self.phones.reached_by(&dial.tenant, &dial.address).cloned();
         let refusal = match phone.as_ref().map(|phone| phone.behaviour) {
-            None | Some(Behaviour::Unreachable) => Some((EndCause::Unreachable, Side::Switch)),
-            Some(Behaviour::Busy) => Some((EndCause::Busy, Side::Phone)),
+            None | Some(AnswerBehaviour::Unreachable) => Some((EndCause::Unreachable, Side::Switch)),
+            Some(AnswerBehaviour::Busy) => Some((EndCause::Busy, Side::Phone)),
             Some(_) => None,
         };
         match (refusal, phone) {
-            (Some((cause, side)), _) => self.emit(&dial.tenant, What::LegEnded { leg_id, cause, side }),
+            (Some((cause, side)), _) => self.emit(&dial.tenant, LedgerAction::LegEnded { leg_id, cause, side }),
             (None, Some(phone)) => self.ring(dial, &phone),
             (None, None) => {}
         }
         Ok(())
     }
 
-    /// There may be one leg more.
+    /// Refuses if the switch has all the legs that it may have.
     pub(crate) fn check_room_for_a_leg(&self) -> Result<(), SwitchError> {
         let limit = self.limits.legs;
         if self.legs.len() < limit { Ok(()) } else { Err(SwitchError::TooMany { what: "legs", limit }) }
     }
 
-    fn ring(&mut self, dial: Dial, phone: &PhoneRecord) {
+    fn ring(&mut self, dial: DialRequest, phone: &PhoneRecord) {
         let id = dial.leg_id;
         let new = NewLeg {
             tenant: dial.tenant.clone(),
@@ -93,11 +93,13 @@ impl Engine {
             ring_us: dial.ring_timeout_ms * 1_000,
         };
         self.begin_leg(id.clone(), new);
-        self.emit(&dial.tenant, What::LegRinging { leg_id: id.clone() });
+        self.emit(&dial.tenant, LedgerAction::LegRinging { leg_id: id.clone() });
         // Set after the ring time: of two at the same moment the end of the ring time comes first.
         match phone.behaviour {
-            Behaviour::AnswersAfter { delay_ms } => self.set_leg_timer(&id, delay_ms, Due::PhoneAnswers(id.clone())),
-            Behaviour::Declines { delay_ms } => self.set_leg_timer(&id, delay_ms, Due::PhoneDeclines(id.clone())),
+            AnswerBehaviour::AnswersAfter { delay_ms } => {
+                self.set_leg_timer(&id, delay_ms, Due::PhoneAnswers(id.clone()));
+            }
+            AnswerBehaviour::Declines { delay_ms } => self.set_leg_timer(&id, delay_ms, Due::PhoneDeclines(id.clone())),
             _ => {}
         }
     }

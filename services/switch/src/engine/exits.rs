@@ -1,22 +1,22 @@
-//! Exits: a leg leaves control and is in voicemail until it hangs up.
+//! Exits: a leg leaves the controller's hands and is in voicemail until it hangs up.
 
 use super::Engine;
 use super::error::SwitchError;
-use super::happening::What;
 use super::ids::{ExitId, LegId, RecordingId, UsedIds};
-use super::model::{EndCause, Exit, ExitOutcome, LegState, PlaybackEnd, Side, Source};
+use super::ledger::LedgerAction;
+use super::model::{AudioSource, EndCause, ExitOutcome, PlaybackEnd, Side, SwitchLegState, VoicemailExit};
 use super::timers::Due;
-use super::tones::{Announcement, BEEP, FRAME_US, VOICEMAIL_GREETING};
+use super::tones::{AnnouncementTone, BEEP, FRAME_US, VOICEMAIL_GREETING};
 
 const USUAL_MESSAGE_MS: i64 = 120_000;
 const LONGEST_MESSAGE_MS: i64 = 600_000;
 const LONGEST_MAILBOX: usize = 128;
 
-/// Exit ids that were used.
+/// Ids of exits, each good for one attempt.
 #[derive(Debug)]
-pub(crate) struct ExitsSeen(UsedIds<ExitId>);
+pub(crate) struct UsedExits(UsedIds<ExitId>);
 
-impl ExitsSeen {
+impl UsedExits {
     pub(crate) fn new(limit: usize) -> Self {
         Self(UsedIds::new(limit))
     }
@@ -26,9 +26,9 @@ impl ExitsSeen {
     }
 }
 
-impl Exit {
-    /// What a mailbox says in this frame.
-    pub(crate) fn says(&self, frame: i64) -> Option<Announcement> {
+impl VoicemailExit {
+    /// The announcement that the mailbox plays in this frame.
+    pub(crate) fn says(&self, frame: i64) -> Option<AnnouncementTone> {
         match frame - self.first_frame {
             n if n < 0 => None,
             n if n < VOICEMAIL_GREETING.frames => Some(VOICEMAIL_GREETING),
@@ -39,7 +39,7 @@ impl Exit {
 }
 
 impl Engine {
-    /// Sends a leg to voicemail, once for each exit id, and says what the message will be kept under.
+    /// Sends a leg to voicemail, once for each exit id, and returns the id under which the message will be kept.
     pub fn exit_to_voicemail(
         &mut self,
         leg_id: &LegId,
@@ -54,18 +54,18 @@ impl Engine {
                 "must have a mailbox of 128 bytes at most and a max_message_ms of 0 to 600000",
             ));
         }
-        if self.exits_seen.0.contains(id) {
+        if self.used_exits.0.contains(id) {
             return Err(id.used());
         }
         let tenant = self.controllable(leg_id)?.tenant.clone();
-        self.exits_seen.note(id.clone());
+        self.used_exits.note(id.clone());
         self.leave_control(leg_id, id);
         let first_frame = self.frame();
         let listens_at_us = (first_frame + VOICEMAIL_GREETING.frames + BEEP.frames) * FRAME_US;
         let timer = self.timers.set(listens_at_us, Due::MailboxListens(id.clone()));
         self.exits.insert(
             id.clone(),
-            Exit {
+            VoicemailExit {
                 tenant: tenant.clone(),
                 leg: leg_id.clone(),
                 first_frame,
@@ -75,11 +75,11 @@ impl Engine {
             },
         );
         let (exit_id, leg_id) = (id.clone(), leg_id.clone());
-        self.emit(&tenant, What::ExitStarted { exit_id, leg_id, mailbox: mailbox.to_owned() });
+        self.emit(&tenant, LedgerAction::ExitStarted { exit_id, leg_id, mailbox: mailbox.to_owned() });
         Ok(RecordingId::of_voicemail(id))
     }
 
-    /// The greeting and the beep are over: what the phone says is recorded.
+    /// The greeting and the beep are over: the recording of the message begins.
     pub(crate) fn mailbox_listens(&mut self, id: &ExitId) {
         let Some(exit) = self.exits.get_mut(id) else { return };
         let recording = RecordingId::of_voicemail(id);
@@ -87,7 +87,7 @@ impl Engine {
         let (tenant, leg) = (exit.tenant.clone(), exit.leg.clone());
         let full_at_us = self.now_us + exit.max_message_us;
         exit.timers = vec![self.timers.set(full_at_us, Due::MailboxFull(id.clone()))];
-        self.begin_recording(recording, &tenant, Source::Voice(leg));
+        self.begin_recording(recording, &tenant, AudioSource::Voice(leg));
     }
 
     /// The message is as long as it may be.
@@ -106,7 +106,7 @@ impl Engine {
         }
         self.emit(
             &exit.tenant,
-            What::ExitEnded {
+            LedgerAction::ExitEnded {
                 exit_id: id.clone(),
                 leg_id: exit.leg,
                 outcome: ExitOutcome::Left,
@@ -118,7 +118,7 @@ impl Engine {
     fn leave_control(&mut self, leg_id: &LegId, exit_id: &ExitId) {
         self.take_out(leg_id);
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
-        leg.state = LegState::Exited;
+        leg.state = SwitchLegState::Exited;
         leg.exit = Some(exit_id.clone());
         for playing in std::mem::take(&mut leg.playing) {
             self.finish_playback(&playing.playback, PlaybackEnd::TargetGone);

@@ -1,4 +1,4 @@
-//! What phones heard: a file for each leg, kept for a while after the leg has ended.
+//! Recordings of what phones heard, for tests: a file for each leg, kept for a while after the leg has ended.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,23 +6,20 @@ use super::Engine;
 use super::effect::{Effect, TrackAbout, TrackKey};
 use super::ids::LegId;
 use super::tones::SAMPLE_US;
-use super::track::{Cut, Track};
+use super::track::{Track, TrackLimits};
 
-/// One second: heard sound is for tests to look at, and nothing is lost by writing it in larger pieces.
+/// One second: only tests read what was heard, so a crash may cost more of it than of a recording.
 const FRAMES_IN_A_CHUNK: usize = 50;
 
 /// What a phone heard on one leg.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeardRecord {
-    /// The leg.
     pub leg_id: LegId,
-    /// Whose it is.
     pub tenant: String,
-    /// The phone.
+    /// The phone's.
     pub address: String,
     /// The time of the first sample.
     pub started_at_us: i64,
-    /// How many samples there are.
     pub sample_count: i64,
     /// When the leg ended; none while it lives.
     pub ended_at_us: Option<i64>,
@@ -30,15 +27,15 @@ pub struct HeardRecord {
     pub truncated: bool,
 }
 
-/// All that is kept. A leg that lives stays, however long, and keeps none that has ended.
+/// Records of live legs, and of ended ones until they are outdated. A long call does not delay the removal of ended ones.
 #[derive(Debug)]
-pub(crate) struct HeardShelf {
+pub(crate) struct HeardRecords {
     records: BTreeMap<LegId, HeardRecord>,
     /// In the order of their ends.
     ended: VecDeque<LegId>,
 }
 
-impl HeardShelf {
+impl HeardRecords {
     pub(crate) fn new(mut left: Vec<HeardRecord>) -> Self {
         left.sort_by_key(|record| record.ended_at_us);
         Self {
@@ -47,7 +44,7 @@ impl HeardShelf {
         }
     }
 
-    /// Takes off the one that ended first if that is too long ago, or there are too many.
+    /// Removes the record that ended first, if that is too long ago or there are too many.
     fn pop_outdated(&mut self, older_than_us: i64, most: usize) -> Option<LegId> {
         let first = self.records.get(self.ended.front()?)?;
         if first.ended_at_us? >= older_than_us && self.records.len() < most {
@@ -60,7 +57,7 @@ impl HeardShelf {
 }
 
 impl Engine {
-    /// What is kept of what one tenant's phones heard, oldest first, up to now.
+    /// The kept records of a tenant, oldest first, up to now.
     pub fn heard(&self, tenant: &str) -> impl Iterator<Item = HeardRecord> + use<> {
         let records = self.heard.records.values().filter(|record| record.tenant == tenant);
         let mut records: Vec<_> = records.map(|record| self.up_to_now(record)).collect();
@@ -68,7 +65,7 @@ impl Engine {
         records.into_iter()
     }
 
-    /// What is kept of what was heard on a leg, with everything up to now handed out to be written.
+    /// The record of a leg. All samples up to now are flushed, so that the file can be read.
     pub fn heard_on(&mut self, tenant: &str, id: &LegId) -> Option<HeardRecord> {
         if let Some(track) = self.legs.get_mut(id).and_then(|leg| leg.heard.as_mut()) {
             track.flush(&mut self.effects);
@@ -94,8 +91,8 @@ impl Engine {
         };
         self.heard.records.insert(id.clone(), record);
         let about = TrackAbout { tenant: tenant.to_owned(), of: address.to_owned(), started_at_us };
-        let cut = Cut { frames: FRAMES_IN_A_CHUNK, longest: self.limits.heard_us / SAMPLE_US };
-        Some(Track::open(TrackKey::Heard(id.clone()), about, cut, &mut self.effects))
+        let limits = TrackLimits { frames: FRAMES_IN_A_CHUNK, longest: self.limits.heard_us / SAMPLE_US };
+        Some(Track::open(TrackKey::Heard(id.clone()), about, limits, &mut self.effects))
     }
 
     pub(crate) fn close_heard(&mut self, id: &LegId, track: Track) {

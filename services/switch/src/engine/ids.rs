@@ -1,4 +1,4 @@
-//! The ids of the things on the switch.
+//! The ids of the objects on the switch.
 //!
 //! An id is chosen by a client and ends up in file names and in the ledger, so its alphabet is closed here, once. Ids of attempts
 //! (legs, playbacks, recordings, exits) are good for one attempt: [`UsedIds`] remembers them long after the attempt is over,
@@ -28,7 +28,7 @@ macro_rules! id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// What the thing is called in messages.
+            /// The name of this sort of object in messages.
             pub const WHAT: &'static str = $what;
 
             /// Checks the alphabet and the length.
@@ -48,17 +48,15 @@ macro_rules! id {
                 &self.0
             }
 
-            /// There is no thing with this id.
             pub fn not_found(&self) -> SwitchError {
                 SwitchError::NotFound { what: Self::WHAT, id: self.to_string() }
             }
 
-            /// The id was used before.
             pub fn used(&self) -> SwitchError {
                 SwitchError::IdUsed { what: Self::WHAT, id: self.to_string() }
             }
 
-            /// The thing is there, but `why` is in the way.
+            /// The object exists, but `why` prevents the command.
             pub fn wrong_state(&self, why: &'static str) -> SwitchError {
                 SwitchError::WrongState { what: Self::WHAT, id: self.to_string(), why }
             }
@@ -76,10 +74,7 @@ id!(
     /// One attempt to connect one phone.
     LegId, "leg", "leg_id"
 );
-id!(
-    /// A room.
-    RoomId, "room", "room_id"
-);
+id!(RoomId, "room", "room_id");
 id!(
     /// One attempt to play one announcement.
     PlaybackId, "playback", "playback_id"
@@ -89,18 +84,18 @@ id!(
     RecordingId, "recording", "recording_id"
 );
 id!(
-    /// One attempt to send a leg out of control.
+    /// One attempt to send a leg out of the controller's hands.
     ExitId, "exit", "exit_id"
 );
 
 impl RecordingId {
-    /// The recording that a voicemail is kept under.
+    /// The id under which the message of an exit is kept.
     pub fn of_voicemail(exit: &ExitId) -> Self {
         Self(format!("vm-{exit}").into())
     }
 }
 
-/// Ids that were used, the latest so and so many.
+/// The latest ids that were used.
 #[derive(Debug)]
 pub struct UsedIds<T> {
     seen: HashSet<T>,
@@ -109,17 +104,16 @@ pub struct UsedIds<T> {
 }
 
 impl<T: Clone + Eq + std::hash::Hash> UsedIds<T> {
-    /// Remembers at most `limit` ids and then forgets the oldest.
+    /// Remembers at most `limit` ids.
     pub fn new(limit: usize) -> Self {
         Self { seen: HashSet::new(), order: VecDeque::new(), limit }
     }
 
-    /// Whether the id was used.
     pub fn contains(&self, id: &T) -> bool {
         self.seen.contains(id)
     }
 
-    /// Notes that it was; `false` when it had been before.
+    /// `false` if the id was used before.
     pub fn insert(&mut self, id: T) -> bool {
         if !self.seen.insert(id.clone()) {
             return false;

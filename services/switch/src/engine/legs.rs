@@ -1,12 +1,12 @@
-//! The live legs: what a controller does to them, and how a leg ends.
+//! The live legs: the controller's commands on them, and how a leg ends.
 
 use std::collections::BTreeMap;
 
 use super::Engine;
 use super::error::SwitchError;
-use super::happening::What;
 use super::ids::{ExitId, LegId, RoomId};
-use super::model::{Direction, EndCause, LegState, PlaybackEnd, Playing, Side};
+use super::ledger::LedgerAction;
+use super::model::{Direction, EndCause, PlaybackEnd, Playing, Side, SwitchLegState};
 use super::timers::{Due, TimerKey};
 use super::tones::Tone;
 use super::track::Track;
@@ -14,32 +14,26 @@ use super::track::Track;
 const IS_RINGING: &str = "is not answered yet";
 const IS_IN_AN_EXIT: &str = "is in an exit";
 
-/// A live leg.
 #[derive(Debug)]
-pub struct Leg {
-    /// Whose call it is.
+pub struct SwitchLeg {
     pub tenant: String,
-    /// The phone at the other end.
+    /// Of the phone at the other end.
     pub address: String,
     /// Inbound: the number that was called.
     pub called: Option<String>,
-    /// Who started it.
     pub direction: Direction,
-    /// How far it has come.
-    pub state: LegState,
-    /// The room it is in.
+    pub state: SwitchLegState,
     pub room: Option<RoomId>,
-    /// Nobody hears it.
+    /// By the controller: others don't hear it.
     pub muted: bool,
-    /// The phone sends nothing.
+    /// By the person at the phone: the phone sends silence.
     pub phone_muted: bool,
-    /// What the client wants back in the snapshot.
+    /// The controller's own, given back in the snapshot.
     pub variables: BTreeMap<String, String>,
     /// When it was dialled or came in.
     pub started_at_us: i64,
-    /// When it was answered.
     pub answered_at_us: Option<i64>,
-    /// The exit that it is in.
+    /// Set while it is in voicemail.
     pub exit: Option<ExitId>,
     pub(crate) tone: Tone,
     pub(crate) playing: Vec<Playing>,
@@ -47,19 +41,18 @@ pub struct Leg {
     pub(crate) timers: Vec<TimerKey>,
 }
 
-impl Leg {
-    /// What its phone says in this frame; nothing before it is answered.
+impl SwitchLeg {
+    /// The sound of its phone in this frame; none before it is answered.
     pub(crate) fn voice(&self, frame: i64) -> Option<&[i16]> {
-        (self.state != LegState::Ringing && !self.phone_muted).then(|| self.tone.frame(frame))
+        (self.state != SwitchLegState::Ringing && !self.phone_muted).then(|| self.tone.frame(frame))
     }
 
-    /// What others in its room hear of it in this frame.
+    /// The part of its voice that others in its room hear in this frame.
     pub(crate) fn speech(&self, frame: i64) -> Option<&[i16]> {
         if self.muted { None } else { self.voice(frame) }
     }
 }
 
-/// What is known of a leg when it begins.
 pub(crate) struct NewLeg {
     pub(crate) tenant: String,
     pub(crate) address: String,
@@ -81,11 +74,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Hangs up.
+    /// Without a cause, it is the ordinary one of the leg's state.
     pub fn hang_up(&mut self, id: &LegId, cause: Option<EndCause>) -> Result<(), SwitchError> {
         let usual = match self.leg(id)?.state {
-            LegState::Ringing => EndCause::Cancelled,
-            LegState::Up | LegState::Exited => EndCause::Normal,
+            SwitchLegState::Ringing => EndCause::Cancelled,
+            SwitchLegState::Up | SwitchLegState::Exited => EndCause::Normal,
         };
         self.end_leg(id, cause.unwrap_or(usual), Side::Controller);
         Ok(())
@@ -116,13 +109,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Others don't hear the leg, or do again.
+    /// Others in its room no longer hear the leg, or hear it again.
     pub fn set_mute(&mut self, id: &LegId, muted: bool) -> Result<(), SwitchError> {
         let leg = self.legs.get_mut(id).ok_or_else(|| id.not_found())?;
         if leg.muted != muted {
             leg.muted = muted;
             let tenant = leg.tenant.clone();
-            self.emit(&tenant, What::LegMuted { leg_id: id.clone(), muted, side: Side::Controller });
+            self.emit(&tenant, LedgerAction::LegMuted { leg_id: id.clone(), muted, side: Side::Controller });
         }
         Ok(())
     }
@@ -134,12 +127,12 @@ impl Engine {
         let heard = self.open_heard(&id, &new.tenant, &new.address);
         self.legs.insert(
             id,
-            Leg {
+            SwitchLeg {
                 tenant: new.tenant,
                 address: new.address,
                 called: new.called,
                 direction: new.direction,
-                state: LegState::Ringing,
+                state: SwitchLegState::Ringing,
                 room: None,
                 muted: false,
                 phone_muted: false,
@@ -158,17 +151,17 @@ impl Engine {
     /// A ringing leg is answered; any other stays as it is.
     pub(crate) fn answer_leg(&mut self, id: &LegId) {
         let now_us = self.now_us;
-        let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.state == LegState::Ringing) else {
+        let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.state == SwitchLegState::Ringing) else {
             return;
         };
-        leg.state = LegState::Up;
+        leg.state = SwitchLegState::Up;
         leg.answered_at_us = Some(now_us);
         let tenant = leg.tenant.clone();
         self.timers.cancel(leg.timers.drain(..));
-        self.emit(&tenant, What::LegAnswered { leg_id: id.clone() });
+        self.emit(&tenant, LedgerAction::LegAnswered { leg_id: id.clone() });
     }
 
-    /// A leg is gone, and with it all that was only there for it.
+    /// Removes a leg, with its timers, announcements, exit and heard sound.
     pub(crate) fn end_leg(&mut self, id: &LegId, cause: EndCause, side: Side) {
         let Some(mut leg) = self.legs.remove(id) else { return };
         self.timers.cancel(leg.timers.drain(..));
@@ -184,21 +177,20 @@ impl Engine {
         if let Some(track) = leg.heard.take() {
             self.close_heard(id, track);
         }
-        self.emit(&leg.tenant, What::LegEnded { leg_id: id.clone(), cause, side });
+        self.emit(&leg.tenant, LedgerAction::LegEnded { leg_id: id.clone(), cause, side });
     }
 
-    /// The leg, if it is there.
-    pub(crate) fn leg(&self, id: &LegId) -> Result<&Leg, SwitchError> {
+    pub(crate) fn leg(&self, id: &LegId) -> Result<&SwitchLeg, SwitchError> {
         self.legs.get(id).ok_or_else(|| id.not_found())
     }
 
-    /// The leg, if it can be put somewhere.
-    pub(crate) fn controllable(&self, id: &LegId) -> Result<&Leg, SwitchError> {
+    /// The leg, if it is answered and in the controller's hands.
+    pub(crate) fn controllable(&self, id: &LegId) -> Result<&SwitchLeg, SwitchError> {
         let leg = self.leg(id)?;
         match leg.state {
-            LegState::Up => Ok(leg),
-            LegState::Ringing => Err(id.wrong_state(IS_RINGING)),
-            LegState::Exited => Err(id.wrong_state(IS_IN_AN_EXIT)),
+            SwitchLegState::Up => Ok(leg),
+            SwitchLegState::Ringing => Err(id.wrong_state(IS_RINGING)),
+            SwitchLegState::Exited => Err(id.wrong_state(IS_IN_AN_EXIT)),
         }
     }
 
@@ -209,10 +201,10 @@ impl Engine {
         if let Some(leg) = self.legs.get_mut(id) {
             leg.room.clone_from(&to);
         }
-        self.emit(tenant, What::LegMoved { leg_id: id.clone(), room_id: to, from_room_id: from });
+        self.emit(tenant, LedgerAction::LegMoved { leg_id: id.clone(), room_id: to, from_room_id: from });
     }
 
-    /// Takes a leg out of its room without a word: it goes where no room is.
+    /// Takes a leg out of its room without an event, on its way into an exit.
     pub(crate) fn take_out(&mut self, id: &LegId) {
         let room = self.legs.get_mut(id).and_then(|leg| leg.room.take());
         if let Some(room) = room.and_then(|room| self.rooms.get_mut(&room)) {

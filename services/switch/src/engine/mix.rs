@@ -1,4 +1,4 @@
-//! Mixing: what everybody hears, and what is recorded, in one frame.
+//! Mixing: what each leg hears, and what is recorded, in one frame.
 //!
 //! The rule for a conversation is the usual one, "all less yourself": a room's voices are added up once, and each member hears the
 //! sum without its own. Sums are wide and are cut off (saturated) only where they leave. 200 legs cost some 100 µs a frame.
@@ -6,16 +6,16 @@
 use std::collections::BTreeMap;
 
 use super::ids::LegId;
-use super::legs::Leg;
-use super::model::{Playing, Room, Source, Treatment};
+use super::legs::SwitchLeg;
+use super::model::{AudioSource, Playing, Room, Treatment};
 use super::tones::{FRAME_SAMPLES, ToneBank};
 use super::{Effect, Engine};
 
-/// A frame of sums.
+/// The sums of one frame, wider than samples.
 #[derive(Clone)]
-struct Bus([i32; FRAME_SAMPLES]);
+struct MixBus([i32; FRAME_SAMPLES]);
 
-impl Bus {
+impl MixBus {
     const SILENT: Self = Self([0; FRAME_SAMPLES]);
 
     fn add(&mut self, sound: &[i16]) {
@@ -42,7 +42,7 @@ impl Bus {
 }
 
 impl Engine {
-    /// Mixes the frame that is going on, as things stand.
+    /// Mixes the current frame from the current state.
     pub(crate) fn mix_frame(&mut self) {
         let frame = self.frame();
         self.mix_rooms(frame);
@@ -75,7 +75,7 @@ impl Engine {
 
     fn mix_legs_in_no_room(&mut self, frame: i64) {
         for leg in self.legs.values_mut().filter(|leg| leg.room.is_none()) {
-            let mut heard = Bus::SILENT;
+            let mut heard = MixBus::SILENT;
             let exit = leg.exit.as_ref().and_then(|exit| self.exits.get(exit));
             if let Some(says) = exit.and_then(|exit| exit.says(frame)) {
                 heard.add(self.tones.tone(says.hz).frame(frame));
@@ -86,8 +86,8 @@ impl Engine {
 
     fn record_voices(&mut self, frame: i64) {
         for recording in self.recordings.live.values_mut() {
-            if let Source::Voice(leg) = &recording.source {
-                let mut bus = Bus::SILENT;
+            if let AudioSource::Voice(leg) = &recording.source {
+                let mut bus = MixBus::SILENT;
                 if let Some(voice) = self.legs.get(leg).and_then(|leg| leg.voice(frame)) {
                     bus.add(voice);
                 }
@@ -97,9 +97,9 @@ impl Engine {
     }
 }
 
-/// All that is audible in a room.
-fn room_bus(room: &Room, legs: &BTreeMap<LegId, Leg>, tones: &ToneBank, frame: i64) -> Bus {
-    let mut bus = Bus::SILENT;
+/// The sum of all sounds in a room.
+fn room_bus(room: &Room, legs: &BTreeMap<LegId, SwitchLeg>, tones: &ToneBank, frame: i64) -> MixBus {
+    let mut bus = MixBus::SILENT;
     match room.treatment {
         Treatment::Conversation => {
             for speech in room.members.iter().filter_map(|id| legs.get(id)?.speech(frame)) {
@@ -118,7 +118,7 @@ fn room_bus(room: &Room, legs: &BTreeMap<LegId, Leg>, tones: &ToneBank, frame: i
     bus
 }
 
-fn hear(leg: &mut Leg, mut bus: Bus, frame: i64, effects: &mut Vec<Effect>) {
+fn hear(leg: &mut SwitchLeg, mut bus: MixBus, frame: i64, effects: &mut Vec<Effect>) {
     bus.add_all(&leg.playing, frame);
     if let Some(track) = &mut leg.heard {
         track.push(&bus.saturated(), effects);

@@ -1,21 +1,21 @@
-//! The switch without any input or output: who is where, what each phone hears, what is due when.
+//! The switch without any input or output: legs, rooms, what each phone hears, and the deadlines.
 //!
 //! Time is an argument. [`Engine::advance`] brings the switch to a time: it mixes every frame of 20 ms that has gone by, sample by
-//! sample, and lets whatever falls between two frames (a phone answers, a ring time is over) happen at its exact time. Frame `k` is
-//! the time from `k * 20 ms` to `(k + 1) * 20 ms` since the Unix epoch and is mixed as things stand at its end, so a leg that moves
+//! sample, and handles deadlines between two frames (a phone answers, a ring time is over) at their exact times. Frame `k` is
+//! the time from `k * 20 ms` to `(k + 1) * 20 ms` since the Unix epoch and is mixed as the state is at its end, so a leg that moves
 //! is in one room in this frame and in the other in the next: there is no frame in which it is in both or in neither.
 //! Nothing here depends on how often `advance` is called: simulated time may jump an hour and yields the same samples.
 //!
-//! What has to be done outside comes out as [`Effect`]s, in order, by [`Engine::take_effects`].
+//! The engine asks for I/O by [`Effect`]s, which [`Engine::take_effects`] gives in order.
 
 mod control;
 mod dial;
 pub mod effect;
 pub mod error;
 mod exits;
-pub mod happening;
 mod heard;
 pub mod ids;
+pub mod ledger;
 mod legs;
 mod mix;
 pub mod model;
@@ -31,46 +31,45 @@ mod track;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use dial::Dial;
+pub use dial::DialRequest;
 pub use effect::{Effect, TrackAbout, TrackKey};
 pub use error::SwitchError;
-pub use happening::{Happening, Place, What};
 pub use heard::HeardRecord;
-pub use legs::Leg;
-pub use model::{Behaviour, PhoneRecord};
+pub use ledger::{LedgerAction, LedgerEntry, PlaybackLocation};
+pub use legs::SwitchLeg;
+pub use model::{AnswerBehaviour, PhoneRecord};
 pub use phones::Selector;
-pub use playbacks::Play;
-pub use recordings::{RecordingView, Written};
-pub use start::{Leftovers, Limits, Start};
+pub use playbacks::PlaybackRequest;
+pub use recordings::{RecordingView, WrittenTrack};
+pub use start::{EngineStart, Leftovers, SwitchLimits};
 
-use control::Control;
-use exits::ExitsSeen;
-use heard::HeardShelf;
+use control::ControlEpoch;
+use exits::UsedExits;
+use heard::HeardRecords;
 use ids::{ExitId, LegId, PlaybackId, RoomId, UsedIds};
-use model::{EndCause, Exit, Playback, Room, Side};
+use model::{ActivePlayback, EndCause, Room, Side, VoicemailExit};
 use phones::PhoneBook;
 use recordings::Recordings;
 use timers::{Due, Timers};
 use tones::{FRAME_US, ToneBank};
 
-/// The switch.
 #[derive(Debug)]
 pub struct Engine {
     boot_id: Arc<str>,
     now_us: i64,
-    limits: Limits,
+    limits: SwitchLimits,
     sound: bool,
-    control: Control,
-    legs: BTreeMap<LegId, Leg>,
+    control: ControlEpoch,
+    legs: BTreeMap<LegId, SwitchLeg>,
     rooms: BTreeMap<RoomId, Room>,
-    playbacks: BTreeMap<PlaybackId, Playback>,
+    playbacks: BTreeMap<PlaybackId, ActivePlayback>,
     recordings: Recordings,
-    exits: BTreeMap<ExitId, Exit>,
+    exits: BTreeMap<ExitId, VoicemailExit>,
     used_legs: UsedIds<LegId>,
     used_playbacks: UsedIds<PlaybackId>,
-    exits_seen: ExitsSeen,
+    used_exits: UsedExits,
     phones: PhoneBook,
-    heard: HeardShelf,
+    heard: HeardRecords,
     timers: Timers,
     tones: ToneBank,
     ledger_sequence: i64,
@@ -81,13 +80,13 @@ pub struct Engine {
 
 impl Engine {
     /// A switch with no calls.
-    pub fn new(start: Start) -> Self {
-        let Start { boot_id, now_us, limits, sound, left } = start;
+    pub fn new(start: EngineStart) -> Self {
+        let EngineStart { boot_id, now_us, limits, sound, left } = start;
         let mut engine = Self {
             boot_id,
             now_us,
             sound,
-            control: Control::new(left.epoch, left.controller),
+            control: ControlEpoch::new(left.epoch, left.controller),
             legs: BTreeMap::new(),
             rooms: BTreeMap::new(),
             playbacks: BTreeMap::new(),
@@ -95,60 +94,57 @@ impl Engine {
             exits: BTreeMap::new(),
             used_legs: UsedIds::new(limits.used_ids),
             used_playbacks: UsedIds::new(limits.used_ids),
-            exits_seen: ExitsSeen::new(limits.used_ids),
+            used_exits: UsedExits::new(limits.used_ids),
             phones: PhoneBook::new(left.phones),
-            heard: HeardShelf::new(left.heard),
+            heard: HeardRecords::new(left.heard),
             timers: Timers::default(),
             tones: ToneBank::default(),
-            ledger_sequence: left.ledger.last().map_or(0, |line| line.sequence),
+            ledger_sequence: left.ledger.last().map_or(0, |entry| entry.sequence),
             event_sequence: 0,
             mixed_until_us: now_us,
             effects: Vec::new(),
             limits,
         };
-        for line in &left.ledger {
-            engine.note_used(&line.what);
+        for entry in &left.ledger {
+            engine.note_used(&entry.action);
         }
-        engine.emit("", What::Booted);
+        engine.emit("", LedgerAction::Booted);
         engine
     }
 
-    /// This run.
+    /// The id of this run.
     pub fn boot_id(&self) -> &str {
         &self.boot_id
     }
 
-    /// The time that the switch has been brought to.
+    /// The time that the engine was advanced to.
     pub fn now_us(&self) -> i64 {
         self.now_us
     }
 
-    /// The last event.
+    /// The number of the last event.
     pub fn event_sequence(&self) -> i64 {
         self.event_sequence
     }
 
-    /// The last line of the ledger.
+    /// The number of the last ledger entry.
     pub fn ledger_sequence(&self) -> i64 {
         self.ledger_sequence
     }
 
-    /// The live legs.
-    pub fn legs(&self) -> &BTreeMap<LegId, Leg> {
+    pub fn legs(&self) -> &BTreeMap<LegId, SwitchLeg> {
         &self.legs
     }
 
-    /// The rooms.
     pub fn rooms(&self) -> &BTreeMap<RoomId, Room> {
         &self.rooms
     }
 
-    /// The announcements that are being played.
-    pub fn playbacks(&self) -> &BTreeMap<PlaybackId, Playback> {
+    pub fn playbacks(&self) -> &BTreeMap<PlaybackId, ActivePlayback> {
         &self.playbacks
     }
 
-    /// What has to be done outside since this was last called.
+    /// The effects since the last call.
     pub fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }
@@ -158,12 +154,11 @@ impl Engine {
         self.sound && (!self.legs.is_empty() || self.recordings.any_live())
     }
 
-    /// When something happens by itself.
     pub fn next_deadline_us(&self) -> Option<i64> {
         self.timers.next_us()
     }
 
-    /// When the frame that is going on ends.
+    /// The end of the current frame.
     pub fn frame_end_us(&self) -> i64 {
         (self.frame() + 1) * FRAME_US
     }
@@ -173,8 +168,8 @@ impl Engine {
         self.mixed_until_us
     }
 
-    /// Brings the switch towards `to_us`, mixing `most_frames` at most, and says how many it mixed: as many as that means that it
-    /// may not have arrived, and that the effects should be taken away before it goes on.
+    /// Advances the engine towards `to_us` by `most_frames` at most, and returns how many frames it mixed. If it mixed that many, it may
+    /// not have reached `to_us`: the caller takes the effects and calls again.
     pub fn advance(&mut self, to_us: i64, most_frames: usize) -> usize {
         let mut mixed = 0;
         while mixed < most_frames {
@@ -207,12 +202,12 @@ impl Engine {
         self.finish_all_recordings();
     }
 
-    /// The number of the frame that is going on.
+    /// The number of the current frame.
     fn frame(&self) -> i64 {
         self.now_us.div_euclid(FRAME_US)
     }
 
-    /// The time of the first sample of whatever begins now.
+    /// The time of the first sample of a sound that begins now.
     fn frame_start_us(&self) -> i64 {
         self.frame() * FRAME_US
     }
@@ -229,35 +224,35 @@ impl Engine {
         }
     }
 
-    fn emit(&mut self, tenant: &str, what: What) {
+    fn emit(&mut self, tenant: &str, action: LedgerAction) {
         self.ledger_sequence += 1;
-        let event_sequence = if what.is_event() {
+        let event_sequence = if action.is_event() {
             self.event_sequence += 1;
             self.event_sequence
         } else {
             0
         };
-        self.effects.push(Effect::Happened(Arc::new(Happening {
+        self.effects.push(Effect::LedgerAppended(Arc::new(LedgerEntry {
             sequence: self.ledger_sequence,
             event_sequence,
             boot_id: self.boot_id.clone(),
             occurred_at_us: self.now_us,
             tenant: tenant.to_owned(),
-            what,
+            action,
         })));
     }
 
-    /// Ids of earlier runs are used: a client that lost an answer to a crash of the switch must not ring a phone twice either.
-    fn note_used(&mut self, what: &What) {
-        match what {
-            What::LegDialed { leg_id, .. } => {
+    /// Marks the ids of earlier runs as used: a client that lost an answer to a crash of the switch must not ring a phone twice.
+    fn note_used(&mut self, action: &LedgerAction) {
+        match action {
+            LedgerAction::LegDialed { leg_id, .. } => {
                 self.used_legs.insert(leg_id.clone());
             }
-            What::PlaybackStarted { playback_id, .. } | What::PlaybackFailed { playback_id, .. } => {
+            LedgerAction::PlaybackStarted { playback_id, .. } | LedgerAction::PlaybackFailed { playback_id, .. } => {
                 self.used_playbacks.insert(playback_id.clone());
             }
-            What::RecordingStarted { recording_id, .. } => self.recordings.note_used(recording_id.clone()),
-            What::ExitStarted { exit_id, .. } => self.exits_seen.note(exit_id.clone()),
+            LedgerAction::RecordingStarted { recording_id, .. } => self.recordings.note_used(recording_id.clone()),
+            LedgerAction::ExitStarted { exit_id, .. } => self.used_exits.note(exit_id.clone()),
             _ => {}
         }
     }

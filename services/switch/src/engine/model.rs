@@ -1,4 +1,4 @@
-//! The things on the switch, and the words for their states.
+//! The objects on the switch, and the closed lists of their states.
 
 use std::collections::BTreeSet;
 
@@ -8,18 +8,14 @@ use super::ids::{LegId, PlaybackId, RecordingId, RoomId};
 use super::timers::TimerKey;
 use super::tones::Tone;
 
-/// How far a leg has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LegState {
-    /// Nobody has answered yet.
+pub enum SwitchLegState {
     Ringing,
-    /// Answered.
     Up,
-    /// Answered, and in an exit.
+    /// Answered, and out of the controller's hands: in voicemail.
     Exited,
 }
 
-/// Who started a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// The phone called.
@@ -48,13 +44,13 @@ pub enum EndCause {
     SwitchShutdown,
 }
 
-/// Who did something to a leg.
+/// The side that acted on a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// The person at the phone.
     Phone,
-    /// A command.
+    /// A command of the controller.
     Controller,
     /// The switch itself.
     Switch,
@@ -66,11 +62,10 @@ pub enum Side {
 pub enum Treatment {
     /// Each other.
     Conversation,
-    /// Music, and nobody.
+    /// Music, and no members.
     HoldMusic,
-    /// Ringing, and nobody.
+    /// Ringing, and no members.
     Ringback,
-    /// Nothing.
     Silence,
 }
 
@@ -96,14 +91,11 @@ pub enum ExitOutcome {
     Returned,
 }
 
-/// A room.
 #[derive(Debug)]
 pub struct Room {
-    /// Whose calls may be in it.
+    /// Only this tenant's legs may be in it.
     pub tenant: String,
-    /// What its members hear.
     pub treatment: Treatment,
-    /// Who is in it.
     pub members: BTreeSet<LegId>,
     pub(crate) playing: Vec<Playing>,
     pub(crate) recordings: Vec<RecordingId>,
@@ -112,22 +104,17 @@ pub struct Room {
 /// Where an announcement is heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlayTarget {
-    /// By all in a room.
     Room(RoomId),
-    /// By one leg.
     Leg(LegId),
 }
 
 /// An announcement that is being played.
 #[derive(Debug)]
-pub struct Playback {
+pub struct ActivePlayback {
     /// The tenant of the room or leg.
     pub tenant: String,
-    /// Where it is heard.
     pub target: PlayTarget,
-    /// Its name.
     pub announcement: &'static str,
-    /// When it began.
     pub started_at_us: i64,
     pub(crate) timer: TimerKey,
 }
@@ -139,22 +126,22 @@ pub(crate) struct Playing {
     pub(crate) tone: Tone,
 }
 
-/// A leg in a mailbox.
+/// A leg that has left the controller's hands and is in a mailbox (an *exit*).
 #[derive(Debug)]
-pub(crate) struct Exit {
+pub(crate) struct VoicemailExit {
     pub(crate) tenant: String,
     pub(crate) leg: LegId,
     /// The first frame of the greeting.
     pub(crate) first_frame: i64,
     pub(crate) max_message_us: i64,
-    /// Set once it listens.
+    /// Set once the greeting is over.
     pub(crate) recording: Option<RecordingId>,
     pub(crate) timers: Vec<TimerKey>,
 }
 
-/// What is recorded.
+/// Where the sound of a recording comes from: a whole room, or one leg's own voice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum AudioSource {
     Room(RoomId),
     Voice(LegId),
 }
@@ -162,9 +149,7 @@ pub(crate) enum Source {
 /// A recording whose file is complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FinishedRecording {
-    /// Its id.
     pub recording_id: RecordingId,
-    /// Whose it is.
     pub tenant: String,
     /// The room that was recorded; none for a voicemail.
     pub room_id: Option<RoomId>,
@@ -172,47 +157,39 @@ pub struct FinishedRecording {
     pub started_at_us: i64,
     /// The time after its last sample.
     pub ended_at_us: i64,
-    /// How many samples the file has.
     pub sample_count: i64,
     /// SHA-256 of the file, hexadecimal.
     pub sha256: String,
-    /// The switch died while it was recorded.
+    /// The switch was killed while it recorded this, and repaired the file later.
     pub torn: bool,
 }
 
 /// What a phone does when it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Behaviour {
-    /// Rings, then answers.
+pub enum AnswerBehaviour {
     AnswersAfter {
-        /// How long it rings.
         delay_ms: i64,
     },
     /// Rings until the caller gives up.
     NeverAnswers,
-    /// Is engaged.
     Busy,
-    /// Rings, then refuses.
+    /// Rings for so long, then refuses.
     Declines {
-        /// How long it rings.
         delay_ms: i64,
     },
-    /// Rings until somebody does something.
+    /// Rings until a request of the simulator answers or declines.
     Manual,
-    /// Does not react.
+    /// As a phone that does not exist.
     Unreachable,
 }
 
-/// A phone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhoneRecord {
-    /// Whose it is.
     pub tenant: String,
-    /// Its address or number.
+    /// An address or a number.
     pub address: String,
     /// The tone it speaks.
     pub tone_hz: u32,
-    /// What it does when it is called.
-    pub behaviour: Behaviour,
+    pub behaviour: AnswerBehaviour,
 }

@@ -1,19 +1,19 @@
-//! The people at the phones: which phones there are, what they do when they are called, and what is done with them by hand.
+//! The simulated phones: which there are, how they behave when they are called, and the actions of the people at them.
 
 use std::collections::BTreeMap;
 
 use super::error::SwitchError;
-use super::happening::What;
 use super::ids::LegId;
-use super::legs::{Leg, NewLeg};
-use super::model::{Behaviour, Direction, EndCause, LegState, PhoneRecord, Side};
+use super::ledger::LedgerAction;
+use super::legs::{NewLeg, SwitchLeg};
+use super::model::{AnswerBehaviour, Direction, EndCause, PhoneRecord, Side, SwitchLegState};
 use super::tones::{CUSTOMER_HZ, PHONE_HZ, phone_tones};
 use super::{Effect, Engine};
 
 const LONGEST_ADDRESS: usize = 64;
 const LONGEST_DELAY_MS: i64 = 3_600_000;
 
-/// The phones of all tenants.
+/// The phones of all tenants, by tenant and address.
 #[derive(Debug)]
 pub(crate) struct PhoneBook(BTreeMap<String, BTreeMap<String, PhoneRecord>>);
 
@@ -43,25 +43,24 @@ impl PhoneBook {
         self.0.get(tenant).map_or(0, BTreeMap::len)
     }
 
-    /// The first default tone that no phone of the tenant has; when all are taken they are given out again.
+    /// The first default tone that no phone of the tenant has; when all are in use they are given out again.
     fn next_tone(&self, tenant: &str) -> u32 {
-        let taken = |hz: &u32| self.0.get(tenant).is_some_and(|phones| phones.values().any(|p| p.tone_hz == *hz));
+        let in_use = |hz: &u32| self.0.get(tenant).is_some_and(|phones| phones.values().any(|p| p.tone_hz == *hz));
         let again = || phone_tones().nth(self.count(tenant) % phone_tones().count());
-        phone_tones().find(|hz| !taken(hz)).or_else(again).unwrap_or(CUSTOMER_HZ)
+        phone_tones().find(|hz| !in_use(hz)).or_else(again).unwrap_or(CUSTOMER_HZ)
     }
 }
 
-/// Which legs of a tenant are meant.
+/// Selects legs of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selector {
-    /// All of a phone.
+    /// All legs of this phone.
     Address(String),
-    /// One.
     Leg(LegId),
 }
 
 impl Selector {
-    fn matches(&self, id: &LegId, leg: &Leg) -> bool {
+    fn matches(&self, id: &LegId, leg: &SwitchLeg) -> bool {
         match self {
             Self::Address(address) => leg.address == *address,
             Self::Leg(leg_id) => id == leg_id,
@@ -78,20 +77,19 @@ impl Selector {
     }
 }
 
-/// A customer's call, as it was asked for.
+/// A customer's call, as the simulator's client requested it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlacedCall {
-    /// Whose number it is.
+    /// The tenant of the called number.
     pub tenant: String,
-    /// The customer.
+    /// The customer's number.
     pub from: String,
-    /// The number.
+    /// The called number.
     pub to: String,
     /// The customer's tone; 0: the usual one.
     pub tone_hz: u32,
 }
 
-/// An address or number is 1 to 64 characters of a closed alphabet.
 pub(crate) fn check_address(field: &'static str, text: &str) -> Result<(), SwitchError> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"+*#._@:-".contains(&b);
     if (1..=LONGEST_ADDRESS).contains(&text.len()) && text.bytes().all(allowed) {
@@ -110,11 +108,11 @@ fn check_tone(hz: u32) -> Result<(), SwitchError> {
 }
 
 impl Engine {
-    /// Makes or changes a phone.
+    /// Creates or changes a phone.
     pub fn put_phone(&mut self, mut phone: PhoneRecord) -> Result<PhoneRecord, SwitchError> {
         check_address("address", &phone.address)?;
         check_tone(phone.tone_hz)?;
-        if let Behaviour::AnswersAfter { delay_ms } | Behaviour::Declines { delay_ms } = phone.behaviour
+        if let AnswerBehaviour::AnswersAfter { delay_ms } | AnswerBehaviour::Declines { delay_ms } = phone.behaviour
             && !(0..=LONGEST_DELAY_MS).contains(&delay_ms)
         {
             return Err(SwitchError::invalid("delay_ms", "must be 0 to 3600000"));
@@ -156,7 +154,6 @@ impl Engine {
         Ok(leg_id)
     }
 
-    /// Ringing legs are picked up.
     pub fn answer_phone(&mut self, tenant: &str, selector: &Selector) -> Result<Vec<LegId>, SwitchError> {
         let legs = self.select(tenant, selector, is_ringing_phone)?;
         for leg in &legs {
@@ -165,7 +162,6 @@ impl Engine {
         Ok(legs)
     }
 
-    /// Ringing legs are refused.
     pub fn decline_phone(&mut self, tenant: &str, selector: &Selector) -> Result<Vec<LegId>, SwitchError> {
         let legs = self.select(tenant, selector, is_ringing_phone)?;
         for leg in &legs {
@@ -174,11 +170,11 @@ impl Engine {
         Ok(legs)
     }
 
-    /// Whoever is at the phone hangs up: a caller before the answer, anybody after it.
+    /// Hangs up: before the answer only a caller can, after it both sides.
     pub fn hang_up_phone(&mut self, tenant: &str, selector: &Selector) -> Result<Vec<LegId>, SwitchError> {
         let legs = self.select(tenant, selector, |leg| !is_ringing_phone(leg))?;
         for leg in &legs {
-            let is_ringing = self.legs.get(leg).is_some_and(|leg| leg.state == LegState::Ringing);
+            let is_ringing = self.legs.get(leg).is_some_and(|leg| leg.state == SwitchLegState::Ringing);
             let cause = if is_ringing { EndCause::Cancelled } else { EndCause::Normal };
             self.end_leg(leg, cause, Side::Phone);
         }
@@ -191,7 +187,7 @@ impl Engine {
         for id in &legs {
             let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.phone_muted != muted) else { continue };
             leg.phone_muted = muted;
-            self.emit(tenant, What::LegMuted { leg_id: id.clone(), muted, side: Side::Phone });
+            self.emit(tenant, LedgerAction::LegMuted { leg_id: id.clone(), muted, side: Side::Phone });
         }
         Ok(legs)
     }
@@ -210,14 +206,14 @@ impl Engine {
         };
         self.begin_leg(leg_id.clone(), new);
         let (leg_id, address, called) = (leg_id.clone(), call.from.clone(), call.to.clone());
-        self.emit(&call.tenant, What::CallPlaced { leg_id, address, called });
+        self.emit(&call.tenant, LedgerAction::CallPlaced { leg_id, address, called });
     }
 
     fn select(
         &self,
         tenant: &str,
         selector: &Selector,
-        fits: impl Fn(&Leg) -> bool,
+        fits: impl Fn(&SwitchLeg) -> bool,
     ) -> Result<Vec<LegId>, SwitchError> {
         let matching = self.legs.iter().filter(|(id, leg)| leg.tenant == tenant && selector.matches(id, leg));
         let legs: Vec<LegId> = matching.filter(|(_, leg)| fits(leg)).map(|(id, _)| id.clone()).collect();
@@ -226,6 +222,6 @@ impl Engine {
 }
 
 /// A dialled leg that rings: it can be picked up or refused, but there is nothing yet to hang up.
-fn is_ringing_phone(leg: &Leg) -> bool {
-    leg.direction == Direction::Outbound && leg.state == LegState::Ringing
+fn is_ringing_phone(leg: &SwitchLeg) -> bool {
+    leg.direction == Direction::Outbound && leg.state == SwitchLegState::Ringing
 }

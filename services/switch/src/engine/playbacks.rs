@@ -2,24 +2,22 @@
 
 use super::Engine;
 use super::error::SwitchError;
-use super::happening::{Place, What};
 use super::ids::PlaybackId;
-use super::model::{PlayTarget, Playback, PlaybackEnd, Playing};
+use super::ledger::{LedgerAction, PlaybackLocation};
+use super::model::{ActivePlayback, PlayTarget, PlaybackEnd, Playing};
 use super::timers::Due;
-use super::tones::{Announcement, FRAME_US, announcement};
+use super::tones::{AnnouncementTone, FRAME_US, announcement};
 
-/// An announcement to be played.
 #[derive(Debug, Clone)]
-pub struct Play {
-    /// One attempt.
+pub struct PlaybackRequest {
+    /// Good for one attempt.
     pub playback_id: PlaybackId,
-    /// Where it is to be heard.
     pub target: PlayTarget,
-    /// Its name.
+    /// The announcement's name.
     pub announcement: String,
 }
 
-impl From<&PlayTarget> for Place {
+impl From<&PlayTarget> for PlaybackLocation {
     fn from(target: &PlayTarget) -> Self {
         match target {
             PlayTarget::Room(room) => Self { room_id: Some(room.clone()), leg_id: None },
@@ -29,9 +27,9 @@ impl From<&PlayTarget> for Place {
 }
 
 impl Engine {
-    /// Plays an announcement, once for each id, and says how long it is in ms (0: there is none of that name, as the event says).
-    pub fn play(&mut self, play: Play) -> Result<i64, SwitchError> {
-        let Play { playback_id, target, announcement: name } = play;
+    /// Plays an announcement, once for each id, and returns its length in ms; 0 if there is none of that name, which an event reports.
+    pub fn play(&mut self, request: PlaybackRequest) -> Result<i64, SwitchError> {
+        let PlaybackRequest { playback_id, target, announcement: name } = request;
         if self.used_playbacks.contains(&playback_id) {
             return Err(playback_id.used());
         }
@@ -39,14 +37,16 @@ impl Engine {
         let Some(announcement) = announcement(&name) else {
             self.used_playbacks.insert(playback_id.clone());
             let message = format!("there is no announcement {name:.64}");
-            self.emit(&tenant, What::PlaybackFailed { playback_id, at: Place::from(&target), message });
+            self.emit(
+                &tenant,
+                LedgerAction::PlaybackFailed { playback_id, at: PlaybackLocation::from(&target), message },
+            );
             return Ok(0);
         };
         self.begin_playback(playback_id, tenant, target, announcement)?;
         Ok(announcement.frames * FRAME_US / 1_000)
     }
 
-    /// Stops an announcement.
     pub fn stop_playback(&mut self, id: &PlaybackId) -> Result<(), SwitchError> {
         if self.playbacks.contains_key(id) {
             self.finish_playback(id, PlaybackEnd::Stopped);
@@ -56,7 +56,6 @@ impl Engine {
         }
     }
 
-    /// It has come to its end by itself.
     pub(crate) fn playback_over(&mut self, id: &PlaybackId) {
         self.finish_playback(id, PlaybackEnd::Completed);
     }
@@ -67,9 +66,9 @@ impl Engine {
         if let Some(playing) = self.playing(&playback.target) {
             playing.retain(|playing| playing.playback != *id);
         }
-        let at = Place::from(&playback.target);
+        let at = PlaybackLocation::from(&playback.target);
         let announcement = playback.announcement.to_owned();
-        self.emit(&playback.tenant, What::PlaybackFinished { playback_id: id.clone(), at, announcement, end });
+        self.emit(&playback.tenant, LedgerAction::PlaybackFinished { playback_id: id.clone(), at, announcement, end });
     }
 
     fn begin_playback(
@@ -77,7 +76,7 @@ impl Engine {
         id: PlaybackId,
         tenant: String,
         target: PlayTarget,
-        announcement: Announcement,
+        announcement: AnnouncementTone,
     ) -> Result<(), SwitchError> {
         let limit = self.limits.playing;
         let tone = self.tones.tone(announcement.hz);
@@ -89,10 +88,13 @@ impl Engine {
         }
         self.used_playbacks.insert(id.clone());
         let timer = self.timers.set(ends_at_us, Due::PlaybackOver(id.clone()));
-        let at = Place::from(&target);
+        let at = PlaybackLocation::from(&target);
         let name = announcement.name;
-        self.emit(&tenant, What::PlaybackStarted { playback_id: id.clone(), at, announcement: name.to_owned() });
-        self.playbacks.insert(id, Playback { tenant, target, announcement: name, started_at_us, timer });
+        self.emit(
+            &tenant,
+            LedgerAction::PlaybackStarted { playback_id: id.clone(), at, announcement: name.to_owned() },
+        );
+        self.playbacks.insert(id, ActivePlayback { tenant, target, announcement: name, started_at_us, timer });
         Ok(())
     }
 

@@ -1,23 +1,22 @@
-//! Recordings: what was audible in a room, or a voice in a mailbox.
+//! Recordings: the sound of a room, or a voice in a mailbox.
 //!
 //! A recording is live, then closing (no more samples, the file is being completed outside), then finished. Only finished ones can
-//! be fetched; a closing one still counts as live for whoever looks at the switch.
+//! be fetched; in a snapshot a closing one still counts as live.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::effect::{TrackAbout, TrackKey};
 use super::error::SwitchError;
-use super::happening::What;
 use super::ids::{RecordingId, RoomId, UsedIds};
-use super::model::{FinishedRecording, Source};
+use super::ledger::LedgerAction;
+use super::model::{AudioSource, FinishedRecording};
 use super::timers::{Due, TimerKey};
-use super::track::{Cut, Track};
+use super::track::{Track, TrackLimits};
 use super::{Effect, Engine};
 
 /// 200 ms: what may be lost of a recording when the switch is killed.
 const FRAMES_IN_A_CHUNK: usize = 10;
 
-/// All recordings.
 #[derive(Debug)]
 pub(crate) struct Recordings {
     pub(crate) live: BTreeMap<RecordingId, LiveRecording>,
@@ -28,11 +27,10 @@ pub(crate) struct Recordings {
     used: UsedIds<RecordingId>,
 }
 
-/// A recording that runs.
 #[derive(Debug)]
 pub(crate) struct LiveRecording {
     pub(crate) tenant: String,
-    pub(crate) source: Source,
+    pub(crate) source: AudioSource,
     pub(crate) track: Track,
     pub(crate) timer: TimerKey,
 }
@@ -41,33 +39,30 @@ impl LiveRecording {
     /// The room that is recorded; none for a voicemail.
     pub(crate) fn room(&self) -> Option<&RoomId> {
         match &self.source {
-            Source::Room(room) => Some(room),
-            Source::Voice(_) => None,
+            AudioSource::Room(room) => Some(room),
+            AudioSource::Voice(_) => None,
         }
     }
 }
 
-/// A recording that runs, or is being completed.
+/// A live or closing recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordingView {
-    /// Its id.
     pub recording_id: RecordingId,
-    /// Whose it is.
     pub tenant: String,
-    /// The room; none for a voicemail.
+    /// None for a voicemail.
     pub room_id: Option<RoomId>,
     /// The time of its first sample.
     pub started_at_us: i64,
-    /// The time after its last sample; none while it runs.
+    /// The time after its last sample; none while it is live.
     pub ended_at_us: Option<i64>,
 }
 
-/// A file that is complete.
+/// The result of completing a file of sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    /// How many samples it has.
+pub struct WrittenTrack {
     pub sample_count: i64,
-    /// SHA-256 of the file, hexadecimal.
+    /// Of the file, hexadecimal; empty if the track is not a recording.
     pub sha256: String,
 }
 
@@ -97,7 +92,7 @@ impl Recordings {
         self.used.insert(id);
     }
 
-    /// Takes off the message that ended first if that is too long ago, or there are too many.
+    /// Removes the message that ended first, if that is too long ago or there are too many.
     fn pop_outdated_message(&mut self, older_than_us: i64, most: usize) -> Option<RecordingId> {
         let first = self.messages.front()?;
         let is_young = self.finished.get(first).is_some_and(|it| it.ended_at_us >= older_than_us);
@@ -106,7 +101,7 @@ impl Recordings {
 }
 
 impl Engine {
-    /// Records a room, once for each id, and says the time of the first sample.
+    /// Records a room, once for each id, and returns the time of the first sample.
     pub fn start_recording(&mut self, id: &RecordingId, room_id: &RoomId, tenant: &str) -> Result<i64, SwitchError> {
         if self.recordings.used.contains(id) {
             return Err(id.used());
@@ -117,36 +112,35 @@ impl Engine {
             return Err(room_id.wrong_state("is being recorded already"));
         }
         room.recordings.push(id.clone());
-        Ok(self.begin_recording(id.clone(), tenant, Source::Room(room_id.clone())))
+        Ok(self.begin_recording(id.clone(), tenant, AudioSource::Room(room_id.clone())))
     }
 
-    /// Ends a recording and says the time after its last sample.
+    /// Ends a recording and returns the time after its last sample.
     pub fn stop_recording(&mut self, id: &RecordingId) -> Result<i64, SwitchError> {
         self.finish_recording(id);
         let ended_at_us = self.recordings.closing.get(id).and_then(|view| view.ended_at_us);
         ended_at_us.ok_or_else(|| id.not_found())
     }
 
-    /// The outside has completed the file of a recording, or could not.
-    pub fn recording_written(&mut self, id: &RecordingId, result: Result<Written, String>) {
+    /// The storage has completed the file of a recording, or failed to.
+    pub fn recording_written(&mut self, id: &RecordingId, result: Result<WrittenTrack, String>) {
         self.finish_recording(id);
         let Some(view) = self.recordings.closing.remove(id) else { return };
         let tenant = view.tenant.clone();
-        let what = match result {
+        let action = match result {
             Ok(written) => {
                 let recording = finished(view, written);
                 if recording.room_id.is_none() {
                     self.recordings.messages.push_back(id.clone());
                 }
                 self.recordings.finished.insert(id.clone(), recording.clone());
-                What::RecordingFinished { recording }
+                LedgerAction::RecordingFinished { recording }
             }
-            Err(message) => What::RecordingFailed { recording_id: id.clone(), room_id: view.room_id, message },
+            Err(message) => LedgerAction::RecordingFailed { recording_id: id.clone(), room_id: view.room_id, message },
         };
-        self.emit(&tenant, what);
+        self.emit(&tenant, action);
     }
 
-    /// A finished recording.
     pub fn finished_recording(&self, id: &RecordingId) -> Result<&FinishedRecording, SwitchError> {
         let is_live = self.recordings.live.contains_key(id) || self.recordings.closing.contains_key(id);
         match self.recordings.finished.get(id) {
@@ -156,56 +150,55 @@ impl Engine {
         }
     }
 
-    /// Deletes a finished recording.
     pub fn delete_recording(&mut self, id: &RecordingId) -> Result<(), SwitchError> {
         self.finished_recording(id)?;
         if let Some(recording) = self.recordings.finished.remove(id) {
             self.effects.push(Effect::TrackDeleted { key: TrackKey::Recording(id.clone()) });
-            self.emit(&recording.tenant, What::RecordingDeleted { recording_id: id.clone() });
+            self.emit(&recording.tenant, LedgerAction::RecordingDeleted { recording_id: id.clone() });
         }
         Ok(())
     }
 
-    /// The recordings that run or are being completed.
+    /// The live and closing recordings.
     pub fn live_recordings(&self) -> Vec<RecordingView> {
         let live = self.recordings.live.iter().map(|(id, recording)| view(id, recording, None));
         live.chain(self.recordings.closing.values().cloned()).collect()
     }
 
-    /// The recordings of rooms that are complete and not deleted: nobody looks for a voicemail message among them.
+    /// The finished recordings of rooms, without voicemail messages: the controller does not collect those.
     pub fn finished_recordings(&self) -> impl Iterator<Item = &FinishedRecording> {
         self.recordings.finished.values().filter(|it| it.room_id.is_some())
     }
 
-    /// Messages that were kept for long enough, and the oldest of too many.
+    /// Deletes messages that were kept for long enough, and the oldest of too many.
     pub(crate) fn forget_messages(&mut self) {
         let older_than_us = self.now_us - self.limits.message_keep_us;
         while let Some(id) = self.recordings.pop_outdated_message(older_than_us, self.limits.messages) {
-            // One that is gone was deleted by hand.
+            // It may have been deleted by a command.
             let _ = self.delete_recording(&id);
         }
     }
 
-    pub(crate) fn begin_recording(&mut self, id: RecordingId, tenant: &str, source: Source) -> i64 {
+    pub(crate) fn begin_recording(&mut self, id: RecordingId, tenant: &str, source: AudioSource) -> i64 {
         self.recordings.used.insert(id.clone());
         let started_at_us = self.frame_start_us();
         let room_id = match &source {
-            Source::Room(room) => Some(room.clone()),
-            Source::Voice(_) => None,
+            AudioSource::Room(room) => Some(room.clone()),
+            AudioSource::Voice(_) => None,
         };
         let of = room_id.as_ref().map(ToString::to_string).unwrap_or_default();
         let about = TrackAbout { tenant: tenant.to_owned(), of, started_at_us };
-        let cut = Cut { frames: FRAMES_IN_A_CHUNK, longest: i64::MAX };
-        let track = Track::open(TrackKey::Recording(id.clone()), about, cut, &mut self.effects);
+        let limits = TrackLimits { frames: FRAMES_IN_A_CHUNK, longest: i64::MAX };
+        let track = Track::open(TrackKey::Recording(id.clone()), about, limits, &mut self.effects);
         let limit_us = self.now_us + self.limits.recording_us;
         let timer = self.timers.set(limit_us, Due::RecordingLimit(id.clone()));
         let recording = LiveRecording { tenant: tenant.to_owned(), source, track, timer };
         self.recordings.live.insert(id.clone(), recording);
-        self.emit(tenant, What::RecordingStarted { recording_id: id, room_id, started_at_us });
+        self.emit(tenant, LedgerAction::RecordingStarted { recording_id: id, room_id, started_at_us });
         started_at_us
     }
 
-    /// No further sample; the file is completed outside.
+    /// Ends the samples of a recording; the storage completes the file.
     pub(crate) fn finish_recording(&mut self, id: &RecordingId) {
         let Some(recording) = self.recordings.live.remove(id) else { return };
         self.timers.cancel([recording.timer]);
@@ -235,7 +228,7 @@ fn view(id: &RecordingId, recording: &LiveRecording, ended_at_us: Option<i64>) -
     }
 }
 
-fn finished(view: RecordingView, written: Written) -> FinishedRecording {
+fn finished(view: RecordingView, written: WrittenTrack) -> FinishedRecording {
     FinishedRecording {
         ended_at_us: view.ended_at_us.unwrap_or(view.started_at_us),
         recording_id: view.recording_id,

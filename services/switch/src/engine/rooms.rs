@@ -1,11 +1,11 @@
-//! Rooms: who hears whom.
+//! Rooms: the members of a room hear what its treatment says.
 
 use std::collections::BTreeSet;
 
 use super::Engine;
 use super::error::SwitchError;
-use super::happening::What;
 use super::ids::RoomId;
+use super::ledger::LedgerAction;
 use super::model::{PlaybackEnd, Room, Treatment};
 
 impl Engine {
@@ -20,7 +20,7 @@ impl Engine {
             Some(room) => room.treatment = treatment,
             None => self.create_room(id, tenant, treatment)?,
         }
-        self.emit(tenant, What::RoomEnsured { room_id: id.clone(), treatment });
+        self.emit(tenant, LedgerAction::RoomEnsured { room_id: id.clone(), treatment });
         Ok(())
     }
 
@@ -37,7 +37,7 @@ impl Engine {
         for recording in &room.recordings {
             self.finish_recording(recording);
         }
-        self.emit(&room.tenant, What::RoomDestroyed { room_id: id.clone() });
+        self.emit(&room.tenant, LedgerAction::RoomDestroyed { room_id: id.clone() });
         Ok(())
     }
 

@@ -1,19 +1,16 @@
-//! What a switch starts with: its limits, and what earlier runs have left.
+//! The input of a start: limits, and the state that earlier runs have left.
 
 use std::sync::Arc;
 
-use super::happening::Happening;
 use super::heard::HeardRecord;
+use super::ledger::LedgerEntry;
 use super::model::{FinishedRecording, PhoneRecord};
 
-/// How much of everything there may be.
 #[derive(Debug, Clone)]
-pub struct Limits {
-    /// Live legs.
+pub struct SwitchLimits {
     pub legs: usize,
-    /// Rooms.
     pub rooms: usize,
-    /// Announcements at once in one room or on one leg.
+    /// Announcements that play at once in one room or on one leg.
     pub playing: usize,
     /// Phones of one tenant.
     pub phones: usize,
@@ -31,11 +28,11 @@ pub struct Limits {
     pub heard_us: i64,
     /// How many voicemail messages are kept.
     pub messages: usize,
-    /// How long after its end a voicemail message is kept. The controller never learns of one, so nobody else deletes it.
+    /// How long after its end a voicemail message is kept. The controller does not know of messages and can't delete them.
     pub message_keep_us: i64,
 }
 
-impl Default for Limits {
+impl Default for SwitchLimits {
     fn default() -> Self {
         const MINUTE_US: i64 = 60_000_000;
         Self {
@@ -55,34 +52,27 @@ impl Default for Limits {
     }
 }
 
-/// What is known when the switch starts.
 #[derive(Debug)]
-pub struct Start {
-    /// This run.
+pub struct EngineStart {
+    /// The id of this run.
     pub boot_id: Arc<str>,
-    /// The time.
     pub now_us: i64,
-    /// How much of everything there may be.
-    pub limits: Limits,
-    /// `false`: nothing is mixed; calls, times and events are as always.
+    pub limits: SwitchLimits,
+    /// `false`: nothing is mixed; calls, times and events are the same.
     pub sound: bool,
-    /// What earlier runs have left.
     pub left: Leftovers,
 }
 
-/// What earlier runs have left in the data folder.
+/// The state that earlier runs have left in the data folder.
 #[derive(Debug, Default)]
 pub struct Leftovers {
-    /// The latest controller.
+    /// Of the latest controller.
     pub epoch: i64,
-    /// Its name.
     pub controller: String,
-    /// Phones.
     pub phones: Vec<PhoneRecord>,
     /// Recordings that are complete, or were repaired.
     pub finished: Vec<FinishedRecording>,
-    /// What phones heard.
     pub heard: Vec<HeardRecord>,
-    /// The latest lines of the ledger: the ids in them are used.
-    pub ledger: Vec<Happening>,
+    /// The latest entries: their ids count as used.
+    pub ledger: Vec<LedgerEntry>,
 }

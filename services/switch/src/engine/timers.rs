@@ -1,21 +1,18 @@
-//! What will happen by itself: deadlines in the order of their times.
+//! Deadlines in the order of their times.
 
 use std::collections::BTreeMap;
 
 use super::ids::{ExitId, LegId, PlaybackId, RecordingId};
 
-/// Something that happens by itself.
+/// The action of a deadline.
 #[derive(Debug, Clone)]
 pub(crate) enum Due {
-    /// A ringing phone is picked up.
     PhoneAnswers(LegId),
-    /// A ringing phone refuses.
     PhoneDeclines(LegId),
     /// A leg has rung for as long as it may.
     RingTimeout(LegId),
-    /// An announcement is over.
     PlaybackOver(PlaybackId),
-    /// A mailbox begins to listen.
+    /// The greeting and beep are over.
     MailboxListens(ExitId),
     /// A voicemail is as long as it may be.
     MailboxFull(ExitId),
@@ -34,7 +31,6 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// Sets a deadline.
     pub(crate) fn set(&mut self, at_us: i64, due: Due) -> TimerKey {
         self.count += 1;
         let key = (at_us, self.count);
@@ -42,19 +38,18 @@ impl Timers {
         key
     }
 
-    /// Forgets deadlines; those that have passed are forgotten already.
+    /// Keys of deadlines that have passed are ignored.
     pub(crate) fn cancel(&mut self, keys: impl IntoIterator<Item = TimerKey>) {
         for key in keys {
             self.due.remove(&key);
         }
     }
 
-    /// When the next one is.
     pub(crate) fn next_us(&self) -> Option<i64> {
         self.due.first_key_value().map(|(key, _)| key.0)
     }
 
-    /// Takes the next one if it is due by `now_us`.
+    /// Takes the next deadline if it is due by `now_us`.
     pub(crate) fn pop(&mut self, now_us: i64) -> Option<Due> {
         let entry = self.due.first_entry()?;
         (entry.key().0 <= now_us).then(|| entry.remove())

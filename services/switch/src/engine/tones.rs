@@ -17,11 +17,10 @@ pub const FRAME_US: i64 = 20_000;
 /// The length of a sample.
 pub const SAMPLE_US: i64 = 125;
 
-/// What a customer's phone speaks unless told otherwise.
+/// The tone of a customer's phone, if the call does not say another.
 pub const CUSTOMER_HZ: u32 = 440;
-/// Hold music.
 pub const MUSIC_HZ: u32 = 600;
-/// Ringback, with a cadence. A real one (425 Hz) could not be told from a customer within 100 ms.
+/// Ringback, with a cadence. A real one (425 Hz) can't be distinguished from a customer within 100 ms.
 pub const RINGBACK_HZ: u32 = 350;
 /// Tones that a phone may have.
 pub const PHONE_HZ: std::ops::RangeInclusive<u32> = 300..=3_900;
@@ -41,7 +40,7 @@ const FIRST_PHONES_HZ: [u32; 3] = [1_000, 1_700, 2_300];
 pub struct Tone(Arc<[i16]>);
 
 impl Tone {
-    /// The 20 ms of it in the frame with this number.
+    /// The samples in the frame with this number.
     pub fn frame(&self, frame: i64) -> &[i16] {
         let at = frame.rem_euclid(FRAMES_IN_A_SECOND) as usize * FRAME_SAMPLES;
         &self.0[at..at + FRAME_SAMPLES]
@@ -52,9 +51,7 @@ impl Tone {
 #[derive(Debug)]
 pub struct ToneBank {
     tones: HashMap<u32, Tone>,
-    /// Hold music.
     pub music: Tone,
-    /// Ringback.
     pub ringback: Tone,
 }
 
@@ -70,7 +67,7 @@ impl ToneBank {
         self.tones.entry(hz).or_insert_with(|| sine(hz)).clone()
     }
 
-    /// What ringback sounds like in this frame, if it is not the pause.
+    /// The ringback of this frame; none in its pauses.
     pub fn ringback_frame(&self, frame: i64) -> Option<&[i16]> {
         (frame.rem_euclid(RINGBACK_FRAMES) < RINGBACK_ON_FRAMES).then(|| self.ringback.frame(frame))
     }
@@ -81,37 +78,34 @@ fn sine(hz: u32) -> Tone {
     Tone((0..SAMPLE_RATE).map(|n| (AMPLITUDE * (step * n as f64).sin()).round() as i16).collect())
 }
 
-/// An announcement: a closed set, each with a tone of its own.
+/// One of the closed set of announcements, each a tone of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Announcement {
+pub struct AnnouncementTone {
     /// Its name in the interface.
     pub name: &'static str,
-    /// Its tone.
     pub hz: u32,
     /// Its length in frames.
     pub frames: i64,
 }
 
-/// What a mailbox says first.
-pub const VOICEMAIL_GREETING: Announcement = Announcement { name: "voicemail_greeting", hz: 2_000, frames: 50 };
-/// What it says before it listens.
-pub const BEEP: Announcement = Announcement { name: "beep", hz: 3_100, frames: 15 };
+/// A mailbox plays it first.
+pub const VOICEMAIL_GREETING: AnnouncementTone = AnnouncementTone { name: "voicemail_greeting", hz: 2_000, frames: 50 };
+/// A mailbox plays it before it records.
+pub const BEEP: AnnouncementTone = AnnouncementTone { name: "beep", hz: 3_100, frames: 15 };
 
-/// All that there are.
-pub const ANNOUNCEMENTS: [Announcement; 5] = [
-    Announcement { name: "customer_disconnected", hz: 2_600, frames: 75 },
+pub const ANNOUNCEMENTS: [AnnouncementTone; 5] = [
+    AnnouncementTone { name: "customer_disconnected", hz: 2_600, frames: 75 },
     VOICEMAIL_GREETING,
     BEEP,
-    Announcement { name: "please_wait", hz: 3_300, frames: 50 },
-    Announcement { name: "goodbye", hz: 2_900, frames: 50 },
+    AnnouncementTone { name: "please_wait", hz: 3_300, frames: 50 },
+    AnnouncementTone { name: "goodbye", hz: 2_900, frames: 50 },
 ];
 
-/// The announcement of this name.
-pub fn announcement(name: &str) -> Option<Announcement> {
+pub fn announcement(name: &str) -> Option<AnnouncementTone> {
     ANNOUNCEMENTS.into_iter().find(|a| a.name == name)
 }
 
-/// The default tones of phones, in the order in which they are given out: the three that everybody knows, then every 50 Hz that
+/// The default tones of phones, in the order in which they are given out: the three of most tests, then every multiple of 50 Hz that
 /// is far enough from the sounds of the switch.
 pub fn phone_tones() -> impl Iterator<Item = u32> {
     let rest = (14..=76).map(|n| n * 50).filter(|hz| !FIRST_PHONES_HZ.contains(hz) && is_free(*hz));
@@ -119,8 +113,8 @@ pub fn phone_tones() -> impl Iterator<Item = u32> {
 }
 
 fn is_free(hz: u32) -> bool {
-    let taken = [CUSTOMER_HZ, MUSIC_HZ, RINGBACK_HZ].into_iter().chain(ANNOUNCEMENTS.map(|a| a.hz));
-    taken.into_iter().all(|other| hz.abs_diff(other) >= APART_HZ)
+    let in_use = [CUSTOMER_HZ, MUSIC_HZ, RINGBACK_HZ].into_iter().chain(ANNOUNCEMENTS.map(|a| a.hz));
+    in_use.into_iter().all(|other| hz.abs_diff(other) >= APART_HZ)
 }
 
 #[cfg(test)]

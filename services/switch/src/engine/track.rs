@@ -14,9 +14,9 @@ pub(crate) struct Track {
     pending: Vec<i16>,
 }
 
-/// How a track is cut: what is not yet handed out is lost when the switch is killed.
+/// Sizes of a track. Samples of an unfinished chunk are lost when the switch is killed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cut {
+pub(crate) struct TrackLimits {
     /// Frames in a chunk.
     pub(crate) frames: usize,
     /// Samples after which no more is kept.
@@ -24,13 +24,13 @@ pub(crate) struct Cut {
 }
 
 impl Track {
-    pub(crate) fn open(key: TrackKey, about: TrackAbout, cut: Cut, effects: &mut Vec<Effect>) -> Self {
-        let chunk = cut.frames * FRAME_SAMPLES;
+    pub(crate) fn open(key: TrackKey, about: TrackAbout, limits: TrackLimits, effects: &mut Vec<Effect>) -> Self {
+        let chunk = limits.frames * FRAME_SAMPLES;
         let track = Self {
             key: key.clone(),
             started_at_us: about.started_at_us,
             samples: 0,
-            longest: cut.longest,
+            longest: limits.longest,
             chunk,
             pending: Vec::with_capacity(chunk),
         };
@@ -38,7 +38,6 @@ impl Track {
         track
     }
 
-    /// Takes one frame more.
     pub(crate) fn push(&mut self, frame: &[i16], effects: &mut Vec<Effect>) {
         if self.is_truncated() {
             return;
@@ -50,7 +49,7 @@ impl Track {
         }
     }
 
-    /// Hands out what is there.
+    /// Hands out the unfinished chunk.
     pub(crate) fn flush(&mut self, effects: &mut Vec<Effect>) {
         if !self.pending.is_empty() {
             let samples = std::mem::replace(&mut self.pending, Vec::with_capacity(self.chunk));
@@ -58,7 +57,7 @@ impl Track {
         }
     }
 
-    /// Hands out the rest, and says that it was that.
+    /// Hands out the rest, and ends the file.
     pub(crate) fn close(mut self, ended_at_us: i64, effects: &mut Vec<Effect>) {
         self.flush(effects);
         effects.push(Effect::TrackClosed { key: self.key, ended_at_us });
@@ -77,7 +76,7 @@ impl Track {
         self.started_at_us + self.samples * SAMPLE_US
     }
 
-    /// Whether the end is missing, as it was longer than is kept.
+    /// Whether it has reached the longest that is kept.
     pub(crate) fn is_truncated(&self) -> bool {
         self.samples >= self.longest
     }

@@ -1,15 +1,15 @@
-//! The engine's words and the contract's.
+//! Conversions between the engine's types and the contract's.
 
 use baton_api::simulator::v1 as proto;
 
-use crate::driver::Desk;
+use crate::driver::SwitchState;
 use crate::engine::ids::LegId;
 use crate::engine::model::{
-    Direction, EndCause, ExitOutcome, FinishedRecording, LegState, PlayTarget, PlaybackEnd, Side, Treatment,
+    Direction, EndCause, ExitOutcome, FinishedRecording, PlayTarget, PlaybackEnd, Side, SwitchLegState, Treatment,
 };
-use crate::engine::{Behaviour, HeardRecord, Leg, PhoneRecord, RecordingView, Selector, SwitchError};
+use crate::engine::{AnswerBehaviour, HeardRecord, PhoneRecord, RecordingView, Selector, SwitchError, SwitchLeg};
 
-/// So that a snapshot stays well below the largest message.
+/// Keeps a snapshot well below the largest gRPC message.
 const MOST_FINISHED: usize = 5_000;
 
 macro_rules! same_words {
@@ -22,7 +22,7 @@ macro_rules! same_words {
     };
 }
 
-same_words!(LegState, LegState { Ringing, Up, Exited });
+same_words!(SwitchLegState, LegState { Ringing, Up, Exited });
 same_words!(Direction, LegDirection { Inbound, Outbound });
 same_words!(EndCause, EndCause { Normal, Busy, NoAnswer, Declined, Unreachable, Cancelled, SwitchShutdown });
 same_words!(Side, Side { Phone, Controller, Switch });
@@ -57,7 +57,7 @@ pub(crate) fn treatment(treatment: i32) -> Result<Treatment, SwitchError> {
     }
 }
 
-pub(crate) fn leg(id: &LegId, leg: &Leg) -> proto::Leg {
+pub(crate) fn leg(id: &LegId, leg: &SwitchLeg) -> proto::Leg {
     proto::Leg {
         leg_id: id.to_string(),
         tenant: leg.tenant.clone(),
@@ -98,23 +98,23 @@ pub(crate) fn finished_recording(recording: &FinishedRecording) -> proto::Finish
     }
 }
 
-pub(crate) fn snapshot(desk: &Desk) -> proto::GetSnapshotResponse {
-    let engine = &desk.engine;
+pub(crate) fn snapshot(state: &SwitchState) -> proto::GetSnapshotResponse {
+    let engine = &state.engine;
     proto::GetSnapshotResponse {
         boot_id: engine.boot_id().to_owned(),
         now_us: engine.now_us(),
         sequence: engine.event_sequence(),
         epoch: engine.epoch(),
         legs: engine.legs().iter().map(|(id, it)| leg(id, it)).collect(),
-        rooms: rooms(desk),
-        playbacks: playbacks(desk),
+        rooms: rooms(state),
+        playbacks: playbacks(state),
         live_recordings: engine.live_recordings().into_iter().map(live_recording).collect(),
         finished_recordings: engine.finished_recordings().take(MOST_FINISHED).map(finished_recording).collect(),
     }
 }
 
-fn rooms(desk: &Desk) -> Vec<proto::Room> {
-    let rooms = desk.engine.rooms().iter();
+fn rooms(state: &SwitchState) -> Vec<proto::Room> {
+    let rooms = state.engine.rooms().iter();
     rooms
         .map(|(id, room)| proto::Room {
             room_id: id.to_string(),
@@ -125,8 +125,8 @@ fn rooms(desk: &Desk) -> Vec<proto::Room> {
         .collect()
 }
 
-fn playbacks(desk: &Desk) -> Vec<proto::Playback> {
-    let playbacks = desk.engine.playbacks().iter();
+fn playbacks(state: &SwitchState) -> Vec<proto::Playback> {
+    let playbacks = state.engine.playbacks().iter();
     playbacks
         .map(|(id, playback)| {
             let (room_id, leg_id) = match &playback.target {
@@ -145,33 +145,33 @@ fn playbacks(desk: &Desk) -> Vec<proto::Playback> {
         .collect()
 }
 
-pub(crate) fn behaviour(behaviour: Option<proto::PhoneBehaviour>) -> Behaviour {
+pub(crate) fn behaviour(behaviour: Option<proto::PhoneBehaviour>) -> AnswerBehaviour {
     use proto::phone_behaviour::Behaviour as Theirs;
     match behaviour.and_then(|it| it.behaviour) {
-        None | Some(Theirs::Manual(_)) => Behaviour::Manual,
-        Some(Theirs::AnswersAfter(it)) => Behaviour::AnswersAfter { delay_ms: it.delay_ms },
-        Some(Theirs::NeverAnswers(_)) => Behaviour::NeverAnswers,
-        Some(Theirs::Busy(_)) => Behaviour::Busy,
-        Some(Theirs::Declines(it)) => Behaviour::Declines { delay_ms: it.delay_ms },
-        Some(Theirs::Unreachable(_)) => Behaviour::Unreachable,
+        None | Some(Theirs::Manual(_)) => AnswerBehaviour::Manual,
+        Some(Theirs::AnswersAfter(it)) => AnswerBehaviour::AnswersAfter { delay_ms: it.delay_ms },
+        Some(Theirs::NeverAnswers(_)) => AnswerBehaviour::NeverAnswers,
+        Some(Theirs::Busy(_)) => AnswerBehaviour::Busy,
+        Some(Theirs::Declines(it)) => AnswerBehaviour::Declines { delay_ms: it.delay_ms },
+        Some(Theirs::Unreachable(_)) => AnswerBehaviour::Unreachable,
     }
 }
 
-fn behaviour_out(behaviour: Behaviour) -> proto::PhoneBehaviour {
+fn behaviour_out(behaviour: AnswerBehaviour) -> proto::PhoneBehaviour {
     use proto::phone_behaviour::Behaviour as Theirs;
     let behaviour = match behaviour {
-        Behaviour::AnswersAfter { delay_ms } => Theirs::AnswersAfter(proto::AnswersAfter { delay_ms }),
-        Behaviour::NeverAnswers => Theirs::NeverAnswers(proto::NeverAnswers {}),
-        Behaviour::Busy => Theirs::Busy(proto::Busy {}),
-        Behaviour::Declines { delay_ms } => Theirs::Declines(proto::Declines { delay_ms }),
-        Behaviour::Manual => Theirs::Manual(proto::Manual {}),
-        Behaviour::Unreachable => Theirs::Unreachable(proto::Unreachable {}),
+        AnswerBehaviour::AnswersAfter { delay_ms } => Theirs::AnswersAfter(proto::AnswersAfter { delay_ms }),
+        AnswerBehaviour::NeverAnswers => Theirs::NeverAnswers(proto::NeverAnswers {}),
+        AnswerBehaviour::Busy => Theirs::Busy(proto::Busy {}),
+        AnswerBehaviour::Declines { delay_ms } => Theirs::Declines(proto::Declines { delay_ms }),
+        AnswerBehaviour::Manual => Theirs::Manual(proto::Manual {}),
+        AnswerBehaviour::Unreachable => Theirs::Unreachable(proto::Unreachable {}),
     };
     proto::PhoneBehaviour { behaviour: Some(behaviour) }
 }
 
-pub(crate) fn phone(desk: &Desk, record: &PhoneRecord) -> proto::Phone {
-    let legs = desk.engine.legs().iter();
+pub(crate) fn phone(state: &SwitchState, record: &PhoneRecord) -> proto::Phone {
+    let legs = state.engine.legs().iter();
     let own = legs.filter(|(_, leg)| leg.tenant == record.tenant && leg.address == record.address);
     proto::Phone {
         address: record.address.clone(),

@@ -1,4 +1,4 @@
-//! What happened, as events for the controller.
+//! Ledger entries as events for the controller.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,23 +11,21 @@ use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 use tonic::Status;
 
-use crate::engine::{Happening, What};
+use crate::engine::{LedgerAction, LedgerEntry};
 
 use super::convert::{finished_recording, text};
 use super::status::too_slow;
 
-/// A stream of answers.
 pub(crate) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// All events from `receiver`, after a first one that says where they begin. Ends when the reader is too slow, or the
-/// switch is stopped.
+/// `opened`, then all events from `receiver`. Ends with an error when the reader is too slow, and in order when the switch is stopped.
 pub(crate) fn stream_events(
     opened: proto::SwitchEvent,
-    receiver: broadcast::Receiver<Arc<Happening>>,
+    receiver: broadcast::Receiver<Arc<LedgerEntry>>,
 ) -> Answers<proto::StreamEventsResponse> {
     let rest = BroadcastStream::new(receiver).filter_map(|item| {
         future::ready(match item {
-            Ok(happening) => event(&happening).map(Ok),
+            Ok(entry) => event(&entry).map(Ok),
             Err(BroadcastStreamRecvError::Lagged(missed)) => Some(Err(too_slow(missed))),
         })
     });
@@ -51,45 +49,45 @@ pub(crate) fn opened(boot_id: &str, sequence: i64, now_us: i64) -> proto::Switch
     }
 }
 
-fn event(happening: &Happening) -> Option<proto::SwitchEvent> {
+fn event(entry: &LedgerEntry) -> Option<proto::SwitchEvent> {
     Some(proto::SwitchEvent {
-        boot_id: happening.boot_id.to_string(),
-        sequence: happening.event_sequence,
-        occurred_at_us: happening.occurred_at_us,
-        tenant: happening.tenant.clone(),
-        event: Some(body(&happening.tenant, &happening.what)?),
+        boot_id: entry.boot_id.to_string(),
+        sequence: entry.event_sequence,
+        occurred_at_us: entry.occurred_at_us,
+        tenant: entry.tenant.clone(),
+        event: Some(body(&entry.tenant, &entry.action)?),
     })
 }
 
-fn body(tenant: &str, what: &What) -> Option<Event> {
-    leg_event(what).or_else(|| sound_event(tenant, what))
+fn body(tenant: &str, action: &LedgerAction) -> Option<Event> {
+    leg_event(action).or_else(|| sound_event(tenant, action))
 }
 
-fn leg_event(what: &What) -> Option<Event> {
-    Some(match what {
-        What::CallPlaced { leg_id, address, called } => Event::InboundCall(proto::InboundCall {
+fn leg_event(action: &LedgerAction) -> Option<Event> {
+    Some(match action {
+        LedgerAction::CallPlaced { leg_id, address, called } => Event::InboundCall(proto::InboundCall {
             leg_id: leg_id.to_string(),
             from: address.clone(),
             to: called.clone(),
         }),
-        What::LegRinging { leg_id } => Event::LegRinging(proto::LegRinging { leg_id: leg_id.to_string() }),
-        What::LegAnswered { leg_id } => Event::LegAnswered(proto::LegAnswered { leg_id: leg_id.to_string() }),
-        What::LegEnded { leg_id, cause, side } => Event::LegEnded(proto::LegEnded {
+        LedgerAction::LegRinging { leg_id } => Event::LegRinging(proto::LegRinging { leg_id: leg_id.to_string() }),
+        LedgerAction::LegAnswered { leg_id } => Event::LegAnswered(proto::LegAnswered { leg_id: leg_id.to_string() }),
+        LedgerAction::LegEnded { leg_id, cause, side } => Event::LegEnded(proto::LegEnded {
             leg_id: leg_id.to_string(),
             cause: proto::EndCause::from(*cause).into(),
             ended_by: proto::Side::from(*side).into(),
         }),
-        What::LegMoved { leg_id, room_id, from_room_id } => Event::LegMoved(proto::LegMoved {
+        LedgerAction::LegMoved { leg_id, room_id, from_room_id } => Event::LegMoved(proto::LegMoved {
             leg_id: leg_id.to_string(),
             room_id: text(room_id.as_ref()),
             from_room_id: text(from_room_id.as_ref()),
         }),
-        What::LegMuted { leg_id, muted, side } => Event::LegMuted(proto::LegMuted {
+        LedgerAction::LegMuted { leg_id, muted, side } => Event::LegMuted(proto::LegMuted {
             leg_id: leg_id.to_string(),
             muted: *muted,
             muted_by: proto::Side::from(*side).into(),
         }),
-        What::ExitEnded { exit_id, leg_id, outcome, recording_id } => Event::ExitEnded(proto::ExitEnded {
+        LedgerAction::ExitEnded { exit_id, leg_id, outcome, recording_id } => Event::ExitEnded(proto::ExitEnded {
             exit_id: exit_id.to_string(),
             leg_id: leg_id.to_string(),
             outcome: proto::ExitOutcome::from(*outcome).into(),
@@ -99,17 +97,17 @@ fn leg_event(what: &What) -> Option<Event> {
     })
 }
 
-fn sound_event(tenant: &str, what: &What) -> Option<Event> {
-    Some(match what {
-        What::PlaybackFinished { playback_id, end, .. } => Event::PlaybackFinished(proto::PlaybackFinished {
+fn sound_event(tenant: &str, action: &LedgerAction) -> Option<Event> {
+    Some(match action {
+        LedgerAction::PlaybackFinished { playback_id, end, .. } => Event::PlaybackFinished(proto::PlaybackFinished {
             playback_id: playback_id.to_string(),
             end: proto::PlaybackEnd::from(*end).into(),
         }),
-        What::PlaybackFailed { playback_id, message, .. } => Event::PlaybackFailed(proto::PlaybackFailed {
+        LedgerAction::PlaybackFailed { playback_id, message, .. } => Event::PlaybackFailed(proto::PlaybackFailed {
             playback_id: playback_id.to_string(),
             message: message.clone(),
         }),
-        What::RecordingStarted { recording_id, room_id, started_at_us } => {
+        LedgerAction::RecordingStarted { recording_id, room_id, started_at_us } => {
             let recording = proto::LiveRecording {
                 recording_id: recording_id.to_string(),
                 tenant: tenant.to_owned(),
@@ -118,10 +116,10 @@ fn sound_event(tenant: &str, what: &What) -> Option<Event> {
             };
             Event::RecordingStarted(proto::RecordingStarted { recording: Some(recording) })
         }
-        What::RecordingFinished { recording } => {
+        LedgerAction::RecordingFinished { recording } => {
             Event::RecordingFinished(proto::RecordingFinished { recording: Some(finished_recording(recording)) })
         }
-        What::RecordingFailed { recording_id, message, .. } => Event::RecordingFailed(proto::RecordingFailed {
+        LedgerAction::RecordingFailed { recording_id, message, .. } => Event::RecordingFailed(proto::RecordingFailed {
             recording_id: recording_id.to_string(),
             message: message.clone(),
         }),
@@ -134,15 +132,15 @@ mod tests {
     use super::*;
     use crate::engine::ids::LegId;
 
-    fn ringing(sequence: i64) -> Arc<Happening> {
+    fn ringing(sequence: i64) -> Arc<LedgerEntry> {
         let leg_id = LegId::parse("l").expect("a leg id");
-        Arc::new(Happening {
+        Arc::new(LedgerEntry {
             sequence,
             event_sequence: sequence,
             boot_id: "boot".into(),
             occurred_at_us: 0,
             tenant: "demo".to_owned(),
-            what: What::LegRinging { leg_id },
+            action: LedgerAction::LegRinging { leg_id },
         })
     }
 

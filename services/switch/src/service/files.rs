@@ -13,7 +13,7 @@ use crate::storage::{HEADER_BYTES, wav_header};
 /// Well below the limit of a gRPC message.
 const PIECE: usize = 64 << 10;
 
-/// A complete file as it is.
+/// A complete file, unchanged.
 pub(crate) async fn whole(path: &Path) -> io::Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>> {
     Ok(pieces(File::open(path).await?))
 }

@@ -1,80 +1,79 @@
-//! What happened, as lines of the ledger.
+//! Ledger entries as the contract has them.
 
 use baton_api::simulator::v1 as proto;
-use baton_api::simulator::v1::LedgerAction as Action;
+use baton_api::simulator::v1::LedgerAction as ProtoAction;
 
-use crate::engine::{Happening, Place, What};
+use crate::engine::{LedgerAction, LedgerEntry, PlaybackLocation};
 
 use super::convert::text;
 
-/// One line.
-pub(crate) fn entry(happening: &Happening) -> proto::LedgerEntry {
+pub(crate) fn entry(logged: &LedgerEntry) -> proto::LedgerEntry {
     let mut entry = proto::LedgerEntry {
-        sequence: happening.sequence,
-        boot_id: happening.boot_id.to_string(),
-        occurred_at_us: happening.occurred_at_us,
-        tenant: happening.tenant.clone(),
+        sequence: logged.sequence,
+        boot_id: logged.boot_id.to_string(),
+        occurred_at_us: logged.occurred_at_us,
+        tenant: logged.tenant.clone(),
         ..proto::LedgerEntry::default()
     };
-    let action = match &happening.what {
-        What::Booted => Action::Booted,
-        What::ControlTaken { epoch, controller } => {
+    let action = match &logged.action {
+        LedgerAction::Booted => ProtoAction::Booted,
+        LedgerAction::ControlTaken { epoch, controller } => {
             entry.detail = format!("{controller} with epoch {epoch}");
-            Action::ControlTaken
+            ProtoAction::ControlTaken
         }
-        What::CommandRefused { command, message } => {
+        LedgerAction::CommandRefused { command, message } => {
             entry.detail = format!("{command}: {message}");
-            Action::CommandRefused
+            ProtoAction::CommandRefused
         }
-        What::RoomEnsured { room_id, treatment } => {
+        LedgerAction::RoomEnsured { room_id, treatment } => {
             entry.room_id = room_id.to_string();
             entry.set_treatment((*treatment).into());
-            Action::RoomEnsured
+            ProtoAction::RoomEnsured
         }
-        What::RoomDestroyed { room_id } => {
+        LedgerAction::RoomDestroyed { room_id } => {
             entry.room_id = room_id.to_string();
-            Action::RoomDestroyed
+            ProtoAction::RoomDestroyed
         }
-        what => leg_line(&mut entry, what).or_else(|| sound_line(&mut entry, what)).unwrap_or_default(),
+        other => leg_line(&mut entry, other).or_else(|| sound_line(&mut entry, other)).unwrap_or_default(),
     };
     entry.set_action(action);
     entry
 }
 
-fn leg_line(entry: &mut proto::LedgerEntry, what: &What) -> Option<Action> {
-    let (leg_id, action) = match what {
-        What::CallPlaced { leg_id, address, called } => {
+fn leg_line(entry: &mut proto::LedgerEntry, action: &LedgerAction) -> Option<ProtoAction> {
+    let (leg_id, action) = match action {
+        LedgerAction::CallPlaced { leg_id, address, called } => {
             (entry.address, entry.detail) = (address.clone(), called.clone());
-            (leg_id, Action::CallPlaced)
+            (leg_id, ProtoAction::CallPlaced)
         }
-        What::LegDialed { leg_id, address, caller_id } => {
+        LedgerAction::LegDialed { leg_id, address, caller_id } => {
             (entry.address, entry.detail) = (address.clone(), caller_id.clone());
-            (leg_id, Action::LegDialed)
+            (leg_id, ProtoAction::LegDialed)
         }
-        What::LegRinging { leg_id } => (leg_id, Action::LegRinging),
-        What::LegAnswered { leg_id } => (leg_id, Action::LegAnswered),
-        What::LegEnded { leg_id, cause, side } => {
+        LedgerAction::LegRinging { leg_id } => (leg_id, ProtoAction::LegRinging),
+        LedgerAction::LegAnswered { leg_id } => (leg_id, ProtoAction::LegAnswered),
+        LedgerAction::LegEnded { leg_id, cause, side } => {
             entry.set_cause((*cause).into());
             entry.set_side((*side).into());
-            (leg_id, Action::LegEnded)
+            (leg_id, ProtoAction::LegEnded)
         }
-        What::LegMoved { leg_id, room_id, from_room_id } => {
+        LedgerAction::LegMoved { leg_id, room_id, from_room_id } => {
             (entry.room_id, entry.from_room_id) = (text(room_id.as_ref()), text(from_room_id.as_ref()));
-            (leg_id, Action::LegMoved)
+            (leg_id, ProtoAction::LegMoved)
         }
-        What::LegMuted { leg_id, muted, side } => {
+        LedgerAction::LegMuted { leg_id, muted, side } => {
             entry.muted = *muted;
             entry.set_side((*side).into());
-            (leg_id, Action::LegMuted)
+            (leg_id, ProtoAction::LegMuted)
         }
-        What::ExitStarted { exit_id, leg_id, mailbox } => {
+        LedgerAction::ExitStarted { exit_id, leg_id, mailbox } => {
             (entry.subject_id, entry.detail) = (exit_id.to_string(), mailbox.clone());
-            (leg_id, Action::ExitStarted)
+            (leg_id, ProtoAction::ExitStarted)
         }
-        What::ExitEnded { exit_id, leg_id, outcome, .. } => {
+        LedgerAction::ExitEnded { exit_id, leg_id, outcome, .. } => {
             entry.subject_id = exit_id.to_string();
             entry.set_exit_outcome((*outcome).into());
-            (leg_id, Action::ExitEnded)
+            (leg_id, ProtoAction::ExitEnded)
         }
         _ => return None,
     };
@@ -82,44 +81,44 @@ fn leg_line(entry: &mut proto::LedgerEntry, what: &What) -> Option<Action> {
     Some(action)
 }
 
-fn sound_line(entry: &mut proto::LedgerEntry, what: &What) -> Option<Action> {
-    match what {
-        What::PlaybackStarted { playback_id, at, announcement } => {
+fn sound_line(entry: &mut proto::LedgerEntry, action: &LedgerAction) -> Option<ProtoAction> {
+    match action {
+        LedgerAction::PlaybackStarted { playback_id, at, announcement } => {
             playback(entry, playback_id, at, announcement);
-            Some(Action::PlaybackStarted)
+            Some(ProtoAction::PlaybackStarted)
         }
-        What::PlaybackFinished { playback_id, at, announcement, end } => {
+        LedgerAction::PlaybackFinished { playback_id, at, announcement, end } => {
             playback(entry, playback_id, at, announcement);
             entry.set_playback_end((*end).into());
-            Some(Action::PlaybackFinished)
+            Some(ProtoAction::PlaybackFinished)
         }
-        What::PlaybackFailed { playback_id, at, message } => {
+        LedgerAction::PlaybackFailed { playback_id, at, message } => {
             playback(entry, playback_id, at, message);
-            Some(Action::PlaybackFailed)
+            Some(ProtoAction::PlaybackFailed)
         }
-        What::RecordingStarted { recording_id, room_id, .. } => {
+        LedgerAction::RecordingStarted { recording_id, room_id, .. } => {
             (entry.subject_id, entry.room_id) = (recording_id.to_string(), text(room_id.as_ref()));
-            Some(Action::RecordingStarted)
+            Some(ProtoAction::RecordingStarted)
         }
-        What::RecordingFinished { recording } => {
+        LedgerAction::RecordingFinished { recording } => {
             entry.subject_id = recording.recording_id.to_string();
             entry.room_id = text(recording.room_id.as_ref());
-            Some(Action::RecordingFinished)
+            Some(ProtoAction::RecordingFinished)
         }
-        What::RecordingFailed { recording_id, room_id, message } => {
+        LedgerAction::RecordingFailed { recording_id, room_id, message } => {
             (entry.subject_id, entry.room_id) = (recording_id.to_string(), text(room_id.as_ref()));
             entry.detail.clone_from(message);
-            Some(Action::RecordingFailed)
+            Some(ProtoAction::RecordingFailed)
         }
-        What::RecordingDeleted { recording_id } => {
+        LedgerAction::RecordingDeleted { recording_id } => {
             entry.subject_id = recording_id.to_string();
-            Some(Action::RecordingDeleted)
+            Some(ProtoAction::RecordingDeleted)
         }
         _ => None,
     }
 }
 
-fn playback(entry: &mut proto::LedgerEntry, id: &impl ToString, at: &Place, detail: &str) {
+fn playback(entry: &mut proto::LedgerEntry, id: &impl ToString, at: &PlaybackLocation, detail: &str) {
     entry.subject_id = id.to_string();
     entry.room_id = text(at.room_id.as_ref());
     entry.leg_id = text(at.leg_id.as_ref());

@@ -1,4 +1,4 @@
-//! The switch's two gRPC services: one for the telephony service, one for whoever plays the people at the phones.
+//! The two gRPC services of the switch: one for the telephony service, one for the client that plays the people at the phones.
 
 mod convert;
 mod events;

@@ -1,4 +1,4 @@
-//! `SimulatorService`: the people at the phones, and what a test may look at.
+//! `SimulatorService`: the actions of the people at the phones, and what tests read.
 
 use baton_api::simulator::v1 as proto;
 use baton_api::simulator::v1::simulator_service_server::SimulatorService;
@@ -7,11 +7,11 @@ use futures::{StreamExt as _, future, stream};
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-use crate::driver::{Desk, SwitchHandle};
+use crate::driver::{SwitchHandle, SwitchState};
 use crate::engine::ids::{ExitId, LegId, RecordingId};
 use crate::engine::phones::PlacedCall;
-use crate::engine::{PhoneRecord, SwitchError, TrackKey, What};
-use crate::replays::Asked;
+use crate::engine::{LedgerAction, PhoneRecord, SwitchError, TrackKey};
+use crate::replays::IdempotentRequest;
 use crate::storage::TrackFolder;
 
 use super::events::Answers;
@@ -23,7 +23,6 @@ const MOST_HEARD: usize = 1_000;
 const USUAL_LINES: usize = 1_000;
 const MOST_LINES: usize = 10_000;
 
-/// The service.
 #[derive(Clone)]
 pub struct SimulatorApi {
     switch: SwitchHandle,
@@ -36,32 +35,33 @@ impl SimulatorApi {
     }
 
     /// Makes a change for the caller's tenant, once for each request id.
-    async fn once<Q: Change, A: Message + Default + 'static>(
+    async fn once<Q: SimulatorChange, A: Message + Default + 'static>(
         &self,
         request: Request<Q>,
-        act: impl FnOnce(&mut Desk, &str, &Q) -> Result<A, SwitchError> + Send + 'static,
+        act: impl FnOnce(&mut SwitchState, &str, &Q) -> Result<A, SwitchError> + Send + 'static,
     ) -> Result<Response<A>, Status> {
         let (tenant, subject) = (tenant(&request)?, request.caller()?.subject.clone());
         let request = request.into_inner();
-        let answer = self.switch.with(move |desk| {
+        let answer = self.switch.with(move |state| {
             let request_id = request.request_id();
-            let asked = Asked { tenant: &tenant, subject: &subject, method: Q::METHOD, request_id, request: &request };
-            desk.once(&asked, |desk| act(desk, &tenant, &request))
+            let change =
+                IdempotentRequest { tenant: &tenant, subject: &subject, method: Q::METHOD, request_id, body: &request };
+            state.once(&change, |state| act(state, &tenant, &request))
         });
         Ok(Response::new(answer.await??))
     }
 }
 
-/// A request that changes something.
-trait Change: Message + 'static {
+/// A request of the simulator that changes something, and so has a request id.
+trait SimulatorChange: Message + 'static {
     const METHOD: &'static str;
 
     fn request_id(&self) -> &str;
 }
 
-macro_rules! changes {
+macro_rules! simulator_changes {
     ($($request:ident),+ $(,)?) => {
-        $(impl Change for proto::$request {
+        $(impl SimulatorChange for proto::$request {
             const METHOD: &'static str = stringify!($request);
 
             fn request_id(&self) -> &str {
@@ -71,7 +71,7 @@ macro_rules! changes {
     };
 }
 
-changes!(
+simulator_changes!(
     PutPhoneRequest,
     DeletePhoneRequest,
     PlaceCallRequest,
@@ -90,14 +90,14 @@ impl SimulatorService for SimulatorApi {
         &self,
         request: Request<proto::PutPhoneRequest>,
     ) -> Result<Response<proto::PutPhoneResponse>, Status> {
-        let put = |desk: &mut Desk, tenant: &str, it: &proto::PutPhoneRequest| {
-            let record = desk.engine.put_phone(PhoneRecord {
+        let put = |state: &mut SwitchState, tenant: &str, it: &proto::PutPhoneRequest| {
+            let record = state.engine.put_phone(PhoneRecord {
                 tenant: tenant.to_owned(),
                 address: it.address.clone(),
                 tone_hz: tone(it.tone_hz)?,
                 behaviour: convert::behaviour(it.behaviour),
             })?;
-            Ok(proto::PutPhoneResponse { phone: Some(convert::phone(desk, &record)) })
+            Ok(proto::PutPhoneResponse { phone: Some(convert::phone(state, &record)) })
         };
         self.once(request, put).await
     }
@@ -109,9 +109,9 @@ impl SimulatorService for SimulatorApi {
         let tenant = tenant(&request)?;
         let it = request.into_inner();
         let size = page(it.page_size, USUAL_PHONES, MOST_PHONES);
-        let listed = self.switch.with(move |desk| {
-            let page = desk.engine.phones(&tenant, &it.page_token).take(size + 1);
-            page.map(|record| convert::phone(desk, record)).collect::<Vec<_>>()
+        let listed = self.switch.with(move |state| {
+            let page = state.engine.phones(&tenant, &it.page_token).take(size + 1);
+            page.map(|record| convert::phone(state, record)).collect::<Vec<_>>()
         });
         let mut phones = listed.await?;
         let more = phones.len() > size;
@@ -125,8 +125,8 @@ impl SimulatorService for SimulatorApi {
         &self,
         request: Request<proto::DeletePhoneRequest>,
     ) -> Result<Response<proto::DeletePhoneResponse>, Status> {
-        let delete = |desk: &mut Desk, tenant: &str, it: &proto::DeletePhoneRequest| {
-            desk.engine.delete_phone(tenant, &it.address)?;
+        let delete = |state: &mut SwitchState, tenant: &str, it: &proto::DeletePhoneRequest| {
+            state.engine.delete_phone(tenant, &it.address)?;
             Ok(proto::DeletePhoneResponse {})
         };
         self.once(request, delete).await
@@ -137,10 +137,10 @@ impl SimulatorService for SimulatorApi {
         request: Request<proto::PlaceCallRequest>,
     ) -> Result<Response<proto::PlaceCallResponse>, Status> {
         let fresh = LegId::parse(&format!("in-{}", ids::new_uuid()))?;
-        let place = |desk: &mut Desk, tenant: &str, it: &proto::PlaceCallRequest| {
+        let place = |state: &mut SwitchState, tenant: &str, it: &proto::PlaceCallRequest| {
             let (from, to) = (it.from.clone(), it.to.clone());
             let call = PlacedCall { tenant: tenant.to_owned(), from, to, tone_hz: tone(it.tone_hz)? };
-            let leg_id = desk.engine.place_call(&call, fresh)?.to_string();
+            let leg_id = state.engine.place_call(&call, fresh)?.to_string();
             Ok(proto::PlaceCallResponse { leg_id })
         };
         self.once(request, place).await
@@ -150,8 +150,8 @@ impl SimulatorService for SimulatorApi {
         &self,
         request: Request<proto::AnswerPhoneRequest>,
     ) -> Result<Response<proto::AnswerPhoneResponse>, Status> {
-        let act = |desk: &mut Desk, tenant: &str, it: &proto::AnswerPhoneRequest| {
-            let legs = desk.engine.answer_phone(tenant, &convert::selector(it.phone.as_ref())?)?;
+        let act = |state: &mut SwitchState, tenant: &str, it: &proto::AnswerPhoneRequest| {
+            let legs = state.engine.answer_phone(tenant, &convert::selector(it.phone.as_ref())?)?;
             Ok(proto::AnswerPhoneResponse { leg_ids: texts(&legs) })
         };
         self.once(request, act).await
@@ -161,8 +161,8 @@ impl SimulatorService for SimulatorApi {
         &self,
         request: Request<proto::DeclinePhoneRequest>,
     ) -> Result<Response<proto::DeclinePhoneResponse>, Status> {
-        let act = |desk: &mut Desk, tenant: &str, it: &proto::DeclinePhoneRequest| {
-            let legs = desk.engine.decline_phone(tenant, &convert::selector(it.phone.as_ref())?)?;
+        let act = |state: &mut SwitchState, tenant: &str, it: &proto::DeclinePhoneRequest| {
+            let legs = state.engine.decline_phone(tenant, &convert::selector(it.phone.as_ref())?)?;
             Ok(proto::DeclinePhoneResponse { leg_ids: texts(&legs) })
         };
         self.once(request, act).await
@@ -172,8 +172,8 @@ impl SimulatorService for SimulatorApi {
         &self,
         request: Request<proto::HangUpPhoneRequest>,
     ) -> Result<Response<proto::HangUpPhoneResponse>, Status> {
-        let act = |desk: &mut Desk, tenant: &str, it: &proto::HangUpPhoneRequest| {
-            let legs = desk.engine.hang_up_phone(tenant, &convert::selector(it.phone.as_ref())?)?;
+        let act = |state: &mut SwitchState, tenant: &str, it: &proto::HangUpPhoneRequest| {
+            let legs = state.engine.hang_up_phone(tenant, &convert::selector(it.phone.as_ref())?)?;
             Ok(proto::HangUpPhoneResponse { leg_ids: texts(&legs) })
         };
         self.once(request, act).await
@@ -183,8 +183,8 @@ impl SimulatorService for SimulatorApi {
         &self,
         request: Request<proto::MutePhoneRequest>,
     ) -> Result<Response<proto::MutePhoneResponse>, Status> {
-        let act = |desk: &mut Desk, tenant: &str, it: &proto::MutePhoneRequest| {
-            let legs = desk.engine.mute_phone(tenant, &convert::selector(it.phone.as_ref())?, it.muted)?;
+        let act = |state: &mut SwitchState, tenant: &str, it: &proto::MutePhoneRequest| {
+            let legs = state.engine.mute_phone(tenant, &convert::selector(it.phone.as_ref())?, it.muted)?;
             Ok(proto::MutePhoneResponse { leg_ids: texts(&legs) })
         };
         self.once(request, act).await
@@ -198,7 +198,7 @@ impl SimulatorService for SimulatorApi {
         let tenant = tenant(&request)?;
         let leg = LegId::parse(&request.into_inner().leg_id)?;
         let path = self.tracks.wav(&TrackKey::Heard(leg.clone()));
-        let found = self.switch.with(move |desk| desk.engine.heard_on(&tenant, &leg).ok_or_else(|| leg.not_found()));
+        let found = self.switch.with(move |state| state.engine.heard_on(&tenant, &leg).ok_or_else(|| leg.not_found()));
         let record = found.await??;
         self.switch.sync().await?;
         let data = files::so_far(&path, record.sample_count).await;
@@ -216,9 +216,9 @@ impl SimulatorService for SimulatorApi {
         let tenant = tenant(&request)?;
         let id = RecordingId::of_voicemail(&ExitId::parse(&request.into_inner().exit_id)?);
         let path = self.tracks.wav(&TrackKey::Recording(id.clone()));
-        let is_own = self.switch.with(move |desk| {
-            // One answer for all: another tenant's message is not even unfinished.
-            let is_own = desk.engine.finished_recording(&id).is_ok_and(|message| message.tenant == tenant);
+        let is_own = self.switch.with(move |state| {
+            // An unfinished message and another tenant's get the same answer.
+            let is_own = state.engine.finished_recording(&id).is_ok_and(|message| message.tenant == tenant);
             if is_own { Ok(()) } else { Err(id.not_found()) }
         });
         is_own.await??;
@@ -236,8 +236,8 @@ impl SimulatorService for SimulatorApi {
     ) -> Result<Response<proto::ListHeardResponse>, Status> {
         let tenant = tenant(&request)?;
         let address = request.into_inner().address;
-        let listed = self.switch.with(move |desk| {
-            let records = desk.engine.heard(&tenant);
+        let listed = self.switch.with(move |state| {
+            let records = state.engine.heard(&tenant);
             let wanted = records.filter(|record| address.is_empty() || record.address == address);
             wanted.map(|record| convert::heard(&record)).collect::<Vec<_>>()
         });
@@ -253,7 +253,7 @@ impl SimulatorService for SimulatorApi {
         let tenant = tenant(&request)?;
         let it = request.into_inner();
         let size = page(it.page_size, USUAL_LINES, MOST_LINES);
-        let page = self.switch.with(move |desk| ledger_page(desk, &tenant, it.after_sequence, size));
+        let page = self.switch.with(move |state| ledger_page(state, &tenant, it.after_sequence, size));
         Ok(Response::new(page.await?))
     }
 
@@ -261,27 +261,27 @@ impl SimulatorService for SimulatorApi {
         &self,
         _request: Request<proto::GetStatsRequest>,
     ) -> Result<Response<proto::GetStatsResponse>, Status> {
-        Ok(Response::new(self.switch.with(|desk| stats(desk)).await?))
+        Ok(Response::new(self.switch.with(|state| stats(state)).await?))
     }
 }
 
-fn ledger_page(desk: &Desk, tenant: &str, after: i64, size: usize) -> proto::GetLedgerResponse {
-    let is_for_all = |line: &What| matches!(line, What::Booted | What::ControlTaken { .. });
-    let lines = desk.ledger_after(after).filter(|line| line.tenant == tenant || is_for_all(&line.what));
-    let mut entries: Vec<_> = lines.take(size + 1).map(|line| ledger::entry(line)).collect();
+fn ledger_page(state: &SwitchState, tenant: &str, after: i64, size: usize) -> proto::GetLedgerResponse {
+    let is_for_all = |action: &LedgerAction| matches!(action, LedgerAction::Booted | LedgerAction::ControlTaken { .. });
+    let visible = state.ledger_after(after).filter(|entry| entry.tenant == tenant || is_for_all(&entry.action));
+    let mut entries: Vec<_> = visible.take(size + 1).map(|entry| ledger::entry(entry)).collect();
     let more = entries.len() > size;
     entries.truncate(size);
     let last = entries.last().filter(|_| more).map(|entry| entry.sequence);
     proto::GetLedgerResponse {
-        next_after_sequence: last.unwrap_or_else(|| desk.engine.ledger_sequence().max(after)),
+        next_after_sequence: last.unwrap_or_else(|| state.engine.ledger_sequence().max(after)),
         more,
-        truncated: desk.first_kept().is_some_and(|first| first > after + 1),
+        truncated: state.first_kept().is_some_and(|first| first > after + 1),
         entries,
     }
 }
 
-fn stats(desk: &Desk) -> proto::GetStatsResponse {
-    let (engine, stats) = (&desk.engine, &desk.stats);
+fn stats(switch: &SwitchState) -> proto::GetStatsResponse {
+    let (engine, stats) = (&switch.engine, &switch.stats);
     proto::GetStatsResponse {
         boot_id: engine.boot_id().to_owned(),
         started_at_us: stats.started_at_us,

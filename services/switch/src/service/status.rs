@@ -1,7 +1,7 @@
 //! The switch's refusals as gRPC errors.
 
 use baton_api::error::ErrorReason;
-use baton_api::{ApiError, Kind};
+use baton_api::{ApiError, ErrorKind};
 use tonic::Status;
 
 use crate::driver::Stopped;
@@ -13,7 +13,9 @@ impl From<SwitchError> for ApiError {
         match error {
             SwitchError::Invalid { field, why } => Self::invalid_argument(field, why),
             SwitchError::IdUsed { what, id } => Self::already_exists(what, message).with("id", id),
-            SwitchError::RequestIdReused => Self::new(Kind::InvalidArgument, ErrorReason::RequestIdReused, message),
+            SwitchError::RequestIdReused => {
+                Self::new(ErrorKind::InvalidArgument, ErrorReason::RequestIdReused, message)
+            }
             SwitchError::NotFound { what, id } => Self::not_found(what).with("id", brief(&id)),
             SwitchError::WrongState { what, id, .. } => {
                 Self::failed_precondition(ErrorReason::InUse, message).with("what", what).with("id", id)
@@ -41,7 +43,7 @@ impl From<Stopped> for Status {
 /// A reader of events was too slow.
 pub(crate) fn too_slow(missed: u64) -> Status {
     let message = format!("This reader is {missed} events behind. Open a new stream and take a snapshot.");
-    ApiError::new(Kind::ResourceExhausted, ErrorReason::Limit, message).into()
+    ApiError::new(ErrorKind::ResourceExhausted, ErrorReason::Limit, message).into()
 }
 
 /// A file of sound could not be read.
@@ -50,7 +52,7 @@ pub(crate) fn unreadable(error: &std::io::Error) -> Status {
     ApiError::internal("The file cannot be read; the switch's log says why.").into()
 }
 
-/// Enough to know an id by. What was asked for may be of any length, and errors travel in headers, which may not.
+/// The beginning of an id. Ids in requests may be of any length, and errors travel in headers, which may not.
 fn brief(id: &str) -> String {
     const LONGEST: usize = 128;
     id.chars().take(LONGEST).collect()

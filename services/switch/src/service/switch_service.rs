@@ -8,13 +8,12 @@ use tonic::{Request, Response, Status};
 use crate::driver::SwitchHandle;
 use crate::engine::ids::{ExitId, LegId, PlaybackId, RecordingId, RoomId};
 use crate::engine::model::PlayTarget;
-use crate::engine::{Dial, Engine, Play, SwitchError, TrackKey};
+use crate::engine::{DialRequest, Engine, PlaybackRequest, SwitchError, TrackKey};
 use crate::storage::TrackFolder;
 
 use super::events::{Answers, opened, stream_events};
 use super::{convert, files, status};
 
-/// The service.
 #[derive(Clone)]
 pub struct SwitchApi {
     switch: SwitchHandle,
@@ -26,14 +25,14 @@ impl SwitchApi {
         Self { switch, tracks }
     }
 
-    /// Does what the controller with this epoch wants done.
+    /// Runs a command of the controller with this epoch.
     async fn command<R: Send + 'static>(
         &self,
         epoch: i64,
         name: &'static str,
         act: impl FnOnce(&mut Engine) -> Result<R, SwitchError> + Send + 'static,
     ) -> Result<R, Status> {
-        Ok(self.switch.with(move |desk| desk.engine.controlled(epoch, name, act)).await??)
+        Ok(self.switch.with(move |state| state.engine.controlled(epoch, name, act)).await??)
     }
 }
 
@@ -47,27 +46,27 @@ impl SwitchService for SwitchApi {
         request: Request<proto::TakeControlRequest>,
     ) -> Result<Response<proto::TakeControlResponse>, Status> {
         let proto::TakeControlRequest { epoch, controller } = request.into_inner();
-        let taken = self.switch.with(move |desk| {
-            let epoch = desk.engine.take_control(epoch, &controller)?;
-            Ok::<_, SwitchError>(proto::TakeControlResponse { epoch, boot_id: desk.engine.boot_id().to_owned() })
+        let answer = self.switch.with(move |state| {
+            let epoch = state.engine.take_control(epoch, &controller)?;
+            Ok::<_, SwitchError>(proto::TakeControlResponse { epoch, boot_id: state.engine.boot_id().to_owned() })
         });
-        Ok(Response::new(taken.await??))
+        Ok(Response::new(answer.await??))
     }
 
     async fn get_snapshot(
         &self,
         _request: Request<proto::GetSnapshotRequest>,
     ) -> Result<Response<proto::GetSnapshotResponse>, Status> {
-        Ok(Response::new(self.switch.with(|desk| convert::snapshot(desk)).await?))
+        Ok(Response::new(self.switch.with(|state| convert::snapshot(state)).await?))
     }
 
     async fn stream_events(
         &self,
         _request: Request<proto::StreamEventsRequest>,
     ) -> Result<Response<Self::StreamEventsStream>, Status> {
-        let subscribed = self.switch.with(|desk| {
-            let (sequence, events) = desk.subscribe();
-            (opened(desk.engine.boot_id(), sequence, desk.engine.now_us()), events)
+        let subscribed = self.switch.with(|state| {
+            let (sequence, events) = state.subscribe();
+            (opened(state.engine.boot_id(), sequence, state.engine.now_us()), events)
         });
         let (opened, events) = subscribed.await?;
         Ok(Response::new(stream_events(opened, events)))
@@ -75,7 +74,7 @@ impl SwitchService for SwitchApi {
 
     async fn dial(&self, request: Request<proto::DialRequest>) -> Result<Response<proto::DialResponse>, Status> {
         let it = request.into_inner();
-        let dial = Dial {
+        let dial = DialRequest {
             leg_id: LegId::parse(&it.leg_id)?,
             tenant: it.tenant,
             address: it.address,
@@ -155,8 +154,8 @@ impl SwitchService for SwitchApi {
             None => return Err(SwitchError::invalid("target", "must be a room or a leg").into()),
         };
         let playback_id = PlaybackId::parse(&it.playback_id)?;
-        let play = Play { playback_id, target, announcement: it.announcement };
-        let duration_ms = self.command(it.epoch, "Play", |engine| engine.play(play)).await?;
+        let request = PlaybackRequest { playback_id, target, announcement: it.announcement };
+        let duration_ms = self.command(it.epoch, "Play", |engine| engine.play(request)).await?;
         Ok(Response::new(proto::PlayResponse { duration_ms }))
     }
 
@@ -200,7 +199,7 @@ impl SwitchService for SwitchApi {
         let id = RecordingId::parse(&request.into_inner().recording_id)?;
         let path = self.tracks.wav(&TrackKey::Recording(id.clone()));
         let finished = move |engine: &Engine| engine.finished_recording(&id).map(convert::finished_recording);
-        let recording = self.switch.with(move |desk| finished(&desk.engine)).await??;
+        let recording = self.switch.with(move |state| finished(&state.engine)).await??;
         let data = files::whole(&path).await.map_err(|error| status::unreadable(&error))?;
         let data = data.map(|piece| piece.map(Part::Data).map_err(|error| status::unreadable(&error)));
         let parts = stream::once(future::ready(Ok(Part::Recording(recording)))).chain(data);

@@ -1,34 +1,25 @@
-//! What can go wrong with the data folder.
+//! Errors of the data folder.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// The data folder can't be used.
 #[derive(Debug, Error)]
 pub enum StorageError {
-    /// Reading or writing failed.
     #[error("cannot {doing} {path}")]
     Io {
-        /// What we were doing.
+        /// A verb for the message, as "open".
         doing: &'static str,
-        /// To what.
         path: PathBuf,
-        /// Why not.
         source: io::Error,
     },
     /// Another switch uses the folder.
     #[error("another switch is using {0}; stop it, or choose another data folder")]
     InUse(PathBuf),
-    /// A file holds what a switch would not have written.
+    /// The content of a file can't be parsed.
     #[error("{path} is damaged; move it away to start without it")]
-    Damaged {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
+    Damaged { path: PathBuf, source: serde_json::Error },
 }
 
 impl StorageError {

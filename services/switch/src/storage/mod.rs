@@ -1,16 +1,16 @@
-//! The data folder of the switch: what outlives it.
+//! The data folder of the switch: the state that outlives it.
 //!
 //! ```text
 //! recordings/<id>.wav, .json   recordings, written as they go
 //! heard/<leg>.wav, .json       what phones heard
-//! ledger.jsonl, ledger.1.jsonl all that the switch did
+//! ledger.jsonl, ledger.1.jsonl everything that happened
 //! phones.jsonl                 the phones
 //! control.json                 the latest controller
 //! lock                         so that no two switches use one folder
 //! ```
 
 mod error;
-mod journal;
+mod json_lines;
 mod tracks;
 mod wav;
 mod writer;
@@ -26,11 +26,11 @@ use crate::engine::{Leftovers, PhoneRecord};
 pub use error::StorageError;
 pub use tracks::TrackFolder;
 pub(crate) use wav::{HEADER_BYTES, header as wav_header};
-pub(crate) use writer::{Job, RecordingWritten, Writer};
+pub(crate) use writer::{FolderWriter, Job, RecordingWritten};
 
-use journal::{Journal, read_tail, replace};
+use json_lines::{JsonLinesFile, read_tail, replace};
 
-/// Of the ledger, what is read again at the start.
+/// So much of the end of the ledger is read at the start.
 const LEDGER_TAIL_BYTES: u64 = 8 << 20;
 const LEDGER_LONGEST_BYTES: u64 = 64 << 20;
 /// At the start the phones' file is written anew, so in between it may grow.
@@ -38,21 +38,23 @@ const PHONES_LONGEST_BYTES: u64 = 1 << 30;
 
 /// The data folder, open and locked.
 #[derive(Debug)]
-pub struct DataFolder {
+pub struct SwitchFolder {
     root: PathBuf,
     tracks: TrackFolder,
-    ledger: Journal,
-    phones: Journal,
+    ledger: JsonLinesFile,
+    phones: JsonLinesFile,
     /// Held for as long as the switch runs.
     _lock: File,
 }
 
+/// The content of `control.json`.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Control {
+struct ControlRecord {
     epoch: i64,
     controller: String,
 }
 
+/// A line of `phones.jsonl`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum PhoneLine {
@@ -60,8 +62,8 @@ enum PhoneLine {
     Deleted { tenant: String, address: String },
 }
 
-impl DataFolder {
-    /// Opens the folder, or makes it, and says what earlier runs have left in it.
+impl SwitchFolder {
+    /// Opens or creates the folder, and reads the state that earlier runs have left in it.
     pub fn open(root: &Path) -> Result<(Self, Leftovers), StorageError> {
         fs::create_dir_all(root).map_err(StorageError::io("create the folder", root))?;
         let lock = lock(root)?;
@@ -82,21 +84,20 @@ impl DataFolder {
         let folder = Self {
             root: root.to_owned(),
             tracks,
-            ledger: Journal::open(ledger_path, LEDGER_LONGEST_BYTES)?,
-            phones: Journal::open(phones_path, PHONES_LONGEST_BYTES)?,
+            ledger: JsonLinesFile::open(ledger_path, LEDGER_LONGEST_BYTES)?,
+            phones: JsonLinesFile::open(phones_path, PHONES_LONGEST_BYTES)?,
             _lock: lock,
         };
         Ok((folder, leftovers))
     }
 
-    /// Where the files of sound are.
     pub fn tracks(&self) -> &TrackFolder {
         &self.tracks
     }
 
     pub(crate) fn save_control(&self, epoch: i64, controller: String) -> Result<(), StorageError> {
         let path = self.root.join("control.json");
-        let text = serde_json::to_vec(&Control { epoch, controller });
+        let text = serde_json::to_vec(&ControlRecord { epoch, controller });
         replace(&path, &text.map_err(|source| StorageError::Damaged { path: path.clone(), source })?)
     }
 }
@@ -111,12 +112,12 @@ fn lock(root: &Path) -> Result<File, StorageError> {
     }
 }
 
-fn read_control(path: &Path) -> Result<Control, StorageError> {
+fn read_control(path: &Path) -> Result<ControlRecord, StorageError> {
     match fs::read(path) {
         Ok(text) => {
             serde_json::from_slice(&text).map_err(|source| StorageError::Damaged { path: path.to_owned(), source })
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Control::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(ControlRecord::default()),
         Err(error) => Err(StorageError::io("read", path)(error)),
     }
 }

@@ -1,13 +1,13 @@
 //! Files of sound.
 //!
-//! Each is a WAV file with a small JSON file beside it that says what it is. The header says "no samples" until the file is
-//! complete, and so does the JSON file; whatever is found like that at the start was torn when the switch was killed, and is
-//! repaired from the length of the file. A file is opened anew for each piece: at a few hundred pieces a second that costs nothing,
+//! Each is a WAV file with a small JSON file beside it that describes it (the sidecar). Until the file is complete, the header says
+//! "no samples" and the sidecar has no length; a file that is found so at the start was torn when the switch was killed, and is
+//! repaired from its length. A file is opened anew for each piece: at a few hundred pieces a second that costs nothing,
 //! and a thousand calls don't need a thousand open files.
 //!
-//! A recording is on the disk before its JSON file says that it is complete. What phones heard, and the JSON file of what has only
-//! begun, are not waited for: a power cut may cost them. A JSON file that can't be read is set aside, so that one of them stops
-//! nobody, and a file that is shorter than was written down is a torn one.
+//! A recording is on the disk before its sidecar says that it is complete. Files of what phones heard, and sidecars of incomplete
+//! files, are not synced: a power cut may cost them. A sidecar that can't be parsed is renamed, so that it does not prevent the start.
+//! A file that is shorter than its sidecar says counts as torn.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
@@ -19,13 +19,13 @@ use sha2::{Digest as _, Sha256};
 use crate::engine::ids::RoomId;
 use crate::engine::model::FinishedRecording;
 use crate::engine::tones::SAMPLE_US;
-use crate::engine::{HeardRecord, TrackAbout, TrackKey, Written};
+use crate::engine::{HeardRecord, TrackAbout, TrackKey, WrittenTrack};
 
 use super::error::StorageError;
-use super::journal::{replace, replace_lazily};
+use super::json_lines::{replace, replace_lazily};
 use super::wav;
 
-/// What is in the JSON file.
+/// The content of the JSON file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Sidecar {
     key: TrackKey,
@@ -41,7 +41,6 @@ struct Complete {
     torn: bool,
 }
 
-/// The folder of the files.
 #[derive(Debug, Clone)]
 pub struct TrackFolder {
     recordings: PathBuf,
@@ -57,7 +56,7 @@ impl TrackFolder {
         Ok(folder)
     }
 
-    /// Where the file of a track is. Ids have a closed alphabet, so an id is a file name.
+    /// The path of a track's file. Ids have a closed alphabet, so an id is a file name.
     pub fn wav(&self, key: &TrackKey) -> PathBuf {
         self.path(key, "wav")
     }
@@ -74,12 +73,12 @@ impl TrackFolder {
         file.write_all(&wav::bytes(samples)).map_err(StorageError::io("write to", &path))
     }
 
-    pub(crate) fn complete(&self, key: &TrackKey, ended_at_us: i64) -> Result<Written, StorageError> {
+    pub(crate) fn complete(&self, key: &TrackKey, ended_at_us: i64) -> Result<WrittenTrack, StorageError> {
         let mut sidecar = load(&self.path(key, "json"))?;
         let complete = self.finish(key, |_| ended_at_us, false)?;
         sidecar.complete = Some(complete.clone());
         self.save(&sidecar)?;
-        Ok(Written { sample_count: complete.sample_count, sha256: complete.sha256 })
+        Ok(WrittenTrack { sample_count: complete.sample_count, sha256: complete.sha256 })
     }
 
     pub(crate) fn delete(&self, key: &TrackKey) -> Result<(), StorageError> {
@@ -94,7 +93,7 @@ impl TrackFolder {
         Ok(())
     }
 
-    /// All recordings of earlier runs; torn ones are repaired.
+    /// The recordings of earlier runs; torn ones are repaired.
     pub(crate) fn recordings(&self) -> Result<Vec<FinishedRecording>, StorageError> {
         let all = self.load_all(&self.recordings)?;
         Ok(all.into_iter().filter_map(|(sidecar, complete)| recording(sidecar, complete)).collect())
@@ -112,7 +111,7 @@ impl TrackFolder {
             let path = entry.map_err(StorageError::io("list", folder))?.path();
             if path.extension().is_some_and(|extension| extension == "json") {
                 match self.load_or_repair(&path) {
-                    Err(StorageError::Damaged { path, source }) => set_aside(&path, &source)?,
+                    Err(StorageError::Damaged { path, source }) => rename_damaged(&path, &source)?,
                     loaded => all.extend(loaded?),
                 }
             }
@@ -120,7 +119,7 @@ impl TrackFolder {
         Ok(all)
     }
 
-    /// `None` for what was being deleted.
+    /// `None` if the WAV file is gone: the switch was killed while it deleted the track.
     fn load_or_repair(&self, path: &Path) -> Result<Option<(Sidecar, Complete)>, StorageError> {
         let mut sidecar = load(path)?;
         if let Some(complete) = sidecar.complete.clone() {
@@ -182,11 +181,11 @@ impl TrackFolder {
     }
 }
 
-/// The sound stays where it is: a person may still want it.
-fn set_aside(path: &Path, source: &serde_json::Error) -> Result<(), StorageError> {
-    let aside = path.with_extension("json.damaged");
-    fs::rename(path, &aside).map_err(StorageError::io("set aside", path))?;
-    tracing::error!(file = %aside.display(), error = %source, "what a file of sound is can't be read; it was set aside");
+/// The WAV file stays where it is: a person may still need it.
+fn rename_damaged(path: &Path, source: &serde_json::Error) -> Result<(), StorageError> {
+    let damaged = path.with_extension("json.damaged");
+    fs::rename(path, &damaged).map_err(StorageError::io("set aside", path))?;
+    tracing::error!(file = %damaged.display(), error = %source, "what a file of sound is can't be read; it was set aside");
     Ok(())
 }
 

@@ -1,6 +1,5 @@
-//! WAV, as much of it as the switch needs: mono, 8,000 samples a second, 16 bits.
+//! The one form of WAV that the switch writes: mono, 8,000 samples a second, 16 bits.
 
-/// The length of the header.
 pub(crate) const HEADER_BYTES: u64 = 44;
 
 /// The header of a file with so many samples. More than fit into the format's 32 bits (37 hours) are said to be as many as fit.
@@ -32,7 +31,6 @@ pub(crate) fn header(samples: i64) -> [u8; HEADER_BYTES as usize] {
     header
 }
 
-/// Samples as they are in the file.
 pub(crate) fn bytes(samples: &[i16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
 }

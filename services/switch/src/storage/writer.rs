@@ -1,46 +1,45 @@
-//! The writer: one thread that does what the engine wants done with files, in order, off the path of the sound.
+//! The writer of the data folder: one thread that carries out the engine's effects on files, in order, so that the disk does not delay
+//! the sound.
 //!
-//! What it is given waits in a bounded queue; when that is full the switch waits (and its frames are late, which is counted):
-//! nothing is left out of a recording. A recording that can't be written is reported once, and is over.
+//! Jobs wait in a bounded queue. When it is full the driver waits, and its frames are late, which is counted: no sample of a recording
+//! is dropped. A recording that can't be written is reported once, and ends.
 
 use std::collections::HashSet;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::ids::RecordingId;
-use crate::engine::{Effect, TrackKey, Written};
+use crate::engine::{Effect, TrackKey, WrittenTrack};
 
 use super::error::StorageError;
-use super::{DataFolder, PhoneLine};
+use super::{PhoneLine, SwitchFolder};
 
 /// Some seconds of 100 recorded calls.
 const QUEUE: usize = 4_096;
 
-/// What became of the file of a recording.
-pub(crate) type RecordingWritten = (RecordingId, Result<Written, String>);
+/// The result of writing a recording's file.
+pub(crate) type RecordingWritten = (RecordingId, Result<WrittenTrack, String>);
 
-/// Something for the writer to do.
 #[derive(Debug)]
 pub(crate) enum Job {
-    /// What the engine wants done.
     Effect(Effect),
-    /// Tell when all that came before is done.
+    /// Is answered when all earlier jobs are done.
     Sync(oneshot::Sender<()>),
 }
 
-/// The writer.
 #[derive(Debug)]
-pub(crate) struct Writer {
-    folder: DataFolder,
-    /// Unbounded, as the switch must never be waited for by whom it waits for; it holds one message for each live recording.
+pub(crate) struct FolderWriter {
+    folder: SwitchFolder,
+    /// Unbounded: the driver waits for this thread, so this thread must not wait for the driver. It holds one message for each live
+    /// recording.
     written: mpsc::UnboundedSender<RecordingWritten>,
     broken: HashSet<TrackKey>,
 }
 
-impl Writer {
+impl FolderWriter {
     /// Starts the thread; it ends when the sender of jobs is dropped.
     pub(crate) fn start(
-        folder: DataFolder,
+        folder: SwitchFolder,
     ) -> (mpsc::Sender<Job>, mpsc::UnboundedReceiver<RecordingWritten>, tokio::task::JoinHandle<()>) {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (written, results) = mpsc::unbounded_channel();
@@ -64,7 +63,7 @@ impl Writer {
             Job::Effect(effect) => self.carry_out(effect),
             Job::Sync(done) => {
                 self.flush();
-                // Whoever asked may have gone.
+                // The caller may have stopped waiting.
                 let _ = done.send(());
             }
         }
@@ -72,7 +71,7 @@ impl Writer {
 
     fn carry_out(&mut self, effect: Effect) {
         let done = match effect {
-            Effect::Happened(happening) => self.folder.ledger.append(&*happening),
+            Effect::LedgerAppended(entry) => self.folder.ledger.append(&*entry),
             Effect::PhonePut(phone) => self.folder.phones.append(&PhoneLine::Put(phone)),
             Effect::PhoneDeleted { tenant, address } => {
                 self.folder.phones.append(&PhoneLine::Deleted { tenant, address })
@@ -98,7 +97,7 @@ impl Writer {
     fn close(&mut self, key: TrackKey, ended_at_us: i64) -> Result<(), StorageError> {
         let is_broken = self.broken.remove(&key);
         match key {
-            // Reported before; whoever closes a recording waits for one answer more.
+            // The failure was reported before, but the driver waits for an answer to each close.
             TrackKey::Recording(id) if is_broken => {
                 let _ = self.written.send((id, Err("it could not be written".to_owned())));
                 Ok(())
@@ -127,19 +126,19 @@ impl Writer {
         }
     }
 
-    fn report(&self, id: RecordingId, result: Result<Written, StorageError>) {
+    fn report(&self, id: RecordingId, result: Result<WrittenTrack, StorageError>) {
         let result = result.map_err(|error| {
             let message = chain(&error);
             tracing::error!(recording.id = %id, error = message, "a recording could not be written");
             message
         });
-        // The switch is being stopped when nobody listens.
+        // An error means that the switch is being stopped.
         let _ = self.written.send((id, result));
     }
 
     fn flush(&mut self) {
-        for journal in [&mut self.folder.ledger, &mut self.folder.phones] {
-            if let Err(error) = journal.flush() {
+        for file in [&mut self.folder.ledger, &mut self.folder.phones] {
+            if let Err(error) = file.flush() {
                 tracing::error!(error = %chain(&error), "the switch cannot write to its data folder");
             }
         }

@@ -1,11 +1,11 @@
-//! The simulated switch, judged by what can be heard: the engine in simulated steps, and the program over gRPC.
+//! The simulated switch, checked by what phones hear: the engine in simulated steps, and the program over gRPC.
 
 mod exits;
+mod harness;
 mod hearing;
 mod legs;
 mod over_grpc;
 mod random;
 mod recording;
 mod restart;
-mod stage;
-mod world;
+mod running_switch;

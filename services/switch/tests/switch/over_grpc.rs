@@ -1,23 +1,23 @@
-//! The switch as a program: what a controller and the people at the phones see over gRPC.
+//! The switch as a program, over gRPC, for a controller and for the people at the phones.
 
 use std::time::Duration;
 
 use baton_api::simulator::v1 as proto;
 use baton_api::simulator::v1::LedgerAction;
 use baton_api::simulator::v1::switch_event::Event;
-use baton_api::{ApiError, Kind};
+use baton_api::{ApiError, ErrorKind};
 use baton_runtime::{Clock, lifecycle};
 use baton_testkit::tones;
 
-use super::stage::{AGENT, CUSTOMER, START_US, set};
-use super::world::{Events, World};
+use super::harness::{AGENT, CUSTOMER, START_US, set};
+use super::running_switch::{Events, RunningSwitch};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recorded_call_in_real_time() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut world = World::start(folder.path(), Clock::real()).await;
-    recorded_call(&mut world).await;
-    world.stop().await;
+    let mut switch = RunningSwitch::start(folder.path(), Clock::real()).await;
+    recorded_call(&mut switch).await;
+    switch.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -25,46 +25,46 @@ async fn a_recorded_call_in_simulated_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let (clock, driver) = Clock::simulated(START_US);
     let time = lifecycle::spawn(driver.run());
-    let mut world = World::start(folder.path(), clock).await;
-    recorded_call(&mut world).await;
-    world.stop().await;
+    let mut switch = RunningSwitch::start(folder.path(), clock).await;
+    recorded_call(&mut switch).await;
+    switch.stop().await;
     time.abort();
 }
 
-async fn recorded_call(world: &mut World) {
-    world.phone("agent", 50).await;
-    let mut events = Events::open(world).await;
-    let call = world.recorded_call(1).await;
-    world.clock.sleep(Duration::from_secs(1)).await;
-    world.stop_recording(&call.recording).await;
+async fn recorded_call(switch: &mut RunningSwitch) {
+    switch.phone("agent", 50).await;
+    let mut events = Events::open(switch).await;
+    let call = switch.recorded_call(1).await;
+    switch.clock.sleep(Duration::from_secs(1)).await;
+    switch.stop_recording(&call.recording).await;
     let finished = events.until(|event| match event {
         Event::RecordingFinished(it) => it.recording.clone(),
         _ => None,
     });
     let finished = finished.await;
     assert!((980..1_500).contains(&finished.duration_ms), "{finished:?}");
-    let (fetched, file) = world.fetch(&call.recording).await;
+    let (fetched, file) = switch.fetch(&call.recording).await;
     assert_eq!(fetched, finished);
     let samples = tones::samples_of_wav(&file).expect("a WAV file");
     assert_eq!(samples.len() as i64, finished.sample_count);
     assert_eq!(tones::heard_tones(&samples, &[CUSTOMER, AGENT, 600]), set(&[CUSTOMER, AGENT]));
-    let (heard, file) = world.heard(&call.customer).await;
+    let (heard, file) = switch.heard(&call.customer).await;
     assert!(!heard.ended && heard.address == "+15550001");
     let samples = tones::samples_of_wav(&file).expect("a WAV file");
     assert_eq!(samples.len() as i64, heard.sample_count);
     assert_eq!(tones::heard_tones(&samples, &[CUSTOMER, AGENT, 600]), set(&[AGENT]));
-    ledger_has(world, &call.agent).await;
+    ledger_has(switch, &call.agent).await;
 }
 
-async fn ledger_has(world: &mut World, agent: &str) {
+async fn ledger_has(switch: &mut RunningSwitch, agent: &str) {
     let all = proto::GetLedgerRequest { after_sequence: 0, page_size: 0 };
-    let ledger = world.people.get_ledger(all).await.expect("a ledger").into_inner();
+    let ledger = switch.people.get_ledger(all).await.expect("a ledger").into_inner();
     let of_agent = ledger.entries.iter().filter(|entry| entry.leg_id == agent);
     let actions: Vec<LedgerAction> = of_agent.map(proto::LedgerEntry::action).collect();
     let expected =
         [LedgerAction::LegDialed, LedgerAction::LegRinging, LedgerAction::LegAnswered, LedgerAction::LegMoved];
     assert_eq!(actions, expected);
-    let mut others = world.people_of("other");
+    let mut others = switch.people_of("other");
     let seen = others.get_ledger(all).await.expect("a ledger").into_inner();
     assert!(seen.entries.iter().all(|entry| entry.tenant.is_empty()), "X1");
 }
@@ -72,28 +72,28 @@ async fn ledger_has(world: &mut World, agent: &str) {
 #[tokio::test]
 async fn a_snapshot_and_the_events_after_it_leave_no_gap() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut world = World::start(folder.path(), Clock::real()).await;
-    let first = world.call().await;
-    let mut events = Events::open(&mut world).await;
+    let mut switch = RunningSwitch::start(folder.path(), Clock::real()).await;
+    let first = switch.call().await;
+    let mut events = Events::open(&mut switch).await;
     let opened = events.next().await.expect("a first event");
     assert!(matches!(opened.event, Some(Event::StreamOpened(_))));
-    let snapshot = world.snapshot().await;
+    let snapshot = switch.snapshot().await;
     assert_eq!((snapshot.boot_id, snapshot.sequence), (opened.boot_id, opened.sequence));
     assert_eq!(snapshot.legs.iter().map(|leg| &leg.leg_id).collect::<Vec<_>>(), [&first]);
-    let second = world.call().await;
+    let second = switch.call().await;
     let next = events.next().await.expect("an event");
     assert_eq!(next.sequence, snapshot.sequence + 1);
     assert!(matches!(next.event, Some(Event::InboundCall(call)) if call.leg_id == second));
-    world.stop().await;
+    switch.stop().await;
 }
 
 #[tokio::test]
 async fn an_orderly_stop_tells_the_controller_before_the_stream_ends() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut world = World::start(folder.path(), Clock::real()).await;
-    world.call().await;
-    let mut events = Events::open(&mut world).await;
-    world.stop().await;
+    let mut switch = RunningSwitch::start(folder.path(), Clock::real()).await;
+    switch.call().await;
+    let mut events = Events::open(&mut switch).await;
+    switch.stop().await;
     let shutdown = proto::EndCause::SwitchShutdown as i32;
     let cause = events.until(|event| match event {
         Event::LegEnded(ended) => Some(ended.cause),
@@ -106,57 +106,57 @@ async fn an_orderly_stop_tells_the_controller_before_the_stream_ends() {
 #[tokio::test]
 async fn refusals_say_what_sort_they_are() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut world = World::start(folder.path(), Clock::real()).await;
-    let (epoch, room_id) = (world.epoch, "r".to_owned());
+    let mut switch = RunningSwitch::start(folder.path(), Clock::real()).await;
+    let (epoch, room_id) = (switch.epoch, "r".to_owned());
     let kind = |status: tonic::Status| ApiError::of(&status).kind;
-    let gone = world.control.hangup(proto::HangupRequest { epoch, leg_id: "none".to_owned(), cause: 0 }).await;
-    assert_eq!(gone.map_err(kind).unwrap_err(), Kind::NotFound);
+    let gone = switch.control.hangup(proto::HangupRequest { epoch, leg_id: "none".to_owned(), cause: 0 }).await;
+    assert_eq!(gone.map_err(kind).unwrap_err(), ErrorKind::NotFound);
     let stale = proto::DestroyRoomRequest { epoch: epoch - 1, room_id: room_id.clone() };
-    assert_eq!(world.control.destroy_room(stale).await.map_err(kind).unwrap_err(), Kind::Aborted);
+    assert_eq!(switch.control.destroy_room(stale).await.map_err(kind).unwrap_err(), ErrorKind::Aborted);
     let path = proto::DestroyRoomRequest { epoch, room_id: "../etc".to_owned() };
-    assert_eq!(world.control.destroy_room(path).await.map_err(kind).unwrap_err(), Kind::InvalidArgument);
+    assert_eq!(switch.control.destroy_room(path).await.map_err(kind).unwrap_err(), ErrorKind::InvalidArgument);
     let unset = proto::EnsureRoomRequest { epoch, room_id, tenant: "demo".to_owned(), treatment: 0 };
-    assert_eq!(world.control.ensure_room(unset).await.map_err(kind).unwrap_err(), Kind::InvalidArgument);
-    let theirs = world.call().await;
-    let heard = world.people_of("other").get_heard(proto::GetHeardRequest { leg_id: theirs }).await;
-    assert_eq!(heard.map(|_| ()).map_err(kind).unwrap_err(), Kind::NotFound, "X1");
-    world.stop().await;
+    assert_eq!(switch.control.ensure_room(unset).await.map_err(kind).unwrap_err(), ErrorKind::InvalidArgument);
+    let theirs = switch.call().await;
+    let heard = switch.people_of("other").get_heard(proto::GetHeardRequest { leg_id: theirs }).await;
+    assert_eq!(heard.map(|_| ()).map_err(kind).unwrap_err(), ErrorKind::NotFound, "X1");
+    switch.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_calls_nothing_is_mixed() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut world = World::start(folder.path(), Clock::real()).await;
-    world.clock.sleep(Duration::from_millis(200)).await;
-    assert_eq!(world.stats().await.frames, 0);
-    world.stop().await;
+    let mut switch = RunningSwitch::start(folder.path(), Clock::real()).await;
+    switch.clock.sleep(Duration::from_millis(200)).await;
+    assert_eq!(switch.stats().await.frames, 0);
+    switch.stop().await;
 }
 
 #[tokio::test]
 async fn the_same_request_is_carried_out_once_and_answered_alike() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut world = World::start(folder.path(), Clock::real()).await;
+    let mut switch = RunningSwitch::start(folder.path(), Clock::real()).await;
     let place = |to: &str| proto::PlaceCallRequest {
         request_id: "r1".to_owned(),
         from: "+1".to_owned(),
         to: to.to_owned(),
         tone_hz: 0,
     };
-    let first = world.people.place_call(place("+2")).await.expect("a call").into_inner();
-    let second = world.people.place_call(place("+2")).await.expect("the same call").into_inner();
+    let first = switch.people.place_call(place("+2")).await.expect("a call").into_inner();
+    let second = switch.people.place_call(place("+2")).await.expect("the same call").into_inner();
     assert_eq!(first, second, "B609");
-    let other = world.people.place_call(place("+3")).await.expect_err("another call under the same id");
+    let other = switch.people.place_call(place("+3")).await.expect_err("another call under the same id");
     let reason = baton_api::ApiError::of(&other).reason;
     assert_eq!(reason, baton_api::error::ErrorReason::RequestIdReused);
     let none = proto::PlaceCallRequest { request_id: String::new(), ..place("+2") };
-    let refused = world.people.place_call(none).await.expect_err("a change without an id");
+    let refused = switch.people.place_call(none).await.expect_err("a change without an id");
     assert_eq!(refused.code(), tonic::Code::InvalidArgument);
-    assert_eq!(world.snapshot().await.legs.len(), 1);
+    assert_eq!(switch.snapshot().await.legs.len(), 1);
     let address = Some(proto::phone_selector::Selector::Address("+1".to_owned()));
     let phone = Some(proto::PhoneSelector { selector: address });
     let hang_up = proto::HangUpPhoneRequest { request_id: "r2".to_owned(), phone };
-    let first = world.people.hang_up_phone(hang_up.clone()).await.expect("hung up").into_inner();
-    let second = world.people.hang_up_phone(hang_up).await.expect("the same answer").into_inner();
+    let first = switch.people.hang_up_phone(hang_up.clone()).await.expect("hung up").into_inner();
+    let second = switch.people.hang_up_phone(hang_up).await.expect("the same answer").into_inner();
     assert_eq!(first, second);
-    world.stop().await;
+    switch.stop().await;
 }

@@ -1,10 +1,10 @@
-//! Whatever is asked of the switch, in whatever order: it does not panic, and a leg is in one room at most.
+//! Any commands in any order: the switch does not panic, and a leg is in one room at most.
 
 use baton_switch::engine::model::{PlayTarget, Treatment};
-use baton_switch::engine::{Behaviour, Engine, Selector, What};
+use baton_switch::engine::{AnswerBehaviour, Engine, LedgerAction, Selector};
 use proptest::prelude::*;
 
-use super::stage::{Stage, TENANT, exit, leg, playback, recording, room};
+use super::harness::{EngineHarness, TENANT, exit, leg, playback, recording, room};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -52,14 +52,14 @@ const TREATMENTS: [Treatment; 4] =
     [Treatment::Conversation, Treatment::HoldMusic, Treatment::Ringback, Treatment::Silence];
 
 /// Refusals are as good as successes here.
-fn take(stage: &mut Stage, step: &Step, count: usize) {
+fn take(harness: &mut EngineHarness, step: &Step, count: usize) {
     let l = |n: &u8| leg(&format!("l{n}"));
     let r = |n: &u8| room(&format!("r{n}"));
     let address = |n: &u8| Selector::Leg(l(n));
-    let engine: &mut Engine = &mut stage.engine;
+    let engine: &mut Engine = &mut harness.engine;
     match step {
-        Step::Dial(id, phone) => drop(stage.dial(&format!("l{id}"), &format!("p{phone}"), 2_000)),
-        Step::Call(n) => stage.call(&format!("l{}", 100 + count + usize::from(*n))),
+        Step::Dial(id, phone) => drop(harness.dial(&format!("l{id}"), &format!("p{phone}"), 2_000)),
+        Step::Call(n) => harness.call(&format!("l{}", 100 + count + usize::from(*n))),
         Step::Answer(n) => drop(engine.answer(&l(n))),
         Step::HangUp(n) => drop(engine.hang_up(&l(n), None)),
         Step::PhoneHangUp(n) => drop(engine.hang_up_phone(TENANT, &address(n))),
@@ -72,7 +72,7 @@ fn take(stage: &mut Stage, step: &Step, count: usize) {
         Step::Remove(n) => drop(engine.remove_leg(&l(n))),
         Step::Mute(n, muted) => drop(engine.set_mute(&l(n), *muted)),
         Step::Play(id, n) => {
-            let play = baton_switch::engine::Play {
+            let play = baton_switch::engine::PlaybackRequest {
                 playback_id: playback(&format!("p{id}")),
                 target: PlayTarget::Leg(l(n)),
                 announcement: "beep".to_owned(),
@@ -82,18 +82,18 @@ fn take(stage: &mut Stage, step: &Step, count: usize) {
         Step::Record(id, n) => drop(engine.start_recording(&recording(&format!("x{id}")), &r(n), TENANT)),
         Step::StopRecording(id) => drop(engine.stop_recording(&recording(&format!("x{id}")))),
         Step::Exit(id, n) => drop(engine.exit_to_voicemail(&l(n), &exit(&format!("e{id}")), "", 1_000)),
-        Step::Run(ms) => stage.run(i64::from(*ms)),
+        Step::Run(ms) => harness.run(i64::from(*ms)),
     }
 }
 
-fn check(stage: &Stage) {
-    for (id, leg) in stage.engine.legs() {
+fn check(harness: &EngineHarness) {
+    for (id, leg) in harness.engine.legs() {
         let rooms: Vec<_> =
-            stage.engine.rooms().iter().filter(|(_, room)| room.members.contains(id)).map(|(id, _)| id).collect();
+            harness.engine.rooms().iter().filter(|(_, room)| room.members.contains(id)).map(|(id, _)| id).collect();
         assert_eq!(rooms, leg.room.iter().collect::<Vec<_>>(), "a leg is where it says, and nowhere else");
     }
-    for room in stage.engine.rooms().values() {
-        assert!(room.members.iter().all(|member| stage.engine.legs().contains_key(member)), "no ghosts");
+    for room in harness.engine.rooms().values() {
+        assert!(room.members.iter().all(|member| harness.engine.legs().contains_key(member)), "no ghosts");
     }
 }
 
@@ -102,37 +102,37 @@ proptest! {
 
     #[test]
     fn any_order_of_commands_is_survived(steps in prop::collection::vec(step(), 1..80)) {
-        let mut stage = Stage::new();
+        let mut harness = EngineHarness::new();
         let behaviours = [
-            Behaviour::Manual,
-            Behaviour::AnswersAfter { delay_ms: 0 },
-            Behaviour::AnswersAfter { delay_ms: 333 },
-            Behaviour::Declines { delay_ms: 50 },
-            Behaviour::Busy,
-            Behaviour::NeverAnswers,
+            AnswerBehaviour::Manual,
+            AnswerBehaviour::AnswersAfter { delay_ms: 0 },
+            AnswerBehaviour::AnswersAfter { delay_ms: 333 },
+            AnswerBehaviour::Declines { delay_ms: 50 },
+            AnswerBehaviour::Busy,
+            AnswerBehaviour::NeverAnswers,
         ];
         for (n, behaviour) in behaviours.into_iter().enumerate() {
-            stage.phone(&format!("p{n}"), behaviour);
+            harness.phone(&format!("p{n}"), behaviour);
         }
         for (count, step) in steps.iter().enumerate() {
-            take(&mut stage, step, count * 10);
-            check(&stage);
+            take(&mut harness, step, count * 10);
+            check(&harness);
         }
-        stage.engine.shut_down();
-        stage.run(0);
-        prop_assert!(stage.engine.legs().is_empty() && stage.engine.live_recordings().is_empty());
-        prop_assert_eq!(stage.engine.next_deadline_us(), None);
-        once_only(&stage);
+        harness.engine.shut_down();
+        harness.run(0);
+        prop_assert!(harness.engine.legs().is_empty() && harness.engine.live_recordings().is_empty());
+        prop_assert_eq!(harness.engine.next_deadline_us(), None);
+        once_only(&harness);
     }
 }
 
-fn once_only(stage: &Stage) {
+fn once_only(harness: &EngineHarness) {
     let mut ended = std::collections::BTreeSet::new();
-    for what in stage.whats() {
-        if let What::LegEnded { leg_id, .. } = what {
+    for action in harness.actions() {
+        if let LedgerAction::LegEnded { leg_id, .. } = action {
             assert!(ended.insert(leg_id), "{leg_id} ended twice");
         }
     }
-    let sequences: Vec<i64> = stage.happened.iter().map(|happening| happening.sequence).collect();
+    let sequences: Vec<i64> = harness.ledger.iter().map(|entry| entry.sequence).collect();
     assert!(sequences.windows(2).all(|pair| pair[1] == pair[0] + 1), "no holes in the ledger");
 }

@@ -1,4 +1,4 @@
-//! What is left when the switch is killed, and what the next run makes of it.
+//! The data folder after the switch was killed, and how the next run repairs it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,23 +7,23 @@ use baton_api::simulator::v1 as proto;
 use baton_runtime::auth::SigningKey;
 use baton_runtime::{Clock, ids};
 use baton_switch::engine::model::FinishedRecording;
-use baton_switch::storage::{DataFolder, StorageError};
-use baton_switch::{Switch, SwitchConfig, SwitchFailure};
+use baton_switch::storage::{StorageError, SwitchFolder};
+use baton_switch::{Switch, SwitchFailure, SwitchSettings};
 use baton_testkit::tones;
 
-use super::stage::{AGENT, CUSTOMER, set};
-use super::world::{Call, World};
+use super::harness::{AGENT, CUSTOMER, set};
+use super::running_switch::{Call, RunningSwitch};
 
 /// Runs a recorded call for a second and then drops everything as it stands, as a kill does.
 fn killed(folder: &Path) -> (String, Call) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime");
     let left = runtime.block_on(async {
-        let mut world = World::start(folder, Clock::real()).await;
-        world.phone("agent", 0).await;
-        let call = world.recorded_call(1).await;
-        world.clock.sleep(Duration::from_secs(1)).await;
-        let boot_id = world.snapshot().await.boot_id;
+        let mut switch = RunningSwitch::start(folder, Clock::real()).await;
+        switch.phone("agent", 0).await;
+        let call = switch.recorded_call(1).await;
+        switch.clock.sleep(Duration::from_secs(1)).await;
+        let boot_id = switch.snapshot().await.boot_id;
         (boot_id, call)
     });
     runtime.shutdown_background();
@@ -34,7 +34,7 @@ fn killed(folder: &Path) -> (String, Call) {
 /// The lock goes with the last thread that writes.
 fn until_free(folder: &Path) {
     for _ in 0..1_000 {
-        match DataFolder::open(folder) {
+        match SwitchFolder::open(folder) {
             Err(StorageError::InUse(_)) => std::thread::yield_now(),
             Err(error) => panic!("{error}"),
             Ok(_) => return,
@@ -50,39 +50,39 @@ fn a_killed_switch_comes_back_without_calls_and_with_what_it_had_recorded() {
     let (boot_id, call) = killed(folder.path());
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let mut world = World::start(folder.path(), Clock::real()).await;
-        let snapshot = world.snapshot().await;
+        let mut switch = RunningSwitch::start(folder.path(), Clock::real()).await;
+        let snapshot = switch.snapshot().await;
         assert_ne!(snapshot.boot_id, boot_id, "S4");
         assert!(snapshot.legs.is_empty() && snapshot.rooms.is_empty());
         let [recording] = snapshot.finished_recordings.as_slice() else { panic!("one recording") };
         assert!(recording.torn && recording.duration_ms >= 600, "R4: {recording:?}");
-        let (_, file) = world.fetch(&call.recording).await;
+        let (_, file) = switch.fetch(&call.recording).await;
         let samples = tones::samples_of_wav(&file).expect("a WAV file");
         assert_eq!(samples.len() as i64, recording.sample_count);
         assert_eq!(tones::heard_tones(&samples, &[CUSTOMER, AGENT]), set(&[CUSTOMER, AGENT]));
-        assert_eq!(world.epoch, 2, "the epoch is kept");
+        assert_eq!(switch.epoch, 2, "the epoch is kept");
         let again = proto::DialRequest {
-            epoch: world.epoch,
+            epoch: switch.epoch,
             leg_id: call.agent.clone(),
             tenant: "demo".to_owned(),
             address: "agent".to_owned(),
             ring_timeout_ms: 1_000,
             ..proto::DialRequest::default()
         };
-        let refused = world.control.dial(again).await.expect_err("S2");
+        let refused = switch.control.dial(again).await.expect_err("S2");
         assert_eq!(refused.code(), tonic::Code::AlreadyExists);
-        assert!(world.heard(&call.customer).await.0.ended);
-        world.stop().await;
+        assert!(switch.heard(&call.customer).await.0.ended);
+        switch.stop().await;
     });
 }
 
 fn recordings_left(folder: &Path) -> Vec<FinishedRecording> {
-    let (_open, left) = DataFolder::open(folder).expect("a folder that can be opened");
+    let (_open, left) = SwitchFolder::open(folder).expect("a folder that can be opened");
     left.finished
 }
 
 #[test]
-fn a_file_whose_description_cannot_be_read_is_set_aside_and_stops_nobody() {
+fn a_sidecar_that_cannot_be_parsed_is_renamed_and_does_not_prevent_the_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let (_, call) = killed(folder.path());
     let file = |ending: &str| folder.path().join(format!("recordings/{}.{ending}", call.recording));
@@ -94,7 +94,7 @@ fn a_file_whose_description_cannot_be_read_is_set_aside_and_stops_nobody() {
 }
 
 #[test]
-fn a_file_that_is_shorter_than_was_written_down_is_torn_and_one_that_is_gone_is_gone() {
+fn a_file_that_is_shorter_than_its_sidecar_says_is_torn_and_a_missing_one_is_forgotten() {
     let folder = tempfile::tempdir().expect("a folder");
     let (_, call) = killed(folder.path());
     let file = |ending: &str| folder.path().join(format!("recordings/{}.{ending}", call.recording));
@@ -111,27 +111,27 @@ fn a_file_that_is_shorter_than_was_written_down_is_torn_and_one_that_is_gone_is_
 #[tokio::test]
 async fn phones_outlive_the_switch() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut world = World::start(folder.path(), Clock::real()).await;
+    let mut switch = RunningSwitch::start(folder.path(), Clock::real()).await;
     for address in ["a", "b", "c"] {
-        world.phone(address, 5).await;
+        switch.phone(address, 5).await;
     }
     let gone = proto::DeletePhoneRequest { request_id: ids::new_uuid().to_string(), address: "b".to_owned() };
-    world.people.delete_phone(gone).await.expect("delete");
-    world.stop().await;
-    let mut world = World::start(folder.path(), Clock::real()).await;
+    switch.people.delete_phone(gone).await.expect("delete");
+    switch.stop().await;
+    let mut switch = RunningSwitch::start(folder.path(), Clock::real()).await;
     let all = proto::ListPhonesRequest::default();
-    let phones = world.people.list_phones(all).await.expect("phones").into_inner().phones;
+    let phones = switch.people.list_phones(all).await.expect("phones").into_inner().phones;
     let found: Vec<_> = phones.iter().map(|phone| (phone.address.as_str(), phone.tone_hz)).collect();
     assert_eq!(found, [("a", 1_000), ("c", 2_300)]);
-    world.stop().await;
+    switch.stop().await;
 }
 
 #[tokio::test]
 async fn two_switches_do_not_share_a_folder() {
     let folder = tempfile::tempdir().expect("a folder");
-    let world = World::start(folder.path(), Clock::real()).await;
-    let config = SwitchConfig::new("127.0.0.1:0".parse().expect("an address"), folder.path().to_owned());
+    let switch = RunningSwitch::start(folder.path(), Clock::real()).await;
+    let config = SwitchSettings::new("127.0.0.1:0".parse().expect("an address"), folder.path().to_owned());
     let second = Switch::open(config, Clock::real(), SigningKey::generate().verifier());
     assert!(matches!(second.err(), Some(SwitchFailure::Storage(StorageError::InUse(_)))));
-    world.stop().await;
+    switch.stop().await;
 }

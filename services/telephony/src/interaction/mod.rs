@@ -1,15 +1,15 @@
-//! One interaction: a task that makes the switch match its plan, and observes what becomes of it.
+//! One interaction: a task that makes the switch match the plan, and observes what happens.
 //!
-//! Everything about an interaction happens in its own task, one thing after the other: so nothing about it needs a lock, and
-//! a slow one delays no other. The task sleeps until there is a new plan, an event, a look at the switch, or a time to judge;
-//! it ends when the interaction has ended and nothing of it is left anywhere.
+//! Each interaction has a task of its own, which works sequentially: so its state needs no lock, and a slow interaction
+//! delays no other. The task sleeps until there is a new plan, an event, a snapshot, or a deadline. It ends when the
+//! interaction has ended, nothing of it is left on the switch, and all facts are reported.
 
 mod event;
-mod look;
 mod observe;
-mod once;
+mod operation;
 mod pass;
 mod restore;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
@@ -22,78 +22,79 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::watch;
 
-use crate::book::{Book, Inlets, Message, Name};
-use crate::link::{LinkOrders, LinkState, Moments};
-use crate::plan::{InteractionId, Origin, Plan};
-use crate::report::{ReportWays, Reporter};
-use crate::store::{Restored, Write};
-use crate::switch::{Ending, Switch};
-use crate::thing::Key;
-use crate::world::{LegThere, World};
+use crate::link::{LinkRequests, LinkState, LogicalClock};
+use crate::name_registry::{InteractionInbox, InteractionMessage, NameRegistry, SwitchName};
+use crate::observed::{ObservedLeg, ObservedState};
+use crate::operation::OperationKey;
+use crate::plan::{InteractionId, Plan, WantedOrigin};
+use crate::report::{ReportContext, Reporter};
+use crate::store::{RestoredOperations, StoreWrite};
+use crate::switch::{LegEnding, SwitchPort};
 
-/// What all interactions share.
-pub struct Ways {
-    /// The switch.
-    pub switch: Arc<dyn Switch>,
-    /// To the transfer service and to the disk; the time; where tasks run.
-    pub report: ReportWays,
-    /// Whether the switch is connected.
+/// Shared by all interactions.
+pub struct InteractionContext {
+    pub switch: Arc<dyn SwitchPort>,
+    pub report: ReportContext,
     pub link: watch::Receiver<LinkState>,
-    /// What is asked of the connection.
-    pub orders: LinkOrders,
-    /// Orders looks and changes.
-    pub moments: Moments,
-    /// Which name on the switch belongs to whom.
-    pub book: Arc<Book>,
+    pub link_requests: LinkRequests,
+    pub logical_clock: LogicalClock,
+    pub names: Arc<NameRegistry>,
 }
 
-/// The interaction's task.
-pub struct Interaction {
+/// The task of one interaction, and its state.
+pub struct InteractionDriver {
     id: InteractionId,
-    ways: Arc<Ways>,
-    inlets: Inlets,
+    context: Arc<InteractionContext>,
+    inbox: InteractionInbox,
     plan: Option<Arc<Plan>>,
-    world: World,
+    observed: ObservedState,
     reporter: Reporter,
-    /// The last place that was given to an observation.
+    /// The position of the last fact.
     position: i64,
-    /// The session of the last look.
+    /// The session of the last snapshot; 0 before the first.
     generation: u64,
-    /// The run of the switch that the last look showed.
+    /// The run of the switch that the last snapshot showed.
     boot_id: String,
-    /// A look was asked for and has not come yet.
-    awaits_look: bool,
-    /// Passes that failed in a row, and when to try again if nothing changes before.
+    /// A resync was requested, and the snapshot has not come yet.
+    awaits_resync: bool,
+    /// Passes that failed in a row.
     failures: u32,
+    /// When to try again if nothing changes before.
     retry_at_us: Option<i64>,
-    /// The trace in which the plan was pushed, until it is made true: what is done after that follows from something else.
+    /// The trace of the call that brought the plan, until the switch matches the plan: later steps have another cause.
     trace: Option<TraceParent>,
-    /// What is to be written, in order.
-    writes: Vec<Write>,
-    /// Segments that are about to be on the list for the archive, and whether they came there.
-    listing: FuturesUnordered<BoxFuture<'static, (Key, bool)>>,
+    /// Writes that are to be queued, in this order.
+    writes: Vec<StoreWrite>,
+    /// Uploads whose commit is awaited: the segment, and whether its upload was committed.
+    pending_uploads: FuturesUnordered<BoxFuture<'static, (OperationKey, bool)>>,
 }
 
-impl Interaction {
-    /// `generation`: the session of which no look is needed, as nothing of the interaction can be on the switch.
-    pub fn new(id: InteractionId, ways: Arc<Ways>, inlets: Inlets, generation: u64, restored: Restored) -> Self {
-        let reporter = Reporter::new(id.clone(), ways.report.clone());
+impl InteractionDriver {
+    /// `generation`: the session whose snapshot is not awaited, because the interaction has nothing on the switch; 0: none.
+    pub fn new(
+        id: InteractionId,
+        context: Arc<InteractionContext>,
+        inbox: InteractionInbox,
+        generation: u64,
+        restored: RestoredOperations,
+    ) -> Self {
+        let reporter = Reporter::new(id.clone(), context.report.clone());
         let mut this = Self {
             id,
-            ways,
-            inlets,
+            context,
+            inbox,
             plan: None,
-            world: World::default(),
+            observed: ObservedState::default(),
             reporter,
             position: 0,
             generation,
             boot_id: String::new(),
-            awaits_look: false,
+            awaits_resync: false,
             failures: 0,
             retry_at_us: None,
             trace: None,
             writes: Vec::new(),
-            listing: FuturesUnordered::new(),
+            pending_uploads: FuturesUnordered::new(),
         };
         this.restore(restored);
         this
@@ -101,93 +102,93 @@ impl Interaction {
 
     /// Until the interaction has ended, or the service stops.
     pub async fn run(mut self) {
-        let clock = self.ways.report.clock.clone();
-        let stopping = self.ways.report.lifecycle.soft();
+        let clock = self.context.report.clock.clone();
+        let stopping = self.context.report.lifecycle.soft();
         let drained = self.reporter.drained();
-        let mut link = self.ways.link.clone();
+        let mut link = self.context.link.clone();
         loop {
             {
                 let _busy = clock.busy();
                 self.pass().await;
             }
-            if self.is_finished() && self.inlets.mailbox.is_empty() {
+            if self.is_finished() && self.inbox.messages.is_empty() {
                 break;
             }
             let wake_at_us = self.wake_at_us();
             tokio::select! {
-                changed = self.inlets.plans.changed() => if changed.is_err() { break },
-                message = self.inlets.mailbox.recv() => match message {
-                    Some(message) => self.hear(message),
+                changed = self.inbox.plans.changed() => if changed.is_err() { break },
+                message = self.inbox.messages.recv() => match message {
+                    Some(message) => self.handle_message(message),
                     None => break,
                 },
                 changed = link.changed() => if changed.is_err() { return },
                 () = drained.notified() => {}
-                Some((key, listed)) = self.listing.next() => self.segment_listed(&key, listed),
+                Some((key, committed)) = self.pending_uploads.next() => self.upload_committed(&key, committed),
                 () = clock.sleep_until(wake_at_us), if wake_at_us < i64::MAX => {}
                 () = stopping.cancelled() => return,
             }
         }
-        // Without its task, fencing goes by what is on disk: the last version is there before this is.
-        if self.ways.report.journal.write(Write::Finished(self.id.clone())).await.is_err() {
+        // Without the task, the stored plan fences: the last version is on disk before this write is.
+        if self.context.report.journal.write(StoreWrite::Finished(self.id.clone())).await.is_err() {
             return;
         }
         tracing::debug!(interaction.id = %self.id, "nothing is left of the interaction");
-        self.ways.book.remove(&self.id);
+        self.context.names.remove(&self.id);
     }
 
-    /// Takes in everything that has come, without waiting.
+    /// Handles everything that has come, without waiting.
     fn absorb(&mut self) {
-        let newest = self.inlets.plans.borrow_and_update().clone();
+        let newest = self.inbox.plans.borrow_and_update().clone();
         if let Some(plan) = newest.filter(|it| self.plan.as_ref().is_none_or(|old| !Arc::ptr_eq(old, it))) {
-            self.take_over(plan);
+            self.adopt_plan(plan);
         }
-        while let Ok(message) = self.inlets.mailbox.try_recv() {
-            self.hear(message);
+        while let Ok(message) = self.inbox.messages.try_recv() {
+            self.handle_message(message);
         }
-        while let Some(Some((key, listed))) = self.listing.next().now_or_never() {
-            self.segment_listed(&key, listed);
+        while let Some(Some((key, committed))) = self.pending_uploads.next().now_or_never() {
+            self.upload_committed(&key, committed);
         }
-        if self.inlets.overflowed.swap(false, Ordering::Relaxed) {
-            self.ask_for_look();
+        if self.inbox.overflowed.swap(false, Ordering::Relaxed) {
+            self.request_resync();
         }
-        self.judge_times();
+        self.check_deadlines();
     }
 
-    fn hear(&mut self, message: Message) {
+    fn handle_message(&mut self, message: InteractionMessage) {
         match message {
-            Message::Event(event) => {
+            InteractionMessage::Event(event) => {
                 self.retry_at_us = None;
-                self.hear_event(event);
+                self.handle_event(event);
             }
-            Message::Look(share) => self.see(&share),
-            Message::Silent => self.lose_switch(&format!("silent-{}", self.now_us())),
+            InteractionMessage::Snapshot(slice) => self.apply_snapshot(&slice),
+            InteractionMessage::Silent => self.lose_switch(&format!("silent-{}", self.now_us())),
         }
     }
 
-    /// Makes the names of everything in the plan known, before anything can be heard of it, and the plan ours.
-    fn take_over(&mut self, plan: Arc<Plan>) {
-        let name = |kind, id: &str| Name { kind, text: id.to_owned() };
-        let ids = (plan.announcements.iter().map(|it| Key::announcement(&it.id)))
-            .chain(plan.exit.iter().map(|it| Key::exit(&it.id)))
-            .chain(plan.segment.iter().map(|it| Key::segment(&it.id)));
+    /// Registers all names of the plan, before events can come for them, and makes it the current plan.
+    fn adopt_plan(&mut self, plan: Arc<Plan>) {
+        let name = |kind, id: &str| SwitchName { kind, text: id.to_owned() };
+        let ids = (plan.announcements.iter().map(|it| OperationKey::announcement(&it.id)))
+            .chain(plan.exit.iter().map(|it| OperationKey::exit(&it.id)))
+            .chain(plan.segment.iter().map(|it| OperationKey::segment(&it.id)));
         for key in ids {
-            self.ways.book.register(name(key.kind, &key.id), &self.id);
+            self.context.names.register(name(key.kind, &key.id), &self.id);
         }
         for leg in &plan.legs {
-            let key = Key::leg(&leg.id);
-            let call = self.ways.book.register(name(key.kind, leg.name()), &self.id);
-            if self.world.was_asked(&key) {
+            let key = OperationKey::leg(&leg.id);
+            let call = self.context.names.register(name(key.kind, leg.name()), &self.id);
+            if self.observed.was_requested(&key) {
                 continue;
             }
             match &leg.origin {
-                Origin::Dial(_) => {}
-                Origin::Inbound(on_switch) => {
-                    self.add_thing(key.clone(), on_switch, "");
+                WantedOrigin::Dial(_) => {}
+                WantedOrigin::Inbound(on_switch) => {
+                    self.add_operation(key.clone(), on_switch, "");
                     if let Some(call) = call {
-                        self.adopt(&key, on_switch, call);
+                        self.adopt_call(&key, on_switch, call);
                     }
                 }
-                Origin::Refused(why) => self.refuse(&key, why),
+                WantedOrigin::Refused(why) => self.refuse(&key, why),
             }
         }
         self.give_up_segments(&plan);
@@ -195,54 +196,54 @@ impl Interaction {
         self.plan = Some(plan);
     }
 
-    /// A leg that must not be dialled is one that can't be reached (X3); everybody else is where they are wanted.
-    fn refuse(&mut self, key: &Key, why: &str) {
+    /// A leg that must not be dialled is reported as unreachable (X3); the rest of the plan is carried out.
+    fn refuse(&mut self, key: &OperationKey, why: &str) {
         tracing::error!(interaction.id = %self.id, leg.id = key.id, why, "a leg is not dialled");
-        self.add_thing(key.clone(), &key.id, "");
-        self.observe(key, crate::fact::ended(&key.id, Ending::Unreachable), self.now_us());
+        self.add_operation(key.clone(), &key.id, "");
+        self.observe(key, crate::fact::ended(&key.id, LegEnding::Unreachable), self.now_us());
     }
 
-    /// A segment that was wanted only by versions that were skipped, and is awaited by this one, was never begun.
+    /// A segment that only skipped versions wanted, and whose end this version awaits, never began.
     fn give_up_segments(&mut self, plan: &Plan) {
         let now_us = self.now_us();
         for id in &plan.awaited_segments {
-            let key = Key::segment(id);
-            if !self.world.was_asked(&key) {
-                self.add_thing(key.clone(), id, "");
+            let key = OperationKey::segment(id);
+            if !self.observed.was_requested(&key) {
+                self.add_operation(key.clone(), id, "");
                 self.observe(&key, crate::fact::segment_never_begun(id), now_us);
             }
         }
     }
 
-    /// A call that came in before it was known whose it is. It may have ended meanwhile.
-    fn adopt(&mut self, key: &Key, on_switch: &str, call: crate::book::Unclaimed) {
+    /// Adopts an inbound call that came before the plan. The call may have ended meanwhile.
+    fn adopt_call(&mut self, key: &OperationKey, on_switch: &str, call: crate::name_registry::UnclaimedCall) {
         if let Some((why, at_us)) = call.ended {
             return self.observe(key, crate::fact::ended(&key.id, why), at_us);
         }
-        let there = LegThere { state: call.state, ..LegThere::ringing(self.ways.moments.now()) };
-        self.put_leg(key, on_switch, there);
+        let actual = ObservedLeg { progress: call.progress, ..ObservedLeg::ringing(self.context.logical_clock.now()) };
+        self.put_leg(key, on_switch, actual);
     }
 
-    fn ask_for_look(&mut self) {
-        self.awaits_look = true;
-        self.ways.orders.look();
+    fn request_resync(&mut self) {
+        self.awaits_resync = true;
+        self.context.link_requests.resync();
     }
 
     fn now_us(&self) -> i64 {
-        self.ways.report.clock.now_us()
+        self.context.report.clock.now_us()
     }
 
-    /// The switch is connected, and what is on it is known.
+    /// The switch is connected, and a snapshot of this session was applied.
     fn is_ready(&self) -> bool {
-        matches!(&*self.ways.link.borrow(), LinkState::Up { generation, .. } if *generation == self.generation)
+        matches!(&*self.context.link.borrow(), LinkState::Up { generation, .. } if *generation == self.generation)
     }
 
-    /// The last version is applied, and what came of it is reported. While the switch can't be seen, nothing is finished: legs
-    /// that were taken for lost may come back with it.
+    /// The last version is carried out, and all facts are reported. While the switch is not connected, no interaction is
+    /// finished: legs that were taken for lost may come back with it.
     fn is_finished(&self) -> bool {
         self.is_ready()
             && self.plan.as_ref().is_some_and(|plan| plan.ended)
-            && self.world.is_empty()
+            && self.observed.is_empty()
             && self.reporter.is_drained()
     }
 }

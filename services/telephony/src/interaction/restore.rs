@@ -1,18 +1,18 @@
-//! Going on after a restart: what was asked for is never asked for again, what was not taken is reported again.
+//! After a restart: stored operations are never requested again, and facts that are not acknowledged are reported again.
 
-use super::Interaction;
-use crate::book::Name;
-use crate::store::Restored;
+use super::InteractionDriver;
+use crate::name_registry::SwitchName;
+use crate::store::RestoredOperations;
 
-impl Interaction {
-    pub(super) fn restore(&mut self, restored: Restored) {
+impl InteractionDriver {
+    pub(super) fn restore(&mut self, restored: RestoredOperations) {
         self.position = restored.last_position;
-        for it in restored.things {
-            self.ways.book.register(Name { kind: it.key.kind, text: it.thing.name.clone() }, &self.id);
-            if let (Some(position), Some(fact)) = (it.unacked, &it.thing.fact) {
+        for it in restored.operations {
+            self.context.names.register(SwitchName { kind: it.key.kind, text: it.operation.name.clone() }, &self.id);
+            if let (Some(position), Some(fact)) = (it.unacknowledged, &it.operation.fact) {
                 self.reporter.put(position, it.key.clone(), fact.clone());
             }
-            self.world.things.insert(it.key, it.thing);
+            self.observed.operations.insert(it.key, it.operation);
         }
     }
 }

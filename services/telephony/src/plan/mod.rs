@@ -1,4 +1,4 @@
-//! What one interaction wants of the switch: the plan, parsed into types that can't be wrong in themselves.
+//! What one interaction wants of the switch: the plan, parsed into types whose values are valid.
 
 mod parse;
 
@@ -10,28 +10,27 @@ use baton_runtime::telemetry::TraceParent;
 
 pub use parse::parse;
 
-/// An interaction, as its id is written in plans and in the names of things on the switch.
+/// As in plans, and in names on the switch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InteractionId(Arc<str>);
 
 impl InteractionId {
-    /// Only a UUID in its usual form is one: what begins otherwise on the switch is not ours.
+    /// Only a UUID in lower case with hyphens: a room on the switch whose name begins otherwise is not ours.
     pub fn parse(text: &str) -> Option<Self> {
         let id = uuid::Uuid::try_parse(text).ok()?;
         (id.hyphenated().to_string() == text).then(|| Self(text.into()))
     }
 
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What a room of this interaction is called on the switch.
+    /// The switch's name for a room of this interaction.
     pub fn room_on_switch(&self, room: &str) -> String {
         format!("{}-{room}", self.0)
     }
 
-    /// The interaction and the room that a name on the switch stands for; `None` when the room is not ours.
+    /// The interaction and the plan's name of a room on the switch; `None` when the room is not ours.
     pub fn of_room(on_switch: &str) -> Option<(Self, &str)> {
         let (id, room) = on_switch.rsplit_once('-')?;
         Some((Self::parse(id)?, room))
@@ -44,36 +43,31 @@ impl fmt::Display for InteractionId {
     }
 }
 
-/// All that one interaction wants of the switch at one version. What is not in it is not wanted.
+/// Everything that one interaction wants on the switch at one version. What is not in it is to be removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The tenant.
     pub tenant: String,
-    /// The interaction.
     pub interaction: InteractionId,
-    /// The version of which this is the projection.
+    /// The interaction's version, of which this is the projection.
     pub version: u64,
-    /// The rooms, with what is heard in them.
+    /// By name.
     pub rooms: BTreeMap<String, Treatment>,
-    /// The legs, the customer's first.
-    pub legs: Vec<Leg>,
-    /// What is to be played, once each.
-    pub announcements: Vec<Announcement>,
-    /// Where a leg leaves to.
-    pub exit: Option<Exit>,
-    /// What is recorded.
-    pub segment: Option<Segment>,
-    /// The interaction is over: nothing is wanted any more.
+    /// The customer's is the first.
+    pub legs: Vec<WantedLeg>,
+    pub announcements: Vec<WantedAnnouncement>,
+    pub exit: Option<WantedExit>,
+    pub segment: Option<WantedSegment>,
+    /// The interaction is over, and the plan is empty.
     pub ended: bool,
-    /// Segments that are no longer wanted and whose end is to be reported.
+    /// Segments that are no longer wanted, and whose end the transfer service waits for.
     pub awaited_segments: Vec<String>,
-    /// The trace in which it was pushed.
+    /// The trace of the call that brought the plan.
     pub trace: Option<TraceParent>,
 }
 
 impl Plan {
     /// The wanted leg that has this name on the switch.
-    pub fn leg_named(&self, name: &str) -> Option<&Leg> {
+    pub fn leg_named(&self, name: &str) -> Option<&WantedLeg> {
         self.legs.iter().find(|leg| leg.name() == name)
     }
 }
@@ -83,96 +77,86 @@ impl Plan {
 pub enum Treatment {
     /// The members hear each other.
     Conversation,
-    /// Each hears music, and nobody anybody.
+    /// Each member hears music, and no other member.
     HoldMusic,
-    /// Each hears ringing, and nobody anybody.
+    /// Each member hears ringing, and no other member.
     Ringback,
 }
 
 /// One attempt to connect one party.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leg {
-    /// Its id in plans and facts.
+pub struct WantedLeg {
+    /// As in plans and facts.
     pub id: String,
-    /// Where it comes from.
-    pub origin: Origin,
-    /// The room it is to be in as soon as it is up.
+    pub origin: WantedOrigin,
+    /// The room to move it into as soon as it is up.
     pub room: Option<String>,
-    /// It is not to be heard.
+    /// The others in the room do not hear it.
     pub muted: bool,
 }
 
-impl Leg {
-    /// What it is called on the switch.
+impl WantedLeg {
+    /// The name on the switch.
     pub fn name(&self) -> &str {
         match &self.origin {
-            Origin::Inbound(name) => name,
-            Origin::Dial(_) | Origin::Refused(_) => &self.id,
+            WantedOrigin::Inbound(name) => name,
+            WantedOrigin::Dial(_) | WantedOrigin::Refused(_) => &self.id,
         }
     }
 
-    /// How it is dialled, if it is.
-    pub fn dial(&self) -> Option<&Dial> {
+    /// `None`: the leg is not dialled.
+    pub fn dial(&self) -> Option<&WantedDial> {
         match &self.origin {
-            Origin::Inbound(_) | Origin::Refused(_) => None,
-            Origin::Dial(dial) => Some(dial),
+            WantedOrigin::Inbound(_) | WantedOrigin::Refused(_) => None,
+            WantedOrigin::Dial(dial) => Some(dial),
         }
     }
 }
 
-/// Where a leg comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// It came in, under this name.
+pub enum WantedOrigin {
+    /// An inbound call, with its name on the switch.
     Inbound(String),
-    /// It is dialled, once.
-    Dial(Dial),
-    /// It is never dialled, for this reason.
+    Dial(WantedDial),
+    /// Must not be dialled, for this reason; reported as unreachable.
     Refused(&'static str),
 }
 
-/// How an outgoing leg is dialled.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dial {
-    /// The address of the phone; the digits of a number outside.
+pub struct WantedDial {
+    /// The address of an agent's phone, or the digits of an external number.
     pub phone: String,
-    /// Until when it may ring; 0: it was answered.
+    /// End of the ring time; 0: it was answered.
     pub ring_until_us: i64,
-    /// What the phone shows.
+    /// The caller id that the phone shows.
     pub caller: String,
-    /// The rule that allows it to be dialled, when it is a number outside: there is no number outside without one (X3).
+    /// The dialling rule that allows an external number, which is always set for one (X3); `None` for an agent's phone.
     pub allowed_by: Option<String>,
 }
 
-/// Something to play once to everybody in a room.
+/// Played once, to everybody in the room.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Announcement {
-    /// One attempt.
+pub struct WantedAnnouncement {
     pub id: String,
-    /// The room.
     pub room: String,
-    /// What is played.
+    /// Of the sound.
     pub name: String,
 }
 
-/// Where a leg leaves to.
+/// A leg leaves the rooms, for a voicemail box.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exit {
-    /// One attempt.
+pub struct WantedExit {
     pub id: String,
     /// The leg's id in the plan.
     pub leg_id: String,
-    /// The voicemail box.
     pub mailbox: String,
 }
 
-/// One uninterrupted stretch of audio.
+/// One uninterrupted stretch of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Segment {
-    /// One attempt; also its name on the switch.
+pub struct WantedSegment {
+    /// One attempt; also the name on the switch.
     pub id: String,
-    /// The room.
     pub room: String,
-    /// The recording it belongs to.
     pub recording_id: String,
 }

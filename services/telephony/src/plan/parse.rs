@@ -1,24 +1,26 @@
 //! A plan from the wire, checked once: after this, no text of it can reach the switch as syntax (X4).
 //!
-//! What is wrong with one leg is that leg's trouble, not the customer's: it is never dialled, and the rest of the plan is
-//! carried out (C2).
+//! A leg whose dialling data are wrong is never dialled, and the rest of the plan is carried out, so that the customer does
+//! not suffer (C2).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use baton_api::ApiError;
 use baton_api::telephony::v1 as wire;
 
-use super::{Announcement, Dial, Exit, InteractionId, Leg, Origin, Plan, Segment, Treatment};
+use super::{
+    InteractionId, Plan, Treatment, WantedAnnouncement, WantedDial, WantedExit, WantedLeg, WantedOrigin, WantedSegment,
+};
 
 const MAX_ROOMS: usize = 8;
 const MAX_LEGS: usize = 64;
 const MAX_ANNOUNCEMENTS: usize = 16;
 const MAX_SEGMENTS: usize = 1_000;
-/// As many as E.164 has.
+/// Of an E.164 number.
 const MOST_DIGITS: usize = 15;
-/// With fewer it is an extension, not a number outside.
+/// With fewer digits it is an extension, not an external number.
 const FEWEST_OF_A_NUMBER: usize = 7;
-/// A phone's display shows less.
+/// In bytes; a phone's display shows less.
 const LONGEST_CALLER: usize = 64;
 
 /// Reads a plan; the error names the field that is wrong.
@@ -75,28 +77,28 @@ fn rooms(rooms: &[wire::Room]) -> Result<BTreeMap<String, Treatment>, ApiError> 
     Ok(parsed)
 }
 
-fn leg(leg: &wire::Leg) -> Result<Leg, ApiError> {
+fn leg(leg: &wire::Leg) -> Result<WantedLeg, ApiError> {
     let origin = match &leg.origin {
-        Some(wire::leg::Origin::Inbound(on_switch)) => Origin::Inbound(name("plan.legs.inbound", on_switch)?),
-        Some(wire::leg::Origin::Dial(it)) => dial(it).map_or_else(Origin::Refused, Origin::Dial),
+        Some(wire::leg::Origin::Inbound(on_switch)) => WantedOrigin::Inbound(name("plan.legs.inbound", on_switch)?),
+        Some(wire::leg::Origin::Dial(it)) => dial(it).map_or_else(WantedOrigin::Refused, WantedOrigin::Dial),
         None => return Err(ApiError::invalid_argument("plan.legs.origin", "must be given")),
     };
     let room = match leg.room.as_str() {
         "" => None,
         room => Some(room_name("plan.legs.room", room)?),
     };
-    Ok(Leg { id: name("plan.legs.leg_id", &leg.leg_id)?, origin, room, muted: leg.muted })
+    Ok(WantedLeg { id: name("plan.legs.leg_id", &leg.leg_id)?, origin, room, muted: leg.muted })
 }
 
 /// How the leg is dialled, or why it never is.
-fn dial(dial: &wire::Dial) -> Result<Dial, &'static str> {
+fn dial(dial: &wire::Dial) -> Result<WantedDial, &'static str> {
     let phone = name("", &dial.phone).map_err(|_| "the address of the phone is malformed")?;
     let allowed_by = allowed_by(dial, &phone)?;
-    Ok(Dial { phone, ring_until_us: dial.ring_until_us, caller: caller(&dial.caller), allowed_by })
+    Ok(WantedDial { phone, ring_until_us: dial.ring_until_us, caller: caller(&dial.caller), allowed_by })
 }
 
-/// The rule that a number outside is dialled by. That it fits is looked at here, too (X3): a rule that is named by mistake
-/// allows nothing, and what looks like a number outside is one, whatever it is said to be.
+/// The rule that allows an external number. That the rule fits is checked here, too (X3): a rule that is named by mistake
+/// allows nothing, and what looks like an external number is one, also when the plan says otherwise.
 fn allowed_by(dial: &wire::Dial, phone: &str) -> Result<Option<String>, &'static str> {
     let digits = dial.allowed_by.strip_prefix('+').filter(|it| is_digits(it));
     match (dial.outside, dial.allowed_by.as_str(), digits) {
@@ -116,31 +118,31 @@ fn is_digits(text: &str) -> bool {
     (1..=MOST_DIGITS).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_digit())
 }
 
-fn announcement(it: &wire::Announcement) -> Result<Announcement, ApiError> {
-    Ok(Announcement {
+fn announcement(it: &wire::Announcement) -> Result<WantedAnnouncement, ApiError> {
+    Ok(WantedAnnouncement {
         id: name("plan.announcements.announcement_id", &it.announcement_id)?,
         room: room_name("plan.announcements.room", &it.room)?,
         name: name("plan.announcements.name", &it.name)?,
     })
 }
 
-fn exit(exit: &wire::Exit) -> Result<Exit, ApiError> {
-    Ok(Exit {
+fn exit(exit: &wire::Exit) -> Result<WantedExit, ApiError> {
+    Ok(WantedExit {
         id: name("plan.exit.exit_id", &exit.exit_id)?,
         leg_id: name("plan.exit.leg_id", &exit.leg_id)?,
         mailbox: name("plan.exit.mailbox", &exit.mailbox)?,
     })
 }
 
-fn segment(segment: &wire::Segment) -> Result<Segment, ApiError> {
-    Ok(Segment {
+fn segment(segment: &wire::Segment) -> Result<WantedSegment, ApiError> {
+    Ok(WantedSegment {
         id: name("plan.segment.segment_id", &segment.segment_id)?,
         room: room_name("plan.segment.room", &segment.room)?,
         recording_id: name("plan.segment.recording_id", &segment.recording_id)?,
     })
 }
 
-/// Whatever is named in the plan must be in the plan.
+/// Rooms and legs that the plan refers to must be in it.
 fn consistent(plan: &Plan) -> Result<(), ApiError> {
     let used = (plan.legs.iter().filter_map(|it| it.room.as_ref()))
         .chain(plan.announcements.iter().map(|it| &it.room))
@@ -151,7 +153,7 @@ fn consistent(plan: &Plan) -> Result<(), ApiError> {
         }
     }
     let ids: BTreeSet<_> = plan.legs.iter().map(|it| &it.id).collect();
-    let names: BTreeSet<_> = plan.legs.iter().map(Leg::name).collect();
+    let names: BTreeSet<_> = plan.legs.iter().map(WantedLeg::name).collect();
     if ids.len() != plan.legs.len() || names.len() != plan.legs.len() {
         return Err(ApiError::invalid_argument("plan.legs", "each leg must be there once"));
     }
@@ -188,7 +190,7 @@ fn room_name(field: &str, text: &str) -> Result<String, ApiError> {
     }
 }
 
-/// Only shown, and sent by whoever calls: what is not plain is left out, and the customer is not lost for it.
+/// The caller id is only shown, and comes from the caller: unusual characters are left out, rather than the plan refused.
 fn caller(text: &str) -> String {
     let plain = |it: char| it.is_alphanumeric() || matches!(it, '+' | '.' | '_' | '-');
     let words: Vec<_> = text.split(|it| !plain(it)).filter(|word| !word.is_empty()).collect();

@@ -1,7 +1,7 @@
-//! Tells the transfer service what was observed, and repeats it until it is committed there.
+//! Reports facts to the transfer service, and repeats them until they are committed there.
 //!
-//! Each interaction reports by itself, in order, so that one that the transfer service has trouble with delays no other. The
-//! task that reports lives only while there is something to report.
+//! Each interaction reports separately, and in order, so that one whose facts are not accepted delays no other. The task
+//! that reports lives only while there are facts to report.
 
 mod queue;
 
@@ -10,176 +10,171 @@ use std::time::Duration;
 
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_api::transfer::v1::{Fact, ReportFactsRequest};
-use baton_api::{ApiError, Kind as ErrorKind};
+use baton_api::{ApiError, ErrorKind};
 use baton_runtime::Clock;
 use baton_runtime::client::{Backoff, InternalChannel};
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::telemetry::{self, TraceParent};
 
+use crate::operation::OperationKey;
 use crate::plan::InteractionId;
 use crate::retry;
-use crate::store::{Journal, Write};
-use crate::thing::Key;
-use queue::Queue;
+use crate::store::{StoreWrite, WriteJournal};
+use queue::ReportQueue;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// As many facts go into one report.
+/// Facts in one report, at most.
 const BATCH: usize = 64;
 
-/// What all reporters share.
+/// Used by all tasks of the service.
 #[derive(Clone, Debug)]
-pub struct ReportWays {
-    /// To the transfer service.
+pub struct ReportContext {
     pub intake: IntakeServiceClient<InternalChannel>,
-    /// To the disk.
-    pub journal: Journal,
-    /// The time.
+    pub journal: WriteJournal,
     pub clock: Clock,
-    /// Where tasks run.
     pub lifecycle: Lifecycle,
 }
 
-/// One interaction's reporter.
+/// Reports the facts of one interaction.
 #[derive(Debug)]
 pub struct Reporter {
     interaction: InteractionId,
-    ways: ReportWays,
-    shared: Arc<Mutex<Shared>>,
-    /// Called when everything is reported.
+    context: ReportContext,
+    state: Arc<Mutex<ReportState>>,
+    /// Notified when everything is reported.
     drained: Arc<tokio::sync::Notify>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    queue: Queue,
+struct ReportState {
+    queue: ReportQueue,
     running: bool,
 }
 
 impl Reporter {
-    /// Nothing to report yet.
-    pub fn new(interaction: InteractionId, ways: ReportWays) -> Self {
-        Self { interaction, ways, shared: Arc::default(), drained: Arc::default() }
+    pub fn new(interaction: InteractionId, context: ReportContext) -> Self {
+        Self { interaction, context, state: Arc::default(), drained: Arc::default() }
     }
 
-    /// Queues an observation; [`Reporter::kick`] sends it.
-    pub fn put(&self, position: i64, key: Key, fact: Fact) {
-        lock(&self.shared).queue.put(position, key, fact);
+    /// Queues a fact; [`Reporter::kick`] sends it.
+    pub fn put(&self, position: i64, key: OperationKey, fact: Fact) {
+        lock(&self.state).queue.put(position, key, fact);
     }
 
-    /// Everything is reported.
+    /// The transfer service has acknowledged all facts.
     pub fn is_drained(&self) -> bool {
-        lock(&self.shared).queue.is_empty()
+        lock(&self.state).queue.is_empty()
     }
 
-    /// Wakes whoever waits when everything is reported.
+    /// Notified each time when all facts are acknowledged.
     pub fn drained(&self) -> Arc<tokio::sync::Notify> {
         Arc::clone(&self.drained)
     }
 
-    /// Sees to it that what is queued is sent, now; in this trace, if it follows from something.
+    /// Starts to send the queued facts, unless that is under way. `trace`: of the call that led to them.
     pub fn kick(&self, trace: Option<TraceParent>) {
         {
-            let mut shared = lock(&self.shared);
-            if shared.running || shared.queue.is_empty() {
+            let mut state = lock(&self.state);
+            if state.running || state.queue.is_empty() {
                 return;
             }
-            shared.running = true;
+            state.running = true;
         }
-        let (interaction, ways) = (self.interaction.clone(), self.ways.clone());
-        let task = Task { interaction, ways, shared: Arc::clone(&self.shared), singly: 0, trace };
+        let (interaction, context) = (self.interaction.clone(), self.context.clone());
+        let task = ReportTask { interaction, context, state: Arc::clone(&self.state), singly: 0, trace };
         let drained = Arc::clone(&self.drained);
-        self.ways.lifecycle.spawn("report facts", async move {
+        self.context.lifecycle.spawn("report facts", async move {
             task.run().await;
             drained.notify_one();
         });
     }
 }
 
-struct Task {
+struct ReportTask {
     interaction: InteractionId,
-    ways: ReportWays,
-    shared: Arc<Mutex<Shared>>,
-    /// A report was refused: so many of its facts are sent one by one, so that only the bad one is dropped.
+    context: ReportContext,
+    state: Arc<Mutex<ReportState>>,
+    /// After a report was refused, this many facts are sent one by one, so that only the bad one is dropped.
     singly: usize,
-    /// That of what was observed first.
+    /// Of the facts that were queued first.
     trace: Option<TraceParent>,
 }
 
-/// What became of a report.
-enum Told {
-    /// It is committed, or its one fact never will be.
-    Done,
-    /// One of its facts is bad.
-    OneIsBad,
-    /// Nobody knows, or not now.
-    NotYet,
+/// The transfer service's answer to a report.
+enum Acknowledgement {
+    /// The facts are committed, or the only one was refused for good and dropped.
+    Settled,
+    /// At least one of the facts was refused for good.
+    OneRefused,
+    /// The facts were not committed now, or there was no clear answer.
+    Pending,
 }
 
-impl Task {
+impl ReportTask {
     async fn run(mut self) {
         let backoff = retry::endless(SHORTEST_PAUSE, LONGEST_PAUSE);
-        let stopping = self.ways.lifecycle.soft();
+        let stopping = self.context.lifecycle.soft();
         let mut failures = 0;
         while let Some(batch) = self.next_batch() {
             let count = batch.len();
             match self.report(batch).await {
-                Told::Done => {
+                Acknowledgement::Settled => {
                     failures = 0;
                     self.singly = self.singly.saturating_sub(count);
                     continue;
                 }
-                Told::OneIsBad => {
+                Acknowledgement::OneRefused => {
                     self.singly = count;
                     continue;
                 }
-                Told::NotYet => failures += 1,
+                Acknowledgement::Pending => failures += 1,
             }
-            let pause = self.ways.clock.sleep(Backoff::pause(&backoff, failures));
+            let pause = self.context.clock.sleep(Backoff::pause(&backoff, failures));
             if stopping.run_until_cancelled(pause).await.is_none() {
-                lock(&self.shared).running = false;
+                lock(&self.state).running = false;
                 return;
             }
         }
     }
 
-    /// What is to be sent; `None` ends the task, in the same moment in which nothing is left.
+    /// `None` ends the task; under the same lock, a later [`Reporter::kick`] is free to start another.
     fn next_batch(&self) -> Option<Vec<(i64, Fact)>> {
-        let mut shared = lock(&self.shared);
-        let batch = shared.queue.batch(if self.singly > 0 { 1 } else { BATCH });
+        let mut state = lock(&self.state);
+        let batch = state.queue.batch(if self.singly > 0 { 1 } else { BATCH });
         if batch.is_empty() {
-            shared.running = false;
+            state.running = false;
             return None;
         }
         Some(batch)
     }
 
-    async fn report(&mut self, batch: Vec<(i64, Fact)>) -> Told {
-        let _busy = self.ways.clock.busy();
+    async fn report(&mut self, batch: Vec<(i64, Fact)>) -> Acknowledgement {
+        let _busy = self.context.clock.busy();
         let (positions, facts): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let request = ReportFactsRequest { interaction_id: self.interaction.to_string(), facts };
         let span = tracing::info_span!(parent: None, "report", interaction.id = %self.interaction);
-        let told = telemetry::follow(self.trace, span, self.ways.intake.report_facts(request)).await;
-        if let Err(status) = told {
+        let answer = telemetry::follow(self.trace, span, self.context.intake.report_facts(request)).await;
+        if let Err(status) = answer {
             let error = ApiError::of(&status);
             match error.kind {
-                ErrorKind::InvalidArgument if positions.len() > 1 => return Told::OneIsBad,
+                ErrorKind::InvalidArgument if positions.len() > 1 => return Acknowledgement::OneRefused,
                 ErrorKind::NotFound | ErrorKind::InvalidArgument => {
                     tracing::warn!(interaction.id = %self.interaction, %error, "the transfer service will never take what was observed");
                 }
                 _ => {
                     tracing::debug!(interaction.id = %self.interaction, %error, "the transfer service does not take facts now");
-                    return Told::NotYet;
+                    return Acknowledgement::Pending;
                 }
             }
         }
-        lock(&self.shared).queue.done(&positions);
-        self.ways.journal.post(Write::Acked { interaction: self.interaction.clone(), positions }).await;
-        Told::Done
+        lock(&self.state).queue.acknowledge(&positions);
+        self.context.journal.post(StoreWrite::Acknowledged { interaction: self.interaction.clone(), positions }).await;
+        Acknowledgement::Settled
     }
 }
 
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+fn lock(state: &Mutex<ReportState>) -> MutexGuard<'_, ReportState> {
     // No code that holds the lock can leave the queue half changed.
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

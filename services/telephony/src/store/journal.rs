@@ -1,7 +1,7 @@
-//! The one writer: many interactions' changes in one transaction.
+//! The only writer of the database: one transaction commits the changes of many interactions.
 //!
-//! A commit that survives a power cut costs a flush of the disk, whatever is in it. So all who want to write at the same
-//! moment share one. Writes are committed in the order in which they were given.
+//! A commit that survives a power cut costs a flush of the disk, whatever its size. So writes that are queued at the same
+//! time go into one commit. Writes are committed in the order in which they were queued.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,159 +11,149 @@ use baton_store::{Db, StoreError, Tx};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{FailedUpload, KeepError, PlanRow, ThingRow, UploadRow, rows};
+use super::{FailedUpload, OperationRow, PersistError, PlanRow, UploadRow, rows};
+use crate::operation::OperationKey;
 use crate::plan::InteractionId;
-use crate::thing::Key;
 
-/// Writers wait when this many writes are queued. So while nothing can be written (a full disk) the memory that it takes is
-/// bounded: each interaction waits with one write in hand and takes no further step, plans are not acknowledged and will be
-/// pushed again, and what the switch says meanwhile is caught up with by a look.
-const QUEUE: usize = 4096;
-/// As many writes share a commit at most, so that none waits long.
+/// Callers wait when this many writes are queued. So memory is bounded while nothing can be written (a full disk): each
+/// interaction waits with one write in hand and executes no further step, plans are not acknowledged and will be pushed
+/// again, and a resync makes up for events that are missed meanwhile.
+const QUEUE_LENGTH: usize = 4096;
+/// Writes in one commit, at most, so that none waits long.
 const BATCH: usize = 256;
-/// Interactions that are forgotten at once.
+/// Interactions that one [`StoreWrite::Prune`] removes, at most.
 const MOST_PRUNED: i64 = 256;
-/// When the service stops and nothing can be written, it is given up after so many tries more.
+/// When the service stops and nothing can be written, the journal gives up after this many more tries.
 const LAST_TRIES: u32 = 5;
-/// When the service stops: whoever writes last does so within this time of the one before.
+/// When the service stops, the journal ends after this time without a write.
 const LAST_WAIT: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// One change.
 #[derive(Clone, Debug)]
-pub enum Write {
-    /// A plan was taken over.
+pub enum StoreWrite {
     Plan(PlanRow),
-    /// The switch is about to be asked.
-    Asked(ThingRow),
-    /// Something was observed.
+    /// An operation is about to be requested.
+    Requested(OperationRow),
+    /// The last observation of an operation.
     Observed {
-        /// The interaction.
         interaction: InteractionId,
-        /// The thing.
-        key: Key,
-        /// A fact, encoded.
+        key: OperationKey,
+        /// Encoded.
         fact: Vec<u8>,
-        /// Its place among the interaction's observations; 0: not to be reported.
+        /// The fact's position among the interaction's facts; 0: not to be reported.
         position: i64,
     },
-    /// Observations were committed by the transfer service.
-    Acked {
-        /// The interaction.
+    /// The transfer service has committed the facts at these positions.
+    Acknowledged {
         interaction: InteractionId,
-        /// Their places.
         positions: Vec<i64>,
     },
-    /// A segment is to be brought to the archive.
+    /// A closed segment is to be uploaded to the archive.
     Upload(UploadRow),
-    /// It is there.
+    /// The archive has the segment, or knows that it is lost.
     Uploaded {
-        /// The segment.
         segment: String,
-        /// As it was listed: lost, or not.
+        /// As in the uploaded row.
         lost: bool,
     },
-    /// It could not be brought.
     UploadFailed(FailedUpload),
-    /// Control of the switch was taken.
+    /// Control of the switch was taken with this epoch.
     Epoch(i64),
-    /// Forget what ended before then; not all at once, as dials wait for it.
+    /// Removes the oldest tombstones of interactions that ended before then; not all at once, as dials wait for the commit.
     Prune {
-        /// Then.
         before_us: i64,
     },
-    /// Nothing is left of an interaction that has ended.
+    /// The interaction has ended and has nothing left on the switch: its plan becomes a tombstone.
     Finished(InteractionId),
 }
 
-/// The way to the writer. Cheap to clone.
+/// The queue of writes. All clones are the same.
 #[derive(Clone, Debug)]
-pub struct Journal(mpsc::Sender<Order>);
+pub struct WriteJournal(mpsc::Sender<JournalEntry>);
 
 #[derive(Debug)]
-struct Order {
-    write: Write,
+struct JournalEntry {
+    write: StoreWrite,
     done: Option<oneshot::Sender<bool>>,
 }
 
-/// A write that is queued; awaited, it says whether it was committed.
+/// A write that is queued and not yet committed.
 #[derive(Debug)]
 #[must_use = "the write is not committed before this says so"]
-pub struct Queued(oneshot::Receiver<bool>);
+pub struct QueuedWrite(oneshot::Receiver<bool>);
 
-impl Queued {
-    /// Waits for the commit.
-    pub async fn committed(self) -> Result<(), KeepError> {
+impl QueuedWrite {
+    pub async fn committed(self) -> Result<(), PersistError> {
         match self.0.await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(KeepError::Refused),
-            Err(_) => Err(KeepError::Stopping),
+            Ok(false) => Err(PersistError::Refused),
+            Err(_) => Err(PersistError::Stopping),
         }
     }
 }
 
-impl Journal {
-    /// The journal, and the task that writes it. It ends when all journals are dropped, or when the service is `stopping` and
-    /// nobody has written for a moment: the others stop first.
-    /// `uploads` is told when there are new ones.
+impl WriteJournal {
+    /// The journal, and the task that writes it. The task ends when all journals are dropped, or when the service is
+    /// `stopping` and no write has come for a moment, as the other tasks stop first. `uploads` is notified of each new
+    /// upload.
     pub fn new(
         db: Db,
         clock: Clock,
         uploads: Arc<Notify>,
         stopping: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send) {
-        let (sender, orders) = mpsc::channel(QUEUE);
-        (Self(sender), Writer { db, clock, uploads, orders, stopping }.run())
+        let (sender, entries) = mpsc::channel(QUEUE_LENGTH);
+        (Self(sender), JournalWriter { db, clock, uploads, entries, stopping }.run())
     }
 
-    /// Queues a write whose commit the caller waits for.
-    pub async fn queue(&self, write: Write) -> Queued {
+    /// The caller may await the commit later.
+    pub async fn queue(&self, write: StoreWrite) -> QueuedWrite {
         let (done, committed) = oneshot::channel();
-        // A journal that has ended drops the order, and with it `done`: the caller sees that it was not committed.
-        let _ = self.0.send(Order { write, done: Some(done) }).await;
-        Queued(committed)
+        // A journal that has ended drops the entry, and with it `done`: the caller sees that it was not committed.
+        let _ = self.0.send(JournalEntry { write, done: Some(done) }).await;
+        QueuedWrite(committed)
     }
 
-    /// Writes, and waits for the commit.
-    pub async fn write(&self, write: Write) -> Result<(), KeepError> {
+    /// Queues a write, and awaits the commit.
+    pub async fn write(&self, write: StoreWrite) -> Result<(), PersistError> {
         self.queue(write).await.committed().await
     }
 
-    /// Queues a write that nobody waits for.
-    pub async fn post(&self, write: Write) {
-        let _ = self.0.send(Order { write, done: None }).await;
+    /// Queues a write without awaiting the commit.
+    pub async fn post(&self, write: StoreWrite) {
+        let _ = self.0.send(JournalEntry { write, done: None }).await;
     }
 }
 
-struct Writer {
+struct JournalWriter {
     db: Db,
     clock: Clock,
     uploads: Arc<Notify>,
-    orders: mpsc::Receiver<Order>,
+    entries: mpsc::Receiver<JournalEntry>,
     stopping: CancellationToken,
 }
 
-impl Writer {
+impl JournalWriter {
     async fn run(mut self) {
         let mut batch = Vec::new();
         while self.next(&mut batch).await {
             let _busy = self.clock.busy();
-            let Some(kept) = self.keep(&batch).await else { return };
-            for (order, kept) in batch.drain(..).zip(kept) {
-                if kept && matches!(order.write, Write::Upload(_)) {
+            let Some(kept) = self.commit_batch(&batch).await else { return };
+            for (entry, kept) in batch.drain(..).zip(kept) {
+                if kept && matches!(entry.write, StoreWrite::Upload(_)) {
                     self.uploads.notify_one();
                 }
-                if let Some(done) = order.done {
-                    // Whoever gave up waiting needs no answer.
+                if let Some(done) = entry.done {
+                    // A caller that gave up waiting needs no answer.
                     let _ = done.send(kept);
                 }
             }
         }
     }
 
-    /// Tries until it is committed, as nobody repeats what is in it; says of each write whether it was taken. `None`: the
-    /// service stops before.
-    async fn keep(&self, batch: &[Order]) -> Option<Vec<bool>> {
+    /// Tries until the batch is committed, as no caller repeats a write; returns of each write whether it was accepted.
+    /// `None`: the service stops before.
+    async fn commit_batch(&self, batch: &[JournalEntry]) -> Option<Vec<bool>> {
         let (mut failures, mut last_tries, mut singly) = (0_u32, 0, false);
         loop {
             let error = match commit(&self.db, batch, singly).await {
@@ -182,7 +172,7 @@ impl Writer {
                 last_tries += 1;
                 if last_tries == LAST_TRIES {
                     tracing::error!(
-                        writes = batch.len() + self.orders.len(),
+                        writes = batch.len() + self.entries.len(),
                         "telephony stops with writes that are lost"
                     );
                     return None;
@@ -193,34 +183,34 @@ impl Writer {
         }
     }
 
-    /// Waits for orders; `false`: there will be none.
-    async fn next(&mut self, batch: &mut Vec<Order>) -> bool {
+    /// Awaits writes; `false`: there will be none.
+    async fn next(&mut self, batch: &mut Vec<JournalEntry>) -> bool {
         tokio::select! {
             biased;
-            count = self.orders.recv_many(batch, BATCH) => return count > 0,
+            count = self.entries.recv_many(batch, BATCH) => return count > 0,
             () = self.stopping.cancelled() => {}
         }
-        let late = self.orders.recv_many(batch, BATCH);
+        let late = self.entries.recv_many(batch, BATCH);
         matches!(Clock::real().timeout(LAST_WAIT, late).await, Ok(1..))
     }
 }
 
-/// `singly`: a write that the database refuses for what it says is left out, and all others are committed.
-async fn commit(db: &Db, batch: &[Order], singly: bool) -> Result<Vec<bool>, StoreError> {
+/// `singly`: a write that the database refuses for its contents is left out, and all others are committed.
+async fn commit(db: &Db, batch: &[JournalEntry], singly: bool) -> Result<Vec<bool>, StoreError> {
     let mut tx = db.begin().await?;
     let mut kept = vec![true; batch.len()];
-    for (order, kept) in batch.iter().zip(&mut kept) {
+    for (entry, kept) in batch.iter().zip(&mut kept) {
         if singly {
-            *kept = apply_or_undo(&mut tx, &order.write).await?;
+            *kept = apply_or_undo(&mut tx, &entry.write).await?;
         } else {
-            apply(&mut tx, &order.write).await?;
+            apply(&mut tx, &entry.write).await?;
         }
     }
     tx.commit().await?;
     Ok(kept)
 }
 
-async fn apply_or_undo(tx: &mut Tx, write: &Write) -> Result<bool, StoreError> {
+async fn apply_or_undo(tx: &mut Tx, write: &StoreWrite) -> Result<bool, StoreError> {
     tx.start_part().await?;
     match apply(tx, write).await.map_err(StoreError::from) {
         Ok(()) => tx.keep_part().await.map(|()| true),
@@ -232,20 +222,20 @@ async fn apply_or_undo(tx: &mut Tx, write: &Write) -> Result<bool, StoreError> {
     }
 }
 
-async fn apply(tx: &mut Tx, write: &Write) -> Result<(), sqlx::Error> {
+async fn apply(tx: &mut Tx, write: &StoreWrite) -> Result<(), sqlx::Error> {
     match write {
-        Write::Plan(row) => rows::put_plan(tx, row).await,
-        Write::Asked(row) => rows::put_thing(tx, row).await,
-        Write::Observed { interaction, key, fact, position } => {
+        StoreWrite::Plan(row) => rows::put_plan(tx, row).await,
+        StoreWrite::Requested(row) => rows::put_operation(tx, row).await,
+        StoreWrite::Observed { interaction, key, fact, position } => {
             rows::put_fact(tx, interaction, key, fact, *position).await
         }
-        Write::Acked { interaction, positions } => rows::acked(tx, interaction, positions).await,
-        Write::Upload(row) => rows::put_upload(tx, row).await,
-        Write::Uploaded { segment, lost } => rows::delete_upload(tx, segment, *lost).await,
-        Write::UploadFailed(it) => rows::put_failed_upload(tx, it).await,
-        Write::Epoch(epoch) => rows::put_epoch(tx, *epoch).await,
-        Write::Prune { before_us } => rows::prune(tx, *before_us, MOST_PRUNED).await,
-        Write::Finished(interaction) => rows::finish(tx, interaction).await,
+        StoreWrite::Acknowledged { interaction, positions } => rows::acknowledge(tx, interaction, positions).await,
+        StoreWrite::Upload(row) => rows::put_upload(tx, row).await,
+        StoreWrite::Uploaded { segment, lost } => rows::delete_upload(tx, segment, *lost).await,
+        StoreWrite::UploadFailed(it) => rows::put_failed_upload(tx, it).await,
+        StoreWrite::Epoch(epoch) => rows::put_epoch(tx, *epoch).await,
+        StoreWrite::Prune { before_us } => rows::prune(tx, *before_us, MOST_PRUNED).await,
+        StoreWrite::Finished(interaction) => rows::finish(tx, interaction).await,
     }
 }
 

@@ -1,36 +1,32 @@
-//! What is read back: at the start, and when an interaction is met that is not in memory.
+//! Reads what is stored: at the start, and for an interaction that has no task.
 
 use baton_api::transfer::v1::Fact;
 use baton_store::{Db, on};
 use prost::Message as _;
 
-use super::{KeepError, PlanRow, UploadRow, bad};
+use super::{PersistError, PlanRow, UploadRow, bad};
+use crate::operation::{Operation, OperationKey, OperationKind};
 use crate::plan::InteractionId;
-use crate::thing::{Key, Kind, Thing};
 
-/// All that is kept of one interaction's things.
+/// The stored operations of one interaction.
 #[derive(Debug, Default)]
-pub struct Restored {
-    /// Everything that was asked for.
-    pub things: Vec<RestoredThing>,
-    /// The highest position that was given to an observation.
+pub struct RestoredOperations {
+    pub operations: Vec<RestoredOperation>,
+    /// The highest position of a fact; 0: there is none.
     pub last_position: i64,
 }
 
-/// A thing, and whether its last observation is still to be reported.
 #[derive(Debug)]
-pub struct RestoredThing {
-    /// The thing.
-    pub key: Key,
-    /// What is known of it.
-    pub thing: Thing,
-    /// The position of its last observation, if the transfer service has not committed it.
-    pub unacked: Option<i64>,
+pub struct RestoredOperation {
+    pub key: OperationKey,
+    pub operation: Operation,
+    /// The position of the last observation, if the transfer service has not committed it.
+    pub unacknowledged: Option<i64>,
 }
 
-/// The newest plans of all interactions of which something may be left. What can't be read is said and left out: its next
-/// plan takes its place.
-pub async fn unfinished(db: &Db) -> Result<Vec<PlanRow>, KeepError> {
+/// The newest plans of all interactions that are not finished. One that can't be read is logged and left out: its next plan
+/// replaces it.
+pub async fn unfinished(db: &Db) -> Result<Vec<PlanRow>, PersistError> {
     let mut reader = db.read().await?;
     let rows: Vec<PlanColumns> = on!(reader, conn => {
         sqlx::query_as("SELECT interaction, tenant, version, plan, ended_at_us, finished FROM plans WHERE finished = 0 \
@@ -40,13 +36,12 @@ pub async fn unfinished(db: &Db) -> Result<Vec<PlanRow>, KeepError> {
     Ok(rows.into_iter().filter_map(|row| readable(row.read())).collect())
 }
 
-/// `None` when it is none, which is said.
-fn readable<T>(read: Result<T, KeepError>) -> Option<T> {
+/// Logs the error.
+fn readable<T>(read: Result<T, PersistError>) -> Option<T> {
     read.inspect_err(|error| tracing::error!(%error, "a row is left out")).ok()
 }
 
-/// The newest plan of one interaction.
-pub async fn plan_of(db: &Db, interaction: &InteractionId) -> Result<Option<PlanRow>, KeepError> {
+pub async fn plan_of(db: &Db, interaction: &InteractionId) -> Result<Option<PlanRow>, PersistError> {
     let mut reader = db.read().await?;
     let row: Option<PlanColumns> = on!(reader, conn => {
         sqlx::query_as("SELECT interaction, tenant, version, plan, ended_at_us, finished FROM plans WHERE interaction = $1")
@@ -56,21 +51,20 @@ pub async fn plan_of(db: &Db, interaction: &InteractionId) -> Result<Option<Plan
     Ok(row.and_then(|row| readable(row.read())))
 }
 
-/// Everything that was asked for in one interaction.
-pub async fn things(db: &Db, interaction: &InteractionId) -> Result<Restored, KeepError> {
+pub async fn operations(db: &Db, interaction: &InteractionId) -> Result<RestoredOperations, PersistError> {
     let mut reader = db.read().await?;
-    let rows: Vec<ThingColumns> = on!(reader, conn => {
+    let rows: Vec<OperationColumns> = on!(reader, conn => {
         sqlx::query_as("SELECT kind, id, name, detail, boot_id, fact, position, acked FROM things WHERE interaction = $1")
             .bind(interaction.as_str())
             .fetch_all(conn).await
     })?;
     let last_position = rows.iter().map(|row| row.position).max().unwrap_or(0);
-    let things = rows.into_iter().filter_map(|row| readable(row.read(interaction))).collect();
-    Ok(Restored { things, last_position })
+    let operations = rows.into_iter().filter_map(|row| readable(row.read(interaction))).collect();
+    Ok(RestoredOperations { operations, last_position })
 }
 
-/// How many segments are still to be brought to the archive.
-pub async fn uploads(db: &Db) -> Result<usize, KeepError> {
+/// The number of segments that are not in the archive yet.
+pub async fn uploads(db: &Db) -> Result<usize, PersistError> {
     let mut reader = db.read().await?;
     let count: i64 = on!(reader, conn => {
         sqlx::query_scalar("SELECT COUNT(*) FROM uploads WHERE set_aside = 0").fetch_one(conn).await
@@ -78,8 +72,8 @@ pub async fn uploads(db: &Db) -> Result<usize, KeepError> {
     Ok(usize::try_from(count).unwrap_or(0))
 }
 
-/// Segments whose turn it is, so many at most.
-pub async fn due_uploads(db: &Db, now_us: i64, most: i64) -> Result<Vec<UploadRow>, KeepError> {
+/// Segments whose time to be tried has come, `most` at most.
+pub async fn due_uploads(db: &Db, now_us: i64, most: i64) -> Result<Vec<UploadRow>, PersistError> {
     let mut reader = db.read().await?;
     Ok(on!(reader, conn => {
         sqlx::query_as("SELECT segment, header, lost, failures, refusals FROM uploads \
@@ -90,8 +84,8 @@ pub async fn due_uploads(db: &Db, now_us: i64, most: i64) -> Result<Vec<UploadRo
     })?)
 }
 
-/// When the next segment's turn is.
-pub async fn next_upload_us(db: &Db) -> Result<Option<i64>, KeepError> {
+/// When the next segment is to be tried.
+pub async fn next_upload_us(db: &Db) -> Result<Option<i64>, PersistError> {
     let mut reader = db.read().await?;
     Ok(on!(reader, conn => {
         sqlx::query_scalar("SELECT MIN(next_try_at_us) FROM uploads WHERE set_aside = 0").fetch_one(conn).await
@@ -109,9 +103,9 @@ struct PlanColumns {
 }
 
 impl PlanColumns {
-    fn read(self) -> Result<PlanRow, KeepError> {
+    fn read(self) -> Result<PlanRow, PersistError> {
         let Some(interaction) = InteractionId::parse(&self.interaction) else {
-            return Err(KeepError::Row { table: "plans", column: "interaction", row: self.interaction });
+            return Err(PersistError::Row { table: "plans", column: "interaction", row: self.interaction });
         };
         let version = u64::try_from(self.version).map_err(|_| bad("plans", "version", &interaction))?;
         let Self { tenant, plan, ended_at_us, finished, .. } = self;
@@ -120,7 +114,7 @@ impl PlanColumns {
 }
 
 #[derive(sqlx::FromRow)]
-struct ThingColumns {
+struct OperationColumns {
     kind: String,
     id: String,
     name: String,
@@ -131,17 +125,23 @@ struct ThingColumns {
     acked: i64,
 }
 
-impl ThingColumns {
-    fn read(self, interaction: &InteractionId) -> Result<RestoredThing, KeepError> {
-        let kind = Kind::parse(&self.kind).ok_or_else(|| bad("things", "kind", interaction))?;
-        // It was asked for all the same, and must never be asked for again.
+impl OperationColumns {
+    fn read(self, interaction: &InteractionId) -> Result<RestoredOperation, PersistError> {
+        let kind = OperationKind::parse(&self.kind).ok_or_else(|| bad("things", "kind", interaction))?;
+        // Also when the fact can't be read: the operation was requested, and must never be requested again.
         let confirmed = self.fact.is_some();
         let fact = self
             .fact
             .and_then(|it| readable(Fact::decode(it.as_slice()).map_err(|_| bad("things", "fact", interaction))));
-        let thing =
-            Thing { name: self.name, detail: self.detail, boot_id: self.boot_id, confirmed, fact, ..Thing::default() };
-        let unacked = (self.acked == 0).then_some(self.position);
-        Ok(RestoredThing { key: Key { kind, id: self.id }, thing, unacked })
+        let operation = Operation {
+            name: self.name,
+            detail: self.detail,
+            boot_id: self.boot_id,
+            confirmed,
+            fact,
+            ..Operation::default()
+        };
+        let unacknowledged = (self.acked == 0).then_some(self.position);
+        Ok(RestoredOperation { key: OperationKey { kind, id: self.id }, operation, unacknowledged })
     }
 }

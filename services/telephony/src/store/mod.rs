@@ -1,7 +1,7 @@
-//! What telephony keeps: plans, what was asked for once, the last observations, segments on their way to the archive.
+//! The database: plans, operations with their last observation, and segments that are not in the archive yet.
 //!
-//! The switch and the transfer service hold the truth; this is what telephony needs so as not to ask twice, and not to
-//! forget what it saw while the transfer service was away.
+//! The switch and the transfer service hold the truth. Telephony stores what it needs so that no operation is requested
+//! twice, and no observation is forgotten while the transfer service is away.
 
 pub mod journal;
 mod load;
@@ -9,44 +9,40 @@ mod rows;
 
 use baton_store::{Db, StoreError};
 
-pub use journal::{Journal, Write};
-pub use load::{Restored, RestoredThing, due_uploads, next_upload_us, plan_of, things, unfinished, uploads};
-pub use rows::{FailedUpload, PlanRow, ThingRow, UploadRow};
+pub use journal::{StoreWrite, WriteJournal};
+pub use load::{
+    RestoredOperation, RestoredOperations, due_uploads, next_upload_us, operations, plan_of, unfinished, uploads,
+};
+pub use rows::{FailedUpload, OperationRow, PlanRow, UploadRow};
 
 use crate::plan::InteractionId;
 
-/// The service's own migrations.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// Everything that can go wrong with what is kept.
+/// The database could not be read or written.
 #[derive(Debug, thiserror::Error)]
-pub enum KeepError {
-    /// The database did not do it.
+pub enum PersistError {
     #[error("the database failed")]
     Store(#[from] StoreError),
-    /// A statement failed.
     #[error("the database refused a statement")]
     Sql(#[from] sqlx::Error),
-    /// A row can't be read.
     #[error("table {table}, row {row}: {column} can't be read")]
     Row {
-        /// The table.
         table: &'static str,
-        /// The column.
         column: &'static str,
-        /// The row's key.
+        /// Its key.
         row: String,
     },
-    /// The database takes everything but this.
+    /// The write was refused for its contents; other writes are accepted.
     #[error("the database refused what was to be written")]
     Refused,
-    /// The journal has ended with the service.
+    /// The journal has ended, and the write was not committed.
     #[error("the service is stopping")]
     Stopping,
 }
 
-/// The epoch that was used last; 0 before the first.
-pub async fn epoch(db: &Db) -> Result<i64, KeepError> {
+/// The epoch under which control of the switch was last taken; 0 before the first time.
+pub async fn epoch(db: &Db) -> Result<i64, PersistError> {
     let mut reader = db.read().await?;
     let epoch = baton_store::on!(reader, conn => {
         sqlx::query_scalar("SELECT number FROM meta WHERE name = 'epoch'").fetch_optional(conn).await
@@ -54,6 +50,6 @@ pub async fn epoch(db: &Db) -> Result<i64, KeepError> {
     Ok(epoch.unwrap_or(0))
 }
 
-pub(crate) fn bad(table: &'static str, column: &'static str, row: &InteractionId) -> KeepError {
-    KeepError::Row { table, column, row: row.to_string() }
+pub(crate) fn bad(table: &'static str, column: &'static str, row: &InteractionId) -> PersistError {
+    PersistError::Row { table, column, row: row.to_string() }
 }

@@ -1,70 +1,61 @@
-//! One function a statement.
+//! The statements that write, one function each.
 
 use baton_store::{Tx, on};
 use sqlx::Error;
 
+use crate::operation::OperationKey;
 use crate::plan::InteractionId;
-use crate::thing::Key;
 
-/// The newest plan of an interaction.
+/// The newest plan of an interaction; after the end, its tombstone.
 #[derive(Clone, Debug)]
 pub struct PlanRow {
-    /// The interaction.
     pub interaction: InteractionId,
-    /// The tenant.
     pub tenant: String,
-    /// The plan's version.
     pub version: u64,
-    /// The plan as it came, encoded.
+    /// As it came, encoded.
     pub plan: Vec<u8>,
-    /// When its end was seen; `None` while it lives.
+    /// When the plan that ends the interaction came; `None` before.
     pub ended_at_us: Option<i64>,
-    /// Nothing of it is left anywhere: it is a tombstone.
+    /// The interaction has ended and has nothing left on the switch: this is a tombstone.
     pub finished: bool,
 }
 
-/// A thing that the switch is about to be asked for.
+/// An operation that is about to be requested.
 #[derive(Clone, Debug)]
-pub struct ThingRow {
-    /// The interaction.
+pub struct OperationRow {
     pub interaction: InteractionId,
-    /// The thing.
-    pub key: Key,
-    /// Its name on the switch.
+    pub key: OperationKey,
+    /// On the switch.
     pub name: String,
-    /// See [`crate::thing::Thing::detail`].
+    /// See [`crate::operation::Operation::detail`].
     pub detail: String,
-    /// The run of the switch.
     pub boot_id: String,
 }
 
 /// A closed segment that is not in the archive yet.
 #[derive(Clone, Debug, Default, sqlx::FromRow)]
 pub struct UploadRow {
-    /// The segment.
     pub segment: String,
-    /// Its header, encoded.
+    /// A [`SegmentHeader`](baton_api::recording::v1::SegmentHeader), encoded.
     pub header: Vec<u8>,
     /// The header says that there is no file.
     pub lost: bool,
-    /// How often it could not be brought.
+    /// How often the upload failed.
     pub failures: i64,
-    /// How often the archive would not have it.
+    /// How often the archive refused it.
     pub refusals: i64,
 }
 
-/// What became of a try to bring a segment.
 #[derive(Clone, Debug)]
 pub struct FailedUpload {
-    /// The segment.
     pub segment: String,
-    /// The archive will not have it.
+    /// By the archive.
     pub refused: bool,
     /// When to try again; `None`: never.
     pub next_try_at_us: Option<i64>,
 }
 
-/// What is finished stays so if the new version ends it, too: it may come while the task that finished it is about to go.
+/// A finished interaction stays finished if the new version ends it, too: that version may come while the task ends.
 pub(super) async fn put_plan(tx: &mut Tx, row: &PlanRow) -> Result<(), Error> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO plans (interaction, tenant, version, plan, ended_at_us) VALUES ($1, $2, $3, $4, $5) \
@@ -81,7 +72,7 @@ pub(super) async fn put_plan(tx: &mut Tx, row: &PlanRow) -> Result<(), Error> {
     Ok(())
 }
 
-pub(super) async fn put_thing(tx: &mut Tx, row: &ThingRow) -> Result<(), Error> {
+pub(super) async fn put_operation(tx: &mut Tx, row: &OperationRow) -> Result<(), Error> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO things (interaction, kind, id, name, detail, boot_id, position, acked) \
          VALUES ($1, $2, $3, $4, $5, $6, 0, 1) \
@@ -96,11 +87,11 @@ pub(super) async fn put_thing(tx: &mut Tx, row: &ThingRow) -> Result<(), Error> 
     Ok(())
 }
 
-/// `position` 0: it is not to be reported.
+/// `position` 0: the fact is not to be reported.
 pub(super) async fn put_fact(
     tx: &mut Tx,
     interaction: &InteractionId,
-    key: &Key,
+    key: &OperationKey,
     fact: &[u8],
     position: i64,
 ) -> Result<(), Error> {
@@ -116,7 +107,7 @@ pub(super) async fn put_fact(
     Ok(())
 }
 
-pub(super) async fn acked(tx: &mut Tx, interaction: &InteractionId, positions: &[i64]) -> Result<(), Error> {
+pub(super) async fn acknowledge(tx: &mut Tx, interaction: &InteractionId, positions: &[i64]) -> Result<(), Error> {
     on!(tx, conn => {
         let mut query = sqlx::QueryBuilder::new("UPDATE things SET acked = 1 WHERE interaction = ");
         query.push_bind(interaction.as_str()).push(" AND position IN (");
@@ -129,7 +120,7 @@ pub(super) async fn acked(tx: &mut Tx, interaction: &InteractionId, positions: &
     Ok(())
 }
 
-/// A file that turns up takes the place of one that was given up, and never the reverse.
+/// A file that appears replaces a row that says it is lost, and never the reverse.
 pub(super) async fn put_upload(tx: &mut Tx, row: &UploadRow) -> Result<(), Error> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO uploads (segment, header, lost) VALUES ($1, $2, $3) \
@@ -155,7 +146,7 @@ pub(super) async fn put_failed_upload(tx: &mut Tx, it: &FailedUpload) -> Result<
     Ok(())
 }
 
-/// The segment was brought as it was listed: not when its file has turned up meanwhile.
+/// Keeps the row when the segment was uploaded as lost, and its file has appeared meanwhile.
 pub(super) async fn delete_upload(tx: &mut Tx, segment: &str, lost: bool) -> Result<(), Error> {
     on!(tx, conn => sqlx::query("DELETE FROM uploads WHERE segment = $1 AND lost = $2")
         .bind(segment)
@@ -172,7 +163,7 @@ pub(super) async fn put_epoch(tx: &mut Tx, epoch: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Nothing is left of an interaction that has ended: only its tombstone.
+/// Turns the plan of an interaction that has ended into its tombstone.
 pub(super) async fn finish(tx: &mut Tx, interaction: &InteractionId) -> Result<(), Error> {
     on!(tx, conn => sqlx::query("UPDATE plans SET finished = 1 WHERE interaction = $1 AND ended_at_us IS NOT NULL")
         .bind(interaction.as_str())
@@ -180,8 +171,8 @@ pub(super) async fn finish(tx: &mut Tx, interaction: &InteractionId) -> Result<(
     Ok(())
 }
 
-/// Tombstones that may be forgotten: nothing of them is still to be reported.
-macro_rules! forgotten {
+/// Completes a statement with the tombstones that may be removed: all their facts are acknowledged.
+macro_rules! prunable {
     ($delete:literal) => {
         concat!(
             $delete,
@@ -192,11 +183,11 @@ macro_rules! forgotten {
     };
 }
 
-/// Forgets interactions that ended before then, the oldest first, so many at once.
+/// Removes tombstones of interactions that ended before then: the oldest, `most` at most.
 pub(super) async fn prune(tx: &mut Tx, before_us: i64, most: i64) -> Result<(), Error> {
     on!(tx, conn => {
-        sqlx::query(forgotten!("DELETE FROM things")).bind(before_us).bind(most).execute(&mut *conn).await?;
-        sqlx::query(forgotten!("DELETE FROM plans")).bind(before_us).bind(most).execute(&mut *conn).await
+        sqlx::query(prunable!("DELETE FROM things")).bind(before_us).bind(most).execute(&mut *conn).await?;
+        sqlx::query(prunable!("DELETE FROM plans")).bind(before_us).bind(most).execute(&mut *conn).await
     })?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::{AnswersAfter, Busy, Declines, LedgerAction, Manual, NeverAnswers};
 use baton_telephony::fact;
-use baton_telephony::switch::{Ending, ExitEnd};
+use baton_telephony::switch::{ExitEnd, LegEnding};
 use tonic::Code;
 
 use crate::harness::{PlanBuilder, Stage};
@@ -39,9 +39,9 @@ async fn a_warm_transfer_is_carried_out_and_leaves_nothing_behind() {
     let plan = plan.record("s1", "talk");
     stage.apply(&plan.at(3)).await.unwrap();
     stage
-        .until_told("the segment is live", |told| {
+        .until_received("the segment is live", |received| {
             let id = plan.leg_id("s1");
-            told.facts.get(&interaction)?.iter().find(|it| is_segment(it, &id)).map(drop)
+            received.facts.get(&interaction)?.iter().find(|it| is_segment(it, &id)).map(drop)
         })
         .await;
 
@@ -53,15 +53,16 @@ async fn a_warm_transfer_is_carried_out_and_leaves_nothing_behind() {
     let plan = plan.place("customer", "talk").place("ben", "talk").without("anna").record("s2", "talk");
     stage.apply(&plan.at(5)).await.unwrap();
     stage.until_fact(&interaction, fact::up(&plan.leg_id("ben"), "talk")).await;
-    stage.until_fact(&interaction, fact::ended(&plan.leg_id("anna"), Ending::HungUp)).await;
+    stage.until_fact(&interaction, fact::ended(&plan.leg_id("anna"), LegEnding::HungUp)).await;
 
     stage.phone_hangs_up(&leg).await;
-    stage.until_fact(&interaction, fact::ended("customer", Ending::HungUp)).await;
+    stage.until_fact(&interaction, fact::ended("customer", LegEnding::HungUp)).await;
     stage.apply(&plan.ended().at(6)).await.unwrap();
     stage.until_drained().await;
 
-    let segments =
-        stage.until_told("both segments are stored", |told| (told.segments.len() == 2).then(|| told.segments.clone()));
+    let segments = stage.until_received("both segments are stored", |received| {
+        (received.segments.len() == 2).then(|| received.segments.clone())
+    });
     for (header, audio) in segments.await {
         assert_eq!(header.recording_id, "recording-1");
         assert_eq!(header.interaction_id, interaction);
@@ -102,8 +103,8 @@ async fn the_recording_is_closed_before_the_customer_is_held() {
         .await;
     let ledger = stage.ledger().await;
     let held_us = ledger.iter().find(|it| it.leg_id == leg && it.room_id == hold).unwrap().occurred_at_us;
-    let told = stage.peers.told();
-    for fact in &told.facts[&interaction] {
+    let received = stage.peers.received();
+    for fact in &received.facts[&interaction] {
         if let baton_api::transfer::v1::fact::Fact::Segment(segment) = fact {
             assert!(segment.ended_at_us <= held_us + 20_000, "recorded {segment:?}, held at {held_us}");
         }
@@ -111,13 +112,13 @@ async fn the_recording_is_closed_before_the_customer_is_held() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_way_not_to_answer_is_told_apart() {
+async fn each_way_not_to_answer_is_reported_as_such() {
     let stage = Stage::open().await;
     let short = Duration::from_millis(300);
     let phones = [
-        ("busy", Behaviour::Busy(Busy {}), LONG, Ending::Busy),
-        ("declines", Behaviour::Declines(Declines { delay_ms: 10 }), LONG, Ending::Declined),
-        ("never", Behaviour::NeverAnswers(NeverAnswers {}), short, Ending::NoAnswer),
+        ("busy", Behaviour::Busy(Busy {}), LONG, LegEnding::Busy),
+        ("declines", Behaviour::Declines(Declines { delay_ms: 10 }), LONG, LegEnding::Declined),
+        ("never", Behaviour::NeverAnswers(NeverAnswers {}), short, LegEnding::NoAnswer),
     ];
     let (leg, interaction) = stage.open_call().await;
     let mut plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "lobby");
@@ -130,7 +131,7 @@ async fn each_way_not_to_answer_is_told_apart() {
     for (phone, _, _, why) in phones {
         stage.until_fact(&interaction, fact::ended(&plan.leg_id(phone), why)).await;
     }
-    stage.until_fact(&interaction, fact::ended(&plan.leg_id("nowhere"), Ending::Unreachable)).await;
+    stage.until_fact(&interaction, fact::ended(&plan.leg_id("nowhere"), LegEnding::Unreachable)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -166,7 +167,7 @@ async fn an_answer_after_the_leg_was_withdrawn_is_hung_up() {
     stage.apply(&with.at(1)).await.unwrap();
     stage.until_fact(&interaction, fact::ringing(&with.leg_id("anna"))).await;
     stage.apply(&plan.at(2)).await.unwrap();
-    stage.until_fact(&interaction, fact::ended(&with.leg_id("anna"), Ending::HungUp)).await;
+    stage.until_fact(&interaction, fact::ended(&with.leg_id("anna"), LegEnding::HungUp)).await;
     assert_eq!(stage.count(LedgerAction::LegMoved, &with.leg_id("anna")).await, 0);
 }
 
@@ -188,15 +189,15 @@ async fn an_announcement_is_played_once_and_an_exit_taken_once() {
     stage.apply(&exit.at(4)).await.unwrap();
     stage.phone_hangs_up(&leg).await;
     stage.until_fact(&interaction, fact::exit_over(&plan.leg_id("x1"), ExitEnd::Left)).await;
-    stage.until_fact(&interaction, fact::ended("customer", Ending::HungUp)).await;
+    stage.until_fact(&interaction, fact::ended("customer", LegEnding::HungUp)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_to_a_number_that_nobody_knows_or_that_leads_nowhere_is_hung_up_at_once() {
     let stage = Stage::open_simulated().await;
-    stage.peers.change(|told| {
-        told.unknown_numbers.push("+15550000".into());
-        told.numbers_without_flow.push("+15550001".into());
+    stage.peers.change(|received| {
+        received.unknown_numbers.push("+15550000".into());
+        received.numbers_without_flow.push("+15550001".into());
     });
     for number in ["+15550000", "+15550001"] {
         let began_us = stage.clock.now_us();
@@ -219,7 +220,7 @@ async fn a_phone_rings_for_as_long_as_it_may_in_simulated_time_too() {
     let plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "lobby").dial("anna", "talk", LONG);
     stage.apply(&plan.at(1)).await.unwrap();
     let anna = plan.leg_id("anna");
-    stage.until_fact(&interaction, fact::ended(&anna, Ending::NoAnswer)).await;
+    stage.until_fact(&interaction, fact::ended(&anna, LegEnding::NoAnswer)).await;
     let ledger = stage.ledger().await;
     let at_us = |action| ledger.iter().find(|it| it.leg_id == anna && it.action() == action).unwrap().occurred_at_us;
     let rang_us = at_us(LedgerAction::LegEnded) - at_us(LedgerAction::LegRinging);

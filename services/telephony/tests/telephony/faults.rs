@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::{AnswersAfter, LedgerAction, Manual};
-use baton_api::transfer::v1::fact::Fact as What;
+use baton_api::transfer::v1::fact::Fact as FactContent;
 use baton_runtime::Clock;
 use baton_telephony::fact;
-use baton_telephony::switch::Ending;
+use baton_telephony::switch::LegEnding;
 
 use crate::harness::{PlanBuilder, Stage};
 
@@ -29,7 +29,7 @@ async fn talking(stage: &Stage) -> (String, String, PlanBuilder) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_happened_while_the_wire_was_cut_is_found_when_it_is_mended() {
+async fn changes_while_the_wire_was_cut_are_found_when_it_is_mended() {
     let stage = Stage::open().await;
     let (leg, interaction, plan) = talking(&stage).await;
     stage.wire.cut();
@@ -38,15 +38,15 @@ async fn what_happened_while_the_wire_was_cut_is_found_when_it_is_mended() {
     stage.apply(&plan.at(2)).await.unwrap();
     let late = stage.call("+15550111").await;
     stage.wire.mend(stage.switch_address());
-    stage.until_fact(&interaction, fact::ended(&plan.leg_id("anna"), Ending::HungUp)).await;
+    stage.until_fact(&interaction, fact::ended(&plan.leg_id("anna"), LegEnding::HungUp)).await;
     stage.until_fact(&interaction, fact::up("customer", "hold")).await;
-    stage.until_told("the call of the gap is announced", |told| told.opened.get(&late).cloned()).await;
+    stage.until_received("the call of the gap is announced", |received| received.opened.get(&late).cloned()).await;
     assert_eq!(stage.count(LedgerAction::LegEnded, &leg).await, 0);
     assert_eq!(stage.count(LedgerAction::LegDialed, &plan.leg_id("anna")).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn facts_are_repeated_until_they_are_taken() {
+async fn facts_are_repeated_until_they_are_acknowledged() {
     let stage = Stage::open().await;
     let (_, interaction, plan) = talking(&stage).await;
     stage.peers.set_away(true);
@@ -57,7 +57,7 @@ async fn facts_are_repeated_until_they_are_taken() {
         })
         .await;
     stage.peers.set_away(false);
-    stage.until_fact(&interaction, fact::ended(&plan.leg_id("anna"), Ending::HungUp)).await;
+    stage.until_fact(&interaction, fact::ended(&plan.leg_id("anna"), LegEnding::HungUp)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,7 +66,7 @@ async fn a_fact_that_is_refused_takes_no_other_with_it() {
     let (_, interaction, plan) = talking(&stage).await;
     let anna = plan.leg_id("anna");
     stage.peers.set_away(true);
-    stage.peers.change(|told| told.bad_facts.push(fact::ended(&anna, Ending::HungUp)));
+    stage.peers.change(|received| received.bad_facts.push(fact::ended(&anna, LegEnding::HungUp)));
     stage.phone_hangs_up(&anna).await;
     // All of it is reported at once, when the transfer service is back: the bad fact before some good ones.
     let plan = plan.without("anna").place("customer", "hold");
@@ -75,7 +75,7 @@ async fn a_fact_that_is_refused_takes_no_other_with_it() {
     stage.until_ledger("the customer is held", |ledger| ledger.iter().any(|it| it.room_id == hold)).await;
     stage.peers.set_away(false);
     stage.until_fact(&interaction, fact::up("customer", "hold")).await;
-    assert!(!stage.facts(&interaction).contains(&fact::ended(&anna, Ending::HungUp)));
+    assert!(!stage.facts(&interaction).contains(&fact::ended(&anna, LegEnding::HungUp)));
     stage.apply(&plan.ended().at(3)).await.unwrap();
     stage.until_drained().await;
 }
@@ -87,10 +87,11 @@ async fn a_caller_who_left_before_they_were_known_is_reported_gone() {
     let leg = stage.call("+15550199").await;
     stage.phone_hangs_up(&leg).await;
     stage.peers.set_away(false);
-    let interaction = stage.until_told("the call is announced", |told| told.opened.get(&leg).cloned()).await;
+    let interaction =
+        stage.until_received("the call is announced", |received| received.opened.get(&leg).cloned()).await;
     let plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "lobby");
     stage.apply(&plan.at(1)).await.unwrap();
-    stage.until_fact(&interaction, fact::ended("customer", Ending::HungUp)).await;
+    stage.until_fact(&interaction, fact::ended("customer", LegEnding::HungUp)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -106,7 +107,7 @@ async fn telephony_killed_in_the_middle_goes_on_and_dials_nobody_twice() {
     stage.kill_telephony().await;
     stage.phone_declines(&plan.leg_id("ben")).await;
     stage.start_telephony().await;
-    stage.until_fact(&interaction, fact::ended(&plan.leg_id("ben"), Ending::Unreachable)).await;
+    stage.until_fact(&interaction, fact::ended(&plan.leg_id("ben"), LegEnding::Unreachable)).await;
     let plan = plan.without("ben").place("customer", "talk").place("anna", "talk");
     stage.apply(&plan.at(3)).await.unwrap();
     let talk = format!("{interaction}-talk");
@@ -122,7 +123,7 @@ async fn telephony_killed_in_the_middle_goes_on_and_dials_nobody_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_segment_that_closed_while_telephony_was_dead_is_brought_to_the_archive() {
+async fn a_segment_that_closed_while_telephony_was_dead_is_uploaded_to_the_archive() {
     let mut stage = Stage::open().await;
     let (leg, interaction, plan) = talking(&stage).await;
     let plan = plan.record("s1", "talk");
@@ -134,9 +135,10 @@ async fn a_segment_that_closed_while_telephony_was_dead_is_brought_to_the_archiv
     stage.phone_hangs_up(&leg).await;
     stage.phone_hangs_up(&plan.leg_id("anna")).await;
     stage.start_telephony().await;
-    stage.until_fact(&interaction, fact::ended("customer", Ending::HungUp)).await;
+    stage.until_fact(&interaction, fact::ended("customer", LegEnding::HungUp)).await;
     stage.apply(&plan.clone().ended().at(3)).await.unwrap();
-    let header = stage.until_told("it is stored", |told| told.segments.first().map(|it| it.0.clone())).await;
+    let header =
+        stage.until_received("it is stored", |received| received.segments.first().map(|it| it.0.clone())).await;
     assert_eq!(header.segment_id, plan.leg_id("s1"));
     assert!(!header.lost);
     stage.until_drained().await;
@@ -150,23 +152,21 @@ async fn a_switch_that_restarted_is_one_fact() {
     stage.start_switch();
     stage.until_fact(&interaction, fact::switch_lost()).await;
     let facts = stage.facts(&interaction);
-    assert_eq!(facts.iter().filter(|it| matches!(it, What::SwitchLost(_))).count(), 1);
-    assert!(
-        !facts
-            .iter()
-            .any(|it| matches!(it, What::Leg(leg) if leg.state() == baton_api::transfer::v1::leg_fact::State::Ended))
-    );
+    assert_eq!(facts.iter().filter(|it| matches!(it, FactContent::SwitchLost(_))).count(), 1);
+    assert!(!facts.iter().any(
+        |it| matches!(it, FactContent::Leg(leg) if leg.state() == baton_api::transfer::v1::leg_fact::State::Ended)
+    ));
     assert_eq!(stage.count(LedgerAction::LegDialed, &plan.leg_id("anna")).await, 1);
     stage.apply(&plan.ended().at(2)).await.unwrap();
     stage.until_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leg_that_nobody_knows_is_hung_up_only_when_the_transfer_service_says_so() {
+async fn an_orphaned_leg_is_hung_up_only_when_the_transfer_service_says_so() {
     let mut stage = Stage::open().await;
     let (_, interaction, plan) = talking(&stage).await;
     let anna = plan.leg_id("anna");
-    stage.peers.change(|told| drop(told.wanted.insert(interaction.clone(), vec![anna.clone()])));
+    stage.peers.change(|received| drop(received.wanted.insert(interaction.clone(), vec![anna.clone()])));
     stage.peers.set_away(true);
     stage.kill_telephony().await;
     stage.forget_telephony();
@@ -179,7 +179,7 @@ async fn a_leg_that_nobody_knows_is_hung_up_only_when_the_transfer_service_says_
     stage.wire.mend(stage.switch_address());
     stage.until_connected().await;
     assert_eq!(stage.count(LedgerAction::LegEnded, &anna).await, 0);
-    stage.peers.change(|told| told.wanted.clear());
+    stage.peers.change(|received| received.wanted.clear());
     stage
         .until_ledger("it is hung up", |ledger| {
             ledger.iter().any(|it| it.action() == LedgerAction::LegEnded && it.leg_id == anna)
@@ -223,7 +223,7 @@ async fn nobody_is_hung_up_after_a_step_that_failed() {
     assert_eq!(stage.count(LedgerAction::LegEnded, &anna).await, 0);
     stage.flaky.stuck.store(false, Ordering::SeqCst);
     stage.until_fact(&interaction, fact::up("customer", "hold")).await;
-    stage.until_fact(&interaction, fact::ended(&anna, Ending::HungUp)).await;
+    stage.until_fact(&interaction, fact::ended(&anna, LegEnding::HungUp)).await;
     assert_eq!(stage.count(LedgerAction::LegEnded, &leg).await, 0);
 }
 
@@ -236,7 +236,7 @@ async fn a_dial_that_was_lost_is_unreachable_and_what_shows_up_later_is_hung_up(
     let plan = plan.dial("ben", "talk", LONG);
     let ben = plan.leg_id("ben");
     stage.apply(&plan.at(2)).await.unwrap();
-    stage.until_fact(&interaction, fact::ended(&ben, Ending::Unreachable)).await;
+    stage.until_fact(&interaction, fact::ended(&ben, LegEnding::Unreachable)).await;
     assert_eq!(stage.count(LedgerAction::LegDialed, &ben).await, 0);
     stage.flaky.let_go().await;
     stage
@@ -270,7 +270,7 @@ async fn a_call_whose_interaction_is_over_is_hung_up() {
     let (leg, interaction, _) = talking(&stage).await;
     stage.kill_telephony().await;
     stage.forget_telephony();
-    stage.peers.change(|told| drop(told.wanted.insert(interaction, Vec::new())));
+    stage.peers.change(|received| drop(received.wanted.insert(interaction, Vec::new())));
     stage.start_telephony().await;
     stage
         .until_ledger("both legs are hung up", |ledger| {

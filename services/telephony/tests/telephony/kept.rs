@@ -1,4 +1,4 @@
-//! What is on disk at the next start.
+//! Restarts, with what is stored.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ async fn a_plan_that_can_not_be_read_stops_nobody_and_its_next_version_dials_nob
     let (plan, other) = (ringing(&stage).await, ringing(&stage).await);
     for plan in [&plan, &other] {
         let legs = ["anna", "ben"].map(|name| plan.leg_id(name)).to_vec();
-        stage.peers.change(|told| drop(told.wanted.insert(plan.interaction().to_owned(), legs)));
+        stage.peers.change(|received| drop(received.wanted.insert(plan.interaction().to_owned(), legs)));
     }
     let mut tx = stage.telephony().db().begin().await.unwrap();
     on!(tx, conn => sqlx::query("UPDATE plans SET plan = X'FF' WHERE interaction = $1")

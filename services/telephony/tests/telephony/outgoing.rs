@@ -5,9 +5,9 @@ use std::time::Duration;
 use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::{AnswersAfter, LedgerAction, LedgerEntry, Manual, NeverAnswers};
 use baton_api::telephony::v1::leg::Origin;
-use baton_api::transfer::v1::fact::Fact as What;
+use baton_api::transfer::v1::fact::Fact as FactContent;
 use baton_telephony::fact;
-use baton_telephony::switch::Ending;
+use baton_telephony::switch::LegEnding;
 
 use crate::harness::{PlanBuilder, Stage};
 
@@ -47,10 +47,10 @@ async fn the_recording_begins_when_the_customer_who_was_called_is_with_the_agent
     stage.until_fact(plan.interaction(), fact::up(&customer, "talk")).await;
     let plan = plan.answered();
     stage.apply(&plan.at(4)).await.unwrap();
-    let is_live = |told: &What| matches!(told, What::Segment(it) if it.started_at_us > 0);
+    let is_live = |received: &FactContent| matches!(received, FactContent::Segment(it) if it.started_at_us > 0);
     stage
-        .until_told("the segment is live", |told| {
-            told.facts.get(plan.interaction())?.iter().find(|it| is_live(it)).cloned()
+        .until_received("the segment is live", |received| {
+            received.facts.get(plan.interaction())?.iter().find(|it| is_live(it)).cloned()
         })
         .await;
 
@@ -66,7 +66,7 @@ async fn the_recording_begins_when_the_customer_who_was_called_is_with_the_agent
     assert_eq!(stage.count(LedgerAction::LegDialed, &customer).await, 1);
 
     stage.phone_hangs_up(&customer).await;
-    stage.until_fact(plan.interaction(), fact::ended(&customer, Ending::HungUp)).await;
+    stage.until_fact(plan.interaction(), fact::ended(&customer, LegEnding::HungUp)).await;
     stage.apply(&plan.ended().at(5)).await.unwrap();
     stage.until_drained().await;
 }
@@ -76,12 +76,16 @@ async fn a_customer_who_does_not_answer_in_time_is_reported_so() {
     let stage = Stage::open_simulated().await;
     let plan = calling(&stage, Behaviour::NeverAnswers(NeverAnswers {}), Duration::from_secs(20)).await;
     let customer = plan.leg_id("customer");
-    stage.until_fact(plan.interaction(), fact::ended(&customer, Ending::NoAnswer)).await;
+    stage.until_fact(plan.interaction(), fact::ended(&customer, LegEnding::NoAnswer)).await;
     let ledger = stage.ledger().await;
     let at_us = |action| ledger[place_of(&ledger, action, &customer)].occurred_at_us;
     let rang_us = at_us(LedgerAction::LegEnded) - at_us(LedgerAction::LegRinging);
     assert!((19_900_000..=20_100_000).contains(&rang_us), "{rang_us}");
-    assert_eq!(stage.count(LedgerAction::LegEnded, &plan.leg_id("anna")).await, 0, "the agent stays until told");
+    assert_eq!(
+        stage.count(LedgerAction::LegEnded, &plan.leg_id("anna")).await,
+        0,
+        "the agent stays until the plan says otherwise"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -111,7 +115,7 @@ async fn a_number_outside_is_not_dialled_without_a_rule() {
         dial.allowed_by.clear();
     }
     stage.apply(&wire).await.unwrap();
-    stage.until_fact(plan.interaction(), fact::ended(&customer, Ending::Unreachable)).await;
+    stage.until_fact(plan.interaction(), fact::ended(&customer, LegEnding::Unreachable)).await;
     stage.until_fact(plan.interaction(), fact::up(&plan.leg_id("anna"), "talk")).await;
     assert_eq!(stage.count(LedgerAction::LegDialed, &customer).await, 0);
 }
@@ -126,7 +130,7 @@ async fn a_number_that_is_given_as_an_agents_phone_is_not_dialled() {
     let plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "talk");
     let plan = plan.dial(CUSTOMER, "talk", LONG).dial("anna", "talk", LONG);
     stage.apply(&plan.at(1)).await.unwrap();
-    stage.until_fact(&interaction, fact::ended(&plan.leg_id(CUSTOMER), Ending::Unreachable)).await;
+    stage.until_fact(&interaction, fact::ended(&plan.leg_id(CUSTOMER), LegEnding::Unreachable)).await;
     stage.until_fact(&interaction, fact::up(&plan.leg_id("anna"), "talk")).await;
     stage.until_fact(&interaction, fact::up("customer", "talk")).await;
     assert_eq!(stage.count(LedgerAction::LegDialed, &plan.leg_id(CUSTOMER)).await, 0);

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use baton_api::recording::v1::SegmentHeader;
 use baton_api::simulator::v1::LedgerAction;
-use baton_api::transfer::v1::fact::Fact as What;
+use baton_api::transfer::v1::fact::Fact as FactContent;
 use baton_runtime::Clock;
 use baton_telephony::fact;
 use tonic::Code;
 
 use crate::harness::{Files, PlanBuilder, Stage};
 
-/// Looks are taken every five seconds, and two of them a second apart give a thing up.
-const MANY_LOOKS: Duration = Duration::from_secs(20);
+/// Snapshots are taken every five seconds; after two of them, a second apart, an operation is given up.
+const MANY_SNAPSHOTS: Duration = Duration::from_secs(20);
 
 /// A segment of some length is closed, and the switch does this with its file.
 async fn recorded(stage: &Stage, files: Files) -> PlanBuilder {
@@ -33,14 +33,20 @@ async fn recording(stage: &Stage) -> PlanBuilder {
     let plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "talk").record("s1", "talk");
     stage.apply(&plan.at(1)).await.unwrap();
     let id = plan.leg_id("s1");
-    let about = move |told: &What| matches!(told, What::Segment(it) if it.segment_id == id);
-    stage.until_told("it is live", |told| told.facts.get(&interaction)?.iter().any(&about).then_some(())).await;
+    let about = move |received: &FactContent| matches!(received, FactContent::Segment(it) if it.segment_id == id);
+    stage
+        .until_received("it is live", |received| received.facts.get(&interaction)?.iter().any(&about).then_some(()))
+        .await;
     stage.clock.sleep(Duration::from_millis(200)).await;
     plan
 }
 
 async fn stored(stage: &Stage, count: usize) -> Vec<(SegmentHeader, Vec<u8>)> {
-    stage.until_told("it is stored", |told| (told.segments.len() >= count).then(|| told.segments.clone())).await
+    stage
+        .until_received("it is stored", |received| {
+            (received.segments.len() >= count).then(|| received.segments.clone())
+        })
+        .await
 }
 
 fn is_whole((header, audio): &(SegmentHeader, Vec<u8>)) -> bool {
@@ -51,15 +57,15 @@ fn is_whole((header, audio): &(SegmentHeader, Vec<u8>)) -> bool {
 async fn a_file_that_takes_the_switch_long_to_complete_is_not_lost() {
     let stage = Stage::open_simulated().await;
     recorded(&stage, Files::InWork).await;
-    stage.clock.sleep(MANY_LOOKS).await;
-    assert_eq!(stage.peers.told().segments, []);
+    stage.clock.sleep(MANY_SNAPSHOTS).await;
+    assert_eq!(stage.peers.received().segments, []);
     *stage.flaky.files.lock().unwrap() = Files::Complete;
     let segments = stored(&stage, 1).await;
     assert!(is_whole(&segments[0]) && !segments[0].0.sha256.is_empty(), "{:?}", segments[0].0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_turns_up_after_it_was_given_up_is_stored_and_only_then_deleted() {
+async fn a_file_that_appears_after_it_was_given_up_is_stored_and_only_then_deleted() {
     let stage = Stage::open_simulated().await;
     let plan = recorded(&stage, Files::Hidden).await;
     assert!(stored(&stage, 1).await[0].0.lost);
@@ -79,7 +85,7 @@ async fn a_file_that_turns_up_after_it_was_given_up_is_stored_and_only_then_dele
 async fn refused(stage: &Stage, how: Code) -> (PlanBuilder, String) {
     let plan = recording(stage).await;
     let id = plan.leg_id("s1");
-    stage.peers.change(|told| told.bad_segments.extend([(id.clone(), how)]));
+    stage.peers.change(|received| received.bad_segments.extend([(id.clone(), how)]));
     (closed(stage, plan).await, id)
 }
 
@@ -93,16 +99,16 @@ async fn a_segment_that_the_archive_refuses_for_good_is_reported_lost_and_kept_o
     for how in [Code::DataLoss, Code::InvalidArgument, Code::FailedPrecondition] {
         let (plan, id) = refused(&stage, how).await;
         stage
-            .until_told("it is lost", |told| {
-                told.segments.iter().any(|(header, _)| header.segment_id == id && header.lost).then_some(())
+            .until_received("it is lost", |received| {
+                received.segments.iter().any(|(header, _)| header.segment_id == id && header.lost).then_some(())
             })
             .await;
         stage.apply(&plan.ended().at(3)).await.unwrap();
         stage.until_drained().await;
-        stage.until_brought().await;
+        stage.until_uploaded().await;
         let tries = fetches(&stage, &id);
         assert!((2..50).contains(&tries), "{how:?}: {tries}");
-        stage.clock.sleep(MANY_LOOKS).await;
+        stage.clock.sleep(MANY_SNAPSHOTS).await;
         assert_eq!(fetches(&stage, &id), tries, "{how:?}: it is set aside");
     }
     let ledger = stage.ledger().await;
@@ -110,10 +116,10 @@ async fn a_segment_that_the_archive_refuses_for_good_is_reported_lost_and_kept_o
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_segment_that_waits_for_its_turn_is_not_fetched_with_every_new_one() {
+async fn a_segment_that_waits_for_its_next_try_is_not_fetched_with_every_new_one() {
     let stage = Stage::open_simulated().await;
     let (_, id) = refused(&stage, Code::Unavailable).await;
-    stage.clock.sleep(MANY_LOOKS * 3).await;
+    stage.clock.sleep(MANY_SNAPSHOTS * 3).await;
     let before = fetches(&stage, &id);
     assert!((5..30).contains(&before), "{before}");
     for count in 1..=4 {
@@ -121,7 +127,7 @@ async fn a_segment_that_waits_for_its_turn_is_not_fetched_with_every_new_one() {
         stored(&stage, count).await;
     }
     assert!(fetches(&stage, &id) <= before + 1, "{} after {before}", fetches(&stage, &id));
-    stage.peers.change(|told| told.bad_segments.clear());
+    stage.peers.change(|received| received.bad_segments.clear());
     assert!(stored(&stage, 5).await.iter().all(is_whole));
 }
 

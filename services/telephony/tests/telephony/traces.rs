@@ -2,12 +2,12 @@
 
 use baton_runtime::telemetry::{self, TraceParent};
 use baton_telephony::fact;
-use baton_telephony::switch::Ending;
+use baton_telephony::switch::LegEnding;
 
 use crate::harness::{PlanBuilder, Stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_makes_a_plan_true_is_in_the_trace_that_brought_it_and_what_happens_later_is_not() {
+async fn carrying_a_plan_out_is_in_the_trace_that_brought_it_and_later_events_are_not() {
     let stage = Stage::open().await;
     let (leg, interaction) = stage.open_call().await;
     let plan = PlanBuilder::new(&stage.clock, &interaction, &leg);
@@ -19,11 +19,11 @@ async fn what_makes_a_plan_true_is_in_the_trace_that_brought_it_and_what_happens
         pushed.push(trace.trace_id());
     }
     assert_eq!(*stage.flaky.traces.lock().unwrap(), pushed);
-    assert_eq!(stage.peers.told().traces[&interaction], pushed);
+    assert_eq!(stage.peers.received().traces[&interaction], pushed);
 
     stage.phone_hangs_up(&leg).await;
-    stage.until_fact(&interaction, fact::ended("customer", Ending::HungUp)).await;
-    let traces = stage.peers.told().traces.remove(&interaction).unwrap();
+    stage.until_fact(&interaction, fact::ended("customer", LegEnding::HungUp)).await;
+    let traces = stage.peers.received().traces.remove(&interaction).unwrap();
     let last = traces.last().unwrap();
     assert!(!last.is_empty() && !pushed.contains(last), "{traces:?}");
 }

@@ -5,7 +5,7 @@ use baton_api::event::v1::{self as wire, EventData, event_data::Data};
 use baton_domain::{
     EventKind, Interaction,
     ids::{RecordingNo, TransferNo},
-    interaction::Line,
+    interaction::CustomerLine,
 };
 
 /// The type of an event: `<area>.<event>`.
@@ -115,7 +115,7 @@ fn interaction_data(i: &Interaction, event: &EventKind, now_us: i64) -> Option<D
         EventKind::CustomerLeft => Data::InteractionCustomerLeft(wire::InteractionCustomerLeft {}),
         EventKind::CustomerAnswered => Data::InteractionCustomerAnswered(wire::InteractionCustomerAnswered {
             allowed_by: match &i.customer.line {
-                Line::Answered(outside) => outside.allowed_by.to_string(),
+                CustomerLine::Answered(outside) => outside.allowed_by.to_string(),
                 _ => String::new(),
             },
         }),

@@ -12,7 +12,7 @@ use baton_api::{
 use baton_domain::{
     AgentId, Interaction, InteractionId, Transfer,
     ids::LegNo,
-    interaction::{Hop, Line, OfferState, Phase, Stage},
+    interaction::{CustomerLine, Hop, OfferState, Phase, Stage},
     permit::allowed,
     project,
     words::Actor,
@@ -128,7 +128,7 @@ fn state(i: &Interaction) -> State {
 /// The customer's leg as the switch names it.
 pub(crate) fn switch_leg(i: &Interaction) -> String {
     match &i.customer.line {
-        Line::Inbound(name) => name.to_string(),
+        CustomerLine::Inbound(name) => name.to_string(),
         _ => LegNo(1).of(i.id),
     }
 }
@@ -204,7 +204,7 @@ fn note(own: &baton_domain::interaction::Note) -> wire::Note {
 /// The recording as it is observed.
 pub(crate) fn recording(i: &Interaction) -> wire::RecordingState {
     let r = &i.recording;
-    let turn = r.turn.and_then(|turn| turn.recording);
+    let turn = r.tenure.and_then(|turn| turn.recording);
     wire::RecordingState {
         mode: mode(r.mode).into(),
         started_by_hand: r.by_hand,

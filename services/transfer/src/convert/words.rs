@@ -1,7 +1,7 @@
 //! The closed lists, both ways; and refusals as answers.
 
 use baton_api::{
-    ApiError, Kind as ErrorKind,
+    ApiError, ErrorKind,
     common::v1::{self as wire, actor::Kind as ActorKind, target::Target as WireTarget},
     error::ErrorReason,
 };

@@ -1,9 +1,9 @@
 //! `IntakeService`: what the other services tell. Internal.
 
-use super::{IntakeApi, orders, orders::Asked};
+use super::{IntakeApi, commands, commands::CommandRequest};
 use crate::{
+    command_handler::not_found,
     convert::{self, facts, words},
-    door::not_found,
 };
 use baton_api::{
     ApiError,
@@ -16,7 +16,7 @@ use baton_api::{
 };
 use baton_domain::{
     Action, Command, Input, Interaction, InteractionId, Opening, RecordingCommand,
-    interaction::{FlowStep, Line},
+    interaction::{CustomerLine, FlowStep},
     words::AgentRef,
 };
 use baton_runtime::{
@@ -38,8 +38,8 @@ impl IntakeService for IntakeApi {
         request: Request<OpenInteractionRequest>,
     ) -> Result<Response<OpenInteractionResponse>, Status> {
         let opening = self.opening(request.into_inner()).await?;
-        let id = self.door.open(opening).await?;
-        let over = self.door.load(id).await?.is_none_or(|interaction| interaction.ended());
+        let id = self.handler.open(opening).await?;
+        let over = self.handler.load(id).await?.is_none_or(|interaction| interaction.ended());
         Ok(Response::new(OpenInteractionResponse { interaction_id: id.to_string(), over }))
     }
 
@@ -54,7 +54,7 @@ impl IntakeService for IntakeApi {
         }
         let facts = request.facts.iter().map(|fact| facts::parse(id, fact).map(Input::Fact));
         let facts = facts.collect::<Result<Vec<_>, _>>()?;
-        self.door.submit(id, facts).await?.ok_or_else(|| not_found("interaction"))?;
+        self.handler.submit(id, facts).await?.ok_or_else(|| not_found("interaction"))?;
         Ok(Response::new(ReportFactsResponse {}))
     }
 
@@ -65,16 +65,18 @@ impl IntakeService for IntakeApi {
         let request = request.into_inner();
         let (caller, command) = (on_behalf(&request)?, recording_command(&request)?);
         let method = format!("ControlRecording/{}", request.action);
-        let asked = Asked::new(&caller, &method, &request.request_id, &request.interaction_id, &request)?;
-        let response = orders::when(&self.door, &asked, Command::Recording(command), |interaction| {
-            confirmed(interaction, command).then(|| Ok(recording_answer(interaction)))
-        });
+        let command_request =
+            CommandRequest::new(&caller, &method, &request.request_id, &request.interaction_id, &request)?;
+        let response =
+            commands::execute_and_await(&self.handler, &command_request, Command::Recording(command), |interaction| {
+                confirmed(interaction, command).then(|| Ok(recording_answer(interaction)))
+            });
         response.await.map(Response::new)
     }
 
     async fn get_wanted(&self, request: Request<GetWantedRequest>) -> Result<Response<GetWantedResponse>, Status> {
         let id: InteractionId = super::parse::interaction_id(&request.get_ref().interaction_id)?;
-        let response = match self.door.load(id).await? {
+        let response = match self.handler.load(id).await? {
             None => GetWantedResponse { known: false, version: 0, leg_ids: Vec::new() },
             Some(interaction) => GetWantedResponse {
                 known: true,
@@ -106,7 +108,7 @@ impl IntakeApi {
         let (route, mode, policy) = futures::join!(
             routing.resolve_number(route),
             recording.resolve_mode(mode),
-            self.door.policies.current(&of)
+            self.handler.policies.current(&of)
         );
         let (policy_version, policy) = policy?;
         let route = route?.into_inner();
@@ -115,7 +117,7 @@ impl IntakeApi {
             tenant: of.into(),
             number: number.into(),
             customer: customer.into(),
-            line: Line::Inbound(request.leg.into()),
+            line: CustomerLine::Inbound(request.leg.into()),
             skip_voicemail: route.call_flow.as_ref().is_some_and(|flow| flow.skip_voicemail),
             flow: steps(&route)?,
             recording: words::parse_mode(mode?.get_ref().mode()),

@@ -1,10 +1,9 @@
 //! `InteractionService`.
 
-use super::{InteractionApi, orders, orders::Asked, parse};
+use super::{InteractionApi, commands, commands::CommandRequest, parse};
 use crate::{
-    convert,
-    door::{Door, not_found},
-    store,
+    command_handler::{CommandHandler, not_found},
+    convert, store,
 };
 use baton_api::{
     ApiError,
@@ -32,7 +31,7 @@ const MAX_VALUE: usize = 1_024;
 /// A page is full at this size, bytes: clients take 4 MiB.
 const LARGEST_PAGE: usize = 1024 * 1024;
 
-impl Door {
+impl CommandHandler {
     /// The interaction, if this caller may see it.
     async fn visible(&self, caller: &Caller, id: &str) -> Result<Arc<Interaction>, Status> {
         let (tenant, of) = (caller.tenant()?.as_str(), parse::only_of(caller)?);
@@ -56,10 +55,11 @@ macro_rules! command {
     ($self:ident, $request:ident, $method:literal, $command:expr, $answer:expr) => {{
         let caller = $request.caller()?.clone();
         let request = $request.into_inner();
-        let asked = Asked::new(&caller, $method, &request.request_id, &request.interaction_id, &request)?;
+        let command_request =
+            CommandRequest::new(&caller, $method, &request.request_id, &request.interaction_id, &request)?;
         let command = $command(&request)?;
-        let answer = |interaction: &Interaction| $answer(asked.view(interaction));
-        orders::at_once(&$self.door, &asked, command, answer).await.map(Response::new)
+        let answer = |interaction: &Interaction| $answer(command_request.view(interaction));
+        commands::execute(&$self.handler, &command_request, command, answer).await.map(Response::new)
     }};
 }
 
@@ -72,7 +72,7 @@ impl InteractionService for InteractionApi {
         request: Request<GetInteractionRequest>,
     ) -> Result<Response<GetInteractionResponse>, Status> {
         let caller = request.caller()?;
-        let interaction = self.door.visible(caller, &request.get_ref().interaction_id).await?;
+        let interaction = self.handler.visible(caller, &request.get_ref().interaction_id).await?;
         let view = convert::view::interaction(&interaction, parse::viewer(caller)?.as_ref());
         Ok(Response::new(GetInteractionResponse { interaction: Some(view) }))
     }
@@ -83,20 +83,21 @@ impl InteractionService for InteractionApi {
     ) -> Result<Response<ListInteractionsResponse>, Status> {
         let caller = request.caller()?;
         let (tenant, of, viewer) = (caller.tenant()?.as_str(), parse::only_of(caller)?, parse::viewer(caller)?);
-        let asked = request.get_ref();
-        let limit = parse::page_size(asked.page_size)?;
-        let before = match asked.page_token.as_str() {
+        let command_request = request.get_ref();
+        let limit = parse::page_size(command_request.page_size)?;
+        let before = match command_request.page_token.as_str() {
             "" => InteractionId(Uuid::max()),
             token => token.parse().map_err(|_| parse::bad_page_token())?,
         };
-        // One more than asked for tells whether there is a next page.
-        let ids = store::interactions::list(&self.door.db, tenant, of, asked.live_only, before, limit + 1).await?;
+        // One more than requested tells whether there is a next page.
+        let ids = store::interactions::list(&self.handler.db, tenant, of, command_request.live_only, before, limit + 1)
+            .await?;
         let (mut interactions, mut bytes, mut last) = (Vec::new(), 0, None);
         for id in &ids {
             if interactions.len() as i64 == limit || bytes > LARGEST_PAGE {
                 break;
             }
-            if let Some(interaction) = self.door.load(*id).await? {
+            if let Some(interaction) = self.handler.load(*id).await? {
                 let view = convert::view::interaction(&interaction, viewer.as_ref());
                 bytes += view.encoded_len();
                 interactions.push(view);
@@ -114,18 +115,18 @@ impl InteractionService for InteractionApi {
     ) -> Result<Response<Self::WatchInteractionStream>, Status> {
         let caller = request.caller()?;
         let viewer = parse::viewer(caller)?;
-        let asked = request.get_ref();
-        let id = self.door.visible(caller, &asked.interaction_id).await?.id;
+        let command_request = request.get_ref();
+        let id = self.handler.visible(caller, &command_request.interaction_id).await?.id;
         let place = self.watchers.take(caller.tenant()?.as_str()).map_err(|error| {
             ApiError::resource_exhausted(format!(
                 "No more interactions can be watched: {error}. End some streams first."
             ))
         })?;
-        let mut seen = self.door.hub.watch(id);
-        let now = self.door.load(id).await?.ok_or_else(|| not_found("interaction"))?;
-        self.door.hub.publish(&now);
+        let mut seen = self.handler.hub.watch(id);
+        let now = self.handler.load(id).await?.ok_or_else(|| not_found("interaction"))?;
+        self.handler.hub.publish(&now);
         let (sender, receiver) = mpsc::channel(1);
-        let (stopping, mut after) = (self.stopping.clone(), asked.after_version);
+        let (stopping, mut after) = (self.stopping.clone(), command_request.after_version);
         let task = async move {
             let _place = place;
             loop {
@@ -166,9 +167,11 @@ impl InteractionService for InteractionApi {
     ) -> Result<Response<HoldCustomerResponse>, Status> {
         let caller = request.caller()?.clone();
         let request = request.into_inner();
-        let asked = Asked::new(&caller, "HoldCustomer", &request.request_id, &request.interaction_id, &request)?;
-        let response = orders::when(&self.door, &asked, Command::Hold, |interaction| {
-            moved(interaction, true).then(|| Ok(HoldCustomerResponse { interaction: Some(asked.view(interaction)) }))
+        let command_request =
+            CommandRequest::new(&caller, "HoldCustomer", &request.request_id, &request.interaction_id, &request)?;
+        let response = commands::execute_and_await(&self.handler, &command_request, Command::Hold, |interaction| {
+            moved(interaction, true)
+                .then(|| Ok(HoldCustomerResponse { interaction: Some(command_request.view(interaction)) }))
         });
         response.await.map(Response::new)
     }
@@ -179,9 +182,11 @@ impl InteractionService for InteractionApi {
     ) -> Result<Response<ResumeCustomerResponse>, Status> {
         let caller = request.caller()?.clone();
         let request = request.into_inner();
-        let asked = Asked::new(&caller, "ResumeCustomer", &request.request_id, &request.interaction_id, &request)?;
-        let response = orders::when(&self.door, &asked, Command::Resume, |interaction| {
-            moved(interaction, false).then(|| Ok(ResumeCustomerResponse { interaction: Some(asked.view(interaction)) }))
+        let command_request =
+            CommandRequest::new(&caller, "ResumeCustomer", &request.request_id, &request.interaction_id, &request)?;
+        let response = commands::execute_and_await(&self.handler, &command_request, Command::Resume, |interaction| {
+            moved(interaction, false)
+                .then(|| Ok(ResumeCustomerResponse { interaction: Some(command_request.view(interaction)) }))
         });
         response.await.map(Response::new)
     }
@@ -191,7 +196,7 @@ impl InteractionService for InteractionApi {
             self,
             request,
             "SetMute",
-            |asked: &SetMuteRequest| Ok::<_, Status>(Command::SetMute(asked.muted)),
+            |command_request: &SetMuteRequest| Ok::<_, Status>(Command::SetMute(command_request.muted)),
             |view| SetMuteResponse { interaction: Some(view) }
         )
     }
@@ -201,15 +206,20 @@ impl InteractionService for InteractionApi {
             self,
             request,
             "AddNote",
-            |asked: &AddNoteRequest| parse::text("text", &asked.text, 1, MAX_NOTE).map(Command::Note),
+            |command_request: &AddNoteRequest| parse::text("text", &command_request.text, 1, MAX_NOTE)
+                .map(Command::Note),
             |view| AddNoteResponse { interaction: Some(view) }
         )
     }
 
     async fn set_data(&self, request: Request<SetDataRequest>) -> Result<Response<SetDataResponse>, Status> {
-        command!(self, request, "SetData", |asked: &SetDataRequest| parse_data(&asked.set, &asked.remove), |view| {
-            SetDataResponse { interaction: Some(view) }
-        })
+        command!(
+            self,
+            request,
+            "SetData",
+            |command_request: &SetDataRequest| parse_data(&command_request.set, &command_request.remove),
+            |view| { SetDataResponse { interaction: Some(view) } }
+        )
     }
 
     async fn leave_interaction(

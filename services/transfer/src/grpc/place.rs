@@ -2,8 +2,8 @@
 
 use super::{InteractionApi, parse};
 use crate::{
+    command_handler::not_found,
     convert::{facts, view, words},
-    door::not_found,
 };
 use baton_api::{
     ApiError,
@@ -14,17 +14,17 @@ use baton_api::{
 };
 use baton_domain::{
     InteractionId, Opening,
-    interaction::{Line, Outside},
+    interaction::{CustomerLine, Outside},
     words::{Actor, AgentRef},
 };
 use baton_runtime::{auth::Caller, ids};
-use baton_store::requests::{BodyHash, Key};
+use baton_store::requests::{BodyHash, RequestKey};
 use tonic::Status;
 
 impl InteractionApi {
     pub(super) async fn place(&self, caller: &Caller, request: PlaceCallRequest) -> Result<PlaceCallResponse, Status> {
         let (tenant, actor) = (caller.tenant()?.as_str(), parse::actor(caller)?);
-        let key = Key::new(tenant, &caller.subject, "PlaceCall", &request.request_id)?;
+        let key = RequestKey::new(tenant, &caller.subject, "PlaceCall", &request.request_id)?;
         let opening = self.outgoing(tenant, &actor, &request).await;
         if let Err(status) = &opening
             && ApiError::of(status).is_retryable()
@@ -33,7 +33,7 @@ impl InteractionApi {
         }
         let answer =
             |interaction: &_| PlaceCallResponse { interaction: Some(view::interaction(interaction, Some(&actor))) };
-        self.door.place(&key, BodyHash::of(&request), opening, answer).await
+        self.handler.place(&key, BodyHash::of(&request), opening, answer).await
     }
 
     async fn outgoing(
@@ -49,7 +49,7 @@ impl InteractionApi {
         let mode = ResolveModeRequest { tenant: tenant.clone(), phone_number: number.clone() };
         let (mut presence, mut routing, mut recording) =
             (self.peers.presence.clone(), self.peers.routing.clone(), self.peers.recording.clone());
-        let policy = self.door.policies.current(&tenant);
+        let policy = self.handler.policies.current(&tenant);
         let (found, dial) = futures::join!(presence.lookup_agents(lookup), routing.resolve_dial(dial));
         let allowed_by = dial?.into_inner().allowed_by;
         let agent = found?.get_ref().agents.first().map(facts::agent).ok_or_else(|| not_found("agent"))??;
@@ -59,7 +59,10 @@ impl InteractionApi {
             id: InteractionId(ids::new_uuid()),
             tenant: tenant.into(),
             number: number.into(),
-            line: Line::ToDial(Outside { phone: to.trim_start_matches('+').into(), allowed_by: allowed_by.into() }),
+            line: CustomerLine::ToDial(Outside {
+                phone: to.trim_start_matches('+').into(),
+                allowed_by: allowed_by.into(),
+            }),
             customer: to.into(),
             flow: Vec::new(),
             skip_voicemail: false,

@@ -3,7 +3,7 @@
 use super::PolicyApi;
 use crate::store::policies::{self as stored, PolicyRow};
 use baton_api::{
-    ApiError, Kind,
+    ApiError, ErrorKind,
     error::ErrorReason,
     event::v1::{EventData, PolicyChanged, event_data::Data},
     transfer::v1::{
@@ -16,7 +16,7 @@ use baton_runtime::{CallerExt, ids, telemetry};
 use baton_store::{
     Tx, idempotent,
     outbox::{self, OutboxRow},
-    requests::Key,
+    requests::RequestKey,
 };
 use prost::Message;
 use std::collections::BTreeSet;
@@ -39,10 +39,10 @@ impl PolicyService for PolicyApi {
 
     async fn get_policy(&self, request: Request<GetPolicyRequest>) -> Result<Response<GetPolicyResponse>, Status> {
         let tenant = request.caller()?.tenant()?.as_str();
-        let version = stored::latest(&self.door.db, tenant).await?;
+        let version = stored::latest(&self.handler.db, tenant).await?;
         let row = match version {
             0 => PolicyRow::default_policy(),
-            _ => stored::read(&self.door.db, tenant, version).await?.unwrap_or_else(PolicyRow::default_policy),
+            _ => stored::read(&self.handler.db, tenant, version).await?.unwrap_or_else(PolicyRow::default_policy),
         };
         Ok(Response::new(GetPolicyResponse { policy: Some(wire(row, version)) }))
     }
@@ -51,10 +51,10 @@ impl PolicyService for PolicyApi {
         let caller = request.caller()?.clone();
         let request = request.into_inner();
         let tenant = caller.tenant()?.as_str();
-        let key = Key::new(tenant, &caller.subject, "SetPolicy", &request.request_id)?;
-        let now_us = self.door.clock.now_us();
+        let key = RequestKey::new(tenant, &caller.subject, "SetPolicy", &request.request_id)?;
+        let now_us = self.handler.clock.now_us();
         let actor = format!("supervisor/{}", caller.subject);
-        let response = idempotent(&self.door.db, &key, &request, now_us, async |tx| {
+        let response = idempotent(&self.handler.db, &key, &request, now_us, async |tx| {
             let row = parse(request.policy.as_ref())?;
             let version = stored::add(tx, tenant, &row).await?;
             announce(tx, tenant, &actor, &row.profile, version, now_us).await?;
@@ -81,7 +81,7 @@ fn parse(policy: Option<&Policy>) -> Result<PolicyRow, ApiError> {
         return Err(ApiError::invalid_argument("policy.entitlements", why));
     }
     let parsed = policy::parse(&policy.profile, &policy.overrides_toml, policy.entitlements.clone())
-        .map_err(|error| ApiError::new(Kind::InvalidArgument, ErrorReason::PolicyInvalid, error.to_string()))?;
+        .map_err(|error| ApiError::new(ErrorKind::InvalidArgument, ErrorReason::PolicyInvalid, error.to_string()))?;
     let known = known_entitlements(&parsed);
     if let Some(unknown) = policy.entitlements.iter().find(|own| !known.contains(*own)) {
         let known = known.into_iter().collect::<Vec<_>>().join(", ");

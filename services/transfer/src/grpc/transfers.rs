@@ -1,12 +1,12 @@
 //! `TransferService`.
 
-use super::{TransferApi, orders, orders::Asked, parse};
+use super::{TransferApi, commands, commands::CommandRequest, parse};
 use crate::{
+    command_handler::not_found,
     convert::{self, facts, words},
-    door::not_found,
     store::{
         interactions,
-        transfers::{self, Position, Query},
+        transfers::{self, Position, TransferQuery},
     },
 };
 use baton_api::{
@@ -44,24 +44,25 @@ impl TransferService for TransferApi {
     ) -> Result<Response<StartTransferResponse>, Status> {
         let caller = request.caller()?.clone();
         let request = request.into_inner();
-        let asked = Asked::new(&caller, "StartTransfer", &request.request_id, &request.interaction_id, &request)?;
+        let command_request =
+            CommandRequest::new(&caller, "StartTransfer", &request.request_id, &request.interaction_id, &request)?;
         let kind = words::parse_kind(request.kind())
             .ok_or_else(|| ApiError::invalid_argument("kind", "must be TRANSFER_KIND_COLD or TRANSFER_KIND_WARM"))?;
         let message = parse::text("message", &request.message, 0, MAX_MESSAGE)?;
-        let target = self.resolve(&asked.tenant, request.target.as_ref()).await;
+        let target = self.resolve(&command_request.tenant, request.target.as_ref()).await;
         if let Err(status) = &target
             && ApiError::of(status).is_retryable()
         {
             return Err(status.clone());
         }
         let command = target.map(|target| Command::Start(StartTransfer { kind, target, message }));
-        if let Some(known) = orders::commit(&self.door, &asked, command).await? {
+        if let Some(known) = commands::commit(&self.handler, &command_request, command).await? {
             return Ok(Response::new(known));
         }
-        let number = transfers::by_request(&self.door.db, asked.id, &asked.request_key).await?;
-        let response = orders::confirm(&self.door, &asked, |interaction| {
+        let number = transfers::by_request(&self.handler.db, command_request.id, &command_request.request_key).await?;
+        let response = commands::await_outcome(&self.handler, &command_request, |interaction| {
             let result = decided(interaction, TransferNo(number?))?;
-            Some(result.map(|()| StartTransferResponse { interaction: Some(asked.view(interaction)) }))
+            Some(result.map(|()| StartTransferResponse { interaction: Some(command_request.view(interaction)) }))
         });
         response.await.map(Response::new)
     }
@@ -72,8 +73,9 @@ impl TransferService for TransferApi {
     ) -> Result<Response<DeclineTransferResponse>, Status> {
         let caller = request.caller()?.clone();
         let request = request.into_inner();
-        let asked = Asked::new(&caller, "DeclineTransfer", &request.request_id, &request.interaction_id, &request)?;
-        let done = orders::at_once(&self.door, &asked, Command::Decline, |_| DeclineTransferResponse {});
+        let command_request =
+            CommandRequest::new(&caller, "DeclineTransfer", &request.request_id, &request.interaction_id, &request)?;
+        let done = commands::execute(&self.handler, &command_request, Command::Decline, |_| DeclineTransferResponse {});
         done.await.map(Response::new)
     }
 
@@ -83,9 +85,10 @@ impl TransferService for TransferApi {
     ) -> Result<Response<CancelTransferResponse>, Status> {
         let caller = request.caller()?.clone();
         let request = request.into_inner();
-        let asked = Asked::new(&caller, "CancelTransfer", &request.request_id, &request.interaction_id, &request)?;
-        let done = orders::at_once(&self.door, &asked, Command::Cancel, |interaction| CancelTransferResponse {
-            interaction: Some(asked.view(interaction)),
+        let command_request =
+            CommandRequest::new(&caller, "CancelTransfer", &request.request_id, &request.interaction_id, &request)?;
+        let done = commands::execute(&self.handler, &command_request, Command::Cancel, |interaction| {
+            CancelTransferResponse { interaction: Some(command_request.view(interaction)) }
         });
         done.await.map(Response::new)
     }
@@ -96,9 +99,10 @@ impl TransferService for TransferApi {
     ) -> Result<Response<CompleteTransferResponse>, Status> {
         let caller = request.caller()?.clone();
         let request = request.into_inner();
-        let asked = Asked::new(&caller, "CompleteTransfer", &request.request_id, &request.interaction_id, &request)?;
-        let done = orders::at_once(&self.door, &asked, Command::Complete, |interaction| CompleteTransferResponse {
-            interaction: Some(asked.view(interaction)),
+        let command_request =
+            CommandRequest::new(&caller, "CompleteTransfer", &request.request_id, &request.interaction_id, &request)?;
+        let done = commands::execute(&self.handler, &command_request, Command::Complete, |interaction| {
+            CompleteTransferResponse { interaction: Some(command_request.view(interaction)) }
         });
         done.await.map(Response::new)
     }
@@ -111,9 +115,10 @@ impl TransferService for TransferApi {
         let (tenant, of) = (caller.tenant()?.as_str().to_owned(), parse::only_of(&caller)?);
         let (id, no) = TransferNo::parse(&request.get_ref().transfer_id)
             .map_err(|error| ApiError::invalid_argument("transfer_id", error.to_string()))?;
-        let transfer = transfers::read(&self.door.db, &tenant, id, no.0).await?.ok_or_else(|| not_found("transfer"))?;
+        let transfer =
+            transfers::read(&self.handler.db, &tenant, id, no.0).await?.ok_or_else(|| not_found("transfer"))?;
         if let Some(agent) = of
-            && !interactions::is_party(&self.door.db, id, agent).await?
+            && !interactions::is_party(&self.handler.db, id, agent).await?
         {
             return Err(not_found("transfer"));
         }
@@ -132,16 +137,16 @@ impl TransferService for TransferApi {
             "" => None,
             text => Some(parse::interaction_id(text)?),
         };
-        let query = Query {
+        let query = TransferQuery {
             tenant,
             agent: parse::only_of(&caller)?,
             interaction,
             open_only: request.open_only,
             before: position(&request.page_token)?,
-            // One more than asked for tells whether there is a next page.
+            // One more than requested tells whether there is a next page.
             limit: limit + 1,
         };
-        let mut found = transfers::list(&self.door.db, query).await?;
+        let mut found = transfers::list(&self.handler.db, query).await?;
         let more = found.len() as i64 > limit;
         found.truncate(limit as usize);
         let last =

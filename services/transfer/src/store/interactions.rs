@@ -27,17 +27,17 @@ pub(crate) async fn read(reader: &mut Reader, id: InteractionId) -> Result<Optio
     row.map(|state| parse(id, &state)).transpose()
 }
 
-/// Every interaction of which something is left to do, or to be told.
-pub(crate) async fn untold(db: &Db) -> Result<Vec<InteractionId>, StoreError> {
+/// Every interaction of which something is left to do, or to be acknowledged by the other services.
+pub(crate) async fn unacknowledged(db: &Db) -> Result<Vec<InteractionId>, StoreError> {
     let mut reader = db.read().await?;
     let ids: Vec<Uuid> = on!(reader, conn => sqlx::query_scalar(
-        "SELECT id FROM interactions WHERE told = 0").fetch_all(conn).await)?;
+        "SELECT id FROM interactions WHERE acknowledged = 0").fetch_all(conn).await)?;
     Ok(ids.into_iter().map(InteractionId).collect())
 }
 
 /// Remembers that everybody knows of the end: of this version, which nothing follows any more.
-pub(crate) async fn told(tx: &mut Tx, interaction: &Interaction) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("UPDATE interactions SET told = 1 WHERE id = $1 AND version = $2")
+pub(crate) async fn acknowledge(tx: &mut Tx, interaction: &Interaction) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query("UPDATE interactions SET acknowledged = 1 WHERE id = $1 AND version = $2")
         .bind(interaction.id.0)
         .bind(interaction.version.cast_signed())
         .execute(conn)
@@ -75,7 +75,7 @@ pub(crate) async fn insert(tx: &mut Tx, interaction: &Interaction) -> Result<(),
 pub(crate) async fn advance(tx: &mut Tx, interaction: &Interaction, before: u64) -> Result<bool, StoreError> {
     let state = text(interaction)?;
     let rows = on!(tx, conn => sqlx::query(
-        "UPDATE interactions SET version = $1, state = $2, live = $3, told = 0 WHERE id = $4 AND version = $5")
+        "UPDATE interactions SET version = $1, state = $2, live = $3, acknowledged = 0 WHERE id = $4 AND version = $5")
         .bind(interaction.version.cast_signed())
         .bind(state)
         .bind(i64::from(!interaction.settled()))

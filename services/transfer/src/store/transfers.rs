@@ -13,7 +13,7 @@ pub(crate) struct Position {
 }
 
 /// Which to list.
-pub(crate) struct Query<'a> {
+pub(crate) struct TransferQuery<'a> {
     pub(crate) tenant: &'a str,
     pub(crate) agent: Option<AgentId>,
     pub(crate) interaction: Option<InteractionId>,
@@ -76,7 +76,7 @@ pub(crate) async fn read(
 }
 
 /// A page, newest first.
-pub(crate) async fn list(db: &Db, query: Query<'_>) -> Result<Vec<(InteractionId, Transfer)>, StoreError> {
+pub(crate) async fn list(db: &Db, query: TransferQuery<'_>) -> Result<Vec<(InteractionId, Transfer)>, StoreError> {
     let mut reader = db.read().await?;
     let rows: Vec<Row> = on!(reader, conn => sqlx::query_as(
         "SELECT interaction_id, body FROM transfers WHERE tenant = $1

@@ -85,10 +85,10 @@ async fn a_watch_begins_with_the_present_and_resumes_by_version() {
     let watch = |after_version| WatchInteractionRequest { interaction_id: id.clone(), after_version };
     let mut all = world.supervisor_of(TENANT).watch_interaction(watch(0)).await.unwrap().into_inner();
     let first = all.message().await.unwrap().unwrap().interaction.unwrap();
-    let mut news = world.supervisor_of(TENANT).watch_interaction(watch(first.version)).await.unwrap().into_inner();
+    let mut notices = world.supervisor_of(TENANT).watch_interaction(watch(first.version)).await.unwrap().into_inner();
     let note = AddNoteRequest { request_id: "n".into(), interaction_id: id.clone(), text: "VIP".into() };
     world.interactions(1).add_note(note).await.unwrap();
-    for stream in [&mut all, &mut news] {
+    for stream in [&mut all, &mut notices] {
         let next = stream.message().await.unwrap().unwrap().interaction.unwrap();
         assert!(next.version > first.version);
         assert_eq!(next.notes[0].text, "VIP");

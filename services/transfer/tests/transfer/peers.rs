@@ -37,10 +37,10 @@ pub(crate) struct Notes {
 
 /// All peers in one.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Peers(pub(crate) Arc<Mutex<Notes>>);
+pub(crate) struct TransferPeers(pub(crate) Arc<Mutex<Notes>>);
 
 #[tonic::async_trait]
-impl TelephonyService for Peers {
+impl TelephonyService for TransferPeers {
     async fn apply_plan(
         &self,
         request: Request<telephony::ApplyPlanRequest>,
@@ -62,7 +62,7 @@ fn not_allowed() -> Status {
 type Availability = ReceiverStream<Result<presence::WatchAvailabilityResponse, Status>>;
 
 #[tonic::async_trait]
-impl ClaimService for Peers {
+impl ClaimService for TransferPeers {
     type WatchAvailabilityStream = Availability;
 
     async fn sync_claims(
@@ -119,7 +119,7 @@ impl ClaimService for Peers {
 }
 
 #[tonic::async_trait]
-impl RouteService for Peers {
+impl RouteService for TransferPeers {
     async fn resolve_number(
         &self,
         request: Request<routing::ResolveNumberRequest>,
@@ -151,7 +151,7 @@ impl RouteService for Peers {
 }
 
 #[tonic::async_trait]
-impl ArchiveService for Peers {
+impl ArchiveService for TransferPeers {
     async fn resolve_mode(
         &self,
         _: Request<recording::ResolveModeRequest>,

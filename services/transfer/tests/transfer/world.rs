@@ -1,6 +1,6 @@
 //! A transfer service of one's own, with clients for it.
 
-use crate::peers::{Notes, Peers, agent};
+use crate::peers::{Notes, TransferPeers, agent};
 use baton_api::{
     common::v1::{Target, TransferKind, target::Target as Wire},
     presence::v1::claim_service_server::ClaimServiceServer,
@@ -14,7 +14,7 @@ use baton_api::{
         segment_fact, transfer_service_client::TransferServiceClient,
     },
 };
-use baton_bus::{Bus, EventLog, Filter, Logged};
+use baton_bus::{Bus, EventLog, EventMatcher, Logged};
 use baton_runtime::{
     auth::{Caller, Role, SigningKey},
     client::{GrpcChannel, ServiceIdentity},
@@ -33,9 +33,9 @@ const BOUND: Duration = Duration::from_secs(10);
 pub(crate) struct World {
     pub(crate) folder: TempDir,
     pub(crate) clock: Clock,
-    pub(crate) peers: Peers,
+    pub(crate) peers: TransferPeers,
     pub(crate) bus: Bus,
-    pub(crate) service: baton_transfer::Running,
+    pub(crate) service: baton_transfer::TransferRuntime,
     key: SigningKey,
     address: String,
     lifecycle: Lifecycle,
@@ -45,7 +45,7 @@ impl World {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let bus = EventLog::open(folder.path().join("events.db"), Clock::real()).await.unwrap().into();
-        Self::start_in(folder, Peers::default(), bus, SigningKey::generate()).await
+        Self::start_in(folder, TransferPeers::default(), bus, SigningKey::generate()).await
     }
 
     /// The process dies and comes back: tasks are dropped where they are.
@@ -55,7 +55,7 @@ impl World {
         Self::start_in(self.folder, self.peers, self.bus, self.key).await
     }
 
-    async fn start_in(folder: TempDir, peers: Peers, bus: Bus, key: SigningKey) -> Self {
+    async fn start_in(folder: TempDir, peers: TransferPeers, bus: Bus, key: SigningKey) -> Self {
         let (clock, lifecycle) = (Clock::real(), Lifecycle::new());
         let around = ServerBuilder::new(clock.clone(), key.verifier())
             .add_service(TelephonyServiceServer::new(peers.clone()))
@@ -64,7 +64,7 @@ impl World {
             .add_service(ArchiveServiceServer::new(peers.clone()));
         let around = serve(around, &lifecycle);
         let identity = ServiceIdentity::new(key.clone(), "transfer");
-        let service = baton_transfer::start(baton_transfer::Deps {
+        let service = baton_transfer::start(baton_transfer::TransferContext {
             database: folder.path().join("transfer.db"),
             clock: clock.clone(),
             config: Config::default().transfer,
@@ -178,7 +178,7 @@ impl World {
     }
 
     pub(crate) async fn events(&self, id: &str) -> Vec<Logged> {
-        let filter = Filter::all().about(format!("interaction/{id}"));
+        let filter = EventMatcher::all().about(format!("interaction/{id}"));
         self.bus.read(0, &filter, 1_000).await.unwrap().events
     }
 

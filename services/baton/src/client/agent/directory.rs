@@ -1,4 +1,4 @@
-//! Agents are created, changed and deleted.
+//! Creating, changing and deleting agents.
 
 use anyhow::Context as _;
 use baton_api::ApiError;
@@ -10,14 +10,13 @@ use clap::builder::NonEmptyStringValueParser;
 use tonic::Status;
 
 use super::AGENT;
-use crate::client::refusal::{self, Told};
-use crate::client::session::Session;
+use crate::client::refusal::{self, OrRefusal};
+use crate::client::session::ClientSession;
 use crate::client::{output, phone, resolve};
-use crate::failure::Usage;
+use crate::failure::UsageError;
 
-/// What `agent create` takes.
 #[derive(Debug, Args)]
-pub(crate) struct CreateArgs {
+pub(crate) struct AgentCreateArgs {
     /// Display name.
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: String,
@@ -35,9 +34,8 @@ pub(crate) struct CreateArgs {
     id: String,
 }
 
-/// What `agent update` takes.
 #[derive(Debug, Args)]
-pub(crate) struct UpdateArgs {
+pub(crate) struct AgentUpdateArgs {
     /// Name or id.
     agent: String,
     /// Another display name.
@@ -62,68 +60,69 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
     }
 }
 
-pub(super) async fn create(session: &Session, args: CreateArgs) -> anyhow::Result<()> {
-    let CreateArgs { name, phone, email, voicemail, id } = args;
-    let made_of = phone.is_none().then(|| name.clone());
+pub(super) async fn create(session: &ClientSession, args: AgentCreateArgs) -> anyhow::Result<()> {
+    let AgentCreateArgs { name, phone, email, voicemail, id } = args;
+    let derived_from = phone.is_none().then(|| name.clone());
     let phone = phone.unwrap_or_else(|| name.to_lowercase().replace(' ', "."));
     let agent = Some(Agent { agent_id: id, name, email, phone, voicemail });
     let request = CreateAgentRequest { request_id: session.request_id(), agent };
-    let mut directory = DirectoryServiceClient::new(session.of_role(Role::Admin)?);
-    let created = directory.create_agent(request).await.map_err(|status| not_created(&status, made_of.as_deref()))?;
+    let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
+    let created =
+        directory.create_agent(request).await.map_err(|status| not_created(&status, derived_from.as_deref()))?;
     let agent = created.into_inner().agent.context("the answer is empty")?;
-    stored(session, &agent, "is there now")?;
+    print_stored(session, &agent, "is there now")?;
     warn(session, &agent).await
 }
 
-pub(super) async fn update(session: &Session, args: UpdateArgs) -> anyhow::Result<()> {
+pub(super) async fn update(session: &ClientSession, args: AgentUpdateArgs) -> anyhow::Result<()> {
     if args.name.is_none() && args.phone.is_none() && args.email.is_none() && args.voicemail.is_none() {
-        return Err(Usage::new("say what is to change: --name, --phone, --email or --voicemail").into());
+        return Err(UsageError::new("say what is to change: --name, --phone, --email or --voicemail").into());
     }
     let mut agent = resolve::agent(session, &args.agent).await?;
-    let is_known_otherwise = args.name.is_some() || args.phone.is_some();
+    let names_changed = args.name.is_some() || args.phone.is_some();
     agent.name = args.name.unwrap_or(agent.name);
     agent.phone = args.phone.unwrap_or(agent.phone);
     agent.email = args.email.unwrap_or(agent.email);
     agent.voicemail = args.voicemail.unwrap_or(agent.voicemail);
     let request = UpdateAgentRequest { request_id: session.request_id(), agent: Some(agent) };
-    let mut directory = DirectoryServiceClient::new(session.of_role(Role::Admin)?);
-    let updated = directory.update_agent(request).await.told()?;
+    let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
+    let updated = directory.update_agent(request).await.or_refusal()?;
     let agent = updated.agent.context("the answer is empty")?;
-    stored(session, &agent, "is changed")?;
-    if is_known_otherwise { warn(session, &agent).await } else { Ok(()) }
+    print_stored(session, &agent, "is changed")?;
+    if names_changed { warn(session, &agent).await } else { Ok(()) }
 }
 
-pub(super) async fn delete(session: &Session, name: &str) -> anyhow::Result<()> {
+pub(super) async fn delete(session: &ClientSession, name: &str) -> anyhow::Result<()> {
     let agent = resolve::agent(session, name).await?;
     let request = DeleteAgentRequest { request_id: session.request_id(), agent_id: agent.agent_id };
-    let mut directory = DirectoryServiceClient::new(session.of_role(Role::Admin)?);
-    let deleted = directory.delete_agent(request).await.told()?;
+    let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
+    let deleted = directory.delete_agent(request).await.or_refusal()?;
     let text = format!("The agent {} is gone.", agent.name);
     session.out.one("baton.presence.v1.DeleteAgentResponse", &deleted, |_| text)
 }
 
-fn stored(session: &Session, agent: &Agent, how: &str) -> anyhow::Result<()> {
+fn print_stored(session: &ClientSession, agent: &Agent, how: &str) -> anyhow::Result<()> {
     session.out.one(AGENT, agent, |it| {
         let voicemail = if it.voicemail { "" } else { "no " };
         format!("{} {how}, phone {}, {voicemail}voicemail, id {}", it.name, it.phone, it.agent_id)
     })
 }
 
-/// Of what is allowed, and may not have been meant.
-async fn warn(session: &Session, agent: &Agent) -> anyhow::Result<()> {
-    for warning in doubles(agent, &resolve::agents(session).await.unwrap_or_default()) {
-        output::aside(&warning);
+/// Warns of what is allowed, and is a mistake as a rule.
+async fn warn(session: &ClientSession, agent: &Agent) -> anyhow::Result<()> {
+    for warning in duplicates(agent, &resolve::agents(session).await.unwrap_or_default()) {
+        output::diagnostic(&warning);
     }
     let address = &agent.phone;
-    if phone::is_there(session, address).await? == Some(false) {
+    if phone::exists(session, address).await? == Some(false) {
         let hint = format!("The simulated switch has no phone {address} yet; `baton phone put {address}` makes it.");
-        output::aside(&hint);
+        output::diagnostic(&hint);
     }
     Ok(())
 }
 
-/// What others have, too: it is allowed, and as a rule a mistake.
-fn doubles(agent: &Agent, all: &[Agent]) -> Vec<String> {
+/// A warning for a name or a phone that another agent has, too.
+fn duplicates(agent: &Agent, all: &[Agent]) -> Vec<String> {
     let mut others = all.iter().filter(|it| it.agent_id != agent.agent_id);
     let mut warnings = Vec::new();
     if let Some(other) = others.clone().find(|it| it.name.to_lowercase() == agent.name.to_lowercase()) {
@@ -135,13 +134,13 @@ fn doubles(agent: &Agent, all: &[Agent]) -> Vec<String> {
     warnings
 }
 
-/// Why there is no such agent now. Nobody is blamed for a phone that they did not give: it was made of the name.
-fn not_created(status: &Status, made_of: Option<&str>) -> anyhow::Error {
+/// The refusal. If the phone was derived from the name `derived_from`, the message is about the name and not about the phone.
+fn not_created(status: &Status, derived_from: Option<&str>) -> anyhow::Error {
     let is_phone = || ApiError::of(status).fields.iter().any(|(field, _)| field == "agent.phone");
-    match made_of {
+    match derived_from {
         Some(name) if is_phone() => {
             let message = format!("no phone's address can be made of the name {name:?}; give one with --phone");
-            Usage::new(message).into()
+            UsageError::new(message).into()
         }
         _ => refusal::of(status),
     }
@@ -152,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_or_a_phone_that_another_has_is_mentioned() {
+    fn a_name_or_a_phone_that_another_agent_has_is_mentioned() {
         let agent = |id: &str, name: &str, phone: &str| Agent {
             agent_id: id.to_owned(),
             name: name.to_owned(),
@@ -160,17 +159,17 @@ mod tests {
             ..Agent::default()
         };
         let (new, all) = (agent("3", "ada", "ada"), [agent("1", "Ada", "x"), agent("2", "Ben", "ada")]);
-        let warnings = doubles(&new, &all);
+        let warnings = duplicates(&new, &all);
         assert!(warnings[0].contains("another Ada, id 1") && warnings[1].contains("Ben has the phone ada"));
-        assert!(doubles(&all[0], &all).is_empty());
+        assert!(duplicates(&all[0], &all).is_empty());
     }
 
     #[test]
-    fn a_phone_that_nobody_gave_is_not_blamed() {
+    fn a_bad_derived_phone_is_reported_as_a_bad_name() {
         let status =
             Status::from(ApiError::invalid_argument("agent.phone", "must be 1 to 64 characters of a-z 0-9 . _ -"));
         let made = not_created(&status, Some("Émile"));
-        assert!(made.is::<Usage>() && made.to_string().contains("\"Émile\"; give one with --phone"), "{made}");
+        assert!(made.is::<UsageError>() && made.to_string().contains("\"Émile\"; give one with --phone"), "{made}");
         assert!(not_created(&status, None).to_string().contains("agent.phone"));
         let status = Status::from(ApiError::invalid_argument("agent.name", "must not be empty"));
         assert!(not_created(&status, Some(" ")).to_string().contains("agent.name"));

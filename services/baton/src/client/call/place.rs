@@ -1,4 +1,4 @@
-//! Calls that begin: a customer calls, or an agent calls a customer.
+//! Placing calls: a customer calls, or an agent calls a customer.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,122 +14,127 @@ use baton_api::transfer::v1::{
 use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
 
-use super::{INTERACTION, changed};
-use crate::client::refusal::{self, Told};
-use crate::client::session::Session;
+use super::{INTERACTION, print_changed};
+use crate::client::refusal::{self, OrRefusal};
+use crate::client::session::ClientSession;
 use crate::client::{number, resolve, view, word};
-use crate::failure::Usage;
+use crate::failure::UsageError;
 
-/// A call is known as soon as the switch has told of it.
-const KNOWN_WITHIN: Duration = Duration::from_secs(5);
-/// An agent who can't be had is found out with their claim.
-const REFUSED_WITHIN: Duration = Duration::from_secs(2);
-/// A phone that is dialled counts as ringing until the switch says that it is busy.
-const BUSY_WITHIN: Duration = Duration::from_millis(300);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Transfer knows the call when the switch's event has reached it.
+const INTERACTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// An unavailable agent is refused with the claim.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
+/// A dialled phone counts as ringing until the switch reports it busy.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(300);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A customer calls.
-pub(super) async fn place(session: &Session, from: String, to: Option<String>) -> anyhow::Result<()> {
+/// Calls as a customer.
+pub(super) async fn place_call(session: &ClientSession, from: String, to: Option<String>) -> anyhow::Result<()> {
     let to = match to {
         Some(to) => to,
         None => number::first(session).await?,
     };
     let before = latest(session).await?.into_iter().map(|it| it.interaction_id).collect();
     let request = PlaceCallRequest { request_id: session.request_id(), from: from.clone(), to: to.clone(), tone_hz: 0 };
-    let leg_id = SimulatorServiceClient::new(session.of_phones()?).place_call(request).await.told()?.leg_id;
-    let placed = Placed { from, to: to.clone(), leg_id, before };
-    let became = session.clock.timeout(KNOWN_WITHIN, became(session, &placed)).await;
-    let Ok(became) = became else {
+    let leg_id =
+        SimulatorServiceClient::new(session.simulator_channel()?).place_call(request).await.or_refusal()?.leg_id;
+    let placed = PlacedLeg { from, to: to.clone(), leg_id, before };
+    let found = session.clock.timeout(INTERACTION_TIMEOUT, await_interaction(session, &placed)).await;
+    let Ok(found) = found else {
         anyhow::bail!("the phone rings, but no call came of it; is {to} one of the tenant's numbers?")
     };
-    let Some(call) = became? else {
+    let Some(call) = found? else {
         anyhow::bail!(
             "the call was disconnected at once; {to} may have no call flow\n  `baton flow list` lists them, and `baton number set {to} --flow NAME` gives it one."
         )
     };
     let names = resolve::names(session).await?;
-    // Whoever looked for it.
-    let who = if session.can_mint() { "a supervisor".to_owned() } else { session.whose("", &names) };
-    session.out.one(INTERACTION, &call, |it| view::now(it, &names, &who))
+    // The call was read on the lookup channel.
+    let who = if session.can_mint_tokens() { "a supervisor".to_owned() } else { session.acting_name("", &names) };
+    session.out.one(INTERACTION, &call, |it| view::summary(it, &names, &who))
 }
 
-/// What a customer did, and which calls there were before.
-struct Placed {
+/// A customer's leg, and the ids of the calls that were there before it.
+struct PlacedLeg {
     from: String,
     to: String,
     leg_id: String,
     before: BTreeSet<String>,
 }
 
-/// The call that it became; none if it is over already. It has just begun, and is nobody's: it is looked for as somebody who
-/// sees all.
-async fn became(session: &Session, placed: &Placed) -> anyhow::Result<Option<Interaction>> {
+/// The leg's interaction; `None` if it is over already. It has no agent yet, so it is read on the lookup channel.
+async fn await_interaction(session: &ClientSession, placed: &PlacedLeg) -> anyhow::Result<Option<Interaction>> {
     loop {
-        if let Some(call) = of_leg(resolve::interactions_seen_on(session.lookup()?, true).await?, &placed.leg_id) {
+        if let Some(call) =
+            find_by_leg(resolve::interactions_on(session.lookup_channel()?, true).await?, &placed.leg_id)
+        {
             return Ok(Some(call));
         }
         if latest(session).await?.iter().any(|it| was_dropped(it, placed)) || is_gone(session, placed).await? {
             return Ok(None);
         }
-        session.clock.sleep(LOOK_EVERY).await;
+        session.clock.sleep(POLL_INTERVAL).await;
     }
 }
 
-/// The latest calls, also those that are over.
-async fn latest(session: &Session) -> anyhow::Result<Vec<Interaction>> {
-    let mut client = InteractionServiceClient::new(session.lookup()?);
-    Ok(client.list_interactions(ListInteractionsRequest::default()).await.told()?.interactions)
+/// The first page of calls, newest first, with ended ones.
+async fn latest(session: &ClientSession) -> anyhow::Result<Vec<Interaction>> {
+    let mut client = InteractionServiceClient::new(session.lookup_channel()?);
+    Ok(client.list_interactions(ListInteractionsRequest::default()).await.or_refusal()?.interactions)
 }
 
-/// A call that is over has no legs any more by which to know it.
-fn was_dropped(call: &Interaction, placed: &Placed) -> bool {
+/// An ended call has no legs any more, so its numbers must do.
+fn was_dropped(call: &Interaction, placed: &PlacedLeg) -> bool {
     let is_new = !placed.before.contains(&call.interaction_id);
     is_new && refused(call).is_some() && call.customer == placed.from && call.number == placed.to
 }
 
-/// A number that nobody knows is refused before there is a call.
-async fn is_gone(session: &Session, placed: &Placed) -> anyhow::Result<bool> {
+/// The switch ends the leg of a call to an unknown number without an interaction.
+async fn is_gone(session: &ClientSession, placed: &PlacedLeg) -> anyhow::Result<bool> {
     let request = ListHeardRequest { address: placed.from.clone() };
-    let heard = SimulatorServiceClient::new(session.of_phones()?).list_heard(request).await.told()?.heard;
+    let heard = SimulatorServiceClient::new(session.simulator_channel()?).list_heard(request).await.or_refusal()?.heard;
     Ok(heard.iter().any(|it| it.leg_id == placed.leg_id && it.ended))
 }
 
-/// The number would not do: who calls twice has two calls.
-fn of_leg(calls: Vec<Interaction>, leg_id: &str) -> Option<Interaction> {
+/// By the leg and not by the number: one customer may have two calls.
+fn find_by_leg(calls: Vec<Interaction>, leg_id: &str) -> Option<Interaction> {
     calls.into_iter().find(|it| it.parties.iter().any(|party| party.leg_id == leg_id))
 }
 
-/// An agent calls a customer.
-pub(super) async fn dial(session: &Session, from: Option<String>, to: String) -> anyhow::Result<()> {
-    if session.can_mint() && session.acting_agent().is_none() {
-        return Err(Usage::new("say who calls, for example --as agent:Ada").into());
+pub(super) async fn dial(session: &ClientSession, from: Option<String>, to: String) -> anyhow::Result<()> {
+    if session.can_mint_tokens() && session.acting_agent().is_none() {
+        return Err(UsageError::new("say who calls, for example --as agent:Ada").into());
     }
     let number = match from {
         Some(from) => from,
         None => number::first(session).await?,
     };
     let request = transfer::PlaceCallRequest { request_id: session.request_id(), number, to };
-    let channel = session.of_role(Role::Agent)?;
-    let call = InteractionServiceClient::new(channel.clone()).place_call(request).await.told()?.interaction;
+    let channel = session.channel_for_role(Role::Agent)?;
+    let call = InteractionServiceClient::new(channel.clone()).place_call(request).await.or_refusal()?.interaction;
     let call = under_way(session, channel, call.context("the answer is empty")?).await?;
     if let Some(why) = refused(&call) {
-        let who = session.whose("", &resolve::names(session).await?);
+        let who = session.acting_name("", &resolve::names(session).await?);
         anyhow::bail!("the call did not come about: {}", because(&who, why));
     }
-    changed(session, "", Some(call)).await
+    print_changed(session, "", Some(call)).await
 }
 
-/// The call when the agent's phone rings and goes on ringing, or when it is over.
-async fn under_way(session: &Session, channel: GrpcChannel, mut call: Interaction) -> anyhow::Result<Interaction> {
+/// Waits until the agent's phone has rung for [`BUSY_TIMEOUT`], or until the call is refused.
+async fn under_way(
+    session: &ClientSession,
+    channel: GrpcChannel,
+    mut call: Interaction,
+) -> anyhow::Result<Interaction> {
     let request = WatchInteractionRequest { interaction_id: call.interaction_id.clone(), after_version: 0 };
-    let mut changes = InteractionServiceClient::new(channel).watch_interaction(request).await.told()?;
-    let mut until_us = session.clock.after(REFUSED_WITHIN);
+    let mut changes = InteractionServiceClient::new(channel).watch_interaction(request).await.or_refusal()?;
+    let mut until_us = session.clock.after(REFUSAL_TIMEOUT);
     while refused(&call).is_none() {
         let Ok(change) = session.clock.timeout_at(until_us, changes.message()).await else { break };
         let Some(change) = change.map_err(|status| refusal::of(&status))? else { break };
         call = change.interaction.unwrap_or(call);
         if rings(&call) {
-            until_us = until_us.min(session.clock.after(BUSY_WITHIN));
+            until_us = until_us.min(session.clock.after(BUSY_TIMEOUT));
         }
     }
     Ok(call)
@@ -140,7 +145,7 @@ fn rings(call: &Interaction) -> bool {
     call.parties.iter().any(|it| !it.agent_id.is_empty() && has_phone(&it.leg_state()))
 }
 
-/// Why it is over, or about to be.
+/// The end reason of a call that is ending or ended.
 fn refused(call: &Interaction) -> Option<Reason> {
     matches!(call.state(), interaction::State::Ending | interaction::State::Ended).then(|| call.end_reason())
 }
@@ -170,17 +175,17 @@ mod tests {
     }
 
     #[test]
-    fn a_placed_call_is_the_one_of_its_leg_and_no_other_of_the_same_customer() {
+    fn a_placed_call_is_found_by_its_leg_and_not_by_its_customer() {
         let mut calls = vec![of_customer("first", "leg-1")];
-        assert_eq!(of_leg(calls.clone(), "leg-2"), None);
+        assert_eq!(find_by_leg(calls.clone(), "leg-2"), None);
         calls.push(of_customer("second", "leg-2"));
-        assert_eq!(of_leg(calls, "leg-2").unwrap().interaction_id, "second");
+        assert_eq!(find_by_leg(calls, "leg-2").unwrap().interaction_id, "second");
     }
 
     #[test]
-    fn a_call_that_was_dropped_is_known_by_its_numbers_if_it_was_not_there_before() {
+    fn a_dropped_call_is_recognized_by_its_numbers_if_it_is_new() {
         let (from, to, leg_id) = ("+32470123456".to_owned(), "+3225550199".to_owned(), "leg-1".to_owned());
-        let placed = Placed { from, to: to.clone(), leg_id, before: ["first".to_owned()].into() };
+        let placed = PlacedLeg { from, to: to.clone(), leg_id, before: ["first".to_owned()].into() };
         let over = |id: &str| Interaction {
             state: interaction::State::Ended.into(),
             number: to.clone(),
@@ -195,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_is_over_did_not_come_about_and_one_whose_agents_phone_rings_did() {
+    fn an_ended_call_is_refused_and_a_ringing_agent_phone_is_not() {
         let (state, end_reason) = (interaction::State::Ended.into(), Reason::Offline.into());
         let over = Interaction { state, end_reason, ..Interaction::default() };
         assert_eq!(refused(&over), Some(Reason::Offline));

@@ -8,53 +8,53 @@ use baton_api::transfer::v1::{
 };
 use baton_runtime::auth::Role;
 
-use super::{DataArgs, INTERACTION, acting_in, changed};
-use crate::client::refusal::Told;
-use crate::client::session::Session;
+use super::{CallDataArgs, INTERACTION, acting_in, print_changed};
+use crate::client::refusal::OrRefusal;
+use crate::client::session::ClientSession;
 use crate::client::{resolve, view};
-use crate::failure::Usage;
+use crate::failure::UsageError;
 
-pub(super) async fn hold(session: &Session, id: Option<&str>, on_hold: bool) -> anyhow::Result<()> {
+pub(super) async fn hold(session: &ClientSession, id: Option<&str>, on_hold: bool) -> anyhow::Result<()> {
     let (call, channel) = acting_in(session, id).await?;
     let (request_id, interaction_id) = (session.request_id(), call.interaction_id);
     let mut client = InteractionServiceClient::new(channel);
     let held = if on_hold {
-        client.hold_customer(HoldCustomerRequest { request_id, interaction_id }).await.told()?.interaction
+        client.hold_customer(HoldCustomerRequest { request_id, interaction_id }).await.or_refusal()?.interaction
     } else {
-        client.resume_customer(ResumeCustomerRequest { request_id, interaction_id }).await.told()?.interaction
+        client.resume_customer(ResumeCustomerRequest { request_id, interaction_id }).await.or_refusal()?.interaction
     };
-    changed(session, &call.primary_agent_id, held).await
+    print_changed(session, &call.primary_agent_id, held).await
 }
 
-pub(super) async fn mute(session: &Session, id: Option<&str>, muted: bool) -> anyhow::Result<()> {
+pub(super) async fn mute(session: &ClientSession, id: Option<&str>, muted: bool) -> anyhow::Result<()> {
     let (call, channel) = acting_in(session, id).await?;
     let request = SetMuteRequest { request_id: session.request_id(), interaction_id: call.interaction_id, muted };
-    let muted = InteractionServiceClient::new(channel).set_mute(request).await.told()?.interaction;
-    changed(session, &call.primary_agent_id, muted).await
+    let muted = InteractionServiceClient::new(channel).set_mute(request).await.or_refusal()?.interaction;
+    print_changed(session, &call.primary_agent_id, muted).await
 }
 
-pub(super) async fn note(session: &Session, id: Option<&str>, text: String) -> anyhow::Result<()> {
+pub(super) async fn note(session: &ClientSession, id: Option<&str>, text: String) -> anyhow::Result<()> {
     let (call, channel) = acting_in(session, id).await?;
     let request = AddNoteRequest { request_id: session.request_id(), interaction_id: call.interaction_id, text };
-    let noted = InteractionServiceClient::new(channel).add_note(request).await.told()?.interaction;
-    changed(session, &call.primary_agent_id, noted).await
+    let noted = InteractionServiceClient::new(channel).add_note(request).await.or_refusal()?.interaction;
+    print_changed(session, &call.primary_agent_id, noted).await
 }
 
-pub(super) async fn data(session: &Session, args: DataArgs) -> anyhow::Result<()> {
+pub(super) async fn data(session: &ClientSession, args: CallDataArgs) -> anyhow::Result<()> {
     if let Some((key, _)) = args.set.iter().find(|(key, _)| args.remove.contains(key)) {
-        return Err(Usage::new(format!("{key:?} is to be set and removed; which?")).into());
+        return Err(UsageError::new(format!("{key:?} is to be set and removed; which?")).into());
     }
-    let (call, channel) = acting_in(session, args.which.id.as_deref()).await?;
+    let (call, channel) = acting_in(session, args.call.id.as_deref()).await?;
     let request = SetDataRequest {
         request_id: session.request_id(),
         interaction_id: call.interaction_id,
         set: args.set.into_iter().collect(),
         remove: args.remove,
     };
-    let attached = InteractionServiceClient::new(channel).set_data(request).await.told()?.interaction;
+    let attached = InteractionServiceClient::new(channel).set_data(request).await.or_refusal()?.interaction;
     let (attached, names) = (attached.context("the answer is empty")?, resolve::names(session).await?);
-    let who = session.whose(&call.primary_agent_id, &names);
-    session.out.one(INTERACTION, &attached, |it| view::whole(it, &names, &who))
+    let who = session.acting_name(&call.primary_agent_id, &names);
+    session.out.one(INTERACTION, &attached, |it| view::full_text(it, &names, &who))
 }
 
 /// Reads `KEY=VALUE`; the value may have `=` in it, or be empty.
@@ -65,20 +65,20 @@ pub(super) fn parse_pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-pub(super) async fn leave(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
+pub(super) async fn leave(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
     let (call, channel) = acting_in(session, id).await?;
     let names = resolve::names(session).await?;
-    let who = session.whose(&call.primary_agent_id, &names);
+    let who = session.acting_name(&call.primary_agent_id, &names);
     let request = LeaveInteractionRequest { request_id: session.request_id(), interaction_id: call.interaction_id };
-    let left = InteractionServiceClient::new(channel).leave_interaction(request).await.told()?;
+    let left = InteractionServiceClient::new(channel).leave_interaction(request).await.or_refusal()?;
     session.out.one("baton.transfer.v1.LeaveInteractionResponse", &left, |_| format!("{who} has left the call."))
 }
 
-pub(super) async fn end(session: &Session, id: Option<&str>) -> anyhow::Result<()> {
+pub(super) async fn end(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
     let call = resolve::interaction(session, id).await?;
     let request = EndInteractionRequest { request_id: session.request_id(), interaction_id: call.interaction_id };
-    let mut client = InteractionServiceClient::new(session.of_role(Role::Supervisor)?);
-    let ended = client.end_interaction(request).await.told()?;
+    let mut client = InteractionServiceClient::new(session.channel_for_role(Role::Supervisor)?);
+    let ended = client.end_interaction(request).await.or_refusal()?;
     session.out.one("baton.transfer.v1.EndInteractionResponse", &ended, |_| "The call is over.".to_owned())
 }
 

@@ -1,4 +1,4 @@
-//! A step of a call flow as people write it (`ring-team:Support,20s,2m`), and as they read it.
+//! The text form of a call flow's step: parsed from `ring-team:Support,20s,2m`, and printed.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use baton_api::routing::v1::CallFlowStep;
 use baton_api::routing::v1::call_flow_step::{Disconnect, RingAgent, RingTeam, Step, Voicemail};
 
-use crate::client::session::Session;
-use crate::client::story::Names;
+use crate::client::event_text::Names;
+use crate::client::session::ClientSession;
 use crate::client::{resolve, word};
 
-/// As it was written: agents and teams have names.
+/// A parsed step; agents and teams are still names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum StepText {
     RingAgent { agent: String, ring_ms: i64 },
@@ -23,11 +23,11 @@ impl FromStr for StepText {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (sort, rest) = text.split_once(':').unwrap_or((text, ""));
+        let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
         let mut parts = rest.split(',').map(str::trim);
         let name = parts.next().unwrap_or_default().to_owned();
         let mut time = || parts.next().map_or(Ok(0), ms);
-        let step = match sort {
+        let step = match kind {
             "ring-agent" if !name.is_empty() => Self::RingAgent { agent: name, ring_ms: time()? },
             "ring-team" if !name.is_empty() => Self::RingTeam { team: name, ring_ms: time()?, wait_ms: time()? },
             "voicemail" if !name.is_empty() => Self::Voicemail { mailbox: name },
@@ -41,15 +41,15 @@ impl FromStr for StepText {
     }
 }
 
-/// The contract's 0 is its default; nobody can write it.
+/// In the contract 0 means the default; it can't be written.
 fn ms(text: &str) -> Result<i64, String> {
     let duration: Duration = word::parse_duration(text)?;
     i64::try_from(duration.as_millis()).map_err(|_| format!("{text:?} is too long"))
 }
 
 impl StepText {
-    /// With the ids of whom it names.
-    pub(super) async fn step(self, session: &Session) -> anyhow::Result<CallFlowStep> {
+    /// Looks up the ids of the agent or team.
+    pub(super) async fn resolved(self, session: &ClientSession) -> anyhow::Result<CallFlowStep> {
         let step = match self {
             Self::RingAgent { agent, ring_ms } => {
                 let agent_id = resolve::agent(session, &agent).await?.agent_id;
@@ -66,7 +66,6 @@ impl StepText {
     }
 }
 
-/// In a few words.
 pub(super) fn words(step: &CallFlowStep, names: &Names) -> String {
     match &step.step {
         Some(Step::RingAgent(it)) => format!("ring {}", names.of(&it.agent_id)),
@@ -77,7 +76,6 @@ pub(super) fn words(step: &CallFlowStep, names: &Names) -> String {
     }
 }
 
-/// The same with how long it may take.
 pub(super) fn words_with_times(step: &CallFlowStep, names: &Names) -> String {
     let words = words(step, names);
     match &step.step {
@@ -94,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_read_as_people_write_them() {
+    fn steps_are_parsed() {
         let read = |text: &str| text.parse::<StepText>();
         let agent = |ring_ms| StepText::RingAgent { agent: "Ada Lovelace".to_owned(), ring_ms };
         let team = |ring_ms, wait_ms| StepText::RingTeam { team: "Support".to_owned(), ring_ms, wait_ms };

@@ -1,7 +1,7 @@
-//! Where downloaded audio goes.
+//! The file, device or pipe that downloaded audio is written to.
 //!
-//! A file is there only if it is whole: what comes is written beside it, under a name that no other download has, and takes
-//! the file's name at the end. A device or a pipe can't be replaced, and must not be; it is written to as the audio comes.
+//! A file appears only when it is complete: the audio is written to a draft beside it, with a unique name, which is renamed at
+//! the end. A device or a pipe must not be replaced; it is written to as the audio arrives.
 
 use std::fs::Permissions;
 use std::io::ErrorKind;
@@ -18,25 +18,23 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::Status;
 
 use crate::client::refusal;
-use crate::failure::Usage;
+use crate::failure::UsageError;
 
-/// What any new file may be, as far as the process's mask allows; drafts are their owner's alone otherwise.
+/// As for any new file, subject to the process's mask; `tempfile` alone would make it accessible to its owner only.
 const MODE: u32 = 0o666;
 
-/// What stands for standard output.
+/// The argument that means standard output.
 pub(super) const STDOUT: &str = "-";
 
-/// Opened for writing.
 #[derive(Debug)]
 pub(super) struct Destination {
     path: PathBuf,
     out: File,
-    /// Removed when it is dropped.
+    /// Removed on drop unless it was renamed.
     draft: Option<NamedTempFile>,
 }
 
 impl Destination {
-    /// Opens it.
     pub(super) async fn open(path: &Path) -> anyhow::Result<Self> {
         if path == Path::new(STDOUT) {
             return Self::stdout().context("standard output");
@@ -44,21 +42,21 @@ impl Destination {
         let opened = match tokio::fs::metadata(path).await {
             Ok(there) if there.is_dir() => {
                 let message = format!("{} is a folder; name a file in it with --out", path.display());
-                return Err(Usage::new(message).into());
+                return Err(UsageError::new(message).into());
             }
-            // Where a link leads, so that the link stays.
+            // The target of a link is replaced, so that the link stays.
             Ok(there) if there.is_file() => match tokio::fs::canonicalize(path).await {
-                Ok(path) => Self::beside(path),
+                Ok(path) => Self::with_draft(path),
                 Err(error) => Err(error),
             },
-            Ok(_) => Self::straight(path.to_owned()).await,
-            Err(error) if error.kind() == ErrorKind::NotFound => Self::beside(path.to_owned()),
+            Ok(_) => Self::direct(path.to_owned()).await,
+            Err(error) if error.kind() == ErrorKind::NotFound => Self::with_draft(path.to_owned()),
             Err(error) => Err(error),
         };
         opened.with_context(|| path.display().to_string())
     }
 
-    fn beside(path: PathBuf) -> std::io::Result<Self> {
+    fn with_draft(path: PathBuf) -> std::io::Result<Self> {
         let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut draft = tempfile::Builder::new();
         draft.prefix("recording-").suffix(".wav.part").permissions(Permissions::from_mode(MODE));
@@ -72,12 +70,12 @@ impl Destination {
         Ok(Self { path: "standard output".into(), out: File::from_std(out.into()), draft: None })
     }
 
-    async fn straight(path: PathBuf) -> std::io::Result<Self> {
+    async fn direct(path: PathBuf) -> std::io::Result<Self> {
         let out = OpenOptions::new().write(true).open(&path).await?;
         Ok(Self { path, out, draft: None })
     }
 
-    /// Writes what comes, to its end; answers how many bytes it was.
+    /// Writes all chunks; returns how many bytes they had.
     pub(super) async fn fill(
         mut self,
         mut chunks: impl Stream<Item = Result<DownloadRecordingResponse, Status>> + Unpin,
@@ -97,7 +95,7 @@ impl Destination {
     }
 }
 
-/// The error itself would name the draft, which nobody has asked for.
+/// The error without the name of the draft, which means nothing to the user.
 fn without_draft(kind: ErrorKind) -> std::io::Error {
     match kind {
         ErrorKind::NotFound => std::io::Error::new(kind, "there is no such folder"),
@@ -133,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_whole_replaces_the_file_that_was_there() {
+    async fn a_complete_download_replaces_an_existing_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.wav");
         fs::write(&file, "a longer one, of before").unwrap();
@@ -143,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_breaks_off_leaves_the_file_as_it_was_and_no_draft() {
+    async fn a_broken_download_leaves_the_file_as_it_was_and_no_draft() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.wav");
         let broken = || vec![Ok(audio("so")), Err(Status::unavailable("gone"))];
@@ -167,16 +165,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_folder_is_refused_before_anything_comes() {
+    async fn a_folder_is_refused_before_the_download() {
         let folder = tempfile::tempdir().unwrap();
         let refused = Destination::open(folder.path()).await.unwrap_err();
-        assert!(refused.is::<Usage>(), "{refused:#}");
+        assert!(refused.is::<UsageError>(), "{refused:#}");
         assert!(refused.to_string().contains("name a file"), "{refused:#}");
         assert!(names(folder.path()).is_empty());
     }
 
     #[tokio::test]
-    async fn what_can_not_be_written_is_named_as_it_was_asked_for() {
+    async fn an_error_names_the_file_as_given() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("none/x.wav");
         let refused = format!("{:#}", Destination::open(&file).await.unwrap_err());

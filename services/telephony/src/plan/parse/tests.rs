@@ -1,4 +1,4 @@
-//! What is refused whole, what is refused alone, and what is only made plain.
+//! Which errors refuse the plan, which refuse one leg, and which text is only cleaned.
 
 use super::*;
 
@@ -31,13 +31,13 @@ fn an_empty_plan_is_one() {
     assert!(parse(&plan()).is_ok());
 }
 
-fn origin(plan: &wire::MediaPlan) -> Origin {
+fn origin(plan: &wire::MediaPlan) -> WantedOrigin {
     parse(plan).unwrap().legs.remove(0).origin
 }
 
 fn never_dialled(plan: &wire::MediaPlan) {
     let origin = origin(plan);
-    assert!(matches!(origin, Origin::Refused(_)), "{origin:?} of {plan:?}");
+    assert!(matches!(origin, WantedOrigin::Refused(_)), "{origin:?} of {plan:?}");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn whatever_a_caller_is_called_is_shown_in_plain_characters_and_refuses_no_plan(
     ];
     for (given, shown) in cases {
         let dial = wire::Dial { phone: "anna".into(), caller: given.into(), ..Default::default() };
-        let Origin::Dial(dial) = origin(&dialling(dial)) else { panic!("{given} is not dialled") };
+        let WantedOrigin::Dial(dial) = origin(&dialling(dial)) else { panic!("{given} is not dialled") };
         assert_eq!(dial.caller, shown, "{given}");
     }
 }
@@ -101,7 +101,7 @@ fn a_number_is_outside_also_when_it_is_said_to_be_an_agents_phone() {
     }
     for phone in ["101", "555010", "1234567890123456", "32470000001-a", "agent1234567"] {
         let dial = wire::Dial { phone: phone.into(), ..Default::default() };
-        assert!(matches!(origin(&dialling(dial)), Origin::Dial(_)), "{phone}");
+        assert!(matches!(origin(&dialling(dial)), WantedOrigin::Dial(_)), "{phone}");
     }
 }
 

@@ -5,7 +5,7 @@ use baton_store::on;
 use super::*;
 use crate::store::{MIGRATOR, uploads};
 
-/// Nothing that is wrong with what is written.
+/// An error that is not about the contents of a write.
 const TROUBLE: &str = "CREATE TRIGGER trouble BEFORE INSERT ON uploads BEGIN SELECT * FROM not_there; END";
 
 async fn run_sql(db: &Db, sql: &'static str) {
@@ -14,18 +14,18 @@ async fn run_sql(db: &Db, sql: &'static str) {
     tx.commit().await.unwrap();
 }
 
-async fn journal() -> (tempfile::TempDir, Db, Journal, CancellationToken) {
+async fn journal() -> (tempfile::TempDir, Db, WriteJournal, CancellationToken) {
     let folder = tempfile::tempdir().unwrap();
     let db = Db::open(folder.path().join("telephony.db")).await.unwrap();
     db.migrate(&MIGRATOR).await.unwrap();
     let stopping = CancellationToken::new();
-    let (journal, writing) = Journal::new(db.clone(), Clock::real(), Arc::default(), stopping.clone());
+    let (journal, writing) = WriteJournal::new(db.clone(), Clock::real(), Arc::default(), stopping.clone());
     baton_runtime::lifecycle::spawn(writing);
     (folder, db, journal, stopping)
 }
 
-fn upload(segment: &str) -> Write {
-    Write::Upload(UploadRow { segment: segment.into(), ..UploadRow::default() })
+fn upload(segment: &str) -> StoreWrite {
+    StoreWrite::Upload(UploadRow { segment: segment.into(), ..UploadRow::default() })
 }
 
 #[tokio::test]
@@ -37,16 +37,16 @@ async fn a_write_that_is_refused_takes_no_other_with_it() {
     )
     .await;
     let disk = db.begin().await.unwrap();
-    // The first is on its way; the others share the next commit.
+    // The first is on its way; the others go into the next commit.
     let mut queued = vec![journal.queue(upload("first")).await];
     for segment in ["good", "bad", "better"] {
         queued.push(journal.queue(upload(segment)).await);
     }
     disk.rollback().await.unwrap();
-    let results = futures::future::join_all(queued.into_iter().map(Queued::committed)).await;
+    let results = futures::future::join_all(queued.into_iter().map(QueuedWrite::committed)).await;
     let kept: Vec<_> = results.iter().map(Result::is_ok).collect();
     assert_eq!(kept, [true, true, false, true]);
-    assert!(matches!(results[2], Err(KeepError::Refused)));
+    assert!(matches!(results[2], Err(PersistError::Refused)));
     assert_eq!(uploads(&db).await.unwrap(), 3);
 }
 
@@ -64,5 +64,5 @@ async fn what_can_not_be_written_now_is_kept_until_it_can() {
     run_sql(&db, TROUBLE).await;
     stopping.cancel();
     let late = journal.write(upload("t")).await;
-    assert!(matches!(late, Err(KeepError::Stopping)), "{late:?}");
+    assert!(matches!(late, Err(PersistError::Stopping)), "{late:?}");
 }

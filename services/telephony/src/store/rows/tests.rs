@@ -1,7 +1,7 @@
-//! Statements that decide something: what is reported again, what takes the place of what, what is forgotten.
+//! Statements with a condition: what is reported again, which row replaces which, what is removed.
 
 use super::*;
-use crate::store::{MIGRATOR, due_uploads, plan_of, things, unfinished};
+use crate::store::{MIGRATOR, due_uploads, operations, plan_of, unfinished};
 use baton_store::Db;
 
 async fn empty() -> (tempfile::TempDir, Db) {
@@ -17,22 +17,22 @@ async fn observations_that_are_committed_are_not_reported_again_and_all_others_a
     let interaction = InteractionId::parse("01970000-0000-7000-8000-000000000001").unwrap();
     let mut tx = db.begin().await.unwrap();
     for position in 1..=4 {
-        let key = Key::leg(&position.to_string());
-        let row = ThingRow {
+        let key = OperationKey::leg(&position.to_string());
+        let row = OperationRow {
             interaction: interaction.clone(),
             key: key.clone(),
             name: String::new(),
             detail: String::new(),
             boot_id: String::new(),
         };
-        put_thing(&mut tx, &row).await.unwrap();
+        put_operation(&mut tx, &row).await.unwrap();
         put_fact(&mut tx, &interaction, &key, &[], position).await.unwrap();
     }
-    acked(&mut tx, &interaction, &[1, 3]).await.unwrap();
+    acknowledge(&mut tx, &interaction, &[1, 3]).await.unwrap();
     tx.commit().await.unwrap();
-    let restored = things(&db, &interaction).await.unwrap();
-    let unacked: Vec<_> = restored.things.iter().filter_map(|thing| thing.unacked).collect();
-    assert_eq!(unacked, [2, 4]);
+    let restored = operations(&db, &interaction).await.unwrap();
+    let unacknowledged: Vec<_> = restored.operations.iter().filter_map(|operation| operation.unacknowledged).collect();
+    assert_eq!(unacknowledged, [2, 4]);
 }
 async fn upload(db: &Db, header: u8, lost: bool) {
     let mut tx = db.begin().await.unwrap();
@@ -53,7 +53,7 @@ async fn listed(db: &Db) -> Vec<(Vec<u8>, bool)> {
 }
 
 #[tokio::test]
-async fn a_file_that_turns_up_takes_the_place_of_a_segment_that_was_given_up_and_never_the_reverse() {
+async fn a_file_that_appears_replaces_a_segment_that_was_given_up_and_never_the_reverse() {
     let (_folder, db) = empty().await;
     upload(&db, 1, true).await;
     upload(&db, 2, false).await;
@@ -61,7 +61,7 @@ async fn a_file_that_turns_up_takes_the_place_of_a_segment_that_was_given_up_and
     upload(&db, 3, true).await;
     assert_eq!(listed(&db).await, [(vec![2], false)]);
     uploaded(&db, true).await;
-    assert_eq!(listed(&db).await, [(vec![2], false)], "told as lost while the file turned up");
+    assert_eq!(listed(&db).await, [(vec![2], false)], "uploaded as lost while the file appeared");
     uploaded(&db, false).await;
     assert_eq!(listed(&db).await, []);
 }
@@ -70,23 +70,23 @@ fn id(number: u64) -> InteractionId {
     InteractionId::parse(&format!("01970000-0000-7000-8000-{number:012}")).unwrap()
 }
 
-/// A plan that ended then, and with it a thing, whose fact is acknowledged or not.
-async fn ended(tx: &mut Tx, number: u64, ended_at_us: Option<i64>, is_acked: bool) {
+/// A plan that ended at this time, with one operation, whose fact is acknowledged or not.
+async fn ended(tx: &mut Tx, number: u64, ended_at_us: Option<i64>, is_acknowledged: bool) {
     let interaction = id(number);
     let (tenant, plan) = ("acme".into(), vec![]);
     put_plan(tx, &PlanRow { interaction: interaction.clone(), tenant, version: 1, plan, ended_at_us, finished: false })
         .await
         .unwrap();
-    let (key, name) = (Key::leg("a"), String::new());
+    let (key, name) = (OperationKey::leg("a"), String::new());
     let (detail, boot_id) = (name.clone(), name.clone());
-    put_thing(tx, &ThingRow { interaction: interaction.clone(), key: key.clone(), name, detail, boot_id })
+    put_operation(tx, &OperationRow { interaction: interaction.clone(), key: key.clone(), name, detail, boot_id })
         .await
         .unwrap();
-    put_fact(tx, &interaction, &key, &[], i64::from(!is_acked)).await.unwrap();
+    put_fact(tx, &interaction, &key, &[], i64::from(!is_acknowledged)).await.unwrap();
 }
 
 #[tokio::test]
-async fn tombstones_are_forgotten_the_oldest_first_and_none_of_which_something_is_to_be_reported() {
+async fn tombstones_are_pruned_the_oldest_first_and_none_with_facts_to_report() {
     let (_folder, db) = empty().await;
     let mut tx = db.begin().await.unwrap();
     for number in 1..=6 {
@@ -109,12 +109,12 @@ async fn tombstones_are_forgotten_the_oldest_first_and_none_of_which_something_i
     assert_eq!(kept(&db).await, [2, 3, 5, 6], "not acknowledged, not finished, live, too young");
 }
 
-/// Both the plan and its things, or neither.
+/// The numbers of the plans that are left. Plan and operations are always removed together.
 async fn kept(db: &Db) -> Vec<u64> {
     let mut kept = Vec::new();
     for number in 1..=6 {
-        let (plan, things) = (plan_of(db, &id(number)).await.unwrap(), things(db, &id(number)).await.unwrap());
-        assert_eq!(plan.is_some(), !things.things.is_empty());
+        let (plan, operations) = (plan_of(db, &id(number)).await.unwrap(), operations(db, &id(number)).await.unwrap());
+        assert_eq!(plan.is_some(), !operations.operations.is_empty());
         kept.extend(plan.map(|_| number));
     }
     kept
@@ -139,7 +139,10 @@ async fn a_row_that_can_not_be_read_hides_no_other() {
     let live: Vec<_> = unfinished(&db).await.unwrap().into_iter().map(|row| row.interaction).collect();
     assert_eq!(live, [id(3)]);
     assert!(plan_of(&db, &id(1)).await.unwrap().is_none(), "the next plan takes its place");
-    let things = things(&db, &id(3)).await.unwrap().things;
-    assert_eq!(things.len(), 1);
-    assert!(things[0].thing.confirmed && things[0].thing.fact.is_none(), "it was asked for, and is looked for");
+    let operations = operations(&db, &id(3)).await.unwrap().operations;
+    assert_eq!(operations.len(), 1);
+    assert!(
+        operations[0].operation.confirmed && operations[0].operation.fact.is_none(),
+        "it was asked for, and is looked for"
+    );
 }

@@ -1,48 +1,53 @@
-//! The simulated switch's words in telephony's.
+//! Messages of the simulated switch to the types of the port, and back.
 
 use baton_api::simulator::v1 as wire;
-use baton_api::simulator::v1::switch_event::Event as Theirs;
+use baton_api::simulator::v1::switch_event::Event as WireEvent;
 
 use super::INTERACTION_VARIABLE;
 use crate::plan::Treatment;
 use crate::switch::{
-    ClosedRecording, Ending, Event, ExitEnd, InboundCall, LegInSight, LegOrigin, LegState, RoomInSight, Sight, What,
+    ClosedRecording, ExitEnd, InboundCall, LegEnding, LegOrigin, LegProgress, LegSnapshot, RoomSnapshot, SwitchEvent,
+    SwitchEventKind, SwitchSnapshot,
 };
 
-pub(super) fn event(answer: wire::StreamEventsResponse) -> Event {
+pub(super) fn event(answer: wire::StreamEventsResponse) -> SwitchEvent {
     let event = answer.event.unwrap_or_default();
-    let what = event.event.map_or(What::Other, |theirs| what(theirs, event.tenant));
-    Event { sequence: event.sequence, at_us: event.occurred_at_us, what }
+    let kind = event.event.map_or(SwitchEventKind::Other, |it| kind(it, event.tenant));
+    SwitchEvent { sequence: event.sequence, at_us: event.occurred_at_us, kind }
 }
 
-fn what(theirs: Theirs, tenant: String) -> What {
-    match theirs {
-        Theirs::InboundCall(it) => What::InboundCall(InboundCall { leg: it.leg_id, tenant, from: it.from, to: it.to }),
-        Theirs::LegRinging(it) => What::Ringing { leg: it.leg_id },
-        Theirs::LegAnswered(it) => What::Answered { leg: it.leg_id },
-        Theirs::LegEnded(it) => What::Ended { why: ending(it.cause()), leg: it.leg_id },
-        Theirs::PlaybackFinished(it) => What::PlaybackOver { playback: it.playback_id },
-        Theirs::PlaybackFailed(it) => What::PlaybackOver { playback: it.playback_id },
-        Theirs::RecordingStarted(it) => started(it.recording.unwrap_or_default()),
-        Theirs::RecordingFinished(it) => What::RecordingClosed(closed(it.recording.unwrap_or_default())),
-        Theirs::RecordingFailed(it) => What::RecordingFailed { recording: it.recording_id },
-        Theirs::ExitEnded(it) => What::ExitOver { end: exit_end(it.outcome()), exit: it.exit_id, leg: it.leg_id },
-        Theirs::StreamOpened(_) | Theirs::LegMoved(_) | Theirs::LegMuted(_) => What::Other,
+fn kind(event: WireEvent, tenant: String) -> SwitchEventKind {
+    match event {
+        WireEvent::InboundCall(it) => {
+            SwitchEventKind::InboundCall(InboundCall { leg: it.leg_id, tenant, from: it.from, to: it.to })
+        }
+        WireEvent::LegRinging(it) => SwitchEventKind::Ringing { leg: it.leg_id },
+        WireEvent::LegAnswered(it) => SwitchEventKind::Answered { leg: it.leg_id },
+        WireEvent::LegEnded(it) => SwitchEventKind::Ended { why: ending(it.cause()), leg: it.leg_id },
+        WireEvent::PlaybackFinished(it) => SwitchEventKind::PlaybackOver { playback: it.playback_id },
+        WireEvent::PlaybackFailed(it) => SwitchEventKind::PlaybackOver { playback: it.playback_id },
+        WireEvent::RecordingStarted(it) => started(it.recording.unwrap_or_default()),
+        WireEvent::RecordingFinished(it) => SwitchEventKind::RecordingClosed(closed(it.recording.unwrap_or_default())),
+        WireEvent::RecordingFailed(it) => SwitchEventKind::RecordingFailed { recording: it.recording_id },
+        WireEvent::ExitEnded(it) => {
+            SwitchEventKind::ExitOver { end: exit_end(it.outcome()), exit: it.exit_id, leg: it.leg_id }
+        }
+        WireEvent::StreamOpened(_) | WireEvent::LegMoved(_) | WireEvent::LegMuted(_) => SwitchEventKind::Other,
     }
 }
 
-fn started(live: wire::LiveRecording) -> What {
-    What::RecordingStarted { recording: live.recording_id, started_at_us: live.started_at_us }
+fn started(live: wire::LiveRecording) -> SwitchEventKind {
+    SwitchEventKind::RecordingStarted { recording: live.recording_id, started_at_us: live.started_at_us }
 }
 
-fn ending(cause: wire::EndCause) -> Ending {
+fn ending(cause: wire::EndCause) -> LegEnding {
     match cause {
-        wire::EndCause::Unspecified | wire::EndCause::Normal | wire::EndCause::Cancelled => Ending::HungUp,
-        wire::EndCause::Busy => Ending::Busy,
-        wire::EndCause::NoAnswer => Ending::NoAnswer,
-        wire::EndCause::Declined => Ending::Declined,
-        wire::EndCause::Unreachable => Ending::Unreachable,
-        wire::EndCause::SwitchShutdown => Ending::SwitchLost,
+        wire::EndCause::Unspecified | wire::EndCause::Normal | wire::EndCause::Cancelled => LegEnding::HungUp,
+        wire::EndCause::Busy => LegEnding::Busy,
+        wire::EndCause::NoAnswer => LegEnding::NoAnswer,
+        wire::EndCause::Declined => LegEnding::Declined,
+        wire::EndCause::Unreachable => LegEnding::Unreachable,
+        wire::EndCause::SwitchShutdown => LegEnding::SwitchLost,
     }
 }
 
@@ -64,8 +69,8 @@ fn closed(it: wire::FinishedRecording) -> ClosedRecording {
     }
 }
 
-pub(super) fn sight(snapshot: wire::GetSnapshotResponse) -> Sight {
-    Sight {
+pub(super) fn snapshot(snapshot: wire::GetSnapshotResponse) -> SwitchSnapshot {
+    SwitchSnapshot {
         boot_id: snapshot.boot_id,
         sequence: snapshot.sequence,
         legs: snapshot.legs.into_iter().map(leg).collect(),
@@ -76,11 +81,11 @@ pub(super) fn sight(snapshot: wire::GetSnapshotResponse) -> Sight {
     }
 }
 
-fn leg(mut leg: wire::Leg) -> LegInSight {
-    let state = match leg.state() {
-        wire::LegState::Up => LegState::Up,
-        wire::LegState::Exited => LegState::Exited(std::mem::take(&mut leg.exit_id)),
-        wire::LegState::Ringing | wire::LegState::Unspecified => LegState::Ringing,
+fn leg(mut leg: wire::Leg) -> LegSnapshot {
+    let progress = match leg.state() {
+        wire::LegState::Up => LegProgress::Up,
+        wire::LegState::Exited => LegProgress::Exited(std::mem::take(&mut leg.exit_id)),
+        wire::LegState::Ringing | wire::LegState::Unspecified => LegProgress::Ringing,
     };
     let origin = match (leg.direction(), leg.variables.remove(INTERACTION_VARIABLE)) {
         (wire::LegDirection::Inbound, _) => LegOrigin::Inbound(InboundCall {
@@ -93,17 +98,17 @@ fn leg(mut leg: wire::Leg) -> LegInSight {
         (_, None) => LegOrigin::Foreign,
     };
     let room = (!leg.room_id.is_empty()).then_some(leg.room_id);
-    LegInSight { name: leg.leg_id, state, room, muted: Some(leg.muted), origin }
+    LegSnapshot { name: leg.leg_id, progress, room, muted: Some(leg.muted), origin }
 }
 
-fn room(room: wire::Room) -> RoomInSight {
+fn room(room: wire::Room) -> RoomSnapshot {
     let treatment = match room.treatment() {
         wire::RoomTreatment::Conversation => Some(Treatment::Conversation),
         wire::RoomTreatment::HoldMusic => Some(Treatment::HoldMusic),
         wire::RoomTreatment::Ringback => Some(Treatment::Ringback),
         wire::RoomTreatment::Silence | wire::RoomTreatment::Unspecified => None,
     };
-    RoomInSight { name: room.room_id, treatment, empty: room.leg_ids.is_empty() }
+    RoomSnapshot { name: room.room_id, treatment, empty: room.leg_ids.is_empty() }
 }
 
 pub(super) fn treatment_out(treatment: Treatment) -> wire::RoomTreatment {

@@ -1,4 +1,4 @@
-//! The backend for the simulated switch: a thin client of `baton.simulator.v1.SwitchService`.
+//! The backend for the simulated switch: a client of `baton.simulator.v1.SwitchService`.
 
 mod convert;
 
@@ -17,24 +17,23 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tonic::{Code, Status};
 
-use super::{DialCall, Session, Sight, Switch, SwitchError};
+use super::{DialCall, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot};
 use crate::plan::Treatment;
 
 /// A switch on the same machine answers in a millisecond; one that takes as long as this is stuck.
 const COMMAND_DEADLINE: Duration = Duration::from_secs(3);
-/// The variable of a leg that names its interaction.
+/// The variable of a leg that holds its interaction.
 pub(super) const INTERACTION_VARIABLE: &str = "baton-interaction";
 
-/// The client.
 pub struct SimulatedSwitch {
     client: SwitchServiceClient<InternalChannel>,
-    /// One run of this service: two can't hold the same epoch.
+    /// Names one run of this service, so that two runs can't hold the same epoch.
     controller: String,
     epoch: AtomicI64,
 }
 
 impl SimulatedSwitch {
-    /// A client over this channel. Nothing is connected before it is first used.
+    /// Nothing is connected before the first use.
     pub fn new(channel: &InternalChannel) -> Self {
         Self {
             client: SwitchServiceClient::new(channel.with_default_deadline(COMMAND_DEADLINE)),
@@ -51,9 +50,8 @@ impl SimulatedSwitch {
         self.epoch.load(Ordering::Relaxed)
     }
 
-    /// An epoch that is not greater than the switch's (another data folder has controlled it) is replaced by the next one
-    /// that is.
-    async fn take_control(&self, after_epoch: i64) -> Result<wire::TakeControlResponse, SwitchError> {
+    /// When the switch's epoch is not smaller (another data folder has controlled it), the switch chooses the next one.
+    async fn take_control(&self, after_epoch: i64) -> Result<wire::TakeControlResponse, SwitchPortError> {
         let take = |epoch| wire::TakeControlRequest { epoch, controller: self.controller.clone() };
         let taken = match self.client().take_control(take(after_epoch.saturating_add(1))).await {
             Err(status) if status.code() == Code::Aborted => self.client().take_control(take(0)).await,
@@ -64,27 +62,27 @@ impl SimulatedSwitch {
 }
 
 #[async_trait]
-impl Switch for SimulatedSwitch {
-    async fn connect(&self, after_epoch: i64) -> Result<Session, SwitchError> {
+impl SwitchPort for SimulatedSwitch {
+    async fn connect(&self, after_epoch: i64) -> Result<SwitchSession, SwitchPortError> {
         let taken = self.take_control(after_epoch).await?;
         self.epoch.store(taken.epoch, Ordering::Relaxed);
         let mut answers = ok(self.client().stream_events(wire::StreamEventsRequest {}).await)?;
-        // The first message says that the stream is open: what is looked at from now on leaves no gap to it.
+        // The first message says that the stream is open: a snapshot that is taken from now on leaves no gap to it.
         let opened = match answers.message().await {
             Ok(Some(opened)) => convert::event(opened),
-            Ok(None) => return Err(SwitchError::Unknown("the stream ended".to_owned())),
+            Ok(None) => return Err(SwitchPortError::Unknown("the stream ended".to_owned())),
             Err(status) => return Err(error(&status)),
         };
         let events = answers.map(|item| item.map(convert::event).map_err(|status| error(&status)));
         let (epoch, boot_id) = (taken.epoch, taken.boot_id);
-        Ok(Session { epoch, boot_id, sequence: opened.sequence, events: events.boxed() })
+        Ok(SwitchSession { epoch, boot_id, sequence: opened.sequence, events: events.boxed() })
     }
 
-    async fn look(&self) -> Result<Sight, SwitchError> {
-        Ok(convert::sight(ok(self.client().get_snapshot(wire::GetSnapshotRequest {}).await)?))
+    async fn snapshot(&self) -> Result<SwitchSnapshot, SwitchPortError> {
+        Ok(convert::snapshot(ok(self.client().get_snapshot(wire::GetSnapshotRequest {}).await)?))
     }
 
-    async fn dial(&self, call: &DialCall) -> Result<(), SwitchError> {
+    async fn dial(&self, call: &DialCall) -> Result<(), SwitchPortError> {
         let request = wire::DialRequest {
             epoch: self.epoch(),
             leg_id: call.leg.clone(),
@@ -97,33 +95,33 @@ impl Switch for SimulatedSwitch {
         ok(self.client().dial(request).await).map(drop)
     }
 
-    async fn answer(&self, leg: &str) -> Result<(), SwitchError> {
+    async fn answer(&self, leg: &str) -> Result<(), SwitchPortError> {
         let request = wire::AnswerRequest { epoch: self.epoch(), leg_id: leg.to_owned() };
         ok(self.client().answer(request).await).map(drop)
     }
 
-    async fn hang_up(&self, leg: &str, no_answer: bool) -> Result<(), SwitchError> {
+    async fn hang_up(&self, leg: &str, no_answer: bool) -> Result<(), SwitchPortError> {
         let cause = if no_answer { wire::EndCause::NoAnswer } else { wire::EndCause::Unspecified };
         let request = wire::HangupRequest { epoch: self.epoch(), leg_id: leg.to_owned(), cause: cause.into() };
         ok(self.client().hangup(request).await).map(drop)
     }
 
-    async fn move_leg(&self, leg: &str, room: &str) -> Result<(), SwitchError> {
+    async fn move_leg(&self, leg: &str, room: &str) -> Result<(), SwitchPortError> {
         let request = wire::MoveRequest { epoch: self.epoch(), leg_id: leg.to_owned(), room_id: room.to_owned() };
         ok(self.client().r#move(request).await).map(drop)
     }
 
-    async fn take_out(&self, leg: &str) -> Result<(), SwitchError> {
+    async fn take_out(&self, leg: &str) -> Result<(), SwitchPortError> {
         let request = wire::RemoveRequest { epoch: self.epoch(), leg_id: leg.to_owned() };
         ok(self.client().remove(request).await).map(drop)
     }
 
-    async fn set_mute(&self, leg: &str, muted: bool) -> Result<(), SwitchError> {
+    async fn set_mute(&self, leg: &str, muted: bool) -> Result<(), SwitchPortError> {
         let request = wire::SetMuteRequest { epoch: self.epoch(), leg_id: leg.to_owned(), muted };
         ok(self.client().set_mute(request).await).map(drop)
     }
 
-    async fn ensure_room(&self, room: &str, tenant: &str, treatment: Treatment) -> Result<(), SwitchError> {
+    async fn ensure_room(&self, room: &str, tenant: &str, treatment: Treatment) -> Result<(), SwitchPortError> {
         let request = wire::EnsureRoomRequest {
             epoch: self.epoch(),
             room_id: room.to_owned(),
@@ -133,12 +131,12 @@ impl Switch for SimulatedSwitch {
         ok(self.client().ensure_room(request).await).map(drop)
     }
 
-    async fn destroy_room(&self, room: &str) -> Result<(), SwitchError> {
+    async fn destroy_room(&self, room: &str) -> Result<(), SwitchPortError> {
         let request = wire::DestroyRoomRequest { epoch: self.epoch(), room_id: room.to_owned() };
         ok(self.client().destroy_room(request).await).map(drop)
     }
 
-    async fn play(&self, playback: &str, room: &str, announcement: &str) -> Result<(), SwitchError> {
+    async fn play(&self, playback: &str, room: &str, announcement: &str) -> Result<(), SwitchPortError> {
         let request = wire::PlayRequest {
             epoch: self.epoch(),
             playback_id: playback.to_owned(),
@@ -148,12 +146,12 @@ impl Switch for SimulatedSwitch {
         ok(self.client().play(request).await).map(drop)
     }
 
-    async fn stop_playback(&self, playback: &str) -> Result<(), SwitchError> {
+    async fn stop_playback(&self, playback: &str) -> Result<(), SwitchPortError> {
         let request = wire::StopPlaybackRequest { epoch: self.epoch(), playback_id: playback.to_owned() };
         ok(self.client().stop_playback(request).await).map(drop)
     }
 
-    async fn start_recording(&self, recording: &str, room: &str, tenant: &str) -> Result<i64, SwitchError> {
+    async fn start_recording(&self, recording: &str, room: &str, tenant: &str) -> Result<i64, SwitchPortError> {
         let request = wire::StartRecordingRequest {
             epoch: self.epoch(),
             recording_id: recording.to_owned(),
@@ -163,12 +161,15 @@ impl Switch for SimulatedSwitch {
         Ok(ok(self.client().start_recording(request).await)?.started_at_us)
     }
 
-    async fn stop_recording(&self, recording: &str) -> Result<i64, SwitchError> {
+    async fn stop_recording(&self, recording: &str) -> Result<i64, SwitchPortError> {
         let request = wire::StopRecordingRequest { epoch: self.epoch(), recording_id: recording.to_owned() };
         Ok(ok(self.client().stop_recording(request).await)?.ended_at_us)
     }
 
-    async fn fetch(&self, recording: &str) -> Result<BoxStream<'static, Result<Bytes, SwitchError>>, SwitchError> {
+    async fn fetch(
+        &self,
+        recording: &str,
+    ) -> Result<BoxStream<'static, Result<Bytes, SwitchPortError>>, SwitchPortError> {
         let request = wire::FetchRecordingRequest { recording_id: recording.to_owned() };
         let parts = ok(self.client().fetch_recording(request).await)?;
         let pieces = parts.filter_map(|item| async move {
@@ -181,12 +182,12 @@ impl Switch for SimulatedSwitch {
         Ok(pieces.boxed())
     }
 
-    async fn delete_recording(&self, recording: &str) -> Result<(), SwitchError> {
+    async fn delete_recording(&self, recording: &str) -> Result<(), SwitchPortError> {
         let request = wire::DeleteRecordingRequest { epoch: self.epoch(), recording_id: recording.to_owned() };
         ok(self.client().delete_recording(request).await).map(drop)
     }
 
-    async fn exit(&self, exit: &str, leg: &str, mailbox: &str) -> Result<(), SwitchError> {
+    async fn exit(&self, exit: &str, leg: &str, mailbox: &str) -> Result<(), SwitchPortError> {
         let voicemail = wire::VoicemailExit { mailbox: mailbox.to_owned(), max_message_ms: 0 };
         let request = wire::ExitRequest {
             epoch: self.epoch(),
@@ -198,19 +199,19 @@ impl Switch for SimulatedSwitch {
     }
 }
 
-fn ok<T>(answer: Result<tonic::Response<T>, Status>) -> Result<T, SwitchError> {
+fn ok<T>(answer: Result<tonic::Response<T>, Status>) -> Result<T, SwitchPortError> {
     answer.map(tonic::Response::into_inner).map_err(|status| error(&status))
 }
 
-/// Everything but a clear refusal may or may not have been done.
-fn error(status: &Status) -> SwitchError {
+/// Without a clear refusal, the command may or may not have been executed.
+fn error(status: &Status) -> SwitchPortError {
     match status.code() {
-        Code::NotFound => SwitchError::Gone,
-        Code::AlreadyExists => SwitchError::Exists,
-        Code::Aborted => SwitchError::Fenced,
+        Code::NotFound => SwitchPortError::Gone,
+        Code::AlreadyExists => SwitchPortError::Exists,
+        Code::Aborted => SwitchPortError::Fenced,
         Code::InvalidArgument | Code::FailedPrecondition | Code::ResourceExhausted => {
-            SwitchError::Refused(status.message().to_owned())
+            SwitchPortError::Refused(status.message().to_owned())
         }
-        _ => SwitchError::Unknown(status.message().to_owned()),
+        _ => SwitchPortError::Unknown(status.message().to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! The real backend, with a switch behind it that does not always do what it is told.
+//! The real backend, with faults that a test can switch on.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use baton_runtime::telemetry;
 use baton_telephony::plan::Treatment;
 use baton_telephony::switch::simulated::SimulatedSwitch;
-use baton_telephony::switch::{DialCall, Event, Session, Sight, Switch, SwitchError, What};
+use baton_telephony::switch::{
+    DialCall, SwitchEvent, SwitchEventKind, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot,
+};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tokio::sync::Barrier;
 
-/// The wrapper.
-pub(crate) struct Flaky {
+pub(crate) struct FlakySwitch {
     inner: SimulatedSwitch,
     /// Moves fail.
     pub(crate) stuck: AtomicBool,
@@ -22,13 +23,12 @@ pub(crate) struct Flaky {
     pub(crate) moves_tried: AtomicUsize,
     /// Sessions so far.
     pub(crate) sessions: AtomicUsize,
-    /// The session in which two moves at once find somebody else in control; 0: none.
+    /// The session in which two moves at once find another controller; 0: none.
     pub(crate) fenced_in: AtomicUsize,
     both: Barrier,
-    /// Dials get lost on the way, until they are let go.
+    /// Dials are held back until `let_go`, and answered as unknown.
     pub(crate) slow_dial: AtomicBool,
     lost: Mutex<Vec<DialCall>>,
-    /// What the switch says of recordings that are complete.
     pub(crate) files: Arc<Mutex<Files>>,
     /// Recordings that were fetched, each time.
     pub(crate) fetched: Mutex<Vec<String>>,
@@ -39,16 +39,15 @@ pub(crate) struct Flaky {
 /// What the switch says of recordings that are complete.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Files {
-    /// That they are.
     #[default]
     Complete,
-    /// That it is still writing them.
+    /// They are still being written.
     InWork,
-    /// Nothing.
+    /// They are not there.
     Hidden,
 }
 
-impl Flaky {
+impl FlakySwitch {
     pub(crate) fn new(inner: SimulatedSwitch) -> Self {
         Self {
             inner,
@@ -69,7 +68,7 @@ impl Flaky {
         *self.files.lock().unwrap()
     }
 
-    /// What was lost on the way arrives, long after it was given up.
+    /// The dials that were held back arrive, long after they were given up.
     pub(crate) async fn let_go(&self) {
         let lost = std::mem::take(&mut *self.lost.lock().unwrap());
         for call in lost {
@@ -78,19 +77,19 @@ impl Flaky {
     }
 }
 
-fn no_answer<T>() -> Result<T, SwitchError> {
-    Err(SwitchError::Unknown("on purpose".to_owned()))
+fn no_answer<T>() -> Result<T, SwitchPortError> {
+    Err(SwitchPortError::Unknown("on purpose".to_owned()))
 }
 
 #[async_trait]
-impl Switch for Flaky {
-    async fn connect(&self, after_epoch: i64) -> Result<Session, SwitchError> {
+impl SwitchPort for FlakySwitch {
+    async fn connect(&self, after_epoch: i64) -> Result<SwitchSession, SwitchPortError> {
         let mut session = self.inner.connect(after_epoch).await?;
         self.sessions.fetch_add(1, Ordering::SeqCst);
         let files = Arc::clone(&self.files);
-        let hide = move |mut event: Event| {
-            if matches!(event.what, What::RecordingClosed(_)) && *files.lock().unwrap() != Files::Complete {
-                event.what = What::Other;
+        let hide = move |mut event: SwitchEvent| {
+            if matches!(event.kind, SwitchEventKind::RecordingClosed(_)) && *files.lock().unwrap() != Files::Complete {
+                event.kind = SwitchEventKind::Other;
             }
             event
         };
@@ -98,19 +97,19 @@ impl Switch for Flaky {
         Ok(session)
     }
 
-    async fn look(&self) -> Result<Sight, SwitchError> {
-        let mut sight = self.inner.look().await?;
+    async fn snapshot(&self) -> Result<SwitchSnapshot, SwitchPortError> {
+        let mut snapshot = self.inner.snapshot().await?;
         match self.files() {
             Files::Complete => {}
             Files::InWork => {
-                sight.recordings.extend(sight.closed.drain(..).map(|it| (it.recording, it.started_at_us)));
+                snapshot.recordings.extend(snapshot.closed.drain(..).map(|it| (it.recording, it.started_at_us)));
             }
-            Files::Hidden => sight.closed.clear(),
+            Files::Hidden => snapshot.closed.clear(),
         }
-        Ok(sight)
+        Ok(snapshot)
     }
 
-    async fn dial(&self, call: &DialCall) -> Result<(), SwitchError> {
+    async fn dial(&self, call: &DialCall) -> Result<(), SwitchPortError> {
         if self.slow_dial.load(Ordering::SeqCst) {
             self.lost.lock().unwrap().push(call.clone());
             return no_answer();
@@ -118,15 +117,15 @@ impl Switch for Flaky {
         self.inner.dial(call).await
     }
 
-    async fn answer(&self, leg: &str) -> Result<(), SwitchError> {
+    async fn answer(&self, leg: &str) -> Result<(), SwitchPortError> {
         self.inner.answer(leg).await
     }
 
-    async fn hang_up(&self, leg: &str, no_answer: bool) -> Result<(), SwitchError> {
+    async fn hang_up(&self, leg: &str, no_answer: bool) -> Result<(), SwitchPortError> {
         self.inner.hang_up(leg, no_answer).await
     }
 
-    async fn move_leg(&self, leg: &str, room: &str) -> Result<(), SwitchError> {
+    async fn move_leg(&self, leg: &str, room: &str) -> Result<(), SwitchPortError> {
         if self.stuck.load(Ordering::SeqCst) {
             self.moves_tried.fetch_add(1, Ordering::SeqCst);
             return no_answer();
@@ -136,57 +135,60 @@ impl Switch for Flaky {
         let fenced_in = self.fenced_in.load(Ordering::SeqCst);
         if fenced_in > 0 && fenced_in == self.sessions.load(Ordering::SeqCst) {
             self.both.wait().await;
-            return Err(SwitchError::Fenced);
+            return Err(SwitchPortError::Fenced);
         }
         self.inner.move_leg(leg, room).await
     }
 
-    async fn take_out(&self, leg: &str) -> Result<(), SwitchError> {
+    async fn take_out(&self, leg: &str) -> Result<(), SwitchPortError> {
         self.inner.take_out(leg).await
     }
 
-    async fn set_mute(&self, leg: &str, muted: bool) -> Result<(), SwitchError> {
+    async fn set_mute(&self, leg: &str, muted: bool) -> Result<(), SwitchPortError> {
         self.inner.set_mute(leg, muted).await
     }
 
-    async fn ensure_room(&self, room: &str, tenant: &str, treatment: Treatment) -> Result<(), SwitchError> {
+    async fn ensure_room(&self, room: &str, tenant: &str, treatment: Treatment) -> Result<(), SwitchPortError> {
         self.inner.ensure_room(room, tenant, treatment).await
     }
 
-    async fn destroy_room(&self, room: &str) -> Result<(), SwitchError> {
+    async fn destroy_room(&self, room: &str) -> Result<(), SwitchPortError> {
         self.inner.destroy_room(room).await
     }
 
-    async fn play(&self, playback: &str, room: &str, announcement: &str) -> Result<(), SwitchError> {
+    async fn play(&self, playback: &str, room: &str, announcement: &str) -> Result<(), SwitchPortError> {
         self.inner.play(playback, room, announcement).await
     }
 
-    async fn stop_playback(&self, playback: &str) -> Result<(), SwitchError> {
+    async fn stop_playback(&self, playback: &str) -> Result<(), SwitchPortError> {
         self.inner.stop_playback(playback).await
     }
 
-    async fn start_recording(&self, recording: &str, room: &str, tenant: &str) -> Result<i64, SwitchError> {
+    async fn start_recording(&self, recording: &str, room: &str, tenant: &str) -> Result<i64, SwitchPortError> {
         self.inner.start_recording(recording, room, tenant).await
     }
 
-    async fn stop_recording(&self, recording: &str) -> Result<i64, SwitchError> {
+    async fn stop_recording(&self, recording: &str) -> Result<i64, SwitchPortError> {
         self.inner.stop_recording(recording).await
     }
 
-    async fn fetch(&self, recording: &str) -> Result<BoxStream<'static, Result<Bytes, SwitchError>>, SwitchError> {
+    async fn fetch(
+        &self,
+        recording: &str,
+    ) -> Result<BoxStream<'static, Result<Bytes, SwitchPortError>>, SwitchPortError> {
         self.fetched.lock().unwrap().push(recording.to_owned());
         match self.files() {
             Files::Complete => self.inner.fetch(recording).await,
-            Files::InWork => Err(SwitchError::Refused("not complete".to_owned())),
-            Files::Hidden => Err(SwitchError::Gone),
+            Files::InWork => Err(SwitchPortError::Refused("not complete".to_owned())),
+            Files::Hidden => Err(SwitchPortError::Gone),
         }
     }
 
-    async fn delete_recording(&self, recording: &str) -> Result<(), SwitchError> {
+    async fn delete_recording(&self, recording: &str) -> Result<(), SwitchPortError> {
         self.inner.delete_recording(recording).await
     }
 
-    async fn exit(&self, exit: &str, leg: &str, mailbox: &str) -> Result<(), SwitchError> {
+    async fn exit(&self, exit: &str, leg: &str, mailbox: &str) -> Result<(), SwitchPortError> {
         self.inner.exit(exit, leg, mailbox).await
     }
 }

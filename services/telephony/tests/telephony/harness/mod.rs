@@ -17,31 +17,30 @@ use baton_api::simulator::v1::{
 };
 use baton_api::telephony::v1::telephony_service_client::TelephonyServiceClient;
 use baton_api::telephony::v1::{ApplyPlanRequest, MediaPlan};
-use baton_api::transfer::v1::fact::Fact as What;
+use baton_api::transfer::v1::fact::Fact as FactContent;
 use baton_api::transfer::v1::intake_service_server::IntakeServiceServer;
 use baton_runtime::auth::{Caller, Role, SigningKey};
 use baton_runtime::client::{GrpcChannel, InternalChannel, ServiceIdentity};
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::server::ServerBuilder;
 use baton_runtime::{Clock, ids};
-use baton_switch::{Switch, SwitchConfig};
+use baton_switch::{Switch, SwitchSettings};
 use baton_telephony::link::LinkState;
 use baton_telephony::switch::simulated::SimulatedSwitch;
-use baton_telephony::{Deps, Telephony};
+use baton_telephony::{Telephony, TelephonyContext};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 pub(crate) use flaky::Files;
-use flaky::Flaky;
-pub(crate) use peers::{Peers, Told};
+use flaky::FlakySwitch;
+pub(crate) use peers::{Peers, Received};
 pub(crate) use plans::PlanBuilder;
 use wire::Wire;
 
 pub(crate) const TENANT: &str = "acme";
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Everything.
 pub(crate) struct Stage {
     pub(crate) clock: Clock,
     pub(crate) peers: Peers,
@@ -51,7 +50,7 @@ pub(crate) struct Stage {
     peers_address: SocketAddr,
     switch: Option<RunningSwitch>,
     service: Option<RunningTelephony>,
-    pub(crate) flaky: Arc<Flaky>,
+    pub(crate) flaky: Arc<FlakySwitch>,
 }
 
 struct RunningSwitch {
@@ -74,7 +73,7 @@ impl Stage {
         Self::open_with(Clock::real()).await
     }
 
-    /// Time is simulated; patience is not.
+    /// With simulated time; the limits of the tests stay in real time.
     pub(crate) async fn open_simulated() -> Self {
         let (clock, driver) = Clock::simulated(1_700_000_000_000_000);
         lifecycle::spawn(driver.run());
@@ -94,7 +93,7 @@ impl Stage {
         let switch = RunningSwitch::start(&folder, &clock, &key);
         let wire = Wire::to(switch.address).await;
         let channel = internal(&key, &clock, wire.address);
-        let flaky = Arc::new(Flaky::new(SimulatedSwitch::new(&channel)));
+        let flaky = Arc::new(FlakySwitch::new(SimulatedSwitch::new(&channel)));
         let (switch, service) = (Some(switch), None);
         let mut this = Self { clock, peers, wire, key, folder, peers_address, switch, service, flaky };
         this.start_telephony().await;
@@ -104,7 +103,7 @@ impl Stage {
 
     pub(crate) async fn start_telephony(&mut self) {
         let lifecycle = Lifecycle::new();
-        let telephony = baton_telephony::start(Deps {
+        let telephony = baton_telephony::start(TelephonyContext {
             database: self.folder.path().join("telephony.db"),
             clock: self.clock.clone(),
             lifecycle: lifecycle.clone(),
@@ -154,7 +153,7 @@ impl Stage {
         }
     }
 
-    /// Waits until the switch was looked at in a session that is up.
+    /// Waits for the first snapshot of a session.
     pub(crate) async fn until_connected(&self) {
         let mut link = self.service.as_ref().unwrap().telephony.link();
         let up = link.wait_for(|state| matches!(state, LinkState::Up { .. }));
@@ -248,7 +247,7 @@ impl Stage {
         self.ledger().await.iter().filter(|it| it.action() == action && it.leg_id == leg).count()
     }
 
-    /// Waits until the ledger shows it.
+    /// Waits until the ledger fulfils the condition.
     pub(crate) async fn until_ledger(&self, what: &str, holds: impl Fn(&[LedgerEntry]) -> bool) {
         let patience = Clock::real();
         let deadline_us = patience.after(PATIENCE);
@@ -258,32 +257,32 @@ impl Stage {
         }
     }
 
-    /// Waits until the peers were told.
-    pub(crate) async fn until_told<T>(&self, what: &str, found: impl Fn(&Told) -> Option<T>) -> T {
+    /// Waits until the peers have received it.
+    pub(crate) async fn until_received<T>(&self, what: &str, found: impl Fn(&Received) -> Option<T>) -> T {
         let mut changed = self.peers.changed();
         let wait = async {
             loop {
-                if let Some(it) = found(&self.peers.told()) {
+                if let Some(it) = found(&self.peers.received()) {
                     return it;
                 }
                 changed.changed().await.unwrap();
             }
         };
-        let told = Clock::real().timeout(PATIENCE, wait).await;
-        told.unwrap_or_else(|_| panic!("in vain: {what}\n{:#?}", self.peers.told().facts))
+        let received = Clock::real().timeout(PATIENCE, wait).await;
+        received.unwrap_or_else(|_| panic!("in vain: {what}\n{:#?}", self.peers.received().facts))
     }
 
     /// Waits until the fact was reported.
-    pub(crate) async fn until_fact(&self, interaction: &str, fact: What) {
+    pub(crate) async fn until_fact(&self, interaction: &str, fact: FactContent) {
         let what = format!("{interaction}: {fact:?}");
-        self.until_told(&what, |told| told.facts.get(interaction)?.contains(&fact).then_some(())).await;
+        self.until_received(&what, |received| received.facts.get(interaction)?.contains(&fact).then_some(())).await;
     }
 
-    pub(crate) fn facts(&self, interaction: &str) -> Vec<What> {
-        self.peers.told().facts.get(interaction).cloned().unwrap_or_default()
+    pub(crate) fn facts(&self, interaction: &str) -> Vec<FactContent> {
+        self.peers.received().facts.get(interaction).cloned().unwrap_or_default()
     }
 
-    /// Waits until nothing of any interaction is left.
+    /// Waits until no interaction has a task.
     pub(crate) async fn until_drained(&self) {
         let patience = Clock::real();
         let deadline_us = patience.after(PATIENCE);
@@ -293,12 +292,12 @@ impl Stage {
         }
     }
 
-    /// Waits until no segment is to be brought to the archive any more.
-    pub(crate) async fn until_brought(&self) {
+    /// Waits until no upload is left.
+    pub(crate) async fn until_uploaded(&self) {
         let patience = Clock::real();
         let deadline_us = patience.after(PATIENCE);
         while self.telephony().uploads().await.unwrap() > 0 {
-            assert!(patience.now_us() < deadline_us, "segments are not brought");
+            assert!(patience.now_us() < deadline_us, "segments are not uploaded");
             patience.sleep(Duration::from_millis(5)).await;
         }
     }
@@ -306,7 +305,8 @@ impl Stage {
     /// A customer calls, and the interaction that was opened for it.
     pub(crate) async fn open_call(&self) -> (String, String) {
         let leg = self.call("+15550199").await;
-        let interaction = self.until_told("the call is announced", |told| told.opened.get(&leg).cloned()).await;
+        let interaction =
+            self.until_received("the call is announced", |received| received.opened.get(&leg).cloned()).await;
         (leg, interaction)
     }
 }
@@ -318,7 +318,7 @@ fn internal(key: &SigningKey, clock: &Clock, address: SocketAddr) -> InternalCha
 
 impl RunningSwitch {
     fn start(folder: &TempDir, clock: &Clock, key: &SigningKey) -> Self {
-        let config = SwitchConfig::new("127.0.0.1:0".parse().unwrap(), folder.path().join("switch"));
+        let config = SwitchSettings::new("127.0.0.1:0".parse().unwrap(), folder.path().join("switch"));
         let switch = Switch::open(config, clock.clone(), key.verifier()).unwrap();
         let (address, shutdown) = (switch.local_addr(), CancellationToken::new());
         let serve = switch.serve(shutdown.clone());

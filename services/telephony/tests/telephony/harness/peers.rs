@@ -1,4 +1,4 @@
-//! The services that telephony calls, as small as they can be: they remember what they were told.
+//! The services that telephony calls, as small as they can be: they remember what they received.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use baton_api::recording::v1::store_segment_request::Message;
 use baton_api::recording::v1::{
     ResolveModeRequest, ResolveModeResponse, SegmentHeader, StoreSegmentRequest, StoreSegmentResponse,
 };
-use baton_api::transfer::v1::fact::Fact as What;
+use baton_api::transfer::v1::fact::Fact as FactContent;
 use baton_api::transfer::v1::intake_service_server::IntakeService;
 use baton_api::transfer::v1::{
     ControlRecordingRequest, ControlRecordingResponse, GetWantedRequest, GetWantedResponse, OpenInteractionRequest,
@@ -20,7 +20,7 @@ use baton_runtime::telemetry;
 use tokio::sync::watch;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-/// What the peers were told. All clones are the same.
+/// All clones are the same.
 #[derive(Clone, Default)]
 pub(crate) struct Peers(Arc<Inner>);
 
@@ -28,17 +28,16 @@ pub(crate) struct Peers(Arc<Inner>);
 struct Inner {
     /// They answer nothing.
     away: AtomicBool,
-    told: Mutex<Told>,
+    received: Mutex<Received>,
     changed: watch::Sender<()>,
 }
 
-/// What they were told.
 #[derive(Clone, Default)]
-pub(crate) struct Told {
+pub(crate) struct Received {
     /// Interaction by inbound leg.
     pub(crate) opened: BTreeMap<String, String>,
     /// Everything that was reported, by interaction.
-    pub(crate) facts: HashMap<String, Vec<What>>,
+    pub(crate) facts: HashMap<String, Vec<FactContent>>,
     /// The traces in which it was reported, by interaction.
     pub(crate) traces: HashMap<String, Vec<String>>,
     /// What `GetWanted` answers; interactions that are not in it are not known.
@@ -48,10 +47,9 @@ pub(crate) struct Told {
     /// Calls to these are over as soon as they begin: they have no call flow.
     pub(crate) numbers_without_flow: Vec<String>,
     /// Facts that are taken for malformed.
-    pub(crate) bad_facts: Vec<What>,
-    /// How segments of this name are refused, unless they are lost; `Ok`: they are never answered.
+    pub(crate) bad_facts: Vec<FactContent>,
+    /// How segments of this id are refused, unless they are lost; `Ok`: they are never answered.
     pub(crate) bad_segments: HashMap<String, Code>,
-    /// What was stored.
     pub(crate) segments: Vec<(SegmentHeader, Vec<u8>)>,
 }
 
@@ -60,13 +58,13 @@ impl Peers {
         self.0.away.store(away, Ordering::SeqCst);
     }
 
-    pub(crate) fn change(&self, change: impl FnOnce(&mut Told)) {
-        change(&mut self.0.told.lock().unwrap());
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Received)) {
+        change(&mut self.0.received.lock().unwrap());
         self.0.changed.send_replace(());
     }
 
-    pub(crate) fn told(&self) -> Told {
-        self.0.told.lock().unwrap().clone()
+    pub(crate) fn received(&self) -> Received {
+        self.0.received.lock().unwrap().clone()
     }
 
     pub(crate) fn changed(&self) -> watch::Receiver<()> {
@@ -86,16 +84,18 @@ impl IntakeService for Peers {
     ) -> Result<Response<OpenInteractionResponse>, Status> {
         self.present()?;
         let request = request.into_inner();
-        if self.told().unknown_numbers.contains(&request.number) {
+        if self.received().unknown_numbers.contains(&request.number) {
             return Err(ApiError::not_found("number").into());
         }
         let mut interaction_id = String::new();
-        self.change(|told| {
-            let id =
-                told.opened.entry(request.leg.clone()).or_insert_with(|| baton_runtime::ids::new_uuid().to_string());
+        self.change(|received| {
+            let id = received
+                .opened
+                .entry(request.leg.clone())
+                .or_insert_with(|| baton_runtime::ids::new_uuid().to_string());
             interaction_id.clone_from(id);
         });
-        let over = self.told().numbers_without_flow.contains(&request.number);
+        let over = self.received().numbers_without_flow.contains(&request.number);
         Ok(Response::new(OpenInteractionResponse { interaction_id, over }))
     }
 
@@ -105,14 +105,14 @@ impl IntakeService for Peers {
     ) -> Result<Response<ReportFactsResponse>, Status> {
         self.present()?;
         let request = request.into_inner();
-        let bad = self.told().bad_facts;
+        let bad = self.received().bad_facts;
         if request.facts.iter().filter_map(|it| it.fact.as_ref()).any(|it| bad.contains(it)) {
             return Err(ApiError::invalid_argument("facts", "are refused on purpose").into());
         }
         let trace = telemetry::current_trace().map(|it| it.trace_id()).unwrap_or_default();
-        self.change(|told| {
-            told.traces.entry(request.interaction_id.clone()).or_default().push(trace);
-            let facts = told.facts.entry(request.interaction_id).or_default();
+        self.change(|received| {
+            received.traces.entry(request.interaction_id.clone()).or_default().push(trace);
+            let facts = received.facts.entry(request.interaction_id).or_default();
             facts.extend(request.facts.into_iter().filter_map(|it| it.fact));
         });
         Ok(Response::new(ReportFactsResponse {}))
@@ -127,7 +127,7 @@ impl IntakeService for Peers {
 
     async fn get_wanted(&self, request: Request<GetWantedRequest>) -> Result<Response<GetWantedResponse>, Status> {
         self.present()?;
-        let wanted = self.told().wanted.get(&request.into_inner().interaction_id).cloned();
+        let wanted = self.received().wanted.get(&request.into_inner().interaction_id).cloned();
         Ok(Response::new(GetWantedResponse {
             known: wanted.is_some(),
             version: 1,
@@ -159,14 +159,14 @@ impl ArchiveService for Peers {
                 None => {}
             }
         }
-        let code = self.told().bad_segments.get(&stored.0.segment_id).copied();
+        let code = self.received().bad_segments.get(&stored.0.segment_id).copied();
         match code.filter(|_| !stored.0.lost) {
             Some(Code::Ok) => std::future::pending().await,
             Some(code) => return Err(Status::new(code, "on purpose")),
             None => {}
         }
         let size_bytes = stored.1.len() as i64;
-        self.change(|told| told.segments.push(stored));
+        self.change(|received| received.segments.push(stored));
         Ok(Response::new(StoreSegmentResponse { sha256: String::new(), size_bytes }))
     }
 }

@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone)]
 pub(crate) struct Wire {
     pub(crate) address: SocketAddr,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<WireState>>,
 }
 
-struct State {
+struct WireState {
     to: SocketAddr,
     /// Ends the connections of the moment.
     cut: CancellationToken,
@@ -24,7 +24,7 @@ struct State {
 impl Wire {
     pub(crate) async fn to(to: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let state = State { to, cut: CancellationToken::new(), whole: true };
+        let state = WireState { to, cut: CancellationToken::new(), whole: true };
         let this = Self { address: listener.local_addr().unwrap(), state: Arc::new(Mutex::new(state)) };
         lifecycle::spawn(this.clone().accept(listener));
         this
@@ -39,7 +39,7 @@ impl Wire {
 
     /// Takes connections again, perhaps to another switch.
     pub(crate) fn mend(&self, to: SocketAddr) {
-        *self.state.lock().unwrap() = State { to, cut: CancellationToken::new(), whole: true };
+        *self.state.lock().unwrap() = WireState { to, cut: CancellationToken::new(), whole: true };
     }
 
     async fn accept(self, listener: TcpListener) {

@@ -1,0 +1,335 @@
+//! A fresh tenant: scenarios share a target and never see each other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use baton_api::common::v1::RecordingMode;
+use baton_api::event::v1::event_service_client::EventServiceClient;
+use baton_api::presence::v1 as presence;
+use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
+use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
+use baton_api::recording::v1::SetSettingsRequest;
+use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
+use baton_api::routing::v1 as routing;
+use baton_api::routing::v1::call_flow_step::{Disconnect, RingAgent, RingTeam, Step, Voicemail};
+use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
+use baton_api::transfer::v1 as transfer;
+use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
+use baton_api::transfer::v1::policy_service_client::PolicyServiceClient;
+use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
+use baton_runtime::Clock;
+use baton_runtime::auth::{Caller, Role, SigningKey, TenantId};
+use baton_runtime::client::GrpcChannel;
+
+use crate::desk::AgentDesk;
+pub use crate::names::fresh;
+use crate::names::random_number;
+use crate::phones::{CUSTOMER_HZ, PhoneBehaviour, Phones};
+use crate::wait::{BOUND, eventually};
+
+/// Longer than any test, also one in simulated time.
+const TOKEN_TTL: Duration = Duration::from_hours(24 * 30);
+/// How long a phone rings before its agent picks up.
+const ANSWERS_AFTER_MS: i64 = 100;
+
+/// The addresses of a target, and the key of its tokens.
+#[derive(Debug, Clone)]
+pub struct Endpoints {
+    /// The public listener, `http://…`.
+    pub public: String,
+    /// The listener that has the simulator's service.
+    pub simulator: String,
+    pub key: SigningKey,
+}
+
+/// A fresh tenant. Cheap to clone; clones are the same tenant.
+#[derive(Debug, Clone)]
+pub struct TestTenant {
+    access: Arc<TenantAccess>,
+}
+
+/// The tenant's channels and key.
+#[derive(Debug)]
+struct TenantAccess {
+    tenant: TenantId,
+    key: SigningKey,
+    public: GrpcChannel,
+    simulator: GrpcChannel,
+    /// Counts the phones that were made, for their addresses.
+    phones: AtomicU32,
+}
+
+/// A customer's call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    pub interaction_id: String,
+    /// The customer's leg.
+    pub leg_id: String,
+    /// The customer's number.
+    pub customer: String,
+}
+
+impl TestTenant {
+    /// A tenant with a fresh id.
+    pub fn new(endpoints: &Endpoints) -> anyhow::Result<Self> {
+        Self::of_tenant(endpoints, &format!("t-{}", fresh()))
+    }
+
+    /// A tenant by its name, for example the one that a test used before a restart on another port.
+    pub fn of_tenant(endpoints: &Endpoints, tenant: &str) -> anyhow::Result<Self> {
+        let clock = Clock::real();
+        let access = TenantAccess {
+            tenant: tenant.parse()?,
+            key: endpoints.key.clone(),
+            public: GrpcChannel::anonymous(&endpoints.public, clock.clone())?,
+            simulator: GrpcChannel::anonymous(&endpoints.simulator, clock)?,
+            phones: AtomicU32::new(0),
+        };
+        Ok(Self { access: Arc::new(access) })
+    }
+
+    pub fn id(&self) -> &str {
+        self.access.tenant.as_str()
+    }
+
+    /// A token of this tenant.
+    pub fn token(&self, subject: &str, role: Role) -> anyhow::Result<String> {
+        let caller = Caller::of_tenant(self.access.tenant.clone(), subject, role);
+        Ok(self.access.key.mint(&caller, Clock::real().now_us(), TOKEN_TTL)?)
+    }
+
+    /// For tests that forge tokens or call from outside this tenant.
+    pub fn key(&self) -> &SigningKey {
+        &self.access.key
+    }
+
+    /// The public listener, called without a token.
+    pub fn anonymous(&self) -> GrpcChannel {
+        self.access.public.clone()
+    }
+
+    /// The public listener, called as this subject in this role.
+    pub fn channel(&self, subject: &str, role: Role) -> anyhow::Result<GrpcChannel> {
+        Ok(self.access.public.with_token(&self.token(subject, role)?)?)
+    }
+
+    pub fn phones(&self) -> anyhow::Result<Phones> {
+        Ok(Phones::new(self.access.simulator.with_token(&self.token("simulator", Role::Simulator)?)?))
+    }
+
+    fn as_admin(&self) -> anyhow::Result<GrpcChannel> {
+        self.channel("admin", Role::Admin)
+    }
+
+    fn as_supervisor(&self) -> anyhow::Result<GrpcChannel> {
+        self.channel("supervisor", Role::Supervisor)
+    }
+
+    /// The directory, as an admin.
+    pub fn directory(&self) -> anyhow::Result<DirectoryServiceClient<GrpcChannel>> {
+        Ok(DirectoryServiceClient::new(self.as_admin()?))
+    }
+
+    /// Numbers and call flows, as an admin.
+    pub fn routing(&self) -> anyhow::Result<RoutingServiceClient<GrpcChannel>> {
+        Ok(RoutingServiceClient::new(self.as_admin()?))
+    }
+
+    /// Policies, as an admin.
+    pub fn policies(&self) -> anyhow::Result<PolicyServiceClient<GrpcChannel>> {
+        Ok(PolicyServiceClient::new(self.as_admin()?))
+    }
+
+    /// Interactions, as a supervisor.
+    pub fn interactions(&self) -> anyhow::Result<InteractionServiceClient<GrpcChannel>> {
+        Ok(InteractionServiceClient::new(self.as_supervisor()?))
+    }
+
+    /// Transfers, as a supervisor.
+    pub fn transfers(&self) -> anyhow::Result<TransferServiceClient<GrpcChannel>> {
+        Ok(TransferServiceClient::new(self.as_supervisor()?))
+    }
+
+    /// Recordings, as a supervisor.
+    pub fn recordings(&self) -> anyhow::Result<RecordingServiceClient<GrpcChannel>> {
+        Ok(RecordingServiceClient::new(self.as_supervisor()?))
+    }
+
+    /// Presence, as a supervisor.
+    pub fn presence(&self) -> anyhow::Result<PresenceServiceClient<GrpcChannel>> {
+        Ok(PresenceServiceClient::new(self.as_supervisor()?))
+    }
+
+    /// Events, as an analyst.
+    pub fn event_log(&self) -> anyhow::Result<EventServiceClient<GrpcChannel>> {
+        Ok(EventServiceClient::new(self.channel("analyst", Role::Analyst)?))
+    }
+
+    /// An agent with a phone that answers soon. The first agent speaks 1000 Hz, the second 1700, the third 2300.
+    pub async fn agent(&self, name: &str) -> anyhow::Result<AgentDesk> {
+        self.agent_with(name, PhoneBehaviour::AnswersAfter(ANSWERS_AFTER_MS), true).await
+    }
+
+    /// An agent with this behaviour of the phone, with or without a voicemail box.
+    pub async fn agent_with(
+        &self,
+        name: &str,
+        behaviour: PhoneBehaviour,
+        voicemail: bool,
+    ) -> anyhow::Result<AgentDesk> {
+        let number = self.access.phones.fetch_add(1, Ordering::Relaxed) + 1;
+        let phone = self.phones()?.put(&format!("phone-{number}"), behaviour).await?;
+        let agent = presence::Agent {
+            agent_id: String::new(),
+            name: name.to_owned(),
+            email: format!("{}@example.com", name.to_lowercase().replace(' ', ".")),
+            phone: phone.address.clone(),
+            voicemail,
+        };
+        let request = presence::CreateAgentRequest { request_id: fresh(), agent: Some(agent) };
+        let answer = self.directory()?.create_agent(request).await.with_context(|| format!("creating {name}"))?;
+        let agent = answer.into_inner().agent.context("the answer has no agent")?;
+        let channel = self.channel(&agent.agent_id, Role::Agent)?;
+        Ok(AgentDesk::new(agent, phone.tone_hz as u32, channel, self.as_supervisor()?))
+    }
+
+    /// A team of these agents; its id.
+    pub async fn team(&self, name: &str, members: &[&AgentDesk]) -> anyhow::Result<String> {
+        let team = presence::Team {
+            team_id: String::new(),
+            name: name.to_owned(),
+            agent_ids: members.iter().map(|it| it.id().to_owned()).collect(),
+        };
+        let request = presence::CreateTeamRequest { request_id: fresh(), team: Some(team) };
+        let answer = self.directory()?.create_team(request).await.with_context(|| format!("creating team {name}"))?;
+        Ok(answer.into_inner().team.context("the answer has no team")?.team_id)
+    }
+
+    /// A number with a call flow of these steps; the number.
+    pub async fn number(&self, steps: Vec<Step>) -> anyhow::Result<String> {
+        self.number_with(steps, false).await
+    }
+
+    /// The same; with `skip_voicemail`, unanswered transfers go to the next step and not to a voicemail box (B102).
+    pub async fn number_with(&self, steps: Vec<Step>, skip_voicemail: bool) -> anyhow::Result<String> {
+        let flow = routing::CallFlow {
+            call_flow_id: String::new(),
+            name: "flow".to_owned(),
+            steps: steps.into_iter().map(|it| routing::CallFlowStep { step: Some(it) }).collect(),
+            skip_voicemail,
+        };
+        let request = routing::PutCallFlowRequest { request_id: fresh(), call_flow: Some(flow) };
+        let answer = self.routing()?.put_call_flow(request).await.context("making a call flow")?;
+        let call_flow_id = answer.into_inner().call_flow.context("the answer has no call flow")?.call_flow_id;
+        let number = random_number("+3225");
+        let entry = routing::Number { number: number.clone(), call_flow_id };
+        let request = routing::PutNumberRequest { request_id: fresh(), number: Some(entry) };
+        self.routing()?.put_number(request).await.context("making a number")?;
+        Ok(number)
+    }
+
+    /// Sets which calls of a number are recorded.
+    pub async fn record(&self, number: &str, mode: RecordingMode) -> anyhow::Result<()> {
+        let request = SetSettingsRequest { request_id: fresh(), phone_number: number.to_owned(), mode: mode.into() };
+        let mut settings = RecordingServiceClient::new(self.as_admin()?);
+        settings.set_settings(request).await.context("setting what is recorded")?;
+        Ok(())
+    }
+
+    /// Allows agents to call outside numbers with this prefix.
+    pub async fn allow(&self, prefix: &str) -> anyhow::Result<()> {
+        let rule = Some(routing::DialRule { prefix: prefix.to_owned() });
+        let request = routing::PutDialRuleRequest { request_id: fresh(), rule };
+        self.routing()?.put_dial_rule(request).await.with_context(|| format!("allowing {prefix}"))?;
+        Ok(())
+    }
+
+    /// A customer's phone with a tone of 440 Hz. Its number begins with +3247, and is its address.
+    pub async fn customer(&self, behaviour: PhoneBehaviour) -> anyhow::Result<String> {
+        let number = random_number("+3247");
+        self.phones()?.put_with_tone(&number, CUSTOMER_HZ.cast_signed(), behaviour).await?;
+        Ok(number)
+    }
+
+    /// A customer calls; returns when the interaction is known.
+    pub async fn call(&self, number: &str) -> anyhow::Result<Call> {
+        let customer = random_number("+3247");
+        let leg_id = self.phones()?.call(&customer, number).await?;
+        let interaction_id = eventually("the call becomes an interaction", BOUND, async || {
+            let found = self.find_by_customer(&customer).await.map_err(|error| format!("{error:#}"))?;
+            found.ok_or_else(|| "no such interaction".to_owned())
+        })
+        .await?;
+        Ok(Call { interaction_id, leg_id, customer })
+    }
+
+    async fn find_by_customer(&self, customer: &str) -> anyhow::Result<Option<String>> {
+        let request = transfer::ListInteractionsRequest { page_size: 500, ..Default::default() };
+        let page = self.interactions()?.list_interactions(request).await?.into_inner();
+        let found = page.interactions.into_iter().find(|it| it.customer == customer);
+        Ok(found.map(|it| it.interaction_id))
+    }
+
+    /// The interaction as a supervisor sees it.
+    pub async fn interaction(&self, interaction_id: &str) -> anyhow::Result<transfer::Interaction> {
+        let request = transfer::GetInteractionRequest { interaction_id: interaction_id.to_owned() };
+        let answer = self.interactions()?.get_interaction(request).await?;
+        answer.into_inner().interaction.context("the answer has no interaction")
+    }
+
+    /// Waits until the interaction is as expected.
+    pub async fn until(
+        &self,
+        call: &Call,
+        what: &str,
+        is_it: impl Fn(&transfer::Interaction) -> bool,
+    ) -> anyhow::Result<transfer::Interaction> {
+        eventually(what, BOUND, async || {
+            let seen = self.interaction(&call.interaction_id).await.map_err(|error| format!("{error:#}"))?;
+            if is_it(&seen) { Ok(seen) } else { Err(format!("{seen:#?}")) }
+        })
+        .await
+    }
+
+    /// Waits until this agent has the customer, who is not on hold.
+    pub async fn until_with(&self, call: &Call, desk: &AgentDesk) -> anyhow::Result<transfer::Interaction> {
+        self.until(call, &format!("{} has the customer", desk.name()), |it| {
+            it.state() == transfer::interaction::State::WithAgent
+                && it.primary_agent_id == desk.id()
+                && !it.customer_on_hold
+        })
+        .await
+    }
+
+    /// Waits until the interaction has ended.
+    pub async fn until_ended(&self, call: &Call) -> anyhow::Result<transfer::Interaction> {
+        self.until(call, "the interaction is over", |it| it.state() == transfer::interaction::State::Ended).await
+    }
+}
+
+/// A step of a call flow: rings an agent.
+pub fn ring(desk: &AgentDesk) -> Step {
+    ring_for(desk, 0)
+}
+
+/// The same, for so long.
+pub fn ring_for(desk: &AgentDesk, ring_ms: i64) -> Step {
+    Step::RingAgent(RingAgent { agent_id: desk.id().to_owned(), ring_ms })
+}
+
+/// A step of a call flow: rings a team's agents.
+pub fn ring_team(team_id: &str, ring_ms: i64, wait_ms: i64) -> Step {
+    Step::RingTeam(RingTeam { team_id: team_id.to_owned(), ring_ms, wait_ms })
+}
+
+/// A step of a call flow: takes a message.
+pub fn voicemail(mailbox: &str) -> Step {
+    Step::Voicemail(Voicemail { mailbox: mailbox.to_owned() })
+}
+
+/// A step of a call flow: ends the call.
+pub fn disconnect() -> Step {
+    Step::Disconnect(Disconnect {})
+}

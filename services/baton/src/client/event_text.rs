@@ -1,0 +1,226 @@
+//! Events as sentences for a person.
+
+use std::collections::BTreeMap;
+
+use baton_api::common::v1::{Direction, Target, target};
+use baton_api::event::v1::Event;
+use baton_api::event::v1::event_data::Data;
+
+use super::word;
+
+/// Names of agents and teams by id.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names(BTreeMap<String, String>);
+
+impl FromIterator<(String, String)> for Names {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(names: T) -> Self {
+        Self(names.into_iter().collect())
+    }
+}
+
+impl Names {
+    /// The name, or the shortened id where there is none.
+    pub(crate) fn of(&self, id: &str) -> String {
+        match self.0.get(id) {
+            Some(name) => name.clone(),
+            None if id.is_empty() => "nobody".to_owned(),
+            None => word::short(id).to_owned(),
+        }
+    }
+
+    pub(crate) fn of_target(&self, target: Option<&Target>) -> String {
+        match target.and_then(|it| it.target.as_ref()) {
+            Some(target::Target::AgentId(id)) => self.of(id),
+            Some(target::Target::TeamId(id)) => {
+                self.0.get(id).map_or_else(|| "a team".to_owned(), |it| format!("team {it}"))
+            }
+            None => "nobody".to_owned(),
+        }
+    }
+}
+
+pub(crate) fn sentence(event: &Event, names: &Names) -> String {
+    let Some(data) = event.data.as_ref().and_then(|it| it.data.as_ref()) else {
+        return format!("Something newer than this program happened ({}).", event.r#type);
+    };
+    call(data, names)
+        .or_else(|| transfer(data, names))
+        .or_else(|| recording(data, names))
+        .or_else(|| others(data, names))
+        .unwrap_or_else(|| event.r#type.clone())
+}
+
+fn call(data: &Data, names: &Names) -> Option<String> {
+    Some(match data {
+        Data::InteractionOpened(it) if it.direction() == Direction::Outbound => {
+            format!("{} is called from {}.", customer(&it.customer), it.number)
+        }
+        Data::InteractionOpened(it) => format!("{} calls {}.", customer(&it.customer), it.number),
+        Data::InteractionEnded(it) => {
+            format!("The call is over ({}) after {}.", reason(it.reason), word::seconds(it.duration_ms))
+        }
+        Data::InteractionFlowStep(it) => {
+            format!("The call flow takes step {}: {}.", it.step, word::spaced(&it.name))
+        }
+        Data::InteractionAgentOffered(it) => {
+            format!("{} is reserved (claim granted), and the phone rings.", names.of(&it.agent_id))
+        }
+        Data::InteractionOfferFailed(it) => {
+            format!("{} did not take the call: {}.", names.of(&it.agent_id), reason(it.reason))
+        }
+        Data::InteractionAgentJoined(it) => format!("{} answers and is in the call.", names.of(&it.agent_id)),
+        Data::InteractionAgentLeft(it) => {
+            format!("{} is no longer in the call ({}); claim released.", names.of(&it.agent_id), reason(it.reason))
+        }
+        Data::InteractionPrimaryChanged(it) if it.from_agent_id.is_empty() => {
+            format!("{} has the customer now.", names.of(&it.to_agent_id))
+        }
+        Data::InteractionPrimaryChanged(it) => {
+            format!("The customer goes from {} to {}.", names.of(&it.from_agent_id), names.of(&it.to_agent_id))
+        }
+        Data::InteractionCustomerHeld(_) => "The customer is put on hold.".to_owned(),
+        Data::InteractionCustomerResumed(_) => "The customer is taken off hold.".to_owned(),
+        Data::InteractionMuteChanged(it) => {
+            format!("{} is {}.", names.of(&it.agent_id), if it.muted { "muted" } else { "no longer muted" })
+        }
+        Data::InteractionNoteAdded(it) if it.author_agent_id.is_empty() => "A supervisor writes a note.".to_owned(),
+        Data::InteractionNoteAdded(it) => format!("{} writes a note.", names.of(&it.author_agent_id)),
+        Data::InteractionDataChanged(_) => "The attached data changes.".to_owned(),
+        Data::InteractionAnnounced(it) => format!("An announcement is played: {}.", word::spaced(&it.name)),
+        Data::InteractionCustomerAnswered(_) => "The customer answers.".to_owned(),
+        Data::InteractionCustomerLeft(_) => "The customer hangs up.".to_owned(),
+        _ => return None,
+    })
+}
+
+/// For analysts the number is empty.
+fn customer(number: &str) -> String {
+    if number.is_empty() { "A customer".to_owned() } else { format!("A customer, {number},") }
+}
+
+fn transfer(data: &Data, names: &Names) -> Option<String> {
+    Some(match data {
+        Data::TransferStarted(it) => format!(
+            "{} starts a {} transfer to {}.",
+            names.of(&it.initiator_agent_id),
+            word::transfer_kind(it.kind),
+            names.of_target(it.target.as_ref())
+        ),
+        Data::TransferOffered(it) => format!("The transfer is offered to {}.", names.of(&it.recipient_agent_id)),
+        Data::TransferConsulting(_) => "The two agents talk in private.".to_owned(),
+        Data::TransferJoined(_) => "All three are together.".to_owned(),
+        Data::TransferCompleted(it) => format!(
+            "The transfer is complete: {} has the customer, {} is released ({} in all).",
+            names.of(&it.recipient_agent_id),
+            names.of(&it.initiator_agent_id),
+            word::seconds(it.duration_ms)
+        ),
+        Data::TransferDiverted(it) => {
+            format!("The transfer went elsewhere: {}, because: {}.", reason(it.to), reason(it.reason))
+        }
+        Data::TransferFailed(it) => format!("The transfer did not go through: {}.", reason(it.reason)),
+        Data::TransferCancelled(it) => format!("The transfer is taken back: {}.", reason(it.reason)),
+        Data::TransferAbandoned(_) => "The transfer ends: the customer has left.".to_owned(),
+        _ => return None,
+    })
+}
+
+fn recording(data: &Data, names: &Names) -> Option<String> {
+    let end = |id: &str| id.rsplit('-').next().unwrap_or(id).to_owned();
+    Some(match data {
+        Data::RecordingStarted(it) => {
+            format!("Recording {} begins: {}'s turn with the customer.", it.number, names.of(&it.agent_id))
+        }
+        Data::RecordingEnded(it) => format!("Recording {} ends.", end(&it.recording_id)),
+        Data::RecordingPaused(_) => "Recording is paused.".to_owned(),
+        Data::RecordingResumed(_) => "Recording goes on.".to_owned(),
+        Data::RecordingSegmentStarted(it) => {
+            let agents: Vec<_> = it.agent_ids.iter().map(|id| names.of(id)).collect();
+            format!("Being recorded: the customer with {}.", word::listed(&agents))
+        }
+        Data::RecordingSegmentEnded(it) if it.failed => "A stretch of the recording could not be written.".to_owned(),
+        Data::RecordingSegmentEnded(_) => "The stretch being recorded ends.".to_owned(),
+        Data::RecordingExcluded(it) => {
+            format!("Left out of recording {}: {}.", end(&it.recording_id), word::spaced(&it.reason))
+        }
+        Data::RecordingStored(it) => format!(
+            "Recording {} is stored and checked: {}{}.",
+            end(&it.recording_id),
+            word::seconds(it.duration_ms),
+            if it.incomplete { ", some audio is lost" } else { "" }
+        ),
+        Data::RecordingDeleted(it) => format!("Recording {} is deleted.", end(&it.recording_id)),
+        _ => return None,
+    })
+}
+
+fn others(data: &Data, names: &Names) -> Option<String> {
+    Some(match data {
+        Data::AgentStateChanged(it) => {
+            let why = if it.reason.is_empty() { String::new() } else { format!(" ({})", word::spaced(&it.reason)) };
+            format!("{} is now {}{why}.", names.of(&it.agent_id), word::spaced(&it.to.to_lowercase()))
+        }
+        Data::DirectoryChanged(it) => format!("The {} {} was {}.", it.what, names.of(&it.id), it.change),
+        Data::PolicyChanged(it) => format!("The policy is {} now, version {}.", it.profile, it.version),
+        _ => return None,
+    })
+}
+
+fn reason(reason: i32) -> String {
+    word::or_dash(word::reason(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_api::event::v1::{
+        DirectoryChanged, EventData, InteractionCustomerAnswered, InteractionNoteAdded, InteractionOpened,
+        TransferStarted,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_sentence_has_names_and_no_ids() {
+        let names: Names =
+            [("a".to_owned(), "Ada".to_owned()), ("s".to_owned(), "Support".to_owned())].into_iter().collect();
+        let started = TransferStarted {
+            kind: baton_api::common::v1::TransferKind::Warm.into(),
+            initiator_agent_id: "a".to_owned(),
+            target: Some(Target { target: Some(target::Target::TeamId("s".to_owned())) }),
+            ..TransferStarted::default()
+        };
+        let event = Event { data: Some(EventData { data: Some(Data::TransferStarted(started)) }), ..Event::default() };
+        assert_eq!(sentence(&event, &names), "Ada starts a warm transfer to team Support.");
+        let made = DirectoryChanged { what: "agent".to_owned(), id: "a".to_owned(), change: "created".to_owned() };
+        let event = Event { data: Some(EventData { data: Some(Data::DirectoryChanged(made)) }), ..Event::default() };
+        assert_eq!(sentence(&event, &names), "The agent Ada was created.");
+    }
+
+    #[test]
+    fn a_call_that_an_agent_places_reads_as_outbound() {
+        let opened = InteractionOpened {
+            direction: Direction::Outbound.into(),
+            number: "+3225550100".to_owned(),
+            customer: "+32470123456".to_owned(),
+            ..InteractionOpened::default()
+        };
+        let text = |data| {
+            let event = Event { data: Some(EventData { data: Some(data) }), ..Event::default() };
+            sentence(&event, &Names::default())
+        };
+        let unknown = InteractionOpened { number: "+3225550100".to_owned(), ..InteractionOpened::default() };
+        assert_eq!(text(Data::InteractionOpened(unknown)), "A customer calls +3225550100.");
+        let noted = text(Data::InteractionNoteAdded(InteractionNoteAdded::default()));
+        assert_eq!(noted, "A supervisor writes a note.");
+        let expected = "A customer, +32470123456, is called from +3225550100.";
+        assert_eq!(text(Data::InteractionOpened(opened)), expected);
+        let answered = InteractionCustomerAnswered { allowed_by: "+32".to_owned() };
+        assert_eq!(text(Data::InteractionCustomerAnswered(answered)), "The customer answers.");
+    }
+
+    #[test]
+    fn an_event_of_a_newer_version_is_named_by_its_type() {
+        let event = Event { r#type: "interaction.levitated".to_owned(), ..Event::default() };
+        assert!(sentence(&event, &Names::default()).contains("interaction.levitated"));
+    }
+}

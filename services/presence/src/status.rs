@@ -1,0 +1,264 @@
+//! The status of an agent, and how it changes: a pure function.
+//!
+//! The shown state follows from four facts, the first that applies: there is no session (`OFFLINE`), the agent missed an offer
+//! (`NOT_RESPONDING`), they finish work after a call (`WRAP_UP`), or the state that they last requested. The second and third are
+//! automatic and hide the requested state; a new request clears them (A4: the agent's last explicit request wins). A missed offer
+//! is also cleared when the agent answers a call, or connects after they were offline; not when their client connects once more
+//! (B604): clients do so by themselves, in front of an empty chair. A claim on the agent does not change the shown state; it only
+//! makes the agent not available.
+
+/// The state that others see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum ShownState {
+    Offline,
+    Available,
+    /// Not ready for calls, at the agent's own request.
+    Away,
+    /// Finishing work after a call.
+    WrapUp,
+    /// Missed an offer.
+    NotResponding,
+}
+
+impl ShownState {
+    /// The state's name in events.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Offline => "OFFLINE",
+            Self::Available => "AVAILABLE",
+            Self::Away => "AWAY",
+            Self::WrapUp => "WRAP_UP",
+            Self::NotResponding => "NOT_RESPONDING",
+        }
+    }
+}
+
+/// The state that an agent last requested.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RequestedState {
+    Available,
+    /// With the reason, which may be empty.
+    Away(String),
+}
+
+/// How a claim occupies an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Occupied {
+    /// An offer is made to them.
+    Reserved,
+    /// They are in the interaction.
+    Engaged,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AgentStatus {
+    pub(crate) online: bool,
+    pub(crate) requested: RequestedState,
+    /// Set until the timer or a requested state clears it.
+    pub(crate) wrap_up_until_us: Option<i64>,
+    pub(crate) not_responding: bool,
+    pub(crate) occupied: Option<Occupied>,
+    /// When [`AgentStatus::state`] last changed.
+    pub(crate) state_since_us: i64,
+    /// When they last became available.
+    pub(crate) idle_since_us: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StatusChange {
+    /// A session began; its client may request a state.
+    Connected(Option<RequestedState>),
+    /// The last session ended.
+    Disconnected,
+    StateRequested(RequestedState),
+    /// An offer was not answered in time.
+    OfferMissed,
+    /// They left a call and finish their work until this moment (µs).
+    WrapUpBegan(i64),
+    WrapUpEnded,
+    /// A claim reserves or engages them.
+    Occupied(Occupied),
+    /// The claim on them is over.
+    Freed,
+}
+
+impl AgentStatus {
+    /// The status of an agent who was just created.
+    pub(crate) fn new(now_us: i64) -> Self {
+        Self {
+            online: false,
+            requested: RequestedState::Available,
+            wrap_up_until_us: None,
+            not_responding: false,
+            occupied: None,
+            state_since_us: now_us,
+            idle_since_us: now_us,
+        }
+    }
+
+    /// The shown state.
+    pub(crate) fn state(&self) -> ShownState {
+        match (&self.requested, self.wrap_up_until_us) {
+            _ if !self.online => ShownState::Offline,
+            _ if self.not_responding => ShownState::NotResponding,
+            (_, Some(_)) => ShownState::WrapUp,
+            (RequestedState::Away(_), None) => ShownState::Away,
+            (RequestedState::Available, None) => ShownState::Available,
+        }
+    }
+
+    /// The reason for being away; empty in other states.
+    pub(crate) fn away_reason(&self) -> &str {
+        match (&self.requested, self.state()) {
+            (RequestedState::Away(reason), ShownState::Away) => reason,
+            _ => "",
+        }
+    }
+
+    /// Whether a claim may reserve them now.
+    pub(crate) fn is_available(&self) -> bool {
+        self.state() == ShownState::Available && self.occupied.is_none()
+    }
+
+    /// The status after a change.
+    #[must_use]
+    pub(crate) fn after(&self, change: StatusChange, now_us: i64) -> Self {
+        let mut next = self.clone();
+        next.apply(change);
+        if next.state() != self.state() {
+            next.state_since_us = now_us;
+        }
+        if next.is_available() && !self.is_available() {
+            next.idle_since_us = now_us;
+        }
+        next
+    }
+
+    fn apply(&mut self, change: StatusChange) {
+        match change {
+            StatusChange::Connected(requested) => {
+                self.not_responding &= self.online;
+                self.online = true;
+                if let Some(requested) = requested {
+                    self.choose(requested);
+                }
+            }
+            StatusChange::Disconnected => self.online = false,
+            StatusChange::StateRequested(requested) => self.choose(requested),
+            // An agent who is away is skipped already, and has given a reason, which NOT_RESPONDING would hide.
+            StatusChange::OfferMissed => {
+                self.not_responding = self.requested == RequestedState::Available && self.online;
+            }
+            StatusChange::WrapUpBegan(until_us) => self.wrap_up_until_us = Some(until_us),
+            StatusChange::WrapUpEnded => self.wrap_up_until_us = None,
+            StatusChange::Occupied(occupied) => {
+                self.occupied = Some(occupied);
+                // An engaged agent has answered.
+                self.not_responding &= occupied == Occupied::Reserved;
+            }
+            StatusChange::Freed => self.occupied = None,
+        }
+    }
+
+    fn choose(&mut self, requested: RequestedState) {
+        self.requested = requested;
+        self.wrap_up_until_us = None;
+        self.not_responding = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn online() -> AgentStatus {
+        AgentStatus::new(1).after(StatusChange::Connected(None), 2)
+    }
+
+    fn away() -> RequestedState {
+        RequestedState::Away("lunch".to_owned())
+    }
+
+    #[test]
+    fn the_first_connection_is_available() {
+        assert_eq!(AgentStatus::new(1).state(), ShownState::Offline);
+        assert!(online().is_available());
+        assert_eq!((online().state_since_us, online().idle_since_us), (2, 2));
+    }
+
+    #[test]
+    fn a_requested_state_outlives_the_session() {
+        let back = online()
+            .after(StatusChange::StateRequested(away()), 3)
+            .after(StatusChange::Disconnected, 4)
+            .after(StatusChange::Connected(None), 5);
+        assert_eq!((back.state(), back.away_reason()), (ShownState::Away, "lunch"));
+    }
+
+    #[test]
+    fn every_requested_state_clears_every_automatic_state() {
+        for automatic in [StatusChange::OfferMissed, StatusChange::WrapUpBegan(99)] {
+            for requested in [RequestedState::Available, away()] {
+                let before = online().after(automatic.clone(), 3);
+                assert_ne!(before.state(), ShownState::Available);
+                let after = before.after(StatusChange::StateRequested(requested.clone()), 4);
+                let expected =
+                    if requested == RequestedState::Available { ShownState::Available } else { ShownState::Away };
+                assert_eq!(after.state(), expected, "{automatic:?} then {requested:?}");
+                assert_eq!(after.after(StatusChange::WrapUpEnded, 99).state(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_state_requested_during_a_call_shows_after_the_wrap_up() {
+        let left = online()
+            .after(StatusChange::Occupied(Occupied::Engaged), 3)
+            .after(StatusChange::StateRequested(away()), 4)
+            .after(StatusChange::Freed, 5)
+            .after(StatusChange::WrapUpBegan(9), 5);
+        assert_eq!(left.state(), ShownState::WrapUp);
+        assert_eq!(left.after(StatusChange::WrapUpEnded, 9).state(), ShownState::Away);
+    }
+
+    #[test]
+    fn the_first_connection_ends_not_responding_and_one_more_does_not() {
+        let rang = online().after(StatusChange::OfferMissed, 3);
+        assert_eq!(rang.after(StatusChange::Connected(None), 4).state(), ShownState::NotResponding);
+        assert_eq!(
+            rang.after(StatusChange::Connected(Some(RequestedState::Available)), 4).state(),
+            ShownState::Available
+        );
+        let gone = rang.after(StatusChange::Disconnected, 4);
+        assert_eq!(gone.after(StatusChange::Connected(None), 5).state(), ShownState::Available);
+        let wraps_up = online().after(StatusChange::WrapUpBegan(9), 3).after(StatusChange::Disconnected, 4);
+        assert_eq!(wraps_up.after(StatusChange::Connected(None), 5).state(), ShownState::WrapUp);
+    }
+
+    #[test]
+    fn an_agent_who_is_away_or_offline_is_not_marked_for_a_missed_offer() {
+        let away = online().after(StatusChange::StateRequested(away()), 3).after(StatusChange::OfferMissed, 4);
+        assert_eq!(away.state(), ShownState::Away);
+        let offline = AgentStatus::new(1).after(StatusChange::OfferMissed, 4);
+        assert!(!offline.not_responding);
+    }
+
+    #[test]
+    fn a_claim_takes_availability_and_not_the_state() {
+        let occupied = online().after(StatusChange::Occupied(Occupied::Reserved), 5);
+        assert_eq!((occupied.state(), occupied.is_available()), (ShownState::Available, false));
+        assert_eq!(occupied.state_since_us, 2);
+        let free = occupied.after(StatusChange::Freed, 7);
+        assert_eq!((free.idle_since_us, free.state_since_us), (7, 2));
+    }
+
+    #[test]
+    fn idle_time_runs_from_when_the_agent_became_available() {
+        let wrapped = online()
+            .after(StatusChange::Occupied(Occupied::Engaged), 3)
+            .after(StatusChange::Freed, 5)
+            .after(StatusChange::WrapUpBegan(9), 5)
+            .after(StatusChange::WrapUpEnded, 9);
+        assert_eq!(wrapped.idle_since_us, 9);
+    }
+}

@@ -1,0 +1,92 @@
+//! The requests of routing to the presence service.
+
+use std::time::Duration;
+
+use baton_api::ApiError;
+use baton_api::common::v1::AgentRef;
+use baton_api::presence::v1::claim_service_client::ClaimServiceClient;
+use baton_api::presence::v1::{
+    ListCandidatesRequest, ListCandidatesResponse, LookupAgentsRequest, LookupTeamRequest, WatchAvailabilityRequest,
+    WatchAvailabilityResponse,
+};
+use baton_runtime::auth::TenantId;
+use baton_runtime::client::InternalChannel;
+use tonic::{Code, Request, Status, Streaming};
+use uuid::Uuid;
+
+use crate::flow::FlowTargets;
+
+/// Presence answers from memory: an answer that takes longer is a failure, and a caller of routing waits meanwhile.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// The free agents of a team in one answer: as many as presence names.
+pub(crate) const CANDIDATES: usize = 100;
+
+#[derive(Clone)]
+pub(crate) struct PresenceClient(ClaimServiceClient<InternalChannel>);
+
+impl PresenceClient {
+    pub(crate) fn new(presence: InternalChannel) -> Self {
+        Self(ClaimServiceClient::new(presence))
+    }
+
+    /// The agents among these who exist.
+    pub(crate) async fn agents(&self, tenant: &TenantId, agent_ids: Vec<String>) -> Result<Vec<AgentRef>, Status> {
+        if agent_ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let request = LookupAgentsRequest { tenant: tenant.to_string(), agent_ids };
+        Ok(self.0.clone().lookup_agents(soon(request)).await?.into_inner().agents)
+    }
+
+    /// Refuses targets that do not exist, by the field that names them.
+    pub(crate) async fn check(&self, tenant: &TenantId, targets: &FlowTargets) -> Result<(), Status> {
+        let ids = targets.agents.keys().map(Uuid::to_string).collect();
+        let known = self.agents(tenant, ids).await?;
+        let is_known = |id: &Uuid| known.iter().any(|it| it.agent_id == id.to_string());
+        if let Some((_, field)) = targets.agents.iter().find(|(id, _)| !is_known(id)) {
+            return Err(ApiError::invalid_argument(field, "there is no such agent; create them first").into());
+        }
+        for (team, field) in &targets.teams {
+            let request = LookupTeamRequest { tenant: tenant.to_string(), team_id: team.to_string() };
+            match self.0.clone().lookup_team(soon(request)).await {
+                Err(status) if status.code() == Code::NotFound => {
+                    return Err(ApiError::invalid_argument(field, "there is no such team; create it first").into());
+                }
+                result => drop(result?),
+            }
+        }
+        Ok(())
+    }
+
+    /// The available agents of a team, longest idle first, and whether the team has members at all who are not skipped. A team that
+    /// is gone has none.
+    pub(crate) async fn candidates(
+        &self,
+        tenant: &TenantId,
+        team: Uuid,
+        skip: &[String],
+    ) -> Result<ListCandidatesResponse, Status> {
+        let request = ListCandidatesRequest {
+            tenant: tenant.to_string(),
+            team_id: team.to_string(),
+            skip_agent_ids: skip.to_vec(),
+            limit: CANDIDATES as i32,
+        };
+        match self.0.clone().list_candidates(soon(request)).await {
+            Ok(response) => Ok(response.into_inner()),
+            Err(status) if status.code() == Code::NotFound => Ok(ListCandidatesResponse::default()),
+            Err(status) => Err(status),
+        }
+    }
+
+    /// The tenants where an agent became available, as it happens.
+    pub(crate) async fn watch(&self) -> Result<Streaming<WatchAvailabilityResponse>, Status> {
+        Ok(self.0.clone().watch_availability(WatchAvailabilityRequest {}).await?.into_inner())
+    }
+}
+
+fn soon<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(ANSWER_WITHIN);
+    request
+}

@@ -1,0 +1,61 @@
+//! The waits for one team, longest first, read from the database as far as they can be answered.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use baton_api::presence::v1::ListCandidatesResponse;
+use baton_runtime::auth::TenantId;
+use baton_store::{Reader, StoreError};
+use uuid::Uuid;
+
+use crate::presence::CANDIDATES;
+use crate::store::waits::{self, QueuePosition, WaitRow};
+
+/// Waits in one read.
+const PAGE: usize = 50;
+
+/// The queue of one team, and the agents who may be proposed to it.
+pub(crate) struct TeamQueue {
+    pub(crate) candidates: Arc<ListCandidatesResponse>,
+    pub(crate) rows: VecDeque<WaitRow>,
+    pub(crate) team: Uuid,
+    read_up_to: QueuePosition,
+    is_read: bool,
+}
+
+impl TeamQueue {
+    /// Without waits: they are read on demand.
+    pub(crate) fn new(team: Uuid, candidates: ListCandidatesResponse) -> Self {
+        Self {
+            candidates: Arc::new(candidates),
+            rows: VecDeque::new(),
+            team,
+            read_up_to: QueuePosition::default(),
+            is_read: false,
+        }
+    }
+
+    /// Whether its waits can be answered: an agent can be proposed, or none is left. Otherwise they go on waiting.
+    pub(crate) fn is_answerable(&self, is_free: impl Fn(&str) -> bool) -> bool {
+        !self.candidates.anybody_left || self.candidates.agents.iter().any(|it| is_free(&it.agent_id))
+    }
+
+    /// Whether presence named as many agents as it was asked for, and may have more.
+    pub(crate) fn may_have_more(&self) -> bool {
+        self.candidates.agents.len() >= CANDIDATES
+    }
+
+    /// The position of the next wait.
+    pub(crate) async fn first_position(
+        &mut self,
+        reader: &mut Reader,
+        tenant: &TenantId,
+    ) -> Result<Option<QueuePosition>, StoreError> {
+        if self.rows.is_empty() && !self.is_read {
+            self.rows = waits::waiting(reader, tenant, self.team, &self.read_up_to, PAGE as i64).await?.into();
+            self.is_read = self.rows.len() < PAGE;
+            self.read_up_to = self.rows.back().map(WaitRow::position).unwrap_or_default();
+        }
+        Ok(self.rows.front().map(WaitRow::position))
+    }
+}

@@ -1,0 +1,250 @@
+//! A snapshot corrects the observed state of one interaction, and shows which operations are missing on the switch.
+//!
+//! An operation that was on the switch and is missing has ended in a gap between two sessions. One that was requested and
+//! never shown is *gone, unknown* after two snapshots a second apart: the request may have been on its way at the first.
+
+use std::collections::BTreeMap;
+
+use baton_runtime::clock::micros;
+
+use super::InteractionDriver;
+use super::observe::SECOND_SNAPSHOT;
+use crate::fact;
+use crate::name_registry::SnapshotSlice;
+use crate::observed::{ObservedLeg, ObservedRoom};
+use crate::operation::{Operation, OperationKey, OperationKind, Stamp};
+use crate::plan::InteractionId;
+use crate::switch::{ExitEnd, LegEnding, LegProgress, LegSnapshot};
+
+impl InteractionDriver {
+    pub(super) fn apply_snapshot(&mut self, slice: &SnapshotSlice) {
+        if self.generation != slice.generation {
+            (self.failures, self.retry_at_us) = (0, None);
+        }
+        self.generation = slice.generation;
+        self.awaits_resync = false;
+        if self.is_of_another_run(&slice.boot_id) {
+            self.lose_switch(&slice.boot_id);
+        }
+        self.boot_id.clone_from(&slice.boot_id);
+        self.update_legs(&slice.legs, slice.stamp);
+        self.update_rooms(slice);
+        update_playbacks(&mut self.observed.playbacks, &slice.playbacks, slice.stamp);
+        self.update_recordings(slice);
+        self.decide_missing(slice.stamp);
+    }
+
+    /// A leg of an earlier run of the switch is gone.
+    fn is_of_another_run(&self, boot_id: &str) -> bool {
+        let mut legs = self
+            .observed
+            .operations
+            .iter()
+            .filter(|(key, operation)| key.kind == OperationKind::Leg && !operation.is_over());
+        legs.any(|(_, operation)| !operation.boot_id.is_empty() && operation.boot_id != boot_id)
+    }
+
+    fn update_legs(&mut self, legs: &[LegSnapshot], stamp: Stamp) {
+        self.observed.legs.retain(|name, actual| actual.stamp > stamp || legs.iter().any(|leg| leg.name == *name));
+        for leg in legs {
+            let Some(key) = self.leg_key(&leg.name) else { continue };
+            if self.observed.legs.get(&leg.name).is_none_or(|actual| actual.stamp <= stamp) {
+                let room = leg.room.as_ref().map(|it| self.plan_name(it));
+                let actual = ObservedLeg { progress: leg.progress.clone(), room, muted: leg.muted, stamp };
+                self.put_leg(&key, &leg.name, actual);
+            }
+            if let LegProgress::Exited(exit) = &leg.progress
+                && let Some(operation) = self.observed.operations.get_mut(&OperationKey::exit(exit))
+            {
+                operation.confirmed = true;
+            }
+        }
+    }
+
+    /// The plan's name of a room. It is empty for a room of another interaction: reported, that says that the leg is in no
+    /// room of this one.
+    fn plan_name(&self, on_switch: &str) -> String {
+        match InteractionId::of_room(on_switch) {
+            Some((id, room)) if id == self.id => room.to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    fn update_rooms(&mut self, slice: &SnapshotSlice) {
+        let seen: BTreeMap<_, _> =
+            slice.rooms.iter().map(|room| (self.plan_name(&room.name), room.treatment)).collect();
+        self.observed.rooms.retain(|name, actual| actual.stamp > slice.stamp || seen.contains_key(name));
+        for (name, treatment) in seen {
+            if self.observed.rooms.get(&name).is_none_or(|actual| actual.stamp <= slice.stamp) {
+                self.observed.rooms.insert(name, ObservedRoom { treatment, stamp: slice.stamp });
+            }
+        }
+    }
+
+    fn update_recordings(&mut self, slice: &SnapshotSlice) {
+        let now_us = self.now_us();
+        for closed in &slice.closed {
+            self.recording_closed(closed, closed.ended_at_us.min(now_us));
+        }
+        self.observed.recordings.retain(|name, actual| {
+            *actual > slice.stamp || slice.recordings.iter().any(|(recording, _)| recording == name)
+        });
+        for (recording, started_at_us) in &slice.recordings {
+            self.recording_runs(recording, *started_at_us, now_us);
+        }
+    }
+
+    fn decide_missing(&mut self, stamp: Stamp) {
+        let now_us = self.now_us();
+        let keys: Vec<_> = self.observed.operations.keys().cloned().collect();
+        for key in keys {
+            let (is_present, awaits_file) = (self.is_present(&key), self.observed.awaits_file(&key));
+            let Some(operation) = self.observed.operations.get_mut(&key) else { continue };
+            if (operation.is_over() && !awaits_file) || operation.stamp > stamp {
+                continue;
+            }
+            match operation.missing_since_us {
+                _ if is_present => operation.missing_since_us = None,
+                None if !operation.confirmed || awaits_file => operation.missing_since_us = Some(now_us),
+                Some(first_us) if now_us - first_us < micros(SECOND_SNAPSHOT) => {}
+                _ => self.conclude(&key, now_us),
+            }
+        }
+    }
+
+    fn is_present(&self, key: &OperationKey) -> bool {
+        let Some(operation) = self.observed.operations.get(key) else { return false };
+        match key.kind {
+            OperationKind::Leg => self.observed.legs.contains_key(&operation.name),
+            OperationKind::Announcement => self.observed.playbacks.contains_key(&key.id),
+            OperationKind::Segment => self.observed.recordings.contains_key(&key.id),
+            OperationKind::Exit => {
+                self.observed.legs.values().any(|leg| leg.progress == LegProgress::Exited(key.id.clone()))
+            }
+            OperationKind::SwitchLoss => true,
+        }
+    }
+
+    /// The operation is not on the switch, and will not appear.
+    fn conclude(&mut self, key: &OperationKey, now_us: i64) {
+        let Some(operation) = self.observed.operations.get(key) else { return };
+        match key.kind {
+            OperationKind::Leg => {
+                let why = self.why_gone(operation, key, now_us);
+                self.observe(key, fact::ended(&key.id, why), now_us);
+            }
+            OperationKind::Announcement => self.observe(key, fact::announcement_over(&key.id), now_us),
+            OperationKind::Exit => self.observe(key, fact::exit_over(&key.id, ExitEnd::Unknown), now_us),
+            OperationKind::Segment => self.segment_gone(key, now_us),
+            OperationKind::SwitchLoss => {}
+        }
+    }
+
+    /// The file is not on the switch. A segment that was closed before the service started is in the archive already.
+    fn segment_gone(&mut self, key: &OperationKey, now_us: i64) {
+        let Some(operation) = self.observed.operations.get_mut(key) else { return };
+        if operation.is_over() && operation.stamp == Stamp::default() {
+            operation.upload_stored = true;
+        } else {
+            self.recording_lost(&key.id, now_us);
+        }
+    }
+
+    fn why_gone(&self, operation: &Operation, key: &OperationKey, now_us: i64) -> LegEnding {
+        let leg = self.plan.as_ref().and_then(|plan| plan.legs.iter().find(|leg| leg.id == key.id));
+        let ring_until_us = leg.and_then(|leg| leg.dial()).map(|dial| dial.ring_until_us);
+        how_it_ended(operation, key, ring_until_us, now_us)
+    }
+
+    /// All legs are gone, which is one fact for all of them (S4). No further step is executed for this version of the plan;
+    /// a newer one begins anew.
+    pub(super) fn lose_switch(&mut self, id: &str) {
+        let now_us = self.now_us();
+        let open: Vec<_> =
+            self.observed.operations.iter().filter(|(_, it)| !it.is_over()).map(|(key, _)| key.clone()).collect();
+        if !open.iter().any(|key| key.kind == OperationKind::Leg) {
+            return;
+        }
+        for key in &open {
+            match key.kind {
+                OperationKind::Leg => self.note(key, fact::ended(&key.id, LegEnding::SwitchLost), now_us, false),
+                OperationKind::Announcement => self.note(key, fact::announcement_over(&key.id), now_us, false),
+                OperationKind::Exit => self.note(key, fact::exit_over(&key.id, ExitEnd::Unknown), now_us, false),
+                OperationKind::Segment | OperationKind::SwitchLoss => {}
+            }
+        }
+        self.observed.legs.clear();
+        self.observed.rooms.clear();
+        self.observed.playbacks.clear();
+        self.observed.recordings.clear();
+        let version = self.plan.as_ref().map_or(0, |plan| plan.version);
+        let key = OperationKey { kind: OperationKind::SwitchLoss, id: id.to_owned() };
+        self.add_operation(key.clone(), id, &version.to_string());
+        self.observe(&key, fact::switch_lost(), now_us);
+    }
+
+    /// The switch was lost while this version of the plan was the newest.
+    pub(super) fn is_switch_lost(&self) -> bool {
+        let version = self.plan.as_ref().map_or(0, |plan| plan.version);
+        let mut losses = self.observed.operations.iter().filter(|(key, _)| key.kind == OperationKind::SwitchLoss);
+        losses.any(|(_, operation)| operation.detail.parse().is_ok_and(|lost_at: u64| version <= lost_at))
+    }
+}
+
+/// Why a leg ended whose end was not observed, from its last observation. The plan counts, too: an answer may have been
+/// reported and not stored here.
+fn how_it_ended(operation: &Operation, key: &OperationKey, ring_until_us: Option<i64>, now_us: i64) -> LegEnding {
+    let last = operation.fact.as_ref().and_then(|it| it.fact.as_ref());
+    let came_in = operation.name != key.id;
+    if came_in || ring_until_us == Some(0) || last.is_some_and(fact::is_up) {
+        LegEnding::HungUp
+    } else if last.is_some() && ring_until_us.is_some_and(|it| it <= now_us) {
+        LegEnding::NoAnswer
+    } else {
+        LegEnding::Unreachable
+    }
+}
+
+/// Removes what the snapshot does not show, unless it is newer than the snapshot, and adds what was not known.
+fn update_playbacks(known: &mut BTreeMap<String, Stamp>, seen: &[String], stamp: Stamp) {
+    known.retain(|name, actual| *actual > stamp || seen.contains(name));
+    for name in seen {
+        known.entry(name.clone()).or_insert(stamp);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_api::transfer::v1::Fact;
+
+    use super::*;
+
+    fn operation(name: &str, last: Option<baton_api::transfer::v1::fact::Fact>) -> Operation {
+        let fact = last.map(|it| Fact { observed_at_us: 1, fact: Some(it) });
+        Operation { name: name.into(), fact, ..Operation::default() }
+    }
+
+    #[test]
+    fn how_a_leg_ended_whose_end_was_not_observed_follows_from_its_last_observation() {
+        let (ringing, up) = (|| Some(fact::ringing("c")), || Some(fact::up("c", "talk")));
+        let cases = [
+            ("a call that came in", operation("in-1", None), None, LegEnding::HungUp),
+            ("answered, as was seen here", operation("c", up()), Some(100), LegEnding::HungUp),
+            ("answered, as the plan knows", operation("c", up()), Some(0), LegEnding::HungUp),
+            (
+                "answered, and the note of it lost with the process",
+                operation("c", ringing()),
+                Some(0),
+                LegEnding::HungUp,
+            ),
+            ("answered, and all notes lost", operation("c", None), Some(0), LegEnding::HungUp),
+            ("rang for as long as it may", operation("c", ringing()), Some(50), LegEnding::NoAnswer),
+            ("rang, and there was time left", operation("c", ringing()), Some(100), LegEnding::Unreachable),
+            ("never rang", operation("c", None), Some(50), LegEnding::Unreachable),
+            ("not wanted any more", operation("c", ringing()), None, LegEnding::Unreachable),
+        ];
+        for (case, operation, ring_until_us, expected) in cases {
+            assert_eq!(how_it_ended(&operation, &OperationKey::leg("c"), ring_until_us, 50), expected, "{case}");
+        }
+    }
+}

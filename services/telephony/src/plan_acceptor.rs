@@ -1,0 +1,169 @@
+//! Accepts plans: fences old versions off, stores new ones, and starts the task of an interaction that has none.
+
+use std::sync::Arc;
+
+use baton_api::ApiError;
+use baton_api::error::ErrorReason;
+use baton_api::telephony::v1::MediaPlan;
+use baton_runtime::telemetry;
+use baton_store::Db;
+use prost::Message as _;
+
+use crate::interaction::{InteractionContext, InteractionDriver};
+use crate::name_registry::InteractionHandle;
+use crate::plan::{self, InteractionId, Plan};
+use crate::store::{self, PersistError, PlanRow, RestoredOperations, StoreWrite};
+
+pub struct PlanAcceptor {
+    db: Db,
+    context: Arc<InteractionContext>,
+}
+
+/// Why a plan was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    #[error(transparent)]
+    Malformed(ApiError),
+    /// A newer version was accepted before.
+    #[error("the plan has version {given}, and version {seen} was taken over already")]
+    Stale {
+        given: u64,
+        /// The newest version.
+        seen: u64,
+    },
+    #[error("the plan could not be kept")]
+    Persist(#[from] PersistError),
+}
+
+impl From<ApplyError> for ApiError {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Malformed(error) => error,
+            ApplyError::Stale { seen, .. } => {
+                let message = format!("{error}; push the newest version.");
+                Self::aborted(ErrorReason::Stale, message).with("version", seen)
+            }
+            ApplyError::Persist(_) => Self::unavailable("Telephony can't keep the plan now; push it again."),
+        }
+    }
+}
+
+enum FoundInteraction {
+    Running(InteractionHandle),
+    /// The interaction is finished; it ended at this version.
+    Tombstone(u64),
+    /// The interaction is new (version 0), or its stored plan could not be read at the start.
+    NotRunning(u64, RestoredOperations),
+}
+
+impl PlanAcceptor {
+    pub fn new(db: Db, context: Arc<InteractionContext>) -> Self {
+        Self { db, context }
+    }
+
+    /// Starts the tasks of all unfinished interactions. One whose plan can't be read goes on with its next plan.
+    pub async fn restore(&self) -> Result<(), PersistError> {
+        for row in store::unfinished(&self.db).await? {
+            let Some(plan) = read_plan(&row) else {
+                let error = store::bad("plans", "plan", &row.interaction);
+                tracing::error!(%error, "an interaction does not go on before its next plan comes");
+                continue;
+            };
+            let restored = store::operations(&self.db, &row.interaction).await?;
+            // Generation 0 is no session: the interaction waits for a snapshot.
+            let (handle, inbox) = InteractionHandle::new(Some(Arc::new(plan)));
+            if self.context.names.open(&row.interaction, &handle).is_ok() {
+                self.start(InteractionDriver::new(row.interaction, Arc::clone(&self.context), inbox, 0, restored));
+            }
+        }
+        Ok(())
+    }
+
+    /// The interaction begins to carry the plan out before it is on disk. That is safe: every operation is written down
+    /// before it is requested, and after the plan, as the journal keeps the order.
+    pub async fn apply(&self, wire: &MediaPlan) -> Result<(), ApplyError> {
+        let mut plan = plan::parse(wire).map_err(ApplyError::Malformed)?;
+        plan.trace = telemetry::current_trace();
+        let handle = match self.find(&plan.interaction).await? {
+            FoundInteraction::Running(handle) => handle,
+            FoundInteraction::Tombstone(version) if plan.version == version => return Ok(()),
+            FoundInteraction::Tombstone(seen) | FoundInteraction::NotRunning(seen, _) if plan.version < seen => {
+                return Err(ApplyError::Stale { given: plan.version, seen });
+            }
+            FoundInteraction::Tombstone(_) => self.open(&plan.interaction, RestoredOperations::default()),
+            FoundInteraction::NotRunning(_, restored) => self.open(&plan.interaction, restored),
+        };
+        self.accept(&handle, plan, wire).await
+    }
+
+    async fn accept(&self, handle: &InteractionHandle, plan: Plan, wire: &MediaPlan) -> Result<(), ApplyError> {
+        let (version, queued) = {
+            let mut accepted = handle.accepted.lock().await;
+            let version = plan.version;
+            if version < accepted.version {
+                return Err(ApplyError::Stale { given: version, seen: accepted.version });
+            }
+            if version == accepted.version && accepted.durable {
+                // The version is not new; the interaction checks again whether the switch matches it.
+                handle.plans.send_modify(|_| {});
+                return Ok(());
+            }
+            accepted.version = version;
+            accepted.durable = false;
+            let queued = self.context.report.journal.queue(self.write(&plan, wire)).await;
+            handle.plans.send_replace(Some(Arc::new(plan)));
+            (version, queued)
+        };
+        queued.committed().await?;
+        let mut accepted = handle.accepted.lock().await;
+        accepted.durable |= accepted.version == version;
+        Ok(())
+    }
+
+    fn write(&self, plan: &Plan, wire: &MediaPlan) -> StoreWrite {
+        StoreWrite::Plan(PlanRow {
+            interaction: plan.interaction.clone(),
+            tenant: plan.tenant.clone(),
+            version: plan.version,
+            plan: wire.encode_to_vec(),
+            ended_at_us: plan.ended.then(|| self.context.report.clock.now_us()),
+            finished: false,
+        })
+    }
+
+    async fn find(&self, id: &InteractionId) -> Result<FoundInteraction, PersistError> {
+        if let Some(handle) = self.context.names.handle(id) {
+            return Ok(FoundInteraction::Running(handle));
+        }
+        Ok(match store::plan_of(&self.db, id).await? {
+            Some(row) if row.finished => FoundInteraction::Tombstone(row.version),
+            Some(row) => FoundInteraction::NotRunning(row.version, store::operations(&self.db, id).await?),
+            None => FoundInteraction::NotRunning(0, store::operations(&self.db, id).await?),
+        })
+    }
+
+    fn open(&self, id: &InteractionId, restored: RestoredOperations) -> InteractionHandle {
+        let (handle, inbox) = InteractionHandle::new(None);
+        match self.context.names.open(id, &handle) {
+            Ok(generation) => {
+                // Operations that were requested before may be on the switch: then a snapshot is needed first.
+                let is_new = restored.operations.is_empty();
+                let generation = if is_new { generation } else { 0 };
+                self.start(InteractionDriver::new(id.clone(), Arc::clone(&self.context), inbox, generation, restored));
+                if !is_new {
+                    self.context.link_requests.resync();
+                }
+                handle
+            }
+            Err(existing) => existing,
+        }
+    }
+
+    fn start(&self, interaction: InteractionDriver) {
+        self.context.report.lifecycle.spawn("interaction", interaction.run());
+    }
+}
+
+fn read_plan(row: &PlanRow) -> Option<Plan> {
+    plan::parse(&MediaPlan::decode(row.plan.as_slice()).ok()?).ok()
+}
