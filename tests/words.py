@@ -16,8 +16,6 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # Names that every module of their sort has: a row of a table, the error of a service's start.
 CONVENTIONS = {"Row", "StartError"}
-# Concepts that more than one crate still has a type of its own for.
-NOT_YET_SHARED = {"Direction", "Exclusion", "ExitOutcome", "Role", "Room", "Treatment"}
 
 # Words that once stood for a term, and the term.
 RETIRED = {
@@ -92,7 +90,7 @@ def main():
                     if better := RETIRED.get(word.lower()):
                         findings.append(f"{where}:{number}: `{identifier}`: write {better}")
     for name, places in sorted(defined.items()):
-        if len(places) > 1 and name not in CONVENTIONS | NOT_YET_SHARED:
+        if len(places) > 1 and name not in CONVENTIONS:
             findings.append(f"the type name {name} has {len(places)} meanings: {', '.join(places)}")
     print("\n".join(dict.fromkeys(findings)) or "words: one name, one meaning")
     return 1 if findings else 0

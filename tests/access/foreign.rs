@@ -63,9 +63,10 @@ struct Stranger {
 struct Ids(BTreeMap<&'static str, String>);
 
 impl Ids {
-    /// Unused ids of the same form.
+    /// Unused ids of the same form. Those that belong together still do: a transfer's id begins with its interaction's.
     fn others(&self) -> Self {
-        Self(self.0.iter().map(|(field, id)| (*field, other(id))).collect())
+        let mut fresh_for = BTreeMap::new();
+        Self(self.0.iter().map(|(field, id)| (*field, other(id, &mut fresh_for))).collect())
     }
 
     /// The text with every id of these replaced by the name of its field.
@@ -74,15 +75,15 @@ impl Ids {
     }
 }
 
-/// An id of the same form: another UUID in it, or other digits.
-fn other(id: &str) -> String {
-    let fresh = fresh();
+/// An id of the same form: another UUID in it, the same for the same one, or other digits.
+fn other(id: &str, fresh_for: &mut BTreeMap<String, String>) -> String {
+    let mut fresh = |known: &str| fresh_for.entry(known.to_owned()).or_insert_with(fresh).clone();
     match id.match_indices('-').next() {
         _ if id.starts_with('+') => {
             format!("{}{}", &id[..id.len() - 4], if id.ends_with("0000") { "1111" } else { "0000" })
         }
-        Some((8, _)) if id.len() >= 36 => format!("{fresh}{}", &id[36..]),
-        Some(_) if id.len() >= 36 => format!("{}{fresh}", &id[..id.len() - 36]),
+        Some((8, _)) if id.len() >= 36 => format!("{}{}", fresh(&id[..36]), &id[36..]),
+        Some(_) if id.len() >= 36 => format!("{}{}", &id[..id.len() - 36], fresh(&id[id.len() - 36..])),
         _ => id.chars().rev().collect(),
     }
 }
@@ -170,6 +171,7 @@ fn text(field: &str, ids: &Ids) -> Option<String> {
     match field {
         "request_id" => Some(fresh()),
         "agent_ids" => ids.0.get("agent_id").cloned(),
+        "from_number" | "to_number" => ids.0.get("number").cloned(),
         "subject" => ids.0.get("interaction_id").map(|id| format!("interaction/{id}")),
         "name" | "text" | "mailbox" | "phone" => Some("x".to_owned()),
         "profile" => Some("lead_center".to_owned()),

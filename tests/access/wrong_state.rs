@@ -96,6 +96,7 @@ async fn start(desk: &AgentDesk, interaction_id: &str, agent_id: &str) -> anyhow
         kind: TransferKind::Warm.into(),
         target: Some(Target { target: Some(target::Target::AgentId(agent_id.to_owned())) }),
         message: String::new(),
+        ..Default::default()
     };
     refused(desk.transfers().start_transfer(request).await)
 }

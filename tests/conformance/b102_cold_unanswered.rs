@@ -2,7 +2,7 @@
 //! skip voicemail (or they have none and there is a call flow), to the next step of the call flow; with neither, the call is
 //! disconnected. Three distinct endings, each an event.
 
-use baton_api::common::v1::{Reason, TransferPhase};
+use baton_api::common::v1::{DivertedTo, Reason, TransferPhase};
 use baton_api::event::v1::event_data::Data;
 use baton_api::simulator::v1::{LedgerAction, LedgerEntry};
 use baton_testkit::tenant::{ring, voicemail};
@@ -28,7 +28,7 @@ async fn b102_nobody_answers_and_the_customer_leaves_a_message(tenant: TestTenan
     let call = office.talking(&ada).await?;
     ada.start_cold(&call.interaction_id, &ben).await?;
     office.phones.until_ringing(ben.phone()).await?;
-    diverted(&office, &call, Reason::Voicemail, Reason::NoAnswer).await?;
+    diverted(&office, &call, DivertedTo::Voicemail, Reason::NoAnswer).await?;
     office.phones.until_idle(ben.phone()).await?;
     leaves_a_message(&office, &call, &ben).await?;
     let heard = office.phones.heard(&call.leg_id).await?;
@@ -41,7 +41,7 @@ async fn b102_recipient_offline_and_the_customer_leaves_a_message(tenant: TestTe
     let ben = office.tenant.agent("Ben").await?;
     let call = office.talking(&ada).await?;
     ada.start_cold(&call.interaction_id, &ben).await?;
-    diverted(&office, &call, Reason::Voicemail, Reason::Offline).await?;
+    diverted(&office, &call, DivertedTo::Voicemail, Reason::Offline).await?;
     leaves_a_message(&office, &call, &ben).await?;
     office.phones.until_idle(ada.phone()).await?;
     office.until_free(&ada).await
@@ -55,7 +55,7 @@ async fn b102_skip_voicemail_and_the_customer_goes_to_the_next_step(tenant: Test
     let number = office.tenant.number_with(vec![ring(&ada), ring(&cleo)], true).await?;
     let call = office.talking_on(&number, &ada).await?;
     ada.start_cold(&call.interaction_id, &ben).await?;
-    diverted(&office, &call, Reason::NextStep, Reason::NoAnswer).await?;
+    diverted(&office, &call, DivertedTo::NextStep, Reason::NoAnswer).await?;
     office.tenant.until_with(&call, &cleo).await?;
     office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&cleo).await?, CLEO)]).await
 }
@@ -67,7 +67,7 @@ async fn b102_no_voicemail_and_the_customer_goes_to_the_next_step(tenant: TestTe
     let number = office.tenant.number(vec![ring(&ada), voicemail("sales")]).await?;
     let call = office.talking_on(&number, &ada).await?;
     ada.start_cold(&call.interaction_id, &ben).await?;
-    diverted(&office, &call, Reason::NextStep, Reason::Offline).await?;
+    diverted(&office, &call, DivertedTo::NextStep, Reason::Offline).await?;
     let exit = until_in_voicemail(&office, &call).await?;
     anyhow::ensure!(exit.detail == "sales", "the message went to the box {}", exit.detail);
     Ok(())
@@ -80,7 +80,7 @@ async fn b102_neither_and_the_call_is_disconnected(tenant: TestTenant) -> anyhow
     office.connect(&ben).await?;
     let call = office.talking(&ada).await?;
     ada.start_cold(&call.interaction_id, &ben).await?;
-    diverted(&office, &call, Reason::Disconnected, Reason::NoAnswer).await?;
+    diverted(&office, &call, DivertedTo::Disconnect, Reason::NoAnswer).await?;
     let ended = office.tenant.until_ended(&call).await?;
     anyhow::ensure!(ended.end_reason() == Reason::Disconnected, "it ended with {:?}", ended.end_reason());
     office.phones.until_ended(&call.leg_id).await?;
@@ -88,7 +88,7 @@ async fn b102_neither_and_the_call_is_disconnected(tenant: TestTenant) -> anyhow
 }
 
 /// That the transfer ended so, and the event says where to and why.
-async fn diverted(office: &Office, call: &Call, to: Reason, why: Reason) -> anyhow::Result<()> {
+async fn diverted(office: &Office, call: &Call, to: DivertedTo, why: Reason) -> anyhow::Result<()> {
     let view = office.until_phase(call, TransferPhase::Diverted).await?;
     let transfer = view.transfer.unwrap_or_default();
     anyhow::ensure!(transfer.reason() == why, "the transfer says {:?}", transfer.reason());

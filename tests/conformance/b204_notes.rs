@@ -32,7 +32,11 @@ async fn b204_notes_move_with_the_call(tenant: TestTenant) -> anyhow::Result<()>
 }
 
 fn expect(view: &Interaction, notes: &[(&str, &str)]) -> anyhow::Result<()> {
-    let seen: Vec<_> = view.notes.iter().map(|note| (note.author_agent_id.as_str(), note.text.as_str())).collect();
+    let seen: Vec<_> = view
+        .notes
+        .iter()
+        .map(|note| (note.author.as_ref().map_or("", |it| it.id.as_str()), note.text.as_str()))
+        .collect();
     anyhow::ensure!(seen == notes, "the notes are {seen:?}");
     Ok(())
 }

@@ -2,10 +2,10 @@
 //! recipient-customer is recording 2, and recording 2 starts when the *recipient* takes the customer off hold. If the initiator came
 //! back to the customer after a failed attempt, that is more of recording 1.
 
+use baton_api::common::v1::ExclusionReason as Reason;
 use baton_api::common::v1::{RecordingMode, TransferPhase};
 use baton_api::error::ErrorReason;
 use baton_api::recording::v1::Recording;
-use baton_api::recording::v1::exclusion::Reason;
 use baton_api::recording::v1::recording::State;
 use baton_api::simulator::v1::LedgerAction;
 use baton_testkit::tenant::ring;
@@ -186,7 +186,7 @@ async fn b206_an_initiator_who_comes_back_from_a_three_way_goes_on_with_recordin
         "the recordings are of other agents' tenures"
     );
     anyhow::ensure!(first.segments.len() == 2 && second.segments.len() == 1, "{first:#?} {second:#?}");
-    anyhow::ensure!(reasons(&first) == [Reason::OnHold, Reason::OtherTurn], "it leaves out {:?}", first.excluded);
+    anyhow::ensure!(reasons(&first) == [Reason::OnHold, Reason::OtherTenure], "it leaves out {:?}", first.excluded);
     for segment in office.tenant.segments_of(&first).await? {
         holds_exactly("a segment of recording 1", &segment, &[CUSTOMER, ADA])?;
     }

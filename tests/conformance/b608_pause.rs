@@ -1,8 +1,8 @@
 //! B608: recording pause and resume (card data), on top of any mode; the pause is a fact in the event stream.
 
+use baton_api::common::v1::ExclusionReason as Reason;
 use baton_api::common::v1::{RecordingMode, TransferPhase};
 use baton_api::recording::v1::Exclusion;
-use baton_api::recording::v1::exclusion::Reason;
 use baton_api::simulator::v1::LedgerAction;
 use baton_testkit::{BOUND, TestTenant, eventually};
 

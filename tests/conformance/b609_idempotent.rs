@@ -26,8 +26,12 @@ async fn b609_sixty_four_callers_with_one_request_id_get_one_answer(tenant: Test
     let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let call = office.talking(&ada).await?;
 
-    let note =
-        AddNoteRequest { request_id: fresh(), interaction_id: call.interaction_id.clone(), text: "once".to_owned() };
+    let note = AddNoteRequest {
+        request_id: fresh(),
+        interaction_id: call.interaction_id.clone(),
+        text: "once".to_owned(),
+        ..Default::default()
+    };
     let answers = join_all((0..CALLERS).map(|_| async { ada.interactions().add_note(note.clone()).await }));
     let answers: Vec<_> = answers.await.into_iter().collect::<Result<Vec<_>, Status>>()?;
     let first = answers[0].get_ref();
@@ -80,6 +84,7 @@ fn warm(call: &Call, to: &AgentDesk, request_id: String) -> StartTransferRequest
         kind: TransferKind::Warm.into(),
         target: Some(To::Agent(to).into()),
         message: String::new(),
+        ..Default::default()
     }
 }
 

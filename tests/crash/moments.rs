@@ -53,6 +53,7 @@ async fn one_round(
         kind: TransferKind::Warm.into(),
         target: Some(To::Agent(to).into()),
         message: String::new(),
+        ..Default::default()
     };
     let killed = async {
         talk_for(moment_ms).await;

@@ -170,7 +170,7 @@ async fn crash_of_a_cold_transfer_while_it_rings_and_it_goes_on(binary: PathBuf)
 }
 
 async fn crash_and_the_ringing_ends_meanwhile(binary: PathBuf) -> anyhow::Result<()> {
-    let overrides = "[warm.offer]\nring_ms = 1500\n";
+    let overrides = "[methods.warm.offer]\nring_ms = 1500\n";
     in_an_office(&binary, "lead_center", overrides, async |target: &mut Embedded, office: &mut Office| {
         let (ada, ben, call) = talking(office, PhoneBehaviour::NeverAnswers).await?;
         ada.start_warm(&call.interaction_id, &ben).await?;

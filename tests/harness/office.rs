@@ -30,7 +30,8 @@ pub(crate) struct Office {
 impl Office {
     /// With a profile, but with a ring time of 1.2 s.
     pub(crate) async fn open(tenant: TestTenant, profile: &str) -> anyhow::Result<Self> {
-        Self::open_with(tenant, profile, "[warm.offer]\nring_ms = 1200\n[cold.offer]\nring_ms = 1200\n").await
+        Self::open_with(tenant, profile, "[methods.warm.offer]\nring_ms = 1200\n[methods.cold.offer]\nring_ms = 1200\n")
+            .await
     }
 
     /// With a profile and overrides.

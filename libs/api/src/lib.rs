@@ -1,4 +1,4 @@
-//! The contract: code generated from `proto/`, the one error type that all services answer with, and the pages of
+//! The contract: code generated from `proto/`, how the shared closed lists are written in it, the one error type that all services answer with, and the pages of
 //! their lists.
 //!
 //! A package `baton.<area>.v1` is the module `<area>::v1`. To add one, add a `.proto` file below `proto/baton/` (see
@@ -7,6 +7,7 @@
 pub mod error;
 mod header_limit;
 pub mod page;
+mod words;
 
 #[expect(clippy::all, clippy::pedantic, clippy::allow_attributes, reason = "generated")]
 mod generated {
@@ -15,6 +16,7 @@ mod generated {
 
 pub use error::{ApiError, ErrorKind, Outcome};
 pub use generated::*;
+pub use words::Known;
 
 /// All descriptors of the contract, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("baton_descriptor");

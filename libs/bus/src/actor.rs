@@ -1,29 +1,35 @@
-//! An actor as text, for the outbox and for headers: `agent/0192…`, `supervisor/<subject>`, `customer`, `system`.
+//! An actor as text, for the outbox and for headers: `agent/0192…`, `supervisor/<subject>`, `customer`, `system`. Whoever acted for an agent has
+//! the agent before it: `for/0192…/service/<subject>`.
 
 use baton_api::common::v1::{Actor, actor::Kind};
 
 /// Empty for an actor that is not given.
 pub fn actor_text(actor: &Actor) -> String {
-    match actor.kind() {
-        Kind::Unspecified => String::new(),
-        Kind::Agent => format!("agent/{}", actor.id),
-        Kind::Supervisor => format!("supervisor/{}", actor.id),
-        Kind::Customer => "customer".to_owned(),
-        Kind::System => "system".to_owned(),
-    }
+    let Some((_, name)) = KINDS.iter().find(|(kind, _)| *kind == actor.kind()) else { return String::new() };
+    let own = if actor.id.is_empty() { (*name).to_owned() } else { format!("{name}/{}", actor.id) };
+    if actor.for_agent_id.is_empty() { own } else { format!("{FOR}{}/{own}", actor.for_agent_id) }
 }
+
+const FOR: &str = "for/";
+
+const KINDS: [(Kind, &str); 8] = [
+    (Kind::Agent, "agent"),
+    (Kind::Supervisor, "supervisor"),
+    (Kind::Admin, "admin"),
+    (Kind::Service, "service"),
+    (Kind::Operator, "operator"),
+    (Kind::Customer, "customer"),
+    (Kind::External, "external"),
+    (Kind::System, "system"),
+];
 
 /// Reads the text of [`actor_text`]. Any other text is an actor that is not given.
 pub fn parse_actor(text: &str) -> Actor {
-    let (kind, id) = text.split_once('/').unwrap_or((text, ""));
-    let kind = match kind {
-        "agent" => Kind::Agent,
-        "supervisor" => Kind::Supervisor,
-        "customer" => Kind::Customer,
-        "system" => Kind::System,
-        _ => return Actor::default(),
-    };
-    Actor { kind: kind.into(), id: id.to_owned() }
+    let for_agent = text.strip_prefix(FOR).and_then(|rest| rest.split_once('/'));
+    let (for_agent_id, own) = for_agent.unwrap_or(("", text));
+    let (name, id) = own.split_once('/').unwrap_or((own, ""));
+    let Some((kind, _)) = KINDS.iter().find(|(_, known)| *known == name) else { return Actor::default() };
+    Actor { kind: (*kind).into(), id: id.to_owned(), for_agent_id: for_agent_id.to_owned() }
 }
 
 #[cfg(test)]
@@ -32,10 +38,12 @@ mod tests {
 
     #[test]
     fn every_actor_survives_being_text() {
-        for kind in [Kind::Agent, Kind::Supervisor, Kind::Customer, Kind::System] {
-            let id = if matches!(kind, Kind::Agent | Kind::Supervisor) { "a/1" } else { "" };
-            let actor = Actor { kind: kind.into(), id: id.into() };
-            assert_eq!(parse_actor(&actor_text(&actor)), actor);
+        for (kind, _) in KINDS {
+            for for_agent_id in ["", "a1"] {
+                let id = if matches!(kind, Kind::Customer | Kind::External | Kind::System) { "" } else { "a/1" };
+                let actor = Actor { kind: kind.into(), id: id.into(), for_agent_id: for_agent_id.into() };
+                assert_eq!(parse_actor(&actor_text(&actor)), actor);
+            }
         }
     }
 

@@ -2,13 +2,13 @@
 //! three transfers behind it. Only accepted inputs are counted. The limit beside it: the same state, copied once per input.
 
 use baton_domain::{
-    AgentId, Command, Fact, Input, Interaction, InteractionId, Opening, StartTransfer,
-    ids::{ClaimNo, LegNo},
-    interaction::{CustomerLine, FlowStep, OfferState},
+    Actor, AgentRef, Command, Fact, Input, Interaction, Opening, Policy, StartTransfer, Target,
+    interaction::{LegSource, Party},
+    machine::{FlowStep, OfferState},
     permit::allowed,
     project,
-    words::{Actor, AgentRef, Kind, Reason, RecordingMode, Room, Target},
 };
+use baton_words::{AgentId, InteractionId, LegNo, Reason, RecordingMode, Room, TransferKind};
 use divan::{Bencher, black_box, counter::ItemsCount};
 use uuid::Uuid;
 
@@ -23,6 +23,7 @@ fn agent(n: u128) -> AgentRef {
 /// Plays inputs and remembers those that were accepted and changed something.
 struct Script {
     i: Interaction,
+    policy: Policy,
     now: i64,
     inputs: Vec<Input>,
 }
@@ -30,7 +31,7 @@ struct Script {
 impl Script {
     fn play(&mut self, input: Input) {
         self.now += 1_000;
-        let reaction = baton_domain::react(&mut self.i, input.clone(), self.now).expect("accepted");
+        let reaction = baton_domain::react(&mut self.i, &self.policy, input.clone(), self.now).expect("accepted");
         if reaction.changed {
             self.inputs.push(input);
         }
@@ -41,28 +42,27 @@ impl Script {
     }
 
     fn place(&mut self) {
-        for leg in project::plan(&self.i).legs {
+        for leg in project::plan(&self.i, &self.policy).legs {
             if leg.room.is_some() {
                 self.fact(Fact::LegUp(leg.leg, leg.room));
             }
         }
-        if let Some(segment) = project::plan(&self.i).segment {
+        if let Some(segment) = project::plan(&self.i, &self.policy).segment {
             self.fact(Fact::SegmentLive(segment.segment));
         }
-        for segment in self.i.recording.closing.clone() {
+        for segment in self.i.recorder.closing.clone() {
             let end = baton_domain::input::SegmentEnd { started_at_us: 1, ended_at_us: 2, failed: false };
             self.fact(Fact::SegmentEnded(segment.no, end));
         }
     }
 
     fn grant_and_answer(&mut self) {
-        let claim: ClaimNo = self.i.search.as_ref().expect("a search").offers[0].claim;
+        let claim = self.i.search().expect("a search").offers[0].claim;
         self.fact(Fact::ClaimGranted(claim));
         self.place();
-        let OfferState::Ringing { leg, .. } = self.i.search.as_ref().expect("a search").offers[0].state else {
+        let OfferState::Ringing { leg, .. } = self.i.search().expect("a search").offers[0].state else {
             panic!("it rings")
         };
-        self.fact(Fact::LegRinging(leg));
         self.fact(Fact::LegUp(leg, None));
         self.place();
     }
@@ -70,34 +70,34 @@ impl Script {
     /// One whole warm transfer: start, ring, consult, join, leave.
     fn transfer(&mut self, from: u128, to: u128) {
         let by = Actor::Agent(agent(from).id);
-        let start = StartTransfer { kind: Kind::Warm, target: Target::Agent(agent(to)), message: "".into() };
+        let start = StartTransfer { kind: TransferKind::Warm, target: Target::Agent(agent(to)), message: "".into() };
         self.play(Input::Command(by.clone(), Command::Start(start)));
         self.grant_and_answer();
         self.play(Input::Command(by, Command::Resume));
         self.place();
-        let leg = self.i.agent(agent(from).id).expect("present").leg;
+        let leg = self.i.agent(agent(from).id).expect("present").leg.no;
         self.fact(Fact::LegEnded(leg, Reason::HungUp));
         self.place();
     }
 }
 
 /// An interaction with three transfers behind it, and the inputs of the fourth.
-fn fourth_transfer() -> (Interaction, Vec<Input>) {
+fn fourth_transfer() -> (Interaction, Policy, Vec<Input>) {
     let policy = baton_domain::policy::parse("lead_center", "", vec!["warm_transfer".into()]).expect("valid");
     let opening = Opening {
         id: InteractionId(Uuid::from_u128(99)),
         tenant: "acme".into(),
         number: "+3225550100".into(),
         customer: "+32470000000".into(),
-        line: CustomerLine::Inbound("in-1".into()),
-        flow: vec![FlowStep::RingAgent(agent(1), 20_000)],
+        origin: LegSource::Inbound("in-1".into()),
+        flow: Some("main".into()),
+        steps: vec![FlowStep::RingAgent { agent: agent(1), ring_ms: 20_000 }],
         skip_voicemail: false,
         recording: RecordingMode::All,
-        policy: policy.into(),
         policy_version: 1,
     };
-    let (i, _) = baton_domain::open(opening, 0);
-    let mut script = Script { i, now: 0, inputs: Vec::new() };
+    let (i, _) = baton_domain::open(opening, &policy, 0);
+    let mut script = Script { i, policy, now: 0, inputs: Vec::new() };
     script.fact(Fact::LegUp(LegNo(1), Some(Room::Lobby)));
     script.grant_and_answer();
     script.transfer(1, 2);
@@ -106,30 +106,30 @@ fn fourth_transfer() -> (Interaction, Vec<Input>) {
     let before = script.i.clone();
     script.inputs.clear();
     script.transfer(1, 2);
-    (before, script.inputs)
+    (before, script.policy, script.inputs)
 }
 
 /// Everything that the service computes for one input.
-fn advance(i: &mut Interaction, input: Input, now: i64) {
-    let reaction = baton_domain::react(i, input, now).expect("accepted");
+fn advance(i: &mut Interaction, policy: &Policy, input: Input, now: i64) {
+    let reaction = baton_domain::react(i, policy, input, now).expect("accepted");
     assert!(reaction.changed);
     black_box(reaction.events);
-    black_box(project::plan(i));
+    black_box(project::plan(i, policy));
     black_box(project::claims(i));
     black_box(project::wait(i));
-    black_box(project::deadline(i));
-    for agent in &i.agents {
-        black_box(allowed(i, &Actor::Agent(agent.who.id)));
+    black_box(project::deadline(i, policy));
+    for agent in i.agents().filter_map(Party::agent_id) {
+        black_box(allowed(i, policy, &Actor::Agent(agent)));
     }
 }
 
 #[divan::bench]
 fn whole_warm_transfer(bencher: Bencher) {
-    let (before, inputs) = fourth_transfer();
+    let (before, policy, inputs) = fourth_transfer();
     bencher.counter(ItemsCount::new(inputs.len())).with_inputs(|| (before.clone(), inputs.clone())).bench_local_values(
         |(mut i, inputs)| {
             for (at, input) in inputs.into_iter().enumerate() {
-                advance(&mut i, input, 1_000_000 + at as i64);
+                advance(&mut i, &policy, input, 1_000_000 + at as i64);
             }
             i
         },
@@ -139,7 +139,7 @@ fn whole_warm_transfer(bencher: Bencher) {
 /// The limit: nothing but a copy of the state for each input.
 #[divan::bench]
 fn limit_one_copy_per_input(bencher: Bencher) {
-    let (before, inputs) = fourth_transfer();
+    let (before, _, inputs) = fourth_transfer();
     bencher.counter(ItemsCount::new(inputs.len())).bench_local(|| {
         for _ in &inputs {
             black_box(before.clone());

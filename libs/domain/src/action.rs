@@ -1,15 +1,12 @@
 //! What a party may do, one by one and as sets.
 
-use crate::words::Kind;
+use baton_words::TransferKind;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// What a party may do. In the order of `baton.common.v1.Action`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "each is its own sentence; the contract documents them")]
+/// What a party may do. The contract's `baton.common.v1.Action` documents each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    StartCold,
-    StartWarm,
+    Start(TransferKind),
     Cancel,
     Complete,
     Decline,
@@ -29,9 +26,10 @@ pub enum Action {
 
 impl Action {
     /// Every action, in order.
-    pub const ALL: [Self; 17] = [
-        Self::StartCold,
-        Self::StartWarm,
+    pub const ALL: [Self; 18] = [
+        Self::Start(TransferKind::Cold),
+        Self::Start(TransferKind::OnAnswer),
+        Self::Start(TransferKind::Warm),
         Self::Cancel,
         Self::Complete,
         Self::Decline,
@@ -49,13 +47,33 @@ impl Action {
         Self::ResumeRecording,
     ];
 
-    /// The action that starts a transfer of this kind.
-    pub fn start(kind: Kind) -> Self {
-        match kind {
-            Kind::Cold => Self::StartCold,
-            Kind::Warm => Self::StartWarm,
+    /// The place in [`Action::ALL`]. Exhaustive, so that a new action can't be forgotten there: a test compares the two.
+    const fn index(self) -> u32 {
+        match self {
+            Self::Start(TransferKind::Cold) => 0,
+            Self::Start(TransferKind::OnAnswer) => 1,
+            Self::Start(TransferKind::Warm) => 2,
+            Self::Cancel => 3,
+            Self::Complete => 4,
+            Self::Decline => 5,
+            Self::Hold => 6,
+            Self::Resume => 7,
+            Self::Mute => 8,
+            Self::Unmute => 9,
+            Self::Leave => 10,
+            Self::End => 11,
+            Self::Note => 12,
+            Self::SetData => 13,
+            Self::StartRecording => 14,
+            Self::StopRecording => 15,
+            Self::PauseRecording => 16,
+            Self::ResumeRecording => 17,
         }
     }
+
+    /// What a policy may permit by phase, with the words that it uses.
+    const BY_PHASE: [(&'static str, Self); 4] =
+        [("hold", Self::Hold), ("resume", Self::Resume), ("cancel", Self::Cancel), ("complete", Self::Complete)];
 }
 
 /// A set of actions.
@@ -63,15 +81,13 @@ impl Action {
 pub struct ActionSet(u32);
 
 impl ActionSet {
-    /// With this one.
     #[must_use]
     pub fn with(self, action: Action) -> Self {
-        Self(self.0 | 1 << action as u32)
+        Self(self.0 | 1 << action.index())
     }
 
-    /// Whether it is in it.
     pub fn contains(self, action: Action) -> bool {
-        self.0 & (1 << action as u32) != 0
+        self.0 & (1 << action.index()) != 0
     }
 
     /// All in it, in order.
@@ -88,19 +104,36 @@ impl FromIterator<Action> for ActionSet {
 
 impl Serialize for ActionSet {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter())
+        let words = Action::BY_PHASE.iter().filter(|(_, action)| self.contains(*action)).map(|(word, _)| word);
+        serializer.collect_seq(words)
     }
 }
 
 impl<'de> Deserialize<'de> for ActionSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let actions = Vec::<Action>::deserialize(deserializer)?;
-        let by_policy = [Action::Hold, Action::Resume, Action::Cancel, Action::Complete];
-        match actions.iter().find(|action| !by_policy.contains(action)) {
-            Some(other) => Err(D::Error::custom(format!(
-                "{other:?} is not for a phase to permit; these are: hold, resume, cancel, complete"
-            ))),
-            None => Ok(actions.into_iter().collect()),
+        let words = Vec::<String>::deserialize(deserializer)?;
+        let actions = words.iter().map(|word| {
+            let known = Action::BY_PHASE.iter().find(|(own, _)| own == word).map(|(_, action)| *action);
+            known.ok_or_else(|| {
+                D::Error::custom(format!(
+                    "`{word}` is not for a phase to permit; these are: hold, resume, cancel, complete"
+                ))
+            })
+        });
+        actions.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_is_listed_at_its_index() {
+        for (at, action) in Action::ALL.into_iter().enumerate() {
+            assert_eq!(action.index() as usize, at, "{action:?}");
         }
+        let starts = Action::ALL.into_iter().filter(|action| matches!(action, Action::Start(_))).count();
+        assert_eq!(starts, TransferKind::ALL.len());
     }
 }

@@ -1,9 +1,15 @@
-//! What is published: each change of state says what happened, to whom, and whose doing it was.
+//! What is published: each change of state says what happened, to whom, and whose doing it was. An event carries its own facts: whoever
+//! writes it for the outside needs nothing but the event and the interaction's id, and a consumer can rebuild the picture from events alone
+//! (B613).
 
 use crate::{
-    ids::{AgentId, LegNo, RecordingNo, SegmentNo, TransferNo},
+    actor::{Actor, Target},
     input::SegmentEnd,
-    words::{Actor, Kind, Reason},
+    interaction::Summary,
+};
+use baton_words::{
+    AgentId, Direction, DivertedTo, Exclusion, LegNo, Medium, Reason, RecordingMode, RecordingNo, SegmentNo, TeamId,
+    TransferKind, TransferNo,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -18,73 +24,203 @@ pub struct Event {
     pub sequence: i64,
     /// Whose doing it was.
     pub actor: Actor,
-    /// What.
     pub kind: EventKind,
 }
 
-/// What happened. Documented one by one in `baton.event.v1`.
+/// What happened. Documented one by one in `baton.event.v1`. Times are microseconds since the epoch, durations microseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the contract documents each event and field")]
 pub enum EventKind {
-    Opened,
-    Ended { reason: Reason },
-    FlowStep { step: u32, name: &'static str },
-    AgentOffered { agent: AgentId, transfer: Option<TransferNo> },
-    OfferFailed { agent: AgentId, transfer: Option<TransferNo>, reason: Reason },
-    AgentJoined { agent: AgentId, leg: LegNo },
-    AgentLeft { agent: AgentId, reason: Reason },
-    PrimaryChanged { from: Option<AgentId>, to: AgentId },
+    Opened(Box<Opened>),
+    Ended(Box<Ended>),
+    FlowStep {
+        step: u32,
+        what: StepTaken,
+    },
+    /// Waits in the queue of a team, at this position, from 1.
+    Queued {
+        team: TeamId,
+        transfer: Option<TransferNo>,
+        position: u32,
+    },
+    /// Waits no more: somebody answered (no reason), or it gave up.
+    Dequeued {
+        team: TeamId,
+        transfer: Option<TransferNo>,
+        reason: Option<Reason>,
+        waited_us: i64,
+    },
+    AgentOffered {
+        agent: AgentId,
+        transfer: Option<TransferNo>,
+        team: Option<TeamId>,
+    },
+    OfferFailed {
+        agent: AgentId,
+        transfer: Option<TransferNo>,
+        team: Option<TeamId>,
+        reason: Reason,
+        rang_us: i64,
+    },
+    AgentJoined {
+        agent: AgentId,
+        leg: LegNo,
+        transfer: Option<TransferNo>,
+        team: Option<TeamId>,
+        rang_us: i64,
+    },
+    AgentLeft {
+        agent: AgentId,
+        reason: Reason,
+        in_call_us: i64,
+        wrap_up_us: i64,
+    },
+    PrimaryChanged {
+        from: Option<AgentId>,
+        to: AgentId,
+    },
     CustomerHeld,
-    CustomerResumed,
-    MuteChanged { agent: AgentId, muted: bool },
-    NoteAdded,
-    DataChanged { set: Arc<[Arc<str>]>, removed: Arc<[Arc<str>]> },
-    Announced { name: &'static str },
+    CustomerResumed {
+        held_us: i64,
+    },
+    /// The customer has been on hold for long: somebody should look after them.
+    HoldReminder {
+        held_us: i64,
+    },
+    MuteChanged {
+        agent: AgentId,
+        muted: bool,
+    },
+    NoteAdded {
+        note: u32,
+    },
+    DataChanged {
+        set: Arc<[Arc<str>]>,
+        removed: Arc<[Arc<str>]>,
+    },
+    Announced {
+        name: &'static str,
+    },
     CustomerLeft,
-    CustomerAnswered,
-    TransferStarted { transfer: TransferNo, kind: Kind },
-    TransferOffered { transfer: TransferNo, recipient: AgentId },
-    TransferConsulting { transfer: TransferNo, recipient: AgentId },
-    TransferJoined { transfer: TransferNo },
-    TransferCompleted { transfer: TransferNo, recipient: AgentId },
-    TransferDiverted { transfer: TransferNo, to: Reason, reason: Reason },
-    TransferFailed { transfer: TransferNo, reason: Reason },
-    TransferCancelled { transfer: TransferNo, reason: Reason },
-    TransferAbandoned { transfer: TransferNo },
-    RecordingStarted { recording: RecordingNo, agent: AgentId, by_hand: bool },
-    RecordingEnded { recording: RecordingNo },
-    RecordingPaused { recording: Option<RecordingNo> },
-    RecordingResumed { recording: Option<RecordingNo> },
-    SegmentStarted { recording: RecordingNo, segment: SegmentNo, agents: SmallVec<[AgentId; 2]> },
-    SegmentEnded { recording: RecordingNo, segment: SegmentNo, end: SegmentEnd },
-    Excluded { recording: RecordingNo, from_us: i64, to_us: i64, reason: Exclusion },
+    CustomerAnswered {
+        allowed_by: Arc<str>,
+        rang_us: i64,
+    },
+    TransferStarted(Box<TransferStarted>),
+    TransferOffered {
+        transfer: TransferNo,
+        recipient: AgentId,
+    },
+    TransferConsulting {
+        transfer: TransferNo,
+        recipient: AgentId,
+    },
+    TransferJoined {
+        transfer: TransferNo,
+        recipient: AgentId,
+    },
+    TransferCompleted {
+        transfer: TransferNo,
+        initiator: AgentId,
+        recipient: AgentId,
+        duration_us: i64,
+    },
+    TransferDiverted {
+        transfer: TransferNo,
+        to: DivertedTo,
+        reason: Reason,
+        duration_us: i64,
+    },
+    TransferFailed {
+        transfer: TransferNo,
+        reason: Reason,
+        duration_us: i64,
+    },
+    TransferCancelled {
+        transfer: TransferNo,
+        reason: Reason,
+        duration_us: i64,
+    },
+    TransferAbandoned {
+        transfer: TransferNo,
+        duration_us: i64,
+    },
+    RecordingStarted(Box<RecordingStarted>),
+    RecordingEnded {
+        recording: RecordingNo,
+    },
+    RecordingPaused {
+        recording: Option<RecordingNo>,
+    },
+    RecordingResumed {
+        recording: Option<RecordingNo>,
+    },
+    SegmentStarted {
+        recording: RecordingNo,
+        segment: SegmentNo,
+        agents: SmallVec<[AgentId; 2]>,
+    },
+    SegmentEnded {
+        recording: RecordingNo,
+        segment: SegmentNo,
+        end: SegmentEnd,
+    },
+    Excluded {
+        recording: RecordingNo,
+        from_us: i64,
+        to_us: i64,
+        reason: Exclusion,
+    },
 }
 
-/// Why a stretch of a tenure is not in its recording.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Exclusion {
-    /// The customer was on hold (B208).
-    OnHold,
-    /// Somebody paused (B608).
-    Paused,
-    /// Nobody had started it by hand (B207), or somebody had stopped it.
-    NotStarted,
-    /// The switch could not write it, several times in a row.
-    NotWritten,
-    /// It was another agent's tenure, and is in that recording (B206).
-    OtherTenure,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    pub medium: Medium,
+    pub direction: Direction,
+    /// The number that was called, or called from.
+    pub number: Arc<str>,
+    /// The customer's number or address; may be empty. Personal data.
+    pub customer: Arc<str>,
+    pub recording_mode: RecordingMode,
+    /// The call flow of the number; none for a call that an agent places.
+    pub flow: Option<Arc<str>>,
 }
 
-impl Exclusion {
-    /// Its name in the contract.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::OnHold => "on_hold",
-            Self::Paused => "paused",
-            Self::NotStarted => "not_started",
-            Self::NotWritten => "not_written",
-            Self::OtherTenure => "other_turn",
-        }
-    }
+/// The whole record of the contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    pub reason: Reason,
+    pub direction: Direction,
+    pub number: Arc<str>,
+    /// The call flow of the number; none for a call that an agent places.
+    pub flow: Option<Arc<str>>,
+    pub summary: Summary,
+}
+
+/// A step of the call flow that was taken, with whom it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepTaken {
+    RingAgent(AgentId),
+    RingTeam(TeamId),
+    Voicemail(Arc<str>),
+    Disconnect,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransferStarted {
+    pub transfer: TransferNo,
+    pub kind: TransferKind,
+    pub initiator: AgentId,
+    pub target: Target,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordingStarted {
+    pub recording: RecordingNo,
+    pub agent: AgentId,
+    pub by_hand: bool,
+    /// The number that was called, or called from.
+    pub number: Arc<str>,
+    /// The customer's number or address; may be empty. Personal data.
+    pub customer: Arc<str>,
+    pub direction: Direction,
 }

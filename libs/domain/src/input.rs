@@ -2,8 +2,10 @@
 
 use crate::{
     action::Action,
-    ids::{AnnouncementNo, ClaimNo, ExitNo, LegNo, SegmentNo, WaitNo},
-    words::{Actor, AgentRef, Kind, Reason, Room, Target},
+    actor::{Actor, AgentRef, Target},
+};
+use baton_words::{
+    AnnouncementNo, ClaimNo, ExitNo, ExitOutcome, LegNo, Reason, Room, SegmentNo, TransferKind, TransferNo, WaitNo,
 };
 use std::sync::Arc;
 
@@ -23,12 +25,12 @@ pub enum Input {
 pub enum Command {
     /// Hand the customer over.
     Start(StartTransfer),
-    /// Not take what rings.
-    Decline,
-    /// Take the open transfer back.
-    Cancel,
-    /// Hand over now.
-    Complete,
+    /// Not take what rings: for this transfer, or (none) for the call flow.
+    Decline(Option<TransferNo>),
+    /// Take this transfer back.
+    Cancel(TransferNo),
+    /// Hand over now, by this transfer.
+    Complete(TransferNo),
     /// Put the customer on hold.
     Hold,
     /// Take the customer off hold.
@@ -56,10 +58,10 @@ impl Command {
     /// The action that must be permitted for it.
     pub fn action(&self) -> Action {
         match self {
-            Self::Start(start) => Action::start(start.kind),
-            Self::Decline => Action::Decline,
-            Self::Cancel => Action::Cancel,
-            Self::Complete => Action::Complete,
+            Self::Start(start) => Action::Start(start.kind),
+            Self::Decline(_) => Action::Decline,
+            Self::Cancel(_) => Action::Cancel,
+            Self::Complete(_) => Action::Complete,
             Self::Hold => Action::Hold,
             Self::Resume => Action::Resume,
             Self::SetMute(true) => Action::Mute,
@@ -76,9 +78,7 @@ impl Command {
 /// A transfer to start, with its target looked up.
 #[derive(Debug, Clone)]
 pub struct StartTransfer {
-    /// How.
-    pub kind: Kind,
-    /// To whom.
+    pub kind: TransferKind,
     pub target: Target,
     /// Shown to the recipient; may be empty.
     pub message: Arc<str>,
@@ -112,9 +112,7 @@ impl RecordingCommand {
 /// What was observed.
 #[derive(Debug, Clone)]
 pub enum Fact {
-    /// A phone rings.
-    LegRinging(LegNo),
-    /// A leg is connected, and in this room (or in none yet).
+    /// A leg is connected, and in this room (in none yet: it was answered).
     LegUp(LegNo, Option<Room>),
     /// A leg is over.
     LegEnded(LegNo, Reason),
@@ -130,23 +128,14 @@ pub enum Fact {
     ClaimGranted(ClaimNo),
     /// The agent can't be had, or the reservation ran out.
     ClaimRefused(ClaimNo, Reason),
+    /// Routing has taken the interaction into the queue of the team, at this position, from 1.
+    Queued(WaitNo, u32),
     /// Routing proposes these, best first.
     Proposed(WaitNo, Vec<AgentRef>),
     /// Routing has nobody left to propose.
     Exhausted(WaitNo),
     /// No leg lives: the switch restarted, or was silent too long.
     SwitchLost,
-}
-
-/// How an exit ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExitOutcome {
-    /// The customer came back.
-    Returned,
-    /// The customer hung up there.
-    Left,
-    /// It could not be done, or nobody knows.
-    Unknown,
 }
 
 /// How a segment ended.

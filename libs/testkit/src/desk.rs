@@ -147,7 +147,12 @@ impl AgentDesk {
 
     /// Calls a customer from one of the tenant's numbers.
     pub async fn place_call(&self, from: &str, to: &str) -> View {
-        let request = transfer::PlaceCallRequest { request_id: fresh(), number: from.to_owned(), to: to.to_owned() };
+        let request = transfer::PlaceCallRequest {
+            request_id: fresh(),
+            from_number: from.to_owned(),
+            to_number: to.to_owned(),
+            ..Default::default()
+        };
         seen(self.interactions().place_call(request).await?.into_inner().interaction)
     }
 
@@ -158,6 +163,7 @@ impl AgentDesk {
             kind: kind.into(),
             target: Some(to.into()),
             message: String::new(),
+            ..Default::default()
         };
         seen(self.transfers().start_transfer(request).await?.into_inner().interaction)
     }
@@ -172,42 +178,81 @@ impl AgentDesk {
         self.start(interaction_id, TransferKind::Cold, To::Agent(to)).await
     }
 
-    /// Declines the offered transfer.
+    /// The id of the open transfer, as this agent sees it; empty without one.
+    async fn open_transfer(&self, interaction_id: &str) -> String {
+        let request = transfer::GetInteractionRequest { interaction_id: interaction_id.to_owned() };
+        let seen = self.interactions().get_interaction(request).await.ok();
+        let open = seen.and_then(|it| it.into_inner().interaction?.transfer).filter(|it| it.end_time.is_none());
+        open.map(|it| it.transfer_id).unwrap_or_default()
+    }
+
+    /// The id of the open transfer, or of the first that there could be: for a try that is to be refused.
+    async fn some_transfer(&self, interaction_id: &str) -> String {
+        match self.open_transfer(interaction_id).await {
+            none if none.is_empty() => format!("{interaction_id}-transfer-1"),
+            open => open,
+        }
+    }
+
+    /// Declines the offered transfer, or what the call flow offers.
     pub async fn decline(&self, interaction_id: &str) -> Result<(), Status> {
-        let request =
-            transfer::DeclineTransferRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        let request = transfer::DeclineTransferRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            transfer_id: self.open_transfer(interaction_id).await,
+            ..Default::default()
+        };
         self.transfers().decline_transfer(request).await.map(|_| ())
     }
 
     /// Cancels the open transfer.
     pub async fn cancel(&self, interaction_id: &str) -> View {
-        let request =
-            transfer::CancelTransferRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        let request = transfer::CancelTransferRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            transfer_id: self.some_transfer(interaction_id).await,
+            ..Default::default()
+        };
         seen(self.transfers().cancel_transfer(request).await?.into_inner().interaction)
     }
 
     /// Completes the transfer now.
     pub async fn complete(&self, interaction_id: &str) -> View {
-        let request =
-            transfer::CompleteTransferRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        let request = transfer::CompleteTransferRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            transfer_id: self.some_transfer(interaction_id).await,
+            ..Default::default()
+        };
         seen(self.transfers().complete_transfer(request).await?.into_inner().interaction)
     }
 
     pub async fn hold(&self, interaction_id: &str) -> View {
-        let request = transfer::HoldCustomerRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        let request = transfer::HoldCustomerRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            ..Default::default()
+        };
         seen(self.interactions().hold_customer(request).await?.into_inner().interaction)
     }
 
     /// Takes the customer off hold.
     pub async fn resume(&self, interaction_id: &str) -> View {
-        let request =
-            transfer::ResumeCustomerRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        let request = transfer::ResumeCustomerRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            ..Default::default()
+        };
         seen(self.interactions().resume_customer(request).await?.into_inner().interaction)
     }
 
     pub async fn mute(&self, interaction_id: &str, muted: bool) -> View {
-        let request =
-            transfer::SetMuteRequest { request_id: fresh(), interaction_id: interaction_id.to_owned(), muted };
+        let request = transfer::SetMuteRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            muted,
+            ..Default::default()
+        };
         seen(self.interactions().set_mute(request).await?.into_inner().interaction)
     }
 
@@ -216,21 +261,28 @@ impl AgentDesk {
             request_id: fresh(),
             interaction_id: interaction_id.to_owned(),
             text: text.to_owned(),
+            ..Default::default()
         };
         seen(self.interactions().add_note(request).await?.into_inner().interaction)
     }
 
     /// Leaves; the same as hanging up.
     pub async fn leave(&self, interaction_id: &str) -> Result<(), Status> {
-        let request =
-            transfer::LeaveInteractionRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        let request = transfer::LeaveInteractionRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            ..Default::default()
+        };
         self.interactions().leave_interaction(request).await.map(|_| ())
     }
 
     /// Ends the interaction for everybody.
     pub async fn end(&self, interaction_id: &str) -> Result<(), Status> {
-        let request =
-            transfer::EndInteractionRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
+        let request = transfer::EndInteractionRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            ..Default::default()
+        };
         self.interactions().end_interaction(request).await.map(|_| ())
     }
 

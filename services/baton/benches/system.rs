@@ -182,7 +182,11 @@ impl Pair {
         if now.journey.len() <= 10 {
             return Ok(now);
         }
-        let end = EndInteractionRequest { request_id: fresh(), interaction_id: call.interaction_id.clone() };
+        let end = EndInteractionRequest {
+            request_id: fresh(),
+            interaction_id: call.interaction_id.clone(),
+            ..Default::default()
+        };
         self.world.interactions()?.end_interaction(end).await?;
         loop {
             let now = self.desks[0].state().await?;

@@ -7,13 +7,12 @@ use baton_api::event::v1::event_data::Data;
 use baton_api::event::v1::{
     EventData, RecordingExcluded, RecordingSegmentEnded, RecordingSegmentStarted, RecordingStarted,
 };
-use baton_api::recording::v1::exclusion::Reason;
 use baton_bus::{Envelope, EventMatcher, EventMatcherError, Failure, Handler, Logged};
 use baton_store::Tx;
 use prost::Message as _;
 
 use crate::settle::settle;
-use crate::store::manifest::{self, Exclusion, HeardAgent};
+use crate::store::manifest::{self, ExcludedStretch, HeardAgent};
 use crate::store::{recordings, segments};
 use crate::time;
 
@@ -80,9 +79,9 @@ impl RecordingProjection {
             tenant: about.tenant,
             recording_id: &it.recording_id,
             interaction_id: about.interaction_id,
-            number: i64::from(it.number),
+            number: i64::from(it.ordinal),
             agent_id: &it.agent_id,
-            phone_number: &it.phone_number,
+            phone_number: &it.number,
             customer: &it.customer,
             direction: it.direction,
             start_us: about.time_us,
@@ -138,23 +137,11 @@ async fn segment_ended(tx: &mut Tx, about: &EventContext<'_>, it: &RecordingSegm
 
 async fn excluded(tx: &mut Tx, about: &EventContext<'_>, it: RecordingExcluded) -> Result<(), Failure> {
     let end_us = it.end_time.as_ref().map_or(about.time_us, time::us);
-    let exclusion = Exclusion {
+    let exclusion = ExcludedStretch {
         recording_id: it.recording_id,
         start_us: it.start_time.as_ref().map_or(end_us, time::us),
         end_us,
-        reason: i64::from(reason(&it.reason) as i32),
+        reason: i64::from(it.reason),
     };
     Ok(manifest::add_exclusion(tx, about.tenant, &exclusion).await?)
-}
-
-/// A reason that is newer than this program is stored as unspecified: the stretch itself still counts.
-fn reason(word: &str) -> Reason {
-    match word {
-        "on_hold" => Reason::OnHold,
-        "paused" => Reason::Paused,
-        "not_started" => Reason::NotStarted,
-        "not_written" => Reason::NotWritten,
-        "other_turn" => Reason::OtherTurn,
-        _ => Reason::Unspecified,
-    }
 }

@@ -1,6 +1,7 @@
 //! When an interaction is to be looked at although nothing happens.
 
-use baton_domain::{Interaction, InteractionId, project};
+use crate::live::Live;
+use baton_words::InteractionId;
 
 /// When an interaction is to be woken, as one of its versions says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,8 +14,8 @@ pub(crate) struct Alarm {
 
 impl Alarm {
     /// The alarm of this state.
-    pub(crate) fn of(interaction: &Interaction) -> Self {
-        Self { id: interaction.id, version: interaction.version, at_us: project::deadline(interaction) }
+    pub(crate) fn of(live: &Live) -> Self {
+        Self { id: live.id, version: live.version, at_us: live.deadline_us() }
     }
 
     /// The same, but not before then.

@@ -6,17 +6,18 @@
 
 use crate::{
     alarm::Alarm,
-    convert::{self, refusal_status},
+    convert::{self, refusal_status, version_conflict},
     error::SubmitError,
     hub::Hub,
+    live::Live,
     policies::Policies,
     recent::Recent,
     store,
 };
 use baton_domain::{
-    AgentId, Command, Events, Input, Interaction, InteractionId, Opening,
-    interaction::CustomerLine,
-    words::{Actor, AgentRef},
+    Actor, AgentRef, Command, Events, Input, Interaction, Opening, Policy,
+    interaction::LegSource,
+    project::{TransferRecord, open_transfer},
 };
 use baton_runtime::{
     call,
@@ -29,6 +30,7 @@ use baton_store::{
     Db, StoreError, Tx,
     requests::{self, BodyHash, KeptAnswer, KnownRequest, RequestKey},
 };
+use baton_words::InteractionId;
 use prost::Message;
 use std::{error::Error as _, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
@@ -55,7 +57,7 @@ pub(crate) struct CommandHandler {
 /// What was committed, and the trace in which that happened.
 #[derive(Debug, Clone)]
 pub(crate) struct ChangeNotice {
-    pub(crate) interaction: Arc<Interaction>,
+    pub(crate) live: Arc<Live>,
     pub(crate) trace: Option<TraceParent>,
 }
 
@@ -68,28 +70,33 @@ pub(crate) struct Tasks {
 
 /// A command and everything that it takes to answer it once.
 pub(crate) struct CommandContext<'a> {
-    /// Under which request id.
     pub(crate) key: &'a RequestKey,
     /// What the client sent.
     pub(crate) body: BodyHash,
-    /// Whose.
     pub(crate) tenant: &'a str,
-    /// Which interaction.
     pub(crate) id: InteractionId,
-    /// Who.
     pub(crate) actor: Actor,
-    /// What; or why it can't be (an unknown target): that, too, is an answer.
+    /// Or why it can't be one (an unknown target): that, too, is an answer.
     pub(crate) command: Result<Command, Status>,
+    /// The version at which the interaction must be still; 0 for any.
+    pub(crate) if_version: u64,
     /// Kept with the transfer that a start begins.
     pub(crate) request_key: String,
 }
 
-/// What became of an order.
+/// A call that an agent places, with everything that was looked up for it.
+pub(crate) struct OutgoingCall {
+    pub(crate) opening: Opening,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) agent: AgentRef,
+}
+
+/// What became of a command.
 pub(crate) enum CommandOutcome<R> {
     /// It was answered, now or before.
     Answered(R),
     /// It is committed, and its answer waits for the world. The interaction as it is now.
-    Waiting(Arc<Interaction>),
+    Waiting(Arc<Live>),
 }
 
 impl CommandHandler {
@@ -121,46 +128,55 @@ impl CommandHandler {
     }
 
     /// The interaction as it is now.
-    pub(crate) async fn load(&self, id: InteractionId) -> Result<Option<Arc<Interaction>>, StoreError> {
+    pub(crate) async fn load(&self, id: InteractionId) -> Result<Option<Arc<Live>>, StoreError> {
         if let Some(known) = self.recent.get(id) {
             return Ok(Some(known));
         }
         let mut reader = self.db.read().await?;
-        let Some(mut interaction) = store::interactions::read(&mut reader, id).await? else { return Ok(None) };
+        let Some(state) = store::interactions::read(&mut reader, id).await? else { return Ok(None) };
         drop(reader);
-        self.put_policy_back(&mut interaction).await?;
-        Ok(Some(Arc::new(interaction)))
+        Ok(Some(Arc::new(self.with_policy(state).await?)))
+    }
+
+    /// Puts the policy under which the interaction began beside its state.
+    async fn with_policy(&self, state: Interaction) -> Result<Live, StoreError> {
+        let policy = self.policies.version(&state.tenant, state.policy_version).await?;
+        Ok(Live { state, policy })
     }
 
     /// Begins an interaction, or gives the one that the same leg began before.
-    pub(crate) async fn open(self: &Arc<Self>, opening: Opening) -> Result<InteractionId, SubmitError> {
+    pub(crate) async fn open(
+        self: &Arc<Self>,
+        opening: Opening,
+        policy: Arc<Policy>,
+    ) -> Result<InteractionId, SubmitError> {
         let mut tx = self.db.begin().await?;
-        if let CustomerLine::Inbound(leg) = &opening.line
+        if let LegSource::Inbound(leg) = &opening.origin
             && let Some(known) = store::interactions::by_leg(&mut tx, &opening.tenant, leg).await?
         {
             tx.rollback().await?;
             return Ok(known);
         }
-        let (interaction, events) = baton_domain::open(opening, self.clock.now_us());
-        self.insert(&mut tx, &interaction, &events).await?;
-        let id = interaction.id;
-        self.commit(tx, Some(Arc::new(interaction))).await?;
+        let (state, events) = baton_domain::open(opening, &policy, self.clock.now_us());
+        self.insert(&mut tx, &state, &events).await?;
+        let id = state.id;
+        self.commit(tx, Some(Arc::new(Live { state, policy }))).await?;
         Ok(id)
     }
 
-    async fn insert(&self, tx: &mut Tx, interaction: &Interaction, events: &Events) -> Result<(), StoreError> {
-        store::interactions::insert(tx, interaction).await?;
-        store::events::append(tx, interaction, events, self.clock.now_us()).await?;
-        store::interactions::note_agents(tx, interaction, events).await
+    async fn insert(&self, tx: &mut Tx, state: &Interaction, events: &Events) -> Result<(), StoreError> {
+        store::interactions::insert(tx, state).await?;
+        store::events::append(tx, state, events, self.clock.now_us()).await?;
+        store::interactions::note_agents(tx, state, events).await
     }
 
-    /// Begins a call that an agent places, once. `opening`: what it begins with, or why it can't; either is answered.
+    /// Begins a call that an agent places, once. `placed`: what it begins with, or why it can't; either is answered.
     pub(crate) async fn place<R: Message + Default>(
         self: &Arc<Self>,
         key: &RequestKey,
         body: BodyHash,
-        opening: Result<(Opening, AgentRef), Status>,
-        answer: impl Fn(&Interaction) -> R,
+        placed: Result<OutgoingCall, Status>,
+        answer: impl Fn(&Live) -> R,
     ) -> Result<R, Status> {
         let _busy = self.clock.busy();
         let mut tx = self.db.begin().await?;
@@ -173,21 +189,22 @@ impl CommandHandler {
             KnownRequest::DifferentBody => return Err(requests::reused().into()),
             KnownRequest::Pending => return Err(SubmitError::Conflict.into()),
         }
-        let (opening, agent) = match opening {
-            Ok(opening) => opening,
+        let OutgoingCall { opening, policy, agent } = match placed {
+            Ok(placed) => placed,
             Err(status) => {
                 requests::answer(&mut tx, key, &KeptAnswer::Refused((&status).into())).await?;
                 tx.commit().await?;
                 return Err(status);
             }
         };
-        let who = agent.id;
-        let (interaction, events) = baton_domain::place(opening, agent, self.clock.now_us());
-        self.insert(&mut tx, &interaction, &events).await?;
-        store::interactions::note_agent(&mut tx, interaction.id, who).await?;
-        let response = answer(&interaction);
+        let caller = agent.id;
+        let (state, events) = baton_domain::place(opening, &policy, agent, self.clock.now_us());
+        self.insert(&mut tx, &state, &events).await?;
+        store::interactions::note_agent(&mut tx, state.id, caller).await?;
+        let live = Live { state, policy };
+        let response = answer(&live);
         requests::answer(&mut tx, key, &KeptAnswer::Ok(response.encode_to_vec())).await?;
-        self.commit(tx, Some(Arc::new(interaction))).await?;
+        self.commit(tx, Some(Arc::new(live))).await?;
         Ok(response)
     }
 
@@ -199,32 +216,32 @@ impl CommandHandler {
     ) -> Result<Option<()>, SubmitError> {
         let _busy = self.clock.busy();
         let mut tx = self.db.begin().await?;
-        let Some(mut interaction) = self.load_in(&mut tx, id, None).await? else { return Ok(None) };
-        let before = interaction.clone();
+        let Some(before) = store::interactions::read_in(&mut tx, id).await? else { return Ok(None) };
+        let mut live = self.with_policy(before.clone()).await?;
         let mut events = Events::new();
         let now_us = self.clock.now_us();
         for input in inputs {
-            let reaction = baton_domain::react(&mut interaction, input, now_us).map_err(SubmitError::Refused)?;
-            events.extend(reaction.events);
+            let reaction = baton_domain::react(&mut live.state, &live.policy, input, now_us);
+            events.extend(reaction.map_err(SubmitError::Refused)?.events);
         }
-        if interaction.version == before.version {
+        if live.version == before.version {
             tx.rollback().await?;
             return Ok(Some(()));
         }
-        self.save(&mut tx, &before, &interaction, &events, "").await?;
-        self.commit(tx, Some(Arc::new(interaction))).await?;
+        self.save(&mut tx, &before, &live, &events, "").await?;
+        self.commit(tx, Some(Arc::new(live))).await?;
         Ok(Some(()))
     }
 
     /// Carries out a command once. `answer` makes the answer from the new state; `None` where the answer waits for the world.
-    pub(crate) async fn order<R: Message + Default>(
+    pub(crate) async fn command<R: Message + Default>(
         self: &Arc<Self>,
-        order: CommandContext<'_>,
-        answer: impl Fn(&Interaction) -> Option<R>,
+        context: CommandContext<'_>,
+        answer: impl Fn(&Live) -> Option<R>,
     ) -> Result<CommandOutcome<R>, Status> {
         let _busy = self.clock.busy();
         let mut tx = self.db.begin().await?;
-        match requests::begin(&mut tx, order.key, order.body, self.clock.now_us()).await? {
+        match requests::begin(&mut tx, context.key, context.body, self.clock.now_us()).await? {
             KnownRequest::New => {}
             KnownRequest::Answered(known) => {
                 // It waits until what was read is durable: only then may it be said again.
@@ -234,20 +251,20 @@ impl CommandHandler {
             KnownRequest::DifferentBody => return Err(requests::reused().into()),
             KnownRequest::Pending => {
                 tx.rollback().await?;
-                let known = self.load(order.id).await?.ok_or_else(|| not_found("interaction"))?;
+                let known = self.load(context.id).await?.ok_or_else(|| not_found("interaction"))?;
                 return Ok(CommandOutcome::Waiting(known));
             }
         }
-        let key = order.key;
-        match self.carry_out(&mut tx, order).await {
-            Ok((interaction, changed)) => {
-                let response = answer(&interaction);
+        let key = context.key;
+        match self.carry_out(&mut tx, context).await {
+            Ok((live, changed)) => {
+                let response = answer(&live);
                 if let Some(response) = &response {
                     requests::answer(&mut tx, key, &KeptAnswer::Ok(response.encode_to_vec())).await?;
                 }
-                let interaction = Arc::new(interaction);
-                self.commit(tx, changed.then(|| Arc::clone(&interaction))).await?;
-                Ok(response.map_or(CommandOutcome::Waiting(interaction), CommandOutcome::Answered))
+                let live = Arc::new(live);
+                self.commit(tx, changed.then(|| Arc::clone(&live))).await?;
+                Ok(response.map_or(CommandOutcome::Waiting(live), CommandOutcome::Answered))
             }
             Err(SubmitError::Status(status)) => {
                 requests::answer(&mut tx, key, &KeptAnswer::Refused((&status).into())).await?;
@@ -258,7 +275,7 @@ impl CommandHandler {
         }
     }
 
-    /// Records the answer of an order that waited for the world; the first one stands and is given to everybody.
+    /// Records the answer of a command that waited for the world; the first one stands and is given to everybody.
     pub(crate) async fn conclude<R: Message + Default>(
         &self,
         key: &RequestKey,
@@ -284,58 +301,47 @@ impl CommandHandler {
         }
     }
 
-    async fn carry_out(&self, tx: &mut Tx, order: CommandContext<'_>) -> Result<(Interaction, bool), SubmitError> {
-        let command = order.command.map_err(SubmitError::Status)?;
-        let party = match order.actor {
-            Actor::Agent(agent) => Some(agent),
-            _ => None,
-        };
-        let found = self.load_in(tx, order.id, party).await?;
-        let visible = found.filter(|interaction| &*interaction.tenant == order.tenant);
-        let mut interaction = visible.ok_or_else(|| SubmitError::Status(not_found("interaction")))?;
-        let before = interaction.clone();
-        let input = Input::Command(order.actor.clone(), command);
-        let reaction = baton_domain::react(&mut interaction, input, self.clock.now_us())
-            .map_err(|refusal| SubmitError::Status(refusal_status(refusal, &interaction, &order.actor)))?;
-        if reaction.changed {
-            self.save(tx, &before, &interaction, &reaction.events, &order.request_key).await?;
+    async fn carry_out(&self, tx: &mut Tx, context: CommandContext<'_>) -> Result<(Live, bool), SubmitError> {
+        let CommandContext { id, tenant, actor, command, if_version, request_key, .. } = context;
+        let found = store::interactions::read_in(tx, id).await?;
+        let of_tenant = found.filter(|interaction| &*interaction.tenant == tenant);
+        let before = of_tenant.ok_or_else(|| SubmitError::Status(not_found("interaction")))?;
+        // An agent sees what they are or were a party of; a program that acts for an agent acts on the whole tenant's behalf.
+        if let Actor::Agent(agent) = actor
+            && before.agent(agent).is_none()
+            && !store::interactions::is_party_in(tx, id, agent).await?
+        {
+            return Err(SubmitError::Status(not_found("interaction")));
         }
-        Ok((interaction, reaction.changed))
-    }
-
-    async fn load_in(
-        &self,
-        tx: &mut Tx,
-        id: InteractionId,
-        party: Option<AgentId>,
-    ) -> Result<Option<Interaction>, StoreError> {
-        let Some(mut interaction) = store::interactions::read_in(tx, id, party).await? else { return Ok(None) };
-        self.put_policy_back(&mut interaction).await?;
-        Ok(Some(interaction))
-    }
-
-    async fn put_policy_back(&self, interaction: &mut Interaction) -> Result<(), StoreError> {
-        interaction.policy = self.policies.version(&interaction.tenant, interaction.policy_version).await?;
-        Ok(())
+        let command = command.map_err(SubmitError::Status)?;
+        let mut live = self.with_policy(before.clone()).await?;
+        if if_version != 0 && if_version != live.version {
+            return Err(SubmitError::Status(version_conflict(&live, &actor)));
+        }
+        let input = Input::Command(actor.clone(), command);
+        let reaction = baton_domain::react(&mut live.state, &live.policy, input, self.clock.now_us())
+            .map_err(|refusal| SubmitError::Status(refusal_status(refusal, &live, &actor)))?;
+        if reaction.changed {
+            self.save(tx, &before, &live, &reaction.events, &request_key).await?;
+        }
+        Ok((live, reaction.changed))
     }
 
     async fn save(
         &self,
         tx: &mut Tx,
         before: &Interaction,
-        interaction: &Interaction,
+        live: &Live,
         events: &Events,
         request_key: &str,
     ) -> Result<(), SubmitError> {
-        if !store::interactions::advance(tx, interaction, before.version).await? {
+        if !store::interactions::advance(tx, &live.state, before.version).await? {
             return Err(SubmitError::Conflict);
         }
-        store::events::append(tx, interaction, events, self.clock.now_us()).await?;
-        store::interactions::note_agents(tx, interaction, events).await?;
-        if let Some(transfer) = &interaction.transfer
-            && before.transfer.as_ref() != Some(transfer)
-        {
-            store::transfers::put(tx, interaction, transfer, request_key).await?;
+        store::events::append(tx, &live.state, events, self.clock.now_us()).await?;
+        store::interactions::note_agents(tx, &live.state, events).await?;
+        for transfer in changed_transfers(before, live) {
+            store::transfers::put(tx, &live.state, &transfer, request_key).await?;
         }
         Ok(())
     }
@@ -347,13 +353,14 @@ impl CommandHandler {
         tx.commit().await
     }
 
-    /// Commits, and tells whoever has to know, to the end: a caller who goes away in between must not leave behind what nobody was told of.
-    async fn commit(self: &Arc<Self>, tx: Tx, changed: Option<Arc<Interaction>>) -> Result<(), StoreError> {
+    /// Commits, and notifies whoever has to know, to the end: a caller who goes away in between must not leave behind a change without its
+    /// notices.
+    async fn commit(self: &Arc<Self>, tx: Tx, changed: Option<Arc<Live>>) -> Result<(), StoreError> {
         let handler = Arc::clone(self);
         let task = lifecycle::spawn(call::carry(async move {
             tx.commit().await?;
-            if let Some(interaction) = changed {
-                handler.notify(&interaction);
+            if let Some(live) = changed {
+                handler.notify(&live);
             }
             Ok(())
         }));
@@ -362,15 +369,24 @@ impl CommandHandler {
     }
 
     /// What follows from a commit. Nothing of it is needed for the commit to count: what is lost here is made up for by the periodic push.
-    fn notify(&self, interaction: &Arc<Interaction>) {
-        if !self.recent.put(interaction) {
-            // Something newer was told before.
+    fn notify(&self, live: &Arc<Live>) {
+        if !self.recent.put(live) {
+            // Something newer is known already.
             return;
         }
-        self.hub.publish(interaction);
-        let _ = self.wakes.send(Alarm::of(interaction).not_before(self.reports_first_until_us));
-        let _ = self.pushes.send(ChangeNotice { interaction: interaction.clone(), trace: telemetry::current_trace() });
+        self.hub.publish(live);
+        let _ = self.wakes.send(Alarm::of(live).not_before(self.reports_first_until_us));
+        let _ = self.pushes.send(ChangeNotice { live: live.clone(), trace: telemetry::current_trace() });
     }
+}
+
+/// The transfers of which something is new: those that have ended since, and the open one.
+fn changed_transfers(before: &Interaction, live: &Live) -> Vec<TransferRecord> {
+    if before.transfer == live.transfer && before.journey.len() == live.journey.len() {
+        return Vec::new();
+    }
+    let ended = live.journey[before.journey.len()..].iter().filter_map(TransferRecord::of_hop);
+    ended.chain(open_transfer(&live.state, &live.policy)).collect()
 }
 
 fn replay<R: Message + Default>(answer: KeptAnswer) -> Result<R, Status> {

@@ -1,14 +1,15 @@
 //! Who watches an interaction: streams of clients, and answers that wait for the world. Holds what somebody looks at, and for a while what
 //! somebody has looked at.
 
-use baton_domain::{Interaction, InteractionId};
+use crate::live::Live;
+use baton_words::InteractionId;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::watch;
 
-type Seen = Option<Arc<Interaction>>;
+type Seen = Option<Arc<Live>>;
 
 /// The watched interactions.
 #[derive(Debug, Default)]
@@ -26,7 +27,7 @@ const SWEEP_AT_LEAST: usize = 256;
 
 impl Hub {
     /// Tells whoever watches, unless they know a newer version.
-    pub(crate) fn publish(&self, interaction: &Arc<Interaction>) {
+    pub(crate) fn publish(&self, interaction: &Arc<Live>) {
         let mut watched = self.watched();
         let Some(sender) = watched.by_id.get(&interaction.id) else { return };
         if sender.receiver_count() == 0 {

@@ -11,6 +11,7 @@ mod convert;
 mod error;
 mod grpc;
 mod hub;
+mod live;
 mod policies;
 mod push;
 mod recent;
@@ -30,7 +31,7 @@ use baton_api::{
     },
 };
 use baton_bus::{Bus, Janitor, Relay};
-use baton_domain::{Command, Input, Refusal, words::Actor};
+use baton_domain::{Actor, Command, Input, Refusal};
 use baton_runtime::{
     client::InternalChannel, clock::Clock, config::TransferConfig, lifecycle::Lifecycle, quota::Quota,
 };

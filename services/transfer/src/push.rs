@@ -9,6 +9,7 @@ use crate::{
     TransferPeers,
     command_handler::{ChangeNotice, CommandHandler},
     convert,
+    live::Live,
 };
 use baton_api::{
     ApiError,
@@ -18,13 +19,14 @@ use baton_api::{
     telephony::v1::{ApplyPlanRequest, telephony_service_client::TelephonyServiceClient},
 };
 use baton_domain::{
-    Fact, Input, Interaction, InteractionId,
-    project::{self, Claims, MediaPlan, Wait},
+    Fact, Input,
+    project::{Claims, MediaPlan, Wait},
 };
 use baton_runtime::{
     client::{Backoff, InternalChannel},
     lifecycle, telemetry,
 };
+use baton_words::InteractionId;
 use futures::FutureExt as _;
 use std::{
     collections::HashMap,
@@ -79,7 +81,7 @@ impl Pusher {
             tokio::select! {
                 () = stop.cancelled() => return,
                 next = notices.recv() => match next {
-                    Some(notices) => self.note(notices, &stop),
+                    Some(notice) => self.note(notice, &stop),
                     None => return,
                 },
             }
@@ -87,18 +89,18 @@ impl Pusher {
     }
 
     /// Hands the newest state to the interaction's follower, and starts one where there is none.
-    fn note(&self, notices: ChangeNotice, stop: &CancellationToken) {
-        let id = notices.interaction.id;
+    fn note(&self, notice: ChangeNotice, stop: &CancellationToken) {
+        let id = notice.live.id;
         let mut followers = lock(&self.followers);
         if let Some(follower) = followers.get(&id) {
             let mut newest = lock(&follower.newest);
-            if newest.interaction.version < notices.interaction.version {
-                *newest = notices;
+            if newest.live.version < notice.live.version {
+                *newest = notice;
                 follower.changed.notify_one();
             }
             return;
         }
-        let follower = Arc::new(Follower { newest: Mutex::new(notices), changed: Notify::new() });
+        let follower = Arc::new(Follower { newest: Mutex::new(notice), changed: Notify::new() });
         followers.insert(id, follower.clone());
         drop(followers);
         let task = Follow {
@@ -134,7 +136,7 @@ impl Follow {
         let mut busy = Some(busy);
         let mut acknowledged = 0;
         loop {
-            let ChangeNotice { interaction, trace } = lock(&self.follower.newest).clone();
+            let ChangeNotice { live: interaction, trace } = lock(&self.follower.newest).clone();
             // What is pushed again although it was accepted belongs to no command.
             let trace = trace.filter(|_| interaction.version > acknowledged);
             let span = tracing::info_span!(parent: None, "push", interaction.id = %interaction.id, interaction.version = interaction.version);
@@ -165,9 +167,9 @@ impl Follow {
     }
 
     /// An interaction that is over, and whose end everybody has accepted, needs no follower.
-    fn leave_if_done(&self, pushed: &Interaction) -> bool {
+    fn leave_if_done(&self, pushed: &Live) -> bool {
         let mut followers = lock(&self.followers);
-        let unchanged = lock(&self.follower.newest).interaction.version == pushed.version;
+        let unchanged = lock(&self.follower.newest).live.version == pushed.version;
         let done = pushed.settled() && unchanged;
         if done {
             followers.remove(&pushed.id);
@@ -177,7 +179,7 @@ impl Follow {
 
     /// Pushes the three projections, each to its own service, at the same time, and submits what each answers: no service waits for a slow
     /// one.
-    async fn push(&mut self, i: &Interaction, accepted: &mut AcceptedProjections) -> Result<(), Status> {
+    async fn push(&mut self, i: &Live, accepted: &mut AcceptedProjections) -> Result<(), Status> {
         let AcceptedProjections { plan, claims, wait } = accepted;
         let handler = &self.handler;
         let (media, agents, team) = futures::join!(
@@ -198,10 +200,10 @@ async fn report(handler: &Arc<CommandHandler>, id: InteractionId, facts: Vec<Fac
 
 async fn push_plan(
     mut telephony: TelephonyServiceClient<InternalChannel>,
-    i: &Interaction,
+    i: &Live,
     accepted: &mut Option<MediaPlan>,
 ) -> Result<(), Status> {
-    let plan = project::plan(i);
+    let plan = i.plan();
     if accepted.as_ref().is_some_and(|old| *old == MediaPlan { version: old.version, ..plan.clone() }) {
         return Ok(());
     }
@@ -214,10 +216,10 @@ async fn push_plan(
 async fn push_claims(
     mut presence: ClaimServiceClient<InternalChannel>,
     handler: &Arc<CommandHandler>,
-    i: &Interaction,
+    i: &Live,
     accepted: &mut Option<Claims>,
 ) -> Result<(), Status> {
-    let claims = project::claims(i);
+    let claims = i.claims();
     if accepted.as_ref().is_some_and(|old| *old == Claims { version: old.version, ..claims.clone() }) {
         return Ok(());
     }
@@ -234,10 +236,10 @@ async fn push_claims(
 async fn push_wait(
     mut routing: RouteServiceClient<InternalChannel>,
     handler: &Arc<CommandHandler>,
-    i: &Interaction,
+    i: &Live,
     accepted: &mut AcceptedWait,
 ) -> Result<(), Status> {
-    let wait = project::wait(i);
+    let wait = i.wait();
     let same = match accepted {
         // An interaction that has never waited is nothing to routing.
         AcceptedWait::Unknown => i.counters.wait == 0,

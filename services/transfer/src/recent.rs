@@ -1,7 +1,8 @@
 //! Interactions as they were last committed, for reading. This process is the only writer of its database, and every commit passes
 //! through the handler: so what is here is what is stored. Changes are still made from the stored state, in their transaction.
 
-use baton_domain::{Interaction, InteractionId};
+use crate::live::Live;
+use baton_words::InteractionId;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,19 +17,19 @@ pub(crate) struct Recent(Mutex<RecentMap>);
 
 #[derive(Debug, Default)]
 struct RecentMap {
-    by_id: HashMap<InteractionId, Arc<Interaction>>,
+    by_id: HashMap<InteractionId, Arc<Live>>,
     /// When there are so many, it is time: twice as many as lived last time, so that a commit costs the same however many live (T10).
     sweep_at: usize,
 }
 
 impl Recent {
-    pub(crate) fn get(&self, id: InteractionId) -> Option<Arc<Interaction>> {
+    pub(crate) fn get(&self, id: InteractionId) -> Option<Arc<Live>> {
         self.entries().by_id.get(&id).cloned()
     }
 
     /// Remembers what was committed, unless something newer is known. Who is settled stays until the next clearing: a late older version must
     /// not take its place. False: something newer is known.
-    pub(crate) fn put(&self, interaction: &Arc<Interaction>) -> bool {
+    pub(crate) fn put(&self, interaction: &Arc<Live>) -> bool {
         let mut entries = self.entries();
         if entries.by_id.len() >= entries.sweep_at.max(SWEEP_AT_LEAST) {
             entries.by_id.retain(|_, known| !known.settled());

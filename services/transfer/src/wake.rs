@@ -5,7 +5,8 @@
 //! anew from the state, so that none is ever lost.
 
 use crate::{alarm::Alarm, command_handler::CommandHandler, error::SubmitError};
-use baton_domain::{Input, InteractionId};
+use baton_domain::Input;
+use baton_words::InteractionId;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,

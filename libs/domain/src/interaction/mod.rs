@@ -1,24 +1,22 @@
-//! The aggregate: everything that is true of one call as the customer lives it. What is *wanted* of the world is in here (a held customer,
-//! a ringing agent); what was *observed* is kept beside it (the room a leg is in), so that an event can follow the fact.
+//! The aggregate: everything that is true of one call as the customer lives it. What is *wanted* of the world is in here (a held customer, a
+//! ringing agent); what was *observed* is kept beside it (the room a leg is in), so that an event can follow the fact.
 
-mod agents;
-mod customer;
-mod recording;
-mod search;
-mod transfer;
+mod journey;
+mod opening;
+mod party;
+mod tally;
 
-pub(crate) use agents::RELEASED_KEPT;
-pub use agents::{Engaged, ReleasedClaim};
-pub use customer::{Customer, CustomerLine, Outside};
-pub use recording::{Gap, Recording, Segment, SuspendedTenure, Tenure};
-pub use search::{Offer, OfferState, Search};
-pub use transfer::{Hop, Phase, Transfer};
+pub use journey::{HandedOver, Hop, HopOutcome};
+pub use opening::Opening;
+pub use party::{Leg, LegSource, LegState, Outside, Party, PartyNo, Who};
+pub(crate) use tally::Activity;
+pub use tally::{Summary, Tally, Times};
 
 use crate::{
-    ids::{AgentId, AnnouncementNo, ExitNo, InteractionId},
-    policy::Policy,
-    words::{AgentRef, Direction, Reason, RecordingMode},
+    actor::Actor,
+    machine::{Flow, Recorder, Search, Transfer},
 };
+use baton_words::{AgentId, AnnouncementNo, ClaimNo, Direction, ExitNo, InteractionId, LegNo, Medium, Reason};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::{collections::BTreeMap, sync::Arc};
@@ -27,39 +25,32 @@ use std::{collections::BTreeMap, sync::Arc};
 pub const MAX_NOTES: usize = 100;
 /// The most keys of attached data.
 pub const MAX_DATA: usize = 64;
+/// How many released claims are kept: more than are ever released before presence has taken notice, unless it is down.
+pub(crate) const RELEASED_KEPT: usize = 16;
 
-/// One call as the customer lives it, from first contact to last goodbye.
+/// One call as the customer lives it, from first contact to last goodbye. Times are microseconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interaction {
-    /// Which.
     pub id: InteractionId,
-    /// Whose.
     pub tenant: Arc<str>,
     /// Grows by one with each change.
     pub version: u64,
     /// The sequence of its last event.
     pub sequence: i64,
-    /// When it began.
     pub opened_at_us: i64,
     /// When it last changed.
     pub updated_at_us: i64,
-    /// Which way the call was placed.
+    pub medium: Medium,
     pub direction: Direction,
     /// The number that was called, or called from.
     pub number: Arc<str>,
-    /// The customer's leg and whether they are held.
-    pub customer: Customer,
-    /// The agents who are connected, in order of arrival.
-    pub agents: SmallVec<[Engaged; 2]>,
-    /// The agent who has the customer.
-    pub primary: Option<AgentId>,
-    /// Where it stands.
+    /// The customer and the agents who are connected, in order of arrival.
+    pub parties: SmallVec<[Party; 3]>,
+    /// Which party is the customer. A party always: one who has left is a party whose leg is over.
+    pub customer: PartyNo,
     pub stage: Stage,
-    /// What happens to a customer whom no agent has.
     pub flow: Flow,
-    /// Looking for an agent: for the call flow, or for the open transfer.
-    pub search: Option<Search>,
-    /// The open transfer, or the last one.
+    /// The open transfer; one that has ended is a hop of the journey.
     pub transfer: Option<Transfer>,
     /// Every hop so far (B603).
     pub journey: Vec<Hop>,
@@ -67,99 +58,94 @@ pub struct Interaction {
     pub notes: Vec<Note>,
     /// Attached data.
     pub data: BTreeMap<Arc<str>, Arc<str>>,
-    /// What is recorded.
-    pub recording: Recording,
+    pub recorder: Recorder,
     /// The last claims that were released, so that presence learns why.
     pub released: SmallVec<[ReleasedClaim; 4]>,
-    /// Where the next numbers come from.
+    pub tally: Tally,
     pub counters: Counters,
-    /// The version of the tenant's policy that is frozen here.
+    /// The version of the tenant's policy under which it began, and goes on (decision 2).
     pub policy_version: u64,
-    /// The policy itself; put back by whoever loads the state.
-    #[serde(skip, default = "no_policy")]
-    pub policy: Arc<Policy>,
 }
 
 /// Where an interaction stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Nobody has the customer: the call flow, a cold transfer or a fallback looks for somebody.
-    Seeking,
+    /// No agent has the customer, and somebody is looked for.
+    Seeking(Seeker),
     /// An agent has the customer.
-    Served,
+    Served(Service),
     /// The customer is in voicemail.
-    Exiting {
-        /// The attempt.
-        exit: ExitNo,
-        /// When to stop waiting for its end.
-        until_us: i64,
-    },
-    /// The customer has left, and the agents hear so (B209).
+    Exiting(Exit),
+    /// The customer has left, and the agents who were apart from them hear so (B209).
     Farewell {
-        /// What they hear.
         announcement: AnnouncementNo,
         /// When to stop waiting for its end.
         until_us: i64,
     },
-    /// Over.
     Ended(Reason),
 }
 
-/// The steps that a call takes while no agent has it, frozen when it came in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Flow {
-    /// In order.
-    pub steps: Vec<FlowStep>,
-    /// The next one to take.
-    pub next: usize,
-    /// Unanswered transfers go to the next step, and not to the recipient's voicemail (B102).
-    pub skip_voicemail: bool,
-    /// The voicemail box of the exit that is under way.
-    pub mailbox: Option<Arc<str>>,
-}
-
-/// One step of a call flow.
+/// For whom somebody is looked for while no agent has the customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum FlowStep {
-    /// Ring one agent, for so long.
-    RingAgent(AgentRef, i64),
-    /// Ring the agents of a team.
-    RingTeam {
-        /// Which.
-        team: crate::ids::TeamId,
-        /// Its name.
-        name: Arc<str>,
-        /// For how long each, ms.
-        ring_ms: i64,
-        /// For how long in all, ms.
-        wait_ms: i64,
-    },
-    /// Take a message in this box.
-    Voicemail(Arc<str>),
-    /// End the call.
-    Disconnect,
+pub enum Seeker {
+    /// A step of the call flow.
+    Flow(Box<Search>),
+    /// The agent who calls a customer: their own phone rings first.
+    Caller(Box<Search>),
+    /// The open transfer, whose initiator is released. The search is the transfer's.
+    Transfer,
 }
 
-/// What an agent wrote down.
+/// An agent has the customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    pub primary: PartyNo,
+    /// The customer is on hold.
+    pub hold: Option<Hold>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    pub since_us: i64,
+    /// When somebody was last reminded of it; the beginning before.
+    pub reminded_at_us: i64,
+}
+
+/// The customer's leg leaves Baton's rooms, to voicemail, and may come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    pub no: ExitNo,
+    /// An agent's id, or the name of a flow's box.
+    pub mailbox: Arc<str>,
+    /// When to stop waiting for its end.
+    pub until_us: i64,
+}
+
+/// What somebody wrote down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// Who; nobody for a supervisor.
-    pub author: Option<AgentId>,
-    /// The supervisor.
-    #[serde(default)]
-    pub supervisor: Option<Arc<str>>,
-    /// What. Personal data.
+    pub author: Actor,
+    /// Personal data.
     pub text: Arc<str>,
-    /// When.
     pub at_us: i64,
+}
+
+/// A claim that is over. The last few are kept in the claims' projection, so that presence learns why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleasedClaim {
+    pub claim: ClaimNo,
+    pub agent: AgentId,
+    pub reason: Reason,
+    /// How long the agent wraps up, ms (A4).
+    pub wrap_up_ms: i64,
 }
 
 /// The last number given of each sort.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are the sorts")]
 pub struct Counters {
+    pub party: u32,
     pub leg: u32,
     pub claim: u32,
     pub wait: u32,
@@ -176,66 +162,73 @@ impl Counters {
         *counter += 1;
         *counter
     }
-}
 
-/// What an interaction begins with.
-#[derive(Debug, Clone)]
-pub struct Opening {
-    /// Which.
-    pub id: InteractionId,
-    /// Whose.
-    pub tenant: Arc<str>,
-    /// The number that was called, or called from.
-    pub number: Arc<str>,
-    /// The customer's number or address; may be empty. Personal data.
-    pub customer: Arc<str>,
-    /// How the customer is connected.
-    pub line: CustomerLine,
-    /// The steps of the number's call flow.
-    pub flow: Vec<FlowStep>,
-    /// See [`Flow::skip_voicemail`].
-    pub skip_voicemail: bool,
-    /// What is recorded on the number.
-    pub recording: RecordingMode,
-    /// The tenant's policy.
-    pub policy: Arc<Policy>,
-    /// Its version.
-    pub policy_version: u64,
+    pub(crate) fn next_leg(&mut self) -> LegNo {
+        LegNo(Self::take(&mut self.leg))
+    }
 }
 
 impl Interaction {
-    /// It is over.
     pub fn ended(&self) -> bool {
         matches!(self.stage, Stage::Ended(_))
     }
 
-    /// The open transfer.
-    pub fn open_transfer(&self) -> Option<&Transfer> {
-        self.transfer.as_ref().filter(|transfer| transfer.phase.is_open())
+    pub fn party(&self, no: PartyNo) -> Option<&Party> {
+        self.parties.iter().find(|party| party.no == no)
+    }
+
+    /// # Panics
+    /// Never: the customer is a party from the opening on, and none but agents are taken out.
+    pub fn customer(&self) -> &Party {
+        self.party(self.customer).expect("the customer is a party from the opening on")
+    }
+
+    pub(crate) fn customer_mut(&mut self) -> &mut Party {
+        let no = self.customer;
+        self.parties.iter_mut().find(|party| party.no == no).expect("the customer is a party from the opening on")
+    }
+
+    /// The agents who are connected, in order of arrival.
+    pub fn agents(&self) -> impl Iterator<Item = &Party> {
+        self.parties.iter().filter(|party| party.agent().is_some())
     }
 
     /// The connected agent with this id.
-    pub fn agent(&self, id: AgentId) -> Option<&Engaged> {
-        self.agents.iter().find(|agent| agent.who.id == id)
+    pub fn agent(&self, id: AgentId) -> Option<&Party> {
+        self.parties.iter().find(|party| party.agent_id() == Some(id))
+    }
+
+    /// The agent who has the customer.
+    pub fn primary(&self) -> Option<AgentId> {
+        self.service().and_then(|service| self.party(service.primary)).and_then(Party::agent_id)
+    }
+
+    pub fn service(&self) -> Option<&Service> {
+        match &self.stage {
+            Stage::Served(service) => Some(service),
+            _ => None,
+        }
+    }
+
+    pub fn held(&self) -> bool {
+        self.service().is_some_and(|service| service.hold.is_some())
+    }
+
+    /// The search that is under way: for the call flow, for the agent who calls, or for the open transfer.
+    pub fn search(&self) -> Option<&Search> {
+        match &self.stage {
+            Stage::Seeking(Seeker::Flow(search) | Seeker::Caller(search)) => Some(search),
+            _ => self.transfer.as_ref().and_then(Transfer::search),
+        }
     }
 
     /// The customer is with at least one agent, and not held.
     pub fn talking(&self) -> bool {
-        self.stage == Stage::Served && !self.customer.held && self.customer.connected() && !self.agents.is_empty()
+        self.service().is_some_and(|service| service.hold.is_none()) && self.customer().leg.is_up()
     }
 
     /// Nothing of it is left to do in the world: it is over, and every segment's end is known.
     pub fn settled(&self) -> bool {
-        self.ended() && self.recording.closing.is_empty() && self.recording.current.is_none()
+        self.ended() && !self.recorder.maybe_live()
     }
-}
-
-fn no_policy() -> Arc<Policy> {
-    use std::sync::LazyLock;
-    static DEFAULT: LazyLock<Arc<Policy>> = LazyLock::new(|| {
-        Arc::new(
-            crate::policy::parse("lead_center", "", vec![]).expect("the built-in profile is valid, a test says so"),
-        )
-    });
-    DEFAULT.clone()
 }

@@ -1,6 +1,9 @@
-//! Contradictions in a policy: what each field allows but all together do not.
+//! Contradictions in a policy: what each field allows but all together do not. It walks the table of methods; no rule is about one kind.
 
-use super::{Ending, Fallback, OfferRules, PhaseRules, Policy};
+use super::{
+    AfterFailure, CustomerMeanwhile, Ending, Fallback, InteractionRules, Method, OfferRules, OnUnanswered, PhaseRules,
+    Policy, ReleaseMoment,
+};
 use crate::action::{Action, ActionSet};
 
 /// The longest time that any deadline may be set to: a day.
@@ -8,126 +11,188 @@ const MAX_MS: i64 = 24 * 60 * 60 * 1000;
 /// A phone that is not there after so many tries is not there.
 const MAX_REDIALS: u8 = 5;
 
-/// A field's path, and what would be right.
-type Contradiction = Option<(&'static str, String)>;
-
-/// The first contradiction.
-pub(super) fn contradiction(policy: &Policy) -> Contradiction {
-    times(policy)
-        .or_else(|| offer(&COLD, &policy.cold.offer))
-        .or_else(|| offer(&WARM, &policy.warm.offer))
-        .or_else(|| orphan(&policy.interaction.orphan))
-        .or_else(|| permissions(policy))
-        .or_else(|| endings(policy))
-        .or_else(|| patience(policy))
+/// A contradiction: the field's path, and what would be right.
+#[derive(Debug)]
+pub(super) struct Contradiction {
+    pub(super) path: String,
+    pub(super) why: String,
 }
 
-fn times(policy: &Policy) -> Contradiction {
-    let all = [
-        ("interaction.max_call_ms", policy.interaction.max_call_ms, 1000),
-        ("interaction.dial_ring_ms", policy.interaction.dial_ring_ms, 100),
-        ("interaction.wrap_up_ms", policy.interaction.wrap_up_ms, 0),
-        ("cold.offer.ring_ms", policy.cold.offer.ring_ms, 100),
-        ("cold.offer.wait_ms", policy.cold.offer.wait_ms, 100),
-        ("warm.offer.ring_ms", policy.warm.offer.ring_ms, 100),
-        ("warm.offer.wait_ms", policy.warm.offer.wait_ms, 100),
-        ("warm.offered.max_ms", policy.warm.offered.max_ms, 100),
-        ("warm.consulting.max_ms", policy.warm.consulting.max_ms, 100),
-        ("warm.joined.max_ms", policy.warm.joined.max_ms, 100),
-    ];
-    let bad = all.into_iter().find(|(_, value, min)| value < min || *value > MAX_MS);
-    bad.map(|(path, value, min)| (path, format!("`{path}` is {value}; it must be {min} to {MAX_MS} (ms)")))
+type Checked = Result<(), Contradiction>;
+
+/// The first contradiction is the error.
+pub(super) fn check(policy: &Policy) -> Checked {
+    house("interaction", &policy.interaction)?;
+    policy.methods.iter().try_for_each(|(kind, own)| method(&format!("methods.{kind}"), own))
 }
 
-/// The paths of the fields of an offer.
-struct OfferPaths {
-    redials: &'static str,
-    targets: &'static str,
-    choosable: &'static str,
-    fallback: &'static str,
+fn refuse(path: String, why: impl FnOnce(&str) -> String) -> Checked {
+    let why = why(&path);
+    Err(Contradiction { path, why })
 }
 
-const COLD: OfferPaths = OfferPaths {
-    redials: "cold.offer.redials",
-    targets: "cold.offer.targets",
-    choosable: "cold.offer.choosable",
-    fallback: "cold.offer.fallback",
-};
-const WARM: OfferPaths = OfferPaths {
-    redials: "warm.offer.redials",
-    targets: "warm.offer.targets",
-    choosable: "warm.offer.choosable",
-    fallback: "warm.offer.fallback",
-};
-
-fn offer(paths: &OfferPaths, rules: &OfferRules) -> Contradiction {
-    let OfferPaths { redials, targets, choosable, fallback } = paths;
-    if rules.redials > MAX_REDIALS {
-        return Some((redials, format!("`{redials}` is {}; it must be 0 to {MAX_REDIALS}", rules.redials)));
+fn times(at: &str, all: &[(&str, i64, i64)]) -> Checked {
+    match all.iter().find(|(_, value, min)| value < min || *value > MAX_MS) {
+        None => Ok(()),
+        Some((key, value, min)) => {
+            refuse(format!("{at}.{key}"), |path| format!("`{path}` is {value}; it must be {min} to {MAX_MS} (ms)"))
+        }
     }
+}
+
+fn redials(at: &str, redials: u8) -> Checked {
+    if redials <= MAX_REDIALS {
+        return Ok(());
+    }
+    refuse(format!("{at}.redials"), |path| format!("`{path}` is {redials}; it must be 0 to {MAX_REDIALS}"))
+}
+
+fn house(at: &str, rules: &InteractionRules) -> Checked {
+    times(
+        at,
+        &[
+            ("max_call_ms", rules.max_call_ms, 1000),
+            ("dial_ring_ms", rules.dial_ring_ms, 100),
+            ("wrap_up_ms", rules.wrap_up_ms, 0),
+            ("again_after_ms", rules.again_after_ms, 0),
+            ("hold_max_ms", rules.hold_max_ms, 0),
+            ("hold_reminder_ms", rules.hold_reminder_ms, 0),
+            ("voicemail_ms", rules.voicemail_ms, 1000),
+            ("claim_answer_ms", rules.claim_answer_ms, 100),
+            ("ring_silence_ms", rules.ring_silence_ms, 1000),
+            ("hand_over_ms", rules.hand_over_ms, 1000),
+            ("farewell_ms", rules.farewell_ms, 100),
+        ],
+    )?;
+    redials(at, rules.redials)?;
+    if rules.orphan.contains(&Fallback::Voicemail) {
+        return refuse(format!("{at}.orphan"), |path| {
+            format!("`{path}` can't be \"voicemail\": there is no recipient whose it would be")
+        });
+    }
+    chain(format!("{at}.orphan"), &rules.orphan)
+}
+
+fn method(at: &str, method: &Method) -> Checked {
+    offer(&format!("{at}.offer"), &method.offer)?;
+    release(at, method)?;
+    phases(at, method)?;
+    patience(at, method)
+}
+
+fn offer(at: &str, rules: &OfferRules) -> Checked {
+    times(
+        at,
+        &[
+            ("ring_ms", rules.ring_ms, 100),
+            ("wait_ms", rules.wait_ms, 100),
+            ("again_after_ms", rules.again_after_ms, 0),
+        ],
+    )?;
+    redials(at, rules.redials)?;
     if rules.targets.is_empty() {
-        let why = format!("`{targets}` names nobody; leave the kind's section as the profile has it instead");
-        return Some((targets, why));
+        return refuse(format!("{at}.targets"), |path| {
+            format!("`{path}` names nobody; leave the kind's section as the profile has it instead")
+        });
     }
     if rules.choosable.is_empty() {
-        return Some((choosable, format!("`{choosable}` names no state: nobody could ever be chosen")));
+        return refuse(format!("{at}.choosable"), |path| {
+            format!("`{path}` names no state: nobody could ever be chosen")
+        });
     }
-    chain(fallback, &rules.fallback)
+    chain(format!("{at}.fallback"), &rules.fallback)
 }
 
-fn chain(path: &'static str, chain: &[Fallback]) -> Contradiction {
+fn chain(path: String, chain: &[Fallback]) -> Checked {
     let ends_well = chain.last() == Some(&Fallback::Disconnect);
     let once = chain.iter().enumerate().all(|(at, step)| !chain[..at].contains(step));
-    let why = || format!("`{path}` must end with \"disconnect\", and name each step at most once");
-    (!(ends_well && once)).then(|| (path, why()))
+    if ends_well && once {
+        return Ok(());
+    }
+    refuse(path, |path| format!("`{path}` must end with \"disconnect\", and name each step at most once"))
 }
 
-fn orphan(steps: &[Fallback]) -> Contradiction {
-    const PATH: &str = "interaction.orphan";
-    let why = format!("`{PATH}` can't be \"voicemail\": there is no recipient whose it would be");
-    if steps.contains(&Fallback::Voicemail) { Some((PATH, why)) } else { chain(PATH, steps) }
+/// When the initiator is released decides where the customer can be meanwhile, and what the words for a failure can mean.
+fn release(at: &str, method: &Method) -> Checked {
+    let leaves_early = matches!(method.released, ReleaseMoment::Enqueued | ReleaseMoment::Reserved);
+    let alone = method.customer == CustomerMeanwhile::Lobby;
+    if leaves_early != alone {
+        return refuse(format!("{at}.customer"), |path| {
+            format!(
+                "`{path}` must be \"lobby\" exactly where the initiator is released at \"enqueued\" or \"reserved\""
+            )
+        });
+    }
+    if (method.released == ReleaseMoment::Committed) != method.consult.is_some() {
+        return refuse(format!("{at}.released"), |path| {
+            format!("`{path}` must be \"committed\" exactly where there is a consult")
+        });
+    }
+    if leaves_early && method.after_failure != AfterFailure::AsIs {
+        return refuse(format!("{at}.after_failure"), |path| {
+            format!("`{path}` must be \"as_is\": the initiator is released before anything can fail")
+        });
+    }
+    if !leaves_early && method.on_unanswered == OnUnanswered::Fallback {
+        return refuse(format!("{at}.on_unanswered"), |path| {
+            format!("`{path}` must be \"fail\": the initiator is still there, and would lose the customer")
+        });
+    }
+    Ok(())
 }
 
-/// C5: in every phase somebody who is there may take the customer off hold or end the transfer; the deadline alone would be a long wait.
-fn permissions(policy: &Policy) -> Contradiction {
-    let may = |phase: &PhaseRules| -> Vec<ActionSet> { vec![phase.initiator_may, phase.recipient_may] };
-    let (offered, warm) = (&policy.warm.offered, &policy.warm);
+/// What each phase's end can mean; and C5: in every phase somebody who is there may take the customer off hold or end the transfer, as the
+/// deadline alone would be a long wait.
+fn phases(at: &str, method: &Method) -> Checked {
+    use Ending::{Cancel, Complete, Continue};
+    let offered = &method.offered;
     // While it rings there is no recipient: neither can they do anything, nor can the customer be given to them.
-    let phases = [
-        ("warm.offered.initiator_may", vec![offered.initiator_may], &[Action::Resume, Action::Cancel][..]),
-        ("warm.consulting.initiator_may", may(&warm.consulting), &[Action::Resume, Action::Cancel, Action::Complete]),
-        ("warm.joined.initiator_may", may(&warm.joined), &[Action::Cancel, Action::Complete]),
+    let sets = [offered.initiator_may];
+    phase(&format!("{at}.offered"), offered, &[Cancel], &[Continue, Cancel])?;
+    way_out(&format!("{at}.offered"), &sets, &[Action::Resume, Action::Cancel])?;
+    let Some(consult) = &method.consult else { return Ok(()) };
+    let all = [
+        ("consulting", &consult.consulting, &[Action::Resume, Action::Cancel, Action::Complete][..]),
+        ("joined", &consult.joined, &[Action::Cancel, Action::Complete]),
     ];
-    let stuck = phases
-        .into_iter()
-        .find(|(_, sets, ways_out)| !ways_out.iter().any(|way| sets.iter().any(|set| set.contains(*way))));
-    stuck.map(|(path, ..)| {
-        (path, "in this phase nobody may end the transfer or resume: the customer could be stuck".into())
+    all.into_iter().try_for_each(|(key, rules, ways_out)| {
+        let at = format!("{at}.consult.{key}");
+        phase(&at, rules, &[Cancel, Complete], &[Complete, Cancel])?;
+        way_out(&at, &[rules.initiator_may, rules.recipient_may], ways_out)
     })
 }
 
-/// What a phase's end can mean.
-fn endings(policy: &Policy) -> Contradiction {
-    let warm = &policy.warm;
-    let cases = [
-        ("warm.offered.on_timeout", warm.offered.on_timeout, &[Ending::Cancel][..]),
-        ("warm.consulting.on_timeout", warm.consulting.on_timeout, &[Ending::Cancel, Ending::Complete]),
-        ("warm.joined.on_timeout", warm.joined.on_timeout, &[Ending::Cancel, Ending::Complete]),
-        ("warm.offered.initiator_leaves", warm.offered.initiator_leaves, &[Ending::Continue, Ending::Cancel]),
-        ("warm.consulting.initiator_leaves", warm.consulting.initiator_leaves, &[Ending::Complete, Ending::Cancel]),
-        ("warm.joined.initiator_leaves", warm.joined.initiator_leaves, &[Ending::Complete, Ending::Cancel]),
-    ];
-    let bad = cases.into_iter().find(|(_, ending, possible)| !possible.contains(ending));
-    bad.map(|(path, _, possible)| {
-        let words: Vec<_> = possible.iter().map(|ending| format!("{ending:?}").to_lowercase()).collect();
-        (path, format!("`{path}` can be {} in this phase", words.join(" or ")))
+fn phase(at: &str, rules: &PhaseRules, timeouts: &[Ending], leaves: &[Ending]) -> Checked {
+    times(at, &[("max_ms", rules.max_ms, 100)])?;
+    for (key, ending, possible) in
+        [("on_timeout", rules.on_timeout, timeouts), ("initiator_leaves", rules.initiator_leaves, leaves)]
+    {
+        if !possible.contains(&ending) {
+            let words: Vec<_> = possible.iter().map(|ending| format!("{ending:?}").to_lowercase()).collect();
+            return refuse(format!("{at}.{key}"), |path| {
+                format!("`{path}` can be {} in this phase", words.join(" or "))
+            });
+        }
+    }
+    Ok(())
+}
+
+fn way_out(at: &str, may: &[ActionSet], ways_out: &[Action]) -> Checked {
+    if ways_out.iter().any(|way| may.iter().any(|set| set.contains(*way))) {
+        return Ok(());
+    }
+    refuse(format!("{at}.initiator_may"), |_| {
+        "in this phase nobody may end the transfer or resume: the customer could be stuck".into()
     })
 }
 
 /// T9: a phone that rings out must have rung out before its phase does, or nobody is told why.
-fn patience(policy: &Policy) -> Contradiction {
-    const PATH: &str = "warm.offered.max_ms";
-    let (max_ms, ring_ms) = (policy.warm.offered.max_ms, policy.warm.offer.ring_ms);
-    (max_ms <= ring_ms)
-        .then(|| (PATH, format!("`{PATH}` is {max_ms}; it must be longer than `warm.offer.ring_ms` ({ring_ms})")))
+fn patience(at: &str, method: &Method) -> Checked {
+    let (max_ms, ring_ms) = (method.offered.max_ms, method.offer.ring_ms);
+    if max_ms > ring_ms {
+        return Ok(());
+    }
+    refuse(format!("{at}.offered.max_ms"), |path| {
+        format!("`{path}` is {max_ms}; it must be longer than `{at}.offer.ring_ms` ({ring_ms})")
+    })
 }

@@ -5,27 +5,23 @@ mod check;
 mod parse;
 mod profiles;
 
-pub use parse::{PolicyError, parse, restore};
+pub use parse::{PolicyError, parse, parse_file, restore};
 pub use profiles::{PROFILES, Profile, profile};
 
-use crate::{
-    action::ActionSet,
-    words::{AgentState, Kind, TargetSort},
-};
+use crate::{action::ActionSet, machine::SearchRules};
+use baton_words::{AgentState, TargetSort, TransferKind};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-/// A transfer policy. Frozen in an interaction when it opens.
+/// A transfer policy. Frozen in an interaction when it opens (decision 2). All times in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    /// Its name; documentation only, never looked at by code.
+    /// Documentation only, never looked at by code.
     pub name: String,
-    /// What holds with and without a transfer.
     pub interaction: InteractionRules,
-    /// Cold transfers.
-    pub cold: ColdRules,
-    /// Warm transfers.
-    pub warm: WarmRules,
+    /// How a customer is handed over: a row for each kind. A kind that a profile lacks is absent.
+    pub methods: BTreeMap<TransferKind, Method>,
     /// What the tenant's plan includes. Not part of the file: it comes with the tenant.
     #[serde(skip)]
     pub entitlements: Vec<String>,
@@ -37,17 +33,60 @@ pub struct Policy {
 pub struct InteractionRules {
     /// How often a customer may be handed on (T8).
     pub max_hops: u32,
-    /// How long an agent wraps up after a call, ms; 0 for not at all.
+    /// How long an agent wraps up after a call; 0 for not at all.
     pub wrap_up_ms: i64,
-    /// How long a call may last, ms; then it is ended.
+    /// How long a call may last; then it is ended.
     pub max_call_ms: i64,
-    /// How long a phone may ring in a call that an agent places: first the agent's own, then the customer's; ms.
+    /// How long a phone may ring in a call that an agent places: first the agent's own, then the customer's.
     pub dial_ring_ms: i64,
+    /// How often an agent's phone is dialled anew in a call flow, or for an agent's own call, when it could not be reached.
+    pub redials: u8,
+    /// In a call flow: after how long who declined or missed is asked again; 0 for never.
+    pub again_after_ms: i64,
+    /// In a call flow: what happens when nobody of a team can be asked (F3).
+    pub when_nobody: WhenNobody,
+    /// How long a customer may be on hold while no transfer is open; then they are taken off hold. 0: as long as the call.
+    pub hold_max_ms: i64,
+    /// After how long on hold, and again after each such time, a reminder is published; 0 for never.
+    pub hold_reminder_ms: i64,
+    /// How long a message in voicemail may take before its end is no longer waited for.
+    pub voicemail_ms: i64,
+    /// How long presence may take to answer for a claim, before the agent counts as unreachable.
+    pub claim_answer_ms: i64,
+    /// How much later than telephony's own ring time a silent phone counts as unreachable (T4).
+    pub ring_silence_ms: i64,
+    /// How long telephony may take to show the customer with the recipient who has taken over.
+    pub hand_over_ms: i64,
+    /// How long the announcement that the customer has left may take (C3: all is over 15 s after they left).
+    pub farewell_ms: i64,
     /// What becomes of a customer who is held, or cut off from their agent, when the last agent is gone (C4). Nobody's voicemail is meant
     /// by it: `next_step` and `disconnect` alone.
     pub orphan: Vec<Fallback>,
     /// What agents hear when the customer hangs up while on hold (B209).
     pub customer_gone: CustomerGone,
+}
+
+/// One way of handing a customer over: a row of the table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Method {
+    /// Where the customer is while a recipient is looked for.
+    pub customer: CustomerMeanwhile,
+    /// What a customer in the lobby hears meanwhile.
+    pub hears: Hears,
+    /// When the initiator is released.
+    pub released: ReleaseMoment,
+    /// What happens when nobody could be had, or nobody answered, while the initiator is still there.
+    pub on_unanswered: OnUnanswered,
+    /// How the customer is after a transfer that did not go through (B105, B205).
+    pub after_failure: AfterFailure,
+    /// To whom, and how a recipient is found.
+    pub offer: OfferRules,
+    /// While it waits or rings.
+    pub offered: PhaseRules,
+    /// The private consult and the three-way; without them the recipient takes over by answering.
+    #[serde(default)]
+    pub consult: Option<ConsultRules>,
 }
 
 /// What it takes to find a recipient.
@@ -58,66 +97,49 @@ pub struct OfferRules {
     pub targets: Vec<TargetSort>,
     /// What the tenant's plan must include; empty for nothing (B104).
     pub entitlement: String,
-    /// How long one recipient's phone may ring, ms.
+    /// How long one recipient's phone may ring.
     pub ring_ms: i64,
-    /// How long a team may be waited for in all, ms.
+    /// How long a team may be waited for in all.
     pub wait_ms: i64,
-    /// How often an agent's phone is dialled anew when it could not be reached, or nobody knows whether it was dialled. A number outside
-    /// never is (S2).
+    /// How often an agent's phone is dialled anew when it could not be reached, or the switch does not know whether it was dialled. A number
+    /// outside never is (S2).
     pub redials: u8,
+    /// After how long who declined or missed is asked again; 0 for never (A5, decision 9).
+    pub again_after_ms: i64,
+    /// What happens when nobody of a team can be asked.
+    pub when_nobody: WhenNobody,
     /// The states in which an agent may be chosen.
     pub choosable: Vec<AgentState>,
     /// Where the customer goes when there is no recipient and no initiator, in order of preference; the last must be `disconnect`.
     pub fallback: Vec<Fallback>,
 }
 
-/// Cold transfers: the initiator is released at once.
+/// A consult before the recipient takes over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ColdRules {
-    /// Finding the recipient.
-    pub offer: OfferRules,
-    /// What happens when the recipient can't be reserved: nothing (the initiator keeps the customer), or the fallback (B102).
-    pub on_refused: OnRefused,
-    /// What the customer hears meanwhile.
-    pub customer_hears: Hears,
-}
-
-/// Warm transfers: the initiator stays until somebody commits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WarmRules {
-    /// Finding the recipient.
-    pub offer: OfferRules,
-    /// How the customer is after a transfer that did not go through (B105, B205).
-    pub after_failure: AfterFailure,
+pub struct ConsultRules {
     /// What happens when the recipient answers while the initiator has taken the customer off hold (B106).
     pub answered_while_resumed: AnsweredWhileResumed,
     /// How the customer is when the recipient takes over in the consult (C4, B206).
     pub hold_after_complete: HoldAfterComplete,
     /// An initiator who mutes themselves in the consult or the three-way hands over by it (B203).
     pub mute_hands_over: bool,
-    /// While it waits or rings.
-    pub offered: PhaseRules,
     /// While initiator and recipient talk in private.
     pub consulting: PhaseRules,
     /// While all three hear each other.
     pub joined: PhaseRules,
 }
 
-/// One phase of a warm transfer.
+/// One phase of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhaseRules {
-    /// How long it may last, ms (C5: a deadline in every phase). What happens then: `on_timeout`.
+    /// How long it may last (C5: a deadline in every phase). What happens then: `on_timeout`.
     pub max_ms: i64,
-    /// What happens then.
     pub on_timeout: Ending,
     /// What it means that the initiator leaves.
     pub initiator_leaves: Ending,
-    /// What the initiator may do.
     pub initiator_may: ActionSet,
-    /// What the recipient may do.
     pub recipient_may: ActionSet,
 }
 
@@ -134,14 +156,50 @@ pub enum Ending {
     Cancel,
 }
 
-/// What happens when a recipient can't be reserved.
+/// Where a customer is while a recipient is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum OnRefused {
+pub enum CustomerMeanwhile {
+    /// With the initiator.
+    Stays,
+    /// On hold, from the moment on at which somebody is reserved.
+    Hold,
+    /// Alone, with ringing or music: the initiator is released.
+    Lobby,
+}
+
+/// When the initiator is released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleaseMoment {
+    /// As soon as it waits in a team's queue; for an agent as `reserved`.
+    Enqueued,
+    /// As soon as somebody is reserved. Before, nothing changes for the customer (F2).
+    Reserved,
+    /// When the recipient answers.
+    Answered,
+    /// When somebody commits: by completing, by leaving, or by muting themselves.
+    Committed,
+}
+
+/// What happens when nobody could be had while the initiator is still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnanswered {
     /// The transfer fails; the initiator keeps the customer.
     Fail,
-    /// The customer goes where an unanswered transfer goes.
+    /// The customer goes where an unanswered transfer goes (B102).
     Fallback,
+}
+
+/// What happens when nobody of a team can be asked: it is empty, or all have declined or missed and are not to be asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenNobody {
+    /// Wait for somebody, until the time is over.
+    Wait,
+    /// Give up.
+    Leave,
 }
 
 /// What a waiting customer hears.
@@ -154,7 +212,7 @@ pub enum Hears {
     Music,
 }
 
-/// How the customer is after a failed transfer.
+/// How the customer is after a transfer that did not go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AfterFailure {
@@ -209,25 +267,54 @@ pub enum Fallback {
 }
 
 impl Policy {
-    /// The rules for finding a recipient.
-    pub fn offer(&self, kind: Kind) -> &OfferRules {
-        match kind {
-            Kind::Cold => &self.cold.offer,
-            Kind::Warm => &self.warm.offer,
-        }
+    /// How this kind of transfer works; none where the policy does not have it.
+    pub fn method(&self, kind: TransferKind) -> Option<&Method> {
+        self.methods.get(&kind)
     }
 
     /// What any rule asks the tenant's plan for; and so what a plan can include.
     pub fn known_entitlements(&self) -> impl Iterator<Item = &str> {
-        [&self.cold.offer, &self.warm.offer]
-            .into_iter()
-            .map(|rules| rules.entitlement.as_str())
-            .filter(|it| !it.is_empty())
+        self.methods.values().map(|method| method.offer.entitlement.as_str()).filter(|it| !it.is_empty())
     }
 
-    /// Whether the tenant's plan includes this kind (B104).
-    pub fn entitled(&self, kind: Kind) -> bool {
-        let needed = &self.offer(kind).entitlement;
+    /// Whether the tenant's plan includes this method (B104).
+    pub fn entitled(&self, method: &Method) -> bool {
+        let needed = &method.offer.entitlement;
         needed.is_empty() || self.entitlements.iter().any(|has| has == needed)
+    }
+}
+
+impl Method {
+    pub(crate) fn mute_hands_over(&self) -> bool {
+        self.consult.as_ref().is_some_and(|consult| consult.mute_hands_over)
+    }
+
+    pub(crate) fn search_rules(&self, house: &InteractionRules) -> SearchRules {
+        SearchRules {
+            ring_us: self.offer.ring_ms * 1000,
+            wait_us: self.offer.wait_ms * 1000,
+            redials: self.offer.redials,
+            choosable: self.offer.choosable.iter().copied().collect(),
+            again_after_us: self.offer.again_after_ms * 1000,
+            waits_for_nobody: self.offer.when_nobody == WhenNobody::Wait,
+            claim_answer_us: house.claim_answer_ms * 1000,
+            silence_us: house.ring_silence_ms * 1000,
+        }
+    }
+}
+
+impl InteractionRules {
+    /// For a step of the call flow, and for the agent who calls.
+    pub(crate) fn search_rules(&self, ring_ms: i64, wait_ms: i64) -> SearchRules {
+        SearchRules {
+            ring_us: ring_ms * 1000,
+            wait_us: wait_ms * 1000,
+            redials: self.redials,
+            choosable: smallvec::smallvec![AgentState::Available],
+            again_after_us: self.again_after_ms * 1000,
+            waits_for_nobody: self.when_nobody == WhenNobody::Wait,
+            claim_answer_us: self.claim_answer_ms * 1000,
+            silence_us: self.ring_silence_ms * 1000,
+        }
     }
 }

@@ -2,6 +2,8 @@
 //! line.
 
 use super::{Policy, check, profile};
+use serde::Deserialize as _;
+use toml::de::{DeTable, DeValue};
 
 /// A policy text that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,9 +31,9 @@ pub enum PolicyError {
 /// The policy of a tenant: profile `name` with `overrides` (TOML; may be empty) on it.
 pub fn parse(name: &str, overrides: &str, entitlements: Vec<String>) -> Result<Policy, PolicyError> {
     let policy = restore(name, overrides, entitlements)?;
-    match check::contradiction(&policy) {
-        None => Ok(policy),
-        Some((path, why)) => Err(at_key(name, overrides, path, why)),
+    match check::check(&policy) {
+        Ok(()) => Ok(policy),
+        Err(found) => Err(at_key(name, overrides, &found.path, found.why)),
     }
 }
 
@@ -41,11 +43,26 @@ pub fn restore(name: &str, overrides: &str, entitlements: Vec<String>) -> Result
         name: name.to_owned(),
         known: super::PROFILES.iter().map(|profile| profile.name).collect::<Vec<_>>().join(", "),
     })?;
-    let file = format!("{name}.toml");
-    let mut merged: toml::Table = read(&file, base.toml)?;
+    let mut merged: toml::Table = read(&format!("{name}.toml"), base.toml)?;
     let changes: toml::Table = read("overrides", overrides)?;
-    merge(&mut merged, changes, &mut Vec::new()).map_err(|path| unknown(overrides, &path))?;
-    let mut policy: Policy = merged.try_into().map_err(|error| wrong_value(overrides, &error))?;
+    merge(&mut merged, changes, &mut Vec::new()).map_err(|unknown| unknown_key(overrides, &unknown))?;
+    // The profile itself is known to be good, so a value that does not fit came from the overrides.
+    let mut policy: Policy = serde_path_to_error::deserialize(toml::Value::Table(merged)).map_err(|error| {
+        let path = error.path().to_string();
+        let why = format!("{} in `{path}`", error.inner().message());
+        PolicyError::Invalid { file: "overrides".into(), line: nearest_line(overrides, &path).unwrap_or(1), why }
+    })?;
+    policy.entitlements = entitlements;
+    Ok(policy)
+}
+
+/// A whole policy by itself, as a profile's file is. For trying one out that is not built in.
+pub fn parse_file(file: &str, text: &str, entitlements: Vec<String>) -> Result<Policy, PolicyError> {
+    let invalid = |line, why| PolicyError::Invalid { file: file.to_owned(), line, why };
+    let table: toml::Table = read(file, text)?;
+    let mut policy = Policy::deserialize(table)
+        .map_err(|error| invalid(error.span().map_or(1, |span| line_at(text, span.start)), error.message().into()))?;
+    check::check(&policy).map_err(|found| invalid(nearest_line(text, &found.path).unwrap_or(1), found.why))?;
     policy.entitlements = entitlements;
     Ok(policy)
 }
@@ -58,12 +75,20 @@ fn read<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, Pol
     })
 }
 
-/// Lays `changes` over `base`; a key that `base` lacks is unknown, as a profile has them all. The error is the key's path.
-fn merge(base: &mut toml::Table, changes: toml::Table, path: &mut Vec<String>) -> Result<(), Vec<String>> {
+/// A key that is in no profile: its path, and those that would be right there.
+struct UnknownKey {
+    path: Vec<String>,
+    known: Vec<String>,
+}
+
+/// Lays `changes` over `base`; a key that `base` lacks is unknown, as a profile has all that it knows.
+fn merge(base: &mut toml::Table, changes: toml::Table, path: &mut Vec<String>) -> Result<(), UnknownKey> {
     for (key, value) in changes {
         path.push(key.clone());
         match (base.get_mut(&key), value) {
-            (None, _) => return Err(std::mem::take(path)),
+            (None, _) => {
+                return Err(UnknownKey { path: std::mem::take(path), known: base.keys().cloned().collect() });
+            }
             (Some(toml::Value::Table(below)), toml::Value::Table(changes)) => merge(below, changes, path)?,
             (Some(slot), value) => *slot = value,
         }
@@ -72,27 +97,25 @@ fn merge(base: &mut toml::Table, changes: toml::Table, path: &mut Vec<String>) -
     Ok(())
 }
 
-fn unknown(overrides: &str, path: &[String]) -> PolicyError {
-    let dotted = path.join(".");
+fn unknown_key(overrides: &str, unknown: &UnknownKey) -> PolicyError {
+    let dotted = unknown.path.join(".");
+    let key = unknown.path.last().map_or("", String::as_str);
+    let near = unknown.known.iter().map(|known| (strsim::jaro_winkler(key, known), known));
+    let nearest = near.filter(|(likeness, _)| *likeness > 0.8).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let hint = match nearest {
+        Some((_, known)) => format!("did you mean `{known}`?"),
+        None => format!("here there are: {}", unknown.known.join(", ")),
+    };
     PolicyError::Invalid {
         file: "overrides".into(),
-        line: line_of(overrides, &dotted).unwrap_or(1),
-        why: format!("there is no field `{dotted}`; look at the profile for those there are"),
+        line: nearest_line(overrides, &dotted).unwrap_or(1),
+        why: format!("there is no field `{dotted}`; {hint}"),
     }
 }
 
-/// The profile itself is known to be good, so a value that does not fit came from the overrides. Only the error's text tells the field's
-/// path, in its last line. A field of an inline table has no line of its own: the table has.
-fn wrong_value(overrides: &str, error: &toml::de::Error) -> PolicyError {
-    let text = error.to_string();
-    let path = text.trim_end().rsplit_once("\nin `").map_or("", |(_, path)| path.trim_end_matches('`'));
-    let line = nearest_line(overrides, path).unwrap_or(1);
-    PolicyError::Invalid { file: "overrides".into(), line, why: text.trim_end().replace('\n', " ") }
-}
-
-/// What contradicts the profile, which is known to be good, is in the overrides, as a rule at the field itself.
+/// What contradicts the profile, which is known to be good, is in the overrides: at the field itself, or at one that it contradicts.
 fn at_key(name: &str, overrides: &str, path: &str, why: String) -> PolicyError {
-    let in_profile = || profile(name).and_then(|base| line_of(base.toml, path)).unwrap_or(1);
+    let in_profile = || profile(name).and_then(|base| nearest_line(base.toml, path)).unwrap_or(1);
     let (file, line) = match nearest_line(overrides, path) {
         Some(line) => ("overrides".to_owned(), line),
         None => (format!("{name}.toml"), in_profile()),
@@ -100,34 +123,27 @@ fn at_key(name: &str, overrides: &str, path: &str, why: String) -> PolicyError {
     PolicyError::Invalid { file, line, why }
 }
 
-/// The line of the field, or of the innermost table around it.
-fn nearest_line(text: &str, path: &str) -> Option<usize> {
-    let mut paths = std::iter::successors(Some(path), |path| path.rsplit_once('.').map(|(above, _)| above));
-    paths.find_map(|path| line_of(text, path))
+/// The line, from 1, on which the field is set, or the innermost table around it.
+fn nearest_line(text: &str, dotted: &str) -> Option<usize> {
+    let document = DeTable::parse(text).ok()?;
+    let (mut table, mut nearest) = (document.get_ref(), None);
+    for name in dotted.split('.') {
+        let Some((key, value)) = table.iter().find(|(key, _)| key.get_ref() == name) else { break };
+        nearest = Some(line_at(text, key.span().start));
+        let DeValue::Table(below) = value.get_ref() else { break };
+        table = below;
+    }
+    nearest
 }
 
 fn line_at(text: &str, offset: usize) -> usize {
     text[..offset.min(text.len())].matches('\n').count() + 1
 }
 
-/// The line on which `a.b.key` is set, from 1.
-fn line_of(text: &str, dotted: &str) -> Option<usize> {
-    let mut section = String::new();
-    text.lines().enumerate().find_map(|(at, line)| {
-        let line = line.trim();
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.split(']').next()) {
-            name.trim().clone_into(&mut section);
-            return (section == dotted).then_some(at + 1);
-        }
-        let key = line.split('=').next().unwrap_or_default().trim();
-        let full = if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") };
-        (!key.is_empty() && full == dotted).then_some(at + 1)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use baton_words::TransferKind;
 
     fn refused(overrides: &str) -> String {
         parse("lead_center", overrides, vec![]).expect_err("must be refused").to_string()
@@ -141,40 +157,40 @@ mod tests {
 
     #[test]
     fn overrides_replace_single_fields() {
-        let policy = parse("helpdesk", "[warm.offer]\nring_ms = 1500\n", vec![]).expect("valid");
-        assert_eq!(policy.warm.offer.ring_ms, 1500);
-        assert_eq!(policy.cold.offer.ring_ms, 20_000);
+        let policy = parse("helpdesk", "[methods.warm.offer]\nring_ms = 1500\n", vec![]).expect("valid");
+        assert_eq!(policy.methods[&TransferKind::Warm].offer.ring_ms, 1500);
+        assert_eq!(policy.methods[&TransferKind::Cold].offer.ring_ms, 20_000);
     }
 
     #[test]
     fn a_typo_names_its_line() {
         assert_eq!(
-            refused("# shorter\n[warm.offer]\nring_sm = 10\n"),
-            "overrides:3: there is no field `warm.offer.ring_sm`; look at the profile for those there are"
+            refused("# shorter\n[methods.warm.offer]\nring_sm = 10\n"),
+            "overrides:3: there is no field `methods.warm.offer.ring_sm`; did you mean `ring_ms`?"
         );
     }
 
     #[test]
     fn broken_toml_names_its_line() {
-        assert!(refused("[warm\n").starts_with("overrides:1: "));
+        assert!(refused("[methods\n").starts_with("overrides:1: "));
     }
 
     #[test]
     fn a_wrong_word_names_its_line() {
-        let error = refused("[warm]\nmute_hands_over = true\nafter_failure = \"hold\"\n");
+        let error = refused("[methods.warm]\nhears = \"music\"\nafter_failure = \"hold\"\n");
         assert!(error.starts_with("overrides:3: unknown variant `hold`"), "{error}");
     }
 
     #[test]
     fn a_wrong_type_names_its_line_and_field() {
-        let why = "invalid type: string \"abc\", expected i64 in `warm.offer.ring_ms`";
-        assert_eq!(refused("[warm.offer]\nring_ms = \"abc\"\n"), format!("overrides:2: {why}"));
-        assert_eq!(refused("\n[warm]\noffer = { ring_ms = \"abc\" }\n"), format!("overrides:3: {why}"));
+        let why = "invalid type: string \"abc\", expected i64 in `methods.warm.offer.ring_ms`";
+        assert_eq!(refused("[methods.warm.offer]\nring_ms = \"abc\"\n"), format!("overrides:2: {why}"));
+        assert_eq!(refused("\n[methods.warm]\noffer = { ring_ms = \"abc\" }\n"), format!("overrides:3: {why}"));
     }
 
     #[test]
     fn a_contradiction_names_its_line() {
-        let error = refused("\n[cold.offer]\nfallback = [\"voicemail\"]\n");
+        let error = refused("\n[methods.cold.offer]\nfallback = [\"voicemail\"]\n");
         assert!(error.starts_with("overrides:3: "), "{error}");
         assert!(error.contains("disconnect"), "{error}");
     }
@@ -182,19 +198,28 @@ mod tests {
     #[test]
     fn contradictions_are_refused_where_they_stand() {
         let cases = [
-            ("[cold.offer]\nredials = 9\n", "overrides:2: `cold.offer.redials`"),
-            ("[warm]\noffer = { ring_ms = 5 }\n", "overrides:2: `warm.offer.ring_ms`"),
-            ("[warm.offered]\ninitiator_may = [\"complete\"]\n", "overrides:2: in this phase nobody"),
-            ("[warm.offered]\non_timeout = \"complete\"\n", "overrides:2: `warm.offered.on_timeout`"),
-            ("[warm.joined]\non_timeout = \"continue\"\n", "overrides:2: `warm.joined.on_timeout`"),
-            ("[warm.offered]\ninitiator_leaves = \"complete\"\n", "overrides:2: `warm.offered.initiator_leaves`"),
-            ("[warm.consulting]\ninitiator_leaves = \"continue\"\n", "overrides:2: `warm.consulting.initiator_leaves`"),
-            ("[warm.offered]\nmax_ms = 1000\n", "overrides:2: `warm.offered.max_ms`"),
-            ("[interaction]\norphan = [\"voicemail\", \"disconnect\"]\n", "overrides:2: `interaction.orphan`"),
-            ("[cold.offer]\nchoosable = []\n", "overrides:2: `cold.offer.choosable`"),
+            ("[methods.cold.offer]\nredials = 9\n", "overrides:2: `methods.cold.offer.redials`"),
+            ("[methods.warm]\noffer = { ring_ms = 5 }\n", "overrides:2: `methods.warm.offer.ring_ms`"),
+            ("[methods.warm.offered]\ninitiator_may = [\"complete\"]\n", "overrides:2: in this phase nobody"),
+            ("[methods.warm.offered]\non_timeout = \"complete\"\n", "overrides:2: `methods.warm.offered.on_timeout`"),
             (
-                "[cold.offer]\nfallback = [\"next_step\", \"next_step\", \"disconnect\"]\n",
-                "overrides:2: `cold.offer.fallback`",
+                "[methods.warm.consult.joined]\non_timeout = \"continue\"\n",
+                "overrides:2: `methods.warm.consult.joined.on_timeout`",
+            ),
+            (
+                "[methods.warm.offered]\ninitiator_leaves = \"complete\"\n",
+                "overrides:2: `methods.warm.offered.initiator_leaves`",
+            ),
+            (
+                "[methods.warm.consult.consulting]\ninitiator_leaves = \"continue\"\n",
+                "overrides:2: `methods.warm.consult.consulting.initiator_leaves`",
+            ),
+            ("[methods.warm.offered]\nmax_ms = 1000\n", "overrides:2: `methods.warm.offered.max_ms`"),
+            ("[interaction]\norphan = [\"voicemail\", \"disconnect\"]\n", "overrides:2: `interaction.orphan`"),
+            ("[methods.cold.offer]\nchoosable = []\n", "overrides:2: `methods.cold.offer.choosable`"),
+            (
+                "[methods.cold.offer]\nfallback = [\"next_step\", \"next_step\", \"disconnect\"]\n",
+                "overrides:2: `methods.cold.offer.fallback`",
             ),
         ];
         for (overrides, begins) in cases {

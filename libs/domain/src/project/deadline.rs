@@ -1,49 +1,45 @@
 //! When to look again although nothing happens. Every state that is not final has such a moment, and it leads nearer to the end (C5, T2).
 
 use crate::{
-    interaction::{CustomerLine, Interaction, Offer, OfferState, Phase, Stage},
-    permit::rules,
-    words::Kind,
+    interaction::{Interaction, LegState, Stage},
+    machine::Search,
+    policy::Policy,
 };
 
-/// How much later than telephony's own ring time the saga gives up.
-pub(crate) const RING_SILENCE_US: i64 = 5_000_000;
-/// How long telephony may take to show the customer with the recipient.
-pub(crate) const HAND_OVER_US: i64 = 30_000_000;
-
-/// When to stop waiting for an offer although nobody reports anything.
-pub(crate) fn offer_deadline(offer: &Offer) -> i64 {
-    match offer.state {
-        OfferState::Claiming { until_us } => until_us,
-        OfferState::Ringing { until_us, .. } => until_us + RING_SILENCE_US,
-    }
-}
-
 /// The next moment at which a tick changes something, microseconds since the epoch; none once it is over.
-pub fn deadline(i: &Interaction) -> Option<i64> {
-    let call_limit = i.opened_at_us + i.policy.interaction.max_call_ms * 1000;
-    let stage = match i.stage {
+pub fn deadline(i: &Interaction, policy: &Policy) -> Option<i64> {
+    let stage = match &i.stage {
         Stage::Ended(_) => return None,
-        Stage::Exiting { until_us, .. } | Stage::Farewell { until_us, .. } => until_us,
-        Stage::Seeking | Stage::Served => call_limit,
+        Stage::Exiting(exit) => exit.until_us,
+        Stage::Farewell { until_us, .. } => *until_us,
+        Stage::Seeking(_) | Stage::Served(_) => call_limit_us(i, policy),
     };
-    let search = i.search.as_ref().map(|search| {
-        let offers = search.offers.iter().map(offer_deadline).min();
-        offers.map_or(search.until_us, |offers| offers.min(search.until_us))
-    });
-    let ringing = match i.customer.line {
-        CustomerLine::Ringing(_, until_us) if !i.customer.gone => Some(until_us + RING_SILENCE_US),
-        _ => None,
-    };
-    [Some(stage), search, transfer_deadline(i), ringing].into_iter().flatten().min()
+    let transfer = i
+        .transfer
+        .as_ref()
+        .and_then(|transfer| Some(transfer.deadline_us(policy.method(transfer.kind)?, &policy.interaction)));
+    let (reminder, limit) = hold_deadlines_us(i, policy).unwrap_or_default();
+    let search = i.search().map(Search::deadline_us);
+    [Some(stage), search, transfer, customer_ring_deadline_us(i, policy), reminder, limit].into_iter().flatten().min()
 }
 
-/// When something will happen to the open transfer although nobody does anything.
-pub(crate) fn transfer_deadline(i: &Interaction) -> Option<i64> {
-    let transfer = i.open_transfer()?;
-    match transfer.phase {
-        Phase::HandedOver => Some(transfer.phase_since_us + HAND_OVER_US),
-        _ if transfer.kind == Kind::Cold => None,
-        phase => Some(transfer.phase_since_us + rules(i, phase).max_ms * 1000),
+/// When the call has lasted as long as any may.
+pub(crate) fn call_limit_us(i: &Interaction, policy: &Policy) -> i64 {
+    i.opened_at_us + policy.interaction.max_call_ms * 1000
+}
+
+/// When the customer's phone has rung for as long as it may, and telephony has said nothing (T4).
+pub(crate) fn customer_ring_deadline_us(i: &Interaction, policy: &Policy) -> Option<i64> {
+    match i.customer().leg.state {
+        LegState::Ringing { until_us, .. } => Some(until_us + policy.interaction.ring_silence_ms * 1000),
+        _ => None,
     }
+}
+
+/// When to remind of a customer who is on hold, and when to take them off. During a transfer its phases have limits of their own.
+pub(crate) fn hold_deadlines_us(i: &Interaction, policy: &Policy) -> Option<(Option<i64>, Option<i64>)> {
+    let hold = i.service().filter(|_| i.transfer.is_none())?.hold.as_ref()?;
+    let after = |since_us: i64, ms: i64| (ms > 0).then_some(since_us + ms * 1000);
+    let house = &policy.interaction;
+    Some((after(hold.reminded_at_us, house.hold_reminder_ms), after(hold.since_us, house.hold_max_ms)))
 }

@@ -1,14 +1,19 @@
-//! What the outside must be like because of the state: pure functions of it. Each receiver makes its part of the world match, and refuses a
-//! projection older than one it has seen; pushing one again heals.
+//! What the outside must be like because of the state: pure functions of it, complete. Each receiver makes its part of the world match, and
+//! refuses a projection older than one it has seen; pushing one again heals. Services carry a projection, and add nothing to it.
 
 mod claims;
 mod deadline;
+mod place;
 mod plan;
+mod transfer;
 mod wait;
 
-pub use claims::{Claims, WantedClaim, claims};
+pub use claims::{Claims, InboxItem, OfferedBy, WantedClaim, claims};
 pub use deadline::deadline;
-pub(crate) use deadline::{HAND_OVER_US, RING_SILENCE_US, offer_deadline};
+pub(crate) use deadline::{call_limit_us, customer_ring_deadline_us, hold_deadlines_us};
 pub(crate) use plan::CUSTOMER_DISCONNECTED;
-pub use plan::{Exit, MediaPlan, Origin, PlannedLeg, PlannedSegment, Treatment, plan};
+pub use plan::{
+    MediaPlan, PlannedAnnouncement, PlannedExit, PlannedLeg, PlannedOrigin, PlannedRoom, PlannedSegment, plan,
+};
+pub use transfer::{TransferRecord, open_transfer, transfers};
 pub use wait::{Wait, wait};

@@ -1,12 +1,13 @@
 //! The media plan: which rooms there are, who is in each, which legs are wanted, what is recorded. The customer is in exactly one place in
 //! every plan (C1).
 
+use super::place::{agents_room, is_wanted, room_of};
 use crate::{
-    ids::{AnnouncementNo, ExitNo, LegNo, RecordingNo, SegmentNo},
-    interaction::{CustomerLine, Engaged, Interaction, Offer, OfferState, Outside, Search, Stage},
-    policy::Hears,
-    words::{Kind, Room},
+    interaction::{Interaction, LegSource, LegState, Outside, Party, Stage},
+    machine::{Offer, OfferState, Round, Search},
+    policy::{CustomerMeanwhile, Hears, Policy},
 };
+use baton_words::{AnnouncementNo, ExitNo, LegNo, RecordingNo, Room, SegmentNo, Treatment};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -18,14 +19,12 @@ pub(crate) const CUSTOMER_DISCONNECTED: &str = "customer_disconnected";
 pub struct MediaPlan {
     /// The version of which this is the projection.
     pub version: u64,
-    /// Rooms and what is heard in them.
-    pub rooms: SmallVec<[(Room, Treatment); 3]>,
-    /// Legs, the customer's first.
+    pub rooms: SmallVec<[PlannedRoom; 3]>,
     pub legs: SmallVec<[PlannedLeg; 4]>,
-    /// What is to be played once, and where.
-    pub announcement: Option<(AnnouncementNo, Room, &'static str)>,
+    /// What is to be played once.
+    pub announcement: Option<PlannedAnnouncement>,
     /// Where the customer's leg leaves to.
-    pub exit: Option<Exit>,
+    pub exit: Option<PlannedExit>,
     /// What is to be recorded.
     pub segment: Option<PlannedSegment>,
     /// Segments that are no longer wanted and whose end is not known: telephony owes a fact for each (R2).
@@ -34,24 +33,20 @@ pub struct MediaPlan {
     pub ended: bool,
 }
 
-/// What is heard in a room.
+/// A room, and what is heard in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Treatment {
-    /// The members hear each other.
-    Conversation,
-    /// Music, and nobody anybody.
-    HoldMusic,
-    /// Ringing, and nobody anybody.
-    Ringback,
+pub struct PlannedRoom {
+    pub room: Room,
+    pub treatment: Treatment,
 }
 
 /// A leg that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedLeg {
-    /// Which.
     pub leg: LegNo,
-    /// Where it comes from.
-    pub origin: Origin,
+    /// It is the customer's.
+    pub customer: bool,
+    pub origin: PlannedOrigin,
     /// Where it is to be once it is up. A ringing leg has no room: only the first answer that is committed gets one (A7).
     pub room: Option<Room>,
     /// It is not to be heard.
@@ -60,72 +55,97 @@ pub struct PlannedLeg {
 
 /// Where a leg comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum PlannedOrigin {
     /// It came in, under this name on the switch.
     Inbound(Arc<str>),
-    /// It is dialled: the phone, and until when it may ring (0: it was answered).
-    Dial(Arc<str>, i64),
-    /// It is dialled, outside: by this rule (X3).
-    DialOutside(Outside, i64),
+    /// An agent's phone is dialled.
+    Phone {
+        phone: Arc<str>,
+        /// What it shows.
+        caller: Arc<str>,
+        /// Until when it may ring, microseconds since the epoch; 0: it was answered.
+        ring_until_us: i64,
+    },
+    /// A number outside is dialled, by a rule (X3).
+    Outside {
+        outside: Outside,
+        /// What it shows.
+        caller: Arc<str>,
+        /// Until when it may ring, microseconds since the epoch; 0: it was answered.
+        ring_until_us: i64,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlannedAnnouncement {
+    pub announcement: AnnouncementNo,
+    pub room: Room,
+    pub name: &'static str,
 }
 
 /// The customer's leg leaves to voicemail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exit {
-    /// Which attempt.
+pub struct PlannedExit {
     pub exit: ExitNo,
-    /// The box.
+    pub leg: LegNo,
     pub mailbox: Arc<str>,
 }
 
 /// The stretch of audio that is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlannedSegment {
-    /// Which.
     pub segment: SegmentNo,
-    /// Of which recording.
     pub recording: RecordingNo,
+    /// Always one with the customer in it, not held (R1).
+    pub room: Room,
 }
 
 /// The media plan of this state.
-pub fn plan(i: &Interaction) -> MediaPlan {
+pub fn plan(i: &Interaction, policy: &Policy) -> MediaPlan {
+    let segment = i.recorder.current.map(|segment| PlannedSegment {
+        segment: segment.no,
+        recording: segment.recording,
+        room: Room::Talk,
+    });
     let mut plan = MediaPlan {
         version: i.version,
         rooms: SmallVec::new(),
         legs: SmallVec::new(),
         announcement: None,
         exit: None,
-        segment: i
-            .recording
-            .current
-            .map(|segment| PlannedSegment { segment: segment.no, recording: segment.recording }),
-        awaited: i.recording.closing.iter().map(|segment| segment.no).collect(),
+        segment,
+        awaited: i.recorder.closing.iter().map(|segment| segment.no).collect(),
         ended: i.ended(),
     };
     if plan.ended {
         return plan;
     }
-    add_customer(&mut plan, i);
-    let room = agents_room(i);
-    for agent in &i.agents {
-        plan.legs.push(agent_leg(agent, room));
+    for party in i.parties.iter().filter(|party| is_wanted(party)) {
+        let leg = party_leg(i, party);
+        if let Some(room) = leg.room {
+            plan.add_room(room, || treatment(i, policy, room));
+        }
+        plan.legs.push(leg);
     }
-    if !i.agents.is_empty() {
-        plan.add_room(room, room_treatment(i, room));
-    }
-    for offer in i.search.iter().flat_map(|search| &search.offers) {
-        plan.legs.extend(offer_leg(offer));
-    }
-    if let Stage::Farewell { announcement, .. } = i.stage {
-        plan.announcement = Some((announcement, room, CUSTOMER_DISCONNECTED));
+    let offers = i.search().into_iter().flat_map(|search| &search.offers);
+    plan.legs.extend(offers.filter_map(|offer| offer_leg(i, offer)));
+    match &i.stage {
+        Stage::Exiting(exit) => {
+            plan.exit = Some(PlannedExit { exit: exit.no, leg: i.customer().leg.no, mailbox: exit.mailbox.clone() });
+        }
+        Stage::Farewell { announcement, .. } => {
+            let (announcement, room) = (*announcement, agents_room(i));
+            plan.announcement = Some(PlannedAnnouncement { announcement, room, name: CUSTOMER_DISCONNECTED });
+        }
+        _ => {}
     }
     plan
 }
 
 impl MediaPlan {
-    fn add_room(&mut self, room: Room, treatment: Treatment) {
-        if !self.rooms.iter().any(|(known, _)| *known == room) {
-            self.rooms.push((room, treatment));
+    fn add_room(&mut self, room: Room, treatment: impl FnOnce() -> Treatment) {
+        if self.treatment(room).is_none() {
+            self.rooms.push(PlannedRoom { room, treatment: treatment() });
         }
     }
 
@@ -133,73 +153,59 @@ impl MediaPlan {
     pub fn room_of(&self, leg: LegNo) -> Option<Room> {
         self.legs.iter().find(|planned| planned.leg == leg)?.room
     }
+
+    /// What is heard in a room; none: there is no such room.
+    pub fn treatment(&self, room: Room) -> Option<Treatment> {
+        self.rooms.iter().find(|planned| planned.room == room).map(|planned| planned.treatment)
+    }
 }
 
-fn add_customer(plan: &mut MediaPlan, i: &Interaction) {
-    if i.customer.gone {
-        return;
-    }
-    let room = customer_room(i);
-    let origin = match &i.customer.line {
-        CustomerLine::Inbound(name) => Origin::Inbound(name.clone()),
-        CustomerLine::ToDial(_) => return,
-        CustomerLine::Ringing(outside, until_us) => Origin::DialOutside(outside.clone(), *until_us),
-        CustomerLine::Answered(outside) => Origin::DialOutside(outside.clone(), 0),
+fn party_leg(i: &Interaction, party: &Party) -> PlannedLeg {
+    let ring_until_us = match party.leg.state {
+        LegState::Ringing { until_us, .. } => until_us,
+        _ => 0,
     };
-    plan.legs.push(PlannedLeg { leg: LegNo(1), origin, room, muted: false });
-    if let Some(room) = room {
-        plan.add_room(room, room_treatment(i, room));
-    }
-    if let (Stage::Exiting { exit, .. }, Some(mailbox)) = (i.stage, &i.flow.mailbox) {
-        plan.exit = Some(Exit { exit, mailbox: mailbox.clone() });
-    }
-}
-
-/// Where the customer is: exactly one place (C1).
-fn customer_room(i: &Interaction) -> Option<Room> {
-    match i.stage {
-        Stage::Seeking => Some(Room::Lobby),
-        Stage::Served if i.customer.held => Some(Room::Hold),
-        Stage::Served => Some(Room::Talk),
-        Stage::Exiting { .. } | Stage::Farewell { .. } | Stage::Ended(_) => None,
-    }
-}
-
-/// Agents are with the customer, or in private: never with a customer who is held (C6).
-fn agents_room(i: &Interaction) -> Room {
-    if customer_room(i) == Some(Room::Talk) { Room::Talk } else { Room::Consult }
-}
-
-fn room_treatment(i: &Interaction, room: Room) -> Treatment {
-    let searching = i.search.as_ref();
-    match room {
-        Room::Talk if i.customer.ringing() => Treatment::Ringback,
-        Room::Hold => Treatment::HoldMusic,
-        Room::Consult if i.agents.len() == 1 && searching.is_some_and(Search::ringing) => Treatment::Ringback,
-        Room::Talk | Room::Consult => Treatment::Conversation,
-        Room::Lobby => lobby_treatment(i),
-    }
-}
-
-/// A cold transfer sounds as its policy says (B101); a call flow rings while it rings, and plays music while it waits for somebody.
-fn lobby_treatment(i: &Interaction) -> Treatment {
-    match i.open_transfer() {
-        Some(transfer) if transfer.kind == Kind::Cold && i.policy.cold.customer_hears == Hears::Music => {
-            Treatment::HoldMusic
+    let origin = match &party.leg.origin {
+        LegSource::Inbound(name) => PlannedOrigin::Inbound(name.clone()),
+        LegSource::Phone(phone) => phone_of(i, phone, ring_until_us),
+        LegSource::Outside(outside) => {
+            PlannedOrigin::Outside { outside: outside.clone(), caller: i.number.clone(), ring_until_us }
         }
-        Some(_) => Treatment::Ringback,
-        None if i.search.as_ref().is_some_and(|search| search.wait.is_none()) => Treatment::Ringback,
-        None => Treatment::HoldMusic,
+    };
+    let (leg, room, muted) = (party.leg.no, room_of(i, party), party.muted);
+    PlannedLeg { leg, customer: party.no == i.customer, origin, room, muted }
+}
+
+fn offer_leg(i: &Interaction, offer: &Offer) -> Option<PlannedLeg> {
+    let OfferState::Ringing { leg, until_us, .. } = offer.state else { return None };
+    let origin = phone_of(i, &offer.agent.phone, until_us);
+    Some(PlannedLeg { leg, customer: false, origin, room: None, muted: false })
+}
+
+/// An agent's phone shows the customer.
+fn phone_of(i: &Interaction, phone: &Arc<str>, ring_until_us: i64) -> PlannedOrigin {
+    PlannedOrigin::Phone { phone: phone.clone(), caller: i.customer().address().clone(), ring_until_us }
+}
+
+fn treatment(i: &Interaction, policy: &Policy, room: Room) -> Treatment {
+    let ringing = || i.search().is_some_and(Search::ringing);
+    match room {
+        Room::Talk if i.customer().leg.is_ringing() => Treatment::Ringback,
+        Room::Hold => Treatment::HoldMusic,
+        Room::Consult if i.agents().nth(1).is_none() && ringing() => Treatment::Ringback,
+        Room::Talk | Room::Consult => Treatment::Conversation,
+        Room::Lobby => lobby_treatment(i, policy),
     }
 }
 
-fn agent_leg(agent: &Engaged, room: Room) -> PlannedLeg {
-    let origin = Origin::Dial(agent.who.phone.clone(), 0);
-    PlannedLeg { leg: agent.leg, origin, room: Some(room), muted: agent.muted }
-}
-
-fn offer_leg(offer: &Offer) -> Option<PlannedLeg> {
-    let OfferState::Ringing { leg, until_us } = offer.state else { return None };
-    let origin = Origin::Dial(offer.who.phone.clone(), until_us);
-    Some(PlannedLeg { leg, origin, room: None, muted: false })
+/// A transfer sounds as its method says (B101); a call flow rings while it rings, and plays music while it waits for somebody.
+fn lobby_treatment(i: &Interaction, policy: &Policy) -> Treatment {
+    let method = i.transfer.as_ref().and_then(|transfer| policy.method(transfer.kind));
+    let rings = match (method, i.search()) {
+        (Some(method), _) if method.customer == CustomerMeanwhile::Lobby => method.hears == Hears::Ringback,
+        (Some(_), _) => true,
+        (None, Some(search)) => search.round == Round::Proposed,
+        (None, None) => false,
+    };
+    if rings { Treatment::Ringback } else { Treatment::HoldMusic }
 }

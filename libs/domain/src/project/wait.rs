@@ -1,20 +1,19 @@
 //! The wait: for whom of which team the interaction waits.
 
 use crate::{
-    ids::{AgentId, TeamId, WaitNo},
-    interaction::Interaction,
-    words::Target,
+    interaction::{Interaction, Party},
+    machine::Round,
 };
+use baton_words::{AgentId, TeamId, WaitNo};
 use smallvec::SmallVec;
 
 /// What an interaction wants of routing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wait {
-    /// Which round.
+    /// One round of waiting.
     pub wait: WaitNo,
-    /// The team.
     pub team: TeamId,
-    /// Whom not to propose: who declined or did not answer, and who is in it already.
+    /// Who is not to be proposed: who declined or did not answer, and who is in it already.
     pub skip: SmallVec<[AgentId; 4]>,
     /// The place in the queue (A6).
     pub since_us: i64,
@@ -22,13 +21,9 @@ pub struct Wait {
 
 /// The wait of this state.
 pub fn wait(i: &Interaction) -> Option<Wait> {
-    let search = i.search.as_ref()?;
-    let Target::Team { id, .. } = &search.target else { return None };
-    let in_it = i.agents.iter().map(|agent| agent.who.id).filter(|agent| !search.skip.contains(agent));
-    Some(Wait {
-        wait: search.wait?,
-        team: *id,
-        skip: search.skip.iter().copied().chain(in_it).collect(),
-        since_us: search.since_us,
-    })
+    let search = i.search()?;
+    let (Round::Open(wait), Some(team)) = (search.round, search.target.team()) else { return None };
+    let skipped = || search.skip.iter().map(|skipped| skipped.agent);
+    let in_it = i.agents().filter_map(Party::agent_id).filter(|agent| !skipped().any(|skipped| skipped == *agent));
+    Some(Wait { wait, team, skip: skipped().chain(in_it).collect(), since_us: search.since_us })
 }

@@ -1,143 +1,152 @@
-//! Commands: what an actor wants. [`check`] refuses; what comes after it can't fail.
+//! Commands: what an actor wants. [`approve`] refuses, or says with whom and by which rules; what comes after it can't fail.
 
-use super::step::Step;
+use super::advance::Advance;
 use crate::{
-    event::EventKind,
-    ids::{RecordingNo, TransferNo},
+    actor::{Actor, AgentRef},
+    event::{EventKind, TransferStarted},
     input::{Command, RecordingCommand, StartTransfer},
-    interaction::{Counters, Interaction, Note, Phase, Transfer},
-    permit::{Refusal, permit, permit_data, permit_target},
-    words::{Actor, Kind, Reason},
+    interaction::{Counters, Interaction, Note, Party},
+    machine::{SearchInput, Transfer, TransferInput, TransferState},
+    permit::{Refusal, permit, permit_data, permit_target, permit_transfer},
+    policy::{Method, Policy},
 };
+use baton_words::{AgentId, Reason, TransferNo};
 use std::sync::Arc;
 
-/// Whether the command is accepted.
-pub(super) fn check(interaction: &Interaction, actor: &Actor, command: &Command) -> Result<(), Refusal> {
-    permit(interaction, actor, command.action())?;
-    match command {
-        Command::Start(start) => permit_target(interaction, start),
-        Command::SetData { set, remove } => permit_data(interaction, set, remove),
-        _ => Ok(()),
-    }
+/// A command that is accepted, with whom it is about.
+pub(super) enum Approved<'p> {
+    Start { start: StartTransfer, initiator: AgentRef, method: &'p Method },
+    Decline(AgentId),
+    Cancel,
+    Complete,
+    Hold,
+    Resume,
+    SetMute { agent: AgentId, muted: bool },
+    Leave(AgentId),
+    End,
+    Note(Arc<str>),
+    SetData { set: Vec<(Arc<str>, Arc<str>)>, remove: Vec<Arc<str>> },
+    Recording(RecordingCommand),
 }
 
-impl Step<'_> {
-    pub(super) fn command(&mut self, command: Command) {
-        match command {
-            Command::Start(start) => self.start(start),
-            Command::Decline => self.decline(),
-            Command::Cancel => self.cancel_transfer(Reason::Requested),
-            Command::Complete => self.hand_over(true),
-            Command::Hold => self.hold_customer(),
-            Command::Resume => self.resume_customer(),
-            Command::SetMute(muted) => self.set_mute(muted),
-            Command::Leave => self.leave(),
-            Command::End => self.end(Reason::Requested),
-            Command::Note(text) => self.note(text),
-            Command::SetData { set, remove } => self.set_data(set, remove),
-            Command::Recording(command) => self.steer_recording(command),
+/// Whether the command is accepted.
+pub(super) fn approve<'p>(
+    i: &Interaction,
+    policy: &'p Policy,
+    actor: &Actor,
+    command: Command,
+) -> Result<Approved<'p>, Refusal> {
+    permit(i, policy, actor, command.action())?;
+    let agent = || actor.agent().ok_or(Refusal::NotAParty);
+    Ok(match command {
+        Command::Start(start) => {
+            let method = permit_target(i, policy, &start)?;
+            let initiator = i.agent(agent()?).and_then(Party::agent).ok_or(Refusal::NotAParty)?.clone();
+            Approved::Start { start, initiator, method }
+        }
+        Command::Decline(transfer) => {
+            permit_transfer(i, transfer)?;
+            Approved::Decline(agent()?)
+        }
+        Command::Cancel(transfer) => {
+            permit_transfer(i, Some(transfer))?;
+            Approved::Cancel
+        }
+        Command::Complete(transfer) => {
+            permit_transfer(i, Some(transfer))?;
+            Approved::Complete
+        }
+        Command::Hold => Approved::Hold,
+        Command::Resume => Approved::Resume,
+        Command::SetMute(muted) => Approved::SetMute { agent: agent()?, muted },
+        Command::Leave => Approved::Leave(agent()?),
+        Command::End => Approved::End,
+        Command::Note(text) => Approved::Note(text),
+        Command::SetData { set, remove } => {
+            permit_data(i, &set, &remove)?;
+            Approved::SetData { set, remove }
+        }
+        Command::Recording(command) => Approved::Recording(command),
+    })
+}
+
+impl Advance<'_> {
+    pub(super) fn carry_out(&mut self, approved: Approved<'_>) {
+        match approved {
+            Approved::Start { start, initiator, method } => self.start(start, initiator, method),
+            Approved::Decline(agent) => self.search(SearchInput::Declined(agent)),
+            Approved::Cancel => self.transfer(TransferInput::Cancel(Reason::Requested)),
+            Approved::Complete => self.transfer(TransferInput::Complete),
+            Approved::Hold => self.hold_customer(),
+            Approved::Resume => self.resume_customer(),
+            Approved::SetMute { agent, muted } => self.set_mute(agent, muted),
+            Approved::Leave(agent) => self.agent_gone(agent, Reason::HungUp),
+            Approved::End => self.end(Reason::Requested),
+            Approved::Note(text) => self.note(text),
+            Approved::SetData { set, remove } => self.set_data(set, remove),
+            Approved::Recording(command) => self.record(|recorder| recorder.command(command)),
         }
     }
 
-    fn start(&mut self, start: StartTransfer) {
-        let Actor::Agent(agent) = *self.actor() else { return };
-        let Some(initiator) = self.i.agent(agent).map(|engaged| engaged.who.clone()) else { return };
+    fn start(&mut self, start: StartTransfer, initiator: AgentRef, method: &Method) {
         let no = TransferNo(Counters::take(&mut self.i.counters.transfer));
         let (kind, target) = (start.kind, start.target);
+        self.emit(EventKind::TransferStarted(Box::new(TransferStarted {
+            transfer: no,
+            kind,
+            initiator: initiator.id,
+            target: target.clone(),
+        })));
+        let rules = method.search_rules(&self.policy.interaction);
+        let search = self.begin_search(target.clone(), rules, Some(initiator.id));
         self.i.transfer = Some(Transfer {
             no,
             kind,
-            target: target.clone(),
+            target,
             initiator,
             message: start.message,
-            phase: Phase::Offered,
-            reason: None,
-            recipient: None,
+            state: TransferState::Seeking(Box::new(search)),
             resumed: false,
             started_at_us: self.now,
-            phase_since_us: self.now,
-            ended_at_us: 0,
+            since_us: self.now,
         });
-        self.emit(EventKind::TransferStarted { transfer: no, kind });
-        let rules = self.i.policy.offer(kind);
-        let (ring_ms, wait_ms, choosable) = (rules.ring_ms, rules.wait_ms, rules.choosable.iter().copied().collect());
-        let by_team = matches!(target, crate::words::Target::Team { .. });
-        self.search(target, ring_ms, wait_ms, choosable);
-        if by_team {
-            self.begin_offering(kind);
-        }
-    }
-
-    /// From here on the world follows the transfer: cold releases the initiator, warm puts the customer on hold.
-    pub(super) fn begin_offering(&mut self, kind: Kind) {
-        match kind {
-            Kind::Cold => self.release_initiator(),
-            Kind::Warm if !self.transfer().is_some_and(|transfer| transfer.resumed) && self.initiator_present() => {
-                self.hold(true);
-            }
-            Kind::Warm => {}
-        }
-    }
-
-    fn decline(&mut self) {
-        let Actor::Agent(agent) = *self.actor() else { return };
-        let Some(search) = &self.i.search else { return };
-        if let Some(at) = search.offers.iter().position(|offer| offer.who.id == agent) {
-            self.offer_failed(at, Reason::Declined);
-        }
     }
 
     fn hold_customer(&mut self) {
         self.hold(true);
-        if let Some(transfer) = self.transfer() {
+        if let Some(transfer) = &mut self.i.transfer {
             transfer.resumed = false;
         }
-        if self.phase() == Some(Phase::Joined) {
-            self.enter(Phase::Consulting);
-        }
+        self.transfer(TransferInput::CustomerHeld);
     }
 
-    /// Takes the customer off hold: in a consult that joins all; the tenure is then that agent's (B206).
+    /// Takes the customer off hold: in a consult that joins all; the tenure is then that of whoever did it (B206).
     fn resume_customer(&mut self) {
         self.hold(false);
-        let by = if let Actor::Agent(agent) = *self.actor() { Some(agent) } else { self.i.primary };
-        if let Some(transfer) = self.transfer() {
+        if let Some(transfer) = &mut self.i.transfer {
             transfer.resumed = true;
         }
-        if self.phase() == Some(Phase::Consulting) {
-            self.join();
-        }
+        self.transfer(TransferInput::CustomerResumed);
+        let by = self.actor().agent().or(self.i.primary());
         if let Some(agent) = by.filter(|agent| self.i.agent(*agent).is_some()) {
             self.take_tenure(agent);
         }
     }
 
-    fn set_mute(&mut self, muted: bool) {
-        let Actor::Agent(agent) = *self.actor() else { return };
-        let Some(engaged) = self.i.agents.iter_mut().find(|engaged| engaged.who.id == agent) else { return };
-        engaged.muted = muted;
-        self.emit(EventKind::MuteChanged { agent, muted });
-        let with_recipient = matches!(self.phase(), Some(Phase::Consulting | Phase::Joined));
-        let initiator = self.i.open_transfer().is_some_and(|transfer| transfer.initiator.id == agent);
-        if muted && with_recipient && initiator && self.i.policy.warm.mute_hands_over {
-            self.hand_over(false);
+    fn set_mute(&mut self, agent: AgentId, muted: bool) {
+        for party in self.i.parties.iter_mut().filter(|party| party.agent_id() == Some(agent)) {
+            party.muted = muted;
         }
-    }
-
-    fn leave(&mut self) {
-        if let Actor::Agent(agent) = *self.actor() {
-            self.agent_gone(agent, Reason::HungUp);
+        self.emit(EventKind::MuteChanged { agent, muted });
+        let initiator = self.i.transfer.as_ref().is_some_and(|transfer| transfer.initiator.id == agent);
+        if muted && initiator {
+            self.transfer(TransferInput::InitiatorMuted);
         }
     }
 
     fn note(&mut self, text: Arc<str>) {
-        let (author, supervisor) = match self.actor() {
-            Actor::Agent(agent) => (Some(*agent), None),
-            Actor::Supervisor(subject) => (None, Some(subject.clone())),
-            Actor::Customer | Actor::System => (None, None),
-        };
-        self.i.notes.push(Note { author, supervisor, text, at_us: self.now });
-        self.emit(EventKind::NoteAdded);
+        self.i.notes.push(Note { author: self.actor().clone(), text, at_us: self.now });
+        self.emit(EventKind::NoteAdded { note: self.i.notes.len() as u32 });
     }
 
     fn set_data(&mut self, set: Vec<(Arc<str>, Arc<str>)>, remove: Vec<Arc<str>>) {
@@ -146,31 +155,6 @@ impl Step<'_> {
         self.i.data.extend(set);
         if !removed.is_empty() || !changed.is_empty() {
             self.emit(EventKind::DataChanged { set: changed, removed });
-        }
-    }
-
-    fn steer_recording(&mut self, command: RecordingCommand) {
-        let recording = self.i.recording.tenure.and_then(|tenure| tenure.recording);
-        match command {
-            RecordingCommand::Start => {
-                self.i.recording.by_hand = true;
-                // Who starts it wants it written: a pause from before it was stopped is over.
-                self.unpause(recording);
-            }
-            RecordingCommand::Stop => self.i.recording.by_hand = false,
-            RecordingCommand::Pause => {
-                self.i.recording.paused = true;
-                self.emit(EventKind::RecordingPaused { recording });
-            }
-            RecordingCommand::Resume => self.unpause(recording),
-        }
-        self.i.recording.failures = 0;
-        self.touch();
-    }
-
-    fn unpause(&mut self, recording: Option<RecordingNo>) {
-        if std::mem::take(&mut self.i.recording.paused) {
-            self.emit(EventKind::RecordingResumed { recording });
         }
     }
 }

@@ -1,72 +1,56 @@
 //! Facts: what was observed. A fact about something that is no longer there, or that is known already, changes nothing (S5).
 
-use super::step::Step;
+use super::advance::Advance;
 use crate::{
-    ids::{AnnouncementNo, ClaimNo, LegNo},
+    actor::Actor,
+    event::EventKind,
     input::Fact,
-    interaction::Stage,
-    words::{Actor, Reason, Room},
+    interaction::{Hop, LegSource, LegState, Stage},
+    machine::SearchInput,
 };
+use baton_words::{AnnouncementNo, LegNo, Reason, Room};
 
-/// The customer's leg.
-const CUSTOMER: LegNo = LegNo(1);
-
-impl Step<'_> {
+impl Advance<'_> {
     pub(super) fn fact(&mut self, fact: Fact) {
         match fact {
-            Fact::SegmentLive(segment) => self.segment_live(segment),
-            Fact::SegmentEnded(segment, end) => self.segment_ended(segment, end),
+            Fact::SegmentLive(segment) => {
+                let agents = self.i.agents().filter_map(crate::interaction::Party::agent_id).collect();
+                self.record(|recorder| recorder.segment_live(segment, agents));
+            }
+            Fact::SegmentEnded(segment, end) => self.record(|recorder| recorder.segment_ended(segment, end)),
             // What is over stays over: of the rest only the segments' ends are still to come.
             _ if self.i.ended() => {}
-            Fact::LegRinging(_) => {}
             Fact::LegUp(leg, room) => self.leg_up(leg, room),
-            // A customer's phone that is hung up while it rings was declined.
-            Fact::LegEnded(CUSTOMER, Reason::HungUp) if self.i.customer.ringing() => {
-                self.customer_gone(Reason::Declined);
-            }
-            Fact::LegEnded(CUSTOMER, reason) => self.customer_gone(reason),
+            Fact::LegEnded(leg, reason) if leg == self.i.customer().leg.no => self.customer_leg_ended(reason),
             Fact::LegEnded(leg, reason) => self.leg_ended(leg, reason),
             Fact::AnnouncementOver(no) => self.announcement_over(no),
             Fact::ExitOver(exit, outcome) => self.exit_over(exit, outcome),
-            Fact::ClaimGranted(claim) => self.claim_granted(claim),
-            Fact::ClaimRefused(claim, reason) => self.claim_refused(claim, reason),
-            Fact::Proposed(wait, agents) => self.proposed(wait, agents),
-            Fact::Exhausted(wait) => self.exhausted(wait),
+            Fact::ClaimGranted(claim) => self.search(SearchInput::Granted(claim)),
+            // A reservation that runs out after the phone was answered says nothing: who has answered is in the call, and in no search.
+            Fact::ClaimRefused(claim, reason) => self.search(SearchInput::Refused(claim, reason)),
+            Fact::Queued(wait, position) => self.search(SearchInput::Entered(wait, position)),
+            Fact::Proposed(wait, agents) => self.search(SearchInput::Proposed(wait, agents)),
+            Fact::Exhausted(wait) => self.search(SearchInput::Exhausted(wait)),
             Fact::SwitchLost => self.switch_lost(),
         }
     }
 
     fn leg_up(&mut self, leg: LegNo, room: Option<Room>) {
-        if let Some(at) = self.i.search.as_ref().and_then(|search| search.by_leg(leg)) {
-            self.offer_answered(at, leg);
-        }
-        if leg == CUSTOMER && !self.i.customer.gone {
+        self.search(SearchInput::Answered(leg));
+        if leg == self.i.customer().leg.no {
             self.customer_answered();
         }
-        let seen = if leg == CUSTOMER {
-            Some(&mut self.i.customer.seen_in).filter(|_| !self.i.customer.gone)
-        } else {
-            self.i.agents.iter_mut().find(|agent| agent.leg == leg).map(|agent| &mut agent.seen_in)
-        };
-        if let Some(seen) = seen
-            && *seen != room
-        {
-            *seen = room;
+        let known = self.i.parties.iter_mut().find(|party| party.leg.no == leg && party.leg.is_up());
+        let seen = LegState::Up { seen_in: room };
+        if let Some(party) = known.filter(|party| party.leg.state != seen) {
+            party.leg.state = seen;
             self.touch();
         }
     }
 
     fn leg_ended(&mut self, leg: LegNo, reason: Reason) {
-        if let Some(at) = self.i.search.as_ref().and_then(|search| search.by_leg(leg)) {
-            if reason == Reason::Unreachable && self.redial(at) {
-                return;
-            }
-            return match reason {
-                Reason::HungUp => self.declined(at),
-                _ => self.offer_failed(at, reason),
-            };
-        }
-        let agent = self.i.agents.iter().find(|agent| agent.leg == leg).map(|agent| agent.who.id);
+        self.search(SearchInput::LegEnded(leg, reason));
+        let agent = self.i.agents().find(|party| party.leg.no == leg).and_then(crate::interaction::Party::agent_id);
         if let Some(agent) = agent {
             // A leg that was lost is nobody's doing.
             if reason == Reason::HungUp {
@@ -76,12 +60,27 @@ impl Step<'_> {
         }
     }
 
-    /// A phone that is hung up while it rings was declined.
-    fn declined(&mut self, at: usize) {
-        if let Some(offer) = self.i.search.as_ref().and_then(|search| search.offers.get(at)) {
-            self.act_as(Actor::Agent(offer.who.id));
+    /// A customer's phone that is hung up while it rings was declined.
+    fn customer_leg_ended(&mut self, reason: Reason) {
+        let declined = reason == Reason::HungUp && self.i.customer().leg.is_ringing();
+        self.customer_gone(if declined { Reason::Declined } else { reason });
+    }
+
+    /// The customer whom an agent called is on the line.
+    fn customer_answered(&mut self) {
+        let (now, opened_at_us) = (self.now, self.i.opened_at_us);
+        let leg = &mut self.i.customer_mut().leg;
+        let (LegState::Ringing { since_us, .. }, LegSource::Outside(outside)) = (leg.state, &leg.origin) else {
+            return;
+        };
+        let allowed_by = outside.allowed_by.clone();
+        leg.state = LegState::Up { seen_in: None };
+        self.act_as(Actor::Customer);
+        self.emit(EventKind::CustomerAnswered { allowed_by, rang_us: now - since_us });
+        let primary = self.i.primary().and_then(|agent| self.i.agent(agent)).and_then(crate::interaction::Party::agent);
+        if let Some(agent) = primary.cloned() {
+            self.i.journey.push(Hop::of_flow(&agent, opened_at_us, now));
         }
-        self.offer_failed(at, Reason::Declined);
     }
 
     fn announcement_over(&mut self, no: AnnouncementNo) {
@@ -90,17 +89,9 @@ impl Step<'_> {
         }
     }
 
-    /// A reservation that is refused, or runs out before the phone was answered, is a failed offer. One that runs out later than that says
-    /// nothing: who has answered is in the call.
-    fn claim_refused(&mut self, claim: ClaimNo, reason: Reason) {
-        if let Some(at) = self.i.search.as_ref().and_then(|search| search.by_claim(claim)) {
-            self.offer_failed(at, reason);
-        }
-    }
-
     /// No leg lives (S4).
     fn switch_lost(&mut self) {
-        self.i.customer.gone = true;
+        self.i.customer_mut().leg.state = LegState::Over;
         self.end(Reason::SwitchLost);
     }
 }

@@ -1,27 +1,22 @@
-//! The one function that advances an interaction. Each input changes the state and says what happened; afterwards [`recording`] draws the
-//! conclusions that follow from any change (which segment is wanted now, what is being left out).
+//! The one function that advances an interaction. Each input goes to the machine that it is about; what came of it is carried to the others in
+//! [`connect`]. Afterwards the recorder draws the conclusions that follow from any change.
 
+mod advance;
 mod command;
-mod customer;
+mod connect;
 mod fact;
-mod flow;
-mod leave;
-mod offer;
-mod recording;
-mod saga;
-mod step;
+mod parties;
 mod tick;
 
 use crate::{
-    event::{EventKind, Events},
+    actor::{Actor, AgentRef, Target},
+    event::{EventKind, Events, Opened},
     input::Input,
-    interaction::{Customer, CustomerLine, Flow, Interaction, Opening, Recording, Stage},
+    interaction::{Interaction, Opening, Seeker},
     permit::Refusal,
-    words::{Actor, AgentRef, AgentState, Direction, Target},
+    policy::Policy,
 };
-use smallvec::{SmallVec, smallvec};
-use std::collections::BTreeMap;
-use step::Step;
+use advance::Advance;
 
 /// What an input led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,91 +28,62 @@ pub struct Reaction {
 }
 
 /// Begins an interaction: the customer has called.
-pub fn open(opening: Opening, now_us: i64) -> (Interaction, Events) {
-    let mut interaction = new(opening, now_us);
-    let mut step = Step::new(&mut interaction, now_us, Actor::Customer);
-    step.emit(EventKind::Opened);
-    step.advance_flow();
-    let reaction = step.finish();
-    (interaction, reaction.events)
+pub fn open(opening: Opening, policy: &Policy, now_us: i64) -> (Interaction, Events) {
+    begin(opening, policy, Actor::Customer, now_us, |advance: &mut Advance<'_>| Advance::advance_flow(advance))
 }
 
 /// Begins an interaction: an agent calls a customer. Their own phone rings first.
-pub fn place(opening: Opening, agent: AgentRef, now_us: i64) -> (Interaction, Events) {
-    let (actor, ring_ms) = (Actor::Agent(agent.id), opening.policy.interaction.dial_ring_ms);
-    let mut interaction = new(opening, now_us);
-    let mut step = Step::new(&mut interaction, now_us, actor);
-    step.emit(EventKind::Opened);
-    step.search(Target::Agent(agent), ring_ms, 0, smallvec![AgentState::Available]);
-    let reaction = step.finish();
-    (interaction, reaction.events)
+pub fn place(opening: Opening, policy: &Policy, agent: AgentRef, now_us: i64) -> (Interaction, Events) {
+    let rules = policy.interaction.search_rules(policy.interaction.dial_ring_ms, 0);
+    begin(opening, policy, Actor::Agent(agent.id), now_us, |advance| {
+        advance.seek(Target::Agent(agent), rules, Seeker::Caller);
+    })
 }
 
-/// Advances an interaction by one input. Refused: nothing has changed.
+fn begin(
+    opening: Opening,
+    policy: &Policy,
+    actor: Actor,
+    now_us: i64,
+    first: impl FnOnce(&mut Advance<'_>),
+) -> (Interaction, Events) {
+    let mut interaction = Interaction::new(opening, now_us);
+    let opened = Opened {
+        medium: interaction.medium,
+        direction: interaction.direction,
+        number: interaction.number.clone(),
+        customer: interaction.customer().address().clone(),
+        recording_mode: interaction.recorder.mode,
+        flow: interaction.flow.name.clone(),
+    };
+    let mut advance = Advance::new(&mut interaction, policy, now_us, actor);
+    advance.emit(EventKind::Opened(Box::new(opened)));
+    first(&mut advance);
+    let events = advance.finish().events;
+    (interaction, events)
+}
+
+/// Advances an interaction by one input, under the policy with which it began. Refused: nothing has changed.
 ///
 /// # Errors
 /// Only commands are refused; see [`Refusal`].
-pub fn react(interaction: &mut Interaction, input: Input, now_us: i64) -> Result<Reaction, Refusal> {
+pub fn react(interaction: &mut Interaction, policy: &Policy, input: Input, now_us: i64) -> Result<Reaction, Refusal> {
     match input {
         Input::Command(actor, command) => {
-            command::check(interaction, &actor, &command)?;
-            let mut step = Step::new(interaction, now_us, actor);
-            step.command(command);
-            Ok(step.finish())
+            let approved = command::approve(interaction, policy, &actor, command)?;
+            let mut advance = Advance::new(interaction, policy, now_us, actor);
+            advance.carry_out(approved);
+            Ok(advance.finish())
         }
         Input::Fact(fact) => {
-            let mut step = Step::new(interaction, now_us, Actor::System);
-            step.fact(fact);
-            Ok(step.finish())
+            let mut advance = Advance::new(interaction, policy, now_us, Actor::System);
+            advance.fact(fact);
+            Ok(advance.finish())
         }
         Input::Tick => {
-            let mut step = Step::new(interaction, now_us, Actor::System);
-            step.tick();
-            Ok(step.finish())
+            let mut advance = Advance::new(interaction, policy, now_us, Actor::System);
+            advance.tick();
+            Ok(advance.finish())
         }
-    }
-}
-
-fn new(opening: Opening, now_us: i64) -> Interaction {
-    let direction = match opening.line {
-        CustomerLine::Inbound(_) => Direction::Inbound,
-        _ => Direction::Outbound,
-    };
-    Interaction {
-        id: opening.id,
-        tenant: opening.tenant,
-        version: 0,
-        sequence: 0,
-        opened_at_us: now_us,
-        updated_at_us: now_us,
-        direction,
-        number: opening.number,
-        customer: Customer { address: opening.customer, line: opening.line, held: false, gone: false, seen_in: None },
-        agents: SmallVec::new(),
-        primary: None,
-        stage: Stage::Seeking,
-        flow: Flow { steps: opening.flow, next: 0, skip_voicemail: opening.skip_voicemail, mailbox: None },
-        search: None,
-        transfer: None,
-        journey: Vec::new(),
-        notes: Vec::new(),
-        data: BTreeMap::new(),
-        recording: Recording {
-            mode: opening.recording,
-            automatic: opening.recording.records(direction),
-            by_hand: false,
-            paused: false,
-            tenure: None,
-            suspended: SmallVec::new(),
-            current: None,
-            closing: SmallVec::new(),
-            ending: SmallVec::new(),
-            gap: None,
-            failures: 0,
-        },
-        released: SmallVec::new(),
-        counters: crate::interaction::Counters { leg: 1, ..Default::default() },
-        policy_version: opening.policy_version,
-        policy: opening.policy,
     }
 }

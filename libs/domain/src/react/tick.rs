@@ -1,86 +1,75 @@
-//! Deadlines: what happens although nobody does anything (C5, T2). Each is later than whoever should have reported by several seconds:
-//! they are for silence (T4).
+//! Deadlines: what happens although nobody does anything (C5, T2). Each is later than whoever should have reported by several seconds: they
+//! are for silence (T4).
 
-use super::step::Step;
+use super::advance::Advance;
 use crate::{
-    input::ExitOutcome,
-    interaction::{CustomerLine, Phase, Stage},
-    permit::rules,
-    policy::Ending,
-    project::{HAND_OVER_US, RING_SILENCE_US, offer_deadline},
-    words::{Kind, Reason},
+    event::EventKind,
+    interaction::{LegState, Stage},
+    machine::{SearchInput, TransferInput},
+    project::{call_limit_us, customer_ring_deadline_us, hold_deadlines_us},
 };
+use baton_words::{ExitOutcome, Reason};
 
-impl Step<'_> {
+impl Advance<'_> {
     pub(super) fn tick(&mut self) {
-        self.tick_offers();
-        self.tick_search();
+        self.search(SearchInput::Tick);
         self.tick_transfer();
+        self.tick_customer();
+        self.tick_hold();
         self.tick_stage();
     }
 
-    fn tick_offers(&mut self) {
-        // Silence says nothing of the agent (B604): telephony itself tells of a phone that rang out, before this (T4).
-        while let Some(at) = self.overdue_offer() {
-            self.offer_failed(at, Reason::Unreachable);
-        }
-    }
-
-    fn overdue_offer(&self) -> Option<usize> {
-        self.i.search.as_ref()?.offers.iter().position(|offer| offer_deadline(offer) <= self.now)
-    }
-
-    fn tick_search(&mut self) {
-        let Some(search) = self.i.search.as_ref().filter(|search| search.until_us <= self.now) else { return };
-        let reason =
-            search.last_failure.unwrap_or(if search.ringing() { Reason::NoAnswer } else { Reason::NobodyAvailable });
-        // Whose phone still rings has let nothing ring out (B604).
-        self.drop_search(Reason::Timeout);
-        self.search_over(reason);
-    }
-
     fn tick_transfer(&mut self) {
-        let Some(transfer) = self.i.open_transfer() else { return };
-        let (phase, kind, since) = (transfer.phase, transfer.kind, transfer.phase_since_us);
-        if phase == Phase::HandedOver {
-            if since + HAND_OVER_US <= self.now {
-                self.fail_handed_over();
-            }
-            return;
-        }
-        let limits = rules(self.i, phase);
-        if kind == Kind::Cold || since + limits.max_ms * 1000 > self.now {
-            return;
-        }
-        match limits.on_timeout {
-            Ending::Complete if phase != Phase::Offered => self.hand_over(true),
-            _ => self.cancel_transfer(Reason::Timeout),
+        let Some(transfer) = &self.i.transfer else { return };
+        let method = self.policy.method(transfer.kind);
+        if method.is_some_and(|method| transfer.deadline_us(method, &self.policy.interaction) <= self.now) {
+            self.transfer(TransferInput::PhaseOver);
         }
     }
 
-    /// The recipient has the customer as far as anybody knows, but telephony never showed it.
-    fn fail_handed_over(&mut self) {
-        let Some(no) = self.transfer_no() else { return };
-        let to = self.i.primary;
-        self.close(Phase::Failed, Some(Reason::Timeout), to);
-        self.emit(crate::event::EventKind::TransferFailed { transfer: no, reason: Reason::Timeout });
+    fn tick_customer(&mut self) {
+        if customer_ring_deadline_us(self.i, self.policy).is_some_and(|at_us| at_us <= self.now) {
+            self.customer_gone(Reason::NoAnswer);
+        }
+    }
+
+    /// F11: nobody is on hold for ever, and somebody is reminded.
+    fn tick_hold(&mut self) {
+        let Some((reminder_us, limit_us)) = hold_deadlines_us(self.i, self.policy) else { return };
+        if limit_us.is_some_and(|at_us| at_us <= self.now) {
+            self.hold(false);
+            self.primary_takes_tenure();
+        } else if reminder_us.is_some_and(|at_us| at_us <= self.now)
+            && let Stage::Served(service) = &mut self.i.stage
+            && let Some(hold) = &mut service.hold
+        {
+            hold.reminded_at_us = self.now;
+            let held_us = self.now - hold.since_us;
+            self.emit(EventKind::HoldReminder { held_us });
+        }
     }
 
     fn tick_stage(&mut self) {
-        if let CustomerLine::Ringing(_, until_us) = self.i.customer.line
-            && until_us + RING_SILENCE_US <= self.now
-        {
-            self.customer_gone(Reason::NoAnswer);
-        }
-        match self.i.stage {
-            Stage::Exiting { exit, until_us } if until_us <= self.now => self.exit_over(exit, ExitOutcome::Unknown),
-            Stage::Farewell { until_us, .. } if until_us <= self.now => self.end(Reason::CustomerLeft),
-            Stage::Seeking | Stage::Served if self.call_limit_us() <= self.now => self.end(Reason::Timeout),
+        match &self.i.stage {
+            Stage::Exiting(exit) if exit.until_us <= self.now => {
+                let no = exit.no;
+                self.exit_over(no, ExitOutcome::Unknown);
+            }
+            Stage::Farewell { until_us, .. } if *until_us <= self.now => self.end(Reason::CustomerLeft),
+            Stage::Seeking(_) | Stage::Served(_) if call_limit_us(self.i, self.policy) <= self.now => {
+                self.end(Reason::Timeout);
+            }
             _ => {}
         }
     }
 
-    fn call_limit_us(&self) -> i64 {
-        self.i.opened_at_us + self.i.policy.interaction.max_call_ms * 1000
+    /// The agent who calls is on the line: now the customer's phone is to ring.
+    pub(super) fn dial_customer(&mut self) {
+        let (since_us, ring_us) = (self.now, self.policy.interaction.dial_ring_ms * 1000);
+        let leg = &mut self.i.customer_mut().leg;
+        if leg.state == LegState::Planned {
+            leg.state = LegState::Ringing { since_us, until_us: since_us + ring_us };
+            self.touch();
+        }
     }
 }

@@ -1,14 +1,12 @@
 //! What must hold in every state, whatever came before; each by its id.
 
-use crate::world::{World, agent, by};
+use crate::world::{World, by, command_of, on_behalf_of, supervisor};
 use baton_domain::{
-    Action, Command, EventKind, Input, RecordingCommand, Refusal, StartTransfer,
-    ids::LegNo,
-    interaction::{CustomerLine, Phase, Stage},
-    permit::allowed,
+    Action, Actor, EventKind, Input, Refusal,
+    interaction::{LegState, Stage},
     project,
-    words::{Actor, Kind, Reason, Room, Target},
 };
+use baton_words::{LegNo, Phase, Reason, Room};
 
 /// Checks all of them on one state.
 pub fn check(world: &World) {
@@ -30,9 +28,9 @@ pub fn check(world: &World) {
 /// What holds when everything has been done that the plan says, and was reported.
 pub fn check_placed(mut world: World) {
     world.place();
-    let phase = world.i.open_transfer().map(|transfer| transfer.phase);
-    assert_ne!(phase, Some(Phase::HandedOver), "T2: it has gone through: {:?}", world.i);
-    let recording = &world.i.recording;
+    let phase = world.i.transfer.as_ref().map(baton_domain::Transfer::phase);
+    assert_ne!(phase, Some(Phase::HandingOver), "T2: it has gone through: {:?}", world.i);
+    let recording = &world.i.recorder;
     if world.i.talking() && recording.on() && !recording.paused {
         assert!(recording.current.is_some_and(|segment| segment.live), "R2: {:?}", world.i);
     }
@@ -40,13 +38,13 @@ pub fn check_placed(mut world: World) {
 
 /// C2: nobody looks for an agent while one is there.
 fn nobody_is_left_alone(world: &World) {
-    let with_nobody = matches!(world.i.stage, Stage::Seeking | Stage::Exiting { .. });
-    assert!(!with_nobody || world.i.agents.is_empty(), "C2: {:?}", world.i);
+    let with_nobody = matches!(world.i.stage, Stage::Seeking(_) | Stage::Exiting(_));
+    assert!(!with_nobody || world.agents_in().is_empty(), "C2: {:?}", world.i);
 }
 
 /// B206: a segment belongs to an agent who is there.
 fn a_turn_is_that_of_somebody_present(world: &World) {
-    let recording = &world.i.recording;
+    let recording = &world.i.recorder;
     if let (Some(_), Some(tenure)) = (recording.current, recording.tenure) {
         assert!(world.i.agent(tenure.agent).is_some(), "B206: {:?}", world.i);
     }
@@ -65,11 +63,12 @@ fn nobody_is_claimed_twice(world: &World) {
 
 /// B206: whoever comes back after a failed attempt goes on with their recording.
 fn one_recording_each_until_a_hop_is_made(world: &World) {
-    if world.i.journey.iter().filter(|hop| hop.to.is_some()).count() > 1 || world.happened(left_and_came_back) {
+    if world.i.journey.iter().filter(|hop| hop.outcome.to().is_some()).count() > 1 || world.happened(left_and_came_back)
+    {
         return;
     }
-    let started = world.events.iter().filter_map(|event| match event.kind {
-        EventKind::RecordingStarted { agent, .. } => Some(agent),
+    let started = world.events.iter().filter_map(|event| match &event.kind {
+        EventKind::RecordingStarted(started) => Some(started.agent),
         _ => None,
     });
     let started: Vec<_> = started.collect();
@@ -85,7 +84,7 @@ fn left_and_came_back(kind: &EventKind) -> bool {
 
 /// What is over is over: only the ends of recordings are still told.
 fn nothing_but_segments_comes_after_the_end(world: &World) {
-    let mut after = world.events.iter().skip_while(|event| !matches!(event.kind, EventKind::Ended { .. })).skip(1);
+    let mut after = world.events.iter().skip_while(|event| !matches!(event.kind, EventKind::Ended(_))).skip(1);
     let late = |kind: &EventKind| {
         matches!(
             kind,
@@ -100,10 +99,10 @@ fn nothing_but_segments_comes_after_the_end(world: &World) {
 
 /// C1: exactly one place: a room, or an exit.
 fn customer_is_in_one_place(world: &World) {
-    let plan = project::plan(&world.i);
+    let plan = world.plan();
     let legs: Vec<_> = plan.legs.iter().filter(|leg| leg.leg == LegNo(1)).collect();
-    let to_dial = matches!(world.i.customer.line, CustomerLine::ToDial(_));
-    let wanted = usize::from(!world.i.customer.gone && !world.i.ended() && !to_dial);
+    let customer = world.i.customer().leg.state;
+    let wanted = usize::from(!world.i.ended() && !matches!(customer, LegState::Planned | LegState::Over));
     assert_eq!(legs.len(), wanted, "C1: {plan:?}");
     if let Some(leg) = legs.first() {
         assert!(leg.room.is_some() != plan.exit.is_some(), "C1: {plan:?}");
@@ -111,14 +110,14 @@ fn customer_is_in_one_place(world: &World) {
     for leg in &plan.legs {
         assert_eq!(plan.legs.iter().filter(|other| other.leg == leg.leg).count(), 1, "C1: {plan:?}");
         if let Some(room) = leg.room {
-            assert!(plan.rooms.iter().any(|(known, _)| *known == room), "C1: a room that is not there: {plan:?}");
+            assert!(plan.treatment(room).is_some(), "C1: a room that is not there: {plan:?}");
         }
     }
 }
 
 /// C6: who is held is alone.
 fn held_means_held(world: &World) {
-    let plan = project::plan(&world.i);
+    let plan = world.plan();
     for room in [Room::Hold, Room::Lobby] {
         let members: Vec<_> = plan.legs.iter().filter(|leg| leg.room == Some(room)).collect();
         assert!(members.iter().all(|leg| leg.leg == LegNo(1)), "C6: {plan:?}");
@@ -127,24 +126,24 @@ fn held_means_held(world: &World) {
 
 /// R1, B208: a segment only where the customer talks with an agent.
 fn only_conversations_are_recorded(world: &World) {
-    let plan = project::plan(&world.i);
+    let plan = world.plan();
     if plan.segment.is_some() {
         assert_eq!(plan.room_of(LegNo(1)), Some(Room::Talk), "R1: {plan:?}");
         assert!(plan.legs.iter().any(|leg| leg.leg != LegNo(1) && leg.room == Some(Room::Talk)), "R1: {plan:?}");
-        assert!(!world.i.recording.paused, "R3: {plan:?}");
+        assert!(!world.i.recorder.paused, "R3: {plan:?}");
     }
 }
 
 /// R2: while nobody has the customer it is nobody's turn, and nothing is left out.
 fn without_a_primary_there_is_no_turn(world: &World) {
-    let r = &world.i.recording;
-    assert!(world.i.primary.is_some() || (r.tenure.is_none() && r.gap.is_none()), "R2: {r:?}");
+    let r = &world.i.recorder;
+    assert!(world.i.primary().is_some() || (r.tenure.is_none() && r.gap.is_none()), "R2: {r:?}");
 }
 
 /// T5: no claim, leg or wait outlives the interaction.
 fn nothing_is_left_at_the_end(world: &World) {
     if world.i.ended() {
-        let plan = project::plan(&world.i);
+        let plan = world.plan();
         assert!(plan.legs.is_empty() && plan.segment.is_none(), "T5: {plan:?}");
         assert!(project::claims(&world.i).wanted.is_empty(), "T5");
         assert_eq!(project::wait(&world.i), None, "T5");
@@ -153,12 +152,13 @@ fn nothing_is_left_at_the_end(world: &World) {
 
 /// C5, T2: every state that is not final has a deadline.
 fn a_deadline_is_armed(world: &World) {
-    assert_eq!(project::deadline(&world.i).is_none(), world.i.ended(), "C5: {:?}", world.i.stage);
+    assert_eq!(world.deadline().is_none(), world.i.ended(), "C5: {:?}", world.i.stage);
 }
 
 /// C2: a call that nobody ended ends only when the customer left, an agent who had them hung up, or a flow or fallback said so.
 fn nobody_is_hung_up_by_a_transfer(world: &World) {
-    let was_there = matches!(world.i.customer.line, CustomerLine::Inbound(_) | CustomerLine::Answered(_));
+    let was_there = world.happened(|kind| matches!(kind, EventKind::CustomerAnswered { .. }))
+        || world.i.direction == baton_words::Direction::Inbound;
     if let Stage::Ended(reason) = world.i.stage
         && was_there
     {
@@ -177,42 +177,19 @@ fn nobody_is_hung_up_by_a_transfer(world: &World) {
 
 /// T6: what a party is told it may do is exactly what is accepted from it.
 fn buttons_do_not_lie(world: &World) {
-    let actors = (1..=4).map(by).chain([Actor::Supervisor("boss".into()), Actor::Customer]);
+    let agents = (1..=4).map(by);
+    let actors = agents.chain((1..=2).map(on_behalf_of)).chain([supervisor(), Actor::Customer, Actor::External]);
+    let open = world.i.transfer.as_ref().map(|transfer| transfer.no);
     for actor in actors {
-        let told = allowed(&world.i, &actor);
+        let shown = world.allowed(&actor);
         for action in Action::ALL {
             let mut trial = world.i.clone();
-            let answer = baton_domain::react(&mut trial, Input::Command(actor.clone(), command(action)), world.now);
+            let input = Input::Command(actor.clone(), command_of(action, open));
+            let answer = baton_domain::react(&mut trial, &world.policy, input, world.now);
             // The target of a start is not part of the button.
             let accepted = !matches!(&answer, Err(error) if !matches!(error, Refusal::TargetInInteraction));
-            assert_eq!(told.contains(action), accepted, "T6: {actor:?} {action:?} {answer:?} in {:?}", world.i);
+            assert_eq!(shown.contains(action), accepted, "T6: {actor:?} {action:?} {answer:?} in {:?}", world.i);
             assert!(answer.is_ok() || trial == world.i, "T5: a refusal changed something");
         }
-    }
-}
-
-/// A command for each action.
-pub fn command(action: Action) -> Command {
-    let start = |kind| {
-        Command::Start(StartTransfer { kind, target: Target::Agent(agent(4)), message: "please take over".into() })
-    };
-    match action {
-        Action::StartCold => start(Kind::Cold),
-        Action::StartWarm => start(Kind::Warm),
-        Action::Cancel => Command::Cancel,
-        Action::Complete => Command::Complete,
-        Action::Decline => Command::Decline,
-        Action::Hold => Command::Hold,
-        Action::Resume => Command::Resume,
-        Action::Mute => Command::SetMute(true),
-        Action::Unmute => Command::SetMute(false),
-        Action::Leave => Command::Leave,
-        Action::End => Command::End,
-        Action::Note => Command::Note("a note".into()),
-        Action::SetData => Command::SetData { set: vec![("k".into(), "v".into())], remove: vec![] },
-        Action::StartRecording => Command::Recording(RecordingCommand::Start),
-        Action::StopRecording => Command::Recording(RecordingCommand::Stop),
-        Action::PauseRecording => Command::Recording(RecordingCommand::Pause),
-        Action::ResumeRecording => Command::Recording(RecordingCommand::Resume),
     }
 }

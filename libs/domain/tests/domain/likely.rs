@@ -2,17 +2,15 @@
 //! with everybody still there; these do.
 
 use crate::{
-    invariants::{check, check_placed, command},
-    world::{SECOND, World, agent, by, policy},
+    invariants::{check, check_placed},
+    world::{SECOND, World, agent, by, policy, ring, supervisor, team},
 };
 use baton_domain::{
-    Action, Command, Fact, Input, StartTransfer, TeamId,
-    ids::LegNo,
-    interaction::{FlowStep, OfferState},
-    permit::allowed,
+    Action, Command, Fact, Input, StartTransfer, Target,
+    machine::{FlowStep, OfferState},
     project,
-    words::{Actor, Kind, Reason, RecordingMode, Target},
 };
+use baton_words::{LegNo, Reason, RecordingMode};
 use proptest::prelude::*;
 
 /// Picks one of several.
@@ -28,10 +26,6 @@ impl Dice {
     fn seldom(&mut self) -> bool {
         self.of(4) == 0
     }
-}
-
-fn team() -> Target {
-    Target::Team { id: TeamId(uuid::Uuid::from_u128(500)), name: "support".into() }
 }
 
 /// One likely thing happens, if there is one of that sort.
@@ -50,12 +44,13 @@ fn act(world: &mut World, dice: &mut Dice) {
 
 /// A phone that rings is answered, or is not.
 fn phone(world: &mut World, dice: &mut Dice) {
-    let ringing = world.i.search.iter().flat_map(|search| &search.offers).filter_map(|offer| match offer.state {
-        OfferState::Ringing { leg, .. } => Some(leg),
-        OfferState::Claiming { .. } => None,
-    });
+    let ringing =
+        world.i.search().into_iter().flat_map(|search| &search.offers).filter_map(|offer| match offer.state {
+            OfferState::Ringing { leg, .. } => Some(leg),
+            OfferState::Claiming { .. } => None,
+        });
     let mut legs: Vec<_> = ringing.collect();
-    legs.extend(world.i.customer.ringing().then_some(LegNo(1)));
+    legs.extend(world.i.customer().leg.is_ringing().then_some(LegNo(1)));
     if legs.is_empty() {
         return;
     }
@@ -73,27 +68,27 @@ fn propose(world: &mut World, dice: &mut Dice) {
 }
 
 fn agent_gone(world: &mut World, dice: &mut Dice) {
-    if !world.i.agents.is_empty() {
-        let leg = world.i.agents[dice.of(world.i.agents.len())].leg;
+    let legs: Vec<_> = world.i.agents().map(|party| party.leg.no).collect();
+    if !legs.is_empty() {
+        let leg = legs[dice.of(legs.len())];
         world.fact(Fact::LegEnded(leg, [Reason::HungUp, Reason::Unreachable][dice.of(2)]));
     }
 }
 
 /// Somebody presses a button that they are shown.
 fn button(world: &mut World, dice: &mut Dice) {
-    let actor = if dice.of(10) == 0 { Actor::Supervisor("boss".into()) } else { by(1 + dice.of(4) as u128) };
+    let actor = if dice.of(10) == 0 { supervisor() } else { by(1 + dice.of(4) as u128) };
     let dull = [Action::Note, Action::SetData, Action::End];
-    let buttons: Vec<_> = allowed(&world.i, &actor).iter().filter(|action| !dull.contains(action)).collect();
+    let buttons: Vec<_> = world.allowed(&actor).iter().filter(|action| !dull.contains(action)).collect();
     if buttons.is_empty() {
         return;
     }
     let pressed = match buttons[dice.of(buttons.len())] {
-        action @ (Action::StartCold | Action::StartWarm) => {
-            let kind = if action == Action::StartCold { Kind::Cold } else { Kind::Warm };
+        Action::Start(kind) => {
             let target = if dice.seldom() { team() } else { Target::Agent(agent(1 + dice.of(4) as u128)) };
             Command::Start(StartTransfer { kind, target, message: "".into() })
         }
-        action => command(action),
+        action => world.command_of(action),
     };
     // Only the target may be refused: it may be in the call already.
     let _ = world.input(Input::Command(actor, pressed));
@@ -108,7 +103,7 @@ fn worlds() -> impl Strategy<Value = World> {
         }
         let Target::Team { id, name } = team() else { unreachable!("a team") };
         let ring_team = FlowStep::RingTeam { team: id, name, ring_ms: 10_000, wait_ms: 60_000 };
-        let mut world = World::new(policy, mode, vec![FlowStep::RingAgent(agent(1), 20_000), ring_team]);
+        let mut world = World::new(policy, mode, vec![ring(1), ring_team]);
         world.grant();
         world.answer(1);
         world

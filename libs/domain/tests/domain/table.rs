@@ -1,12 +1,11 @@
 //! The state × input table: what each input leads to in each state of a transfer. The text is read by people and compared by the test.
 
-use crate::world::World;
+use crate::world::{World, agent, supervisor};
 use baton_domain::{
     Command, Fact, Input,
-    ids::LegNo,
-    interaction::Stage,
-    words::{Actor, Kind, Reason},
+    interaction::{Leg, LegSource, LegState, Party, PartyNo, Stage, Who},
 };
+use baton_words::{ClaimNo, LegNo, Reason, TransferKind};
 
 /// The states that a person would name, as a way to get there.
 const STATES: [&str; 11] = [
@@ -27,16 +26,16 @@ fn reach(profile: &str, state: &str) -> World {
     let mut world = World::talking(profile);
     match state {
         "talking" => {}
-        "cold, claiming" => begin(&mut world, Kind::Cold),
-        "cold, ringing" => ring(&mut world, Kind::Cold),
+        "cold, claiming" => begin(&mut world, TransferKind::Cold),
+        "cold, ringing" => ring(&mut world, TransferKind::Cold),
         "cold, in voicemail" => {
-            ring(&mut world, Kind::Cold);
+            ring(&mut world, TransferKind::Cold);
             world.no_answer(2);
         }
-        "claiming" => begin(&mut world, Kind::Warm),
-        "ringing" => ring(&mut world, Kind::Warm),
+        "claiming" => begin(&mut world, TransferKind::Warm),
+        "ringing" => ring(&mut world, TransferKind::Warm),
         "resumed" => {
-            ring(&mut world, Kind::Warm);
+            ring(&mut world, TransferKind::Warm);
             world.does(1, Command::Resume);
         }
         _ => consult(&mut world, state),
@@ -44,17 +43,17 @@ fn reach(profile: &str, state: &str) -> World {
     world
 }
 
-fn begin(world: &mut World, kind: Kind) {
+fn begin(world: &mut World, kind: TransferKind) {
     world.start(1, kind, 2).expect("permitted");
 }
 
-fn ring(world: &mut World, kind: Kind) {
+fn ring(world: &mut World, kind: TransferKind) {
     begin(world, kind);
     world.grant();
 }
 
 fn consult(world: &mut World, state: &str) {
-    ring(world, Kind::Warm);
+    ring(world, TransferKind::Warm);
     world.answer(2);
     if state == "consulting" {
         return;
@@ -63,21 +62,21 @@ fn consult(world: &mut World, state: &str) {
     match state {
         "completed" => world.hang_up(1),
         // Agent 3, who handed over to 1 before and stayed.
-        "ringing, with a bystander" => *world = with_a_bystander(&world.i.policy.name),
+        "ringing, with a bystander" => *world = with_a_bystander(&world.policy.name),
         _ => {}
     }
 }
 
 fn with_a_bystander(profile: &str) -> World {
     let mut world = World::talking(profile);
-    let mut i = world.i.clone();
-    let mut third = i.agents[0].clone();
-    third.who = crate::world::agent(3);
-    third.leg = LegNo(9);
-    third.claim = baton_domain::ids::ClaimNo(9);
-    i.agents.push(third);
-    world.i = i;
-    ring(&mut world, Kind::Warm);
+    world.i.parties.push(Party {
+        no: PartyNo(9),
+        who: Who::Agent { agent: agent(3), claim: ClaimNo(9) },
+        leg: Leg { no: LegNo(9), origin: LegSource::Phone("phone-3".into()), state: LegState::Up { seen_in: None } },
+        muted: false,
+        since_us: world.now,
+    });
+    ring(&mut world, TransferKind::Warm);
     world
 }
 
@@ -87,15 +86,24 @@ type Saying = (&'static str, fn(&mut World) -> bool);
 const INPUTS: [Saying; 16] = [
     ("initiator resumes", |w| w.command(1, Command::Resume).is_ok()),
     ("initiator holds", |w| w.command(1, Command::Hold).is_ok()),
-    ("initiator completes", |w| w.command(1, Command::Complete).is_ok()),
-    ("initiator cancels", |w| w.command(1, Command::Cancel).is_ok()),
+    ("initiator completes", |w| {
+        let command = w.complete();
+        w.command(1, command).is_ok()
+    }),
+    ("initiator cancels", |w| {
+        let command = w.cancel();
+        w.command(1, command).is_ok()
+    }),
     ("initiator mutes", |w| w.command(1, Command::SetMute(true)).is_ok()),
     ("initiator hangs up", |w| w.leg(1).map(|leg| w.fact(Fact::LegEnded(leg, Reason::HungUp))).is_some()),
-    ("supervisor cancels", |w| supervisor(w, Command::Cancel)),
-    ("supervisor completes", |w| supervisor(w, Command::Complete)),
+    ("supervisor cancels", |w| staff(w, World::cancel)),
+    ("supervisor completes", |w| staff(w, World::complete)),
     ("recipient holds", |w| w.command(2, Command::Hold).is_ok()),
     ("recipient mutes", |w| w.command(2, Command::SetMute(true)).is_ok()),
-    ("recipient declines", |w| w.command(2, Command::Decline).is_ok()),
+    ("recipient declines", |w| {
+        let command = w.decline();
+        w.command(2, command).is_ok()
+    }),
     ("recipient resumes", |w| w.command(2, Command::Resume).is_ok()),
     ("recipient answers", |w| w.leg(2).is_some_and(|leg| w.fact(Fact::LegUp(leg, None)).changed)),
     ("recipient hangs up", |w| w.leg(2).map(|leg| w.fact(Fact::LegEnded(leg, Reason::HungUp))).is_some()),
@@ -106,20 +114,23 @@ const INPUTS: [Saying; 16] = [
     }),
 ];
 
-fn supervisor(world: &mut World, command: Command) -> bool {
-    world.input(Input::Command(Actor::Supervisor("eve".into()), command)).is_ok()
+fn staff(world: &mut World, command: fn(&World) -> Command) -> bool {
+    let command = command(world);
+    world.input(Input::Command(supervisor(), command)).is_ok()
 }
 
 fn describe(world: &World) -> String {
-    let transfer = world.i.transfer.as_ref().map(|transfer| {
-        let reason = transfer.reason.map_or(String::new(), |reason| format!("({reason:?})"));
-        format!("{:?}{reason}", transfer.phase)
+    let transfer = world.last_transfer().map(|transfer| {
+        let reason = transfer.reason.filter(|_| !transfer.phase.is_open());
+        format!("{:?}{}", transfer.phase, reason.map_or(String::new(), |reason| format!("({reason:?})")))
     });
-    let stage = match world.i.stage {
-        Stage::Served if world.i.customer.held => "held".into(),
+    let stage = match &world.i.stage {
+        Stage::Served(service) if service.hold.is_some() => "held".into(),
+        Stage::Served(_) => "served".into(),
+        Stage::Seeking(_) => "seeking".into(),
         Stage::Farewell { .. } => "farewell".into(),
-        Stage::Exiting { .. } => "voicemail".into(),
-        other => format!("{other:?}").to_lowercase(),
+        Stage::Exiting(_) => "voicemail".into(),
+        Stage::Ended(reason) => format!("ended({reason:?})").to_lowercase(),
     };
     let agents = world.agents_in().iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
     format!("{} {stage} [{agents}]", transfer.unwrap_or_else(|| "-".into()))

@@ -1,12 +1,15 @@
 //! An interaction with a world around it that does at once what the projections say, unless the test holds it back.
 
 use baton_domain::{
-    AgentId, Command, Event, EventKind, Fact, Input, Interaction, InteractionId, Opening, Policy, Reaction, Refusal,
-    StartTransfer,
-    ids::{ClaimNo, LegNo},
-    interaction::{CustomerLine, FlowStep, OfferState, Outside},
-    project,
-    words::{Actor, AgentRef, Kind, Reason, RecordingMode, Target},
+    Action, ActionSet, Actor, AgentRef, Command, Event, EventKind, Fact, Input, Interaction, Opening, Policy, Reaction,
+    Refusal, StaffRole, StartTransfer, Target,
+    interaction::{LegSource, Outside, Party},
+    machine::{FlowStep, OfferState},
+    permit::allowed,
+    project::{self, MediaPlan, TransferRecord},
+};
+use baton_words::{
+    AgentId, ClaimNo, InteractionId, LegNo, Phase, Reason, RecordingMode, TeamId, TransferKind, TransferNo,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -27,21 +30,38 @@ pub fn by(n: u128) -> Actor {
     Actor::Agent(agent(n).id)
 }
 
+pub fn supervisor() -> Actor {
+    Actor::Staff { role: StaffRole::Supervisor, subject: "boss".into(), for_agent: None }
+}
+
+/// A program of the tenant, on behalf of an agent.
+pub fn on_behalf_of(n: u128) -> Actor {
+    Actor::Staff { role: StaffRole::Service, subject: "crm".into(), for_agent: Some(agent(n).id) }
+}
+
+pub fn ring(n: u128) -> FlowStep {
+    FlowStep::RingAgent { agent: agent(n), ring_ms: 20_000 }
+}
+
+pub fn team() -> Target {
+    Target::Team { id: TeamId(Uuid::from_u128(500)), name: "support".into() }
+}
+
 pub fn policy(profile: &str, overrides: &str) -> Arc<Policy> {
     Arc::new(baton_domain::policy::parse(profile, overrides, vec!["warm_transfer".into()]).expect("a valid policy"))
 }
 
-fn opening(policy: Arc<Policy>, recording: RecordingMode, flow: Vec<FlowStep>, line: CustomerLine) -> Opening {
+fn opening(recording: RecordingMode, steps: Vec<FlowStep>, origin: LegSource) -> Opening {
     Opening {
         id: InteractionId(Uuid::from_u128(99)),
         tenant: "acme".into(),
         number: "+3225550100".into(),
         customer: "+32470000000".into(),
-        line,
-        flow,
+        origin,
+        flow: Some("main".into()),
+        steps,
         skip_voicemail: false,
         recording,
-        policy,
         policy_version: 1,
     }
 }
@@ -50,6 +70,7 @@ fn opening(policy: Arc<Policy>, recording: RecordingMode, flow: Vec<FlowStep>, l
 #[derive(Clone, Debug)]
 pub struct World {
     pub i: Interaction,
+    pub policy: Arc<Policy>,
     pub now: i64,
     pub events: Vec<Event>,
 }
@@ -57,31 +78,80 @@ pub struct World {
 impl World {
     pub fn new(policy: Arc<Policy>, recording: RecordingMode, flow: Vec<FlowStep>) -> Self {
         let now = 1_000 * SECOND;
-        let line = CustomerLine::Inbound("in-1".into());
-        let (i, events) = baton_domain::open(opening(policy, recording, flow, line), now);
-        Self { i, now, events: events.into_vec() }
+        let origin = LegSource::Inbound("in-1".into());
+        let (i, events) = baton_domain::open(opening(recording, flow, origin), &policy, now);
+        Self { i, policy, now, events: events.into_vec() }
     }
 
     /// Agent 1 calls a customer.
     pub fn placed(policy: Arc<Policy>, recording: RecordingMode) -> Self {
         let now = 1_000 * SECOND;
-        let line = CustomerLine::ToDial(Outside { phone: "32470000000".into(), allowed_by: "+32".into() });
-        let (i, events) = baton_domain::place(opening(policy, recording, vec![], line), agent(1), now);
-        Self { i, now, events: events.into_vec() }
+        let origin = LegSource::Outside(Outside { phone: "32470000000".into(), allowed_by: "+32".into() });
+        let (i, events) = baton_domain::place(opening(recording, vec![], origin), &policy, agent(1), now);
+        Self { i, policy, now, events: events.into_vec() }
     }
 
     /// A customer who talks with agent 1.
     pub fn talking(profile: &str) -> Self {
-        let flow = vec![FlowStep::RingAgent(agent(1), 20_000), FlowStep::Voicemail("desk".into())];
-        let mut world = Self::new(policy(profile, ""), RecordingMode::All, flow);
+        Self::talking_by(policy(profile, ""))
+    }
+
+    pub fn talking_by(policy: Arc<Policy>) -> Self {
+        let mut world = Self::new(policy, RecordingMode::All, vec![ring(1), FlowStep::Voicemail("desk".into())]);
         world.grant();
         world.answer(1);
         world.place();
         world
     }
 
+    pub fn plan(&self) -> MediaPlan {
+        project::plan(&self.i, &self.policy)
+    }
+
+    pub fn deadline(&self) -> Option<i64> {
+        project::deadline(&self.i, &self.policy)
+    }
+
+    pub fn allowed(&self, actor: &Actor) -> ActionSet {
+        allowed(&self.i, &self.policy, actor)
+    }
+
+    /// The open transfer, or the last one.
+    pub fn last_transfer(&self) -> Option<TransferRecord> {
+        project::transfers(&self.i, &self.policy).last()
+    }
+
+    pub fn phase(&self) -> Phase {
+        self.last_transfer().expect("a transfer").phase
+    }
+
+    pub fn reason(&self) -> Option<Reason> {
+        self.last_transfer().expect("a transfer").reason
+    }
+
+    fn open_no(&self) -> TransferNo {
+        self.i.transfer.as_ref().map_or(TransferNo(0), |transfer| transfer.no)
+    }
+
+    /// The command of an action; a start is one to agent 4.
+    pub fn command_of(&self, action: Action) -> Command {
+        command_of(action, self.i.transfer.as_ref().map(|transfer| transfer.no))
+    }
+
+    pub fn cancel(&self) -> Command {
+        Command::Cancel(self.open_no())
+    }
+
+    pub fn complete(&self) -> Command {
+        Command::Complete(self.open_no())
+    }
+
+    pub fn decline(&self) -> Command {
+        self.command_of(Action::Decline)
+    }
+
     pub fn input(&mut self, input: Input) -> Result<Reaction, Refusal> {
-        let reaction = baton_domain::react(&mut self.i, input, self.now)?;
+        let reaction = baton_domain::react(&mut self.i, &self.policy, input, self.now)?;
         self.events.extend(reaction.events.iter().cloned());
         Ok(reaction)
     }
@@ -99,8 +169,11 @@ impl World {
         self.place();
     }
 
-    pub fn start(&mut self, from: u128, kind: Kind, to: u128) -> Result<Reaction, Refusal> {
-        let target = Target::Agent(agent(to));
+    pub fn start(&mut self, from: u128, kind: TransferKind, to: u128) -> Result<Reaction, Refusal> {
+        self.start_to(from, kind, Target::Agent(agent(to)))
+    }
+
+    pub fn start_to(&mut self, from: u128, kind: TransferKind, target: Target) -> Result<Reaction, Refusal> {
         self.command(from, Command::Start(StartTransfer { kind, target, message: "".into() }))
     }
 
@@ -120,23 +193,23 @@ impl World {
     }
 
     fn claiming(&self) -> Vec<ClaimNo> {
-        let offers = self.i.search.iter().flat_map(|search| &search.offers);
+        let offers = self.i.search().into_iter().flat_map(|search| &search.offers);
         offers.filter(|offer| matches!(offer.state, OfferState::Claiming { .. })).map(|offer| offer.claim).collect()
     }
 
     /// The leg of an agent, ringing or connected.
     pub fn leg(&self, n: u128) -> Option<LegNo> {
         let id = agent(n).id;
-        let ringing = self.i.search.iter().flat_map(|search| &search.offers).find_map(|offer| match offer.state {
-            OfferState::Ringing { leg, .. } if offer.who.id == id => Some(leg),
+        let offers = self.i.search().into_iter().flat_map(|search| &search.offers);
+        let ringing = offers.into_iter().find_map(|offer| match offer.state {
+            OfferState::Ringing { leg, .. } if offer.agent.id == id => Some(leg),
             _ => None,
         });
-        ringing.or_else(|| self.i.agent(id).map(|agent| agent.leg))
+        ringing.or_else(|| self.i.agent(id).map(|party| party.leg.no))
     }
 
     pub fn answer(&mut self, n: u128) {
-        let leg = self.leg(n).expect("a leg");
-        self.fact(Fact::LegUp(leg, None));
+        self.answer_only(n);
         self.place();
     }
 
@@ -165,7 +238,7 @@ impl World {
     /// Telephony does all that the plan says, and reports it.
     pub fn place(&mut self) {
         for _ in 0..10 {
-            let plan = project::plan(&self.i);
+            let plan = self.plan();
             let mut changed = false;
             for leg in plan.legs.iter().filter(|leg| leg.room.is_some()) {
                 changed |= self.fact(Fact::LegUp(leg.leg, leg.room)).changed;
@@ -173,7 +246,7 @@ impl World {
             if let Some(segment) = plan.segment {
                 changed |= self.fact(Fact::SegmentLive(segment.segment)).changed;
             }
-            for segment in self.i.recording.closing.clone() {
+            for segment in self.i.recorder.closing.clone() {
                 let end = baton_domain::input::SegmentEnd { started_at_us: 1, ended_at_us: 2, failed: false };
                 changed |= self.fact(Fact::SegmentEnded(segment.no, end)).changed;
             }
@@ -189,7 +262,7 @@ impl World {
     }
 
     pub fn tick_at_deadline(&mut self) {
-        self.now = project::deadline(&self.i).expect("a deadline");
+        self.now = self.deadline().expect("a deadline");
         self.input(Input::Tick).expect("a tick is never refused");
     }
 
@@ -198,6 +271,32 @@ impl World {
     }
 
     pub fn agents_in(&self) -> Vec<u128> {
-        self.i.agents.iter().map(|agent| agent.who.id.0.as_u128()).collect()
+        self.i.agents().filter_map(Party::agent_id).map(|agent| agent.0.as_u128()).collect()
+    }
+}
+
+/// The command of an action, about this open transfer.
+pub fn command_of(action: Action, open: Option<TransferNo>) -> Command {
+    use baton_domain::RecordingCommand;
+    let no = open.unwrap_or(TransferNo(0));
+    match action {
+        Action::Start(kind) => {
+            Command::Start(StartTransfer { kind, target: Target::Agent(agent(4)), message: "please take over".into() })
+        }
+        Action::Cancel => Command::Cancel(no),
+        Action::Complete => Command::Complete(no),
+        Action::Decline => Command::Decline(open),
+        Action::Hold => Command::Hold,
+        Action::Resume => Command::Resume,
+        Action::Mute => Command::SetMute(true),
+        Action::Unmute => Command::SetMute(false),
+        Action::Leave => Command::Leave,
+        Action::End => Command::End,
+        Action::Note => Command::Note("a note".into()),
+        Action::SetData => Command::SetData { set: vec![("k".into(), "v".into())], remove: vec![] },
+        Action::StartRecording => Command::Recording(RecordingCommand::Start),
+        Action::StopRecording => Command::Recording(RecordingCommand::Stop),
+        Action::PauseRecording => Command::Recording(RecordingCommand::Pause),
+        Action::ResumeRecording => Command::Recording(RecordingCommand::Resume),
     }
 }

@@ -4,12 +4,12 @@
 //! decides what a caller may do with a particular object (their own call, their own state).
 
 use super::Role;
-use super::Role::{Admin, Agent, Analyst, Service, Simulator, Supervisor};
+use super::Role::{Admin, Agent, Analyst, Service, ServiceAccount, Simulator, Supervisor};
 
-/// Everyone who belongs to a tenant and works with calls.
-const DESK: &[Role] = &[Agent, Supervisor, Admin];
+/// Everyone who belongs to a tenant and works with calls, or acts for those who do.
+const DESK: &[Role] = &[Agent, Supervisor, Admin, ServiceAccount];
 /// Those who may read what happened.
-const READERS: &[Role] = &[Agent, Supervisor, Admin, Analyst];
+const READERS: &[Role] = &[Agent, Supervisor, Admin, Analyst, ServiceAccount];
 /// Those who take calls.
 const AGENTS: &[Role] = &[Agent];
 /// Those who look after others.
@@ -114,7 +114,7 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.transfer.v1.InteractionService/HoldCustomer", DESK),
     ("/baton.transfer.v1.InteractionService/LeaveInteraction", DESK),
     ("/baton.transfer.v1.InteractionService/ListInteractions", READERS),
-    ("/baton.transfer.v1.InteractionService/PlaceCall", AGENTS),
+    ("/baton.transfer.v1.InteractionService/PlaceCall", DESK),
     ("/baton.transfer.v1.InteractionService/ResumeCustomer", DESK),
     ("/baton.transfer.v1.InteractionService/SetData", DESK),
     ("/baton.transfer.v1.InteractionService/SetMute", DESK),

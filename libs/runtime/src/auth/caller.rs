@@ -19,6 +19,9 @@ pub enum Role {
     Admin,
     /// Reads what happened.
     Analyst,
+    /// A program of the tenant: a CRM, a dialler. It acts for agents whom it names.
+    #[serde(rename = "service-account")]
+    ServiceAccount,
     /// A Baton service. Belongs to no tenant.
     Service,
     /// Drives the simulated switch.
@@ -27,8 +30,15 @@ pub enum Role {
 
 impl Role {
     /// All roles, for tables and tests.
-    pub const ALL: [Self; 6] =
-        [Self::Agent, Self::Supervisor, Self::Admin, Self::Analyst, Self::Service, Self::Simulator];
+    pub const ALL: [Self; 7] = [
+        Self::Agent,
+        Self::Supervisor,
+        Self::Admin,
+        Self::Analyst,
+        Self::ServiceAccount,
+        Self::Service,
+        Self::Simulator,
+    ];
 
     /// The word in the token.
     pub fn name(self) -> &'static str {
@@ -37,6 +47,7 @@ impl Role {
             Self::Supervisor => "supervisor",
             Self::Admin => "admin",
             Self::Analyst => "analyst",
+            Self::ServiceAccount => "service-account",
             Self::Service => "service",
             Self::Simulator => "simulator",
         }

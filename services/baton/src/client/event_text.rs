@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use baton_api::common::v1::{Direction, Target, target};
+use baton_api::common::v1::{Direction, Reason, Target, target};
 use baton_api::event::v1::Event;
 use baton_api::event::v1::event_data::Data;
 
@@ -60,7 +60,19 @@ fn call(data: &Data, names: &Names) -> Option<String> {
             format!("The call is over ({}) after {}.", reason(it.reason), word::seconds(it.duration_ms))
         }
         Data::InteractionFlowStep(it) => {
-            format!("The call flow takes step {}: {}.", it.step, word::spaced(&it.name))
+            format!("The call flow takes step {}: {}.", it.step, word::flow_step_kind(it.kind))
+        }
+        Data::InteractionQueued(it) => {
+            format!("The call waits for {}, at position {}.", names.of(&it.team_id), it.position)
+        }
+        Data::InteractionDequeued(it) if it.reason() == Reason::Unspecified => {
+            format!("The wait for {} is over after {}.", names.of(&it.team_id), word::seconds(it.wait_ms))
+        }
+        Data::InteractionDequeued(it) => {
+            format!("The wait for {} is given up: {}.", names.of(&it.team_id), reason(it.reason))
+        }
+        Data::InteractionHoldReminder(it) => {
+            format!("The customer has been on hold for {}.", word::seconds(it.hold_ms))
         }
         Data::InteractionAgentOffered(it) => {
             format!("{} is reserved (claim granted), and the phone rings.", names.of(&it.agent_id))
@@ -83,8 +95,7 @@ fn call(data: &Data, names: &Names) -> Option<String> {
         Data::InteractionMuteChanged(it) => {
             format!("{} is {}.", names.of(&it.agent_id), if it.muted { "muted" } else { "no longer muted" })
         }
-        Data::InteractionNoteAdded(it) if it.author_agent_id.is_empty() => "A supervisor writes a note.".to_owned(),
-        Data::InteractionNoteAdded(it) => format!("{} writes a note.", names.of(&it.author_agent_id)),
+        Data::InteractionNoteAdded(it) => format!("Note {} is written.", it.note),
         Data::InteractionDataChanged(_) => "The attached data changes.".to_owned(),
         Data::InteractionAnnounced(it) => format!("An announcement is played: {}.", word::spaced(&it.name)),
         Data::InteractionCustomerAnswered(_) => "The customer answers.".to_owned(),
@@ -116,7 +127,7 @@ fn transfer(data: &Data, names: &Names) -> Option<String> {
             word::seconds(it.duration_ms)
         ),
         Data::TransferDiverted(it) => {
-            format!("The transfer went elsewhere: {}, because: {}.", reason(it.to), reason(it.reason))
+            format!("The transfer went elsewhere: {}, because: {}.", word::diverted_to(it.to), reason(it.reason))
         }
         Data::TransferFailed(it) => format!("The transfer did not go through: {}.", reason(it.reason)),
         Data::TransferCancelled(it) => format!("The transfer is taken back: {}.", reason(it.reason)),
@@ -129,7 +140,7 @@ fn recording(data: &Data, names: &Names) -> Option<String> {
     let end = |id: &str| id.rsplit('-').next().unwrap_or(id).to_owned();
     Some(match data {
         Data::RecordingStarted(it) => {
-            format!("Recording {} begins: {}'s turn with the customer.", it.number, names.of(&it.agent_id))
+            format!("Recording {} begins: {}'s turn with the customer.", it.ordinal, names.of(&it.agent_id))
         }
         Data::RecordingEnded(it) => format!("Recording {} ends.", end(&it.recording_id)),
         Data::RecordingPaused(_) => "Recording is paused.".to_owned(),
@@ -141,7 +152,7 @@ fn recording(data: &Data, names: &Names) -> Option<String> {
         Data::RecordingSegmentEnded(it) if it.failed => "A stretch of the recording could not be written.".to_owned(),
         Data::RecordingSegmentEnded(_) => "The stretch being recorded ends.".to_owned(),
         Data::RecordingExcluded(it) => {
-            format!("Left out of recording {}: {}.", end(&it.recording_id), word::spaced(&it.reason))
+            format!("Left out of recording {}: {}.", end(&it.recording_id), word::exclusion_reason(it.reason))
         }
         Data::RecordingStored(it) => format!(
             "Recording {} is stored and checked: {}{}.",
@@ -214,7 +225,7 @@ mod tests {
         assert_eq!(noted, "A supervisor writes a note.");
         let expected = "A customer, +32470123456, is called from +3225550100.";
         assert_eq!(text(Data::InteractionOpened(opened)), expected);
-        let answered = InteractionCustomerAnswered { allowed_by: "+32".to_owned() };
+        let answered = InteractionCustomerAnswered { allowed_by: "+32".to_owned(), ring_ms: 0 };
         assert_eq!(text(Data::InteractionCustomerAnswered(answered)), "The customer answers.");
     }
 

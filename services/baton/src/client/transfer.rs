@@ -100,21 +100,37 @@ async fn start(session: &ClientSession, args: TransferStartArgs) -> anyhow::Resu
         kind: TransferKind::from(args.kind).into(),
         target: Some(target),
         message: args.message,
+        ..Default::default()
     };
     let started = TransferServiceClient::new(channel).start_transfer(request).await.or_refusal()?;
     call::print_changed(session, &call.primary_agent_id, started.interaction).await
 }
 
+/// The transfer that is meant: the open one, or else the last one, of which the service then says that it is over.
+fn open_transfer(call: &baton_api::transfer::v1::Interaction) -> String {
+    call.transfer.as_ref().map(|it| it.transfer_id.clone()).unwrap_or_default()
+}
+
 async fn complete(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
     let (call, channel) = call::acting_in(session, id).await?;
-    let request = CompleteTransferRequest { request_id: session.request_id(), interaction_id: call.interaction_id };
+    let request = CompleteTransferRequest {
+        request_id: session.request_id(),
+        transfer_id: open_transfer(&call),
+        interaction_id: call.interaction_id,
+        ..Default::default()
+    };
     let completed = TransferServiceClient::new(channel).complete_transfer(request).await.or_refusal()?;
     call::print_changed(session, &call.primary_agent_id, completed.interaction).await
 }
 
 async fn cancel(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
     let (call, channel) = call::acting_in(session, id).await?;
-    let request = CancelTransferRequest { request_id: session.request_id(), interaction_id: call.interaction_id };
+    let request = CancelTransferRequest {
+        request_id: session.request_id(),
+        transfer_id: open_transfer(&call),
+        interaction_id: call.interaction_id,
+        ..Default::default()
+    };
     let cancelled = TransferServiceClient::new(channel).cancel_transfer(request).await.or_refusal()?;
     call::print_changed(session, &call.primary_agent_id, cancelled.interaction).await
 }
@@ -124,7 +140,14 @@ async fn decline(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()
         return Err(UsageError::new("say who declines: --as agent:NAME").into());
     }
     let call = resolve::interaction(session, id).await?;
-    let request = DeclineTransferRequest { request_id: session.request_id(), interaction_id: call.interaction_id };
+    // What a call flow offers belongs to no transfer.
+    let is_open = call.transfer.as_ref().is_some_and(|it| it.end_time.is_none());
+    let request = DeclineTransferRequest {
+        request_id: session.request_id(),
+        transfer_id: if is_open { open_transfer(&call) } else { String::new() },
+        interaction_id: call.interaction_id,
+        ..Default::default()
+    };
     let declined = TransferServiceClient::new(session.channel_for_role(Role::Agent)?)
         .decline_transfer(request)
         .await

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use baton_api::common::v1::Direction;
+use baton_api::common::v1::actor::Kind;
 use baton_api::transfer::v1::interaction::State;
 use baton_api::transfer::v1::{Hop, Interaction, Note, Party, Transfer};
 
@@ -29,10 +30,12 @@ pub(super) fn full_text(call: &Interaction, names: &Names, who: &str) -> String 
 }
 
 fn author(note: &Note, names: &Names) -> String {
-    match note.author_supervisor.as_str() {
-        "" => names.of(&note.author_agent_id),
-        supervisor => format!("{}, supervisor", word::one_line(supervisor)),
-    }
+    let Some(author) = &note.author else { return String::new() };
+    let own = match author.kind() {
+        Kind::Agent => names.of(&author.id),
+        _ => format!("{}, {}", word::one_line(&author.id), word::actor_kind(author.kind)),
+    };
+    if author.for_agent_id.is_empty() { own } else { format!("{own}, for {}", names.of(&author.for_agent_id)) }
 }
 
 /// A call without its history; the allowed actions are those of `who`.
@@ -161,6 +164,8 @@ mod tests {
     use baton_api::common::v1::{Action, Reason, Target, TransferPhase, target};
     use baton_api::transfer::v1::party::Role;
 
+    use baton_api::common::v1::Actor;
+
     use super::*;
 
     fn names() -> Names {
@@ -198,7 +203,11 @@ mod tests {
     #[test]
     fn a_note_with_line_ends_adds_no_line() {
         let text = "call back\n  recording  is paused".to_owned();
-        let notes = vec![Note { text, author_agent_id: "a".to_owned(), ..Note::default() }];
+        let notes = vec![Note {
+            text,
+            author: Some(Actor { kind: Kind::Agent.into(), id: "a".to_owned(), ..Actor::default() }),
+            ..Note::default()
+        }];
         let data = [("vip".to_owned(), "no\n  may now    end".to_owned())].into();
         let shown = full_text(&Interaction { notes, data, ..Interaction::default() }, &names(), "Ada");
         assert!(shown.contains("\n  note        call back /   recording  is paused (Ada)\n"), "{shown}");
@@ -207,13 +216,13 @@ mod tests {
 
     #[test]
     fn a_note_names_its_author() {
-        let note = |agent: &str, supervisor: &str| Note {
-            author_agent_id: agent.to_owned(),
-            author_supervisor: supervisor.to_owned(),
+        let note = |kind: Kind, id: &str, for_agent: &str| Note {
+            author: Some(Actor { kind: kind.into(), id: id.to_owned(), for_agent_id: for_agent.to_owned() }),
             ..Note::default()
         };
-        assert_eq!(author(&note("a", ""), &names()), "Ada");
-        assert_eq!(author(&note("", "eve"), &names()), "eve, supervisor");
+        assert_eq!(author(&note(Kind::Agent, "a", ""), &names()), "Ada");
+        assert_eq!(author(&note(Kind::Supervisor, "eve", ""), &names()), "eve, supervisor");
+        assert_eq!(author(&note(Kind::Service, "crm", "a"), &names()), "crm, service, for Ada");
     }
 
     #[test]

@@ -39,12 +39,15 @@ words! {
     transfer_phase: baton_api::common::v1::TransferPhase, "TRANSFER_PHASE_";
     reason: baton_api::common::v1::Reason, "REASON_";
     action: baton_api::common::v1::Action, "ACTION_";
+    actor_kind: baton_api::common::v1::actor::Kind, "KIND_";
     recording_mode: baton_api::common::v1::RecordingMode, "RECORDING_MODE_";
     interaction_state: baton_api::transfer::v1::interaction::State, "STATE_";
     party_role: baton_api::transfer::v1::party::Role, "ROLE_";
     leg_state: baton_api::transfer::v1::party::LegState, "LEG_STATE_";
     recording_state: baton_api::recording::v1::recording::State, "STATE_";
-    exclusion_reason: baton_api::recording::v1::exclusion::Reason, "REASON_";
+    exclusion_reason: baton_api::common::v1::ExclusionReason, "EXCLUSION_REASON_";
+    diverted_to: baton_api::common::v1::DivertedTo, "DIVERTED_TO_";
+    flow_step_kind: baton_api::event::v1::FlowStepKind, "FLOW_STEP_KIND_";
     phone_leg_state: baton_api::simulator::v1::LegState, "LEG_STATE_";
 }
 

@@ -136,6 +136,7 @@ async fn start_transfer(
         kind: kind.into(),
         target: Some(Target { target: Some(target::Target::AgentId(seed::agent_id(RECIPIENT))) }),
         message: "Wants to know about the invoice of May.".to_owned(),
+        ..Default::default()
     };
     TransferServiceClient::new(stage.agent(INITIATOR)?).start_transfer(request).await.or_refusal()?;
     Ok(())
@@ -154,7 +155,11 @@ async fn consult_and_join(
 
     let joins = if play.profile == DemoProfile::Helpdesk { RECIPIENT } else { INITIATOR };
     telling.act(&format!("{joins} takes the customer off hold."));
-    let request = ResumeCustomerRequest { request_id: request_id(), interaction_id: interaction_id.to_owned() };
+    let request = ResumeCustomerRequest {
+        request_id: request_id(),
+        interaction_id: interaction_id.to_owned(),
+        ..Default::default()
+    };
     InteractionServiceClient::new(stage.agent(joins)?).resume_customer(request).await.or_refusal()?;
     phase(stage, interaction_id, TransferPhase::Joined).await?;
     telling.now("all three talk");

@@ -5,7 +5,7 @@ use baton_store::StoreError;
 
 use super::parse::Viewer;
 use crate::state::RecordingState;
-use crate::store::manifest::{Exclusion, HeardAgent};
+use crate::store::manifest::{ExcludedStretch, HeardAgent};
 use crate::store::{recordings, segments};
 use crate::time::stamp;
 
@@ -14,7 +14,7 @@ use crate::time::stamp;
 pub(crate) struct Parts {
     pub(crate) segments: Vec<segments::Row>,
     pub(crate) heard: Vec<HeardAgent>,
-    pub(crate) exclusions: Vec<Exclusion>,
+    pub(crate) exclusions: Vec<ExcludedStretch>,
 }
 
 /// A recording as this viewer sees it.
@@ -59,7 +59,7 @@ fn segment(row: &segments::Row) -> Result<proto::Segment, StoreError> {
     })
 }
 
-fn exclusion(row: &Exclusion) -> proto::Exclusion {
+fn exclusion(row: &ExcludedStretch) -> proto::Exclusion {
     proto::Exclusion {
         start_time: Some(stamp(row.start_us)),
         end_time: Some(stamp(row.end_us)),

@@ -6,7 +6,7 @@
 use baton_api::ApiError;
 use baton_api::common::v1::Action;
 use baton_api::transfer::v1::ControlRecordingRequest;
-use baton_runtime::auth::{Caller, Role};
+use baton_runtime::auth::Caller;
 use baton_store::requests::RequestKey;
 use tonic::Status;
 
@@ -32,7 +32,7 @@ impl<'a> ControlRequest<'a> {
 pub(crate) async fn forward(core: &RecordingCore, caller: &Caller, it: ControlRequest<'_>) -> Result<String, Status> {
     let request = ControlRecordingRequest {
         subject: caller.subject.clone(),
-        supervisor: matches!(caller.role, Role::Supervisor | Role::Admin),
+        role: caller.role.to_string(),
         tenant: caller.tenant()?.as_str().to_owned(),
         interaction_id: it.interaction_id.to_owned(),
         action: it.action.into(),

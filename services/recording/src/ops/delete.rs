@@ -8,7 +8,7 @@ use baton_api::common::v1::{Actor, actor::Kind};
 use baton_api::error::ErrorReason;
 use baton_api::recording::v1::{DeleteRecordingRequest, DeleteRecordingResponse};
 use baton_bus::actor_text;
-use baton_runtime::auth::Caller;
+use baton_runtime::auth::{Caller, Role};
 use baton_store::requests::RequestKey;
 use baton_store::{StoreError, Tx, idempotent};
 use tonic::Status;
@@ -39,7 +39,8 @@ pub(crate) async fn delete(
     let tenant = caller.tenant()?.as_str();
     let recording_id = parse::id("recording_id", &request.recording_id)?;
     let key = RequestKey::new(tenant, &caller.subject, METHOD, &request.request_id)?;
-    let by = actor_text(&Actor { kind: Kind::Supervisor.into(), id: caller.subject.clone() });
+    let kind = if caller.role == Role::Admin { Kind::Admin } else { Kind::Supervisor };
+    let by = actor_text(&Actor { kind: kind.into(), id: caller.subject.clone(), for_agent_id: String::new() });
     let now_us = core.clock.now_us();
     let response = idempotent(&core.db, &key, request, now_us, async |tx| {
         let row = recordings::load(tx, tenant, recording_id).await?.ok_or_else(list::not_found)?;

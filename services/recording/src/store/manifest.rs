@@ -11,7 +11,7 @@ pub(crate) struct HeardAgent {
 
 /// A stretch of the tenure that was not recorded.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub(crate) struct Exclusion {
+pub(crate) struct ExcludedStretch {
     pub(crate) recording_id: String,
     pub(crate) start_us: i64,
     pub(crate) end_us: i64,
@@ -38,7 +38,7 @@ pub(crate) async fn add_agent(
 }
 
 /// Of several reports about the same stretch the last one's end counts.
-pub(crate) async fn add_exclusion(tx: &mut Tx, tenant: &str, it: &Exclusion) -> Result<(), StoreError> {
+pub(crate) async fn add_exclusion(tx: &mut Tx, tenant: &str, it: &ExcludedStretch) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO exclusions (tenant, recording_id, start_us, end_us, reason) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (tenant, recording_id, start_us, reason) DO UPDATE SET end_us = excluded.end_us")
@@ -69,7 +69,11 @@ pub(crate) async fn agents(db: &Db, tenant: &str, recording_ids: &[&str]) -> Res
 }
 
 /// The exclusions of several recordings, in the order of time.
-pub(crate) async fn exclusions(db: &Db, tenant: &str, recording_ids: &[&str]) -> Result<Vec<Exclusion>, StoreError> {
+pub(crate) async fn exclusions(
+    db: &Db,
+    tenant: &str,
+    recording_ids: &[&str],
+) -> Result<Vec<ExcludedStretch>, StoreError> {
     let mut reader = db.read().await?;
     let rows = on!(reader, conn => {
         let mut query =

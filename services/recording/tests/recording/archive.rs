@@ -1,8 +1,8 @@
 //! Audio and events, in any order (R4).
 
+use baton_api::common::v1::ExclusionReason as Reason;
 use baton_api::event::v1::event_data::Data;
 use baton_api::event::v1::{InteractionEnded, RecordingExcluded, RecordingStored};
-use baton_api::recording::v1::exclusion::Reason;
 use baton_api::recording::v1::recording::State;
 use baton_api::recording::v1::{SegmentHeader, StoreSegmentRequest};
 use prost_types::Timestamp;
@@ -147,7 +147,7 @@ async fn the_manifest_says_what_was_left_out_and_why() {
     let world = World::start().await;
     let id = format!("{CALL}-recording-1");
     world.event(CALL, NOW_US, started(&id, AGENT)).await;
-    for (at, reason) in [(30, "paused"), (10, "on_hold"), (50, "not_started")] {
+    for (at, reason) in [(30, Reason::Paused), (10, Reason::OnHold), (50, Reason::NotStarted)] {
         let stamp = |seconds| Some(Timestamp { seconds, nanos: 0 });
         let excluded = RecordingExcluded {
             recording_id: id.clone(),

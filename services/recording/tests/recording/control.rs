@@ -27,14 +27,14 @@ async fn each_command_goes_on_in_the_callers_name() {
     world.supervisor().stop_recording(stop).await.unwrap();
 
     let requests = world.intake.requests.lock().unwrap().clone();
-    let actions: Vec<_> = requests.iter().map(|it| (it.action(), it.subject.as_str(), it.supervisor)).collect();
+    let actions: Vec<_> = requests.iter().map(|it| (it.action(), it.subject.as_str(), it.role.as_str())).collect();
     assert_eq!(
         actions,
         [
-            (Action::StartRecording, AGENT, false),
-            (Action::PauseRecording, AGENT, false),
-            (Action::ResumeRecording, AGENT, false),
-            (Action::StopRecording, "sue", true),
+            (Action::StartRecording, AGENT, "agent"),
+            (Action::PauseRecording, AGENT, "agent"),
+            (Action::ResumeRecording, AGENT, "agent"),
+            (Action::StopRecording, "sue", "supervisor"),
         ]
     );
     assert!(requests.iter().all(|it| it.tenant == TENANT && it.request_id == "r1" && it.interaction_id == "0192-a"));

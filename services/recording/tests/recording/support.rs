@@ -285,9 +285,9 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Opti
 pub(crate) fn started(recording_id: &str, agent_id: &str) -> Data {
     Data::RecordingStarted(RecordingStarted {
         recording_id: recording_id.to_owned(),
-        number: recording_id.rsplit('-').next().unwrap().parse().unwrap(),
+        ordinal: recording_id.rsplit('-').next().unwrap().parse().unwrap(),
         agent_id: agent_id.to_owned(),
-        phone_number: "+4930123456".to_owned(),
+        number: "+4930123456".to_owned(),
         customer: "+49170000000".to_owned(),
         direction: 1,
         by_hand: false,

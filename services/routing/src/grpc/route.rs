@@ -10,7 +10,7 @@ use baton_runtime::auth::TenantId;
 use tonic::{Request, Response, Status};
 
 use super::RoutingApi;
-use crate::store::waits::{StoredWait, WaitState};
+use crate::store::waits::{self, StoredWait, WaitState};
 use crate::store::{dial_rules, flows, numbers};
 use crate::sync_wait::{self, WaitProjection};
 use crate::{dial_rule, flow, number};
@@ -60,10 +60,17 @@ impl RouteService for RoutingApi {
     }
 
     async fn sync_wait(&self, request: Request<SyncWaitRequest>) -> Result<Response<SyncWaitResponse>, Status> {
-        let row = sync_wait::sync_wait(&self.matcher, projection(request.into_inner())?).await?;
+        let projection = projection(request.into_inner())?;
+        let tenant = projection.tenant.clone();
+        let row = sync_wait::sync_wait(&self.matcher, projection).await?;
+        let position = match row.state {
+            WaitState::Waiting => waits::position(&mut self.matcher.core.db.read().await?, &tenant, &row).await?,
+            _ => 0,
+        };
         Ok(Response::new(SyncWaitResponse {
             exhausted: row.state == WaitState::Exhausted,
             proposed: row.proposal.agents,
+            position: position.try_into().unwrap_or(i32::MAX),
         }))
     }
 }

@@ -248,6 +248,20 @@ pub(crate) async fn teams(reader: &mut Reader, tenant: &TenantId) -> Result<Vec<
         .await)?)
 }
 
+/// How many of the same team's waits come no later than this one, itself included: its position in the queue, from 1.
+pub(crate) async fn position(reader: &mut Reader, tenant: &TenantId, row: &WaitRow) -> Result<i64, StoreError> {
+    let Some(wait) = &row.wait else { return Ok(0) };
+    Ok(on!(reader, conn => sqlx::query_scalar(
+        "SELECT COUNT(*) FROM waits WHERE state = 'waiting' AND tenant = $1 AND team_id = $2
+         AND (since_us, interaction_id) <= ($3, $4)")
+        .bind(tenant.as_str())
+        .bind(wait.team)
+        .bind(wait.since_us)
+        .bind(&row.interaction_id)
+        .fetch_one(conn)
+        .await)?)
+}
+
 /// The tenants with waits.
 pub(crate) async fn waiting_tenants(reader: &mut Reader) -> Result<Vec<TenantId>, StoreError> {
     let tenants: Vec<String> = on!(reader, conn => sqlx::query_scalar(

@@ -7,7 +7,7 @@ use super::error::SwitchError;
 use super::ids::LegId;
 use super::ledger::LedgerAction;
 use super::legs::NewLeg;
-use super::model::{AnswerBehaviour, Direction, EndCause, PhoneRecord, Side};
+use super::model::{AnswerBehaviour, EndCause, LegDirection, PhoneRecord, Side};
 use super::phones::check_address;
 use super::timers::Due;
 
@@ -87,7 +87,7 @@ impl Engine {
             tenant: dial.tenant.clone(),
             address: phone.address.clone(),
             called: None,
-            direction: Direction::Outbound,
+            direction: LegDirection::Outbound,
             tone: self.tones.tone(phone.tone_hz),
             variables: dial.variables,
             ring_us: dial.ring_timeout_ms * 1_000,

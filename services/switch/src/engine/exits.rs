@@ -4,7 +4,7 @@ use super::Engine;
 use super::error::SwitchError;
 use super::ids::{ExitId, LegId, RecordingId, UsedIds};
 use super::ledger::LedgerAction;
-use super::model::{AudioSource, EndCause, ExitOutcome, PlaybackEnd, Side, SwitchLegState, VoicemailExit};
+use super::model::{AudioSource, EndCause, ExitReport, PlaybackEnd, Side, SwitchLegState, VoicemailExit};
 use super::timers::Due;
 use super::tones::{AnnouncementTone, BEEP, FRAME_US, VOICEMAIL_GREETING};
 
@@ -109,7 +109,7 @@ impl Engine {
             LedgerAction::ExitEnded {
                 exit_id: id.clone(),
                 leg_id: exit.leg,
-                outcome: ExitOutcome::Left,
+                outcome: ExitReport::Left,
                 recording_id: exit.recording,
             },
         );

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{ExitId, LegId, PlaybackId, RecordingId, RoomId};
-use super::model::{EndCause, ExitOutcome, FinishedRecording, PlaybackEnd, Side, Treatment};
+use super::model::{EndCause, ExitReport, FinishedRecording, PlaybackEnd, RoomTreatment, Side};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
@@ -35,7 +35,7 @@ pub enum LedgerAction {
     LegEnded { leg_id: LegId, cause: EndCause, side: Side },
     LegMoved { leg_id: LegId, room_id: Option<RoomId>, from_room_id: Option<RoomId> },
     LegMuted { leg_id: LegId, muted: bool, side: Side },
-    RoomEnsured { room_id: RoomId, treatment: Treatment },
+    RoomEnsured { room_id: RoomId, treatment: RoomTreatment },
     RoomDestroyed { room_id: RoomId },
     PlaybackStarted { playback_id: PlaybackId, at: PlaybackLocation, announcement: String },
     PlaybackFinished { playback_id: PlaybackId, at: PlaybackLocation, announcement: String, end: PlaybackEnd },
@@ -45,7 +45,7 @@ pub enum LedgerAction {
     RecordingFailed { recording_id: RecordingId, room_id: Option<RoomId>, message: String },
     RecordingDeleted { recording_id: RecordingId },
     ExitStarted { exit_id: ExitId, leg_id: LegId, mailbox: String },
-    ExitEnded { exit_id: ExitId, leg_id: LegId, outcome: ExitOutcome, recording_id: Option<RecordingId> },
+    ExitEnded { exit_id: ExitId, leg_id: LegId, outcome: ExitReport, recording_id: Option<RecordingId> },
     CommandRefused { command: String, message: String },
 }
 

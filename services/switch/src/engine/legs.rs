@@ -6,7 +6,7 @@ use super::Engine;
 use super::error::SwitchError;
 use super::ids::{ExitId, LegId, RoomId};
 use super::ledger::LedgerAction;
-use super::model::{Direction, EndCause, PlaybackEnd, Playing, Side, SwitchLegState};
+use super::model::{EndCause, LegDirection, PlaybackEnd, Playing, Side, SwitchLegState};
 use super::timers::{Due, TimerKey};
 use super::tones::Tone;
 use super::track::Track;
@@ -21,7 +21,7 @@ pub struct SwitchLeg {
     pub address: String,
     /// Inbound: the number that was called.
     pub called: Option<String>,
-    pub direction: Direction,
+    pub direction: LegDirection,
     pub state: SwitchLegState,
     pub room: Option<RoomId>,
     /// By the controller: others don't hear it.
@@ -57,7 +57,7 @@ pub(crate) struct NewLeg {
     pub(crate) tenant: String,
     pub(crate) address: String,
     pub(crate) called: Option<String>,
-    pub(crate) direction: Direction,
+    pub(crate) direction: LegDirection,
     pub(crate) tone: Tone,
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) ring_us: i64,
@@ -67,7 +67,7 @@ impl Engine {
     /// Answers an inbound call.
     pub fn answer(&mut self, id: &LegId) -> Result<(), SwitchError> {
         let leg = self.leg(id)?;
-        if leg.direction == Direction::Outbound {
+        if leg.direction == LegDirection::Outbound {
             return Err(id.wrong_state("was dialled: its phone answers it"));
         }
         self.answer_leg(id);

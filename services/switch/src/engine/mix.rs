@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::ids::LegId;
 use super::legs::SwitchLeg;
-use super::model::{AudioSource, Playing, Room, Treatment};
+use super::model::{AudioSource, Playing, RoomTreatment, SwitchRoom};
 use super::tones::{FRAME_SAMPLES, ToneBank};
 use super::{Effect, Engine};
 
@@ -61,7 +61,7 @@ impl Engine {
                     recording.track.push(&bus.saturated(), &mut self.effects);
                 }
             }
-            let is_conversation = room.treatment == Treatment::Conversation;
+            let is_conversation = room.treatment == RoomTreatment::Conversation;
             for member in &room.members {
                 let Some(leg) = self.legs.get_mut(member) else { continue };
                 let mut heard = bus.clone();
@@ -98,21 +98,21 @@ impl Engine {
 }
 
 /// The sum of all sounds in a room.
-fn room_bus(room: &Room, legs: &BTreeMap<LegId, SwitchLeg>, tones: &ToneBank, frame: i64) -> MixBus {
+fn room_bus(room: &SwitchRoom, legs: &BTreeMap<LegId, SwitchLeg>, tones: &ToneBank, frame: i64) -> MixBus {
     let mut bus = MixBus::SILENT;
     match room.treatment {
-        Treatment::Conversation => {
+        RoomTreatment::Conversation => {
             for speech in room.members.iter().filter_map(|id| legs.get(id)?.speech(frame)) {
                 bus.add(speech);
             }
         }
-        Treatment::HoldMusic => bus.add(tones.music.frame(frame)),
-        Treatment::Ringback => {
+        RoomTreatment::HoldMusic => bus.add(tones.music.frame(frame)),
+        RoomTreatment::Ringback => {
             if let Some(ringing) = tones.ringback_frame(frame) {
                 bus.add(ringing);
             }
         }
-        Treatment::Silence => {}
+        RoomTreatment::Silence => {}
     }
     bus.add_all(&room.playing, frame);
     bus

@@ -47,7 +47,7 @@ use control::ControlEpoch;
 use exits::UsedExits;
 use heard::HeardRecords;
 use ids::{ExitId, LegId, PlaybackId, RoomId, UsedIds};
-use model::{ActivePlayback, EndCause, Room, Side, VoicemailExit};
+use model::{ActivePlayback, EndCause, Side, SwitchRoom, VoicemailExit};
 use phones::PhoneBook;
 use recordings::Recordings;
 use timers::{Due, Timers};
@@ -61,7 +61,7 @@ pub struct Engine {
     sound: bool,
     control: ControlEpoch,
     legs: BTreeMap<LegId, SwitchLeg>,
-    rooms: BTreeMap<RoomId, Room>,
+    rooms: BTreeMap<RoomId, SwitchRoom>,
     playbacks: BTreeMap<PlaybackId, ActivePlayback>,
     recordings: Recordings,
     exits: BTreeMap<ExitId, VoicemailExit>,
@@ -136,7 +136,7 @@ impl Engine {
         &self.legs
     }
 
-    pub fn rooms(&self) -> &BTreeMap<RoomId, Room> {
+    pub fn rooms(&self) -> &BTreeMap<RoomId, SwitchRoom> {
         &self.rooms
     }
 

@@ -17,7 +17,7 @@ pub enum SwitchLegState {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
+pub enum LegDirection {
     /// The phone called.
     Inbound,
     /// The switch dialled.
@@ -59,7 +59,7 @@ pub enum Side {
 /// What the members of a room hear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Treatment {
+pub enum RoomTreatment {
     /// Each other.
     Conversation,
     /// Music, and no members.
@@ -84,7 +84,7 @@ pub enum PlaybackEnd {
 /// How an exit ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ExitOutcome {
+pub enum ExitReport {
     /// The leg is gone.
     Left,
     /// The leg is under control again.
@@ -92,10 +92,10 @@ pub enum ExitOutcome {
 }
 
 #[derive(Debug)]
-pub struct Room {
+pub struct SwitchRoom {
     /// Only this tenant's legs may be in it.
     pub tenant: String,
-    pub treatment: Treatment,
+    pub treatment: RoomTreatment,
     pub members: BTreeSet<LegId>,
     pub(crate) playing: Vec<Playing>,
     pub(crate) recordings: Vec<RecordingId>,

@@ -6,7 +6,7 @@ use super::error::SwitchError;
 use super::ids::LegId;
 use super::ledger::LedgerAction;
 use super::legs::{NewLeg, SwitchLeg};
-use super::model::{AnswerBehaviour, Direction, EndCause, PhoneRecord, Side, SwitchLegState};
+use super::model::{AnswerBehaviour, EndCause, LegDirection, PhoneRecord, Side, SwitchLegState};
 use super::tones::{CUSTOMER_HZ, PHONE_HZ, phone_tones};
 use super::{Effect, Engine};
 
@@ -199,7 +199,7 @@ impl Engine {
             tenant: call.tenant.clone(),
             address: call.from.clone(),
             called: Some(call.to.clone()),
-            direction: Direction::Inbound,
+            direction: LegDirection::Inbound,
             tone,
             variables: BTreeMap::new(),
             ring_us: self.limits.inbound_ring_us,
@@ -223,5 +223,5 @@ impl Engine {
 
 /// A dialled leg that rings: it can be picked up or refused, but there is nothing yet to hang up.
 fn is_ringing_phone(leg: &SwitchLeg) -> bool {
-    leg.direction == Direction::Outbound && leg.state == SwitchLegState::Ringing
+    leg.direction == LegDirection::Outbound && leg.state == SwitchLegState::Ringing
 }

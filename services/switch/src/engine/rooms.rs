@@ -6,11 +6,11 @@ use super::Engine;
 use super::error::SwitchError;
 use super::ids::RoomId;
 use super::ledger::LedgerAction;
-use super::model::{PlaybackEnd, Room, Treatment};
+use super::model::{PlaybackEnd, RoomTreatment, SwitchRoom};
 
 impl Engine {
     /// Creates a room, or changes what is heard in it.
-    pub fn ensure_room(&mut self, id: &RoomId, tenant: &str, treatment: Treatment) -> Result<(), SwitchError> {
+    pub fn ensure_room(&mut self, id: &RoomId, tenant: &str, treatment: RoomTreatment) -> Result<(), SwitchError> {
         if tenant.is_empty() {
             return Err(SwitchError::invalid("tenant", "must not be empty"));
         }
@@ -41,12 +41,12 @@ impl Engine {
         Ok(())
     }
 
-    fn create_room(&mut self, id: &RoomId, tenant: &str, treatment: Treatment) -> Result<(), SwitchError> {
+    fn create_room(&mut self, id: &RoomId, tenant: &str, treatment: RoomTreatment) -> Result<(), SwitchError> {
         let limit = self.limits.rooms;
         if self.rooms.len() >= limit {
             return Err(SwitchError::TooMany { what: "rooms", limit });
         }
-        let room = Room {
+        let room = SwitchRoom {
             tenant: tenant.to_owned(),
             treatment,
             members: BTreeSet::new(),

@@ -5,7 +5,7 @@ use baton_api::simulator::v1 as proto;
 use crate::driver::SwitchState;
 use crate::engine::ids::LegId;
 use crate::engine::model::{
-    Direction, EndCause, ExitOutcome, FinishedRecording, PlayTarget, PlaybackEnd, Side, SwitchLegState, Treatment,
+    EndCause, ExitReport, FinishedRecording, LegDirection, PlayTarget, PlaybackEnd, RoomTreatment, Side, SwitchLegState,
 };
 use crate::engine::{AnswerBehaviour, HeardRecord, PhoneRecord, RecordingView, Selector, SwitchError, SwitchLeg};
 
@@ -23,12 +23,12 @@ macro_rules! same_words {
 }
 
 same_words!(SwitchLegState, LegState { Ringing, Up, Exited });
-same_words!(Direction, LegDirection { Inbound, Outbound });
+same_words!(LegDirection, LegDirection { Inbound, Outbound });
 same_words!(EndCause, EndCause { Normal, Busy, NoAnswer, Declined, Unreachable, Cancelled, SwitchShutdown });
 same_words!(Side, Side { Phone, Controller, Switch });
-same_words!(Treatment, RoomTreatment { Conversation, HoldMusic, Ringback, Silence });
+same_words!(RoomTreatment, RoomTreatment { Conversation, HoldMusic, Ringback, Silence });
 same_words!(PlaybackEnd, PlaybackEnd { Completed, Stopped, TargetGone });
-same_words!(ExitOutcome, ExitOutcome { Left, Returned });
+same_words!(ExitReport, ExitOutcome { Left, Returned });
 
 /// `None` for UNSPECIFIED, the ordinary cause.
 pub(crate) fn end_cause(cause: i32) -> Result<Option<EndCause>, SwitchError> {
@@ -46,13 +46,13 @@ pub(crate) fn end_cause(cause: i32) -> Result<Option<EndCause>, SwitchError> {
     })
 }
 
-pub(crate) fn treatment(treatment: i32) -> Result<Treatment, SwitchError> {
+pub(crate) fn treatment(treatment: i32) -> Result<RoomTreatment, SwitchError> {
     use proto::RoomTreatment as Theirs;
     match Theirs::try_from(treatment) {
-        Ok(Theirs::Conversation) => Ok(Treatment::Conversation),
-        Ok(Theirs::HoldMusic) => Ok(Treatment::HoldMusic),
-        Ok(Theirs::Ringback) => Ok(Treatment::Ringback),
-        Ok(Theirs::Silence) => Ok(Treatment::Silence),
+        Ok(Theirs::Conversation) => Ok(RoomTreatment::Conversation),
+        Ok(Theirs::HoldMusic) => Ok(RoomTreatment::HoldMusic),
+        Ok(Theirs::Ringback) => Ok(RoomTreatment::Ringback),
+        Ok(Theirs::Silence) => Ok(RoomTreatment::Silence),
         Ok(Theirs::Unspecified) | Err(_) => Err(SwitchError::invalid("treatment", "must be set")),
     }
 }

@@ -1,6 +1,6 @@
 //! Voicemail.
 
-use baton_switch::engine::model::{EndCause, ExitOutcome, Side, SwitchLegState, Treatment};
+use baton_switch::engine::model::{EndCause, ExitReport, RoomTreatment, Side, SwitchLegState};
 use baton_switch::engine::{LedgerAction, Leftovers, SwitchError, SwitchLimits, TrackKey};
 
 use super::harness::{AGENT, BEEP, CUSTOMER, EngineHarness, GREETING, exit, leg, recording, room, set, timeline};
@@ -13,7 +13,7 @@ fn in_voicemail_of(limits: SwitchLimits) -> EngineHarness {
     let mut harness = EngineHarness::with(limits, Leftovers::default());
     harness.up("a1");
     harness.customer("c");
-    harness.room("talk", Treatment::Conversation, &["c", "a1"]);
+    harness.room("talk", RoomTreatment::Conversation, &["c", "a1"]);
     harness.run(200);
     let kept = harness.engine.exit_to_voicemail(&leg("c"), &exit("e"), "a1", 5_000);
     assert_eq!(kept, Ok(recording("vm-e")));
@@ -24,7 +24,7 @@ fn left(recording_id: Option<&str>) -> LedgerAction {
     LedgerAction::ExitEnded {
         exit_id: exit("e"),
         leg_id: leg("c"),
-        outcome: ExitOutcome::Left,
+        outcome: ExitReport::Left,
         recording_id: recording_id.map(recording),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use baton_switch::engine::ids::{ExitId, LegId, PlaybackId, RecordingId, RoomId};
 use baton_switch::engine::ledger::LedgerAction;
-use baton_switch::engine::model::{PlayTarget, Treatment};
+use baton_switch::engine::model::{PlayTarget, RoomTreatment};
 use baton_switch::engine::phones::PlacedCall;
 use baton_switch::engine::{
     AnswerBehaviour, DialRequest, Effect, Engine, EngineStart, LedgerEntry, Leftovers, PhoneRecord, PlaybackRequest,
@@ -121,7 +121,7 @@ impl EngineHarness {
         self.run(0);
     }
 
-    pub(crate) fn room(&mut self, id: &str, treatment: Treatment, members: &[&str]) {
+    pub(crate) fn room(&mut self, id: &str, treatment: RoomTreatment, members: &[&str]) {
         self.engine.ensure_room(&room(id), TENANT, treatment).expect("a room");
         for member in members {
             self.engine.move_leg(&leg(member), &room(id)).expect("a move");

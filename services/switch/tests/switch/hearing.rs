@@ -1,6 +1,6 @@
 //! Which sounds each leg hears.
 
-use baton_switch::engine::model::{PlayTarget, Treatment};
+use baton_switch::engine::model::{PlayTarget, RoomTreatment};
 use baton_switch::engine::{
     LedgerAction, Leftovers, PlaybackLocation, Selector, SwitchLimits, TrackKey, model::PlaybackEnd,
 };
@@ -20,7 +20,7 @@ fn call_with_two_agents() -> EngineHarness {
 #[test]
 fn in_a_conversation_each_hears_all_others_and_not_themselves() {
     let mut harness = call_with_two_agents();
-    harness.room("talk", Treatment::Conversation, &["c", "a1", "a2"]);
+    harness.room("talk", RoomTreatment::Conversation, &["c", "a1", "a2"]);
     let heard = harness.next_300_ms(&["c", "a1", "a2"]);
     assert_eq!(heard, [set(&[AGENT, SECOND]), set(&[CUSTOMER, SECOND]), set(&[CUSTOMER, AGENT])]);
 }
@@ -28,8 +28,8 @@ fn in_a_conversation_each_hears_all_others_and_not_themselves() {
 #[test]
 fn a_leg_on_hold_hears_music_only_and_is_not_heard() {
     let mut harness = call_with_two_agents();
-    harness.room("talk", Treatment::Conversation, &["a1", "a2"]);
-    harness.room("hold", Treatment::HoldMusic, &["c"]);
+    harness.room("talk", RoomTreatment::Conversation, &["a1", "a2"]);
+    harness.room("hold", RoomTreatment::HoldMusic, &["c"]);
     let heard = harness.next_300_ms(&["c", "a1", "a2"]);
     assert_eq!(heard, [set(&[MUSIC]), set(&[SECOND]), set(&[AGENT])], "C6");
 }
@@ -37,9 +37,11 @@ fn a_leg_on_hold_hears_music_only_and_is_not_heard() {
 #[test]
 fn two_legs_on_hold_in_one_room_do_not_hear_each_other() {
     let mut harness = call_with_two_agents();
-    for (treatment, sound) in
-        [(Treatment::HoldMusic, &[MUSIC][..]), (Treatment::Ringback, &[RINGBACK]), (Treatment::Silence, &[])]
-    {
+    for (treatment, sound) in [
+        (RoomTreatment::HoldMusic, &[MUSIC][..]),
+        (RoomTreatment::Ringback, &[RINGBACK]),
+        (RoomTreatment::Silence, &[]),
+    ] {
         harness.room("wait", treatment, &["c", "a1"]);
         assert_eq!(harness.next_300_ms(&["c", "a1"]), [set(sound), set(sound)], "{treatment:?}");
     }
@@ -49,7 +51,7 @@ fn two_legs_on_hold_in_one_room_do_not_hear_each_other() {
 fn ringback_has_pauses() {
     let mut harness = EngineHarness::new();
     harness.customer("c");
-    harness.room("ring", Treatment::Ringback, &["c"]);
+    harness.room("ring", RoomTreatment::Ringback, &["c"]);
     harness.run(6_000);
     let ringing = fine_timeline(&harness.heard("c"), &[RINGBACK]).into_iter().filter(|(.., hz)| hz.contains(&RINGBACK));
     let lengths: Vec<usize> = ringing.map(|(from, to, _)| to - from).collect();
@@ -60,14 +62,14 @@ fn ringback_has_pauses() {
 fn a_leg_in_no_room_or_still_ringing_hears_nothing_and_is_not_heard() {
     let mut harness = call_with_two_agents();
     harness.call("ringing");
-    harness.room("talk", Treatment::Conversation, &["a1"]);
+    harness.room("talk", RoomTreatment::Conversation, &["a1"]);
     assert_eq!(harness.next_300_ms(&["c", "a1", "ringing"]), [set(&[]), set(&[]), set(&[])]);
 }
 
 #[test]
 fn a_muted_leg_is_not_heard_but_hears() {
     let mut harness = call_with_two_agents();
-    harness.room("talk", Treatment::Conversation, &["c", "a1", "a2"]);
+    harness.room("talk", RoomTreatment::Conversation, &["c", "a1", "a2"]);
     harness.engine.set_mute(&leg("a1"), true).expect("mute");
     let heard = harness.next_300_ms(&["c", "a1", "a2"]);
     assert_eq!(heard, [set(&[SECOND]), set(&[CUSTOMER, SECOND]), set(&[CUSTOMER])]);
@@ -78,7 +80,7 @@ fn a_muted_leg_is_not_heard_but_hears() {
 #[test]
 fn a_phone_can_mute_itself() {
     let mut harness = call_with_two_agents();
-    harness.room("talk", Treatment::Conversation, &["c", "a1"]);
+    harness.room("talk", RoomTreatment::Conversation, &["c", "a1"]);
     let selector = Selector::Address("a1".to_owned());
     harness.engine.mute_phone("demo", &selector, true).expect("mute");
     assert_eq!(harness.next_300_ms(&["c", "a1"]), [set(&[]), set(&[CUSTOMER])]);
@@ -87,8 +89,8 @@ fn a_phone_can_mute_itself() {
 #[test]
 fn a_move_leaves_no_gap_and_no_overlap() {
     let mut harness = call_with_two_agents();
-    harness.room("one", Treatment::Conversation, &["c", "a1"]);
-    harness.room("two", Treatment::Conversation, &["a2"]);
+    harness.room("one", RoomTreatment::Conversation, &["c", "a1"]);
+    harness.room("two", RoomTreatment::Conversation, &["a2"]);
     // In the middle of a frame, so that the edge is the frame's.
     harness.run(207);
     harness.engine.move_leg(&leg("c"), &room("two")).expect("move");
@@ -108,16 +110,16 @@ fn a_move_leaves_no_gap_and_no_overlap() {
 #[test]
 fn moving_into_the_same_room_again_changes_nothing() {
     let mut harness = call_with_two_agents();
-    harness.room("talk", Treatment::Conversation, &["c", "a1"]);
+    harness.room("talk", RoomTreatment::Conversation, &["c", "a1"]);
     let before = harness.ledger.len();
-    harness.room("talk", Treatment::Conversation, &["c", "a1"]);
+    harness.room("talk", RoomTreatment::Conversation, &["c", "a1"]);
     assert_eq!(harness.ledger.len(), before);
 }
 
 #[test]
 fn an_announcement_in_a_room_is_mixed_with_the_conversation_and_ends_on_time() {
     let mut harness = call_with_two_agents();
-    harness.room("talk", Treatment::Conversation, &["c", "a1"]);
+    harness.room("talk", RoomTreatment::Conversation, &["c", "a1"]);
     harness.run(200);
     let length = harness.play("p", PlayTarget::Room(room("talk")), "customer_disconnected");
     assert_eq!(length, Ok(1_500));
@@ -137,7 +139,7 @@ fn an_announcement_in_a_room_is_mixed_with_the_conversation_and_ends_on_time() {
 #[test]
 fn an_announcement_for_one_leg_is_heard_by_it_alone() {
     let mut harness = call_with_two_agents();
-    harness.room("talk", Treatment::Conversation, &["c", "a1"]);
+    harness.room("talk", RoomTreatment::Conversation, &["c", "a1"]);
     harness.play("p", PlayTarget::Leg(leg("a1")), "customer_disconnected").expect("play");
     assert_eq!(harness.next_300_ms(&["c", "a1"]), [set(&[AGENT]), set(&[CUSTOMER, DISCONNECTED])]);
     harness.engine.stop_playback(&playback("p")).expect("stop");
@@ -148,7 +150,7 @@ fn an_announcement_for_one_leg_is_heard_by_it_alone() {
 fn what_is_heard_does_not_depend_on_how_time_is_cut() {
     let run = |steps: &[i64]| {
         let mut harness = call_with_two_agents();
-        harness.room("talk", Treatment::Conversation, &["c", "a1"]);
+        harness.room("talk", RoomTreatment::Conversation, &["c", "a1"]);
         harness.play("p", PlayTarget::Room(room("talk")), "beep").expect("play");
         for ms in steps {
             harness.run(*ms);

@@ -1,6 +1,6 @@
 //! Legs: ringing, answer and end; and no attempt is made twice.
 
-use baton_switch::engine::model::{EndCause, PlayTarget, Side, SwitchLegState, Treatment};
+use baton_switch::engine::model::{EndCause, PlayTarget, RoomTreatment, Side, SwitchLegState};
 use baton_switch::engine::{AnswerBehaviour, LedgerAction, Leftovers, Selector, SwitchError, SwitchLimits};
 
 use super::harness::{EngineHarness, TENANT, leg, room};
@@ -101,7 +101,7 @@ fn a_call_that_nobody_answers_ends_by_itself() {
 fn only_an_answered_leg_can_be_put_into_a_room() {
     let mut harness = EngineHarness::new();
     harness.call("c");
-    harness.room("talk", Treatment::Conversation, &[]);
+    harness.room("talk", RoomTreatment::Conversation, &[]);
     let moved = harness.engine.move_leg(&leg("c"), &room("talk"));
     assert!(matches!(moved, Err(SwitchError::WrongState { .. })));
 }
@@ -110,9 +110,9 @@ fn only_an_answered_leg_can_be_put_into_a_room() {
 fn a_room_of_another_tenant_is_not_there() {
     let mut harness = EngineHarness::new();
     harness.customer("c");
-    harness.engine.ensure_room(&room("theirs"), "other", Treatment::Conversation).expect("room");
+    harness.engine.ensure_room(&room("theirs"), "other", RoomTreatment::Conversation).expect("room");
     assert!(matches!(harness.engine.move_leg(&leg("c"), &room("theirs")), Err(SwitchError::NotFound { .. })));
-    let refused = harness.engine.ensure_room(&room("theirs"), TENANT, Treatment::Conversation);
+    let refused = harness.engine.ensure_room(&room("theirs"), TENANT, RoomTreatment::Conversation);
     assert!(matches!(refused, Err(SwitchError::IdUsed { .. })));
 }
 
@@ -120,7 +120,7 @@ fn a_room_of_another_tenant_is_not_there() {
 fn a_room_with_members_is_not_destroyed() {
     let mut harness = EngineHarness::new();
     harness.customer("c");
-    harness.room("talk", Treatment::Conversation, &["c"]);
+    harness.room("talk", RoomTreatment::Conversation, &["c"]);
     assert!(matches!(harness.engine.destroy_room(&room("talk")), Err(SwitchError::WrongState { .. })));
     harness.engine.remove_leg(&leg("c")).expect("remove");
     harness.engine.destroy_room(&room("talk")).expect("destroy");

@@ -1,6 +1,6 @@
 //! Any commands in any order: the switch does not panic, and a leg is in one room at most.
 
-use baton_switch::engine::model::{PlayTarget, Treatment};
+use baton_switch::engine::model::{PlayTarget, RoomTreatment};
 use baton_switch::engine::{AnswerBehaviour, Engine, LedgerAction, Selector};
 use proptest::prelude::*;
 
@@ -48,8 +48,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-const TREATMENTS: [Treatment; 4] =
-    [Treatment::Conversation, Treatment::HoldMusic, Treatment::Ringback, Treatment::Silence];
+const TREATMENTS: [RoomTreatment; 4] =
+    [RoomTreatment::Conversation, RoomTreatment::HoldMusic, RoomTreatment::Ringback, RoomTreatment::Silence];
 
 /// Refusals are as good as successes here.
 fn take(harness: &mut EngineHarness, step: &Step, count: usize) {

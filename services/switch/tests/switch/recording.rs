@@ -1,6 +1,6 @@
 //! The sound in recordings.
 
-use baton_switch::engine::model::{PlayTarget, Treatment};
+use baton_switch::engine::model::{PlayTarget, RoomTreatment};
 use baton_switch::engine::{LedgerAction, SwitchError};
 
 use super::harness::{
@@ -12,7 +12,7 @@ fn call() -> EngineHarness {
     let mut harness = EngineHarness::new();
     assert_eq!(harness.up("a1"), AGENT);
     harness.customer("c");
-    harness.room("talk", Treatment::Conversation, &["c", "a1"]);
+    harness.room("talk", RoomTreatment::Conversation, &["c", "a1"]);
     harness
 }
 
@@ -59,7 +59,7 @@ fn a_leg_that_joins_is_recorded_from_then_on_and_a_muted_one_is_not() {
 fn other_rooms_are_not_recorded() {
     let mut harness = call();
     harness.up("a2");
-    harness.room("consult", Treatment::Conversation, &["a2"]);
+    harness.room("consult", RoomTreatment::Conversation, &["a2"]);
     record(&mut harness, "r").expect("start");
     harness.engine.move_leg(&leg("a1"), &room("consult")).expect("move");
     harness.run(500);

@@ -91,14 +91,15 @@ impl InteractionDriver {
         for name in names {
             let (Some(key), Some(actual)) = (self.leg_key(&name), self.observed.legs.get(&name)) else { continue };
             let inbound = key.id != name || self.is_inbound(&key);
-            let content = match actual.progress {
-                LegProgress::Ringing if inbound => continue,
-                LegProgress::Ringing => fact::ringing(&key.id),
+            match actual.progress {
+                LegProgress::Ringing if inbound => {}
+                // How a leg ended whose end nobody saw follows from it; for the interaction nothing does.
+                LegProgress::Ringing => self.note(&key, fact::ringing(&key.id), now_us, false),
                 LegProgress::Up | LegProgress::Exited(_) => {
-                    fact::up(&key.id, actual.room.as_deref().unwrap_or_default())
+                    let room = actual.room.as_deref().unwrap_or_default();
+                    self.observe(&key, fact::up(&key.id, room), now_us);
                 }
-            };
-            self.observe(&key, content, now_us);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use baton_runtime::telemetry::TraceParent;
+pub use baton_words::Treatment;
 
 pub use parse::parse;
 
@@ -70,17 +71,6 @@ impl Plan {
     pub fn leg_named(&self, name: &str) -> Option<&WantedLeg> {
         self.legs.iter().find(|leg| leg.name() == name)
     }
-}
-
-/// What is heard in a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Treatment {
-    /// The members hear each other.
-    Conversation,
-    /// Each member hears music, and no other member.
-    HoldMusic,
-    /// Each member hears ringing, and no other member.
-    Ringback,
 }
 
 /// One attempt to connect one party.

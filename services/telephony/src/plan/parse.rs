@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use baton_api::ApiError;
 use baton_api::telephony::v1 as wire;
+use baton_api::{ApiError, Known as _};
 
 use super::{
     InteractionId, Plan, Treatment, WantedAnnouncement, WantedDial, WantedExit, WantedLeg, WantedOrigin, WantedSegment,
@@ -62,14 +62,8 @@ fn version(version: u64) -> Result<u64, ApiError> {
 fn rooms(rooms: &[wire::Room]) -> Result<BTreeMap<String, Treatment>, ApiError> {
     let mut parsed = BTreeMap::new();
     for room in rooms {
-        let treatment = match room.treatment() {
-            wire::room::Treatment::Conversation => Treatment::Conversation,
-            wire::room::Treatment::HoldMusic => Treatment::HoldMusic,
-            wire::room::Treatment::Ringback => Treatment::Ringback,
-            wire::room::Treatment::Unspecified => {
-                return Err(ApiError::invalid_argument("plan.rooms.treatment", "must be given"));
-            }
-        };
+        let missing = || ApiError::invalid_argument("plan.rooms.treatment", "must be given");
+        let treatment = room.treatment().known().ok_or_else(missing)?;
         if parsed.insert(room_name("plan.rooms.name", &room.name)?, treatment).is_some() {
             return Err(ApiError::invalid_argument("plan.rooms.name", "must be there once"));
         }

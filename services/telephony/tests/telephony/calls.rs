@@ -165,7 +165,7 @@ async fn an_answer_after_the_leg_was_withdrawn_is_hung_up() {
     let plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "hold");
     let with = plan.clone().dial("anna", "talk", LONG);
     stage.apply(&with.at(1)).await.unwrap();
-    stage.until_fact(&interaction, fact::ringing(&with.leg_id("anna"))).await;
+    stage.until_rings(&with.leg_id("anna")).await;
     stage.apply(&plan.at(2)).await.unwrap();
     stage.until_fact(&interaction, fact::ended(&with.leg_id("anna"), LegEnding::HungUp)).await;
     assert_eq!(stage.count(LedgerAction::LegMoved, &with.leg_id("anna")).await, 0);

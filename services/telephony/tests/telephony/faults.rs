@@ -103,7 +103,7 @@ async fn telephony_killed_in_the_middle_goes_on_and_dials_nobody_twice() {
         plan.place("customer", "hold").place("anna", "consult").dial("ben", "consult", LONG).record("s0", "hold");
     let plan = plan.no_record();
     stage.apply(&plan.at(2)).await.unwrap();
-    stage.until_fact(&interaction, fact::ringing(&plan.leg_id("ben"))).await;
+    stage.until_rings(&plan.leg_id("ben")).await;
     stage.kill_telephony().await;
     stage.phone_declines(&plan.leg_id("ben")).await;
     stage.start_telephony().await;

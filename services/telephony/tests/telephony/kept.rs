@@ -22,7 +22,7 @@ async fn ringing(stage: &Stage) -> PlanBuilder {
     let plan = plan.dial("anna", "talk", LONG).dial("ben", "talk", LONG);
     stage.apply(&plan.at(2)).await.unwrap();
     stage.until_fact(&interaction, fact::up(&plan.leg_id("anna"), "talk")).await;
-    stage.until_fact(&interaction, fact::ringing(&plan.leg_id("ben"))).await;
+    stage.until_rings(&plan.leg_id("ben")).await;
     plan
 }
 

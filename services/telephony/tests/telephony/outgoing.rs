@@ -43,7 +43,7 @@ async fn the_recording_begins_when_the_customer_who_was_called_is_with_the_agent
     // Wanted too early, as no plan of the transfer service has it: telephony waits for the customer by itself.
     let plan = plan.record("s1", "talk");
     stage.apply(&plan.at(3)).await.unwrap();
-    stage.until_fact(plan.interaction(), fact::ringing(&customer)).await;
+    stage.until_rings(&customer).await;
     stage.until_fact(plan.interaction(), fact::up(&customer, "talk")).await;
     let plan = plan.answered();
     stage.apply(&plan.at(4)).await.unwrap();
@@ -93,7 +93,7 @@ async fn a_customer_who_answers_while_telephony_is_dead_is_connected_and_not_dia
     let mut stage = Stage::open().await;
     let plan = calling(&stage, Behaviour::Manual(Manual {}), LONG).await;
     let customer = plan.leg_id("customer");
-    stage.until_fact(plan.interaction(), fact::ringing(&customer)).await;
+    stage.until_rings(&customer).await;
     stage.kill_telephony().await;
     stage.phone_answers(&customer).await;
     stage.start_telephony().await;

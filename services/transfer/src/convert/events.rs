@@ -1,216 +1,306 @@
-//! Events of the core as published.
+//! Events of the core as published. An event carries its own facts: nothing is read from the state, and a new one does not compile until it
+//! is written here.
 
-use super::words::{at, direction, kind, mode, reason, target};
-use baton_api::event::v1::{self as wire, EventData, event_data::Data};
+use super::words::{at, ms, target};
+use baton_api::event::v1::{self as wire, EventData, FlowStepKind, event_data::Data};
 use baton_domain::{
-    EventKind, Interaction,
-    ids::{RecordingNo, TransferNo},
-    interaction::CustomerLine,
+    EventKind,
+    event::{Ended, Opened, RecordingStarted, StepTaken, TransferStarted},
 };
+use baton_words::{AgentId, InteractionId, RecordingNo, TeamId, TransferNo};
 
-/// The type of an event: `<area>.<event>`.
-pub(crate) fn type_of(kind: &EventKind) -> &'static str {
+/// An event as the outbox takes it: its type, `<area>.<event>`, and its data.
+pub(crate) fn published(id: InteractionId, kind: &EventKind) -> (&'static str, EventData) {
+    let (name, data) = written(id, kind);
+    (name, EventData { data: Some(data) })
+}
+
+#[expect(clippy::too_many_lines, reason = "one line or so for each event: the table of what is published")]
+fn written(id: InteractionId, kind: &EventKind) -> (&'static str, Data) {
+    let transfer_id = |no: &TransferNo| no.of(id);
+    let recording_id = |no: &RecordingNo| no.of(id);
+    let maybe_transfer = |no: &Option<TransferNo>| no.map(|no| no.of(id)).unwrap_or_default();
+    let maybe_recording = |no: &Option<RecordingNo>| no.map(|no| no.of(id)).unwrap_or_default();
     match kind {
-        EventKind::Opened => "interaction.opened",
-        EventKind::Ended { .. } => "interaction.ended",
-        EventKind::FlowStep { .. } => "interaction.flow_step",
-        EventKind::AgentOffered { .. } => "interaction.agent_offered",
-        EventKind::OfferFailed { .. } => "interaction.offer_failed",
-        EventKind::AgentJoined { .. } => "interaction.agent_joined",
-        EventKind::AgentLeft { .. } => "interaction.agent_left",
-        EventKind::PrimaryChanged { .. } => "interaction.primary_changed",
-        EventKind::CustomerHeld => "interaction.customer_held",
-        EventKind::CustomerResumed => "interaction.customer_resumed",
-        EventKind::MuteChanged { .. } => "interaction.mute_changed",
-        EventKind::NoteAdded => "interaction.note_added",
-        EventKind::DataChanged { .. } => "interaction.data_changed",
-        EventKind::Announced { .. } => "interaction.announced",
-        EventKind::CustomerLeft => "interaction.customer_left",
-        EventKind::CustomerAnswered => "interaction.customer_answered",
-        EventKind::TransferStarted { .. } => "transfer.started",
-        EventKind::TransferOffered { .. } => "transfer.offered",
-        EventKind::TransferConsulting { .. } => "transfer.consulting",
-        EventKind::TransferJoined { .. } => "transfer.joined",
-        EventKind::TransferCompleted { .. } => "transfer.completed",
-        EventKind::TransferDiverted { .. } => "transfer.diverted",
-        EventKind::TransferFailed { .. } => "transfer.failed",
-        EventKind::TransferCancelled { .. } => "transfer.cancelled",
-        EventKind::TransferAbandoned { .. } => "transfer.abandoned",
-        EventKind::RecordingStarted { .. } => "recording.started",
-        EventKind::RecordingEnded { .. } => "recording.ended",
-        EventKind::RecordingPaused { .. } => "recording.paused",
-        EventKind::RecordingResumed { .. } => "recording.resumed",
-        EventKind::SegmentStarted { .. } => "recording.segment_started",
-        EventKind::SegmentEnded { .. } => "recording.segment_ended",
-        EventKind::Excluded { .. } => "recording.excluded",
-    }
-}
-
-/// The data of an event. `i` is the interaction after it.
-pub(crate) fn data(i: &Interaction, kind: &EventKind, now_us: i64) -> EventData {
-    let data = if type_of(kind).starts_with("transfer.") {
-        transfer_data(i, kind, now_us)
-    } else if type_of(kind).starts_with("recording.") {
-        recording_data(i, kind)
-    } else {
-        interaction_data(i, kind, now_us)
-    };
-    EventData { data }
-}
-
-fn interaction_data(i: &Interaction, event: &EventKind, now_us: i64) -> Option<Data> {
-    let transfer_id = |no: Option<TransferNo>| no.map(|no| no.of(i.id)).unwrap_or_default();
-    Some(match event {
-        EventKind::Opened => Data::InteractionOpened(wire::InteractionOpened {
-            direction: direction(i.direction).into(),
-            number: i.number.to_string(),
-            customer: i.customer.address.to_string(),
-            recording_mode: mode(i.recording.mode).into(),
-        }),
-        EventKind::Ended { reason: own } => Data::InteractionEnded(wire::InteractionEnded {
-            reason: reason(*own).into(),
-            duration_ms: (now_us - i.opened_at_us) / 1000,
-        }),
-        EventKind::FlowStep { step, name } => {
-            Data::InteractionFlowStep(wire::InteractionFlowStep { step: step.cast_signed(), name: (*name).into() })
+        EventKind::Opened(it) => ("interaction.opened", Data::InteractionOpened(opened(it))),
+        EventKind::Ended(it) => ("interaction.ended", Data::InteractionEnded(ended(it))),
+        EventKind::FlowStep { step, what } => {
+            ("interaction.flow_step", Data::InteractionFlowStep(flow_step(*step, what)))
         }
-        EventKind::AgentOffered { agent, transfer } => Data::InteractionAgentOffered(wire::InteractionAgentOffered {
-            agent_id: agent.to_string(),
-            transfer_id: transfer_id(*transfer),
-        }),
-        EventKind::OfferFailed { agent, transfer, reason: own } => {
+        EventKind::Queued { team, transfer, position } => (
+            "interaction.queued",
+            Data::InteractionQueued(wire::InteractionQueued {
+                team_id: team.to_string(),
+                transfer_id: maybe_transfer(transfer),
+                position: position.cast_signed(),
+            }),
+        ),
+        EventKind::Dequeued { team, transfer, reason, waited_us } => (
+            "interaction.dequeued",
+            Data::InteractionDequeued(wire::InteractionDequeued {
+                team_id: team.to_string(),
+                transfer_id: maybe_transfer(transfer),
+                reason: reason.map(Into::<baton_api::common::v1::Reason>::into).unwrap_or_default().into(),
+                wait_ms: ms(*waited_us),
+            }),
+        ),
+        EventKind::AgentOffered { agent, transfer, team } => (
+            "interaction.agent_offered",
+            Data::InteractionAgentOffered(wire::InteractionAgentOffered {
+                agent_id: agent.to_string(),
+                transfer_id: maybe_transfer(transfer),
+                team_id: maybe_team(*team),
+            }),
+        ),
+        EventKind::OfferFailed { agent, transfer, team, reason, rang_us } => (
+            "interaction.offer_failed",
             Data::InteractionOfferFailed(wire::InteractionOfferFailed {
                 agent_id: agent.to_string(),
-                transfer_id: transfer_id(*transfer),
-                reason: reason(*own).into(),
-            })
+                transfer_id: maybe_transfer(transfer),
+                reason: super::words::reason(*reason),
+                team_id: maybe_team(*team),
+                ring_ms: ms(*rang_us),
+            }),
+        ),
+        EventKind::AgentJoined { agent, leg, transfer, team, rang_us } => (
+            "interaction.agent_joined",
+            Data::InteractionAgentJoined(wire::InteractionAgentJoined {
+                agent_id: agent.to_string(),
+                leg_id: leg.of(id),
+                transfer_id: maybe_transfer(transfer),
+                team_id: maybe_team(*team),
+                ring_ms: ms(*rang_us),
+            }),
+        ),
+        EventKind::AgentLeft { agent, reason, in_call_us, wrap_up_us } => (
+            "interaction.agent_left",
+            Data::InteractionAgentLeft(wire::InteractionAgentLeft {
+                agent_id: agent.to_string(),
+                reason: super::words::reason(*reason),
+                duration_ms: ms(*in_call_us),
+                wrap_up_ms: ms(*wrap_up_us),
+            }),
+        ),
+        EventKind::PrimaryChanged { from, to } => (
+            "interaction.primary_changed",
+            Data::InteractionPrimaryChanged(wire::InteractionPrimaryChanged {
+                from_agent_id: maybe_agent(*from),
+                to_agent_id: to.to_string(),
+            }),
+        ),
+        EventKind::CustomerHeld => {
+            ("interaction.customer_held", Data::InteractionCustomerHeld(wire::InteractionCustomerHeld {}))
         }
-        EventKind::AgentJoined { agent, leg } => Data::InteractionAgentJoined(wire::InteractionAgentJoined {
-            agent_id: agent.to_string(),
-            leg_id: leg.of(i.id),
-        }),
-        EventKind::AgentLeft { agent, reason: own } => Data::InteractionAgentLeft(wire::InteractionAgentLeft {
-            agent_id: agent.to_string(),
-            reason: reason(*own).into(),
-        }),
-        EventKind::PrimaryChanged { from, to } => Data::InteractionPrimaryChanged(wire::InteractionPrimaryChanged {
-            from_agent_id: from.map(|agent| agent.to_string()).unwrap_or_default(),
-            to_agent_id: to.to_string(),
-        }),
-        EventKind::CustomerHeld => Data::InteractionCustomerHeld(wire::InteractionCustomerHeld {}),
-        EventKind::CustomerResumed => Data::InteractionCustomerResumed(wire::InteractionCustomerResumed {}),
-        EventKind::MuteChanged { agent, muted } => {
-            Data::InteractionMuteChanged(wire::InteractionMuteChanged { agent_id: agent.to_string(), muted: *muted })
-        }
-        EventKind::NoteAdded => {
-            Data::InteractionNoteAdded(wire::InteractionNoteAdded { author_agent_id: last_author(i) })
-        }
-        EventKind::DataChanged { set, removed } => Data::InteractionDataChanged(wire::InteractionDataChanged {
-            set: set.iter().map(ToString::to_string).collect(),
-            removed: removed.iter().map(ToString::to_string).collect(),
-        }),
+        EventKind::CustomerResumed { held_us } => (
+            "interaction.customer_resumed",
+            Data::InteractionCustomerResumed(wire::InteractionCustomerResumed { hold_ms: ms(*held_us) }),
+        ),
+        EventKind::HoldReminder { held_us } => (
+            "interaction.hold_reminder",
+            Data::InteractionHoldReminder(wire::InteractionHoldReminder { hold_ms: ms(*held_us) }),
+        ),
+        EventKind::MuteChanged { agent, muted } => (
+            "interaction.mute_changed",
+            Data::InteractionMuteChanged(wire::InteractionMuteChanged { agent_id: agent.to_string(), muted: *muted }),
+        ),
+        EventKind::NoteAdded { note } => (
+            "interaction.note_added",
+            Data::InteractionNoteAdded(wire::InteractionNoteAdded { note: note.cast_signed() }),
+        ),
+        EventKind::DataChanged { set, removed } => (
+            "interaction.data_changed",
+            Data::InteractionDataChanged(wire::InteractionDataChanged {
+                set: set.iter().map(ToString::to_string).collect(),
+                removed: removed.iter().map(ToString::to_string).collect(),
+            }),
+        ),
         EventKind::Announced { name } => {
-            Data::InteractionAnnounced(wire::InteractionAnnounced { name: (*name).into() })
+            ("interaction.announced", Data::InteractionAnnounced(wire::InteractionAnnounced { name: (*name).into() }))
         }
-        EventKind::CustomerLeft => Data::InteractionCustomerLeft(wire::InteractionCustomerLeft {}),
-        EventKind::CustomerAnswered => Data::InteractionCustomerAnswered(wire::InteractionCustomerAnswered {
-            allowed_by: match &i.customer.line {
-                CustomerLine::Answered(outside) => outside.allowed_by.to_string(),
-                _ => String::new(),
-            },
-        }),
-        _ => return None,
-    })
-}
-
-fn last_author(i: &Interaction) -> String {
-    i.notes.last().and_then(|note| note.author).map(|agent| agent.to_string()).unwrap_or_default()
-}
-
-fn transfer_data(i: &Interaction, event: &EventKind, now_us: i64) -> Option<Data> {
-    let transfer = i.transfer.as_ref()?;
-    let transfer_id = transfer.no.of(i.id);
-    Some(match event {
-        EventKind::TransferStarted { kind: own, .. } => Data::TransferStarted(wire::TransferStarted {
-            transfer_id,
-            kind: kind(*own).into(),
-            initiator_agent_id: transfer.initiator.id.to_string(),
-            target: Some(target(&transfer.target)),
-        }),
-        EventKind::TransferOffered { recipient, .. } => {
-            Data::TransferOffered(wire::TransferOffered { transfer_id, recipient_agent_id: recipient.to_string() })
+        EventKind::CustomerLeft => {
+            ("interaction.customer_left", Data::InteractionCustomerLeft(wire::InteractionCustomerLeft {}))
         }
-        EventKind::TransferConsulting { recipient, .. } => Data::TransferConsulting(wire::TransferConsulting {
-            transfer_id,
-            recipient_agent_id: recipient.to_string(),
-        }),
-        EventKind::TransferJoined { .. } => Data::TransferJoined(wire::TransferJoined { transfer_id }),
-        EventKind::TransferCompleted { recipient, .. } => Data::TransferCompleted(wire::TransferCompleted {
-            transfer_id,
-            initiator_agent_id: transfer.initiator.id.to_string(),
-            recipient_agent_id: recipient.to_string(),
-            duration_ms: (now_us - transfer.started_at_us) / 1000,
-        }),
-        EventKind::TransferDiverted { to, reason: own, .. } => Data::TransferDiverted(wire::TransferDiverted {
-            transfer_id,
-            to: reason(*to).into(),
-            reason: reason(*own).into(),
-        }),
-        EventKind::TransferFailed { reason: own, .. } => {
-            Data::TransferFailed(wire::TransferFailed { transfer_id, reason: reason(*own).into() })
-        }
-        EventKind::TransferCancelled { reason: own, .. } => {
-            Data::TransferCancelled(wire::TransferCancelled { transfer_id, reason: reason(*own).into() })
-        }
-        EventKind::TransferAbandoned { .. } => Data::TransferAbandoned(wire::TransferAbandoned { transfer_id }),
-        _ => return None,
-    })
-}
-
-fn recording_data(i: &Interaction, event: &EventKind) -> Option<Data> {
-    let id = |no: &RecordingNo| no.of(i.id);
-    let optional = |no: &Option<RecordingNo>| no.map(|no| no.of(i.id)).unwrap_or_default();
-    Some(match event {
-        EventKind::RecordingStarted { recording, agent, by_hand } => Data::RecordingStarted(wire::RecordingStarted {
-            recording_id: id(recording),
-            number: recording.0.cast_signed(),
-            agent_id: agent.to_string(),
-            phone_number: i.number.to_string(),
-            customer: i.customer.address.to_string(),
-            direction: direction(i.direction).into(),
-            by_hand: *by_hand,
-        }),
+        EventKind::CustomerAnswered { allowed_by, rang_us } => (
+            "interaction.customer_answered",
+            Data::InteractionCustomerAnswered(wire::InteractionCustomerAnswered {
+                allowed_by: allowed_by.to_string(),
+                ring_ms: ms(*rang_us),
+            }),
+        ),
+        EventKind::TransferStarted(it) => ("transfer.started", Data::TransferStarted(transfer_started(id, it))),
+        EventKind::TransferOffered { transfer, recipient } => (
+            "transfer.offered",
+            Data::TransferOffered(wire::TransferOffered {
+                transfer_id: transfer_id(transfer),
+                recipient_agent_id: recipient.to_string(),
+            }),
+        ),
+        EventKind::TransferConsulting { transfer, recipient } => (
+            "transfer.consulting",
+            Data::TransferConsulting(wire::TransferConsulting {
+                transfer_id: transfer_id(transfer),
+                recipient_agent_id: recipient.to_string(),
+            }),
+        ),
+        EventKind::TransferJoined { transfer, recipient } => (
+            "transfer.joined",
+            Data::TransferJoined(wire::TransferJoined {
+                transfer_id: transfer_id(transfer),
+                recipient_agent_id: recipient.to_string(),
+            }),
+        ),
+        EventKind::TransferCompleted { transfer, initiator, recipient, duration_us } => (
+            "transfer.completed",
+            Data::TransferCompleted(wire::TransferCompleted {
+                transfer_id: transfer_id(transfer),
+                initiator_agent_id: initiator.to_string(),
+                recipient_agent_id: recipient.to_string(),
+                duration_ms: ms(*duration_us),
+            }),
+        ),
+        EventKind::TransferDiverted { transfer, to, reason, duration_us } => (
+            "transfer.diverted",
+            Data::TransferDiverted(wire::TransferDiverted {
+                transfer_id: transfer_id(transfer),
+                to: super::words::diverted_to(*to),
+                reason: super::words::reason(*reason),
+                duration_ms: ms(*duration_us),
+            }),
+        ),
+        EventKind::TransferFailed { transfer, reason, duration_us } => (
+            "transfer.failed",
+            Data::TransferFailed(wire::TransferFailed {
+                transfer_id: transfer_id(transfer),
+                reason: super::words::reason(*reason),
+                duration_ms: ms(*duration_us),
+            }),
+        ),
+        EventKind::TransferCancelled { transfer, reason, duration_us } => (
+            "transfer.cancelled",
+            Data::TransferCancelled(wire::TransferCancelled {
+                transfer_id: transfer_id(transfer),
+                reason: super::words::reason(*reason),
+                duration_ms: ms(*duration_us),
+            }),
+        ),
+        EventKind::TransferAbandoned { transfer, duration_us } => (
+            "transfer.abandoned",
+            Data::TransferAbandoned(wire::TransferAbandoned {
+                transfer_id: transfer_id(transfer),
+                duration_ms: ms(*duration_us),
+            }),
+        ),
+        EventKind::RecordingStarted(it) => ("recording.started", Data::RecordingStarted(recording_started(id, it))),
         EventKind::RecordingEnded { recording } => {
-            Data::RecordingEnded(wire::RecordingEnded { recording_id: id(recording) })
+            ("recording.ended", Data::RecordingEnded(wire::RecordingEnded { recording_id: recording_id(recording) }))
         }
-        EventKind::RecordingPaused { recording } => {
-            Data::RecordingPaused(wire::RecordingPaused { recording_id: optional(recording) })
-        }
-        EventKind::RecordingResumed { recording } => {
-            Data::RecordingResumed(wire::RecordingResumed { recording_id: optional(recording) })
-        }
-        EventKind::SegmentStarted { recording, segment, agents } => {
+        EventKind::RecordingPaused { recording } => (
+            "recording.paused",
+            Data::RecordingPaused(wire::RecordingPaused { recording_id: maybe_recording(recording) }),
+        ),
+        EventKind::RecordingResumed { recording } => (
+            "recording.resumed",
+            Data::RecordingResumed(wire::RecordingResumed { recording_id: maybe_recording(recording) }),
+        ),
+        EventKind::SegmentStarted { recording, segment, agents } => (
+            "recording.segment_started",
             Data::RecordingSegmentStarted(wire::RecordingSegmentStarted {
-                recording_id: id(recording),
-                segment_id: segment.of(i.id),
+                recording_id: recording_id(recording),
+                segment_id: segment.of(id),
                 agent_ids: agents.iter().map(ToString::to_string).collect(),
-            })
-        }
-        EventKind::SegmentEnded { recording, segment, end } => {
+            }),
+        ),
+        EventKind::SegmentEnded { recording, segment, end } => (
+            "recording.segment_ended",
             Data::RecordingSegmentEnded(wire::RecordingSegmentEnded {
-                recording_id: id(recording),
-                segment_id: segment.of(i.id),
+                recording_id: recording_id(recording),
+                segment_id: segment.of(id),
                 start_time: (end.started_at_us != 0).then(|| at(end.started_at_us)),
                 end_time: (end.ended_at_us != 0).then(|| at(end.ended_at_us)),
                 failed: end.failed,
-            })
-        }
-        EventKind::Excluded { recording, from_us, to_us, reason } => Data::RecordingExcluded(wire::RecordingExcluded {
-            recording_id: id(recording),
-            start_time: Some(at(*from_us)),
-            end_time: Some(at(*to_us)),
-            reason: reason.name().into(),
-        }),
-        _ => return None,
-    })
+            }),
+        ),
+        EventKind::Excluded { recording, from_us, to_us, reason } => (
+            "recording.excluded",
+            Data::RecordingExcluded(wire::RecordingExcluded {
+                recording_id: recording_id(recording),
+                start_time: Some(at(*from_us)),
+                end_time: Some(at(*to_us)),
+                reason: baton_api::common::v1::ExclusionReason::from(*reason).into(),
+            }),
+        ),
+    }
+}
+
+fn maybe_agent(agent: Option<AgentId>) -> String {
+    agent.map(|agent| agent.to_string()).unwrap_or_default()
+}
+
+fn maybe_team(team: Option<TeamId>) -> String {
+    team.map(|team| team.to_string()).unwrap_or_default()
+}
+
+fn opened(it: &Opened) -> wire::InteractionOpened {
+    wire::InteractionOpened {
+        direction: super::words::direction(it.direction),
+        number: it.number.to_string(),
+        customer: it.customer.to_string(),
+        recording_mode: super::words::mode(it.recording_mode),
+        medium: super::words::medium(it.medium),
+        call_flow_id: it.flow.as_deref().unwrap_or_default().to_owned(),
+    }
+}
+
+fn ended(it: &Ended) -> wire::InteractionEnded {
+    let (summary, times) = (&it.summary, it.summary.times);
+    wire::InteractionEnded {
+        reason: super::words::reason(it.reason),
+        duration_ms: ms(summary.duration_us),
+        direction: super::words::direction(it.direction),
+        number: it.number.to_string(),
+        call_flow_id: it.flow.as_deref().unwrap_or_default().to_owned(),
+        answer_time: summary.answered_at_us.map(at),
+        wait_ms: ms(times.wait_us),
+        ring_ms: ms(times.ring_us),
+        talk_ms: ms(times.talk_us),
+        hold_ms: ms(times.hold_us),
+        consult_ms: ms(times.consult_us),
+        holds: summary.holds.cast_signed(),
+        hops: summary.hops.cast_signed(),
+        transfers: summary.transfers.cast_signed(),
+        first_agent_id: maybe_agent(summary.first_agent),
+        last_agent_id: maybe_agent(summary.last_agent),
+        voicemail: summary.voicemail,
+    }
+}
+
+fn flow_step(step: u32, what: &StepTaken) -> wire::InteractionFlowStep {
+    let (kind, agent_id, team_id, mailbox) = match what {
+        StepTaken::RingAgent(agent) => (FlowStepKind::RingAgent, agent.to_string(), String::new(), String::new()),
+        StepTaken::RingTeam(team) => (FlowStepKind::RingTeam, String::new(), team.to_string(), String::new()),
+        StepTaken::Voicemail(mailbox) => (FlowStepKind::Voicemail, String::new(), String::new(), mailbox.to_string()),
+        StepTaken::Disconnect => (FlowStepKind::Disconnect, String::new(), String::new(), String::new()),
+    };
+    wire::InteractionFlowStep { step: step.cast_signed(), kind: kind.into(), agent_id, team_id, mailbox }
+}
+
+fn transfer_started(id: InteractionId, it: &TransferStarted) -> wire::TransferStarted {
+    wire::TransferStarted {
+        transfer_id: it.transfer.of(id),
+        kind: super::words::kind(it.kind),
+        initiator_agent_id: it.initiator.to_string(),
+        target: Some(target(&it.target)),
+    }
+}
+
+fn recording_started(id: InteractionId, it: &RecordingStarted) -> wire::RecordingStarted {
+    wire::RecordingStarted {
+        recording_id: it.recording.of(id),
+        ordinal: it.recording.0.cast_signed(),
+        agent_id: it.agent.to_string(),
+        number: it.number.to_string(),
+        customer: it.customer.to_string(),
+        direction: super::words::direction(it.direction),
+        by_hand: it.by_hand,
+    }
 }

@@ -1,19 +1,16 @@
 //! Facts as the observers report them, parsed into those of the core. What is malformed, or about another interaction, is refused whole: it
 //! is a fault of ours and must be seen.
 
-use super::words::parse_reason;
 use baton_api::{
-    ApiError,
+    ApiError, Known as _,
     common::v1::AgentRef as WireAgent,
     presence::v1::{SyncClaimsResponse, claim_status},
     routing::v1::SyncWaitResponse,
     transfer::v1::{Fact as WireFact, claim_fact, exit_fact, fact::Fact as Wire, leg_fact, segment_fact},
 };
-use baton_domain::{
-    Fact, InteractionId,
-    ids::{AnnouncementNo, ClaimNo, ExitNo, LegNo, SegmentNo, WaitNo},
-    input::{ExitOutcome, SegmentEnd},
-    words::{AgentRef, Room},
+use baton_domain::{AgentRef, Fact, input::SegmentEnd};
+use baton_words::{
+    AnnouncementNo, ClaimNo, ExitNo, ExitOutcome, InteractionId, LegNo, Reason, Room, SegmentNo, WaitNo,
 };
 
 /// Reads one fact about this interaction.
@@ -27,9 +24,9 @@ pub(crate) fn parse(id: InteractionId, fact: &WireFact) -> Result<Fact, ApiError
                 name => Some(Room::parse(name).ok_or_else(|| bad("leg.room", "is no room of a plan"))?),
             };
             match leg.state() {
-                leg_fact::State::Ringing => Ok(Fact::LegRinging(no)),
                 leg_fact::State::Up => Ok(Fact::LegUp(no, room)),
-                leg_fact::State::Ended => Ok(Fact::LegEnded(no, parse_reason(leg.reason()))),
+                leg_fact::State::Ended => Ok(Fact::LegEnded(no, reason("leg.reason", leg.reason())?)),
+                leg_fact::State::Ringing => Err(bad("leg.state", "is not for the interaction to know")),
                 leg_fact::State::Unspecified => Err(bad("leg.state", "is missing")),
             }
         }
@@ -63,7 +60,7 @@ pub(crate) fn parse(id: InteractionId, fact: &WireFact) -> Result<Fact, ApiError
             let no = own(id, "claim_id", ClaimNo::parse(&claim.claim_id))?;
             Ok(match claim.state() {
                 claim_fact::State::Granted => Fact::ClaimGranted(no),
-                _ => Fact::ClaimRefused(no, parse_reason(claim.reason())),
+                _ => Fact::ClaimRefused(no, reason("claim.reason", claim.reason())?),
             })
         }
         Wire::Proposal(proposal) => {
@@ -74,13 +71,18 @@ pub(crate) fn parse(id: InteractionId, fact: &WireFact) -> Result<Fact, ApiError
     }
 }
 
+/// Whatever ended, ended for a reason.
+fn reason(field: &str, reason: baton_api::common::v1::Reason) -> Result<Reason, ApiError> {
+    reason.known().ok_or_else(|| bad(field, "is missing, or no reason that is known"))
+}
+
 /// How the claims stand, as facts.
 pub(crate) fn of_claims(id: InteractionId, answer: &SyncClaimsResponse) -> Result<Vec<Fact>, ApiError> {
     let facts = answer.claims.iter().map(|status| {
         let no = own(id, "claim_id", ClaimNo::parse(&status.claim_id))?;
         Ok(match status.state() {
             claim_status::State::Granted => Fact::ClaimGranted(no),
-            _ => Fact::ClaimRefused(no, parse_reason(status.reason())),
+            _ => Fact::ClaimRefused(no, reason("claims.reason", status.reason())?),
         })
     });
     facts.collect()
@@ -89,7 +91,8 @@ pub(crate) fn of_claims(id: InteractionId, answer: &SyncClaimsResponse) -> Resul
 /// Routing's answer for a wait, if it has one already.
 pub(crate) fn of_wait(wait: WaitNo, answer: &SyncWaitResponse) -> Result<Option<Fact>, ApiError> {
     if answer.proposed.is_empty() && !answer.exhausted {
-        return Ok(None);
+        let position = u32::try_from(answer.position).ok().filter(|position| *position > 0);
+        return Ok(position.map(|position| Fact::Queued(wait, position)));
     }
     proposed(wait, &answer.proposed, answer.exhausted).map(Some)
 }

@@ -6,4 +6,4 @@ pub(crate) mod plan;
 pub(crate) mod view;
 pub(crate) mod words;
 
-pub(crate) use words::{actor, not_found, refusal_status};
+pub(crate) use words::{actor, not_found, refusal_status, version_conflict};

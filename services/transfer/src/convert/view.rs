@@ -1,8 +1,11 @@
 //! The view: an interaction as one party sees it, with what they may do now.
 
-use super::words::{action, at, direction, kind, mode, reason, target};
+use super::words::{
+    action, actor, at, direction, diverted_to, kind, medium, mode, phase, reason, refusal_reason, target,
+};
+use crate::live::Live;
 use baton_api::{
-    common::v1::{Reason, TransferPhase},
+    common::v1::{Reason, RefusedAction, TransferKind},
     transfer::v1::{
         self as wire,
         interaction::State,
@@ -10,22 +13,30 @@ use baton_api::{
     },
 };
 use baton_domain::{
-    AgentId, Interaction, InteractionId, Transfer,
-    ids::LegNo,
-    interaction::{CustomerLine, Hop, OfferState, Phase, Stage},
-    permit::allowed,
-    project,
-    words::Actor,
+    Actor, Interaction,
+    interaction::{Hop, LegSource, LegState as OwnLegState, Note, Party, Stage},
+    machine::{Offer, OfferState},
+    project::TransferRecord,
 };
+use baton_words::InteractionId;
 
 /// The interaction as `viewer` sees it, who may be nobody in particular: an analyst, who may do nothing and is shown nothing personal.
-pub(crate) fn interaction(i: &Interaction, viewer: Option<&Actor>) -> wire::Interaction {
-    let mut view = whole(i);
+pub(crate) fn interaction(live: &Live, viewer: Option<&Actor>) -> wire::Interaction {
+    let mut view = whole(live);
     match viewer {
-        Some(actor) => view.allowed_actions = allowed(i, actor).iter().map(action).collect(),
+        Some(viewer) => add_actions(&mut view, live, viewer),
         None => conceal(&mut view),
     }
     view
+}
+
+fn add_actions(view: &mut wire::Interaction, live: &Live, viewer: &Actor) {
+    let (allowed, refused) = live.actions(viewer);
+    view.allowed_actions = allowed.iter().map(|own| action(own).into()).collect();
+    let refused = refused
+        .into_iter()
+        .map(|(own, refusal)| RefusedAction { action: action(own).into(), reason: refusal_reason(refusal).into() });
+    view.refused_actions = refused.collect();
 }
 
 /// Takes out what is personal.
@@ -46,80 +57,56 @@ pub(crate) fn conceal_transfer(view: &mut wire::Transfer) {
     view.message.clear();
 }
 
-fn whole(i: &Interaction) -> wire::Interaction {
+fn whole(live: &Live) -> wire::Interaction {
+    let i = &live.state;
+    let open = i.transfer.as_ref().and_then(|_| live.last_transfer());
     wire::Interaction {
         interaction_id: i.id.to_string(),
         version: i.version,
         state: state(i).into(),
-        direction: direction(i.direction).into(),
+        direction: direction(i.direction),
         number: i.number.to_string(),
-        customer: i.customer.address.to_string(),
+        customer: i.customer().address().to_string(),
         parties: parties(i),
-        primary_agent_id: i.primary.map(|agent| agent.to_string()).unwrap_or_default(),
-        customer_on_hold: i.customer.held,
-        transfer: i.transfer.as_ref().map(|own| with_deadline(transfer(i.id, own), i, own)),
-        journey: i.journey.iter().map(|own| hop(i.id, own)).collect(),
+        primary_agent_id: i.primary().map(|agent| agent.to_string()).unwrap_or_default(),
+        customer_on_hold: i.held(),
+        transfer: live.last_transfer().map(|own| transfer(i.id, &own)),
+        journey: i.journey.iter().map(|own| hop(i.id, own)).chain(open.map(|own| open_hop(i.id, &own))).collect(),
         notes: i.notes.iter().map(note).collect(),
         data: i.data.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         recording: Some(recording(i)),
         allowed_actions: Vec::new(),
         create_time: Some(at(i.opened_at_us)),
         update_time: Some(at(i.updated_at_us)),
-        end_reason: if let Stage::Ended(own) = i.stage { reason(own) } else { Reason::Unspecified }.into(),
+        end_reason: if let Stage::Ended(own) = i.stage { reason(own) } else { Reason::Unspecified.into() },
+        medium: medium(i.medium),
+        refused_actions: Vec::new(),
     }
 }
 
-/// A transfer. Its deadline is known only beside its interaction.
-pub(crate) fn transfer(id: InteractionId, own: &Transfer) -> wire::Transfer {
+/// A transfer, open or ended.
+pub(crate) fn transfer(id: InteractionId, own: &TransferRecord) -> wire::Transfer {
     wire::Transfer {
         transfer_id: own.no.of(id),
         interaction_id: id.to_string(),
-        kind: kind(own.kind).into(),
-        phase: phase(own.phase).into(),
-        reason: own.reason.map_or(Reason::Unspecified, reason).into(),
-        initiator_agent_id: own.initiator.id.to_string(),
+        kind: kind(own.kind),
+        phase: phase(own.phase),
+        reason: own.reason.map_or(Reason::Unspecified.into(), reason),
+        initiator_agent_id: own.initiator.to_string(),
         target: Some(target(&own.target)),
-        recipient_agent_id: recipient(own).map(|agent| agent.to_string()).unwrap_or_default(),
+        recipient_agent_id: own.recipient.map(|agent| agent.to_string()).unwrap_or_default(),
         message: own.message.to_string(),
         create_time: Some(at(own.started_at_us)),
-        end_time: (own.ended_at_us != 0).then(|| at(own.ended_at_us)),
-        deadline_time: None,
-    }
-}
-
-/// Who receives, or has received; nobody after a failure.
-fn recipient(own: &Transfer) -> Option<AgentId> {
-    own.recipient.filter(|_| own.phase.is_open() || own.phase == Phase::Completed)
-}
-
-fn with_deadline(mut wire: wire::Transfer, i: &Interaction, own: &Transfer) -> wire::Transfer {
-    if own.phase.is_open() {
-        wire.deadline_time = project::deadline(i).map(at);
-    }
-    if own.phase == Phase::Offered && i.search.as_ref().is_some_and(|search| search.wait.is_some()) {
-        wire.phase = TransferPhase::Waiting.into();
-    }
-    wire
-}
-
-/// *Handed over* is the moment between the decision and its being heard; to people it is a three-way that is ending.
-fn phase(phase: Phase) -> TransferPhase {
-    match phase {
-        Phase::Offered => TransferPhase::Offered,
-        Phase::Consulting => TransferPhase::Consulting,
-        Phase::Joined | Phase::HandedOver => TransferPhase::Joined,
-        Phase::Completed => TransferPhase::Completed,
-        Phase::Diverted => TransferPhase::Diverted,
-        Phase::Failed => TransferPhase::Failed,
-        Phase::Cancelled => TransferPhase::Cancelled,
-        Phase::Abandoned => TransferPhase::Abandoned,
+        end_time: own.ended_at_us.map(at),
+        deadline_time: own.deadline_us.map(at),
+        diverted_to: own.diverted_to.map(diverted_to).unwrap_or_default(),
     }
 }
 
 fn state(i: &Interaction) -> State {
     match i.stage {
-        Stage::Seeking | Stage::Exiting { .. } => State::InFlow,
-        Stage::Served => State::WithAgent,
+        Stage::Seeking(_) | Stage::Exiting(_) => State::InFlow,
+        Stage::Served(_) => State::WithAgent,
         Stage::Farewell { .. } => State::Ending,
         Stage::Ended(_) => State::Ended,
     }
@@ -127,89 +114,97 @@ fn state(i: &Interaction) -> State {
 
 /// The customer's leg as the switch names it.
 pub(crate) fn switch_leg(i: &Interaction) -> String {
-    match &i.customer.line {
-        CustomerLine::Inbound(name) => name.to_string(),
-        _ => LegNo(1).of(i.id),
+    let leg = &i.customer().leg;
+    match &leg.origin {
+        LegSource::Inbound(name) => name.to_string(),
+        _ => leg.no.of(i.id),
     }
 }
 
 fn parties(i: &Interaction) -> Vec<wire::Party> {
-    let mut parties = Vec::new();
-    if (i.customer.connected() || i.customer.ringing()) && !i.ended() {
-        parties.push(wire::Party {
-            role: Role::Customer.into(),
-            agent_id: String::new(),
-            name: i.customer.address.to_string(),
-            leg_state: if i.customer.ringing() { LegState::Ringing } else { LegState::Up }.into(),
-            muted: false,
-            leg_id: switch_leg(i),
-        });
+    let connected = i.parties.iter().filter(|_| !i.ended()).filter_map(|own| party(i, own));
+    let offers = i.search().into_iter().flat_map(|search| &search.offers).map(|own| offered(i, own));
+    connected.chain(offers).collect()
+}
+
+fn party(i: &Interaction, own: &Party) -> Option<wire::Party> {
+    let leg_state = match own.leg.state {
+        OwnLegState::Planned | OwnLegState::Over => return None,
+        OwnLegState::Ringing { .. } => LegState::Ringing,
+        OwnLegState::Up { .. } => LegState::Up,
+    };
+    let recipient = i.transfer.as_ref().and_then(baton_domain::Transfer::recipient);
+    let agent = own.agent();
+    let role = match agent {
+        None => Role::Customer,
+        Some(agent) if i.primary() == Some(agent.id) => Role::Primary,
+        Some(_) if recipient == Some(own.no) => Role::Recipient,
+        Some(_) => Role::Participant,
+    };
+    Some(wire::Party {
+        role: role.into(),
+        agent_id: agent.map(|agent| agent.id.to_string()).unwrap_or_default(),
+        name: agent.map_or_else(|| own.address(), |agent| &agent.name).to_string(),
+        leg_state: leg_state.into(),
+        muted: own.muted,
+        leg_id: if agent.is_some() { own.leg.no.of(i.id) } else { switch_leg(i) },
+    })
+}
+
+fn offered(i: &Interaction, own: &Offer) -> wire::Party {
+    let (leg_state, leg_id) = match own.state {
+        OfferState::Claiming { .. } => (LegState::Reserving, String::new()),
+        OfferState::Ringing { leg, .. } => (LegState::Ringing, leg.of(i.id)),
+    };
+    wire::Party {
+        role: if i.transfer.is_some() { Role::Recipient } else { Role::Offered }.into(),
+        agent_id: own.agent.id.to_string(),
+        name: own.agent.name.to_string(),
+        leg_state: leg_state.into(),
+        muted: false,
+        leg_id,
     }
-    for agent in &i.agents {
-        let is_recipient = i.open_transfer().is_some_and(|transfer| transfer.recipient == Some(agent.who.id));
-        let role = match i.primary {
-            Some(primary) if primary == agent.who.id => Role::Primary,
-            _ if is_recipient => Role::Recipient,
-            _ => Role::Participant,
-        };
-        parties.push(wire::Party {
-            role: role.into(),
-            agent_id: agent.who.id.to_string(),
-            name: agent.who.name.to_string(),
-            leg_state: LegState::Up.into(),
-            muted: agent.muted,
-            leg_id: agent.leg.of(i.id),
-        });
-    }
-    for offer in i.search.iter().flat_map(|search| &search.offers) {
-        let (leg_state, leg): (_, Option<LegNo>) = match offer.state {
-            OfferState::Claiming { .. } => (LegState::Reserving, None),
-            OfferState::Ringing { leg, .. } => (LegState::Ringing, Some(leg)),
-        };
-        parties.push(wire::Party {
-            role: if i.open_transfer().is_some() { Role::Recipient } else { Role::Offered }.into(),
-            agent_id: offer.who.id.to_string(),
-            name: offer.who.name.to_string(),
-            leg_state: leg_state.into(),
-            muted: false,
-            leg_id: leg.map(|leg| leg.of(i.id)).unwrap_or_default(),
-        });
-    }
-    parties
 }
 
 fn hop(id: InteractionId, own: &Hop) -> wire::Hop {
+    let by = own.by.as_ref();
     wire::Hop {
-        transfer_id: own.transfer.map(|no| no.of(id)).unwrap_or_default(),
-        kind: own.kind.map_or(baton_api::common::v1::TransferKind::Unspecified, kind).into(),
-        from_agent_id: own.from.map(|agent| agent.to_string()).unwrap_or_default(),
+        transfer_id: by.map(|by| by.transfer.of(id)).unwrap_or_default(),
+        kind: by.map_or(TransferKind::Unspecified.into(), |by| kind(by.kind)),
+        from_agent_id: by.map(|by| by.from.to_string()).unwrap_or_default(),
         target: Some(target(&own.target)),
-        to_agent_id: own.to.map(|agent| agent.to_string()).unwrap_or_default(),
-        outcome: phase(own.outcome).into(),
-        reason: own.reason.map_or(Reason::Unspecified, reason).into(),
+        to_agent_id: own.outcome.to().map(|agent| agent.to_string()).unwrap_or_default(),
+        outcome: phase(own.outcome.phase()),
+        reason: own.outcome.reason().map_or(Reason::Unspecified.into(), reason),
         start_time: Some(at(own.started_at_us)),
         end_time: Some(at(own.ended_at_us)),
     }
 }
 
-fn note(own: &baton_domain::interaction::Note) -> wire::Note {
-    wire::Note {
-        author_agent_id: own.author.map(|agent| agent.to_string()).unwrap_or_default(),
-        text: own.text.to_string(),
-        create_time: Some(at(own.at_us)),
-        author_supervisor: own.supervisor.as_deref().unwrap_or_default().to_owned(),
+/// The open transfer is the hop that is being made.
+fn open_hop(id: InteractionId, own: &TransferRecord) -> wire::Hop {
+    wire::Hop {
+        transfer_id: own.no.of(id),
+        kind: kind(own.kind),
+        from_agent_id: own.initiator.to_string(),
+        target: Some(target(&own.target)),
+        start_time: Some(at(own.started_at_us)),
+        ..wire::Hop::default()
     }
+}
+
+fn note(own: &Note) -> wire::Note {
+    wire::Note { text: own.text.to_string(), create_time: Some(at(own.at_us)), author: Some(actor(&own.author)) }
 }
 
 /// The recording as it is observed.
 pub(crate) fn recording(i: &Interaction) -> wire::RecordingState {
-    let r = &i.recording;
-    let turn = r.tenure.and_then(|turn| turn.recording);
+    let r = &i.recorder;
     wire::RecordingState {
-        mode: mode(r.mode).into(),
+        mode: mode(r.mode),
         started_by_hand: r.by_hand,
         paused: r.paused,
         live: r.current.is_some_and(|segment| segment.live) || r.closing.iter().any(|segment| segment.live),
-        recording_id: turn.map(|no| no.of(i.id)).unwrap_or_default(),
+        recording_id: r.recording().map(|no| no.of(i.id)).unwrap_or_default(),
     }
 }

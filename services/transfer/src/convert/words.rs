@@ -1,15 +1,13 @@
-//! The closed lists, both ways; and refusals as answers.
+//! The closed lists of the contract, as numbers; actors; and refusals as answers.
 
+use crate::live::Live;
 use baton_api::{
-    ApiError, ErrorKind,
-    common::v1::{self as wire, actor::Kind as ActorKind, target::Target as WireTarget},
+    ApiError, ErrorKind, Known as _,
+    common::v1::{self as wire, actor::Kind, target::Target as WireTarget},
     error::ErrorReason,
 };
-use baton_domain::{
-    Action, Interaction, Refusal,
-    permit::allowed,
-    words::{Actor, AgentState, Direction, Kind, Reason, RecordingMode, Target},
-};
+use baton_domain::{Action, Actor, Refusal, StaffRole, Target};
+use baton_words::{Direction, DivertedTo, Medium, Phase, Reason, RecordingMode, TransferKind};
 use prost_types::Timestamp;
 use tonic::Status;
 
@@ -18,32 +16,66 @@ pub(crate) fn at(us: i64) -> Timestamp {
     Timestamp { seconds: us.div_euclid(1_000_000), nanos: (us.rem_euclid(1_000_000) * 1000) as i32 }
 }
 
+/// A duration of the contract, in milliseconds.
+pub(crate) fn ms(us: i64) -> i64 {
+    us / 1000
+}
+
 pub(crate) fn not_found(what: &str) -> Status {
     ApiError::not_found(what).into()
 }
 
+pub(crate) fn kind(kind: TransferKind) -> i32 {
+    wire::TransferKind::from(kind).into()
+}
+
+pub(crate) fn reason(reason: Reason) -> i32 {
+    wire::Reason::from(reason).into()
+}
+
+pub(crate) fn phase(phase: Phase) -> i32 {
+    wire::TransferPhase::from(phase).into()
+}
+
+pub(crate) fn diverted_to(to: DivertedTo) -> i32 {
+    wire::DivertedTo::from(to).into()
+}
+
+pub(crate) fn direction(direction: Direction) -> i32 {
+    wire::Direction::from(direction).into()
+}
+
+pub(crate) fn medium(medium: Medium) -> i32 {
+    wire::Medium::from(medium).into()
+}
+
+pub(crate) fn mode(mode: RecordingMode) -> i32 {
+    wire::RecordingMode::from(mode).into()
+}
+
+/// A number without a setting is recorded by hand only.
+pub(crate) fn parse_mode(mode: wire::RecordingMode) -> RecordingMode {
+    mode.known().unwrap_or(RecordingMode::Manual)
+}
+
 pub(crate) fn actor(actor: &Actor) -> wire::Actor {
-    let (kind, id) = match actor {
-        Actor::Agent(agent) => (ActorKind::Agent, agent.to_string()),
-        Actor::Supervisor(subject) => (ActorKind::Supervisor, subject.to_string()),
-        Actor::Customer => (ActorKind::Customer, String::new()),
-        Actor::System => (ActorKind::System, String::new()),
+    let (kind, id, for_agent) = match actor {
+        Actor::Agent(agent) => (Kind::Agent, agent.to_string(), None),
+        Actor::Staff { role, subject, for_agent } => (staff(*role), subject.to_string(), *for_agent),
+        Actor::Customer => (Kind::Customer, String::new(), None),
+        Actor::External => (Kind::External, String::new(), None),
+        Actor::System => (Kind::System, String::new(), None),
     };
-    wire::Actor { kind: kind.into(), id }
+    let for_agent_id = for_agent.map(|agent| agent.to_string()).unwrap_or_default();
+    wire::Actor { kind: kind.into(), id, for_agent_id }
 }
 
-pub(crate) fn kind(kind: Kind) -> wire::TransferKind {
-    match kind {
-        Kind::Cold => wire::TransferKind::Cold,
-        Kind::Warm => wire::TransferKind::Warm,
-    }
-}
-
-pub(crate) fn parse_kind(value: wire::TransferKind) -> Option<Kind> {
-    match value {
-        wire::TransferKind::Unspecified => None,
-        wire::TransferKind::Cold => Some(Kind::Cold),
-        wire::TransferKind::Warm => Some(Kind::Warm),
+fn staff(role: StaffRole) -> Kind {
+    match role {
+        StaffRole::Supervisor => Kind::Supervisor,
+        StaffRole::Admin => Kind::Admin,
+        StaffRole::Service => Kind::Service,
+        StaffRole::Operator => Kind::Operator,
     }
 }
 
@@ -55,110 +87,70 @@ pub(crate) fn target(target: &Target) -> wire::Target {
     wire::Target { target: Some(target) }
 }
 
-pub(crate) fn direction(direction: Direction) -> wire::Direction {
-    match direction {
-        Direction::Inbound => wire::Direction::Inbound,
-        Direction::Outbound => wire::Direction::Outbound,
+pub(crate) fn action(action: Action) -> wire::Action {
+    match action {
+        Action::Start(TransferKind::Cold) => wire::Action::StartCold,
+        Action::Start(TransferKind::OnAnswer) => wire::Action::StartOnAnswer,
+        Action::Start(TransferKind::Warm) => wire::Action::StartWarm,
+        Action::Cancel => wire::Action::Cancel,
+        Action::Complete => wire::Action::Complete,
+        Action::Decline => wire::Action::Decline,
+        Action::Hold => wire::Action::Hold,
+        Action::Resume => wire::Action::Resume,
+        Action::Mute => wire::Action::Mute,
+        Action::Unmute => wire::Action::Unmute,
+        Action::Leave => wire::Action::Leave,
+        Action::End => wire::Action::End,
+        Action::Note => wire::Action::Note,
+        Action::SetData => wire::Action::SetData,
+        Action::StartRecording => wire::Action::StartRecording,
+        Action::StopRecording => wire::Action::StopRecording,
+        Action::PauseRecording => wire::Action::PauseRecording,
+        Action::ResumeRecording => wire::Action::ResumeRecording,
     }
 }
 
-pub(crate) fn mode(mode: RecordingMode) -> wire::RecordingMode {
-    match mode {
-        RecordingMode::All => wire::RecordingMode::All,
-        RecordingMode::Incoming => wire::RecordingMode::Incoming,
-        RecordingMode::Outgoing => wire::RecordingMode::Outgoing,
-        RecordingMode::Manual => wire::RecordingMode::Manual,
-    }
+pub(crate) fn parse_action(value: i32) -> Option<Action> {
+    Action::ALL.into_iter().find(|own| i32::from(action(*own)) == value)
 }
 
-/// A number without a setting is recorded by hand only.
-pub(crate) fn parse_mode(mode: wire::RecordingMode) -> RecordingMode {
-    match mode {
-        wire::RecordingMode::All => RecordingMode::All,
-        wire::RecordingMode::Incoming => RecordingMode::Incoming,
-        wire::RecordingMode::Outgoing => RecordingMode::Outgoing,
-        wire::RecordingMode::Manual | wire::RecordingMode::Unspecified => RecordingMode::Manual,
-    }
-}
-
-pub(crate) fn agent_state(state: AgentState) -> baton_api::presence::v1::AgentState {
-    use baton_api::presence::v1::AgentState as Wire;
-    match state {
-        AgentState::Offline => Wire::Offline,
-        AgentState::Available => Wire::Available,
-        AgentState::Away => Wire::Away,
-        AgentState::WrapUp => Wire::WrapUp,
-        AgentState::NotResponding => Wire::NotResponding,
-    }
-}
-
-/// The reasons, both ways, in one list.
-const REASONS: [(Reason, wire::Reason); 19] = [
-    (Reason::NoAnswer, wire::Reason::NoAnswer),
-    (Reason::Busy, wire::Reason::Busy),
-    (Reason::Offline, wire::Reason::Offline),
-    (Reason::NotAvailable, wire::Reason::NotAvailable),
-    (Reason::Declined, wire::Reason::Declined),
-    (Reason::Taken, wire::Reason::Taken),
-    (Reason::Unreachable, wire::Reason::Unreachable),
-    (Reason::CustomerLeft, wire::Reason::CustomerLeft),
-    (Reason::InitiatorLeft, wire::Reason::InitiatorLeft),
-    (Reason::RecipientLeft, wire::Reason::RecipientLeft),
-    (Reason::Requested, wire::Reason::Requested),
-    (Reason::Timeout, wire::Reason::Timeout),
-    (Reason::SwitchLost, wire::Reason::SwitchLost),
-    (Reason::Voicemail, wire::Reason::Voicemail),
-    (Reason::NextStep, wire::Reason::NextStep),
-    (Reason::Disconnected, wire::Reason::Disconnected),
-    (Reason::NobodyAvailable, wire::Reason::NobodyAvailable),
-    (Reason::Expired, wire::Reason::Expired),
-    (Reason::HungUp, wire::Reason::HungUp),
-];
-
-pub(crate) fn reason(reason: Reason) -> wire::Reason {
-    REASONS.iter().find(|(own, _)| *own == reason).map_or(wire::Reason::Unspecified, |(_, wire)| *wire)
-}
-
-/// A reason that nobody gave counts as an ordinary end.
-pub(crate) fn parse_reason(reason: wire::Reason) -> Reason {
-    REASONS.iter().find(|(_, wire)| *wire == reason).map_or(Reason::HungUp, |(own, _)| *own)
-}
-
-/// The wire's actions are in the core's order, one up.
-pub(crate) fn action(action: Action) -> i32 {
-    action as i32 + 1
-}
-
-pub(crate) fn parse_action(action: i32) -> Option<Action> {
-    Action::ALL.get(usize::try_from(action.checked_sub(1)?).ok()?).copied()
-}
-
-/// A refusal as the client sees it: the reason, and what is possible instead (T6).
-pub(crate) fn refusal_status(refusal: Refusal, interaction: &Interaction, actor: &Actor) -> Status {
-    let reason = match refusal {
+pub(crate) fn refusal_reason(refusal: Refusal) -> ErrorReason {
+    match refusal {
         Refusal::Ended => ErrorReason::InteractionEnded,
         Refusal::NotAParty => ErrorReason::NotAParty,
         Refusal::NotNow(_) => ErrorReason::NotAllowedNow,
         Refusal::TransferOpen => ErrorReason::TransferOpen,
         Refusal::NoTransfer => ErrorReason::NoTransfer,
+        Refusal::OtherTransfer(_) => ErrorReason::OtherTransfer,
         Refusal::NotInPlan(_) => ErrorReason::NotInPlan,
-        Refusal::KindNotOffered(..) => ErrorReason::KindNotOffered,
+        Refusal::KindNotOffered(_) | Refusal::TargetNotOffered(..) => ErrorReason::KindNotOffered,
         Refusal::TargetInInteraction => ErrorReason::TargetInInteraction,
         Refusal::HopLimit(_) => ErrorReason::HopLimit,
         Refusal::TooMany(..) => ErrorReason::Limit,
         Refusal::RecordingState(_) => ErrorReason::RecordingState,
-    };
-    let possible: Vec<_> = allowed(interaction, actor).iter().map(action_name).collect();
+    }
+}
+
+/// A refusal as the client sees it: the reason, what is possible instead (T6).
+pub(crate) fn refusal_status(refusal: Refusal, live: &Live, actor: &Actor) -> Status {
+    let reason = refusal_reason(refusal);
     let kind = if reason == ErrorReason::Limit { ErrorKind::ResourceExhausted } else { ErrorKind::FailedPrecondition };
-    ApiError::new(kind, reason, refusal.to_string())
-        .with("allowed", possible.join(","))
-        .with("version", interaction.version)
-        .into()
+    as_it_is_now(ApiError::new(kind, reason, refusal.to_string()), live, actor)
+}
+
+/// The client decided on a version that is no longer: nothing has changed, and here is the interaction as it is now.
+pub(crate) fn version_conflict(live: &Live, actor: &Actor) -> Status {
+    let why = format!("The interaction is at version {} by now: look at it, and decide anew.", live.version);
+    as_it_is_now(ApiError::aborted(ErrorReason::VersionConflict, why), live, actor)
+}
+
+fn as_it_is_now(error: ApiError, live: &Live, actor: &Actor) -> Status {
+    let possible: Vec<_> = live.actions(actor).0.iter().map(action_name).collect();
+    error.with("allowed", possible.join(",")).with("version", live.version).into()
 }
 
 fn action_name(own: Action) -> String {
-    let name = wire::Action::try_from(action(own)).unwrap_or_default().as_str_name();
-    name.trim_start_matches("ACTION_").to_owned()
+    action(own).as_str_name().trim_start_matches("ACTION_").to_owned()
 }
 
 #[cfg(test)]
@@ -166,23 +158,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_reads_back() {
-        for value in 1..=19 {
-            let wire = wire::Reason::try_from(value).expect("a reason");
-            assert_eq!(reason(parse_reason(wire)), wire);
-        }
-    }
-
-    #[test]
-    fn every_action_has_its_name_on_the_wire() {
+    fn every_action_reads_back_and_has_its_name_on_the_wire() {
         for own in Action::ALL {
-            assert_eq!(parse_action(action(own)), Some(own));
-            let name = format!("{own:?}").to_uppercase();
+            assert_eq!(parse_action(action(own).into()), Some(own));
+            let name = format!("{own:?}").to_uppercase().replace(['(', ')'], "");
             assert_eq!(action_name(own).replace('_', ""), name);
         }
-        assert_eq!(parse_action(0), None);
-        assert_eq!(parse_action(18), None);
-        assert_eq!(parse_action(i32::MIN), None);
+        for nothing in [0, 19, i32::MIN] {
+            assert_eq!(parse_action(nothing), None);
+        }
     }
 
     #[test]

@@ -1,13 +1,19 @@
-//! How a command is carried out and answered: once under its request id, at once or when the world has confirmed it.
+//! How a command is carried out and answered: once under its request id, at once or when the world has confirmed it. Every handler of a command
+//! has one form: read the request into a [`CommandRequest`], parse what else it carries, execute, answer with the view.
 
 use crate::{
     command_handler::{CommandContext, CommandHandler, CommandOutcome, not_found},
     convert,
+    live::Live,
 };
-use baton_api::ApiError;
-use baton_domain::{Command, Interaction, InteractionId, words::Actor};
+use baton_api::{
+    ApiError,
+    transfer::v1::{self as wire, ControlRecordingRequest},
+};
+use baton_domain::{Actor, Command};
 use baton_runtime::{auth::Caller, call};
 use baton_store::requests::{BodyHash, RequestKey};
+use baton_words::InteractionId;
 use prost::Message;
 use std::{sync::Arc, time::Duration};
 use tonic::Status;
@@ -15,36 +21,95 @@ use tonic::Status;
 /// The answer to a caller is sent so much before their deadline, so that it arrives.
 const BEFORE_DEADLINE: Duration = Duration::from_millis(100);
 
-/// A command as it came: who, under which request id, about what.
+/// What the request of every command on an interaction carries.
+pub(super) trait InteractionCommand: Message {
+    fn request_id(&self) -> &str;
+    fn interaction_id(&self) -> &str;
+    fn if_version(&self) -> u64;
+    fn for_agent_id(&self) -> &str;
+}
+
+macro_rules! interaction_commands {
+    ($($request:ident),+ $(,)?) => {$(
+        impl InteractionCommand for wire::$request {
+            fn request_id(&self) -> &str {
+                &self.request_id
+            }
+
+            fn interaction_id(&self) -> &str {
+                &self.interaction_id
+            }
+
+            fn if_version(&self) -> u64 {
+                self.if_version
+            }
+
+            fn for_agent_id(&self) -> &str {
+                &self.for_agent_id
+            }
+        }
+    )+};
+}
+
+interaction_commands!(
+    StartTransferRequest,
+    DeclineTransferRequest,
+    CancelTransferRequest,
+    CompleteTransferRequest,
+    HoldCustomerRequest,
+    ResumeCustomerRequest,
+    SetMuteRequest,
+    AddNoteRequest,
+    SetDataRequest,
+    LeaveInteractionRequest,
+    EndInteractionRequest,
+);
+
+/// The recording service asks for somebody whose token it has verified; `caller` is that somebody.
+impl InteractionCommand for ControlRecordingRequest {
+    fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    fn interaction_id(&self) -> &str {
+        &self.interaction_id
+    }
+
+    fn if_version(&self) -> u64 {
+        0
+    }
+
+    fn for_agent_id(&self) -> &'static str {
+        ""
+    }
+}
+
+/// A command as it came, before it is known what it asks for.
 pub(super) struct CommandRequest {
     pub(super) key: RequestKey,
     pub(super) body: BodyHash,
     pub(super) tenant: String,
     pub(super) id: InteractionId,
     pub(super) actor: Actor,
+    if_version: u64,
     pub(super) request_key: String,
 }
 
 impl CommandRequest {
-    pub(super) fn new(
-        caller: &Caller,
-        method: &str,
-        request_id: &str,
-        interaction_id: &str,
-        request: &impl Message,
-    ) -> Result<Self, Status> {
+    pub(super) fn new(caller: &Caller, method: &str, request: &impl InteractionCommand) -> Result<Self, Status> {
         let tenant = caller.tenant()?.as_str().to_owned();
         Ok(Self {
-            key: RequestKey::new(&tenant, &caller.subject, method, request_id)?,
+            key: RequestKey::new(&tenant, &caller.subject, method, request.request_id())?,
             body: BodyHash::of(request),
-            id: super::parse::interaction_id(interaction_id)?,
-            actor: super::parse::actor(caller)?,
-            request_key: format!("{}/{request_id}", caller.subject),
+            id: super::parse::interaction_id(request.interaction_id())?,
+            actor: super::parse::actor(caller, request.for_agent_id())?,
+            if_version: request.if_version(),
+            request_key: format!("{}/{}", caller.subject, request.request_id()),
             tenant,
         })
     }
 
-    fn order(&self, command: Result<Command, Status>) -> CommandContext<'_> {
+    fn context(&self, command: Result<Command, Status>) -> CommandContext<'_> {
         CommandContext {
             key: &self.key,
             body: self.body,
@@ -52,51 +117,51 @@ impl CommandRequest {
             id: self.id,
             actor: self.actor.clone(),
             command,
+            if_version: self.if_version,
             request_key: self.request_key.clone(),
         }
     }
 
     /// As this caller sees it.
-    pub(super) fn view(&self, interaction: &Interaction) -> baton_api::transfer::v1::Interaction {
-        convert::view::interaction(interaction, Some(&self.actor))
+    pub(super) fn view(&self, live: &Live) -> wire::Interaction {
+        convert::view::interaction(live, Some(&self.actor))
     }
 }
 
 /// Carries a command out and answers when it is committed.
 pub(super) async fn execute<R: Message + Default>(
     handler: &Arc<CommandHandler>,
-    command_request: &CommandRequest,
+    asked: &CommandRequest,
     command: Command,
-    answer: impl Fn(&Interaction) -> R,
+    answer: impl Fn(wire::Interaction) -> R,
 ) -> Result<R, Status> {
-    match handler.order(command_request.order(Ok(command)), |interaction| Some(answer(interaction))).await? {
+    let answer = |live: &Live| answer(asked.view(live));
+    match handler.command(asked.context(Ok(command)), |live| Some(answer(live))).await? {
         CommandOutcome::Answered(response) => Ok(response),
-        CommandOutcome::Waiting(interaction) => {
-            handler.conclude(&command_request.key, command_request.body, Ok(answer(&interaction))).await
-        }
+        CommandOutcome::Waiting(live) => handler.conclude(&asked.key, asked.body, Ok(answer(&live))).await,
     }
 }
 
 /// Carries a command out and answers when `decide` has something to say of the state that the world has led to, or PENDING.
 pub(super) async fn execute_and_await<R: Message + Default>(
     handler: &Arc<CommandHandler>,
-    command_request: &CommandRequest,
+    asked: &CommandRequest,
     command: Command,
-    decide: impl FnMut(&Interaction) -> Option<Result<R, Status>>,
+    decide: impl FnMut(&Live) -> Option<Result<R, Status>>,
 ) -> Result<R, Status> {
-    match commit(handler, command_request, Ok(command)).await? {
+    match commit(handler, asked, Ok(command)).await? {
         Some(known) => Ok(known),
-        None => await_outcome(handler, command_request, decide).await,
+        None => await_outcome(handler, asked, decide).await,
     }
 }
 
-/// The first half of [`when`]: commits, unless that was done before. `Some`: it was answered, too.
+/// The first half of [`execute_and_await`]: commits, unless that was done before. `Some`: it was answered, too.
 pub(super) async fn commit<R: Message + Default>(
     handler: &Arc<CommandHandler>,
-    command_request: &CommandRequest,
+    asked: &CommandRequest,
     command: Result<Command, Status>,
 ) -> Result<Option<R>, Status> {
-    match handler.order(command_request.order(command), |_| None).await? {
+    match handler.command(asked.context(command), |_| None).await? {
         CommandOutcome::Answered(known) => Ok(Some(known)),
         CommandOutcome::Waiting(_) => Ok(None),
     }
@@ -105,26 +170,26 @@ pub(super) async fn commit<R: Message + Default>(
 /// The second half: waits for the world, and keeps the answer.
 pub(super) async fn await_outcome<R: Message + Default>(
     handler: &Arc<CommandHandler>,
-    command_request: &CommandRequest,
-    mut decide: impl FnMut(&Interaction) -> Option<Result<R, Status>>,
+    asked: &CommandRequest,
+    mut decide: impl FnMut(&Live) -> Option<Result<R, Status>>,
 ) -> Result<R, Status> {
-    let result = confirmed(handler, command_request.id, &mut decide).await?;
-    handler.conclude(&command_request.key, command_request.body, result).await
+    let result = outcome(handler, asked.id, &mut decide).await?;
+    handler.conclude(&asked.key, asked.body, result).await
 }
 
 /// Waits until the interaction is such that `decide` answers. Outer error: not in time.
-async fn confirmed<R>(
+async fn outcome<R>(
     handler: &Arc<CommandHandler>,
     id: InteractionId,
-    decide: &mut impl FnMut(&Interaction) -> Option<Result<R, Status>>,
+    decide: &mut impl FnMut(&Live) -> Option<Result<R, Status>>,
 ) -> Result<Result<R, Status>, Status> {
     let mut seen = handler.hub.watch(id);
-    let now: Arc<Interaction> = handler.load(id).await?.ok_or_else(|| not_found("interaction"))?;
+    let now: Arc<Live> = handler.load(id).await?.ok_or_else(|| not_found("interaction"))?;
     handler.hub.publish(&now);
     let wait = async {
         loop {
             let newest = seen.borrow_and_update().clone();
-            if let Some(answer) = newest.and_then(|interaction| decide(&interaction)) {
+            if let Some(answer) = newest.and_then(|live| decide(&live)) {
                 return Ok(answer);
             }
             if seen.changed().await.is_err() {
@@ -134,8 +199,8 @@ async fn confirmed<R>(
             }
         }
     };
-    let deadline_us = call::deadline_us(&handler.clock, handler.answer_wait)
-        - i64::try_from(BEFORE_DEADLINE.as_micros()).unwrap_or(0);
+    let before_deadline_us = i64::try_from(BEFORE_DEADLINE.as_micros()).unwrap_or(0);
+    let deadline_us = call::deadline_us(&handler.clock, handler.answer_wait) - before_deadline_us;
     match handler.clock.park(handler.clock.timeout_at(deadline_us, wait)).await {
         Ok(answer) => answer,
         Err(_) => Err(ApiError::pending(

@@ -4,6 +4,7 @@ use super::{IntakeApi, commands, commands::CommandRequest};
 use crate::{
     command_handler::not_found,
     convert::{self, facts, words},
+    live::Live,
 };
 use baton_api::{
     ApiError,
@@ -15,14 +16,14 @@ use baton_api::{
     },
 };
 use baton_domain::{
-    Action, Command, Input, Interaction, InteractionId, Opening, RecordingCommand,
-    interaction::{CustomerLine, FlowStep},
-    words::AgentRef,
+    Action, AgentRef, Command, Input, Opening, Policy, RecordingCommand, interaction::LegSource, machine::FlowStep,
 };
 use baton_runtime::{
     auth::{Caller, Role, TenantId},
     ids,
 };
+use baton_words::InteractionId;
+use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 const MAX_FACTS: usize = 1_000;
@@ -37,8 +38,8 @@ impl IntakeService for IntakeApi {
         &self,
         request: Request<OpenInteractionRequest>,
     ) -> Result<Response<OpenInteractionResponse>, Status> {
-        let opening = self.opening(request.into_inner()).await?;
-        let id = self.handler.open(opening).await?;
+        let (opening, policy) = self.opening(request.into_inner()).await?;
+        let id = self.handler.open(opening, policy).await?;
         let over = self.handler.load(id).await?.is_none_or(|interaction| interaction.ended());
         Ok(Response::new(OpenInteractionResponse { interaction_id: id.to_string(), over }))
     }
@@ -65,12 +66,10 @@ impl IntakeService for IntakeApi {
         let request = request.into_inner();
         let (caller, command) = (on_behalf(&request)?, recording_command(&request)?);
         let method = format!("ControlRecording/{}", request.action);
-        let command_request =
-            CommandRequest::new(&caller, &method, &request.request_id, &request.interaction_id, &request)?;
-        let response =
-            commands::execute_and_await(&self.handler, &command_request, Command::Recording(command), |interaction| {
-                confirmed(interaction, command).then(|| Ok(recording_answer(interaction)))
-            });
+        let asked = CommandRequest::new(&caller, &method, &request)?;
+        let response = commands::execute_and_await(&self.handler, &asked, Command::Recording(command), |interaction| {
+            confirmed(interaction, command).then(|| Ok(recording_answer(interaction)))
+        });
         response.await.map(Response::new)
     }
 
@@ -81,7 +80,7 @@ impl IntakeService for IntakeApi {
             Some(interaction) => GetWantedResponse {
                 known: true,
                 version: interaction.version,
-                leg_ids: convert::plan::wanted_legs(&interaction),
+                leg_ids: interaction.plan().legs.iter().map(|leg| leg.leg.of(id)).collect(),
             },
         };
         Ok(Response::new(response))
@@ -90,7 +89,7 @@ impl IntakeService for IntakeApi {
 
 impl IntakeApi {
     /// Everything that an interaction begins with, looked up and frozen.
-    async fn opening(&self, request: OpenInteractionRequest) -> Result<Opening, Status> {
+    async fn opening(&self, request: OpenInteractionRequest) -> Result<(Opening, Arc<Policy>), Status> {
         let tenant: TenantId = request
             .tenant
             .parse()
@@ -112,18 +111,20 @@ impl IntakeApi {
         );
         let (policy_version, policy) = policy?;
         let route = route?.into_inner();
-        Ok(Opening {
+        let flow = route.call_flow.as_ref();
+        let opening = Opening {
             id: InteractionId(ids::new_uuid()),
             tenant: of.into(),
             number: number.into(),
             customer: customer.into(),
-            line: CustomerLine::Inbound(request.leg.into()),
-            skip_voicemail: route.call_flow.as_ref().is_some_and(|flow| flow.skip_voicemail),
-            flow: steps(&route)?,
+            origin: LegSource::Inbound(request.leg.into()),
+            flow: flow.map(|flow| flow.call_flow_id.as_str().into()),
+            skip_voicemail: flow.is_some_and(|flow| flow.skip_voicemail),
+            steps: steps(&route)?,
             recording: words::parse_mode(mode?.get_ref().mode()),
-            policy,
             policy_version,
-        })
+        };
+        Ok((opening, policy))
     }
 }
 
@@ -140,7 +141,7 @@ fn flow_step(step: &Step, agents: &[AgentRef]) -> Result<Option<FlowStep>, ApiEr
     Ok(match step {
         Step::RingAgent(ring) => {
             let agent = agents.iter().find(|agent| agent.id.to_string() == ring.agent_id);
-            agent.map(|agent| FlowStep::RingAgent(agent.clone(), or(ring.ring_ms, DEFAULT_RING_MS)))
+            agent.map(|agent| FlowStep::RingAgent { agent: agent.clone(), ring_ms: or(ring.ring_ms, DEFAULT_RING_MS) })
         }
         Step::RingTeam(ring) => Some(FlowStep::RingTeam {
             team: ring.team_id.parse().map_err(|_| ApiError::invalid_argument("team_id", "is no UUID"))?,
@@ -153,10 +154,10 @@ fn flow_step(step: &Step, agents: &[AgentRef]) -> Result<Option<FlowStep>, ApiEr
     })
 }
 
-/// The agent or supervisor for whom the recording service asks; it has verified their token.
+/// The caller for whom the recording service asks; it has verified their token.
 fn on_behalf(request: &ControlRecordingRequest) -> Result<Caller, Status> {
     let tenant: TenantId = request.tenant.parse().map_err(|_| ApiError::invalid_argument("tenant", "is no tenant"))?;
-    let role = if request.supervisor { Role::Supervisor } else { Role::Agent };
+    let role: Role = request.role.parse().map_err(|_| ApiError::invalid_argument("role", "is no role"))?;
     Ok(Caller::of_tenant(tenant, request.subject.clone(), role))
 }
 
@@ -172,8 +173,8 @@ fn recording_command(request: &ControlRecordingRequest) -> Result<RecordingComma
 
 /// The switch has done what the command is about: nothing is being written (R3), or what is wanted is; or somebody has commanded the contrary
 /// meanwhile.
-fn confirmed(interaction: &Interaction, command: RecordingCommand) -> bool {
-    let recording = &interaction.recording;
+fn confirmed(interaction: &Live, command: RecordingCommand) -> bool {
+    let recording = &interaction.recorder;
     match command {
         RecordingCommand::Pause => !recording.maybe_live() || !recording.paused,
         RecordingCommand::Stop => !recording.maybe_live() || recording.on(),
@@ -181,7 +182,7 @@ fn confirmed(interaction: &Interaction, command: RecordingCommand) -> bool {
     }
 }
 
-fn recording_answer(interaction: &Interaction) -> ControlRecordingResponse {
+fn recording_answer(interaction: &Live) -> ControlRecordingResponse {
     let state = convert::view::recording(interaction);
     ControlRecordingResponse { live: state.live, paused: state.paused, recording_id: state.recording_id }
 }

@@ -3,7 +3,9 @@
 use super::{InteractionApi, commands, commands::CommandRequest, parse};
 use crate::{
     command_handler::{CommandHandler, not_found},
-    convert, store,
+    convert,
+    live::Live,
+    store,
 };
 use baton_api::{
     ApiError,
@@ -16,8 +18,9 @@ use baton_api::{
         interaction_service_server::InteractionService,
     },
 };
-use baton_domain::{Command, Interaction, InteractionId, interaction::MAX_DATA, words::Room};
+use baton_domain::{Command, interaction::MAX_DATA};
 use baton_runtime::{CallerExt, auth::Caller, lifecycle};
+use baton_words::{InteractionId, Room};
 use prost::Message as _;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::mpsc;
@@ -33,7 +36,7 @@ const LARGEST_PAGE: usize = 1024 * 1024;
 
 impl CommandHandler {
     /// The interaction, if this caller may see it.
-    async fn visible(&self, caller: &Caller, id: &str) -> Result<Arc<Interaction>, Status> {
+    async fn visible(&self, caller: &Caller, id: &str) -> Result<Arc<Live>, Status> {
         let (tenant, of) = (caller.tenant()?.as_str(), parse::only_of(caller)?);
         let id = parse::interaction_id(id)?;
         let found = self.load(id).await?.filter(|interaction| &*interaction.tenant == tenant);
@@ -48,19 +51,6 @@ impl CommandHandler {
             _ => Ok(interaction),
         }
     }
-}
-
-/// Asks for one command and answers with the view.
-macro_rules! command {
-    ($self:ident, $request:ident, $method:literal, $command:expr, $answer:expr) => {{
-        let caller = $request.caller()?.clone();
-        let request = $request.into_inner();
-        let command_request =
-            CommandRequest::new(&caller, $method, &request.request_id, &request.interaction_id, &request)?;
-        let command = $command(&request)?;
-        let answer = |interaction: &Interaction| $answer(command_request.view(interaction));
-        commands::execute(&$self.handler, &command_request, command, answer).await.map(Response::new)
-    }};
 }
 
 #[tonic::async_trait]
@@ -83,15 +73,14 @@ impl InteractionService for InteractionApi {
     ) -> Result<Response<ListInteractionsResponse>, Status> {
         let caller = request.caller()?;
         let (tenant, of, viewer) = (caller.tenant()?.as_str(), parse::only_of(caller)?, parse::viewer(caller)?);
-        let command_request = request.get_ref();
-        let limit = parse::page_size(command_request.page_size)?;
-        let before = match command_request.page_token.as_str() {
+        let asked = request.get_ref();
+        let limit = parse::page_size(asked.page_size)?;
+        let before = match asked.page_token.as_str() {
             "" => InteractionId(Uuid::max()),
             token => token.parse().map_err(|_| parse::bad_page_token())?,
         };
         // One more than requested tells whether there is a next page.
-        let ids = store::interactions::list(&self.handler.db, tenant, of, command_request.live_only, before, limit + 1)
-            .await?;
+        let ids = store::interactions::list(&self.handler.db, tenant, of, asked.live_only, before, limit + 1).await?;
         let (mut interactions, mut bytes, mut last) = (Vec::new(), 0, None);
         for id in &ids {
             if interactions.len() as i64 == limit || bytes > LARGEST_PAGE {
@@ -115,8 +104,8 @@ impl InteractionService for InteractionApi {
     ) -> Result<Response<Self::WatchInteractionStream>, Status> {
         let caller = request.caller()?;
         let viewer = parse::viewer(caller)?;
-        let command_request = request.get_ref();
-        let id = self.handler.visible(caller, &command_request.interaction_id).await?.id;
+        let asked = request.get_ref();
+        let id = self.handler.visible(caller, &asked.interaction_id).await?.id;
         let place = self.watchers.take(caller.tenant()?.as_str()).map_err(|error| {
             ApiError::resource_exhausted(format!(
                 "No more interactions can be watched: {error}. End some streams first."
@@ -126,7 +115,7 @@ impl InteractionService for InteractionApi {
         let now = self.handler.load(id).await?.ok_or_else(|| not_found("interaction"))?;
         self.handler.hub.publish(&now);
         let (sender, receiver) = mpsc::channel(1);
-        let (stopping, mut after) = (self.stopping.clone(), command_request.after_version);
+        let (stopping, mut after) = (self.stopping.clone(), asked.after_version);
         let task = async move {
             let _place = place;
             loop {
@@ -165,13 +154,9 @@ impl InteractionService for InteractionApi {
         &self,
         request: Request<HoldCustomerRequest>,
     ) -> Result<Response<HoldCustomerResponse>, Status> {
-        let caller = request.caller()?.clone();
-        let request = request.into_inner();
-        let command_request =
-            CommandRequest::new(&caller, "HoldCustomer", &request.request_id, &request.interaction_id, &request)?;
-        let response = commands::execute_and_await(&self.handler, &command_request, Command::Hold, |interaction| {
-            moved(interaction, true)
-                .then(|| Ok(HoldCustomerResponse { interaction: Some(command_request.view(interaction)) }))
+        let asked = CommandRequest::new(request.caller()?, "HoldCustomer", request.get_ref())?;
+        let response = commands::execute_and_await(&self.handler, &asked, Command::Hold, |live| {
+            moved(live, true).then(|| Ok(HoldCustomerResponse { interaction: Some(asked.view(live)) }))
         });
         response.await.map(Response::new)
     }
@@ -180,75 +165,58 @@ impl InteractionService for InteractionApi {
         &self,
         request: Request<ResumeCustomerRequest>,
     ) -> Result<Response<ResumeCustomerResponse>, Status> {
-        let caller = request.caller()?.clone();
-        let request = request.into_inner();
-        let command_request =
-            CommandRequest::new(&caller, "ResumeCustomer", &request.request_id, &request.interaction_id, &request)?;
-        let response = commands::execute_and_await(&self.handler, &command_request, Command::Resume, |interaction| {
-            moved(interaction, false)
-                .then(|| Ok(ResumeCustomerResponse { interaction: Some(command_request.view(interaction)) }))
+        let asked = CommandRequest::new(request.caller()?, "ResumeCustomer", request.get_ref())?;
+        let response = commands::execute_and_await(&self.handler, &asked, Command::Resume, |live| {
+            moved(live, false).then(|| Ok(ResumeCustomerResponse { interaction: Some(asked.view(live)) }))
         });
         response.await.map(Response::new)
     }
 
     async fn set_mute(&self, request: Request<SetMuteRequest>) -> Result<Response<SetMuteResponse>, Status> {
-        command!(
-            self,
-            request,
-            "SetMute",
-            |command_request: &SetMuteRequest| Ok::<_, Status>(Command::SetMute(command_request.muted)),
-            |view| SetMuteResponse { interaction: Some(view) }
-        )
+        let asked = CommandRequest::new(request.caller()?, "SetMute", request.get_ref())?;
+        let command = Command::SetMute(request.get_ref().muted);
+        let answer = |view| SetMuteResponse { interaction: Some(view) };
+        commands::execute(&self.handler, &asked, command, answer).await.map(Response::new)
     }
 
     async fn add_note(&self, request: Request<AddNoteRequest>) -> Result<Response<AddNoteResponse>, Status> {
-        command!(
-            self,
-            request,
-            "AddNote",
-            |command_request: &AddNoteRequest| parse::text("text", &command_request.text, 1, MAX_NOTE)
-                .map(Command::Note),
-            |view| AddNoteResponse { interaction: Some(view) }
-        )
+        let asked = CommandRequest::new(request.caller()?, "AddNote", request.get_ref())?;
+        let command = Command::Note(parse::text("text", &request.get_ref().text, 1, MAX_NOTE)?);
+        let answer = |view| AddNoteResponse { interaction: Some(view) };
+        commands::execute(&self.handler, &asked, command, answer).await.map(Response::new)
     }
 
     async fn set_data(&self, request: Request<SetDataRequest>) -> Result<Response<SetDataResponse>, Status> {
-        command!(
-            self,
-            request,
-            "SetData",
-            |command_request: &SetDataRequest| parse_data(&command_request.set, &command_request.remove),
-            |view| { SetDataResponse { interaction: Some(view) } }
-        )
+        let asked = CommandRequest::new(request.caller()?, "SetData", request.get_ref())?;
+        let command = parse_data(&request.get_ref().set, &request.get_ref().remove)?;
+        let answer = |view| SetDataResponse { interaction: Some(view) };
+        commands::execute(&self.handler, &asked, command, answer).await.map(Response::new)
     }
 
     async fn leave_interaction(
         &self,
         request: Request<LeaveInteractionRequest>,
     ) -> Result<Response<LeaveInteractionResponse>, Status> {
-        command!(
-            self,
-            request,
-            "LeaveInteraction",
-            |_: &LeaveInteractionRequest| Ok::<_, Status>(Command::Leave),
-            |_| LeaveInteractionResponse {}
-        )
+        let asked = CommandRequest::new(request.caller()?, "LeaveInteraction", request.get_ref())?;
+        let answer = |view| LeaveInteractionResponse { interaction: Some(view) };
+        commands::execute(&self.handler, &asked, Command::Leave, answer).await.map(Response::new)
     }
 
     async fn end_interaction(
         &self,
         request: Request<EndInteractionRequest>,
     ) -> Result<Response<EndInteractionResponse>, Status> {
-        command!(self, request, "EndInteraction", |_: &EndInteractionRequest| Ok::<_, Status>(Command::End), |_| {
-            EndInteractionResponse {}
-        })
+        let asked = CommandRequest::new(request.caller()?, "EndInteraction", request.get_ref())?;
+        let answer = |view| EndInteractionResponse { interaction: Some(view) };
+        commands::execute(&self.handler, &asked, Command::End, answer).await.map(Response::new)
     }
 }
 
-/// The switch has the customer where this hold, or its end, wants them; or things have moved on meanwhile.
-fn moved(interaction: &Interaction, held: bool) -> bool {
+/// The switch has the customer where this hold, or its end, wants them; or it can't come to that any more, because the customer is with nobody,
+/// or somebody has commanded the contrary meanwhile (H2).
+fn moved(live: &Live, held: bool) -> bool {
     let there = if held { Room::Hold } else { Room::Talk };
-    interaction.ended() || interaction.customer.held != held || interaction.customer.seen_in == Some(there)
+    live.service().is_none() || live.held() != held || live.customer().leg.seen_in() == Some(there)
 }
 
 fn parse_data(set: &BTreeMap<String, String>, remove: &[String]) -> Result<Command, Status> {

@@ -1,8 +1,9 @@
 //! Requests into types, at the edge.
 
 use baton_api::{ApiError, error::ErrorReason};
-use baton_domain::{AgentId, InteractionId, words::Actor};
+use baton_domain::{Actor, StaffRole};
 use baton_runtime::auth::{Caller, Role};
+use baton_words::{AgentId, InteractionId, NotAnId, TransferNo};
 use std::sync::Arc;
 use tonic::Status;
 
@@ -11,12 +12,27 @@ const MAX_PAGE: i32 = 500;
 /// The rows of a page when nobody says.
 const PAGE: i32 = 50;
 
-/// Who acts, from the token alone.
-pub(crate) fn actor(caller: &Caller) -> Result<Actor, Status> {
-    match caller.role {
-        Role::Agent => agent(caller).map(Actor::Agent),
-        _ => Ok(Actor::Supervisor(caller.subject.as_str().into())),
-    }
+/// Who acts: from the token alone, but for the agent for whom a supervisor, an admin or a service account acts. Who may name one is decided
+/// here; what the named agent may do, by the core.
+pub(crate) fn actor(caller: &Caller, for_agent_id: &str) -> Result<Actor, Status> {
+    let named: Option<AgentId> = match for_agent_id {
+        "" => None,
+        text => Some(text.parse().map_err(|_| ApiError::invalid_argument("for_agent_id", "is no agent id (a UUID)"))?),
+    };
+    let role = match caller.role {
+        Role::Agent => {
+            let own = agent(caller)?;
+            if named.is_some_and(|named| named != own) {
+                let message = "An agent acts for themselves: leave `for_agent_id` empty.";
+                return Err(ApiError::permission_denied(message).into());
+            }
+            return Ok(Actor::Agent(own));
+        }
+        Role::Admin => StaffRole::Admin,
+        Role::ServiceAccount => StaffRole::Service,
+        _ => StaffRole::Supervisor,
+    };
+    Ok(Actor::Staff { role, subject: caller.subject.as_str().into(), for_agent: named })
 }
 
 fn agent(caller: &Caller) -> Result<AgentId, Status> {
@@ -30,7 +46,7 @@ fn agent(caller: &Caller) -> Result<AgentId, Status> {
 pub(crate) fn viewer(caller: &Caller) -> Result<Option<Actor>, Status> {
     match caller.role {
         Role::Analyst => Ok(None),
-        _ => actor(caller).map(Some),
+        _ => actor(caller, "").map(Some),
     }
 }
 
@@ -44,6 +60,15 @@ pub(crate) fn only_of(caller: &Caller) -> Result<Option<AgentId>, Status> {
 
 pub(crate) fn interaction_id(text: &str) -> Result<InteractionId, Status> {
     text.parse().map_err(|_| ApiError::invalid_argument("interaction_id", "is no interaction id (a UUID)").into())
+}
+
+/// A transfer of this interaction.
+pub(crate) fn transfer_of(id: InteractionId, text: &str) -> Result<TransferNo, Status> {
+    let bad = |_: NotAnId| ApiError::invalid_argument("transfer_id", "is no transfer id");
+    match TransferNo::parse(text).map_err(bad)? {
+        (of, no) if of == id => Ok(no),
+        _ => Err(ApiError::invalid_argument("transfer_id", "is of another interaction").into()),
+    }
 }
 
 /// A text that somebody wrote, of limited length. Lines and tabs are part of it; other control characters steer a terminal.

@@ -2,7 +2,7 @@
 
 use super::{InteractionApi, parse};
 use crate::{
-    command_handler::not_found,
+    command_handler::{OutgoingCall, not_found},
     convert::{facts, view, words},
 };
 use baton_api::{
@@ -13,17 +13,17 @@ use baton_api::{
     transfer::v1::{PlaceCallRequest, PlaceCallResponse},
 };
 use baton_domain::{
-    InteractionId, Opening,
-    interaction::{CustomerLine, Outside},
-    words::{Actor, AgentRef},
+    Actor, Opening,
+    interaction::{LegSource, Outside},
 };
 use baton_runtime::{auth::Caller, ids};
 use baton_store::requests::{BodyHash, RequestKey};
+use baton_words::InteractionId;
 use tonic::Status;
 
 impl InteractionApi {
     pub(super) async fn place(&self, caller: &Caller, request: PlaceCallRequest) -> Result<PlaceCallResponse, Status> {
-        let (tenant, actor) = (caller.tenant()?.as_str(), parse::actor(caller)?);
+        let (tenant, actor) = (caller.tenant()?.as_str(), parse::actor(caller, &request.for_agent_id)?);
         let key = RequestKey::new(tenant, &caller.subject, "PlaceCall", &request.request_id)?;
         let opening = self.outgoing(tenant, &actor, &request).await;
         if let Err(status) = &opening
@@ -31,19 +31,15 @@ impl InteractionApi {
         {
             return Err(status.clone());
         }
-        let answer =
-            |interaction: &_| PlaceCallResponse { interaction: Some(view::interaction(interaction, Some(&actor))) };
+        let answer = |live: &_| PlaceCallResponse { interaction: Some(view::interaction(live, Some(&actor))) };
         self.handler.place(&key, BodyHash::of(&request), opening, answer).await
     }
 
-    async fn outgoing(
-        &self,
-        tenant: &str,
-        actor: &Actor,
-        request: &PlaceCallRequest,
-    ) -> Result<(Opening, AgentRef), Status> {
-        let Actor::Agent(agent) = actor else { return Err(not_found("agent")) };
-        let (tenant, number, to) = (tenant.to_owned(), request.number.clone(), request.to.clone());
+    async fn outgoing(&self, tenant: &str, actor: &Actor, request: &PlaceCallRequest) -> Result<OutgoingCall, Status> {
+        let Some(agent) = actor.agent() else {
+            return Err(ApiError::invalid_argument("for_agent_id", "name the agent who calls").into());
+        };
+        let (tenant, number, to) = (tenant.to_owned(), request.from_number.clone(), request.to_number.clone());
         let lookup = LookupAgentsRequest { tenant: tenant.clone(), agent_ids: vec![agent.to_string()] };
         let dial = ResolveDialRequest { tenant: tenant.clone(), number: number.clone(), to: to.clone() };
         let mode = ResolveModeRequest { tenant: tenant.clone(), phone_number: number.clone() };
@@ -59,17 +55,17 @@ impl InteractionApi {
             id: InteractionId(ids::new_uuid()),
             tenant: tenant.into(),
             number: number.into(),
-            line: CustomerLine::ToDial(Outside {
+            origin: LegSource::Outside(Outside {
                 phone: to.trim_start_matches('+').into(),
                 allowed_by: allowed_by.into(),
             }),
             customer: to.into(),
-            flow: Vec::new(),
+            flow: None,
+            steps: Vec::new(),
             skip_voicemail: false,
             recording: words::parse_mode(mode?.get_ref().mode()),
-            policy,
             policy_version,
         };
-        Ok((opening, agent))
+        Ok(OutgoingCall { opening, policy, agent })
     }
 }

@@ -3,14 +3,15 @@
 use super::{TransferApi, commands, commands::CommandRequest, parse};
 use crate::{
     command_handler::not_found,
-    convert::{self, facts, words},
+    convert::{self, facts},
+    live::Live,
     store::{
         interactions,
         transfers::{self, Position, TransferQuery},
     },
 };
 use baton_api::{
-    ApiError,
+    ApiError, Known as _,
     common::v1::{Target as WireTarget, target::Target as Wire},
     error::ErrorReason,
     presence::v1::{LookupAgentsRequest, LookupTeamRequest},
@@ -21,16 +22,16 @@ use baton_api::{
     },
 };
 use baton_domain::{
-    Command, Interaction, InteractionId, StartTransfer, Transfer,
-    ids::TransferNo,
-    interaction::{OfferState, Phase},
+    Command, StartTransfer, Target,
+    machine::{OfferState, Round},
     permit::is_target_refusal,
-    words::{Kind, Reason, Target},
+    project::{TransferRecord, transfers as records},
 };
 use baton_runtime::{
     CallerExt,
     auth::{Caller, Role},
 };
+use baton_words::{AgentId, InteractionId, Phase, Reason, TeamId, TransferNo};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -42,27 +43,25 @@ impl TransferService for TransferApi {
         &self,
         request: Request<StartTransferRequest>,
     ) -> Result<Response<StartTransferResponse>, Status> {
-        let caller = request.caller()?.clone();
-        let request = request.into_inner();
-        let command_request =
-            CommandRequest::new(&caller, "StartTransfer", &request.request_id, &request.interaction_id, &request)?;
-        let kind = words::parse_kind(request.kind())
-            .ok_or_else(|| ApiError::invalid_argument("kind", "must be TRANSFER_KIND_COLD or TRANSFER_KIND_WARM"))?;
+        let asked = CommandRequest::new(request.caller()?, "StartTransfer", request.get_ref())?;
+        let request = request.get_ref();
+        let unknown = || ApiError::invalid_argument("kind", "must be one of the kinds of transfer");
+        let kind = request.kind().known().ok_or_else(unknown)?;
         let message = parse::text("message", &request.message, 0, MAX_MESSAGE)?;
-        let target = self.resolve(&command_request.tenant, request.target.as_ref()).await;
+        let target = self.resolve(&asked.tenant, request.target.as_ref()).await;
         if let Err(status) = &target
             && ApiError::of(status).is_retryable()
         {
             return Err(status.clone());
         }
         let command = target.map(|target| Command::Start(StartTransfer { kind, target, message }));
-        if let Some(known) = commands::commit(&self.handler, &command_request, command).await? {
+        if let Some(known) = commands::commit(&self.handler, &asked, command).await? {
             return Ok(Response::new(known));
         }
-        let number = transfers::by_request(&self.handler.db, command_request.id, &command_request.request_key).await?;
-        let response = commands::await_outcome(&self.handler, &command_request, |interaction| {
-            let result = decided(interaction, TransferNo(number?))?;
-            Some(result.map(|()| StartTransferResponse { interaction: Some(command_request.view(interaction)) }))
+        let number = transfers::by_request(&self.handler.db, asked.id, &asked.request_key).await?;
+        let response = commands::await_outcome(&self.handler, &asked, |live| {
+            let result = decided(live, TransferNo(number?))?;
+            Some(result.map(|()| StartTransferResponse { interaction: Some(asked.view(live)) }))
         });
         response.await.map(Response::new)
     }
@@ -71,40 +70,33 @@ impl TransferService for TransferApi {
         &self,
         request: Request<DeclineTransferRequest>,
     ) -> Result<Response<DeclineTransferResponse>, Status> {
-        let caller = request.caller()?.clone();
-        let request = request.into_inner();
-        let command_request =
-            CommandRequest::new(&caller, "DeclineTransfer", &request.request_id, &request.interaction_id, &request)?;
-        let done = commands::execute(&self.handler, &command_request, Command::Decline, |_| DeclineTransferResponse {});
-        done.await.map(Response::new)
+        let asked = CommandRequest::new(request.caller()?, "DeclineTransfer", request.get_ref())?;
+        let transfer = match request.get_ref().transfer_id.as_str() {
+            "" => None,
+            text => Some(parse::transfer_of(asked.id, text)?),
+        };
+        let answer = |view| DeclineTransferResponse { interaction: Some(view) };
+        commands::execute(&self.handler, &asked, Command::Decline(transfer), answer).await.map(Response::new)
     }
 
     async fn cancel_transfer(
         &self,
         request: Request<CancelTransferRequest>,
     ) -> Result<Response<CancelTransferResponse>, Status> {
-        let caller = request.caller()?.clone();
-        let request = request.into_inner();
-        let command_request =
-            CommandRequest::new(&caller, "CancelTransfer", &request.request_id, &request.interaction_id, &request)?;
-        let done = commands::execute(&self.handler, &command_request, Command::Cancel, |interaction| {
-            CancelTransferResponse { interaction: Some(command_request.view(interaction)) }
-        });
-        done.await.map(Response::new)
+        let asked = CommandRequest::new(request.caller()?, "CancelTransfer", request.get_ref())?;
+        let command = Command::Cancel(parse::transfer_of(asked.id, &request.get_ref().transfer_id)?);
+        let answer = |view| CancelTransferResponse { interaction: Some(view) };
+        commands::execute(&self.handler, &asked, command, answer).await.map(Response::new)
     }
 
     async fn complete_transfer(
         &self,
         request: Request<CompleteTransferRequest>,
     ) -> Result<Response<CompleteTransferResponse>, Status> {
-        let caller = request.caller()?.clone();
-        let request = request.into_inner();
-        let command_request =
-            CommandRequest::new(&caller, "CompleteTransfer", &request.request_id, &request.interaction_id, &request)?;
-        let done = commands::execute(&self.handler, &command_request, Command::Complete, |interaction| {
-            CompleteTransferResponse { interaction: Some(command_request.view(interaction)) }
-        });
-        done.await.map(Response::new)
+        let asked = CommandRequest::new(request.caller()?, "CompleteTransfer", request.get_ref())?;
+        let command = Command::Complete(parse::transfer_of(asked.id, &request.get_ref().transfer_id)?);
+        let answer = |view| CompleteTransferResponse { interaction: Some(view) };
+        commands::execute(&self.handler, &asked, command, answer).await.map(Response::new)
     }
 
     async fn get_transfer(
@@ -159,7 +151,7 @@ impl TransferService for TransferApi {
 }
 
 /// The transfer as this caller sees it.
-fn view(id: InteractionId, transfer: &Transfer, caller: &Caller) -> wire::Transfer {
+fn view(id: InteractionId, transfer: &TransferRecord, caller: &Caller) -> wire::Transfer {
     let mut view = convert::view::transfer(id, transfer);
     if caller.role == Role::Analyst {
         convert::view::conceal_transfer(&mut view);
@@ -190,7 +182,7 @@ impl TransferApi {
 
     async fn resolve_agent(&self, tenant: &str, id: &str) -> Result<Target, Status> {
         let bad = |_| ApiError::invalid_argument("target.agent_id", "is no agent id (a UUID)");
-        let id: baton_domain::AgentId = id.parse().map_err(bad)?;
+        let id: AgentId = id.parse().map_err(bad)?;
         let lookup = LookupAgentsRequest { tenant: tenant.to_owned(), agent_ids: vec![id.to_string()] };
         let found = self.peers.presence.clone().lookup_agents(lookup).await?.into_inner();
         let agent = found.agents.first().ok_or_else(|| not_found("agent"))?;
@@ -199,45 +191,40 @@ impl TransferApi {
 
     async fn resolve_team(&self, tenant: &str, id: &str) -> Result<Target, Status> {
         let bad = |_| ApiError::invalid_argument("target.team_id", "is no team id (a UUID)");
-        let id: baton_domain::TeamId = id.parse().map_err(bad)?;
+        let id: TeamId = id.parse().map_err(bad)?;
         let lookup = LookupTeamRequest { tenant: tenant.to_owned(), team_id: id.to_string() };
         let name = self.peers.presence.clone().lookup_team(lookup).await?.into_inner().name;
         Ok(Target::Team { id, name: name.into() })
     }
 }
 
-/// What the start of a transfer is answered: nothing while the target is being reserved; a clear refusal when it could not be and the
-/// initiator still has the customer; otherwise OK.
-fn decided(interaction: &Interaction, no: TransferNo) -> Option<Result<(), Status>> {
-    let Some(transfer) = interaction.transfer.as_ref().filter(|transfer| transfer.no == no) else {
-        // Another has begun since: the journey knows how this one ended.
-        let hop = interaction.journey.iter().find(|hop| hop.transfer == Some(no));
-        let failed = hop.filter(|hop| hop.outcome == Phase::Failed);
-        let refused = failed.and_then(|hop| refused(interaction.id, no, hop.kind, hop.reason));
-        return Some(refused.map_or(Ok(()), Err));
-    };
-    let reserving = interaction.search.as_ref().is_some_and(|search| {
-        search.wait.is_none() && search.offers.iter().all(|offer| matches!(offer.state, OfferState::Claiming { .. }))
-    });
-    match transfer.phase {
-        Phase::Offered if reserving => None,
-        Phase::Failed => {
-            let refused = refused(interaction.id, no, Some(transfer.kind), transfer.reason);
-            Some(refused.map_or(Ok(()), Err))
-        }
-        _ => Some(Ok(())),
+/// What the start of a transfer is answered: nothing while the target is being reserved, or the queue is being entered; a clear refusal when
+/// nobody could be had and the initiator still has the customer; otherwise OK.
+fn decided(live: &Live, no: TransferNo) -> Option<Result<(), Status>> {
+    let open = live.transfer.as_ref().filter(|transfer| transfer.no == no);
+    if let Some(search) = open.and_then(baton_domain::Transfer::search) {
+        let claiming = search.offers.iter().all(|offer| matches!(offer.state, OfferState::Claiming { .. }));
+        let entering = matches!(search.round, Round::Open(_)) && !search.entered;
+        let reserving = claiming && (search.round == Round::Proposed || entering);
+        return (!reserving).then_some(Ok(()));
     }
+    let ended = records(&live.state, &live.policy).find(|transfer| transfer.no == no);
+    let refused = ended.filter(|transfer| transfer.phase == Phase::Failed).and_then(|ended| refused(live.id, &ended));
+    Some(refused.map_or(Ok(()), Err))
 }
 
-fn refused(id: InteractionId, no: TransferNo, kind: Option<Kind>, reason: Option<Reason>) -> Option<Status> {
-    let reason = reason.filter(|reason| is_target_refusal(*reason))?;
-    let (reason, why) = match reason {
+fn refused(id: InteractionId, ended: &TransferRecord) -> Option<Status> {
+    let (reason, why) = match ended.reason? {
         Reason::Busy => (ErrorReason::AgentBusy, "is on a call, or reserved for one"),
         Reason::Offline => (ErrorReason::AgentOffline, "is offline"),
-        _ => (ErrorReason::AgentUnavailable, "is not available (away, in wrap-up, or not responding)"),
+        Reason::NobodyAvailable => (ErrorReason::AgentUnavailable, "is a team in which nobody can be asked"),
+        reason if is_target_refusal(reason) => {
+            (ErrorReason::AgentUnavailable, "is not available (away, in wrap-up, or not responding)")
+        }
+        _ => return None,
     };
-    let hold =
-        if kind == Some(Kind::Warm) { " The customer is as the policy leaves them; see customer_on_hold." } else { "" };
-    let message = format!("The target {why}: choose somebody else.{hold}");
-    Some(ApiError::failed_precondition(reason, message).with("transfer_id", no.of(id)).into())
+    let message = format!(
+        "The target {why}: choose somebody else. The customer is as the policy leaves them; see customer_on_hold."
+    );
+    Some(ApiError::failed_precondition(reason, message).with("transfer_id", ended.no.of(id)).into())
 }

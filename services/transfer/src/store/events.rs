@@ -1,6 +1,6 @@
 //! Events, into the outbox with the state that they tell of (E1).
 
-use crate::convert::events::{data, type_of};
+use crate::convert::events::published;
 use baton_bus::actor_text;
 use baton_domain::{Events, Interaction};
 use baton_runtime::{ids, telemetry};
@@ -27,7 +27,7 @@ pub(crate) async fn append(
     let rows: Vec<_> = events
         .iter()
         .map(|event| {
-            let event_type = type_of(&event.kind);
+            let (event_type, data) = published(interaction.id, &event.kind);
             OutboxRow {
                 id: ids::new_uuid(),
                 tenant: interaction.tenant.to_string(),
@@ -35,7 +35,7 @@ pub(crate) async fn append(
                 sequence: event.sequence,
                 event_type: event_type.to_owned(),
                 area: AREA.to_owned(),
-                payload: data(interaction, &event.kind, now_us).encode_to_vec(),
+                payload: data.encode_to_vec(),
                 actor: actor_text(&crate::convert::actor(&event.actor)),
                 traceparent: traceparent.clone(),
                 time_us: now_us,

@@ -1,26 +1,18 @@
 //! Interactions: one row each, the whole aggregate in it.
 
-use baton_domain::{AgentId, EventKind, Events, Interaction, InteractionId};
+use baton_domain::{EventKind, Events, Interaction};
 use baton_store::{Db, Reader, StoreError, Tx, on};
+use baton_words::{AgentId, InteractionId};
 use uuid::Uuid;
 
-/// The interaction, without its policy. With a `party` given, only if this agent is or was one.
-pub(crate) async fn read_in(
-    tx: &mut Tx,
-    id: InteractionId,
-    party: Option<AgentId>,
-) -> Result<Option<Interaction>, StoreError> {
+/// The interaction, to be changed in this transaction.
+pub(crate) async fn read_in(tx: &mut Tx, id: InteractionId) -> Result<Option<Interaction>, StoreError> {
     let row: Option<String> = on!(tx, conn => sqlx::query_scalar(
-        "SELECT state FROM interactions WHERE id = $1
-         AND ($2 IS NULL OR EXISTS (SELECT 1 FROM interaction_agents WHERE agent_id = $2 AND interaction_id = $1))")
-        .bind(id.0)
-        .bind(party.map(|agent| agent.0))
-        .fetch_optional(conn)
-        .await)?;
+        "SELECT state FROM interactions WHERE id = $1").bind(id.0).fetch_optional(conn).await)?;
     row.map(|state| parse(id, &state)).transpose()
 }
 
-/// The interaction, without its policy.
+/// The interaction.
 pub(crate) async fn read(reader: &mut Reader, id: InteractionId) -> Result<Option<Interaction>, StoreError> {
     let row: Option<String> = on!(reader, conn => sqlx::query_scalar(
         "SELECT state FROM interactions WHERE id = $1").bind(id.0).fetch_optional(conn).await)?;
@@ -103,6 +95,14 @@ pub(crate) async fn note_agent(tx: &mut Tx, id: InteractionId, agent: AgentId) -
         "INSERT INTO interaction_agents (agent_id, interaction_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(agent.0).bind(id.0).execute(conn).await)?;
     Ok(())
+}
+
+/// Whether the agent is or was a party, as this transaction sees it.
+pub(crate) async fn is_party_in(tx: &mut Tx, id: InteractionId, agent: AgentId) -> Result<bool, StoreError> {
+    let found: Option<i64> = on!(tx, conn => sqlx::query_scalar(
+        "SELECT 1 FROM interaction_agents WHERE agent_id = $1 AND interaction_id = $2")
+        .bind(agent.0).bind(id.0).fetch_optional(conn).await)?;
+    Ok(found.is_some())
 }
 
 /// Whether the agent is or was a party.

@@ -1,7 +1,8 @@
 //! Transfers, for listing. The truth is in the interaction; these rows follow it in the same transaction.
 
-use baton_domain::{AgentId, Interaction, InteractionId, Transfer};
+use baton_domain::{Interaction, project::TransferRecord};
 use baton_store::{Db, StoreError, Tx, on};
+use baton_words::{AgentId, InteractionId};
 use uuid::Uuid;
 
 /// Where a page begins: after this one.
@@ -32,7 +33,7 @@ struct Row {
 pub(crate) async fn put(
     tx: &mut Tx,
     interaction: &Interaction,
-    transfer: &Transfer,
+    transfer: &TransferRecord,
     request_key: &str,
 ) -> Result<(), StoreError> {
     let body = serde_json::to_string(transfer).map_err(|error| corrupt(interaction.id, error))?;
@@ -67,7 +68,7 @@ pub(crate) async fn read(
     tenant: &str,
     id: InteractionId,
     number: u32,
-) -> Result<Option<Transfer>, StoreError> {
+) -> Result<Option<TransferRecord>, StoreError> {
     let mut reader = db.read().await?;
     let body: Option<String> = on!(reader, conn => sqlx::query_scalar(
         "SELECT body FROM transfers WHERE tenant = $1 AND interaction_id = $2 AND number = $3")
@@ -76,7 +77,10 @@ pub(crate) async fn read(
 }
 
 /// A page, newest first.
-pub(crate) async fn list(db: &Db, query: TransferQuery<'_>) -> Result<Vec<(InteractionId, Transfer)>, StoreError> {
+pub(crate) async fn list(
+    db: &Db,
+    query: TransferQuery<'_>,
+) -> Result<Vec<(InteractionId, TransferRecord)>, StoreError> {
     let mut reader = db.read().await?;
     let rows: Vec<Row> = on!(reader, conn => sqlx::query_as(
         "SELECT interaction_id, body FROM transfers WHERE tenant = $1
@@ -103,7 +107,7 @@ pub(crate) async fn list(db: &Db, query: TransferQuery<'_>) -> Result<Vec<(Inter
         .collect()
 }
 
-fn parse(id: InteractionId, body: &str) -> Result<Transfer, StoreError> {
+fn parse(id: InteractionId, body: &str) -> Result<TransferRecord, StoreError> {
     serde_json::from_str(body).map_err(|error| corrupt(id, error))
 }
 

@@ -58,7 +58,7 @@ async fn the_end_of_a_call_that_presence_missed_is_told_after_a_crash() {
     let id = world.talking().await;
     let segment_id = world.notes().plan.clone().unwrap().segment.unwrap().segment_id;
     world.notes().undecided = true;
-    let end = EndInteractionRequest { request_id: "end".into(), interaction_id: id.clone() };
+    let end = EndInteractionRequest { request_id: "end".into(), interaction_id: id.clone(), ..Default::default() };
     world.interactions(1).end_interaction(end).await.unwrap();
     let ended = segment_fact::State::Ended.into();
     let segment = SegmentFact { segment_id, state: ended, started_at_us: 1, ended_at_us: 2 };

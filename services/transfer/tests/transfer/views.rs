@@ -3,6 +3,7 @@
 use crate::world::{TENANT, World};
 use baton_api::{
     ApiError,
+    common::v1::actor::Kind,
     error::ErrorReason,
     transfer::v1::{
         AddNoteRequest, GetInteractionRequest, ListInteractionsRequest, ListTransfersRequest, Policy, SetDataRequest,
@@ -13,7 +14,7 @@ use baton_api::{
 use baton_runtime::auth::Role;
 
 fn note(id: &str, request_id: &str, text: &str) -> AddNoteRequest {
-    AddNoteRequest { request_id: request_id.into(), interaction_id: id.into(), text: text.into() }
+    AddNoteRequest { request_id: request_id.into(), interaction_id: id.into(), text: text.into(), ..Default::default() }
 }
 
 #[tokio::test]
@@ -22,7 +23,13 @@ async fn an_analyst_sees_what_happened_and_nothing_personal_and_may_do_nothing()
     let id = world.talking().await;
     world.interactions(1).add_note(note(&id, "n", "card 4111")).await.unwrap();
     let set = [("iban".to_owned(), "BE68".to_owned())].into();
-    let data = SetDataRequest { request_id: "d".into(), interaction_id: id.clone(), set, remove: vec![] };
+    let data = SetDataRequest {
+        request_id: "d".into(),
+        interaction_id: id.clone(),
+        set,
+        remove: vec![],
+        ..Default::default()
+    };
     world.interactions(1).set_data(data).await.unwrap();
     let mut start = crate::world::warm(&id, 2, "s");
     start.message = "she is furious".into();
@@ -49,8 +56,8 @@ async fn a_note_names_its_author_agent_or_supervisor() {
     let id = world.talking().await;
     world.interactions(1).add_note(note(&id, "a", "from Ada")).await.unwrap();
     world.supervisor_of(TENANT).add_note(note(&id, "b", "from above")).await.unwrap();
-    let authors = world.view(&id).await.notes.into_iter().map(|it| (it.author_agent_id, it.author_supervisor));
-    let expected = [(crate::peers::agent(1), String::new()), (String::new(), "boss".to_owned())];
+    let authors = world.view(&id).await.notes.into_iter().filter_map(|it| it.author).map(|it| (it.kind(), it.id));
+    let expected = [(Kind::Agent, crate::peers::agent(1)), (Kind::Supervisor, "boss".to_owned())];
     assert_eq!(authors.collect::<Vec<_>>(), expected);
 }
 

@@ -203,6 +203,7 @@ pub(crate) fn warm(id: &str, to: u128, request_id: &str) -> StartTransferRequest
         kind: TransferKind::Warm.into(),
         target: Some(Target { target: Some(Wire::AgentId(agent(to))) }),
         message: String::new(),
+        ..Default::default()
     }
 }
 

@@ -109,7 +109,12 @@ pub(super) async fn dial(session: &ClientSession, from: Option<String>, to: Stri
         Some(from) => from,
         None => number::first(session).await?,
     };
-    let request = transfer::PlaceCallRequest { request_id: session.request_id(), number, to };
+    let request = transfer::PlaceCallRequest {
+        request_id: session.request_id(),
+        from_number: number,
+        to_number: to,
+        ..Default::default()
+    };
     let channel = session.channel_for_role(Role::Agent)?;
     let call = InteractionServiceClient::new(channel.clone()).place_call(request).await.or_refusal()?.interaction;
     let call = under_way(session, channel, call.context("the answer is empty")?).await?;

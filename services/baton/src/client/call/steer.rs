@@ -19,23 +19,41 @@ pub(super) async fn hold(session: &ClientSession, id: Option<&str>, on_hold: boo
     let (request_id, interaction_id) = (session.request_id(), call.interaction_id);
     let mut client = InteractionServiceClient::new(channel);
     let held = if on_hold {
-        client.hold_customer(HoldCustomerRequest { request_id, interaction_id }).await.or_refusal()?.interaction
+        client
+            .hold_customer(HoldCustomerRequest { request_id, interaction_id, ..Default::default() })
+            .await
+            .or_refusal()?
+            .interaction
     } else {
-        client.resume_customer(ResumeCustomerRequest { request_id, interaction_id }).await.or_refusal()?.interaction
+        client
+            .resume_customer(ResumeCustomerRequest { request_id, interaction_id, ..Default::default() })
+            .await
+            .or_refusal()?
+            .interaction
     };
     print_changed(session, &call.primary_agent_id, held).await
 }
 
 pub(super) async fn mute(session: &ClientSession, id: Option<&str>, muted: bool) -> anyhow::Result<()> {
     let (call, channel) = acting_in(session, id).await?;
-    let request = SetMuteRequest { request_id: session.request_id(), interaction_id: call.interaction_id, muted };
+    let request = SetMuteRequest {
+        request_id: session.request_id(),
+        interaction_id: call.interaction_id,
+        muted,
+        ..Default::default()
+    };
     let muted = InteractionServiceClient::new(channel).set_mute(request).await.or_refusal()?.interaction;
     print_changed(session, &call.primary_agent_id, muted).await
 }
 
 pub(super) async fn note(session: &ClientSession, id: Option<&str>, text: String) -> anyhow::Result<()> {
     let (call, channel) = acting_in(session, id).await?;
-    let request = AddNoteRequest { request_id: session.request_id(), interaction_id: call.interaction_id, text };
+    let request = AddNoteRequest {
+        request_id: session.request_id(),
+        interaction_id: call.interaction_id,
+        text,
+        ..Default::default()
+    };
     let noted = InteractionServiceClient::new(channel).add_note(request).await.or_refusal()?.interaction;
     print_changed(session, &call.primary_agent_id, noted).await
 }
@@ -50,6 +68,7 @@ pub(super) async fn data(session: &ClientSession, args: CallDataArgs) -> anyhow:
         interaction_id: call.interaction_id,
         set: args.set.into_iter().collect(),
         remove: args.remove,
+        ..Default::default()
     };
     let attached = InteractionServiceClient::new(channel).set_data(request).await.or_refusal()?.interaction;
     let (attached, names) = (attached.context("the answer is empty")?, resolve::names(session).await?);
@@ -69,14 +88,22 @@ pub(super) async fn leave(session: &ClientSession, id: Option<&str>) -> anyhow::
     let (call, channel) = acting_in(session, id).await?;
     let names = resolve::names(session).await?;
     let who = session.acting_name(&call.primary_agent_id, &names);
-    let request = LeaveInteractionRequest { request_id: session.request_id(), interaction_id: call.interaction_id };
+    let request = LeaveInteractionRequest {
+        request_id: session.request_id(),
+        interaction_id: call.interaction_id,
+        ..Default::default()
+    };
     let left = InteractionServiceClient::new(channel).leave_interaction(request).await.or_refusal()?;
     session.out.one("baton.transfer.v1.LeaveInteractionResponse", &left, |_| format!("{who} has left the call."))
 }
 
 pub(super) async fn end(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
     let call = resolve::interaction(session, id).await?;
-    let request = EndInteractionRequest { request_id: session.request_id(), interaction_id: call.interaction_id };
+    let request = EndInteractionRequest {
+        request_id: session.request_id(),
+        interaction_id: call.interaction_id,
+        ..Default::default()
+    };
     let mut client = InteractionServiceClient::new(session.channel_for_role(Role::Supervisor)?);
     let ended = client.end_interaction(request).await.or_refusal()?;
     session.out.one("baton.transfer.v1.EndInteractionResponse", &ended, |_| "The call is over.".to_owned())

@@ -257,6 +257,12 @@ impl Stage {
         }
     }
 
+    /// Waits until the phone of this leg rings, as the switch says: nothing of it is reported.
+    pub(crate) async fn until_rings(&self, leg: &str) {
+        let rings = |it: &LedgerEntry| it.action() == LedgerAction::LegRinging && it.leg_id == leg;
+        self.until_ledger("the phone rings", |ledger| ledger.iter().any(rings)).await;
+    }
+
     /// Waits until the peers have received it.
     pub(crate) async fn until_received<T>(&self, what: &str, found: impl Fn(&Received) -> Option<T>) -> T {
         let mut changed = self.peers.changed();

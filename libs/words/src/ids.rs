@@ -1,4 +1,4 @@
-//! Names of things. Ids that people and other services choose are UUIDs; what an interaction makes itself (legs, claims, segments…) is
+//! Ids. Those that people and other services choose are UUIDs; what an interaction makes itself (legs, claims, segments) is
 //! a number counted by the interaction, written for the outside as `<interaction>-<what>-<number>`. So the pure core needs no
 //! randomness, and an id tells whose it is.
 

@@ -1,0 +1,88 @@
+//! Who acts, and whom a customer is handed to.
+
+use baton_words::{AgentId, TargetSort, TeamId};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Who wants something, or did something. Each event says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    Agent(AgentId),
+    /// A person or program with a role over the whole tenant, by their token.
+    Staff {
+        role: StaffRole,
+        /// The subject of the token.
+        subject: Arc<str>,
+        /// The agent for whom they act: what they may do is then what this agent may do (N5).
+        for_agent: Option<AgentId>,
+    },
+    Customer,
+    /// A party outside: who answered a number that was dialled.
+    External,
+    /// Baton itself: a deadline, a policy, the switch.
+    System,
+}
+
+/// A role over the whole tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StaffRole {
+    Supervisor,
+    Admin,
+    /// A program of the tenant.
+    Service,
+    /// Who runs Baton.
+    Operator,
+}
+
+impl Actor {
+    /// The agent who acts, or for whom somebody acts.
+    pub fn agent(&self) -> Option<AgentId> {
+        match self {
+            Self::Agent(agent) => Some(*agent),
+            Self::Staff { for_agent, .. } => *for_agent,
+            Self::Customer | Self::External | Self::System => None,
+        }
+    }
+}
+
+/// An agent with what is needed to ring them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRef {
+    pub id: AgentId,
+    /// Display name. Personal data.
+    pub name: Arc<str>,
+    /// The address of their phone on the switch.
+    pub phone: Arc<str>,
+    /// They have a personal voicemail box, named by their id.
+    pub voicemail: bool,
+}
+
+/// Whom a transfer goes to, with what was looked up about them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    Agent(AgentRef),
+    /// Whoever of a team is free.
+    Team {
+        id: TeamId,
+        name: Arc<str>,
+    },
+}
+
+impl Target {
+    pub fn sort(&self) -> TargetSort {
+        match self {
+            Self::Agent(_) => TargetSort::Agent,
+            Self::Team { .. } => TargetSort::Team,
+        }
+    }
+
+    pub fn team(&self) -> Option<TeamId> {
+        match self {
+            Self::Agent(_) => None,
+            Self::Team { id, .. } => Some(*id),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The journey: how the customer came, or should have come, to somebody (B603). A transfer that has ended is a hop of it, and nothing else.
+
+use crate::{
+    actor::{AgentRef, Target},
+    machine::Transfer,
+};
+use baton_words::{AgentId, DivertedTo, Phase, Reason, TransferKind, TransferNo};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// One hop of the journey.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hop {
+    /// The transfer that made it; none for the call flow.
+    pub by: Option<HandedOver>,
+    /// To whom it was meant to go.
+    pub target: Target,
+    pub outcome: HopOutcome,
+    pub started_at_us: i64,
+    pub ended_at_us: i64,
+}
+
+/// What a hop keeps of its transfer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandedOver {
+    pub transfer: TransferNo,
+    pub kind: TransferKind,
+    pub from: AgentId,
+    /// What the initiator wrote to the recipient.
+    pub message: Arc<str>,
+}
+
+/// How a hop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HopOutcome {
+    /// This agent got the customer.
+    Completed {
+        to: AgentId,
+    },
+    /// Nobody did, and the customer went elsewhere.
+    Diverted {
+        to: DivertedTo,
+        reason: Reason,
+    },
+    /// It did not go through. `to`: the agent who had taken over when it was lost.
+    Failed {
+        reason: Reason,
+        to: Option<AgentId>,
+    },
+    Cancelled {
+        reason: Reason,
+    },
+    /// The customer left.
+    Abandoned,
+}
+
+impl HopOutcome {
+    pub fn phase(self) -> Phase {
+        match self {
+            Self::Completed { .. } => Phase::Completed,
+            Self::Diverted { .. } => Phase::Diverted,
+            Self::Failed { .. } => Phase::Failed,
+            Self::Cancelled { .. } => Phase::Cancelled,
+            Self::Abandoned => Phase::Abandoned,
+        }
+    }
+
+    pub fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Completed { .. } => None,
+            Self::Diverted { reason, .. } | Self::Failed { reason, .. } | Self::Cancelled { reason } => Some(reason),
+            Self::Abandoned => Some(Reason::CustomerLeft),
+        }
+    }
+
+    /// Where the customer went instead.
+    pub fn diverted_to(self) -> Option<DivertedTo> {
+        match self {
+            Self::Diverted { to, .. } => Some(to),
+            _ => None,
+        }
+    }
+
+    /// Who got the customer.
+    pub fn to(self) -> Option<AgentId> {
+        match self {
+            Self::Completed { to } => Some(to),
+            Self::Failed { to, .. } => to,
+            _ => None,
+        }
+    }
+}
+
+impl Hop {
+    /// The customer came to an agent without a transfer.
+    pub fn of_flow(agent: &AgentRef, started_at_us: i64, ended_at_us: i64) -> Self {
+        let outcome = HopOutcome::Completed { to: agent.id };
+        Self { by: None, target: Target::Agent(agent.clone()), outcome, started_at_us, ended_at_us }
+    }
+
+    /// A transfer that has ended.
+    pub fn of(transfer: Transfer, outcome: HopOutcome, ended_at_us: i64) -> Self {
+        let by = HandedOver {
+            transfer: transfer.no,
+            kind: transfer.kind,
+            from: transfer.initiator.id,
+            message: transfer.message,
+        };
+        let (target, started_at_us) = (transfer.target, transfer.started_at_us);
+        Self { by: Some(by), target, outcome, started_at_us, ended_at_us }
+    }
+}

@@ -1,0 +1,452 @@
+//! Looking for an agent to take the customer: one agent, or whoever of a team is free. The call flow and the transfers use the same.
+//!
+//! A team is waited for in rounds: routing proposes agents for the open round; each is claimed, and each granted one's phone rings. Who
+//! declines or misses is skipped (A5), for good or until the pause is over that the policy names; the place in the queue is kept (A6).
+
+use crate::{
+    actor::{AgentRef, Target},
+    interaction::Counters,
+};
+use baton_words::{AgentId, AgentState, ClaimNo, LegNo, Reason, WaitNo};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+/// How much longer a reservation lasts than the phone may ring: the saga's own deadline, and then some (A2).
+const LEASE_MARGIN_US: i64 = 15_000_000;
+/// After so long a team of which nobody can be asked is asked anew, where the policy waits for it.
+const NOBODY_PAUSE_US: i64 = 5_000_000;
+
+/// Looking for an agent. Times are microseconds since the epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Search {
+    pub target: Target,
+    pub(crate) rules: SearchRules,
+    /// The place in the queue, kept over failed offers (A6).
+    pub since_us: i64,
+    /// When to stop.
+    pub until_us: i64,
+    pub round: Round,
+    /// Routing has taken it into the queue of the team.
+    pub entered: bool,
+    /// Who is not offered the customer (again) (A5).
+    pub skip: SmallVec<[Skipped; 2]>,
+    pub offers: SmallVec<[Offer; 1]>,
+    /// Why the last offer failed.
+    pub last_failure: Option<Reason>,
+}
+
+/// How long, whom, and how often: from the policy's method, or from the step of the call flow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SearchRules {
+    /// How long each phone may ring.
+    pub(crate) ring_us: i64,
+    /// How long a team is waited for in all.
+    pub(crate) wait_us: i64,
+    /// How often one phone that could not be reached is dialled anew.
+    pub(crate) redials: u8,
+    /// The states in which an agent may be chosen.
+    pub(crate) choosable: SmallVec<[AgentState; 2]>,
+    /// After how long who declined or missed is asked again; 0: never.
+    pub(crate) again_after_us: i64,
+    /// A team is waited for though nobody in it can be asked.
+    pub(crate) waits_for_nobody: bool,
+    /// How long presence may take to answer for a claim.
+    pub(crate) claim_answer_us: i64,
+    /// How much later than telephony's own ring time a silent phone counts as unreachable (T4).
+    pub(crate) silence_us: i64,
+}
+
+/// Where the asking for proposals stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Round {
+    /// Routing is asked.
+    Open(WaitNo),
+    /// Whoever was proposed, or is the target, is being offered the customer.
+    Proposed,
+    /// Nobody can be asked; the next round opens then.
+    Paused { until_us: i64 },
+    /// It looks no more.
+    Over,
+}
+
+/// An agent who is not proposed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    pub agent: AgentId,
+    /// Until then; none: for good.
+    pub until_us: Option<i64>,
+}
+
+/// One agent who is being offered the customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    pub agent: AgentRef,
+    pub claim: ClaimNo,
+    pub state: OfferState,
+    /// When presence was asked.
+    pub since_us: i64,
+    /// When the reservation runs out by itself (A2).
+    pub expires_at_us: i64,
+    /// How often their phone may still be dialled anew.
+    pub redials: u8,
+}
+
+/// How far an offer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfferState {
+    /// Presence was asked.
+    Claiming {
+        /// When to stop waiting for its answer.
+        until_us: i64,
+    },
+    /// The phone rings, or is about to.
+    Ringing {
+        leg: LegNo,
+        since_us: i64,
+        /// Until when it may ring; judged by telephony (T4).
+        until_us: i64,
+    },
+}
+
+/// What a search takes in.
+#[derive(Debug)]
+pub(crate) enum SearchInput {
+    Granted(ClaimNo),
+    Refused(ClaimNo, Reason),
+    Answered(LegNo),
+    LegEnded(LegNo, Reason),
+    Declined(AgentId),
+    /// Routing has taken it into the queue, at this position.
+    Entered(WaitNo, u32),
+    Proposed(WaitNo, Vec<AgentRef>),
+    Exhausted(WaitNo),
+    Tick,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) enum SearchEffect {
+    /// Something has changed that nobody is told.
+    Adjusted,
+    /// It is in the queue of a team, at this position.
+    Entered(u32),
+    /// An agent is reserved; their phone is to ring.
+    Reserved(AgentId),
+    Failed(Failed),
+    Answered(AgentAnswered),
+    /// Nobody was found.
+    Over(Reason),
+}
+
+/// An offer that came to nothing.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) agent: AgentId,
+    pub(crate) claim: ClaimNo,
+    pub(crate) reason: Reason,
+    /// How long the phone rang; none: it was never to ring.
+    pub(crate) rang_us: Option<i64>,
+    /// They declined, by command or by hanging up the ringing phone.
+    pub(crate) by_agent: bool,
+}
+
+/// An agent who has answered.
+#[derive(Debug)]
+pub(crate) struct AgentAnswered {
+    pub(crate) agent: AgentRef,
+    pub(crate) claim: ClaimNo,
+    pub(crate) leg: LegNo,
+    pub(crate) rang_us: i64,
+}
+
+pub(crate) type SearchEffects = SmallVec<[SearchEffect; 2]>;
+
+/// Where new numbers come from, what time it is, and who needs no offer because they are in the call.
+pub(crate) struct Numbers<'a> {
+    pub(crate) counters: &'a mut Counters,
+    pub(crate) now_us: i64,
+    pub(crate) in_call: SmallVec<[AgentId; 4]>,
+}
+
+impl Search {
+    /// Begins to look. `skip`: who hands over; nobody gets back what they hand over.
+    pub(crate) fn begin(target: Target, rules: SearchRules, skip: Option<AgentId>, numbers: &mut Numbers<'_>) -> Self {
+        let limit_us = match target {
+            Target::Agent(_) => rules.ring_us + rules.claim_answer_us + LEASE_MARGIN_US,
+            Target::Team { .. } => rules.wait_us,
+        };
+        let agent = match &target {
+            Target::Agent(agent) => Some(agent.clone()),
+            Target::Team { .. } => None,
+        };
+        let mut search = Self {
+            target,
+            rules,
+            since_us: numbers.now_us,
+            until_us: numbers.now_us + limit_us,
+            round: Round::Proposed,
+            entered: false,
+            skip: skip.into_iter().map(|agent| Skipped { agent, until_us: None }).collect(),
+            offers: SmallVec::new(),
+            last_failure: None,
+        };
+        match agent {
+            Some(agent) => search.offer(agent, numbers),
+            None => search.open_round(numbers),
+        }
+        search
+    }
+
+    /// Whether somebody's phone rings.
+    pub fn ringing(&self) -> bool {
+        self.offers.iter().any(|offer| matches!(offer.state, OfferState::Ringing { .. }))
+    }
+
+    /// Whether it waits for a team, and nobody is being asked.
+    pub fn waiting(&self) -> bool {
+        self.offers.is_empty()
+    }
+
+    /// The states in which an agent may be chosen.
+    pub(crate) fn choosable(&self) -> &[AgentState] {
+        &self.rules.choosable
+    }
+
+    /// When a tick changes something.
+    pub(crate) fn deadline_us(&self) -> i64 {
+        let offers = self.offers.iter().map(|offer| offer.deadline_us(self.rules.silence_us));
+        let pause = match self.round {
+            Round::Paused { until_us } => Some(until_us),
+            Round::Open(_) => self.back_at_us(),
+            Round::Proposed | Round::Over => None,
+        };
+        offers.chain(pause).fold(self.until_us, i64::min)
+    }
+
+    pub(crate) fn take(&mut self, input: SearchInput, numbers: &mut Numbers<'_>) -> SearchEffects {
+        let mut effects = SearchEffects::new();
+        match input {
+            SearchInput::Granted(claim) => effects.extend(self.granted(claim, numbers)),
+            SearchInput::Refused(claim, reason) => {
+                let at = self.offers.iter().position(|offer| offer.claim == claim);
+                self.fail(at, reason, false, numbers, &mut effects);
+            }
+            SearchInput::Answered(leg) => effects.extend(self.answered(leg, numbers.now_us)),
+            SearchInput::LegEnded(leg, reason) => self.leg_ended(leg, reason, numbers, &mut effects),
+            SearchInput::Declined(agent) => {
+                let at = self.offers.iter().position(|offer| offer.agent.id == agent);
+                self.fail(at, Reason::Declined, true, numbers, &mut effects);
+            }
+            SearchInput::Entered(wait, position) => effects.extend(self.enter(wait, position)),
+            // Who is proposed at once was first in the queue.
+            SearchInput::Proposed(wait, agents) => {
+                effects.extend(self.enter(wait, 1));
+                effects.extend(self.proposed(wait, agents, numbers));
+            }
+            SearchInput::Exhausted(wait) => effects.extend(self.exhausted(wait, numbers.now_us)),
+            SearchInput::Tick => self.tick(numbers, &mut effects),
+        }
+        effects
+    }
+
+    /// Stops looking: whoever is being asked is asked no more. None: it had stopped before.
+    pub(crate) fn stop(&mut self, reason: Reason, now_us: i64) -> Option<SmallVec<[Failed; 1]>> {
+        if self.round == Round::Over {
+            return None;
+        }
+        self.round = Round::Over;
+        Some(self.offers.drain(..).map(|offer| offer.failed(reason, false, now_us)).collect())
+    }
+
+    fn open_round(&mut self, numbers: &mut Numbers<'_>) {
+        self.skip.retain(|skipped| skipped.until_us.is_none_or(|until_us| until_us > numbers.now_us));
+        self.round = Round::Open(WaitNo(Counters::take(&mut numbers.counters.wait)));
+    }
+
+    /// Asks presence for an agent.
+    fn offer(&mut self, agent: AgentRef, numbers: &mut Numbers<'_>) {
+        let until_us = numbers.now_us + self.rules.claim_answer_us;
+        self.offers.push(Offer {
+            agent,
+            claim: ClaimNo(Counters::take(&mut numbers.counters.claim)),
+            state: OfferState::Claiming { until_us },
+            since_us: numbers.now_us,
+            expires_at_us: until_us + self.rules.ring_us + LEASE_MARGIN_US,
+            redials: self.rules.redials,
+        });
+    }
+
+    fn enter(&mut self, wait: WaitNo, position: u32) -> Option<SearchEffect> {
+        let first = self.round == Round::Open(wait) && !self.entered;
+        self.entered |= first;
+        first.then_some(SearchEffect::Entered(position))
+    }
+
+    fn proposed(&mut self, wait: WaitNo, agents: Vec<AgentRef>, numbers: &mut Numbers<'_>) -> Option<SearchEffect> {
+        if self.round != Round::Open(wait) {
+            return None;
+        }
+        let skipped = |agent: &AgentRef| self.skip.iter().any(|skipped| skipped.agent == agent.id);
+        let fresh: Vec<_> = agents.into_iter().filter(|agent| !skipped(agent)).collect();
+        if fresh.is_empty() {
+            return None;
+        }
+        self.round = Round::Proposed;
+        for agent in fresh {
+            if !numbers.in_call.contains(&agent.id) {
+                self.offer(agent, numbers);
+            }
+        }
+        if self.offers.is_empty() {
+            self.open_round(numbers);
+        }
+        Some(SearchEffect::Adjusted)
+    }
+
+    /// Routing has nobody to propose: all are skipped, or there is nobody in the team.
+    fn exhausted(&mut self, wait: WaitNo, now_us: i64) -> Option<SearchEffect> {
+        if self.round != Round::Open(wait) {
+            return None;
+        }
+        let until_us = self.back_at_us().or(self.rules.waits_for_nobody.then_some(now_us + NOBODY_PAUSE_US));
+        let Some(until_us) = until_us else {
+            return Some(SearchEffect::Over(self.last_failure.unwrap_or(Reason::NobodyAvailable)));
+        };
+        self.round = Round::Paused { until_us };
+        Some(SearchEffect::Adjusted)
+    }
+
+    /// Presence has reserved the agent: their phone is to ring.
+    fn granted(&mut self, claim: ClaimNo, numbers: &mut Numbers<'_>) -> Option<SearchEffect> {
+        let offer = self.offers.iter_mut().find(|offer| offer.claim == claim)?;
+        let OfferState::Claiming { .. } = offer.state else { return None };
+        let (leg, since_us) = (numbers.counters.next_leg(), numbers.now_us);
+        offer.state = OfferState::Ringing { leg, since_us, until_us: since_us + self.rules.ring_us };
+        Some(SearchEffect::Reserved(offer.agent.id))
+    }
+
+    fn answered(&mut self, leg: LegNo, now_us: i64) -> Option<SearchEffect> {
+        let offer = self.offers.remove(self.by_leg(leg)?);
+        let rang_us = offer.rang_us(now_us).unwrap_or_default();
+        Some(SearchEffect::Answered(AgentAnswered { agent: offer.agent, claim: offer.claim, leg, rang_us }))
+    }
+
+    fn leg_ended(&mut self, leg: LegNo, reason: Reason, numbers: &mut Numbers<'_>, effects: &mut SearchEffects) {
+        let at = self.by_leg(leg);
+        if reason == Reason::Unreachable && at.is_some_and(|at| self.redial(at, numbers)) {
+            return effects.push(SearchEffect::Adjusted);
+        }
+        // A phone that is hung up while it rings was declined.
+        let declined = reason == Reason::HungUp;
+        self.fail(at, if declined { Reason::Declined } else { reason }, declined, numbers, effects);
+    }
+
+    /// A phone could not be reached, or the switch no longer knows whether it was dialled: it is dialled anew, under a new id, within the
+    /// same ring time. False: there is no try left.
+    fn redial(&mut self, at: usize, numbers: &mut Numbers<'_>) -> bool {
+        let offer = &mut self.offers[at];
+        let OfferState::Ringing { leg, until_us, .. } = &mut offer.state else { return false };
+        if offer.redials == 0 || *until_us <= numbers.now_us {
+            return false;
+        }
+        offer.redials -= 1;
+        *leg = numbers.counters.next_leg();
+        true
+    }
+
+    /// An offer came to nothing; with no other left, the search goes on with the next round, or is over.
+    fn fail(
+        &mut self,
+        at: Option<usize>,
+        reason: Reason,
+        by_agent: bool,
+        numbers: &mut Numbers<'_>,
+        effects: &mut SearchEffects,
+    ) {
+        let Some(at) = at else { return };
+        let failed = self.offers.remove(at).failed(reason, by_agent, numbers.now_us);
+        self.last_failure = Some(reason);
+        if failed.rang_us.is_some() {
+            let pause_us = self.rules.again_after_us;
+            let until_us = (pause_us > 0).then_some(numbers.now_us + pause_us);
+            self.skip.push(Skipped { agent: failed.agent, until_us });
+        }
+        effects.push(SearchEffect::Failed(failed));
+        match self.target {
+            _ if !self.offers.is_empty() => {}
+            Target::Agent(_) => effects.push(SearchEffect::Over(reason)),
+            Target::Team { .. } if self.round == Round::Proposed => self.open_round(numbers),
+            Target::Team { .. } => {}
+        }
+    }
+
+    fn tick(&mut self, numbers: &mut Numbers<'_>, effects: &mut SearchEffects) {
+        // Silence says nothing of the agent (B604): telephony itself tells of a phone that rang out, before this (T4).
+        while let Some(at) = self.overdue(numbers.now_us) {
+            self.fail(Some(at), Reason::Unreachable, false, numbers, effects);
+            if matches!(effects.last(), Some(SearchEffect::Over(_))) {
+                return;
+            }
+        }
+        if self.until_us <= numbers.now_us {
+            let silent = if self.ringing() { Reason::NoAnswer } else { Reason::NobodyAvailable };
+            return effects.push(SearchEffect::Over(self.last_failure.unwrap_or(silent)));
+        }
+        self.end_pauses(numbers, effects);
+    }
+
+    /// Who was skipped for a while may be asked again: in a new round, as routing answers for each round once.
+    fn end_pauses(&mut self, numbers: &mut Numbers<'_>, effects: &mut SearchEffects) {
+        let before = self.skip.len();
+        self.skip.retain(|skipped| skipped.until_us.is_none_or(|until_us| until_us > numbers.now_us));
+        let somebody_is_back = self.skip.len() < before;
+        let due = match self.round {
+            Round::Paused { until_us } => until_us <= numbers.now_us,
+            Round::Open(_) => somebody_is_back,
+            Round::Proposed | Round::Over => false,
+        };
+        if due {
+            self.open_round(numbers);
+        }
+        if due || somebody_is_back {
+            effects.push(SearchEffect::Adjusted);
+        }
+    }
+
+    /// When the first who is skipped for a while may be asked again.
+    fn back_at_us(&self) -> Option<i64> {
+        self.skip.iter().filter_map(|skipped| skipped.until_us).min()
+    }
+
+    fn overdue(&self, now_us: i64) -> Option<usize> {
+        self.offers.iter().position(|offer| offer.deadline_us(self.rules.silence_us) <= now_us)
+    }
+
+    fn by_leg(&self, leg: LegNo) -> Option<usize> {
+        self.offers.iter().position(|offer| matches!(offer.state, OfferState::Ringing { leg: own, .. } if own == leg))
+    }
+}
+
+impl Offer {
+    /// When to stop waiting for it although nobody reports anything.
+    fn deadline_us(&self, silence_us: i64) -> i64 {
+        match self.state {
+            OfferState::Claiming { until_us } => until_us,
+            OfferState::Ringing { until_us, .. } => until_us + silence_us,
+        }
+    }
+
+    fn rang_us(&self, now_us: i64) -> Option<i64> {
+        match self.state {
+            OfferState::Claiming { .. } => None,
+            OfferState::Ringing { since_us, .. } => Some(now_us - since_us),
+        }
+    }
+
+    fn failed(self, reason: Reason, by_agent: bool, now_us: i64) -> Failed {
+        let rang_us = self.rang_us(now_us);
+        Failed { agent: self.agent.id, claim: self.claim, reason, rang_us, by_agent }
+    }
+}

@@ -1,0 +1,409 @@
+//! The table of the house: what comes of one machine, carried to the others. The search finds an agent, and the transfer or the flow gets
+//! them; the transfer takes a course, and parties, hold, recorder and journey follow it; the flow takes a step, and a search begins.
+
+use super::advance::Advance;
+use crate::{
+    actor::{Actor, Target},
+    event::{Ended, EventKind},
+    interaction::{
+        Counters, Exit, Hop, HopOutcome, Interaction, Leg, LegSource, LegState, Party, PartyNo, ReleasedClaim, Seeker,
+        Stage, Who,
+    },
+    machine::{
+        AgentAnswered, Course, Failed, FlowStep, Numbers, Search, SearchEffect, SearchInput, SearchRules, Situation,
+        TransferInput, TransferState,
+    },
+    policy::{Fallback, Method},
+};
+use baton_words::{AgentId, DivertedTo, ExitNo, ExitOutcome, Phase, Reason, Room, TransferNo};
+use std::sync::Arc;
+
+/// The search, and what comes of it.
+impl Advance<'_> {
+    /// Begins to look for somebody while no agent has the customer.
+    pub(super) fn seek(&mut self, target: Target, rules: SearchRules, seeker: fn(Box<Search>) -> Seeker) {
+        let search = self.begin_search(target, rules, None);
+        self.i.stage = Stage::Seeking(seeker(Box::new(search)));
+        self.touch();
+    }
+
+    pub(super) fn begin_search(&mut self, target: Target, rules: SearchRules, skip: Option<AgentId>) -> Search {
+        Search::begin(target, rules, skip, &mut numbers(&mut self.i.counters, &self.i.parties, self.now))
+    }
+
+    /// Gives the search that is under way something to think of.
+    pub(super) fn search(&mut self, input: SearchInput) {
+        let Interaction { stage, transfer, counters, parties, .. } = &mut *self.i;
+        let search = match (stage, transfer) {
+            (Stage::Seeking(Seeker::Flow(search) | Seeker::Caller(search)), _) => search,
+            (_, Some(transfer)) => match &mut transfer.state {
+                TransferState::Seeking(search) => search,
+                _ => return,
+            },
+            _ => return,
+        };
+        let effects = search.take(input, &mut numbers(counters, parties, self.now));
+        for effect in effects {
+            match effect {
+                SearchEffect::Adjusted => self.touch(),
+                SearchEffect::Entered(position) => self.queued(position),
+                SearchEffect::Reserved(agent) => self.agent_reserved(agent),
+                SearchEffect::Failed(failed) => self.offer_failed(&failed),
+                SearchEffect::Answered(answered) => self.agent_answered(answered),
+                SearchEffect::Over(reason) => self.nobody_found(reason),
+            }
+        }
+    }
+
+    fn queued(&mut self, position: u32) {
+        if let Some(team) = self.team_sought() {
+            self.emit(EventKind::Queued { team, transfer: self.transfer_no(), position });
+            self.transfer(TransferInput::Enqueued);
+        }
+    }
+
+    fn agent_reserved(&mut self, agent: AgentId) {
+        let (transfer, team) = (self.transfer_no(), self.team_sought());
+        self.emit(EventKind::AgentOffered { agent, transfer, team });
+        if let Some(transfer) = transfer {
+            self.emit(EventKind::TransferOffered { transfer, recipient: agent });
+        }
+        self.transfer(TransferInput::Reserved);
+    }
+
+    fn offer_failed(&mut self, failed: &Failed) {
+        let Failed { agent, claim, reason, rang_us, by_agent } = *failed;
+        // A phone that was hung up while it rang: by its agent. Who declined by command is the actor already.
+        if by_agent && *self.actor() == Actor::System {
+            self.act_as(Actor::Agent(agent));
+        }
+        self.release(ReleasedClaim { claim, agent, reason, wrap_up_ms: 0 });
+        let (transfer, team) = (self.transfer_no(), self.team_sought());
+        self.emit(EventKind::OfferFailed { agent, transfer, team, reason, rang_us: rang_us.unwrap_or_default() });
+    }
+
+    /// They are in, and all other offers are taken back (A7).
+    fn agent_answered(&mut self, answered: AgentAnswered) {
+        let AgentAnswered { agent, claim, leg, rang_us } = answered;
+        let (id, transfer, team) = (agent.id, self.transfer_no(), self.team_sought());
+        let since_us = self.i.search().map_or(self.now, |search| search.since_us);
+        self.stop_search(None);
+        self.act_as(Actor::Agent(id));
+        let no = PartyNo(Counters::take(&mut self.i.counters.party));
+        let origin = LegSource::Phone(agent.phone.clone());
+        self.i.parties.push(Party {
+            no,
+            who: Who::Agent { agent: agent.clone(), claim },
+            leg: Leg { no: leg, origin, state: LegState::Up { seen_in: None } },
+            muted: false,
+            since_us: self.now,
+        });
+        self.emit(EventKind::AgentJoined { agent: id, leg, transfer, team, rang_us });
+        if transfer.is_some() {
+            return self.transfer(TransferInput::RecipientAnswered(no));
+        }
+        self.make_primary(no, id);
+        self.take_tenure(id);
+        self.dial_customer();
+        if self.i.customer().leg.is_up() {
+            self.i.journey.push(Hop::of_flow(&agent, since_us, self.now));
+        }
+    }
+
+    fn nobody_found(&mut self, reason: Reason) {
+        // Whose phone still rings has let nothing ring out (B604).
+        self.stop_search(Some(Reason::Timeout));
+        match &self.i.stage {
+            Stage::Seeking(Seeker::Flow(_)) => self.advance_flow(),
+            // The agent's own phone was not answered: there is nobody to call for.
+            Stage::Seeking(Seeker::Caller(_)) => self.end(reason),
+            _ => self.transfer(TransferInput::SearchOver(reason)),
+        }
+    }
+
+    /// Stops looking; whoever rings stops ringing. No reason: somebody answered.
+    pub(super) fn stop_search(&mut self, reason: Option<Reason>) {
+        let (transfer, now) = (self.transfer_no(), self.now);
+        let Interaction { stage, transfer: open, .. } = &mut *self.i;
+        let search = match (stage, open) {
+            (Stage::Seeking(Seeker::Flow(search) | Seeker::Caller(search)), _) => search,
+            (_, Some(open)) => match &mut open.state {
+                TransferState::Seeking(search) => search,
+                _ => return,
+            },
+            _ => return,
+        };
+        let (team, entered, since_us) = (search.target.team(), search.entered, search.since_us);
+        let Some(withdrawn) = search.stop(reason.unwrap_or(Reason::Taken), now) else { return };
+        for Failed { agent, claim, reason, rang_us, .. } in withdrawn {
+            self.release(ReleasedClaim { claim, agent, reason, wrap_up_ms: 0 });
+            if let Some(rang_us) = rang_us {
+                self.emit(EventKind::OfferFailed { agent, transfer, team, reason, rang_us });
+            }
+        }
+        if let Some(team) = team.filter(|_| entered) {
+            self.emit(EventKind::Dequeued { team, transfer, reason, waited_us: now - since_us });
+        }
+        self.touch();
+    }
+
+    fn team_sought(&self) -> Option<baton_words::TeamId> {
+        self.i.search().and_then(|search| search.target.team())
+    }
+}
+
+/// The transfer, and the course that it takes.
+impl Advance<'_> {
+    pub(super) fn transfer_no(&self) -> Option<TransferNo> {
+        self.i.transfer.as_ref().map(|transfer| transfer.no)
+    }
+
+    /// Gives the open transfer something to think of, and follows it.
+    pub(super) fn transfer(&mut self, input: TransferInput) {
+        let Some(transfer) = &self.i.transfer else { return };
+        let Some(method) = self.policy.method(transfer.kind) else { return };
+        let initiator_present = self.i.agent(transfer.initiator.id).is_some();
+        let situation = Situation { initiator_present, held: self.i.held() };
+        match transfer.course(input, method, situation) {
+            Course::Same => {}
+            Course::Offering { hold, release_initiator } => {
+                if hold {
+                    self.hold(true);
+                }
+                if release_initiator {
+                    self.release_initiator();
+                }
+            }
+            Course::Consult { recipient } => {
+                self.hold(true);
+                self.enter(TransferState::Consulting { recipient });
+            }
+            Course::Join { recipient } => self.enter(TransferState::Joined { recipient }),
+            Course::HandOver { recipient, release_initiator, keep_hold } => {
+                self.hand_over(recipient, release_initiator, keep_hold);
+            }
+            Course::WithoutInitiator => self.without_initiator(method),
+            Course::Fail { reason, hold } => {
+                self.close(HopOutcome::Failed { reason, to: None });
+                self.back_with_the_initiator(hold);
+            }
+            Course::Cancel { reason, hold } => {
+                self.stop_search(Some(reason));
+                self.release_recipient(reason);
+                self.close(HopOutcome::Cancelled { reason });
+                self.back_with_the_initiator(hold);
+            }
+            Course::CancelByLeaving => {
+                let reason = Reason::InitiatorLeft;
+                self.stop_search(Some(reason));
+                self.release_recipient(reason);
+                self.close(HopOutcome::Cancelled { reason });
+            }
+            Course::Divert(reason) => {
+                self.stop_search(Some(reason));
+                self.release_initiator();
+                self.divert(reason, method);
+            }
+            Course::Lose(reason) => {
+                let to = if reason == Reason::Timeout { self.i.primary() } else { None };
+                self.close(HopOutcome::Failed { reason, to });
+            }
+        }
+    }
+
+    /// Moves the open transfer on to another state, once.
+    fn enter(&mut self, state: TransferState) {
+        let now = self.now;
+        let Some(transfer) = self.i.transfer.as_mut().filter(|transfer| transfer.state != state) else { return };
+        transfer.state = state;
+        transfer.since_us = now;
+        let (no, phase, recipient) = (transfer.no, transfer.phase(), transfer.recipient());
+        let recipient = recipient.and_then(|no| self.i.party(no)).and_then(Party::agent_id);
+        match (phase, recipient) {
+            (Phase::Consulting, Some(recipient)) => {
+                self.emit(EventKind::TransferConsulting { transfer: no, recipient });
+            }
+            (Phase::Joined, Some(recipient)) => self.emit(EventKind::TransferJoined { transfer: no, recipient }),
+            _ => self.touch(),
+        }
+    }
+
+    /// The recipient takes over. The transfer is completed as soon as telephony has the customer where they belong.
+    fn hand_over(&mut self, recipient: PartyNo, release_initiator: bool, keep_hold: bool) {
+        let Some(agent) = self.i.party(recipient).and_then(Party::agent_id) else { return };
+        self.make_primary(recipient, agent);
+        if release_initiator {
+            self.release_initiator();
+        }
+        self.enter(TransferState::HandingOver { recipient });
+        if !keep_hold {
+            self.hold(false);
+            self.take_tenure(agent);
+        }
+        self.record(|recorder| recorder.end_suspended_but(Some(agent)));
+    }
+
+    /// `transfer.completed` follows the fact: the customer is seen with the recipient, or held for them. Looked at after every change: what
+    /// was seen before may be what is wanted only now.
+    pub(super) fn complete_if_placed(&mut self) {
+        let Some(transfer) = &self.i.transfer else { return };
+        let TransferState::HandingOver { recipient } = transfer.state else { return };
+        let Some(party) = self.i.party(recipient) else { return };
+        let (customer_in, recipient_in) = (self.i.customer().leg.seen_in(), party.leg.seen_in());
+        let placed = if self.i.held() {
+            customer_in == Some(Room::Hold)
+        } else {
+            customer_in == Some(Room::Talk) && recipient_in == Some(Room::Talk)
+        };
+        if let Some(to) = party.agent_id().filter(|_| placed) {
+            self.close(HopOutcome::Completed { to });
+        }
+    }
+
+    /// The initiator's part is over; where the customer is still theirs, nobody has the customer.
+    fn release_initiator(&mut self) {
+        let Some(initiator) = self.i.transfer.as_ref().map(|transfer| transfer.initiator.id) else { return };
+        let was_primary = self.i.primary() == Some(initiator);
+        if self.remove_agent(initiator, Reason::Requested) && was_primary {
+            self.with_nobody();
+        }
+    }
+
+    fn release_recipient(&mut self, reason: Reason) {
+        let recipient = self.i.transfer.as_ref().and_then(crate::machine::Transfer::recipient);
+        if let Some(agent) = recipient.and_then(|no| self.i.party(no)).and_then(Party::agent_id) {
+            self.remove_agent(agent, reason);
+        }
+    }
+
+    /// It still looks for somebody. Where the customer is with the initiator or on hold for them, an agent who handed over before and stayed
+    /// takes the initiator's part over; otherwise nobody has the customer until the recipient answers.
+    fn without_initiator(&mut self, method: &Method) {
+        let alone = method.customer == crate::policy::CustomerMeanwhile::Lobby;
+        let successor = self.i.agents().next().filter(|_| !alone);
+        let successor = successor.and_then(|party| party.agent().map(|agent| (party.no, agent.clone())));
+        let (Some((no, agent)), Some(transfer)) = (successor, &mut self.i.transfer) else { return self.with_nobody() };
+        let id = agent.id;
+        transfer.initiator = agent;
+        self.take_over(no, id);
+    }
+
+    /// The initiator still has the customer, and what is said from here on is of their recording again (B206).
+    fn back_with_the_initiator(&mut self, hold: Option<bool>) {
+        if let Some(held) = hold {
+            self.hold(held);
+        }
+        self.primary_takes_tenure();
+        self.record(|recorder| recorder.end_suspended_but(None));
+    }
+
+    /// Ends the transfer: it becomes a hop of the journey.
+    pub(super) fn close(&mut self, outcome: HopOutcome) {
+        let Some(open) = self.i.transfer.take() else { return };
+        let (transfer, initiator, duration_us) = (open.no, open.initiator.id, self.now - open.started_at_us);
+        self.i.journey.push(Hop::of(open, outcome, self.now));
+        self.emit(match outcome {
+            HopOutcome::Completed { to: recipient } => {
+                EventKind::TransferCompleted { transfer, initiator, recipient, duration_us }
+            }
+            HopOutcome::Diverted { to, reason } => EventKind::TransferDiverted { transfer, to, reason, duration_us },
+            HopOutcome::Failed { reason, .. } => EventKind::TransferFailed { transfer, reason, duration_us },
+            HopOutcome::Cancelled { reason } => EventKind::TransferCancelled { transfer, reason, duration_us },
+            HopOutcome::Abandoned => EventKind::TransferAbandoned { transfer, duration_us },
+        });
+    }
+
+    /// Neither recipient nor initiator: the customer goes where the fallback says (B102).
+    fn divert(&mut self, reason: Reason, method: &Method) {
+        let Some(transfer) = &self.i.transfer else { return };
+        let to = transfer.diverted_to(method, self.i.flow.skip_voicemail, self.i.flow.has_more());
+        let mailbox: Option<Arc<str>> = match &transfer.target {
+            Target::Agent(agent) => Some(agent.id.to_string().into()),
+            Target::Team { .. } => None,
+        };
+        self.act_as(Actor::System);
+        self.close(HopOutcome::Diverted { to, reason });
+        match (to, mailbox) {
+            (DivertedTo::Voicemail, Some(mailbox)) => self.exit_to(mailbox),
+            (DivertedTo::NextStep, _) => self.advance_flow(),
+            _ => self.end(Reason::Disconnected),
+        }
+    }
+}
+
+/// The flow, and the end.
+impl Advance<'_> {
+    /// Takes the next step of the call flow; after the last the call is disconnected.
+    pub(super) fn advance_flow(&mut self) {
+        let Some((step, next)) = self.i.flow.advance() else { return self.end(Reason::Disconnected) };
+        self.emit(EventKind::FlowStep { step, what: next.taken() });
+        let house = &self.policy.interaction;
+        match next {
+            FlowStep::RingAgent { agent, ring_ms } => {
+                self.seek(Target::Agent(agent), house.search_rules(ring_ms, 0), Seeker::Flow);
+            }
+            FlowStep::RingTeam { team, name, ring_ms, wait_ms } => {
+                self.seek(Target::Team { id: team, name }, house.search_rules(ring_ms, wait_ms), Seeker::Flow);
+            }
+            FlowStep::Voicemail(mailbox) => self.exit_to(mailbox),
+            FlowStep::Disconnect => self.end(Reason::Disconnected),
+        }
+    }
+
+    /// Sends the customer to a voicemail box.
+    fn exit_to(&mut self, mailbox: Arc<str>) {
+        let no = ExitNo(Counters::take(&mut self.i.counters.exit));
+        let until_us = self.now + self.policy.interaction.voicemail_ms * 1000;
+        self.i.stage = Stage::Exiting(Exit { no, mailbox, until_us });
+        self.touch();
+    }
+
+    /// The exit is over.
+    pub(super) fn exit_over(&mut self, no: ExitNo, outcome: ExitOutcome) {
+        if !matches!(&self.i.stage, Stage::Exiting(exit) if exit.no == no) {
+            return;
+        }
+        match outcome {
+            // Whichever is reported first: that they left the exit, or that their leg is over.
+            ExitOutcome::Left => self.customer_gone(Reason::HungUp),
+            ExitOutcome::Returned | ExitOutcome::Unknown => self.advance_flow(),
+        }
+    }
+
+    /// The customer has no agent any more, and was held or cut off: the interaction's own fallback (C4).
+    pub(super) fn orphaned(&mut self) {
+        self.act_as(Actor::System);
+        self.with_nobody();
+        let goes_on = self.policy.interaction.orphan.contains(&Fallback::NextStep) && self.i.flow.has_more();
+        if goes_on { self.advance_flow() } else { self.end(Reason::Disconnected) }
+    }
+
+    /// The end, for everybody. What is still open is closed with the same reason.
+    pub(super) fn end(&mut self, reason: Reason) {
+        if self.i.ended() {
+            return;
+        }
+        let failed = if reason == Reason::Requested { Reason::Disconnected } else { reason };
+        if self.i.transfer.is_some() {
+            self.stop_search(Some(failed));
+            self.close(HopOutcome::Failed { reason: failed, to: None });
+        }
+        self.stop_search(Some(reason));
+        let left = if reason == Reason::SwitchLost { reason } else { Reason::HungUp };
+        self.remove_everybody(left);
+        self.i.stage = Stage::Ended(reason);
+        self.count();
+        self.emit(EventKind::Ended(Box::new(Ended {
+            reason,
+            direction: self.i.direction,
+            number: self.i.number.clone(),
+            flow: self.i.flow.name.clone(),
+            summary: self.i.summary(),
+        })));
+    }
+}
+
+/// Numbers for a search, while it is borrowed from the same interaction.
+fn numbers<'a>(counters: &'a mut Counters, parties: &[Party], now_us: i64) -> Numbers<'a> {
+    Numbers { counters, now_us, in_call: parties.iter().filter_map(Party::agent_id).collect() }
+}

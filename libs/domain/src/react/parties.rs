@@ -1,0 +1,190 @@
+//! The parties: who has the customer, who is held, and those who leave, by command, by hanging up, or because their leg was lost. What an
+//! agent's leaving means for a transfer is the transfer's to say.
+
+use super::advance::Advance;
+use crate::{
+    actor::Actor,
+    event::EventKind,
+    interaction::{
+        Counters, Hold, HopOutcome, LegState, Party, PartyNo, RELEASED_KEPT, ReleasedClaim, Seeker, Service, Stage, Who,
+    },
+    machine::TransferInput,
+    policy::CustomerGone,
+    project::CUSTOMER_DISCONNECTED,
+};
+use baton_words::{AgentId, AnnouncementNo, Reason};
+use smallvec::SmallVec;
+
+impl Advance<'_> {
+    /// Puts the customer on hold, or takes them off.
+    pub(super) fn hold(&mut self, on: bool) {
+        let now = self.now;
+        let Stage::Served(service) = &mut self.i.stage else { return };
+        match (on, service.hold.take()) {
+            (true, None) => {
+                service.hold = Some(Hold { since_us: now, reminded_at_us: now });
+                self.i.tally.holds += 1;
+                self.emit(EventKind::CustomerHeld);
+            }
+            (false, Some(ended)) => self.emit(EventKind::CustomerResumed { held_us: now - ended.since_us }),
+            (_, unchanged) => service.hold = unchanged,
+        }
+    }
+
+    /// Gives the customer to an agent.
+    pub(super) fn make_primary(&mut self, party: PartyNo, agent: AgentId) {
+        let hold = match &mut self.i.stage {
+            Stage::Served(service) => service.hold.take(),
+            _ => None,
+        };
+        self.i.stage = Stage::Served(Service { primary: party, hold });
+        if self.last_primary != Some(agent) {
+            let from = self.last_primary.replace(agent);
+            self.emit(EventKind::PrimaryChanged { from, to: agent });
+        }
+    }
+
+    pub(super) fn take_over(&mut self, party: PartyNo, agent: AgentId) {
+        self.make_primary(party, agent);
+        self.take_tenure(agent);
+    }
+
+    /// From here on the conversation is of this agent's recording. Whose it was may come back while the transfer is undecided (B206).
+    pub(super) fn take_tenure(&mut self, agent: AgentId) {
+        let other = self.i.recorder.tenure.map(|tenure| tenure.agent);
+        let undecided = self.i.transfer.as_ref().filter(|transfer| transfer.is_undecided());
+        let may_come_back = other.zip(undecided).is_some_and(|(other, transfer)| {
+            let recipient = transfer.recipient().and_then(|no| self.i.party(no)).and_then(Party::agent_id);
+            let takes_part = transfer.initiator.id == other || recipient == Some(other);
+            takes_part && self.i.agent(other).is_some()
+        });
+        let now = self.now;
+        self.record(|recorder| recorder.take_tenure(agent, may_come_back, now));
+    }
+
+    pub(super) fn primary_takes_tenure(&mut self) {
+        if let Some(primary) = self.i.primary() {
+            self.take_tenure(primary);
+        }
+    }
+
+    /// Takes an agent out: their leg and claim leave the projections. False: they were not in it.
+    pub(super) fn remove_agent(&mut self, agent: AgentId, reason: Reason) -> bool {
+        let Some(at) = self.i.parties.iter().position(|party| party.agent_id() == Some(agent)) else { return false };
+        let party = self.i.parties.remove(at);
+        let wrap_up_ms = self.policy.interaction.wrap_up_ms;
+        if let Who::Agent { claim, .. } = party.who {
+            self.release(ReleasedClaim { claim, agent, reason, wrap_up_ms });
+        }
+        let in_call_us = self.now - party.since_us;
+        self.emit(EventKind::AgentLeft { agent, reason, in_call_us, wrap_up_us: wrap_up_ms * 1000 });
+        self.record(|recorder| recorder.agent_left(agent));
+        true
+    }
+
+    pub(super) fn remove_everybody(&mut self, reason: Reason) {
+        let everybody: SmallVec<[AgentId; 3]> = self.i.agents().filter_map(Party::agent_id).collect();
+        for agent in everybody {
+            self.remove_agent(agent, reason);
+        }
+    }
+
+    /// Remembers why a claim is over, for a while.
+    pub(super) fn release(&mut self, released: ReleasedClaim) {
+        if self.i.released.len() == RELEASED_KEPT {
+            self.i.released.remove(0);
+        }
+        self.i.released.push(released);
+        self.touch();
+    }
+
+    /// Nobody has the customer: they are no longer held by anybody, and wait. An agent who handed over before and stayed goes, too: they
+    /// would be left alone in a room.
+    pub(super) fn with_nobody(&mut self) {
+        self.remove_everybody(Reason::Requested);
+        self.hold(false);
+        self.last_primary = None;
+        self.i.stage = Stage::Seeking(Seeker::Transfer);
+        self.touch();
+    }
+
+    /// An agent is gone.
+    pub(super) fn agent_gone(&mut self, agent: AgentId, reason: Reason) {
+        let part = self.i.transfer.as_ref().map(|transfer| {
+            let recipient = transfer.recipient().and_then(|no| self.i.party(no)).and_then(Party::agent_id);
+            (transfer.is_undecided() && transfer.initiator.id == agent, recipient == Some(agent))
+        });
+        let was_primary = self.i.primary() == Some(agent);
+        if !self.remove_agent(agent, reason) {
+            return;
+        }
+        match part {
+            Some((true, _)) => self.transfer(TransferInput::InitiatorLeft),
+            Some((_, true)) => self.transfer(TransferInput::RecipientLeft(reason)),
+            _ => return self.bystander_gone(was_primary, reason),
+        }
+        // Whoever took part in a transfer and left it without a successor left the customer cut off.
+        let orphaned = self.i.service().is_some() && self.i.primary().is_none();
+        if orphaned {
+            self.primary_gone(reason, true);
+        }
+    }
+
+    /// Somebody has left who was not part of an undecided transfer.
+    fn bystander_gone(&mut self, was_primary: bool, reason: Reason) {
+        if let Stage::Farewell { .. } = self.i.stage {
+            if self.i.agents().next().is_none() {
+                self.end(Reason::CustomerLeft);
+            }
+        } else if was_primary {
+            let cut_off = self.i.held() || reason != Reason::HungUp;
+            self.primary_gone(reason, cut_off);
+        }
+    }
+
+    /// The primary agent is gone: another who is still there takes over; otherwise the call ends, or the customer who was held or cut off
+    /// goes where the fallback says.
+    fn primary_gone(&mut self, reason: Reason, cut_off: bool) {
+        let next = self.i.agents().next().and_then(|party| Some((party.no, party.agent_id()?)));
+        match next {
+            Some((party, agent)) => self.take_over(party, agent),
+            None if cut_off => self.orphaned(),
+            None => self.end(reason),
+        }
+    }
+
+    /// The customer's leg is over.
+    pub(super) fn customer_gone(&mut self, reason: Reason) {
+        if self.i.customer().leg.is_over() || self.i.ended() {
+            return;
+        }
+        let was_there = self.i.customer().leg.is_up();
+        self.i.customer_mut().leg.state = LegState::Over;
+        self.touch();
+        if !was_there || reason == Reason::SwitchLost {
+            return self.end(reason);
+        }
+        self.act_as(Actor::Customer);
+        self.emit(EventKind::CustomerLeft);
+        if let Stage::Exiting(_) = self.i.stage {
+            return self.end(Reason::Voicemail);
+        }
+        self.stop_search(Some(Reason::CustomerLeft));
+        self.close(HopOutcome::Abandoned);
+        let apart = self.i.held() && self.i.agents().next().is_some();
+        if apart && self.policy.interaction.customer_gone == CustomerGone::Announce {
+            self.farewell();
+        } else {
+            self.end(Reason::CustomerLeft);
+        }
+    }
+
+    /// The agents who were apart from the customer hear that the customer has left, and are then released (B209).
+    fn farewell(&mut self) {
+        let announcement = AnnouncementNo(Counters::take(&mut self.i.counters.announcement));
+        let until_us = self.now + self.policy.interaction.farewell_ms * 1000;
+        self.i.stage = Stage::Farewell { announcement, until_us };
+        self.act_as(Actor::System);
+        self.emit(EventKind::Announced { name: CUSTOMER_DISCONNECTED });
+    }
+}

@@ -1,0 +1,17 @@
+//! The vocabulary that all of Baton shares: ids, and the closed lists with the names that they have in stored states, policies and on the
+//! wire. One word has one meaning, and it is defined here once; a crate that needs a word of its own alone keeps it.
+//!
+//! Pure: no I/O, no clock, no randomness, and nothing of the contract. `baton-api` knows how each list is written in protobuf.
+
+mod ids;
+mod list;
+mod lists;
+
+pub use ids::{
+    AgentId, AnnouncementNo, ClaimNo, ExitNo, InteractionId, LegNo, NotAnId, RecordingNo, SegmentNo, TeamId,
+    TransferNo, WaitNo,
+};
+pub use lists::{
+    AgentState, Direction, DivertedTo, Exclusion, ExitOutcome, Medium, Phase, Reason, RecordingMode, Room, TargetSort,
+    TransferKind, Treatment,
+};

@@ -1,0 +1,217 @@
+//! The closed lists.
+
+use crate::list::closed_list;
+
+closed_list! {
+    /// What a customer and an agent share.
+    Medium {
+        Voice = "voice",
+    }
+}
+
+closed_list! {
+    /// How a customer is handed over. What a kind means is a row of the policy's table of methods; only the policy asks which kind it is.
+    TransferKind {
+        /// The initiator is released as soon as somebody is reserved (also: blind, unattended, release).
+        Cold = "cold",
+        /// The initiator is released when the target answers, and goes on with the customer otherwise (also: success).
+        OnAnswer = "on_answer",
+        /// The initiator stays until somebody commits (also: attended, consultative, conversation).
+        Warm = "warm",
+    }
+}
+
+closed_list! {
+    /// Where a transfer stands. The last five are final.
+    Phase {
+        /// Waits for an agent of a team to become free.
+        Waiting = "waiting",
+        /// A recipient is being reserved, or is reserved and their phone rings.
+        Offered = "offered",
+        /// Initiator and recipient talk in private.
+        Consulting = "consulting",
+        /// Initiator, recipient and customer hear each other.
+        Joined = "joined",
+        /// The recipient has taken over; telephony has yet to report the customer where they belong.
+        HandingOver = "handing_over",
+        /// The recipient has the customer.
+        Completed = "completed",
+        /// The customer went elsewhere.
+        Diverted = "diverted",
+        /// It did not go through.
+        Failed = "failed",
+        /// Somebody took it back.
+        Cancelled = "cancelled",
+        /// The customer left.
+        Abandoned = "abandoned",
+    }
+}
+
+impl Phase {
+    /// Not final.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Waiting | Self::Offered | Self::Consulting | Self::Joined | Self::HandingOver)
+    }
+}
+
+closed_list! {
+    /// Where a customer went whom no recipient took.
+    DivertedTo {
+        /// The recipient's personal voicemail.
+        Voicemail = "voicemail",
+        /// The next step of the call flow.
+        NextStep = "next_step",
+        /// Nowhere: the call ended.
+        Disconnect = "disconnect",
+    }
+}
+
+closed_list! {
+    /// Why something ended as it did, or did not go through. `baton.common.v1.Reason` says what each means to a client.
+    Reason {
+        NoAnswer = "no_answer",
+        Busy = "busy",
+        Offline = "offline",
+        NotAvailable = "not_available",
+        Declined = "declined",
+        Taken = "taken",
+        Unreachable = "unreachable",
+        CustomerLeft = "customer_left",
+        InitiatorLeft = "initiator_left",
+        RecipientLeft = "recipient_left",
+        Requested = "requested",
+        Timeout = "timeout",
+        SwitchLost = "switch_lost",
+        /// The customer hung up in voicemail.
+        Voicemail = "voicemail",
+        Disconnected = "disconnected",
+        NobodyAvailable = "nobody_available",
+        Expired = "expired",
+        HungUp = "hung_up",
+    }
+}
+
+closed_list! {
+    /// Which way the call was placed.
+    Direction {
+        /// The customer called.
+        Inbound = "inbound",
+        /// An agent called.
+        Outbound = "outbound",
+    }
+}
+
+closed_list! {
+    /// What is recorded on a number.
+    RecordingMode {
+        All = "all",
+        /// Calls that customers placed.
+        Incoming = "incoming",
+        /// Calls that agents placed.
+        Outgoing = "outgoing",
+        /// Only what an agent starts by hand.
+        Manual = "manual",
+    }
+}
+
+impl RecordingMode {
+    /// Whether a call of this direction is recorded without anybody's doing (B206).
+    pub fn records(self, direction: Direction) -> bool {
+        match self {
+            Self::All => true,
+            Self::Incoming => direction == Direction::Inbound,
+            Self::Outgoing => direction == Direction::Outbound,
+            Self::Manual => false,
+        }
+    }
+}
+
+closed_list! {
+    /// Why a stretch of a tenure is not in its recording.
+    Exclusion {
+        /// The customer was on hold (B208).
+        OnHold = "on_hold",
+        /// Somebody paused (B608).
+        Paused = "paused",
+        /// Nobody had started it by hand (B207), or somebody had stopped it.
+        NotStarted = "not_started",
+        /// The switch could not write it, several times in a row.
+        NotWritten = "not_written",
+        /// It was another agent's tenure, and is in that recording (B206).
+        OtherTenure = "other_tenure",
+    }
+}
+
+closed_list! {
+    /// An agent state, as presence knows it. Reserved and engaged follow from claims and are no states.
+    AgentState {
+        Offline = "offline",
+        Available = "available",
+        Away = "away",
+        WrapUp = "wrap_up",
+        NotResponding = "not_responding",
+    }
+}
+
+closed_list! {
+    /// The sort of a target, as policies speak of it.
+    TargetSort {
+        Agent = "agent",
+        /// Whoever of a team is free.
+        Team = "team",
+    }
+}
+
+closed_list! {
+    /// A room on the switch. Whoever is in the same room hears each other, as its treatment lets them.
+    Room {
+        /// The customer with whoever serves them.
+        Talk = "talk",
+        /// The customer alone, with music.
+        Hold = "hold",
+        /// Agents in private, while the customer is held. Never recorded (B208).
+        Consult = "consult",
+        /// The customer, before and between agents.
+        Lobby = "lobby",
+    }
+}
+
+closed_list! {
+    /// What is heard in a room.
+    Treatment {
+        /// The members hear each other.
+        Conversation = "conversation",
+        /// Each member hears music, and nobody anybody.
+        HoldMusic = "hold_music",
+        /// Each member hears ringing, and nobody anybody.
+        Ringback = "ringback",
+    }
+}
+
+closed_list! {
+    /// How an exit to voicemail ended.
+    ExitOutcome {
+        /// The customer came back.
+        Returned = "returned",
+        /// The customer hung up there.
+        Left = "left",
+        /// It could not be done, or the switch no longer knows.
+        Unknown = "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_written_and_read_by_name() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::parse(reason.name()), Some(*reason));
+            let text = serde_json::to_string(reason).expect("it can be written");
+            assert_eq!(serde_json::from_str::<Reason>(&text).expect("it can be read"), *reason);
+        }
+        let error = serde_json::from_str::<Room>("\"kitchen\"").expect_err("no such room").to_string();
+        assert!(error.contains("unknown variant `kitchen`, expected one of `talk`, `hold`"), "{error}");
+    }
+}
