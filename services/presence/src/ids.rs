@@ -45,9 +45,16 @@ id!(
     /// A group of agents.
     TeamId
 );
-/// One connection of an agent's client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// One session of an agent's client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SessionId(pub(crate) Uuid);
+
+impl SessionId {
+    /// Reads an id that a client sent in `session_id`.
+    pub(crate) fn parse(text: &str) -> Result<Self, ApiError> {
+        Uuid::try_parse(text).map(Self).map_err(|_| ApiError::invalid_argument("session_id", "must be a UUID"))
+    }
+}
 
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

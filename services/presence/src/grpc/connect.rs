@@ -9,24 +9,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_api::ApiError;
-use baton_api::error::ErrorReason;
 use baton_api::presence::v1::connect_request::{self, Hello};
 use baton_api::presence::v1::connect_response::{self, Welcome};
-use baton_api::presence::v1::{ConnectRequest, ConnectResponse, Inbox, Presence};
-use tokio::sync::{mpsc, watch};
+use baton_api::presence::v1::{ConnectRequest, ConnectResponse};
+use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
+use super::agent_feed::{self, AgentFeed, FeedUpdate};
 use super::parse;
-use crate::convert;
 use crate::core::PresenceCore;
-use crate::ops::session;
-use crate::record::AgentRecord;
-use crate::sessions::{AgentKey, AgentSession};
+use crate::ops::session::{self, SessionWanted};
+use crate::sessions::{AgentKey, AgentSession, SessionEnd};
 
 /// Messages that may wait for a client: the welcome, and one update.
 pub(super) const BUFFER: usize = 4;
-/// Messages in an update: the inbox and the presence.
-const UPDATE: usize = 2;
 /// A client that sends no hello within this time is refused.
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
 
@@ -57,19 +53,17 @@ async fn begin(
     };
     let Hello { client, state } = hello;
     parse::text("hello.client", &client)?;
-    let requested = parse::initial_state(state)?;
-    let session = session::open(core, key.clone(), requested).await?;
+    let wanted = SessionWanted { requested: parse::initial_state(state)?, opening: None };
+    let session = session::open(core, key.clone(), wanted).await?;
     tracing::debug!(session.id = %session.id, client, "an agent's client connected");
     let welcome = Welcome { session_id: session.id.to_string(), lease_ms: core.lease_us / 1_000 };
     let _ = out.try_send(Ok(message(connect_response::Message::Welcome(welcome))));
-    let record = core.index.tenant(&key.0).watch_agent(key.1);
-    Ok(SessionConnection { session, record: record.ok_or_else(deleted)?, sent: (None, None) })
+    Ok(SessionConnection { session, feed: AgentFeed::of(core, &key)? })
 }
 
 struct SessionConnection {
     session: Arc<AgentSession>,
-    record: watch::Receiver<Arc<AgentRecord>>,
-    sent: (Option<Inbox>, Option<Presence>),
+    feed: AgentFeed,
 }
 
 impl SessionConnection {
@@ -79,12 +73,11 @@ impl SessionConnection {
         inbound: &mut Streaming<ConnectRequest>,
         out: &Out,
     ) -> Result<(), Status> {
-        let mut has_changed = true;
         let mut is_readable = true;
         loop {
             tokio::select! {
                 () = core.lifecycle.stopping() => return Ok(()),
-                () = self.session.over.cancelled() => return Err(lease_over()),
+                () = self.session.over.cancelled() => return Err(agent_feed::session_over()),
                 received = inbound.message(), if is_readable => match received {
                     Ok(Some(received)) => {
                         if self.receive(core, &received)?.is_break() {
@@ -101,16 +94,12 @@ impl SessionConnection {
                     // The connection broke. The session ends when its lease is over.
                     Err(_) => return Ok(()),
                 },
-                changed = self.record.changed(), if !has_changed => {
-                    changed.map_err(|_| deleted())?;
-                    has_changed = true;
-                }
-                permits = out.reserve_many(UPDATE), if has_changed => {
+                changed = self.feed.changed() => changed?,
+                permits = out.reserve_many(AgentFeed::UPDATE), if self.feed.has_changed => {
                     let Ok(permits) = permits else { return Ok(()) };
-                    for (permit, update) in permits.zip(self.take_update()) {
-                        permit.send(Ok(message(update)));
+                    for (permit, update) in permits.zip(self.feed.take()) {
+                        permit.send(Ok(message(update.into())));
                     }
-                    has_changed = false;
                 }
             }
         }
@@ -122,7 +111,7 @@ impl SessionConnection {
                 Err(ApiError::invalid_argument("hello", "comes first, and once in a connection").into())
             }
             Some(connect_request::Message::Goodbye(_)) => {
-                self.session.say_goodbye();
+                self.session.end_with(SessionEnd::Goodbye);
                 Ok(ControlFlow::Break(()))
             }
             // A message that only newer services know is a sign of life, too.
@@ -132,22 +121,14 @@ impl SessionConnection {
             }
         }
     }
+}
 
-    /// The messages that the client has not been sent yet.
-    fn take_update(&mut self) -> Vec<connect_response::Message> {
-        let record = Arc::clone(&self.record.borrow_and_update());
-        let inbox = Some(convert::inbox(&record));
-        let presence = Some(convert::presence(&record));
-        let mut update = Vec::with_capacity(UPDATE);
-        if self.sent.0 != inbox {
-            self.sent.0.clone_from(&inbox);
-            update.extend(inbox.map(connect_response::Message::Inbox));
+impl From<FeedUpdate> for connect_response::Message {
+    fn from(update: FeedUpdate) -> Self {
+        match update {
+            FeedUpdate::Inbox(inbox) => Self::Inbox(inbox),
+            FeedUpdate::Presence(presence) => Self::Presence(presence),
         }
-        if self.sent.1 != presence {
-            self.sent.1.clone_from(&presence);
-            update.extend(presence.map(connect_response::Message::Presence));
-        }
-        update
     }
 }
 
@@ -158,13 +139,4 @@ fn message(message: connect_response::Message) -> ConnectResponse {
 fn no_hello() -> Status {
     let seconds = HELLO_WITHIN.as_secs();
     ApiError::invalid_argument("hello", format!("must be the first message, within {seconds} s")).into()
-}
-
-fn lease_over() -> Status {
-    let message = "No heartbeat came within the lease, so the session is over. Connect again.";
-    ApiError::aborted(ErrorReason::Stale, message).into()
-}
-
-fn deleted() -> Status {
-    ApiError::not_found("agent").into()
 }

@@ -1,10 +1,12 @@
 //! The service on the wire: it turns messages into types and back, and decides nothing.
 
+mod agent_feed;
 pub(crate) mod claims;
 mod connect;
 pub(crate) mod directory;
 mod parse;
 pub(crate) mod presence;
+pub(crate) mod watch_agent;
 mod watch_availability;
 mod watch_targets;
 

@@ -4,13 +4,17 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use baton_api::ApiError;
-use baton_api::presence::v1::{Agent, AgentState, TargetFilter, Team};
+use baton_api::presence::v1::{Agent, AgentState, OpenSessionRequest, TargetFilter, Team};
 use baton_runtime::auth::{Caller, TenantId};
+use baton_store::requests::{BodyHash, RequestKey};
+use tonic::Status;
 use uuid::Uuid;
 
 use crate::ids::{AgentId, TeamId};
 use crate::index::PickerFilter;
+use crate::ops::session::SessionWanted;
 use crate::record::{AgentProfile, name_key};
+use crate::sessions::OpeningRequest;
 use crate::status::{RequestedState, ShownState};
 
 /// Characters in a name, a reason or a search.
@@ -103,6 +107,15 @@ pub(super) fn initial_state(state: i32) -> Result<Option<RequestedState>, ApiErr
         return Ok(None);
     }
     requested_state(state, "").map(Some)
+}
+
+/// What a unary request for a session wants.
+pub(super) fn session_wanted(caller: &Caller, request: &OpenSessionRequest) -> Result<SessionWanted, Status> {
+    const METHOD: &str = "/baton.presence.v1.PresenceService/OpenSession";
+    text("client", &request.client)?;
+    let key = RequestKey::new(caller.tenant()?.as_str(), &caller.subject, METHOD, &request.request_id)?;
+    let opening = Some(OpeningRequest { key, body: BodyHash::of(request) });
+    Ok(SessionWanted { requested: initial_state(request.state)?, opening })
 }
 
 /// A state in which an agent may be chosen.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use baton_api::presence::v1::presence_service_server::PresenceService;
 use baton_api::presence::v1::{
-    ConnectRequest, ConnectResponse, GetPresenceRequest, GetPresenceResponse, ListInboxRequest, ListInboxResponse,
-    ListTargetsRequest, ListTargetsResponse, SetStateRequest, SetStateResponse, WatchTargetsRequest,
-    WatchTargetsResponse,
+    CloseSessionRequest, CloseSessionResponse, ConnectRequest, ConnectResponse, GetPresenceRequest,
+    GetPresenceResponse, ListInboxRequest, ListInboxResponse, ListTargetsRequest, ListTargetsResponse,
+    OpenSessionRequest, OpenSessionResponse, RenewSessionRequest, RenewSessionResponse, SetStateRequest,
+    SetStateResponse, WatchAgentRequest, WatchTargetsRequest, WatchTargetsResponse,
 };
 use baton_api::{ApiError, page};
 use baton_runtime::CallerExt as _;
@@ -15,24 +16,81 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::agent_feed::AgentFeed;
+use super::watch_agent::{self, AgentStream};
 use super::{PresenceApi, connect, parse, watch_targets};
 use crate::convert;
-use crate::ids::AgentId;
-use crate::ops::set_state;
+use crate::ids::{AgentId, SessionId};
+use crate::ops::{session, set_state};
 use crate::page::DirectoryCursor;
 use crate::record::AgentRecord;
+use crate::sessions::{AgentKey, AgentSession};
 
 #[tonic::async_trait]
 impl PresenceService for PresenceApi {
+    type WatchAgentStream = AgentStream;
     type ConnectStream = ReceiverStream<Result<ConnectResponse, Status>>;
     type WatchTargetsStream = ReceiverStream<Result<WatchTargetsResponse, Status>>;
+
+    async fn open_session(
+        &self,
+        request: Request<OpenSessionRequest>,
+    ) -> Result<Response<OpenSessionResponse>, Status> {
+        let caller = request.caller()?;
+        let key = agent_key(caller)?;
+        let wanted = parse::session_wanted(caller, request.get_ref())?;
+        let session = session::open(&self.core, key.clone(), wanted).await?;
+        let client = &request.get_ref().client;
+        tracing::debug!(session.id = %session.id, client, "an agent's client opened a session");
+        let response = OpenSessionResponse {
+            session_id: session.id.to_string(),
+            lease_ms: self.core.lease_us / 1_000,
+            presence: Some(convert::presence(&*self.agent(caller, key.1)?)),
+        };
+        Ok(Response::new(response))
+    }
+
+    async fn renew_session(
+        &self,
+        request: Request<RenewSessionRequest>,
+    ) -> Result<Response<RenewSessionResponse>, Status> {
+        let key = agent_key(request.caller()?)?;
+        let until_us = session::renew(&self.core, &key, SessionId::parse(&request.get_ref().session_id)?)?;
+        Ok(Response::new(RenewSessionResponse { lease_expire_time: Some(convert::timestamp(until_us)) }))
+    }
+
+    async fn close_session(
+        &self,
+        request: Request<CloseSessionRequest>,
+    ) -> Result<Response<CloseSessionResponse>, Status> {
+        let key = agent_key(request.caller()?)?;
+        session::close(&self.core, &key, SessionId::parse(&request.get_ref().session_id)?).await?;
+        Ok(Response::new(CloseSessionResponse {}))
+    }
+
+    async fn watch_agent(
+        &self,
+        request: Request<WatchAgentRequest>,
+    ) -> Result<Response<Self::WatchAgentStream>, Status> {
+        let key = agent_key(request.caller()?)?;
+        let session = self.named_session(&key, &request.get_ref().session_id)?;
+        let feed = AgentFeed::of(&self.core, &key)?;
+        let permit = self.stream_permit(&key.0)?;
+        let (out, messages) = mpsc::channel(watch_agent::BUFFER);
+        let core = Arc::clone(&self.core);
+        self.core.lifecycle.spawn("presence watch", async move {
+            let _permit = permit;
+            watch_agent::serve(core, feed, session, out).await;
+        });
+        Ok(Response::new(AgentStream::new(messages, self.core.lifecycle.soft())))
+    }
 
     async fn connect(
         &self,
         request: Request<Streaming<ConnectRequest>>,
     ) -> Result<Response<Self::ConnectStream>, Status> {
         let caller = request.caller()?;
-        let key = (caller.tenant()?.clone(), parse::caller_agent(caller)?);
+        let key = agent_key(caller)?;
         let permit = self.stream_permit(&key.0)?;
         let (out, responses) = mpsc::channel(connect::BUFFER);
         let core = Arc::clone(&self.core);
@@ -115,4 +173,16 @@ impl PresenceApi {
         let found = self.core.index.known(caller.tenant()?).and_then(|it| it.agent(id));
         found.ok_or_else(|| ApiError::not_found("agent").into())
     }
+    /// The agent's session with this id; `None` if the id is empty.
+    fn named_session(&self, key: &AgentKey, session_id: &str) -> Result<Option<Arc<AgentSession>>, ApiError> {
+        if session_id.is_empty() {
+            return Ok(None);
+        }
+        let session = self.core.sessions.get(key, SessionId::parse(session_id)?);
+        session.map(Some).ok_or_else(|| ApiError::not_found("session"))
+    }
+}
+
+fn agent_key(caller: &Caller) -> Result<AgentKey, Status> {
+    Ok((caller.tenant()?.clone(), parse::caller_agent(caller)?))
 }

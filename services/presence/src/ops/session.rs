@@ -1,52 +1,100 @@
-//! Opens and closes sessions.
+//! Opens, renews and closes sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use baton_api::ApiError;
 use baton_runtime::client::Backoff;
+use baton_store::requests;
 use tonic::Status;
 
 use crate::core::PresenceCore;
-use crate::sessions::{AgentKey, AgentSession, MAX_SESSIONS, SessionEnd};
+use crate::ids::SessionId;
+use crate::sessions::{AgentKey, AgentSession, OpeningRequest, SessionEnd};
 use crate::status::{RequestedState, StatusChange};
+
+/// What a client wants of its new session.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionWanted {
+    pub(crate) requested: Option<RequestedState>,
+    /// The same request again gets the same session, as long as that lives.
+    pub(crate) opening: Option<OpeningRequest>,
+}
 
 /// Opens a session: the agent is online from here on, until the lease of the last session is over.
 pub(crate) async fn open(
     core: &Arc<PresenceCore>,
     key: AgentKey,
-    requested: Option<RequestedState>,
+    wanted: SessionWanted,
 ) -> Result<Arc<AgentSession>, Status> {
     let this = Arc::clone(core);
     core.detached(async move {
-        let session = AgentSession::new(this.clock.now_us() + this.lease_us);
-        let opened = connect(&this, &key, requested, &session).await;
+        let fresh = AgentSession::new(this.clock.now_us() + this.lease_us, wanted.opening);
+        let opened = connect(&this, &key, wanted.requested, &fresh).await;
+        if opened.as_ref().is_ok_and(|it| it.id != fresh.id) {
+            return opened;
+        }
         if opened.is_err() {
             // It may have been added, or even committed: the ordinary way to end it cleans up.
-            session.say_goodbye();
+            fresh.end_with(SessionEnd::Goodbye);
         }
-        watch(&this, key, Arc::clone(&session));
-        opened.map(|()| session)
+        watch(&this, key, fresh);
+        opened
     })
     .await
 }
 
+/// The session that is open afterwards: `fresh`, or the one that the same request has opened before.
 async fn connect(
     core: &PresenceCore,
     key: &AgentKey,
     requested: Option<RequestedState>,
-    session: &Arc<AgentSession>,
-) -> Result<(), Status> {
+    fresh: &Arc<AgentSession>,
+) -> Result<Arc<AgentSession>, Status> {
     let (tenant, agent) = key;
     core.change(tenant, &format!("agent/{agent}"), async |edit| {
         let before = edit.agent(*agent).await?.ok_or_else(|| ApiError::not_found("agent"))?;
-        if !core.sessions.add(key, session) {
-            return Err(too_many());
+        if let Some(earlier) = opened_before(core, key, fresh)? {
+            return Ok(earlier);
         }
+        core.sessions.add(key, fresh);
         edit.settle(*agent, &before.status, [StatusChange::Connected(requested)], "connected").await?;
-        Ok(())
+        Ok(Arc::clone(fresh))
     })
     .await
+}
+
+/// The living session of the same request, with a renewed lease.
+fn opened_before(
+    core: &PresenceCore,
+    key: &AgentKey,
+    fresh: &AgentSession,
+) -> Result<Option<Arc<AgentSession>>, ApiError> {
+    let Some(opening) = &fresh.opening else { return Ok(None) };
+    let Some(earlier) = core.sessions.opened_by(key, &opening.key) else { return Ok(None) };
+    if earlier.opening.as_ref() != Some(opening) {
+        return Err(requests::reused());
+    }
+    let is_alive = earlier.renew(core.clock.now_us() + core.lease_us);
+    Ok(is_alive.then_some(earlier))
+}
+
+/// Renews the lease of an agent's session, and says until when it holds.
+pub(crate) fn renew(core: &PresenceCore, key: &AgentKey, id: SessionId) -> Result<i64, ApiError> {
+    let until_us = core.clock.now_us() + core.lease_us;
+    let renewed = core.sessions.get(key, id).filter(|it| it.renew(until_us));
+    renewed.map(|_| until_us).ok_or_else(|| ApiError::not_found("session"))
+}
+
+/// Ends an agent's session, and waits until that is committed. One that is over already is left so.
+pub(crate) async fn close(core: &PresenceCore, key: &AgentKey, id: SessionId) -> Result<(), ApiError> {
+    let Some(session) = core.sessions.get(key, id) else { return Ok(()) };
+    session.end_with(SessionEnd::Goodbye);
+    tokio::select! {
+        () = session.over.cancelled() => Ok(()),
+        // A session that has not been closed when the service stops is left to the lease that follows the restart.
+        () = core.lifecycle.stopping() => Err(ApiError::unavailable("The server is stopping; close the session again.")),
+    }
 }
 
 /// After a restart, agents who were online stay so for one lease.
@@ -55,10 +103,9 @@ pub(crate) fn grant_grace(core: &Arc<PresenceCore>) {
     for tenant in core.index.tenants() {
         for agent in core.index.tenant(&tenant).online() {
             let key = (tenant.clone(), agent);
-            let session = AgentSession::new(until_us);
-            if core.sessions.add(&key, &session) {
-                watch(core, key, session);
-            }
+            let session = AgentSession::new(until_us, None);
+            core.sessions.add(&key, &session);
+            watch(core, key, session);
         }
     }
 }
@@ -70,7 +117,10 @@ fn watch(core: &Arc<PresenceCore>, key: AgentKey, session: Arc<AgentSession>) {
         tokio::select! {
             () = this.lifecycle.stopping() => {}
             end = session.ends(&this.clock) => {
-                close(&this, &key, &session, end).await;
+                // The agent has others, and it is not among them any more.
+                if end != SessionEnd::GaveWay {
+                    write_end(&this, &key, &session, end).await;
+                }
                 session.over.cancel();
             }
         }
@@ -78,10 +128,10 @@ fn watch(core: &Arc<PresenceCore>, key: AgentKey, session: Arc<AgentSession>) {
 }
 
 /// Retries until it succeeds: as long as the session is not closed, the agent is shown as available.
-async fn close(core: &Arc<PresenceCore>, key: &AgentKey, session: &AgentSession, end: SessionEnd) {
+async fn write_end(core: &Arc<PresenceCore>, key: &AgentKey, session: &AgentSession, end: SessionEnd) {
     let backoff = Backoff::default();
     let mut failures = 0;
-    while let Err(status) = close_once(core, key, session, end).await {
+    while let Err(status) = write_end_once(core, key, session, end).await {
         failures += 1;
         tracing::warn!(error = status.message(), "a session could not be closed yet");
         tokio::select! {
@@ -91,7 +141,7 @@ async fn close(core: &Arc<PresenceCore>, key: &AgentKey, session: &AgentSession,
     }
 }
 
-async fn close_once(
+async fn write_end_once(
     core: &Arc<PresenceCore>,
     key: &AgentKey,
     session: &AgentSession,
@@ -110,9 +160,4 @@ async fn close_once(
         Ok(())
     })
     .await
-}
-
-fn too_many() -> Status {
-    let message = format!("An agent has {MAX_SESSIONS} sessions at most. Say goodbye in those that are not used.");
-    ApiError::resource_exhausted(message).into()
 }

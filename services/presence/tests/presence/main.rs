@@ -6,4 +6,5 @@ mod directory;
 mod large;
 mod pickers;
 mod sessions;
+mod unary_sessions;
 mod world;
