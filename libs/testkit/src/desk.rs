@@ -113,8 +113,12 @@ impl AgentDesk {
     }
 
     pub async fn set_state(&self, state: presence::AgentState, away_reason: &str) -> Result<(), Status> {
-        let request =
-            presence::SetStateRequest { request_id: fresh(), state: state.into(), away_reason: away_reason.to_owned() };
+        let request = presence::SetStateRequest {
+            request_id: fresh(),
+            state: state.into(),
+            away_reason: away_reason.to_owned(),
+            agent_id: String::new(),
+        };
         self.presence().set_state(request).await.map(|_| ())
     }
 

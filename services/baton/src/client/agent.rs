@@ -178,8 +178,13 @@ fn inbox_text(inbox: &Inbox) -> String {
 
 async fn set_state(session: &ClientSession, name: &str, state: AgentState, away_reason: String) -> anyhow::Result<()> {
     let agent = resolve::agent(session, name).await?;
-    let request = SetStateRequest { request_id: session.request_id(), state: state.into(), away_reason };
-    let mut client = PresenceServiceClient::new(connect::channel_as(session, &agent).await?);
+    let request = SetStateRequest {
+        request_id: session.request_id(),
+        state: state.into(),
+        away_reason,
+        agent_id: agent.agent_id.clone(),
+    };
+    let mut client = PresenceServiceClient::new(session.channel_for_agent(&agent.agent_id)?);
     let presence = client.set_state(request).await.or_refusal()?.presence.context("the answer is empty")?;
     session.out.one(PRESENCE, &presence, |it| format!("{} is {}.", agent.name, presence_text(it)))
 }

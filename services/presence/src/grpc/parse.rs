@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use baton_api::ApiError;
 use baton_api::presence::v1::{Agent, AgentState, OpenSessionRequest, TargetFilter, Team};
-use baton_runtime::auth::{Caller, TenantId};
+use baton_runtime::auth::{Caller, Role, TenantId};
 use baton_store::requests::{BodyHash, RequestKey};
 use tonic::Status;
 use uuid::Uuid;
@@ -40,6 +40,22 @@ pub(super) fn caller_agent(caller: &Caller) -> Result<AgentId, ApiError> {
 /// The caller as an agent, if their subject is an agent's id.
 pub(super) fn subject_agent(caller: &Caller) -> Option<AgentId> {
     Uuid::try_parse(&caller.subject).ok().map(AgentId)
+}
+
+/// Whose state a request sets.
+pub(super) fn agent_to_set(caller: &Caller, agent_id: &str) -> Result<AgentId, ApiError> {
+    if caller.role != Role::Agent {
+        if agent_id.is_empty() {
+            return Err(ApiError::invalid_argument("agent_id", "must name the agent whose state is to be set"));
+        }
+        return AgentId::parse("agent_id", agent_id);
+    }
+    let own = caller_agent(caller)?;
+    if !agent_id.is_empty() && AgentId::parse("agent_id", agent_id)? != own {
+        let message = "Agents set their own state only. Leave agent_id empty, or ask a supervisor.";
+        return Err(ApiError::permission_denied(message));
+    }
+    Ok(own)
 }
 
 pub(super) fn profile(agent: &Agent) -> Result<AgentProfile, ApiError> {

@@ -105,8 +105,8 @@ impl PresenceService for PresenceApi {
 
     async fn set_state(&self, request: Request<SetStateRequest>) -> Result<Response<SetStateResponse>, Status> {
         let caller = request.caller()?.clone();
-        let agent = parse::caller_agent(&caller)?;
         let request = request.into_inner();
+        let agent = parse::agent_to_set(&caller, &request.agent_id)?;
         let requested = parse::requested_state(request.state, &request.away_reason)?;
         let core = Arc::clone(&self.core);
         let done =

@@ -1,4 +1,4 @@
-//! An agent requests a state.
+//! An agent requests a state, or a supervisor does for them.
 
 use baton_api::ApiError;
 use baton_api::presence::v1::{SetStateRequest, SetStateResponse};

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use baton_api::error::{ApiError, ErrorReason};
 use baton_api::event::v1::EventData;
 use baton_api::event::v1::event_data::Data;
 use baton_api::presence::v1::connect_request::{Goodbye, Heartbeat, Message};
+use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::presence::v1::{AgentState, GetPresenceRequest, SetStateRequest};
 use baton_bus::EventMatcher;
+use baton_runtime::auth::Role;
 use baton_store::Db;
 use prost::Message as _;
 use tonic::Code;
 
-use crate::world::{Client, LEASE, World, engage, eventually, hello, wants};
+use crate::world::{Client, LEASE, TENANT, World, engage, eventually, fresh, hello, wants};
 
 const A_BIT: Duration = Duration::from_secs(1);
 
@@ -137,6 +140,7 @@ async fn each_change_of_state_is_one_event_with_its_reason() {
             request_id: reason.to_owned(),
             state: AgentState::Away.into(),
             away_reason: reason.to_owned(),
+            ..SetStateRequest::default()
         };
         world.presence(bob).set_state(request).await.unwrap();
     }
@@ -161,4 +165,35 @@ async fn each_change_of_state_is_one_event_with_its_reason() {
         step(5, "AWAY", "OFFLINE", "goodbye"),
     ];
     assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn supervisors_and_admins_set_the_state_of_the_agent_that_they_name_and_agents_their_own() {
+    let world = World::new().await;
+    let (bob, _client) = world.online("Bob").await;
+    let ann = world.agent("Ann").await;
+    let away = |agent_id: String, away_reason: &str| SetStateRequest {
+        request_id: fresh(),
+        state: AgentState::Away.into(),
+        away_reason: away_reason.to_owned(),
+        agent_id,
+    };
+    let lead = |role| PresenceServiceClient::new(world.channel(TENANT, "eve", role));
+    for (role, reason) in [(Role::Supervisor, "training"), (Role::Admin, "moved")] {
+        lead(role).set_state(away(bob.to_string(), reason)).await.unwrap();
+        assert_eq!(world.snapshot(bob).await.away_reason, reason);
+        let nobody = lead(role).set_state(away(String::new(), "")).await.unwrap_err();
+        assert_eq!(ApiError::of(&nobody).fields[0].0, "agent_id");
+        let unknown = lead(role).set_state(away(fresh(), "")).await.unwrap_err();
+        assert_eq!(unknown.code(), Code::NotFound);
+    }
+    world.presence(bob).set_state(away(bob.to_string(), "lunch")).await.unwrap();
+    let other = world.presence(ann).set_state(away(bob.to_string(), "ha")).await.unwrap_err();
+    assert_eq!(ApiError::of(&other).reason, ErrorReason::RoleNotAllowed);
+    let filter = EventMatcher::types(["agent.state_changed"]).unwrap();
+    let events = async || world.bus.read(0, &filter, 100).await.unwrap().events;
+    eventually(async || events().await.len() == 4).await;
+    let actors: Vec<_> = events().await.into_iter().map(|it| it.envelope.actor).collect();
+    let own = format!("agent/{bob}");
+    assert_eq!(actors, [&own, "supervisor/eve", "supervisor/eve", &own]);
 }
