@@ -182,11 +182,11 @@ impl TestTenant {
         let number = self.access.phones.fetch_add(1, Ordering::Relaxed) + 1;
         let phone = self.phones()?.put(&format!("phone-{number}"), behaviour).await?;
         let agent = presence::Agent {
-            agent_id: String::new(),
             name: name.to_owned(),
             email: format!("{}@example.com", name.to_lowercase().replace(' ', ".")),
             phone: phone.address.clone(),
             voicemail,
+            ..presence::Agent::default()
         };
         let request = presence::CreateAgentRequest { request_id: fresh(), agent: Some(agent) };
         let answer = self.directory()?.create_agent(request).await.with_context(|| format!("creating {name}"))?;
@@ -198,9 +198,9 @@ impl TestTenant {
     /// A team of these agents; its id.
     pub async fn team(&self, name: &str, members: &[&AgentDesk]) -> anyhow::Result<String> {
         let team = presence::Team {
-            team_id: String::new(),
             name: name.to_owned(),
             agent_ids: members.iter().map(|it| it.id().to_owned()).collect(),
+            ..presence::Team::default()
         };
         let request = presence::CreateTeamRequest { request_id: fresh(), team: Some(team) };
         let answer = self.directory()?.create_team(request).await.with_context(|| format!("creating team {name}"))?;

@@ -5,7 +5,7 @@ use baton_api::presence::v1::{Agent, AgentState, Inbox, InboxItem, Presence, Tea
 use prost_types::Timestamp;
 
 use crate::ids::{AgentId, TeamId};
-use crate::record::{ActiveClaim, AgentProfile, AgentRecord, TeamRecord};
+use crate::record::{ActiveClaim, AgentRecord, TeamRecord};
 use crate::status::{Occupied, ShownState};
 
 pub(crate) fn timestamp(us: i64) -> Timestamp {
@@ -47,13 +47,15 @@ fn inbox_item(claim: &ActiveClaim) -> InboxItem {
 }
 
 /// An agent as the directory shows them.
-pub(crate) fn agent(id: AgentId, profile: &AgentProfile) -> Agent {
+pub(crate) fn agent(record: &AgentRecord) -> Agent {
+    let profile = &record.profile;
     Agent {
-        agent_id: id.to_string(),
+        agent_id: record.id.to_string(),
         name: profile.name.clone(),
         email: profile.email.clone(),
         phone: profile.phone.clone(),
         voicemail: profile.voicemail,
+        etag: record.etag.as_str().to_owned(),
     }
 }
 
@@ -63,6 +65,7 @@ pub(crate) fn team(record: &TeamRecord) -> Team {
         team_id: record.id.to_string(),
         name: record.name.clone(),
         agent_ids: record.members.iter().map(AgentId::to_string).collect(),
+        etag: record.etag.as_str().to_owned(),
     }
 }
 

@@ -55,10 +55,6 @@ impl Effects {
 }
 
 impl Edit<'_> {
-    pub(crate) fn tenant(&self) -> &TenantId {
-        self.context.tenant
-    }
-
     pub(crate) fn now_us(&self) -> i64 {
         self.context.now_us
     }

@@ -20,6 +20,7 @@ mod convert;
 mod core;
 mod deadline;
 mod edit;
+mod etag;
 mod events;
 mod grpc;
 mod ids;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use baton_api::presence::v1::InboxItem;
 use baton_runtime::auth::TenantId;
 
+use crate::etag::Etag;
 use crate::ids::{AgentId, TeamId};
 use crate::status::{AgentStatus, Occupied};
 
@@ -17,12 +18,42 @@ pub(crate) struct AgentProfile {
     pub(crate) voicemail: bool,
 }
 
+/// The fields of an agent that an update changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ProfileChange {
+    pub(crate) name: Option<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) phone: Option<String>,
+    pub(crate) voicemail: Option<bool>,
+}
+
+impl ProfileChange {
+    /// The profile after the change.
+    pub(crate) fn of(self, before: &AgentProfile) -> AgentProfile {
+        let before = before.clone();
+        AgentProfile {
+            name: self.name.unwrap_or(before.name),
+            email: self.email.unwrap_or(before.email),
+            phone: self.phone.unwrap_or(before.phone),
+            voicemail: self.voicemail.unwrap_or(before.voicemail),
+        }
+    }
+}
+
+/// What an update of a team changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TeamChange {
+    pub(crate) name: Option<String>,
+    pub(crate) members: Option<BTreeSet<AgentId>>,
+}
+
 /// An agent with their status and the claim on them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AgentRecord {
     pub(crate) tenant: TenantId,
     pub(crate) id: AgentId,
     pub(crate) profile: AgentProfile,
+    pub(crate) etag: Etag,
     pub(crate) status: AgentStatus,
     pub(crate) claim: Option<ActiveClaim>,
 }
@@ -45,6 +76,7 @@ pub(crate) struct TeamRecord {
     pub(crate) id: TeamId,
     pub(crate) name: String,
     pub(crate) members: BTreeSet<AgentId>,
+    pub(crate) etag: Etag,
 }
 
 /// A name in lower case: lists are ordered by it, and searches look into it.

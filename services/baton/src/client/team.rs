@@ -2,9 +2,12 @@
 
 use anyhow::Context as _;
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
-use baton_api::presence::v1::{CreateTeamRequest, DeleteTeamRequest, Team, UpdateTeamRequest};
+use baton_api::presence::v1::{
+    AddTeamMembersRequest, CreateTeamRequest, DeleteTeamRequest, RemoveTeamMembersRequest, Team, UpdateTeamRequest,
+};
 use baton_runtime::auth::Role;
 use clap::{Args, Subcommand};
+use prost_types::FieldMask;
 
 use super::event_text::Names;
 use super::refusal::OrRefusal;
@@ -68,11 +71,11 @@ async fn list(session: &ClientSession) -> anyhow::Result<()> {
 
 async fn create(session: &ClientSession, name: String, members: &[String]) -> anyhow::Result<()> {
     let agent_ids = agent_ids(session, members).await?;
-    let team = Some(Team { team_id: String::new(), name, agent_ids });
+    let team = Some(Team { name, agent_ids, ..Team::default() });
     let request = CreateTeamRequest { request_id: session.request_id(), team };
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
-    let team = directory.create_team(request).await.or_refusal()?.team;
-    print_stored(session, team, "is there now").await
+    let team = stored(directory.create_team(request).await.or_refusal()?.team)?;
+    print_stored(session, &team, "is there now").await
 }
 
 async fn update(session: &ClientSession, args: TeamUpdateArgs) -> anyhow::Result<()> {
@@ -81,17 +84,32 @@ async fn update(session: &ClientSession, args: TeamUpdateArgs) -> anyhow::Result
     }
     let mut team = resolve::team(session, &args.team).await?;
     let (added, removed) = (agent_ids(session, &args.add).await?, agent_ids(session, &args.remove).await?);
-    team.name = args.name.unwrap_or(team.name);
-    change_members(&mut team.agent_ids, added, &removed);
-    let request = UpdateTeamRequest { request_id: session.request_id(), team: Some(team) };
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
-    let team = directory.update_team(request).await.or_refusal()?.team;
-    print_stored(session, team, "is changed").await
+    let (request_id, team_id) = (session.request_id(), team.team_id.clone());
+    if let Some(name) = args.name {
+        let request = rename_request(request_id.clone(), team_id.clone(), name);
+        team = stored(directory.update_team(request).await.or_refusal()?.team)?;
+    }
+    if !removed.is_empty() {
+        let (request_id, team_id) = (request_id.clone(), team_id.clone());
+        let request = RemoveTeamMembersRequest { request_id, team_id, agent_ids: removed };
+        team = stored(directory.remove_team_members(request).await.or_refusal()?.team)?;
+    }
+    if !added.is_empty() {
+        let request = AddTeamMembersRequest { request_id, team_id, agent_ids: added };
+        team = stored(directory.add_team_members(request).await.or_refusal()?.team)?;
+    }
+    print_stored(session, &team, "is changed").await
 }
 
-fn change_members(agent_ids: &mut Vec<String>, added: Vec<String>, removed: &[String]) {
-    agent_ids.retain(|it| !removed.contains(it) && !added.contains(it));
-    agent_ids.extend(added);
+/// Gives no etag: whatever else was changed meanwhile stays.
+fn rename_request(request_id: String, team_id: String, name: String) -> UpdateTeamRequest {
+    let team = Some(Team { team_id, name, ..Team::default() });
+    UpdateTeamRequest { request_id, team, update_mask: Some(FieldMask { paths: vec!["name".to_owned()] }) }
+}
+
+fn stored(team: Option<Team>) -> anyhow::Result<Team> {
+    team.context("the answer is empty")
 }
 
 async fn delete(session: &ClientSession, name: &str) -> anyhow::Result<()> {
@@ -111,25 +129,13 @@ async fn agent_ids(session: &ClientSession, members: &[String]) -> anyhow::Resul
     Ok(agent_ids)
 }
 
-async fn print_stored(session: &ClientSession, team: Option<Team>, how: &str) -> anyhow::Result<()> {
-    let (team, names) = (team.context("the answer is empty")?, resolve::names(session).await?);
-    session.out.one(TEAM, &team, |it| {
+async fn print_stored(session: &ClientSession, team: &Team, how: &str) -> anyhow::Result<()> {
+    let names = resolve::names(session).await?;
+    session.out.one(TEAM, team, |it| {
         format!("Team {} {how}, members: {}, id {}", it.name, word::or_dash(member_names(it, &names)), it.team_id)
     })
 }
 
 fn member_names(team: &Team, names: &Names) -> String {
     team.agent_ids.iter().map(|id| names.of(id)).collect::<Vec<_>>().join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_agent_added_twice_is_a_member_once() {
-        let mut members = vec!["a".to_owned(), "b".to_owned()];
-        change_members(&mut members, vec!["b".to_owned(), "c".to_owned()], &["a".to_owned()]);
-        assert_eq!(members, ["b", "c"]);
-    }
 }

@@ -91,13 +91,14 @@ async fn make_directory(admin: &GrpcChannel) -> anyhow::Result<()> {
             email: format!("{}@example.com", phone(name)),
             phone: phone(name),
             voicemail: true,
+            ..Agent::default()
         };
         let request_id = format!("seed-agent-{}", phone(name));
         made(directory.create_agent(CreateAgentRequest { request_id, agent: Some(agent) }).await)?;
     }
     for (number, name, members) in [(SALES, "Sales", ["Ada", "Cleo"]), (SUPPORT, "Support", ["Ben", "Dan"])] {
         let agent_ids = members.iter().map(|it| agent_id(it)).collect();
-        let team = Team { team_id: id(number), name: name.to_owned(), agent_ids };
+        let team = Team { team_id: id(number), name: name.to_owned(), agent_ids, ..Team::default() };
         let request_id = format!("seed-team-{}", name.to_lowercase());
         made(directory.create_team(CreateTeamRequest { request_id, team: Some(team) }).await)?;
     }

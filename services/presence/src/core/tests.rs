@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::ids::AgentId;
-use crate::ops::directory::create_agent;
+use crate::ops::agents::create_agent;
 use crate::record::AgentProfile;
 use crate::status::{RequestedState, StatusChange};
 

@@ -4,23 +4,24 @@ use std::sync::Arc;
 
 use baton_api::presence::v1::directory_service_server::DirectoryService;
 use baton_api::presence::v1::{
-    Agent, CreateAgentRequest, CreateAgentResponse, CreateTeamRequest, CreateTeamResponse, DeleteAgentRequest,
-    DeleteAgentResponse, DeleteTeamRequest, DeleteTeamResponse, GetAgentRequest, GetAgentResponse, ListAgentsRequest,
-    ListAgentsResponse, ListTeamsRequest, ListTeamsResponse, Team, UpdateAgentRequest, UpdateAgentResponse,
-    UpdateTeamRequest, UpdateTeamResponse,
+    AddTeamMembersRequest, AddTeamMembersResponse, Agent, CreateAgentRequest, CreateAgentResponse, CreateTeamRequest,
+    CreateTeamResponse, DeleteAgentRequest, DeleteAgentResponse, DeleteTeamRequest, DeleteTeamResponse,
+    GetAgentRequest, GetAgentResponse, GetTeamRequest, GetTeamResponse, ListAgentsRequest, ListAgentsResponse,
+    ListTeamsRequest, ListTeamsResponse, RemoveTeamMembersRequest, RemoveTeamMembersResponse, Team, UpdateAgentRequest,
+    UpdateAgentResponse, UpdateTeamRequest, UpdateTeamResponse,
 };
 use baton_api::{ApiError, page};
 use baton_runtime::CallerExt as _;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
-use super::{PresenceApi, parse};
+use super::{PresenceApi, parse, update};
 use crate::convert;
 use crate::core::ChangeRequest;
+use crate::edit::Edit;
 use crate::ids::{AgentId, TeamId};
-use crate::ops::directory as ops;
+use crate::ops::{agents as agents_ops, teams as teams_ops};
 use crate::page::DirectoryCursor;
-use crate::record::TeamRecord;
 use crate::store::teams::TeamRow;
 use crate::store::{agents, teams};
 
@@ -57,9 +58,9 @@ impl DirectoryService for PresenceApi {
             let agent = given(request.agent.as_ref(), "agent")?;
             let id = AgentId::parse_or_new("agent.agent_id", &agent.agent_id)?;
             let profile = parse::profile(agent)?;
-            Ok::<_, Status>(async move |edit: &mut crate::edit::Edit<'_>| {
-                ops::create_agent(edit, id, &profile).await?;
-                Ok(CreateAgentResponse { agent: Some(convert::agent(id, &profile)) })
+            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
+                let created = agents_ops::create_agent(edit, id, &profile).await?;
+                Ok(CreateAgentResponse { agent: Some(convert::agent(&created)) })
             })
         })
     }
@@ -71,10 +72,11 @@ impl DirectoryService for PresenceApi {
         change_once!(self, request, "UpdateAgent", |request: &UpdateAgentRequest| {
             let agent = given(request.agent.as_ref(), "agent")?;
             let id = AgentId::parse("agent.agent_id", &agent.agent_id)?;
-            let profile = parse::profile(agent)?;
-            Ok::<_, Status>(async move |edit: &mut crate::edit::Edit<'_>| {
-                ops::update_agent(edit, id, &profile).await?;
-                Ok(UpdateAgentResponse { agent: Some(convert::agent(id, &profile)) })
+            let change = update::profile_change(agent, request.update_mask.as_ref())?;
+            let etag = agent.etag.clone();
+            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
+                let updated = agents_ops::update_agent(edit, id, change, &etag).await?;
+                Ok(UpdateAgentResponse { agent: Some(convert::agent(&updated)) })
             })
         })
     }
@@ -85,8 +87,8 @@ impl DirectoryService for PresenceApi {
     ) -> Result<Response<DeleteAgentResponse>, Status> {
         change_once!(self, request, "DeleteAgent", |request: &DeleteAgentRequest| {
             let id = AgentId::parse("agent_id", &request.agent_id)?;
-            Ok::<_, Status>(async move |edit: &mut crate::edit::Edit<'_>| {
-                ops::delete_agent(edit, id).await?;
+            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
+                agents_ops::delete_agent(edit, id).await?;
                 Ok(DeleteAgentResponse {})
             })
         })
@@ -97,7 +99,7 @@ impl DirectoryService for PresenceApi {
         let id = AgentId::parse("agent_id", &request.get_ref().agent_id)?;
         let found = self.core.index.known(tenant).and_then(|it| it.agent(id));
         let record = found.ok_or_else(|| ApiError::not_found("agent"))?;
-        Ok(Response::new(GetAgentResponse { agent: Some(convert::agent(id, &record.profile)) }))
+        Ok(Response::new(GetAgentResponse { agent: Some(convert::agent(&record)) }))
     }
 
     async fn list_agents(&self, request: Request<ListAgentsRequest>) -> Result<Response<ListAgentsResponse>, Status> {
@@ -118,10 +120,9 @@ impl DirectoryService for PresenceApi {
             let team = given(request.team.as_ref(), "team")?;
             let id = TeamId::parse_or_new("team.team_id", &team.team_id)?;
             let (name, members) = parse::team(team)?;
-            Ok::<_, Status>(async move |edit: &mut crate::edit::Edit<'_>| {
-                ops::create_team(edit, id, &name, &members).await?;
-                let record = TeamRecord { tenant: edit.tenant().clone(), id, name, members };
-                Ok(CreateTeamResponse { team: Some(convert::team(&record)) })
+            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
+                let created = teams_ops::create_team(edit, id, &name, &members).await?;
+                Ok(CreateTeamResponse { team: Some(convert::team(&created)) })
             })
         })
     }
@@ -130,20 +131,56 @@ impl DirectoryService for PresenceApi {
         change_once!(self, request, "UpdateTeam", |request: &UpdateTeamRequest| {
             let team = given(request.team.as_ref(), "team")?;
             let id = TeamId::parse("team.team_id", &team.team_id)?;
-            let (name, members) = parse::team(team)?;
-            Ok::<_, Status>(async move |edit: &mut crate::edit::Edit<'_>| {
-                ops::update_team(edit, id, &name, &members).await?;
-                let record = TeamRecord { tenant: edit.tenant().clone(), id, name, members };
-                Ok(UpdateTeamResponse { team: Some(convert::team(&record)) })
+            let change = update::team_change(team, request.update_mask.as_ref())?;
+            let etag = team.etag.clone();
+            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
+                let updated = teams_ops::update_team(edit, id, &change, &etag).await?;
+                Ok(UpdateTeamResponse { team: Some(convert::team(&updated)) })
             })
         })
+    }
+
+    async fn add_team_members(
+        &self,
+        request: Request<AddTeamMembersRequest>,
+    ) -> Result<Response<AddTeamMembersResponse>, Status> {
+        change_once!(self, request, "AddTeamMembers", |request: &AddTeamMembersRequest| {
+            let id = TeamId::parse("team_id", &request.team_id)?;
+            let added = parse::members(&request.agent_ids)?;
+            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
+                let team = teams_ops::add_members(edit, id, &added).await?;
+                Ok(AddTeamMembersResponse { team: Some(convert::team(&team)) })
+            })
+        })
+    }
+
+    async fn remove_team_members(
+        &self,
+        request: Request<RemoveTeamMembersRequest>,
+    ) -> Result<Response<RemoveTeamMembersResponse>, Status> {
+        change_once!(self, request, "RemoveTeamMembers", |request: &RemoveTeamMembersRequest| {
+            let id = TeamId::parse("team_id", &request.team_id)?;
+            let removed = parse::members(&request.agent_ids)?;
+            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
+                let team = teams_ops::remove_members(edit, id, &removed).await?;
+                Ok(RemoveTeamMembersResponse { team: Some(convert::team(&team)) })
+            })
+        })
+    }
+
+    async fn get_team(&self, request: Request<GetTeamRequest>) -> Result<Response<GetTeamResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        let id = TeamId::parse("team_id", &request.get_ref().team_id)?;
+        let found = self.core.index.known(tenant).and_then(|it| it.team(id));
+        let record = found.ok_or_else(|| ApiError::not_found("team"))?;
+        Ok(Response::new(GetTeamResponse { team: Some(convert::team(&record)) }))
     }
 
     async fn delete_team(&self, request: Request<DeleteTeamRequest>) -> Result<Response<DeleteTeamResponse>, Status> {
         change_once!(self, request, "DeleteTeam", |request: &DeleteTeamRequest| {
             let id = TeamId::parse("team_id", &request.team_id)?;
-            Ok::<_, Status>(async move |edit: &mut crate::edit::Edit<'_>| {
-                ops::delete_team(edit, id).await?;
+            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
+                teams_ops::delete_team(edit, id).await?;
                 Ok(DeleteTeamResponse {})
             })
         })
@@ -195,5 +232,6 @@ fn listed_agent(row: agents::AgentRow) -> Agent {
         email: row.email,
         phone: row.phone,
         voicemail: row.voicemail,
+        etag: row.etag.as_str().to_owned(),
     }
 }

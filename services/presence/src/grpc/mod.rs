@@ -6,6 +6,7 @@ mod connect;
 pub(crate) mod directory;
 mod parse;
 pub(crate) mod presence;
+mod update;
 pub(crate) mod watch_agent;
 mod watch_availability;
 mod watch_targets;

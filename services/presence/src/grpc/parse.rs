@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::ids::{AgentId, TeamId};
 use crate::index::PickerFilter;
 use crate::ops::session::SessionWanted;
+use crate::ops::teams::MAX_MEMBERS;
 use crate::record::{AgentProfile, name_key};
 use crate::sessions::OpeningRequest;
 use crate::status::{RequestedState, ShownState};
@@ -24,8 +25,6 @@ const MAX_EMAIL: usize = 254;
 const MAX_PHONE: usize = 64;
 /// Digits of a telephone number.
 const NUMBER_DIGITS: RangeInclusive<usize> = 7..=15;
-/// Members of one team.
-const MAX_MEMBERS: usize = 10_000;
 
 /// The tenant that an internal request names.
 pub(super) fn tenant(text: &str) -> Result<TenantId, ApiError> {
@@ -68,7 +67,7 @@ pub(super) fn profile(agent: &Agent) -> Result<AgentProfile, ApiError> {
 }
 
 /// An address on the switch. A number outside is refused: only a dial rule allows it to be dialled (X3).
-fn phone(phone: &str) -> Result<String, ApiError> {
+pub(super) fn phone(phone: &str) -> Result<String, ApiError> {
     if is_number(phone) {
         let why = "is a telephone number, and would be dialled outside without a rule that allows it; give the address of a phone \
                    on the switch, such as ada-1. An agent who is outside is called as a number, by a dial rule";
@@ -93,6 +92,15 @@ fn is_number(phone: &str) -> bool {
 pub(super) fn team(team: &Team) -> Result<(String, BTreeSet<AgentId>), ApiError> {
     let members = agent_ids("team.agent_ids", &team.agent_ids, MAX_MEMBERS)?;
     Ok((name("team.name", &team.name)?, members))
+}
+
+/// The agents who become members of a team, or are no longer.
+pub(super) fn members(texts: &[String]) -> Result<BTreeSet<AgentId>, ApiError> {
+    let members = agent_ids("agent_ids", texts, MAX_MEMBERS)?;
+    if members.is_empty() {
+        return Err(ApiError::invalid_argument("agent_ids", "must name at least one agent"));
+    }
+    Ok(members)
 }
 
 /// Agents' ids, each once.
@@ -181,7 +189,7 @@ pub(super) fn foreign_id(field: &str, text: &str) -> Result<String, ApiError> {
     Ok(text.to_owned())
 }
 
-fn name(field: &str, name: &str) -> Result<String, ApiError> {
+pub(super) fn name(field: &str, name: &str) -> Result<String, ApiError> {
     text(field, name)?;
     let name = name.trim();
     if name.is_empty() {
@@ -190,7 +198,7 @@ fn name(field: &str, name: &str) -> Result<String, ApiError> {
     Ok(name.to_owned())
 }
 
-fn email(email: &str) -> Result<String, ApiError> {
+pub(super) fn email(email: &str) -> Result<String, ApiError> {
     let is_address = || {
         let (local, domain) = email.split_once('@')?;
         let odd = |it: char| it.is_whitespace() || it.is_control() || it == '@';

@@ -139,6 +139,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::etag::Etag;
     use crate::record::AgentProfile;
     use crate::status::{AgentStatus, Occupied, StatusChange};
 
@@ -147,6 +148,7 @@ mod tests {
         AgentRecord {
             tenant: "acme".parse().unwrap(),
             id: AgentId(Uuid::from_u128(number)),
+            etag: Etag::fresh(),
             profile: AgentProfile {
                 name: name.to_owned(),
                 email: format!("{}@acme.test", name.to_lowercase()),
@@ -174,7 +176,7 @@ mod tests {
             let id = TeamId(Uuid::from_u128(number));
             let members = members.into_iter().map(|it| AgentId(Uuid::from_u128(it))).collect();
             let tenant = "acme".parse().unwrap();
-            index.put_team(id, Some(TeamRecord { tenant, id, name: name.to_owned(), members }));
+            index.put_team(id, Some(TeamRecord { tenant, id, name: name.to_owned(), members, etag: Etag::fresh() }));
         }
         index
     }

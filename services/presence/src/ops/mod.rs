@@ -1,9 +1,10 @@
 //! What the service does, without the wire: one file for each change.
 
-pub(crate) mod directory;
+pub(crate) mod agents;
 pub(crate) mod expire;
 pub(crate) mod prune;
 mod repeated_claims;
 pub(crate) mod session;
 pub(crate) mod set_state;
 pub(crate) mod sync_claims;
+pub(crate) mod teams;

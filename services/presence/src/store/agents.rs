@@ -3,6 +3,7 @@
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 
+use crate::etag::Etag;
 use crate::ids::AgentId;
 use crate::page::DirectoryCursor;
 use crate::record::{AgentProfile, name_key};
@@ -15,6 +16,7 @@ pub(crate) struct AgentRow {
     pub(crate) email: String,
     pub(crate) phone: String,
     pub(crate) voicemail: bool,
+    pub(crate) etag: Etag,
 }
 
 /// Adds an agent; `false` when the id is in use.
@@ -23,10 +25,11 @@ pub(crate) async fn insert(
     tenant: &TenantId,
     id: AgentId,
     profile: &AgentProfile,
+    etag: &Etag,
 ) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
-        "INSERT INTO agents (tenant, agent_id, name, name_key, email, phone, voicemail)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING")
+        "INSERT INTO agents (tenant, agent_id, name, name_key, email, phone, voicemail, etag)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING")
         .bind(tenant.as_str())
         .bind(id)
         .bind(&profile.name)
@@ -34,21 +37,23 @@ pub(crate) async fn insert(
         .bind(&profile.email)
         .bind(&profile.phone)
         .bind(profile.voicemail)
+        .bind(etag)
         .execute(conn)
         .await)?
     .rows_affected();
     Ok(rows == 1)
 }
 
-/// Replaces an agent's fields; `false` when there is none.
+/// Replaces the fields of an agent, who must exist.
 pub(crate) async fn update(
     tx: &mut Tx,
     tenant: &TenantId,
     id: AgentId,
     profile: &AgentProfile,
-) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query(
-        "UPDATE agents SET name = $3, name_key = $4, email = $5, phone = $6, voicemail = $7
+    etag: &Etag,
+) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query(
+        "UPDATE agents SET name = $3, name_key = $4, email = $5, phone = $6, voicemail = $7, etag = $8
          WHERE tenant = $1 AND agent_id = $2")
         .bind(tenant.as_str())
         .bind(id)
@@ -57,10 +62,10 @@ pub(crate) async fn update(
         .bind(&profile.email)
         .bind(&profile.phone)
         .bind(profile.voicemail)
+        .bind(etag)
         .execute(conn)
-        .await)?
-    .rows_affected();
-    Ok(rows == 1)
+        .await)?;
+    Ok(())
 }
 
 /// Removes an agent with their status and memberships; `false` when there is none.
@@ -82,7 +87,7 @@ pub(crate) async fn list(
     limit: usize,
 ) -> Result<Vec<AgentRow>, StoreError> {
     Ok(on!(reader, conn => sqlx::query_as(
-        "SELECT agent_id, name, name_key, email, phone, voicemail FROM agents
+        "SELECT agent_id, name, name_key, email, phone, voicemail, etag FROM agents
          WHERE tenant = $1 AND (name_key, agent_id) > ($2, $3)
          ORDER BY name_key, agent_id LIMIT $4")
         .bind(tenant.as_str())

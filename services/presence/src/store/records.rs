@@ -5,6 +5,7 @@ use baton_runtime::auth::TenantId;
 use baton_store::{StoreError, Tx, on};
 use prost::Message as _;
 
+use crate::etag::Etag;
 use crate::ids::AgentId;
 use crate::record::{ActiveClaim, AgentProfile, AgentRecord};
 use crate::status::{AgentStatus, Occupied, RequestedState};
@@ -12,7 +13,7 @@ use crate::status::{AgentStatus, Occupied, RequestedState};
 macro_rules! select_records {
     ($rest:literal) => {
         concat!(
-            "SELECT a.tenant, a.agent_id, a.name, a.email, a.phone, a.voicemail,
+            "SELECT a.tenant, a.agent_id, a.name, a.email, a.phone, a.voicemail, a.etag,
                  s.online, s.wish_away, s.away_reason, s.wrap_up_until_us, s.not_responding,
                  s.state_since_us, s.idle_since_us,
                  c.claim_id, c.interaction_id, c.state AS claim_state, c.since_us, c.inbox
@@ -34,6 +35,7 @@ struct Row {
     email: String,
     phone: String,
     voicemail: bool,
+    etag: Etag,
     online: bool,
     #[sqlx(rename = "wish_away")]
     requested_away: bool,
@@ -77,6 +79,7 @@ impl Row {
             tenant,
             id: self.agent_id,
             profile: AgentProfile { name: self.name, email: self.email, phone: self.phone, voicemail: self.voicemail },
+            etag: self.etag,
             status: AgentStatus {
                 online: self.online,
                 requested,

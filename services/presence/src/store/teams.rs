@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 
+use crate::etag::Etag;
 use crate::ids::{AgentId, TeamId};
 use crate::page::DirectoryCursor;
 use crate::record::{TeamRecord, name_key};
@@ -19,31 +20,47 @@ pub(crate) struct TeamRow {
 }
 
 /// Adds a team without members; `false` when the id is in use.
-pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, id: TeamId, name: &str) -> Result<bool, StoreError> {
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    id: TeamId,
+    name: &str,
+    etag: &Etag,
+) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
-        "INSERT INTO teams (tenant, team_id, name, name_key) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
+        "INSERT INTO teams (tenant, team_id, name, name_key, etag) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING")
         .bind(tenant.as_str())
         .bind(id)
         .bind(name)
         .bind(name_key(name))
+        .bind(etag)
         .execute(conn)
         .await)?
     .rows_affected();
     Ok(rows == 1)
 }
 
-/// Gives a team another name; `false` when there is none.
-pub(crate) async fn rename(tx: &mut Tx, tenant: &TenantId, id: TeamId, name: &str) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query(
-        "UPDATE teams SET name = $3, name_key = $4 WHERE tenant = $1 AND team_id = $2")
+/// Gives a team, which must exist, another name, or the same.
+pub(crate) async fn rename(tx: &mut Tx, tenant: &TenantId, id: TeamId, name: &str) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query("UPDATE teams SET name = $3, name_key = $4 WHERE tenant = $1 AND team_id = $2")
         .bind(tenant.as_str())
         .bind(id)
         .bind(name)
         .bind(name_key(name))
         .execute(conn)
-        .await)?
-    .rows_affected();
-    Ok(rows == 1)
+        .await)?;
+    Ok(())
+}
+
+/// Writes down that a team has changed.
+pub(crate) async fn set_etag(tx: &mut Tx, tenant: &TenantId, id: TeamId, etag: &Etag) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query("UPDATE teams SET etag = $3 WHERE tenant = $1 AND team_id = $2")
+        .bind(tenant.as_str())
+        .bind(id)
+        .bind(etag)
+        .execute(conn)
+        .await)?;
+    Ok(())
 }
 
 /// Removes a team with its memberships; `false` when there is none.
@@ -57,24 +74,41 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: TeamId) -> Result
     Ok(rows == 1)
 }
 
-/// Replaces the members, who must exist.
-pub(crate) async fn set_members(
+/// Adds members, who must exist and not be in the team.
+pub(crate) async fn insert_members(
     tx: &mut Tx,
     tenant: &TenantId,
     id: TeamId,
     members: &[AgentId],
 ) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("DELETE FROM team_members WHERE tenant = $1 AND team_id = $2")
-        .bind(tenant.as_str())
-        .bind(id)
-        .execute(conn)
-        .await)?;
     for chunk in members.chunks(CHUNK) {
         on!(tx, conn => {
             let mut query = sqlx::QueryBuilder::new("INSERT INTO team_members (tenant, team_id, agent_id) ");
             query.push_values(chunk, |mut row, member| {
                 row.push_bind(tenant.as_str()).push_bind(id).push_bind(*member);
             });
+            query.build().persistent(false).execute(conn).await
+        })?;
+    }
+    Ok(())
+}
+
+/// Removes members.
+pub(crate) async fn delete_members(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    id: TeamId,
+    members: &[AgentId],
+) -> Result<(), StoreError> {
+    for chunk in members.chunks(CHUNK) {
+        on!(tx, conn => {
+            let mut query = sqlx::QueryBuilder::new("DELETE FROM team_members WHERE tenant = ");
+            query.push_bind(tenant.as_str()).push(" AND team_id = ").push_bind(id).push(" AND agent_id IN (");
+            let mut list = query.separated(", ");
+            for member in chunk {
+                list.push_bind(*member);
+            }
+            query.push(")");
             query.build().persistent(false).execute(conn).await
         })?;
     }
@@ -116,20 +150,21 @@ pub(crate) async fn of_agent(tx: &mut Tx, tenant: &TenantId, agent: AgentId) -> 
 
 /// A team with its members.
 pub(crate) async fn get(tx: &mut Tx, tenant: &TenantId, id: TeamId) -> Result<Option<TeamRecord>, StoreError> {
-    let name: Option<String> = on!(tx, conn => sqlx::query_scalar(
-        "SELECT name FROM teams WHERE tenant = $1 AND team_id = $2")
+    let row: Option<(String, Etag)> = on!(tx, conn => sqlx::query_as(
+        "SELECT name, etag FROM teams WHERE tenant = $1 AND team_id = $2")
         .bind(tenant.as_str())
         .bind(id)
         .fetch_optional(conn)
         .await)?;
-    let Some(name) = name else { return Ok(None) };
+    let Some((name, etag)) = row else { return Ok(None) };
     let members: Vec<AgentId> = on!(tx, conn => sqlx::query_scalar(
         "SELECT agent_id FROM team_members WHERE tenant = $1 AND team_id = $2")
         .bind(tenant.as_str())
         .bind(id)
         .fetch_all(conn)
         .await)?;
-    Ok(Some(TeamRecord { tenant: tenant.clone(), id, name, members: members.into_iter().collect() }))
+    let members = members.into_iter().collect();
+    Ok(Some(TeamRecord { tenant: tenant.clone(), id, name, members, etag }))
 }
 
 /// Every team of every tenant, to fill the memory at the start.

@@ -48,7 +48,8 @@ async fn another_tenants_agent_is_as_missing_as_one_that_never_was() {
         let status = stranger.delete_agent(delete).await.unwrap_err();
         refusals.push((status.code(), status.message().to_owned()));
         let agent = Some(Agent { agent_id: agent_id.clone(), ..ada() });
-        let status = stranger.update_agent(UpdateAgentRequest { request_id: fresh(), agent }).await.unwrap_err();
+        let update = UpdateAgentRequest { request_id: fresh(), agent, update_mask: None };
+        let status = stranger.update_agent(update).await.unwrap_err();
         refusals.push((status.code(), status.message().to_owned()));
         let team = Team { name: "Sales".to_owned(), agent_ids: vec![agent_id.clone()], ..Team::default() };
         let create = CreateTeamRequest { request_id: fresh(), team: Some(team) };

@@ -3,6 +3,7 @@
 
 mod claims;
 mod directory;
+mod edits;
 mod large;
 mod pickers;
 mod sessions;

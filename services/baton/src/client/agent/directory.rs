@@ -7,6 +7,7 @@ use baton_api::presence::v1::{Agent, CreateAgentRequest, DeleteAgentRequest, Upd
 use baton_runtime::auth::Role;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
+use prost_types::FieldMask;
 use tonic::Status;
 
 use super::AGENT;
@@ -64,7 +65,7 @@ pub(super) async fn create(session: &ClientSession, args: AgentCreateArgs) -> an
     let AgentCreateArgs { name, phone, email, voicemail, id } = args;
     let derived_from = phone.is_none().then(|| name.clone());
     let phone = phone.unwrap_or_else(|| name.to_lowercase().replace(' ', "."));
-    let agent = Some(Agent { agent_id: id, name, email, phone, voicemail });
+    let agent = Some(Agent { agent_id: id, name, email, phone, voicemail, etag: String::new() });
     let request = CreateAgentRequest { request_id: session.request_id(), agent };
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
     let created =
@@ -78,18 +79,34 @@ pub(super) async fn update(session: &ClientSession, args: AgentUpdateArgs) -> an
     if args.name.is_none() && args.phone.is_none() && args.email.is_none() && args.voicemail.is_none() {
         return Err(UsageError::new("say what is to change: --name, --phone, --email or --voicemail").into());
     }
-    let mut agent = resolve::agent(session, &args.agent).await?;
+    let agent = resolve::agent(session, &args.agent).await?;
     let names_changed = args.name.is_some() || args.phone.is_some();
-    agent.name = args.name.unwrap_or(agent.name);
-    agent.phone = args.phone.unwrap_or(agent.phone);
-    agent.email = args.email.unwrap_or(agent.email);
-    agent.voicemail = args.voicemail.unwrap_or(agent.voicemail);
-    let request = UpdateAgentRequest { request_id: session.request_id(), agent: Some(agent) };
+    let request = update_request(session.request_id(), agent.agent_id, args);
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
     let updated = directory.update_agent(request).await.or_refusal()?;
     let agent = updated.agent.context("the answer is empty")?;
     print_stored(session, &agent, "is changed")?;
     if names_changed { warn(session, &agent).await } else { Ok(()) }
+}
+
+/// Names what is given, and gives no etag: whatever else was changed meanwhile stays.
+fn update_request(request_id: String, agent_id: String, args: AgentUpdateArgs) -> UpdateAgentRequest {
+    let given = [
+        ("name", args.name.is_some()),
+        ("phone", args.phone.is_some()),
+        ("email", args.email.is_some()),
+        ("voicemail", args.voicemail.is_some()),
+    ];
+    let paths = given.into_iter().filter(|it| it.1).map(|it| it.0.to_owned()).collect();
+    let agent = Agent {
+        agent_id,
+        name: args.name.unwrap_or_default(),
+        phone: args.phone.unwrap_or_default(),
+        email: args.email.unwrap_or_default(),
+        voicemail: args.voicemail.unwrap_or_default(),
+        etag: String::new(),
+    };
+    UpdateAgentRequest { request_id, agent: Some(agent), update_mask: Some(FieldMask { paths }) }
 }
 
 pub(super) async fn delete(session: &ClientSession, name: &str) -> anyhow::Result<()> {
@@ -162,6 +179,19 @@ mod tests {
         let warnings = duplicates(&new, &all);
         assert!(warnings[0].contains("another Ada, id 1") && warnings[1].contains("Ben has the phone ada"));
         assert!(duplicates(&all[0], &all).is_empty());
+    }
+
+    #[test]
+    fn an_update_names_what_is_given_and_nothing_else() {
+        let args = AgentUpdateArgs {
+            agent: "Ada".to_owned(),
+            name: None,
+            phone: None,
+            email: Some(String::new()),
+            voicemail: Some(false),
+        };
+        let request = update_request("1".to_owned(), "a".to_owned(), args);
+        assert_eq!(request.update_mask.unwrap().paths, ["email", "voicemail"]);
     }
 
     #[test]

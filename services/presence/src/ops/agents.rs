@@ -1,0 +1,76 @@
+//! Agents are created, changed and deleted.
+
+use baton_api::ApiError;
+use baton_api::error::ErrorReason;
+use tonic::Status;
+
+use super::teams::team_changed;
+use crate::edit::Edit;
+use crate::etag::Etag;
+use crate::events;
+use crate::ids::AgentId;
+use crate::record::{AgentProfile, AgentRecord, ProfileChange};
+use crate::status::AgentStatus;
+use crate::store::{agents, statuses, teams};
+
+pub(crate) async fn create_agent(
+    edit: &mut Edit<'_>,
+    id: AgentId,
+    profile: &AgentProfile,
+) -> Result<AgentRecord, Status> {
+    if !agents::insert(edit.tx, edit.context.tenant, id, profile, &Etag::fresh()).await? {
+        let message = "There is an agent with this id. Leave the id empty to get a fresh one.";
+        return Err(ApiError::already_exists("agent", message).into());
+    }
+    statuses::save(edit.tx, edit.context.tenant, id, &AgentStatus::new(edit.now_us())).await?;
+    agent_changed(edit, id, "created").await?;
+    existing_agent(edit, id).await
+}
+
+/// Changes some fields; `read` is the etag of what the change was decided on.
+pub(crate) async fn update_agent(
+    edit: &mut Edit<'_>,
+    id: AgentId,
+    change: ProfileChange,
+    read: &str,
+) -> Result<AgentRecord, Status> {
+    let before = existing_agent(edit, id).await?;
+    before.etag.check(read, "agent")?;
+    let profile = change.of(&before.profile);
+    if profile == before.profile {
+        return Ok(before);
+    }
+    let etag = Etag::fresh();
+    agents::update(edit.tx, edit.context.tenant, id, &profile, &etag).await?;
+    agent_changed(edit, id, "updated").await?;
+    Ok(AgentRecord { profile, etag, ..before })
+}
+
+/// Refuses an agent who is online or occupied.
+pub(crate) async fn delete_agent(edit: &mut Edit<'_>, id: AgentId) -> Result<(), Status> {
+    let agent = existing_agent(edit, id).await?;
+    if let Some(claim) = &agent.claim {
+        let message = "The agent is in a call, or is being offered one. Delete them when it is over.";
+        let error = ApiError::failed_precondition(ErrorReason::InUse, message);
+        return Err(error.with("interaction_id", &claim.interaction_id).into());
+    }
+    if agent.status.online {
+        let message = "The agent is online. Delete them when their last session has ended.";
+        return Err(ApiError::failed_precondition(ErrorReason::InUse, message).with("by", "session").into());
+    }
+    let teams = teams::of_agent(edit.tx, edit.context.tenant, id).await?;
+    agents::delete(edit.tx, edit.context.tenant, id).await?;
+    for team in teams {
+        team_changed(edit, team, "updated").await?;
+    }
+    agent_changed(edit, id, "deleted").await
+}
+
+async fn existing_agent(edit: &mut Edit<'_>, id: AgentId) -> Result<AgentRecord, Status> {
+    edit.agent(id).await?.ok_or_else(|| ApiError::not_found("agent").into())
+}
+
+async fn agent_changed(edit: &mut Edit<'_>, id: AgentId, change: &str) -> Result<(), Status> {
+    edit.touch_agent(id);
+    Ok(events::directory_changed(edit.tx, edit.context, "agent", id.to_string(), change).await?)
+}

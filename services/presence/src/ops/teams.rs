@@ -1,0 +1,131 @@
+//! Teams are created, changed and deleted.
+
+use std::collections::BTreeSet;
+
+use baton_api::ApiError;
+use tonic::Status;
+
+use crate::edit::Edit;
+use crate::etag::Etag;
+use crate::events;
+use crate::ids::{AgentId, TeamId};
+use crate::record::{TeamChange, TeamRecord};
+use crate::store::teams;
+
+/// Members of one team.
+pub(crate) const MAX_MEMBERS: usize = 10_000;
+
+pub(crate) async fn create_team(
+    edit: &mut Edit<'_>,
+    id: TeamId,
+    name: &str,
+    members: &BTreeSet<AgentId>,
+) -> Result<TeamRecord, Status> {
+    if !teams::insert(edit.tx, edit.context.tenant, id, name, &Etag::fresh()).await? {
+        let message = "There is a team with this id. Leave the id empty to get a fresh one.";
+        return Err(ApiError::already_exists("team", message).into());
+    }
+    set_members(edit, id, (&BTreeSet::new(), members), "team.agent_ids").await?;
+    team_changed(edit, id, "created").await?;
+    existing_team(edit, id).await
+}
+
+/// Changes the name, the members or both; `read` is the etag of what the change was decided on.
+pub(crate) async fn update_team(
+    edit: &mut Edit<'_>,
+    id: TeamId,
+    change: &TeamChange,
+    read: &str,
+) -> Result<TeamRecord, Status> {
+    let before = existing_team(edit, id).await?;
+    before.etag.check(read, "team")?;
+    let name = change.name.as_ref().filter(|it| **it != before.name);
+    let members = change.members.as_ref().filter(|it| **it != before.members);
+    if name.is_none() && members.is_none() {
+        return Ok(before);
+    }
+    if let Some(name) = name {
+        teams::rename(edit.tx, edit.context.tenant, id, name).await?;
+    }
+    if let Some(members) = members {
+        set_members(edit, id, (&before.members, members), "team.agent_ids").await?;
+    }
+    team_changed(edit, id, "updated").await?;
+    existing_team(edit, id).await
+}
+
+pub(crate) async fn add_members(
+    edit: &mut Edit<'_>,
+    id: TeamId,
+    added: &BTreeSet<AgentId>,
+) -> Result<TeamRecord, Status> {
+    let before = existing_team(edit, id).await?;
+    let members: BTreeSet<AgentId> = before.members.union(added).copied().collect();
+    if members.len() > MAX_MEMBERS {
+        let message = format!("A team has {MAX_MEMBERS} members at most. Remove some first, or make another team.");
+        return Err(ApiError::resource_exhausted(message).into());
+    }
+    change_members(edit, before, &members).await
+}
+
+/// Those who are not in the team are ignored.
+pub(crate) async fn remove_members(
+    edit: &mut Edit<'_>,
+    id: TeamId,
+    removed: &BTreeSet<AgentId>,
+) -> Result<TeamRecord, Status> {
+    let before = existing_team(edit, id).await?;
+    let members: BTreeSet<AgentId> = before.members.difference(removed).copied().collect();
+    change_members(edit, before, &members).await
+}
+
+/// The agents in it stay.
+pub(crate) async fn delete_team(edit: &mut Edit<'_>, id: TeamId) -> Result<(), Status> {
+    if !teams::delete(edit.tx, edit.context.tenant, id).await? {
+        return Err(ApiError::not_found("team").into());
+    }
+    edit.touch_team(id);
+    Ok(events::directory_changed(edit.tx, edit.context, "team", id.to_string(), "deleted").await?)
+}
+
+/// Writes down that a team, which still exists, has changed.
+pub(super) async fn team_changed(edit: &mut Edit<'_>, id: TeamId, change: &str) -> Result<(), Status> {
+    edit.touch_team(id);
+    teams::set_etag(edit.tx, edit.context.tenant, id, &Etag::fresh()).await?;
+    Ok(events::directory_changed(edit.tx, edit.context, "team", id.to_string(), change).await?)
+}
+
+async fn existing_team(edit: &mut Edit<'_>, id: TeamId) -> Result<TeamRecord, Status> {
+    teams::get(edit.tx, edit.context.tenant, id).await?.ok_or_else(|| ApiError::not_found("team").into())
+}
+
+async fn change_members(
+    edit: &mut Edit<'_>,
+    before: TeamRecord,
+    members: &BTreeSet<AgentId>,
+) -> Result<TeamRecord, Status> {
+    if *members == before.members {
+        return Ok(before);
+    }
+    set_members(edit, before.id, (&before.members, members), "agent_ids").await?;
+    team_changed(edit, before.id, "updated").await?;
+    existing_team(edit, before.id).await
+}
+
+/// Makes `before` into `after`. Refuses new members who don't exist, and names the `field` that listed them.
+async fn set_members(
+    edit: &mut Edit<'_>,
+    id: TeamId,
+    (before, after): (&BTreeSet<AgentId>, &BTreeSet<AgentId>),
+    field: &str,
+) -> Result<(), Status> {
+    let added: Vec<AgentId> = after.difference(before).copied().collect();
+    let removed: Vec<AgentId> = before.difference(after).copied().collect();
+    let existing = teams::existing(edit.tx, edit.context.tenant, &added).await?;
+    if let Some(unknown) = added.iter().find(|it| !existing.contains(it)) {
+        let why = format!("there is no agent {unknown}; create them first");
+        return Err(ApiError::invalid_argument(field, why).into());
+    }
+    teams::delete_members(edit.tx, edit.context.tenant, id, &removed).await?;
+    Ok(teams::insert_members(edit.tx, edit.context.tenant, id, &added).await?)
+}
