@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use baton_api::event::v1::agent_state_changed::Cause;
 use baton_api::event::v1::event_data::Data;
 use baton_api::presence::v1::{AgentState, TargetFilter};
 use baton_testkit::wait::stays;
@@ -67,9 +68,9 @@ async fn goes_offline(desk: &AgentDesk) -> anyhow::Result<()> {
 async fn the_event_says_why(office: &Office, desk: &AgentDesk) -> anyhow::Result<()> {
     let events = office.tenant.events_about(&format!("agent/{}", desk.id())).await?;
     let last = events.iter().rev().find_map(|event| match event.data.as_ref()?.data.as_ref()? {
-        Data::AgentStateChanged(change) => Some((change.to.as_str(), change.reason.as_str())),
+        Data::AgentStateChanged(change) => Some((change.to(), change.cause())),
         _ => None,
     });
-    anyhow::ensure!(last == Some(("OFFLINE", "lease_expired")), "the last event says {last:?}");
+    anyhow::ensure!(last == Some((AgentState::Offline, Cause::LeaseExpired)), "the last event says {last:?}");
     Ok(())
 }

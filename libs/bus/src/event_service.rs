@@ -22,6 +22,8 @@ use tonic::{Request, Response, Status};
 use crate::{Bus, BusError, EventMatcher, Logged, MAX_PAGE, parse_actor};
 
 const DEFAULT_PAGE: usize = 100;
+/// A page of large events ends at this size: well below the 4 MiB that clients accept, with the largest event on top of it.
+const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
 /// Streams open at once, of all tenants and of one: each holds a reader's buffer.
 const MAX_TAILS: usize = 1_000;
 const MAX_TAILS_OF_TENANT: usize = 250;
@@ -52,10 +54,11 @@ impl EventService for EventApi {
         let asked = request.get_ref();
         let limit = page_size(asked.page_size)?;
         let page = self.bus.read(asked.after_position, &filter, limit).await.map_err(refuse)?;
-        // So that a search for a rare event does not search the same days again each time.
-        let next_position = page.searched_to;
         let sees = sees_personal(&request)?;
-        let events = page.events.into_iter().map(|logged| logged_event(logged, sees)).collect::<Result<_, _>>()?;
+        let events = page.events.into_iter().map(|logged| logged_event(logged, sees));
+        let (events, cut_at) = as_many_as_fit(events)?;
+        // So that a search for a rare event does not search the same days again each time.
+        let next_position = cut_at.unwrap_or(page.searched_to);
         Ok(Response::new(ListEventsResponse { events, next_position }))
     }
 
@@ -79,6 +82,26 @@ impl EventService for EventApi {
         let ends = self.shutdown.clone().cancelled_owned();
         Ok(Response::new(events.take_until(ends).boxed()))
     }
+}
+
+/// The events that fit into one message, at least one, and the position of the last of them if they are not all.
+fn as_many_as_fit(
+    found: impl Iterator<Item = Result<LoggedEvent, Status>>,
+) -> Result<(Vec<LoggedEvent>, Option<u64>), Status> {
+    let mut events: Vec<LoggedEvent> = Vec::new();
+    let mut bytes = 0;
+    for event in found {
+        let event = event?;
+        bytes += event.encoded_len();
+        if let Some(last) = events.last()
+            && bytes > MAX_PAGE_BYTES
+        {
+            let cut_at = last.position;
+            return Ok((events, Some(cut_at)));
+        }
+        events.push(event);
+    }
+    Ok((events, None))
 }
 
 fn filter_of<T>(request: &Request<T>, asked: Option<&EventFilter>) -> Result<EventMatcher, Status> {
@@ -120,6 +143,7 @@ fn conceal(data: &mut EventData) {
     match &mut data.data {
         Some(Data::InteractionOpened(opened)) => opened.customer.clear(),
         Some(Data::RecordingStarted(started)) => started.customer.clear(),
+        Some(Data::AgentStateChanged(changed)) => changed.away_reason.clear(),
         _ => {}
     }
 }

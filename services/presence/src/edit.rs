@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use baton_runtime::auth::TenantId;
 use baton_store::{StoreError, Tx};
 
-use crate::events::{self, ChangeContext};
+use crate::events::{self, ChangeContext, StateCause};
 use crate::ids::{AgentId, TeamId};
 use crate::record::{AgentRecord, TeamRecord};
 use crate::status::{AgentStatus, StatusChange};
@@ -79,13 +79,13 @@ impl Edit<'_> {
         records::get(self.tx, self.context.tenant, id).await
     }
 
-    /// Applies changes to an agent's status, and returns the status after them. `reason` goes into the event, if there is one.
+    /// Applies changes to an agent's status, and returns the status after them. `cause` goes into the event, if there is one.
     pub(crate) async fn settle(
         &mut self,
         id: AgentId,
         before: &AgentStatus,
         changes: impl IntoIterator<Item = StatusChange>,
-        reason: &str,
+        cause: impl Into<StateCause<'_>>,
     ) -> Result<AgentStatus, StoreError> {
         let now_us = self.now_us();
         let mut after = before.clone();
@@ -96,12 +96,11 @@ impl Edit<'_> {
             return Ok(after);
         }
         statuses::save(self.tx, self.context.tenant, id, &after).await?;
-        if let Some(until_us) = after.wrap_up_until_us {
-            self.note_deadline(until_us);
+        if let Some(wrap_up) = &after.wrap_up {
+            self.note_deadline(wrap_up.until_us);
         }
-        let (from, to) = (before.state(), after.state());
-        if from != to || before.away_reason() != after.away_reason() {
-            events::state_changed(self.tx, self.context, id, (from, to), reason).await?;
+        if after.is_shown_otherwise(before) {
+            events::state_changed(self.tx, self.context, id, (before, &after), cause.into()).await?;
         }
         self.touch_agent(id);
         Ok(after)

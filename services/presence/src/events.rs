@@ -1,5 +1,7 @@
 //! The events of this service, written in the transaction of the change that they report.
 
+use baton_api::event::v1::agent_state_changed::Cause;
+use baton_api::event::v1::directory_changed::{Change, TeamContent, What};
 use baton_api::event::v1::event_data::Data;
 use baton_api::event::v1::{AgentStateChanged, DirectoryChanged, EventData};
 use baton_runtime::auth::TenantId;
@@ -8,8 +10,10 @@ use baton_store::outbox::{self, OutboxRow};
 use baton_store::{StoreError, Tx};
 use prost::Message as _;
 
-use crate::ids::AgentId;
-use crate::status::ShownState;
+use crate::convert;
+use crate::ids::{AgentId, TeamId};
+use crate::record::TeamRecord;
+use crate::status::{AgentStatus, ShownState};
 
 const AREA: &str = "presence";
 
@@ -22,34 +26,83 @@ pub(crate) struct ChangeContext<'a> {
     pub(crate) now_us: i64,
 }
 
-/// An agent's shown state changed. `reason` is a word such as `goodbye`, or the reason that the agent gave for being away.
+/// Why an agent's shown state changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StateCause<'a> {
+    cause: Cause,
+    /// The call behind it; empty if there is none.
+    interaction_id: &'a str,
+}
+
+impl From<Cause> for StateCause<'_> {
+    fn from(cause: Cause) -> Self {
+        Self { cause, interaction_id: "" }
+    }
+}
+
+impl<'a> StateCause<'a> {
+    pub(crate) fn in_call(cause: Cause, interaction_id: &'a str) -> Self {
+        Self { cause, interaction_id }
+    }
+}
+
+/// An agent's shown state changed.
 pub(crate) async fn state_changed(
     tx: &mut Tx,
     context: ChangeContext<'_>,
     agent: AgentId,
-    (from, to): (ShownState, ShownState),
-    reason: &str,
+    (before, after): (&AgentStatus, &AgentStatus),
+    cause: StateCause<'_>,
 ) -> Result<(), StoreError> {
+    let wrapped_up = before.wrap_up.as_ref().filter(|_| before.state() == ShownState::WrapUp);
+    let interaction_id = match cause.interaction_id {
+        "" => wrapped_up.map_or("", |it| it.interaction_id.as_str()),
+        interaction_id => interaction_id,
+    };
     let data = Data::AgentStateChanged(AgentStateChanged {
         agent_id: agent.to_string(),
-        from: from.name().to_owned(),
-        to: to.name().to_owned(),
-        reason: reason.to_owned(),
+        from: convert::agent_state(before.state()).into(),
+        to: convert::agent_state(after.state()).into(),
+        cause: cause.cause.into(),
+        away_reason: after.away_reason().to_owned(),
+        previous_state_ms: ms(context.now_us) - ms(before.state_since_us),
+        interaction_id: interaction_id.to_owned(),
     });
     append(tx, context, format!("agent/{agent}"), "agent.state_changed", data).await
 }
 
-/// `what` (agent or team) with this id was `created`, `updated` or `deleted`.
-pub(crate) async fn directory_changed(
+/// Each moment is rounded by itself, so that the sum of durations is the duration of the sum.
+fn ms(us: i64) -> i64 {
+    us.div_euclid(1_000)
+}
+
+/// An agent was created, changed or deleted.
+pub(crate) async fn agent_changed(
     tx: &mut Tx,
     context: ChangeContext<'_>,
-    what: &str,
-    id: String,
-    change: &str,
+    id: AgentId,
+    change: Change,
 ) -> Result<(), StoreError> {
-    let aggregate = format!("{what}/{id}");
-    let data = Data::DirectoryChanged(DirectoryChanged { what: what.to_owned(), id, change: change.to_owned() });
-    append(tx, context, aggregate, "directory.changed", data).await
+    let changed = DirectoryChanged { what: What::Agent.into(), id: id.to_string(), change: change.into(), team: None };
+    let aggregate = format!("agent/{id}");
+    append(tx, context, aggregate, "directory.changed", Data::DirectoryChanged(changed)).await
+}
+
+/// A team was created or changed, and is like this now; or it was deleted (`None`).
+pub(crate) async fn team_changed(
+    tx: &mut Tx,
+    context: ChangeContext<'_>,
+    id: TeamId,
+    change: Change,
+    now: Option<&TeamRecord>,
+) -> Result<(), StoreError> {
+    let team = now.map(|team| TeamContent {
+        team_id: id.to_string(),
+        name: team.name.clone(),
+        agent_ids: team.members.iter().map(AgentId::to_string).collect(),
+    });
+    let changed = DirectoryChanged { what: What::Team.into(), id: id.to_string(), change: change.into(), team };
+    append(tx, context, format!("team/{id}"), "directory.changed", Data::DirectoryChanged(changed)).await
 }
 
 async fn append(

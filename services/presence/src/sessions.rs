@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use baton_api::event::v1::agent_state_changed::Cause;
 use baton_runtime::auth::TenantId;
 use baton_store::requests::{BodyHash, RequestKey};
 use tokio::sync::Notify;
@@ -58,11 +59,11 @@ pub(crate) enum SessionEnd {
 }
 
 impl SessionEnd {
-    /// The reason as it is in the event.
-    pub(crate) fn reason(self) -> &'static str {
+    /// The cause as it is in the event.
+    pub(crate) fn cause(self) -> Cause {
         match self {
-            Self::LeaseExpired | Self::GaveWay => "lease_expired",
-            Self::Goodbye => "goodbye",
+            Self::LeaseExpired | Self::GaveWay => Cause::LeaseExpired,
+            Self::Goodbye => Cause::Goodbye,
         }
     }
 }

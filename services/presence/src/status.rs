@@ -20,19 +20,6 @@ pub(crate) enum ShownState {
     NotResponding,
 }
 
-impl ShownState {
-    /// The state's name in events.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Offline => "OFFLINE",
-            Self::Available => "AVAILABLE",
-            Self::Away => "AWAY",
-            Self::WrapUp => "WRAP_UP",
-            Self::NotResponding => "NOT_RESPONDING",
-        }
-    }
-}
-
 /// The state that an agent last requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RequestedState {
@@ -50,15 +37,23 @@ pub(crate) enum Occupied {
     Engaged,
 }
 
+/// The work after a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WrapUp {
+    pub(crate) until_us: i64,
+    /// The call.
+    pub(crate) interaction_id: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AgentStatus {
     pub(crate) online: bool,
     pub(crate) requested: RequestedState,
     /// Set until the timer or a requested state clears it.
-    pub(crate) wrap_up_until_us: Option<i64>,
+    pub(crate) wrap_up: Option<WrapUp>,
     pub(crate) not_responding: bool,
     pub(crate) occupied: Option<Occupied>,
-    /// When [`AgentStatus::state`] last changed.
+    /// When [`AgentStatus::state`] last changed, or the reason for being away.
     pub(crate) state_since_us: i64,
     /// When they last became available.
     pub(crate) idle_since_us: i64,
@@ -73,8 +68,8 @@ pub(crate) enum StatusChange {
     StateRequested(RequestedState),
     /// An offer was not answered in time.
     OfferMissed,
-    /// They left a call and finish their work until this moment (µs).
-    WrapUpBegan(i64),
+    /// They left a call and finish their work.
+    WrapUpBegan(WrapUp),
     WrapUpEnded,
     /// A claim reserves or engages them.
     Occupied(Occupied),
@@ -88,7 +83,7 @@ impl AgentStatus {
         Self {
             online: false,
             requested: RequestedState::Available,
-            wrap_up_until_us: None,
+            wrap_up: None,
             not_responding: false,
             occupied: None,
             state_since_us: now_us,
@@ -98,7 +93,7 @@ impl AgentStatus {
 
     /// The shown state.
     pub(crate) fn state(&self) -> ShownState {
-        match (&self.requested, self.wrap_up_until_us) {
+        match (&self.requested, &self.wrap_up) {
             _ if !self.online => ShownState::Offline,
             _ if self.not_responding => ShownState::NotResponding,
             (_, Some(_)) => ShownState::WrapUp,
@@ -115,6 +110,11 @@ impl AgentStatus {
         }
     }
 
+    /// Whether others see another state than at `before`, or another reason.
+    pub(crate) fn is_shown_otherwise(&self, before: &Self) -> bool {
+        self.state() != before.state() || self.away_reason() != before.away_reason()
+    }
+
     /// Whether a claim may reserve them now.
     pub(crate) fn is_available(&self) -> bool {
         self.state() == ShownState::Available && self.occupied.is_none()
@@ -125,7 +125,7 @@ impl AgentStatus {
     pub(crate) fn after(&self, change: StatusChange, now_us: i64) -> Self {
         let mut next = self.clone();
         next.apply(change);
-        if next.state() != self.state() {
+        if next.is_shown_otherwise(self) {
             next.state_since_us = now_us;
         }
         if next.is_available() && !self.is_available() {
@@ -149,8 +149,8 @@ impl AgentStatus {
             StatusChange::OfferMissed => {
                 self.not_responding = self.requested == RequestedState::Available && self.online;
             }
-            StatusChange::WrapUpBegan(until_us) => self.wrap_up_until_us = Some(until_us),
-            StatusChange::WrapUpEnded => self.wrap_up_until_us = None,
+            StatusChange::WrapUpBegan(wrap_up) => self.wrap_up = Some(wrap_up),
+            StatusChange::WrapUpEnded => self.wrap_up = None,
             StatusChange::Occupied(occupied) => {
                 self.occupied = Some(occupied);
                 // An engaged agent has answered.
@@ -162,7 +162,7 @@ impl AgentStatus {
 
     fn choose(&mut self, requested: RequestedState) {
         self.requested = requested;
-        self.wrap_up_until_us = None;
+        self.wrap_up = None;
         self.not_responding = false;
     }
 }
@@ -173,6 +173,10 @@ mod tests {
 
     fn online() -> AgentStatus {
         AgentStatus::new(1).after(StatusChange::Connected(None), 2)
+    }
+
+    fn wrap_up(until_us: i64) -> StatusChange {
+        StatusChange::WrapUpBegan(WrapUp { until_us, interaction_id: "i1".to_owned() })
     }
 
     fn away() -> RequestedState {
@@ -197,7 +201,7 @@ mod tests {
 
     #[test]
     fn every_requested_state_clears_every_automatic_state() {
-        for automatic in [StatusChange::OfferMissed, StatusChange::WrapUpBegan(99)] {
+        for automatic in [StatusChange::OfferMissed, wrap_up(99)] {
             for requested in [RequestedState::Available, away()] {
                 let before = online().after(automatic.clone(), 3);
                 assert_ne!(before.state(), ShownState::Available);
@@ -216,7 +220,7 @@ mod tests {
             .after(StatusChange::Occupied(Occupied::Engaged), 3)
             .after(StatusChange::StateRequested(away()), 4)
             .after(StatusChange::Freed, 5)
-            .after(StatusChange::WrapUpBegan(9), 5);
+            .after(wrap_up(9), 5);
         assert_eq!(left.state(), ShownState::WrapUp);
         assert_eq!(left.after(StatusChange::WrapUpEnded, 9).state(), ShownState::Away);
     }
@@ -231,7 +235,7 @@ mod tests {
         );
         let gone = rang.after(StatusChange::Disconnected, 4);
         assert_eq!(gone.after(StatusChange::Connected(None), 5).state(), ShownState::Available);
-        let wraps_up = online().after(StatusChange::WrapUpBegan(9), 3).after(StatusChange::Disconnected, 4);
+        let wraps_up = online().after(wrap_up(9), 3).after(StatusChange::Disconnected, 4);
         assert_eq!(wraps_up.after(StatusChange::Connected(None), 5).state(), ShownState::WrapUp);
     }
 
@@ -257,8 +261,16 @@ mod tests {
         let wrapped = online()
             .after(StatusChange::Occupied(Occupied::Engaged), 3)
             .after(StatusChange::Freed, 5)
-            .after(StatusChange::WrapUpBegan(9), 5)
+            .after(wrap_up(9), 5)
             .after(StatusChange::WrapUpEnded, 9);
         assert_eq!(wrapped.idle_since_us, 9);
+    }
+
+    #[test]
+    fn another_reason_for_being_away_counts_from_its_own_beginning() {
+        let lunch = online().after(StatusChange::StateRequested(away()), 3);
+        assert_eq!(lunch.after(StatusChange::StateRequested(away()), 4).state_since_us, 3);
+        let meeting = RequestedState::Away("meeting".to_owned());
+        assert_eq!(lunch.after(StatusChange::StateRequested(meeting), 4).state_since_us, 4);
     }
 }

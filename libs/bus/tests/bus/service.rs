@@ -4,7 +4,8 @@ use baton_api::ApiError;
 use baton_api::event::v1::event_data::Data;
 use baton_api::event::v1::event_service_server::EventService;
 use baton_api::event::v1::{
-    EventData, EventFilter, InteractionOpened, ListEventsRequest, RecordingStarted, TailEventsRequest,
+    AgentStateChanged, DirectoryChanged, EventData, EventFilter, InteractionOpened, ListEventsRequest,
+    RecordingStarted, TailEventsRequest, directory_changed,
 };
 use baton_bus::{Envelope, EventApi};
 use baton_runtime::Caller;
@@ -47,16 +48,41 @@ async fn an_analyst_is_shown_nothing_personal() {
     let customer = || "+32470123456".to_owned();
     let opened = Data::InteractionOpened(InteractionOpened { customer: customer(), ..Default::default() });
     let started = Data::RecordingStarted(RecordingStarted { customer: customer(), ..Default::default() });
-    for (sequence, data) in [(1, opened), (2, started)] {
+    let away = Data::AgentStateChanged(AgentStateChanged { away_reason: customer(), ..Default::default() });
+    for (sequence, data) in [(1, opened), (2, started), (3, away)] {
         let payload = EventData { data: Some(data) }.encode_to_vec();
         it.log.append(&[Envelope { payload, ..event("interaction/1", sequence) }]).await.unwrap();
     }
-    for (role, shown) in [(Role::Analyst, 0), (Role::Supervisor, 2)] {
+    for (role, shown) in [(Role::Analyst, 0), (Role::Supervisor, 3)] {
         let mut request = Request::new(ListEventsRequest::default());
         request.extensions_mut().insert(Caller::of_tenant("acme".parse().unwrap(), "x", role));
         let page = api.list_events(request).await.unwrap().into_inner();
         assert_eq!(format!("{page:?}").matches(&customer()).count(), shown, "{role:?}");
     }
+}
+
+#[tokio::test]
+async fn a_page_of_large_events_ends_early_and_goes_on_after_its_last_event() {
+    let it = world().await;
+    let api = EventApi::new(it.log.clone(), CancellationToken::new());
+    for sequence in 1..=14 {
+        let agent_ids = (0..10_000).map(|n| format!("{n:036}")).collect();
+        let team = Some(directory_changed::TeamContent { agent_ids, ..Default::default() });
+        let data = Data::DirectoryChanged(DirectoryChanged { team, ..Default::default() });
+        let payload = EventData { data: Some(data) }.encode_to_vec();
+        it.log.append(&[Envelope { payload, ..event("team/1", sequence) }]).await.unwrap();
+    }
+    let (mut pages, mut seen, mut after_position) = (0, Vec::new(), 0);
+    while after_position < 14 {
+        let request = ListEventsRequest { after_position, ..ListEventsRequest::default() };
+        let page = api.list_events(from("acme", request)).await.unwrap().into_inner();
+        assert!(page.encoded_len() < 4 * 1024 * 1024, "{} bytes", page.encoded_len());
+        seen.extend(page.events.iter().map(|it| it.position));
+        after_position = page.next_position;
+        pages += 1;
+    }
+    assert_eq!(seen, (1..=14).collect::<Vec<_>>());
+    assert!((2..14).contains(&pages), "{pages} pages");
 }
 
 #[tokio::test]

@@ -168,10 +168,14 @@ fn recording(data: &Data, names: &Names) -> Option<String> {
 fn others(data: &Data, names: &Names) -> Option<String> {
     Some(match data {
         Data::AgentStateChanged(it) => {
-            let why = if it.reason.is_empty() { String::new() } else { format!(" ({})", word::spaced(&it.reason)) };
-            format!("{} is now {}{why}.", names.of(&it.agent_id), word::spaced(&it.to.to_lowercase()))
+            let why =
+                if it.away_reason.is_empty() { word::state_cause(it.cause) } else { word::one_line(&it.away_reason) };
+            format!("{} is now {} ({why}).", names.of(&it.agent_id), word::agent_state(it.to))
         }
-        Data::DirectoryChanged(it) => format!("The {} {} was {}.", it.what, names.of(&it.id), it.change),
+        Data::DirectoryChanged(it) => {
+            let (what, change) = (word::directory_part(it.what), word::directory_change(it.change));
+            format!("The {what} {} was {change}.", names.of(&it.id))
+        }
         Data::PolicyChanged(it) => format!("The policy is {} now, version {}.", it.profile, it.version),
         _ => return None,
     })
@@ -185,7 +189,7 @@ fn reason(reason: i32) -> String {
 mod tests {
     use baton_api::event::v1::{
         DirectoryChanged, EventData, InteractionCustomerAnswered, InteractionNoteAdded, InteractionOpened,
-        TransferStarted,
+        TransferStarted, directory_changed,
     };
 
     use super::*;
@@ -202,7 +206,12 @@ mod tests {
         };
         let event = Event { data: Some(EventData { data: Some(Data::TransferStarted(started)) }), ..Event::default() };
         assert_eq!(sentence(&event, &names), "Ada starts a warm transfer to team Support.");
-        let made = DirectoryChanged { what: "agent".to_owned(), id: "a".to_owned(), change: "created".to_owned() };
+        let made = DirectoryChanged {
+            what: directory_changed::What::Agent.into(),
+            id: "a".to_owned(),
+            change: directory_changed::Change::Created.into(),
+            team: None,
+        };
         let event = Event { data: Some(EventData { data: Some(Data::DirectoryChanged(made)) }), ..Event::default() };
         assert_eq!(sentence(&event, &names), "The agent Ada was created.");
     }

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use baton_api::event::v1::agent_state_changed::Cause;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -37,7 +38,7 @@ async fn of_many_changes_at_once_memory_is_what_the_last_one_left() {
             let requested = [StatusChange::StateRequested(RequestedState::Away(format!("{n}")))];
             core.change(&tenant, "system", async |edit| {
                 let before = edit.agent(bob).await?.unwrap();
-                Ok(edit.settle(bob, &before.status, requested, "").await?)
+                Ok(edit.settle(bob, &before.status, requested, Cause::Requested).await?)
             })
             .await
         })

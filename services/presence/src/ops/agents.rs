@@ -2,6 +2,7 @@
 
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
+use baton_api::event::v1::directory_changed::Change;
 use tonic::Status;
 
 use super::teams::team_changed;
@@ -23,7 +24,7 @@ pub(crate) async fn create_agent(
         return Err(ApiError::already_exists("agent", message).into());
     }
     statuses::save(edit.tx, edit.context.tenant, id, &AgentStatus::new(edit.now_us())).await?;
-    agent_changed(edit, id, "created").await?;
+    agent_changed(edit, id, Change::Created).await?;
     existing_agent(edit, id).await
 }
 
@@ -42,7 +43,7 @@ pub(crate) async fn update_agent(
     }
     let etag = Etag::fresh();
     agents::update(edit.tx, edit.context.tenant, id, &profile, &etag).await?;
-    agent_changed(edit, id, "updated").await?;
+    agent_changed(edit, id, Change::Updated).await?;
     Ok(AgentRecord { profile, etag, ..before })
 }
 
@@ -61,16 +62,16 @@ pub(crate) async fn delete_agent(edit: &mut Edit<'_>, id: AgentId) -> Result<(),
     let teams = teams::of_agent(edit.tx, edit.context.tenant, id).await?;
     agents::delete(edit.tx, edit.context.tenant, id).await?;
     for team in teams {
-        team_changed(edit, team, "updated").await?;
+        team_changed(edit, team, Change::Updated).await?;
     }
-    agent_changed(edit, id, "deleted").await
+    agent_changed(edit, id, Change::Deleted).await
 }
 
 async fn existing_agent(edit: &mut Edit<'_>, id: AgentId) -> Result<AgentRecord, Status> {
     edit.agent(id).await?.ok_or_else(|| ApiError::not_found("agent").into())
 }
 
-async fn agent_changed(edit: &mut Edit<'_>, id: AgentId, change: &str) -> Result<(), Status> {
+async fn agent_changed(edit: &mut Edit<'_>, id: AgentId, change: Change) -> Result<(), Status> {
     edit.touch_agent(id);
-    Ok(events::directory_changed(edit.tx, edit.context, "agent", id.to_string(), change).await?)
+    Ok(events::agent_changed(edit.tx, edit.context, id, change).await?)
 }

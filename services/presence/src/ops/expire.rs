@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_api::common::v1::Reason;
+use baton_api::event::v1::agent_state_changed::Cause;
 use baton_runtime::auth::TenantId;
 use baton_store::StoreError;
 use tonic::Status;
@@ -78,7 +79,7 @@ async fn end_reservations(edit: &mut Edit<'_>) -> Result<(), Status> {
         claims::end(edit.tx, edit.context.tenant, &claim.claim_id, ClaimState::Expired, Reason::Expired).await?;
         edit.effects.expired = true;
         if let Some(before) = before {
-            edit.settle(claim.agent_id, &before.status, [StatusChange::Freed], "").await?;
+            edit.settle(claim.agent_id, &before.status, [StatusChange::Freed], Cause::Unspecified).await?;
         }
     }
     Ok(())
@@ -88,7 +89,7 @@ async fn end_wrap_ups(edit: &mut Edit<'_>) -> Result<(), Status> {
     let now_us = edit.now_us();
     for agent in statuses::wrapped_up(edit.tx, edit.context.tenant, now_us, BATCH).await? {
         if let Some(before) = edit.agent(agent).await? {
-            edit.settle(agent, &before.status, [StatusChange::WrapUpEnded], "wrap_up_over").await?;
+            edit.settle(agent, &before.status, [StatusChange::WrapUpEnded], Cause::WrapUpOver).await?;
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_api::ApiError;
+use baton_api::event::v1::agent_state_changed::Cause;
 use baton_runtime::client::Backoff;
 use baton_store::requests;
 use tonic::Status;
@@ -58,7 +59,7 @@ async fn connect(
             return Ok(earlier);
         }
         core.sessions.add(key, fresh);
-        edit.settle(*agent, &before.status, [StatusChange::Connected(requested)], "connected").await?;
+        edit.settle(*agent, &before.status, [StatusChange::Connected(requested)], Cause::Connected).await?;
         Ok(Arc::clone(fresh))
     })
     .await
@@ -155,7 +156,7 @@ async fn write_end_once(
             return Ok(());
         }
         if let Some(before) = edit.agent(*agent).await? {
-            edit.settle(*agent, &before.status, [StatusChange::Disconnected], end.reason()).await?;
+            edit.settle(*agent, &before.status, [StatusChange::Disconnected], end.cause()).await?;
         }
         Ok(())
     })

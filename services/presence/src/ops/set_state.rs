@@ -1,6 +1,7 @@
 //! An agent requests a state, or a supervisor does for them.
 
 use baton_api::ApiError;
+use baton_api::event::v1::agent_state_changed::Cause;
 use baton_api::presence::v1::{SetStateRequest, SetStateResponse};
 use baton_runtime::auth::Caller;
 use tonic::Status;
@@ -24,11 +25,8 @@ pub(crate) async fn set_state(
     let change_request = ChangeRequest { caller, method: METHOD, request_id: &request.request_id, message: request };
     core.change_once(change_request, async |edit| {
         let before = edit.agent(agent).await?.ok_or_else(|| ApiError::not_found("agent"))?;
-        let reason = match &requested {
-            RequestedState::Available => String::new(),
-            RequestedState::Away(reason) => reason.clone(),
-        };
-        let status = edit.settle(agent, &before.status, [StatusChange::StateRequested(requested)], &reason).await?;
+        let requested = [StatusChange::StateRequested(requested)];
+        let status = edit.settle(agent, &before.status, requested, Cause::Requested).await?;
         let presence = convert::presence(&AgentRecord { status, ..before });
         Ok(SetStateResponse { presence: Some(presence) })
     })

@@ -11,14 +11,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use baton_api::ApiError;
 use baton_api::common::v1::Reason;
 use baton_api::error::ErrorReason;
+use baton_api::event::v1::agent_state_changed::Cause;
 use tonic::Status;
 
 use super::repeated_claims;
 use crate::core::PresenceCore;
 use crate::edit::Edit;
+use crate::events::StateCause;
 use crate::projection::{ClaimDecision, ClaimsProjection, KnownClaims, Released, Wanted, known, updated};
 use crate::record::AgentRecord;
-use crate::status::{AgentStatus, Occupied, ShownState, StatusChange};
+use crate::status::{AgentStatus, Occupied, ShownState, StatusChange, WrapUp};
 use crate::store::claims::{self, ClaimRow, ClaimState};
 use crate::store::versions::{self, Seen};
 
@@ -82,7 +84,7 @@ async fn release(edit: &mut Edit<'_>, claim: &ClaimRow, released: Option<&Releas
     let before = edit.agent(claim.agent_id).await?;
     claims::end(edit.tx, edit.context.tenant, &claim.claim_id, ClaimState::Released, reason).await?;
     if let Some(before) = before {
-        let (mut changes, cause) = aftermath(released, edit.now_us());
+        let (mut changes, cause) = aftermath(released, &claim.interaction_id, edit.now_us());
         changes.insert(0, StatusChange::Freed);
         edit.settle(claim.agent_id, &before.status, changes, cause).await?;
     }
@@ -114,20 +116,28 @@ async fn tombstone_unseen(
         let is_new = claims::insert(edit.tx, edit.context.tenant, &tombstone).await?;
         let before = edit.agent(released.agent).await?.filter(|it| is_new && it.claim.is_none());
         if let Some(before) = before {
-            let (changes, cause) = aftermath(Some(released), edit.now_us());
+            let (changes, cause) = aftermath(Some(released), &projection.interaction_id, edit.now_us());
             edit.settle(released.agent, &before.status, changes, cause).await?;
         }
     }
     Ok(())
 }
 
-/// How a released claim changes its agent's status, and the reason for the event.
-fn aftermath(released: Option<&Released>, now_us: i64) -> (Vec<StatusChange>, &'static str) {
-    match released {
-        Some(it) if it.wrap_up_us > 0 => (vec![StatusChange::WrapUpBegan(now_us + it.wrap_up_us)], "wrap_up"),
-        Some(it) if it.reason == Reason::NoAnswer => (vec![StatusChange::OfferMissed], "no_answer"),
-        _ => (Vec::new(), ""),
-    }
+/// How a released claim changes its agent's status, and the cause for the event.
+fn aftermath<'a>(
+    released: Option<&Released>,
+    interaction_id: &'a str,
+    now_us: i64,
+) -> (Vec<StatusChange>, StateCause<'a>) {
+    let (change, cause) = match released {
+        Some(it) if it.wrap_up_us > 0 => {
+            let wrap_up = WrapUp { until_us: now_us + it.wrap_up_us, interaction_id: interaction_id.to_owned() };
+            (Some(StatusChange::WrapUpBegan(wrap_up)), Cause::WrapUpBegan)
+        }
+        Some(it) if it.reason == Reason::NoAnswer => (Some(StatusChange::OfferMissed), Cause::NoAnswer),
+        _ => (None, Cause::Unspecified),
+    };
+    (change.into_iter().collect(), StateCause::in_call(cause, interaction_id))
 }
 
 async fn decide(
@@ -162,7 +172,8 @@ async fn keep(edit: &mut Edit<'_>, wanted: &Wanted, claim: &ClaimRow) -> Result<
         claims::update(edit.tx, edit.context.tenant, &next).await?;
         if let Some(before) = before {
             let occupied = if next.state == ClaimState::Engaged { Occupied::Engaged } else { Occupied::Reserved };
-            edit.settle(claim.agent_id, &before.status, [StatusChange::Occupied(occupied)], "").await?;
+            let cause = StateCause::in_call(Cause::Answered, &claim.interaction_id);
+            edit.settle(claim.agent_id, &before.status, [StatusChange::Occupied(occupied)], cause).await?;
             edit.touch_agent(claim.agent_id);
         }
     }
@@ -178,7 +189,8 @@ async fn revive(edit: &mut Edit<'_>, wanted: &Wanted, claim: &ClaimRow) -> Resul
         return Ok(ClaimDecision::Expired);
     }
     if let Some(before) = before {
-        edit.settle(claim.agent_id, &before.status, [StatusChange::Occupied(Occupied::Engaged)], "").await?;
+        let cause = StateCause::in_call(Cause::Answered, &claim.interaction_id);
+        edit.settle(claim.agent_id, &before.status, [StatusChange::Occupied(Occupied::Engaged)], cause).await?;
     }
     Ok(ClaimDecision::Granted)
 }
@@ -212,7 +224,8 @@ async fn grant(edit: &mut Edit<'_>, interaction_id: &str, wanted: &Wanted) -> Re
         edit.note_deadline(claim.expires_at_us);
     }
     if let Some(before) = before {
-        edit.settle(claim.agent_id, &before.status, [StatusChange::Occupied(wanted.occupied)], "").await?;
+        let cause = StateCause::in_call(Cause::Answered, interaction_id);
+        edit.settle(wanted.agent, &before.status, [StatusChange::Occupied(wanted.occupied)], cause).await?;
     }
     Ok(ClaimDecision::Granted)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use baton_api::ApiError;
+use baton_api::event::v1::directory_changed::Change;
 use tonic::Status;
 
 use crate::edit::Edit;
@@ -26,8 +27,7 @@ pub(crate) async fn create_team(
         return Err(ApiError::already_exists("team", message).into());
     }
     set_members(edit, id, (&BTreeSet::new(), members), "team.agent_ids").await?;
-    team_changed(edit, id, "created").await?;
-    existing_team(edit, id).await
+    team_changed(edit, id, Change::Created).await
 }
 
 /// Changes the name, the members or both; `read` is the etag of what the change was decided on.
@@ -50,8 +50,7 @@ pub(crate) async fn update_team(
     if let Some(members) = members {
         set_members(edit, id, (&before.members, members), "team.agent_ids").await?;
     }
-    team_changed(edit, id, "updated").await?;
-    existing_team(edit, id).await
+    team_changed(edit, id, Change::Updated).await
 }
 
 pub(crate) async fn add_members(
@@ -85,14 +84,16 @@ pub(crate) async fn delete_team(edit: &mut Edit<'_>, id: TeamId) -> Result<(), S
         return Err(ApiError::not_found("team").into());
     }
     edit.touch_team(id);
-    Ok(events::directory_changed(edit.tx, edit.context, "team", id.to_string(), "deleted").await?)
+    Ok(events::team_changed(edit.tx, edit.context, id, Change::Deleted, None).await?)
 }
 
-/// Writes down that a team, which still exists, has changed.
-pub(super) async fn team_changed(edit: &mut Edit<'_>, id: TeamId, change: &str) -> Result<(), Status> {
+/// Writes down that a team, which still exists, has changed, and returns what it is now.
+pub(super) async fn team_changed(edit: &mut Edit<'_>, id: TeamId, change: Change) -> Result<TeamRecord, Status> {
     edit.touch_team(id);
     teams::set_etag(edit.tx, edit.context.tenant, id, &Etag::fresh()).await?;
-    Ok(events::directory_changed(edit.tx, edit.context, "team", id.to_string(), change).await?)
+    let team = existing_team(edit, id).await?;
+    events::team_changed(edit.tx, edit.context, id, change, Some(&team)).await?;
+    Ok(team)
 }
 
 async fn existing_team(edit: &mut Edit<'_>, id: TeamId) -> Result<TeamRecord, Status> {
@@ -108,8 +109,7 @@ async fn change_members(
         return Ok(before);
     }
     set_members(edit, before.id, (&before.members, members), "agent_ids").await?;
-    team_changed(edit, before.id, "updated").await?;
-    existing_team(edit, before.id).await
+    team_changed(edit, before.id, Change::Updated).await
 }
 
 /// Makes `before` into `after`. Refuses new members who don't exist, and names the `field` that listed them.

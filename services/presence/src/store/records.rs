@@ -8,13 +8,14 @@ use prost::Message as _;
 use crate::etag::Etag;
 use crate::ids::AgentId;
 use crate::record::{ActiveClaim, AgentProfile, AgentRecord};
-use crate::status::{AgentStatus, Occupied, RequestedState};
+use crate::status::{AgentStatus, Occupied, RequestedState, WrapUp};
 
 macro_rules! select_records {
     ($rest:literal) => {
         concat!(
             "SELECT a.tenant, a.agent_id, a.name, a.email, a.phone, a.voicemail, a.etag,
-                 s.online, s.wish_away, s.away_reason, s.wrap_up_until_us, s.not_responding,
+                 s.online, s.wish_away, s.away_reason, s.wrap_up_until_us, s.wrap_up_interaction_id,
+                 s.not_responding,
                  s.state_since_us, s.idle_since_us,
                  c.claim_id, c.interaction_id, c.state AS claim_state, c.since_us, c.inbox
              FROM agents a
@@ -41,6 +42,7 @@ struct Row {
     requested_away: bool,
     away_reason: String,
     wrap_up_until_us: Option<i64>,
+    wrap_up_interaction_id: String,
     not_responding: bool,
     state_since_us: i64,
     idle_since_us: i64,
@@ -75,6 +77,8 @@ impl Row {
         let claim = self.claim()?;
         let requested =
             if self.requested_away { RequestedState::Away(self.away_reason) } else { RequestedState::Available };
+        let interaction_id = self.wrap_up_interaction_id;
+        let wrap_up = self.wrap_up_until_us.map(|until_us| WrapUp { until_us, interaction_id });
         Ok(AgentRecord {
             tenant,
             id: self.agent_id,
@@ -83,7 +87,7 @@ impl Row {
             status: AgentStatus {
                 online: self.online,
                 requested,
-                wrap_up_until_us: self.wrap_up_until_us,
+                wrap_up,
                 not_responding: self.not_responding,
                 occupied: claim.as_ref().map(|claim| claim.occupied),
                 state_since_us: self.state_since_us,

@@ -17,21 +17,24 @@ pub(crate) async fn save(
         RequestedState::Available => (false, ""),
         RequestedState::Away(reason) => (true, reason.as_str()),
     };
+    let wrap_up = status.wrap_up.as_ref();
     on!(tx, conn => sqlx::query(
         "INSERT INTO standings (tenant, agent_id, online, wish_away, away_reason, wrap_up_until_us,
-             not_responding, state_since_us, idle_since_us)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             not_responding, state_since_us, idle_since_us, wrap_up_interaction_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (tenant, agent_id) DO UPDATE SET online = $3, wish_away = $4, away_reason = $5,
-             wrap_up_until_us = $6, not_responding = $7, state_since_us = $8, idle_since_us = $9")
+             wrap_up_until_us = $6, not_responding = $7, state_since_us = $8, idle_since_us = $9,
+             wrap_up_interaction_id = $10")
         .bind(tenant.as_str())
         .bind(agent)
         .bind(status.online)
         .bind(requested_away)
         .bind(away_reason)
-        .bind(status.wrap_up_until_us)
+        .bind(wrap_up.map(|it| it.until_us))
         .bind(status.not_responding)
         .bind(status.state_since_us)
         .bind(status.idle_since_us)
+        .bind(wrap_up.map_or("", |it| it.interaction_id.as_str()))
         .execute(conn)
         .await)?;
     Ok(())

@@ -4,6 +4,7 @@
 mod claims;
 mod directory;
 mod edits;
+mod events;
 mod large;
 mod pickers;
 mod sessions;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use baton_api::error::{ApiError, ErrorReason};
 use baton_api::event::v1::EventData;
+use baton_api::event::v1::agent_state_changed::Cause;
 use baton_api::event::v1::event_data::Data;
 use baton_api::presence::v1::connect_request::{Goodbye, Heartbeat, Message};
 use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
@@ -132,10 +133,12 @@ async fn the_first_message_must_be_hello() {
 }
 
 #[tokio::test]
-async fn each_change_of_state_is_one_event_with_its_reason() {
-    let world = World::new().await;
+async fn each_change_of_state_is_one_event_with_its_cause() {
+    use AgentState::{Available, Away, Offline};
+    let mut world = World::new().await;
     let (bob, mut client) = world.online("Bob").await;
     for reason in ["lunch", "meeting"] {
+        world.pass(A_BIT * 2).await;
         let request = SetStateRequest {
             request_id: reason.to_owned(),
             state: AgentState::Away.into(),
@@ -154,15 +157,14 @@ async fn each_change_of_state_is_one_event_with_its_reason() {
         assert_eq!(logged.envelope.aggregate, format!("agent/{bob}"));
         let data = EventData::decode(logged.envelope.payload.as_slice()).unwrap().data;
         let Some(Data::AgentStateChanged(it)) = data else { panic!("{data:?}") };
-        seen.push((logged.envelope.sequence, it.from, it.to, it.reason));
+        seen.push((logged.envelope.sequence, it.from(), it.to(), it.cause(), it.away_reason, it.previous_state_ms));
     }
-    let step = |sequence, from: &str, to: &str, why: &str| (sequence, from.to_owned(), to.to_owned(), why.to_owned());
     // 1 is the agent's creation.
     let expected = [
-        step(2, "OFFLINE", "AVAILABLE", "connected"),
-        step(3, "AVAILABLE", "AWAY", "lunch"),
-        step(4, "AWAY", "AWAY", "meeting"),
-        step(5, "AWAY", "OFFLINE", "goodbye"),
+        (2, Offline, Available, Cause::Connected, String::new(), 0),
+        (3, Available, Away, Cause::Requested, "lunch".to_owned(), 2_000),
+        (4, Away, Away, Cause::Requested, "meeting".to_owned(), 2_000),
+        (5, Away, Offline, Cause::Goodbye, String::new(), 0),
     ];
     assert_eq!(seen, expected);
 }
