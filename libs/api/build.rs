@@ -32,7 +32,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out_dir.join("modules.rs"), modules(&packages)?)?;
     // Clients are built over a channel of `baton_runtime::client`, which adds token, trace and deadline. A generated `connect`
     // would bypass it, and would clash with the method of that name in `PresenceService`.
-    tonic_prost_build::configure().build_transport(false).bytes(".").btree_map(".").compile_fds(set)?;
+    // With type names, so that an error can carry any message of the contract.
+    let mut prost = tonic_prost_build::Config::new();
+    prost.enable_type_names();
+    let code = tonic_prost_build::configure().build_transport(false).bytes(".").btree_map(".");
+    code.compile_fds_with_config(set, prost)?;
     Ok(())
 }
 

@@ -4,18 +4,17 @@
 //! `google.rpc.Status`: the gRPC code gives the kind of failure, `ErrorInfo.reason` the failure itself (a closed list,
 //! `baton.common.v1.ErrorReason`), `BadRequest` names a wrong field, and the message tells a person what to do next.
 
-use std::collections::HashMap;
 use std::fmt;
 
+use prost_types::Any;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
 
 pub use crate::common::v1::ErrorReason;
-use crate::header_limit;
+use crate::wire;
 
 /// `ErrorInfo.domain` of every error that Baton itself makes.
 pub const DOMAIN: &str = "baton";
-const REASON_PREFIX: &str = "ERROR_REASON_";
+pub(crate) const REASON_PREFIX: &str = "ERROR_REASON_";
 
 /// The kind of a failure; each is one gRPC code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,12 +97,14 @@ pub struct ApiError {
     pub metadata: Vec<(String, String)>,
     /// The fields that are wrong, each with a description. Only for [`ErrorKind::InvalidArgument`].
     pub fields: Vec<(String, String)>,
+    /// A message of the contract that helps the caller to go on, such as the present view of what it tried to change.
+    pub attached: Option<Any>,
 }
 
 impl ApiError {
     /// An error of this kind and reason; the named constructors below read better where they fit.
     pub fn new(kind: ErrorKind, reason: ErrorReason, message: impl Into<String>) -> Self {
-        Self { kind, reason, message: message.into(), metadata: Vec::new(), fields: Vec::new() }
+        Self { kind, reason, message: message.into(), metadata: Vec::new(), fields: Vec::new(), attached: None }
     }
 
     /// Adds an entry to the metadata.
@@ -111,6 +112,21 @@ impl ApiError {
     pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {
         self.metadata.push((key.to_owned(), value.to_string()));
         self
+    }
+
+    /// Attaches a message of the contract, in the place of one that is attached already. It is sent as a further detail of
+    /// `google.rpc.Status`, and left out if it would not fit into the headers.
+    #[must_use]
+    pub fn carrying(mut self, message: &(impl prost::Message + prost::Name)) -> Self {
+        self.attached = Some(Any { type_url: type_url(message), value: message.encode_to_vec() });
+        self
+    }
+
+    /// The attached message, if it is of this type.
+    pub fn carried<M: prost::Message + prost::Name + Default>(&self) -> Option<M> {
+        let any = self.attached.as_ref()?;
+        let is_this_type = any.type_url.rsplit_once('/').is_some_and(|(_, name)| name == M::full_name());
+        is_this_type.then(|| M::decode(any.value.as_slice()).ok()).flatten()
     }
 
     /// It does not exist for this caller; `what` is for example "transfer".
@@ -194,24 +210,7 @@ impl ApiError {
     /// Reads an error that a Baton service sent. `None` if the status carries no `ErrorInfo` of Baton's, as after a broken
     /// connection; [`ApiError::of`] accepts these too.
     pub fn from_status(status: &Status) -> Option<Self> {
-        let details = status.get_error_details();
-        let info = details.error_info().filter(|info| info.domain == DOMAIN)?;
-        // A reason that is newer than this program is still an error of its kind.
-        let reason =
-            ErrorReason::from_str_name(&format!("{REASON_PREFIX}{}", info.reason)).unwrap_or(ErrorReason::Unspecified);
-        let mut metadata: Vec<_> = info.metadata.clone().into_iter().collect();
-        metadata.sort();
-        let fields = details.bad_request().map_or_else(Vec::new, |bad| {
-            let violations = bad.field_violations.iter();
-            violations.map(|it| (it.field.clone(), it.description.clone())).collect()
-        });
-        Some(Self {
-            kind: ErrorKind::of(status.code()),
-            reason,
-            message: status.message().to_owned(),
-            metadata,
-            fields,
-        })
+        wire::read(status)
     }
 
     /// Reads any status, also one that did not come from a Baton service.
@@ -237,20 +236,23 @@ impl std::error::Error for ApiError {}
 
 impl From<ApiError> for Status {
     fn from(error: ApiError) -> Self {
-        let error = header_limit::cut(error);
-        let reason = error.reason_name();
-        let metadata: HashMap<_, _> = error.metadata.into_iter().collect();
-        let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
-        for (field, why) in error.fields {
-            details.add_bad_request_violation(field, why);
-        }
-        Self::with_error_details(error.kind.code(), error.message, details)
+        wire::write(error)
     }
+}
+
+/// As `Any` names a type.
+fn type_url<M: prost::Name>(_: &M) -> String {
+    format!("type.googleapis.com/{}", M::full_name())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use tonic_types::{ErrorDetails, StatusExt as _};
+
     use super::*;
+    use crate::presence::v1::{Agent, Team};
 
     #[test]
     fn an_error_survives_the_wire() {
@@ -260,6 +262,29 @@ mod tests {
         let status = Status::from(error.clone());
         assert_eq!(status.code(), Code::FailedPrecondition);
         assert_eq!(ApiError::from_status(&status), Some(error));
+    }
+
+    #[test]
+    fn an_attached_message_survives_the_wire_as_its_type() {
+        let agent = Agent { agent_id: "a1".to_owned(), ..Agent::default() };
+        let error = ApiError::aborted(ErrorReason::VersionConflict, "It was changed.").carrying(&agent);
+        let status = Status::from(error.clone());
+        let read = ApiError::of(&status);
+        assert_eq!(read, error);
+        assert_eq!(read.carried::<Agent>(), Some(agent));
+        assert_eq!(read.carried::<Team>(), None);
+        // For a client without code of ours it is one more detail beside `ErrorInfo`.
+        let details = wire::details(&status).details;
+        let names: Vec<_> = details.iter().map(|it| it.type_url.as_str()).collect();
+        assert!(names.contains(&"type.googleapis.com/google.rpc.ErrorInfo"), "{names:?}");
+        assert!(names.contains(&"type.googleapis.com/baton.presence.v1.Agent"), "{names:?}");
+    }
+
+    #[test]
+    fn an_attached_message_that_does_not_fit_into_headers_is_left_out() {
+        let error = ApiError::aborted(ErrorReason::VersionConflict, "It was changed.");
+        let agent = Agent { name: "x".repeat(8_000), ..Agent::default() };
+        assert_eq!(ApiError::of(&Status::from(error.clone().carrying(&agent))), error);
     }
 
     #[test]

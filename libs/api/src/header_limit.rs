@@ -4,6 +4,8 @@
 //! most clients by default refuse more than 8 KB of them, and so lose code, reason and message. This is the only place that
 //! limits errors.
 
+use tonic::Status;
+
 use crate::ApiError;
 
 /// In bytes. The message is sent twice: in a header, where a byte that is not plain text takes three, and in the details,
@@ -13,6 +15,8 @@ const LONGEST_MESSAGE: usize = 1_000;
 const LONGEST_TEXT: usize = 256;
 /// In bytes, of all of these together; those that do not fit are left out. So the largest status is below 6 KB.
 const MAX_TEXTS: usize = 1_000;
+/// In bytes, of a status with an attached message. Half a kilobyte is left for the other headers of an answer.
+const LARGEST_STATUS: usize = 7_500;
 const ELLIPSIS: &str = "…";
 
 /// The error within the limits.
@@ -40,19 +44,23 @@ fn shorten(text: &mut String, longest: usize) {
     }
 }
 
+/// Whether clients accept headers with this status.
+pub(crate) fn fits(status: &Status) -> bool {
+    size(status) <= LARGEST_STATUS
+}
+
+/// The size of the headers as HTTP/2 counts it.
+fn size(status: &Status) -> usize {
+    let response = status.clone().into_http::<()>();
+    response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
+}
+
 #[cfg(test)]
 mod tests {
-    use tonic::Status;
     use tonic_types::StatusExt as _;
 
     use super::*;
     use crate::error::ErrorReason;
-
-    /// The size of the headers as HTTP/2 counts it.
-    fn size(status: &Status) -> usize {
-        let response = status.clone().into_http::<()>();
-        response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
-    }
 
     #[test]
     fn an_error_with_texts_of_any_length_fits_into_headers() {

@@ -1,5 +1,5 @@
-//! The contract: code generated from `proto/`, how the shared closed lists are written in it, the one error type that all services answer with, and the pages of
-//! their lists.
+//! The contract: code generated from `proto/`, how the shared closed lists are written in it, the one error type that all services answer
+//! with, and the pages of their lists.
 //!
 //! A package `baton.<area>.v1` is the module `<area>::v1`. To add one, add a `.proto` file below `proto/baton/` (see
 //! `build.rs`).
@@ -7,6 +7,7 @@
 pub mod error;
 mod header_limit;
 pub mod page;
+mod wire;
 mod words;
 
 #[expect(clippy::all, clippy::pedantic, clippy::allow_attributes, reason = "generated")]
