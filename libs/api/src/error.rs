@@ -2,9 +2,10 @@
 //!
 //! A service has small error enums of its own. At its edge they become an [`ApiError`], and only here does that become a
 //! `google.rpc.Status`: the gRPC code gives the kind of failure, `ErrorInfo.reason` the failure itself (a closed list,
-//! `baton.common.v1.ErrorReason`), `BadRequest` names a wrong field, and the message tells a person what to do next.
+//! `baton.common.v1.ErrorReason`), `BadRequest` names the wrong fields, `RetryInfo` says when to try again, and the message tells a person what to do next.
 
 use std::fmt;
+use std::time::Duration;
 
 use prost_types::Any;
 use tonic::{Code, Status};
@@ -37,6 +38,8 @@ pub enum ErrorKind {
     /// A service or resource that is needed does not answer.
     Unavailable,
     DeadlineExceeded,
+    /// There is no such method.
+    Unimplemented,
     /// A fault of Baton's.
     Internal,
 }
@@ -54,6 +57,7 @@ impl ErrorKind {
             Self::ResourceExhausted => Code::ResourceExhausted,
             Self::Unavailable => Code::Unavailable,
             Self::DeadlineExceeded => Code::DeadlineExceeded,
+            Self::Unimplemented => Code::Unimplemented,
             Self::Internal => Code::Internal,
         }
     }
@@ -72,7 +76,8 @@ impl ErrorKind {
             Code::ResourceExhausted => Self::ResourceExhausted,
             Code::Unavailable => Self::Unavailable,
             Code::DeadlineExceeded | Code::Cancelled => Self::DeadlineExceeded,
-            Code::Ok | Code::Unknown | Code::Unimplemented | Code::Internal | Code::DataLoss => Self::Internal,
+            Code::Unimplemented => Self::Unimplemented,
+            Code::Ok | Code::Unknown | Code::Internal | Code::DataLoss => Self::Internal,
         }
     }
 }
@@ -97,6 +102,8 @@ pub struct ApiError {
     pub metadata: Vec<(String, String)>,
     /// The fields that are wrong, each with a description. Only for [`ErrorKind::InvalidArgument`].
     pub fields: Vec<(String, String)>,
+    /// How long to wait before trying again. `None`: trying again does not help.
+    pub retry_after: Option<Duration>,
     /// A message of the contract that helps the caller to go on, such as the present view of what it tried to change.
     pub attached: Option<Any>,
 }
@@ -104,13 +111,35 @@ pub struct ApiError {
 impl ApiError {
     /// An error of this kind and reason; the named constructors below read better where they fit.
     pub fn new(kind: ErrorKind, reason: ErrorReason, message: impl Into<String>) -> Self {
-        Self { kind, reason, message: message.into(), metadata: Vec::new(), fields: Vec::new(), attached: None }
+        Self {
+            kind,
+            reason,
+            message: message.into(),
+            metadata: Vec::new(),
+            fields: Vec::new(),
+            retry_after: retry_after(kind, reason),
+            attached: None,
+        }
     }
 
     /// Adds an entry to the metadata.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {
         self.metadata.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Trying again helps after this long.
+    #[must_use]
+    pub fn with_retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+
+    /// Trying again does not help, although it usually does after an error of this kind.
+    #[must_use]
+    pub fn without_retry(mut self) -> Self {
+        self.retry_after = None;
         self
     }
 
@@ -184,6 +213,18 @@ impl ApiError {
         Self::new(ErrorKind::ResourceExhausted, ErrorReason::Limit, message)
     }
 
+    /// The caller's deadline passed before there was an answer.
+    pub fn deadline_exceeded() -> Self {
+        let message = "The deadline passed before there was an answer. A change may have been made: ask again with the same request id.";
+        Self::new(ErrorKind::DeadlineExceeded, ErrorReason::Deadline, message)
+    }
+
+    /// The method is not in the contract, or not served at this address.
+    pub fn unknown_method() -> Self {
+        let message = "There is no such method at this address. Check the name; reflection lists what there is.";
+        Self::new(ErrorKind::Unimplemented, ErrorReason::MethodUnknown, message)
+    }
+
     /// A fault of Baton's. The message goes to the caller; log the cause where it is handled.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, ErrorReason::Internal, message)
@@ -198,7 +239,11 @@ impl ApiError {
 
     /// Whether the same request with the same request id may succeed a little later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind, ErrorKind::Unavailable | ErrorKind::DeadlineExceeded | ErrorKind::ResourceExhausted)
+        match self.kind {
+            ErrorKind::Unavailable | ErrorKind::DeadlineExceeded => true,
+            ErrorKind::ResourceExhausted => self.retry_after.is_some(),
+            _ => false,
+        }
     }
 
     /// The reason as it is on the wire: the enum value's name without its prefix.
@@ -240,6 +285,23 @@ impl From<ApiError> for Status {
     }
 }
 
+/// The usual delays: as long as the cause usually lasts.
+fn retry_after(kind: ErrorKind, reason: ErrorReason) -> Option<Duration> {
+    match (kind, reason) {
+        // A peer or a server that is started anew.
+        (ErrorKind::Unavailable, _) => Some(Duration::from_secs(1)),
+        // The switch is slower than the caller's deadline.
+        (_, ErrorReason::Pending) => Some(Duration::from_millis(500)),
+        // What was sent is out of date, and will be.
+        (ErrorKind::Aborted, ErrorReason::Stale) => None,
+        // Read it again and decide anew: as soon as the other change is there.
+        (ErrorKind::Aborted, _) => Some(Duration::from_millis(100)),
+        // Somebody has to end something first.
+        (ErrorKind::ResourceExhausted, _) => Some(Duration::from_secs(5)),
+        _ => None,
+    }
+}
+
 /// As `Any` names a type.
 fn type_url<M: prost::Name>(_: &M) -> String {
     format!("type.googleapis.com/{}", M::full_name())
@@ -262,6 +324,25 @@ mod tests {
         let status = Status::from(error.clone());
         assert_eq!(status.code(), Code::FailedPrecondition);
         assert_eq!(ApiError::from_status(&status), Some(error));
+    }
+
+    #[test]
+    fn retry_info_is_sent_exactly_when_trying_again_helps() {
+        let delay = |error: ApiError| Status::from(error).get_details_retry_info().and_then(|it| it.retry_delay);
+        let conflict = || ApiError::aborted(ErrorReason::VersionConflict, "x");
+        for helps in [ApiError::unavailable("x"), ApiError::pending("x"), ApiError::resource_exhausted("x"), conflict()]
+        {
+            assert!(helps.retry_after.is_some(), "{helps:?}");
+            assert_eq!(delay(helps.clone()), helps.retry_after);
+        }
+        let stale = ApiError::aborted(ErrorReason::Stale, "x");
+        let too_large = ApiError::resource_exhausted("x").without_retry();
+        for does_not in [stale, too_large, ApiError::internal("x"), ApiError::not_found("x")] {
+            assert_eq!(delay(does_not.clone()), None, "{does_not:?}");
+            assert!(!ApiError::of(&Status::from(does_not)).is_retryable());
+        }
+        let minute = Duration::from_mins(1);
+        assert_eq!(delay(ApiError::unavailable("x").with_retry_after(minute)), Some(minute));
     }
 
     #[test]

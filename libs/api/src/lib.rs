@@ -1,10 +1,11 @@
 //! The contract: code generated from `proto/`, how the shared closed lists are written in it, the one error type that all services answer
-//! with, and the pages of their lists.
+//! with, and the pages of their lists; the fields of a request that are wrong are joined into one error by [`fields`].
 //!
 //! A package `baton.<area>.v1` is the module `<area>::v1`. To add one, add a `.proto` file below `proto/baton/` (see
 //! `build.rs`).
 
 pub mod error;
+pub mod fields;
 mod header_limit;
 pub mod page;
 mod wire;

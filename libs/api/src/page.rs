@@ -9,12 +9,18 @@ use crate::ApiError;
 const DEFAULT_SIZE: usize = 50;
 const MAX_SIZE: usize = 500;
 
+/// The size of a page. A client that asks for more gets less, so that the limit can change.
 pub fn size(asked: i32) -> Result<usize, ApiError> {
+    size_within(asked, DEFAULT_SIZE, MAX_SIZE)
+}
+
+/// The size of a page of a list with limits of its own.
+pub fn size_within(asked: i32, default: usize, most: usize) -> Result<usize, ApiError> {
     match usize::try_from(asked) {
-        Ok(0) => Ok(DEFAULT_SIZE),
-        Ok(size) if size <= MAX_SIZE => Ok(size),
-        _ => {
-            let why = format!("must be 0 (for {DEFAULT_SIZE}) to {MAX_SIZE}");
+        Ok(0) => Ok(default),
+        Ok(size) => Ok(size.min(most)),
+        Err(_) => {
+            let why = format!("must be 0 (for {default}) to {most}; larger ones are taken as {most}");
             Err(ApiError::invalid_argument("page_size", why))
         }
     }
@@ -47,7 +53,8 @@ mod tests {
     #[test]
     fn sizes_have_limits() {
         assert_eq!((size(0), size(500)), (Ok(50), Ok(500)));
-        assert!(size(501).is_err() && size(-1).is_err());
+        assert_eq!((size(501), size(i32::MAX)), (Ok(500), Ok(500)));
+        assert_eq!(size(-1).unwrap_err().fields[0].0, "page_size");
     }
 
     #[test]

@@ -30,6 +30,9 @@ fn without_attached(error: ApiError) -> Status {
     for (field, why) in error.fields {
         details.add_bad_request_violation(field, why);
     }
+    if error.retry_after.is_some() {
+        details.set_retry_info(error.retry_after);
+    }
     Status::with_error_details(error.kind.code(), error.message, details)
 }
 
@@ -51,6 +54,7 @@ pub(crate) fn read(status: &Status) -> Option<ApiError> {
         message: status.message().to_owned(),
         metadata,
         fields,
+        retry_after: known.retry_info().and_then(|it| it.retry_delay),
         attached: details(status).details.into_iter().find(|it| !it.type_url.starts_with(STANDARD)),
     })
 }

@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use baton_api::ApiError;
 use baton_api::event::v1::event_service_server::{EventService, EventServiceServer};
 use baton_api::event::v1::{
     Event, EventData, EventFilter, ListEventsRequest, ListEventsResponse, LoggedEvent, TailEventsRequest,
     TailEventsResponse, event_data::Data,
 };
+use baton_api::{ApiError, page};
 use baton_runtime::CallerExt;
 use baton_runtime::auth::Role;
 use baton_runtime::quota::{Quota, QuotaExceeded};
@@ -52,7 +52,7 @@ impl EventService for EventApi {
     async fn list_events(&self, request: Request<ListEventsRequest>) -> Result<Response<ListEventsResponse>, Status> {
         let filter = filter_of(&request, request.get_ref().filter.as_ref())?;
         let asked = request.get_ref();
-        let limit = page_size(asked.page_size)?;
+        let limit = page::size_within(asked.page_size, DEFAULT_PAGE, MAX_PAGE)?;
         let page = self.bus.read(asked.after_position, &filter, limit).await.map_err(refuse)?;
         let sees = sees_personal(&request)?;
         let events = page.events.into_iter().map(|logged| logged_event(logged, sees));
@@ -119,14 +119,6 @@ fn filter_of<T>(request: &Request<T>, asked: Option<&EventFilter>) -> Result<Eve
 
 fn too_many(error: QuotaExceeded) -> ApiError {
     ApiError::resource_exhausted(format!("No more event streams: {error}. Close one first."))
-}
-
-fn page_size(asked: i32) -> Result<usize, ApiError> {
-    match usize::try_from(asked) {
-        Ok(0) => Ok(DEFAULT_PAGE),
-        Ok(size) => Ok(size.min(MAX_PAGE)),
-        Err(_) => Err(ApiError::invalid_argument("page_size", "must not be negative")),
-    }
 }
 
 fn refuse(error: BusError) -> Status {

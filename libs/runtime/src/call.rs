@@ -22,7 +22,7 @@ const MAX_DEPTH: usize = 16;
 
 impl CallContext {
     pub(crate) fn from_headers(headers: &HeaderMap, clock: &Clock) -> Self {
-        let timeout = header(headers, TIMEOUT_HEADER).and_then(parse_timeout);
+        let timeout = timeout(headers);
         let depth: usize = header(headers, DEPTH_HEADER).and_then(|it| it.parse().ok()).unwrap_or(0);
         Self {
             deadline_us: timeout.map(|it| clock.after(it)),
@@ -36,6 +36,11 @@ impl CallContext {
 /// waits for the world until then at most.
 pub fn deadline_us(clock: &Clock, default: Duration) -> i64 {
     current().and_then(|call| call.deadline_us).unwrap_or_else(|| clock.after(default))
+}
+
+/// How long the caller waits.
+pub(crate) fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    header(headers, TIMEOUT_HEADER).and_then(parse_timeout)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

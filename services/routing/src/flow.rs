@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use baton_api::ApiError;
 use baton_api::routing::v1::call_flow_step::{RingAgent, RingTeam, Step, Voicemail};
 use baton_api::routing::v1::{CallFlow, CallFlowStep};
+use baton_api::{ApiError, fields};
 use uuid::Uuid;
 
 const MAX_NAME: usize = 100;
@@ -33,20 +33,24 @@ pub(crate) struct FlowTargets {
 /// Checks a flow. One without an id gets `fresh_id`.
 pub(crate) fn check(mut flow: CallFlow, fresh_id: Uuid) -> Result<CheckedFlow, ApiError> {
     let id = match flow.call_flow_id.as_str() {
-        "" => fresh_id,
-        text => uuid("call_flow.call_flow_id", text)?,
+        "" => Ok(fresh_id),
+        text => uuid("call_flow.call_flow_id", text),
     };
+    let (id, name, targets) = fields::all((id, name(&flow.name), check_steps(&mut flow.steps)))?;
     flow.call_flow_id = id.to_string();
-    flow.name = name(&flow.name)?;
-    if flow.steps.is_empty() || flow.steps.len() > MAX_STEPS {
-        let why = format!("must be 1 to {MAX_STEPS}");
-        return Err(ApiError::invalid_argument("call_flow.steps", why));
+    flow.name = name;
+    Ok(CheckedFlow { id, flow, targets })
+}
+
+fn check_steps(steps: &mut [CallFlowStep]) -> Result<FlowTargets, ApiError> {
+    if steps.is_empty() || steps.len() > MAX_STEPS {
+        return Err(ApiError::invalid_argument("call_flow.steps", format!("must be 1 to {MAX_STEPS}")));
     }
     let mut targets = FlowTargets::default();
-    for (number, step) in flow.steps.iter_mut().enumerate() {
-        check_step(&format!("call_flow.steps[{number}]"), step, &mut targets)?;
-    }
-    Ok(CheckedFlow { id, flow, targets })
+    let checked = steps.iter_mut().enumerate();
+    let checked = checked.map(|(number, step)| check_step(&format!("call_flow.steps[{number}]"), step, &mut targets));
+    fields::each::<(), ()>(checked)?;
+    Ok(targets)
 }
 
 /// The ids of the agents that a flow rings, each once.
@@ -76,19 +80,25 @@ fn check_step(field: &str, step: &mut CallFlowStep, targets: &mut FlowTargets) -
 
 fn ring_agent(field: &str, step: &mut RingAgent, targets: &mut FlowTargets) -> Result<(), ApiError> {
     let id_field = format!("{field}.agent_id");
-    let id = uuid(&id_field, &step.agent_id)?;
+    let (id, ()) = fields::all((
+        uuid(&id_field, &step.agent_id),
+        duration(&format!("{field}.ring_ms"), &mut step.ring_ms, DEFAULT_RING_MS, MAX_RING_MS),
+    ))?;
     step.agent_id = id.to_string();
     targets.agents.entry(id).or_insert(id_field);
-    duration(&format!("{field}.ring_ms"), &mut step.ring_ms, DEFAULT_RING_MS, MAX_RING_MS)
+    Ok(())
 }
 
 fn ring_team(field: &str, step: &mut RingTeam, targets: &mut FlowTargets) -> Result<(), ApiError> {
     let id_field = format!("{field}.team_id");
-    let id = uuid(&id_field, &step.team_id)?;
+    let (id, (), ()) = fields::all((
+        uuid(&id_field, &step.team_id),
+        duration(&format!("{field}.ring_ms"), &mut step.ring_ms, DEFAULT_RING_MS, MAX_RING_MS),
+        duration(&format!("{field}.wait_ms"), &mut step.wait_ms, DEFAULT_WAIT_MS, MAX_WAIT_MS),
+    ))?;
     step.team_id = id.to_string();
     targets.teams.entry(id).or_insert(id_field);
-    duration(&format!("{field}.ring_ms"), &mut step.ring_ms, DEFAULT_RING_MS, MAX_RING_MS)?;
-    duration(&format!("{field}.wait_ms"), &mut step.wait_ms, DEFAULT_WAIT_MS, MAX_WAIT_MS)
+    Ok(())
 }
 
 fn voicemail(field: &str, step: &Voicemail) -> Result<(), ApiError> {
@@ -183,5 +193,16 @@ mod tests {
         for (bad, field) in cases {
             assert_eq!(check(bad.clone(), ID).unwrap_err().fields[0].0, field, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn all_wrong_fields_of_a_flow_are_named_at_once() {
+        let bad = CallFlow { name: String::new(), ..flow(vec![agent("bob", -1), team(0, -1), mailbox("")]) };
+        let error = check(bad, ID).unwrap_err();
+        let names: Vec<_> = error.fields.iter().map(|(name, _)| name.as_str()).collect();
+        let steps =
+            ["[0].ring_agent.agent_id", "[0].ring_agent.ring_ms", "[1].ring_team.wait_ms", "[2].voicemail.mailbox"];
+        assert_eq!(names[0], "call_flow.name");
+        assert_eq!(names[1..], steps.map(|it| format!("call_flow.steps{it}")));
     }
 }

@@ -34,7 +34,7 @@ impl Gate {
             Some(roles) => Err(not_allowed(path, caller.role, roles).into()),
             // The answer of the router for a method that is not served. A method that is served, but missing in the table,
             // gets it too.
-            None => Err(Status::unimplemented("There is no such method.")),
+            None => Err(ApiError::unknown_method().into()),
         }
     }
 }
@@ -76,8 +76,8 @@ fn not_allowed(path: &str, role: Role, roles: &[Role]) -> ApiError {
 mod tests {
     use std::time::Duration;
 
+    use baton_api::ErrorKind;
     use http::HeaderValue;
-    use tonic::Code;
 
     use super::*;
     use crate::auth::SigningKey;
@@ -145,7 +145,12 @@ mod tests {
         {
             for role in Role::ALL.into_iter().filter(|it| *it != Role::Service) {
                 let headers = headers(&[&format!("Bearer {}", token(&key, role))]);
-                assert_eq!(gate.admit(path, &headers, 0).unwrap_err().code(), Code::Unimplemented, "{role} {path}");
+                let error = ApiError::from_status(&gate.admit(path, &headers, 0).unwrap_err()).expect("it is typed");
+                assert_eq!(
+                    (error.kind, error.reason),
+                    (ErrorKind::Unimplemented, ErrorReason::MethodUnknown),
+                    "{role} {path}"
+                );
             }
             assert_eq!(refused(&gate, path, &HeaderMap::new(), 0).reason, ErrorReason::TokenMissing, "{path}");
         }

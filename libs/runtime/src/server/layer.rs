@@ -1,11 +1,13 @@
-//! The layer that every call passes: admission, call context, busy guard, span, log, the answer to a malformed request, and
-//! the end of streams.
+//! The layer that every call passes: admission, call context, deadline, busy guard, span, log, the answer to a malformed
+//! request, and the end of streams.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use baton_api::ApiError;
 use http::{Request, Response};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -19,6 +21,8 @@ use super::stream_end::StreamEnd;
 use crate::auth::Gate;
 use crate::call::{self, CallContext};
 use crate::clock::Clock;
+
+const NO_DEADLINE: Duration = Duration::from_hours(24 * 365);
 
 /// Wraps a listener's routes.
 #[derive(Clone, Debug)]
@@ -68,6 +72,7 @@ where
         let EdgeLayer { gate, clock, shutdown } = &self.edge;
         let busy = clock.busy();
         let mut call = CallContext::from_headers(request.headers(), clock);
+        let timeout = call::timeout(request.headers());
         let span = request_log::span(&request, &mut call);
         let log = CallLog::new(&request, &call);
         match gate.admit(request.uri().path(), request.headers(), clock.now_us()) {
@@ -78,7 +83,7 @@ where
             Err(status) => return refuse(status, &log, &span),
         }
         let shutdown = shutdown.clone();
-        let answer = self.inner.call(request);
+        let answer = within(timeout, self.inner.call(request));
         let handled = async move {
             let response = answer.await?;
             drop(busy);
@@ -86,6 +91,19 @@ where
         };
         Box::pin(call::scope(call, handled).instrument(span))
     }
+}
+
+/// The answer, or that the caller's deadline has passed. tonic ends such a call itself, but says that it was cancelled; so this
+/// timer starts now, before tonic's, and not when the future is polled.
+#[expect(clippy::disallowed_methods, reason = "the caller waits in real time")]
+fn within<E>(
+    timeout: Option<Duration>,
+    answer: impl Future<Output = Result<Response<Body>, E>>,
+) -> impl Future<Output = Result<Response<Body>, E>> {
+    let late = || Ok(Status::from(ApiError::deadline_exceeded()).into_http());
+    // Without a deadline: for longer than any call lasts.
+    let timed = tokio::time::timeout(timeout.unwrap_or(NO_DEADLINE), answer);
+    async move { timed.await.unwrap_or_else(|_| late()) }
 }
 
 fn refuse(status: Status, log: &CallLog, span: &tracing::Span) -> Answer {

@@ -1,4 +1,5 @@
-//! Malformed requests: tonic's answers to these have no reason, and a code that blames the server.
+//! Malformed requests, and those for a method that does not exist: tonic's answers to these have no reason, and some have a
+//! code that blames the server.
 //!
 //! tonic decodes the message before a handler sees it, and reports a body that can't be decoded as an internal error. But any
 //! client can send one, so it must not raise an alarm, and the client's author needs a reason. So these answers are replaced
@@ -23,6 +24,8 @@ const TEXTS: &[(Code, &str, Explain)] = &[
     (Code::Internal, "Missing request message.", unreadable),
     (Code::Internal, "Unexpected EOF decoding stream.", unreadable),
     (Code::Unimplemented, "Content is compressed with ", compressed),
+    // Of a method that the router does not know.
+    (Code::Unimplemented, "", |_| ApiError::unknown_method()),
     (Code::OutOfRange, "Error, decoded message length too large", too_large),
 ];
 
@@ -55,7 +58,7 @@ fn compressed(_: &str) -> ApiError {
 
 fn too_large(why: &str) -> ApiError {
     let sizes = why.rsplit_once("too large: ").map_or(why, |(_, sizes)| sizes);
-    ApiError::resource_exhausted(format!("The message is too large: {sizes}. Send less at once."))
+    ApiError::resource_exhausted(format!("The message is too large: {sizes}. Send less at once.")).without_retry()
 }
 
 #[cfg(test)]

@@ -143,11 +143,18 @@ async fn the_log_has_none_of_it() {
 }
 
 #[test]
+fn a_method_that_the_router_does_not_know_is_typed() {
+    let routers = Status::unimplemented("").into_http::<Body>();
+    let error = explain(routers.headers()).unwrap();
+    assert_eq!((error.kind, error.reason), (ErrorKind::Unimplemented, ErrorReason::MethodUnknown));
+}
+
+#[test]
 fn errors_of_our_own_and_those_of_others_stay_what_they_are() {
     let unreadable = "failed to decode Protobuf message: x";
     let ours = Status::from(ApiError::internal(unreadable)).into_http::<Body>();
     assert_eq!(explain(ours.headers()), None);
-    for other in [Status::internal("the disk is full"), Status::unavailable(unreadable), Status::unimplemented("")] {
+    for other in [Status::internal("the disk is full"), Status::unavailable(unreadable)] {
         assert_eq!(explain(other.into_http::<Body>().headers()), None);
     }
     assert_eq!(explain(&HeaderMap::new()), None);

@@ -239,6 +239,7 @@ fn with_health_and_reflection(
     let health = HealthServer::new(HealthService::from_health_reporter(health.clone()));
     routes.add_service(health);
     routes.add_service(reflection::server(names)?);
+    routes.add_service(reflection::older_server(names)?);
     Ok(routes.routes())
 }
 

@@ -10,11 +10,21 @@ use prost_types::{FileDescriptorProto, FileDescriptorSet};
 use tonic::server::NamedService;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::HealthService;
-use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
-use tonic_reflection::server::{Builder, Error};
+use tonic_reflection::server::{Builder, Error, v1, v1alpha};
 
 /// Reflection for a listener with these services, and health.
-pub(super) fn server(names: &[&str]) -> Result<ServerReflectionServer<impl ServerReflection + use<>>, Error> {
+pub(super) fn server(names: &[&str]) -> Result<v1::ServerReflectionServer<impl v1::ServerReflection + use<>>, Error> {
+    builder(names)?.build_v1()
+}
+
+/// The same in the version that older tools ask for.
+pub(super) fn older_server(
+    names: &[&str],
+) -> Result<v1alpha::ServerReflectionServer<impl v1alpha::ServerReflection + use<>>, Error> {
+    builder(names)?.build_v1alpha()
+}
+
+fn builder(names: &[&str]) -> Result<Builder<'static>, Error> {
     let mut reflection = Builder::configure()
         .register_file_descriptor_set(files_of(names)?)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -22,7 +32,7 @@ pub(super) fn server(names: &[&str]) -> Result<ServerReflectionServer<impl Serve
     for name in names {
         reflection = reflection.with_service_name(*name);
     }
-    reflection.build_v1()
+    Ok(reflection)
 }
 
 /// The files that define these services, and their direct and indirect imports.

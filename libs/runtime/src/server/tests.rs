@@ -78,6 +78,7 @@ async fn health_answers_without_a_token_and_everything_else_wants_one() {
     let public = GrpcChannel::public(&server.address, &token, clock).unwrap();
     let status = raw_call(public, "/baton.transfer.v1.TransferService/StartTransfer").await;
     assert_eq!(status.code(), Code::Unimplemented, "admitted; nobody is there");
+    assert_eq!(ApiError::of(&status).reason, ErrorReason::MethodUnknown);
 }
 
 /// Calls a method without a generated client, and says how it ended.
@@ -123,6 +124,25 @@ async fn reflection_tells_of_what_is_on_the_listener_and_of_nothing_else() {
 }
 
 #[tokio::test]
+async fn reflection_answers_in_the_version_of_older_tools_too() {
+    use tonic_reflection::pb::v1alpha::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+    let clock = Clock::real();
+    let server = run(ServerBuilder::new(clock.clone(), SigningKey::generate().verifier()));
+    let mut client = ServerReflectionClient::new(GrpcChannel::anonymous(&server.address, clock).unwrap());
+    let asked = Some(MessageRequest::ListServices(String::new()));
+    let request = ServerReflectionRequest { host: String::new(), message_request: asked };
+    let mut answers = client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
+    let Some(MessageResponse::ListServicesResponse(list)) = answers.message().await.unwrap().unwrap().message_response
+    else {
+        panic!("no list")
+    };
+    assert_eq!(list.service.len(), 1, "{list:?}");
+}
+
+#[tokio::test]
 async fn stopping_ends_streams_and_comes_to_an_end() {
     let clock = Clock::real();
     let server = run(ServerBuilder::new(clock.clone(), SigningKey::generate().verifier()));
@@ -134,12 +154,12 @@ async fn stopping_ends_streams_and_comes_to_an_end() {
         loop {
             match watch.next().await {
                 Some(Ok(_)) => {}
-                Some(Err(status)) => return Some(status.code()),
+                Some(Err(status)) => return Some((status.code(), ApiError::of(&status).retry_after.is_some())),
                 None => return None,
             }
         }
     };
-    assert_eq!(clock.timeout(SOON, end).await, Ok(Some(Code::Unavailable)));
+    assert_eq!(clock.timeout(SOON, end).await, Ok(Some((Code::Unavailable, true))));
     clock.timeout(SOON, server.served).await.unwrap().unwrap().unwrap();
 }
 
@@ -276,6 +296,31 @@ async fn a_deadline_that_passes_is_called_so() {
     let status = raw_call(channel, "/grpc.health.v1.Health/Check").await;
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
     assert_eq!(ApiError::of(&status).outcome(), baton_api::Outcome::Unknown);
+}
+
+/// How a call with this `grpc-timeout` ends, for a client that has no timer of its own.
+async fn call_within(address: &str, timeout: &str) -> Status {
+    let connection = tokio::net::TcpStream::connect(address.trim_start_matches("http://")).await.unwrap();
+    let (client, connection) = h2::client::handshake(connection).await.unwrap();
+    let connection = lifecycle::spawn(connection);
+    let request = http::Request::post(format!("{address}/grpc.health.v1.Health/Check"));
+    let request = request.header("content-type", "application/grpc").header("grpc-timeout", timeout);
+    let mut client = client.ready().await.unwrap();
+    let (answer, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
+    body.send_data(bytes::Bytes::from_static(&[0; 5]), true).unwrap();
+    let answer = answer.await.unwrap();
+    connection.abort();
+    Status::from_header_map(answer.headers()).expect("it ends at once")
+}
+
+#[tokio::test]
+async fn a_deadline_of_a_few_milliseconds_is_called_one_by_the_server_too() {
+    let clock = Clock::real();
+    let server = run_probe(Probe { wait: SOON, ..Probe::new(&clock) });
+    for timeout in ["0u", "1u", "500u", "1m", "2m", "3m", "10m"].repeat(5) {
+        let error = ApiError::from_status(&call_within(&server.address, timeout).await).expect("it is typed");
+        assert_eq!((error.kind, error.reason), (ErrorKind::DeadlineExceeded, ErrorReason::Deadline), "{timeout}");
+    }
 }
 
 #[tokio::test]

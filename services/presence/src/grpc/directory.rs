@@ -10,7 +10,7 @@ use baton_api::presence::v1::{
     ListTeamsRequest, ListTeamsResponse, RemoveTeamMembersRequest, RemoveTeamMembersResponse, Team, UpdateAgentRequest,
     UpdateAgentResponse, UpdateTeamRequest, UpdateTeamResponse,
 };
-use baton_api::{ApiError, page};
+use baton_api::{ApiError, fields, page};
 use baton_runtime::CallerExt as _;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
@@ -56,8 +56,8 @@ impl DirectoryService for PresenceApi {
     ) -> Result<Response<CreateAgentResponse>, Status> {
         change_once!(self, request, "CreateAgent", |request: &CreateAgentRequest| {
             let agent = given(request.agent.as_ref(), "agent")?;
-            let id = AgentId::parse_or_new("agent.agent_id", &agent.agent_id)?;
-            let profile = parse::profile(agent)?;
+            let id = AgentId::parse_or_new("agent.agent_id", &agent.agent_id);
+            let (id, profile) = fields::all((id, parse::profile(agent)))?;
             Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
                 let created = agents_ops::create_agent(edit, id, &profile).await?;
                 Ok(CreateAgentResponse { agent: Some(convert::agent(&created)) })
@@ -71,8 +71,8 @@ impl DirectoryService for PresenceApi {
     ) -> Result<Response<UpdateAgentResponse>, Status> {
         change_once!(self, request, "UpdateAgent", |request: &UpdateAgentRequest| {
             let agent = given(request.agent.as_ref(), "agent")?;
-            let id = AgentId::parse("agent.agent_id", &agent.agent_id)?;
-            let change = update::profile_change(agent, request.update_mask.as_ref())?;
+            let id = AgentId::parse("agent.agent_id", &agent.agent_id);
+            let (id, change) = fields::all((id, update::profile_change(agent, request.update_mask.as_ref())))?;
             let etag = agent.etag.clone();
             Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
                 let updated = agents_ops::update_agent(edit, id, change, &etag).await?;
@@ -104,8 +104,8 @@ impl DirectoryService for PresenceApi {
 
     async fn list_agents(&self, request: Request<ListAgentsRequest>) -> Result<Response<ListAgentsResponse>, Status> {
         let tenant = request.caller()?.tenant()?;
-        let size = page::size(request.get_ref().page_size)?;
-        let after = DirectoryCursor::parse(&request.get_ref().page_token)?;
+        let message = request.get_ref();
+        let (size, after) = fields::all((page::size(message.page_size), DirectoryCursor::parse(&message.page_token)))?;
         let mut reader = self.core.db.read().await?;
         let mut rows = agents::list(&mut reader, tenant, &after, size + 1).await?;
         let next_page_token = page::cut(&mut rows, size, |row| {
@@ -118,8 +118,8 @@ impl DirectoryService for PresenceApi {
     async fn create_team(&self, request: Request<CreateTeamRequest>) -> Result<Response<CreateTeamResponse>, Status> {
         change_once!(self, request, "CreateTeam", |request: &CreateTeamRequest| {
             let team = given(request.team.as_ref(), "team")?;
-            let id = TeamId::parse_or_new("team.team_id", &team.team_id)?;
-            let (name, members) = parse::team(team)?;
+            let id = TeamId::parse_or_new("team.team_id", &team.team_id);
+            let (id, (name, members)) = fields::all((id, parse::team(team)))?;
             Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
                 let created = teams_ops::create_team(edit, id, &name, &members).await?;
                 Ok(CreateTeamResponse { team: Some(convert::team(&created)) })
@@ -130,8 +130,8 @@ impl DirectoryService for PresenceApi {
     async fn update_team(&self, request: Request<UpdateTeamRequest>) -> Result<Response<UpdateTeamResponse>, Status> {
         change_once!(self, request, "UpdateTeam", |request: &UpdateTeamRequest| {
             let team = given(request.team.as_ref(), "team")?;
-            let id = TeamId::parse("team.team_id", &team.team_id)?;
-            let change = update::team_change(team, request.update_mask.as_ref())?;
+            let id = TeamId::parse("team.team_id", &team.team_id);
+            let (id, change) = fields::all((id, update::team_change(team, request.update_mask.as_ref())))?;
             let etag = team.etag.clone();
             Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
                 let updated = teams_ops::update_team(edit, id, &change, &etag).await?;
@@ -188,8 +188,8 @@ impl DirectoryService for PresenceApi {
 
     async fn list_teams(&self, request: Request<ListTeamsRequest>) -> Result<Response<ListTeamsResponse>, Status> {
         let tenant = request.caller()?.tenant()?;
-        let size = page::size(request.get_ref().page_size)?;
-        let after = DirectoryCursor::parse(&request.get_ref().page_token)?;
+        let message = request.get_ref();
+        let (size, after) = fields::all((page::size(message.page_size), DirectoryCursor::parse(&message.page_token)))?;
         let mut reader = self.core.db.read().await?;
         let mut rows = teams::list(&mut reader, tenant, &after, size + 1).await?;
         let next_page_token = page::cut(&mut rows, size, team_token);

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use baton_api::ApiError;
 use baton_api::presence::v1::{Agent, AgentState, OpenSessionRequest, TargetFilter, Team};
+use baton_api::{ApiError, fields};
 use baton_runtime::auth::{Caller, Role, TenantId};
 use baton_store::requests::{BodyHash, RequestKey};
 use tonic::Status;
@@ -58,12 +58,9 @@ pub(super) fn agent_to_set(caller: &Caller, agent_id: &str) -> Result<AgentId, A
 }
 
 pub(super) fn profile(agent: &Agent) -> Result<AgentProfile, ApiError> {
-    Ok(AgentProfile {
-        phone: phone(&agent.phone)?,
-        name: name("agent.name", &agent.name)?,
-        email: email(&agent.email)?,
-        voicemail: agent.voicemail,
-    })
+    let (name, email, phone) =
+        fields::all((name("agent.name", &agent.name), email(&agent.email), phone(&agent.phone)))?;
+    Ok(AgentProfile { phone, name, email, voicemail: agent.voicemail })
 }
 
 /// An address on the switch. A number outside is refused: only a dial rule allows it to be dialled (X3).
@@ -90,8 +87,7 @@ fn is_number(phone: &str) -> bool {
 
 /// A team's name and members.
 pub(super) fn team(team: &Team) -> Result<(String, BTreeSet<AgentId>), ApiError> {
-    let members = agent_ids("team.agent_ids", &team.agent_ids, MAX_MEMBERS)?;
-    Ok((name("team.name", &team.name)?, members))
+    fields::all((name("team.name", &team.name), agent_ids("team.agent_ids", &team.agent_ids, MAX_MEMBERS)))
 }
 
 /// The agents who become members of a team, or are no longer.
@@ -113,11 +109,24 @@ pub(super) fn agent_ids(field: &str, texts: &[String], most: usize) -> Result<BT
 
 /// The state that an agent requests.
 pub(super) fn requested_state(state: i32, away_reason: &str) -> Result<RequestedState, ApiError> {
-    text("away_reason", away_reason)?;
+    let (state, ()) = fields::all((free_state(state), text("away_reason", away_reason)))?;
+    match state {
+        FreeState::Available if away_reason.is_empty() => Ok(RequestedState::Available),
+        FreeState::Available => Err(ApiError::invalid_argument("away_reason", "is only for AWAY")),
+        FreeState::Away => Ok(RequestedState::Away(away_reason.to_owned())),
+    }
+}
+
+/// The states that an agent may request.
+enum FreeState {
+    Available,
+    Away,
+}
+
+fn free_state(state: i32) -> Result<FreeState, ApiError> {
     match AgentState::try_from(state) {
-        Ok(AgentState::Available) if away_reason.is_empty() => Ok(RequestedState::Available),
-        Ok(AgentState::Available) => Err(ApiError::invalid_argument("away_reason", "is only for AWAY")),
-        Ok(AgentState::Away) => Ok(RequestedState::Away(away_reason.to_owned())),
+        Ok(AgentState::Available) => Ok(FreeState::Available),
+        Ok(AgentState::Away) => Ok(FreeState::Away),
         _ => {
             let why = "must be AVAILABLE or AWAY; the other states follow from what happens";
             Err(ApiError::invalid_argument("state", why))
@@ -160,11 +169,12 @@ pub(super) fn choosable(state: i32) -> Result<ShownState, ApiError> {
 pub(super) fn filter(filter: Option<&TargetFilter>, caller: &Caller) -> Result<PickerFilter, ApiError> {
     let all = TargetFilter::default();
     let filter = filter.unwrap_or(&all);
-    text("filter.search", &filter.search)?;
     let team = Some(&filter.team_id).filter(|it| !it.is_empty());
+    let team = team.map(|it| TeamId::parse("filter.team_id", it)).transpose();
+    let ((), team) = fields::all((text("filter.search", &filter.search), team))?;
     Ok(PickerFilter {
         search: name_key(&filter.search),
-        team: team.map(|it| TeamId::parse("filter.team_id", it)).transpose()?,
+        team,
         include_unavailable: filter.include_unavailable,
         caller: subject_agent(caller),
     })
@@ -242,6 +252,16 @@ mod tests {
         for (agent, field) in cases {
             assert_eq!(profile(&agent).unwrap_err().fields[0].0, field, "{agent:?}");
         }
+    }
+
+    #[test]
+    fn all_wrong_fields_are_named_at_once() {
+        let bad = Agent { email: "ada".to_owned(), ..Agent::default() };
+        let error = profile(&bad).unwrap_err();
+        let names: Vec<_> = error.fields.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["agent.name", "agent.email", "agent.phone"]);
+        let error = requested_state(0, &"x".repeat(101)).unwrap_err();
+        assert_eq!(error.fields.len(), 2, "{error:?}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use baton_api::presence::v1::{
     OpenSessionRequest, OpenSessionResponse, RenewSessionRequest, RenewSessionResponse, SetStateRequest,
     SetStateResponse, WatchAgentRequest, WatchTargetsRequest, WatchTargetsResponse,
 };
-use baton_api::{ApiError, page};
+use baton_api::{ApiError, fields, page};
 use baton_runtime::CallerExt as _;
 use baton_runtime::auth::{Caller, Role};
 use tokio::sync::mpsc;
@@ -141,9 +141,11 @@ impl PresenceService for PresenceApi {
     ) -> Result<Response<ListTargetsResponse>, Status> {
         let caller = request.caller()?;
         let message = request.get_ref();
-        let filter = parse::filter(message.filter.as_ref(), caller)?;
-        let size = page::size(message.page_size)?;
-        let after = DirectoryCursor::parse(&message.page_token)?;
+        let (filter, size, after) = fields::all((
+            parse::filter(message.filter.as_ref(), caller),
+            page::size(message.page_size),
+            DirectoryCursor::parse(&message.page_token),
+        ))?;
         let mut found = self.core.index.tenant(caller.tenant()?).targets(&filter, &after, size + 1);
         let next_page_token = page::cut(&mut found, size, |(at, _, _)| at.token());
         let targets = found.into_iter().map(|(_, _, target)| target).collect();

@@ -120,7 +120,7 @@ impl Picker<'_> {
         let bytes: usize = found.iter().map(|(_, _, target)| target.encoded_len()).sum();
         if found.len() > MAX_TARGETS || bytes > MAX_BYTES {
             let message = "More targets match than fit into one list. Search for a name, or choose a team.";
-            return Err(ApiError::resource_exhausted(message).into());
+            return Err(ApiError::resource_exhausted(message).without_retry().into());
         }
         let keys: Vec<TargetKey> = found.iter().map(|(_, key, _)| *key).collect();
         let mut message = WatchTargetsResponse::default();

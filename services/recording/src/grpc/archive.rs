@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use baton_api::ApiError;
 use baton_api::recording::v1 as proto;
 use baton_api::recording::v1::archive_service_server::ArchiveService;
 use baton_api::recording::v1::store_segment_request::Message;
+use baton_api::{ApiError, fields};
 use baton_runtime::auth::TenantId;
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -64,11 +64,17 @@ fn chunk(message: Result<proto::StoreSegmentRequest, Status>) -> Result<Bytes, S
 }
 
 fn segment_key(header: &proto::SegmentHeader) -> Result<SegmentKey, ApiError> {
+    let (tenant, interaction_id, recording_id, segment_id) = fields::all((
+        tenant(&header.tenant),
+        parse::id("header.interaction_id", &header.interaction_id),
+        parse::id("header.recording_id", &header.recording_id),
+        parse::id("header.segment_id", &header.segment_id),
+    ))?;
     Ok(SegmentKey {
-        tenant: tenant(&header.tenant)?.to_owned(),
-        interaction_id: parse::id("header.interaction_id", &header.interaction_id)?.to_owned(),
-        recording_id: parse::id("header.recording_id", &header.recording_id)?.to_owned(),
-        segment_id: parse::id("header.segment_id", &header.segment_id)?.to_owned(),
+        tenant: tenant.to_owned(),
+        interaction_id: interaction_id.to_owned(),
+        recording_id: recording_id.to_owned(),
+        segment_id: segment_id.to_owned(),
     })
 }
 

@@ -5,8 +5,6 @@ use baton_api::common::v1::RecordingMode;
 use baton_runtime::auth::{Caller, Role};
 
 const MAX_ID: usize = 128;
-const DEFAULT_PAGE: i64 = 50;
-const MAX_PAGE: i64 = 500;
 
 /// An id of the form that Baton makes: it is safe as a part of a file's name.
 pub(crate) fn id<'a>(field: &str, text: &'a str) -> Result<&'a str, ApiError> {
@@ -40,14 +38,6 @@ pub(crate) fn mode(field: &str, value: i32) -> Result<RecordingMode, ApiError> {
             Err(ApiError::invalid_argument(field, "give one of ALL, INCOMING, OUTGOING and MANUAL"))
         }
         Ok(mode) => Ok(mode),
-    }
-}
-
-pub(crate) fn page_size(size: i32) -> Result<i64, ApiError> {
-    match i64::from(size) {
-        0 => Ok(DEFAULT_PAGE),
-        size @ 1..=MAX_PAGE => Ok(size),
-        _ => Err(ApiError::invalid_argument("page_size", format!("give 1 to {MAX_PAGE}, or 0 for {DEFAULT_PAGE}"))),
     }
 }
 
@@ -109,13 +99,6 @@ mod tests {
     fn a_mode_must_be_one_that_can_be_set() {
         assert_eq!(mode("mode", 1), Ok(RecordingMode::All));
         assert!(mode("mode", 0).is_err() && mode("mode", 9).is_err());
-    }
-
-    #[test]
-    fn pages_have_limits() {
-        assert_eq!(page_size(0), Ok(50));
-        assert_eq!(page_size(500), Ok(500));
-        assert!(page_size(501).is_err() && page_size(-1).is_err());
     }
 
     #[test]

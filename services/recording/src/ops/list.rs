@@ -1,7 +1,7 @@
 //! Listing and reading recordings.
 
-use baton_api::ApiError;
 use baton_api::recording::v1::{ListRecordingsRequest, ListRecordingsResponse, Recording};
+use baton_api::{ApiError, fields, page};
 use baton_store::StoreError;
 
 use crate::core::RecordingCore;
@@ -17,19 +17,15 @@ pub(crate) async fn page(
     viewer: &Viewer<'_>,
     request: &ListRecordingsRequest,
 ) -> Result<ListRecordingsResponse, ApiError> {
-    let size = parse::page_size(request.page_size)?;
-    let query = RecordingsQuery {
-        tenant: viewer.tenant,
-        interaction_id: parse::optional_id("interaction_id", &request.interaction_id)?,
-        agent_id: viewer.agent_id,
-        after: parse::page_token(&request.page_token)?,
-    };
+    let (size, interaction_id, after) = fields::all((
+        page::size(request.page_size),
+        parse::optional_id("interaction_id", &request.interaction_id),
+        parse::page_token(&request.page_token),
+    ))?;
+    let query = RecordingsQuery { tenant: viewer.tenant, interaction_id, agent_id: viewer.agent_id, after };
     // One row more than the page has shows whether there is a next page.
-    let mut rows = listing::page(&core.db, &query, size + 1).await?;
-    let has_more = rows.len() as i64 > size;
-    rows.truncate(size as usize);
-    let last = rows.last().filter(|_| has_more);
-    let next_page_token = last.map(|it| parse::next_page_token(&it.interaction_id, it.number)).unwrap_or_default();
+    let mut rows = listing::page(&core.db, &query, size as i64 + 1).await?;
+    let next_page_token = page::cut(&mut rows, size, |it| parse::next_page_token(&it.interaction_id, it.number));
     let recordings = show(core, viewer, &rows).await?;
     Ok(ListRecordingsResponse { recordings, next_page_token })
 }

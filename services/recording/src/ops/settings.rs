@@ -1,6 +1,7 @@
 //! The recording mode of a number.
 
 use baton_api::common::v1::RecordingMode;
+use baton_api::fields;
 use baton_api::recording::v1::{SetSettingsRequest, SetSettingsResponse};
 use baton_runtime::auth::Caller;
 use baton_store::requests::RequestKey;
@@ -28,8 +29,8 @@ pub(crate) async fn set(
     request: &SetSettingsRequest,
 ) -> Result<SetSettingsResponse, Status> {
     let tenant = caller.tenant()?.as_str();
-    let number = parse::phone_number("phone_number", &request.phone_number)?;
-    let mode = parse::mode("mode", request.mode)?;
+    let (number, mode) =
+        fields::all((parse::phone_number("phone_number", &request.phone_number), parse::mode("mode", request.mode)))?;
     let key = RequestKey::new(tenant, &caller.subject, METHOD, &request.request_id)?;
     let now_us = core.clock.now_us();
     idempotent(&core.db, &key, request, now_us, async |tx| {

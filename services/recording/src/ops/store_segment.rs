@@ -154,7 +154,7 @@ fn refusal(key: &SegmentKey, error: IntakeError) -> Status {
         IntakeError::Wav(WavError::WrongLength { .. }) | IntakeError::Checksum { .. } => {
             super::data_loss(&format!("The segment was not stored: {error}. Fetch it from the switch again."))
         }
-        IntakeError::TooLong => ApiError::resource_exhausted(error.to_string()).into(),
+        IntakeError::TooLong => ApiError::resource_exhausted(error.to_string()).without_retry().into(),
         IntakeError::Storage(_) => {
             ApiError::unavailable("The audio could not be written; the service's log says why. Try again.").into()
         }

@@ -8,7 +8,7 @@ use baton_api::routing::v1::{
     ListDialRulesRequest, ListDialRulesResponse, ListNumbersRequest, ListNumbersResponse, Number, PutCallFlowRequest,
     PutCallFlowResponse, PutDialRuleRequest, PutDialRuleResponse, PutNumberRequest, PutNumberResponse,
 };
-use baton_api::{ApiError, page};
+use baton_api::{ApiError, fields, page};
 use baton_runtime::CallerExt as _;
 use baton_runtime::auth::Caller;
 use baton_store::requests::RequestKey;
@@ -88,8 +88,9 @@ impl RoutingService for RoutingApi {
         request: Request<ListCallFlowsRequest>,
     ) -> Result<Response<ListCallFlowsResponse>, Status> {
         let tenant = request.caller()?.tenant()?;
-        let size = page::size(request.get_ref().page_size)?;
-        let after = ConfigurationCursor::parse(&request.get_ref().page_token)?;
+        let message = request.get_ref();
+        let (size, after) =
+            fields::all((page::size(message.page_size), ConfigurationCursor::parse(&message.page_token)))?;
         let mut call_flows = flows::list(&mut self.matcher.core.db.read().await?, tenant, &after, size + 1).await?;
         let next_page_token = page::cut(&mut call_flows, size, |flow| {
             ConfigurationCursor { key: flow.name.to_lowercase(), id: flow.call_flow_id.parse().unwrap_or_default() }
@@ -126,10 +127,9 @@ impl RoutingService for RoutingApi {
         let tenant = caller.tenant()?;
         let request = request.into_inner();
         let given = request.number.as_ref().ok_or_else(|| missing("number"))?;
-        let row = NumberRow {
-            number: number::parse("number.number", &given.number)?,
-            call_flow_id: flow_id(&given.call_flow_id)?,
-        };
+        let (number, call_flow_id) =
+            fields::all((number::parse("number.number", &given.number), flow_id(&given.call_flow_id)))?;
+        let row = NumberRow { number, call_flow_id };
         let change = configuration_request(&caller, "PutNumber", &request.request_id, &request);
         let response = self.change_once(change, async |tx| {
             if let Some(id) = row.call_flow_id
@@ -149,8 +149,9 @@ impl RoutingService for RoutingApi {
         request: Request<ListNumbersRequest>,
     ) -> Result<Response<ListNumbersResponse>, Status> {
         let tenant = request.caller()?.tenant()?;
-        let size = page::size(request.get_ref().page_size)?;
-        let after = ConfigurationCursor::parse(&request.get_ref().page_token)?;
+        let message = request.get_ref();
+        let (size, after) =
+            fields::all((page::size(message.page_size), ConfigurationCursor::parse(&message.page_token)))?;
         let mut rows = numbers::list(&mut self.matcher.core.db.read().await?, tenant, &after.key, size + 1).await?;
         let next_page_token =
             page::cut(&mut rows, size, |row| ConfigurationCursor { key: row.number.clone(), id: Uuid::nil() }.token());

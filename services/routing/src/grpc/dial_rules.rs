@@ -28,7 +28,7 @@ impl RoutingApi {
             if dial_rules::count(tx, tenant).await? > dial_rule::MOST {
                 let message =
                     format!("There are {} rules, as many as there may be. Delete one first.", dial_rule::MOST);
-                return Err(ApiError::resource_exhausted(message).into());
+                return Err(ApiError::resource_exhausted(message).without_retry().into());
             }
             Ok(PutDialRuleResponse { rule: Some(DialRule { prefix }) })
         })

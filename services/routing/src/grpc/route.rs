@@ -1,11 +1,11 @@
 //! `RouteService`, for interactions.
 
-use baton_api::ApiError;
 use baton_api::routing::v1::route_service_server::RouteService;
 use baton_api::routing::v1::{
     ResolveDialRequest, ResolveDialResponse, ResolveNumberRequest, ResolveNumberResponse, SyncWaitRequest,
     SyncWaitResponse, Wait,
 };
+use baton_api::{ApiError, fields};
 use baton_runtime::auth::TenantId;
 use tonic::{Request, Response, Status};
 
@@ -27,8 +27,7 @@ impl RouteService for RoutingApi {
         request: Request<ResolveNumberRequest>,
     ) -> Result<Response<ResolveNumberResponse>, Status> {
         let message = request.get_ref();
-        let tenant = tenant(&message.tenant)?;
-        let number = number::parse("number", &message.number)?;
+        let (tenant, number) = fields::all((tenant(&message.tenant), number::parse("number", &message.number)))?;
         let mut reader = self.matcher.core.db.read().await?;
         let found = numbers::get(&mut reader, &tenant, &number).await?;
         let row = found.ok_or_else(|| ApiError::not_found("number"))?;
@@ -47,9 +46,11 @@ impl RouteService for RoutingApi {
         request: Request<ResolveDialRequest>,
     ) -> Result<Response<ResolveDialResponse>, Status> {
         let message = request.get_ref();
-        let tenant = tenant(&message.tenant)?;
-        let number = number::parse("number", &message.number)?;
-        let to = number::parse("to", &message.to)?;
+        let (tenant, number, to) = fields::all((
+            tenant(&message.tenant),
+            number::parse("number", &message.number),
+            number::parse("to", &message.to),
+        ))?;
         let mut reader = self.matcher.core.db.read().await?;
         if numbers::get(&mut reader, &tenant, &number).await?.is_none() {
             return Err(ApiError::not_found("number").into());
