@@ -71,8 +71,14 @@ impl Ids {
 
     /// The text with every id of these replaced by the name of its field.
     fn masked(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (field, id)| text.replace(id.as_str(), field))
+        self.0.iter().fold(without_etags(text), |text, (field, id)| text.replace(id.as_str(), field))
     }
+}
+
+/// The text without etags, which are 32 hexadecimal digits and new with each change.
+fn without_etags(text: &str) -> String {
+    let pieces = text.split_inclusive(|it: char| !it.is_ascii_hexdigit());
+    pieces.filter(|piece| piece.trim_end_matches(|it: char| !it.is_ascii_hexdigit()).len() != 32).collect()
 }
 
 /// An id of the same form: another UUID in it, the same for the same one, or other digits.

@@ -105,7 +105,7 @@ pub struct ApiError {
     /// How long to wait before trying again. `None`: trying again does not help.
     pub retry_after: Option<Duration>,
     /// A message of the contract that helps the caller to go on, such as the present view of what it tried to change.
-    pub attached: Option<Any>,
+    pub attached: Option<Box<Any>>,
 }
 
 impl ApiError {
@@ -146,8 +146,8 @@ impl ApiError {
     /// Attaches a message of the contract, in the place of one that is attached already. It is sent as a further detail of
     /// `google.rpc.Status`, and left out if it would not fit into the headers.
     #[must_use]
-    pub fn carrying(mut self, message: &(impl prost::Message + prost::Name)) -> Self {
-        self.attached = Some(Any { type_url: type_url(message), value: message.encode_to_vec() });
+    pub fn carrying(mut self, message: &impl prost::Name) -> Self {
+        self.attached = Some(Box::new(Any { type_url: type_url(message), value: message.encode_to_vec() }));
         self
     }
 

@@ -18,7 +18,7 @@ pub(crate) fn write(error: ApiError) -> Status {
     let status = without_attached(error);
     let Some(attached) = attached else { return status };
     let mut details = details(&status);
-    details.details.push(attached);
+    details.details.push(*attached);
     let whole = Status::with_details(status.code(), status.message(), details.encode_to_vec().into());
     if header_limit::fits(&whole) { whole } else { status }
 }
@@ -55,7 +55,7 @@ pub(crate) fn read(status: &Status) -> Option<ApiError> {
         metadata,
         fields,
         retry_after: known.retry_info().and_then(|it| it.retry_delay),
-        attached: details(status).details.into_iter().find(|it| !it.type_url.starts_with(STANDARD)),
+        attached: details(status).details.into_iter().find(|it| !it.type_url.starts_with(STANDARD)).map(Box::new),
     })
 }
 

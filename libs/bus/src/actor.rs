@@ -2,6 +2,19 @@
 //! the agent before it: `for/0192…/service/<subject>`.
 
 use baton_api::common::v1::{Actor, actor::Kind};
+use baton_runtime::auth::{Caller, Role};
+
+/// Who acts, by their token.
+pub fn caller_actor(caller: &Caller) -> Actor {
+    let kind = match caller.role {
+        Role::Agent => Kind::Agent,
+        Role::Admin => Kind::Admin,
+        Role::ServiceAccount => Kind::Service,
+        Role::Supervisor | Role::Analyst => Kind::Supervisor,
+        Role::Service | Role::Simulator => Kind::System,
+    };
+    Actor { kind: kind.into(), id: caller.subject.clone(), for_agent_id: String::new() }
+}
 
 /// Empty for an actor that is not given.
 pub fn actor_text(actor: &Actor) -> String {

@@ -35,7 +35,7 @@ mod log;
 mod matcher;
 mod relay;
 
-pub use actor::{actor_text, parse_actor};
+pub use actor::{actor_text, caller_actor, parse_actor};
 pub use bus::{Bus, EventStream};
 pub use consumer::{Consumer, Failure, Handler, MAX_TRIES};
 pub use envelope::{Envelope, Logged, PARTITIONS};

@@ -8,7 +8,8 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use baton_api::ApiError;
-use baton_runtime::auth::{Caller, Role, TenantId};
+use baton_bus::{actor_text, caller_actor};
+use baton_runtime::auth::{Caller, TenantId};
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::{Clock, call};
 use baton_store::requests::RequestKey;
@@ -151,7 +152,7 @@ impl PresenceCore {
         Response: Message + Default,
     {
         let tenant = request.caller.tenant()?;
-        let actor = actor(request.caller);
+        let actor = actor_text(&caller_actor(request.caller));
         let key = RequestKey::new(tenant.as_str(), &request.caller.subject, request.method, request.request_id)?;
         let mut effects = Effects::default();
         let mut ticket = None;
@@ -188,14 +189,6 @@ impl PresenceCore {
         if effects.expired {
             self.expired.notify_one();
         }
-    }
-}
-
-/// The caller as events name them.
-fn actor(caller: &Caller) -> String {
-    match caller.role {
-        Role::Agent => format!("agent/{}", caller.subject),
-        _ => format!("supervisor/{}", caller.subject),
     }
 }
 

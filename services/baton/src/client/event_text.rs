@@ -230,8 +230,8 @@ mod tests {
         };
         let unknown = InteractionOpened { number: "+3225550100".to_owned(), ..InteractionOpened::default() };
         assert_eq!(text(Data::InteractionOpened(unknown)), "A customer calls +3225550100.");
-        let noted = text(Data::InteractionNoteAdded(InteractionNoteAdded::default()));
-        assert_eq!(noted, "A supervisor writes a note.");
+        let noted = text(Data::InteractionNoteAdded(InteractionNoteAdded { note: 3 }));
+        assert_eq!(noted, "Note 3 is written.");
         let expected = "A customer, +32470123456, is called from +3225550100.";
         assert_eq!(text(Data::InteractionOpened(opened)), expected);
         let answered = InteractionCustomerAnswered { allowed_by: "+32".to_owned(), ring_ms: 0 };

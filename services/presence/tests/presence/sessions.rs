@@ -197,5 +197,5 @@ async fn supervisors_and_admins_set_the_state_of_the_agent_that_they_name_and_ag
     eventually(async || events().await.len() == 4).await;
     let actors: Vec<_> = events().await.into_iter().map(|it| it.envelope.actor).collect();
     let own = format!("agent/{bob}");
-    assert_eq!(actors, [&own, "supervisor/eve", "supervisor/eve", &own]);
+    assert_eq!(actors, [&own, "supervisor/eve", "admin/eve", &own]);
 }

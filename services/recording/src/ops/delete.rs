@@ -4,11 +4,10 @@
 //! and `recording.deleted` is published. After a crash in between the [sweeper](crate::retention) does the second step.
 
 use baton_api::ApiError;
-use baton_api::common::v1::{Actor, actor::Kind};
 use baton_api::error::ErrorReason;
 use baton_api::recording::v1::{DeleteRecordingRequest, DeleteRecordingResponse};
-use baton_bus::actor_text;
-use baton_runtime::auth::{Caller, Role};
+use baton_bus::{actor_text, caller_actor};
+use baton_runtime::auth::Caller;
 use baton_store::requests::RequestKey;
 use baton_store::{StoreError, Tx, idempotent};
 use tonic::Status;
@@ -39,8 +38,7 @@ pub(crate) async fn delete(
     let tenant = caller.tenant()?.as_str();
     let recording_id = parse::id("recording_id", &request.recording_id)?;
     let key = RequestKey::new(tenant, &caller.subject, METHOD, &request.request_id)?;
-    let kind = if caller.role == Role::Admin { Kind::Admin } else { Kind::Supervisor };
-    let by = actor_text(&Actor { kind: kind.into(), id: caller.subject.clone(), for_agent_id: String::new() });
+    let by = actor_text(&caller_actor(caller));
     let now_us = core.clock.now_us();
     let response = idempotent(&core.db, &key, request, now_us, async |tx| {
         let row = recordings::load(tx, tenant, recording_id).await?.ok_or_else(list::not_found)?;

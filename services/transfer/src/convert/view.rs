@@ -30,6 +30,16 @@ pub(crate) fn interaction(live: &Live, viewer: Option<&Actor>) -> wire::Interact
     view
 }
 
+/// The view that fits into a refusal: without journey, notes, attached data and reasons.
+pub(crate) fn brief(live: &Live, viewer: &Actor) -> wire::Interaction {
+    let mut view = interaction(live, Some(viewer));
+    view.journey.clear();
+    view.notes.clear();
+    view.data.clear();
+    view.refused_actions.clear();
+    view
+}
+
 fn add_actions(view: &mut wire::Interaction, live: &Live, viewer: &Actor) {
     let (allowed, refused) = live.actions(viewer);
     view.allowed_actions = allowed.iter().map(|own| action(own).into()).collect();

@@ -131,7 +131,7 @@ pub(crate) fn refusal_reason(refusal: Refusal) -> ErrorReason {
     }
 }
 
-/// A refusal as the client sees it: the reason, what is possible instead (T6).
+/// A refusal as the client sees it: the reason, what is possible instead (T6), and the interaction as it is now.
 pub(crate) fn refusal_status(refusal: Refusal, live: &Live, actor: &Actor) -> Status {
     let reason = refusal_reason(refusal);
     let kind = if reason == ErrorReason::Limit { ErrorKind::ResourceExhausted } else { ErrorKind::FailedPrecondition };
@@ -146,7 +146,8 @@ pub(crate) fn version_conflict(live: &Live, actor: &Actor) -> Status {
 
 fn as_it_is_now(error: ApiError, live: &Live, actor: &Actor) -> Status {
     let possible: Vec<_> = live.actions(actor).0.iter().map(action_name).collect();
-    error.with("allowed", possible.join(",")).with("version", live.version).into()
+    let error = error.with("allowed", possible.join(",")).with("version", live.version);
+    error.carrying(&super::view::brief(live, actor)).into()
 }
 
 fn action_name(own: Action) -> String {

@@ -1,16 +1,11 @@
 //! Requests into types, at the edge.
 
-use baton_api::{ApiError, error::ErrorReason};
+use baton_api::{ApiError, error::ErrorReason, page};
 use baton_domain::{Actor, StaffRole};
 use baton_runtime::auth::{Caller, Role};
 use baton_words::{AgentId, InteractionId, NotAnId, TransferNo};
 use std::sync::Arc;
 use tonic::Status;
-
-/// The most rows of a page.
-const MAX_PAGE: i32 = 500;
-/// The rows of a page when nobody says.
-const PAGE: i32 = 50;
 
 /// Who acts: from the token alone, but for the agent for whom a supervisor, an admin or a service account acts. Who may name one is decided
 /// here; what the named agent may do, by the core.
@@ -91,11 +86,7 @@ pub(crate) fn text(field: &str, text: &str, min: usize, max: usize) -> Result<Ar
 }
 
 pub(crate) fn page_size(size: i32) -> Result<i64, Status> {
-    match size {
-        0 => Ok(PAGE.into()),
-        1..=MAX_PAGE => Ok(size.into()),
-        _ => Err(ApiError::invalid_argument("page_size", format!("must be 0 to {MAX_PAGE}")).into()),
-    }
+    Ok(page::size(size)? as i64)
 }
 
 pub(crate) fn bad_page_token() -> Status {

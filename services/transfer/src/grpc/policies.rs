@@ -11,6 +11,7 @@ use baton_api::{
         SetPolicyRequest, SetPolicyResponse, policy_service_server::PolicyService,
     },
 };
+use baton_bus::{actor_text, caller_actor};
 use baton_domain::policy::{self, PROFILES};
 use baton_runtime::{CallerExt, ids, telemetry};
 use baton_store::{
@@ -53,7 +54,7 @@ impl PolicyService for PolicyApi {
         let tenant = caller.tenant()?.as_str();
         let key = RequestKey::new(tenant, &caller.subject, "SetPolicy", &request.request_id)?;
         let now_us = self.handler.clock.now_us();
-        let actor = format!("supervisor/{}", caller.subject);
+        let actor = actor_text(&caller_actor(&caller));
         let response = idempotent(&self.handler.db, &key, &request, now_us, async |tx| {
             let row = parse(request.policy.as_ref())?;
             let version = stored::add(tx, tenant, &row).await?;

@@ -204,7 +204,10 @@ async fn k2_a_command_for_another_version_or_another_transfer_changes_nothing() 
         ..Default::default()
     };
     let other = world.transfers(1).cancel_transfer(late.clone()).await.unwrap_err();
-    assert_eq!(ApiError::from_status(&other).unwrap().reason, ErrorReason::OtherTransfer);
+    let refused = ApiError::from_status(&other).unwrap();
+    assert_eq!(refused.reason, ErrorReason::OtherTransfer);
+    let now = refused.carried::<Interaction>().expect("the interaction as it is now");
+    assert_eq!((now.version, now.transfer.unwrap().phase()), (seen.version, TransferPhase::Offered));
     let stale = CancelTransferRequest {
         request_id: "c2".into(),
         transfer_id: format!("{id}-transfer-1"),
