@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use anyhow::Context as _;
 use baton_testkit::{BOUND, Embedded, eventually};
 
 use crate::harness::{Scenario, alone, on_its_own};
@@ -152,9 +153,20 @@ async fn access_events_that_are_not_shown_are_mentioned(binary: PathBuf) -> anyh
             if lines > 5 { Ok(()) } else { Err(format!("{lines} lines with the heading")) }
         })
         .await?;
-        ended(&list(&["--limit", "4"])?, 0, &["more events", "--from 5"])?;
+        let first = list(&["--limit", "4"])?;
+        ended(&first, 0, &["more events"])?;
+        let note = String::from_utf8_lossy(&first.stderr).into_owned();
+        let (_, from) = note.split_once("--from ").context("no cursor to go on from")?;
+        let from = from.split(' ').next().unwrap_or_default();
+        let all = list(&["--limit", "5"])?.stdout;
+        let next = list(&["--limit", "1", "--from", from])?.stdout;
+        let last_line = |text: &[u8]| String::from_utf8_lossy(text).lines().last().map(cells);
+        anyhow::ensure!(last_line(&next) == last_line(&all), "the fifth event is not the next one");
+        ended(&list(&["--from", "592"])?, FAILED, &["cursor"])?;
+        ended(&list(&["--since", "1h", "--limit", "1"])?, 0, &["more events"])?;
+        ended(&list(&["--since", "yesterday"])?, USAGE, &["10m"])?;
         let ada = format!("agent/{ADA}");
-        for all in [&["--limit", "1000"][..], &["--limit", "1", "--subject", &ada], &["--limit", "4", "--json"]] {
+        for all in [&["--limit", "500"][..], &["--limit", "1", "--subject", &ada], &["--limit", "4", "--json"]] {
             let output = list(all)?;
             ended(&output, 0, &[])?;
             anyhow::ensure!(output.stderr.is_empty(), "{all:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -162,6 +174,11 @@ async fn access_events_that_are_not_shown_are_mentioned(binary: PathBuf) -> anyh
         Ok(())
     })
     .await
+}
+
+/// A row without the widths of its columns, which depend on the other rows.
+fn cells(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
 }
 
 async fn access_what_events_are_about_can_be_named(binary: PathBuf) -> anyhow::Result<()> {

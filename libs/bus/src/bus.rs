@@ -1,13 +1,17 @@
 //! The bus as services see it, independent of its implementation.
 
+use std::time::Duration;
+
 use futures::stream::BoxStream;
 use uuid::Uuid;
 
-use crate::{BusError, Envelope, EventLog, EventMatcher, Logged, Page};
+use crate::{BusError, Envelope, EventLog, EventMatcher, Logged, Page, Tailed};
 
 /// Events as they come, without end. After an error the stream may or may not continue: subscribe again from the last
 /// position.
 pub type EventStream = BoxStream<'static, Result<Logged, BusError>>;
+/// The same, and a checkpoint after each silence of some length.
+pub type TailStream = BoxStream<'static, Result<Tailed, BusError>>;
 
 /// Where events are published and read. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -38,10 +42,24 @@ impl Bus {
         }
     }
 
-    /// The position of the last event; 0 if there is none yet.
-    pub fn last(&self) -> u64 {
+    /// Like [`Bus::subscribe`], with a checkpoint whenever no event came for so long.
+    pub fn tail(&self, after: u64, filter: EventMatcher, checkpoint_every: Duration) -> TailStream {
         match self {
-            Self::Embedded(log) => log.last(),
+            Self::Embedded(log) => Box::pin(log.tail(after, filter, checkpoint_every)),
+        }
+    }
+
+    /// The last position that the filter's reader may find; 0 if there is none yet.
+    pub fn last(&self, filter: &EventMatcher) -> u64 {
+        match self {
+            Self::Embedded(log) => log.last(filter),
+        }
+    }
+
+    /// The position before the first event of a tenant that happened at this time or later.
+    pub async fn before(&self, tenant: &str, time_us: i64) -> Result<u64, BusError> {
+        match self {
+            Self::Embedded(log) => log.before(tenant, time_us).await,
         }
     }
 

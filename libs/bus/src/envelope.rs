@@ -47,7 +47,7 @@ pub struct Envelope {
 /// An event in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
-    /// Grows with every event, of all tenants.
+    /// 1, 2, 3… without holes: in the whole log, or among the tenant's own events if the reader's filter names a tenant.
     pub position: u64,
     pub envelope: Envelope,
 }

@@ -3,11 +3,12 @@
 //! The tenant comes from the caller's token only, so no filter can reach another tenant's events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use baton_api::event::v1::event_service_server::{EventService, EventServiceServer};
 use baton_api::event::v1::{
     Event, EventData, EventFilter, ListEventsRequest, ListEventsResponse, LoggedEvent, TailEventsRequest,
-    TailEventsResponse, event_data::Data,
+    TailEventsResponse, event_data::Data, list_events_request, tail_events_request,
 };
 use baton_api::{ApiError, page};
 use baton_runtime::CallerExt;
@@ -16,14 +17,15 @@ use baton_runtime::quota::{Quota, QuotaExceeded};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use prost::Message;
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use crate::{Bus, BusError, EventMatcher, Logged, MAX_PAGE, parse_actor};
+use crate::cursor::Cursors;
+use crate::{Bus, BusError, Envelope, EventMatcher, Logged, Page, Tailed, parse_actor};
 
-const DEFAULT_PAGE: usize = 100;
 /// A page of large events ends at this size: well below the 4 MiB that clients accept, with the largest event on top of it.
 const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
+/// A tail is never silent for longer, less the time that a message may take: the contract says 20 s.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(15);
 /// Streams open at once, of all tenants and of one: each holds a reader's buffer.
 const MAX_TAILS: usize = 1_000;
 const MAX_TAILS_OF_TENANT: usize = 250;
@@ -32,34 +34,98 @@ const MAX_TAILS_OF_TENANT: usize = 250;
 pub struct EventApi {
     bus: Bus,
     tails: Arc<Quota>,
-    shutdown: CancellationToken,
 }
 
 impl EventApi {
-    /// Streams end when `shutdown` is cancelled.
-    pub fn new(bus: impl Into<Bus>, shutdown: CancellationToken) -> Self {
-        Self { bus: bus.into(), tails: Arc::new(Quota::new(MAX_TAILS, MAX_TAILS_OF_TENANT)), shutdown }
+    pub fn new(bus: impl Into<Bus>) -> Self {
+        Self { bus: bus.into(), tails: Arc::new(Quota::new(MAX_TAILS, MAX_TAILS_OF_TENANT)) }
     }
 
-    /// For the public listener.
+    /// For the public listener, which ends streams with UNAVAILABLE when the server stops.
     pub fn into_server(self) -> EventServiceServer<Self> {
         EventServiceServer::new(self)
+    }
+
+    /// The position after which a reader begins.
+    async fn start(&self, reader: &EventReader, start: Start) -> Result<u64, Status> {
+        Ok(match start {
+            Start::Oldest => 0,
+            Start::Cursor(field, cursor) => reader.cursors.read(&cursor).ok_or_else(|| {
+                let why = "is not one that this tenant got from this log; begin with from_time instead";
+                ApiError::invalid_argument(field, why)
+            })?,
+            Start::Time(time) => self.bus.before(&reader.tenant, time_us(&time)?).await.map_err(refuse)?,
+            Start::Now => self.bus.last(&reader.filter),
+        })
+    }
+
+    fn reader<T>(&self, request: &Request<T>, filter: Option<&EventFilter>) -> Result<EventReader, Status> {
+        let tenant = request.caller()?.tenant()?.as_str().to_owned();
+        Ok(EventReader {
+            filter: filter_of(request, filter)?,
+            cursors: Cursors::new(self.bus.generation(), &tenant),
+            sees_personal: sees_personal(request)?,
+            tenant,
+        })
+    }
+}
+
+/// Who reads, and what.
+struct EventReader {
+    tenant: String,
+    filter: EventMatcher,
+    cursors: Cursors,
+    sees_personal: bool,
+}
+
+/// Where a reader wants to begin; a cursor with the field that it came in.
+enum Start {
+    Oldest,
+    Cursor(&'static str, String),
+    Time(prost_types::Timestamp),
+    Now,
+}
+
+impl From<ListEventsRequest> for Start {
+    fn from(asked: ListEventsRequest) -> Self {
+        use list_events_request::Start as Asked;
+        if !asked.page_token.is_empty() {
+            return Self::Cursor("page_token", asked.page_token);
+        }
+        match asked.start {
+            Some(Asked::Cursor(cursor)) => Self::Cursor("cursor", cursor),
+            Some(Asked::FromTime(time)) => Self::Time(time),
+            None => Self::Oldest,
+        }
+    }
+}
+
+impl From<TailEventsRequest> for Start {
+    fn from(asked: TailEventsRequest) -> Self {
+        use tail_events_request::Start as Asked;
+        match asked.start {
+            Some(Asked::Cursor(cursor)) => Self::Cursor("cursor", cursor),
+            Some(Asked::FromTime(time)) => Self::Time(time),
+            Some(Asked::Now(true)) => Self::Now,
+            Some(Asked::Now(false)) | None => Self::Oldest,
+        }
     }
 }
 
 #[tonic::async_trait]
 impl EventService for EventApi {
     async fn list_events(&self, request: Request<ListEventsRequest>) -> Result<Response<ListEventsResponse>, Status> {
-        let filter = filter_of(&request, request.get_ref().filter.as_ref())?;
-        let asked = request.get_ref();
-        let limit = page::size_within(asked.page_size, DEFAULT_PAGE, MAX_PAGE)?;
-        let page = self.bus.read(asked.after_position, &filter, limit).await.map_err(refuse)?;
-        let sees = sees_personal(&request)?;
-        let events = page.events.into_iter().map(|logged| logged_event(logged, sees));
-        let (events, cut_at) = as_many_as_fit(events)?;
+        let reader = self.reader(&request, request.get_ref().filter.as_ref())?;
+        let size = page::size(request.get_ref().page_size)?;
+        let after = self.start(&reader, request.into_inner().into()).await?;
+        let Page { mut events, searched_to } = self.bus.read(after, &reader.filter, size + 1).await.map_err(refuse)?;
+        let of_full_page = page::cut(&mut events, size, |last| reader.cursors.write(last.position));
+        let (events, of_large_page) = as_many_as_fit(events.into_iter().map(|logged| reader.logged_event(logged)))?;
+        let next_page_token = of_large_page.unwrap_or(of_full_page);
         // So that a search for a rare event does not search the same days again each time.
-        let next_position = cut_at.unwrap_or(page.searched_to);
-        Ok(Response::new(ListEventsResponse { events, next_position }))
+        let cursor =
+            if next_page_token.is_empty() { reader.cursors.write(searched_to) } else { next_page_token.clone() };
+        Ok(Response::new(ListEventsResponse { events, next_page_token, cursor }))
     }
 
     type TailEventsStream = BoxStream<'static, Result<TailEventsResponse, Status>>;
@@ -68,26 +134,39 @@ impl EventService for EventApi {
         &self,
         request: Request<TailEventsRequest>,
     ) -> Result<Response<Self::TailEventsStream>, Status> {
-        let filter = filter_of(&request, request.get_ref().filter.as_ref())?;
-        let permit = self.tails.take(request.caller()?.tenant()?.as_str()).map_err(too_many)?;
-        let sees = sees_personal(&request)?;
-        let asked = request.into_inner();
-        let after = if asked.from_now { self.bus.last() } else { asked.after_position };
-        let events = self.bus.subscribe(after, filter).map(move |event| {
+        let reader = self.reader(&request, request.get_ref().filter.as_ref())?;
+        let permit = self.tails.take(&reader.tenant).map_err(too_many)?;
+        let after = self.start(&reader, request.into_inner().into()).await?;
+        let events = self.bus.tail(after, reader.filter.clone(), CHECKPOINT_EVERY).map(move |next| {
             // The permit lives as long as the stream.
             let _ = &permit;
-            let event = logged_event(event.map_err(refuse)?, sees)?;
-            Ok(TailEventsResponse { event: Some(event) })
+            reader.tailed(next.map_err(refuse)?)
         });
-        let ends = self.shutdown.clone().cancelled_owned();
-        Ok(Response::new(events.take_until(ends).boxed()))
+        Ok(Response::new(events.boxed()))
     }
 }
 
-/// The events that fit into one message, at least one, and the position of the last of them if they are not all.
+impl EventReader {
+    fn tailed(&self, next: Tailed) -> Result<TailEventsResponse, Status> {
+        Ok(match next {
+            Tailed::Checkpoint(position) => TailEventsResponse { cursor: self.cursors.write(position), event: None },
+            Tailed::Event(logged) => {
+                let LoggedEvent { cursor, event } = self.logged_event(logged)?;
+                TailEventsResponse { cursor, event }
+            }
+        })
+    }
+
+    fn logged_event(&self, logged: Logged) -> Result<LoggedEvent, Status> {
+        let cursor = self.cursors.write(logged.position);
+        Ok(LoggedEvent { cursor, event: Some(event(logged.envelope, self.sees_personal)?) })
+    }
+}
+
+/// The events that fit into one message, at least one, and the cursor of the last of them if they are not all.
 fn as_many_as_fit(
     found: impl Iterator<Item = Result<LoggedEvent, Status>>,
-) -> Result<(Vec<LoggedEvent>, Option<u64>), Status> {
+) -> Result<(Vec<LoggedEvent>, Option<String>), Status> {
     let mut events: Vec<LoggedEvent> = Vec::new();
     let mut bytes = 0;
     for event in found {
@@ -96,7 +175,7 @@ fn as_many_as_fit(
         if let Some(last) = events.last()
             && bytes > MAX_PAGE_BYTES
         {
-            let cut_at = last.position;
+            let cut_at = last.cursor.clone();
             return Ok((events, Some(cut_at)));
         }
         events.push(event);
@@ -140,8 +219,7 @@ fn conceal(data: &mut EventData) {
     }
 }
 
-fn logged_event(logged: Logged, sees_personal: bool) -> Result<LoggedEvent, Status> {
-    let envelope = logged.envelope;
+fn event(envelope: Envelope, sees_personal: bool) -> Result<Event, Status> {
     let mut data = EventData::decode(envelope.payload.as_slice()).map_err(|error| {
         tracing::error!(event.id = %envelope.id, error = %error, "an event's payload can't be read");
         ApiError::internal(format!("Event {} can't be read; the service's log says why.", envelope.id))
@@ -149,7 +227,7 @@ fn logged_event(logged: Logged, sees_personal: bool) -> Result<LoggedEvent, Stat
     if !sees_personal {
         conceal(&mut data);
     }
-    let event = Event {
+    Ok(Event {
         event_id: envelope.id.to_string(),
         r#type: envelope.event_type,
         tenant: envelope.tenant,
@@ -159,8 +237,12 @@ fn logged_event(logged: Logged, sees_personal: bool) -> Result<LoggedEvent, Stat
         actor: Some(parse_actor(&envelope.actor)),
         traceparent: envelope.traceparent,
         data: Some(data),
-    };
-    Ok(LoggedEvent { position: logged.position, event: Some(event) })
+    })
+}
+
+fn time_us(time: &prost_types::Timestamp) -> Result<i64, ApiError> {
+    let us = time.seconds.checked_mul(1_000_000).and_then(|us| us.checked_add(i64::from(time.nanos) / 1_000));
+    us.ok_or_else(|| ApiError::invalid_argument("from_time", "is out of range"))
 }
 
 fn timestamp(time_us: i64) -> prost_types::Timestamp {

@@ -27,6 +27,7 @@
 mod actor;
 mod bus;
 mod consumer;
+mod cursor;
 mod envelope;
 mod error;
 mod event_service;
@@ -36,12 +37,12 @@ mod matcher;
 mod relay;
 
 pub use actor::{actor_text, caller_actor, parse_actor};
-pub use bus::{Bus, EventStream};
+pub use bus::{Bus, EventStream, TailStream};
 pub use consumer::{Consumer, Failure, Handler, MAX_TRIES};
 pub use envelope::{Envelope, Logged, PARTITIONS};
 pub use error::BusError;
 pub use event_service::EventApi;
 pub use janitor::Janitor;
-pub use log::{EventLog, MAX_PAGE, Page};
+pub use log::{EventLog, MAX_PAGE, Page, Tailed};
 pub use matcher::{EventMatcher, EventMatcherError};
 pub use relay::Relay;

@@ -9,7 +9,7 @@ use crate::sound::Sound;
 use crate::tenant::{Call, TestTenant};
 use crate::wait::{BOUND, eventually};
 
-const PAGE: i32 = 1_000;
+const PAGE: i32 = 500;
 
 impl TestTenant {
     /// The events about an interaction, in order. Fails if they are not numbered 1, 2, 3… (E2).
@@ -40,17 +40,16 @@ impl TestTenant {
 
     /// The events about a subject, for example `agent/0192…`.
     pub async fn events_about(&self, subject: &str) -> anyhow::Result<Vec<Event>> {
-        let filter = EventFilter { r#type: String::new(), subject: subject.to_owned() };
-        let (mut events, mut after_position) = (Vec::new(), 0);
+        let filter = Some(EventFilter { r#type: String::new(), subject: subject.to_owned() });
+        let mut request = ListEventsRequest { filter, page_size: PAGE, ..Default::default() };
+        let mut events = Vec::new();
         loop {
-            let request = ListEventsRequest { after_position, filter: Some(filter.clone()), page_size: PAGE };
-            let page = self.event_log()?.list_events(request).await?.into_inner();
-            let count = page.events.len();
+            let page = self.event_log()?.list_events(request.clone()).await?.into_inner();
             events.extend(page.events.into_iter().filter_map(|it| it.event));
-            after_position = page.next_position;
-            if count < PAGE as usize {
+            if page.next_page_token.is_empty() {
                 return Ok(events);
             }
+            request.page_token = page.next_page_token;
         }
     }
 

@@ -1,7 +1,8 @@
 //! The embedded event log: it does for `baton up` what NATS `JetStream` does for a distributed Baton.
 //!
-//! One `SQLite` file, one table. Positions are 1, 2, 3… without holes, handed out in the appending transaction; there is one
-//! writer, so they become visible in their order and a reader that has seen position n has seen all before it. A reader
+//! One `SQLite` file, one table. Positions are 1, 2, 3… without holes, handed out in the appending transaction: one in the
+//! whole log, for Baton's own consumers, and one among the events of its tenant, which is all that a tenant may learn. Which of
+//! the two a reader means, its filter says: one that names a tenant reads that tenant's positions. There is one writer, so they become visible in their order and a reader that has seen position n has seen all before it. A reader
 //! at the end does not poll: it waits on the watched [`Watermarks`], which the appender advances after its commit. An event
 //! is known by its id, so appending it again does nothing.
 
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub use self::tail::Tailed;
 use self::watermarks::Watermarks;
 use crate::{BusError, Envelope, EventMatcher, Logged};
 
@@ -59,7 +61,7 @@ impl EventLog {
         db.migrate(&MIGRATOR).await?;
         let head = rows::head(&db, new_uuid()).await?;
         let generation = head.generation;
-        let watermarks = Arc::new(watch::Sender::new(Watermarks::new(head.last as u64)));
+        let watermarks = Arc::new(watch::Sender::new(Watermarks::new(head.last as u64, rows::tenants(&db).await?)));
         Ok(Self { db, clock, watermarks, generation })
     }
 
@@ -69,16 +71,16 @@ impl EventLog {
             return Ok(());
         }
         let mut tx = self.db.begin().await?;
-        let last = rows::append(&mut tx, events, self.clock.now_us()).await?;
+        let appended = rows::append(&mut tx, events, self.clock.now_us()).await?;
         tx.commit().await?;
-        self.watermarks.send_modify(|watermarks| watermarks.advance(last, events));
+        self.watermarks.send_modify(|watermarks| watermarks.advance(appended));
         Ok(())
     }
 
     /// Events after a position, at most `limit` and [`MAX_PAGE`].
     pub async fn read(&self, after: u64, filter: &EventMatcher, limit: usize) -> Result<Page, BusError> {
         // A later event may not be durable yet: after a power cut another event could have its position.
-        let last = self.last();
+        let last = self.last(filter);
         let limit = limit.clamp(1, MAX_PAGE);
         let events = rows::read(&self.db, after..last, filter, limit).await?;
         let found = events.last().map_or(after, |event| event.position);
@@ -88,12 +90,29 @@ impl EventLog {
 
     /// Events after a position, and then new ones as they come. A slow reader slows nothing else: the log is its buffer.
     pub fn subscribe(&self, after: u64, filter: EventMatcher) -> impl Stream<Item = Result<Logged, BusError>> + use<> {
-        tail::stream(self.clone(), after, filter)
+        tail::events(self.clone(), after, filter)
     }
 
-    /// The position of the last event; 0 if there is none yet.
-    pub fn last(&self) -> u64 {
-        self.watermarks.borrow().last()
+    /// The same, with a checkpoint whenever no event came for so long.
+    pub fn tail(
+        &self,
+        after: u64,
+        filter: EventMatcher,
+        checkpoint_every: Duration,
+    ) -> impl Stream<Item = Result<Tailed, BusError>> + use<> {
+        tail::stream(self.clone(), after, filter, Some(checkpoint_every))
+    }
+
+    /// The last position that the filter's reader may find; 0 if there is none yet.
+    pub fn last(&self, filter: &EventMatcher) -> u64 {
+        self.watermarks.borrow().last_for(filter)
+    }
+
+    /// The position before the first event of a tenant that happened at this time or later; the last one if there is none.
+    pub async fn before(&self, tenant: &str, time_us: i64) -> Result<u64, BusError> {
+        let last = self.last(&EventMatcher::all().of_tenant(tenant));
+        let first = rows::first_since(&self.db, tenant, time_us).await?;
+        Ok(first.map_or(last, |first| last.min(first.saturating_sub(1))))
     }
 
     /// Resolves, with the cause, when the log's disk has failed: see [`Db::failed`].

@@ -1,5 +1,6 @@
 //! The log's statements.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use baton_store::{Db, Tx, on};
@@ -33,14 +34,32 @@ pub(super) async fn head(db: &Db, generation: Uuid) -> Result<LogHeadRow, BusErr
     Ok(head)
 }
 
-/// Appends the events that are not in the log yet; returns the last position.
-pub(super) async fn append(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Result<u64, BusError> {
-    let mut last = 0;
+/// The last position of each tenant.
+pub(super) async fn tenants(db: &Db) -> Result<HashMap<String, u64>, BusError> {
+    let mut reader = db.read().await?;
+    let rows: Vec<(String, i64)> =
+        on!(reader, conn => sqlx::query_as("SELECT tenant, last FROM log_tenants").fetch_all(conn).await)?;
+    Ok(rows.into_iter().map(|(tenant, last)| (tenant, last as u64)).collect())
+}
+
+/// How far an append brought the log, and its tenants.
+pub(super) struct Appended {
+    pub(super) last: u64,
+    pub(super) of_tenants: Vec<(String, u64)>,
+}
+
+/// Appends the events that are not in the log yet.
+pub(super) async fn append(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Result<Appended, BusError> {
+    let mut appended = Appended { last: 0, of_tenants: Vec::new() };
     for some in events.chunks(ROWS_A_STATEMENT) {
-        let appended = insert(tx, some, now_us).await?;
-        last = advance(tx, appended).await?;
+        let rows = insert(tx, some, now_us).await?;
+        let last = advance(tx, rows).await?;
+        appended.last = last as u64;
+        if rows > 0 {
+            appended.of_tenants.extend(advance_tenants(tx, last - rows as i64).await?);
+        }
     }
-    Ok(last as u64)
+    Ok(appended)
 }
 
 /// Inserts the new ones among the events. They are numbered in the statement itself, so that a repeated event leaves no hole.
@@ -67,8 +86,11 @@ async fn insert(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Result<u64, Bu
         });
         query.push(
             ") INSERT INTO log_events
-                 (seq, id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us)
+                 (seq, tenant_seq,
+                  id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us)
              SELECT (SELECT last FROM log_head) + ROW_NUMBER() OVER (ORDER BY place),
+                    COALESCE((SELECT last FROM log_tenants WHERE log_tenants.tenant = given.tenant), 0)
+                        + ROW_NUMBER() OVER (PARTITION BY tenant ORDER BY place),
                     id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us
              FROM given WHERE NOT EXISTS (SELECT 1 FROM log_events WHERE log_events.id = given.id)");
         query.build().execute(conn).await
@@ -83,9 +105,34 @@ async fn advance(tx: &mut Tx, by: u64) -> Result<i64, BusError> {
         .await)?)
 }
 
+/// Moves the last positions of the tenants whose events are after this position of the log.
+async fn advance_tenants(tx: &mut Tx, after: i64) -> Result<Vec<(String, u64)>, BusError> {
+    let rows: Vec<(String, i64)> = on!(tx, conn => sqlx::query_as(
+        "INSERT INTO log_tenants (tenant, last)
+         SELECT tenant, MAX(tenant_seq) FROM log_events WHERE seq > $1 GROUP BY tenant
+         ON CONFLICT (tenant) DO UPDATE SET last = excluded.last
+         RETURNING tenant, last")
+        .bind(after)
+        .fetch_all(conn)
+        .await)?;
+    Ok(rows.into_iter().map(|(tenant, last)| (tenant, last as u64)).collect())
+}
+
+/// The tenant's position of its first event that happened at this time or later.
+pub(super) async fn first_since(db: &Db, tenant: &str, time_us: i64) -> Result<Option<u64>, BusError> {
+    let mut reader = db.read().await?;
+    let first: Option<i64> = on!(reader, conn => sqlx::query_scalar(
+        "SELECT MIN(tenant_seq) FROM log_events WHERE tenant = $1 AND time_us >= $2")
+        .bind(tenant)
+        .bind(time_us)
+        .fetch_one(conn)
+        .await)?;
+    Ok(first.map(|first| first as u64))
+}
+
 #[derive(sqlx::FromRow)]
 struct LogRow {
-    seq: i64,
+    position: i64,
     #[sqlx(flatten)]
     envelope: Envelope,
 }
@@ -98,12 +145,14 @@ pub(super) async fn read(
     limit: usize,
 ) -> Result<Vec<Logged>, BusError> {
     let [after, up_to] = [span.start, span.end].map(|seq| i64::try_from(seq).unwrap_or(i64::MAX));
+    let column = if filter.tenant.is_some() { "tenant_seq" } else { "seq" };
     let mut reader = db.read().await?;
     let rows: Vec<LogRow> = on!(reader, conn => {
-        let mut query = sqlx::QueryBuilder::new(
-            "SELECT seq, id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us
-             FROM log_events WHERE seq > ");
-        query.push_bind(after).push(" AND seq <= ").push_bind(up_to);
+        let mut query = sqlx::QueryBuilder::new("SELECT ");
+        query.push(column).push(
+            " AS position, id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us
+             FROM log_events WHERE ");
+        query.push(column).push(" > ").push_bind(after).push(" AND ").push(column).push(" <= ").push_bind(up_to);
         if let Some(tenant) = &filter.tenant {
             query.push(" AND tenant = ").push_bind(tenant);
         }
@@ -118,10 +167,10 @@ pub(super) async fn read(
             }
             query.push(")");
         }
-        query.push(" ORDER BY seq LIMIT ").push_bind(limit as i64);
+        query.push(" ORDER BY ").push(column).push(" LIMIT ").push_bind(limit as i64);
         query.build_query_as().fetch_all(conn).await
     })?;
-    Ok(rows.into_iter().map(|row| Logged { position: row.seq as u64, envelope: row.envelope }).collect())
+    Ok(rows.into_iter().map(|row| Logged { position: row.position as u64, envelope: row.envelope }).collect())
 }
 
 pub(super) async fn prune(db: &Db, before_us: i64) -> Result<u64, BusError> {

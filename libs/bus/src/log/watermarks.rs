@@ -2,41 +2,33 @@
 
 use std::collections::HashMap;
 
-use crate::{Envelope, EventMatcher};
+use super::rows::Appended;
+use crate::EventMatcher;
 
-/// The last position of all, and of each tenant.
+/// The last position of all, and each tenant's own.
 #[derive(Debug)]
 pub(super) struct Watermarks {
     last: u64,
-    /// Only of tenants that have had an event since the start.
     of_tenants: HashMap<String, u64>,
-    /// The last position at the start; stands in for the other tenants', which only the file knows.
-    at_start: u64,
 }
 
 impl Watermarks {
-    pub(super) fn new(last: u64) -> Self {
-        Self { last, of_tenants: HashMap::new(), at_start: last }
+    pub(super) fn new(last: u64, of_tenants: HashMap<String, u64>) -> Self {
+        Self { last, of_tenants }
     }
 
-    pub(super) fn last(&self) -> u64 {
-        self.last
-    }
-
-    /// After this position no event can match the filter.
+    /// After this position no event can match the filter; a tenant's position if the filter names a tenant.
     pub(super) fn last_for(&self, filter: &EventMatcher) -> u64 {
         let Some(tenant) = &filter.tenant else { return self.last };
-        self.of_tenants.get(tenant).copied().unwrap_or(self.at_start)
+        self.of_tenants.get(tenant).copied().unwrap_or(0)
     }
 
-    /// These events are in the log, the last of them at `to` or before. Two appends may arrive here in either order.
-    pub(super) fn advance(&mut self, to: u64, events: &[Envelope]) {
-        self.last = self.last.max(to);
-        for event in events {
-            match self.of_tenants.get_mut(&event.tenant) {
-                Some(last) => *last = (*last).max(to),
-                None => drop(self.of_tenants.insert(event.tenant.clone(), to)),
-            }
+    /// This is in the log now. Two appends may arrive here in either order.
+    pub(super) fn advance(&mut self, appended: Appended) {
+        self.last = self.last.max(appended.last);
+        for (tenant, to) in appended.of_tenants {
+            let last = self.of_tenants.entry(tenant).or_default();
+            *last = (*last).max(to);
         }
     }
 }
@@ -45,19 +37,8 @@ impl Watermarks {
 mod tests {
     use super::*;
 
-    fn event(tenant: &str) -> Envelope {
-        Envelope {
-            id: uuid::Uuid::nil(),
-            tenant: tenant.into(),
-            aggregate: "interaction/1".into(),
-            sequence: 1,
-            event_type: "interaction.opened".into(),
-            area: "transfer".into(),
-            payload: Vec::new(),
-            actor: "system".into(),
-            traceparent: String::new(),
-            time_us: 0,
-        }
+    fn appended<const N: usize>(last: u64, of_tenants: [(&str, u64); N]) -> Appended {
+        Appended { last, of_tenants: of_tenants.map(|(tenant, last)| (tenant.to_owned(), last)).into() }
     }
 
     #[test]
@@ -67,10 +48,10 @@ mod tests {
                 None => EventMatcher::all(),
                 Some(tenant) => EventMatcher::all().of_tenant(tenant),
             });
-        let mut watermarks = Watermarks::new(5);
-        watermarks.advance(9, &[event("globex")]);
-        watermarks.advance(7, &[event("acme"), event("globex")]);
+        let mut watermarks = Watermarks::new(5, HashMap::from([("globex".to_owned(), 5)]));
+        watermarks.advance(appended(9, [("globex", 8)]));
+        watermarks.advance(appended(7, [("acme", 1), ("globex", 6)]));
         let last = [all, acme, globex, other].map(|filter| watermarks.last_for(&filter));
-        assert_eq!(last, [9, 7, 9, 5]);
+        assert_eq!(last, [9, 1, 8, 0]);
     }
 }

@@ -1,10 +1,17 @@
 //! The embedded log: positions, repeats, filters, following, retention.
 
-use baton_bus::{EventLog, EventMatcher, Logged};
-use baton_runtime::lifecycle::spawn;
-use futures::StreamExt;
+use std::path::Path;
+use std::time::Duration;
 
-use crate::support::{event, event_of, soon, world};
+use baton_bus::{EventLog, EventMatcher, Logged, Tailed};
+use baton_runtime::Clock;
+use baton_runtime::ids::new_uuid;
+use baton_runtime::lifecycle::spawn;
+use baton_store::{Db, on};
+use futures::StreamExt;
+use sqlx::migrate::Migrator;
+
+use crate::support::{event, event_of, simulated_world, soon, world};
 
 fn positions(events: &[Logged]) -> Vec<u64> {
     events.iter().map(|event| event.position).collect()
@@ -29,7 +36,7 @@ async fn many_events_some_of_them_repeated_are_numbered_in_their_order_without_h
     let events: Vec<_> = (1..=100).map(|sequence| event("interaction/1", sequence)).collect();
     it.log.append(&events[20..40]).await.unwrap();
     it.log.append(&events).await.unwrap();
-    assert_eq!(it.log.last(), 100);
+    assert_eq!(it.log.last(&EventMatcher::all()), 100);
     let page = it.log.read(0, &EventMatcher::all(), 1_000).await.unwrap();
     assert_eq!(positions(&page.events), (1..=100).collect::<Vec<_>>());
     let read: Vec<_> = page.events.into_iter().map(|event| event.envelope).collect();
@@ -42,9 +49,9 @@ async fn a_log_that_is_opened_again_goes_on_where_it_was() {
     let first = event("interaction/1", 1);
     it.log.append(std::slice::from_ref(&first)).await.unwrap();
     let again = EventLog::open(it.folder.path().join("events.db"), it.clock.clone()).await.unwrap();
-    assert_eq!(again.last(), 1);
+    assert_eq!(again.last(&EventMatcher::all()), 1);
     again.append(&[first, event("interaction/1", 2)]).await.unwrap();
-    assert_eq!(again.last(), 2);
+    assert_eq!(again.last(&EventMatcher::all()), 2);
 }
 
 #[tokio::test]
@@ -70,7 +77,7 @@ async fn a_failure_of_the_logs_disk_is_reported() {
     std::fs::create_dir(&journal).unwrap();
     it.log.append(&[event("interaction/1", 2)]).await.unwrap_err();
     soon("the failure", failed).await;
-    assert_eq!(it.log.last(), 1);
+    assert_eq!(it.log.last(&EventMatcher::all()), 1);
 }
 
 #[tokio::test]
@@ -103,9 +110,9 @@ async fn a_filter_shows_what_fits_and_nothing_else() {
     it.log.append(&events).await.unwrap();
     let cases = [
         (EventMatcher::all(), vec![1, 2, 3, 4, 5]),
-        (EventMatcher::all().of_tenant("acme"), vec![1, 3, 4, 5]),
+        (EventMatcher::all().of_tenant("acme"), vec![1, 2, 3, 4]),
         (EventMatcher::types(["*.completed"]).unwrap(), vec![1, 2]),
-        (EventMatcher::types(["transfer.*"]).unwrap().of_tenant("acme"), vec![1, 3]),
+        (EventMatcher::types(["transfer.*"]).unwrap().of_tenant("acme"), vec![1, 2]),
         (EventMatcher::types(["transfer.failed", "*.mute_changed"]).unwrap(), vec![3, 4]),
         (EventMatcher::all().about("globex/transfer.completed"), vec![2]),
         (EventMatcher::all().of_tenant("acme").about("globex/transfer.completed"), vec![]),
@@ -113,8 +120,83 @@ async fn a_filter_shows_what_fits_and_nothing_else() {
     for (filter, expected) in cases {
         let page = it.log.read(0, &filter, 10).await.unwrap();
         assert_eq!(positions(&page.events), expected, "{filter:?}");
-        assert_eq!(page.searched_to, 5);
+        assert_eq!(page.searched_to, if filter.tenant.is_some() { 4 } else { 5 });
     }
+}
+
+#[tokio::test]
+async fn each_tenant_counts_only_its_own_events_also_when_they_are_repeated_and_after_a_restart() {
+    let it = world().await;
+    let both = |sequence| [event_of("acme", "a.b", sequence), event_of("globex", "a.b", sequence)];
+    let events: Vec<_> = (1..=40).flat_map(both).collect();
+    it.log.append(&events[..10]).await.unwrap();
+    it.log.append(&events).await.unwrap();
+    let again = EventLog::open(it.folder.path().join("events.db"), it.clock.clone()).await.unwrap();
+    again.append(&events).await.unwrap();
+    again.append(&[event_of("acme", "a.b", 41)]).await.unwrap();
+    for (tenant, last) in [("acme", 41), ("globex", 40), ("other", 0)] {
+        let filter = EventMatcher::all().of_tenant(tenant);
+        let page = again.read(0, &filter, 100).await.unwrap();
+        assert_eq!(positions(&page.events), (1..=last).collect::<Vec<_>>());
+        assert_eq!((page.searched_to, again.last(&filter)), (last, last));
+    }
+    assert_eq!(again.last(&EventMatcher::all()), 81);
+}
+
+#[tokio::test]
+async fn a_log_of_an_older_version_gives_its_tenants_positions_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("events.db");
+    let db = Db::open(&file).await.unwrap();
+    db.migrate(&older_log().await).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    on!(tx, conn => {
+        sqlx::query("INSERT INTO log_head (id, last, generation) VALUES (1, 3, zeroblob(16))").execute(&mut *conn).await.unwrap();
+        for (seq, tenant) in [(1, "globex"), (2, "acme"), (3, "acme")] {
+            sqlx::query("INSERT INTO log_events VALUES ($1, $2, $3, 'a/1', $1, 'a.b', 'a', x'', '', '', 0, 0)")
+                .bind(seq)
+                .bind(new_uuid())
+                .bind(tenant)
+                .execute(&mut *conn)
+                .await
+                .unwrap();
+        }
+    });
+    tx.commit().await.unwrap();
+    drop(db);
+    let log = EventLog::open(&file, Clock::real()).await.unwrap();
+    log.append(&[event_of("acme", "a.b", 4)]).await.unwrap();
+    let page = log.read(0, &EventMatcher::all().of_tenant("acme"), 10).await.unwrap();
+    assert_eq!(positions(&page.events), [1, 2, 3]);
+}
+
+/// The migrations before tenants had positions.
+async fn older_log() -> Migrator {
+    let all = Migrator::new(Path::new("migrations")).await.unwrap();
+    Migrator::with_migrations(all.iter().filter(|it| it.version < 2).cloned().collect())
+}
+
+#[tokio::test]
+async fn a_reader_begins_with_the_first_event_of_a_time() {
+    let it = world().await;
+    let events: Vec<_> = (1..=5).map(|sequence| event("interaction/1", sequence)).collect();
+    it.log.append(&[event_of("globex", "a.b", 1)]).await.unwrap();
+    it.log.append(&events).await.unwrap();
+    let third = events[2].time_us;
+    let before = [0, third, third + 1, i64::MAX].map(|time_us| it.log.before("acme", time_us));
+    assert_eq!(futures::future::try_join_all(before).await.unwrap(), [0, 2, 3, 5]);
+}
+
+#[tokio::test]
+async fn a_tail_without_events_gives_checkpoints_that_move_on() {
+    let it = simulated_world().await;
+    let filter = EventMatcher::types(["transfer.failed"]).unwrap().of_tenant("acme");
+    let mut tail = std::pin::pin!(it.log.tail(0, filter, Duration::from_secs(15)));
+    assert_eq!(soon("a checkpoint", tail.next()).await.unwrap().unwrap(), Tailed::Checkpoint(0));
+    it.log.append(&[event_of("acme", "a.b", 1), event_of("acme", "a.b", 2)]).await.unwrap();
+    let started_us = it.clock.now_us();
+    assert_eq!(soon("a checkpoint", tail.next()).await.unwrap().unwrap(), Tailed::Checkpoint(2));
+    assert_eq!(it.clock.now_us() - started_us, 15_000_000);
 }
 
 #[tokio::test]

@@ -5,17 +5,17 @@ use baton_api::event::v1::event_data::Data;
 use baton_api::event::v1::event_service_server::EventService;
 use baton_api::event::v1::{
     AgentStateChanged, DirectoryChanged, EventData, EventFilter, InteractionOpened, ListEventsRequest,
-    RecordingStarted, TailEventsRequest, directory_changed,
+    RecordingStarted, TailEventsRequest, directory_changed, list_events_request::Start, tail_events_request,
 };
 use baton_bus::{Envelope, EventApi};
 use baton_runtime::Caller;
 use baton_runtime::auth::Role;
+use baton_runtime::lifecycle::spawn;
 use futures::StreamExt;
 use prost::Message;
-use tokio_util::sync::CancellationToken;
-use tonic::{Code, Request};
+use tonic::{Code, Request, Response};
 
-use crate::support::{event, event_of, soon, world};
+use crate::support::{World, event, event_of, simulated_world, soon, world};
 
 fn from<T>(tenant: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
@@ -27,11 +27,12 @@ fn from<T>(tenant: &str, message: T) -> Request<T> {
 #[tokio::test]
 async fn a_page_has_the_event_as_it_was_published() {
     let it = world().await;
-    let api = EventApi::new(it.log.clone(), CancellationToken::new());
+    let api = EventApi::new(it.log.clone());
     let sent = event("interaction/1", 1);
     it.log.append(std::slice::from_ref(&sent)).await.unwrap();
     let page = api.list_events(from("acme", ListEventsRequest::default())).await.unwrap().into_inner();
-    assert_eq!((page.events.len(), page.next_position), (1, 1));
+    assert_eq!((page.events.len(), page.next_page_token.as_str()), (1, ""));
+    assert_eq!(page.events[0].cursor, page.cursor);
     let event = page.events[0].event.clone().unwrap();
     assert_eq!(event.event_id, sent.id.to_string());
     assert_eq!((event.subject.as_str(), event.sequence), ("interaction/1", 1));
@@ -44,7 +45,7 @@ async fn a_page_has_the_event_as_it_was_published() {
 #[tokio::test]
 async fn an_analyst_is_shown_nothing_personal() {
     let it = world().await;
-    let api = EventApi::new(it.log.clone(), CancellationToken::new());
+    let api = EventApi::new(it.log.clone());
     let customer = || "+32470123456".to_owned();
     let opened = Data::InteractionOpened(InteractionOpened { customer: customer(), ..Default::default() });
     let started = Data::RecordingStarted(RecordingStarted { customer: customer(), ..Default::default() });
@@ -64,7 +65,7 @@ async fn an_analyst_is_shown_nothing_personal() {
 #[tokio::test]
 async fn a_page_of_large_events_ends_early_and_goes_on_after_its_last_event() {
     let it = world().await;
-    let api = EventApi::new(it.log.clone(), CancellationToken::new());
+    let api = EventApi::new(it.log.clone());
     for sequence in 1..=14 {
         let agent_ids = (0..10_000).map(|n| format!("{n:036}")).collect();
         let team = Some(directory_changed::TeamContent { agent_ids, ..Default::default() });
@@ -72,14 +73,17 @@ async fn a_page_of_large_events_ends_early_and_goes_on_after_its_last_event() {
         let payload = EventData { data: Some(data) }.encode_to_vec();
         it.log.append(&[Envelope { payload, ..event("team/1", sequence) }]).await.unwrap();
     }
-    let (mut pages, mut seen, mut after_position) = (0, Vec::new(), 0);
-    while after_position < 14 {
-        let request = ListEventsRequest { after_position, ..ListEventsRequest::default() };
+    let (mut pages, mut seen, mut page_token) = (0, Vec::new(), String::new());
+    loop {
+        let request = ListEventsRequest { page_token, ..ListEventsRequest::default() };
         let page = api.list_events(from("acme", request)).await.unwrap().into_inner();
         assert!(page.encoded_len() < 4 * 1024 * 1024, "{} bytes", page.encoded_len());
-        seen.extend(page.events.iter().map(|it| it.position));
-        after_position = page.next_position;
+        seen.extend(page.events.iter().map(|it| it.event.as_ref().map_or(0, |event| event.sequence)));
         pages += 1;
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
     }
     assert_eq!(seen, (1..=14).collect::<Vec<_>>());
     assert!((2..14).contains(&pages), "{pages} pages");
@@ -88,7 +92,7 @@ async fn a_page_of_large_events_ends_early_and_goes_on_after_its_last_event() {
 #[tokio::test]
 async fn nobody_sees_another_tenants_events_x1() {
     let it = world().await;
-    let api = EventApi::new(it.log.clone(), CancellationToken::new());
+    let api = EventApi::new(it.log.clone());
     it.log.append(&[event_of("globex", "transfer.failed", 1), event_of("acme", "transfer.failed", 1)]).await.unwrap();
     let filter = Some(EventFilter { r#type: "transfer.*".into(), subject: "globex/transfer.failed".into() });
     let request = ListEventsRequest { filter, ..ListEventsRequest::default() };
@@ -96,7 +100,7 @@ async fn nobody_sees_another_tenants_events_x1() {
     assert_eq!(page.events.len(), 0);
     let tail = api.tail_events(from("acme", TailEventsRequest::default())).await.unwrap();
     let first = soon("an event", tail.into_inner().next()).await.unwrap().unwrap();
-    assert_eq!(first.event.unwrap().event.unwrap().tenant, "acme");
+    assert_eq!(first.event.unwrap().tenant, "acme");
     let nobody = api.list_events(Request::new(ListEventsRequest::default())).await.unwrap_err();
     assert_eq!(nobody.code(), Code::Unauthenticated);
 }
@@ -104,23 +108,102 @@ async fn nobody_sees_another_tenants_events_x1() {
 #[tokio::test]
 async fn a_page_without_a_hit_says_how_far_was_searched() {
     let it = world().await;
-    let api = EventApi::new(it.log.clone(), CancellationToken::new());
+    let api = EventApi::new(it.log.clone());
     let events: Vec<_> = (1..=3).map(|sequence| event_of("acme", "transfer.failed", sequence)).collect();
     it.log.append(&events).await.unwrap();
     let page = async |r#type: &str, page_size| {
         let filter = Some(EventFilter { r#type: r#type.into(), subject: String::new() });
-        let request = ListEventsRequest { after_position: 0, filter, page_size };
-        let page = api.list_events(from("acme", request)).await.unwrap().into_inner();
-        (page.events.len(), page.next_position)
+        let request = ListEventsRequest { filter, page_size, ..Default::default() };
+        api.list_events(from("acme", request)).await.unwrap().into_inner()
     };
-    assert_eq!(page("interaction.opened", 10).await, (0, 3));
-    assert_eq!(page("transfer.failed", 2).await, (2, 2), "a full page goes on after its last event");
+    let (none, all, two) =
+        (page("interaction.opened", 10).await, page("transfer.failed", 3).await, page("transfer.failed", 2).await);
+    assert_eq!((none.events.len(), &none.next_page_token, &none.cursor), (0, &String::new(), &all.cursor));
+    assert_eq!((all.events.len(), &all.next_page_token, &all.cursor), (3, &String::new(), &all.events[2].cursor));
+    assert_eq!((two.events.len(), &two.next_page_token, &two.cursor), (2, &two.cursor, &all.events[1].cursor));
+}
+
+/// What a tenant can see of its log: pages from every start, and refusals.
+async fn view(it: &World, cursor: &str, foreign: &str) -> String {
+    let api = EventApi::new(it.log.clone());
+    let list = async |start, page_token: &str| {
+        let page_token = page_token.to_owned();
+        let request = ListEventsRequest { start, page_size: 3, page_token, ..Default::default() };
+        let answer = api.list_events(from("acme", request)).await.map(Response::into_inner);
+        answer.map_err(|status| (status.code(), status.message().to_owned()))
+    };
+    let now = TailEventsRequest { start: Some(tail_events_request::Start::Now(true)), filter: None };
+    let mut tail = api.tail_events(from("acme", now)).await.unwrap().into_inner();
+    let time = prost_types::Timestamp { seconds: 1, nanos: 500_003_000 };
+    let listed = [
+        list(None, "").await,
+        list(Some(Start::Cursor(cursor.to_owned())), "").await,
+        list(Some(Start::FromTime(time)), "").await,
+        list(None, cursor).await,
+        list(Some(Start::Cursor(foreign.to_owned())), "").await,
+        list(None, "592").await,
+    ];
+    let checkpoint = soon("a checkpoint", tail.next()).await.unwrap().unwrap();
+    format!("{listed:#?} {checkpoint:#?}")
+}
+
+#[tokio::test]
+async fn a_tenants_cursors_counts_and_errors_are_the_same_whatever_another_tenant_publishes_x1() {
+    let quiet = simulated_world().await;
+    quiet.log.append(&[event("interaction/1", 1), event_of("globex", "transfer.failed", 1)]).await.unwrap();
+    let api = EventApi::new(quiet.log.clone());
+    let cursor =
+        async |tenant| api.list_events(from(tenant, ListEventsRequest::default())).await.unwrap().into_inner().cursor;
+    let (own, foreign) = (cursor("acme").await, cursor("globex").await);
+    let busy = quiet.copied().await;
+    let theirs: Vec<_> = (2..=10_001).map(|sequence| event_of("globex", "transfer.failed", sequence)).collect();
+    busy.log.append(&theirs).await.unwrap();
+    let later: Vec<_> = (2..=6).map(|sequence| event("interaction/1", sequence)).collect();
+    quiet.log.append(&later).await.unwrap();
+    for (event, some) in later.iter().zip(theirs.chunks(500)) {
+        busy.log.append(std::slice::from_ref(event)).await.unwrap();
+        busy.log.append(some).await.unwrap();
+    }
+    assert_eq!(view(&quiet, &own, &foreign).await, view(&busy, &own, &foreign).await);
+}
+
+#[tokio::test]
+async fn a_tail_that_is_resumed_over_a_hundred_reconnects_loses_and_repeats_nothing() {
+    let it = world().await;
+    let api = EventApi::new(it.log.clone());
+    let log = it.log.clone();
+    let publishing = spawn(async move {
+        for sequence in 1..=400 {
+            log.append(&[event("interaction/1", sequence), event_of("globex", "a.b", sequence)]).await.unwrap();
+        }
+    });
+    let (mut seen, mut start) = (Vec::new(), None);
+    for connection in 0.. {
+        let request = TailEventsRequest { start: start.take(), filter: None };
+        let mut tail = api.tail_events(from("acme", request)).await.unwrap().into_inner();
+        // The connections break after 1 to 7 messages.
+        for _ in 0..=connection % 7 {
+            let next = soon("the next event", tail.next()).await.unwrap().unwrap();
+            start = Some(tail_events_request::Start::Cursor(next.cursor));
+            // A checkpoint here would be fifteen seconds of silence: events are missing.
+            seen.push(next.event.expect("an event is missing").sequence);
+            if seen.len() == 400 {
+                break;
+            }
+        }
+        if seen.len() == 400 {
+            assert!(connection >= 99, "only {connection} reconnects");
+            break;
+        }
+    }
+    publishing.await.unwrap();
+    assert_eq!(seen, (1..=400).collect::<Vec<_>>());
 }
 
 #[tokio::test]
 async fn one_tenant_cannot_take_all_the_streams() {
     let it = world().await;
-    let api = EventApi::new(it.log.clone(), CancellationToken::new());
+    let api = EventApi::new(it.log.clone());
     let mut tails = Vec::new();
     let refused = loop {
         match api.tail_events(from("acme", TailEventsRequest::default())).await {
@@ -135,24 +218,21 @@ async fn one_tenant_cannot_take_all_the_streams() {
 }
 
 #[tokio::test]
-async fn a_tail_from_now_starts_with_the_next_event_and_ends_with_the_service() {
+async fn a_tail_from_now_starts_with_the_next_event() {
     let it = world().await;
-    let shutdown = CancellationToken::new();
-    let api = EventApi::new(it.log.clone(), shutdown.clone());
+    let api = EventApi::new(it.log.clone());
     it.log.append(&[event("interaction/1", 1)]).await.unwrap();
-    let request = TailEventsRequest { from_now: true, ..TailEventsRequest::default() };
+    let request = TailEventsRequest { start: Some(tail_events_request::Start::Now(true)), filter: None };
     let mut tail = api.tail_events(from("acme", request)).await.unwrap().into_inner();
     it.log.append(&[event("interaction/1", 2)]).await.unwrap();
     let next = soon("the next event", tail.next()).await.unwrap().unwrap();
-    assert_eq!(next.event.unwrap().position, 2);
-    shutdown.cancel();
-    assert!(soon("the end", tail.next()).await.is_none());
+    assert_eq!(next.event.unwrap().sequence, 2);
 }
 
 #[tokio::test]
 async fn a_bad_filter_or_page_size_names_the_field() {
     let it = world().await;
-    let api = EventApi::new(it.log.clone(), CancellationToken::new());
+    let api = EventApi::new(it.log.clone());
     let filter = Some(EventFilter { r#type: "Transfer %".into(), subject: String::new() });
     let bad_filter = ListEventsRequest { filter, ..ListEventsRequest::default() };
     let bad_size = ListEventsRequest { page_size: -1, ..ListEventsRequest::default() };

@@ -40,6 +40,18 @@ async fn world_on(clock: Clock) -> World {
     World { db, log, clock, folder }
 }
 
+impl World {
+    /// A world whose log is a copy of this one's.
+    pub(crate) async fn copied(&self) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["events.db", "events.db-wal"] {
+            std::fs::copy(self.folder.path().join(name), folder.path().join(name)).unwrap();
+        }
+        let log = EventLog::open(folder.path().join("events.db"), self.clock.clone()).await.unwrap();
+        World { db: self.db.clone(), log, clock: self.clock.clone(), folder }
+    }
+}
+
 /// The same service after its event log was lost: an empty one, begun later.
 pub(crate) async fn with_another_log(it: World) -> World {
     let log = EventLog::open(it.folder.path().join("rebuilt.db"), it.clock.clone()).await.unwrap();

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use baton_runtime::Clock;
+use jiff::{SignedDuration, Timestamp};
 use prost_types::Timestamp as WireTime;
 use uuid::Uuid;
 
@@ -56,6 +57,16 @@ words! {
 
 /// The heading of a column of times, which are UTC as in the contract.
 pub(super) const SINCE: &str = "since (utc)";
+
+/// A time as people type it: RFC 3339, or an age such as `10m`.
+pub(crate) fn moment_or_age(text: &str) -> Result<WireTime, String> {
+    let moment = text.parse::<Timestamp>().ok().or_else(|| {
+        let age = text.parse::<SignedDuration>().ok().filter(|age| age.is_positive())?;
+        Timestamp::from_microsecond(Clock::real().now_us()).ok()?.checked_sub(age).ok()
+    });
+    let moment = moment.ok_or("not a time like 2026-11-28T09:00:00Z and not an age like 10m or 2h")?;
+    Ok(WireTime { seconds: moment.as_second(), nanos: moment.subsec_nanosecond() })
+}
 
 /// Date and time, UTC, with that label; empty for none.
 pub(crate) fn moment(at: Option<&WireTime>) -> String {

@@ -23,7 +23,7 @@ use crate::up::seed;
 
 /// Each of the two agents' turns is one recording.
 const RECORDINGS: usize = 2;
-const PAGE_SIZE: i32 = 1_000;
+const PAGE_SIZE: i32 = 500;
 
 /// Everything that is checked.
 pub(super) struct Evidence {
@@ -149,14 +149,14 @@ async fn heard(
 /// All events of the tenant, from the first.
 async fn events(stage: &DemoContext) -> anyhow::Result<Vec<Event>> {
     let mut client = EventServiceClient::new(stage.role(Role::Supervisor)?);
-    let (mut events, mut after_position) = (Vec::new(), 0);
+    let mut events = Vec::new();
+    let mut request = ListEventsRequest { page_size: PAGE_SIZE, ..Default::default() };
     loop {
-        let request = ListEventsRequest { after_position, page_size: PAGE_SIZE, filter: None };
-        let page = client.list_events(request).await.or_refusal()?;
-        if page.events.is_empty() {
+        let page = client.list_events(request.clone()).await.or_refusal()?;
+        events.extend(page.events.into_iter().filter_map(|it| it.event));
+        if page.next_page_token.is_empty() {
             return Ok(events);
         }
-        after_position = page.next_position;
-        events.extend(page.events.into_iter().filter_map(|it| it.event));
+        request.page_token = page.next_page_token;
     }
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use baton_api::event::v1::event_service_client::EventServiceClient;
-use baton_api::event::v1::{Event, TailEventsRequest, TailEventsResponse};
+use baton_api::event::v1::{Event, TailEventsRequest, TailEventsResponse, tail_events_request};
 use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_api::simulator::v1::{GetLedgerRequest, LedgerEntry};
 use baton_runtime::Clock;
@@ -51,7 +51,7 @@ impl Narrator {
 
 /// Begins to tell, from now on.
 pub(super) async fn start(stage: &DemoContext, telling: &Telling) -> anyhow::Result<Narrator> {
-    let request = TailEventsRequest { from_now: true, ..TailEventsRequest::default() };
+    let request = TailEventsRequest { start: Some(tail_events_request::Start::Now(true)), filter: None };
     let events = EventServiceClient::new(stage.role(Role::Supervisor)?).tail_events(request).await.or_refusal()?;
     let tale = Tale {
         clock: stage.clock.clone(),
@@ -87,7 +87,7 @@ impl Tale {
         loop {
             tokio::select! {
                 next = events.message() => match next {
-                    Ok(Some(next)) => self.hear_of(next.event.and_then(|it| it.event), &names),
+                    Ok(Some(next)) => self.hear_of(next.event, &names),
                     // It ends when the server does.
                     Ok(None) | Err(_) => break,
                 },

@@ -82,7 +82,7 @@ impl Stack {
         let switch = GrpcChannel::anonymous(&setup.switch, setup.clock.clone())?;
         let StackSetup { config, clock, key, lifecycle, public, internal, .. } = setup;
         let builder = || ServerBuilder::new(clock.clone(), key.verifier()).limits(ServerLimits::from(&config.server));
-        let events = EventApi::new(services.bus.clone(), lifecycle.soft());
+        let events = EventApi::new(services.bus.clone());
         let public = services
             .add_public(builder())
             .add_service(events.into_server())
