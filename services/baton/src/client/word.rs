@@ -61,7 +61,7 @@ pub(super) const SINCE: &str = "since (utc)";
 /// A time as people type it: RFC 3339, or an age such as `10m`.
 pub(crate) fn moment_or_age(text: &str) -> Result<WireTime, String> {
     let moment = text.parse::<Timestamp>().ok().or_else(|| {
-        let age = text.parse::<SignedDuration>().ok().filter(|age| age.is_positive())?;
+        let age = text.parse::<SignedDuration>().ok().filter(SignedDuration::is_positive)?;
         Timestamp::from_microsecond(Clock::real().now_us()).ok()?.checked_sub(age).ok()
     });
     let moment = moment.ok_or("not a time like 2026-11-28T09:00:00Z and not an age like 10m or 2h")?;
