@@ -17,7 +17,7 @@ pub struct Opening {
     pub customer: Arc<str>,
     /// How the customer is connected, or will be.
     pub origin: LegSource,
-    /// The name of the number's call flow; none without one.
+    /// The id of the number's call flow; none without one.
     pub flow: Option<Arc<str>>,
     pub steps: Vec<FlowStep>,
     /// See [`Flow::skip_voicemail`].

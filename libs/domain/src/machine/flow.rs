@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// The steps that a call takes while no agent has it, frozen when it came in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
-    /// What the tenant calls it; none for a call that an agent places, and for a number without a flow.
+    /// The call flow's id; none for a call that an agent places, and for a number without a flow.
     pub name: Option<Arc<str>>,
     /// In order.
     pub steps: Vec<FlowStep>,
