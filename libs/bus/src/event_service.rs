@@ -14,6 +14,7 @@ use baton_api::{ApiError, page};
 use baton_runtime::CallerExt;
 use baton_runtime::auth::Role;
 use baton_runtime::quota::{Quota, QuotaExceeded};
+use baton_runtime::stream;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use prost::Message;
@@ -142,7 +143,7 @@ impl EventService for EventApi {
             let _ = &permit;
             reader.tailed(next.map_err(refuse)?)
         });
-        Ok(Response::new(events.boxed()))
+        Ok(Response::new(stream::endless(events)))
     }
 }
 

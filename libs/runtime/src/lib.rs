@@ -15,6 +15,7 @@ pub mod lifecycle;
 pub mod process;
 pub mod quota;
 pub mod server;
+pub mod stream;
 pub mod telemetry;
 mod trace_parent;
 

@@ -81,7 +81,6 @@ pub enum StartError {
 pub struct TransferRuntime {
     handler: Arc<CommandHandler>,
     peers: TransferPeers,
-    lifecycle: Lifecycle,
 }
 
 /// The other services, as this one calls them.
@@ -121,7 +120,7 @@ pub async fn start(deps: TransferContext) -> Result<TransferRuntime, StartError>
     let pusher = push::Pusher::new(handler.clone(), peers.clone(), deps.config.repush_interval_ms.duration());
     deps.lifecycle.spawn("transfer.push", pusher.run(tasks.pushes, soft));
     handler.take_up_all().await?;
-    Ok(TransferRuntime { handler, peers, lifecycle: deps.lifecycle })
+    Ok(TransferRuntime { handler, peers })
 }
 
 impl TransferRuntime {
@@ -135,7 +134,6 @@ impl TransferRuntime {
         InteractionServiceServer::new(InteractionApi {
             handler: self.handler.clone(),
             peers: self.peers.clone(),
-            stopping: self.lifecycle.soft(),
             watchers: Arc::new(Quota::new(MAX_WATCHED, MAX_WATCHED_BY_TENANT)),
         })
     }

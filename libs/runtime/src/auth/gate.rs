@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tonic::Status;
 
-use super::{Caller, Role, TokenError, Verifier, access};
+use super::{Admission, Role, TokenError, Verifier, access};
 
 /// Paths that need no token: they reveal nothing about any tenant, and probes and tools have no token.
 const OPEN: &[&str] =
@@ -24,14 +24,15 @@ impl Gate {
     }
 
     /// The caller, if they may call this method; `None` for an open path.
-    pub fn admit(&self, path: &str, headers: &HeaderMap, now_us: i64) -> Result<Option<Caller>, Status> {
+    pub fn admit(&self, path: &str, headers: &HeaderMap, now_us: i64) -> Result<Option<Admission>, Status> {
         if OPEN.iter().any(|open| path.starts_with(open)) {
             return Ok(None);
         }
-        let caller = self.verifier.verify(bearer(headers)?, now_us).map_err(|error| refusal(&error))?;
+        let admission = self.verifier.verify(bearer(headers)?, now_us).map_err(|error| refusal(&error))?;
+        let role = admission.caller.role;
         match access::roles(path) {
-            Some(roles) if roles.contains(&caller.role) => Ok(Some(caller)),
-            Some(roles) => Err(not_allowed(path, caller.role, roles).into()),
+            Some(roles) if roles.contains(&role) => Ok(Some(admission)),
+            Some(roles) => Err(not_allowed(path, role, roles).into()),
             // The answer of the router for a method that is not served. A method that is served, but missing in the table,
             // gets it too.
             None => Err(ApiError::unknown_method().into()),
@@ -80,7 +81,7 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
-    use crate::auth::SigningKey;
+    use crate::auth::{Caller, SigningKey};
 
     const PATH: &str = "/baton.transfer.v1.TransferService/StartTransfer";
     const INTERNAL: &str = "/baton.transfer.v1.IntakeService/ReportFacts";
@@ -103,8 +104,8 @@ mod tests {
     fn a_valid_token_of_a_permitted_role_is_admitted() {
         let key = SigningKey::generate();
         let headers = headers(&[&format!("Bearer {}", token(&key, Role::Agent))]);
-        let caller = Gate::new(key.verifier()).admit(PATH, &headers, 0).unwrap().unwrap();
-        assert_eq!(caller.subject, "someone");
+        let admission = Gate::new(key.verifier()).admit(PATH, &headers, 0).unwrap().unwrap();
+        assert_eq!(admission.caller.subject, "someone");
     }
 
     #[test]

@@ -13,4 +13,4 @@ mod token;
 pub use caller::{Caller, CallerExt, InvalidTenant, Role, TenantId};
 pub use gate::Gate;
 pub use key::{KeyError, SigningKey};
-pub use token::{TokenError, Verifier};
+pub use token::{Admission, TokenError, Verifier};

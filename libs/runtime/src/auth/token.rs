@@ -67,6 +67,14 @@ pub(super) fn mint(key: &EncodingKey, caller: &Caller, now_us: i64, ttl: Duratio
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, key).map_err(|_| TokenError::Signing)
 }
 
+/// A caller whose token is valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    pub caller: Caller,
+    /// When the token is valid no longer.
+    pub expires_us: i64,
+}
+
 /// Verifies tokens; cheap to clone.
 #[derive(Clone)]
 pub struct Verifier(Arc<VerifierState>);
@@ -102,7 +110,7 @@ impl Verifier {
     }
 
     /// The token's bearer, if it is valid at this time.
-    pub fn verify(&self, token: &str, now_us: i64) -> Result<Caller, TokenError> {
+    pub fn verify(&self, token: &str, now_us: i64) -> Result<Admission, TokenError> {
         let known = self.0.verified().get(token).cloned();
         let verified = match known {
             Some(verified) => verified,
@@ -143,7 +151,7 @@ impl VerifierState {
 }
 
 impl VerifiedToken {
-    fn at(&self, now_us: i64) -> Result<Caller, TokenError> {
+    fn at(&self, now_us: i64) -> Result<Admission, TokenError> {
         let seconds = now_us.div_euclid(1_000_000);
         if self.exp.saturating_add(LEEWAY_S) <= seconds {
             return Err(TokenError::Expired);
@@ -151,7 +159,8 @@ impl VerifiedToken {
         if self.nbf.is_some_and(|nbf| nbf.saturating_sub(LEEWAY_S) > seconds) {
             return Err(TokenError::Invalid("it is not good yet"));
         }
-        Ok(self.caller.clone())
+        let expires_us = self.exp.saturating_add(LEEWAY_S).saturating_mul(1_000_000);
+        Ok(Admission { caller: self.caller.clone(), expires_us })
     }
 }
 

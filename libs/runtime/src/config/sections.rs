@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::server::WebOrigin;
+
 /// A duration in milliseconds: at least one, at most ten years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "u64")]
@@ -41,11 +43,15 @@ impl TryFrom<u64> for Millis {
 pub struct ServerConfig {
     pub listen: SocketAddr,
     pub internal_listen: SocketAddr,
+    /// Empty: no page of another origin.
+    pub web_origins: Vec<WebOrigin>,
     #[serde(deserialize_with = "at_least_one")]
     pub connections: usize,
     pub concurrency_per_connection: usize,
     pub streams_per_connection: u32,
     pub drain_ms: Millis,
+    /// 0: the listener closes at once.
+    pub drain_delay_ms: u32,
 }
 
 /// `[data]`
@@ -62,6 +68,7 @@ pub struct AuthConfig {
     /// `None`: in the data folder.
     #[serde(deserialize_with = "optional_path")]
     pub key_file: Option<PathBuf>,
+    pub stream_grace_ms: Millis,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -23,7 +23,8 @@ use super::ServerLimits;
 use crate::clock::Clock;
 use crate::process;
 
-/// The preface of HTTP/2 and the header of the frame that has to follow it.
+/// The preface of HTTP/2 and the header of the frame that has to follow it. No request of HTTP/1.1 is shorter that names its host; its
+/// headers have to be complete within 30 s, and so has the next request on the connection (hyper).
 const PREFACE_BYTES: usize = 24 + 9;
 /// After a failure to accept (no file is left, for example) the next attempt would fail at once.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);

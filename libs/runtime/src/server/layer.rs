@@ -17,10 +17,10 @@ use tracing::Instrument as _;
 
 use super::malformed;
 use super::request_log::{self, CallLog};
-use super::stream_end::StreamEnd;
-use crate::auth::Gate;
+use super::stream_end::{StreamEnd, StreamLimits};
+use crate::auth::{Admission, Gate, Role};
 use crate::call::{self, CallContext};
-use crate::clock::Clock;
+use crate::clock::{Clock, micros};
 
 const NO_DEADLINE: Duration = Duration::from_hours(24 * 365);
 
@@ -30,11 +30,22 @@ pub(super) struct EdgeLayer {
     gate: Gate,
     clock: Clock,
     shutdown: CancellationToken,
+    stream_grace: Duration,
 }
 
 impl EdgeLayer {
-    pub(super) fn new(gate: Gate, clock: Clock, shutdown: CancellationToken) -> Self {
-        Self { gate, clock, shutdown }
+    pub(super) fn new(gate: Gate, clock: Clock, shutdown: CancellationToken, stream_grace: Duration) -> Self {
+        Self { gate, clock, shutdown, stream_grace }
+    }
+
+    fn stream_limits(&self, until_us: Option<i64>) -> StreamLimits {
+        StreamLimits { shutdown: self.shutdown.clone(), clock: self.clock.clone(), until_us }
+    }
+
+    /// When this caller's streams end. A service mints its own tokens, for some minutes each; its streams go on.
+    fn until_us(&self, admission: &Admission) -> Option<i64> {
+        let until_us = admission.expires_us.saturating_add(micros(self.stream_grace));
+        (admission.caller.role != Role::Service).then_some(until_us)
     }
 }
 
@@ -69,25 +80,26 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let EdgeLayer { gate, clock, shutdown } = &self.edge;
+        let EdgeLayer { gate, clock, .. } = &self.edge;
         let busy = clock.busy();
         let mut call = CallContext::from_headers(request.headers(), clock);
         let timeout = call::timeout(request.headers());
         let span = request_log::span(&request, &mut call);
         let log = CallLog::new(&request, &call);
+        let mut limits = self.edge.stream_limits(None);
         match gate.admit(request.uri().path(), request.headers(), clock.now_us()) {
-            Ok(Some(caller)) => {
-                request.extensions_mut().insert(caller);
+            Ok(Some(admission)) => {
+                limits.until_us = self.edge.until_us(&admission);
+                request.extensions_mut().insert(admission.caller);
             }
             Ok(None) => {}
             Err(status) => return refuse(status, &log, &span),
         }
-        let shutdown = shutdown.clone();
         let answer = within(timeout, self.inner.call(request));
         let handled = async move {
             let response = answer.await?;
             drop(busy);
-            Ok(StreamEnd::wrap(finish(response, &log), shutdown))
+            Ok(StreamEnd::wrap(finish(response, &log), limits))
         };
         Box::pin(call::scope(call, handled).instrument(span))
     }

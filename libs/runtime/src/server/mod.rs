@@ -1,4 +1,5 @@
-//! The gRPC edge of a service: one listener with health, reflection, and the layer that every call passes.
+//! The gRPC edge of a service: one listener with health, reflection, gRPC-Web where browsers call, and the layer that every
+//! call passes.
 
 mod connections;
 mod layer;
@@ -6,6 +7,7 @@ mod malformed;
 mod reflection;
 mod request_log;
 mod stream_end;
+mod web;
 
 use std::convert::Infallible;
 use std::io;
@@ -21,11 +23,13 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 use tower::Service;
+use tower::util::option_layer;
 
 use crate::auth::{Gate, Verifier};
 use crate::clock::Clock;
-use crate::config::ServerConfig;
+use crate::config::Config;
 use layer::EdgeLayer;
+pub use web::{InvalidOrigin, WebOrigin};
 
 /// In bytes, of a message that is received. Audio and lists come in pieces that are far smaller.
 pub const LARGEST_MESSAGE: usize = 4 * 1024 * 1024;
@@ -60,6 +64,8 @@ pub struct ServerLimits {
     pub streams_per_connection: u32,
     /// How long calls may take to finish when the server stops.
     pub drain: Duration,
+    /// How long a stream goes on after its token has expired.
+    pub stream_grace: Duration,
 }
 
 impl Default for ServerLimits {
@@ -70,13 +76,17 @@ impl Default for ServerLimits {
             concurrency_per_connection: 1024,
             streams_per_connection: 4096,
             drain: Duration::from_secs(10),
+            stream_grace: Duration::from_mins(1),
         }
     }
 }
 
-impl From<&ServerConfig> for ServerLimits {
-    fn from(config: &ServerConfig) -> Self {
+impl From<&Config> for ServerLimits {
+    fn from(config: &Config) -> Self {
+        let stream_grace = config.auth.stream_grace_ms.duration();
+        let config = &config.server;
         Self {
+            stream_grace,
             connections: config.connections,
             first_bytes: FIRST_BYTES,
             concurrency_per_connection: config.concurrency_per_connection,
@@ -92,6 +102,8 @@ pub struct ServerBuilder {
     clock: Clock,
     gate: Gate,
     limits: ServerLimits,
+    /// `None`: gRPC only.
+    web_origins: Option<Vec<WebOrigin>>,
     routes: RoutesBuilder,
     names: Vec<&'static str>,
 }
@@ -102,6 +114,7 @@ impl ServerBuilder {
             clock,
             gate: Gate::new(verifier),
             limits: ServerLimits::default(),
+            web_origins: None,
             routes: Routes::builder(),
             names: Vec::new(),
         }
@@ -110,6 +123,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn limits(mut self, limits: ServerLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Serves gRPC-Web, too, to pages of these origins.
+    #[must_use]
+    pub fn web(mut self, origins: Vec<WebOrigin>) -> Self {
+        self.web_origins = Some(origins);
         self
     }
 
@@ -175,6 +195,21 @@ fn bind_error(address: SocketAddr, source: io::Error) -> ServeError {
     }
 }
 
+/// What health says of a listener's services.
+#[derive(Clone, Debug)]
+pub struct Readiness {
+    health: HealthReporter,
+    names: Vec<&'static str>,
+}
+
+impl Readiness {
+    /// From now on health says *not serving*, and calls are still served: so that balancers send new ones elsewhere before the
+    /// listener closes.
+    pub async fn withdraw(&self) {
+        set_all(&self.health, &self.names, ServingStatus::NotServing).await;
+    }
+}
+
 /// A listener with its services.
 #[derive(Debug)]
 pub struct BoundServer {
@@ -189,9 +224,9 @@ impl BoundServer {
         self.listener.local_addr
     }
 
-    /// Reports per service whether it serves. All do from [`serve`](Self::serve) on; a service may report otherwise.
-    pub fn health(&self) -> HealthReporter {
-        self.health.clone()
+    /// What health says. All services serve from [`serve`](Self::serve) on.
+    pub fn readiness(&self) -> Readiness {
+        Readiness { health: self.health.clone(), names: self.builder.names.clone() }
     }
 
     /// Serves until the token is cancelled; then health says *not serving*, nothing new is accepted, streams end with
@@ -200,8 +235,11 @@ impl BoundServer {
         let Self { builder, listener, health } = self;
         set_all(&health, &builder.names, ServingStatus::Serving).await;
         let drain = builder.limits.drain;
+        let web = builder.web_origins.as_deref().map(web::layer);
         let router = transport(&builder.limits)
-            .layer(EdgeLayer::new(builder.gate, builder.clock, shutdown.clone()))
+            .accept_http1(web.is_some())
+            .layer(option_layer(web))
+            .layer(EdgeLayer::new(builder.gate, builder.clock, shutdown.clone(), builder.limits.stream_grace))
             .add_routes(with_health_and_reflection(builder.routes, &builder.names, &health)?);
         let stopping = {
             let (shutdown, names) = (shutdown.clone(), builder.names);

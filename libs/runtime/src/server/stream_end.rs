@@ -1,35 +1,76 @@
-//! Ends streams when the server stops, and gives a reason when a malformed message ended one.
+//! Ends streams when the server stops and when the caller's token has expired, and gives a reason when a malformed message
+//! ended one.
 //!
-//! A watch stream has no end of its own and would hold up the shutdown until the drain time is over. Ended with `UNAVAILABLE`,
-//! its client connects again, elsewhere. A body that has a frame ready is not ended, so the answer of a unary call is never
-//! cut off.
+//! A watch stream has no end of its own and would hold up the shutdown until the drain time is over. Ended with `UNAVAILABLE`
+//! and a time to wait, its client connects again, elsewhere. Nobody else ends a stream because the server stops: a handler that
+//! did so could only say OK, which means that the contract's own end was reached.
+//!
+//! A token is checked at the beginning of a call, and a stream would otherwise go on for as long as its connection.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use baton_api::ApiError;
+use baton_api::error::ErrorReason;
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 
 use super::malformed;
+use crate::clock::Clock;
+
+/// What ends a stream from outside.
+#[derive(Clone, Debug)]
+pub(super) struct StreamLimits {
+    pub(super) shutdown: CancellationToken,
+    pub(super) clock: Clock,
+    /// When the caller's token has been expired for too long; `None`: never.
+    pub(super) until_us: Option<i64>,
+}
+
+impl StreamLimits {
+    /// Waits until the stream is to end, and says why.
+    async fn reached(self) -> ApiError {
+        let expired = async {
+            match self.until_us {
+                Some(until_us) => self.clock.sleep_until(until_us).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.shutdown.cancelled() => ApiError::unavailable("The server is stopping; connect again."),
+            () = expired => {
+                let message = "The token has expired; connect again with a new one.";
+                ApiError::unauthenticated(ErrorReason::TokenExpired, message)
+            }
+        }
+    }
+}
 
 pub(super) struct StreamEnd {
     inner: Option<Body>,
-    shutdown: CancellationToken,
+    limits: StreamLimits,
     /// Created at the first wait: a unary answer never waits.
-    stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    reached: Option<Pin<Box<dyn Future<Output = ApiError> + Send>>>,
+    has_sent: bool,
 }
 
 impl StreamEnd {
-    pub(super) fn wrap(response: Response<Body>, shutdown: CancellationToken) -> Response<Body> {
+    pub(super) fn wrap(response: Response<Body>, limits: StreamLimits) -> Response<Body> {
         if response.body().is_end_stream() {
             return response;
         }
-        response.map(|inner| Body::new(Self { inner: Some(inner), shutdown, stopping: None }))
+        response.map(|inner| Body::new(Self { inner: Some(inner), limits, reached: None, has_sent: false }))
+    }
+
+    fn poll_limits(&mut self, cx: &mut Context<'_>) -> Poll<ApiError> {
+        let limits = &self.limits;
+        let reached = self.reached.get_or_insert_with(|| Box::pin(limits.clone().reached()));
+        reached.as_mut().poll(cx)
     }
 }
 
@@ -42,17 +83,19 @@ impl HttpBody for StreamEnd {
         let Some(inner) = &mut this.inner else {
             return Poll::Ready(None);
         };
-        if let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) {
-            return Poll::Ready(frame.map(|frame| frame.and_then(typed)));
+        let polled = Pin::new(inner).poll_frame(cx);
+        let is_message = matches!(&polled, Poll::Ready(Some(Ok(frame))) if frame.is_data());
+        // Never cut off: an end that was reached, and the one message of a unary answer. A further message is, or a stream that
+        // always has one would never end.
+        if polled.is_ready() && !(is_message && this.has_sent) {
+            this.has_sent |= is_message;
+            return polled.map(|frame| frame.map(|it| it.and_then(typed)));
         }
-        let shutdown = &this.shutdown;
-        let stopping = this.stopping.get_or_insert_with(|| Box::pin(shutdown.clone().cancelled_owned()));
-        if stopping.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
+        let Poll::Ready(error) = this.poll_limits(cx) else {
+            return polled;
+        };
         this.inner = None;
-        let stopping = ApiError::unavailable("The server is stopping; connect again.");
-        Poll::Ready(Some(trailers(stopping)))
+        Poll::Ready(Some(trailers(error)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -77,3 +120,7 @@ fn trailers(error: ApiError) -> Result<Frame<Bytes>, Status> {
     Status::from(error).add_header(&mut trailers)?;
     Ok(Frame::trailers(trailers))
 }
+
+#[cfg(test)]
+#[path = "stream_end_tests.rs"]
+mod tests;

@@ -164,6 +164,22 @@ async fn stopping_ends_streams_and_comes_to_an_end() {
 }
 
 #[tokio::test]
+async fn readiness_that_is_withdrawn_is_seen_on_a_new_connection_before_the_listener_closes() {
+    let clock = Clock::real();
+    let builder = ServerBuilder::new(clock.clone(), SigningKey::generate().verifier());
+    let bound = builder.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let (address, readiness) = (format!("http://{}", bound.local_addr()), bound.readiness());
+    lifecycle::spawn(bound.serve(CancellationToken::new()));
+    let ask = async || {
+        let channel = GrpcChannel::anonymous(&address, clock.clone()).unwrap();
+        HealthClient::new(channel).check(check("")).await.unwrap().into_inner().status()
+    };
+    assert_eq!(ask().await, tonic_health::pb::health_check_response::ServingStatus::Serving);
+    readiness.withdraw().await;
+    assert_eq!(ask().await, tonic_health::pb::health_check_response::ServingStatus::NotServing);
+}
+
+#[tokio::test]
 async fn an_address_in_use_is_explained() {
     let verifier = SigningKey::generate().verifier();
     let first = ServerBuilder::new(Clock::real(), verifier.clone());
@@ -221,7 +237,7 @@ impl Probe {
 fn run_probe(probe: Probe) -> TestServer {
     let gate = Gate::new(SigningKey::generate().verifier());
     let shutdown = CancellationToken::new();
-    let layer = EdgeLayer::new(gate, probe.clock.clone(), shutdown.clone());
+    let layer = EdgeLayer::new(gate, probe.clock.clone(), shutdown.clone(), Duration::ZERO);
     let incoming = tonic::transport::server::TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = format!("http://{}", incoming.local_addr().unwrap());
     let router = tonic::transport::Server::builder().layer(layer).add_service(ProbeServer(probe));

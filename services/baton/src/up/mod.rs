@@ -94,6 +94,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     let key = SigningKey::load_or_create(&key_file)?;
 
     let drain = config.server.drain_ms.duration();
+    let drain_delay = Duration::from_millis(config.server.drain_delay_ms.into());
     let switch = start_switch(&args, &config, folder.path(), &key_file, &key).await?;
     let clock = Clock::real();
     let setup = StackSetup {
@@ -114,6 +115,9 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         }
     }
     let hard_stop = whole.hard();
+    if let Ok(stack) = &started {
+        hard_stop.run_until_cancelled(services.soft().run_until_cancelled(stack.leave_balancers(drain_delay))).await;
+    }
     if let (Some(_), Ok(stack)) = (&switch, &started) {
         hard_stop.run_until_cancelled(end_calls(stack, &services)).await;
     }

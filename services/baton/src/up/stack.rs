@@ -17,7 +17,7 @@ use baton_runtime::auth::SigningKey;
 use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, ServiceIdentity};
 use baton_runtime::config::Config;
 use baton_runtime::lifecycle::Lifecycle;
-use baton_runtime::server::{BoundServer, Listener, ServerBuilder, ServerLimits};
+use baton_runtime::server::{BoundServer, Listener, Readiness, ServerBuilder, ServerLimits};
 use baton_telephony::Telephony;
 use baton_telephony::switch::simulated::SimulatedSwitch;
 use baton_transfer::TransferRuntime;
@@ -62,6 +62,7 @@ pub(crate) enum StackError {
 /// The services that run, with what the owner needs of them.
 pub(crate) struct Stack {
     public: String,
+    readiness: Readiness,
     transfer: TransferRuntime,
     telephony: Telephony,
 }
@@ -81,22 +82,29 @@ impl Stack {
         let services = Services::start(&setup).await?;
         let switch = GrpcChannel::anonymous(&setup.switch, setup.clock.clone())?;
         let StackSetup { config, clock, key, lifecycle, public, internal, .. } = setup;
-        let builder = || ServerBuilder::new(clock.clone(), key.verifier()).limits(ServerLimits::from(&config.server));
+        let builder = || ServerBuilder::new(clock.clone(), key.verifier()).limits(ServerLimits::from(&config));
         let events = EventApi::new(services.bus.clone());
         let public = services
-            .add_public(builder())
+            .add_public(builder().web(config.server.web_origins.clone()))
             .add_service(events.into_server())
             .add_service(SimulatorForward::server(switch))
             .on(public);
         let internal = services.add_internal(builder()).on(internal);
         let address = format!("http://{}", public.local_addr());
+        let readiness = public.readiness();
         serve(&lifecycle, public, internal);
-        Ok(Self { public: address, transfer: services.transfer, telephony: services.telephony })
+        Ok(Self { public: address, readiness, transfer: services.transfer, telephony: services.telephony })
     }
 
     /// The public listener's, `http://…`.
     pub(crate) fn address(&self) -> String {
         self.public.clone()
+    }
+
+    /// Says that the services are about to stop, and gives balancers this long to see it.
+    pub(crate) async fn leave_balancers(&self, delay: Duration) {
+        self.readiness.withdraw().await;
+        Clock::real().sleep(delay).await;
     }
 
     /// Ends all live calls, and waits until nothing of them is left on the switch, to be reported or to be archived.

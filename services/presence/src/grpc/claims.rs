@@ -10,6 +10,8 @@ use baton_api::presence::v1::{
     LookupTeamRequest, LookupTeamResponse, ReleasedClaim, SyncClaimsRequest, SyncClaimsResponse,
     WatchAvailabilityRequest, WatchAvailabilityResponse, claim, claim_status,
 };
+use baton_runtime::stream;
+use futures::stream::BoxStream;
 use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -35,7 +37,7 @@ const MAX_WRAP_UP_MS: i64 = 24 * 60 * 60 * 1_000;
 
 #[tonic::async_trait]
 impl ClaimService for PresenceApi {
-    type WatchAvailabilityStream = ReceiverStream<Result<WatchAvailabilityResponse, Status>>;
+    type WatchAvailabilityStream = BoxStream<'static, Result<WatchAvailabilityResponse, Status>>;
 
     async fn sync_claims(&self, request: Request<SyncClaimsRequest>) -> Result<Response<SyncClaimsResponse>, Status> {
         let projection = projection(request.into_inner())?;
@@ -94,10 +96,9 @@ impl ClaimService for PresenceApi {
         let (out, responses) = mpsc::channel(watch_availability::BUFFER);
         let core = Arc::clone(&self.core);
         self.core.lifecycle.spawn("presence availability", async move {
-            let stopping = core.lifecycle.soft();
-            stopping.run_until_cancelled(watch_availability::serve(&core, out)).await;
+            watch_availability::serve(&core, out).await;
         });
-        Ok(Response::new(ReceiverStream::new(responses)))
+        Ok(Response::new(stream::endless(ReceiverStream::new(responses))))
     }
 }
 

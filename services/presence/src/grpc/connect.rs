@@ -76,14 +76,14 @@ impl SessionConnection {
         let mut is_readable = true;
         loop {
             tokio::select! {
-                () = core.lifecycle.stopping() => return Ok(()),
+                () = out.closed() => return Ok(()),
                 () = self.session.over.cancelled() => return Err(agent_feed::session_over()),
                 received = inbound.message(), if is_readable => match received {
                     Ok(Some(received)) => {
                         if self.receive(core, &received)?.is_break() {
-                            // A service that stops leaves the session as it is.
+                            // A service that stops leaves the session as it is, and the edge ends the stream.
                             tokio::select! {
-                                () = core.lifecycle.stopping() => {}
+                                () = out.closed() => {}
                                 () = self.session.over.cancelled() => {}
                             }
                             return Ok(());

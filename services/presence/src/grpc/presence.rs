@@ -7,18 +7,19 @@ use baton_api::presence::v1::{
     CloseSessionRequest, CloseSessionResponse, ConnectRequest, ConnectResponse, GetPresenceRequest,
     GetPresenceResponse, ListInboxRequest, ListInboxResponse, ListTargetsRequest, ListTargetsResponse,
     OpenSessionRequest, OpenSessionResponse, RenewSessionRequest, RenewSessionResponse, SetStateRequest,
-    SetStateResponse, WatchAgentRequest, WatchTargetsRequest, WatchTargetsResponse,
+    SetStateResponse, WatchAgentRequest, WatchAgentResponse, WatchTargetsRequest, WatchTargetsResponse,
 };
 use baton_api::{ApiError, fields, page};
 use baton_runtime::CallerExt as _;
 use baton_runtime::auth::{Caller, Role};
+use baton_runtime::stream;
+use futures::stream::BoxStream;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::agent_feed::AgentFeed;
-use super::watch_agent::{self, AgentStream};
-use super::{PresenceApi, connect, parse, watch_targets};
+use super::{PresenceApi, connect, parse, watch_agent, watch_targets};
 use crate::convert;
 use crate::ids::{AgentId, SessionId};
 use crate::ops::{session, set_state};
@@ -28,9 +29,9 @@ use crate::sessions::{AgentKey, AgentSession};
 
 #[tonic::async_trait]
 impl PresenceService for PresenceApi {
-    type WatchAgentStream = AgentStream;
+    type WatchAgentStream = BoxStream<'static, Result<WatchAgentResponse, Status>>;
     type ConnectStream = ReceiverStream<Result<ConnectResponse, Status>>;
-    type WatchTargetsStream = ReceiverStream<Result<WatchTargetsResponse, Status>>;
+    type WatchTargetsStream = BoxStream<'static, Result<WatchTargetsResponse, Status>>;
 
     async fn open_session(
         &self,
@@ -82,7 +83,7 @@ impl PresenceService for PresenceApi {
             let _permit = permit;
             watch_agent::serve(core, feed, session, out).await;
         });
-        Ok(Response::new(AgentStream::new(messages, self.core.lifecycle.soft())))
+        Ok(Response::new(stream::endless(ReceiverStream::new(messages))))
     }
 
     async fn connect(
@@ -161,12 +162,11 @@ impl PresenceService for PresenceApi {
         let index = self.core.index.tenant(caller.tenant()?);
         let permit = self.stream_permit(caller.tenant()?)?;
         let (out, responses) = mpsc::channel(watch_targets::BUFFER);
-        let stopping = self.core.lifecycle.soft();
         self.core.lifecycle.spawn("presence picker", async move {
             let _permit = permit;
-            stopping.run_until_cancelled(watch_targets::serve(&index, &filter, out)).await;
+            watch_targets::serve(&index, &filter, out).await;
         });
-        Ok(Response::new(ReceiverStream::new(responses)))
+        Ok(Response::new(stream::endless(ReceiverStream::new(responses))))
     }
 }
 

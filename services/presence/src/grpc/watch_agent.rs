@@ -1,17 +1,12 @@
 //! `WatchAgent`: the inbox and the presence of an agent, for clients whose streams go one way.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use baton_api::ApiError;
 use baton_api::presence::v1::WatchAgentResponse;
-use baton_api::presence::v1::watch_agent_response::{Checkpoint, GoingAway, Message, Welcome};
+use baton_api::presence::v1::watch_agent_response::{Checkpoint, Message, Welcome};
 use tokio::sync::mpsc;
-use tokio_stream::Stream;
-use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::agent_feed::{self, AgentFeed, FeedUpdate};
@@ -45,7 +40,6 @@ async fn send_changes(
     let mut checkpoint_us = core.clock.after(CHECKPOINT_EVERY);
     loop {
         tokio::select! {
-            () = core.lifecycle.stopping() => return Ok(()),
             () = out.closed() => return Ok(()),
             () = over.cancelled() => return Err(agent_feed::session_over()),
             changed = feed.changed() => {
@@ -93,58 +87,4 @@ impl From<FeedUpdate> for Message {
 
 fn message(message: Message) -> WatchAgentResponse {
     WatchAgentResponse { message: Some(message) }
-}
-
-/// The messages, and the notice that the server goes away. It is made here and not in the task: a stream that has nothing ready
-/// when the server stops is ended at once.
-pub(crate) struct AgentStream {
-    messages: ReceiverStream<Result<WatchAgentResponse, Status>>,
-    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
-    said: FarewellSaid,
-}
-
-/// How much of its end a stream has sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FarewellSaid {
-    Nothing,
-    GoingAway,
-    All,
-}
-
-impl AgentStream {
-    pub(super) fn new(
-        messages: mpsc::Receiver<Result<WatchAgentResponse, Status>>,
-        stopping: CancellationToken,
-    ) -> Self {
-        let stopping = Box::pin(stopping.cancelled_owned());
-        Self { messages: ReceiverStream::new(messages), stopping, said: FarewellSaid::Nothing }
-    }
-}
-
-impl Stream for AgentStream {
-    type Item = Result<WatchAgentResponse, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        match this.said {
-            FarewellSaid::Nothing => {}
-            FarewellSaid::GoingAway => {
-                this.said = FarewellSaid::All;
-                let status = ApiError::unavailable("The server is stopping; watch again.").into();
-                return Poll::Ready(Some(Err(status)));
-            }
-            FarewellSaid::All => return Poll::Ready(None),
-        }
-        let next = Pin::new(&mut this.messages).poll_next(cx);
-        if let Poll::Ready(Some(message)) = next {
-            return Poll::Ready(Some(message));
-        }
-        if this.stopping.as_mut().poll(cx).is_ready() {
-            this.said = FarewellSaid::GoingAway;
-            return Poll::Ready(Some(Ok(message(Message::GoingAway(GoingAway {})))));
-        }
-        ready!(next);
-        this.said = FarewellSaid::All;
-        Poll::Ready(None)
-    }
 }

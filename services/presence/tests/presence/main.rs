@@ -8,5 +8,6 @@ mod events;
 mod large;
 mod pickers;
 mod sessions;
+mod streams;
 mod unary_sessions;
 mod world;

@@ -105,7 +105,12 @@ impl World {
 
     pub(crate) fn channel(&self, tenant: &str, subject: &str, role: Role) -> PublicChannel {
         let caller = Caller::of_tenant(tenant.parse().unwrap(), subject, role);
-        let token = self.key.mint(&caller, self.clock.now_us(), Duration::from_hours(24)).unwrap();
+        self.channel_for(&caller, Duration::from_hours(24))
+    }
+
+    /// With a token that is valid this long.
+    pub(crate) fn channel_for(&self, caller: &Caller, ttl: Duration) -> PublicChannel {
+        let token = self.key.mint(caller, self.clock.now_us(), ttl).unwrap();
         GrpcChannel::public(&self.running.public, &token, self.clock.clone()).unwrap()
     }
 

@@ -115,7 +115,7 @@ impl InteractionService for InteractionApi {
         let now = self.handler.load(id).await?.ok_or_else(|| not_found("interaction"))?;
         self.handler.hub.publish(&now);
         let (sender, receiver) = mpsc::channel(1);
-        let (stopping, mut after) = (self.stopping.clone(), asked.after_version);
+        let mut after = asked.after_version;
         let task = async move {
             let _place = place;
             loop {
@@ -137,7 +137,6 @@ impl InteractionService for InteractionApi {
                 tokio::select! {
                     changed = seen.changed() => if changed.is_err() { return },
                     () = sender.closed() => return,
-                    () = stopping.cancelled() => return,
                 }
             }
         };

@@ -11,7 +11,6 @@ mod transfers;
 use crate::{TransferPeers, command_handler::CommandHandler};
 use baton_runtime::quota::Quota;
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
 /// `baton.transfer.v1.TransferService`.
 #[derive(Clone)]
@@ -25,7 +24,6 @@ pub struct TransferApi {
 pub struct InteractionApi {
     pub(crate) handler: Arc<CommandHandler>,
     pub(crate) peers: TransferPeers,
-    pub(crate) stopping: CancellationToken,
     pub(crate) watchers: Arc<Quota>,
 }
 
