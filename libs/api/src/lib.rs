@@ -7,6 +7,7 @@
 pub mod error;
 pub mod fields;
 mod header_limit;
+pub mod mask;
 pub mod page;
 mod wire;
 mod words;

@@ -42,6 +42,7 @@
 mod db;
 mod disk;
 mod error;
+mod etag;
 mod idempotent;
 mod migrate;
 mod open;
@@ -54,5 +55,6 @@ pub mod requests;
 
 pub use db::Db;
 pub use error::{MigrateError, OpenError, StoreError};
+pub use etag::Etag;
 pub use idempotent::idempotent;
 pub use tx::{Conn, Reader, Tx};

@@ -20,7 +20,6 @@ mod convert;
 mod core;
 mod deadline;
 mod edit;
-mod etag;
 mod events;
 mod grpc;
 mod ids;

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use baton_api::presence::v1::InboxItem;
 use baton_runtime::auth::TenantId;
 
-use crate::etag::Etag;
 use crate::ids::{AgentId, TeamId};
 use crate::status::{AgentStatus, Occupied};
+use baton_store::Etag;
 
 /// The fields of an agent that an admin sets.
 #[derive(Debug, Clone, PartialEq, Eq)]

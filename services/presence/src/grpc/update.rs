@@ -1,7 +1,7 @@
 //! What an update changes: the fields that its mask names.
 
-use baton_api::ApiError;
 use baton_api::presence::v1::{Agent, Team};
+use baton_api::{ApiError, mask};
 use prost_types::FieldMask;
 
 use super::parse;
@@ -10,11 +10,9 @@ use crate::record::{ProfileChange, TeamChange};
 
 const AGENT_FIELDS: &[&str] = &["name", "email", "phone", "voicemail"];
 const TEAM_FIELDS: &[&str] = &["name", "agent_ids"];
-/// All fields.
-const ALL: &str = "*";
 
 pub(super) fn profile_change(agent: &Agent, mask: Option<&FieldMask>) -> Result<ProfileChange, ApiError> {
-    let names = named_fields(mask, AGENT_FIELDS, |field| match field {
+    let names = mask::named_fields(mask, AGENT_FIELDS, |field| match field {
         "name" => !agent.name.is_empty(),
         "email" => !agent.email.is_empty(),
         "phone" => !agent.phone.is_empty(),
@@ -30,7 +28,7 @@ pub(super) fn profile_change(agent: &Agent, mask: Option<&FieldMask>) -> Result<
 }
 
 pub(super) fn team_change(team: &Team, mask: Option<&FieldMask>) -> Result<TeamChange, ApiError> {
-    let names = named_fields(mask, TEAM_FIELDS, |field| match field {
+    let names = mask::named_fields(mask, TEAM_FIELDS, |field| match field {
         "name" => !team.name.is_empty(),
         _ => !team.agent_ids.is_empty(),
     })?;
@@ -42,34 +40,11 @@ pub(super) fn team_change(team: &Team, mask: Option<&FieldMask>) -> Result<TeamC
     })
 }
 
-/// The fields that a mask names; of an empty one, those that are set. An update that names nothing is a mistake.
-fn named_fields(
-    mask: Option<&FieldMask>,
-    fields: &[&'static str],
-    is_set: impl Fn(&str) -> bool,
-) -> Result<Vec<&'static str>, ApiError> {
-    let paths = mask.map_or(&[][..], |it| &it.paths);
-    let is_known = |path: &&String| *path == ALL || fields.contains(&path.as_str());
-    if let Some(unknown) = paths.iter().find(|it| !is_known(it)) {
-        let why = format!("names {unknown:?}, which can't be changed; may name {}, or {ALL}", fields.join(", "));
-        return Err(ApiError::invalid_argument("update_mask", why));
-    }
-    let is_named = |field: &str| {
-        if paths.is_empty() { is_set(field) } else { paths.iter().any(|path| path == ALL || path == field) }
-    };
-    let named: Vec<_> = fields.iter().copied().filter(|it| is_named(it)).collect();
-    if named.is_empty() {
-        let why = "is empty, and no field is set; name the fields that are to change";
-        return Err(ApiError::invalid_argument("update_mask", why));
-    }
-    Ok(named)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn mask(paths: &[&str]) -> FieldMask {
+    fn of(paths: &[&str]) -> FieldMask {
         FieldMask { paths: paths.iter().map(|it| (*it).to_owned()).collect() }
     }
 
@@ -78,18 +53,18 @@ mod tests {
         let agent = Agent { name: "Ada".to_owned(), ..Agent::default() };
         let name = ProfileChange { name: Some("Ada".to_owned()), ..ProfileChange::default() };
         assert_eq!(profile_change(&agent, None), Ok(name.clone()));
-        assert_eq!(profile_change(&agent, Some(&mask(&[]))), Ok(name));
+        assert_eq!(profile_change(&agent, Some(&of(&[]))), Ok(name));
         let emptied = ProfileChange { email: Some(String::new()), voicemail: Some(false), ..ProfileChange::default() };
-        assert_eq!(profile_change(&agent, Some(&mask(&["email", "voicemail"]))), Ok(emptied));
+        assert_eq!(profile_change(&agent, Some(&of(&["email", "voicemail"]))), Ok(emptied));
         let nobody = TeamChange { name: None, members: Some([].into()) };
-        assert_eq!(team_change(&Team::default(), Some(&mask(&["agent_ids"]))), Ok(nobody));
+        assert_eq!(team_change(&Team::default(), Some(&of(&["agent_ids"]))), Ok(nobody));
     }
 
     #[test]
     fn only_the_named_fields_are_looked_at() {
         let agent = Agent { name: "Ada".to_owned(), phone: "no phone".to_owned(), ..Agent::default() };
-        assert!(profile_change(&agent, Some(&mask(&["name"]))).is_ok());
-        let all = profile_change(&agent, Some(&mask(&["*"]))).unwrap_err();
+        assert!(profile_change(&agent, Some(&of(&["name"]))).is_ok());
+        let all = profile_change(&agent, Some(&of(&["*"]))).unwrap_err();
         assert_eq!(all.fields[0].0, "agent.phone");
     }
 
@@ -97,7 +72,7 @@ mod tests {
     fn a_field_that_cannot_be_changed_and_an_update_of_nothing_are_refused() {
         let agent = Agent { name: "Ada".to_owned(), ..Agent::default() };
         for path in ["agent_id", "etag", "skills", "agent.name"] {
-            let error = profile_change(&agent, Some(&mask(&["name", path]))).unwrap_err();
+            let error = profile_change(&agent, Some(&of(&["name", path]))).unwrap_err();
             assert_eq!(error.fields[0].0, "update_mask", "{path}");
         }
         assert_eq!(team_change(&Team::default(), None).unwrap_err().fields[0].0, "update_mask");

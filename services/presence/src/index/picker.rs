@@ -139,16 +139,16 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::etag::Etag;
     use crate::record::AgentProfile;
     use crate::status::{AgentStatus, Occupied, StatusChange};
+    use baton_store::Etag;
 
     fn agent(number: u128, name: &str, changes: &[StatusChange]) -> AgentRecord {
         let status = changes.iter().fold(AgentStatus::new(0), |status, change| status.after(change.clone(), 1));
         AgentRecord {
             tenant: "acme".parse().unwrap(),
             id: AgentId(Uuid::from_u128(number)),
-            etag: Etag::fresh(),
+            etag: Etag::new(baton_runtime::ids::new_uuid()),
             profile: AgentProfile {
                 name: name.to_owned(),
                 email: format!("{}@acme.test", name.to_lowercase()),
@@ -176,7 +176,16 @@ mod tests {
             let id = TeamId(Uuid::from_u128(number));
             let members = members.into_iter().map(|it| AgentId(Uuid::from_u128(it))).collect();
             let tenant = "acme".parse().unwrap();
-            index.put_team(id, Some(TeamRecord { tenant, id, name: name.to_owned(), members, etag: Etag::fresh() }));
+            index.put_team(
+                id,
+                Some(TeamRecord {
+                    tenant,
+                    id,
+                    name: name.to_owned(),
+                    members,
+                    etag: Etag::new(baton_runtime::ids::new_uuid()),
+                }),
+            );
         }
         index
     }

@@ -7,19 +7,19 @@ use tonic::Status;
 
 use super::teams::team_changed;
 use crate::edit::Edit;
-use crate::etag::Etag;
 use crate::events;
 use crate::ids::AgentId;
 use crate::record::{AgentProfile, AgentRecord, ProfileChange};
 use crate::status::AgentStatus;
 use crate::store::{agents, statuses, teams};
+use baton_store::Etag;
 
 pub(crate) async fn create_agent(
     edit: &mut Edit<'_>,
     id: AgentId,
     profile: &AgentProfile,
 ) -> Result<AgentRecord, Status> {
-    if !agents::insert(edit.tx, edit.context.tenant, id, profile, &Etag::fresh()).await? {
+    if !agents::insert(edit.tx, edit.context.tenant, id, profile, &Etag::new(baton_runtime::ids::new_uuid())).await? {
         let message = "There is an agent with this id. Leave the id empty to get a fresh one.";
         return Err(ApiError::already_exists("agent", message).into());
     }
@@ -41,7 +41,7 @@ pub(crate) async fn update_agent(
     if profile == before.profile {
         return Ok(before);
     }
-    let etag = Etag::fresh();
+    let etag = Etag::new(baton_runtime::ids::new_uuid());
     agents::update(edit.tx, edit.context.tenant, id, &profile, &etag).await?;
     agent_changed(edit, id, Change::Updated).await?;
     Ok(AgentRecord { profile, etag, ..before })

@@ -7,11 +7,11 @@ use baton_api::event::v1::directory_changed::Change;
 use tonic::Status;
 
 use crate::edit::Edit;
-use crate::etag::Etag;
 use crate::events;
 use crate::ids::{AgentId, TeamId};
 use crate::record::{TeamChange, TeamRecord};
 use crate::store::teams;
+use baton_store::Etag;
 
 /// Members of one team.
 pub(crate) const MAX_MEMBERS: usize = 10_000;
@@ -22,7 +22,7 @@ pub(crate) async fn create_team(
     name: &str,
     members: &BTreeSet<AgentId>,
 ) -> Result<TeamRecord, Status> {
-    if !teams::insert(edit.tx, edit.context.tenant, id, name, &Etag::fresh()).await? {
+    if !teams::insert(edit.tx, edit.context.tenant, id, name, &Etag::new(baton_runtime::ids::new_uuid())).await? {
         let message = "There is a team with this id. Leave the id empty to get a fresh one.";
         return Err(ApiError::already_exists("team", message).into());
     }
@@ -90,7 +90,7 @@ pub(crate) async fn delete_team(edit: &mut Edit<'_>, id: TeamId) -> Result<(), S
 /// Writes down that a team, which still exists, has changed, and returns what it is now.
 pub(super) async fn team_changed(edit: &mut Edit<'_>, id: TeamId, change: Change) -> Result<TeamRecord, Status> {
     edit.touch_team(id);
-    teams::set_etag(edit.tx, edit.context.tenant, id, &Etag::fresh()).await?;
+    teams::set_etag(edit.tx, edit.context.tenant, id, &Etag::new(baton_runtime::ids::new_uuid())).await?;
     let team = existing_team(edit, id).await?;
     events::team_changed(edit.tx, edit.context, id, change, Some(&team)).await?;
     Ok(team)

@@ -3,10 +3,10 @@
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 
-use crate::etag::Etag;
 use crate::ids::AgentId;
 use crate::page::DirectoryCursor;
 use crate::record::{AgentProfile, name_key};
+use baton_store::Etag;
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct AgentRow {

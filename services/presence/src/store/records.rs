@@ -5,10 +5,10 @@ use baton_runtime::auth::TenantId;
 use baton_store::{StoreError, Tx, on};
 use prost::Message as _;
 
-use crate::etag::Etag;
 use crate::ids::AgentId;
 use crate::record::{ActiveClaim, AgentProfile, AgentRecord};
 use crate::status::{AgentStatus, Occupied, RequestedState, WrapUp};
+use baton_store::Etag;
 
 macro_rules! select_records {
     ($rest:literal) => {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 
-use crate::etag::Etag;
 use crate::ids::{AgentId, TeamId};
 use crate::page::DirectoryCursor;
 use crate::record::{TeamRecord, name_key};
+use baton_store::Etag;
 
 /// Rows in one statement: well below the limit on parameters.
 const CHUNK: usize = 1_000;

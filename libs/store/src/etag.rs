@@ -1,24 +1,26 @@
-//! What keeps one admin from undoing another's change.
+//! What keeps one editor from undoing another's change (AIP-154).
 
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
+use uuid::Uuid;
 
-/// Names what an agent or a team is like; opaque to clients. Each change makes another one.
+/// Names one version of what people edit; opaque to clients. Each change makes another one.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::Type)]
 #[sqlx(transparent)]
-pub(crate) struct Etag(String);
+pub struct Etag(String);
 
 impl Etag {
-    pub(crate) fn fresh() -> Self {
-        Self(baton_runtime::ids::new_uuid().simple().to_string())
+    /// From a fresh id.
+    pub fn new(id: Uuid) -> Self {
+        Self(id.simple().to_string())
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Refuses a change of `what` that was decided on something else than what is there; an empty etag accepts whatever that is.
-    pub(crate) fn check(&self, read: &str, what: &str) -> Result<(), ApiError> {
+    pub fn check(&self, read: &str, what: &str) -> Result<(), ApiError> {
         if read.is_empty() || read == self.0 {
             return Ok(());
         }
