@@ -26,6 +26,11 @@ check:
 conformance *ARGS:
     cargo test --package baton-server --test system -- {{ARGS}}
 
+# An agent's client in a headless browser.
+browser:
+    cargo build --package baton-server
+    tests/browser/run
+
 # Benchmarks, each with a peer or a limit beside it.
 bench:
     cargo bench --package baton-domain
