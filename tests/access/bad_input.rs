@@ -58,7 +58,7 @@ async fn access_whatever_is_sent_is_answered_with_a_typed_error_and_nothing_chan
 
 async fn access_a_policy_with_a_typo_names_the_line(tenant: TestTenant) -> anyhow::Result<()> {
     let typo = "# shorter\n[methods.warm.offer]\nring_sm = 10\n";
-    let Err(error) = set_policy(&tenant, "helpdesk", typo, &[]).await else { anyhow::bail!("it was taken") };
+    let Err(error) = set_policy(&tenant, "helpdesk", typo).await else { anyhow::bail!("it was taken") };
     let status = error.downcast::<Status>()?;
     anyhow::ensure!(status.message().contains("overrides:3"), "it says {}", status.message());
     let reason = refused::<()>(Err(status))?;

@@ -43,10 +43,11 @@ fn is_right(method: &Method, role: Role, (code, reason): (Code, Option<ErrorReas
 }
 
 fn as_role(tenant: &TestTenant, role: Role) -> anyhow::Result<GrpcChannel> {
-    if role != Role::Service {
+    if role.belongs_to_tenant() {
         return tenant.channel(&fresh(), role);
     }
     let ttl = std::time::Duration::from_mins(5);
-    let token = tenant.key().mint(&Caller::service("intruder"), Clock::real().now_us(), ttl)?;
+    let caller = Caller { tenant: None, subject: "intruder".to_owned(), role };
+    let token = tenant.key().mint(&caller, Clock::real().now_us(), ttl)?;
     Ok(tenant.anonymous().with_token(&token)?)
 }

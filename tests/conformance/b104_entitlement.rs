@@ -6,7 +6,6 @@ use baton_api::error::ErrorReason;
 use baton_testkit::{TestTenant, To};
 
 use crate::harness::ears::ADA;
-use crate::harness::office::set_policy;
 use crate::harness::{Office, Scenario, refused, shared};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -17,7 +16,7 @@ async fn b104_without_the_entitlement_a_warm_transfer_is_refused_and_nothing_hap
     tenant: TestTenant,
 ) -> anyhow::Result<()> {
     let mut office = Office::open(tenant, "lead_center").await?;
-    set_policy(&office.tenant, "lead_center", "", &[]).await?;
+    office.tenant.grant(&[]).await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent("Ben").await?;
     let call = office.talking(&ada).await?;

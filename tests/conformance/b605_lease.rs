@@ -27,7 +27,7 @@ async fn b605_a_dead_client_is_offline_within_the_lease_and_its_call_goes_on(bin
 }
 
 async fn play(target: &mut Embedded) -> anyhow::Result<()> {
-    let mut office = Office::open(TestTenant::new(target.endpoints())?, "lead_center").await?;
+    let mut office = Office::open(TestTenant::create(target.endpoints()).await?, "lead_center").await?;
     let ada = office.tenant.agent("Ada").await?;
     let adas_session = ada.connect().await?;
     let ben = office.tenant.agent_with("Ben", PhoneBehaviour::Manual, true).await?;

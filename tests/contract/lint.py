@@ -27,7 +27,6 @@ KNOWN = {
     ("replacements_have_an_etag", "baton.recording.v1.SetSettingsRequest"),  # to be mended
     ("replacements_have_an_etag", "baton.routing.v1.PutCallFlowRequest"),  # to be mended
     ("replacements_have_an_etag", "baton.routing.v1.PutNumberRequest"),  # to be mended
-    ("replacements_have_an_etag", "baton.transfer.v1.SetPolicyRequest"),  # to be mended: `version` is ignored
     ("lists_have_pages", "baton.routing.v1.ListDialRulesRequest"),  # to be mended: up to 1,000 rules in one answer
     ("lists_have_pages", "baton.routing.v1.ListDialRulesResponse"),  # to be mended
 }
@@ -40,8 +39,6 @@ EXCEPTIONS = {
     ("replacements_have_an_etag", "baton.transfer.v1.SetDataRequest"): "sets single keys of a live call, which `if_version` guards",
     ("lists_have_pages", "baton.presence.v1.ListInboxRequest"): "an agent is wanted by one interaction at a time",
     ("lists_have_pages", "baton.presence.v1.ListInboxResponse"): "an agent is wanted by one interaction at a time",
-    ("lists_have_pages", "baton.transfer.v1.ListProfilesRequest"): "the few profiles that are built in, and grow with the program only",
-    ("lists_have_pages", "baton.transfer.v1.ListProfilesResponse"): "the few profiles that are built in, and grow with the program only",
     ("changes_have_a_request_id", "baton.presence.v1.CloseSessionRequest"): "one that is over already is answered the same",
 }
 

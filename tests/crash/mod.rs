@@ -30,7 +30,7 @@ async fn in_an_office(
     play: impl AsyncFnOnce(&mut Embedded, &mut Office) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     on_its_own(binary, &[], async |target: &mut Embedded| {
-        let mut office = Office::open_with(TestTenant::new(target.endpoints())?, profile, overrides).await?;
+        let mut office = Office::open_with(TestTenant::create(target.endpoints()).await?, profile, overrides).await?;
         play(target, &mut office).await?;
         aftermath::nothing_is_left(&office.tenant).await
     })

@@ -7,15 +7,14 @@ use baton_api::common::v1::{RecordingMode, TransferPhase};
 use baton_api::event::v1::Event;
 use baton_api::presence::v1::AgentState;
 use baton_api::recording::v1::Recording;
-use baton_api::transfer::v1::{Interaction, Policy, SetPolicyRequest};
+use baton_api::transfer::v1::{Interaction, Policy, UpdatePolicyRequest};
 use baton_testkit::tenant::{fresh, ring};
 use baton_testkit::wait::stays;
 use baton_testkit::{AgentDesk, Call, OpenSession, PhoneBehaviour, Phones, Sound, TestTenant, eventually};
+use prost_types::FieldMask;
 
 use super::ears::{ALL, is_exactly};
 
-/// The entitlement to warm transfers.
-const WARM: &str = "warm_transfer";
 /// The length of sound in which present tones are looked for: longer than any pause in ringing.
 const LISTEN_MS: i64 = 600;
 
@@ -36,7 +35,7 @@ impl Office {
 
     /// With a profile and overrides.
     pub(crate) async fn open_with(tenant: TestTenant, profile: &str, overrides: &str) -> anyhow::Result<Self> {
-        set_policy(&tenant, profile, overrides, &[WARM]).await?;
+        set_policy(&tenant, profile, overrides).await?;
         let phones = tenant.phones()?;
         Ok(Self { tenant, phones, sessions: Vec::new() })
     }
@@ -162,19 +161,10 @@ impl Office {
 }
 
 /// Sets the tenant's policy.
-pub(crate) async fn set_policy(
-    tenant: &TestTenant,
-    profile: &str,
-    overrides: &str,
-    entitlements: &[&str],
-) -> anyhow::Result<()> {
-    let policy = Policy {
-        profile: profile.to_owned(),
-        overrides_toml: overrides.to_owned(),
-        entitlements: entitlements.iter().map(|it| (*it).to_owned()).collect(),
-        version: 0,
-    };
-    let request = SetPolicyRequest { request_id: fresh(), policy: Some(policy) };
-    tenant.policies()?.set_policy(request).await.context("setting the policy")?;
+pub(crate) async fn set_policy(tenant: &TestTenant, profile: &str, overrides: &str) -> anyhow::Result<()> {
+    let policy = Policy { profile: profile.to_owned(), overrides_toml: overrides.to_owned(), ..Policy::default() };
+    let update_mask = Some(FieldMask { paths: vec!["*".to_owned()] });
+    let request = UpdatePolicyRequest { request_id: fresh(), policy: Some(policy), update_mask };
+    tenant.policies()?.update_policy(request).await.context("setting the policy")?;
     Ok(())
 }

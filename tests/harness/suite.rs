@@ -96,7 +96,7 @@ impl SuiteContext {
             Isolation::Alone(run) => self.within_limit(Scenario::begin_alone(run, &self.binary)),
             Isolation::Shared(run) => self.within_limit(async {
                 let target = self.target().await?;
-                let tenant = TestTenant::new(target.endpoints())?;
+                let tenant = TestTenant::create(target.endpoints()).await?;
                 let played = async {
                     run(tenant.clone()).await?;
                     aftermath::nothing_is_left(&tenant).await.context("afterwards")

@@ -11,6 +11,7 @@ pub fn caller_actor(caller: &Caller) -> Actor {
         Role::Admin => Kind::Admin,
         Role::ServiceAccount => Kind::Service,
         Role::Supervisor | Role::Analyst => Kind::Supervisor,
+        Role::Operator => Kind::Operator,
         Role::Service | Role::Simulator => Kind::System,
     };
     Actor { kind: kind.into(), id: caller.subject.clone(), for_agent_id: String::new() }

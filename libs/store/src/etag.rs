@@ -10,6 +10,11 @@ use uuid::Uuid;
 pub struct Etag(String);
 
 impl Etag {
+    /// The etag of something whose versions are counted.
+    pub fn of_version(version: u64) -> Self {
+        Self(version.to_string())
+    }
+
     /// From a fresh id.
     pub fn new(id: Uuid) -> Self {
         Self(id.simple().to_string())

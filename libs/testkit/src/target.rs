@@ -50,8 +50,8 @@ impl TestTarget {
     }
 
     /// A fresh tenant in it.
-    pub fn tenant(&self) -> anyhow::Result<TestTenant> {
-        TestTenant::new(self.endpoints())
+    pub async fn tenant(&self) -> anyhow::Result<TestTenant> {
+        TestTenant::create(self.endpoints()).await
     }
 }
 
@@ -205,8 +205,8 @@ async fn until_serving(child: &mut Child, data: &Path) -> anyhow::Result<Endpoin
     let key_file = data.join(SigningKey::FILE_NAME);
     let key = SigningKey::load(&key_file)?.with_context(|| format!("there is no {}", key_file.display()))?;
     let endpoints = Endpoints { public, simulator, key };
-    let tenant = TestTenant::new(&endpoints)?;
     eventually("`up` answers", START_BOUND, async || {
+        let tenant = TestTenant::create(&endpoints).await.map_err(|error| error.to_string())?;
         let directory = tenant.directory().map_err(|error| error.to_string());
         directory?.list_agents(ListAgentsRequest::default()).await.map(|_| ()).map_err(|status| status.to_string())?;
         let phones = tenant.phones().map_err(|error| error.to_string())?;

@@ -15,6 +15,8 @@ use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
 use baton_api::routing::v1 as routing;
 use baton_api::routing::v1::call_flow_step::{Disconnect, RingAgent, RingTeam, Step, Voicemail};
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
+use baton_api::tenant::v1::tenant_service_client::TenantServiceClient;
+use baton_api::tenant::v1::{CreateTenantRequest, Tenant, UpdateTenantRequest};
 use baton_api::transfer::v1 as transfer;
 use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
 use baton_api::transfer::v1::policy_service_client::PolicyServiceClient;
@@ -22,6 +24,7 @@ use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_runtime::Clock;
 use baton_runtime::auth::{Caller, Role, SigningKey, TenantId};
 use baton_runtime::client::GrpcChannel;
+use prost_types::FieldMask;
 
 use crate::desk::AgentDesk;
 pub use crate::names::fresh;
@@ -31,6 +34,8 @@ use crate::wait::{BOUND, eventually};
 
 /// Longer than any test, also one in simulated time.
 const TOKEN_TTL: Duration = Duration::from_hours(24 * 30);
+/// The entitlement to warm transfers.
+const WARM_TRANSFER: &str = "warm_transfer";
 /// How long a phone rings before its agent picks up.
 const ANSWERS_AFTER_MS: i64 = 100;
 
@@ -72,9 +77,33 @@ pub struct Call {
 }
 
 impl TestTenant {
-    /// A tenant with a fresh id.
-    pub fn new(endpoints: &Endpoints) -> anyhow::Result<Self> {
-        Self::of_tenant(endpoints, &format!("t-{}", fresh()))
+    /// A tenant with a fresh id, as the operator creates it, with everything in its plan.
+    pub async fn create(endpoints: &Endpoints) -> anyhow::Result<Self> {
+        let this = Self::of_tenant(endpoints, &format!("t-{}", fresh()))?;
+        let tenant = Tenant {
+            tenant_id: this.id().to_owned(),
+            entitlements: vec![WARM_TRANSFER.to_owned()],
+            ..Tenant::default()
+        };
+        let request = CreateTenantRequest { request_id: fresh(), tenant: Some(tenant) };
+        this.operator()?.create_tenant(request).await.context("creating a tenant")?;
+        Ok(this)
+    }
+
+    /// The tenants, as the operator of the installation sees them.
+    pub fn operator(&self) -> anyhow::Result<TenantServiceClient<GrpcChannel>> {
+        let token = self.access.key.mint(&Caller::operator("root"), Clock::real().now_us(), TOKEN_TTL)?;
+        Ok(TenantServiceClient::new(self.access.public.with_token(&token)?))
+    }
+
+    /// Gives the tenant another plan.
+    pub async fn grant(&self, entitlements: &[&str]) -> anyhow::Result<()> {
+        let entitlements = entitlements.iter().map(|it| (*it).to_owned()).collect();
+        let tenant = Tenant { tenant_id: self.id().to_owned(), entitlements, ..Tenant::default() };
+        let update_mask = Some(FieldMask { paths: vec!["entitlements".to_owned()] });
+        let request = UpdateTenantRequest { request_id: fresh(), tenant: Some(tenant), update_mask };
+        self.operator()?.update_tenant(request).await.context("changing the plan")?;
+        Ok(())
     }
 
     /// A tenant by its name, for example the one that a test used before a restart on another port.

@@ -62,7 +62,7 @@ async fn start() -> Peers {
 #[tokio::test]
 async fn agents_connect_live_by_their_heartbeats_and_are_seen_in_the_picker() {
     let peers = start().await;
-    let tenant = TestTenant::new(&peers.endpoints).unwrap();
+    let tenant = TestTenant::of_tenant(&peers.endpoints, &format!("t-{}", baton_testkit::tenant::fresh())).unwrap();
     let ada = tenant.agent("Ada Lovelace").await.unwrap();
     let bob = tenant.agent_with("Bob", PhoneBehaviour::Manual, false).await.unwrap();
     assert_eq!((ada.tone_hz(), bob.tone_hz()), (1_000, 1_700));
@@ -92,7 +92,10 @@ async fn agents_connect_live_by_their_heartbeats_and_are_seen_in_the_picker() {
 #[tokio::test]
 async fn tenants_do_not_see_each_other() {
     let peers = start().await;
-    let (left, right) = (TestTenant::new(&peers.endpoints).unwrap(), TestTenant::new(&peers.endpoints).unwrap());
+    let (left, right) = (
+        TestTenant::of_tenant(&peers.endpoints, &format!("t-{}", baton_testkit::tenant::fresh())).unwrap(),
+        TestTenant::of_tenant(&peers.endpoints, &format!("t-{}", baton_testkit::tenant::fresh())).unwrap(),
+    );
     let ada = left.agent("Ada").await.unwrap();
     let bob = right.agent("Bob").await.unwrap();
     assert_eq!(ada.phone(), bob.phone(), "the same address, in two tenants");
@@ -104,7 +107,7 @@ async fn tenants_do_not_see_each_other() {
 #[tokio::test]
 async fn customers_call_hear_nothing_in_no_room_and_hang_up() {
     let peers = start().await;
-    let tenant = TestTenant::new(&peers.endpoints).unwrap();
+    let tenant = TestTenant::of_tenant(&peers.endpoints, &format!("t-{}", baton_testkit::tenant::fresh())).unwrap();
     let phones = tenant.phones().unwrap();
     let leg_id = phones.call("+32470000001", "+3225550100").await.unwrap();
     let heard = phones.until_hears(&leg_id, 200, "silence or ringback", |sound| !sound.hears(1_000)).await.unwrap();

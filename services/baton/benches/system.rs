@@ -102,7 +102,7 @@ async fn timed(call: impl Future<Output = Result<(), Status>>) -> anyhow::Result
 }
 
 async fn reads(target: &Embedded) -> anyhow::Result<()> {
-    let world = TestTenant::new(target.endpoints())?;
+    let world = TestTenant::create(target.endpoints()).await?;
     let ada = world.agent("Ada").await?;
     let _session = ada.connect().await?;
     let number = world.number(vec![ring(&ada)]).await?;
@@ -234,7 +234,7 @@ async fn transfers(target: &Embedded) -> anyhow::Result<()> {
         "\nwarm transfers, start to completed   in flight        /s    p50 ms    p99 ms   /s of limit     (sound off)"
     );
     for pairs in [1, 8, 32] {
-        let world = TestTenant::new(target.endpoints())?;
+        let world = TestTenant::create(target.endpoints()).await?;
         let mut all = Vec::new();
         for n in 0..pairs {
             all.push(Pair::new(&world, n).await?);
@@ -318,7 +318,7 @@ const TALK: Duration = Duration::from_secs(20);
 /// The limit: 99.9 % of the frames within 20 ms of their time, none later than 60 ms.
 async fn sound(binary: &Path) -> anyhow::Result<()> {
     let mut target = Embedded::start(binary, &[]).await?;
-    let world = TestTenant::new(target.endpoints())?;
+    let world = TestTenant::create(target.endpoints()).await?;
     let answers_immediately = || PhoneBehaviour::AnswersAfter(0);
     let mut calls = Vec::new();
     for n in 0..CALLS {

@@ -95,8 +95,10 @@ impl OrphanResolver {
     /// Hangs the call up if the transfer service has refused it for good.
     async fn is_refused(&self, call: &InboundCall, status: &tonic::Status) -> bool {
         let error = ApiError::of(status);
-        let refused =
-            matches!(error.kind, ErrorKind::NotFound | ErrorKind::InvalidArgument | ErrorKind::FailedPrecondition);
+        // A tenant that is suspended, or has as many calls as it may: the caller hears that the line is busy.
+        let of_tenant = matches!(error.kind, ErrorKind::PermissionDenied | ErrorKind::ResourceExhausted);
+        let refused = of_tenant
+            || matches!(error.kind, ErrorKind::NotFound | ErrorKind::InvalidArgument | ErrorKind::FailedPrecondition);
         if refused {
             tracing::info!(%error, "a call that came in is refused");
             self.end(call).await;

@@ -13,7 +13,9 @@ use crate::{
     policies::Policies,
     recent::Recent,
     store,
+    tenants::Tenants,
 };
+use baton_api::ApiError;
 use baton_domain::{
     Actor, AgentRef, Command, Events, Input, Interaction, Opening, Policy,
     interaction::LegSource,
@@ -46,6 +48,7 @@ pub(crate) struct CommandHandler {
     pub(crate) hub: Hub,
     recent: Recent,
     pub(crate) policies: Policies,
+    pub(crate) tenants: Tenants,
     /// How long an answer waits for the world when the caller does not say.
     pub(crate) answer_wait: Duration,
     pushes: mpsc::UnboundedSender<ChangeNotice>,
@@ -55,6 +58,19 @@ pub(crate) struct CommandHandler {
 }
 
 /// What was committed, and the trace in which that happened.
+/// Refuses one more call of a tenant that has as many as its plan allows. It is not kept under a request id: a retry may succeed.
+async fn within_limit(tx: &mut Tx, tenant: &str) -> Result<(), SubmitError> {
+    let Some(record) = store::tenants::read_in(tx, tenant).await? else { return Ok(()) };
+    let limit = record.live_interactions;
+    if limit == 0 || store::interactions::live_of(tx, tenant).await? < u64::from(limit) {
+        return Ok(());
+    }
+    let message = format!(
+        "The tenant has {limit} calls, which is as many as its plan allows at the same time; try again when one has ended."
+    );
+    Err(SubmitError::Status(ApiError::resource_exhausted(message).into()))
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct ChangeNotice {
     pub(crate) live: Arc<Live>,
@@ -100,14 +116,15 @@ pub(crate) enum CommandOutcome<R> {
 }
 
 impl CommandHandler {
-    pub(crate) fn new(db: Db, clock: Clock, config: &TransferConfig) -> (Arc<Self>, Tasks) {
+    pub(crate) fn new(db: Db, clock: Clock, tenants: Tenants, config: &TransferConfig) -> (Arc<Self>, Tasks) {
         let (pushes, to_push) = mpsc::unbounded_channel();
         let (wakes, to_wake) = mpsc::unbounded_channel();
         let policies = Policies::new(db.clone());
         let answer_wait = config.answer_wait_ms.duration();
         let reports_first_until_us = clock.after(REPORTS_FIRST);
         let (hub, recent) = (Hub::default(), Recent::default());
-        let handler = Self { db, clock, hub, recent, policies, answer_wait, pushes, wakes, reports_first_until_us };
+        let handler =
+            Self { db, clock, hub, recent, policies, tenants, answer_wait, pushes, wakes, reports_first_until_us };
         (Arc::new(handler), Tasks { pushes: to_push, wakes: to_wake })
     }
 
@@ -157,6 +174,7 @@ impl CommandHandler {
             tx.rollback().await?;
             return Ok(known);
         }
+        within_limit(&mut tx, &opening.tenant).await?;
         let (state, events) = baton_domain::open(opening, &policy, self.clock.now_us());
         self.insert(&mut tx, &state, &events).await?;
         let id = state.id;
@@ -197,6 +215,7 @@ impl CommandHandler {
                 return Err(status);
             }
         };
+        within_limit(&mut tx, &opening.tenant).await?;
         let caller = agent.id;
         let (state, events) = baton_domain::place(opening, &policy, agent, self.clock.now_us());
         self.insert(&mut tx, &state, &events).await?;

@@ -1,4 +1,4 @@
-//! The transfer service: the orchestrator. It owns interactions and the sagas of their transfers.
+//! The transfer service: the orchestrator. It owns interactions and the sagas of their transfers, and the tenants with their policies.
 //!
 //! Everything comes in by one [command handler](command_handler): commands, facts and deadlines. It loads the state, lets the pure core react, and commits the new
 //! state, its events and the answer to the request in one transaction. What the world must look like because of it is projected and
@@ -16,15 +16,17 @@ mod policies;
 mod push;
 mod recent;
 mod store;
+mod tenants;
 mod wake;
 
-pub use grpc::{IntakeApi, InteractionApi, PolicyApi, TransferApi};
+pub use grpc::{IntakeApi, InteractionApi, PolicyApi, TenantApi, TransferApi};
 
 use baton_api::{
     presence::v1::claim_service_client::ClaimServiceClient,
     recording::v1::archive_service_client::ArchiveServiceClient,
     routing::v1::route_service_client::RouteServiceClient,
     telephony::v1::telephony_service_client::TelephonyServiceClient,
+    tenant::v1::tenant_service_server::TenantServiceServer,
     transfer::v1::{
         intake_service_server::IntakeServiceServer, interaction_service_server::InteractionServiceServer,
         policy_service_server::PolicyServiceServer, transfer_service_server::TransferServiceServer,
@@ -33,12 +35,14 @@ use baton_api::{
 use baton_bus::{Bus, Janitor, Relay};
 use baton_domain::{Actor, Command, Input, Refusal};
 use baton_runtime::{
-    client::InternalChannel, clock::Clock, config::TransferConfig, lifecycle::Lifecycle, quota::Quota,
+    auth::TenantStates, client::InternalChannel, clock::Clock, config::TransferConfig, lifecycle::Lifecycle,
+    quota::Quota,
 };
 use baton_store::{Db, StoreError};
 use command_handler::CommandHandler;
 use error::SubmitError;
 use std::{path::PathBuf, sync::Arc};
+use tenants::Tenants;
 
 /// Interactions that clients watch at the same time, and those of one tenant: each stream holds what it sends next.
 const MAX_WATCHED: usize = 20_000;
@@ -58,6 +62,8 @@ pub struct TransferContext {
     pub lifecycle: Lifecycle,
     /// Where events go.
     pub bus: Bus,
+    /// Where the gates learn which tenants are accepted.
+    pub tenants: TenantStates,
     /// The internal listener, behind which the other services are.
     pub peers: InternalChannel,
 }
@@ -112,7 +118,8 @@ pub async fn start(deps: TransferContext) -> Result<TransferRuntime, StartError>
     deps.lifecycle.stop_when("the disk of the transfer service", db.failed());
     db.migrate(&MIGRATOR).await?;
     let peers = TransferPeers::new(&deps.peers);
-    let (handler, tasks) = CommandHandler::new(db.clone(), deps.clock.clone(), &deps.config);
+    let tenants = Tenants::load(db.clone(), deps.tenants).await?;
+    let (handler, tasks) = CommandHandler::new(db.clone(), deps.clock.clone(), tenants, &deps.config);
     let soft = deps.lifecycle.soft();
     deps.lifecycle.spawn("transfer.relay", Relay::new(db.clone(), deps.bus, deps.clock.clone()).run(soft.clone()));
     deps.lifecycle.spawn("transfer.janitor", Janitor::new(db, deps.clock.clone()).run(soft.clone()));
@@ -141,6 +148,11 @@ impl TransferRuntime {
     /// The policy API. Public.
     pub fn policies(&self) -> PolicyServiceServer<PolicyApi> {
         PolicyServiceServer::new(PolicyApi { handler: self.handler.clone() })
+    }
+
+    /// The tenant API. Public, for the operator.
+    pub fn tenants(&self) -> TenantServiceServer<TenantApi> {
+        TenantServiceServer::new(TenantApi { handler: self.handler.clone() })
     }
 
     /// What the other services call. Internal.

@@ -272,6 +272,11 @@ impl Policy {
         self.methods.get(&kind)
     }
 
+    /// The whole policy, in the form in which it is read.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
     /// What any rule asks the tenant's plan for; and so what a plan can include.
     pub fn known_entitlements(&self) -> impl Iterator<Item = &str> {
         self.methods.values().map(|method| method.offer.entitlement.as_str()).filter(|it| !it.is_empty())

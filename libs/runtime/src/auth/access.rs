@@ -4,7 +4,7 @@
 //! decides what a caller may do with a particular object (their own call, their own state).
 
 use super::Role;
-use super::Role::{Admin, Agent, Analyst, Service, ServiceAccount, Simulator, Supervisor};
+use super::Role::{Admin, Agent, Analyst, Operator, Service, ServiceAccount, Simulator, Supervisor};
 
 /// Everyone who belongs to a tenant and works with calls, or acts for those who do.
 const DESK: &[Role] = &[Agent, Supervisor, Admin, ServiceAccount];
@@ -18,6 +18,10 @@ const LEADS: &[Role] = &[Supervisor, Admin];
 const OVERSEERS: &[Role] = &[Supervisor, Admin, Analyst];
 /// Those who configure.
 const ADMINS: &[Role] = &[Admin];
+/// Those who run the installation: they see no calls of anybody.
+const OPERATORS: &[Role] = &[Operator];
+/// Those who may read a tenant's plan.
+const PLAN_READERS: &[Role] = &[Operator, Supervisor, Admin];
 /// Baton's own services.
 const SERVICES: &[Role] = &[Service];
 /// Those who drive the simulated switch.
@@ -111,6 +115,12 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.simulator.v1.SwitchService/StreamEvents", SERVICES),
     ("/baton.simulator.v1.SwitchService/TakeControl", SERVICES),
     ("/baton.telephony.v1.TelephonyService/ApplyPlan", SERVICES),
+    ("/baton.tenant.v1.TenantService/CreateTenant", OPERATORS),
+    ("/baton.tenant.v1.TenantService/GetTenant", PLAN_READERS),
+    ("/baton.tenant.v1.TenantService/ListTenants", OPERATORS),
+    ("/baton.tenant.v1.TenantService/ResumeTenant", OPERATORS),
+    ("/baton.tenant.v1.TenantService/SuspendTenant", OPERATORS),
+    ("/baton.tenant.v1.TenantService/UpdateTenant", OPERATORS),
     ("/baton.transfer.v1.IntakeService/ControlRecording", SERVICES),
     ("/baton.transfer.v1.IntakeService/GetWanted", SERVICES),
     ("/baton.transfer.v1.IntakeService/OpenInteraction", SERVICES),
@@ -128,7 +138,8 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.transfer.v1.InteractionService/WatchInteraction", READERS),
     ("/baton.transfer.v1.PolicyService/GetPolicy", LEADS),
     ("/baton.transfer.v1.PolicyService/ListProfiles", LEADS),
-    ("/baton.transfer.v1.PolicyService/SetPolicy", ADMINS),
+    ("/baton.transfer.v1.PolicyService/UpdatePolicy", ADMINS),
+    ("/baton.transfer.v1.PolicyService/ValidatePolicy", LEADS),
     ("/baton.transfer.v1.TransferService/CancelTransfer", DESK),
     ("/baton.transfer.v1.TransferService/CompleteTransfer", DESK),
     ("/baton.transfer.v1.TransferService/DeclineTransfer", DESK),

@@ -22,6 +22,8 @@ pub enum Role {
     /// A program of the tenant: a CRM, a dialler. It acts for agents whom it names.
     #[serde(rename = "service-account")]
     ServiceAccount,
+    /// Runs the installation: creates tenants and grants their plans. Belongs to no tenant.
+    Operator,
     /// A Baton service. Belongs to no tenant.
     Service,
     /// Drives the simulated switch.
@@ -30,15 +32,21 @@ pub enum Role {
 
 impl Role {
     /// All roles, for tables and tests.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Agent,
         Self::Supervisor,
         Self::Admin,
         Self::Analyst,
         Self::ServiceAccount,
+        Self::Operator,
         Self::Service,
         Self::Simulator,
     ];
+
+    /// Whether its bearer sees the data of one tenant, and of no other.
+    pub fn belongs_to_tenant(self) -> bool {
+        !matches!(self, Self::Operator | Self::Service)
+    }
 
     /// The word in the token.
     pub fn name(self) -> &'static str {
@@ -48,6 +56,7 @@ impl Role {
             Self::Admin => "admin",
             Self::Analyst => "analyst",
             Self::ServiceAccount => "service-account",
+            Self::Operator => "operator",
             Self::Service => "service",
             Self::Simulator => "simulator",
         }
@@ -121,7 +130,7 @@ impl fmt::Display for TenantId {
 /// The contents of a verified token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The tenant whose data the caller sees. `None` exactly for the role service.
+    /// The tenant whose data the caller sees. `None` exactly for the roles that belong to none.
     pub tenant: Option<TenantId>,
     /// The caller's id within the tenant; for an agent, the agent's id.
     pub subject: String,
@@ -133,12 +142,17 @@ impl Caller {
         Self { tenant: Some(tenant), subject: subject.into(), role }
     }
 
+    /// Who runs the installation.
+    pub fn operator(name: impl Into<String>) -> Self {
+        Self { tenant: None, subject: name.into(), role: Role::Operator }
+    }
+
     /// One of Baton's services.
     pub fn service(name: impl Into<String>) -> Self {
         Self { tenant: None, subject: name.into(), role: Role::Service }
     }
 
-    /// The caller's tenant; an error for a service, which belongs to none.
+    /// The caller's tenant; an error for the roles that belong to none.
     pub fn tenant(&self) -> Result<&TenantId, ApiError> {
         self.tenant.as_ref().ok_or_else(|| {
             ApiError::permission_denied(format!(

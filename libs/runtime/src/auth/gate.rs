@@ -1,4 +1,4 @@
-//! Admission at every listener: a valid token, of a role that may call the method.
+//! Admission at every listener: a valid token, of a role that may call the method and a tenant that is accepted.
 
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tonic::Status;
 
-use super::{Admission, Role, TokenError, Verifier, access};
+use super::{Admission, Caller, Role, TenantStates, TokenError, Verifier, access};
 
 /// Paths that need no token: they reveal nothing about any tenant, and probes and tools have no token.
 const OPEN: &[&str] =
@@ -16,11 +16,30 @@ const OPEN: &[&str] =
 #[derive(Clone, Debug)]
 pub struct Gate {
     verifier: Verifier,
+    /// `None`: any tenant that a valid token names.
+    tenants: Option<TenantStates>,
 }
 
 impl Gate {
     pub fn new(verifier: Verifier) -> Self {
-        Self { verifier }
+        Self { verifier, tenants: None }
+    }
+
+    /// Admits only tenants that are accepted.
+    #[must_use]
+    pub fn with_tenants(self, tenants: TenantStates) -> Self {
+        Self { tenants: Some(tenants), ..self }
+    }
+
+    /// Waits until the caller's tenant is no longer accepted, and says why.
+    pub(crate) fn refused(&self, caller: &Caller) -> impl Future<Output = ApiError> + Send + use<> {
+        let watched = self.tenants.clone().zip(caller.tenant.clone());
+        async move {
+            match watched {
+                Some((tenants, tenant)) => tenants.refused(&tenant).await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// The caller, if they may call this method; `None` for an open path.
@@ -31,7 +50,12 @@ impl Gate {
         let admission = self.verifier.verify(bearer(headers)?, now_us).map_err(|error| refusal(&error))?;
         let role = admission.caller.role;
         match access::roles(path) {
-            Some(roles) if roles.contains(&role) => Ok(Some(admission)),
+            Some(roles) if roles.contains(&role) => {
+                if let (Some(tenants), Some(tenant)) = (&self.tenants, &admission.caller.tenant) {
+                    tenants.check(tenant)?;
+                }
+                Ok(Some(admission))
+            }
             Some(roles) => Err(not_allowed(path, role, roles).into()),
             // The answer of the router for a method that is not served. A method that is served, but missing in the table,
             // gets it too.
@@ -81,7 +105,7 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
-    use crate::auth::{Caller, SigningKey};
+    use crate::auth::{SigningKey, TenantState};
 
     const PATH: &str = "/baton.transfer.v1.TransferService/StartTransfer";
     const INTERNAL: &str = "/baton.transfer.v1.IntakeService/ReportFacts";
@@ -144,7 +168,7 @@ mod tests {
         let gate = Gate::new(key.verifier());
         for path in ["/baton.transfer.v1.TransferService/Nothing", "/baton.x.v1.XService/Do", "/other.Service/Do", "/"]
         {
-            for role in Role::ALL.into_iter().filter(|it| *it != Role::Service) {
+            for role in Role::ALL.into_iter().filter(|it| it.belongs_to_tenant()) {
                 let headers = headers(&[&format!("Bearer {}", token(&key, role))]);
                 let error = ApiError::from_status(&gate.admit(path, &headers, 0).unwrap_err()).expect("it is typed");
                 assert_eq!(
@@ -155,6 +179,18 @@ mod tests {
             }
             assert_eq!(refused(&gate, path, &HeaderMap::new(), 0).reason, ErrorReason::TokenMissing, "{path}");
         }
+    }
+
+    #[test]
+    fn a_tenant_that_is_suspended_or_unknown_is_refused() {
+        let (key, tenants) = (SigningKey::generate(), TenantStates::default());
+        let gate = Gate::new(key.verifier()).with_tenants(tenants.clone());
+        let headers = headers(&[&format!("Bearer {}", token(&key, Role::Agent))]);
+        assert_eq!(refused(&gate, PATH, &headers, 0).reason, ErrorReason::TenantUnknown);
+        tenants.set("demo".parse().unwrap(), TenantState::Active);
+        assert!(gate.admit(PATH, &headers, 0).is_ok());
+        tenants.set("demo".parse().unwrap(), TenantState::Suspended);
+        assert_eq!(refused(&gate, PATH, &headers, 0).reason, ErrorReason::TenantSuspended);
     }
 
     #[test]

@@ -2,15 +2,18 @@
 //!
 //! Every call carries a JWT (HS256); the caller's subject, tenant and role come from it and from nowhere else. The [`Gate`]
 //! verifies it, looks the method up in the [table](access::ACCESS), and leaves a [`Caller`] for the handler
-//! (`request.caller()?`). The handler decides what the caller may do with a particular object.
+//! (`request.caller()?`). A tenant that the operator has suspended, or never created, is refused
+//! ([`TenantStates`]). The handler decides what the caller may do with a particular object.
 
 pub mod access;
 mod caller;
 mod gate;
 mod key;
+mod tenants;
 mod token;
 
 pub use caller::{Caller, CallerExt, InvalidTenant, Role, TenantId};
 pub use gate::Gate;
 pub use key::{KeyError, SigningKey};
+pub use tenants::{TenantState, TenantStates};
 pub use token::{Admission, TokenError, Verifier};

@@ -183,8 +183,11 @@ fn check(caller: &Caller) -> Result<(), TokenError> {
         return Err(TokenError::Invalid("an agent's id is written in lower case, with hyphens and nothing around it"));
     }
     match (caller.role, &caller.tenant) {
-        (Role::Service, Some(_)) => Err(TokenError::Invalid("a service belongs to no tenant")),
-        (Role::Service, None) | (_, Some(_)) => Ok(()),
+        (role, Some(_)) if !role.belongs_to_tenant() => {
+            Err(TokenError::Invalid("services and operators belong to no tenant"))
+        }
+        (role, None) if !role.belongs_to_tenant() => Ok(()),
+        (_, Some(_)) => Ok(()),
         (_, None) => Err(TokenError::Invalid("it names no tenant")),
     }
 }

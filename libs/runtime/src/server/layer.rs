@@ -38,8 +38,8 @@ impl EdgeLayer {
         Self { gate, clock, shutdown, stream_grace }
     }
 
-    fn stream_limits(&self, until_us: Option<i64>) -> StreamLimits {
-        StreamLimits { shutdown: self.shutdown.clone(), clock: self.clock.clone(), until_us }
+    fn stream_limits(&self) -> StreamLimits {
+        StreamLimits { shutdown: self.shutdown.clone(), clock: self.clock.clone(), until_us: None, caller: None }
     }
 
     /// When this caller's streams end. A service mints its own tokens, for some minutes each; its streams go on.
@@ -86,10 +86,11 @@ where
         let timeout = call::timeout(request.headers());
         let span = request_log::span(&request, &mut call);
         let log = CallLog::new(&request, &call);
-        let mut limits = self.edge.stream_limits(None);
+        let mut limits = self.edge.stream_limits();
         match gate.admit(request.uri().path(), request.headers(), clock.now_us()) {
             Ok(Some(admission)) => {
                 limits.until_us = self.edge.until_us(&admission);
+                limits.caller = Some((gate.clone(), admission.caller.clone()));
                 request.extensions_mut().insert(admission.caller);
             }
             Ok(None) => {}

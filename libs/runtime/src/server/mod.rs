@@ -25,7 +25,7 @@ use tonic_health::server::{HealthReporter, HealthService};
 use tower::Service;
 use tower::util::option_layer;
 
-use crate::auth::{Gate, Verifier};
+use crate::auth::{Gate, TenantStates, Verifier};
 use crate::clock::Clock;
 use crate::config::Config;
 use layer::EdgeLayer;
@@ -123,6 +123,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn limits(mut self, limits: ServerLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Serves only tenants that are accepted.
+    #[must_use]
+    pub fn tenants(mut self, tenants: TenantStates) -> Self {
+        self.gate = self.gate.with_tenants(tenants);
         self
     }
 

@@ -1,4 +1,4 @@
-//! Ends streams when the server stops and when the caller's token has expired, and gives a reason when a malformed message
+//! Ends streams when the server stops and when the caller is no longer accepted: the token has expired, the tenant is suspended. Gives a reason when a malformed message
 //! ended one.
 //!
 //! A watch stream has no end of its own and would hold up the shutdown until the drain time is over. Ended with `UNAVAILABLE`
@@ -21,15 +21,18 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::malformed;
+use crate::auth::{Caller, Gate};
 use crate::clock::Clock;
 
 /// What ends a stream from outside.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct StreamLimits {
     pub(super) shutdown: CancellationToken,
     pub(super) clock: Clock,
     /// When the caller's token has been expired for too long; `None`: never.
     pub(super) until_us: Option<i64>,
+    /// Whose tenant has to be accepted; `None` for an open path.
+    pub(super) caller: Option<(Gate, Caller)>,
 }
 
 impl StreamLimits {
@@ -41,7 +44,14 @@ impl StreamLimits {
                 None => std::future::pending().await,
             }
         };
+        let refused = async {
+            match &self.caller {
+                Some((gate, caller)) => gate.refused(caller).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            error = refused => error,
             () = self.shutdown.cancelled() => ApiError::unavailable("The server is stopping; connect again."),
             () = expired => {
                 let message = "The token has expired; connect again with a new one.";

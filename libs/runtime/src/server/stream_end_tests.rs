@@ -6,6 +6,7 @@ use futures::{Stream, StreamExt as _, stream};
 use tonic::codec::{EncodeBody, SingleMessageCompressionOverride};
 
 use super::*;
+use crate::auth::{Role, SigningKey, TenantId, TenantState, TenantStates};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -31,7 +32,7 @@ fn limits(is_stopping: bool, until_us: Option<i64>) -> StreamLimits {
     if is_stopping {
         shutdown.cancel();
     }
-    StreamLimits { shutdown, clock: Clock::real(), until_us }
+    StreamLimits { shutdown, clock: Clock::real(), until_us, caller: None }
 }
 
 #[tokio::test]
@@ -53,6 +54,21 @@ async fn a_stream_ends_with_token_expired_however_busy_it_is() {
     for status in [idle, busy] {
         let error = ApiError::from_status(&status).expect("it is typed");
         assert_eq!((status.code(), error.reason), (tonic::Code::Unauthenticated, ErrorReason::TokenExpired));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_a_suspended_tenant_ends_however_busy_it_is() {
+    let (tenants, acme): (TenantStates, TenantId) = (TenantStates::default(), "acme".parse().unwrap());
+    tenants.set(acme.clone(), TenantState::Suspended);
+    let gate = Gate::new(SigningKey::generate().verifier()).with_tenants(tenants);
+    let limits = || StreamLimits {
+        caller: Some((gate.clone(), Caller::of_tenant(acme.clone(), "eve", Role::Supervisor))),
+        ..limits(false, None)
+    };
+    for status in [end_of(stream::pending(), limits()).await, end_of(stream::repeat("x"), limits()).await] {
+        let error = ApiError::from_status(&status).expect("it is typed");
+        assert_eq!(error.reason, ErrorReason::TenantSuspended);
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod refusal;
 mod resolve;
 pub(crate) mod session;
 pub(crate) mod team;
+pub(crate) mod tenant;
 pub(crate) mod token;
 pub(crate) mod transfer;
 mod view;
@@ -57,6 +58,8 @@ pub(crate) enum ClientCommand {
     Recording(WithSession<recording::RecordingSubcommand>),
     /// The tenant's transfer policy.
     Policy(WithSession<policy::PolicyCommand>),
+    /// Tenants and their plans, for whoever runs this Baton.
+    Tenant(WithSession<tenant::TenantCommand>),
     /// What happened, as events.
     Events(WithSession<events::EventsCommand>),
 }
@@ -72,6 +75,7 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
         ClientCommand::Transfer(it) => run_with_session(it, transfer::run).await,
         ClientCommand::Recording(it) => run_with_session(it, recording::run).await,
         ClientCommand::Policy(it) => run_with_session(it, policy::run).await,
+        ClientCommand::Tenant(it) => run_with_session(it, tenant::run).await,
         ClientCommand::Events(it) => run_with_session(it, events::run).await,
     }
 }

@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use baton_api::transfer::v1::policy_service_client::PolicyServiceClient;
-use baton_api::transfer::v1::{GetPolicyRequest, ListProfilesRequest, Policy, SetPolicyRequest};
+use baton_api::transfer::v1::{
+    GetPolicyRequest, ListProfilesRequest, Policy, UpdatePolicyRequest, ValidatePolicyRequest,
+};
 use baton_runtime::auth::Role;
 use clap::{Args, Subcommand};
+use prost_types::FieldMask;
 
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
@@ -18,9 +21,11 @@ const POLICY: &str = "baton.transfer.v1.Policy";
 pub(crate) enum PolicyCommand {
     /// Show the tenant's policy.
     Show,
-    /// Set the tenant's whole policy: overrides and entitlements that are not given are no longer there. It counts for calls
-    /// that begin from then on; a call keeps the policy with which it began.
+    /// Set the tenant's whole policy: overrides that are not given are no longer there. It counts for calls that begin from then
+    /// on; a call keeps the policy with which it began.
     Set(PolicySetArgs),
+    /// Say whether a policy could be set, without setting it; prints all of it as it would be in force.
+    Check(PolicySetArgs),
     /// List the built-in profiles, or show one as TOML.
     Profiles {
         /// The profile to show.
@@ -36,15 +41,23 @@ pub(crate) struct PolicySetArgs {
     /// TOML with the fields that differ from the profile [default: none differ].
     #[arg(long, value_name = "FILE")]
     overrides: Option<PathBuf>,
-    /// What the tenant's plan includes. May be given several times.
-    #[arg(long = "entitlement", value_name = "NAME", default_value = "warm_transfer")]
-    entitlements: Vec<String>,
+}
+
+impl PolicySetArgs {
+    fn policy(self) -> anyhow::Result<Policy> {
+        let overrides_toml = match &self.overrides {
+            Some(file) => std::fs::read_to_string(file).with_context(|| file.display().to_string())?,
+            None => String::new(),
+        };
+        Ok(Policy { profile: self.profile, overrides_toml, ..Policy::default() })
+    }
 }
 
 pub(crate) async fn run(session: &ClientSession, command: PolicyCommand) -> anyhow::Result<()> {
     match command {
         PolicyCommand::Show => show(session).await,
         PolicyCommand::Set(args) => set(session, args).await,
+        PolicyCommand::Check(args) => check(session, args).await,
         PolicyCommand::Profiles { name } => profiles(session, name).await,
     }
 }
@@ -56,19 +69,28 @@ async fn show(session: &ClientSession) -> anyhow::Result<()> {
 }
 
 async fn set(session: &ClientSession, args: PolicySetArgs) -> anyhow::Result<()> {
-    let overrides_toml = match &args.overrides {
-        Some(file) => std::fs::read_to_string(file).with_context(|| file.display().to_string())?,
-        None => String::new(),
-    };
-    let policy = Policy { profile: args.profile, overrides_toml, entitlements: args.entitlements, version: 0 };
-    let request = SetPolicyRequest { request_id: session.request_id(), policy: Some(policy) };
     let mut client = PolicyServiceClient::new(session.channel_for_role(Role::Admin)?);
     let before = client.get_policy(GetPolicyRequest {}).await.or_refusal()?.policy.unwrap_or_default();
-    let policy = client.set_policy(request).await.or_refusal()?.policy.context("the answer is empty")?;
-    if !before.overrides_toml.trim().is_empty() && policy.overrides_toml.trim().is_empty() {
+    let had_overrides = !before.overrides_toml.trim().is_empty();
+    // With the etag of what was read: an override that somebody else has set meanwhile is not lost unseen.
+    let policy = Policy { etag: before.etag, ..args.policy()? };
+    let request = UpdatePolicyRequest {
+        request_id: session.request_id(),
+        policy: Some(policy),
+        update_mask: Some(FieldMask { paths: vec!["*".to_owned()] }),
+    };
+    let policy = client.update_policy(request).await.or_refusal()?.policy.context("the answer is empty")?;
+    if had_overrides && policy.overrides_toml.trim().is_empty() {
         output::diagnostic("There were overrides, and now there are none; --overrides sets some.");
     }
     session.out.one(POLICY, &policy, text)
+}
+
+async fn check(session: &ClientSession, args: PolicySetArgs) -> anyhow::Result<()> {
+    let request = ValidatePolicyRequest { policy: Some(args.policy()?) };
+    let mut client = PolicyServiceClient::new(session.reader_channel()?);
+    let valid = client.validate_policy(request).await.or_refusal()?;
+    session.out.one("baton.transfer.v1.ValidatePolicyResponse", &valid, |it| it.toml.clone())
 }
 
 fn text(policy: &Policy) -> String {
@@ -85,7 +107,7 @@ fn text(policy: &Policy) -> String {
 
 async fn profiles(session: &ClientSession, name: Option<String>) -> anyhow::Result<()> {
     let mut client = PolicyServiceClient::new(session.reader_channel()?);
-    let profiles = client.list_profiles(ListProfilesRequest {}).await.or_refusal()?.profiles;
+    let profiles = client.list_profiles(ListProfilesRequest::default()).await.or_refusal()?.profiles;
     let profile = "baton.transfer.v1.Profile";
     let Some(name) = name else {
         return session.out.list(profile, &profiles, &["profile", "what it is"], |it| {

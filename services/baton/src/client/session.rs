@@ -219,7 +219,8 @@ impl ClientSession {
         let token = match &self.credentials {
             Credentials::Token(token) => token.clone(),
             Credentials::Key(key) => {
-                let caller = Caller::of_tenant(self.tenant.clone(), subject, role);
+                let tenant = role.belongs_to_tenant().then(|| self.tenant.clone());
+                let caller = Caller { tenant, subject: subject.to_owned(), role };
                 key.mint(&caller, self.clock.now_us(), TOKEN_TTL)?
             }
         };

@@ -16,10 +16,10 @@ use crate::folder;
 
 #[derive(Debug, Args)]
 pub(crate) struct TokenArgs {
-    /// Whose data its bearer sees; none for the role service.
+    /// Whose data its bearer sees; none for the roles operator and service.
     #[arg(long, default_value = "demo")]
     tenant: TenantId,
-    /// agent, supervisor, admin, analyst, service or simulator.
+    /// agent, supervisor, admin, analyst, service-account, operator, service or simulator.
     #[arg(long)]
     role: Role,
     /// Who its bearer is; for an agent, the agent's id.
@@ -53,11 +53,9 @@ pub(crate) fn run(args: &TokenArgs) -> anyhow::Result<()> {
 }
 
 fn caller(args: &TokenArgs) -> Result<Caller, UsageError> {
-    if args.role == Role::Service {
-        return Ok(Caller::service(args.subject.as_str()));
-    }
     if args.role == Role::Agent && Uuid::try_parse(&args.subject).is_err() {
         return Err(UsageError::new("an agent's subject is the agent's id (a UUID); `baton agent list` shows it"));
     }
-    Ok(Caller::of_tenant(args.tenant.clone(), args.subject.as_str(), args.role))
+    let tenant = args.role.belongs_to_tenant().then(|| args.tenant.clone());
+    Ok(Caller { tenant, subject: args.subject.clone(), role: args.role })
 }

@@ -13,7 +13,7 @@ use baton_api::transfer::v1::interaction_service_client::InteractionServiceClien
 use baton_api::transfer::v1::policy_service_client::PolicyServiceClient;
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_api::transfer::v1::{
-    ListInteractionsRequest, Policy, ResumeCustomerRequest, SetPolicyRequest, StartTransferRequest, interaction,
+    ListInteractionsRequest, Policy, ResumeCustomerRequest, StartTransferRequest, UpdatePolicyRequest, interaction,
 };
 use baton_runtime::auth::Role;
 use baton_runtime::{ids, lifecycle};
@@ -34,7 +34,6 @@ pub(super) const INITIATOR: &str = "Ada";
 pub(super) const RECIPIENT: &str = "Ben";
 /// How long people talk before anything else happens.
 const TALK: Duration = Duration::from_secs(2);
-const WARM_TRANSFER: &str = "warm_transfer";
 
 /// What was played.
 #[derive(Debug)]
@@ -45,13 +44,9 @@ pub(super) struct Played {
 
 /// Sets the policy, and lets the agents come to work.
 pub(super) async fn prepare(stage: &DemoContext, play: DemoScenario) -> anyhow::Result<()> {
-    let policy = Policy {
-        profile: play.profile.name().to_owned(),
-        entitlements: vec![WARM_TRANSFER.to_owned()],
-        ..Policy::default()
-    };
-    let request = SetPolicyRequest { request_id: request_id(), policy: Some(policy) };
-    PolicyServiceClient::new(stage.role(Role::Admin)?).set_policy(request).await.or_refusal()?;
+    let policy = Policy { profile: play.profile.name().to_owned(), ..Policy::default() };
+    let request = UpdatePolicyRequest { request_id: request_id(), policy: Some(policy), update_mask: None };
+    PolicyServiceClient::new(stage.role(Role::Admin)?).update_policy(request).await.or_refusal()?;
     for name in [INITIATOR, RECIPIENT] {
         come_to_work(stage, name).await?;
     }

@@ -18,6 +18,8 @@ use baton_api::routing::v1::{CallFlow, CallFlowStep, Number, PutCallFlowRequest,
 use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_api::simulator::v1::{AnswersAfter, PhoneBehaviour, PutPhoneRequest};
+use baton_api::tenant::v1::tenant_service_client::TenantServiceClient;
+use baton_api::tenant::v1::{CreateTenantRequest, Tenant};
 use baton_runtime::Clock;
 use baton_runtime::auth::{Caller, Role, SigningKey, TenantId};
 use baton_runtime::client::GrpcChannel;
@@ -61,12 +63,27 @@ pub(crate) async fn on_first_start(
     key: &SigningKey,
     clock: &Clock,
 ) -> anyhow::Result<()> {
+    let channel = GrpcChannel::anonymous(address, clock.clone())?;
+    make_tenant(&channel, key, clock).await?;
     let marker = folder.join(MARKER);
     if marker.exists() {
         return Ok(());
     }
-    make(&GrpcChannel::anonymous(address, clock.clone())?, key, clock).await?;
+    make(&channel, key, clock).await?;
     std::fs::write(&marker, "").with_context(|| marker.display().to_string())
+}
+
+/// As the operator does it. Also beside the data of an earlier version, whose tenants had no records.
+async fn make_tenant(channel: &GrpcChannel, key: &SigningKey, clock: &Clock) -> anyhow::Result<()> {
+    let operator = key.mint(&Caller::operator("baton-up"), clock.now_us(), TOKEN_TTL)?;
+    let tenant = Tenant {
+        tenant_id: TENANT.to_owned(),
+        display_name: "Demonstration".to_owned(),
+        entitlements: vec!["warm_transfer".to_owned()],
+        ..Tenant::default()
+    };
+    let request = CreateTenantRequest { request_id: "seed-tenant".to_owned(), tenant: Some(tenant) };
+    made(TenantServiceClient::new(channel.with_token(&operator)?).create_tenant(request).await)
 }
 
 pub(crate) async fn make(channel: &GrpcChannel, key: &SigningKey, clock: &Clock) -> anyhow::Result<()> {
@@ -74,6 +91,7 @@ pub(crate) async fn make(channel: &GrpcChannel, key: &SigningKey, clock: &Clock)
         let caller = Caller::of_tenant(TENANT.parse::<TenantId>()?, "baton-up", role);
         Ok(channel.with_token(&key.mint(&caller, clock.now_us(), TOKEN_TTL)?)?)
     };
+    make_tenant(channel, key, clock).await?;
     let admin = as_role(Role::Admin)?;
     let simulator = as_role(Role::Simulator)?;
     let (directory, phones) = tokio::join!(make_directory(&admin), make_phones(simulator));

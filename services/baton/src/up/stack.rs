@@ -13,7 +13,7 @@ use baton_presence::Presence;
 use baton_recording::RecordingService;
 use baton_routing::Routing;
 use baton_runtime::Clock;
-use baton_runtime::auth::SigningKey;
+use baton_runtime::auth::{SigningKey, TenantStates};
 use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, ServiceIdentity};
 use baton_runtime::config::Config;
 use baton_runtime::lifecycle::Lifecycle;
@@ -79,13 +79,14 @@ struct Services {
 impl Stack {
     /// Starts all services; they serve when this returns, and end with the lifecycle.
     pub(crate) async fn start(setup: StackSetup) -> Result<Self, StackError> {
-        let services = Services::start(&setup).await?;
+        let tenants = TenantStates::default();
+        let services = Services::start(&setup, tenants.clone()).await?;
         let switch = GrpcChannel::anonymous(&setup.switch, setup.clock.clone())?;
         let StackSetup { config, clock, key, lifecycle, public, internal, .. } = setup;
         let builder = || ServerBuilder::new(clock.clone(), key.verifier()).limits(ServerLimits::from(&config));
         let events = EventApi::new(services.bus.clone());
         let public = services
-            .add_public(builder().web(config.server.web_origins.clone()))
+            .add_public(builder().tenants(tenants).web(config.server.web_origins.clone()))
             .add_service(events.into_server())
             .add_service(SimulatorForward::server(switch))
             .on(public);
@@ -151,6 +152,7 @@ struct ServiceContext<'a> {
     setup: &'a StackSetup,
     internal: String,
     bus: Bus,
+    tenants: TenantStates,
 }
 
 impl ServiceContext<'_> {
@@ -182,6 +184,7 @@ impl ServiceContext<'_> {
             config: self.setup.config.transfer.clone(),
             lifecycle: self.lifecycle(),
             bus: self.bus.clone(),
+            tenants: self.tenants.clone(),
             peers: self.peers("transfer")?,
         };
         Ok(baton_transfer::start(context).await?)
@@ -241,10 +244,10 @@ impl ServiceContext<'_> {
 }
 
 impl Services {
-    async fn start(setup: &StackSetup) -> Result<Self, StackError> {
+    async fn start(setup: &StackSetup, tenants: TenantStates) -> Result<Self, StackError> {
         let bus = open_events(&setup.folder, &setup.clock, &setup.lifecycle).await?;
         let internal = format!("http://{}", setup.internal.local_addr());
-        let context = ServiceContext { setup, internal, bus: bus.clone() };
+        let context = ServiceContext { setup, internal, bus: bus.clone(), tenants };
         let (transfer, presence, routing, recording, telephony) = tokio::try_join!(
             context.transfer(),
             context.presence(),
@@ -260,6 +263,7 @@ impl Services {
             .add_service(self.transfer.transfers())
             .add_service(self.transfer.interactions())
             .add_service(self.transfer.policies())
+            .add_service(self.transfer.tenants())
             .add_service(self.recording.public_service());
         self.routing.add_public(self.presence.add_public(server))
     }

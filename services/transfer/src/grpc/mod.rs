@@ -6,6 +6,7 @@ mod interactions;
 mod parse;
 mod place;
 mod policies;
+mod tenants;
 mod transfers;
 
 use crate::{TransferPeers, command_handler::CommandHandler};
@@ -30,6 +31,12 @@ pub struct InteractionApi {
 /// `baton.transfer.v1.PolicyService`.
 #[derive(Clone)]
 pub struct PolicyApi {
+    pub(crate) handler: Arc<CommandHandler>,
+}
+
+/// `baton.tenant.v1.TenantService`.
+#[derive(Clone)]
+pub struct TenantApi {
     pub(crate) handler: Arc<CommandHandler>,
 }
 

@@ -150,3 +150,10 @@ fn text(interaction: &Interaction) -> Result<String, StoreError> {
 fn corrupt(id: InteractionId, error: serde_json::Error) -> StoreError {
     StoreError::Corrupt { table: "interactions", column: "state", row: id.to_string(), source: Some(error.into()) }
 }
+
+/// How many calls of the tenant are live.
+pub(crate) async fn live_of(tx: &mut Tx, tenant: &str) -> Result<u64, StoreError> {
+    let count: i64 = on!(tx, conn => sqlx::query_scalar(
+        "SELECT COUNT(*) FROM interactions WHERE tenant = $1 AND live = 1").bind(tenant).fetch_one(conn).await)?;
+    Ok(count.cast_unsigned())
+}

@@ -3,4 +3,5 @@
 pub(crate) mod events;
 pub(crate) mod interactions;
 pub(crate) mod policies;
+pub(crate) mod tenants;
 pub(crate) mod transfers;

@@ -5,5 +5,6 @@ mod commands;
 mod peers;
 mod recovery;
 mod requests;
+mod tenants;
 mod views;
 mod world;

@@ -16,7 +16,7 @@ use baton_api::{
 };
 use baton_bus::{Bus, EventLog, EventMatcher, Logged};
 use baton_runtime::{
-    auth::{Caller, Role, SigningKey},
+    auth::{Caller, Role, SigningKey, TenantState, TenantStates},
     client::{GrpcChannel, ServiceIdentity},
     clock::Clock,
     config::Config,
@@ -64,12 +64,15 @@ impl World {
             .add_service(ArchiveServiceServer::new(peers.clone()));
         let around = serve(around, &lifecycle);
         let identity = ServiceIdentity::new(key.clone(), "transfer");
+        let tenants = TenantStates::default();
+        tenants.set(TENANT.parse().unwrap(), TenantState::Active);
         let service = baton_transfer::start(baton_transfer::TransferContext {
             database: folder.path().join("transfer.db"),
             clock: clock.clone(),
             config: Config::default().transfer,
             lifecycle: lifecycle.clone(),
             bus: bus.clone(),
+            tenants,
             peers: GrpcChannel::internal(&around, identity, clock.clone()).unwrap(),
         })
         .await
@@ -78,6 +81,7 @@ impl World {
             .add_service(service.transfers())
             .add_service(service.interactions())
             .add_service(service.policies())
+            .add_service(service.tenants())
             .add_service(service.intake());
         let address = serve(server, &lifecycle);
         Self { folder, clock, peers, bus, service, key, address, lifecycle }
@@ -90,6 +94,11 @@ impl World {
     pub(crate) fn channel(&self, tenant: &str, subject: &str, role: Role) -> GrpcChannel {
         let caller = Caller::of_tenant(tenant.parse().unwrap(), subject, role);
         let token = self.key.mint(&caller, self.clock.now_us(), Duration::from_mins(10)).unwrap();
+        GrpcChannel::public(&self.address, &token, self.clock.clone()).unwrap()
+    }
+
+    pub(crate) fn operator(&self) -> GrpcChannel {
+        let token = self.key.mint(&Caller::operator("ops"), self.clock.now_us(), Duration::from_mins(10)).unwrap();
         GrpcChannel::public(&self.address, &token, self.clock.clone()).unwrap()
     }
 

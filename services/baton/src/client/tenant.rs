@@ -1,0 +1,179 @@
+//! `baton tenant`: for whoever runs the installation.
+
+use anyhow::Context as _;
+use baton_api::tenant::v1::tenant_service_client::TenantServiceClient;
+use baton_api::tenant::v1::{
+    CreateTenantRequest, GetTenantRequest, ListTenantsRequest, ResumeTenantRequest, SuspendTenantRequest, Tenant,
+    TenantLimits, TenantState, UpdateTenantRequest,
+};
+use baton_runtime::auth::Role;
+use baton_runtime::client::GrpcChannel;
+use clap::{Args, Subcommand};
+use prost_types::FieldMask;
+
+use super::refusal::OrRefusal;
+use super::session::ClientSession;
+use super::word;
+use crate::failure::UsageError;
+
+const TENANT: &str = "baton.tenant.v1.Tenant";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TenantCommand {
+    /// List all tenants.
+    List,
+    /// Show a tenant with its plan.
+    Show {
+        /// The tenant's id.
+        tenant: String,
+    },
+    /// Create a tenant; from then on its tokens are accepted.
+    Create(TenantArgs),
+    /// Change a tenant's name or plan; what is not given stays as it is.
+    Update(TenantArgs),
+    /// Refuse whatever a tenant asks for, and take no new calls of it; those that are live go on.
+    Suspend {
+        /// The tenant's id.
+        tenant: String,
+        /// Why, for those who look at it later.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// End a suspension.
+    Resume {
+        /// The tenant's id.
+        tenant: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TenantArgs {
+    /// The tenant's id: 1 to 63 of a-z, 0-9 and -.
+    tenant: String,
+    /// Its name for people.
+    #[arg(long)]
+    name: Option<String>,
+    /// What its plan includes, for example `warm_transfer`; all of it, separated by commas. Empty for nothing.
+    #[arg(long, value_name = "NAME,...")]
+    entitlements: Option<String>,
+    /// Calls that it may have at the same time; 0 for no limit.
+    #[arg(long, value_name = "NUMBER")]
+    calls: Option<i32>,
+}
+
+pub(crate) async fn run(session: &ClientSession, command: TenantCommand) -> anyhow::Result<()> {
+    match command {
+        TenantCommand::List => list(session).await,
+        TenantCommand::Show { tenant } => show(session, tenant).await,
+        TenantCommand::Create(args) => create(session, args).await,
+        TenantCommand::Update(args) => update(session, args).await,
+        TenantCommand::Suspend { tenant, reason } => suspend(session, tenant, reason).await,
+        TenantCommand::Resume { tenant } => resume(session, tenant).await,
+    }
+}
+
+fn client(session: &ClientSession) -> anyhow::Result<TenantServiceClient<GrpcChannel>> {
+    Ok(TenantServiceClient::new(session.channel_for_role(Role::Operator)?))
+}
+
+async fn list(session: &ClientSession) -> anyhow::Result<()> {
+    let (mut client, mut tenants, mut page_token) = (client(session)?, Vec::new(), String::new());
+    loop {
+        let page = client.list_tenants(ListTenantsRequest { page_size: 0, page_token }).await.or_refusal()?;
+        tenants.extend(page.tenants);
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        page_token = page.next_page_token;
+    }
+    session.out.list(TENANT, &tenants, &["tenant", "name", "state", "plan", "calls"], |it| {
+        let plan = word::or_dash(it.entitlements.join(", "));
+        vec![it.tenant_id.clone(), word::or_dash(it.display_name.clone()), state(it), plan, limit(it)]
+    })
+}
+
+async fn show(session: &ClientSession, tenant_id: String) -> anyhow::Result<()> {
+    let tenant = client(session)?.get_tenant(GetTenantRequest { tenant_id }).await.or_refusal()?.tenant;
+    print(session, tenant)
+}
+
+async fn create(session: &ClientSession, args: TenantArgs) -> anyhow::Result<()> {
+    let (tenant, _) = args.fields();
+    let request = CreateTenantRequest { request_id: session.request_id(), tenant: Some(tenant) };
+    print(session, client(session)?.create_tenant(request).await.or_refusal()?.tenant)
+}
+
+async fn update(session: &ClientSession, args: TenantArgs) -> anyhow::Result<()> {
+    let (tenant, paths) = args.fields();
+    if paths.is_empty() {
+        return Err(UsageError::new("say what is to change: --name, --entitlements or --calls").into());
+    }
+    let update_mask = Some(FieldMask { paths: paths.into_iter().map(str::to_owned).collect() });
+    let request = UpdateTenantRequest { request_id: session.request_id(), tenant: Some(tenant), update_mask };
+    print(session, client(session)?.update_tenant(request).await.or_refusal()?.tenant)
+}
+
+async fn suspend(session: &ClientSession, tenant_id: String, reason: Option<String>) -> anyhow::Result<()> {
+    let reason = reason.unwrap_or_default();
+    let request = SuspendTenantRequest { request_id: session.request_id(), tenant_id, reason };
+    print(session, client(session)?.suspend_tenant(request).await.or_refusal()?.tenant)
+}
+
+async fn resume(session: &ClientSession, tenant_id: String) -> anyhow::Result<()> {
+    let request = ResumeTenantRequest { request_id: session.request_id(), tenant_id };
+    print(session, client(session)?.resume_tenant(request).await.or_refusal()?.tenant)
+}
+
+impl TenantArgs {
+    /// The tenant with what was given, and the names of those fields.
+    fn fields(self) -> (Tenant, Vec<&'static str>) {
+        let given = [
+            self.name.is_some().then_some("display_name"),
+            self.entitlements.is_some().then_some("entitlements"),
+            self.calls.is_some().then_some("limits.live_interactions"),
+        ];
+        let entitlements = self.entitlements.unwrap_or_default();
+        let tenant = Tenant {
+            tenant_id: self.tenant,
+            display_name: self.name.unwrap_or_default(),
+            entitlements: entitlements
+                .split(',')
+                .map(str::trim)
+                .filter(|it| !it.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            limits: self.calls.map(|live_interactions| TenantLimits { live_interactions }),
+            ..Tenant::default()
+        };
+        (tenant, given.into_iter().flatten().collect())
+    }
+}
+
+fn print(session: &ClientSession, tenant: Option<Tenant>) -> anyhow::Result<()> {
+    let tenant = tenant.context("the answer is empty")?;
+    session.out.one(TENANT, &tenant, |it| {
+        format!(
+            "Tenant {}\n  name   {}\n  state  {}\n  plan   {}\n  calls  {}",
+            it.tenant_id,
+            word::or_dash(it.display_name.clone()),
+            state(it),
+            word::or_dash(it.entitlements.join(", ")),
+            limit(it)
+        )
+    })
+}
+
+fn state(tenant: &Tenant) -> String {
+    match (tenant.state(), tenant.suspend_reason.as_str()) {
+        (TenantState::Suspended, "") => "suspended".to_owned(),
+        (TenantState::Suspended, reason) => format!("suspended: {reason}"),
+        (TenantState::Active | TenantState::Unspecified, _) => "active".to_owned(),
+    }
+}
+
+fn limit(tenant: &Tenant) -> String {
+    match tenant.limits.map_or(0, |it| it.live_interactions) {
+        0 => "no limit".to_owned(),
+        limit => format!("at most {limit}"),
+    }
+}

@@ -1,0 +1,251 @@
+//! `TenantService`: the operator's side of a tenant.
+
+use super::{TenantApi, policies};
+use crate::{
+    convert::words,
+    store::tenants::{self as stored, TenantRecord},
+};
+use baton_api::{
+    ApiError,
+    event::v1::{TenantChanged, event_data::Data, tenant_changed::Change},
+    fields, mask, page,
+    tenant::v1::{
+        CreateTenantRequest, CreateTenantResponse, GetTenantRequest, GetTenantResponse, ListTenantsRequest,
+        ListTenantsResponse, ResumeTenantRequest, ResumeTenantResponse, SuspendTenantRequest, SuspendTenantResponse,
+        Tenant, TenantLimits, TenantState, UpdateTenantRequest, UpdateTenantResponse,
+        tenant_service_server::TenantService,
+    },
+};
+use baton_runtime::{
+    CallerExt,
+    auth::{Caller, TenantId},
+    ids,
+};
+use baton_store::{Etag, Tx, idempotent, outbox, requests::RequestKey};
+use prost::Message;
+use tonic::{Request, Response, Status};
+
+const MAX_TEXT: usize = 200;
+const MAX_ENTITLEMENTS: usize = 50;
+const FIELDS: &[&str] = &["display_name", "entitlements", "limits.live_interactions"];
+
+#[tonic::async_trait]
+impl TenantService for TenantApi {
+    async fn create_tenant(
+        &self,
+        request: Request<CreateTenantRequest>,
+    ) -> Result<Response<CreateTenantResponse>, Status> {
+        let caller = request.caller()?.clone();
+        let request = request.into_inner();
+        let asked = given(request.tenant.as_ref())?;
+        let (id, display_name, (entitlements, live_interactions)) = fields::all((
+            tenant_id("tenant.tenant_id", &asked.tenant_id),
+            text("tenant.display_name", &asked.display_name),
+            fields::all((entitlements(&asked.entitlements), live_interactions(asked))),
+        ))?;
+        let created_us = self.handler.clock.now_us();
+        let tenant = self.change(&caller, &id, &request.request_id, &request, Change::Created, async |known| {
+            if known.is_some() {
+                return Err(ApiError::already_exists("tenant", format!("There is a tenant {id} already.")));
+            }
+            Ok(TenantRecord {
+                id: id.clone(),
+                display_name,
+                entitlements,
+                live_interactions,
+                is_suspended: false,
+                suspend_reason: String::new(),
+                etag: Etag::new(ids::new_uuid()),
+                created_us,
+                updated_us: created_us,
+            })
+        });
+        Ok(Response::new(CreateTenantResponse { tenant: Some(tenant.await?) }))
+    }
+
+    async fn get_tenant(&self, request: Request<GetTenantRequest>) -> Result<Response<GetTenantResponse>, Status> {
+        let own = request.caller()?.tenant.as_ref().map(TenantId::as_str);
+        let id = match (own, request.get_ref().tenant_id.as_str()) {
+            (None, "") => return Err(ApiError::invalid_argument("tenant_id", "must be given by an operator").into()),
+            (Some(own), "") => own,
+            // Another tenant is not there for those who belong to one (X1).
+            (Some(own), asked) if own != asked => return Err(ApiError::not_found("tenant").into()),
+            (_, asked) => asked,
+        };
+        let record = stored::read(&self.handler.db, id).await?.ok_or_else(|| ApiError::not_found("tenant"))?;
+        Ok(Response::new(GetTenantResponse { tenant: Some(wire(record)) }))
+    }
+
+    async fn list_tenants(
+        &self,
+        request: Request<ListTenantsRequest>,
+    ) -> Result<Response<ListTenantsResponse>, Status> {
+        let request = request.get_ref();
+        let after = page::after(&request.page_token, |token| token.parse::<TenantId>().ok());
+        let (size, after) = fields::all((page::size(request.page_size), after))?;
+        let mut records = stored::list(&self.handler.db, after.as_ref().map_or("", TenantId::as_str), size + 1).await?;
+        let next_page_token = page::cut(&mut records, size, |last| last.id.to_string());
+        let tenants = records.into_iter().map(wire).collect();
+        Ok(Response::new(ListTenantsResponse { tenants, next_page_token }))
+    }
+
+    async fn update_tenant(
+        &self,
+        request: Request<UpdateTenantRequest>,
+    ) -> Result<Response<UpdateTenantResponse>, Status> {
+        let caller = request.caller()?.clone();
+        let request = request.into_inner();
+        let asked = given(request.tenant.as_ref())?;
+        let named = mask::named_fields(request.update_mask.as_ref(), FIELDS, |field| match field {
+            "display_name" => !asked.display_name.is_empty(),
+            "entitlements" => !asked.entitlements.is_empty(),
+            _ => asked.limits.is_some(),
+        });
+        let (id, named) = fields::all((tenant_id("tenant.tenant_id", &asked.tenant_id), named))?;
+        let has = |field| named.contains(&field);
+        let (name, granted, live) = fields::all((
+            has("display_name").then(|| text("tenant.display_name", &asked.display_name)).transpose(),
+            has("entitlements").then(|| entitlements(&asked.entitlements)).transpose(),
+            has("limits.live_interactions").then(|| live_interactions(asked)).transpose(),
+        ))?;
+        let tenant = self.change(&caller, &id, &request.request_id, &request, Change::Updated, async |known| {
+            let before = known.ok_or_else(|| ApiError::not_found("tenant"))?;
+            before.etag.check(&asked.etag, "tenant")?;
+            Ok(TenantRecord {
+                display_name: name.unwrap_or(before.display_name),
+                entitlements: granted.unwrap_or(before.entitlements),
+                live_interactions: live.unwrap_or(before.live_interactions),
+                ..before
+            })
+        });
+        Ok(Response::new(UpdateTenantResponse { tenant: Some(tenant.await?) }))
+    }
+
+    async fn suspend_tenant(
+        &self,
+        request: Request<SuspendTenantRequest>,
+    ) -> Result<Response<SuspendTenantResponse>, Status> {
+        let caller = request.caller()?.clone();
+        let request = request.into_inner();
+        let (id, reason) = fields::all((tenant_id("tenant_id", &request.tenant_id), text("reason", &request.reason)))?;
+        let tenant = self.change(&caller, &id, &request.request_id, &request, Change::Suspended, async |known| {
+            let before = known.ok_or_else(|| ApiError::not_found("tenant"))?;
+            Ok(TenantRecord { is_suspended: true, suspend_reason: reason, ..before })
+        });
+        Ok(Response::new(SuspendTenantResponse { tenant: Some(tenant.await?) }))
+    }
+
+    async fn resume_tenant(
+        &self,
+        request: Request<ResumeTenantRequest>,
+    ) -> Result<Response<ResumeTenantResponse>, Status> {
+        let caller = request.caller()?.clone();
+        let request = request.into_inner();
+        let id = tenant_id("tenant_id", &request.tenant_id)?;
+        let tenant = self.change(&caller, &id, &request.request_id, &request, Change::Resumed, async |known| {
+            let before = known.ok_or_else(|| ApiError::not_found("tenant"))?;
+            Ok(TenantRecord { is_suspended: false, suspend_reason: String::new(), ..before })
+        });
+        Ok(Response::new(ResumeTenantResponse { tenant: Some(tenant.await?) }))
+    }
+}
+
+impl TenantApi {
+    /// Carries a change out once: the record, its event, and what it means for the tenant's policy and tokens. `decide` is given the
+    /// tenant as it is, and says how it is to be.
+    async fn change(
+        &self,
+        caller: &Caller,
+        id: &TenantId,
+        request_id: &str,
+        request: &impl Message,
+        change: Change,
+        decide: impl AsyncFnOnce(Option<TenantRecord>) -> Result<TenantRecord, ApiError>,
+    ) -> Result<Tenant, Status> {
+        let key = RequestKey::new("", &caller.subject, change.as_str_name(), request_id)?;
+        let now_us = self.handler.clock.now_us();
+        let tenant = idempotent(&self.handler.db, &key, request, now_us, async |tx| {
+            let decided = decide(stored::read_in(tx, id.as_str()).await?).await?;
+            let record = TenantRecord { etag: Etag::new(ids::new_uuid()), updated_us: now_us, ..decided };
+            stored::put(tx, &record).await?;
+            policies::grant(tx, caller, &record, now_us).await?;
+            announce(tx, caller, &record, change).await?;
+            Ok(wire(record))
+        })
+        .await?;
+        // Also for a repeated request: the process may have ended between the first one's commit and this.
+        self.handler.tenants.changed(id).await?;
+        Ok(tenant)
+    }
+}
+
+async fn announce(tx: &mut Tx, caller: &Caller, record: &TenantRecord, change: Change) -> Result<(), Status> {
+    let changed = TenantChanged {
+        change: change.into(),
+        entitlements: record.entitlements.clone(),
+        live_interactions: record.live_interactions.cast_signed(),
+    };
+    let (tenant, aggregate) = (record.id.as_str(), format!("tenant/{}", record.id));
+    let sequence = outbox::next_sequence(tx, tenant, &aggregate).await?;
+    let data = Data::TenantChanged(changed);
+    let event = policies::event(caller, (tenant, &aggregate, sequence), "tenant.changed", data, record.updated_us);
+    Ok(outbox::append(tx, &[event]).await?)
+}
+
+fn given(tenant: Option<&Tenant>) -> Result<&Tenant, ApiError> {
+    tenant.ok_or_else(|| ApiError::invalid_argument("tenant", "is missing"))
+}
+
+fn tenant_id(field: &str, id: &str) -> Result<TenantId, ApiError> {
+    id.parse().map_err(|error: baton_runtime::auth::InvalidTenant| ApiError::invalid_argument(field, error.to_string()))
+}
+
+fn text(field: &str, text: &str) -> Result<String, ApiError> {
+    if text.chars().count() > MAX_TEXT || text.chars().any(char::is_control) {
+        let why = format!("must have at most {MAX_TEXT} characters, and no control characters");
+        return Err(ApiError::invalid_argument(field, why));
+    }
+    Ok(text.trim().to_owned())
+}
+
+fn live_interactions(tenant: &Tenant) -> Result<u32, ApiError> {
+    let limit = tenant.limits.map_or(0, |limits| limits.live_interactions);
+    u32::try_from(limit)
+        .map_err(|_| ApiError::invalid_argument("tenant.limits.live_interactions", "must be 0 (no limit) or more"))
+}
+
+/// A name that no policy asks for is a typo.
+fn entitlements(asked: &[String]) -> Result<Vec<String>, ApiError> {
+    let field = "tenant.entitlements";
+    let is_name =
+        |text: &String| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    if asked.len() > MAX_ENTITLEMENTS || !asked.iter().all(is_name) {
+        let why = format!("must be at most {MAX_ENTITLEMENTS} names of a-z and `_`");
+        return Err(ApiError::invalid_argument(field, why));
+    }
+    let known = policies::known_entitlements();
+    if let Some(unknown) = asked.iter().find(|it| !known.contains(*it)) {
+        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        let why = format!("has `{unknown}`, which no profile asks for; those there are: {known}");
+        return Err(ApiError::invalid_argument(field, why));
+    }
+    let mut granted = asked.to_vec();
+    granted.sort_unstable();
+    granted.dedup();
+    Ok(granted)
+}
+
+fn wire(record: TenantRecord) -> Tenant {
+    let state = if record.is_suspended { TenantState::Suspended } else { TenantState::Active };
+    Tenant {
+        tenant_id: record.id.to_string(),
+        display_name: record.display_name,
+        entitlements: record.entitlements,
+        limits: Some(TenantLimits { live_interactions: record.live_interactions.cast_signed() }),
+        state: state.into(),
+        suspend_reason: record.suspend_reason,
+        etag: record.etag.as_str().to_owned(),
+        create_time: Some(words::at(record.created_us)),
+        update_time: Some(words::at(record.updated_us)),
+    }
+}
