@@ -6,8 +6,6 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use protox::prost::Message as _;
-
 const PROTO_ROOT: &str = "../../proto";
 
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
@@ -22,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.sort();
 
     let set = protox::compile(&files, [PROTO_ROOT])?;
-    fs::write(out_dir.join("baton_descriptor.bin"), strip_comments(&set).encode_to_vec())?;
+    fs::write(out_dir.join("baton_descriptor.bin"), without_comments(&files)?)?;
     let packages = set
         .file
         .iter()
@@ -53,13 +51,12 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// The descriptors without source positions and comments, which reflection does not serve: a third of the size.
-fn strip_comments(set: &prost_types::FileDescriptorSet) -> prost_types::FileDescriptorSet {
-    let mut set = set.clone();
-    for file in &mut set.file {
-        file.source_code_info = None;
-    }
-    set
+/// The descriptors without source positions and comments, which reflection does not serve: a third of the size. Encoded by the
+/// compiler, which keeps our own options; the types of `prost` would drop them.
+fn without_comments(files: &[PathBuf]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut compiler = protox::Compiler::new([PROTO_ROOT])?;
+    compiler.include_imports(true).include_source_info(false).open_files(files)?;
+    Ok(compiler.encode_file_descriptor_set())
 }
 
 /// `baton.transfer.v1` becomes `transfer::v1`, which is where generated code of other packages looks for it.

@@ -40,7 +40,7 @@ async fn b101_cold_transfer_releases_the_initiator_and_the_customer_hears_ringin
     tells("the initiator", &office.phones.heard(&adas_leg).await?, &[&[CUSTOMER]])?;
     let events = ["transfer.started", "transfer.offered", "interaction.agent_left", "transfer.completed"];
     let events = office.events_tell(&call, &events).await?;
-    anyhow::ensure!(events.iter().all(|it| it.r#type != "transfer.consulting"), "a cold transfer has no consult");
+    anyhow::ensure!(events.iter().all(|it| it.name() != "transfer.consulting"), "a cold transfer has no consult");
     the_customer_moves_before_the_initiator_is_dropped(&office, &call, &adas_leg).await
 }
 

@@ -71,7 +71,7 @@ async fn b206_outgoing_calls_recorded_does_not_record_an_incoming_one(tenant: Te
     office.hears(&call.leg_id, &[BEN]).await?;
     office.customer_hangs_up(&call).await?;
     let types = office.tenant.until_event(&call, "interaction.ended").await?;
-    anyhow::ensure!(types.iter().all(|it| !it.r#type.starts_with("recording.")), "something was recorded");
+    anyhow::ensure!(types.iter().all(|it| !it.name().starts_with("recording.")), "something was recorded");
     anyhow::ensure!(office.tenant.recordings_of(&call).await?.is_empty(), "there is a recording");
     Ok(())
 }
@@ -118,7 +118,7 @@ async fn b206_incoming_calls_recorded_does_not_record_an_outgoing_one(tenant: Te
     let (office, _ada, call) = called(tenant, RecordingMode::Incoming).await?;
     office.customer_hangs_up(&call).await?;
     let types = office.tenant.until_event(&call, "interaction.ended").await?;
-    anyhow::ensure!(types.iter().all(|it| !it.r#type.starts_with("recording.")), "something was recorded");
+    anyhow::ensure!(types.iter().all(|it| !it.name().starts_with("recording.")), "something was recorded");
     anyhow::ensure!(office.tenant.recordings_of(&call).await?.is_empty(), "there is a recording");
     Ok(())
 }

@@ -77,12 +77,8 @@ async fn b608_a_pause_survives_a_transfer(tenant: TestTenant) -> anyhow::Result<
     holds_exactly("recording 2", &second, &[CUSTOMER, BEN])?;
     let long_ms = second.duration_ms();
     anyhow::ensure!((500..1_600).contains(&long_ms), "recording 2 is {long_ms} ms long");
-    eventually("the recordings are announced", BOUND, async || {
-        let types = office.tenant.events_about(&format!("recording/{}", recordings[0].recording_id)).await;
-        let types: Vec<_> = types.map_err(|error| format!("{error:#}"))?.into_iter().map(|it| it.r#type).collect();
-        if types.iter().any(|it| it == "recording.stored") { Ok(()) } else { Err(format!("{types:?}")) }
-    })
-    .await
+    office.tenant.until_event(&call, "recording.stored").await?;
+    Ok(())
 }
 
 /// R3: the switch had closed its recording when OK came.

@@ -33,13 +33,12 @@ async fn restart_in_order_and_everything_is_still_there(binary: PathBuf) -> anyh
         office.connect(&ada).await?;
         let ended = office.tenant.until_ended(&call).await?;
         anyhow::ensure!(ended.end_reason() == Reason::Requested, "it ended with {:?}", ended.end_reason());
-        let mut events = office.tenant.until_event(&call, "interaction.ended").await?;
+        let events = office.tenant.until_event(&call, "recording.stored").await?;
         anyhow::ensure!(ended.notes.len() == 1, "the note is gone");
         let recordings = office.tenant.until_recorded(&call, 1).await?;
         anyhow::ensure!(recordings[0].state() == State::Stored, "the recording is {:?}", recordings[0].state());
-        events.extend(office.tenant.events_about(&format!("recording/{}", recordings[0].recording_id)).await?);
         for last in ["interaction.ended", "recording.stored"] {
-            let time = events.iter().find(|it| it.r#type == last).and_then(|it| it.time).context(last)?;
+            let time = events.iter().find(|it| it.name() == last).and_then(|it| it.time).context(last)?;
             anyhow::ensure!(at_us(&time) <= stopped_us, "{last} was left to the next start");
         }
         holds_exactly("the recording", &office.tenant.sound_of(&recordings[0]).await?, &[CUSTOMER, ADA])?;

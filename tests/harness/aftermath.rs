@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use baton_api::presence::v1::{Agent, GetPresenceRequest, ListAgentsRequest};
 use baton_api::simulator::v1::{LedgerAction, LedgerEntry};
 use baton_api::transfer::v1::{Interaction, ListInteractionsRequest};
+use baton_testkit::record::is_whole;
 use baton_testkit::{BOUND, TestTenant, eventually};
 
 const LEG: &str = "leg ";
@@ -99,15 +100,15 @@ async fn events_are_whole(tenant: &TestTenant) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// 1, 2, 3… to the end, each once.
+/// 1, 2, 3… of each service, to the end, each once.
 pub(crate) async fn events_of_are_whole(tenant: &TestTenant, interaction_id: &str) -> anyhow::Result<()> {
     let subject = format!("interaction/{interaction_id}");
     eventually("the last event is published", BOUND, async || {
         let events = tenant.events_about(&subject).await.map_err(|error| format!("{error:#}"))?;
         let numbers: Vec<_> = events.iter().map(|event| event.sequence).collect();
         let ids: BTreeSet<_> = events.iter().map(|event| &event.event_id).collect();
-        let ended = events.iter().any(|event| event.r#type == "interaction.ended");
-        let whole = numbers == (1..=numbers.len() as i64).collect::<Vec<_>>() && ids.len() == events.len();
+        let ended = events.iter().any(|event| event.name() == "interaction.ended");
+        let whole = is_whole(&events) && ids.len() == events.len();
         if ended && whole { Ok(()) } else { Err(format!("ended: {ended}; {numbers:?}")) }
     })
     .await

@@ -152,9 +152,9 @@ impl Office {
     pub(crate) async fn events_tell(&self, call: &Call, types: &[&str]) -> anyhow::Result<Vec<Event>> {
         let last = types.last().context("no events to look for")?;
         let events = self.tenant.until_event(call, last).await?;
-        let mut seen = events.iter().map(|event| event.r#type.as_str());
+        let mut seen = events.iter().map(Event::name);
         let missing = types.iter().find(|wanted| !seen.any(|it| it == **wanted));
-        let all: Vec<_> = events.iter().map(|event| event.r#type.as_str()).collect();
+        let all: Vec<_> = events.iter().map(Event::name).collect();
         anyhow::ensure!(missing.is_none(), "no {missing:?} in this place among {all:?}");
         Ok(events)
     }

@@ -4,10 +4,17 @@
 //! A package `baton.<area>.v1` is the module `<area>::v1`. To add one, add a `.proto` file below `proto/baton/` (see
 //! `build.rs`).
 
+use std::sync::LazyLock;
+
+use prost_reflect::DescriptorPool;
+
+pub mod data_class;
 pub mod error;
+pub mod event_type;
 pub mod fields;
 mod header_limit;
 pub mod mask;
+mod nearest;
 pub mod page;
 mod wire;
 mod words;
@@ -19,7 +26,14 @@ mod generated {
 
 pub use error::{ApiError, ErrorKind, Outcome};
 pub use generated::*;
+pub use nearest::nearest;
 pub use words::Known;
 
 /// All descriptors of the contract, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("baton_descriptor");
+
+/// The same, to be asked: what messages and fields there are, and their options.
+pub(crate) static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
+    // The build made them; what can't be read conceals everything.
+    DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap_or_default()
+});

@@ -4,10 +4,11 @@
 //!
 //! | attribute | from |
 //! |---|---|
-//! | `ce-specversion` | `1.0` |
+//! | `ce-specversion` | [`SPEC_VERSION`] |
 //! | `ce-id` (and `Nats-Msg-Id`) | `id` |
-//! | `ce-source` | `/baton/<area>` |
-//! | `ce-type` | [`Envelope::ce_type`]: `baton.transfer.completed.v1` |
+//! | `ce-source` | [`Envelope::source`]: `//baton/transfer` |
+//! | `ce-type` | [`Envelope::ce_type`]: `dev.baton.transfer.completed.v1` |
+//! | `ce-dataschema` | [`DATA_SCHEMA`] |
 //! | `ce-subject` | `aggregate` |
 //! | `ce-time` | `time_us`, as RFC 3339 |
 //! | `ce-datacontenttype` | `application/protobuf` (an encoded `baton.event.v1.EventData`) |
@@ -15,9 +16,14 @@
 
 use std::fmt::Write as _;
 
+use baton_api::event_type;
 use baton_store::outbox::OutboxRow;
 use uuid::Uuid;
 
+/// The version of `CloudEvents`.
+pub const SPEC_VERSION: &str = "1.0";
+/// What every payload is written in.
+pub const DATA_SCHEMA: &str = "proto:baton.event.v1.EventData";
 /// How many partitions each tenant's and area's events have: order holds within one, work is divided between them.
 pub const PARTITIONS: u64 = 64;
 
@@ -64,7 +70,12 @@ impl Envelope {
 
     /// The event's type with the product's name and the version of its contract.
     pub fn ce_type(&self) -> String {
-        format!("baton.{}.v1", self.event_type)
+        event_type::whole(&self.event_type)
+    }
+
+    /// Who published it; with the subject and the sequence it names the event.
+    pub fn source(&self) -> String {
+        format!("//baton/{}", self.area)
     }
 
     /// The aggregate's partition, below [`PARTITIONS`]: always the same one, on every machine.
@@ -134,7 +145,7 @@ mod tests {
         assert_eq!(completed.subject(), "baton.evt.v1.acme.transfer.39.completed");
         let opened = envelope("acme", "transfer", "interaction.opened");
         assert_eq!(opened.subject(), "baton.evt.v1.acme.transfer.39.interaction_opened");
-        assert_eq!(completed.ce_type(), "baton.transfer.completed.v1");
+        assert_eq!(completed.ce_type(), "dev.baton.transfer.completed.v1");
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::time::Duration;
 use baton_api::event::v1::event_service_server::{EventService, EventServiceServer};
 use baton_api::event::v1::{
     Event, EventData, EventFilter, ListEventsRequest, ListEventsResponse, LoggedEvent, TailEventsRequest,
-    TailEventsResponse, event_data::Data, list_events_request, tail_events_request,
+    TailEventsResponse, list_events_request, tail_events_request,
 };
-use baton_api::{ApiError, page};
+use baton_api::{ApiError, data_class, event_type, page};
 use baton_runtime::CallerExt;
 use baton_runtime::auth::Role;
 use baton_runtime::quota::{Quota, QuotaExceeded};
@@ -21,7 +21,7 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 
 use crate::cursor::Cursors;
-use crate::{Bus, BusError, Envelope, EventMatcher, Logged, Page, Tailed, parse_actor};
+use crate::{Bus, BusError, DATA_SCHEMA, Envelope, EventMatcher, Logged, Page, SPEC_VERSION, Tailed, parse_actor};
 
 /// A page of large events ends at this size: well below the 4 MiB that clients accept, with the largest event on top of it.
 const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
@@ -187,10 +187,11 @@ fn as_many_as_fit(
 fn filter_of<T>(request: &Request<T>, asked: Option<&EventFilter>) -> Result<EventMatcher, Status> {
     let tenant = request.caller()?.tenant()?;
     let (pattern, subject) = asked.map_or(("", ""), |asked| (&asked.r#type, &asked.subject));
-    let types = (!pattern.is_empty()).then_some(pattern);
+    let types = (!pattern.is_empty()).then(|| event_type::short(pattern));
     let mut filter = EventMatcher::types(types)
         .map_err(|error| ApiError::invalid_argument("filter.type", error.to_string()))?
         .of_tenant(tenant.as_str());
+    types.map_or(Ok(()), event_type::check)?;
     if !subject.is_empty() {
         filter = filter.about(subject);
     }
@@ -210,27 +211,17 @@ fn sees_personal<T>(request: &Request<T>) -> Result<bool, Status> {
     Ok(request.caller()?.role != Role::Analyst)
 }
 
-/// Clears the fields that the contract calls personal.
-fn conceal(data: &mut EventData) {
-    match &mut data.data {
-        Some(Data::InteractionOpened(opened)) => opened.customer.clear(),
-        Some(Data::RecordingStarted(started)) => started.customer.clear(),
-        Some(Data::AgentStateChanged(changed)) => changed.away_reason.clear(),
-        _ => {}
-    }
-}
-
 fn event(envelope: Envelope, sees_personal: bool) -> Result<Event, Status> {
-    let mut data = EventData::decode(envelope.payload.as_slice()).map_err(|error| {
+    let data = EventData::decode(envelope.payload.as_slice()).map_err(|error| {
         tracing::error!(event.id = %envelope.id, error = %error, "an event's payload can't be read");
         ApiError::internal(format!("Event {} can't be read; the service's log says why.", envelope.id))
     })?;
-    if !sees_personal {
-        conceal(&mut data);
-    }
-    Ok(Event {
+    let event = Event {
         event_id: envelope.id.to_string(),
-        r#type: envelope.event_type,
+        r#type: envelope.ce_type(),
+        source: envelope.source(),
+        spec_version: SPEC_VERSION.to_owned(),
+        data_schema: DATA_SCHEMA.to_owned(),
         tenant: envelope.tenant,
         subject: envelope.aggregate,
         sequence: envelope.sequence,
@@ -238,7 +229,8 @@ fn event(envelope: Envelope, sees_personal: bool) -> Result<Event, Status> {
         actor: Some(parse_actor(&envelope.actor)),
         traceparent: envelope.traceparent,
         data: Some(data),
-    })
+    };
+    Ok(if sees_personal { event } else { data_class::conceal(&event) })
 }
 
 fn time_us(time: &prost_types::Timestamp) -> Result<i64, ApiError> {

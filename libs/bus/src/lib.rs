@@ -39,7 +39,7 @@ mod relay;
 pub use actor::{actor_text, caller_actor, parse_actor};
 pub use bus::{Bus, EventStream, TailStream};
 pub use consumer::{Consumer, Failure, Handler, MAX_TRIES};
-pub use envelope::{Envelope, Logged, PARTITIONS};
+pub use envelope::{DATA_SCHEMA, Envelope, Logged, PARTITIONS, SPEC_VERSION};
 pub use error::BusError;
 pub use event_service::EventApi;
 pub use janitor::Janitor;

@@ -89,6 +89,7 @@ fn fourth_transfer() -> (Interaction, Policy, Vec<Input>) {
         tenant: "acme".into(),
         number: "+3225550100".into(),
         customer: "+32470000000".into(),
+        customer_key: "".into(),
         origin: LegSource::Inbound("in-1".into()),
         flow: Some("main".into()),
         steps: vec![FlowStep::RingAgent { agent: agent(1), ring_ms: 20_000 }],

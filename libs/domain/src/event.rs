@@ -180,6 +180,8 @@ pub struct Opened {
     pub number: Arc<str>,
     /// The customer's number or address; may be empty. Personal data.
     pub customer: Arc<str>,
+    /// A stable pseudonym of the customer within the tenant; empty without a number.
+    pub customer_key: Arc<str>,
     pub recording_mode: RecordingMode,
     /// The call flow of the number; none for a call that an agent places.
     pub flow: Option<Arc<str>>,
@@ -193,6 +195,8 @@ pub struct Ended {
     pub number: Arc<str>,
     /// The call flow of the number; none for a call that an agent places.
     pub flow: Option<Arc<str>>,
+    /// A stable pseudonym of the customer within the tenant; empty without a number.
+    pub customer_key: Arc<str>,
     pub summary: Summary,
 }
 
@@ -222,5 +226,7 @@ pub struct RecordingStarted {
     pub number: Arc<str>,
     /// The customer's number or address; may be empty. Personal data.
     pub customer: Arc<str>,
+    /// A stable pseudonym of the customer within the tenant; empty without a number.
+    pub customer_key: Arc<str>,
     pub direction: Direction,
 }

@@ -44,7 +44,7 @@ struct EventContext<'a> {
 }
 
 impl<'a> EventContext<'a> {
-    /// `None` for what is not about an interaction: this service's own events are about recordings.
+    /// `None` for what is not about an interaction.
     fn of(envelope: &'a Envelope) -> Option<Self> {
         let interaction_id = envelope.aggregate.strip_prefix("interaction/")?;
         Some(Self { tenant: &envelope.tenant, interaction_id, time_us: envelope.time_us })

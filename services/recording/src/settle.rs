@@ -37,7 +37,8 @@ pub(crate) async fn settle(tx: &mut Tx, tenant: &str, recording_id: &str, now_us
         incomplete: state == RecordingState::Incomplete,
         duration_ms,
     };
-    publish(tx, tenant, recording_id, RecordingEvent { data: Data::RecordingStored(stored), by: SYSTEM, now_us }).await
+    let event = RecordingEvent { data: Data::RecordingStored(stored), by: SYSTEM, now_us };
+    publish(tx, tenant, &recording.interaction_id, event).await
 }
 
 /// Publishes `recording.deleted`, after the audio was removed.
@@ -45,7 +46,7 @@ pub(crate) async fn announce_deleted(tx: &mut Tx, recording: &Row, now_us: i64) 
     let by = recording.deleted_by.as_str();
     let deleted = RecordingDeleted { recording_id: recording.recording_id.clone(), expired: by == SYSTEM };
     let event = RecordingEvent { data: Data::RecordingDeleted(deleted), by, now_us };
-    publish(tx, &recording.tenant, &recording.recording_id, event).await
+    publish(tx, &recording.tenant, &recording.interaction_id, event).await
 }
 
 struct RecordingEvent<'a> {
@@ -54,9 +55,9 @@ struct RecordingEvent<'a> {
     now_us: i64,
 }
 
-/// The aggregate is the recording, because the transfer service numbers the events of the interaction.
-async fn publish(tx: &mut Tx, tenant: &str, recording_id: &str, event: RecordingEvent<'_>) -> Result<(), StoreError> {
-    let aggregate = format!("recording/{recording_id}");
+/// The subject is the interaction, as it is for all that belongs to a call; each service numbers its own events of it.
+async fn publish(tx: &mut Tx, tenant: &str, interaction_id: &str, event: RecordingEvent<'_>) -> Result<(), StoreError> {
+    let aggregate = format!("interaction/{interaction_id}");
     let sequence = outbox::next_sequence(tx, tenant, &aggregate).await?;
     let event_type = match event.data {
         Data::RecordingDeleted(_) => "recording.deleted",

@@ -13,6 +13,7 @@ mod grpc;
 mod hub;
 mod live;
 mod policies;
+mod pseudonym;
 mod push;
 mod recent;
 mod store;

@@ -1,8 +1,12 @@
 //! The tenants' records, as the gates of all listeners see them.
 
-use crate::store::tenants as stored;
+use crate::{pseudonym::PseudonymKey, store::tenants as stored};
 use baton_runtime::auth::{TenantId, TenantState, TenantStates};
 use baton_store::{Db, StoreError};
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock},
+};
 use tokio::sync::Mutex;
 
 const AT_ONCE: usize = 1_000;
@@ -12,6 +16,7 @@ const AT_ONCE: usize = 1_000;
 pub(crate) struct Tenants {
     db: Db,
     states: TenantStates,
+    keys: RwLock<HashMap<String, PseudonymKey>>,
     /// Held from reading a record to telling of it, so that an older one is never told last.
     telling: Mutex<()>,
 }
@@ -19,13 +24,14 @@ pub(crate) struct Tenants {
 impl Tenants {
     /// Tells of every tenant there is.
     pub(crate) async fn load(db: Db, states: TenantStates) -> Result<Self, StoreError> {
-        let this = Self { db, states, telling: Mutex::new(()) };
+        let this = Self { db, states, keys: RwLock::default(), telling: Mutex::new(()) };
         let mut after = String::new();
         loop {
             let some = stored::list(&this.db, &after, AT_ONCE).await?;
             let Some(last) = some.last() else { return Ok(this) };
             after = last.id.to_string();
             for record in some {
+                let record = if record.pseudonym_key.is_empty() { this.with_key(record).await? } else { record };
                 this.tell(record);
             }
         }
@@ -40,8 +46,24 @@ impl Tenants {
         Ok(())
     }
 
+    /// Gives a key to a tenant of the time before there were keys.
+    async fn with_key(&self, record: stored::TenantRecord) -> Result<stored::TenantRecord, StoreError> {
+        let record = stored::TenantRecord { pseudonym_key: PseudonymKey::fresh(), ..record };
+        let mut tx = self.db.begin().await?;
+        stored::put(&mut tx, &record).await?;
+        tx.commit().await?;
+        Ok(record)
+    }
+
+    /// The customer's pseudonym; empty for a customer without a number.
+    pub(crate) fn pseudonym(&self, tenant: &str, customer: &str) -> String {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.get(tenant).map(|key| key.of(customer)).unwrap_or_default()
+    }
+
     fn tell(&self, record: stored::TenantRecord) {
         let state = if record.is_suspended { TenantState::Suspended } else { TenantState::Active };
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(record.id.to_string(), record.pseudonym_key);
         self.states.set(record.id, state);
     }
 

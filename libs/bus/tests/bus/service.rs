@@ -36,6 +36,11 @@ async fn a_page_has_the_event_as_it_was_published() {
     let event = page.events[0].event.clone().unwrap();
     assert_eq!(event.event_id, sent.id.to_string());
     assert_eq!((event.subject.as_str(), event.sequence), ("interaction/1", 1));
+    assert_eq!(
+        (event.r#type.as_str(), event.source.as_str()),
+        ("dev.baton.interaction.customer_held.v1", "//baton/transfer")
+    );
+    assert_eq!((event.spec_version.as_str(), event.data_schema.as_str()), ("1.0", "proto:baton.event.v1.EventData"));
     assert_eq!(event.actor.unwrap().id, "a1");
     let time = event.time.unwrap();
     assert_eq!((time.seconds, time.nanos), (1, 500_001_000));

@@ -48,6 +48,9 @@ pub struct Interaction {
     pub parties: SmallVec<[Party; 3]>,
     /// Which party is the customer. A party always: one who has left is a party whose leg is over.
     pub customer: PartyNo,
+    /// See [`Opening::customer_key`].
+    #[serde(default = "no_key")]
+    pub customer_key: Arc<str>,
     pub stage: Stage,
     pub flow: Flow,
     /// The open transfer; one that has ended is a hop of the journey.
@@ -84,6 +87,11 @@ pub enum Stage {
         until_us: i64,
     },
     Ended(Reason),
+}
+
+/// Of an interaction that began before customers had keys.
+fn no_key() -> Arc<str> {
+    "".into()
 }
 
 /// For whom somebody is looked for while no agent has the customer.

@@ -15,6 +15,8 @@ pub struct Opening {
     pub number: Arc<str>,
     /// The customer's number or address; may be empty. Personal data.
     pub customer: Arc<str>,
+    /// A stable pseudonym of the customer within the tenant; empty without a number.
+    pub customer_key: Arc<str>,
     /// How the customer is connected, or will be.
     pub origin: LegSource,
     /// The id of the number's call flow; none without one.
@@ -53,6 +55,7 @@ impl Interaction {
             direction,
             number: opening.number,
             customer: customer.no,
+            customer_key: opening.customer_key,
             parties: smallvec![customer],
             stage: Stage::Seeking(Seeker::Transfer),
             flow: Flow { name: opening.flow, steps: opening.steps, next: 0, skip_voicemail: opening.skip_voicemail },

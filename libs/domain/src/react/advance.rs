@@ -81,6 +81,7 @@ impl<'a> Advance<'a> {
                 by_hand,
                 number: self.i.number.clone(),
                 customer: self.i.customer().address().clone(),
+                customer_key: self.i.customer_key.clone(),
                 direction: self.i.direction,
             })));
         }

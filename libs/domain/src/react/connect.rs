@@ -398,6 +398,7 @@ impl Advance<'_> {
             direction: self.i.direction,
             number: self.i.number.clone(),
             flow: self.i.flow.name.clone(),
+            customer_key: self.i.customer_key.clone(),
             summary: self.i.summary(),
         })));
     }

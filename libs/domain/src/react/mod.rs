@@ -53,6 +53,7 @@ fn begin(
         direction: interaction.direction,
         number: interaction.number.clone(),
         customer: interaction.customer().address().clone(),
+        customer_key: interaction.customer_key.clone(),
         recording_mode: interaction.recorder.mode,
         flow: interaction.flow.name.clone(),
     };

@@ -57,6 +57,7 @@ fn opening(recording: RecordingMode, steps: Vec<FlowStep>, origin: LegSource) ->
         tenant: "acme".into(),
         number: "+3225550100".into(),
         customer: "+32470000000".into(),
+        customer_key: "".into(),
         origin,
         flow: Some("main".into()),
         steps,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
-use super::nearest::nearest;
 use super::variable_of;
+use baton_api::nearest;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {

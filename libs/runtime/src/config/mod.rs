@@ -4,7 +4,6 @@
 //! silently mean the default. The same holds for variables that begin with `BATON_`, except the few that the client reads.
 
 mod error;
-mod nearest;
 mod sections;
 
 use std::collections::BTreeSet;

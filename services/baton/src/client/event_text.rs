@@ -41,13 +41,13 @@ impl Names {
 
 pub(crate) fn sentence(event: &Event, names: &Names) -> String {
     let Some(data) = event.data.as_ref().and_then(|it| it.data.as_ref()) else {
-        return format!("Something newer than this program happened ({}).", event.r#type);
+        return format!("Something newer than this program happened ({}).", event.name());
     };
     call(data, names)
         .or_else(|| transfer(data, names))
         .or_else(|| recording(data, names))
         .or_else(|| others(data, names))
-        .unwrap_or_else(|| event.r#type.clone())
+        .unwrap_or_else(|| event.name().to_owned())
 }
 
 fn call(data: &Data, names: &Names) -> Option<String> {

@@ -72,7 +72,8 @@ pub(crate) struct EventFilterArgs {
     /// A pattern on the type, for example transfer.* or *.completed.
     #[arg(long, default_value = "", hide_default_value = true)]
     filter: String,
-    /// Only about this: interaction/ID, recording/ID, agent/NAME, team/NAME; ids as the tables show them, or whole.
+    /// Only about this: interaction/ID, agent/NAME, team/NAME, or recording/ID for its whole call; ids as the tables show them, or
+    /// whole.
     #[arg(long, default_value = "", hide_default_value = true)]
     subject: String,
 }
@@ -181,7 +182,7 @@ fn row(logged: &LoggedEvent, names: &Names) -> [String; 6] {
     [
         logged.cursor.clone(),
         word::clock_time(event.time.as_ref()),
-        event.r#type.clone(),
+        event.name().to_owned(),
         subject(&event.subject, names),
         event.sequence.to_string(),
         event_text::sentence(&event, names),

@@ -142,12 +142,15 @@ pub(super) async fn recording(session: &ClientSession, id: &str) -> anyhow::Resu
 /// An event's subject with the full id: `agent/Ada` becomes `agent/` with Ada's id. A full id is taken as it is.
 pub(super) async fn subject(session: &ClientSession, subject: String) -> anyhow::Result<String> {
     let Some((kind, name)) = subject.split_once('/') else { return Ok(subject) };
+    if kind == "recording" {
+        // What happens to a recording is about its call.
+        return Ok(format!("interaction/{}", recording(session, name).await?.interaction_id));
+    }
     let id = match kind {
         _ if word::short(name) != name => name.to_owned(),
         "agent" => agent(session, name).await?.agent_id,
         "team" => team(session, name).await?.team_id,
         "interaction" => interaction(session, Some(name)).await?.interaction_id,
-        "recording" => recording(session, name).await?.recording_id,
         _ => name.to_owned(),
     };
     Ok(format!("{kind}/{id}"))

@@ -1,6 +1,6 @@
 //! What must have happened, checked on what was heard, recorded and published.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use baton_api::common::v1::TransferPhase;
 use baton_api::event::v1::Event;
@@ -136,17 +136,18 @@ fn state(evidence: &Evidence) -> Vec<Check> {
     ]
 }
 
-/// Whether each subject's events are 1, 2, 3… in this order.
+/// Whether each service's events of each subject are 1, 2, 3… in this order.
 fn gap_free(events: &[Event]) -> (bool, String) {
-    let mut last: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut last: BTreeMap<(&str, &str), i64> = BTreeMap::new();
     for event in events {
-        let last = last.entry(&event.subject).or_default();
+        let last = last.entry((&event.subject, &event.source)).or_default();
         if event.sequence != *last + 1 {
             return (false, format!("{}: {} after {}", event.subject, event.sequence, *last));
         }
         *last = event.sequence;
     }
-    (!events.is_empty(), format!("{} events of {} subjects", events.len(), last.len()))
+    let subjects: BTreeSet<_> = last.keys().map(|(subject, _)| subject).collect();
+    (!events.is_empty(), format!("{} events of {} subjects", events.len(), subjects.len()))
 }
 
 #[cfg(test)]

@@ -150,7 +150,7 @@ fn value(ms: i64, entry: &TimelineEntry) -> Value {
             json!({ "type": "hears", "ms": ms, "text": switchboard::sentence(hearings), "rooms": switchboard::value(hearings) })
         }
         TimelineEntry::Event(event, text) => json!({
-            "type": "event", "ms": ms, "text": text, "event": event.r#type, "subject": event.subject,
+            "type": "event", "ms": ms, "text": text, "event": event.name(), "subject": event.subject,
             "sequence": event.sequence, "event_id": event.event_id,
         }),
     }

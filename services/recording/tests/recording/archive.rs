@@ -35,7 +35,7 @@ async fn audio_after_the_events_completes_the_recording() {
     assert_eq!(lengths, [(1_000, 16_044), (500, 8_044)]);
     let events = world.published(1).await;
     assert_eq!((events.len(), &events[0].1), (1, &stored(false, 1_500)));
-    assert_eq!((events[0].0.aggregate.as_str(), events[0].0.sequence), ("recording/0192-a-recording-1", 1));
+    assert_eq!((events[0].0.aggregate.as_str(), events[0].0.sequence), ("interaction/0192-a", 1));
 }
 
 #[tokio::test]

@@ -289,6 +289,7 @@ pub(crate) fn started(recording_id: &str, agent_id: &str) -> Data {
         agent_id: agent_id.to_owned(),
         number: "+4930123456".to_owned(),
         customer: "+49170000000".to_owned(),
+        customer_key: String::new(),
         direction: 1,
         by_hand: false,
     })

@@ -245,6 +245,7 @@ fn opened(it: &Opened) -> wire::InteractionOpened {
         direction: super::words::direction(it.direction),
         number: it.number.to_string(),
         customer: it.customer.to_string(),
+        customer_key: it.customer_key.to_string(),
         recording_mode: super::words::mode(it.recording_mode),
         medium: super::words::medium(it.medium),
         call_flow_id: it.flow.as_deref().unwrap_or_default().to_owned(),
@@ -271,6 +272,7 @@ fn ended(it: &Ended) -> wire::InteractionEnded {
         first_agent_id: maybe_agent(summary.first_agent),
         last_agent_id: maybe_agent(summary.last_agent),
         voicemail: summary.voicemail,
+        customer_key: it.customer_key.to_string(),
     }
 }
 
@@ -300,6 +302,7 @@ fn recording_started(id: InteractionId, it: &RecordingStarted) -> wire::Recordin
         agent_id: it.agent.to_string(),
         number: it.number.to_string(),
         customer: it.customer.to_string(),
+        customer_key: it.customer_key.to_string(),
         direction: super::words::direction(it.direction),
         by_hand: it.by_hand,
     }

@@ -6,6 +6,7 @@ use super::words::{
 use crate::live::Live;
 use baton_api::{
     common::v1::{Reason, RefusedAction, TransferKind},
+    data_class,
     transfer::v1::{
         self as wire,
         interaction::State,
@@ -25,7 +26,7 @@ pub(crate) fn interaction(live: &Live, viewer: Option<&Actor>) -> wire::Interact
     let mut view = whole(live);
     match viewer {
         Some(viewer) => add_actions(&mut view, live, viewer),
-        None => conceal(&mut view),
+        None => return data_class::conceal(&view),
     }
     view
 }
@@ -49,24 +50,6 @@ fn add_actions(view: &mut wire::Interaction, live: &Live, viewer: &Actor) {
     view.refused_actions = refused.collect();
 }
 
-/// Takes out what is personal.
-fn conceal(view: &mut wire::Interaction) {
-    view.customer.clear();
-    view.data.clear();
-    for party in view.parties.iter_mut().filter(|party| party.role() == Role::Customer) {
-        party.name.clear();
-    }
-    for note in &mut view.notes {
-        note.text.clear();
-    }
-    view.transfer.iter_mut().for_each(conceal_transfer);
-}
-
-/// Takes out what is personal.
-pub(crate) fn conceal_transfer(view: &mut wire::Transfer) {
-    view.message.clear();
-}
-
 fn whole(live: &Live) -> wire::Interaction {
     let i = &live.state;
     let open = i.transfer.as_ref().and_then(|_| live.last_transfer());
@@ -77,6 +60,7 @@ fn whole(live: &Live) -> wire::Interaction {
         direction: direction(i.direction),
         number: i.number.to_string(),
         customer: i.customer().address().to_string(),
+        customer_key: i.customer_key.to_string(),
         parties: parties(i),
         primary_agent_id: i.primary().map(|agent| agent.to_string()).unwrap_or_default(),
         customer_on_hold: i.held(),

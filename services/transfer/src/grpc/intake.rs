@@ -115,8 +115,9 @@ impl IntakeApi {
         let flow = route.call_flow.as_ref();
         let opening = Opening {
             id: InteractionId(ids::new_uuid()),
-            tenant: of.into(),
+            tenant: of.as_str().into(),
             number: number.into(),
+            customer_key: self.handler.tenants.pseudonym(&of, &customer).into(),
             customer: customer.into(),
             origin: LegSource::Inbound(request.leg.into()),
             flow: flow.map(|flow| flow.call_flow_id.as_str().into()),

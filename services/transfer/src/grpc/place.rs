@@ -53,12 +53,13 @@ impl InteractionApi {
         let (policy_version, policy) = policy?;
         let opening = Opening {
             id: InteractionId(ids::new_uuid()),
-            tenant: tenant.into(),
+            tenant: tenant.as_str().into(),
             number: number.into(),
             origin: LegSource::Outside(Outside {
                 phone: to.trim_start_matches('+').into(),
                 allowed_by: allowed_by.into(),
             }),
+            customer_key: self.handler.tenants.pseudonym(&tenant, &to).into(),
             customer: to.into(),
             flow: None,
             steps: Vec::new(),

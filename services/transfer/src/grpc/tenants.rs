@@ -3,6 +3,7 @@
 use super::{TenantApi, policies};
 use crate::{
     convert::words,
+    pseudonym::PseudonymKey,
     store::tenants::{self as stored, TenantRecord},
 };
 use baton_api::{
@@ -56,6 +57,7 @@ impl TenantService for TenantApi {
                 is_suspended: false,
                 suspend_reason: String::new(),
                 etag: Etag::new(ids::new_uuid()),
+                pseudonym_key: PseudonymKey::fresh(),
                 created_us,
                 updated_us: created_us,
             })

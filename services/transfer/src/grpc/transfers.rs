@@ -152,11 +152,8 @@ impl TransferService for TransferApi {
 
 /// The transfer as this caller sees it.
 fn view(id: InteractionId, transfer: &TransferRecord, caller: &Caller) -> wire::Transfer {
-    let mut view = convert::view::transfer(id, transfer);
-    if caller.role == Role::Analyst {
-        convert::view::conceal_transfer(&mut view);
-    }
-    view
+    let view = convert::view::transfer(id, transfer);
+    if caller.role == Role::Analyst { baton_api::data_class::conceal(&view) } else { view }
 }
 
 fn position(token: &str) -> Result<Position, Status> {

@@ -1,5 +1,6 @@
 //! Tenants: one row each.
 
+use crate::pseudonym::PseudonymKey;
 use baton_runtime::auth::TenantId;
 use baton_store::{Db, Etag, StoreError, Tx, on};
 use sqlx::types::Json;
@@ -15,6 +16,7 @@ pub(crate) struct TenantRecord {
     pub(crate) is_suspended: bool,
     pub(crate) suspend_reason: String,
     pub(crate) etag: Etag,
+    pub(crate) pseudonym_key: PseudonymKey,
     pub(crate) created_us: i64,
     pub(crate) updated_us: i64,
 }
@@ -28,6 +30,7 @@ struct Row {
     suspended: i64,
     suspend_reason: String,
     etag: Etag,
+    pseudonym_key: PseudonymKey,
     created_us: i64,
     updated_us: i64,
 }
@@ -45,6 +48,7 @@ impl TryFrom<Row> for TenantRecord {
             is_suspended: row.suspended != 0,
             suspend_reason: row.suspend_reason,
             etag: row.etag,
+            pseudonym_key: row.pseudonym_key,
             created_us: row.created_us,
             updated_us: row.updated_us,
         })
@@ -77,11 +81,11 @@ pub(crate) async fn read_in(tx: &mut Tx, tenant: &str) -> Result<Option<TenantRe
 /// Writes a tenant, new or changed.
 pub(crate) async fn put(tx: &mut Tx, record: &TenantRecord) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
-        "INSERT INTO tenants (tenant, display_name, entitlements, live_interactions, suspended, suspend_reason, etag, created_us, updated_us)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        "INSERT INTO tenants (tenant, display_name, entitlements, live_interactions, suspended, suspend_reason, etag, pseudonym_key, created_us, updated_us)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (tenant) DO UPDATE SET display_name = excluded.display_name, entitlements = excluded.entitlements,
              live_interactions = excluded.live_interactions, suspended = excluded.suspended,
-             suspend_reason = excluded.suspend_reason, etag = excluded.etag, updated_us = excluded.updated_us")
+             suspend_reason = excluded.suspend_reason, etag = excluded.etag, pseudonym_key = excluded.pseudonym_key, updated_us = excluded.updated_us")
         .bind(record.id.as_str())
         .bind(&record.display_name)
         .bind(Json(&record.entitlements))
@@ -89,6 +93,7 @@ pub(crate) async fn put(tx: &mut Tx, record: &TenantRecord) -> Result<(), StoreE
         .bind(i64::from(record.is_suspended))
         .bind(&record.suspend_reason)
         .bind(&record.etag)
+        .bind(&record.pseudonym_key)
         .bind(record.created_us)
         .bind(record.updated_us)
         .execute(conn)
