@@ -42,7 +42,7 @@ async fn hang_up_all(tenant: &TestTenant) -> anyhow::Result<()> {
 }
 
 async fn interactions(tenant: &TestTenant, live_only: bool) -> anyhow::Result<Vec<Interaction>> {
-    let request = ListInteractionsRequest { live_only, page_size: 500, page_token: String::new() };
+    let request = ListInteractionsRequest { live_only, page_size: 500, ..ListInteractionsRequest::default() };
     Ok(tenant.interactions()?.list_interactions(request).await?.into_inner().interactions)
 }
 

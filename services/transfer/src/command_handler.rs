@@ -185,7 +185,7 @@ impl CommandHandler {
     async fn insert(&self, tx: &mut Tx, state: &Interaction, events: &Events) -> Result<(), StoreError> {
         store::interactions::insert(tx, state).await?;
         store::events::append(tx, state, events, self.clock.now_us()).await?;
-        store::interactions::note_agents(tx, state, events).await
+        store::interactions::note_parties(tx, state, events).await
     }
 
     /// Begins a call that an agent places, once. `placed`: what it begins with, or why it can't; either is answered.
@@ -358,7 +358,7 @@ impl CommandHandler {
             return Err(SubmitError::Conflict);
         }
         store::events::append(tx, &live.state, events, self.clock.now_us()).await?;
-        store::interactions::note_agents(tx, &live.state, events).await?;
+        store::interactions::note_parties(tx, &live.state, events).await?;
         for transfer in changed_transfers(before, live) {
             store::transfers::put(tx, &live.state, &transfer, request_key).await?;
         }

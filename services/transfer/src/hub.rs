@@ -7,13 +7,19 @@ use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 type Seen = Option<Arc<Live>>;
 
-/// The watched interactions.
+/// The watched interactions, and the tenants all of whose interactions are watched.
 #[derive(Debug, Default)]
-pub(crate) struct Hub(Mutex<Watchers>);
+pub(crate) struct Hub {
+    watchers: Mutex<Watchers>,
+    tenants: Mutex<HashMap<String, broadcast::Sender<Arc<Live>>>>,
+}
+
+/// Changes that may wait for one who watches a tenant; whoever is slower begins anew.
+const CHANGES: usize = 1_024;
 
 #[derive(Debug, Default)]
 struct Watchers {
@@ -28,6 +34,7 @@ const SWEEP_AT_LEAST: usize = 256;
 impl Hub {
     /// Tells whoever watches, unless they know a newer version.
     pub(crate) fn publish(&self, interaction: &Arc<Live>) {
+        self.publish_to_tenant(interaction);
         let mut watched = self.watched();
         let Some(sender) = watched.by_id.get(&interaction.id) else { return };
         if sender.receiver_count() == 0 {
@@ -50,8 +57,22 @@ impl Hub {
         watched.by_id.entry(id).or_insert_with(|| watch::channel(None).0).subscribe()
     }
 
+    fn publish_to_tenant(&self, interaction: &Arc<Live>) {
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        // It fails when nobody watches any more.
+        if tenants.get(&*interaction.tenant).is_some_and(|it| it.send(interaction.clone()).is_err()) {
+            tenants.remove(&*interaction.tenant);
+        }
+    }
+
+    /// Begins to watch a tenant. Load its interactions *after* this, so that nothing falls between.
+    pub(crate) fn watch_tenant(&self, tenant: &str) -> broadcast::Receiver<Arc<Live>> {
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        tenants.entry(tenant.to_owned()).or_insert_with(|| broadcast::channel(CHANGES).0).subscribe()
+    }
+
     fn watched(&self) -> MutexGuard<'_, Watchers> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,6 +9,7 @@ mod alarm;
 mod command_handler;
 mod convert;
 mod error;
+mod filter;
 mod grpc;
 mod hub;
 mod live;

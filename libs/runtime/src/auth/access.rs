@@ -136,6 +136,7 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.transfer.v1.InteractionService/SetData", DESK),
     ("/baton.transfer.v1.InteractionService/SetMute", DESK),
     ("/baton.transfer.v1.InteractionService/WatchInteraction", READERS),
+    ("/baton.transfer.v1.InteractionService/WatchInteractions", READERS),
     ("/baton.transfer.v1.PolicyService/GetPolicy", LEADS),
     ("/baton.transfer.v1.PolicyService/ListProfiles", LEADS),
     ("/baton.transfer.v1.PolicyService/UpdatePolicy", ADMINS),

@@ -29,7 +29,9 @@ macro_rules! all_pages {
         let mut items = Vec::new();
         let mut page_token = String::new();
         for _ in 0..MAX_PAGES {
-            let request = $request { $($field: $field.to_owned(),)* page_size: PAGE_SIZE, page_token };
+            let mut request = $request::default();
+            $(request.$field = $field.to_owned();)*
+            (request.page_size, request.page_token) = (PAGE_SIZE, page_token);
             let page = $client.$method(request).await.or_refusal()?;
             items.extend(page.$items);
             page_token = page.next_page_token;

@@ -168,6 +168,7 @@ async fn transfers(session: &ClientSession, interaction_id: &str, open_only: boo
         open_only,
         page_size: resolve::PAGE_SIZE,
         page_token: String::new(),
+        ..ListTransfersRequest::default()
     };
     let mut client = TransferServiceClient::new(session.reader_channel()?);
     Ok(client.list_transfers(request).await.or_refusal()?.transfers)

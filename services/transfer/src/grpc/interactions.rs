@@ -1,28 +1,38 @@
 //! `InteractionService`.
 
-use super::{InteractionApi, commands, commands::CommandRequest, parse};
+use super::{
+    InteractionApi, commands,
+    commands::CommandRequest,
+    parse,
+    watch::{self, InteractionsWatch},
+};
 use crate::{
     command_handler::{CommandHandler, not_found},
     convert,
+    filter::Filter,
     live::Live,
     store,
 };
 use baton_api::{
-    ApiError,
+    ApiError, fields,
     transfer::v1::{
         AddNoteRequest, AddNoteResponse, EndInteractionRequest, EndInteractionResponse, GetInteractionRequest,
         GetInteractionResponse, HoldCustomerRequest, HoldCustomerResponse, LeaveInteractionRequest,
         LeaveInteractionResponse, ListInteractionsRequest, ListInteractionsResponse, PlaceCallRequest,
         PlaceCallResponse, ResumeCustomerRequest, ResumeCustomerResponse, SetDataRequest, SetDataResponse,
-        SetMuteRequest, SetMuteResponse, WatchInteractionRequest, WatchInteractionResponse,
-        interaction_service_server::InteractionService,
+        SetMuteRequest, SetMuteResponse, WatchInteractionRequest, WatchInteractionResponse, WatchInteractionsRequest,
+        WatchInteractionsResponse, interaction_service_server::InteractionService,
     },
 };
 use baton_domain::{Command, interaction::MAX_DATA};
-use baton_runtime::{CallerExt, auth::Caller, lifecycle};
+use baton_runtime::{CallerExt, auth::Caller, lifecycle, quota::Permit, stream};
 use baton_words::{InteractionId, Room};
+use futures::stream::BoxStream;
 use prost::Message as _;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -55,6 +65,7 @@ impl CommandHandler {
 
 #[tonic::async_trait]
 impl InteractionService for InteractionApi {
+    type WatchInteractionsStream = BoxStream<'static, Result<WatchInteractionsResponse, Status>>;
     type WatchInteractionStream = ReceiverStream<Result<WatchInteractionResponse, Status>>;
 
     async fn get_interaction(
@@ -80,7 +91,9 @@ impl InteractionService for InteractionApi {
             token => token.parse().map_err(|_| parse::bad_page_token())?,
         };
         // One more than requested tells whether there is a next page.
-        let ids = store::interactions::list(&self.handler.db, tenant, of, asked.live_only, before, limit + 1).await?;
+        let filter = Filter::parse(asked.filter.as_ref(), of, tenant, &self.handler.tenants)?;
+        let ids =
+            store::interactions::list(&self.handler.db, tenant, &filter, asked.live_only, before, limit + 1).await?;
         let (mut interactions, mut bytes, mut last) = (Vec::new(), 0, None);
         for id in &ids {
             if interactions.len() as i64 == limit || bytes > LARGEST_PAGE {
@@ -106,18 +119,14 @@ impl InteractionService for InteractionApi {
         let viewer = parse::viewer(caller)?;
         let asked = request.get_ref();
         let id = self.handler.visible(caller, &asked.interaction_id).await?.id;
-        let place = self.watchers.take(caller.tenant()?.as_str()).map_err(|error| {
-            ApiError::resource_exhausted(format!(
-                "No more interactions can be watched: {error}. End some streams first."
-            ))
-        })?;
+        let permit = self.watch_permit(caller.tenant()?.as_str())?;
         let mut seen = self.handler.hub.watch(id);
         let now = self.handler.load(id).await?.ok_or_else(|| not_found("interaction"))?;
         self.handler.hub.publish(&now);
         let (sender, receiver) = mpsc::channel(1);
         let mut after = asked.after_version;
         let task = async move {
-            let _place = place;
+            let _permit = permit;
             loop {
                 let newest = seen.borrow_and_update().clone();
                 if let Some(interaction) = newest.filter(|interaction| interaction.version > after) {
@@ -142,6 +151,32 @@ impl InteractionService for InteractionApi {
         };
         lifecycle::spawn(task);
         Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    async fn watch_interactions(
+        &self,
+        request: Request<WatchInteractionsRequest>,
+    ) -> Result<Response<Self::WatchInteractionsStream>, Status> {
+        let caller = request.caller()?;
+        let (tenant, of, viewer) = (caller.tenant()?.as_str(), parse::only_of(caller)?, parse::viewer(caller)?);
+        let asked = request.get_ref();
+        let filter = Filter::parse(asked.filter.as_ref(), of, tenant, &self.handler.tenants);
+        let (filter, since_us) = fields::all((filter, watch::read_cursor(&asked.cursor)))?;
+        let permit = self.watch_permit(tenant)?;
+        let (out, messages) = mpsc::channel(watch::BUFFER);
+        let watch = InteractionsWatch {
+            handler: self.handler.clone(),
+            tenant: tenant.to_owned(),
+            filter,
+            viewer,
+            out,
+            shown: HashMap::new(),
+        };
+        lifecycle::spawn(async move {
+            let _permit = permit;
+            watch.serve(since_us).await;
+        });
+        Ok(Response::new(stream::endless(ReceiverStream::new(messages))))
     }
 
     async fn place_call(&self, request: Request<PlaceCallRequest>) -> Result<Response<PlaceCallResponse>, Status> {
@@ -208,6 +243,16 @@ impl InteractionService for InteractionApi {
         let asked = CommandRequest::new(request.caller()?, "EndInteraction", request.get_ref())?;
         let answer = |view| EndInteractionResponse { interaction: Some(view) };
         commands::execute(&self.handler, &asked, Command::End, answer).await.map(Response::new)
+    }
+}
+
+impl InteractionApi {
+    fn watch_permit(&self, tenant: &str) -> Result<Permit, ApiError> {
+        self.watchers.take(tenant).map_err(|error| {
+            ApiError::resource_exhausted(format!(
+                "No more interactions can be watched: {error}. End some streams first."
+            ))
+        })
     }
 }
 

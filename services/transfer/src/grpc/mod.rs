@@ -8,6 +8,7 @@ mod place;
 mod policies;
 mod tenants;
 mod transfers;
+mod watch;
 
 use crate::{TransferPeers, command_handler::CommandHandler};
 use baton_runtime::quota::Quota;

@@ -4,6 +4,7 @@ use super::{TransferApi, commands, commands::CommandRequest, parse};
 use crate::{
     command_handler::not_found,
     convert::{self, facts},
+    filter,
     live::Live,
     store::{
         interactions,
@@ -11,9 +12,10 @@ use crate::{
     },
 };
 use baton_api::{
-    ApiError, Known as _,
-    common::v1::{Target as WireTarget, target::Target as Wire},
+    ApiError, Known,
+    common::v1::{Target as WireTarget, TransferPhase, target::Target as Wire},
     error::ErrorReason,
+    fields,
     presence::v1::{LookupAgentsRequest, LookupTeamRequest},
     transfer::v1::{
         self as wire, CancelTransferRequest, CancelTransferResponse, CompleteTransferRequest, CompleteTransferResponse,
@@ -129,9 +131,26 @@ impl TransferService for TransferApi {
             "" => None,
             text => Some(parse::interaction_id(text)?),
         };
+        let phases = fields::each(request.phases.iter().map(|phase| {
+            TransferPhase::try_from(*phase)
+                .ok()
+                .and_then(Known::known)
+                .ok_or_else(|| ApiError::invalid_argument("phases", "has a phase that is not known"))
+        }));
+        let (agent, (from_us, before_us), phases) = fields::all((
+            filter::id("agent_id", &request.agent_id),
+            fields::all((
+                filter::time_us("started_from_time", request.started_from_time.as_ref()),
+                filter::time_us("started_before_time", request.started_before_time.as_ref()),
+            )),
+            phases,
+        ))?;
         let query = TransferQuery {
             tenant,
-            agent: parse::only_of(&caller)?,
+            agents: parse::only_of(&caller)?.into_iter().chain(agent).collect(),
+            phases,
+            from_us,
+            before_us,
             interaction,
             open_only: request.open_only,
             before: position(&request.page_token)?,

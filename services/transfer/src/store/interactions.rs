@@ -1,8 +1,9 @@
 //! Interactions: one row each, the whole aggregate in it.
 
+use crate::filter::{self, Filter, LegFilter};
 use baton_domain::{EventKind, Events, Interaction};
 use baton_store::{Db, Reader, StoreError, Tx, on};
-use baton_words::{AgentId, InteractionId};
+use baton_words::{AgentId, InteractionId, TeamId};
 use uuid::Uuid;
 
 /// The interaction, to be changed in this transaction.
@@ -49,8 +50,9 @@ pub(crate) async fn by_leg(tx: &mut Tx, tenant: &str, leg: &str) -> Result<Optio
 pub(crate) async fn insert(tx: &mut Tx, interaction: &Interaction) -> Result<(), StoreError> {
     let state = text(interaction)?;
     on!(tx, conn => sqlx::query(
-        "INSERT INTO interactions (id, tenant, version, state, switch_leg, live, opened_at_us)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        "INSERT INTO interactions (id, tenant, version, state, switch_leg, live, opened_at_us, number, customer_key, stage,
+                                   ended_at_us)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
         .bind(interaction.id.0)
         .bind(&*interaction.tenant)
         .bind(interaction.version.cast_signed())
@@ -58,6 +60,10 @@ pub(crate) async fn insert(tx: &mut Tx, interaction: &Interaction) -> Result<(),
         .bind(crate::convert::view::switch_leg(interaction))
         .bind(i64::from(!interaction.settled()))
         .bind(interaction.opened_at_us)
+        .bind(&*interaction.number)
+        .bind(&*interaction.customer_key)
+        .bind(filter::stage(interaction))
+        .bind(ended_at_us(interaction))
         .execute(conn)
         .await)?;
     Ok(())
@@ -67,10 +73,13 @@ pub(crate) async fn insert(tx: &mut Tx, interaction: &Interaction) -> Result<(),
 pub(crate) async fn advance(tx: &mut Tx, interaction: &Interaction, before: u64) -> Result<bool, StoreError> {
     let state = text(interaction)?;
     let rows = on!(tx, conn => sqlx::query(
-        "UPDATE interactions SET version = $1, state = $2, live = $3, acknowledged = 0 WHERE id = $4 AND version = $5")
+        "UPDATE interactions SET version = $1, state = $2, live = $3, stage = $4, ended_at_us = $5, acknowledged = 0
+         WHERE id = $6 AND version = $7")
         .bind(interaction.version.cast_signed())
         .bind(state)
         .bind(i64::from(!interaction.settled()))
+        .bind(filter::stage(interaction))
+        .bind(ended_at_us(interaction))
         .bind(interaction.id.0)
         .bind(before.cast_signed())
         .execute(conn)
@@ -79,11 +88,13 @@ pub(crate) async fn advance(tx: &mut Tx, interaction: &Interaction, before: u64)
     Ok(rows == 1)
 }
 
-/// Remembers which agents became a party by these events.
-pub(crate) async fn note_agents(tx: &mut Tx, interaction: &Interaction, events: &Events) -> Result<(), StoreError> {
+/// Remembers which agents became a party by these events, and in which team's queue the interaction came.
+pub(crate) async fn note_parties(tx: &mut Tx, interaction: &Interaction, events: &Events) -> Result<(), StoreError> {
     for event in events {
-        if let EventKind::AgentOffered { agent, .. } = event.kind {
-            note_agent(tx, interaction.id, agent).await?;
+        match event.kind {
+            EventKind::AgentOffered { agent, .. } => note_agent(tx, interaction.id, agent).await?,
+            EventKind::Queued { team, .. } => note_team(tx, interaction.id, team).await?,
+            _ => {}
         }
     }
     Ok(())
@@ -94,6 +105,14 @@ pub(crate) async fn note_agent(tx: &mut Tx, id: InteractionId, agent: AgentId) -
     on!(tx, conn => sqlx::query(
         "INSERT INTO interaction_agents (agent_id, interaction_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(agent.0).bind(id.0).execute(conn).await)?;
+    Ok(())
+}
+
+/// Remembers that it was in this team's queue.
+async fn note_team(tx: &mut Tx, id: InteractionId, team: TeamId) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query(
+        "INSERT INTO interaction_teams (team_id, interaction_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(team.0).bind(id.0).execute(conn).await)?;
     Ok(())
 }
 
@@ -114,29 +133,71 @@ pub(crate) async fn is_party(db: &Db, id: InteractionId, agent: AgentId) -> Resu
     Ok(found.is_some())
 }
 
-/// A page of a tenant's interactions, newest first; those of one agent, or all.
+/// A page of a tenant's interactions, newest first.
 pub(crate) async fn list(
     db: &Db,
     tenant: &str,
-    agent: Option<AgentId>,
+    filter: &Filter,
     live_only: bool,
     before: InteractionId,
     limit: i64,
 ) -> Result<Vec<InteractionId>, StoreError> {
     let mut reader = db.read().await?;
-    let ids: Vec<Uuid> = on!(reader, conn => sqlx::query_scalar(
-        "SELECT id FROM interactions WHERE tenant = $1 AND id < $2 AND ($3 = 0 OR live = 1)
-         AND ($4 IS NULL OR EXISTS (SELECT 1 FROM interaction_agents
-                                    WHERE agent_id = $4 AND interaction_id = interactions.id))
-         ORDER BY id DESC LIMIT $5")
-        .bind(tenant)
-        .bind(before.0)
-        .bind(i64::from(live_only))
-        .bind(agent.map(|agent| agent.0))
-        .bind(limit)
-        .fetch_all(conn)
-        .await)?;
+    let ids: Vec<Uuid> = on!(reader, conn => {
+        let mut query = sqlx::QueryBuilder::new("SELECT id FROM interactions WHERE tenant = ");
+        query.push_bind(tenant).push(" AND id < ").push_bind(before.0);
+        if live_only {
+            query.push(" AND live = 1");
+        }
+        for agent in filter.only_of.iter().chain(&filter.agent) {
+            query.push(" AND id IN (SELECT interaction_id FROM interaction_agents WHERE agent_id = ").push_bind(agent.0).push(")");
+        }
+        if let Some(team) = filter.team {
+            query.push(" AND id IN (SELECT interaction_id FROM interaction_teams WHERE team_id = ").push_bind(team.0).push(")");
+        }
+        if let Some(number) = &filter.number {
+            query.push(" AND number = ").push_bind(number);
+        }
+        if let Some(key) = &filter.customer_key {
+            query.push(" AND customer_key = ").push_bind(key);
+        }
+        match &filter.leg {
+            Some(LegFilter::Own(id)) => { query.push(" AND id = ").push_bind(id.0); }
+            Some(LegFilter::OfSwitch(leg)) => { query.push(" AND switch_leg = ").push_bind(leg); }
+            None => {}
+        }
+        if !filter.stages.is_empty() {
+            query.push(" AND stage IN (");
+            let mut stages = query.separated(", ");
+            for stage in &filter.stages {
+                stages.push_bind(*stage);
+            }
+            query.push(")");
+        }
+        if let Some(from_us) = filter.from_us {
+            query.push(" AND opened_at_us >= ").push_bind(from_us);
+        }
+        if let Some(before_us) = filter.before_us {
+            query.push(" AND opened_at_us < ").push_bind(before_us);
+        }
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+        query.build_query_scalar().fetch_all(conn).await
+    })?;
     Ok(ids.into_iter().map(InteractionId).collect())
+}
+
+/// Those of a tenant that ended since, oldest first: their rows changed last when they ended.
+pub(crate) async fn ended_since(db: &Db, tenant: &str, since_us: i64) -> Result<Vec<InteractionId>, StoreError> {
+    let mut reader = db.read().await?;
+    let ids: Vec<Uuid> = on!(reader, conn => sqlx::query_scalar(
+        "SELECT id FROM interactions WHERE tenant = $1 AND live = 0 AND ended_at_us >= $2 ORDER BY ended_at_us, id")
+        .bind(tenant).bind(since_us).fetch_all(conn).await)?;
+    Ok(ids.into_iter().map(InteractionId).collect())
+}
+
+/// When the last of it was over; 0 while it is live.
+fn ended_at_us(interaction: &Interaction) -> i64 {
+    if interaction.settled() { interaction.updated_at_us } else { 0 }
 }
 
 fn parse(id: InteractionId, state: &str) -> Result<Interaction, StoreError> {

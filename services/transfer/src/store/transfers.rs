@@ -2,7 +2,7 @@
 
 use baton_domain::{Interaction, project::TransferRecord};
 use baton_store::{Db, StoreError, Tx, on};
-use baton_words::{AgentId, InteractionId};
+use baton_words::{AgentId, InteractionId, Phase};
 use uuid::Uuid;
 
 /// Where a page begins: after this one.
@@ -16,7 +16,13 @@ pub(crate) struct Position {
 /// Which to list.
 pub(crate) struct TransferQuery<'a> {
     pub(crate) tenant: &'a str,
-    pub(crate) agent: Option<AgentId>,
+    /// Each of these is or was a party.
+    pub(crate) agents: Vec<AgentId>,
+    /// Empty: in any.
+    pub(crate) phases: Vec<Phase>,
+    /// Begun at or after this time, and before that one.
+    pub(crate) from_us: Option<i64>,
+    pub(crate) before_us: Option<i64>,
     pub(crate) interaction: Option<InteractionId>,
     pub(crate) open_only: bool,
     pub(crate) before: Position,
@@ -38,9 +44,10 @@ pub(crate) async fn put(
 ) -> Result<(), StoreError> {
     let body = serde_json::to_string(transfer).map_err(|error| corrupt(interaction.id, error))?;
     on!(tx, conn => sqlx::query(
-        "INSERT INTO transfers (interaction_id, number, tenant, open, started_at_us, body, request_key)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
-         ON CONFLICT (interaction_id, number) DO UPDATE SET open = excluded.open, body = excluded.body")
+        "INSERT INTO transfers (interaction_id, number, tenant, open, started_at_us, body, request_key, phase)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (interaction_id, number)
+             DO UPDATE SET open = excluded.open, body = excluded.body, phase = excluded.phase")
         .bind(interaction.id.0)
         .bind(i64::from(transfer.no.0))
         .bind(&*interaction.tenant)
@@ -48,6 +55,7 @@ pub(crate) async fn put(
         .bind(transfer.started_at_us)
         .bind(body)
         .bind(request_key)
+        .bind(transfer.phase.name())
         .execute(conn)
         .await)?;
     Ok(())
@@ -82,23 +90,39 @@ pub(crate) async fn list(
     query: TransferQuery<'_>,
 ) -> Result<Vec<(InteractionId, TransferRecord)>, StoreError> {
     let mut reader = db.read().await?;
-    let rows: Vec<Row> = on!(reader, conn => sqlx::query_as(
-        "SELECT interaction_id, body FROM transfers WHERE tenant = $1
-         AND (started_at_us, interaction_id, number) < ($2, $3, $4)
-         AND ($5 IS NULL OR interaction_id = $5) AND ($6 = 0 OR open = 1)
-         AND ($7 IS NULL OR EXISTS (SELECT 1 FROM interaction_agents
-                                    WHERE agent_id = $7 AND interaction_agents.interaction_id = transfers.interaction_id))
-         ORDER BY started_at_us DESC, interaction_id DESC, number DESC LIMIT $8")
-        .bind(query.tenant)
-        .bind(query.before.started_at_us)
-        .bind(query.before.interaction.0)
-        .bind(query.before.number)
-        .bind(query.interaction.map(|id| id.0))
-        .bind(i64::from(query.open_only))
-        .bind(query.agent.map(|agent| agent.0))
-        .bind(query.limit)
-        .fetch_all(conn)
-        .await)?;
+    let rows: Vec<Row> = on!(reader, conn => {
+        let mut select = sqlx::QueryBuilder::new("SELECT interaction_id, body FROM transfers WHERE tenant = ");
+        select.push_bind(query.tenant);
+        let before = query.before;
+        select.push(" AND (started_at_us, interaction_id, number) < (").push_bind(before.started_at_us);
+        select.push(", ").push_bind(before.interaction.0).push(", ").push_bind(before.number).push(")");
+        if let Some(id) = query.interaction {
+            select.push(" AND interaction_id = ").push_bind(id.0);
+        }
+        if query.open_only {
+            select.push(" AND open = 1");
+        }
+        for agent in &query.agents {
+            select.push(" AND interaction_id IN (SELECT interaction_id FROM interaction_agents WHERE agent_id = ");
+            select.push_bind(agent.0).push(")");
+        }
+        if !query.phases.is_empty() {
+            select.push(" AND phase IN (");
+            let mut phases = select.separated(", ");
+            for phase in &query.phases {
+                phases.push_bind(phase.name());
+            }
+            select.push(")");
+        }
+        if let Some(from_us) = query.from_us {
+            select.push(" AND started_at_us >= ").push_bind(from_us);
+        }
+        if let Some(before_us) = query.before_us {
+            select.push(" AND started_at_us < ").push_bind(before_us);
+        }
+        select.push(" ORDER BY started_at_us DESC, interaction_id DESC, number DESC LIMIT ").push_bind(query.limit);
+        select.build_query_as().fetch_all(conn).await
+    })?;
     rows.into_iter()
         .map(|row| {
             let id = InteractionId(row.interaction_id);

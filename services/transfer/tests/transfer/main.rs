@@ -7,4 +7,5 @@ mod recovery;
 mod requests;
 mod tenants;
 mod views;
+mod watch;
 mod world;
