@@ -19,7 +19,7 @@ use super::word;
 /// The largest that the services allow.
 pub(super) const PAGE_SIZE: i32 = 500;
 /// Longer lists are cut.
-const MAX_PAGES: usize = 40;
+pub(super) const MAX_PAGES: usize = 40;
 /// Candidates that the error for an ambiguous text names.
 const MAX_CANDIDATES: usize = 5;
 
@@ -28,8 +28,9 @@ macro_rules! all_pages {
     ($client:expr, $method:ident, $request:ident { $($field:ident),* }, $items:ident) => {{
         let mut items = Vec::new();
         let mut page_token = String::new();
-        for _ in 0..MAX_PAGES {
-            let request = $request { $($field: $field.to_owned(),)* page_size: PAGE_SIZE, page_token };
+        for _ in 0..$crate::client::resolve::MAX_PAGES {
+            let page_size = $crate::client::resolve::PAGE_SIZE;
+            let request = $request { $($field: $field.to_owned(),)* page_size, page_token };
             let page = $client.$method(request).await.or_refusal()?;
             items.extend(page.$items);
             page_token = page.next_page_token;
@@ -40,6 +41,7 @@ macro_rules! all_pages {
         anyhow::Ok(items)
     }};
 }
+pub(super) use all_pages;
 
 pub(super) async fn agents(session: &ClientSession) -> anyhow::Result<Vec<Agent>> {
     agents_on(session.reader_channel()?).await
