@@ -111,7 +111,8 @@ impl RoutingApi {
 
 fn upsert(sent: &CallFlow, request: &UpdateCallFlowRequest) -> Result<Upsert<FlowChange>, ApiError> {
     let asked = (request.update_mask.as_ref(), request.allow_missing);
-    Upsert::parse(asked, flow::FIELDS, |field| flow::is_set(sent, field), |names| FlowChange::parse(sent, names))
+    let is_set = |field: &str| flow::is_set(sent, field);
+    Upsert::parse(asked, flow::FIELDS, is_set, |names| FlowChange::parse(sent, names))
 }
 
 /// What a flow that is to be created is like before.

@@ -21,9 +21,23 @@ use crate::{flow, number};
 /// What an update can change.
 const FIELDS: &[&str] = &["call_flow_id"];
 
-/// The field of a number that is written; `None` when it stays as it is.
-struct NumberChange {
-    call_flow_id: Option<Option<Uuid>>,
+/// What is written of a number.
+#[derive(Clone, Copy)]
+enum NumberChange {
+    /// Its call flow stays.
+    Nothing,
+    /// It gets this call flow, or none.
+    CallFlow(Option<Uuid>),
+}
+
+impl NumberChange {
+    /// The call flow after the change.
+    fn of(self, before: Option<Uuid>) -> Option<Uuid> {
+        match self {
+            Self::Nothing => before,
+            Self::CallFlow(id) => id,
+        }
+    }
 }
 
 impl RoutingApi {
@@ -66,7 +80,7 @@ impl RoutingApi {
                 None => (upsert.creation("number")?, NumberRow { number, call_flow_id: None, etag: Etag::default() }),
             };
             before.etag.check(&sent.etag, "number")?;
-            let call_flow_id = change.call_flow_id.unwrap_or(before.call_flow_id);
+            let call_flow_id = change.of(before.call_flow_id);
             let is_new = before.etag == Etag::default();
             if call_flow_id == before.call_flow_id && !is_new {
                 return Ok(UpdateNumberResponse { number: Some(shown(before)) });
@@ -99,15 +113,11 @@ impl RoutingApi {
 
 fn upsert(sent: &Number, request: &UpdateNumberRequest) -> Result<Upsert<NumberChange>, ApiError> {
     let asked = (request.update_mask.as_ref(), request.allow_missing);
-    Upsert::parse(
-        asked,
-        FIELDS,
-        |_| !sent.call_flow_id.is_empty(),
-        |names| {
-            let call_flow_id = (!names.is_empty()).then(|| flow_id(&sent.call_flow_id)).transpose()?;
-            Ok(NumberChange { call_flow_id })
-        },
-    )
+    let is_set = |_: &str| !sent.call_flow_id.is_empty();
+    Upsert::parse(asked, FIELDS, is_set, |names| match names {
+        [] => Ok(NumberChange::Nothing),
+        _ => flow_id(&sent.call_flow_id).map(NumberChange::CallFlow),
+    })
 }
 
 fn flow_id(text: &str) -> Result<Option<Uuid>, ApiError> {

@@ -13,15 +13,15 @@ use crate::world::{TENANT, World, fresh};
 
 const NUMBER: &str = "+3225550100";
 
-fn rule(prefix: &str) -> Option<DialRule> {
-    Some(DialRule { prefix: prefix.to_owned(), ..DialRule::default() })
+fn rule(prefix: &str) -> DialRule {
+    DialRule { prefix: prefix.to_owned(), ..DialRule::default() }
 }
 
 /// Creates a rule, or leaves the one that is there.
 fn put(prefix: &str) -> UpdateDialRuleRequest {
     UpdateDialRuleRequest {
         request_id: fresh(),
-        rule: rule(prefix),
+        rule: Some(rule(prefix)),
         allow_missing: true,
         ..UpdateDialRuleRequest::default()
     }
@@ -175,7 +175,7 @@ async fn a_repeated_request_is_answered_as_the_first_was() {
     let again = admin.update_dial_rule(put.clone()).await.unwrap().into_inner();
     assert_eq!(first, again);
     assert!(world.allowed(TENANT).await.is_empty(), "the repetition has put it back");
-    let other = UpdateDialRuleRequest { rule: rule("+33"), ..put };
+    let other = UpdateDialRuleRequest { rule: Some(rule("+33")), ..put };
     let refusal = admin.update_dial_rule(other).await.unwrap_err();
     assert_eq!(ApiError::of(&refusal).reason, ErrorReason::RequestIdReused);
 }
