@@ -23,18 +23,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ACCESS = ROOT / "libs/runtime/src/auth/access.rs"
 
 # What is no exception and still has to be mended; an entry that is not needed any more is a finding. Each is the rule with the message.
-KNOWN = {
-    ("replacements_have_an_etag", "baton.recording.v1.SetSettingsRequest"),  # to be mended
-    ("replacements_have_an_etag", "baton.routing.v1.PutCallFlowRequest"),  # to be mended
-    ("replacements_have_an_etag", "baton.routing.v1.PutNumberRequest"),  # to be mended
-    ("lists_have_pages", "baton.routing.v1.ListDialRulesRequest"),  # to be mended: up to 1,000 rules in one answer
-    ("lists_have_pages", "baton.routing.v1.ListDialRulesResponse"),  # to be mended
-}
+KNOWN = set()
 
 # Where a rule does not fit, and why.
 EXCEPTIONS = {
     ("replacements_have_an_etag", "baton.presence.v1.SetStateRequest"): "nobody edits a state: the last one who says it wins (A4)",
-    ("replacements_have_an_etag", "baton.routing.v1.PutDialRuleRequest"): "a rule is its name, so there is nothing to overwrite",
     ("replacements_have_an_etag", "baton.transfer.v1.SetMuteRequest"): "a command to a live call, which `if_version` guards",
     ("replacements_have_an_etag", "baton.transfer.v1.SetDataRequest"): "sets single keys of a live call, which `if_version` guards",
     ("lists_have_pages", "baton.presence.v1.ListInboxRequest"): "an agent is wanted by one interaction at a time",
@@ -296,9 +289,9 @@ TRANSFER = "transfer/v1/transfer_service.proto"
 EVENT = "event/v1/event.proto"
 NONE, SENSITIVE, UNSPECIFIED = (f"[(baton.common.v1.data_class) = DATA_CLASS_{it}]" for it in ("NONE", "SENSITIVE", "UNSPECIFIED"))
 PROFILE = "// The name of the profile that the policy stands on."
-REPLACED = "  // The whole number: it replaces what was set for it before."
+MUTED = "  // True to be heard by nobody."
 # A replacement that is new.
-PUT = "rpc PutNumber(PutNumberRequest) returns (PutNumberResponse);"
+LAST = "rpc DeleteNumber(DeleteNumberRequest) returns (DeleteNumberResponse);"
 TRUNK = f"""
 // The request of RoutingService.PutTrunk.
 message PutTrunkRequest {{
@@ -314,7 +307,7 @@ SEEDS = [
     (
         "replacements_have_an_etag",
         [
-            (ROUTING, PUT, f"{PUT}\n  // Creates or replaces a trunk.\n  rpc PutTrunk(PutTrunkRequest) returns (PutTrunkResponse);"),
+            (ROUTING, LAST, f"{LAST}\n  // Creates or replaces a trunk.\n  rpc PutTrunk(PutTrunkRequest) returns (PutTrunkResponse);"),
             (ROUTING, "\n// A number that customers call.", f"{TRUNK}\n// A number that customers call."),
         ],
         "PutTrunk overwrites",
@@ -334,7 +327,7 @@ SEEDS = [
     ("closed_lists_are_enums", [(EVENT, PROFILE, "// The profile: `lead_center` or `helpdesk`.")], "PolicyChanged.profile seems"),
     ("closed_lists_are_enums", [(EVENT, PROFILE, "// One of LEAD_CENTER, HELPDESK.")], "PolicyChanged.profile seems"),
     ("methods_are_documented", [(CALL, "  // Adds a note, which travels with the call.\n", "")], "AddNote is not documented"),
-    ("stale", [(ROUTING, REPLACED, f"  // The version that was read.\n  string etag = 3 {NONE};\n{REPLACED}")], "PutNumberRequest keeps"),
+    ("stale", [(CALL, MUTED, f"  // The version that was read.\n  string etag = 9 {NONE};\n{MUTED}")], "SetMuteRequest keeps"),
 ]
 
 

@@ -4,8 +4,9 @@ use baton_api::ApiError;
 use baton_api::error::ErrorReason;
 use uuid::Uuid;
 
-/// Names one version of what people edit; opaque to clients. Each change makes another one.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::Type)]
+/// Names one version of what people edit; opaque to clients. Each change makes another one. The default, which is empty, is that of what is
+/// not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, sqlx::Type)]
 #[sqlx(transparent)]
 pub struct Etag(String);
 

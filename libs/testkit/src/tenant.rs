@@ -10,8 +10,8 @@ use baton_api::event::v1::event_service_client::EventServiceClient;
 use baton_api::presence::v1 as presence;
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
 use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
-use baton_api::recording::v1::SetSettingsRequest;
 use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
+use baton_api::recording::v1::{NumberRecordingSettings, UpdateNumberSettingsRequest};
 use baton_api::routing::v1 as routing;
 use baton_api::routing::v1::call_flow_step::{Disconnect, RingAgent, RingTeam, Step, Voicemail};
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
@@ -244,34 +244,50 @@ impl TestTenant {
     /// The same; with `skip_voicemail`, unanswered transfers go to the next step and not to a voicemail box (B102).
     pub async fn number_with(&self, steps: Vec<Step>, skip_voicemail: bool) -> anyhow::Result<String> {
         let flow = routing::CallFlow {
-            call_flow_id: String::new(),
             name: "flow".to_owned(),
             steps: steps.into_iter().map(|it| routing::CallFlowStep { step: Some(it) }).collect(),
             skip_voicemail,
+            ..routing::CallFlow::default()
         };
-        let request = routing::PutCallFlowRequest { request_id: fresh(), call_flow: Some(flow) };
-        let answer = self.routing()?.put_call_flow(request).await.context("making a call flow")?;
+        let request = routing::UpdateCallFlowRequest {
+            request_id: fresh(),
+            call_flow: Some(flow),
+            update_mask: None,
+            allow_missing: true,
+        };
+        let answer = self.routing()?.update_call_flow(request).await.context("making a call flow")?;
         let call_flow_id = answer.into_inner().call_flow.context("the answer has no call flow")?.call_flow_id;
         let number = random_number("+3225");
-        let entry = routing::Number { number: number.clone(), call_flow_id };
-        let request = routing::PutNumberRequest { request_id: fresh(), number: Some(entry) };
-        self.routing()?.put_number(request).await.context("making a number")?;
+        let entry = routing::Number { number: number.clone(), call_flow_id, ..routing::Number::default() };
+        let request = routing::UpdateNumberRequest {
+            request_id: fresh(),
+            number: Some(entry),
+            update_mask: None,
+            allow_missing: true,
+        };
+        self.routing()?.update_number(request).await.context("making a number")?;
         Ok(number)
     }
 
     /// Sets which calls of a number are recorded.
     pub async fn record(&self, number: &str, mode: RecordingMode) -> anyhow::Result<()> {
-        let request = SetSettingsRequest { request_id: fresh(), phone_number: number.to_owned(), mode: mode.into() };
-        let mut settings = RecordingServiceClient::new(self.as_admin()?);
-        settings.set_settings(request).await.context("setting what is recorded")?;
+        let settings = NumberRecordingSettings {
+            phone_number: number.to_owned(),
+            mode: mode.into(),
+            ..NumberRecordingSettings::default()
+        };
+        let request = UpdateNumberSettingsRequest { request_id: fresh(), settings: Some(settings), update_mask: None };
+        let mut recording = RecordingServiceClient::new(self.as_admin()?);
+        recording.update_number_settings(request).await.context("setting what is recorded")?;
         Ok(())
     }
 
     /// Allows agents to call outside numbers with this prefix.
     pub async fn allow(&self, prefix: &str) -> anyhow::Result<()> {
-        let rule = Some(routing::DialRule { prefix: prefix.to_owned() });
-        let request = routing::PutDialRuleRequest { request_id: fresh(), rule };
-        self.routing()?.put_dial_rule(request).await.with_context(|| format!("allowing {prefix}"))?;
+        let rule = Some(routing::DialRule { prefix: prefix.to_owned(), ..routing::DialRule::default() });
+        let request =
+            routing::UpdateDialRuleRequest { request_id: fresh(), rule, update_mask: None, allow_missing: true };
+        self.routing()?.update_dial_rule(request).await.with_context(|| format!("allowing {prefix}"))?;
         Ok(())
     }
 

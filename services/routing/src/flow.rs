@@ -15,12 +15,70 @@ const MAX_RING_MS: i64 = 120_000;
 const DEFAULT_WAIT_MS: i64 = 300_000;
 const MAX_WAIT_MS: i64 = 3_600_000;
 
-/// A valid flow without gaps.
+/// What an update can change.
+pub(crate) const FIELDS: &[&str] = &["name", "steps", "skip_voicemail"];
+
+/// The fields of a flow that are written; the others stay as they are.
 #[derive(Debug, PartialEq)]
-pub(crate) struct CheckedFlow {
-    pub(crate) id: Uuid,
-    pub(crate) flow: CallFlow,
-    pub(crate) targets: FlowTargets,
+pub(crate) struct FlowChange {
+    name: Option<String>,
+    steps: Option<CheckedSteps>,
+    skip_voicemail: Option<bool>,
+}
+
+/// Valid steps without gaps.
+#[derive(Debug, PartialEq)]
+struct CheckedSteps {
+    steps: Vec<CallFlowStep>,
+    targets: FlowTargets,
+}
+
+impl FlowChange {
+    /// Reads the named fields of what a client sent.
+    pub(crate) fn parse(flow: &CallFlow, names: &[&str]) -> Result<Self, ApiError> {
+        let has = |field| names.contains(&field);
+        let (name, steps) = fields::all((
+            has("name").then(|| name(&flow.name)).transpose(),
+            has("steps").then(|| check_steps(flow.steps.clone())).transpose(),
+        ))?;
+        Ok(Self { name, steps, skip_voicemail: has("skip_voicemail").then_some(flow.skip_voicemail) })
+    }
+
+    /// Whom the new steps ring; `None` when the steps stay as they are.
+    pub(crate) fn targets(&self) -> Option<&FlowTargets> {
+        self.steps.as_ref().map(|it| &it.targets)
+    }
+
+    /// The flow after the change.
+    pub(crate) fn of(self, before: &CallFlow) -> CallFlow {
+        CallFlow {
+            name: self.name.unwrap_or_else(|| before.name.clone()),
+            steps: self.steps.map_or_else(|| before.steps.clone(), |it| it.steps),
+            skip_voicemail: self.skip_voicemail.unwrap_or(before.skip_voicemail),
+            ..before.clone()
+        }
+    }
+}
+
+/// Whether a client has filled in this field.
+pub(crate) fn is_set(flow: &CallFlow, field: &str) -> bool {
+    match field {
+        "name" => !flow.name.is_empty(),
+        "steps" => !flow.steps.is_empty(),
+        _ => flow.skip_voicemail,
+    }
+}
+
+/// The id of the flow that an update is of. One that may be created needs none, and gets `fresh_id`.
+pub(crate) fn updated_id(text: &str, allow_missing: bool, fresh_id: Uuid) -> Result<Uuid, ApiError> {
+    match text {
+        "" if allow_missing => Ok(fresh_id),
+        "" => {
+            let why = "must be a UUID; may be empty with allow_missing alone, for a new flow";
+            Err(ApiError::invalid_argument("call_flow.call_flow_id", why))
+        }
+        text => uuid("call_flow.call_flow_id", text),
+    }
 }
 
 /// The agents and teams that a flow rings, each with the first field that names it.
@@ -30,19 +88,7 @@ pub(crate) struct FlowTargets {
     pub(crate) teams: BTreeMap<Uuid, String>,
 }
 
-/// Checks a flow. One without an id gets `fresh_id`.
-pub(crate) fn check(mut flow: CallFlow, fresh_id: Uuid) -> Result<CheckedFlow, ApiError> {
-    let id = match flow.call_flow_id.as_str() {
-        "" => Ok(fresh_id),
-        text => uuid("call_flow.call_flow_id", text),
-    };
-    let (id, name, targets) = fields::all((id, name(&flow.name), check_steps(&mut flow.steps)))?;
-    flow.call_flow_id = id.to_string();
-    flow.name = name;
-    Ok(CheckedFlow { id, flow, targets })
-}
-
-fn check_steps(steps: &mut [CallFlowStep]) -> Result<FlowTargets, ApiError> {
+fn check_steps(mut steps: Vec<CallFlowStep>) -> Result<CheckedSteps, ApiError> {
     if steps.is_empty() || steps.len() > MAX_STEPS {
         return Err(ApiError::invalid_argument("call_flow.steps", format!("must be 1 to {MAX_STEPS}")));
     }
@@ -50,7 +96,7 @@ fn check_steps(steps: &mut [CallFlowStep]) -> Result<FlowTargets, ApiError> {
     let checked = steps.iter_mut().enumerate();
     let checked = checked.map(|(number, step)| check_step(&format!("call_flow.steps[{number}]"), step, &mut targets));
     fields::each::<(), ()>(checked)?;
-    Ok(targets)
+    Ok(CheckedSteps { steps, targets })
 }
 
 /// The ids of the agents that a flow rings, each once.
@@ -150,6 +196,10 @@ mod tests {
         CallFlow { name: "Main".to_owned(), steps, ..CallFlow::default() }
     }
 
+    fn check(flow: &CallFlow) -> Result<FlowChange, ApiError> {
+        FlowChange::parse(flow, FIELDS)
+    }
+
     fn agent(agent_id: &str, ring_ms: i64) -> Step {
         Step::RingAgent(RingAgent { agent_id: agent_id.to_owned(), ring_ms })
     }
@@ -164,13 +214,35 @@ mod tests {
 
     #[test]
     fn defaults_are_filled_in() {
-        let checked = check(flow(vec![agent(&ID.to_string(), 0), team(0, 0)]), ID).unwrap();
-        assert_eq!(checked.flow.call_flow_id, ID.to_string());
+        let change = check(&flow(vec![agent(&ID.to_string(), 0), team(0, 0)])).unwrap();
+        let targets = change.targets().unwrap();
+        assert_eq!(targets.agents[&ID], "call_flow.steps[0].ring_agent.agent_id");
+        assert_eq!(targets.teams[&ID], "call_flow.steps[1].ring_team.team_id");
         let expected = [agent(&ID.to_string(), 20_000), team(20_000, 300_000)];
-        let steps: Vec<_> = checked.flow.steps.into_iter().filter_map(|it| it.step).collect();
+        let steps: Vec<_> = change.of(&CallFlow::default()).steps.into_iter().filter_map(|it| it.step).collect();
         assert_eq!(steps, expected);
-        assert_eq!(checked.targets.agents[&ID], "call_flow.steps[0].ring_agent.agent_id");
-        assert_eq!(checked.targets.teams[&ID], "call_flow.steps[1].ring_team.team_id");
+    }
+
+    #[test]
+    fn only_the_named_fields_are_looked_at_and_changed() {
+        let before = CallFlow { skip_voicemail: true, ..flow(vec![mailbox("sales")]) };
+        let sent = CallFlow { name: "Night".to_owned(), ..flow(vec![mailbox("")]) };
+        let change = FlowChange::parse(&sent, &["name"]).unwrap();
+        assert_eq!(change.targets(), None);
+        assert_eq!(change.of(&before), CallFlow { name: "Night".to_owned(), ..before.clone() });
+        let change = FlowChange::parse(&sent, &["skip_voicemail"]).unwrap();
+        assert_eq!(change.of(&before), CallFlow { skip_voicemail: false, ..before.clone() });
+    }
+
+    #[test]
+    fn only_a_flow_that_may_be_created_needs_no_id() {
+        let fresh = Uuid::from_u128(8);
+        assert_eq!(updated_id("", true, fresh), Ok(fresh));
+        assert_eq!(updated_id(&ID.to_string(), true, fresh), Ok(ID));
+        for (text, allow_missing) in [("", false), ("7", true), ("7", false)] {
+            let error = updated_id(text, allow_missing, fresh).unwrap_err();
+            assert_eq!(error.fields[0].0, "call_flow.call_flow_id");
+        }
     }
 
     #[test]
@@ -178,7 +250,6 @@ mod tests {
         let end = || Step::Disconnect(Disconnect {});
         let cases = [
             (CallFlow { name: " ".to_owned(), ..flow(vec![end()]) }, "call_flow.name"),
-            (CallFlow { call_flow_id: "7".to_owned(), ..flow(vec![end()]) }, "call_flow.call_flow_id"),
             (flow(vec![]), "call_flow.steps"),
             (flow(vec![end(); 21]), "call_flow.steps"),
             (CallFlow { steps: vec![CallFlowStep { step: None }], ..flow(vec![]) }, "call_flow.steps[0]"),
@@ -191,14 +262,14 @@ mod tests {
             (flow(vec![mailbox(".sales")]), "call_flow.steps[0].voicemail.mailbox"),
         ];
         for (bad, field) in cases {
-            assert_eq!(check(bad.clone(), ID).unwrap_err().fields[0].0, field, "{bad:?}");
+            assert_eq!(check(&bad).unwrap_err().fields[0].0, field, "{bad:?}");
         }
     }
 
     #[test]
     fn all_wrong_fields_of_a_flow_are_named_at_once() {
         let bad = CallFlow { name: String::new(), ..flow(vec![agent("bob", -1), team(0, -1), mailbox("")]) };
-        let error = check(bad, ID).unwrap_err();
+        let error = check(&bad).unwrap_err();
         let names: Vec<_> = error.fields.iter().map(|(name, _)| name.as_str()).collect();
         let steps =
             ["[0].ring_agent.agent_id", "[0].ring_agent.ring_ms", "[1].ring_team.wait_ms", "[2].voicemail.mailbox"];

@@ -24,6 +24,7 @@ mod report;
 mod store;
 mod sync_wait;
 mod team_queue;
+mod upsert;
 mod worker_task;
 
 use std::path::PathBuf;

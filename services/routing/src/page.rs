@@ -1,4 +1,4 @@
-//! The page tokens of lists by name and by number.
+//! The page tokens of lists by name, by number and by prefix.
 
 use baton_api::{ApiError, page};
 use uuid::Uuid;
@@ -9,13 +9,18 @@ const MAX_TOKEN: usize = 1_000;
 /// The last item before a page. The default is before the first item.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ConfigurationCursor {
-    /// The item's name in lower case, or its number: what the list is sorted by.
+    /// The item's name in lower case, its number or its prefix: what the list is sorted by.
     pub(crate) key: String,
     /// Distinguishes items with the same key.
     pub(crate) id: Uuid,
 }
 
 impl ConfigurationCursor {
+    /// Of an item whose key no other has.
+    pub(crate) fn of_key(key: &str) -> Self {
+        Self { key: key.to_owned(), id: Uuid::nil() }
+    }
+
     /// Reads a page token; the empty one is the beginning.
     pub(crate) fn parse(token: &str) -> Result<Self, ApiError> {
         Ok(page::after(token, Self::read)?.unwrap_or_default())

@@ -6,14 +6,15 @@ use std::fmt::Write as _;
 
 use anyhow::Context as _;
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
-use baton_api::routing::v1::{CallFlow, DeleteCallFlowRequest, ListCallFlowsRequest, PutCallFlowRequest};
+use baton_api::routing::v1::{CallFlow, DeleteCallFlowRequest, ListCallFlowsRequest, UpdateCallFlowRequest};
 use baton_runtime::auth::Role;
 use clap::{Args, Subcommand};
+use prost_types::FieldMask;
 
 use self::step::StepText;
 use super::event_text::Names;
 use super::refusal::OrRefusal;
-use super::resolve;
+use super::resolve::{self, all_pages};
 use super::session::ClientSession;
 
 const FLOW: &str = "baton.routing.v1.CallFlow";
@@ -61,8 +62,7 @@ pub(crate) async fn run(session: &ClientSession, command: FlowCommand) -> anyhow
 
 pub(super) async fn flows(session: &ClientSession) -> anyhow::Result<Vec<CallFlow>> {
     let mut routing = RoutingServiceClient::new(session.reader_channel()?);
-    let request = ListCallFlowsRequest { page_size: resolve::PAGE_SIZE, page_token: String::new() };
-    Ok(routing.list_call_flows(request).await.or_refusal()?.call_flows)
+    all_pages!(routing, list_call_flows, ListCallFlowsRequest {}, call_flows)
 }
 
 pub(super) async fn named(session: &ClientSession, name: &str) -> anyhow::Result<CallFlow> {
@@ -101,12 +101,19 @@ async fn set(session: &ClientSession, args: FlowSetArgs) -> anyhow::Result<()> {
     for text in args.steps {
         steps.push(text.resolved(session).await?);
     }
-    let flow = CallFlow { call_flow_id: existing.call_flow_id, name, steps, skip_voicemail: args.skip_voicemail };
-    let request = PutCallFlowRequest { request_id: session.request_id(), call_flow: Some(flow) };
+    let flow = CallFlow { name, steps, skip_voicemail: args.skip_voicemail, ..existing };
+    let request = set_request(session.request_id(), flow);
     let mut routing = RoutingServiceClient::new(session.channel_for_role(Role::Admin)?);
-    let flow = routing.put_call_flow(request).await.or_refusal()?.call_flow.context("the answer is empty")?;
+    let flow = routing.update_call_flow(request).await.or_refusal()?.call_flow.context("the answer is empty")?;
     let names = resolve::names(session).await?;
     session.out.one(FLOW, &flow, |it| flow_text(it, &names))
+}
+
+/// A flow without an id is a new one. One that was read has the etag of then: what somebody else has changed since is not undone.
+fn set_request(request_id: String, flow: CallFlow) -> UpdateCallFlowRequest {
+    let allow_missing = flow.call_flow_id.is_empty();
+    let update_mask = Some(FieldMask { paths: vec!["*".to_owned()] });
+    UpdateCallFlowRequest { request_id, call_flow: Some(flow), update_mask, allow_missing }
 }
 
 async fn delete(session: &ClientSession, name: &str) -> anyhow::Result<()> {
@@ -132,6 +139,14 @@ fn flow_text(flow: &CallFlow, names: &Names) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_flow_that_is_not_there_is_created_and_the_other_is_changed_as_it_was_read() {
+        let read = CallFlow { call_flow_id: "1".to_owned(), etag: "e".to_owned(), ..CallFlow::default() };
+        let request = set_request("r".to_owned(), read.clone());
+        assert_eq!((request.call_flow, request.allow_missing), (Some(read), false));
+        assert!(set_request("r".to_owned(), CallFlow::default()).allow_missing);
+    }
 
     #[test]
     fn a_flow_is_found_by_name_or_id_and_an_ambiguous_name_is_refused() {

@@ -4,15 +4,17 @@ use anyhow::Context as _;
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
 use baton_api::routing::v1::{
     DeleteDialRuleRequest, DeleteNumberRequest, DialRule, ListDialRulesRequest, ListNumbersRequest, Number,
-    PutDialRuleRequest, PutNumberRequest,
+    UpdateDialRuleRequest, UpdateNumberRequest,
 };
 use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand};
+use prost_types::FieldMask;
 
 use super::refusal::OrRefusal;
+use super::resolve::all_pages;
 use super::session::ClientSession;
-use super::{flow, resolve, word};
+use super::{flow, word};
 
 const NUMBER: &str = "baton.routing.v1.Number";
 const RULE: &str = "baton.routing.v1.DialRule";
@@ -68,8 +70,8 @@ pub(super) async fn first(session: &ClientSession) -> anyhow::Result<String> {
 }
 
 async fn numbers(channel: GrpcChannel) -> anyhow::Result<Vec<Number>> {
-    let request = ListNumbersRequest { page_size: resolve::PAGE_SIZE, page_token: String::new() };
-    Ok(RoutingServiceClient::new(channel).list_numbers(request).await.or_refusal()?.numbers)
+    let mut routing = RoutingServiceClient::new(channel);
+    all_pages!(routing, list_numbers, ListNumbersRequest {}, numbers)
 }
 
 async fn list(session: &ClientSession) -> anyhow::Result<()> {
@@ -86,11 +88,17 @@ async fn set(session: &ClientSession, number: String, flow: Option<String>) -> a
         Some(name) => flow::named(session, name).await?.call_flow_id,
         None => String::new(),
     };
-    let number = Some(Number { number, call_flow_id });
-    let request = PutNumberRequest { request_id: session.request_id(), number };
+    let request = set_request(session.request_id(), number, call_flow_id);
     let mut routing = RoutingServiceClient::new(session.channel_for_role(Role::Admin)?);
-    let number = routing.put_number(request).await.or_refusal()?.number.context("the answer is empty")?;
+    let number = routing.update_number(request).await.or_refusal()?.number.context("the answer is empty")?;
     session.out.one(NUMBER, &number, |it| format!("{} is set.", it.number))
+}
+
+/// Gives no etag: the call flow that is given here is not decided on the one before. It is named, because an empty one counts too.
+fn set_request(request_id: String, number: String, call_flow_id: String) -> UpdateNumberRequest {
+    let number = Some(Number { number, call_flow_id, ..Number::default() });
+    let update_mask = Some(FieldMask { paths: vec!["call_flow_id".to_owned()] });
+    UpdateNumberRequest { request_id, number, update_mask, allow_missing: true }
 }
 
 async fn delete(session: &ClientSession, number: String) -> anyhow::Result<()> {
@@ -101,9 +109,11 @@ async fn delete(session: &ClientSession, number: String) -> anyhow::Result<()> {
 }
 
 async fn allow(session: &ClientSession, prefix: String) -> anyhow::Result<()> {
-    let request = PutDialRuleRequest { request_id: session.request_id(), rule: Some(DialRule { prefix }) };
+    let rule = Some(DialRule { prefix, ..DialRule::default() });
+    let request =
+        UpdateDialRuleRequest { request_id: session.request_id(), rule, update_mask: None, allow_missing: true };
     let mut routing = RoutingServiceClient::new(session.channel_for_role(Role::Admin)?);
-    let rule = routing.put_dial_rule(request).await.or_refusal()?.rule.context("the answer is empty")?;
+    let rule = routing.update_dial_rule(request).await.or_refusal()?.rule.context("the answer is empty")?;
     session.out.one(RULE, &rule, |it| format!("Agents may call numbers that begin with {}.", it.prefix))
 }
 
@@ -116,6 +126,6 @@ async fn disallow(session: &ClientSession, prefix: String) -> anyhow::Result<()>
 
 async fn allowed(session: &ClientSession) -> anyhow::Result<()> {
     let mut routing = RoutingServiceClient::new(session.reader_channel()?);
-    let rules = routing.list_dial_rules(ListDialRulesRequest {}).await.or_refusal()?.rules;
+    let rules = all_pages!(routing, list_dial_rules, ListDialRulesRequest {}, rules)?;
     session.out.list(RULE, &rules, &["numbers that begin with"], |it| vec![it.prefix.clone()])
 }

@@ -8,8 +8,9 @@ use anyhow::Context as _;
 use baton_api::common::v1::RecordingMode;
 use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
 use baton_api::recording::v1::{
-    DeleteRecordingRequest, DownloadRecordingRequest, GetRecordingRequest, GetSettingsRequest, PauseRecordingRequest,
-    Recording, ResumeRecordingRequest, SetSettingsRequest, StartRecordingRequest, StopRecordingRequest,
+    DeleteRecordingRequest, DownloadRecordingRequest, GetNumberSettingsRequest, GetRecordingRequest,
+    NumberRecordingSettings, PauseRecordingRequest, Recording, ResumeRecordingRequest, StartRecordingRequest,
+    StopRecordingRequest, UpdateNumberSettingsRequest,
 };
 use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
@@ -25,6 +26,7 @@ use super::{call, resolve, word};
 use crate::failure::UsageError;
 
 const RECORDING: &str = "baton.recording.v1.Recording";
+const SETTINGS: &str = "baton.recording.v1.NumberRecordingSettings";
 /// Characters of a checksum that are shown.
 const SHOWN_SUM: usize = 18;
 
@@ -255,22 +257,25 @@ async fn send(
 }
 
 async fn settings(session: &ClientSession, phone_number: String, set: Option<RecordingModeArg>) -> anyhow::Result<()> {
-    let mode = match set {
+    let settings = match set {
         None => {
             let mut client = RecordingServiceClient::new(session.reader_channel()?);
-            let request = GetSettingsRequest { phone_number: phone_number.clone() };
-            client.get_settings(request).await.or_refusal()?.mode
+            client.get_number_settings(GetNumberSettingsRequest { phone_number }).await.or_refusal()?.settings
         }
         Some(mode) => {
             let mut client = RecordingServiceClient::new(session.channel_for_role(Role::Admin)?);
-            let (request_id, phone_number) = (session.request_id(), phone_number.clone());
-            let mode = RecordingMode::from(mode).into();
-            client.set_settings(SetSettingsRequest { request_id, phone_number, mode }).await.or_refusal()?.mode
+            let request = set_request(session.request_id(), phone_number, mode.into());
+            client.update_number_settings(request).await.or_refusal()?.settings
         }
     };
-    let value = json!({ "phone_number": phone_number, "mode": RecordingMode::try_from(mode)?.as_str_name() });
-    session.out.value(&value, &format!("{phone_number}: {}", word::recording_mode(mode)));
-    Ok(())
+    let settings = settings.context("the answer is empty")?;
+    session.out.one(SETTINGS, &settings, |it| format!("{}: {}", it.phone_number, word::recording_mode(it.mode)))
+}
+
+/// Gives no etag: the mode that is given here is not decided on the one before.
+fn set_request(request_id: String, phone_number: String, mode: RecordingMode) -> UpdateNumberSettingsRequest {
+    let settings = NumberRecordingSettings { phone_number, mode: mode.into(), ..NumberRecordingSettings::default() };
+    UpdateNumberSettingsRequest { request_id, settings: Some(settings), update_mask: None }
 }
 
 async fn delete(session: &ClientSession, id: &str) -> anyhow::Result<()> {

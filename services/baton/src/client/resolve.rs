@@ -19,7 +19,7 @@ use super::word;
 /// The largest that the services allow.
 pub(super) const PAGE_SIZE: i32 = 500;
 /// Longer lists are cut.
-const MAX_PAGES: usize = 40;
+pub(super) const MAX_PAGES: usize = 40;
 /// Candidates that the error for an ambiguous text names.
 const MAX_CANDIDATES: usize = 5;
 
@@ -28,10 +28,10 @@ macro_rules! all_pages {
     ($client:expr, $method:ident, $request:ident { $($field:ident),* }, $items:ident) => {{
         let mut items = Vec::new();
         let mut page_token = String::new();
-        for _ in 0..MAX_PAGES {
+        for _ in 0..$crate::client::resolve::MAX_PAGES {
             let mut request = $request::default();
             $(request.$field = $field.to_owned();)*
-            (request.page_size, request.page_token) = (PAGE_SIZE, page_token);
+            (request.page_size, request.page_token) = ($crate::client::resolve::PAGE_SIZE, page_token);
             let page = $client.$method(request).await.or_refusal()?;
             items.extend(page.$items);
             page_token = page.next_page_token;
@@ -42,6 +42,7 @@ macro_rules! all_pages {
         anyhow::Ok(items)
     }};
 }
+pub(super) use all_pages;
 
 pub(super) async fn agents(session: &ClientSession) -> anyhow::Result<Vec<Agent>> {
     agents_on(session.reader_channel()?).await

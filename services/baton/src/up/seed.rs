@@ -10,11 +10,11 @@ use anyhow::Context as _;
 use baton_api::common::v1::RecordingMode;
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
 use baton_api::presence::v1::{Agent, CreateAgentRequest, CreateTeamRequest, Team};
-use baton_api::recording::v1::SetSettingsRequest;
 use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
+use baton_api::recording::v1::{NumberRecordingSettings, UpdateNumberSettingsRequest};
 use baton_api::routing::v1::call_flow_step::{RingTeam, Step, Voicemail};
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
-use baton_api::routing::v1::{CallFlow, CallFlowStep, Number, PutCallFlowRequest, PutNumberRequest};
+use baton_api::routing::v1::{CallFlow, CallFlowStep, Number, UpdateCallFlowRequest, UpdateNumberRequest};
 use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_api::simulator::v1::{AnswersAfter, PhoneBehaviour, PutPhoneRequest};
@@ -125,16 +125,31 @@ async fn make_directory(admin: &GrpcChannel) -> anyhow::Result<()> {
 
 async fn make_number(admin: &GrpcChannel) -> anyhow::Result<()> {
     let mut routing = RoutingServiceClient::new(admin.clone());
-    let call_flow = Some(call_flow());
-    made(routing.put_call_flow(PutCallFlowRequest { request_id: "seed-flow".to_owned(), call_flow }).await)?;
-    let number = Some(Number { number: NUMBER.to_owned(), call_flow_id: id(FLOW) });
-    made(routing.put_number(PutNumberRequest { request_id: "seed-number".to_owned(), number }).await)?;
-    let settings = SetSettingsRequest {
-        request_id: "seed-recording".to_owned(),
+    let flow = UpdateCallFlowRequest {
+        request_id: "seed-flow".to_owned(),
+        call_flow: Some(call_flow()),
+        update_mask: None,
+        allow_missing: true,
+    };
+    made(routing.update_call_flow(flow).await)?;
+    let number = UpdateNumberRequest {
+        request_id: "seed-number".to_owned(),
+        number: Some(Number { number: NUMBER.to_owned(), call_flow_id: id(FLOW), ..Number::default() }),
+        update_mask: None,
+        allow_missing: true,
+    };
+    made(routing.update_number(number).await)?;
+    let settings = NumberRecordingSettings {
         phone_number: NUMBER.to_owned(),
         mode: RecordingMode::All.into(),
+        ..NumberRecordingSettings::default()
     };
-    made(RecordingServiceClient::new(admin.clone()).set_settings(settings).await)
+    let settings = UpdateNumberSettingsRequest {
+        request_id: "seed-recording".to_owned(),
+        settings: Some(settings),
+        update_mask: None,
+    };
+    made(RecordingServiceClient::new(admin.clone()).update_number_settings(settings).await)
 }
 
 fn call_flow() -> CallFlow {
@@ -144,7 +159,7 @@ fn call_flow() -> CallFlow {
         call_flow_id: id(FLOW),
         name: "Sales, then voicemail".to_owned(),
         steps: steps.into_iter().map(|step| CallFlowStep { step: Some(step) }).collect(),
-        skip_voicemail: false,
+        ..CallFlow::default()
     }
 }
 

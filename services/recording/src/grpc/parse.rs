@@ -1,7 +1,7 @@
 //! Parsing requests: an invalid value is refused here, with the name of its field (X4).
 
-use baton_api::ApiError;
 use baton_api::common::v1::RecordingMode;
+use baton_api::{ApiError, page};
 use baton_runtime::auth::{Caller, Role};
 
 const MAX_ID: usize = 128;
@@ -50,6 +50,11 @@ pub(crate) fn page_token(token: &str) -> Result<(&str, i64), ApiError> {
     let (interaction_id, number) = token.split_once('.').ok_or_else(invalid)?;
     let number = number.parse().map_err(|_| invalid())?;
     Ok((id("page_token", interaction_id).map_err(|_| invalid())?, number))
+}
+
+/// The number after which the page begins; empty for the first page.
+pub(crate) fn number_page_token(token: &str) -> Result<&str, ApiError> {
+    Ok(page::after(token, |it| phone_number("page_token", it).ok())?.unwrap_or_default())
 }
 
 /// The token of the page after this recording.
@@ -107,5 +112,7 @@ mod tests {
         for bad in ["x", "x.", ".1", "a/b.1", "x.y"] {
             assert!(page_token(bad).is_err(), "{bad}");
         }
+        assert_eq!((number_page_token(""), number_page_token("+4930123456")), (Ok(""), Ok("+4930123456")));
+        assert_eq!(number_page_token("x").unwrap_err().fields[0].0, "page_token");
     }
 }

@@ -31,15 +31,30 @@ type Answer<T> = Result<Response<T>, Status>;
 
 #[tonic::async_trait]
 impl RecordingService for RecordingApi {
-    async fn get_settings(&self, request: Request<proto::GetSettingsRequest>) -> Answer<proto::GetSettingsResponse> {
+    async fn get_number_settings(
+        &self,
+        request: Request<proto::GetNumberSettingsRequest>,
+    ) -> Answer<proto::GetNumberSettingsResponse> {
         let tenant = request.caller()?.tenant()?.as_str();
         let number = parse::phone_number("phone_number", &request.get_ref().phone_number)?;
-        let mode = settings::mode_of(&self.core, tenant, number).await?;
-        Ok(Response::new(proto::GetSettingsResponse { mode: mode.into() }))
+        let found = settings::of_number(&self.core, tenant, number).await?;
+        Ok(Response::new(proto::GetNumberSettingsResponse { settings: Some(settings::shown(found)) }))
     }
 
-    async fn set_settings(&self, request: Request<proto::SetSettingsRequest>) -> Answer<proto::SetSettingsResponse> {
-        let response = settings::set(&self.core, request.caller()?, request.get_ref()).await?;
+    async fn list_number_settings(
+        &self,
+        request: Request<proto::ListNumberSettingsRequest>,
+    ) -> Answer<proto::ListNumberSettingsResponse> {
+        let tenant = request.caller()?.tenant()?.as_str();
+        let response = settings::list(&self.core, tenant, request.get_ref()).await?;
+        Ok(Response::new(response))
+    }
+
+    async fn update_number_settings(
+        &self,
+        request: Request<proto::UpdateNumberSettingsRequest>,
+    ) -> Answer<proto::UpdateNumberSettingsResponse> {
+        let response = settings::update(&self.core, request.caller()?, request.get_ref()).await?;
         Ok(Response::new(response))
     }
 

@@ -1,7 +1,9 @@
 //! The service on the wire.
 
+mod call_flows;
 mod configuration;
 mod dial_rules;
+mod numbers;
 mod route;
 
 use std::sync::Arc;

@@ -10,8 +10,9 @@ use baton_runtime::auth::TenantId;
 use tonic::{Request, Response, Status};
 
 use super::RoutingApi;
+use crate::store::flows::{self, StoredFlow};
 use crate::store::waits::{self, StoredWait, WaitState};
-use crate::store::{dial_rules, flows, numbers};
+use crate::store::{dial_rules, numbers};
 use crate::sync_wait::{self, WaitProjection};
 use crate::{dial_rule, flow, number};
 
@@ -29,10 +30,10 @@ impl RouteService for RoutingApi {
         let message = request.get_ref();
         let (tenant, number) = fields::all((tenant(&message.tenant), number::parse("number", &message.number)))?;
         let mut reader = self.matcher.core.db.read().await?;
-        let found = numbers::get(&mut reader, &tenant, &number).await?;
+        let found = numbers::look_up(&mut reader, &tenant, &number).await?;
         let row = found.ok_or_else(|| ApiError::not_found("number"))?;
         let call_flow = match row.call_flow_id {
-            Some(id) => flows::get(&mut reader, &tenant, id).await?,
+            Some(id) => flows::look_up(&mut reader, &tenant, id).await?.map(StoredFlow::shown),
             None => None,
         };
         drop(reader);
@@ -52,7 +53,7 @@ impl RouteService for RoutingApi {
             number::parse("to", &message.to),
         ))?;
         let mut reader = self.matcher.core.db.read().await?;
-        if numbers::get(&mut reader, &tenant, &number).await?.is_none() {
+        if numbers::look_up(&mut reader, &tenant, &number).await?.is_none() {
             return Err(ApiError::not_found("number").into());
         }
         let rule = dial_rules::allowing(&mut reader, &tenant, &to).await?;

@@ -1,8 +1,8 @@
-//! Call flows, each stored as an encoded message.
+//! Call flows, each stored as an encoded message without its etag, which is a column.
 
 use baton_api::routing::v1::CallFlow;
 use baton_runtime::auth::TenantId;
-use baton_store::{Reader, StoreError, Tx, on};
+use baton_store::{Etag, Reader, StoreError, Tx, on};
 use prost::Message as _;
 use uuid::Uuid;
 
@@ -12,42 +12,76 @@ use crate::page::ConfigurationCursor;
 struct Row {
     call_flow_id: Uuid,
     flow: Vec<u8>,
+    etag: Etag,
 }
 
 impl Row {
-    fn into_flow(self) -> Result<CallFlow, StoreError> {
-        CallFlow::decode(self.flow.as_slice()).map_err(|error| StoreError::Corrupt {
+    fn into_flow(self) -> Result<StoredFlow, StoreError> {
+        let flow = CallFlow::decode(self.flow.as_slice()).map_err(|error| StoreError::Corrupt {
             table: "call_flows",
             column: "flow",
             row: self.call_flow_id.to_string(),
             source: Some(Box::new(error)),
-        })
+        })?;
+        Ok(StoredFlow { id: self.call_flow_id, flow, etag: self.etag })
     }
 }
 
-/// Creates or replaces a flow.
-pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, id: Uuid, flow: &CallFlow) -> Result<(), StoreError> {
+/// A flow and which version of it that is.
+#[derive(Debug)]
+pub(crate) struct StoredFlow {
+    pub(crate) id: Uuid,
+    /// Without its etag.
+    pub(crate) flow: CallFlow,
+    pub(crate) etag: Etag,
+}
+
+impl StoredFlow {
+    /// As clients see it.
+    pub(crate) fn shown(self) -> CallFlow {
+        CallFlow { etag: self.etag.as_str().to_owned(), ..self.flow }
+    }
+}
+
+macro_rules! select_flow {
+    ($handle:ident, $tenant:ident, $id:ident) => {{
+        let row: Option<Row> = on!($handle, conn => sqlx::query_as(
+            "SELECT call_flow_id, flow, etag FROM call_flows WHERE tenant = $1 AND call_flow_id = $2")
+            .bind($tenant.as_str())
+            .bind($id)
+            .fetch_optional(conn)
+            .await)?;
+        row.map(Row::into_flow).transpose()
+    }};
+}
+
+/// Writes a flow in the place of the one with its id, if there is one.
+pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, flow: &StoredFlow) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
-        "INSERT INTO call_flows (tenant, call_flow_id, name_key, flow) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (tenant, call_flow_id) DO UPDATE SET name_key = $3, flow = $4")
+        "INSERT INTO call_flows (tenant, call_flow_id, name_key, flow, etag) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (tenant, call_flow_id) DO UPDATE SET name_key = $3, flow = $4, etag = $5")
         .bind(tenant.as_str())
-        .bind(id)
-        .bind(flow.name.to_lowercase())
-        .bind(flow.encode_to_vec())
+        .bind(flow.id)
+        .bind(flow.flow.name.to_lowercase())
+        .bind(flow.flow.encode_to_vec())
+        .bind(&flow.etag)
         .execute(conn)
         .await)?;
     Ok(())
 }
 
-/// One flow; `None` when there is none.
-pub(crate) async fn get(reader: &mut Reader, tenant: &TenantId, id: Uuid) -> Result<Option<CallFlow>, StoreError> {
-    let row: Option<Row> = on!(reader, conn => sqlx::query_as(
-        "SELECT call_flow_id, flow FROM call_flows WHERE tenant = $1 AND call_flow_id = $2")
-        .bind(tenant.as_str())
-        .bind(id)
-        .fetch_optional(conn)
-        .await)?;
-    row.map(Row::into_flow).transpose()
+/// One flow, within a change; `None` when there is none.
+pub(crate) async fn get(tx: &mut Tx, tenant: &TenantId, id: Uuid) -> Result<Option<StoredFlow>, StoreError> {
+    select_flow!(tx, tenant, id)
+}
+
+/// The same for a reader.
+pub(crate) async fn look_up(
+    reader: &mut Reader,
+    tenant: &TenantId,
+    id: Uuid,
+) -> Result<Option<StoredFlow>, StoreError> {
+    select_flow!(reader, tenant, id)
 }
 
 /// Whether there is such a flow.
@@ -67,9 +101,9 @@ pub(crate) async fn list(
     tenant: &TenantId,
     after: &ConfigurationCursor,
     limit: usize,
-) -> Result<Vec<CallFlow>, StoreError> {
+) -> Result<Vec<StoredFlow>, StoreError> {
     let rows: Vec<Row> = on!(reader, conn => sqlx::query_as(
-        "SELECT call_flow_id, flow FROM call_flows
+        "SELECT call_flow_id, flow, etag FROM call_flows
          WHERE tenant = $1 AND (name_key, call_flow_id) > ($2, $3)
          ORDER BY name_key, call_flow_id LIMIT $4")
         .bind(tenant.as_str())

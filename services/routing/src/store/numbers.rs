@@ -1,36 +1,53 @@
 //! Numbers and the flows that calls to them take.
 
 use baton_runtime::auth::TenantId;
-use baton_store::{Reader, StoreError, Tx, on};
+use baton_store::{Etag, Reader, StoreError, Tx, on};
 use uuid::Uuid;
 
 #[derive(Debug, sqlx::FromRow)]
 pub(crate) struct NumberRow {
     pub(crate) number: String,
     pub(crate) call_flow_id: Option<Uuid>,
+    pub(crate) etag: Etag,
 }
 
-/// Creates or replaces a number.
+macro_rules! select_number {
+    ($handle:ident, $tenant:ident, $number:ident) => {
+        Ok(on!($handle, conn => sqlx::query_as(
+            "SELECT number, call_flow_id, etag FROM numbers WHERE tenant = $1 AND number = $2")
+            .bind($tenant.as_str())
+            .bind($number)
+            .fetch_optional(conn)
+            .await)?)
+    };
+}
+
+/// Writes a number in the place of what it was, if it is there.
 pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, number: &NumberRow) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
-        "INSERT INTO numbers (tenant, number, call_flow_id) VALUES ($1, $2, $3)
-         ON CONFLICT (tenant, number) DO UPDATE SET call_flow_id = $3")
+        "INSERT INTO numbers (tenant, number, call_flow_id, etag) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (tenant, number) DO UPDATE SET call_flow_id = $3, etag = $4")
         .bind(tenant.as_str())
         .bind(&number.number)
         .bind(number.call_flow_id)
+        .bind(&number.etag)
         .execute(conn)
         .await)?;
     Ok(())
 }
 
-/// One number; `None` when it is not the tenant's.
-pub(crate) async fn get(reader: &mut Reader, tenant: &TenantId, number: &str) -> Result<Option<NumberRow>, StoreError> {
-    Ok(on!(reader, conn => sqlx::query_as(
-        "SELECT number, call_flow_id FROM numbers WHERE tenant = $1 AND number = $2")
-        .bind(tenant.as_str())
-        .bind(number)
-        .fetch_optional(conn)
-        .await)?)
+/// One number, within a change; `None` when it is not the tenant's.
+pub(crate) async fn get(tx: &mut Tx, tenant: &TenantId, number: &str) -> Result<Option<NumberRow>, StoreError> {
+    select_number!(tx, tenant, number)
+}
+
+/// The same for a reader.
+pub(crate) async fn look_up(
+    reader: &mut Reader,
+    tenant: &TenantId,
+    number: &str,
+) -> Result<Option<NumberRow>, StoreError> {
+    select_number!(reader, tenant, number)
 }
 
 /// A page by number.
@@ -41,7 +58,7 @@ pub(crate) async fn list(
     limit: usize,
 ) -> Result<Vec<NumberRow>, StoreError> {
     Ok(on!(reader, conn => sqlx::query_as(
-        "SELECT number, call_flow_id FROM numbers WHERE tenant = $1 AND number > $2 ORDER BY number LIMIT $3")
+        "SELECT number, call_flow_id, etag FROM numbers WHERE tenant = $1 AND number > $2 ORDER BY number LIMIT $3")
         .bind(tenant.as_str())
         .bind(after)
         .bind(limit as i64)

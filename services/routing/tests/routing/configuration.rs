@@ -3,8 +3,8 @@
 use baton_api::error::{ApiError, ErrorReason};
 use baton_api::routing::v1::call_flow_step::{Disconnect, RingAgent, RingTeam, Step};
 use baton_api::routing::v1::{
-    CallFlow, CallFlowStep, DeleteCallFlowRequest, DeleteNumberRequest, GetCallFlowRequest, ListCallFlowsRequest,
-    ListNumbersRequest, Number, PutCallFlowRequest, PutNumberRequest, ResolveNumberRequest,
+    CallFlow, CallFlowStep, DeleteCallFlowRequest, DeleteNumberRequest, GetCallFlowRequest, GetNumberRequest,
+    ListCallFlowsRequest, Number, ResolveNumberRequest, UpdateCallFlowRequest, UpdateNumberRequest,
 };
 use baton_runtime::auth::Role;
 use tonic::{Code, Status};
@@ -16,30 +16,49 @@ const TEAM: Uuid = Uuid::from_u128(1);
 const ANN: Uuid = Uuid::from_u128(11);
 const NUMBER: &str = "+3225550100";
 
-fn flow(name: &str, steps: Vec<Step>) -> CallFlow {
+pub(crate) fn flow(name: &str, steps: Vec<Step>) -> CallFlow {
     let steps = steps.into_iter().map(|step| CallFlowStep { step: Some(step) }).collect();
     CallFlow { name: name.to_owned(), steps, ..CallFlow::default() }
+}
+
+pub(crate) fn hang_up() -> Step {
+    Step::Disconnect(Disconnect {})
 }
 
 fn ring_ann() -> Step {
     Step::RingAgent(RingAgent { agent_id: ANN.to_string(), ring_ms: 0 })
 }
 
-impl World {
-    async fn put_flow(&self, flow: CallFlow) -> Result<CallFlow, Status> {
-        let request = PutCallFlowRequest { request_id: fresh(), call_flow: Some(flow) };
-        let response = self.routing(TENANT, Role::Admin).put_call_flow(request).await?;
-        Ok(response.into_inner().call_flow.unwrap())
-    }
-
-    pub(crate) async fn put_number(&self, number: &str, call_flow_id: &str) -> Result<(), Status> {
-        let number = Number { number: number.to_owned(), call_flow_id: call_flow_id.to_owned() };
-        let request = PutNumberRequest { request_id: fresh(), number: Some(number) };
-        self.routing(TENANT, Role::Admin).put_number(request).await.map(drop)
+/// A flow that is created or changed in all fields that are set.
+fn put(flow: CallFlow) -> UpdateCallFlowRequest {
+    UpdateCallFlowRequest {
+        request_id: fresh(),
+        call_flow: Some(flow),
+        allow_missing: true,
+        ..UpdateCallFlowRequest::default()
     }
 }
 
-fn field(status: &Status) -> String {
+impl World {
+    pub(crate) async fn put_flow(&self, flow: CallFlow) -> Result<CallFlow, Status> {
+        let response = self.routing(TENANT, Role::Admin).update_call_flow(put(flow)).await?;
+        Ok(response.into_inner().call_flow.unwrap())
+    }
+
+    pub(crate) async fn put_number(&self, number: &str, call_flow_id: &str) -> Result<Number, Status> {
+        let number = Number { number: number.to_owned(), call_flow_id: call_flow_id.to_owned(), ..Number::default() };
+        let request = UpdateNumberRequest {
+            request_id: fresh(),
+            number: Some(number),
+            allow_missing: true,
+            ..UpdateNumberRequest::default()
+        };
+        let response = self.routing(TENANT, Role::Admin).update_number(request).await?;
+        Ok(response.into_inner().number.unwrap())
+    }
+}
+
+pub(crate) fn field(status: &Status) -> String {
     ApiError::of(status).fields[0].0.clone()
 }
 
@@ -82,7 +101,7 @@ async fn a_flow_and_a_number_cannot_name_what_does_not_exist() {
 #[tokio::test]
 async fn a_flow_in_use_stays() {
     let world = World::new().await;
-    let stored = world.put_flow(flow("Main", vec![Step::Disconnect(Disconnect {})])).await.unwrap();
+    let stored = world.put_flow(flow("Main", vec![hang_up()])).await.unwrap();
     world.put_number(NUMBER, &stored.call_flow_id).await.unwrap();
     let mut admin = world.routing(TENANT, Role::Admin);
     let delete = || DeleteCallFlowRequest { request_id: fresh(), call_flow_id: stored.call_flow_id.clone() };
@@ -98,11 +117,10 @@ async fn a_flow_in_use_stays() {
 #[tokio::test]
 async fn a_repeated_request_creates_one_flow() {
     let world = World::new().await;
-    let call_flow = Some(flow("Main", vec![Step::Disconnect(Disconnect {})]));
-    let request = PutCallFlowRequest { request_id: fresh(), call_flow };
+    let request = put(flow("Main", vec![hang_up()]));
     let mut admin = world.routing(TENANT, Role::Admin);
-    let first = admin.put_call_flow(request.clone()).await.unwrap().into_inner();
-    let second = admin.put_call_flow(request).await.unwrap().into_inner();
+    let first = admin.update_call_flow(request.clone()).await.unwrap().into_inner();
+    let second = admin.update_call_flow(request).await.unwrap().into_inner();
     assert_eq!(first, second);
     let listed = admin.list_call_flows(ListCallFlowsRequest::default()).await.unwrap().into_inner();
     assert_eq!(listed.call_flows, [first.call_flow.unwrap()]);
@@ -111,36 +129,31 @@ async fn a_repeated_request_creates_one_flow() {
 #[tokio::test]
 async fn another_tenants_flow_is_as_missing_as_one_that_never_was() {
     let world = World::new().await;
-    let stored = world.put_flow(flow("Main", vec![Step::Disconnect(Disconnect {})])).await.unwrap();
+    let stored = world.put_flow(flow("Main", vec![hang_up()])).await.unwrap();
     let mut stranger = world.routing("other", Role::Admin);
     let mut refusals = Vec::new();
     for call_flow_id in [stored.call_flow_id, TEAM.to_string()] {
         let get = GetCallFlowRequest { call_flow_id: call_flow_id.clone() };
         let status = stranger.get_call_flow(get).await.unwrap_err();
         refusals.push((status.code(), status.message().to_owned()));
+        let call_flow = Some(CallFlow { call_flow_id: call_flow_id.clone(), ..flow("Mine", vec![hang_up()]) });
+        let update = UpdateCallFlowRequest { request_id: fresh(), call_flow, ..UpdateCallFlowRequest::default() };
+        let status = stranger.update_call_flow(update).await.unwrap_err();
+        refusals.push((status.code(), status.message().to_owned()));
         let delete = DeleteCallFlowRequest { request_id: fresh(), call_flow_id };
         let status = stranger.delete_call_flow(delete).await.unwrap_err();
         refusals.push((status.code(), status.message().to_owned()));
     }
-    assert_eq!(refusals[..2], refusals[2..]);
+    assert_eq!(refusals[..3], refusals[3..]);
 }
 
 #[tokio::test]
-async fn lists_come_in_pages() {
+async fn a_number_is_read_by_the_tenant_whose_it_is() {
     let world = World::new().await;
-    for number in ["+3225550103", "+3225550101", "+3225550102"] {
-        world.put_number(number, "").await.unwrap();
-    }
-    let mut admin = world.routing(TENANT, Role::Supervisor);
-    let mut numbers = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let page = admin.list_numbers(ListNumbersRequest { page_size: 2, page_token }).await.unwrap().into_inner();
-        numbers.extend(page.numbers.into_iter().map(|it| it.number));
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
-    assert_eq!(numbers, ["+3225550101", "+3225550102", "+3225550103"]);
+    let stored = world.put_number(NUMBER, "").await.unwrap();
+    let get = || GetNumberRequest { number: NUMBER.to_owned() };
+    let read = world.routing(TENANT, Role::Supervisor).get_number(get()).await.unwrap().into_inner();
+    assert_eq!(read.number, Some(stored));
+    let status = world.routing("other", Role::Supervisor).get_number(get()).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
 }

@@ -2,7 +2,8 @@
 
 use baton_api::error::{ApiError, ErrorReason};
 use baton_api::routing::v1::{
-    DeleteDialRuleRequest, DialRule, ListDialRulesRequest, PutDialRuleRequest, ResolveDialRequest,
+    DeleteDialRuleRequest, DialRule, GetDialRuleRequest, ListDialRulesRequest, ResolveDialRequest,
+    UpdateDialRuleRequest,
 };
 use baton_runtime::auth::Role;
 use baton_store::{Db, on};
@@ -12,16 +13,26 @@ use crate::world::{TENANT, World, fresh};
 
 const NUMBER: &str = "+3225550100";
 
-fn rule(prefix: &str) -> PutDialRuleRequest {
-    PutDialRuleRequest { request_id: fresh(), rule: Some(DialRule { prefix: prefix.to_owned() }) }
+fn rule(prefix: &str) -> DialRule {
+    DialRule { prefix: prefix.to_owned(), ..DialRule::default() }
+}
+
+/// Creates a rule, or leaves the one that is there.
+fn put(prefix: &str) -> UpdateDialRuleRequest {
+    UpdateDialRuleRequest {
+        request_id: fresh(),
+        rule: Some(rule(prefix)),
+        allow_missing: true,
+        ..UpdateDialRuleRequest::default()
+    }
 }
 
 impl World {
-    async fn allow(&self, tenant: &str, prefix: &str) -> Result<(), Status> {
-        self.routing(tenant, Role::Admin).put_dial_rule(rule(prefix)).await.map(drop)
+    pub(crate) async fn allow(&self, tenant: &str, prefix: &str) -> Result<DialRule, Status> {
+        Ok(self.routing(tenant, Role::Admin).update_dial_rule(put(prefix)).await?.into_inner().rule.unwrap())
     }
 
-    async fn take_back(&self, tenant: &str, prefix: &str) -> Result<(), Status> {
+    pub(crate) async fn take_back(&self, tenant: &str, prefix: &str) -> Result<(), Status> {
         let request = DeleteDialRuleRequest { request_id: fresh(), prefix: prefix.to_owned() };
         self.routing(tenant, Role::Admin).delete_dial_rule(request).await.map(drop)
     }
@@ -42,7 +53,8 @@ impl World {
     }
 
     async fn allowed(&self, tenant: &str) -> Vec<String> {
-        let listed = self.routing(tenant, Role::Supervisor).list_dial_rules(ListDialRulesRequest {}).await.unwrap();
+        let request = ListDialRulesRequest { page_size: 500, ..ListDialRulesRequest::default() };
+        let listed = self.routing(tenant, Role::Supervisor).list_dial_rules(request).await.unwrap();
         listed.into_inner().rules.into_iter().map(|it| it.prefix).collect()
     }
 
@@ -142,17 +154,29 @@ async fn rules_are_each_tenants_own() {
 }
 
 #[tokio::test]
+async fn a_rule_is_read_by_its_prefix() {
+    let world = World::new().await;
+    let stored = world.allow(TENANT, "+32").await.unwrap();
+    let get = |prefix: &str| GetDialRuleRequest { prefix: prefix.to_owned() };
+    let mut reader = world.routing(TENANT, Role::Supervisor);
+    assert_eq!(reader.get_dial_rule(get("+32")).await.unwrap().into_inner().rule, Some(stored));
+    assert_eq!(reader.get_dial_rule(get("+3")).await.unwrap_err().code(), Code::NotFound);
+    let foreign = world.routing("other", Role::Supervisor).get_dial_rule(get("+32")).await.unwrap_err();
+    assert_eq!(foreign.code(), Code::NotFound);
+}
+
+#[tokio::test]
 async fn a_repeated_request_is_answered_as_the_first_was() {
     let world = World::new().await;
     let mut admin = world.routing(TENANT, Role::Admin);
-    let put = rule("+32");
-    let first = admin.put_dial_rule(put.clone()).await.unwrap().into_inner();
+    let put = put("+32");
+    let first = admin.update_dial_rule(put.clone()).await.unwrap().into_inner();
     world.take_back(TENANT, "+32").await.unwrap();
-    let again = admin.put_dial_rule(put.clone()).await.unwrap().into_inner();
+    let again = admin.update_dial_rule(put.clone()).await.unwrap().into_inner();
     assert_eq!(first, again);
     assert!(world.allowed(TENANT).await.is_empty(), "the repetition has put it back");
-    let other = PutDialRuleRequest { rule: Some(DialRule { prefix: "+33".to_owned() }), ..put };
-    let refusal = admin.put_dial_rule(other).await.unwrap_err();
+    let other = UpdateDialRuleRequest { rule: Some(rule("+33")), ..put };
+    let refusal = admin.update_dial_rule(other).await.unwrap_err();
     assert_eq!(ApiError::of(&refusal).reason, ErrorReason::RequestIdReused);
 }
 
@@ -164,5 +188,6 @@ async fn there_are_a_thousand_rules_at_most() {
     assert_eq!(refusal.code(), Code::ResourceExhausted);
     world.allow(TENANT, "+320").await.expect("a rule that is there may be put again");
     world.allow("other", "+33").await.expect("each tenant has rules of its own");
-    assert_eq!(world.allowed(TENANT).await.len(), 1_000);
+    world.take_back(TENANT, "+320").await.unwrap();
+    world.allow(TENANT, "+33").await.expect("there is room for one");
 }

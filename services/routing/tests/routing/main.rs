@@ -3,5 +3,7 @@
 
 mod configuration;
 mod dialling;
+mod edits;
+mod pages;
 mod waits;
 mod world;

@@ -1,0 +1,122 @@
+//! The part of `RoutingService` that says what happens to calls.
+
+use baton_api::error::ErrorReason;
+use baton_api::routing::v1::{
+    CallFlow, DeleteCallFlowRequest, DeleteCallFlowResponse, GetCallFlowRequest, GetCallFlowResponse,
+    ListCallFlowsRequest, ListCallFlowsResponse, UpdateCallFlowRequest, UpdateCallFlowResponse,
+};
+use baton_api::{ApiError, fields, page};
+use baton_runtime::auth::{Caller, TenantId};
+use baton_runtime::ids;
+use baton_store::Etag;
+use tonic::Status;
+use uuid::Uuid;
+
+use super::RoutingApi;
+use super::configuration::{configuration_request, fresh_etag, given};
+use crate::flow::{self, FlowChange};
+use crate::page::ConfigurationCursor;
+use crate::store::flows::{self, StoredFlow};
+use crate::store::numbers;
+use crate::upsert::Upsert;
+
+impl RoutingApi {
+    pub(super) async fn read_flow(
+        &self,
+        tenant: &TenantId,
+        request: &GetCallFlowRequest,
+    ) -> Result<GetCallFlowResponse, Status> {
+        let id = flow::uuid("call_flow_id", &request.call_flow_id)?;
+        let found = flows::look_up(&mut self.matcher.core.db.read().await?, tenant, id).await?;
+        let flow = found.ok_or_else(|| ApiError::not_found("call flow"))?;
+        Ok(GetCallFlowResponse { call_flow: Some(flow.shown()) })
+    }
+
+    pub(super) async fn read_flows(
+        &self,
+        tenant: &TenantId,
+        request: &ListCallFlowsRequest,
+    ) -> Result<ListCallFlowsResponse, Status> {
+        let (size, after) =
+            fields::all((page::size(request.page_size), ConfigurationCursor::parse(&request.page_token)))?;
+        let mut found = flows::list(&mut self.matcher.core.db.read().await?, tenant, &after, size + 1).await?;
+        let next_page_token = page::cut(&mut found, size, |it| {
+            ConfigurationCursor { key: it.flow.name.to_lowercase(), id: it.id }.token()
+        });
+        let call_flows = found.into_iter().map(StoredFlow::shown).collect();
+        Ok(ListCallFlowsResponse { call_flows, next_page_token })
+    }
+
+    pub(super) async fn change_flow(
+        &self,
+        caller: &Caller,
+        request: &UpdateCallFlowRequest,
+    ) -> Result<UpdateCallFlowResponse, Status> {
+        let tenant = caller.tenant()?;
+        let sent = given(request.call_flow.as_ref(), "call_flow")?;
+        let (id, upsert) = fields::all((
+            flow::updated_id(&sent.call_flow_id, request.allow_missing, ids::new_uuid()),
+            upsert(sent, request),
+        ))?;
+        // Checked before the transaction, which must not wait for presence; used in it, so that a retry gets the first answer.
+        let known = match upsert.all().find_map(FlowChange::targets) {
+            Some(targets) => self.matcher.core.presence.check(tenant, targets).await,
+            None => Ok(()),
+        };
+        let change = configuration_request(caller, "UpdateCallFlow", &request.request_id, request);
+        self.change_once(change, async |tx| {
+            let before = flows::get(tx, tenant, id).await?;
+            let change = match &before {
+                Some(_) => upsert.change(),
+                None => upsert.creation("call flow")?,
+            };
+            let before = before.unwrap_or_else(|| missing(id));
+            before.etag.check(&sent.etag, "call flow")?;
+            if change.targets().is_some() {
+                known?;
+            }
+            let flow = change.of(&before.flow);
+            if flow == before.flow {
+                return Ok(UpdateCallFlowResponse { call_flow: Some(before.shown()) });
+            }
+            let stored = StoredFlow { id, flow, etag: fresh_etag() };
+            flows::put(tx, tenant, &stored).await?;
+            Ok(UpdateCallFlowResponse { call_flow: Some(stored.shown()) })
+        })
+        .await
+    }
+
+    pub(super) async fn remove_flow(
+        &self,
+        caller: &Caller,
+        request: &DeleteCallFlowRequest,
+    ) -> Result<DeleteCallFlowResponse, Status> {
+        let tenant = caller.tenant()?;
+        let id = flow::uuid("call_flow_id", &request.call_flow_id)?;
+        let change = configuration_request(caller, "DeleteCallFlow", &request.request_id, request);
+        self.change_once(change, async |tx| {
+            if !flows::exists(tx, tenant, id).await? {
+                return Err(ApiError::not_found("call flow").into());
+            }
+            if let Some(number) = numbers::using(tx, tenant, id).await? {
+                let message = "A number uses this call flow. Give the number another one first.";
+                return Err(ApiError::failed_precondition(ErrorReason::InUse, message).with("number", number).into());
+            }
+            flows::delete(tx, tenant, id).await?;
+            Ok(DeleteCallFlowResponse {})
+        })
+        .await
+    }
+}
+
+fn upsert(sent: &CallFlow, request: &UpdateCallFlowRequest) -> Result<Upsert<FlowChange>, ApiError> {
+    let asked = (request.update_mask.as_ref(), request.allow_missing);
+    let is_set = |field: &str| flow::is_set(sent, field);
+    Upsert::parse(asked, flow::FIELDS, is_set, |names| FlowChange::parse(sent, names))
+}
+
+/// What a flow that is to be created is like before.
+fn missing(id: Uuid) -> StoredFlow {
+    let flow = CallFlow { call_flow_id: id.to_string(), ..CallFlow::default() };
+    StoredFlow { id, flow, etag: Etag::default() }
+}
