@@ -9,12 +9,13 @@ use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::presence::v1::{
     AgentState, CloseSessionRequest, ListInboxRequest, OpenSessionRequest, RenewSessionRequest, SetStateRequest,
 };
+use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::phone_selector::Selector;
-use baton_api::simulator::v1::{AnswerPhoneRequest, DeclinePhoneRequest, PhoneSelector};
+use baton_api::simulator::v1::{AnswerPhoneRequest, AnswersAfter, DeclinePhoneRequest, NeverAnswers, PhoneSelector};
 use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_api::transfer::v1::{
-    CancelTransferRequest, CompleteTransferRequest, HoldCustomerRequest, LeaveInteractionRequest,
+    CancelTransferRequest, CompleteTransferRequest, HoldCustomerRequest, LeaveInteractionRequest, PlaceCallRequest,
     ResumeCustomerRequest, StartTransferRequest,
 };
 use baton_runtime::client::GrpcChannel;
@@ -26,12 +27,18 @@ use tonic::Status;
 
 use super::board::{CallView, Leg, Ring};
 use super::office::{WRAP_UP, fresh};
-use super::plan::{Break, ConsultEnd, EndsBy, HoldScript, PlannedCall, PlannedTarget, Reaction, Shift, TransferScript};
+use super::plan::{
+    Break, ConsultEnd, EndsBy, Errand, HoldScript, PlannedCall, PlannedTarget, Reaction, Shift, TransferScript,
+};
 use super::{Day, LEASE, Part};
 use crate::client::refusal::OrRefusal as _;
 
 /// So many heartbeats in a lease.
 const HEARTBEATS: u32 = 3;
+/// How long it takes an agent to see that a transfer is over, and to click.
+const SEES_IT: Duration = Duration::from_millis(1_700);
+/// After a click on a customer's number.
+const OWN_PHONE_WITHIN: Duration = Duration::from_secs(5);
 
 pub(super) struct AgentAtWork {
     day: Arc<Day>,
@@ -43,6 +50,7 @@ pub(super) struct AgentAtWork {
 /// What comes next on the agent's own calendar.
 enum Appointment {
     Break(Break),
+    Errand(Errand),
     GoHome,
 }
 
@@ -64,15 +72,16 @@ impl AgentAtWork {
         self.day.reach(shift.begins).await;
         let session = self.come().await?;
         let heart = self.keep_alive(session.clone());
-        let ends = std::iter::once((shift.ends, Appointment::GoHome));
-        let mut calendar: Vec<_> =
-            shift.breaks.into_iter().map(|it| (it.begins, Appointment::Break(it))).chain(ends).collect();
+        let mut calendar = vec![(shift.ends, Appointment::GoHome)];
+        calendar.extend(shift.breaks.into_iter().map(|it| (it.begins, Appointment::Break(it))));
+        calendar.extend(shift.errands.into_iter().map(|it| (it.at, Appointment::Errand(it))));
         calendar.sort_by_key(|(at, _)| *at);
         for (at, appointment) in calendar {
             self.take_calls_until(self.day.at_us(at)).await?;
             match appointment {
                 Appointment::Break(it) if at < shift.ends => self.rest(&it).await?,
-                Appointment::Break(_) => {}
+                Appointment::Errand(it) if at < shift.ends => self.run_errand(it).await?,
+                Appointment::Break(_) | Appointment::Errand(_) => {}
                 Appointment::GoHome => break,
             }
         }
@@ -182,6 +191,46 @@ impl AgentAtWork {
         self.converse(&mut conversation, part).await?;
         conversation.leg.over().await;
         self.wrap_up(no).await
+    }
+
+    /// Calls a customer: the agent's own phone rings first.
+    async fn run_errand(&mut self, errand: Errand) -> anyhow::Result<()> {
+        let behaviour = match errand.answers_after {
+            Some(after) => Behaviour::AnswersAfter(AnswersAfter { delay_ms: after.as_millis() as i64 }),
+            None => Behaviour::NeverAnswers(NeverAnswers {}),
+        };
+        self.day.office.put_phone(&errand.customer, behaviour).await?;
+        let from_number = self.day.office.numbers[0].clone();
+        self.note("dials", json!({ "customer": errand.customer, "number": from_number }));
+        let request = PlaceCallRequest {
+            request_id: fresh(),
+            from_number,
+            to_number: errand.customer.clone(),
+            ..Default::default()
+        };
+        self.interactions().place_call(request).await.or_refusal()?;
+        let clock = self.day.clock.clone();
+        let ring = clock.timeout(OWN_PHONE_WITHIN, self.rings.recv()).await?.context("the switchboard is gone")?;
+        if ring.customer != errand.customer {
+            // At the same moment somebody else was offered, and came first.
+            return self.take(ring).await;
+        }
+        let mut leg = ring.leg;
+        clock.sleep(SEES_IT).await;
+        let phone = Some(PhoneSelector { selector: Some(Selector::LegId(leg.id.clone())) });
+        let answered = self.day.office.phones().answer_phone(AnswerPhoneRequest { request_id: fresh(), phone }).await;
+        answered.or_refusal()?;
+        let mut view = self.day.board.call(&errand.customer);
+        let has_answered = tokio::select! {
+            biased;
+            () = leg.over() => false,
+            answered = view.wait_for(|it| it.has_answered) => answered.is_ok(),
+        };
+        if has_answered && self.lasts(&mut leg, errand.talk).await {
+            self.day.hang_up(&leg.id).await;
+        }
+        leg.over().await;
+        self.wrap_up(self.day.plan.calls.len() + self.me).await
     }
 
     async fn wrap_up(&mut self, call: usize) -> anyhow::Result<()> {
@@ -338,10 +387,10 @@ impl AgentAtWork {
         self.wait_for_recipient(it, transfer, interaction_id, transfer_id).await
     }
 
-    /// The customer stays with the agent after all: they are taken off hold, if they were on it.
+    /// The customer stays with the agent after all: they are taken off hold, if they were on it, as soon as the agent has seen so.
     async fn keep(&mut self, it: &mut Conversation, interaction_id: String) -> anyhow::Result<bool> {
         self.day.parts().insert(it.call.customer.clone(), Part::Last);
-        if it.leg.is_over() {
+        if !self.lasts(&mut it.leg, SEES_IT).await {
             return Ok(false);
         }
         self.resume(interaction_id).await?;

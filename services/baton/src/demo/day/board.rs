@@ -8,7 +8,6 @@ use baton_switch::SwitchHandle;
 use baton_switch::engine::model::RoomTreatment;
 use baton_switch::engine::{LedgerAction, LedgerEntry};
 use serde_json::json;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, watch};
 
 use super::diary::Diary;
@@ -50,6 +49,8 @@ pub(super) struct CallView {
     pub(super) rings: Vec<usize>,
     /// Agents who are connected.
     pub(super) talks: Vec<usize>,
+    /// The customer's phone is connected, whoever called.
+    pub(super) has_answered: bool,
     pub(super) in_voicemail: bool,
     pub(super) is_over: bool,
 }
@@ -110,7 +111,7 @@ impl Board {
 
     /// Reads the ledger until the switch stops.
     pub(super) async fn read(self: Arc<Self>, switch: SwitchHandle) {
-        let Ok((_, mut bell)) = switch.with(|state| state.subscribe()).await else { return };
+        let Ok(mut more) = switch.with(|state| state.watch_ledger()).await else { return };
         let mut after = 0;
         loop {
             let read = move |state: &mut baton_switch::SwitchState| {
@@ -121,7 +122,7 @@ impl Board {
                 after = entry.sequence;
                 self.note(&entry);
             }
-            if let Err(RecvError::Closed) = bell.recv().await {
+            if more.changed().await.is_err() {
                 return;
             }
         }
@@ -144,19 +145,15 @@ impl Board {
             LedgerAction::LegDialed { leg_id, address, caller_id } => {
                 if let Some((agent, _)) = self.agents.get(address) {
                     state.add_leg(leg_id.as_str(), caller_id, Party::Agent(*agent));
+                } else {
+                    // A number is dialled without its plus.
+                    let customer = format!("+{}", address.trim_start_matches('+'));
+                    state.add_leg(leg_id.as_str(), &customer, Party::Customer);
+                    state.call(&customer).view.send_modify(|view| leg_id.as_str().clone_into(&mut view.customer_leg));
                 }
             }
             LedgerAction::LegRinging { leg_id } => self.rings(&mut state, at_us, leg_id.as_str()),
-            LedgerAction::LegAnswered { leg_id } => {
-                if let Some((customer, Party::Agent(agent))) = state.leg(leg_id.as_str()) {
-                    let more = json!({ "customer": customer, "leg": leg_id.as_str(), "agent": agent });
-                    self.diary.note(at_us, "phone_answered", more);
-                    state.call(&customer).view.send_modify(|view| {
-                        view.rings.retain(|it| *it != agent);
-                        view.talks.push(agent);
-                    });
-                }
-            }
+            LedgerAction::LegAnswered { leg_id } => self.answered(&mut state, at_us, leg_id.as_str()),
             LedgerAction::LegEnded { leg_id, cause, side } => {
                 let how = json!({ "leg": leg_id.as_str(), "cause": cause, "by": side });
                 self.ends(&mut state, at_us, leg_id.as_str(), how);
@@ -203,6 +200,26 @@ impl Board {
         if let Some((_, rings)) = self.agents.values().find(|(no, _)| *no == agent) {
             // Nobody is there any more who could hear it.
             let _ = rings.send(Ring { leg, customer, nth });
+        }
+    }
+
+    fn answered(&self, state: &mut BoardState, at_us: i64, leg_id: &str) {
+        let Some((customer, party)) = state.leg(leg_id) else { return };
+        let mut more = json!({ "customer": customer, "leg": leg_id });
+        let view = &state.call(&customer).view;
+        match party {
+            Party::Customer => {
+                self.diary.note(at_us, "customer_answered", more);
+                view.send_modify(|view| view.has_answered = true);
+            }
+            Party::Agent(agent) => {
+                more["agent"] = json!(agent);
+                self.diary.note(at_us, "phone_answered", more);
+                view.send_modify(|view| {
+                    view.rings.retain(|it| *it != agent);
+                    view.talks.push(agent);
+                });
+            }
         }
     }
 

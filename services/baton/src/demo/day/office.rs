@@ -8,7 +8,9 @@ use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
 use baton_api::presence::v1::{AddTeamMembersRequest, Agent, CreateAgentRequest, CreateTeamRequest, Team};
 use baton_api::routing::v1::call_flow_step::{Disconnect, RingAgent, RingTeam, Step, Voicemail};
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
-use baton_api::routing::v1::{CallFlow, CallFlowStep, Number, PutCallFlowRequest, PutNumberRequest};
+use baton_api::routing::v1::{
+    CallFlow, CallFlowStep, DialRule, Number, PutCallFlowRequest, PutDialRuleRequest, PutNumberRequest,
+};
 use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_api::simulator::v1::{Manual, PhoneBehaviour, PutPhoneRequest};
@@ -20,6 +22,7 @@ use baton_runtime::ids;
 use serde_json::{Value, json};
 
 use super::diary::Diary;
+use super::plan::DIALLED;
 use crate::client::refusal::OrRefusal as _;
 use crate::demo::house::House;
 
@@ -80,6 +83,9 @@ impl Office {
             diary.note(now_us(), "number", json!({ "number": number, "steps": steps }));
             office.numbers.push(number);
         }
+        let rule = Some(DialRule { prefix: DIALLED.to_owned() });
+        let request = PutDialRuleRequest { request_id: fresh(), rule };
+        RoutingServiceClient::new(office.admin()).put_dial_rule(request).await.or_refusal()?;
         // Somebody joins the last team later, so that a team's latest content is not its first.
         office.join(2, 1).await.context("adding a member to a team")?;
         for (no, team_id) in office.team_ids.iter().enumerate() {
@@ -116,11 +122,17 @@ impl Office {
         Ok(())
     }
 
+    /// Makes a phone, or has it behave otherwise.
+    pub(super) async fn put_phone(&self, address: &str, behaviour: Behaviour) -> anyhow::Result<()> {
+        let (address, behaviour) = (address.to_owned(), Some(PhoneBehaviour { behaviour: Some(behaviour) }));
+        let request = PutPhoneRequest { request_id: fresh(), address, tone_hz: 0, behaviour };
+        self.phones().put_phone(request).await.or_refusal()?;
+        Ok(())
+    }
+
     async fn hire(&self, no: usize) -> anyhow::Result<(String, String)> {
         let phone = format!("phone-{no}");
-        let behaviour = Some(PhoneBehaviour { behaviour: Some(Behaviour::Manual(Manual {})) });
-        let request = PutPhoneRequest { request_id: fresh(), address: phone.clone(), tone_hz: 0, behaviour };
-        self.phones().put_phone(request).await.or_refusal()?;
+        self.put_phone(&phone, Behaviour::Manual(Manual {})).await?;
         let agent = Agent {
             name: format!("Agent {no}"),
             email: format!("agent-{no}@example.com"),

@@ -15,6 +15,11 @@ const HOURLY: [f64; 10] = [5.0, 9.0, 13.0, 12.0, 8.0, 9.0, 13.0, 13.0, 10.0, 8.0
 const CALLS_PER_AGENT: usize = 50;
 const FEWEST_AGENTS: usize = 9;
 
+/// So many customers are called by each agent.
+const ERRANDS: usize = 2;
+/// How the numbers begin of customers who are called.
+pub(super) const DIALLED: &str = "+3248";
+
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -33,6 +38,8 @@ pub(super) struct Shift {
     pub(super) ends: Duration,
     /// In order; a break begins when the agent is free.
     pub(super) breaks: Vec<Break>,
+    /// Customers whom the agent calls, when they are free.
+    pub(super) errands: Vec<Errand>,
     /// The client dies at the end, instead of saying goodbye.
     pub(super) is_cut_off: bool,
 }
@@ -42,6 +49,17 @@ pub(super) struct Break {
     pub(super) begins: Duration,
     pub(super) lasts: Duration,
     pub(super) reason: &'static str,
+}
+
+/// A customer who is called.
+#[derive(Debug, Clone)]
+pub(super) struct Errand {
+    pub(super) at: Duration,
+    /// The customer's number, which nobody else has.
+    pub(super) customer: String,
+    /// How long their phone rings until they answer; `None`: they don't.
+    pub(super) answers_after: Option<Duration>,
+    pub(super) talk: Duration,
 }
 
 /// A customer who will call.
@@ -186,7 +204,14 @@ fn shift(seed: u64, no: usize) -> Shift {
         breaks.push(Break { begins, lasts: dice.between(15 * MINUTE, 30 * MINUTE), reason: "training" });
     }
     breaks.sort_by_key(|it| it.begins);
-    Shift { begins, ends, breaks, is_cut_off: no % 13 == 7 }
+    let errands = (0..ERRANDS).map(|nth| errand(&mut dice, begins, no * ERRANDS + nth)).collect();
+    Shift { begins, ends, breaks, errands, is_cut_off: no % 13 == 7 }
+}
+
+fn errand(dice: &mut Dice, from: Duration, no: usize) -> Errand {
+    let at = from + dice.between(20 * MINUTE, 370 * MINUTE);
+    let answers_after = dice.percent(70).then(|| dice.between(2 * SECOND, 20 * SECOND));
+    Errand { at, customer: format!("{DIALLED}{no:07}"), answers_after, talk: dice.about(90 * SECOND) + SECOND }
 }
 
 fn planned_call(seed: u64, no: usize, at: Duration, [teams, numbers, agents]: [usize; 3]) -> PlannedCall {
