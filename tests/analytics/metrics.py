@@ -206,11 +206,11 @@ def transfers(day):
 
 def consult_length(day):
     def row(group):
-        lengths = [it.consulted_to - it.answered for it in group]
+        lengths = [contact.consult(transfer) for contact, transfer in group]
         return {"consults": len(group), "average_ms": average(lengths), "all_ms": sum(lengths)}
 
-    consults = [it for it in all_transfers(day) if it.consulted_to is not None]
-    return grouped(consults, lambda it: [(None,), (it.outcome,)], row)
+    consults = [(contact, it) for contact in contacts(day) for it in contact.transfers if it.kind == "warm" and it.answered]
+    return grouped(consults, lambda it: [(None,), (it[1].outcome,)], row)
 
 
 def offers_not_answered(day):

@@ -45,7 +45,7 @@ class Transfer:
     def __init__(self, note):
         self.at, self.kind, self.initiator = note["at"], note["kind"], note["agent"]
         self.team, self.to = note.get("team"), note.get("to")
-        self.outcome = self.ended = self.answered = self.consulted_to = self.recipient = None
+        self.outcome = self.ended = self.answered = self.recipient = None
 
 
 class Contact:
@@ -56,7 +56,7 @@ class Contact:
         # An agent called the customer.
         self.is_outbound, self.customer_answered = note["what"] == "dials", None
         self.legs, self.heard, self.transfers, self.visits = [], [], [], []
-        self.cancels, self.joins = [], []
+        self.cancels = []
         self.voicemail = self.gone = self.gone_by = None
 
     # Who has the customer when.
@@ -89,6 +89,12 @@ class Contact:
             holds += is_held and not was_held
             was_held = is_held
         return spent, holds
+
+    def consult(self, transfer):
+        """How long the two agents of a transfer were alone with each other."""
+        moments = {transfer.answered, transfer.ended, *(at for at, _ in self.heard)}
+        moments = sorted(at for at in moments if transfer.answered <= at <= transfer.ended)
+        return sum(end - begin for begin, end in zip(moments, moments[1:]) if self.does(begin) == "consult")
 
     def does(self, at):
         if self.voicemail is not None and at >= self.voicemail:
@@ -189,10 +195,8 @@ class Contact:
         if it.kind == "cold":
             it.ended, it.outcome = answered, "completed"
             return
-        joined = min((at for at in self.joins if at >= answered), default=NEVER)
         ends = {"cancelled": cancelled, "abandoned": hung_up, "failed": recipient.over, "completed": initiator.over}
         it.ended = min(ends.values())
-        it.consulted_to = min(joined, it.ended)
         # All legs end with the customer's, or with the cancelling: the first of these is what it was.
         it.outcome = next(name for name, at in ends.items() if at == it.ended)
 
@@ -259,8 +263,6 @@ class Day:
                 contact.transfers.append(Transfer(note))
             case "cancels_transfer":
                 contact.cancels.append(at)
-            case "joins_all":
-                contact.joins.append(at)
             case "comes" | "goes" | "away" | "available" | "client_died" | "heartbeat":
                 self.presence[note["agent"]].append((at, what, note.get("reason", "")))
 

@@ -330,9 +330,7 @@ impl AgentAtWork {
     /// Whether the call goes on.
     async fn put_on_hold(&mut self, it: &mut Conversation, hold: HoldScript) -> anyhow::Result<bool> {
         let interaction_id = self.interaction(it).await?;
-        let request =
-            HoldCustomerRequest { request_id: fresh(), interaction_id: interaction_id.clone(), ..Default::default() };
-        if !done(self.interactions().hold_customer(request).await)? || !self.lasts(&mut it.leg, hold.lasts).await {
+        if !self.hold(interaction_id.clone()).await? || !self.lasts(&mut it.leg, hold.lasts).await {
             return Ok(!it.leg.is_over());
         }
         if hold.is_given_up {
@@ -340,6 +338,11 @@ impl AgentAtWork {
             return Ok(false);
         }
         Ok(self.resume(interaction_id).await? && self.lasts(&mut it.leg, hold.talk_after).await)
+    }
+
+    async fn hold(&mut self, interaction_id: String) -> anyhow::Result<bool> {
+        let request = HoldCustomerRequest { request_id: fresh(), interaction_id, ..Default::default() };
+        done(self.interactions().hold_customer(request).await)
     }
 
     async fn resume(&mut self, interaction_id: String) -> anyhow::Result<bool> {
@@ -436,15 +439,18 @@ impl AgentAtWork {
     ) -> anyhow::Result<bool> {
         match comes_to {
             ConsultEnd::Completed => {
-                self.note("completes_transfer", json!({ "customer": it.call.customer }));
                 let request =
                     CompleteTransferRequest { request_id: fresh(), interaction_id, transfer_id, ..Default::default() };
                 done(self.transfers().complete_transfer(request).await)?;
             }
             ConsultEnd::LeftByInitiator => self.day.hang_up(&it.leg.id).await,
-            ConsultEnd::Joined(together) => {
-                self.note("joins_all", json!({ "customer": it.call.customer }));
-                if self.resume(interaction_id).await? && self.lasts(&mut it.leg, together).await {
+            ConsultEnd::Joined { together, alone_again } => {
+                if self.resume(interaction_id.clone()).await? && self.lasts(&mut it.leg, together).await {
+                    if let Some(alone) = alone_again
+                        && !(self.hold(interaction_id).await? && self.lasts(&mut it.leg, alone).await)
+                    {
+                        return Ok(false);
+                    }
                     self.day.hang_up(&it.leg.id).await;
                 }
             }

@@ -119,8 +119,8 @@ pub(super) enum ConsultEnd {
     Completed,
     /// The initiator hangs up, which completes it.
     LeftByInitiator,
-    /// All three talk, then the initiator hangs up.
-    Joined(Duration),
+    /// All three talk, then the initiator hangs up: at once, or after the two have been alone once more.
+    Joined { together: Duration, alone_again: Option<Duration> },
     Cancelled,
     /// The recipient hangs up.
     LeftByRecipient,
@@ -239,11 +239,12 @@ fn transfer(dice: &mut Dice, teams: usize, agents: usize) -> TransferScript {
     let to_team = dice.percent(60);
     let target =
         if to_team { PlannedTarget::Team(dice.below(teams)) } else { PlannedTarget::Agent(dice.below(agents)) };
-    let joined = dice.between(5 * SECOND, 60 * SECOND);
+    let together = dice.between(5 * SECOND, 60 * SECOND);
+    let alone_again = dice.percent(25).then(|| dice.about(20 * SECOND) + SECOND);
     let comes_to = match dice.below(100) {
         0..30 => ConsultEnd::Completed,
         30..50 => ConsultEnd::LeftByInitiator,
-        50..72 => ConsultEnd::Joined(joined),
+        50..72 => ConsultEnd::Joined { together, alone_again },
         72..88 => ConsultEnd::Cancelled,
         88..94 => ConsultEnd::LeftByRecipient,
         _ => ConsultEnd::GivenUp,
