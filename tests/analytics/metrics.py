@@ -182,6 +182,19 @@ def queue_service_level(day):
     return grouped(counted, of_visit, lambda group: {"service_level": average([within(it) for it in group])})
 
 
+def queue_handle_time(day):
+    def row(group):
+        in_call = [leg.over - leg.answered for leg, _ in group]
+        # What an agent wraps up began when the call was over for them.
+        ended = {(leg.agent, leg.over) for leg, _ in group}
+        wrap_up = [to - since for agent, since, to in day.wrap_ups if (agent, since) in ended]
+        averages = {"in_call_ms": average(in_call), "wrap_up_ms": sum(wrap_up) / len(group)}
+        return averages | {"answered": len(group), "average_ms": sum(averages.values())}
+
+    answered = [(leg, team) for leg, team in offers(day) if team and leg.answered is not None]
+    return grouped(answered, lambda it: [(None,), (it[1],)], row)
+
+
 def longest_wait(day):
     return grouped(visits(day), of_visit, lambda group: {"longest_ms": max(it.wait for it in group)})
 
@@ -197,11 +210,26 @@ def all_transfers(day):
     return [transfer for contact in contacts(day) for transfer in contact.transfers]
 
 
+def kind_of(transfer):
+    return f"TRANSFER_KIND_{transfer.kind.upper()}"
+
+
 def transfers(day):
     answered = sum(it.answer() is not None for it in calls(day))
-    kind = lambda it: f"TRANSFER_KIND_{it.kind.upper()}"
-    keys = lambda it: [(None, None), (kind(it), None), (kind(it), it.outcome)]
+    keys = lambda it: [(None, None), (kind_of(it), None), (kind_of(it), it.outcome)]
     return grouped(all_transfers(day), keys, lambda group: {"transfers": len(group), "rate": len(group) / answered})
+
+
+def transfers_by_team(day):
+    keys = lambda it: [
+        key
+        for team, members in day.teams.items()
+        if it.initiator in members
+        for key in [(team, None, None), (team, kind_of(it), None), (team, kind_of(it), it.outcome)]
+    ]
+    calls = {team: sum(leg.agent in members for leg in answered_legs(day)) for team, members in day.teams.items()}
+    found = grouped(all_transfers(day), keys, lambda group: {"transfers": len(group)})
+    return {key: row | {"rate": row["transfers"] / calls[key[0]]} for key, row in found.items()}
 
 
 def consult_length(day):
@@ -260,7 +288,10 @@ def contacts_per_agent(day):
 
 
 def sign_in_time(day):
-    row = lambda group: {"sessions": len(group), "signed_in_ms": sum(sum(day.spent[it].values()) for it in group)}
+    def row(group):
+        notes = [what for agent in group for _, what, _ in day.presence[agent]]
+        return {"sessions": notes.count("comes"), "signed_in_ms": sum(sum(day.spent[it].values()) for it in group)}
+
     return grouped(day.spent, lambda agent: [(None,), (day.agents[agent],)], row)
 
 

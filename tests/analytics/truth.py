@@ -170,16 +170,16 @@ class Contact:
         """What came of a transfer."""
         had = [leg for leg in self.legs if leg.agent == it.initiator and leg.answered is not None and leg.answered <= it.at]
         initiator = max(had, key=lambda leg: leg.answered)
-        others = [leg for leg in self.legs if leg.rings >= it.at and leg is not initiator and it.to in (None, leg.agent)]
+        others = [leg for leg in self.legs if leg.rings >= it.at and leg is not initiator]
+        if it.team is None:
+            others = [leg for leg in others if leg.agent == it.to and leg.rings == it.at]
         recipient = next((leg for leg in others if leg.answered is not None), None)
         limit = it.at + TRANSFER_WAIT_MS
         if it.team is None:
-            limit = others[0].over if others and others[0].rings == it.at else it.at
+            limit = others[0].over if others else it.at
         answered = recipient.answered if recipient and recipient.answered <= (limit if it.team else NEVER) else NEVER
         cancelled = min((at for at in self.cancels if at >= it.at), default=NEVER)
         hung_up = self.gone if self.gone_by == "phone" else NEVER
-        if it.team is None and others[:1] != [recipient] and answered != NEVER:
-            answered = NEVER
         searched = min(answered, cancelled, hung_up, limit if answered == NEVER else NEVER)
         if it.team is not None:
             outcome = {answered: "answered", cancelled: "cancelled"}.get(searched)
@@ -299,21 +299,41 @@ class Day:
 
 def states(notes, wrap_up_ms):
     """What an agent was (and for which reason or customer), from when to when, by their own notes and their phone's."""
-    state, about, since, alive, wrap_up_ends = None, "", None, None, NEVER
-    for at, what, more in notes:
-        if state == "wrap_up" and wrap_up_ends <= at:
-            yield state, about, since, wrap_up_ends
-            state, about, since = "available", "", wrap_up_ends
-        if what in ("comes", "heartbeat"):
-            alive = at
-        # Who misses a call while they are away is still away.
-        if what == "heartbeat" or (what == "misses" and state != "available"):
-            continue
-        if state is not None:
-            ends = alive + LEASE_MS if what == "client_died" else at
-            if ends > since:
-                yield state, about, since, ends
-        if what == "wraps_up":
-            wrap_up_ends = at + wrap_up_ms
-        to = {"comes": "available", "wraps_up": "wrap_up", "misses": "not_responding", "goes": None, "client_died": None}
-        state, about, since = to.get(what, what), more, at
+    state, about, since = None, "", None
+    # What they said last; when something runs out by itself; when the client was last heard.
+    requested, wrap_up_ends, lease_ends, heard = ("available", ""), NEVER, NEVER, None
+
+    def turn(to, more, at):
+        nonlocal state, about, since
+        before = (state, about, since, at)
+        state, about, since = to, more, at
+        return [before] if before[0] is not None and at > before[2] else []
+
+    for at, what, more in [*notes, (NEVER, "end", "")]:
+        while state is not None and min(lease_ends, wrap_up_ends if state == "wrap_up" else NEVER) <= at:
+            if state == "wrap_up" and wrap_up_ends < lease_ends:
+                yield from turn(*requested, wrap_up_ends)
+            elif lease_ends < NEVER:
+                yield from turn(None, "", lease_ends)
+            else:
+                break
+        match what:
+            case "comes":
+                requested, lease_ends, heard = ("available", ""), NEVER, at
+                yield from turn("available", "", at)
+            case "heartbeat":
+                heard = at
+            case "client_died":
+                lease_ends = heard + LEASE_MS
+            case "goes":
+                yield from turn(None, "", at)
+            case "away" | "available":
+                requested = (what, more)
+                if state is not None:
+                    yield from turn(what, more, at)
+            case "wraps_up" if state is not None:
+                wrap_up_ends = at + wrap_up_ms
+                yield from turn("wrap_up", more, at)
+            # Who misses a call while they are away is still away.
+            case "misses" if state == "available":
+                yield from turn("not_responding", "", at)

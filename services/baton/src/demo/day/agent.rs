@@ -15,8 +15,8 @@ use baton_api::simulator::v1::{AnswerPhoneRequest, AnswersAfter, DeclinePhoneReq
 use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_api::transfer::v1::{
-    CancelTransferRequest, CompleteTransferRequest, HoldCustomerRequest, LeaveInteractionRequest, PlaceCallRequest,
-    ResumeCustomerRequest, StartTransferRequest,
+    CancelTransferRequest, CompleteTransferRequest, EndInteractionRequest, HoldCustomerRequest,
+    LeaveInteractionRequest, PlaceCallRequest, ResumeCustomerRequest, StartTransferRequest,
 };
 use baton_runtime::client::GrpcChannel;
 use baton_runtime::lifecycle;
@@ -25,14 +25,16 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::board::{CallView, Leg, Ring};
+use super::board::{CallView, Ring, WatchedLeg};
 use super::office::{WRAP_UP, fresh};
 use super::plan::{
-    Break, ConsultEnd, EndsBy, Errand, HoldScript, PlannedCall, PlannedTarget, Reaction, Shift, TransferScript,
+    Break, ConsultEnd, EndsBy, Errand, HoldScript, PlannedCall, PlannedTarget, RingReaction, Shift, TransferScript,
 };
-use super::{Day, LEASE, Part};
+use super::{Day, LEASE, ScriptPart};
 use crate::client::refusal::OrRefusal as _;
 
+/// Why an agent is away who said so in a call.
+const PAPERWORK: &str = "paperwork";
 /// So many heartbeats in a lease.
 const HEARTBEATS: u32 = 3;
 /// How long it takes an agent to see that a transfer is over, and to click.
@@ -45,36 +47,41 @@ pub(super) struct AgentAtWork {
     me: usize,
     rings: mpsc::UnboundedReceiver<Ring>,
     presence: PresenceServiceClient<GrpcChannel>,
+    /// How long they will be away after the present call.
+    away_after: Option<Duration>,
 }
 
 /// What comes next on the agent's own calendar.
 enum Appointment {
     Break(Break),
     Errand(Errand),
+    /// The client is silent, and then connects anew.
+    Silence,
     GoHome,
 }
 
 /// The call that an agent is in.
-struct Conversation {
+struct CallInHand {
     call: PlannedCall,
-    leg: Leg,
+    leg: WatchedLeg,
     view: watch::Receiver<CallView>,
 }
 
 impl AgentAtWork {
     pub(super) fn new(day: Arc<Day>, me: usize, rings: mpsc::UnboundedReceiver<Ring>) -> Self {
         let presence = PresenceServiceClient::new(day.office.agents[me].channel.clone());
-        Self { day, me, rings, presence }
+        Self { day, me, rings, presence, away_after: None }
     }
 
     /// From coming to going.
     pub(super) async fn work(mut self, shift: Shift) -> anyhow::Result<()> {
         self.day.reach(shift.begins).await;
-        let session = self.come().await?;
-        let heart = self.keep_alive(session.clone());
+        let mut session = self.come().await?;
+        let mut heart = self.keep_alive(session.clone());
         let mut calendar = vec![(shift.ends, Appointment::GoHome)];
         calendar.extend(shift.breaks.into_iter().map(|it| (it.begins, Appointment::Break(it))));
         calendar.extend(shift.errands.into_iter().map(|it| (it.at, Appointment::Errand(it))));
+        calendar.extend(shift.silent_from.map(|at| (at, Appointment::Silence)));
         calendar.sort_by_key(|(at, _)| *at);
         for (at, appointment) in calendar {
             self.take_calls_until(self.day.at_us(at)).await?;
@@ -82,6 +89,13 @@ impl AgentAtWork {
                 Appointment::Break(it) if at < shift.ends => self.rest(&it).await?,
                 Appointment::Errand(it) if at < shift.ends => self.run_errand(it).await?,
                 Appointment::Break(_) | Appointment::Errand(_) => {}
+                Appointment::Silence => {
+                    heart.cancel();
+                    self.note("client_died", json!({}));
+                    self.take_calls_until(self.day.clock.after(LEASE + LEASE / 2)).await?;
+                    session = self.come().await?;
+                    heart = self.keep_alive(session.clone());
+                }
                 Appointment::GoHome => break,
             }
         }
@@ -160,13 +174,13 @@ impl AgentAtWork {
         let mut leg = ring.leg;
         let phone = Some(PhoneSelector { selector: Some(Selector::LegId(leg.id.clone())) });
         match self.day.plan.reaction(call.no, ring.nth) {
-            Reaction::Misses => {
+            RingReaction::Misses => {
                 leg.over().await;
                 let absence = self.day.plan.absence(call.no, self.me);
                 self.day.clock.sleep(absence).await;
                 return self.set_state(AgentState::Available, "").await;
             }
-            Reaction::DeclinesAfter(after) => {
+            RingReaction::DeclinesAfter(after) => {
                 if self.lasts(&mut leg, after).await {
                     // At the same moment the customer may have hung up.
                     let request = DeclinePhoneRequest { request_id: fresh(), phone };
@@ -174,7 +188,7 @@ impl AgentAtWork {
                 }
                 return Ok(());
             }
-            Reaction::AnswersAfter(after) => {
+            RingReaction::AnswersAfter(after) => {
                 if !self.lasts(&mut leg, after).await {
                     return Ok(());
                 }
@@ -186,7 +200,7 @@ impl AgentAtWork {
         }
         let part = self.day.parts().get(&ring.customer).copied();
         let view = self.day.board.call(&ring.customer);
-        let mut conversation = Conversation { call, leg, view };
+        let mut conversation = CallInHand { call, leg, view };
         let no = conversation.call.no;
         self.converse(&mut conversation, part).await?;
         conversation.leg.over().await;
@@ -235,16 +249,23 @@ impl AgentAtWork {
 
     async fn wrap_up(&mut self, call: usize) -> anyhow::Result<()> {
         let wanted = self.day.plan.wrap_up(call, self.me);
-        if wanted >= WRAP_UP {
-            self.day.clock.sleep(WRAP_UP).await;
-            return Ok(());
+        self.day.clock.sleep(wanted.min(WRAP_UP)).await;
+        match self.away_after.take() {
+            // When the time is over, they are what they said last.
+            Some(lasts) => {
+                if wanted < WRAP_UP {
+                    self.set_state(AgentState::Away, PAPERWORK).await?;
+                }
+                self.day.clock.sleep(lasts).await;
+                self.set_state(AgentState::Available, "").await
+            }
+            None if wanted < WRAP_UP => self.set_state(AgentState::Available, "").await,
+            None => Ok(()),
         }
-        self.day.clock.sleep(wanted).await;
-        self.set_state(AgentState::Available, "").await
     }
 
     /// Lets time pass; whether the call is still there then.
-    async fn lasts(&self, leg: &mut Leg, duration: Duration) -> bool {
+    async fn lasts(&self, leg: &mut WatchedLeg, duration: Duration) -> bool {
         tokio::select! {
             biased;
             () = leg.over() => false,
@@ -252,13 +273,13 @@ impl AgentAtWork {
         }
     }
 
-    async fn converse(&mut self, it: &mut Conversation, part: Option<Part>) -> anyhow::Result<()> {
+    async fn converse(&mut self, it: &mut CallInHand, part: Option<ScriptPart>) -> anyhow::Result<()> {
         match part {
-            Some(Part::First) => {
-                self.day.parts().insert(it.call.customer.clone(), Part::Last);
+            Some(ScriptPart::First) => {
+                self.day.parts().insert(it.call.customer.clone(), ScriptPart::Last);
                 self.lead(it).await
             }
-            Some(Part::Consult { initiator }) => {
+            Some(ScriptPart::Consult { initiator }) => {
                 let alone = |view: &CallView| view.is_over || !view.talks.contains(&initiator);
                 tokio::select! {
                     biased;
@@ -267,13 +288,19 @@ impl AgentAtWork {
                 }
                 self.finish(it).await
             }
-            Some(Part::Last) | None => self.finish(it).await,
+            Some(ScriptPart::Last) | None => self.finish(it).await,
         }
     }
 
     /// Has the customer first.
-    async fn lead(&mut self, it: &mut Conversation) -> anyhow::Result<()> {
+    async fn lead(&mut self, it: &mut CallInHand) -> anyhow::Result<()> {
         let script = it.call.script.clone();
+        if let Some(away) = script.away_after
+            && self.lasts(&mut it.leg, script.talk).await
+        {
+            self.away_after = Some(away);
+            self.set_state(AgentState::Away, PAPERWORK).await?;
+        }
         if !self.lasts(&mut it.leg, script.talk).await {
             return Ok(());
         }
@@ -291,8 +318,13 @@ impl AgentAtWork {
     }
 
     /// Has the customer last.
-    async fn finish(&mut self, it: &mut Conversation) -> anyhow::Result<()> {
+    async fn finish(&mut self, it: &mut CallInHand) -> anyhow::Result<()> {
         if !self.lasts(&mut it.leg, it.call.script.last_talk).await {
+            return Ok(());
+        }
+        if let Some(again) = self.day.second_transfer(&it.call)
+            && !self.hand_over(it, again).await?
+        {
             return Ok(());
         }
         match it.call.script.ends {
@@ -303,11 +335,16 @@ impl AgentAtWork {
                 let request = LeaveInteractionRequest { request_id: fresh(), interaction_id, ..Default::default() };
                 done(self.interactions().leave_interaction(request).await)?;
             }
+            EndsBy::EndForAll => {
+                let interaction_id = self.interaction(it).await?;
+                let request = EndInteractionRequest { request_id: fresh(), interaction_id, ..Default::default() };
+                done(self.interactions().end_interaction(request).await)?;
+            }
         }
         Ok(())
     }
 
-    async fn customer_hangs_up(&self, it: &Conversation) {
+    async fn customer_hangs_up(&self, it: &CallInHand) {
         let leg = it.view.borrow().customer_leg.clone();
         self.day.hang_up(&leg).await;
     }
@@ -321,14 +358,14 @@ impl AgentAtWork {
     }
 
     /// The interaction that the agent is in, as their client shows it.
-    async fn interaction(&mut self, it: &Conversation) -> anyhow::Result<String> {
+    async fn interaction(&mut self, it: &CallInHand) -> anyhow::Result<String> {
         let inbox = self.presence.list_inbox(ListInboxRequest {}).await.or_refusal()?.inbox.unwrap_or_default();
         let item = inbox.active.into_iter().find(|item| !item.offered && item.customer == it.call.customer);
         item.map(|item| item.interaction_id).with_context(|| format!("the inbox does not show {}", it.call.customer))
     }
 
     /// Whether the call goes on.
-    async fn put_on_hold(&mut self, it: &mut Conversation, hold: HoldScript) -> anyhow::Result<bool> {
+    async fn put_on_hold(&mut self, it: &mut CallInHand, hold: HoldScript) -> anyhow::Result<bool> {
         let interaction_id = self.interaction(it).await?;
         if !self.hold(interaction_id.clone()).await? || !self.lasts(&mut it.leg, hold.lasts).await {
             return Ok(!it.leg.is_over());
@@ -351,7 +388,7 @@ impl AgentAtWork {
     }
 
     /// Whether the agent still has the customer afterwards.
-    async fn hand_over(&mut self, it: &mut Conversation, transfer: TransferScript) -> anyhow::Result<bool> {
+    async fn hand_over(&mut self, it: &mut CallInHand, transfer: TransferScript) -> anyhow::Result<bool> {
         let interaction_id = self.interaction(it).await?;
         let (kind, word) = if transfer.is_warm { (TransferKind::Warm, "warm") } else { (TransferKind::Cold, "cold") };
         let office = &self.day.office;
@@ -375,7 +412,7 @@ impl AgentAtWork {
         let mut noted = about;
         noted["kind"] = json!(word);
         noted["customer"] = json!(it.call.customer);
-        let part = if transfer.is_warm { Part::Consult { initiator: self.me } } else { Part::Last };
+        let part = if transfer.is_warm { ScriptPart::Consult { initiator: self.me } } else { ScriptPart::Last };
         self.day.parts().insert(it.call.customer.clone(), part);
         self.note("starts_transfer", noted);
         let started = self.transfers().start_transfer(request).await;
@@ -391,8 +428,8 @@ impl AgentAtWork {
     }
 
     /// The customer stays with the agent after all: they are taken off hold, if they were on it, as soon as the agent has seen so.
-    async fn keep(&mut self, it: &mut Conversation, interaction_id: String) -> anyhow::Result<bool> {
-        self.day.parts().insert(it.call.customer.clone(), Part::Last);
+    async fn keep(&mut self, it: &mut CallInHand, interaction_id: String) -> anyhow::Result<bool> {
+        self.day.parts().insert(it.call.customer.clone(), ScriptPart::Last);
         if !self.lasts(&mut it.leg, SEES_IT).await {
             return Ok(false);
         }
@@ -402,7 +439,7 @@ impl AgentAtWork {
 
     async fn wait_for_recipient(
         &mut self,
-        it: &mut Conversation,
+        it: &mut CallInHand,
         transfer: TransferScript,
         interaction_id: String,
         transfer_id: String,
@@ -432,7 +469,7 @@ impl AgentAtWork {
 
     async fn end_consult(
         &mut self,
-        it: &mut Conversation,
+        it: &mut CallInHand,
         comes_to: ConsultEnd,
         interaction_id: String,
         transfer_id: String,
@@ -471,7 +508,7 @@ impl AgentAtWork {
         Ok(false)
     }
 
-    async fn cancel(&mut self, it: &Conversation, interaction_id: &str, transfer_id: &str) -> anyhow::Result<()> {
+    async fn cancel(&mut self, it: &CallInHand, interaction_id: &str, transfer_id: &str) -> anyhow::Result<()> {
         let at_us = self.day.clock.now_us();
         let request = CancelTransferRequest {
             request_id: fresh(),

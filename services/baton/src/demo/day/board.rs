@@ -15,7 +15,7 @@ use super::diary::Diary;
 /// A phone rings.
 #[derive(Debug)]
 pub(super) struct Ring {
-    pub(super) leg: Leg,
+    pub(super) leg: WatchedLeg,
     /// What it shows.
     pub(super) customer: String,
     /// How many phones have rung for this customer, this one included.
@@ -24,12 +24,12 @@ pub(super) struct Ring {
 
 /// One leg at somebody's phone.
 #[derive(Debug, Clone)]
-pub(super) struct Leg {
+pub(super) struct WatchedLeg {
     pub(super) id: String,
     is_over: watch::Receiver<bool>,
 }
 
-impl Leg {
+impl WatchedLeg {
     /// Waits until it has ended.
     pub(super) async fn over(&mut self) {
         // The board is there for as long as anybody waits.
@@ -56,7 +56,7 @@ pub(super) struct CallView {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Party {
+enum LegOwner {
     Customer,
     Agent(usize),
 }
@@ -64,7 +64,7 @@ enum Party {
 #[derive(Debug)]
 struct LegRecord {
     customer: String,
-    party: Party,
+    owner: LegOwner,
     is_over: watch::Sender<bool>,
 }
 
@@ -105,7 +105,7 @@ impl Board {
     /// The leg at an agent's phone that belongs to this customer's call.
     pub(super) fn leg_of(&self, customer: &str, agent: usize) -> Option<String> {
         let state = self.state();
-        let is_it = |leg: &LegRecord| leg.customer == customer && leg.party == Party::Agent(agent);
+        let is_it = |leg: &LegRecord| leg.customer == customer && leg.owner == LegOwner::Agent(agent);
         state.legs.iter().find(|(_, leg)| is_it(leg)).map(|(id, _)| id.clone())
     }
 
@@ -139,16 +139,16 @@ impl Board {
             LedgerAction::CallPlaced { leg_id, address, called } => {
                 let more = json!({ "customer": address, "leg": leg_id.as_str(), "number": called });
                 self.diary.note(at_us, "customer_calls", more);
-                state.add_leg(leg_id.as_str(), address, Party::Customer);
+                state.add_leg(leg_id.as_str(), address, LegOwner::Customer);
                 state.call(address).view.send_modify(|view| leg_id.as_str().clone_into(&mut view.customer_leg));
             }
             LedgerAction::LegDialed { leg_id, address, caller_id } => {
                 if let Some((agent, _)) = self.agents.get(address) {
-                    state.add_leg(leg_id.as_str(), caller_id, Party::Agent(*agent));
+                    state.add_leg(leg_id.as_str(), caller_id, LegOwner::Agent(*agent));
                 } else {
                     // A number is dialled without its plus.
                     let customer = format!("+{}", address.trim_start_matches('+'));
-                    state.add_leg(leg_id.as_str(), &customer, Party::Customer);
+                    state.add_leg(leg_id.as_str(), &customer, LegOwner::Customer);
                     state.call(&customer).view.send_modify(|view| leg_id.as_str().clone_into(&mut view.customer_leg));
                 }
             }
@@ -169,13 +169,13 @@ impl Board {
                 }
             }
             LedgerAction::LegMoved { leg_id, room_id, .. } => {
-                if let Some((customer, Party::Customer)) = state.leg(leg_id.as_str()) {
+                if let Some((customer, LegOwner::Customer)) = state.leg(leg_id.as_str()) {
                     let room = room_id.as_ref().map(ToString::to_string).unwrap_or_default();
                     self.hears(&mut state, at_us, customer, room);
                 }
             }
             LedgerAction::ExitStarted { leg_id, mailbox, .. } => {
-                if let Some((customer, Party::Customer)) = state.leg(leg_id.as_str()) {
+                if let Some((customer, LegOwner::Customer)) = state.leg(leg_id.as_str()) {
                     self.diary.note(
                         at_us,
                         "customer_in_voicemail",
@@ -189,14 +189,14 @@ impl Board {
     }
 
     fn rings(&self, state: &mut BoardState, at_us: i64, leg_id: &str) {
-        let Some((customer, Party::Agent(agent))) = state.leg(leg_id) else { return };
+        let Some((customer, LegOwner::Agent(agent))) = state.leg(leg_id) else { return };
         self.diary.note(at_us, "phone_rings", json!({ "customer": customer, "leg": leg_id, "agent": agent }));
         let call = state.call(&customer);
         call.rung += 1;
         let nth = call.rung;
         call.view.send_modify(|view| view.rings.push(agent));
         let Some(record) = state.legs.get(leg_id) else { return };
-        let leg = Leg { id: leg_id.to_owned(), is_over: record.is_over.subscribe() };
+        let leg = WatchedLeg { id: leg_id.to_owned(), is_over: record.is_over.subscribe() };
         if let Some((_, rings)) = self.agents.values().find(|(no, _)| *no == agent) {
             // Nobody is there any more who could hear it.
             let _ = rings.send(Ring { leg, customer, nth });
@@ -204,15 +204,15 @@ impl Board {
     }
 
     fn answered(&self, state: &mut BoardState, at_us: i64, leg_id: &str) {
-        let Some((customer, party)) = state.leg(leg_id) else { return };
+        let Some((customer, owner)) = state.leg(leg_id) else { return };
         let mut more = json!({ "customer": customer, "leg": leg_id });
         let view = &state.call(&customer).view;
-        match party {
-            Party::Customer => {
+        match owner {
+            LegOwner::Customer => {
                 self.diary.note(at_us, "customer_answered", more);
                 view.send_modify(|view| view.has_answered = true);
             }
-            Party::Agent(agent) => {
+            LegOwner::Agent(agent) => {
                 more["agent"] = json!(agent);
                 self.diary.note(at_us, "phone_answered", more);
                 view.send_modify(|view| {
@@ -224,16 +224,16 @@ impl Board {
     }
 
     fn ends(&self, state: &mut BoardState, at_us: i64, leg_id: &str, mut how: serde_json::Value) {
-        let Some(LegRecord { customer, party, is_over }) = state.legs.remove(leg_id) else { return };
+        let Some(LegRecord { customer, owner, is_over }) = state.legs.remove(leg_id) else { return };
         how["customer"] = json!(customer);
         let view = &state.call(&customer).view;
-        match party {
-            Party::Customer => {
+        match owner {
+            LegOwner::Customer => {
                 self.diary.note(at_us, "customer_gone", how);
                 view.send_modify(|view| view.is_over = true);
                 state.places.remove(&customer);
             }
-            Party::Agent(agent) => {
+            LegOwner::Agent(agent) => {
                 how["agent"] = json!(agent);
                 self.diary.note(at_us, "phone_over", how);
                 view.send_modify(|view| {
@@ -258,12 +258,12 @@ impl BoardState {
         self.calls.entry(customer.to_owned()).or_insert_with(new)
     }
 
-    fn leg(&self, leg_id: &str) -> Option<(String, Party)> {
-        self.legs.get(leg_id).map(|leg| (leg.customer.clone(), leg.party))
+    fn leg(&self, leg_id: &str) -> Option<(String, LegOwner)> {
+        self.legs.get(leg_id).map(|leg| (leg.customer.clone(), leg.owner))
     }
 
-    fn add_leg(&mut self, leg_id: &str, customer: &str, party: Party) {
-        let record = LegRecord { customer: customer.to_owned(), party, is_over: watch::Sender::new(false) };
+    fn add_leg(&mut self, leg_id: &str, customer: &str, owner: LegOwner) {
+        let record = LegRecord { customer: customer.to_owned(), owner, is_over: watch::Sender::new(false) };
         self.legs.insert(leg_id.to_owned(), record);
     }
 }

@@ -8,14 +8,14 @@ use baton_api::simulator::v1::PlaceCallRequest;
 use super::board::CallView;
 use super::office::fresh;
 use super::plan::PlannedCall;
-use super::{Day, Part};
+use super::{Day, ScriptPart};
 use crate::client::refusal::OrRefusal as _;
 
 /// From the first ring to the end.
 pub(super) async fn call(day: Arc<Day>, call: PlannedCall) -> anyhow::Result<()> {
     day.reach(call.at).await;
     let mut view = day.board.call(&call.customer);
-    day.parts().insert(call.customer.clone(), Part::First);
+    day.parts().insert(call.customer.clone(), ScriptPart::First);
     let to = day.office.numbers.get(call.number).cloned().unwrap_or_default();
     let request = PlaceCallRequest { request_id: fresh(), from: call.customer.clone(), to, tone_hz: 0 };
     day.office.phones().place_call(request).await.or_refusal()?;
@@ -48,6 +48,6 @@ pub(super) async fn call(day: Arc<Day>, call: PlannedCall) -> anyhow::Result<()>
         }
     }
     day.parts().remove(&call.customer);
-    day.one_more_is_over();
+    day.progress.inc(1);
     Ok(())
 }

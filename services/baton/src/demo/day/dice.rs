@@ -25,28 +25,28 @@ impl Dice {
     }
 
     /// From 0 up to (not including) 1.
-    pub(super) fn share(&mut self) -> f64 {
+    pub(super) fn fraction(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// True in so many of a hundred cases.
     pub(super) fn percent(&mut self, percent: u32) -> bool {
-        self.share() * 100.0 < f64::from(percent)
+        self.fraction() * 100.0 < f64::from(percent)
     }
 
     /// From 0 up to (not including) `limit`.
     pub(super) fn below(&mut self, limit: usize) -> usize {
-        (self.share() * limit as f64) as usize
+        (self.fraction() * limit as f64) as usize
     }
 
     /// Evenly from one to the other, in whole milliseconds.
     pub(super) fn between(&mut self, shortest: Duration, longest: Duration) -> Duration {
-        whole_ms(shortest + (longest - shortest).mul_f64(self.share()))
+        whole_ms(shortest + (longest - shortest).mul_f64(self.fraction()))
     }
 
     /// As long as things take that may end at any moment, in whole milliseconds: most are shorter than the mean, few are much longer.
     pub(super) fn about(&mut self, mean: Duration) -> Duration {
-        whole_ms(mean.mul_f64(-(1.0 - self.share()).ln()))
+        whole_ms(mean.mul_f64(-(1.0 - self.fraction()).ln()))
     }
 }
 
@@ -61,13 +61,13 @@ mod tests {
 
     #[test]
     fn the_same_seed_and_purpose_give_the_same_numbers_and_others_do_not() {
-        let share = |seed, purpose, numbers: &[u64]| Dice::of(seed, purpose, numbers).share().to_bits();
-        assert_eq!(share(1, "ring", &[7, 1]), share(1, "ring", &[7, 1]));
+        let fraction = |seed, purpose, numbers: &[u64]| Dice::of(seed, purpose, numbers).fraction().to_bits();
+        assert_eq!(fraction(1, "ring", &[7, 1]), fraction(1, "ring", &[7, 1]));
         let all = [
-            share(1, "ring", &[7, 1]),
-            share(2, "ring", &[7, 1]),
-            share(1, "talk", &[7, 1]),
-            share(1, "ring", &[7, 2]),
+            fraction(1, "ring", &[7, 1]),
+            fraction(2, "ring", &[7, 1]),
+            fraction(1, "talk", &[7, 1]),
+            fraction(1, "ring", &[7, 2]),
         ];
         assert!((1..all.len()).all(|n| !all[..n].contains(&all[n])), "{all:?}");
     }

@@ -13,11 +13,10 @@ mod dice;
 mod office;
 mod plan;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,7 +36,7 @@ use self::agent::AgentAtWork;
 use self::board::Board;
 use self::diary::Diary;
 use self::office::{NUMBERS, Office, TEAMS, fresh};
-use self::plan::{DayPlan, PlannedCall};
+use self::plan::{DayPlan, PlannedCall, TransferScript};
 use super::house::House;
 use crate::client::json;
 use crate::client::refusal::OrRefusal as _;
@@ -78,14 +77,15 @@ struct Day {
     board: Arc<Board>,
     diary: Arc<Diary>,
     /// What whoever answers next does with a customer, by the customer's number.
-    parts: Mutex<HashMap<String, Part>>,
-    over: AtomicUsize,
+    parts: Mutex<HashMap<String, ScriptPart>>,
+    /// The calls that were handed over once more.
+    handed_on: Mutex<HashSet<usize>>,
     progress: ProgressBar,
 }
 
 /// What an agent does who answers.
 #[derive(Debug, Clone, Copy)]
-enum Part {
+enum ScriptPart {
     /// The script from its beginning.
     First,
     /// Listens to the initiator of a warm transfer, and then has the customer.
@@ -104,7 +104,7 @@ impl Day {
         self.clock.sleep_until(self.at_us(since_beginning)).await;
     }
 
-    fn parts(&self) -> MutexGuard<'_, HashMap<String, Part>> {
+    fn parts(&self) -> MutexGuard<'_, HashMap<String, ScriptPart>> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -121,9 +121,10 @@ impl Day {
         }
     }
 
-    fn one_more_is_over(&self) {
-        self.over.fetch_add(1, Ordering::Relaxed);
-        self.progress.inc(1);
+    /// The second transfer of this call, once.
+    fn second_transfer(&self, call: &PlannedCall) -> Option<TransferScript> {
+        let again = call.script.again.filter(|_| call.script.transfer.is_some())?;
+        self.handed_on.lock().unwrap_or_else(PoisonError::into_inner).insert(call.no).then_some(again)
     }
 }
 
@@ -151,7 +152,7 @@ async fn play(house: &House, plan: DayPlan, out: &Path) -> anyhow::Result<usize>
     let reading = lifecycle::spawn(Arc::clone(&board).read(switch));
     let (clock, progress) = (house.clock(), ProgressBar::new(plan.calls.len() as u64));
     let parts = Mutex::default();
-    let day = Arc::new(Day { clock, plan, office, board, diary, parts, over: AtomicUsize::new(0), progress });
+    let day = Arc::new(Day { clock, plan, office, board, diary, parts, handed_on: Mutex::default(), progress });
 
     let mut people = JoinSet::new();
     for ((me, shift), rings) in day.plan.shifts.iter().enumerate().zip(rings) {

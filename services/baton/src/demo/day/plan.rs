@@ -40,6 +40,8 @@ pub(super) struct Shift {
     pub(super) breaks: Vec<Break>,
     /// Customers whom the agent calls, when they are free.
     pub(super) errands: Vec<Errand>,
+    /// When the client is silent for longer than a session lives.
+    pub(super) silent_from: Option<Duration>,
     /// The client dies at the end, instead of saying goodbye.
     pub(super) is_cut_off: bool,
 }
@@ -84,6 +86,10 @@ pub(super) struct Script {
     pub(super) talk: Duration,
     pub(super) hold: Option<HoldScript>,
     pub(super) transfer: Option<TransferScript>,
+    /// Whoever has the customer after the first transfer hands them over once more.
+    pub(super) again: Option<TransferScript>,
+    /// In the middle of it the agent says that they will be away, which they are after the call.
+    pub(super) away_after: Option<Duration>,
     /// With whoever has the customer at last.
     pub(super) last_talk: Duration,
     pub(super) ends: EndsBy,
@@ -120,7 +126,10 @@ pub(super) enum ConsultEnd {
     /// The initiator hangs up, which completes it.
     LeftByInitiator,
     /// All three talk, then the initiator hangs up: at once, or after the two have been alone once more.
-    Joined { together: Duration, alone_again: Option<Duration> },
+    Joined {
+        together: Duration,
+        alone_again: Option<Duration>,
+    },
     Cancelled,
     /// The recipient hangs up.
     LeftByRecipient,
@@ -133,13 +142,15 @@ pub(super) enum ConsultEnd {
 pub(super) enum EndsBy {
     Customer,
     AgentsPhone,
-    /// The agent's client.
+    /// The agent leaves, in their client.
     AgentsClient,
+    /// The agent ends the call for everybody.
+    EndForAll,
 }
 
 /// What somebody does whose phone rings.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Reaction {
+pub(super) enum RingReaction {
     AnswersAfter(Duration),
     DeclinesAfter(Duration),
     Misses,
@@ -155,13 +166,13 @@ impl DayPlan {
     }
 
     /// What an agent does at the `nth` time that a phone rings for this call.
-    pub(super) fn reaction(&self, call: usize, nth: u64) -> Reaction {
+    pub(super) fn reaction(&self, call: usize, nth: u64) -> RingReaction {
         let mut dice = Dice::of(self.seed, "ring", &[call as u64, nth]);
         let after = dice.between(SECOND, 12 * SECOND);
         match dice.below(100) {
-            0..4 => Reaction::Misses,
-            4..8 => Reaction::DeclinesAfter(after),
-            _ => Reaction::AnswersAfter(after),
+            0..4 => RingReaction::Misses,
+            4..8 => RingReaction::DeclinesAfter(after),
+            _ => RingReaction::AnswersAfter(after),
         }
     }
 
@@ -178,7 +189,7 @@ impl DayPlan {
 
 /// Each customer calls whenever they like: so they come as in a Poisson process, with the rate of the hour.
 fn arrival(dice: &mut Dice) -> Duration {
-    let mut rest = dice.share() * HOURLY.iter().sum::<f64>();
+    let mut rest = dice.fraction() * HOURLY.iter().sum::<f64>();
     let hour = HOURLY.iter().position(|weight| {
         rest -= weight;
         rest < 0.0
@@ -205,7 +216,8 @@ fn shift(seed: u64, no: usize) -> Shift {
     }
     breaks.sort_by_key(|it| it.begins);
     let errands = (0..ERRANDS).map(|nth| errand(&mut dice, begins, no * ERRANDS + nth)).collect();
-    Shift { begins, ends, breaks, errands, is_cut_off: no % 13 == 7 }
+    let silent_from = (no % 13 == 4).then(|| begins + dice.between(120 * MINUTE, 300 * MINUTE));
+    Shift { begins, ends, breaks, errands, silent_from, is_cut_off: no % 13 == 7 }
 }
 
 fn errand(dice: &mut Dice, from: Duration, no: usize) -> Errand {
@@ -229,8 +241,15 @@ fn planned_call(seed: u64, no: usize, at: Duration, [teams, numbers, agents]: [u
             talk_after: dice.about(60 * SECOND) + SECOND,
         }),
         transfer: dice.percent(16).then(|| transfer(&mut dice, teams, agents)),
+        again: dice.percent(20).then(|| transfer(&mut dice, teams, agents)),
+        away_after: dice.percent(3).then(|| dice.between(MINUTE, 8 * MINUTE)),
         last_talk: dice.about(120 * SECOND) + 3 * SECOND,
-        ends: [EndsBy::Customer, EndsBy::Customer, EndsBy::AgentsPhone, EndsBy::AgentsClient][dice.below(4)],
+        ends: match dice.below(10) {
+            0..5 => EndsBy::Customer,
+            5..8 => EndsBy::AgentsPhone,
+            8 => EndsBy::AgentsClient,
+            _ => EndsBy::EndForAll,
+        },
     };
     PlannedCall { no, customer: format!("+3247{no:07}"), at, number, patience, message, script }
 }
