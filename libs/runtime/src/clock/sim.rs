@@ -289,7 +289,7 @@ mod tests {
     async fn on_one_thread_time_waits_for_work_and_for_chains_of_tasks() {
         let (clock, driver) = Clock::simulated(0);
         crate::lifecycle::spawn(driver.run_on_one_thread());
-        let (first, mut next) = tokio::sync::mpsc::channel(1);
+        let (first, mut next) = tokio::sync::mpsc::channel::<()>(1);
         let chain = {
             let clock = clock.clone();
             crate::lifecycle::spawn(async move {
@@ -297,7 +297,10 @@ mod tests {
                 for _ in 0..10 {
                     let (to, from) = tokio::sync::mpsc::channel(1);
                     let mut before = std::mem::replace(&mut next, from);
-                    crate::lifecycle::spawn(async move { to.send(before.recv().await).await });
+                    crate::lifecycle::spawn(async move {
+                        before.recv().await.unwrap();
+                        to.send(()).await.unwrap();
+                    });
                 }
                 next.recv().await;
                 clock.now_us()
@@ -308,7 +311,7 @@ mod tests {
             let clock = clock.clone();
             crate::lifecycle::spawn(async move { clock.sleep(Duration::from_hours(1)).await })
         };
-        first.send(None).await.unwrap();
+        first.send(()).await.unwrap();
         drop(busy);
         assert_eq!(chain.await.unwrap(), 0);
         sleeper.await.unwrap();

@@ -30,7 +30,7 @@ use super::office::{WRAP_UP, fresh};
 use super::plan::{
     Break, ConsultEnd, EndsBy, Errand, HoldScript, PlannedCall, PlannedTarget, RingReaction, Shift, TransferScript,
 };
-use super::{Day, LEASE, ScriptPart};
+use super::{Day, LEASE, ScriptPart, at_us};
 use crate::client::refusal::OrRefusal as _;
 
 /// Why an agent is away who said so in a call.
@@ -84,7 +84,7 @@ impl AgentAtWork {
         calendar.extend(shift.silent_from.map(|at| (at, Appointment::Silence)));
         calendar.sort_by_key(|(at, _)| *at);
         for (at, appointment) in calendar {
-            self.take_calls_until(self.day.at_us(at)).await?;
+            self.take_calls_until(at_us(at)).await?;
             match appointment {
                 Appointment::Break(it) if at < shift.ends => self.rest(&it).await?,
                 Appointment::Errand(it) if at < shift.ends => self.run_errand(it).await?,

@@ -36,12 +36,11 @@ pub(super) async fn call(day: Arc<Day>, call: PlannedCall) -> anyhow::Result<()>
             !it.is_over && it.in_voicemail == now.in_voicemail && it.talks.is_empty() == now.talks.is_empty()
         };
         let changes = view.wait_for(|it| !is_same(it));
-        let gives_up = match lasts {
-            Some(lasts) => day.clock.timeout(lasts, changes).await.is_err(),
-            None => {
-                let _ = changes.await;
-                false
-            }
+        let gives_up = if let Some(lasts) = lasts {
+            day.clock.timeout(lasts, changes).await.is_err()
+        } else {
+            let _ = changes.await;
+            false
         };
         if gives_up {
             day.hang_up(&now.customer_leg).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A stream of random numbers (SplitMix64).
+/// A stream of random numbers (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub(super) struct Dice(u64);
 
@@ -41,7 +41,7 @@ impl Dice {
 
     /// Evenly from one to the other, in whole milliseconds.
     pub(super) fn between(&mut self, shortest: Duration, longest: Duration) -> Duration {
-        whole_ms(shortest + (longest - shortest).mul_f64(self.fraction()))
+        whole_ms(shortest + longest.saturating_sub(shortest).mul_f64(self.fraction()))
     }
 
     /// As long as things take that may end at any moment, in whole milliseconds: most are shorter than the mean, few are much longer.

@@ -94,14 +94,15 @@ enum ScriptPart {
     Last,
 }
 
-impl Day {
-    fn at_us(&self, since_beginning: Duration) -> i64 {
-        BEGINS_US + clock::micros(since_beginning)
-    }
+/// The moment by the simulated clock.
+fn at_us(since_beginning: Duration) -> i64 {
+    BEGINS_US + clock::micros(since_beginning)
+}
 
+impl Day {
     /// Waits until then.
     async fn reach(&self, since_beginning: Duration) {
-        self.clock.sleep_until(self.at_us(since_beginning)).await;
+        self.clock.sleep_until(at_us(since_beginning)).await;
     }
 
     fn parts(&self) -> MutexGuard<'_, HashMap<String, ScriptPart>> {

@@ -27,7 +27,7 @@ use crate::client::refusal::OrRefusal as _;
 use crate::demo::house::House;
 
 /// How long an agent may work on after a call.
-pub(super) const WRAP_UP: Duration = Duration::from_secs(60);
+pub(super) const WRAP_UP: Duration = Duration::from_mins(1);
 /// The names of the teams; the first has the most agents.
 pub(super) const TEAMS: [&str; 3] = ["Sales", "Support", "Billing"];
 /// How many numbers there are: one for each call flow of [`Office::flows`].
@@ -83,8 +83,8 @@ impl Office {
             diary.note(now_us(), "number", json!({ "number": number, "steps": steps }));
             office.numbers.push(number);
         }
-        let rule = Some(DialRule { prefix: DIALLED.to_owned() });
-        let request = PutDialRuleRequest { request_id: fresh(), rule };
+        let allowed = Some(DialRule { prefix: DIALLED.to_owned() });
+        let request = PutDialRuleRequest { request_id: fresh(), rule: allowed };
         RoutingServiceClient::new(office.admin()).put_dial_rule(request).await.or_refusal()?;
         // Somebody joins the last team later, so that a team's latest content is not its first.
         office.join(2, 1).await.context("adding a member to a team")?;
@@ -158,7 +158,7 @@ impl Office {
     async fn join(&self, team: usize, agent: usize) -> anyhow::Result<()> {
         let team_id = self.team_ids.get(team).cloned().unwrap_or_default();
         let agent_ids = self.agents.get(agent).map(|it| it.id.clone()).into_iter().collect();
-        let request = AddTeamMembersRequest { request_id: fresh(), team_id, agent_ids, ..Default::default() };
+        let request = AddTeamMembersRequest { request_id: fresh(), team_id, agent_ids };
         DirectoryServiceClient::new(self.admin()).add_team_members(request).await.or_refusal()?;
         Ok(())
     }
