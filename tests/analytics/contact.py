@@ -103,11 +103,13 @@ class Contact:
             return "ring"
         agents = self.up(at)
         if not agents:
-            rings = any(leg.rings <= at < leg.stops_ringing() for leg in self.legs)
-            return "ring" if rings else "wait"
+            return "ring" if self.rings(at) else "wait"
         if self.hears(at) == "music":
             return "consult" if len(agents) > 1 else "hold"
         return "talk"
+
+    def rings(self, at):
+        return any(leg.rings <= at < leg.stops_ringing() for leg in self.legs)
 
     def tenures(self):
         """The agents who had the customer, one after the other."""

@@ -193,6 +193,21 @@ def queue_handle_time(day):
     return grouped(answered, lambda it: [(None,), (it[1],)], row)
 
 
+def queue_position(day):
+    waits = [(contact, visit) for contact in contacts(day) for visit in contact.visits]
+
+    def position(contact, visit):
+        at = visit.entered
+        if any(leg.rings == at for leg in contact.legs if visit.entered <= leg.rings < visit.left):
+            return 1
+        before = [it for it in waits if it[1].team == visit.team and it[1].entered < at < it[1].left]
+        return 1 + sum(not other.rings(at) for other, _ in before)
+
+    positions = [(visit.team, position(contact, visit)) for contact, visit in waits]
+    row = lambda group: {"average": average([place for _, place in group]), "highest": max(place for _, place in group)}
+    return grouped(positions, lambda it: [(None,), (it[0],)], row)
+
+
 def longest_wait(day):
     return grouped(visits(day), of_visit, lambda group: {"longest_ms": max(it.wait for it in group)})
 
