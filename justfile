@@ -31,6 +31,11 @@ browser:
     cargo build --package baton-server
     tests/browser/run
 
+# A simulated day: every metric of docs/events/metrics, by its events and by what really happened.
+analytics *ARGS:
+    cargo build --package baton-server --bin baton
+    "${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin/python" tests/analytics/check.py target/debug/baton {{ARGS}}
+
 # Benchmarks, each with a peer or a limit beside it.
 bench:
     cargo bench --package baton-domain

@@ -46,9 +46,11 @@ async fn run(command: CliCommand) -> anyhow::Result<()> {
     }
 }
 
-/// Two worker threads for commands that serve: requests are short, and an idle thread costs memory. A client needs one thread.
+/// Two worker threads for commands that serve: requests are short, and an idle thread costs memory. A client needs one thread, and so does
+/// a day in simulated time.
 fn runtime(command: &CliCommand) -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = match command {
+        CliCommand::Demo(args) if args.is_a_day() => tokio::runtime::Builder::new_current_thread(),
         CliCommand::Token(_) | CliCommand::Client(_) => tokio::runtime::Builder::new_current_thread(),
         CliCommand::Up(_) | CliCommand::Demo(_) | CliCommand::Switch(_) => {
             let mut builder = tokio::runtime::Builder::new_multi_thread();

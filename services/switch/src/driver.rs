@@ -11,7 +11,7 @@ use baton_runtime::Clock;
 use baton_runtime::clock::BusyGuard;
 use prost::Message;
 use thiserror::Error;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::ids::RecordingId;
@@ -41,6 +41,8 @@ pub struct SwitchState {
     pub stats: Stats,
     ledger: VecDeque<Arc<LedgerEntry>>,
     events: broadcast::Sender<Arc<LedgerEntry>>,
+    /// The sequence of the last entry.
+    noted: watch::Sender<i64>,
     replays: Replays,
 }
 
@@ -64,6 +66,11 @@ impl SwitchState {
         (self.engine.event_sequence(), self.events.subscribe())
     }
 
+    /// Tells whoever reads the ledger that there is more of it.
+    pub fn watch_ledger(&self) -> watch::Receiver<i64> {
+        self.noted.subscribe()
+    }
+
     /// The kept entries of the ledger after `sequence`.
     pub fn ledger_after(&self, sequence: i64) -> impl Iterator<Item = &Arc<LedgerEntry>> {
         let from = self.ledger.partition_point(|entry| entry.sequence <= sequence);
@@ -80,6 +87,7 @@ impl SwitchState {
             self.ledger.pop_front();
         }
         self.ledger.push_back(entry.clone());
+        self.noted.send_replace(entry.sequence);
         if entry.event_sequence > 0 {
             // An error means that there is no reader.
             let _ = self.events.send(entry.clone());
@@ -173,6 +181,7 @@ impl Driver {
             engine,
             ledger: earlier.into_iter().map(Arc::new).collect(),
             events: broadcast::Sender::new(EVENTS),
+            noted: watch::Sender::default(),
             replays: Replays::default(),
         };
         let driver = Self { clock, state, requests, jobs, written, completing: HashMap::new() };

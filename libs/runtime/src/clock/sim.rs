@@ -11,8 +11,11 @@ use tokio::sync::{Notify, oneshot};
 /// the guard of the next, which it wakes, a task has to be scheduled: usually within microseconds.
 const QUIET_ROUNDS: u32 = 3;
 const ROUND: Duration = Duration::from_millis(1);
+/// The same on a runtime of one thread, in turns of all its tasks: more than any chain of tasks and sockets has links.
+const QUIET_TURNS: u32 = 50;
 /// After this many rounds without a jump although there are sleepers, the guards that are held are reported.
 const STUCK_ROUNDS: u32 = 5_000;
+const STUCK_AFTER: Duration = Duration::from_secs(5);
 
 /// Shared by all clones of a simulated clock.
 #[derive(Debug)]
@@ -196,6 +199,42 @@ impl SimDriver {
         }
     }
 
+    /// The same on a runtime of one thread, and for whoever plays hours of simulated time: there all other tasks have had their turn, and
+    /// all sockets have been looked at, whenever this one has yielded. So it is known within microseconds that it is quiet, and it
+    /// does not matter how busy the machine is.
+    pub async fn run_on_one_thread(self) {
+        loop {
+            let (seen, may_jump) = {
+                let state = self.sim.lock();
+                (state.activity, state.is_idle() && !state.sleepers.is_empty())
+            };
+            if !may_jump {
+                self.changed_or_stuck().await;
+            } else if self.is_quiet_for_turns(seen).await {
+                self.sim.jump(seen);
+            }
+        }
+    }
+
+    async fn changed_or_stuck(&self) {
+        #[expect(clippy::disallowed_methods, reason = "what hangs is reported in real time")]
+        let stuck = tokio::time::sleep(STUCK_AFTER);
+        tokio::select! {
+            () = self.sim.changed.notified() => {}
+            () = stuck => self.report(),
+        }
+    }
+
+    async fn is_quiet_for_turns(&self, seen: u64) -> bool {
+        for _ in 0..QUIET_TURNS {
+            tokio::task::yield_now().await;
+            if self.sim.lock().activity != seen {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Whether nothing happens, and no work is in flight, for `QUIET_ROUNDS`. The first sign of activity ends the wait.
     async fn is_quiet(&self, seen: u64) -> bool {
         for _ in 0..QUIET_ROUNDS {
@@ -244,6 +283,39 @@ mod tests {
         }
         let expected: Vec<_> = (1..=50).map(|n| (n, n * 3_600_000_000)).collect();
         assert_eq!(*woken.lock().unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn on_one_thread_time_waits_for_work_and_for_chains_of_tasks() {
+        let (clock, driver) = Clock::simulated(0);
+        crate::lifecycle::spawn(driver.run_on_one_thread());
+        let (first, mut next) = tokio::sync::mpsc::channel::<()>(1);
+        let chain = {
+            let clock = clock.clone();
+            crate::lifecycle::spawn(async move {
+                // Ten tasks, each woken by the one before, without a guard.
+                for _ in 0..10 {
+                    let (to, from) = tokio::sync::mpsc::channel(1);
+                    let mut before = std::mem::replace(&mut next, from);
+                    crate::lifecycle::spawn(async move {
+                        before.recv().await.unwrap();
+                        to.send(()).await.unwrap();
+                    });
+                }
+                next.recv().await;
+                clock.now_us()
+            })
+        };
+        let busy = clock.busy();
+        let sleeper = {
+            let clock = clock.clone();
+            crate::lifecycle::spawn(async move { clock.sleep(Duration::from_hours(1)).await })
+        };
+        first.send(()).await.unwrap();
+        drop(busy);
+        assert_eq!(chain.await.unwrap(), 0);
+        sleeper.await.unwrap();
+        assert_eq!(clock.now_us(), 3_600_000_000);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

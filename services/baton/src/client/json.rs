@@ -9,7 +9,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use serde_json::Value;
 
 /// `type_name` is the full name, such as `baton.presence.v1.Agent`.
-pub(super) fn of(type_name: &str, message: &impl Message) -> anyhow::Result<Value> {
+pub(crate) fn of(type_name: &str, message: &impl Message) -> anyhow::Result<Value> {
     let descriptor = pool()?.get_message_by_name(type_name).with_context(|| format!("no type {type_name}"))?;
     let message = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?;
     let options =

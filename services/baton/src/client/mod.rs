@@ -9,7 +9,7 @@ pub(crate) mod call;
 pub(crate) mod event_text;
 pub(crate) mod events;
 pub(crate) mod flow;
-mod json;
+pub(crate) mod json;
 pub(crate) mod number;
 pub(crate) mod output;
 pub(crate) mod phone;

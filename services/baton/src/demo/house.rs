@@ -1,19 +1,21 @@
 //! Baton, started for a demonstration: as `baton up` does it, in a temporary folder on free ports of this machine.
 //!
 //! In real time the switch is a process of its own. In simulated time it has to be in this process, because the clock is.
+//! A whole day is played without sound, and nothing in it is done every few seconds: each moment at which something is done costs
+//! some real time, whoever does it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use baton_runtime::Clock;
-use baton_runtime::auth::SigningKey;
+use baton_runtime::auth::{Caller, SigningKey};
 use baton_runtime::client::GrpcChannel;
 use baton_runtime::clock::SimDriver;
-use baton_runtime::config::Config;
+use baton_runtime::config::{Config, Millis};
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::server::Listener;
-use baton_switch::{Switch, SwitchFailure, SwitchSettings};
+use baton_switch::{Switch, SwitchFailure, SwitchHandle, SwitchSettings};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -41,22 +43,53 @@ pub(super) struct House {
 
 enum SwitchOf {
     Process(SwitchSupervisor),
-    Here { stop: CancellationToken, serving: JoinHandle<Result<(), SwitchFailure>> },
+    Here { stop: CancellationToken, serving: JoinHandle<Result<(), SwitchFailure>>, handle: SwitchHandle },
+}
+
+/// What differs from one demonstration to another.
+struct HouseSetup {
+    config: Config,
+    clock: Clock,
+    /// What moves a simulated clock.
+    time: Option<JoinHandle<()>>,
+    sound: bool,
 }
 
 impl House {
     /// Starts everything, with the demo tenant in it.
     pub(super) async fn open(fast: bool) -> anyhow::Result<Self> {
+        let (clock, time) =
+            if fast { simulated(Clock::real().now_us(), SimDriver::run) } else { (Clock::real(), None) };
+        let house = Self::start(HouseSetup { config: Config::default(), clock, time, sound: true }).await?;
+        seed::make(&house.channel, &house.key, &house.clock).await.context("making the demo tenant")?;
+        Ok(house)
+    }
+
+    /// Starts everything for a whole day in simulated time, with no tenant in it. The runtime must have one thread.
+    pub(super) async fn open_for_a_day(starts_at_us: i64, lease: Millis) -> anyhow::Result<Self> {
+        let mut config = Config::default();
+        let seldom = Millis::try_from(3_600_000).map_err(anyhow::Error::msg)?;
+        config.transfer.repush_interval_ms = seldom;
+        config.telephony.resync_interval_ms = seldom;
+        config.routing.rescan_interval_ms = Millis::try_from(60_000).map_err(anyhow::Error::msg)?;
+        config.presence.lease_ms = lease;
+        let (clock, time) = simulated(starts_at_us, SimDriver::run_on_one_thread);
+        Self::start(HouseSetup { config, clock, time, sound: false }).await
+    }
+
+    async fn start(house: HouseSetup) -> anyhow::Result<Self> {
+        let HouseSetup { config, clock, time, sound } = house;
+        // Nothing is late when it all begins.
+        let _starting = clock.busy();
         let folder = tempfile::Builder::new().prefix("baton-demo-data-").tempdir()?;
         let key_file = folder::key_file(folder.path());
         let key = SigningKey::load_or_create(&key_file)?;
-        let (clock, time) = clock(fast);
         let lifecycle = Lifecycle::new();
         lifecycle.stop_on_signals()?;
 
         let switch_folder = folder.path().join("switch");
-        let (switch, switch_address) = if fast {
-            here(SwitchSettings::new(FREE_PORT, switch_folder), &clock, &key)?
+        let (switch, switch_address) = if clock.is_simulated() {
+            here(SwitchSettings { sound, ..SwitchSettings::new(FREE_PORT, switch_folder) }, &clock, &key)?
         } else {
             let (key, listen) = (key.clone(), FREE_PORT);
             let setup =
@@ -66,7 +99,7 @@ impl House {
             (SwitchOf::Process(supervisor), address)
         };
         let setup = StackSetup {
-            config: Config::default(),
+            config,
             folder: folder.path().to_owned(),
             clock: clock.clone(),
             key: key.clone(),
@@ -77,12 +110,29 @@ impl House {
         };
         let stack = Stack::start(setup).await?;
         let channel = GrpcChannel::anonymous(&stack.address(), clock.clone())?;
-        seed::make(&channel, &key, &clock).await.context("making the demo tenant")?;
         Ok(Self { clock, key, channel, lifecycle, switch, time, _folder: folder })
     }
 
     pub(super) fn clock(&self) -> Clock {
         self.clock.clone()
+    }
+
+    /// A channel in this caller's name.
+    pub(super) fn channel(&self, caller: &Caller, valid_for: Duration) -> anyhow::Result<GrpcChannel> {
+        Ok(self.channel.with_token(&self.key.mint(caller, self.clock.now_us(), valid_for)?)?)
+    }
+
+    /// The switch, if it is in this process.
+    pub(super) fn switch(&self) -> Option<SwitchHandle> {
+        match &self.switch {
+            SwitchOf::Process(_) => None,
+            SwitchOf::Here { handle, .. } => Some(handle.clone()),
+        }
+    }
+
+    /// Cancelled when somebody wants it to end.
+    pub(super) fn stopping(&self) -> CancellationToken {
+        self.lifecycle.soft()
     }
 
     /// What the people of the play use.
@@ -95,7 +145,8 @@ impl House {
         self.lifecycle.shutdown(GRACE).await;
         match self.switch {
             SwitchOf::Process(supervisor) => supervisor.stop().await,
-            SwitchOf::Here { stop, serving } => {
+            SwitchOf::Here { stop, serving, handle } => {
+                drop(handle);
                 stop.cancel();
                 match serving.await {
                     Ok(Ok(())) => {}
@@ -110,18 +161,18 @@ impl House {
     }
 }
 
-fn clock(fast: bool) -> (Clock, Option<JoinHandle<()>>) {
-    if !fast {
-        return (Clock::real(), None);
-    }
-    let (clock, driver): (Clock, SimDriver) = Clock::simulated(Clock::real().now_us());
-    (clock, Some(lifecycle::spawn(driver.run())))
+fn simulated<F>(starts_at_us: i64, run: impl FnOnce(SimDriver) -> F) -> (Clock, Option<JoinHandle<()>>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (clock, driver) = Clock::simulated(starts_at_us);
+    (clock, Some(lifecycle::spawn(run(driver))))
 }
 
 fn here(setup: SwitchSettings, clock: &Clock, key: &SigningKey) -> anyhow::Result<(SwitchOf, String)> {
     let switch = Switch::open(setup, clock.clone(), key.verifier())?;
     let address = format!("http://{}", switch.local_addr());
-    let stop = CancellationToken::new();
+    let (stop, handle) = (CancellationToken::new(), switch.handle());
     let serving = lifecycle::spawn(switch.serve(stop.clone()));
-    Ok((SwitchOf::Here { stop, serving }, address))
+    Ok((SwitchOf::Here { stop, serving, handle }, address))
 }

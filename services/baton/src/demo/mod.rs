@@ -3,9 +3,11 @@
 //! Everything is started as `baton up` does it, in a temporary folder on free ports ([`house`]). A [script](script) plays the
 //! people: the customer and the agents' clients, through the public API alone. The [narrator](narrator) tells what it reads
 //! from the event stream and from the switch's ledger, never what the script believes. At the end the [evidence](evidence)
-//! is gathered (what each phone heard, the recordings, the events) and [checked](checks).
+//! is gathered (what each phone heard, the recordings, the events) and [checked](checks). `baton demo day` plays a whole
+//! [day] instead.
 
 mod checks;
+mod day;
 mod evidence;
 mod house;
 mod narrator;
@@ -21,10 +23,11 @@ use std::{fs, io};
 
 use anyhow::Context as _;
 use baton_runtime::telemetry;
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::client::transfer::TransferKindArg;
 use crate::failure::{AlreadyReported, UsageError};
+use day::DayArgs;
 use house::House;
 use telling::Telling;
 
@@ -33,7 +36,10 @@ const A_MOMENT: Duration = Duration::from_millis(10);
 
 /// What `baton demo` takes.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct DemoArgs {
+    #[command(subcommand)]
+    command: Option<DemoCommand>,
     /// Whose rules are followed.
     #[arg(long, value_enum, default_value = "lead_center")]
     profile: DemoProfile,
@@ -52,6 +58,20 @@ pub(crate) struct DemoArgs {
     /// What is logged to standard error, for example info.
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
     log: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum DemoCommand {
+    /// Play a contact centre's whole day in simulated time, for whoever builds reports: writes all its events, and beside them what
+    /// the people and the phones really did.
+    Day(DayArgs),
+}
+
+impl DemoArgs {
+    /// Whether a whole day is played: all of it runs on one thread, so that nothing overtakes anything else.
+    pub(crate) fn is_a_day(&self) -> bool {
+        self.command.is_some()
+    }
 }
 
 /// A built-in policy profile.
@@ -83,6 +103,9 @@ struct DemoScenario {
 pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let config = telemetry_config(&args);
     let _telemetry = telemetry::init(&config, "baton-demo")?;
+    if let Some(DemoCommand::Day(args)) = args.command {
+        return Box::pin(day::run(args)).await;
+    }
     let out = out_folder(args.out)?;
     let play = DemoScenario { profile: args.profile, kind: args.kind };
     let house = House::open(args.fast).await.context("starting Baton")?;
@@ -96,7 +119,11 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
 }
 
 fn telemetry_config(args: &DemoArgs) -> baton_runtime::config::TelemetryConfig {
-    baton_runtime::config::TelemetryConfig { log: args.log.clone(), ..Default::default() }
+    let log = match &args.command {
+        Some(DemoCommand::Day(day)) => &day.log,
+        None => &args.log,
+    };
+    baton_runtime::config::TelemetryConfig { log: log.clone(), ..Default::default() }
 }
 
 /// The folder is kept: it is what remains of the demonstration.
