@@ -31,6 +31,14 @@ impl Gate {
         Self { tenants: Some(tenants), ..self }
     }
 
+    /// Refuses a caller whose tenant is not accepted.
+    pub(crate) fn check_tenant(&self, caller: &Caller) -> Result<(), ApiError> {
+        match (&self.tenants, &caller.tenant) {
+            (Some(tenants), Some(tenant)) => tenants.check(tenant),
+            _ => Ok(()),
+        }
+    }
+
     /// Waits until the caller's tenant is no longer accepted, and says why.
     pub(crate) fn refused(&self, caller: &Caller) -> impl Future<Output = ApiError> + Send + use<> {
         let watched = self.tenants.clone().zip(caller.tenant.clone());
@@ -51,9 +59,7 @@ impl Gate {
         let role = admission.caller.role;
         match access::roles(path) {
             Some(roles) if roles.contains(&role) => {
-                if let (Some(tenants), Some(tenant)) = (&self.tenants, &admission.caller.tenant) {
-                    tenants.check(tenant)?;
-                }
+                self.check_tenant(&admission.caller)?;
                 Ok(Some(admission))
             }
             Some(roles) => Err(not_allowed(path, role, roles).into()),

@@ -36,9 +36,18 @@ pub(super) struct StreamLimits {
 }
 
 impl StreamLimits {
+    /// Why the stream is to end now, if it is. Does not wait for a timer: a stream that always has a message keeps its thread from
+    /// turning to one.
+    fn reached_now(&self) -> Option<ApiError> {
+        let refused = self.caller.as_ref().and_then(|(gate, caller)| gate.check_tenant(caller).err());
+        let stopping = || self.shutdown.is_cancelled().then(stopping);
+        let expired = || self.until_us.is_some_and(|until_us| until_us <= self.clock.now_us()).then(expired);
+        refused.or_else(stopping).or_else(expired)
+    }
+
     /// Waits until the stream is to end, and says why.
     async fn reached(self) -> ApiError {
-        let expired = async {
+        let past_expiry = async {
             match self.until_us {
                 Some(until_us) => self.clock.sleep_until(until_us).await,
                 None => std::future::pending().await,
@@ -52,13 +61,19 @@ impl StreamLimits {
         };
         tokio::select! {
             error = refused => error,
-            () = self.shutdown.cancelled() => ApiError::unavailable("The server is stopping; connect again."),
-            () = expired => {
-                let message = "The token has expired; connect again with a new one.";
-                ApiError::unauthenticated(ErrorReason::TokenExpired, message)
-            }
+            () = self.shutdown.cancelled() => stopping(),
+            () = past_expiry => expired(),
         }
     }
+}
+
+fn stopping() -> ApiError {
+    ApiError::unavailable("The server is stopping; connect again.")
+}
+
+fn expired() -> ApiError {
+    let message = "The token has expired; connect again with a new one.";
+    ApiError::unauthenticated(ErrorReason::TokenExpired, message)
 }
 
 pub(super) struct StreamEnd {
@@ -97,12 +112,17 @@ impl HttpBody for StreamEnd {
         let is_message = matches!(&polled, Poll::Ready(Some(Ok(frame))) if frame.is_data());
         // Never cut off: an end that was reached, and the one message of a unary answer. A further message is, or a stream that
         // always has one would never end.
-        if polled.is_ready() && !(is_message && this.has_sent) {
-            this.has_sent |= is_message;
+        let end = match &polled {
+            Poll::Ready(_) if is_message && this.has_sent => this.limits.reached_now(),
+            Poll::Ready(_) => None,
+            Poll::Pending => match this.poll_limits(cx) {
+                Poll::Ready(error) => Some(error),
+                Poll::Pending => None,
+            },
+        };
+        this.has_sent |= is_message;
+        let Some(error) = end else {
             return polled.map(|frame| frame.map(|it| it.and_then(typed)));
-        }
-        let Poll::Ready(error) = this.poll_limits(cx) else {
-            return polled;
         };
         this.inner = None;
         Poll::Ready(Some(trailers(error)))

@@ -9,13 +9,15 @@ use baton_api::presence::v1::{AddTeamMembersRequest, Agent, CreateAgentRequest, 
 use baton_api::routing::v1::call_flow_step::{Disconnect, RingAgent, RingTeam, Step, Voicemail};
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
 use baton_api::routing::v1::{
-    CallFlow, CallFlowStep, DialRule, Number, PutCallFlowRequest, PutDialRuleRequest, PutNumberRequest,
+    CallFlow, CallFlowStep, DialRule, Number, UpdateCallFlowRequest, UpdateDialRuleRequest, UpdateNumberRequest,
 };
 use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_api::simulator::v1::{Manual, PhoneBehaviour, PutPhoneRequest};
+use baton_api::tenant::v1::tenant_service_client::TenantServiceClient;
+use baton_api::tenant::v1::{CreateTenantRequest, Tenant};
 use baton_api::transfer::v1::policy_service_client::PolicyServiceClient;
-use baton_api::transfer::v1::{Policy, SetPolicyRequest};
+use baton_api::transfer::v1::{Policy, UpdatePolicyRequest};
 use baton_runtime::auth::{Caller, Role, TenantId};
 use baton_runtime::client::GrpcChannel;
 use baton_runtime::ids;
@@ -63,6 +65,7 @@ impl Office {
             |role, name: &str| house.channel(&Caller::of_tenant(TENANT.parse::<TenantId>()?, name, role), TOKEN_TTL);
         let (admin, simulator) = (role(Role::Admin, "office")?, role(Role::Simulator, "phones")?);
         let mut office = Self { agents: Vec::new(), team_ids: Vec::new(), numbers: Vec::new(), admin, simulator };
+        create_tenant(house).await.context("creating the tenant")?;
         office.set_policy().await.context("setting the policy")?;
         for no in 0..agents {
             let (id, phone) = office.hire(no).await.with_context(|| format!("creating agent {no}"))?;
@@ -83,9 +86,9 @@ impl Office {
             diary.note(now_us(), "number", json!({ "number": number, "steps": steps }));
             office.numbers.push(number);
         }
-        let allowed = Some(DialRule { prefix: DIALLED.to_owned() });
-        let request = PutDialRuleRequest { request_id: fresh(), rule: allowed };
-        RoutingServiceClient::new(office.admin()).put_dial_rule(request).await.or_refusal()?;
+        let rule = Some(DialRule { prefix: DIALLED.to_owned(), ..DialRule::default() });
+        let request = UpdateDialRuleRequest { request_id: fresh(), rule, update_mask: None, allow_missing: true };
+        RoutingServiceClient::new(office.admin()).update_dial_rule(request).await.or_refusal()?;
         // Somebody joins the last team later, so that a team's latest content is not its first.
         office.join(2, 1).await.context("adding a member to a team")?;
         for (no, team_id) in office.team_ids.iter().enumerate() {
@@ -111,14 +114,9 @@ impl Office {
              [methods.cold.offer]\nwhen_nobody = \"wait\"\n[methods.warm.offer]\nwhen_nobody = \"wait\"\n",
             WRAP_UP.as_millis()
         );
-        let policy = Policy {
-            profile: "lead_center".to_owned(),
-            overrides_toml,
-            entitlements: vec!["warm_transfer".to_owned()],
-            ..Policy::default()
-        };
-        let request = SetPolicyRequest { request_id: fresh(), policy: Some(policy) };
-        PolicyServiceClient::new(self.admin()).set_policy(request).await.or_refusal()?;
+        let policy = Policy { profile: "lead_center".to_owned(), overrides_toml, ..Policy::default() };
+        let request = UpdatePolicyRequest { request_id: fresh(), policy: Some(policy), update_mask: None };
+        PolicyServiceClient::new(self.admin()).update_policy(request).await.or_refusal()?;
         Ok(())
     }
 
@@ -180,13 +178,28 @@ impl Office {
         let mut routing = RoutingServiceClient::new(self.admin());
         let steps = steps.iter().map(|step| CallFlowStep { step: Some(step.clone()) }).collect();
         let flow = CallFlow { name: name.to_owned(), steps, ..CallFlow::default() };
-        let request = PutCallFlowRequest { request_id: fresh(), call_flow: Some(flow) };
-        let call_flow_id =
-            routing.put_call_flow(request).await.or_refusal()?.call_flow.unwrap_or_default().call_flow_id;
-        let number = Some(Number { number: number.to_owned(), call_flow_id });
-        routing.put_number(PutNumberRequest { request_id: fresh(), number }).await.or_refusal()?;
+        let call_flow = Some(flow);
+        let request = UpdateCallFlowRequest { request_id: fresh(), call_flow, update_mask: None, allow_missing: true };
+        let flow = routing.update_call_flow(request).await.or_refusal()?.call_flow.unwrap_or_default();
+        let number = Some(Number { number: number.to_owned(), call_flow_id: flow.call_flow_id, ..Number::default() });
+        let request = UpdateNumberRequest { request_id: fresh(), number, update_mask: None, allow_missing: true };
+        routing.update_number(request).await.or_refusal()?;
         Ok(())
     }
+}
+
+/// As the operator of the installation.
+async fn create_tenant(house: &House) -> anyhow::Result<()> {
+    let tenant = Tenant {
+        tenant_id: TENANT.to_owned(),
+        display_name: "A day".to_owned(),
+        entitlements: vec!["warm_transfer".to_owned()],
+        ..Tenant::default()
+    };
+    let operator = house.channel(&Caller::operator("office"), TOKEN_TTL)?;
+    let request = CreateTenantRequest { request_id: fresh(), tenant: Some(tenant) };
+    TenantServiceClient::new(operator).create_tenant(request).await.or_refusal()?;
+    Ok(())
 }
 
 /// Two of five agents are in each of the first two teams, one in the third; every seventh is in the next one, too.
