@@ -86,8 +86,9 @@ impl Office {
             diary.note(now_us(), "number", json!({ "number": number, "steps": steps }));
             office.numbers.push(number);
         }
-        let rule = Some(DialRule { prefix: DIALLED.to_owned(), ..DialRule::default() });
-        let request = UpdateDialRuleRequest { request_id: fresh(), rule, update_mask: None, allow_missing: true };
+        let dialled = Some(DialRule { prefix: DIALLED.to_owned(), ..DialRule::default() });
+        let request =
+            UpdateDialRuleRequest { request_id: fresh(), rule: dialled, update_mask: None, allow_missing: true };
         RoutingServiceClient::new(office.admin()).update_dial_rule(request).await.or_refusal()?;
         // Somebody joins the last team later, so that a team's latest content is not its first.
         office.join(2, 1).await.context("adding a member to a team")?;
