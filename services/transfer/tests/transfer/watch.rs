@@ -188,10 +188,11 @@ async fn a_watch_of_a_number_or_an_agent_has_nothing_else_in_it() {
     let mut of_agent = world.watch(InteractionFilter { agent_id: agent(1), ..Default::default() }, "").await;
     let mut of_number = world.watch(InteractionFilter { number: "+3225550199".into(), ..Default::default() }, "").await;
     assert_eq!((of_agent.round().await.0.len(), of_number.round().await.0.len()), (1, 0));
+    world.ring(NUMBER).await;
     let other = world.ring("+3225550199").await;
-    of_number.until(&other, |_| true).await;
+    assert_eq!(of_number.next().await.interaction.unwrap().interaction_id, other, "another number's call comes");
     world.end(&id).await;
-    assert_eq!(of_agent.next().await.interaction.unwrap().interaction_id, id, "what comes first is not its own");
+    of_agent.until(&id, |it| it.state() == State::Ended).await;
 }
 
 #[tokio::test]
