@@ -184,7 +184,7 @@ const own = {
   },
 
   async "a supervisor follows the events, and a checkpoint where there are none"(desk) {
-    const wanted = ["interaction.opened", "transfer.consulting", "transfer.completed", "interaction.ended"];
+    const wanted = ["interaction.opened", "transfer.consulting", "transfer.completed", "interaction.ended"].map((name) => `dev.baton.${name}.v1`);
     for (const type of wanted) {
       const { event } = await desk.tail.until(type, (it) => it.event?.type === type);
       check("it is about the call", event.subject.includes(desk.id), event);
