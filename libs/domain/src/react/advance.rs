@@ -4,7 +4,7 @@ use super::Reaction;
 use crate::{
     actor::Actor,
     event::{Event, EventKind, Events, RecordingStarted},
-    interaction::{Activity, Interaction, Stage},
+    interaction::{Activity, Interaction},
     machine::{Conversation, Recorded, Recorder},
     policy::Policy,
 };
@@ -127,6 +127,8 @@ impl<'a> Advance<'a> {
 /// What must hold after every change; each with the id of its invariant.
 #[cfg(debug_assertions)]
 fn assert_sound(i: &Interaction, policy: &Policy) {
+    use crate::interaction::Stage;
+
     let agents = i.agents().count();
     debug_assert!(!i.ended() || (agents == 0 && i.search().is_none() && i.transfer.is_none()), "T5: {i:?}");
     debug_assert!(i.recorder.current.is_none() || i.talking(), "R1: {i:?}");
