@@ -52,6 +52,20 @@ mod tests {
     }
 
     #[test]
+    fn no_argument_has_the_id_of_one_that_is_for_all() {
+        fn check(command: &clap::Command, for_all: &[clap::Id]) {
+            let name = command.get_name();
+            for argument in command.get_arguments() {
+                assert!(!for_all.contains(argument.get_id()), "{name} {}", argument.get_id());
+            }
+            let global = command.get_arguments().filter(|it| it.is_global_set()).map(|it| it.get_id().clone());
+            let for_all: Vec<_> = for_all.iter().cloned().chain(global).collect();
+            command.get_subcommands().for_each(|inner| check(inner, &for_all));
+        }
+        check(&Cli::command(), &[]);
+    }
+
+    #[test]
     fn every_command_and_option_is_explained() {
         fn check(command: &clap::Command) {
             for argument in command.get_arguments() {

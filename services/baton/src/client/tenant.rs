@@ -25,7 +25,8 @@ pub(crate) enum TenantCommand {
     /// Show a tenant with its plan.
     Show {
         /// The tenant's id.
-        tenant: String,
+        #[arg(value_name = "TENANT")]
+        tenant_id: String,
     },
     /// Create a tenant; from then on its tokens are accepted.
     Create(TenantArgs),
@@ -34,7 +35,8 @@ pub(crate) enum TenantCommand {
     /// Refuse whatever a tenant asks for, and take no new calls of it; those that are live go on.
     Suspend {
         /// The tenant's id.
-        tenant: String,
+        #[arg(value_name = "TENANT")]
+        tenant_id: String,
         /// Why, for those who look at it later.
         #[arg(long)]
         reason: Option<String>,
@@ -42,14 +44,16 @@ pub(crate) enum TenantCommand {
     /// End a suspension.
     Resume {
         /// The tenant's id.
-        tenant: String,
+        #[arg(value_name = "TENANT")]
+        tenant_id: String,
     },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct TenantArgs {
     /// The tenant's id: 1 to 63 of a-z, 0-9 and -.
-    tenant: String,
+    #[arg(value_name = "TENANT")]
+    tenant_id: String,
     /// Its name for people.
     #[arg(long)]
     name: Option<String>,
@@ -64,11 +68,11 @@ pub(crate) struct TenantArgs {
 pub(crate) async fn run(session: &ClientSession, command: TenantCommand) -> anyhow::Result<()> {
     match command {
         TenantCommand::List => list(session).await,
-        TenantCommand::Show { tenant } => show(session, tenant).await,
+        TenantCommand::Show { tenant_id } => show(session, tenant_id).await,
         TenantCommand::Create(args) => create(session, args).await,
         TenantCommand::Update(args) => update(session, args).await,
-        TenantCommand::Suspend { tenant, reason } => suspend(session, tenant, reason).await,
-        TenantCommand::Resume { tenant } => resume(session, tenant).await,
+        TenantCommand::Suspend { tenant_id, reason } => suspend(session, tenant_id, reason).await,
+        TenantCommand::Resume { tenant_id } => resume(session, tenant_id).await,
     }
 }
 
@@ -134,7 +138,7 @@ impl TenantArgs {
         ];
         let entitlements = self.entitlements.unwrap_or_default();
         let tenant = Tenant {
-            tenant_id: self.tenant,
+            tenant_id: self.tenant_id,
             display_name: self.name.unwrap_or_default(),
             entitlements: entitlements
                 .split(',')
