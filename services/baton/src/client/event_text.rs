@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use baton_api::common::v1::{Direction, Reason, Target, target};
 use baton_api::event::v1::Event;
 use baton_api::event::v1::event_data::Data;
+use baton_api::event::v1::tenant_changed::Change;
 
 use super::word;
 
@@ -177,6 +178,14 @@ fn others(data: &Data, names: &Names) -> Option<String> {
             format!("The {what} {} was {change}.", names.of(&it.id))
         }
         Data::PolicyChanged(it) => format!("The policy is {} now, version {}.", it.profile, it.version),
+        Data::TenantChanged(it) => match it.change() {
+            Change::Suspended => "The tenant was suspended.".to_owned(),
+            Change::Resumed => "The tenant's suspension is over.".to_owned(),
+            change => {
+                let what = if change == Change::Created { "created" } else { "changed" };
+                format!("The tenant was {what}; its plan: {}.", word::or_dash(it.entitlements.join(", ")))
+            }
+        },
         _ => return None,
     })
 }
