@@ -15,8 +15,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 async fn b101_cold_transfer_releases_the_initiator_and_the_customer_hears_ringing(
     tenant: TestTenant,
 ) -> anyhow::Result<()> {
-    let overrides = "[methods.cold.offer]\nring_ms = 20000\n";
-    let mut office = Office::open_with(tenant, "lead_center", overrides).await?;
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let call = office.talking(&ada).await?;

@@ -22,7 +22,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 async fn b102_nobody_answers_and_the_customer_leaves_a_message(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open(tenant, "lead_center").await?;
+    let mut office = Office::open_ringing_briefly(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::NeverAnswers).await?;
     let call = office.talking(&ada).await?;
@@ -48,7 +48,7 @@ async fn b102_recipient_offline_and_the_customer_leaves_a_message(tenant: TestTe
 }
 
 async fn b102_skip_voicemail_and_the_customer_goes_to_the_next_step(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open(tenant, "lead_center").await?;
+    let mut office = Office::open_ringing_briefly(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::NeverAnswers).await?;
     let cleo = office.agent("Cleo").await?;
@@ -74,7 +74,7 @@ async fn b102_no_voicemail_and_the_customer_goes_to_the_next_step(tenant: TestTe
 }
 
 async fn b102_neither_and_the_call_is_disconnected(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open(tenant, "lead_center").await?;
+    let mut office = Office::open_ringing_briefly(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.tenant.agent_with("Ben", PhoneBehaviour::NeverAnswers, false).await?;
     office.connect(&ben).await?;

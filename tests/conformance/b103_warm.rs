@@ -12,8 +12,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 async fn b103_warm_transfer_holds_consults_joins_and_completes(tenant: TestTenant) -> anyhow::Result<()> {
-    let overrides = "[methods.warm.offer]\nring_ms = 20000\n";
-    let mut office = Office::open_with(tenant, "lead_center", overrides).await?;
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let call = office.talking(&ada).await?;

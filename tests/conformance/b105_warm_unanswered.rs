@@ -17,7 +17,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 async fn b105_nobody_answers_and_the_customer_stays_on_hold(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open(tenant, "lead_center").await?;
+    let mut office = Office::open_ringing_briefly(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::NeverAnswers).await?;
     let call = office.talking(&ada).await?;
@@ -38,7 +38,7 @@ async fn b105_recipient_offline_and_the_customer_stays_on_hold(tenant: TestTenan
 }
 
 async fn b105_recipient_declines_and_the_customer_stays_on_hold(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open_with(tenant, "lead_center", "").await?;
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let call = office.talking(&ada).await?;

@@ -12,7 +12,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 async fn b106_off_hold_while_it_rings_and_the_recipient_joins(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open_with(tenant, "lead_center", "").await?;
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let call = office.talking(&ada).await?;
@@ -37,7 +37,7 @@ async fn b106_off_hold_while_it_rings_and_the_recipient_joins(tenant: TestTenant
 }
 
 async fn b106_off_hold_after_the_failure(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open(tenant, "lead_center").await?;
+    let mut office = Office::open_ringing_briefly(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::NeverAnswers).await?;
     let call = office.talking(&ada).await?;

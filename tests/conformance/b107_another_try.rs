@@ -11,7 +11,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 async fn b107_after_a_failure_another_agent_is_tried_and_the_hold_goes_on(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open(tenant, "lead_center").await?;
+    let mut office = Office::open_ringing_briefly(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::NeverAnswers).await?;
     let cleo = office.agent("Cleo").await?;

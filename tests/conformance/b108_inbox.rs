@@ -10,7 +10,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 async fn b108_the_inbox_shows_the_transfer_and_answering_accepts_it(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open_with(tenant, "lead_center", "").await?;
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.tenant.agent_with("Ben", PhoneBehaviour::Manual, true).await?;
     let session = ben.connect().await?;

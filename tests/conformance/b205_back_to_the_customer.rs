@@ -15,7 +15,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 async fn b205_nobody_answers_and_the_initiator_resumes_the_call(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open(tenant, "helpdesk").await?;
+    let mut office = Office::open_ringing_briefly(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::NeverAnswers).await?;
     let call = office.talking(&ada).await?;

@@ -77,7 +77,7 @@ async fn b206_outgoing_calls_recorded_does_not_record_an_incoming_one(tenant: Te
 }
 
 async fn b206_back_after_a_failed_attempt_is_more_of_recording_one(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open(tenant, "helpdesk").await?;
+    let mut office = Office::open_ringing_briefly(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::NeverAnswers).await?;
     let call = office.recorded(RecordingMode::All, &ada).await?;

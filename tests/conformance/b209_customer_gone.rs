@@ -47,7 +47,7 @@ async fn b209_the_customer_hangs_up_in_the_consult_and_the_agents_are_notified(
 }
 
 async fn b209_the_customer_hangs_up_while_it_rings_and_the_ringing_stops(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open_with(tenant, "helpdesk", "").await?;
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let call = office.talking(&ada).await?;

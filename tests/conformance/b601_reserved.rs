@@ -14,7 +14,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 async fn b601_of_two_initiators_at_once_one_gets_the_recipient(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open_with(tenant, "helpdesk", "").await?;
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let cleo = office.agent("Cleo").await?;

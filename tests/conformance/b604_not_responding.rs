@@ -13,7 +13,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 async fn b604_an_agent_who_does_not_answer_is_skipped_until_they_come_back(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open(tenant, "lead_center").await?;
+    let mut office = Office::open_ringing_briefly(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::NeverAnswers).await?;
     let call = office.talking(&ada).await?;

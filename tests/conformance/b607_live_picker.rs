@@ -19,7 +19,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 async fn b607_the_picker_sees_reserved_engaged_and_available_within_a_second(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open_with(tenant, "lead_center", "").await?;
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let cleo = office.agent("Cleo").await?;

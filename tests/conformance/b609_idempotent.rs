@@ -21,7 +21,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 async fn b609_sixty_four_callers_with_one_request_id_get_one_answer(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open_with(tenant, "lead_center", "").await?;
+    let mut office = Office::open(tenant, "lead_center").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
     let call = office.talking(&ada).await?;
@@ -54,7 +54,7 @@ async fn b609_sixty_four_callers_with_one_request_id_get_one_answer(tenant: Test
 }
 
 async fn b609_a_refusal_is_repeated_and_another_body_is_refused(tenant: TestTenant) -> anyhow::Result<()> {
-    let mut office = Office::open_with(tenant, "helpdesk", "").await?;
+    let mut office = Office::open(tenant, "helpdesk").await?;
     let ada = office.agent("Ada").await?;
     let ben = office.tenant.agent("Ben").await?;
     let call = office.talking(&ada).await?;

@@ -27,9 +27,14 @@ pub(crate) struct Office {
 }
 
 impl Office {
-    /// With a profile, but with a ring time of 1.2 s.
+    /// With a profile as it is: a phone rings for longer than any scenario waits.
     pub(crate) async fn open(tenant: TestTenant, profile: &str) -> anyhow::Result<Self> {
-        Self::open_with(tenant, profile, "[methods.warm.offer]\nring_ms = 1200\n[methods.cold.offer]\nring_ms = 1200\n")
+        Self::open_with(tenant, profile, "").await
+    }
+
+    /// With a profile, but with a ring time of 2 s, for scenarios in which a phone rings out.
+    pub(crate) async fn open_ringing_briefly(tenant: TestTenant, profile: &str) -> anyhow::Result<Self> {
+        Self::open_with(tenant, profile, "[methods.warm.offer]\nring_ms = 2000\n[methods.cold.offer]\nring_ms = 2000\n")
             .await
     }
 
