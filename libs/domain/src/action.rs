@@ -81,9 +81,16 @@ impl Action {
 pub struct ActionSet(u32);
 
 impl ActionSet {
+    pub(crate) const ALL: Self = Self((1 << Action::ALL.len()) - 1);
+
     #[must_use]
     pub fn with(self, action: Action) -> Self {
         Self(self.0 | 1 << action.index())
+    }
+
+    #[must_use]
+    pub(crate) fn with_if(self, action: Action, allowed: bool) -> Self {
+        Self(self.0 | u32::from(allowed) << action.index())
     }
 
     pub fn contains(self, action: Action) -> bool {

@@ -1,11 +1,11 @@
-//! Who may do what, when. [`permit`] decides for the command handler; [`allowed`] asks it for every action, for the view. One function, so
-//! that what a party is told it may do is exactly what is accepted from it at the same version (T6).
+//! Who may do what, when. One function decides what a party may do: the view shows its answer ([`allowed`]), and [`permit`] looks a command up
+//! in it. So what a party is told it may do is exactly what is accepted from it at the same version (T6).
 
 use crate::{
     action::{Action, ActionSet},
     actor::{Actor, Target},
     input::StartTransfer,
-    interaction::{Interaction, MAX_DATA, MAX_NOTES, Party, Stage},
+    interaction::{Interaction, MAX_DATA, MAX_NOTES, Party},
     machine::{Offer, OfferState, Transfer},
     policy::{Method, Policy},
 };
@@ -65,20 +65,21 @@ enum ActingAs {
 
 /// Everything that this actor may do now.
 pub fn allowed(interaction: &Interaction, policy: &Policy, actor: &Actor) -> ActionSet {
-    let Ok(acting) = acting_as(interaction, actor) else { return ActionSet::default() };
-    Action::ALL.into_iter().filter(|action| decide(interaction, policy, actor, acting, *action).is_ok()).collect()
+    Asker::find(interaction, policy, actor).map(|asker| asker.allowed()).unwrap_or_default()
 }
 
 /// What this actor may not do now, each with the refusal that a try would get. Nothing for who has no part in it.
 pub fn refused(interaction: &Interaction, policy: &Policy, actor: &Actor) -> Vec<(Action, Refusal)> {
-    let Ok(acting) = acting_as(interaction, actor) else { return Vec::new() };
-    let refusal = |action| decide(interaction, policy, actor, acting, action).err().map(|refusal| (action, refusal));
-    Action::ALL.into_iter().filter_map(refusal).collect()
+    let Ok(asker) = Asker::find(interaction, policy, actor) else { return Vec::new() };
+    let allowed = asker.allowed();
+    let refused = Action::ALL.into_iter().filter(|action| !allowed.contains(*action));
+    refused.map(|action| (action, asker.refusal(action))).collect()
 }
 
 /// Whether this actor may do this now.
 pub fn permit(interaction: &Interaction, policy: &Policy, actor: &Actor, action: Action) -> Result<(), Refusal> {
-    decide(interaction, policy, actor, acting_as(interaction, actor)?, action)
+    let asker = Asker::find(interaction, policy, actor)?;
+    if asker.allowed().contains(action) { Ok(()) } else { Err(asker.refusal(action)) }
 }
 
 /// What [`permit`] can't know from the action alone: whether this target will do.
@@ -118,20 +119,154 @@ pub(crate) fn permit_data(i: &Interaction, set: &[DataItem], remove: &[Arc<str>]
 /// A key of the attached data, and its value.
 type DataItem = (Arc<str>, Arc<str>);
 
-fn acting_as(i: &Interaction, actor: &Actor) -> Result<ActingAs, Refusal> {
-    match (actor, actor.agent()) {
-        (_, Some(agent)) => agent_acts_as(i, agent).ok_or(if i.ended() { Refusal::Ended } else { Refusal::NotAParty }),
-        (Actor::Staff { .. } | Actor::System, None) => Ok(ActingAs::Staff),
-        _ => Err(Refusal::NotAParty),
+/// The open transfer, unless the recipient has taken over already: from then on they are simply primary.
+fn undecided(i: &Interaction) -> Option<&Transfer> {
+    i.transfer.as_ref().filter(|transfer| transfer.is_undecided())
+}
+
+/// An actor who has a part in the interaction, with all that a permit asks of the state: looked up once for all actions.
+struct Asker<'a> {
+    i: &'a Interaction,
+    policy: &'a Policy,
+    acts_as: ActingAs,
+    /// The agent who acts, or for whom somebody acts.
+    agent: Option<AgentId>,
+    /// That agent, once connected.
+    party: Option<&'a Party>,
+    transfer: Option<&'a Transfer>,
+    /// Of the actions that a policy permits by phase.
+    by_phase: ActionSet,
+}
+
+impl<'a> Asker<'a> {
+    fn find(i: &'a Interaction, policy: &'a Policy, actor: &Actor) -> Result<Self, Refusal> {
+        let agent = actor.agent();
+        let party = agent.and_then(|agent| i.agent(agent));
+        let transfer = undecided(i);
+        let acts_as = match (actor, agent) {
+            (_, Some(agent)) => match agent_acts_as(i, transfer, agent, party) {
+                Some(acts_as) => acts_as,
+                None if i.ended() => return Err(Refusal::Ended),
+                None => return Err(Refusal::NotAParty),
+            },
+            (Actor::Staff { .. } | Actor::System, None) => ActingAs::Staff,
+            _ => return Err(Refusal::NotAParty),
+        };
+        let by_phase = by_phase(policy, transfer, acts_as);
+        Ok(Self { i, policy, acts_as, agent, party, transfer, by_phase })
+    }
+
+    /// The one decision.
+    fn allowed(&self) -> ActionSet {
+        let (i, r) = (self.i, &self.i.recorder);
+        if i.ended() {
+            return ActionSet::default();
+        }
+        let staff = self.acts_as == ActingAs::Staff;
+        let present = staff || self.connected();
+        let recorded = i.service().is_some();
+        let primary_alone = self.acts_as == ActingAs::Primary && i.transfer.is_none();
+        let phase = |action| self.by_phase.contains(action);
+        let muted = self.party.map(|party| party.muted);
+        self.starts()
+            .with_if(Action::Cancel, self.transfer.is_some() && phase(Action::Cancel))
+            .with_if(Action::Complete, self.has_recipient() && phase(Action::Complete))
+            .with_if(Action::Decline, self.acts_as == ActingAs::Offered && self.rings())
+            .with_if(Action::Hold, phase(Action::Hold) && i.talking())
+            .with_if(Action::Resume, phase(Action::Resume) && i.held() && i.customer().leg.is_up())
+            .with_if(Action::Mute, muted == Some(false))
+            .with_if(Action::Unmute, muted == Some(true))
+            .with_if(Action::Leave, self.connected())
+            .with_if(Action::End, staff || primary_alone)
+            .with_if(Action::Note, present && i.notes.len() < MAX_NOTES)
+            .with_if(Action::SetData, present)
+            .with_if(Action::StartRecording, recorded && self.steers_recording() && !r.on())
+            .with_if(Action::StopRecording, recorded && self.steers_recording() && r.by_hand && !r.automatic)
+            .with_if(Action::PauseRecording, recorded && present && r.on() && !r.paused)
+            .with_if(Action::ResumeRecording, recorded && present && r.paused)
+    }
+
+    /// Why not: of an action that is not allowed.
+    fn refusal(&self, action: Action) -> Refusal {
+        let i = self.i;
+        match action {
+            _ if i.ended() => Refusal::Ended,
+            Action::Start(kind) => self.no_start(kind),
+            Action::Cancel | Action::Complete if self.transfer.is_none() => Refusal::NoTransfer,
+            Action::Note if i.notes.len() >= MAX_NOTES => Refusal::TooMany("notes", MAX_NOTES),
+            Action::StartRecording | Action::StopRecording if self.steers_recording() && i.service().is_some() => {
+                Refusal::RecordingState(action)
+            }
+            Action::PauseRecording | Action::ResumeRecording
+                if (self.connected() || self.acts_as == ActingAs::Staff) && i.service().is_some() =>
+            {
+                Refusal::RecordingState(action)
+            }
+            _ => Refusal::NotNow(action),
+        }
+    }
+
+    /// The transfers that can be started.
+    fn starts(&self) -> ActionSet {
+        if !self.may_start() || self.hops_are_used_up() {
+            return ActionSet::default();
+        }
+        let entitled = self.policy.methods.iter().filter(|(_, method)| self.policy.entitled(method));
+        entitled.map(|(kind, _)| Action::Start(*kind)).collect()
+    }
+
+    fn no_start(&self, kind: TransferKind) -> Refusal {
+        match self.policy.method(kind) {
+            _ if self.i.transfer.is_some() => Refusal::TransferOpen,
+            _ if !self.may_start() => Refusal::NotNow(Action::Start(kind)),
+            None => Refusal::KindNotOffered(kind),
+            Some(method) if !self.policy.entitled(method) => Refusal::NotInPlan(kind),
+            Some(_) => Refusal::HopLimit(self.policy.interaction.max_hops),
+        }
+    }
+
+    fn may_start(&self) -> bool {
+        let i = self.i;
+        self.acts_as == ActingAs::Primary && i.transfer.is_none() && i.service().is_some() && i.customer().leg.is_up()
+    }
+
+    fn hops_are_used_up(&self) -> bool {
+        let hops = self.i.journey.iter().filter(|hop| hop.by.is_some() && hop.outcome.to().is_some());
+        hops.count() as u32 >= self.policy.interaction.max_hops
+    }
+
+    fn has_recipient(&self) -> bool {
+        self.transfer.is_some_and(|transfer| transfer.recipient().is_some())
+    }
+
+    fn connected(&self) -> bool {
+        !matches!(self.acts_as, ActingAs::Offered | ActingAs::Staff)
+    }
+
+    fn rings(&self) -> bool {
+        let rings =
+            |offer: &Offer| Some(offer.agent.id) == self.agent && matches!(offer.state, OfferState::Ringing { .. });
+        self.i.search().is_some_and(|search| search.offers.iter().any(rings))
+    }
+
+    /// Whoever has the customer, transfers them, or has taken them off hold (B207), starts and stops; everybody may pause.
+    fn steers_recording(&self) -> bool {
+        let has_tenure = self.i.recorder.tenure.is_some_and(|tenure| self.agent == Some(tenure.agent));
+        matches!(self.acts_as, ActingAs::Primary | ActingAs::Initiator) || has_tenure
     }
 }
 
-fn agent_acts_as(i: &Interaction, agent: AgentId) -> Option<ActingAs> {
-    let Some(party) = i.agent(agent) else {
+fn agent_acts_as(
+    i: &Interaction,
+    transfer: Option<&Transfer>,
+    agent: AgentId,
+    party: Option<&Party>,
+) -> Option<ActingAs> {
+    let Some(party) = party else {
         let offered = i.search().is_some_and(|search| search.offers.iter().any(|offer| offer.agent.id == agent));
         return offered.then_some(ActingAs::Offered);
     };
-    Some(match undecided(i) {
+    Some(match transfer {
         Some(transfer) if transfer.initiator.id == agent => ActingAs::Initiator,
         Some(transfer) if transfer.recipient() == Some(party.no) => ActingAs::Recipient,
         None if i.primary() == Some(agent) => ActingAs::Primary,
@@ -139,105 +274,14 @@ fn agent_acts_as(i: &Interaction, agent: AgentId) -> Option<ActingAs> {
     })
 }
 
-/// The open transfer, unless the recipient has taken over already: from then on they are simply primary.
-fn undecided(i: &Interaction) -> Option<&Transfer> {
-    i.transfer.as_ref().filter(|transfer| transfer.is_undecided())
-}
-
-fn decide(i: &Interaction, policy: &Policy, actor: &Actor, acting: ActingAs, action: Action) -> Result<(), Refusal> {
-    if let Stage::Ended(_) = i.stage {
-        return Err(Refusal::Ended);
-    }
-    let may = match action {
-        Action::Start(kind) => return may_start(i, policy, acting, kind),
-        Action::Cancel | Action::Complete => return may_end_transfer(i, policy, acting, action),
-        Action::Decline => acting == ActingAs::Offered && rings(i, actor),
-        Action::Hold => i.talking() && by_phase(i, policy, acting, action),
-        Action::Resume => can_resume(i) && by_phase(i, policy, acting, action),
-        Action::Mute | Action::Unmute => mute_differs(i, actor, action == Action::Mute),
-        Action::Leave => connected(acting),
-        Action::End => acting == ActingAs::Staff || (acting == ActingAs::Primary && i.transfer.is_none()),
-        Action::Note if i.notes.len() >= MAX_NOTES => return Err(Refusal::TooMany("notes", MAX_NOTES)),
-        Action::Note | Action::SetData => connected(acting) || acting == ActingAs::Staff,
-        Action::StartRecording | Action::StopRecording | Action::PauseRecording | Action::ResumeRecording => {
-            return may_steer_recording(i, actor, acting, action);
-        }
-    };
-    if may { Ok(()) } else { Err(Refusal::NotNow(action)) }
-}
-
-fn connected(acting: ActingAs) -> bool {
-    matches!(acting, ActingAs::Primary | ActingAs::Initiator | ActingAs::Recipient | ActingAs::Participant)
-}
-
-fn may_start(i: &Interaction, policy: &Policy, acting: ActingAs, kind: TransferKind) -> Result<(), Refusal> {
-    if i.transfer.is_some() {
-        return Err(Refusal::TransferOpen);
-    }
-    if acting != ActingAs::Primary || i.service().is_none() || !i.customer().leg.is_up() {
-        return Err(Refusal::NotNow(Action::Start(kind)));
-    }
-    let method = policy.method(kind).ok_or(Refusal::KindNotOffered(kind))?;
-    if !policy.entitled(method) {
-        return Err(Refusal::NotInPlan(kind));
-    }
-    let hops = i.journey.iter().filter(|hop| hop.by.is_some() && hop.outcome.to().is_some()).count() as u32;
-    if hops >= policy.interaction.max_hops {
-        return Err(Refusal::HopLimit(policy.interaction.max_hops));
-    }
-    Ok(())
-}
-
-fn may_end_transfer(i: &Interaction, policy: &Policy, acting: ActingAs, action: Action) -> Result<(), Refusal> {
-    let transfer = undecided(i).ok_or(Refusal::NoTransfer)?;
-    let possible = action == Action::Cancel || transfer.recipient().is_some();
-    let permitted = acting == ActingAs::Staff || by_phase(i, policy, acting, action);
-    if possible && permitted { Ok(()) } else { Err(Refusal::NotNow(action)) }
-}
-
 /// In a transfer the policy says it; otherwise whoever has the customer may.
-fn by_phase(i: &Interaction, policy: &Policy, acting: ActingAs, action: Action) -> bool {
-    let Some(transfer) = undecided(i) else { return matches!(acting, ActingAs::Primary | ActingAs::Staff) };
-    let rules = policy.method(transfer.kind).and_then(|method| transfer.rules(method));
-    match acting {
-        ActingAs::Staff => true,
-        ActingAs::Initiator => rules.is_some_and(|rules| rules.initiator_may.contains(action)),
-        ActingAs::Recipient => rules.is_some_and(|rules| rules.recipient_may.contains(action)),
-        _ => false,
-    }
-}
-
-fn can_resume(i: &Interaction) -> bool {
-    i.held() && i.customer().leg.is_up()
-}
-
-fn rings(i: &Interaction, actor: &Actor) -> bool {
-    let agent = actor.agent();
-    let rings = |offer: &Offer| Some(offer.agent.id) == agent && matches!(offer.state, OfferState::Ringing { .. });
-    i.search().is_some_and(|search| search.offers.iter().any(rings))
-}
-
-fn mute_differs(i: &Interaction, actor: &Actor, muted: bool) -> bool {
-    let party: Option<&Party> = actor.agent().and_then(|agent| i.agent(agent));
-    party.is_some_and(|party| party.muted != muted)
-}
-
-/// Whoever has the customer, transfers them, or has taken them off hold (B207), starts and stops; everybody may pause.
-fn may_steer_recording(i: &Interaction, actor: &Actor, acting: ActingAs, action: Action) -> Result<(), Refusal> {
-    let r = &i.recorder;
-    let has_tenure = r.tenure.is_some_and(|tenure| actor.agent() == Some(tenure.agent));
-    let steers = matches!(acting, ActingAs::Primary | ActingAs::Initiator) || has_tenure;
-    let present = connected(acting) || acting == ActingAs::Staff;
-    let (may, fits) = match action {
-        Action::StartRecording => (steers, !r.on()),
-        Action::StopRecording => (steers, r.by_hand && !r.automatic),
-        Action::PauseRecording => (present, r.on() && !r.paused),
-        _ => (present, r.paused),
-    };
-    match (may && i.service().is_some(), fits) {
-        (false, _) => Err(Refusal::NotNow(action)),
-        (true, false) => Err(Refusal::RecordingState(action)),
-        (true, true) => Ok(()),
+fn by_phase(policy: &Policy, transfer: Option<&Transfer>, acts_as: ActingAs) -> ActionSet {
+    let rules = || transfer.and_then(|transfer| transfer.rules(policy.method(transfer.kind)?));
+    match acts_as {
+        ActingAs::Staff | ActingAs::Primary => ActionSet::ALL,
+        ActingAs::Initiator => rules().map(|rules| rules.initiator_may).unwrap_or_default(),
+        ActingAs::Recipient => rules().map(|rules| rules.recipient_may).unwrap_or_default(),
+        ActingAs::Participant | ActingAs::Offered => ActionSet::default(),
     }
 }
 
