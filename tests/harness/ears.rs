@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use baton_audio::tones::WINDOW_MS;
 use baton_testkit::Sound;
-use baton_testkit::tones::WINDOW_MS;
 
 /// The customer.
 pub(crate) const CUSTOMER: u32 = 440;

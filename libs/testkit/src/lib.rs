@@ -4,7 +4,7 @@
 //! - [`tenant`] is one fresh tenant: its agents, teams, numbers and calls. Scenarios run side by side, each in a tenant of its own.
 //! - [`desk`] is an agent's desk: everything that an agent can do; [`session`] is its session with presence, with heartbeats.
 //! - [`phones`] is the other end of the simulated switch: its phones call, answer, decline, hang up, and record what they heard.
-//! - [`sound`] and [`tones`] find which parties are heard in a piece of sound, and when.
+//! - [`sound`] finds which parties are heard in a piece of sound, and when.
 //! - [`record`] reads events and recordings.
 //! - [`wait`] waits for a condition with a bound, and reports what it saw instead.
 //!
@@ -20,7 +20,6 @@ pub mod session;
 pub mod sound;
 pub mod target;
 pub mod tenant;
-pub mod tones;
 pub mod wait;
 
 pub use desk::{AgentDesk, To};

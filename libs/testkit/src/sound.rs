@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::tones::{self, Stretch, WINDOW_MS};
+use baton_audio::tones::{self, Stretch, WINDOW_MS};
+use baton_audio::wav;
 
 /// The time of one sample.
 const SAMPLE_US: i64 = 125;
@@ -22,7 +23,7 @@ pub struct Sound {
 impl Sound {
     /// Reads a WAV file.
     pub fn of_wav(file: &[u8], started_at_us: i64) -> anyhow::Result<Self> {
-        Ok(Self { started_at_us, samples: tones::samples_of_wav(file)? })
+        Ok(Self { started_at_us, samples: wav::samples(file)? })
     }
 
     pub fn duration_ms(&self) -> i64 {

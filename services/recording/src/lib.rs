@@ -7,7 +7,7 @@
 //! recording's state is [computed anew](settle::settle), and when the last audio of a finished tenure is stored and checked,
 //! `recording.stored` is written in the same transaction (R4).
 //!
-//! - [`audio`]: WAV files, the storage, uploads, downloads.
+//! - [`audio`]: the storage, uploads, downloads.
 //! - [`projection`]: events to rows. [`state`], [`settle`]: rows to a state.
 //! - [`ops`]: the operations of the API, one file each. [`grpc`]: the two services, thin.
 //! - [`retention`]: the deletion of old recordings.

@@ -12,8 +12,8 @@ use baton_api::recording::v1::{ListRecordingsRequest, Recording, recording};
 use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_api::simulator::v1::{ListHeardRequest, ListPhonesRequest};
 use baton_api::transfer::v1::Interaction;
+use baton_audio::wav;
 use baton_runtime::auth::Role;
-use baton_testkit::tones::samples_of_wav;
 
 use super::script::{INITIATOR, Played, RECIPIENT};
 use super::stage::DemoContext;
@@ -82,7 +82,7 @@ async fn recordings(
         let file = out.join(format!("recording-{}.wav", recording.number));
         client::download(stage.role(Role::Supervisor)?, &recording.recording_id, "", &file).await?;
         let wav = tokio::fs::read(&file).await.with_context(|| file.display().to_string())?;
-        recordings.push((recording, samples_of_wav(&wav)?));
+        recordings.push((recording, wav::samples(&wav)?));
         files.push(file);
     }
     Ok(recordings)
@@ -140,10 +140,10 @@ async fn heard(
     out: &Path,
     files: &mut Vec<PathBuf>,
 ) -> anyhow::Result<Vec<i16>> {
-    let file = out.join(format!("heard-by-{who}.wav"));
-    let wav = phone::save(stage.role(Role::Simulator)?, leg_id, &file).await?;
-    files.push(file);
-    samples_of_wav(&wav)
+    let path = out.join(format!("heard-by-{who}.wav"));
+    let file = phone::save(stage.role(Role::Simulator)?, leg_id, &path).await?;
+    files.push(path);
+    Ok(wav::samples(&file)?)
 }
 
 /// All events of the tenant, from the first.

@@ -69,7 +69,7 @@ impl House {
     pub(super) async fn open_for_a_day(starts_at_us: i64, lease: Millis) -> anyhow::Result<Self> {
         let mut config = Config::default();
         let seldom = Millis::try_from(3_600_000).map_err(anyhow::Error::msg)?;
-        config.transfer.repush_interval_ms = seldom;
+        config.transfer.compare_interval_ms = seldom;
         config.telephony.resync_interval_ms = seldom;
         config.routing.rescan_interval_ms = Millis::try_from(60_000).map_err(anyhow::Error::msg)?;
         config.presence.lease_ms = lease;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use baton_testkit::tones::{Stretch, WINDOW_MS, timeline};
+use baton_audio::tones::{Stretch, WINDOW_MS, timeline};
 
 /// The customer.
 pub(super) const CUSTOMER: u32 = 440;

@@ -36,7 +36,7 @@ pub(super) struct Telling {
     json: bool,
     clock: Clock,
     started_us: i64,
-    acts: Arc<std::sync::Mutex<Vec<(i64, TimelineEntry)>>>,
+    acts: Arc<parking_lot::Mutex<Vec<(i64, TimelineEntry)>>>,
     progress: Option<ProgressBar>,
 }
 
@@ -61,8 +61,8 @@ impl Telling {
         std::mem::take(&mut *self.acts())
     }
 
-    fn acts(&self) -> std::sync::MutexGuard<'_, Vec<(i64, TimelineEntry)>> {
-        self.acts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn acts(&self) -> parking_lot::MutexGuard<'_, Vec<(i64, TimelineEntry)>> {
+        self.acts.lock()
     }
 
     /// What goes on at the moment, for whoever watches.

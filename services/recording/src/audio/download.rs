@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::chunks::{ChunkSender, SendError};
 use super::files::{Files, ReadError};
 use super::intake::hex;
-use super::wav::{self, Format};
+use baton_audio::wav::{self, Format};
 
 /// What reading a stored segment needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl AudioDownload {
         }
         let data_bytes = pieces.iter().map(|piece| piece.data_bytes).sum();
         let header = wav::header(format, data_bytes).ok_or(JoinError::TooLong)?;
-        Ok(Self { header: header.into(), pieces })
+        Ok(Self { header: Bytes::copy_from_slice(&header), pieces })
     }
 
     /// Sends everything. `may_go_on` is called before each piece, and again after a read error: if the audio was deleted
@@ -137,10 +137,10 @@ mod tests {
     use crate::audio::chunks::CHUNK_BYTES;
     use crate::audio::intake::store_file;
 
-    const PHONE: Format = Format { sample_rate: 8_000, channels: 1 };
+    const PHONE: Format = Format::PHONE;
 
     async fn store(files: &Files, name: &str, samples: &[i16]) -> StoredPiece {
-        let mut file = wav::header(PHONE, samples.len() as u64 * 2).unwrap();
+        let mut file = wav::header(PHONE, samples.len() as u64 * 2).unwrap().to_vec();
         file.extend(samples.iter().flat_map(|it| it.to_le_bytes()));
         let location = Files::location("acme", "i", name);
         let chunk = futures::stream::iter([Ok(Bytes::from(file))]);

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tonic::Status;
 
 use super::files::Files;
-use super::wav::{WavChecker, WavError, WavLayout};
+use baton_audio::wav::{WavChecker, WavError, WavLayout};
 
 /// The longest segment: eighteen hours of telephone sound.
 pub(crate) const MAX_SEGMENT_BYTES: u64 = 1 << 30;
@@ -100,12 +100,12 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::wav::{Format, header};
+    use baton_audio::wav::{Format, header};
 
     const SHA_OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     fn wav(data: usize) -> Vec<u8> {
-        let mut file = header(Format { sample_rate: 8_000, channels: 1 }, data as u64).unwrap();
+        let mut file = header(Format::PHONE, data as u64).unwrap().to_vec();
         file.resize(44 + data, 1);
         file
     }

@@ -12,12 +12,12 @@ use tonic::Status;
 
 use crate::audio::files::Files;
 use crate::audio::intake::{IntakeError, StoredFile, store_file};
-use crate::audio::wav::WavError;
 use crate::core::RecordingCore;
 use crate::settle::settle;
 use crate::state::{AudioState, RecordingState};
 use crate::store::recordings;
 use crate::store::segments::{self, Row, SegmentKey, StoredAudio};
+use baton_audio::wav::WavError;
 
 /// Stores a segment, or records that it is lost.
 pub(crate) async fn store<S>(

@@ -6,8 +6,8 @@ use object_store::path::Path;
 use crate::audio::download::StoredPiece;
 use crate::audio::files::Files;
 use crate::audio::intake::StoredFile;
-use crate::audio::wav::Format;
 use crate::state::{AudioState, SegmentState};
+use baton_audio::wav::Format;
 
 /// The ids of a segment and of the objects that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,12 +3,13 @@
 use std::io;
 use std::path::Path;
 
+use baton_audio::wav::HEADER_BYTES;
 use futures::{Stream, StreamExt as _, stream};
 use prost::bytes::{Bytes, BytesMut};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
-use crate::storage::{HEADER_BYTES, wav_header};
+use crate::storage::wav_header;
 
 /// Well below the limit of a gRPC message.
 const PIECE: usize = 64 << 10;
@@ -24,7 +25,7 @@ pub(crate) async fn so_far(
     samples: i64,
 ) -> io::Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>> {
     let mut file = File::open(path).await?;
-    file.seek(io::SeekFrom::Start(HEADER_BYTES)).await?;
+    file.seek(io::SeekFrom::Start(HEADER_BYTES as u64)).await?;
     let header = Bytes::copy_from_slice(&wav_header(samples));
     let sound = file.take(samples as u64 * 2);
     Ok(stream::iter([Ok(header)]).chain(pieces(sound)))

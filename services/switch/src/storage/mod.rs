@@ -25,7 +25,7 @@ use crate::engine::{Leftovers, PhoneRecord};
 
 pub use error::StorageError;
 pub use tracks::TrackFolder;
-pub(crate) use wav::{HEADER_BYTES, header as wav_header};
+pub(crate) use wav::header as wav_header;
 pub(crate) use writer::{FolderWriter, Job, RecordingWritten};
 
 use json_lines::{JsonLinesFile, read_tail, replace};

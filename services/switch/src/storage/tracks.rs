@@ -70,7 +70,7 @@ impl TrackFolder {
     pub(crate) fn append(&self, key: &TrackKey, samples: &[i16]) -> Result<(), StorageError> {
         let path = self.wav(key);
         let mut file = OpenOptions::new().append(true).open(&path).map_err(StorageError::io("open", &path))?;
-        file.write_all(&wav::bytes(samples)).map_err(StorageError::io("write to", &path))
+        file.write_all(&baton_audio::wav::bytes(samples)).map_err(StorageError::io("write to", &path))
     }
 
     pub(crate) fn complete(&self, key: &TrackKey, ended_at_us: i64) -> Result<WrittenTrack, StorageError> {

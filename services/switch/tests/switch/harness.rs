@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use baton_audio::tones;
 use baton_switch::engine::ids::{ExitId, LegId, PlaybackId, RecordingId, RoomId};
 use baton_switch::engine::ledger::LedgerAction;
 use baton_switch::engine::model::{PlayTarget, RoomTreatment};
@@ -10,7 +11,6 @@ use baton_switch::engine::{
     AnswerBehaviour, DialRequest, Effect, Engine, EngineStart, LedgerEntry, Leftovers, PhoneRecord, PlaybackRequest,
     SwitchError, SwitchLimits, TrackKey, WrittenTrack,
 };
-use baton_testkit::tones;
 
 pub(crate) const TENANT: &str = "demo";
 pub(crate) const START_US: i64 = 1_700_000_000_000_000;

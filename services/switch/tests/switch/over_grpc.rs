@@ -6,8 +6,8 @@ use baton_api::simulator::v1 as proto;
 use baton_api::simulator::v1::LedgerAction;
 use baton_api::simulator::v1::switch_event::Event;
 use baton_api::{ApiError, ErrorKind};
+use baton_audio::{tones, wav};
 use baton_runtime::{Clock, lifecycle};
-use baton_testkit::tones;
 
 use super::harness::{AGENT, CUSTOMER, START_US, set};
 use super::running_switch::{Events, RunningSwitch};
@@ -45,12 +45,12 @@ async fn recorded_call(switch: &mut RunningSwitch) {
     assert!((980..1_500).contains(&finished.duration_ms), "{finished:?}");
     let (fetched, file) = switch.fetch(&call.recording).await;
     assert_eq!(fetched, finished);
-    let samples = tones::samples_of_wav(&file).expect("a WAV file");
+    let samples = wav::samples(&file).expect("a WAV file");
     assert_eq!(samples.len() as i64, finished.sample_count);
     assert_eq!(tones::heard_tones(&samples, &[CUSTOMER, AGENT, 600]), set(&[CUSTOMER, AGENT]));
     let (heard, file) = switch.heard(&call.customer).await;
     assert!(!heard.ended && heard.address == "+15550001");
-    let samples = tones::samples_of_wav(&file).expect("a WAV file");
+    let samples = wav::samples(&file).expect("a WAV file");
     assert_eq!(samples.len() as i64, heard.sample_count);
     assert_eq!(tones::heard_tones(&samples, &[CUSTOMER, AGENT, 600]), set(&[AGENT]));
     ledger_has(switch, &call.agent).await;

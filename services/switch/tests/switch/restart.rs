@@ -4,12 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use baton_api::simulator::v1 as proto;
+use baton_audio::{tones, wav};
 use baton_runtime::auth::SigningKey;
 use baton_runtime::{Clock, ids};
 use baton_switch::engine::model::FinishedRecording;
 use baton_switch::storage::{StorageError, SwitchFolder};
 use baton_switch::{Switch, SwitchFailure, SwitchSettings};
-use baton_testkit::tones;
 
 use super::harness::{AGENT, CUSTOMER, set};
 use super::running_switch::{Call, RunningSwitch};
@@ -57,7 +57,7 @@ fn a_killed_switch_comes_back_without_calls_and_with_what_it_had_recorded() {
         let [recording] = snapshot.finished_recordings.as_slice() else { panic!("one recording") };
         assert!(recording.torn && recording.duration_ms >= 600, "R4: {recording:?}");
         let (_, file) = switch.fetch(&call.recording).await;
-        let samples = tones::samples_of_wav(&file).expect("a WAV file");
+        let samples = wav::samples(&file).expect("a WAV file");
         assert_eq!(samples.len() as i64, recording.sample_count);
         assert_eq!(tones::heard_tones(&samples, &[CUSTOMER, AGENT]), set(&[CUSTOMER, AGENT]));
         assert_eq!(switch.epoch, 2, "the epoch is kept");

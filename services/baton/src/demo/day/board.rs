@@ -2,11 +2,12 @@
 //! ledger, writes down what the phones did, and tells whoever waits for something to happen.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use baton_switch::SwitchHandle;
 use baton_switch::engine::model::RoomTreatment;
 use baton_switch::engine::{LedgerAction, LedgerEntry};
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 
@@ -129,7 +130,7 @@ impl Board {
     }
 
     fn state(&self) -> MutexGuard<'_, BoardState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn note(&self, entry: &LedgerEntry) {

@@ -6,9 +6,9 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 #[derive(Debug)]
@@ -27,11 +27,11 @@ impl Diary {
             fields.insert("what".to_owned(), json!(what));
         }
         // An error stays with the writer, and is told at the end.
-        let _ = writeln!(self.0.lock().unwrap_or_else(PoisonError::into_inner), "{more}");
+        let _ = writeln!(self.0.lock(), "{more}");
     }
 
     /// Everything is in the file.
     pub(super) fn close(&self) -> anyhow::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush().context("writing down what happened")
+        self.0.lock().flush().context("writing down what happened")
     }
 }

@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -29,6 +29,7 @@ use baton_runtime::config::Millis;
 use baton_runtime::{Clock, clock, lifecycle};
 use clap::Args;
 use indicatif::ProgressBar;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -106,7 +107,7 @@ impl Day {
     }
 
     fn parts(&self) -> MutexGuard<'_, HashMap<String, ScriptPart>> {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.parts.lock()
     }
 
     fn plan_of(&self, customer: &str) -> Option<PlannedCall> {
@@ -125,7 +126,7 @@ impl Day {
     /// The second transfer of this call, once.
     fn second_transfer(&self, call: &PlannedCall) -> Option<TransferScript> {
         let again = call.script.again.filter(|_| call.script.transfer.is_some())?;
-        self.handed_on.lock().unwrap_or_else(PoisonError::into_inner).insert(call.no).then_some(again)
+        self.handed_on.lock().insert(call.no).then_some(again)
     }
 }
 

@@ -73,17 +73,6 @@ pub fn timeline(samples: &[i16], hz: &[u32], window_ms: usize) -> Vec<Stretch> {
     stretches
 }
 
-/// The samples of a WAV file, mono with 16 bits.
-pub fn samples_of_wav(file: &[u8]) -> anyhow::Result<Vec<i16>> {
-    let reader = hound::WavReader::new(file)?;
-    let spec = reader.spec();
-    anyhow::ensure!(
-        spec.channels == 1 && spec.bits_per_sample == 16 && spec.sample_rate as usize == SAMPLE_RATE,
-        "not a mono file of 8,000 samples of 16 bits a second: {spec:?}"
-    );
-    Ok(reader.into_samples().collect::<Result<_, _>>()?)
-}
-
 fn windows(samples: &[i16], window_ms: usize) -> impl Iterator<Item = &[i16]> {
     samples.chunks_exact(window_ms.max(1) * SAMPLES_IN_A_MS)
 }

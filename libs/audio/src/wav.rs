@@ -4,18 +4,18 @@
 //! with another length; the switch must repair such a file, and it is never stored as it is.
 
 /// The size of the header that [`header`] makes.
-const HEADER_BYTES: usize = 44;
+pub const HEADER_BYTES: usize = 44;
 /// The audio must begin within this many bytes: no switch writes more before it.
 const MAX_HEAD_BYTES: usize = 4_096;
 /// The most audio in a WAV file: its lengths are 32-bit numbers.
-pub(crate) const MAX_DATA_BYTES: u64 = u32::MAX as u64 - HEADER_BYTES as u64;
+pub const MAX_DATA_BYTES: u64 = u32::MAX as u64 - HEADER_BYTES as u64;
 
 const PCM: u16 = 1;
 const BYTES_PER_SAMPLE: u16 = 2;
 
 /// Why a file is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum WavError {
+pub enum WavError {
     #[error("it is no WAV file of 16-bit PCM: {0}")]
     NotWav(&'static str),
     /// It was cut off, or its header was never completed.
@@ -25,19 +25,22 @@ pub(crate) enum WavError {
 
 /// The format of the samples, of 16 bits each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Format {
+pub struct Format {
     /// Per second and channel.
-    pub(crate) sample_rate: u32,
-    pub(crate) channels: u16,
+    pub sample_rate: u32,
+    pub channels: u16,
 }
 
 impl Format {
+    /// Telephone sound, as the simulated switch writes it.
+    pub const PHONE: Self = Self { sample_rate: 8_000, channels: 1 };
+
     fn frame_bytes(self) -> u64 {
         u64::from(self.channels * BYTES_PER_SAMPLE)
     }
 
     /// How long this much audio lasts, rounded down.
-    pub(crate) fn duration_ms(self, data_bytes: u64) -> u64 {
+    pub fn duration_ms(self, data_bytes: u64) -> u64 {
         let bytes_per_second = self.frame_bytes() * u64::from(self.sample_rate);
         (data_bytes * 1_000).checked_div(bytes_per_second).unwrap_or(0)
     }
@@ -45,23 +48,23 @@ impl Format {
 
 /// The position of the audio in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct WavLayout {
-    pub(crate) format: Format,
+pub struct WavLayout {
+    pub format: Format,
     /// Of the first sample, in bytes.
-    pub(crate) data_offset: u64,
-    pub(crate) data_bytes: u64,
+    pub data_offset: u64,
+    pub data_bytes: u64,
 }
 
 /// Checks a file that comes in pieces.
 #[derive(Debug, Default)]
-pub(crate) struct WavChecker {
+pub struct WavChecker {
     head: Vec<u8>,
     layout: Option<WavLayout>,
     seen: u64,
 }
 
 impl WavChecker {
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), WavError> {
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), WavError> {
         self.seen += bytes.len() as u64;
         if self.layout.is_some() {
             return Ok(());
@@ -76,7 +79,7 @@ impl WavChecker {
     }
 
     /// Call it at the end of the file.
-    pub(crate) fn finish(self) -> Result<WavLayout, WavError> {
+    pub fn finish(self) -> Result<WavLayout, WavError> {
         let layout = self.layout.ok_or(WavError::NotWav("it ends within its header"))?;
         let found = self.seen - layout.data_offset;
         if found != layout.data_bytes {
@@ -90,23 +93,44 @@ impl WavChecker {
 }
 
 /// The header of a file with this much audio; `None` above [`MAX_DATA_BYTES`].
-pub(crate) fn header(format: Format, data_bytes: u64) -> Option<Vec<u8>> {
+pub fn header(format: Format, data_bytes: u64) -> Option<[u8; HEADER_BYTES]> {
     let data_bytes = u32::try_from(data_bytes).ok().filter(|it| u64::from(*it) <= MAX_DATA_BYTES)?;
     let frame_bytes = format.channels * BYTES_PER_SAMPLE;
-    let mut header = Vec::with_capacity(HEADER_BYTES);
-    header.extend_from_slice(b"RIFF");
-    header.extend_from_slice(&(data_bytes + HEADER_BYTES as u32 - 8).to_le_bytes());
-    header.extend_from_slice(b"WAVEfmt ");
-    header.extend_from_slice(&16_u32.to_le_bytes());
-    header.extend_from_slice(&PCM.to_le_bytes());
-    header.extend_from_slice(&format.channels.to_le_bytes());
-    header.extend_from_slice(&format.sample_rate.to_le_bytes());
-    header.extend_from_slice(&(format.sample_rate * u32::from(frame_bytes)).to_le_bytes());
-    header.extend_from_slice(&frame_bytes.to_le_bytes());
-    header.extend_from_slice(&(BYTES_PER_SAMPLE * 8).to_le_bytes());
-    header.extend_from_slice(b"data");
-    header.extend_from_slice(&data_bytes.to_le_bytes());
-    Some(header)
+    let parts: [&[u8]; 12] = [
+        b"RIFF",
+        &(data_bytes + HEADER_BYTES as u32 - 8).to_le_bytes(),
+        b"WAVEfmt ",
+        &16_u32.to_le_bytes(),
+        &PCM.to_le_bytes(),
+        &format.channels.to_le_bytes(),
+        &format.sample_rate.to_le_bytes(),
+        &(format.sample_rate * u32::from(frame_bytes)).to_le_bytes(),
+        &frame_bytes.to_le_bytes(),
+        &(BYTES_PER_SAMPLE * 8).to_le_bytes(),
+        b"data",
+        &data_bytes.to_le_bytes(),
+    ];
+    parts.concat().try_into().ok()
+}
+
+/// Samples as they stand in a file.
+pub fn bytes(samples: &[i16]) -> Vec<u8> {
+    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+}
+
+/// The samples of a whole file of [`Format::PHONE`].
+///
+/// # Errors
+/// The file is of another format, or not whole.
+pub fn samples(file: &[u8]) -> Result<Vec<i16>, WavError> {
+    let mut checker = WavChecker::default();
+    checker.push(file)?;
+    let layout = checker.finish()?;
+    if layout.format != Format::PHONE {
+        return Err(WavError::NotWav("it is not a mono file of 8,000 samples a second"));
+    }
+    let (pairs, _) = file[layout.data_offset as usize..].as_chunks::<2>();
+    Ok(pairs.iter().map(|pair| i16::from_le_bytes(*pair)).collect())
 }
 
 /// Reads the chunks up to the audio; `None` if `head` is too short.
@@ -160,10 +184,10 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 mod tests {
     use super::*;
 
-    const PHONE: Format = Format { sample_rate: 8_000, channels: 1 };
+    const PHONE: Format = Format::PHONE;
 
     fn file(data: usize) -> Vec<u8> {
-        let mut file = header(PHONE, data as u64).unwrap();
+        let mut file = header(PHONE, data as u64).unwrap().to_vec();
         file.resize(HEADER_BYTES + data, 7);
         file
     }
@@ -243,5 +267,16 @@ mod tests {
     fn a_second_of_telephone_is_a_second() {
         assert_eq!(PHONE.duration_ms(16_000), 1_000);
         assert_eq!(Format { sample_rate: 0, channels: 1 }.duration_ms(16_000), 0);
+    }
+
+    #[test]
+    fn samples_read_back_here_and_with_another_reader() {
+        let samples = [1, -2, i16::MAX, i16::MIN];
+        let file = [header(PHONE, 8).unwrap().as_slice(), &bytes(&samples)].concat();
+        assert_eq!(super::samples(&file).unwrap(), samples);
+        let reader = hound::WavReader::new(file.as_slice()).unwrap();
+        assert_eq!(reader.into_samples().collect::<Result<Vec<i16>, _>>().unwrap(), samples);
+        let stereo = [header(Format { channels: 2, ..PHONE }, 8).unwrap().as_slice(), &bytes(&samples)].concat();
+        assert!(matches!(super::samples(&stereo), Err(WavError::NotWav(_))));
     }
 }
