@@ -76,8 +76,8 @@ async fn access_up_refuses_a_variable_that_sets_nothing(binary: PathBuf) -> anyh
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let mut command = client(&binary, &["up", "--exit-with-stdin", "--listen", "127.0.0.1:0", "--data"]);
-    let output = command.arg(&data).env("BATON_TRANSFER_REPUSH_INTERVAL_MS", "1000").output()?;
-    ended(&output, USAGE, &["BATON_TRANSFER_REPUSH_INTERVAL_MS", "BATON_TRANSFER__REPUSH_INTERVAL_MS"])?;
+    let output = command.arg(&data).env("BATON_TRANSFER_COMPARE_INTERVAL_MS", "1000").output()?;
+    ended(&output, USAGE, &["BATON_TRANSFER_COMPARE_INTERVAL_MS", "BATON_TRANSFER__COMPARE_INTERVAL_MS"])?;
     anyhow::ensure!(!data.exists(), "a data folder was made all the same");
     Ok(())
 }

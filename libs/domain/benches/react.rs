@@ -8,7 +8,7 @@ use baton_domain::{
     permit::allowed,
     project,
 };
-use baton_words::{AgentId, InteractionId, LegNo, Reason, RecordingMode, Room, TransferKind};
+use baton_words::{AgentId, InteractionId, LegNo, Reason, RecordingMode, Room, SwitchId, TransferKind};
 use divan::{Bencher, black_box, counter::ItemsCount};
 use uuid::Uuid;
 
@@ -87,11 +87,12 @@ fn fourth_transfer() -> (Interaction, Policy, Vec<Input>) {
     let opening = Opening {
         id: InteractionId(Uuid::from_u128(99)),
         tenant: "acme".into(),
+        switch: SwitchId::default(),
         number: "+3225550100".into(),
         customer: "+32470000000".into(),
         customer_key: "".into(),
         origin: LegSource::Inbound("in-1".into()),
-        flow: Some("main".into()),
+        flow_id: Some("main".into()),
         steps: vec![FlowStep::RingAgent { agent: agent(1), ring_ms: 20_000 }],
         skip_voicemail: false,
         recording: RecordingMode::All,

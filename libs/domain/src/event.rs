@@ -8,8 +8,8 @@ use crate::{
     interaction::Summary,
 };
 use baton_words::{
-    AgentId, Direction, DivertedTo, Exclusion, LegNo, Medium, Reason, RecordingMode, RecordingNo, SegmentNo, TeamId,
-    TransferKind, TransferNo,
+    AgentId, Direction, DivertedTo, Exclusion, LegNo, Medium, Reason, RecordingMode, RecordingNo, SegmentNo, SwitchId,
+    TeamId, TransferKind, TransferNo,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -174,6 +174,8 @@ pub enum EventKind {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
+    /// The switch that the call is on.
+    pub switch: SwitchId,
     pub medium: Medium,
     pub direction: Direction,
     /// The number that was called, or called from.
@@ -184,7 +186,7 @@ pub struct Opened {
     pub customer_key: Arc<str>,
     pub recording_mode: RecordingMode,
     /// The call flow of the number; none for a call that an agent places.
-    pub flow: Option<Arc<str>>,
+    pub flow_id: Option<Arc<str>>,
 }
 
 /// The whole record of the contact.
@@ -194,7 +196,7 @@ pub struct Ended {
     pub direction: Direction,
     pub number: Arc<str>,
     /// The call flow of the number; none for a call that an agent places.
-    pub flow: Option<Arc<str>>,
+    pub flow_id: Option<Arc<str>>,
     /// A stable pseudonym of the customer within the tenant; empty without a number.
     pub customer_key: Arc<str>,
     pub summary: Summary,

@@ -29,8 +29,8 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{Mutex, oneshot, watch};
 
@@ -47,7 +47,7 @@ pub(crate) struct Disk {
     synced: watch::Sender<Synced>,
     leader: Mutex<()>,
     /// Resolves when the latest ticket is dropped.
-    last_ticket: std::sync::Mutex<Option<oneshot::Receiver<()>>>,
+    last_ticket: parking_lot::Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 /// One commit's position in the order of acknowledgement; dropping it lets the next commit be acknowledged.
@@ -107,7 +107,7 @@ impl Disk {
             done: AtomicU64::new(0),
             synced: watch::Sender::default(),
             leader: Mutex::new(()),
-            last_ticket: std::sync::Mutex::default(),
+            last_ticket: parking_lot::Mutex::default(),
         })
     }
 
@@ -119,7 +119,7 @@ impl Disk {
     /// Call it while holding the writer.
     pub(crate) fn ticket(&self) -> CommitTicket {
         let (acknowledged, next) = oneshot::channel();
-        let before = self.last_ticket.lock().unwrap_or_else(PoisonError::into_inner).replace(next);
+        let before = self.last_ticket.lock().replace(next);
         CommitTicket { before, _acknowledged: acknowledged }
     }
 

@@ -3,7 +3,7 @@
 //! randomness, and an id tells whose it is.
 
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 use uuid::Uuid;
 
 /// The text is not an id of this sort.
@@ -45,6 +45,46 @@ uuid_id!(
     /// A group of agents.
     TeamId, "a team id (a UUID)"
 );
+
+/// A telephone switch of the installation: 1 to 63 of a-z, 0-9 and `-`. The operator names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct SwitchId(Arc<str>);
+
+impl SwitchId {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for SwitchId {
+    /// The only switch of a small installation.
+    fn default() -> Self {
+        Self("main".into())
+    }
+}
+
+impl fmt::Display for SwitchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for SwitchId {
+    type Error = NotAnId;
+    fn try_from(text: String) -> Result<Self, NotAnId> {
+        text.parse()
+    }
+}
+
+impl FromStr for SwitchId {
+    type Err = NotAnId;
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let valid = (1..=63).contains(&text.len()) && text.bytes().all(plain);
+        if valid { Ok(Self(text.into())) } else { Err(NotAnId("a switch id (1 to 63 of a-z, 0-9 and `-`)")) }
+    }
+}
 
 macro_rules! numbered_id {
     ($(#[$doc:meta])* $name:ident, $tag:literal) => {
@@ -106,6 +146,14 @@ numbered_id!(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_switch_id_has_plain_characters() {
+        assert_eq!("brussels-1".parse::<SwitchId>().map(|id| id.to_string()), Ok("brussels-1".to_owned()));
+        for bad in ["", "Main", "a b", "a/b", "a".repeat(64).as_str()] {
+            assert!(bad.parse::<SwitchId>().is_err(), "{bad:?}");
+        }
+    }
 
     #[test]
     fn a_numbered_id_reads_back() {

@@ -8,7 +8,7 @@ mod list;
 mod lists;
 
 pub use ids::{
-    AgentId, AnnouncementNo, ClaimNo, ExitNo, InteractionId, LegNo, NotAnId, RecordingNo, SegmentNo, TeamId,
+    AgentId, AnnouncementNo, ClaimNo, ExitNo, InteractionId, LegNo, NotAnId, RecordingNo, SegmentNo, SwitchId, TeamId,
     TransferNo, WaitNo,
 };
 pub use lists::{

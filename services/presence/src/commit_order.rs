@@ -4,8 +4,7 @@
 //! order of the commits. Then it gives up the writer, and one sync of the disk serves all commits that wait for it. Memory takes
 //! a change over when the change is durable and all earlier tickets are done.
 
-use std::sync::{Mutex, PoisonError};
-
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 #[derive(Debug, Default)]
@@ -27,7 +26,7 @@ impl CommitOrder {
     /// The next ticket, after all that were drawn.
     pub(crate) fn ticket(&self) -> OrderTicket {
         let (done, next) = oneshot::channel();
-        let before = self.last.lock().unwrap_or_else(PoisonError::into_inner).replace(next);
+        let before = self.last.lock().replace(next);
         OrderTicket { before, _done: done }
     }
 }
@@ -54,19 +53,19 @@ mod tests {
         tokio::join!(
             async {
                 third.wait_for_earlier().await;
-                done.lock().unwrap().push(3);
+                done.lock().push(3);
                 drop(third);
             },
             async {
                 second.wait_for_earlier().await;
-                done.lock().unwrap().push(2);
+                done.lock().push(2);
                 drop(second);
             },
             async {
-                done.lock().unwrap().push(1);
+                done.lock().push(1);
                 drop(first);
             },
         );
-        assert_eq!(*done.lock().unwrap(), [1, 2, 3]);
+        assert_eq!(*done.lock(), [1, 2, 3]);
     }
 }

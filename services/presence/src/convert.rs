@@ -1,6 +1,6 @@
 //! Records become messages of the contract.
 
-use baton_api::common::v1::{AgentRef, Target, target};
+use baton_api::common::v1::{AgentRef, Target, TeamRef, target};
 use baton_api::presence::v1::{Agent, AgentState, Inbox, InboxItem, Presence, Team};
 use prost_types::Timestamp;
 
@@ -77,6 +77,11 @@ pub(crate) fn agent_ref(record: &AgentRecord) -> AgentRef {
         phone: record.profile.phone.clone(),
         voicemail: record.profile.voicemail,
     }
+}
+
+/// A team as the other services get it.
+pub(crate) fn team_ref(record: &TeamRecord) -> TeamRef {
+    TeamRef { team_id: record.id.to_string(), name: record.name.clone() }
 }
 
 pub(crate) fn agent_target(id: AgentId) -> Target {

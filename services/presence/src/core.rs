@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use baton_api::ApiError;
 use baton_bus::{actor_text, caller_actor};
@@ -38,7 +39,7 @@ pub(crate) struct PresenceCore {
     /// When the next reservation or wrap-up runs out.
     pub(crate) deadline: Deadline,
     /// A reservation ran out.
-    pub(crate) expired: Notify,
+    pub(crate) expired: Arc<Notify>,
     order: CommitOrder,
 }
 
@@ -73,7 +74,7 @@ impl PresenceCore {
             index: Index::new(),
             sessions: AgentSessions::default(),
             deadline: Deadline::default(),
-            expired: Notify::new(),
+            expired: Arc::default(),
             order: CommitOrder::default(),
         };
         core.fill().await?;

@@ -1,9 +1,9 @@
 //! The events of this service, written in the transaction of the change that they report.
 
 use baton_api::event::v1::agent_state_changed::Cause;
-use baton_api::event::v1::directory_changed::{Change, TeamContent, What};
+use baton_api::event::v1::directory_changed::{TeamContent, What};
 use baton_api::event::v1::event_data::Data;
-use baton_api::event::v1::{AgentStateChanged, DirectoryChanged, EventData};
+use baton_api::event::v1::{AgentStateChanged, Change, DirectoryChanged, EventData};
 use baton_runtime::auth::TenantId;
 use baton_runtime::telemetry;
 use baton_store::outbox::{self, OutboxRow};

@@ -28,7 +28,6 @@ mod ops;
 mod page;
 mod projection;
 mod record;
-mod report;
 mod sessions;
 mod status;
 mod store;
@@ -39,7 +38,9 @@ use std::sync::Arc;
 use baton_api::presence::v1::claim_service_server::ClaimServiceServer;
 use baton_api::presence::v1::directory_service_server::DirectoryServiceServer;
 use baton_api::presence::v1::presence_service_server::PresenceServiceServer;
+use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_bus::{Bus, Janitor, Relay};
+use baton_follow::report::ReportLoop;
 use baton_runtime::Clock;
 use baton_runtime::client::InternalChannel;
 use baton_runtime::clock::micros;
@@ -49,6 +50,7 @@ use baton_runtime::server::ServerBuilder;
 
 use crate::core::{PresenceCore, PresenceCoreConfig};
 use crate::grpc::PresenceApi;
+use crate::store::claims::UnreportedExpiry;
 
 /// What the service is started with.
 pub struct PresenceContext {
@@ -93,7 +95,13 @@ impl Presence {
         ops::session::grant_grace(&core);
         let tasks = context.lifecycle;
         tasks.spawn("presence expiry", ops::expire::run(Arc::clone(&core)));
-        tasks.spawn("presence reports", report::run(Arc::clone(&core), context.transfer));
+        let reports = ReportLoop {
+            db: core.db.clone(),
+            clock: context.clock.clone(),
+            intake: IntakeServiceClient::new(context.transfer),
+            observed: Arc::clone(&core.expired),
+        };
+        tasks.spawn("presence reports", reports.run::<UnreportedExpiry>(tasks.clone()));
         tasks.spawn("presence pruning", ops::prune::run(Arc::clone(&core)));
         tasks
             .spawn("presence relay", Relay::new(core.db.clone(), context.bus, context.clock.clone()).run(tasks.soft()));

@@ -10,11 +10,12 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use baton_api::event::v1::agent_state_changed::Cause;
 use baton_runtime::auth::TenantId;
 use baton_store::requests::{BodyHash, RequestKey};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -159,7 +160,7 @@ impl AgentSessions {
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<AgentKey, HashMap<SessionId, Arc<AgentSession>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What all parts of the service share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_runtime::Clock;
@@ -17,11 +18,11 @@ pub(crate) struct RoutingCore {
     /// How often a scan tries again to match the waits that are not answered.
     pub(crate) rescan: Duration,
     /// There are answers that the transfer service has not acknowledged.
-    pub(crate) unreported: Notify,
+    pub(crate) unreported: Arc<Notify>,
 }
 
 impl RoutingCore {
     pub(crate) fn new(db: Db, clock: Clock, lifecycle: Lifecycle, presence: PresenceClient, rescan: Duration) -> Self {
-        Self { db, clock, lifecycle, presence, rescan, unreported: Notify::new() }
+        Self { db, clock, lifecycle, presence, rescan, unreported: Arc::default() }
     }
 }

@@ -1,6 +1,6 @@
 //! Checks call flows that clients send, and fills in defaults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use baton_api::routing::v1::call_flow_step::{RingAgent, RingTeam, Step, Voicemail};
 use baton_api::routing::v1::{CallFlow, CallFlowStep};
@@ -99,19 +99,24 @@ fn check_steps(mut steps: Vec<CallFlowStep>) -> Result<CheckedSteps, ApiError> {
     Ok(CheckedSteps { steps, targets })
 }
 
-/// The ids of the agents that a flow rings, each once.
-pub(crate) fn agents(flow: &CallFlow) -> Vec<String> {
-    let mut agents: Vec<String> = flow
-        .steps
-        .iter()
-        .filter_map(|step| match &step.step {
-            Some(Step::RingAgent(it)) => Some(it.agent_id.clone()),
-            _ => None,
-        })
-        .collect();
-    agents.sort();
-    agents.dedup();
-    agents
+/// Whom a flow rings, by id, each once.
+#[derive(Debug, Default)]
+pub(crate) struct NamedTargets {
+    pub(crate) agents: BTreeSet<String>,
+    pub(crate) teams: BTreeSet<String>,
+}
+
+/// Whom a flow rings.
+pub(crate) fn named(flow: &CallFlow) -> NamedTargets {
+    let mut named = NamedTargets::default();
+    for step in flow.steps.iter().filter_map(|it| it.step.as_ref()) {
+        match step {
+            Step::RingAgent(it) => named.agents.insert(it.agent_id.clone()),
+            Step::RingTeam(it) => named.teams.insert(it.team_id.clone()),
+            Step::Voicemail(_) | Step::Disconnect(_) => false,
+        };
+    }
+    named
 }
 
 fn check_step(field: &str, step: &mut CallFlowStep, targets: &mut FlowTargets) -> Result<(), ApiError> {

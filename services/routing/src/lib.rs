@@ -5,11 +5,12 @@
 //! of a team.
 //!
 //! Waiting is a projection like all others: the interaction says at each version what it waits for (`sync_wait`), an agent is
-//! proposed as soon as one is free (`matcher`), and the answer is reported until it is acknowledged (`report`). Which interaction
+//! proposed as soon as one is free (`matcher`), and the answer is reported until it is acknowledged. Which interaction
 //! gets an agent is not decided here but by the claim at presence.
 
 mod core;
 mod dial_rule;
+mod events;
 mod flow;
 mod grpc;
 mod hold_off;
@@ -20,7 +21,6 @@ mod page;
 mod presence;
 mod prune;
 mod queue_worker;
-mod report;
 mod store;
 mod sync_wait;
 mod team_queue;
@@ -32,7 +32,9 @@ use std::sync::Arc;
 
 use baton_api::routing::v1::route_service_server::RouteServiceServer;
 use baton_api::routing::v1::routing_service_server::RoutingServiceServer;
-use baton_bus::Janitor;
+use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
+use baton_bus::{Bus, Janitor, Relay};
+use baton_follow::report::ReportLoop;
 use baton_runtime::Clock;
 use baton_runtime::client::InternalChannel;
 use baton_runtime::config::RoutingConfig;
@@ -44,6 +46,7 @@ use crate::core::RoutingCore;
 use crate::grpc::RoutingApi;
 use crate::matcher::Matcher;
 use crate::presence::PresenceClient;
+use crate::store::waits::UnreportedProposal;
 
 /// What the service is started with.
 pub struct RoutingContext {
@@ -52,6 +55,7 @@ pub struct RoutingContext {
     pub config: RoutingConfig,
     pub clock: Clock,
     pub lifecycle: Lifecycle,
+    pub bus: Bus,
     /// The presence service (`ClaimService`), which knows the agents.
     pub presence: InternalChannel,
     /// The transfer service (`IntakeService`): proposals are reported to it.
@@ -86,8 +90,16 @@ impl Routing {
         let matcher = Arc::new(Matcher::new(Arc::clone(&core)));
         tasks.spawn("routing waits", Arc::clone(&matcher).run());
         tasks.spawn("routing availability", Arc::clone(&matcher).listen());
-        tasks.spawn("routing reports", report::run(Arc::clone(&core), context.transfer, tasks.clone()));
+        let reports = ReportLoop {
+            db: db.clone(),
+            clock: context.clock.clone(),
+            intake: IntakeServiceClient::new(context.transfer),
+            observed: Arc::clone(&core.unreported),
+        };
+        tasks.spawn("routing reports", reports.run::<UnreportedProposal>(tasks.clone()));
         tasks.spawn("routing pruning", prune::run(core, tasks.clone()));
+        let relay = Relay::new(db.clone(), context.bus, context.clock.clone());
+        tasks.spawn("routing relay", relay.run(tasks.soft()));
         tasks.spawn("routing janitor", Janitor::new(db, context.clock).run(tasks.soft()));
         Ok(Self { api: RoutingApi { matcher } })
     }

@@ -5,12 +5,13 @@
 //! interaction requests the claim from presence, and comes back with a new wait id and a longer skip list if it is refused.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_runtime::auth::TenantId;
 use baton_runtime::client::Backoff;
 use baton_store::StoreError;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::core::RoutingCore;
 use crate::queue_worker::QueueWorker;
@@ -47,7 +48,7 @@ impl Matcher {
     }
 
     fn workers(&self) -> MutexGuard<'_, HashMap<TenantId, Arc<QueueWorker>>> {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.workers.lock()
     }
 
     /// Starts the worker of each tenant with waits: after a start of the service, and if one was missed. Runs until the service stops.

@@ -1,12 +1,13 @@
 //! The requests of routing to the presence service.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use baton_api::ApiError;
-use baton_api::common::v1::AgentRef;
+use baton_api::common::v1::{AgentRef, TeamRef};
 use baton_api::presence::v1::claim_service_client::ClaimServiceClient;
 use baton_api::presence::v1::{
-    ListCandidatesRequest, ListCandidatesResponse, LookupAgentsRequest, LookupTeamRequest, WatchAvailabilityRequest,
+    ListCandidatesRequest, ListCandidatesResponse, LookupAgentsRequest, LookupTeamsRequest, WatchAvailabilityRequest,
     WatchAvailabilityResponse,
 };
 use baton_runtime::auth::TenantId;
@@ -30,30 +31,34 @@ impl PresenceClient {
     }
 
     /// The agents among these who exist.
-    pub(crate) async fn agents(&self, tenant: &TenantId, agent_ids: Vec<String>) -> Result<Vec<AgentRef>, Status> {
-        if agent_ids.is_empty() {
+    pub(crate) async fn agents(&self, tenant: &TenantId, ids: BTreeSet<String>) -> Result<Vec<AgentRef>, Status> {
+        if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let request = LookupAgentsRequest { tenant: tenant.to_string(), agent_ids };
+        let request = LookupAgentsRequest { tenant: tenant.to_string(), agent_ids: ids.into_iter().collect() };
         Ok(self.0.clone().lookup_agents(soon(request)).await?.into_inner().agents)
+    }
+
+    /// The teams among these that exist.
+    pub(crate) async fn teams(&self, tenant: &TenantId, ids: BTreeSet<String>) -> Result<Vec<TeamRef>, Status> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let request = LookupTeamsRequest { tenant: tenant.to_string(), team_ids: ids.into_iter().collect() };
+        Ok(self.0.clone().lookup_teams(soon(request)).await?.into_inner().teams)
     }
 
     /// Refuses targets that do not exist, by the field that names them.
     pub(crate) async fn check(&self, tenant: &TenantId, targets: &FlowTargets) -> Result<(), Status> {
-        let ids = targets.agents.keys().map(Uuid::to_string).collect();
-        let known = self.agents(tenant, ids).await?;
-        let is_known = |id: &Uuid| known.iter().any(|it| it.agent_id == id.to_string());
+        let agents = self.agents(tenant, targets.agents.keys().map(Uuid::to_string).collect()).await?;
+        let is_known = |id: &Uuid| agents.iter().any(|it| it.agent_id == id.to_string());
         if let Some((_, field)) = targets.agents.iter().find(|(id, _)| !is_known(id)) {
             return Err(ApiError::invalid_argument(field, "there is no such agent; create them first").into());
         }
-        for (team, field) in &targets.teams {
-            let request = LookupTeamRequest { tenant: tenant.to_string(), team_id: team.to_string() };
-            match self.0.clone().lookup_team(soon(request)).await {
-                Err(status) if status.code() == Code::NotFound => {
-                    return Err(ApiError::invalid_argument(field, "there is no such team; create it first").into());
-                }
-                result => drop(result?),
-            }
+        let teams = self.teams(tenant, targets.teams.keys().map(Uuid::to_string).collect()).await?;
+        let is_known = |id: &Uuid| teams.iter().any(|it| it.team_id == id.to_string());
+        if let Some((_, field)) = targets.teams.iter().find(|(id, _)| !is_known(id)) {
+            return Err(ApiError::invalid_argument(field, "there is no such team; create it first").into());
         }
         Ok(())
     }

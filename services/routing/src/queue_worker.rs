@@ -1,8 +1,7 @@
 //! The queue worker of one tenant: it matches waits with free agents, one pass at a time. Tenants share nothing: a slow pass in
 //! one delays no other (T10).
 
-use std::sync::{MutexGuard, PoisonError};
-
+use parking_lot::MutexGuard;
 use tokio::sync::{Mutex, Notify};
 
 use crate::hold_off::HoldOff;
@@ -12,7 +11,7 @@ use crate::hold_off::HoldOff;
 pub(crate) struct QueueWorker {
     /// Locked during a pass.
     pub(crate) matching: Mutex<()>,
-    hold_off: std::sync::Mutex<HoldOff>,
+    hold_off: parking_lot::Mutex<HoldOff>,
     /// An agent may have become free.
     pub(crate) change_notice: Notify,
     /// A wait was stored, or a hold-off began or changed: the task computes its next pass anew.
@@ -30,6 +29,6 @@ impl QueueWorker {
     }
 
     pub(crate) fn hold_off(&self) -> MutexGuard<'_, HoldOff> {
-        self.hold_off.lock().unwrap_or_else(PoisonError::into_inner)
+        self.hold_off.lock()
     }
 }

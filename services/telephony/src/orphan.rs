@@ -5,13 +5,15 @@
 //! are neither inbound nor dialled by telephony are left alone.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_api::transfer::v1::{GetWantedRequest, OpenInteractionRequest, OpenInteractionResponse};
 use baton_api::{ApiError, ErrorKind};
 use baton_runtime::client::InternalChannel;
+use baton_words::SwitchId;
+use parking_lot::Mutex;
 
 use crate::name_registry::{NameRegistry, Orphans};
 use crate::plan::InteractionId;
@@ -31,6 +33,7 @@ const MOST_QUESTIONS: usize = 64;
 /// Finds out what orphans are, and removes those that are not wanted.
 pub struct OrphanResolver {
     pub switch: Arc<dyn SwitchPort>,
+    pub switch_id: SwitchId,
     pub context: ReportContext,
     pub names: Arc<NameRegistry>,
     /// Legs that are being asked about.
@@ -68,6 +71,7 @@ impl OrphanResolver {
                 leg: call.leg.clone(),
                 number: call.to.clone(),
                 customer: call.from.clone(),
+                switch_id: self.switch_id.to_string(),
             };
             let pause = match self.intake().open_interaction(request).await {
                 Ok(answer) => {
@@ -129,7 +133,7 @@ impl OrphanResolver {
 
     fn ask_about(self: &Arc<Self>, leg: String, interaction: InteractionId) {
         {
-            let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut asking = self.asking.lock();
             if asking.len() >= MOST_QUESTIONS || !asking.insert(leg.clone()) {
                 return;
             }
@@ -137,7 +141,7 @@ impl OrphanResolver {
         let this = Arc::clone(self);
         self.context.lifecycle.spawn("ask about a stray leg", async move {
             this.hang_up_if_unwanted(&leg, &interaction).await;
-            this.asking.lock().unwrap_or_else(PoisonError::into_inner).remove(&leg);
+            this.asking.lock().remove(&leg);
         });
     }
 

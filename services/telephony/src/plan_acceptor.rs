@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use baton_api::ApiError;
+use baton_api::common::v1::ProjectionVersion;
 use baton_api::error::ErrorReason;
 use baton_api::telephony::v1::MediaPlan;
 use baton_runtime::telemetry;
 use baton_store::Db;
+use baton_words::SwitchId;
 use prost::Message as _;
 
 use crate::interaction::{InteractionContext, InteractionDriver};
@@ -16,6 +18,7 @@ use crate::store::{self, PersistError, PlanRow, RestoredOperations, StoreWrite};
 
 pub struct PlanAcceptor {
     db: Db,
+    switch: SwitchId,
     context: Arc<InteractionContext>,
 }
 
@@ -31,6 +34,8 @@ pub enum ApplyError {
         /// The newest version.
         seen: u64,
     },
+    #[error("the plan is for the switch {given}, and this service drives {own}")]
+    OtherSwitch { given: SwitchId, own: SwitchId },
     #[error("the plan could not be kept")]
     Persist(#[from] PersistError),
 }
@@ -39,6 +44,11 @@ impl From<ApplyError> for ApiError {
     fn from(error: ApplyError) -> Self {
         match error {
             ApplyError::Malformed(error) => error,
+            ApplyError::OtherSwitch { .. } => {
+                let why =
+                    format!("{error}; see telephony.switch_id and transfer.outgoing_switch_id in the configuration");
+                Self::invalid_argument("plan.switch_id", why)
+            }
             ApplyError::Stale { seen, .. } => {
                 let message = format!("{error}; push the newest version.");
                 Self::aborted(ErrorReason::Stale, message).with("version", seen)
@@ -57,8 +67,8 @@ enum FoundInteraction {
 }
 
 impl PlanAcceptor {
-    pub fn new(db: Db, context: Arc<InteractionContext>) -> Self {
-        Self { db, context }
+    pub fn new(db: Db, switch: SwitchId, context: Arc<InteractionContext>) -> Self {
+        Self { db, switch, context }
     }
 
     /// Starts the tasks of all unfinished interactions. One whose plan can't be read goes on with its next plan.
@@ -83,6 +93,9 @@ impl PlanAcceptor {
     /// before it is requested, and after the plan, as the journal keeps the order.
     pub async fn apply(&self, wire: &MediaPlan) -> Result<(), ApplyError> {
         let mut plan = plan::parse(wire).map_err(ApplyError::Malformed)?;
+        if plan.switch != self.switch {
+            return Err(ApplyError::OtherSwitch { given: plan.switch, own: self.switch.clone() });
+        }
         plan.trace = telemetry::current_trace();
         let handle = match self.find(&plan.interaction).await? {
             FoundInteraction::Running(handle) => handle,
@@ -94,6 +107,32 @@ impl PlanAcceptor {
             FoundInteraction::NotRunning(_, restored) => self.open(&plan.interaction, restored),
         };
         self.accept(&handle, plan, wire).await
+    }
+
+    /// The interactions whose plan is not on disk here at this version or a newer one.
+    pub async fn lacking(&self, asked: &[ProjectionVersion]) -> Result<Vec<String>, PersistError> {
+        let mut lacking = Vec::new();
+        for it in asked {
+            let known = match InteractionId::parse(&it.interaction_id) {
+                Some(id) => self.durable_version(&id).await?,
+                None => 0,
+            };
+            if known < it.version {
+                lacking.push(it.interaction_id.clone());
+            }
+        }
+        Ok(lacking)
+    }
+
+    /// 0: there is none.
+    async fn durable_version(&self, id: &InteractionId) -> Result<u64, PersistError> {
+        if let Some(handle) = self.context.names.handle(id) {
+            let accepted = *handle.accepted.lock().await;
+            return Ok(if accepted.durable { accepted.version } else { 0 });
+        }
+        // One that is stored and not running could not be read at the start: it goes on with its next plan.
+        let row = store::plan_of(&self.db, id).await?.filter(|row| row.finished);
+        Ok(row.map_or(0, |row| row.version))
     }
 
     async fn accept(&self, handle: &InteractionHandle, plan: Plan, wire: &MediaPlan) -> Result<(), ApplyError> {

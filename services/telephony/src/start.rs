@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_api::telephony::v1::telephony_service_server::TelephonyServiceServer;
@@ -12,6 +12,8 @@ use baton_runtime::client::InternalChannel;
 use baton_runtime::clock::micros;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_store::{Db, MigrateError, OpenError};
+use baton_words::SwitchId;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use crate::grpc::TelephonyApi;
@@ -38,6 +40,8 @@ pub struct TelephonyContext {
     pub lifecycle: Lifecycle,
     /// For example [`crate::switch::simulated::SimulatedSwitch`].
     pub switch: Arc<dyn SwitchPort>,
+    /// The name of that switch.
+    pub switch_id: SwitchId,
     /// Between two snapshots of the switch while nothing happens.
     pub resync_interval: Duration,
     pub transfer: InternalChannel,
@@ -117,7 +121,8 @@ pub async fn start(context: TelephonyContext) -> Result<Telephony, StartError> {
         logical_clock: LogicalClock::default(),
         names: Arc::clone(&names),
     });
-    let plan_acceptor = Arc::new(PlanAcceptor::new(db.clone(), Arc::clone(&interaction_context)));
+    let plan_acceptor =
+        Arc::new(PlanAcceptor::new(db.clone(), context.switch_id.clone(), Arc::clone(&interaction_context)));
     plan_acceptor.restore().await?;
 
     spawn_link(&context, &interaction_context, state, store::epoch(&db).await?);
@@ -135,6 +140,7 @@ fn spawn_link(
 ) {
     let orphans = OrphanResolver {
         switch: Arc::clone(&context.switch),
+        switch_id: context.switch_id.clone(),
         context: interaction_context.report.clone(),
         names: Arc::clone(&interaction_context.names),
         asking: Mutex::new(HashSet::new()),

@@ -5,7 +5,7 @@
 //! `MOST_REFUSALS` times. Then the archive is notified that the segment is lost.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_api::recording::v1::archive_service_client::ArchiveServiceClient;
@@ -16,6 +16,7 @@ use baton_store::Db;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
+use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::sync::{Notify, oneshot};
 use tonic::Code;
@@ -201,11 +202,11 @@ impl Uploader {
     }
 
     fn is_done(&self, segment: &str) -> bool {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner).contains(segment)
+        self.done.lock().contains(segment)
     }
 
     fn set_done(&self, segment: &str) {
-        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut done = self.done.lock();
         if done.len() >= MOST_DONE {
             done.clear();
         }

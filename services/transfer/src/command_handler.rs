@@ -169,7 +169,7 @@ impl CommandHandler {
     ) -> Result<InteractionId, SubmitError> {
         let mut tx = self.db.begin().await?;
         if let LegSource::Inbound(leg) = &opening.origin
-            && let Some(known) = store::interactions::by_leg(&mut tx, &opening.tenant, leg).await?
+            && let Some(known) = store::interactions::by_leg(&mut tx, &opening.tenant, &opening.switch, leg).await?
         {
             tx.rollback().await?;
             return Ok(known);

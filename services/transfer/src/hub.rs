@@ -3,10 +3,8 @@
 
 use crate::live::Live;
 use baton_words::InteractionId;
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use parking_lot::{Mutex, MutexGuard};
+use std::{collections::HashMap, sync::Arc};
 use tokio::sync::{broadcast, watch};
 
 type Seen = Option<Arc<Live>>;
@@ -58,7 +56,7 @@ impl Hub {
     }
 
     fn publish_to_tenant(&self, interaction: &Arc<Live>) {
-        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tenants = self.tenants.lock();
         // It fails when nobody watches any more.
         if tenants.get(&*interaction.tenant).is_some_and(|it| it.send(interaction.clone()).is_err()) {
             tenants.remove(&*interaction.tenant);
@@ -67,12 +65,12 @@ impl Hub {
 
     /// Begins to watch a tenant. Load its interactions *after* this, so that nothing falls between.
     pub(crate) fn watch_tenant(&self, tenant: &str) -> broadcast::Receiver<Arc<Live>> {
-        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tenants = self.tenants.lock();
         tenants.entry(tenant.to_owned()).or_insert_with(|| broadcast::channel(CHANGES).0).subscribe()
     }
 
     fn watched(&self) -> MutexGuard<'_, Watchers> {
-        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.watchers.lock()
     }
 }
 

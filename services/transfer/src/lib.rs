@@ -41,6 +41,7 @@ use baton_runtime::{
     quota::Quota,
 };
 use baton_store::{Db, StoreError};
+use baton_words::SwitchId;
 use command_handler::CommandHandler;
 use error::SubmitError;
 use std::{path::PathBuf, sync::Arc};
@@ -89,6 +90,7 @@ pub enum StartError {
 pub struct TransferRuntime {
     handler: Arc<CommandHandler>,
     peers: TransferPeers,
+    outgoing_switch: SwitchId,
 }
 
 /// The other services, as this one calls them.
@@ -126,10 +128,10 @@ pub async fn start(deps: TransferContext) -> Result<TransferRuntime, StartError>
     deps.lifecycle.spawn("transfer.relay", Relay::new(db.clone(), deps.bus, deps.clock.clone()).run(soft.clone()));
     deps.lifecycle.spawn("transfer.janitor", Janitor::new(db, deps.clock.clone()).run(soft.clone()));
     deps.lifecycle.spawn("transfer.wake", wake::run(handler.clone(), tasks.wakes, soft.clone()));
-    let pusher = push::Pusher::new(handler.clone(), peers.clone(), deps.config.repush_interval_ms.duration());
+    let pusher = push::Pusher::new(handler.clone(), peers.clone(), deps.config.compare_interval_ms.duration());
     deps.lifecycle.spawn("transfer.push", pusher.run(tasks.pushes, soft));
     handler.take_up_all().await?;
-    Ok(TransferRuntime { handler, peers })
+    Ok(TransferRuntime { handler, peers, outgoing_switch: deps.config.outgoing_switch_id })
 }
 
 impl TransferRuntime {
@@ -144,6 +146,7 @@ impl TransferRuntime {
             handler: self.handler.clone(),
             peers: self.peers.clone(),
             watchers: Arc::new(Quota::new(MAX_WATCHED, MAX_WATCHED_BY_TENANT)),
+            outgoing_switch: self.outgoing_switch.clone(),
         })
     }
 

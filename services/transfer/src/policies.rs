@@ -3,10 +3,8 @@
 use crate::store;
 use baton_domain::{Policy, policy};
 use baton_store::{Db, StoreError};
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use parking_lot::Mutex;
+use std::{collections::HashMap, sync::Arc};
 
 /// So many parsed policies are held; then the store is asked anew.
 const MAX_PARSED: usize = 10_000;
@@ -35,11 +33,11 @@ impl Policies {
     /// A version of the tenant's policy. 0 is the default.
     pub(crate) async fn version(&self, tenant: &str, version: u64) -> Result<Arc<Policy>, StoreError> {
         let key = (Arc::from(tenant), version);
-        if let Some(known) = self.parsed.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if let Some(known) = self.parsed.lock().get(&key) {
             return Ok(known.clone());
         }
         let parsed = Arc::new(self.read(tenant, version).await?);
-        let mut held = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.parsed.lock();
         if held.len() >= MAX_PARSED {
             held.clear();
         }

@@ -1,9 +1,14 @@
 //! Makes the world follow the state: pushes the projections of every live interaction to telephony, presence and routing, and submits what they
 //! answer as facts.
 //!
-//! One task an interaction, while there is something to push: a slow interaction never delays another (T10). A projection that has not changed
-//! since it was last accepted is not pushed again, until the periodic push, which heals whatever was missed. A push that fails is tried again
+//! One task an interaction, which sleeps while nothing changes: a slow interaction never delays another (T10). A projection that has not changed
+//! since it was last accepted is not pushed again, unless its receiver says that it lacks it ([`compare`]). A push that fails is tried again
 //! with the *newest* state; nothing is queued.
+
+mod accepted;
+mod compare;
+
+use accepted::{Accepted, AcceptedProjections};
 
 use crate::{
     TransferPeers,
@@ -11,29 +16,13 @@ use crate::{
     convert,
     live::Live,
 };
-use baton_api::{
-    ApiError,
-    error::ErrorReason,
-    presence::v1::claim_service_client::ClaimServiceClient,
-    routing::v1::route_service_client::RouteServiceClient,
-    telephony::v1::{ApplyPlanRequest, telephony_service_client::TelephonyServiceClient},
-};
-use baton_domain::{
-    Fact, Input,
-    project::{Claims, MediaPlan, Wait},
-};
-use baton_runtime::{
-    client::{Backoff, InternalChannel},
-    lifecycle, telemetry,
-};
+use baton_api::{ApiError, error::ErrorReason, telephony::v1::ApplyPlanRequest};
+use baton_domain::{Fact, Input};
+use baton_runtime::{client::Backoff, lifecycle, telemetry};
 use baton_words::InteractionId;
 use futures::FutureExt as _;
-use std::{
-    collections::HashMap,
-    panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use parking_lot::Mutex;
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::{Notify, mpsc::UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -42,41 +31,34 @@ use tonic::Status;
 pub(crate) struct Pusher {
     handler: Arc<CommandHandler>,
     peers: TransferPeers,
-    repush: Duration,
-    followers: Arc<Mutex<HashMap<InteractionId, Arc<Follower>>>>,
+    compare_interval: Duration,
+    followers: Followers,
 }
+
+type Followers = Arc<Mutex<HashMap<InteractionId, Arc<Follower>>>>;
 
 /// One interaction that is followed.
 #[derive(Debug)]
 struct Follower {
     newest: Mutex<ChangeNotice>,
+    accepted: Mutex<AcceptedProjections>,
+    /// There is something new to push, or something that was accepted is lacking.
     changed: Notify,
 }
 
-/// What was last accepted of each projection; its version aside.
-#[derive(Debug, Default)]
-struct AcceptedProjections {
-    plan: Option<MediaPlan>,
-    claims: Option<Claims>,
-    wait: AcceptedWait,
-}
-
-/// What routing last accepted.
-#[derive(Debug, Default)]
-enum AcceptedWait {
-    /// Nobody knows.
-    #[default]
-    Unknown,
-    /// This wait, or none.
-    Known(Option<Wait>),
-}
-
 impl Pusher {
-    pub(crate) fn new(handler: Arc<CommandHandler>, peers: TransferPeers, repush: Duration) -> Self {
-        Self { handler, peers, repush, followers: Arc::default() }
+    pub(crate) fn new(handler: Arc<CommandHandler>, peers: TransferPeers, compare_interval: Duration) -> Self {
+        Self { handler, peers, compare_interval, followers: Arc::default() }
     }
 
     pub(crate) async fn run(self, mut notices: UnboundedReceiver<ChangeNotice>, stop: CancellationToken) {
+        for receiver in compare::Receiver::ALL {
+            let (peers, followers) = (self.peers.clone(), self.followers.clone());
+            let (clock, interval, stop) = (self.handler.clock.clone(), self.compare_interval, stop.clone());
+            lifecycle::spawn(async move {
+                stop.run_until_cancelled(compare::run(receiver, peers, followers, clock, interval)).await;
+            });
+        }
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -91,16 +73,17 @@ impl Pusher {
     /// Hands the newest state to the interaction's follower, and starts one where there is none.
     fn note(&self, notice: ChangeNotice, stop: &CancellationToken) {
         let id = notice.live.id;
-        let mut followers = lock(&self.followers);
+        let mut followers = self.followers.lock();
         if let Some(follower) = followers.get(&id) {
-            let mut newest = lock(&follower.newest);
+            let mut newest = follower.newest.lock();
             if newest.live.version < notice.live.version {
                 *newest = notice;
                 follower.changed.notify_one();
             }
             return;
         }
-        let follower = Arc::new(Follower { newest: Mutex::new(notice), changed: Notify::new() });
+        let (newest, accepted) = (Mutex::new(notice), Mutex::default());
+        let follower = Arc::new(Follower { newest, accepted, changed: Notify::new() });
         followers.insert(id, follower.clone());
         drop(followers);
         let task = Follow {
@@ -108,7 +91,6 @@ impl Pusher {
             peers: self.peers.clone(),
             follower,
             followers: self.followers.clone(),
-            repush: self.repush,
         };
         let stop = stop.clone();
         let busy = self.handler.clock.busy();
@@ -123,24 +105,22 @@ struct Follow {
     handler: Arc<CommandHandler>,
     peers: TransferPeers,
     follower: Arc<Follower>,
-    followers: Arc<Mutex<HashMap<InteractionId, Arc<Follower>>>>,
-    repush: Duration,
+    followers: Followers,
 }
 
 impl Follow {
-    async fn follow(mut self, busy: baton_runtime::clock::BusyGuard) {
+    async fn follow(self, busy: baton_runtime::clock::BusyGuard) {
         let clock = self.handler.clock.clone();
         let backoff = Backoff::default();
-        let mut accepted = AcceptedProjections::default();
         let mut failures = 0;
         let mut busy = Some(busy);
         let mut acknowledged = 0;
         loop {
-            let ChangeNotice { live: interaction, trace } = lock(&self.follower.newest).clone();
+            let ChangeNotice { live: interaction, trace } = self.follower.newest.lock().clone();
             // What is pushed again although it was accepted belongs to no command.
             let trace = trace.filter(|_| interaction.version > acknowledged);
             let span = tracing::info_span!(parent: None, "push", interaction.id = %interaction.id, interaction.version = interaction.version);
-            let pushing = AssertUnwindSafe(Box::pin(self.push(&interaction, &mut accepted))).catch_unwind();
+            let pushing = AssertUnwindSafe(Box::pin(self.push(&interaction))).catch_unwind();
             // A bug that panics on one interaction must not leave it without a follower.
             let panicked = |_| Err(Status::internal("the push panicked"));
             match telemetry::follow(trace, span, pushing).await.unwrap_or_else(panicked) {
@@ -157,10 +137,14 @@ impl Follow {
                 return;
             }
             busy.take();
-            let pause = if failures == 0 { self.repush } else { backoff.pause(failures) };
-            tokio::select! {
-                () = self.follower.changed.notified() => {}
-                () = clock.sleep(pause) => if failures == 0 { accepted = AcceptedProjections::default() },
+            let changed = self.follower.changed.notified();
+            if failures == 0 {
+                changed.await;
+            } else {
+                tokio::select! {
+                    () = changed => {}
+                    () = clock.sleep(backoff.pause(failures)) => {}
+                }
             }
             busy = Some(clock.busy());
         }
@@ -168,8 +152,8 @@ impl Follow {
 
     /// An interaction that is over, and whose end everybody has accepted, needs no follower.
     fn leave_if_done(&self, pushed: &Live) -> bool {
-        let mut followers = lock(&self.followers);
-        let unchanged = lock(&self.follower.newest).live.version == pushed.version;
+        let mut followers = self.followers.lock();
+        let unchanged = self.follower.newest.lock().live.version == pushed.version;
         let done = pushed.settled() && unchanged;
         if done {
             followers.remove(&pushed.id);
@@ -179,86 +163,62 @@ impl Follow {
 
     /// Pushes the three projections, each to its own service, at the same time, and submits what each answers: no service waits for a slow
     /// one.
-    async fn push(&mut self, i: &Live, accepted: &mut AcceptedProjections) -> Result<(), Status> {
-        let AcceptedProjections { plan, claims, wait } = accepted;
-        let handler = &self.handler;
-        let (media, agents, team) = futures::join!(
-            push_plan(self.peers.telephony.clone(), i, plan),
-            push_claims(self.peers.presence.clone(), handler, i, claims),
-            push_wait(self.peers.routing.clone(), handler, i, wait),
-        );
+    async fn push(&self, i: &Live) -> Result<(), Status> {
+        let (media, agents, team) = futures::join!(self.push_plan(i), self.push_claims(i), self.push_wait(i));
         media.and(agents).and(team)
     }
-}
 
-async fn report(handler: &Arc<CommandHandler>, id: InteractionId, facts: Vec<Fact>) -> Result<(), Status> {
-    if !facts.is_empty() {
-        handler.submit(id, facts.into_iter().map(Input::Fact).collect()).await?;
+    async fn push_plan(&self, i: &Live) -> Result<(), Status> {
+        let plan = i.plan();
+        if self.follower.accepted.lock().has_plan(&plan) {
+            return Ok(());
+        }
+        let request = ApplyPlanRequest { plan: Some(convert::plan::media(i, &plan)) };
+        self.peers.telephony.clone().apply_plan(request).await.map(drop).or_else(not_if_stale)?;
+        self.follower.accepted.lock().plan = Some(Accepted { version: i.version, projection: plan });
+        Ok(())
     }
-    Ok(())
-}
 
-async fn push_plan(
-    mut telephony: TelephonyServiceClient<InternalChannel>,
-    i: &Live,
-    accepted: &mut Option<MediaPlan>,
-) -> Result<(), Status> {
-    let plan = i.plan();
-    if accepted.as_ref().is_some_and(|old| *old == MediaPlan { version: old.version, ..plan.clone() }) {
-        return Ok(());
+    async fn push_claims(&self, i: &Live) -> Result<(), Status> {
+        let claims = i.claims();
+        if self.follower.accepted.lock().has_claims(&claims) {
+            return Ok(());
+        }
+        let facts = match self.peers.presence.clone().sync_claims(convert::plan::claims(i, &claims)).await {
+            Ok(answer) => convert::facts::of_claims(i.id, answer.get_ref())?,
+            Err(status) => not_if_stale(status).map(|()| Vec::new())?,
+        };
+        // Only now: a grant that was not committed is asked for again at once.
+        self.report(i.id, facts).await?;
+        self.follower.accepted.lock().claims = Some(Accepted { version: i.version, projection: claims });
+        Ok(())
     }
-    let request = ApplyPlanRequest { plan: Some(convert::plan::media(i, &plan)) };
-    telephony.apply_plan(request).await.map(drop).or_else(not_if_stale)?;
-    *accepted = Some(plan);
-    Ok(())
-}
 
-async fn push_claims(
-    mut presence: ClaimServiceClient<InternalChannel>,
-    handler: &Arc<CommandHandler>,
-    i: &Live,
-    accepted: &mut Option<Claims>,
-) -> Result<(), Status> {
-    let claims = i.claims();
-    if accepted.as_ref().is_some_and(|old| *old == Claims { version: old.version, ..claims.clone() }) {
-        return Ok(());
-    }
-    let facts = match presence.sync_claims(convert::plan::claims(i, &claims)).await {
-        Ok(answer) => convert::facts::of_claims(i.id, answer.get_ref())?,
-        Err(status) => not_if_stale(status).map(|()| Vec::new())?,
-    };
-    // Only now: a grant that was not committed is command_request for again at once.
-    report(handler, i.id, facts).await?;
-    *accepted = Some(claims);
-    Ok(())
-}
-
-async fn push_wait(
-    mut routing: RouteServiceClient<InternalChannel>,
-    handler: &Arc<CommandHandler>,
-    i: &Live,
-    accepted: &mut AcceptedWait,
-) -> Result<(), Status> {
-    let wait = i.wait();
-    let same = match accepted {
+    async fn push_wait(&self, i: &Live) -> Result<(), Status> {
+        let wait = i.wait();
         // An interaction that has never waited is nothing to routing.
-        AcceptedWait::Unknown => i.counters.wait == 0,
-        AcceptedWait::Known(old) => *old == wait,
-    };
-    if same {
-        return Ok(());
+        if i.counters.wait == 0 || self.follower.accepted.lock().has_wait(wait.as_ref()) {
+            return Ok(());
+        }
+        let answer = match self.peers.routing.clone().sync_wait(convert::plan::wait(i, wait.as_ref())).await {
+            Ok(answer) => Some(answer.into_inner()),
+            Err(status) => not_if_stale(status).map(|()| None)?,
+        };
+        let fact = match (answer, &wait) {
+            (Some(answer), Some(wait)) => convert::facts::of_wait(wait.wait, &answer)?,
+            _ => None,
+        };
+        self.report(i.id, fact.into_iter().collect()).await?;
+        self.follower.accepted.lock().wait = Some(Accepted { version: i.version, projection: wait });
+        Ok(())
     }
-    let answer = match routing.sync_wait(convert::plan::wait(i, wait.as_ref())).await {
-        Ok(answer) => Some(answer.into_inner()),
-        Err(status) => not_if_stale(status).map(|()| None)?,
-    };
-    let fact = match (answer, &wait) {
-        (Some(answer), Some(wait)) => convert::facts::of_wait(wait.wait, &answer)?,
-        _ => None,
-    };
-    report(handler, i.id, fact.into_iter().collect()).await?;
-    *accepted = AcceptedWait::Known(wait);
-    Ok(())
+
+    async fn report(&self, id: InteractionId, facts: Vec<Fact>) -> Result<(), Status> {
+        if !facts.is_empty() {
+            self.handler.submit(id, facts.into_iter().map(Input::Fact).collect()).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Somebody has seen a newer version: then ours needs no pushing.
@@ -267,8 +227,4 @@ fn not_if_stale(status: Status) -> Result<(), Status> {
         Some(error) if error.reason == ErrorReason::Stale => Ok(()),
         _ => Err(status),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

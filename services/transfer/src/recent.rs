@@ -3,10 +3,8 @@
 
 use crate::live::Live;
 use baton_words::InteractionId;
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use parking_lot::{Mutex, MutexGuard};
+use std::{collections::HashMap, sync::Arc};
 
 /// From so many on those that are over are forgotten now and then; the store has them.
 const SWEEP_AT_LEAST: usize = 1_000;
@@ -43,6 +41,6 @@ impl Recent {
     }
 
     fn entries(&self) -> MutexGuard<'_, RecentMap> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

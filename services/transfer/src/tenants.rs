@@ -3,10 +3,8 @@
 use crate::{pseudonym::PseudonymKey, store::tenants as stored};
 use baton_runtime::auth::{TenantId, TenantState, TenantStates};
 use baton_store::{Db, StoreError};
-use std::{
-    collections::HashMap,
-    sync::{PoisonError, RwLock},
-};
+use parking_lot::RwLock;
+use std::collections::HashMap;
 use tokio::sync::Mutex;
 
 const AT_ONCE: usize = 1_000;
@@ -57,13 +55,13 @@ impl Tenants {
 
     /// The customer's pseudonym; empty for a customer without a number.
     pub(crate) fn pseudonym(&self, tenant: &str, customer: &str) -> String {
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.keys.read();
         keys.get(tenant).map(|key| key.of(customer)).unwrap_or_default()
     }
 
     fn tell(&self, record: stored::TenantRecord) {
         let state = if record.is_suspended { TenantState::Suspended } else { TenantState::Active };
-        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(record.id.to_string(), record.pseudonym_key);
+        self.keys.write().insert(record.id.to_string(), record.pseudonym_key);
         self.states.set(record.id, state);
     }
 

@@ -16,7 +16,9 @@ use crate::{
     actor::Actor,
     machine::{Flow, Recorder, Search, Transfer},
 };
-use baton_words::{AgentId, AnnouncementNo, ClaimNo, Direction, ExitNo, InteractionId, LegNo, Medium, Reason};
+use baton_words::{
+    AgentId, AnnouncementNo, ClaimNo, Direction, ExitNo, InteractionId, LegNo, Medium, Reason, SwitchId,
+};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::{collections::BTreeMap, sync::Arc};
@@ -33,6 +35,9 @@ pub(crate) const RELEASED_KEPT: usize = 16;
 pub struct Interaction {
     pub id: InteractionId,
     pub tenant: Arc<str>,
+    /// The switch that all its legs are on.
+    #[serde(default)]
+    pub switch: SwitchId,
     /// Grows by one with each change.
     pub version: u64,
     /// The sequence of its last event.

@@ -2,7 +2,7 @@
 
 use super::{Counters, Interaction, Leg, LegSource, LegState, Party, PartyNo, Seeker, Stage, Tally, Who};
 use crate::machine::{Flow, FlowStep, Recorder};
-use baton_words::{Direction, InteractionId, Medium, RecordingMode};
+use baton_words::{Direction, InteractionId, Medium, RecordingMode, SwitchId};
 use smallvec::{SmallVec, smallvec};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,6 +11,8 @@ use std::{collections::BTreeMap, sync::Arc};
 pub struct Opening {
     pub id: InteractionId,
     pub tenant: Arc<str>,
+    /// The switch that the call is on.
+    pub switch: SwitchId,
     /// The number that was called, or called from.
     pub number: Arc<str>,
     /// The customer's number or address; may be empty. Personal data.
@@ -20,7 +22,7 @@ pub struct Opening {
     /// How the customer is connected, or will be.
     pub origin: LegSource,
     /// The id of the number's call flow; none without one.
-    pub flow: Option<Arc<str>>,
+    pub flow_id: Option<Arc<str>>,
     pub steps: Vec<FlowStep>,
     /// See [`Flow::skip_voicemail`].
     pub skip_voicemail: bool,
@@ -47,6 +49,7 @@ impl Interaction {
         Self {
             id: opening.id,
             tenant: opening.tenant,
+            switch: opening.switch,
             version: 0,
             sequence: 0,
             opened_at_us: now_us,
@@ -58,7 +61,7 @@ impl Interaction {
             customer_key: opening.customer_key,
             parties: smallvec![customer],
             stage: Stage::Seeking(Seeker::Transfer),
-            flow: Flow { name: opening.flow, steps: opening.steps, next: 0, skip_voicemail: opening.skip_voicemail },
+            flow: Flow { id: opening.flow_id, steps: opening.steps, next: 0, skip_voicemail: opening.skip_voicemail },
             transfer: None,
             journey: Vec::new(),
             notes: Vec::new(),

@@ -9,7 +9,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
     /// The call flow's id; none for a call that an agent places, and for a number without a flow.
-    pub name: Option<Arc<str>>,
+    #[serde(alias = "name")]
+    pub id: Option<Arc<str>>,
     /// In order.
     pub steps: Vec<FlowStep>,
     /// The index of the next one to take.

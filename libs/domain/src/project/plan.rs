@@ -7,7 +7,7 @@ use crate::{
     machine::{Offer, OfferState, Round, Search},
     policy::{CustomerMeanwhile, Hears, Policy},
 };
-use baton_words::{AnnouncementNo, ExitNo, LegNo, RecordingNo, Room, SegmentNo, Treatment};
+use baton_words::{AnnouncementNo, ExitNo, LegNo, RecordingNo, Room, SegmentNo, SwitchId, Treatment};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ pub(crate) const CUSTOMER_DISCONNECTED: &str = "customer_disconnected";
 pub struct MediaPlan {
     /// The version of which this is the projection.
     pub version: u64,
+    /// The switch that all of it is on.
+    pub switch: SwitchId,
     pub rooms: SmallVec<[PlannedRoom; 3]>,
     pub legs: SmallVec<[PlannedLeg; 4]>,
     /// What is to be played once.
@@ -109,6 +111,7 @@ pub fn plan(i: &Interaction, policy: &Policy) -> MediaPlan {
     });
     let mut plan = MediaPlan {
         version: i.version,
+        switch: i.switch.clone(),
         rooms: SmallVec::new(),
         legs: SmallVec::new(),
         announcement: None,

@@ -397,7 +397,7 @@ impl Advance<'_> {
             reason,
             direction: self.i.direction,
             number: self.i.number.clone(),
-            flow: self.i.flow.name.clone(),
+            flow_id: self.i.flow.id.clone(),
             customer_key: self.i.customer_key.clone(),
             summary: self.i.summary(),
         })));

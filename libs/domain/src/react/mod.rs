@@ -49,13 +49,14 @@ fn begin(
 ) -> (Interaction, Events) {
     let mut interaction = Interaction::new(opening, now_us);
     let opened = Opened {
+        switch: interaction.switch.clone(),
         medium: interaction.medium,
         direction: interaction.direction,
         number: interaction.number.clone(),
         customer: interaction.customer().address().clone(),
         customer_key: interaction.customer_key.clone(),
         recording_mode: interaction.recorder.mode,
-        flow: interaction.flow.name.clone(),
+        flow_id: interaction.flow.id.clone(),
     };
     let mut advance = Advance::new(&mut interaction, policy, now_us, actor);
     advance.emit(EventKind::Opened(Box::new(opened)));

@@ -9,7 +9,7 @@ use baton_domain::{
     project::{self, MediaPlan, TransferRecord},
 };
 use baton_words::{
-    AgentId, ClaimNo, InteractionId, LegNo, Phase, Reason, RecordingMode, TeamId, TransferKind, TransferNo,
+    AgentId, ClaimNo, InteractionId, LegNo, Phase, Reason, RecordingMode, SwitchId, TeamId, TransferKind, TransferNo,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -55,11 +55,12 @@ fn opening(recording: RecordingMode, steps: Vec<FlowStep>, origin: LegSource) ->
     Opening {
         id: InteractionId(Uuid::from_u128(99)),
         tenant: "acme".into(),
+        switch: SwitchId::default(),
         number: "+3225550100".into(),
         customer: "+32470000000".into(),
         customer_key: "".into(),
         origin,
-        flow: Some("main".into()),
+        flow_id: Some("main".into()),
         steps,
         skip_voicemail: false,
         recording,

@@ -1,11 +1,12 @@
 //! Minting tokens for callers, and verifying them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -122,7 +123,7 @@ impl Verifier {
 
 impl VerifierState {
     fn verified(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<VerifiedToken>>> {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
+        self.verified.lock()
     }
 
     fn remember(&self, token: &str, verified: VerifiedToken) -> Arc<VerifiedToken> {

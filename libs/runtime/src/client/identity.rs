@@ -1,10 +1,11 @@
 //! The identity with which a channel calls.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_api::ApiError;
 use http::HeaderValue;
+use parking_lot::Mutex;
 
 use crate::auth::{Caller, SigningKey};
 use crate::clock::micros;
@@ -35,7 +36,7 @@ impl ServiceIdentity {
     }
 
     fn header(&self, now_us: i64) -> Result<HeaderValue, ApiError> {
-        let mut current = self.0.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.0.current.lock();
         if let Some(cached) = current.as_ref().filter(|it| now_us < it.renew_at_us) {
             return Ok(cached.header.clone());
         }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 
 /// How long it must have been quiet before time jumps, in rounds of a millisecond. Between the end of one piece of work and
@@ -58,7 +59,7 @@ impl SimClock {
 
     fn lock(&self) -> MutexGuard<'_, SimState> {
         // No code that holds the lock can panic half way through a change.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     pub(super) fn now_us(&self) -> i64 {
@@ -275,14 +276,14 @@ mod tests {
             let (clock, woken) = (clock.clone(), Arc::clone(&woken));
             tasks.push(crate::lifecycle::spawn(async move {
                 clock.sleep_until(n * 3_600_000_000).await;
-                woken.lock().unwrap().push((n, clock.now_us()));
+                woken.lock().push((n, clock.now_us()));
             }));
         }
         for task in tasks {
             task.await.unwrap();
         }
         let expected: Vec<_> = (1..=50).map(|n| (n, n * 3_600_000_000)).collect();
-        assert_eq!(*woken.lock().unwrap(), expected);
+        assert_eq!(*woken.lock(), expected);
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use baton_words::SwitchId;
 use serde::{Deserialize, Deserializer};
 
 use crate::server::WebOrigin;
@@ -95,8 +96,9 @@ pub struct TelemetryConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TransferConfig {
-    pub repush_interval_ms: Millis,
+    pub compare_interval_ms: Millis,
     pub answer_wait_ms: Millis,
+    pub outgoing_switch_id: SwitchId,
 }
 
 /// `[presence]`
@@ -117,6 +119,7 @@ pub struct RoutingConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TelephonyConfig {
+    pub switch_id: SwitchId,
     /// Empty: the simulated switch of `baton up`.
     pub switch_address: String,
     pub resync_interval_ms: Millis,

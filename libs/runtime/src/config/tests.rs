@@ -50,7 +50,7 @@ fn a_typo_in_a_variable_is_named_with_the_variable() {
 #[test]
 fn a_variable_that_is_no_key_is_named_with_the_one_that_may_be_meant() {
     let corpus = [
-        ("BATON_TRANSFER_REPUSH_INTERVAL_MS", "is BATON_TRANSFER__REPUSH_INTERVAL_MS meant?"),
+        ("BATON_TRANSFER_COMPARE_INTERVAL_MS", "is BATON_TRANSFER__COMPARE_INTERVAL_MS meant?"),
         ("BATON__SERVER__LISTEN", "is BATON_SERVER__LISTEN meant?"),
         ("BATON_SERVER__LISTN", "is BATON_SERVER__LISTEN meant?"),
         ("BATON_FOO", "the sections are"),

@@ -1,10 +1,11 @@
 //! Group commit on a disk whose syncs the test lets pass, or breaks, one at a time.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_api::Outcome;
+use parking_lot::{Condvar, Mutex};
 use sqlx::migrate::Migrator;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -30,18 +31,18 @@ struct SyncCounts {
 
 impl SyncGate {
     fn change(&self, change: impl FnOnce(&mut SyncCounts)) {
-        change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.counts.lock());
         self.changed.notify_all();
     }
 
     fn came(&self) -> usize {
-        self.counts.lock().unwrap().came
+        self.counts.lock().came
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut counts = self.counts.lock().unwrap();
+        let mut counts = self.counts.lock();
         counts.came += 1;
-        counts = self.changed.wait_while(counts, |counts| counts.may_pass == 0 && !counts.is_broken).unwrap();
+        self.changed.wait_while(&mut counts, |counts| counts.may_pass == 0 && !counts.is_broken);
         if counts.is_broken {
             return Err(io::Error::other("the disk is broken"));
         }
@@ -179,7 +180,7 @@ async fn commits_that_share_a_sync_return_in_their_order() {
         let order = Arc::clone(&order);
         tasks.push(spawn(async move {
             commit.await.unwrap().unwrap();
-            order.lock().unwrap().push(number);
+            order.lock().push(number);
         }));
         it.until_visible(number).await;
     }
@@ -187,7 +188,7 @@ async fn commits_that_share_a_sync_return_in_their_order() {
     for task in tasks {
         task.await.unwrap();
     }
-    assert_eq!(*order.lock().unwrap(), (1..=32).collect::<Vec<_>>());
+    assert_eq!(*order.lock(), (1..=32).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use baton_api::common::v1::{Direction, Reason, Target, target};
 use baton_api::event::v1::Event;
 use baton_api::event::v1::event_data::Data;
+use baton_api::event::v1::routing_changed::Configuration;
 use baton_api::event::v1::tenant_changed::Change;
 
 use super::word;
@@ -174,8 +175,16 @@ fn others(data: &Data, names: &Names) -> Option<String> {
             format!("{} is now {} ({why}).", names.of(&it.agent_id), word::agent_state(it.to))
         }
         Data::DirectoryChanged(it) => {
-            let (what, change) = (word::directory_part(it.what), word::directory_change(it.change));
+            let (what, change) = (word::directory_part(it.what), word::change(it.change));
             format!("The {what} {} was {change}.", names.of(&it.id))
+        }
+        Data::RoutingChanged(it) => {
+            let what = match it.configuration.as_ref()? {
+                Configuration::Number(it) => format!("number {}", it.number),
+                Configuration::CallFlow(it) => format!("call flow {}", word::one_line(&it.name)),
+                Configuration::DialRule(it) => format!("dial rule {}", it.prefix),
+            };
+            format!("The {what} was {}.", word::change(it.change))
         }
         Data::PolicyChanged(it) => format!("The policy is {} now, version {}.", it.profile, it.version),
         Data::TenantChanged(it) => match it.change() {
@@ -218,7 +227,7 @@ mod tests {
         let made = DirectoryChanged {
             what: directory_changed::What::Agent.into(),
             id: "a".to_owned(),
-            change: directory_changed::Change::Created.into(),
+            change: baton_api::event::v1::Change::Created.into(),
             team: None,
         };
         let event = Event { data: Some(EventData { data: Some(Data::DirectoryChanged(made)) }), ..Event::default() };

@@ -38,7 +38,7 @@ words! {
     agent_state: baton_api::presence::v1::AgentState, "AGENT_STATE_";
     state_cause: baton_api::event::v1::agent_state_changed::Cause, "CAUSE_";
     directory_part: baton_api::event::v1::directory_changed::What, "WHAT_";
-    directory_change: baton_api::event::v1::directory_changed::Change, "CHANGE_";
+    change: baton_api::event::v1::Change, "CHANGE_";
     transfer_kind: baton_api::common::v1::TransferKind, "TRANSFER_KIND_";
     transfer_phase: baton_api::common::v1::TransferPhase, "TRANSFER_PHASE_";
     reason: baton_api::common::v1::Reason, "REASON_";

@@ -209,6 +209,7 @@ impl ServiceContext<'_> {
             config: self.setup.config.routing.clone(),
             clock: self.clock(),
             lifecycle: self.lifecycle(),
+            bus: self.bus.clone(),
             presence: peers.clone(),
             transfer: peers,
         };
@@ -235,6 +236,7 @@ impl ServiceContext<'_> {
             clock: self.clock(),
             lifecycle: self.lifecycle(),
             switch: Arc::new(SimulatedSwitch::new(&switch)),
+            switch_id: self.setup.config.telephony.switch_id.clone(),
             resync_interval: self.setup.config.telephony.resync_interval_ms.duration(),
             transfer: peers.clone(),
             recording: peers,

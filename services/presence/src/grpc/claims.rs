@@ -6,10 +6,11 @@ use baton_api::ApiError;
 use baton_api::common::v1::Reason;
 use baton_api::presence::v1::claim_service_server::ClaimService;
 use baton_api::presence::v1::{
-    Claim, ClaimStatus, ListCandidatesRequest, ListCandidatesResponse, LookupAgentsRequest, LookupAgentsResponse,
-    LookupTeamRequest, LookupTeamResponse, ReleasedClaim, SyncClaimsRequest, SyncClaimsResponse,
-    WatchAvailabilityRequest, WatchAvailabilityResponse, claim, claim_status,
+    Claim, ClaimStatus, CompareClaimsRequest, CompareClaimsResponse, ListCandidatesRequest, ListCandidatesResponse,
+    LookupAgentsRequest, LookupAgentsResponse, LookupTeamsRequest, LookupTeamsResponse, ReleasedClaim,
+    SyncClaimsRequest, SyncClaimsResponse, WatchAvailabilityRequest, WatchAvailabilityResponse, claim, claim_status,
 };
+use baton_follow::compare;
 use baton_runtime::stream;
 use futures::stream::BoxStream;
 use prost::Message as _;
@@ -48,6 +49,18 @@ impl ClaimService for PresenceApi {
         Ok(Response::new(SyncClaimsResponse { claims: claims.collect() }))
     }
 
+    async fn compare_claims(
+        &self,
+        request: Request<CompareClaimsRequest>,
+    ) -> Result<Response<CompareClaimsResponse>, Status> {
+        let asked = &request.get_ref().versions;
+        compare::check(asked)?;
+        let lacking_interaction_ids =
+            compare::lacking(&mut self.core.db.read().await?, "claim_versions", asked).await?;
+        self.core.db.settled().await?;
+        Ok(Response::new(CompareClaimsResponse { lacking_interaction_ids }))
+    }
+
     async fn lookup_agents(
         &self,
         request: Request<LookupAgentsRequest>,
@@ -61,13 +74,17 @@ impl ClaimService for PresenceApi {
         Ok(Response::new(LookupAgentsResponse { agents }))
     }
 
-    async fn lookup_team(&self, request: Request<LookupTeamRequest>) -> Result<Response<LookupTeamResponse>, Status> {
+    async fn lookup_teams(
+        &self,
+        request: Request<LookupTeamsRequest>,
+    ) -> Result<Response<LookupTeamsResponse>, Status> {
         let message = request.get_ref();
         let tenant = parse::tenant(&message.tenant)?;
-        let id = TeamId::parse("team_id", &message.team_id)?;
-        let team = self.core.index.known(&tenant).and_then(|it| it.team(id));
-        let team = team.ok_or_else(|| ApiError::not_found("team"))?;
-        Ok(Response::new(LookupTeamResponse { name: team.name.clone() }))
+        let ids = parse::team_ids("team_ids", &message.team_ids, MAX_LOOKUP)?;
+        let index = self.core.index.known(&tenant);
+        let found = index.into_iter().flat_map(|index| ids.iter().filter_map(move |id| index.team(*id)));
+        let teams = found.map(|it| convert::team_ref(&it)).collect();
+        Ok(Response::new(LookupTeamsResponse { teams }))
     }
 
     async fn list_candidates(

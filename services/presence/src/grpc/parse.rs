@@ -101,10 +101,19 @@ pub(super) fn members(texts: &[String]) -> Result<BTreeSet<AgentId>, ApiError> {
 
 /// Agents' ids, each once.
 pub(super) fn agent_ids(field: &str, texts: &[String], most: usize) -> Result<BTreeSet<AgentId>, ApiError> {
+    at_most(field, texts, most)?.iter().map(|it| AgentId::parse(field, it)).collect()
+}
+
+/// Teams' ids, each once.
+pub(super) fn team_ids(field: &str, texts: &[String], most: usize) -> Result<BTreeSet<TeamId>, ApiError> {
+    at_most(field, texts, most)?.iter().map(|it| TeamId::parse(field, it)).collect()
+}
+
+fn at_most<'a>(field: &str, texts: &'a [String], most: usize) -> Result<&'a [String], ApiError> {
     if texts.len() > most {
         return Err(ApiError::invalid_argument(field, format!("must be {most} at most")));
     }
-    texts.iter().map(|it| AgentId::parse(field, it)).collect()
+    Ok(texts)
 }
 
 /// The state that an agent requests.

@@ -8,9 +8,10 @@ mod picker;
 mod tenant;
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use baton_runtime::auth::TenantId;
+use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
 pub(crate) use picker::{PickerFilter, TargetKey};
@@ -34,19 +35,19 @@ impl Index {
         if let Some(tenant) = self.known(id) {
             return tenant;
         }
-        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        let mut tenants = self.tenants.write();
         Arc::clone(tenants.entry(id.clone()).or_default())
     }
 
     /// A tenant's index, if one was ever made.
     pub(crate) fn known(&self, id: &TenantId) -> Option<Arc<TenantIndex>> {
-        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let tenants = self.tenants.read();
         tenants.get(id).map(Arc::clone)
     }
 
     /// The tenants that have an index.
     pub(crate) fn tenants(&self) -> Vec<TenantId> {
-        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let tenants = self.tenants.read();
         tenants.keys().cloned().collect()
     }
 

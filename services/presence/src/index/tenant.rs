@@ -1,8 +1,9 @@
 //! One tenant's agents and teams in memory.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::Arc;
 
+use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::{broadcast, watch};
 
 use super::MAX_BEHIND;
@@ -49,7 +50,7 @@ impl TenantIndex {
     /// Takes over an agent as they are now (`None`: gone). `true` if they became available.
     pub(crate) fn put_agent(&self, id: AgentId, record: Option<AgentRecord>) -> bool {
         let became_available = {
-            let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
+            let mut directory = self.directory.write();
             directory.put_agent(id, record)
         };
         let _ = self.touched.send(Touched::Agent(id));
@@ -59,7 +60,7 @@ impl TenantIndex {
     /// Takes over a team as it is now (`None`: gone).
     pub(crate) fn put_team(&self, id: TeamId, record: Option<TeamRecord>) {
         {
-            let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
+            let mut directory = self.directory.write();
             directory.put_team(id, record);
         }
         let _ = self.touched.send(Touched::Team(id));
@@ -104,7 +105,7 @@ impl TenantIndex {
     }
 
     pub(super) fn directory(&self) -> RwLockReadGuard<'_, TenantDirectory> {
-        self.directory.read().unwrap_or_else(PoisonError::into_inner)
+        self.directory.read()
     }
 }
 

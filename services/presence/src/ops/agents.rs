@@ -2,7 +2,7 @@
 
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
-use baton_api::event::v1::directory_changed::Change;
+use baton_api::event::v1::Change;
 use tonic::Status;
 
 use super::teams::team_changed;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use baton_api::ApiError;
-use baton_api::event::v1::directory_changed::Change;
+use baton_api::event::v1::Change;
 use tonic::Status;
 
 use crate::edit::Edit;

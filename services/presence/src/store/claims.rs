@@ -1,6 +1,8 @@
 //! Claims: which interaction occupies which agent.
 
 use baton_api::common::v1::Reason;
+use baton_api::transfer::v1::{ClaimFact, Fact, claim_fact, fact};
+use baton_follow::report::Unacknowledged;
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 
@@ -241,24 +243,35 @@ pub(crate) struct UnreportedExpiry {
     pub(crate) expires_at_us: i64,
 }
 
-/// Unreported expiries, those of one interaction together; at most `limit`.
-pub(crate) async fn unreported(reader: &mut Reader, limit: i64) -> Result<Vec<UnreportedExpiry>, StoreError> {
-    Ok(on!(reader, conn => sqlx::query_as(
-        "SELECT tenant, claim_id, interaction_id, expires_at_us FROM claims
-         WHERE state = 'expired' AND NOT reported ORDER BY interaction_id LIMIT $1")
-        .bind(limit)
-        .fetch_all(conn)
-        .await)?)
-}
+impl Unacknowledged for UnreportedExpiry {
+    async fn read(reader: &mut Reader, most: i64) -> Result<Vec<Self>, StoreError> {
+        Ok(on!(reader, conn => sqlx::query_as(
+            "SELECT tenant, claim_id, interaction_id, expires_at_us FROM claims
+             WHERE state = 'expired' AND NOT reported ORDER BY interaction_id LIMIT $1")
+            .bind(most)
+            .fetch_all(conn)
+            .await)?)
+    }
 
-pub(crate) async fn mark_reported(tx: &mut Tx, claim: &UnreportedExpiry) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
-        "UPDATE claims SET reported = TRUE WHERE tenant = $1 AND claim_id = $2")
-        .bind(&claim.tenant)
-        .bind(&claim.claim_id)
-        .execute(conn)
-        .await)?;
-    Ok(())
+    fn interaction_id(&self) -> &str {
+        &self.interaction_id
+    }
+
+    fn fact(&self, _now_us: i64) -> Fact {
+        let (state, reason) = (claim_fact::State::Expired.into(), Reason::Expired.into());
+        let claim = ClaimFact { claim_id: self.claim_id.clone(), state, reason };
+        Fact { observed_at_us: self.expires_at_us, fact: Some(fact::Fact::Claim(claim)) }
+    }
+
+    async fn acknowledge(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        on!(tx, conn => sqlx::query(
+            "UPDATE claims SET reported = TRUE WHERE tenant = $1 AND claim_id = $2")
+            .bind(&self.tenant)
+            .bind(&self.claim_id)
+            .execute(conn)
+            .await)?;
+        Ok(())
+    }
 }
 
 fn one_row(doing: &'static str, affected: u64) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ use baton_runtime::auth::Role;
 use baton_store::{Db, on};
 use uuid::Uuid;
 
-use crate::world::{TENANT, World, engage, eventually, fresh, release, reserve, wants};
+use crate::world::{NONSENSE, TENANT, World, engage, eventually, fresh, release, reserve, wants};
 
 const GRANTED: (claim_status::State, Reason) = (claim_status::State::Granted, Reason::Unspecified);
 
@@ -154,6 +154,23 @@ async fn a_reservation_expires_on_time_and_is_reported_until_it_is_acknowledged(
     assert_eq!(claim.state(), claim_fact::State::Expired);
     world.pass(Duration::from_secs(1)).await;
     assert_eq!(world.intake.acknowledged.lock().unwrap().len(), 1, "reported again after it was acknowledged");
+}
+
+#[tokio::test]
+async fn a_report_that_will_never_be_taken_is_given_up_and_holds_up_no_other() {
+    let mut world = World::new().await;
+    let (bob, _client) = world.online("Bob").await;
+    let (ann, _client) = world.online("Ann").await;
+    let soon = world.soon();
+    world.sync(&wants("i1", vec![reserve(NONSENSE, bob, soon), reserve("i1-claim-2", ann, soon)])).await;
+    world.pass(Duration::from_secs(12)).await;
+    eventually(async || !world.intake.acknowledged.lock().unwrap().is_empty()).await;
+    let (_, report) = world.intake.acknowledged.lock().unwrap()[0].clone();
+    let Some(fact::Fact::Claim(claim)) = &report.facts[0].fact else { panic!("{report:?}") };
+    assert_eq!((report.facts.len(), claim.claim_id.as_str()), (1, "i1-claim-2"));
+    world.pass(Duration::from_mins(1)).await;
+    assert_eq!(world.intake.acknowledged.lock().unwrap().len(), 1);
+    assert_eq!(*world.intake.refused.lock().unwrap(), 2, "once with the other, once alone, and never again");
 }
 
 #[tokio::test]

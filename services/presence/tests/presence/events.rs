@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use baton_api::common::v1::Reason;
+use baton_api::event::v1::Change;
 use baton_api::event::v1::agent_state_changed::Cause;
-use baton_api::event::v1::directory_changed::{Change, TeamContent, What};
+use baton_api::event::v1::directory_changed::{TeamContent, What};
 use baton_api::event::v1::event_data::Data;
 use baton_api::event::v1::{AgentStateChanged, DirectoryChanged, EventData};
 use baton_api::presence::v1::{

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use baton_api::ApiError;
 use baton_api::presence::v1::claim_service_client::ClaimServiceClient;
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
 use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
@@ -15,8 +16,8 @@ use baton_api::presence::v1::{
 };
 use baton_api::transfer::v1::intake_service_server::{IntakeService, IntakeServiceServer};
 use baton_api::transfer::v1::{
-    ControlRecordingRequest, ControlRecordingResponse, GetWantedRequest, GetWantedResponse, OpenInteractionRequest,
-    OpenInteractionResponse, ReportFactsRequest, ReportFactsResponse,
+    ControlRecordingRequest, ControlRecordingResponse, Fact, GetWantedRequest, GetWantedResponse,
+    OpenInteractionRequest, OpenInteractionResponse, ReportFactsRequest, ReportFactsResponse, fact,
 };
 use baton_bus::{Bus, EventLog};
 use baton_presence::{Presence as Service, PresenceContext};
@@ -55,11 +56,16 @@ struct Running {
     internal: InternalChannel,
 }
 
-/// A transfer service that refuses the next `failures_left` reports and records the others.
+/// A claim of which the transfer service can make nothing.
+pub(crate) const NONSENSE: &str = "nonsense";
+
+/// A transfer service that fails the next `failures_left` reports, refuses those with a claim that it calls nonsense, and records the others.
 #[derive(Clone, Default)]
 pub(crate) struct Intake {
     pub(crate) acknowledged: Arc<Mutex<Vec<(i64, ReportFactsRequest)>>>,
     pub(crate) failures_left: Arc<Mutex<u32>>,
+    /// How many reports were refused.
+    pub(crate) refused: Arc<Mutex<u32>>,
     clock: Option<Clock>,
 }
 
@@ -319,6 +325,11 @@ impl IntakeService for Intake {
         if *failures > 0 {
             *failures -= 1;
             return Err(Status::unavailable("not now"));
+        }
+        let is_nonsense = |it: &Fact| matches!(&it.fact, Some(fact::Fact::Claim(it)) if it.claim_id == NONSENSE);
+        if request.get_ref().facts.iter().any(is_nonsense) {
+            *self.refused.lock().unwrap() += 1;
+            return Err(ApiError::invalid_argument("facts.claim.claim_id", "is nonsense").into());
         }
         let now_us = self.clock.as_ref().unwrap().now_us();
         self.acknowledged.lock().unwrap().push((now_us, request.into_inner()));

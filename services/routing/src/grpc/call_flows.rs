@@ -1,6 +1,7 @@
 //! The part of `RoutingService` that says what happens to calls.
 
 use baton_api::error::ErrorReason;
+use baton_api::event::v1::{Change, routing_changed::Configuration};
 use baton_api::routing::v1::{
     CallFlow, DeleteCallFlowRequest, DeleteCallFlowResponse, GetCallFlowRequest, GetCallFlowResponse,
     ListCallFlowsRequest, ListCallFlowsResponse, UpdateCallFlowRequest, UpdateCallFlowResponse,
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 use super::RoutingApi;
 use super::configuration::{configuration_request, fresh_etag, given};
+use crate::events;
 use crate::flow::{self, FlowChange};
 use crate::page::ConfigurationCursor;
 use crate::store::flows::{self, StoredFlow};
@@ -81,7 +83,10 @@ impl RoutingApi {
             }
             let stored = StoredFlow { id, flow, etag: fresh_etag() };
             flows::put(tx, tenant, &stored).await?;
-            Ok(UpdateCallFlowResponse { call_flow: Some(stored.shown()) })
+            let flow = stored.shown();
+            let change = events::update_of(before.etag != Etag::default());
+            self.changed(tx, caller, change, Configuration::CallFlow(flow.clone())).await?;
+            Ok(UpdateCallFlowResponse { call_flow: Some(flow) })
         })
         .await
     }
@@ -95,14 +100,13 @@ impl RoutingApi {
         let id = flow::uuid("call_flow_id", &request.call_flow_id)?;
         let change = configuration_request(caller, "DeleteCallFlow", &request.request_id, request);
         self.change_once(change, async |tx| {
-            if !flows::exists(tx, tenant, id).await? {
-                return Err(ApiError::not_found("call flow").into());
-            }
+            let flow = flows::get(tx, tenant, id).await?.ok_or_else(|| ApiError::not_found("call flow"))?;
             if let Some(number) = numbers::using(tx, tenant, id).await? {
                 let message = "A number uses this call flow. Give the number another one first.";
                 return Err(ApiError::failed_precondition(ErrorReason::InUse, message).with("number", number).into());
             }
             flows::delete(tx, tenant, id).await?;
+            self.changed(tx, caller, Change::Deleted, Configuration::CallFlow(flow.shown())).await?;
             Ok(DeleteCallFlowResponse {})
         })
         .await

@@ -1,6 +1,7 @@
 //! `RoutingService`, each resource in a file of its own: `call_flows`, `numbers`, `dial_rules`.
 
 use baton_api::ApiError;
+use baton_api::event::v1::{Change, routing_changed::Configuration};
 use baton_api::routing::v1::routing_service_server::RoutingService;
 use baton_api::routing::v1::{
     DeleteCallFlowRequest, DeleteCallFlowResponse, DeleteDialRuleRequest, DeleteDialRuleResponse, DeleteNumberRequest,
@@ -17,6 +18,7 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::RoutingApi;
+use crate::events;
 
 /// An admin's request for a change, with all that makes a second request the same one.
 pub(super) struct ConfigurationRequest<'a, Request> {
@@ -42,6 +44,17 @@ impl RoutingApi {
         let method = format!("/baton.routing.v1.RoutingService/{}", request.method);
         let key = RequestKey::new(tenant.as_str(), &request.caller.subject, &method, request.request_id)?;
         idempotent(&self.matcher.core.db, &key, request.message, self.matcher.core.clock.now_us(), change).await
+    }
+
+    /// Publishes a change, with it.
+    pub(super) async fn changed(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        change: Change,
+        configuration: Configuration,
+    ) -> Result<(), Status> {
+        events::changed(tx, caller, change, configuration, self.matcher.core.clock.now_us()).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! The part of `RoutingService` that says what may be dialled.
 
+use baton_api::event::v1::{Change, routing_changed::Configuration};
 use baton_api::routing::v1::{
     DeleteDialRuleRequest, DeleteDialRuleResponse, DialRule, GetDialRuleRequest, GetDialRuleResponse,
     ListDialRulesRequest, ListDialRulesResponse, UpdateDialRuleRequest, UpdateDialRuleResponse,
@@ -62,7 +63,10 @@ impl RoutingApi {
                 }
                 None if request.allow_missing => {
                     Etag::default().check(&sent.etag, "dial rule")?;
-                    create(tx, tenant, prefix).await?
+                    let row = create(tx, tenant, prefix).await?;
+                    let rule = Configuration::DialRule(shown(row.clone()));
+                    self.changed(tx, caller, Change::Created, rule).await?;
+                    row
                 }
                 None => return Err(ApiError::not_found("dial rule").into()),
             };
@@ -80,9 +84,9 @@ impl RoutingApi {
         let prefix = dial_rule::prefix("prefix", &request.prefix)?;
         let change = configuration_request(caller, "DeleteDialRule", &request.request_id, request);
         self.change_once(change, async |tx| {
-            if !dial_rules::delete(tx, tenant, &prefix).await? {
-                return Err(ApiError::not_found("dial rule").into());
-            }
+            let row = dial_rules::get(tx, tenant, &prefix).await?.ok_or_else(|| ApiError::not_found("dial rule"))?;
+            dial_rules::delete(tx, tenant, &prefix).await?;
+            self.changed(tx, caller, Change::Deleted, Configuration::DialRule(shown(row))).await?;
             Ok(DeleteDialRuleResponse {})
         })
         .await

@@ -1,5 +1,6 @@
 //! The part of `RoutingService` that says which numbers there are.
 
+use baton_api::event::v1::{Change, routing_changed::Configuration};
 use baton_api::routing::v1::{
     DeleteNumberRequest, DeleteNumberResponse, GetNumberRequest, GetNumberResponse, ListNumbersRequest,
     ListNumbersResponse, Number, UpdateNumberRequest, UpdateNumberResponse,
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use super::RoutingApi;
 use super::configuration::{configuration_request, fresh_etag, given};
+use crate::events;
 use crate::page::ConfigurationCursor;
 use crate::store::flows;
 use crate::store::numbers::{self, NumberRow};
@@ -88,7 +90,9 @@ impl RoutingApi {
             check_flow(tx, tenant, call_flow_id).await?;
             let row = NumberRow { call_flow_id, etag: fresh_etag(), ..before };
             numbers::put(tx, tenant, &row).await?;
-            Ok(UpdateNumberResponse { number: Some(shown(row)) })
+            let number = shown(row);
+            self.changed(tx, caller, events::update_of(!is_new), Configuration::Number(number.clone())).await?;
+            Ok(UpdateNumberResponse { number: Some(number) })
         })
         .await
     }
@@ -102,9 +106,9 @@ impl RoutingApi {
         let number = number::parse("number", &request.number)?;
         let change = configuration_request(caller, "DeleteNumber", &request.request_id, request);
         self.change_once(change, async |tx| {
-            if !numbers::delete(tx, tenant, &number).await? {
-                return Err(ApiError::not_found("number").into());
-            }
+            let row = numbers::get(tx, tenant, &number).await?.ok_or_else(|| ApiError::not_found("number"))?;
+            numbers::delete(tx, tenant, &number).await?;
+            self.changed(tx, caller, Change::Deleted, Configuration::Number(shown(row))).await?;
             Ok(DeleteNumberResponse {})
         })
         .await

@@ -2,10 +2,11 @@
 
 use baton_api::routing::v1::route_service_server::RouteService;
 use baton_api::routing::v1::{
-    ResolveDialRequest, ResolveDialResponse, ResolveNumberRequest, ResolveNumberResponse, SyncWaitRequest,
-    SyncWaitResponse, Wait,
+    CompareWaitsRequest, CompareWaitsResponse, ResolveDialRequest, ResolveDialResponse, ResolveNumberRequest,
+    ResolveNumberResponse, SyncWaitRequest, SyncWaitResponse, Wait,
 };
 use baton_api::{ApiError, fields};
+use baton_follow::compare;
 use baton_runtime::auth::TenantId;
 use tonic::{Request, Response, Status};
 
@@ -37,9 +38,11 @@ impl RouteService for RoutingApi {
             None => None,
         };
         drop(reader);
-        let named = call_flow.as_ref().map(flow::agents).unwrap_or_default();
-        let agents = self.matcher.core.presence.agents(&tenant, named).await?;
-        Ok(Response::new(ResolveNumberResponse { call_flow, agents }))
+        let named = call_flow.as_ref().map(flow::named).unwrap_or_default();
+        let presence = &self.matcher.core.presence;
+        let (agents, teams) =
+            tokio::try_join!(presence.agents(&tenant, named.agents), presence.teams(&tenant, named.teams))?;
+        Ok(Response::new(ResolveNumberResponse { call_flow, agents, teams }))
     }
 
     async fn resolve_dial(
@@ -59,6 +62,18 @@ impl RouteService for RoutingApi {
         let rule = dial_rules::allowing(&mut reader, &tenant, &to).await?;
         let allowed_by = rule.ok_or_else(dial_rule::not_allowed)?;
         Ok(Response::new(ResolveDialResponse { allowed_by }))
+    }
+
+    async fn compare_waits(
+        &self,
+        request: Request<CompareWaitsRequest>,
+    ) -> Result<Response<CompareWaitsResponse>, Status> {
+        let asked = &request.get_ref().versions;
+        compare::check(asked)?;
+        let db = &self.matcher.core.db;
+        let lacking_interaction_ids = compare::lacking(&mut db.read().await?, "waits", asked).await?;
+        db.settled().await?;
+        Ok(Response::new(CompareWaitsResponse { lacking_interaction_ids }))
     }
 
     async fn sync_wait(&self, request: Request<SyncWaitRequest>) -> Result<Response<SyncWaitResponse>, Status> {

@@ -3,7 +3,7 @@
 use baton_runtime::auth::TenantId;
 use baton_store::{Etag, Reader, StoreError, Tx, on};
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct DialRuleRow {
     pub(crate) prefix: String,
     pub(crate) etag: Etag,
@@ -84,13 +84,12 @@ pub(crate) async fn allowing(
         .await)?)
 }
 
-/// Removes a rule; `false` when the tenant does not have it.
-pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, prefix: &str) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query("DELETE FROM dial_rules WHERE tenant = $1 AND prefix = $2")
+/// Removes a rule.
+pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, prefix: &str) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query("DELETE FROM dial_rules WHERE tenant = $1 AND prefix = $2")
         .bind(tenant.as_str())
         .bind(prefix)
         .execute(conn)
-        .await)?
-    .rows_affected();
-    Ok(rows == 1)
+        .await)?;
+    Ok(())
 }

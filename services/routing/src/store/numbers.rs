@@ -76,13 +76,12 @@ pub(crate) async fn using(tx: &mut Tx, tenant: &TenantId, flow: Uuid) -> Result<
         .await)?)
 }
 
-/// Removes a number; `false` when it is not the tenant's.
-pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, number: &str) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query("DELETE FROM numbers WHERE tenant = $1 AND number = $2")
+/// Removes a number.
+pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, number: &str) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query("DELETE FROM numbers WHERE tenant = $1 AND number = $2")
         .bind(tenant.as_str())
         .bind(number)
         .execute(conn)
-        .await)?
-    .rows_affected();
-    Ok(rows == 1)
+        .await)?;
+    Ok(())
 }

@@ -1,7 +1,8 @@
 //! Waits and their answers.
 
 use baton_api::presence::v1::ListCandidatesRequest;
-use baton_api::transfer::v1::ProposalFact;
+use baton_api::transfer::v1::{Fact, ProposalFact, fact};
+use baton_follow::report::Unacknowledged;
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 use prost::Message;
@@ -285,30 +286,39 @@ pub(crate) struct UnreportedProposal {
     pub(crate) proposal: ProposalFact,
 }
 
-/// Unreported answers; at most `limit`.
-pub(crate) async fn unreported(reader: &mut Reader, limit: i64) -> Result<Vec<UnreportedProposal>, StoreError> {
-    let rows: Vec<(String, String, Vec<u8>)> = on!(reader, conn => sqlx::query_as(
-        "SELECT tenant, interaction_id, proposal FROM waits
-         WHERE state IN ('proposed', 'exhausted') AND NOT reported ORDER BY interaction_id LIMIT $1")
-        .bind(limit)
-        .fetch_all(conn)
-        .await)?;
-    let answers = rows.into_iter().map(|(tenant, interaction_id, proposal)| {
-        let proposal = decode("proposal", &interaction_id, &proposal)?;
-        Ok(UnreportedProposal { tenant, interaction_id, proposal })
-    });
-    answers.collect()
-}
+impl Unacknowledged for UnreportedProposal {
+    async fn read(reader: &mut Reader, most: i64) -> Result<Vec<Self>, StoreError> {
+        let rows: Vec<(String, String, Vec<u8>)> = on!(reader, conn => sqlx::query_as(
+            "SELECT tenant, interaction_id, proposal FROM waits
+             WHERE state IN ('proposed', 'exhausted') AND NOT reported ORDER BY interaction_id LIMIT $1")
+            .bind(most)
+            .fetch_all(conn)
+            .await)?;
+        let answers = rows.into_iter().map(|(tenant, interaction_id, proposal)| {
+            let proposal = decode("proposal", &interaction_id, &proposal)?;
+            Ok(Self { tenant, interaction_id, proposal })
+        });
+        answers.collect()
+    }
 
-pub(crate) async fn mark_reported(tx: &mut Tx, answer: &UnreportedProposal) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
-        "UPDATE waits SET reported = TRUE WHERE tenant = $1 AND interaction_id = $2 AND wait_id = $3")
-        .bind(&answer.tenant)
-        .bind(&answer.interaction_id)
-        .bind(&answer.proposal.wait_id)
-        .execute(conn)
-        .await)?;
-    Ok(())
+    fn interaction_id(&self) -> &str {
+        &self.interaction_id
+    }
+
+    fn fact(&self, now_us: i64) -> Fact {
+        Fact { observed_at_us: now_us, fact: Some(fact::Fact::Proposal(self.proposal.clone())) }
+    }
+
+    async fn acknowledge(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        on!(tx, conn => sqlx::query(
+            "UPDATE waits SET reported = TRUE WHERE tenant = $1 AND interaction_id = $2 AND wait_id = $3")
+            .bind(&self.tenant)
+            .bind(&self.interaction_id)
+            .bind(&self.proposal.wait_id)
+            .execute(conn)
+            .await)?;
+        Ok(())
+    }
 }
 
 /// Deletes interactions that have waited for nothing since `over_before_us`. Returns how many.

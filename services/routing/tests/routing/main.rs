@@ -4,6 +4,7 @@
 mod configuration;
 mod dialling;
 mod edits;
+mod events;
 mod pages;
 mod waits;
 mod world;

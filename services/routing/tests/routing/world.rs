@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use baton_api::common::v1::AgentRef;
+use baton_api::common::v1::{AgentRef, TeamRef};
 use baton_api::presence::v1::claim_service_server::{ClaimService, ClaimServiceServer};
 use baton_api::presence::v1::{
-    ListCandidatesRequest, ListCandidatesResponse, LookupAgentsRequest, LookupAgentsResponse, LookupTeamRequest,
-    LookupTeamResponse, SyncClaimsRequest, SyncClaimsResponse, WatchAvailabilityRequest, WatchAvailabilityResponse,
+    CompareClaimsRequest, CompareClaimsResponse, ListCandidatesRequest, ListCandidatesResponse, LookupAgentsRequest,
+    LookupAgentsResponse, LookupTeamsRequest, LookupTeamsResponse, SyncClaimsRequest, SyncClaimsResponse,
+    WatchAvailabilityRequest, WatchAvailabilityResponse,
 };
 use baton_api::routing::v1::route_service_client::RouteServiceClient;
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
@@ -19,6 +20,7 @@ use baton_api::transfer::v1::{
     ControlRecordingRequest, ControlRecordingResponse, GetWantedRequest, GetWantedResponse, OpenInteractionRequest,
     OpenInteractionResponse, ReportFactsRequest, ReportFactsResponse,
 };
+use baton_bus::{Bus, EventLog};
 use baton_routing::{Routing, RoutingContext};
 use baton_runtime::Clock;
 use baton_runtime::auth::{Caller, Role, SigningKey};
@@ -40,6 +42,7 @@ pub(crate) const TENANT: &str = "acme";
 pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) peers: Peers,
+    pub(crate) bus: Bus,
     key: SigningKey,
     public: String,
     internal: InternalChannel,
@@ -60,11 +63,13 @@ impl World {
             .add_service(ClaimServiceServer::new(peers.clone()))
             .add_service(IntakeServiceServer::new(peers.clone()));
         let others = internal(&serve(peer_server), &key, &clock);
+        let bus = Bus::from(EventLog::open(folder.path().join("bus.db"), clock.clone()).await.unwrap());
         let routing = Routing::start(RoutingContext {
             db_file: folder.path().join("routing.db"),
             config: RoutingConfig { rescan_interval_ms: 1_000.try_into().unwrap() },
             clock: clock.clone(),
             lifecycle: Lifecycle::new(),
+            bus: bus.clone(),
             presence: others.clone(),
             transfer: others,
         })
@@ -72,7 +77,7 @@ impl World {
         .unwrap();
         let public = serve(routing.add_public(server()));
         let internal = internal(&serve(routing.add_internal(server())), &key, &clock);
-        Self { clock, peers, key, public, internal, frozen, folder }
+        Self { clock, peers, bus, key, public, internal, frozen, folder }
     }
 
     /// The service's database.
@@ -213,10 +218,22 @@ impl ClaimService for Peers {
         Ok(Response::new(LookupAgentsResponse { agents }))
     }
 
-    async fn lookup_team(&self, request: Request<LookupTeamRequest>) -> Result<Response<LookupTeamResponse>, Status> {
-        let id = request.get_ref().team_id.parse().unwrap();
-        let is_known = self.known().teams.contains_key(&id);
-        is_known.then(|| Response::new(LookupTeamResponse::default())).ok_or_else(|| Status::not_found("no team"))
+    async fn lookup_teams(
+        &self,
+        request: Request<LookupTeamsRequest>,
+    ) -> Result<Response<LookupTeamsResponse>, Status> {
+        let known = self.known();
+        let ids = request.into_inner().team_ids.into_iter();
+        let ids = ids.filter(|id| id.parse().is_ok_and(|id| known.teams.contains_key(&id)));
+        let teams = ids.map(|team_id| TeamRef { team_id, name: "Support".into() }).collect();
+        Ok(Response::new(LookupTeamsResponse { teams }))
+    }
+
+    async fn compare_claims(
+        &self,
+        _request: Request<CompareClaimsRequest>,
+    ) -> Result<Response<CompareClaimsResponse>, Status> {
+        Err(Status::unimplemented("not asked by routing"))
     }
 
     async fn list_candidates(

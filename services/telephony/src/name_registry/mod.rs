@@ -8,7 +8,6 @@ mod distribute;
 mod handle;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use distribute::Orphans;
 pub use handle::{AcceptedPlan, InteractionHandle, InteractionInbox, InteractionMessage, SnapshotSlice};
@@ -16,6 +15,7 @@ pub use handle::{AcceptedPlan, InteractionHandle, InteractionInbox, InteractionM
 use crate::operation::{OperationKind, Stamp};
 use crate::plan::InteractionId;
 use crate::switch::{InboundCall, LegEnding, LegProgress, SwitchEvent, SwitchEventKind};
+use parking_lot::{Mutex, MutexGuard};
 
 /// Inbound calls whose interaction is not known yet. More are left ringing until there is room.
 const MOST_UNCLAIMED: usize = 10_000;
@@ -166,7 +166,7 @@ impl NameRegistry {
 
     fn state(&self) -> MutexGuard<'_, RegistryState> {
         // No code that holds the lock can leave the registry half changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use baton_runtime::telemetry::TraceParent;
+use baton_words::SwitchId;
 pub use baton_words::Treatment;
 
 pub use parse::parse;
@@ -49,6 +50,7 @@ impl fmt::Display for InteractionId {
 pub struct Plan {
     pub tenant: String,
     pub interaction: InteractionId,
+    pub switch: SwitchId,
     /// The interaction's version, of which this is the projection.
     pub version: u64,
     /// By name.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use baton_api::telephony::v1 as wire;
 use baton_api::{ApiError, Known as _};
+use baton_words::SwitchId;
 
 use super::{
     InteractionId, Plan, Treatment, WantedAnnouncement, WantedDial, WantedExit, WantedLeg, WantedOrigin, WantedSegment,
@@ -33,6 +34,7 @@ pub fn parse(plan: &wire::MediaPlan) -> Result<Plan, ApiError> {
     let parsed = Plan {
         tenant: name("plan.tenant", &plan.tenant)?,
         interaction,
+        switch: switch(&plan.switch_id)?,
         version: version(plan.version)?,
         rooms: rooms(&plan.rooms)?,
         legs: plan.legs.iter().map(leg).collect::<Result<_, _>>()?,
@@ -50,6 +52,14 @@ pub fn parse(plan: &wire::MediaPlan) -> Result<Plan, ApiError> {
 fn awaited(ids: &[String]) -> Result<Vec<String>, ApiError> {
     limit("awaited_segment_ids", ids.len(), MAX_SEGMENTS)?;
     ids.iter().map(|id| name("plan.awaited_segment_ids", id)).collect()
+}
+
+/// A plan that was stored before switches had names is of the only one.
+fn switch(id: &str) -> Result<SwitchId, ApiError> {
+    if id.is_empty() {
+        return Ok(SwitchId::default());
+    }
+    id.parse().map_err(|_| ApiError::invalid_argument("plan.switch_id", "must be 1 to 63 of a-z, 0-9 and `-`"))
 }
 
 fn version(version: u64) -> Result<u64, ApiError> {

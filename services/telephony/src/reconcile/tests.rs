@@ -26,6 +26,7 @@ fn plan(legs: Vec<WantedLeg>) -> Plan {
     Plan {
         tenant: "acme".into(),
         interaction: InteractionId::parse("0192f0c1-2d3e-7f00-8000-000000000001").unwrap(),
+        switch: baton_words::SwitchId::default(),
         version: 1,
         rooms: rooms.collect(),
         legs,

@@ -5,12 +5,13 @@
 
 mod queue;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use baton_api::ErrorKind;
+use baton_api::transfer::v1::Fact;
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
-use baton_api::transfer::v1::{Fact, ReportFactsRequest};
-use baton_api::{ApiError, ErrorKind};
+use baton_follow::report::{self, ReportOutcome};
 use baton_runtime::Clock;
 use baton_runtime::client::{Backoff, InternalChannel};
 use baton_runtime::lifecycle::Lifecycle;
@@ -20,6 +21,7 @@ use crate::operation::OperationKey;
 use crate::plan::InteractionId;
 use crate::retry;
 use crate::store::{StoreWrite, WriteJournal};
+use parking_lot::Mutex;
 use queue::ReportQueue;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
@@ -59,12 +61,12 @@ impl Reporter {
 
     /// Queues a fact; [`Reporter::kick`] sends it.
     pub fn put(&self, position: i64, key: OperationKey, fact: Fact) {
-        lock(&self.state).queue.put(position, key, fact);
+        self.state.lock().queue.put(position, key, fact);
     }
 
     /// The transfer service has acknowledged all facts.
     pub fn is_drained(&self) -> bool {
-        lock(&self.state).queue.is_empty()
+        self.state.lock().queue.is_empty()
     }
 
     /// Notified each time when all facts are acknowledged.
@@ -75,7 +77,7 @@ impl Reporter {
     /// Starts to send the queued facts, unless that is under way. `trace`: of the call that led to them.
     pub fn kick(&self, trace: Option<TraceParent>) {
         {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             if state.running || state.queue.is_empty() {
                 return;
             }
@@ -132,7 +134,7 @@ impl ReportTask {
             }
             let pause = self.context.clock.sleep(Backoff::pause(&backoff, failures));
             if stopping.run_until_cancelled(pause).await.is_none() {
-                lock(&self.state).running = false;
+                self.state.lock().running = false;
                 return;
             }
         }
@@ -140,7 +142,7 @@ impl ReportTask {
 
     /// `None` ends the task; under the same lock, a later [`Reporter::kick`] is free to start another.
     fn next_batch(&self) -> Option<Vec<(i64, Fact)>> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let batch = state.queue.batch(if self.singly > 0 { 1 } else { BATCH });
         if batch.is_empty() {
             state.running = false;
@@ -152,29 +154,23 @@ impl ReportTask {
     async fn report(&mut self, batch: Vec<(i64, Fact)>) -> Acknowledgement {
         let _busy = self.context.clock.busy();
         let (positions, facts): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let request = ReportFactsRequest { interaction_id: self.interaction.to_string(), facts };
         let span = tracing::info_span!(parent: None, "report", interaction.id = %self.interaction);
-        let answer = telemetry::follow(self.trace, span, self.context.intake.report_facts(request)).await;
-        if let Err(status) = answer {
-            let error = ApiError::of(&status);
-            match error.kind {
-                ErrorKind::InvalidArgument if positions.len() > 1 => return Acknowledgement::OneRefused,
-                ErrorKind::NotFound | ErrorKind::InvalidArgument => {
-                    tracing::warn!(interaction.id = %self.interaction, %error, "the transfer service will never take what was observed");
-                }
-                _ => {
-                    tracing::debug!(interaction.id = %self.interaction, %error, "the transfer service does not take facts now");
-                    return Acknowledgement::Pending;
-                }
+        let sending = report::send(&self.context.intake, self.interaction.to_string(), facts);
+        match telemetry::follow(self.trace, span, sending).await {
+            ReportOutcome::Committed => {}
+            ReportOutcome::Refused(error) if error.kind == ErrorKind::InvalidArgument && positions.len() > 1 => {
+                return Acknowledgement::OneRefused;
+            }
+            ReportOutcome::Refused(error) => {
+                tracing::warn!(interaction.id = %self.interaction, %error, "the transfer service will never take what was observed");
+            }
+            ReportOutcome::Failed(error) => {
+                tracing::debug!(interaction.id = %self.interaction, %error, "the transfer service does not take facts now");
+                return Acknowledgement::Pending;
             }
         }
-        lock(&self.state).queue.acknowledge(&positions);
+        self.state.lock().queue.acknowledge(&positions);
         self.context.journal.post(StoreWrite::Acknowledged { interaction: self.interaction.clone(), positions }).await;
         Acknowledgement::Settled
     }
-}
-
-fn lock(state: &Mutex<ReportState>) -> MutexGuard<'_, ReportState> {
-    // No code that holds the lock can leave the queue half changed.
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

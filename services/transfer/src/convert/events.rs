@@ -242,13 +242,14 @@ fn maybe_team(team: Option<TeamId>) -> String {
 
 fn opened(it: &Opened) -> wire::InteractionOpened {
     wire::InteractionOpened {
+        switch_id: it.switch.to_string(),
         direction: super::words::direction(it.direction),
         number: it.number.to_string(),
         customer: it.customer.to_string(),
         customer_key: it.customer_key.to_string(),
         recording_mode: super::words::mode(it.recording_mode),
         medium: super::words::medium(it.medium),
-        call_flow_id: it.flow.as_deref().unwrap_or_default().to_owned(),
+        call_flow_id: it.flow_id.as_deref().unwrap_or_default().to_owned(),
     }
 }
 
@@ -259,7 +260,7 @@ fn ended(it: &Ended) -> wire::InteractionEnded {
         duration_ms: ms(summary.duration_us),
         direction: super::words::direction(it.direction),
         number: it.number.to_string(),
-        call_flow_id: it.flow.as_deref().unwrap_or_default().to_owned(),
+        call_flow_id: it.flow_id.as_deref().unwrap_or_default().to_owned(),
         answer_time: summary.answered_at_us.map(at),
         wait_ms: ms(times.wait_us),
         ring_ms: ms(times.ring_us),

@@ -42,6 +42,7 @@ pub(crate) fn media(i: &Interaction, plan: &MediaPlan) -> wire::MediaPlan {
             recording_id: segment.recording.of(i.id),
         }),
         ended: plan.ended,
+        switch_id: plan.switch.to_string(),
         awaited_segment_ids: plan.awaited.iter().map(|segment| segment.of(i.id)).collect(),
     }
 }

@@ -61,6 +61,7 @@ fn whole(live: &Live) -> wire::Interaction {
         number: i.number.to_string(),
         customer: i.customer().address().to_string(),
         customer_key: i.customer_key.to_string(),
+        switch_id: i.switch.to_string(),
         parties: parties(i),
         primary_agent_id: i.primary().map(|agent| agent.to_string()).unwrap_or_default(),
         customer_on_hold: i.held(),

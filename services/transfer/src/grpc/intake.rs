@@ -1,6 +1,6 @@
 //! `IntakeService`: what the other services tell. Internal.
 
-use super::{IntakeApi, commands, commands::CommandRequest};
+use super::{IntakeApi, commands, commands::CommandRequest, parse};
 use crate::{
     command_handler::not_found,
     convert::{self, facts, words},
@@ -49,7 +49,7 @@ impl IntakeService for IntakeApi {
         request: Request<ReportFactsRequest>,
     ) -> Result<Response<ReportFactsResponse>, Status> {
         let request = request.into_inner();
-        let id = super::parse::interaction_id(&request.interaction_id)?;
+        let id = parse::interaction_id(&request.interaction_id)?;
         if request.facts.len() > MAX_FACTS {
             return Err(ApiError::resource_exhausted(format!("at most {MAX_FACTS} facts at once")).into());
         }
@@ -74,7 +74,7 @@ impl IntakeService for IntakeApi {
     }
 
     async fn get_wanted(&self, request: Request<GetWantedRequest>) -> Result<Response<GetWantedResponse>, Status> {
-        let id: InteractionId = super::parse::interaction_id(&request.get_ref().interaction_id)?;
+        let id: InteractionId = parse::interaction_id(&request.get_ref().interaction_id)?;
         let response = match self.handler.load(id).await? {
             None => GetWantedResponse { known: false, version: 0, leg_ids: Vec::new() },
             Some(interaction) => GetWantedResponse {
@@ -99,6 +99,7 @@ impl IntakeApi {
         if request.leg.is_empty() || request.leg.len() > MAX_LEG || !request.leg.bytes().all(plain) {
             return Err(ApiError::invalid_argument("leg", "is no name of a leg").into());
         }
+        let switch = parse::switch_id("switch_id", &request.switch_id)?;
         // What a caller sends of themselves is no reason to lose them.
         let customer: String = request.customer.chars().filter(|it| !it.is_control()).take(MAX_CUSTOMER).collect();
         let (number, of) = (request.number.clone(), tenant.as_str().to_owned());
@@ -116,11 +117,12 @@ impl IntakeApi {
         let opening = Opening {
             id: InteractionId(ids::new_uuid()),
             tenant: of.as_str().into(),
+            switch,
             number: number.into(),
             customer_key: self.handler.tenants.pseudonym(&of, &customer).into(),
             customer: customer.into(),
             origin: LegSource::Inbound(request.leg.into()),
-            flow: flow.map(|flow| flow.call_flow_id.as_str().into()),
+            flow_id: flow.map(|flow| flow.call_flow_id.as_str().into()),
             skip_voicemail: flow.is_some_and(|flow| flow.skip_voicemail),
             steps: steps(&route)?,
             recording: words::parse_mode(mode?.get_ref().mode()),
@@ -130,15 +132,20 @@ impl IntakeApi {
     }
 }
 
-/// The steps of the call flow, with the agents that it names; a step whose agent is gone is left out.
+/// The steps of the call flow, with the agents and teams that it names; a step whose agent is gone is left out.
 fn steps(route: &ResolveNumberResponse) -> Result<Vec<FlowStep>, ApiError> {
     let agents = route.agents.iter().map(facts::agent).collect::<Result<Vec<_>, _>>()?;
+    let team_name = |id: &str| route.teams.iter().find(|team| team.team_id == id).map(|team| team.name.as_str());
     let Some(flow): Option<&CallFlow> = route.call_flow.as_ref() else { return Ok(Vec::new()) };
-    let steps = flow.steps.iter().filter_map(|step| step.step.as_ref()).map(|step| flow_step(step, &agents));
+    let steps = flow.steps.iter().filter_map(|step| step.step.as_ref()).map(|step| flow_step(step, &agents, team_name));
     Ok(steps.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
-fn flow_step(step: &Step, agents: &[AgentRef]) -> Result<Option<FlowStep>, ApiError> {
+fn flow_step<'n>(
+    step: &Step,
+    agents: &[AgentRef],
+    team_name: impl Fn(&str) -> Option<&'n str>,
+) -> Result<Option<FlowStep>, ApiError> {
     let or = |value: i64, default: i64| if value == 0 { default } else { value };
     Ok(match step {
         Step::RingAgent(ring) => {
@@ -147,7 +154,7 @@ fn flow_step(step: &Step, agents: &[AgentRef]) -> Result<Option<FlowStep>, ApiEr
         }
         Step::RingTeam(ring) => Some(FlowStep::RingTeam {
             team: ring.team_id.parse().map_err(|_| ApiError::invalid_argument("team_id", "is no UUID"))?,
-            name: "".into(),
+            name: team_name(&ring.team_id).unwrap_or_default().into(),
             ring_ms: or(ring.ring_ms, DEFAULT_RING_MS),
             wait_ms: or(ring.wait_ms, DEFAULT_WAIT_MS),
         }),

@@ -12,6 +12,7 @@ mod watch;
 
 use crate::{TransferPeers, command_handler::CommandHandler};
 use baton_runtime::quota::Quota;
+use baton_words::SwitchId;
 use std::sync::Arc;
 
 /// `baton.transfer.v1.TransferService`.
@@ -27,6 +28,8 @@ pub struct InteractionApi {
     pub(crate) handler: Arc<CommandHandler>,
     pub(crate) peers: TransferPeers,
     pub(crate) watchers: Arc<Quota>,
+    /// Where agents' calls go out.
+    pub(crate) outgoing_switch: SwitchId,
 }
 
 /// `baton.transfer.v1.PolicyService`.

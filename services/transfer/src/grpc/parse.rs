@@ -3,7 +3,7 @@
 use baton_api::{ApiError, error::ErrorReason, page};
 use baton_domain::{Actor, StaffRole};
 use baton_runtime::auth::{Caller, Role};
-use baton_words::{AgentId, InteractionId, NotAnId, TransferNo};
+use baton_words::{AgentId, InteractionId, NotAnId, SwitchId, TransferNo};
 use std::sync::Arc;
 use tonic::Status;
 
@@ -55,6 +55,10 @@ pub(crate) fn only_of(caller: &Caller) -> Result<Option<AgentId>, Status> {
 
 pub(crate) fn interaction_id(text: &str) -> Result<InteractionId, Status> {
     text.parse().map_err(|_| ApiError::invalid_argument("interaction_id", "is no interaction id (a UUID)").into())
+}
+
+pub(crate) fn switch_id(field: &str, text: &str) -> Result<SwitchId, ApiError> {
+    text.parse().map_err(|_| ApiError::invalid_argument(field, "is no switch id (1 to 63 of a-z, 0-9 and `-`)"))
 }
 
 /// A transfer of this interaction.

@@ -54,6 +54,7 @@ impl InteractionApi {
         let opening = Opening {
             id: InteractionId(ids::new_uuid()),
             tenant: tenant.as_str().into(),
+            switch: self.outgoing_switch.clone(),
             number: number.into(),
             origin: LegSource::Outside(Outside {
                 phone: to.trim_start_matches('+').into(),
@@ -61,7 +62,7 @@ impl InteractionApi {
             }),
             customer_key: self.handler.tenants.pseudonym(&tenant, &to).into(),
             customer: to.into(),
-            flow: None,
+            flow_id: None,
             steps: Vec::new(),
             skip_voicemail: false,
             recording: words::parse_mode(mode?.get_ref().mode()),

@@ -16,7 +16,7 @@ use baton_api::{
     common::v1::{Target as WireTarget, TransferPhase, target::Target as Wire},
     error::ErrorReason,
     fields,
-    presence::v1::{LookupAgentsRequest, LookupTeamRequest},
+    presence::v1::{LookupAgentsRequest, LookupTeamsRequest},
     transfer::v1::{
         self as wire, CancelTransferRequest, CancelTransferResponse, CompleteTransferRequest, CompleteTransferResponse,
         DeclineTransferRequest, DeclineTransferResponse, GetTransferRequest, GetTransferResponse, ListTransfersRequest,
@@ -208,9 +208,10 @@ impl TransferApi {
     async fn resolve_team(&self, tenant: &str, id: &str) -> Result<Target, Status> {
         let bad = |_| ApiError::invalid_argument("target.team_id", "is no team id (a UUID)");
         let id: TeamId = id.parse().map_err(bad)?;
-        let lookup = LookupTeamRequest { tenant: tenant.to_owned(), team_id: id.to_string() };
-        let name = self.peers.presence.clone().lookup_team(lookup).await?.into_inner().name;
-        Ok(Target::Team { id, name: name.into() })
+        let lookup = LookupTeamsRequest { tenant: tenant.to_owned(), team_ids: vec![id.to_string()] };
+        let found = self.peers.presence.clone().lookup_teams(lookup).await?.into_inner();
+        let team = found.teams.first().ok_or_else(|| not_found("team"))?;
+        Ok(Target::Team { id, name: team.name.as_str().into() })
     }
 }
 

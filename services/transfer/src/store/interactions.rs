@@ -3,7 +3,7 @@
 use crate::filter::{self, Filter, LegFilter};
 use baton_domain::{EventKind, Events, Interaction};
 use baton_store::{Db, Reader, StoreError, Tx, on};
-use baton_words::{AgentId, InteractionId, TeamId};
+use baton_words::{AgentId, InteractionId, SwitchId, TeamId};
 use uuid::Uuid;
 
 /// The interaction, to be changed in this transaction.
@@ -39,10 +39,15 @@ pub(crate) async fn acknowledge(tx: &mut Tx, interaction: &Interaction) -> Resul
 }
 
 /// The interaction that this leg began.
-pub(crate) async fn by_leg(tx: &mut Tx, tenant: &str, leg: &str) -> Result<Option<InteractionId>, StoreError> {
+pub(crate) async fn by_leg(
+    tx: &mut Tx,
+    tenant: &str,
+    switch: &SwitchId,
+    leg: &str,
+) -> Result<Option<InteractionId>, StoreError> {
     let id: Option<Uuid> = on!(tx, conn => sqlx::query_scalar(
-        "SELECT id FROM interactions WHERE tenant = $1 AND switch_leg = $2")
-        .bind(tenant).bind(leg).fetch_optional(conn).await)?;
+        "SELECT id FROM interactions WHERE tenant = $1 AND switch_leg = $2 AND switch_id = $3")
+        .bind(tenant).bind(leg).bind(switch.as_str()).fetch_optional(conn).await)?;
     Ok(id.map(InteractionId))
 }
 
@@ -51,8 +56,8 @@ pub(crate) async fn insert(tx: &mut Tx, interaction: &Interaction) -> Result<(),
     let state = text(interaction)?;
     on!(tx, conn => sqlx::query(
         "INSERT INTO interactions (id, tenant, version, state, switch_leg, live, opened_at_us, number, customer_key, stage,
-                                   ended_at_us)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
+                                   ended_at_us, switch_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
         .bind(interaction.id.0)
         .bind(&*interaction.tenant)
         .bind(interaction.version.cast_signed())
@@ -64,6 +69,7 @@ pub(crate) async fn insert(tx: &mut Tx, interaction: &Interaction) -> Result<(),
         .bind(&*interaction.customer_key)
         .bind(filter::stage(interaction))
         .bind(ended_at_us(interaction))
+        .bind(interaction.switch.as_str())
         .execute(conn)
         .await)?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use baton_api::{
     ApiError,
-    common::v1::{AgentRef, Reason, RecordingMode},
+    common::v1::{AgentRef, Reason, RecordingMode, TeamRef},
     error::ErrorReason,
     presence::v1::{self as presence, claim_service_server::ClaimService, claim_status::State},
     recording::v1::{self as recording, archive_service_server::ArchiveService},
@@ -25,6 +25,8 @@ pub(crate) struct Notes {
     pub(crate) plan: Option<telephony::MediaPlan>,
     /// How often a plan came.
     pub(crate) plans: usize,
+    /// How often telephony was asked which plans it lacks.
+    pub(crate) compared: usize,
     /// How many claims the newest projection has.
     pub(crate) claims: Option<usize>,
     /// Telephony does not answer.
@@ -52,6 +54,18 @@ impl TelephonyService for TransferPeers {
         notes.plan = request.into_inner().plan;
         notes.plans += 1;
         Ok(Response::new(telephony::ApplyPlanResponse {}))
+    }
+
+    async fn compare_plans(
+        &self,
+        request: Request<telephony::ComparePlansRequest>,
+    ) -> Result<Response<telephony::ComparePlansResponse>, Status> {
+        let mut notes = self.0.lock().unwrap();
+        notes.compared += 1;
+        let version = notes.plan.as_ref().map_or(0, |plan| plan.version);
+        let lacking = request.into_inner().versions.into_iter().filter(|it| it.version > version);
+        let lacking_interaction_ids = lacking.map(|it| it.interaction_id).collect();
+        Ok(Response::new(telephony::ComparePlansResponse { lacking_interaction_ids }))
     }
 }
 
@@ -96,11 +110,20 @@ impl ClaimService for TransferPeers {
         Ok(Response::new(presence::LookupAgentsResponse { agents: agents.collect() }))
     }
 
-    async fn lookup_team(
+    async fn lookup_teams(
         &self,
-        _: Request<presence::LookupTeamRequest>,
-    ) -> Result<Response<presence::LookupTeamResponse>, Status> {
-        Ok(Response::new(presence::LookupTeamResponse { name: "Sales".into() }))
+        request: Request<presence::LookupTeamsRequest>,
+    ) -> Result<Response<presence::LookupTeamsResponse>, Status> {
+        let team = |team_id| TeamRef { team_id, name: "Sales".into() };
+        let teams = request.into_inner().team_ids.into_iter().map(team).collect();
+        Ok(Response::new(presence::LookupTeamsResponse { teams }))
+    }
+
+    async fn compare_claims(
+        &self,
+        _: Request<presence::CompareClaimsRequest>,
+    ) -> Result<Response<presence::CompareClaimsResponse>, Status> {
+        Ok(Response::new(presence::CompareClaimsResponse::default()))
     }
 
     async fn list_candidates(
@@ -131,7 +154,11 @@ impl RouteService for TransferPeers {
         let step = routing::CallFlowStep { step: Some(call_flow_step::Step::RingAgent(ring)) };
         let call_flow = routing::CallFlow { steps: vec![step], ..Default::default() };
         let ada = AgentRef { agent_id: agent(1), name: "Ada".into(), phone: "ada".into(), voicemail: false };
-        Ok(Response::new(routing::ResolveNumberResponse { call_flow: Some(call_flow), agents: vec![ada] }))
+        Ok(Response::new(routing::ResolveNumberResponse {
+            call_flow: Some(call_flow),
+            agents: vec![ada],
+            ..Default::default()
+        }))
     }
 
     async fn resolve_dial(
@@ -140,6 +167,13 @@ impl RouteService for TransferPeers {
     ) -> Result<Response<routing::ResolveDialResponse>, Status> {
         let rule = if request.get_ref().to.starts_with("+32") { "+32" } else { return Err(not_allowed()) };
         Ok(Response::new(routing::ResolveDialResponse { allowed_by: rule.into() }))
+    }
+
+    async fn compare_waits(
+        &self,
+        _: Request<routing::CompareWaitsRequest>,
+    ) -> Result<Response<routing::CompareWaitsResponse>, Status> {
+        Ok(Response::new(routing::CompareWaitsResponse::default()))
     }
 
     async fn sync_wait(

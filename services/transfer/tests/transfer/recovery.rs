@@ -1,6 +1,7 @@
 //! Peers that do not answer, and a process that dies: what was wanted is pushed until it is accepted.
 
 use crate::world::World;
+use baton_api::telephony::v1::MediaPlan;
 use baton_api::transfer::v1::{EndInteractionRequest, SegmentFact, fact::Fact, party::LegState, segment_fact};
 
 fn rings(view: &baton_api::transfer::v1::Interaction) -> bool {
@@ -20,6 +21,25 @@ async fn a_plan_that_telephony_missed_is_pushed_until_it_is_accepted() {
     world
         .until("the plan arrives", async || world.notes().plan.clone().filter(|plan| plan.legs.len() == 3).map(drop))
         .await;
+}
+
+#[tokio::test]
+async fn a_plan_that_did_not_change_is_pushed_again_only_when_telephony_lacks_it() {
+    let world = World::start().await;
+    world.talking().await;
+    let compare_thrice = async || {
+        let so_far = world.notes().compared;
+        world.until("telephony is asked thrice", async || (world.notes().compared >= so_far + 3).then_some(())).await;
+    };
+    compare_thrice().await;
+    let plans = world.notes().plans;
+    compare_thrice().await;
+    assert_eq!(world.notes().plans, plans, "nothing changed, and nothing is lacking");
+
+    let lost = world.notes().plan.take().expect("a plan");
+    let again = world.until("the plan is there again", async || world.notes().plan.clone()).await;
+    assert_eq!(MediaPlan { version: lost.version, ..again }, lost);
+    assert_eq!(world.notes().plans, plans + 1);
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ impl World {
             leg: leg.into(),
             number: "+3225550100".into(),
             customer: "+32470000000".into(),
+            switch_id: "main".into(),
         };
         Ok(self.intake().open_interaction(request).await?.into_inner().interaction_id)
     }

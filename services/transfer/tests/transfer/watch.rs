@@ -49,6 +49,7 @@ impl World {
             leg: baton_runtime::ids::new_uuid().to_string(),
             number: number.into(),
             customer: "+32470000009".into(),
+            switch_id: "main".into(),
         };
         self.intake().open_interaction(request).await.unwrap().into_inner().interaction_id
     }

@@ -19,7 +19,7 @@ use baton_runtime::{
     auth::{Caller, Role, SigningKey, TenantState, TenantStates},
     client::{GrpcChannel, ServiceIdentity},
     clock::Clock,
-    config::Config,
+    config::{Config, Millis, TransferConfig},
     lifecycle::{self, Lifecycle},
     server::ServerBuilder,
 };
@@ -69,7 +69,10 @@ impl World {
         let service = baton_transfer::start(baton_transfer::TransferContext {
             database: folder.path().join("transfer.db"),
             clock: clock.clone(),
-            config: Config::default().transfer,
+            config: TransferConfig {
+                compare_interval_ms: Millis::try_from(100).unwrap(),
+                ..Config::default().transfer
+            },
             lifecycle: lifecycle.clone(),
             bus: bus.clone(),
             tenants,
@@ -126,6 +129,7 @@ impl World {
             leg: baton_runtime::ids::new_uuid().to_string(),
             number: "+3225550100".into(),
             customer: "+32470000000".into(),
+            switch_id: "main".into(),
         };
         let id = self.intake().open_interaction(request).await.unwrap().into_inner().interaction_id;
         self.answer(&id).await;

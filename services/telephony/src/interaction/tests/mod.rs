@@ -97,6 +97,7 @@ fn plan(version: u64) -> Plan {
     Plan {
         tenant: "acme".into(),
         interaction: InteractionId::parse(ID).unwrap(),
+        switch: baton_words::SwitchId::default(),
         version,
         rooms: BTreeMap::from([("talk".into(), Treatment::Conversation)]),
         legs: vec![customer],

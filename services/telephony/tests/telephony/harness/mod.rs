@@ -28,6 +28,7 @@ use baton_switch::{Switch, SwitchSettings};
 use baton_telephony::link::LinkState;
 use baton_telephony::switch::simulated::SimulatedSwitch;
 use baton_telephony::{Telephony, TelephonyContext};
+use baton_words::SwitchId;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -108,6 +109,7 @@ impl Stage {
             clock: self.clock.clone(),
             lifecycle: lifecycle.clone(),
             switch: self.flaky.clone(),
+            switch_id: SwitchId::default(),
             resync_interval: Duration::from_secs(5),
             transfer: self.internal(self.peers_address),
             recording: self.internal(self.peers_address),

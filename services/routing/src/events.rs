@@ -1,0 +1,47 @@
+//! The events of this service, written in the transaction of the change that they report.
+
+use baton_api::event::v1::event_data::Data;
+use baton_api::event::v1::routing_changed::Configuration;
+use baton_api::event::v1::{Change, EventData, RoutingChanged};
+use baton_bus::{actor_text, caller_actor};
+use baton_runtime::auth::Caller;
+use baton_runtime::{ids, telemetry};
+use baton_store::Tx;
+use baton_store::outbox::{self, OutboxRow};
+use prost::Message as _;
+use tonic::Status;
+
+/// A part of the configuration is like this now, or was before it was deleted.
+pub(crate) async fn changed(
+    tx: &mut Tx,
+    caller: &Caller,
+    change: Change,
+    configuration: Configuration,
+    now_us: i64,
+) -> Result<(), Status> {
+    let tenant = caller.tenant()?.as_str();
+    let aggregate = match &configuration {
+        Configuration::Number(it) => format!("number/{}", it.number),
+        Configuration::CallFlow(it) => format!("call_flow/{}", it.call_flow_id),
+        Configuration::DialRule(it) => format!("dial_rule/{}", it.prefix),
+    };
+    let data = Data::RoutingChanged(RoutingChanged { change: change.into(), configuration: Some(configuration) });
+    let row = OutboxRow {
+        id: ids::new_uuid(),
+        tenant: tenant.to_owned(),
+        sequence: outbox::next_sequence(tx, tenant, &aggregate).await?,
+        aggregate,
+        event_type: "routing.changed".to_owned(),
+        area: "routing".to_owned(),
+        payload: EventData { data: Some(data) }.encode_to_vec(),
+        actor: actor_text(&caller_actor(caller)),
+        traceparent: telemetry::traceparent(),
+        time_us: now_us,
+    };
+    Ok(outbox::append(tx, &[row]).await?)
+}
+
+/// What an update did.
+pub(crate) fn update_of(was_there: bool) -> Change {
+    if was_there { Change::Updated } else { Change::Created }
+}
