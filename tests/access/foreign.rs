@@ -120,7 +120,7 @@ async fn everything(office: &Office, ada: &AgentDesk, ben: &AgentDesk) -> anyhow
         ("call_flow_id", flow.call_flow_id),
         ("recording_id", recording.recording_id),
         ("number", number.clone()),
-        ("phone_number", number),
+        ("number", number),
         ("leg_id", call.leg_id.clone()),
         ("address", ada.phone().to_owned()),
     ];

@@ -119,7 +119,7 @@ export async function refusal(call, code, reason) {
 function checkError(error, code, reason) {
   check(`an error with ${Code[code]}`, error instanceof ConnectError && error.code === code, `${error}`);
   const info = error.findDetails(ErrorInfoSchema)[0];
-  check(`ErrorInfo says baton, ${reason}`, info?.domain === "baton" && info.reason === reason, info);
+  check(`ErrorInfo says baton.dev, ${reason}`, info?.domain === "baton.dev" && info.reason === reason, info);
 }
 
 function text(value) {

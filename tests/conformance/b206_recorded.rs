@@ -48,7 +48,7 @@ async fn two_recordings(tenant: TestTenant, mode: RecordingMode) -> anyhow::Resu
     office.customer_hangs_up(&call).await?;
 
     let [first, second] = office.recordings(&call).await?;
-    anyhow::ensure!((first.number, second.number) == (1, 2), "they are numbered otherwise");
+    anyhow::ensure!((first.ordinal, second.ordinal) == (1, 2), "they are numbered otherwise");
     anyhow::ensure!(
         first.agent_id == ada.id() && second.agent_id == ben.id(),
         "the recordings are of other agents' tenures"
@@ -226,7 +226,11 @@ async fn handed_over(tenant: TestTenant, mode: RecordingMode) -> anyhow::Result<
     ada.leave(&call.interaction_id).await?;
     office.until_phase(&call, TransferPhase::Completed).await?;
     for recording in office.tenant.recordings_of(&call).await? {
-        anyhow::ensure!(recording.number == 1, "recording {} was there before the recipient resumed", recording.number);
+        anyhow::ensure!(
+            recording.ordinal == 1,
+            "recording {} was there before the recipient resumed",
+            recording.ordinal
+        );
     }
     Ok((office, ada, ben, call))
 }

@@ -79,7 +79,7 @@ impl Consulted {
         let recordings = office.tenant.until_recorded(&call, count).await?;
         for recording in &recordings {
             for segment in office.tenant.segments_of(recording).await? {
-                has_no_consult(&format!("recording {}", recording.number), &segment)?;
+                has_no_consult(&format!("recording {}", recording.ordinal), &segment)?;
             }
         }
         Ok(())

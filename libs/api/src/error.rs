@@ -14,7 +14,7 @@ pub use crate::common::v1::ErrorReason;
 use crate::wire;
 
 /// `ErrorInfo.domain` of every error that Baton itself makes.
-pub const DOMAIN: &str = "baton";
+pub const DOMAIN: &str = "baton.dev";
 pub(crate) const REASON_PREFIX: &str = "ERROR_REASON_";
 
 /// The kind of a failure; each is one gRPC code.

@@ -95,6 +95,15 @@ impl Embedded {
         read(&output_file(self.data.path()))
     }
 
+    /// How long the process with the services, and without the switch, has used a core so far.
+    pub fn cpu_time(&self) -> anyhow::Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |at: usize| fields.get(at).and_then(|it| it.parse::<u64>().ok()).context("no process times");
+        // Linux counts them in hundredths of a second (`man 5 proc`): user and system time.
+        Ok(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
+    }
+
     /// `kill -9` of the process with the services. The switch lives on.
     pub fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill().context("killing `up`")?;

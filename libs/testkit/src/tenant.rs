@@ -272,7 +272,7 @@ impl TestTenant {
     /// Sets which calls of a number are recorded.
     pub async fn record(&self, number: &str, mode: RecordingMode) -> anyhow::Result<()> {
         let settings = NumberRecordingSettings {
-            phone_number: number.to_owned(),
+            number: number.to_owned(),
             mode: mode.into(),
             ..NumberRecordingSettings::default()
         };

@@ -1,9 +1,9 @@
 //! The embedded system as its clients meet it: unary reads beside an empty gRPC call on the same listener (the limit); whole transfers a
-//! second, from start to completed, beside nothing but their commits (the limit); and how punctual the sound of 100 recorded calls is.
-//! The client, the five services, the databases and the switch share this machine. For reads and transfers sound is off: what is measured
-//! is the control plane.
+//! second, from start to completed, beside nothing but their commits (the limit); what 200 calls cost that only wait; and how punctual the
+//! sound of 100 recorded calls is. The client, the five services, the databases and the switch share this machine. Sound is off for all but
+//! the last: what is measured is the control plane.
 //!
-//! `cargo bench -p baton-server --bench system [reads|transfers|sound]`
+//! `cargo bench -p baton-server --bench system -- [reads|transfers|idle|sound]`
 
 use baton_api::{
     common::v1::{RecordingMode, TransferPhase},
@@ -20,7 +20,7 @@ use baton_testkit::{
     PhoneBehaviour,
     desk::AgentDesk,
     target::Embedded,
-    tenant::{Call, TestTenant, fresh, ring},
+    tenant::{Call, TestTenant, fresh, ring, ring_team},
 };
 use futures::future::try_join_all;
 use sqlx::migrate::Migrator;
@@ -58,6 +58,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wants("transfers") {
         transfers(&target).await?;
+    }
+    if wants("idle") {
+        idle(&target).await?;
     }
     target.stop().await?;
     if wants("sound") {
@@ -308,6 +311,34 @@ async fn commit_one(db: &Db, n: usize) -> anyhow::Result<()> {
         .await)?;
     outbox::append(&mut tx, &events).await?;
     tx.commit().await?;
+    Ok(())
+}
+
+/// So many calls that wait for an agent at once, for so long.
+const WAITING: usize = 200;
+const IDLE: Duration = Duration::from_secs(30);
+
+/// What calls cost that only wait, beside an installation without a call. The limit: 0.5 % of a core.
+async fn idle(target: &Embedded) -> anyhow::Result<()> {
+    let clock = Clock::real();
+    let of_a_core = async || {
+        let before = target.cpu_time()?;
+        clock.sleep(IDLE).await;
+        anyhow::Ok(100.0 * target.cpu_time()?.saturating_sub(before).as_secs_f64() / IDLE.as_secs_f64())
+    };
+    let world = TestTenant::create(target.endpoints()).await?;
+    let team = world.team("Nobody", &[&world.agent("Ada").await?]).await?;
+    let number = world.number(vec![ring_team(&team, 20_000, 3_600_000)]).await?;
+    clock.sleep(WARM_UP).await;
+    let without = of_a_core().await?;
+    for _ in 0..WAITING {
+        world.call(&number).await?;
+    }
+    clock.sleep(WARM_UP).await;
+    let with = of_a_core().await?;
+    println!("\nnothing happens, for {} s               % of a core", IDLE.as_secs());
+    println!("{:<40}{without:>11.2}", "no call");
+    println!("{:<40}{with:>11.2}", format!("{WAITING} calls wait (the limit: 0.50 more)"));
     Ok(())
 }
 

@@ -256,25 +256,25 @@ async fn send(
     Ok((json!({}), text))
 }
 
-async fn settings(session: &ClientSession, phone_number: String, set: Option<RecordingModeArg>) -> anyhow::Result<()> {
+async fn settings(session: &ClientSession, number: String, set: Option<RecordingModeArg>) -> anyhow::Result<()> {
     let settings = match set {
         None => {
             let mut client = RecordingServiceClient::new(session.reader_channel()?);
-            client.get_number_settings(GetNumberSettingsRequest { phone_number }).await.or_refusal()?.settings
+            client.get_number_settings(GetNumberSettingsRequest { number }).await.or_refusal()?.settings
         }
         Some(mode) => {
             let mut client = RecordingServiceClient::new(session.channel_for_role(Role::Admin)?);
-            let request = set_request(session.request_id(), phone_number, mode.into());
+            let request = set_request(session.request_id(), number, mode.into());
             client.update_number_settings(request).await.or_refusal()?.settings
         }
     };
     let settings = settings.context("the answer is empty")?;
-    session.out.one(SETTINGS, &settings, |it| format!("{}: {}", it.phone_number, word::recording_mode(it.mode)))
+    session.out.one(SETTINGS, &settings, |it| format!("{}: {}", it.number, word::recording_mode(it.mode)))
 }
 
 /// Gives no etag: the mode that is given here is not decided on the one before.
-fn set_request(request_id: String, phone_number: String, mode: RecordingMode) -> UpdateNumberSettingsRequest {
-    let settings = NumberRecordingSettings { phone_number, mode: mode.into(), ..NumberRecordingSettings::default() };
+fn set_request(request_id: String, number: String, mode: RecordingMode) -> UpdateNumberSettingsRequest {
+    let settings = NumberRecordingSettings { number, mode: mode.into(), ..NumberRecordingSettings::default() };
     UpdateNumberSettingsRequest { request_id, settings: Some(settings), update_mask: None }
 }
 

@@ -88,7 +88,7 @@ fn recorded(evidence: &Evidence, play: DemoScenario) -> Vec<Check> {
     let mut checks = vec![stored(&evidence.recordings)];
     for (number, expected) in [(1, first), (2, second)] {
         let name = format!("recording {number} holds, in order");
-        let found = evidence.recordings.iter().find(|(it, _)| it.number == number);
+        let found = evidence.recordings.iter().find(|(it, _)| it.ordinal == number);
         checks.push(match found {
             Some((_, samples)) => Check::scenes(&name, samples, &expected),
             None => Check::new(&name, false, "no such recording"),

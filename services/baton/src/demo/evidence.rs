@@ -79,7 +79,7 @@ async fn recordings(
     };
     let mut recordings = Vec::with_capacity(found.len());
     for recording in found {
-        let file = out.join(format!("recording-{}.wav", recording.number));
+        let file = out.join(format!("recording-{}.wav", recording.ordinal));
         client::download(stage.role(Role::Supervisor)?, &recording.recording_id, "", &file).await?;
         let wav = tokio::fs::read(&file).await.with_context(|| file.display().to_string())?;
         recordings.push((recording, wav::samples(&wav)?));
@@ -93,7 +93,7 @@ async fn list_recordings(stage: &DemoContext, played: &Played) -> anyhow::Result
     let request = ListRecordingsRequest { interaction_id, ..ListRecordingsRequest::default() };
     let mut client = RecordingServiceClient::new(stage.role(Role::Supervisor)?);
     let mut recordings = client.list_recordings(request).await.or_refusal()?.recordings;
-    recordings.sort_by_key(|it| it.number);
+    recordings.sort_by_key(|it| it.ordinal);
     Ok(recordings)
 }
 

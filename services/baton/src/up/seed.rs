@@ -140,7 +140,7 @@ async fn make_number(admin: &GrpcChannel) -> anyhow::Result<()> {
     };
     made(routing.update_number(number).await)?;
     let settings = NumberRecordingSettings {
-        phone_number: NUMBER.to_owned(),
+        number: NUMBER.to_owned(),
         mode: RecordingMode::All.into(),
         ..NumberRecordingSettings::default()
     };

@@ -35,7 +35,7 @@ impl ArchiveService for ArchiveApi {
     ) -> Result<Response<proto::ResolveModeResponse>, Status> {
         let it = request.get_ref();
         // The form of the number is not checked: a call must not fail because of it, and such a number just has no setting.
-        let settings = settings::of_number(&self.core, tenant(&it.tenant)?, &it.phone_number).await?;
+        let settings = settings::of_number(&self.core, tenant(&it.tenant)?, &it.number).await?;
         Ok(Response::new(proto::ResolveModeResponse { mode: settings.mode.into() }))
     }
 

@@ -30,11 +30,11 @@ pub(crate) fn recording(
     Ok(proto::Recording {
         recording_id: row.recording_id.clone(),
         interaction_id: row.interaction_id.clone(),
-        number: row.number as i32,
+        ordinal: row.number as i32,
         state: state(row.state()?).into(),
         agent_id: row.agent_id.clone(),
         other_agent_ids: others.map(|it| it.agent_id.clone()).collect(),
-        phone_number: row.phone_number.clone(),
+        number: row.phone_number.clone(),
         customer: if viewer.anonymous { String::new() } else { row.customer.clone() },
         direction: row.direction as i32,
         segments: own_segments.map(segment).collect::<Result<_, _>>()?,

@@ -36,7 +36,7 @@ impl RecordingService for RecordingApi {
         request: Request<proto::GetNumberSettingsRequest>,
     ) -> Answer<proto::GetNumberSettingsResponse> {
         let tenant = request.caller()?.tenant()?.as_str();
-        let number = parse::phone_number("phone_number", &request.get_ref().phone_number)?;
+        let number = parse::phone_number("number", &request.get_ref().number)?;
         let found = settings::of_number(&self.core, tenant, number).await?;
         Ok(Response::new(proto::GetNumberSettingsResponse { settings: Some(settings::shown(found)) }))
     }

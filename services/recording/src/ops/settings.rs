@@ -50,8 +50,7 @@ pub(crate) async fn update(
 ) -> Result<UpdateNumberSettingsResponse, Status> {
     let tenant = caller.tenant()?.as_str();
     let sent = request.settings.as_ref().ok_or_else(|| ApiError::invalid_argument("settings", "must be given"))?;
-    let (number, mode) =
-        fields::all((parse::phone_number("settings.phone_number", &sent.phone_number), mode(sent, request)))?;
+    let (number, mode) = fields::all((parse::phone_number("settings.number", &sent.number), mode(sent, request)))?;
     let key = RequestKey::new(tenant, &caller.subject, METHOD, &request.request_id)?;
     let now_us = core.clock.now_us();
     idempotent(&core.db, &key, request, now_us, async |tx| {
@@ -71,7 +70,7 @@ pub(crate) async fn update(
 /// As clients see them.
 pub(crate) fn shown(settings: StoredSettings) -> NumberRecordingSettings {
     NumberRecordingSettings {
-        phone_number: settings.phone_number,
+        number: settings.phone_number,
         mode: settings.mode.into(),
         etag: settings.etag.as_str().to_owned(),
     }

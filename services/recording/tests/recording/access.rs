@@ -81,7 +81,7 @@ async fn analysts_see_no_customer_and_hear_nothing() {
     assert_eq!(world.in_state(&id, State::Stored).await.customer, "+49170000000");
     let mut analyst = world.client(TENANT, "ada", Role::Analyst);
     let recording = analyst.get_recording(get(&id)).await.unwrap().into_inner().recording.unwrap();
-    assert_eq!((recording.customer.as_str(), recording.phone_number.as_str()), ("", "+4930123456"));
+    assert_eq!((recording.customer.as_str(), recording.number.as_str()), ("", "+4930123456"));
     for role in [Role::Analyst, Role::Agent] {
         let request = DownloadRecordingRequest { recording_id: id.clone(), segment_id: String::new() };
         let status = world.client(TENANT, AGENT, role).download_recording(request).await.unwrap_err();

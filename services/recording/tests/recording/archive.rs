@@ -28,7 +28,7 @@ async fn audio_after_the_events_completes_the_recording() {
     world.send(header(CALL, SECOND), &wav(&[2; 4_000])).await.unwrap();
 
     let recording = world.in_state(&id, State::Stored).await;
-    assert_eq!(recording.number, 1);
+    assert_eq!(recording.ordinal, 1);
     assert_eq!(recording.agent_id, AGENT);
     assert!(recording.end_time.is_some() && recording.expire_time.is_some());
     let lengths: Vec<_> = recording.segments.iter().map(|it| (it.duration_ms, it.size_bytes)).collect();

@@ -16,19 +16,18 @@ use crate::support::{TENANT, World, reason};
 const NUMBER: &str = "+4930123456";
 
 /// A change without an etag, which has no mask: of the fields that are set.
-fn set(request_id: &str, phone_number: &str, mode: RecordingMode) -> UpdateNumberSettingsRequest {
-    let settings =
-        NumberRecordingSettings { phone_number: phone_number.into(), mode: mode.into(), etag: String::new() };
+fn set(request_id: &str, number: &str, mode: RecordingMode) -> UpdateNumberSettingsRequest {
+    let settings = NumberRecordingSettings { number: number.into(), mode: mode.into(), etag: String::new() };
     UpdateNumberSettingsRequest { request_id: request_id.into(), settings: Some(settings), update_mask: None }
 }
 
-async fn resolved(world: &World, tenant: &str, phone_number: &str) -> RecordingMode {
-    let request = ResolveModeRequest { tenant: tenant.into(), phone_number: phone_number.into() };
+async fn resolved(world: &World, tenant: &str, number: &str) -> RecordingMode {
+    let request = ResolveModeRequest { tenant: tenant.into(), number: number.into() };
     world.archive().resolve_mode(request).await.unwrap().into_inner().mode()
 }
 
 async fn read(world: &World, tenant: &str) -> NumberRecordingSettings {
-    let request = GetNumberSettingsRequest { phone_number: NUMBER.into() };
+    let request = GetNumberSettingsRequest { number: NUMBER.into() };
     let mut reader = world.client(tenant, "ann", Role::Agent);
     reader.get_number_settings(request).await.unwrap().into_inner().settings.unwrap()
 }
@@ -59,12 +58,12 @@ async fn a_number_is_recorded_by_hand_until_somebody_says_otherwise() {
     assert_eq!(resolved(&world, TENANT, NUMBER).await, RecordingMode::Manual);
     assert_eq!(resolved(&world, TENANT, "not a number").await, RecordingMode::Manual);
     let unset = read(&world, TENANT).await;
-    assert_eq!((unset.mode(), unset.phone_number.as_str(), unset.etag.as_str()), (RecordingMode::Manual, NUMBER, ""));
+    assert_eq!((unset.mode(), unset.number.as_str(), unset.etag.as_str()), (RecordingMode::Manual, NUMBER, ""));
 
     let mut admin = world.client(TENANT, "ann", Role::Admin);
     let answer = admin.update_number_settings(set("r1", NUMBER, RecordingMode::All)).await.unwrap().into_inner();
     let stored = answer.settings.unwrap();
-    assert_eq!((stored.mode(), stored.phone_number.as_str()), (RecordingMode::All, NUMBER));
+    assert_eq!((stored.mode(), stored.number.as_str()), (RecordingMode::All, NUMBER));
     assert_eq!(resolved(&world, TENANT, NUMBER).await, RecordingMode::All);
     assert_eq!(read(&world, TENANT).await, stored);
 }
@@ -124,7 +123,7 @@ async fn an_etag_of_settings_that_were_never_made_is_stale() {
 async fn only_the_mode_can_be_named() {
     let world = World::start().await;
     let mut settings = read(&world, TENANT).await;
-    for path in ["phone_number", "etag", "settings.mode"] {
+    for path in ["number", "etag", "settings.mode"] {
         let status = update(&world, settings.clone(), &["mode", path]).await.unwrap_err();
         assert_eq!((status.code(), fields(&status)), (Code::InvalidArgument, vec!["update_mask".to_owned()]), "{path}");
         assert!(status.message().contains(path), "{}", status.message());
@@ -147,7 +146,7 @@ async fn settings_come_in_pages() {
         let request = ListNumberSettingsRequest { page_size: 2, page_token };
         let page = supervisor.list_number_settings(request).await.unwrap().into_inner();
         assert!(page.settings.iter().all(|it| it.mode() == RecordingMode::All && !it.etag.is_empty()));
-        numbers.extend(page.settings.into_iter().map(|it| it.phone_number));
+        numbers.extend(page.settings.into_iter().map(|it| it.number));
         (pages, page_token) = (pages + 1, page.next_page_token);
         if page_token.is_empty() {
             break;
@@ -181,7 +180,7 @@ async fn what_cannot_be_set_is_refused_with_the_fields() {
     bad.settings.as_mut().unwrap().mode = 9;
     let status = admin.update_number_settings(bad).await.unwrap_err();
     assert_eq!((status.code(), reason(&status)), (Code::InvalidArgument, "INVALID_FIELD"));
-    assert_eq!(fields(&status), ["settings.phone_number", "settings.mode"]);
+    assert_eq!(fields(&status), ["settings.number", "settings.mode"]);
     let nothing = UpdateNumberSettingsRequest { request_id: "r1".into(), ..UpdateNumberSettingsRequest::default() };
     assert_eq!(fields(&admin.update_number_settings(nothing).await.unwrap_err()), ["settings"]);
     let status = admin.update_number_settings(set("", NUMBER, RecordingMode::All)).await.unwrap_err();

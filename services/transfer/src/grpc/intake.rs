@@ -104,7 +104,7 @@ impl IntakeApi {
         let customer: String = request.customer.chars().filter(|it| !it.is_control()).take(MAX_CUSTOMER).collect();
         let (number, of) = (request.number.clone(), tenant.as_str().to_owned());
         let route = ResolveNumberRequest { tenant: of.clone(), number: number.clone() };
-        let mode = ResolveModeRequest { tenant: of.clone(), phone_number: number.clone() };
+        let mode = ResolveModeRequest { tenant: of.clone(), number: number.clone() };
         let (mut routing, mut recording) = (self.peers.routing.clone(), self.peers.recording.clone());
         let (route, mode, policy) = futures::join!(
             routing.resolve_number(route),

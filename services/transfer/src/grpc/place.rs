@@ -42,7 +42,7 @@ impl InteractionApi {
         let (tenant, number, to) = (tenant.to_owned(), request.from_number.clone(), request.to_number.clone());
         let lookup = LookupAgentsRequest { tenant: tenant.clone(), agent_ids: vec![agent.to_string()] };
         let dial = ResolveDialRequest { tenant: tenant.clone(), number: number.clone(), to: to.clone() };
-        let mode = ResolveModeRequest { tenant: tenant.clone(), phone_number: number.clone() };
+        let mode = ResolveModeRequest { tenant: tenant.clone(), number: number.clone() };
         let (mut presence, mut routing, mut recording) =
             (self.peers.presence.clone(), self.peers.routing.clone(), self.peers.recording.clone());
         let policy = self.handler.policies.current(&tenant);
