@@ -2,6 +2,7 @@
 
 use baton_words::TransferKind;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::fmt;
 
 /// What a party may do. The contract's `baton.common.v1.Action` documents each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +77,30 @@ impl Action {
         [("hold", Self::Hold), ("resume", Self::Resume), ("cancel", Self::Cancel), ("complete", Self::Complete)];
 }
 
+/// In words for people: `start a transfer (warm)`, `set data`.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start(kind) => return write!(f, "start a transfer ({kind})"),
+            Self::Cancel => "cancel",
+            Self::Complete => "complete",
+            Self::Decline => "decline",
+            Self::Hold => "hold",
+            Self::Resume => "resume",
+            Self::Mute => "mute",
+            Self::Unmute => "unmute",
+            Self::Leave => "leave",
+            Self::End => "end",
+            Self::Note => "write a note",
+            Self::SetData => "set data",
+            Self::StartRecording => "start recording",
+            Self::StopRecording => "stop recording",
+            Self::PauseRecording => "pause recording",
+            Self::ResumeRecording => "resume recording",
+        })
+    }
+}
+
 /// A set of actions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ActionSet(u32);
@@ -134,6 +159,17 @@ impl<'de> Deserialize<'de> for ActionSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_reads_as_a_sentence() {
+        let refusal = crate::Refusal::NotNow(Action::Start(TransferKind::Warm)).to_string();
+        assert_eq!(
+            refusal,
+            "to start a transfer (warm) is not possible now; the interaction says what is (allowed_actions)"
+        );
+        let other = crate::Refusal::OtherTransfer(baton_words::TransferNo(3)).to_string();
+        assert_eq!(other, "transfer 3 is not open; another is, or none");
+    }
 
     #[test]
     fn every_action_is_listed_at_its_index() {

@@ -20,7 +20,7 @@ pub enum Refusal {
     #[error("you are not in this interaction")]
     NotAParty,
     /// Not in this phase, or not in this role.
-    #[error("{0:?} is not possible now; the interaction says what is (allowed_actions)")]
+    #[error("to {0} is not possible now; the interaction says what is (allowed_actions)")]
     NotNow(Action),
     /// One transfer at a time (T1).
     #[error("a transfer is open already: complete, cancel or await it first")]
@@ -28,7 +28,7 @@ pub enum Refusal {
     #[error("there is no open transfer")]
     NoTransfer,
     /// The command names a transfer that is not the open one: a late command never hits the next.
-    #[error("transfer {0:?} is not open; another is, or none")]
+    #[error("transfer {} is not open; another is, or none", .0.0)]
     OtherTransfer(TransferNo),
     /// The plan lacks it (B104).
     #[error("the tenant's plan does not include {0} transfers")]
@@ -44,7 +44,7 @@ pub enum Refusal {
     HopLimit(u32),
     #[error("there are too many {0}: an interaction has at most {1}")]
     TooMany(&'static str, usize),
-    #[error("the recording is not in a state in which {0:?} is possible")]
+    #[error("the recording is not in a state in which to {0} is possible")]
     RecordingState(Action),
 }
 

@@ -1,9 +1,11 @@
-//! Between the pure core and the contract: words, views, projections, facts, events.
+//! Between the pure core and the contract: words, views, refusals, projections, facts, events.
 
 pub(crate) mod events;
 pub(crate) mod facts;
 pub(crate) mod plan;
+mod refusal;
 pub(crate) mod view;
 pub(crate) mod words;
 
-pub(crate) use words::{actor, not_found, refusal_status, version_conflict};
+pub(crate) use refusal::{refusal_status, version_conflict};
+pub(crate) use words::{actor, not_found};

@@ -1,8 +1,7 @@
 //! The closed lists of the contract, as numbers; actors; and refusals as answers.
 
-use crate::live::Live;
 use baton_api::{
-    ApiError, ErrorKind, Known as _,
+    ApiError, Known as _,
     common::v1::{self as wire, actor::Kind, target::Target as WireTarget},
     error::ErrorReason,
 };
@@ -114,6 +113,11 @@ pub(crate) fn parse_action(value: i32) -> Option<Action> {
     Action::ALL.into_iter().find(|own| i32::from(action(*own)) == value)
 }
 
+/// As the wire names it.
+pub(crate) fn action_name(own: Action) -> String {
+    action(own).as_str_name().trim_start_matches("ACTION_").to_owned()
+}
+
 pub(crate) fn refusal_reason(refusal: Refusal) -> ErrorReason {
     match refusal {
         Refusal::Ended => ErrorReason::InteractionEnded,
@@ -129,29 +133,6 @@ pub(crate) fn refusal_reason(refusal: Refusal) -> ErrorReason {
         Refusal::TooMany(..) => ErrorReason::Limit,
         Refusal::RecordingState(_) => ErrorReason::RecordingState,
     }
-}
-
-/// A refusal as the client sees it: the reason, what is possible instead (T6), and the interaction as it is now.
-pub(crate) fn refusal_status(refusal: Refusal, live: &Live, actor: &Actor) -> Status {
-    let reason = refusal_reason(refusal);
-    let kind = if reason == ErrorReason::Limit { ErrorKind::ResourceExhausted } else { ErrorKind::FailedPrecondition };
-    as_it_is_now(ApiError::new(kind, reason, refusal.to_string()), live, actor)
-}
-
-/// The client decided on a version that is no longer: nothing has changed, and here is the interaction as it is now.
-pub(crate) fn version_conflict(live: &Live, actor: &Actor) -> Status {
-    let why = format!("The interaction is at version {} by now: look at it, and decide anew.", live.version);
-    as_it_is_now(ApiError::aborted(ErrorReason::VersionConflict, why), live, actor)
-}
-
-fn as_it_is_now(error: ApiError, live: &Live, actor: &Actor) -> Status {
-    let possible: Vec<_> = live.actions(actor).0.iter().map(action_name).collect();
-    let error = error.with("allowed", possible.join(",")).with("version", live.version);
-    error.carrying(&super::view::brief(live, actor)).into()
-}
-
-fn action_name(own: Action) -> String {
-    action(own).as_str_name().trim_start_matches("ACTION_").to_owned()
 }
 
 #[cfg(test)]

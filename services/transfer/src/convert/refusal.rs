@@ -1,0 +1,26 @@
+//! Refusals as clients see them: with the interaction as it is now.
+
+use super::{view, words};
+use crate::live::Live;
+use baton_api::{ApiError, ErrorKind, error::ErrorReason};
+use baton_domain::{Actor, Refusal};
+use tonic::Status;
+
+/// A refusal as the client sees it: the reason, what is possible instead (T6), and the interaction as it is now.
+pub(crate) fn refusal_status(refusal: Refusal, live: &Live, actor: &Actor) -> Status {
+    let reason = words::refusal_reason(refusal);
+    let kind = if reason == ErrorReason::Limit { ErrorKind::ResourceExhausted } else { ErrorKind::FailedPrecondition };
+    as_it_is_now(ApiError::new(kind, reason, refusal.to_string()), live, actor)
+}
+
+/// The client decided on a version that is no longer: nothing has changed, and here is the interaction as it is now.
+pub(crate) fn version_conflict(live: &Live, actor: &Actor) -> Status {
+    let why = format!("The interaction is at version {} by now: look at it, and decide anew.", live.version);
+    as_it_is_now(ApiError::aborted(ErrorReason::VersionConflict, why), live, actor)
+}
+
+fn as_it_is_now(error: ApiError, live: &Live, actor: &Actor) -> Status {
+    let possible: Vec<_> = live.actions(actor).0.iter().map(words::action_name).collect();
+    let error = error.with("allowed", possible.join(",")).with("version", live.version);
+    error.carrying(&view::brief(live, actor)).into()
+}
