@@ -1,8 +1,8 @@
 //! The task of one tenant's queue worker: it runs a match pass at each change notice.
 //!
 //! There is a notice when presence announces an available agent, or when an interaction frees one. A new wait is none: it was
-//! matched when it came. What a notice missed is found by a scan every second, and by a pass when a hold-off ends; while no
-//! interaction waits, there is neither.
+//! matched when it came. What a notice missed is found by a scan every `routing.rescan_interval_ms`, and by a pass when a
+//! hold-off ends; while no interaction waits, there is neither.
 
 use std::sync::Arc;
 
