@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use baton_api::ApiError;
 use baton_api::common::v1::ProjectionVersion;
-use baton_store::{Reader, StoreError, on};
+use baton_store::{Db, StoreError, on};
 
 /// In one question.
 const MOST: usize = 10_000;
@@ -22,16 +22,13 @@ pub fn check(versions: &[ProjectionVersion]) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The ids of the interactions whose version in `table` is missing or older. The table has the columns `tenant`, `interaction_id` and
-/// `version`, and the first two are its key.
+/// The ids of the interactions whose version in `table` is missing or older; what is known is durable. The table has the columns `tenant`,
+/// `interaction_id` and `version`, and the first two are its key.
 ///
 /// # Errors
 /// The database can't be read.
-pub async fn lacking(
-    reader: &mut Reader,
-    table: &'static str,
-    asked: &[ProjectionVersion],
-) -> Result<Vec<String>, StoreError> {
+pub async fn lacking(db: &Db, table: &'static str, asked: &[ProjectionVersion]) -> Result<Vec<String>, StoreError> {
+    let mut reader = db.read().await?;
     let mut lacking = Vec::new();
     for chunk in asked.chunks(CHUNK) {
         let rows: Vec<(String, String, i64)> = on!(reader, conn => {
@@ -50,13 +47,13 @@ pub async fn lacking(
         };
         lacking.extend(chunk.iter().filter(lacks).map(|it| it.interaction_id.clone()));
     }
+    drop(reader);
+    db.settled().await?;
     Ok(lacking)
 }
 
 #[cfg(test)]
 mod tests {
-    use baton_store::Db;
-
     use super::*;
 
     fn version(tenant: &str, id: usize, version: u64) -> ProjectionVersion {
@@ -77,13 +74,12 @@ mod tests {
         });
         tx.commit().await.unwrap();
         let mut asked: Vec<_> = (0..1_200).map(|id| version("acme", id, 5)).collect();
-        let mut reader = db.read().await.unwrap();
-        assert_eq!(lacking(&mut reader, "held", &asked).await.unwrap(), Vec::<String>::new());
+        assert_eq!(lacking(&db, "held", &asked).await.unwrap(), Vec::<String>::new());
         asked[3].version = 6;
         asked[700].version = 4;
         asked[1_100].tenant = "other".into();
         asked.push(version("acme", 5_000, 1));
-        assert_eq!(lacking(&mut reader, "held", &asked).await.unwrap(), ["i3", "i1100", "i5000"]);
+        assert_eq!(lacking(&db, "held", &asked).await.unwrap(), ["i3", "i1100", "i5000"]);
     }
 
     #[test]

@@ -55,9 +55,7 @@ impl ClaimService for PresenceApi {
     ) -> Result<Response<CompareClaimsResponse>, Status> {
         let asked = &request.get_ref().versions;
         compare::check(asked)?;
-        let lacking_interaction_ids =
-            compare::lacking(&mut self.core.db.read().await?, "claim_versions", asked).await?;
-        self.core.db.settled().await?;
+        let lacking_interaction_ids = compare::lacking(&self.core.db, "claim_versions", asked).await?;
         Ok(Response::new(CompareClaimsResponse { lacking_interaction_ids }))
     }
 

@@ -70,9 +70,7 @@ impl RouteService for RoutingApi {
     ) -> Result<Response<CompareWaitsResponse>, Status> {
         let asked = &request.get_ref().versions;
         compare::check(asked)?;
-        let db = &self.matcher.core.db;
-        let lacking_interaction_ids = compare::lacking(&mut db.read().await?, "waits", asked).await?;
-        db.settled().await?;
+        let lacking_interaction_ids = compare::lacking(&self.matcher.core.db, "waits", asked).await?;
         Ok(Response::new(CompareWaitsResponse { lacking_interaction_ids }))
     }
 

@@ -63,7 +63,7 @@ pub(crate) fn field(status: &Status) -> String {
 }
 
 #[tokio::test]
-async fn a_number_is_resolved_with_the_agents_of_its_flow() {
+async fn a_number_is_resolved_with_the_agents_and_teams_of_its_flow() {
     let world = World::new().await;
     world.peers.set_free(TEAM, ANN, true);
     let ring_team = Step::RingTeam(RingTeam { team_id: TEAM.to_string(), ..RingTeam::default() });
@@ -73,6 +73,8 @@ async fn a_number_is_resolved_with_the_agents_of_its_flow() {
     let resolved = world.route().resolve_number(ask(TENANT)).await.unwrap().into_inner();
     assert_eq!(resolved.call_flow.as_ref(), Some(&stored));
     assert_eq!(resolved.agents.iter().map(|it| it.agent_id.as_str()).collect::<Vec<_>>(), [ANN.to_string()]);
+    let teams: Vec<_> = resolved.teams.iter().map(|it| (it.team_id.clone(), it.name.as_str())).collect();
+    assert_eq!(teams, [(TEAM.to_string(), "Support")]);
     let status = world.route().resolve_number(ask("other")).await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
 }

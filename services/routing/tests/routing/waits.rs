@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use baton_api::common::v1::ProjectionVersion;
 use baton_api::error::{ApiError, ErrorReason};
-use baton_api::routing::v1::{SyncWaitRequest, SyncWaitResponse, Wait};
+use baton_api::routing::v1::{CompareWaitsRequest, SyncWaitRequest, SyncWaitResponse, Wait};
 use baton_runtime::lifecycle;
 use baton_store::{Db, on};
 use uuid::Uuid;
@@ -78,6 +79,19 @@ impl World {
             .map(|(interaction, agents)| ((*interaction).to_owned(), agents.iter().map(Uuid::to_string).collect()))
             .collect();
         eventually(async || self.peers.proposals() == expected).await;
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_routing_does_not_have_is_lacking() {
+    let world = World::new().await;
+    world.sync(wants("i1", 2, wait("w1", 0, &[]))).await;
+    let asked = [("i1", 1), ("i1", 2), ("i1", 3), ("i2", 1)];
+    for ((id, version), lacks) in asked.into_iter().zip([false, false, true, true]) {
+        let versions = vec![ProjectionVersion { tenant: TENANT.to_owned(), interaction_id: id.to_owned(), version }];
+        let answer = world.route().compare_waits(CompareWaitsRequest { versions }).await.unwrap().into_inner();
+        let expected = if lacks { vec![id.to_owned()] } else { vec![] };
+        assert_eq!(answer.lacking_interaction_ids, expected, "{id} at {version}");
     }
 }
 

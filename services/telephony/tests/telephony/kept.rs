@@ -41,6 +41,20 @@ async fn a_tombstone_is_not_loaded_and_fences_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_is_lacking_until_it_is_kept_and_a_tombstone_is_kept() {
+    let mut stage = Stage::open().await;
+    let plan = ringing(&stage).await;
+    assert!(!stage.lacks(&plan.at(1)).await && !stage.lacks(&plan.at(2)).await);
+    assert!(stage.lacks(&plan.at(3)).await);
+    stage.kill_telephony().await;
+    stage.start_telephony().await;
+    assert!(!stage.lacks(&plan.at(2)).await && stage.lacks(&plan.at(3)).await);
+    stage.apply(&plan.clone().ended().at(3)).await.unwrap();
+    stage.until_drained().await;
+    assert!(!stage.lacks(&plan.at(3)).await && stage.lacks(&plan.at(4)).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_end_that_was_not_carried_out_is_carried_out_after_the_start() {
     let mut stage = Stage::open().await;
     let plan = ringing(&stage).await;

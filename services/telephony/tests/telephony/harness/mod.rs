@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use baton_api::common::v1::ProjectionVersion;
 use baton_api::recording::v1::archive_service_server::ArchiveServiceServer;
 use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_api::simulator::v1::{
@@ -16,7 +17,7 @@ use baton_api::simulator::v1::{
     PhoneBehaviour, PhoneSelector, PlaceCallRequest, PutPhoneRequest, phone_behaviour, phone_selector,
 };
 use baton_api::telephony::v1::telephony_service_client::TelephonyServiceClient;
-use baton_api::telephony::v1::{ApplyPlanRequest, MediaPlan};
+use baton_api::telephony::v1::{ApplyPlanRequest, ComparePlansRequest, MediaPlan};
 use baton_api::transfer::v1::fact::Fact as FactContent;
 use baton_api::transfer::v1::intake_service_server::IntakeServiceServer;
 use baton_runtime::auth::{Caller, Role, SigningKey};
@@ -191,6 +192,15 @@ impl Stage {
     pub(crate) async fn apply(&self, plan: &MediaPlan) -> Result<(), Status> {
         let mut client = self.service.as_ref().unwrap().client.clone();
         client.apply_plan(ApplyPlanRequest { plan: Some(plan.clone()) }).await.map(drop)
+    }
+
+    /// Whether telephony lacks a plan at this version.
+    pub(crate) async fn lacks(&self, plan: &MediaPlan) -> bool {
+        let (tenant, interaction_id) = (plan.tenant.clone(), plan.interaction_id.clone());
+        let versions = vec![ProjectionVersion { tenant, interaction_id, version: plan.version }];
+        let mut client = self.service.as_ref().unwrap().client.clone();
+        let answer = client.compare_plans(ComparePlansRequest { versions }).await.unwrap().into_inner();
+        answer.lacking_interaction_ids == [plan.interaction_id.clone()]
     }
 
     fn simulator(&self) -> SimulatorServiceClient<GrpcChannel> {
