@@ -1,7 +1,7 @@
 """Each contact's own record (`interaction.ended`) against what the customer went through."""
 
 RECORDS = """
-SELECT opened.data->>'customer' AS customer, ended.data AS record, epoch_ms(ended.time) AS ended
+SELECT opened.data->'customer'->>'address' AS customer, ended.data AS record, epoch_ms(ended.time) AS ended
 FROM events AS opened JOIN events AS ended USING (id)
 WHERE opened.type = 'interaction.opened' AND ended.type = 'interaction.ended'
 """

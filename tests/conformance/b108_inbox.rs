@@ -1,6 +1,6 @@
 //! B108: the recipient sees the incoming transfer in their inbox (section *active*) and accepts it by answering.
 
-use baton_api::common::v1::{TransferKind, TransferPhase};
+use baton_api::common::v1::{Customer, TransferKind, TransferPhase};
 use baton_testkit::{PhoneBehaviour, TestTenant};
 
 use crate::harness::{Office, Scenario, shared};
@@ -21,7 +21,10 @@ async fn b108_the_inbox_shows_the_transfer_and_answering_accepts_it(tenant: Test
     let [item] = latest.inbox.as_slice() else { anyhow::bail!("not one item: {:?}", latest.inbox) };
     anyhow::ensure!(item.interaction_id == call.interaction_id && item.transfer_id == started.transfer_id, "{item:?}");
     anyhow::ensure!(item.kind() == TransferKind::Warm && item.from_name == "Ada", "{item:?}");
-    anyhow::ensure!(item.customer == call.customer && item.since.is_some(), "{item:?}");
+    anyhow::ensure!(
+        Customer::address_of(item.customer.as_ref()) == call.customer && item.start_time.is_some(),
+        "{item:?}"
+    );
     anyhow::ensure!(ben.inbox().await? == latest.inbox, "read and pushed inboxes differ");
 
     office.phones.until_ringing(ben.phone()).await?;

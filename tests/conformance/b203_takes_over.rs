@@ -58,7 +58,8 @@ async fn b203_the_recipient_can_do_all_that_a_primary_can(tenant: TestTenant) ->
     office.hears(&call.leg_id, &[BEN]).await?;
     ben.note(id, "it was the cable").await?;
     ben.start_recording(id).await?;
-    ben.stop_recording(id).await?;
+    let stopped = ben.stop_recording(id).await?;
+    anyhow::ensure!(!stopped.live && !stopped.started_by_hand, "{stopped:?}");
 
     let cleo = office.agent("Cleo").await?;
     ben.start_warm(id, &cleo).await?;

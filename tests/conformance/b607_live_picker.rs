@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use baton_api::common::v1::{TransferPhase, target};
-use baton_api::presence::v1::{PickerTarget, TargetFilter, WatchTargetsRequest, WatchTargetsResponse};
+use baton_api::common::v1::{Medium, TransferPhase, target};
+use baton_api::presence::v1::engagement::State;
+use baton_api::presence::v1::{Engagement, PickerTarget, TargetFilter, WatchTargetsRequest, WatchTargetsResponse};
 use baton_runtime::Clock;
 use baton_testkit::{AgentDesk, PhoneBehaviour, TestTenant};
 use tonic::Streaming;
@@ -30,17 +31,20 @@ async fn b607_the_picker_sees_reserved_engaged_and_available_within_a_second(ten
     anyhow::ensure!(free.first(&ben).is_some() && free.first(&ada).is_none(), "the first message: {:?}", free.first);
 
     ada.start_warm(&call.interaction_id, &ben).await?;
-    all.until(&ben, "reserved", |it| presence(it).reserved && !it.available).await?;
+    all.until(&ben, "reserved", |it| presence(it).has(State::Reserved) && !it.available).await?;
     free.until_removed(&ben).await?;
 
+    // A colleague sees that Ben is in a call, not in which.
+    let in_a_call =
+        Engagement { interaction_id: String::new(), medium: Medium::Voice.into(), state: State::Engaged.into() };
     office.phones.until_ringing(ben.phone()).await?;
     office.phones.answer(ben.phone()).await?;
     office.until_phase(&call, TransferPhase::Consulting).await?;
-    all.until(&ben, "engaged", |it| presence(it).engaged && !it.available).await?;
+    all.until(&ben, "engaged", |it| presence(it).engagements == [in_a_call.clone()] && !it.available).await?;
 
     office.phones.hang_up(ben.phone()).await?;
     office.phones.until_idle(ben.phone()).await?;
-    all.until(&ben, "available", |it| it.available && !presence(it).engaged).await?;
+    all.until(&ben, "available", |it| it.available && presence(it).is_free()).await?;
     free.until(&ben, "available", |it| it.available).await
 }
 

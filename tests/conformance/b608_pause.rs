@@ -21,17 +21,20 @@ async fn b608_what_is_said_during_a_pause_is_in_no_recording(tenant: TestTenant)
     let id = call.interaction_id.as_str();
     office.phones.mute(ada.phone(), true).await?;
     office.hears(&call.leg_id, &[]).await?;
-    ada.start_recording(id).await?;
+    let started = ada.start_recording(id).await?;
+    anyhow::ensure!(started.live && started.started_by_hand && !started.recording_id.is_empty(), "{started:?}");
     talk_for(700).await;
 
-    ada.pause_recording(id).await?;
+    let paused = ada.pause_recording(id).await?;
+    anyhow::ensure!(paused.paused && !paused.live && paused.recording_id == started.recording_id, "{paused:?}");
     had_stopped(&office, now_us()).await?;
     office.phones.mute(ada.phone(), false).await?;
     office.hears(&call.leg_id, &[ADA]).await?;
     talk_for(800).await;
     office.phones.mute(ada.phone(), true).await?;
     office.hears(&call.leg_id, &[]).await?;
-    ada.resume_recording(id).await?;
+    let resumed = ada.resume_recording(id).await?;
+    anyhow::ensure!(resumed.live && !resumed.paused, "{resumed:?}");
     anyhow::ensure!(live_recordings(&office).await? == 1, "OK was said before the switch recorded again");
     talk_for(700).await;
     office.customer_hangs_up(&call).await?;

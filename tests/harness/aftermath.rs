@@ -81,7 +81,7 @@ async fn claimed(tenant: &TestTenant) -> anyhow::Result<Vec<String>> {
     for agent in agents(tenant).await? {
         let request = GetPresenceRequest { agent_id: agent.agent_id };
         let presence = tenant.presence()?.get_presence(request).await?.into_inner().presence.unwrap_or_default();
-        if presence.reserved || presence.engaged {
+        if !presence.is_free() {
             claimed.push(agent.name);
         }
     }

@@ -126,7 +126,7 @@ impl Office {
     pub(crate) async fn until_free(&self, desk: &AgentDesk) -> anyhow::Result<()> {
         eventually(&format!("{} is free", desk.name()), baton_testkit::BOUND, async || {
             let presence = desk.state().await.map_err(|error| format!("{error:#}"))?;
-            let free = presence.state() == AgentState::Available && !presence.reserved && !presence.engaged;
+            let free = presence.state() == AgentState::Available && presence.is_free();
             if free { Ok(()) } else { Err(format!("{presence:?}")) }
         })
         .await

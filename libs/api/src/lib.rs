@@ -16,6 +16,7 @@ mod header_limit;
 pub mod mask;
 mod nearest;
 pub mod page;
+mod people;
 mod wire;
 mod words;
 

@@ -1,7 +1,7 @@
 //! An agent's desk: everything that an agent can do.
 
 use anyhow::Context as _;
-use baton_api::common::v1::{Action, Target, TransferKind, target};
+use baton_api::common::v1::{Action, RecordingState, Target, TransferKind, target};
 use baton_api::presence::v1 as presence;
 use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::recording::v1 as recording;
@@ -290,31 +290,35 @@ impl AgentDesk {
         self.interactions().end_interaction(request).await.map(|_| ())
     }
 
-    /// Starts recording by hand; the recording's id.
-    pub async fn start_recording(&self, interaction_id: &str) -> Result<String, Status> {
+    /// Starts recording by hand; what is being recorded then, as after the other three.
+    pub async fn start_recording(&self, interaction_id: &str) -> Result<RecordingState, Status> {
         let request =
             recording::StartRecordingRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
-        Ok(self.recordings().start_recording(request).await?.into_inner().recording_id)
+        recorded(self.recordings().start_recording(request).await?.into_inner().recording)
     }
 
     /// Stops recording that was started by hand.
-    pub async fn stop_recording(&self, interaction_id: &str) -> Result<(), Status> {
+    pub async fn stop_recording(&self, interaction_id: &str) -> Result<RecordingState, Status> {
         let request =
             recording::StopRecordingRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
-        self.recordings().stop_recording(request).await.map(|_| ())
+        recorded(self.recordings().stop_recording(request).await?.into_inner().recording)
     }
 
-    pub async fn pause_recording(&self, interaction_id: &str) -> Result<(), Status> {
+    pub async fn pause_recording(&self, interaction_id: &str) -> Result<RecordingState, Status> {
         let request =
             recording::PauseRecordingRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
-        self.recordings().pause_recording(request).await.map(|_| ())
+        recorded(self.recordings().pause_recording(request).await?.into_inner().recording)
     }
 
-    pub async fn resume_recording(&self, interaction_id: &str) -> Result<(), Status> {
+    pub async fn resume_recording(&self, interaction_id: &str) -> Result<RecordingState, Status> {
         let request =
             recording::ResumeRecordingRequest { request_id: fresh(), interaction_id: interaction_id.to_owned() };
-        self.recordings().resume_recording(request).await.map(|_| ())
+        recorded(self.recordings().resume_recording(request).await?.into_inner().recording)
     }
+}
+
+fn recorded(recording: Option<RecordingState>) -> Result<RecordingState, Status> {
+    recording.ok_or_else(|| Status::internal("the answer has no recording"))
 }
 
 fn seen(interaction: Option<transfer::Interaction>) -> View {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use baton_api::common::v1::RecordingMode;
+use baton_api::common::v1::{Customer, RecordingMode};
 use baton_api::event::v1::event_service_client::EventServiceClient;
 use baton_api::presence::v1 as presence;
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
@@ -313,7 +313,7 @@ impl TestTenant {
     async fn find_by_customer(&self, customer: &str) -> anyhow::Result<Option<String>> {
         let request = transfer::ListInteractionsRequest { page_size: 500, ..Default::default() };
         let page = self.interactions()?.list_interactions(request).await?.into_inner();
-        let found = page.interactions.into_iter().find(|it| it.customer == customer);
+        let found = page.interactions.into_iter().find(|it| Customer::address_of(it.customer.as_ref()) == customer);
         Ok(found.map(|it| it.interaction_id))
     }
 

@@ -193,7 +193,7 @@ impl Pair {
         self.world.interactions()?.end_interaction(end).await?;
         loop {
             let now = self.desks[0].state().await?;
-            if now.state() == AgentState::Available && !now.engaged && !now.reserved {
+            if now.state() == AgentState::Available && now.is_free() {
                 break;
             }
             Clock::real().sleep(Duration::from_millis(2)).await;

@@ -1,7 +1,7 @@
 //! Records become messages of the contract.
 
 use baton_api::common::v1::{AgentRef, Target, TeamRef, target};
-use baton_api::presence::v1::{Agent, AgentState, Inbox, InboxItem, Presence, Team};
+use baton_api::presence::v1::{Agent, AgentState, Engagement, Inbox, InboxItem, Presence, Team, engagement};
 use prost_types::Timestamp;
 
 use crate::ids::{AgentId, TeamId};
@@ -28,10 +28,24 @@ pub(crate) fn presence(record: &AgentRecord) -> Presence {
         agent_id: record.id.to_string(),
         state: agent_state(status.state()) as i32,
         away_reason: status.away_reason().to_owned(),
-        reserved: status.occupied == Some(Occupied::Reserved),
-        engaged: status.occupied == Some(Occupied::Engaged),
-        state_since: Some(timestamp(status.state_since_us)),
+        engagements: record.claim.iter().map(engagement).collect(),
+        state_start_time: Some(timestamp(status.state_since_us)),
     }
+}
+
+/// The same as colleagues see it: not in which interactions the agent is.
+pub(crate) fn presence_to_colleagues(record: &AgentRecord) -> Presence {
+    let mut presence = presence(record);
+    presence.engagements.iter_mut().for_each(|it| it.interaction_id.clear());
+    presence
+}
+
+fn engagement(claim: &ActiveClaim) -> Engagement {
+    let state = match claim.occupied {
+        Occupied::Reserved => engagement::State::Reserved,
+        Occupied::Engaged => engagement::State::Engaged,
+    };
+    Engagement { interaction_id: claim.interaction_id.clone(), medium: claim.inbox.medium, state: state.into() }
 }
 
 pub(crate) fn inbox(record: &AgentRecord) -> Inbox {
@@ -42,7 +56,7 @@ fn inbox_item(claim: &ActiveClaim) -> InboxItem {
     let mut item = claim.inbox.clone();
     item.interaction_id.clone_from(&claim.interaction_id);
     item.offered = claim.occupied == Occupied::Reserved;
-    item.since.get_or_insert_with(|| timestamp(claim.since_us));
+    item.start_time.get_or_insert_with(|| timestamp(claim.since_us));
     item
 }
 

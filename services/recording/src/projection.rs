@@ -75,6 +75,7 @@ impl RecordingProjection {
     }
 
     async fn started(&self, tx: &mut Tx, about: &EventContext<'_>, it: &RecordingStarted) -> Result<(), Failure> {
+        let customer = it.customer.clone().unwrap_or_default();
         let tenure = recordings::TenureStart {
             tenant: about.tenant,
             recording_id: &it.recording_id,
@@ -82,7 +83,8 @@ impl RecordingProjection {
             number: i64::from(it.ordinal),
             agent_id: &it.agent_id,
             phone_number: &it.number,
-            customer: &it.customer,
+            customer: &customer.address,
+            customer_key: &customer.key,
             direction: it.direction,
             start_us: about.time_us,
             expire_us: about.time_us.saturating_add(self.retention_us),

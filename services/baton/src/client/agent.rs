@@ -6,10 +6,11 @@ mod directory;
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
+use baton_api::common::v1::Customer;
 use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::presence::v1::{
     Agent, AgentState, GetPresenceRequest, Inbox, ListInboxRequest, ListTargetsRequest, PickerTarget, Presence,
-    SetStateRequest, TargetFilter,
+    SetStateRequest, TargetFilter, engagement,
 };
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
@@ -152,9 +153,9 @@ fn presence_text(presence: &Presence) -> String {
     if !presence.away_reason.is_empty() {
         let _ = write!(text, " ({})", presence.away_reason);
     }
-    if presence.engaged {
+    if presence.has(engagement::State::Engaged) {
         text.push_str(", in a call");
-    } else if presence.reserved {
+    } else if !presence.is_free() {
         text.push_str(", reserved");
     }
     text
@@ -168,7 +169,7 @@ fn inbox_text(inbox: &Inbox) -> String {
         let how = if it.offered { "rings" } else { "in it" };
         let message =
             if it.message.is_empty() { String::new() } else { format!(", \"{}\"", word::one_line(&it.message)) };
-        format!("{what} of {} ({how}{message})", word::one_line(&it.customer))
+        format!("{what} of {} ({how}{message})", word::one_line(Customer::address_of(it.customer.as_ref())))
     };
     match inbox.active.as_slice() {
         [] => "empty".to_owned(),

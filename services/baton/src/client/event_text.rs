@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use baton_api::common::v1::{Direction, Reason, Target, target};
+use baton_api::common::v1::{Customer, Direction, Reason, Target, target};
 use baton_api::event::v1::Event;
 use baton_api::event::v1::event_data::Data;
 use baton_api::event::v1::routing_changed::Configuration;
@@ -55,9 +55,9 @@ pub(crate) fn sentence(event: &Event, names: &Names) -> String {
 fn call(data: &Data, names: &Names) -> Option<String> {
     Some(match data {
         Data::InteractionOpened(it) if it.direction() == Direction::Outbound => {
-            format!("{} is called from {}.", customer(&it.customer), it.number)
+            format!("{} is called from {}.", customer(it.customer.as_ref()), it.number)
         }
-        Data::InteractionOpened(it) => format!("{} calls {}.", customer(&it.customer), it.number),
+        Data::InteractionOpened(it) => format!("{} calls {}.", customer(it.customer.as_ref()), it.number),
         Data::InteractionEnded(it) => {
             format!("The call is over ({}) after {}.", reason(it.reason), word::seconds(it.duration_ms))
         }
@@ -107,7 +107,8 @@ fn call(data: &Data, names: &Names) -> Option<String> {
 }
 
 /// For analysts the number is empty.
-fn customer(number: &str) -> String {
+fn customer(customer: Option<&Customer>) -> String {
+    let number = Customer::address_of(customer);
     if number.is_empty() { "A customer".to_owned() } else { format!("A customer, {number},") }
 }
 
@@ -239,7 +240,7 @@ mod tests {
         let opened = InteractionOpened {
             direction: Direction::Outbound.into(),
             number: "+3225550100".to_owned(),
-            customer: "+32470123456".to_owned(),
+            customer: Some(Customer { address: "+32470123456".to_owned(), key: String::new() }),
             ..InteractionOpened::default()
         };
         let text = |data| {

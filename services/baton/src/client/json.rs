@@ -39,12 +39,12 @@ mod tests {
         let presence = Presence {
             agent_id: "a".to_owned(),
             state: AgentState::Away.into(),
-            state_since: Some(prost_types::Timestamp { seconds: 0, nanos: 0 }),
+            state_start_time: Some(prost_types::Timestamp { seconds: 0, nanos: 0 }),
             ..Presence::default()
         };
         let expected = json!({
-            "agent_id": "a", "state": "AGENT_STATE_AWAY", "away_reason": "", "reserved": false, "engaged": false,
-            "state_since": "1970-01-01T00:00:00Z",
+            "agent_id": "a", "state": "AGENT_STATE_AWAY", "away_reason": "", "engagements": [],
+            "state_start_time": "1970-01-01T00:00:00Z",
         });
         assert_eq!(of("baton.presence.v1.Presence", &presence).unwrap(), expected);
     }

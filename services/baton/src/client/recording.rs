@@ -5,7 +5,7 @@ mod destination;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use baton_api::common::v1::RecordingMode;
+use baton_api::common::v1::{Customer, RecordingMode};
 use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
 use baton_api::recording::v1::{
     DeleteRecordingRequest, DownloadRecordingRequest, GetNumberSettingsRequest, GetRecordingRequest,
@@ -15,14 +15,14 @@ use baton_api::recording::v1::{
 use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tonic::Status;
 
 use self::destination::Destination;
 use super::event_text::Names;
 use super::refusal::{self, OrRefusal};
 use super::session::ClientSession;
-use super::{call, resolve, word};
+use super::{call, json, resolve, word};
 use crate::failure::UsageError;
 
 const RECORDING: &str = "baton.recording.v1.Recording";
@@ -141,7 +141,7 @@ fn row(recording: &Recording, names: &Names) -> Vec<String> {
         recording.recording_id.clone(),
         word::recording_state(recording.state),
         names.of(&recording.agent_id),
-        word::or_dash(&recording.customer),
+        word::or_dash(Customer::address_of(recording.customer.as_ref())),
         word::seconds(length_ms),
         word::time(recording.start_time.as_ref()),
     ]
@@ -159,7 +159,11 @@ fn recording_text(recording: &Recording, names: &Names) -> String {
     let others: Vec<_> = recording.other_agent_ids.iter().map(|id| names.of(id)).collect();
     let mut lines = vec![
         format!("Recording {}: {}", recording.recording_id, word::recording_state(recording.state)),
-        format!("  customer {} with {}", word::or_dash(&recording.customer), names.of(&recording.agent_id)),
+        format!(
+            "  customer {} with {}",
+            word::or_dash(Customer::address_of(recording.customer.as_ref())),
+            names.of(&recording.agent_id)
+        ),
     ];
     if !others.is_empty() {
         lines.push(format!("  also heard: {}", word::listed(&others)));
@@ -193,7 +197,7 @@ async fn save(session: &ClientSession, args: RecordingDownloadArgs) -> anyhow::R
     if to_stdout {
         return Ok(());
     }
-    let value = json!({ "recording_id": recording.recording_id, "file": file, "size_bytes": bytes });
+    let value = serde_json::json!({ "recording_id": recording.recording_id, "file": file, "size_bytes": bytes });
     session.out.value(&value, &format!("{} ({bytes} bytes)", file.display()));
     Ok(())
 }
@@ -234,26 +238,26 @@ async fn send(
     action: RecordingAction,
 ) -> Result<(Value, &'static str), Status> {
     let mut client = RecordingServiceClient::new(channel);
-    let text = match action {
+    let (recording, text) = match action {
         RecordingAction::Start => {
-            let request = StartRecordingRequest { request_id, interaction_id };
-            let started = client.start_recording(request).await?.into_inner();
-            return Ok((json!({ "recording_id": started.recording_id }), "Recording."));
+            let done = client.start_recording(StartRecordingRequest { request_id, interaction_id }).await?;
+            (done.into_inner().recording, "Recording.")
         }
         RecordingAction::Stop => {
-            client.stop_recording(StopRecordingRequest { request_id, interaction_id }).await?;
-            "Recording has stopped."
+            let done = client.stop_recording(StopRecordingRequest { request_id, interaction_id }).await?;
+            (done.into_inner().recording, "Recording has stopped.")
         }
         RecordingAction::Pause => {
-            client.pause_recording(PauseRecordingRequest { request_id, interaction_id }).await?;
-            "Paused: nothing is being written, as the switch confirmed."
+            let done = client.pause_recording(PauseRecordingRequest { request_id, interaction_id }).await?;
+            (done.into_inner().recording, "Paused: nothing is being written, as the switch confirmed.")
         }
         RecordingAction::Resume => {
-            client.resume_recording(ResumeRecordingRequest { request_id, interaction_id }).await?;
-            "Recording goes on."
+            let done = client.resume_recording(ResumeRecordingRequest { request_id, interaction_id }).await?;
+            (done.into_inner().recording, "Recording goes on.")
         }
     };
-    Ok((json!({}), text))
+    let recording = json::of("baton.common.v1.RecordingState", &recording.unwrap_or_default());
+    Ok((recording.unwrap_or_default(), text))
 }
 
 async fn settings(session: &ClientSession, number: String, set: Option<RecordingModeArg>) -> anyhow::Result<()> {

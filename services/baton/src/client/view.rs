@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use baton_api::common::v1::Direction;
 use baton_api::common::v1::actor::Kind;
+use baton_api::common::v1::{Customer, Direction};
 use baton_api::transfer::v1::interaction::State;
 use baton_api::transfer::v1::{Hop, Interaction, Note, Party, Transfer};
 
@@ -99,7 +99,7 @@ pub(super) fn row(call: &Interaction, names: &Names, with_ended: bool) -> Vec<St
     let mut row = vec![
         call.interaction_id.clone(),
         word::interaction_state(call.state),
-        word::or_dash(&call.customer),
+        word::or_dash(Customer::address_of(call.customer.as_ref())),
         call.number.clone(),
         if call.primary_agent_id.is_empty() { "-".to_owned() } else { names.of(&call.primary_agent_id) },
         word::time(call.create_time.as_ref()),

@@ -120,7 +120,7 @@ fn nothing_private(recordings: &[(Recording, Vec<i16>)]) -> Check {
 
 fn state(evidence: &Evidence) -> Vec<Check> {
     let phase = evidence.call.transfer.as_ref().map_or(TransferPhase::Unspecified, Transfer::phase);
-    let claimed: Vec<_> = evidence.presences.iter().filter(|(_, it)| it.reserved || it.engaged).collect();
+    let claimed: Vec<_> = evidence.presences.iter().filter(|(_, it)| !it.is_free()).collect();
     let claims = match claimed.as_slice() {
         [] => "nobody is claimed".to_owned(),
         some => some.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),

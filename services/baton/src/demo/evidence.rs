@@ -101,7 +101,7 @@ async fn list_recordings(stage: &DemoContext, played: &Played) -> anyhow::Result
 async fn released(stage: &DemoContext) -> anyhow::Result<Vec<(&'static str, Presence)>> {
     let all_free = stage.until("all claims are released", async || {
         let presences = presences(stage).await?;
-        Ok(Some(presences).filter(|all| all.iter().all(|(_, it)| !it.reserved && !it.engaged)))
+        Ok(Some(presences).filter(|all| all.iter().all(|(_, it)| it.is_free())))
     });
     match all_free.await {
         Ok(free) => Ok(free),

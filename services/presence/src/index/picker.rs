@@ -117,7 +117,7 @@ fn agent_target(agent: &AgentRecord) -> PickerTarget {
         target: Some(convert::agent_target(agent.id)),
         name: agent.profile.name.clone(),
         email: agent.profile.email.clone(),
-        presence: Some(convert::presence(agent)),
+        presence: Some(convert::presence_to_colleagues(agent)),
         available: agent.status.is_available(),
         available_agents: 0,
     }

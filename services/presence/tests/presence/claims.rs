@@ -8,7 +8,7 @@ use baton_api::presence::v1::connect_response::Message;
 use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::presence::v1::{
     AgentState, ClaimStatus, GetPresenceRequest, ListCandidatesRequest, ListInboxRequest, SetStateRequest,
-    SyncClaimsRequest, claim_status,
+    SyncClaimsRequest, claim_status, engagement,
 };
 use baton_api::transfer::v1::{claim_fact, fact};
 use baton_runtime::auth::Role;
@@ -76,10 +76,10 @@ async fn the_same_version_is_answered_the_same_and_an_older_one_is_stale() {
     assert_eq!(world.sync_one(&first).await, GRANTED);
     let second = SyncClaimsRequest { claims: vec![engage("i1-claim-1", bob)], ..next(&first) };
     assert_eq!(world.sync_one(&second).await, GRANTED);
-    assert!(world.snapshot(bob).await.engaged);
+    assert!(world.snapshot(bob).await.has(engagement::State::Engaged));
     let status = world.claims().sync_claims(first).await.unwrap_err();
     assert_eq!(ApiError::of(&status).reason, ErrorReason::Stale);
-    assert!(world.snapshot(bob).await.engaged);
+    assert!(world.snapshot(bob).await.has(engagement::State::Engaged));
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn a_reservation_expires_on_time_and_is_reported_until_it_is_acknowledged(
     let first = wants("i1", vec![reserve("i1-claim-1", bob, expires_at_us)]);
     world.sync_one(&first).await;
     world.pass(Duration::from_secs(9)).await;
-    eventually(async || !world.snapshot(bob).await.reserved).await;
+    eventually(async || !world.snapshot(bob).await.has(engagement::State::Reserved)).await;
     assert_eq!(world.sync_one(&first).await, (claim_status::State::Expired, Reason::Expired));
     world.pass(Duration::from_secs(4)).await;
     eventually(async || !world.intake.acknowledged.lock().unwrap().is_empty()).await;
@@ -183,12 +183,12 @@ async fn an_agent_who_answered_is_engaged_although_the_projection_came_too_late(
     let first = wants("i1", claims);
     world.sync(&first).await;
     world.pass(Duration::from_secs(9)).await;
-    eventually(async || !world.snapshot(ann).await.reserved && !world.snapshot(bob).await.reserved).await;
+    eventually(async || world.snapshot(ann).await.is_free() && world.snapshot(bob).await.is_free()).await;
     world.sync_one(&wants("i2", vec![engage("i2-claim-1", ann)])).await;
     let late = SyncClaimsRequest { claims: vec![engage("i1-claim-1", bob), engage("i1-claim-2", ann)], ..next(&first) };
     let statuses: Vec<_> = world.sync(&late).await.iter().map(ClaimStatus::state).collect();
     assert_eq!(statuses, [claim_status::State::Granted, claim_status::State::Expired]);
-    assert!(world.snapshot(bob).await.engaged);
+    assert!(world.snapshot(bob).await.has(engagement::State::Engaged));
 }
 
 #[tokio::test]
@@ -292,8 +292,8 @@ async fn a_tenant_whose_claim_cannot_be_ended_does_not_hold_up_the_others() {
     world.pass(Duration::from_secs(9)).await;
     let mut presence = PresenceServiceClient::new(world.channel("other", &agents[1].to_string(), Role::Agent));
     let other = presence.get_presence(GetPresenceRequest::default()).await.unwrap().into_inner();
-    assert!(!other.presence.unwrap().reserved);
-    assert!(world.snapshot(agents[0]).await.reserved, "it could not be ended");
+    assert!(other.presence.unwrap().is_free());
+    assert!(world.snapshot(agents[0]).await.has(engagement::State::Reserved), "it could not be ended");
 }
 
 #[tokio::test]

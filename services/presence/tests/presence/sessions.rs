@@ -8,7 +8,7 @@ use baton_api::event::v1::agent_state_changed::Cause;
 use baton_api::event::v1::event_data::Data;
 use baton_api::presence::v1::connect_request::{Goodbye, Heartbeat, Message};
 use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
-use baton_api::presence::v1::{AgentState, GetPresenceRequest, SetStateRequest};
+use baton_api::presence::v1::{AgentState, GetPresenceRequest, SetStateRequest, engagement};
 use baton_bus::EventMatcher;
 use baton_runtime::auth::Role;
 use baton_store::Db;
@@ -29,7 +29,7 @@ async fn a_silent_client_is_offline_within_the_lease_and_its_call_is_untouched()
     assert_eq!(world.state(bob).await, AgentState::Available);
     world.pass(A_BIT).await;
     world.until_state(bob, AgentState::Offline).await;
-    assert!(world.snapshot(bob).await.engaged);
+    assert!(world.snapshot(bob).await.has(engagement::State::Engaged));
     let end = loop {
         if let Err(status) = client.down.message().await {
             break status;

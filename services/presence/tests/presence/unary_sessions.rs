@@ -6,7 +6,7 @@ use baton_api::error::{ApiError, ErrorReason};
 use baton_api::presence::v1::watch_agent_response::{Message, Welcome};
 use baton_api::presence::v1::{
     AgentState, CloseSessionRequest, OpenSessionRequest, OpenSessionResponse, RenewSessionRequest, WatchAgentRequest,
-    WatchAgentResponse,
+    WatchAgentResponse, engagement,
 };
 use baton_runtime::Clock;
 use tonic::{Code, Status, Streaming};
@@ -68,7 +68,7 @@ async fn an_agent_lives_by_unary_calls_alone() {
     let Message::Inbox(inbox) = next(&mut stream).await.unwrap() else { panic!("no inbox") };
     assert_eq!((inbox.active[0].interaction_id.as_str(), inbox.active[0].offered), ("i1", true));
     let Message::Presence(presence) = next(&mut stream).await.unwrap() else { panic!("no presence") };
-    assert!(presence.reserved);
+    assert!(presence.has(engagement::State::Reserved));
 
     for _ in 0..3 {
         world.pass(LEASE.saturating_sub(A_BIT)).await;

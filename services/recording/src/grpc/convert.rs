@@ -1,5 +1,6 @@
 //! Stored rows into the contract's messages.
 
+use baton_api::common::v1::Customer;
 use baton_api::recording::v1 as proto;
 use baton_store::StoreError;
 
@@ -35,7 +36,10 @@ pub(crate) fn recording(
         agent_id: row.agent_id.clone(),
         other_agent_ids: others.map(|it| it.agent_id.clone()).collect(),
         number: row.phone_number.clone(),
-        customer: if viewer.anonymous { String::new() } else { row.customer.clone() },
+        customer: Some(Customer {
+            address: if viewer.anonymous { String::new() } else { row.customer.clone() },
+            key: row.customer_key.clone(),
+        }),
         direction: row.direction as i32,
         segments: own_segments.map(segment).collect::<Result<_, _>>()?,
         excluded: own_exclusions.map(exclusion).collect(),

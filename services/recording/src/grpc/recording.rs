@@ -64,8 +64,8 @@ impl RecordingService for RecordingApi {
     ) -> Answer<proto::StartRecordingResponse> {
         let it = request.get_ref();
         let control = ControlRequest::new(&it.request_id, &it.interaction_id, Action::StartRecording)?;
-        let recording_id = control::forward(&self.core, request.caller()?, control).await?;
-        Ok(Response::new(proto::StartRecordingResponse { recording_id }))
+        let recording = control::forward(&self.core, request.caller()?, control).await?;
+        Ok(Response::new(proto::StartRecordingResponse { recording }))
     }
 
     async fn stop_recording(
@@ -74,8 +74,8 @@ impl RecordingService for RecordingApi {
     ) -> Answer<proto::StopRecordingResponse> {
         let it = request.get_ref();
         let control = ControlRequest::new(&it.request_id, &it.interaction_id, Action::StopRecording)?;
-        control::forward(&self.core, request.caller()?, control).await?;
-        Ok(Response::new(proto::StopRecordingResponse {}))
+        let recording = control::forward(&self.core, request.caller()?, control).await?;
+        Ok(Response::new(proto::StopRecordingResponse { recording }))
     }
 
     async fn pause_recording(
@@ -84,8 +84,8 @@ impl RecordingService for RecordingApi {
     ) -> Answer<proto::PauseRecordingResponse> {
         let it = request.get_ref();
         let control = ControlRequest::new(&it.request_id, &it.interaction_id, Action::PauseRecording)?;
-        control::forward(&self.core, request.caller()?, control).await?;
-        Ok(Response::new(proto::PauseRecordingResponse {}))
+        let recording = control::forward(&self.core, request.caller()?, control).await?;
+        Ok(Response::new(proto::PauseRecordingResponse { recording }))
     }
 
     async fn resume_recording(
@@ -94,8 +94,8 @@ impl RecordingService for RecordingApi {
     ) -> Answer<proto::ResumeRecordingResponse> {
         let it = request.get_ref();
         let control = ControlRequest::new(&it.request_id, &it.interaction_id, Action::ResumeRecording)?;
-        control::forward(&self.core, request.caller()?, control).await?;
-        Ok(Response::new(proto::ResumeRecordingResponse {}))
+        let recording = control::forward(&self.core, request.caller()?, control).await?;
+        Ok(Response::new(proto::ResumeRecordingResponse { recording }))
     }
 
     async fn list_recordings(

@@ -4,7 +4,7 @@
 //! so is the rest of the caller's deadline: "paused" means that the switch has confirmed it (R3).
 
 use baton_api::ApiError;
-use baton_api::common::v1::Action;
+use baton_api::common::v1::{Action, RecordingState};
 use baton_api::transfer::v1::ControlRecordingRequest;
 use baton_runtime::auth::Caller;
 use baton_store::requests::RequestKey;
@@ -28,8 +28,12 @@ impl<'a> ControlRequest<'a> {
     }
 }
 
-/// Returns the recording's id; empty if the interaction has none yet.
-pub(crate) async fn forward(core: &RecordingCore, caller: &Caller, it: ControlRequest<'_>) -> Result<String, Status> {
+/// Returns what is being recorded as the switch has confirmed it.
+pub(crate) async fn forward(
+    core: &RecordingCore,
+    caller: &Caller,
+    it: ControlRequest<'_>,
+) -> Result<Option<RecordingState>, Status> {
     let request = ControlRecordingRequest {
         subject: caller.subject.clone(),
         role: caller.role.to_string(),
@@ -39,7 +43,7 @@ pub(crate) async fn forward(core: &RecordingCore, caller: &Caller, it: ControlRe
         request_id: it.request_id.to_owned(),
     };
     let answer = core.intake().control_recording(request).await.map_err(|status| passed_on(&status))?;
-    Ok(answer.into_inner().recording_id)
+    Ok(answer.into_inner().recording)
 }
 
 /// The refusal as the transfer service gave it, without the headers of its answer.

@@ -14,6 +14,7 @@ pub(crate) struct TenureStart<'a> {
     pub(crate) agent_id: &'a str,
     pub(crate) phone_number: &'a str,
     pub(crate) customer: &'a str,
+    pub(crate) customer_key: &'a str,
     pub(crate) direction: i32,
     pub(crate) start_us: i64,
     pub(crate) expire_us: i64,
@@ -29,6 +30,7 @@ pub(crate) struct Row {
     pub(crate) agent_id: String,
     pub(crate) phone_number: String,
     pub(crate) customer: String,
+    pub(crate) customer_key: String,
     pub(crate) direction: i64,
     pub(crate) start_us: i64,
     pub(crate) end_us: Option<i64>,
@@ -75,8 +77,8 @@ pub(crate) async fn load(tx: &mut Tx, tenant: &str, recording_id: &str) -> Resul
 pub(crate) async fn begin(tx: &mut Tx, it: &TenureStart<'_>) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO recordings (tenant, recording_id, interaction_id, number, state, agent_id, phone_number, customer,
-                                 direction, start_us, expire_us)
-         VALUES ($1, $2, $3, $4, 'RECORDING', $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING")
+                                 direction, start_us, expire_us, customer_key)
+         VALUES ($1, $2, $3, $4, 'RECORDING', $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING")
         .bind(it.tenant)
         .bind(it.recording_id)
         .bind(it.interaction_id)
@@ -87,6 +89,7 @@ pub(crate) async fn begin(tx: &mut Tx, it: &TenureStart<'_>) -> Result<(), Store
         .bind(i64::from(it.direction))
         .bind(it.start_us)
         .bind(it.expire_us)
+        .bind(it.customer_key)
         .execute(conn)
         .await)?;
     Ok(())

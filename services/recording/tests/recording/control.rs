@@ -18,7 +18,7 @@ async fn each_command_goes_on_in_the_callers_name() {
     let (request_id, interaction_id) = ("r1".to_owned(), "0192-a".to_owned());
     let start = StartRecordingRequest { request_id: request_id.clone(), interaction_id: interaction_id.clone() };
     let answer = agent.start_recording(start).await.unwrap().into_inner();
-    assert_eq!(answer.recording_id, "0192-recording-1");
+    assert_eq!(answer.recording.unwrap().recording_id, "0192-recording-1");
     let pause = PauseRecordingRequest { request_id: request_id.clone(), interaction_id: interaction_id.clone() };
     agent.pause_recording(pause).await.unwrap();
     let resume = ResumeRecordingRequest { request_id: request_id.clone(), interaction_id: interaction_id.clone() };

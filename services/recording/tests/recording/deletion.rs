@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use baton_api::common::v1::Customer;
 use baton_api::event::v1::RecordingDeleted;
 use baton_api::event::v1::event_data::Data;
 use baton_api::recording::v1::recording::State;
@@ -33,7 +34,8 @@ async fn a_recording_deleted_by_hand_has_no_audio_left() {
     assert!(!world.file(CALL, FIRST).exists());
     let recording = world.in_state(&id, State::Deleted).await;
     assert_eq!(recording.segments.len(), 1, "what is known of it stays");
-    assert_eq!(recording.customer, "", "but for who called");
+    let customer = Customer { address: String::new(), key: "k".to_owned() };
+    assert_eq!(recording.customer, Some(customer), "but for who called");
     assert_eq!(reason(&world.download(&id, "").await.unwrap_err()), "RECORDING_STATE");
     world.supervisor().delete_recording(delete("r1", &id)).await.unwrap();
     world.supervisor().delete_recording(delete("r2", &id)).await.unwrap();

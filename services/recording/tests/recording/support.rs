@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use baton_api::ApiError;
+use baton_api::common::v1::{Customer, RecordingState};
 use baton_api::event::v1::event_data::Data;
 use baton_api::event::v1::{
     EventData, RecordingEnded, RecordingSegmentEnded, RecordingSegmentStarted, RecordingStarted,
@@ -68,8 +69,12 @@ impl IntakeService for Intake {
         if let Some(status) = self.refuse_with.lock().unwrap().clone() {
             return Err(status);
         }
-        let recording_id = "0192-recording-1".to_owned();
-        Ok(Response::new(transfer::ControlRecordingResponse { live: true, paused: false, recording_id }))
+        let recording = Some(RecordingState {
+            live: true,
+            recording_id: "0192-recording-1".to_owned(),
+            ..RecordingState::default()
+        });
+        Ok(Response::new(transfer::ControlRecordingResponse { recording }))
     }
 
     async fn get_wanted(
@@ -288,8 +293,7 @@ pub(crate) fn started(recording_id: &str, agent_id: &str) -> Data {
         ordinal: recording_id.rsplit('-').next().unwrap().parse().unwrap(),
         agent_id: agent_id.to_owned(),
         number: "+4930123456".to_owned(),
-        customer: "+49170000000".to_owned(),
-        customer_key: String::new(),
+        customer: Some(Customer { address: "+49170000000".to_owned(), key: "k".to_owned() }),
         direction: 1,
         by_hand: false,
     })

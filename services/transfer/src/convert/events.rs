@@ -245,8 +245,7 @@ fn opened(it: &Opened) -> wire::InteractionOpened {
         switch_id: it.switch.to_string(),
         direction: super::words::direction(it.direction),
         number: it.number.to_string(),
-        customer: it.customer.to_string(),
-        customer_key: it.customer_key.to_string(),
+        customer: Some(super::words::customer(&it.customer, &it.customer_key)),
         recording_mode: super::words::mode(it.recording_mode),
         medium: super::words::medium(it.medium),
         call_flow_id: it.flow_id.as_deref().unwrap_or_default().to_owned(),
@@ -273,7 +272,7 @@ fn ended(it: &Ended) -> wire::InteractionEnded {
         first_agent_id: maybe_agent(summary.first_agent),
         last_agent_id: maybe_agent(summary.last_agent),
         voicemail: summary.voicemail,
-        customer_key: it.customer_key.to_string(),
+        customer: Some(super::words::customer("", &it.customer_key)),
     }
 }
 
@@ -302,8 +301,7 @@ fn recording_started(id: InteractionId, it: &RecordingStarted) -> wire::Recordin
         ordinal: it.recording.0.cast_signed(),
         agent_id: it.agent.to_string(),
         number: it.number.to_string(),
-        customer: it.customer.to_string(),
-        customer_key: it.customer_key.to_string(),
+        customer: Some(super::words::customer(&it.customer, &it.customer_key)),
         direction: super::words::direction(it.direction),
         by_hand: it.by_hand,
     }

@@ -1,6 +1,6 @@
 //! The projections as the other services get them: written, and nothing added.
 
-use super::words::{at, kind, reason};
+use super::words::{at, customer, kind, medium, reason};
 use baton_api::{
     common::v1::TransferKind,
     presence::v1::{self as presence, Claim, ReleasedClaim, SyncClaimsRequest, claim::State},
@@ -85,36 +85,37 @@ pub(crate) fn claims(i: &Interaction, own: &Claims) -> SyncClaimsRequest {
         tenant: i.tenant.to_string(),
         interaction_id: i.id.to_string(),
         version: own.version,
-        claims: own.wanted.iter().map(|wanted| claim(i.id, wanted)).collect(),
+        claims: own.wanted.iter().map(|wanted| claim(i, wanted)).collect(),
         released: released.collect(),
         ended: own.ended,
     }
 }
 
-fn claim(id: InteractionId, wanted: &WantedClaim) -> Claim {
+fn claim(i: &Interaction, wanted: &WantedClaim) -> Claim {
     let offered = wanted.reserved_until_us.is_some();
     let choosable = wanted.choosable.iter().map(|state| presence::AgentState::from(*state).into());
     Claim {
-        claim_id: wanted.claim.of(id),
+        claim_id: wanted.claim.of(i.id),
         agent_id: wanted.agent.to_string(),
         state: if offered { State::Reserved } else { State::Engaged }.into(),
         expires_at_us: wanted.reserved_until_us.unwrap_or_default(),
         choosable: choosable.collect(),
-        inbox: Some(inbox(id, &wanted.inbox, offered)),
+        inbox: Some(inbox(i, &wanted.inbox, offered)),
     }
 }
 
-fn inbox(id: InteractionId, item: &InboxItem, offered: bool) -> presence::InboxItem {
+fn inbox(i: &Interaction, item: &InboxItem, offered: bool) -> presence::InboxItem {
     let by = item.transfer.as_ref();
     presence::InboxItem {
-        interaction_id: id.to_string(),
-        transfer_id: by.map(|by| by.transfer.of(id)).unwrap_or_default(),
+        interaction_id: i.id.to_string(),
+        transfer_id: by.map(|by| by.transfer.of(i.id)).unwrap_or_default(),
         kind: by.map_or(TransferKind::Unspecified.into(), |by| kind(by.kind)),
         offered,
         from_name: by.map(|by| by.from_name.to_string()).unwrap_or_default(),
-        customer: item.customer.to_string(),
+        customer: Some(customer(&item.customer, &i.customer_key)),
+        medium: medium(i.medium),
         message: by.map(|by| by.message.to_string()).unwrap_or_default(),
-        since: Some(at(item.since_us)),
+        start_time: Some(at(item.since_us)),
     }
 }
 

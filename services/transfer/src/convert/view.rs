@@ -1,11 +1,11 @@
 //! The view: an interaction as one party sees it, with what they may do now.
 
 use super::words::{
-    action, actor, at, direction, diverted_to, kind, medium, mode, phase, reason, refusal_reason, target,
+    action, actor, at, customer, direction, diverted_to, kind, medium, mode, phase, reason, refusal_reason, target,
 };
 use crate::live::Live;
 use baton_api::{
-    common::v1::{Reason, RefusedAction, TransferKind},
+    common::v1::{Reason, RecordingState, RefusedAction, TransferKind},
     data_class,
     transfer::v1::{
         self as wire,
@@ -59,8 +59,7 @@ fn whole(live: &Live) -> wire::Interaction {
         state: state(i).into(),
         direction: direction(i.direction),
         number: i.number.to_string(),
-        customer: i.customer().address().to_string(),
-        customer_key: i.customer_key.to_string(),
+        customer: Some(customer(i.customer().address(), &i.customer_key)),
         switch_id: i.switch.to_string(),
         parties: parties(i),
         primary_agent_id: i.primary().map(|agent| agent.to_string()).unwrap_or_default(),
@@ -193,9 +192,9 @@ fn note(own: &Note) -> wire::Note {
 }
 
 /// The recording as it is observed.
-pub(crate) fn recording(i: &Interaction) -> wire::RecordingState {
+pub(crate) fn recording(i: &Interaction) -> RecordingState {
     let r = &i.recorder;
-    wire::RecordingState {
+    RecordingState {
         mode: mode(r.mode),
         started_by_hand: r.by_hand,
         paused: r.paused,

@@ -48,6 +48,11 @@ pub(crate) fn medium(medium: Medium) -> i32 {
     wire::Medium::from(medium).into()
 }
 
+/// The customer with this address and pseudonym.
+pub(crate) fn customer(address: &str, key: &str) -> wire::Customer {
+    wire::Customer { address: address.to_owned(), key: key.to_owned() }
+}
+
 pub(crate) fn mode(mode: RecordingMode) -> i32 {
     wire::RecordingMode::from(mode).into()
 }

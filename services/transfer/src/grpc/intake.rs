@@ -192,6 +192,5 @@ fn confirmed(interaction: &Live, command: RecordingCommand) -> bool {
 }
 
 fn recording_answer(interaction: &Live) -> ControlRecordingResponse {
-    let state = convert::view::recording(interaction);
-    ControlRecordingResponse { live: state.live, paused: state.paused, recording_id: state.recording_id }
+    ControlRecordingResponse { recording: Some(convert::view::recording(interaction)) }
 }

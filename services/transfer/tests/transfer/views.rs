@@ -40,7 +40,7 @@ async fn an_analyst_sees_what_happened_and_nothing_personal_and_may_do_nothing()
     let list = interactions.list_interactions(ListInteractionsRequest::default()).await.unwrap().into_inner();
     let transfers = TransferServiceClient::new(analyst).list_transfers(ListTransfersRequest::default()).await.unwrap();
     let view = view.into_inner().interaction.unwrap();
-    let customer = world.view(&id).await.customer;
+    let customer = world.view(&id).await.customer.unwrap().address;
     let shown = format!("{view:?} {list:?} {:?}", transfers.into_inner());
     for personal in ["4111", "BE68", "furious", customer.as_str()] {
         assert!(!personal.is_empty() && !shown.contains(personal), "{personal} in {shown}");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use baton_api::common::v1::Reason;
+use baton_api::common::v1::{Customer, Reason};
 use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_api::simulator::v1::{ListHeardRequest, PlaceCallRequest};
 use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
@@ -86,7 +86,10 @@ async fn latest(session: &ClientSession) -> anyhow::Result<Vec<Interaction>> {
 /// An ended call has no legs any more, so its numbers must do.
 fn was_dropped(call: &Interaction, placed: &PlacedLeg) -> bool {
     let is_new = !placed.before.contains(&call.interaction_id);
-    is_new && refused(call).is_some() && call.customer == placed.from && call.number == placed.to
+    is_new
+        && refused(call).is_some()
+        && Customer::address_of(call.customer.as_ref()) == placed.from
+        && call.number == placed.to
 }
 
 /// The switch ends the leg of a call to an unknown number without an interaction.
@@ -173,7 +176,7 @@ mod tests {
     fn of_customer(interaction_id: &str, leg_id: &str) -> Interaction {
         Interaction {
             interaction_id: interaction_id.to_owned(),
-            customer: "+32470123456".to_owned(),
+            customer: Some(Customer { address: "+32470123456".to_owned(), key: String::new() }),
             parties: vec![Party { leg_id: leg_id.to_owned(), ..Party::default() }],
             ..Interaction::default()
         }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use baton_api::common::v1::{Target, TransferKind, target};
+use baton_api::common::v1::{Customer, Target, TransferKind, target};
 use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::presence::v1::{
-    AgentState, CloseSessionRequest, ListInboxRequest, OpenSessionRequest, RenewSessionRequest, SetStateRequest,
+    AgentState, CloseSessionRequest, InboxItem, ListInboxRequest, OpenSessionRequest, RenewSessionRequest,
+    SetStateRequest,
 };
 use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::phone_selector::Selector;
@@ -360,7 +361,8 @@ impl AgentAtWork {
     /// The interaction that the agent is in, as their client shows it.
     async fn interaction(&mut self, it: &CallInHand) -> anyhow::Result<String> {
         let inbox = self.presence.list_inbox(ListInboxRequest {}).await.or_refusal()?.inbox.unwrap_or_default();
-        let item = inbox.active.into_iter().find(|item| !item.offered && item.customer == it.call.customer);
+        let is_it = |item: &InboxItem| Customer::address_of(item.customer.as_ref()) == it.call.customer;
+        let item = inbox.active.into_iter().find(|item| !item.offered && is_it(item));
         item.map(|item| item.interaction_id).with_context(|| format!("the inbox does not show {}", it.call.customer))
     }
 
