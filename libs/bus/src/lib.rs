@@ -19,7 +19,6 @@
 //! # A service's part
 //! ```ignore
 //! tracker.spawn(Relay::new(db.clone(), bus.clone(), clock.clone()).run(shutdown.clone()));
-//! tracker.spawn(Janitor::new(db.clone(), clock.clone()).run(shutdown.clone()));
 //! let consumer = Consumer::new("recording", bus, db, clock, EventMatcher::types(["recording.*"])?);
 //! tracker.spawn(consumer.run(handler, shutdown)); // `handler` implements `Handler`.
 //! ```
@@ -31,7 +30,6 @@ mod cursor;
 mod envelope;
 mod error;
 mod event_service;
-mod janitor;
 mod log;
 mod matcher;
 mod relay;
@@ -42,7 +40,6 @@ pub use consumer::{Consumer, Failure, Handler, MAX_TRIES};
 pub use envelope::{DATA_SCHEMA, Envelope, Logged, PARTITIONS, SPEC_VERSION};
 pub use error::BusError;
 pub use event_service::EventApi;
-pub use janitor::Janitor;
 pub use log::{EventLog, MAX_PAGE, Page, Tailed};
 pub use matcher::{EventMatcher, EventMatcherError};
 pub use relay::Relay;

@@ -4,6 +4,7 @@
 //! (or the end of the grace period) cancels hard. A task that panics takes the process down softly: a service that runs
 //! without one of its tasks is worse than one that is started again.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -38,16 +39,19 @@ struct LifecycleState {
     hard: CancellationToken,
     soft: CancellationToken,
     tracker: TaskTracker,
-    running: Mutex<BTreeMap<u64, &'static str>>,
+    running: Mutex<BTreeMap<u64, TaskName>>,
     next_id: AtomicU64,
     crashed: AtomicBool,
 }
 
 impl LifecycleState {
-    fn running(&self) -> MutexGuard<'_, BTreeMap<u64, &'static str>> {
+    fn running(&self) -> MutexGuard<'_, BTreeMap<u64, TaskName>> {
         self.running.lock()
     }
 }
+
+/// What a task is called, for people who read the log: `presence expiry`.
+pub type TaskName = Cow<'static, str>;
 
 /// How a shutdown went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +59,7 @@ pub struct ShutdownReport {
     /// A task panicked, which began the shutdown.
     pub crashed: bool,
     /// The tasks that were ended hard because they had not ended within the grace period.
-    pub unfinished: Vec<&'static str>,
+    pub unfinished: Vec<TaskName>,
 }
 
 impl Lifecycle {
@@ -74,32 +78,64 @@ impl Lifecycle {
     }
 
     /// Starts a task. It should end soon after *soft* is cancelled; it is dropped when *hard* is.
-    pub fn spawn<F>(&self, name: &'static str, future: F)
+    pub fn spawn<F>(&self, name: impl Into<TaskName>, future: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let entry = TaskEntry::enter(&self.0, name);
+        let name = name.into();
+        let entry = TaskEntry::enter(&self.0, name.clone());
         let hard = self.hard();
         let task = async move {
             let _entry = entry;
             hard.run_until_cancelled(future).await;
         };
         // A root span, and not exported: a task lives as long as the process, and all that it does would be one trace.
-        let span = tracing::debug_span!(parent: None, "task", task.name = name);
+        let span = tracing::debug_span!(parent: None, "task", task.name = %name);
         spawn(self.0.tracker.track_future(task).instrument(span));
     }
 
     /// Stops everything when `failure` resolves, as a crash would: for what the process can't go on without, such as a disk.
-    pub fn stop_when<E>(&self, name: &'static str, failure: impl Future<Output = E> + Send + 'static)
+    pub fn stop_when<E>(&self, name: impl Into<TaskName>, failure: impl Future<Output = E> + Send + 'static)
     where
         E: std::fmt::Display + Send + 'static,
     {
-        let (this, soft) = (self.clone(), self.soft());
-        self.spawn(name, async move {
+        let (this, soft, name) = (self.clone(), self.soft(), name.into());
+        self.spawn(name.clone(), async move {
             if let Some(error) = soft.run_until_cancelled(failure).await {
-                tracing::error!(task.name = name, %error, "nothing can go on without it; stopping");
+                tracing::error!(task.name = %name, %error, "nothing can go on without it; stopping");
                 this.0.crashed.store(true, Ordering::Relaxed);
                 this.stop();
+            }
+        });
+    }
+
+    /// Does a piece of upkeep now and after each `period`, such as deleting what is old. What goes wrong is logged, and tried again the
+    /// next time.
+    pub fn every<W, E>(
+        &self,
+        name: impl Into<TaskName>,
+        (clock, period): (&Clock, Duration),
+        mut work: impl FnMut(i64) -> W + Send + 'static,
+    ) where
+        W: Future<Output = Result<(), E>> + Send + 'static,
+        E: std::fmt::Display + Send + 'static,
+    {
+        let (clock, soft, name) = (clock.clone(), self.soft(), name.into());
+        self.spawn(name.clone(), async move {
+            let mut interval = clock.interval(period);
+            let mut now_us = clock.now_us();
+            loop {
+                let done = {
+                    let _busy = clock.busy();
+                    work(now_us).await
+                };
+                if let Err(error) = done {
+                    tracing::warn!(task.name = %name, %error, "it did not work; trying again later");
+                }
+                match soft.run_until_cancelled(interval.tick()).await {
+                    Some(tick_us) => now_us = tick_us,
+                    None => return,
+                }
             }
         });
     }
@@ -142,7 +178,7 @@ impl Lifecycle {
             }
         };
         let _ = clock.timeout(grace, ended).await;
-        let unfinished: Vec<_> = self.0.running().values().copied().collect();
+        let unfinished: Vec<_> = self.0.running().values().cloned().collect();
         self.0.hard.cancel();
         if !unfinished.is_empty() {
             tracing::warn!(tasks = ?unfinished, "these tasks did not finish in time");
@@ -155,13 +191,13 @@ impl Lifecycle {
 struct TaskEntry {
     state: Arc<LifecycleState>,
     id: u64,
-    name: &'static str,
+    name: TaskName,
 }
 
 impl TaskEntry {
-    fn enter(state: &Arc<LifecycleState>, name: &'static str) -> Self {
+    fn enter(state: &Arc<LifecycleState>, name: TaskName) -> Self {
         let id = state.next_id.fetch_add(1, Ordering::Relaxed);
-        state.running().insert(id, name);
+        state.running().insert(id, name.clone());
         Self { state: Arc::clone(state), id, name }
     }
 }
@@ -170,7 +206,7 @@ impl Drop for TaskEntry {
     fn drop(&mut self) {
         self.state.running().remove(&self.id);
         if std::thread::panicking() {
-            tracing::error!(task.name = self.name, "a task panicked; stopping");
+            tracing::error!(task.name = %self.name, "a task panicked; stopping");
             self.state.crashed.store(true, Ordering::Relaxed);
             self.state.soft.cancel();
         }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use baton_bus::EventLog;
-use baton_presence::{Presence, PresenceContext};
 use baton_runtime::Clock;
 use baton_runtime::auth::SigningKey;
 use baton_runtime::client::{GrpcChannel, ServiceIdentity};
 use baton_runtime::config::PresenceConfig;
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::server::ServerBuilder;
+use baton_service::{Service as _, ServiceContext};
 use baton_switch::{Switch, SwitchSettings};
 use baton_testkit::{Endpoints, PhoneBehaviour, TestTenant, wait};
 use tempfile::TempDir;
@@ -43,13 +43,14 @@ async fn start() -> Peers {
     lifecycle::spawn(switch.serve(stop.clone()));
 
     let nobody = ServiceIdentity::new(key.clone(), "presence");
-    let presence = Presence::start(PresenceContext {
-        db_file: folder.path().join("presence.db"),
+    let presence = baton_presence::start(ServiceContext {
+        name: "presence",
+        folder: folder.path().to_owned(),
         config: PresenceConfig { lease_ms: 1_000.try_into().unwrap() },
         clock: clock.clone(),
         lifecycle: lifecycle.clone(),
         bus: EventLog::open(folder.path().join("events.db"), clock.clone()).await.unwrap().into(),
-        transfer: GrpcChannel::internal("http://127.0.0.1:9", nobody, clock.clone()).unwrap(),
+        peers: GrpcChannel::internal("http://127.0.0.1:9", nobody, clock.clone()).unwrap(),
     })
     .await
     .unwrap();

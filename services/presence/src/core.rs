@@ -5,7 +5,6 @@
 //! behind the database.
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use baton_api::ApiError;
@@ -19,7 +18,6 @@ use prost::Message;
 use tokio::sync::Notify;
 use tonic::Status;
 
-use crate::StartError;
 use crate::commit_order::CommitOrder;
 use crate::deadline::Deadline;
 use crate::edit::{Edit, Effects};
@@ -43,14 +41,6 @@ pub(crate) struct PresenceCore {
     order: CommitOrder,
 }
 
-/// What [`PresenceCore::open`] needs.
-pub(crate) struct PresenceCoreConfig {
-    pub(crate) db_file: PathBuf,
-    pub(crate) clock: Clock,
-    pub(crate) lifecycle: Lifecycle,
-    pub(crate) lease_us: i64,
-}
-
 /// A client's request for a change, with all that makes a second request the same one.
 pub(crate) struct ChangeRequest<'a, Request> {
     pub(crate) caller: &'a Caller,
@@ -61,16 +51,13 @@ pub(crate) struct ChangeRequest<'a, Request> {
 }
 
 impl PresenceCore {
-    /// Opens the database and reads all agents and teams into memory.
-    pub(crate) async fn open(config: PresenceCoreConfig) -> Result<Self, StartError> {
-        let db = Db::open(config.db_file).await?;
-        config.lifecycle.stop_when("the disk of the presence service", db.failed());
-        db.migrate(&sqlx::migrate!()).await?;
+    /// Reads all agents and teams into memory.
+    pub(crate) async fn read(db: Db, clock: Clock, lifecycle: Lifecycle, lease_us: i64) -> Result<Self, StoreError> {
         let core = Self {
             db,
-            clock: config.clock,
-            lifecycle: config.lifecycle,
-            lease_us: config.lease_us,
+            clock,
+            lifecycle,
+            lease_us,
             index: Index::new(),
             sessions: AgentSessions::default(),
             deadline: Deadline::default(),

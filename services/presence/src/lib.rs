@@ -12,13 +12,14 @@
 //! - Time ends three things by itself: leases (`ops::session`), reservations and wrap-ups (`ops::expire`). Each is one
 //!   sleep until the right moment, with a slow scan behind it.
 //!
-//! The path of a change: `grpc` parses it, `ops` decides what it does, `edit` writes it with its events, `core` commits it and
+//! The path of a change: `grpc` parses it, `ops` decides what it does (what an interaction claims: `decide`, a pure function), `edit` writes it with its events, `core` commits it and
 //! lets memory follow.
 
 mod commit_order;
 mod convert;
 mod core;
 mod deadline;
+mod decide;
 mod edit;
 mod events;
 mod grpc;
@@ -32,48 +33,21 @@ mod sessions;
 mod status;
 mod store;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use baton_api::presence::v1::claim_service_server::ClaimServiceServer;
 use baton_api::presence::v1::directory_service_server::DirectoryServiceServer;
 use baton_api::presence::v1::presence_service_server::PresenceServiceServer;
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
-use baton_bus::{Bus, Janitor, Relay};
 use baton_follow::report::ReportLoop;
-use baton_runtime::Clock;
-use baton_runtime::client::InternalChannel;
 use baton_runtime::clock::micros;
 use baton_runtime::config::PresenceConfig;
-use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::ServerBuilder;
+use baton_service::{Service, ServiceContext, StartError};
 
-use crate::core::{PresenceCore, PresenceCoreConfig};
+use crate::core::PresenceCore;
 use crate::grpc::PresenceApi;
 use crate::store::claims::UnreportedExpiry;
-
-/// What the service is started with.
-pub struct PresenceContext {
-    /// The database; made if it is not there.
-    pub db_file: PathBuf,
-    pub config: PresenceConfig,
-    pub clock: Clock,
-    pub lifecycle: Lifecycle,
-    pub bus: Bus,
-    /// The transfer service (`IntakeService`): expired reservations are reported to it.
-    pub transfer: InternalChannel,
-}
-
-/// Why the service could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error(transparent)]
-    Open(#[from] baton_store::OpenError),
-    #[error(transparent)]
-    Migrate(#[from] baton_store::MigrateError),
-    #[error("reading the agents failed")]
-    Read(#[from] baton_store::StoreError),
-}
 
 /// The running service.
 #[derive(Clone)]
@@ -81,45 +55,34 @@ pub struct Presence {
     api: PresenceApi,
 }
 
-impl Presence {
-    /// Opens the database, reads it into memory, and starts the background tasks.
-    pub async fn start(context: PresenceContext) -> Result<Self, StartError> {
-        let core = PresenceCore::open(PresenceCoreConfig {
-            db_file: context.db_file,
-            clock: context.clock.clone(),
-            lifecycle: context.lifecycle.clone(),
-            lease_us: micros(context.config.lease_ms.duration()),
-        })
-        .await?;
-        let core = Arc::new(core);
-        ops::session::grant_grace(&core);
-        let tasks = context.lifecycle;
-        tasks.spawn("presence expiry", ops::expire::run(Arc::clone(&core)));
-        let reports = ReportLoop {
-            db: core.db.clone(),
-            clock: context.clock.clone(),
-            intake: IntakeServiceClient::new(context.transfer),
-            observed: Arc::clone(&core.expired),
-        };
-        tasks.spawn("presence reports", reports.run::<UnreportedExpiry>(tasks.clone()));
-        tasks.spawn("presence pruning", ops::prune::run(Arc::clone(&core)));
-        tasks
-            .spawn("presence relay", Relay::new(core.db.clone(), context.bus, context.clock.clone()).run(tasks.soft()));
-        tasks.spawn("presence janitor", Janitor::new(core.db.clone(), context.clock).run(tasks.soft()));
-        Ok(Self { api: PresenceApi::new(core) })
-    }
+/// Opens the database, reads it into memory, and starts the background tasks.
+pub async fn start(context: ServiceContext<PresenceConfig>) -> Result<Presence, StartError> {
+    let db = context.open(&sqlx::migrate!()).await?;
+    let lease_us = micros(context.config.lease_ms.duration());
+    let core = Arc::new(PresenceCore::read(db, context.clock.clone(), context.lifecycle.clone(), lease_us).await?);
+    ops::session::grant_grace(&core);
+    let tasks = context.lifecycle.clone();
+    tasks.spawn("presence expiry", ops::expire::run(Arc::clone(&core)));
+    let reports = ReportLoop {
+        db: core.db.clone(),
+        clock: context.clock.clone(),
+        intake: IntakeServiceClient::new(context.peers.clone()),
+        observed: Arc::clone(&core.expired),
+    };
+    tasks.spawn("presence reports", reports.run::<UnreportedExpiry>(tasks.clone()));
+    ops::prune::start(&core);
+    context.publish_from(&core.db);
+    Ok(Presence { api: PresenceApi::new(core) })
+}
 
-    /// Adds the services that clients call.
-    #[must_use]
-    pub fn add_public(&self, server: ServerBuilder) -> ServerBuilder {
+impl Service for Presence {
+    fn add_public(&self, server: ServerBuilder) -> ServerBuilder {
         server
             .add_service(DirectoryServiceServer::new(self.api.clone()))
             .add_service(PresenceServiceServer::new(self.api.clone()))
     }
 
-    /// Adds the service that other services call.
-    #[must_use]
-    pub fn add_internal(&self, server: ServerBuilder) -> ServerBuilder {
+    fn add_internal(&self, server: ServerBuilder) -> ServerBuilder {
         server.add_service(ClaimServiceServer::new(self.api.clone()))
     }
 }

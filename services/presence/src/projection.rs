@@ -1,13 +1,10 @@
-//! The claims that an interaction wants, and those that are known of it.
-
-use std::collections::BTreeMap;
+//! The claims that an interaction wants, and the answers to them.
 
 use baton_api::common::v1::Reason;
 use baton_runtime::auth::TenantId;
 
 use crate::ids::AgentId;
 use crate::status::{Occupied, ShownState};
-use crate::store::claims::{ClaimRow, ClaimState};
 
 /// All claims that an interaction wants at one version.
 #[derive(Debug, Clone)]
@@ -48,25 +45,4 @@ pub(crate) enum ClaimDecision {
     Granted,
     Refused(Reason),
     Expired,
-}
-
-/// The claims that were ever seen of an interaction, by id.
-pub(crate) type KnownClaims = BTreeMap<String, ClaimRow>;
-
-pub(crate) fn known(rows: Vec<ClaimRow>) -> KnownClaims {
-    rows.into_iter().map(|row| (row.claim_id.clone(), row)).collect()
-}
-
-/// An active claim as the projection wants it.
-pub(crate) fn updated(wanted: &Wanted, claim: &ClaimRow, now_us: i64) -> ClaimRow {
-    let mut next = claim.clone();
-    next.inbox.clone_from(&wanted.inbox);
-    if wanted.occupied == Occupied::Engaged && claim.state == ClaimState::Reserved {
-        next.state = ClaimState::Engaged;
-        next.since_us = now_us;
-    }
-    if next.state == ClaimState::Reserved {
-        next.expires_at_us = wanted.expires_at_us;
-    }
-    next
 }

@@ -3,8 +3,10 @@
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_runtime::client::InternalChannel;
 use baton_runtime::clock::Clock;
+use baton_runtime::config::RecordingConfig;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::quota::Quota;
+use baton_service::ServiceContext;
 use baton_store::Db;
 use tokio::sync::Semaphore;
 
@@ -28,15 +30,15 @@ pub(crate) struct RecordingCore {
 }
 
 impl RecordingCore {
-    pub(crate) fn new(db: Db, files: Files, clock: Clock, lifecycle: Lifecycle, transfer: InternalChannel) -> Self {
+    pub(crate) fn new(db: Db, files: Files, context: &ServiceContext<RecordingConfig>) -> Self {
         Self {
             db,
             files,
-            clock,
-            lifecycle,
+            clock: context.clock.clone(),
+            lifecycle: context.lifecycle.clone(),
             uploads: Semaphore::new(MAX_UPLOADS),
             downloads: Quota::new(MAX_DOWNLOADS, MAX_DOWNLOADS_OF_TENANT),
-            transfer,
+            transfer: context.peers.clone(),
         }
     }
 

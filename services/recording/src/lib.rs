@@ -26,7 +26,7 @@ mod time;
 
 pub use audio::files::FilesError;
 pub use grpc::{ArchiveApi, RecordingApi};
-pub use start::{RecordingContext, RecordingService, StartError, start};
+pub use start::{RecordingService, start};
 
 /// This service's name on its events.
 const AREA: &str = "recording";

@@ -10,7 +10,6 @@ use std::time::Duration;
 use baton_runtime::clock::micros;
 use baton_store::StoreError;
 use object_store::path::Path;
-use tokio_util::sync::CancellationToken;
 
 use crate::core::RecordingCore;
 use crate::ops::delete::{PurgeError, purge};
@@ -26,33 +25,22 @@ const MAX_BATCHES: usize = 50;
 /// Telephony sends audio until it is stored. Audio that has not come for this long after the tenure never will.
 const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
 
+/// Starts it, for as long as the service runs: a round now, and one each `period`.
+pub(crate) fn start(core: &Arc<RecordingCore>, retention_us: i64, period: Duration) {
+    let sweeper = Arc::new(Sweeper { core: Arc::clone(core), retention_us });
+    core.lifecycle.every("recording retention", (&core.clock, period), move |_| {
+        let sweeper = Arc::clone(&sweeper);
+        async move { sweeper.round().await }
+    });
+}
+
 #[derive(Debug)]
-pub(crate) struct Sweeper {
+struct Sweeper {
     core: Arc<RecordingCore>,
     retention_us: i64,
 }
 
 impl Sweeper {
-    pub(crate) fn new(core: Arc<RecordingCore>, retention_us: i64) -> Self {
-        Self { core, retention_us }
-    }
-
-    /// A round now, and one each `period`, until `stop`.
-    pub(crate) async fn run(self, period: Duration, stop: CancellationToken) {
-        let mut interval = self.core.clock.interval(period);
-        loop {
-            {
-                let _busy = self.core.clock.busy();
-                if let Err(error) = self.round().await {
-                    tracing::warn!(error = ?error, "old recordings could not be looked after; trying again next time");
-                }
-            }
-            if stop.run_until_cancelled(interval.tick()).await.is_none() {
-                return;
-            }
-        }
-    }
-
     async fn round(&self) -> Result<(), StoreError> {
         self.expire().await?;
         self.purge_all().await?;

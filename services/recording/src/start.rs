@@ -1,85 +1,47 @@
 //! Starting the service: its database, its storage, its background tasks, and the gRPC services to mount.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use baton_api::recording::v1::archive_service_server::ArchiveServiceServer;
 use baton_api::recording::v1::recording_service_server::RecordingServiceServer;
-use baton_bus::{Bus, Consumer, EventMatcherError, Janitor, Relay};
-use baton_runtime::client::InternalChannel;
-use baton_runtime::clock::{Clock, micros};
+use baton_bus::Consumer;
+use baton_runtime::clock::micros;
 use baton_runtime::config::RecordingConfig;
-use baton_runtime::lifecycle::Lifecycle;
-use baton_store::{Db, MigrateError, OpenError};
+use baton_runtime::server::ServerBuilder;
+use baton_service::{Service, ServiceContext, StartError};
+use baton_store::Db;
 
-use crate::audio::files::{Files, FilesError};
+use crate::audio::files::Files;
 use crate::core::RecordingCore;
 use crate::grpc::{ArchiveApi, RecordingApi};
 use crate::projection::{self, RecordingProjection};
-use crate::retention::Sweeper;
+use crate::retention;
 use crate::store::MIGRATOR;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// The dependencies of the service.
-#[derive(Debug)]
-pub struct RecordingContext {
-    /// Holds the database, and the audio unless the configuration names another folder.
-    pub data_dir: PathBuf,
-    pub config: RecordingConfig,
-    pub clock: Clock,
-    /// Runs the background tasks.
-    pub lifecycle: Lifecycle,
-    pub bus: Bus,
-    /// The internal listener of the transfer service.
-    pub transfer: InternalChannel,
-}
-
-/// Why the service could not start. Each message says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    #[error(transparent)]
-    Migrate(#[from] MigrateError),
-    #[error(transparent)]
-    Files(#[from] FilesError),
-    /// A mistake of Baton's.
-    #[error("the service's own event filter is no filter")]
-    EventMatcher(#[from] EventMatcherError),
-}
-
+/// The running service.
 #[derive(Debug, Clone)]
 pub struct RecordingService {
     core: Arc<RecordingCore>,
 }
 
-/// Opens the database and the storage, and starts the background tasks, which end with the lifecycle.
-pub async fn start(deps: RecordingContext) -> Result<RecordingService, StartError> {
-    let db = Db::open(deps.data_dir.join("recording.db")).await?;
-    deps.lifecycle.stop_when("the disk of the recording service", db.failed());
-    db.migrate(&MIGRATOR).await?;
-    let folder = deps.config.storage_dir.clone().unwrap_or_else(|| deps.data_dir.join("recordings"));
-    let files = Files::open(&folder)?;
-    let core = RecordingCore::new(db, files, deps.clock.clone(), deps.lifecycle.clone(), deps.transfer.clone());
-    let core = Arc::new(core);
-    run_tasks(&core, deps)?;
+/// Opens the database and the storage, and starts the background tasks, which end with the lifecycle. The audio is in the data folder
+/// unless the configuration names another one.
+pub async fn start(context: ServiceContext<RecordingConfig>) -> Result<RecordingService, StartError> {
+    let db = context.open(&MIGRATOR).await?;
+    let folder = context.config.storage_dir.clone().unwrap_or_else(|| context.folder.join("recordings"));
+    let files = Files::open(&folder).map_err(StartError::other)?;
+    let core = Arc::new(RecordingCore::new(db.clone(), files, &context));
+    let retention_us = retention_us(context.config.retention_days);
+    let filter = projection::filter().map_err(StartError::other)?;
+    let consumer = Consumer::new(crate::AREA, context.bus.clone(), db.clone(), context.clock.clone(), filter);
+    let consuming = consumer.run(RecordingProjection { retention_us }, context.lifecycle.soft());
+    context.lifecycle.spawn("recording events", consuming);
+    context.publish_from(&db);
+    retention::start(&core, retention_us, context.config.retention_scan_ms.duration());
     Ok(RecordingService { core })
-}
-
-fn run_tasks(core: &Arc<RecordingCore>, deps: RecordingContext) -> Result<(), StartError> {
-    let RecordingContext { config, clock, lifecycle, bus, .. } = deps;
-    let stop = lifecycle.soft();
-    let retention_us = retention_us(config.retention_days);
-    let consumer = Consumer::new(crate::AREA, bus.clone(), core.db.clone(), clock.clone(), projection::filter()?);
-    lifecycle.spawn("recording-events", consumer.run(RecordingProjection { retention_us }, stop.clone()));
-    let relay = Relay::new(core.db.clone(), bus, clock.clone());
-    lifecycle.spawn("recording-relay", relay.run(stop.clone()));
-    lifecycle.spawn("recording-janitor", Janitor::new(core.db.clone(), clock).run(stop.clone()));
-    let sweeper = Sweeper::new(Arc::clone(core), retention_us);
-    lifecycle.spawn("recording-retention", sweeper.run(config.retention_scan_ms.duration(), stop));
-    Ok(())
 }
 
 /// How long audio is kept; for ever if `days` is 0.
@@ -87,18 +49,18 @@ fn retention_us(days: u32) -> i64 {
     if days == 0 { i64::MAX } else { micros(DAY * days) }
 }
 
+impl Service for RecordingService {
+    fn add_public(&self, server: ServerBuilder) -> ServerBuilder {
+        server.add_service(RecordingServiceServer::new(RecordingApi::new(Arc::clone(&self.core))))
+    }
+
+    fn add_internal(&self, server: ServerBuilder) -> ServerBuilder {
+        server.add_service(ArchiveServiceServer::new(ArchiveApi::new(Arc::clone(&self.core))))
+    }
+}
+
 impl RecordingService {
-    /// For the public listener.
-    pub fn public_service(&self) -> RecordingServiceServer<RecordingApi> {
-        RecordingServiceServer::new(RecordingApi::new(Arc::clone(&self.core)))
-    }
-
-    /// For the internal listener.
-    pub fn internal_service(&self) -> ArchiveServiceServer<ArchiveApi> {
-        ArchiveServiceServer::new(ArchiveApi::new(Arc::clone(&self.core)))
-    }
-
-    /// For readiness checks and for tools that read dead letters.
+    /// For tools that read dead letters.
     pub fn db(&self) -> &Db {
         &self.core.db
     }

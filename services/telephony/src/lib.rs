@@ -37,4 +37,4 @@ pub mod store;
 pub mod switch;
 pub mod upload;
 
-pub use start::{StartError, Telephony, TelephonyContext, start};
+pub use start::{Telephony, start};

@@ -21,8 +21,6 @@ mod store;
 mod tenants;
 mod wake;
 
-pub use grpc::{IntakeApi, InteractionApi, PolicyApi, TenantApi, TransferApi};
-
 use baton_api::{
     presence::v1::claim_service_client::ClaimServiceClient,
     recording::v1::archive_service_client::ArchiveServiceClient,
@@ -34,17 +32,17 @@ use baton_api::{
         policy_service_server::PolicyServiceServer, transfer_service_server::TransferServiceServer,
     },
 };
-use baton_bus::{Bus, Janitor, Relay};
 use baton_domain::{Actor, Command, Input, Refusal};
 use baton_runtime::{
-    auth::TenantStates, client::InternalChannel, clock::Clock, config::TransferConfig, lifecycle::Lifecycle,
-    quota::Quota,
+    auth::TenantStates, client::InternalChannel, config::TransferConfig, quota::Quota, server::ServerBuilder,
 };
-use baton_store::{Db, StoreError};
+use baton_service::{Service, ServiceContext, StartError};
+use baton_store::StoreError;
 use baton_words::SwitchId;
 use command_handler::CommandHandler;
 use error::SubmitError;
-use std::{path::PathBuf, sync::Arc};
+use grpc::{IntakeApi, InteractionApi, PolicyApi, TenantApi, TransferApi};
+use std::sync::Arc;
 use tenants::Tenants;
 
 /// Interactions that clients watch at the same time, and those of one tenant: each stream holds what it sends next.
@@ -52,38 +50,6 @@ const MAX_WATCHED: usize = 20_000;
 const MAX_WATCHED_BY_TENANT: usize = 10_000;
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
-
-/// What the service needs to run.
-pub struct TransferContext {
-    /// Its database file.
-    pub database: PathBuf,
-    /// Time.
-    pub clock: Clock,
-    /// Its section of the configuration.
-    pub config: TransferConfig,
-    /// Who runs its tasks.
-    pub lifecycle: Lifecycle,
-    /// Where events go.
-    pub bus: Bus,
-    /// Where the gates learn which tenants are accepted.
-    pub tenants: TenantStates,
-    /// The internal listener, behind which the other services are.
-    pub peers: InternalChannel,
-}
-
-/// Why it could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The database can't be opened.
-    #[error(transparent)]
-    Open(#[from] baton_store::OpenError),
-    /// The database can't be brought up to date.
-    #[error(transparent)]
-    Migrate(#[from] baton_store::MigrateError),
-    /// What is stored can't be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// The running service: what is to be mounted.
 #[derive(Clone)]
@@ -113,58 +79,50 @@ impl TransferPeers {
     }
 }
 
-/// Opens the database, takes up every live interaction, and starts the tasks.
+/// Opens the database, takes up every live interaction, and starts the tasks. The gates learn from `accepted` which tenants there are.
 ///
 /// # Errors
 /// See [`StartError`].
-pub async fn start(deps: TransferContext) -> Result<TransferRuntime, StartError> {
-    let db = Db::open(&deps.database).await?;
-    deps.lifecycle.stop_when("the disk of the transfer service", db.failed());
-    db.migrate(&MIGRATOR).await?;
-    let peers = TransferPeers::new(&deps.peers);
-    let tenants = Tenants::load(db.clone(), deps.tenants).await?;
-    let (handler, tasks) = CommandHandler::new(db.clone(), deps.clock.clone(), tenants, &deps.config);
-    let soft = deps.lifecycle.soft();
-    deps.lifecycle.spawn("transfer.relay", Relay::new(db.clone(), deps.bus, deps.clock.clone()).run(soft.clone()));
-    deps.lifecycle.spawn("transfer.janitor", Janitor::new(db, deps.clock.clone()).run(soft.clone()));
-    deps.lifecycle.spawn("transfer.wake", wake::run(handler.clone(), tasks.wakes, soft.clone()));
-    let pusher = push::Pusher::new(handler.clone(), peers.clone(), deps.config.compare_interval_ms.duration());
-    deps.lifecycle.spawn("transfer.push", pusher.run(tasks.pushes, soft));
+pub async fn start(
+    context: ServiceContext<TransferConfig>,
+    accepted: TenantStates,
+) -> Result<TransferRuntime, StartError> {
+    let db = context.open(&MIGRATOR).await?;
+    let peers = TransferPeers::new(&context.peers);
+    let tenants = Tenants::load(db.clone(), accepted).await?;
+    let (handler, tasks) = CommandHandler::new(db.clone(), context.clock.clone(), tenants, &context.config);
+    context.publish_from(&db);
+    let (lifecycle, soft) = (&context.lifecycle, context.lifecycle.soft());
+    lifecycle.spawn("transfer wake", wake::run(handler.clone(), tasks.wakes, soft.clone()));
+    let pusher = push::Pusher::new(handler.clone(), peers.clone(), context.config.compare_interval_ms.duration());
+    lifecycle.spawn("transfer push", pusher.run(tasks.pushes, soft));
     handler.take_up_all().await?;
-    Ok(TransferRuntime { handler, peers, outgoing_switch: deps.config.outgoing_switch_id })
+    Ok(TransferRuntime { handler, peers, outgoing_switch: context.config.outgoing_switch_id })
+}
+
+impl Service for TransferRuntime {
+    fn add_public(&self, server: ServerBuilder) -> ServerBuilder {
+        let (handler, peers) = (self.handler.clone(), self.peers.clone());
+        let interactions = InteractionApi {
+            handler: handler.clone(),
+            peers: peers.clone(),
+            watchers: Arc::new(Quota::new(MAX_WATCHED, MAX_WATCHED_BY_TENANT)),
+            outgoing_switch: self.outgoing_switch.clone(),
+        };
+        server
+            .add_service(TransferServiceServer::new(TransferApi { handler: handler.clone(), peers }))
+            .add_service(InteractionServiceServer::new(interactions))
+            .add_service(PolicyServiceServer::new(PolicyApi { handler: handler.clone() }))
+            .add_service(TenantServiceServer::new(TenantApi { handler }))
+    }
+
+    fn add_internal(&self, server: ServerBuilder) -> ServerBuilder {
+        let intake = IntakeApi { handler: self.handler.clone(), peers: self.peers.clone() };
+        server.add_service(IntakeServiceServer::new(intake))
+    }
 }
 
 impl TransferRuntime {
-    /// The transfer API. Public.
-    pub fn transfers(&self) -> TransferServiceServer<TransferApi> {
-        TransferServiceServer::new(TransferApi { handler: self.handler.clone(), peers: self.peers.clone() })
-    }
-
-    /// The interaction API. Public.
-    pub fn interactions(&self) -> InteractionServiceServer<InteractionApi> {
-        InteractionServiceServer::new(InteractionApi {
-            handler: self.handler.clone(),
-            peers: self.peers.clone(),
-            watchers: Arc::new(Quota::new(MAX_WATCHED, MAX_WATCHED_BY_TENANT)),
-            outgoing_switch: self.outgoing_switch.clone(),
-        })
-    }
-
-    /// The policy API. Public.
-    pub fn policies(&self) -> PolicyServiceServer<PolicyApi> {
-        PolicyServiceServer::new(PolicyApi { handler: self.handler.clone() })
-    }
-
-    /// The tenant API. Public, for the operator.
-    pub fn tenants(&self) -> TenantServiceServer<TenantApi> {
-        TenantServiceServer::new(TenantApi { handler: self.handler.clone() })
-    }
-
-    /// What the other services call. Internal.
-    pub fn intake(&self) -> IntakeServiceServer<IntakeApi> {
-        IntakeServiceServer::new(IntakeApi { handler: self.handler.clone(), peers: self.peers.clone() })
-    }
-
     /// Ends every interaction that is live, for everybody in it: for an end of the switch that somebody wants. Returns how many are not
     /// over yet so that every service knows.
     ///

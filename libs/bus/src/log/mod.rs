@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use baton_runtime::clock::{Clock, micros};
 use baton_runtime::ids::new_uuid;
+use baton_runtime::lifecycle::Lifecycle;
 use baton_store::{Db, StoreError};
 use futures::Stream;
 use sqlx::migrate::Migrator;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use self::tail::Tailed;
@@ -120,19 +120,13 @@ impl EventLog {
         self.db.failed()
     }
 
-    /// Deletes events that were appended more than seven days ago, until `shutdown`.
-    pub async fn run_retention(self, shutdown: CancellationToken) {
-        let mut interval = self.clock.interval(RETENTION_SCAN_INTERVAL);
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                now_us = interval.tick() => {
-                    if let Err(error) = self.prune(now_us - micros(RETENTION)).await {
-                        tracing::warn!(error = %error, "old events could not be deleted; trying again later");
-                    }
-                }
-            }
-        }
+    /// Deletes events that were appended more than seven days ago, for as long as the process runs.
+    pub fn keep_retention(&self, lifecycle: &Lifecycle) {
+        let log = self.clone();
+        lifecycle.every("event log retention", (&self.clock, RETENTION_SCAN_INTERVAL), move |now_us| {
+            let log = log.clone();
+            async move { log.prune(now_us - micros(RETENTION)).await.map(drop) }
+        });
     }
 
     /// Deletes events that were appended before then. Positions are not reused.

@@ -18,9 +18,11 @@ use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, ServiceI
 use baton_runtime::config::Config;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::{BoundServer, Listener, Readiness, ServerBuilder, ServerLimits};
+use baton_service::{Service, ServiceContext, StartError};
 use baton_telephony::Telephony;
 use baton_telephony::switch::simulated::SimulatedSwitch;
 use baton_transfer::TransferRuntime;
+use futures::future::{BoxFuture, FutureExt as _, TryFutureExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::forward::SimulatorForward;
@@ -40,21 +42,13 @@ pub(crate) struct StackSetup {
     pub(crate) internal: Listener,
 }
 
-/// Says which service could not be started; its source says why and what to do.
+/// Says what could not be started; its source says why and what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StackError {
     #[error("the event log")]
     Events(#[from] BusError),
-    #[error("the transfer service")]
-    Transfer(#[from] baton_transfer::StartError),
-    #[error("the presence service")]
-    Presence(#[from] baton_presence::StartError),
-    #[error("the routing service")]
-    Routing(#[from] baton_routing::StartError),
-    #[error("the recording service")]
-    Recording(#[from] baton_recording::StartError),
-    #[error("the telephony service")]
-    Telephony(#[from] baton_telephony::StartError),
+    #[error("the {service} service")]
+    Service { service: &'static str, source: StartError },
     #[error("telephony.switch_address")]
     Channel(#[from] ChannelError),
 }
@@ -147,141 +141,63 @@ async fn ended<E: std::error::Error>(
     lifecycle.stop();
 }
 
-/// What every service is started with.
-struct ServiceContext<'a> {
-    setup: &'a StackSetup,
-    internal: String,
-    bus: Bus,
-    tenants: TenantStates,
-}
-
-impl ServiceContext<'_> {
-    /// The channel on which this service calls its peers.
-    fn peers(&self, service: &str) -> Result<InternalChannel, ChannelError> {
-        self.channel(&self.internal, service)
-    }
-
-    fn channel(&self, address: &str, service: &str) -> Result<InternalChannel, ChannelError> {
-        GrpcChannel::internal(address, ServiceIdentity::new(self.setup.key.clone(), service), self.clock())
-    }
-
-    fn database(&self, service: &str) -> PathBuf {
-        self.setup.folder.join(format!("{service}.db"))
-    }
-
-    fn clock(&self) -> Clock {
-        self.setup.clock.clone()
-    }
-
-    fn lifecycle(&self) -> Lifecycle {
-        self.setup.lifecycle.clone()
-    }
-
-    async fn transfer(&self) -> Result<TransferRuntime, StackError> {
-        let context = baton_transfer::TransferContext {
-            database: self.database("transfer"),
-            clock: self.clock(),
-            config: self.setup.config.transfer.clone(),
-            lifecycle: self.lifecycle(),
-            bus: self.bus.clone(),
-            tenants: self.tenants.clone(),
-            peers: self.peers("transfer")?,
-        };
-        Ok(baton_transfer::start(context).await?)
-    }
-
-    async fn presence(&self) -> Result<Presence, StackError> {
-        let context = baton_presence::PresenceContext {
-            db_file: self.database("presence"),
-            config: self.setup.config.presence.clone(),
-            clock: self.clock(),
-            lifecycle: self.lifecycle(),
-            bus: self.bus.clone(),
-            transfer: self.peers("presence")?,
-        };
-        Ok(Presence::start(context).await?)
-    }
-
-    async fn routing(&self) -> Result<Routing, StackError> {
-        let peers = self.peers("routing")?;
-        let context = baton_routing::RoutingContext {
-            db_file: self.database("routing"),
-            config: self.setup.config.routing.clone(),
-            clock: self.clock(),
-            lifecycle: self.lifecycle(),
-            bus: self.bus.clone(),
-            presence: peers.clone(),
-            transfer: peers,
-        };
-        Ok(Routing::start(context).await?)
-    }
-
-    async fn recording(&self) -> Result<RecordingService, StackError> {
-        let context = baton_recording::RecordingContext {
-            data_dir: self.setup.folder.clone(),
-            config: self.setup.config.recording.clone(),
-            clock: self.clock(),
-            lifecycle: self.lifecycle(),
-            bus: self.bus.clone(),
-            transfer: self.peers("recording")?,
-        };
-        Ok(baton_recording::start(context).await?)
-    }
-
-    async fn telephony(&self) -> Result<Telephony, StackError> {
-        let peers = self.peers("telephony")?;
-        let switch = self.channel(&self.setup.switch, "telephony")?;
-        let context = baton_telephony::TelephonyContext {
-            database: self.database("telephony"),
-            clock: self.clock(),
-            lifecycle: self.lifecycle(),
-            switch: Arc::new(SimulatedSwitch::new(&switch)),
-            switch_id: self.setup.config.telephony.switch_id.clone(),
-            resync_interval: self.setup.config.telephony.resync_interval_ms.duration(),
-            transfer: peers.clone(),
-            recording: peers,
-        };
-        Ok(baton_telephony::start(context).await?)
-    }
-}
-
 impl Services {
     async fn start(setup: &StackSetup, tenants: TenantStates) -> Result<Self, StackError> {
         let bus = open_events(&setup.folder, &setup.clock, &setup.lifecycle).await?;
-        let internal = format!("http://{}", setup.internal.local_addr());
-        let context = ServiceContext { setup, internal, bus: bus.clone(), tenants };
+        let config = &setup.config;
+        let switch = Arc::new(SimulatedSwitch::new(&setup.channel(&setup.switch, "telephony")?));
         let (transfer, presence, routing, recording, telephony) = tokio::try_join!(
-            context.transfer(),
-            context.presence(),
-            context.routing(),
-            context.recording(),
-            context.telephony(),
+            started("transfer", baton_transfer::start(setup.context("transfer", &bus, &config.transfer)?, tenants)),
+            started("presence", baton_presence::start(setup.context("presence", &bus, &config.presence)?)),
+            started("routing", baton_routing::start(setup.context("routing", &bus, &config.routing)?)),
+            started("recording", baton_recording::start(setup.context("recording", &bus, &config.recording)?)),
+            started("telephony", baton_telephony::start(setup.context("telephony", &bus, &config.telephony)?, switch)),
         )?;
         Ok(Self { bus, transfer, presence, routing, recording, telephony })
     }
 
+    fn all(&self) -> [&dyn Service; 5] {
+        [&self.transfer, &self.presence, &self.routing, &self.recording, &self.telephony]
+    }
+
     fn add_public(&self, server: ServerBuilder) -> ServerBuilder {
-        let server = server
-            .add_service(self.transfer.transfers())
-            .add_service(self.transfer.interactions())
-            .add_service(self.transfer.policies())
-            .add_service(self.transfer.tenants())
-            .add_service(self.recording.public_service());
-        self.routing.add_public(self.presence.add_public(server))
+        self.all().into_iter().fold(server, |server, service| service.add_public(server))
     }
 
     fn add_internal(&self, server: ServerBuilder) -> ServerBuilder {
-        let server = server
-            .add_service(self.transfer.intake())
-            .add_service(self.recording.internal_service())
-            .add_service(self.telephony.service());
-        self.routing.add_internal(self.presence.add_internal(server))
+        self.all().into_iter().fold(server, |server, service| service.add_internal(server))
+    }
+}
+
+fn started<S>(
+    service: &'static str,
+    starting: impl Future<Output = Result<S, StartError>> + Send + 'static,
+) -> BoxFuture<'static, Result<S, StackError>> {
+    starting.map_err(move |source| StackError::Service { service, source }).boxed()
+}
+
+impl StackSetup {
+    /// What this service is started with. It calls its peers in its own name.
+    fn context<C: Clone>(&self, name: &'static str, bus: &Bus, config: &C) -> Result<ServiceContext<C>, ChannelError> {
+        Ok(ServiceContext {
+            name,
+            folder: self.folder.clone(),
+            config: config.clone(),
+            clock: self.clock.clone(),
+            lifecycle: self.lifecycle.clone(),
+            bus: bus.clone(),
+            peers: self.channel(&format!("http://{}", self.internal.local_addr()), name)?,
+        })
+    }
+
+    fn channel(&self, address: &str, service: &str) -> Result<InternalChannel, ChannelError> {
+        GrpcChannel::internal(address, ServiceIdentity::new(self.key.clone(), service), self.clock.clone())
     }
 }
 
 async fn open_events(folder: &Path, clock: &Clock, lifecycle: &Lifecycle) -> Result<Bus, StackError> {
     let log = EventLog::open(folder.join("events.db"), clock.clone()).await?;
     lifecycle.stop_when("the disk of the event log", log.failed());
-    lifecycle.spawn("event log retention", log.clone().run_retention(lifecycle.soft()));
+    log.keep_retention(lifecycle);
     Ok(log.into())
 }

@@ -15,13 +15,10 @@ const CHANGES: u64 = 256;
 /// A core without agents and teams.
 pub(crate) async fn open() -> (Arc<PresenceCore>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let config = PresenceCoreConfig {
-        db_file: folder.path().join("presence.db"),
-        clock: Clock::real(),
-        lifecycle: Lifecycle::new(),
-        lease_us: 15_000_000,
-    };
-    (Arc::new(PresenceCore::open(config).await.unwrap()), folder)
+    let db = Db::open(folder.path().join("presence.db")).await.unwrap();
+    db.migrate(&sqlx::migrate!()).await.unwrap();
+    let core = PresenceCore::read(db, Clock::real(), Lifecycle::new(), 15_000_000).await.unwrap();
+    (Arc::new(core), folder)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -3,7 +3,6 @@
 pub(crate) mod agents;
 pub(crate) mod expire;
 pub(crate) mod prune;
-mod repeated_claims;
 pub(crate) mod session;
 pub(crate) mod set_state;
 pub(crate) mod sync_claims;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_runtime::clock::micros;
-use baton_store::StoreError;
+use baton_store::{Db, StoreError};
 
 use crate::core::PresenceCore;
 use crate::store::versions;
@@ -14,25 +14,18 @@ const EVERY: Duration = Duration::from_hours(1);
 const KEPT: Duration = Duration::from_hours(24);
 const BATCH: i64 = 500;
 
-/// Runs until the service stops.
-pub(crate) async fn run(core: Arc<PresenceCore>) {
-    let mut interval = core.clock.interval(EVERY);
-    loop {
-        tokio::select! {
-            () = core.lifecycle.stopping() => return,
-            now_us = interval.tick() => {
-                if let Err(error) = delete(&core, now_us - micros(KEPT)).await {
-                    tracing::warn!(%error, "old claims could not be deleted; trying again later");
-                }
-            }
-        }
-    }
+/// Starts it, for as long as the service runs.
+pub(crate) fn start(core: &Arc<PresenceCore>) {
+    let db = core.db.clone();
+    core.lifecycle.every("presence pruning", (&core.clock, EVERY), move |now_us| {
+        let db = db.clone();
+        async move { delete(&db, now_us - micros(KEPT)).await }
+    });
 }
 
-async fn delete(core: &PresenceCore, ended_before_us: i64) -> Result<(), StoreError> {
-    let _busy = core.clock.busy();
+async fn delete(db: &Db, ended_before_us: i64) -> Result<(), StoreError> {
     loop {
-        let mut tx = core.db.begin().await?;
+        let mut tx = db.begin().await?;
         let deleted = versions::prune(&mut tx, ended_before_us, BATCH).await?;
         tx.commit().await?;
         if deleted == 0 {

@@ -35,7 +35,7 @@ impl ClaimState {
     }
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ClaimRow {
     pub(crate) claim_id: String,
     pub(crate) interaction_id: String,

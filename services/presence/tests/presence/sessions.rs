@@ -87,7 +87,7 @@ async fn a_goodbye_that_cannot_be_written_down_does_not_keep_the_service_from_st
     for _ in 0..3 {
         presence.get_presence(GetPresenceRequest::default()).await.unwrap();
     }
-    assert!(!world.stop().await.contains(&"presence connection"));
+    assert!(!world.stop().await.iter().any(|it| it == "presence connection"));
 }
 
 #[tokio::test]

@@ -20,14 +20,14 @@ use baton_api::transfer::v1::{
     OpenInteractionRequest, OpenInteractionResponse, ReportFactsRequest, ReportFactsResponse, fact,
 };
 use baton_bus::{Bus, EventLog};
-use baton_presence::{Presence as Service, PresenceContext};
 use baton_runtime::Clock;
 use baton_runtime::auth::{Caller, Role, SigningKey};
 use baton_runtime::client::{GrpcChannel, InternalChannel, PublicChannel, ServiceIdentity};
 use baton_runtime::clock::BusyGuard;
 use baton_runtime::config::PresenceConfig;
-use baton_runtime::lifecycle::{self, Lifecycle};
+use baton_runtime::lifecycle::{self, Lifecycle, TaskName};
 use baton_runtime::server::ServerBuilder;
+use baton_service::{Service as _, ServiceContext};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -86,7 +86,7 @@ impl World {
     }
 
     /// Stops the service; returns the tasks that are still running two seconds later.
-    pub(crate) async fn stop(&self) -> Vec<&'static str> {
+    pub(crate) async fn stop(&self) -> Vec<TaskName> {
         self.running.lifecycle.shutdown(Duration::from_secs(2)).await.unfinished
     }
 
@@ -191,13 +191,14 @@ impl Running {
     async fn start(folder: &TempDir, key: &SigningKey, clock: &Clock, bus: &Bus, transfer: &InternalChannel) -> Self {
         let lifecycle = Lifecycle::new();
         let ms = |it: u64| it.try_into().unwrap();
-        let service = Service::start(PresenceContext {
-            db_file: folder.path().join("presence.db"),
+        let service = baton_presence::start(ServiceContext {
+            name: "presence",
+            folder: folder.path().to_owned(),
             config: PresenceConfig { lease_ms: ms(15_000) },
             clock: clock.clone(),
             lifecycle: lifecycle.clone(),
             bus: bus.clone(),
-            transfer: transfer.clone(),
+            peers: transfer.clone(),
         })
         .await
         .unwrap();

@@ -17,7 +17,7 @@ use baton_api::recording::v1::store_segment_request::Message;
 use baton_api::transfer::v1 as transfer;
 use baton_api::transfer::v1::intake_service_server::{IntakeService, IntakeServiceServer};
 use baton_bus::{Bus, Envelope, EventLog, EventMatcher};
-use baton_recording::{RecordingContext, RecordingService};
+use baton_recording::RecordingService;
 use baton_runtime::auth::{Caller, Role, SigningKey};
 use baton_runtime::client::{GrpcChannel, ServiceIdentity};
 use baton_runtime::clock::Clock;
@@ -25,6 +25,7 @@ use baton_runtime::config::RecordingConfig;
 use baton_runtime::ids;
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::server::ServerBuilder;
+use baton_service::{Service as _, ServiceContext};
 use prost::Message as _;
 use tempfile::TempDir;
 use tonic::{Request, Response, Status};
@@ -110,19 +111,19 @@ impl World {
         let identity = ServiceIdentity::new(key.clone(), "recording");
         let config =
             RecordingConfig { storage_dir: None, retention_days: 90, retention_scan_ms: 20.try_into().unwrap() };
-        let service = baton_recording::start(RecordingContext {
-            data_dir: folder.path().to_path_buf(),
+        let service = baton_recording::start(ServiceContext {
+            name: "recording",
+            folder: folder.path().to_owned(),
             config,
             clock: clock.clone(),
             lifecycle: lifecycle.clone(),
             bus: bus.clone(),
-            transfer: GrpcChannel::internal(&peer, identity, clock.clone()).unwrap(),
+            peers: GrpcChannel::internal(&peer, identity, clock.clone()).unwrap(),
         })
         .await
         .unwrap();
-        let server = ServerBuilder::new(clock.clone(), key.verifier())
-            .add_service(service.public_service())
-            .add_service(service.internal_service());
+        let server = service.add_public(ServerBuilder::new(clock.clone(), key.verifier()));
+        let server = service.add_internal(server);
         let address = serve(server, &lifecycle);
         Self { folder, clock, bus, intake, service, key, address, lifecycle, sequences: Mutex::default() }
     }

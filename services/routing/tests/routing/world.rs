@@ -21,7 +21,6 @@ use baton_api::transfer::v1::{
     OpenInteractionResponse, ReportFactsRequest, ReportFactsResponse,
 };
 use baton_bus::{Bus, EventLog};
-use baton_routing::{Routing, RoutingContext};
 use baton_runtime::Clock;
 use baton_runtime::auth::{Caller, Role, SigningKey};
 use baton_runtime::client::{GrpcChannel, InternalChannel, PublicChannel, ServiceIdentity};
@@ -29,6 +28,7 @@ use baton_runtime::clock::BusyGuard;
 use baton_runtime::config::RoutingConfig;
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::server::ServerBuilder;
+use baton_service::{Service as _, ServiceContext};
 use tempfile::TempDir;
 use tokio::sync::broadcast;
 use tokio_stream::StreamExt as _;
@@ -64,14 +64,14 @@ impl World {
             .add_service(IntakeServiceServer::new(peers.clone()));
         let others = internal(&serve(peer_server), &key, &clock);
         let bus = Bus::from(EventLog::open(folder.path().join("bus.db"), clock.clone()).await.unwrap());
-        let routing = Routing::start(RoutingContext {
-            db_file: folder.path().join("routing.db"),
+        let routing = baton_routing::start(ServiceContext {
+            name: "routing",
+            folder: folder.path().to_owned(),
             config: RoutingConfig { rescan_interval_ms: 1_000.try_into().unwrap() },
             clock: clock.clone(),
             lifecycle: Lifecycle::new(),
             bus: bus.clone(),
-            presence: others.clone(),
-            transfer: others,
+            peers: others,
         })
         .await
         .unwrap();

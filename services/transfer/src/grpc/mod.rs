@@ -17,14 +17,14 @@ use std::sync::Arc;
 
 /// `baton.transfer.v1.TransferService`.
 #[derive(Clone)]
-pub struct TransferApi {
+pub(crate) struct TransferApi {
     pub(crate) handler: Arc<CommandHandler>,
     pub(crate) peers: TransferPeers,
 }
 
 /// `baton.transfer.v1.InteractionService`.
 #[derive(Clone)]
-pub struct InteractionApi {
+pub(crate) struct InteractionApi {
     pub(crate) handler: Arc<CommandHandler>,
     pub(crate) peers: TransferPeers,
     pub(crate) watchers: Arc<Quota>,
@@ -34,19 +34,19 @@ pub struct InteractionApi {
 
 /// `baton.transfer.v1.PolicyService`.
 #[derive(Clone)]
-pub struct PolicyApi {
+pub(crate) struct PolicyApi {
     pub(crate) handler: Arc<CommandHandler>,
 }
 
 /// `baton.tenant.v1.TenantService`.
 #[derive(Clone)]
-pub struct TenantApi {
+pub(crate) struct TenantApi {
     pub(crate) handler: Arc<CommandHandler>,
 }
 
 /// `baton.transfer.v1.IntakeService`.
 #[derive(Clone)]
-pub struct IntakeApi {
+pub(crate) struct IntakeApi {
     pub(crate) handler: Arc<CommandHandler>,
     pub(crate) peers: TransferPeers,
 }

@@ -23,6 +23,7 @@ use baton_runtime::{
     lifecycle::{self, Lifecycle},
     server::ServerBuilder,
 };
+use baton_service::{Service as _, ServiceContext};
 use std::{future::Future, sync::MutexGuard, time::Duration};
 use tempfile::TempDir;
 use tonic::Status;
@@ -66,8 +67,9 @@ impl World {
         let identity = ServiceIdentity::new(key.clone(), "transfer");
         let tenants = TenantStates::default();
         tenants.set(TENANT.parse().unwrap(), TenantState::Active);
-        let service = baton_transfer::start(baton_transfer::TransferContext {
-            database: folder.path().join("transfer.db"),
+        let context = ServiceContext {
+            name: "transfer",
+            folder: folder.path().to_owned(),
             clock: clock.clone(),
             config: TransferConfig {
                 compare_interval_ms: Millis::try_from(100).unwrap(),
@@ -75,17 +77,11 @@ impl World {
             },
             lifecycle: lifecycle.clone(),
             bus: bus.clone(),
-            tenants,
             peers: GrpcChannel::internal(&around, identity, clock.clone()).unwrap(),
-        })
-        .await
-        .unwrap();
-        let server = ServerBuilder::new(clock.clone(), key.verifier())
-            .add_service(service.transfers())
-            .add_service(service.interactions())
-            .add_service(service.policies())
-            .add_service(service.tenants())
-            .add_service(service.intake());
+        };
+        let service = baton_transfer::start(context, tenants).await.unwrap();
+        let server = service.add_public(ServerBuilder::new(clock.clone(), key.verifier()));
+        let server = service.add_internal(server);
         let address = serve(server, &lifecycle);
         Self { folder, clock, peers, bus, service, key, address, lifecycle }
     }

@@ -20,16 +20,18 @@ use baton_api::telephony::v1::telephony_service_client::TelephonyServiceClient;
 use baton_api::telephony::v1::{ApplyPlanRequest, ComparePlansRequest, MediaPlan};
 use baton_api::transfer::v1::fact::Fact as FactContent;
 use baton_api::transfer::v1::intake_service_server::IntakeServiceServer;
+use baton_bus::{Bus, EventLog};
 use baton_runtime::auth::{Caller, Role, SigningKey};
 use baton_runtime::client::{GrpcChannel, InternalChannel, ServiceIdentity};
-use baton_runtime::lifecycle::{self, Lifecycle};
+use baton_runtime::config::Config;
+use baton_runtime::lifecycle::{self, Lifecycle, TaskName};
 use baton_runtime::server::ServerBuilder;
 use baton_runtime::{Clock, ids};
+use baton_service::{Service as _, ServiceContext};
 use baton_switch::{Switch, SwitchSettings};
+use baton_telephony::Telephony;
 use baton_telephony::link::LinkState;
 use baton_telephony::switch::simulated::SimulatedSwitch;
-use baton_telephony::{Telephony, TelephonyContext};
-use baton_words::SwitchId;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -45,6 +47,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Stage {
     pub(crate) clock: Clock,
+    bus: Bus,
     pub(crate) peers: Peers,
     pub(crate) wire: Wire,
     key: SigningKey,
@@ -85,6 +88,7 @@ impl Stage {
     async fn open_with(clock: Clock) -> Self {
         let (key, peers) = (SigningKey::generate(), Peers::default());
         let folder = tempfile::tempdir().unwrap();
+        let bus = EventLog::open(folder.path().join("events.db"), clock.clone()).await.unwrap().into();
         let server = ServerBuilder::new(clock.clone(), key.verifier())
             .add_service(IntakeServiceServer::new(peers.clone()))
             .add_service(ArchiveServiceServer::new(peers.clone()))
@@ -97,7 +101,7 @@ impl Stage {
         let channel = internal(&key, &clock, wire.address);
         let flaky = Arc::new(FlakySwitch::new(SimulatedSwitch::new(&channel)));
         let (switch, service) = (Some(switch), None);
-        let mut this = Self { clock, peers, wire, key, folder, peers_address, switch, service, flaky };
+        let mut this = Self { clock, bus, peers, wire, key, folder, peers_address, switch, service, flaky };
         this.start_telephony().await;
         this.until_connected().await;
         this
@@ -105,19 +109,18 @@ impl Stage {
 
     pub(crate) async fn start_telephony(&mut self) {
         let lifecycle = Lifecycle::new();
-        let telephony = baton_telephony::start(TelephonyContext {
-            database: self.folder.path().join("telephony.db"),
+        let context = ServiceContext {
+            name: "telephony",
+            folder: self.folder.path().to_owned(),
+            config: Config::default().telephony,
             clock: self.clock.clone(),
             lifecycle: lifecycle.clone(),
-            switch: self.flaky.clone(),
-            switch_id: SwitchId::default(),
-            resync_interval: Duration::from_secs(5),
-            transfer: self.internal(self.peers_address),
-            recording: self.internal(self.peers_address),
-        });
-        let telephony = telephony.await.unwrap();
-        let server = ServerBuilder::new(self.clock.clone(), self.key.verifier())
-            .add_service(telephony.service())
+            bus: self.bus.clone(),
+            peers: self.internal(self.peers_address),
+        };
+        let telephony = baton_telephony::start(context, self.flaky.clone()).await.unwrap();
+        let server = telephony
+            .add_internal(ServerBuilder::new(self.clock.clone(), self.key.verifier()))
             .bind("127.0.0.1:0".parse().unwrap())
             .unwrap();
         let client = TelephonyServiceClient::new(self.internal(server.local_addr()));
@@ -135,7 +138,7 @@ impl Stage {
     }
 
     /// Asked to stop, it does; says which of its tasks did not in time.
-    pub(crate) async fn stop_telephony(&mut self) -> Vec<&'static str> {
+    pub(crate) async fn stop_telephony(&mut self) -> Vec<TaskName> {
         let service = self.service.take().unwrap();
         let report = service.lifecycle.shutdown(PATIENCE).await;
         service.telephony.db().close().await;

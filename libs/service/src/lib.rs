@@ -1,0 +1,117 @@
+//! The skeleton of a service: a [`ServiceContext`] in, a [`Service`] out.
+//!
+//! A service is one function, `start(context) -> Result<impl Service, StartError>`. It [opens](ServiceContext::open) its database,
+//! [publishes](ServiceContext::publish_from) its events from there, starts its own tasks with the lifecycle, and is then mounted on the
+//! public and the internal listener of its process.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use baton_bus::{Bus, Relay};
+use baton_runtime::Clock;
+use baton_runtime::client::InternalChannel;
+use baton_runtime::clock::micros;
+use baton_runtime::lifecycle::Lifecycle;
+use baton_runtime::server::ServerBuilder;
+use baton_store::{Db, MigrateError, OpenError, StoreError, inbox, outbox, requests};
+use sqlx::migrate::Migrator;
+
+/// Between two rounds of deleting what a database keeps only for a while.
+const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
+const DAY: Duration = Duration::from_hours(24);
+/// How long published events are kept in the outbox: a lost stream can be rebuilt from them.
+const OUTBOX_DAYS: u32 = 30;
+/// Longer than the outbox, so that an event that is published again is always recognised. Dead letters go at the same time:
+/// a month is enough to look at them, and they have personal data in them.
+const INBOX_DAYS: u32 = 31;
+
+/// What every service is started with; `C` is its section of the configuration.
+#[derive(Debug, Clone)]
+pub struct ServiceContext<C> {
+    /// What the service is called, for example `presence`: its database is `presence.db`.
+    pub name: &'static str,
+    /// The data folder of the process; it exists.
+    pub folder: PathBuf,
+    pub config: C,
+    pub clock: Clock,
+    /// Runs the service's tasks.
+    pub lifecycle: Lifecycle,
+    /// Where events go, and where they come from.
+    pub bus: Bus,
+    /// The internal listener, behind which the other services are.
+    pub peers: InternalChannel,
+}
+
+/// Why a service could not start. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database can't be brought up to date.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// What is stored can't be read.
+    #[error("what is stored can't be read")]
+    Read(#[from] StoreError),
+    /// Something that only this service has, for example the folder of the recordings.
+    #[error(transparent)]
+    Other(Box<dyn Error + Send + Sync>),
+}
+
+impl StartError {
+    /// An error of something that only this service has.
+    pub fn other(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Other(Box::new(error))
+    }
+}
+
+/// A running service, as the listeners of its process mount it.
+pub trait Service {
+    /// Adds what clients call.
+    #[must_use]
+    fn add_public(&self, server: ServerBuilder) -> ServerBuilder {
+        server
+    }
+
+    /// Adds what other services call.
+    #[must_use]
+    fn add_internal(&self, server: ServerBuilder) -> ServerBuilder {
+        server
+    }
+}
+
+impl<C> ServiceContext<C> {
+    /// Opens the service's database, made if it is not there, at the present schema. When its disk fails, everything stops.
+    pub async fn open(&self, migrator: &Migrator) -> Result<Db, StartError> {
+        let db = Db::open(self.folder.join(format!("{}.db", self.name))).await?;
+        self.lifecycle.stop_when(self.task("disk"), db.failed());
+        db.migrate(migrator).await?;
+        Ok(db)
+    }
+
+    /// Publishes the events that the service commits, and deletes what is kept only for a while.
+    pub fn publish_from(&self, db: &Db) {
+        let relay = Relay::new(db.clone(), self.bus.clone(), self.clock.clone());
+        self.lifecycle.spawn(self.task("relay"), relay.run(self.lifecycle.soft()));
+        let db = db.clone();
+        self.lifecycle.every(self.task("janitor"), (&self.clock, PRUNE_INTERVAL), move |now_us| {
+            let db = db.clone();
+            async move { prune(&db, now_us).await }
+        });
+    }
+
+    /// The name of one of the service's tasks: `presence relay`.
+    pub fn task(&self, what: &str) -> String {
+        format!("{} {what}", self.name)
+    }
+}
+
+/// Deletes in small transactions, so that no caller waits long for the writer.
+async fn prune(db: &Db, now_us: i64) -> Result<(), StoreError> {
+    while requests::prune(db, now_us).await? > 0 {}
+    while outbox::prune(db, now_us - micros(DAY * OUTBOX_DAYS)).await? > 0 {}
+    while inbox::prune(db, now_us - micros(DAY * INBOX_DAYS)).await? > 0 {}
+    Ok(())
+}

@@ -1,0 +1,342 @@
+//! What the claims of one interaction become: a pure function of its projection, of the claims that are known of it, and of the agents.
+//!
+//! The projection lists all claims that are wanted at its version. An active claim that is not in the list is released; one that is in
+//! the list and not known is granted, if its agent is free and may be chosen. A claim that is over stays over under its id, so a
+//! repeated or late projection gets the same answers and writes nothing. (The one exception is a [revived](Decider::revive) claim.)
+//! Releases come before grants: an interaction may release an agent and claim the same one in one step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use baton_api::ApiError;
+use baton_api::common::v1::Reason;
+use baton_api::event::v1::agent_state_changed::Cause;
+
+use crate::ids::AgentId;
+use crate::projection::{ClaimDecision, ClaimsProjection, Released, Wanted};
+use crate::status::{AgentStatus, Occupied, ShownState, StatusChange, WrapUp};
+use crate::store::claims::{ClaimRow, ClaimState};
+
+/// What is known when a projection comes.
+pub(crate) struct Known {
+    /// All claims of the interaction that were ever seen, by id.
+    pub(crate) claims: BTreeMap<String, ClaimRow>,
+    /// The agents whom the projection or a claim names; who is not in the directory is not here.
+    pub(crate) agents: BTreeMap<AgentId, AgentStatus>,
+    /// No projection of the interaction was seen before.
+    pub(crate) is_first: bool,
+    pub(crate) now_us: i64,
+}
+
+/// The answers, and what makes them true.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct ClaimsDecision {
+    /// In the order of the wanted claims.
+    pub(crate) answers: Vec<ClaimDecision>,
+    pub(crate) writes: Vec<ClaimWrite>,
+}
+
+/// One claim that changes, with its agent.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ClaimWrite {
+    pub(crate) row: RowWrite,
+    pub(crate) agent: AgentId,
+    /// The agent's status until now, and how it changes; `None` if the claim has no effect on them.
+    pub(crate) effect: Option<(AgentStatus, Vec<StatusChange>)>,
+    /// What the event says if the agent is shown otherwise afterwards.
+    pub(crate) cause: Cause,
+}
+
+/// How the row of a claim changes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum RowWrite {
+    Insert(ClaimRow),
+    Update(ClaimRow),
+    Revive(ClaimRow),
+    /// The claim of this id is released, for this reason.
+    Release(String, Reason),
+}
+
+/// # Errors
+/// `INVALID_ARGUMENT` if a claim's id was used for another agent.
+pub(crate) fn decide(projection: &ClaimsProjection, known: Known) -> Result<ClaimsDecision, ApiError> {
+    let mut decider = Decider { projection, known, writes: Vec::new() };
+    decider.release_unwanted();
+    // An interaction that has ended and is unknown was dealt with and deleted (`prune`): no wrap-up begins once more (A4).
+    if !(projection.ended && decider.known.is_first) {
+        decider.bury_unseen();
+    }
+    let answers = projection.wanted.iter().map(|wanted| decider.answer(wanted)).collect::<Result<_, _>>()?;
+    Ok(ClaimsDecision { answers, writes: decider.writes })
+}
+
+struct Decider<'a> {
+    projection: &'a ClaimsProjection,
+    /// The agents as they are after the writes so far.
+    known: Known,
+    writes: Vec<ClaimWrite>,
+}
+
+impl Decider<'_> {
+    fn is_wanted(&self, claim_id: &str) -> bool {
+        self.projection.wanted.iter().any(|it| it.claim_id == claim_id)
+    }
+
+    fn write(&mut self, row: RowWrite, agent: AgentId, changes: Vec<StatusChange>, cause: Cause) {
+        let effect = self.known.agents.get_mut(&agent).map(|status| {
+            let before = status.clone();
+            for change in changes.clone() {
+                *status = status.after(change, self.known.now_us);
+            }
+            (before, changes)
+        });
+        self.writes.push(ClaimWrite { row, agent, effect, cause });
+    }
+
+    /// A claim that is over as soon as it is known: it has no effect on its agent.
+    fn write_over(&mut self, row: ClaimRow) {
+        let agent = row.agent_id;
+        self.writes.push(ClaimWrite { row: RowWrite::Insert(row), agent, effect: None, cause: Cause::Unspecified });
+    }
+
+    /// Releases each active claim that is not wanted.
+    fn release_unwanted(&mut self) {
+        let released: BTreeMap<_, _> = self.projection.released.iter().map(|it| (it.claim_id.as_str(), it)).collect();
+        let is_unwanted = |it: &&ClaimRow| it.state.is_active() && !self.is_wanted(&it.claim_id);
+        let unwanted: Vec<_> = self.known.claims.values().filter(is_unwanted).cloned().collect();
+        for claim in unwanted {
+            let released = released.get(claim.claim_id.as_str()).copied();
+            let (mut changes, cause) = self.aftermath(released);
+            changes.insert(0, StatusChange::Freed);
+            let reason = released.map_or(Reason::Unspecified, |it| it.reason);
+            self.write(RowWrite::Release(claim.claim_id, reason), claim.agent_id, changes, cause);
+        }
+    }
+
+    /// Writes a tombstone for each released claim that began and ended between two versions that were seen: it never occupied its
+    /// agent here, but what follows from its release is due, once (A4).
+    fn bury_unseen(&mut self) {
+        for released in &self.projection.released {
+            if self.known.claims.contains_key(&released.claim_id) || self.is_wanted(&released.claim_id) {
+                continue;
+            }
+            let tombstone = ClaimRow {
+                claim_id: released.claim_id.clone(),
+                interaction_id: self.projection.interaction_id.clone(),
+                agent_id: released.agent,
+                state: ClaimState::Released,
+                reason: released.reason,
+                expires_at_us: 0,
+                inbox: Vec::new(),
+                since_us: self.known.now_us,
+            };
+            let is_free = self.known.agents.get(&released.agent).is_some_and(|it| it.occupied.is_none());
+            if is_free {
+                let (changes, cause) = self.aftermath(Some(released));
+                self.write(RowWrite::Insert(tombstone), released.agent, changes, cause);
+            } else {
+                self.write_over(tombstone);
+            }
+        }
+    }
+
+    /// How a released claim changes its agent's status, and the cause for the event.
+    fn aftermath(&self, released: Option<&Released>) -> (Vec<StatusChange>, Cause) {
+        let (change, cause) = match released {
+            Some(it) if it.wrap_up_us > 0 => {
+                let until_us = self.known.now_us + it.wrap_up_us;
+                let wrap_up = WrapUp { until_us, interaction_id: self.projection.interaction_id.clone() };
+                (Some(StatusChange::WrapUpBegan(wrap_up)), Cause::WrapUpBegan)
+            }
+            Some(it) if it.reason == Reason::NoAnswer => (Some(StatusChange::OfferMissed), Cause::NoAnswer),
+            _ => (None, Cause::Unspecified),
+        };
+        (change.into_iter().collect(), cause)
+    }
+
+    fn answer(&mut self, wanted: &Wanted) -> Result<ClaimDecision, ApiError> {
+        let Some(claim) = self.known.claims.get(&wanted.claim_id).cloned() else { return Ok(self.grant(wanted)) };
+        if claim.agent_id != wanted.agent {
+            let why = "was used for another agent; each attempt has a claim id of its own";
+            return Err(ApiError::invalid_argument("claims.claim_id", why));
+        }
+        Ok(match claim.state {
+            ClaimState::Reserved | ClaimState::Engaged => self.keep(wanted, &claim),
+            ClaimState::Expired if wanted.occupied == Occupied::Engaged => self.revive(wanted, claim),
+            ClaimState::Expired => ClaimDecision::Expired,
+            ClaimState::Released | ClaimState::Refused => ClaimDecision::Refused(claim.reason),
+        })
+    }
+
+    /// An active claim goes on; the agent may be in the interaction now, or the inbox item may be another.
+    fn keep(&mut self, wanted: &Wanted, claim: &ClaimRow) -> ClaimDecision {
+        let mut next = ClaimRow { inbox: wanted.inbox.clone(), ..claim.clone() };
+        if wanted.occupied == Occupied::Engaged && claim.state == ClaimState::Reserved {
+            next.state = ClaimState::Engaged;
+            next.since_us = self.known.now_us;
+        }
+        let mut occupied = Occupied::Engaged;
+        if next.state == ClaimState::Reserved {
+            next.expires_at_us = wanted.expires_at_us;
+            occupied = Occupied::Reserved;
+        }
+        if next != *claim {
+            let changes = vec![StatusChange::Occupied(occupied)];
+            self.write(RowWrite::Update(next), claim.agent_id, changes, Cause::Answered);
+        }
+        ClaimDecision::Granted
+    }
+
+    /// The agent answered, and the projection that says so came too late (the service was down, say). They are on the phone: to show
+    /// them as available would be worse (A3) than a reservation that ran out and was used after all.
+    fn revive(&mut self, wanted: &Wanted, claim: ClaimRow) -> ClaimDecision {
+        if self.is_occupied(claim.agent_id) {
+            return ClaimDecision::Expired;
+        }
+        let agent = claim.agent_id;
+        let engaged = ClaimRow { inbox: wanted.inbox.clone(), since_us: self.known.now_us, ..claim };
+        let changes = vec![StatusChange::Occupied(Occupied::Engaged)];
+        self.write(RowWrite::Revive(engaged), agent, changes, Cause::Answered);
+        ClaimDecision::Granted
+    }
+
+    /// A claim that was not seen before.
+    fn grant(&mut self, wanted: &Wanted) -> ClaimDecision {
+        let claim = ClaimRow {
+            claim_id: wanted.claim_id.clone(),
+            interaction_id: self.projection.interaction_id.clone(),
+            agent_id: wanted.agent,
+            state: if wanted.occupied == Occupied::Engaged { ClaimState::Engaged } else { ClaimState::Reserved },
+            reason: Reason::Unspecified,
+            expires_at_us: wanted.expires_at_us,
+            inbox: wanted.inbox.clone(),
+            since_us: self.known.now_us,
+        };
+        if wanted.occupied == Occupied::Reserved && wanted.expires_at_us <= self.known.now_us {
+            self.write_over(ClaimRow { state: ClaimState::Expired, reason: Reason::Expired, ..claim });
+            return ClaimDecision::Expired;
+        }
+        if let Err(reason) = self.grantable(wanted) {
+            self.write_over(ClaimRow { state: ClaimState::Refused, reason, ..claim });
+            return ClaimDecision::Refused(reason);
+        }
+        let changes = vec![StatusChange::Occupied(wanted.occupied)];
+        self.write(RowWrite::Insert(claim), wanted.agent, changes, Cause::Answered);
+        ClaimDecision::Granted
+    }
+
+    /// An agent who is in the interaction already is engaged in whatever state they are; only another claim refuses that.
+    fn grantable(&self, wanted: &Wanted) -> Result<(), Reason> {
+        if wanted.occupied == Occupied::Reserved {
+            let agent = self.known.agents.get(&wanted.agent);
+            match agent.map(AgentStatus::state).ok_or(Reason::NotAvailable)? {
+                state if wanted.choosable.contains(&state) => {}
+                ShownState::Offline => return Err(Reason::Offline),
+                _ => return Err(Reason::NotAvailable),
+            }
+        }
+        if self.is_occupied(wanted.agent) { Err(Reason::Busy) } else { Ok(()) }
+    }
+
+    fn is_occupied(&self, agent: AgentId) -> bool {
+        self.known.agents.get(&agent).is_some_and(|it| it.occupied.is_some())
+    }
+}
+
+impl Known {
+    /// The agents whom a projection names, or a claim that is known of its interaction.
+    pub(crate) fn agents_of(projection: &ClaimsProjection, claims: &BTreeMap<String, ClaimRow>) -> BTreeSet<AgentId> {
+        let active = claims.values().filter(|it| it.state.is_active()).map(|it| it.agent_id);
+        let wanted = projection.wanted.iter().map(|it| it.agent);
+        wanted.chain(projection.released.iter().map(|it| it.agent)).chain(active).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const ADA: AgentId = AgentId(Uuid::from_u128(1));
+    const BEN: AgentId = AgentId(Uuid::from_u128(2));
+    const NOW_US: i64 = 1_000;
+
+    fn wants(claim_id: &str, agent: AgentId, occupied: Occupied) -> Wanted {
+        let (claim_id, choosable) = (claim_id.to_owned(), vec![ShownState::Available]);
+        Wanted { claim_id, agent, occupied, expires_at_us: 2_000, choosable, inbox: Vec::new() }
+    }
+
+    fn projection(wanted: Vec<Wanted>, released: Vec<Released>) -> ClaimsProjection {
+        let (tenant, interaction_id) = ("acme".parse().unwrap(), "i1".to_owned());
+        ClaimsProjection { tenant, interaction_id, version: 1, wanted, released, ended: false }
+    }
+
+    /// Both agents are available, and these claims were written before.
+    fn after(writes: &[ClaimWrite]) -> Known {
+        let mut agents: BTreeMap<_, _> =
+            [ADA, BEN].map(|agent| (agent, AgentStatus::new(1).after(StatusChange::Connected(None), 2))).into();
+        let mut claims = BTreeMap::new();
+        for write in writes {
+            let (RowWrite::Insert(row) | RowWrite::Update(row) | RowWrite::Revive(row)) = &write.row else { continue };
+            claims.insert(row.claim_id.clone(), row.clone());
+            for change in write.effect.iter().flat_map(|it| it.1.clone()) {
+                let status = agents.get_mut(&write.agent).unwrap();
+                *status = status.after(change, NOW_US);
+            }
+        }
+        Known { claims, agents, is_first: writes.is_empty(), now_us: NOW_US }
+    }
+
+    #[test]
+    fn a_repeated_projection_gets_the_same_answers_and_writes_nothing() {
+        let late = Wanted { expires_at_us: NOW_US, ..wants("c3", BEN, Occupied::Reserved) };
+        let wanted = vec![wants("c1", ADA, Occupied::Reserved), wants("c2", ADA, Occupied::Reserved), late];
+        let projection = projection(wanted, Vec::new());
+        let first = decide(&projection, after(&[])).unwrap();
+        let expected = [ClaimDecision::Granted, ClaimDecision::Refused(Reason::Busy), ClaimDecision::Expired];
+        assert_eq!(first.answers, expected);
+        assert_eq!(first.writes.iter().filter(|it| it.effect.is_some()).count(), 1);
+        let again = decide(&projection, after(&first.writes)).unwrap();
+        assert_eq!((again.answers, again.writes), (first.answers, Vec::new()));
+    }
+
+    #[test]
+    fn an_agent_who_is_released_can_be_claimed_in_the_same_step() {
+        let first = decide(&projection(vec![wants("c1", ADA, Occupied::Engaged)], Vec::new()), after(&[])).unwrap();
+        let missed = Released { claim_id: "c1".to_owned(), agent: ADA, reason: Reason::HungUp, wrap_up_us: 0 };
+        let next = projection(vec![wants("c2", ADA, Occupied::Reserved)], vec![missed]);
+        let decision = decide(&next, after(&first.writes)).unwrap();
+        assert_eq!(decision.answers, [ClaimDecision::Granted]);
+        assert_eq!(decision.writes[0].row, RowWrite::Release("c1".to_owned(), Reason::HungUp));
+        let wrap_up = Released { claim_id: "c1".to_owned(), agent: ADA, reason: Reason::HungUp, wrap_up_us: 500 };
+        let next = projection(vec![wants("c2", ADA, Occupied::Reserved)], vec![wrap_up]);
+        let decision = decide(&next, after(&first.writes)).unwrap();
+        assert_eq!(decision.answers, [ClaimDecision::Refused(Reason::NotAvailable)], "they wrap up");
+    }
+
+    #[test]
+    fn an_expired_reservation_that_was_answered_is_revived_unless_somebody_else_has_the_agent() {
+        let late = Wanted { expires_at_us: NOW_US, ..wants("c1", ADA, Occupied::Reserved) };
+        let first = decide(&projection(vec![late], Vec::new()), after(&[])).unwrap();
+        let answered = projection(vec![wants("c1", ADA, Occupied::Engaged)], Vec::new());
+        let revived = decide(&answered, after(&first.writes)).unwrap();
+        assert_eq!(revived.answers, [ClaimDecision::Granted]);
+        assert!(matches!(revived.writes[0].row, RowWrite::Revive(_)));
+        let mut known = after(&first.writes);
+        let ada = known.agents.get_mut(&ADA).unwrap();
+        *ada = ada.after(StatusChange::Occupied(Occupied::Engaged), NOW_US);
+        let lost = decide(&answered, known).unwrap();
+        assert_eq!((lost.answers, lost.writes), (vec![ClaimDecision::Expired], Vec::new()));
+    }
+
+    #[test]
+    fn a_claim_that_came_and_went_unseen_has_its_aftermath_once_and_not_after_everything_was_forgotten() {
+        let missed = Released { claim_id: "c1".to_owned(), agent: ADA, reason: Reason::NoAnswer, wrap_up_us: 0 };
+        let mut late = projection(Vec::new(), vec![missed]);
+        let decision = decide(&late, after(&[])).unwrap();
+        assert_eq!(decision.writes[0].effect.as_ref().unwrap().1, [StatusChange::OfferMissed]);
+        assert_eq!(decide(&late, after(&decision.writes)).unwrap().writes, []);
+        late.ended = true;
+        assert_eq!(decide(&late, after(&[])).unwrap().writes, []);
+    }
+}
