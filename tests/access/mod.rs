@@ -5,6 +5,7 @@ mod bad_input;
 mod command_line;
 mod contract;
 mod foreign;
+mod old_client;
 mod roles;
 mod tokens;
 mod wrong_state;
@@ -17,6 +18,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         roles::scenarios(),
         tokens::scenarios(),
         foreign::scenarios(),
+        old_client::scenarios(),
         bad_input::scenarios(),
         wrong_state::scenarios(),
         command_line::scenarios(),

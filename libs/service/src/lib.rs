@@ -1,6 +1,6 @@
-//! The skeleton of a service: a [`ServiceContext`] in, a [`Service`] out.
+//! The skeleton of a service: a [`ServiceContext`] in, a [`RunningService`] out.
 //!
-//! A service is one function, `start(context) -> Result<impl Service, StartError>`. It [opens](ServiceContext::open) its database,
+//! A service is one function, `start(context) -> Result<impl RunningService, StartError>`. It [opens](ServiceContext::open) its database,
 //! [publishes](ServiceContext::publish_from) its events from there, starts its own tasks with the lifecycle, and is then mounted on the
 //! public and the internal listener of its process.
 
@@ -68,7 +68,7 @@ impl StartError {
 }
 
 /// A running service, as the listeners of its process mount it.
-pub trait Service {
+pub trait RunningService {
     /// Adds what clients call.
     #[must_use]
     fn add_public(&self, server: ServerBuilder) -> ServerBuilder {

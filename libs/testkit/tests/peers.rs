@@ -10,7 +10,7 @@ use baton_runtime::client::{GrpcChannel, ServiceIdentity};
 use baton_runtime::config::PresenceConfig;
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::server::ServerBuilder;
-use baton_service::{Service as _, ServiceContext};
+use baton_service::{RunningService as _, ServiceContext};
 use baton_switch::{Switch, SwitchSettings};
 use baton_testkit::{Endpoints, PhoneBehaviour, TestTenant, wait};
 use tempfile::TempDir;

@@ -17,7 +17,7 @@ use crate::status::{AgentStatus, Occupied, ShownState, StatusChange, WrapUp};
 use crate::store::claims::{ClaimRow, ClaimState};
 
 /// What is known when a projection comes.
-pub(crate) struct Known {
+pub(crate) struct KnownState {
     /// All claims of the interaction that were ever seen, by id.
     pub(crate) claims: BTreeMap<String, ClaimRow>,
     /// The agents whom the projection or a claim names; who is not in the directory is not here.
@@ -58,12 +58,12 @@ pub(crate) enum RowWrite {
 
 /// # Errors
 /// `INVALID_ARGUMENT` if a claim's id was used for another agent.
-pub(crate) fn decide(projection: &ClaimsProjection, known: Known) -> Result<ClaimsDecision, ApiError> {
+pub(crate) fn decide(projection: &ClaimsProjection, known: KnownState) -> Result<ClaimsDecision, ApiError> {
     let mut decider = Decider { projection, known, writes: Vec::new() };
     decider.release_unwanted();
     // An interaction that has ended and is unknown was dealt with and deleted (`prune`): no wrap-up begins once more (A4).
     if !(projection.ended && decider.known.is_first) {
-        decider.bury_unseen();
+        decider.tombstone_unseen();
     }
     let answers = projection.wanted.iter().map(|wanted| decider.answer(wanted)).collect::<Result<_, _>>()?;
     Ok(ClaimsDecision { answers, writes: decider.writes })
@@ -72,7 +72,7 @@ pub(crate) fn decide(projection: &ClaimsProjection, known: Known) -> Result<Clai
 struct Decider<'a> {
     projection: &'a ClaimsProjection,
     /// The agents as they are after the writes so far.
-    known: Known,
+    known: KnownState,
     writes: Vec<ClaimWrite>,
 }
 
@@ -114,7 +114,7 @@ impl Decider<'_> {
 
     /// Writes a tombstone for each released claim that began and ended between two versions that were seen: it never occupied its
     /// agent here, but what follows from its release is due, once (A4).
-    fn bury_unseen(&mut self) {
+    fn tombstone_unseen(&mut self) {
         for released in &self.projection.released {
             if self.known.claims.contains_key(&released.claim_id) || self.is_wanted(&released.claim_id) {
                 continue;
@@ -242,7 +242,7 @@ impl Decider<'_> {
     }
 }
 
-impl Known {
+impl KnownState {
     /// The agents whom a projection names, or a claim that is known of its interaction.
     pub(crate) fn agents_of(projection: &ClaimsProjection, claims: &BTreeMap<String, ClaimRow>) -> BTreeSet<AgentId> {
         let active = claims.values().filter(|it| it.state.is_active()).map(|it| it.agent_id);
@@ -272,7 +272,7 @@ mod tests {
     }
 
     /// Both agents are available, and these claims were written before.
-    fn after(writes: &[ClaimWrite]) -> Known {
+    fn after(writes: &[ClaimWrite]) -> KnownState {
         let mut agents: BTreeMap<_, _> =
             [ADA, BEN].map(|agent| (agent, AgentStatus::new(1).after(StatusChange::Connected(None), 2))).into();
         let mut claims = BTreeMap::new();
@@ -284,7 +284,7 @@ mod tests {
                 *status = status.after(change, NOW_US);
             }
         }
-        Known { claims, agents, is_first: writes.is_empty(), now_us: NOW_US }
+        KnownState { claims, agents, is_first: writes.is_empty(), now_us: NOW_US }
     }
 
     #[test]

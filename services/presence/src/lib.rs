@@ -43,7 +43,7 @@ use baton_follow::report::ReportLoop;
 use baton_runtime::clock::micros;
 use baton_runtime::config::PresenceConfig;
 use baton_runtime::server::ServerBuilder;
-use baton_service::{Service, ServiceContext, StartError};
+use baton_service::{RunningService, ServiceContext, StartError};
 
 use crate::core::PresenceCore;
 use crate::grpc::PresenceApi;
@@ -75,7 +75,7 @@ pub async fn start(context: ServiceContext<PresenceConfig>) -> Result<Presence, 
     Ok(Presence { api: PresenceApi::new(core) })
 }
 
-impl Service for Presence {
+impl RunningService for Presence {
     fn add_public(&self, server: ServerBuilder) -> ServerBuilder {
         server
             .add_service(DirectoryServiceServer::new(self.api.clone()))

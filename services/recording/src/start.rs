@@ -9,7 +9,7 @@ use baton_bus::Consumer;
 use baton_runtime::clock::micros;
 use baton_runtime::config::RecordingConfig;
 use baton_runtime::server::ServerBuilder;
-use baton_service::{Service, ServiceContext, StartError};
+use baton_service::{RunningService, ServiceContext, StartError};
 use baton_store::Db;
 
 use crate::audio::files::Files;
@@ -49,7 +49,7 @@ fn retention_us(days: u32) -> i64 {
     if days == 0 { i64::MAX } else { micros(DAY * days) }
 }
 
-impl Service for RecordingService {
+impl RunningService for RecordingService {
     fn add_public(&self, server: ServerBuilder) -> ServerBuilder {
         server.add_service(RecordingServiceServer::new(RecordingApi::new(Arc::clone(&self.core))))
     }

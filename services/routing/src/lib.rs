@@ -35,7 +35,7 @@ use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_follow::report::ReportLoop;
 use baton_runtime::config::RoutingConfig;
 use baton_runtime::server::ServerBuilder;
-use baton_service::{Service, ServiceContext, StartError};
+use baton_service::{RunningService, ServiceContext, StartError};
 
 use crate::core::RoutingCore;
 use crate::grpc::RoutingApi;
@@ -71,7 +71,7 @@ pub async fn start(context: ServiceContext<RoutingConfig>) -> Result<Routing, St
     Ok(Routing { api: RoutingApi { matcher } })
 }
 
-impl Service for Routing {
+impl RunningService for Routing {
     fn add_public(&self, server: ServerBuilder) -> ServerBuilder {
         server.add_service(RoutingServiceServer::new(self.api.clone()))
     }

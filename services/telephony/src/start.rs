@@ -10,7 +10,7 @@ use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_runtime::clock::micros;
 use baton_runtime::config::TelephonyConfig;
 use baton_runtime::server::ServerBuilder;
-use baton_service::{Service, ServiceContext, StartError};
+use baton_service::{RunningService, ServiceContext, StartError};
 use baton_store::Db;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -39,7 +39,7 @@ pub struct Telephony {
     db: Db,
 }
 
-impl Service for Telephony {
+impl RunningService for Telephony {
     fn add_internal(&self, server: ServerBuilder) -> ServerBuilder {
         server.add_service(TelephonyServiceServer::new(TelephonyApi::new(Arc::clone(&self.plan_acceptor))))
     }

@@ -36,7 +36,7 @@ use baton_domain::{Actor, Command, Input, Refusal};
 use baton_runtime::{
     auth::TenantStates, client::InternalChannel, config::TransferConfig, quota::Quota, server::ServerBuilder,
 };
-use baton_service::{Service, ServiceContext, StartError};
+use baton_service::{RunningService, ServiceContext, StartError};
 use baton_store::StoreError;
 use baton_words::SwitchId;
 use command_handler::CommandHandler;
@@ -100,7 +100,7 @@ pub async fn start(
     Ok(TransferRuntime { handler, peers, outgoing_switch: context.config.outgoing_switch_id })
 }
 
-impl Service for TransferRuntime {
+impl RunningService for TransferRuntime {
     fn add_public(&self, server: ServerBuilder) -> ServerBuilder {
         let (handler, peers) = (self.handler.clone(), self.peers.clone());
         let interactions = InteractionApi {

@@ -18,7 +18,7 @@ use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, ServiceI
 use baton_runtime::config::Config;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::{BoundServer, Listener, Readiness, ServerBuilder, ServerLimits};
-use baton_service::{Service, ServiceContext, StartError};
+use baton_service::{RunningService, ServiceContext, StartError};
 use baton_telephony::Telephony;
 use baton_telephony::switch::simulated::SimulatedSwitch;
 use baton_transfer::TransferRuntime;
@@ -156,7 +156,7 @@ impl Services {
         Ok(Self { bus, transfer, presence, routing, recording, telephony })
     }
 
-    fn all(&self) -> [&dyn Service; 5] {
+    fn all(&self) -> [&dyn RunningService; 5] {
         [&self.transfer, &self.presence, &self.routing, &self.recording, &self.telephony]
     }
 

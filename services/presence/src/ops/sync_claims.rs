@@ -10,7 +10,7 @@ use baton_store::StoreError;
 use tonic::Status;
 
 use crate::core::PresenceCore;
-use crate::decide::{ClaimWrite, ClaimsDecision, Known, RowWrite, decide};
+use crate::decide::{ClaimWrite, ClaimsDecision, KnownState, RowWrite, decide};
 use crate::edit::Edit;
 use crate::events::StateCause;
 use crate::projection::{ClaimDecision, ClaimsProjection};
@@ -29,11 +29,11 @@ pub(crate) async fn sync_claims(
         let is_first = check_version(edit, &projection).await? == Seen::First;
         let claims = by_id(claims::of_interaction(edit.tx, &projection.tenant, &projection.interaction_id).await?);
         let mut agents = BTreeMap::new();
-        for agent in Known::agents_of(&projection, &claims) {
+        for agent in KnownState::agents_of(&projection, &claims) {
             agents.extend(edit.agent(agent).await?.map(|it| (agent, it.status)));
         }
         let now_us = edit.now_us();
-        let ClaimsDecision { answers, writes } = decide(&projection, Known { claims, agents, is_first, now_us })?;
+        let ClaimsDecision { answers, writes } = decide(&projection, KnownState { claims, agents, is_first, now_us })?;
         for write in writes {
             apply(edit, &projection.interaction_id, write).await?;
         }
@@ -58,7 +58,7 @@ async fn repeated(core: &PresenceCore, projection: &ClaimsProjection) -> Result<
         return Ok(None);
     }
     // Agents matter only to claims that are new, and then there is something to write.
-    let known = Known { claims, agents: BTreeMap::new(), is_first: false, now_us: core.clock.now_us() };
+    let known = KnownState { claims, agents: BTreeMap::new(), is_first: false, now_us: core.clock.now_us() };
     let decision = decide(projection, known)?;
     if !decision.writes.is_empty() {
         return Ok(None);

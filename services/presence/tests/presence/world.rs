@@ -27,7 +27,7 @@ use baton_runtime::clock::BusyGuard;
 use baton_runtime::config::PresenceConfig;
 use baton_runtime::lifecycle::{self, Lifecycle, TaskName};
 use baton_runtime::server::ServerBuilder;
-use baton_service::{Service as _, ServiceContext};
+use baton_service::{RunningService as _, ServiceContext};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;

@@ -25,7 +25,7 @@ use baton_runtime::config::RecordingConfig;
 use baton_runtime::ids;
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::server::ServerBuilder;
-use baton_service::{Service as _, ServiceContext};
+use baton_service::{RunningService as _, ServiceContext};
 use prost::Message as _;
 use tempfile::TempDir;
 use tonic::{Request, Response, Status};

@@ -28,7 +28,7 @@ use baton_runtime::clock::BusyGuard;
 use baton_runtime::config::RoutingConfig;
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::server::ServerBuilder;
-use baton_service::{Service as _, ServiceContext};
+use baton_service::{RunningService as _, ServiceContext};
 use tempfile::TempDir;
 use tokio::sync::broadcast;
 use tokio_stream::StreamExt as _;

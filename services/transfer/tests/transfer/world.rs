@@ -23,7 +23,7 @@ use baton_runtime::{
     lifecycle::{self, Lifecycle},
     server::ServerBuilder,
 };
-use baton_service::{Service as _, ServiceContext};
+use baton_service::{RunningService as _, ServiceContext};
 use std::{future::Future, sync::MutexGuard, time::Duration};
 use tempfile::TempDir;
 use tonic::Status;

@@ -27,7 +27,7 @@ use baton_runtime::config::Config;
 use baton_runtime::lifecycle::{self, Lifecycle, TaskName};
 use baton_runtime::server::ServerBuilder;
 use baton_runtime::{Clock, ids};
-use baton_service::{Service as _, ServiceContext};
+use baton_service::{RunningService as _, ServiceContext};
 use baton_switch::{Switch, SwitchSettings};
 use baton_telephony::Telephony;
 use baton_telephony::link::LinkState;
