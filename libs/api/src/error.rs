@@ -1,6 +1,6 @@
-//! The one error that every Baton service answers with, and its form on the wire.
+//! The one error that every Baton service answers with; its form on the wire is in `wire`.
 //!
-//! A service has small error enums of its own. At its edge they become an [`ApiError`], and only here does that become a
+//! A service has small error enums of its own. At its edge they become an [`ApiError`], and only in `wire` does that become a
 //! `google.rpc.Status`: the gRPC code gives the kind of failure, `ErrorInfo.reason` the failure itself (a closed list,
 //! `baton.common.v1.ErrorReason`), `BadRequest` names the wrong fields, `RetryInfo` says when to try again, and the message tells a person what to do next.
 
@@ -8,10 +8,9 @@ use std::fmt;
 use std::time::Duration;
 
 use prost_types::Any;
-use tonic::{Code, Status};
+use tonic::Code;
 
 pub use crate::common::v1::ErrorReason;
-use crate::wire;
 
 /// `ErrorInfo.domain` of every error that Baton itself makes.
 pub const DOMAIN: &str = "baton.dev";
@@ -251,24 +250,6 @@ impl ApiError {
         let name = self.reason.as_str_name();
         name.strip_prefix(REASON_PREFIX).unwrap_or(name)
     }
-
-    /// Reads an error that a Baton service sent. `None` if the status carries no `ErrorInfo` of Baton's, as after a broken
-    /// connection; [`ApiError::of`] accepts these too.
-    pub fn from_status(status: &Status) -> Option<Self> {
-        wire::read(status)
-    }
-
-    /// Reads any status, also one that did not come from a Baton service.
-    pub fn of(status: &Status) -> Self {
-        Self::from_status(status).unwrap_or_else(|| {
-            let kind = ErrorKind::of(status.code());
-            let reason = match kind {
-                ErrorKind::Unavailable | ErrorKind::DeadlineExceeded => ErrorReason::Unavailable,
-                _ => ErrorReason::Unspecified,
-            };
-            Self::new(kind, reason, status.message())
-        })
-    }
 }
 
 impl fmt::Display for ApiError {
@@ -278,12 +259,6 @@ impl fmt::Display for ApiError {
 }
 
 impl std::error::Error for ApiError {}
-
-impl From<ApiError> for Status {
-    fn from(error: ApiError) -> Self {
-        wire::write(error)
-    }
-}
 
 /// The usual delays: as long as the cause usually lasts.
 fn retry_after(kind: ErrorKind, reason: ErrorReason) -> Option<Duration> {
@@ -305,106 +280,4 @@ fn retry_after(kind: ErrorKind, reason: ErrorReason) -> Option<Duration> {
 /// As `Any` names a type.
 fn type_url<M: prost::Name>(_: &M) -> String {
     format!("type.googleapis.com/{}", M::full_name())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use tonic_types::{ErrorDetails, StatusExt as _};
-
-    use super::*;
-    use crate::presence::v1::{Agent, Team};
-
-    #[test]
-    fn an_error_survives_the_wire() {
-        let error = ApiError::failed_precondition(ErrorReason::AgentBusy, "They are on a call.")
-            .with("agent_id", "a1")
-            .with("retry", true);
-        let status = Status::from(error.clone());
-        assert_eq!(status.code(), Code::FailedPrecondition);
-        assert_eq!(ApiError::from_status(&status), Some(error));
-    }
-
-    #[test]
-    fn retry_info_is_sent_exactly_when_trying_again_helps() {
-        let delay = |error: ApiError| Status::from(error).get_details_retry_info().and_then(|it| it.retry_delay);
-        let conflict = || ApiError::aborted(ErrorReason::VersionConflict, "x");
-        for helps in [ApiError::unavailable("x"), ApiError::pending("x"), ApiError::resource_exhausted("x"), conflict()]
-        {
-            assert!(helps.retry_after.is_some(), "{helps:?}");
-            assert_eq!(delay(helps.clone()), helps.retry_after);
-        }
-        let stale = ApiError::aborted(ErrorReason::Stale, "x");
-        let too_large = ApiError::resource_exhausted("x").without_retry();
-        for does_not in [stale, too_large, ApiError::internal("x"), ApiError::not_found("x")] {
-            assert_eq!(delay(does_not.clone()), None, "{does_not:?}");
-            assert!(!ApiError::of(&Status::from(does_not)).is_retryable());
-        }
-        let minute = Duration::from_mins(1);
-        assert_eq!(delay(ApiError::unavailable("x").with_retry_after(minute)), Some(minute));
-    }
-
-    #[test]
-    fn an_attached_message_survives_the_wire_as_its_type() {
-        let agent = Agent { agent_id: "a1".to_owned(), ..Agent::default() };
-        let error = ApiError::aborted(ErrorReason::VersionConflict, "It was changed.").carrying(&agent);
-        let status = Status::from(error.clone());
-        let read = ApiError::of(&status);
-        assert_eq!(read, error);
-        assert_eq!(read.carried::<Agent>(), Some(agent));
-        assert_eq!(read.carried::<Team>(), None);
-        // For a client without code of ours it is one more detail beside `ErrorInfo`.
-        let details = wire::details(&status).details;
-        let names: Vec<_> = details.iter().map(|it| it.type_url.as_str()).collect();
-        assert!(names.contains(&"type.googleapis.com/google.rpc.ErrorInfo"), "{names:?}");
-        assert!(names.contains(&"type.googleapis.com/baton.presence.v1.Agent"), "{names:?}");
-    }
-
-    #[test]
-    fn an_attached_message_that_does_not_fit_into_headers_is_left_out() {
-        let error = ApiError::aborted(ErrorReason::VersionConflict, "It was changed.");
-        let agent = Agent { name: "x".repeat(8_000), ..Agent::default() };
-        assert_eq!(ApiError::of(&Status::from(error.clone().carrying(&agent))), error);
-    }
-
-    #[test]
-    fn a_wrong_field_is_named_in_bad_request() {
-        let status = Status::from(ApiError::invalid_argument("target.agent_id", "must be a UUID"));
-        let details = status.get_error_details();
-        let violations = &details.bad_request().expect("has BadRequest").field_violations;
-        assert_eq!(violations[0].field, "target.agent_id");
-        assert_eq!(details.error_info().expect("has ErrorInfo").reason, "INVALID_FIELD");
-    }
-
-    #[test]
-    fn a_broken_connection_is_unknown_and_may_be_retried() {
-        let status = Status::unavailable("connection refused");
-        assert_eq!(ApiError::from_status(&status), None);
-        let error = ApiError::of(&status);
-        assert_eq!(error.outcome(), Outcome::Unknown);
-        assert!(error.is_retryable());
-    }
-
-    #[test]
-    fn a_refusal_is_definite() {
-        let error = ApiError::not_found("transfer");
-        assert_eq!(error.outcome(), Outcome::Definite);
-        assert!(!error.is_retryable());
-    }
-
-    #[test]
-    fn errors_of_another_domain_are_not_ours() {
-        let details = ErrorDetails::with_error_info("AGENT_BUSY", "example.com", HashMap::new());
-        let status = Status::with_error_details(Code::FailedPrecondition, "x", details);
-        assert_eq!(ApiError::from_status(&status), None);
-    }
-
-    #[test]
-    fn a_reason_of_a_newer_version_keeps_its_kind() {
-        let details = ErrorDetails::with_error_info("FROM_THE_FUTURE", DOMAIN, HashMap::new());
-        let status = Status::with_error_details(Code::Aborted, "x", details);
-        let error = ApiError::from_status(&status).expect("is ours");
-        assert_eq!((error.kind, error.reason), (ErrorKind::Aborted, ErrorReason::Unspecified));
-    }
 }
