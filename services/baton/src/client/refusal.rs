@@ -5,6 +5,8 @@ use std::error::Error as _;
 use baton_api::ApiError;
 use tonic::{Code, Response, Status};
 
+use super::word;
+
 /// Turns a gRPC result into the answer's message, or into an error with the refusal's text.
 pub(crate) trait OrRefusal<T> {
     fn or_refusal(self) -> anyhow::Result<T>;
@@ -46,7 +48,7 @@ fn text(error: &ApiError) -> String {
     for (key, value) in &error.metadata {
         let advice = match key.as_str() {
             "allowed" if value.is_empty() => "Nothing is possible now for whom you act as.".to_owned(),
-            "allowed" => format!("Possible now: {value}."),
+            "allowed" => format!("Possible now: {}.", actions(value)),
             "allowed_roles" => format!("Roles that may: {value}. Choose one with --as ROLE:NAME."),
             _ => continue,
         };
@@ -78,6 +80,12 @@ fn innermost(status: &Status) -> Option<String> {
     Some(cause.to_string())
 }
 
+/// `HOLD,SET_DATA` as words.
+fn actions(names: &str) -> String {
+    let words: Vec<_> = names.split(',').map(|it| word::spaced(&it.to_lowercase())).collect();
+    words.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use baton_api::error::ErrorReason;
@@ -87,10 +95,10 @@ mod tests {
     #[test]
     fn a_refusal_has_its_reason_and_what_is_possible() {
         let error = ApiError::failed_precondition(ErrorReason::NotAllowedNow, "They are still ringing.")
-            .with("allowed", "cancel, resume");
+            .with("allowed", "CANCEL,SET_DATA");
         assert_eq!(
             of(&error.into()).to_string(),
-            "They are still ringing. (NOT_ALLOWED_NOW)\n  Possible now: cancel, resume."
+            "They are still ringing. (NOT_ALLOWED_NOW)\n  Possible now: cancel, set data."
         );
     }
 
