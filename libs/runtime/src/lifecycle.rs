@@ -333,6 +333,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn upkeep_is_done_at_once_and_each_period_goes_on_after_a_failure_and_ends_with_the_rest() {
+        let (clock, driver) = Clock::simulated(0);
+        spawn(driver.run());
+        let lifecycle = Lifecycle::new();
+        let (times, mut done) = tokio::sync::mpsc::unbounded_channel();
+        lifecycle.every("tidy", (&clock, Duration::from_secs(10)), move |now_us| {
+            let times = times.clone();
+            async move { times.send(now_us).map_err(|_| "gone").and(Err::<(), _>("it fails each time")) }
+        });
+        for second in [0, 10, 20] {
+            assert_eq!(done.recv().await, Some(second * 1_000_000));
+        }
+        let report = lifecycle.shutdown(SOON).await;
+        assert_eq!(report, ShutdownReport { crashed: false, unfinished: vec![] });
+    }
+
+    #[tokio::test]
     async fn a_task_that_panics_stops_everything() {
         let lifecycle = Lifecycle::new();
         lifecycle.spawn("bad", async { panic!("on purpose") });

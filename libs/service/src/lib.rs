@@ -43,7 +43,7 @@ pub struct ServiceContext<C> {
     pub peers: InternalChannel,
 }
 
-/// Why a service could not start. Each message says what to do.
+/// Why a service could not start. The messages of the database say what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The database can't be opened.
