@@ -248,6 +248,7 @@ impl Recorder {
         });
         let no = SegmentNo(Counters::take(&mut counters.segment));
         self.current = Some(Segment { no, recording, live: false });
+        out.changed = true;
         self.close_gap(now_us, out);
     }
 
