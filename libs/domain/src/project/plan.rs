@@ -107,8 +107,9 @@ pub fn plan(i: &Interaction, policy: &Policy) -> MediaPlan {
         }
         plan.legs.push(leg);
     }
-    let offers = i.search().into_iter().flat_map(|search| &search.offers);
-    plan.legs.extend(offers.filter_map(offer_leg));
+    if let Some(search) = i.search() {
+        plan.legs.extend(search.offers.iter().filter_map(offer_leg));
+    }
     match &i.stage {
         Stage::Exiting(exit) => {
             plan.exit = Some(PlannedExit { exit: exit.no, leg: i.customer().leg.no, mailbox: exit.mailbox.clone() });
