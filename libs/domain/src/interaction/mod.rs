@@ -216,6 +216,14 @@ impl Interaction {
         self.service().and_then(|service| self.party(service.primary)).and_then(Party::agent_id)
     }
 
+    /// What a phone shows that is dialled: an agent's the customer, the customer's the number.
+    pub fn shown_to(&self, dialled: &LegSource) -> &Arc<str> {
+        match dialled {
+            LegSource::Outside(_) => &self.number,
+            LegSource::Inbound(_) | LegSource::Phone(_) => self.customer().address(),
+        }
+    }
+
     pub fn service(&self) -> Option<&Service> {
         match &self.stage {
             Stage::Served(service) => Some(service),

@@ -86,7 +86,7 @@ pub(crate) struct Conversation {
 /// What came of an input: events to publish, in order. `changed` also where there is none.
 #[derive(Debug, Default)]
 pub(crate) struct Recorded {
-    pub(crate) events: SmallVec<[EventKind; 2]>,
+    pub(crate) events: SmallVec<[EventKind; 1]>,
     /// A recording that has begun; the interaction's facts are added by whoever publishes it.
     pub(crate) started: Option<(RecordingNo, AgentId, bool)>,
     pub(crate) changed: bool,
@@ -248,6 +248,7 @@ impl Recorder {
         });
         let no = SegmentNo(Counters::take(&mut counters.segment));
         self.current = Some(Segment { no, recording, live: false });
+        out.changed = true;
         self.close_gap(now_us, out);
     }
 

@@ -5,7 +5,7 @@
 
 use crate::{
     actor::{AgentRef, Target},
-    interaction::Counters,
+    interaction::{Counters, Party},
 };
 use baton_words::{AgentId, AgentState, ClaimNo, LegNo, Reason, WaitNo};
 use serde::{Deserialize, Serialize};
@@ -167,7 +167,7 @@ pub(crate) type SearchEffects = SmallVec<[SearchEffect; 2]>;
 pub(crate) struct Numbers<'a> {
     pub(crate) counters: &'a mut Counters,
     pub(crate) now_us: i64,
-    pub(crate) in_call: SmallVec<[AgentId; 4]>,
+    pub(crate) in_call: &'a [Party],
 }
 
 impl Search {
@@ -295,7 +295,7 @@ impl Search {
         }
         self.round = Round::Proposed;
         for agent in fresh {
-            if !numbers.in_call.contains(&agent.id) {
+            if !numbers.in_call.iter().any(|party| party.agent_id() == Some(agent.id)) {
                 self.offer(agent, numbers);
             }
         }

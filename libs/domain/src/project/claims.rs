@@ -9,7 +9,7 @@ use baton_words::{AgentId, AgentState, ClaimNo, TransferKind, TransferNo};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// What an interaction wants of presence.
+/// What an interaction wants of presence. The customer whom the agents' inboxes show is always the interaction's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
     /// The version of which this is the projection.
@@ -27,21 +27,21 @@ pub struct WantedClaim {
     /// One attempt to have the agent.
     pub claim: ClaimNo,
     pub agent: AgentId,
-    /// When the reservation runs out by itself (A2); none: the agent is engaged.
-    pub reserved_until_us: Option<i64>,
-    /// The states in which the agent may be chosen.
-    pub choosable: SmallVec<[AgentState; 2]>,
-    pub inbox: InboxItem,
+    /// When the agent was asked for, or came.
+    pub since_us: i64,
+    /// None: the agent is engaged.
+    pub reservation: Option<Reservation>,
 }
 
-/// What the agent's inbox shows (B108).
+/// What an agent is told whom the customer is being offered (B108).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InboxItem {
-    /// The transfer by which the customer is offered; none once the agent is engaged, and for a call flow.
+pub struct Reservation {
+    /// When it runs out by itself (A2).
+    pub until_us: i64,
+    /// The states in which the agent may be chosen.
+    pub choosable: SmallVec<[AgentState; 2]>,
+    /// The transfer by which the customer is offered; none for a call flow.
     pub transfer: Option<OfferedBy>,
-    /// The customer's number or address. Personal data.
-    pub customer: Arc<str>,
-    pub since_us: i64,
 }
 
 /// The transfer by which a customer is offered.
@@ -56,27 +56,19 @@ pub struct OfferedBy {
 
 /// The claims of this state.
 pub fn claims(i: &Interaction) -> Claims {
-    let engaged = i.parties.iter().filter_map(|party| engaged(i, party));
-    let search = i.search();
-    let reserved = search.into_iter().flat_map(|search| search.offers.iter().map(|offer| reserved(i, search, offer)));
-    Claims {
-        version: i.version,
-        wanted: engaged.chain(reserved).collect(),
-        released: i.released.clone(),
-        ended: i.ended(),
+    let (wanted, released) = (SmallVec::new(), SmallVec::new());
+    let mut claims = Claims { version: i.version, wanted, released, ended: i.ended() };
+    claims.wanted.extend(i.parties.iter().filter_map(engaged));
+    if let Some(search) = i.search() {
+        claims.wanted.extend(search.offers.iter().map(|offer| reserved(i, search, offer)));
     }
+    claims.released.extend_from_slice(&i.released);
+    claims
 }
 
-fn engaged(i: &Interaction, party: &Party) -> Option<WantedClaim> {
+fn engaged(party: &Party) -> Option<WantedClaim> {
     let Who::Agent { agent, claim } = &party.who else { return None };
-    let customer = i.customer().address().clone();
-    Some(WantedClaim {
-        claim: *claim,
-        agent: agent.id,
-        reserved_until_us: None,
-        choosable: SmallVec::new(),
-        inbox: InboxItem { transfer: None, customer, since_us: party.since_us },
-    })
+    Some(WantedClaim { claim: *claim, agent: agent.id, since_us: party.since_us, reservation: None })
 }
 
 fn reserved(i: &Interaction, search: &Search, offer: &Offer) -> WantedClaim {
@@ -86,12 +78,7 @@ fn reserved(i: &Interaction, search: &Search, offer: &Offer) -> WantedClaim {
         from_name: transfer.initiator.name.clone(),
         message: transfer.message.clone(),
     });
-    let customer = i.customer().address().clone();
-    WantedClaim {
-        claim: offer.claim,
-        agent: offer.agent.id,
-        reserved_until_us: Some(offer.expires_at_us),
-        choosable: search.choosable().iter().copied().collect(),
-        inbox: InboxItem { transfer, customer, since_us: offer.since_us },
-    }
+    let choosable = SmallVec::from_slice(search.choosable());
+    let reservation = Some(Reservation { until_us: offer.expires_at_us, choosable, transfer });
+    WantedClaim { claim: offer.claim, agent: offer.agent.id, since_us: offer.since_us, reservation }
 }

@@ -20,7 +20,8 @@ pub fn deadline(i: &Interaction, policy: &Policy) -> Option<i64> {
         .and_then(|transfer| Some(transfer.deadline_us(policy.method(transfer.kind)?, &policy.interaction)));
     let (reminder, limit) = hold_deadlines_us(i, policy).unwrap_or_default();
     let search = i.search().map(Search::deadline_us);
-    [Some(stage), search, transfer, customer_ring_deadline_us(i, policy), reminder, limit].into_iter().flatten().min()
+    let others = [search, transfer, customer_ring_deadline_us(i, policy), reminder, limit];
+    Some(others.into_iter().flatten().fold(stage, i64::min))
 }
 
 /// When the call has lasted as long as any may.

@@ -1,5 +1,6 @@
 //! What the outside must be like because of the state: pure functions of it, complete. Each receiver makes its part of the world match, and
-//! refuses a projection older than one it has seen; pushing one again heals. Services carry a projection, and add nothing to it.
+//! refuses a projection older than one it has seen; pushing one again heals. Services carry a projection, and write beside it only what never
+//! changes: whose interaction it is, on which switch, and with which customer.
 
 mod claims;
 mod deadline;
@@ -8,12 +9,10 @@ mod plan;
 mod transfer;
 mod wait;
 
-pub use claims::{Claims, InboxItem, OfferedBy, WantedClaim, claims};
+pub use claims::{Claims, OfferedBy, Reservation, WantedClaim, claims};
 pub use deadline::deadline;
 pub(crate) use deadline::{call_limit_us, customer_ring_deadline_us, hold_deadlines_us};
 pub(crate) use plan::CUSTOMER_DISCONNECTED;
-pub use plan::{
-    MediaPlan, PlannedAnnouncement, PlannedExit, PlannedLeg, PlannedOrigin, PlannedRoom, PlannedSegment, plan,
-};
+pub use plan::{MediaPlan, PlannedAnnouncement, PlannedExit, PlannedLeg, PlannedRoom, PlannedSegment, plan};
 pub use transfer::{TransferRecord, open_transfer, transfers};
 pub use wait::{Wait, wait};

@@ -3,24 +3,22 @@
 
 use super::place::{agents_room, is_wanted, room_of};
 use crate::{
-    interaction::{Interaction, LegSource, LegState, Outside, Party, Stage},
+    interaction::{Interaction, LegSource, LegState, Party, Stage},
     machine::{Offer, OfferState, Round, Search},
     policy::{CustomerMeanwhile, Hears, Policy},
 };
-use baton_words::{AnnouncementNo, ExitNo, LegNo, RecordingNo, Room, SegmentNo, SwitchId, Treatment};
+use baton_words::{AnnouncementNo, ExitNo, LegNo, RecordingNo, Room, SegmentNo, Treatment};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// The announcement that agents hear when the held customer has hung up (B209).
 pub(crate) const CUSTOMER_DISCONNECTED: &str = "customer_disconnected";
 
-/// All that an interaction wants of the switch. What is not in it is not wanted.
+/// All that an interaction wants of its switch. What is not in it is not wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaPlan {
     /// The version of which this is the projection.
     pub version: u64,
-    /// The switch that all of it is on.
-    pub switch: SwitchId,
     pub rooms: SmallVec<[PlannedRoom; 3]>,
     pub legs: SmallVec<[PlannedLeg; 4]>,
     /// What is to be played once.
@@ -48,34 +46,13 @@ pub struct PlannedLeg {
     pub leg: LegNo,
     /// It is the customer's.
     pub customer: bool,
-    pub origin: PlannedOrigin,
+    pub origin: LegSource,
+    /// Until when a phone that is dialled may ring, microseconds since the epoch; 0: it was answered.
+    pub ring_until_us: i64,
     /// Where it is to be once it is up. A ringing leg has no room: only the first answer that is committed gets one (A7).
     pub room: Option<Room>,
     /// It is not to be heard.
     pub muted: bool,
-}
-
-/// Where a leg comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PlannedOrigin {
-    /// It came in, under this name on the switch.
-    Inbound(Arc<str>),
-    /// An agent's phone is dialled.
-    Phone {
-        phone: Arc<str>,
-        /// What it shows.
-        caller: Arc<str>,
-        /// Until when it may ring, microseconds since the epoch; 0: it was answered.
-        ring_until_us: i64,
-    },
-    /// A number outside is dialled, by a rule (X3).
-    Outside {
-        outside: Outside,
-        /// What it shows.
-        caller: Arc<str>,
-        /// Until when it may ring, microseconds since the epoch; 0: it was answered.
-        ring_until_us: i64,
-    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,15 +88,15 @@ pub fn plan(i: &Interaction, policy: &Policy) -> MediaPlan {
     });
     let mut plan = MediaPlan {
         version: i.version,
-        switch: i.switch.clone(),
         rooms: SmallVec::new(),
         legs: SmallVec::new(),
         announcement: None,
         exit: None,
         segment,
-        awaited: i.recorder.closing.iter().map(|segment| segment.no).collect(),
+        awaited: SmallVec::new(),
         ended: i.ended(),
     };
+    plan.awaited.extend(i.recorder.closing.iter().map(|segment| segment.no));
     if plan.ended {
         return plan;
     }
@@ -130,8 +107,9 @@ pub fn plan(i: &Interaction, policy: &Policy) -> MediaPlan {
         }
         plan.legs.push(leg);
     }
-    let offers = i.search().into_iter().flat_map(|search| &search.offers);
-    plan.legs.extend(offers.filter_map(|offer| offer_leg(i, offer)));
+    if let Some(search) = i.search() {
+        plan.legs.extend(search.offers.iter().filter_map(offer_leg));
+    }
     match &i.stage {
         Stage::Exiting(exit) => {
             plan.exit = Some(PlannedExit { exit: exit.no, leg: i.customer().leg.no, mailbox: exit.mailbox.clone() });
@@ -168,26 +146,20 @@ fn party_leg(i: &Interaction, party: &Party) -> PlannedLeg {
         LegState::Ringing { until_us, .. } => until_us,
         _ => 0,
     };
-    let origin = match &party.leg.origin {
-        LegSource::Inbound(name) => PlannedOrigin::Inbound(name.clone()),
-        LegSource::Phone(phone) => phone_of(i, phone, ring_until_us),
-        LegSource::Outside(outside) => {
-            PlannedOrigin::Outside { outside: outside.clone(), caller: i.number.clone(), ring_until_us }
-        }
-    };
-    let (leg, room, muted) = (party.leg.no, room_of(i, party), party.muted);
-    PlannedLeg { leg, customer: party.no == i.customer, origin, room, muted }
+    PlannedLeg {
+        leg: party.leg.no,
+        customer: party.no == i.customer,
+        origin: party.leg.origin.clone(),
+        ring_until_us,
+        room: room_of(i, party),
+        muted: party.muted,
+    }
 }
 
-fn offer_leg(i: &Interaction, offer: &Offer) -> Option<PlannedLeg> {
-    let OfferState::Ringing { leg, until_us, .. } = offer.state else { return None };
-    let origin = phone_of(i, &offer.agent.phone, until_us);
-    Some(PlannedLeg { leg, customer: false, origin, room: None, muted: false })
-}
-
-/// An agent's phone shows the customer.
-fn phone_of(i: &Interaction, phone: &Arc<str>, ring_until_us: i64) -> PlannedOrigin {
-    PlannedOrigin::Phone { phone: phone.clone(), caller: i.customer().address().clone(), ring_until_us }
+fn offer_leg(offer: &Offer) -> Option<PlannedLeg> {
+    let OfferState::Ringing { leg, until_us: ring_until_us, .. } = offer.state else { return None };
+    let origin = LegSource::Phone(offer.agent.phone.clone());
+    Some(PlannedLeg { leg, customer: false, origin, ring_until_us, room: None, muted: false })
 }
 
 fn treatment(i: &Interaction, policy: &Policy, room: Room) -> Treatment {

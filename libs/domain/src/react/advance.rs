@@ -73,7 +73,10 @@ impl<'a> Advance<'a> {
     }
 
     fn publish(&mut self, recorded: Recorded) {
-        self.changed |= recorded.changed;
+        if !recorded.changed {
+            return;
+        }
+        self.changed = true;
         if let Some((recording, agent, by_hand)) = recorded.started {
             self.emit(EventKind::RecordingStarted(Box::new(RecordingStarted {
                 recording,

@@ -28,7 +28,8 @@ impl Advance<'_> {
     }
 
     pub(super) fn begin_search(&mut self, target: Target, rules: SearchRules, skip: Option<AgentId>) -> Search {
-        Search::begin(target, rules, skip, &mut numbers(&mut self.i.counters, &self.i.parties, self.now))
+        let Interaction { counters, parties, .. } = &mut *self.i;
+        Search::begin(target, rules, skip, &mut Numbers { counters, now_us: self.now, in_call: parties })
     }
 
     /// Gives the search that is under way something to think of.
@@ -42,7 +43,7 @@ impl Advance<'_> {
             },
             _ => return,
         };
-        let effects = search.take(input, &mut numbers(counters, parties, self.now));
+        let effects = search.take(input, &mut Numbers { counters, now_us: self.now, in_call: parties });
         for effect in effects {
             match effect {
                 SearchEffect::Adjusted => self.touch(),
@@ -402,9 +403,4 @@ impl Advance<'_> {
             summary: self.i.summary(),
         })));
     }
-}
-
-/// Numbers for a search, while it is borrowed from the same interaction.
-fn numbers<'a>(counters: &'a mut Counters, parties: &[Party], now_us: i64) -> Numbers<'a> {
-    Numbers { counters, now_us, in_call: parties.iter().filter_map(Party::agent_id).collect() }
 }

@@ -1,17 +1,17 @@
-//! The projections as the other services get them: written, and nothing added.
+//! The projections as the other services get them: written, with what never changes of their interaction beside them.
 
 use super::words::{at, customer, kind, medium, reason};
 use baton_api::{
     common::v1::TransferKind,
-    presence::v1::{self as presence, Claim, ReleasedClaim, SyncClaimsRequest, claim::State},
+    presence::v1::{self as presence, Claim, InboxItem, ReleasedClaim, SyncClaimsRequest, claim::State},
     routing::v1::{SyncWaitRequest, Wait},
     telephony::v1::{self as wire, Dial, leg::Origin},
 };
 use baton_domain::{
     Interaction,
-    project::{self, Claims, InboxItem, MediaPlan, PlannedLeg, PlannedOrigin, WantedClaim},
+    interaction::LegSource,
+    project::{self, Claims, MediaPlan, PlannedLeg, WantedClaim},
 };
-use baton_words::InteractionId;
 
 /// The media plan.
 pub(crate) fn media(i: &Interaction, plan: &MediaPlan) -> wire::MediaPlan {
@@ -29,7 +29,7 @@ pub(crate) fn media(i: &Interaction, plan: &MediaPlan) -> wire::MediaPlan {
         interaction_id: i.id.to_string(),
         version: plan.version,
         rooms: rooms.collect(),
-        legs: plan.legs.iter().map(|planned| leg(i.id, planned)).collect(),
+        legs: plan.legs.iter().map(|planned| leg(i, planned)).collect(),
         announcements: announcements.collect(),
         exit: plan.exit.as_ref().map(|exit| wire::Exit {
             exit_id: exit.exit.of(i.id),
@@ -42,31 +42,28 @@ pub(crate) fn media(i: &Interaction, plan: &MediaPlan) -> wire::MediaPlan {
             recording_id: segment.recording.of(i.id),
         }),
         ended: plan.ended,
-        switch_id: plan.switch.to_string(),
+        switch_id: i.switch.to_string(),
         awaited_segment_ids: plan.awaited.iter().map(|segment| segment.of(i.id)).collect(),
     }
 }
 
-fn leg(id: InteractionId, planned: &PlannedLeg) -> wire::Leg {
+fn leg(i: &Interaction, planned: &PlannedLeg) -> wire::Leg {
+    let dial = |phone: &str, allowed_by: Option<&str>| {
+        Origin::Dial(Dial {
+            phone: phone.to_owned(),
+            ring_until_us: planned.ring_until_us,
+            caller: i.shown_to(&planned.origin).to_string(),
+            outside: allowed_by.is_some(),
+            allowed_by: allowed_by.unwrap_or_default().to_owned(),
+        })
+    };
     let origin = match &planned.origin {
-        PlannedOrigin::Inbound(name) => Origin::Inbound(name.to_string()),
-        PlannedOrigin::Phone { phone, caller, ring_until_us } => Origin::Dial(Dial {
-            phone: phone.to_string(),
-            ring_until_us: *ring_until_us,
-            caller: caller.to_string(),
-            outside: false,
-            allowed_by: String::new(),
-        }),
-        PlannedOrigin::Outside { outside, caller, ring_until_us } => Origin::Dial(Dial {
-            phone: outside.phone.to_string(),
-            ring_until_us: *ring_until_us,
-            caller: caller.to_string(),
-            outside: true,
-            allowed_by: outside.allowed_by.to_string(),
-        }),
+        LegSource::Inbound(name) => Origin::Inbound(name.to_string()),
+        LegSource::Phone(phone) => dial(phone, None),
+        LegSource::Outside(outside) => dial(&outside.phone, Some(&outside.allowed_by)),
     };
     wire::Leg {
-        leg_id: planned.leg.of(id),
+        leg_id: planned.leg.of(i.id),
         origin: Some(origin),
         room: planned.room.map(|room| room.name().into()).unwrap_or_default(),
         muted: planned.muted,
@@ -92,30 +89,30 @@ pub(crate) fn claims(i: &Interaction, own: &Claims) -> SyncClaimsRequest {
 }
 
 fn claim(i: &Interaction, wanted: &WantedClaim) -> Claim {
-    let offered = wanted.reserved_until_us.is_some();
-    let choosable = wanted.choosable.iter().map(|state| presence::AgentState::from(*state).into());
+    let reservation = wanted.reservation.as_ref();
+    let choosable = reservation.into_iter().flat_map(|it| &it.choosable);
     Claim {
         claim_id: wanted.claim.of(i.id),
         agent_id: wanted.agent.to_string(),
-        state: if offered { State::Reserved } else { State::Engaged }.into(),
-        expires_at_us: wanted.reserved_until_us.unwrap_or_default(),
-        choosable: choosable.collect(),
-        inbox: Some(inbox(i, &wanted.inbox, offered)),
+        state: if reservation.is_some() { State::Reserved } else { State::Engaged }.into(),
+        expires_at_us: reservation.map(|it| it.until_us).unwrap_or_default(),
+        choosable: choosable.map(|state| presence::AgentState::from(*state).into()).collect(),
+        inbox: Some(inbox(i, wanted)),
     }
 }
 
-fn inbox(i: &Interaction, item: &InboxItem, offered: bool) -> presence::InboxItem {
-    let by = item.transfer.as_ref();
-    presence::InboxItem {
+fn inbox(i: &Interaction, wanted: &WantedClaim) -> InboxItem {
+    let by = wanted.reservation.as_ref().and_then(|it| it.transfer.as_ref());
+    InboxItem {
         interaction_id: i.id.to_string(),
         transfer_id: by.map(|by| by.transfer.of(i.id)).unwrap_or_default(),
         kind: by.map_or(TransferKind::Unspecified.into(), |by| kind(by.kind)),
-        offered,
+        offered: wanted.reservation.is_some(),
         from_name: by.map(|by| by.from_name.to_string()).unwrap_or_default(),
-        customer: Some(customer(&item.customer, &i.customer_key)),
+        customer: Some(customer(i.customer().address(), &i.customer_key)),
         medium: medium(i.medium),
         message: by.map(|by| by.message.to_string()).unwrap_or_default(),
-        start_time: Some(at(item.since_us)),
+        start_time: Some(at(wanted.since_us)),
     }
 }
 
