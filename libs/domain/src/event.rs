@@ -14,9 +14,6 @@ use baton_words::{
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// The events of one input, in order; most inputs have one or none.
-pub type Events = SmallVec<[Event; 1]>;
-
 /// Something that happened. The state and its events are committed together (E1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {

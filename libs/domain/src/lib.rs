@@ -34,7 +34,7 @@ mod react;
 
 pub use action::{Action, ActionSet};
 pub use actor::{Actor, AgentRef, StaffRole, Target};
-pub use event::{Event, EventKind, Events};
+pub use event::{Event, EventKind};
 pub use input::{Command, Fact, Input, RecordingCommand, StartTransfer};
 pub use interaction::{Interaction, Opening};
 pub use machine::Transfer;

@@ -17,7 +17,7 @@ use crate::{
 };
 use baton_api::ApiError;
 use baton_domain::{
-    Actor, AgentRef, Command, Events, Input, Interaction, Opening, Policy,
+    Actor, AgentRef, Command, Event, Input, Interaction, Opening, Policy,
     interaction::LegSource,
     project::{TransferRecord, open_transfer},
 };
@@ -182,7 +182,7 @@ impl CommandHandler {
         Ok(id)
     }
 
-    async fn insert(&self, tx: &mut Tx, state: &Interaction, events: &Events) -> Result<(), StoreError> {
+    async fn insert(&self, tx: &mut Tx, state: &Interaction, events: &[Event]) -> Result<(), StoreError> {
         store::interactions::insert(tx, state).await?;
         store::events::append(tx, state, events, self.clock.now_us()).await?;
         store::interactions::note_parties(tx, state, events).await
@@ -237,7 +237,7 @@ impl CommandHandler {
         let mut tx = self.db.begin().await?;
         let Some(before) = store::interactions::read_in(&mut tx, id).await? else { return Ok(None) };
         let mut live = self.with_policy(before.clone()).await?;
-        let mut events = Events::new();
+        let mut events = Vec::new();
         let now_us = self.clock.now_us();
         for input in inputs {
             let reaction = baton_domain::react(&mut live.state, &live.policy, input, now_us);
@@ -351,7 +351,7 @@ impl CommandHandler {
         tx: &mut Tx,
         before: &Interaction,
         live: &Live,
-        events: &Events,
+        events: &[Event],
         request_key: &str,
     ) -> Result<(), SubmitError> {
         if !store::interactions::advance(tx, &live.state, before.version).await? {

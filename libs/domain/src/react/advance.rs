@@ -3,7 +3,7 @@
 use super::Reaction;
 use crate::{
     actor::Actor,
-    event::{Event, EventKind, Events, RecordingStarted},
+    event::{Event, EventKind, RecordingStarted},
     interaction::{Activity, Interaction},
     machine::{Conversation, Recorded, Recorder},
     policy::Policy,
@@ -17,7 +17,7 @@ pub(super) struct Advance<'a> {
     /// Who had the customer last.
     pub(super) last_primary: Option<AgentId>,
     actor: Actor,
-    events: Events,
+    events: Vec<Event>,
     changed: bool,
     /// What the customer did until now.
     activity: Activity,
@@ -37,7 +37,7 @@ impl<'a> Advance<'a> {
             now,
             last_primary,
             actor,
-            events: Events::new(),
+            events: Vec::new(),
             changed: false,
             activity,
             #[cfg(debug_assertions)]

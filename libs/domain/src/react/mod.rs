@@ -10,7 +10,7 @@ mod tick;
 
 use crate::{
     actor::{Actor, AgentRef, Target},
-    event::{EventKind, Events, Opened},
+    event::{Event, EventKind, Opened},
     input::Input,
     interaction::{Interaction, Opening, Seeker},
     permit::Refusal,
@@ -22,18 +22,18 @@ use advance::Advance;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reaction {
     /// What to publish, in order.
-    pub events: Events,
+    pub events: Vec<Event>,
     /// The state has changed, and its version has grown by one. False: nothing is to be stored.
     pub changed: bool,
 }
 
 /// Begins an interaction: the customer has called.
-pub fn open(opening: Opening, policy: &Policy, now_us: i64) -> (Interaction, Events) {
+pub fn open(opening: Opening, policy: &Policy, now_us: i64) -> (Interaction, Vec<Event>) {
     begin(opening, policy, Actor::Customer, now_us, |advance: &mut Advance<'_>| Advance::advance_flow(advance))
 }
 
 /// Begins an interaction: an agent calls a customer. Their own phone rings first.
-pub fn place(opening: Opening, policy: &Policy, agent: AgentRef, now_us: i64) -> (Interaction, Events) {
+pub fn place(opening: Opening, policy: &Policy, agent: AgentRef, now_us: i64) -> (Interaction, Vec<Event>) {
     let rules = policy.interaction.search_rules(policy.interaction.dial_ring_ms, 0);
     begin(opening, policy, Actor::Agent(agent.id), now_us, |advance| {
         advance.seek(Target::Agent(agent), rules, Seeker::Caller);
@@ -46,7 +46,7 @@ fn begin(
     actor: Actor,
     now_us: i64,
     first: impl FnOnce(&mut Advance<'_>),
-) -> (Interaction, Events) {
+) -> (Interaction, Vec<Event>) {
     let mut interaction = Interaction::new(opening, now_us);
     let opened = Opened {
         switch: interaction.switch.clone(),

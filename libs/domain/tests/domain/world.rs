@@ -82,7 +82,7 @@ impl World {
         let now = 1_000 * SECOND;
         let origin = LegSource::Inbound("in-1".into());
         let (i, events) = baton_domain::open(opening(recording, flow, origin), &policy, now);
-        Self { i, policy, now, events: events.into_vec() }
+        Self { i, policy, now, events }
     }
 
     /// Agent 1 calls a customer.
@@ -90,7 +90,7 @@ impl World {
         let now = 1_000 * SECOND;
         let origin = LegSource::Outside(Outside { phone: "32470000000".into(), allowed_by: "+32".into() });
         let (i, events) = baton_domain::place(opening(recording, vec![], origin), &policy, agent(1), now);
-        Self { i, policy, now, events: events.into_vec() }
+        Self { i, policy, now, events }
     }
 
     /// A customer who talks with agent 1.

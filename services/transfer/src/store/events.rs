@@ -2,7 +2,7 @@
 
 use crate::convert::events::published;
 use baton_bus::actor_text;
-use baton_domain::{Events, Interaction};
+use baton_domain::{Event, Interaction};
 use baton_runtime::{ids, telemetry};
 use baton_store::{
     StoreError, Tx,
@@ -17,7 +17,7 @@ pub(crate) const AREA: &str = "transfer";
 pub(crate) async fn append(
     tx: &mut Tx,
     interaction: &Interaction,
-    events: &Events,
+    events: &[Event],
     now_us: i64,
 ) -> Result<(), StoreError> {
     if events.is_empty() {

@@ -1,7 +1,7 @@
 //! Interactions: one row each, the whole aggregate in it.
 
 use crate::filter::{self, Filter, LegFilter};
-use baton_domain::{EventKind, Events, Interaction};
+use baton_domain::{Event, EventKind, Interaction};
 use baton_store::{Db, Reader, StoreError, Tx, on};
 use baton_words::{AgentId, InteractionId, SwitchId, TeamId};
 use uuid::Uuid;
@@ -95,7 +95,7 @@ pub(crate) async fn advance(tx: &mut Tx, interaction: &Interaction, before: u64)
 }
 
 /// Remembers which agents became a party by these events, and in which team's queue the interaction came.
-pub(crate) async fn note_parties(tx: &mut Tx, interaction: &Interaction, events: &Events) -> Result<(), StoreError> {
+pub(crate) async fn note_parties(tx: &mut Tx, interaction: &Interaction, events: &[Event]) -> Result<(), StoreError> {
     for event in events {
         match event.kind {
             EventKind::AgentOffered { agent, .. } => note_agent(tx, interaction.id, agent).await?,
