@@ -128,13 +128,6 @@ impl ApiError {
         self
     }
 
-    /// Trying again helps after this long.
-    #[must_use]
-    pub fn with_retry_after(mut self, delay: Duration) -> Self {
-        self.retry_after = Some(delay);
-        self
-    }
-
     /// Trying again does not help, although it usually does after an error of this kind.
     #[must_use]
     pub fn without_retry(mut self) -> Self {

@@ -92,8 +92,6 @@ pub(crate) fn details(status: &Status) -> pb::Status {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tonic::Code;
 
     use super::*;
@@ -125,8 +123,6 @@ mod tests {
             assert_eq!(delay(does_not.clone()), None, "{does_not:?}");
             assert!(!ApiError::of(&Status::from(does_not)).is_retryable());
         }
-        let minute = Duration::from_mins(1);
-        assert_eq!(delay(ApiError::unavailable("x").with_retry_after(minute)), Some(minute));
     }
 
     #[test]

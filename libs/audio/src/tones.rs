@@ -42,11 +42,6 @@ pub fn level_dbfs(samples: &[i16], hz: u32) -> f64 {
     (20.0 * amplitude.log10()).max(FLOOR_DBFS)
 }
 
-/// The level of each tone in the whole piece.
-pub fn tone_levels(samples: &[i16], hz: &[u32]) -> Vec<(u32, f64)> {
-    hz.iter().map(|hz| (*hz, level_dbfs(samples, *hz))).collect()
-}
-
 /// Whether the tone is there in any 100 ms of the piece.
 pub fn hears(samples: &[i16], hz: u32) -> bool {
     windows(samples, WINDOW_MS).any(|window| level_dbfs(window, hz) > THRESHOLD_DBFS)

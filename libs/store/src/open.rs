@@ -51,6 +51,8 @@ fn options(file: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("journal_size_limit", WAL_LIMIT_BYTES)
+        // What a statement needs for itself is small: no file for it.
+        .pragma("temp_store", "MEMORY")
 }
 
 /// `SQLite` would only complain at the first statement, and some files it would even overwrite.

@@ -8,8 +8,6 @@ use baton_audio::wav;
 
 /// The time of one sample.
 const SAMPLE_US: i64 = 125;
-/// The time of an edge is accurate to one window on either side.
-const EDGE_MS: usize = 2 * WINDOW_MS;
 
 /// The sound that a phone heard, or that a recording holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,19 +62,6 @@ impl Sound {
         tones::timeline(&self.samples, hz, WINDOW_MS)
     }
 
-    /// The sets of tones in their order, without times: stretches that are shorter than an edge are left out, and equal neighbours are
-    /// joined.
-    pub fn scenes(&self, hz: &[u32]) -> Vec<BTreeSet<u32>> {
-        let mut scenes = Vec::new();
-        for stretch in self.timeline(hz) {
-            let is_edge = stretch.end_ms - stretch.start_ms < EDGE_MS;
-            if !is_edge && scenes.last() != Some(&stretch.hz) {
-                scenes.push(stretch.hz);
-            }
-        }
-        scenes
-    }
-
     /// How long the tone is heard in all, accurate to one window at each edge.
     pub fn heard_ms(&self, hz: u32) -> usize {
         let stretches = self.timeline(&[hz]);
@@ -129,9 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn scenes_leave_edges_out() {
-        let scenes = call().scenes(&[440, 600]);
-        assert_eq!(scenes, [BTreeSet::from([440]), BTreeSet::from([600]), BTreeSet::new()]);
+    fn a_tone_is_heard_for_as_long_as_it_lasts_in_all() {
         assert_eq!(call().heard_ms(440), 1_100);
     }
 

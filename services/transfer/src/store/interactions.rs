@@ -76,18 +76,24 @@ pub(crate) async fn insert(tx: &mut Tx, interaction: &Interaction) -> Result<(),
 }
 
 /// Compare-and-swap on the version: `false` means that another writer got there first.
+///
+/// What has an index is written only when it may change, at the end: each index that a statement names costs a page in every commit.
 pub(crate) async fn advance(tx: &mut Tx, interaction: &Interaction, before: u64) -> Result<bool, StoreError> {
     let state = text(interaction)?;
-    let rows = on!(tx, conn => sqlx::query(
-        "UPDATE interactions SET version = $1, state = $2, live = $3, stage = $4, ended_at_us = $5, acknowledged = 0
-         WHERE id = $6 AND version = $7")
+    let advanced = if interaction.settled() {
+        "UPDATE interactions SET version = $1, state = $2, stage = $3, live = 0, ended_at_us = $6, acknowledged = 0
+         WHERE id = $4 AND version = $5"
+    } else {
+        "UPDATE interactions SET version = $1, state = $2, stage = $3
+         WHERE id = $4 AND version = $5 AND ended_at_us = $6"
+    };
+    let rows = on!(tx, conn => sqlx::query(advanced)
         .bind(interaction.version.cast_signed())
         .bind(state)
-        .bind(i64::from(!interaction.settled()))
         .bind(filter::stage(interaction))
-        .bind(ended_at_us(interaction))
         .bind(interaction.id.0)
         .bind(before.cast_signed())
+        .bind(ended_at_us(interaction))
         .execute(conn)
         .await)?
     .rows_affected();
