@@ -4,6 +4,7 @@
 
 mod edges;
 mod invariants;
+mod kept;
 mod likely;
 mod random;
 mod rows;
