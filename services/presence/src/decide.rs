@@ -56,6 +56,8 @@ pub(crate) enum RowWrite {
     Release(String, Reason),
 }
 
+/// Answers each wanted claim, and says what is to be written for that.
+///
 /// # Errors
 /// `INVALID_ARGUMENT` if a claim's id was used for another agent.
 pub(crate) fn decide(projection: &ClaimsProjection, known: KnownState) -> Result<ClaimsDecision, ApiError> {
@@ -174,11 +176,12 @@ impl Decider<'_> {
             next.state = ClaimState::Engaged;
             next.since_us = self.known.now_us;
         }
-        let mut occupied = Occupied::Engaged;
-        if next.state == ClaimState::Reserved {
+        let occupied = if next.state == ClaimState::Reserved {
             next.expires_at_us = wanted.expires_at_us;
-            occupied = Occupied::Reserved;
-        }
+            Occupied::Reserved
+        } else {
+            Occupied::Engaged
+        };
         if next != *claim {
             let changes = vec![StatusChange::Occupied(occupied)];
             self.write(RowWrite::Update(next), claim.agent_id, changes, Cause::Answered);

@@ -5,7 +5,7 @@ mod destination;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use baton_api::common::v1::{Customer, RecordingMode};
+use baton_api::common::v1::{Customer, RecordingMode, RecordingState};
 use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
 use baton_api::recording::v1::{
     DeleteRecordingRequest, DownloadRecordingRequest, GetNumberSettingsRequest, GetRecordingRequest,
@@ -15,14 +15,13 @@ use baton_api::recording::v1::{
 use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::Value;
 use tonic::Status;
 
 use self::destination::Destination;
 use super::event_text::Names;
 use super::refusal::{self, OrRefusal};
 use super::session::ClientSession;
-use super::{call, json, resolve, word};
+use super::{call, resolve, word};
 use crate::failure::UsageError;
 
 const RECORDING: &str = "baton.recording.v1.Recording";
@@ -226,9 +225,9 @@ enum RecordingAction {
 async fn control(session: &ClientSession, args: RecordingCallArgs, action: RecordingAction) -> anyhow::Result<()> {
     let (call, channel) = call::acting_in(session, args.id.as_deref()).await?;
     let done = send(channel, session.request_id(), call.interaction_id, action).await;
-    let (value, text) = done.map_err(|status| refusal::of(&status))?;
-    session.out.value(&value, text);
-    Ok(())
+    let (recording, text) = done.map_err(|status| refusal::of(&status))?;
+    let recording = recording.context("the answer has no recording")?;
+    session.out.one("baton.common.v1.RecordingState", &recording, |_| text.to_owned())
 }
 
 async fn send(
@@ -236,9 +235,9 @@ async fn send(
     request_id: String,
     interaction_id: String,
     action: RecordingAction,
-) -> Result<(Value, &'static str), Status> {
+) -> Result<(Option<RecordingState>, &'static str), Status> {
     let mut client = RecordingServiceClient::new(channel);
-    let (recording, text) = match action {
+    Ok(match action {
         RecordingAction::Start => {
             let done = client.start_recording(StartRecordingRequest { request_id, interaction_id }).await?;
             (done.into_inner().recording, "Recording.")
@@ -255,9 +254,7 @@ async fn send(
             let done = client.resume_recording(ResumeRecordingRequest { request_id, interaction_id }).await?;
             (done.into_inner().recording, "Recording goes on.")
         }
-    };
-    let recording = json::of("baton.common.v1.RecordingState", &recording.unwrap_or_default());
-    Ok((recording.unwrap_or_default(), text))
+    })
 }
 
 async fn settings(session: &ClientSession, number: String, set: Option<RecordingModeArg>) -> anyhow::Result<()> {

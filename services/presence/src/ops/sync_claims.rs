@@ -86,6 +86,7 @@ async fn apply(edit: &mut Edit<'_>, interaction_id: &str, write: ClaimWrite) -> 
     }
     if let Some((before, changes)) = write.effect {
         edit.settle(write.agent, &before, changes, StateCause::in_call(write.cause, interaction_id)).await?;
+        // Also when only what the inbox shows is another.
         edit.touch_agent(write.agent);
     }
     Ok(())
