@@ -1,13 +1,15 @@
 //! The events of this service, written in the transaction of the change that they report.
 
+use baton_api::common::v1::Actor;
+use baton_api::common::v1::actor::Kind;
 use baton_api::event::v1::event_data::Data;
 use baton_api::event::v1::routing_changed::Configuration;
-use baton_api::event::v1::{Change, EventData, RoutingChanged};
+use baton_api::event::v1::{Change, EventData, RoutingCallRefused, RoutingChanged};
 use baton_bus::{actor_text, caller_actor};
-use baton_runtime::auth::Caller;
+use baton_runtime::auth::{Caller, TenantId};
 use baton_runtime::{ids, telemetry};
-use baton_store::Tx;
 use baton_store::outbox::{self, OutboxRow};
+use baton_store::{StoreError, Tx};
 use prost::Message as _;
 use tonic::Status;
 
@@ -26,19 +28,47 @@ pub(crate) async fn changed(
         Configuration::DialRule(it) => format!("dial_rule/{}", it.prefix),
     };
     let data = Data::RoutingChanged(RoutingChanged { change: change.into(), configuration: Some(configuration) });
+    let actor = caller_actor(caller);
+    Ok(append(tx, tenant, aggregate, ("routing.changed", data), &actor, now_us).await?)
+}
+
+/// A call for a number that the tenant does not have was refused. All such events are of one aggregate: what is called is the callers' choice.
+pub(crate) async fn call_refused(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    number: String,
+    now_us: i64,
+) -> Result<(), StoreError> {
+    let event = ("routing.call_refused", Data::RoutingCallRefused(RoutingCallRefused { number }));
+    append(tx, tenant.as_str(), "number/unknown".to_owned(), event, &baton(), now_us).await
+}
+
+/// What Baton does of itself.
+fn baton() -> Actor {
+    Actor { kind: Kind::System.into(), ..Actor::default() }
+}
+
+async fn append(
+    tx: &mut Tx,
+    tenant: &str,
+    aggregate: String,
+    (event_type, data): (&str, Data),
+    actor: &Actor,
+    now_us: i64,
+) -> Result<(), StoreError> {
     let row = OutboxRow {
         id: ids::new_uuid(),
         tenant: tenant.to_owned(),
         sequence: outbox::next_sequence(tx, tenant, &aggregate).await?,
         aggregate,
-        event_type: "routing.changed".to_owned(),
+        event_type: event_type.to_owned(),
         area: "routing".to_owned(),
         payload: EventData { data: Some(data) }.encode_to_vec(),
-        actor: actor_text(&caller_actor(caller)),
+        actor: actor_text(actor),
         traceparent: telemetry::traceparent(),
         time_us: now_us,
     };
-    Ok(outbox::append(tx, &[row]).await?)
+    outbox::append(tx, &[row]).await
 }
 
 /// What an update did.

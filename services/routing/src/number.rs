@@ -19,9 +19,72 @@ pub(crate) fn parse(field: &str, text: &str) -> Result<String, ApiError> {
     }
 }
 
+/// What a switch sent as the number that was called (F1): whole numbers that may be meant, and the digits in which a national number ends.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct CalledNumber {
+    /// The likeliest first.
+    pub(crate) whole: Vec<String>,
+    /// Of the tenant's numbers the only one that ends so is meant, too. Longest first; empty when the number was sent in full.
+    pub(crate) endings: Vec<String>,
+}
+
+/// Fewer digits could be the end of too many numbers.
+const SHORTEST_ENDING: usize = 4;
+
+/// Reads what a switch sent: with or without the plus, with `00` or a national `0`, with separators, as a `tel:` or `sip:` address.
+pub(crate) fn called(text: &str) -> CalledNumber {
+    let digits = dialled_digits(text);
+    let whole = |digits: &str| parse("number", &format!("+{digits}")).ok();
+    if let Some(international) = digits.strip_prefix('+') {
+        return CalledNumber { whole: whole(international).into_iter().collect(), endings: Vec::new() };
+    }
+    let international = digits.strip_prefix("00").and_then(whole);
+    let national = [Some(digits.as_str()), digits.strip_prefix('0')];
+    let endings = national.into_iter().flatten().filter(|it| it.len() >= SHORTEST_ENDING).map(str::to_owned);
+    CalledNumber { whole: whole(&digits).into_iter().chain(international).collect(), endings: endings.collect() }
+}
+
+/// The digits of an address, with the plus if there is one; empty if it has anything else.
+fn dialled_digits(text: &str) -> String {
+    let lower = text.trim().to_ascii_lowercase();
+    let address = ["tel:", "sip:", "sips:"].iter().find_map(|scheme| lower.strip_prefix(scheme)).unwrap_or(&lower);
+    let user = address.split(['@', ';', '?']).next().unwrap_or_default().replace("%2b", "+");
+    let digits: String = user.chars().filter(|it| !" -./()".contains(*it)).collect();
+    let is_number = digits.strip_prefix('+').unwrap_or(&digits).bytes().all(|it| it.is_ascii_digit());
+    if is_number && digits.len() <= MOST + 3 { digits } else { String::new() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn f1_a_number_is_read_in_every_form_in_which_a_trunk_sends_it() {
+        let means = |text: &str, number: &str| {
+            let called = called(text);
+            called.whole.iter().any(|it| it == number) || called.endings.iter().any(|it| number.ends_with(it))
+        };
+        for text in [
+            "+3225550100",
+            "3225550100",
+            "003225550100",
+            "tel:+3225550100",
+            "tel:+32-2-555-01-00;phone-context=example.com",
+            "sip:+3225550100@trunk.example.com;user=phone",
+            "sips:%2B3225550100@10.0.0.1:5061",
+            "SIP:3225550100@x",
+            "+32 (2) 555.01.00",
+            "02/555 01 00",
+            "0100",
+        ] {
+            assert!(means(text, "+3225550100"), "{text}");
+        }
+        assert!(means("0612345678", "+390612345678"), "Italy's numbers keep their 0");
+        for text in ["", "+", "sip:ada@x", "010", "+3225550101", "tel:", "32255501000000000000000", "12a5550100"] {
+            assert!(!means(text, "+3225550100"), "{text}");
+        }
+        assert_eq!(called("+5550100").endings, Vec::<String>::new(), "a number that is sent in full is no other's end");
+    }
 
     #[test]
     fn only_e164_is_a_number() {

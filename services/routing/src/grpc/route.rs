@@ -8,17 +8,21 @@ use baton_api::routing::v1::{
 use baton_api::{ApiError, fields};
 use baton_follow::compare;
 use baton_runtime::auth::TenantId;
+use baton_store::{Reader, StoreError};
 use tonic::{Request, Response, Status};
 
 use super::RoutingApi;
+use crate::store::dial_rules;
 use crate::store::flows::{self, StoredFlow};
+use crate::store::numbers::{self, NumberRow};
 use crate::store::waits::{self, StoredWait, WaitState};
-use crate::store::{dial_rules, numbers};
 use crate::sync_wait::{self, WaitProjection};
-use crate::{dial_rule, flow, number};
+use crate::{dial_rule, events, flow, number};
 
 /// Bytes in an id that another service made.
 const MAX_ID: usize = 128;
+/// Characters of a called number that are kept of a refused call.
+const MAX_CALLED: usize = 64;
 /// Agents that a wait may skip: all of the largest team.
 const MAX_SKIPPED: usize = 10_000;
 
@@ -29,10 +33,12 @@ impl RouteService for RoutingApi {
         request: Request<ResolveNumberRequest>,
     ) -> Result<Response<ResolveNumberResponse>, Status> {
         let message = request.get_ref();
-        let (tenant, number) = fields::all((tenant(&message.tenant), number::parse("number", &message.number)))?;
+        let tenant = tenant(&message.tenant)?;
         let mut reader = self.matcher.core.db.read().await?;
-        let found = numbers::look_up(&mut reader, &tenant, &number).await?;
-        let row = found.ok_or_else(|| ApiError::not_found("number"))?;
+        let Some(row) = called(&mut reader, &tenant, &message.number).await? else {
+            drop(reader);
+            return Err(self.refuse_call(&tenant, &message.number).await);
+        };
         let call_flow = match row.call_flow_id {
             Some(id) => flows::look_up(&mut reader, &tenant, id).await?.map(StoredFlow::shown),
             None => None,
@@ -42,7 +48,7 @@ impl RouteService for RoutingApi {
         let presence = &self.matcher.core.presence;
         let (agents, teams) =
             tokio::try_join!(presence.agents(&tenant, named.agents), presence.teams(&tenant, named.teams))?;
-        Ok(Response::new(ResolveNumberResponse { call_flow, agents, teams }))
+        Ok(Response::new(ResolveNumberResponse { call_flow, agents, teams, number: row.number }))
     }
 
     async fn resolve_dial(
@@ -88,6 +94,40 @@ impl RouteService for RoutingApi {
             position: position.try_into().unwrap_or(i32::MAX),
         }))
     }
+}
+
+impl RoutingApi {
+    /// A call for a number that nobody has: an event and a warning say so, because the call itself leaves no trace (F1).
+    async fn refuse_call(&self, tenant: &TenantId, text: &str) -> Status {
+        let number: String = text.chars().filter(|it| !it.is_control()).take(MAX_CALLED).collect();
+        tracing::warn!(%tenant, number, "a call came in for a number that the tenant does not have; it is refused");
+        let now_us = self.matcher.core.clock.now_us();
+        let noted = async {
+            let mut tx = self.matcher.core.db.begin().await?;
+            events::call_refused(&mut tx, tenant, number, now_us).await?;
+            tx.commit().await
+        };
+        match noted.await {
+            Ok(()) => ApiError::not_found("number").into(),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+/// The number that is meant by what the switch sent.
+async fn called(reader: &mut Reader, tenant: &TenantId, text: &str) -> Result<Option<NumberRow>, StoreError> {
+    let called = number::called(text);
+    for number in &called.whole {
+        if let Some(row) = numbers::look_up(reader, tenant, number).await? {
+            return Ok(Some(row));
+        }
+    }
+    for digits in &called.endings {
+        if let Some(row) = numbers::only_one_ending(reader, tenant, digits).await? {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
 }
 
 fn projection(request: SyncWaitRequest) -> Result<WaitProjection, ApiError> {

@@ -50,6 +50,21 @@ pub(crate) async fn look_up(
     select_number!(reader, tenant, number)
 }
 
+/// The tenant's only number that ends in these digits; `None` if it has none or several.
+pub(crate) async fn only_one_ending(
+    reader: &mut Reader,
+    tenant: &TenantId,
+    digits: &str,
+) -> Result<Option<NumberRow>, StoreError> {
+    let mut rows: Vec<NumberRow> = on!(reader, conn => sqlx::query_as(
+        "SELECT number, call_flow_id, etag FROM numbers WHERE tenant = $1 AND number LIKE '%' || $2 LIMIT 2")
+        .bind(tenant.as_str())
+        .bind(digits)
+        .fetch_all(conn)
+        .await)?;
+    Ok(rows.pop().filter(|_| rows.is_empty()))
+}
+
 /// A page by number.
 pub(crate) async fn list(
     reader: &mut Reader,

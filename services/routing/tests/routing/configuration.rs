@@ -1,16 +1,20 @@
 //! Call flows and numbers.
 
 use baton_api::error::{ApiError, ErrorReason};
+use baton_api::event::v1::EventData;
+use baton_api::event::v1::event_data::Data;
 use baton_api::routing::v1::call_flow_step::{Disconnect, RingAgent, RingTeam, Step};
 use baton_api::routing::v1::{
     CallFlow, CallFlowStep, DeleteCallFlowRequest, DeleteNumberRequest, GetCallFlowRequest, GetNumberRequest,
     ListCallFlowsRequest, Number, ResolveNumberRequest, UpdateCallFlowRequest, UpdateNumberRequest,
 };
+use baton_bus::EventMatcher;
 use baton_runtime::auth::Role;
+use prost::Message as _;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use crate::world::{TENANT, World, fresh};
+use crate::world::{TENANT, World, eventually, fresh};
 
 const TEAM: Uuid = Uuid::from_u128(1);
 const ANN: Uuid = Uuid::from_u128(11);
@@ -86,6 +90,33 @@ async fn a_number_without_a_flow_is_resolved_to_nothing() {
     let ask = ResolveNumberRequest { tenant: TENANT.to_owned(), number: NUMBER.to_owned() };
     let resolved = world.route().resolve_number(ask).await.unwrap().into_inner();
     assert_eq!((resolved.call_flow, resolved.agents), (None, vec![]));
+}
+
+#[tokio::test]
+async fn f1_a_number_is_resolved_however_a_trunk_sends_it_and_an_unknown_one_is_an_event() {
+    let world = World::new().await;
+    world.put_number(NUMBER, "").await.unwrap();
+    let ask = async |number: &str| {
+        let ask = ResolveNumberRequest { tenant: TENANT.to_owned(), number: number.to_owned() };
+        world.route().resolve_number(ask).await.map(|it| it.into_inner().number)
+    };
+    for sent in ["3225550100", "003225550100", "tel:+3225550100", "sip:+3225550100@x", "025550100", "0100"] {
+        assert_eq!(ask(sent).await.unwrap(), NUMBER, "{sent}");
+    }
+    world.put_number("+33125550100", "").await.unwrap();
+    assert_eq!(ask("225550100").await.unwrap(), NUMBER, "only one ends so");
+    for unknown in ["0100", "+3225550101", "sip:ada@x\u{1b}[31m", "100"] {
+        assert_eq!(ask(unknown).await.unwrap_err().code(), Code::NotFound, "{unknown}");
+    }
+    let filter = EventMatcher::types(["routing.call_refused"]).unwrap();
+    let refused = async || world.bus.read(0, &filter, 100).await.unwrap().events;
+    eventually(async || refused().await.len() == 4).await;
+    let read = |payload: &[u8]| match EventData::decode(payload).unwrap().data {
+        Some(Data::RoutingCallRefused(it)) => it.number,
+        other => panic!("{other:?}"),
+    };
+    let numbers: Vec<_> = refused().await.iter().map(|it| read(&it.envelope.payload)).collect();
+    assert_eq!(numbers, ["0100", "+3225550101", "sip:ada@x[31m", "100"]);
 }
 
 #[tokio::test]

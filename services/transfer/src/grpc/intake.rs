@@ -67,10 +67,9 @@ impl IntakeService for IntakeApi {
         let (caller, command) = (on_behalf(&request)?, recording_command(&request)?);
         let method = format!("ControlRecording/{}", request.action);
         let asked = CommandRequest::new(&caller, &method, &request)?;
-        let response = commands::execute_and_await(&self.handler, &asked, Command::Recording(command), |interaction| {
-            confirmed(interaction, command).then(|| Ok(recording_answer(interaction)))
-        });
-        response.await.map(Response::new)
+        let decide = |live: &_| confirmed(live, command).then_some(Ok(()));
+        let live = commands::execute_and_await(&self.handler, &asked, Command::Recording(command), decide).await?;
+        Ok(Response::new(recording_answer(&live)))
     }
 
     async fn get_wanted(&self, request: Request<GetWantedRequest>) -> Result<Response<GetWantedResponse>, Status> {
@@ -102,17 +101,14 @@ impl IntakeApi {
         let switch = parse::switch_id("switch_id", &request.switch_id)?;
         // What a caller sends of themselves is no reason to lose them.
         let customer: String = request.customer.chars().filter(|it| !it.is_control()).take(MAX_CUSTOMER).collect();
-        let (number, of) = (request.number.clone(), tenant.as_str().to_owned());
-        let route = ResolveNumberRequest { tenant: of.clone(), number: number.clone() };
-        let mode = ResolveModeRequest { tenant: of.clone(), number: number.clone() };
+        let of = tenant.as_str().to_owned();
+        let route = ResolveNumberRequest { tenant: of.clone(), number: request.number };
         let (mut routing, mut recording) = (self.peers.routing.clone(), self.peers.recording.clone());
-        let (route, mode, policy) = futures::join!(
-            routing.resolve_number(route),
-            recording.resolve_mode(mode),
-            self.handler.policies.current(&of)
-        );
+        let (route, policy) = futures::join!(routing.resolve_number(route), self.handler.policies.current(&of));
         let (policy_version, policy) = policy?;
         let route = route?.into_inner();
+        let number = route.number.clone();
+        let mode = recording.resolve_mode(ResolveModeRequest { tenant: of.clone(), number: number.clone() }).await?;
         let flow = route.call_flow.as_ref();
         let opening = Opening {
             id: InteractionId(ids::new_uuid()),
@@ -125,7 +121,7 @@ impl IntakeApi {
             flow_id: flow.map(|flow| flow.call_flow_id.as_str().into()),
             skip_voicemail: flow.is_some_and(|flow| flow.skip_voicemail),
             steps: steps(&route)?,
-            recording: words::parse_mode(mode?.get_ref().mode()),
+            recording: words::parse_mode(mode.get_ref().mode()),
             policy_version,
         };
         Ok((opening, policy))

@@ -157,6 +157,7 @@ impl RouteService for TransferPeers {
         Ok(Response::new(routing::ResolveNumberResponse {
             call_flow: Some(call_flow),
             agents: vec![ada],
+            number: request.into_inner().number,
             ..Default::default()
         }))
     }
