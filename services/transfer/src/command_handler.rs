@@ -33,10 +33,10 @@ use baton_store::{
     requests::{self, BodyHash, KeptAnswer, KnownRequest, RequestKey},
 };
 use baton_words::InteractionId;
-use prost::Message;
 use std::{error::Error as _, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tonic::Status;
+use uuid::Uuid;
 
 /// How long a start waits for reports before it acts upon deadlines that have passed.
 const REPORTS_FIRST: Duration = Duration::from_secs(5);
@@ -57,7 +57,6 @@ pub(crate) struct CommandHandler {
     reports_first_until_us: i64,
 }
 
-/// What was committed, and the trace in which that happened.
 /// Refuses one more call of a tenant that has as many as its plan allows. It is not kept under a request id: a retry may succeed.
 async fn within_limit(tx: &mut Tx, tenant: &str) -> Result<(), SubmitError> {
     let Some(record) = store::tenants::read_in(tx, tenant).await? else { return Ok(()) };
@@ -71,6 +70,7 @@ async fn within_limit(tx: &mut Tx, tenant: &str) -> Result<(), SubmitError> {
     Err(SubmitError::Status(ApiError::resource_exhausted(message).into()))
 }
 
+/// What was committed, and the trace in which that happened.
 #[derive(Debug, Clone)]
 pub(crate) struct ChangeNotice {
     pub(crate) live: Arc<Live>,
@@ -107,11 +107,11 @@ pub(crate) struct OutgoingCall {
     pub(crate) agent: AgentRef,
 }
 
-/// What became of a command.
-pub(crate) enum CommandOutcome<R> {
-    /// It was answered, now or before.
-    Answered(R),
-    /// It is committed, and its answer waits for the world. The interaction as it is now.
+/// What became of a command. The interaction is at least as new as the commit of the command: what is read from it is never from before.
+pub(crate) enum CommandOutcome {
+    /// It was answered with OK, now or before.
+    Answered(Arc<Live>),
+    /// It is committed, and its answer waits for the world.
     Waiting(Arc<Live>),
 }
 
@@ -188,21 +188,24 @@ impl CommandHandler {
         store::interactions::note_parties(tx, state, events).await
     }
 
-    /// Begins a call that an agent places, once. `placed`: what it begins with, or why it can't; either is answered.
-    pub(crate) async fn place<R: Message + Default>(
+    /// Begins a call that an agent places, once. `placed`: what it begins with, or why it can't; either is answered. Its id is kept as the answer.
+    pub(crate) async fn place(
         self: &Arc<Self>,
         key: &RequestKey,
         body: BodyHash,
         placed: Result<OutgoingCall, Status>,
-        answer: impl Fn(&Live) -> R,
-    ) -> Result<R, Status> {
+    ) -> Result<Arc<Live>, Status> {
         let _busy = self.clock.busy();
         let mut tx = self.db.begin().await?;
         match requests::begin(&mut tx, key, body, self.clock.now_us()).await? {
             KnownRequest::New => {}
-            KnownRequest::Answered(known) => {
+            KnownRequest::Answered(KeptAnswer::Refused(refusal)) => {
                 tx.rollback().await?;
-                return replay(known);
+                return Err(refusal.into());
+            }
+            KnownRequest::Answered(KeptAnswer::Ok(id)) => {
+                let id = placed_before(&id)?;
+                return self.as_committed(tx, id).await;
             }
             KnownRequest::DifferentBody => return Err(requests::reused().into()),
             KnownRequest::Pending => return Err(SubmitError::Conflict.into()),
@@ -220,11 +223,18 @@ impl CommandHandler {
         let (state, events) = baton_domain::place(opening, &policy, agent, self.clock.now_us());
         self.insert(&mut tx, &state, &events).await?;
         store::interactions::note_agent(&mut tx, state.id, caller).await?;
-        let live = Live { state, policy };
-        let response = answer(&live);
-        requests::answer(&mut tx, key, &KeptAnswer::Ok(response.encode_to_vec())).await?;
-        self.commit(tx, Some(Arc::new(live))).await?;
-        Ok(response)
+        let live = Arc::new(Live { state, policy });
+        requests::answer(&mut tx, key, &KeptAnswer::Ok(live.id.0.into_bytes().to_vec())).await?;
+        self.commit(tx, Some(Arc::clone(&live))).await?;
+        Ok(live)
+    }
+
+    /// The interaction as this transaction sees it, given when that is durable. A request that another caller is carrying out is answered from
+    /// here: what is in memory may be from before that one's commit (T7).
+    async fn as_committed(&self, mut tx: Tx, id: InteractionId) -> Result<Arc<Live>, Status> {
+        let state = store::interactions::read_in(&mut tx, id).await?.ok_or_else(|| not_found("interaction"))?;
+        tx.rollback().await?;
+        Ok(Arc::new(self.with_policy(state).await?))
     }
 
     /// Takes in what was observed, or that time has passed. `None`: there is no such interaction.
@@ -252,38 +262,37 @@ impl CommandHandler {
         Ok(Some(()))
     }
 
-    /// Carries out a command once. `answer` makes the answer from the new state; `None` where the answer waits for the world.
-    pub(crate) async fn command<R: Message + Default>(
+    /// Carries out a command once, and keeps that it was answered with OK unless the answer waits for the world (`waits`). A view is not kept:
+    /// whoever asks again gets the first outcome, with the interaction as it is then.
+    pub(crate) async fn command(
         self: &Arc<Self>,
         context: CommandContext<'_>,
-        answer: impl Fn(&Live) -> Option<R>,
-    ) -> Result<CommandOutcome<R>, Status> {
+        waits: bool,
+    ) -> Result<CommandOutcome, Status> {
         let _busy = self.clock.busy();
         let mut tx = self.db.begin().await?;
         match requests::begin(&mut tx, context.key, context.body, self.clock.now_us()).await? {
             KnownRequest::New => {}
-            KnownRequest::Answered(known) => {
+            KnownRequest::Answered(KeptAnswer::Refused(refusal)) => {
                 // It waits until what was read is durable: only then may it be said again.
                 tx.rollback().await?;
-                return replay(known).map(CommandOutcome::Answered);
+                return Err(refusal.into());
+            }
+            KnownRequest::Answered(KeptAnswer::Ok(_)) => {
+                return self.as_committed(tx, context.id).await.map(CommandOutcome::Answered);
             }
             KnownRequest::DifferentBody => return Err(requests::reused().into()),
-            KnownRequest::Pending => {
-                tx.rollback().await?;
-                let known = self.load(context.id).await?.ok_or_else(|| not_found("interaction"))?;
-                return Ok(CommandOutcome::Waiting(known));
-            }
+            KnownRequest::Pending => return self.as_committed(tx, context.id).await.map(CommandOutcome::Waiting),
         }
         let key = context.key;
         match self.carry_out(&mut tx, context).await {
             Ok((live, changed)) => {
-                let response = answer(&live);
-                if let Some(response) = &response {
-                    requests::answer(&mut tx, key, &KeptAnswer::Ok(response.encode_to_vec())).await?;
+                if !waits {
+                    requests::answer(&mut tx, key, &KeptAnswer::Ok(Vec::new())).await?;
                 }
                 let live = Arc::new(live);
                 self.commit(tx, changed.then(|| Arc::clone(&live))).await?;
-                Ok(response.map_or(CommandOutcome::Waiting(live), CommandOutcome::Answered))
+                Ok(if waits { CommandOutcome::Waiting(live) } else { CommandOutcome::Answered(live) })
             }
             Err(SubmitError::Status(status)) => {
                 requests::answer(&mut tx, key, &KeptAnswer::Refused((&status).into())).await?;
@@ -294,16 +303,16 @@ impl CommandHandler {
         }
     }
 
-    /// Records the answer of a command that waited for the world; the first one stands and is given to everybody.
-    pub(crate) async fn conclude<R: Message + Default>(
+    /// Records the outcome of a command that waited for the world; the first one stands and is given to everybody.
+    pub(crate) async fn conclude(
         &self,
         key: &RequestKey,
         body: BodyHash,
-        result: Result<R, Status>,
-    ) -> Result<R, Status> {
+        result: Result<(), Status>,
+    ) -> Result<(), Status> {
         let _busy = self.clock.busy();
         let known = match &result {
-            Ok(response) => KeptAnswer::Ok(response.encode_to_vec()),
+            Ok(()) => KeptAnswer::Ok(Vec::new()),
             Err(status) => KeptAnswer::Refused(status.into()),
         };
         let mut tx = self.db.begin().await?;
@@ -311,11 +320,11 @@ impl CommandHandler {
             tx.commit().await?;
             return result;
         }
-        match requests::begin(&mut tx, key, body, self.clock.now_us()).await? {
-            KnownRequest::Answered(first) => {
-                tx.rollback().await?;
-                replay(first)
-            }
+        let first = requests::begin(&mut tx, key, body, self.clock.now_us()).await?;
+        tx.rollback().await?;
+        match first {
+            KnownRequest::Answered(KeptAnswer::Ok(_)) => Ok(()),
+            KnownRequest::Answered(KeptAnswer::Refused(refusal)) => Err(refusal.into()),
             _ => result,
         }
     }
@@ -408,12 +417,10 @@ fn changed_transfers(before: &Interaction, live: &Live) -> Vec<TransferRecord> {
     ended.chain(open_transfer(&live.state, &live.policy)).collect()
 }
 
-fn replay<R: Message + Default>(answer: KeptAnswer) -> Result<R, Status> {
-    match answer {
-        KeptAnswer::Ok(body) => R::decode(body.as_slice())
-            .map_err(|_| Status::internal("the stored answer is not a response of this method")),
-        KeptAnswer::Refused(refusal) => Err(refusal.into()),
-    }
+/// The id that was kept when a call was placed.
+fn placed_before(kept: &[u8]) -> Result<InteractionId, Status> {
+    let id = Uuid::from_slice(kept).map_err(|_| Status::internal("the stored answer is no id of an interaction"));
+    id.map(InteractionId)
 }
 
 pub(crate) fn not_found(what: &str) -> Status {

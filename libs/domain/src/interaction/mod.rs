@@ -243,6 +243,11 @@ impl Interaction {
         }
     }
 
+    /// No phone was ever dialled for it: only the customer's own leg is there.
+    pub fn nobody_was_rung(&self) -> bool {
+        self.counters.leg == 1
+    }
+
     /// The customer is with at least one agent, and not held.
     pub fn talking(&self) -> bool {
         self.service().is_some_and(|service| service.hold.is_none()) && self.customer().leg.is_up()

@@ -65,6 +65,11 @@ fn house(at: &str, rules: &InteractionRules) -> Checked {
         ],
     )?;
     redials(at, rules.redials)?;
+    if rules.dial_states.is_empty() {
+        return refuse(format!("{at}.dial_states"), |path| {
+            format!("`{path}` names no state; that nobody calls out is said by having no dial rules")
+        });
+    }
     if rules.orphan.contains(&Fallback::Voicemail) {
         return refuse(format!("{at}.orphan"), |path| {
             format!("`{path}` can't be \"voicemail\": there is no recipient whose it would be")

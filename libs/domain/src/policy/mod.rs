@@ -39,6 +39,8 @@ pub struct InteractionRules {
     pub max_call_ms: i64,
     /// How long a phone may ring in a call that an agent places: first the agent's own, then the customer's.
     pub dial_ring_ms: i64,
+    /// The states in which an agent may place a call (F9). Who is in a call already, or reserved for one, never may.
+    pub dial_states: Vec<AgentState>,
     /// How often an agent's phone is dialled anew in a call flow, or for an agent's own call, when it could not be reached.
     pub redials: u8,
     /// In a call flow: after how long who declined or missed is asked again; 0 for never.
@@ -309,7 +311,13 @@ impl Method {
 }
 
 impl InteractionRules {
-    /// For a step of the call flow, and for the agent who calls.
+    /// For the agent who calls.
+    pub(crate) fn caller_rules(&self) -> SearchRules {
+        let choosable = self.dial_states.iter().copied().collect();
+        SearchRules { choosable, ..self.search_rules(self.dial_ring_ms, 0) }
+    }
+
+    /// For a step of the call flow.
     pub(crate) fn search_rules(&self, ring_ms: i64, wait_ms: i64) -> SearchRules {
         SearchRules {
             ring_us: ring_ms * 1000,

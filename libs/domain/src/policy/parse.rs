@@ -217,6 +217,7 @@ mod tests {
             ("[methods.warm.offered]\nmax_ms = 1000\n", "overrides:2: `methods.warm.offered.max_ms`"),
             ("[interaction]\norphan = [\"voicemail\", \"disconnect\"]\n", "overrides:2: `interaction.orphan`"),
             ("[methods.cold.offer]\nchoosable = []\n", "overrides:2: `methods.cold.offer.choosable`"),
+            ("[interaction]\ndial_states = []\n", "overrides:2: `interaction.dial_states`"),
             (
                 "[methods.cold.offer]\nfallback = [\"next_step\", \"next_step\", \"disconnect\"]\n",
                 "overrides:2: `methods.cold.offer.fallback`",

@@ -34,7 +34,7 @@ pub fn open(opening: Opening, policy: &Policy, now_us: i64) -> (Interaction, Vec
 
 /// Begins an interaction: an agent calls a customer. Their own phone rings first.
 pub fn place(opening: Opening, policy: &Policy, agent: AgentRef, now_us: i64) -> (Interaction, Vec<Event>) {
-    let rules = policy.interaction.search_rules(policy.interaction.dial_ring_ms, 0);
+    let rules = policy.interaction.caller_rules();
     begin(opening, policy, Actor::Agent(agent.id), now_us, |advance| {
         advance.seek(Target::Agent(agent), rules, Seeker::Caller);
     })

@@ -7,5 +7,5 @@ mod refusal;
 pub(crate) mod view;
 pub(crate) mod words;
 
-pub(crate) use refusal::{refusal_status, version_conflict};
+pub(crate) use refusal::{refusal_status, unavailable, version_conflict};
 pub(crate) use words::{actor, not_found};

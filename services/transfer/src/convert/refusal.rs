@@ -4,6 +4,7 @@ use super::{view, words};
 use crate::live::Live;
 use baton_api::{ApiError, ErrorKind, error::ErrorReason};
 use baton_domain::{Actor, Refusal};
+use baton_words::Reason;
 use tonic::Status;
 
 /// A refusal as the client sees it: the reason, what is possible instead (T6), and the interaction as it is now.
@@ -17,6 +18,15 @@ pub(crate) fn refusal_status(refusal: Refusal, live: &Live, actor: &Actor) -> St
 pub(crate) fn version_conflict(live: &Live, actor: &Actor) -> Status {
     let why = format!("The interaction is at version {} by now: look at it, and decide anew.", live.version);
     as_it_is_now(ApiError::aborted(ErrorReason::VersionConflict, why), live, actor)
+}
+
+/// Why an agent can't be had, as an error's reason and in words that follow on who is meant.
+pub(crate) fn unavailable(reason: Reason) -> (ErrorReason, &'static str) {
+    match reason {
+        Reason::Busy => (ErrorReason::AgentBusy, "on a call, or reserved for one"),
+        Reason::Offline => (ErrorReason::AgentOffline, "offline"),
+        _ => (ErrorReason::AgentUnavailable, "not available (away, in wrap-up, or not responding)"),
+    }
 }
 
 fn as_it_is_now(error: ApiError, live: &Live, actor: &Actor) -> Status {

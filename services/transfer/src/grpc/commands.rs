@@ -129,68 +129,71 @@ impl CommandRequest {
 }
 
 /// Carries a command out and answers when it is committed.
-pub(super) async fn execute<R: Message + Default>(
+pub(super) async fn execute<R>(
     handler: &Arc<CommandHandler>,
     asked: &CommandRequest,
     command: Command,
     answer: impl Fn(wire::Interaction) -> R,
 ) -> Result<R, Status> {
-    let answer = |live: &Live| answer(asked.view(live));
-    match handler.command(asked.context(Ok(command)), |live| Some(answer(live))).await? {
-        CommandOutcome::Answered(response) => Ok(response),
-        CommandOutcome::Waiting(live) => handler.conclude(&asked.key, asked.body, Ok(answer(&live))).await,
+    match handler.command(asked.context(Ok(command)), false).await? {
+        CommandOutcome::Answered(live) => Ok(answer(asked.view(&live))),
+        CommandOutcome::Waiting(live) => {
+            handler.conclude(&asked.key, asked.body, Ok(())).await?;
+            Ok(answer(asked.view(&live)))
+        }
     }
 }
 
 /// Carries a command out and answers when `decide` has something to say of the state that the world has led to, or PENDING.
-pub(super) async fn execute_and_await<R: Message + Default>(
+pub(super) async fn execute_and_await(
     handler: &Arc<CommandHandler>,
     asked: &CommandRequest,
     command: Command,
-    decide: impl FnMut(&Live) -> Option<Result<R, Status>>,
-) -> Result<R, Status> {
-    match commit(handler, asked, Ok(command)).await? {
-        Some(known) => Ok(known),
-        None => await_outcome(handler, asked, decide).await,
+    decide: impl FnMut(&Live) -> Option<Result<(), Status>>,
+) -> Result<Arc<Live>, Status> {
+    match handler.command(asked.context(Ok(command)), true).await? {
+        CommandOutcome::Answered(live) => Ok(live),
+        CommandOutcome::Waiting(live) => await_outcome(handler, asked, live, decide).await,
     }
 }
 
-/// The first half of [`execute_and_await`]: commits, unless that was done before. `Some`: it was answered, too.
-pub(super) async fn commit<R: Message + Default>(
+/// The first half of [`execute_and_await`]: commits, unless that was done before.
+pub(super) async fn commit(
     handler: &Arc<CommandHandler>,
     asked: &CommandRequest,
     command: Result<Command, Status>,
-) -> Result<Option<R>, Status> {
-    match handler.command(asked.context(command), |_| None).await? {
-        CommandOutcome::Answered(known) => Ok(Some(known)),
-        CommandOutcome::Waiting(_) => Ok(None),
-    }
+) -> Result<CommandOutcome, Status> {
+    handler.command(asked.context(command), true).await
 }
 
-/// The second half: waits for the world, and keeps the answer.
-pub(super) async fn await_outcome<R: Message + Default>(
+/// The second half: waits for the world from the committed state on, and keeps the outcome. Gives the state that decided.
+pub(super) async fn await_outcome(
     handler: &Arc<CommandHandler>,
     asked: &CommandRequest,
-    mut decide: impl FnMut(&Live) -> Option<Result<R, Status>>,
-) -> Result<R, Status> {
-    let result = outcome(handler, asked.id, &mut decide).await?;
-    handler.conclude(&asked.key, asked.body, result).await
+    committed: Arc<Live>,
+    mut decide: impl FnMut(&Live) -> Option<Result<(), Status>>,
+) -> Result<Arc<Live>, Status> {
+    let (live, result) = outcome(handler, committed, &mut decide).await?;
+    handler.conclude(&asked.key, asked.body, result).await?;
+    Ok(live)
 }
 
-/// Waits until the interaction is such that `decide` answers. Outer error: not in time.
-async fn outcome<R>(
+/// Waits until the interaction is such that `decide` answers; it is never shown a state from before `committed`. Outer error: not in time.
+pub(super) async fn outcome(
     handler: &Arc<CommandHandler>,
-    id: InteractionId,
-    decide: &mut impl FnMut(&Live) -> Option<Result<R, Status>>,
-) -> Result<Result<R, Status>, Status> {
-    let mut seen = handler.hub.watch(id);
-    let now: Arc<Live> = handler.load(id).await?.ok_or_else(|| not_found("interaction"))?;
-    handler.hub.publish(&now);
+    committed: Arc<Live>,
+    decide: &mut impl FnMut(&Live) -> Option<Result<(), Status>>,
+) -> Result<(Arc<Live>, Result<(), Status>), Status> {
+    let mut seen = handler.hub.watch(committed.id);
+    let now = handler.load(committed.id).await?.ok_or_else(|| not_found("interaction"))?;
+    handler.hub.publish(if now.version < committed.version { &committed } else { &now });
     let wait = async {
         loop {
             let newest = seen.borrow_and_update().clone();
-            if let Some(answer) = newest.and_then(|live| decide(&live)) {
-                return Ok(answer);
+            if let Some(live) = newest.filter(|live| live.version >= committed.version)
+                && let Some(answer) = decide(&live)
+            {
+                return Ok((live, answer));
             }
             if seen.changed().await.is_err() {
                 return Err(Status::from(ApiError::unavailable(

@@ -189,10 +189,9 @@ impl InteractionService for InteractionApi {
         request: Request<HoldCustomerRequest>,
     ) -> Result<Response<HoldCustomerResponse>, Status> {
         let asked = CommandRequest::new(request.caller()?, "HoldCustomer", request.get_ref())?;
-        let response = commands::execute_and_await(&self.handler, &asked, Command::Hold, |live| {
-            moved(live, true).then(|| Ok(HoldCustomerResponse { interaction: Some(asked.view(live)) }))
-        });
-        response.await.map(Response::new)
+        let decide = |live: &_| moved(live, true).then_some(Ok(()));
+        let live = commands::execute_and_await(&self.handler, &asked, Command::Hold, decide).await?;
+        Ok(Response::new(HoldCustomerResponse { interaction: Some(asked.view(&live)) }))
     }
 
     async fn resume_customer(
@@ -200,10 +199,9 @@ impl InteractionService for InteractionApi {
         request: Request<ResumeCustomerRequest>,
     ) -> Result<Response<ResumeCustomerResponse>, Status> {
         let asked = CommandRequest::new(request.caller()?, "ResumeCustomer", request.get_ref())?;
-        let response = commands::execute_and_await(&self.handler, &asked, Command::Resume, |live| {
-            moved(live, false).then(|| Ok(ResumeCustomerResponse { interaction: Some(asked.view(live)) }))
-        });
-        response.await.map(Response::new)
+        let decide = |live: &_| moved(live, false).then_some(Ok(()));
+        let live = commands::execute_and_await(&self.handler, &asked, Command::Resume, decide).await?;
+        Ok(Response::new(ResumeCustomerResponse { interaction: Some(asked.view(&live)) }))
     }
 
     async fn set_mute(&self, request: Request<SetMuteRequest>) -> Result<Response<SetMuteResponse>, Status> {

@@ -1,9 +1,10 @@
 //! Calls that agents place: everything that such a call begins with, looked up and frozen. Nothing outside is dialled without a rule (X3).
 
-use super::{InteractionApi, parse};
+use super::{InteractionApi, commands, parse};
 use crate::{
     command_handler::{OutgoingCall, not_found},
-    convert::{facts, view, words},
+    convert::{self, facts, view, words},
+    live::Live,
 };
 use baton_api::{
     ApiError,
@@ -14,7 +15,7 @@ use baton_api::{
 };
 use baton_domain::{
     Actor, Opening,
-    interaction::{LegSource, Outside},
+    interaction::{LegSource, Outside, Stage},
 };
 use baton_runtime::{auth::Caller, ids};
 use baton_store::requests::{BodyHash, RequestKey};
@@ -31,8 +32,10 @@ impl InteractionApi {
         {
             return Err(status.clone());
         }
-        let answer = |live: &_| PlaceCallResponse { interaction: Some(view::interaction(live, Some(&actor))) };
-        self.handler.place(&key, BodyHash::of(&request), opening, answer).await
+        let placed = self.handler.place(&key, BodyHash::of(&request), opening).await?;
+        let (live, outcome) = commands::outcome(&self.handler, placed, &mut decided).await?;
+        outcome?;
+        Ok(PlaceCallResponse { interaction: Some(view::interaction(&live, Some(&actor))) })
     }
 
     async fn outgoing(&self, tenant: &str, actor: &Actor, request: &PlaceCallRequest) -> Result<OutgoingCall, Status> {
@@ -69,5 +72,20 @@ impl InteractionApi {
             policy_version,
         };
         Ok(OutgoingCall { opening, policy, agent })
+    }
+}
+
+/// What the agent who calls is answered: nothing while they are being reserved; a clear refusal when they can't call; otherwise OK (F9).
+fn decided(live: &Live) -> Option<Result<(), Status>> {
+    match live.stage {
+        Stage::Ended(reason) if live.nobody_was_rung() => {
+            let (reason, why) = convert::unavailable(reason);
+            let message = format!(
+                "The agent who calls is {why}. The policy says in which states they may call (interaction.dial_states)."
+            );
+            Some(Err(ApiError::failed_precondition(reason, message).with("interaction_id", live.id).into()))
+        }
+        Stage::Seeking(_) if live.nobody_was_rung() => None,
+        _ => Some(Ok(())),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{TransferApi, commands, commands::CommandRequest, parse};
 use crate::{
-    command_handler::not_found,
+    command_handler::{CommandOutcome, not_found},
     convert::{self, facts},
     filter,
     live::Live,
@@ -57,15 +57,15 @@ impl TransferService for TransferApi {
             return Err(status.clone());
         }
         let command = target.map(|target| Command::Start(StartTransfer { kind, target, message }));
-        if let Some(known) = commands::commit(&self.handler, &asked, command).await? {
-            return Ok(Response::new(known));
-        }
-        let number = transfers::by_request(&self.handler.db, asked.id, &asked.request_key).await?;
-        let response = commands::await_outcome(&self.handler, &asked, |live| {
-            let result = decided(live, TransferNo(number?))?;
-            Some(result.map(|()| StartTransferResponse { interaction: Some(asked.view(live)) }))
-        });
-        response.await.map(Response::new)
+        let live = match commands::commit(&self.handler, &asked, command).await? {
+            CommandOutcome::Answered(live) => live,
+            CommandOutcome::Waiting(committed) => {
+                let number = transfers::by_request(&self.handler.db, asked.id, &asked.request_key).await?;
+                let decide = |live: &_| decided(live, TransferNo(number?));
+                commands::await_outcome(&self.handler, &asked, committed, decide).await?
+            }
+        };
+        Ok(Response::new(StartTransferResponse { interaction: Some(asked.view(&live)) }))
     }
 
     async fn decline_transfer(
@@ -232,16 +232,12 @@ fn decided(live: &Live, no: TransferNo) -> Option<Result<(), Status>> {
 
 fn refused(id: InteractionId, ended: &TransferRecord) -> Option<Status> {
     let (reason, why) = match ended.reason? {
-        Reason::Busy => (ErrorReason::AgentBusy, "is on a call, or reserved for one"),
-        Reason::Offline => (ErrorReason::AgentOffline, "is offline"),
-        Reason::NobodyAvailable => (ErrorReason::AgentUnavailable, "is a team in which nobody can be asked"),
-        reason if is_target_refusal(reason) => {
-            (ErrorReason::AgentUnavailable, "is not available (away, in wrap-up, or not responding)")
-        }
+        Reason::NobodyAvailable => (ErrorReason::AgentUnavailable, "a team in which nobody can be asked"),
+        reason if is_target_refusal(reason) => convert::unavailable(reason),
         _ => return None,
     };
     let message = format!(
-        "The target {why}: choose somebody else. The customer is as the policy leaves them; see customer_on_hold."
+        "The target is {why}: choose somebody else. The customer is as the policy leaves them; see customer_on_hold."
     );
     Some(ApiError::failed_precondition(reason, message).with("transfer_id", ended.no.of(id)).into())
 }

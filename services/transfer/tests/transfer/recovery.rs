@@ -52,8 +52,9 @@ async fn after_a_crash_live_interactions_are_pushed_again_and_go_on() {
     world.answer(&id).await;
     let view = world.follow_until(&id, |view| view.parties.len() == 3).await;
     assert!(view.customer_on_hold);
-    let again = world.start_transfer(&id, 2, "start-1").await.expect("T7: the first answer, also after a crash");
-    assert!(rings(&again.interaction.unwrap()), "as it was answered then");
+    let again = world.start_transfer(&id, 2, "start-1").await.expect("T7: the first outcome, also after a crash");
+    let transfer = again.interaction.unwrap().transfer.unwrap();
+    assert_eq!(transfer.transfer_id, format!("{id}-transfer-1"));
 }
 
 #[tokio::test]

@@ -1,8 +1,14 @@
 //! B609, T7: the same request id gives the same answer, however often and from wherever it is asked.
 
 use crate::world::World;
-use baton_api::{ApiError, common::v1::Reason, error::ErrorReason};
+use baton_api::{
+    ApiError,
+    common::v1::Reason,
+    error::ErrorReason,
+    transfer::v1::{CancelTransferRequest, SetDataRequest, SetMuteRequest},
+};
 use futures::future::join_all;
+use sqlx::Connection as _;
 
 fn reason(status: &tonic::Status) -> ErrorReason {
     ApiError::from_status(status).expect("an error of Baton's").reason
@@ -80,4 +86,54 @@ async fn a_retry_gets_its_own_outcome_also_when_another_transfer_has_begun_since
     world.start_transfer(&id, 2, "start-2").await.expect("another try");
     let retried = world.start_transfer(&id, 2, "start-1").await.unwrap_err();
     assert_eq!(reason(&retried), ErrorReason::AgentBusy);
+}
+
+/// R1: who asks while the first caller's change is being committed must not decide on a state from before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_callers_who_ask_the_same_start_at_once_all_get_the_one_transfer() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    for round in 1..=40 {
+        let request_id = format!("start-{round}");
+        let answers = join_all((0..16).map(|_| world.start_transfer(&id, 2, &request_id))).await;
+        let expected = format!("{id}-transfer-{round}");
+        for answer in answers {
+            let transfer = answer.unwrap().interaction.unwrap().transfer;
+            assert_eq!(transfer.map(|it| it.transfer_id), Some(expected.clone()), "round {round}");
+        }
+        let cancel = CancelTransferRequest {
+            request_id: format!("cancel-{round}"),
+            interaction_id: id.clone(),
+            transfer_id: expected,
+            ..CancelTransferRequest::default()
+        };
+        world.transfers(1).cancel_transfer(cancel).await.unwrap();
+        world.follow_until(&id, |view| view.transfer.as_ref().is_some_and(|it| it.end_time.is_some())).await;
+    }
+}
+
+/// F7: what is kept of a request is its outcome, not the view, which may be as large as its notes and data.
+#[tokio::test]
+async fn f7_what_is_kept_of_a_request_does_not_grow_with_the_call() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    let set = (0..64).map(|key| (format!("key-{key}"), "x".repeat(1_024))).collect();
+    let large = SetDataRequest { request_id: "data".into(), interaction_id: id.clone(), set, ..Default::default() };
+    world.interactions(1).set_data(large).await.unwrap();
+    for muted in 0..50 {
+        let request = SetMuteRequest {
+            request_id: format!("mute-{muted}"),
+            interaction_id: id.clone(),
+            muted: muted % 2 == 0,
+            ..SetMuteRequest::default()
+        };
+        let first = world.interactions(1).set_mute(request.clone()).await.unwrap().into_inner().interaction.unwrap();
+        let again = world.interactions(1).set_mute(request).await.unwrap().into_inner().interaction.unwrap();
+        assert_eq!((first.data.len(), first.version), (64, again.version), "the same outcome, with the whole view");
+    }
+    let file = format!("sqlite://{}", world.folder.path().join("transfer.db").display());
+    let mut reader = sqlx::SqliteConnection::connect(&file).await.unwrap();
+    let kept: i64 =
+        sqlx::query_scalar("SELECT SUM(LENGTH(answer_body)) FROM store_requests").fetch_one(&mut reader).await.unwrap();
+    assert!(kept < 51 * 16, "{kept} bytes are kept of 51 requests");
 }
