@@ -14,6 +14,7 @@ pub mod event_type;
 pub mod fields;
 mod header_limit;
 pub mod mask;
+pub mod name;
 mod nearest;
 pub mod page;
 mod people;

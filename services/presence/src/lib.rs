@@ -58,6 +58,7 @@ pub struct Presence {
 /// Opens the database, reads it into memory, and starts the background tasks.
 pub async fn start(context: ServiceContext<PresenceConfig>) -> Result<Presence, StartError> {
     let db = context.open(&sqlx::migrate!()).await?;
+    store::names::renew(&db).await?;
     let lease_us = micros(context.config.lease_ms.duration());
     let core = Arc::new(PresenceCore::read(db, context.clock.clone(), context.lifecycle.clone(), lease_us).await?);
     ops::session::grant_grace(&core);

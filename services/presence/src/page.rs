@@ -13,7 +13,7 @@ const MAX_TOKEN: usize = 2_000;
 pub(crate) struct DirectoryCursor {
     /// Agents (0) come before teams (1).
     pub(crate) section: u8,
-    /// The item's name in lower case.
+    /// The item's name as lists are ordered by it ([`baton_api::name::key`]).
     pub(crate) key: String,
     pub(crate) id: Uuid,
 }

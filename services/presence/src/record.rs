@@ -78,8 +78,3 @@ pub(crate) struct TeamRecord {
     pub(crate) members: BTreeSet<AgentId>,
     pub(crate) etag: Etag,
 }
-
-/// A name in lower case: lists are ordered by it, and searches look into it.
-pub(crate) fn name_key(name: &str) -> String {
-    name.to_lowercase()
-}

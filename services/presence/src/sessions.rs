@@ -5,11 +5,11 @@
 //! last one. After a restart, each agent who was online has a session without a client for one lease, so that their client can
 //! come back before they are shown as offline.
 //!
-//! An agent has [`MAX_SESSIONS`] at most. One more is never refused: the session that was silent for longest gives way. A client
-//! that lost its connection cannot end what it left behind, and must not be locked out by it.
+//! An agent has [`MAX_SESSIONS`] at most. One more is never refused: one whose connection has broken gives way, or else the session that was
+//! silent for longest. A client that lost its connection cannot end what it left behind, and must not be locked out by it (F6).
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use baton_api::event::v1::agent_state_changed::Cause;
@@ -38,6 +38,8 @@ pub(crate) struct AgentSession {
     /// The request that opened it, if it was one that can be repeated.
     pub(crate) opening: Option<OpeningRequest>,
     lease_until_us: AtomicI64,
+    /// Its connection has broken, and nothing was heard of its client since.
+    is_left: AtomicBool,
     end: OnceLock<SessionEnd>,
     ended: Notify,
     /// Cancelled when the session is over.
@@ -76,14 +78,21 @@ impl AgentSession {
             id: SessionId(baton_runtime::ids::new_uuid()),
             opening,
             lease_until_us: AtomicI64::new(lease_until_us),
+            is_left: AtomicBool::new(false),
             end: OnceLock::new(),
             ended: Notify::new(),
             over: CancellationToken::new(),
         })
     }
 
-    /// Moves the lease; `false` if the session has ended. Costs one store.
+    /// Notes that the connection has broken. The lease goes on.
+    pub(crate) fn leave(&self) {
+        self.is_left.store(true, Ordering::Relaxed);
+    }
+
+    /// Moves the lease; `false` if the session has ended. Costs two stores.
     pub(crate) fn renew(&self, lease_until_us: i64) -> bool {
+        self.is_left.store(false, Ordering::Relaxed);
         let later = |until_us| (until_us != ENDED).then_some(lease_until_us.max(until_us));
         self.lease_until_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later).is_ok()
     }
@@ -121,13 +130,16 @@ impl AgentSession {
 }
 
 impl AgentSessions {
-    /// Adds a session. If the agent has too many, the one that was silent for longest gives way.
+    /// Adds a session. If the agent has too many, one that was left gives way, or else the one that was silent for longest.
     pub(crate) fn add(&self, key: &AgentKey, session: &Arc<AgentSession>) {
         let mut all = self.all();
         let own = all.entry(key.clone()).or_default();
         own.insert(session.id, Arc::clone(session));
         if own.len() > MAX_SESSIONS {
-            let silent_for = |it: &&Arc<AgentSession>| (it.lease_until_us.load(Ordering::Relaxed), it.id);
+            let silent_for = |it: &&Arc<AgentSession>| {
+                let has_client = !it.is_left.load(Ordering::Relaxed);
+                (has_client, it.lease_until_us.load(Ordering::Relaxed), it.id)
+            };
             let others = own.values().filter(|it| it.id != session.id);
             if let Some(oldest) = others.min_by_key(silent_for).map(Arc::clone) {
                 own.remove(&oldest.id);
@@ -193,6 +205,22 @@ mod tests {
         let session = AgentSession::new(15, None);
         session.end_with(SessionEnd::Goodbye);
         assert_eq!(session.ends(&clock).await, SessionEnd::Goodbye);
+    }
+
+    #[test]
+    fn f6_what_a_broken_connection_left_behind_gives_way_before_a_living_client() {
+        let sessions = AgentSessions::default();
+        let key = ("acme".parse().unwrap(), AgentId(Uuid::from_u128(1)));
+        let living: Vec<_> = (0..2).map(|n| AgentSession::new(n, None)).collect();
+        for session in &living {
+            sessions.add(&key, session);
+        }
+        for n in 0..100 {
+            let tab = AgentSession::new(50 + n, None);
+            sessions.add(&key, &tab);
+            tab.leave();
+        }
+        assert!(living.iter().all(|it| it.end.get().is_none()), "their heartbeats are older, and they live");
     }
 
     #[test]

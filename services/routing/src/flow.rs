@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use baton_api::routing::v1::call_flow_step::{RingAgent, RingTeam, Step, Voicemail};
 use baton_api::routing::v1::{CallFlow, CallFlowStep};
-use baton_api::{ApiError, fields};
+use baton_api::{ApiError, fields, name};
 use uuid::Uuid;
 
-const MAX_NAME: usize = 100;
 const MAX_STEPS: usize = 20;
 const MAX_MAILBOX: usize = 64;
 const DEFAULT_RING_MS: i64 = 20_000;
@@ -38,7 +37,7 @@ impl FlowChange {
     pub(crate) fn parse(flow: &CallFlow, names: &[&str]) -> Result<Self, ApiError> {
         let has = |field| names.contains(&field);
         let (name, steps) = fields::all((
-            has("name").then(|| name(&flow.name)).transpose(),
+            has("name").then(|| name::parse("call_flow.name", &flow.name)).transpose(),
             has("steps").then(|| check_steps(flow.steps.clone())).transpose(),
         ))?;
         Ok(Self { name, steps, skip_voicemail: has("skip_voicemail").then_some(flow.skip_voicemail) })
@@ -172,15 +171,6 @@ fn duration(field: &str, ms: &mut i64, default: i64, most: i64) -> Result<(), Ap
         *ms = default;
     }
     Ok(())
-}
-
-fn name(name: &str) -> Result<String, ApiError> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-        let why = format!("must be 1 to {MAX_NAME} characters, without control characters");
-        return Err(ApiError::invalid_argument("call_flow.name", why));
-    }
-    Ok(name.to_owned())
 }
 
 /// Reads an id that a client sent in `field`.

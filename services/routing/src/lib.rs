@@ -52,6 +52,7 @@ pub struct Routing {
 /// Opens the database and starts the background tasks.
 pub async fn start(context: ServiceContext<RoutingConfig>) -> Result<Routing, StartError> {
     let db = context.open(&sqlx::migrate!()).await?;
+    store::flows::renew_keys(&db).await?;
     let (clock, tasks) = (context.clock.clone(), context.lifecycle.clone());
     let presence = PresenceClient::new(context.peers.clone());
     let rescan = context.config.rescan_interval_ms.duration();

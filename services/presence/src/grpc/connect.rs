@@ -31,7 +31,12 @@ type Out = mpsc::Sender<Result<ConnectResponse, Status>>;
 /// Serves one connection until it ends.
 pub(super) async fn serve(core: &Arc<PresenceCore>, key: AgentKey, mut inbound: Streaming<ConnectRequest>, out: Out) {
     let result = match begin(core, key, &mut inbound, &out).await {
-        Ok(connection) => connection.run(core, &mut inbound, &out).await,
+        Ok(connection) => {
+            let session = Arc::clone(&connection.session);
+            let result = connection.run(core, &mut inbound, &out).await;
+            session.leave();
+            result
+        }
         Err(status) => Err(status),
     };
     if let Err(status) = result {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use baton_api::presence::v1::{Agent, AgentState, OpenSessionRequest, TargetFilter, Team};
-use baton_api::{ApiError, fields};
+use baton_api::{ApiError, fields, name};
 use baton_runtime::auth::{Caller, Role, TenantId};
 use baton_store::requests::{BodyHash, RequestKey};
 use tonic::Status;
@@ -14,7 +14,7 @@ use crate::ids::{AgentId, TeamId};
 use crate::index::PickerFilter;
 use crate::ops::session::SessionWanted;
 use crate::ops::teams::MAX_MEMBERS;
-use crate::record::{AgentProfile, name_key};
+use crate::record::AgentProfile;
 use crate::sessions::OpeningRequest;
 use crate::status::{RequestedState, ShownState};
 
@@ -59,7 +59,7 @@ pub(super) fn agent_to_set(caller: &Caller, agent_id: &str) -> Result<AgentId, A
 
 pub(super) fn profile(agent: &Agent) -> Result<AgentProfile, ApiError> {
     let (name, email, phone) =
-        fields::all((name("agent.name", &agent.name), email(&agent.email), phone(&agent.phone)))?;
+        fields::all((name::parse("agent.name", &agent.name), email(&agent.email), phone(&agent.phone)))?;
     Ok(AgentProfile { phone, name, email, voicemail: agent.voicemail })
 }
 
@@ -87,7 +87,7 @@ fn is_number(phone: &str) -> bool {
 
 /// A team's name and members.
 pub(super) fn team(team: &Team) -> Result<(String, BTreeSet<AgentId>), ApiError> {
-    fields::all((name("team.name", &team.name), agent_ids("team.agent_ids", &team.agent_ids, MAX_MEMBERS)))
+    fields::all((name::parse("team.name", &team.name), agent_ids("team.agent_ids", &team.agent_ids, MAX_MEMBERS)))
 }
 
 /// The agents who become members of a team, or are no longer.
@@ -182,7 +182,7 @@ pub(super) fn filter(filter: Option<&TargetFilter>, caller: &Caller) -> Result<P
     let team = team.map(|it| TeamId::parse("filter.team_id", it)).transpose();
     let ((), team) = fields::all((text("filter.search", &filter.search), team))?;
     Ok(PickerFilter {
-        search: name_key(&filter.search),
+        search: name::key(&filter.search),
         team,
         include_unavailable: filter.include_unavailable,
         caller: subject_agent(caller),
@@ -191,8 +191,8 @@ pub(super) fn filter(filter: Option<&TargetFilter>, caller: &Caller) -> Result<P
 
 /// Checks free text: not too long, and without what would garble a screen or a log.
 pub(super) fn text(field: &str, text: &str) -> Result<(), ApiError> {
-    if text.chars().count() > MAX_TEXT || text.chars().any(char::is_control) {
-        let why = format!("must be {MAX_TEXT} characters at most, without control characters");
+    if text.chars().count() > MAX_TEXT || name::hidden(text).is_some() {
+        let why = format!("must be {MAX_TEXT} characters at most, without control characters and invisible ones");
         return Err(ApiError::invalid_argument(field, why));
     }
     Ok(())
@@ -206,15 +206,6 @@ pub(super) fn foreign_id(field: &str, text: &str) -> Result<String, ApiError> {
         return Err(ApiError::invalid_argument(field, why));
     }
     Ok(text.to_owned())
-}
-
-pub(super) fn name(field: &str, name: &str) -> Result<String, ApiError> {
-    text(field, name)?;
-    let name = name.trim();
-    if name.is_empty() {
-        return Err(ApiError::invalid_argument(field, "must not be empty"));
-    }
-    Ok(name.to_owned())
 }
 
 pub(super) fn email(email: &str) -> Result<String, ApiError> {

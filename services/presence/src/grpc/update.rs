@@ -1,7 +1,7 @@
 //! What an update changes: the fields that its mask names.
 
 use baton_api::presence::v1::{Agent, Team};
-use baton_api::{ApiError, mask};
+use baton_api::{ApiError, mask, name};
 use prost_types::FieldMask;
 
 use super::parse;
@@ -20,7 +20,7 @@ pub(super) fn profile_change(agent: &Agent, mask: Option<&FieldMask>) -> Result<
     })?;
     let has = |field| names.contains(&field);
     Ok(ProfileChange {
-        name: has("name").then(|| parse::name("agent.name", &agent.name)).transpose()?,
+        name: has("name").then(|| name::parse("agent.name", &agent.name)).transpose()?,
         email: has("email").then(|| parse::email(&agent.email)).transpose()?,
         phone: has("phone").then(|| parse::phone(&agent.phone)).transpose()?,
         voicemail: has("voicemail").then_some(agent.voicemail),
@@ -35,7 +35,7 @@ pub(super) fn team_change(team: &Team, mask: Option<&FieldMask>) -> Result<TeamC
     let has = |field| names.contains(&field);
     let members = || parse::agent_ids("team.agent_ids", &team.agent_ids, MAX_MEMBERS);
     Ok(TeamChange {
-        name: has("name").then(|| parse::name("team.name", &team.name)).transpose()?,
+        name: has("name").then(|| name::parse("team.name", &team.name)).transpose()?,
         members: has("agent_ids").then(members).transpose()?,
     })
 }

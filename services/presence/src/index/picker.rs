@@ -2,17 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use baton_api::name;
 use baton_api::presence::v1::PickerTarget;
 
 use super::tenant::{TenantDirectory, TenantIndex, Touched};
 use crate::convert;
 use crate::ids::{AgentId, TeamId};
 use crate::page::DirectoryCursor;
-use crate::record::{AgentRecord, TeamRecord, name_key};
+use crate::record::{AgentRecord, TeamRecord};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PickerFilter {
-    /// In lower case; empty for all targets.
+    /// As [`name::key`] has it; empty for all targets.
     pub(crate) search: String,
     /// Only members of this team.
     pub(crate) team: Option<TeamId>,
@@ -72,7 +73,7 @@ impl TenantIndex {
 }
 
 fn cursor(section: u8, name: &str, id: uuid::Uuid) -> DirectoryCursor {
-    DirectoryCursor { section, key: name_key(name), id }
+    DirectoryCursor { section, key: name::key(name), id }
 }
 
 impl TenantDirectory {
@@ -98,17 +99,17 @@ impl TenantDirectory {
 
     fn shows_team(&self, filter: &PickerFilter, team: &TeamRecord) -> bool {
         filter.team.is_none()
-            && name_key(&team.name).contains(&filter.search)
+            && name::key(&team.name).contains(&filter.search)
             && (filter.include_unavailable || self.available_in(team.id, filter.caller) > 0)
     }
 
     fn finds_agent(&self, search: &str, agent: &AgentRecord) -> bool {
         search.is_empty()
-            || name_key(&agent.profile.name).contains(search)
-            || agent.profile.email.to_lowercase().contains(search)
+            || name::key(&agent.profile.name).contains(search)
+            || name::key(&agent.profile.email).contains(search)
             || self
                 .teams_of(agent.id)
-                .any(|team| self.team(team).is_some_and(|team| name_key(&team.name).contains(search)))
+                .any(|team| self.team(team).is_some_and(|team| name::key(&team.name).contains(search)))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Agents are created, changed and deleted.
 
-use baton_api::ApiError;
 use baton_api::error::ErrorReason;
 use baton_api::event::v1::Change;
+use baton_api::{ApiError, name};
 use tonic::Status;
 
 use super::teams::team_changed;
@@ -11,7 +11,7 @@ use crate::events;
 use crate::ids::AgentId;
 use crate::record::{AgentProfile, AgentRecord, ProfileChange};
 use crate::status::AgentStatus;
-use crate::store::{agents, statuses, teams};
+use crate::store::{agents, names, statuses, teams};
 use baton_store::Etag;
 
 pub(crate) async fn create_agent(
@@ -19,6 +19,7 @@ pub(crate) async fn create_agent(
     id: AgentId,
     profile: &AgentProfile,
 ) -> Result<AgentRecord, Status> {
+    refuse_twin(edit, id, &profile.name).await?;
     if !agents::insert(edit.tx, edit.context.tenant, id, profile, &Etag::new(baton_runtime::ids::new_uuid())).await? {
         let message = "There is an agent with this id. Leave the id empty to get a fresh one.";
         return Err(ApiError::already_exists("agent", message).into());
@@ -40,6 +41,9 @@ pub(crate) async fn update_agent(
     let profile = change.of(&before.profile);
     if profile == before.profile {
         return Ok(before);
+    }
+    if profile.name != before.profile.name {
+        refuse_twin(edit, id, &profile.name).await?;
     }
     let etag = Etag::new(baton_runtime::ids::new_uuid());
     agents::update(edit.tx, edit.context.tenant, id, &profile, &etag).await?;
@@ -65,6 +69,21 @@ pub(crate) async fn delete_agent(edit: &mut Edit<'_>, id: AgentId) -> Result<(),
         team_changed(edit, team, Change::Updated).await?;
     }
     agent_changed(edit, id, Change::Deleted).await
+}
+
+/// Two agents may have one name, but not names that are there to be taken for each other (S14).
+async fn refuse_twin(edit: &mut Edit<'_>, id: AgentId, name: &str) -> Result<(), Status> {
+    let alike = names::like_agents(edit.tx, edit.context.tenant, id.0, name).await?;
+    match alike.iter().find(|it| name::confusable(name, it)) {
+        Some(other) => Err(confusable("agent.name", "agent", other).into()),
+        None => Ok(()),
+    }
+}
+
+/// The refusal of a name that looks like another one.
+pub(super) fn confusable(field: &str, what: &str, other: &str) -> ApiError {
+    let why = format!("looks like the name of the {what} {other}, but is written in other characters; choose another");
+    ApiError::invalid_argument(field, why)
 }
 
 async fn existing_agent(edit: &mut Edit<'_>, id: AgentId) -> Result<AgentRecord, Status> {

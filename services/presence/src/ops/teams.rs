@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use baton_api::ApiError;
 use baton_api::event::v1::Change;
+use baton_api::{ApiError, name};
 use tonic::Status;
 
 use crate::edit::Edit;
 use crate::events;
 use crate::ids::{AgentId, TeamId};
+use crate::ops::agents::confusable;
 use crate::record::{TeamChange, TeamRecord};
-use crate::store::teams;
+use crate::store::{names, teams};
 use baton_store::Etag;
 
 /// Members of one team.
@@ -22,6 +23,7 @@ pub(crate) async fn create_team(
     name: &str,
     members: &BTreeSet<AgentId>,
 ) -> Result<TeamRecord, Status> {
+    refuse_twin(edit, id, name).await?;
     if !teams::insert(edit.tx, edit.context.tenant, id, name, &Etag::new(baton_runtime::ids::new_uuid())).await? {
         let message = "There is a team with this id. Leave the id empty to get a fresh one.";
         return Err(ApiError::already_exists("team", message).into());
@@ -45,6 +47,7 @@ pub(crate) async fn update_team(
         return Ok(before);
     }
     if let Some(name) = name {
+        refuse_twin(edit, id, name).await?;
         teams::rename(edit.tx, edit.context.tenant, id, name).await?;
     }
     if let Some(members) = members {
@@ -94,6 +97,19 @@ pub(super) async fn team_changed(edit: &mut Edit<'_>, id: TeamId, change: Change
     let team = existing_team(edit, id).await?;
     events::team_changed(edit.tx, edit.context, id, change, Some(&team)).await?;
     Ok(team)
+}
+
+/// A team's name is its own in the tenant: calls are handed to it by name.
+async fn refuse_twin(edit: &mut Edit<'_>, id: TeamId, name: &str) -> Result<(), Status> {
+    let alike = names::like_teams(edit.tx, edit.context.tenant, id.0, name).await?;
+    if let Some(other) = alike.iter().find(|it| name::key(it) == name::key(name)) {
+        let message = format!("There is a team {other} already. Choose another name, or change that team.");
+        return Err(ApiError::already_exists("team", message).into());
+    }
+    match alike.iter().find(|it| name::confusable(name, it)) {
+        Some(other) => Err(confusable("team.name", "team", other).into()),
+        None => Ok(()),
+    }
 }
 
 async fn existing_team(edit: &mut Edit<'_>, id: TeamId) -> Result<TeamRecord, Status> {

@@ -1,11 +1,12 @@
 //! The agents' profiles.
 
+use baton_api::name;
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 
 use crate::ids::AgentId;
 use crate::page::DirectoryCursor;
-use crate::record::{AgentProfile, name_key};
+use crate::record::AgentProfile;
 use baton_store::Etag;
 
 #[derive(sqlx::FromRow)]
@@ -28,16 +29,17 @@ pub(crate) async fn insert(
     etag: &Etag,
 ) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
-        "INSERT INTO agents (tenant, agent_id, name, name_key, email, phone, voicemail, etag)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING")
+        "INSERT INTO agents (tenant, agent_id, name, name_key, look, email, phone, voicemail, etag)
+         VALUES ($1, $2, $3, $4, $9, $5, $6, $7, $8) ON CONFLICT DO NOTHING")
         .bind(tenant.as_str())
         .bind(id)
         .bind(&profile.name)
-        .bind(name_key(&profile.name))
+        .bind(name::key(&profile.name))
         .bind(&profile.email)
         .bind(&profile.phone)
         .bind(profile.voicemail)
         .bind(etag)
+        .bind(name::look(&profile.name))
         .execute(conn)
         .await)?
     .rows_affected();
@@ -53,16 +55,17 @@ pub(crate) async fn update(
     etag: &Etag,
 ) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
-        "UPDATE agents SET name = $3, name_key = $4, email = $5, phone = $6, voicemail = $7, etag = $8
+        "UPDATE agents SET name = $3, name_key = $4, look = $9, email = $5, phone = $6, voicemail = $7, etag = $8
          WHERE tenant = $1 AND agent_id = $2")
         .bind(tenant.as_str())
         .bind(id)
         .bind(&profile.name)
-        .bind(name_key(&profile.name))
+        .bind(name::key(&profile.name))
         .bind(&profile.email)
         .bind(&profile.phone)
         .bind(profile.voicemail)
         .bind(etag)
+        .bind(name::look(&profile.name))
         .execute(conn)
         .await)?;
     Ok(())

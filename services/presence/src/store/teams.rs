@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use baton_api::name;
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 
 use crate::ids::{AgentId, TeamId};
 use crate::page::DirectoryCursor;
-use crate::record::{TeamRecord, name_key};
+use crate::record::TeamRecord;
 use baton_store::Etag;
 
 /// Rows in one statement: well below the limit on parameters.
@@ -28,12 +29,13 @@ pub(crate) async fn insert(
     etag: &Etag,
 ) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
-        "INSERT INTO teams (tenant, team_id, name, name_key, etag) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING")
+        "INSERT INTO teams (tenant, team_id, name, name_key, look, etag) VALUES ($1, $2, $3, $4, $6, $5) ON CONFLICT DO NOTHING")
         .bind(tenant.as_str())
         .bind(id)
         .bind(name)
-        .bind(name_key(name))
+        .bind(name::key(name))
         .bind(etag)
+        .bind(name::look(name))
         .execute(conn)
         .await)?
     .rows_affected();
@@ -42,11 +44,12 @@ pub(crate) async fn insert(
 
 /// Gives a team, which must exist, another name, or the same.
 pub(crate) async fn rename(tx: &mut Tx, tenant: &TenantId, id: TeamId, name: &str) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("UPDATE teams SET name = $3, name_key = $4 WHERE tenant = $1 AND team_id = $2")
+    on!(tx, conn => sqlx::query("UPDATE teams SET name = $3, name_key = $4, look = $5 WHERE tenant = $1 AND team_id = $2")
         .bind(tenant.as_str())
         .bind(id)
         .bind(name)
-        .bind(name_key(name))
+        .bind(name::key(name))
+        .bind(name::look(name))
         .execute(conn)
         .await)?;
     Ok(())

@@ -4,9 +4,10 @@ use baton_api::error::{ApiError, ErrorReason};
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
 use baton_api::presence::v1::{
     Agent, CreateAgentRequest, CreateTeamRequest, DeleteAgentRequest, DeleteTeamRequest, GetAgentRequest,
-    ListAgentsRequest, ListTeamsRequest, Team, UpdateAgentRequest,
+    ListAgentsRequest, ListTargetsRequest, ListTeamsRequest, TargetFilter, Team, UpdateAgentRequest, UpdateTeamRequest,
 };
 use baton_runtime::auth::Role;
+use sqlx::Connection as _;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
@@ -109,4 +110,78 @@ async fn lists_are_by_name_in_pages() {
         }
     }
     assert_eq!(names, ["ada", "Bob", "cy", "Di"]);
+}
+
+#[tokio::test]
+async fn s14_a_twin_in_another_script_is_refused_and_so_is_a_second_team_of_the_name() {
+    let world = World::new().await;
+    let mut directory = world.directory(Role::Admin);
+    let mut agent = async |name: &str| {
+        let agent = Some(Agent { name: name.to_owned(), phone: fresh(), ..Agent::default() });
+        directory.create_agent(CreateAgentRequest { request_id: fresh(), agent }).await
+    };
+    agent("Ada").await.unwrap();
+    agent("Ada").await.expect("two people may have one name");
+    for twin in ["\u{410}da", "\u{200b}", "Ada\u{3164}", "\u{202e}adA"] {
+        assert_eq!(ApiError::of(&agent(twin).await.unwrap_err()).fields[0].0, "agent.name", "{twin:?}");
+    }
+    let mut directory = world.directory(Role::Admin);
+    let mut team = async |name: &str| {
+        let team = Some(Team { name: name.to_owned(), ..Team::default() });
+        directory.create_team(CreateTeamRequest { request_id: fresh(), team }).await
+    };
+    let sales = team("Sales").await.unwrap().into_inner().team.unwrap();
+    for same in ["Sales", "SALES", " S\u{e0}les "] {
+        assert_eq!(reason(&team(same).await.unwrap_err()), ErrorReason::AlreadyExists, "{same}");
+    }
+    assert_eq!(ApiError::of(&team("S\u{430}les").await.unwrap_err()).fields[0].0, "team.name");
+    let other = team("Support").await.unwrap().into_inner().team.unwrap();
+    let renamed = Team { name: "sales".to_owned(), ..other };
+    let rename = UpdateTeamRequest { request_id: fresh(), team: Some(renamed), update_mask: None };
+    let mut directory = world.directory(Role::Admin);
+    assert_eq!(reason(&directory.update_team(rename).await.unwrap_err()), ErrorReason::AlreadyExists);
+    let itself = Some(Team { name: "SALES".to_owned(), ..sales });
+    directory
+        .update_team(UpdateTeamRequest { request_id: fresh(), team: itself, update_mask: None })
+        .await
+        .expect("its own name in capitals");
+}
+
+#[tokio::test]
+async fn f10_names_are_found_however_they_are_written_also_those_that_a_version_before_stored() {
+    let mut world = World::new().await;
+    let ada = world.agent("Ada").await;
+    for name in ["Gro\u{df}", "Zo\u{eb} \u{dc}nal"] {
+        let agent = Some(Agent { name: name.to_owned(), phone: fresh(), ..Agent::default() });
+        let create = CreateAgentRequest { request_id: fresh(), agent };
+        world.directory(Role::Admin).create_agent(create).await.unwrap();
+    }
+    let found = async |world: &World, search: &str| {
+        let filter = TargetFilter { search: search.to_owned(), include_unavailable: true, ..TargetFilter::default() };
+        let request = ListTargetsRequest { filter: Some(filter), ..ListTargetsRequest::default() };
+        let targets = world.presence(ada).list_targets(request).await.unwrap().into_inner().targets;
+        targets.into_iter().map(|it| it.name).collect::<Vec<_>>()
+    };
+    for restarted in [false, true] {
+        if restarted {
+            world.stop().await;
+            let file = format!("sqlite://{}", world.database().display());
+            let mut writer = sqlx::SqliteConnection::connect(&file).await.unwrap();
+            let old = "UPDATE agents SET look = '', name_key = name";
+            sqlx::query(old).execute(&mut writer).await.unwrap();
+            writer.close().await.unwrap();
+            world.restart().await;
+        }
+        for search in ["GROSS", "gro\u{df}"] {
+            assert_eq!(found(&world, search).await, ["Gro\u{df}"], "{search}");
+        }
+        for search in ["zoe", "ZOE\u{308}", "unal"] {
+            assert_eq!(found(&world, search).await, ["Zo\u{eb} \u{dc}nal"], "{search}");
+        }
+    }
+    let request = ListAgentsRequest { page_size: 1, ..ListAgentsRequest::default() };
+    let first = world.directory(Role::Admin).list_agents(request.clone()).await.unwrap().into_inner();
+    let next = ListAgentsRequest { page_token: first.next_page_token, ..request };
+    let second = world.directory(Role::Admin).list_agents(next).await.unwrap().into_inner();
+    assert_eq!((first.agents[0].name.as_str(), second.agents[0].name.as_str()), ("Ada", "Gro\u{df}"));
 }

@@ -6,7 +6,7 @@ use baton_api::routing::v1::{
     CallFlow, DeleteCallFlowRequest, DeleteCallFlowResponse, GetCallFlowRequest, GetCallFlowResponse,
     ListCallFlowsRequest, ListCallFlowsResponse, UpdateCallFlowRequest, UpdateCallFlowResponse,
 };
-use baton_api::{ApiError, fields, page};
+use baton_api::{ApiError, fields, name, page};
 use baton_runtime::auth::{Caller, TenantId};
 use baton_runtime::ids;
 use baton_store::Etag;
@@ -42,9 +42,8 @@ impl RoutingApi {
         let (size, after) =
             fields::all((page::size(request.page_size), ConfigurationCursor::parse(&request.page_token)))?;
         let mut found = flows::list(&mut self.matcher.core.db.read().await?, tenant, &after, size + 1).await?;
-        let next_page_token = page::cut(&mut found, size, |it| {
-            ConfigurationCursor { key: it.flow.name.to_lowercase(), id: it.id }.token()
-        });
+        let next_page_token =
+            page::cut(&mut found, size, |it| ConfigurationCursor { key: name::key(&it.flow.name), id: it.id }.token());
         let call_flows = found.into_iter().map(StoredFlow::shown).collect();
         Ok(ListCallFlowsResponse { call_flows, next_page_token })
     }

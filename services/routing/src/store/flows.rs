@@ -1,8 +1,9 @@
 //! Call flows, each stored as an encoded message without its etag, which is a column.
 
+use baton_api::name;
 use baton_api::routing::v1::CallFlow;
 use baton_runtime::auth::TenantId;
-use baton_store::{Etag, Reader, StoreError, Tx, on};
+use baton_store::{Db, Etag, Reader, StoreError, Tx, on};
 use prost::Message as _;
 use uuid::Uuid;
 
@@ -62,7 +63,7 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, flow: &StoredFlow) -> Re
          ON CONFLICT (tenant, call_flow_id) DO UPDATE SET name_key = $3, flow = $4, etag = $5")
         .bind(tenant.as_str())
         .bind(flow.id)
-        .bind(flow.flow.name.to_lowercase())
+        .bind(name::key(&flow.flow.name))
         .bind(flow.flow.encode_to_vec())
         .bind(&flow.etag)
         .execute(conn)
@@ -123,4 +124,23 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: Uuid) -> Result<(
         .execute(conn)
         .await)?;
     Ok(())
+}
+
+/// A flow's key: tenant, id, the name's key as it was written, and the flow.
+type KeyedFlow = (String, Uuid, String, Vec<u8>);
+
+/// Writes the keys of names anew that a version before made in another way.
+pub(crate) async fn renew_keys(db: &Db) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    let flows: Vec<KeyedFlow> = on!(tx, conn => sqlx::query_as(
+        "SELECT tenant, call_flow_id, name_key, flow FROM call_flows").fetch_all(conn).await)?;
+    for (tenant, id, key, flow) in flows {
+        // One that can't be read is reported when it is asked for.
+        let Ok(flow) = CallFlow::decode(flow.as_slice()) else { continue };
+        if name::key(&flow.name) != key {
+            on!(tx, conn => sqlx::query("UPDATE call_flows SET name_key = $3 WHERE tenant = $1 AND call_flow_id = $2")
+                .bind(tenant).bind(id).bind(name::key(&flow.name)).execute(conn).await)?;
+        }
+    }
+    tx.commit().await
 }

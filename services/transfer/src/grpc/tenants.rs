@@ -203,8 +203,8 @@ fn tenant_id(field: &str, id: &str) -> Result<TenantId, ApiError> {
 }
 
 fn text(field: &str, text: &str) -> Result<String, ApiError> {
-    if text.chars().count() > MAX_TEXT || text.chars().any(char::is_control) {
-        let why = format!("must have at most {MAX_TEXT} characters, and no control characters");
+    if text.chars().count() > MAX_TEXT || baton_api::name::hidden(text).is_some() {
+        let why = format!("must have at most {MAX_TEXT} characters, and no control characters or invisible ones");
         return Err(ApiError::invalid_argument(field, why));
     }
     Ok(text.trim().to_owned())
