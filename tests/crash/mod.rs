@@ -6,7 +6,9 @@
 mod moments;
 mod restart;
 mod services;
+mod standstill;
 mod switch;
+mod time_set;
 
 use std::path::Path;
 
@@ -19,7 +21,15 @@ use crate::harness::{Office, Scenario, aftermath, on_its_own};
 
 /// All of them.
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    [services::scenarios(), moments::scenarios(), switch::scenarios(), restart::scenarios()].concat()
+    [
+        services::scenarios(),
+        moments::scenarios(),
+        switch::scenarios(),
+        restart::scenarios(),
+        standstill::scenarios(),
+        time_set::scenarios(),
+    ]
+    .concat()
 }
 
 /// Plays a scenario in an office of its own; afterwards nothing is left.

@@ -113,10 +113,24 @@ impl Embedded {
 
     /// `kill -9` of the switch.
     pub fn kill_switch(&self) -> anyhow::Result<()> {
-        let switches: Vec<_> = process::working_on(self.data.path()).into_iter().filter(|it| it.is("switch")).collect();
-        anyhow::ensure!(!switches.is_empty(), "there is no switch that works on {}", self.data.path().display());
-        for switch in switches {
-            switch.signal(Signal::KILL);
+        self.signal("switch", Signal::KILL)
+    }
+
+    /// The process that was started by this command (`up`, `switch`) stands still until [`goes_on`](Self::goes_on).
+    pub fn stands_still(&self, command: &str) -> anyhow::Result<()> {
+        self.signal(command, Signal::STOP)
+    }
+
+    /// It goes on.
+    pub fn goes_on(&self, command: &str) -> anyhow::Result<()> {
+        self.signal(command, Signal::CONT)
+    }
+
+    fn signal(&self, command: &str, signal: Signal) -> anyhow::Result<()> {
+        let found: Vec<_> = process::working_on(self.data.path()).into_iter().filter(|it| it.is(command)).collect();
+        anyhow::ensure!(!found.is_empty(), "no `{command}` works on {}", self.data.path().display());
+        for process in found {
+            process.signal(signal);
         }
         Ok(())
     }

@@ -112,7 +112,7 @@ impl AgentSession {
                 return *end;
             }
             let until_us = self.lease_until_us.load(Ordering::Relaxed);
-            if clock.now_us() >= until_us {
+            if clock.heard_us() >= until_us {
                 // A heartbeat that came a moment before wins.
                 let swapped =
                     self.lease_until_us.compare_exchange(until_us, ENDED, Ordering::Relaxed, Ordering::Relaxed);

@@ -227,7 +227,8 @@ impl Driver {
     /// Advances the engine to the present time.
     async fn catch_up(&mut self) -> Result<(), Stopped> {
         loop {
-            let now_us = self.clock.now_us();
+            // After the process stood still, phones that were answered meanwhile are heard before their ring time is over (R2).
+            let now_us = self.clock.heard_us();
             let mixed = self.state.engine.advance(now_us, MOST_FRAMES);
             let done_us = self.clock.now_us();
             if mixed > 0 && !self.clock.is_simulated() {

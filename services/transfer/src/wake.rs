@@ -73,7 +73,7 @@ pub(crate) async fn run(handler: Arc<CommandHandler>, mut settings: UnboundedRec
             () = async { clock.sleep_until(next.unwrap_or(i64::MAX)).await }, if next.is_some() => {}
         }
         // One at a time: what is set meanwhile is taken in between.
-        let Some(alarm) = alarms.due(clock.now_us()) else { continue };
+        let Some(alarm) = alarms.due(clock.heard_us()) else { continue };
         let woken = wake(&handler, alarm.id).await;
         let again = clock.after(AGAIN);
         match woken {

@@ -99,7 +99,7 @@ impl GrpcChannel {
     /// Completes the request's headers; an error if the deadline has passed before it is sent.
     fn prepare(&self, headers: &mut HeaderMap) -> Result<(), ApiError> {
         let now_us = self.clock.now_us();
-        if let Some(token) = self.identity.header(now_us)? {
+        if let Some(token) = self.identity.header(self.clock.wall_us())? {
             headers.insert(AUTHORIZATION, token);
         }
         let left = self.time_left(headers, now_us).ok_or_else(too_late)?;

@@ -1,6 +1,6 @@
 //! Time as a port: nothing in Baton asks the system for the time, or sleeps, but through a [`Clock`].
 //!
-//! The real clock is the system's. The simulated one stands still while work is in flight and then jumps to the earliest
+//! The real clock is the system's as it was at the start of the process, and goes on with the time that passes ([`real`]). The simulated one stands still while work is in flight and then jumps to the earliest
 //! deadline that a task sleeps for, so that a call of ten minutes takes as long as its work does. tokio's paused clock can't
 //! do this: it jumps while `SQLite`'s thread or a socket is still at work, and deadlines pass that should not.
 //!
@@ -14,6 +14,7 @@
 //!   meanwhile. A guard held by mistake is reported in the log with the source location that took it.
 
 mod interval;
+mod real;
 mod sim;
 
 use std::future::Future;
@@ -61,7 +62,25 @@ impl Clock {
     /// Microseconds since the Unix epoch.
     pub fn now_us(&self) -> i64 {
         match &self.0 {
-            TimeSource::Real => system_now_us(),
+            TimeSource::Real => real::now_us(),
+            TimeSource::Sim(sim) => sim.now_us(),
+        }
+    }
+
+    /// The system's own time, microseconds since the Unix epoch, for comparing with what others have written: a token's expiry. It jumps when the
+    /// system's time is set.
+    pub fn wall_us(&self) -> i64 {
+        match &self.0 {
+            TimeSource::Real => real::wall_us(),
+            TimeSource::Sim(sim) => sim.now_us(),
+        }
+    }
+
+    /// The time up to which everything that was sent to this process has been heard: now, unless it stood still a moment ago (R2). For
+    /// whoever takes silence for an answer: the end of a ring time or of a lease.
+    pub fn heard_us(&self) -> i64 {
+        match &self.0 {
+            TimeSource::Real => real::heard_us(),
             TimeSource::Sim(sim) => sim.now_us(),
         }
     }
@@ -69,17 +88,15 @@ impl Clock {
     /// Waits until the clock shows `deadline_us` or later. Dropping the future forgets the wait.
     pub async fn sleep_until(&self, deadline_us: i64) {
         match &self.0 {
-            TimeSource::Real => sleep_until_real(deadline_us).await,
+            TimeSource::Real => real::sleep_until(deadline_us).await,
             TimeSource::Sim(sim) => sim.sleep_until(deadline_us).await,
         }
     }
 
-    /// Waits for this long. A real clock does so even if the system's time is set meanwhile: a lease or a heartbeat must not
-    /// last an hour longer for that.
+    /// Waits for this long.
     pub async fn sleep(&self, duration: Duration) {
         match &self.0 {
-            #[expect(clippy::disallowed_methods, reason = "the real clock waits in real time")]
-            TimeSource::Real => tokio::time::sleep(duration).await,
+            TimeSource::Real => real::sleep_until(self.after(duration)).await,
             TimeSource::Sim(sim) => sim.sleep_until(self.after(duration)).await,
         }
     }
@@ -93,7 +110,7 @@ impl Clock {
         }
     }
 
-    /// Awaits the future for this long at most, however the system's time is set meanwhile.
+    /// Awaits the future for this long at most.
     pub async fn timeout<F: Future>(&self, duration: Duration, future: F) -> Result<F::Output, Elapsed> {
         tokio::select! {
             biased;
@@ -150,26 +167,6 @@ impl Drop for BusyGuard {
 /// The duration in microseconds; `i64::MAX` if it is longer.
 pub fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
-fn system_now_us() -> i64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, micros)
-}
-
-/// The system's time can be set while we wait, so no single wait is longer than this.
-const LONGEST_REAL_WAIT: Duration = Duration::from_mins(1);
-
-async fn sleep_until_real(deadline_us: i64) {
-    loop {
-        let left_us = deadline_us.saturating_sub(system_now_us());
-        let Some(left_us) = u64::try_from(left_us).ok().filter(|it| *it > 0) else {
-            return;
-        };
-        let wait = Duration::from_micros(left_us).min(LONGEST_REAL_WAIT);
-        #[expect(clippy::disallowed_methods, reason = "the real clock waits in real time")]
-        tokio::time::sleep(wait).await;
-    }
 }
 
 #[cfg(test)]

@@ -44,7 +44,9 @@ impl EdgeLayer {
 
     /// When this caller's streams end. A service mints its own tokens, for some minutes each; its streams go on.
     fn until_us(&self, admission: &Admission) -> Option<i64> {
-        let until_us = admission.expires_us.saturating_add(micros(self.stream_grace));
+        // Tokens are dated by the system's time; a stream waits by the time that passes.
+        let left_us = admission.expires_us.saturating_sub(self.clock.wall_us());
+        let until_us = self.clock.now_us().saturating_add(left_us).saturating_add(micros(self.stream_grace));
         (admission.caller.role != Role::Service).then_some(until_us)
     }
 }
@@ -87,7 +89,7 @@ where
         let span = request_log::span(&request, &mut call);
         let log = CallLog::new(&request, &call);
         let mut limits = self.edge.stream_limits();
-        match gate.admit(request.uri().path(), request.headers(), clock.now_us()) {
+        match gate.admit(request.uri().path(), request.headers(), clock.wall_us()) {
             Ok(Some(admission)) => {
                 limits.until_us = self.edge.until_us(&admission);
                 limits.caller = Some((gate.clone(), admission.caller.clone()));

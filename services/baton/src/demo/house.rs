@@ -119,7 +119,7 @@ impl House {
 
     /// A channel in this caller's name.
     pub(super) fn channel(&self, caller: &Caller, valid_for: Duration) -> anyhow::Result<GrpcChannel> {
-        Ok(self.channel.with_token(&self.key.mint(caller, self.clock.now_us(), valid_for)?)?)
+        Ok(self.channel.with_token(&self.key.mint(caller, self.clock.wall_us(), valid_for)?)?)
     }
 
     /// The switch, if it is in this process.

@@ -45,7 +45,7 @@ impl DemoContext {
 
     fn of(&self, role: Role, subject: &str) -> anyhow::Result<GrpcChannel> {
         let caller = Caller::of_tenant(seed::TENANT.parse::<TenantId>()?, subject, role);
-        Ok(self.channel.with_token(&self.key.mint(&caller, self.clock.now_us(), TOKEN_TTL)?)?)
+        Ok(self.channel.with_token(&self.key.mint(&caller, self.clock.wall_us(), TOKEN_TTL)?)?)
     }
 
     /// Lets time pass; an error if somebody wants it to end.

@@ -75,7 +75,7 @@ pub(crate) async fn on_first_start(
 
 /// As the operator does it. Also beside the data of an earlier version, whose tenants had no records.
 async fn make_tenant(channel: &GrpcChannel, key: &SigningKey, clock: &Clock) -> anyhow::Result<()> {
-    let operator = key.mint(&Caller::operator("baton-up"), clock.now_us(), TOKEN_TTL)?;
+    let operator = key.mint(&Caller::operator("baton-up"), clock.wall_us(), TOKEN_TTL)?;
     let tenant = Tenant {
         tenant_id: TENANT.to_owned(),
         display_name: "Demonstration".to_owned(),
@@ -89,7 +89,7 @@ async fn make_tenant(channel: &GrpcChannel, key: &SigningKey, clock: &Clock) -> 
 pub(crate) async fn make(channel: &GrpcChannel, key: &SigningKey, clock: &Clock) -> anyhow::Result<()> {
     let as_role = |role| -> anyhow::Result<GrpcChannel> {
         let caller = Caller::of_tenant(TENANT.parse::<TenantId>()?, "baton-up", role);
-        Ok(channel.with_token(&key.mint(&caller, clock.now_us(), TOKEN_TTL)?)?)
+        Ok(channel.with_token(&key.mint(&caller, clock.wall_us(), TOKEN_TTL)?)?)
     };
     make_tenant(channel, key, clock).await?;
     let admin = as_role(Role::Admin)?;

@@ -38,7 +38,7 @@ pub(super) fn print_end() {
 /// Prints how many phones are in calls that a killed run has left. Prints nothing if the switch is not the simulated one.
 pub(super) async fn print_resumed_calls(address: &str, key: &SigningKey, clock: &Clock) -> anyhow::Result<()> {
     let caller = Caller::of_tenant(seed::TENANT.parse::<TenantId>()?, "baton-up", Role::Simulator);
-    let token = key.mint(&caller, clock.now_us(), TOKEN_TTL)?;
+    let token = key.mint(&caller, clock.wall_us(), TOKEN_TTL)?;
     let channel = GrpcChannel::anonymous(address, clock.clone())?.with_token(&token)?;
     let stats = SimulatorServiceClient::new(channel).get_stats(GetStatsRequest {}).await;
     if let Some(text) = stats.ok().and_then(|it| resumed_calls(it.get_ref().legs)) {

@@ -233,6 +233,10 @@ impl InteractionDriver {
         self.context.report.clock.now_us()
     }
 
+    fn heard_us(&self) -> i64 {
+        self.context.report.clock.heard_us()
+    }
+
     /// The switch is connected, and a snapshot of this session was applied.
     fn is_ready(&self) -> bool {
         matches!(&*self.context.link.borrow(), LinkState::Up { generation, .. } if *generation == self.generation)

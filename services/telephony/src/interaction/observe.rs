@@ -109,8 +109,9 @@ impl InteractionDriver {
     }
 
     /// Only here the end of a ring time is decided (T4). While the switch is not connected, a leg may have been answered.
+    /// After the process stood still, what the switch has to say is heard first (R2).
     pub(super) fn check_deadlines(&mut self) {
-        let now_us = self.now_us();
+        let now_us = self.heard_us();
         let Some(plan) = self.plan.clone() else { return };
         for leg in &plan.legs {
             let key = OperationKey::leg(&leg.id);

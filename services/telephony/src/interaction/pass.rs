@@ -74,7 +74,7 @@ impl InteractionDriver {
         if !self.is_ready() || self.is_switch_lost() || self.is_backing_off() {
             return None;
         }
-        steps(plan, &self.observed, self.now_us()).into_iter().next()
+        steps(plan, &self.observed, self.heard_us()).into_iter().next()
     }
 
     /// A step has failed, and neither a plan, an event nor a new session has come since; an equal snapshot changes nothing.
