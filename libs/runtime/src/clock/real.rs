@@ -141,6 +141,8 @@ mod tests {
         assert_eq!(pulse.heard_us(20_000 * MS), 100 * MS, "whoever is faster than the thread");
         pulse.beat(20_001 * MS);
         assert_eq!(pulse.heard_us(20_500 * MS), 100 * MS);
+        pulse.beat(20_501 * MS);
+        pulse.beat(20_999 * MS);
         assert_eq!(pulse.heard_us(21_000 * MS), 21_000 * MS);
     }
 
@@ -150,8 +152,10 @@ mod tests {
         pulse.beat(2_000 * MS);
         pulse.beat(2_900 * MS);
         assert_eq!(pulse.heard_us(3_500 * MS), 0);
-        pulse.beat(3_600 * MS);
-        assert_eq!(pulse.heard_us(4_000 * MS), 4_000 * MS);
+        pulse.beat(3_900 * MS);
+        pulse.beat(4_400 * MS);
+        assert_eq!(pulse.heard_us(4_499 * MS), 0, "from the second on");
+        assert_eq!(pulse.heard_us(4_500 * MS), 4_500 * MS);
     }
 
     #[test]

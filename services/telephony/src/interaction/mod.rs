@@ -5,6 +5,7 @@
 //! interaction has ended, nothing of it is left on the switch, and all facts are reported.
 
 mod event;
+mod last_look;
 mod observe;
 mod operation;
 mod pass;
@@ -25,11 +26,12 @@ use tokio::sync::watch;
 use crate::link::{LinkRequests, LinkState, LogicalClock};
 use crate::name_registry::{InteractionInbox, InteractionMessage, NameRegistry, SwitchName};
 use crate::observed::{ObservedLeg, ObservedState};
-use crate::operation::OperationKey;
+use crate::operation::{OperationKey, Stamp};
 use crate::plan::{InteractionId, Plan, WantedOrigin};
 use crate::report::{ReportContext, Reporter};
 use crate::store::{RestoredOperations, StoreWrite};
 use crate::switch::{LegEnding, SwitchPort};
+use last_look::LastLook;
 
 /// Shared by all interactions.
 pub struct InteractionContext {
@@ -57,6 +59,10 @@ pub struct InteractionDriver {
     boot_id: String,
     /// A resync was requested, and the snapshot has not come yet.
     awaits_resync: bool,
+    /// The stamp of the last snapshot.
+    seen: Stamp,
+    /// A phone has rung for as long as it may, and the switch is asked once more.
+    last_look: Option<LastLook>,
     /// Passes that failed in a row.
     failures: u32,
     /// When to try again if nothing changes before.
@@ -90,6 +96,8 @@ impl InteractionDriver {
             generation,
             boot_id: String::new(),
             awaits_resync: false,
+            seen: Stamp::default(),
+            last_look: None,
             failures: 0,
             retry_at_us: None,
             trace: None,

@@ -8,6 +8,7 @@ use baton_runtime::clock::micros;
 use prost::Message as _;
 
 use super::InteractionDriver;
+use super::last_look::{self, LastLook, Verdict};
 use crate::fact;
 use crate::link::LinkState;
 use crate::observed::ObservedLeg;
@@ -113,6 +114,7 @@ impl InteractionDriver {
     pub(super) fn check_deadlines(&mut self) {
         let now_us = self.heard_us();
         let Some(plan) = self.plan.clone() else { return };
+        let mut rings_too_long = Vec::new();
         for leg in &plan.legs {
             let key = OperationKey::leg(&leg.id);
             let rang_out = leg.dial().is_some_and(|dial| dial.ring_until_us <= now_us);
@@ -123,13 +125,33 @@ impl InteractionDriver {
                 self.add_operation(key.clone(), leg.name(), "");
                 self.observe(&key, fact::ended(&leg.id, LegEnding::Unreachable), now_us);
             } else if self.is_ready() && leg.dial().is_some_and(|dial| dial.ring_until_us > 0) {
-                self.observe(&key, fact::ended(&leg.id, LegEnding::NoAnswer), now_us);
+                rings_too_long.push((key, leg.id.clone()));
+            }
+        }
+        if self.has_looked(!rings_too_long.is_empty()) {
+            for (key, leg) in rings_too_long {
+                self.observe(&key, fact::ended(&leg, LegEnding::NoAnswer), now_us);
             }
         }
         let overdue = self.next_second_snapshot_us().is_some_and(|at_us| at_us <= now_us);
         if overdue && !self.awaits_resync {
             self.request_resync();
         }
+    }
+
+    /// Whether the switch was asked once more since somebody rang too long.
+    fn has_looked(&mut self, somebody_rings_too_long: bool) -> bool {
+        if !somebody_rings_too_long {
+            self.last_look = None;
+            return false;
+        }
+        let at_us = self.now_us();
+        let verdict = last_look::decide(&mut self.last_look, self.seen, at_us);
+        if verdict == Verdict::Look {
+            self.last_look = Some(LastLook::Requested { stamp: self.context.logical_clock.now(), at_us });
+            self.request_resync();
+        }
+        verdict == Verdict::Judge
     }
 
     fn was_answered(&self, name: &str) -> bool {
@@ -150,7 +172,13 @@ impl InteractionDriver {
             let key = OperationKey::leg(&leg.id);
             let open = !self.observed.is_over(&key) && !self.was_answered(leg.name());
             let dial = leg.dial().filter(|dial| open && dial.ring_until_us > 0);
-            dial.filter(|_| ready || !self.observed.was_requested(&key)).map(|dial| dial.ring_until_us)
+            let ring_until_us =
+                dial.filter(|_| ready || !self.observed.was_requested(&key)).map(|dial| dial.ring_until_us)?;
+            match self.last_look {
+                // Its time is over already.
+                Some(look) if ring_until_us <= self.heard_us() => look.wake_at_us(),
+                _ => Some(ring_until_us),
+            }
         });
         let second_snapshot = self.next_second_snapshot_us().filter(|_| !self.awaits_resync);
         ring_ends.chain(second_snapshot).chain(self.retry_at_us.filter(|_| ready)).min().unwrap_or(i64::MAX)

@@ -23,6 +23,7 @@ impl InteractionDriver {
         }
         self.generation = slice.generation;
         self.awaits_resync = false;
+        self.seen = slice.stamp;
         if self.is_of_another_run(&slice.boot_id) {
             self.lose_switch(&slice.boot_id);
         }
