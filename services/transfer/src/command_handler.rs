@@ -222,7 +222,7 @@ impl CommandHandler {
         let caller = agent.id;
         let (state, events) = baton_domain::place(opening, &policy, agent, self.clock.now_us());
         self.insert(&mut tx, &state, &events).await?;
-        store::interactions::note_agent(&mut tx, state.id, caller).await?;
+        store::interactions::note_agent(&mut tx, state.id, caller, store::interactions::Part::Party).await?;
         let live = Arc::new(Live { state, policy });
         requests::answer(&mut tx, key, &KeptAnswer::Ok(live.id.0.into_bytes().to_vec())).await?;
         self.commit(tx, Some(Arc::clone(&live))).await?;
@@ -337,7 +337,7 @@ impl CommandHandler {
         // An agent sees what they are or were a party of; a program that acts for an agent acts on the whole tenant's behalf.
         if let Actor::Agent(agent) = actor
             && before.agent(agent).is_none()
-            && !store::interactions::is_party_in(tx, id, agent).await?
+            && !store::interactions::was_offered_in(tx, id, agent).await?
         {
             return Err(SubmitError::Status(not_found("interaction")));
         }

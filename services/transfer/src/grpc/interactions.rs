@@ -11,7 +11,10 @@ use crate::{
     convert,
     filter::Filter,
     live::Live,
-    store,
+    store::{
+        self,
+        listing::{self, InteractionQuery},
+    },
 };
 use baton_api::{
     ApiError, fields,
@@ -26,7 +29,7 @@ use baton_api::{
 };
 use baton_domain::{Command, interaction::MAX_DATA};
 use baton_runtime::{CallerExt, auth::Caller, lifecycle, quota::Permit, stream};
-use baton_words::{InteractionId, Room};
+use baton_words::{AgentId, InteractionId, Room};
 use futures::stream::BoxStream;
 use prost::Message as _;
 use std::{
@@ -51,15 +54,17 @@ impl CommandHandler {
         let id = parse::interaction_id(id)?;
         let found = self.load(id).await?.filter(|interaction| &*interaction.tenant == tenant);
         let interaction = found.ok_or_else(|| not_found("interaction"))?;
-        match of {
-            Some(agent)
-                if interaction.agent(agent).is_none()
-                    && !store::interactions::is_party(&self.db, id, agent).await? =>
-            {
-                Err(not_found("interaction"))
-            }
-            _ => Ok(interaction),
+        self.check_reader(&interaction, of).await?;
+        Ok(interaction)
+    }
+
+    /// Refuses an agent who has no part in the interaction: also one who was offered it, once the offer is over (H4).
+    async fn check_reader(&self, live: &Live, agent: Option<AgentId>) -> Result<(), Status> {
+        let Some(agent) = agent else { return Ok(()) };
+        if live.agent(agent).is_some() || store::interactions::may_read(&self.db, live.id, agent).await? {
+            return Ok(());
         }
+        Err(not_found("interaction"))
     }
 }
 
@@ -92,8 +97,8 @@ impl InteractionService for InteractionApi {
         };
         // One more than requested tells whether there is a next page.
         let filter = Filter::parse(asked.filter.as_ref(), of, tenant, &self.handler.tenants)?;
-        let ids =
-            store::interactions::list(&self.handler.db, tenant, &filter, asked.live_only, before, limit + 1).await?;
+        let query = InteractionQuery { tenant, filter: &filter, live_only: asked.live_only, before, limit: limit + 1 };
+        let ids = listing::list(&self.handler.db, &query).await?;
         let (mut interactions, mut bytes, mut last) = (Vec::new(), 0, None);
         for id in &ids {
             if interactions.len() as i64 == limit || bytes > LARGEST_PAGE {
@@ -116,7 +121,7 @@ impl InteractionService for InteractionApi {
         request: Request<WatchInteractionRequest>,
     ) -> Result<Response<Self::WatchInteractionStream>, Status> {
         let caller = request.caller()?;
-        let viewer = parse::viewer(caller)?;
+        let (viewer, of) = (parse::viewer(caller)?, parse::only_of(caller)?);
         let asked = request.get_ref();
         let id = self.handler.visible(caller, &asked.interaction_id).await?.id;
         let permit = self.watch_permit(caller.tenant()?.as_str())?;
@@ -125,11 +130,17 @@ impl InteractionService for InteractionApi {
         self.handler.hub.publish(&now);
         let (sender, receiver) = mpsc::channel(1);
         let mut after = asked.after_version;
+        let handler = Arc::clone(&self.handler);
         let task = async move {
             let _permit = permit;
             loop {
                 let newest = seen.borrow_and_update().clone();
                 if let Some(interaction) = newest.filter(|interaction| interaction.version > after) {
+                    if let Err(status) = handler.check_reader(&interaction, of).await {
+                        // It fails when the client has gone.
+                        let _ = sender.send(Err(status)).await;
+                        return;
+                    }
                     after = interaction.version;
                     let view = convert::view::interaction(&interaction, viewer.as_ref());
                     if sender.send(Ok(WatchInteractionResponse { interaction: Some(view) })).await.is_err() {

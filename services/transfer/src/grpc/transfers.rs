@@ -112,7 +112,7 @@ impl TransferService for TransferApi {
         let transfer =
             transfers::read(&self.handler.db, &tenant, id, no.0).await?.ok_or_else(|| not_found("transfer"))?;
         if let Some(agent) = of
-            && !interactions::is_party(&self.handler.db, id, agent).await?
+            && !interactions::may_read(&self.handler.db, id, agent).await?
         {
             return Err(not_found("transfer"));
         }

@@ -3,7 +3,14 @@
 //! The watch is of states, not of events: a version between two that are sent may be left out, and a client that comes back gets what it
 //! may have missed by the state of now. So a reader that is too slow costs nothing but a new round.
 
-use crate::{command_handler::CommandHandler, convert, filter::Filter, live::Live, store::interactions};
+use crate::{
+    command_handler::CommandHandler,
+    convert,
+    filter::Filter,
+    live::Live,
+    store::interactions,
+    store::listing::{self, InteractionQuery},
+};
 use baton_api::{
     ApiError,
     transfer::v1::{Interaction, WatchInteractionsResponse},
@@ -101,7 +108,9 @@ impl InteractionsWatch {
         }
         let mut before = InteractionId(Uuid::max());
         loop {
-            let ids = interactions::list(&self.handler.db, &self.tenant, &self.filter, true, before, PAGE).await?;
+            let query =
+                InteractionQuery { tenant: &self.tenant, filter: &self.filter, live_only: true, before, limit: PAGE };
+            let ids = listing::list(&self.handler.db, &query).await?;
             for id in &ids {
                 missing.retain(|it| it != id);
                 let Some(live) = self.handler.load(*id).await? else { continue };
@@ -128,7 +137,7 @@ impl InteractionsWatch {
     /// Whether each agent of the filter is or was a party.
     async fn had_agents(&self, live: &Live) -> Result<bool, Over> {
         for agent in self.filter.only_of.iter().chain(&self.filter.agent) {
-            if !interactions::is_party(&self.handler.db, live.id, *agent).await? {
+            if !interactions::may_read(&self.handler.db, live.id, *agent).await? {
                 return Ok(false);
             }
         }

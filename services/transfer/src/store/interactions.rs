@@ -1,6 +1,6 @@
 //! Interactions: one row each, the whole aggregate in it.
 
-use crate::filter::{self, Filter, LegFilter};
+use crate::filter;
 use baton_domain::{Event, EventKind, Interaction};
 use baton_store::{Db, Reader, StoreError, Tx, on};
 use baton_words::{AgentId, InteractionId, SwitchId, TeamId};
@@ -100,11 +100,13 @@ pub(crate) async fn advance(tx: &mut Tx, interaction: &Interaction, before: u64)
     Ok(rows == 1)
 }
 
-/// Remembers which agents became a party by these events, and in which team's queue the interaction came.
+/// Remembers which agents were offered the interaction by these events, who of them had a part in it, and in which team's queue it came.
 pub(crate) async fn note_parties(tx: &mut Tx, interaction: &Interaction, events: &[Event]) -> Result<(), StoreError> {
     for event in events {
         match event.kind {
-            EventKind::AgentOffered { agent, .. } => note_agent(tx, interaction.id, agent).await?,
+            EventKind::AgentOffered { agent, .. } => note_agent(tx, interaction.id, agent, Part::Offered).await?,
+            EventKind::OfferFailed { agent, .. } => note_agent(tx, interaction.id, agent, Part::OnlyOffered).await?,
+            EventKind::AgentJoined { agent, .. } => note_agent(tx, interaction.id, agent, Part::Party).await?,
             EventKind::Queued { team, .. } => note_team(tx, interaction.id, team).await?,
             _ => {}
         }
@@ -112,11 +114,23 @@ pub(crate) async fn note_parties(tx: &mut Tx, interaction: &Interaction, events:
     Ok(())
 }
 
-/// Remembers that this agent is a party.
-pub(crate) async fn note_agent(tx: &mut Tx, id: InteractionId, agent: AgentId) -> Result<(), StoreError> {
+/// The part of an agent in an interaction (H4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Is being offered it, and may read it meanwhile.
+    Offered = 0,
+    /// Was offered it, and may read it no longer.
+    OnlyOffered = 1,
+    /// Has or had a part in it, and may read it.
+    Party = 2,
+}
+
+/// Remembers an agent's part. Who once had a part keeps it.
+pub(crate) async fn note_agent(tx: &mut Tx, id: InteractionId, agent: AgentId, part: Part) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
-        "INSERT INTO interaction_agents (agent_id, interaction_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-        .bind(agent.0).bind(id.0).execute(conn).await)?;
+        "INSERT INTO interaction_agents (agent_id, interaction_id, part) VALUES ($1, $2, $3)
+         ON CONFLICT (agent_id, interaction_id) DO UPDATE SET part = $3 WHERE interaction_agents.part <> 2")
+        .bind(agent.0).bind(id.0).bind(part as i64).execute(conn).await)?;
     Ok(())
 }
 
@@ -128,74 +142,21 @@ async fn note_team(tx: &mut Tx, id: InteractionId, team: TeamId) -> Result<(), S
     Ok(())
 }
 
-/// Whether the agent is or was a party, as this transaction sees it.
-pub(crate) async fn is_party_in(tx: &mut Tx, id: InteractionId, agent: AgentId) -> Result<bool, StoreError> {
+/// Whether the agent was ever offered it or had a part in it, as this transaction sees it: then they are told why they may not do something.
+pub(crate) async fn was_offered_in(tx: &mut Tx, id: InteractionId, agent: AgentId) -> Result<bool, StoreError> {
     let found: Option<i64> = on!(tx, conn => sqlx::query_scalar(
         "SELECT 1 FROM interaction_agents WHERE agent_id = $1 AND interaction_id = $2")
         .bind(agent.0).bind(id.0).fetch_optional(conn).await)?;
     Ok(found.is_some())
 }
 
-/// Whether the agent is or was a party.
-pub(crate) async fn is_party(db: &Db, id: InteractionId, agent: AgentId) -> Result<bool, StoreError> {
+/// Whether the agent may read it.
+pub(crate) async fn may_read(db: &Db, id: InteractionId, agent: AgentId) -> Result<bool, StoreError> {
     let mut reader = db.read().await?;
     let found: Option<i64> = on!(reader, conn => sqlx::query_scalar(
-        "SELECT 1 FROM interaction_agents WHERE agent_id = $1 AND interaction_id = $2")
+        "SELECT 1 FROM interaction_agents WHERE agent_id = $1 AND interaction_id = $2 AND part <> 1")
         .bind(agent.0).bind(id.0).fetch_optional(conn).await)?;
     Ok(found.is_some())
-}
-
-/// A page of a tenant's interactions, newest first.
-pub(crate) async fn list(
-    db: &Db,
-    tenant: &str,
-    filter: &Filter,
-    live_only: bool,
-    before: InteractionId,
-    limit: i64,
-) -> Result<Vec<InteractionId>, StoreError> {
-    let mut reader = db.read().await?;
-    let ids: Vec<Uuid> = on!(reader, conn => {
-        let mut query = sqlx::QueryBuilder::new("SELECT id FROM interactions WHERE tenant = ");
-        query.push_bind(tenant).push(" AND id < ").push_bind(before.0);
-        if live_only {
-            query.push(" AND live = 1");
-        }
-        for agent in filter.only_of.iter().chain(&filter.agent) {
-            query.push(" AND id IN (SELECT interaction_id FROM interaction_agents WHERE agent_id = ").push_bind(agent.0).push(")");
-        }
-        if let Some(team) = filter.team {
-            query.push(" AND id IN (SELECT interaction_id FROM interaction_teams WHERE team_id = ").push_bind(team.0).push(")");
-        }
-        if let Some(number) = &filter.number {
-            query.push(" AND number = ").push_bind(number);
-        }
-        if let Some(key) = &filter.customer_key {
-            query.push(" AND customer_key = ").push_bind(key);
-        }
-        match &filter.leg {
-            Some(LegFilter::Own(id)) => { query.push(" AND id = ").push_bind(id.0); }
-            Some(LegFilter::OfSwitch(leg)) => { query.push(" AND switch_leg = ").push_bind(leg); }
-            None => {}
-        }
-        if !filter.stages.is_empty() {
-            query.push(" AND stage IN (");
-            let mut stages = query.separated(", ");
-            for stage in &filter.stages {
-                stages.push_bind(*stage);
-            }
-            query.push(")");
-        }
-        if let Some(from_us) = filter.from_us {
-            query.push(" AND opened_at_us >= ").push_bind(from_us);
-        }
-        if let Some(before_us) = filter.before_us {
-            query.push(" AND opened_at_us < ").push_bind(before_us);
-        }
-        query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
-        query.build_query_scalar().fetch_all(conn).await
-    })?;
-    Ok(ids.into_iter().map(InteractionId).collect())
 }
 
 /// Those of a tenant that ended since, oldest first: their rows changed last when they ended.

@@ -2,6 +2,7 @@
 
 pub(crate) mod events;
 pub(crate) mod interactions;
+pub(crate) mod listing;
 pub(crate) mod policies;
 pub(crate) mod tenants;
 pub(crate) mod transfers;

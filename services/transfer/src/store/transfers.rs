@@ -103,8 +103,8 @@ pub(crate) async fn list(
             select.push(" AND open = 1");
         }
         for agent in &query.agents {
-            select.push(" AND interaction_id IN (SELECT interaction_id FROM interaction_agents WHERE agent_id = ");
-            select.push_bind(agent.0).push(")");
+            select.push(" AND EXISTS (SELECT 1 FROM interaction_agents a WHERE a.interaction_id = transfers.interaction_id AND a.part <> 1");
+            select.push(" AND a.agent_id = ").push_bind(agent.0).push(")");
         }
         if !query.phases.is_empty() {
             select.push(" AND phase IN (");

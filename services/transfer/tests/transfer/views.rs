@@ -6,7 +6,8 @@ use baton_api::{
     common::v1::actor::Kind,
     error::ErrorReason,
     transfer::v1::{
-        AddNoteRequest, GetInteractionRequest, ListInteractionsRequest, ListTransfersRequest, SetDataRequest,
+        AddNoteRequest, DeclineTransferRequest, GetInteractionRequest, LeaveInteractionRequest,
+        ListInteractionsRequest, ListTransfersRequest, SetDataRequest, WatchInteractionRequest,
         interaction_service_client::InteractionServiceClient, transfer_service_client::TransferServiceClient,
     },
 };
@@ -82,4 +83,50 @@ async fn a_page_is_full_at_a_size_that_clients_take() {
     assert_eq!(ApiError::from_status(&full).unwrap().reason, ErrorReason::Limit);
     let page = world.supervisor_of(TENANT).list_interactions(ListInteractionsRequest::default()).await.unwrap();
     assert_eq!(page.into_inner().interactions.len(), 1);
+}
+
+/// H4: readers are those who had a part. Who was only offered the call reads it while the offer lasts.
+#[tokio::test]
+async fn h4_who_was_only_offered_the_call_reads_it_no_longer() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    world.start_transfer(&id, 2, "start-1").await.unwrap();
+    let get = GetInteractionRequest { interaction_id: id.clone() };
+    let watch = WatchInteractionRequest { interaction_id: id.clone(), after_version: 0 };
+    world.interactions(2).get_interaction(get.clone()).await.expect("the offer shows the call");
+    let mut watched = world.interactions(2).watch_interaction(watch).await.unwrap().into_inner();
+    let decline = DeclineTransferRequest {
+        request_id: "d".into(),
+        interaction_id: id.clone(),
+        transfer_id: format!("{id}-transfer-1"),
+        ..Default::default()
+    };
+    world.transfers(2).decline_transfer(decline.clone()).await.unwrap();
+    world.interactions(1).add_note(note(&id, "n", "not for Ben")).await.unwrap();
+
+    let ended = loop {
+        match watched.message().await {
+            Ok(Some(shown)) => assert!(shown.interaction.unwrap().notes.is_empty()),
+            Ok(None) => panic!("it ended as if the call had"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(ApiError::of(&ended).reason, ErrorReason::NotFound);
+    let refused = world.interactions(2).get_interaction(get.clone()).await.unwrap_err();
+    assert_eq!(ApiError::of(&refused).reason, ErrorReason::NotFound);
+    let listed = world.interactions(2).list_interactions(ListInteractionsRequest::default()).await.unwrap();
+    assert_eq!(listed.into_inner().interactions, []);
+    let listed = world.transfers(2).list_transfers(ListTransfersRequest::default()).await.unwrap();
+    assert_eq!(listed.into_inner().transfers, []);
+    let late = DeclineTransferRequest { request_id: "d2".into(), ..decline };
+    let late = world.transfers(2).decline_transfer(late).await.unwrap_err();
+    assert_ne!(ApiError::of(&late).reason, ErrorReason::NotFound, "a late command is told what has become of it");
+
+    world.start_transfer(&id, 2, "start-2").await.unwrap();
+    world.interactions(2).get_interaction(get.clone()).await.expect("offered once more");
+    world.answer(&id).await;
+    world.follow_until(&id, |view| view.parties.len() == 3).await;
+    let leave = LeaveInteractionRequest { request_id: "l".into(), interaction_id: id.clone(), ..Default::default() };
+    world.interactions(2).leave_interaction(leave).await.unwrap();
+    world.interactions(2).get_interaction(get).await.expect("who had a part reads on");
 }
