@@ -12,6 +12,12 @@ use crate::harness::{Scenario, alone, on_its_own};
 
 /// It failed.
 const FAILED: i32 = 1;
+/// What was named is not there.
+const NOT_FOUND: i32 = 3;
+/// The token may not.
+const NOT_ALLOWED: i32 = 5;
+/// Nobody answers.
+const NO_ANSWER: i32 = 6;
 /// The command line or the configuration is wrong.
 const USAGE: i32 = 64;
 /// An agent of the demo tenant; a new installation has one event about this agent.
@@ -31,6 +37,11 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_events_that_are_not_shown_are_mentioned,
         access_what_events_are_about_can_be_named,
         access_nobody_connects_by_anothers_name,
+        access_n4_a_write_that_fails_is_a_failure,
+        access_n3_a_stream_goes_on_after_a_restart,
+        access_n9_a_typo_is_no_empty_answer,
+        access_n10_kinds_of_failure_have_their_exit_codes,
+        access_s14_what_comes_from_outside_does_not_steer_the_terminal,
     ]
 }
 
@@ -162,7 +173,7 @@ async fn access_events_that_are_not_shown_are_mentioned(binary: PathBuf) -> anyh
         let next = list(&["--limit", "1", "--from", from])?.stdout;
         let last_line = |text: &[u8]| String::from_utf8_lossy(text).lines().last().map(cells);
         anyhow::ensure!(last_line(&next) == last_line(&all), "the fifth event is not the next one");
-        ended(&list(&["--from", "592"])?, FAILED, &["cursor"])?;
+        ended(&list(&["--from", "592"])?, USAGE, &["cursor"])?;
         ended(&list(&["--since", "1h", "--limit", "1"])?, 0, &["more events"])?;
         ended(&list(&["--since", "yesterday"])?, USAGE, &["10m"])?;
         let ada = format!("agent/{ADA}");
@@ -197,7 +208,7 @@ async fn access_what_events_are_about_can_be_named(binary: PathBuf) -> anyhow::R
         for other in ["agent/ada", "agent/0000000000a1"] {
             anyhow::ensure!(about(other)?.stdout == known, "{other} is not about Ada");
         }
-        ended(&about("agent/Zoe")?, FAILED, &["no agent \"Zoe\""])
+        ended(&about("agent/Zoe")?, NOT_FOUND, &["no agent \"Zoe\"", "`baton agent list`"])
     })
     .await
 }
@@ -212,6 +223,126 @@ async fn access_nobody_connects_by_anothers_name(binary: PathBuf) -> anyhow::Res
         ended(&client(&binary, &connect).output()?, USAGE, &["act as Ada, not as Ben"])
     })
     .await
+}
+
+async fn access_n4_a_write_that_fails_is_a_failure(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let commands: [&[&str]; 8] = [
+            &["--help"],
+            &["--version"],
+            &["version", "-o", "yaml"],
+            &["completions", "bash"],
+            &["agent", "list", "--data", &data],
+            &["recording", "list", "--json", "--data", &data],
+            &["policy", "show", "--data", &data],
+            &["token", "--role", "admin", "--subject", "eve", "--data", &data],
+        ];
+        for command in commands {
+            let full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
+            let output = client(&binary, command).stdout(full).output()?;
+            ended(&output, FAILED, &["standard output can't be written"]).with_context(|| format!("{command:?}"))?;
+            // The reader is gone before anything is written.
+            let (reader, writer) = std::io::pipe()?;
+            drop(reader);
+            let output = client(&binary, command).stdout(writer).output()?;
+            ended(&output, 0, &[]).with_context(|| format!("{command:?}"))?;
+            anyhow::ensure!(output.stderr.is_empty(), "{command:?}: {output:?}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn access_n3_a_stream_goes_on_after_a_restart(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let files = tempfile::tempdir()?;
+        let (out, err) = (files.path().join("out"), files.path().join("err"));
+        let mut tail = client(&binary, &["events", "tail", "--since", "1h", "--json", "--data", &data]);
+        let tail = tail.stdout(std::fs::File::create(&out)?).stderr(std::fs::File::create(&err)?).spawn()?;
+        let tail = Stopped(tail);
+        let says = |file: &Path, text: &str| match std::fs::read_to_string(file).unwrap_or_default() {
+            said if said.contains(text) => Ok(()),
+            said => Err(said),
+        };
+        let first = format!("agent/{ADA}");
+        eventually("the tail shows what was before", BOUND, async || says(&out, &first)).await?;
+        target.kill()?;
+        eventually("the tail says that it is cut off", BOUND, async || says(&err, "The connection is lost")).await?;
+        target.restart().await?;
+        eventually("the tail is connected again", BOUND, async || says(&err, "Connected again")).await?;
+        let made = client(&binary, &["team", "create", "Nights", "--data", &data]).output()?;
+        ended(&made, 0, &[])?;
+        eventually("the tail goes on", BOUND, async || says(&out, "Nights")).await?;
+        let shown = std::fs::read_to_string(&out)?;
+        anyhow::ensure!(shown.matches(&first).count() == 1, "something was shown twice: {shown}");
+        drop(tail);
+        Ok(())
+    })
+    .await
+}
+
+/// A command that does not end by itself.
+struct Stopped(std::process::Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn access_n9_a_typo_is_no_empty_answer(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let run = |arguments: &[&str]| client(&binary, arguments).args(["--data", &data]).output();
+        let nobody = "agent/01980000-0000-7000-8000-00000000dead";
+        let typos: [(&[&str], i32, &[&str]); 8] = [
+            (&["events", "list", "--filter", "transfer.complete"], USAGE, &["transfer.completed"]),
+            (&["events", "list", "--subject", "agnt/Ada"], USAGE, &["is agent/… meant?"]),
+            (&["events", "list", "--subject", "Ada"], USAGE, &["for example agent/Ada"]),
+            (&["events", "list", "--subject", nobody], NOT_FOUND, &["no event about one"]),
+            (&["call", "list", "--tenant", "dmeo"], NOT_ALLOWED, &["dmeo", "`baton tenant list`"]),
+            (&["agent", "show", "Adda"], NOT_FOUND, &["is \"ada\" meant?"]),
+            (&["events", "list", "--limit", "abc"], USAGE, &["from 1 to 500"]),
+            (&["phone", "put", "x", "--answers-after", "abc"], USAGE, &["for example"]),
+        ];
+        for (arguments, code, words) in typos {
+            ended(&run(arguments)?, code, words).with_context(|| format!("{arguments:?}"))?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn access_n10_kinds_of_failure_have_their_exit_codes(binary: PathBuf) -> anyhow::Result<()> {
+    let nobody = ["call", "list", "--token", "t", "--server", "http://127.0.0.1:9"];
+    ended(&client(&binary, &nobody).output()?, NO_ANSWER, &["nobody answers at http://127.0.0.1:9"])?;
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        // The options for all stand before the command, too.
+        let run = |arguments: &[&str]| client(&binary, &["--data", &data]).args(arguments).output();
+        ended(&run(&["call", "show"])?, NOT_FOUND, &["no live call"])?;
+        ended(&run(&["--as", "analyst:eve", "agent", "create", "Zoe"])?, NOT_ALLOWED, &["Roles that may"])?;
+        ended(&run(&["-o", "wide", "agent", "ls"])?, 0, &[])
+    })
+    .await
+}
+
+async fn access_s14_what_comes_from_outside_does_not_steer_the_terminal(binary: PathBuf) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("baton.toml");
+    std::fs::write(&file, "[\"\\u001b[31mred\\u202e\"]\nx = 1\n")?;
+    let data = folder.path().join("data");
+    let output = up(&binary, &["--config", &file.to_string_lossy(), "--data", &data.to_string_lossy()])?;
+    ended(&output, USAGE, &["\\u{1b}[31mred"])?;
+    let typed = client(&binary, &["call", "\u{1b}[2J\u{200b}"]).output()?;
+    ended_with(&typed, USAGE, &["\\u{200b}"])?;
+    for said in [output.stderr, typed.stderr] {
+        anyhow::ensure!(!said.contains(&0x1b), "it steers: {}", String::from_utf8_lossy(&said));
+    }
+    Ok(())
 }
 
 /// Any other command of `baton`, without what the environment of the tests may say.
@@ -230,10 +361,16 @@ fn up(binary: &Path, arguments: &[&str]) -> anyhow::Result<Output> {
 }
 
 fn ended(output: &Output, code: i32, words: &[&str]) -> anyhow::Result<()> {
+    ended_with(output, code, words)?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(said.lines().count() <= 4, "it says too much: {said}");
+    Ok(())
+}
+
+fn ended_with(output: &Output, code: i32, words: &[&str]) -> anyhow::Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     anyhow::ensure!(output.status.code() == Some(code), "it ended with {}: {said}", output.status);
     let missing: Vec<_> = words.iter().filter(|word| !said.contains(**word)).collect();
     anyhow::ensure!(missing.is_empty(), "it does not say {missing:?}: {said}");
-    anyhow::ensure!(said.lines().count() <= 4, "it says too much: {said}");
     Ok(())
 }

@@ -6,6 +6,7 @@
 mod ids;
 mod list;
 mod lists;
+mod type_text;
 
 pub use ids::{
     AgentId, AnnouncementNo, ClaimNo, ExitNo, InteractionId, LegNo, NotAnId, RecordingNo, SegmentNo, SwitchId, TeamId,
@@ -15,3 +16,4 @@ pub use lists::{
     AgentState, Direction, DivertedTo, Exclusion, ExitOutcome, Medium, Phase, Reason, RecordingMode, Room, TargetSort,
     TransferKind, Treatment,
 };
+pub use type_text::type_text;

@@ -1,8 +1,12 @@
 //! The command line: the commands. The arguments of each are defined in its own module.
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use serde_json::json;
 
 use crate::client::ClientCommand;
+use crate::client::output::{Output, OutputArgs};
 use crate::client::token::TokenArgs;
 use crate::demo::DemoArgs;
 use crate::switch::SwitchArgs;
@@ -16,11 +20,31 @@ First steps:
   baton call place               a customer calls
   baton transfer start --to Ben  the agent hands the customer over
 
-Exit codes: 0 all is well; 1 it failed; 64 the command line or the configuration is wrong.";
+Exit codes:
+  0   all is well
+  1   it failed in a way that has no other code; so has a check of the demonstration
+  3   what was named is not there
+  4   it is there, but not in a state in which this is possible, or a limit is reached
+  5   the token, or whoever it is for, may not
+  6   the server does not answer, or not in time; a change may have been made (repeat it with the same --request-id)
+  64  the command line, the configuration or a value in them is wrong";
+
+/// The options for all client commands that may also stand before the command, and whether each takes a value.
+const FOR_ALL: [(&str, bool); 9] = [
+    ("--server", true),
+    ("--token", true),
+    ("--data", true),
+    ("--tenant", true),
+    ("--as", true),
+    ("--request-id", true),
+    ("--output", true),
+    ("-o", true),
+    ("--json", false),
+];
 
 /// Baton hands customers over: the call-transfer control plane of a contact centre.
 #[derive(Debug, Parser)]
-#[command(name = "baton", version, about, after_help = EXAMPLES, max_term_width = 110, arg_required_else_help = true)]
+#[command(name = "baton", version = env!("BUILT_VERSION"), about, after_help = EXAMPLES, max_term_width = 110, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: CliCommand,
@@ -36,19 +60,109 @@ pub(crate) enum CliCommand {
     Switch(SwitchArgs),
     /// Mint a token with the data folder's own key.
     Token(TokenArgs),
+    /// Print the completions of a shell: bash, zsh, fish, elvish or powershell.
+    Completions(CompletionsArgs),
+    /// Print which version this is.
+    Version(VersionArgs),
     #[command(flatten)]
     Client(ClientCommand),
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VersionArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(crate) fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "baton", &mut script);
+    Ok(crate::stdout::try_print_line(String::from_utf8(script)?.trim_end())?)
+}
+
+pub(crate) fn version(args: &VersionArgs) -> anyhow::Result<()> {
+    let version = env!("BUILT_VERSION");
+    Output::new(&args.output).value(&json!({ "version": version }), &format!("baton {version}"))
+}
+
+/// The command line with the command before the options that are for all of them: `baton --json call list` is `baton call --json
+/// list`.
+pub(crate) fn commands_first(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut args = args.into_iter().peekable();
+    let mut line: Vec<_> = args.next().into_iter().collect();
+    let mut options = Vec::new();
+    while let Some(takes_value) = args.peek().and_then(takes_value) {
+        options.extend(args.next());
+        if takes_value {
+            options.extend(args.next());
+        }
+    }
+    line.extend(args.next());
+    line.extend(options);
+    line.extend(args);
+    line
+}
+
+/// Whether the next argument is this option's value, if it is an option for all; `--tenant=demo` and `-ojson` have it in them.
+fn takes_value(argument: &OsString) -> Option<bool> {
+    let text = argument.to_str()?;
+    let name = text.split_once('=').map_or(text, |(name, _)| name);
+    match FOR_ALL.iter().find(|(option, _)| *option == name) {
+        Some((option, takes_value)) => Some(*takes_value && text == *option),
+        None => (text.starts_with("-o") && !text.starts_with("--")).then_some(false),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn n10_options_for_all_may_stand_before_the_command() {
+        let moved = |line: &str| {
+            let line = commands_first(line.split(' ').map(OsString::from));
+            line.iter().map(|it| it.to_string_lossy()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(moved("baton --json --tenant acme call list"), "baton call --json --tenant acme list");
+        assert_eq!(moved("baton --tenant=acme -oyaml call list"), "baton call --tenant=acme -oyaml list");
+        assert_eq!(moved("baton call list --json"), "baton call list --json");
+        assert_eq!(moved("baton --help"), "baton --help");
+        assert!(Cli::try_parse_from(commands_first(["baton", "--json", "call", "list"].map(OsString::from))).is_ok());
+    }
+
+    #[test]
+    fn n10_list_and_delete_have_the_short_names_that_people_type() {
+        fn check(command: &clap::Command) {
+            for (name, alias) in [("list", "ls"), ("delete", "rm")] {
+                let found = command.find_subcommand(name);
+                let has = found.is_none_or(|it| it.get_visible_aliases().any(|it| it == alias));
+                assert!(has, "{} {name} has no {alias}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+
+    #[test]
+    fn n10_every_shell_has_its_completions() {
+        use clap::ValueEnum as _;
+        for shell in clap_complete::Shell::value_variants() {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "baton", &mut script);
+            assert!(String::from_utf8(script).unwrap().contains("transfer"), "{shell}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The one binary: all of Baton in one process, the simulated switch, a demonstration, and the client.
 //!
-//! Exit codes: 0, all is well; 1, the command failed; 64, the command line or the configuration is wrong and nothing was started.
+//! The exit codes are those of `failure::FailureKind`; `baton --help` explains them.
 
 mod cli;
 mod client;
@@ -18,13 +18,9 @@ use clap::Parser as _;
 use crate::cli::{Cli, CliCommand};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return failure::report_command_line(&error),
-    };
-    match execute(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure::report(&error),
+    match Cli::try_parse_from(cli::commands_first(std::env::args_os())) {
+        Ok(cli) => failure::exit(execute(cli.command)),
+        Err(error) => failure::report_command_line(&error),
     }
 }
 
@@ -42,6 +38,8 @@ async fn run(command: CliCommand) -> anyhow::Result<()> {
         CliCommand::Demo(args) => Box::pin(demo::run(args)).await,
         CliCommand::Switch(args) => switch::run(args).await,
         CliCommand::Token(args) => client::token::run(&args),
+        CliCommand::Completions(args) => cli::completions(&args),
+        CliCommand::Version(args) => cli::version(&args),
         CliCommand::Client(command) => Box::pin(client::run(command)).await,
     }
 }
@@ -51,7 +49,9 @@ async fn run(command: CliCommand) -> anyhow::Result<()> {
 fn runtime(command: &CliCommand) -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = match command {
         CliCommand::Demo(args) if args.is_a_day() => tokio::runtime::Builder::new_current_thread(),
-        CliCommand::Token(_) | CliCommand::Client(_) => tokio::runtime::Builder::new_current_thread(),
+        CliCommand::Token(_) | CliCommand::Completions(_) | CliCommand::Version(_) | CliCommand::Client(_) => {
+            tokio::runtime::Builder::new_current_thread()
+        }
         CliCommand::Up(_) | CliCommand::Demo(_) | CliCommand::Switch(_) => {
             let mut builder = tokio::runtime::Builder::new_multi_thread();
             builder.worker_threads(2);

@@ -2,6 +2,7 @@
 //! line.
 
 use super::{Policy, check, profile};
+use baton_words::type_text;
 use serde::Deserialize as _;
 use toml::de::{DeTable, DeValue};
 
@@ -49,7 +50,7 @@ pub fn restore(name: &str, overrides: &str, entitlements: Vec<String>) -> Result
     // The profile itself is known to be good, so a value that does not fit came from the overrides.
     let mut policy: Policy = serde_path_to_error::deserialize(toml::Value::Table(merged)).map_err(|error| {
         let path = error.path().to_string();
-        let why = format!("{} in `{path}`", error.inner().message());
+        let why = format!("`{path}` {}", type_text(error.inner().message()));
         PolicyError::Invalid { file: "overrides".into(), line: nearest_line(overrides, &path).unwrap_or(1), why }
     })?;
     policy.entitlements = entitlements;
@@ -60,8 +61,9 @@ pub fn restore(name: &str, overrides: &str, entitlements: Vec<String>) -> Result
 pub fn parse_file(file: &str, text: &str, entitlements: Vec<String>) -> Result<Policy, PolicyError> {
     let invalid = |line, why| PolicyError::Invalid { file: file.to_owned(), line, why };
     let table: toml::Table = read(file, text)?;
-    let mut policy = Policy::deserialize(table)
-        .map_err(|error| invalid(error.span().map_or(1, |span| line_at(text, span.start)), error.message().into()))?;
+    let mut policy = Policy::deserialize(table).map_err(|error| {
+        invalid(error.span().map_or(1, |span| line_at(text, span.start)), type_text(error.message()))
+    })?;
     check::check(&policy).map_err(|found| invalid(nearest_line(text, &found.path).unwrap_or(1), found.why))?;
     policy.entitlements = entitlements;
     Ok(policy)
@@ -178,12 +180,13 @@ mod tests {
     #[test]
     fn a_wrong_word_names_its_line() {
         let error = refused("[methods.warm]\nhears = \"music\"\nafter_failure = \"hold\"\n");
-        assert!(error.starts_with("overrides:3: unknown variant `hold`"), "{error}");
+        assert!(error.starts_with("overrides:3: `methods.warm.after_failure` unknown variant `hold`"), "{error}");
     }
 
     #[test]
     fn a_wrong_type_names_its_line_and_field() {
-        let why = "invalid type: string \"abc\", expected i64 in `methods.warm.offer.ring_ms`";
+        let needed = "a whole number is needed, such as 5000";
+        let why = format!("`methods.warm.offer.ring_ms` is of the wrong type: the text \"abc\"; {needed}");
         assert_eq!(refused("[methods.warm.offer]\nring_ms = \"abc\"\n"), format!("overrides:2: {why}"));
         assert_eq!(refused("\n[methods.warm]\noffer = { ring_ms = \"abc\" }\n"), format!("overrides:3: {why}"));
     }

@@ -69,7 +69,7 @@ impl ConfigError {
 
     pub(super) fn from_figment(error: &figment::Error) -> Self {
         let origin = error.metadata.as_ref().map_or_else(|| "configuration".to_owned(), |it| it.name.to_string());
-        let message = error.kind.to_string();
+        let message = baton_words::type_text(&error.kind.to_string());
         if error.path.is_empty() {
             let message = message.trim().replace('\n', " ");
             Self::Syntax { origin, message }

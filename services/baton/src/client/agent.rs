@@ -16,9 +16,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
 use self::directory::{AgentCreateArgs, AgentUpdateArgs};
+use super::output::Column;
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
-use super::{json, resolve, word};
+use super::{json, resolve, watch, word};
 
 const AGENT: &str = "baton.presence.v1.Agent";
 const PRESENCE: &str = "baton.presence.v1.Presence";
@@ -27,12 +28,14 @@ const INBOX: &str = "baton.presence.v1.Inbox";
 #[derive(Debug, Subcommand)]
 pub(crate) enum AgentCommand {
     /// List all agents.
+    #[command(visible_alias = "ls")]
     List,
     /// Create an agent.
     Create(AgentCreateArgs),
     /// Change an agent; what is not given stays as it is.
     Update(AgentUpdateArgs),
     /// Delete an agent who is offline and in no call.
+    #[command(visible_alias = "rm")]
     Delete {
         /// Name or id.
         agent: String,
@@ -100,6 +103,8 @@ pub(crate) struct AgentTargetsArgs {
     /// Also those who can't be had now.
     #[arg(long)]
     all: bool,
+    #[command(flatten)]
+    watch: watch::WatchArgs,
 }
 
 pub(crate) async fn run(session: &ClientSession, command: AgentCommand) -> anyhow::Result<()> {
@@ -116,12 +121,20 @@ pub(crate) async fn run(session: &ClientSession, command: AgentCommand) -> anyho
     }
 }
 
+const AGENTS: [Column; 5] = [
+    Column::always("name"),
+    Column::always("phone"),
+    Column::if_room("voicemail"),
+    Column::always("id"),
+    Column::if_room("e-mail"),
+];
+
 async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let agents = resolve::agents(session).await?;
-    session.out.list(AGENT, &agents, &["name", "phone", "e-mail", "voicemail", "id"], |it| {
+    session.out.list(AGENT, &agents, &AGENTS, |it| {
         let voicemail = if it.voicemail { "yes" } else { "no" };
         let email = word::or_dash(&it.email);
-        vec![it.name.clone(), it.phone.clone(), email, voicemail.to_owned(), it.agent_id.clone()]
+        vec![it.name.clone(), it.phone.clone(), voicemail.to_owned(), it.agent_id.clone(), email]
     })
 }
 
@@ -130,8 +143,7 @@ async fn show(session: &ClientSession, name: &str) -> anyhow::Result<()> {
     let request = GetPresenceRequest { agent_id: agent.agent_id.clone() };
     let mut client = PresenceServiceClient::new(session.reader_channel()?);
     let presence = client.get_presence(request).await.or_refusal()?.presence.context("the answer is empty")?;
-    session.out.value(&merged(&agent, &presence)?, &agent_text(&agent, &presence));
-    Ok(())
+    session.out.value(&merged(&agent, &presence)?, &agent_text(&agent, &presence))
 }
 
 fn agent_text(agent: &Agent, presence: &Presence) -> String {
@@ -197,10 +209,15 @@ async fn targets(session: &ClientSession, args: AgentTargetsArgs) -> anyhow::Res
     };
     let filter = TargetFilter { search: args.search, team_id, include_unavailable: args.all };
     let request = ListTargetsRequest { filter: Some(filter), page_size: resolve::PAGE_SIZE, page_token: String::new() };
-    let mut client = PresenceServiceClient::new(session.reader_channel()?);
-    let targets = client.list_targets(request).await.or_refusal()?.targets;
-    session.out.list("baton.presence.v1.PickerTarget", &targets, &["target", "can be had", "is"], target_row)
+    watch::list(session, &args.watch, async || {
+        let mut client = PresenceServiceClient::new(session.reader_channel()?);
+        let targets = client.list_targets(request.clone()).await.or_refusal()?.targets;
+        session.out.listed("baton.presence.v1.PickerTarget", &targets, &TARGETS, target_row)
+    })
+    .await
 }
+
+const TARGETS: [Column; 3] = [Column::always("target"), Column::state("can be had"), Column::state("is")];
 
 fn target_row(target: &PickerTarget) -> Vec<String> {
     let available = if target.available { "yes" } else { "no" };

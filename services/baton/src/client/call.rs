@@ -9,10 +9,11 @@ use baton_api::transfer::v1::{GetInteractionRequest, Interaction, WatchInteracti
 use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand};
+use prost_types::Timestamp;
 
-use super::refusal::{self, OrRefusal};
+use super::refusal::OrRefusal;
 use super::session::ClientSession;
-use super::{resolve, view};
+use super::{resolve, view, watch, word};
 
 pub(super) const INTERACTION: &str = "baton.transfer.v1.Interaction";
 const FROM: &str = "+32470123456";
@@ -54,10 +55,16 @@ pub(crate) enum CallCommand {
         to: String,
     },
     /// List calls, newest first.
+    #[command(visible_alias = "ls")]
     List {
         /// Also those that are over.
         #[arg(long)]
         all: bool,
+        /// Only those that began at this time (2026-11-28T09:00:00Z) or later, or so long ago at most (10m, 2h).
+        #[arg(long, value_name = "TIME", value_parser = word::moment_or_age)]
+        since: Option<Timestamp>,
+        #[command(flatten)]
+        watch: watch::WatchArgs,
     },
     /// Show a call: who is in it, its journey, notes, and what may be done.
     Show(CallArgument),
@@ -106,7 +113,7 @@ pub(crate) async fn run(session: &ClientSession, command: CallCommand) -> anyhow
     match command {
         CallCommand::PlaceCall { from, to } => place::place_call(session, from, to).await,
         CallCommand::Dial { from, to } => place::dial(session, from, to).await,
-        CallCommand::List { all } => list(session, all).await,
+        CallCommand::List { all, since, watch } => list(session, all, since, &watch).await,
         CallCommand::Show(call) => show(session, call.id.as_deref()).await,
         CallCommand::Watch(call) => watch(session, call.id.as_deref()).await,
         CallCommand::Hold(call) => steer::hold(session, call.id.as_deref(), true).await,
@@ -130,10 +137,19 @@ pub(super) async fn acting_in(session: &ClientSession, id: Option<&str>) -> anyh
     Ok((call, channel))
 }
 
-async fn list(session: &ClientSession, all: bool) -> anyhow::Result<()> {
-    let calls = resolve::interactions(session, !all).await?;
-    let names = resolve::names(session).await?;
-    session.out.list(INTERACTION, &calls, view::columns(all), |it| view::row(it, &names, all))
+async fn list(
+    session: &ClientSession,
+    all: bool,
+    since: Option<Timestamp>,
+    args: &watch::WatchArgs,
+) -> anyhow::Result<()> {
+    watch::list(session, args, async || {
+        let mut calls = resolve::interactions(session, !all).await?;
+        calls.retain(|it| word::is_since(it.create_time.as_ref(), since.as_ref()));
+        let names = resolve::names(session).await?;
+        session.out.listed(INTERACTION, &calls, view::columns(all), |it| view::row(it, &names, all))
+    })
+    .await
 }
 
 async fn show(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
@@ -150,14 +166,24 @@ async fn watch(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> 
     let call = resolve::interaction(session, id).await?;
     let names = resolve::names(session).await?;
     let mut client = InteractionServiceClient::new(session.reader_channel()?);
-    let request = WatchInteractionRequest { interaction_id: call.interaction_id, after_version: 0 };
-    let mut changes = client.watch_interaction(request).await.or_refusal()?;
+    let mut request = WatchInteractionRequest { interaction_id: call.interaction_id, after_version: 0 };
+    let mut changes = client.watch_interaction(request.clone()).await.or_refusal()?;
     let mut shown = String::new();
-    while let Some(change) = changes.message().await.map_err(|status| refusal::of(&status))? {
-        let Some(call) = change.interaction else { continue };
+    loop {
+        let call = match changes.message().await {
+            Ok(Some(change)) => change.interaction,
+            ended => {
+                let open =
+                    async |channel| InteractionServiceClient::new(channel).watch_interaction(request.clone()).await;
+                changes = watch::again(session, "the watch of the call", ended.err(), open).await?.into_inner();
+                None
+            }
+        };
+        let Some(call) = call else { continue };
+        request.after_version = call.version;
         let line = view::change_line(&call, &names);
         // Many changes don't show in the line.
-        if session.out.json || line != shown {
+        if session.out.is_for_programs() || line != shown {
             session.out.next(INTERACTION, &call, |it| format!("{:>4}  {line}", it.version))?;
             shown = line;
         }

@@ -1,23 +1,32 @@
 //! `baton events`.
 
+use std::fmt::Write as _;
+
 use baton_api::event::v1::event_service_client::EventServiceClient;
 use baton_api::event::v1::{
     EventFilter, ListEventsRequest, LoggedEvent, TailEventsRequest, list_events_request, tail_events_request,
 };
-use baton_runtime::Clock;
-use baton_runtime::client::{Backoff, GrpcChannel};
+use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand};
 use prost_types::Timestamp;
-use tonic::{Code, Status};
 
 use super::event_text::{self, Names};
-use super::refusal::{self, OrRefusal};
+use super::output::Column;
+use super::refusal::OrRefusal;
 use super::session::ClientSession;
-use super::{output, resolve, word};
+use super::{output, resolve, watch, word};
+use crate::failure::KnownFailure;
 
 const LOGGED: &str = "baton.event.v1.LoggedEvent";
 
-const COLUMNS: [&str; 6] = ["cursor", "time (utc)", "type", "subject", "no", "what happened"];
+const COLUMNS: [Column; 6] = [
+    Column::always("time (utc)"),
+    Column::if_room("subject"),
+    Column::if_room("type"),
+    Column::always("what happened"),
+    Column::wide("no"),
+    Column::wide("cursor"),
+];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
@@ -29,11 +38,12 @@ pub(crate) enum EventsCommand {
         filter: EventFilterArgs,
     },
     /// Show events that have been.
+    #[command(visible_alias = "ls")]
     List {
         #[command(flatten)]
         start: EventStartArgs,
         /// At most so many.
-        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i32).range(1..=500))]
+        #[arg(long, default_value_t = 100, value_parser = word::parse_between::<1, 500, i32>)]
         limit: i32,
         #[command(flatten)]
         filter: EventFilterArgs,
@@ -79,8 +89,30 @@ pub(crate) struct EventFilterArgs {
 }
 
 impl EventFilterArgs {
-    async fn resolved(self, session: &ClientSession) -> anyhow::Result<EventFilter> {
-        Ok(EventFilter { r#type: self.filter, subject: resolve::subject(session, self.subject).await? })
+    async fn resolved(self, session: &ClientSession) -> anyhow::Result<WantedEvents> {
+        let (subject, is_known) = match self.subject.as_str() {
+            "" => (String::new(), true),
+            subject => resolve::subject(session, subject).await?,
+        };
+        Ok(WantedEvents { filter: EventFilter { r#type: self.filter, subject }, is_known })
+    }
+}
+
+/// Which events are wanted, and whether what they are about is there, or was: it may be a typo.
+struct WantedEvents {
+    filter: EventFilter,
+    is_known: bool,
+}
+
+impl WantedEvents {
+    /// Whether there may be such events, if none were found.
+    fn check(&self) -> Result<(), KnownFailure> {
+        if self.is_known {
+            return Ok(());
+        }
+        let text =
+            format!("there is no {} in this tenant, and no event about one", self.filter.subject.replacen('/', " ", 1));
+        Err(KnownFailure::not_found(text))
     }
 }
 
@@ -89,10 +121,11 @@ pub(crate) async fn run(session: &ClientSession, command: EventsCommand) -> anyh
     match command {
         EventsCommand::Tail { start, filter } => tail(session, client, start, filter.resolved(session).await?).await,
         EventsCommand::List { start, limit, filter } => {
-            let filter = Some(filter.resolved(session).await?);
+            let wanted = filter.resolved(session).await?;
+            let filter = Some(wanted.filter.clone());
             let request =
                 ListEventsRequest { start: start.of_list(), filter, page_size: limit, page_token: String::new() };
-            list(session, client, request).await
+            list(session, client, &wanted, request).await
         }
     }
 }
@@ -100,12 +133,16 @@ pub(crate) async fn run(session: &ClientSession, command: EventsCommand) -> anyh
 async fn list(
     session: &ClientSession,
     mut client: EventServiceClient<GrpcChannel>,
+    wanted: &WantedEvents,
     request: ListEventsRequest,
 ) -> anyhow::Result<()> {
     let page = client.list_events(request).await.or_refusal()?;
+    if page.events.is_empty() {
+        wanted.check()?;
+    }
     let names = resolve::names(session).await?;
     session.out.list(LOGGED, &page.events, &COLUMNS, |it| row(it, &names).to_vec())?;
-    if !page.next_page_token.is_empty() && !session.out.json {
+    if !page.next_page_token.is_empty() && !session.out.is_for_programs() {
         let from = page.next_page_token;
         let more = format!("There are more events; the same command with --from {from} shows the next.");
         output::diagnostic(&more);
@@ -117,9 +154,10 @@ async fn tail(
     session: &ClientSession,
     mut client: EventServiceClient<GrpcChannel>,
     start: EventStartArgs,
-    filter: EventFilter,
+    wanted: WantedEvents,
 ) -> anyhow::Result<()> {
     let names = resolve::names(session).await?;
+    let filter = &wanted.filter;
     let mut request = TailEventsRequest { start: Some(start.of_tail()), filter: Some(filter.clone()) };
     // With a start or a subject given, people expect events at once; waiting in silence would look like a fault.
     if start.is_given() || !filter.subject.is_empty() {
@@ -130,45 +168,34 @@ async fn tail(
             ..Default::default()
         };
         if client.list_events(about_to_come).await.or_refusal()?.events.is_empty() {
-            output::diagnostic(&waiting_note(&start, &filter));
+            wanted.check()?;
+            output::diagnostic(&waiting_note(&start, filter));
         }
     }
     let mut events = client.tail_events(request.clone()).await.or_refusal()?;
-    session.out.note(&line(COLUMNS.map(str::to_uppercase)));
+    session.out.note(&line(session.out, COLUMNS.map(|it| it.heading())))?;
     loop {
-        let Some(next) = events.message().await.transpose() else {
-            return Err(anyhow::anyhow!("the stream of events ended; the same command with --from goes on"));
-        };
-        match next {
-            Ok(next) => {
+        match events.message().await {
+            Ok(Some(next)) => {
                 request.start = Some(tail_events_request::Start::Cursor(next.cursor.clone()));
                 if next.event.is_some() {
                     let event = LoggedEvent { cursor: next.cursor, event: next.event };
-                    session.out.next(LOGGED, &event, |it| line(row(it, &names)))?;
+                    session.out.next(LOGGED, &event, |it| line(session.out, row(it, &names)))?;
                 }
             }
-            Err(broken) => events = resumed(&mut client, &request, broken).await?,
+            ended => {
+                let open = async |channel| EventServiceClient::new(channel).tail_events(request.clone()).await;
+                let again = watch::again(session, "the stream of events", ended.err(), open).await;
+                events = again.inspect_err(|_| say_how_to_go_on(&request))?.into_inner();
+            }
         }
     }
 }
 
-/// The stream from the request's cursor on, when the server answers again.
-async fn resumed(
-    client: &mut EventServiceClient<GrpcChannel>,
-    request: &TailEventsRequest,
-    mut broken: Status,
-) -> anyhow::Result<tonic::Streaming<baton_api::event::v1::TailEventsResponse>> {
-    output::diagnostic("The server does not answer; the events go on when it does.");
-    let mut failures = 0;
-    while broken.code() == Code::Unavailable {
-        failures += 1;
-        Clock::real().sleep(Backoff::default().pause(failures)).await;
-        match client.tail_events(request.clone()).await {
-            Ok(events) => return Ok(events.into_inner()),
-            Err(status) => broken = status,
-        }
+fn say_how_to_go_on(request: &TailEventsRequest) {
+    if let Some(tail_events_request::Start::Cursor(cursor)) = &request.start {
+        output::diagnostic(&format!("The same command with --from {cursor} goes on."));
     }
-    Err(refusal::of(&broken))
 }
 
 fn waiting_note(start: &EventStartArgs, filter: &EventFilter) -> String {
@@ -180,18 +207,34 @@ fn waiting_note(start: &EventStartArgs, filter: &EventFilter) -> String {
 fn row(logged: &LoggedEvent, names: &Names) -> [String; 6] {
     let event = logged.event.clone().unwrap_or_default();
     [
-        logged.cursor.clone(),
-        word::clock_time(event.time.as_ref()),
-        event.name().to_owned(),
+        word::exact_time(event.time.as_ref()),
         subject(&event.subject, names),
-        event.sequence.to_string(),
+        event.name().to_owned(),
         event_text::sentence(&event, names),
+        event.sequence.to_string(),
+        logged.cursor.clone(),
     ]
 }
 
+/// A terminal of fewer columns shows when and what alone.
+const ROOM_FOR_SUBJECT: usize = 100;
+/// And one of fewer than this, no type.
+const ROOM_FOR_TYPE: usize = 132;
+
 /// A row of fixed column widths, for a stream whose widths are not known: as wide as the longest of Baton's own values.
-fn line([cursor, time, kind, subject, number, what]: [String; 6]) -> String {
-    format!("{cursor:<20}  {time:<12}  {kind:<30}  {subject:<36}  {number:<3}  {what}")
+fn line(out: output::Output, [time, subject, kind, what, number, cursor]: [String; 6]) -> String {
+    let has_room = |needed| out.room().is_none_or(|it| it >= needed);
+    let mut line = format!("{time:<23}");
+    if has_room(ROOM_FOR_SUBJECT) {
+        let _ = write!(line, "  {subject:<24}");
+    }
+    if has_room(ROOM_FOR_TYPE) {
+        let _ = write!(line, "  {kind:<30}");
+    }
+    if out.is_wide() {
+        let _ = write!(line, "  {number:<4}  {cursor:<20}");
+    }
+    line + "  " + &what
 }
 
 /// `agent/Ada`, or `interaction/` with the shortened id.
@@ -208,15 +251,30 @@ mod tests {
 
     use super::*;
 
+    fn of_width(width: Option<usize>) -> output::Output {
+        output::Output::of_width(width)
+    }
+
     #[test]
     fn a_line_of_the_tail_has_what_a_row_of_the_list_has_under_the_same_heads() {
         let subject = "interaction/01a2148f-18af-7236-b77a-cbecbbe40be4".to_owned();
         let event = Event { subject, sequence: 7, r#type: "transfer.x".to_owned(), ..Event::default() };
         let logged = LoggedEvent { cursor: "0".repeat(20), event: Some(event) };
-        let (head, shown) = (line(COLUMNS.map(str::to_owned)), line(row(&logged, &Names::default())));
-        for (column, cell) in [("subject", "interaction/cbecbbe40be4"), ("type", "transfer.x"), ("no", "7")] {
-            assert_eq!(shown.find(cell), head.find(&format!(" {column} ")).map(|it| it + 1), "{column}");
+        let shown = |width| line(of_width(width), row(&logged, &Names::default()));
+        let head = line(of_width(None), COLUMNS.map(|it| it.heading()));
+        for (column, cell) in [("SUBJECT", "interaction/cbecbbe40be4"), ("TYPE", "transfer.x")] {
+            assert_eq!(shown(None).find(cell), head.find(&format!(" {column} ")).map(|it| it + 1), "{column}");
         }
+        assert!(!shown(Some(80)).contains("interaction/") && shown(Some(100)).contains("interaction/"));
+        assert!(!shown(Some(100)).contains("transfer.x  ") && shown(Some(200)).contains("transfer.x  "));
+    }
+
+    #[test]
+    fn n9_what_nothing_is_known_about_is_a_typo() {
+        let filter = EventFilter { r#type: String::new(), subject: "agent/x".to_owned() };
+        let wanted = |is_known| WantedEvents { filter: filter.clone(), is_known };
+        assert!(wanted(true).check().is_ok());
+        assert!(wanted(false).check().unwrap_err().to_string().contains("no agent x in this tenant"));
     }
 
     #[test]

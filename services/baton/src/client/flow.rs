@@ -13,6 +13,7 @@ use prost_types::FieldMask;
 
 use self::step::StepText;
 use super::event_text::Names;
+use super::output::Column;
 use super::refusal::OrRefusal;
 use super::resolve::{self, all_pages};
 use super::session::ClientSession;
@@ -22,18 +23,20 @@ const FLOW: &str = "baton.routing.v1.CallFlow";
 #[derive(Debug, Subcommand)]
 pub(crate) enum FlowCommand {
     /// List all call flows with their steps.
+    #[command(visible_alias = "ls")]
     List,
     /// Show a call flow, with its times.
     Show(FlowArgs),
     /// Create a call flow, or replace the one of this name as a whole.
     Set(FlowSetArgs),
     /// Delete a call flow that no number uses.
+    #[command(visible_alias = "rm")]
     Delete(FlowArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct FlowArgs {
-    /// Its name or id.
+    /// Its name or id, the beginning of either, or the end of the id.
     #[arg(value_name = "FLOW")]
     name: String,
 }
@@ -66,8 +69,12 @@ pub(super) async fn flows(session: &ClientSession) -> anyhow::Result<Vec<CallFlo
 }
 
 pub(super) async fn named(session: &ClientSession, name: &str) -> anyhow::Result<CallFlow> {
-    let found = find_one(flows(session).await?, name)?;
-    found.with_context(|| format!("there is no call flow {name:?}; `baton flow list` lists them"))
+    let known = flows(session).await?;
+    if let Some(found) = find_one(known.clone(), name)? {
+        return Ok(found);
+    }
+    let found = resolve::find_one("call flow", name, &known, |it| [it.call_flow_id.as_str(), it.name.as_str()])?;
+    Ok(found.clone())
 }
 
 /// By name or id. Names need not be unique: an error if two fit.
@@ -83,9 +90,9 @@ fn find_one(flows: Vec<CallFlow>, name: &str) -> anyhow::Result<Option<CallFlow>
 
 async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let (flows, names) = (flows(session).await?, resolve::names(session).await?);
-    session.out.list(FLOW, &flows, &["name", "steps", "id"], |it| {
+    session.out.list(FLOW, &flows, &[Column::always("name"), Column::always("id"), Column::always("steps")], |it| {
         let steps: Vec<_> = it.steps.iter().map(|it| step::words(it, &names)).collect();
-        vec![it.name.clone(), steps.join(", then "), it.call_flow_id.clone()]
+        vec![it.name.clone(), it.call_flow_id.clone(), steps.join(", then ")]
     })
 }
 

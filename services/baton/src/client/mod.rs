@@ -18,12 +18,16 @@ pub(crate) mod recording;
 pub(crate) mod refusal;
 mod resolve;
 pub(crate) mod session;
+mod table;
 pub(crate) mod team;
 pub(crate) mod tenant;
+mod terminal;
 pub(crate) mod token;
 pub(crate) mod transfer;
 mod view;
+mod watch;
 pub(crate) mod word;
+mod yaml;
 
 use clap::{Args, Subcommand};
 

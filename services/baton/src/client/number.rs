@@ -11,6 +11,7 @@ use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand};
 use prost_types::FieldMask;
 
+use super::output::Column;
 use super::refusal::OrRefusal;
 use super::resolve::all_pages;
 use super::session::ClientSession;
@@ -22,6 +23,7 @@ const RULE: &str = "baton.routing.v1.DialRule";
 #[derive(Debug, Subcommand)]
 pub(crate) enum NumberCommand {
     /// List all numbers.
+    #[command(visible_alias = "ls")]
     List,
     /// Create a number, or give it another call flow.
     Set {
@@ -32,6 +34,7 @@ pub(crate) enum NumberCommand {
         flow: Option<String>,
     },
     /// Delete a number.
+    #[command(visible_alias = "rm")]
     Delete {
         /// The number.
         number: String,
@@ -77,9 +80,12 @@ async fn numbers(channel: GrpcChannel) -> anyhow::Result<Vec<Number>> {
 async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let numbers = numbers(session.reader_channel()?).await?;
     let flows = flow::flows(session).await?;
-    session.out.list(NUMBER, &numbers, &["number", "call flow"], |it| {
+    session.out.list(NUMBER, &numbers, &[Column::always("number"), Column::always("call flow")], |it| {
         let flow = flows.iter().find(|flow| flow.call_flow_id == it.call_flow_id);
-        vec![it.number.clone(), word::or_dash(flow.map_or_else(|| it.call_flow_id.clone(), |it| it.name.clone()))]
+        vec![
+            it.number.clone(),
+            word::or_dash(flow.map_or_else(|| word::short(&it.call_flow_id).to_owned(), |it| it.name.clone())),
+        ]
     })
 }
 
@@ -127,5 +133,5 @@ async fn disallow(session: &ClientSession, prefix: String) -> anyhow::Result<()>
 async fn allowed(session: &ClientSession) -> anyhow::Result<()> {
     let mut routing = RoutingServiceClient::new(session.reader_channel()?);
     let rules = all_pages!(routing, list_dial_rules, ListDialRulesRequest {}, rules)?;
-    session.out.list(RULE, &rules, &["numbers that begin with"], |it| vec![it.prefix.clone()])
+    session.out.list(RULE, &rules, &[Column::always("numbers that begin with")], |it| vec![it.prefix.clone()])
 }

@@ -1,37 +1,90 @@
-//! The commands' output: a table or a few lines for a person, JSON for a program. No colours, no cursor movements.
+//! The commands' output: a table or a few lines for a person, JSON or YAML for a program. No cursor movements.
 
 use std::io::Write as _;
 
-use comfy_table::{Table, presets};
+use clap::{Args, ValueEnum};
 use prost::Message;
 use serde_json::Value;
 
-use super::{json, word};
+pub(crate) use super::table::{Column, Layout, table};
+use super::{json, table, terminal, word, yaml};
 use crate::stdout::try_print_line;
 
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Output {
+/// How a command prints what it has to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// Tables that fit into the terminal, with shortened ids, and lines for people.
+    Table,
+    /// The same with all columns and whole ids.
+    Wide,
+    /// One JSON value; of a stream, one object a line.
+    Json,
+    /// One YAML value; of a stream, one document each.
+    Yaml,
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct OutputArgs {
+    /// How to print: a table, all of it, or for programs. Field names are those of the contract (proto/); a list is one array, and
+    /// where there is nothing to say it is {} [default: table].
+    #[arg(short = 'o', long = "output", global = true, value_enum, value_name = "FORMAT", conflicts_with = "json")]
+    pub(super) output: Option<OutputFormat>,
+    /// The same as -o json.
+    #[arg(long, global = true)]
     pub(super) json: bool,
 }
 
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    format: OutputFormat,
+    layout: Layout,
+}
+
 impl Output {
-    /// A table, or one JSON array.
+    pub(crate) fn new(args: &OutputArgs) -> Self {
+        let format = if args.json { OutputFormat::Json } else { args.output.unwrap_or(OutputFormat::Table) };
+        let layout =
+            Layout { wide: format == OutputFormat::Wide, width: terminal::width(), colours: terminal::shows_colours() };
+        Self { format, layout }
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_width(width: Option<usize>) -> Self {
+        Self { format: OutputFormat::Table, layout: Layout { width, ..Layout::default() } }
+    }
+
+    /// It is JSON or YAML.
+    pub(super) fn is_for_programs(self) -> bool {
+        matches!(self.format, OutputFormat::Json | OutputFormat::Yaml)
+    }
+
+    /// A table, or one array.
     pub(super) fn list<M: Message>(
         self,
         type_name: &str,
         messages: &[M],
-        columns: &[&str],
+        columns: &[Column],
         row: impl Fn(&M) -> Vec<String>,
     ) -> anyhow::Result<()> {
-        if self.json {
+        print(&self.listed(type_name, messages, columns, row)?)
+    }
+
+    /// The text of [`Output::list`].
+    pub(super) fn listed<M: Message>(
+        self,
+        type_name: &str,
+        messages: &[M],
+        columns: &[Column],
+        row: impl Fn(&M) -> Vec<String>,
+    ) -> anyhow::Result<String> {
+        if self.is_for_programs() {
             let values = messages.iter().map(|it| json::of(type_name, it)).collect::<anyhow::Result<Vec<_>>>()?;
-            print_json(&Value::Array(values), true);
-        } else if messages.is_empty() {
-            print_text("(none)");
-        } else {
-            print_text(&table(columns, messages.iter().map(row)));
+            return Ok(self.rendered(&Value::Array(values)));
         }
-        Ok(())
+        if messages.is_empty() {
+            return Ok("(none)".to_owned());
+        }
+        Ok(table(columns, messages.iter().map(row), self.layout))
     }
 
     pub(super) fn one<M: Message>(
@@ -40,92 +93,76 @@ impl Output {
         message: &M,
         text: impl FnOnce(&M) -> String,
     ) -> anyhow::Result<()> {
-        if self.json {
-            print_json(&json::of(type_name, message)?, true);
-        } else {
-            print_text(text(message).trim_end());
+        if self.is_for_programs() {
+            return print(&self.rendered(&json::of(type_name, message)?));
         }
-        Ok(())
+        print_text(text(message).trim_end())
     }
 
-    /// One message of a stream: one line, or one JSON object on a line.
+    /// One message of a stream: one line, or one object.
     pub(super) fn next<M: Message>(
         self,
         type_name: &str,
         message: &M,
         text: impl FnOnce(&M) -> String,
     ) -> anyhow::Result<()> {
-        if self.json {
-            print_json(&json::of(type_name, message)?, false);
-        } else {
-            print_line_or_exit(&word::one_line(&text(message)));
-        }
-        Ok(())
+        if self.is_for_programs() { self.print_next(&json::of(type_name, message)?) } else { self.line(&text(message)) }
+    }
+
+    /// The next row of a stream, whose widths are not known; what does not fit into the terminal is cut.
+    pub(super) fn line(self, text: &str) -> anyhow::Result<()> {
+        let line = word::one_line(text);
+        print(&self.room().map_or_else(|| line.clone(), |room| table::cut(&line, room)))
     }
 
     /// Like [`Output::one`], for what is no message of the contract.
-    pub(super) fn value(self, value: &Value, text: &str) {
-        if self.json { print_json(value, true) } else { print_text(text) }
+    pub(crate) fn value(self, value: &Value, text: &str) -> anyhow::Result<()> {
+        if self.is_for_programs() { print(&self.rendered(value)) } else { print_text(text) }
     }
 
     /// Like [`Output::next`], for what is no message of the contract.
-    pub(super) fn next_value(self, value: &Value, text: &str) {
-        if self.json { print_json(value, false) } else { print_line_or_exit(&word::one_line(text)) }
+    pub(super) fn next_value(self, value: &Value, text: &str) -> anyhow::Result<()> {
+        if self.is_for_programs() { self.print_next(value) } else { print_text(&word::one_line(text)) }
     }
 
-    /// Not printed with `--json`.
-    pub(super) fn note(self, text: &str) {
-        if !self.json {
-            print_text(text);
-        }
+    /// Not printed for programs.
+    pub(super) fn note(self, text: &str) -> anyhow::Result<()> {
+        if self.is_for_programs() { Ok(()) } else { self.line(text) }
+    }
+
+    /// All columns are shown, and nothing is cut.
+    pub(super) fn is_wide(self) -> bool {
+        self.layout.wide
+    }
+
+    /// Columns of the terminal; `None`: as many as are needed.
+    pub(super) fn room(self) -> Option<usize> {
+        self.layout.width.filter(|_| !self.layout.wide)
+    }
+
+    fn rendered(self, value: &Value) -> String {
+        if self.format == OutputFormat::Yaml { yaml::of(value) } else { format!("{value:#}") }
+    }
+
+    fn print_next(self, value: &Value) -> anyhow::Result<()> {
+        let text =
+            if self.format == OutputFormat::Yaml { format!("---\n{}", yaml::of(value)) } else { value.to_string() };
+        print(&text)
     }
 }
 
-fn print_json(value: &Value, pretty: bool) {
-    print_line_or_exit(&if pretty { format!("{value:#}") } else { value.to_string() });
+/// Prints what [`Output::listed`] made, which is harmless already.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    Ok(try_print_line(text)?)
 }
 
-/// Prints a remark that is no part of the answer to standard error, also with `--json`.
+/// Prints a remark that is no part of the answer to standard error, also for programs.
 pub(super) fn diagnostic(text: &str) {
     // If the terminal is gone, nobody can read it.
     let _ = writeln!(std::io::stderr(), "{}", word::harmless(text));
 }
 
 /// Prints lines for a person.
-fn print_text(text: &str) {
-    print_line_or_exit(&word::harmless(text));
-}
-
-/// Prints a line; exits if the reader of standard output is gone (`baton events tail | head`).
-fn print_line_or_exit(text: &str) {
-    if try_print_line(text).is_err() {
-        std::process::exit(0);
-    }
-}
-
-/// A table without frames, which `awk` can split.
-pub(crate) fn table(columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(columns.iter().map(|it| it.to_uppercase()));
-    table.add_rows(rows.into_iter().map(|row| row.iter().map(|it| word::one_line(it)).collect::<Vec<_>>()));
-    let text = table.to_string();
-    text.lines().map(|it| it.trim_end().strip_prefix(' ').unwrap_or(it)).collect::<Vec<_>>().join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_has_its_columns_under_each_other() {
-        let rows = [vec!["Ada".to_owned(), "1".to_owned()], vec!["Benedict".to_owned(), "2".to_owned()]];
-        assert_eq!(table(&["name", "n"], rows), "NAME      N\nAda       1\nBenedict  2");
-    }
-
-    #[test]
-    fn a_row_is_one_line_whatever_its_cells_contain() {
-        let rows = [vec!["Ada\nBen  2".to_owned(), "\u{1b}[A1".to_owned()]];
-        assert_eq!(table(&["name", "n"], rows), "NAME          N\nAda / Ben  2  \\u{1b}[A1");
-    }
+fn print_text(text: &str) -> anyhow::Result<()> {
+    Ok(try_print_line(&word::harmless(text))?)
 }

@@ -16,17 +16,21 @@ use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::output::Column;
 use super::refusal::{self, OrRefusal};
 use super::session::ClientSession;
 use super::{resolve, word};
+use crate::failure::KnownFailure;
 
 const PHONE: &str = "baton.simulator.v1.Phone";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PhoneCommand {
     /// List phones with what they do when called.
+    #[command(visible_alias = "ls")]
     List,
     /// Remove a phone; the calls it is in go on.
+    #[command(visible_alias = "rm")]
     Delete(PhoneArgs),
     /// Make a phone, or change what it does when called.
     Put(PhonePutArgs),
@@ -67,7 +71,7 @@ pub(crate) struct PhonePutArgs {
     #[command(flatten)]
     behaviour: PhoneBehaviourArgs,
     /// The tone it speaks, Hz; without it the one it has, and for a new phone the next of a list.
-    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    #[arg(long, default_value_t = 0, hide_default_value = true, value_parser = word::parse_count::<i32>)]
     tone: i32,
 }
 
@@ -76,10 +80,10 @@ pub(crate) struct PhonePutArgs {
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line, of which one at most is given")]
 struct PhoneBehaviourArgs {
     /// Rings for so many ms, then answers.
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = word::parse_count::<i64>)]
     answers_after: Option<i64>,
     /// Rings for so many ms, then declines.
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = word::parse_count::<i64>)]
     declines_after: Option<i64>,
     /// Rings until the caller gives up.
     #[arg(long)]
@@ -148,8 +152,7 @@ pub(crate) async fn run(session: &ClientSession, command: PhoneCommand) -> anyho
             simulator.mute_phone(request).await.or_refusal()?.leg_ids
         }
     };
-    session.out.value(&json!({ "leg_ids": legs }), &done(legs.len()));
-    Ok(())
+    session.out.value(&json!({ "leg_ids": legs }), &done(legs.len()))
 }
 
 fn done(legs: usize) -> String {
@@ -166,7 +169,7 @@ async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let mut simulator = SimulatorServiceClient::new(session.simulator_channel()?);
     let request = ListPhonesRequest { page_size: resolve::PAGE_SIZE, page_token: String::new() };
     let phones = simulator.list_phones(request).await.or_refusal()?.phones;
-    session.out.list(PHONE, &phones, &["phone", "tone", "when called", "legs"], row)
+    session.out.list(PHONE, &phones, &["phone", "tone", "when called", "legs"].map(Column::always), row)
 }
 
 fn row(phone: &Phone) -> Vec<String> {
@@ -225,12 +228,12 @@ async fn heard(session: &ClientSession, phone: PhoneArgs, out: Option<PathBuf>) 
     let channel = session.simulator_channel()?;
     let request = ListHeardRequest { address: phone.address.clone() };
     let heard = SimulatorServiceClient::new(channel.clone()).list_heard(request).await.or_refusal()?.heard;
-    let last = heard.last().with_context(|| format!("nothing is kept of what {} heard", phone.address))?;
+    let nothing = || KnownFailure::not_found(format!("nothing is kept of what {} heard", phone.address));
+    let last = heard.last().ok_or_else(nothing)?;
     let file = out.unwrap_or_else(|| format!("{}.wav", phone.address).into());
     save(channel, &last.leg_id, &file).await?;
     let value = json!({ "leg_id": last.leg_id, "file": file });
-    session.out.value(&value, &format!("{}", file.display()));
-    Ok(())
+    session.out.value(&value, &format!("{}", file.display()))
 }
 
 /// Saves the audio that a leg heard, and returns it.

@@ -11,9 +11,11 @@ use baton_runtime::auth::Role;
 use clap::{Args, Subcommand};
 use prost_types::FieldMask;
 
+use super::output::Column;
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
 use super::{output, word};
+use crate::failure::KnownFailure;
 
 const POLICY: &str = "baton.transfer.v1.Policy";
 
@@ -110,12 +112,19 @@ async fn profiles(session: &ClientSession, name: Option<String>) -> anyhow::Resu
     let profiles = client.list_profiles(ListProfilesRequest::default()).await.or_refusal()?.profiles;
     let profile = "baton.transfer.v1.Profile";
     let Some(name) = name else {
-        return session.out.list(profile, &profiles, &["profile", "what it is"], |it| {
-            let first = it.toml.lines().next().unwrap_or_default();
-            vec![it.name.clone(), first.trim_start_matches(['#', ' ']).to_owned()]
-        });
+        return session.out.list(
+            profile,
+            &profiles,
+            &[Column::always("profile"), Column::always("what it is")],
+            |it| {
+                let first = it.toml.lines().next().unwrap_or_default();
+                vec![it.name.clone(), first.trim_start_matches(['#', ' ']).to_owned()]
+            },
+        );
     };
     let found = profiles.iter().find(|it| it.name == name);
-    let found = found.with_context(|| format!("there is no profile {name:?}; `baton policy profiles` lists them"))?;
+    let missing =
+        || KnownFailure::not_found(format!("there is no profile {name:?}; `baton policy profiles` lists them"));
+    let found = found.ok_or_else(missing)?;
     session.out.one(profile, found, |it| it.toml.clone())
 }

@@ -15,13 +15,15 @@ use baton_api::recording::v1::{
 use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand, ValueEnum};
+use prost_types::Timestamp;
 use tonic::Status;
 
 use self::destination::Destination;
 use super::event_text::Names;
+use super::output::Column;
 use super::refusal::{self, OrRefusal};
 use super::session::ClientSession;
-use super::{call, resolve, word};
+use super::{call, resolve, watch, word};
 use crate::failure::UsageError;
 
 const RECORDING: &str = "baton.recording.v1.Recording";
@@ -32,10 +34,16 @@ const SHOWN_SUM: usize = 18;
 #[derive(Debug, Subcommand)]
 pub(crate) enum RecordingSubcommand {
     /// List recordings: those of the newest call first.
+    #[command(visible_alias = "ls")]
     List {
         /// Only those of this call: its id, or the beginning or the last group of it.
         #[arg(long)]
         call: Option<String>,
+        /// Only those that began at this time (2026-11-28T09:00:00Z) or later, or so long ago at most (10m, 2h).
+        #[arg(long, value_name = "TIME", value_parser = word::moment_or_age)]
+        since: Option<Timestamp>,
+        #[command(flatten)]
+        watch: watch::WatchArgs,
     },
     /// Show a recording with its segments and what was left out.
     Show {
@@ -61,6 +69,7 @@ pub(crate) enum RecordingSubcommand {
         set: Option<RecordingModeArg>,
     },
     /// Delete a recording's audio.
+    #[command(visible_alias = "rm")]
     Delete {
         /// Its id, or the beginning or the last group of it.
         id: String,
@@ -111,7 +120,7 @@ impl From<RecordingModeArg> for RecordingMode {
 
 pub(crate) async fn run(session: &ClientSession, command: RecordingSubcommand) -> anyhow::Result<()> {
     match command {
-        RecordingSubcommand::List { call } => list(session, call.as_deref()).await,
+        RecordingSubcommand::List { call, since, watch } => list(session, call.as_deref(), since, &watch).await,
         RecordingSubcommand::Show { id } => show(session, &id).await,
         RecordingSubcommand::Download(args) => save(session, args).await,
         RecordingSubcommand::Start(args) => control(session, args, RecordingAction::Start).await,
@@ -123,15 +132,32 @@ pub(crate) async fn run(session: &ClientSession, command: RecordingSubcommand) -
     }
 }
 
-async fn list(session: &ClientSession, call: Option<&str>) -> anyhow::Result<()> {
+const COLUMNS: [Column; 6] = [
+    Column::always("recording"),
+    Column::state("state"),
+    Column::always("agent"),
+    Column::always("length"),
+    Column::if_room("customer"),
+    Column::if_room(word::SINCE),
+];
+
+async fn list(
+    session: &ClientSession,
+    call: Option<&str>,
+    since: Option<Timestamp>,
+    args: &watch::WatchArgs,
+) -> anyhow::Result<()> {
     let interaction_id = match call {
         Some(id) => resolve::interaction(session, Some(id)).await?.interaction_id,
         None => String::new(),
     };
-    let recordings = resolve::recordings(session, &interaction_id).await?;
-    let names = resolve::names(session).await?;
-    let columns = ["recording", "state", "agent", "customer", "length", word::SINCE];
-    session.out.list(RECORDING, &recordings, &columns, |it| row(it, &names))
+    watch::list(session, args, async || {
+        let mut recordings = resolve::recordings(session, &interaction_id).await?;
+        recordings.retain(|it| word::is_since(it.start_time.as_ref(), since.as_ref()));
+        let names = resolve::names(session).await?;
+        session.out.listed(RECORDING, &recordings, &COLUMNS, |it| row(it, &names))
+    })
+    .await
 }
 
 fn row(recording: &Recording, names: &Names) -> Vec<String> {
@@ -140,8 +166,8 @@ fn row(recording: &Recording, names: &Names) -> Vec<String> {
         recording.recording_id.clone(),
         word::recording_state(recording.state),
         names.of(&recording.agent_id),
-        word::or_dash(Customer::address_of(recording.customer.as_ref())),
         word::seconds(length_ms),
+        word::or_dash(Customer::address_of(recording.customer.as_ref())),
         word::time(recording.start_time.as_ref()),
     ]
 }
@@ -173,12 +199,12 @@ fn recording_text(recording: &Recording, names: &Names) -> String {
             (false, true) => ", torn and mended",
             (false, false) => "",
         };
-        let from = word::clock_time(it.start_time.as_ref());
+        let from = word::exact_time(it.start_time.as_ref());
         let (length, sum) = (word::seconds(it.duration_ms), it.sha256.get(..SHOWN_SUM).unwrap_or(&it.sha256));
         lines.push(format!("  segment  {from} UTC, {length} {}{note} sha256 {sum}…", it.segment_id));
     }
     for it in &recording.excluded {
-        let (from, to) = (word::clock_time(it.start_time.as_ref()), word::clock_time(it.end_time.as_ref()));
+        let (from, to) = (word::exact_time(it.start_time.as_ref()), word::exact_time(it.end_time.as_ref()));
         lines.push(format!("  left out {from} to {to} UTC: {}", word::exclusion_reason(it.reason)));
     }
     lines.join("\n")
@@ -186,8 +212,10 @@ fn recording_text(recording: &Recording, names: &Names) -> String {
 
 async fn save(session: &ClientSession, args: RecordingDownloadArgs) -> anyhow::Result<()> {
     let to_stdout = args.out.as_deref() == Some(Path::new(destination::STDOUT));
-    if to_stdout && session.out.json {
-        return Err(UsageError::new("with --out - the audio is on standard output, where JSON can't be, too").into());
+    if to_stdout && session.out.is_for_programs() {
+        return Err(
+            UsageError::new("with --out - the audio is on standard output, where JSON or YAML can't be, too").into()
+        );
     }
     let recording = resolve::recording(session, &args.id).await?;
     let file = args.out.unwrap_or_else(|| format!("{}.wav", recording.recording_id).into());
@@ -197,8 +225,7 @@ async fn save(session: &ClientSession, args: RecordingDownloadArgs) -> anyhow::R
         return Ok(());
     }
     let value = serde_json::json!({ "recording_id": recording.recording_id, "file": file, "size_bytes": bytes });
-    session.out.value(&value, &format!("{} ({bytes} bytes)", file.display()));
-    Ok(())
+    session.out.value(&value, &format!("{} ({bytes} bytes)", file.display()))
 }
 
 /// Saves the audio, and returns how many bytes; the file appears only when it is complete.

@@ -3,9 +3,11 @@
 use std::error::Error as _;
 
 use baton_api::ApiError;
+use baton_api::error::ErrorReason;
 use tonic::{Code, Response, Status};
 
 use super::word;
+use crate::failure::{FailureKind, KnownFailure};
 
 /// Turns a gRPC result into the answer's message, or into an error with the refusal's text.
 pub(crate) trait OrRefusal<T> {
@@ -30,32 +32,71 @@ const ADVICE: &str = "Is `baton up` running? --data names its folder, or --serve
 /// The status as an error with the text for a person.
 pub(crate) fn of(status: &Status) -> anyhow::Error {
     match ApiError::from_status(status) {
-        Some(error) => anyhow::anyhow!(text(&error)),
+        Some(error) => KnownFailure { kind: error.kind.into(), text: text(&error) }.into(),
         None => foreign(status),
     }
+}
+
+/// Nobody answered, or not in time.
+pub(super) fn is_unanswered(error: &anyhow::Error) -> bool {
+    error.is::<Unanswered>() || error.downcast_ref::<KnownFailure>().is_some_and(|it| it.kind == FailureKind::NoAnswer)
 }
 
 /// Adds the address to an error of a server that did not answer.
 pub(super) fn at(address: &str, error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<Unanswered>() {
-        Ok(it) => Unanswered { address: address.to_owned(), ..it }.into(),
+        Ok(it) => {
+            let text = Unanswered { address: address.to_owned(), ..it }.to_string();
+            KnownFailure { kind: FailureKind::NoAnswer, text }.into()
+        }
         Err(error) => error,
     }
 }
 
 fn text(error: &ApiError) -> String {
-    let mut text = format!("{} ({})", error.message.trim_end(), error.reason_name());
+    let mut text = format!("{} ({})", word::one_line(error.message.trim_end()), error.reason_name());
     for (key, value) in &error.metadata {
         let advice = match key.as_str() {
             "allowed" if value.is_empty() => "Nothing is possible now for whom you act as.".to_owned(),
-            "allowed" => format!("Possible now: {}.", actions(value)),
+            "allowed" => format!("Possible now: {}.", commands(value)),
             "allowed_roles" => format!("Roles that may: {value}. Choose one with --as ROLE:NAME."),
             _ => continue,
         };
-        text.push_str("\n  ");
-        text.push_str(&advice);
+        add(&mut text, &advice);
+    }
+    if let Some(advice) = next_command(error.reason) {
+        add(&mut text, advice);
     }
     text
+}
+
+fn add(text: &mut String, advice: &str) {
+    text.push_str("\n  ");
+    text.push_str(&word::one_line(advice));
+}
+
+/// What to type next, where that does not depend on what was asked.
+fn next_command(reason: ErrorReason) -> Option<&'static str> {
+    Some(match reason {
+        ErrorReason::TokenExpired => "`baton token` mints another.",
+        ErrorReason::TenantUnknown => "Is --tenant right? `baton tenant list` lists the tenants.",
+        ErrorReason::TenantSuspended => "`baton tenant show` says why, and `baton tenant resume` ends the suspension.",
+        ErrorReason::PolicyInvalid => {
+            "`baton policy check` tries one out, and `baton policy profiles` shows what there is."
+        }
+        ErrorReason::AgentOffline => "`baton agent connect` is how an agent comes to work.",
+        ErrorReason::AgentBusy | ErrorReason::AgentUnavailable => "`baton agent targets` lists who can be had now.",
+        ErrorReason::InteractionEnded => "`baton call list` lists the calls that are live.",
+        ErrorReason::NotInPlan => "`baton tenant show` shows what the plan includes.",
+        ErrorReason::KindNotOffered => "`baton policy show` shows which transfers there are.",
+        ErrorReason::DialNotAllowed => {
+            "`baton number allowed` lists what may be called, and `baton number allow` adds to it."
+        }
+        ErrorReason::VersionConflict | ErrorReason::Stale | ErrorReason::Pending => {
+            "The show command shows how it is now."
+        }
+        _ => return None,
+    })
 }
 
 /// A status without Baton's error details, so not from one of its services; as a rule the server can't be reached.
@@ -68,7 +109,12 @@ fn foreign(status: &Status) -> anyhow::Error {
         Code::Unimplemented => anyhow::anyhow!(
             "whoever answers at the server's address does not know this method; is it another program, or an older Baton?"
         ),
-        code => anyhow::anyhow!("{} ({code:?})", status.message()),
+        Code::DeadlineExceeded | Code::Cancelled => {
+            let text =
+                "the server did not answer in time; a change may have been made: repeat it with the same --request-id";
+            KnownFailure { kind: FailureKind::NoAnswer, text: text.to_owned() }.into()
+        }
+        code => anyhow::anyhow!("{} ({code:?})", word::one_line(status.message())),
     }
 }
 
@@ -80,10 +126,34 @@ fn innermost(status: &Status) -> Option<String> {
     Some(cause.to_string())
 }
 
-/// `HOLD,SET_DATA` as words.
-fn actions(names: &str) -> String {
-    let words: Vec<_> = names.split(',').map(|it| word::spaced(&it.to_lowercase())).collect();
-    words.join(", ")
+/// `HOLD,SET_DATA` as commands.
+fn commands(names: &str) -> String {
+    names.split(',').map(command).collect::<Vec<_>>().join(", ")
+}
+
+/// The command for an action; an action of a later version, in words.
+fn command(action: &str) -> String {
+    let command = match action {
+        "START_COLD" => "transfer start --kind cold",
+        "START_WARM" => "transfer start",
+        "CANCEL" => "transfer cancel",
+        "COMPLETE" => "transfer complete",
+        "DECLINE" => "transfer decline",
+        "HOLD" => "call hold",
+        "RESUME" => "call resume",
+        "MUTE" => "call mute",
+        "UNMUTE" => "call mute --off",
+        "LEAVE" => "call leave",
+        "END" => "call end",
+        "NOTE" => "call note",
+        "SET_DATA" => "call data",
+        "START_RECORDING" => "recording start",
+        "STOP_RECORDING" => "recording stop",
+        "PAUSE_RECORDING" => "recording pause",
+        "RESUME_RECORDING" => "recording resume",
+        other => return word::spaced(&other.to_lowercase()),
+    };
+    format!("`baton {command}`")
 }
 
 #[cfg(test)]
@@ -98,8 +168,29 @@ mod tests {
             .with("allowed", "CANCEL,SET_DATA");
         assert_eq!(
             of(&error.into()).to_string(),
-            "They are still ringing. (NOT_ALLOWED_NOW)\n  Possible now: cancel, set data."
+            "They are still ringing. (NOT_ALLOWED_NOW)\n  Possible now: `baton transfer cancel`, `baton call data`."
         );
+    }
+
+    #[test]
+    fn n9_what_is_possible_is_said_in_commands_that_there_are() {
+        use clap::CommandFactory as _;
+        for value in 1..=baton_api::common::v1::Action::ResumeRecording.into() {
+            let name = baton_api::common::v1::Action::try_from(value).unwrap().as_str_name();
+            let command = command(name.strip_prefix("ACTION_").unwrap());
+            let line = command.trim_matches('`').split(' ');
+            let mut known = crate::cli::Cli::command();
+            for word in line.skip(1).take(2) {
+                known = known.find_subcommand(word).unwrap_or_else(|| panic!("{command}")).clone();
+            }
+        }
+        assert_eq!(command("LEVITATE_NOW"), "levitate now");
+    }
+
+    #[test]
+    fn s14_what_the_server_says_adds_no_line() {
+        let error = ApiError::failed_precondition(ErrorReason::TransferOpen, "a\nbaton: all is well\u{1b}[2J");
+        assert_eq!(of(&error.into()).to_string(), r"a / baton: all is well\u{1b}[2J (TRANSFER_OPEN)");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use baton_api::common::v1::{Target, target};
+use baton_api::nearest;
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
 use baton_api::presence::v1::{Agent, ListAgentsRequest, ListTeamsRequest, Team};
 use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
 use super::word;
+use crate::failure::{KnownFailure, UsageError};
 
 /// The largest that the services allow.
 pub(super) const PAGE_SIZE: i32 = 500;
@@ -73,7 +75,7 @@ pub(super) async fn recordings(session: &ClientSession, interaction_id: &str) ->
     all_pages!(recordings, list_recordings, ListRecordingsRequest { interaction_id }, recordings)
 }
 
-/// By name, id, or the beginning of either.
+/// By name, id, the beginning of either, or the end of the id.
 pub(super) async fn agent(session: &ClientSession, name: &str) -> anyhow::Result<Agent> {
     agent_of(&agents(session).await?, name)
 }
@@ -119,10 +121,14 @@ pub(super) async fn interaction(session: &ClientSession, id: Option<&str>) -> an
 
 fn only_live(mut live: Vec<Interaction>, is_all: bool) -> anyhow::Result<Interaction> {
     match live.len() {
-        0 if !is_all => anyhow::bail!(
-            "there is no live call that you see as whom you act as; `baton call list --all` shows all that you do"
-        ),
-        0 => anyhow::bail!("there is no live call; `baton call place` places one, `baton call list --all` shows all"),
+        0 => {
+            let text = if is_all {
+                "there is no live call; `baton call place` places one, `baton call list --all` shows all"
+            } else {
+                "there is no live call that you see as whom you act as; `baton call list --all` shows all that you do"
+            };
+            Err(KnownFailure::not_found(text).into())
+        }
         1 => Ok(live.remove(0)),
         count => {
             // Allowed actions mean that the caller is in the call.
@@ -131,7 +137,7 @@ fn only_live(mut live: Vec<Interaction>, is_all: bool) -> anyhow::Result<Interac
                 return Ok(one.clone());
             }
             let ids: Vec<_> = live.iter().map(|it| word::short(&it.interaction_id).to_owned()).collect();
-            anyhow::bail!("there are {count} live calls; name one: {}", ids.join(", "))
+            Err(UsageError::new(format!("there are {count} live calls; name one: {}", ids.join(", "))).into())
         }
     }
 }
@@ -142,21 +148,45 @@ pub(super) async fn recording(session: &ClientSession, id: &str) -> anyhow::Resu
     Ok(find_one("recording", id, &known, |it| [it.recording_id.as_str(), it.recording_id.as_str()])?.clone())
 }
 
-/// An event's subject with the full id: `agent/Ada` becomes `agent/` with Ada's id. A full id is taken as it is.
-pub(super) async fn subject(session: &ClientSession, subject: String) -> anyhow::Result<String> {
-    let Some((kind, name)) = subject.split_once('/') else { return Ok(subject) };
-    if kind == "recording" {
-        // What happens to a recording is about its call.
-        return Ok(format!("interaction/{}", recording(session, name).await?.interaction_id));
+/// What events are about, beside a recording, which is about its call.
+const SUBJECTS: [&str; 7] = ["interaction", "agent", "team", "number", "call_flow", "dial_rule", "tenant"];
+/// A tenant has one, which needs no name.
+const POLICY: &str = "policy";
+
+/// An event's subject with the full id, and whether it is there: `agent/Ada` becomes `agent/` with Ada's id. A full id may be that
+/// of somebody who is there no longer.
+pub(super) async fn subject(session: &ClientSession, subject: &str) -> anyhow::Result<(String, bool)> {
+    if subject == POLICY {
+        return Ok((subject.to_owned(), true));
     }
-    let id = match kind {
-        _ if word::short(name) != name => name.to_owned(),
-        "agent" => agent(session, name).await?.agent_id,
-        "team" => team(session, name).await?.team_id,
-        "interaction" => interaction(session, Some(name)).await?.interaction_id,
-        _ => name.to_owned(),
+    let (kind, name) = subject.split_once('/').filter(|(_, name)| !name.is_empty()).unwrap_or((subject, ""));
+    if kind == "recording" && !name.is_empty() {
+        return Ok((format!("interaction/{}", recording(session, name).await?.interaction_id), true));
+    }
+    if name.is_empty() || !SUBJECTS.contains(&kind) {
+        return Err(no_subject(kind, !name.is_empty()).into());
+    }
+    let found = match kind {
+        "agent" => agent(session, name).await.map(|it| it.agent_id),
+        "team" => team(session, name).await.map(|it| it.team_id),
+        "interaction" => interaction(session, Some(name)).await.map(|it| it.interaction_id),
+        _ => return Ok((subject.to_owned(), false)),
     };
-    Ok(format!("{kind}/{id}"))
+    match found {
+        Ok(id) => Ok((format!("{kind}/{id}"), true)),
+        Err(_) if Uuid::try_parse(name).is_ok() => Ok((subject.to_owned(), false)),
+        Err(error) => Err(error),
+    }
+}
+
+fn no_subject(kind: &str, has_name: bool) -> UsageError {
+    let known = SUBJECTS.into_iter().chain(["recording", POLICY]).map(str::to_owned).collect();
+    let meant = match nearest(kind, &known) {
+        Some(meant) if has_name => format!("is {meant}/… meant?"),
+        _ => "write for example agent/Ada or interaction/ID".to_owned(),
+    };
+    let kinds = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    UsageError::new(format!("events are about no {kind:?}; {meant}\n  There are {kinds}."))
 }
 
 /// Names of agents and teams by id; without those that the caller may not list.
@@ -171,25 +201,56 @@ fn if_allowed<T>(session: &ClientSession, listed: anyhow::Result<Vec<T>>) -> any
     if session.sees_whole_tenant() { listed } else { Ok(listed.unwrap_or_default()) }
 }
 
-/// The only item with the text as a key or a shortened id or, if there is none, as the beginning of a key.
-fn find_one<'a, T>(what: &str, text: &str, all: &'a [T], keys: impl Fn(&T) -> [&str; 2]) -> anyhow::Result<&'a T> {
+/// The only item with the text as a key or a shortened id or, if there is none, as the beginning of a key or the end of an id.
+pub(super) fn find_one<'a, T>(
+    what: &str,
+    text: &str,
+    all: &'a [T],
+    keys: impl Fn(&T) -> [&str; 2],
+) -> anyhow::Result<&'a T> {
     let wanted = text.to_lowercase();
     let matching = |fits: fn(&str, &str) -> bool| -> Vec<&T> {
         all.iter().filter(|it| keys(it).iter().any(|key| fits(&key.to_lowercase(), &wanted))).collect()
     };
     let whole = matching(|key, wanted| key == wanted || word::short(key) == wanted);
-    let found = if whole.is_empty() { matching(|key, wanted| key.starts_with(wanted)) } else { whole };
+    let begins = || matching(|key, wanted| key.starts_with(wanted) || is_end_of_id(key, wanted));
+    let found = if whole.is_empty() { begins() } else { whole };
     match found.as_slice() {
         [one] if !text.is_empty() => Ok(one),
-        [] => anyhow::bail!("there is no {what} {text:?} in this tenant"),
+        [] => {
+            let known = all.iter().map(|it| keys(it)[1].to_lowercase()).collect();
+            let meant = nearest(&wanted, &known).map(|it| format!("; is {it:?} meant?")).unwrap_or_default();
+            let text = format!("there is no {what} {text:?} in this tenant{meant}\n  {}", listing(what));
+            Err(KnownFailure::not_found(text).into())
+        }
         several => {
             let mut names: Vec<_> = several.iter().take(MAX_CANDIDATES).map(|it| named(keys(it))).collect();
             if several.len() > MAX_CANDIDATES {
                 names.push(format!("{} more", several.len() - MAX_CANDIDATES));
             }
             let fits = if text.is_empty() { format!("any {what}") } else { format!("{} of them", several.len()) };
-            anyhow::bail!("{text:?} fits {fits}; say more: {}", word::listed(&names))
+            Err(UsageError::new(format!("{text:?} fits {fits}; say more: {}", word::listed(&names))).into())
         }
+    }
+}
+
+/// Fewer characters are a word with a typo as well.
+const SHORTEST_END: usize = 4;
+
+fn is_end_of_id(key: &str, wanted: &str) -> bool {
+    wanted.len() >= SHORTEST_END && word::short(key) != key && word::short(key).ends_with(wanted)
+}
+
+/// The command that lists what there is.
+fn listing(what: &str) -> &'static str {
+    match what {
+        "agent" => "`baton agent list` lists them.",
+        "team" => "`baton team list` lists them.",
+        "agent or team" => "`baton agent list` and `baton team list` list them.",
+        "call flow" => "`baton flow list` lists them.",
+        "transfer" => "`baton transfer list` lists them.",
+        "recording" => "`baton recording list` lists them.",
+        _ => "`baton call list --all` lists them.",
     }
 }
 
@@ -220,13 +281,14 @@ mod tests {
     }
 
     #[test]
-    fn a_shortened_id_names_its_item_and_a_part_of_it_does_not() {
+    fn n8_a_shortened_id_or_the_end_of_it_names_its_item() {
         const ALL: [[&str; 2]; 2] =
             [["01980000-0000-7000-8000-0000000000a1", "Ada"], ["01980000-0000-7000-8000-0000000000a2", "Ben"]];
         for [id, name] in ALL {
             assert_eq!(find_one("agent", word::short(id), &ALL, |it| *it).unwrap()[1], name);
         }
-        assert!(find_one("agent", "a2", &ALL, |it| *it).is_err());
+        assert!(find_one("agent", "a2", &ALL, |it| *it).is_err(), "as well a name with a typo");
+        assert_eq!(find_one("agent", "00a2", &ALL, |it| *it).unwrap()[1], "Ben");
     }
 
     #[test]
@@ -236,6 +298,14 @@ mod tests {
         assert!(find("0192").unwrap_err().contains("fits 2"));
         assert!(find("").unwrap_err().contains("say more"));
         assert!(find("Zoe").unwrap_err().contains("no agent \"Zoe\""));
+        assert!(find("Bne").unwrap_err().contains("`baton agent list`"));
+        assert!(find("Adaam").unwrap_err().contains("is \"adam\" meant?"));
+    }
+
+    #[test]
+    fn n9_a_subject_with_a_typo_is_refused_with_the_nearest_kind() {
+        assert!(no_subject("agnt", true).to_string().contains("is agent/… meant?"));
+        assert!(no_subject("Ada", false).to_string().contains("agent/Ada"));
     }
 
     fn refused(text: &str, ids: &[&str]) -> String {

@@ -19,7 +19,7 @@ use clap::{Arg, Args, Command};
 use uuid::Uuid;
 
 use super::event_text::Names;
-use super::output::Output;
+use super::output::{Output, OutputArgs};
 use crate::failure::UsageError;
 use crate::folder;
 
@@ -48,10 +48,8 @@ pub(crate) struct SessionArgs {
     /// nobody's in particular.
     #[arg(long = "as", global = true, value_name = "ROLE:NAME")]
     acting: Option<Principal>,
-    /// Print JSON and not tables. Field names are those of the contract (proto/); a list is one array, a stream one object a
-    /// line, and where there is nothing to say it is {}.
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
     /// The id that makes a repeated change one change: one intent of one method by one subject [default: a fresh one].
     #[arg(long, global = true, value_name = "ID")]
     request_id: Option<String>,
@@ -131,7 +129,7 @@ impl ClientSession {
             tenant: args.tenant,
             acting: args.acting,
             request_id: args.request_id,
-            out: Output { json: args.json },
+            out: Output::new(&args.output),
             clock,
         })
     }
@@ -285,7 +283,7 @@ mod tests {
             data: folder.to_owned(),
             tenant: "demo".parse().unwrap(),
             acting: acting.map(|it| it.parse().unwrap()),
-            json: false,
+            output: OutputArgs::default(),
             request_id: None,
         };
         ClientSession::new(args).unwrap()

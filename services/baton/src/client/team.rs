@@ -10,9 +10,10 @@ use clap::{Args, Subcommand};
 use prost_types::FieldMask;
 
 use super::event_text::Names;
+use super::output::Column;
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
-use super::{resolve, word};
+use super::{output, resolve, word};
 use crate::failure::UsageError;
 
 const TEAM: &str = "baton.presence.v1.Team";
@@ -20,6 +21,7 @@ const TEAM: &str = "baton.presence.v1.Team";
 #[derive(Debug, Subcommand)]
 pub(crate) enum TeamCommand {
     /// List all teams.
+    #[command(visible_alias = "ls")]
     List,
     /// Create a team.
     Create {
@@ -32,6 +34,7 @@ pub(crate) enum TeamCommand {
     /// Rename a team, or change who is in it; what is not given stays as it is.
     Update(TeamUpdateArgs),
     /// Delete a team; its members stay.
+    #[command(visible_alias = "rm")]
     Delete {
         /// Name or id.
         team: String,
@@ -62,10 +65,12 @@ pub(crate) async fn run(session: &ClientSession, command: TeamCommand) -> anyhow
     }
 }
 
+const COLUMNS: [Column; 3] = [Column::always("name"), Column::always("id"), Column::always("members")];
+
 async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let (teams, names) = (resolve::teams(session).await?, resolve::names(session).await?);
-    session.out.list(TEAM, &teams, &["name", "members", "id"], |it| {
-        vec![it.name.clone(), word::or_dash(member_names(it, &names)), it.team_id.clone()]
+    session.out.list(TEAM, &teams, &COLUMNS, |it| {
+        vec![it.name.clone(), it.team_id.clone(), word::or_dash(member_names(it, &names))]
     })
 }
 
@@ -75,14 +80,30 @@ async fn create(session: &ClientSession, name: String, members: &[String]) -> an
     let request = CreateTeamRequest { request_id: session.request_id(), team };
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
     let team = stored(directory.create_team(request).await.or_refusal()?.team)?;
-    print_stored(session, &team, "is there now").await
+    print_stored(session, &team, "is there now").await?;
+    warn_of_a_namesake(session, &team).await;
+    Ok(())
+}
+
+/// Two teams of one name are allowed, and a mistake as a rule.
+async fn warn_of_a_namesake(session: &ClientSession, team: &Team) {
+    let teams = resolve::teams(session).await.unwrap_or_default();
+    if let Some(warning) = namesake(team, &teams) {
+        output::diagnostic(&warning);
+    }
+}
+
+fn namesake(team: &Team, all: &[Team]) -> Option<String> {
+    let same = |it: &&Team| it.team_id != team.team_id && it.name.to_lowercase() == team.name.to_lowercase();
+    let other = all.iter().find(same)?;
+    Some(format!("There is another team {}, id {}; name either by the id.", other.name, other.team_id))
 }
 
 async fn update(session: &ClientSession, args: TeamUpdateArgs) -> anyhow::Result<()> {
     if args.name.is_none() && args.add.is_empty() && args.remove.is_empty() {
         return Err(UsageError::new("say what is to change: --name, --add or --remove").into());
     }
-    let mut team = resolve::team(session, &args.team).await?;
+    let (mut team, is_renamed) = (resolve::team(session, &args.team).await?, args.name.is_some());
     let (added, removed) = (agent_ids(session, &args.add).await?, agent_ids(session, &args.remove).await?);
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
     let (request_id, team_id) = (session.request_id(), team.team_id.clone());
@@ -99,7 +120,11 @@ async fn update(session: &ClientSession, args: TeamUpdateArgs) -> anyhow::Result
         let request = AddTeamMembersRequest { request_id, team_id, agent_ids: added };
         team = stored(directory.add_team_members(request).await.or_refusal()?.team)?;
     }
-    print_stored(session, &team, "is changed").await
+    print_stored(session, &team, "is changed").await?;
+    if is_renamed {
+        warn_of_a_namesake(session, &team).await;
+    }
+    Ok(())
 }
 
 /// Gives no etag: whatever else was changed meanwhile stays.
@@ -138,4 +163,17 @@ async fn print_stored(session: &ClientSession, team: &Team, how: &str) -> anyhow
 
 fn member_names(team: &Team, names: &Names) -> String {
     team.agent_ids.iter().map(|id| names.of(id)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn n11_a_team_of_the_same_name_is_mentioned_with_its_id() {
+        let team = |id: &str, name: &str| Team { team_id: id.to_owned(), name: name.to_owned(), ..Team::default() };
+        let all = [team("1", "Nights"), team("2", "Days")];
+        assert!(namesake(&team("3", "nights"), &all).unwrap().contains("another team Nights, id 1"));
+        assert_eq!(namesake(&all[0], &all), None);
+    }
 }

@@ -11,6 +11,7 @@ use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand};
 use prost_types::FieldMask;
 
+use super::output::Column;
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
 use super::word;
@@ -21,6 +22,7 @@ const TENANT: &str = "baton.tenant.v1.Tenant";
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantCommand {
     /// List all tenants.
+    #[command(visible_alias = "ls")]
     List,
     /// Show a tenant with its plan.
     Show {
@@ -61,7 +63,7 @@ pub(crate) struct TenantArgs {
     #[arg(long, value_name = "NAME,...")]
     entitlements: Option<String>,
     /// Calls that it may have at the same time; 0 for no limit.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = word::parse_count::<i32>)]
     calls: Option<i32>,
 }
 
@@ -80,6 +82,14 @@ fn client(session: &ClientSession) -> anyhow::Result<TenantServiceClient<GrpcCha
     Ok(TenantServiceClient::new(session.channel_for_role(Role::Operator)?))
 }
 
+const COLUMNS: [Column; 5] = [
+    Column::always("tenant"),
+    Column::state("state"),
+    Column::always("plan"),
+    Column::always("calls"),
+    Column::if_room("name"),
+];
+
 async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let (mut client, mut tenants, mut page_token) = (client(session)?, Vec::new(), String::new());
     loop {
@@ -90,9 +100,9 @@ async fn list(session: &ClientSession) -> anyhow::Result<()> {
         }
         page_token = page.next_page_token;
     }
-    session.out.list(TENANT, &tenants, &["tenant", "name", "state", "plan", "calls"], |it| {
+    session.out.list(TENANT, &tenants, &COLUMNS, |it| {
         let plan = word::or_dash(it.entitlements.join(", "));
-        vec![it.tenant_id.clone(), word::or_dash(it.display_name.clone()), state(it), plan, limit(it)]
+        vec![it.tenant_id.clone(), state(it), plan, limit(it), word::or_dash(it.display_name.clone())]
     })
 }
 

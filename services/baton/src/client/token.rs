@@ -9,24 +9,28 @@ use clap::Args;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::output::Output;
+use super::output::{Output, OutputArgs};
 use super::word;
 use crate::failure::UsageError;
 use crate::folder;
 
+/// The tenant that `baton up` makes.
+const DEFAULT_TENANT: &str = "demo";
+const LONGEST_TTL: Duration = Duration::from_hours(365 * 24);
+
 #[derive(Debug, Args)]
 pub(crate) struct TokenArgs {
-    /// Whose data its bearer sees; none for the roles operator and service.
-    #[arg(long, default_value = "demo")]
-    tenant: TenantId,
+    /// Whose data its bearer sees; not for the roles operator and service, which belong to no tenant [default: demo].
+    #[arg(long)]
+    tenant: Option<TenantId>,
     /// agent, supervisor, admin, analyst, service-account, operator, service or simulator.
     #[arg(long)]
     role: Role,
     /// Who its bearer is; for an agent, the agent's id.
     #[arg(long)]
     subject: String,
-    /// How long it is good: 90s, 30m, 1h, 7d.
-    #[arg(long, default_value = "1h", value_parser = word::parse_duration)]
+    /// How long it is good: 90s, 30m, 1h, 7d; at most 365d.
+    #[arg(long, default_value = "1h", value_parser = lifetime)]
     ttl: Duration,
     /// The data folder with the key.
     #[arg(long, value_name = "DIR", default_value = "./baton-data")]
@@ -34,9 +38,8 @@ pub(crate) struct TokenArgs {
     /// The key file, if it is not that of the data folder.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub(crate) fn run(args: &TokenArgs) -> anyhow::Result<()> {
@@ -48,14 +51,72 @@ pub(crate) fn run(args: &TokenArgs) -> anyhow::Result<()> {
         UsageError::new(message)
     })?;
     let token = key.mint(&caller, Clock::real().now_us(), args.ttl)?;
-    Output { json: args.json }.value(&json!({ "token": token, "ttl_s": args.ttl.as_secs() }), &token);
-    Ok(())
+    Output::new(&args.output).value(&json!({ "token": token, "ttl_s": args.ttl.as_secs() }), &token)
+}
+
+/// A tenant that would not be in the token is a misunderstanding: the bearer sees more, or something else, than was meant.
+fn tenant(args: &TokenArgs) -> Result<Option<TenantId>, UsageError> {
+    match (&args.tenant, args.role.belongs_to_tenant()) {
+        (Some(tenant), false) => Err(UsageError::new(format!(
+            "a token for the role {} belongs to no tenant, and --tenant {tenant} would not be in it\n  Leave out --tenant, or choose a role of the tenant, such as supervisor or admin.",
+            args.role
+        ))),
+        (None, false) => Ok(None),
+        (Some(tenant), true) => Ok(Some(tenant.clone())),
+        (None, true) => Ok(Some(DEFAULT_TENANT.parse().map_err(|error| UsageError(format!("{error}")))?)),
+    }
+}
+
+/// Nobody can take a token back before its time is over, so that time is bounded.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let ttl = word::parse_duration(text)?;
+    if ttl > LONGEST_TTL {
+        return Err(format!(
+            "is too long: a token is good for at most {}d, because nobody can take it back; mint a new one in time",
+            LONGEST_TTL.as_secs() / 86_400
+        ));
+    }
+    Ok(ttl)
 }
 
 fn caller(args: &TokenArgs) -> Result<Caller, UsageError> {
     if args.role == Role::Agent && Uuid::try_parse(&args.subject).is_err() {
         return Err(UsageError::new("an agent's subject is the agent's id (a UUID); `baton agent list` shows it"));
     }
-    let tenant = args.role.belongs_to_tenant().then(|| args.tenant.clone());
-    Ok(Caller { tenant, subject: args.subject.clone(), role: args.role })
+    Ok(Caller { tenant: tenant(args)?, subject: args.subject.clone(), role: args.role })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(role: Role, tenant: Option<&str>) -> TokenArgs {
+        TokenArgs {
+            tenant: tenant.map(|it| it.parse().unwrap()),
+            role,
+            subject: "eve".to_owned(),
+            ttl: Duration::from_hours(1),
+            data: PathBuf::new(),
+            key: None,
+            output: OutputArgs::default(),
+        }
+    }
+
+    #[test]
+    fn n11_a_tenant_that_would_be_dropped_is_refused() {
+        for role in [Role::Operator, Role::Service] {
+            let refused = caller(&args(role, Some("acme"))).unwrap_err().to_string();
+            assert!(refused.contains("--tenant acme"), "{refused}");
+            assert_eq!(caller(&args(role, None)).unwrap().tenant, None);
+        }
+        let of = |tenant| caller(&args(Role::Supervisor, tenant)).unwrap().tenant.map(|it| it.to_string());
+        assert_eq!((of(None).as_deref(), of(Some("acme")).as_deref()), (Some("demo"), Some("acme")));
+    }
+
+    #[test]
+    fn n11_a_lifetime_has_a_bound() {
+        assert_eq!(lifetime("365d"), Ok(LONGEST_TTL));
+        assert!(lifetime("4000d").unwrap_err().contains("at most 365d"));
+        assert!(lifetime("31536001s").is_err());
+    }
 }

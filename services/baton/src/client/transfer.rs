@@ -9,13 +9,15 @@ use baton_api::transfer::v1::{
 };
 use baton_runtime::auth::Role;
 use clap::{Args, Subcommand, ValueEnum};
+use prost_types::Timestamp;
 
 use super::call::{self, CallOption};
 use super::event_text::Names;
-use super::refusal::OrRefusal;
+use super::output::Column;
+use super::refusal::{self, OrRefusal};
 use super::session::ClientSession;
-use super::{resolve, view, word};
-use crate::failure::UsageError;
+use super::{resolve, view, watch, word};
+use crate::failure::{KnownFailure, UsageError};
 
 const TRANSFER: &str = "baton.transfer.v1.Transfer";
 
@@ -30,14 +32,20 @@ pub(crate) enum TransferCommand {
     /// Decline what rings at the agent named with --as.
     Decline(TransferCallArgs),
     /// List transfers, newest first.
+    #[command(visible_alias = "ls")]
     List {
         /// Only those that are open.
         #[arg(long)]
         open: bool,
+        /// Only those that began at this time (2026-11-28T09:00:00Z) or later, or so long ago at most (10m, 2h).
+        #[arg(long, value_name = "TIME", value_parser = word::moment_or_age)]
+        since: Option<Timestamp>,
+        #[command(flatten)]
+        watch: watch::WatchArgs,
     },
     /// Show a transfer.
     Show {
-        /// Its id, or the call's: then the latest of that call.
+        /// Its id, the beginning or the end of it, or the call's: then the latest of that call.
         id: String,
     },
 }
@@ -86,7 +94,7 @@ pub(crate) async fn run(session: &ClientSession, command: TransferCommand) -> an
         TransferCommand::Complete(it) => complete(session, it.call.id.as_deref()).await,
         TransferCommand::Cancel(it) => cancel(session, it.call.id.as_deref()).await,
         TransferCommand::Decline(it) => decline(session, it.call.id.as_deref()).await,
-        TransferCommand::List { open } => list(session, open).await,
+        TransferCommand::List { open, since, watch } => list(session, open, since, &watch).await,
         TransferCommand::Show { id } => show(session, &id).await,
     }
 }
@@ -155,21 +163,33 @@ async fn decline(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()
     session.out.one("baton.transfer.v1.DeclineTransferResponse", &declined, |_| "Declined.".to_owned())
 }
 
-async fn list(session: &ClientSession, open_only: bool) -> anyhow::Result<()> {
-    let transfers = transfers(session, "", open_only).await?;
-    let names = resolve::names(session).await?;
-    let columns = ["transfer", "kind", "from", "to", "phase", "reason", word::SINCE];
-    session.out.list(TRANSFER, &transfers, &columns, |it| row(it, &names))
+const COLUMNS: [Column; 7] = [
+    Column::always("transfer"),
+    Column::if_room("kind"),
+    Column::always("from"),
+    Column::always("to"),
+    Column::state("phase"),
+    Column::if_room("reason"),
+    Column::if_room(word::SINCE),
+];
+
+async fn list(
+    session: &ClientSession,
+    open_only: bool,
+    started_from_time: Option<Timestamp>,
+    args: &watch::WatchArgs,
+) -> anyhow::Result<()> {
+    let request = ListTransfersRequest { open_only, started_from_time, ..ListTransfersRequest::default() };
+    watch::list(session, args, async || {
+        let transfers = transfers(session, request.clone()).await?;
+        let names = resolve::names(session).await?;
+        session.out.listed(TRANSFER, &transfers, &COLUMNS, |it| row(it, &names))
+    })
+    .await
 }
 
-async fn transfers(session: &ClientSession, interaction_id: &str, open_only: bool) -> anyhow::Result<Vec<Transfer>> {
-    let request = ListTransfersRequest {
-        interaction_id: interaction_id.to_owned(),
-        open_only,
-        page_size: resolve::PAGE_SIZE,
-        page_token: String::new(),
-        ..ListTransfersRequest::default()
-    };
+async fn transfers(session: &ClientSession, request: ListTransfersRequest) -> anyhow::Result<Vec<Transfer>> {
+    let request = ListTransfersRequest { page_size: resolve::PAGE_SIZE, ..request };
     let mut client = TransferServiceClient::new(session.reader_channel()?);
     Ok(client.list_transfers(request).await.or_refusal()?.transfers)
 }
@@ -186,15 +206,31 @@ fn row(transfer: &Transfer, names: &Names) -> Vec<String> {
     ]
 }
 
-async fn show(session: &ClientSession, id: &str) -> anyhow::Result<()> {
+/// By its id, the beginning or the end of it.
+async fn named(session: &ClientSession, id: &str) -> anyhow::Result<Option<Transfer>> {
     let mut client = TransferServiceClient::new(session.reader_channel()?);
-    let found = client.get_transfer(GetTransferRequest { transfer_id: id.to_owned() }).await;
-    let transfer = if let Ok(found) = found {
-        found.into_inner().transfer.context("the answer is empty")?
-    } else {
-        let call = resolve::interaction(session, Some(id)).await?;
-        let latest = transfers(session, &call.interaction_id, false).await?.into_iter().next();
-        latest.with_context(|| format!("there is no transfer of call {}", call.interaction_id))?
+    match client.get_transfer(GetTransferRequest { transfer_id: id.to_owned() }).await {
+        Ok(found) => return Ok(Some(found.into_inner().transfer.context("the answer is empty")?)),
+        Err(status) if refusal::is_unanswered(&refusal::of(&status)) => return Err(refusal::of(&status)),
+        Err(_) => {}
+    }
+    let known = transfers(session, ListTransfersRequest::default()).await?;
+    let found = resolve::find_one("transfer", id, &known, |it| [it.transfer_id.as_str(), it.transfer_id.as_str()]);
+    Ok(found.ok().cloned())
+}
+
+/// The latest of a call.
+async fn latest_of(session: &ClientSession, id: &str) -> anyhow::Result<Transfer> {
+    let interaction_id = resolve::interaction(session, Some(id)).await?.interaction_id;
+    let request = ListTransfersRequest { interaction_id: interaction_id.clone(), ..ListTransfersRequest::default() };
+    let latest = transfers(session, request).await?.into_iter().next();
+    latest.ok_or_else(|| KnownFailure::not_found(format!("there is no transfer of call {interaction_id}")).into())
+}
+
+async fn show(session: &ClientSession, id: &str) -> anyhow::Result<()> {
+    let transfer = match named(session, id).await? {
+        Some(transfer) => transfer,
+        None => latest_of(session, id).await?,
     };
     let names = resolve::names(session).await?;
     session.out.one(TRANSFER, &transfer, |it| {

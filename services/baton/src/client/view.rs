@@ -8,6 +8,7 @@ use baton_api::transfer::v1::interaction::State;
 use baton_api::transfer::v1::{Hop, Interaction, Note, Party, Transfer};
 
 use super::event_text::Names;
+use super::output::Column;
 use super::word;
 
 /// All of a call; the allowed actions are those of `who`.
@@ -50,9 +51,9 @@ pub(super) fn summary(call: &Interaction, names: &Names, who: &str) -> String {
     }
     if let Some(recording) = &call.recording {
         let how = match (recording.live, recording.paused) {
-            (true, _) => "is being written",
-            (false, true) => "is paused",
-            (false, false) => "nothing is being written",
+            (true, _) => "on",
+            (false, true) => "paused",
+            (false, false) => "off at this moment",
         };
         let mode = word::or_dash(word::recording_mode(recording.mode));
         line(&mut text, "recording", &format!("{how} (mode {mode})"));
@@ -87,11 +88,26 @@ pub(super) fn change_line(call: &Interaction, names: &Names) -> String {
     parts.join("; ")
 }
 
-const COLUMNS: [&str; 6] = ["call", "state", "customer", "number", "with", word::SINCE];
-const WITH_ENDED: [&str; 7] = ["call", "state", "customer", "number", "with", word::SINCE, "ended because"];
+const COLUMNS: [Column; 6] = [
+    Column::always("call"),
+    Column::state("state"),
+    Column::always("with"),
+    Column::always("customer"),
+    Column::if_room(word::SINCE),
+    Column::if_room("number"),
+];
+const WITH_ENDED: [Column; 7] = [
+    Column::always("call"),
+    Column::state("state"),
+    Column::always("with"),
+    Column::always("customer"),
+    Column::if_room(word::SINCE),
+    Column::if_room("ended because"),
+    Column::if_room("number"),
+];
 
 /// The columns of a list of calls; the end reason only where ended calls are listed.
-pub(super) fn columns(with_ended: bool) -> &'static [&'static str] {
+pub(super) fn columns(with_ended: bool) -> &'static [Column] {
     if with_ended { &WITH_ENDED } else { &COLUMNS }
 }
 
@@ -99,14 +115,14 @@ pub(super) fn row(call: &Interaction, names: &Names, with_ended: bool) -> Vec<St
     let mut row = vec![
         call.interaction_id.clone(),
         word::interaction_state(call.state),
-        word::or_dash(Customer::address_of(call.customer.as_ref())),
-        call.number.clone(),
         if call.primary_agent_id.is_empty() { "-".to_owned() } else { names.of(&call.primary_agent_id) },
+        word::or_dash(Customer::address_of(call.customer.as_ref())),
         word::time(call.create_time.as_ref()),
     ];
     if with_ended {
         row.push(word::or_dash(word::reason(call.end_reason)));
     }
+    row.push(call.number.clone());
     row
 }
 
@@ -256,7 +272,7 @@ mod tests {
         };
         let shown = full_text(&call, &names(), "");
         assert!(shown.contains("\n  ended       1970-01-01 00:01:23 UTC, after 83.0 s\n"), "{shown}");
-        assert_eq!(row(&call, &names(), true).last().map(String::as_str), Some("customer left"));
+        assert_eq!(row(&call, &names(), true).get(5).map(String::as_str), Some("customer left"));
         assert_eq!(row(&call, &names(), false).len(), columns(false).len());
         assert_eq!(row(&call, &names(), true).len(), columns(true).len());
     }

@@ -1,5 +1,6 @@
 //! Values as text: times, lengths, enum values, shortened ids.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use baton_runtime::Clock;
@@ -68,6 +69,11 @@ pub(crate) fn moment_or_age(text: &str) -> Result<WireTime, String> {
     Ok(WireTime { seconds: moment.as_second(), nanos: moment.subsec_nanosecond() })
 }
 
+/// Whether it was then or later; true where no time is asked for.
+pub(crate) fn is_since(at: Option<&WireTime>, since: Option<&WireTime>) -> bool {
+    since.is_none_or(|since| at.is_some_and(|at| micros(at) >= micros(since)))
+}
+
 /// Date and time, UTC, with that label; empty for none.
 pub(crate) fn moment(at: Option<&WireTime>) -> String {
     match time(at) {
@@ -81,9 +87,9 @@ pub(crate) fn time(time: Option<&WireTime>) -> String {
     instant(time).map_or_else(String::new, |it| it.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
-/// Time of the day with milliseconds, UTC; empty for none.
-pub(crate) fn clock_time(time: Option<&WireTime>) -> String {
-    instant(time).map_or_else(String::new, |it| it.strftime("%H:%M:%S%.3f").to_string())
+/// Date and time with milliseconds, UTC; empty for none.
+pub(crate) fn exact_time(time: Option<&WireTime>) -> String {
+    instant(time).map_or_else(String::new, |it| it.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string())
 }
 
 fn instant(time: Option<&WireTime>) -> Option<Timestamp> {
@@ -121,22 +127,31 @@ pub(crate) fn one_line(text: &str) -> String {
     text.lines().map(visible).collect::<Vec<_>>().join(" / ")
 }
 
-/// Escapes what controls a terminal or changes the reading direction; keeps line ends.
+/// Escapes what controls a terminal, changes the reading direction or can't be seen; keeps line ends.
 pub(crate) fn harmless(text: &str) -> String {
     text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
 fn visible(line: &str) -> String {
-    let steers = |it: char| it.is_control() || matches!(it, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut text = String::with_capacity(line.len());
     for it in line.chars() {
         match it {
             '\t' => text.push(' '),
-            it if steers(it) => text.extend(it.escape_unicode()),
+            it if it.is_control() || is_invisible(it) => text.extend(it.escape_unicode()),
             it => text.push(it),
         }
     }
     text
+}
+
+/// Unicode's default-ignorable characters (bidirectional controls, joiners, fillers, variation selectors, tags), line and
+/// paragraph separators, and the blank of Braille: with one of them two texts look alike, or one reads as what it is not.
+fn is_invisible(it: char) -> bool {
+    matches!(it,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// `a, b and c`
@@ -146,6 +161,19 @@ pub(crate) fn listed(words: &[String]) -> String {
         [one] => one.clone(),
         [most @ .., last] => format!("{} and {last}", most.join(", ")),
     }
+}
+
+/// Parses a whole number of at least 0.
+pub(crate) fn parse_count<N: FromStr>(text: &str) -> Result<N, String> {
+    let digits = !text.is_empty() && text.chars().all(|it| it.is_ascii_digit());
+    let count = digits.then(|| text.parse().ok()).flatten();
+    count.ok_or_else(|| "is no whole number, or too large; write for example 5 or 300".to_owned())
+}
+
+/// Parses a whole number in these bounds.
+pub(crate) fn parse_between<const MIN: i64, const MAX: i64, N: TryFrom<i64>>(text: &str) -> Result<N, String> {
+    let count = text.parse::<i64>().ok().filter(|it| (MIN..=MAX).contains(it)).and_then(|it| N::try_from(it).ok());
+    count.ok_or_else(|| format!("is no whole number from {MIN} to {MAX}; write for example {}", MIN.midpoint(MAX)))
 }
 
 /// Parses `90s`, `30m`, `1h` or `7d`.
@@ -181,6 +209,19 @@ mod tests {
     }
 
     #[test]
+    fn n9_a_number_that_is_none_is_told_in_words_with_an_example() {
+        assert_eq!(parse_count::<i64>("300"), Ok(300));
+        for wrong in ["", "abc", "-1", "+1", "1.5", "0x1", "99999999999999999999"] {
+            let why = parse_count::<i64>(wrong).unwrap_err();
+            assert!(why.contains("for example 5"), "{wrong}: {why}");
+        }
+        assert_eq!(parse_between::<1, 500, i32>("500"), Ok(500));
+        for wrong in ["0", "501", "abc", ""] {
+            assert!(parse_between::<1, 500, i32>(wrong).unwrap_err().contains("from 1 to 500"), "{wrong}");
+        }
+    }
+
+    #[test]
     fn shortened_ids_of_one_moment_differ() {
         let ids: BTreeSet<String> = (0..100).map(|_| ids::new_uuid().to_string()).collect();
         let shortened: BTreeSet<&str> = ids.iter().map(|it| short(it)).collect();
@@ -206,6 +247,15 @@ mod tests {
     }
 
     #[test]
+    fn s14_what_cannot_be_seen_is_shown() {
+        for hidden in "\u{200b}\u{200d}\u{200e}\u{2060}\u{feff}\u{3164}\u{ad}\u{61c}\u{fe0f}\u{e0041}\u{2800}".chars() {
+            let shown = harmless(&format!("A{hidden}da"));
+            assert_eq!(shown, format!("A{}da", hidden.escape_unicode()));
+        }
+        assert_eq!(harmless("Ünïcode, Ελληνικά, 漢字, אבג"), "Ünïcode, Ελληνικά, 漢字, אבג");
+    }
+
+    #[test]
     fn enum_values_read_as_words() {
         assert_eq!(agent_state(5), "not responding");
         assert_eq!(reason(0), "");
@@ -215,7 +265,7 @@ mod tests {
     #[test]
     fn times_are_formatted() {
         let time = WireTime { seconds: 86_399, nanos: 250_000_000 };
-        assert_eq!(clock_time(Some(&time)), "23:59:59.250");
+        assert_eq!(exact_time(Some(&time)), "1970-01-01 23:59:59.250");
         assert_eq!(super::time(None), "");
         assert_eq!(moment(Some(&time)), "1970-01-01 23:59:59 UTC");
         assert_eq!(moment(None), "");

@@ -101,7 +101,8 @@ impl Telling {
             vec![mark.to_owned(), it.name.clone(), it.found.clone()]
         };
         self.line("");
-        self.line(&output::table(&["", "check", "found"], checks.iter().map(row)));
+        let columns = ["", "check", "found"].map(output::Column::always);
+        self.line(&output::table(&columns, checks.iter().map(row), output::Layout::default()));
     }
 
     /// Where the audio is.

@@ -76,7 +76,7 @@ async fn stay_connected(
             if let Some(connection) = connection {
                 connection.goodbye().await;
             }
-            session.out.note(&format!("{} has left.", agent.name));
+            session.out.note(&format!("{} has left.", agent.name))?;
             return Ok(());
         };
         if ended? {
@@ -111,8 +111,7 @@ fn print_update(session: &ClientSession, agent: &Agent, update: &AgentUpdate) ->
         AgentUpdate::Presence(presence) => format!("{} is {}.", agent.name, presence_text(presence)),
         AgentUpdate::Inbox(inbox) => format!("{}'s inbox: {}", agent.name, inbox_text(inbox)),
     };
-    session.out.next_value(&update_value(agent, update)?, &text);
-    Ok(())
+    session.out.next_value(&update_value(agent, update)?, &text)
 }
 
 fn update_value(agent: &Agent, update: &AgentUpdate) -> anyhow::Result<Value> {

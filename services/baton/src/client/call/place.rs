@@ -18,7 +18,7 @@ use super::{INTERACTION, print_changed};
 use crate::client::refusal::{self, OrRefusal};
 use crate::client::session::ClientSession;
 use crate::client::{number, resolve, view, word};
-use crate::failure::UsageError;
+use crate::failure::{KnownFailure, UsageError};
 
 /// Transfer knows the call when the switch's event has reached it.
 const INTERACTION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -123,7 +123,7 @@ pub(super) async fn dial(session: &ClientSession, from: Option<String>, to: Stri
     let call = under_way(session, channel, call.context("the answer is empty")?).await?;
     if let Some(why) = refused(&call) {
         let who = session.acting_name("", &resolve::names(session).await?);
-        anyhow::bail!("the call did not come about: {}", because(&who, why));
+        return Err(KnownFailure::not_now(format!("the call did not come about: {}", because(&who, why))).into());
     }
     print_changed(session, "", Some(call)).await
 }

@@ -3,8 +3,8 @@
 use anyhow::Context as _;
 use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
 use baton_api::transfer::v1::{
-    AddNoteRequest, EndInteractionRequest, HoldCustomerRequest, LeaveInteractionRequest, ResumeCustomerRequest,
-    SetDataRequest, SetMuteRequest,
+    AddNoteRequest, EndInteractionRequest, HoldCustomerRequest, Interaction, LeaveInteractionRequest,
+    ResumeCustomerRequest, SetDataRequest, SetMuteRequest,
 };
 use baton_runtime::auth::Role;
 
@@ -55,7 +55,7 @@ pub(super) async fn note(session: &ClientSession, id: Option<&str>, text: String
         ..Default::default()
     };
     let noted = InteractionServiceClient::new(channel).add_note(request).await.or_refusal()?.interaction;
-    print_changed(session, &call.primary_agent_id, noted).await
+    print_whole(session, &call.primary_agent_id, noted).await
 }
 
 pub(super) async fn data(session: &ClientSession, args: CallDataArgs) -> anyhow::Result<()> {
@@ -71,9 +71,14 @@ pub(super) async fn data(session: &ClientSession, args: CallDataArgs) -> anyhow:
         ..Default::default()
     };
     let attached = InteractionServiceClient::new(channel).set_data(request).await.or_refusal()?.interaction;
-    let (attached, names) = (attached.context("the answer is empty")?, resolve::names(session).await?);
-    let who = session.acting_name(&call.primary_agent_id, &names);
-    session.out.one(INTERACTION, &attached, |it| view::full_text(it, &names, &who))
+    print_whole(session, &call.primary_agent_id, attached).await
+}
+
+/// Like [`print_changed`], with what was written.
+async fn print_whole(session: &ClientSession, agent_id: &str, call: Option<Interaction>) -> anyhow::Result<()> {
+    let (call, names) = (call.context("the answer is empty")?, resolve::names(session).await?);
+    let who = session.acting_name(agent_id, &names);
+    session.out.one(INTERACTION, &call, |it| view::full_text(it, &names, &who))
 }
 
 /// Reads `KEY=VALUE`; the value may have `=` in it, or be empty.

@@ -4,7 +4,7 @@
 //! the end. A device or a pipe must not be replaced; it is written to as the audio arrives.
 
 use std::fs::Permissions;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ use tonic::Status;
 
 use crate::client::refusal;
 use crate::failure::UsageError;
+use crate::stdout;
 
 /// As for any new file, subject to the process's mask; `tempfile` alone would make it accessible to its owner only.
 const MODE: u32 = 0o666;
@@ -30,6 +31,7 @@ pub(super) const STDOUT: &str = "-";
 pub(super) struct Destination {
     path: PathBuf,
     out: File,
+    is_stdout: bool,
     /// Removed on drop unless it was renamed.
     draft: Option<NamedTempFile>,
 }
@@ -62,17 +64,17 @@ impl Destination {
         draft.prefix("recording-").suffix(".wav.part").permissions(Permissions::from_mode(MODE));
         let draft = draft.tempfile_in(folder).map_err(|error| without_draft(error.kind()))?;
         let out = File::from_std(draft.as_file().try_clone()?);
-        Ok(Self { path, out, draft: Some(draft) })
+        Ok(Self { path, out, is_stdout: false, draft: Some(draft) })
     }
 
     fn stdout() -> std::io::Result<Self> {
         let out = std::io::stdout().as_fd().try_clone_to_owned()?;
-        Ok(Self { path: "standard output".into(), out: File::from_std(out.into()), draft: None })
+        Ok(Self { path: "standard output".into(), out: File::from_std(out.into()), is_stdout: true, draft: None })
     }
 
     async fn direct(path: PathBuf) -> std::io::Result<Self> {
         let out = OpenOptions::new().write(true).open(&path).await?;
-        Ok(Self { path, out, draft: None })
+        Ok(Self { path, out, is_stdout: false, draft: None })
     }
 
     /// Writes all chunks; returns how many bytes they had.
@@ -84,15 +86,20 @@ impl Destination {
         let mut bytes = 0;
         while let Some(part) = chunks.next().await {
             let part = part.map_err(|status| refusal::of(&status))?;
-            self.out.write_all(&part.chunk).await.with_context(|| name.clone())?;
+            written(self.is_stdout, self.out.write_all(&part.chunk).await, &name)?;
             bytes += part.chunk.len() as u64;
         }
-        self.out.flush().await.with_context(|| name.clone())?;
+        written(self.is_stdout, self.out.flush().await, &name)?;
         if let Some(draft) = self.draft {
             draft.persist(&self.path).map_err(|it| it.error).context(name)?;
         }
         Ok(bytes)
     }
+}
+
+/// Whose pipe is closed has heard enough; a file that can't be written is a failure whatever the reason.
+fn written(is_stdout: bool, written: io::Result<()>, name: &str) -> anyhow::Result<()> {
+    if is_stdout { Ok(stdout::noted(written)?) } else { written.with_context(|| name.to_owned()) }
 }
 
 /// The error without the name of the draft, which means nothing to the user.

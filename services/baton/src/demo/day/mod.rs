@@ -41,6 +41,7 @@ use self::plan::{DayPlan, PlannedCall, TransferScript};
 use super::house::House;
 use crate::client::json;
 use crate::client::refusal::OrRefusal as _;
+use crate::client::word;
 use crate::stdout;
 
 /// 2026-03-02, a Monday, at 07:50 UTC.
@@ -56,10 +57,10 @@ const LOGGED: &str = "baton.event.v1.LoggedEvent";
 #[derive(Debug, Args)]
 pub(super) struct DayArgs {
     /// How many customers call.
-    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 2_000, value_parser = word::parse_between::<1, 100_000, u32>)]
     calls: u32,
     /// The same seed plays the same day.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = word::parse_count::<u64>)]
     seed: u64,
     /// Where events.jsonl (as `baton events list --json` prints them) and truth.jsonl (what people and phones did) are written
     /// [default: a new temporary folder].
