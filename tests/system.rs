@@ -4,6 +4,7 @@
 //! - [`conformance`]: what Baton must do, row by row; each scenario is named after its row. All share one Baton, each in a tenant of
 //!   its own, twelve at a time.
 //! - [`crash`]: `up` or the switch is killed at the worst moments; a Baton of its own each.
+//! - [`edge`]: what one peer or tenant can take away from the others.
 //! - [`access`]: access by role and token; separation of tenants; bad input.
 //! - [`harness`]: runs scenarios and checks their results. Rows that are not built yet are in `pending.toml`.
 //!
@@ -12,6 +13,7 @@
 mod access;
 mod conformance;
 mod crash;
+mod edge;
 mod harness;
 
 use std::path::Path;
@@ -21,6 +23,6 @@ use crate::harness::suite;
 
 fn main() -> ExitCode {
     // The longest first, so that they don't run alone at the end.
-    let scenarios = [crash::scenarios(), conformance::scenarios(), access::scenarios()].concat();
+    let scenarios = [crash::scenarios(), conformance::scenarios(), access::scenarios(), edge::scenarios()].concat();
     suite::run(Path::new(env!("CARGO_BIN_EXE_baton")), scenarios)
 }

@@ -104,6 +104,27 @@ impl Embedded {
         Ok(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
     }
 
+    /// In bytes: the most memory that the process with the services, and without the switch, has had in use at once.
+    pub fn peak_memory(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no peak of memory")?;
+        let kib: u64 = peak.trim().trim_end_matches(" kB").parse().context("the peak of memory")?;
+        Ok(kib * 1024)
+    }
+
+    /// What it has logged since the last start.
+    pub fn log(&self) -> String {
+        read(&errors_file(self.data.path()))
+    }
+
+    /// The address of the listener for health, `127.0.0.1:…`.
+    pub fn health(&self) -> anyhow::Result<String> {
+        let output = self.output();
+        let line = output.lines().find(|line| line.trim_start().starts_with("health"));
+        let address = line.and_then(address_in).context("it prints no address for health")?;
+        Ok(address.trim_start_matches("http://").to_owned())
+    }
+
     /// `kill -9` of the process with the services. The switch lives on.
     pub fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill().context("killing `up`")?;

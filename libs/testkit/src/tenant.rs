@@ -60,6 +60,7 @@ pub struct TestTenant {
 struct TenantAccess {
     tenant: TenantId,
     key: SigningKey,
+    address: String,
     public: GrpcChannel,
     simulator: GrpcChannel,
     /// Counts the phones that were made, for their addresses.
@@ -111,6 +112,7 @@ impl TestTenant {
         let access = TenantAccess {
             tenant: tenant.parse()?,
             key: endpoints.key.clone(),
+            address: endpoints.public.clone(),
             public: GrpcChannel::anonymous(&endpoints.public, clock.clone())?,
             simulator: GrpcChannel::anonymous(&endpoints.simulator, clock)?,
             phones: AtomicU32::new(0),
@@ -132,6 +134,11 @@ impl TestTenant {
     /// For tests that forge tokens or call from outside this tenant.
     pub fn key(&self) -> &SigningKey {
         &self.access.key
+    }
+
+    /// The public listener, `http://…`, for connections of one's own.
+    pub fn address(&self) -> &str {
+        &self.access.address
     }
 
     /// The public listener, called without a token.

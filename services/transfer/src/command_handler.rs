@@ -155,6 +155,18 @@ impl CommandHandler {
         Ok(Some(Arc::new(self.with_policy(state).await?)))
     }
 
+    /// The interaction of this tenant as it is now. What is remembered of another tenant's is not looked at: it would be refused sooner than
+    /// one that there is not, and so be told from it.
+    pub(crate) async fn load_of(&self, tenant: &str, id: InteractionId) -> Result<Option<Arc<Live>>, StoreError> {
+        if let Some(known) = self.recent.get(id).filter(|known| &*known.tenant == tenant) {
+            return Ok(Some(known));
+        }
+        let mut reader = self.db.read().await?;
+        let Some(state) = store::interactions::read_of(&mut reader, tenant, id).await? else { return Ok(None) };
+        drop(reader);
+        Ok(Some(Arc::new(self.with_policy(state).await?)))
+    }
+
     /// Puts the policy under which the interaction began beside its state.
     async fn with_policy(&self, state: Interaction) -> Result<Live, StoreError> {
         let policy = self.policies.version(&state.tenant, state.policy_version).await?;
@@ -331,9 +343,8 @@ impl CommandHandler {
 
     async fn carry_out(&self, tx: &mut Tx, context: CommandContext<'_>) -> Result<(Live, bool), SubmitError> {
         let CommandContext { id, tenant, actor, command, if_version, request_key, .. } = context;
-        let found = store::interactions::read_in(tx, id).await?;
-        let of_tenant = found.filter(|interaction| &*interaction.tenant == tenant);
-        let before = of_tenant.ok_or_else(|| SubmitError::Status(not_found("interaction")))?;
+        let found = store::interactions::read_in_of(tx, tenant, id).await?;
+        let before = found.ok_or_else(|| SubmitError::Status(not_found("interaction")))?;
         // An agent sees what they are or were a party of; a program that acts for an agent acts on the whole tenant's behalf.
         if let Actor::Agent(agent) = actor
             && before.agent(agent).is_none()

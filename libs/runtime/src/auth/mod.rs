@@ -8,6 +8,7 @@
 pub mod access;
 mod caller;
 mod gate;
+mod hs256;
 mod key;
 mod tenants;
 mod token;

@@ -37,6 +37,7 @@ struct TokenClaims {
     tenant: Option<TenantId>,
     role: Role,
     exp: i64,
+    iat: Option<i64>,
     nbf: Option<i64>,
 }
 
@@ -78,7 +79,11 @@ pub struct Admission {
 
 /// Verifies tokens; cheap to clone.
 #[derive(Clone)]
-pub struct Verifier(Arc<VerifierState>);
+pub struct Verifier {
+    state: Arc<VerifierState>,
+    /// In seconds: tokens that are good for longer are refused.
+    longest_s: i64,
+}
 
 struct VerifierState {
     key: DecodingKey,
@@ -89,11 +94,14 @@ struct VerifierState {
 
 /// At this number of remembered tokens all are forgotten, which costs each client one verification.
 const MAX_REMEMBERED: usize = 4_096;
+/// For a token, if the configuration says nothing.
+const LONGEST: Duration = Duration::from_hours(24 * 90);
 
 /// The contents of a token whose signature is valid. Its times are checked at each call.
 struct VerifiedToken {
     caller: Caller,
     exp: i64,
+    iat: Option<i64>,
     nbf: Option<i64>,
 }
 
@@ -107,17 +115,24 @@ impl Verifier {
         // The library would use the system's time; Baton uses its own clock.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        Self(Arc::new(VerifierState { key, validation, verified: Mutex::default() }))
+        let state = Arc::new(VerifierState { key, validation, verified: Mutex::default() });
+        Self { state, longest_s: LONGEST.as_secs().cast_signed() }
+    }
+
+    /// Refuses tokens that are good for longer than this.
+    #[must_use]
+    pub fn with_longest(self, longest: Duration) -> Self {
+        Self { longest_s: longest.as_secs().cast_signed(), ..self }
     }
 
     /// The token's bearer, if it is valid at this time.
     pub fn verify(&self, token: &str, now_us: i64) -> Result<Admission, TokenError> {
-        let known = self.0.verified().get(token).cloned();
+        let known = self.state.verified().get(token).cloned();
         let verified = match known {
             Some(verified) => verified,
-            None => self.0.remember(token, self.0.read(token)?),
+            None => self.state.remember(token, self.state.read(token)?),
         };
-        verified.at(now_us)
+        verified.at(now_us, self.longest_s)
     }
 }
 
@@ -144,21 +159,28 @@ impl VerifierState {
         if read.header.crit.is_some() {
             return Err(TokenError::Invalid("it has critical headers (crit), and none is known"));
         }
-        let TokenClaims { sub, tenant, role, exp, nbf } = read.claims;
+        let TokenClaims { sub, tenant, role, exp, iat, nbf } = read.claims;
         let caller = Caller { tenant, subject: sub, role };
         check(&caller)?;
-        Ok(VerifiedToken { caller, exp, nbf })
+        Ok(VerifiedToken { caller, exp, iat, nbf })
     }
 }
 
 impl VerifiedToken {
-    fn at(&self, now_us: i64) -> Result<Admission, TokenError> {
+    fn at(&self, now_us: i64, longest_s: i64) -> Result<Admission, TokenError> {
         let seconds = now_us.div_euclid(1_000_000);
         if self.exp.saturating_add(LEEWAY_S) <= seconds {
             return Err(TokenError::Expired);
         }
         if self.nbf.is_some_and(|nbf| nbf.saturating_sub(LEEWAY_S) > seconds) {
             return Err(TokenError::Invalid("it is not good yet"));
+        }
+        // From now on, and from when it was issued if it says so: neither may be longer.
+        let from = self.iat.map_or(seconds, |iat| iat.min(seconds));
+        if self.exp.saturating_sub(LEEWAY_S) > from.saturating_add(longest_s) {
+            return Err(TokenError::Invalid(
+                "it is good for longer than auth.max_token_days allows; get one for a shorter time",
+            ));
         }
         let expires_us = self.exp.saturating_add(LEEWAY_S).saturating_mul(1_000_000);
         Ok(Admission { caller: self.caller.clone(), expires_us })

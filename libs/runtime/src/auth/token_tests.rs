@@ -68,7 +68,7 @@ fn a_token_that_is_remembered_is_asked_each_time_whether_it_is_good_now() {
     assert_eq!(at(0), Err(TokenError::Invalid("it is not good yet")));
     assert_eq!(at(40), Ok(agent()));
     assert_eq!(at(70), Err(TokenError::Expired));
-    assert_eq!(verifier.0.verified().len(), 1);
+    assert_eq!(verifier.state.verified().len(), 1);
 }
 
 #[test]
@@ -77,12 +77,12 @@ fn only_good_tokens_are_remembered_and_not_more_than_fit() {
     let verifier = key.verifier();
     let forged = SigningKey::generate().mint(&agent(), NOW_US, Duration::from_mins(1)).unwrap();
     assert!(verifier.verify(&forged, NOW_US).map(|it| it.caller).is_err());
-    assert!(verifier.0.verified().is_empty());
+    assert!(verifier.state.verified().is_empty());
     for n in 0..=MAX_REMEMBERED as i64 {
-        let token = sign(&key, Algorithm::HS256, &with("iat", json!(n)));
+        let token = sign(&key, Algorithm::HS256, &with("iat", json!(NOW_S - n)));
         assert!(verifier.verify(&token, NOW_US).map(|it| it.caller).is_ok());
     }
-    assert!(verifier.0.verified().len() <= MAX_REMEMBERED);
+    assert!(verifier.state.verified().len() <= MAX_REMEMBERED);
 }
 
 #[test]
@@ -164,10 +164,17 @@ fn a_token_with_critical_headers_is_refused_whatever_they_are() {
 #[test]
 fn only_hs256_is_accepted() {
     let key = SigningKey::generate();
-    for algorithm in [Algorithm::HS384, Algorithm::HS512] {
-        let token = sign(&key, algorithm, &good());
-        let result = key.verifier().verify(&token, NOW_US).map(|it| it.caller);
-        assert!(matches!(result, Err(TokenError::Invalid(_))), "{algorithm:?}: {result:?}");
+    let token = sign(&key, Algorithm::HS256, &good());
+    let (_, signed) = token.split_once('.').unwrap();
+    // {"alg":"HS384","typ":"JWT"}, and the same with HS512, RS256 and one that there is not.
+    for header in [
+        "eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCJ9",
+        "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9",
+        "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9",
+        "eyJhbGciOiJYIiwidHlwIjoiSldUIn0",
+    ] {
+        let result = key.verifier().verify(&format!("{header}.{signed}"), NOW_US).map(|it| it.caller);
+        assert!(matches!(result, Err(TokenError::Invalid(_))), "{header}: {result:?}");
     }
 }
 
@@ -206,4 +213,32 @@ fn nothing_can_be_minted_that_would_be_refused() {
     let key = SigningKey::generate();
     let nobody = Caller { tenant: None, ..agent() };
     assert!(key.mint(&nobody, NOW_US, Duration::from_mins(1)).is_err());
+}
+
+#[test]
+fn s6_a_token_that_is_good_for_too_long_is_refused_at_every_time_and_with_or_without_its_issue() {
+    let (key, day_s) = (SigningKey::generate(), 86_400);
+    let verifier = key.verifier().with_longest(Duration::from_hours(24));
+    let signed = |iat: Option<i64>, exp: i64| {
+        let mut claims = serde_json::json!({"sub": "eve", "tenant": "demo", "role": "supervisor", "exp": exp, "aud": "baton", "iss": "baton"});
+        claims["iat"] = iat.map_or(serde_json::Value::Null, Into::into);
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(key.secret())).unwrap()
+    };
+    for (iat, exp, now_s, is_good) in [
+        (Some(0), day_s, 0, true),
+        (None, day_s, 0, true),
+        (Some(0), day_s, day_s - 1, true),
+        (Some(0), 2 * day_s, 0, false),
+        // Near its end, too: it was good for two days.
+        (Some(0), 2 * day_s, 2 * day_s - 1, false),
+        (None, 2 * day_s, 0, false),
+        // Issued in the future, or for ever.
+        (Some(1_000 * day_s), 1_001 * day_s, 0, false),
+        (Some(0), i64::MAX, 0, false),
+        (Some(i64::MIN), day_s, 0, false),
+        (Some(i64::MAX), i64::MAX, 0, false),
+    ] {
+        let read = verifier.verify(&signed(iat, exp), now_s * 1_000_000);
+        assert_eq!(read.is_ok(), is_good, "{iat:?} {exp} {now_s}: {read:?}");
+    }
 }

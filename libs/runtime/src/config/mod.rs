@@ -16,8 +16,8 @@ use serde::Deserialize;
 
 pub use error::ConfigError;
 pub use sections::{
-    AuthConfig, DataConfig, LogFormat, Millis, PresenceConfig, RecordingConfig, RoutingConfig, ServerConfig,
-    SwitchConfig, TelemetryConfig, TelephonyConfig, TransferConfig,
+    AuthConfig, DataConfig, LimitsConfig, LogFormat, Millis, PresenceConfig, RateLimits, RecordingConfig,
+    RoutingConfig, ServerConfig, SwitchConfig, TelemetryConfig, TelephonyConfig, TransferConfig,
 };
 
 /// All keys, with their defaults and comments.
@@ -33,6 +33,8 @@ const CLIENT_VARIABLES: [&str; 2] = ["BATON_SERVER", "BATON_TOKEN"];
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub server: ServerConfig,
+    pub limits: LimitsConfig,
+    pub rates: RateLimits,
     pub data: DataConfig,
     pub auth: AuthConfig,
     pub telemetry: TelemetryConfig,

@@ -48,11 +48,51 @@ pub struct ServerConfig {
     pub web_origins: Vec<WebOrigin>,
     #[serde(deserialize_with = "at_least_one")]
     pub connections: usize,
+    #[serde(deserialize_with = "at_least_one")]
+    pub connections_per_peer: usize,
+    #[serde(deserialize_with = "at_least_one")]
+    pub connections_per_tenant: usize,
+    pub first_token_ms: Millis,
+    pub idle_ms: Millis,
+    pub age_ms: Millis,
+    pub health_listen: SocketAddr,
     pub concurrency_per_connection: usize,
     pub streams_per_connection: u32,
     pub drain_ms: Millis,
     /// 0: the listener closes at once.
     pub drain_delay_ms: u32,
+}
+
+/// `[limits]`: of each of the two listeners, for everybody but Baton's own services.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    pub open_calls_per_connection: usize,
+    pub open_calls_per_peer: usize,
+    #[serde(deserialize_with = "at_least_one")]
+    pub calls_at_once_per_tenant: usize,
+    pub receive_ms: Millis,
+    pub send_ms: Millis,
+    pub queued_bytes_per_connection: usize,
+    pub queued_bytes_per_tenant: usize,
+    pub queued_bytes: usize,
+}
+
+/// `[rates]`: calls a second; 0 is any number.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimits {
+    pub calls_of_tenant: u32,
+    pub changes_of_tenant: u32,
+    pub changes_of_subject: u32,
+    /// So many seconds' calls may come at once after a pause.
+    pub burst_s: u32,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self { calls_of_tenant: 20_000, changes_of_tenant: 2_000, changes_of_subject: 100, burst_s: 10 }
+    }
 }
 
 /// `[data]`
@@ -70,6 +110,8 @@ pub struct AuthConfig {
     #[serde(deserialize_with = "optional_path")]
     pub key_file: Option<PathBuf>,
     pub stream_grace_ms: Millis,
+    #[serde(deserialize_with = "at_least_one_day")]
+    pub max_token_days: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -153,6 +195,12 @@ pub struct SwitchConfig {
 fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let number = usize::deserialize(deserializer)?;
     if number == 0 { Err(serde::de::Error::custom("must be at least 1")) } else { Ok(number) }
+}
+
+/// With 0 no token would be accepted.
+fn at_least_one_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let days = u32::deserialize(deserializer)?;
+    if days == 0 { Err(serde::de::Error::custom("must be at least 1")) } else { Ok(days) }
 }
 
 /// Empty text means "not set".

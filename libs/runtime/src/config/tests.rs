@@ -56,7 +56,7 @@ fn a_variable_that_is_no_key_is_named_with_the_one_that_may_be_meant() {
         ("BATON_FOO", "the sections are"),
         ("BATON_", "the sections are"),
         ("BATON_TELEMETRY", "is BATON_TELEMETRY__LOG meant?"),
-        ("BATON_SERVER__FOO", "there are server.concurrency_per_connection"),
+        ("BATON_SERVER__FOO", "there are server.age_ms"),
     ];
     for (name, hint) in corpus {
         for value in ["1", "{}", ""] {

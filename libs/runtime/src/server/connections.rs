@@ -1,61 +1,164 @@
-//! The connections of a listener: their limit, and the time in which each has to begin with HTTP/2.
-//!
-//! A connection costs an open file. Their number in a process is limited, and databases and other services need some, too. A
-//! connection is opened before any token is shown, by anybody who can reach the port. So the listener accepts a limited number
-//! and leaves the next ones waiting in the system's queue. A connection on which no HTTP/2 begins in time is closed, or a
-//! silent client would keep its permit for ever. (Later HTTP/2 itself pings the peer every few seconds.)
+//! Accepts the connections of a listener within its limits ([`seats`](super::seats)), and serves each until it ends by itself, has to
+//! give way, or the server stops.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::Stream;
-use futures::stream;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use http::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::body::Body;
+use tower::limit::ConcurrencyLimit;
+use tower::{Service, ServiceExt as _};
 
-use super::ServerLimits;
+use super::account::Account;
+use super::connection::{Connection, Decision};
+use super::limits::ServerLimits;
+use super::seats::{Entry, Seats};
 use crate::clock::Clock;
-use crate::process;
+use crate::{lifecycle, process};
 
-/// The preface of HTTP/2 and the header of the frame that has to follow it. No request of HTTP/1.1 is shorter that names its host; its
-/// headers have to be complete within 30 s, and so has the next request on the connection (hyper).
-const PREFACE_BYTES: usize = 24 + 9;
+/// The connection to a peer that does not answer a ping for this long is closed.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// After a failure to accept (no file is left, for example) the next attempt would fail at once.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// Of frames that break HTTP/2's rules, in the whole life of a connection. A proxy's connection is many clients'.
+const MOST_ERRORS: usize = 65_536;
 
-/// Accepts connections within the limits, for ever.
-pub(super) fn accept(
+type HttpBuilder = auto::Builder<TokioExecutor>;
+
+/// Serves connections until `stopping` is over; then it accepts none, asks those that are open to go, and waits for them.
+pub(super) async fn serve<S>(
     listener: TcpListener,
-    limits: &ServerLimits,
-) -> impl Stream<Item = io::Result<AcceptedConnection>> + use<> {
-    // Half of all files, if that is less: there are usually two listeners, and other files than connections.
-    let most = limits.connections.min(process::file_limit() / 2).clamp(1, Semaphore::MAX_PERMITS);
-    let permits = Arc::new(Semaphore::new(most));
-    let acceptor = Acceptor { listener, permits, most, first_bytes: limits.first_bytes, is_logged: false };
-    stream::unfold(acceptor, |mut acceptor| async move { Some((Ok(acceptor.next().await), acceptor)) })
+    limits: ServerLimits,
+    (service, with_http1): (S, bool),
+    stopping: impl Future<Output = ()>,
+) where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let (server, connections, stop) = (builder(&limits, with_http1), TaskTracker::new(), CancellationToken::new());
+    let mut acceptor = Acceptor::new(listener, limits);
+    let mut stopping = std::pin::pin!(stopping);
+    loop {
+        let (stream, connection) = tokio::select! {
+            () = &mut stopping => break,
+            accepted = acceptor.next() => accepted,
+        };
+        let limited = ConcurrencyLimit::new(service.clone(), limits.concurrency_per_connection);
+        let task = run(stream, connection, server.clone(), limited, stop.clone());
+        lifecycle::spawn(connections.track_future(task));
+    }
+    drop(acceptor);
+    stop.cancel();
+    connections.close();
+    connections.wait().await;
+}
+
+fn builder(limits: &ServerLimits, with_http1: bool) -> HttpBuilder {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new());
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .initial_stream_window_size(limits.receive_window_of_call)
+        .initial_connection_window_size(limits.receive_window)
+        .max_concurrent_streams(limits.streams_per_connection)
+        // All calls of a connection may run into their deadline at the same moment, before any of them was looked at.
+        .max_pending_accept_reset_streams(limits.streams_per_connection as usize)
+        .max_local_error_reset_streams(MOST_ERRORS);
+    if with_http1 { builder } else { builder.http2_only() }
+}
+
+async fn run<S>(
+    stream: TcpStream,
+    connection: Arc<Connection>,
+    server: HttpBuilder,
+    service: S,
+    stop: CancellationToken,
+) where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    // So that answers go out at once; without it the socket works, too.
+    let _ = stream.set_nodelay(true);
+    let accounted = tower::service_fn({
+        let connection = Arc::clone(&connection);
+        move |request: Request<hyper::body::Incoming>| {
+            let account = Account::open(&connection);
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(Arc::clone(&account));
+            let answer = service.clone().oneshot(request);
+            async move { answer.await.map(|response| account.follow(response)) }
+        }
+    });
+    let mut open = std::pin::pin!(server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(accounted)));
+    let mut is_leaving = false;
+    loop {
+        let decision = tokio::select! {
+            ended = &mut open => return log_end(ended),
+            () = connection.evicted().cancelled() => Decision::Close("another one needs its place"),
+            () = stop.cancelled(), if !is_leaving => Decision::Leave("the server stops"),
+            // Real time, also where time is simulated: it limits what a peer costs.
+            () = look_later(&connection) => connection.decision(),
+        };
+        match decision {
+            Decision::Leave(why) if !is_leaving => {
+                tracing::debug!(why, "a connection is asked to go");
+                is_leaving = true;
+                open.as_mut().graceful_shutdown();
+            }
+            Decision::Leave(_) | Decision::Stay => {}
+            Decision::Close(why) => return tracing::debug!(why, "a connection is closed"),
+        }
+    }
+}
+
+async fn look_later(connection: &Connection) {
+    Clock::real().sleep(connection.next_look()).await;
+}
+
+fn log_end(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+    if let Err(error) = ended {
+        tracing::debug!(error, "a connection broke");
+    }
 }
 
 struct Acceptor {
     listener: TcpListener,
-    permits: Arc<Semaphore>,
+    seats: Seats,
     most: usize,
-    first_bytes: Duration,
-    /// The trouble has been logged; it is logged again only after half of the permits were free.
+    /// The trouble has been logged; it is logged again only after half of the places were free.
     is_logged: bool,
 }
 
 impl Acceptor {
-    async fn next(&mut self) -> AcceptedConnection {
+    fn new(listener: TcpListener, limits: ServerLimits) -> Self {
+        // Half of all files, if that is less: there are usually two listeners, and other files than connections.
+        let most = limits.connections.min(process::file_limit() / 2).max(1);
+        Self { listener, seats: Seats::new(limits, most), most, is_logged: false }
+    }
+
+    async fn next(&mut self) -> (TcpStream, Arc<Connection>) {
         loop {
-            let permit = self.permit().await;
-            match self.listener.accept().await {
-                Ok((stream, _)) => return AcceptedConnection::new(stream, permit, self.first_bytes),
+            let accepted = self.listener.accept().await;
+            match accepted {
+                Ok((stream, address)) => {
+                    if let Some(connection) = self.seat(address).await {
+                        return (stream, connection);
+                    }
+                }
                 Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
                     self.log_once(|| tracing::warn!(%error, "no connection can be accepted"));
@@ -65,19 +168,29 @@ impl Acceptor {
         }
     }
 
-    /// Waits until there may be one more connection.
-    async fn permit(&mut self) -> Option<OwnedSemaphorePermit> {
-        let free = self.permits.available_permits();
-        if free == 0 {
-            let most = self.most;
-            self.log_once(|| {
-                tracing::warn!(connections = most, "as many connections as may be are open (server.connections, or half of the files that the process may open); more wait");
-            });
-        } else if free > self.most / 2 {
-            self.is_logged = false;
+    /// Waits until there may be one more connection; `None` if this peer may have no more.
+    async fn seat(&mut self, address: SocketAddr) -> Option<Arc<Connection>> {
+        loop {
+            match self.seats.enter(address.ip()) {
+                Entry::Seated(connection) => {
+                    if self.seats.open() <= self.most / 2 {
+                        self.is_logged = false;
+                    }
+                    return Some(connection);
+                }
+                Entry::PeerIsFull => {
+                    tracing::warn!(peer = %address.ip(), "a peer has as many connections as it may (server.connections_per_peer); a further one was closed");
+                    return None;
+                }
+                Entry::Full => {
+                    let most = self.most;
+                    self.log_once(|| {
+                        tracing::warn!(connections = most, "as many connections as may be are open (server.connections, or half of the files that the process may open); more wait");
+                    });
+                    self.seats.freed().await;
+                }
+            }
         }
-        // The semaphore is never closed, so this is always `Some`.
-        Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
     fn log_once(&mut self, log: impl FnOnce()) {
@@ -91,87 +204,6 @@ impl Acceptor {
 fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, Interrupted, TimedOut};
     matches!(error.kind(), ConnectionAborted | ConnectionReset | BrokenPipe | Interrupted | TimedOut)
-}
-
-/// A connection that holds a permit.
-pub(super) struct AcceptedConnection {
-    stream: TcpStream,
-    /// `None` once the preface has come.
-    preface: Option<AwaitedPreface>,
-    _permit: Option<OwnedSemaphorePermit>,
-}
-
-struct AwaitedPreface {
-    missing: usize,
-    too_late: Pin<Box<dyn Future<Output = ()> + Send>>,
-}
-
-impl AcceptedConnection {
-    fn new(stream: TcpStream, permit: Option<OwnedSemaphorePermit>, first_bytes: Duration) -> Self {
-        // So that answers go out at once; without it the socket works, too.
-        let _ = stream.set_nodelay(true);
-        // Real time, also where time is simulated: it limits what an unauthenticated peer costs.
-        let too_late = Box::pin(async move { Clock::real().sleep(first_bytes).await });
-        Self { stream, preface: Some(AwaitedPreface { missing: PREFACE_BYTES, too_late }), _permit: permit }
-    }
-
-    /// Counts the bytes that came; an error if the time is over and the preface is incomplete.
-    fn receive(&mut self, cx: &mut Context<'_>, came: usize) -> io::Result<()> {
-        let Some(preface) = &mut self.preface else {
-            return Ok(());
-        };
-        preface.missing = preface.missing.saturating_sub(came);
-        if preface.missing == 0 {
-            self.preface = None;
-        } else if preface.too_late.as_mut().poll(cx).is_ready() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        Ok(())
-    }
-}
-
-impl AsyncRead for AcceptedConnection {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        let came = buffer.filled().len().saturating_sub(before);
-        self.receive(cx, came)?;
-        read
-    }
-}
-
-impl AsyncWrite for AcceptedConnection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
-
-impl Connected for AcceptedConnection {
-    type ConnectInfo = TcpConnectInfo;
-
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
-    }
 }
 
 #[cfg(test)]

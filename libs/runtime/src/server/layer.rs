@@ -1,9 +1,10 @@
-//! The layer that every call passes: admission, call context, deadline, busy guard, span, log, the answer to a malformed
+//! The layer that every call passes: admission, limits, call context, deadline, busy guard, span, log, the answer to a malformed
 //! request, and the end of streams.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,7 +16,13 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 
+use super::account::Account;
+use super::connection::OpenCall;
+use super::limits::ServerLimits;
 use super::malformed;
+use super::methods::{self, MethodKind};
+use super::rates::Rates;
+use super::received::Received;
 use super::request_log::{self, CallLog};
 use super::stream_end::{StreamEnd, StreamLimits};
 use crate::auth::{Admission, Gate, Role};
@@ -31,15 +38,49 @@ pub(super) struct EdgeLayer {
     clock: Clock,
     shutdown: CancellationToken,
     stream_grace: Duration,
+    /// `None` where time is simulated.
+    rates: Option<Arc<Rates>>,
 }
 
 impl EdgeLayer {
-    pub(super) fn new(gate: Gate, clock: Clock, shutdown: CancellationToken, stream_grace: Duration) -> Self {
-        Self { gate, clock, shutdown, stream_grace }
+    pub(super) fn new(gate: Gate, clock: Clock, shutdown: CancellationToken, limits: &ServerLimits) -> Self {
+        let rates = (!clock.is_simulated()).then(|| Arc::new(Rates::new(&limits.rates)));
+        Self { gate, clock, shutdown, stream_grace: limits.stream_grace, rates }
     }
 
     fn stream_limits(&self) -> StreamLimits {
-        StreamLimits { shutdown: self.shutdown.clone(), clock: self.clock.clone(), until_us: None, caller: None }
+        StreamLimits {
+            shutdown: self.shutdown.clone(),
+            clock: self.clock.clone(),
+            until_us: None,
+            caller: None,
+            account: None,
+            open_call: None,
+        }
+    }
+
+    /// Admits the call if its caller may make it now; what limits its stream.
+    fn admit(&self, request: &mut Request<Body>, kind: MethodKind) -> Result<StreamLimits, Status> {
+        let account = request.extensions().get::<Arc<Account>>().cloned();
+        let mut limits = StreamLimits { account: account.clone(), ..self.stream_limits() };
+        let admitted = self.gate.admit(request.uri().path(), request.headers(), self.clock.wall_us());
+        let admission = admitted.inspect_err(|_| account.iter().for_each(|it| it.connection().refuse()))?;
+        match &admission {
+            Some(admission) => {
+                account.iter().try_for_each(|account| account.admit(&admission.caller))?;
+                self.rates.iter().try_for_each(|rates| rates.check(&admission.caller, kind.is_change))?;
+            }
+            None => limits.open_call = account.as_deref().map(open_call).transpose()?,
+        }
+        if let Some(account) = &account {
+            receive(request, account, kind, admission.as_ref());
+        }
+        if let Some(admission) = admission {
+            limits.until_us = self.until_us(&admission);
+            limits.caller = Some((self.gate.clone(), admission.caller.clone()));
+            request.extensions_mut().insert(admission.caller);
+        }
+        Ok(limits)
     }
 
     /// When this caller's streams end. A service mints its own tokens, for some minutes each; its streams go on.
@@ -70,7 +111,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + 
 
 impl<S> Service<Request<Body>> for Edge<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
@@ -82,23 +123,20 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let EdgeLayer { gate, clock, .. } = &self.edge;
+        let clock = &self.edge.clock;
         let busy = clock.busy();
         let mut call = CallContext::from_headers(request.headers(), clock);
         let timeout = call::timeout(request.headers());
         let span = request_log::span(&request, &mut call);
         let log = CallLog::new(&request, &call);
-        let mut limits = self.edge.stream_limits();
-        match gate.admit(request.uri().path(), request.headers(), clock.wall_us()) {
-            Ok(Some(admission)) => {
-                limits.until_us = self.edge.until_us(&admission);
-                limits.caller = Some((gate.clone(), admission.caller.clone()));
-                request.extensions_mut().insert(admission.caller);
-            }
-            Ok(None) => {}
+        let kind = methods::kind(request.uri().path());
+        let limits = match self.edge.admit(&mut request, kind) {
+            Ok(limits) => limits,
             Err(status) => return refuse(status, &log, &span),
-        }
-        let answer = within(timeout, self.inner.call(request));
+        };
+        // Simulated time would stand still for who waits, and never let anybody end.
+        let turns = limits.account.clone().filter(|_| !clock.is_simulated());
+        let answer = within(timeout, in_turn(turns, self.inner.clone(), request));
         let handled = async move {
             let response = answer.await?;
             drop(busy);
@@ -106,6 +144,40 @@ where
         };
         Box::pin(call::scope(call, handled).instrument(span))
     }
+}
+
+/// Handles the call as soon as its tenant has few enough others under way.
+async fn in_turn<S>(
+    account: Option<Arc<Account>>,
+    mut inner: S,
+    request: Request<Body>,
+) -> Result<Response<Body>, Infallible>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
+    let _turn = match account {
+        None => None,
+        Some(account) => match account.turn().await {
+            Ok(turn) => turn,
+            Err(error) => return Ok(Status::from(error).into_http()),
+        },
+    };
+    inner.call(request).await
+}
+
+/// A call without a token: it waits for what is queued as others do, and there are few of them.
+fn open_call(account: &Account) -> Result<Arc<OpenCall>, ApiError> {
+    account.check(0)?;
+    account.connection().open_call().map(Arc::new)
+}
+
+/// Limits what comes in, except of Baton's own services.
+fn receive(request: &mut Request<Body>, account: &Arc<Account>, kind: MethodKind, admission: Option<&Admission>) {
+    if admission.is_some_and(|it| it.caller.role == Role::Service) {
+        return;
+    }
+    let body = std::mem::replace(request.body_mut(), Body::empty());
+    *request.body_mut() = Received::wrap(body, account, kind.messages, admission.is_some());
 }
 
 /// The answer, or that the caller's deadline has passed. tonic ends such a call itself, but says that it was cancelled; so this

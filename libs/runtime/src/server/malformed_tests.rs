@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use baton_api::error::{ErrorKind, ErrorReason};
 use http::Request;
@@ -17,8 +16,8 @@ use tower::{Layer as _, Service};
 use super::*;
 use crate::Clock;
 use crate::auth::{Gate, SigningKey};
-use crate::server::LARGEST_MESSAGE;
 use crate::server::layer::EdgeLayer;
+use crate::server::{LARGEST_MESSAGE, ServerLimits};
 
 const UNARY: &str = "/grpc.health.v1.Health/Check";
 const STREAM: &str = "/grpc.health.v1.Health/Watch";
@@ -73,7 +72,7 @@ fn framed(flag: u8, length: u32, message: &str) -> String {
 /// How a call with this body ends: in headers, or in trailers.
 async fn end_of(path: &str, encoding: &str, body: &str) -> (Status, HeaderMap) {
     let gate = Gate::new(SigningKey::generate().verifier());
-    let mut edge = EdgeLayer::new(gate, Clock::real(), CancellationToken::new(), Duration::ZERO).layer(Echo);
+    let mut edge = EdgeLayer::new(gate, Clock::real(), CancellationToken::new(), &ServerLimits::default()).layer(Echo);
     let request = Request::post(path).header("grpc-encoding", encoding).body(Body::new(body.to_owned()));
     let (parts, mut body) = edge.call(request.unwrap()).await.unwrap().into_parts();
     if let Some(status) = Status::from_header_map(&parts.headers) {

@@ -1,11 +1,20 @@
 //! The gRPC edge of a service: one listener with health, reflection, gRPC-Web where browsers call, and the layer that every
 //! call passes.
 
+mod account;
+mod budget;
+mod connection;
 mod connections;
 mod layer;
+mod limits;
 mod malformed;
+mod methods;
+mod probes;
+mod rates;
+mod received;
 mod reflection;
 mod request_log;
+mod seats;
 mod stream_end;
 mod web;
 
@@ -22,22 +31,18 @@ use tonic::service::{Routes, RoutesBuilder};
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
-use tower::Service;
 use tower::util::option_layer;
+use tower::{Layer as _, Service};
 
 use crate::auth::{Gate, TenantStates, Verifier};
 use crate::clock::Clock;
-use crate::config::Config;
 use layer::EdgeLayer;
+pub use limits::ServerLimits;
+pub use probes::Probes;
 pub use web::{InvalidOrigin, WebOrigin};
 
 /// In bytes, of a message that is received. Audio and lists come in pieces that are far smaller.
 pub const LARGEST_MESSAGE: usize = 4 * 1024 * 1024;
-/// The connection to a peer that does not answer a ping for this long is closed.
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
-/// A client sends the HTTP/2 preface at once; this allows for the slowest network.
-const FIRST_BYTES: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -48,52 +53,6 @@ pub enum ServeError {
     Bind { address: SocketAddr, source: io::Error },
     #[error("the contract's descriptors can't be served")]
     Reflection(#[from] tonic_reflection::server::Error),
-    #[error("the listener broke")]
-    Transport(#[from] tonic::transport::Error),
-}
-
-/// The limits of one listener.
-#[derive(Clone, Copy, Debug)]
-pub struct ServerLimits {
-    pub connections: usize,
-    /// The time in which the HTTP/2 preface has to come.
-    pub first_bytes: Duration,
-    /// Calls under way; more wait.
-    pub concurrency_per_connection: usize,
-    /// Streams and calls together.
-    pub streams_per_connection: u32,
-    /// How long calls may take to finish when the server stops.
-    pub drain: Duration,
-    /// How long a stream goes on after its token has expired.
-    pub stream_grace: Duration,
-}
-
-impl Default for ServerLimits {
-    fn default() -> Self {
-        Self {
-            connections: 10_000,
-            first_bytes: FIRST_BYTES,
-            concurrency_per_connection: 1024,
-            streams_per_connection: 4096,
-            drain: Duration::from_secs(10),
-            stream_grace: Duration::from_mins(1),
-        }
-    }
-}
-
-impl From<&Config> for ServerLimits {
-    fn from(config: &Config) -> Self {
-        let stream_grace = config.auth.stream_grace_ms.duration();
-        let config = &config.server;
-        Self {
-            stream_grace,
-            connections: config.connections,
-            first_bytes: FIRST_BYTES,
-            concurrency_per_connection: config.concurrency_per_connection,
-            streams_per_connection: config.streams_per_connection,
-            drain: config.drain_ms.duration(),
-        }
-    }
 }
 
 /// Collects the services of one listener.
@@ -236,18 +195,22 @@ impl BoundServer {
         Readiness { health: self.health.clone(), names: self.builder.names.clone() }
     }
 
+    /// Answers for the health of this listener's services on another listener.
+    pub fn probes(&self, listener: Listener) -> Probes {
+        Probes::new(self.health.clone(), listener)
+    }
+
     /// Serves until the token is cancelled; then health says *not serving*, nothing new is accepted, streams end with
     /// `UNAVAILABLE`, and calls under way may finish within the drain time.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), ServeError> {
         let Self { builder, listener, health } = self;
         set_all(&health, &builder.names, ServingStatus::Serving).await;
-        let drain = builder.limits.drain;
+        let (limits, drain) = (builder.limits, builder.limits.drain);
         let web = builder.web_origins.as_deref().map(web::layer);
-        let router = transport(&builder.limits)
-            .accept_http1(web.is_some())
-            .layer(option_layer(web))
-            .layer(EdgeLayer::new(builder.gate, builder.clock, shutdown.clone(), builder.limits.stream_grace))
-            .add_routes(with_health_and_reflection(builder.routes, &builder.names, &health)?);
+        let with_http1 = web.is_some();
+        let routes = with_health_and_reflection(builder.routes, &builder.names, &health)?;
+        let edge = EdgeLayer::new(builder.gate, builder.clock, shutdown.clone(), &limits);
+        let service = option_layer(web).layer(edge.layer(routes));
         let stopping = {
             let (shutdown, names) = (shutdown.clone(), builder.names);
             async move {
@@ -255,24 +218,13 @@ impl BoundServer {
                 set_all(&health, &names, ServingStatus::NotServing).await;
             }
         };
-        let incoming = connections::accept(listener.socket, &builder.limits);
-        let served = router.serve_with_incoming_shutdown(incoming, stopping);
+        let served = connections::serve(listener.socket, limits, (service, with_http1), stopping);
         tokio::select! {
-            result = served => Ok(result?),
-            () = drained(shutdown, drain) => {
-                tracing::warn!("calls were still under way when the drain time was over");
-                Ok(())
-            }
+            () = served => {}
+            () = drained(shutdown, drain) => tracing::warn!("calls were still under way when the drain time was over"),
         }
+        Ok(())
     }
-}
-
-fn transport(limits: &ServerLimits) -> tonic::transport::Server {
-    tonic::transport::Server::builder()
-        .concurrency_limit_per_connection(limits.concurrency_per_connection)
-        .max_concurrent_streams(limits.streams_per_connection)
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
 }
 
 /// Adds health and reflection; reflection lists the services of this listener only.
@@ -301,5 +253,7 @@ async fn drained(shutdown: CancellationToken, drain: Duration) {
     Clock::real().sleep(drain).await;
 }
 
+#[cfg(test)]
+pub(crate) use tests::CapturedLog;
 #[cfg(test)]
 mod tests;

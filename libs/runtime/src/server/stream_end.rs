@@ -9,17 +9,20 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
 use bytes::Bytes;
 use http::{HeaderMap, Response};
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body::{Body as HttpBody, Frame};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 
+use super::account::Account;
+use super::connection::OpenCall;
 use super::malformed;
 use crate::auth::{Caller, Gate};
 use crate::clock::Clock;
@@ -33,6 +36,10 @@ pub(super) struct StreamLimits {
     pub(super) until_us: Option<i64>,
     /// Whose tenant has to be accepted; `None` for an open path.
     pub(super) caller: Option<(Gate, Caller)>,
+    /// What pays for its answer; `None` in tests of the layer alone.
+    pub(super) account: Option<Arc<Account>>,
+    /// Given back at its end; of an open path.
+    pub(super) open_call: Option<Arc<OpenCall>>,
 }
 
 impl StreamLimits {
@@ -99,6 +106,7 @@ impl StreamEnd {
     }
 }
 
+/// Its size is not known before its end, which may come early.
 impl HttpBody for StreamEnd {
     type Data = Bytes;
     type Error = Status;
@@ -109,7 +117,11 @@ impl HttpBody for StreamEnd {
             return Poll::Ready(None);
         };
         let polled = Pin::new(inner).poll_frame(cx);
-        let is_message = matches!(&polled, Poll::Ready(Some(Ok(frame))) if frame.is_data());
+        let message = match &polled {
+            Poll::Ready(Some(Ok(frame))) => frame.data_ref().map(Bytes::len),
+            _ => None,
+        };
+        let is_message = message.is_some();
         // Never cut off: an end that was reached, and the one message of a unary answer. A further message is, or a stream that
         // always has one would never end.
         let end = match &polled {
@@ -121,7 +133,9 @@ impl HttpBody for StreamEnd {
             },
         };
         this.has_sent |= is_message;
-        let Some(error) = end else {
+        // A message that is too much now, of whatever call, is not kept.
+        let too_much = || this.limits.account.as_ref()?.check(message?).err();
+        let Some(error) = end.or_else(too_much) else {
             return polled.map(|frame| frame.map(|it| it.and_then(typed)));
         };
         this.inner = None;
@@ -130,10 +144,6 @@ impl HttpBody for StreamEnd {
 
     fn is_end_stream(&self) -> bool {
         self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map(HttpBody::size_hint).unwrap_or_default()
     }
 }
 

@@ -32,7 +32,7 @@ fn limits(is_stopping: bool, until_us: Option<i64>) -> StreamLimits {
     if is_stopping {
         shutdown.cancel();
     }
-    StreamLimits { shutdown, clock: Clock::real(), until_us, caller: None }
+    StreamLimits { shutdown, clock: Clock::real(), until_us, caller: None, account: None, open_call: None }
 }
 
 #[tokio::test]

@@ -33,10 +33,10 @@ pub(super) fn run(builder: ServerBuilder) -> TestServer {
 
 /// What a subscriber has written.
 #[derive(Clone, Default)]
-pub(super) struct CapturedLog(std::sync::Arc<Mutex<Vec<u8>>>);
+pub(crate) struct CapturedLog(std::sync::Arc<Mutex<Vec<u8>>>);
 
 impl CapturedLog {
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
@@ -82,7 +82,7 @@ async fn health_answers_without_a_token_and_everything_else_wants_one() {
 }
 
 /// Calls a method without a generated client, and says how it ended.
-async fn raw_call(channel: GrpcChannel, path: &'static str) -> Status {
+pub(super) async fn raw_call(channel: GrpcChannel, path: &'static str) -> Status {
     let mut grpc = tonic::client::Grpc::new(channel);
     grpc.ready().await.unwrap();
     let codec = tonic_prost::ProstCodec::<(), ()>::default();
@@ -237,12 +237,16 @@ impl Probe {
 fn run_probe(probe: Probe) -> TestServer {
     let gate = Gate::new(SigningKey::generate().verifier());
     let shutdown = CancellationToken::new();
-    let layer = EdgeLayer::new(gate, probe.clock.clone(), shutdown.clone(), Duration::ZERO);
+    let limits = ServerLimits { stream_grace: Duration::ZERO, ..ServerLimits::default() };
+    let layer = EdgeLayer::new(gate, probe.clock.clone(), shutdown.clone(), &limits);
     let incoming = tonic::transport::server::TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = format!("http://{}", incoming.local_addr().unwrap());
     let router = tonic::transport::Server::builder().layer(layer).add_service(ProbeServer(probe));
     let stopped = shutdown.clone().cancelled_owned();
-    let served = async move { Ok(router.serve_with_incoming_shutdown(incoming, stopped).await?) };
+    let served = async move {
+        router.serve_with_incoming_shutdown(incoming, stopped).await.unwrap();
+        Ok(())
+    };
     TestServer { address, shutdown, served: lifecycle::spawn(served) }
 }
 

@@ -4,6 +4,8 @@
 //! trace is passed on from call to call, and into the outbox, in either case: [`TraceParent`] carries it where OpenTelemetry
 //! is off, so that log lines of one call can be found by their `trace.id`.
 
+mod sampling;
+
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
@@ -64,11 +66,13 @@ pub fn init(config: &TelemetryConfig, service: &str) -> Result<TelemetryGuard, T
         let ours = Targets::new().with_target("baton", LevelFilter::INFO);
         tracing_opentelemetry::layer().with_tracer(it.tracer("baton")).with_filter(ours)
     });
+    let sampling = sampling::Sampling::default();
     tracing_subscriber::registry()
-        .with(lines.with_filter(filter))
+        .with(sampling.of(lines).with_filter(filter))
         .with(traces)
         .try_init()
         .map_err(|_| TelemetryError::AlreadySet)?;
+    sampling.tell();
     Ok(TelemetryGuard(provider))
 }
 

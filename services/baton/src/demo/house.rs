@@ -107,6 +107,7 @@ impl House {
             switch: switch_address,
             public: Listener::bind(FREE_PORT)?,
             internal: Listener::bind(FREE_PORT)?,
+            health: Listener::bind(FREE_PORT)?,
         };
         let stack = Stack::start(setup).await?;
         let channel = GrpcChannel::anonymous(&stack.address(), clock.clone())?;

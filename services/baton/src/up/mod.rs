@@ -89,6 +89,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     // Listeners first: if they are refused, nothing was written to disk.
     let public = Listener::bind(config.server.listen)?;
     let internal = Listener::bind(config.server.internal_listen)?;
+    let health = Listener::bind(config.server.health_listen)?;
     let mut folder = DataFolder::open(&config.data.dir)?;
     let key_file = config.auth.key_file.clone().unwrap_or_else(|| folder::key_file(folder.path()));
     let key = SigningKey::load_or_create(&key_file)?;
@@ -106,6 +107,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         config,
         public,
         internal,
+        health,
     };
     let started = Box::pin(serve(setup, &mut folder, !args.no_demo_tenant)).await;
     if started.is_ok() {
@@ -178,7 +180,8 @@ async fn serve(setup: StackSetup, folder: &mut DataFolder, with_demo_tenant: boo
     if with_demo_tenant {
         seed::on_first_start(folder.path(), &address, &key, &clock).await.context("making the demo tenant")?;
     }
-    welcome::print(&address, folder.path(), with_demo_tenant);
+    tracing::info!(address, health = stack.health_address(), "serving");
+    welcome::print(&address, stack.health_address(), folder.path(), with_demo_tenant);
     welcome::print_resumed_calls(&address, &key, &clock).await?;
     Ok(stack)
 }

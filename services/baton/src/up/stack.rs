@@ -17,7 +17,7 @@ use baton_runtime::auth::{SigningKey, TenantStates};
 use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, ServiceIdentity};
 use baton_runtime::config::Config;
 use baton_runtime::lifecycle::Lifecycle;
-use baton_runtime::server::{BoundServer, Listener, Readiness, ServerBuilder, ServerLimits};
+use baton_runtime::server::{BoundServer, Listener, Probes, Readiness, ServerBuilder, ServerLimits};
 use baton_service::{RunningService, ServiceContext, StartError};
 use baton_telephony::Telephony;
 use baton_telephony::switch::simulated::SimulatedSwitch;
@@ -40,6 +40,7 @@ pub(crate) struct StackSetup {
     pub(crate) switch: String,
     pub(crate) public: Listener,
     pub(crate) internal: Listener,
+    pub(crate) health: Listener,
 }
 
 /// Says what could not be started; its source says why and what to do.
@@ -56,6 +57,7 @@ pub(crate) enum StackError {
 /// The services that run, with what the owner needs of them.
 pub(crate) struct Stack {
     public: String,
+    health: String,
     readiness: Readiness,
     transfer: TransferRuntime,
     telephony: Telephony,
@@ -76,24 +78,37 @@ impl Stack {
         let tenants = TenantStates::default();
         let services = Services::start(&setup, tenants.clone()).await?;
         let switch = GrpcChannel::anonymous(&setup.switch, setup.clock.clone())?;
-        let StackSetup { config, clock, key, lifecycle, public, internal, .. } = setup;
-        let builder = || ServerBuilder::new(clock.clone(), key.verifier()).limits(ServerLimits::from(&config));
+        let StackSetup { config, clock, key, lifecycle, public, internal, health, .. } = setup;
+        let longest = Duration::from_hours(24) * config.auth.max_token_days;
+        let builder = |limits| ServerBuilder::new(clock.clone(), key.verifier().with_longest(longest)).limits(limits);
         let events = EventApi::new(services.bus.clone());
         let public = services
-            .add_public(builder().tenants(tenants).web(config.server.web_origins.clone()))
+            .add_public(builder(ServerLimits::from(&config)).tenants(tenants).web(config.server.web_origins.clone()))
             .add_service(events.into_server())
             .add_service(SimulatorForward::server(switch))
             .on(public);
-        let internal = services.add_internal(builder()).on(internal);
+        let internal = services.add_internal(builder(ServerLimits::internal(&config))).on(internal);
         let address = format!("http://{}", public.local_addr());
         let readiness = public.readiness();
-        serve(&lifecycle, public, internal);
-        Ok(Self { public: address, readiness, transfer: services.transfer, telephony: services.telephony })
+        let (health_address, probes) = (format!("http://{}", health.local_addr()), public.probes(health));
+        serve(&lifecycle, public, internal, probes);
+        Ok(Self {
+            public: address,
+            health: health_address,
+            readiness,
+            transfer: services.transfer,
+            telephony: services.telephony,
+        })
     }
 
     /// The public listener's, `http://…`.
     pub(crate) fn address(&self) -> String {
         self.public.clone()
+    }
+
+    /// Of the listener for health, `http://…`.
+    pub(crate) fn health_address(&self) -> &str {
+        &self.health
     }
 
     /// Says that the services are about to stop, and gives balancers this long to see it.
@@ -116,8 +131,9 @@ impl Stack {
     }
 }
 
-/// The internal listener serves until the public one has drained, because requests under way still call the peers.
-fn serve(lifecycle: &Lifecycle, public: BoundServer, internal: BoundServer) {
+/// The internal listener serves until the public one has drained, because requests under way still call the peers; health answers as
+/// long.
+fn serve(lifecycle: &Lifecycle, public: BoundServer, internal: BoundServer, probes: Probes) {
     let drained = CancellationToken::new();
     let (soft, until) = (lifecycle.soft(), drained.clone());
     let serving = async move {
@@ -126,6 +142,7 @@ fn serve(lifecycle: &Lifecycle, public: BoundServer, internal: BoundServer) {
         served
     };
     lifecycle.spawn("public listener", ended(lifecycle.clone(), "public", serving));
+    lifecycle.spawn("health listener", probes.serve(until.clone()));
     lifecycle.spawn("internal listener", ended(lifecycle.clone(), "internal", internal.serve(until)));
 }
 

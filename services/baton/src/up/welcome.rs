@@ -16,9 +16,10 @@ const TOKEN_TTL: Duration = Duration::from_mins(1);
 const DEFAULT_FOLDER: &str = "./baton-data";
 
 /// Prints the address, and commands to try. The first line is also for programs: it ends with the address.
-pub(super) fn print(address: &str, folder: &Path, with_demo_tenant: bool) {
+pub(super) fn print(address: &str, health: &str, folder: &Path, with_demo_tenant: bool) {
     print_line(&format!("Baton listens on {address}"));
     print_line(&format!("  data folder   {}", folder.display()));
+    print_line(&format!("  health        {health} (gRPC, /livez, /readyz)"));
     if with_demo_tenant {
         print_line(&format!("  demo tenant   {} (Ada, Ben, Cleo, Dan; number {})", seed::TENANT, seed::NUMBER));
         print_line("");

@@ -52,8 +52,7 @@ impl CommandHandler {
     async fn visible(&self, caller: &Caller, id: &str) -> Result<Arc<Live>, Status> {
         let (tenant, of) = (caller.tenant()?.as_str(), parse::only_of(caller)?);
         let id = parse::interaction_id(id)?;
-        let found = self.load(id).await?.filter(|interaction| &*interaction.tenant == tenant);
-        let interaction = found.ok_or_else(|| not_found("interaction"))?;
+        let interaction = self.load_of(tenant, id).await?.ok_or_else(|| not_found("interaction"))?;
         self.check_reader(&interaction, of).await?;
         Ok(interaction)
     }

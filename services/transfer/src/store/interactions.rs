@@ -20,6 +20,28 @@ pub(crate) async fn read(reader: &mut Reader, id: InteractionId) -> Result<Optio
     row.map(|state| parse(id, &state)).transpose()
 }
 
+/// The interaction of this tenant. One of another tenant is found no sooner than one that there is not.
+pub(crate) async fn read_of(
+    reader: &mut Reader,
+    tenant: &str,
+    id: InteractionId,
+) -> Result<Option<Interaction>, StoreError> {
+    let row: Option<String> = on!(reader, conn => sqlx::query_scalar(
+        "SELECT state FROM interactions WHERE id = $1 AND tenant = $2").bind(id.0).bind(tenant).fetch_optional(conn).await)?;
+    row.map(|state| parse(id, &state)).transpose()
+}
+
+/// The same, to be changed in this transaction.
+pub(crate) async fn read_in_of(
+    tx: &mut Tx,
+    tenant: &str,
+    id: InteractionId,
+) -> Result<Option<Interaction>, StoreError> {
+    let row: Option<String> = on!(tx, conn => sqlx::query_scalar(
+        "SELECT state FROM interactions WHERE id = $1 AND tenant = $2").bind(id.0).bind(tenant).fetch_optional(conn).await)?;
+    row.map(|state| parse(id, &state)).transpose()
+}
+
 /// Every interaction of which something is left to do, or to be acknowledged by the other services.
 pub(crate) async fn unacknowledged(db: &Db) -> Result<Vec<InteractionId>, StoreError> {
     let mut reader = db.read().await?;

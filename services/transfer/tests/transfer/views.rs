@@ -130,3 +130,25 @@ async fn h4_who_was_only_offered_the_call_reads_it_no_longer() {
     world.interactions(2).leave_interaction(leave).await.unwrap();
     world.interactions(2).get_interaction(get).await.expect("who had a part reads on");
 }
+
+#[tokio::test]
+async fn s12_another_tenants_call_that_is_in_memory_is_looked_for_where_a_missing_one_is() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    let missing = "0192f0c1-2345-7000-8000-000000000000";
+    let mut rival = world.supervisor_of("rival");
+    let mut ask = async |id: &str| {
+        let request = GetInteractionRequest { interaction_id: id.to_owned() };
+        let error = ApiError::of(&rival.get_interaction(request).await.unwrap_err());
+        (error.kind, error.reason, error.message)
+    };
+    assert_eq!(ask(&id).await, ask(missing).await);
+    // Without the store neither can be answered; what is in memory would be.
+    let file = world.folder.path().join("transfer.db");
+    let store = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    sqlx::query("ALTER TABLE interactions RENAME TO elsewhere").execute(&store).await.unwrap();
+    let (foreign, none) = (ask(&id).await, ask(missing).await);
+    assert_eq!(foreign, none);
+    assert_ne!(foreign.1, ErrorReason::NotFound, "{foreign:?}");
+    world.view(&id).await;
+}
