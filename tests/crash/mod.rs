@@ -3,7 +3,9 @@
 //! The calls on the switch live on and nobody hears silence for long (C1); a transfer goes on or ends as its policy says; nothing is
 //! stuck; no event is lost or doubled (E1).
 
+mod backup;
 mod moments;
+mod refused;
 mod restart;
 mod services;
 mod switch;
@@ -19,7 +21,15 @@ use crate::harness::{Office, Scenario, aftermath, on_its_own};
 
 /// All of them.
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    [services::scenarios(), moments::scenarios(), switch::scenarios(), restart::scenarios()].concat()
+    [
+        services::scenarios(),
+        moments::scenarios(),
+        switch::scenarios(),
+        restart::scenarios(),
+        refused::scenarios(),
+        backup::scenarios(),
+    ]
+    .concat()
 }
 
 /// Plays a scenario in an office of its own; afterwards nothing is left.

@@ -2,9 +2,12 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::backup::BackupArgs;
 use crate::client::ClientCommand;
 use crate::client::token::TokenArgs;
 use crate::demo::DemoArgs;
+use crate::health::HealthArgs;
+use crate::restore::RestoreArgs;
 use crate::switch::SwitchArgs;
 use crate::up::UpArgs;
 
@@ -16,7 +19,8 @@ First steps:
   baton call place               a customer calls
   baton transfer start --to Ben  the agent hands the customer over
 
-Exit codes: 0 all is well; 1 it failed; 64 the command line or the configuration is wrong.";
+Exit codes: 0 all is well; 1 it failed; 64 the command line or the configuration is wrong;
+70 `up` failed inside and left its calls as they are, on the switch: start it again.";
 
 /// Baton hands customers over: the call-transfer control plane of a contact centre.
 #[derive(Debug, Parser)]
@@ -34,6 +38,12 @@ pub(crate) enum CliCommand {
     Demo(DemoArgs),
     /// Run the simulated telephone switch alone (`baton up` starts one by itself).
     Switch(SwitchArgs),
+    /// Copy a data folder as it is at one moment, while Baton runs or not.
+    Backup(BackupArgs),
+    /// Make a data folder from a backup.
+    Restore(RestoreArgs),
+    /// Say whether Baton is ready; for probes, too.
+    Health(HealthArgs),
     /// Mint a token with the data folder's own key.
     Token(TokenArgs),
     #[command(flatten)]

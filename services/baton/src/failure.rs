@@ -24,6 +24,21 @@ impl UsageError {
 #[error("failed")]
 pub(crate) struct AlreadyReported;
 
+/// Something inside failed, and the process ended as a crash would: the switch and its calls live on (`EX_SOFTWARE`).
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "something inside failed (the last error above says what): Baton has stopped, as after a crash. {calls} Start `baton up` again; if \
+     it stops at once again, mend what the error names first"
+)]
+pub(crate) struct InternalFailure {
+    /// What became of the calls: a sentence.
+    pub(crate) calls: String,
+}
+
+impl InternalFailure {
+    pub(crate) const EXIT_CODE: u8 = 70;
+}
+
 /// Prints help, the version, or what is wrong with the command line.
 pub(crate) fn report_command_line(error: &clap::Error) -> ExitCode {
     // If the terminal is gone, nobody can read it.
@@ -35,6 +50,9 @@ pub(crate) fn report_command_line(error: &clap::Error) -> ExitCode {
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if !error.is::<AlreadyReported>() {
         eprintln!("baton: {}", chain(error));
+    }
+    if error.is::<InternalFailure>() {
+        return ExitCode::from(InternalFailure::EXIT_CODE);
     }
     let usage = error.is::<UsageError>() || error.is::<ConfigError>() || error.is::<TelemetryError>();
     ExitCode::from(if usage { USAGE } else { 1 })

@@ -1,12 +1,16 @@
 //! The one binary: all of Baton in one process, the simulated switch, a demonstration, and the client.
 //!
-//! Exit codes: 0, all is well; 1, the command failed; 64, the command line or the configuration is wrong and nothing was started.
+//! Exit codes: 0, all is well; 1, the command failed; 64, the command line or the configuration is wrong and nothing was started;
+//! 70, `up` failed inside, and the calls live on.
 
+mod backup;
 mod cli;
 mod client;
 mod demo;
 mod failure;
 mod folder;
+mod health;
+mod restore;
 mod stdout;
 mod switch;
 mod up;
@@ -41,6 +45,9 @@ async fn run(command: CliCommand) -> anyhow::Result<()> {
         CliCommand::Up(args) => Box::pin(up::run(args)).await,
         CliCommand::Demo(args) => Box::pin(demo::run(args)).await,
         CliCommand::Switch(args) => switch::run(args).await,
+        CliCommand::Backup(args) => backup::run(args).await,
+        CliCommand::Restore(args) => restore::run(args).await,
+        CliCommand::Health(args) => health::run(args).await,
         CliCommand::Token(args) => client::token::run(&args),
         CliCommand::Client(command) => Box::pin(client::run(command)).await,
     }
@@ -51,7 +58,11 @@ async fn run(command: CliCommand) -> anyhow::Result<()> {
 fn runtime(command: &CliCommand) -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = match command {
         CliCommand::Demo(args) if args.is_a_day() => tokio::runtime::Builder::new_current_thread(),
-        CliCommand::Token(_) | CliCommand::Client(_) => tokio::runtime::Builder::new_current_thread(),
+        CliCommand::Backup(_)
+        | CliCommand::Restore(_)
+        | CliCommand::Health(_)
+        | CliCommand::Token(_)
+        | CliCommand::Client(_) => tokio::runtime::Builder::new_current_thread(),
         CliCommand::Up(_) | CliCommand::Demo(_) | CliCommand::Switch(_) => {
             let mut builder = tokio::runtime::Builder::new_multi_thread();
             builder.worker_threads(2);

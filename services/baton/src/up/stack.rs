@@ -26,6 +26,7 @@ use futures::future::{BoxFuture, FutureExt as _, TryFutureExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::forward::SimulatorForward;
+use super::readiness::follow_switch;
 
 /// Between two checks whether all calls have ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -57,6 +58,8 @@ pub(crate) enum StackError {
 pub(crate) struct Stack {
     public: String,
     readiness: Readiness,
+    /// From then on the switch says nothing about readiness any more.
+    leaving: CancellationToken,
     transfer: TransferRuntime,
     telephony: Telephony,
 }
@@ -86,9 +89,11 @@ impl Stack {
             .on(public);
         let internal = services.add_internal(builder()).on(internal);
         let address = format!("http://{}", public.local_addr());
-        let readiness = public.readiness();
-        serve(&lifecycle, public, internal);
-        Ok(Self { public: address, readiness, transfer: services.transfer, telephony: services.telephony })
+        let (readiness, leaving) = (public.readiness(), CancellationToken::new());
+        let following = follow_switch(readiness.clone(), services.telephony.link(), leaving.clone());
+        serve(&lifecycle, public, internal, following, leaving.clone());
+        let Services { transfer, telephony, .. } = services;
+        Ok(Self { public: address, readiness, leaving, transfer, telephony })
     }
 
     /// The public listener's, `http://…`.
@@ -98,6 +103,7 @@ impl Stack {
 
     /// Says that the services are about to stop, and gives balancers this long to see it.
     pub(crate) async fn leave_balancers(&self, delay: Duration) {
+        self.leaving.cancel();
         self.readiness.withdraw().await;
         Clock::real().sleep(delay).await;
     }
@@ -116,12 +122,25 @@ impl Stack {
     }
 }
 
-/// The internal listener serves until the public one has drained, because requests under way still call the peers.
-fn serve(lifecycle: &Lifecycle, public: BoundServer, internal: BoundServer) {
+/// The internal listener serves until the public one has drained, because requests under way still call the peers. `following` tells
+/// health of the switch, until `leaving`.
+fn serve(
+    lifecycle: &Lifecycle,
+    public: BoundServer,
+    internal: BoundServer,
+    following: impl Future<Output = ()> + Send + 'static,
+    leaving: CancellationToken,
+) {
     let drained = CancellationToken::new();
     let (soft, until) = (lifecycle.soft(), drained.clone());
     let serving = async move {
-        let served = public.serve(soft).await;
+        let serving = async {
+            let served = public.serve(soft).await;
+            leaving.cancel();
+            served
+        };
+        // In this order: serving begins with saying so.
+        let (served, ()) = futures::future::join(serving, following).await;
         drained.cancel();
         served
     };
