@@ -12,9 +12,9 @@ use crate::clock::{Clock, micros};
 /// Between two warnings.
 const WARN_INTERVAL: Duration = Duration::from_mins(1);
 
-/// An exporter whose failures are counted and told.
+/// An exporter whose failures are counted and logged.
 #[derive(Debug)]
-pub(super) struct ToldExporter<E> {
+pub(super) struct WatchedExporter<E> {
     inner: E,
     endpoint: String,
     undelivered: Mutex<Undelivered>,
@@ -38,13 +38,13 @@ impl Undelivered {
     }
 }
 
-impl<E> ToldExporter<E> {
+impl<E> WatchedExporter<E> {
     pub(super) fn new(inner: E, endpoint: String) -> Self {
         Self { inner, endpoint, undelivered: Mutex::default() }
     }
 }
 
-impl<E: SpanExporter> SpanExporter for ToldExporter<E> {
+impl<E: SpanExporter> SpanExporter for WatchedExporter<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let spans = batch.len();
         let exported = self.inner.export(batch).await;

@@ -94,7 +94,7 @@ fn exporter(config: &TelemetryConfig, service: &str) -> Result<Option<SdkTracerP
         .with_endpoint(endpoint)
         .build()
         .map_err(|source| TelemetryError::Exporter { endpoint: endpoint.clone(), source })?;
-    let exporter = delivery::ToldExporter::new(exporter, endpoint.clone());
+    let exporter = delivery::WatchedExporter::new(exporter, endpoint.clone());
     let resource = Resource::builder().with_service_name(service.to_owned()).build();
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource);
     Ok(Some(provider.build()))

@@ -70,7 +70,7 @@ impl DatabaseSet {
         let is_enrolling = folder.join(ENROLLING).try_exists()?;
         belong_together(folder, &found, is_enrolling)?;
         if let Some(what) = &lost_events {
-            move_aside(&file_of(folder, EVENTS), what)?;
+            keep_damaged(&file_of(folder, EVENTS), what)?;
         }
         if !found.contains_key(EVENTS) && !found.is_empty() {
             build_events_again(folder, found.keys().copied().collect()).await?;
@@ -136,7 +136,7 @@ fn belong_together(
 }
 
 /// Keeps what is left of a database, for a person to look at.
-fn move_aside(file: &Path, what: &str) -> io::Result<()> {
+fn keep_damaged(file: &Path, what: &str) -> io::Result<()> {
     for ending in ["", "-wal", "-shm"] {
         let with = |more: &str| PathBuf::from(format!("{}{more}{ending}", file.display()));
         match fs::rename(with(""), with(".damaged")) {

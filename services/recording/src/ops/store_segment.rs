@@ -116,11 +116,11 @@ async fn lost(core: &RecordingCore, key: &SegmentKey) -> Result<(), StoreError> 
     let now_us = core.clock.now_us();
     let mut tx = core.db.begin().await?;
     segments::note(&mut tx, key).await?;
-    let is_news = segments::lost(&mut tx, &key.tenant, &key.segment_id, now_us).await?;
+    let is_new = segments::lost(&mut tx, &key.tenant, &key.segment_id, now_us).await?;
     settle(&mut tx, &key.tenant, &key.recording_id, now_us).await?;
     tx.commit().await?;
     // A sender that died after the answer sends the notice for audio that it has delivered: it is here.
-    if is_news {
+    if is_new {
         tracing::warn!(tenant = key.tenant, segment.id = key.segment_id, "a segment's audio is lost");
     }
     Ok(())
