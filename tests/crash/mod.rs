@@ -4,6 +4,7 @@
 //! stuck; no event is lost or doubled (E1).
 
 mod moments;
+mod refused;
 mod restart;
 mod services;
 mod standstill;
@@ -28,6 +29,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         restart::scenarios(),
         standstill::scenarios(),
         time_set::scenarios(),
+        refused::scenarios(),
     ]
     .concat()
 }

@@ -50,6 +50,7 @@ mod tx;
 mod writer;
 
 pub mod inbox;
+pub mod members;
 pub mod outbox;
 pub mod requests;
 

@@ -14,7 +14,7 @@ use crate::writer::{ACQUIRE_TIMEOUT, SqliteWriter};
 /// `BTN1`: written into the file's header, so that another program's database is never taken for ours.
 const APPLICATION_ID: i64 = 0x4254_4e31;
 /// How long `SQLite` itself waits for another process's lock (a backup, a person with a shell).
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Readers run beside each other; more than this would only compete for the processor.
 const MAX_READERS: u32 = 4;
 /// The write-ahead log is cut back to this after a checkpoint, so that a burst does not keep the disk for ever.
@@ -56,7 +56,7 @@ fn options(file: &Path) -> SqliteConnectOptions {
 }
 
 /// `SQLite` would only complain at the first statement, and some files it would even overwrite.
-async fn check_header(file: &Path) -> Result<(), OpenError> {
+pub(crate) async fn check_header(file: &Path) -> Result<(), OpenError> {
     let mut start = Vec::new();
     match tokio::fs::File::open(file).await {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

@@ -178,6 +178,11 @@ impl Embedded {
         for up in process::working_on(self.data.path()).into_iter().filter(|it| it.is("up")) {
             up.signal(Signal::TERM);
         }
+        self.until_ended().await
+    }
+
+    /// Waits until it has ended by itself; its exit code.
+    pub async fn until_ended(&mut self) -> anyhow::Result<i32> {
         let child = &mut self.child;
         let status = eventually("`up` ends", STOP_BOUND, async || match child.try_wait() {
             Ok(Some(status)) => Ok(status),

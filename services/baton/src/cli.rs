@@ -5,10 +5,13 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use serde_json::json;
 
+use crate::backup::BackupArgs;
 use crate::client::ClientCommand;
 use crate::client::output::{Output, OutputArgs};
 use crate::client::token::TokenArgs;
 use crate::demo::DemoArgs;
+use crate::health::HealthArgs;
+use crate::restore::RestoreArgs;
 use crate::switch::SwitchArgs;
 use crate::up::UpArgs;
 
@@ -27,7 +30,8 @@ Exit codes:
   4   it is there, but not in a state in which this is possible, or a limit is reached
   5   the token, or whoever it is for, may not
   6   the server does not answer, or not in time; a change may have been made (repeat it with the same --request-id)
-  64  the command line, the configuration or a value in them is wrong";
+  64  the command line, the configuration or a value in them is wrong
+  70  `up` failed inside and left its calls as they are, on the switch: start it again";
 
 /// The options for all client commands that may also stand before the command, and whether each takes a value.
 const FOR_ALL: [(&str, bool); 9] = [
@@ -58,6 +62,12 @@ pub(crate) enum CliCommand {
     Demo(DemoArgs),
     /// Run the simulated telephone switch alone (`baton up` starts one by itself).
     Switch(SwitchArgs),
+    /// Copy a data folder as it is at one moment, while Baton runs or not.
+    Backup(BackupArgs),
+    /// Make a data folder from a backup.
+    Restore(RestoreArgs),
+    /// Say whether Baton is ready; for probes, too.
+    Health(HealthArgs),
     /// Mint a token with the data folder's own key.
     Token(TokenArgs),
     /// Print the completions of a shell: bash, zsh, fish, elvish or powershell.

@@ -27,6 +27,8 @@ pub(crate) enum FailureKind {
     NoAnswer = 6,
     /// The command line, the configuration or a value in them is wrong (`EX_USAGE`).
     Usage = ConfigError::EXIT_CODE,
+    /// Something inside failed: the calls live on, on the switch (`EX_SOFTWARE`).
+    Internal = 70,
 }
 
 impl From<ErrorKind> for FailureKind {
@@ -79,6 +81,17 @@ impl UsageError {
 #[error("failed")]
 pub(crate) struct AlreadyReported;
 
+/// Something inside failed, and the process ended as a crash would: the switch and its calls live on (`EX_SOFTWARE`).
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "something inside failed (the last error above says what): Baton has stopped, as after a crash. {calls} Start `baton up` again; if \
+     it stops at once again, mend what the error names first"
+)]
+pub(crate) struct InternalFailure {
+    /// What became of the calls: a sentence.
+    pub(crate) calls: String,
+}
+
 /// Prints help, the version, or what is wrong with the command line.
 pub(crate) fn report_command_line(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
@@ -123,6 +136,9 @@ fn print_error(text: &str) {
 fn kind(error: &anyhow::Error) -> FailureKind {
     if let Some(known) = error.downcast_ref::<KnownFailure>() {
         return known.kind;
+    }
+    if error.is::<InternalFailure>() {
+        return FailureKind::Internal;
     }
     let usage = error.is::<UsageError>() || error.is::<ConfigError>() || error.is::<TelemetryError>();
     if usage { FailureKind::Usage } else { FailureKind::Other }

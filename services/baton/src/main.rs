@@ -2,11 +2,14 @@
 //!
 //! The exit codes are those of `failure::FailureKind`; `baton --help` explains them.
 
+mod backup;
 mod cli;
 mod client;
 mod demo;
 mod failure;
 mod folder;
+mod health;
+mod restore;
 mod stdout;
 mod switch;
 mod up;
@@ -37,6 +40,9 @@ async fn run(command: CliCommand) -> anyhow::Result<()> {
         CliCommand::Up(args) => Box::pin(up::run(args)).await,
         CliCommand::Demo(args) => Box::pin(demo::run(args)).await,
         CliCommand::Switch(args) => switch::run(args).await,
+        CliCommand::Backup(args) => backup::run(args).await,
+        CliCommand::Restore(args) => restore::run(args).await,
+        CliCommand::Health(args) => health::run(args).await,
         CliCommand::Token(args) => client::token::run(&args),
         CliCommand::Completions(args) => cli::completions(&args),
         CliCommand::Version(args) => cli::version(&args),
@@ -49,9 +55,13 @@ async fn run(command: CliCommand) -> anyhow::Result<()> {
 fn runtime(command: &CliCommand) -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = match command {
         CliCommand::Demo(args) if args.is_a_day() => tokio::runtime::Builder::new_current_thread(),
-        CliCommand::Token(_) | CliCommand::Completions(_) | CliCommand::Version(_) | CliCommand::Client(_) => {
-            tokio::runtime::Builder::new_current_thread()
-        }
+        CliCommand::Backup(_)
+        | CliCommand::Restore(_)
+        | CliCommand::Health(_)
+        | CliCommand::Token(_)
+        | CliCommand::Completions(_)
+        | CliCommand::Version(_)
+        | CliCommand::Client(_) => tokio::runtime::Builder::new_current_thread(),
         CliCommand::Up(_) | CliCommand::Demo(_) | CliCommand::Switch(_) => {
             let mut builder = tokio::runtime::Builder::new_multi_thread();
             builder.worker_threads(2);

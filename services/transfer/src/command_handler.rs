@@ -234,7 +234,7 @@ impl CommandHandler {
         let caller = agent.id;
         let (state, events) = baton_domain::place(opening, &policy, agent, self.clock.now_us());
         self.insert(&mut tx, &state, &events).await?;
-        store::interactions::note_agent(&mut tx, state.id, caller, store::interactions::Part::Party).await?;
+        store::interactions::note_agent(&mut tx, state.id, caller, store::interactions::AgentPart::Party).await?;
         let live = Arc::new(Live { state, policy });
         requests::answer(&mut tx, key, &KeptAnswer::Ok(live.id.0.into_bytes().to_vec())).await?;
         self.commit(tx, Some(Arc::clone(&live))).await?;

@@ -174,6 +174,11 @@ impl Readiness {
     pub async fn withdraw(&self) {
         set_all(&self.health, &self.names, ServingStatus::NotServing).await;
     }
+
+    /// Takes [`withdraw`](Self::withdraw) back.
+    pub async fn restore(&self) {
+        set_all(&self.health, &self.names, ServingStatus::Serving).await;
+    }
 }
 
 /// A listener with its services.

@@ -4,6 +4,7 @@
 //! trace is passed on from call to call, and into the outbox, in either case: [`TraceParent`] carries it where OpenTelemetry
 //! is off, so that log lines of one call can be found by their `trace.id`.
 
+mod delivery;
 mod sampling;
 
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
@@ -96,6 +97,7 @@ fn exporter(config: &TelemetryConfig, service: &str) -> Result<Option<SdkTracerP
         .with_endpoint(endpoint)
         .build()
         .map_err(|source| TelemetryError::Exporter { endpoint: endpoint.clone(), source })?;
+    let exporter = delivery::WatchedExporter::new(exporter, endpoint.clone());
     let resource = Resource::builder().with_service_name(service.to_owned()).build();
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource);
     Ok(Some(provider.build()))

@@ -92,8 +92,15 @@ impl House {
             here(SwitchSettings { sound, ..SwitchSettings::new(FREE_PORT, switch_folder) }, &clock, &key)?
         } else {
             let (key, listen) = (key.clone(), FREE_PORT);
-            let setup =
-                SwitchSetup { folder: switch_folder, listen, key_file, config_file: None, key, outlives_us: false };
+            let setup = SwitchSetup {
+                folder: switch_folder,
+                data: folder.path().to_owned(),
+                listen,
+                key_file,
+                config_file: None,
+                key,
+                outlives_us: false,
+            };
             let supervisor = SwitchSupervisor::start(setup).await?;
             let address = supervisor.address();
             (SwitchOf::Process(supervisor), address)

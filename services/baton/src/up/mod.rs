@@ -1,14 +1,18 @@
 //! `baton up`: all services in one process, the switch beside it, everything in one data folder.
 //!
-//! The order matters. First comes everything that can be refused: configuration, folder, listeners. Then the
+//! The order matters. First comes everything that can be refused: configuration, folder, listeners, [databases]. Then the
 //! [switch](switch_process) starts, which may be one that an earlier, killed `up` has left with its calls, then the
 //! [services](stack). On the first start the [demo tenant](seed) is created. The end has the reverse order: the calls end while
-//! the services and the switch still run, then the services end, the switch last.
+//! the services and the switch still run, then the services end, the switch last. Only an end that was asked for does that: a start that
+//! is refused, and a failure inside, leave the switch and its calls as they are, for the next start.
 
+pub(crate) mod databases;
 pub(crate) mod forward;
+mod readiness;
 pub(crate) mod seed;
 pub(crate) mod stack;
 pub(crate) mod stdin;
+mod switch_owner;
 pub(crate) mod switch_process;
 mod welcome;
 
@@ -24,15 +28,30 @@ use baton_runtime::server::Listener;
 use baton_runtime::{Clock, process, telemetry};
 use clap::Args;
 
-use crate::failure::AlreadyReported;
+use crate::failure::{AlreadyReported, InternalFailure};
 use crate::folder::{self, DataFolder};
+use databases::DatabaseSet;
 use stack::{Stack, StackSetup};
-use switch_process::{SwitchSetup, SwitchSupervisor};
+use switch_process::{Origin, SwitchSetup, SwitchSupervisor};
 
 /// Time for running requests at the end, on top of the listeners' drain time.
 const GRACE: Duration = Duration::from_secs(5);
 /// Ending a call takes a few commits, and archiving the last of its audio.
 const END_CALLS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// After a failure inside, nothing can be finished that needs what failed: the next start is worth more.
+const FAILURE_GRACE: Duration = Duration::from_secs(1);
+
+/// Why `up` ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// A signal, or the program that started us has gone.
+    Asked,
+    /// A task panicked, a disk failed or a listener broke.
+    Failed,
+    /// Not everything could be started.
+    Refused,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
@@ -80,6 +99,9 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     let config = args.config()?;
     let _telemetry = telemetry::init(&config.telemetry, "baton")?;
     process::raise_file_limit();
+    if let Some(warning) = welcome::exposed(config.server.listen, !args.no_demo_tenant) {
+        tracing::warn!("{warning}");
+    }
     // Signals stop `whole`; the services run on until the calls have ended.
     let (whole, services) = (Lifecycle::new(), Lifecycle::new());
     whole.stop_on_signals()?;
@@ -96,6 +118,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
 
     let drain = config.server.drain_ms.duration();
     let drain_delay = Duration::from_millis(config.server.drain_delay_ms.into());
+    let databases = DatabaseSet::check(folder.path()).await?;
     let switch = start_switch(&args, &config, folder.path(), &key_file, &key).await?;
     let clock = Clock::real();
     let setup = StackSetup {
@@ -109,31 +132,57 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         internal,
         health,
     };
-    let started = Box::pin(serve(setup, &mut folder, !args.no_demo_tenant)).await;
-    if started.is_ok() {
+    let started = Box::pin(serve(setup, &databases, &mut folder, !args.no_demo_tenant)).await;
+    if let Some(switch) = switch.as_ref().filter(|it| started.is_ok() && it.origin() == Origin::Hangs) {
+        welcome::print_hanging_switch(switch.pid());
+    }
+    let end = if started.is_ok() {
         tokio::select! {
-            () = whole.stopping() => welcome::print_end(),
-            () = services.stopping() => {}
+            () = whole.stopping() => End::Asked,
+            () = services.stopping() => End::Failed,
+        }
+    } else {
+        End::Refused
+    };
+    let hard_stop = whole.hard();
+    if let (End::Asked, Ok(stack)) = (end, &started) {
+        welcome::print_end();
+        hard_stop.run_until_cancelled(services.soft().run_until_cancelled(stack.leave_balancers(drain_delay))).await;
+        if switch.is_some() {
+            hard_stop.run_until_cancelled(end_calls(stack, &services)).await;
         }
     }
-    let hard_stop = whole.hard();
-    if let Ok(stack) = &started {
-        hard_stop.run_until_cancelled(services.soft().run_until_cancelled(stack.leave_balancers(drain_delay))).await;
-    }
-    if let (Some(_), Ok(stack)) = (&switch, &started) {
-        hard_stop.run_until_cancelled(end_calls(stack, &services)).await;
-    }
-    let ended = hard_stop.run_until_cancelled(services.shutdown(drain + GRACE)).await;
+    let grace = if end == End::Asked { drain + GRACE } else { FAILURE_GRACE };
+    let ended = hard_stop.run_until_cancelled(services.shutdown(grace)).await;
     let report = match ended {
         Some(report) => report,
         None => services.shutdown(Duration::ZERO).await,
     };
-    if let Some(switch) = switch {
-        switch.stop().await;
+    if end == End::Asked {
+        databases.close().await;
     }
+    let calls = part_with(switch, end).await;
     folder.withdraw().context("the data folder")?;
     started?;
-    if report.crashed { Err(AlreadyReported.into()) } else { Ok(()) }
+    match end {
+        End::Failed => Err(InternalFailure { calls }.into()),
+        _ if report.crashed => Err(AlreadyReported.into()),
+        End::Asked | End::Refused => Ok(()),
+    }
+}
+
+/// Ends the switch if that was asked for, or if this start has made it and was then refused. Says what becomes of the calls.
+async fn part_with(switch: Option<SwitchSupervisor>, end: End) -> String {
+    let Some(switch) = switch else {
+        return "The calls are as they are, on their switch.".to_owned();
+    };
+    if end == End::Asked || (end == End::Refused && switch.origin() == Origin::Started) {
+        switch.stop().await;
+        return "The switch has ended.".to_owned();
+    }
+    let calls = format!("The calls live on, on the switch (process {}).", switch.pid());
+    switch.leave();
+    calls
 }
 
 /// Our switch ends with us, so the calls must end in order before.
@@ -163,6 +212,7 @@ async fn start_switch(
     }
     let setup = SwitchSetup {
         folder: config.switch.data_dir.clone().unwrap_or_else(|| folder.join("switch")),
+        data: folder.to_owned(),
         listen: config.switch.listen,
         key_file: key_file.to_owned(),
         config_file: args.config.clone(),
@@ -172,9 +222,15 @@ async fn start_switch(
     Ok(Some(SwitchSupervisor::start(setup).await?))
 }
 
-async fn serve(setup: StackSetup, folder: &mut DataFolder, with_demo_tenant: bool) -> anyhow::Result<Stack> {
+async fn serve(
+    setup: StackSetup,
+    databases: &DatabaseSet,
+    folder: &mut DataFolder,
+    with_demo_tenant: bool,
+) -> anyhow::Result<Stack> {
     let (key, clock) = (setup.key.clone(), setup.clock.clone());
     let stack = Stack::start(setup).await?;
+    databases.enrol().await?;
     let address = stack.address();
     folder.announce(&address).context("the data folder")?;
     if with_demo_tenant {

@@ -26,6 +26,7 @@ use futures::future::{BoxFuture, FutureExt as _, TryFutureExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::forward::SimulatorForward;
+use super::readiness::follow_switch;
 
 /// Between two checks whether all calls have ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -59,6 +60,8 @@ pub(crate) struct Stack {
     public: String,
     health: String,
     readiness: Readiness,
+    /// From then on the switch says nothing about readiness any more.
+    leaving: CancellationToken,
     transfer: TransferRuntime,
     telephony: Telephony,
 }
@@ -89,16 +92,12 @@ impl Stack {
             .on(public);
         let internal = services.add_internal(builder(ServerLimits::internal(&config))).on(internal);
         let address = format!("http://{}", public.local_addr());
-        let readiness = public.readiness();
-        let (health_address, probes) = (format!("http://{}", health.local_addr()), public.probes(health));
-        serve(&lifecycle, public, internal, probes);
-        Ok(Self {
-            public: address,
-            health: health_address,
-            readiness,
-            transfer: services.transfer,
-            telephony: services.telephony,
-        })
+        let (readiness, leaving) = (public.readiness(), CancellationToken::new());
+        let following = follow_switch(readiness.clone(), services.telephony.link(), leaving.clone());
+        let (health, probes) = (format!("http://{}", health.local_addr()), public.probes(health));
+        serve(&lifecycle, (public, internal, probes), following, leaving.clone());
+        let Services { transfer, telephony, .. } = services;
+        Ok(Self { public: address, health, readiness, leaving, transfer, telephony })
     }
 
     /// The public listener's, `http://…`.
@@ -113,6 +112,7 @@ impl Stack {
 
     /// Says that the services are about to stop, and gives balancers this long to see it.
     pub(crate) async fn leave_balancers(&self, delay: Duration) {
+        self.leaving.cancel();
         self.readiness.withdraw().await;
         Clock::real().sleep(delay).await;
     }
@@ -132,12 +132,23 @@ impl Stack {
 }
 
 /// The internal listener serves until the public one has drained, because requests under way still call the peers; health answers as
-/// long.
-fn serve(lifecycle: &Lifecycle, public: BoundServer, internal: BoundServer, probes: Probes) {
+/// long. `following` tells health of the switch, until `leaving`.
+fn serve(
+    lifecycle: &Lifecycle,
+    (public, internal, probes): (BoundServer, BoundServer, Probes),
+    following: impl Future<Output = ()> + Send + 'static,
+    leaving: CancellationToken,
+) {
     let drained = CancellationToken::new();
     let (soft, until) = (lifecycle.soft(), drained.clone());
     let serving = async move {
-        let served = public.serve(soft).await;
+        let serving = async {
+            let served = public.serve(soft).await;
+            leaving.cancel();
+            served
+        };
+        // In this order: serving begins with saying so.
+        let (served, ()) = futures::future::join(serving, following).await;
         drained.cancel();
         served
     };

@@ -1,8 +1,9 @@
 //! The simulated switch as a process of its own, beside `baton up`.
 //!
 //! The switch must outlive an `up` that is killed, with its calls and their sound. So it has a process group of its own, which
-//! Ctrl-C in the terminal does not reach, and no pipe to us. The next `up` finds it by its card. Only an orderly end of `up`
-//! stops it. If it dies while `up` runs, it is started again at the same address, after a pause that grows if it keeps dying.
+//! Ctrl-C in the terminal does not reach, and no pipe to us. The next `up` finds it by its card, if the switch of this very
+//! folder [runs](SwitchLife). Only an orderly end of an `up` that has driven it stops it. One that hangs is kept: its calls may
+//! go on. If it dies while `up` runs, it is started again at the same address, after a pause that grows if it keeps dying.
 
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
@@ -22,7 +23,9 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tonic::Code;
 
+use super::switch_owner::{SwitchLife, SwitchOwner};
 use crate::folder;
 use crate::switch::SwitchCard;
 
@@ -42,6 +45,8 @@ const STABLE_AFTER: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub(crate) struct SwitchSetup {
     pub(crate) folder: PathBuf,
+    /// The data folder whose calls the switch has.
+    pub(crate) data: PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) key_file: PathBuf,
     pub(crate) config_file: Option<PathBuf>,
@@ -59,24 +64,54 @@ struct SwitchProcess {
     _lifeline: Option<ChildStdin>,
 }
 
+/// How a switch was come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// This run has started it.
+    Started,
+    /// An earlier run has left it, with its calls.
+    Found,
+    /// The same, and it does not answer now.
+    Hangs,
+}
+
 /// Restarts the switch whenever it dies, until [`SwitchSupervisor::stop`].
 #[derive(Debug)]
 pub(crate) struct SwitchSupervisor {
     address: SocketAddr,
+    pid: u32,
+    origin: Origin,
     stopping: CancellationToken,
     supervision: JoinHandle<SwitchProcess>,
+    _owner: SwitchOwner,
 }
 
 impl SwitchSupervisor {
-    /// Takes over the switch that an earlier `up` has left, or starts one; returns when it serves.
+    /// Takes over the switch that an earlier `up` has left, or starts one; returns when it serves, or when it is known to hang.
     pub(crate) async fn start(setup: SwitchSetup) -> anyhow::Result<Self> {
-        let process = match find_running(&setup).await {
-            Some(card) => SwitchProcess { card, child: None, _lifeline: None },
-            None => start(&setup, setup.listen).await?,
+        folder::make(&setup.folder).with_context(|| format!("the switch's folder {}", setup.folder.display()))?;
+        let owner = SwitchOwner::take(&setup.folder, &setup.data)?;
+        let (process, origin) = match find_running(&setup).await? {
+            Some((card, origin)) => (SwitchProcess { card, child: None, _lifeline: None }, origin),
+            None => (start(&setup, setup.listen).await?, Origin::Started),
         };
-        let (address, stopping) = (process.card.address, CancellationToken::new());
+        let (address, pid, stopping) = (process.card.address, process.card.pid, CancellationToken::new());
         let supervision = lifecycle::spawn(supervise(setup, process, stopping.clone()));
-        Ok(Self { address, stopping, supervision })
+        Ok(Self { address, pid, origin, stopping, supervision, _owner: owner })
+    }
+
+    /// The process at the start.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// Leaves the switch with its calls as it is, for the next run.
+    pub(crate) fn leave(self) {
+        self.supervision.abort();
     }
 
     /// `http://…`
@@ -180,27 +215,71 @@ async fn supervise(setup: SwitchSetup, mut process: SwitchProcess, stopping: Can
     }
 }
 
-/// A live switch that does not answer in this time is taken for another program, and its calls are lost; a busy machine is slow.
+/// A live switch that does not answer in this time is taken to hang; a busy machine is slow.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The switch of the card, if it answers with the card's boot id.
-async fn find_running(setup: &SwitchSetup) -> Option<SwitchCard> {
-    let card = SwitchCard::read(&setup.folder)?;
-    test_kill_process(pid(card.pid)?).ok()?;
-    let identity = ServiceIdentity::new(setup.key.clone(), "up");
-    let channel = GrpcChannel::internal(&format!("http://{}", card.address), identity, Clock::real()).ok()?;
-    let channel = channel.with_default_deadline(ANSWER_TIMEOUT);
-    let snapshot = SwitchServiceClient::new(channel).get_snapshot(GetSnapshotRequest {}).await;
-    match snapshot {
-        Ok(snapshot) if snapshot.get_ref().boot_id == card.boot_id => {
+/// A live switch that can't be taken over. It is left as it is.
+#[derive(Debug, thiserror::Error)]
+enum TakeOverError {
+    #[error(
+        "the switch of an earlier run (process {pid}) was started with another key than {}: put that key back and its calls go on, or \
+         end it and its calls with `kill {pid}`; then start again", key_file.display()
+    )]
+    OtherKey { pid: u32, key_file: PathBuf },
+    #[error("a switch works on {}{process}, but does not say where it listens: stop it, and start again", folder.display())]
+    NoCard { folder: PathBuf, process: String },
+}
+
+/// The switch that runs in this folder, if there is one.
+async fn find_running(setup: &SwitchSetup) -> Result<Option<(SwitchCard, Origin)>, TakeOverError> {
+    // One that was being started when its `up` was killed takes a moment to write its card.
+    let Ok(found) = Clock::real().timeout(START_TIMEOUT, card_of_running(&setup.folder)).await else {
+        let process = match SwitchLife::of(&setup.folder) {
+            SwitchLife::Runs(Some(pid)) => format!(" (process {pid})"),
+            SwitchLife::Runs(None) | SwitchLife::None => String::new(),
+        };
+        return Err(TakeOverError::NoCard { folder: setup.folder.clone(), process });
+    };
+    let Some(card) = found else { return Ok(None) };
+    match ask(setup, &card).await {
+        Ok(()) => {
             tracing::info!(pid = card.pid, "found the switch of an earlier run, with its calls");
-            Some(card)
+            Ok(Some((card, Origin::Found)))
         }
-        Ok(_) => None,
+        Err(status) if matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied) => {
+            Err(TakeOverError::OtherKey { pid: card.pid, key_file: setup.key_file.clone() })
+        }
+        Err(_) if SwitchLife::of(&setup.folder) == SwitchLife::None => Ok(None),
         Err(status) => {
-            tracing::info!(%status, "the switch of an earlier run does not answer");
-            None
+            tracing::warn!(pid = card.pid, %status, "the switch of an earlier run does not answer");
+            Ok(Some((card, Origin::Hangs)))
         }
+    }
+}
+
+/// The card of the switch that holds the folder's lock; `None` as soon as nobody holds it.
+async fn card_of_running(folder: &Path) -> Option<SwitchCard> {
+    loop {
+        let SwitchLife::Runs(holder) = SwitchLife::of(folder) else { return None };
+        let is_holders = |card: &SwitchCard| holder.is_none_or(|pid| pid == card.pid);
+        if let Some(card) = SwitchCard::read(folder).filter(is_holders) {
+            return Some(card);
+        }
+        Clock::real().sleep(CARD_POLL_INTERVAL).await;
+    }
+}
+
+/// Whether the switch of this card, and no other program, answers at its address.
+async fn ask(setup: &SwitchSetup, card: &SwitchCard) -> Result<(), tonic::Status> {
+    let identity = ServiceIdentity::new(setup.key.clone(), "up");
+    let channel = GrpcChannel::internal(&format!("http://{}", card.address), identity, Clock::real());
+    let channel = channel.map_err(|error| tonic::Status::unavailable(error.to_string()))?;
+    let channel = channel.with_default_deadline(ANSWER_TIMEOUT);
+    let snapshot = SwitchServiceClient::new(channel).get_snapshot(GetSnapshotRequest {}).await?;
+    if snapshot.get_ref().boot_id == card.boot_id {
+        Ok(())
+    } else {
+        Err(tonic::Status::unavailable("another switch answers at its address"))
     }
 }
 
@@ -222,7 +301,6 @@ async fn start(setup: &SwitchSetup, listen: SocketAddr) -> anyhow::Result<Switch
 }
 
 fn spawn(setup: &SwitchSetup, listen: SocketAddr) -> anyhow::Result<Child> {
-    folder::make(&setup.folder).with_context(|| format!("the switch's folder {}", setup.folder.display()))?;
     let log = log_file(setup);
     let log = OpenOptions::new().create(true).append(true).open(&log).with_context(|| log.display().to_string())?;
     let mut command = Command::new(std::env::current_exe().context("the program's own file")?);

@@ -1,5 +1,6 @@
 //! What `baton up` prints for a person.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,6 +35,27 @@ pub(super) fn print(address: &str, health: &str, folder: &Path, with_demo_tenant
 
 pub(super) fn print_end() {
     print_line("Stopping: the calls that are live end first. Ctrl-C again stops at once.");
+}
+
+/// What others on the network can see and do, if Baton listens for them: `None` if it does not.
+pub(super) fn exposed(listen: SocketAddr, with_demo_tenant: bool) -> Option<String> {
+    if listen.ip().is_loopback() {
+        return None;
+    }
+    let demo = if with_demo_tenant { ", with the demo tenant (leave it out with --no-demo-tenant)" } else { "" };
+    Some(format!(
+        "Baton listens for other machines on {listen} in plain text{demo}: tokens and calls can be read on the way; put a TLS proxy in \
+         front, or listen on 127.0.0.1"
+    ))
+}
+
+/// Prints that Baton waits for a switch that hangs, and what can be done about it.
+pub(super) fn print_hanging_switch(pid: u32) {
+    print_line(&format!(
+        "The switch of an earlier run (process {pid}) does not answer: Baton is not ready until it does."
+    ));
+    print_line(&format!("  kill -CONT {pid}   lets it go on, if it was stopped"));
+    print_line(&format!("  kill -KILL {pid}   gives it up with its calls; another one is started at once"));
 }
 
 /// Prints how many phones are in calls that a killed run has left. Prints nothing if the switch is not the simulated one.
@@ -87,6 +109,17 @@ mod tests {
         assert_eq!(resumed_calls(0), None);
         assert!(resumed_calls(1).unwrap().contains("one phone is"));
         assert!(resumed_calls(3).unwrap().contains("3 phones are"));
+    }
+
+    #[test]
+    fn n12_listening_for_other_machines_is_warned_of_with_plain_text_and_the_demo_tenant() {
+        for listen in ["0.0.0.0:7400", "[::]:7400", "192.0.2.1:1"] {
+            let said = exposed(listen.parse().unwrap(), true).unwrap();
+            assert!(said.contains(listen) && said.contains("plain text") && said.contains("demo tenant"), "{said}");
+        }
+        assert!(!exposed("0.0.0.0:7400".parse().unwrap(), false).unwrap().contains("demo tenant"));
+        assert_eq!(exposed("127.0.0.1:7400".parse().unwrap(), true), None);
+        assert_eq!(exposed("[::1]:0".parse().unwrap(), true), None);
     }
 
     #[test]

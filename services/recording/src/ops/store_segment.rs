@@ -113,13 +113,17 @@ async fn discard(core: &RecordingCore, key: &SegmentKey, location: &Path) -> Res
 }
 
 async fn lost(core: &RecordingCore, key: &SegmentKey) -> Result<(), StoreError> {
-    tracing::warn!(tenant = key.tenant, segment.id = key.segment_id, "a segment's audio is lost");
     let now_us = core.clock.now_us();
     let mut tx = core.db.begin().await?;
     segments::note(&mut tx, key).await?;
-    segments::lost(&mut tx, &key.tenant, &key.segment_id, now_us).await?;
+    let is_new = segments::lost(&mut tx, &key.tenant, &key.segment_id, now_us).await?;
     settle(&mut tx, &key.tenant, &key.recording_id, now_us).await?;
-    tx.commit().await
+    tx.commit().await?;
+    // A sender that died after the answer sends the notice for audio that it has delivered: it is here.
+    if is_new {
+        tracing::warn!(tenant = key.tenant, segment.id = key.segment_id, "a segment's audio is lost");
+    }
+    Ok(())
 }
 
 /// The segment is stored already. The upload is read to its end all the same: a sender that is cut off sees a broken

@@ -197,9 +197,9 @@ pub(crate) async fn stored(tx: &mut Tx, key: &SegmentKey, it: &StoredAudio<'_>) 
     Ok(())
 }
 
-/// Records that its audio will never come; does nothing if it is stored.
-pub(crate) async fn lost(tx: &mut Tx, tenant: &str, segment_id: &str, now_us: i64) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
+/// Records that its audio will never come; does nothing if it is stored. Says whether this is news.
+pub(crate) async fn lost(tx: &mut Tx, tenant: &str, segment_id: &str, now_us: i64) -> Result<bool, StoreError> {
+    let rows = on!(tx, conn => sqlx::query(
         "UPDATE segments SET audio = 'LOST', audio_us = $3
          WHERE tenant = $1 AND segment_id = $2 AND audio = 'AWAITED'")
         .bind(tenant)
@@ -207,7 +207,7 @@ pub(crate) async fn lost(tx: &mut Tx, tenant: &str, segment_id: &str, now_us: i6
         .bind(now_us)
         .execute(conn)
         .await)?;
-    Ok(())
+    Ok(rows.rows_affected() > 0)
 }
 
 /// Records that its audio was removed from the storage.

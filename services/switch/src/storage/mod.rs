@@ -6,7 +6,7 @@
 //! ledger.jsonl, ledger.1.jsonl everything that happened
 //! phones.jsonl                 the phones
 //! control.json                 the latest controller
-//! lock                         so that no two switches use one folder
+//! lock                         held while a switch uses the folder, so that no two do; its process id
 //! ```
 
 mod error;
@@ -16,7 +16,8 @@ mod wav;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub(crate) use wav::header as wav_header;
 pub(crate) use writer::{FolderWriter, Job, RecordingWritten};
 
 use json_lines::{JsonLinesFile, read_tail, replace};
+
+/// In the data folder. A lock on it says that a live switch uses this very folder, not a copy of it.
+pub const LOCK_FILE: &str = "lock";
 
 /// So much of the end of the ledger is read at the start.
 const LEDGER_TAIL_BYTES: u64 = 8 << 20;
@@ -103,13 +107,23 @@ impl SwitchFolder {
 }
 
 fn lock(root: &Path) -> Result<File, StorageError> {
-    let path = root.join("lock");
-    let file = File::create(&path).map_err(StorageError::io("create", &path))?;
+    let path = root.join(LOCK_FILE);
+    // The file is the holder's until the lock is ours: it must not be emptied before.
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let mut file = file.map_err(StorageError::io("create", &path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StorageError::InUse(root.to_owned())),
-        Err(TryLockError::Error(source)) => Err(StorageError::io("lock", &path)(source)),
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(StorageError::InUse(root.to_owned())),
+        Err(TryLockError::Error(source)) => return Err(StorageError::io("lock", &path)(source)),
     }
+    write_holder(&mut file).map_err(StorageError::io("write", &path))?;
+    Ok(file)
+}
+
+fn write_holder(file: &mut File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(std::process::id().to_string().as_bytes())
 }
 
 fn read_control(path: &Path) -> Result<ControlRecord, StorageError> {

@@ -33,7 +33,7 @@ impl LastLook {
 
 /// What follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum RingEnd {
     /// Request a snapshot.
     Look,
     Wait,
@@ -42,16 +42,16 @@ pub(super) enum Verdict {
 }
 
 /// `seen`: the stamp of the newest snapshot.
-pub(super) fn decide(look: &mut Option<LastLook>, seen: Stamp, now_us: i64) -> Verdict {
+pub(super) fn decide(look: &mut Option<LastLook>, seen: Stamp, now_us: i64) -> RingEnd {
     match *look {
-        Some(LastLook::Requested { stamp, .. }) if seen <= stamp => Verdict::Wait,
+        Some(LastLook::Requested { stamp, .. }) if seen <= stamp => RingEnd::Wait,
         Some(LastLook::Requested { at_us, .. }) if now_us - at_us > micros(SLOW) => {
             *look = Some(LastLook::Again { at_us: now_us + micros(HEARING) });
-            Verdict::Wait
+            RingEnd::Wait
         }
-        Some(LastLook::Requested { .. }) => Verdict::Judge,
-        Some(LastLook::Again { at_us }) if now_us < at_us => Verdict::Wait,
-        None | Some(LastLook::Again { .. }) => Verdict::Look,
+        Some(LastLook::Requested { .. }) => RingEnd::Judge,
+        Some(LastLook::Again { at_us }) if now_us < at_us => RingEnd::Wait,
+        None | Some(LastLook::Again { .. }) => RingEnd::Look,
     }
 }
 
@@ -62,12 +62,12 @@ mod tests {
     #[test]
     fn r2_a_prompt_snapshot_decides_and_after_a_late_one_another() {
         let mut look = None;
-        assert_eq!(decide(&mut look, Stamp(7), 0), Verdict::Look);
+        assert_eq!(decide(&mut look, Stamp(7), 0), RingEnd::Look);
         look = Some(LastLook::Requested { stamp: Stamp(7), at_us: 0 });
-        assert_eq!(decide(&mut look, Stamp(7), 100), Verdict::Wait);
-        assert_eq!(decide(&mut look, Stamp(8), 100_000), Verdict::Judge);
-        assert_eq!(decide(&mut look, Stamp(8), 4_000_000), Verdict::Wait, "it stood still");
-        assert_eq!(decide(&mut look, Stamp(8), 4_999_999), Verdict::Wait);
-        assert_eq!(decide(&mut look, Stamp(8), 5_000_000), Verdict::Look);
+        assert_eq!(decide(&mut look, Stamp(7), 100), RingEnd::Wait);
+        assert_eq!(decide(&mut look, Stamp(8), 100_000), RingEnd::Judge);
+        assert_eq!(decide(&mut look, Stamp(8), 4_000_000), RingEnd::Wait, "it stood still");
+        assert_eq!(decide(&mut look, Stamp(8), 4_999_999), RingEnd::Wait);
+        assert_eq!(decide(&mut look, Stamp(8), 5_000_000), RingEnd::Look);
     }
 }

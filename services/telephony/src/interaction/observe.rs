@@ -8,7 +8,7 @@ use baton_runtime::clock::micros;
 use prost::Message as _;
 
 use super::InteractionDriver;
-use super::last_look::{self, LastLook, Verdict};
+use super::last_look::{self, LastLook, RingEnd};
 use crate::fact;
 use crate::link::LinkState;
 use crate::observed::ObservedLeg;
@@ -146,12 +146,12 @@ impl InteractionDriver {
             return false;
         }
         let at_us = self.now_us();
-        let verdict = last_look::decide(&mut self.last_look, self.seen, at_us);
-        if verdict == Verdict::Look {
+        let ring_end = last_look::decide(&mut self.last_look, self.seen, at_us);
+        if ring_end == RingEnd::Look {
             self.last_look = Some(LastLook::Requested { stamp: self.context.logical_clock.now(), at_us });
             self.request_resync();
         }
-        verdict == Verdict::Judge
+        ring_end == RingEnd::Judge
     }
 
     fn was_answered(&self, name: &str) -> bool {

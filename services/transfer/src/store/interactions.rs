@@ -126,9 +126,11 @@ pub(crate) async fn advance(tx: &mut Tx, interaction: &Interaction, before: u64)
 pub(crate) async fn note_parties(tx: &mut Tx, interaction: &Interaction, events: &[Event]) -> Result<(), StoreError> {
     for event in events {
         match event.kind {
-            EventKind::AgentOffered { agent, .. } => note_agent(tx, interaction.id, agent, Part::Offered).await?,
-            EventKind::OfferFailed { agent, .. } => note_agent(tx, interaction.id, agent, Part::OnlyOffered).await?,
-            EventKind::AgentJoined { agent, .. } => note_agent(tx, interaction.id, agent, Part::Party).await?,
+            EventKind::AgentOffered { agent, .. } => note_agent(tx, interaction.id, agent, AgentPart::Offered).await?,
+            EventKind::OfferFailed { agent, .. } => {
+                note_agent(tx, interaction.id, agent, AgentPart::OnlyOffered).await?
+            }
+            EventKind::AgentJoined { agent, .. } => note_agent(tx, interaction.id, agent, AgentPart::Party).await?,
             EventKind::Queued { team, .. } => note_team(tx, interaction.id, team).await?,
             _ => {}
         }
@@ -138,7 +140,7 @@ pub(crate) async fn note_parties(tx: &mut Tx, interaction: &Interaction, events:
 
 /// The part of an agent in an interaction (H4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum AgentPart {
     /// Is being offered it, and may read it meanwhile.
     Offered = 0,
     /// Was offered it, and may read it no longer.
@@ -148,7 +150,12 @@ pub(crate) enum Part {
 }
 
 /// Remembers an agent's part. Who once had a part keeps it.
-pub(crate) async fn note_agent(tx: &mut Tx, id: InteractionId, agent: AgentId, part: Part) -> Result<(), StoreError> {
+pub(crate) async fn note_agent(
+    tx: &mut Tx,
+    id: InteractionId,
+    agent: AgentId,
+    part: AgentPart,
+) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO interaction_agents (agent_id, interaction_id, part) VALUES ($1, $2, $3)
          ON CONFLICT (agent_id, interaction_id) DO UPDATE SET part = $3 WHERE interaction_agents.part <> 2")

@@ -1,0 +1,44 @@
+//! `baton health`: whether a Baton is there and ready, for people and for probes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use baton_runtime::Clock;
+use baton_runtime::client::GrpcChannel;
+use clap::Args;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::failure::UsageError;
+use crate::folder;
+use crate::stdout::print_line;
+
+const DEADLINE: Duration = Duration::from_secs(3);
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// The server, for example `http://127.0.0.1:7400` [default: the `baton up` that runs in the data folder].
+    #[arg(long, value_name = "URL", env = "BATON_SERVER")]
+    server: Option<String>,
+    /// The data folder of a running `baton up`.
+    #[arg(long, value_name = "DIR", default_value = "./baton-data")]
+    data: PathBuf,
+}
+
+/// Fails unless Baton is ready: exit code 1.
+pub(crate) async fn run(args: HealthArgs) -> anyhow::Result<()> {
+    let running = || folder::notice(&args.data).map(|it| it.address);
+    let server = args.server.filter(|it| !it.is_empty()).or_else(running).ok_or_else(|| {
+        UsageError::new(format!("no `baton up` runs in {}: name a server with --server", args.data.display()))
+    })?;
+    let channel = GrpcChannel::anonymous(&server, Clock::real())?.with_default_deadline(DEADLINE);
+    let answer = HealthClient::new(channel).check(HealthCheckRequest::default()).await;
+    let status = answer.with_context(|| format!("{server} does not answer"))?.into_inner().status();
+    if status == ServingStatus::Serving {
+        print_line(&format!("{server} is ready"));
+        return Ok(());
+    }
+    bail!("{server} answers and is not ready: it is stopping, or its switch is not connected; its log says which")
+}
