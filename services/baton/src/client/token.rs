@@ -16,7 +16,8 @@ use crate::folder;
 
 /// The tenant that `baton up` makes.
 const DEFAULT_TENANT: &str = "demo";
-const LONGEST_TTL: Duration = Duration::from_hours(365 * 24);
+/// A server takes no longer one by default (`auth.max_token_days`).
+const LONGEST_TTL: Duration = Duration::from_hours(90 * 24);
 
 #[derive(Debug, Args)]
 pub(crate) struct TokenArgs {
@@ -29,7 +30,7 @@ pub(crate) struct TokenArgs {
     /// Who its bearer is; for an agent, the agent's id.
     #[arg(long)]
     subject: String,
-    /// How long it is good: 90s, 30m, 1h, 7d; at most 365d.
+    /// How long it is good: 90s, 30m, 1h, 7d; at most 90d.
     #[arg(long, default_value = "1h", value_parser = lifetime)]
     ttl: Duration,
     /// The data folder with the key.
@@ -115,8 +116,8 @@ mod tests {
 
     #[test]
     fn n11_a_lifetime_has_a_bound() {
-        assert_eq!(lifetime("365d"), Ok(LONGEST_TTL));
-        assert!(lifetime("4000d").unwrap_err().contains("at most 365d"));
+        assert_eq!(lifetime("90d"), Ok(LONGEST_TTL));
+        assert!(lifetime("4000d").unwrap_err().contains("at most 90d"));
         assert!(lifetime("31536001s").is_err());
     }
 }
