@@ -51,6 +51,7 @@ async fn f5_a_time_that_is_set_ends_nothing_and_lengthens_nothing(binary: PathBu
             let late_ms = (now_us() - rang_us) / 1_000;
             anyhow::ensure!(late_ms < 3_000, "{set_by}: it rang for {late_ms} ms more");
             // B604: who missed an offer has to come back.
+            ben.until_state(AgentState::NotResponding).await?;
             ben.set_state(AgentState::Available, "").await?;
             ada.resume(&call.interaction_id).await?;
             office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ada).await?, ADA)]).await?;
@@ -59,7 +60,6 @@ async fn f5_a_time_that_is_set_ends_nothing_and_lengthens_nothing(binary: PathBu
                 "{set_by}: the lease was judged by the clock"
             );
         }
-        ben.set_state(AgentState::Available, "").await?;
         ada.start_warm(&call.interaction_id, &ben).await?;
         office.phones.until_ringing(ben.phone()).await?;
         office.phones.answer(ben.phone()).await?;

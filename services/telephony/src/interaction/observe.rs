@@ -125,7 +125,12 @@ impl InteractionDriver {
                 self.add_operation(key.clone(), leg.name(), "");
                 self.observe(&key, fact::ended(&leg.id, LegEnding::Unreachable), now_us);
             } else if self.is_ready() && leg.dial().is_some_and(|dial| dial.ring_until_us > 0) {
-                rings_too_long.push((key, leg.id.clone()));
+                if self.observed.legs.contains_key(leg.name()) {
+                    rings_too_long.push((key, leg.id.clone()));
+                } else {
+                    // It has stopped ringing by itself, perhaps while nobody listened.
+                    self.observe(&key, fact::ended(&leg.id, LegEnding::NoAnswer), now_us);
+                }
             }
         }
         if self.has_looked(!rings_too_long.is_empty()) {
