@@ -128,7 +128,7 @@ pub(crate) async fn note_parties(tx: &mut Tx, interaction: &Interaction, events:
         match event.kind {
             EventKind::AgentOffered { agent, .. } => note_agent(tx, interaction.id, agent, AgentPart::Offered).await?,
             EventKind::OfferFailed { agent, .. } => {
-                note_agent(tx, interaction.id, agent, AgentPart::OnlyOffered).await?
+                note_agent(tx, interaction.id, agent, AgentPart::OnlyOffered).await?;
             }
             EventKind::AgentJoined { agent, .. } => note_agent(tx, interaction.id, agent, AgentPart::Party).await?,
             EventKind::Queued { team, .. } => note_team(tx, interaction.id, team).await?,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use baton_api::ApiError;
 use baton_api::common::v1::{Customer, Target, TransferKind, target};
+use baton_api::error::ErrorReason;
 use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::presence::v1::{
     AgentState, CloseSessionRequest, InboxItem, ListInboxRequest, OpenSessionRequest, RenewSessionRequest,
@@ -223,11 +225,14 @@ impl AgentAtWork {
             to_number: errand.customer.clone(),
             ..Default::default()
         };
-        self.interactions().place_call(request).await.or_refusal()?;
+        match self.interactions().place_call(request).await {
+            // At the same moment somebody else was offered, and came first: that call rings.
+            Err(status) if ApiError::of(&status).reason == ErrorReason::AgentBusy => {}
+            placed => drop(placed.or_refusal()?),
+        }
         let clock = self.day.clock.clone();
         let ring = clock.timeout(OWN_PHONE_WITHIN, self.rings.recv()).await?.context("the switchboard is gone")?;
         if ring.customer != errand.customer {
-            // At the same moment somebody else was offered, and came first.
             return self.take(ring).await;
         }
         let mut leg = ring.leg;
