@@ -26,9 +26,9 @@ class Day:
         for contact in self.contacts.values():
             if not contact.is_outbound:
                 contact.retrace()
-            elif not contact.legs:
-                # At that moment the agent was offered somebody else: no phone rang for this call.
-                contact.gone, contact.gone_by = contact.placed, "controller"
+            elif contact.gone is None:
+                # The customer was never dialled: the agent was offered somebody else at that moment, or did not answer their own phone.
+                contact.gone, contact.gone_by = max([contact.placed, *(leg.over for leg in contact.legs)]), "controller"
             for transfer in contact.transfers:
                 if transfer.outcome is None:
                     contact.follow(transfer)

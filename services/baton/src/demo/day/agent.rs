@@ -225,16 +225,22 @@ impl AgentAtWork {
             to_number: errand.customer.clone(),
             ..Default::default()
         };
-        match self.interactions().place_call(request).await {
+        let is_placed = match self.interactions().place_call(request).await {
             // At the same moment somebody else was offered, and came first: that call rings.
-            Err(status) if ApiError::of(&status).reason == ErrorReason::AgentBusy => {}
-            placed => drop(placed.or_refusal()?),
-        }
+            Err(status) if ApiError::of(&status).reason == ErrorReason::AgentBusy => false,
+            placed => placed.or_refusal().map(|_| true)?,
+        };
         let clock = self.day.clock.clone();
-        let ring = clock.timeout(OWN_PHONE_WITHIN, self.rings.recv()).await?.context("the switchboard is gone")?;
-        if ring.customer != errand.customer {
-            return self.take(ring).await;
-        }
+        let ring = loop {
+            let ring = clock.timeout(OWN_PHONE_WITHIN, self.rings.recv()).await?.context("the switchboard is gone")?;
+            if !is_placed {
+                return self.take(ring).await;
+            }
+            if ring.customer == errand.customer {
+                break ring;
+            }
+            // Somebody who has given up already: the agent was free for this call.
+        };
         let mut leg = ring.leg;
         clock.sleep(SEES_IT).await;
         let phone = Some(PhoneSelector { selector: Some(Selector::LegId(leg.id.clone())) });
