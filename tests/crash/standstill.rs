@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use baton_api::common::v1::TransferPhase;
 use baton_api::presence::v1::AgentState;
-use baton_testkit::{Embedded, PhoneBehaviour};
+use baton_testkit::{AgentDesk, Call, Embedded, PhoneBehaviour, TestTenant};
 
 use super::in_an_office;
 use crate::harness::ears::{ADA, BEN};
@@ -25,11 +25,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 
 async fn r2_who_answers_while_baton_stands_still_is_not_cut_off(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", BRIEFLY, async |target: &mut Embedded, office: &mut Office| {
-        let ada = office.agent("Ada").await?;
-        let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
-        let call = office.talking(&ada).await?;
-        ada.start_warm(&call.interaction_id, &ben).await?;
-        office.phones.until_ringing(ben.phone()).await?;
+        let (ada, ben, call) = ringing(office).await?;
         target.stands_still("up")?;
         target.switch_phones(&office.tenant)?.answer(ben.phone()).await?;
         talk_for(STILL_MS).await;
@@ -43,11 +39,7 @@ async fn r2_who_answers_while_baton_stands_still_is_not_cut_off(binary: PathBuf)
 
 async fn r2_who_answers_while_the_switch_stands_still_is_not_cut_off(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", BRIEFLY, async |target: &mut Embedded, office: &mut Office| {
-        let ada = office.agent("Ada").await?;
-        let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
-        let call = office.talking(&ada).await?;
-        ada.start_warm(&call.interaction_id, &ben).await?;
-        office.phones.until_ringing(ben.phone()).await?;
+        let (_, ben, call) = ringing(office).await?;
         let direct = target.switch_phones(&office.tenant)?;
         direct.all().await?;
         target.stands_still("switch")?;
@@ -63,10 +55,19 @@ async fn r2_who_answers_while_the_switch_stands_still_is_not_cut_off(binary: Pat
     .await
 }
 
+/// Ada hands her customer over, and Ben's phone rings.
+async fn ringing(office: &mut Office) -> anyhow::Result<(AgentDesk, AgentDesk, Call)> {
+    let ada = office.agent("Ada").await?;
+    let ben = office.agent_with("Ben", PhoneBehaviour::Manual).await?;
+    let call = office.talking(&ada).await?;
+    ada.start_warm(&call.interaction_id, &ben).await?;
+    office.phones.until_ringing(ben.phone()).await?;
+    Ok((ada, ben, call))
+}
+
 async fn r2_agents_whose_heartbeats_wait_in_the_socket_stay_available(binary: PathBuf) -> anyhow::Result<()> {
     on_its_own(&binary, &[("BATON_PRESENCE__LEASE_MS", "2000")], async |target: &mut Embedded| {
-        let mut office =
-            Office::open(baton_testkit::TestTenant::create(target.endpoints()).await?, "lead_center").await?;
+        let mut office = Office::open(TestTenant::create(target.endpoints()).await?, "lead_center").await?;
         let mut desks = Vec::new();
         for name in ["Ada", "Ben", "Cleo", "Dan"] {
             desks.push(office.agent(name).await?);

@@ -73,7 +73,7 @@ pub(crate) async fn delete_agent(edit: &mut Edit<'_>, id: AgentId) -> Result<(),
 
 /// Two agents may have one name, but not names that are there to be taken for each other (S14).
 async fn refuse_twin(edit: &mut Edit<'_>, id: AgentId, name: &str) -> Result<(), Status> {
-    let alike = names::like_agents(edit.tx, edit.context.tenant, id.0, name).await?;
+    let alike = names::alike(edit.tx, &names::AGENTS, edit.context.tenant, id.0, name).await?;
     match alike.iter().find(|it| name::confusable(name, it)) {
         Some(other) => Err(confusable("agent.name", "agent", other).into()),
         None => Ok(()),

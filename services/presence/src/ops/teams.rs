@@ -101,7 +101,7 @@ pub(super) async fn team_changed(edit: &mut Edit<'_>, id: TeamId, change: Change
 
 /// A team's name is its own in the tenant: calls are handed to it by name.
 async fn refuse_twin(edit: &mut Edit<'_>, id: TeamId, name: &str) -> Result<(), Status> {
-    let alike = names::like_teams(edit.tx, edit.context.tenant, id.0, name).await?;
+    let alike = names::alike(edit.tx, &names::TEAMS, edit.context.tenant, id.0, name).await?;
     if let Some(other) = alike.iter().find(|it| name::key(it) == name::key(name)) {
         let message = format!("There is a team {other} already. Choose another name, or change that team.");
         return Err(ApiError::already_exists("team", message).into());

@@ -31,7 +31,7 @@ impl LastLook {
     }
 }
 
-/// What follows from it.
+/// What to do about a phone that has rung for as long as it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RingEnd {
     /// Request a snapshot.

@@ -6,18 +6,26 @@ use baton_store::{Db, Reader, StoreError, Tx, on};
 use baton_words::{AgentId, InteractionId, SwitchId, TeamId};
 use uuid::Uuid;
 
+macro_rules! select_state {
+    ($handle:ident, $id:ident, $condition:literal $(, $tenant:ident)?) => {{
+        let row: Option<String> = on!($handle, conn => sqlx::query_scalar(
+            concat!("SELECT state FROM interactions WHERE id = $1", $condition))
+            .bind($id.0)
+            $(.bind($tenant))?
+            .fetch_optional(conn)
+            .await)?;
+        row.map(|state| parse($id, &state)).transpose()
+    }};
+}
+
 /// The interaction, to be changed in this transaction.
 pub(crate) async fn read_in(tx: &mut Tx, id: InteractionId) -> Result<Option<Interaction>, StoreError> {
-    let row: Option<String> = on!(tx, conn => sqlx::query_scalar(
-        "SELECT state FROM interactions WHERE id = $1").bind(id.0).fetch_optional(conn).await)?;
-    row.map(|state| parse(id, &state)).transpose()
+    select_state!(tx, id, "")
 }
 
 /// The interaction.
 pub(crate) async fn read(reader: &mut Reader, id: InteractionId) -> Result<Option<Interaction>, StoreError> {
-    let row: Option<String> = on!(reader, conn => sqlx::query_scalar(
-        "SELECT state FROM interactions WHERE id = $1").bind(id.0).fetch_optional(conn).await)?;
-    row.map(|state| parse(id, &state)).transpose()
+    select_state!(reader, id, "")
 }
 
 /// The interaction of this tenant. One of another tenant is found no sooner than one that there is not.
@@ -26,9 +34,7 @@ pub(crate) async fn read_of(
     tenant: &str,
     id: InteractionId,
 ) -> Result<Option<Interaction>, StoreError> {
-    let row: Option<String> = on!(reader, conn => sqlx::query_scalar(
-        "SELECT state FROM interactions WHERE id = $1 AND tenant = $2").bind(id.0).bind(tenant).fetch_optional(conn).await)?;
-    row.map(|state| parse(id, &state)).transpose()
+    select_state!(reader, id, " AND tenant = $2", tenant)
 }
 
 /// The same, to be changed in this transaction.
@@ -37,9 +43,7 @@ pub(crate) async fn read_in_of(
     tenant: &str,
     id: InteractionId,
 ) -> Result<Option<Interaction>, StoreError> {
-    let row: Option<String> = on!(tx, conn => sqlx::query_scalar(
-        "SELECT state FROM interactions WHERE id = $1 AND tenant = $2").bind(id.0).bind(tenant).fetch_optional(conn).await)?;
-    row.map(|state| parse(id, &state)).transpose()
+    select_state!(tx, id, " AND tenant = $2", tenant)
 }
 
 /// Every interaction of which something is left to do, or to be acknowledged by the other services.
