@@ -3,6 +3,7 @@
 //! The calls on the switch live on and nobody hears silence for long (C1); a transfer goes on or ends as its policy says; nothing is
 //! stuck; no event is lost or doubled (E1).
 
+mod backup;
 mod moments;
 mod refused;
 mod restart;
@@ -30,6 +31,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         standstill::scenarios(),
         time_set::scenarios(),
         refused::scenarios(),
+        backup::scenarios(),
     ]
     .concat()
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use baton_api::common::v1::{Action, Reason, RecordingMode, TransferPhase};
+use baton_api::presence::v1::AgentState;
+use baton_api::simulator::v1::LedgerAction;
 use baton_testkit::{AgentDesk, Call, Embedded, PhoneBehaviour};
 
 use super::{consults_or_is_tried_again, in_an_office, was_never_in_silence};
@@ -23,6 +25,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         crash_in_a_pause_and_the_pause_goes_on,
         crash_of_a_cold_transfer_while_it_rings_and_it_goes_on,
         crash_and_the_ringing_ends_meanwhile,
+        h3_who_declines_while_baton_is_away_has_declined,
     ]
 }
 
@@ -189,6 +192,34 @@ async fn crash_and_the_ringing_ends_meanwhile(binary: PathBuf) -> anyhow::Result
         was_never_in_silence(office, &call).await
     })
     .await
+}
+
+async fn h3_who_declines_while_baton_is_away_has_declined(binary: PathBuf) -> anyhow::Result<()> {
+    in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
+        let (ada, ben, call) = talking(office, PhoneBehaviour::Manual).await?;
+        ada.start_warm(&call.interaction_id, &ben).await?;
+        office.phones.until_ringing(ben.phone()).await?;
+        let switch = target.switch_phones(&office.tenant)?;
+        target.kill()?;
+        switch.decline(ben.phone()).await?;
+        target.restart().await?;
+        reconnect(office, &[&ada, &ben]).await?;
+
+        let view = office.until_phase(&call, TransferPhase::Failed).await?;
+        let why = view.transfer.unwrap_or_default().reason();
+        anyhow::ensure!(why == Reason::Declined, "the initiator is told {why:?}");
+        rang_once(office, &ben).await?;
+        anyhow::ensure!(ben.state().await?.state() == AgentState::Available, "who declines has not missed a call");
+        ada.resume(&call.interaction_id).await.map(drop).map_err(Into::into)
+    })
+    .await
+}
+
+async fn rang_once(office: &Office, desk: &AgentDesk) -> anyhow::Result<()> {
+    let ledger = office.phones.ledger().await?;
+    let rang = ledger.iter().filter(|it| it.action() == LedgerAction::LegDialed && it.address == desk.phone()).count();
+    anyhow::ensure!(rang == 1, "{}'s phone rang {rang} times", desk.name());
+    Ok(())
 }
 
 async fn talking(office: &mut Office, recipient: PhoneBehaviour) -> anyhow::Result<(AgentDesk, AgentDesk, Call)> {

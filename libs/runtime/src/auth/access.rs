@@ -108,6 +108,7 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.simulator.v1.SwitchService/EnsureRoom", SERVICES),
     ("/baton.simulator.v1.SwitchService/Exit", SERVICES),
     ("/baton.simulator.v1.SwitchService/FetchRecording", SERVICES),
+    ("/baton.simulator.v1.SwitchService/GetLegEnd", SERVICES),
     ("/baton.simulator.v1.SwitchService/GetSnapshot", SERVICES),
     ("/baton.simulator.v1.SwitchService/Hangup", SERVICES),
     ("/baton.simulator.v1.SwitchService/Move", SERVICES),

@@ -4,7 +4,7 @@
 //! (legs, playbacks, recordings, exits) are good for one attempt: [`UsedIds`] remembers them long after the attempt is over,
 //! because a client that lost an answer asks again, and must not ring a phone twice by that.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -96,35 +96,49 @@ impl RecordingId {
 }
 
 /// The latest ids that were used.
+pub type UsedIds<T> = LatestById<T, ()>;
+
+/// What is known of the latest ids; the oldest is forgotten first.
 #[derive(Debug)]
-pub struct UsedIds<T> {
-    seen: HashSet<T>,
+pub struct LatestById<T, V> {
+    known: HashMap<T, V>,
     order: VecDeque<T>,
     limit: usize,
 }
 
-impl<T: Clone + Eq + std::hash::Hash> UsedIds<T> {
+impl<T: Clone + Eq + std::hash::Hash, V> LatestById<T, V> {
     /// Remembers at most `limit` ids.
     pub fn new(limit: usize) -> Self {
-        Self { seen: HashSet::new(), order: VecDeque::new(), limit }
+        Self { known: HashMap::new(), order: VecDeque::new(), limit }
     }
 
     pub fn contains(&self, id: &T) -> bool {
-        self.seen.contains(id)
+        self.known.contains_key(id)
     }
 
-    /// `false` if the id was used before.
-    pub fn insert(&mut self, id: T) -> bool {
-        if !self.seen.insert(id.clone()) {
+    pub fn get(&self, id: &T) -> Option<&V> {
+        self.known.get(id)
+    }
+
+    /// Puts the value, over an older one. `false` if the id was there before.
+    pub fn put(&mut self, id: T, value: V) -> bool {
+        if self.known.insert(id.clone(), value).is_some() {
             return false;
         }
         self.order.push_back(id);
         if self.order.len() > self.limit
             && let Some(oldest) = self.order.pop_front()
         {
-            self.seen.remove(&oldest);
+            self.known.remove(&oldest);
         }
         true
+    }
+}
+
+impl<T: Clone + Eq + std::hash::Hash> UsedIds<T> {
+    /// `false` if the id was used before.
+    pub fn insert(&mut self, id: T) -> bool {
+        self.put(id, ())
     }
 }
 

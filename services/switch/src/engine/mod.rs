@@ -46,8 +46,8 @@ pub use start::{EngineStart, Leftovers, SwitchLimits};
 use control::ControlEpoch;
 use exits::UsedExits;
 use heard::HeardRecords;
-use ids::{ExitId, LegId, PlaybackId, RoomId, UsedIds};
-use model::{ActivePlayback, EndCause, Side, SwitchRoom, VoicemailExit};
+use ids::{ExitId, LatestById, LegId, PlaybackId, RoomId, UsedIds};
+use model::{ActivePlayback, EndCause, LegEnd, Side, SwitchRoom, VoicemailExit};
 use phones::PhoneBook;
 use recordings::Recordings;
 use timers::{Due, Timers};
@@ -66,6 +66,7 @@ pub struct Engine {
     recordings: Recordings,
     exits: BTreeMap<ExitId, VoicemailExit>,
     used_legs: UsedIds<LegId>,
+    ended_legs: LatestById<LegId, LegEnd>,
     used_playbacks: UsedIds<PlaybackId>,
     used_exits: UsedExits,
     phones: PhoneBook,
@@ -93,6 +94,7 @@ impl Engine {
             recordings: Recordings::new(limits.used_ids, left.finished),
             exits: BTreeMap::new(),
             used_legs: UsedIds::new(limits.used_ids),
+            ended_legs: LatestById::new(limits.used_ids),
             used_playbacks: UsedIds::new(limits.used_ids),
             used_exits: UsedExits::new(limits.used_ids),
             phones: PhoneBook::new(left.phones),
@@ -225,6 +227,9 @@ impl Engine {
     }
 
     fn emit(&mut self, tenant: &str, action: LedgerAction) {
+        if let LedgerAction::LegEnded { leg_id, cause, .. } = &action {
+            self.ended_legs.put(leg_id.clone(), LegEnd { cause: *cause, at_us: self.now_us });
+        }
         self.ledger_sequence += 1;
         let event_sequence = if action.is_event() {
             self.event_sequence += 1;

@@ -44,6 +44,13 @@ pub enum EndCause {
     SwitchShutdown,
 }
 
+/// How a leg has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LegEnd {
+    pub cause: EndCause,
+    pub at_us: i64,
+}
+
 /// The side that acted on a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -100,6 +100,16 @@ impl SwitchService for SwitchApi {
         Ok(Response::new(proto::HangupResponse {}))
     }
 
+    async fn get_leg_end(
+        &self,
+        request: Request<proto::GetLegEndRequest>,
+    ) -> Result<Response<proto::GetLegEndResponse>, Status> {
+        let leg = LegId::parse(&request.into_inner().leg_id)?;
+        let end = self.switch.with(move |state| state.engine.leg_end(&leg)).await??;
+        let cause = proto::EndCause::from(end.cause).into();
+        Ok(Response::new(proto::GetLegEndResponse { cause, ended_at_us: end.at_us }))
+    }
+
     async fn r#move(&self, request: Request<proto::MoveRequest>) -> Result<Response<proto::MoveResponse>, Status> {
         let it = request.into_inner();
         let (leg, room) = (LegId::parse(&it.leg_id)?, RoomId::parse(&it.room_id)?);

@@ -4,6 +4,7 @@
 //! delays no other. The task sleeps until there is a new plan, an event, a snapshot, or a deadline. It ends when the
 //! interaction has ended, nothing of it is left on the switch, and all facts are reported.
 
+mod ended_unheard;
 mod event;
 mod last_look;
 mod observe;
@@ -14,6 +15,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -63,6 +65,8 @@ pub struct InteractionDriver {
     seen: Stamp,
     /// A phone has rung for as long as it may, and the switch is asked once more.
     last_look: Option<LastLook>,
+    /// Legs that ended while nobody listened: the switch is asked how.
+    ended_unheard: BTreeSet<OperationKey>,
     /// Passes that failed in a row.
     failures: u32,
     /// When to try again if nothing changes before.
@@ -98,6 +102,7 @@ impl InteractionDriver {
             awaits_resync: false,
             seen: Stamp::default(),
             last_look: None,
+            ended_unheard: BTreeSet::new(),
             failures: 0,
             retry_at_us: None,
             trace: None,

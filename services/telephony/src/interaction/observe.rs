@@ -129,7 +129,7 @@ impl InteractionDriver {
                     rings_too_long.push((key, leg.id.clone()));
                 } else {
                     // It has stopped ringing by itself, perhaps while nobody listened.
-                    self.observe(&key, fact::ended(&leg.id, LegEnding::NoAnswer), now_us);
+                    self.ended_unheard.insert(key);
                 }
             }
         }

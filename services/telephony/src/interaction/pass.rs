@@ -60,6 +60,7 @@ impl InteractionDriver {
     async fn execute_steps(&mut self) -> Result<(), StepError> {
         for _ in 0..MOST_STEPS {
             self.absorb();
+            self.ask_how_they_ended().await?;
             self.flush().await;
             let Some(step) = self.due_step() else { return Ok(()) };
             tracing::trace!(interaction.id = %self.id, ?step, "step");
@@ -78,7 +79,7 @@ impl InteractionDriver {
     }
 
     /// A step has failed, and neither a plan, an event nor a new session has come since; an equal snapshot changes nothing.
-    fn is_backing_off(&self) -> bool {
+    pub(super) fn is_backing_off(&self) -> bool {
         self.retry_at_us.is_some_and(|at_us| self.now_us() < at_us)
     }
 

@@ -12,7 +12,7 @@ use super::observe::SECOND_SNAPSHOT;
 use crate::fact;
 use crate::name_registry::SnapshotSlice;
 use crate::observed::{ObservedLeg, ObservedRoom};
-use crate::operation::{Operation, OperationKey, OperationKind, Stamp};
+use crate::operation::{OperationKey, OperationKind, Stamp};
 use crate::plan::InteractionId;
 use crate::switch::{ExitEnd, LegEnding, LegProgress, LegSnapshot};
 
@@ -128,12 +128,8 @@ impl InteractionDriver {
 
     /// The operation is not on the switch, and will not appear.
     fn conclude(&mut self, key: &OperationKey, now_us: i64) {
-        let Some(operation) = self.observed.operations.get(key) else { return };
         match key.kind {
-            OperationKind::Leg => {
-                let why = self.why_gone(operation, key, now_us);
-                self.observe(key, fact::ended(&key.id, why), now_us);
-            }
+            OperationKind::Leg => drop(self.ended_unheard.insert(key.clone())),
             OperationKind::Announcement => self.observe(key, fact::announcement_over(&key.id), now_us),
             OperationKind::Exit => self.observe(key, fact::exit_over(&key.id, ExitEnd::Unknown), now_us),
             OperationKind::Segment => self.segment_gone(key, now_us),
@@ -149,12 +145,6 @@ impl InteractionDriver {
         } else {
             self.recording_lost(&key.id, now_us);
         }
-    }
-
-    fn why_gone(&self, operation: &Operation, key: &OperationKey, now_us: i64) -> LegEnding {
-        let leg = self.plan.as_ref().and_then(|plan| plan.legs.iter().find(|leg| leg.id == key.id));
-        let ring_until_us = leg.and_then(|leg| leg.dial()).map(|dial| dial.ring_until_us);
-        how_it_ended(operation, key, ring_until_us, now_us)
     }
 
     /// All legs are gone, which is one fact for all of them (S4). No further step is executed for this version of the plan;
@@ -192,60 +182,10 @@ impl InteractionDriver {
     }
 }
 
-/// Why a leg ended whose end was not observed, from its last observation. The plan counts, too: an answer may have been
-/// reported and not stored here.
-fn how_it_ended(operation: &Operation, key: &OperationKey, ring_until_us: Option<i64>, now_us: i64) -> LegEnding {
-    let last = operation.fact.as_ref().and_then(|it| it.fact.as_ref());
-    let came_in = operation.name != key.id;
-    if came_in || ring_until_us == Some(0) || last.is_some_and(fact::is_up) {
-        LegEnding::HungUp
-    } else if last.is_some() && ring_until_us.is_some_and(|it| it <= now_us) {
-        LegEnding::NoAnswer
-    } else {
-        LegEnding::Unreachable
-    }
-}
-
 /// Removes what the snapshot does not show, unless it is newer than the snapshot, and adds what was not known.
 fn update_playbacks(known: &mut BTreeMap<String, Stamp>, seen: &[String], stamp: Stamp) {
     known.retain(|name, actual| *actual > stamp || seen.contains(name));
     for name in seen {
         known.entry(name.clone()).or_insert(stamp);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use baton_api::transfer::v1::Fact;
-
-    use super::*;
-
-    fn operation(name: &str, last: Option<baton_api::transfer::v1::fact::Fact>) -> Operation {
-        let fact = last.map(|it| Fact { observed_at_us: 1, fact: Some(it) });
-        Operation { name: name.into(), fact, ..Operation::default() }
-    }
-
-    #[test]
-    fn how_a_leg_ended_whose_end_was_not_observed_follows_from_its_last_observation() {
-        let (ringing, up) = (|| Some(fact::ringing("c")), || Some(fact::up("c", "talk")));
-        let cases = [
-            ("a call that came in", operation("in-1", None), None, LegEnding::HungUp),
-            ("answered, as was seen here", operation("c", up()), Some(100), LegEnding::HungUp),
-            ("answered, as the plan knows", operation("c", up()), Some(0), LegEnding::HungUp),
-            (
-                "answered, and the note of it lost with the process",
-                operation("c", ringing()),
-                Some(0),
-                LegEnding::HungUp,
-            ),
-            ("answered, and all notes lost", operation("c", None), Some(0), LegEnding::HungUp),
-            ("rang for as long as it may", operation("c", ringing()), Some(50), LegEnding::NoAnswer),
-            ("rang, and there was time left", operation("c", ringing()), Some(100), LegEnding::Unreachable),
-            ("never rang", operation("c", None), Some(50), LegEnding::Unreachable),
-            ("not wanted any more", operation("c", ringing()), None, LegEnding::Unreachable),
-        ];
-        for (case, operation, ring_until_us, expected) in cases {
-            assert_eq!(how_it_ended(&operation, &OperationKey::leg("c"), ring_until_us, 50), expected, "{case}");
-        }
     }
 }

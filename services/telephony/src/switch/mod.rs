@@ -28,6 +28,8 @@ pub trait SwitchPort: Send + Sync + 'static {
     async fn answer(&self, leg: &str) -> Result<(), SwitchPortError>;
     /// `no_answer`: the reason is the end of the ring time.
     async fn hang_up(&self, leg: &str, no_answer: bool) -> Result<(), SwitchPortError>;
+    /// How a leg ended that is not there any more; `None` where the switch can't tell.
+    async fn how_ended(&self, leg: &str) -> Result<Option<LegEnd>, SwitchPortError>;
     /// Moves the leg from its present room, if any, in one step.
     async fn move_leg(&self, leg: &str, room: &str) -> Result<(), SwitchPortError>;
     async fn take_out(&self, leg: &str) -> Result<(), SwitchPortError>;
@@ -188,6 +190,14 @@ pub enum LegEnding {
     Unreachable,
     /// The switch stopped or restarted.
     SwitchLost,
+}
+
+/// The end of a leg, as the switch kept it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LegEnd {
+    pub why: LegEnding,
+    /// By the switch's clock.
+    pub at_us: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use baton_api::simulator::v1::phone_behaviour::Behaviour;
-use baton_api::simulator::v1::{AnswersAfter, LedgerAction, Manual};
+use baton_api::simulator::v1::{AnswersAfter, LedgerAction, LedgerEntry, Manual};
 use baton_api::transfer::v1::fact::Fact as FactContent;
 use baton_runtime::Clock;
 use baton_telephony::fact;
@@ -95,7 +95,7 @@ async fn a_caller_who_left_before_they_were_known_is_reported_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn telephony_killed_in_the_middle_goes_on_and_dials_nobody_twice() {
+async fn h3_telephony_killed_in_the_middle_hears_of_the_decline_and_dials_nobody_twice() {
     let mut stage = Stage::open().await;
     let (leg, interaction, plan) = talking(&stage).await;
     stage.put_phone("ben", Behaviour::Manual(Manual {})).await;
@@ -107,7 +107,7 @@ async fn telephony_killed_in_the_middle_goes_on_and_dials_nobody_twice() {
     stage.kill_telephony().await;
     stage.phone_declines(&plan.leg_id("ben")).await;
     stage.start_telephony().await;
-    stage.until_fact(&interaction, fact::ended(&plan.leg_id("ben"), LegEnding::Unreachable)).await;
+    stage.until_fact(&interaction, fact::ended(&plan.leg_id("ben"), LegEnding::Declined)).await;
     let plan = plan.without("ben").place("customer", "talk").place("anna", "talk");
     stage.apply(&plan.at(3)).await.unwrap();
     let talk = format!("{interaction}-talk");
@@ -120,6 +120,36 @@ async fn telephony_killed_in_the_middle_goes_on_and_dials_nobody_twice() {
         assert_eq!(stage.count(LedgerAction::LegDialed, &plan.leg_id(name)).await, 1, "{name}");
     }
     assert_eq!(stage.apply(&plan.at(2)).await.unwrap_err().code(), tonic::Code::Aborted);
+}
+
+/// Each phone ends its leg in another way while nobody listens.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn h3_how_legs_ended_while_telephony_was_dead_is_asked_of_the_switch() {
+    let mut stage = Stage::open().await;
+    let (_, interaction, mut plan) = talking(&stage).await;
+    let names = ["declines", "answers", "rings-out"];
+    for name in names {
+        stage.put_phone(name, Behaviour::Manual(Manual {})).await;
+        let ring = if name == "rings-out" { Duration::from_millis(700) } else { LONG };
+        plan = plan.dial(name, "talk", ring);
+    }
+    stage.apply(&plan.at(2)).await.unwrap();
+    let [declines, answers, rings_out] = names.map(|it| plan.leg_id(it));
+    for leg in [&declines, &answers, &rings_out] {
+        stage.until_rings(leg).await;
+    }
+    stage.kill_telephony().await;
+    stage.phone_declines(&declines).await;
+    stage.phone_answers(&answers).await;
+    stage.phone_hangs_up(&answers).await;
+    let ended = |it: &LedgerEntry| it.action() == LedgerAction::LegEnded && it.leg_id == rings_out;
+    stage.until_ledger("it has rung out", |ledger| ledger.iter().any(ended)).await;
+    stage.start_telephony().await;
+    for (leg, why) in
+        [(&declines, LegEnding::Declined), (&answers, LegEnding::HungUp), (&rings_out, LegEnding::NoAnswer)]
+    {
+        stage.until_fact(&interaction, fact::ended(leg, why)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,12 +8,14 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use crate::plan::Treatment;
-use crate::switch::{DialCall, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot};
+use crate::switch::{DialCall, LegEnd, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot};
 
 #[derive(Default)]
 pub(super) struct SpySwitch {
     commands: Mutex<Vec<String>>,
     pub(super) fails: AtomicBool,
+    /// Of a leg that is gone.
+    pub(super) how_ended: Mutex<Option<LegEnd>>,
 }
 
 impl SpySwitch {
@@ -47,6 +49,10 @@ impl SwitchPort for SpySwitch {
 
     async fn hang_up(&self, leg: &str, _no_answer: bool) -> Result<(), SwitchPortError> {
         self.note(format!("hang up {leg}"))
+    }
+
+    async fn how_ended(&self, _leg: &str) -> Result<Option<LegEnd>, SwitchPortError> {
+        Ok(*self.how_ended.lock().unwrap())
     }
 
     async fn move_leg(&self, leg: &str, _room: &str) -> Result<(), SwitchPortError> {

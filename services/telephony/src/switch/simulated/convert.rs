@@ -6,8 +6,8 @@ use baton_api::simulator::v1::switch_event::Event as WireEvent;
 use super::INTERACTION_VARIABLE;
 use crate::plan::Treatment;
 use crate::switch::{
-    ClosedRecording, ExitEnd, InboundCall, LegEnding, LegOrigin, LegProgress, LegSnapshot, RoomSnapshot, SwitchEvent,
-    SwitchEventKind, SwitchSnapshot,
+    ClosedRecording, ExitEnd, InboundCall, LegEnd, LegEnding, LegOrigin, LegProgress, LegSnapshot, RoomSnapshot,
+    SwitchEvent, SwitchEventKind, SwitchSnapshot,
 };
 
 pub(super) fn event(answer: wire::StreamEventsResponse) -> SwitchEvent {
@@ -49,6 +49,10 @@ fn ending(cause: wire::EndCause) -> LegEnding {
         wire::EndCause::Unreachable => LegEnding::Unreachable,
         wire::EndCause::SwitchShutdown => LegEnding::SwitchLost,
     }
+}
+
+pub(super) fn leg_end(end: wire::GetLegEndResponse) -> LegEnd {
+    LegEnd { why: ending(end.cause()), at_us: end.ended_at_us }
 }
 
 fn exit_end(outcome: wire::ExitOutcome) -> ExitEnd {

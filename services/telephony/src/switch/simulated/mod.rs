@@ -17,7 +17,7 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tonic::{Code, Status};
 
-use super::{DialCall, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot};
+use super::{DialCall, LegEnd, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot};
 use crate::plan::Treatment;
 
 /// A switch on the same machine answers in a millisecond; one that takes as long as this is stuck.
@@ -104,6 +104,18 @@ impl SwitchPort for SimulatedSwitch {
         let cause = if no_answer { wire::EndCause::NoAnswer } else { wire::EndCause::Unspecified };
         let request = wire::HangupRequest { epoch: self.epoch(), leg_id: leg.to_owned(), cause: cause.into() };
         ok(self.client().hangup(request).await).map(drop)
+    }
+
+    async fn how_ended(&self, leg: &str) -> Result<Option<LegEnd>, SwitchPortError> {
+        let request = wire::GetLegEndRequest { leg_id: leg.to_owned() };
+        match self.client().get_leg_end(request).await {
+            Ok(end) => Ok(Some(convert::leg_end(end.into_inner()))),
+            // A switch that an older version started has no such method.
+            Err(status) if matches!(status.code(), Code::NotFound | Code::Unimplemented | Code::PermissionDenied) => {
+                Ok(None)
+            }
+            Err(status) => Err(error(&status)),
+        }
     }
 
     async fn move_leg(&self, leg: &str, room: &str) -> Result<(), SwitchPortError> {

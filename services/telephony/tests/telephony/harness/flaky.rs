@@ -8,7 +8,7 @@ use baton_runtime::telemetry;
 use baton_telephony::plan::Treatment;
 use baton_telephony::switch::simulated::SimulatedSwitch;
 use baton_telephony::switch::{
-    DialCall, SwitchEvent, SwitchEventKind, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot,
+    DialCall, LegEnd, SwitchEvent, SwitchEventKind, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot,
 };
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -123,6 +123,10 @@ impl SwitchPort for FlakySwitch {
 
     async fn hang_up(&self, leg: &str, no_answer: bool) -> Result<(), SwitchPortError> {
         self.inner.hang_up(leg, no_answer).await
+    }
+
+    async fn how_ended(&self, leg: &str) -> Result<Option<LegEnd>, SwitchPortError> {
+        self.inner.how_ended(leg).await
     }
 
     async fn move_leg(&self, leg: &str, room: &str) -> Result<(), SwitchPortError> {
