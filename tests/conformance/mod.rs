@@ -26,6 +26,7 @@ mod b606_team;
 mod b607_live_picker;
 mod b608_pause;
 mod b609_idempotent;
+mod f4_one_phone;
 
 use crate::harness::Scenario;
 
@@ -57,6 +58,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b607_live_picker::scenarios(),
         b608_pause::scenarios(),
         b609_idempotent::scenarios(),
+        f4_one_phone::scenarios(),
     ]
     .concat()
 }

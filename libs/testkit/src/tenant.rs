@@ -15,6 +15,7 @@ use baton_api::recording::v1::{NumberRecordingSettings, UpdateNumberSettingsRequ
 use baton_api::routing::v1 as routing;
 use baton_api::routing::v1::call_flow_step::{Disconnect, RingAgent, RingTeam, Step, Voicemail};
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
+use baton_api::simulator::v1::Phone;
 use baton_api::tenant::v1::tenant_service_client::TenantServiceClient;
 use baton_api::tenant::v1::{CreateTenantRequest, Tenant, UpdateTenantRequest};
 use baton_api::transfer::v1 as transfer;
@@ -217,6 +218,11 @@ impl TestTenant {
     ) -> anyhow::Result<AgentDesk> {
         let number = self.access.phones.fetch_add(1, Ordering::Relaxed) + 1;
         let phone = self.phones()?.put(&format!("phone-{number}"), behaviour).await?;
+        self.agent_at(name, &phone, voicemail).await
+    }
+
+    /// An agent with this phone, which others may have as well.
+    pub async fn agent_at(&self, name: &str, phone: &Phone, voicemail: bool) -> anyhow::Result<AgentDesk> {
         let agent = presence::Agent {
             name: name.to_owned(),
             email: format!("{}@example.com", name.to_lowercase().replace(' ', ".")),

@@ -30,6 +30,7 @@ pub(crate) fn presence(record: &AgentRecord) -> Presence {
         away_reason: status.away_reason().to_owned(),
         engagements: record.claim.iter().map(engagement).collect(),
         state_start_time: Some(timestamp(status.state_since_us)),
+        phone_in_use: status.phone_in_use,
     }
 }
 

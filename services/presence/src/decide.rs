@@ -22,6 +22,8 @@ pub(crate) struct KnownState {
     pub(crate) claims: BTreeMap<String, ClaimRow>,
     /// The agents whom the projection or a claim names; who is not in the directory is not here.
     pub(crate) agents: BTreeMap<AgentId, AgentStatus>,
+    /// Their phones.
+    pub(crate) phones: BTreeMap<AgentId, String>,
     /// No projection of the interaction was seen before.
     pub(crate) is_first: bool,
     pub(crate) now_us: i64,
@@ -52,8 +54,26 @@ pub(crate) enum RowWrite {
     Insert(ClaimRow),
     Update(ClaimRow),
     Revive(ClaimRow),
-    /// The claim of this id is released, for this reason.
-    Release(String, Reason),
+    /// The claim is released, for this reason.
+    Release(ClaimRow, Reason),
+}
+
+impl RowWrite {
+    /// What becomes of others who have the same phone.
+    pub(crate) fn phone_change(&self) -> Option<StatusChange> {
+        match self {
+            Self::Insert(claim) => claim.state.is_active().then_some(StatusChange::PhoneTaken),
+            Self::Revive(_) => Some(StatusChange::PhoneTaken),
+            Self::Update(_) => None,
+            Self::Release(..) => Some(StatusChange::PhoneFreed),
+        }
+    }
+
+    pub(crate) fn claim(&self) -> &ClaimRow {
+        match self {
+            Self::Insert(claim) | Self::Update(claim) | Self::Revive(claim) | Self::Release(claim, _) => claim,
+        }
+    }
 }
 
 /// Answers each wanted claim, and says what is to be written for that.
@@ -91,7 +111,19 @@ impl Decider<'_> {
             }
             (before, changes)
         });
+        if let Some(change) = row.phone_change() {
+            self.share(agent, &change);
+        }
         self.writes.push(ClaimWrite { row, agent, effect, cause });
+    }
+
+    /// Who has the same phone can use it no longer, or again (F4).
+    fn share(&mut self, agent: AgentId, change: &StatusChange) {
+        let KnownState { agents, phones, now_us, .. } = &mut self.known;
+        let phone = phones.get(&agent);
+        for (_, other) in agents.iter_mut().filter(|(id, _)| **id != agent && phones.get(*id) == phone) {
+            *other = other.after(change.clone(), *now_us);
+        }
     }
 
     /// A claim that is over as soon as it is known: it has no effect on its agent.
@@ -110,7 +142,7 @@ impl Decider<'_> {
             let (mut changes, cause) = self.aftermath(released);
             changes.insert(0, StatusChange::Freed);
             let reason = released.map_or(Reason::Unspecified, |it| it.reason);
-            self.write(RowWrite::Release(claim.claim_id, reason), claim.agent_id, changes, cause);
+            self.write(RowWrite::Release(claim.clone(), reason), claim.agent_id, changes, cause);
         }
     }
 
@@ -125,6 +157,7 @@ impl Decider<'_> {
                 claim_id: released.claim_id.clone(),
                 interaction_id: self.projection.interaction_id.clone(),
                 agent_id: released.agent,
+                phone: self.phone_of(released.agent),
                 state: ClaimState::Released,
                 reason: released.reason,
                 expires_at_us: 0,
@@ -208,6 +241,7 @@ impl Decider<'_> {
             claim_id: wanted.claim_id.clone(),
             interaction_id: self.projection.interaction_id.clone(),
             agent_id: wanted.agent,
+            phone: self.phone_of(wanted.agent),
             state: if wanted.occupied == Occupied::Engaged { ClaimState::Engaged } else { ClaimState::Reserved },
             reason: Reason::Unspecified,
             expires_at_us: wanted.expires_at_us,
@@ -227,7 +261,8 @@ impl Decider<'_> {
         ClaimDecision::Granted
     }
 
-    /// An agent who is in the interaction already is engaged in whatever state they are; only another claim refuses that.
+    /// An agent who is in the interaction already is engaged in whatever state they are; only another claim, on them or on their phone,
+    /// refuses that.
     fn grantable(&self, wanted: &Wanted) -> Result<(), Reason> {
         if wanted.occupied == Occupied::Reserved {
             let agent = self.known.agents.get(&wanted.agent);
@@ -240,8 +275,13 @@ impl Decider<'_> {
         if self.is_occupied(wanted.agent) { Err(Reason::Busy) } else { Ok(()) }
     }
 
+    /// By a claim on them, or on somebody who has the same phone.
     fn is_occupied(&self, agent: AgentId) -> bool {
-        self.known.agents.get(&agent).is_some_and(|it| it.occupied.is_some())
+        self.known.agents.get(&agent).is_some_and(|it| !it.can_be_claimed())
+    }
+
+    fn phone_of(&self, agent: AgentId) -> String {
+        self.known.phones.get(&agent).cloned().unwrap_or_default()
     }
 }
 
@@ -287,7 +327,8 @@ mod tests {
                 *status = status.after(change, NOW_US);
             }
         }
-        KnownState { claims, agents, is_first: writes.is_empty(), now_us: NOW_US }
+        let phones = [(ADA, "ada".to_owned()), (BEN, "ben".to_owned())].into();
+        KnownState { claims, agents, phones, is_first: writes.is_empty(), now_us: NOW_US }
     }
 
     #[test]
@@ -310,11 +351,31 @@ mod tests {
         let next = projection(vec![wants("c2", ADA, Occupied::Reserved)], vec![missed]);
         let decision = decide(&next, after(&first.writes)).unwrap();
         assert_eq!(decision.answers, [ClaimDecision::Granted]);
-        assert_eq!(decision.writes[0].row, RowWrite::Release("c1".to_owned(), Reason::HungUp));
+        assert!(matches!(&decision.writes[0].row, RowWrite::Release(it, Reason::HungUp) if it.claim_id == "c1"));
         let wrap_up = Released { claim_id: "c1".to_owned(), agent: ADA, reason: Reason::HungUp, wrap_up_us: 500 };
         let next = projection(vec![wants("c2", ADA, Occupied::Reserved)], vec![wrap_up]);
         let decision = decide(&next, after(&first.writes)).unwrap();
         assert_eq!(decision.answers, [ClaimDecision::Refused(Reason::NotAvailable)], "they wrap up");
+    }
+
+    #[test]
+    fn f4_who_has_the_phone_of_somebody_who_is_claimed_is_busy_until_it_is_free() {
+        let shared = |mut known: KnownState| {
+            known.phones.insert(BEN, "ada".to_owned());
+            known
+        };
+        let both = vec![wants("c1", ADA, Occupied::Engaged), wants("c2", BEN, Occupied::Reserved)];
+        let first = decide(&projection(both, Vec::new()), shared(after(&[]))).unwrap();
+        assert_eq!(first.answers, [ClaimDecision::Granted, ClaimDecision::Refused(Reason::Busy)]);
+        assert_eq!(first.writes.len(), 2, "one is granted, and one is written down as refused");
+
+        let mut known = shared(after(&first.writes));
+        let ben = known.agents.get_mut(&BEN).unwrap();
+        *ben = ben.after(StatusChange::PhoneTaken, NOW_US);
+        assert!(!ben.is_available());
+        let left = Released { claim_id: "c1".to_owned(), agent: ADA, reason: Reason::HungUp, wrap_up_us: 0 };
+        let decision = decide(&projection(vec![wants("c3", BEN, Occupied::Reserved)], vec![left]), known).unwrap();
+        assert_eq!(decision.answers, [ClaimDecision::Granted], "in the same step");
     }
 
     #[test]

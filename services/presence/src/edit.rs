@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use baton_api::event::v1::agent_state_changed::Cause;
 use baton_runtime::auth::TenantId;
 use baton_store::{StoreError, Tx};
 
@@ -12,7 +13,8 @@ use crate::events::{self, ChangeContext, StateCause};
 use crate::ids::{AgentId, TeamId};
 use crate::record::{AgentRecord, TeamRecord};
 use crate::status::{AgentStatus, StatusChange};
-use crate::store::{records, statuses, teams};
+use crate::store::claims::ClaimRow;
+use crate::store::{agents, records, statuses, teams};
 
 /// A change within one tenant.
 pub(crate) struct Edit<'a> {
@@ -77,6 +79,29 @@ impl Edit<'_> {
     /// An agent as the transaction sees them; `None` when there is none.
     pub(crate) async fn agent(&mut self, id: AgentId) -> Result<Option<AgentRecord>, StoreError> {
         records::get(self.tx, self.context.tenant, id).await
+    }
+
+    /// The agents who can't use their phone while this claim is active (F4).
+    pub(crate) async fn sharing_phone(&mut self, claim: &ClaimRow) -> Result<Vec<AgentRecord>, StoreError> {
+        let mut sharing = Vec::new();
+        if !claim.phone.is_empty() {
+            for id in agents::sharing_phone(self.tx, self.context.tenant, &claim.phone, claim.agent_id).await? {
+                sharing.extend(self.agent(id).await?);
+            }
+        }
+        Ok(sharing)
+    }
+
+    /// Their phone was taken by a claim on somebody else, or is free again.
+    pub(crate) async fn settle_sharing(
+        &mut self,
+        sharing: Vec<AgentRecord>,
+        change: &StatusChange,
+    ) -> Result<(), StoreError> {
+        for agent in sharing {
+            self.settle(agent.id, &agent.status, [change.clone()], Cause::Unspecified).await?;
+        }
+        Ok(())
     }
 
     /// Applies changes to an agent's status, and returns the status after them. `cause` goes into the event, if there is one.

@@ -5,7 +5,7 @@
 //! automatic and hide the requested state; a new request clears them (A4: the agent's last explicit request wins). A missed offer
 //! is also cleared when the agent answers a call, or connects after they were offline; not when their client connects once more
 //! (B604): clients do so by themselves, in front of an empty chair. A claim on the agent does not change the shown state; it only
-//! makes the agent not available.
+//! makes them not available, and with them everybody who has the same phone (F4).
 
 /// The state that others see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,6 +53,8 @@ pub(crate) struct AgentStatus {
     pub(crate) wrap_up: Option<WrapUp>,
     pub(crate) not_responding: bool,
     pub(crate) occupied: Option<Occupied>,
+    /// Another agent who has the same phone is occupied.
+    pub(crate) phone_in_use: bool,
     /// When [`AgentStatus::state`] last changed, or the reason for being away.
     pub(crate) state_since_us: i64,
     /// When they last became available.
@@ -75,6 +77,10 @@ pub(crate) enum StatusChange {
     Occupied(Occupied),
     /// The claim on them is over.
     Freed,
+    /// A claim on another agent takes the phone that both have.
+    PhoneTaken,
+    /// That claim is over.
+    PhoneFreed,
 }
 
 impl AgentStatus {
@@ -86,6 +92,7 @@ impl AgentStatus {
             wrap_up: None,
             not_responding: false,
             occupied: None,
+            phone_in_use: false,
             state_since_us: now_us,
             idle_since_us: now_us,
         }
@@ -117,7 +124,12 @@ impl AgentStatus {
 
     /// Whether a claim may reserve them now.
     pub(crate) fn is_available(&self) -> bool {
-        self.state() == ShownState::Available && self.occupied.is_none()
+        self.state() == ShownState::Available && self.can_be_claimed()
+    }
+
+    /// Neither they nor their phone are occupied.
+    pub(crate) fn can_be_claimed(&self) -> bool {
+        self.occupied.is_none() && !self.phone_in_use
     }
 
     /// The status after a change.
@@ -157,6 +169,8 @@ impl AgentStatus {
                 self.not_responding &= occupied == Occupied::Reserved;
             }
             StatusChange::Freed => self.occupied = None,
+            StatusChange::PhoneTaken => self.phone_in_use = true,
+            StatusChange::PhoneFreed => self.phone_in_use = false,
         }
     }
 

@@ -16,13 +16,14 @@
 //! transfer service has committed it. So nothing has to be recovered after a crash: load, take a snapshot, compare.
 //!
 //! The switch is behind the port [`switch::SwitchPort`]. [`plan_acceptor`] fences and stores plans, [`link`] keeps the
-//! connection to the switch, [`name_registry`] knows which interaction a name on the switch belongs to, [`orphan`] handles
+//! connection to the switch, `live_phones` knows which phones are busy, [`name_registry`] knows which interaction a name on the switch belongs to, [`orphan`] handles
 //! calls, legs and rooms of no known interaction, and [`upload`] brings closed segments to the archive.
 
 pub mod fact;
 pub mod grpc;
 pub mod interaction;
 pub mod link;
+mod live_phones;
 pub mod name_registry;
 pub mod observed;
 pub mod operation;

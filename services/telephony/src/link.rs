@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use tokio::sync::{Notify, watch};
 
+use crate::live_phones::LivePhones;
 use crate::name_registry::{NameRegistry, Routed};
 use crate::operation::Stamp;
 use crate::orphan::OrphanResolver;
@@ -88,6 +89,7 @@ pub struct Link {
     pub switch: Arc<dyn SwitchPort>,
     pub context: ReportContext,
     pub names: Arc<NameRegistry>,
+    pub phones: Arc<LivePhones>,
     pub orphans: Arc<OrphanResolver>,
     pub link_requests: LinkRequests,
     pub logical_clock: LogicalClock,
@@ -214,7 +216,9 @@ impl Link {
     }
 
     fn route(&self, event: SwitchEvent) {
-        match self.names.route(event, self.logical_clock.now()) {
+        let stamp = self.logical_clock.now();
+        self.phones.follow(&event, stamp);
+        match self.names.route(event, stamp) {
             Routed::NewCall(call) => self.orphans.open(call),
             Routed::UnknownLeg => self.link_requests.resync(),
             Routed::Known | Routed::Ignored => {}
@@ -222,6 +226,7 @@ impl Link {
     }
 
     fn distribute(&self, snapshot: SwitchSnapshot, stamp: Stamp) {
+        self.phones.correct(&snapshot.legs, stamp);
         let orphans = self.names.distribute(snapshot, stamp, self.generation, self.context.clock.now_us());
         self.orphans.resolve(orphans);
     }

@@ -93,6 +93,7 @@ pub async fn start(
         link_requests: LinkRequests::default(),
         logical_clock: LogicalClock::default(),
         names: Arc::clone(&names),
+        phones: Arc::default(),
     });
     let switch_id = context.config.switch_id.clone();
     let plan_acceptor = Arc::new(PlanAcceptor::new(db.clone(), switch_id, Arc::clone(&interaction_context)));
@@ -123,6 +124,7 @@ fn spawn_link(
         switch: Arc::clone(&context.switch),
         context: context.report.clone(),
         names: Arc::clone(&context.names),
+        phones: Arc::clone(&context.phones),
         orphans: Arc::new(orphans),
         link_requests: context.link_requests.clone(),
         logical_clock: context.logical_clock.clone(),

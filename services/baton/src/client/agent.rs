@@ -169,6 +169,8 @@ fn presence_text(presence: &Presence) -> String {
         text.push_str(", in a call");
     } else if !presence.is_free() {
         text.push_str(", reserved");
+    } else if presence.phone_in_use {
+        text.push_str(", their phone is in use");
     }
     text
 }

@@ -76,8 +76,10 @@ async fn end_reservations(edit: &mut Edit<'_>) -> Result<(), Status> {
     let now_us = edit.now_us();
     for claim in claims::run_out(edit.tx, edit.context.tenant, now_us, BATCH).await? {
         let before = edit.agent(claim.agent_id).await?;
+        let sharing = edit.sharing_phone(&claim).await?;
         claims::end(edit.tx, edit.context.tenant, &claim.claim_id, ClaimState::Expired, Reason::Expired).await?;
         edit.effects.expired = true;
+        edit.settle_sharing(sharing, &StatusChange::PhoneFreed).await?;
         if let Some(before) = before {
             edit.settle(claim.agent_id, &before.status, [StatusChange::Freed], Cause::Unspecified).await?;
         }

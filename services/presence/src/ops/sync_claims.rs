@@ -28,12 +28,15 @@ pub(crate) async fn sync_claims(
     core.change(&projection.tenant, "system", async |edit| {
         let is_first = check_version(edit, &projection).await? == Seen::First;
         let claims = by_id(claims::of_interaction(edit.tx, &projection.tenant, &projection.interaction_id).await?);
-        let mut agents = BTreeMap::new();
-        for agent in KnownState::agents_of(&projection, &claims) {
-            agents.extend(edit.agent(agent).await?.map(|it| (agent, it.status)));
+        let (mut agents, mut phones) = (BTreeMap::new(), BTreeMap::new());
+        for id in KnownState::agents_of(&projection, &claims) {
+            if let Some(agent) = edit.agent(id).await? {
+                agents.insert(id, agent.status);
+                phones.insert(id, agent.profile.phone);
+            }
         }
-        let now_us = edit.now_us();
-        let ClaimsDecision { answers, writes } = decide(&projection, KnownState { claims, agents, is_first, now_us })?;
+        let known = KnownState { claims, agents, phones, is_first, now_us: edit.now_us() };
+        let ClaimsDecision { answers, writes } = decide(&projection, known)?;
         for write in writes {
             apply(edit, &projection.interaction_id, write).await?;
         }
@@ -58,7 +61,8 @@ async fn repeated(core: &PresenceCore, projection: &ClaimsProjection) -> Result<
         return Ok(None);
     }
     // Agents matter only to claims that are new, and then there is something to write.
-    let known = KnownState { claims, agents: BTreeMap::new(), is_first: false, now_us: core.clock.now_us() };
+    let (agents, phones) = (BTreeMap::new(), BTreeMap::new());
+    let known = KnownState { claims, agents, phones, is_first: false, now_us: core.clock.now_us() };
     let decision = decide(projection, known)?;
     if !decision.writes.is_empty() {
         return Ok(None);
@@ -80,9 +84,13 @@ async fn check_version(edit: &mut Edit<'_>, projection: &ClaimsProjection) -> Re
 }
 
 async fn apply(edit: &mut Edit<'_>, interaction_id: &str, write: ClaimWrite) -> Result<(), Status> {
+    let sharing = edit.sharing_phone(write.row.claim()).await?;
     if !store(edit, &write.row).await? {
-        // The unique index has the last word on who gets an agent (A1).
-        return Err(ApiError::unavailable("Another claim on the agent came first. Try again.").into());
+        // The unique indexes have the last word on who gets an agent and a phone (A1, F4).
+        return Err(ApiError::unavailable("Another claim on the agent or their phone came first. Try again.").into());
+    }
+    if let Some(change) = write.row.phone_change() {
+        edit.settle_sharing(sharing, &change).await?;
     }
     if let Some((before, changes)) = write.effect {
         edit.settle(write.agent, &before, changes, StateCause::in_call(write.cause, interaction_id)).await?;
@@ -96,8 +104,8 @@ async fn apply(edit: &mut Edit<'_>, interaction_id: &str, write: ClaimWrite) -> 
 async fn store(edit: &mut Edit<'_>, row: &RowWrite) -> Result<bool, StoreError> {
     let tenant = edit.context.tenant;
     match row {
-        RowWrite::Release(claim_id, reason) => {
-            claims::end(edit.tx, tenant, claim_id, ClaimState::Released, *reason).await?;
+        RowWrite::Release(claim, reason) => {
+            claims::end(edit.tx, tenant, &claim.claim_id, ClaimState::Released, *reason).await?;
         }
         RowWrite::Revive(claim) => return claims::revive(edit.tx, tenant, claim).await,
         RowWrite::Update(claim) => {

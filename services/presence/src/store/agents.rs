@@ -46,6 +46,22 @@ pub(crate) async fn insert(
     Ok(rows == 1)
 }
 
+/// The other agents who have this phone.
+pub(crate) async fn sharing_phone(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    phone: &str,
+    id: AgentId,
+) -> Result<Vec<AgentId>, StoreError> {
+    Ok(on!(tx, conn => sqlx::query_scalar(
+        "SELECT agent_id FROM agents WHERE tenant = $1 AND phone = $2 AND agent_id <> $3 ORDER BY agent_id")
+        .bind(tenant.as_str())
+        .bind(phone)
+        .bind(id)
+        .fetch_all(conn)
+        .await)?)
+}
+
 /// Replaces the fields of an agent, who must exist.
 pub(crate) async fn update(
     tx: &mut Tx,

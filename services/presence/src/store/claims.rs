@@ -40,6 +40,8 @@ pub(crate) struct ClaimRow {
     pub(crate) claim_id: String,
     pub(crate) interaction_id: String,
     pub(crate) agent_id: AgentId,
+    /// The agent's phone when the claim was made; empty: a version before made it.
+    pub(crate) phone: String,
     pub(crate) state: ClaimState,
     pub(crate) reason: Reason,
     pub(crate) expires_at_us: i64,
@@ -53,6 +55,7 @@ struct Row {
     claim_id: String,
     interaction_id: String,
     agent_id: AgentId,
+    phone: String,
     state: String,
     reason: i64,
     expires_at_us: i64,
@@ -79,6 +82,7 @@ impl TryFrom<Row> for ClaimRow {
             claim_id: row.claim_id,
             interaction_id: row.interaction_id,
             agent_id: row.agent_id,
+            phone: row.phone,
             expires_at_us: row.expires_at_us,
             inbox: row.inbox,
             since_us: row.since_us,
@@ -89,7 +93,7 @@ impl TryFrom<Row> for ClaimRow {
 macro_rules! select_of_interaction {
     ($handle:ident, $tenant:ident, $interaction_id:ident) => {{
         let rows: Vec<Row> = on!($handle, conn => sqlx::query_as(
-            "SELECT claim_id, interaction_id, agent_id, state, reason, expires_at_us, inbox, since_us
+            "SELECT claim_id, interaction_id, agent_id, phone, state, reason, expires_at_us, inbox, since_us
              FROM claims WHERE tenant = $1 AND interaction_id = $2 ORDER BY since_us, claim_id")
             .bind($tenant.as_str())
             .bind($interaction_id)
@@ -117,12 +121,12 @@ pub(crate) async fn look_up(
     select_of_interaction!(reader, tenant, interaction_id)
 }
 
-/// Adds a claim. `false`: the index (A1) refused it, because another claim occupies the agent.
+/// Adds a claim. `false`: an index (A1, F4) refused it, because another claim occupies the agent or their phone.
 pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
         "INSERT INTO claims (tenant, claim_id, interaction_id, agent_id, state, reason, expires_at_us,
-             inbox, since_us, reported)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE) ON CONFLICT DO NOTHING")
+             inbox, since_us, phone, reported)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, FALSE) ON CONFLICT DO NOTHING")
         .bind(tenant.as_str())
         .bind(&claim.claim_id)
         .bind(&claim.interaction_id)
@@ -132,6 +136,7 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> 
         .bind(claim.expires_at_us)
         .bind(&claim.inbox)
         .bind(claim.since_us)
+        .bind(&claim.phone)
         .execute(conn)
         .await)?
     .rows_affected();
@@ -176,17 +181,19 @@ pub(crate) async fn end(
     one_row("ending a claim", affected)
 }
 
-/// Makes an expired reservation an engagement after all. `false`: another claim occupies the agent.
+/// Makes an expired reservation an engagement after all. `false`: another claim occupies the agent or their phone.
 pub(crate) async fn revive(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
         "UPDATE claims SET state = 'engaged', reason = 0, inbox = $4, since_us = $5
          WHERE tenant = $1 AND claim_id = $2 AND state = 'expired' AND NOT EXISTS
-             (SELECT 1 FROM claims c WHERE c.tenant = $1 AND c.agent_id = $3 AND c.state IN ('reserved', 'engaged'))")
+             (SELECT 1 FROM claims c WHERE c.tenant = $1 AND c.state IN ('reserved', 'engaged')
+                 AND (c.agent_id = $3 OR (c.phone = $6 AND $6 <> '')))")
         .bind(tenant.as_str())
         .bind(&claim.claim_id)
         .bind(claim.agent_id)
         .bind(&claim.inbox)
         .bind(claim.since_us)
+        .bind(&claim.phone)
         .execute(conn)
         .await)?
     .rows_affected();
@@ -201,7 +208,7 @@ pub(crate) async fn run_out(
     limit: i64,
 ) -> Result<Vec<ClaimRow>, StoreError> {
     let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(
-        "SELECT claim_id, interaction_id, agent_id, state, reason, expires_at_us, inbox, since_us FROM claims
+        "SELECT claim_id, interaction_id, agent_id, phone, state, reason, expires_at_us, inbox, since_us FROM claims
          WHERE state = 'reserved' AND expires_at_us <= $2 AND tenant = $1 ORDER BY expires_at_us LIMIT $3")
         .bind(tenant.as_str())
         .bind(now_us)

@@ -17,7 +17,9 @@ macro_rules! select_records {
                  s.online, s.wish_away, s.away_reason, s.wrap_up_until_us, s.wrap_up_interaction_id,
                  s.not_responding,
                  s.state_since_us, s.idle_since_us,
-                 c.claim_id, c.interaction_id, c.state AS claim_state, c.since_us, c.inbox
+                 c.claim_id, c.interaction_id, c.state AS claim_state, c.since_us, c.inbox,
+                 EXISTS (SELECT 1 FROM claims o WHERE o.tenant = a.tenant AND o.phone = a.phone AND o.agent_id <> a.agent_id
+                     AND o.state IN ('reserved', 'engaged') AND o.phone <> '') AS phone_in_use
              FROM agents a
              JOIN standings s ON s.tenant = a.tenant AND s.agent_id = a.agent_id
              LEFT JOIN claims c ON c.tenant = a.tenant AND c.agent_id = a.agent_id
@@ -51,6 +53,7 @@ struct Row {
     claim_state: Option<String>,
     since_us: Option<i64>,
     inbox: Option<Vec<u8>>,
+    phone_in_use: bool,
 }
 
 /// One agent; `None` when there is none.
@@ -90,6 +93,7 @@ impl Row {
                 wrap_up,
                 not_responding: self.not_responding,
                 occupied: claim.as_ref().map(|claim| claim.occupied),
+                phone_in_use: self.phone_in_use,
                 state_since_us: self.state_since_us,
                 idle_since_us: self.idle_since_us,
             },

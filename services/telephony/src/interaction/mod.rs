@@ -10,12 +10,13 @@ mod last_look;
 mod observe;
 mod operation;
 mod pass;
+mod phone;
 mod restore;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -26,6 +27,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::watch;
 
 use crate::link::{LinkRequests, LinkState, LogicalClock};
+use crate::live_phones::LivePhones;
 use crate::name_registry::{InteractionInbox, InteractionMessage, NameRegistry, SwitchName};
 use crate::observed::{ObservedLeg, ObservedState};
 use crate::operation::{OperationKey, Stamp};
@@ -43,6 +45,7 @@ pub struct InteractionContext {
     pub link_requests: LinkRequests,
     pub logical_clock: LogicalClock,
     pub names: Arc<NameRegistry>,
+    pub phones: Arc<LivePhones>,
 }
 
 /// The task of one interaction, and its state.
@@ -67,6 +70,8 @@ pub struct InteractionDriver {
     last_look: Option<LastLook>,
     /// Legs that ended while nobody listened: the switch is asked how.
     ended_unheard: BTreeSet<OperationKey>,
+    /// Legs that are dialled when the phone is free, and since when they wait for it.
+    awaited_phones: BTreeMap<String, i64>,
     /// Passes that failed in a row.
     failures: u32,
     /// When to try again if nothing changes before.
@@ -103,6 +108,7 @@ impl InteractionDriver {
             seen: Stamp::default(),
             last_look: None,
             ended_unheard: BTreeSet::new(),
+            awaited_phones: BTreeMap::new(),
             failures: 0,
             retry_at_us: None,
             trace: None,
@@ -119,6 +125,7 @@ impl InteractionDriver {
         let stopping = self.context.report.lifecycle.soft();
         let drained = self.reporter.drained();
         let mut link = self.context.link.clone();
+        let mut freed = self.context.phones.freed();
         loop {
             {
                 let _busy = clock.busy();
@@ -136,6 +143,7 @@ impl InteractionDriver {
                 },
                 changed = link.changed() => if changed.is_err() { return },
                 () = drained.notified() => {}
+                _ = freed.changed(), if !self.awaited_phones.is_empty() => {}
                 Some((key, committed)) = self.pending_uploads.next() => self.upload_committed(&key, committed),
                 () = clock.sleep_until(wake_at_us), if wake_at_us < i64::MAX => {}
                 () = stopping.cancelled() => return,
@@ -165,6 +173,7 @@ impl InteractionDriver {
             self.request_resync();
         }
         self.check_deadlines();
+        self.check_phones();
     }
 
     fn handle_message(&mut self, message: InteractionMessage) {

@@ -186,6 +186,7 @@ impl InteractionDriver {
             }
         });
         let second_snapshot = self.next_second_snapshot_us().filter(|_| !self.awaits_resync);
-        ring_ends.chain(second_snapshot).chain(self.retry_at_us.filter(|_| ready)).min().unwrap_or(i64::MAX)
+        let retry = self.retry_at_us.filter(|_| ready);
+        ring_ends.chain(second_snapshot).chain(retry).chain(self.phones_awaited_until_us()).min().unwrap_or(i64::MAX)
     }
 }

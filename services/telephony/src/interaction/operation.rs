@@ -8,7 +8,7 @@ use crate::fact;
 use crate::observed::ObservedLeg;
 use crate::operation::{OperationKey, OperationKind};
 use crate::plan::{Plan, WantedDial, WantedLeg};
-use crate::reconcile::{ReconcileStep, steps};
+use crate::reconcile::ReconcileStep;
 use crate::store::StoreWrite;
 use crate::switch::{DialCall, ExitEnd, LegEnding, LegProgress, SwitchPortError};
 
@@ -28,7 +28,7 @@ impl InteractionDriver {
         let Some(plan) = self.plan.as_ref().filter(|_| self.is_ready() && !self.is_switch_lost()) else {
             return Ok(false);
         };
-        let is_next = steps(plan, &self.observed, self.now_us()).first() == Some(step);
+        let is_next = self.next_step(plan, self.now_us()).as_ref() == Some(step);
         // An operation that is still in the plan, but is not the next step as it was, is requested when it becomes the next
         // step.
         let is_wanted = is_wanted(plan, key, self.now_us());
@@ -83,6 +83,7 @@ impl InteractionDriver {
             Some(Ok(())) => self.put_leg(&key, leg, ObservedLeg::ringing(self.context.logical_clock.now())),
             Some(Err(error)) => {
                 tracing::warn!(interaction.id = %self.id, leg.id = leg, %error, "the switch does not dial");
+                self.context.phones.free(leg, self.context.logical_clock.now());
                 self.observe(&key, fact::ended(leg, LegEnding::Unreachable), self.now_us());
             }
             None => {}

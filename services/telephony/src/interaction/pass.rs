@@ -12,6 +12,7 @@ use super::InteractionDriver;
 use crate::fact;
 use crate::observed::{ObservedLeg, ObservedRoom};
 use crate::operation::OperationKey;
+use crate::plan::Plan;
 use crate::reconcile::{ReconcileStep, steps};
 use crate::retry;
 use crate::store::{PersistError, StoreWrite, UploadRow};
@@ -75,7 +76,13 @@ impl InteractionDriver {
         if !self.is_ready() || self.is_switch_lost() || self.is_backing_off() {
             return None;
         }
-        steps(plan, &self.observed, self.heard_us()).into_iter().next()
+        self.next_step(plan, self.heard_us())
+    }
+
+    /// The first step; a phone that is busy is dialled later.
+    pub(super) fn next_step(&self, plan: &Plan, now_us: i64) -> Option<ReconcileStep> {
+        let mut steps = steps(plan, &self.observed, now_us).into_iter();
+        steps.find(|step| !matches!(step, ReconcileStep::Dial { leg, .. } if self.awaited_phones.contains_key(leg)))
     }
 
     /// A step has failed, and neither a plan, an event nor a new session has come since; an equal snapshot changes nothing.
@@ -112,9 +119,15 @@ impl InteractionDriver {
     }
 
     async fn execute(&mut self, step: ReconcileStep) -> Result<(), StepError> {
+        if let ReconcileStep::Dial { leg, dial } = &step
+            && !self.take_phone(leg, dial)
+        {
+            return Ok(());
+        }
         if let Some((key, detail)) = step.operation()
             && !self.write_intent(&step, &key, detail).await?
         {
+            self.give_phone_back(&step);
             return Ok(());
         }
         let context = std::sync::Arc::clone(&self.context);

@@ -239,6 +239,9 @@ pub struct SwitchSnapshot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegSnapshot {
     pub name: String,
+    pub tenant: String,
+    /// Of the phone at the other end; of an inbound call, the caller's number.
+    pub address: String,
     pub progress: LegProgress,
     pub room: Option<String>,
     /// `None` where the switch can't tell.

@@ -15,14 +15,19 @@ const LONG: Duration = Duration::from_secs(30);
 
 /// A customer hears Anna, and Ben's phone rings (version 2).
 async fn ringing(stage: &Stage) -> PlanBuilder {
-    stage.put_phone("anna", Behaviour::AnswersAfter(AnswersAfter { delay_ms: 20 })).await;
-    stage.put_phone("ben", Behaviour::Manual(Manual {})).await;
+    ringing_at(stage, ["anna", "ben"]).await
+}
+
+/// The same with the phones of others.
+async fn ringing_at(stage: &Stage, [anna, ben]: [&str; 2]) -> PlanBuilder {
+    stage.put_phone(anna, Behaviour::AnswersAfter(AnswersAfter { delay_ms: 20 })).await;
+    stage.put_phone(ben, Behaviour::Manual(Manual {})).await;
     let (leg, interaction) = stage.open_call().await;
     let plan = PlanBuilder::new(&stage.clock, &interaction, &leg).place("customer", "talk");
-    let plan = plan.dial("anna", "talk", LONG).dial("ben", "talk", LONG);
+    let plan = plan.dial(anna, "talk", LONG).dial(ben, "talk", LONG);
     stage.apply(&plan.at(2)).await.unwrap();
-    stage.until_fact(&interaction, fact::up(&plan.leg_id("anna"), "talk")).await;
-    stage.until_rings(&plan.leg_id("ben")).await;
+    stage.until_fact(&interaction, fact::up(&plan.leg_id(anna), "talk")).await;
+    stage.until_rings(&plan.leg_id(ben)).await;
     plan
 }
 
@@ -73,9 +78,10 @@ async fn an_end_that_was_not_carried_out_is_carried_out_after_the_start() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plan_that_can_not_be_read_stops_nobody_and_its_next_version_dials_nobody_twice() {
     let mut stage = Stage::open().await;
-    let (plan, other) = (ringing(&stage).await, ringing(&stage).await);
-    for plan in [&plan, &other] {
-        let legs = ["anna", "ben"].map(|name| plan.leg_id(name)).to_vec();
+    let names = [["anna", "ben"], ["cora", "dan"]];
+    let (plan, other) = (ringing_at(&stage, names[0]).await, ringing_at(&stage, names[1]).await);
+    for (plan, names) in [&plan, &other].into_iter().zip(names) {
+        let legs = names.map(|name| plan.leg_id(name)).to_vec();
         stage.peers.change(|received| drop(received.wanted.insert(plan.interaction().to_owned(), legs)));
     }
     let mut tx = stage.telephony().db().begin().await.unwrap();
@@ -89,11 +95,11 @@ async fn a_plan_that_can_not_be_read_stops_nobody_and_its_next_version_dials_nob
     assert_eq!(stage.live_interactions(), 1);
     assert_eq!(stage.apply(&plan.at(1)).await.unwrap_err().code(), Code::Aborted, "older than the one that is kept");
     stage.until_connected().await;
-    for plan in [plan, other] {
+    for (plan, names) in [plan, other].into_iter().zip(names) {
         let plan = plan.place("customer", "hold");
         stage.apply(&plan.at(3)).await.unwrap();
         stage.until_fact(plan.interaction(), fact::up("customer", "hold")).await;
-        for name in ["anna", "ben"] {
+        for name in names {
             assert_eq!(stage.count(LedgerAction::LegDialed, &plan.leg_id(name)).await, 1, "{name}");
             assert_eq!(stage.count(LedgerAction::LegEnded, &plan.leg_id(name)).await, 0, "{name}");
         }

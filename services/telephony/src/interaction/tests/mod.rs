@@ -52,6 +52,7 @@ async fn stage() -> Stage {
         link_requests: LinkRequests::default(),
         logical_clock: LogicalClock::default(),
         names: Arc::default(),
+        phones: Arc::default(),
     });
     let (handle, inbox) = InteractionHandle::new(None);
     let interaction =
@@ -122,6 +123,8 @@ fn calling(version: u64, caller: &str) -> Plan {
 fn customer_in(room: Option<String>) -> SnapshotSlice {
     let leg = LegSnapshot {
         name: "in-1".into(),
+        tenant: "acme".into(),
+        address: "+15550100".into(),
         progress: LegProgress::Up,
         room,
         muted: Some(false),
@@ -250,4 +253,19 @@ async fn a_segment_awaits_its_file_until_the_upload_is_committed() {
     stage.interaction.upload_committed(&key, committed);
     assert!(!stage.interaction.observed.awaits_file(&OperationKey::segment("s")));
     assert_eq!(crate::store::uploads(&stage.db).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn r11_a_phone_is_dialled_when_its_last_leg_is_gone() {
+    let mut stage = talking().await;
+    let phones = Arc::clone(&stage.interaction.context.phones);
+    assert!(phones.take("acme", "ben", "another", Stamp::default()));
+    stage.push(calling(2, ""));
+    stage.interaction.pass().await;
+    let dials = |stage: &Stage| stage.switch.commands().iter().filter(|it| it.starts_with("dial")).count();
+    assert_eq!(dials(&stage), 0);
+    assert!(stage.interaction.wake_at_us() < i64::MAX);
+    phones.free("another", Stamp::default());
+    stage.interaction.pass().await;
+    assert_eq!(dials(&stage), 1);
 }

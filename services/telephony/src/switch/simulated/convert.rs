@@ -91,6 +91,7 @@ fn leg(mut leg: wire::Leg) -> LegSnapshot {
         wire::LegState::Exited => LegProgress::Exited(std::mem::take(&mut leg.exit_id)),
         wire::LegState::Ringing | wire::LegState::Unspecified => LegProgress::Ringing,
     };
+    let (tenant, address) = (leg.tenant.clone(), leg.address.clone());
     let origin = match (leg.direction(), leg.variables.remove(INTERACTION_VARIABLE)) {
         (wire::LegDirection::Inbound, _) => LegOrigin::Inbound(InboundCall {
             leg: leg.leg_id.clone(),
@@ -102,7 +103,7 @@ fn leg(mut leg: wire::Leg) -> LegSnapshot {
         (_, None) => LegOrigin::Foreign,
     };
     let room = (!leg.room_id.is_empty()).then_some(leg.room_id);
-    LegSnapshot { name: leg.leg_id, progress, room, muted: Some(leg.muted), origin }
+    LegSnapshot { name: leg.leg_id, tenant, address, progress, room, muted: Some(leg.muted), origin }
 }
 
 fn room(room: wire::Room) -> RoomSnapshot {
