@@ -8,7 +8,8 @@
 //! - [`access`]: access by role and token; separation of tenants; bad input.
 //! - [`harness`]: runs scenarios and checks their results. Rows that are not built yet are in `pending.toml`.
 //!
-//! `cargo test -p baton-server --test system -- b103` runs one row; `--list` lists them.
+//! `cargo test -p baton-server --test system -- b103` runs one row; `--list` lists them. `BATON_BINARY=target/release/baton` tests another
+//! build.
 
 mod access;
 mod conformance;
@@ -24,5 +25,7 @@ use crate::harness::suite;
 fn main() -> ExitCode {
     // The longest first, so that they don't run alone at the end.
     let scenarios = [crash::scenarios(), conformance::scenarios(), access::scenarios(), edge::scenarios()].concat();
-    suite::run(Path::new(env!("CARGO_BIN_EXE_baton")), scenarios)
+    #[expect(clippy::disallowed_methods, reason = "a test's own switch, not a setting of Baton")]
+    let other = std::env::var_os("BATON_BINARY");
+    suite::run(other.as_deref().map_or(Path::new(env!("CARGO_BIN_EXE_baton")), Path::new), scenarios)
 }

@@ -31,6 +31,7 @@ mod envelope;
 mod error;
 mod event_service;
 mod log;
+mod log_line;
 mod matcher;
 mod relay;
 

@@ -11,7 +11,7 @@ use baton_runtime::clock::Clock;
 use baton_store::{Db, outbox};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Bus, BusError, Envelope};
+use crate::{Bus, BusError, Envelope, log_line};
 
 /// How many events are published together: one commit of the log instead of five hundred.
 const BATCH: usize = 500;
@@ -77,6 +77,7 @@ impl Relay {
         let events: Vec<_> = rows.into_iter().map(Envelope::from).collect();
         self.bus.publish(&events).await?;
         outbox::mark_published(&self.db, &ids, self.clock.now_us()).await?;
+        events.iter().for_each(log_line::tell);
         Ok(ids.len())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use baton_api::common::v1::{AgentRef, TeamRef};
 use baton_api::routing::v1::call_flow_step::{RingAgent, RingTeam, Step, Voicemail};
 use baton_api::routing::v1::{CallFlow, CallFlowStep};
 use baton_api::{ApiError, fields, name};
@@ -99,7 +100,7 @@ fn check_steps(mut steps: Vec<CallFlowStep>) -> Result<CheckedSteps, ApiError> {
 }
 
 /// Whom a flow rings, by id, each once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct NamedTargets {
     pub(crate) agents: BTreeSet<String>,
     pub(crate) teams: BTreeSet<String>,
@@ -116,6 +117,15 @@ pub(crate) fn named(flow: &CallFlow) -> NamedTargets {
         };
     }
     named
+}
+
+impl NamedTargets {
+    /// Those of them that are not among the ones that there are, in the order of their ids.
+    pub(crate) fn missing(&self, agents: &[AgentRef], teams: &[TeamRef]) -> Vec<String> {
+        let gone_agents = self.agents.iter().filter(|id| !agents.iter().any(|it| it.agent_id == **id));
+        let gone_teams = self.teams.iter().filter(|id| !teams.iter().any(|it| it.team_id == **id));
+        gone_agents.chain(gone_teams).cloned().collect()
+    }
 }
 
 fn check_step(field: &str, step: &mut CallFlowStep, targets: &mut FlowTargets) -> Result<(), ApiError> {

@@ -22,6 +22,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// The free agents of a team in one answer: as many as presence names.
 pub(crate) const CANDIDATES: usize = 100;
 
+/// Ids in one request: as many as presence takes.
+const LOOKED_UP: usize = 100;
+
 #[derive(Clone)]
 pub(crate) struct PresenceClient(ClaimServiceClient<InternalChannel>);
 
@@ -32,20 +35,22 @@ impl PresenceClient {
 
     /// The agents among these who exist.
     pub(crate) async fn agents(&self, tenant: &TenantId, ids: BTreeSet<String>) -> Result<Vec<AgentRef>, Status> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
+        let mut found = Vec::new();
+        for agent_ids in in_lots(ids) {
+            let request = LookupAgentsRequest { tenant: tenant.to_string(), agent_ids };
+            found.extend(self.0.clone().lookup_agents(soon(request)).await?.into_inner().agents);
         }
-        let request = LookupAgentsRequest { tenant: tenant.to_string(), agent_ids: ids.into_iter().collect() };
-        Ok(self.0.clone().lookup_agents(soon(request)).await?.into_inner().agents)
+        Ok(found)
     }
 
     /// The teams among these that exist.
     pub(crate) async fn teams(&self, tenant: &TenantId, ids: BTreeSet<String>) -> Result<Vec<TeamRef>, Status> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
+        let mut found = Vec::new();
+        for team_ids in in_lots(ids) {
+            let request = LookupTeamsRequest { tenant: tenant.to_string(), team_ids };
+            found.extend(self.0.clone().lookup_teams(soon(request)).await?.into_inner().teams);
         }
-        let request = LookupTeamsRequest { tenant: tenant.to_string(), team_ids: ids.into_iter().collect() };
-        Ok(self.0.clone().lookup_teams(soon(request)).await?.into_inner().teams)
+        Ok(found)
     }
 
     /// Refuses targets that do not exist, by the field that names them.
@@ -88,6 +93,11 @@ impl PresenceClient {
     pub(crate) async fn watch(&self) -> Result<Streaming<WatchAvailabilityResponse>, Status> {
         Ok(self.0.clone().watch_availability(WatchAvailabilityRequest {}).await?.into_inner())
     }
+}
+
+fn in_lots(ids: BTreeSet<String>) -> Vec<Vec<String>> {
+    let ids: Vec<_> = ids.into_iter().collect();
+    ids.chunks(LOOKED_UP).map(<[String]>::to_vec).collect()
 }
 
 fn soon<T>(message: T) -> Request<T> {

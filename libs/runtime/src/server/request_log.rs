@@ -47,7 +47,8 @@ impl CallLog {
         Self { uri: request.uri().clone(), trace: call.trace }
     }
 
-    /// Logs a fault of Baton's as an error, unavailability as a warning, and a refusal at debug level.
+    /// Logs a fault of Baton's as an error, unavailability as a warning, what the state of things does not allow at info level, and every
+    /// other refusal at debug level: a stranger can cause those.
     pub(super) fn outcome<B>(&self, response: &Response<B>) {
         let Some(status) = Status::from_header_map(response.headers()) else {
             return;
@@ -63,6 +64,10 @@ impl CallLog {
             Code::Unavailable | Code::ResourceExhausted => {
                 let (method, trace) = (self.method(), self.trace_id());
                 tracing::warn!(rpc.method = method, trace.id = trace, rpc.status = ?code, "the call failed");
+            }
+            Code::FailedPrecondition => {
+                let (method, trace, error) = (self.method(), self.trace_id(), ApiError::of(&status));
+                tracing::info!(rpc.method = method, trace.id = trace, reason = error.reason_name(), "refused");
             }
             _ => self.refused(code, ""),
         }
@@ -90,6 +95,7 @@ impl CallLog {
 
 #[cfg(test)]
 mod tests {
+    use baton_api::error::ErrorReason;
     use tonic::body::Body;
     use tracing::Level;
 
@@ -123,6 +129,14 @@ mod tests {
         }
         let line = logged(Level::WARN, Status::unavailable("x"), trace);
         assert!(line.contains(&trace.trace_id()) && line.contains("AreaService/Do"), "{line}");
+    }
+
+    #[test]
+    fn n7_what_the_state_of_things_does_not_allow_is_logged_at_info_level_with_its_reason() {
+        let refusal = ApiError::failed_precondition(ErrorReason::AgentBusy, "Ada is in a call.");
+        let line = logged(Level::INFO, refusal.into(), TraceParent::new_root());
+        assert!(line.contains("AGENT_BUSY") && line.contains("AreaService/Do"), "{line}");
+        assert!(!line.contains("Ada"), "{line}");
     }
 
     #[test]

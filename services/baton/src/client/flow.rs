@@ -91,7 +91,7 @@ fn find_one(flows: Vec<CallFlow>, name: &str) -> anyhow::Result<Option<CallFlow>
 async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let (flows, names) = (flows(session).await?, resolve::names(session).await?);
     session.out.list(FLOW, &flows, &[Column::always("name"), Column::always("id"), Column::always("steps")], |it| {
-        let steps: Vec<_> = it.steps.iter().map(|it| step::words(it, &names)).collect();
+        let steps: Vec<_> = it.steps.iter().map(|step| step::words(step, &names, &it.missing_ids)).collect();
         vec![it.name.clone(), it.call_flow_id.clone(), steps.join(", then ")]
     })
 }
@@ -135,7 +135,7 @@ async fn delete(session: &ClientSession, name: &str) -> anyhow::Result<()> {
 fn flow_text(flow: &CallFlow, names: &Names) -> String {
     let mut text = format!("Call flow {}, id {}\n", flow.name, flow.call_flow_id);
     for (number, step) in flow.steps.iter().enumerate() {
-        let _ = writeln!(text, "  {:>2}  {}", number + 1, step::words_with_times(step, names));
+        let _ = writeln!(text, "  {:>2}  {}", number + 1, step::words_with_times(step, names, &flow.missing_ids));
     }
     if flow.skip_voicemail {
         text.push_str("  A transfer that is not answered goes to the next step, not to voicemail.\n");

@@ -1,5 +1,7 @@
 //! The part of `RoutingService` that says what happens to calls.
 
+use std::collections::BTreeSet;
+
 use baton_api::error::ErrorReason;
 use baton_api::event::v1::{Change, routing_changed::Configuration};
 use baton_api::routing::v1::{
@@ -30,8 +32,24 @@ impl RoutingApi {
     ) -> Result<GetCallFlowResponse, Status> {
         let id = flow::uuid("call_flow_id", &request.call_flow_id)?;
         let found = flows::look_up(&mut self.matcher.core.db.read().await?, tenant, id).await?;
-        let flow = found.ok_or_else(|| ApiError::not_found("call flow"))?;
-        Ok(GetCallFlowResponse { call_flow: Some(flow.shown()) })
+        let mut flow = found.ok_or_else(|| ApiError::not_found("call flow"))?.shown();
+        self.fill_in_missing(tenant, std::slice::from_mut(&mut flow)).await?;
+        Ok(GetCallFlowResponse { call_flow: Some(flow) })
+    }
+
+    /// Whom the flows ring may have been deleted since (F12).
+    async fn fill_in_missing(&self, tenant: &TenantId, shown: &mut [CallFlow]) -> Result<(), Status> {
+        let (mut agents, mut teams) = (BTreeSet::new(), BTreeSet::new());
+        for named in shown.iter().map(flow::named) {
+            agents.extend(named.agents);
+            teams.extend(named.teams);
+        }
+        let presence = &self.matcher.core.presence;
+        let (agents, teams) = tokio::try_join!(presence.agents(tenant, agents), presence.teams(tenant, teams))?;
+        for it in shown {
+            it.missing_ids = flow::named(it).missing(&agents, &teams);
+        }
+        Ok(())
     }
 
     pub(super) async fn read_flows(
@@ -44,7 +62,8 @@ impl RoutingApi {
         let mut found = flows::list(&mut self.matcher.core.db.read().await?, tenant, &after, size + 1).await?;
         let next_page_token =
             page::cut(&mut found, size, |it| ConfigurationCursor { key: name::key(&it.flow.name), id: it.id }.token());
-        let call_flows = found.into_iter().map(StoredFlow::shown).collect();
+        let mut call_flows: Vec<_> = found.into_iter().map(StoredFlow::shown).collect();
+        self.fill_in_missing(tenant, &mut call_flows).await?;
         Ok(ListCallFlowsResponse { call_flows, next_page_token })
     }
 

@@ -46,8 +46,15 @@ impl RouteService for RoutingApi {
         drop(reader);
         let named = call_flow.as_ref().map(flow::named).unwrap_or_default();
         let presence = &self.matcher.core.presence;
-        let (agents, teams) =
-            tokio::try_join!(presence.agents(&tenant, named.agents), presence.teams(&tenant, named.teams))?;
+        let (agents, teams) = tokio::try_join!(
+            presence.agents(&tenant, named.agents.clone()),
+            presence.teams(&tenant, named.teams.clone())
+        )?;
+        let missing = named.missing(&agents, &teams);
+        if let Some(flow) = call_flow.as_ref().filter(|_| !missing.is_empty()) {
+            let id = &flow.call_flow_id;
+            tracing::warn!(%tenant, call_flow = id, ?missing, "a call flow rings who was deleted: such steps are skipped");
+        }
         Ok(Response::new(ResolveNumberResponse { call_flow, agents, teams, number: row.number }))
     }
 

@@ -1,10 +1,10 @@
 //! Changes of call flows, numbers and dial rules by several admins: none is lost.
 
 use baton_api::error::{ApiError, ErrorReason};
-use baton_api::routing::v1::call_flow_step::{Step, Voicemail};
+use baton_api::routing::v1::call_flow_step::{RingTeam, Step, Voicemail};
 use baton_api::routing::v1::{
-    CallFlow, DeleteCallFlowRequest, DeleteNumberRequest, DialRule, GetCallFlowRequest, GetNumberRequest, Number,
-    UpdateCallFlowRequest, UpdateDialRuleRequest, UpdateNumberRequest,
+    CallFlow, DeleteCallFlowRequest, DeleteNumberRequest, DialRule, GetCallFlowRequest, GetNumberRequest,
+    ListCallFlowsRequest, Number, UpdateCallFlowRequest, UpdateDialRuleRequest, UpdateNumberRequest,
 };
 use baton_runtime::auth::Role;
 use baton_store::{Db, on};
@@ -293,4 +293,23 @@ async fn what_an_older_baton_wrote_has_an_etag_that_counts() {
     let change = Number { call_flow_id: flow, ..read };
     world.update_number(change.clone(), &[], Missing::Refused).await.unwrap();
     assert_conflict(&world.update_number(change, &[], Missing::Refused).await.unwrap_err());
+}
+
+#[tokio::test]
+async fn f12_a_flow_says_which_of_its_targets_were_deleted() {
+    let world = World::new().await;
+    let (team, gone_team, ann) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(11));
+    world.peers.set_free(team, ann, true);
+    world.peers.set_free(gone_team, ann, true);
+    let ring = |team: Uuid| Step::RingTeam(RingTeam { team_id: team.to_string(), ..RingTeam::default() });
+    let written = world.put_flow(flow("Main", vec![ring(gone_team), ring(team), hang_up()])).await.unwrap();
+    assert!(world.read_flow(&written.call_flow_id).await.missing_ids.is_empty());
+
+    world.peers.known().teams.remove(&gone_team);
+    let read = world.read_flow(&written.call_flow_id).await;
+    assert_eq!(read.missing_ids, [gone_team.to_string()]);
+    let list = world.routing(TENANT, Role::Supervisor).list_call_flows(ListCallFlowsRequest::default()).await.unwrap();
+    assert_eq!(list.into_inner().call_flows[0].missing_ids, [gone_team.to_string()]);
+    let renamed = CallFlow { name: "Night".to_owned(), ..read };
+    world.update_flow(renamed, &["name"], Missing::Refused).await.unwrap();
 }

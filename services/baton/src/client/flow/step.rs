@@ -66,18 +66,23 @@ impl StepText {
     }
 }
 
-pub(super) fn words(step: &CallFlowStep, names: &Names) -> String {
+/// `missing`: who was deleted; their steps are skipped.
+pub(super) fn words(step: &CallFlowStep, names: &Names, missing: &[String]) -> String {
+    let of = |id: &String| {
+        let name = names.of(id);
+        if missing.contains(id) { format!("{name} (deleted: skipped)") } else { name }
+    };
     match &step.step {
-        Some(Step::RingAgent(it)) => format!("ring {}", names.of(&it.agent_id)),
-        Some(Step::RingTeam(it)) => format!("ring team {}", names.of(&it.team_id)),
+        Some(Step::RingAgent(it)) => format!("ring {}", of(&it.agent_id)),
+        Some(Step::RingTeam(it)) => format!("ring team {}", of(&it.team_id)),
         Some(Step::Voicemail(it)) => format!("voicemail {}", it.mailbox),
         Some(Step::Disconnect(_)) => "disconnect".to_owned(),
         None => "something newer than this program".to_owned(),
     }
 }
 
-pub(super) fn words_with_times(step: &CallFlowStep, names: &Names) -> String {
-    let words = words(step, names);
+pub(super) fn words_with_times(step: &CallFlowStep, names: &Names, missing: &[String]) -> String {
+    let words = words(step, names, missing);
     match &step.step {
         Some(Step::RingAgent(it)) => format!("{words} for {}", word::seconds(it.ring_ms)),
         Some(Step::RingTeam(it)) => {
