@@ -8,8 +8,8 @@ use prost::Message as _;
 
 use crate::Envelope;
 
-/// The events that are told: their types, or the ends of their types.
-const TOLD: [&str; 9] = [
+/// The events that are logged: their types, or the ends of their types.
+const LOGGED: [&str; 9] = [
     "interaction.opened",
     "interaction.ended",
     "transfer.started",
@@ -22,8 +22,8 @@ const TOLD: [&str; 9] = [
 ];
 
 /// Writes the line of an event that was published, if it has one. It names no person and no number: the events do, to those who may know.
-pub(crate) fn tell(event: &Envelope) {
-    if !is_told(&event.event_type) {
+pub(crate) fn write(event: &Envelope) {
+    if !is_logged(&event.event_type) {
         return;
     }
     let Envelope { tenant, event_type, aggregate, actor, .. } = event;
@@ -31,8 +31,8 @@ pub(crate) fn tell(event: &Envelope) {
     tracing::info!(%tenant, event = event_type, subject = aggregate, by = actor, reason, "it happened");
 }
 
-fn is_told(event_type: &str) -> bool {
-    TOLD.iter().any(|told| event_type == *told || (told.starts_with('.') && event_type.ends_with(told)))
+fn is_logged(event_type: &str) -> bool {
+    LOGGED.iter().any(|it| event_type == *it || (it.starts_with('.') && event_type.ends_with(it)))
 }
 
 /// Why a call or a transfer is over.
@@ -54,12 +54,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn n7_calls_transfers_and_changes_are_told_and_what_happens_within_a_call_is_not() {
-        for told in ["interaction.opened", "transfer.failed", "routing.changed", "policy.changed", "tenant.changed"] {
-            assert!(is_told(told), "{told}");
+    fn n7_calls_transfers_and_changes_are_logged_and_what_happens_within_a_call_is_not() {
+        for logged in ["interaction.opened", "transfer.failed", "routing.changed", "policy.changed", "tenant.changed"] {
+            assert!(is_logged(logged), "{logged}");
         }
         for quiet in ["interaction.mute_changed", "agent.state_changed", "interaction.flow_step", "recording.started"] {
-            assert!(!is_told(quiet), "{quiet}");
+            assert!(!is_logged(quiet), "{quiet}");
         }
     }
 

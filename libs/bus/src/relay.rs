@@ -77,7 +77,7 @@ impl Relay {
         let events: Vec<_> = rows.into_iter().map(Envelope::from).collect();
         self.bus.publish(&events).await?;
         outbox::mark_published(&self.db, &ids, self.clock.now_us()).await?;
-        events.iter().for_each(log_line::tell);
+        events.iter().for_each(log_line::write);
         Ok(ids.len())
     }
 }

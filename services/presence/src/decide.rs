@@ -112,13 +112,13 @@ impl Decider<'_> {
             (before, changes)
         });
         if let Some(change) = row.phone_change() {
-            self.share(agent, &change);
+            self.settle_phone(agent, &change);
         }
         self.writes.push(ClaimWrite { row, agent, effect, cause });
     }
 
     /// Who has the same phone can use it no longer, or again (F4).
-    fn share(&mut self, agent: AgentId, change: &StatusChange) {
+    fn settle_phone(&mut self, agent: AgentId, change: &StatusChange) {
         let KnownState { agents, phones, now_us, .. } = &mut self.known;
         let phone = phones.get(&agent);
         for (_, other) in agents.iter_mut().filter(|(id, _)| **id != agent && phones.get(*id) == phone) {

@@ -6,7 +6,7 @@ use super::Engine;
 use super::error::SwitchError;
 use super::ids::{ExitId, LegId, RoomId};
 use super::ledger::LedgerAction;
-use super::model::{EndCause, LegDirection, LegEnd, PlaybackEnd, Playing, Side, SwitchLegState};
+use super::model::{EndCause, EndedLeg, LegDirection, PlaybackEnd, Playing, Side, SwitchLegState};
 use super::timers::{Due, TimerKey};
 use super::tones::Tone;
 use super::track::Track;
@@ -85,7 +85,7 @@ impl Engine {
     }
 
     /// How a leg of this run has ended: for a controller that was away then.
-    pub fn leg_end(&self, id: &LegId) -> Result<LegEnd, SwitchError> {
+    pub fn leg_end(&self, id: &LegId) -> Result<EndedLeg, SwitchError> {
         self.ended_legs.get(id).copied().ok_or_else(|| id.not_found())
     }
 

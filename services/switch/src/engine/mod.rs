@@ -47,7 +47,7 @@ use control::ControlEpoch;
 use exits::UsedExits;
 use heard::HeardRecords;
 use ids::{ExitId, LatestById, LegId, PlaybackId, RoomId, UsedIds};
-use model::{ActivePlayback, EndCause, LegEnd, Side, SwitchRoom, VoicemailExit};
+use model::{ActivePlayback, EndCause, EndedLeg, Side, SwitchRoom, VoicemailExit};
 use phones::PhoneBook;
 use recordings::Recordings;
 use timers::{Due, Timers};
@@ -66,7 +66,7 @@ pub struct Engine {
     recordings: Recordings,
     exits: BTreeMap<ExitId, VoicemailExit>,
     used_legs: UsedIds<LegId>,
-    ended_legs: LatestById<LegId, LegEnd>,
+    ended_legs: LatestById<LegId, EndedLeg>,
     used_playbacks: UsedIds<PlaybackId>,
     used_exits: UsedExits,
     phones: PhoneBook,
@@ -228,7 +228,7 @@ impl Engine {
 
     fn emit(&mut self, tenant: &str, action: LedgerAction) {
         if let LedgerAction::LegEnded { leg_id, cause, .. } = &action {
-            self.ended_legs.put(leg_id.clone(), LegEnd { cause: *cause, at_us: self.now_us });
+            self.ended_legs.put(leg_id.clone(), EndedLeg { cause: *cause, at_us: self.now_us });
         }
         self.ledger_sequence += 1;
         let event_sequence = if action.is_event() {

@@ -46,7 +46,7 @@ pub enum EndCause {
 
 /// How a leg has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LegEnd {
+pub struct EndedLeg {
     pub cause: EndCause,
     pub at_us: i64,
 }
