@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use baton_bus::EventLog;
 use baton_runtime::Clock;
-use baton_runtime::auth::SigningKey;
+use baton_runtime::auth::{AdmissionList, SigningKey};
 use baton_runtime::client::{GrpcChannel, ServiceIdentity};
 use baton_runtime::config::PresenceConfig;
 use baton_runtime::lifecycle::{self, Lifecycle};
@@ -43,7 +43,7 @@ async fn start() -> Peers {
     lifecycle::spawn(switch.serve(stop.clone()));
 
     let nobody = ServiceIdentity::new(key.clone(), "presence");
-    let presence = baton_presence::start(ServiceContext {
+    let context = ServiceContext {
         name: "presence",
         folder: folder.path().to_owned(),
         config: PresenceConfig { lease_ms: 1_000.try_into().unwrap() },
@@ -51,9 +51,8 @@ async fn start() -> Peers {
         lifecycle: lifecycle.clone(),
         bus: EventLog::open(folder.path().join("events.db"), clock.clone()).await.unwrap().into(),
         peers: GrpcChannel::internal("http://127.0.0.1:9", nobody, clock.clone()).unwrap(),
-    })
-    .await
-    .unwrap();
+    };
+    let presence = baton_presence::start(context, AdmissionList::default()).await.unwrap();
     let server = presence.add_public(ServerBuilder::new(clock, key.verifier())).bind(any).unwrap();
     let public = format!("http://{}", server.local_addr());
     lifecycle::spawn(server.serve(lifecycle.soft()));

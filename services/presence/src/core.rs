@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use baton_api::ApiError;
 use baton_bus::{actor_text, caller_actor};
-use baton_runtime::auth::{Caller, TenantId};
+use baton_runtime::auth::{AdmissionList, Caller, TenantId};
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::{Clock, call};
 use baton_store::requests::RequestKey;
@@ -24,7 +24,7 @@ use crate::edit::{Edit, Effects};
 use crate::events::ChangeContext;
 use crate::index::Index;
 use crate::sessions::AgentSessions;
-use crate::store::{claims, records, teams};
+use crate::store::{claims, deleted_ids, records, teams};
 
 /// What all parts of the service share.
 pub(crate) struct PresenceCore {
@@ -38,6 +38,8 @@ pub(crate) struct PresenceCore {
     pub(crate) deadline: Deadline,
     /// A reservation ran out.
     pub(crate) expired: Arc<Notify>,
+    /// Refuses the tokens of agents who were deleted.
+    admitted: AdmissionList,
     order: CommitOrder,
 }
 
@@ -52,7 +54,13 @@ pub(crate) struct ChangeRequest<'a, Request> {
 
 impl PresenceCore {
     /// Reads all agents and teams into memory.
-    pub(crate) async fn read(db: Db, clock: Clock, lifecycle: Lifecycle, lease_us: i64) -> Result<Self, StoreError> {
+    pub(crate) async fn read(
+        db: Db,
+        clock: Clock,
+        lifecycle: Lifecycle,
+        lease_us: i64,
+        admitted: AdmissionList,
+    ) -> Result<Self, StoreError> {
         let core = Self {
             db,
             clock,
@@ -62,6 +70,7 @@ impl PresenceCore {
             sessions: AgentSessions::default(),
             deadline: Deadline::default(),
             expired: Arc::default(),
+            admitted,
             order: CommitOrder::default(),
         };
         core.fill().await?;
@@ -76,6 +85,7 @@ impl PresenceCore {
         for record in teams::all(&mut tx).await? {
             self.index.tenant(&record.tenant.clone()).put_team(record.id, Some(record));
         }
+        self.admitted.deleted(deleted_ids::agents(&mut tx).await?);
         tx.rollback().await?;
         self.find_deadline().await
     }
@@ -163,6 +173,9 @@ impl PresenceCore {
     /// Brings memory up to the commit. It neither waits nor fails.
     fn take_over(&self, effects: Effects) {
         for (tenant, id, record) in effects.agents_now {
+            if record.is_none() {
+                self.admitted.deleted([(tenant.clone(), id.to_string())]);
+            }
             if self.index.tenant(&tenant).put_agent(id, record) {
                 self.index.announce(&tenant);
             }

@@ -40,6 +40,7 @@ use baton_api::presence::v1::directory_service_server::DirectoryServiceServer;
 use baton_api::presence::v1::presence_service_server::PresenceServiceServer;
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_follow::report::ReportLoop;
+use baton_runtime::auth::AdmissionList;
 use baton_runtime::clock::micros;
 use baton_runtime::config::PresenceConfig;
 use baton_runtime::server::ServerBuilder;
@@ -55,12 +56,13 @@ pub struct Presence {
     api: PresenceApi,
 }
 
-/// Opens the database, reads it into memory, and starts the background tasks.
-pub async fn start(context: ServiceContext<PresenceConfig>) -> Result<Presence, StartError> {
+/// Opens the database, reads it into memory, and starts the background tasks. The gates learn from `admitted` which agents were deleted.
+pub async fn start(context: ServiceContext<PresenceConfig>, admitted: AdmissionList) -> Result<Presence, StartError> {
     let db = context.open(&sqlx::migrate!()).await?;
     store::names::renew(&db).await?;
     let lease_us = micros(context.config.lease_ms.duration());
-    let core = Arc::new(PresenceCore::read(db, context.clock.clone(), context.lifecycle.clone(), lease_us).await?);
+    let (clock, lifecycle) = (context.clock.clone(), context.lifecycle.clone());
+    let core = Arc::new(PresenceCore::read(db, clock, lifecycle, lease_us, admitted).await?);
     ops::session::grant_grace(&core);
     let tasks = context.lifecycle.clone();
     tasks.spawn("presence expiry", ops::expire::run(Arc::clone(&core)));

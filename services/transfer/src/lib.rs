@@ -34,7 +34,7 @@ use baton_api::{
 };
 use baton_domain::{Actor, Command, Input, Refusal};
 use baton_runtime::{
-    auth::TenantStates, client::InternalChannel, config::TransferConfig, quota::Quota, server::ServerBuilder,
+    auth::AdmissionList, client::InternalChannel, config::TransferConfig, quota::Quota, server::ServerBuilder,
 };
 use baton_service::{RunningService, ServiceContext, StartError};
 use baton_store::StoreError;
@@ -85,7 +85,7 @@ impl TransferPeers {
 /// See [`StartError`].
 pub async fn start(
     context: ServiceContext<TransferConfig>,
-    accepted: TenantStates,
+    accepted: AdmissionList,
 ) -> Result<TransferRuntime, StartError> {
     let db = context.open(&MIGRATOR).await?;
     let peers = TransferPeers::new(&context.peers);

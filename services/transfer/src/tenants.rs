@@ -1,7 +1,7 @@
 //! The tenants' records, as the gates of all listeners see them.
 
 use crate::{pseudonym::PseudonymKey, store::tenants as stored};
-use baton_runtime::auth::{TenantId, TenantState, TenantStates};
+use baton_runtime::auth::{AdmissionList, TenantId, TenantState};
 use baton_store::{Db, StoreError};
 use parking_lot::RwLock;
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ const AT_ONCE: usize = 1_000;
 #[derive(Debug)]
 pub(crate) struct Tenants {
     db: Db,
-    states: TenantStates,
+    states: AdmissionList,
     keys: RwLock<HashMap<String, PseudonymKey>>,
     /// Held from reading a record to telling of it, so that an older one is never told last.
     telling: Mutex<()>,
@@ -21,7 +21,7 @@ pub(crate) struct Tenants {
 
 impl Tenants {
     /// Tells of every tenant there is.
-    pub(crate) async fn load(db: Db, states: TenantStates) -> Result<Self, StoreError> {
+    pub(crate) async fn load(db: Db, states: AdmissionList) -> Result<Self, StoreError> {
         let this = Self { db, states, keys: RwLock::default(), telling: Mutex::new(()) };
         let mut after = String::new();
         loop {
@@ -65,7 +65,7 @@ impl Tenants {
         self.states.set(record.id, state);
     }
 
-    pub(crate) fn states(&self) -> &TenantStates {
+    pub(crate) fn states(&self) -> &AdmissionList {
         &self.states
     }
 }

@@ -1,4 +1,4 @@
-//! Admission at every listener: a valid token, of a role that may call the method and a tenant that is accepted.
+//! Admission at every listener: a valid token, of a role that may call the method of whom the admission list accepts.
 
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tonic::Status;
 
-use super::{Admission, Caller, Role, TenantStates, TokenError, Verifier, access};
+use super::{Admission, AdmissionList, Caller, Role, TokenError, Verifier, access};
 
 /// Paths that need no token: they reveal nothing about any tenant, and probes and tools have no token.
 const OPEN: &[&str] =
@@ -16,35 +16,32 @@ const OPEN: &[&str] =
 #[derive(Clone, Debug)]
 pub struct Gate {
     verifier: Verifier,
-    /// `None`: any tenant that a valid token names.
-    tenants: Option<TenantStates>,
+    /// `None`: whoever has a valid token.
+    list: Option<AdmissionList>,
 }
 
 impl Gate {
     pub fn new(verifier: Verifier) -> Self {
-        Self { verifier, tenants: None }
+        Self { verifier, list: None }
     }
 
-    /// Admits only tenants that are accepted.
+    /// Admits only whom the list accepts.
     #[must_use]
-    pub fn with_tenants(self, tenants: TenantStates) -> Self {
-        Self { tenants: Some(tenants), ..self }
+    pub fn with_list(self, list: AdmissionList) -> Self {
+        Self { list: Some(list), ..self }
     }
 
-    /// Refuses a caller whose tenant is not accepted.
-    pub(crate) fn check_tenant(&self, caller: &Caller) -> Result<(), ApiError> {
-        match (&self.tenants, &caller.tenant) {
-            (Some(tenants), Some(tenant)) => tenants.check(tenant),
-            _ => Ok(()),
-        }
+    /// Refuses a caller whom the list does not accept.
+    pub(crate) fn check_list(&self, caller: &Caller) -> Result<(), ApiError> {
+        self.list.as_ref().map_or(Ok(()), |list| list.check(caller))
     }
 
-    /// Waits until the caller's tenant is no longer accepted, and says why.
+    /// Waits until the caller is no longer accepted, and says why.
     pub(crate) fn refused(&self, caller: &Caller) -> impl Future<Output = ApiError> + Send + use<> {
-        let watched = self.tenants.clone().zip(caller.tenant.clone());
+        let (list, caller) = (self.list.clone(), caller.clone());
         async move {
-            match watched {
-                Some((tenants, tenant)) => tenants.refused(&tenant).await,
+            match list {
+                Some(list) => list.refused(&caller).await,
                 None => std::future::pending().await,
             }
         }
@@ -59,7 +56,7 @@ impl Gate {
         let role = admission.caller.role;
         match access::roles(path) {
             Some(roles) if roles.contains(&role) => {
-                self.check_tenant(&admission.caller)?;
+                self.check_list(&admission.caller)?;
                 Ok(Some(admission))
             }
             Some(roles) => Err(not_allowed(path, role, roles).into()),
@@ -189,8 +186,8 @@ mod tests {
 
     #[test]
     fn a_tenant_that_is_suspended_or_unknown_is_refused() {
-        let (key, tenants) = (SigningKey::generate(), TenantStates::default());
-        let gate = Gate::new(key.verifier()).with_tenants(tenants.clone());
+        let (key, tenants) = (SigningKey::generate(), AdmissionList::default());
+        let gate = Gate::new(key.verifier()).with_list(tenants.clone());
         let headers = headers(&[&format!("Bearer {}", token(&key, Role::Agent))]);
         assert_eq!(refused(&gate, PATH, &headers, 0).reason, ErrorReason::TenantUnknown);
         tenants.set("demo".parse().unwrap(), TenantState::Active);

@@ -3,18 +3,19 @@
 //! Every call carries a JWT (HS256); the caller's subject, tenant and role come from it and from nowhere else. The [`Gate`]
 //! verifies it, looks the method up in the [table](access::ACCESS), and leaves a [`Caller`] for the handler
 //! (`request.caller()?`). A tenant that the operator has suspended, or never created, is refused
-//! ([`TenantStates`]). The handler decides what the caller may do with a particular object.
+//! ([`AdmissionList`]). The handler decides what the caller may do with a particular object.
 
 pub mod access;
+mod admission_list;
 mod caller;
 mod gate;
 mod hs256;
 mod key;
-mod tenants;
 mod token;
 
+pub use admission_list::{AdmissionList, TenantState};
 pub use caller::{Caller, CallerExt, InvalidTenant, Role, TenantId};
 pub use gate::Gate;
 pub use key::{KeyError, SigningKey};
-pub use tenants::{TenantState, TenantStates};
+
 pub use token::{Admission, TokenError, Verifier};

@@ -34,7 +34,7 @@ use tonic_health::server::{HealthReporter, HealthService};
 use tower::util::option_layer;
 use tower::{Layer as _, Service};
 
-use crate::auth::{Gate, TenantStates, Verifier};
+use crate::auth::{AdmissionList, Gate, Verifier};
 use crate::clock::Clock;
 use layer::EdgeLayer;
 pub use limits::ServerLimits;
@@ -85,10 +85,10 @@ impl ServerBuilder {
         self
     }
 
-    /// Serves only tenants that are accepted.
+    /// Serves only whom the list accepts.
     #[must_use]
-    pub fn tenants(mut self, tenants: TenantStates) -> Self {
-        self.gate = self.gate.with_tenants(tenants);
+    pub fn admitting(mut self, list: AdmissionList) -> Self {
+        self.gate = self.gate.with_list(list);
         self
     }
 

@@ -1,5 +1,5 @@
-//! Ends streams when the server stops and when the caller is no longer accepted: the token has expired, the tenant is suspended. Gives a reason when a malformed message
-//! ended one.
+//! Ends streams when the server stops and when the caller is no longer accepted: the token has expired, the
+//! tenant is suspended, the agent was deleted. Gives a reason when a malformed message ended one.
 //!
 //! A watch stream has no end of its own and would hold up the shutdown until the drain time is over. Ended with `UNAVAILABLE`
 //! and a time to wait, its client connects again, elsewhere. Nobody else ends a stream because the server stops: a handler that
@@ -34,7 +34,7 @@ pub(super) struct StreamLimits {
     pub(super) clock: Clock,
     /// When the caller's token has been expired for too long; `None`: never.
     pub(super) until_us: Option<i64>,
-    /// Whose tenant has to be accepted; `None` for an open path.
+    /// Who has to be accepted; `None` for an open path.
     pub(super) caller: Option<(Gate, Caller)>,
     /// What pays for its answer; `None` in tests of the layer alone.
     pub(super) account: Option<Arc<Account>>,
@@ -46,7 +46,7 @@ impl StreamLimits {
     /// Why the stream is to end now, if it is. Does not wait for a timer: a stream that always has a message keeps its thread from
     /// turning to one.
     fn reached_now(&self) -> Option<ApiError> {
-        let refused = self.caller.as_ref().and_then(|(gate, caller)| gate.check_tenant(caller).err());
+        let refused = self.caller.as_ref().and_then(|(gate, caller)| gate.check_list(caller).err());
         let stopping = || self.shutdown.is_cancelled().then(stopping);
         let expired = || self.until_us.is_some_and(|until_us| until_us <= self.clock.now_us()).then(expired);
         refused.or_else(stopping).or_else(expired)

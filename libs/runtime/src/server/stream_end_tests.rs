@@ -6,7 +6,7 @@ use futures::{Stream, StreamExt as _, stream};
 use tonic::codec::{EncodeBody, SingleMessageCompressionOverride};
 
 use super::*;
-use crate::auth::{Role, SigningKey, TenantId, TenantState, TenantStates};
+use crate::auth::{AdmissionList, Role, SigningKey, TenantId, TenantState};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -59,9 +59,9 @@ async fn a_stream_ends_with_token_expired_however_busy_it_is() {
 
 #[tokio::test]
 async fn a_stream_of_a_suspended_tenant_ends_however_busy_it_is() {
-    let (tenants, acme): (TenantStates, TenantId) = (TenantStates::default(), "acme".parse().unwrap());
+    let (tenants, acme): (AdmissionList, TenantId) = (AdmissionList::default(), "acme".parse().unwrap());
     tenants.set(acme.clone(), TenantState::Suspended);
-    let gate = Gate::new(SigningKey::generate().verifier()).with_tenants(tenants);
+    let gate = Gate::new(SigningKey::generate().verifier()).with_list(tenants);
     let limits = || StreamLimits {
         caller: Some((gate.clone(), Caller::of_tenant(acme.clone(), "eve", Role::Supervisor))),
         ..limits(false, None)

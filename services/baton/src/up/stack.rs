@@ -13,7 +13,7 @@ use baton_presence::Presence;
 use baton_recording::RecordingService;
 use baton_routing::Routing;
 use baton_runtime::Clock;
-use baton_runtime::auth::{SigningKey, TenantStates};
+use baton_runtime::auth::{AdmissionList, SigningKey};
 use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, ServiceIdentity};
 use baton_runtime::config::Config;
 use baton_runtime::lifecycle::Lifecycle;
@@ -78,15 +78,15 @@ struct Services {
 impl Stack {
     /// Starts all services; they serve when this returns, and end with the lifecycle.
     pub(crate) async fn start(setup: StackSetup) -> Result<Self, StackError> {
-        let tenants = TenantStates::default();
-        let services = Services::start(&setup, tenants.clone()).await?;
+        let admitted = AdmissionList::default();
+        let services = Services::start(&setup, &admitted).await?;
         let switch = GrpcChannel::anonymous(&setup.switch, setup.clock.clone())?;
         let StackSetup { config, clock, key, lifecycle, public, internal, health, .. } = setup;
         let longest = Duration::from_hours(24) * config.auth.max_token_days;
         let builder = |limits| ServerBuilder::new(clock.clone(), key.verifier().with_longest(longest)).limits(limits);
         let events = EventApi::new(services.bus.clone());
         let public = services
-            .add_public(builder(ServerLimits::from(&config)).tenants(tenants).web(config.server.web_origins.clone()))
+            .add_public(builder(ServerLimits::from(&config)).admitting(admitted).web(config.server.web_origins.clone()))
             .add_service(events.into_server())
             .add_service(SimulatorForward::server(switch))
             .on(public);
@@ -170,13 +170,19 @@ async fn ended<E: std::error::Error>(
 }
 
 impl Services {
-    async fn start(setup: &StackSetup, tenants: TenantStates) -> Result<Self, StackError> {
+    async fn start(setup: &StackSetup, admitted: &AdmissionList) -> Result<Self, StackError> {
         let bus = open_events(&setup.folder, &setup.clock, &setup.lifecycle).await?;
         let config = &setup.config;
         let switch = Arc::new(SimulatedSwitch::new(&setup.channel(&setup.switch, "telephony")?));
         let (transfer, presence, routing, recording, telephony) = tokio::try_join!(
-            started("transfer", baton_transfer::start(setup.context("transfer", &bus, &config.transfer)?, tenants)),
-            started("presence", baton_presence::start(setup.context("presence", &bus, &config.presence)?)),
+            started(
+                "transfer",
+                baton_transfer::start(setup.context("transfer", &bus, &config.transfer)?, admitted.clone())
+            ),
+            started(
+                "presence",
+                baton_presence::start(setup.context("presence", &bus, &config.presence)?, admitted.clone())
+            ),
             started("routing", baton_routing::start(setup.context("routing", &bus, &config.routing)?)),
             started("recording", baton_recording::start(setup.context("recording", &bus, &config.recording)?)),
             started("telephony", baton_telephony::start(setup.context("telephony", &bus, &config.telephony)?, switch)),

@@ -17,7 +17,8 @@ pub(crate) async fn open() -> (Arc<PresenceCore>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let db = Db::open(folder.path().join("presence.db")).await.unwrap();
     db.migrate(&sqlx::migrate!()).await.unwrap();
-    let core = PresenceCore::read(db, Clock::real(), Lifecycle::new(), 15_000_000).await.unwrap();
+    let core = PresenceCore::read(db, Clock::real(), Lifecycle::new(), 15_000_000, AdmissionList::default());
+    let core = core.await.unwrap();
     (Arc::new(core), folder)
 }
 

@@ -4,6 +4,7 @@ use baton_api::error::ErrorReason;
 use baton_api::event::v1::Change;
 use baton_api::{ApiError, name};
 use tonic::Status;
+use uuid::Uuid;
 
 use super::teams::team_changed;
 use crate::edit::Edit;
@@ -11,6 +12,7 @@ use crate::events;
 use crate::ids::AgentId;
 use crate::record::{AgentProfile, AgentRecord, ProfileChange};
 use crate::status::AgentStatus;
+use crate::store::deleted_ids::{self, DeletedSort};
 use crate::store::{agents, names, statuses, teams};
 use baton_store::Etag;
 
@@ -20,6 +22,7 @@ pub(crate) async fn create_agent(
     profile: &AgentProfile,
 ) -> Result<AgentRecord, Status> {
     refuse_twin(edit, id, &profile.name).await?;
+    refuse_former(edit, DeletedSort::Agent, id.0).await?;
     if !agents::insert(edit.tx, edit.context.tenant, id, profile, &Etag::new(baton_runtime::ids::new_uuid())).await? {
         let message = "There is an agent with this id. Leave the id empty to get a fresh one.";
         return Err(ApiError::already_exists("agent", message).into());
@@ -65,6 +68,7 @@ pub(crate) async fn delete_agent(edit: &mut Edit<'_>, id: AgentId) -> Result<(),
     }
     let teams = teams::of_agent(edit.tx, edit.context.tenant, id).await?;
     agents::delete(edit.tx, edit.context.tenant, id).await?;
+    deleted_ids::insert(edit.tx, edit.context.tenant, DeletedSort::Agent, id.0, edit.now_us()).await?;
     for team in teams {
         team_changed(edit, team, Change::Updated).await?;
     }
@@ -78,6 +82,22 @@ async fn refuse_twin(edit: &mut Edit<'_>, id: AgentId, name: &str) -> Result<(),
         Some(other) => Err(confusable("agent.name", "agent", other).into()),
         None => Ok(()),
     }
+}
+
+/// Refuses the id of something that was deleted: whoever gets it would inherit its past (S6).
+pub(super) async fn refuse_former(edit: &mut Edit<'_>, what: DeletedSort, id: Uuid) -> Result<(), Status> {
+    if deleted_ids::contains(edit.tx, edit.context.tenant, what, id).await? {
+        let (resource, message) = match what {
+            DeletedSort::Agent => {
+                ("agent", "This was the id of an agent who was deleted. Leave it empty to get a fresh one.")
+            }
+            DeletedSort::Team => {
+                ("team", "This was the id of a team that was deleted. Leave it empty to get a fresh one.")
+            }
+        };
+        return Err(ApiError::already_exists(resource, message).into());
+    }
+    Ok(())
 }
 
 /// The refusal of a name that looks like another one.

@@ -9,8 +9,9 @@ use tonic::Status;
 use crate::edit::Edit;
 use crate::events;
 use crate::ids::{AgentId, TeamId};
-use crate::ops::agents::confusable;
+use crate::ops::agents::{confusable, refuse_former};
 use crate::record::{TeamChange, TeamRecord};
+use crate::store::deleted_ids::{self, DeletedSort};
 use crate::store::{names, teams};
 use baton_store::Etag;
 
@@ -24,6 +25,7 @@ pub(crate) async fn create_team(
     members: &BTreeSet<AgentId>,
 ) -> Result<TeamRecord, Status> {
     refuse_twin(edit, id, name).await?;
+    refuse_former(edit, DeletedSort::Team, id.0).await?;
     if !teams::insert(edit.tx, edit.context.tenant, id, name, &Etag::new(baton_runtime::ids::new_uuid())).await? {
         let message = "There is a team with this id. Leave the id empty to get a fresh one.";
         return Err(ApiError::already_exists("team", message).into());
@@ -86,6 +88,7 @@ pub(crate) async fn delete_team(edit: &mut Edit<'_>, id: TeamId) -> Result<(), S
     if !teams::delete(edit.tx, edit.context.tenant, id).await? {
         return Err(ApiError::not_found("team").into());
     }
+    deleted_ids::insert(edit.tx, edit.context.tenant, DeletedSort::Team, id.0, edit.now_us()).await?;
     edit.touch_team(id);
     Ok(events::team_changed(edit.tx, edit.context, id, Change::Deleted, None).await?)
 }

@@ -4,6 +4,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod claims;
+pub(crate) mod deleted_ids;
 pub(crate) mod names;
 pub(crate) mod records;
 pub(crate) mod statuses;

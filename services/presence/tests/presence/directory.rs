@@ -4,7 +4,8 @@ use baton_api::error::{ApiError, ErrorReason};
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
 use baton_api::presence::v1::{
     Agent, CreateAgentRequest, CreateTeamRequest, DeleteAgentRequest, DeleteTeamRequest, GetAgentRequest,
-    ListAgentsRequest, ListTargetsRequest, ListTeamsRequest, TargetFilter, Team, UpdateAgentRequest, UpdateTeamRequest,
+    ListAgentsRequest, ListInboxRequest, ListTargetsRequest, ListTeamsRequest, TargetFilter, Team, UpdateAgentRequest,
+    UpdateTeamRequest, WatchTargetsRequest,
 };
 use baton_runtime::auth::Role;
 use sqlx::Connection as _;
@@ -184,4 +185,36 @@ async fn f10_names_are_found_however_they_are_written_also_those_that_a_version_
     let next = ListAgentsRequest { page_token: first.next_page_token, ..request };
     let second = world.directory(Role::Admin).list_agents(next).await.unwrap().into_inner();
     assert_eq!((first.agents[0].name.as_str(), second.agents[0].name.as_str()), ("Ada", "Gro\u{df}"));
+}
+
+#[tokio::test]
+async fn s6_a_deleted_agents_token_and_id_are_good_for_nothing_more() {
+    let mut world = World::new().await;
+    let (bob, team) = (world.agent("Bob").await, world.team("Sales", &[]).await);
+    let read = async |world: &World| {
+        world.presence(bob).list_inbox(ListInboxRequest::default()).await.map(drop).map_err(|it| reason(&it))
+    };
+    assert_eq!(read(&world).await, Ok(()));
+    let mut watch = world.presence(bob).watch_targets(WatchTargetsRequest::default()).await.unwrap().into_inner();
+    watch.message().await.unwrap();
+    let mut directory = world.directory(Role::Admin);
+    directory.delete_agent(DeleteAgentRequest { request_id: fresh(), agent_id: bob.to_string() }).await.unwrap();
+    directory.delete_team(DeleteTeamRequest { request_id: fresh(), team_id: team.to_string() }).await.unwrap();
+    let end = loop {
+        if let Err(status) = watch.message().await {
+            break status;
+        }
+    };
+    assert_eq!(reason(&end), ErrorReason::AgentDeleted, "a stream that was open");
+    for _ in 0..2 {
+        assert_eq!(read(&world).await, Err(ErrorReason::AgentDeleted));
+        let mut directory = world.directory(Role::Admin);
+        let agent = Some(Agent { agent_id: bob.to_string(), ..ada() });
+        let status = directory.create_agent(CreateAgentRequest { request_id: fresh(), agent }).await.unwrap_err();
+        assert_eq!(reason(&status), ErrorReason::AlreadyExists);
+        let team = Some(Team { team_id: team.to_string(), name: "Sales".to_owned(), ..Team::default() });
+        let status = directory.create_team(CreateTeamRequest { request_id: fresh(), team }).await.unwrap_err();
+        assert_eq!(reason(&status), ErrorReason::AlreadyExists);
+        world.restart().await;
+    }
 }

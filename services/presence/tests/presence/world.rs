@@ -21,7 +21,7 @@ use baton_api::transfer::v1::{
 };
 use baton_bus::{Bus, EventLog};
 use baton_runtime::Clock;
-use baton_runtime::auth::{Caller, Role, SigningKey};
+use baton_runtime::auth::{AdmissionList, Caller, Role, SigningKey, TenantState};
 use baton_runtime::client::{GrpcChannel, InternalChannel, PublicChannel, ServiceIdentity};
 use baton_runtime::clock::BusyGuard;
 use baton_runtime::config::PresenceConfig;
@@ -35,6 +35,7 @@ use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 pub(crate) const TENANT: &str = "acme";
+const OTHER_TENANT: &str = "other";
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
 
 /// Everything that a test needs.
@@ -191,7 +192,7 @@ impl Running {
     async fn start(folder: &TempDir, key: &SigningKey, clock: &Clock, bus: &Bus, transfer: &InternalChannel) -> Self {
         let lifecycle = Lifecycle::new();
         let ms = |it: u64| it.try_into().unwrap();
-        let service = baton_presence::start(ServiceContext {
+        let context = ServiceContext {
             name: "presence",
             folder: folder.path().to_owned(),
             config: PresenceConfig { lease_ms: ms(15_000) },
@@ -199,10 +200,12 @@ impl Running {
             lifecycle: lifecycle.clone(),
             bus: bus.clone(),
             peers: transfer.clone(),
-        })
-        .await
-        .unwrap();
-        let server = || ServerBuilder::new(clock.clone(), key.verifier());
+        };
+        let admitted = AdmissionList::default();
+        admitted.set(TENANT.parse().unwrap(), TenantState::Active);
+        admitted.set(OTHER_TENANT.parse().unwrap(), TenantState::Active);
+        let service = baton_presence::start(context, admitted.clone()).await.unwrap();
+        let server = || ServerBuilder::new(clock.clone(), key.verifier()).admitting(admitted.clone());
         let public = serve(service.add_public(server()), &lifecycle);
         let inside = serve(service.add_internal(server()), &lifecycle);
         Self { lifecycle, public, internal: internal(&inside, key, clock) }

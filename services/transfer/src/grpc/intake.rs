@@ -93,7 +93,7 @@ impl IntakeApi {
             .tenant
             .parse()
             .map_err(|_| ApiError::invalid_argument("tenant", "is no tenant: 1 to 63 of a-z, 0-9 and `-`"))?;
-        self.handler.tenants.states().check(&tenant)?;
+        self.handler.tenants.states().check_tenant(&tenant)?;
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if request.leg.is_empty() || request.leg.len() > MAX_LEG || !request.leg.bytes().all(plain) {
             return Err(ApiError::invalid_argument("leg", "is no name of a leg").into());

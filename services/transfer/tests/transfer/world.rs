@@ -16,7 +16,7 @@ use baton_api::{
 };
 use baton_bus::{Bus, EventLog, EventMatcher, Logged};
 use baton_runtime::{
-    auth::{Caller, Role, SigningKey, TenantState, TenantStates},
+    auth::{AdmissionList, Caller, Role, SigningKey, TenantState},
     client::{GrpcChannel, ServiceIdentity},
     clock::Clock,
     config::{Config, Millis, TransferConfig},
@@ -65,7 +65,7 @@ impl World {
             .add_service(ArchiveServiceServer::new(peers.clone()));
         let around = serve(around, &lifecycle);
         let identity = ServiceIdentity::new(key.clone(), "transfer");
-        let tenants = TenantStates::default();
+        let tenants = AdmissionList::default();
         tenants.set(TENANT.parse().unwrap(), TenantState::Active);
         let context = ServiceContext {
             name: "transfer",

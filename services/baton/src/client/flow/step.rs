@@ -122,7 +122,7 @@ mod tests {
         let ring = RingTeam { team_id: "s".to_owned(), ring_ms: 20_000, wait_ms: 120_000 };
         let step = CallFlowStep { step: Some(Step::RingTeam(ring)) };
         let names: Names = [("s".to_owned(), "Support".to_owned())].into_iter().collect();
-        assert_eq!(words(&step, &names), "ring team Support");
-        assert_eq!(words_with_times(&step, &names), "ring team Support, each for 20.0 s, 120.0 s in all");
+        assert_eq!(words(&step, &names, &[]), "ring team Support");
+        assert_eq!(words_with_times(&step, &names, &[]), "ring team Support, each for 20.0 s, 120.0 s in all");
     }
 }
