@@ -14,7 +14,8 @@ use crate::store::segments;
 pub(crate) const SYSTEM: &str = "system";
 
 /// Computes the recording's state anew; publishes `recording.stored` when it became complete (R4: after everything is
-/// stored, in the same transaction). Does nothing for a recording of which no event has come yet.
+/// stored, in the same transaction; after `recording.ended`, and once, also where a lost segment turns up later). Does
+/// nothing for a recording of which no event has come yet.
 pub(crate) async fn settle(tx: &mut Tx, tenant: &str, recording_id: &str, now_us: i64) -> Result<(), StoreError> {
     let Some(recording) = recordings::load(tx, tenant, recording_id).await? else { return Ok(()) };
     let known = recording.state()?;
@@ -23,12 +24,12 @@ pub(crate) async fn settle(tx: &mut Tx, tenant: &str, recording_id: &str, now_us
     }
     let rows = segments::load(tx, tenant, recording_id).await?;
     let states = rows.iter().map(segments::Row::state).collect::<Result<Vec<SegmentState>, _>>()?;
-    let state = state_of(recording.end_us.is_some(), &states);
+    let state = state_of(recording.end_seen, &states);
     if state == known {
         return Ok(());
     }
     recordings::set_state(tx, tenant, recording_id, state).await?;
-    if state == RecordingState::Recording {
+    if state == RecordingState::Recording || !recordings::announce(tx, tenant, recording_id).await? {
         return Ok(());
     }
     let duration_ms = rows.iter().map(segments::Row::duration_ms).sum();

@@ -180,8 +180,7 @@ impl World {
             self.event(interaction_id, end_us - 4_000_000, segment_started(&recording_id, segment_id, &[AGENT])).await;
             self.event(interaction_id, end_us - 1_000_000, segment_ended(&recording_id, segment_id, false)).await;
         }
-        let ended = RecordingEnded { recording_id: recording_id.clone() };
-        self.event(interaction_id, end_us, Data::RecordingEnded(ended)).await;
+        self.event(interaction_id, end_us, ended(&recording_id)).await;
         recording_id
     }
 
@@ -298,6 +297,10 @@ pub(crate) fn started(recording_id: &str, agent_id: &str) -> Data {
         direction: 1,
         by_hand: false,
     })
+}
+
+pub(crate) fn ended(recording_id: &str) -> Data {
+    Data::RecordingEnded(RecordingEnded { recording_id: recording_id.to_owned() })
 }
 
 pub(crate) fn segment_started(recording_id: &str, segment_id: &str, agent_ids: &[&str]) -> Data {
