@@ -17,7 +17,7 @@
 //!
 //! The switch is behind the port [`switch::SwitchPort`]. [`plan_acceptor`] fences and stores plans, [`link`] keeps the
 //! connection to the switch, [`name_registry`] knows which interaction a name on the switch belongs to, [`orphan`] handles
-//! calls, legs and rooms of no known interaction, and [`upload`] brings closed segments to the archive.
+//! calls, legs, rooms and recordings of no known interaction, and [`upload`] brings closed segments to the archive.
 
 pub mod fact;
 pub mod grpc;

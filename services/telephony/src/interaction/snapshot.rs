@@ -65,7 +65,7 @@ impl InteractionDriver {
     /// The plan's name of a room. It is empty for a room of another interaction: reported, that says that the leg is in no
     /// room of this one.
     fn plan_name(&self, on_switch: &str) -> String {
-        match InteractionId::of_room(on_switch) {
+        match InteractionId::of_name(on_switch) {
             Some((id, room)) if id == self.id => room.to_owned(),
             _ => String::new(),
         }

@@ -1,9 +1,10 @@
 //! Recordings on their way from the switch to the archive.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use baton_api::recording::v1::SegmentHeader;
-use baton_api::simulator::v1::LedgerAction;
+use baton_api::simulator::v1::{LedgerAction, LedgerEntry};
 use baton_api::transfer::v1::fact::Fact as FactContent;
 use baton_runtime::Clock;
 use baton_telephony::fact;
@@ -139,4 +140,31 @@ async fn an_archive_that_does_not_answer_holds_nobody_up_who_stops() {
         Clock::real().sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(stage.stop_telephony().await, Vec::<&str>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r5_a_file_that_the_switch_kept_after_it_was_to_delete_it_is_deleted_once_nobody_knows_it() {
+    let mut stage = Stage::open().await;
+    for restart in [false, true] {
+        stage.flaky.keeps_files.store(true, Ordering::SeqCst);
+        let plan = recorded(&stage, Files::Complete).await;
+        let id = plan.leg_id("s1");
+        stage.apply(&plan.ended().at(3)).await.unwrap();
+        stage.until_drained().await;
+        stage.until_uploaded().await;
+
+        stage.flaky.keeps_files.store(false, Ordering::SeqCst);
+        if restart {
+            stage.kill_telephony().await;
+            stage.start_telephony().await;
+        } else {
+            stage.wire.cut();
+            stage.wire.mend(stage.switch_address());
+        }
+        let is_deleted = |it: &LedgerEntry| it.action() == LedgerAction::RecordingDeleted && it.subject_id == id;
+        stage.until_ledger("the file is deleted", |ledger| ledger.iter().any(is_deleted)).await;
+        stage.until_uploaded().await;
+        let received = stage.peers.received().segments;
+        assert!(received.iter().filter(|(header, _)| header.segment_id == id).all(is_whole), "restart: {restart}");
+    }
 }

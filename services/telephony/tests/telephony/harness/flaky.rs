@@ -29,6 +29,8 @@ pub(crate) struct FlakySwitch {
     /// Dials are held back until `let_go`, and answered as unknown.
     pub(crate) slow_dial: AtomicBool,
     lost: Mutex<Vec<DialCall>>,
+    /// Deletions are answered, and files stay.
+    pub(crate) keeps_files: AtomicBool,
     pub(crate) files: Arc<Mutex<Files>>,
     /// Recordings that were fetched, each time.
     pub(crate) fetched: Mutex<Vec<String>>,
@@ -58,6 +60,7 @@ impl FlakySwitch {
             both: Barrier::new(2),
             slow_dial: AtomicBool::default(),
             lost: Mutex::default(),
+            keeps_files: AtomicBool::default(),
             files: Arc::default(),
             fetched: Mutex::default(),
             traces: Mutex::default(),
@@ -185,7 +188,7 @@ impl SwitchPort for FlakySwitch {
     }
 
     async fn delete_recording(&self, recording: &str) -> Result<(), SwitchPortError> {
-        self.inner.delete_recording(recording).await
+        if self.keeps_files.load(Ordering::SeqCst) { Ok(()) } else { self.inner.delete_recording(recording).await }
     }
 
     async fn exit(&self, exit: &str, leg: &str, mailbox: &str) -> Result<(), SwitchPortError> {
