@@ -9,7 +9,7 @@
 //! - *Readable* state (rooms, members, running recordings) is compared and corrected.
 //! - *Repeatable* commands (music, mute) are sent again after every move, and when a snapshot does not show their effect.
 //! - An [`operation`] (dial, announcement, exit, segment) happens at most once: it is written down before the switch is
-//!   asked, and the same id is never requested again. Its outcome is a fact; after two snapshots without it, it is *gone,
+//!   asked, and the same id is never requested again (but for a segment that a start finds was never requested). Its outcome is a fact; after two snapshots without it, it is *gone,
 //!   unknown*.
 //!
 //! Facts go the other way in the same manner: the last observation of each operation is kept, and [`report`]ed until the
