@@ -228,13 +228,14 @@ async fn access_nobody_connects_by_anothers_name(binary: PathBuf) -> anyhow::Res
 async fn access_n4_a_write_that_fails_is_a_failure(binary: PathBuf) -> anyhow::Result<()> {
     on_its_own(&binary, &[], async |target: &mut Embedded| {
         let data = target.data().to_string_lossy().into_owned();
-        let commands: [&[&str]; 8] = [
+        let commands: [&[&str]; 9] = [
             &["--help"],
             &["--version"],
             &["version", "-o", "yaml"],
             &["completions", "bash"],
             &["agent", "list", "--data", &data],
             &["recording", "list", "--json", "--data", &data],
+            &["recording", "accesses", "--data", &data],
             &["policy", "show", "--data", &data],
             &["token", "--role", "admin", "--subject", "eve", "--data", &data],
         ];

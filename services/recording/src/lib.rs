@@ -8,12 +8,13 @@
 //! `recording.stored` is written in the same transaction (R4).
 //!
 //! - [`audio`]: the storage, uploads, downloads.
-//! - [`projection`]: events to rows. [`state`], [`settle`]: rows to a state.
+//! - [`projection`]: events to rows. [`state`], [`settle`]: rows to a state. [`events`]: what is published.
 //! - [`ops`]: the operations of the API, one file each. [`grpc`]: the two services, thin.
 //! - [`retention`]: the deletion of old recordings.
 
 mod audio;
 mod core;
+mod events;
 mod grpc;
 mod ops;
 mod projection;

@@ -102,12 +102,11 @@ impl RecordingProjection {
         Ok(settle(tx, about.tenant, recording_id, about.time_us).await?)
     }
 
-    /// The end of an interaction ends its recordings.
+    /// The end of an interaction ends its tenures. Their recordings wait for their own ends, which come when the last
+    /// segment is closed.
     async fn interaction_ended(&self, tx: &mut Tx, about: &EventContext<'_>) -> Result<(), Failure> {
-        for recording_id in recordings::unended(tx, about.tenant, about.interaction_id).await? {
-            self.ended(tx, about, &recording_id).await?;
-        }
-        Ok(())
+        let expire_us = about.time_us.saturating_add(self.retention_us);
+        Ok(recordings::end_all(tx, about.tenant, about.interaction_id, about.time_us, expire_us).await?)
     }
 }
 

@@ -80,7 +80,7 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Marks segments that were announced and never sent as lost.
+    /// Marks segments that were announced and never sent as lost, and gives up waiting for the recording's end.
     async fn give_up(&self) -> Result<(), StoreError> {
         let now_us = self.core.clock.now_us();
         let before_us = now_us.saturating_sub(micros(GIVE_UP_AFTER));
@@ -92,6 +92,8 @@ impl Sweeper {
                     segments::lost(&mut tx, &row.tenant, &segment.segment_id, now_us).await?;
                 }
             }
+            let end_us = row.end_us.unwrap_or(now_us);
+            recordings::end(&mut tx, &row.tenant, &row.recording_id, end_us, row.expire_us).await?;
             settle(&mut tx, &row.tenant, &row.recording_id, now_us).await?;
             tx.commit().await?;
         }

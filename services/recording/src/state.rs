@@ -4,7 +4,7 @@
 //! audio the state is computed anew, and what is published follows from the difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RecordingState {
-    /// The tenure goes on, or audio is still expected.
+    /// The tenure goes on, or its end or audio is still expected.
     Recording,
     /// Every segment is stored and checked.
     Stored,

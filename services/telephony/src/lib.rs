@@ -9,15 +9,16 @@
 //! - *Readable* state (rooms, members, running recordings) is compared and corrected.
 //! - *Repeatable* commands (music, mute) are sent again after every move, and when a snapshot does not show their effect.
 //! - An [`operation`] (dial, announcement, exit, segment) happens at most once: it is written down before the switch is
-//!   asked, and the same id is never requested again. Its outcome is a fact; after two snapshots without it, it is *gone,
-//!   unknown*.
+//!   asked, and the same id is never requested again (but for a segment that a start finds was never requested). Its outcome
+//!   is a fact; after two snapshots without it, it is *gone, unknown*.
 //!
 //! Facts go the other way in the same manner: the last observation of each operation is kept, and [`report`]ed until the
 //! transfer service has committed it. So nothing has to be recovered after a crash: load, take a snapshot, compare.
 //!
 //! The switch is behind the port [`switch::SwitchPort`]. [`plan_acceptor`] fences and stores plans, [`link`] keeps the
-//! connection to the switch, `live_phones` knows which phones are busy, [`name_registry`] knows which interaction a name on the switch belongs to, [`orphan`] handles
-//! calls, legs and rooms of no known interaction, and [`upload`] brings closed segments to the archive.
+//! connection to the switch, `live_phones` knows which phones are busy, [`name_registry`] knows which interaction a name on the
+//! switch belongs to, [`orphan`] handles calls, legs, rooms and recordings of no known interaction, and [`upload`] brings closed
+//! segments to the archive.
 
 pub mod fact;
 pub mod grpc;

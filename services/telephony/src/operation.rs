@@ -1,7 +1,8 @@
 //! Operations on the switch that happen at most once: legs, announcements, exits, segments.
 //!
-//! An id stands for one attempt. The request is on disk before it goes to the switch, and is never made again. The last
-//! observation is kept with the operation; after a final one the operation is over.
+//! An id stands for one attempt. The request is on disk before it goes to the switch, and is never made again, but for a
+//! segment's of which a start finds that it was never made. The last observation is kept with the operation; after a final
+//! one the operation is over.
 
 use baton_api::transfer::v1::Fact;
 
@@ -91,6 +92,11 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// It was about to be requested of this run of the switch before the last start of the service, and was never seen.
+    pub fn is_left_to(&self, boot_id: &str) -> bool {
+        self.stamp == Stamp::default() && !self.confirmed && self.boot_id == boot_id
+    }
+
     /// The last observation is final.
     pub fn is_over(&self) -> bool {
         self.fact.as_ref().is_some_and(fact::is_final)

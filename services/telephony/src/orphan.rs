@@ -1,8 +1,9 @@
-//! Calls, legs and rooms on the switch that belong to no interaction that is known here.
+//! Calls, legs, rooms and recordings on the switch that belong to no interaction that is known here.
 //!
 //! The transfer service is notified of an inbound call until a plan claims the call. A leg that an earlier run of this
 //! service dialled is hung up only if the transfer service answers that it is not wanted: no answer is no reason. Legs that
-//! are neither inbound nor dialled by telephony are left alone.
+//! are neither inbound nor dialled by telephony are left alone. A recording of a finished interaction is there because the
+//! switch has lost its deletion: it is uploaded once more, which ends with another deletion.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_api::transfer::v1::{GetWantedRequest, OpenInteractionRequest, OpenInteractionResponse};
 use baton_api::{ApiError, ErrorKind};
 use baton_runtime::client::InternalChannel;
+use baton_store::Db;
 use baton_words::SwitchId;
 use parking_lot::Mutex;
 
@@ -19,7 +21,8 @@ use crate::name_registry::{NameRegistry, Orphans};
 use crate::plan::InteractionId;
 use crate::report::ReportContext;
 use crate::retry;
-use crate::switch::{InboundCall, SwitchPort, SwitchPortError, gone_is_done};
+use crate::store::{self, PersistError, StoreWrite};
+use crate::switch::{ClosedRecording, InboundCall, SwitchPort, SwitchPortError, gone_is_done};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -32,6 +35,7 @@ const MOST_QUESTIONS: usize = 64;
 
 /// Finds out what orphans are, and removes those that are not wanted.
 pub struct OrphanResolver {
+    pub db: Db,
     pub switch: Arc<dyn SwitchPort>,
     pub switch_id: SwitchId,
     pub context: ReportContext,
@@ -52,6 +56,10 @@ impl OrphanResolver {
         if !orphans.rooms.is_empty() {
             let this = Arc::clone(self);
             self.context.lifecycle.spawn("remove stray rooms", async move { this.destroy(orphans.rooms).await });
+        }
+        if !orphans.closed.is_empty() {
+            let this = Arc::clone(self);
+            self.context.lifecycle.spawn("upload left recordings", async move { this.upload(orphans.closed).await });
         }
     }
 
@@ -175,11 +183,28 @@ impl OrphanResolver {
     /// An interaction may have begun to use the room meanwhile: then the room is not empty, or is created again.
     async fn destroy(&self, rooms: Vec<String>) {
         for room in rooms {
-            let known = InteractionId::of_room(&room).is_some_and(|(id, _)| self.names.handle(&id).is_some());
+            let known = InteractionId::of_name(&room).is_some_and(|(id, _)| self.names.handle(&id).is_some());
             if !known && let Err(error) = gone_is_done(self.switch.destroy_room(&room).await) {
                 tracing::debug!(%error, "a stray room could not be removed");
             }
         }
+    }
+
+    async fn upload(&self, left: Vec<ClosedRecording>) {
+        for closed in left {
+            if let Err(error) = self.upload_if_finished(&closed).await {
+                tracing::debug!(%error, "what a recording belongs to can't be read; it is looked up again after the next snapshot");
+            }
+        }
+    }
+
+    async fn upload_if_finished(&self, closed: &ClosedRecording) -> Result<(), PersistError> {
+        let Some((interaction, _)) = InteractionId::of_name(&closed.recording) else { return Ok(()) };
+        if let Some(owner) = store::owner_if_finished(&self.db, interaction, &closed.recording).await? {
+            tracing::info!(segment.id = %closed.recording, "the switch still has a recording of a finished interaction");
+            self.context.journal.post(StoreWrite::Upload(owner.upload(closed, false))).await;
+        }
+        Ok(())
     }
 
     fn intake(&self) -> IntakeServiceClient<InternalChannel> {

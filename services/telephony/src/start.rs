@@ -100,7 +100,7 @@ pub async fn start(
     plan_acceptor.restore().await.map_err(StartError::other)?;
 
     let epoch = store::epoch(&db).await.map_err(StartError::other)?;
-    spawn_link(&context.config, &interaction_context, state, epoch);
+    spawn_link(&context.config, &interaction_context, &db, (state, epoch));
     let uploader = Uploader::new(db.clone(), switch, &context.peers, report.clone(), uploads);
     context.lifecycle.spawn("telephony uploads", uploader.run());
     prune(&report);
@@ -110,10 +110,11 @@ pub async fn start(
 fn spawn_link(
     config: &TelephonyConfig,
     context: &Arc<InteractionContext>,
-    state: watch::Sender<LinkState>,
-    epoch: i64,
+    db: &Db,
+    (state, epoch): (watch::Sender<LinkState>, i64),
 ) {
     let orphans = OrphanResolver {
+        db: db.clone(),
         switch: Arc::clone(&context.switch),
         switch_id: config.switch_id.clone(),
         context: context.report.clone(),

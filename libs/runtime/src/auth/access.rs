@@ -65,6 +65,7 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.recording.v1.RecordingService/DownloadRecording", LEADS),
     ("/baton.recording.v1.RecordingService/GetNumberSettings", DESK),
     ("/baton.recording.v1.RecordingService/GetRecording", READERS),
+    ("/baton.recording.v1.RecordingService/ListAccesses", ADMINS),
     ("/baton.recording.v1.RecordingService/ListNumberSettings", LEADS),
     ("/baton.recording.v1.RecordingService/ListRecordings", READERS),
     ("/baton.recording.v1.RecordingService/PauseRecording", DESK),

@@ -164,6 +164,10 @@ fn recording(data: &Data, names: &Names) -> Option<String> {
             if it.incomplete { ", some audio is lost" } else { "" }
         ),
         Data::RecordingDeleted(it) => format!("Recording {} is deleted.", end(&it.recording_id)),
+        Data::RecordingSettingsChanged(it) => {
+            let settings = it.settings.as_ref()?;
+            format!("Recorded on {} from now on: {}.", settings.number, word::recording_mode(settings.mode))
+        }
         _ => return None,
     })
 }

@@ -1,5 +1,6 @@
 //! `baton recording`.
 
+mod accesses;
 mod destination;
 
 use std::path::{Path, PathBuf};
@@ -52,6 +53,8 @@ pub(crate) enum RecordingSubcommand {
     },
     /// Save a recording as a WAV file.
     Download(RecordingDownloadArgs),
+    /// List who has downloaded audio, the last one first; for admins.
+    Accesses(accesses::AccessesArgs),
     /// Start recording a call by hand.
     Start(RecordingCallArgs),
     /// Stop what was started by hand.
@@ -123,6 +126,7 @@ pub(crate) async fn run(session: &ClientSession, command: RecordingSubcommand) -
         RecordingSubcommand::List { call, since, watch } => list(session, call.as_deref(), since, &watch).await,
         RecordingSubcommand::Show { id } => show(session, &id).await,
         RecordingSubcommand::Download(args) => save(session, args).await,
+        RecordingSubcommand::Accesses(args) => accesses::list(session, args).await,
         RecordingSubcommand::Start(args) => control(session, args, RecordingAction::Start).await,
         RecordingSubcommand::Stop(args) => control(session, args, RecordingAction::Stop).await,
         RecordingSubcommand::Pause(args) => control(session, args, RecordingAction::Pause).await,

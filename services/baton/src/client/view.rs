@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use baton_api::common::v1::actor::Kind;
-use baton_api::common::v1::{Customer, Direction};
+use baton_api::common::v1::{Actor, Customer, Direction};
 use baton_api::transfer::v1::interaction::State;
-use baton_api::transfer::v1::{Hop, Interaction, Note, Party, Transfer};
+use baton_api::transfer::v1::{Hop, Interaction, Party, Transfer};
 
 use super::event_text::Names;
 use super::output::Column;
@@ -22,7 +22,7 @@ pub(super) fn full_text(call: &Interaction, names: &Names, who: &str) -> String 
         line(&mut text, "hop", &hop_line(hop, call.direction(), names));
     }
     for note in &call.notes {
-        line(&mut text, "note", &format!("{} ({})", word::or_dash(&note.text), author(note, names)));
+        line(&mut text, "note", &format!("{} ({})", word::or_dash(&note.text), actor(note.author.as_ref(), names)));
     }
     for (key, value) in &call.data {
         line(&mut text, "data", &format!("{} = {}", word::one_line(key), word::one_line(value)));
@@ -30,13 +30,14 @@ pub(super) fn full_text(call: &Interaction, names: &Names, who: &str) -> String 
     text
 }
 
-fn author(note: &Note, names: &Names) -> String {
-    let Some(author) = &note.author else { return String::new() };
-    let own = match author.kind() {
-        Kind::Agent => names.of(&author.id),
-        _ => format!("{}, {}", word::one_line(&author.id), word::actor_kind(author.kind)),
+/// Empty for an actor that is not given.
+pub(super) fn actor(actor: Option<&Actor>, names: &Names) -> String {
+    let Some(actor) = actor else { return String::new() };
+    let own = match actor.kind() {
+        Kind::Agent => names.of(&actor.id),
+        _ => format!("{}, {}", word::one_line(&actor.id), word::actor_kind(actor.kind)),
     };
-    if author.for_agent_id.is_empty() { own } else { format!("{own}, for {}", names.of(&author.for_agent_id)) }
+    if actor.for_agent_id.is_empty() { own } else { format!("{own}, for {}", names.of(&actor.for_agent_id)) }
 }
 
 /// A call without its history; the allowed actions are those of `who`.
@@ -178,9 +179,8 @@ fn because(reason: i32) -> String {
 #[cfg(test)]
 mod tests {
     use baton_api::common::v1::{Action, Reason, Target, TransferPhase, target};
+    use baton_api::transfer::v1::Note;
     use baton_api::transfer::v1::party::Role;
-
-    use baton_api::common::v1::Actor;
 
     use super::*;
 
@@ -231,14 +231,15 @@ mod tests {
     }
 
     #[test]
-    fn a_note_names_its_author() {
-        let note = |kind: Kind, id: &str, for_agent: &str| Note {
-            author: Some(Actor { kind: kind.into(), id: id.to_owned(), for_agent_id: for_agent.to_owned() }),
-            ..Note::default()
+    fn an_actor_is_named() {
+        let text = |kind: Kind, id: &str, for_agent: &str| {
+            let it = Actor { kind: kind.into(), id: id.to_owned(), for_agent_id: for_agent.to_owned() };
+            actor(Some(&it), &names())
         };
-        assert_eq!(author(&note(Kind::Agent, "a", ""), &names()), "Ada");
-        assert_eq!(author(&note(Kind::Supervisor, "eve", ""), &names()), "eve, supervisor");
-        assert_eq!(author(&note(Kind::Service, "crm", "a"), &names()), "crm, service, for Ada");
+        assert_eq!(text(Kind::Agent, "a", ""), "Ada");
+        assert_eq!(text(Kind::Supervisor, "eve", ""), "eve, supervisor");
+        assert_eq!(text(Kind::Service, "crm", "a"), "crm, service, for Ada");
+        assert_eq!(actor(None, &names()), "");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 use super::parse::{self, Viewer};
 use crate::core::RecordingCore;
 use crate::ops::control::ControlRequest;
-use crate::ops::{control, delete, download, list, settings};
+use crate::ops::{accesses, control, delete, download, list, settings};
 
 #[derive(Debug)]
 pub struct RecordingApi {
@@ -118,6 +118,12 @@ impl RecordingService for RecordingApi {
     async fn download_recording(&self, request: Request<proto::DownloadRecordingRequest>) -> Answer<Chunks> {
         let chunks = download::start(&self.core, request.caller()?, request.get_ref()).await?;
         Ok(Response::new(Box::pin(chunks)))
+    }
+
+    async fn list_accesses(&self, request: Request<proto::ListAccessesRequest>) -> Answer<proto::ListAccessesResponse> {
+        let tenant = request.caller()?.tenant()?.as_str();
+        let response = accesses::list(&self.core, tenant, request.get_ref()).await?;
+        Ok(Response::new(response))
     }
 
     async fn delete_recording(

@@ -1,5 +1,6 @@
 //! The operations of the API, one file each.
 
+pub(crate) mod accesses;
 pub(crate) mod control;
 pub(crate) mod delete;
 pub(crate) mod download;

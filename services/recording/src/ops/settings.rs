@@ -13,6 +13,7 @@ use baton_store::{Etag, StoreError, idempotent};
 use tonic::Status;
 
 use crate::core::RecordingCore;
+use crate::events;
 use crate::grpc::parse;
 use crate::store::settings::{self, StoredSettings};
 
@@ -62,7 +63,9 @@ pub(crate) async fn update(
         }
         let after = StoredSettings { mode, etag: Etag::new(ids::new_uuid()), ..before };
         settings::put(tx, tenant, &after, now_us).await?;
-        Ok(UpdateNumberSettingsResponse { settings: Some(shown(after)) })
+        let after = shown(after);
+        events::settings_changed(tx, caller, &after, now_us).await?;
+        Ok(UpdateNumberSettingsResponse { settings: Some(after) })
     })
     .await
 }

@@ -34,6 +34,8 @@ pub(crate) struct Row {
     pub(crate) direction: i64,
     pub(crate) start_us: i64,
     pub(crate) end_us: Option<i64>,
+    /// No segment of it is new any more.
+    pub(crate) end_seen: bool,
     pub(crate) expire_us: i64,
     pub(crate) deleted_by: String,
 }
@@ -95,7 +97,7 @@ pub(crate) async fn begin(tx: &mut Tx, it: &TenureStart<'_>) -> Result<(), Store
     Ok(())
 }
 
-/// Records the end of the tenure.
+/// Records the end of the tenure, after which no segment is new.
 pub(crate) async fn end(
     tx: &mut Tx,
     tenant: &str,
@@ -104,7 +106,7 @@ pub(crate) async fn end(
     expire_us: i64,
 ) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
-        "UPDATE recordings SET end_us = $3, expire_us = $4 WHERE tenant = $1 AND recording_id = $2")
+        "UPDATE recordings SET end_us = $3, expire_us = $4, end_seen = TRUE WHERE tenant = $1 AND recording_id = $2")
         .bind(tenant)
         .bind(recording_id)
         .bind(end_us)
@@ -114,15 +116,24 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// The recordings of an interaction that have not ended.
-pub(crate) async fn unended(tx: &mut Tx, tenant: &str, interaction_id: &str) -> Result<Vec<String>, StoreError> {
-    Ok(on!(tx, conn => sqlx::query_scalar(
-        "SELECT recording_id FROM recordings WHERE tenant = $1 AND interaction_id = $2 AND end_us IS NULL
-         ORDER BY number")
+/// Records the end of the interaction as the end of its tenures that have none. Their own ends may still come.
+pub(crate) async fn end_all(
+    tx: &mut Tx,
+    tenant: &str,
+    interaction_id: &str,
+    end_us: i64,
+    expire_us: i64,
+) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query(
+        "UPDATE recordings SET end_us = $3, expire_us = $4
+         WHERE tenant = $1 AND interaction_id = $2 AND end_us IS NULL")
         .bind(tenant)
         .bind(interaction_id)
-        .fetch_all(conn)
-        .await)?)
+        .bind(end_us)
+        .bind(expire_us)
+        .execute(conn)
+        .await)?;
+    Ok(())
 }
 
 pub(crate) async fn set_state(
@@ -138,6 +149,18 @@ pub(crate) async fn set_state(
         .execute(conn)
         .await)?;
     Ok(())
+}
+
+/// Records that `recording.stored` is published. `false` if it was before.
+pub(crate) async fn announce(tx: &mut Tx, tenant: &str, recording_id: &str) -> Result<bool, StoreError> {
+    let rows = on!(tx, conn => sqlx::query(
+        "UPDATE recordings SET announced = TRUE WHERE tenant = $1 AND recording_id = $2 AND NOT announced")
+        .bind(tenant)
+        .bind(recording_id)
+        .execute(conn)
+        .await)?
+    .rows_affected();
+    Ok(rows == 1)
 }
 
 /// After this the recording can't be downloaded; its audio is [purged](purged) next. `by` is an actor. `false` if it was

@@ -2,13 +2,14 @@
 
 use baton_api::common::v1::ExclusionReason as Reason;
 use baton_api::event::v1::event_data::Data;
-use baton_api::event::v1::{InteractionEnded, RecordingExcluded, RecordingStored};
+use baton_api::event::v1::{InteractionEnded, RecordingDeleted, RecordingExcluded, RecordingStored};
 use baton_api::recording::v1::recording::State;
-use baton_api::recording::v1::{SegmentHeader, StoreSegmentRequest};
+use baton_api::recording::v1::{DeleteRecordingRequest, GetRecordingRequest, SegmentHeader, StoreSegmentRequest};
+use baton_runtime::ids;
 use prost_types::Timestamp;
 use tonic::Code;
 
-use crate::support::{AGENT, World, header, reason, samples, segment_ended, segment_started, started, wav};
+use crate::support::{AGENT, World, ended, header, reason, samples, segment_ended, segment_started, started, wav};
 
 const NOW_US: i64 = 1_900_000_000_000_000;
 const CALL: &str = "0192-a";
@@ -105,14 +106,56 @@ async fn a_segment_that_the_switch_could_not_write_is_lost_until_its_audio_comes
     world.event(CALL, NOW_US, started(&id, AGENT)).await;
     world.event(CALL, NOW_US, segment_started(&id, FIRST, &[AGENT])).await;
     world.event(CALL, NOW_US, segment_ended(&id, FIRST, true)).await;
-    world.event(CALL, NOW_US, Data::InteractionEnded(InteractionEnded::default())).await;
+    world.event(CALL, NOW_US, ended(&id)).await;
     let recording = world.in_state(&id, State::Incomplete).await;
     assert!(recording.segments[0].lost);
-    assert!(recording.end_time.is_some(), "the interaction's end is the tenure's end");
 
     world.send(header(CALL, FIRST), &wav(&[1; 8_000])).await.unwrap();
     let recording = world.in_state(&id, State::Stored).await;
     assert!(!recording.segments[0].lost);
+}
+
+/// What was published of the recording, up to its deletion.
+async fn published_until_deleted(world: &World, recording_id: &str, count: usize) -> Vec<Data> {
+    let request =
+        DeleteRecordingRequest { request_id: ids::new_uuid().to_string(), recording_id: recording_id.to_owned() };
+    world.supervisor().delete_recording(request).await.unwrap();
+    world.published(count).await.into_iter().map(|it| it.1).collect()
+}
+
+fn deleted(recording_id: &str) -> Data {
+    Data::RecordingDeleted(RecordingDeleted { recording_id: recording_id.to_owned(), expired: false })
+}
+
+#[tokio::test]
+async fn r4_a_recording_whose_interaction_has_ended_waits_for_its_own_end_and_is_announced_once() {
+    let world = World::start().await;
+    let id = format!("{CALL}-recording-1");
+    world.event(CALL, NOW_US, started(&id, AGENT)).await;
+    world.event(CALL, NOW_US, segment_started(&id, FIRST, &[AGENT])).await;
+    world.event(CALL, NOW_US, segment_ended(&id, FIRST, false)).await;
+    world.send(header(CALL, FIRST), &wav(&[1; 8_000])).await.unwrap();
+    world.event(CALL, NOW_US, Data::InteractionEnded(InteractionEnded::default())).await;
+    world.heard_of(&id).await;
+    let request = GetRecordingRequest { recording_id: id.clone() };
+    let recording = world.supervisor().get_recording(request).await.unwrap().into_inner().recording.unwrap();
+    assert_eq!(recording.state(), State::Recording, "a segment may still be closing");
+
+    world.event(CALL, NOW_US, segment_ended(&id, SECOND, true)).await;
+    world.event(CALL, NOW_US, ended(&id)).await;
+    world.in_state(&id, State::Incomplete).await;
+    assert_eq!(published_until_deleted(&world, &id, 2).await, [stored(true, 1_000), deleted(&id)]);
+}
+
+#[tokio::test]
+async fn r4_audio_that_turns_up_after_it_was_lost_completes_the_recording_and_is_not_announced_again() {
+    let world = World::start().await;
+    let id = world.tenure(CALL, &[FIRST], NOW_US).await;
+    world.send(SegmentHeader { lost: true, ..header(CALL, FIRST) }, &[]).await.unwrap();
+    world.in_state(&id, State::Incomplete).await;
+    world.send(header(CALL, FIRST), &wav(&[1; 8_000])).await.unwrap();
+    world.in_state(&id, State::Stored).await;
+    assert_eq!(published_until_deleted(&world, &id, 2).await, [stored(true, 0), deleted(&id)]);
 }
 
 #[tokio::test]
@@ -130,10 +173,10 @@ async fn a_segment_that_failed_in_the_middle_is_waited_for() {
     let id = format!("{CALL}-recording-1");
     world.event(CALL, NOW_US, started(&id, AGENT)).await;
     world.event(CALL, NOW_US, segment_started(&id, FIRST, &[AGENT])).await;
-    let Data::RecordingSegmentEnded(mut ended) = segment_ended(&id, FIRST, true) else { unreachable!() };
-    ended.start_time = Some(Timestamp { seconds: 1, nanos: 0 });
-    world.event(CALL, NOW_US, Data::RecordingSegmentEnded(ended)).await;
-    world.event(CALL, NOW_US, Data::InteractionEnded(InteractionEnded::default())).await;
+    let Data::RecordingSegmentEnded(mut failed) = segment_ended(&id, FIRST, true) else { unreachable!() };
+    failed.start_time = Some(Timestamp { seconds: 1, nanos: 0 });
+    world.event(CALL, NOW_US, Data::RecordingSegmentEnded(failed)).await;
+    world.event(CALL, NOW_US, ended(&id)).await;
     let later = world.tenure("0192f0c1-0000-7000-8000-00000000beef", &[], NOW_US).await;
     world.in_state(&later, State::Stored).await;
     world.in_state(&id, State::Recording).await;
@@ -157,7 +200,7 @@ async fn the_manifest_says_what_was_left_out_and_why() {
         };
         world.event(CALL, NOW_US, Data::RecordingExcluded(excluded)).await;
     }
-    world.event(CALL, NOW_US, Data::InteractionEnded(InteractionEnded::default())).await;
+    world.event(CALL, NOW_US, ended(&id)).await;
     let recording = world.in_state(&id, State::Stored).await;
     let excluded: Vec<_> = recording
         .excluded

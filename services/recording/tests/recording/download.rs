@@ -1,11 +1,15 @@
 //! Downloads of whole recordings and single segments, each with an entry in the access log.
 
+use baton_api::common::v1::Actor;
+use baton_api::common::v1::actor::Kind;
 use baton_api::recording::v1::recording::State;
-use baton_api::recording::v1::{DeleteRecordingRequest, DownloadRecordingRequest};
-use baton_store::on;
+use baton_api::recording::v1::{
+    DeleteRecordingRequest, DownloadRecordingRequest, ListAccessesRequest, RecordingAccess,
+};
+use baton_runtime::auth::Role;
 use tonic::Code;
 
-use crate::support::{World, eventually, header, reason, samples, wav};
+use crate::support::{TENANT, World, eventually, header, reason, samples, wav};
 
 const NOW_US: i64 = 1_900_000_000_000_000;
 const CALL: &str = "0192-a";
@@ -46,14 +50,54 @@ async fn every_download_is_logged_and_no_refusal_is() {
     world.download(&id, "").await.unwrap();
     world.download(&id, FIRST).await.unwrap();
     world.download(&id, "0192-a-segment-9").await.unwrap_err();
-    let mut reader = world.service.db().read().await.unwrap();
-    let log: Vec<(String, String, String)> = on!(reader, conn => sqlx::query_as(
-        "SELECT recording_id, segment_id, subject FROM downloads WHERE tenant = 'acme' AND role = 'supervisor' ORDER BY at_us")
-        .fetch_all(conn)
-        .await)
-    .unwrap();
-    let entry = |segment: &str| (id.clone(), segment.to_owned(), "sue".to_owned());
-    assert_eq!(log, [entry(""), entry(FIRST)]);
+    let accesses = accesses(&world, TENANT, &id, 9).await;
+    let seen: Vec<_> = accesses.iter().map(|it| (it.recording_id.as_str(), it.segment_id.as_str())).collect();
+    assert_eq!(seen, [(id.as_str(), FIRST), (id.as_str(), "")]);
+}
+
+/// All pages of who was given audio of the recording, or of any where it is empty, as an admin.
+async fn accesses(world: &World, tenant: &str, recording_id: &str, page_size: i32) -> Vec<RecordingAccess> {
+    let mut admin = world.client(tenant, "ann", Role::Admin);
+    let (mut all, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = ListAccessesRequest { recording_id: recording_id.into(), page_size, page_token };
+        let page = admin.list_accesses(request).await.unwrap().into_inner();
+        assert!(page.accesses.len() <= page_size as usize);
+        all.extend(page.accesses);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return all;
+        }
+    }
+}
+
+#[tokio::test]
+async fn s10_an_admin_sees_who_has_listened_the_last_first_also_after_the_deletion() {
+    let world = World::start().await;
+    let ids = [world.stored(CALL, &[1; 80], NOW_US).await, world.stored("0193-b", &[1; 80], NOW_US).await];
+    for id in [&ids[0], &ids[1], &ids[0]] {
+        world.in_state(id, State::Stored).await;
+        world.download(id, "").await.unwrap();
+    }
+    let delete = DeleteRecordingRequest { request_id: "r1".into(), recording_id: ids[0].clone() };
+    world.supervisor().delete_recording(delete).await.unwrap();
+
+    for page_size in [1, 2, 9] {
+        let all = accesses(&world, TENANT, "", page_size).await;
+        let seen: Vec<_> = all.iter().map(|it| it.recording_id.as_str()).collect();
+        assert_eq!(seen, [ids[0].as_str(), ids[1].as_str(), ids[0].as_str()]);
+        let sue = Actor { kind: Kind::Supervisor.into(), id: "sue".into(), for_agent_id: String::new() };
+        assert!(all.iter().all(|it| it.actor.as_ref() == Some(&sue) && it.time.is_some()), "{all:?}");
+        assert_eq!(accesses(&world, TENANT, &ids[1], page_size).await, all[1..2]);
+    }
+    assert_eq!(accesses(&world, "other", &ids[0], 9).await, []);
+    for role in [Role::Supervisor, Role::Agent, Role::Analyst] {
+        let refused = world.client(TENANT, "sue", role).list_accesses(ListAccessesRequest::default()).await;
+        assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied, "{role}");
+    }
+    let bad = ListAccessesRequest { page_token: "x".into(), ..ListAccessesRequest::default() };
+    let refused = world.client(TENANT, "ann", Role::Admin).list_accesses(bad).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
 }
 
 /// A recording of two segments; the first is longer than what is buffered for a client that does not read.

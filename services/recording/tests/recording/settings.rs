@@ -2,6 +2,8 @@
 
 use baton_api::ApiError;
 use baton_api::common::v1::RecordingMode;
+use baton_api::event::v1::RecordingSettingsChanged;
+use baton_api::event::v1::event_data::Data;
 use baton_api::recording::v1::{
     GetNumberSettingsRequest, ListNumberSettingsRequest, NumberRecordingSettings, ResolveModeRequest,
     UpdateNumberSettingsRequest,
@@ -188,4 +190,21 @@ async fn what_cannot_be_set_is_refused_with_the_fields() {
     let mut supervisor = world.supervisor();
     let status = supervisor.update_number_settings(set("r1", NUMBER, RecordingMode::All)).await.unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn s10_what_is_set_is_published_with_who_set_it_and_what_stays_the_same_is_not() {
+    let world = World::start().await;
+    let mut admin = world.client(TENANT, "ann", Role::Admin);
+    let mut expected = Vec::new();
+    for (request_id, mode) in [("r1", RecordingMode::All), ("r2", RecordingMode::All), ("r3", RecordingMode::Incoming)]
+    {
+        let answer = admin.update_number_settings(set(request_id, NUMBER, mode)).await.unwrap().into_inner();
+        expected.push(Data::RecordingSettingsChanged(RecordingSettingsChanged { settings: answer.settings }));
+    }
+    expected.remove(1);
+    let published = world.published(2).await;
+    let subjects: Vec<_> = published.iter().map(|(it, _)| (it.aggregate.as_str(), it.actor.as_str())).collect();
+    assert_eq!(subjects, [("number/+4930123456", "admin/ann"); 2]);
+    assert_eq!(published.into_iter().map(|it| it.1).collect::<Vec<_>>(), expected);
 }

@@ -17,7 +17,6 @@ use baton_api::recording::v1::store_segment_request::Message;
 use baton_api::transfer::v1 as transfer;
 use baton_api::transfer::v1::intake_service_server::{IntakeService, IntakeServiceServer};
 use baton_bus::{Bus, Envelope, EventLog, EventMatcher};
-use baton_recording::RecordingService;
 use baton_runtime::auth::{Caller, Role, SigningKey};
 use baton_runtime::client::{GrpcChannel, ServiceIdentity};
 use baton_runtime::clock::Clock;
@@ -92,7 +91,6 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) bus: Bus,
     pub(crate) intake: Intake,
-    pub(crate) service: RecordingService,
     key: SigningKey,
     address: String,
     lifecycle: Lifecycle,
@@ -125,7 +123,7 @@ impl World {
         let server = service.add_public(ServerBuilder::new(clock.clone(), key.verifier()));
         let server = service.add_internal(server);
         let address = serve(server, &lifecycle);
-        Self { folder, clock, bus, intake, service, key, address, lifecycle, sequences: Mutex::default() }
+        Self { folder, clock, bus, intake, key, address, lifecycle, sequences: Mutex::default() }
     }
 
     /// A client with a token of this role.
@@ -180,8 +178,7 @@ impl World {
             self.event(interaction_id, end_us - 4_000_000, segment_started(&recording_id, segment_id, &[AGENT])).await;
             self.event(interaction_id, end_us - 1_000_000, segment_ended(&recording_id, segment_id, false)).await;
         }
-        let ended = RecordingEnded { recording_id: recording_id.clone() };
-        self.event(interaction_id, end_us, Data::RecordingEnded(ended)).await;
+        self.event(interaction_id, end_us, ended(&recording_id)).await;
         recording_id
     }
 
@@ -228,7 +225,8 @@ impl World {
 
     /// What this service has published, once there are so many events.
     pub(crate) async fn published(&self, count: usize) -> Vec<(Envelope, Data)> {
-        let filter = EventMatcher::types(["recording.stored", "recording.deleted"]).unwrap();
+        let types = ["recording.stored", "recording.deleted", "recording.settings_changed"];
+        let filter = EventMatcher::types(types).unwrap();
         eventually(&format!("{count} events are published"), async || {
             let page = self.bus.read(0, &filter, 100).await.unwrap();
             let decode = |it: baton_bus::Logged| {
@@ -298,6 +296,10 @@ pub(crate) fn started(recording_id: &str, agent_id: &str) -> Data {
         direction: 1,
         by_hand: false,
     })
+}
+
+pub(crate) fn ended(recording_id: &str) -> Data {
+    Data::RecordingEnded(RecordingEnded { recording_id: recording_id.to_owned() })
 }
 
 pub(crate) fn segment_started(recording_id: &str, segment_id: &str, agent_ids: &[&str]) -> Data {

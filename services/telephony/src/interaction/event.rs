@@ -1,13 +1,10 @@
 //! Events of the switch for one interaction.
 
-use baton_api::recording::v1::SegmentHeader;
-use prost::Message as _;
-
 use super::InteractionDriver;
 use crate::fact;
 use crate::observed::ObservedLeg;
 use crate::operation::OperationKey;
-use crate::store::{StoreWrite, UploadRow};
+use crate::store::{SegmentOwner, StoreWrite};
 use crate::switch::{ClosedRecording, ExitEnd, LegEnding, LegProgress, SwitchEvent, SwitchEventKind};
 
 impl InteractionDriver {
@@ -90,23 +87,12 @@ impl InteractionDriver {
     fn upload(&mut self, key: &OperationKey, closed: &ClosedRecording, lost: bool) {
         let (Some(operation), Some(plan)) = (self.observed.operations.get_mut(key), &self.plan) else { return };
         operation.missing_since_us = None;
-        let header = SegmentHeader {
+        let owner = SegmentOwner {
             tenant: plan.tenant.clone(),
-            interaction_id: self.id.to_string(),
+            interaction: self.id.clone(),
             recording_id: operation.detail.clone(),
-            segment_id: key.id.clone(),
-            started_at_us: closed.started_at_us,
-            ended_at_us: closed.ended_at_us,
-            sha256: closed.sha256.clone(),
-            torn: closed.torn,
-            lost,
         };
-        self.writes.push(StoreWrite::Upload(UploadRow {
-            segment: key.id.clone(),
-            header: header.encode_to_vec(),
-            lost,
-            ..UploadRow::default()
-        }));
+        self.writes.push(StoreWrite::Upload(owner.upload(closed, lost)));
     }
 
     /// A committed upload is the task of the uploader. The next snapshot shows a segment whose upload was not committed

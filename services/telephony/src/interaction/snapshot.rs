@@ -1,7 +1,8 @@
 //! A snapshot corrects the observed state of one interaction, and shows which operations are missing on the switch.
 //!
 //! An operation that was on the switch and is missing has ended in a gap between two sessions. One that was requested and
-//! never shown is *gone, unknown* after two snapshots a second apart: the request may have been on its way at the first.
+//! never shown is *gone, unknown* after two snapshots a second apart: the request may have been on its way at the first. A
+//! segment's that was to be made when the service stopped can't be (the switch refuses older epochs), and is made now.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +66,7 @@ impl InteractionDriver {
     /// The plan's name of a room. It is empty for a room of another interaction: reported, that says that the leg is in no
     /// room of this one.
     fn plan_name(&self, on_switch: &str) -> String {
-        match InteractionId::of_room(on_switch) {
+        match InteractionId::of_name(on_switch) {
             Some((id, room)) if id == self.id => room.to_owned(),
             _ => String::new(),
         }
@@ -106,6 +107,9 @@ impl InteractionDriver {
             }
             match operation.missing_since_us {
                 _ if is_present => operation.missing_since_us = None,
+                _ if key.kind == OperationKind::Segment && operation.is_left_to(&self.boot_id) => {
+                    self.begin_or_withdraw(&key, now_us);
+                }
                 None if !operation.confirmed || awaits_file => operation.missing_since_us = Some(now_us),
                 Some(first_us) if now_us - first_us < micros(SECOND_SNAPSHOT) => {}
                 _ => self.conclude(&key, now_us),
@@ -132,18 +136,19 @@ impl InteractionDriver {
             OperationKind::Leg => drop(self.ended_unheard.insert(key.clone())),
             OperationKind::Announcement => self.observe(key, fact::announcement_over(&key.id), now_us),
             OperationKind::Exit => self.observe(key, fact::exit_over(&key.id, ExitEnd::Unknown), now_us),
-            OperationKind::Segment => self.segment_gone(key, now_us),
+            // The archive ignores it for audio that it has.
+            OperationKind::Segment => self.recording_lost(&key.id, now_us),
             OperationKind::SwitchLoss => {}
         }
     }
 
-    /// The file is not on the switch. A segment that was closed before the service started is in the archive already.
-    fn segment_gone(&mut self, key: &OperationKey, now_us: i64) {
-        let Some(operation) = self.observed.operations.get_mut(key) else { return };
-        if operation.is_over() && operation.stamp == Stamp::default() {
-            operation.upload_stored = true;
+    /// The segment was to be requested when the service stopped, and was not.
+    fn begin_or_withdraw(&mut self, key: &OperationKey, now_us: i64) {
+        let Some(plan) = &self.plan else { return };
+        if plan.segment.as_ref().is_some_and(|it| it.id == key.id) {
+            self.observed.operations.remove(key);
         } else {
-            self.recording_lost(&key.id, now_us);
+            self.observe(key, fact::segment_never_begun(&key.id), now_us);
         }
     }
 

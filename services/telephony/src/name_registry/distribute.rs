@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{InteractionMessage, NameRegistry, RegistryState, Routed, SnapshotSlice, SwitchName};
 use crate::operation::{OperationKind, Stamp};
 use crate::plan::InteractionId;
-use crate::switch::{InboundCall, LegEnding, LegOrigin, LegSnapshot, SwitchSnapshot};
+use crate::switch::{ClosedRecording, InboundCall, LegEnding, LegOrigin, LegSnapshot, SwitchSnapshot};
 
 /// A call that ended unclaimed is kept this long, because a plan may still claim it.
 const ENDED_CALL_KEPT_US: i64 = 600_000_000;
@@ -19,6 +19,8 @@ pub struct Orphans {
     pub legs: Vec<(String, InteractionId)>,
     /// Empty rooms of interactions that have no task.
     pub rooms: Vec<String>,
+    /// Recordings whose file can be fetched.
+    pub closed: Vec<ClosedRecording>,
 }
 
 impl NameRegistry {
@@ -56,7 +58,7 @@ impl RegistryState {
             }
         }
         for room in snapshot.rooms {
-            let Some((id, _)) = InteractionId::of_room(&room.name) else { continue };
+            let Some((id, _)) = InteractionId::of_name(&room.name) else { continue };
             match slices.get_mut(&id) {
                 Some(slice) => slice.rooms.push(room),
                 None if room.empty => orphans.rooms.push(room.name),
@@ -74,8 +76,9 @@ impl RegistryState {
             }
         }
         for closed in snapshot.closed {
-            if let Some(slice) = self.slice_of(OperationKind::Segment, &closed.recording, slices) {
-                slice.closed.push(closed);
+            match self.slice_of(OperationKind::Segment, &closed.recording, slices) {
+                Some(slice) => slice.closed.push(closed),
+                None => orphans.closed.push(closed),
             }
         }
     }

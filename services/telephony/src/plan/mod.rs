@@ -32,10 +32,10 @@ impl InteractionId {
         format!("{}-{room}", self.0)
     }
 
-    /// The interaction and the plan's name of a room on the switch; `None` when the room is not ours.
-    pub fn of_room(on_switch: &str) -> Option<(Self, &str)> {
-        let (id, room) = on_switch.rsplit_once('-')?;
-        Some((Self::parse(id)?, room))
+    /// The interaction, and the rest of the name, of a room or a segment on the switch; `None` when it is not ours.
+    pub fn of_name(on_switch: &str) -> Option<(Self, &str)> {
+        let (id, rest) = on_switch.split_at_checked(uuid::fmt::Hyphenated::LENGTH)?;
+        Some((Self::parse(id)?, rest.strip_prefix('-')?))
     }
 }
 

@@ -4,7 +4,7 @@ use baton_api::transfer::v1::Fact;
 use baton_store::{Db, on};
 use prost::Message as _;
 
-use super::{PersistError, PlanRow, UploadRow, bad};
+use super::{PersistError, PlanRow, SegmentOwner, UploadRow, bad};
 use crate::operation::{Operation, OperationKey, OperationKind};
 use crate::plan::InteractionId;
 
@@ -70,6 +70,25 @@ pub async fn uploads(db: &Db) -> Result<usize, PersistError> {
         sqlx::query_scalar("SELECT COUNT(*) FROM uploads WHERE set_aside = 0").fetch_one(conn).await
     })?;
     Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// What a segment of a finished interaction belongs to; `None` also while its upload is listed, or was set aside.
+pub async fn owner_if_finished(
+    db: &Db,
+    interaction: InteractionId,
+    segment: &str,
+) -> Result<Option<SegmentOwner>, PersistError> {
+    let mut reader = db.read().await?;
+    let row: Option<(String, String)> = on!(reader, conn => {
+        sqlx::query_as("SELECT plans.tenant, things.detail FROM plans \
+                        JOIN things ON things.interaction = plans.interaction \
+                        WHERE plans.interaction = $1 AND plans.finished = 1 AND things.kind = 'segment' AND things.id = $2 \
+                        AND NOT EXISTS (SELECT 1 FROM uploads WHERE segment = $2)")
+            .bind(interaction.as_str())
+            .bind(segment)
+            .fetch_optional(conn).await
+    })?;
+    Ok(row.map(|(tenant, recording_id)| SegmentOwner { tenant, interaction, recording_id }))
 }
 
 /// Segments whose time to be tried has come, `most` at most.

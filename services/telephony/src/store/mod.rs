@@ -11,9 +11,10 @@ use baton_store::{Db, StoreError};
 
 pub use journal::{StoreWrite, WriteJournal};
 pub use load::{
-    RestoredOperation, RestoredOperations, due_uploads, next_upload_us, operations, plan_of, unfinished, uploads,
+    RestoredOperation, RestoredOperations, due_uploads, next_upload_us, operations, owner_if_finished, plan_of,
+    unfinished, uploads,
 };
-pub use rows::{FailedUpload, OperationRow, PlanRow, UploadRow};
+pub use rows::{FailedUpload, OperationRow, PlanRow, SegmentOwner, UploadRow};
 
 use crate::plan::InteractionId;
 

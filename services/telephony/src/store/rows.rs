@@ -1,10 +1,13 @@
 //! The statements that write, one function each.
 
+use baton_api::recording::v1::SegmentHeader;
 use baton_store::{Tx, on};
+use prost::Message as _;
 use sqlx::Error;
 
 use crate::operation::OperationKey;
 use crate::plan::InteractionId;
+use crate::switch::ClosedRecording;
 
 /// The newest plan of an interaction; after the end, its tombstone.
 #[derive(Clone, Debug)]
@@ -32,11 +35,38 @@ pub struct OperationRow {
     pub boot_id: String,
 }
 
+/// What a segment belongs to.
+#[derive(Clone, Debug)]
+pub struct SegmentOwner {
+    pub tenant: String,
+    pub interaction: InteractionId,
+    pub recording_id: String,
+}
+
+impl SegmentOwner {
+    /// `lost`: there is no file.
+    pub fn upload(self, closed: &ClosedRecording, lost: bool) -> UploadRow {
+        let header = SegmentHeader {
+            tenant: self.tenant,
+            interaction_id: self.interaction.to_string(),
+            recording_id: self.recording_id,
+            segment_id: closed.recording.clone(),
+            started_at_us: closed.started_at_us,
+            ended_at_us: closed.ended_at_us,
+            sha256: closed.sha256.clone(),
+            torn: closed.torn,
+            lost,
+        };
+        let segment = closed.recording.clone();
+        UploadRow { segment, header: header.encode_to_vec(), lost, ..UploadRow::default() }
+    }
+}
+
 /// A closed segment that is not in the archive yet.
 #[derive(Clone, Debug, Default, sqlx::FromRow)]
 pub struct UploadRow {
     pub segment: String,
-    /// A [`SegmentHeader`](baton_api::recording::v1::SegmentHeader), encoded.
+    /// A [`SegmentHeader`], encoded.
     pub header: Vec<u8>,
     /// The header says that there is no file.
     pub lost: bool,

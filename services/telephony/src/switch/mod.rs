@@ -2,7 +2,9 @@
 //!
 //! Every backend must keep these promises, because the code above it can't make up for them:
 //! - Telephony chooses the names of legs, playbacks, recordings and exits. A used name is [`SwitchPortError::Exists`] where
-//!   the switch can tell; in any case, telephony never requests the same attempt twice.
+//!   the switch can tell; in any case, telephony never requests the same attempt twice. Of recordings every switch can tell:
+//!   a start asks again for one that the switch has not seen.
+//! - After [`SwitchPort::connect`] no command of an older epoch is executed.
 //! - After [`SwitchPort::move_leg`] the leg hears what its room's treatment says. A backend whose switch does not do so
 //!   repeats the treatment.
 //! - [`SwitchPort::stop_recording`] returns when no further sample is taken, though the file may not be complete yet.

@@ -114,6 +114,10 @@ fn a_room_that_is_used_must_be_listed() {
 #[test]
 fn a_room_name_leads_back_to_its_interaction() {
     let id = InteractionId::parse(&plan().interaction_id).unwrap();
-    assert_eq!(InteractionId::of_room(&id.room_on_switch("talk")), Some((id, "talk")));
-    assert_eq!(InteractionId::of_room("somebody-elses"), None);
+    for name in ["talk", "segment-1"] {
+        assert_eq!(InteractionId::of_name(&id.room_on_switch(name)), Some((id.clone(), name)));
+    }
+    for other in ["somebody-elses", id.as_str(), &format!("{id}+talk")] {
+        assert_eq!(InteractionId::of_name(other), None);
+    }
 }

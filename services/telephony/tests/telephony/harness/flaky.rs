@@ -29,6 +29,12 @@ pub(crate) struct FlakySwitch {
     /// Dials are held back until `let_go`, and answered as unknown.
     pub(crate) slow_dial: AtomicBool,
     lost: Mutex<Vec<DialCall>>,
+    /// Recordings are not begun, and nobody is answered.
+    pub(crate) begins_nothing: AtomicBool,
+    /// Recordings that were to begin while none did.
+    pub(crate) begins_tried: AtomicUsize,
+    /// Deletions are answered, and files stay.
+    pub(crate) keeps_files: AtomicBool,
     pub(crate) files: Arc<Mutex<Files>>,
     /// Recordings that were fetched, each time.
     pub(crate) fetched: Mutex<Vec<String>>,
@@ -58,6 +64,9 @@ impl FlakySwitch {
             both: Barrier::new(2),
             slow_dial: AtomicBool::default(),
             lost: Mutex::default(),
+            begins_nothing: AtomicBool::default(),
+            begins_tried: AtomicUsize::default(),
+            keeps_files: AtomicBool::default(),
             files: Arc::default(),
             fetched: Mutex::default(),
             traces: Mutex::default(),
@@ -169,6 +178,10 @@ impl SwitchPort for FlakySwitch {
     }
 
     async fn start_recording(&self, recording: &str, room: &str, tenant: &str) -> Result<i64, SwitchPortError> {
+        if self.begins_nothing.load(Ordering::SeqCst) {
+            self.begins_tried.fetch_add(1, Ordering::SeqCst);
+            return std::future::pending().await;
+        }
         self.inner.start_recording(recording, room, tenant).await
     }
 
@@ -189,7 +202,7 @@ impl SwitchPort for FlakySwitch {
     }
 
     async fn delete_recording(&self, recording: &str) -> Result<(), SwitchPortError> {
-        self.inner.delete_recording(recording).await
+        if self.keeps_files.load(Ordering::SeqCst) { Ok(()) } else { self.inner.delete_recording(recording).await }
     }
 
     async fn exit(&self, exit: &str, leg: &str, mailbox: &str) -> Result<(), SwitchPortError> {

@@ -108,6 +108,12 @@ impl PlanBuilder {
         self
     }
 
+    /// The segment is not wanted any more, and its end is awaited.
+    pub(crate) fn await_end_of(mut self, segment: &str) -> Self {
+        self.plan.awaited_segment_ids.push(self.leg_id(segment));
+        self.no_record()
+    }
+
     pub(crate) fn announce(mut self, id: &str, room: &str, name: &str) -> Self {
         let announcement_id = self.leg_id(id);
         self.plan.announcements.push(Announcement { announcement_id, room: room.to_owned(), name: name.to_owned() });
