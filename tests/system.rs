@@ -8,7 +8,7 @@
 //! - [`access`]: access by role and token; separation of tenants; bad input.
 //! - [`harness`]: runs scenarios and checks their results. Rows that are not built yet are in `pending.toml`.
 //!
-//! `cargo test -p baton-server --test system -- b103` runs one row; `--list` lists them. `BATON_BINARY=target/release/baton` tests another
+//! `cargo test -p baton-server --test system -- b103` runs one row; `--list` lists them. `TESTED_BINARY=target/release/baton` tests another
 //! build.
 
 mod access;
@@ -26,6 +26,6 @@ fn main() -> ExitCode {
     // The longest first, so that they don't run alone at the end.
     let scenarios = [crash::scenarios(), conformance::scenarios(), access::scenarios(), edge::scenarios()].concat();
     #[expect(clippy::disallowed_methods, reason = "a test's own switch, not a setting of Baton")]
-    let other = std::env::var_os("BATON_BINARY");
+    let other = std::env::var_os("TESTED_BINARY");
     suite::run(other.as_deref().map_or(Path::new(env!("CARGO_BIN_EXE_baton")), Path::new), scenarios)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +23,7 @@ use super::account::Account;
 use super::connection::{Connection, Decision};
 use super::limits::ServerLimits;
 use super::seats::{Entry, Seats};
+use super::turns::CallExecutor;
 use crate::clock::Clock;
 use crate::{lifecycle, process};
 
@@ -34,8 +35,6 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Of frames that break HTTP/2's rules, in the whole life of a connection. A proxy's connection is many clients'.
 const MOST_ERRORS: usize = 65_536;
 
-type HttpBuilder = auto::Builder<TokioExecutor>;
-
 /// Serves connections until `stopping` is over; then it accepts none, asks those that are open to go, and waits for them.
 pub(super) async fn serve<S>(
     listener: TcpListener,
@@ -46,7 +45,7 @@ pub(super) async fn serve<S>(
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
-    let (server, connections, stop) = (builder(&limits, with_http1), TaskTracker::new(), CancellationToken::new());
+    let (connections, stop) = (TaskTracker::new(), CancellationToken::new());
     let mut acceptor = Acceptor::new(listener, limits);
     let mut stopping = std::pin::pin!(stopping);
     loop {
@@ -55,7 +54,7 @@ pub(super) async fn serve<S>(
             accepted = acceptor.next() => accepted,
         };
         let limited = ConcurrencyLimit::new(service.clone(), limits.concurrency_per_connection);
-        let task = run(stream, connection, server.clone(), limited, stop.clone());
+        let task = run(stream, connection, (limits, with_http1), limited, stop.clone());
         lifecycle::spawn(connections.track_future(task));
     }
     drop(acceptor);
@@ -64,8 +63,8 @@ pub(super) async fn serve<S>(
     connections.wait().await;
 }
 
-fn builder(limits: &ServerLimits, with_http1: bool) -> HttpBuilder {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn builder(executor: CallExecutor, (limits, with_http1): (ServerLimits, bool)) -> auto::Builder<CallExecutor> {
+    let mut builder = auto::Builder::new(executor);
     builder.http1().timer(TokioTimer::new());
     builder
         .http2()
@@ -84,7 +83,7 @@ fn builder(limits: &ServerLimits, with_http1: bool) -> HttpBuilder {
 async fn run<S>(
     stream: TcpStream,
     connection: Arc<Connection>,
-    server: HttpBuilder,
+    how: (ServerLimits, bool),
     service: S,
     stop: CancellationToken,
 ) where
@@ -103,6 +102,8 @@ async fn run<S>(
             async move { answer.await.map(|response| account.follow(response)) }
         }
     });
+    let (executor, _lanes) = CallExecutor::new(how.0.calls_in_turn);
+    let server = builder(executor, how);
     let mut open = std::pin::pin!(server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(accounted)));
     let mut is_leaving = false;
     loop {

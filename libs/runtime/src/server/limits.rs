@@ -33,6 +33,8 @@ pub struct ServerLimits {
     pub open_calls_of_peer: usize,
     /// Calls that are handled at once; more wait. A stream is handled until it has begun.
     pub calls_at_once_of_tenant: usize,
+    /// The calls of a connection are handled in turn with other connections'; otherwise in the order in which they come.
+    pub calls_in_turn: bool,
     /// The time in which a message that has begun has to be complete.
     pub receive: Duration,
     /// A connection whose peer has read nothing for this long, though something waits for it, is closed.
@@ -65,6 +67,7 @@ impl Default for ServerLimits {
             open_calls_of_connection: 256,
             open_calls_of_peer: 1024,
             calls_at_once_of_tenant: 512,
+            calls_in_turn: true,
             receive: Duration::from_secs(10),
             send: Duration::from_secs(30),
             queued_of_connection: 8 * MIB,
@@ -114,6 +117,7 @@ impl ServerLimits {
     pub fn internal(config: &Config) -> Self {
         Self {
             connections_of_peer: config.server.connections,
+            calls_in_turn: false,
             receive_window: 4 * RECEIVE_WINDOW,
             receive_window_of_call: 4 * RECEIVE_WINDOW,
             ..Self::from(config)

@@ -16,6 +16,7 @@ mod reflection;
 mod request_log;
 mod seats;
 mod stream_end;
+mod turns;
 mod web;
 
 use std::convert::Infallible;
