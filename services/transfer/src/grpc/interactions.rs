@@ -95,6 +95,7 @@ impl InteractionService for InteractionApi {
             token => token.parse().map_err(|_| parse::bad_page_token())?,
         };
         // One more than requested tells whether there is a next page.
+        parse::may_filter(caller, asked.filter.as_ref())?;
         let filter = Filter::parse(asked.filter.as_ref(), of, tenant, &self.handler.tenants)?;
         let query = InteractionQuery { tenant, filter: &filter, live_only: asked.live_only, before, limit: limit + 1 };
         let ids = listing::list(&self.handler.db, &query).await?;
@@ -170,6 +171,7 @@ impl InteractionService for InteractionApi {
         let caller = request.caller()?;
         let (tenant, of, viewer) = (caller.tenant()?.as_str(), parse::only_of(caller)?, parse::viewer(caller)?);
         let asked = request.get_ref();
+        parse::may_filter(caller, asked.filter.as_ref())?;
         let filter = Filter::parse(asked.filter.as_ref(), of, tenant, &self.handler.tenants);
         let (filter, since_us) = fields::all((filter, watch::read_cursor(&asked.cursor)))?;
         let permit = self.watch_permit(tenant)?;

@@ -1,6 +1,6 @@
 //! Requests into types, at the edge.
 
-use baton_api::{ApiError, error::ErrorReason, page};
+use baton_api::{ApiError, data_class, error::ErrorReason, page, transfer::v1::InteractionFilter};
 use baton_domain::{Actor, StaffRole};
 use baton_runtime::auth::{Caller, Role};
 use baton_words::{AgentId, InteractionId, NotAnId, SwitchId, TransferNo};
@@ -51,6 +51,16 @@ pub(crate) fn only_of(caller: &Caller) -> Result<Option<AgentId>, Status> {
         Role::Agent => agent(caller).map(Some),
         _ => Ok(None),
     }
+}
+
+/// Refuses an analyst who filters by what they are not shown: the answer would tell whose pseudonym it is (S16).
+pub(crate) fn may_filter(caller: &Caller, filter: Option<&InteractionFilter>) -> Result<(), Status> {
+    let is_personal = filter.is_some_and(|it| data_class::conceal(it) != *it);
+    if caller.role == Role::Analyst && is_personal {
+        let message = "An analyst is not shown customers' numbers, and filters by `customer_key` instead.";
+        return Err(ApiError::permission_denied(message).with("field", "filter.customer").into());
+    }
+    Ok(())
 }
 
 pub(crate) fn interaction_id(text: &str) -> Result<InteractionId, Status> {

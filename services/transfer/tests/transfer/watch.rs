@@ -95,7 +95,7 @@ impl Watch {
 }
 
 #[tokio::test]
-async fn a_call_is_found_by_each_thing_that_is_known_of_it_and_by_nothing_else() {
+async fn a_call_is_found_by_each_thing_that_is_known_of_it_and_s16_by_an_analyst_not_by_the_customers_number() {
     let world = World::with_tenant().await;
     let id = world.talking().await;
     let view = world.view(&id).await;
@@ -131,6 +131,15 @@ async fn a_call_is_found_by_each_thing_that_is_known_of_it_and_by_nothing_else()
         assert_eq!(world.found(filter.clone()).await, [""; 0], "{filter:?}");
     }
     assert_eq!(key.len(), 32);
+    let analyst = || InteractionServiceClient::new(world.channel(TENANT, "counts", Role::Analyst));
+    let asked = |filter| ListInteractionsRequest { filter: Some(filter), ..ListInteractionsRequest::default() };
+    let by_key = asked(InteractionFilter { customer_key: key.clone(), ..none() });
+    assert_eq!(analyst().list_interactions(by_key).await.unwrap().into_inner().interactions.len(), 1);
+    let by_number = InteractionFilter { customer: CUSTOMER.into(), ..none() };
+    let refused = analyst().list_interactions(asked(by_number.clone())).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied, "S16: it would tell whose key it is");
+    let watch = WatchInteractionsRequest { filter: Some(by_number), cursor: String::new() };
+    assert_eq!(analyst().watch_interactions(watch).await.unwrap_err().code(), tonic::Code::PermissionDenied);
     let wrong = InteractionFilter { agent_id: "x".into(), team_id: "y".into(), states: vec![99], ..none() };
     let request = ListInteractionsRequest { filter: Some(wrong), ..ListInteractionsRequest::default() };
     let refused = world.supervisor_of(TENANT).list_interactions(request).await.unwrap_err();
