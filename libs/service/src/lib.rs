@@ -37,6 +37,8 @@ pub struct ServiceContext<C> {
     pub clock: Clock,
     /// Runs the service's tasks.
     pub lifecycle: Lifecycle,
+    /// How long what belongs to a call is kept after its end.
+    pub calls_kept: Duration,
     /// Where events go, and where they come from.
     pub bus: Bus,
     /// The internal listener, behind which the other services are.
@@ -110,8 +112,9 @@ impl<C> ServiceContext<C> {
 
 /// Deletes in small transactions, so that no caller waits long for the writer.
 async fn prune(db: &Db, now_us: i64) -> Result<(), StoreError> {
+    let now_us = db.trusted_us(now_us).await?;
     while requests::prune(db, now_us).await? > 0 {}
     while outbox::prune(db, now_us - micros(DAY * OUTBOX_DAYS)).await? > 0 {}
     while inbox::prune(db, now_us - micros(DAY * INBOX_DAYS)).await? > 0 {}
-    Ok(())
+    db.give_back().await
 }

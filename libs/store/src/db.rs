@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::watch;
 
@@ -24,6 +25,8 @@ pub struct SqliteDb {
     pub(crate) disk: Arc<Disk>,
     readers: SqlitePool,
     outbox: watch::Sender<u64>,
+    /// When this process last asked which time can be trusted.
+    pub(crate) looked_us: Arc<Mutex<Option<i64>>>,
 }
 
 impl Db {
@@ -41,6 +44,7 @@ impl Db {
             disk,
             readers: open::readers(file),
             outbox: watch::Sender::new(0),
+            looked_us: Arc::default(),
         }))
     }
 

@@ -46,6 +46,8 @@ mod etag;
 mod idempotent;
 mod migrate;
 mod open;
+mod space;
+mod trusted_time;
 mod tx;
 mod writer;
 

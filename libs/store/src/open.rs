@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{ConnectOptions, SqliteConnection};
 use tokio::io::AsyncReadExt;
 
@@ -24,7 +26,8 @@ pub(crate) async fn writer(file: &Path) -> Result<SqliteWriter, OpenError> {
     let folder = file.parent().unwrap_or(Path::new("."));
     tokio::fs::create_dir_all(folder).await.map_err(|source| OpenError::Folder { folder: folder.into(), source })?;
     check_header(file).await?;
-    let options = options(file).create_if_missing(true);
+    // Of a new file only: its free pages can be given back.
+    let options = options(file).create_if_missing(true).auto_vacuum(SqliteAutoVacuum::Incremental);
     let mut connection = options.connect().await.map_err(|error| explain(file, error))?;
     claim_file(&mut connection, file).await?;
     Ok(SqliteWriter::new(connection, options))

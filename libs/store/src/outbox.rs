@@ -85,6 +85,16 @@ pub async fn next_sequence(tx: &mut Tx, tenant: &str, aggregate: &str) -> Result
         .await)?)
 }
 
+/// Begins to count anew, for an aggregate of which there will be no more events.
+pub async fn forget_sequence(tx: &mut Tx, tenant: &str, aggregate: &str) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query("DELETE FROM store_sequences WHERE tenant = $1 AND aggregate = $2")
+        .bind(tenant)
+        .bind(aggregate)
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
 /// Rows that are not published yet, in the order of writing; at most `limit` and [`MAX_BATCH`]. All are durable: a published
 /// event can't be taken back.
 pub async fn unpublished(db: &Db, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {

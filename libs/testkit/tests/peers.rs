@@ -49,6 +49,7 @@ async fn start() -> Peers {
         config: PresenceConfig { lease_ms: 1_000.try_into().unwrap() },
         clock: clock.clone(),
         lifecycle: lifecycle.clone(),
+        calls_kept: Duration::from_hours(24 * 400),
         bus: EventLog::open(folder.path().join("events.db"), clock.clone()).await.unwrap().into(),
         peers: GrpcChannel::internal("http://127.0.0.1:9", nobody, clock.clone()).unwrap(),
     };

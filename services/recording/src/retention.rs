@@ -1,5 +1,5 @@
-//! Periodic cleaning, by default once an hour: old audio is deleted, deletions that a crash interrupted are finished, and
-//! audio that never came is given up.
+//! Periodic cleaning, by default once an hour: old audio is deleted, deletions that a crash interrupted are finished, audio that
+//! never came is given up, and what is known of recordings goes with the calls that they are of.
 //!
 //! It works in limited batches, each recording in a transaction of its own, and with the same code as a deletion by hand.
 //! Failures are logged and left for the next round.
@@ -15,6 +15,7 @@ use crate::core::RecordingCore;
 use crate::ops::delete::{PurgeError, purge};
 use crate::settle::{SYSTEM, settle};
 use crate::state::AudioState;
+use crate::store::old;
 use crate::store::recordings::{self, Row};
 use crate::store::segments::{self, Orphan};
 
@@ -25,12 +26,13 @@ const MAX_BATCHES: usize = 50;
 /// Telephony sends audio until it is stored. Audio that has not come for this long after the tenure never will.
 const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
 
-/// Starts it, for as long as the service runs: a round now, and one each `period`.
-pub(crate) fn start(core: &Arc<RecordingCore>, retention_us: i64, period: Duration) {
-    let sweeper = Arc::new(Sweeper { core: Arc::clone(core), retention_us });
-    core.lifecycle.every("recording retention", (&core.clock, period), move |_| {
+/// Starts it, for as long as the service runs: a round now, and one each `period`. Audio is kept for `retention_us` after its tenure, what is
+/// known of a recording for `rows_kept`, and longer where its audio is.
+pub(crate) fn start(core: &Arc<RecordingCore>, (retention_us, rows_kept): (i64, Duration), period: Duration) {
+    let sweeper = Arc::new(Sweeper { core: Arc::clone(core), retention_us, rows_kept });
+    core.lifecycle.every("recording retention", (&core.clock, period), move |now_us| {
         let sweeper = Arc::clone(&sweeper);
-        async move { sweeper.round().await }
+        async move { sweeper.round(now_us).await }
     });
 }
 
@@ -38,21 +40,24 @@ pub(crate) fn start(core: &Arc<RecordingCore>, retention_us: i64, period: Durati
 struct Sweeper {
     core: Arc<RecordingCore>,
     retention_us: i64,
+    rows_kept: Duration,
 }
 
 impl Sweeper {
-    async fn round(&self) -> Result<(), StoreError> {
-        self.expire().await?;
+    async fn round(&self, now_us: i64) -> Result<(), StoreError> {
+        let trusted_us = self.core.db.trusted_us(now_us).await?;
+        self.expire(trusted_us).await?;
         self.purge_all().await?;
         self.give_up().await?;
-        self.remove_orphans().await
+        self.remove_orphans(trusted_us.saturating_sub(self.retention_us)).await?;
+        self.forget(trusted_us.saturating_sub(micros(self.rows_kept))).await
     }
 
     /// Marks expired recordings as deleted.
-    async fn expire(&self) -> Result<(), StoreError> {
+    async fn expire(&self, trusted_us: i64) -> Result<(), StoreError> {
         for _ in 0..MAX_BATCHES {
             let now_us = self.core.clock.now_us();
-            let rows = recordings::expired(&self.core.db, now_us, BATCH).await?;
+            let rows = recordings::expired(&self.core.db, trusted_us, BATCH).await?;
             for row in &rows {
                 let mut tx = self.core.db.begin().await?;
                 recordings::mark_deleted(&mut tx, &row.tenant, &row.recording_id, SYSTEM, now_us).await?;
@@ -101,10 +106,26 @@ impl Sweeper {
     }
 
     /// Deletes old audio of which no event has come: it belongs to no recording, so no caller can find or delete it.
-    async fn remove_orphans(&self) -> Result<(), StoreError> {
-        let before_us = self.core.clock.now_us().saturating_sub(self.retention_us);
+    async fn remove_orphans(&self, before_us: i64) -> Result<(), StoreError> {
         for orphan in segments::orphans(&self.core.db, before_us, BATCH).await? {
             self.remove_orphan(&orphan).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what is known of recordings whose audio is gone and which ended before then, and who has listened before then.
+    async fn forget(&self, before_us: i64) -> Result<(), StoreError> {
+        for _ in 0..MAX_BATCHES {
+            let mut tx = self.core.db.begin().await?;
+            let old = old::purged_before(&mut tx, before_us, BATCH).await?;
+            for recording in &old {
+                old::delete(&mut tx, recording).await?;
+            }
+            let downloads = old::delete_downloads(&mut tx, before_us, BATCH).await?;
+            tx.commit().await?;
+            if old.is_empty() && downloads == 0 {
+                break;
+            }
         }
         Ok(())
     }
@@ -115,7 +136,7 @@ impl Sweeper {
             return Ok(());
         }
         let mut tx = self.core.db.begin().await?;
-        segments::deleted(&mut tx, &orphan.tenant, &orphan.segment_id).await?;
+        segments::delete(&mut tx, orphan).await?;
         tx.commit().await
     }
 }

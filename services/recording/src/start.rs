@@ -40,7 +40,7 @@ pub async fn start(context: ServiceContext<RecordingConfig>) -> Result<Recording
     let consuming = consumer.run(RecordingProjection { retention_us }, context.lifecycle.soft());
     context.lifecycle.spawn("recording events", consuming);
     context.publish_from(&db);
-    retention::start(&core, retention_us, context.config.retention_scan_ms.duration());
+    retention::start(&core, (retention_us, context.calls_kept), context.config.retention_scan_ms.duration());
     Ok(RecordingService { core })
 }
 

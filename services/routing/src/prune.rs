@@ -18,7 +18,7 @@ pub(crate) fn start(core: &RoutingCore) {
     let db = core.db.clone();
     core.lifecycle.every("routing pruning", (&core.clock, EVERY), move |now_us| {
         let db = db.clone();
-        async move { delete(&db, now_us - micros(KEPT)).await }
+        async move { delete(&db, db.trusted_us(now_us).await? - micros(KEPT)).await }
     });
 }
 

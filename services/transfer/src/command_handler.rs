@@ -392,6 +392,11 @@ impl CommandHandler {
         tx.commit().await
     }
 
+    /// What is deleted is not remembered, either.
+    pub(crate) fn forget(&self, ids: &[InteractionId]) {
+        self.recent.forget(ids);
+    }
+
     /// Commits, and notifies whoever has to know, to the end: a caller who goes away in between must not leave behind a change without its
     /// notices.
     async fn commit(self: &Arc<Self>, tx: Tx, changed: Option<Arc<Live>>) -> Result<(), StoreError> {

@@ -14,6 +14,7 @@ mod grpc;
 mod hub;
 mod live;
 mod policies;
+mod prune;
 mod pseudonym;
 mod push;
 mod recent;
@@ -97,6 +98,7 @@ pub async fn start(
     let pusher = push::Pusher::new(handler.clone(), peers.clone(), context.config.compare_interval_ms.duration());
     lifecycle.spawn("transfer push", pusher.run(tasks.pushes, soft));
     handler.take_up_all().await?;
+    prune::start(&handler, &context.lifecycle, context.calls_kept);
     Ok(TransferRuntime { handler, peers, outgoing_switch: context.config.outgoing_switch_id })
 }
 

@@ -40,6 +40,14 @@ impl Recent {
         known.version == interaction.version
     }
 
+    /// Forgets who is deleted.
+    pub(crate) fn forget(&self, ids: &[InteractionId]) {
+        let mut entries = self.entries();
+        for id in ids {
+            entries.by_id.remove(id);
+        }
+    }
+
     fn entries(&self) -> MutexGuard<'_, RecentMap> {
         self.0.lock()
     }

@@ -125,7 +125,11 @@ impl EventLog {
         let log = self.clone();
         lifecycle.every("event log retention", (&self.clock, RETENTION_SCAN_INTERVAL), move |now_us| {
             let log = log.clone();
-            async move { log.prune(now_us - micros(RETENTION)).await.map(drop) }
+            async move {
+                let now_us = log.db.trusted_us(now_us).await?;
+                log.prune(now_us - micros(RETENTION)).await?;
+                Ok::<_, BusError>(log.db.give_back().await?)
+            }
         });
     }
 

@@ -100,6 +100,8 @@ impl Default for RateLimits {
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     pub dir: PathBuf,
+    #[serde(deserialize_with = "at_least_one_day")]
+    pub calls_kept_days: u32,
 }
 
 /// `[auth]`
@@ -197,7 +199,7 @@ fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::
     if number == 0 { Err(serde::de::Error::custom("must be at least 1")) } else { Ok(number) }
 }
 
-/// With 0 no token would be accepted.
+/// With 0 no token would be accepted, and no call would outlive its end.
 fn at_least_one_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     let days = u32::deserialize(deserializer)?;
     if days == 0 { Err(serde::de::Error::custom("must be at least 1")) } else { Ok(days) }

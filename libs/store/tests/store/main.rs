@@ -5,4 +5,5 @@ mod inbox;
 mod outbox;
 mod requests;
 mod support;
+mod upkeep;
 mod writer;

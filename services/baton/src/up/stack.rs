@@ -219,6 +219,7 @@ impl StackSetup {
             config: config.clone(),
             clock: self.clock.clone(),
             lifecycle: self.lifecycle.clone(),
+            calls_kept: Duration::from_hours(24) * self.config.data.calls_kept_days,
             bus: bus.clone(),
             peers: self.channel(&format!("http://{}", self.internal.local_addr()), name)?,
         })

@@ -198,6 +198,7 @@ impl Running {
             config: PresenceConfig { lease_ms: ms(15_000) },
             clock: clock.clone(),
             lifecycle: lifecycle.clone(),
+            calls_kept: Duration::from_hours(24 * 400),
             bus: bus.clone(),
             peers: transfer.clone(),
         };

@@ -229,6 +229,16 @@ pub(crate) struct Orphan {
     pub(crate) location: String,
 }
 
+/// Deletes it; its audio is gone.
+pub(crate) async fn delete(tx: &mut Tx, orphan: &Orphan) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query("DELETE FROM segments WHERE tenant = $1 AND segment_id = $2")
+        .bind(&orphan.tenant)
+        .bind(&orphan.segment_id)
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
 /// Audio that was stored before then, and belongs to no recording.
 pub(crate) async fn orphans(db: &Db, stored_before_us: i64, limit: i64) -> Result<Vec<Orphan>, StoreError> {
     let mut reader = db.read().await?;

@@ -7,7 +7,7 @@ use baton_api::event::v1::RecordingDeleted;
 use baton_api::event::v1::event_data::Data;
 use baton_api::recording::v1::recording::State;
 use baton_api::recording::v1::store_segment_request::Message;
-use baton_api::recording::v1::{DeleteRecordingRequest, SegmentHeader, StoreSegmentRequest};
+use baton_api::recording::v1::{DeleteRecordingRequest, GetRecordingRequest, SegmentHeader, StoreSegmentRequest};
 use baton_runtime::lifecycle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
@@ -161,4 +161,53 @@ async fn audio_that_never_came_is_given_up_after_a_day() {
     assert!(recording.segments[0].lost);
     world.clock.sleep(Duration::from_millis(60)).await;
     world.in_state(&waiting, State::Recording).await;
+}
+
+#[tokio::test]
+async fn r13_what_is_known_of_a_recording_goes_when_its_call_goes() {
+    let world = World::start().await;
+    let now_us = world.clock.now_us();
+    let file = format!("sqlite://{}", world.folder.path().join("recording.db").display());
+    let store = sqlx::SqlitePool::connect(&file).await.unwrap();
+    let [old, young, heard] = ["0192-a", "0193-b", "0194-c"].map(|call| world.stored(call, &[1; 80], now_us));
+    let [old, young, heard] = [old.await, young.await, heard.await];
+    for id in [&old, &young, &heard] {
+        world.in_state(id, State::Stored).await;
+        world.download(id, "").await.unwrap();
+    }
+    let aged = "UPDATE recordings SET end_us = end_us - $1, expire_us = $2 WHERE recording_id = $3";
+    let never_us = i64::MAX;
+    for (id, days, expire_us) in [(&old, 401, 0), (&young, 399, 0), (&heard, 401, never_us)] {
+        let listened = "UPDATE downloads SET at_us = at_us - $1 WHERE recording_id = $2";
+        sqlx::query(listened).bind(days * DAY_US).bind(id).execute(&store).await.unwrap();
+        sqlx::query(aged).bind(days * DAY_US).bind(expire_us).bind(id).execute(&store).await.unwrap();
+    }
+    let refused = eventually("the old one is gone", async || {
+        let get = GetRecordingRequest { recording_id: old.clone() };
+        world.supervisor().get_recording(get).await.err()
+    })
+    .await;
+    assert_eq!(reason(&refused), "NOT_FOUND");
+    world.in_state(&young, State::Deleted).await;
+    world.in_state(&heard, State::Stored).await;
+    let left = async |table: &str, column: &str| -> Vec<String> {
+        let mut query = sqlx::QueryBuilder::new("SELECT DISTINCT ");
+        query
+            .push(column)
+            .push(" FROM ")
+            .push(table)
+            .push(" ORDER BY 1")
+            .build_query_scalar()
+            .fetch_all(&store)
+            .await
+            .unwrap()
+    };
+    for table in ["recordings", "recording_agents", "segments"] {
+        assert_eq!(left(table, "recording_id").await, [young.as_str(), heard.as_str()], "{table}");
+    }
+    assert_eq!(left("store_sequences", "aggregate").await, ["interaction/0193-b", "interaction/0194-c"]);
+    eventually("only who listened within 400 days is listed", async || {
+        (left("downloads", "recording_id").await == [young.as_str()]).then_some(())
+    })
+    .await;
 }

@@ -115,6 +115,7 @@ impl World {
             config,
             clock: clock.clone(),
             lifecycle: lifecycle.clone(),
+            calls_kept: Duration::from_hours(24 * 400),
             bus: bus.clone(),
             peers: GrpcChannel::internal(&peer, identity, clock.clone()).unwrap(),
         })

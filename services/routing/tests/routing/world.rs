@@ -70,6 +70,7 @@ impl World {
             config: RoutingConfig { rescan_interval_ms: 1_000.try_into().unwrap() },
             clock: clock.clone(),
             lifecycle: Lifecycle::new(),
+            calls_kept: Duration::from_hours(24 * 400),
             bus: bus.clone(),
             peers: others,
         })

@@ -3,6 +3,7 @@
 pub(crate) mod events;
 pub(crate) mod interactions;
 pub(crate) mod listing;
+pub(crate) mod old;
 pub(crate) mod policies;
 pub(crate) mod tenants;
 pub(crate) mod transfers;

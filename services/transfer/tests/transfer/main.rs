@@ -5,6 +5,7 @@ mod commands;
 mod peers;
 mod recovery;
 mod requests;
+mod retention;
 mod tenants;
 mod views;
 mod watch;

@@ -76,6 +76,7 @@ impl World {
                 ..Config::default().transfer
             },
             lifecycle: lifecycle.clone(),
+            calls_kept: Duration::from_hours(24 * 400),
             bus: bus.clone(),
             peers: GrpcChannel::internal(&around, identity, clock.clone()).unwrap(),
         };

@@ -115,6 +115,7 @@ impl Stage {
             config: Config::default().telephony,
             clock: self.clock.clone(),
             lifecycle: lifecycle.clone(),
+            calls_kept: Duration::from_hours(24 * 400),
             bus: self.bus.clone(),
             peers: self.internal(self.peers_address),
         };

@@ -1,0 +1,74 @@
+//! What is kept of a call that is over, and for how long.
+
+use crate::world::{TENANT, World};
+use baton_api::{
+    ApiError,
+    error::ErrorReason,
+    transfer::v1::{
+        GetInteractionRequest, ListInteractionsRequest, ListTransfersRequest, SegmentFact, fact::Fact, segment_fact,
+    },
+};
+use sqlx::SqlitePool;
+use uuid::Uuid;
+
+const DAY_US: i64 = 86_400_000_000;
+
+/// A call with a transfer that is over, and everybody knows it.
+async fn ended(world: &World) -> String {
+    let id = world.talking().await;
+    let segment_id = world.notes().plan.clone().unwrap().segment.unwrap().segment_id;
+    world.start_transfer(&id, 2, &format!("start-{id}")).await.unwrap();
+    Box::pin(world.service.end_all()).await.unwrap();
+    let ended = segment_fact::State::Ended.into();
+    let segment = SegmentFact { segment_id, state: ended, started_at_us: 1, ended_at_us: 2 };
+    world.report(&id, vec![Fact::Segment(segment)]).await;
+    world
+        .until("nothing is left to tell", async || {
+            (Box::pin(world.service.end_all()).await.unwrap() == 0).then_some(())
+        })
+        .await;
+    id
+}
+
+async fn store(world: &World) -> SqlitePool {
+    let file = world.folder.path().join("transfer.db");
+    SqlitePool::connect(&format!("sqlite://{}", file.display())).await.unwrap()
+}
+
+/// As if everything of it had been so many days earlier.
+async fn age(store: &SqlitePool, id: &str, days: i64) {
+    let aged = "UPDATE interactions SET opened_at_us = opened_at_us - $1, ended_at_us = MAX(0, ended_at_us - $1) WHERE id = $2";
+    sqlx::query(aged).bind(days * DAY_US).bind(id.parse::<Uuid>().unwrap()).execute(store).await.unwrap();
+}
+
+#[tokio::test]
+async fn r13_a_call_is_deleted_so_long_after_its_end_with_everything_of_it() {
+    let world = World::start().await;
+    let (old, young) = (ended(&world).await, ended(&world).await);
+    let live = world.talking().await;
+    let store = store(&world).await;
+    for (id, days) in [(&old, 401), (&young, 399), (&live, 500)] {
+        age(&store, id, days).await;
+    }
+    let world = world.crash_and_restart().await;
+    let gone = async || {
+        let get = GetInteractionRequest { interaction_id: old.clone() };
+        world.supervisor_of(TENANT).get_interaction(get).await.err()
+    };
+    let refused = world.until("the old one is gone", gone).await;
+    assert_eq!(ApiError::of(&refused).reason, ErrorReason::NotFound);
+
+    let listed = world.supervisor_of(TENANT).list_interactions(ListInteractionsRequest::default()).await.unwrap();
+    let listed: Vec<_> = listed.into_inner().interactions.into_iter().map(|it| it.interaction_id).collect();
+    assert_eq!(listed, [live.as_str(), young.as_str()]);
+    let transfers = world.transfers(1).list_transfers(ListTransfersRequest::default()).await.unwrap().into_inner();
+    let transfers: Vec<_> = transfers.transfers.into_iter().map(|it| it.interaction_id).collect();
+    assert_eq!(transfers, [young.as_str()]);
+    for table in ["transfers", "interaction_agents", "interaction_teams"] {
+        let mut rows = sqlx::QueryBuilder::new("SELECT COUNT(*) FROM ");
+        rows.push(table).push(" WHERE interaction_id = ").push_bind(old.parse::<Uuid>().unwrap());
+        let rows: i64 = rows.build_query_scalar().fetch_one(&store).await.unwrap();
+        assert_eq!(rows, 0, "{table}");
+    }
+    world.start_transfer(&live, 2, "start-live").await.expect("the live call goes on, however old it is");
+}
