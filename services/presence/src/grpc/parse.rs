@@ -1,7 +1,6 @@
 //! Requests become types, or a refusal that names the field.
 
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
 
 use baton_api::presence::v1::{Agent, AgentState, OpenSessionRequest, TargetFilter, Team};
 use baton_api::{ApiError, fields, name};
@@ -23,8 +22,10 @@ const MAX_TEXT: usize = 100;
 /// The longest e-mail address, in bytes.
 const MAX_EMAIL: usize = 254;
 const MAX_PHONE: usize = 64;
-/// Digits of a telephone number.
-const NUMBER_DIGITS: RangeInclusive<usize> = 7..=15;
+/// Digits of a telephone number, at least.
+const FEWEST_DIGITS: usize = 7;
+/// What telephones everywhere take for emergency numbers (ITU-T E.161.1, and what is older than that): never an extension.
+const EMERGENCY: [&str; 4] = ["112", "911", "999", "000"];
 
 /// The tenant that an internal request names.
 pub(super) fn tenant(text: &str) -> Result<TenantId, ApiError> {
@@ -63,8 +64,12 @@ pub(super) fn profile(agent: &Agent) -> Result<AgentProfile, ApiError> {
     Ok(AgentProfile { phone, name, email, voicemail: agent.voicemail })
 }
 
-/// An address on the switch. A number outside is refused: only a dial rule allows it to be dialled (X3).
+/// An address on the switch. A number outside is refused, however it is written: only a dial rule allows it to be dialled (X3, S7).
 pub(super) fn phone(phone: &str) -> Result<String, ApiError> {
+    if EMERGENCY.contains(&phone) {
+        let why = "is an emergency number; give the phone another address";
+        return Err(ApiError::invalid_argument("agent.phone", why));
+    }
     if is_number(phone) {
         let why = "is a telephone number, and would be dialled outside without a rule that allows it; give the address of a phone \
                    on the switch, such as ada-1. An agent who is outside is called as a number, by a dial rule";
@@ -79,10 +84,15 @@ pub(super) fn phone(phone: &str) -> Result<String, ApiError> {
     Ok(phone.to_owned())
 }
 
-/// Whether it is a telephone number, with or without the `+` of E.164. Shorter ones are extensions.
+/// Whether it is a telephone number: with or without the `+` of E.164, a scheme, and what people write between the digits. Shorter ones
+/// are extensions.
 fn is_number(phone: &str) -> bool {
-    let digits = phone.strip_prefix('+').unwrap_or(phone);
-    NUMBER_DIGITS.contains(&digits.len()) && digits.bytes().all(|it| it.is_ascii_digit())
+    let lower = phone.to_ascii_lowercase();
+    let scheme = ["tel", "sip", "sips", "callto"].into_iter().filter_map(|it| lower.strip_prefix(it));
+    let rest = scheme.filter(|it| it.starts_with([':', '.', '_', '-'])).min_by_key(|it| it.len()).unwrap_or(&lower);
+    let digits = rest.bytes().filter(u8::is_ascii_digit).count();
+    let is_written_as_one = rest.chars().all(|it| it.is_ascii_digit() || "+:._-() /".contains(it));
+    digits >= FEWEST_DIGITS && is_written_as_one
 }
 
 /// A team's name and members.
@@ -265,13 +275,19 @@ mod tests {
     }
 
     #[test]
-    fn a_telephone_number_is_no_agents_phone() {
-        for number in ["+3225550100", "3225550100", "5550100", "324700000012345"] {
+    fn s7_a_telephone_number_is_no_agents_phone_however_it_is_written() {
+        let plain = ["+3225550100", "3225550100", "5550100", "324700000012345", "3247000000123456", "3225550100-1"];
+        let dressed = ["tel.3225550100", "tel:+3225550100", "sip-3225550100", "322.555_01-00", "TEL:+32 2 555 01 00"];
+        for number in plain.into_iter().chain(dressed) {
             let error = profile(&Agent { phone: number.to_owned(), ..ada() }).unwrap_err();
             assert_eq!(error.fields[0].0, "agent.phone", "{number}");
             assert!(error.fields[0].1.contains("dial rule"), "{}", error.fields[0].1);
         }
-        for extension in ["100", "555010", "3247000000123456", "3225550100-1", "tel.3225550100"] {
+        for number in EMERGENCY {
+            let error = profile(&Agent { phone: number.to_owned(), ..ada() }).unwrap_err();
+            assert!(error.fields[0].1.contains("emergency"), "{}", error.fields[0].1);
+        }
+        for extension in ["100", "555010", "desk-3225550100", "tel.ada", "telly-1", "1120"] {
             profile(&Agent { phone: extension.to_owned(), ..ada() }).unwrap();
         }
     }

@@ -87,6 +87,10 @@ impl RoutingApi {
             if call_flow_id == before.call_flow_id && !is_new {
                 return Ok(UpdateNumberResponse { number: Some(shown(before)) });
             }
+            if is_new && numbers::is_anothers(tx, tenant, &before.number).await? {
+                let message = "Another tenant of this Baton has the number; its operator knows whose it is.";
+                return Err(ApiError::already_exists("number", message).into());
+            }
             check_flow(tx, tenant, call_flow_id).await?;
             let row = NumberRow { call_flow_id, etag: fresh_etag(), ..before };
             numbers::put(tx, tenant, &row).await?;

@@ -65,6 +65,17 @@ pub(crate) async fn only_one_ending(
     Ok(rows.pop().filter(|_| rows.is_empty()))
 }
 
+/// Whether a tenant other than this one has the number.
+pub(crate) async fn is_anothers(tx: &mut Tx, tenant: &TenantId, number: &str) -> Result<bool, StoreError> {
+    let other: Option<String> = on!(tx, conn => sqlx::query_scalar(
+        "SELECT tenant FROM numbers WHERE number = $1 AND tenant <> $2 LIMIT 1")
+        .bind(number)
+        .bind(tenant.as_str())
+        .fetch_optional(conn)
+        .await)?;
+    Ok(other.is_some())
+}
+
 /// A page by number.
 pub(crate) async fn list(
     reader: &mut Reader,

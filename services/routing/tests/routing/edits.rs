@@ -313,3 +313,22 @@ async fn f12_a_flow_says_which_of_its_targets_were_deleted() {
     let renamed = CallFlow { name: "Night".to_owned(), ..read };
     world.update_flow(renamed, &["name"], Missing::Refused).await.unwrap();
 }
+
+#[tokio::test]
+async fn s7_a_number_is_one_tenants() {
+    let world = World::new().await;
+    let flow = world.main_flow().await.call_flow_id;
+    let number = || Number { number: NUMBER.to_owned(), ..Number::default() };
+    let mine = world.update_number(Number { call_flow_id: flow, ..number() }, &[], Missing::Created).await.unwrap();
+    let put =
+        || UpdateNumberRequest { request_id: fresh(), number: Some(number()), update_mask: None, allow_missing: true };
+    let refused = world.routing("rival", Role::Admin).update_number(put()).await.unwrap_err();
+    assert_eq!(ApiError::of(&refused).reason, ErrorReason::AlreadyExists);
+    world
+        .update_number(Number { call_flow_id: String::new(), ..mine }, &["call_flow_id"], Missing::Refused)
+        .await
+        .unwrap();
+    let delete = DeleteNumberRequest { request_id: fresh(), number: NUMBER.to_owned() };
+    world.routing(TENANT, Role::Admin).delete_number(delete).await.unwrap();
+    world.routing("rival", Role::Admin).update_number(put()).await.unwrap();
+}
