@@ -9,7 +9,7 @@ use prost::Message as _;
 use crate::Envelope;
 
 /// The events that are logged: their types, or the ends of their types.
-const LOGGED: [&str; 9] = [
+const LOGGED: [&str; 10] = [
     "interaction.opened",
     "interaction.ended",
     "transfer.started",
@@ -19,6 +19,7 @@ const LOGGED: [&str; 9] = [
     "transfer.cancelled",
     "transfer.abandoned",
     ".changed",
+    "customer.forgotten",
 ];
 
 /// Writes the line of an event that was published, if it has one. It names no person and no number: the events do, to those who may know.

@@ -397,6 +397,25 @@ impl CommandHandler {
         self.recent.forget(ids);
     }
 
+    /// Erases the customer of these in one transaction, unless one of them is not over: then that one is the error.
+    pub(crate) async fn forget_customer(&self, ids: &[InteractionId]) -> Result<Result<(), InteractionId>, StoreError> {
+        let (mut tx, mut erased) = (self.db.begin().await?, Vec::new());
+        for id in ids {
+            let Some(mut state) = store::interactions::read_in(&mut tx, *id).await? else { continue };
+            if !state.settled() {
+                tx.rollback().await?;
+                return Ok(Err(*id));
+            }
+            store::customer::forget(&mut tx, &mut state).await?;
+            erased.push(Arc::new(self.with_policy(state).await?));
+        }
+        tx.commit().await?;
+        for live in &erased {
+            self.recent.put(live);
+        }
+        Ok(Ok(()))
+    }
+
     /// Commits, and notifies whoever has to know, to the end: a caller who goes away in between must not leave behind a change without its
     /// notices.
     async fn commit(self: &Arc<Self>, tx: Tx, changed: Option<Arc<Live>>) -> Result<(), StoreError> {

@@ -182,6 +182,25 @@ impl Counters {
 }
 
 impl Interaction {
+    /// Erases who the customer is, what was written, and what was attached; all that is counted stays, and the customer's key. For one that is
+    /// over.
+    pub fn forget_customer(&mut self) {
+        let nothing: Arc<str> = "".into();
+        let customer = self.customer_mut();
+        customer.who = Who::Customer { address: nothing.clone() };
+        if let LegSource::Outside(outside) = &mut customer.leg.origin {
+            outside.phone = nothing.clone();
+        }
+        for note in &mut self.notes {
+            note.text = nothing.clone();
+        }
+        for by in self.journey.iter_mut().filter_map(|hop| hop.by.as_mut()) {
+            by.message = nothing.clone();
+        }
+        self.data.clear();
+        self.version += 1;
+    }
+
     pub fn ended(&self) -> bool {
         matches!(self.stage, Stage::Ended(_))
     }

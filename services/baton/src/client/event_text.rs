@@ -194,6 +194,9 @@ fn others(data: &Data, names: &Names) -> Option<String> {
         Data::RoutingCallRefused(it) => {
             format!("A call for {} was refused: it is none of the tenant's numbers.", word::one_line(&it.number))
         }
+        Data::CustomerForgotten(it) => {
+            format!("A customer was forgotten: calls {}, recordings deleted {}.", it.interactions, it.recordings)
+        }
         Data::PolicyChanged(it) => format!("The policy is {} now, version {}.", it.profile, it.version),
         Data::TenantChanged(it) => match it.change() {
             Change::Suspended => "The tenant was suspended.".to_owned(),

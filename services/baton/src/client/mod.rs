@@ -6,6 +6,7 @@
 pub(crate) mod agent;
 pub(crate) mod agent_connection;
 pub(crate) mod call;
+pub(crate) mod customer;
 pub(crate) mod event_text;
 pub(crate) mod events;
 pub(crate) mod flow;
@@ -54,6 +55,8 @@ pub(crate) enum ClientCommand {
     Flow(WithSession<flow::FlowCommand>),
     /// Calls: place, watch and steer them.
     Call(WithSession<call::CallCommand>),
+    /// Customers: forget one.
+    Customer(WithSession<customer::CustomerCommand>),
     /// Phones on the simulated switch, and what they heard.
     Phone(WithSession<phone::PhoneCommand>),
     /// Transfers: hand a customer over.
@@ -75,6 +78,7 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
         ClientCommand::Number(it) => run_with_session(it, number::run).await,
         ClientCommand::Flow(it) => run_with_session(it, flow::run).await,
         ClientCommand::Call(it) => run_with_session(it, call::run).await,
+        ClientCommand::Customer(it) => run_with_session(it, customer::run).await,
         ClientCommand::Phone(it) => run_with_session(it, phone::run).await,
         ClientCommand::Transfer(it) => run_with_session(it, transfer::run).await,
         ClientCommand::Recording(it) => run_with_session(it, recording::run).await,

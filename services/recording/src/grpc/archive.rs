@@ -6,6 +6,7 @@ use baton_api::recording::v1 as proto;
 use baton_api::recording::v1::archive_service_server::ArchiveService;
 use baton_api::recording::v1::store_segment_request::Message;
 use baton_api::{ApiError, fields};
+use baton_bus::actor_text;
 use baton_runtime::auth::TenantId;
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -13,7 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::parse;
 use crate::core::RecordingCore;
-use crate::ops::{settings, store_segment};
+use crate::ops::{forget, settings, store_segment};
 use crate::store::segments::SegmentKey;
 
 #[derive(Debug)]
@@ -37,6 +38,19 @@ impl ArchiveService for ArchiveApi {
         // The form of the number is not checked: a call must not fail because of it, and such a number just has no setting.
         let settings = settings::of_number(&self.core, tenant(&it.tenant)?, &it.number).await?;
         Ok(Response::new(proto::ResolveModeResponse { mode: settings.mode.into() }))
+    }
+
+    async fn forget_customer(
+        &self,
+        request: Request<proto::ForgetCustomerRequest>,
+    ) -> Result<Response<proto::ForgetCustomerResponse>, Status> {
+        let it = request.get_ref();
+        if it.customer_key.is_empty() {
+            return Err(ApiError::invalid_argument("customer_key", "is missing").into());
+        }
+        let by = actor_text(&it.actor.clone().unwrap_or_default());
+        let forgotten = forget::forget(&self.core, (tenant(&it.tenant)?, &it.customer_key), &by).await?;
+        Ok(Response::new(forgotten))
     }
 
     async fn store_segment(

@@ -4,6 +4,7 @@ pub(crate) mod accesses;
 pub(crate) mod control;
 pub(crate) mod delete;
 pub(crate) mod download;
+pub(crate) mod forget;
 pub(crate) mod list;
 pub(crate) mod settings;
 pub(crate) mod store_segment;

@@ -221,6 +221,17 @@ pub(crate) async fn unpurged(db: &Db, limit: i64) -> Result<Vec<Row>, StoreError
         .await)?)
 }
 
+/// The customer's recordings of which there may be audio.
+pub(crate) async fn of_customer(db: &Db, tenant: &str, customer_key: &str) -> Result<Vec<Row>, StoreError> {
+    let mut reader = db.read().await?;
+    Ok(on!(reader, conn => sqlx::query_as(
+        "SELECT * FROM recordings WHERE tenant = $1 AND customer_key = $2 AND purged_us IS NULL")
+        .bind(tenant)
+        .bind(customer_key)
+        .fetch_all(conn)
+        .await)?)
+}
+
 /// Recordings that ended before then and still wait for audio.
 pub(crate) async fn waiting_since(db: &Db, ended_before_us: i64, limit: i64) -> Result<Vec<Row>, StoreError> {
     let mut reader = db.read().await?;

@@ -7,12 +7,15 @@ use baton_api::event::v1::RecordingDeleted;
 use baton_api::event::v1::event_data::Data;
 use baton_api::recording::v1::recording::State;
 use baton_api::recording::v1::store_segment_request::Message;
-use baton_api::recording::v1::{DeleteRecordingRequest, GetRecordingRequest, SegmentHeader, StoreSegmentRequest};
+use baton_api::recording::v1::{
+    DeleteRecordingRequest, ForgetCustomerRequest, GetRecordingRequest, SegmentHeader, StoreSegmentRequest,
+};
+use baton_bus::parse_actor;
 use baton_runtime::lifecycle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
-use crate::support::{World, eventually, header, reason, wav};
+use crate::support::{TENANT, World, eventually, header, reason, wav};
 
 const CALL: &str = "0192-a";
 const FIRST: &str = "0192-a-segment-1";
@@ -210,4 +213,41 @@ async fn r13_what_is_known_of_a_recording_goes_when_its_call_goes() {
         (left("downloads", "recording_id").await == [young.as_str()]).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn s11_all_recordings_of_a_forgotten_customer_are_deleted_and_no_others() {
+    let world = World::start().await;
+    let now_us = world.clock.now_us();
+    let other = world.stored("0193-b", &[1; 80], now_us).await;
+    world.in_state(&other, State::Stored).await;
+    let file = format!("sqlite://{}", world.folder.path().join("recording.db").display());
+    let store = sqlx::SqlitePool::connect(&file).await.unwrap();
+    sqlx::query("UPDATE recordings SET customer_key = 'other'").execute(&store).await.unwrap();
+    let stored = world.stored(CALL, &[1; 80], now_us).await;
+    world.in_state(&stored, State::Stored).await;
+    let awaited = world.tenure("0194-c", &["0194-c-segment-1"], now_us).await;
+    world.heard_of(&awaited).await;
+
+    let forget = ForgetCustomerRequest {
+        tenant: TENANT.into(),
+        customer_key: "k".into(),
+        actor: Some(parse_actor("admin/root")),
+        request_id: "f".into(),
+    };
+    let forgotten = world.archive().forget_customer(forget.clone()).await.unwrap().into_inner();
+    assert_eq!(forgotten.recordings, 2);
+    assert!(!world.file(CALL, FIRST).exists());
+    for id in [&stored, &awaited] {
+        let recording = world.in_state(id, State::Deleted).await;
+        assert_eq!(recording.customer.unwrap().address, "");
+    }
+    world.send(header("0194-c", "0194-c-segment-1"), &wav(&[2; 80])).await.unwrap();
+    assert!(!world.file("0194-c", "0194-c-segment-1").exists(), "what comes late is not kept");
+    let again = world.archive().forget_customer(forget).await.unwrap().into_inner();
+    assert_eq!(again.recordings, 0);
+    world.in_state(&other, State::Stored).await;
+    let deleted = world.published(4).await.into_iter().filter(|it| matches!(it.1, Data::RecordingDeleted(_)));
+    let actors: Vec<_> = deleted.map(|it| it.0.actor).collect();
+    assert_eq!(actors, ["admin/root", "admin/root"]);
 }

@@ -19,12 +19,13 @@ use crate::{
 use baton_api::{
     ApiError, fields,
     transfer::v1::{
-        AddNoteRequest, AddNoteResponse, EndInteractionRequest, EndInteractionResponse, GetInteractionRequest,
-        GetInteractionResponse, HoldCustomerRequest, HoldCustomerResponse, LeaveInteractionRequest,
-        LeaveInteractionResponse, ListInteractionsRequest, ListInteractionsResponse, PlaceCallRequest,
-        PlaceCallResponse, ResumeCustomerRequest, ResumeCustomerResponse, SetDataRequest, SetDataResponse,
-        SetMuteRequest, SetMuteResponse, WatchInteractionRequest, WatchInteractionResponse, WatchInteractionsRequest,
-        WatchInteractionsResponse, interaction_service_server::InteractionService,
+        AddNoteRequest, AddNoteResponse, EndInteractionRequest, EndInteractionResponse, ForgetCustomerRequest,
+        ForgetCustomerResponse, GetInteractionRequest, GetInteractionResponse, HoldCustomerRequest,
+        HoldCustomerResponse, LeaveInteractionRequest, LeaveInteractionResponse, ListInteractionsRequest,
+        ListInteractionsResponse, PlaceCallRequest, PlaceCallResponse, ResumeCustomerRequest, ResumeCustomerResponse,
+        SetDataRequest, SetDataResponse, SetMuteRequest, SetMuteResponse, WatchInteractionRequest,
+        WatchInteractionResponse, WatchInteractionsRequest, WatchInteractionsResponse,
+        interaction_service_server::InteractionService,
     },
 };
 use baton_domain::{Command, interaction::MAX_DATA};
@@ -189,6 +190,14 @@ impl InteractionService for InteractionApi {
             watch.serve(since_us).await;
         });
         Ok(Response::new(stream::endless(ReceiverStream::new(messages))))
+    }
+
+    async fn forget_customer(
+        &self,
+        request: Request<ForgetCustomerRequest>,
+    ) -> Result<Response<ForgetCustomerResponse>, Status> {
+        let caller = request.caller()?.clone();
+        self.forget(&caller, request.get_ref()).await.map(Response::new)
     }
 
     async fn place_call(&self, request: Request<PlaceCallRequest>) -> Result<Response<PlaceCallResponse>, Status> {

@@ -1,5 +1,6 @@
 //! What is stored, one table a file.
 
+pub(crate) mod customer;
 pub(crate) mod events;
 pub(crate) mod interactions;
 pub(crate) mod listing;

@@ -2,6 +2,7 @@
 //! and fail when the test says so. What is heard is tested with the real ones, in the whole-system tests.
 
 mod commands;
+mod customers;
 mod peers;
 mod recovery;
 mod requests;

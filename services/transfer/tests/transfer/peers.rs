@@ -23,6 +23,8 @@ pub(crate) fn agent(n: u128) -> String {
 pub(crate) struct Notes {
     /// The newest plan.
     pub(crate) plan: Option<telephony::MediaPlan>,
+    /// The pseudonyms of the customers whose recordings were to be deleted.
+    pub(crate) forgotten: Vec<String>,
     /// How often a plan came.
     pub(crate) plans: usize,
     /// How often telephony was asked which plans it lacks.
@@ -192,6 +194,14 @@ impl ArchiveService for TransferPeers {
         _: Request<recording::ResolveModeRequest>,
     ) -> Result<Response<recording::ResolveModeResponse>, Status> {
         Ok(Response::new(recording::ResolveModeResponse { mode: RecordingMode::All.into() }))
+    }
+
+    async fn forget_customer(
+        &self,
+        request: Request<recording::ForgetCustomerRequest>,
+    ) -> Result<Response<recording::ForgetCustomerResponse>, Status> {
+        self.0.lock().unwrap().forgotten.push(request.into_inner().customer_key);
+        Ok(Response::new(recording::ForgetCustomerResponse { recordings: 2 }))
     }
 
     async fn store_segment(

@@ -5,7 +5,8 @@ use baton_api::{
     ApiError,
     error::ErrorReason,
     transfer::v1::{
-        GetInteractionRequest, ListInteractionsRequest, ListTransfersRequest, SegmentFact, fact::Fact, segment_fact,
+        AddNoteRequest, GetInteractionRequest, ListInteractionsRequest, ListTransfersRequest, SegmentFact, fact::Fact,
+        segment_fact,
     },
 };
 use sqlx::SqlitePool;
@@ -13,10 +14,17 @@ use uuid::Uuid;
 
 const DAY_US: i64 = 86_400_000_000;
 
-/// A call with a transfer that is over, and everybody knows it.
-async fn ended(world: &World) -> String {
+/// A call with a note and a transfer that is over, and everybody knows it.
+pub(crate) async fn ended(world: &World) -> String {
     let id = world.talking().await;
     let segment_id = world.notes().plan.clone().unwrap().segment.unwrap().segment_id;
+    let note = AddNoteRequest {
+        request_id: format!("note-{id}"),
+        interaction_id: id.clone(),
+        text: "lives at the harbour".into(),
+        ..Default::default()
+    };
+    world.interactions(1).add_note(note).await.unwrap();
     world.start_transfer(&id, 2, &format!("start-{id}")).await.unwrap();
     Box::pin(world.service.end_all()).await.unwrap();
     let ended = segment_fact::State::Ended.into();
@@ -30,7 +38,7 @@ async fn ended(world: &World) -> String {
     id
 }
 
-async fn store(world: &World) -> SqlitePool {
+pub(crate) async fn store(world: &World) -> SqlitePool {
     let file = world.folder.path().join("transfer.db");
     SqlitePool::connect(&format!("sqlite://{}", file.display())).await.unwrap()
 }

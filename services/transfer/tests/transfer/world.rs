@@ -212,7 +212,7 @@ pub(crate) fn warm(id: &str, to: u128, request_id: &str) -> StartTransferRequest
         interaction_id: id.into(),
         kind: TransferKind::Warm.into(),
         target: Some(Target { target: Some(Wire::AgentId(agent(to))) }),
-        message: String::new(),
+        message: "for Ben".into(),
         ..Default::default()
     }
 }

@@ -8,7 +8,8 @@ use baton_api::ApiError;
 use baton_api::recording::v1::archive_service_server::ArchiveService;
 use baton_api::recording::v1::store_segment_request::Message;
 use baton_api::recording::v1::{
-    ResolveModeRequest, ResolveModeResponse, SegmentHeader, StoreSegmentRequest, StoreSegmentResponse,
+    ForgetCustomerRequest, ForgetCustomerResponse, ResolveModeRequest, ResolveModeResponse, SegmentHeader,
+    StoreSegmentRequest, StoreSegmentResponse,
 };
 use baton_api::transfer::v1::fact::Fact as FactContent;
 use baton_api::transfer::v1::intake_service_server::IntakeService;
@@ -142,6 +143,13 @@ impl ArchiveService for Peers {
         &self,
         _request: Request<ResolveModeRequest>,
     ) -> Result<Response<ResolveModeResponse>, Status> {
+        Err(Status::unimplemented("not asked for by telephony"))
+    }
+
+    async fn forget_customer(
+        &self,
+        _request: Request<ForgetCustomerRequest>,
+    ) -> Result<Response<ForgetCustomerResponse>, Status> {
         Err(Status::unimplemented("not asked for by telephony"))
     }
 

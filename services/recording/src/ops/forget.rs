@@ -1,0 +1,29 @@
+//! Deleting all recordings of a customer who is to be forgotten.
+
+use baton_api::ApiError;
+use baton_api::recording::v1::ForgetCustomerResponse;
+
+use super::delete::purge;
+use crate::core::RecordingCore;
+use crate::store::recordings;
+
+/// Returns when the files are gone. A recording that still waits for audio is deleted, too: what comes later is not kept.
+pub(crate) async fn forget(
+    core: &RecordingCore,
+    (tenant, customer_key): (&str, &str),
+    by: &str,
+) -> Result<ForgetCustomerResponse, ApiError> {
+    let mut count = 0;
+    for row in recordings::of_customer(&core.db, tenant, customer_key).await? {
+        let mut tx = core.db.begin().await?;
+        recordings::mark_deleted(&mut tx, tenant, &row.recording_id, by, core.clock.now_us()).await?;
+        tx.commit().await?;
+        let marked = recordings::lookup(&core.db, tenant, &row.recording_id, "").await?.unwrap_or(row);
+        purge(core, &marked).await.map_err(|error| {
+            tracing::warn!(error = ?error, recording.id = marked.recording_id, "deleted audio is still in the storage");
+            ApiError::unavailable("Not all recordings of the customer are gone yet. Try again.")
+        })?;
+        count += 1;
+    }
+    Ok(ForgetCustomerResponse { recordings: count })
+}
