@@ -4,6 +4,11 @@
 //! A version check decides between two that come at once. Then, outside the transaction, watchers are notified, the projections that
 //! changed are pushed, and the deadline is set.
 
+mod begin;
+mod forget;
+
+pub(crate) use begin::OutgoingCall;
+
 use crate::{
     alarm::Alarm,
     convert::{self, refusal_status, version_conflict},
@@ -15,10 +20,8 @@ use crate::{
     store,
     tenants::Tenants,
 };
-use baton_api::ApiError;
 use baton_domain::{
-    Actor, AgentRef, Command, Event, Input, Interaction, Opening, Policy,
-    interaction::LegSource,
+    Actor, Command, Event, Input, Interaction,
     project::{TransferRecord, open_transfer},
 };
 use baton_runtime::{
@@ -36,7 +39,6 @@ use baton_words::InteractionId;
 use std::{error::Error as _, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tonic::Status;
-use uuid::Uuid;
 
 /// How long a start waits for reports before it acts upon deadlines that have passed.
 const REPORTS_FIRST: Duration = Duration::from_secs(5);
@@ -55,19 +57,6 @@ pub(crate) struct CommandHandler {
     wakes: mpsc::UnboundedSender<Alarm>,
     /// Before then no deadline is acted upon.
     reports_first_until_us: i64,
-}
-
-/// Refuses one more call of a tenant that has as many as its plan allows. It is not kept under a request id: a retry may succeed.
-async fn within_limit(tx: &mut Tx, tenant: &str) -> Result<(), SubmitError> {
-    let Some(record) = store::tenants::read_in(tx, tenant).await? else { return Ok(()) };
-    let limit = record.live_interactions;
-    if limit == 0 || store::interactions::live_of(tx, tenant).await? < u64::from(limit) {
-        return Ok(());
-    }
-    let message = format!(
-        "The tenant has {limit} calls, which is as many as its plan allows at the same time; try again when one has ended."
-    );
-    Err(SubmitError::Status(ApiError::resource_exhausted(message).into()))
 }
 
 /// What was committed, and the trace in which that happened.
@@ -98,13 +87,6 @@ pub(crate) struct CommandContext<'a> {
     pub(crate) if_version: u64,
     /// Kept with the transfer that a start begins.
     pub(crate) request_key: String,
-}
-
-/// A call that an agent places, with everything that was looked up for it.
-pub(crate) struct OutgoingCall {
-    pub(crate) opening: Opening,
-    pub(crate) policy: Arc<Policy>,
-    pub(crate) agent: AgentRef,
 }
 
 /// What became of a command. The interaction is at least as new as the commit of the command: what is read from it is never from before.
@@ -171,74 +153,6 @@ impl CommandHandler {
     async fn with_policy(&self, state: Interaction) -> Result<Live, StoreError> {
         let policy = self.policies.version(&state.tenant, state.policy_version).await?;
         Ok(Live { state, policy })
-    }
-
-    /// Begins an interaction, or gives the one that the same leg began before.
-    pub(crate) async fn open(
-        self: &Arc<Self>,
-        opening: Opening,
-        policy: Arc<Policy>,
-    ) -> Result<InteractionId, SubmitError> {
-        let mut tx = self.db.begin().await?;
-        if let LegSource::Inbound(leg) = &opening.origin
-            && let Some(known) = store::interactions::by_leg(&mut tx, &opening.tenant, &opening.switch, leg).await?
-        {
-            tx.rollback().await?;
-            return Ok(known);
-        }
-        within_limit(&mut tx, &opening.tenant).await?;
-        let (state, events) = baton_domain::open(opening, &policy, self.clock.now_us());
-        self.insert(&mut tx, &state, &events).await?;
-        let id = state.id;
-        self.commit(tx, Some(Arc::new(Live { state, policy }))).await?;
-        Ok(id)
-    }
-
-    async fn insert(&self, tx: &mut Tx, state: &Interaction, events: &[Event]) -> Result<(), StoreError> {
-        store::interactions::insert(tx, state).await?;
-        store::events::append(tx, state, events, self.clock.now_us()).await?;
-        store::interactions::note_parties(tx, state, events).await
-    }
-
-    /// Begins a call that an agent places, once. `placed`: what it begins with, or why it can't; either is answered. Its id is kept as the answer.
-    pub(crate) async fn place(
-        self: &Arc<Self>,
-        key: &RequestKey,
-        body: BodyHash,
-        placed: Result<OutgoingCall, Status>,
-    ) -> Result<Arc<Live>, Status> {
-        let _busy = self.clock.busy();
-        let mut tx = self.db.begin().await?;
-        match requests::begin(&mut tx, key, body, self.clock.now_us()).await? {
-            KnownRequest::New => {}
-            KnownRequest::Answered(KeptAnswer::Refused(refusal)) => {
-                tx.rollback().await?;
-                return Err(refusal.into());
-            }
-            KnownRequest::Answered(KeptAnswer::Ok(id)) => {
-                let id = placed_before(&id)?;
-                return self.as_committed(tx, id).await;
-            }
-            KnownRequest::DifferentBody => return Err(requests::reused().into()),
-            KnownRequest::Pending => return Err(SubmitError::Conflict.into()),
-        }
-        let OutgoingCall { opening, policy, agent } = match placed {
-            Ok(placed) => placed,
-            Err(status) => {
-                requests::answer(&mut tx, key, &KeptAnswer::Refused((&status).into())).await?;
-                tx.commit().await?;
-                return Err(status);
-            }
-        };
-        within_limit(&mut tx, &opening.tenant).await?;
-        let caller = agent.id;
-        let (state, events) = baton_domain::place(opening, &policy, agent, self.clock.now_us());
-        self.insert(&mut tx, &state, &events).await?;
-        store::interactions::note_agent(&mut tx, state.id, caller, store::interactions::AgentPart::Party).await?;
-        let live = Arc::new(Live { state, policy });
-        requests::answer(&mut tx, key, &KeptAnswer::Ok(live.id.0.into_bytes().to_vec())).await?;
-        self.commit(tx, Some(Arc::clone(&live))).await?;
-        Ok(live)
     }
 
     /// The interaction as this transaction sees it, given when that is durable. A request that another caller is carrying out is answered from
@@ -392,30 +306,6 @@ impl CommandHandler {
         tx.commit().await
     }
 
-    /// What is deleted is not remembered, either.
-    pub(crate) fn forget(&self, ids: &[InteractionId]) {
-        self.recent.forget(ids);
-    }
-
-    /// Erases the customer of these in one transaction, unless one of them is not over: then that one is the error.
-    pub(crate) async fn forget_customer(&self, ids: &[InteractionId]) -> Result<Result<(), InteractionId>, StoreError> {
-        let (mut tx, mut erased) = (self.db.begin().await?, Vec::new());
-        for id in ids {
-            let Some(mut state) = store::interactions::read_in(&mut tx, *id).await? else { continue };
-            if !state.settled() {
-                tx.rollback().await?;
-                return Ok(Err(*id));
-            }
-            store::customer::forget(&mut tx, &mut state).await?;
-            erased.push(Arc::new(self.with_policy(state).await?));
-        }
-        tx.commit().await?;
-        for live in &erased {
-            self.recent.put(live);
-        }
-        Ok(Ok(()))
-    }
-
     /// Commits, and notifies whoever has to know, to the end: a caller who goes away in between must not leave behind a change without its
     /// notices.
     async fn commit(self: &Arc<Self>, tx: Tx, changed: Option<Arc<Live>>) -> Result<(), StoreError> {
@@ -450,12 +340,6 @@ fn changed_transfers(before: &Interaction, live: &Live) -> Vec<TransferRecord> {
     }
     let ended = live.journey[before.journey.len()..].iter().filter_map(TransferRecord::of_hop);
     ended.chain(open_transfer(&live.state, &live.policy)).collect()
-}
-
-/// The id that was kept when a call was placed.
-fn placed_before(kept: &[u8]) -> Result<InteractionId, Status> {
-    let id = Uuid::from_slice(kept).map_err(|_| Status::internal("the stored answer is no id of an interaction"));
-    id.map(InteractionId)
 }
 
 pub(crate) fn not_found(what: &str) -> Status {

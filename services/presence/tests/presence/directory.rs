@@ -200,12 +200,11 @@ async fn s6_a_deleted_agents_token_and_id_are_good_for_nothing_more() {
     let mut directory = world.directory(Role::Admin);
     directory.delete_agent(DeleteAgentRequest { request_id: fresh(), agent_id: bob.to_string() }).await.unwrap();
     directory.delete_team(DeleteTeamRequest { request_id: fresh(), team_id: team.to_string() }).await.unwrap();
-    let end = loop {
-        if let Err(status) = watch.message().await {
-            break status;
-        }
+    let end = async {
+        while watch.message().await?.is_some() {}
+        Ok::<_, Status>(())
     };
-    assert_eq!(reason(&end), ErrorReason::AgentDeleted, "a stream that was open");
+    assert_eq!(reason(&end.await.unwrap_err()), ErrorReason::AgentDeleted, "a stream that was open");
     for _ in 0..2 {
         assert_eq!(read(&world).await, Err(ErrorReason::AgentDeleted));
         let mut directory = world.directory(Role::Admin);

@@ -1,0 +1,33 @@
+//! What is forgotten of interactions that are over: all of them, when they are old, or who the customer was.
+
+use super::CommandHandler;
+use crate::store;
+use baton_store::StoreError;
+use baton_words::InteractionId;
+use std::sync::Arc;
+
+impl CommandHandler {
+    /// What is deleted is not remembered, either.
+    pub(crate) fn forget(&self, ids: &[InteractionId]) {
+        self.recent.forget(ids);
+    }
+
+    /// Erases the customer of these in one transaction, unless one of them is not over: then that one is the error.
+    pub(crate) async fn forget_customer(&self, ids: &[InteractionId]) -> Result<Result<(), InteractionId>, StoreError> {
+        let (mut tx, mut erased) = (self.db.begin().await?, Vec::new());
+        for id in ids {
+            let Some(mut state) = store::interactions::read_in(&mut tx, *id).await? else { continue };
+            if !state.settled() {
+                tx.rollback().await?;
+                return Ok(Err(*id));
+            }
+            store::customer::forget(&mut tx, &mut state).await?;
+            erased.push(Arc::new(self.with_policy(state).await?));
+        }
+        tx.commit().await?;
+        for live in &erased {
+            self.recent.put(live);
+        }
+        Ok(Ok(()))
+    }
+}
