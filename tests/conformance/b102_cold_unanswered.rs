@@ -110,8 +110,9 @@ async fn leaves_a_message(office: &Office, call: &Call, recipient: &AgentDesk) -
     talk_for(1_000).await;
     let ended = office.customer_hangs_up(call).await?;
     anyhow::ensure!(ended.end_reason() == Reason::Voicemail, "it ended with {:?}", ended.end_reason());
-    let message = office.phones.message(&exit.subject_id).await?;
-    let spoken = message.heard_ms(CUSTOMER);
+    let message = recipient.voicemail().until_message(call).await?;
+    anyhow::ensure!(message.message_id == exit.subject_id, "the message is {}", message.message_id);
+    let spoken = recipient.voicemail().sound_of(&message.message_id).await?.heard_ms(CUSTOMER);
     anyhow::ensure!((700..3_000).contains(&spoken), "the message has {spoken} ms of the customer");
     Ok(())
 }

@@ -27,6 +27,7 @@ mod b607_live_picker;
 mod b608_pause;
 mod b609_idempotent;
 mod f4_one_phone;
+mod f8_voicemail;
 
 use crate::harness::Scenario;
 
@@ -59,6 +60,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b608_pause::scenarios(),
         b609_idempotent::scenarios(),
         f4_one_phone::scenarios(),
+        f8_voicemail::scenarios(),
     ]
     .concat()
 }

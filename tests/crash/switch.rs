@@ -1,19 +1,22 @@
-//! `kill -9` of the switch: its calls end, and clients are notified (S4).
+//! `kill -9` of the switch: its calls end, and clients are notified (S4). What was said into it is kept, as when Baton alone dies.
 
 use std::path::PathBuf;
 
 use baton_api::common::v1::{Reason, RecordingMode, TransferPhase};
 use baton_api::recording::v1::recording::State;
-use baton_testkit::Embedded;
+use baton_testkit::tenant::voicemail;
+use baton_testkit::{Call, Embedded, Sound};
 
 use super::in_an_office;
-use crate::harness::ears::{ADA, BEN, CUSTOMER};
+use crate::harness::ears::{ADA, BEEP, BEN, CUSTOMER, GREETING};
 use crate::harness::{Office, Scenario, alone, talk_for};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     alone![
         crash_of_the_switch_in_a_consult_ends_the_call_and_the_next_one_works,
         crash_of_the_switch_while_recording_keeps_what_was_recorded,
+        f8_a_message_is_kept_when_the_switch_dies_in_it,
+        f8_a_message_is_kept_when_it_ends_while_baton_is_away,
     ]
 }
 
@@ -56,6 +59,47 @@ async fn crash_of_the_switch_while_recording_keeps_what_was_recorded(binary: Pat
         let sound = office.tenant.sound_of(&recordings[0]).await?;
         let kept_ms = sound.duration_ms();
         anyhow::ensure!(kept_ms > 1_000 && sound.hears(ADA) && sound.hears(CUSTOMER), "{kept_ms} ms were kept");
+        Ok(())
+    })
+    .await
+}
+
+/// The customer has spoken for some time into a call flow's box.
+async fn speaking_in_voicemail(office: &Office) -> anyhow::Result<Call> {
+    let number = office.tenant.number(vec![voicemail("sales")]).await?;
+    let call = office.tenant.call(&number).await?;
+    let beeped = |sound: &Sound| sound.hears(GREETING) && sound.hears(BEEP);
+    office.phones.until_hears(&call.leg_id, 1_800, "greeting and beep", beeped).await?;
+    talk_for(1_600).await;
+    Ok(call)
+}
+
+async fn f8_a_message_is_kept_when_the_switch_dies_in_it(binary: PathBuf) -> anyhow::Result<()> {
+    in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
+        let call = speaking_in_voicemail(office).await?;
+        target.kill_switch()?;
+        office.tenant.until_ended(&call).await?;
+        let message = office.tenant.voicemail()?.until_message(&call).await?;
+        anyhow::ensure!(message.torn && message.duration_ms > 1_000, "it is not marked as torn: {message:?}");
+        let sound = office.tenant.voicemail()?.sound_of(&message.message_id).await?;
+        anyhow::ensure!(sound.hears(CUSTOMER), "it has not the customer's voice");
+        Ok(())
+    })
+    .await
+}
+
+async fn f8_a_message_is_kept_when_it_ends_while_baton_is_away(binary: PathBuf) -> anyhow::Result<()> {
+    in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
+        let call = speaking_in_voicemail(office).await?;
+        target.kill()?;
+        office.phones.hang_up_leg(&call.leg_id).await?;
+        target.restart().await?;
+        office.tenant.until_ended(&call).await?;
+        let message = office.tenant.voicemail()?.until_message(&call).await?;
+        anyhow::ensure!(!message.torn && message.duration_ms > 1_000, "it is {message:?}");
+        let events = office.tenant.until_event(&call, "voicemail.message_left").await?;
+        let count = events.iter().filter(|it| it.name().starts_with("voicemail.")).count();
+        anyhow::ensure!(count == 1, "{count} events tell of it");
         Ok(())
     })
     .await

@@ -14,6 +14,7 @@ use tonic::Status;
 
 use crate::names::fresh;
 use crate::session::OpenSession;
+use crate::voicemail::Voicemail;
 use crate::wait::{BOUND, eventually};
 
 /// An agent with a client and a phone.
@@ -82,6 +83,11 @@ impl AgentDesk {
     /// Recordings, as the agent.
     pub fn recordings(&self) -> RecordingServiceClient<GrpcChannel> {
         RecordingServiceClient::new(self.channel.clone())
+    }
+
+    /// The agent's voicemail box.
+    pub fn voicemail(&self) -> Voicemail {
+        Voicemail::new(self.channel.clone())
     }
 
     /// Presence, as the agent.

@@ -5,7 +5,7 @@
 //! - [`desk`] is an agent's desk: everything that an agent can do; [`session`] is its session with presence, with heartbeats.
 //! - [`phones`] is the other end of the simulated switch: its phones call, answer, decline, hang up, and record what they heard.
 //! - [`sound`] finds which parties are heard in a piece of sound, and when.
-//! - [`record`] reads events and recordings.
+//! - [`record`] reads events and recordings, [`voicemail`] messages.
 //! - [`wait`] waits for a condition with a bound, and reports what it saw instead.
 //!
 //! Everything here uses the public gRPC API and the simulator's, and nothing of the services' insides. Tests conclude from what the
@@ -20,6 +20,7 @@ pub mod session;
 pub mod sound;
 pub mod target;
 pub mod tenant;
+pub mod voicemail;
 pub mod wait;
 
 pub use desk::{AgentDesk, To};

@@ -227,18 +227,6 @@ impl Phones {
         self.heard(leg_id).await
     }
 
-    /// Waits for the voicemail message of an exit; its sound.
-    pub async fn message(&self, exit_id: &str) -> anyhow::Result<Sound> {
-        let request = proto::GetMessageRequest { exit_id: exit_id.to_owned() };
-        let ask = async || self.client().get_message(request.clone()).await.map_err(|status| status.to_string());
-        let mut parts = eventually(&format!("the message of {exit_id}"), BOUND, ask).await?.into_inner();
-        let mut file = Vec::new();
-        while let Some(part) = parts.message().await? {
-            file.extend_from_slice(&part.data);
-        }
-        Sound::of_wav(&file, 0)
-    }
-
     /// All ledger entries of this tenant.
     pub async fn ledger(&self) -> Result<Vec<proto::LedgerEntry>, Status> {
         let (mut entries, mut after_sequence) = (Vec::new(), 0);

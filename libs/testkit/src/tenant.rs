@@ -13,7 +13,7 @@ use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
 use baton_api::recording::v1::{NumberRecordingSettings, UpdateNumberSettingsRequest};
 use baton_api::routing::v1 as routing;
-use baton_api::routing::v1::call_flow_step::{Disconnect, RingAgent, RingTeam, Step, Voicemail};
+use baton_api::routing::v1::call_flow_step::{self, Disconnect, RingAgent, RingTeam, Step};
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
 use baton_api::simulator::v1::Phone;
 use baton_api::tenant::v1::tenant_service_client::TenantServiceClient;
@@ -31,6 +31,7 @@ use crate::desk::AgentDesk;
 pub use crate::names::fresh;
 use crate::names::random_number;
 use crate::phones::{CUSTOMER_HZ, PhoneBehaviour, Phones};
+use crate::voicemail::Voicemail;
 use crate::wait::{BOUND, eventually};
 
 /// Longer than any test, also one in simulated time.
@@ -192,6 +193,11 @@ impl TestTenant {
     /// Recordings, as a supervisor.
     pub fn recordings(&self) -> anyhow::Result<RecordingServiceClient<GrpcChannel>> {
         Ok(RecordingServiceClient::new(self.as_supervisor()?))
+    }
+
+    /// All voicemail boxes, as a supervisor.
+    pub fn voicemail(&self) -> anyhow::Result<Voicemail> {
+        Ok(Voicemail::new(self.as_supervisor()?))
     }
 
     /// Presence, as a supervisor.
@@ -384,7 +390,7 @@ pub fn ring_team(team_id: &str, ring_ms: i64, wait_ms: i64) -> Step {
 
 /// A step of a call flow: takes a message.
 pub fn voicemail(mailbox: &str) -> Step {
-    Step::Voicemail(Voicemail { mailbox: mailbox.to_owned() })
+    Step::Voicemail(call_flow_step::Voicemail { mailbox: mailbox.to_owned() })
 }
 
 /// A step of a call flow: ends the call.

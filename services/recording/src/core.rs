@@ -11,12 +11,22 @@ use baton_store::Db;
 use tokio::sync::Semaphore;
 
 use crate::audio::files::Files;
+use crate::start;
 
 /// Uploads at once; more wait. Each holds at most two parts of 5 MiB in memory.
 pub(crate) const MAX_UPLOADS: usize = 16;
 /// Downloads at once, of all tenants and of one; more are refused.
 const MAX_DOWNLOADS: usize = 64;
 const MAX_DOWNLOADS_OF_TENANT: usize = 16;
+
+/// What is kept of what customers say after the beep.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VoicemailRules {
+    /// Shorter messages are not kept.
+    pub(crate) shortest_ms: i64,
+    /// How long a message is kept after it was left.
+    pub(crate) kept_us: i64,
+}
 
 #[derive(Debug)]
 pub(crate) struct RecordingCore {
@@ -26,6 +36,7 @@ pub(crate) struct RecordingCore {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) uploads: Semaphore,
     pub(crate) downloads: Quota,
+    pub(crate) voicemail: VoicemailRules,
     transfer: InternalChannel,
 }
 
@@ -38,6 +49,10 @@ impl RecordingCore {
             lifecycle: context.lifecycle.clone(),
             uploads: Semaphore::new(MAX_UPLOADS),
             downloads: Quota::new(MAX_DOWNLOADS, MAX_DOWNLOADS_OF_TENANT),
+            voicemail: VoicemailRules {
+                shortest_ms: context.config.shortest_message_ms,
+                kept_us: start::days_us(context.config.messages_kept_days),
+            },
             transfer: context.peers.clone(),
         }
     }

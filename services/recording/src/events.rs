@@ -47,6 +47,10 @@ async fn append(tx: &mut Tx, tenant: &str, aggregate: String, event: NewEvent<'_
     let event_type = match event.data {
         Data::RecordingDeleted(_) => "recording.deleted",
         Data::RecordingSettingsChanged(_) => "recording.settings_changed",
+        Data::VoicemailMessageLeft(_) => "voicemail.message_left",
+        Data::VoicemailNoMessage(_) => "voicemail.no_message",
+        Data::VoicemailMessageHeard(_) => "voicemail.message_heard",
+        Data::VoicemailMessageDeleted(_) => "voicemail.message_deleted",
         _ => "recording.stored",
     };
     let row = OutboxRow {

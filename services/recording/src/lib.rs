@@ -7,9 +7,12 @@
 //! recording's state is [computed anew](settle::settle), and when the last audio of a finished tenure is stored and checked,
 //! `recording.stored` is written in the same transaction (R4).
 //!
+//! A *message* is what a customer said after the beep of a voicemail box. Telephony brings it like a segment, with everything that is to be
+//! known of it, so it waits for no event: [`ops::store_message`] keeps it and publishes that it was left, or that none was.
+//!
 //! - [`audio`]: the storage, uploads, downloads.
 //! - [`projection`]: events to rows. [`state`], [`settle`]: rows to a state. [`events`]: what is published.
-//! - [`ops`]: the operations of the API, one file each. [`grpc`]: the two services, thin.
+//! - [`ops`]: the operations of the API, one file each. [`grpc`]: the services, thin.
 //! - [`retention`]: the deletion of old recordings.
 
 mod audio;
@@ -26,7 +29,7 @@ mod store;
 mod time;
 
 pub use audio::files::FilesError;
-pub use grpc::{ArchiveApi, RecordingApi};
+pub use grpc::{ArchiveApi, RecordingApi, VoicemailApi};
 pub use start::{RecordingService, start};
 
 /// This service's name on its events.

@@ -1,4 +1,4 @@
-//! Periodic cleaning, by default once an hour: old audio is deleted, deletions that a crash interrupted are finished, audio that
+//! Periodic cleaning, by default once an hour: old audio and messages are deleted, deletions that a crash interrupted are finished, audio that
 //! never came is given up, and what is known of recordings goes with the calls that they are of.
 //!
 //! It works in limited batches, each recording in a transaction of its own, and with the same code as a deletion by hand.
@@ -13,11 +13,12 @@ use object_store::path::Path;
 
 use crate::core::RecordingCore;
 use crate::ops::delete::{PurgeError, purge};
+use crate::ops::delete_message;
 use crate::settle::{SYSTEM, settle};
 use crate::state::AudioState;
-use crate::store::old;
 use crate::store::recordings::{self, Row};
 use crate::store::segments::{self, Orphan};
+use crate::store::{messages, old};
 
 /// Rows read by one query.
 const BATCH: i64 = 200;
@@ -47,7 +48,9 @@ impl Sweeper {
     async fn round(&self, now_us: i64) -> Result<(), StoreError> {
         let trusted_us = self.core.db.trusted_us(now_us).await?;
         self.expire(trusted_us).await?;
+        self.expire_messages(trusted_us).await?;
         self.purge_all().await?;
+        self.purge_messages().await?;
         self.give_up().await?;
         self.remove_orphans(trusted_us.saturating_sub(self.retention_us)).await?;
         self.forget(trusted_us.saturating_sub(micros(self.rows_kept))).await
@@ -64,6 +67,39 @@ impl Sweeper {
                 tx.commit().await?;
             }
             if rows.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn expire_messages(&self, trusted_us: i64) -> Result<(), StoreError> {
+        for _ in 0..MAX_BATCHES {
+            let rows = messages::expired(&self.core.db, trusted_us, BATCH).await?;
+            for row in &rows {
+                delete_message::mark(&self.core, row, SYSTEM).await?;
+            }
+            if rows.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn purge_messages(&self) -> Result<(), StoreError> {
+        for _ in 0..MAX_BATCHES {
+            let rows = messages::unpurged(&self.core.db, BATCH).await?;
+            let mut purged = 0;
+            for row in &rows {
+                match delete_message::purge(&self.core, row).await {
+                    Ok(()) => purged += 1,
+                    Err(error) => {
+                        tracing::warn!(error = ?error, message.id = row.message_id, "an old message could not be removed");
+                    }
+                }
+            }
+            // The query would return the failed ones again at once.
+            if purged == 0 || purged < rows.len() {
                 break;
             }
         }
@@ -113,7 +149,8 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Deletes what is known of recordings whose audio is gone and which ended before then, and who has listened before then.
+    /// Deletes what is known of recordings and messages whose audio is gone and which ended before then, and who has listened before
+    /// then.
     async fn forget(&self, before_us: i64) -> Result<(), StoreError> {
         for _ in 0..MAX_BATCHES {
             let mut tx = self.core.db.begin().await?;
@@ -122,8 +159,9 @@ impl Sweeper {
                 old::delete(&mut tx, recording).await?;
             }
             let downloads = old::delete_downloads(&mut tx, before_us, BATCH).await?;
+            let visits = old::delete_messages(&mut tx, before_us, BATCH).await?;
             tx.commit().await?;
-            if old.is_empty() && downloads == 0 {
+            if old.is_empty() && downloads == 0 && visits == 0 {
                 break;
             }
         }

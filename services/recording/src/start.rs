@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use baton_api::recording::v1::archive_service_server::ArchiveServiceServer;
 use baton_api::recording::v1::recording_service_server::RecordingServiceServer;
+use baton_api::recording::v1::voicemail_service_server::VoicemailServiceServer;
 use baton_bus::Consumer;
 use baton_runtime::clock::micros;
 use baton_runtime::config::RecordingConfig;
@@ -14,7 +15,7 @@ use baton_store::Db;
 
 use crate::audio::files::Files;
 use crate::core::RecordingCore;
-use crate::grpc::{ArchiveApi, RecordingApi};
+use crate::grpc::{ArchiveApi, RecordingApi, VoicemailApi};
 use crate::projection::{self, RecordingProjection};
 use crate::retention;
 use crate::store::MIGRATOR;
@@ -34,7 +35,7 @@ pub async fn start(context: ServiceContext<RecordingConfig>) -> Result<Recording
     let folder = context.config.storage_dir.clone().unwrap_or_else(|| context.folder.join("recordings"));
     let files = Files::open(&folder).map_err(StartError::other)?;
     let core = Arc::new(RecordingCore::new(db.clone(), files, &context));
-    let retention_us = retention_us(context.config.retention_days);
+    let retention_us = days_us(context.config.retention_days);
     let filter = projection::filter().map_err(StartError::other)?;
     let consumer = Consumer::new(crate::AREA, context.bus.clone(), db.clone(), context.clock.clone(), filter);
     let consuming = consumer.run(RecordingProjection { retention_us }, context.lifecycle.soft());
@@ -45,13 +46,15 @@ pub async fn start(context: ServiceContext<RecordingConfig>) -> Result<Recording
 }
 
 /// How long audio is kept; for ever if `days` is 0.
-fn retention_us(days: u32) -> i64 {
+pub(crate) fn days_us(days: u32) -> i64 {
     if days == 0 { i64::MAX } else { micros(DAY * days) }
 }
 
 impl RunningService for RecordingService {
     fn add_public(&self, server: ServerBuilder) -> ServerBuilder {
-        server.add_service(RecordingServiceServer::new(RecordingApi::new(Arc::clone(&self.core))))
+        server
+            .add_service(RecordingServiceServer::new(RecordingApi::new(Arc::clone(&self.core))))
+            .add_service(VoicemailServiceServer::new(VoicemailApi::new(Arc::clone(&self.core))))
     }
 
     fn add_internal(&self, server: ServerBuilder) -> ServerBuilder {

@@ -1,4 +1,4 @@
-//! Uploads closed segments from the switch to the archive, and deletes them on the switch after that.
+//! Uploads closed segments and messages in voicemail from the switch to the archive, and deletes them on the switch after that.
 //!
 //! The list of uploads is stored, and each has its own time of the next try, so that one delays no other. An upload is
 //! tried again for ever, with two exceptions: the switch no longer has the file, or the archive has refused it
@@ -173,15 +173,21 @@ impl Uploader {
     async fn fetch_and_store(&self, row: &UploadRow) -> Result<bool, UploadError> {
         let header = SegmentHeader::decode(row.header.as_slice());
         let mut header = header.map_err(|_| UploadError::Header(row.segment.clone()))?;
-        let file = match self.switch.fetch(&row.segment).await {
-            Ok(file) => Some(file),
-            Err(SwitchPortError::Gone) => None,
+        let fetched = match self.switch.fetch(&row.segment).await {
+            Ok(fetched) => fetched,
+            Err(SwitchPortError::Gone) => {
+                header.lost = true;
+                return self.store(header, stream::empty().boxed()).await.map(|()| false);
+            }
             Err(error) => return Err(error.into()),
         };
-        let is_there = file.is_some();
-        header.lost = !is_there;
-        self.store(header, file.unwrap_or_else(|| stream::empty().boxed())).await?;
-        Ok(is_there)
+        header.lost = false;
+        if header.voicemail.is_some() {
+            // Nobody heard it end: what it is like is in the file alone.
+            (header.started_at_us, header.ended_at_us) = (fetched.started_at_us, fetched.ended_at_us);
+            (header.sha256, header.torn) = (fetched.sha256, fetched.torn);
+        }
+        self.store(header, fetched.file).await.map(|()| true)
     }
 
     /// A fetch that breaks off ends the call to the archive, so that it never takes a part of the file for the whole.

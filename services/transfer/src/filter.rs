@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 /// A stage in the form in which it is stored.
 pub(crate) fn stage(interaction: &Interaction) -> &'static str {
     match interaction.stage {
-        Stage::Seeking(_) | Stage::Exiting(_) => "in_flow",
+        Stage::Seeking(_) => "in_flow",
+        Stage::Exiting(_) => "in_voicemail",
         Stage::Served(_) => "with_agent",
         Stage::Farewell { .. } => "ending",
         Stage::Ended(_) => "ended",
@@ -23,6 +24,7 @@ fn stage_of(state: State) -> Option<&'static str> {
     match state {
         State::Unspecified => None,
         State::InFlow => Some("in_flow"),
+        State::InVoicemail => Some("in_voicemail"),
         State::WithAgent => Some("with_agent"),
         State::Ending => Some("ending"),
         State::Ended => Some("ended"),

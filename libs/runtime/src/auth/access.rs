@@ -12,6 +12,8 @@ const DESK: &[Role] = &[Agent, Supervisor, Admin, ServiceAccount];
 const READERS: &[Role] = &[Agent, Supervisor, Admin, Analyst, ServiceAccount];
 /// Those who take calls.
 const AGENTS: &[Role] = &[Agent];
+/// Those who have a voicemail box, and those who look after all boxes.
+const BOX_OWNERS: &[Role] = &[Agent, Supervisor, Admin];
 /// Those who look after others.
 const LEADS: &[Role] = &[Supervisor, Admin];
 /// Those who may see all that was published.
@@ -74,6 +76,10 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.recording.v1.RecordingService/StartRecording", DESK),
     ("/baton.recording.v1.RecordingService/StopRecording", DESK),
     ("/baton.recording.v1.RecordingService/UpdateNumberSettings", ADMINS),
+    ("/baton.recording.v1.VoicemailService/DeleteMessage", BOX_OWNERS),
+    ("/baton.recording.v1.VoicemailService/GetMessage", BOX_OWNERS),
+    ("/baton.recording.v1.VoicemailService/ListMessages", BOX_OWNERS),
+    ("/baton.recording.v1.VoicemailService/PlayMessage", BOX_OWNERS),
     ("/baton.routing.v1.RouteService/CompareWaits", SERVICES),
     ("/baton.routing.v1.RouteService/ResolveDial", SERVICES),
     ("/baton.routing.v1.RouteService/ResolveNumber", SERVICES),

@@ -178,6 +178,9 @@ pub struct RecordingConfig {
     pub storage_dir: Option<PathBuf>,
     /// 0: recordings are never deleted.
     pub retention_days: u32,
+    /// 0: messages are never deleted.
+    pub messages_kept_days: u32,
+    pub shortest_message_ms: i64,
     pub retention_scan_ms: Millis,
 }
 

@@ -11,7 +11,7 @@ use crate::failure::UsageError;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CustomerCommand {
-    /// Forget a customer: erase who they are in all their calls, with notes and data, and delete their recordings. The calls stay, so
+    /// Forget a customer: erase who they are in all their calls, with notes and data, and delete their recordings and voicemail messages. The calls stay, so
     /// that reports count what they counted before.
     Forget(ForgetArgs),
 }
@@ -34,6 +34,9 @@ pub(crate) async fn run(session: &ClientSession, command: CustomerCommand) -> an
     let mut client = InteractionServiceClient::new(session.channel_for_role(Role::Admin)?);
     let forgotten = client.forget_customer(request).await.or_refusal()?;
     session.out.one("baton.transfer.v1.ForgetCustomerResponse", &forgotten, |it| {
-        format!("The customer is forgotten: calls {}, recordings deleted {}.", it.interactions, it.recordings)
+        format!(
+            "The customer is forgotten: calls {}, recordings deleted {}, voicemail messages deleted {}.",
+            it.interactions, it.recordings, it.messages
+        )
     })
 }

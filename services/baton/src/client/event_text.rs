@@ -30,6 +30,11 @@ impl Names {
         }
     }
 
+    /// Whose voicemail box it is: an agent's, or one of a call flow, which has a name of its own.
+    pub(crate) fn of_box(&self, mailbox: &str) -> String {
+        self.0.get(mailbox).map_or_else(|| format!("box {mailbox}"), |name| format!("{name}'s box"))
+    }
+
     pub(crate) fn of_target(&self, target: Option<&Target>) -> String {
         match target.and_then(|it| it.target.as_ref()) {
             Some(target::Target::AgentId(id)) => self.of(id),
@@ -48,6 +53,7 @@ pub(crate) fn sentence(event: &Event, names: &Names) -> String {
     call(data, names)
         .or_else(|| transfer(data, names))
         .or_else(|| recording(data, names))
+        .or_else(|| voicemail(data, names))
         .or_else(|| others(data, names))
         .unwrap_or_else(|| event.name().to_owned())
 }
@@ -172,6 +178,19 @@ fn recording(data: &Data, names: &Names) -> Option<String> {
     })
 }
 
+fn voicemail(data: &Data, names: &Names) -> Option<String> {
+    Some(match data {
+        Data::VoicemailMessageLeft(it) => {
+            format!("A message of {} is in {}.", word::seconds(it.duration_ms), names.of_box(&it.mailbox))
+        }
+        Data::VoicemailNoMessage(it) => format!("No message was left in {}.", names.of_box(&it.mailbox)),
+        Data::VoicemailMessageHeard(it) => format!("The message in {} is heard.", names.of_box(&it.mailbox)),
+        Data::VoicemailMessageDeleted(it) if it.expired => "The message is deleted: it was old.".to_owned(),
+        Data::VoicemailMessageDeleted(_) => "The message is deleted.".to_owned(),
+        _ => return None,
+    })
+}
+
 fn others(data: &Data, names: &Names) -> Option<String> {
     Some(match data {
         Data::AgentStateChanged(it) => {
@@ -195,7 +214,10 @@ fn others(data: &Data, names: &Names) -> Option<String> {
             format!("A call for {} was refused: it is none of the tenant's numbers.", word::one_line(&it.number))
         }
         Data::CustomerForgotten(it) => {
-            format!("A customer was forgotten: calls {}, recordings deleted {}.", it.interactions, it.recordings)
+            let (calls, recordings, messages) = (it.interactions, it.recordings, it.messages);
+            format!(
+                "A customer was forgotten: calls {calls}, recordings deleted {recordings}, messages deleted {messages}."
+            )
         }
         Data::PolicyChanged(it) => format!("The policy is {} now, version {}.", it.profile, it.version),
         Data::TenantChanged(it) => match it.change() {

@@ -7,6 +7,7 @@ pub(crate) mod agent;
 pub(crate) mod agent_connection;
 pub(crate) mod call;
 pub(crate) mod customer;
+mod destination;
 pub(crate) mod event_text;
 pub(crate) mod events;
 pub(crate) mod flow;
@@ -26,6 +27,7 @@ mod terminal;
 pub(crate) mod token;
 pub(crate) mod transfer;
 mod view;
+mod voicemail;
 mod watch;
 pub(crate) mod word;
 mod yaml;
@@ -63,6 +65,8 @@ pub(crate) enum ClientCommand {
     Transfer(WithSession<transfer::TransferCommand>),
     /// Recordings, and what is recorded.
     Recording(WithSession<recording::RecordingSubcommand>),
+    /// Voicemail: the messages that customers left.
+    Voicemail(WithSession<voicemail::VoicemailCommand>),
     /// The tenant's transfer policy.
     Policy(WithSession<policy::PolicyCommand>),
     /// Tenants and their plans, for whoever runs this Baton.
@@ -82,6 +86,7 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
         ClientCommand::Phone(it) => run_with_session(it, phone::run).await,
         ClientCommand::Transfer(it) => run_with_session(it, transfer::run).await,
         ClientCommand::Recording(it) => run_with_session(it, recording::run).await,
+        ClientCommand::Voicemail(it) => run_with_session(it, voicemail::run).await,
         ClientCommand::Policy(it) => run_with_session(it, policy::run).await,
         ClientCommand::Tenant(it) => run_with_session(it, tenant::run).await,
         ClientCommand::Events(it) => run_with_session(it, events::run).await,

@@ -1,7 +1,6 @@
 //! `baton recording`.
 
 mod accesses;
-mod destination;
 
 use std::path::{Path, PathBuf};
 
@@ -17,15 +16,15 @@ use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand, ValueEnum};
 use prost_types::Timestamp;
+use tokio_stream::StreamExt as _;
 use tonic::Status;
 
-use self::destination::Destination;
+use super::destination::{self, Destination};
 use super::event_text::Names;
 use super::output::Column;
 use super::refusal::{self, OrRefusal};
 use super::session::ClientSession;
 use super::{call, resolve, watch, word};
-use crate::failure::UsageError;
 
 const RECORDING: &str = "baton.recording.v1.Recording";
 const SETTINGS: &str = "baton.recording.v1.NumberRecordingSettings";
@@ -215,12 +214,7 @@ fn recording_text(recording: &Recording, names: &Names) -> String {
 }
 
 async fn save(session: &ClientSession, args: RecordingDownloadArgs) -> anyhow::Result<()> {
-    let to_stdout = args.out.as_deref() == Some(Path::new(destination::STDOUT));
-    if to_stdout && session.out.is_for_programs() {
-        return Err(
-            UsageError::new("with --out - the audio is on standard output, where JSON or YAML can't be, too").into()
-        );
-    }
+    let to_stdout = destination::is_stdout(session, args.out.as_deref())?;
     let recording = resolve::recording(session, &args.id).await?;
     let file = args.out.unwrap_or_else(|| format!("{}.wav", recording.recording_id).into());
     let channel = session.reader_channel()?;
@@ -242,7 +236,7 @@ pub(crate) async fn download(
     let request = DownloadRecordingRequest { recording_id: recording_id.to_owned(), segment_id: segment_id.to_owned() };
     let destination = Destination::open(file).await?;
     let chunks = RecordingServiceClient::new(channel).download_recording(request).await.or_refusal()?;
-    destination.fill(chunks).await
+    destination.fill(chunks.map(|part| part.map(|it| it.chunk))).await
 }
 
 #[derive(Debug, Clone, Copy)]

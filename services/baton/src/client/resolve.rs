@@ -250,6 +250,7 @@ fn listing(what: &str) -> &'static str {
         "call flow" => "`baton flow list` lists them.",
         "transfer" => "`baton transfer list` lists them.",
         "recording" => "`baton recording list` lists them.",
+        "message" => "`baton voicemail list` lists them.",
         _ => "`baton call list --all` lists them.",
     }
 }

@@ -14,7 +14,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::parse;
 use crate::core::RecordingCore;
-use crate::ops::{forget, settings, store_segment};
+use crate::ops::{forget, settings, store_message, store_segment};
+use crate::store::messages::MailboxVisit;
 use crate::store::segments::SegmentKey;
 
 #[derive(Debug)]
@@ -61,9 +62,11 @@ impl ArchiveService for ArchiveApi {
         let Some(Message::Header(header)) = messages.message().await?.and_then(|it| it.message) else {
             return Err(ApiError::invalid_argument("header", "the first message must be the header").into());
         };
-        let key = segment_key(&header)?;
         let chunks = messages.map(chunk);
-        let response = store_segment::store(&self.core, key, &header, chunks).await?;
+        let response = match &header.voicemail {
+            Some(of) => store_message::store(&self.core, &visit(&header, of)?, &header, chunks).await?,
+            None => store_segment::store(&self.core, segment_key(&header)?, &header, chunks).await?,
+        };
         Ok(Response::new(response))
     }
 }
@@ -89,6 +92,25 @@ fn segment_key(header: &proto::SegmentHeader) -> Result<SegmentKey, ApiError> {
         interaction_id: interaction_id.to_owned(),
         recording_id: recording_id.to_owned(),
         segment_id: segment_id.to_owned(),
+    })
+}
+
+fn visit(header: &proto::SegmentHeader, of: &proto::VoicemailBox) -> Result<MailboxVisit, ApiError> {
+    let (tenant, interaction_id, message_id, mailbox) = fields::all((
+        tenant(&header.tenant),
+        parse::id("header.interaction_id", &header.interaction_id),
+        parse::id("header.segment_id", &header.segment_id),
+        parse::mailbox("header.voicemail.mailbox", &of.mailbox),
+    ))?;
+    let customer = of.customer.clone().unwrap_or_default();
+    Ok(MailboxVisit {
+        tenant: tenant.to_owned(),
+        message_id: message_id.to_owned(),
+        interaction_id: interaction_id.to_owned(),
+        mailbox: mailbox.to_owned(),
+        customer: customer.address,
+        customer_key: customer.key,
+        phone_number: of.number.clone(),
     })
 }
 

@@ -21,6 +21,15 @@ pub(crate) fn optional_id<'a>(field: &str, text: &'a str) -> Result<&'a str, Api
     if text.is_empty() { Ok(text) } else { id(field, text) }
 }
 
+/// A voicemail box, or empty.
+pub(crate) fn mailbox<'a>(field: &str, text: &'a str) -> Result<&'a str, ApiError> {
+    let fits = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_' | b'.');
+    if text.len() <= MAX_ID && text.bytes().all(fits) {
+        return Ok(text);
+    }
+    Err(ApiError::invalid_argument(field, "give an agent's id, or the name of a call flow's box"))
+}
+
 /// A number in the form of E.164, like routing's numbers: a shorter one could be set here, but would never match a call.
 pub(crate) fn phone_number<'a>(field: &str, text: &'a str) -> Result<&'a str, ApiError> {
     let digits = text.strip_prefix('+').unwrap_or_default();
@@ -60,6 +69,17 @@ pub(crate) fn number_page_token(token: &str) -> Result<&str, ApiError> {
 /// The token of the page after this recording.
 pub(crate) fn next_page_token(interaction_id: &str, number: i64) -> String {
     format!("{interaction_id}.{number}")
+}
+
+/// The beginning and the id of the message after which the page begins.
+pub(crate) fn message_page_token(token: &str) -> Option<(i64, &str)> {
+    let (left_us, message_id) = token.split_once('.')?;
+    Some((left_us.parse().ok()?, id("page_token", message_id).ok()?))
+}
+
+/// The token of the page after this message.
+pub(crate) fn next_message_page_token(left_us: i64, message_id: &str) -> String {
+    format!("{left_us}.{message_id}")
 }
 
 /// The recordings, and the data of each, that a caller may see.

@@ -7,7 +7,7 @@ use baton_api::common::v1::Action;
 use baton_api::recording::v1 as proto;
 use baton_api::recording::v1::recording_service_server::RecordingService;
 use baton_runtime::auth::CallerExt as _;
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
 use super::parse::{self, Viewer};
@@ -117,7 +117,7 @@ impl RecordingService for RecordingApi {
 
     async fn download_recording(&self, request: Request<proto::DownloadRecordingRequest>) -> Answer<Chunks> {
         let chunks = download::start(&self.core, request.caller()?, request.get_ref()).await?;
-        Ok(Response::new(Box::pin(chunks)))
+        Ok(Response::new(Box::pin(chunks.map(|it| it.map(|chunk| proto::DownloadRecordingResponse { chunk })))))
     }
 
     async fn list_accesses(&self, request: Request<proto::ListAccessesRequest>) -> Answer<proto::ListAccessesResponse> {

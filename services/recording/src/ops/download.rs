@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
-use baton_api::recording::v1::{DownloadRecordingRequest, DownloadRecordingResponse};
+use baton_api::recording::v1::DownloadRecordingRequest;
 use baton_runtime::auth::Caller;
 use baton_runtime::ids;
-use baton_runtime::quota::QuotaExceeded;
-use futures::{Stream, StreamExt as _, future, stream};
+use baton_runtime::quota::{Permit, QuotaExceeded};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, Stream, StreamExt as _, future, stream};
 use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
@@ -31,27 +33,44 @@ pub(crate) async fn start(
     core: &Arc<RecordingCore>,
     caller: &Caller,
     request: &DownloadRecordingRequest,
-) -> Result<impl Stream<Item = Result<DownloadRecordingResponse, Status>> + Send + use<>, Status> {
+) -> Result<impl Stream<Item = Result<Bytes, Status>> + Send + use<>, Status> {
     let viewer = Viewer::of(caller)?;
     let segment_id = parse::optional_id("segment_id", &request.segment_id)?;
     let recording = list::find(core, &viewer, &request.recording_id).await?;
     let playback = choose(core, &recording, segment_id).await?;
     let permit = core.downloads.take(viewer.tenant).map_err(too_many)?;
-    log(core, caller, &recording, segment_id).await?;
+    log(core, caller, (&recording.recording_id, segment_id)).await?;
+    let may_go_on: MayGoOn = Box::new(move |core| {
+        let (core, recording) = (Arc::clone(core), recording.clone());
+        async move { still_there(&core, &recording).await }.boxed()
+    });
+    Ok(stream(core, permit, playback, may_go_on))
+}
 
+/// Whether the next piece may be sent, or the audio was deleted meanwhile.
+pub(crate) type MayGoOn =
+    Box<dyn Fn(&Arc<RecordingCore>) -> BoxFuture<'static, Result<(), DownloadError>> + Send + Sync>;
+
+/// Sends audio in chunks, for as long as the caller reads and `may_go_on` allows each next piece.
+pub(crate) fn stream(
+    core: &Arc<RecordingCore>,
+    permit: Permit,
+    audio: AudioDownload,
+    may_go_on: MayGoOn,
+) -> impl Stream<Item = Result<Bytes, Status>> + Send + use<> {
     let (to, from) = mpsc::channel(QUEUE);
     let (end_sender, end) = oneshot::channel();
     let (task, stop) = (Arc::clone(core), core.lifecycle.soft());
     core.lifecycle.spawn("recording-download", async move {
         let out = ChunkSender::new(to, task.clock.clone());
-        let sent = playback.send(&task.files, out, || still_there(&task, &recording));
+        let sent = audio.send(&task.files, out, || may_go_on(&task));
         let ended = stop.run_until_cancelled(sent).await.unwrap_or(Err(DownloadError::Stopping));
         drop(permit);
         // It fails if the caller has gone.
         let _ = end_sender.send(ended);
     });
-    let chunks = ReceiverStream::new(from).map(|chunk| Ok(DownloadRecordingResponse { chunk }));
-    Ok(chunks.chain(stream::once(end).filter_map(|ended| future::ready(broken_off(ended)))))
+    let chunks = ReceiverStream::new(from).map(Ok);
+    chunks.chain(stream::once(end).filter_map(|ended| future::ready(broken_off(ended))))
 }
 
 /// Checked before each segment: a segment that is being sent is finished, but after a deletion no further one is begun.
@@ -63,11 +82,16 @@ async fn still_there(core: &RecordingCore, recording: &Row) -> Result<(), Downlo
     }
 }
 
-async fn log(core: &RecordingCore, caller: &Caller, recording: &Row, segment_id: &str) -> Result<(), ApiError> {
+/// Notes who is given the audio of a recording, or of one segment of it, or of a voicemail message.
+pub(crate) async fn log(
+    core: &RecordingCore,
+    caller: &Caller,
+    (recording_id, segment_id): (&str, &str),
+) -> Result<(), ApiError> {
     let download = Download {
         id: ids::new_uuid(),
-        tenant: &recording.tenant,
-        recording_id: &recording.recording_id,
+        tenant: caller.tenant()?.as_str(),
+        recording_id,
         segment_id,
         subject: &caller.subject,
         role: caller.role.name(),
@@ -111,14 +135,12 @@ fn wrong_state(message: &str) -> ApiError {
     ApiError::failed_precondition(ErrorReason::RecordingState, message)
 }
 
-fn too_many(error: QuotaExceeded) -> ApiError {
+pub(crate) fn too_many(error: QuotaExceeded) -> ApiError {
     ApiError::resource_exhausted(format!("No more downloads: {error}. Try again in a little while."))
 }
 
 /// The error that ends an incomplete stream, because a file that is too short must not pass for the whole one.
-fn broken_off(
-    ended: Result<Result<(), DownloadError>, RecvError>,
-) -> Option<Result<DownloadRecordingResponse, Status>> {
+fn broken_off(ended: Result<Result<(), DownloadError>, RecvError>) -> Option<Result<Bytes, Status>> {
     let error = ended.unwrap_or(Err(DownloadError::Stopping)).err()?;
     let status = match error {
         DownloadError::Deleted => wrong_state("Its audio was deleted while it was sent.").into(),

@@ -1,11 +1,12 @@
-//! Deleting all recordings of a customer who is to be forgotten.
+//! Deleting all recordings and messages of a customer who is to be forgotten.
 
 use baton_api::ApiError;
 use baton_api::recording::v1::ForgetCustomerResponse;
 
 use super::delete::purge;
+use super::delete_message;
 use crate::core::RecordingCore;
-use crate::store::recordings;
+use crate::store::{messages, recordings};
 
 /// Returns when the files are gone. A recording that still waits for audio is deleted, too: what comes later is not kept.
 pub(crate) async fn forget(
@@ -13,7 +14,7 @@ pub(crate) async fn forget(
     (tenant, customer_key): (&str, &str),
     by: &str,
 ) -> Result<ForgetCustomerResponse, ApiError> {
-    let mut count = 0;
+    let mut forgotten = ForgetCustomerResponse::default();
     for row in recordings::of_customer(&core.db, tenant, customer_key).await? {
         let mut tx = core.db.begin().await?;
         recordings::mark_deleted(&mut tx, tenant, &row.recording_id, by, core.clock.now_us()).await?;
@@ -23,7 +24,15 @@ pub(crate) async fn forget(
             tracing::warn!(error = ?error, recording.id = marked.recording_id, "deleted audio is still in the storage");
             ApiError::unavailable("Not all recordings of the customer are gone yet. Try again.")
         })?;
-        count += 1;
+        forgotten.recordings += 1;
     }
-    Ok(ForgetCustomerResponse { recordings: count })
+    for row in messages::of_customer(&core.db, tenant, customer_key).await? {
+        delete_message::mark(core, &row, by).await?;
+        delete_message::purge(core, &row).await.map_err(|error| {
+            tracing::warn!(error = ?error, message.id = row.message_id, "a deleted message is still in the storage");
+            ApiError::unavailable("Not all messages of the customer are gone yet. Try again.")
+        })?;
+        forgotten.messages += 1;
+    }
+    Ok(forgotten)
 }

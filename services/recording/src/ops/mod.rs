@@ -3,10 +3,13 @@
 pub(crate) mod accesses;
 pub(crate) mod control;
 pub(crate) mod delete;
+pub(crate) mod delete_message;
 pub(crate) mod download;
 pub(crate) mod forget;
 pub(crate) mod list;
+pub(crate) mod messages;
 pub(crate) mod settings;
+pub(crate) mod store_message;
 pub(crate) mod store_segment;
 
 use baton_api::error::{DOMAIN, ErrorReason};

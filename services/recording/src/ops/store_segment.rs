@@ -46,8 +46,9 @@ where
     }
     // The semaphore is never closed, so this only waits.
     let _permit = core.uploads.acquire().await.map_err(|_| ApiError::unavailable("The service is stopping."))?;
-    let file =
-        store_file(&core.files, &location, &header.sha256, chunks).await.map_err(|error| refusal(&key, error))?;
+    let file = store_file(&core.files, &location, &header.sha256, chunks)
+        .await
+        .map_err(|error| refusal(&key.segment_id, error))?;
     if commit(core, &key, header, (&location, &file)).await? {
         Ok(answer(file.sha256, file.size_bytes))
     } else {
@@ -64,7 +65,7 @@ async fn is_deleted(core: &RecordingCore, key: &SegmentKey) -> Result<bool, Stor
     Ok(segment.map(|it| it.state()).transpose()?.is_some_and(|it| it.audio == AudioState::Deleted))
 }
 
-fn answer(sha256: String, size_bytes: u64) -> StoreSegmentResponse {
+pub(super) fn answer(sha256: String, size_bytes: u64) -> StoreSegmentResponse {
     StoreSegmentResponse { sha256, size_bytes: size_bytes as i64 }
 }
 
@@ -140,7 +141,7 @@ where
     Err(ApiError::failed_precondition(ErrorReason::RecordingState, message).into())
 }
 
-async fn drain<S>(mut chunks: S) -> Result<(), Status>
+pub(super) async fn drain<S>(mut chunks: S) -> Result<(), Status>
 where
     S: Stream<Item = Result<Bytes, Status>> + Unpin,
 {
@@ -150,13 +151,13 @@ where
     Ok(())
 }
 
-fn refusal(key: &SegmentKey, error: IntakeError) -> Status {
-    tracing::warn!(error = %error, cause = ?error, segment.id = key.segment_id, "a segment was not stored");
+pub(super) fn refusal(segment_id: &str, error: IntakeError) -> Status {
+    tracing::warn!(error = %error, cause = ?error, segment.id = segment_id, "audio was not stored");
     match error {
         IntakeError::Sender(status) => *status,
         IntakeError::Wav(error @ WavError::NotWav(_)) => ApiError::invalid_argument("chunk", error.to_string()).into(),
         IntakeError::Wav(WavError::WrongLength { .. }) | IntakeError::Checksum { .. } => {
-            super::data_loss(&format!("The segment was not stored: {error}. Fetch it from the switch again."))
+            super::data_loss(&format!("The audio was not stored: {error}. Fetch it from the switch again."))
         }
         IntakeError::TooLong => ApiError::resource_exhausted(error.to_string()).without_retry().into(),
         IntakeError::Storage(_) => {

@@ -3,6 +3,7 @@
 pub(crate) mod downloads;
 pub(crate) mod listing;
 pub(crate) mod manifest;
+pub(crate) mod messages;
 pub(crate) mod old;
 pub(crate) mod recordings;
 pub(crate) mod segments;

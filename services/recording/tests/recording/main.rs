@@ -6,5 +6,6 @@ mod archive;
 mod control;
 mod deletion;
 mod download;
+mod messages;
 mod settings;
 mod support;

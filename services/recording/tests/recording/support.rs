@@ -14,6 +14,7 @@ use baton_api::recording::v1 as proto;
 use baton_api::recording::v1::archive_service_client::ArchiveServiceClient;
 use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
 use baton_api::recording::v1::store_segment_request::Message;
+use baton_api::recording::v1::voicemail_service_client::VoicemailServiceClient;
 use baton_api::transfer::v1 as transfer;
 use baton_api::transfer::v1::intake_service_server::{IntakeService, IntakeServiceServer};
 use baton_bus::{Bus, Envelope, EventLog, EventMatcher};
@@ -107,8 +108,13 @@ impl World {
             ServerBuilder::new(clock.clone(), key.verifier()).add_service(IntakeServiceServer::new(intake.clone()));
         let peer = serve(peer, &lifecycle);
         let identity = ServiceIdentity::new(key.clone(), "recording");
-        let config =
-            RecordingConfig { storage_dir: None, retention_days: 90, retention_scan_ms: 20.try_into().unwrap() };
+        let config = RecordingConfig {
+            storage_dir: None,
+            retention_days: 90,
+            messages_kept_days: 30,
+            shortest_message_ms: 10,
+            retention_scan_ms: 20.try_into().unwrap(),
+        };
         let service = baton_recording::start(ServiceContext {
             name: "recording",
             folder: folder.path().to_owned(),
@@ -132,6 +138,13 @@ impl World {
         let caller = Caller::of_tenant(tenant.parse().unwrap(), subject, role);
         let token = self.key.mint(&caller, self.clock.now_us(), Duration::from_mins(10)).unwrap();
         RecordingServiceClient::new(GrpcChannel::public(&self.address, &token, self.clock.clone()).unwrap())
+    }
+
+    /// A client of the voicemail boxes with a token of this role.
+    pub(crate) fn boxes(&self, tenant: &str, subject: &str, role: Role) -> VoicemailServiceClient<GrpcChannel> {
+        let caller = Caller::of_tenant(tenant.parse().unwrap(), subject, role);
+        let token = self.key.mint(&caller, self.clock.now_us(), Duration::from_mins(10)).unwrap();
+        VoicemailServiceClient::new(GrpcChannel::public(&self.address, &token, self.clock.clone()).unwrap())
     }
 
     pub(crate) fn supervisor(&self) -> RecordingServiceClient<GrpcChannel> {
@@ -226,7 +239,7 @@ impl World {
 
     /// What this service has published, once there are so many events.
     pub(crate) async fn published(&self, count: usize) -> Vec<(Envelope, Data)> {
-        let types = ["recording.stored", "recording.deleted", "recording.settings_changed"];
+        let types = ["recording.stored", "recording.deleted", "recording.settings_changed", "voicemail.*"];
         let filter = EventMatcher::types(types).unwrap();
         eventually(&format!("{count} events are published"), async || {
             let page = self.bus.read(0, &filter, 100).await.unwrap();

@@ -165,7 +165,7 @@ impl Engine {
         live.chain(self.recordings.closing.values().cloned()).collect()
     }
 
-    /// The finished recordings of rooms, without voicemail messages: the controller does not collect those.
+    /// The finished recordings of rooms, without voicemail messages: the controller collects each by its name.
     pub fn finished_recordings(&self) -> impl Iterator<Item = &FinishedRecording> {
         self.recordings.finished.values().filter(|it| it.room_id.is_some())
     }

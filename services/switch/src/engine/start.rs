@@ -28,7 +28,7 @@ pub struct SwitchLimits {
     pub heard_us: i64,
     /// How many voicemail messages are kept.
     pub messages: usize,
-    /// How long after its end a voicemail message is kept. The controller does not know of messages and can't delete them.
+    /// How long after its end a voicemail message is kept for a controller that has not collected and deleted it.
     pub message_keep_us: i64,
 }
 
@@ -46,8 +46,8 @@ impl Default for SwitchLimits {
             heard_legs: 4_000,
             heard_keep_us: 60 * MINUTE_US,
             heard_us: 30 * MINUTE_US,
-            messages: 1_000,
-            message_keep_us: 24 * 60 * MINUTE_US,
+            messages: 10_000,
+            message_keep_us: 7 * 24 * 60 * MINUTE_US,
         }
     }
 }

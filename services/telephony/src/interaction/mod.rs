@@ -7,6 +7,7 @@
 mod ended_unheard;
 mod event;
 mod last_look;
+mod message;
 mod observe;
 mod operation;
 mod pass;

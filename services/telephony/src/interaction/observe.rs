@@ -35,6 +35,7 @@ impl InteractionDriver {
         let fact = Fact { observed_at_us: at_us, fact: Some(content) };
         operation.confirmed = true;
         operation.fact = Some(fact.clone());
+        let is_over = operation.is_over();
         let position = if report { self.position + 1 } else { 0 };
         self.writes.push(StoreWrite::Observed {
             interaction: self.id.clone(),
@@ -42,6 +43,9 @@ impl InteractionDriver {
             fact: fact.encode_to_vec(),
             position,
         });
+        if is_over && key.kind == OperationKind::Exit {
+            self.message_is_due(&key.id);
+        }
         if report {
             self.position = position;
             self.reporter.put(position, key.clone(), fact);

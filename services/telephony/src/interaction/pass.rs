@@ -124,6 +124,11 @@ impl InteractionDriver {
         {
             return Ok(());
         }
+        if let ReconcileStep::Exit { .. } = &step
+            && let Some(exit) = self.plan.as_ref().and_then(|plan| plan.exit.clone())
+        {
+            self.expect_message(exit).await;
+        }
         if let Some((key, detail)) = step.operation()
             && !self.write_intent(&step, &key, detail).await?
         {

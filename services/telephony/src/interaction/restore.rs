@@ -14,5 +14,6 @@ impl InteractionDriver {
             }
             self.observed.operations.insert(it.key, it.operation);
         }
+        self.messages_are_due();
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use baton_api::common::v1::Customer;
 use baton_runtime::telemetry::TraceParent;
 use baton_words::SwitchId;
 pub use baton_words::Treatment;
@@ -142,6 +143,9 @@ pub struct WantedExit {
     /// The leg's id in the plan.
     pub leg_id: String,
     pub mailbox: String,
+    /// Who leaves the message: kept with it, as is the tenant's number.
+    pub customer: Customer,
+    pub number: String,
 }
 
 /// One uninterrupted stretch of a recording.

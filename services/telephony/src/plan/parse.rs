@@ -135,6 +135,8 @@ fn exit(exit: &wire::Exit) -> Result<WantedExit, ApiError> {
         id: name("plan.exit.exit_id", &exit.exit_id)?,
         leg_id: name("plan.exit.leg_id", &exit.leg_id)?,
         mailbox: name("plan.exit.mailbox", &exit.mailbox)?,
+        customer: exit.customer.clone().unwrap_or_default(),
+        number: exit.number.clone(),
     })
 }
 

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::observed::{ObservedLeg, ObservedRoom};
 use crate::operation::{Operation, Stamp};
+use baton_api::common::v1::Customer;
+
 use crate::plan::{InteractionId, WantedAnnouncement, WantedExit, WantedLeg, WantedOrigin, WantedSegment};
 
 const CUSTOMER: &str = "in-1";
@@ -233,7 +235,13 @@ fn the_recording_ends_with_the_customer_although_the_plan_still_wants_it() {
 fn an_exit_takes_the_leg_from_where_it_is_once_and_leaves_it_alone_then() {
     let mut observed = observed(&[("c", Some("hold"))]);
     let mut plan = plan(vec![leg("c", None)]);
-    plan.exit = Some(WantedExit { id: "x1".into(), leg_id: "c".into(), mailbox: "anna".into() });
+    plan.exit = Some(WantedExit {
+        id: "x1".into(),
+        leg_id: "c".into(),
+        mailbox: "anna".into(),
+        customer: Customer::default(),
+        number: String::new(),
+    });
     let exit = ReconcileStep::Exit { id: "x1".into(), leg: CUSTOMER.into(), mailbox: "anna".into() };
     assert_eq!(steps(&plan, &observed, 0), [exit, ReconcileStep::DestroyRoom("hold".into())]);
     observed.rooms.clear();

@@ -48,8 +48,13 @@ pub enum StoreWrite {
         interaction: InteractionId,
         positions: Vec<i64>,
     },
-    /// A closed segment is to be uploaded to the archive.
+    /// A closed segment is to be uploaded to the archive, or the message of an exit that is about to be requested.
     Upload(UploadRow),
+    /// The message of an exit that is over is to be looked for now.
+    UploadDue {
+        /// The message's name on the switch.
+        segment: String,
+    },
     /// The archive has the segment, or knows that it is lost.
     Uploaded {
         segment: String,
@@ -140,7 +145,7 @@ impl JournalWriter {
             let _busy = self.clock.busy();
             let Some(kept) = self.commit_batch(&batch).await else { return };
             for (entry, kept) in batch.drain(..).zip(kept) {
-                if kept && matches!(entry.write, StoreWrite::Upload(_)) {
+                if kept && matches!(entry.write, StoreWrite::Upload(_) | StoreWrite::UploadDue { .. }) {
                     self.uploads.notify_one();
                 }
                 if let Some(done) = entry.done {
@@ -231,6 +236,7 @@ async fn apply(tx: &mut Tx, write: &StoreWrite) -> Result<(), sqlx::Error> {
         }
         StoreWrite::Acknowledged { interaction, positions } => rows::acknowledge(tx, interaction, positions).await,
         StoreWrite::Upload(row) => rows::put_upload(tx, row).await,
+        StoreWrite::UploadDue { segment } => rows::put_due_upload(tx, segment).await,
         StoreWrite::Uploaded { segment, lost } => rows::delete_upload(tx, segment, *lost).await,
         StoreWrite::UploadFailed(it) => rows::put_failed_upload(tx, it).await,
         StoreWrite::Epoch(epoch) => rows::put_epoch(tx, *epoch).await,

@@ -95,7 +95,7 @@ pub async fn owner_if_finished(
 pub async fn due_uploads(db: &Db, now_us: i64, most: i64) -> Result<Vec<UploadRow>, PersistError> {
     let mut reader = db.read().await?;
     Ok(on!(reader, conn => {
-        sqlx::query_as("SELECT segment, header, lost, failures, refusals FROM uploads \
+        sqlx::query_as("SELECT segment, header, lost, failures, refusals, next_try_at_us FROM uploads \
                         WHERE set_aside = 0 AND next_try_at_us <= $1 ORDER BY next_try_at_us LIMIT $2")
             .bind(now_us)
             .bind(most)

@@ -56,15 +56,17 @@ impl SegmentOwner {
             sha256: closed.sha256.clone(),
             torn: closed.torn,
             lost,
+            voicemail: None,
         };
         let segment = closed.recording.clone();
         UploadRow { segment, header: header.encode_to_vec(), lost, ..UploadRow::default() }
     }
 }
 
-/// A closed segment that is not in the archive yet.
+/// A closed segment that is not in the archive yet, or the message that may be left in an exit.
 #[derive(Clone, Debug, Default, sqlx::FromRow)]
 pub struct UploadRow {
+    /// Its name on the switch.
     pub segment: String,
     /// A [`SegmentHeader`], encoded.
     pub header: Vec<u8>,
@@ -74,6 +76,8 @@ pub struct UploadRow {
     pub failures: i64,
     /// How often the archive refused it.
     pub refusals: i64,
+    /// When it is tried; 0: at once.
+    pub next_try_at_us: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -153,13 +157,22 @@ pub(super) async fn acknowledge(tx: &mut Tx, interaction: &InteractionId, positi
 /// A file that appears replaces a row that says it is lost, and never the reverse.
 pub(super) async fn put_upload(tx: &mut Tx, row: &UploadRow) -> Result<(), Error> {
     on!(tx, conn => sqlx::query(
-        "INSERT INTO uploads (segment, header, lost) VALUES ($1, $2, $3) \
+        "INSERT INTO uploads (segment, header, lost, next_try_at_us) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (segment) DO UPDATE SET header = excluded.header, lost = excluded.lost, \
          next_try_at_us = 0, failures = 0, refusals = 0, set_aside = 0 \
          WHERE uploads.lost > excluded.lost")
         .bind(&row.segment)
         .bind(&row.header)
         .bind(i64::from(row.lost))
+        .bind(row.next_try_at_us)
+        .execute(conn).await)?;
+    Ok(())
+}
+
+/// One that has failed meanwhile keeps its time.
+pub(super) async fn put_due_upload(tx: &mut Tx, segment: &str) -> Result<(), Error> {
+    on!(tx, conn => sqlx::query("UPDATE uploads SET next_try_at_us = 0 WHERE segment = $1 AND failures = 0")
+        .bind(segment)
         .execute(conn).await)?;
     Ok(())
 }

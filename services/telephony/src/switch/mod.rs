@@ -49,14 +49,13 @@ pub trait SwitchPort: Send + Sync + 'static {
     async fn start_recording(&self, recording: &str, room: &str, tenant: &str) -> Result<i64, SwitchPortError>;
     /// Returns the time of the last sample, in µs.
     async fn stop_recording(&self, recording: &str) -> Result<i64, SwitchPortError>;
-    /// The file of a closed recording, in pieces.
-    async fn fetch(
-        &self,
-        recording: &str,
-    ) -> Result<BoxStream<'static, Result<Bytes, SwitchPortError>>, SwitchPortError>;
+    /// The file of a closed recording, or of the message of an exit that is over.
+    async fn fetch(&self, recording: &str) -> Result<FetchedRecording, SwitchPortError>;
     /// Deletes the file of a closed recording.
     async fn delete_recording(&self, recording: &str) -> Result<(), SwitchPortError>;
 
+    /// The name under which the switch keeps what is said in an exit.
+    fn message_of(&self, exit: &str) -> String;
     /// Sends the leg to a voicemail box.
     async fn exit(&self, exit: &str, leg: &str, mailbox: &str) -> Result<(), SwitchPortError>;
 }
@@ -105,6 +104,19 @@ pub struct SwitchSession {
     /// Of the last event before the stream.
     pub sequence: i64,
     pub events: BoxStream<'static, Result<SwitchEvent, SwitchPortError>>,
+}
+
+/// The file of a recording.
+pub struct FetchedRecording {
+    /// When its first sample was taken, and when its last, in µs; 0 where the switch does not say so.
+    pub started_at_us: i64,
+    pub ended_at_us: i64,
+    /// Hexadecimal; empty where the switch gives none.
+    pub sha256: String,
+    /// The switch died while it was written.
+    pub torn: bool,
+    /// A WAV file, in pieces.
+    pub file: BoxStream<'static, Result<Bytes, SwitchPortError>>,
 }
 
 /// An outgoing leg.

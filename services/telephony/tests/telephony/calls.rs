@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use baton_api::recording::v1::SegmentHeader;
 use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::{AnswersAfter, Busy, Declines, LedgerAction, Manual, NeverAnswers};
 use baton_telephony::fact;
@@ -190,6 +191,51 @@ async fn an_announcement_is_played_once_and_an_exit_taken_once() {
     stage.phone_hangs_up(&leg).await;
     stage.until_fact(&interaction, fact::exit_over(&plan.leg_id("x1"), ExitEnd::Left)).await;
     stage.until_fact(&interaction, fact::ended("customer", LegEnding::HungUp)).await;
+}
+
+/// How long the greeting and the beep are, and a little of what is said then.
+const INTO_THE_MESSAGE: Duration = Duration::from_millis(1_600);
+
+/// The customer is in voicemail for so long. What the archive gets then.
+async fn left_in_voicemail(stage: &Stage, stays: Duration) -> (SegmentHeader, Vec<u8>) {
+    stage.put_phone("anna", at_once()).await;
+    let (leg, interaction, plan) = talking(stage).await;
+    let exit = PlanBuilder::new(&stage.clock, &interaction, &leg).exit("x1");
+    stage.apply(&exit.at(4)).await.unwrap();
+    stage
+        .until_ledger("the exit is taken", |ledger| ledger.iter().any(|it| it.action() == LedgerAction::ExitStarted))
+        .await;
+    stage.clock.sleep(stays).await;
+    stage.phone_hangs_up(&leg).await;
+    stage.until_fact(&interaction, fact::exit_over(&plan.leg_id("x1"), ExitEnd::Left)).await;
+    stage.apply(&exit.ended().at(5)).await.unwrap();
+    stage.until_drained().await;
+    stage.until_uploaded().await;
+    let mut stored = stage.peers.received().segments.clone();
+    assert_eq!(stored.len(), 1);
+    let (header, audio) = stored.remove(0);
+    assert_eq!(header.segment_id, plan.leg_id("x1"));
+    let left_in = header.voicemail.clone().unwrap();
+    assert_eq!((left_in.mailbox.as_str(), left_in.number.as_str()), ("anna", "+3225550100"));
+    assert_eq!(left_in.customer.unwrap().address, "+32470000000");
+    (header, audio)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f8_a_message_goes_to_the_archive_and_leaves_the_switch() {
+    let stage = Stage::open_simulated().await;
+    let (header, audio) = left_in_voicemail(&stage, INTO_THE_MESSAGE).await;
+    assert!(!header.lost && audio.starts_with(b"RIFF") && audio.len() > 1_000, "{header:?}");
+    assert!(header.started_at_us > 0 && header.ended_at_us > header.started_at_us && !header.sha256.is_empty());
+    let ledger = stage.ledger().await;
+    assert!(ledger.iter().any(|it| it.action() == LedgerAction::RecordingDeleted), "it stays on the switch");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f8_who_hangs_up_before_the_beep_left_no_message() {
+    let stage = Stage::open_simulated().await;
+    let (header, audio) = left_in_voicemail(&stage, Duration::from_millis(50)).await;
+    assert!(header.lost && audio.is_empty(), "{header:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

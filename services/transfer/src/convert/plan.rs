@@ -35,6 +35,8 @@ pub(crate) fn media(i: &Interaction, plan: &MediaPlan) -> wire::MediaPlan {
             exit_id: exit.exit.of(i.id),
             leg_id: exit.leg.of(i.id),
             mailbox: exit.mailbox.to_string(),
+            customer: Some(customer(i.customer().address(), &i.customer_key)),
+            number: i.number.to_string(),
         }),
         segment: plan.segment.map(|segment| wire::Segment {
             segment_id: segment.segment.of(i.id),

@@ -99,7 +99,8 @@ pub(crate) fn transfer(id: InteractionId, own: &TransferRecord) -> wire::Transfe
 
 fn state(i: &Interaction) -> State {
     match i.stage {
-        Stage::Seeking(_) | Stage::Exiting(_) => State::InFlow,
+        Stage::Seeking(_) => State::InFlow,
+        Stage::Exiting(_) => State::InVoicemail,
         Stage::Served(_) => State::WithAgent,
         Stage::Farewell { .. } => State::Ending,
         Stage::Ended(_) => State::Ended,

@@ -42,16 +42,18 @@ impl InteractionApi {
             actor: Some(caller_actor(caller)),
             request_id: request.request_id.clone(),
         };
-        let recordings = self.peers.recording.clone().forget_customer(forget).await?.into_inner().recordings;
+        let audio = self.peers.recording.clone().forget_customer(forget).await?.into_inner();
+        let (recordings, messages) = (audio.recordings, audio.messages);
         let interactions = erase(&self.handler, tenant, &customer_key).await?;
         let now_us = self.handler.clock.now_us();
         idempotent(&self.handler.db, &key, request, now_us, async |tx| {
             let aggregate = format!("customer/{customer_key}");
             let sequence = outbox::next_sequence(tx, tenant, &aggregate).await?;
-            let forgotten = CustomerForgotten { customer_key: customer_key.clone(), interactions, recordings };
+            let forgotten =
+                CustomerForgotten { customer_key: customer_key.clone(), interactions, recordings, messages };
             let (about, data) = ((tenant, aggregate.as_str(), sequence), Data::CustomerForgotten(forgotten));
             outbox::append(tx, &[policies::event(caller, about, "customer.forgotten", data, now_us)]).await?;
-            Ok(ForgetCustomerResponse { customer_key: customer_key.clone(), interactions, recordings })
+            Ok(ForgetCustomerResponse { customer_key: customer_key.clone(), interactions, recordings, messages })
         })
         .await
     }

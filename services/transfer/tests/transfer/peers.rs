@@ -201,7 +201,7 @@ impl ArchiveService for TransferPeers {
         request: Request<recording::ForgetCustomerRequest>,
     ) -> Result<Response<recording::ForgetCustomerResponse>, Status> {
         self.0.lock().unwrap().forgotten.push(request.into_inner().customer_key);
-        Ok(Response::new(recording::ForgetCustomerResponse { recordings: 2 }))
+        Ok(Response::new(recording::ForgetCustomerResponse { recordings: 2, messages: 1 }))
     }
 
     async fn store_segment(

@@ -5,12 +5,15 @@ mod switch;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use baton_api::common::v1::Customer;
+use baton_api::recording::v1::SegmentHeader;
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_runtime::Clock;
 use baton_runtime::auth::SigningKey;
 use baton_runtime::client::{GrpcChannel, ServiceIdentity};
 use baton_runtime::lifecycle::Lifecycle;
 use baton_store::Db;
+use prost::Message as _;
 
 use super::*;
 use crate::fact;
@@ -82,6 +85,12 @@ impl Stage {
         }
     }
 
+    /// Waits until all that is queued is on disk.
+    async fn written(&self) {
+        let last = StoreWrite::Prune { before_us: 0 };
+        self.interaction.context.report.journal.write(last).await.unwrap();
+    }
+
     fn last(&self, key: &OperationKey) -> Option<baton_api::transfer::v1::fact::Fact> {
         self.interaction.observed.operations.get(key)?.fact.as_ref()?.fact.clone()
     }
@@ -151,11 +160,46 @@ async fn talking() -> Stage {
     stage
 }
 
+fn wanted_exit() -> WantedExit {
+    let customer = Customer { address: "+491".into(), key: "k".into() };
+    WantedExit { id: "x".into(), leg_id: "c".into(), mailbox: "anna".into(), customer, number: "+492".into() }
+}
+
+/// The uploads that are stored: each with whether it is due now.
+async fn uploads(stage: &Stage) -> Vec<(String, bool)> {
+    let due = crate::store::due_uploads(&stage.db, i64::MAX, 10).await.unwrap();
+    due.into_iter().map(|it| (it.segment, it.next_try_at_us <= NOW_US)).collect()
+}
+
+/// A leg that leaves for a box, and the exit's end as the switch reports it.
+#[tokio::test]
+async fn f8_a_message_is_looked_for_when_its_exit_is_over() {
+    let mut stage = talking().await;
+    stage.push(Plan { exit: Some(wanted_exit()), ..plan(2) });
+    stage.interaction.pass().await;
+    assert_eq!(stage.switch.commands().last().unwrap(), "exit x");
+    assert_eq!(uploads(&stage).await, [("message x".to_owned(), false)]);
+    let header = crate::store::due_uploads(&stage.db, i64::MAX, 10).await.unwrap().remove(0).header;
+    let header = SegmentHeader::decode(header.as_slice()).unwrap();
+    let left_in = header.voicemail.unwrap();
+    assert_eq!((header.segment_id.as_str(), left_in.mailbox.as_str()), ("x", "anna"));
+    assert_eq!((left_in.customer.unwrap().address.as_str(), left_in.number.as_str()), ("+491", "+492"));
+
+    stage.interaction.handle_message(InteractionMessage::Event(SwitchEvent {
+        sequence: 1,
+        at_us: NOW_US,
+        kind: SwitchEventKind::ExitOver { exit: "x".into(), leg: "in-1".into(), end: crate::switch::ExitEnd::Left },
+    }));
+    stage.interaction.pass().await;
+    stage.written().await;
+    assert_eq!(uploads(&stage).await, [("message x".to_owned(), true)]);
+}
+
 #[tokio::test]
 async fn an_operation_that_is_withdrawn_while_it_is_written_down_is_not_requested() {
     let segment = WantedSegment { id: "s".into(), room: "talk".into(), recording_id: "r".into() };
     let sound = WantedAnnouncement { id: "n".into(), room: "talk".into(), name: "beep".into() };
-    let exit = WantedExit { id: "x".into(), leg_id: "c".into(), mailbox: "anna".into() };
+    let exit = wanted_exit();
     let cases = [
         (calling(2, ""), OperationKey::leg("b"), fact::ended("b", LegEnding::HungUp)),
         (Plan { segment: Some(segment), ..plan(2) }, OperationKey::segment("s"), fact::segment_never_begun("s")),

@@ -4,11 +4,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures::stream::BoxStream;
 
 use crate::plan::Treatment;
-use crate::switch::{DialCall, LegEnd, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot};
+use crate::switch::{DialCall, FetchedRecording, LegEnd, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot};
 
 #[derive(Default)]
 pub(super) struct SpySwitch {
@@ -91,15 +89,16 @@ impl SwitchPort for SpySwitch {
         self.note(format!("stop {recording}")).map(|()| 2)
     }
 
-    async fn fetch(
-        &self,
-        _recording: &str,
-    ) -> Result<BoxStream<'static, Result<Bytes, SwitchPortError>>, SwitchPortError> {
+    async fn fetch(&self, _recording: &str) -> Result<FetchedRecording, SwitchPortError> {
         Err(SwitchPortError::Gone)
     }
 
     async fn delete_recording(&self, _recording: &str) -> Result<(), SwitchPortError> {
         Ok(())
+    }
+
+    fn message_of(&self, exit: &str) -> String {
+        format!("message {exit}")
     }
 
     async fn exit(&self, exit: &str, _leg: &str, _mailbox: &str) -> Result<(), SwitchPortError> {

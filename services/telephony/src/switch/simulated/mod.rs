@@ -12,12 +12,10 @@ use baton_api::simulator::v1::fetch_recording_response::Part;
 use baton_api::simulator::v1::switch_service_client::SwitchServiceClient;
 use baton_runtime::client::InternalChannel;
 use baton_runtime::ids;
-use bytes::Bytes;
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
 use tonic::{Code, Status};
 
-use super::{DialCall, LegEnd, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot};
+use super::{DialCall, FetchedRecording, LegEnd, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot};
 use crate::plan::Treatment;
 
 /// A switch on the same machine answers in a millisecond; one that takes as long as this is stuck.
@@ -178,12 +176,13 @@ impl SwitchPort for SimulatedSwitch {
         Ok(ok(self.client().stop_recording(request).await)?.ended_at_us)
     }
 
-    async fn fetch(
-        &self,
-        recording: &str,
-    ) -> Result<BoxStream<'static, Result<Bytes, SwitchPortError>>, SwitchPortError> {
+    async fn fetch(&self, recording: &str) -> Result<FetchedRecording, SwitchPortError> {
         let request = wire::FetchRecordingRequest { recording_id: recording.to_owned() };
-        let parts = ok(self.client().fetch_recording(request).await)?;
+        let mut parts = ok(self.client().fetch_recording(request).await)?;
+        let first = parts.message().await.map_err(|status| error(&status))?.and_then(|it| it.part);
+        let Some(Part::Recording(about)) = first else {
+            return Err(SwitchPortError::Unknown("the file does not begin with what it is".to_owned()));
+        };
         let pieces = parts.filter_map(|item| async move {
             match item {
                 Ok(wire::FetchRecordingResponse { part: Some(Part::Data(data)) }) => Some(Ok(data)),
@@ -191,12 +190,22 @@ impl SwitchPort for SimulatedSwitch {
                 Err(status) => Some(Err(error(&status))),
             }
         });
-        Ok(pieces.boxed())
+        Ok(FetchedRecording {
+            started_at_us: about.started_at_us,
+            ended_at_us: about.ended_at_us,
+            sha256: about.sha256,
+            torn: about.torn,
+            file: pieces.boxed(),
+        })
     }
 
     async fn delete_recording(&self, recording: &str) -> Result<(), SwitchPortError> {
         let request = wire::DeleteRecordingRequest { epoch: self.epoch(), recording_id: recording.to_owned() };
         ok(self.client().delete_recording(request).await).map(drop)
+    }
+
+    fn message_of(&self, exit: &str) -> String {
+        format!("vm-{exit}")
     }
 
     async fn exit(&self, exit: &str, leg: &str, mailbox: &str) -> Result<(), SwitchPortError> {

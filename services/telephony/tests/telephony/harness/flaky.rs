@@ -8,11 +8,10 @@ use baton_runtime::telemetry;
 use baton_telephony::plan::Treatment;
 use baton_telephony::switch::simulated::SimulatedSwitch;
 use baton_telephony::switch::{
-    DialCall, LegEnd, SwitchEvent, SwitchEventKind, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot,
+    DialCall, FetchedRecording, LegEnd, SwitchEvent, SwitchEventKind, SwitchPort, SwitchPortError, SwitchSession,
+    SwitchSnapshot,
 };
-use bytes::Bytes;
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
 use tokio::sync::Barrier;
 
 pub(crate) struct FlakySwitch {
@@ -189,10 +188,7 @@ impl SwitchPort for FlakySwitch {
         self.inner.stop_recording(recording).await
     }
 
-    async fn fetch(
-        &self,
-        recording: &str,
-    ) -> Result<BoxStream<'static, Result<Bytes, SwitchPortError>>, SwitchPortError> {
+    async fn fetch(&self, recording: &str) -> Result<FetchedRecording, SwitchPortError> {
         self.fetched.lock().unwrap().push(recording.to_owned());
         match self.files() {
             Files::Complete => self.inner.fetch(recording).await,
@@ -203,6 +199,10 @@ impl SwitchPort for FlakySwitch {
 
     async fn delete_recording(&self, recording: &str) -> Result<(), SwitchPortError> {
         if self.keeps_files.load(Ordering::SeqCst) { Ok(()) } else { self.inner.delete_recording(recording).await }
+    }
+
+    fn message_of(&self, exit: &str) -> String {
+        self.inner.message_of(exit)
     }
 
     async fn exit(&self, exit: &str, leg: &str, mailbox: &str) -> Result<(), SwitchPortError> {

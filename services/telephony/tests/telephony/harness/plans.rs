@@ -1,5 +1,6 @@
 //! Plans, as the transfer service would write them.
 
+use baton_api::common::v1::Customer;
 use baton_api::telephony::v1::room::Treatment;
 use baton_api::telephony::v1::{Announcement, Dial, Exit, Leg, MediaPlan, Room, Segment, leg};
 use baton_runtime::Clock;
@@ -122,8 +123,13 @@ impl PlanBuilder {
 
     pub(crate) fn exit(mut self, id: &str) -> Self {
         self.plan.legs[0].room.clear();
-        self.plan.exit =
-            Some(Exit { exit_id: self.leg_id(id), leg_id: "customer".to_owned(), mailbox: "anna".to_owned() });
+        self.plan.exit = Some(Exit {
+            exit_id: self.leg_id(id),
+            leg_id: "customer".to_owned(),
+            mailbox: "anna".to_owned(),
+            customer: Some(Customer { address: "+32470000000".to_owned(), key: "k".to_owned() }),
+            number: "+3225550100".to_owned(),
+        });
         self
     }
 

@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use baton_api::recording::v1::DownloadRecordingResponse;
+use bytes::Bytes;
 use tempfile::NamedTempFile;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt as _;
@@ -18,6 +18,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::Status;
 
 use crate::client::refusal;
+use crate::client::session::ClientSession;
 use crate::failure::UsageError;
 use crate::stdout;
 
@@ -25,7 +26,17 @@ use crate::stdout;
 const MODE: u32 = 0o666;
 
 /// The argument that means standard output.
-pub(super) const STDOUT: &str = "-";
+const STDOUT: &str = "-";
+
+/// Whether the audio goes to standard output; refused where JSON or YAML would be there, too.
+pub(super) fn is_stdout(session: &ClientSession, out: Option<&Path>) -> anyhow::Result<bool> {
+    let is_stdout = out == Some(Path::new(STDOUT));
+    if is_stdout && session.out.is_for_programs() {
+        let text = "with --out - the audio is on standard output, where JSON or YAML can't be, too";
+        return Err(UsageError::new(text).into());
+    }
+    Ok(is_stdout)
+}
 
 #[derive(Debug)]
 pub(super) struct Destination {
@@ -61,7 +72,7 @@ impl Destination {
     fn with_draft(path: PathBuf) -> std::io::Result<Self> {
         let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut draft = tempfile::Builder::new();
-        draft.prefix("recording-").suffix(".wav.part").permissions(Permissions::from_mode(MODE));
+        draft.prefix("audio-").suffix(".wav.part").permissions(Permissions::from_mode(MODE));
         let draft = draft.tempfile_in(folder).map_err(|error| without_draft(error.kind()))?;
         let out = File::from_std(draft.as_file().try_clone()?);
         Ok(Self { path, out, is_stdout: false, draft: Some(draft) })
@@ -80,14 +91,14 @@ impl Destination {
     /// Writes all chunks; returns how many bytes they had.
     pub(super) async fn fill(
         mut self,
-        mut chunks: impl Stream<Item = Result<DownloadRecordingResponse, Status>> + Unpin,
+        mut chunks: impl Stream<Item = Result<Bytes, Status>> + Unpin,
     ) -> anyhow::Result<u64> {
         let name = self.path.display().to_string();
         let mut bytes = 0;
         while let Some(part) = chunks.next().await {
             let part = part.map_err(|status| refusal::of(&status))?;
-            written(self.is_stdout, self.out.write_all(&part.chunk).await, &name)?;
-            bytes += part.chunk.len() as u64;
+            written(self.is_stdout, self.out.write_all(&part).await, &name)?;
+            bytes += part.len() as u64;
         }
         written(self.is_stdout, self.out.flush().await, &name)?;
         if let Some(draft) = self.draft {
@@ -119,10 +130,10 @@ mod tests {
 
     use super::*;
 
-    type Chunk = Result<DownloadRecordingResponse, Status>;
+    type Chunk = Result<Bytes, Status>;
 
-    fn audio(text: &'static str) -> DownloadRecordingResponse {
-        DownloadRecordingResponse { chunk: text.into() }
+    fn audio(text: &'static str) -> Bytes {
+        text.into()
     }
 
     async fn save(path: &Path, chunks: Vec<Chunk>) -> Result<u64, String> {

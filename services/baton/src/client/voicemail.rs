@@ -1,0 +1,155 @@
+//! `baton voicemail`.
+
+use std::path::{Path, PathBuf};
+
+use baton_api::common::v1::Customer;
+use baton_api::recording::v1::voicemail_service_client::VoicemailServiceClient;
+use baton_api::recording::v1::{DeleteMessageRequest, ListMessagesRequest, PlayMessageRequest, VoicemailMessage};
+use baton_runtime::auth::Role;
+use clap::{Args, Subcommand};
+use prost_types::Timestamp;
+use tokio_stream::StreamExt as _;
+
+use super::destination::{self, Destination};
+use super::event_text::Names;
+use super::output::Column;
+use super::refusal::OrRefusal;
+use super::session::ClientSession;
+use super::{resolve, watch, word};
+use crate::failure::KnownFailure;
+
+const MESSAGE: &str = "baton.recording.v1.VoicemailMessage";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VoicemailCommand {
+    /// List messages, the newest first: an agent's own (--as Ada), or those of every box.
+    #[command(visible_alias = "ls")]
+    List {
+        /// Only those in this box: an agent's name or id, or the name of a call flow's box.
+        #[arg(long = "box", value_name = "BOX")]
+        mailbox: Option<String>,
+        /// Only those that have not been heard.
+        #[arg(long)]
+        unheard: bool,
+        /// Only those that were left at this time (2026-11-28T09:00:00Z) or later, or so long ago at most (10m, 2h).
+        #[arg(long, value_name = "TIME", value_parser = word::moment_or_age)]
+        since: Option<Timestamp>,
+        #[command(flatten)]
+        watch: watch::WatchArgs,
+    },
+    /// Save a message as a WAV file. It counts as heard then, unless you look after another agent's box.
+    Download(VoicemailDownloadArgs),
+    /// Delete a message.
+    #[command(visible_alias = "rm")]
+    Delete {
+        /// Its id, or the beginning or the end of it.
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VoicemailDownloadArgs {
+    /// Its id, or the beginning or the end of it.
+    id: String,
+    /// The file, which is replaced if it is there, or - for standard output [default: the message's id with .wav].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(crate) async fn run(session: &ClientSession, command: VoicemailCommand) -> anyhow::Result<()> {
+    match command {
+        VoicemailCommand::List { mailbox, unheard, since, watch } => {
+            list(session, mailbox.as_deref(), (unheard, since), &watch).await
+        }
+        VoicemailCommand::Download(args) => save(session, args).await,
+        VoicemailCommand::Delete { id } => delete(session, &id).await,
+    }
+}
+
+const COLUMNS: [Column; 6] = [
+    Column::always("message"),
+    Column::state("state"),
+    Column::always("box"),
+    Column::always("length"),
+    Column::if_room("customer"),
+    Column::if_room(word::SINCE),
+];
+
+async fn list(
+    session: &ClientSession,
+    mailbox: Option<&str>,
+    (unheard_only, since): (bool, Option<Timestamp>),
+    args: &watch::WatchArgs,
+) -> anyhow::Result<()> {
+    let mailbox = match mailbox {
+        Some(name) => box_of(session, name).await?,
+        None => String::new(),
+    };
+    watch::list(session, args, async || {
+        let mut messages = messages(session, &mailbox, unheard_only).await?;
+        messages.retain(|it| word::is_since(it.start_time.as_ref(), since.as_ref()));
+        let names = resolve::names(session).await?;
+        session.out.listed(MESSAGE, &messages, &COLUMNS, |it| row(it, &names))
+    })
+    .await
+}
+
+/// An agent's box is named by their id; any other name is a call flow's box.
+async fn box_of(session: &ClientSession, name: &str) -> anyhow::Result<String> {
+    match resolve::agent(session, name).await {
+        Ok(agent) => Ok(agent.agent_id),
+        Err(error) if error.is::<KnownFailure>() => Ok(name.to_owned()),
+        Err(error) => Err(error),
+    }
+}
+
+fn row(message: &VoicemailMessage, names: &Names) -> Vec<String> {
+    vec![
+        message.message_id.clone(),
+        if message.heard_time.is_some() { "heard" } else { "new" }.to_owned(),
+        names.of_box(&message.mailbox),
+        word::seconds(message.duration_ms),
+        word::or_dash(Customer::address_of(message.customer.as_ref())),
+        word::time(message.start_time.as_ref()),
+    ]
+}
+
+async fn messages(session: &ClientSession, mailbox: &str, unheard_only: bool) -> anyhow::Result<Vec<VoicemailMessage>> {
+    let mut client = VoicemailServiceClient::new(session.reader_channel()?);
+    resolve::all_pages!(client, list_messages, ListMessagesRequest { mailbox, unheard_only }, messages)
+}
+
+/// By id, shortened id or the beginning of one.
+async fn message(session: &ClientSession, id: &str) -> anyhow::Result<VoicemailMessage> {
+    let known = messages(session, "", false).await?;
+    Ok(resolve::find_one("message", id, &known, |it| [it.message_id.as_str(), it.message_id.as_str()])?.clone())
+}
+
+async fn save(session: &ClientSession, args: VoicemailDownloadArgs) -> anyhow::Result<()> {
+    let to_stdout = destination::is_stdout(session, args.out.as_deref())?;
+    let message_id = message(session, &args.id).await?.message_id;
+    let file = args.out.unwrap_or_else(|| format!("{message_id}.wav").into());
+    let bytes = download(session, &message_id, &file).await?;
+    if to_stdout {
+        return Ok(());
+    }
+    let value = serde_json::json!({ "message_id": message_id, "file": file, "size_bytes": bytes });
+    session.out.value(&value, &format!("{} ({bytes} bytes)", file.display()))
+}
+
+/// Saves the audio, and returns how many bytes; the file appears only when it is complete.
+async fn download(session: &ClientSession, message_id: &str, file: &Path) -> anyhow::Result<u64> {
+    let destination = Destination::open(file).await?;
+    let request = PlayMessageRequest { message_id: message_id.to_owned() };
+    let mut client = VoicemailServiceClient::new(session.reader_channel()?);
+    let chunks = client.play_message(request).await.or_refusal()?;
+    destination.fill(chunks.map(|part| part.map(|it| it.chunk))).await
+}
+
+async fn delete(session: &ClientSession, id: &str) -> anyhow::Result<()> {
+    let message_id = message(session, id).await?.message_id;
+    let request = DeleteMessageRequest { request_id: session.request_id(), message_id };
+    let mut client = VoicemailServiceClient::new(session.channel_for_role(Role::Supervisor)?);
+    let deleted = client.delete_message(request).await.or_refusal()?;
+    session.out.one("baton.recording.v1.DeleteMessageResponse", &deleted, |_| "The message is deleted.".to_owned())
+}
