@@ -107,13 +107,13 @@ async fn leaves_a_message(office: &Office, call: &Call, recipient: &AgentDesk) -
     anyhow::ensure!(exit.detail == recipient.id(), "the message went to the box {}", exit.detail);
     let beeped = |sound: &baton_testkit::Sound| sound.hears(GREETING) && sound.hears(BEEP);
     office.phones.until_hears(&call.leg_id, 1_800, "greeting and beep", beeped).await?;
-    talk_for(1_000).await;
+    talk_for(1_500).await;
     let ended = office.customer_hangs_up(call).await?;
     anyhow::ensure!(ended.end_reason() == Reason::Voicemail, "it ended with {:?}", ended.end_reason());
     let message = recipient.voicemail().until_message(call).await?;
     anyhow::ensure!(message.message_id == exit.subject_id, "the message is {}", message.message_id);
     let spoken = recipient.voicemail().sound_of(&message.message_id).await?.heard_ms(CUSTOMER);
-    anyhow::ensure!((700..3_000).contains(&spoken), "the message has {spoken} ms of the customer");
+    anyhow::ensure!((1_000..4_000).contains(&spoken), "the message has {spoken} ms of the customer");
     Ok(())
 }
 

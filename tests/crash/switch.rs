@@ -91,8 +91,9 @@ async fn f8_a_message_is_kept_when_the_switch_dies_in_it(binary: PathBuf) -> any
 async fn f8_a_message_is_kept_when_it_ends_while_baton_is_away(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
         let call = speaking_in_voicemail(office).await?;
+        let switch = target.switch_phones(&office.tenant)?;
         target.kill()?;
-        office.phones.hang_up_leg(&call.leg_id).await?;
+        switch.hang_up_leg(&call.leg_id).await?;
         target.restart().await?;
         office.tenant.until_ended(&call).await?;
         let message = office.tenant.voicemail()?.until_message(&call).await?;

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use baton_api::recording::v1::voicemail_service_client::VoicemailServiceClient;
-use baton_api::recording::v1::{ListMessagesRequest, PlayMessageRequest, VoicemailMessage};
+use baton_api::recording::v1::{DownloadMessageRequest, ListMessagesRequest, VoicemailMessage};
 use baton_runtime::client::GrpcChannel;
 
 use crate::sound::Sound;
@@ -41,8 +41,8 @@ impl Voicemail {
     /// The sound of a message.
     pub async fn sound_of(&self, message_id: &str) -> anyhow::Result<Sound> {
         let context = || format!("playing {message_id}");
-        let request = PlayMessageRequest { message_id: message_id.to_owned() };
-        let mut stream = self.client().play_message(request).await.with_context(context)?.into_inner();
+        let request = DownloadMessageRequest { message_id: message_id.to_owned() };
+        let mut stream = self.client().download_message(request).await.with_context(context)?.into_inner();
         let mut file = Vec::new();
         while let Some(part) = stream.message().await.with_context(context)? {
             file.extend_from_slice(&part.chunk);

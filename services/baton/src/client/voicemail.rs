@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use baton_api::common::v1::Customer;
 use baton_api::recording::v1::voicemail_service_client::VoicemailServiceClient;
-use baton_api::recording::v1::{DeleteMessageRequest, ListMessagesRequest, PlayMessageRequest, VoicemailMessage};
+use baton_api::recording::v1::{DeleteMessageRequest, DownloadMessageRequest, ListMessagesRequest, VoicemailMessage};
 use baton_runtime::auth::Role;
 use clap::{Args, Subcommand};
 use prost_types::Timestamp;
@@ -140,9 +140,9 @@ async fn save(session: &ClientSession, args: VoicemailDownloadArgs) -> anyhow::R
 /// Saves the audio, and returns how many bytes; the file appears only when it is complete.
 async fn download(session: &ClientSession, message_id: &str, file: &Path) -> anyhow::Result<u64> {
     let destination = Destination::open(file).await?;
-    let request = PlayMessageRequest { message_id: message_id.to_owned() };
+    let request = DownloadMessageRequest { message_id: message_id.to_owned() };
     let mut client = VoicemailServiceClient::new(session.reader_channel()?);
-    let chunks = client.play_message(request).await.or_refusal()?;
+    let chunks = client.download_message(request).await.or_refusal()?;
     destination.fill(chunks.map(|part| part.map(|it| it.chunk))).await
 }
 

@@ -41,14 +41,14 @@ impl VoicemailService for VoicemailApi {
         Ok(Response::new(proto::GetMessageResponse { message: Some(message) }))
     }
 
-    type PlayMessageStream = Pin<Box<dyn Stream<Item = Result<proto::PlayMessageResponse, Status>> + Send>>;
+    type DownloadMessageStream = Pin<Box<dyn Stream<Item = Result<proto::DownloadMessageResponse, Status>> + Send>>;
 
-    async fn play_message(
+    async fn download_message(
         &self,
-        request: Request<proto::PlayMessageRequest>,
-    ) -> Result<Response<Self::PlayMessageStream>, Status> {
+        request: Request<proto::DownloadMessageRequest>,
+    ) -> Result<Response<Self::DownloadMessageStream>, Status> {
         let chunks = messages::play(&self.core, request.caller()?, request.get_ref()).await?;
-        Ok(Response::new(Box::pin(chunks.map(|it| it.map(|chunk| proto::PlayMessageResponse { chunk })))))
+        Ok(Response::new(Box::pin(chunks.map(|it| it.map(|chunk| proto::DownloadMessageResponse { chunk })))))
     }
 
     async fn delete_message(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use baton_api::common::v1::Customer;
 use baton_api::event::v1::VoicemailMessageHeard;
 use baton_api::event::v1::event_data::Data;
-use baton_api::recording::v1::{ListMessagesRequest, ListMessagesResponse, PlayMessageRequest, VoicemailMessage};
+use baton_api::recording::v1::{DownloadMessageRequest, ListMessagesRequest, ListMessagesResponse, VoicemailMessage};
 use baton_api::{ApiError, fields, page};
 use baton_bus::{actor_text, caller_actor};
 use baton_runtime::auth::{Caller, Role};
@@ -81,7 +81,7 @@ fn own_box(caller: &Caller) -> Option<&str> {
 pub(crate) async fn play(
     core: &Arc<RecordingCore>,
     caller: &Caller,
-    request: &PlayMessageRequest,
+    request: &DownloadMessageRequest,
 ) -> Result<impl Stream<Item = Result<Bytes, Status>> + Send + use<>, Status> {
     let row = find(core, caller, &request.message_id).await?;
     let permit = core.downloads.take(&row.tenant).map_err(download::too_many)?;

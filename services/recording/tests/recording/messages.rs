@@ -40,8 +40,8 @@ async fn listed(world: &World, subject: &str, role: Role) -> Vec<proto::Voicemai
 }
 
 async fn play(world: &World, subject: &str, role: Role, message_id: &str) -> Result<Vec<u8>, Status> {
-    let request = proto::PlayMessageRequest { message_id: message_id.to_owned() };
-    let mut stream = world.boxes(TENANT, subject, role).play_message(request).await?.into_inner();
+    let request = proto::DownloadMessageRequest { message_id: message_id.to_owned() };
+    let mut stream = world.boxes(TENANT, subject, role).download_message(request).await?.into_inner();
     let mut file = Vec::new();
     while let Some(message) = stream.message().await? {
         file.extend_from_slice(&message.chunk);
