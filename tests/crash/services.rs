@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
+use baton_api::ApiError;
 use baton_api::common::v1::{Action, Reason, RecordingMode, TransferPhase};
 use baton_api::presence::v1::AgentState;
 use baton_api::simulator::v1::LedgerAction;
+use baton_testkit::tenant::ring;
 use baton_testkit::{AgentDesk, Call, Embedded, PhoneBehaviour};
+use tonic::Code;
 
 use super::{consults_or_is_tried_again, in_an_office, was_never_in_silence};
 use crate::harness::ears::{ADA, BEN, CUSTOMER, MUSIC, RINGING, holds_exactly, tells};
@@ -26,6 +30,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         crash_of_a_cold_transfer_while_it_rings_and_it_goes_on,
         crash_and_the_ringing_ends_meanwhile,
         h3_who_declines_while_baton_is_away_has_declined,
+        s2_calls_go_on_when_the_disk_is_nearly_full,
     ]
 }
 
@@ -274,4 +279,34 @@ async fn consults_joins_and_completes(
     was_never_in_silence(office, call).await?;
     let heard = office.phones.heard(&call.leg_id).await?;
     tells("the customer", &heard, &[&[ADA], &[MUSIC], &[ADA, BEN], &[BEN]])
+}
+
+/// A restart with a mark that no disk reaches.
+async fn s2_calls_go_on_when_the_disk_is_nearly_full(binary: PathBuf) -> anyhow::Result<()> {
+    in_an_office(&binary, "helpdesk", "", async |target: &mut Embedded, office: &mut Office| {
+        let ada = office.agent("Ada").await?;
+        let ben = office.agent("Ben").await?;
+        let number = office.tenant.number(vec![ring(&ada)]).await?;
+        let call = office.talking_on(&number, &ada).await?;
+        ada.note(&call.interaction_id, "before").await?;
+        target.kill()?;
+        target.set("BATON_DATA__MIN_FREE_MIB", "1000000000");
+        target.restart().await?;
+        office.sessions.clear();
+        office.connect(&ada).await?;
+        office.connect(&ben).await?;
+
+        let refused = ada.note(&call.interaction_id, "after").await.err().context("a note was taken")?;
+        anyhow::ensure!(refused.code() == Code::ResourceExhausted, "refused as {refused:?}");
+        anyhow::ensure!(ApiError::of(&refused).retry_after.is_some(), "it does not say when to try again");
+        ada.start_cold(&call.interaction_id, &ben).await?;
+        office.until_phase(&call, TransferPhase::Completed).await?;
+        office.hear_each_other(&[(&call.leg_id, CUSTOMER), (&office.leg(&ben).await?, BEN)]).await?;
+        office.until_free(&ada).await?;
+        let next = office.talking_on(&number, &ada).await?;
+        office.customer_hangs_up(&next).await?;
+        anyhow::ensure!(target.log().contains("the disk is nearly full"), "the log does not say so");
+        Ok(())
+    })
+    .await
 }

@@ -10,6 +10,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 mod context;
+pub mod disk_space;
 pub mod ids;
 pub mod lifecycle;
 pub mod process;

@@ -166,6 +166,11 @@ impl Embedded {
         Ok(Phones::new(channel.with_token(&tenant.token("simulator", Role::Simulator)?)?))
     }
 
+    /// Sets a setting for the next start, by its variable.
+    pub fn set(&mut self, variable: &str, value: &str) {
+        self.environment.push((variable.to_owned(), value.to_owned()));
+    }
+
     /// Starts it again on the same data and address, after [`kill`](Self::kill) or [`stop`](Self::stop), so that clients can reconnect.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
         let address = self.endpoints.public.trim_start_matches("http://").to_owned();

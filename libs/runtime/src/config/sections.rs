@@ -102,6 +102,8 @@ pub struct DataConfig {
     pub dir: PathBuf,
     #[serde(deserialize_with = "at_least_one_day")]
     pub calls_kept_days: u32,
+    /// 0: there is always enough.
+    pub min_free_mib: u64,
 }
 
 /// `[auth]`

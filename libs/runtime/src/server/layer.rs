@@ -24,10 +24,12 @@ use super::methods::{self, MethodKind};
 use super::rates::Rates;
 use super::received::Received;
 use super::request_log::{self, CallLog};
+use super::scarce;
 use super::stream_end::{StreamEnd, StreamLimits};
 use crate::auth::{Admission, Gate, Role};
 use crate::call::{self, CallContext};
 use crate::clock::{Clock, micros};
+use crate::disk_space::DiskSpace;
 
 const NO_DEADLINE: Duration = Duration::from_hours(24 * 365);
 
@@ -38,14 +40,20 @@ pub(super) struct EdgeLayer {
     clock: Clock,
     shutdown: CancellationToken,
     stream_grace: Duration,
+    space: DiskSpace,
     /// `None` where time is simulated.
     rates: Option<Arc<Rates>>,
 }
 
 impl EdgeLayer {
-    pub(super) fn new(gate: Gate, clock: Clock, shutdown: CancellationToken, limits: &ServerLimits) -> Self {
+    pub(super) fn new(
+        (gate, space): (Gate, DiskSpace),
+        clock: Clock,
+        shutdown: CancellationToken,
+        limits: &ServerLimits,
+    ) -> Self {
         let rates = (!clock.is_simulated()).then(|| Arc::new(Rates::new(&limits.rates)));
-        Self { gate, clock, shutdown, stream_grace: limits.stream_grace, rates }
+        Self { gate, space, clock, shutdown, stream_grace: limits.stream_grace, rates }
     }
 
     fn stream_limits(&self) -> StreamLimits {
@@ -69,6 +77,7 @@ impl EdgeLayer {
             Some(admission) => {
                 account.iter().try_for_each(|account| account.admit(&admission.caller))?;
                 self.rates.iter().try_for_each(|rates| rates.check(&admission.caller, kind.is_change))?;
+                scarce::check(&self.space, request.uri().path(), kind, &admission.caller)?;
             }
             None => limits.open_call = account.as_deref().map(open_call).transpose()?,
         }

@@ -16,6 +16,7 @@ use tower::{Layer as _, Service};
 use super::*;
 use crate::Clock;
 use crate::auth::{Gate, SigningKey};
+use crate::disk_space::DiskSpace;
 use crate::server::layer::EdgeLayer;
 use crate::server::{LARGEST_MESSAGE, ServerLimits};
 
@@ -72,7 +73,9 @@ fn framed(flag: u8, length: u32, message: &str) -> String {
 /// How a call with this body ends: in headers, or in trailers.
 async fn end_of(path: &str, encoding: &str, body: &str) -> (Status, HeaderMap) {
     let gate = Gate::new(SigningKey::generate().verifier());
-    let mut edge = EdgeLayer::new(gate, Clock::real(), CancellationToken::new(), &ServerLimits::default()).layer(Echo);
+    let mut edge =
+        EdgeLayer::new((gate, DiskSpace::default()), Clock::real(), CancellationToken::new(), &ServerLimits::default())
+            .layer(Echo);
     let request = Request::post(path).header("grpc-encoding", encoding).body(Body::new(body.to_owned()));
     let (parts, mut body) = edge.call(request.unwrap()).await.unwrap().into_parts();
     if let Some(status) = Status::from_header_map(&parts.headers) {

@@ -14,6 +14,7 @@ mod rates;
 mod received;
 mod reflection;
 mod request_log;
+mod scarce;
 mod seats;
 mod stream_end;
 mod turns;
@@ -37,6 +38,7 @@ use tower::{Layer as _, Service};
 
 use crate::auth::{AdmissionList, Gate, Verifier};
 use crate::clock::Clock;
+use crate::disk_space::DiskSpace;
 use layer::EdgeLayer;
 pub use limits::ServerLimits;
 pub use probes::Probes;
@@ -61,6 +63,7 @@ pub enum ServeError {
 pub struct ServerBuilder {
     clock: Clock,
     gate: Gate,
+    space: DiskSpace,
     limits: ServerLimits,
     /// `None`: gRPC only.
     web_origins: Option<Vec<WebOrigin>>,
@@ -73,6 +76,7 @@ impl ServerBuilder {
         Self {
             clock,
             gate: Gate::new(verifier),
+            space: DiskSpace::default(),
             limits: ServerLimits::default(),
             web_origins: None,
             routes: Routes::builder(),
@@ -90,6 +94,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn admitting(mut self, list: AdmissionList) -> Self {
         self.gate = self.gate.with_list(list);
+        self
+    }
+
+    /// Refuses what can wait while there is little space on the disk.
+    #[must_use]
+    pub fn with_space(mut self, space: DiskSpace) -> Self {
+        self.space = space;
         self
     }
 
@@ -215,7 +226,7 @@ impl BoundServer {
         let web = builder.web_origins.as_deref().map(web::layer);
         let with_http1 = web.is_some();
         let routes = with_health_and_reflection(builder.routes, &builder.names, &health)?;
-        let edge = EdgeLayer::new(builder.gate, builder.clock, shutdown.clone(), &limits);
+        let edge = EdgeLayer::new((builder.gate, builder.space), builder.clock, shutdown.clone(), &limits);
         let service = option_layer(web).layer(edge.layer(routes));
         let stopping = {
             let (shutdown, names) = (shutdown.clone(), builder.names);

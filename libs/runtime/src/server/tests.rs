@@ -238,7 +238,7 @@ fn run_probe(probe: Probe) -> TestServer {
     let gate = Gate::new(SigningKey::generate().verifier());
     let shutdown = CancellationToken::new();
     let limits = ServerLimits { stream_grace: Duration::ZERO, ..ServerLimits::default() };
-    let layer = EdgeLayer::new(gate, probe.clock.clone(), shutdown.clone(), &limits);
+    let layer = EdgeLayer::new((gate, DiskSpace::default()), probe.clock.clone(), shutdown.clone(), &limits);
     let incoming = tonic::transport::server::TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = format!("http://{}", incoming.local_addr().unwrap());
     let router = tonic::transport::Server::builder().layer(layer).add_service(ProbeServer(probe));

@@ -16,6 +16,7 @@ use baton_runtime::Clock;
 use baton_runtime::auth::{AdmissionList, SigningKey};
 use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, ServiceIdentity};
 use baton_runtime::config::Config;
+use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::{BoundServer, Listener, Probes, Readiness, ServerBuilder, ServerLimits};
 use baton_service::{RunningService, ServiceContext, StartError};
@@ -81,12 +82,17 @@ impl Stack {
         let admitted = AdmissionList::default();
         let services = Services::start(&setup, &admitted).await?;
         let switch = GrpcChannel::anonymous(&setup.switch, setup.clock.clone())?;
-        let StackSetup { config, clock, key, lifecycle, public, internal, health, .. } = setup;
+        let StackSetup { config, folder, clock, key, lifecycle, public, internal, health, .. } = setup;
         let longest = Duration::from_hours(24) * config.auth.max_token_days;
         let builder = |limits| ServerBuilder::new(clock.clone(), key.verifier().with_longest(longest)).limits(limits);
         let events = EventApi::new(services.bus.clone());
         let public = services
-            .add_public(builder(ServerLimits::from(&config)).admitting(admitted).web(config.server.web_origins.clone()))
+            .add_public(
+                builder(ServerLimits::from(&config))
+                    .admitting(admitted)
+                    .with_space(DiskSpace::watch(&folder, config.data.min_free_mib, &lifecycle))
+                    .web(config.server.web_origins.clone()),
+            )
             .add_service(events.into_server())
             .add_service(SimulatorForward::server(switch))
             .on(public);
