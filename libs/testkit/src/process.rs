@@ -3,7 +3,17 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process};
+
+/// What a process holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Held {
+    /// Resident, in bytes.
+    pub memory: u64,
+    /// Open files, sockets and the like.
+    pub descriptors: u64,
+}
 
 /// A process that has the data folder among its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +26,16 @@ impl FolderProcess {
     /// Whether it was started as this command, `baton <command> …`.
     pub(crate) fn is(&self, command: &str) -> bool {
         self.arguments.get(1).is_some_and(|it| it == command)
+    }
+
+    /// What it holds now.
+    pub(crate) fn held(&self) -> anyhow::Result<Held> {
+        let folder = format!("/proc/{}", self.pid.as_raw_nonzero());
+        let status = std::fs::read_to_string(format!("{folder}/status"))?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no resident memory")?;
+        let kib: u64 = resident.trim().trim_end_matches(" kB").parse().context("the resident memory")?;
+        let descriptors = std::fs::read_dir(format!("{folder}/fd"))?.count() as u64;
+        Ok(Held { memory: kib * 1024, descriptors })
     }
 
     /// An error means that the process is gone.

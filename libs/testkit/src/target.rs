@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use crate::phones::Phones;
 use crate::process;
+pub use crate::process::Held;
 use crate::tenant::{Endpoints, TestTenant};
 use crate::wait::eventually;
 
@@ -110,6 +111,12 @@ impl Embedded {
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no peak of memory")?;
         let kib: u64 = peak.trim().trim_end_matches(" kB").parse().context("the peak of memory")?;
         Ok(kib * 1024)
+    }
+
+    /// What the process holds that was started by this command (`up`, `switch`).
+    pub fn held(&self, command: &str) -> anyhow::Result<Held> {
+        let found = process::working_on(self.data.path()).into_iter().find(|it| it.is(command));
+        found.with_context(|| format!("no `{command}` works on {}", self.data.path().display()))?.held()
     }
 
     /// What it has logged since the last start.
