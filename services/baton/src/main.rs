@@ -54,7 +54,7 @@ async fn run(command: CliCommand) -> anyhow::Result<()> {
 /// a day in simulated time.
 fn runtime(command: &CliCommand) -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = match command {
-        CliCommand::Demo(args) if args.is_a_day() => tokio::runtime::Builder::new_current_thread(),
+        CliCommand::Demo(args) if args.is_long() => tokio::runtime::Builder::new_current_thread(),
         CliCommand::Backup(_)
         | CliCommand::Restore(_)
         | CliCommand::Health(_)

@@ -5,6 +5,7 @@
 //! some real time, whoever does it.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -26,6 +27,8 @@ use crate::up::seed;
 use crate::up::stack::{Stack, StackSetup};
 use crate::up::switch_process::{SwitchSetup, SwitchSupervisor};
 
+/// How often something is looked at where each look costs real time and nothing is lost.
+const SELDOM_MS: u64 = 3_600_000;
 const GRACE: Duration = Duration::from_secs(5);
 const FREE_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -38,7 +41,7 @@ pub(super) struct House {
     switch: SwitchOf,
     time: Option<JoinHandle<()>>,
     /// Removed at the end.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 enum SwitchOf {
@@ -68,11 +71,25 @@ impl House {
     /// Starts everything for a whole day in simulated time, with no tenant in it. The runtime must have one thread.
     pub(super) async fn open_for_a_day(starts_at_us: i64, lease: Millis) -> anyhow::Result<Self> {
         let mut config = Config::default();
-        let seldom = Millis::try_from(3_600_000).map_err(anyhow::Error::msg)?;
-        config.transfer.compare_interval_ms = seldom;
-        config.telephony.resync_interval_ms = seldom;
         config.routing.rescan_interval_ms = Millis::try_from(60_000).map_err(anyhow::Error::msg)?;
         config.presence.lease_ms = lease;
+        Self::open_for_long(starts_at_us, config).await
+    }
+
+    /// Starts everything for weeks in simulated time, with the demo tenant in it. The runtime must have one thread.
+    pub(super) async fn open_for_weeks(starts_at_us: i64, mut config: Config) -> anyhow::Result<Self> {
+        let seldom = Millis::try_from(SELDOM_MS).map_err(anyhow::Error::msg)?;
+        config.routing.rescan_interval_ms = seldom;
+        config.presence.lease_ms = seldom;
+        let house = Self::open_for_long(starts_at_us, config).await?;
+        seed::make(&house.channel, &house.key, &house.clock).await.context("making the demo tenant")?;
+        Ok(house)
+    }
+
+    async fn open_for_long(starts_at_us: i64, mut config: Config) -> anyhow::Result<Self> {
+        let seldom = Millis::try_from(SELDOM_MS).map_err(anyhow::Error::msg)?;
+        config.transfer.compare_interval_ms = seldom;
+        config.telephony.resync_interval_ms = seldom;
         let (clock, time) = simulated(starts_at_us, SimDriver::run_on_one_thread);
         Self::start(HouseSetup { config, clock, time, sound: false }).await
     }
@@ -118,7 +135,7 @@ impl House {
         };
         let stack = Stack::start(setup).await?;
         let channel = GrpcChannel::anonymous(&stack.address(), clock.clone())?;
-        Ok(Self { clock, key, channel, lifecycle, switch, time, _folder: folder })
+        Ok(Self { clock, key, channel, lifecycle, switch, time, folder })
     }
 
     pub(super) fn clock(&self) -> Clock {
@@ -141,6 +158,11 @@ impl House {
     /// Cancelled when somebody wants it to end.
     pub(super) fn stopping(&self) -> CancellationToken {
         self.lifecycle.soft()
+    }
+
+    /// The data folder.
+    pub(super) fn data(&self) -> &Path {
+        self.folder.path()
     }
 
     /// What the people of the play use.

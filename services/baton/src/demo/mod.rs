@@ -4,7 +4,7 @@
 //! people: the customer and the agents' clients, through the public API alone. The [narrator](narrator) tells what it reads
 //! from the event stream and from the switch's ledger, never what the script believes. At the end the [evidence](evidence)
 //! is gathered (what each phone heard, the recordings, the events) and [checked](checks). `baton demo day` plays a whole
-//! [day] instead.
+//! [day] instead, `baton demo weeks` [weeks] of them.
 
 mod checks;
 mod day;
@@ -16,6 +16,7 @@ mod script;
 mod stage;
 mod switchboard;
 mod telling;
+mod weeks;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,6 +31,7 @@ use crate::failure::{AlreadyReported, UsageError};
 use day::DayArgs;
 use house::House;
 use telling::Telling;
+use weeks::WeeksArgs;
 
 /// So that two things are not at one time.
 const A_MOMENT: Duration = Duration::from_millis(10);
@@ -65,11 +67,13 @@ enum DemoCommand {
     /// Play a contact centre's whole day in simulated time, for whoever builds reports: writes all its events, and beside them what
     /// the people and the phones really did.
     Day(DayArgs),
+    /// Play weeks of calls in simulated time, and print each day what is stored: what a call costs, and that nothing grows for ever.
+    Weeks(WeeksArgs),
 }
 
 impl DemoArgs {
-    /// Whether a whole day is played: all of it runs on one thread, so that nothing overtakes anything else.
-    pub(crate) fn is_a_day(&self) -> bool {
+    /// Whether a whole day or more is played: all of it runs on one thread, so that nothing overtakes anything else.
+    pub(crate) fn is_long(&self) -> bool {
         self.command.is_some()
     }
 }
@@ -103,8 +107,10 @@ struct DemoScenario {
 pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let config = telemetry_config(&args);
     let _telemetry = telemetry::init(&config, "baton-demo")?;
-    if let Some(DemoCommand::Day(args)) = args.command {
-        return Box::pin(day::run(args)).await;
+    match args.command {
+        Some(DemoCommand::Day(args)) => return Box::pin(day::run(args)).await,
+        Some(DemoCommand::Weeks(args)) => return Box::pin(weeks::run(args)).await,
+        None => {}
     }
     let out = out_folder(args.out)?;
     let play = DemoScenario { profile: args.profile, kind: args.kind };
@@ -121,6 +127,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
 fn telemetry_config(args: &DemoArgs) -> baton_runtime::config::TelemetryConfig {
     let log = match &args.command {
         Some(DemoCommand::Day(day)) => &day.log,
+        Some(DemoCommand::Weeks(weeks)) => &weeks.log,
         None => &args.log,
     };
     baton_runtime::config::TelemetryConfig { log: log.clone(), ..Default::default() }

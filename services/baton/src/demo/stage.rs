@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::client::refusal::OrRefusal as _;
 use crate::up::seed;
 
-const TOKEN_TTL: Duration = Duration::from_hours(1);
+/// Longer than any play; the key goes with its folder.
+const TOKEN_TTL: Duration = Duration::from_hours(24 * 90);
 /// Nothing in the play takes longer; the longest is ringing, a second and a half.
 const PATIENCE: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
