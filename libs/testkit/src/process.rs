@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// What a process holds.
 #[derive(Debug, Clone, Copy)]
-pub struct Held {
+pub struct ProcessUsage {
     /// Resident, in bytes.
     pub memory: u64,
     /// Open files, sockets and the like.
@@ -29,13 +29,13 @@ impl FolderProcess {
     }
 
     /// What it holds now.
-    pub(crate) fn held(&self) -> anyhow::Result<Held> {
+    pub(crate) fn usage(&self) -> anyhow::Result<ProcessUsage> {
         let folder = format!("/proc/{}", self.pid.as_raw_nonzero());
         let status = std::fs::read_to_string(format!("{folder}/status"))?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no resident memory")?;
         let kib: u64 = resident.trim().trim_end_matches(" kB").parse().context("the resident memory")?;
         let descriptors = std::fs::read_dir(format!("{folder}/fd"))?.count() as u64;
-        Ok(Held { memory: kib * 1024, descriptors })
+        Ok(ProcessUsage { memory: kib * 1024, descriptors })
     }
 
     /// An error means that the process is gone.

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::phones::Phones;
 use crate::process;
-pub use crate::process::Held;
+pub use crate::process::ProcessUsage;
 use crate::tenant::{Endpoints, TestTenant};
 use crate::wait::eventually;
 
@@ -114,9 +114,9 @@ impl Embedded {
     }
 
     /// What the process holds that was started by this command (`up`, `switch`).
-    pub fn held(&self, command: &str) -> anyhow::Result<Held> {
+    pub fn usage(&self, command: &str) -> anyhow::Result<ProcessUsage> {
         let found = process::working_on(self.data.path()).into_iter().find(|it| it.is(command));
-        found.with_context(|| format!("no `{command}` works on {}", self.data.path().display()))?.held()
+        found.with_context(|| format!("no `{command}` works on {}", self.data.path().display()))?.usage()
     }
 
     /// What it has logged since the last start.

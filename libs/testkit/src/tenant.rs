@@ -17,7 +17,7 @@ use baton_api::routing::v1::call_flow_step::{self, Disconnect, RingAgent, RingTe
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
 use baton_api::simulator::v1::Phone;
 use baton_api::tenant::v1::tenant_service_client::TenantServiceClient;
-use baton_api::tenant::v1::{CreateTenantRequest, Tenant, UpdateTenantRequest};
+use baton_api::tenant::v1::{CreateTenantRequest, Tenant, TenantGrants, UpdateTenantRequest};
 use baton_api::transfer::v1 as transfer;
 use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
 use baton_api::transfer::v1::policy_service_client::PolicyServiceClient;
@@ -86,6 +86,7 @@ impl TestTenant {
         let tenant = Tenant {
             tenant_id: this.id().to_owned(),
             entitlements: vec![WARM_TRANSFER.to_owned()],
+            grants: Some(TenantGrants { numbers: vec!["+".to_owned()], destinations: vec!["+".to_owned()] }),
             ..Tenant::default()
         };
         let request = CreateTenantRequest { request_id: fresh(), tenant: Some(tenant) };

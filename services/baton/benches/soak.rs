@@ -65,7 +65,7 @@ async fn watch(target: &Embedded, minutes: u64, done: &AtomicUsize) -> anyhow::R
     let mut held = Vec::new();
     for minute in 1..=minutes {
         clock.sleep(Duration::from_mins(1)).await;
-        let now = [target.held("up")?, target.held("switch")?];
+        let now = [target.usage("up")?, target.usage("switch")?];
         let (calls, databases) = (done.load(Ordering::Relaxed), stored(target.data(), "db")?);
         let each_kib = databases.saturating_sub(stored_before) / 1024 / calls.max(1) as u64;
         let [up, switch] = now;

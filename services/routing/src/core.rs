@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_runtime::Clock;
+use baton_runtime::auth::AdmissionList;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_store::Db;
 use tokio::sync::Notify;
@@ -15,6 +16,8 @@ pub(crate) struct RoutingCore {
     pub(crate) clock: Clock,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) presence: PresenceClient,
+    /// What of the telephone network tenants may use.
+    pub(crate) admitted: AdmissionList,
     /// How often a scan tries again to match the waits that are not answered.
     pub(crate) rescan: Duration,
     /// There are answers that the transfer service has not acknowledged.
@@ -22,7 +25,12 @@ pub(crate) struct RoutingCore {
 }
 
 impl RoutingCore {
-    pub(crate) fn new(db: Db, clock: Clock, lifecycle: Lifecycle, presence: PresenceClient, rescan: Duration) -> Self {
-        Self { db, clock, lifecycle, presence, rescan, unreported: Arc::default() }
+    pub(crate) fn new(
+        (db, clock, lifecycle): (Db, Clock, Lifecycle),
+        presence: PresenceClient,
+        admitted: AdmissionList,
+        rescan: Duration,
+    ) -> Self {
+        Self { db, clock, lifecycle, presence, admitted, rescan, unreported: Arc::default() }
     }
 }

@@ -1,7 +1,8 @@
 //! Rules for numbers outside. No number outside is dialled without one (X3), so a new tenant can dial none.
 
-use baton_api::ApiError;
 use baton_api::error::ErrorReason;
+use baton_api::{ApiError, ErrorKind};
+use baton_runtime::auth::TenantId;
 
 /// Rules of one tenant: enough for every country, and for the networks in them that need a rule of their own.
 pub(crate) const MOST: i64 = 1_000;
@@ -19,6 +20,14 @@ pub(crate) fn prefix(field: &str, text: &str) -> Result<String, ApiError> {
         let why = format!("must be how E.164 numbers begin: + and 1 to {MOST_DIGITS} digits, for example +32");
         Err(ApiError::invalid_argument(field, why))
     }
+}
+
+/// The error for a rule that leads where the operator has not granted.
+pub(crate) fn not_granted(tenant: &TenantId) -> ApiError {
+    let message = format!(
+        "The operator of this Baton has not granted the tenant to dial there, and can: baton tenant update {tenant} --destinations PREFIX,…"
+    );
+    ApiError::new(ErrorKind::PermissionDenied, ErrorReason::NotGranted, message)
 }
 
 /// The error when no rule fits. It does not repeat the number, because errors are logged.

@@ -33,6 +33,7 @@ use baton_api::routing::v1::route_service_server::RouteServiceServer;
 use baton_api::routing::v1::routing_service_server::RoutingServiceServer;
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_follow::report::ReportLoop;
+use baton_runtime::auth::AdmissionList;
 use baton_runtime::config::RoutingConfig;
 use baton_runtime::server::ServerBuilder;
 use baton_service::{RunningService, ServiceContext, StartError};
@@ -49,14 +50,14 @@ pub struct Routing {
     api: RoutingApi,
 }
 
-/// Opens the database and starts the background tasks.
-pub async fn start(context: ServiceContext<RoutingConfig>) -> Result<Routing, StartError> {
+/// Opens the database and starts the background tasks. What tenants may use of the telephone network is asked of `admitted`.
+pub async fn start(context: ServiceContext<RoutingConfig>, admitted: AdmissionList) -> Result<Routing, StartError> {
     let db = context.open(&sqlx::migrate!()).await?;
     store::flows::renew_keys(&db).await?;
     let (clock, tasks) = (context.clock.clone(), context.lifecycle.clone());
     let presence = PresenceClient::new(context.peers.clone());
     let rescan = context.config.rescan_interval_ms.duration();
-    let core = Arc::new(RoutingCore::new(db.clone(), clock.clone(), tasks.clone(), presence, rescan));
+    let core = Arc::new(RoutingCore::new((db.clone(), clock.clone(), tasks.clone()), presence, admitted, rescan));
     let matcher = Arc::new(Matcher::new(Arc::clone(&core)));
     tasks.spawn("routing waits", Arc::clone(&matcher).run());
     tasks.spawn("routing availability", Arc::clone(&matcher).listen());

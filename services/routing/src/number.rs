@@ -1,6 +1,8 @@
 //! Telephone numbers as E.164 has them: `+`, a country code that does not begin with 0, and 7 to 15 digits in all.
 
-use baton_api::ApiError;
+use baton_api::error::ErrorReason;
+use baton_api::{ApiError, ErrorKind};
+use baton_runtime::auth::TenantId;
 
 const FEWEST: usize = 7;
 const MOST: usize = 15;
@@ -17,6 +19,14 @@ pub(crate) fn parse(field: &str, text: &str) -> Result<String, ApiError> {
         let why = format!("must be an E.164 number: + and {FEWEST} to {MOST} digits, for example +3225550100");
         Err(ApiError::invalid_argument(field, why))
     }
+}
+
+/// The error for a number that the operator has not granted. It does not repeat the number, because errors are logged.
+pub(crate) fn not_granted(tenant: &TenantId) -> ApiError {
+    let message = format!(
+        "The operator of this Baton has not granted the tenant this number, and can: baton tenant update {tenant} --numbers PREFIX,…"
+    );
+    ApiError::new(ErrorKind::PermissionDenied, ErrorReason::NotGranted, message)
 }
 
 /// What a switch sent as the number that was called (F1): whole numbers that may be meant, and the digits in which a national number ends.

@@ -62,6 +62,7 @@ impl Tenants {
     fn tell(&self, record: stored::TenantRecord) {
         let state = if record.is_suspended { TenantState::Suspended } else { TenantState::Active };
         self.keys.write().insert(record.id.to_string(), record.pseudonym_key);
+        self.states.grant(record.id.clone(), record.grants);
         self.states.set(record.id, state);
     }
 

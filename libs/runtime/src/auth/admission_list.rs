@@ -1,5 +1,5 @@
 //! Whose tokens are accepted, besides being valid: those of tenants that the operator has created and not suspended, and of agents who were
-//! not deleted (S6).
+//! not deleted (S6). And what those tenants may use of the telephone network (S7).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use baton_api::error::ErrorReason;
 use baton_api::{ApiError, ErrorKind};
 use tokio::sync::watch;
 
-use super::{Caller, Role, TenantId};
+use super::{Caller, Grants, Role, TenantId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TenantState {
@@ -25,6 +25,7 @@ pub struct AdmissionList(Arc<watch::Sender<Listed>>);
 #[derive(Debug, Default)]
 struct Listed {
     tenants: HashMap<TenantId, TenantState>,
+    grants: HashMap<TenantId, Arc<Grants>>,
     /// The ids of agents who were deleted.
     deleted_agents: HashMap<TenantId, HashSet<String>>,
 }
@@ -34,6 +35,18 @@ impl AdmissionList {
         self.0.send_modify(|listed| {
             listed.tenants.insert(tenant, state);
         });
+    }
+
+    /// What the tenant may use of the telephone network from now on.
+    pub fn grant(&self, tenant: TenantId, grants: Grants) {
+        self.0.send_modify(|listed| {
+            listed.grants.insert(tenant, Arc::new(grants));
+        });
+    }
+
+    /// What the tenant may use of the telephone network; nothing if nobody has granted any of it.
+    pub fn grants(&self, tenant: &TenantId) -> Arc<Grants> {
+        self.0.borrow().grants.get(tenant).cloned().unwrap_or_default()
     }
 
     /// Refuses the tokens of these agents from now on.

@@ -9,6 +9,7 @@ pub mod access;
 mod admission_list;
 mod caller;
 mod gate;
+mod grants;
 mod hs256;
 mod key;
 mod token;
@@ -16,6 +17,7 @@ mod token;
 pub use admission_list::{AdmissionList, TenantState};
 pub use caller::{Caller, CallerExt, InvalidTenant, Role, TenantId};
 pub use gate::Gate;
+pub use grants::Grants;
 pub use key::{KeyError, SigningKey};
 
 pub use token::{Admission, TokenError, Verifier};

@@ -87,6 +87,7 @@ fn next_command(reason: ErrorReason) -> Option<&'static str> {
         ErrorReason::AgentOffline => "`baton agent connect` is how an agent comes to work.",
         ErrorReason::AgentBusy | ErrorReason::AgentUnavailable => "`baton agent targets` lists who can be had now.",
         ErrorReason::InteractionEnded => "`baton call list` lists the calls that are live.",
+        ErrorReason::NotGranted => "`baton tenant show` shows what is granted.",
         ErrorReason::NotInPlan => "`baton tenant show` shows what the plan includes.",
         ErrorReason::KindNotOffered => "`baton policy show` shows which transfers there are.",
         ErrorReason::DialNotAllowed => {

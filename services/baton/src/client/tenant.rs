@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use baton_api::tenant::v1::tenant_service_client::TenantServiceClient;
 use baton_api::tenant::v1::{
     CreateTenantRequest, GetTenantRequest, ListTenantsRequest, ResumeTenantRequest, SuspendTenantRequest, Tenant,
-    TenantLimits, TenantState, UpdateTenantRequest,
+    TenantGrants, TenantLimits, TenantState, UpdateTenantRequest,
 };
 use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
@@ -62,6 +62,12 @@ pub(crate) struct TenantArgs {
     /// What its plan includes, for example `warm_transfer`; all of it, separated by commas. Empty for nothing.
     #[arg(long, value_name = "NAME,...")]
     entitlements: Option<String>,
+    /// Which numbers its admins may put: how they begin, separated by commas, for example +322555; + for any. Empty for none.
+    #[arg(long, value_name = "PREFIX,...")]
+    numbers: Option<String>,
+    /// Where its dial rules may lead: how numbers begin, separated by commas, for example +32; + for anywhere. Empty for nowhere.
+    #[arg(long, value_name = "PREFIX,...")]
+    destinations: Option<String>,
     /// Calls that it may have at the same time; 0 for no limit.
     #[arg(long, value_name = "NUMBER", value_parser = word::parse_count::<i32>)]
     calls: Option<i32>,
@@ -120,7 +126,10 @@ async fn create(session: &ClientSession, args: TenantArgs) -> anyhow::Result<()>
 async fn update(session: &ClientSession, args: TenantArgs) -> anyhow::Result<()> {
     let (tenant, paths) = args.fields();
     if paths.is_empty() {
-        return Err(UsageError::new("say what is to change: --name, --entitlements or --calls").into());
+        return Err(UsageError::new(
+            "say what is to change: --name, --entitlements, --numbers, --destinations or --calls",
+        )
+        .into());
     }
     let update_mask = Some(FieldMask { paths: paths.into_iter().map(str::to_owned).collect() });
     let request = UpdateTenantRequest { request_id: session.request_id(), tenant: Some(tenant), update_mask };
@@ -145,17 +154,14 @@ impl TenantArgs {
             self.name.is_some().then_some("display_name"),
             self.entitlements.is_some().then_some("entitlements"),
             self.calls.is_some().then_some("limits.live_interactions"),
+            self.numbers.is_some().then_some("grants.numbers"),
+            self.destinations.is_some().then_some("grants.destinations"),
         ];
-        let entitlements = self.entitlements.unwrap_or_default();
         let tenant = Tenant {
             tenant_id: self.tenant_id,
             display_name: self.name.unwrap_or_default(),
-            entitlements: entitlements
-                .split(',')
-                .map(str::trim)
-                .filter(|it| !it.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            entitlements: listed(self.entitlements),
+            grants: Some(TenantGrants { numbers: listed(self.numbers), destinations: listed(self.destinations) }),
             limits: self.calls.map(|live_interactions| TenantLimits { live_interactions }),
             ..Tenant::default()
         };
@@ -163,16 +169,24 @@ impl TenantArgs {
     }
 }
 
+/// What stands between commas.
+fn listed(text: Option<String>) -> Vec<String> {
+    let text = text.unwrap_or_default();
+    text.split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect()
+}
+
 fn print(session: &ClientSession, tenant: Option<Tenant>) -> anyhow::Result<()> {
     let tenant = tenant.context("the answer is empty")?;
     session.out.one(TENANT, &tenant, |it| {
         format!(
-            "Tenant {}\n  name   {}\n  state  {}\n  plan   {}\n  calls  {}",
+            "Tenant {}\n  name     {}\n  state    {}\n  plan     {}\n  calls    {}\n  numbers  {}\n  dials    {}",
             it.tenant_id,
             word::or_dash(it.display_name.clone()),
             state(it),
             word::or_dash(it.entitlements.join(", ")),
-            limit(it)
+            limit(it),
+            granted(it.grants.as_ref().map_or(&[], |it| &it.numbers)),
+            granted(it.grants.as_ref().map_or(&[], |it| &it.destinations)),
         )
     })
 }
@@ -182,6 +196,13 @@ fn state(tenant: &Tenant) -> String {
         (TenantState::Suspended, "") => "suspended".to_owned(),
         (TenantState::Suspended, reason) => format!("suspended: {reason}"),
         (TenantState::Active | TenantState::Unspecified, _) => "active".to_owned(),
+    }
+}
+
+fn granted(prefixes: &[String]) -> String {
+    match prefixes {
+        [all] if all == "+" => "any".to_owned(),
+        prefixes => word::or_dash(prefixes.join(", ")),
     }
 }
 

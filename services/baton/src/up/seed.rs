@@ -19,7 +19,7 @@ use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_api::simulator::v1::{AnswersAfter, PhoneBehaviour, PutPhoneRequest};
 use baton_api::tenant::v1::tenant_service_client::TenantServiceClient;
-use baton_api::tenant::v1::{CreateTenantRequest, Tenant};
+use baton_api::tenant::v1::{CreateTenantRequest, Tenant, TenantGrants};
 use baton_runtime::Clock;
 use baton_runtime::auth::{Caller, Role, SigningKey, TenantId};
 use baton_runtime::client::GrpcChannel;
@@ -80,6 +80,7 @@ async fn make_tenant(channel: &GrpcChannel, key: &SigningKey, clock: &Clock) -> 
         tenant_id: TENANT.to_owned(),
         display_name: "Demonstration".to_owned(),
         entitlements: vec!["warm_transfer".to_owned()],
+        grants: Some(TenantGrants { numbers: vec!["+".to_owned()], destinations: vec!["+".to_owned()] }),
         ..Tenant::default()
     };
     let request = CreateTenantRequest { request_id: "seed-tenant".to_owned(), tenant: Some(tenant) };

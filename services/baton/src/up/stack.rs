@@ -189,7 +189,10 @@ impl Services {
                 "presence",
                 baton_presence::start(setup.context("presence", &bus, &config.presence)?, admitted.clone())
             ),
-            started("routing", baton_routing::start(setup.context("routing", &bus, &config.routing)?)),
+            started(
+                "routing",
+                baton_routing::start(setup.context("routing", &bus, &config.routing)?, admitted.clone())
+            ),
             started("recording", baton_recording::start(setup.context("recording", &bus, &config.recording)?)),
             started("telephony", baton_telephony::start(setup.context("telephony", &bus, &config.telephony)?, switch)),
         )?;

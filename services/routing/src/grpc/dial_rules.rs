@@ -62,6 +62,9 @@ impl RoutingApi {
                     row
                 }
                 None if request.allow_missing => {
+                    if !self.matcher.core.admitted.grants(tenant).has_destination(&prefix) {
+                        return Err(dial_rule::not_granted(tenant).into());
+                    }
                     Etag::default().check(&sent.etag, "dial rule")?;
                     let row = create(tx, tenant, prefix).await?;
                     let rule = Configuration::DialRule(shown(row.clone()));

@@ -72,8 +72,16 @@ impl RouteService for RoutingApi {
         if numbers::look_up(&mut reader, &tenant, &number).await?.is_none() {
             return Err(ApiError::not_found("number").into());
         }
+        // What was put before the operator took a grant back.
+        let grants = self.matcher.core.admitted.grants(&tenant);
+        if !grants.has_number(&number) {
+            return Err(number::not_granted(&tenant).into());
+        }
         let rule = dial_rules::allowing(&mut reader, &tenant, &to).await?;
         let allowed_by = rule.ok_or_else(dial_rule::not_allowed)?;
+        if !grants.has_destination(&to) {
+            return Err(dial_rule::not_granted(&tenant).into());
+        }
         Ok(Response::new(ResolveDialResponse { allowed_by }))
     }
 

@@ -5,7 +5,7 @@ use baton_api::routing::v1::{
     DeleteDialRuleRequest, DialRule, GetDialRuleRequest, ListDialRulesRequest, ResolveDialRequest,
     UpdateDialRuleRequest,
 };
-use baton_runtime::auth::Role;
+use baton_runtime::auth::{Grants, Role};
 use baton_store::{Db, on};
 use tonic::{Code, Status};
 
@@ -190,4 +190,28 @@ async fn there_are_a_thousand_rules_at_most() {
     world.allow("other", "+33").await.expect("each tenant has rules of its own");
     world.take_back(TENANT, "+320").await.unwrap();
     world.allow(TENANT, "+33").await.expect("there is room for one");
+}
+
+#[tokio::test]
+async fn s7_rules_lead_where_the_operator_has_granted_and_a_grant_that_is_taken_back_counts() {
+    let world = World::new().await;
+    world.put_number(NUMBER, "").await.unwrap();
+    let grant = |numbers: &str, destinations: &str| {
+        let list = |prefix: &str| vec![prefix.to_owned()];
+        let grants = Grants { numbers: list(numbers), destinations: list(destinations) };
+        world.admitted.grant(TENANT.parse().unwrap(), grants);
+    };
+    let reason = |refused: Status| ApiError::of(&refused).reason;
+    grant("+", "+3247");
+    for further in ["+3", "+32", "+3248", "+1"] {
+        assert_eq!(reason(world.allow(TENANT, further).await.unwrap_err()), ErrorReason::NotGranted, "{further}");
+    }
+    world.allow(TENANT, "+32470").await.unwrap();
+    assert_eq!(world.resolve(TENANT, "+32470000001").await.unwrap(), "+32470");
+    grant("+", "+1");
+    assert_eq!(reason(world.resolve(TENANT, "+32470000001").await.unwrap_err()), ErrorReason::NotGranted);
+    grant("+1", "+");
+    let refused = world.resolve(TENANT, "+32470000001").await.unwrap_err();
+    assert!(!refused.message().contains("470000001"), "the number dialled is nobody's to read");
+    assert_eq!(reason(refused), ErrorReason::NotGranted, "a number that is not the tenant's is not shown as its own");
 }

@@ -6,7 +6,7 @@ use baton_api::routing::v1::{
     CallFlow, DeleteCallFlowRequest, DeleteNumberRequest, DialRule, GetCallFlowRequest, GetNumberRequest,
     ListCallFlowsRequest, Number, UpdateCallFlowRequest, UpdateDialRuleRequest, UpdateNumberRequest,
 };
-use baton_runtime::auth::Role;
+use baton_runtime::auth::{Grants, Role};
 use baton_store::{Db, on};
 use prost_types::FieldMask;
 use tonic::{Code, Status};
@@ -331,4 +331,28 @@ async fn s7_a_number_is_one_tenants() {
     let delete = DeleteNumberRequest { request_id: fresh(), number: NUMBER.to_owned() };
     world.routing(TENANT, Role::Admin).delete_number(delete).await.unwrap();
     world.routing("rival", Role::Admin).update_number(put()).await.unwrap();
+}
+
+#[tokio::test]
+async fn s7_a_tenant_puts_the_numbers_that_the_operator_has_granted() {
+    let world = World::new().await;
+    let grant = |numbers: &[&str]| {
+        let numbers = numbers.iter().map(|it| (*it).to_owned()).collect();
+        world.admitted.grant(TENANT.parse().unwrap(), Grants { numbers, ..Grants::all() });
+    };
+    let put = async || {
+        let number = Some(Number { number: NUMBER.to_owned(), ..Number::default() });
+        let request = UpdateNumberRequest { request_id: fresh(), number, update_mask: None, allow_missing: true };
+        world.routing(TENANT, Role::Admin).update_number(request).await
+    };
+    for too_little in [&[] as &[&str], &["+1", &NUMBER[..NUMBER.len() - 1].replace('5', "6")]] {
+        grant(too_little);
+        let refused = put().await.unwrap_err();
+        assert_eq!(ApiError::of(&refused).reason, ErrorReason::NotGranted, "{too_little:?}");
+        assert!(!refused.message().contains(NUMBER), "errors are logged");
+    }
+    grant(&["+1", &NUMBER[..5]]);
+    put().await.unwrap();
+    grant(&[]);
+    put().await.unwrap();
 }

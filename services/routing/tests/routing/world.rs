@@ -22,7 +22,7 @@ use baton_api::transfer::v1::{
 };
 use baton_bus::{Bus, EventLog};
 use baton_runtime::Clock;
-use baton_runtime::auth::{Caller, Role, SigningKey};
+use baton_runtime::auth::{AdmissionList, Caller, Grants, Role, SigningKey};
 use baton_runtime::client::{GrpcChannel, InternalChannel, PublicChannel, ServiceIdentity};
 use baton_runtime::clock::BusyGuard;
 use baton_runtime::config::RoutingConfig;
@@ -43,6 +43,8 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) peers: Peers,
     pub(crate) bus: Bus,
+    /// What the operator has granted.
+    pub(crate) admitted: AdmissionList,
     key: SigningKey,
     public: String,
     internal: InternalChannel,
@@ -64,7 +66,11 @@ impl World {
             .add_service(IntakeServiceServer::new(peers.clone()));
         let others = internal(&serve(peer_server), &key, &clock);
         let bus = Bus::from(EventLog::open(folder.path().join("bus.db"), clock.clone()).await.unwrap());
-        let routing = baton_routing::start(ServiceContext {
+        let admitted = AdmissionList::default();
+        for tenant in ["acme", "other", "rival"] {
+            admitted.grant(tenant.parse().unwrap(), Grants::all());
+        }
+        let context = ServiceContext {
             name: "routing",
             folder: folder.path().to_owned(),
             config: RoutingConfig { rescan_interval_ms: 1_000.try_into().unwrap() },
@@ -73,12 +79,11 @@ impl World {
             calls_kept: Duration::from_hours(24 * 400),
             bus: bus.clone(),
             peers: others,
-        })
-        .await
-        .unwrap();
+        };
+        let routing = baton_routing::start(context, admitted.clone()).await.unwrap();
         let public = serve(routing.add_public(server()));
         let internal = internal(&serve(routing.add_internal(server())), &key, &clock);
-        Self { clock, peers, bus, key, public, internal, frozen, folder }
+        Self { clock, peers, bus, admitted, key, public, internal, frozen, folder }
     }
 
     /// The service's database.

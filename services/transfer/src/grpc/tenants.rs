@@ -13,13 +13,13 @@ use baton_api::{
     tenant::v1::{
         CreateTenantRequest, CreateTenantResponse, GetTenantRequest, GetTenantResponse, ListTenantsRequest,
         ListTenantsResponse, ResumeTenantRequest, ResumeTenantResponse, SuspendTenantRequest, SuspendTenantResponse,
-        Tenant, TenantLimits, TenantState, UpdateTenantRequest, UpdateTenantResponse,
+        Tenant, TenantGrants, TenantLimits, TenantState, UpdateTenantRequest, UpdateTenantResponse,
         tenant_service_server::TenantService,
     },
 };
 use baton_runtime::{
     CallerExt,
-    auth::{Caller, TenantId},
+    auth::{Caller, Grants, TenantId},
     ids,
 };
 use baton_store::{Etag, Tx, idempotent, outbox, requests::RequestKey};
@@ -28,7 +28,9 @@ use tonic::{Request, Response, Status};
 
 const MAX_TEXT: usize = 200;
 const MAX_ENTITLEMENTS: usize = 50;
-const FIELDS: &[&str] = &["display_name", "entitlements", "limits.live_interactions"];
+const MAX_GRANTS: usize = 1_000;
+const FIELDS: &[&str] =
+    &["display_name", "entitlements", "limits.live_interactions", "grants.numbers", "grants.destinations"];
 
 #[tonic::async_trait]
 impl TenantService for TenantApi {
@@ -39,10 +41,11 @@ impl TenantService for TenantApi {
         let caller = request.caller()?.clone();
         let request = request.into_inner();
         let asked = given(request.tenant.as_ref())?;
-        let (id, display_name, (entitlements, live_interactions)) = fields::all((
+        let (id, display_name, (entitlements, live_interactions), (numbers, destinations)) = fields::all((
             tenant_id("tenant.tenant_id", &asked.tenant_id),
             text("tenant.display_name", &asked.display_name),
             fields::all((entitlements(&asked.entitlements), live_interactions(asked))),
+            fields::all((granted_numbers(asked), granted_destinations(asked))),
         ))?;
         let created_us = self.handler.clock.now_us();
         let tenant = self.change(&caller, &id, &request.request_id, &request, Change::Created, async |known| {
@@ -54,6 +57,7 @@ impl TenantService for TenantApi {
                 display_name,
                 entitlements,
                 live_interactions,
+                grants: Grants { numbers, destinations },
                 is_suspended: false,
                 suspend_reason: String::new(),
                 etag: Etag::new(ids::new_uuid()),
@@ -101,14 +105,20 @@ impl TenantService for TenantApi {
         let named = mask::named_fields(request.update_mask.as_ref(), FIELDS, |field| match field {
             "display_name" => !asked.display_name.is_empty(),
             "entitlements" => !asked.entitlements.is_empty(),
+            "grants.numbers" => asked.grants.as_ref().is_some_and(|it| !it.numbers.is_empty()),
+            "grants.destinations" => asked.grants.as_ref().is_some_and(|it| !it.destinations.is_empty()),
             _ => asked.limits.is_some(),
         });
         let (id, named) = fields::all((tenant_id("tenant.tenant_id", &asked.tenant_id), named))?;
         let has = |field| named.contains(&field);
-        let (name, granted, live) = fields::all((
+        let (name, granted, live, (numbers, destinations)) = fields::all((
             has("display_name").then(|| text("tenant.display_name", &asked.display_name)).transpose(),
             has("entitlements").then(|| entitlements(&asked.entitlements)).transpose(),
             has("limits.live_interactions").then(|| live_interactions(asked)).transpose(),
+            fields::all((
+                has("grants.numbers").then(|| granted_numbers(asked)).transpose(),
+                has("grants.destinations").then(|| granted_destinations(asked)).transpose(),
+            )),
         ))?;
         let tenant = self.change(&caller, &id, &request.request_id, &request, Change::Updated, async |known| {
             let before = known.ok_or_else(|| ApiError::not_found("tenant"))?;
@@ -117,6 +127,10 @@ impl TenantService for TenantApi {
                 display_name: name.unwrap_or(before.display_name),
                 entitlements: granted.unwrap_or(before.entitlements),
                 live_interactions: live.unwrap_or(before.live_interactions),
+                grants: Grants {
+                    numbers: numbers.unwrap_or(before.grants.numbers),
+                    destinations: destinations.unwrap_or(before.grants.destinations),
+                },
                 ..before
             })
         });
@@ -186,6 +200,8 @@ async fn announce(tx: &mut Tx, caller: &Caller, record: &TenantRecord, change: C
         change: change.into(),
         entitlements: record.entitlements.clone(),
         live_interactions: record.live_interactions.cast_signed(),
+        granted_numbers: record.grants.numbers.clone(),
+        granted_destinations: record.grants.destinations.clone(),
     };
     let (tenant, aggregate) = (record.id.as_str(), format!("tenant/{}", record.id));
     let sequence = outbox::next_sequence(tx, tenant, &aggregate).await?;
@@ -214,6 +230,31 @@ fn live_interactions(tenant: &Tenant) -> Result<u32, ApiError> {
     let limit = tenant.limits.map_or(0, |limits| limits.live_interactions);
     u32::try_from(limit)
         .map_err(|_| ApiError::invalid_argument("tenant.limits.live_interactions", "must be 0 (no limit) or more"))
+}
+
+fn granted_numbers(tenant: &Tenant) -> Result<Vec<String>, ApiError> {
+    prefixes("tenant.grants.numbers", tenant.grants.as_ref().map_or(&[], |it| &it.numbers))
+}
+
+fn granted_destinations(tenant: &Tenant) -> Result<Vec<String>, ApiError> {
+    prefixes("tenant.grants.destinations", tenant.grants.as_ref().map_or(&[], |it| &it.destinations))
+}
+
+/// How numbers in E.164 begin: `+` for all of them.
+fn prefixes(field: &str, asked: &[String]) -> Result<Vec<String>, ApiError> {
+    let is_prefix = |text: &String| {
+        let digits = text.strip_prefix('+');
+        digits.is_some_and(|it| it.len() <= 15 && it.bytes().all(|b| b.is_ascii_digit()) && !it.starts_with('0'))
+    };
+    if asked.len() > MAX_GRANTS || !asked.iter().all(is_prefix) {
+        let why =
+            format!("must be at most {MAX_GRANTS} beginnings of E.164 numbers, as +322555; + alone is any number");
+        return Err(ApiError::invalid_argument(field, why));
+    }
+    let mut granted = asked.to_vec();
+    granted.sort_unstable();
+    granted.dedup();
+    Ok(granted)
 }
 
 /// A name that no policy asks for is a typo.
@@ -246,6 +287,7 @@ fn wire(record: TenantRecord) -> Tenant {
         limits: Some(TenantLimits { live_interactions: record.live_interactions.cast_signed() }),
         state: state.into(),
         suspend_reason: record.suspend_reason,
+        grants: Some(TenantGrants { numbers: record.grants.numbers, destinations: record.grants.destinations }),
         etag: record.etag.as_str().to_owned(),
         create_time: Some(words::at(record.created_us)),
         update_time: Some(words::at(record.updated_us)),

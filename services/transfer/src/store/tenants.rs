@@ -1,7 +1,7 @@
 //! Tenants: one row each.
 
 use crate::pseudonym::PseudonymKey;
-use baton_runtime::auth::TenantId;
+use baton_runtime::auth::{Grants, TenantId};
 use baton_store::{Db, Etag, StoreError, Tx, on};
 use sqlx::types::Json;
 
@@ -13,6 +13,7 @@ pub(crate) struct TenantRecord {
     pub(crate) entitlements: Vec<String>,
     /// Calls at the same time; 0 for no limit.
     pub(crate) live_interactions: u32,
+    pub(crate) grants: Grants,
     pub(crate) is_suspended: bool,
     pub(crate) suspend_reason: String,
     pub(crate) etag: Etag,
@@ -27,6 +28,8 @@ struct Row {
     display_name: String,
     entitlements: Json<Vec<String>>,
     live_interactions: i64,
+    granted_numbers: Json<Vec<String>>,
+    granted_destinations: Json<Vec<String>>,
     suspended: i64,
     suspend_reason: String,
     etag: Etag,
@@ -45,6 +48,7 @@ impl TryFrom<Row> for TenantRecord {
             display_name: row.display_name,
             entitlements: row.entitlements.0,
             live_interactions: u32::try_from(row.live_interactions).map_err(|_| corrupt("live_interactions"))?,
+            grants: Grants { numbers: row.granted_numbers.0, destinations: row.granted_destinations.0 },
             is_suspended: row.suspended != 0,
             suspend_reason: row.suspend_reason,
             etag: row.etag,
@@ -81,11 +85,13 @@ pub(crate) async fn read_in(tx: &mut Tx, tenant: &str) -> Result<Option<TenantRe
 /// Writes a tenant, new or changed.
 pub(crate) async fn put(tx: &mut Tx, record: &TenantRecord) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
-        "INSERT INTO tenants (tenant, display_name, entitlements, live_interactions, suspended, suspend_reason, etag, pseudonym_key, created_us, updated_us)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        "INSERT INTO tenants (tenant, display_name, entitlements, live_interactions, suspended, suspend_reason, etag, pseudonym_key, created_us, updated_us,
+                              granted_numbers, granted_destinations)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (tenant) DO UPDATE SET display_name = excluded.display_name, entitlements = excluded.entitlements,
              live_interactions = excluded.live_interactions, suspended = excluded.suspended,
-             suspend_reason = excluded.suspend_reason, etag = excluded.etag, pseudonym_key = excluded.pseudonym_key, updated_us = excluded.updated_us")
+             suspend_reason = excluded.suspend_reason, etag = excluded.etag, pseudonym_key = excluded.pseudonym_key, updated_us = excluded.updated_us,
+             granted_numbers = excluded.granted_numbers, granted_destinations = excluded.granted_destinations")
         .bind(record.id.as_str())
         .bind(&record.display_name)
         .bind(Json(&record.entitlements))
@@ -96,6 +102,8 @@ pub(crate) async fn put(tx: &mut Tx, record: &TenantRecord) -> Result<(), StoreE
         .bind(&record.pseudonym_key)
         .bind(record.created_us)
         .bind(record.updated_us)
+        .bind(Json(&record.grants.numbers))
+        .bind(Json(&record.grants.destinations))
         .execute(conn)
         .await)?;
     Ok(())

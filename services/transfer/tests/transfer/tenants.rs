@@ -7,7 +7,7 @@ use baton_api::{
     error::ErrorReason,
     tenant::v1::{
         CreateTenantRequest, GetTenantRequest, ListTenantsRequest, ResumeTenantRequest, SuspendTenantRequest, Tenant,
-        TenantLimits, TenantState, UpdateTenantRequest, tenant_service_client::TenantServiceClient,
+        TenantGrants, TenantLimits, TenantState, UpdateTenantRequest, tenant_service_client::TenantServiceClient,
     },
     transfer::v1::{
         GetPolicyRequest, OpenInteractionRequest, Policy, UpdatePolicyRequest, ValidatePolicyRequest,
@@ -223,4 +223,28 @@ async fn tenants_are_listed_in_pages() {
         }
     }
     assert_eq!(seen, ["acme", "beta", "cold"]);
+}
+
+#[tokio::test]
+async fn s7_the_operator_grants_numbers_and_destinations_and_a_new_tenant_has_none() {
+    let world = World::start().await;
+    let created = world.create(&[]).await;
+    assert_eq!(created.grants, Some(TenantGrants::default()));
+    let grants = |numbers: &[&str], destinations: &[&str]| {
+        let list = |all: &[&str]| all.iter().map(|it| (*it).to_owned()).collect();
+        Tenant {
+            tenant_id: TENANT.to_owned(),
+            grants: Some(TenantGrants { numbers: list(numbers), destinations: list(destinations) }),
+            ..Tenant::default()
+        }
+    };
+    let asked = grants(&["+322555", "+1", "+1"], &["+"]);
+    let updated = world.update("u1", asked, &["grants.numbers", "grants.destinations"]).await.unwrap();
+    assert_eq!(updated.grants, grants(&["+1", "+322555"], &["+"]).grants);
+    let updated = world.update("u2", grants(&["+2"], &[]), &["grants.destinations"]).await.unwrap();
+    assert_eq!(updated.grants, grants(&["+1", "+322555"], &[]).grants, "the fields that are named");
+    for bad in ["", "32", "+0", "+3a", "+1234567890123456"] {
+        let refused = world.update("u3", grants(&[bad], &[]), &["grants.numbers"]).await.unwrap_err();
+        assert_eq!(ApiError::of(&refused).fields[0].0, "tenant.grants.numbers", "{bad}");
+    }
 }

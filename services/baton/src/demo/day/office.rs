@@ -15,7 +15,7 @@ use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_api::simulator::v1::{Manual, PhoneBehaviour, PutPhoneRequest};
 use baton_api::tenant::v1::tenant_service_client::TenantServiceClient;
-use baton_api::tenant::v1::{CreateTenantRequest, Tenant};
+use baton_api::tenant::v1::{CreateTenantRequest, Tenant, TenantGrants};
 use baton_api::transfer::v1::policy_service_client::PolicyServiceClient;
 use baton_api::transfer::v1::{Policy, UpdatePolicyRequest};
 use baton_runtime::auth::{Caller, Role, TenantId};
@@ -195,6 +195,7 @@ async fn create_tenant(house: &House) -> anyhow::Result<()> {
         tenant_id: TENANT.to_owned(),
         display_name: "A day".to_owned(),
         entitlements: vec!["warm_transfer".to_owned()],
+        grants: Some(TenantGrants { numbers: vec!["+".to_owned()], destinations: vec!["+".to_owned()] }),
         ..Tenant::default()
     };
     let operator = house.channel(&Caller::operator("office"), TOKEN_TTL)?;
