@@ -3,6 +3,7 @@
 use baton_domain::{Interaction, project::TransferRecord};
 use baton_store::{Db, StoreError, Tx, on};
 use baton_words::{AgentId, InteractionId, Phase};
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 /// Where a page begins: after this one.
@@ -27,6 +28,14 @@ pub(crate) struct TransferQuery<'a> {
     pub(crate) open_only: bool,
     pub(crate) before: Position,
     pub(crate) limit: i64,
+}
+
+impl TransferQuery<'_> {
+    /// Where the page begins, or the time before which they began, whichever is earlier: one bound, so that the index is read from there.
+    fn begins_before(&self) -> Position {
+        let at = |started_at_us| Position { started_at_us, interaction: InteractionId(Uuid::nil()), number: 0 };
+        self.before_us.filter(|it| *it <= self.before.started_at_us).map_or(self.before, at)
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -90,39 +99,7 @@ pub(crate) async fn list(
     query: TransferQuery<'_>,
 ) -> Result<Vec<(InteractionId, TransferRecord)>, StoreError> {
     let mut reader = db.read().await?;
-    let rows: Vec<Row> = on!(reader, conn => {
-        let mut select = sqlx::QueryBuilder::new("SELECT interaction_id, body FROM transfers WHERE tenant = ");
-        select.push_bind(query.tenant);
-        let before = query.before;
-        select.push(" AND (started_at_us, interaction_id, number) < (").push_bind(before.started_at_us);
-        select.push(", ").push_bind(before.interaction.0).push(", ").push_bind(before.number).push(")");
-        if let Some(id) = query.interaction {
-            select.push(" AND interaction_id = ").push_bind(id.0);
-        }
-        if query.open_only {
-            select.push(" AND open = 1");
-        }
-        for agent in &query.agents {
-            select.push(" AND EXISTS (SELECT 1 FROM interaction_agents a WHERE a.interaction_id = transfers.interaction_id AND a.part <> 1");
-            select.push(" AND a.agent_id = ").push_bind(agent.0).push(")");
-        }
-        if !query.phases.is_empty() {
-            select.push(" AND phase IN (");
-            let mut phases = select.separated(", ");
-            for phase in &query.phases {
-                phases.push_bind(phase.name());
-            }
-            select.push(")");
-        }
-        if let Some(from_us) = query.from_us {
-            select.push(" AND started_at_us >= ").push_bind(from_us);
-        }
-        if let Some(before_us) = query.before_us {
-            select.push(" AND started_at_us < ").push_bind(before_us);
-        }
-        select.push(" ORDER BY started_at_us DESC, interaction_id DESC, number DESC LIMIT ").push_bind(query.limit);
-        select.build_query_as().fetch_all(conn).await
-    })?;
+    let rows: Vec<Row> = on!(reader, conn => statement("", &query).build_query_as().fetch_all(conn).await)?;
     rows.into_iter()
         .map(|row| {
             let id = InteractionId(row.interaction_id);
@@ -131,10 +108,113 @@ pub(crate) async fn list(
         .collect()
 }
 
+/// Reads the rows of the narrowest condition: an interaction's, the open ones, an agent's, or those that began in this time. Only an
+/// interaction's and an agent's are sorted, and never all that the tenant ever had (S3). `prefix`: what comes before SELECT.
+fn statement(prefix: &str, query: &TransferQuery<'_>) -> QueryBuilder<sqlx::Sqlite> {
+    let mut select = QueryBuilder::new(prefix);
+    select.push("SELECT t.interaction_id, t.body FROM ");
+    let mut agents = query.agents.iter().peekable();
+    if let Some(id) = query.interaction {
+        // The plus keeps the database from reading the tenant's in their order.
+        select.push("transfers t WHERE +t.tenant = ").push_bind(query.tenant.to_owned());
+        select.push(" AND t.interaction_id = ").push_bind(id.0);
+    } else if let Some(agent) = agents.next_if(|_| !query.open_only) {
+        // A cross join is read from left to right.
+        select.push(
+            "interaction_agents l CROSS JOIN transfers t ON t.interaction_id = l.interaction_id WHERE l.agent_id = ",
+        );
+        select.push_bind(agent.0).push(" AND l.part <> 1 AND t.tenant = ").push_bind(query.tenant.to_owned());
+    } else {
+        select.push("transfers t WHERE t.tenant = ").push_bind(query.tenant.to_owned());
+    }
+    for agent in agents {
+        select.push(
+            " AND EXISTS (SELECT 1 FROM interaction_agents a WHERE a.interaction_id = t.interaction_id AND a.part <> 1",
+        );
+        select.push(" AND a.agent_id = ").push_bind(agent.0).push(")");
+    }
+    if query.open_only {
+        select.push(" AND t.open = 1");
+    }
+    if !query.phases.is_empty() {
+        select.push(" AND t.phase IN (");
+        let mut phases = select.separated(", ");
+        for phase in &query.phases {
+            phases.push_bind(phase.name());
+        }
+        select.push(")");
+    }
+    if let Some(from_us) = query.from_us {
+        select.push(" AND t.started_at_us >= ").push_bind(from_us);
+    }
+    let before = query.begins_before();
+    select.push(" AND (t.started_at_us, t.interaction_id, t.number) < (").push_bind(before.started_at_us);
+    select.push(", ").push_bind(before.interaction.0).push(", ").push_bind(before.number);
+    select.push(") ORDER BY t.started_at_us DESC, t.interaction_id DESC, t.number DESC LIMIT ").push_bind(query.limit);
+    select
+}
+
 fn parse(id: InteractionId, body: &str) -> Result<TransferRecord, StoreError> {
     serde_json::from_str(body).map_err(|error| corrupt(id, error))
 }
 
 fn corrupt(id: InteractionId, error: serde_json::Error) -> StoreError {
     StoreError::Corrupt { table: "transfers", column: "body", row: id.to_string(), source: Some(error.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(tenant: &str) -> TransferQuery<'_> {
+        let before = Position { started_at_us: i64::MAX, interaction: InteractionId(Uuid::max()), number: i64::MAX };
+        let (agents, phases) = (Vec::new(), Vec::new());
+        let (from_us, before_us, interaction, open_only) = (None, None, None, false);
+        TransferQuery { tenant, agents, phases, from_us, before_us, interaction, open_only, before, limit: 51 }
+    }
+
+    /// The steps in which the database would carry it out.
+    async fn plan(db: &Db, query: &TransferQuery<'_>) -> String {
+        let mut reader = db.read().await.unwrap();
+        let steps: Vec<(i64, i64, i64, String)> = on!(reader, conn => {
+            statement("EXPLAIN QUERY PLAN ", query).build_query_as().fetch_all(conn).await
+        })
+        .unwrap();
+        steps.into_iter().map(|step| step.3).collect::<Vec<_>>().join("; ")
+    }
+
+    #[tokio::test]
+    async fn s3_no_list_reads_every_transfer_that_the_tenant_ever_had() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path().join("transfer.db")).await.unwrap();
+        db.migrate(&sqlx::migrate!()).await.unwrap();
+        let (agent, call) = (AgentId(Uuid::from_u128(1)), InteractionId(Uuid::from_u128(2)));
+        let all = || query("acme");
+        let agents = || vec![agent];
+        let by_time =
+            "transfers_by_tenant (tenant=? AND started_at_us>? AND (started_at_us,interaction_id,number)<(?,?,?))";
+        for (name, query, index) in [
+            ("of a call", TransferQuery { interaction: Some(call), agents: agents(), ..all() }, "(interaction_id=?)"),
+            ("open ones", TransferQuery { open_only: true, agents: agents(), ..all() }, "transfers_open_newest"),
+            (
+                "an agent's",
+                TransferQuery { agents: agents(), ..all() },
+                "SEARCH l USING INDEX sqlite_autoindex_interaction_agents_1",
+            ),
+            ("of a time", TransferQuery { from_us: Some(1), before_us: Some(2), ..all() }, by_time),
+        ] {
+            let plan = plan(&db, &query).await;
+            assert!(plan.contains(index) && !plan.contains("SCAN"), "{name}: {plan}");
+        }
+    }
+
+    #[test]
+    fn s3_a_page_begins_where_the_time_ends_unless_the_page_before_ended_earlier() {
+        let at = |before_us: i64, page_us: i64| {
+            let page = Position { started_at_us: page_us, ..query("acme").before };
+            TransferQuery { before_us: Some(before_us), before: page, ..query("acme") }.begins_before()
+        };
+        let is = |it: Position| (it.started_at_us, it.interaction.0.is_nil());
+        assert_eq!([is(at(5, 9)), is(at(5, 5)), is(at(9, 5))], [(5, true), (5, true), (5, false)]);
+    }
 }
