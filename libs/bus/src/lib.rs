@@ -33,6 +33,7 @@ mod event_service;
 mod log;
 mod log_line;
 mod matcher;
+mod outgoing;
 mod relay;
 
 pub use actor::{actor_text, caller_actor, parse_actor};
@@ -43,4 +44,5 @@ pub use error::BusError;
 pub use event_service::EventApi;
 pub use log::{EventLog, MAX_PAGE, Page, Tailed};
 pub use matcher::{EventMatcher, EventMatcherError};
+pub use outgoing::OutgoingEvent;
 pub use relay::Relay;

@@ -3,12 +3,10 @@
 use baton_api::event::v1::agent_state_changed::Cause;
 use baton_api::event::v1::directory_changed::{TeamContent, What};
 use baton_api::event::v1::event_data::Data;
-use baton_api::event::v1::{AgentStateChanged, Change, DirectoryChanged, EventData};
+use baton_api::event::v1::{AgentStateChanged, Change, DirectoryChanged};
+use baton_bus::OutgoingEvent;
 use baton_runtime::auth::TenantId;
-use baton_runtime::telemetry;
-use baton_store::outbox::{self, OutboxRow};
 use baton_store::{StoreError, Tx};
-use prost::Message as _;
 
 use crate::convert;
 use crate::ids::{AgentId, TeamId};
@@ -112,18 +110,6 @@ async fn append(
     event_type: &str,
     data: Data,
 ) -> Result<(), StoreError> {
-    let tenant = context.tenant.as_str();
-    let row = OutboxRow {
-        id: baton_runtime::ids::new_uuid(),
-        tenant: tenant.to_owned(),
-        sequence: outbox::next_sequence(tx, tenant, &aggregate).await?,
-        aggregate,
-        event_type: event_type.to_owned(),
-        area: AREA.to_owned(),
-        payload: EventData { data: Some(data) }.encode_to_vec(),
-        actor: context.actor.to_owned(),
-        traceparent: telemetry::traceparent(),
-        time_us: context.now_us,
-    };
-    outbox::append(tx, &[row]).await
+    let (tenant, actor, now_us) = (context.tenant.as_str(), context.actor, context.now_us);
+    OutgoingEvent { tenant, aggregate, area: AREA, event_type, data, actor, now_us }.append(tx).await
 }

@@ -1,14 +1,11 @@
 //! The events of this service, written in the transaction of the change that they report.
 
+use baton_api::event::v1::RecordingSettingsChanged;
 use baton_api::event::v1::event_data::Data;
-use baton_api::event::v1::{EventData, RecordingSettingsChanged};
 use baton_api::recording::v1::NumberRecordingSettings;
-use baton_bus::{actor_text, caller_actor};
+use baton_bus::{OutgoingEvent, actor_text, caller_actor};
 use baton_runtime::auth::Caller;
-use baton_runtime::{ids, telemetry};
-use baton_store::outbox::{self, OutboxRow};
 use baton_store::{StoreError, Tx};
-use prost::Message as _;
 use tonic::Status;
 
 /// Something that happened.
@@ -53,17 +50,6 @@ async fn append(tx: &mut Tx, tenant: &str, aggregate: String, event: NewEvent<'_
         Data::VoicemailMessageDeleted(_) => "voicemail.message_deleted",
         _ => "recording.stored",
     };
-    let row = OutboxRow {
-        id: ids::new_uuid(),
-        tenant: tenant.to_owned(),
-        sequence: outbox::next_sequence(tx, tenant, &aggregate).await?,
-        aggregate,
-        event_type: event_type.to_owned(),
-        area: crate::AREA.to_owned(),
-        payload: EventData { data: Some(event.data) }.encode_to_vec(),
-        actor: event.by.to_owned(),
-        traceparent: telemetry::traceparent(),
-        time_us: event.now_us,
-    };
-    outbox::append(tx, &[row]).await
+    let (data, actor, now_us) = (event.data, event.by, event.now_us);
+    OutgoingEvent { tenant, aggregate, area: crate::AREA, event_type, data, actor, now_us }.append(tx).await
 }

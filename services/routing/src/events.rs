@@ -4,13 +4,10 @@ use baton_api::common::v1::Actor;
 use baton_api::common::v1::actor::Kind;
 use baton_api::event::v1::event_data::Data;
 use baton_api::event::v1::routing_changed::Configuration;
-use baton_api::event::v1::{Change, EventData, RoutingCallRefused, RoutingChanged};
-use baton_bus::{actor_text, caller_actor};
+use baton_api::event::v1::{Change, RoutingCallRefused, RoutingChanged};
+use baton_bus::{OutgoingEvent, actor_text, caller_actor};
 use baton_runtime::auth::{Caller, TenantId};
-use baton_runtime::{ids, telemetry};
-use baton_store::outbox::{self, OutboxRow};
 use baton_store::{StoreError, Tx};
-use prost::Message as _;
 use tonic::Status;
 
 /// A part of the configuration is like this now, or was before it was deleted.
@@ -56,19 +53,8 @@ async fn append(
     actor: &Actor,
     now_us: i64,
 ) -> Result<(), StoreError> {
-    let row = OutboxRow {
-        id: ids::new_uuid(),
-        tenant: tenant.to_owned(),
-        sequence: outbox::next_sequence(tx, tenant, &aggregate).await?,
-        aggregate,
-        event_type: event_type.to_owned(),
-        area: "routing".to_owned(),
-        payload: EventData { data: Some(data) }.encode_to_vec(),
-        actor: actor_text(actor),
-        traceparent: telemetry::traceparent(),
-        time_us: now_us,
-    };
-    outbox::append(tx, &[row]).await
+    let actor = &actor_text(actor);
+    OutgoingEvent { tenant, aggregate, area: "routing", event_type, data, actor, now_us }.append(tx).await
 }
 
 /// What an update did.

@@ -2,13 +2,14 @@
 
 use super::PolicyApi;
 use crate::store::{
+    events::AREA,
     policies::{self as stored, PolicyRow},
     tenants::TenantRecord,
 };
 use baton_api::{
     ApiError, ErrorKind,
     error::ErrorReason,
-    event::v1::{EventData, PolicyChanged, event_data::Data},
+    event::v1::{PolicyChanged, event_data::Data},
     fields, mask, page,
     transfer::v1::{
         GetPolicyRequest, GetPolicyResponse, ListProfilesRequest, ListProfilesResponse, Policy, Profile,
@@ -16,15 +17,14 @@ use baton_api::{
         policy_service_server::PolicyService,
     },
 };
-use baton_bus::{actor_text, caller_actor};
+use baton_bus::{OutgoingEvent, actor_text, caller_actor};
 use baton_domain::policy::{self, PROFILES};
-use baton_runtime::{CallerExt, auth::Caller, ids, telemetry};
+use baton_runtime::{CallerExt, auth::Caller};
 use baton_store::{
     Etag, Tx, idempotent,
     outbox::{self, OutboxRow},
     requests::RequestKey,
 };
-use prost::Message;
 use std::collections::BTreeSet;
 use tonic::{Request, Response, Status};
 
@@ -151,18 +151,8 @@ pub(super) fn event(
     data: Data,
     time_us: i64,
 ) -> OutboxRow {
-    OutboxRow {
-        id: ids::new_uuid(),
-        tenant: tenant.to_owned(),
-        aggregate: aggregate.to_owned(),
-        sequence,
-        event_type: event_type.to_owned(),
-        area: crate::store::events::AREA.to_owned(),
-        payload: EventData { data: Some(data) }.encode_to_vec(),
-        actor: actor_text(&caller_actor(caller)),
-        traceparent: telemetry::traceparent(),
-        time_us,
-    }
+    let (aggregate, actor) = (aggregate.to_owned(), &actor_text(&caller_actor(caller)));
+    OutgoingEvent { tenant, aggregate, area: AREA, event_type, data, actor, now_us: time_us }.numbered(sequence)
 }
 
 fn wire(row: PolicyRow, version: u64) -> Policy {
