@@ -7,6 +7,7 @@ mod contract;
 mod foreign;
 mod old_client;
 mod roles;
+mod terminal;
 mod tokens;
 mod wrong_state;
 
@@ -22,6 +23,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         bad_input::scenarios(),
         wrong_state::scenarios(),
         command_line::scenarios(),
+        terminal::scenarios(),
     ]
     .concat()
 }
