@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod command_line;
+mod contexts;
 mod contract;
 mod foreign;
 mod old_client;
@@ -23,6 +24,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         bad_input::scenarios(),
         wrong_state::scenarios(),
         command_line::scenarios(),
+        contexts::scenarios(),
         terminal::scenarios(),
     ]
     .concat()

@@ -17,6 +17,7 @@ mod request_log;
 mod seats;
 mod stream_end;
 mod turns;
+mod version;
 mod web;
 
 use std::convert::Infallible;
@@ -40,6 +41,7 @@ use crate::clock::Clock;
 use layer::EdgeLayer;
 pub use limits::ServerLimits;
 pub use probes::Probes;
+pub use version::VERSION_HEADER;
 pub use web::{InvalidOrigin, WebOrigin};
 
 /// In bytes, of a message that is received. Audio and lists come in pieces that are far smaller.
@@ -64,6 +66,8 @@ pub struct ServerBuilder {
     limits: ServerLimits,
     /// `None`: gRPC only.
     web_origins: Option<Vec<WebOrigin>>,
+    /// `None`: it is not said.
+    version: Option<&'static str>,
     routes: RoutesBuilder,
     names: Vec<&'static str>,
 }
@@ -75,6 +79,7 @@ impl ServerBuilder {
             gate: Gate::new(verifier),
             limits: ServerLimits::default(),
             web_origins: None,
+            version: None,
             routes: Routes::builder(),
             names: Vec::new(),
         }
@@ -97,6 +102,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn web(mut self, origins: Vec<WebOrigin>) -> Self {
         self.web_origins = Some(origins);
+        self
+    }
+
+    /// Every answer has this version in its header.
+    #[must_use]
+    pub fn announcing(mut self, version: &'static str) -> Self {
+        self.version = Some(version);
         self
     }
 
@@ -217,6 +229,7 @@ impl BoundServer {
         let routes = with_health_and_reflection(builder.routes, &builder.names, &health)?;
         let edge = EdgeLayer::new(builder.gate, builder.clock, shutdown.clone(), &limits);
         let service = option_layer(web).layer(edge.layer(routes));
+        let service = option_layer(builder.version.map(version::layer)).layer(service);
         let stopping = {
             let (shutdown, names) = (shutdown.clone(), builder.names);
             async move {

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::forward::SimulatorForward;
 use super::readiness::follow_switch;
+use crate::version::VERSION;
 
 /// Between two checks whether all calls have ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -86,7 +87,12 @@ impl Stack {
         let builder = |limits| ServerBuilder::new(clock.clone(), key.verifier().with_longest(longest)).limits(limits);
         let events = EventApi::new(services.bus.clone());
         let public = services
-            .add_public(builder(ServerLimits::from(&config)).admitting(admitted).web(config.server.web_origins.clone()))
+            .add_public(
+                builder(ServerLimits::from(&config))
+                    .admitting(admitted)
+                    .web(config.server.web_origins.clone())
+                    .announcing(VERSION),
+            )
             .add_service(events.into_server())
             .add_service(SimulatorForward::server(switch))
             .on(public);
