@@ -20,7 +20,7 @@ check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
     tests/lint
-    cargo nextest run --workspace
+    tests/units
 
 # The rows of the behaviours, over the public API, by what the parties hear.
 conformance *ARGS:
@@ -34,7 +34,7 @@ browser:
 # A simulated day: every metric of docs/events/metrics, by its events and by what really happened.
 analytics *ARGS:
     cargo build --package baton-server --bin baton
-    "${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin/python" tests/analytics/check.py target/debug/baton {{ARGS}}
+    "${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin/python" tests/analytics/check.py "${CARGO_TARGET_DIR:-target}/debug/baton" {{ARGS}}
 
 # Benchmarks, each with a peer or a limit beside it.
 bench:

@@ -13,13 +13,13 @@ use crate::harness::{Scenario, alone, on_its_own};
 /// It failed.
 const FAILED: i32 = 1;
 /// What was named is not there.
-const NOT_FOUND: i32 = 3;
+pub(super) const NOT_FOUND: i32 = 3;
 /// The token may not.
 const NOT_ALLOWED: i32 = 5;
 /// Nobody answers.
-const NO_ANSWER: i32 = 6;
+pub(super) const NO_ANSWER: i32 = 6;
 /// The command line or the configuration is wrong.
-const USAGE: i32 = 64;
+pub(super) const USAGE: i32 = 64;
 /// An agent of the demo tenant; a new installation has one event about this agent.
 const ADA: &str = "01980000-0000-7000-8000-0000000000a1";
 
@@ -228,12 +228,16 @@ async fn access_nobody_connects_by_anothers_name(binary: PathBuf) -> anyhow::Res
 async fn access_n4_a_write_that_fails_is_a_failure(binary: PathBuf) -> anyhow::Result<()> {
     on_its_own(&binary, &[], async |target: &mut Embedded| {
         let data = target.data().to_string_lossy().into_owned();
-        let commands: [&[&str]; 9] = [
+        let commands: [&[&str]; 13] = [
             &["--help"],
             &["--version"],
             &["version", "-o", "yaml"],
             &["completions", "bash"],
             &["agent", "list", "--data", &data],
+            &["call", "list", "--all", "--data", &data],
+            &["number", "list", "--data", &data],
+            &["flow", "list", "--data", &data],
+            &["events", "list", "--data", &data],
             &["recording", "list", "--json", "--data", &data],
             &["recording", "accesses", "--data", &data],
             &["policy", "show", "--data", &data],
@@ -347,9 +351,13 @@ async fn access_s14_what_comes_from_outside_does_not_steer_the_terminal(binary: 
 }
 
 /// Any other command of `baton`, without what the environment of the tests may say.
-fn client(binary: &Path, arguments: &[&str]) -> Command {
+pub(super) fn client(binary: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary);
-    command.args(arguments).env_remove("BATON_TOKEN").env_remove("BATON_SERVER").stdin(Stdio::null());
+    for variable in ["BATON_TOKEN", "BATON_SERVER", "BATON_CONTEXT"] {
+        command.env_remove(variable);
+    }
+    // Nobody's contexts.
+    command.args(arguments).env("XDG_CONFIG_HOME", "/nonexistent").stdin(Stdio::null());
     command
 }
 
@@ -361,7 +369,7 @@ fn up(binary: &Path, arguments: &[&str]) -> anyhow::Result<Output> {
     Ok(command.output()?)
 }
 
-fn ended(output: &Output, code: i32, words: &[&str]) -> anyhow::Result<()> {
+pub(super) fn ended(output: &Output, code: i32, words: &[&str]) -> anyhow::Result<()> {
     ended_with(output, code, words)?;
     let said = String::from_utf8_lossy(&output.stderr);
     anyhow::ensure!(said.lines().count() <= 4, "it says too much: {said}");

@@ -3,10 +3,12 @@
 
 mod bad_input;
 mod command_line;
+mod contexts;
 mod contract;
 mod foreign;
 mod old_client;
 mod roles;
+mod terminal;
 mod tokens;
 mod wrong_state;
 
@@ -22,6 +24,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         bad_input::scenarios(),
         wrong_state::scenarios(),
         command_line::scenarios(),
+        contexts::scenarios(),
+        terminal::scenarios(),
     ]
     .concat()
 }

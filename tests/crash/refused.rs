@@ -105,7 +105,10 @@ async fn n1_a_start_on_a_full_disk_leaves_live_calls_as_they_are(binary: PathBuf
         target.kill()?;
         // No file may grow: every write fails, as on a full disk.
         let mut up = Command::new("sh");
-        up.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" up --listen 127.0.0.1:0 --data \"$1\""]);
+        up.args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 0; exec \"$0\" up --exit-with-stdin --listen 127.0.0.1:0 --data \"$1\"",
+        ]);
         let said = up.arg(&binary).arg(target.data()).stdin(Stdio::null()).output()?;
         anyhow::ensure!(said.status.code() == Some(1), "{}", text(&said));
         is_live(target, office, &call, &ada).await?;
@@ -124,7 +127,8 @@ async fn n1_a_second_control_plane_is_refused_and_live_calls_stay_as_they_are(bi
         let other = tempfile::tempdir()?;
         let second = |data: &Path| {
             let mut up = Command::new(&binary);
-            up.args(["up", "--listen", "127.0.0.1:0", "--data"]).arg(data).stdin(Stdio::null());
+            // Should it start after all, it ends with its standard input.
+            up.args(["up", "--exit-with-stdin", "--listen", "127.0.0.1:0", "--data"]).arg(data).stdin(Stdio::null());
             up.env("BATON_SWITCH__DATA_DIR", target.data().join("switch"));
             up.env("BATON_AUTH__KEY_FILE", target.data().join(SigningKey::FILE_NAME));
             up

@@ -65,11 +65,16 @@ fn play(suite: Arc<SuiteContext>, scenarios: Vec<Scenario>) -> ExitCode {
         trials.push(Trial::test(scenario.name, move || suite.run(scenario)));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
+    // Whoever mistypes a name must not take it for a success.
+    let ran_none = conclusion.num_passed + conclusion.num_failed == 0 && !arguments.list && !arguments.ignored;
+    if ran_none {
+        eprintln!("no scenario fits {}; `--list` names them all", arguments.filter.as_deref().unwrap_or("that"));
+    }
     let cleared = Arc::into_inner(suite).context("a scenario still runs").and_then(SuiteContext::clear_up);
     if let Err(error) = &cleared {
         eprintln!("{error:#}");
     }
-    if conclusion.has_failed() || cleared.is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if conclusion.has_failed() || ran_none || cleared.is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 impl SuiteContext {

@@ -3,17 +3,16 @@
 use std::ffi::OsString;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
-use serde_json::json;
 
 use crate::backup::BackupArgs;
 use crate::client::ClientCommand;
-use crate::client::output::{Output, OutputArgs};
 use crate::client::token::TokenArgs;
 use crate::demo::DemoArgs;
 use crate::health::HealthArgs;
 use crate::restore::RestoreArgs;
 use crate::switch::SwitchArgs;
 use crate::up::UpArgs;
+use crate::version::{VERSION, VersionArgs};
 
 const EXAMPLES: &str = "\
 First steps:
@@ -34,7 +33,8 @@ Exit codes:
   70  `up` failed inside and left its calls as they are, on the switch: start it again";
 
 /// The options for all client commands that may also stand before the command, and whether each takes a value.
-const FOR_ALL: [(&str, bool); 9] = [
+const FOR_ALL: [(&str, bool); 10] = [
+    ("--context", true),
     ("--server", true),
     ("--token", true),
     ("--data", true),
@@ -48,7 +48,7 @@ const FOR_ALL: [(&str, bool); 9] = [
 
 /// Baton hands customers over: the call-transfer control plane of a contact centre.
 #[derive(Debug, Parser)]
-#[command(name = "baton", version = env!("BUILT_VERSION"), about, after_help = EXAMPLES, max_term_width = 110, arg_required_else_help = true)]
+#[command(name = "baton", version = VERSION, about, after_help = EXAMPLES, max_term_width = 110, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: CliCommand,
@@ -72,7 +72,7 @@ pub(crate) enum CliCommand {
     Token(TokenArgs),
     /// Print the completions of a shell: bash, zsh, fish, elvish or powershell.
     Completions(CompletionsArgs),
-    /// Print which version this is.
+    /// Print which version this is, and that of the server, if one answers.
     Version(VersionArgs),
     #[command(flatten)]
     Client(ClientCommand),
@@ -85,21 +85,10 @@ pub(crate) struct CompletionsArgs {
     shell: clap_complete::Shell,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct VersionArgs {
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
 pub(crate) fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "baton", &mut script);
     Ok(crate::stdout::try_print_line(String::from_utf8(script)?.trim_end())?)
-}
-
-pub(crate) fn version(args: &VersionArgs) -> anyhow::Result<()> {
-    let version = env!("BUILT_VERSION");
-    Output::new(&args.output).value(&json!({ "version": version }), &format!("baton {version}"))
 }
 
 /// The command line with the command before the options that are for all of them: `baton --json call list` is `baton call --json

@@ -1,6 +1,5 @@
 //! `baton health`: whether a Baton is there and ready, for people and for probes.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -11,27 +10,23 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::client::context::choice::ServerArgs;
 use crate::failure::UsageError;
-use crate::folder;
 use crate::stdout::print_line;
 
 const DEADLINE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
-    /// The server, for example `http://127.0.0.1:7400` [default: the `baton up` that runs in the data folder].
-    #[arg(long, value_name = "URL", env = "BATON_SERVER")]
-    server: Option<String>,
-    /// The data folder of a running `baton up`.
-    #[arg(long, value_name = "DIR", default_value = "./baton-data")]
-    data: PathBuf,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 /// Fails unless Baton is ready: exit code 1.
 pub(crate) async fn run(args: HealthArgs) -> anyhow::Result<()> {
-    let running = || folder::notice(&args.data).map(|it| it.address);
-    let server = args.server.filter(|it| !it.is_empty()).or_else(running).ok_or_else(|| {
-        UsageError::new(format!("no `baton up` runs in {}: name a server with --server", args.data.display()))
+    let chosen = args.server.choose()?;
+    let server = chosen.known_server().ok_or_else(|| {
+        UsageError::new(format!("no `baton up` runs in {}: name a server with --server", chosen.data().display()))
     })?;
     let channel = GrpcChannel::anonymous(&server, Clock::real())?.with_default_deadline(DEADLINE);
     let answer = HealthClient::new(channel).check(HealthCheckRequest::default()).await;

@@ -13,6 +13,7 @@ mod restore;
 mod stdout;
 mod switch;
 mod up;
+mod version;
 
 use std::process::ExitCode;
 
@@ -45,7 +46,7 @@ async fn run(command: CliCommand) -> anyhow::Result<()> {
         CliCommand::Health(args) => health::run(args).await,
         CliCommand::Token(args) => client::token::run(&args),
         CliCommand::Completions(args) => cli::completions(&args),
-        CliCommand::Version(args) => cli::version(&args),
+        CliCommand::Version(args) => version::run(args).await,
         CliCommand::Client(command) => Box::pin(client::run(command)).await,
     }
 }

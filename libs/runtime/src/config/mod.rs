@@ -26,7 +26,7 @@ pub const DEFAULT_TOML: &str = include_str!("../../default.toml");
 const ENV_PREFIX: &str = "BATON_";
 const ENV_SEPARATOR: &str = "__";
 /// Read by the command-line client, not configuration.
-const CLIENT_VARIABLES: [&str; 2] = ["BATON_SERVER", "BATON_TOKEN"];
+const CLIENT_VARIABLES: [&str; 3] = ["BATON_CONTEXT", "BATON_SERVER", "BATON_TOKEN"];
 
 /// `default.toml` describes the sections.
 #[derive(Clone, Debug, Deserialize)]

@@ -69,8 +69,14 @@ fn a_variable_that_is_no_key_is_named_with_the_one_that_may_be_meant() {
 
 #[test]
 fn other_variables_are_not_configuration() {
-    let variables =
-        [("BATON_TOKEN", "x"), ("BATON_SERVER", "http://x"), ("PATH", "/bin"), ("MY__VAR", "1"), ("BATONS", "2")];
+    let variables = [
+        ("BATON_CONTEXT", "x"),
+        ("BATON_TOKEN", "x"),
+        ("BATON_SERVER", "http://x"),
+        ("PATH", "/bin"),
+        ("MY__VAR", "1"),
+        ("BATONS", "2"),
+    ];
     assert!(load("", &variables).is_ok());
 }
 

@@ -18,6 +18,7 @@ mod scarce;
 mod seats;
 mod stream_end;
 mod turns;
+mod version;
 mod web;
 
 use std::convert::Infallible;
@@ -42,6 +43,7 @@ use crate::disk_space::DiskSpace;
 use layer::EdgeLayer;
 pub use limits::ServerLimits;
 pub use probes::Probes;
+pub use version::VERSION_HEADER;
 pub use web::{InvalidOrigin, WebOrigin};
 
 /// In bytes, of a message that is received. Audio and lists come in pieces that are far smaller.
@@ -67,6 +69,8 @@ pub struct ServerBuilder {
     limits: ServerLimits,
     /// `None`: gRPC only.
     web_origins: Option<Vec<WebOrigin>>,
+    /// `None`: it is not said.
+    version: Option<&'static str>,
     routes: RoutesBuilder,
     names: Vec<&'static str>,
 }
@@ -79,6 +83,7 @@ impl ServerBuilder {
             space: DiskSpace::default(),
             limits: ServerLimits::default(),
             web_origins: None,
+            version: None,
             routes: Routes::builder(),
             names: Vec::new(),
         }
@@ -108,6 +113,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn web(mut self, origins: Vec<WebOrigin>) -> Self {
         self.web_origins = Some(origins);
+        self
+    }
+
+    /// Every answer has this version in its header.
+    #[must_use]
+    pub fn announcing(mut self, version: &'static str) -> Self {
+        self.version = Some(version);
         self
     }
 
@@ -228,6 +240,7 @@ impl BoundServer {
         let routes = with_health_and_reflection(builder.routes, &builder.names, &health)?;
         let edge = EdgeLayer::new((builder.gate, builder.space), builder.clock, shutdown.clone(), &limits);
         let service = option_layer(web).layer(edge.layer(routes));
+        let service = option_layer(builder.version.map(version::layer)).layer(service);
         let stopping = {
             let (shutdown, names) = (shutdown.clone(), builder.names);
             async move {

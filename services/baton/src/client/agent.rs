@@ -125,7 +125,7 @@ const AGENTS: [Column; 5] = [
     Column::always("name"),
     Column::always("phone"),
     Column::if_room("voicemail"),
-    Column::always("id"),
+    Column::id("id"),
     Column::if_room("e-mail"),
 ];
 

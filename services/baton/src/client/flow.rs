@@ -90,7 +90,7 @@ fn find_one(flows: Vec<CallFlow>, name: &str) -> anyhow::Result<Option<CallFlow>
 
 async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let (flows, names) = (flows(session).await?, resolve::names(session).await?);
-    session.out.list(FLOW, &flows, &[Column::always("name"), Column::always("id"), Column::always("steps")], |it| {
+    session.out.list(FLOW, &flows, &[Column::always("name"), Column::id("id"), Column::always("steps")], |it| {
         let steps: Vec<_> = it.steps.iter().map(|step| step::words(step, &names, &it.missing_ids)).collect();
         vec![it.name.clone(), it.call_flow_id.clone(), steps.join(", then ")]
     })

@@ -6,6 +6,7 @@
 pub(crate) mod agent;
 pub(crate) mod agent_connection;
 pub(crate) mod call;
+pub(crate) mod context;
 pub(crate) mod customer;
 mod destination;
 pub(crate) mod event_text;
@@ -73,6 +74,8 @@ pub(crate) enum ClientCommand {
     Tenant(WithSession<tenant::TenantCommand>),
     /// What happened, as events.
     Events(WithSession<events::EventsCommand>),
+    /// Contexts: named sets of server, tenant, token and data folder.
+    Context(context::ContextArgs),
 }
 
 pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
@@ -90,6 +93,7 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
         ClientCommand::Policy(it) => run_with_session(it, policy::run).await,
         ClientCommand::Tenant(it) => run_with_session(it, tenant::run).await,
         ClientCommand::Events(it) => run_with_session(it, events::run).await,
+        ClientCommand::Context(it) => context::run(it),
     }
 }
 

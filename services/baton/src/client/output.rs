@@ -99,6 +99,21 @@ impl Output {
         print_text(text(message).trim_end())
     }
 
+    /// Like [`Output::list`], for what is no message of the contract; `values` is an array.
+    pub(super) fn list_values(
+        self,
+        values: &Value,
+        columns: &[Column],
+        rows: impl IntoIterator<Item = Vec<String>>,
+    ) -> anyhow::Result<()> {
+        let is_empty = values.as_array().is_none_or(Vec::is_empty);
+        match (self.is_for_programs(), is_empty) {
+            (true, _) => print(&self.rendered(values)),
+            (false, true) => print("(none)"),
+            (false, false) => print(&table(columns, rows, self.layout)),
+        }
+    }
+
     /// One message of a stream: one line, or one object.
     pub(super) fn next<M: Message>(
         self,
@@ -157,7 +172,7 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
 }
 
 /// Prints a remark that is no part of the answer to standard error, also for programs.
-pub(super) fn diagnostic(text: &str) {
+pub(crate) fn diagnostic(text: &str) {
     // If the terminal is gone, nobody can read it.
     let _ = writeln!(std::io::stderr(), "{}", word::harmless(text));
 }

@@ -136,7 +136,7 @@ pub(crate) async fn run(session: &ClientSession, command: RecordingSubcommand) -
 }
 
 const COLUMNS: [Column; 6] = [
-    Column::always("recording"),
+    Column::id("recording"),
     Column::state("state"),
     Column::always("agent"),
     Column::always("length"),

@@ -5,7 +5,7 @@
 //! ignore `--as`: those of the people at the phones, and look-ups that fill in what the command line leaves out.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -18,12 +18,14 @@ use clap::parser::ValueSource;
 use clap::{Arg, Args, Command};
 use uuid::Uuid;
 
+use super::context::choice::{ServerArgs, non_empty};
 use super::event_text::Names;
 use super::output::{Output, OutputArgs};
 use crate::failure::UsageError;
 use crate::folder;
 
-const DEFAULT_SERVER: &str = "http://127.0.0.1:7400";
+/// The tenant that `baton up` makes.
+pub(super) const DEFAULT_TENANT: &str = "demo";
 /// A command takes seconds; a longer watch is authorized when it begins.
 const TOKEN_TTL: Duration = Duration::from_mins(10);
 /// The subject of minted tokens without `--as`.
@@ -32,18 +34,15 @@ const DEFAULT_SUBJECT: &str = "baton-cli";
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct SessionArgs {
-    /// Where Baton is [default: where the data folder's Baton listens, or <http://127.0.0.1:7400>].
-    #[arg(long, global = true, env = "BATON_SERVER", value_name = "URL", value_parser = NonEmptyArg)]
-    server: Option<String>,
-    /// The token to use. Without one (or with an empty `BATON_TOKEN`), tokens are minted with the data folder's key.
+    #[command(flatten)]
+    server: ServerArgs,
+    /// The token to use. Without one (or with an empty `BATON_TOKEN`) it is the context's, or tokens are minted with the data folder's
+    /// key.
     #[arg(long, global = true, env = "BATON_TOKEN", hide_env_values = true, value_parser = NonEmptyArg)]
     token: Option<String>,
-    /// The data folder of a Baton on this machine.
-    #[arg(long, global = true, value_name = "DIR", default_value = "./baton-data")]
-    data: PathBuf,
-    /// The tenant, for minted tokens.
-    #[arg(long, global = true, default_value = "demo")]
-    tenant: TenantId,
+    /// The tenant, for minted tokens [default: demo].
+    #[arg(long, global = true)]
+    tenant: Option<TenantId>,
     /// In whose name, for minted tokens: agent:Ada, supervisor:eve, admin:root [default: who may]. The simulated phones are
     /// nobody's in particular.
     #[arg(long = "as", global = true, value_name = "ROLE:NAME")]
@@ -58,7 +57,7 @@ pub(crate) struct SessionArgs {
 /// Refuses an empty argument, but takes an empty environment variable, which counts as not set. An empty argument is as a rule a
 /// shell variable without a value, and without it the command would run under another identity.
 #[derive(Debug, Clone)]
-struct NonEmptyArg;
+pub(super) struct NonEmptyArg;
 
 impl TypedValueParser for NonEmptyArg {
     type Value = String;
@@ -119,14 +118,21 @@ pub(crate) struct ClientSession {
 impl ClientSession {
     /// Chooses the address and the credentials; connects when first used.
     pub(super) fn new(args: SessionArgs) -> anyhow::Result<Self> {
-        let server = non_empty(args.server).or_else(|| folder::notice(&args.data).map(|it| it.address));
-        let server = server.unwrap_or_else(|| DEFAULT_SERVER.to_owned());
-        let clock = Clock::real();
+        let context = args.server.choose()?;
+        let (server, clock) = (context.server(), Clock::real());
+        let token = match non_empty(args.token) {
+            None => context.token()?,
+            given => given,
+        };
+        let tenant = match args.tenant.or(context.tenant.clone()) {
+            Some(tenant) => tenant,
+            None => DEFAULT_TENANT.parse()?,
+        };
         Ok(Self {
             channel: channel(&server, &clock)?,
             server,
-            credentials: credentials(args.token, &args.data)?,
-            tenant: args.tenant,
+            credentials: credentials(token, context.data())?,
+            tenant,
             acting: args.acting,
             request_id: args.request_id,
             out: Output::new(&args.output),
@@ -226,10 +232,6 @@ impl ClientSession {
     }
 }
 
-fn non_empty(value: Option<String>) -> Option<String> {
-    value.filter(|it| !it.is_empty())
-}
-
 fn channel(server: &str, clock: &Clock) -> Result<GrpcChannel, UsageError> {
     if server.starts_with("https://") {
         return Err(UsageError::new(format!(
@@ -240,7 +242,7 @@ fn channel(server: &str, clock: &Clock) -> Result<GrpcChannel, UsageError> {
 }
 
 fn credentials(token: Option<String>, data: &Path) -> anyhow::Result<Credentials> {
-    if let Some(token) = non_empty(token) {
+    if let Some(token) = token {
         return Ok(Credentials::Token(token));
     }
     let file = folder::key_file(data);
@@ -278,10 +280,9 @@ mod tests {
     fn session(folder: &Path, acting: Option<&str>) -> ClientSession {
         SigningKey::load_or_create(&folder::key_file(folder)).unwrap();
         let args = SessionArgs {
-            server: None,
+            server: ServerArgs { data: Some(folder.to_owned()), ..ServerArgs::default() },
             token: None,
-            data: folder.to_owned(),
-            tenant: "demo".parse().unwrap(),
+            tenant: None,
             acting: acting.map(|it| it.parse().unwrap()),
             output: OutputArgs::default(),
             request_id: None,

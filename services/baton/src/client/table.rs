@@ -22,11 +22,12 @@ pub(crate) struct Column {
     name: &'static str,
     shown: Shown,
     is_state: bool,
+    is_id: bool,
 }
 
 impl Column {
     pub(crate) const fn always(name: &'static str) -> Self {
-        Self { name, shown: Shown::Always, is_state: false }
+        Self { name, shown: Shown::Always, is_state: false, is_id: false }
     }
 
     /// Left out where the table would not fit.
@@ -41,6 +42,11 @@ impl Column {
 
     pub(super) fn heading(&self) -> String {
         self.name.to_uppercase()
+    }
+
+    /// Always there, and whole as long as anything else can be cut: it is what the next command is given.
+    pub(crate) const fn id(name: &'static str) -> Self {
+        Self { is_id: true, ..Self::always(name) }
     }
 
     /// Always there, and coloured by what it says.
@@ -95,11 +101,14 @@ fn fitted(columns: &[Column], natural: &[usize], layout: Layout) -> Vec<(usize, 
         shown.remove(last);
     }
     let mut over = total(&shown).saturating_sub(room);
-    while over > 0
-        && let Some((_, widest)) = shown.iter_mut().filter(|it| it.1 > NARROWEST).max_by_key(|it| it.1)
-    {
-        *widest -= 1;
-        over -= 1;
+    for is_id in [false, true] {
+        let can_be_cut = |it: &&mut (usize, usize)| it.1 > NARROWEST && columns[it.0].is_id == is_id;
+        while over > 0
+            && let Some((_, widest)) = shown.iter_mut().filter(can_be_cut).max_by_key(|it| it.1)
+        {
+            *widest -= 1;
+            over -= 1;
+        }
     }
     shown
 }
@@ -199,6 +208,14 @@ mod tests {
         assert_eq!(table(&columns, rows(), Layout::default()), "CALL\ncbecbbe40be4-recording-1");
         let wide = table(&columns, rows(), Layout { wide: true, width: Some(10), ..Layout::default() });
         assert!(wide.contains(ID) && wide.contains("LEG"), "{wide}");
+    }
+
+    #[test]
+    fn n8_an_id_is_cut_when_nothing_else_can_be() {
+        let columns = [Column::id("recording"), Column::always("agent")];
+        let rows = || [vec![format!("{ID}-recording-1"), "Benedict the Second of Somewhere".to_owned()]];
+        assert!(table(&columns, rows(), of_width(Some(40))).ends_with("cbecbbe40be4-recording-1  Benedict the …"));
+        assert!(table(&columns, rows(), of_width(Some(20))).ends_with("cbecbbe40…  Benedic…"));
     }
 
     #[test]

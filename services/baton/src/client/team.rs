@@ -65,7 +65,7 @@ pub(crate) async fn run(session: &ClientSession, command: TeamCommand) -> anyhow
     }
 }
 
-const COLUMNS: [Column; 3] = [Column::always("name"), Column::always("id"), Column::always("members")];
+const COLUMNS: [Column; 3] = [Column::always("name"), Column::id("id"), Column::always("members")];
 
 async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let (teams, names) = (resolve::teams(session).await?, resolve::names(session).await?);

@@ -10,12 +10,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::output::{Output, OutputArgs};
+use super::session::DEFAULT_TENANT;
 use super::word;
 use crate::failure::UsageError;
 use crate::folder;
 
-/// The tenant that `baton up` makes.
-const DEFAULT_TENANT: &str = "demo";
 /// A server takes no longer one by default (`auth.max_token_days`).
 const LONGEST_TTL: Duration = Duration::from_hours(90 * 24);
 

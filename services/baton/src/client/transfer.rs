@@ -164,7 +164,7 @@ async fn decline(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()
 }
 
 const COLUMNS: [Column; 7] = [
-    Column::always("transfer"),
+    Column::id("transfer"),
     Column::if_room("kind"),
     Column::always("from"),
     Column::always("to"),

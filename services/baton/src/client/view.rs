@@ -90,7 +90,7 @@ pub(super) fn change_line(call: &Interaction, names: &Names) -> String {
 }
 
 const COLUMNS: [Column; 6] = [
-    Column::always("call"),
+    Column::id("call"),
     Column::state("state"),
     Column::always("with"),
     Column::always("customer"),
@@ -98,7 +98,7 @@ const COLUMNS: [Column; 6] = [
     Column::if_room("number"),
 ];
 const WITH_ENDED: [Column; 7] = [
-    Column::always("call"),
+    Column::id("call"),
     Column::state("state"),
     Column::always("with"),
     Column::always("customer"),

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::forward::SimulatorForward;
 use super::readiness::follow_switch;
+use crate::version::VERSION;
 
 /// Between two checks whether all calls have ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -91,7 +92,8 @@ impl Stack {
                 builder(ServerLimits::from(&config))
                     .admitting(admitted)
                     .with_space(DiskSpace::watch(&folder, config.data.min_free_mib, &lifecycle))
-                    .web(config.server.web_origins.clone()),
+                    .web(config.server.web_origins.clone())
+                    .announcing(VERSION),
             )
             .add_service(events.into_server())
             .add_service(SimulatorForward::server(switch))

@@ -14,7 +14,7 @@ use crate::client::{resolve, view, watch, word};
 
 const ACCESS: &str = "baton.recording.v1.RecordingAccess";
 const COLUMNS: [Column; 4] =
-    [Column::always("recording"), Column::always("segment"), Column::always("who"), Column::always("at (utc)")];
+    [Column::id("recording"), Column::always("segment"), Column::always("who"), Column::always("at (utc)")];
 
 #[derive(Debug, Args)]
 pub(crate) struct AccessesArgs {
