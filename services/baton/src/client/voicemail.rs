@@ -22,7 +22,7 @@ const MESSAGE: &str = "baton.recording.v1.VoicemailMessage";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum VoicemailCommand {
-    /// List messages, the newest first: an agent's own (--as Ada), or those of every box.
+    /// List messages, the newest first: an agent's own (--as agent:Ada), or those of every box.
     #[command(visible_alias = "ls")]
     List {
         /// Only those in this box: an agent's name or id, or the name of a call flow's box.
