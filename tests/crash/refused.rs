@@ -111,6 +111,8 @@ async fn n1_a_start_on_a_full_disk_leaves_live_calls_as_they_are(binary: PathBuf
         ]);
         let said = up.arg(&binary).arg(target.data()).stdin(Stdio::null()).output()?;
         anyhow::ensure!(said.status.code() == Some(1), "{}", text(&said));
+        let advice = text(&said);
+        anyhow::ensure!(advice.contains("free space") && !advice.contains("restore"), "it advises wrongly: {advice}");
         is_live(target, office, &call, &ada).await?;
         goes_on(target, office, &ada, &call).await
     })

@@ -24,7 +24,12 @@ pub(crate) enum SetError {
         "a database can't be used: restore the last backup into another folder (`baton restore`), or, if there is none, move it away \
          together with the other databases and begin anew"
     )]
-    Inspect(#[from] InspectError),
+    Damaged(#[source] InspectError),
+    #[error(
+        "a database can't be looked through, and may be whole: see that the disk has free space and that this user may write to the \
+         data folder, and start again"
+    )]
+    Unreadable(#[source] InspectError),
     #[error(
         "{} is gone, and the other databases know of it: put it back, or restore the last backup into another folder (`baton restore`)",
         file.display()
@@ -41,6 +46,15 @@ pub(crate) enum SetError {
     Open(#[from] OpenError),
     #[error("the databases can't be looked through")]
     Io(#[from] io::Error),
+}
+
+impl From<InspectError> for SetError {
+    fn from(error: InspectError) -> Self {
+        match error {
+            InspectError::Damaged { .. } => Self::Damaged(error),
+            InspectError::Read { .. } => Self::Unreadable(error),
+        }
+    }
 }
 
 /// The set as this start found it.
