@@ -29,6 +29,15 @@ pub(crate) fn not_granted(tenant: &TenantId) -> ApiError {
     ApiError::new(ErrorKind::PermissionDenied, ErrorReason::NotGranted, message)
 }
 
+/// The error for a call that would show a number that is not granted (any more).
+pub(crate) fn not_shown(tenant: &TenantId) -> ApiError {
+    let message = format!(
+        "The number that the call would go out from is not granted to the tenant; name another one (from), or ask the operator of \
+         this Baton: baton tenant update {tenant} --numbers PREFIX,…"
+    );
+    ApiError::new(ErrorKind::PermissionDenied, ErrorReason::NotGranted, message)
+}
+
 /// What a switch sent as the number that was called (F1): whole numbers that may be meant, and the digits in which a national number ends.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct CalledNumber {

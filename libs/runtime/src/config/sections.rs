@@ -182,6 +182,7 @@ pub struct RecordingConfig {
     pub retention_days: u32,
     /// 0: messages are never deleted.
     pub messages_kept_days: u32,
+    #[serde(deserialize_with = "ten_minutes_at_most")]
     pub shortest_message_ms: i64,
     pub retention_scan_ms: Millis,
 }
@@ -196,6 +197,12 @@ pub struct SwitchConfig {
     pub data_dir: Option<PathBuf>,
     pub heard_kept_ms: Millis,
     pub sound: bool,
+}
+
+/// No message is longer.
+fn ten_minutes_at_most<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let ms = i64::deserialize(deserializer)?;
+    if (0..=600_000).contains(&ms) { Ok(ms) } else { Err(serde::de::Error::custom("must be 0 to 600000")) }
 }
 
 /// With 0 no client could connect.

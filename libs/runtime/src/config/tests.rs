@@ -87,6 +87,8 @@ fn values_of_the_wrong_form_are_named() {
         ("[server]\nlisten = 7400", "server.listen"),
         ("[server]\nconnections = 0", "server.connections"),
         ("[data]\ncalls_kept_days = 0", "data.calls_kept_days"),
+        ("[recording]\nshortest_message_ms = -5", "recording.shortest_message_ms"),
+        ("[recording]\nshortest_message_ms = 600001", "recording.shortest_message_ms"),
         ("[presence]\nlease_ms = 0", "presence.lease_ms"),
         ("[presence]\nlease_ms = -5", "presence.lease_ms"),
         ("[presence]\nlease_ms = \"15 s\"", "presence.lease_ms"),

@@ -27,7 +27,7 @@ pub(super) fn check(space: &DiskSpace, path: &str, kind: MethodKind, caller: &Ca
     if !kind.is_change || !space.is_low() || is_part_of_calls(caller.role) || goes_on(path) {
         return Ok(());
     }
-    let message = "The disk of this Baton is nearly full, and what would store more is refused; calls go on. Try again later, and notify its operator.";
+    let message = "The disk of this Baton is nearly full (data.min_free_mib), and what would store more is refused; calls go on. Try again later, and notify its operator.";
     Err(ApiError::resource_exhausted(message))
 }
 

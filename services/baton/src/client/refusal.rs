@@ -80,15 +80,17 @@ fn next_command(reason: ErrorReason) -> Option<&'static str> {
     Some(match reason {
         ErrorReason::TokenExpired => "`baton token` mints another.",
         ErrorReason::TenantUnknown => "Is --tenant right? `baton tenant list` lists the tenants.",
-        ErrorReason::TenantSuspended => "`baton tenant show` says why, and `baton tenant resume` ends the suspension.",
+        ErrorReason::TenantSuspended => {
+            "`baton tenant show TENANT` says why, and `baton tenant resume` ends the suspension."
+        }
         ErrorReason::PolicyInvalid => {
             "`baton policy check` tries one out, and `baton policy profiles` shows what there is."
         }
         ErrorReason::AgentOffline => "`baton agent connect` is how an agent comes to work.",
         ErrorReason::AgentBusy | ErrorReason::AgentUnavailable => "`baton agent targets` lists who can be had now.",
         ErrorReason::InteractionEnded => "`baton call list` lists the calls that are live.",
-        ErrorReason::NotGranted => "`baton tenant show` shows what is granted.",
-        ErrorReason::NotInPlan => "`baton tenant show` shows what the plan includes.",
+        ErrorReason::NotGranted => "`baton tenant show TENANT` shows an operator what is granted.",
+        ErrorReason::NotInPlan => "`baton tenant show TENANT` shows what the plan includes.",
         ErrorReason::KindNotOffered => "`baton policy show` shows which transfers there are.",
         ErrorReason::DialNotAllowed => {
             "`baton number allowed` lists what may be called, and `baton number allow` adds to it."

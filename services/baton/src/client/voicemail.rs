@@ -120,7 +120,7 @@ async fn messages(session: &ClientSession, mailbox: &str, unheard_only: bool) ->
 }
 
 /// By id, shortened id or the beginning of one.
-async fn message(session: &ClientSession, id: &str) -> anyhow::Result<VoicemailMessage> {
+pub(super) async fn message(session: &ClientSession, id: &str) -> anyhow::Result<VoicemailMessage> {
     let known = messages(session, "", false).await?;
     Ok(resolve::find_one("message", id, &known, |it| [it.message_id.as_str(), it.message_id.as_str()])?.clone())
 }

@@ -33,7 +33,7 @@ pub(super) struct WeeksArgs {
     /// How many customers call each day.
     #[arg(long, default_value_t = 40, value_parser = word::parse_between::<1, 500, u32>)]
     calls: u32,
-    /// How many days a call is kept after its end (`data.calls_kept_days`).
+    /// How many days a call and its recordings are kept after its end (`data.calls_kept_days`, `recording.retention_days`).
     #[arg(long, default_value_t = 10, value_parser = word::parse_between::<1, 1_000, u32>)]
     kept_days: u32,
     /// What is logged to standard error, for example info.
@@ -44,6 +44,7 @@ pub(super) struct WeeksArgs {
 pub(super) async fn run(args: WeeksArgs) -> anyhow::Result<()> {
     let mut config = Config::default();
     config.data.calls_kept_days = args.kept_days;
+    config.recording.retention_days = args.kept_days;
     let house = House::open_for_weeks(BEGINS_US, config).await.context("starting Baton")?;
     let stopping = house.stopping();
     let played = stopping.run_until_cancelled(play(&house, &args)).await;

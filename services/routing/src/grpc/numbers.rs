@@ -87,7 +87,7 @@ impl RoutingApi {
             if call_flow_id == before.call_flow_id && !is_new {
                 return Ok(UpdateNumberResponse { number: Some(shown(before)) });
             }
-            if is_new && !self.matcher.core.admitted.grants(tenant).has_number(&before.number) {
+            if !self.matcher.core.admitted.grants(tenant).has_number(&before.number) {
                 return Err(number::not_granted(tenant).into());
             }
             if is_new && numbers::is_anothers(tx, tenant, &before.number).await? {

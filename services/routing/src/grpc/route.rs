@@ -75,7 +75,7 @@ impl RouteService for RoutingApi {
         // What was put before the operator took a grant back.
         let grants = self.matcher.core.admitted.grants(&tenant);
         if !grants.has_number(&number) {
-            return Err(number::not_granted(&tenant).into());
+            return Err(number::not_shown(&tenant).into());
         }
         let rule = dial_rules::allowing(&mut reader, &tenant, &to).await?;
         let allowed_by = rule.ok_or_else(dial_rule::not_allowed)?;

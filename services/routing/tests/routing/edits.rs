@@ -355,4 +355,8 @@ async fn s7_a_tenant_puts_the_numbers_that_the_operator_has_granted() {
     put().await.unwrap();
     grant(&[]);
     put().await.unwrap();
+    let flow = world.main_flow().await.call_flow_id;
+    let again = Number { number: NUMBER.to_owned(), call_flow_id: flow, ..Number::default() };
+    let refused = world.update_number(again, &["call_flow_id"], Missing::Refused).await.unwrap_err();
+    assert_eq!(ApiError::of(&refused).reason, ErrorReason::NotGranted, "what was taken back is not put again");
 }

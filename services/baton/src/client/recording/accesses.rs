@@ -10,7 +10,7 @@ use crate::client::event_text::Names;
 use crate::client::output::Column;
 use crate::client::refusal::OrRefusal as _;
 use crate::client::session::ClientSession;
-use crate::client::{resolve, view, watch, word};
+use crate::client::{resolve, view, voicemail, watch, word};
 
 const ACCESS: &str = "baton.recording.v1.RecordingAccess";
 const COLUMNS: [Column; 4] =
@@ -21,6 +21,9 @@ pub(crate) struct AccessesArgs {
     /// Only those of this recording: its id, or the beginning or the last group of it.
     #[arg(long, value_name = "ID")]
     recording: Option<String>,
+    /// Only those of this voicemail message: its id, or the beginning or the end of it.
+    #[arg(long, value_name = "ID", conflicts_with = "recording")]
+    message: Option<String>,
     /// Only those at this time (2026-11-28T09:00:00Z) or later, or so long ago at most (10m, 2h).
     #[arg(long, value_name = "TIME", value_parser = word::moment_or_age)]
     since: Option<Timestamp>,
@@ -29,9 +32,10 @@ pub(crate) struct AccessesArgs {
 }
 
 pub(super) async fn list(session: &ClientSession, args: AccessesArgs) -> anyhow::Result<()> {
-    let recording_id = match &args.recording {
-        Some(id) => resolve::recording(session, id).await?.recording_id,
-        None => String::new(),
+    let recording_id = match (&args.recording, &args.message) {
+        (Some(id), _) => resolve::recording(session, id).await?.recording_id,
+        (None, Some(id)) => voicemail::message(session, id).await?.message_id,
+        (None, None) => String::new(),
     };
     watch::list(session, &args.watch, async || {
         let mut accesses = read(session, &recording_id).await?;
