@@ -74,6 +74,8 @@ struct ContextAddArgs {
 }
 
 pub(crate) fn run(args: ContextArgs) -> anyhow::Result<()> {
+    let is_read = matches!(args.command, ContextCommand::List | ContextCommand::Show { .. });
+    let _alone = if is_read { None } else { ContextFile::lock()? };
     let (out, file) = (Output::new(&args.output), ContextFile::load()?);
     match args.command {
         ContextCommand::Add(args) => add(out, file, args),

@@ -1,7 +1,8 @@
 //! The file with the contexts of a user: in their configuration folder, and readable by nobody else.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Write as _};
+use std::fs::File;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -72,6 +73,18 @@ impl ContextFile {
         file.write_all(toml::to_string_pretty(self)?.as_bytes())?;
         file.persist(path)?;
         Ok(())
+    }
+
+    /// Waits for other commands that change contexts, as long as what it returns is kept: none of them may undo another's change.
+    pub(super) fn lock() -> anyhow::Result<Option<File>> {
+        let Some(path) = path().map(|it| it.with_extension("lock")) else { return Ok(None) };
+        let locked = || -> io::Result<File> {
+            folder::make(path.parent().unwrap_or(Path::new(".")))?;
+            let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        locked().map(Some).with_context(|| format!("{} can't be written", path.display()))
     }
 
     pub(super) fn named(&self, name: &str) -> Result<&ClientContext, KnownFailure> {
