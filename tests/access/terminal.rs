@@ -60,7 +60,11 @@ impl Furnished {
 
     fn command(&self, binary: &Path, arguments: &[&str]) -> Command {
         let mut command = client(binary, arguments);
-        command.env_remove("COLUMNS").env_remove("NO_COLOR").env("TERM", "xterm-256color");
+        // What else is asked about colours: a build server's `CI` goes over a terminal that has none.
+        for variable in ["COLUMNS", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+            command.env_remove(variable);
+        }
+        command.env("TERM", "xterm-256color");
         if arguments.last() != Some(&"--help") {
             command.args(["--tenant", &self.tenant, "--data", &self.data]);
         }
