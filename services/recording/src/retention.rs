@@ -58,67 +58,39 @@ impl Sweeper {
 
     /// Marks expired recordings as deleted.
     async fn expire(&self, trusted_us: i64) -> Result<(), StoreError> {
-        for _ in 0..MAX_BATCHES {
+        let expired = || recordings::expired(&self.core.db, trusted_us, BATCH);
+        in_batches(expired, |row: Row| async move {
+            let mut tx = self.core.db.begin().await?;
             let now_us = self.core.clock.now_us();
-            let rows = recordings::expired(&self.core.db, trusted_us, BATCH).await?;
-            for row in &rows {
-                let mut tx = self.core.db.begin().await?;
-                recordings::mark_deleted(&mut tx, &row.tenant, &row.recording_id, SYSTEM, now_us).await?;
-                tx.commit().await?;
-            }
-            if rows.is_empty() {
-                break;
-            }
-        }
-        Ok(())
+            recordings::mark_deleted(&mut tx, &row.tenant, &row.recording_id, SYSTEM, now_us).await?;
+            tx.commit().await.map(|()| true)
+        })
+        .await
     }
 
     async fn expire_messages(&self, trusted_us: i64) -> Result<(), StoreError> {
-        for _ in 0..MAX_BATCHES {
-            let rows = messages::expired(&self.core.db, trusted_us, BATCH).await?;
-            for row in &rows {
-                delete_message::mark(&self.core, row, SYSTEM).await?;
-            }
-            if rows.is_empty() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    async fn purge_messages(&self) -> Result<(), StoreError> {
-        for _ in 0..MAX_BATCHES {
-            let rows = messages::unpurged(&self.core.db, BATCH).await?;
-            let mut purged = 0;
-            for row in &rows {
-                match delete_message::purge(&self.core, row).await {
-                    Ok(()) => purged += 1,
-                    Err(error) => {
-                        tracing::warn!(error = ?error, message.id = row.message_id, "an old message could not be removed");
-                    }
-                }
-            }
-            // The query would return the failed ones again at once.
-            if purged == 0 || purged < rows.len() {
-                break;
-            }
-        }
-        Ok(())
+        let expired = || messages::expired(&self.core.db, trusted_us, BATCH);
+        in_batches(expired, |row: messages::Row| async move {
+            delete_message::mark(&self.core, &row, SYSTEM).await.map(|()| true)
+        })
+        .await
     }
 
     async fn purge_all(&self) -> Result<(), StoreError> {
-        for _ in 0..MAX_BATCHES {
-            let rows = recordings::unpurged(&self.core.db, BATCH).await?;
-            let mut purged = 0;
-            for row in &rows {
-                purged += usize::from(log_failure(row, &purge(&self.core, row).await));
-            }
-            // The query would return the failed ones again at once.
-            if purged == 0 || purged < rows.len() {
-                break;
-            }
-        }
-        Ok(())
+        let unpurged = || recordings::unpurged(&self.core.db, BATCH);
+        in_batches(
+            unpurged,
+            |row: Row| async move { Ok(log_failure(&row.recording_id, &purge(&self.core, &row).await)) },
+        )
+        .await
+    }
+
+    async fn purge_messages(&self) -> Result<(), StoreError> {
+        let unpurged = || messages::unpurged(&self.core.db, BATCH);
+        in_batches(unpurged, |row: messages::Row| async move {
+            Ok(log_failure(&row.message_id, &delete_message::purge(&self.core, &row).await))
+        })
+        .await
     }
 
     /// Marks segments that were announced and never sent as lost, and gives up waiting for the recording's end.
@@ -179,10 +151,30 @@ impl Sweeper {
     }
 }
 
+/// Handles what a query returns, and what it returns then, until there is nothing left. Also until one of them could not be handled: the query
+/// would return it again at once.
+async fn in_batches<R, Q, H>(query: impl Fn() -> Q, handle: impl Fn(R) -> H) -> Result<(), StoreError>
+where
+    Q: Future<Output = Result<Vec<R>, StoreError>>,
+    H: Future<Output = Result<bool, StoreError>>,
+{
+    for _ in 0..MAX_BATCHES {
+        let rows = query().await?;
+        let (count, mut handled) = (rows.len(), 0);
+        for row in rows {
+            handled += usize::from(handle(row).await?);
+        }
+        if handled == 0 || handled < count {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Logs a failure; returns whether it succeeded.
-fn log_failure(row: &Row, result: &Result<(), PurgeError>) -> bool {
+fn log_failure(id: &str, result: &Result<(), PurgeError>) -> bool {
     if let Err(error) = result {
-        tracing::warn!(error = ?error, recording.id = row.recording_id, "old audio could not be removed");
+        tracing::warn!(error = ?error, recording.id = id, "old audio could not be removed");
     }
     result.is_ok()
 }

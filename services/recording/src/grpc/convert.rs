@@ -56,8 +56,8 @@ fn segment(row: &segments::Row) -> Result<proto::Segment, StoreError> {
         start_time: row.start_us.map(stamp),
         end_time: row.end_us.map(stamp),
         duration_ms: row.duration_ms(),
-        sha256: row.sha256.clone(),
-        size_bytes: row.size_bytes,
+        sha256: row.stored.sha256.clone(),
+        size_bytes: row.stored.size_bytes,
         lost: state.is_lost(),
         torn: state.torn,
     })

@@ -110,7 +110,7 @@ async fn choose(core: &RecordingCore, recording: &Row, segment_id: &str) -> Resu
     for row in segments::of_recordings(&core.db, &recording.tenant, &[&recording.recording_id]).await? {
         let is_wanted = segment_id.is_empty() || row.segment_id == segment_id;
         if is_wanted && row.state()?.audio == AudioState::Stored {
-            stored.push(row.piece());
+            stored.push(row.stored.piece());
         } else if is_wanted && !segment_id.is_empty() {
             return Err(wrong_state("This segment's audio is not stored; the recording says whether it is lost."));
         }

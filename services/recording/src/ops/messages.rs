@@ -90,7 +90,7 @@ pub(crate) async fn play(
     if row.heard_us.is_none() && (own_box(caller).is_some() || !is_of_an_agent(&row)) {
         heard(core, caller, &row).await?;
     }
-    let audio = AudioDownload::single(row.piece());
+    let audio = AudioDownload::single(row.stored.piece());
     let may_go_on: MayGoOn = Box::new(move |core| {
         let (core, row) = (Arc::clone(core), row.clone());
         async move { still_there(&core, &row).await }.boxed()
@@ -123,7 +123,7 @@ async fn still_there(core: &RecordingCore, row: &Row) -> Result<(), DownloadErro
 fn shown(row: Row) -> VoicemailMessage {
     let never = row.expire_us == i64::MAX;
     VoicemailMessage {
-        duration_ms: row.duration_ms(),
+        duration_ms: row.stored.duration_ms(),
         message_id: row.message_id,
         interaction_id: row.interaction_id,
         mailbox: row.mailbox,

@@ -30,7 +30,7 @@ where
 {
     if let Some(known) = messages::lookup(&core.db, &visit.tenant, &visit.message_id).await? {
         drain(&mut chunks).await?;
-        return Ok(answer(known.sha256, known.size_bytes as u64));
+        return Ok(answer(known.stored.sha256, known.stored.size_bytes as u64));
     }
     if header.lost {
         none_left(core, visit, 0).await?;

@@ -134,8 +134,8 @@ where
     S: Stream<Item = Result<Bytes, Status>> + Unpin,
 {
     drain(chunks).await?;
-    if header.sha256.is_empty() || header.sha256.eq_ignore_ascii_case(&known.sha256) {
-        return Ok(answer(known.sha256.clone(), known.size_bytes as u64));
+    if header.sha256.is_empty() || header.sha256.eq_ignore_ascii_case(&known.stored.sha256) {
+        return Ok(answer(known.stored.sha256.clone(), known.stored.size_bytes as u64));
     }
     let message = "Other audio is stored under this segment already; a segment is written once.";
     Err(ApiError::failed_precondition(ErrorReason::RecordingState, message).into())

@@ -1,10 +1,9 @@
 //! Voicemail messages: where the audio is, and whose box they are in.
 
-use baton_audio::wav::Format;
 use baton_store::{Db, StoreError, Tx, on};
 use object_store::path::Path;
 
-use crate::audio::download::StoredPiece;
+use super::audio::AudioColumns;
 use crate::audio::intake::StoredFile;
 
 /// A customer's time in a voicemail box, as telephony reports it.
@@ -43,13 +42,8 @@ pub(crate) struct Row {
     pub(crate) expire_us: i64,
     pub(crate) heard_us: Option<i64>,
     pub(crate) torn: bool,
-    location: String,
-    pub(crate) sha256: String,
-    pub(crate) size_bytes: i64,
-    data_offset: i64,
-    data_bytes: i64,
-    sample_rate: i64,
-    channels: i64,
+    #[sqlx(flatten)]
+    pub(crate) stored: AudioColumns,
 }
 
 impl Row {
@@ -64,22 +58,7 @@ impl Row {
     }
 
     pub(crate) fn location(&self) -> Path {
-        Path::from(self.location.as_str())
-    }
-
-    pub(crate) fn duration_ms(&self) -> i64 {
-        self.piece().format.duration_ms(self.data_bytes as u64) as i64
-    }
-
-    pub(crate) fn piece(&self) -> StoredPiece {
-        StoredPiece {
-            location: self.location.clone(),
-            size_bytes: self.size_bytes as u64,
-            sha256: self.sha256.clone(),
-            data_offset: self.data_offset as u64,
-            data_bytes: self.data_bytes as u64,
-            format: Format { sample_rate: self.sample_rate as u32, channels: self.channels as u16 },
-        }
+        Path::from(self.stored.location.as_str())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The tables: one file each, one function a statement. Migrations are in the crate's `migrations` folder.
 
+pub(crate) mod audio;
 pub(crate) mod downloads;
 pub(crate) mod listing;
 pub(crate) mod manifest;

@@ -3,11 +3,10 @@
 use baton_store::{Db, StoreError, Tx, on};
 use object_store::path::Path;
 
-use crate::audio::download::StoredPiece;
+use super::audio::AudioColumns;
 use crate::audio::files::Files;
 use crate::audio::intake::StoredFile;
 use crate::state::{AudioState, SegmentState};
-use baton_audio::wav::Format;
 
 /// The ids of a segment and of the objects that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,13 +38,8 @@ pub(crate) struct Row {
     failed: bool,
     audio: String,
     torn: bool,
-    location: String,
-    pub(crate) sha256: String,
-    pub(crate) size_bytes: i64,
-    data_offset: i64,
-    data_bytes: i64,
-    sample_rate: i64,
-    channels: i64,
+    #[sqlx(flatten)]
+    pub(crate) stored: AudioColumns,
 }
 
 impl Row {
@@ -57,35 +51,19 @@ impl Row {
 
     /// Where its file is, or would be if a crash came between writing the file and its row.
     pub(crate) fn file(&self, tenant: &str) -> Path {
-        if self.location.is_empty() {
+        if self.stored.location.is_empty() {
             return Files::location(tenant, &self.interaction_id, &self.segment_id);
         }
-        Path::from(self.location.as_str())
-    }
-
-    /// All zero until its audio is stored.
-    fn format(&self) -> Format {
-        Format { sample_rate: self.sample_rate as u32, channels: self.channels as u16 }
+        Path::from(self.stored.location.as_str())
     }
 
     /// Computed from its samples, or from its times until its audio is stored.
     pub(crate) fn duration_ms(&self) -> i64 {
-        if self.data_bytes > 0 {
-            return self.format().duration_ms(self.data_bytes as u64) as i64;
+        if self.stored.has_samples() {
+            return self.stored.duration_ms();
         }
         let (Some(start_us), Some(end_us)) = (self.start_us, self.end_us) else { return 0 };
         (end_us - start_us).max(0) / 1_000
-    }
-
-    pub(crate) fn piece(&self) -> StoredPiece {
-        StoredPiece {
-            location: self.location.clone(),
-            size_bytes: self.size_bytes as u64,
-            sha256: self.sha256.clone(),
-            data_offset: self.data_offset as u64,
-            data_bytes: self.data_bytes as u64,
-            format: self.format(),
-        }
     }
 }
 
