@@ -13,7 +13,7 @@ use crate::{
     live::Live,
     store::{
         self,
-        listing::{self, InteractionQuery},
+        listing::{self, After, InteractionQuery},
     },
 };
 use baton_api::{
@@ -30,7 +30,7 @@ use baton_api::{
 };
 use baton_domain::{Command, interaction::MAX_DATA};
 use baton_runtime::{CallerExt, auth::Caller, lifecycle, quota::Permit, stream};
-use baton_words::{AgentId, InteractionId, Room};
+use baton_words::{AgentId, Room};
 use futures::stream::BoxStream;
 use prost::Message as _;
 use std::{
@@ -40,7 +40,6 @@ use std::{
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
 const MAX_NOTE: usize = 4_000;
 const MAX_KEY: usize = 64;
@@ -91,28 +90,28 @@ impl InteractionService for InteractionApi {
         let (tenant, of, viewer) = (caller.tenant()?.as_str(), parse::only_of(caller)?, parse::viewer(caller)?);
         let asked = request.get_ref();
         let limit = parse::page_size(asked.page_size)?;
-        let before = match asked.page_token.as_str() {
-            "" => InteractionId(Uuid::max()),
-            token => token.parse().map_err(|_| parse::bad_page_token())?,
+        let after = match asked.page_token.as_str() {
+            "" => After::NOTHING,
+            token => token.parse().map_err(|()| parse::bad_page_token())?,
         };
         // One more than requested tells whether there is a next page.
         parse::may_filter(caller, asked.filter.as_ref())?;
         let filter = Filter::parse(asked.filter.as_ref(), of, tenant, &self.handler.tenants)?;
-        let query = InteractionQuery { tenant, filter: &filter, live_only: asked.live_only, before, limit: limit + 1 };
-        let ids = listing::list(&self.handler.db, &query).await?;
+        let query = InteractionQuery { tenant, filter: &filter, live_only: asked.live_only, after, limit: limit + 1 };
+        let found = listing::list(&self.handler.db, &query).await?;
         let (mut interactions, mut bytes, mut last) = (Vec::new(), 0, None);
-        for id in &ids {
+        for place in &found {
             if interactions.len() as i64 == limit || bytes > LARGEST_PAGE {
                 break;
             }
-            if let Some(interaction) = self.handler.load(*id).await? {
+            if let Some(interaction) = self.handler.load(place.id).await? {
                 let view = convert::view::interaction(&interaction, viewer.as_ref());
                 bytes += view.encoded_len();
                 interactions.push(view);
             }
-            last = Some(id);
+            last = Some(place);
         }
-        let more = last.filter(|last| ids.last() != Some(last));
+        let more = last.filter(|last| found.last() != Some(last));
         let next_page_token = more.map(ToString::to_string).unwrap_or_default();
         Ok(Response::new(ListInteractionsResponse { interactions, next_page_token }))
     }

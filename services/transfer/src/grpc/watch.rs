@@ -9,7 +9,7 @@ use crate::{
     filter::Filter,
     live::Live,
     store::interactions,
-    store::listing::{self, InteractionQuery},
+    store::listing::{self, After, InteractionQuery},
 };
 use baton_api::{
     ApiError,
@@ -20,7 +20,6 @@ use baton_words::InteractionId;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::{broadcast::error::RecvError, mpsc};
 use tonic::Status;
-use uuid::Uuid;
 
 /// Messages that may wait for a client.
 pub(super) const BUFFER: usize = 16;
@@ -106,14 +105,14 @@ impl InteractionsWatch {
                 }
             }
         }
-        let mut before = InteractionId(Uuid::max());
+        let mut after = After::NOTHING;
         loop {
             let query =
-                InteractionQuery { tenant: &self.tenant, filter: &self.filter, live_only: true, before, limit: PAGE };
-            let ids = listing::list(&self.handler.db, &query).await?;
-            for id in &ids {
-                missing.retain(|it| it != id);
-                let Some(live) = self.handler.load(*id).await? else { continue };
+                InteractionQuery { tenant: &self.tenant, filter: &self.filter, live_only: true, after, limit: PAGE };
+            let found = listing::list(&self.handler.db, &query).await?;
+            for place in &found {
+                missing.retain(|it| *it != place.id);
+                let Some(live) = self.handler.load(place.id).await? else { continue };
                 if since_us.is_some_and(|us| live.updated_at_us < us) {
                     // The client has it; from now on it is followed.
                     self.shown.insert(live.id, live.version);
@@ -121,8 +120,8 @@ impl InteractionsWatch {
                     self.show(&live).await?;
                 }
             }
-            match ids.last() {
-                Some(last) if ids.len() as i64 == PAGE => before = *last,
+            match found.last() {
+                Some(last) if found.len() as i64 == PAGE => after = *last,
                 _ => break,
             }
         }

@@ -1,11 +1,40 @@
-//! Lists of interactions, newest first. Each reads from the index of its narrowest condition: what is live, one agent's or team's, one leg; so
-//! that it costs what it finds, however many calls the tenant ever had (S3).
+//! Lists of interactions, newest first. Each reads from the index of its narrowest condition: what is live, one agent's or team's, one leg, a
+//! time; so that it costs what it finds, however many calls the tenant ever had (S3).
 
 use crate::filter::{Filter, LegFilter};
 use baton_store::{Db, StoreError, on};
 use baton_words::InteractionId;
 use sqlx::QueryBuilder;
+use std::{fmt, str::FromStr};
 use uuid::Uuid;
+
+/// Where a page goes on: after this interaction. A list of a time is in the order of when the calls began, every other one in that of the ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct After {
+    opened_at_us: i64,
+    pub(crate) id: InteractionId,
+}
+
+impl After {
+    /// The first page.
+    pub(crate) const NOTHING: Self = Self { opened_at_us: i64::MAX, id: InteractionId(Uuid::max()) };
+}
+
+/// As a page token.
+impl fmt::Display for After {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.opened_at_us, self.id)
+    }
+}
+
+impl FromStr for After {
+    type Err = ();
+
+    fn from_str(token: &str) -> Result<Self, ()> {
+        let (opened_at_us, id) = token.split_once('.').ok_or(())?;
+        Ok(Self { opened_at_us: opened_at_us.parse().map_err(drop)?, id: id.parse().map_err(drop)? })
+    }
+}
 
 /// A page of a tenant's interactions.
 #[derive(Debug)]
@@ -13,21 +42,23 @@ pub(crate) struct InteractionQuery<'a> {
     pub(crate) tenant: &'a str,
     pub(crate) filter: &'a Filter,
     pub(crate) live_only: bool,
-    /// Older than this one.
-    pub(crate) before: InteractionId,
+    pub(crate) after: After,
     pub(crate) limit: i64,
 }
 
-pub(crate) async fn list(db: &Db, query: &InteractionQuery<'_>) -> Result<Vec<InteractionId>, StoreError> {
+/// Each with where a page goes on that ends with it.
+pub(crate) async fn list(db: &Db, query: &InteractionQuery<'_>) -> Result<Vec<After>, StoreError> {
     let mut reader = db.read().await?;
-    let ids: Vec<Uuid> = on!(reader, conn => statement("", query).build_query_scalar().fetch_all(conn).await)?;
-    Ok(ids.into_iter().map(InteractionId).collect())
+    let rows: Vec<(i64, Uuid)> = on!(reader, conn => statement("", query).build_query_as().fetch_all(conn).await)?;
+    Ok(rows.into_iter().map(|(opened_at_us, id)| After { opened_at_us, id: InteractionId(id) }).collect())
 }
 
 /// Sets of which a call can be one: from the smallest of them it is read.
 enum Source {
     /// The live ones, or all.
     Tenant,
+    /// Those that began in a time.
+    Time,
     /// Those of one agent, or of one team's queue.
     Listed { table: &'static str, column: &'static str, id: Uuid },
 }
@@ -38,8 +69,15 @@ fn source(query: &InteractionQuery<'_>, is_live: bool) -> Source {
     let team = filter.team.map(|it| ("interaction_teams", "team_id", it.0));
     match agent.or(team) {
         Some((table, column, id)) if !is_live => Source::Listed { table, column, id },
+        None if !is_live && is_by_time(filter) => Source::Time,
         _ => Source::Tenant,
     }
+}
+
+/// Nothing but a time narrows it.
+fn is_by_time(filter: &Filter) -> bool {
+    let has_time = filter.from_us.is_some() || filter.before_us.is_some();
+    has_time && filter.number.is_none() && filter.customer_key.is_none() && filter.leg.is_none()
 }
 
 /// `prefix`: what comes before SELECT.
@@ -49,19 +87,25 @@ fn statement(prefix: &str, query: &InteractionQuery<'_>) -> QueryBuilder<sqlx::S
     let is_live = query.live_only || (!filter.stages.is_empty() && !filter.stages.contains("ended"));
     let source = source(query, is_live);
     let mut select = QueryBuilder::new(prefix);
-    let id = match &source {
-        Source::Tenant => "i.id",
-        Source::Listed { .. } => "l.interaction_id",
+    let (id, order) = match &source {
+        Source::Tenant => ("i.id", "i.id DESC"),
+        Source::Time => ("i.id", "i.opened_at_us DESC, i.id DESC"),
+        Source::Listed { .. } => ("l.interaction_id", "l.interaction_id DESC"),
     };
-    select.push("SELECT ").push(id).push(" FROM ");
+    select.push("SELECT i.opened_at_us, ").push(id).push(" FROM ");
     match source {
-        Source::Tenant => select.push("interactions i WHERE "),
+        Source::Tenant => {
+            select.push("interactions i WHERE i.id < ").push_bind(query.after.id.0);
+        }
+        Source::Time => {
+            select.push("interactions i WHERE (i.opened_at_us, i.id) < (").push_bind(query.after.opened_at_us);
+            select.push(", ").push_bind(query.after.id.0).push(")");
+        }
         Source::Listed { table, column, id } => {
             select.push(table).push(" l CROSS JOIN interactions i ON i.id = l.interaction_id WHERE l.").push(column);
-            select.push(" = ").push_bind(id).push(" AND ")
+            select.push(" = ").push_bind(id).push(" AND l.interaction_id < ").push_bind(query.after.id.0);
         }
-    };
-    select.push(id).push(" < ").push_bind(query.before.0);
+    }
     select.push(" AND i.tenant = ").push_bind(query.tenant.to_owned());
     if is_live {
         select.push(" AND i.live = 1");
@@ -76,7 +120,7 @@ fn statement(prefix: &str, query: &InteractionQuery<'_>) -> QueryBuilder<sqlx::S
         select.push_bind(team.0).push(")");
     }
     narrow(&mut select, query);
-    select.push(" ORDER BY ").push(id).push(" DESC LIMIT ").push_bind(query.limit);
+    select.push(" ORDER BY ").push(order).push(" LIMIT ").push_bind(query.limit);
     select
 }
 
@@ -124,8 +168,7 @@ mod tests {
 
     /// The steps in which the database would carry it out.
     async fn plan(db: &Db, filter: &Filter, live_only: bool) -> String {
-        let before = InteractionId(Uuid::max());
-        let query = InteractionQuery { tenant: "acme", filter, live_only, before, limit: 51 };
+        let query = InteractionQuery { tenant: "acme", filter, live_only, after: After::NOTHING, limit: 51 };
         let mut reader = db.read().await.unwrap();
         let steps: Vec<(i64, i64, i64, String)> = on!(reader, conn => {
             statement("EXPLAIN QUERY PLAN ", &query).build_query_as().fetch_all(conn).await
@@ -145,7 +188,13 @@ mod tests {
         let team = Filter { team: Some(team), ..all.clone() };
         let in_flow = Filter { stages: ["in_flow"].into(), ..own.clone() };
         let leg = Filter { leg: Some(LegFilter::OfSwitch("leg-1".to_owned())), ..all.clone() };
+        let since = Filter { from_us: Some(5), ..all.clone() };
+        let until = Filter { before_us: Some(9), stages: ["ended"].into(), ..all.clone() };
+        let span = Filter { from_us: Some(5), before_us: Some(9), ..all.clone() };
         for (name, filter, live_only, index) in [
+            ("since then", &since, false, "interactions_by_time (tenant=? AND "),
+            ("ended, until then", &until, false, "interactions_by_time (tenant=? AND "),
+            ("of a span", &span, false, "interactions_by_time (tenant=? AND "),
             ("live ones", &all, true, "interactions_live_newest"),
             ("an agent's live ones", &own, true, "interactions_live_newest"),
             ("a team's live ones", &team, true, "interactions_live_newest"),

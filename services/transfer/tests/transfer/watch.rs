@@ -229,3 +229,30 @@ async fn a_watch_that_broke_off_goes_on_and_learns_of_what_has_ended_meanwhile()
     let refused = world.supervisor_of(TENANT).watch_interactions(strange).await.unwrap_err();
     assert_eq!(ApiError::from_status(&refused).unwrap().fields[0].0, "cursor");
 }
+
+#[tokio::test]
+async fn s3_the_pages_of_a_time_have_each_call_once_newest_first() {
+    let world = World::start().await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(world.ring(NUMBER).await);
+    }
+    ids.reverse();
+    let filter =
+        InteractionFilter { opened_from_time: Some(prost_types::Timestamp::default()), ..InteractionFilter::default() };
+    let mut asked =
+        ListInteractionsRequest { page_size: 2, filter: Some(filter), ..ListInteractionsRequest::default() };
+    let mut seen = Vec::new();
+    loop {
+        let page = world.supervisor_of(TENANT).list_interactions(asked.clone()).await.unwrap().into_inner();
+        seen.extend(page.interactions.into_iter().map(|it| it.interaction_id));
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        asked.page_token = page.next_page_token;
+    }
+    assert_eq!(seen, ids);
+    let foreign = ListInteractionsRequest { page_token: ids[0].clone(), ..ListInteractionsRequest::default() };
+    let refused = world.supervisor_of(TENANT).list_interactions(foreign).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+}
