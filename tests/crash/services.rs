@@ -7,8 +7,9 @@ use baton_api::ApiError;
 use baton_api::common::v1::{Action, Reason, RecordingMode, TransferPhase};
 use baton_api::presence::v1::AgentState;
 use baton_api::simulator::v1::LedgerAction;
+use baton_api::tenant::v1::TenantLimits;
 use baton_testkit::tenant::ring;
-use baton_testkit::{AgentDesk, Call, Embedded, PhoneBehaviour};
+use baton_testkit::{AgentDesk, Call, Embedded, PhoneBehaviour, TestTenant};
 use tonic::Code;
 
 use super::{consults_or_is_tried_again, in_an_office, was_never_in_silence};
@@ -31,6 +32,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         crash_and_the_ringing_ends_meanwhile,
         h3_who_declines_while_baton_is_away_has_declined,
         s2_calls_go_on_when_the_disk_is_nearly_full,
+        s2_a_tenant_that_has_stored_as_much_as_it_may_is_refused_alone_and_its_calls_go_on,
     ]
 }
 
@@ -306,6 +308,55 @@ async fn s2_calls_go_on_when_the_disk_is_nearly_full(binary: PathBuf) -> anyhow:
         let next = office.talking_on(&number, &ada).await?;
         office.customer_hangs_up(&next).await?;
         anyhow::ensure!(target.log().contains("the disk is nearly full"), "the log does not say so");
+        Ok(())
+    })
+    .await
+}
+
+/// Of a tenant with a limit of a mebibyte, and one without. What is stored is counted when Baton starts.
+async fn s2_a_tenant_that_has_stored_as_much_as_it_may_is_refused_alone_and_its_calls_go_on(
+    binary: PathBuf,
+) -> anyhow::Result<()> {
+    in_an_office(&binary, "helpdesk", "", async |target: &mut Embedded, office: &mut Office| {
+        let ada = office.agent("Ada").await?;
+        let ben = office.agent("Ben").await?;
+        let number = office.tenant.number(vec![ring(&ada)]).await?;
+        for _ in 0..3 {
+            let past = office.talking_on(&number, &ada).await?;
+            for n in 0..100 {
+                ada.note(&past.interaction_id, &format!("{n}{}", "x".repeat(3_900))).await?;
+            }
+            office.customer_hangs_up(&past).await?;
+            office.until_free(&ada).await?;
+        }
+        let call = office.talking_on(&number, &ada).await?;
+        office.tenant.limit(TenantLimits { stored_mib: 1, ..TenantLimits::default() }).await?;
+        let neighbour = TestTenant::create(target.endpoints()).await?;
+        let bea = neighbour.agent("Bea").await?;
+        let _session = bea.connect().await?;
+        let theirs = neighbour.call(&neighbour.number(vec![ring(&bea)]).await?).await?;
+        neighbour.until_with(&theirs, &bea).await?;
+        target.kill()?;
+        target.restart().await?;
+        office.sessions.clear();
+        office.connect(&ada).await?;
+        office.connect(&ben).await?;
+
+        let stored = office.tenant.as_stored().await?.stored_bytes;
+        anyhow::ensure!(stored > 1_200_000, "it has stored {stored} bytes");
+        let refused = ada.note(&call.interaction_id, "one more").await.err().context("a note was taken")?;
+        let refused = ApiError::of(&refused);
+        anyhow::ensure!(refused.message.contains("1 MiB of the 1 MiB"), "refused as {refused:?}");
+        bea.note(&theirs.interaction_id, "of the neighbour").await?;
+        ada.start_cold(&call.interaction_id, &ben).await?;
+        office.until_phase(&call, TransferPhase::Completed).await?;
+        office.customer_hangs_up(&call).await?;
+        office.tenant.limit(TenantLimits { stored_mib: 9, ..TenantLimits::default() }).await?;
+        let next = office.talking_on(&number, &ada).await?;
+        ada.note(&next.interaction_id, "there is space again")
+            .await
+            .map_err(|refused| anyhow::anyhow!("the operator has given more: {refused:?}"))?;
+        office.customer_hangs_up(&next).await?;
         Ok(())
     })
     .await

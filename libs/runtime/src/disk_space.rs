@@ -1,9 +1,13 @@
-//! Whether the disk that the data is on has little space left: then what can wait is refused, so that calls have the rest (S2).
+//! Whether the disk that the data is on has little space left, and how much of it each tenant takes: what can wait is refused while the
+//! disk is nearly full, and to a tenant who has stored as much as it may, so that calls have the rest (S2).
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use parking_lot::RwLock;
 
 use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
@@ -12,9 +16,19 @@ use crate::lifecycle::Lifecycle;
 const PERIOD: Duration = Duration::from_secs(5);
 const MIB: u64 = 1024 * 1024;
 
+/// Bytes by tenant.
+pub type BytesByTenant = HashMap<String, u64>;
+
 /// All clones are the same. The default has space for ever.
 #[derive(Clone, Debug, Default)]
-pub struct DiskSpace(Arc<AtomicBool>);
+pub struct DiskSpace(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    is_low: AtomicBool,
+    /// What each service counted last, by what it counted.
+    stored: RwLock<HashMap<String, BytesByTenant>>,
+}
 
 impl DiskSpace {
     /// Looks now and then how much is free in the folder, for as long as the lifecycle lasts. `least_mib` 0: there is always enough.
@@ -35,7 +49,17 @@ impl DiskSpace {
 
     /// Less is free than there has to be.
     pub fn is_low(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_low.load(Ordering::Relaxed)
+    }
+
+    /// Takes in what a service has counted: how many bytes of this sort each tenant has stored. It takes the place of what was counted before.
+    pub fn counted(&self, sort: &str, bytes: BytesByTenant) {
+        self.0.stored.write().insert(sort.to_owned(), bytes);
+    }
+
+    /// In bytes: what the tenant has stored, of all sorts, as it was counted last.
+    pub fn stored(&self, tenant: &str) -> u64 {
+        self.0.stored.read().values().filter_map(|of| of.get(tenant)).sum()
     }
 
     fn look(&self, folder: &Path, least_mib: u64) {
@@ -50,7 +74,7 @@ impl DiskSpace {
     /// Logged when it is news.
     fn found(&self, free_mib: u64, least_mib: u64) {
         let is_low = free_mib < least_mib;
-        match (self.0.swap(is_low, Ordering::Relaxed), is_low) {
+        match (self.0.is_low.swap(is_low, Ordering::Relaxed), is_low) {
             (false, true) => tracing::error!(
                 free_mib,
                 least_mib,
@@ -78,5 +102,15 @@ mod tests {
         });
         assert_eq!(is_low, [false, false, true, false, false]);
         lifecycle.stop();
+    }
+
+    #[test]
+    fn s2_what_a_tenant_has_stored_is_the_sum_of_what_was_counted_last() {
+        let space = DiskSpace::default();
+        let of = |acme, rival| [("acme".to_owned(), acme), ("rival".to_owned(), rival)].into();
+        space.counted("calls", of(5, 1));
+        space.counted("audio", of(70, 2));
+        space.counted("calls", of(6, 0));
+        assert_eq!(["acme", "rival", "nobody"].map(|tenant| space.stored(tenant)), [76, 2, 0]);
     }
 }

@@ -6,19 +6,24 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_bus::{Bus, Relay};
 use baton_runtime::Clock;
 use baton_runtime::client::InternalChannel;
 use baton_runtime::clock::micros;
+use baton_runtime::disk_space::{BytesByTenant, DiskSpace};
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::ServerBuilder;
-use baton_store::{Db, MigrateError, OpenError, StoreError, inbox, outbox, requests};
+use baton_store::{Db, EventBytes, MigrateError, OpenError, StoreError, inbox, outbox, requests};
 use sqlx::migrate::Migrator;
+use tokio::sync::Mutex;
 
 /// Between two rounds of deleting what a database keeps only for a while.
 const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
+/// Between two counts of what tenants have stored.
+const COUNT_INTERVAL: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 /// How long published events are kept in the outbox: a lost stream can be rebuilt from them.
 const OUTBOX_DAYS: u32 = 30;
@@ -39,6 +44,8 @@ pub struct ServiceContext<C> {
     pub lifecycle: Lifecycle,
     /// How long what belongs to a call is kept after its end.
     pub calls_kept: Duration,
+    /// Where the service says how much tenants have stored.
+    pub space: DiskSpace,
     /// Where events go, and where they come from.
     pub bus: Bus,
     /// The internal listener, behind which the other services are.
@@ -93,14 +100,36 @@ impl<C> ServiceContext<C> {
         Ok(db)
     }
 
-    /// Publishes the events that the service commits, and deletes what is kept only for a while.
+    /// Publishes the events that the service commits, counts them, and deletes what is kept only for a while.
     pub fn publish_from(&self, db: &Db) {
         let relay = Relay::new(db.clone(), self.bus.clone(), self.clock.clone());
         self.lifecycle.spawn(self.task("relay"), relay.run(self.lifecycle.soft()));
-        let db = db.clone();
+        let pruned = db.clone();
         self.lifecycle.every(self.task("janitor"), (&self.clock, PRUNE_INTERVAL), move |now_us| {
-            let db = db.clone();
+            let db = pruned.clone();
             async move { prune(&db, now_us).await }
+        });
+        let counted: Arc<Mutex<EventBytes>> = Arc::default();
+        let clock = self.clock.clone();
+        self.count_stored("events", db, move |db| {
+            let (counted, kept_since_us) = (Arc::clone(&counted), clock.now_us() - micros(DAY * OUTBOX_DAYS));
+            async move { counted.lock().await.count(&db, kept_since_us).await }
+        });
+    }
+
+    /// Counts now and then how many bytes of a sort each tenant has stored in the service's database.
+    pub fn count_stored<F>(&self, sort: &'static str, db: &Db, count: impl Fn(Db) -> F + Send + 'static)
+    where
+        F: Future<Output = Result<BytesByTenant, StoreError>> + Send + 'static,
+    {
+        let (db, space, sort) = (db.clone(), self.space.clone(), self.task(sort));
+        // A disk fills in real time, also where calls are simulated.
+        self.lifecycle.every(format!("{sort} count"), (&Clock::real(), COUNT_INTERVAL), move |_| {
+            let (counting, space, sort) = (count(db.clone()), space.clone(), sort.clone());
+            async move {
+                space.counted(&sort, counting.await?);
+                Ok::<_, StoreError>(())
+            }
         });
     }
 

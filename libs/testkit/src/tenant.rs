@@ -17,7 +17,9 @@ use baton_api::routing::v1::call_flow_step::{self, Disconnect, RingAgent, RingTe
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
 use baton_api::simulator::v1::Phone;
 use baton_api::tenant::v1::tenant_service_client::TenantServiceClient;
-use baton_api::tenant::v1::{CreateTenantRequest, Tenant, TenantGrants, UpdateTenantRequest};
+use baton_api::tenant::v1::{
+    CreateTenantRequest, GetTenantRequest, Tenant, TenantGrants, TenantLimits, UpdateTenantRequest,
+};
 use baton_api::transfer::v1 as transfer;
 use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
 use baton_api::transfer::v1::policy_service_client::PolicyServiceClient;
@@ -107,6 +109,20 @@ impl TestTenant {
         let request = UpdateTenantRequest { request_id: fresh(), tenant: Some(tenant), update_mask };
         self.operator()?.update_tenant(request).await.context("changing the plan")?;
         Ok(())
+    }
+
+    /// Gives the tenant other limits.
+    pub async fn limit(&self, limits: TenantLimits) -> anyhow::Result<()> {
+        let tenant = Tenant { tenant_id: self.id().to_owned(), limits: Some(limits), ..Tenant::default() };
+        let request = UpdateTenantRequest { request_id: fresh(), tenant: Some(tenant), update_mask: None };
+        self.operator()?.update_tenant(request).await.context("changing the limits")?;
+        Ok(())
+    }
+
+    /// What the operator sees of it.
+    pub async fn as_stored(&self) -> anyhow::Result<Tenant> {
+        let request = GetTenantRequest { tenant_id: self.id().to_owned() };
+        self.operator()?.get_tenant(request).await?.into_inner().tenant.context("no tenant")
     }
 
     /// A tenant by its name, for example the one that a test used before a restart on another port.

@@ -8,6 +8,7 @@ use baton_runtime::Clock;
 use baton_runtime::auth::{AdmissionList, SigningKey};
 use baton_runtime::client::{GrpcChannel, ServiceIdentity};
 use baton_runtime::config::PresenceConfig;
+use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::server::ServerBuilder;
 use baton_service::{RunningService as _, ServiceContext};
@@ -50,6 +51,7 @@ async fn start() -> Peers {
         clock: clock.clone(),
         lifecycle: lifecycle.clone(),
         calls_kept: Duration::from_hours(24 * 400),
+        space: DiskSpace::default(),
         bus: EventLog::open(folder.path().join("events.db"), clock.clone()).await.unwrap().into(),
         peers: GrpcChannel::internal("http://127.0.0.1:9", nobody, clock.clone()).unwrap(),
     };

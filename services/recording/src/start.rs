@@ -18,7 +18,7 @@ use crate::core::RecordingCore;
 use crate::grpc::{ArchiveApi, RecordingApi, VoicemailApi};
 use crate::projection::{self, RecordingProjection};
 use crate::retention;
-use crate::store::MIGRATOR;
+use crate::store::{MIGRATOR, stored};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -41,6 +41,7 @@ pub async fn start(context: ServiceContext<RecordingConfig>) -> Result<Recording
     let consuming = consumer.run(RecordingProjection { retention_us }, context.lifecycle.soft());
     context.lifecycle.spawn("recording events", consuming);
     context.publish_from(&db);
+    context.count_stored("audio", &db, |db| async move { stored::count(&db).await });
     retention::start(&core, (retention_us, context.calls_kept), context.config.retention_scan_ms.duration());
     Ok(RecordingService { core })
 }

@@ -291,6 +291,7 @@ impl CommandHandler {
         if !store::interactions::advance(tx, &live.state, before.version).await? {
             return Err(SubmitError::Conflict);
         }
+        store::notes::append(tx, &live.state, before.notes.len()).await?;
         store::events::append(tx, &live.state, events, self.clock.now_us()).await?;
         store::interactions::note_parties(tx, &live.state, events).await?;
         for transfer in changed_transfers(before, live) {

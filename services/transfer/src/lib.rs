@@ -35,7 +35,8 @@ use baton_api::{
 };
 use baton_domain::{Actor, Command, Input, Refusal};
 use baton_runtime::{
-    auth::AdmissionList, client::InternalChannel, config::TransferConfig, quota::Quota, server::ServerBuilder,
+    auth::AdmissionList, client::InternalChannel, config::TransferConfig, disk_space::DiskSpace, quota::Quota,
+    server::ServerBuilder,
 };
 use baton_service::{RunningService, ServiceContext, StartError};
 use baton_store::StoreError;
@@ -58,6 +59,7 @@ pub struct TransferRuntime {
     handler: Arc<CommandHandler>,
     peers: TransferPeers,
     outgoing_switch: SwitchId,
+    space: DiskSpace,
 }
 
 /// The other services, as this one calls them.
@@ -99,7 +101,8 @@ pub async fn start(
     lifecycle.spawn("transfer push", pusher.run(tasks.pushes, soft));
     handler.take_up_all().await?;
     prune::start(&handler, &context.lifecycle, context.calls_kept);
-    Ok(TransferRuntime { handler, peers, outgoing_switch: context.config.outgoing_switch_id })
+    context.count_stored("calls", &db, |db| async move { store::stored::count(&db).await });
+    Ok(TransferRuntime { handler, peers, outgoing_switch: context.config.outgoing_switch_id, space: context.space })
 }
 
 impl RunningService for TransferRuntime {
@@ -115,7 +118,7 @@ impl RunningService for TransferRuntime {
             .add_service(TransferServiceServer::new(TransferApi { handler: handler.clone(), peers }))
             .add_service(InteractionServiceServer::new(interactions))
             .add_service(PolicyServiceServer::new(PolicyApi { handler: handler.clone() }))
-            .add_service(TenantServiceServer::new(TenantApi { handler }))
+            .add_service(TenantServiceServer::new(TenantApi { handler, space: self.space.clone() }))
     }
 
     fn add_internal(&self, server: ServerBuilder) -> ServerBuilder {

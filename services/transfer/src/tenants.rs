@@ -63,6 +63,7 @@ impl Tenants {
         let state = if record.is_suspended { TenantState::Suspended } else { TenantState::Active };
         self.keys.write().insert(record.id.to_string(), record.pseudonym_key);
         self.states.grant(record.id.clone(), record.grants);
+        self.states.limit(record.id.clone(), record.limits);
         self.states.set(record.id, state);
     }
 

@@ -1,5 +1,5 @@
 //! Whose tokens are accepted, besides being valid: those of tenants that the operator has created and not suspended, and of agents who were
-//! not deleted (S6). And what those tenants may use of the telephone network (S7).
+//! not deleted (S6). And what those tenants may use: of the telephone network (S7), and of what all tenants have in common (S2).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,6 +18,17 @@ pub enum TenantState {
     Suspended,
 }
 
+/// What one tenant may use of what all have in common, as the operator has set it; 0 is what the configuration gives every tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TenantLimits {
+    /// Instead of `rates.calls_of_tenant`.
+    pub calls_per_second: u32,
+    /// Instead of `rates.changes_of_tenant`.
+    pub changes_per_second: u32,
+    /// Instead of `data.tenant_mib`.
+    pub stored_mib: u32,
+}
+
 /// The services that own tenants and agents keep it, and every gate asks it; clones are the same.
 #[derive(Clone, Debug, Default)]
 pub struct AdmissionList(Arc<watch::Sender<Listed>>);
@@ -26,6 +37,7 @@ pub struct AdmissionList(Arc<watch::Sender<Listed>>);
 struct Listed {
     tenants: HashMap<TenantId, TenantState>,
     grants: HashMap<TenantId, Arc<Grants>>,
+    limits: HashMap<TenantId, TenantLimits>,
     /// The ids of agents who were deleted.
     deleted_agents: HashMap<TenantId, HashSet<String>>,
 }
@@ -47,6 +59,18 @@ impl AdmissionList {
     /// What the tenant may use of the telephone network; nothing if nobody has granted any of it.
     pub fn grants(&self, tenant: &TenantId) -> Arc<Grants> {
         self.0.borrow().grants.get(tenant).cloned().unwrap_or_default()
+    }
+
+    /// How much the tenant may use from now on.
+    pub fn limit(&self, tenant: TenantId, limits: TenantLimits) {
+        self.0.send_modify(|listed| {
+            listed.limits.insert(tenant, limits);
+        });
+    }
+
+    /// How much the tenant may use.
+    pub fn limits(&self, tenant: &TenantId) -> TenantLimits {
+        self.0.borrow().limits.get(tenant).copied().unwrap_or_default()
     }
 
     /// Refuses the tokens of these agents from now on.

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tonic::Status;
 
-use super::{Admission, AdmissionList, Caller, Role, TokenError, Verifier, access};
+use super::{Admission, AdmissionList, Caller, Role, TenantLimits, TokenError, Verifier, access};
 
 /// Paths that need no token: they reveal nothing about any tenant, and probes and tools have no token.
 const OPEN: &[&str] =
@@ -34,6 +34,12 @@ impl Gate {
     /// Refuses a caller whom the list does not accept.
     pub(crate) fn check_list(&self, caller: &Caller) -> Result<(), ApiError> {
         self.list.as_ref().map_or(Ok(()), |list| list.check(caller))
+    }
+
+    /// How much the caller's tenant may use.
+    pub(crate) fn limits(&self, caller: &Caller) -> TenantLimits {
+        let of_tenant = self.list.as_ref().zip(caller.tenant.as_ref()).map(|(list, tenant)| list.limits(tenant));
+        of_tenant.unwrap_or_default()
     }
 
     /// Waits until the caller is no longer accepted, and says why.

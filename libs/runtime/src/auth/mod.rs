@@ -14,7 +14,7 @@ mod hs256;
 mod key;
 mod token;
 
-pub use admission_list::{AdmissionList, TenantState};
+pub use admission_list::{AdmissionList, TenantLimits, TenantState};
 pub use caller::{Caller, CallerExt, InvalidTenant, Role, TenantId};
 pub use gate::Gate;
 pub use grants::Grants;

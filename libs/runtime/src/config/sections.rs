@@ -104,6 +104,8 @@ pub struct DataConfig {
     pub calls_kept_days: u32,
     /// 0: there is always enough.
     pub min_free_mib: u64,
+    /// 0: as much as there is.
+    pub tenant_mib: u32,
 }
 
 /// `[auth]`

@@ -21,12 +21,12 @@ use super::connection::OpenCall;
 use super::limits::ServerLimits;
 use super::malformed;
 use super::methods::{self, MethodKind};
-use super::rates::Rates;
+use super::rates::{CallKind, Rates};
 use super::received::Received;
 use super::request_log::{self, CallLog};
 use super::scarce;
 use super::stream_end::{StreamEnd, StreamLimits};
-use crate::auth::{Admission, Gate, Role};
+use crate::auth::{Admission, Caller, Gate, Role};
 use crate::call::{self, CallContext};
 use crate::clock::{Clock, micros};
 use crate::disk_space::DiskSpace;
@@ -41,6 +41,8 @@ pub(super) struct EdgeLayer {
     shutdown: CancellationToken,
     stream_grace: Duration,
     space: DiskSpace,
+    /// What a tenant may store; 0 for as much as there is.
+    tenant_mib: u32,
     /// `None` where time is simulated.
     rates: Option<Arc<Rates>>,
 }
@@ -53,7 +55,8 @@ impl EdgeLayer {
         limits: &ServerLimits,
     ) -> Self {
         let rates = (!clock.is_simulated()).then(|| Arc::new(Rates::new(&limits.rates)));
-        Self { gate, space, clock, shutdown, stream_grace: limits.stream_grace, rates }
+        let (stream_grace, tenant_mib) = (limits.stream_grace, limits.tenant_mib);
+        Self { gate, clock, shutdown, stream_grace, space, tenant_mib, rates }
     }
 
     fn stream_limits(&self) -> StreamLimits {
@@ -76,8 +79,7 @@ impl EdgeLayer {
         match &admission {
             Some(admission) => {
                 account.iter().try_for_each(|account| account.admit(&admission.caller))?;
-                self.rates.iter().try_for_each(|rates| rates.check(&admission.caller, kind.is_change))?;
-                scarce::check(&self.space, request.uri().path(), kind, &admission.caller)?;
+                self.limit(request.uri().path(), kind, &admission.caller)?;
             }
             None => limits.open_call = account.as_deref().map(open_call).transpose()?,
         }
@@ -90,6 +92,17 @@ impl EdgeLayer {
             request.extensions_mut().insert(admission.caller);
         }
         Ok(limits)
+    }
+
+    /// Refuses what comes too often, and what would store too much.
+    fn limit(&self, path: &str, kind: MethodKind, caller: &Caller) -> Result<(), ApiError> {
+        let own = self.gate.limits(caller);
+        let shortage = scarce::shortage(&self.space, caller, own, self.tenant_mib);
+        if let Some(rates) = &self.rates {
+            let call = CallKind { is_change: kind.is_change, is_space_short: shortage.is_some() };
+            rates.check(caller, call, own)?;
+        }
+        shortage.map_or(Ok(()), |it| it.check(path, kind, caller))
     }
 
     /// When this caller's streams end. A service mints its own tokens, for some minutes each; its streams go on.

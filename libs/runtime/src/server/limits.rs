@@ -47,6 +47,8 @@ pub struct ServerLimits {
     pub receive_window: u32,
     pub receive_window_of_call: u32,
     pub rates: RateLimits,
+    /// What a tenant may store that has no limit of its own; 0 for as much as there is.
+    pub tenant_mib: u32,
     /// How long calls may take to finish when the server stops.
     pub drain: Duration,
     /// How long a stream goes on after its token has expired.
@@ -76,6 +78,7 @@ impl Default for ServerLimits {
             receive_window: RECEIVE_WINDOW,
             receive_window_of_call: RECEIVE_WINDOW_OF_CALL,
             rates: RateLimits::default(),
+            tenant_mib: 0,
             drain: Duration::from_secs(10),
             stream_grace: Duration::from_mins(1),
         }
@@ -104,6 +107,7 @@ impl From<&Config> for ServerLimits {
             queued_of_tenant: limits.queued_bytes_per_tenant,
             queued: limits.queued_bytes,
             rates: config.rates,
+            tenant_mib: config.data.tenant_mib,
             drain: server.drain_ms.duration(),
             stream_grace: config.auth.stream_grace_ms.duration(),
             ..Self::default()

@@ -71,6 +71,15 @@ pub(crate) struct TenantArgs {
     /// Calls that it may have at the same time; 0 for no limit.
     #[arg(long, value_name = "NUMBER", value_parser = word::parse_count::<i32>)]
     calls: Option<i32>,
+    /// Calls of the API that it may make a second; 0 for what the configuration says.
+    #[arg(long, value_name = "NUMBER", value_parser = word::parse_count::<i32>)]
+    calls_per_second: Option<i32>,
+    /// Changes that it may make a second; 0 for what the configuration says.
+    #[arg(long, value_name = "NUMBER", value_parser = word::parse_count::<i32>)]
+    changes_per_second: Option<i32>,
+    /// How much it may store, in MiB; 0 for what the configuration says.
+    #[arg(long, value_name = "MIB", value_parser = word::parse_count::<i32>)]
+    storage: Option<i32>,
 }
 
 pub(crate) async fn run(session: &ClientSession, command: TenantCommand) -> anyhow::Result<()> {
@@ -127,7 +136,7 @@ async fn update(session: &ClientSession, args: TenantArgs) -> anyhow::Result<()>
     let (tenant, paths) = args.fields();
     if paths.is_empty() {
         return Err(UsageError::new(
-            "say what is to change: --name, --entitlements, --numbers, --destinations or --calls",
+            "say what is to change: --name, --entitlements, --numbers, --destinations, --calls, --calls-per-second, --changes-per-second or --storage",
         )
         .into());
     }
@@ -154,6 +163,9 @@ impl TenantArgs {
             self.name.is_some().then_some("display_name"),
             self.entitlements.is_some().then_some("entitlements"),
             self.calls.is_some().then_some("limits.live_interactions"),
+            self.calls_per_second.is_some().then_some("limits.calls_per_second"),
+            self.changes_per_second.is_some().then_some("limits.changes_per_second"),
+            self.storage.is_some().then_some("limits.stored_mib"),
             self.numbers.is_some().then_some("grants.numbers"),
             self.destinations.is_some().then_some("grants.destinations"),
         ];
@@ -162,7 +174,12 @@ impl TenantArgs {
             display_name: self.name.unwrap_or_default(),
             entitlements: listed(self.entitlements),
             grants: Some(TenantGrants { numbers: listed(self.numbers), destinations: listed(self.destinations) }),
-            limits: self.calls.map(|live_interactions| TenantLimits { live_interactions }),
+            limits: Some(TenantLimits {
+                live_interactions: self.calls.unwrap_or_default(),
+                calls_per_second: self.calls_per_second.unwrap_or_default(),
+                changes_per_second: self.changes_per_second.unwrap_or_default(),
+                stored_mib: self.storage.unwrap_or_default(),
+            }),
             ..Tenant::default()
         };
         (tenant, given.into_iter().flatten().collect())
@@ -179,7 +196,7 @@ fn print(session: &ClientSession, tenant: Option<Tenant>) -> anyhow::Result<()> 
     let tenant = tenant.context("the answer is empty")?;
     session.out.one(TENANT, &tenant, |it| {
         format!(
-            "Tenant {}\n  name     {}\n  state    {}\n  plan     {}\n  calls    {}\n  numbers  {}\n  dials    {}",
+            "Tenant {}\n  name     {}\n  state    {}\n  plan     {}\n  calls    {}\n  numbers  {}\n  dials    {}\n  rates    {}\n  stored   {}",
             it.tenant_id,
             word::or_dash(it.display_name.clone()),
             state(it),
@@ -187,6 +204,8 @@ fn print(session: &ClientSession, tenant: Option<Tenant>) -> anyhow::Result<()> 
             limit(it),
             granted(it.grants.as_ref().map_or(&[], |it| &it.numbers)),
             granted(it.grants.as_ref().map_or(&[], |it| &it.destinations)),
+            rates(&limits(it)),
+            stored(it),
         )
     })
 }
@@ -206,8 +225,27 @@ fn granted(prefixes: &[String]) -> String {
     }
 }
 
+fn limits(tenant: &Tenant) -> TenantLimits {
+    tenant.limits.unwrap_or_default()
+}
+
+fn rates(limits: &TenantLimits) -> String {
+    let rate = |limit, what| if limit == 0 { None } else { Some(format!("at most {limit} {what} a second")) };
+    let own = [rate(limits.calls_per_second, "calls of the API"), rate(limits.changes_per_second, "changes")];
+    let own: Vec<_> = own.into_iter().flatten().collect();
+    if own.is_empty() { "as configured".to_owned() } else { own.join(", ") }
+}
+
+fn stored(tenant: &Tenant) -> String {
+    let mib = tenant.stored_bytes / (1024 * 1024);
+    match limits(tenant).stored_mib {
+        0 => format!("{mib} MiB"),
+        limit => format!("{mib} MiB of {limit}"),
+    }
+}
+
 fn limit(tenant: &Tenant) -> String {
-    match tenant.limits.map_or(0, |it| it.live_interactions) {
+    match limits(tenant).live_interactions {
         0 => "no limit".to_owned(),
         limit => format!("at most {limit}"),
     }

@@ -81,9 +81,10 @@ impl Stack {
     /// Starts all services; they serve when this returns, and end with the lifecycle.
     pub(crate) async fn start(setup: StackSetup) -> Result<Self, StackError> {
         let admitted = AdmissionList::default();
-        let services = Services::start(&setup, &admitted).await?;
+        let space = DiskSpace::watch(&setup.folder, setup.config.data.min_free_mib, &setup.lifecycle);
+        let services = Services::start(&setup, &admitted, &space).await?;
         let switch = GrpcChannel::anonymous(&setup.switch, setup.clock.clone())?;
-        let StackSetup { config, folder, clock, key, lifecycle, public, internal, health, .. } = setup;
+        let StackSetup { config, clock, key, lifecycle, public, internal, health, .. } = setup;
         let longest = Duration::from_hours(24) * config.auth.max_token_days;
         let builder = |limits| ServerBuilder::new(clock.clone(), key.verifier().with_longest(longest)).limits(limits);
         let events = EventApi::new(services.bus.clone());
@@ -91,7 +92,7 @@ impl Stack {
             .add_public(
                 builder(ServerLimits::from(&config))
                     .admitting(admitted)
-                    .with_space(DiskSpace::watch(&folder, config.data.min_free_mib, &lifecycle))
+                    .with_space(space)
                     .web(config.server.web_origins.clone())
                     .announcing(VERSION),
             )
@@ -178,25 +179,29 @@ async fn ended<E: std::error::Error>(
 }
 
 impl Services {
-    async fn start(setup: &StackSetup, admitted: &AdmissionList) -> Result<Self, StackError> {
+    async fn start(setup: &StackSetup, admitted: &AdmissionList, space: &DiskSpace) -> Result<Self, StackError> {
         let bus = open_events(&setup.folder, &setup.clock, &setup.lifecycle).await?;
+        let common = (&bus, space);
         let config = &setup.config;
         let switch = Arc::new(SimulatedSwitch::new(&setup.channel(&setup.switch, "telephony")?));
         let (transfer, presence, routing, recording, telephony) = tokio::try_join!(
             started(
                 "transfer",
-                baton_transfer::start(setup.context("transfer", &bus, &config.transfer)?, admitted.clone())
+                baton_transfer::start(setup.context("transfer", common, &config.transfer)?, admitted.clone())
             ),
             started(
                 "presence",
-                baton_presence::start(setup.context("presence", &bus, &config.presence)?, admitted.clone())
+                baton_presence::start(setup.context("presence", common, &config.presence)?, admitted.clone())
             ),
             started(
                 "routing",
-                baton_routing::start(setup.context("routing", &bus, &config.routing)?, admitted.clone())
+                baton_routing::start(setup.context("routing", common, &config.routing)?, admitted.clone())
             ),
-            started("recording", baton_recording::start(setup.context("recording", &bus, &config.recording)?)),
-            started("telephony", baton_telephony::start(setup.context("telephony", &bus, &config.telephony)?, switch)),
+            started("recording", baton_recording::start(setup.context("recording", common, &config.recording)?)),
+            started(
+                "telephony",
+                baton_telephony::start(setup.context("telephony", common, &config.telephony)?, switch)
+            ),
         )?;
         Ok(Self { bus, transfer, presence, routing, recording, telephony })
     }
@@ -223,7 +228,12 @@ fn started<S>(
 
 impl StackSetup {
     /// What this service is started with. It calls its peers in its own name.
-    fn context<C: Clone>(&self, name: &'static str, bus: &Bus, config: &C) -> Result<ServiceContext<C>, ChannelError> {
+    fn context<C: Clone>(
+        &self,
+        name: &'static str,
+        (bus, space): (&Bus, &DiskSpace),
+        config: &C,
+    ) -> Result<ServiceContext<C>, ChannelError> {
         Ok(ServiceContext {
             name,
             folder: self.folder.clone(),
@@ -231,6 +241,7 @@ impl StackSetup {
             clock: self.clock.clone(),
             lifecycle: self.lifecycle.clone(),
             calls_kept: Duration::from_hours(24) * self.config.data.calls_kept_days,
+            space: space.clone(),
             bus: bus.clone(),
             peers: self.channel(&format!("http://{}", self.internal.local_addr()), name)?,
         })

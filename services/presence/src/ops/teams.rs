@@ -67,7 +67,7 @@ pub(crate) async fn add_members(
     let members: BTreeSet<AgentId> = before.members.union(added).copied().collect();
     if members.len() > MAX_MEMBERS {
         let message = format!("A team has {MAX_MEMBERS} members at most. Remove some first, or make another team.");
-        return Err(ApiError::resource_exhausted(message).into());
+        return Err(ApiError::resource_exhausted(message).without_retry().into());
     }
     change_members(edit, before, &members).await
 }

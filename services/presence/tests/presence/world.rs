@@ -25,6 +25,7 @@ use baton_runtime::auth::{AdmissionList, Caller, Role, SigningKey, TenantState};
 use baton_runtime::client::{GrpcChannel, InternalChannel, PublicChannel, ServiceIdentity};
 use baton_runtime::clock::BusyGuard;
 use baton_runtime::config::PresenceConfig;
+use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::{self, Lifecycle, TaskName};
 use baton_runtime::server::ServerBuilder;
 use baton_service::{RunningService as _, ServiceContext};
@@ -199,6 +200,7 @@ impl Running {
             clock: clock.clone(),
             lifecycle: lifecycle.clone(),
             calls_kept: Duration::from_hours(24 * 400),
+            space: DiskSpace::default(),
             bus: bus.clone(),
             peers: transfer.clone(),
         };

@@ -9,6 +9,7 @@ pub(crate) mod old;
 pub(crate) mod recordings;
 pub(crate) mod segments;
 pub(crate) mod settings;
+pub(crate) mod stored;
 
 use baton_store::StoreError;
 use sqlx::migrate::Migrator;

@@ -22,6 +22,7 @@ use baton_runtime::auth::{Caller, Role, SigningKey};
 use baton_runtime::client::{GrpcChannel, ServiceIdentity};
 use baton_runtime::clock::Clock;
 use baton_runtime::config::RecordingConfig;
+use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::ids;
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::server::ServerBuilder;
@@ -122,6 +123,7 @@ impl World {
             clock: clock.clone(),
             lifecycle: lifecycle.clone(),
             calls_kept: Duration::from_hours(24 * 400),
+            space: DiskSpace::default(),
             bus: bus.clone(),
             peers: GrpcChannel::internal(&peer, identity, clock.clone()).unwrap(),
         })

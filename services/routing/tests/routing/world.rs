@@ -26,6 +26,7 @@ use baton_runtime::auth::{AdmissionList, Caller, Grants, Role, SigningKey};
 use baton_runtime::client::{GrpcChannel, InternalChannel, PublicChannel, ServiceIdentity};
 use baton_runtime::clock::BusyGuard;
 use baton_runtime::config::RoutingConfig;
+use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::server::ServerBuilder;
 use baton_service::{RunningService as _, ServiceContext};
@@ -77,6 +78,7 @@ impl World {
             clock: clock.clone(),
             lifecycle: Lifecycle::new(),
             calls_kept: Duration::from_hours(24 * 400),
+            space: DiskSpace::default(),
             bus: bus.clone(),
             peers: others,
         };

@@ -11,7 +11,8 @@ use tonic::Status;
 pub(crate) fn refusal_status(refusal: Refusal, live: &Live, actor: &Actor) -> Status {
     let reason = words::refusal_reason(refusal);
     let kind = if reason == ErrorReason::Limit { ErrorKind::ResourceExhausted } else { ErrorKind::FailedPrecondition };
-    as_it_is_now(ApiError::new(kind, reason, refusal.to_string()), live, actor)
+    // What an interaction has too much of does not become less by itself.
+    as_it_is_now(ApiError::new(kind, reason, refusal.to_string()).without_retry(), live, actor)
 }
 
 /// The client decided on a version that is no longer: nothing has changed, and here is the interaction as it is now.

@@ -12,7 +12,7 @@ mod transfers;
 mod watch;
 
 use crate::{TransferPeers, command_handler::CommandHandler};
-use baton_runtime::quota::Quota;
+use baton_runtime::{disk_space::DiskSpace, quota::Quota};
 use baton_words::SwitchId;
 use std::sync::Arc;
 
@@ -43,6 +43,8 @@ pub(crate) struct PolicyApi {
 #[derive(Clone)]
 pub(crate) struct TenantApi {
     pub(crate) handler: Arc<CommandHandler>,
+    /// What tenants have stored.
+    pub(crate) space: DiskSpace,
 }
 
 /// `baton.transfer.v1.IntakeService`.

@@ -19,7 +19,7 @@ use baton_api::{
 };
 use baton_runtime::{
     CallerExt,
-    auth::{Caller, Grants, TenantId},
+    auth::{self, Caller, Grants, TenantId},
     ids,
 };
 use baton_store::{Etag, Tx, idempotent, outbox, requests::RequestKey};
@@ -29,8 +29,16 @@ use tonic::{Request, Response, Status};
 const MAX_TEXT: usize = 200;
 const MAX_ENTITLEMENTS: usize = 50;
 const MAX_GRANTS: usize = 1_000;
-const FIELDS: &[&str] =
-    &["display_name", "entitlements", "limits.live_interactions", "grants.numbers", "grants.destinations"];
+const FIELDS: &[&str] = &[
+    "display_name",
+    "entitlements",
+    "limits.live_interactions",
+    "limits.calls_per_second",
+    "limits.changes_per_second",
+    "limits.stored_mib",
+    "grants.numbers",
+    "grants.destinations",
+];
 
 #[tonic::async_trait]
 impl TenantService for TenantApi {
@@ -41,10 +49,10 @@ impl TenantService for TenantApi {
         let caller = request.caller()?.clone();
         let request = request.into_inner();
         let asked = given(request.tenant.as_ref())?;
-        let (id, display_name, (entitlements, live_interactions), (numbers, destinations)) = fields::all((
+        let (id, display_name, (entitlements, limits), (numbers, destinations)) = fields::all((
             tenant_id("tenant.tenant_id", &asked.tenant_id),
             text("tenant.display_name", &asked.display_name),
-            fields::all((entitlements(&asked.entitlements), live_interactions(asked))),
+            fields::all((entitlements(&asked.entitlements), limits(asked))),
             fields::all((granted_numbers(asked), granted_destinations(asked))),
         ))?;
         let created_us = self.handler.clock.now_us();
@@ -56,7 +64,8 @@ impl TenantService for TenantApi {
                 id: id.clone(),
                 display_name,
                 entitlements,
-                live_interactions,
+                live_interactions: limits.live_interactions,
+                limits: limits.rest,
                 grants: Grants { numbers, destinations },
                 is_suspended: false,
                 suspend_reason: String::new(),
@@ -79,7 +88,7 @@ impl TenantService for TenantApi {
             (_, asked) => asked,
         };
         let record = stored::read(&self.handler.db, id).await?.ok_or_else(|| ApiError::not_found("tenant"))?;
-        Ok(Response::new(GetTenantResponse { tenant: Some(wire(record)) }))
+        Ok(Response::new(GetTenantResponse { tenant: Some(self.wire(record)) }))
     }
 
     async fn list_tenants(
@@ -91,7 +100,7 @@ impl TenantService for TenantApi {
         let (size, after) = fields::all((page::size(request.page_size), after))?;
         let mut records = stored::list(&self.handler.db, after.as_ref().map_or("", TenantId::as_str), size + 1).await?;
         let next_page_token = page::cut(&mut records, size, |last| last.id.to_string());
-        let tenants = records.into_iter().map(wire).collect();
+        let tenants = records.into_iter().map(|record| self.wire(record)).collect();
         Ok(Response::new(ListTenantsResponse { tenants, next_page_token }))
     }
 
@@ -107,14 +116,15 @@ impl TenantService for TenantApi {
             "entitlements" => !asked.entitlements.is_empty(),
             "grants.numbers" => asked.grants.as_ref().is_some_and(|it| !it.numbers.is_empty()),
             "grants.destinations" => asked.grants.as_ref().is_some_and(|it| !it.destinations.is_empty()),
-            _ => asked.limits.is_some(),
+            // An empty message takes the limit away that was the only one at first.
+            _ => asked.limits.is_some_and(|it| is_set(field, &it) || it == TenantLimits::default()),
         });
         let (id, named) = fields::all((tenant_id("tenant.tenant_id", &asked.tenant_id), named))?;
         let has = |field| named.contains(&field);
-        let (name, granted, live, (numbers, destinations)) = fields::all((
+        let (name, granted, limits, (numbers, destinations)) = fields::all((
             has("display_name").then(|| text("tenant.display_name", &asked.display_name)).transpose(),
             has("entitlements").then(|| entitlements(&asked.entitlements)).transpose(),
-            has("limits.live_interactions").then(|| live_interactions(asked)).transpose(),
+            limits(asked),
             fields::all((
                 has("grants.numbers").then(|| granted_numbers(asked)).transpose(),
                 has("grants.destinations").then(|| granted_destinations(asked)).transpose(),
@@ -123,10 +133,25 @@ impl TenantService for TenantApi {
         let tenant = self.change(&caller, &id, &request.request_id, &request, Change::Updated, async |known| {
             let before = known.ok_or_else(|| ApiError::not_found("tenant"))?;
             before.etag.check(&asked.etag, "tenant")?;
+            let (new, old) = (limits.rest, before.limits);
+            let either = |field, new, old| if has(field) { new } else { old };
             Ok(TenantRecord {
                 display_name: name.unwrap_or(before.display_name),
                 entitlements: granted.unwrap_or(before.entitlements),
-                live_interactions: live.unwrap_or(before.live_interactions),
+                live_interactions: either(
+                    "limits.live_interactions",
+                    limits.live_interactions,
+                    before.live_interactions,
+                ),
+                limits: auth::TenantLimits {
+                    calls_per_second: either("limits.calls_per_second", new.calls_per_second, old.calls_per_second),
+                    changes_per_second: either(
+                        "limits.changes_per_second",
+                        new.changes_per_second,
+                        old.changes_per_second,
+                    ),
+                    stored_mib: either("limits.stored_mib", new.stored_mib, old.stored_mib),
+                },
                 grants: Grants {
                     numbers: numbers.unwrap_or(before.grants.numbers),
                     destinations: destinations.unwrap_or(before.grants.destinations),
@@ -167,6 +192,11 @@ impl TenantService for TenantApi {
 }
 
 impl TenantApi {
+    fn wire(&self, record: TenantRecord) -> Tenant {
+        let stored_bytes = self.space.stored(record.id.as_str());
+        wire(record, stored_bytes)
+    }
+
     /// Carries a change out once: the record, its event, and what it means for the tenant's policy and tokens. `decide` is given the
     /// tenant as it is, and says how it is to be.
     async fn change(
@@ -186,7 +216,7 @@ impl TenantApi {
             stored::put(tx, &record).await?;
             policies::grant(tx, caller, &record, now_us).await?;
             announce(tx, caller, &record, change).await?;
-            Ok(wire(record))
+            Ok(self.wire(record))
         })
         .await?;
         // Also for a repeated request: the process may have ended between the first one's commit and this.
@@ -200,6 +230,9 @@ async fn announce(tx: &mut Tx, caller: &Caller, record: &TenantRecord, change: C
         change: change.into(),
         entitlements: record.entitlements.clone(),
         live_interactions: record.live_interactions.cast_signed(),
+        calls_per_second: record.limits.calls_per_second.cast_signed(),
+        changes_per_second: record.limits.changes_per_second.cast_signed(),
+        stored_mib: record.limits.stored_mib.cast_signed(),
         granted_numbers: record.grants.numbers.clone(),
         granted_destinations: record.grants.destinations.clone(),
     };
@@ -226,10 +259,38 @@ fn text(field: &str, text: &str) -> Result<String, ApiError> {
     Ok(text.trim().to_owned())
 }
 
-fn live_interactions(tenant: &Tenant) -> Result<u32, ApiError> {
-    let limit = tenant.limits.map_or(0, |limits| limits.live_interactions);
-    u32::try_from(limit)
-        .map_err(|_| ApiError::invalid_argument("tenant.limits.live_interactions", "must be 0 (no limit) or more"))
+/// A tenant's limits: the one that this service keeps, and those that the gates keep.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    live_interactions: u32,
+    rest: auth::TenantLimits,
+}
+
+fn limits(tenant: &Tenant) -> Result<Limits, ApiError> {
+    let asked = tenant.limits.unwrap_or_default();
+    let limit = |field: &str, limit: i32| {
+        let wrong = |_| {
+            ApiError::invalid_argument(&format!("tenant.limits.{field}"), "must be 0 (no limit of its own) or more")
+        };
+        u32::try_from(limit).map_err(wrong)
+    };
+    let (live_interactions, calls_per_second, changes_per_second, stored_mib) = fields::all((
+        limit("live_interactions", asked.live_interactions),
+        limit("calls_per_second", asked.calls_per_second),
+        limit("changes_per_second", asked.changes_per_second),
+        limit("stored_mib", asked.stored_mib),
+    ))?;
+    Ok(Limits { live_interactions, rest: auth::TenantLimits { calls_per_second, changes_per_second, stored_mib } })
+}
+
+fn is_set(field: &str, limits: &TenantLimits) -> bool {
+    let limit = match field {
+        "limits.live_interactions" => limits.live_interactions,
+        "limits.calls_per_second" => limits.calls_per_second,
+        "limits.changes_per_second" => limits.changes_per_second,
+        _ => limits.stored_mib,
+    };
+    limit != 0
 }
 
 fn granted_numbers(tenant: &Tenant) -> Result<Vec<String>, ApiError> {
@@ -278,18 +339,24 @@ fn entitlements(asked: &[String]) -> Result<Vec<String>, ApiError> {
     Ok(granted)
 }
 
-fn wire(record: TenantRecord) -> Tenant {
+fn wire(record: TenantRecord, stored_bytes: u64) -> Tenant {
     let state = if record.is_suspended { TenantState::Suspended } else { TenantState::Active };
     Tenant {
         tenant_id: record.id.to_string(),
         display_name: record.display_name,
         entitlements: record.entitlements,
-        limits: Some(TenantLimits { live_interactions: record.live_interactions.cast_signed() }),
+        limits: Some(TenantLimits {
+            live_interactions: record.live_interactions.cast_signed(),
+            calls_per_second: record.limits.calls_per_second.cast_signed(),
+            changes_per_second: record.limits.changes_per_second.cast_signed(),
+            stored_mib: record.limits.stored_mib.cast_signed(),
+        }),
         state: state.into(),
         suspend_reason: record.suspend_reason,
         grants: Some(TenantGrants { numbers: record.grants.numbers, destinations: record.grants.destinations }),
         etag: record.etag.as_str().to_owned(),
         create_time: Some(words::at(record.created_us)),
         update_time: Some(words::at(record.updated_us)),
+        stored_bytes: stored_bytes.cast_signed(),
     }
 }

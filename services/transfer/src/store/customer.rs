@@ -33,6 +33,7 @@ pub(crate) async fn forget(tx: &mut Tx, interaction: &mut Interaction) -> Result
     let before = interaction.version;
     interaction.forget_customer();
     super::interactions::advance(tx, interaction, before).await?;
+    super::notes::erase(tx, interaction.id).await?;
     super::interactions::acknowledge(tx, interaction).await?;
     for transfer in interaction.journey.iter().filter_map(TransferRecord::of_hop) {
         super::transfers::put(tx, interaction, &transfer, "").await?;

@@ -1,5 +1,6 @@
-//! Interactions: one row each, the whole aggregate in it.
+//! Interactions: one row each, the whole aggregate in it but the notes (`notes.rs`).
 
+use super::notes;
 use crate::filter;
 use baton_domain::{Event, EventKind, Interaction};
 use baton_store::{Db, Reader, StoreError, Tx, on};
@@ -8,13 +9,20 @@ use uuid::Uuid;
 
 macro_rules! select_state {
     ($handle:ident, $id:ident, $condition:literal $(, $tenant:ident)?) => {{
-        let row: Option<String> = on!($handle, conn => sqlx::query_scalar(
-            concat!("SELECT state FROM interactions WHERE id = $1", $condition))
+        let row: Option<(String, i64)> = on!($handle, conn => sqlx::query_as(
+            concat!("SELECT state, notes FROM interactions WHERE id = $1", $condition))
             .bind($id.0)
             $(.bind($tenant))?
             .fetch_optional(conn)
             .await)?;
-        row.map(|state| parse($id, &state)).transpose()
+        let Some((state, notes)) = row else { return Ok(None) };
+        let mut interaction = parse($id, &state)?;
+        if notes > 0 {
+            let rows: Vec<notes::Row> =
+                on!($handle, conn => sqlx::query_as(notes::OF).bind($id.0).fetch_all(conn).await)?;
+            interaction.notes = rows.into_iter().map(notes::note).collect();
+        }
+        Ok(Some(interaction))
     }};
 }
 
@@ -80,10 +88,11 @@ pub(crate) async fn by_leg(
 /// A new one.
 pub(crate) async fn insert(tx: &mut Tx, interaction: &Interaction) -> Result<(), StoreError> {
     let state = text(interaction)?;
+    let stored = stored_bytes(&state, interaction);
     on!(tx, conn => sqlx::query(
         "INSERT INTO interactions (id, tenant, version, state, switch_leg, live, opened_at_us, number, customer_key, stage,
-                                   ended_at_us, switch_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
+                                   ended_at_us, switch_id, stored_bytes)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
         .bind(interaction.id.0)
         .bind(&*interaction.tenant)
         .bind(interaction.version.cast_signed())
@@ -96,6 +105,7 @@ pub(crate) async fn insert(tx: &mut Tx, interaction: &Interaction) -> Result<(),
         .bind(filter::stage(interaction))
         .bind(ended_at_us(interaction))
         .bind(interaction.switch.as_str())
+        .bind(stored)
         .execute(conn)
         .await)?;
     Ok(())
@@ -105,12 +115,13 @@ pub(crate) async fn insert(tx: &mut Tx, interaction: &Interaction) -> Result<(),
 ///
 /// What has an index is written only when it may change, at the end: each index that a statement names costs a page in every commit.
 pub(crate) async fn advance(tx: &mut Tx, interaction: &Interaction, before: u64) -> Result<bool, StoreError> {
-    let state = text(interaction)?;
+    let (state, notes) = (text(interaction)?, interaction.notes.len() as i64);
+    let stored = stored_bytes(&state, interaction);
     let advanced = if interaction.settled() {
-        "UPDATE interactions SET version = $1, state = $2, stage = $3, live = 0, ended_at_us = $6, acknowledged = 0
+        "UPDATE interactions SET version = $1, state = $2, stage = $3, notes = $7, stored_bytes = $8, live = 0, ended_at_us = $6, acknowledged = 0
          WHERE id = $4 AND version = $5"
     } else {
-        "UPDATE interactions SET version = $1, state = $2, stage = $3
+        "UPDATE interactions SET version = $1, state = $2, stage = $3, notes = $7, stored_bytes = $8
          WHERE id = $4 AND version = $5 AND ended_at_us = $6"
     };
     let rows = on!(tx, conn => sqlx::query(advanced)
@@ -120,6 +131,8 @@ pub(crate) async fn advance(tx: &mut Tx, interaction: &Interaction, before: u64)
         .bind(interaction.id.0)
         .bind(before.cast_signed())
         .bind(ended_at_us(interaction))
+        .bind(notes)
+        .bind(stored)
         .execute(conn)
         .await)?
     .rows_affected();
@@ -210,8 +223,16 @@ fn parse(id: InteractionId, state: &str) -> Result<Interaction, StoreError> {
     serde_json::from_str(state).map_err(|error| corrupt(id, error))
 }
 
+/// What it takes of the disk, about.
+fn stored_bytes(state: &str, interaction: &Interaction) -> i64 {
+    let notes: usize = interaction.notes.iter().map(|note| note.text.len()).sum();
+    (state.len() + notes) as i64
+}
+
+/// All but the notes.
 fn text(interaction: &Interaction) -> Result<String, StoreError> {
-    serde_json::to_string(interaction).map_err(|error| corrupt(interaction.id, error))
+    let rest = Interaction { notes: Vec::new(), ..interaction.clone() };
+    serde_json::to_string(&rest).map_err(|error| corrupt(interaction.id, error))
 }
 
 fn corrupt(id: InteractionId, error: serde_json::Error) -> StoreError {

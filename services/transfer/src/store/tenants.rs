@@ -1,7 +1,7 @@
 //! Tenants: one row each.
 
 use crate::pseudonym::PseudonymKey;
-use baton_runtime::auth::{Grants, TenantId};
+use baton_runtime::auth::{Grants, TenantId, TenantLimits};
 use baton_store::{Db, Etag, StoreError, Tx, on};
 use sqlx::types::Json;
 
@@ -13,6 +13,7 @@ pub(crate) struct TenantRecord {
     pub(crate) entitlements: Vec<String>,
     /// Calls at the same time; 0 for no limit.
     pub(crate) live_interactions: u32,
+    pub(crate) limits: TenantLimits,
     pub(crate) grants: Grants,
     pub(crate) is_suspended: bool,
     pub(crate) suspend_reason: String,
@@ -28,6 +29,9 @@ struct Row {
     display_name: String,
     entitlements: Json<Vec<String>>,
     live_interactions: i64,
+    calls_per_second: i64,
+    changes_per_second: i64,
+    stored_mib: i64,
     granted_numbers: Json<Vec<String>>,
     granted_destinations: Json<Vec<String>>,
     suspended: i64,
@@ -43,11 +47,17 @@ impl TryFrom<Row> for TenantRecord {
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let corrupt = |column| StoreError::Corrupt { table: "tenants", column, row: row.tenant.clone(), source: None };
+        let limit = |limit: i64, column| u32::try_from(limit).map_err(|_| corrupt(column));
         Ok(Self {
             id: row.tenant.parse().map_err(|_| corrupt("tenant"))?,
             display_name: row.display_name,
             entitlements: row.entitlements.0,
-            live_interactions: u32::try_from(row.live_interactions).map_err(|_| corrupt("live_interactions"))?,
+            live_interactions: limit(row.live_interactions, "live_interactions")?,
+            limits: TenantLimits {
+                calls_per_second: limit(row.calls_per_second, "calls_per_second")?,
+                changes_per_second: limit(row.changes_per_second, "changes_per_second")?,
+                stored_mib: limit(row.stored_mib, "stored_mib")?,
+            },
             grants: Grants { numbers: row.granted_numbers.0, destinations: row.granted_destinations.0 },
             is_suspended: row.suspended != 0,
             suspend_reason: row.suspend_reason,
@@ -86,12 +96,13 @@ pub(crate) async fn read_in(tx: &mut Tx, tenant: &str) -> Result<Option<TenantRe
 pub(crate) async fn put(tx: &mut Tx, record: &TenantRecord) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO tenants (tenant, display_name, entitlements, live_interactions, suspended, suspend_reason, etag, pseudonym_key, created_us, updated_us,
-                              granted_numbers, granted_destinations)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                              granted_numbers, granted_destinations, calls_per_second, changes_per_second, stored_mib)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (tenant) DO UPDATE SET display_name = excluded.display_name, entitlements = excluded.entitlements,
              live_interactions = excluded.live_interactions, suspended = excluded.suspended,
              suspend_reason = excluded.suspend_reason, etag = excluded.etag, pseudonym_key = excluded.pseudonym_key, updated_us = excluded.updated_us,
-             granted_numbers = excluded.granted_numbers, granted_destinations = excluded.granted_destinations")
+             granted_numbers = excluded.granted_numbers, granted_destinations = excluded.granted_destinations,
+             calls_per_second = excluded.calls_per_second, changes_per_second = excluded.changes_per_second, stored_mib = excluded.stored_mib")
         .bind(record.id.as_str())
         .bind(&record.display_name)
         .bind(Json(&record.entitlements))
@@ -104,6 +115,9 @@ pub(crate) async fn put(tx: &mut Tx, record: &TenantRecord) -> Result<(), StoreE
         .bind(record.updated_us)
         .bind(Json(&record.grants.numbers))
         .bind(Json(&record.grants.destinations))
+        .bind(i64::from(record.limits.calls_per_second))
+        .bind(i64::from(record.limits.changes_per_second))
+        .bind(i64::from(record.limits.stored_mib))
         .execute(conn)
         .await)?;
     Ok(())

@@ -48,7 +48,7 @@ async fn s11_a_forgotten_customer_is_in_none_of_their_calls_and_all_are_still_co
     assert_eq!(world.notes().forgotten, [key.as_str(), key.as_str()]);
 
     let store = store(&world).await;
-    for (table, column) in [("interactions", "state"), ("transfers", "body")] {
+    for (table, column) in [("interactions", "state"), ("interaction_notes", "text"), ("transfers", "body")] {
         for said in [CUSTOMER, "harbour", "for Ben"] {
             let mut rows = sqlx::QueryBuilder::new("SELECT COUNT(*) FROM ");
             rows.push(table).push(" WHERE instr(").push(column).push(", ").push_bind(said).push(") > 0");

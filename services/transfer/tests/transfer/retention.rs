@@ -72,7 +72,7 @@ async fn r13_a_call_is_deleted_so_long_after_its_end_with_everything_of_it() {
     let transfers = world.transfers(1).list_transfers(ListTransfersRequest::default()).await.unwrap().into_inner();
     let transfers: Vec<_> = transfers.transfers.into_iter().map(|it| it.interaction_id).collect();
     assert_eq!(transfers, [young.as_str()]);
-    for table in ["transfers", "interaction_agents", "interaction_teams"] {
+    for table in ["transfers", "interaction_notes", "interaction_agents", "interaction_teams"] {
         let mut rows = sqlx::QueryBuilder::new("SELECT COUNT(*) FROM ");
         rows.push(table).push(" WHERE interaction_id = ").push_bind(old.parse::<Uuid>().unwrap());
         let rows: i64 = rows.build_query_scalar().fetch_one(&store).await.unwrap();

@@ -152,13 +152,14 @@ async fn all_wrong_fields_of_a_tenant_are_named_and_an_entitlement_that_no_profi
     let tenant = Tenant {
         tenant_id: "Not a slug".into(),
         entitlements: vec!["warm_transfr".into()],
-        limits: Some(TenantLimits { live_interactions: -1 }),
+        limits: Some(TenantLimits { live_interactions: -1, stored_mib: -1, ..TenantLimits::default() }),
         ..Tenant::default()
     };
     let request = CreateTenantRequest { request_id: "c".into(), tenant: Some(tenant) };
     let refused = ApiError::from_status(&world.tenants().create_tenant(request).await.unwrap_err()).unwrap();
     let fields: Vec<_> = refused.fields.iter().map(|(field, _)| field.as_str()).collect();
-    assert_eq!(fields, ["tenant.tenant_id", "tenant.entitlements", "tenant.limits.live_interactions"]);
+    let limits = ["tenant.limits.live_interactions", "tenant.limits.stored_mib"];
+    assert_eq!(fields, [&["tenant.tenant_id", "tenant.entitlements"][..], &limits].concat());
     assert!(refused.message.contains("warm_transfer"), "{refused:?}");
 }
 
@@ -195,7 +196,8 @@ async fn what_tenants_there_are_outlives_the_process() {
 async fn a_tenant_has_as_many_calls_as_its_plan_allows() {
     let world = World::start().await;
     world.create(&[]).await;
-    let limited = Tenant { limits: Some(TenantLimits { live_interactions: 2 }), ..plan(&[]) };
+    let limited =
+        Tenant { limits: Some(TenantLimits { live_interactions: 2, ..TenantLimits::default() }), ..plan(&[]) };
     world.update("u", limited, &["limits.live_interactions"]).await.unwrap();
     for leg in ["a", "b", "a"] {
         world.ring_in(leg).await.expect("the plan allows it; a leg that is known is no further call");
@@ -203,6 +205,29 @@ async fn a_tenant_has_as_many_calls_as_its_plan_allows() {
     let third = ApiError::from_status(&world.ring_in("c").await.unwrap_err()).unwrap();
     assert_eq!(third.reason, ErrorReason::Limit);
     assert!(third.retry_after.is_some(), "{third:?}");
+}
+
+#[tokio::test]
+async fn s2_each_limit_is_set_by_itself_and_stands_after_a_restart() {
+    let world = World::start().await;
+    world.create(&[]).await;
+    let limited = |limits| Tenant { limits: Some(limits), ..plan(&[]) };
+    let (first, more) = (
+        TenantLimits { live_interactions: 2, calls_per_second: 30, changes_per_second: 7, stored_mib: 100 },
+        TenantLimits { calls_per_second: 40, ..TenantLimits::default() },
+    );
+    world.update("a", limited(first), &["limits.calls_per_second", "limits.stored_mib"]).await.unwrap();
+    let set = world.update("b", limited(first), &["limits.live_interactions"]).await.unwrap().limits.unwrap();
+    assert_eq!(set, TenantLimits { changes_per_second: 0, ..first });
+    // Of a client that names no fields: those that are set.
+    let set = world.update("c", limited(more), &[]).await.unwrap().limits.unwrap();
+    assert_eq!(set, TenantLimits { changes_per_second: 0, calls_per_second: 40, ..first });
+    let world = world.crash_and_restart().await;
+    let get = GetTenantRequest { tenant_id: TENANT.into() };
+    let kept = world.tenants().get_tenant(get).await.unwrap().into_inner().tenant.unwrap();
+    assert_eq!(kept.limits, Some(set));
+    let none = world.update("d", limited(TenantLimits::default()), &[]).await.unwrap();
+    assert_eq!(none.limits, Some(TenantLimits::default()), "an empty message takes all of them away");
 }
 
 #[tokio::test]

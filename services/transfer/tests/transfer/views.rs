@@ -62,6 +62,27 @@ async fn a_note_names_its_author_agent_or_supervisor() {
 }
 
 #[tokio::test]
+async fn s2_notes_are_not_written_again_with_each_change_and_outlast_a_restart() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    for n in 0..100 {
+        let text = format!("{n} {}", "x".repeat(3_990));
+        world.interactions(1).add_note(note(&id, &format!("n{n}"), &text)).await.unwrap();
+    }
+    let store = crate::retention::store(&world).await;
+    let row: i64 =
+        sqlx::query_scalar("SELECT MAX(OCTET_LENGTH(state)) FROM interactions").fetch_one(&store).await.unwrap();
+    assert!(row < 10_000, "a change of the call writes {row} bytes");
+    let world = world.crash_and_restart().await;
+    let notes = world.view(&id).await.notes;
+    let first_words = notes.iter().filter_map(|note| note.text.split(' ').next()?.parse::<usize>().ok());
+    assert!(first_words.eq(0..100), "{} notes", notes.len());
+    let refused = world.interactions(1).add_note(note(&id, "n100", "one more")).await.unwrap_err();
+    let refused = baton_api::ApiError::of(&refused);
+    assert_eq!((refused.reason, refused.retry_after), (ErrorReason::Limit, None), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_page_that_holds_all_has_no_next_one() {
     let world = World::start().await;
     let id = world.talking().await;

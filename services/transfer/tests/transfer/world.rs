@@ -20,6 +20,7 @@ use baton_runtime::{
     client::{GrpcChannel, ServiceIdentity},
     clock::Clock,
     config::{Config, Millis, TransferConfig},
+    disk_space::DiskSpace,
     lifecycle::{self, Lifecycle},
     server::ServerBuilder,
 };
@@ -77,6 +78,7 @@ impl World {
             },
             lifecycle: lifecycle.clone(),
             calls_kept: Duration::from_hours(24 * 400),
+            space: DiskSpace::default(),
             bus: bus.clone(),
             peers: GrpcChannel::internal(&around, identity, clock.clone()).unwrap(),
         };

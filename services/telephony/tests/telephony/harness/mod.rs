@@ -24,6 +24,7 @@ use baton_bus::{Bus, EventLog};
 use baton_runtime::auth::{Caller, Role, SigningKey};
 use baton_runtime::client::{GrpcChannel, InternalChannel, ServiceIdentity};
 use baton_runtime::config::Config;
+use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::{self, Lifecycle, TaskName};
 use baton_runtime::server::ServerBuilder;
 use baton_runtime::{Clock, ids};
@@ -116,6 +117,7 @@ impl Stage {
             clock: self.clock.clone(),
             lifecycle: lifecycle.clone(),
             calls_kept: Duration::from_hours(24 * 400),
+            space: DiskSpace::default(),
             bus: self.bus.clone(),
             peers: self.internal(self.peers_address),
         };

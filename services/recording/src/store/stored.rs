@@ -1,0 +1,51 @@
+//! How much of the disk each tenant's audio takes.
+
+use baton_runtime::disk_space::BytesByTenant;
+use baton_store::{Db, StoreError, on};
+
+const STATEMENT: &str = "SELECT tenant, SUM(size_bytes) FROM segments WHERE audio = 'STORED' GROUP BY tenant
+     UNION ALL SELECT tenant, SUM(size_bytes) FROM messages WHERE state = 'KEPT' GROUP BY tenant";
+
+/// In bytes, of each tenant.
+pub(crate) async fn count(db: &Db) -> Result<BytesByTenant, StoreError> {
+    let mut reader = db.read().await?;
+    let rows: Vec<(String, i64)> = on!(reader, conn => sqlx::query_as(STATEMENT).fetch_all(conn).await)?;
+    let mut bytes = BytesByTenant::new();
+    for (tenant, of_audio) in rows {
+        *bytes.entry(tenant).or_default() += of_audio.unsigned_abs();
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MIGRATOR;
+
+    #[tokio::test]
+    async fn s2_audio_that_is_there_counts_for_its_tenant_and_the_rest_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path().join("recording.db")).await.unwrap();
+        db.migrate(&MIGRATOR).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        for statement in [
+            "INSERT INTO segments (tenant, segment_id, recording_id, interaction_id, audio, size_bytes)
+             VALUES ('acme', 'a', 'r', 'i', 'STORED', 5), ('acme', 'b', 'r', 'i', 'DELETED', 70), ('bell', 'c', 'r', 'i', 'STORED', 2)",
+            "INSERT INTO messages (tenant, message_id, interaction_id, mailbox, customer, customer_key, phone_number, state, left_us,
+                                   expire_us, size_bytes)
+             VALUES ('acme', 'm', 'i', '', '', '', '', 'KEPT', 0, 0, 600), ('acme', 'n', 'i', '', '', '', '', 'NONE', 0, 0, 0)",
+        ] {
+            on!(tx, conn => sqlx::query(statement).execute(conn).await).unwrap();
+        }
+        tx.commit().await.unwrap();
+        assert_eq!(count(&db).await.unwrap(), [("acme".to_owned(), 605), ("bell".to_owned(), 2)].into());
+        let mut reader = db.read().await.unwrap();
+        let plan: Vec<(i64, i64, i64, String)> = on!(reader, conn => {
+            sqlx::QueryBuilder::new("EXPLAIN QUERY PLAN ").push(STATEMENT).build_query_as().fetch_all(conn).await
+        })
+        .unwrap();
+        for index in ["segments_of_tenant", "messages_of_tenant"] {
+            assert!(plan.iter().any(|step| step.3.contains("COVERING INDEX") && step.3.contains(index)), "{plan:?}");
+        }
+    }
+}

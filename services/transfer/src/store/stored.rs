@@ -1,0 +1,40 @@
+//! How much of the disk each tenant's calls take.
+
+use baton_runtime::disk_space::BytesByTenant;
+use baton_store::{Db, StoreError, on};
+
+/// Those that are over are summed up in their index; those that are live are few.
+const STATEMENT: &str = "SELECT tenant, SUM(stored_bytes) FROM interactions WHERE live = 0 GROUP BY tenant
+     UNION ALL SELECT tenant, SUM(stored_bytes) FROM interactions WHERE live = 1 GROUP BY tenant";
+
+/// In bytes, of each tenant.
+pub(crate) async fn count(db: &Db) -> Result<BytesByTenant, StoreError> {
+    let mut reader = db.read().await?;
+    let rows: Vec<(String, i64)> = on!(reader, conn => sqlx::query_as(STATEMENT).fetch_all(conn).await)?;
+    let mut bytes = BytesByTenant::new();
+    for (tenant, of_calls) in rows {
+        *bytes.entry(tenant).or_default() += of_calls.unsigned_abs();
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn s2_counting_reads_no_call_that_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path().join("transfer.db")).await.unwrap();
+        db.migrate(&crate::MIGRATOR).await.unwrap();
+        let mut reader = db.read().await.unwrap();
+        let plan: Vec<(i64, i64, i64, String)> = on!(reader, conn => {
+            sqlx::QueryBuilder::new("EXPLAIN QUERY PLAN ").push(STATEMENT).build_query_as().fetch_all(conn).await
+        })
+        .unwrap();
+        let steps: Vec<_> = plan.into_iter().map(|step| step.3).filter(|step| step.contains("interactions")).collect();
+        assert_eq!(steps.len(), 2, "{steps:?}");
+        assert!(steps[0].contains("COVERING INDEX interactions_by_end"), "{steps:?}");
+        assert!(steps[1].contains("interactions_live_newest"), "{steps:?}");
+    }
+}
