@@ -49,7 +49,7 @@ pub(super) enum Attack {
 /// What goes on until it is dropped.
 pub(super) struct Held {
     /// Open until then.
-    connections: Vec<Box<dyn Any>>,
+    connections: Vec<Box<dyn Any + Send>>,
     tasks: Vec<JoinHandle<()>>,
 }
 

@@ -1,6 +1,7 @@
 //! What one peer, or one tenant, can take away from the others: nothing. Hostile peers speak HTTP/2 by themselves ([`peer`]) or hold
 //! ordinary calls ([`attacks`]), while a bystander works ([`bystander`]).
 
+mod attackers;
 mod attacks;
 mod bystander;
 mod peer;
@@ -15,6 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::harness::{Scenario, alone, on_its_own};
+use attackers::Attackers;
 use attacks::Attack;
 use bystander::Bystander;
 
@@ -36,8 +38,9 @@ async fn fair_to_its_neighbours(binary: PathBuf) -> anyhow::Result<()> {
         let quiet = bystander.work_for(Duration::from_secs(3)).await?;
         println!("{:<44}{:>8}{:>10}{:>10}", "attack", "calls", "p99 ms", "max ms");
         println!("{:<44}{quiet}", "none");
+        let attackers = Attackers::new()?;
         for attack in Attack::ALL {
-            let held = attack.begin(&hostile, target.endpoints()).await?;
+            let held = attackers.begin(attack, &hostile, target.endpoints()).await?;
             let seen = bystander.work_for(Duration::from_secs(3)).await?;
             println!("{:<44}{seen}  {} MiB", attack.name(), target.peak_memory()? / 1024 / 1024);
             seen.check(attack.name())?;

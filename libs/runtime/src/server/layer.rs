@@ -99,7 +99,7 @@ impl EdgeLayer {
         let own = self.gate.limits(caller);
         let shortage = scarce::shortage(&self.space, caller, own, self.tenant_mib);
         if let Some(rates) = &self.rates {
-            let call = CallKind { is_change: kind.is_change, is_space_short: shortage.is_some() };
+            let call = CallKind { is_change: kind.is_stored, is_space_short: shortage.is_some() };
             rates.check(caller, call, own)?;
         }
         shortage.map_or(Ok(()), |it| it.check(path, kind, caller))

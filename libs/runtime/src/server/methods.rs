@@ -1,4 +1,5 @@
-//! What the contract says of a method: whether it changes something, and whether it takes one message or many.
+//! What the contract says of a method: whether it changes something, and whether it takes one message or many. And which of those that
+//! change nothing for their caller are stored all the same.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -11,6 +12,14 @@ use super::received::Messages;
 
 /// Every change has it, and nothing else has.
 const OF_CHANGES: &str = "request_id";
+/// They have no request id: a session that begins or ends is in the events, and whoever is given audio is in the access log.
+const STORED: [&str; 5] = [
+    "/baton.presence.v1.PresenceService/Connect",
+    "/baton.presence.v1.PresenceService/RenewSession",
+    "/baton.presence.v1.PresenceService/CloseSession",
+    "/baton.recording.v1.RecordingService/DownloadRecording",
+    "/baton.recording.v1.VoicemailService/DownloadMessage",
+];
 const REFLECTION: &str = "/grpc.reflection.";
 
 static METHODS: LazyLock<HashMap<String, MethodKind>> = LazyLock::new(|| {
@@ -23,13 +32,15 @@ static METHODS: LazyLock<HashMap<String, MethodKind>> = LazyLock::new(|| {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MethodKind {
     pub(super) is_change: bool,
+    /// It makes Baton write something: a change does, and so do some others.
+    pub(super) is_stored: bool,
     pub(super) messages: Messages,
 }
 
 /// Of the method at this path; of one that there is not: a read.
 pub(super) fn kind(path: &str) -> MethodKind {
     let messages = if path.starts_with(REFLECTION) { Messages::Many } else { Messages::One };
-    METHODS.get(path).copied().unwrap_or(MethodKind { is_change: false, messages })
+    METHODS.get(path).copied().unwrap_or(MethodKind { is_change: false, is_stored: false, messages })
 }
 
 fn messages(file: &FileDescriptorProto) -> impl Iterator<Item = (String, &DescriptorProto)> {
@@ -47,7 +58,9 @@ fn methods<'a>(
             let request = requests.get(method.input_type());
             let is_change = request.is_some_and(|it| it.field.iter().any(|field| field.name() == OF_CHANGES));
             let messages = if method.client_streaming() { Messages::Many } else { Messages::One };
-            (path(method), MethodKind { is_change, messages })
+            let path = path(method);
+            let is_stored = is_change || STORED.contains(&path.as_str());
+            (path, MethodKind { is_change, is_stored, messages })
         })
     })
 }
@@ -69,8 +82,18 @@ mod tests {
             ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", read, Messages::Many),
             ("/nothing", read, Messages::One),
         ] {
-            assert_eq!(kind(path), MethodKind { is_change, messages }, "{path}");
+            let kind = kind(path);
+            assert_eq!((kind.is_change, kind.messages), (is_change, messages), "{path}");
         }
         assert!(METHODS.values().filter(|kind| kind.is_change).count() > 30);
+    }
+
+    #[test]
+    fn s2_what_is_stored_without_being_a_change_counts_as_one() {
+        for path in STORED {
+            assert!(METHODS.contains_key(path) && kind(path).is_stored && !kind(path).is_change, "{path}");
+        }
+        assert!(METHODS.values().all(|kind| kind.is_stored || !kind.is_change));
+        assert!(!kind("/baton.recording.v1.RecordingService/GetRecording").is_stored);
     }
 }

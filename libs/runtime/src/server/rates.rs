@@ -37,6 +37,7 @@ pub(super) struct Rates {
 /// Of a call that is to be made.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CallKind {
+    /// It makes Baton write something.
     pub(super) is_change: bool,
     /// The disk is nearly full, or the tenant has stored as much as it may.
     pub(super) is_space_short: bool,
