@@ -16,7 +16,7 @@ use baton_runtime::clock::micros;
 use baton_runtime::disk_space::{BytesByTenant, DiskSpace};
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::ServerBuilder;
-use baton_store::{Db, EventBytes, MigrateError, OpenError, StoreError, inbox, outbox, requests};
+use baton_store::{Db, MigrateError, OpenError, StoreError, TenantBytes, inbox, outbox, requests};
 use sqlx::migrate::Migrator;
 use tokio::sync::Mutex;
 
@@ -109,11 +109,11 @@ impl<C> ServiceContext<C> {
             let db = pruned.clone();
             async move { prune(&db, now_us).await }
         });
-        let counted: Arc<Mutex<EventBytes>> = Arc::default();
+        let counted: Arc<Mutex<TenantBytes>> = Arc::default();
         let clock = self.clock.clone();
-        self.count_stored("events", db, move |db| {
-            let (counted, kept_since_us) = (Arc::clone(&counted), clock.now_us() - micros(DAY * OUTBOX_DAYS));
-            async move { counted.lock().await.count(&db, kept_since_us).await }
+        self.count_stored("events and answers", db, move |db| {
+            let (counted, now_us) = (Arc::clone(&counted), clock.now_us());
+            async move { counted.lock().await.count(&db, now_us, now_us - micros(DAY * OUTBOX_DAYS)).await }
         });
     }
 

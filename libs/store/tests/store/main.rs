@@ -4,6 +4,7 @@ mod durable;
 mod inbox;
 mod outbox;
 mod requests;
+mod stored;
 mod support;
 mod upkeep;
 mod writer;

@@ -1,6 +1,6 @@
 //! Events commit with the change, are found until they are published, and are numbered without holes.
 
-use baton_store::{Db, EventBytes, outbox, outbox::OutboxRow};
+use baton_store::{Db, outbox, outbox::OutboxRow};
 
 use crate::support::{database, fresh_id, mark, marks};
 
@@ -137,23 +137,4 @@ async fn events_of_a_crowd_are_found_in_the_order_of_their_numbers_e2() {
     }
     let sequences: Vec<_> = outbox::unpublished(&it.db, 100).await.unwrap().iter().map(|row| row.sequence).collect();
     assert_eq!(sequences, (1..=48).collect::<Vec<_>>());
-}
-
-#[tokio::test]
-async fn s2_the_bytes_of_each_tenants_events_are_counted_as_they_come_and_go_by_the_day() {
-    const DAY_US: i64 = 86_400_000_000;
-    let it = database().await;
-    let sized = |tenant: &str, sequence, day: i64, bytes| OutboxRow {
-        tenant: tenant.into(),
-        payload: vec![0; bytes],
-        time_us: day * DAY_US + 5,
-        ..row("interaction/1", sequence)
-    };
-    append(&it.db, &[sized("acme", 1, 10, 1_000), sized("acme", 2, 11, 2_000), sized("globex", 1, 11, 50)]).await;
-    let mut counted = EventBytes::default();
-    let of = |acme, globex| [("acme".to_owned(), acme), ("globex".to_owned(), globex)].into();
-    assert_eq!(counted.count(&it.db, 0).await.unwrap(), of(3_600, 350));
-    append(&it.db, &[sized("acme", 3, 12, 7)]).await;
-    assert_eq!(counted.count(&it.db, 0).await.unwrap(), of(3_907, 350), "only what is new is added");
-    assert_eq!(counted.count(&it.db, 11 * DAY_US).await.unwrap(), of(2_607, 350), "the first day is gone");
 }
