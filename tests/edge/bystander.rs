@@ -15,8 +15,8 @@ use tonic::Status;
 
 /// No call may take longer.
 const LONGEST: Duration = Duration::from_secs(1);
-/// Between two calls, as people do.
-const PAUSE: Duration = Duration::from_millis(5);
+/// Between two rounds: with it, the agent makes fewer changes than one subject may.
+const PAUSE: Duration = Duration::from_millis(20);
 
 pub(super) struct Bystander {
     tenant: TestTenant,

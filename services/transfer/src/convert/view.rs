@@ -23,7 +23,16 @@ use baton_words::InteractionId;
 
 /// The interaction as `viewer` sees it, who may be nobody in particular: an analyst, who may do nothing and is shown nothing personal.
 pub(crate) fn interaction(live: &Live, viewer: Option<&Actor>) -> wire::Interaction {
-    let mut view = whole(live);
+    let notes = live.notes.iter().map(note).collect();
+    seen_by(viewer, live, wire::Interaction { notes, ..without_notes(live) })
+}
+
+/// The same among others: without notes, of which a call may have 400 kB (S1).
+pub(crate) fn listed(live: &Live, viewer: Option<&Actor>) -> wire::Interaction {
+    seen_by(viewer, live, without_notes(live))
+}
+
+fn seen_by(viewer: Option<&Actor>, live: &Live, mut view: wire::Interaction) -> wire::Interaction {
     match viewer {
         Some(viewer) => add_actions(&mut view, live, viewer),
         None => return data_class::conceal(&view),
@@ -33,9 +42,8 @@ pub(crate) fn interaction(live: &Live, viewer: Option<&Actor>) -> wire::Interact
 
 /// The view that fits into a refusal: without journey, notes, attached data and reasons.
 pub(crate) fn brief(live: &Live, viewer: &Actor) -> wire::Interaction {
-    let mut view = interaction(live, Some(viewer));
+    let mut view = listed(live, Some(viewer));
     view.journey.clear();
-    view.notes.clear();
     view.data.clear();
     view.refused_actions.clear();
     view
@@ -50,7 +58,7 @@ fn add_actions(view: &mut wire::Interaction, live: &Live, viewer: &Actor) {
     view.refused_actions = refused.collect();
 }
 
-fn whole(live: &Live) -> wire::Interaction {
+fn without_notes(live: &Live) -> wire::Interaction {
     let i = &live.state;
     let open = i.transfer.as_ref().and_then(|_| live.last_transfer());
     wire::Interaction {
@@ -66,7 +74,8 @@ fn whole(live: &Live) -> wire::Interaction {
         customer_on_hold: i.held(),
         transfer: live.last_transfer().map(|own| transfer(i.id, &own)),
         journey: i.journey.iter().map(|own| hop(i.id, own)).chain(open.map(|own| open_hop(i.id, &own))).collect(),
-        notes: i.notes.iter().map(note).collect(),
+        notes: Vec::new(),
+        note_count: i.notes.len() as i32,
         data: i.data.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         recording: Some(recording(i)),
         allowed_actions: Vec::new(),

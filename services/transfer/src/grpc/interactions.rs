@@ -105,7 +105,7 @@ impl InteractionService for InteractionApi {
                 break;
             }
             if let Some(interaction) = self.handler.load(place.id).await? {
-                let view = convert::view::interaction(&interaction, viewer.as_ref());
+                let view = convert::view::listed(&interaction, viewer.as_ref());
                 bytes += view.encoded_len();
                 interactions.push(view);
             }

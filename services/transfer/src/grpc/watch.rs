@@ -159,7 +159,7 @@ impl InteractionsWatch {
     }
 
     async fn send(&self, live: Option<&Live>) -> Result<(), Over> {
-        let view = |live: &Live| -> Interaction { convert::view::interaction(live, self.viewer.as_ref()) };
+        let view = |live: &Live| -> Interaction { convert::view::listed(live, self.viewer.as_ref()) };
         let cursor = format!("{:016x}", self.handler.clock.now_us());
         let message = WatchInteractionsResponse { interaction: live.map(view), cursor };
         self.out.send(Ok(message)).await.map_err(|_| Over::ClientGone)

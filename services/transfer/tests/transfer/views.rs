@@ -77,6 +77,9 @@ async fn s2_notes_are_not_written_again_with_each_change_and_outlast_a_restart()
     let notes = world.view(&id).await.notes;
     let first_words = notes.iter().filter_map(|note| note.text.split(' ').next()?.parse::<usize>().ok());
     assert!(first_words.eq(0..100), "{} notes", notes.len());
+    let list = world.supervisor_of(TENANT).list_interactions(ListInteractionsRequest::default()).await.unwrap();
+    let listed = &list.get_ref().interactions[0];
+    assert_eq!((listed.notes.len(), listed.note_count), (0, 100), "a list has no notes");
     let refused = world.interactions(1).add_note(note(&id, "n100", "one more")).await.unwrap_err();
     let refused = baton_api::ApiError::of(&refused);
     assert_eq!((refused.reason, refused.retry_after), (ErrorReason::Limit, None), "{refused:?}");
