@@ -22,7 +22,10 @@ impl Db {
             if !is_too_empty(&mut tx).await? {
                 return tx.rollback().await;
             }
-            on!(tx, conn => sqlx::query("PRAGMA incremental_vacuum(256)").execute(conn).await)?;
+            on!(tx, conn => {
+                let mut give_back = sqlx::QueryBuilder::new("PRAGMA incremental_vacuum(");
+                give_back.push(STEP).push(")").build().execute(conn).await
+            })?;
             tx.commit().await?;
         }
     }

@@ -27,12 +27,13 @@ const ANSWERS: &str = "SELECT tenant, started_us / $1 AS hour,
 /// What was counted so far.
 #[derive(Debug, Default)]
 pub struct TenantBytes {
-    events: Counted,
-    answers: Counted,
+    events: HourlyBytes,
+    answers: HourlyBytes,
 }
 
+/// Of each tenant, by the hour.
 #[derive(Debug, Default)]
-struct Counted {
+struct HourlyBytes {
     /// The place of the last row that is in it.
     until: i64,
     by_hour: BTreeMap<i64, HashMap<String, u64>>,
@@ -61,7 +62,7 @@ impl TenantBytes {
     }
 }
 
-impl Counted {
+impl HourlyBytes {
     /// False: there are no more.
     async fn read_some(&mut self, db: &Db, statement: &'static str) -> Result<bool, StoreError> {
         let mut reader = db.read().await?;
