@@ -39,6 +39,7 @@ mod tests {
     fn s7_a_grant_is_the_beginning_of_what_it_grants() {
         let grants = Grants { numbers: vec!["+322555".to_owned()], destinations: vec!["+32".to_owned()] };
         assert!(grants.has_number("+3225550100") && !grants.has_number("+3225440100"));
+        assert!(!grants.has_number("+1322555010"), "the same digits further on");
         assert!(grants.has_destination("+322") && grants.has_destination("+32"));
         assert!(!grants.has_destination("+3"), "a rule that leads further than the grant");
         assert!(Grants::all().has_number("+1234567") && Grants::all().has_destination("+9"));

@@ -178,6 +178,8 @@ async fn r13_what_is_known_of_a_recording_goes_when_its_call_goes() {
         world.in_state(id, State::Stored).await;
         world.download(id, "").await.unwrap();
     }
+    let left_out = "INSERT INTO exclusions SELECT tenant, recording_id, start_us, start_us + 1, 1 FROM recordings";
+    sqlx::query(left_out).execute(&store).await.unwrap();
     let aged = "UPDATE recordings SET end_us = end_us - $1, expire_us = $2 WHERE recording_id = $3";
     let never_us = i64::MAX;
     for (id, days, expire_us) in [(&old, 401, 0), (&young, 399, 0), (&heard, 401, never_us)] {
@@ -205,7 +207,7 @@ async fn r13_what_is_known_of_a_recording_goes_when_its_call_goes() {
             .await
             .unwrap()
     };
-    for table in ["recordings", "recording_agents", "segments"] {
+    for table in ["recordings", "recording_agents", "segments", "exclusions"] {
         assert_eq!(left(table, "recording_id").await, [young.as_str(), heard.as_str()], "{table}");
     }
     assert_eq!(left("store_sequences", "aggregate").await, ["interaction/0193-b", "interaction/0194-c"]);

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// Interactions that one transaction deletes.
 const BATCH: i64 = 200;
-/// Versions of a policy that are kept although no interaction has them: one that begins just now may have the one before the newest.
+/// Versions of a policy that are kept although they are older than any interaction's: one that begins just now may have the one before the newest.
 const SPARE_VERSIONS: i64 = 100;
 
 /// The next tenant that has interactions, in the order of their names.
@@ -50,7 +50,6 @@ pub(crate) async fn delete(tx: &mut Tx, ids: &[InteractionId]) -> Result<(), Sto
 pub(crate) async fn delete_policies(tx: &mut Tx, tenant: &str) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "DELETE FROM policies WHERE tenant = $1
-             AND version < (SELECT MAX(version) FROM policies WHERE tenant = $1) - $2
              AND version < (SELECT state ->> '$.policy_version' FROM interactions WHERE tenant = $1 ORDER BY id LIMIT 1) - $2")
         .bind(tenant).bind(SPARE_VERSIONS).execute(conn).await)?;
     Ok(())
