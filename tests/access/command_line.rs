@@ -37,6 +37,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_events_that_are_not_shown_are_mentioned,
         access_what_events_are_about_can_be_named,
         access_nobody_connects_by_anothers_name,
+        access_n11_what_a_token_contradicts_is_refused,
+        access_n9_what_would_be_ignored_is_refused,
         access_n4_a_write_that_fails_is_a_failure,
         access_n3_a_stream_goes_on_after_a_restart,
         access_n9_a_typo_is_no_empty_answer,
@@ -221,6 +223,71 @@ async fn access_nobody_connects_by_anothers_name(binary: PathBuf) -> anyhow::Res
         let token = String::from_utf8(minted.stdout)?;
         let connect = ["agent", "connect", "Ben", "--data", &data, "--token", token.trim()];
         ended(&client(&binary, &connect).output()?, USAGE, &["act as Ada, not as Ben"])
+    })
+    .await
+}
+
+async fn access_n11_what_a_token_contradicts_is_refused(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let mint = |role: &str, subject: &str| -> anyhow::Result<String> {
+            let arguments = ["token", "--role", role, "--subject", subject, "--data", &data];
+            Ok(String::from_utf8(client(&binary, &arguments).output()?.stdout)?.trim().to_owned())
+        };
+        let (admin, ada, operator) = (mint("admin", "root")?, mint("agent", ADA)?, mint("operator", "ops")?);
+        let run = |token: &str, arguments: &[&str]| {
+            client(&binary, arguments).args(["--data", &data]).env("BATON_TOKEN", token).output()
+        };
+        // The command would change the token's tenant, and not the one that is named.
+        let create = ["team", "create", "Nights", "--tenant", "acme"];
+        ended(&run(&admin, &create)?, USAGE, &["of the tenant demo", "--tenant names acme", "`baton token"])?;
+        ended(&run(&operator, &["tenant", "list", "--tenant", "demo"])?, USAGE, &["operator", "no tenant"])?;
+        let whose: [(&str, &str, &str); 4] = [
+            (&admin, "supervisor:root", "for admin:root"),
+            (&admin, "admin:eve", "--as says admin:eve"),
+            (&ada, "agent:Ben", "--as says agent:Ben"),
+            (&ada, "agent:01980000-0000-7000-8000-0000000000a2", "in whose name?"),
+        ];
+        for (token, acting, words) in whose {
+            let output = run(token, &["team", "list", "--as", acting])?;
+            ended(&output, USAGE, &[words]).with_context(|| acting.to_owned())?;
+        }
+        // The simulated phones are nobody's, but a token is somebody's.
+        ended(&run(&admin, &["phone", "list", "--as", "agent:Ada"])?, USAGE, &["for admin:root"])?;
+        let teams = run(&admin, &["team", "list"])?;
+        anyhow::ensure!(!String::from_utf8_lossy(&teams.stdout).contains("Nights"), "it was made: {teams:?}");
+        // What agrees goes on, and so does what can't be compared.
+        ended(&run(&admin, &["team", "list", "--tenant", "demo", "--as", "admin:root"])?, 0, &[])?;
+        ended(&run(&ada, &["agent", "inbox", "Ada", "--as", "agent:ada"])?, 0, &[])?;
+        ended(&run(&ada, &["agent", "inbox", "Ada", "--as", &format!("agent:{ADA}")])?, 0, &[])?;
+        ended(&run("x.y.z", &["team", "list", "--tenant", "acme", "--as", "agent:Ada"])?, NOT_ALLOWED, &["not valid"])?;
+        Ok(())
+    })
+    .await
+}
+
+async fn access_n9_what_would_be_ignored_is_refused(binary: PathBuf) -> anyhow::Result<()> {
+    let refused: [(&[&str], &[&str]); 9] = [
+        (&["call", "list", "--data", "d", "--server", "http://x", "--token", "t"], &["--data d", "http://x"]),
+        (&["health", "--data", "d", "--server", "http://x"], &["--data d"]),
+        (&["version", "--data", "d", "--server", "http://x"], &["--data d"]),
+        (&["token", "--data", "d", "--key", "k", "--role", "admin", "--subject", "eve"], &["--key", "--data"]),
+        (&["--tenant", "acme", "call", "list", "--tenant", "demo"], &["--tenant is given twice"]),
+        (&["-o", "json", "call", "list", "-oyaml"], &["--output is given twice"]),
+        (&["events", "list", "--from", "1", "--since", "1h"], &["--from", "--since"]),
+        (&["call", "list", "--request-id", ""], &["--request-id"]),
+        (&["call", "list", "--json", "-o", "wide"], &["--json"]),
+    ];
+    for (arguments, words) in refused {
+        ended_with(&client(&binary, arguments).output()?, USAGE, words).with_context(|| format!("{arguments:?}"))?;
+    }
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let run = |arguments: &[&str]| client(&binary, arguments).args(["--data", &data]).output();
+        // It is done by an operator, who is of no tenant.
+        ended(&run(&["tenant", "list", "--tenant", "acme"])?, USAGE, &["--tenant acme would do nothing"])?;
+        ended(&run(&["tenant", "show", "demo", "--tenant", "demo", "--as", "admin:root"])?, 0, &[])?;
+        ended(&run(&["agent", "list", "--tenant", "demo", "--as", "operator:ops"])?, USAGE, &["would do nothing"])
     })
     .await
 }

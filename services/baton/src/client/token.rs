@@ -33,7 +33,7 @@ pub(crate) struct TokenArgs {
     #[arg(long, default_value = "1h", value_parser = lifetime)]
     ttl: Duration,
     /// The data folder with the key.
-    #[arg(long, value_name = "DIR", default_value = "./baton-data")]
+    #[arg(long, value_name = "DIR", default_value = "./baton-data", conflicts_with = "key")]
     data: PathBuf,
     /// The key file, if it is not that of the data folder.
     #[arg(long, value_name = "FILE")]
