@@ -41,6 +41,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_n9_what_would_be_ignored_is_refused,
         access_n4_a_write_that_fails_is_a_failure,
         access_n3_a_stream_goes_on_after_a_restart,
+        access_n10_a_list_that_is_watched_is_one_value_a_change,
         access_n9_a_typo_is_no_empty_answer,
         access_n10_kinds_of_failure_have_their_exit_codes,
         access_s14_what_comes_from_outside_does_not_steer_the_terminal,
@@ -350,6 +351,38 @@ async fn access_n3_a_stream_goes_on_after_a_restart(binary: PathBuf) -> anyhow::
         let shown = std::fs::read_to_string(&out)?;
         anyhow::ensure!(shown.matches(&first).count() == 1, "something was shown twice: {shown}");
         drop(tail);
+        Ok(())
+    })
+    .await
+}
+
+async fn access_n10_a_list_that_is_watched_is_one_value_a_change(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let files = tempfile::tempdir()?;
+        let watch = |format: &str, out: &Path| -> anyhow::Result<Stopped> {
+            let arguments = ["agent", "targets", "--all", "--watch", "-o", format, "--data", &data];
+            Ok(Stopped(client(&binary, &arguments).stdout(std::fs::File::create(out)?).spawn()?))
+        };
+        let (json, yaml) = (files.path().join("json"), files.path().join("yaml"));
+        let _watches = (watch("json", &json)?, watch("yaml", &yaml)?);
+        let has = |file: &Path, line: &str, count: usize| {
+            let said = std::fs::read_to_string(file).unwrap_or_default();
+            let begins = |it: &&str| it.starts_with(line);
+            if said.lines().filter(begins).count() >= count { Ok(()) } else { Err(said) }
+        };
+        eventually("the list is shown", BOUND, async || has(&json, "[", 1).and(has(&yaml, "---", 1))).await?;
+        let created = client(&binary, &["agent", "create", "Zoe", "--phone", "zoe", "--data", &data]).output()?;
+        anyhow::ensure!(created.status.success(), "{created:?}");
+        eventually("the change is shown", BOUND, async || has(&json, "[", 2).and(has(&yaml, "---", 2))).await?;
+        for line in std::fs::read_to_string(&json)?.lines() {
+            let list: Vec<serde_json::Value> = serde_json::from_str(line).with_context(|| line.to_owned())?;
+            anyhow::ensure!(list.iter().any(|it| it["name"] == "Ada"), "{line}");
+        }
+        let yaml = std::fs::read_to_string(&yaml)?;
+        let documents: Vec<_> = yaml.split("---\n").collect();
+        let is_list = |it: &&str| it.starts_with("- ") && it.contains("\"Ada\"");
+        anyhow::ensure!(documents[0].is_empty() && documents[1..].iter().all(is_list), "{yaml}");
         Ok(())
     })
     .await
