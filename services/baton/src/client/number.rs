@@ -80,7 +80,7 @@ async fn numbers(channel: GrpcChannel) -> anyhow::Result<Vec<Number>> {
 async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let numbers = numbers(session.reader_channel()?).await?;
     let flows = flow::flows(session).await?;
-    session.out.list(NUMBER, &numbers, &[Column::always("number"), Column::always("call flow")], |it| {
+    session.out.list(NUMBER, &numbers, &[Column::id("number"), Column::always("call flow")], |it| {
         let flow = flows.iter().find(|flow| flow.call_flow_id == it.call_flow_id);
         vec![
             it.number.clone(),
@@ -133,5 +133,5 @@ async fn disallow(session: &ClientSession, prefix: String) -> anyhow::Result<()>
 async fn allowed(session: &ClientSession) -> anyhow::Result<()> {
     let mut routing = RoutingServiceClient::new(session.reader_channel()?);
     let rules = all_pages!(routing, list_dial_rules, ListDialRulesRequest {}, rules)?;
-    session.out.list(RULE, &rules, &[Column::always("numbers that begin with")], |it| vec![it.prefix.clone()])
+    session.out.list(RULE, &rules, &[Column::id("numbers that begin with")], |it| vec![it.prefix.clone()])
 }

@@ -165,11 +165,14 @@ impl PhoneArgs {
     }
 }
 
+const PHONES: [Column; 4] =
+    [Column::id("phone"), Column::always("tone"), Column::always("when called"), Column::always("legs")];
+
 async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let mut simulator = SimulatorServiceClient::new(session.simulator_channel()?);
     let request = ListPhonesRequest { page_size: resolve::PAGE_SIZE, page_token: String::new() };
     let phones = simulator.list_phones(request).await.or_refusal()?.phones;
-    session.out.list(PHONE, &phones, &["phone", "tone", "when called", "legs"].map(Column::always), row)
+    session.out.list(PHONE, &phones, &PHONES, row)
 }
 
 fn row(phone: &Phone) -> Vec<String> {

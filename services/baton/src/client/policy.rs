@@ -115,7 +115,7 @@ async fn profiles(session: &ClientSession, name: Option<String>) -> anyhow::Resu
         return session.out.list(
             profile,
             &profiles,
-            &[Column::always("profile"), Column::always("what it is")],
+            &[Column::id("profile"), Column::always("what it is")],
             |it| {
                 let first = it.toml.lines().next().unwrap_or_default();
                 vec![it.name.clone(), first.trim_start_matches(['#', ' ']).to_owned()]

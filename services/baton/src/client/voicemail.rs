@@ -67,7 +67,7 @@ pub(crate) async fn run(session: &ClientSession, command: VoicemailCommand) -> a
 }
 
 const COLUMNS: [Column; 6] = [
-    Column::always("message"),
+    Column::id("message"),
     Column::state("state"),
     Column::always("box"),
     Column::always("length"),
