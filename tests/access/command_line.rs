@@ -11,7 +11,7 @@ use baton_testkit::{BOUND, Embedded, eventually};
 use crate::harness::{Scenario, alone, on_its_own};
 
 /// It failed.
-const FAILED: i32 = 1;
+pub(super) const FAILED: i32 = 1;
 /// What was named is not there.
 pub(super) const NOT_FOUND: i32 = 3;
 /// The token may not.

@@ -34,7 +34,7 @@ pub(crate) enum AgentCommand {
     Create(AgentCreateArgs),
     /// Change an agent; what is not given stays as it is.
     Update(AgentUpdateArgs),
-    /// Delete an agent who is offline and in no call.
+    /// Delete an agent who is offline and in no call. Their voicemail messages stay, and are named if nobody has heard them.
     #[command(visible_alias = "rm")]
     Delete {
         /// Name or id.

@@ -112,15 +112,10 @@ async fn profiles(session: &ClientSession, name: Option<String>) -> anyhow::Resu
     let profiles = client.list_profiles(ListProfilesRequest::default()).await.or_refusal()?.profiles;
     let profile = "baton.transfer.v1.Profile";
     let Some(name) = name else {
-        return session.out.list(
-            profile,
-            &profiles,
-            &[Column::id("profile"), Column::always("what it is")],
-            |it| {
-                let first = it.toml.lines().next().unwrap_or_default();
-                vec![it.name.clone(), first.trim_start_matches(['#', ' ']).to_owned()]
-            },
-        );
+        return session.out.list(profile, &profiles, &[Column::id("profile"), Column::always("what it is")], |it| {
+            let first = it.toml.lines().next().unwrap_or_default();
+            vec![it.name.clone(), first.trim_start_matches(['#', ' ']).to_owned()]
+        });
     };
     let found = profiles.iter().find(|it| it.name == name);
     let missing =
