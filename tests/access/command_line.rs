@@ -28,6 +28,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_up_without_a_usable_data_folder_says_what_to_do,
         access_up_on_a_port_in_use_names_the_address,
         access_up_with_a_typo_in_the_configuration_names_the_key,
+        access_up_with_a_nearly_full_disk_starts_without_the_demo_tenant,
         access_up_twice_on_one_folder_is_refused,
         access_up_refuses_a_variable_that_sets_nothing,
         access_what_up_makes_is_its_owners_alone,
@@ -75,6 +76,30 @@ async fn access_up_with_a_typo_in_the_configuration_names_the_key(binary: PathBu
     ended(&output, USAGE, &["lease_sm", "baton.toml"])?;
     anyhow::ensure!(!data.exists(), "a data folder was made all the same");
     Ok(())
+}
+
+async fn access_up_with_a_nearly_full_disk_starts_without_the_demo_tenant(binary: PathBuf) -> anyhow::Result<()> {
+    const FULL: (&str, &str) = ("BATON_DATA__MIN_FREE_MIB", "1000000000");
+    on_its_own(&binary, &[FULL], async |target: &mut Embedded| {
+        let log = target.log();
+        let warning =
+            log.lines().find(|it| it.contains("the demo tenant (agents Ada")).context("it does not say so")?;
+        let says = |words: &[&str]| words.iter().all(|it| warning.contains(it));
+        anyhow::ensure!(says(&["+3225550100", "disk", "data.min_free_mib", "start again"]), "{warning}");
+        let said = std::fs::read_to_string(target.data().join("up.out"))?;
+        anyhow::ensure!(said.contains("not made, see the warning") && !said.contains("agent connect"), "{said}");
+        // With room on the disk, the next start makes it; a later one without room has it.
+        for free in ["0", FULL.1] {
+            target.kill()?;
+            target.set(FULL.0, free);
+            target.restart().await?;
+            let data = target.data().to_string_lossy().into_owned();
+            let agents = client(&binary, &["agent", "list", "--data", &data]).output()?;
+            anyhow::ensure!(String::from_utf8_lossy(&agents.stdout).contains("Ada"), "{free}: {agents:?}");
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn access_up_twice_on_one_folder_is_refused(binary: PathBuf) -> anyhow::Result<()> {
