@@ -14,6 +14,8 @@ use crate::harness::{Scenario, alone, on_its_own};
 pub(super) const FAILED: i32 = 1;
 /// What was named is not there.
 pub(super) const NOT_FOUND: i32 = 3;
+/// It is not possible now.
+const NOT_NOW: i32 = 4;
 /// The token may not.
 const NOT_ALLOWED: i32 = 5;
 /// Nobody answers.
@@ -45,6 +47,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_n10_a_list_that_is_watched_is_one_value_a_change,
         access_n9_a_typo_is_no_empty_answer,
         access_n10_kinds_of_failure_have_their_exit_codes,
+        access_n10_a_value_that_can_not_be_used_is_the_command_lines_fault,
         access_s14_what_comes_from_outside_does_not_steer_the_terminal,
     ]
 }
@@ -456,6 +459,43 @@ async fn access_n10_kinds_of_failure_have_their_exit_codes(binary: PathBuf) -> a
         ended(&run(&["call", "show"])?, NOT_FOUND, &["no live call"])?;
         ended(&run(&["--as", "analyst:eve", "agent", "create", "Zoe"])?, NOT_ALLOWED, &["Roles that may"])?;
         ended(&run(&["-o", "wide", "agent", "ls"])?, 0, &[])
+    })
+    .await
+}
+
+async fn access_n10_a_value_that_can_not_be_used_is_the_command_lines_fault(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let run =
+            |arguments: &[&str]| client(&binary, arguments).args(["--data", &data]).current_dir(target.data()).output();
+        // Something is kept of what a phone heard, so that a nameless phone has something to be taken for.
+        ended(&run(&["call", "place"])?, 0, &[])?;
+        ended(&run(&["call", "end"])?, 0, &[])?;
+        let steps = ["--step", "disconnect"];
+        for name in ["One", "Other"] {
+            ended(&run(&[&["flow", "set", name], &steps[..]].concat())?, 0, &[])?;
+        }
+        let refused: [(&[&str], i32, &[&str]); 9] = [
+            (&["phone", "heard", ""], USAGE, &["ADDRESS"]),
+            (&["phone", "hangup", ""], USAGE, &["ADDRESS"]),
+            (&["agent", "list", "--as", "supervisor: "], USAGE, &["--as supervisor: ", "can't be seen"]),
+            (&["token", "--role", "admin", "--subject", "\u{200b}"], USAGE, &["--subject", "can't be seen"]),
+            (&["agent", "list", "--token", "a\nb"], USAGE, &["malformed"]),
+            (&["policy", "check", "--profile", "helpdesk", "--overrides", "nope.toml"], USAGE, &["nope.toml"]),
+            (&["call", "place", "--to", "+3225559999"], NOT_NOW, &["+3225559999", "`baton number list`"]),
+            (&["voicemail", "list", "--box", "slaes"], NOT_FOUND, &["\"slaes\"", "no call flow has a box"]),
+            (&["recording", "show", ""], NOT_FOUND, &["recording"]),
+        ];
+        for (arguments, code, words) in refused {
+            ended_with(&run(arguments)?, code, words).with_context(|| format!("{arguments:?}"))?;
+        }
+        anyhow::ensure!(!target.data().join(".wav").exists(), "it saved what another phone heard");
+        ended(&run(&["voicemail", "list", "--box", "sales"])?, 0, &[])?;
+        // What a phone heard goes to standard output as other audio does, and a file that can't be written is a failure.
+        let heard = run(&["phone", "heard", "+32470123456", "--out", "-"])?;
+        anyhow::ensure!(heard.stdout.starts_with(b"RIFF") && heard.status.success(), "{:?}", heard.stderr);
+        ended(&run(&["phone", "heard", "+32470123456", "--out", "/dev/full"])?, FAILED, &["/dev/full"])?;
+        ended(&run(&["phone", "heard", "+32470123456", "--out", "."])?, USAGE, &["name a file"])
     })
     .await
 }

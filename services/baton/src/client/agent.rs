@@ -209,11 +209,10 @@ async fn targets(session: &ClientSession, args: AgentTargetsArgs) -> anyhow::Res
         Some(team) => resolve::team(session, team).await?.team_id,
         None => String::new(),
     };
-    let filter = TargetFilter { search: args.search, team_id, include_unavailable: args.all };
-    let request = ListTargetsRequest { filter: Some(filter), page_size: resolve::PAGE_SIZE, page_token: String::new() };
+    let filter = Some(TargetFilter { search: args.search, team_id, include_unavailable: args.all });
     watch::list(session, &args.watch, async || {
         let mut client = PresenceServiceClient::new(session.reader_channel()?);
-        let targets = client.list_targets(request.clone()).await.or_refusal()?.targets;
+        let targets = resolve::all_pages!(client, list_targets, ListTargetsRequest { filter }, targets)?;
         session.out.listed("baton.presence.v1.PickerTarget", &targets, &TARGETS, target_row)
     })
     .await

@@ -16,6 +16,7 @@ use super::refusal::OrRefusal;
 use super::resolve::all_pages;
 use super::session::ClientSession;
 use super::{flow, word};
+use crate::failure::KnownFailure;
 
 const NUMBER: &str = "baton.routing.v1.Number";
 const RULE: &str = "baton.routing.v1.DialRule";
@@ -68,8 +69,8 @@ pub(crate) async fn run(session: &ClientSession, command: NumberCommand) -> anyh
 pub(super) async fn first(session: &ClientSession) -> anyhow::Result<String> {
     let found =
         numbers(session.lookup_channel()?).await.context("finding the tenant's first number; name one instead")?;
-    let first = found.into_iter().next();
-    Ok(first.context("the tenant has no number; `baton number set` makes one")?.number)
+    let none = || KnownFailure::not_found("the tenant has no number; `baton number set` makes one");
+    Ok(found.into_iter().next().ok_or_else(none)?.number)
 }
 
 async fn numbers(channel: GrpcChannel) -> anyhow::Result<Vec<Number>> {

@@ -15,7 +15,7 @@ use super::output::Column;
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
 use super::{output, word};
-use crate::failure::KnownFailure;
+use crate::failure::{KnownFailure, UsageError};
 
 const POLICY: &str = "baton.transfer.v1.Policy";
 
@@ -48,7 +48,8 @@ pub(crate) struct PolicySetArgs {
 impl PolicySetArgs {
     fn policy(self) -> anyhow::Result<Policy> {
         let overrides_toml = match &self.overrides {
-            Some(file) => std::fs::read_to_string(file).with_context(|| file.display().to_string())?,
+            Some(file) => std::fs::read_to_string(file)
+                .map_err(|error| UsageError::new(format!("--overrides {} can't be read: {error}", file.display())))?,
             None => String::new(),
         };
         Ok(Policy { profile: self.profile, overrides_toml, ..Policy::default() })

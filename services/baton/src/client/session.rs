@@ -248,10 +248,11 @@ impl ClientSession {
                 self.check_role_has_tenant(role)?;
                 let tenant = role.belongs_to_tenant().then(|| self.tenant.clone());
                 let caller = Caller { tenant, subject: subject.to_owned(), role };
-                key.mint(&caller, self.clock.now_us(), TOKEN_TTL)?
+                let unusable = |error| UsageError::new(format!("--as {role}:{subject}: {error}"));
+                key.mint(&caller, self.clock.now_us(), TOKEN_TTL).map_err(unusable)?
             }
         };
-        Ok(self.channel.with_token(&token)?)
+        Ok(self.channel.with_token(&token).map_err(|error| UsageError::new(error.to_string()))?)
     }
 
     /// A tenant that would not be in the token is a misunderstanding: what is seen or changed is not only that tenant's.

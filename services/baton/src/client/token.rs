@@ -50,7 +50,8 @@ pub(crate) fn run(args: &TokenArgs) -> anyhow::Result<()> {
             format!("there is no key at {}; name the data folder of a `baton up` with --data", file.display());
         UsageError::new(message)
     })?;
-    let token = key.mint(&caller, Clock::real().now_us(), args.ttl)?;
+    let unusable = |error| UsageError::new(format!("--subject {:?}: {error}", args.subject));
+    let token = key.mint(&caller, Clock::real().now_us(), args.ttl).map_err(unusable)?;
     Output::new(&args.output).value(&json!({ "token": token, "ttl_s": args.ttl.as_secs() }), &token)
 }
 

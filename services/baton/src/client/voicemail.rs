@@ -15,7 +15,7 @@ use super::event_text::Names;
 use super::output::Column;
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
-use super::{resolve, watch, word};
+use super::{flow, resolve, watch, word};
 use crate::failure::KnownFailure;
 
 const MESSAGE: &str = "baton.recording.v1.VoicemailMessage";
@@ -95,13 +95,18 @@ async fn list(
     .await
 }
 
-/// An agent's box is named by their id; any other name is a call flow's box.
+/// An agent's box is named by their id; any other name is a call flow's box. A box that no call flow has, and in which nothing is, is a
+/// typo.
 async fn box_of(session: &ClientSession, name: &str) -> anyhow::Result<String> {
-    match resolve::agent(session, name).await {
-        Ok(agent) => Ok(agent.agent_id),
-        Err(error) if error.is::<KnownFailure>() => Ok(name.to_owned()),
-        Err(error) => Err(error),
+    let no_agent = match resolve::agent(session, name).await {
+        Ok(agent) => return Ok(agent.agent_id),
+        Err(error) if error.is::<KnownFailure>() => error,
+        Err(error) => return Err(error),
+    };
+    if flow::has_box(session, name).await == Some(false) && messages(session, name, false).await?.is_empty() {
+        return Err(no_agent.context(format!("no call flow has a box {name:?}, and nothing is in one")));
     }
+    Ok(name.to_owned())
 }
 
 fn row(message: &VoicemailMessage, names: &Names) -> Vec<String> {
