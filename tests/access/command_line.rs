@@ -42,6 +42,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_nobody_connects_by_anothers_name,
         access_n11_what_a_token_contradicts_is_refused,
         access_n9_what_would_be_ignored_is_refused,
+        access_n10_a_data_folder_that_nobody_serves_is_not_the_default_address,
         access_n4_a_write_that_fails_is_a_failure,
         access_n3_a_stream_goes_on_after_a_restart,
         access_n10_a_list_that_is_watched_is_one_value_a_change,
@@ -293,6 +294,13 @@ async fn access_n11_what_a_token_contradicts_is_refused(binary: PathBuf) -> anyh
         Ok(())
     })
     .await
+}
+
+async fn access_n10_a_data_folder_that_nobody_serves_is_not_the_default_address(binary: PathBuf) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().to_string_lossy();
+    let list = client(&binary, &["call", "list", "--data", &data, "--token", "t"]).output()?;
+    ended(&list, NO_ANSWER, &["no `baton up` runs in", &data, "--server"])
 }
 
 async fn access_n9_what_would_be_ignored_is_refused(binary: PathBuf) -> anyhow::Result<()> {

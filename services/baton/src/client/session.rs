@@ -23,9 +23,10 @@ use uuid::Uuid;
 
 use super::claims::{BearerClaims, StatedIn};
 use super::context::choice::{ServerArgs, non_empty};
+use super::context::file::ClientContext;
 use super::event_text::Names;
 use super::output::{Output, OutputArgs};
-use crate::failure::UsageError;
+use crate::failure::{FailureKind, KnownFailure, UsageError};
 use crate::folder;
 
 /// The tenant that `baton up` makes.
@@ -137,6 +138,7 @@ impl ClientSession {
             given => (given, StatedIn::CommandLine),
         };
         let credentials = credentials(token, source, context.data())?;
+        check_somebody_is_there(&context)?;
         if let Credentials::Token(_, Some(claims)) = &credentials {
             check(claims, args.tenant.as_ref(), context.tenant.as_ref(), args.acting.as_ref())?;
         }
@@ -266,6 +268,19 @@ impl ClientSession {
     }
 }
 
+/// Whoever names a data folder does not mean whichever Baton listens at the default address.
+fn check_somebody_is_there(context: &ClientContext) -> Result<(), KnownFailure> {
+    match &context.data {
+        Some(data) if context.known_server().is_none() => {
+            let data = data.display();
+            let text =
+                format!("no `baton up` runs in {data}\n  Start it there, or say with --server where it listens.");
+            Err(KnownFailure { kind: FailureKind::NoAnswer, text })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The token's claims must agree with what is said; a tenant that is named goes over that of the context.
 fn check(
     claims: &BearerClaims,
@@ -331,7 +346,11 @@ mod tests {
     fn session(folder: &Path, acting: Option<&str>) -> ClientSession {
         SigningKey::load_or_create(&folder::key_file(folder)).unwrap();
         let args = SessionArgs {
-            server: ServerArgs { data: Some(folder.to_owned()), ..ServerArgs::default() },
+            server: ServerArgs {
+                data: Some(folder.to_owned()),
+                server: Some("http://127.0.0.1:9".to_owned()),
+                ..ServerArgs::default()
+            },
             token: None,
             tenant: None,
             acting: acting.map(|it| it.parse().unwrap()),
