@@ -478,6 +478,11 @@ async fn access_n10_a_value_that_can_not_be_used_is_the_command_lines_fault(bina
             |arguments: &[&str]| client(&binary, arguments).args(["--data", &data]).current_dir(target.data()).output();
         // Something is kept of what a phone heard, so that a nameless phone has something to be taken for.
         ended(&run(&["call", "place"])?, 0, &[])?;
+        for change in ["complete", "cancel"] {
+            ended(&run(&["transfer", change])?, NOT_NOW, &["no transfer in this call", "`baton transfer start`"])?;
+        }
+        ended(&run(&["call", "data", "a=1", "a=2"])?, USAGE, &["\"a\" is to be set twice"])?;
+        ended(&run(&["team", "update", "Sales", "--add", "ben", "--remove", "Ben"])?, USAGE, &["ben", "which?"])?;
         ended(&run(&["call", "end"])?, 0, &[])?;
         let steps = ["--step", "disconnect"];
         for name in ["One", "Other"] {
