@@ -1,5 +1,6 @@
 //! Failures and omissions of `baton`: their messages help a person, and their exit codes help a script.
 
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -484,6 +485,14 @@ async fn access_n10_a_value_that_can_not_be_used_is_the_command_lines_fault(bina
         ended(&run(&["call", "data", "a=1", "a=2"])?, USAGE, &["\"a\" is to be set twice"])?;
         ended(&run(&["team", "update", "Sales", "--add", "ben", "--remove", "Ben"])?, USAGE, &["ben", "which?"])?;
         ended(&run(&["call", "end"])?, 0, &[])?;
+        ended(&run(&["agent", "state", "Ben", "away"])?, 0, &["Ben is not at work", "`baton agent connect`"])?;
+        let twice =
+            client(&binary, &["agent", "connect", "Ben", "ben", "--data", &data]).stdout(Stdio::piped()).spawn()?;
+        let mut twice = Stopped(twice);
+        let mut said = BufReader::new(twice.0.stdout.take().context("no output")?).lines();
+        let both = [said.next().context("no line")??, said.next().context("no line")??];
+        anyhow::ensure!(both[0] != both[1], "they are connected twice: {both:?}");
+        drop(twice);
         let steps = ["--step", "disconnect"];
         for name in ["One", "Other"] {
             ended(&run(&[&["flow", "set", name], &steps[..]].concat())?, 0, &[])?;

@@ -19,7 +19,7 @@ use self::directory::{AgentCreateArgs, AgentUpdateArgs};
 use super::output::Column;
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
-use super::{json, resolve, watch, word};
+use super::{json, output, resolve, watch, word};
 
 const AGENT: &str = "baton.presence.v1.Agent";
 const PRESENCE: &str = "baton.presence.v1.Presence";
@@ -201,7 +201,14 @@ async fn set_state(session: &ClientSession, name: &str, state: AgentState, away_
     };
     let mut client = PresenceServiceClient::new(session.channel_for_agent(&agent.agent_id)?);
     let presence = client.set_state(request).await.or_refusal()?.presence.context("the answer is empty")?;
-    session.out.one(PRESENCE, &presence, |it| format!("{} is {}.", agent.name, presence_text(it)))
+    session.out.one(PRESENCE, &presence, |it| format!("{} is {}.", agent.name, presence_text(it)))?;
+    if presence.state() == AgentState::Offline {
+        let name = &agent.name;
+        output::diagnostic(&format!(
+            "{name} is not at work: this counts when they come, unless they choose a state then (`baton agent connect` does)."
+        ));
+    }
+    Ok(())
 }
 
 async fn targets(session: &ClientSession, args: AgentTargetsArgs) -> anyhow::Result<()> {
