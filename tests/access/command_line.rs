@@ -1,5 +1,6 @@
 //! Failures and omissions of `baton`: their messages help a person, and their exit codes help a script.
 
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -11,9 +12,11 @@ use baton_testkit::{BOUND, Embedded, eventually};
 use crate::harness::{Scenario, alone, on_its_own};
 
 /// It failed.
-const FAILED: i32 = 1;
+pub(super) const FAILED: i32 = 1;
 /// What was named is not there.
 pub(super) const NOT_FOUND: i32 = 3;
+/// It is not possible now.
+const NOT_NOW: i32 = 4;
 /// The token may not.
 const NOT_ALLOWED: i32 = 5;
 /// Nobody answers.
@@ -28,6 +31,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_up_without_a_usable_data_folder_says_what_to_do,
         access_up_on_a_port_in_use_names_the_address,
         access_up_with_a_typo_in_the_configuration_names_the_key,
+        access_up_with_a_nearly_full_disk_starts_without_the_demo_tenant,
         access_up_twice_on_one_folder_is_refused,
         access_up_refuses_a_variable_that_sets_nothing,
         access_what_up_makes_is_its_owners_alone,
@@ -37,10 +41,15 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_events_that_are_not_shown_are_mentioned,
         access_what_events_are_about_can_be_named,
         access_nobody_connects_by_anothers_name,
+        access_n11_what_a_token_contradicts_is_refused,
+        access_n9_what_would_be_ignored_is_refused,
+        access_n10_a_data_folder_that_nobody_serves_is_not_the_default_address,
         access_n4_a_write_that_fails_is_a_failure,
         access_n3_a_stream_goes_on_after_a_restart,
+        access_n10_a_list_that_is_watched_is_one_value_a_change,
         access_n9_a_typo_is_no_empty_answer,
         access_n10_kinds_of_failure_have_their_exit_codes,
+        access_n10_a_value_that_can_not_be_used_is_the_command_lines_fault,
         access_s14_what_comes_from_outside_does_not_steer_the_terminal,
     ]
 }
@@ -72,6 +81,30 @@ async fn access_up_with_a_typo_in_the_configuration_names_the_key(binary: PathBu
     ended(&output, USAGE, &["lease_sm", "baton.toml"])?;
     anyhow::ensure!(!data.exists(), "a data folder was made all the same");
     Ok(())
+}
+
+async fn access_up_with_a_nearly_full_disk_starts_without_the_demo_tenant(binary: PathBuf) -> anyhow::Result<()> {
+    const FULL: (&str, &str) = ("BATON_DATA__MIN_FREE_MIB", "1000000000");
+    on_its_own(&binary, &[FULL], async |target: &mut Embedded| {
+        let log = target.log();
+        let warning =
+            log.lines().find(|it| it.contains("the demo tenant (agents Ada")).context("it does not say so")?;
+        let says = |words: &[&str]| words.iter().all(|it| warning.contains(it));
+        anyhow::ensure!(says(&["+3225550100", "disk", "data.min_free_mib", "start again"]), "{warning}");
+        let said = std::fs::read_to_string(target.data().join("up.out"))?;
+        anyhow::ensure!(said.contains("not made, see the warning") && !said.contains("agent connect"), "{said}");
+        // With room on the disk, the next start makes it; a later one without room has it.
+        for free in ["0", FULL.1] {
+            target.kill()?;
+            target.set(FULL.0, free);
+            target.restart().await?;
+            let data = target.data().to_string_lossy().into_owned();
+            let agents = client(&binary, &["agent", "list", "--data", &data]).output()?;
+            anyhow::ensure!(String::from_utf8_lossy(&agents.stdout).contains("Ada"), "{free}: {agents:?}");
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn access_up_twice_on_one_folder_is_refused(binary: PathBuf) -> anyhow::Result<()> {
@@ -225,6 +258,78 @@ async fn access_nobody_connects_by_anothers_name(binary: PathBuf) -> anyhow::Res
     .await
 }
 
+async fn access_n11_what_a_token_contradicts_is_refused(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let mint = |role: &str, subject: &str| -> anyhow::Result<String> {
+            let arguments = ["token", "--role", role, "--subject", subject, "--data", &data];
+            Ok(String::from_utf8(client(&binary, &arguments).output()?.stdout)?.trim().to_owned())
+        };
+        let (admin, ada, operator) = (mint("admin", "root")?, mint("agent", ADA)?, mint("operator", "ops")?);
+        let run = |token: &str, arguments: &[&str]| {
+            client(&binary, arguments).args(["--data", &data]).env("BATON_TOKEN", token).output()
+        };
+        // The command would change the token's tenant, and not the one that is named.
+        let create = ["team", "create", "Nights", "--tenant", "acme"];
+        ended(&run(&admin, &create)?, USAGE, &["of the tenant demo", "--tenant names acme", "`baton token"])?;
+        ended(&run(&operator, &["tenant", "list", "--tenant", "demo"])?, USAGE, &["operator", "no tenant"])?;
+        let whose: [(&str, &str, &str); 4] = [
+            (&admin, "supervisor:root", "for admin:root"),
+            (&admin, "admin:eve", "--as says admin:eve"),
+            (&ada, "agent:Ben", "--as says agent:Ben"),
+            (&ada, "agent:01980000-0000-7000-8000-0000000000a2", "in whose name?"),
+        ];
+        for (token, acting, words) in whose {
+            let output = run(token, &["team", "list", "--as", acting])?;
+            ended(&output, USAGE, &[words]).with_context(|| acting.to_owned())?;
+        }
+        // The simulated phones are nobody's, but a token is somebody's.
+        ended(&run(&admin, &["phone", "list", "--as", "agent:Ada"])?, USAGE, &["for admin:root"])?;
+        let teams = run(&admin, &["team", "list"])?;
+        anyhow::ensure!(!String::from_utf8_lossy(&teams.stdout).contains("Nights"), "it was made: {teams:?}");
+        // What agrees goes on, and so does what can't be compared.
+        ended(&run(&admin, &["team", "list", "--tenant", "demo", "--as", "admin:root"])?, 0, &[])?;
+        ended(&run(&ada, &["agent", "inbox", "Ada", "--as", "agent:ada"])?, 0, &[])?;
+        ended(&run(&ada, &["agent", "inbox", "Ada", "--as", &format!("agent:{ADA}")])?, 0, &[])?;
+        ended(&run("x.y.z", &["team", "list", "--tenant", "acme", "--as", "agent:Ada"])?, NOT_ALLOWED, &["not valid"])?;
+        Ok(())
+    })
+    .await
+}
+
+async fn access_n10_a_data_folder_that_nobody_serves_is_not_the_default_address(binary: PathBuf) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().to_string_lossy();
+    let list = client(&binary, &["call", "list", "--data", &data, "--token", "t"]).output()?;
+    ended(&list, NO_ANSWER, &["no `baton up` runs in", &data, "--server"])
+}
+
+async fn access_n9_what_would_be_ignored_is_refused(binary: PathBuf) -> anyhow::Result<()> {
+    let refused: [(&[&str], &[&str]); 9] = [
+        (&["call", "list", "--data", "d", "--server", "http://x", "--token", "t"], &["--data d", "http://x"]),
+        (&["health", "--data", "d", "--server", "http://x"], &["--data d"]),
+        (&["version", "--data", "d", "--server", "http://x"], &["--data d"]),
+        (&["token", "--data", "d", "--key", "k", "--role", "admin", "--subject", "eve"], &["--key", "--data"]),
+        (&["--tenant", "acme", "call", "list", "--tenant", "demo"], &["--tenant is given twice"]),
+        (&["-o", "json", "call", "list", "-oyaml"], &["--output is given twice"]),
+        (&["events", "list", "--from", "1", "--since", "1h"], &["--from", "--since"]),
+        (&["call", "list", "--request-id", ""], &["--request-id"]),
+        (&["call", "list", "--json", "-o", "wide"], &["--json"]),
+    ];
+    for (arguments, words) in refused {
+        ended_with(&client(&binary, arguments).output()?, USAGE, words).with_context(|| format!("{arguments:?}"))?;
+    }
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let run = |arguments: &[&str]| client(&binary, arguments).args(["--data", &data]).output();
+        // It is done by an operator, who is of no tenant.
+        ended(&run(&["tenant", "list", "--tenant", "acme"])?, USAGE, &["--tenant acme would do nothing"])?;
+        ended(&run(&["tenant", "show", "demo", "--tenant", "demo", "--as", "admin:root"])?, 0, &[])?;
+        ended(&run(&["agent", "list", "--tenant", "demo", "--as", "operator:ops"])?, USAGE, &["would do nothing"])
+    })
+    .await
+}
+
 async fn access_n4_a_write_that_fails_is_a_failure(binary: PathBuf) -> anyhow::Result<()> {
     on_its_own(&binary, &[], async |target: &mut Embedded| {
         let data = target.data().to_string_lossy().into_owned();
@@ -288,6 +393,38 @@ async fn access_n3_a_stream_goes_on_after_a_restart(binary: PathBuf) -> anyhow::
     .await
 }
 
+async fn access_n10_a_list_that_is_watched_is_one_value_a_change(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let files = tempfile::tempdir()?;
+        let watch = |format: &str, out: &Path| -> anyhow::Result<Stopped> {
+            let arguments = ["agent", "targets", "--all", "--watch", "-o", format, "--data", &data];
+            Ok(Stopped(client(&binary, &arguments).stdout(std::fs::File::create(out)?).spawn()?))
+        };
+        let (json, yaml) = (files.path().join("json"), files.path().join("yaml"));
+        let _watches = (watch("json", &json)?, watch("yaml", &yaml)?);
+        let has = |file: &Path, line: &str, count: usize| {
+            let said = std::fs::read_to_string(file).unwrap_or_default();
+            let begins = |it: &&str| it.starts_with(line);
+            if said.lines().filter(begins).count() >= count { Ok(()) } else { Err(said) }
+        };
+        eventually("the list is shown", BOUND, async || has(&json, "[", 1).and(has(&yaml, "---", 1))).await?;
+        let created = client(&binary, &["agent", "create", "Zoe", "--phone", "zoe", "--data", &data]).output()?;
+        anyhow::ensure!(created.status.success(), "{created:?}");
+        eventually("the change is shown", BOUND, async || has(&json, "[", 2).and(has(&yaml, "---", 2))).await?;
+        for line in std::fs::read_to_string(&json)?.lines() {
+            let list: Vec<serde_json::Value> = serde_json::from_str(line).with_context(|| line.to_owned())?;
+            anyhow::ensure!(list.iter().any(|it| it["name"] == "Ada"), "{line}");
+        }
+        let yaml = std::fs::read_to_string(&yaml)?;
+        let documents: Vec<_> = yaml.split("---\n").collect();
+        let is_list = |it: &&str| it.starts_with("- ") && it.contains("\"Ada\"");
+        anyhow::ensure!(documents[0].is_empty() && documents[1..].iter().all(is_list), "{yaml}");
+        Ok(())
+    })
+    .await
+}
+
 /// A command that does not end by itself.
 struct Stopped(std::process::Child);
 
@@ -331,6 +468,56 @@ async fn access_n10_kinds_of_failure_have_their_exit_codes(binary: PathBuf) -> a
         ended(&run(&["call", "show"])?, NOT_FOUND, &["no live call"])?;
         ended(&run(&["--as", "analyst:eve", "agent", "create", "Zoe"])?, NOT_ALLOWED, &["Roles that may"])?;
         ended(&run(&["-o", "wide", "agent", "ls"])?, 0, &[])
+    })
+    .await
+}
+
+async fn access_n10_a_value_that_can_not_be_used_is_the_command_lines_fault(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let run =
+            |arguments: &[&str]| client(&binary, arguments).args(["--data", &data]).current_dir(target.data()).output();
+        // Something is kept of what a phone heard, so that a nameless phone has something to be taken for.
+        ended(&run(&["call", "place"])?, 0, &[])?;
+        for change in ["complete", "cancel"] {
+            ended(&run(&["transfer", change])?, NOT_NOW, &["no transfer in this call", "`baton transfer start`"])?;
+        }
+        ended(&run(&["call", "data", "a=1", "a=2"])?, USAGE, &["\"a\" is to be set twice"])?;
+        ended(&run(&["team", "update", "Sales", "--add", "ben", "--remove", "Ben"])?, USAGE, &["ben", "which?"])?;
+        ended(&run(&["call", "end"])?, 0, &[])?;
+        ended(&run(&["agent", "state", "Ben", "away"])?, 0, &["Ben is not at work", "`baton agent connect`"])?;
+        let twice =
+            client(&binary, &["agent", "connect", "Ben", "ben", "--data", &data]).stdout(Stdio::piped()).spawn()?;
+        let mut twice = Stopped(twice);
+        let mut said = BufReader::new(twice.0.stdout.take().context("no output")?).lines();
+        let both = [said.next().context("no line")??, said.next().context("no line")??];
+        anyhow::ensure!(both[0] != both[1], "they are connected twice: {both:?}");
+        drop(twice);
+        let steps = ["--step", "disconnect"];
+        for name in ["One", "Other"] {
+            ended(&run(&[&["flow", "set", name], &steps[..]].concat())?, 0, &[])?;
+        }
+        let refused: [(&[&str], i32, &[&str]); 9] = [
+            (&["phone", "heard", ""], USAGE, &["ADDRESS"]),
+            (&["phone", "hangup", ""], USAGE, &["ADDRESS"]),
+            (&["agent", "list", "--as", "supervisor: "], USAGE, &["--as supervisor: ", "can't be seen"]),
+            (&["token", "--role", "admin", "--subject", "\u{200b}"], USAGE, &["--subject", "can't be seen"]),
+            (&["agent", "list", "--token", "a\nb"], USAGE, &["malformed"]),
+            (&["policy", "check", "--profile", "helpdesk", "--overrides", "nope.toml"], USAGE, &["nope.toml"]),
+            (&["call", "place", "--to", "+3225559999"], NOT_NOW, &["+3225559999", "`baton number list`"]),
+            (&["voicemail", "list", "--box", "slaes"], NOT_FOUND, &["\"slaes\"", "no call flow has a box"]),
+            (&["recording", "show", ""], NOT_FOUND, &["recording"]),
+        ];
+        for (arguments, code, words) in refused {
+            ended_with(&run(arguments)?, code, words).with_context(|| format!("{arguments:?}"))?;
+        }
+        anyhow::ensure!(!target.data().join(".wav").exists(), "it saved what another phone heard");
+        ended(&run(&["voicemail", "list", "--box", "sales"])?, 0, &[])?;
+        // What a phone heard goes to standard output as other audio does, and a file that can't be written is a failure.
+        let heard = run(&["phone", "heard", "+32470123456", "--out", "-"])?;
+        anyhow::ensure!(heard.stdout.starts_with(b"RIFF") && heard.status.success(), "{:?}", heard.stderr);
+        ended(&run(&["phone", "heard", "+32470123456", "--out", "/dev/full"])?, FAILED, &["/dev/full"])?;
+        ended(&run(&["phone", "heard", "+32470123456", "--out", "."])?, USAGE, &["name a file"])
     })
     .await
 }

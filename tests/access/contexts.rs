@@ -74,6 +74,11 @@ async fn access_n10_a_context_says_what_no_option_and_no_variable_says(binary: P
         let add = ["context", "add", "there", "--server", &server, "--tenant", "demo", "--token-file", "token"];
         says(&user.run(&add)?, &["there is kept"])?;
         says(&user.run(&["--context", "there", "call", "list"])?, &["(none)"])?;
+        let other = user.run(&["--context", "there", "team", "create", "X", "--tenant", "acme"])?;
+        ended(&other, USAGE, &["the context's token is of the tenant demo", "--tenant names acme"])?;
+        says(&user.run(&["context", "add", "mixed", "--server", &server, "--tenant", "acme"])?, &["kept"])?;
+        let mixed = user.command(&["--context", "mixed", "agent", "list"]).env("BATON_TOKEN", token.trim()).output()?;
+        ended(&mixed, USAGE, &["the context's tenant is acme", "--context"])?;
         let kept = std::fs::read_to_string(user.file())?;
         anyhow::ensure!(!kept.contains(token.trim()), "the token is in the file");
         anyhow::ensure!(kept.contains(&*user.home.path().join("token").to_string_lossy()), "from anywhere: {kept}");

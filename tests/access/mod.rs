@@ -10,6 +10,7 @@ mod old_client;
 mod roles;
 mod terminal;
 mod tokens;
+mod voicemail;
 mod wrong_state;
 
 use crate::harness::Scenario;
@@ -25,6 +26,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         wrong_state::scenarios(),
         command_line::scenarios(),
         contexts::scenarios(),
+        voicemail::scenarios(),
         terminal::scenarios(),
     ]
     .concat()

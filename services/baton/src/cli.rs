@@ -91,6 +91,23 @@ pub(crate) fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
     Ok(crate::stdout::try_print_line(String::from_utf8(script)?.trim_end())?)
 }
 
+/// An option for all that is given twice: the parser takes the last one where they stand before and after a command, and the
+/// other one would be ignored. What follows `--` is no option.
+pub(crate) fn given_twice(args: &[OsString]) -> Option<&'static str> {
+    let texts = args.iter().map_while(|it| Some(it.to_str().unwrap_or_default()).filter(|it| *it != "--"));
+    let names: Vec<_> = texts.filter_map(for_all).collect();
+    let twice = |(at, name): (usize, &&'static str)| names[..at].contains(name).then_some(*name);
+    names.iter().enumerate().find_map(twice)
+}
+
+/// The option for all that this argument is, by its long name.
+fn for_all(text: &str) -> Option<&'static str> {
+    let name = text.split_once('=').map_or(text, |(name, _)| name);
+    let is_output = text.starts_with("-o") && !text.starts_with("--");
+    let name = if is_output { "--output" } else { name };
+    FOR_ALL.iter().map(|(option, _)| *option).find(|option| *option == name)
+}
+
 /// The command line with the command before the options that are for all of them: `baton --json call list` is `baton call --json
 /// list`.
 pub(crate) fn commands_first(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
@@ -139,6 +156,16 @@ mod tests {
         assert_eq!(moved("baton call list --json"), "baton call list --json");
         assert_eq!(moved("baton --help"), "baton --help");
         assert!(Cli::try_parse_from(commands_first(["baton", "--json", "call", "list"].map(OsString::from))).is_ok());
+    }
+
+    #[test]
+    fn n9_an_option_for_all_is_given_once() {
+        let twice = |line: &str| given_twice(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(twice("baton --tenant acme call list --tenant=demo"), Some("--tenant"));
+        assert_eq!(twice("baton -ojson call -o yaml list"), Some("--output"));
+        assert_eq!(twice("baton call list --output json -o yaml"), Some("--output"));
+        assert_eq!(twice("baton --tenant acme call note -- --tenant"), None);
+        assert_eq!(twice("baton --tenant acme --as agent:Ada call list"), None);
     }
 
     #[test]

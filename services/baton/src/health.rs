@@ -24,7 +24,7 @@ pub(crate) struct HealthArgs {
 
 /// Fails unless Baton is ready: exit code 1.
 pub(crate) async fn run(args: HealthArgs) -> anyhow::Result<()> {
-    let chosen = args.server.choose()?;
+    let chosen = args.server.choose_address()?;
     let server = chosen.known_server().ok_or_else(|| {
         UsageError::new(format!("no `baton up` runs in {}: name a server with --server", chosen.data().display()))
     })?;

@@ -20,11 +20,17 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::cli::{Cli, CliCommand};
+use crate::failure::UsageError;
 
 fn main() -> ExitCode {
-    match Cli::try_parse_from(cli::commands_first(std::env::args_os())) {
-        Ok(cli) => failure::exit(execute(cli.command)),
-        Err(error) => failure::report_command_line(&error),
+    let line: Vec<_> = std::env::args_os().collect();
+    let twice = cli::given_twice(&line);
+    match (Cli::try_parse_from(cli::commands_first(line)), twice) {
+        (Ok(_), Some(option)) => {
+            failure::exit(Err(UsageError::new(format!("{option} is given twice: which one is meant?")).into()))
+        }
+        (Ok(cli), None) => failure::exit(execute(cli.command)),
+        (Err(error), _) => failure::report_command_line(&error),
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct VersionArgs {
 
 pub(crate) async fn run(args: VersionArgs) -> anyhow::Result<()> {
     let out = Output::new(&args.output);
-    let chosen = args.server.choose()?;
+    let chosen = args.server.choose_address()?;
     let address = chosen.server();
     let Some(server) = version_of(&address).await? else {
         if chosen.known_server().is_some() {

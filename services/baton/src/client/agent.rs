@@ -19,7 +19,7 @@ use self::directory::{AgentCreateArgs, AgentUpdateArgs};
 use super::output::Column;
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
-use super::{json, resolve, watch, word};
+use super::{json, output, resolve, watch, word};
 
 const AGENT: &str = "baton.presence.v1.Agent";
 const PRESENCE: &str = "baton.presence.v1.Presence";
@@ -34,7 +34,7 @@ pub(crate) enum AgentCommand {
     Create(AgentCreateArgs),
     /// Change an agent; what is not given stays as it is.
     Update(AgentUpdateArgs),
-    /// Delete an agent who is offline and in no call.
+    /// Delete an agent who is offline and in no call. Their voicemail messages stay, and are named if nobody has heard them.
     #[command(visible_alias = "rm")]
     Delete {
         /// Name or id.
@@ -201,7 +201,14 @@ async fn set_state(session: &ClientSession, name: &str, state: AgentState, away_
     };
     let mut client = PresenceServiceClient::new(session.channel_for_agent(&agent.agent_id)?);
     let presence = client.set_state(request).await.or_refusal()?.presence.context("the answer is empty")?;
-    session.out.one(PRESENCE, &presence, |it| format!("{} is {}.", agent.name, presence_text(it)))
+    session.out.one(PRESENCE, &presence, |it| format!("{} is {}.", agent.name, presence_text(it)))?;
+    if presence.state() == AgentState::Offline {
+        let name = &agent.name;
+        output::diagnostic(&format!(
+            "{name} is not at work: this counts when they come, unless they choose a state then (`baton agent connect` does)."
+        ));
+    }
+    Ok(())
 }
 
 async fn targets(session: &ClientSession, args: AgentTargetsArgs) -> anyhow::Result<()> {
@@ -209,11 +216,10 @@ async fn targets(session: &ClientSession, args: AgentTargetsArgs) -> anyhow::Res
         Some(team) => resolve::team(session, team).await?.team_id,
         None => String::new(),
     };
-    let filter = TargetFilter { search: args.search, team_id, include_unavailable: args.all };
-    let request = ListTargetsRequest { filter: Some(filter), page_size: resolve::PAGE_SIZE, page_token: String::new() };
+    let filter = Some(TargetFilter { search: args.search, team_id, include_unavailable: args.all });
     watch::list(session, &args.watch, async || {
         let mut client = PresenceServiceClient::new(session.reader_channel()?);
-        let targets = client.list_targets(request.clone()).await.or_refusal()?.targets;
+        let targets = resolve::all_pages!(client, list_targets, ListTargetsRequest { filter }, targets)?;
         session.out.listed("baton.presence.v1.PickerTarget", &targets, &TARGETS, target_row)
     })
     .await

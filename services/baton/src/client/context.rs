@@ -117,7 +117,7 @@ fn add(out: Output, mut file: ContextFile, args: ContextAddArgs) -> anyhow::Resu
 
 const COLUMNS: [Column; 6] = [
     Column::always(""),
-    Column::always("name"),
+    Column::id("name"),
     Column::always("server"),
     Column::always("tenant"),
     Column::if_room("token file"),

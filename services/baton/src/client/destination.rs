@@ -102,6 +102,8 @@ impl Destination {
         }
         written(self.is_stdout, self.out.flush().await, &name)?;
         if let Some(draft) = self.draft {
+            // Some disks say only now that they are full.
+            written(false, self.out.sync_all().await, &name)?;
             draft.persist(&self.path).map_err(|it| it.error).context(name)?;
         }
         Ok(bytes)

@@ -225,7 +225,10 @@ fn others(data: &Data, names: &Names) -> Option<String> {
             Change::Resumed => "The tenant's suspension is over.".to_owned(),
             change => {
                 let what = if change == Change::Created { "created" } else { "changed" };
-                format!("The tenant was {what}; its plan: {}.", word::or_dash(it.entitlements.join(", ")))
+                let plan = word::or_dash(it.entitlements.join(", "));
+                let (calls, numbers) = (word::call_limit(it.live_interactions), word::granted(&it.granted_numbers));
+                let dials = word::granted(&it.granted_destinations);
+                format!("The tenant was {what}; its plan: {plan}; calls: {calls}; numbers: {numbers}; dials: {dials}.")
             }
         },
         _ => return None,
@@ -240,7 +243,7 @@ fn reason(reason: i32) -> String {
 mod tests {
     use baton_api::event::v1::{
         DirectoryChanged, EventData, InteractionCustomerAnswered, InteractionNoteAdded, InteractionOpened,
-        TransferStarted, directory_changed,
+        TenantChanged, TransferStarted, directory_changed,
     };
 
     use super::*;
@@ -287,6 +290,22 @@ mod tests {
         assert_eq!(text(Data::InteractionOpened(opened)), expected);
         let answered = InteractionCustomerAnswered { allowed_by: "+32".to_owned(), ring_ms: 0 };
         assert_eq!(text(Data::InteractionCustomerAnswered(answered)), "The customer answers.");
+    }
+
+    #[test]
+    fn a_change_of_a_tenant_says_what_is_granted() {
+        let changed = TenantChanged {
+            change: Change::Updated.into(),
+            entitlements: vec!["warm_transfer".to_owned()],
+            live_interactions: 5,
+            granted_numbers: ["+322555", "+322556"].map(str::to_owned).to_vec(),
+            granted_destinations: vec!["+".to_owned()],
+        };
+        let text = |it| others(&Data::TenantChanged(it), &Names::default()).unwrap();
+        let plan = "The tenant was changed; its plan: warm_transfer";
+        assert_eq!(text(changed), format!("{plan}; calls: at most 5; numbers: +322555, +322556; dials: any."));
+        let nothing = TenantChanged { change: Change::Created.into(), ..TenantChanged::default() };
+        assert_eq!(text(nothing), "The tenant was created; its plan: -; calls: no limit; numbers: -; dials: -.");
     }
 
     #[test]

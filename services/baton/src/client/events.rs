@@ -20,7 +20,8 @@ use crate::failure::KnownFailure;
 const LOGGED: &str = "baton.event.v1.LoggedEvent";
 
 const COLUMNS: [Column; 6] = [
-    Column::always("time (utc)"),
+    // Whole: a time without its seconds says little.
+    Column::id("time (utc)"),
     Column::if_room("subject"),
     Column::if_room("type"),
     Column::always("what happened"),

@@ -5,6 +5,7 @@ mod step;
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
+use baton_api::routing::v1::call_flow_step::Step;
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
 use baton_api::routing::v1::{CallFlow, DeleteCallFlowRequest, ListCallFlowsRequest, UpdateCallFlowRequest};
 use baton_runtime::auth::Role;
@@ -17,6 +18,7 @@ use super::output::Column;
 use super::refusal::OrRefusal;
 use super::resolve::{self, all_pages};
 use super::session::ClientSession;
+use crate::failure::UsageError;
 
 const FLOW: &str = "baton.routing.v1.CallFlow";
 
@@ -77,13 +79,21 @@ pub(super) async fn named(session: &ClientSession, name: &str) -> anyhow::Result
     Ok(found.clone())
 }
 
+/// Whether a call flow has this box; `None` where that may not be known.
+pub(super) async fn has_box(session: &ClientSession, name: &str) -> Option<bool> {
+    let flows = flows(session).await.ok()?;
+    let steps = flows.iter().flat_map(|it| &it.steps).filter_map(|it| it.step.as_ref());
+    Some(steps.into_iter().any(|it| matches!(it, Step::Voicemail(it) if it.mailbox == name)))
+}
+
 /// By name or id. Names need not be unique: an error if two fit.
 fn find_one(flows: Vec<CallFlow>, name: &str) -> anyhow::Result<Option<CallFlow>> {
     let mut found = flows.into_iter().filter(|it| it.call_flow_id == name || it.name.eq_ignore_ascii_case(name));
     let first = found.next();
     if let (Some(first), Some(second)) = (&first, found.next()) {
         let (first, second) = (&first.call_flow_id, &second.call_flow_id);
-        anyhow::bail!("there are several call flows {name:?}; give the id of one: {first} or {second}");
+        let text = format!("there are several call flows {name:?}; give the id of one: {first} or {second}");
+        return Err(UsageError::new(text).into());
     }
     Ok(first)
 }

@@ -6,6 +6,7 @@
 pub(crate) mod agent;
 pub(crate) mod agent_connection;
 pub(crate) mod call;
+mod claims;
 pub(crate) mod context;
 pub(crate) mod customer;
 mod destination;
@@ -115,5 +116,5 @@ async fn run_with_session<C: Subcommand>(
 async fn with_agent_id(session: ClientSession) -> anyhow::Result<ClientSession> {
     let Some(name) = session.agent_name_to_resolve() else { return Ok(session) };
     let agent = resolve::acting_agent(&session, name).await?;
-    Ok(session.acting_as(agent.agent_id))
+    Ok(session.acting_as(agent.agent_id)?)
 }

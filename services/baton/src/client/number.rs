@@ -16,6 +16,7 @@ use super::refusal::OrRefusal;
 use super::resolve::all_pages;
 use super::session::ClientSession;
 use super::{flow, word};
+use crate::failure::KnownFailure;
 
 const NUMBER: &str = "baton.routing.v1.Number";
 const RULE: &str = "baton.routing.v1.DialRule";
@@ -68,8 +69,8 @@ pub(crate) async fn run(session: &ClientSession, command: NumberCommand) -> anyh
 pub(super) async fn first(session: &ClientSession) -> anyhow::Result<String> {
     let found =
         numbers(session.lookup_channel()?).await.context("finding the tenant's first number; name one instead")?;
-    let first = found.into_iter().next();
-    Ok(first.context("the tenant has no number; `baton number set` makes one")?.number)
+    let none = || KnownFailure::not_found("the tenant has no number; `baton number set` makes one");
+    Ok(found.into_iter().next().ok_or_else(none)?.number)
 }
 
 async fn numbers(channel: GrpcChannel) -> anyhow::Result<Vec<Number>> {
@@ -80,7 +81,7 @@ async fn numbers(channel: GrpcChannel) -> anyhow::Result<Vec<Number>> {
 async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let numbers = numbers(session.reader_channel()?).await?;
     let flows = flow::flows(session).await?;
-    session.out.list(NUMBER, &numbers, &[Column::always("number"), Column::always("call flow")], |it| {
+    session.out.list(NUMBER, &numbers, &[Column::id("number"), Column::always("call flow")], |it| {
         let flow = flows.iter().find(|flow| flow.call_flow_id == it.call_flow_id);
         vec![
             it.number.clone(),
@@ -133,5 +134,5 @@ async fn disallow(session: &ClientSession, prefix: String) -> anyhow::Result<()>
 async fn allowed(session: &ClientSession) -> anyhow::Result<()> {
     let mut routing = RoutingServiceClient::new(session.reader_channel()?);
     let rules = all_pages!(routing, list_dial_rules, ListDialRulesRequest {}, rules)?;
-    session.out.list(RULE, &rules, &[Column::always("numbers that begin with")], |it| vec![it.prefix.clone()])
+    session.out.list(RULE, &rules, &[Column::id("numbers that begin with")], |it| vec![it.prefix.clone()])
 }

@@ -17,9 +17,9 @@ pub(crate) enum OutputFormat {
     Table,
     /// The same with all columns and whole ids.
     Wide,
-    /// One JSON value; of a stream, one object a line.
+    /// One JSON value; of a stream one object a line, and of a list with --watch one array a line.
     Json,
-    /// One YAML value; of a stream, one document each.
+    /// One YAML value; of a stream, and of a list with --watch, one document each.
     Yaml,
 }
 
@@ -32,6 +32,15 @@ pub(crate) struct OutputArgs {
     /// The same as -o json.
     #[arg(long, global = true)]
     pub(super) json: bool,
+}
+
+/// A list that has been read and not been printed yet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Listing {
+    /// For programs: an array.
+    Values(Value),
+    /// For people.
+    Table(String),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,25 +75,41 @@ impl Output {
         columns: &[Column],
         row: impl Fn(&M) -> Vec<String>,
     ) -> anyhow::Result<()> {
-        print(&self.listed(type_name, messages, columns, row)?)
+        self.print_list(&self.listed(type_name, messages, columns, row)?)
     }
 
-    /// The text of [`Output::list`].
+    /// What [`Output::list`] prints.
     pub(super) fn listed<M: Message>(
         self,
         type_name: &str,
         messages: &[M],
         columns: &[Column],
         row: impl Fn(&M) -> Vec<String>,
-    ) -> anyhow::Result<String> {
+    ) -> anyhow::Result<Listing> {
         if self.is_for_programs() {
             let values = messages.iter().map(|it| json::of(type_name, it)).collect::<anyhow::Result<Vec<_>>>()?;
-            return Ok(self.rendered(&Value::Array(values)));
+            return Ok(Listing::Values(Value::Array(values)));
         }
         if messages.is_empty() {
-            return Ok("(none)".to_owned());
+            return Ok(Listing::Table("(none)".to_owned()));
         }
-        Ok(table(columns, messages.iter().map(row), self.layout))
+        Ok(Listing::Table(table(columns, messages.iter().map(row), self.layout)))
+    }
+
+    /// A list that is printed once.
+    pub(super) fn print_list(self, list: &Listing) -> anyhow::Result<()> {
+        match list {
+            Listing::Values(values) => print(&self.rendered(values)),
+            Listing::Table(table) => print(table),
+        }
+    }
+
+    /// A list that is printed again when it has changed: programs need to see where one ends.
+    pub(super) fn print_next_list(self, list: &Listing) -> anyhow::Result<()> {
+        match list {
+            Listing::Values(values) => self.print_next(values),
+            Listing::Table(table) => print(table),
+        }
     }
 
     pub(super) fn one<M: Message>(
@@ -166,8 +191,8 @@ impl Output {
     }
 }
 
-/// Prints what [`Output::listed`] made, which is harmless already.
-pub(super) fn print(text: &str) -> anyhow::Result<()> {
+/// Prints what is harmless already.
+fn print(text: &str) -> anyhow::Result<()> {
     Ok(try_print_line(text)?)
 }
 

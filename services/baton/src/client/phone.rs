@@ -13,9 +13,11 @@ use baton_api::simulator::v1::{
     PhoneBehaviour, PhoneSelector, PutPhoneRequest, Unreachable,
 };
 use baton_runtime::client::GrpcChannel;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::destination::{self, Destination};
 use super::output::Column;
 use super::refusal::{self, OrRefusal};
 use super::session::ClientSession;
@@ -52,7 +54,7 @@ pub(crate) enum PhoneCommand {
     Heard {
         #[command(flatten)]
         phone: PhoneArgs,
-        /// The file, which is replaced if it is there [default: ADDRESS.wav].
+        /// The file, which is replaced if it is there, or - for standard output [default: ADDRESS.wav].
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
@@ -61,6 +63,7 @@ pub(crate) enum PhoneCommand {
 #[derive(Debug, Args)]
 pub(crate) struct PhoneArgs {
     /// The phone's address or number, for example ada or +32470123456.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     address: String,
 }
 
@@ -165,11 +168,13 @@ impl PhoneArgs {
     }
 }
 
+const PHONES: [Column; 4] =
+    [Column::id("phone"), Column::always("tone"), Column::always("when called"), Column::always("legs")];
+
 async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let mut simulator = SimulatorServiceClient::new(session.simulator_channel()?);
-    let request = ListPhonesRequest { page_size: resolve::PAGE_SIZE, page_token: String::new() };
-    let phones = simulator.list_phones(request).await.or_refusal()?.phones;
-    session.out.list(PHONE, &phones, &["phone", "tone", "when called", "legs"].map(Column::always), row)
+    let phones = resolve::all_pages!(simulator, list_phones, ListPhonesRequest {}, phones)?;
+    session.out.list(PHONE, &phones, &PHONES, row)
 }
 
 fn row(phone: &Phone) -> Vec<String> {
@@ -225,6 +230,7 @@ pub(super) async fn exists(session: &ClientSession, address: &str) -> anyhow::Re
 }
 
 async fn heard(session: &ClientSession, phone: PhoneArgs, out: Option<PathBuf>) -> anyhow::Result<()> {
+    let to_stdout = destination::is_stdout(session, out.as_deref())?;
     let channel = session.simulator_channel()?;
     let request = ListHeardRequest { address: phone.address.clone() };
     let heard = SimulatorServiceClient::new(channel.clone()).list_heard(request).await.or_refusal()?.heard;
@@ -232,12 +238,16 @@ async fn heard(session: &ClientSession, phone: PhoneArgs, out: Option<PathBuf>) 
     let last = heard.last().ok_or_else(nothing)?;
     let file = out.unwrap_or_else(|| format!("{}.wav", phone.address).into());
     save(channel, &last.leg_id, &file).await?;
+    if to_stdout {
+        return Ok(());
+    }
     let value = json!({ "leg_id": last.leg_id, "file": file });
     session.out.value(&value, &format!("{}", file.display()))
 }
 
-/// Saves the audio that a leg heard, and returns it.
+/// Saves the audio that a leg heard, and returns it; the file appears only when it is complete.
 pub(crate) async fn save(channel: GrpcChannel, leg_id: &str, file: &Path) -> anyhow::Result<Vec<u8>> {
+    let destination = Destination::open(file).await?;
     let request = GetHeardRequest { leg_id: leg_id.to_owned() };
     let mut parts = SimulatorServiceClient::new(channel).get_heard(request).await.or_refusal()?;
     let mut wav = Vec::new();
@@ -246,6 +256,6 @@ pub(crate) async fn save(channel: GrpcChannel, leg_id: &str, file: &Path) -> any
             wav.extend_from_slice(&data);
         }
     }
-    tokio::fs::write(file, &wav).await.with_context(|| file.display().to_string())?;
+    destination.fill(tokio_stream::once(Ok(wav.clone().into()))).await?;
     Ok(wav)
 }

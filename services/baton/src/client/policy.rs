@@ -15,7 +15,7 @@ use super::output::Column;
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
 use super::{output, word};
-use crate::failure::KnownFailure;
+use crate::failure::{KnownFailure, UsageError};
 
 const POLICY: &str = "baton.transfer.v1.Policy";
 
@@ -48,7 +48,8 @@ pub(crate) struct PolicySetArgs {
 impl PolicySetArgs {
     fn policy(self) -> anyhow::Result<Policy> {
         let overrides_toml = match &self.overrides {
-            Some(file) => std::fs::read_to_string(file).with_context(|| file.display().to_string())?,
+            Some(file) => std::fs::read_to_string(file)
+                .map_err(|error| UsageError::new(format!("--overrides {} can't be read: {error}", file.display())))?,
             None => String::new(),
         };
         Ok(Policy { profile: self.profile, overrides_toml, ..Policy::default() })
@@ -112,15 +113,10 @@ async fn profiles(session: &ClientSession, name: Option<String>) -> anyhow::Resu
     let profiles = client.list_profiles(ListProfilesRequest::default()).await.or_refusal()?.profiles;
     let profile = "baton.transfer.v1.Profile";
     let Some(name) = name else {
-        return session.out.list(
-            profile,
-            &profiles,
-            &[Column::always("profile"), Column::always("what it is")],
-            |it| {
-                let first = it.toml.lines().next().unwrap_or_default();
-                vec![it.name.clone(), first.trim_start_matches(['#', ' ']).to_owned()]
-            },
-        );
+        return session.out.list(profile, &profiles, &[Column::id("profile"), Column::always("what it is")], |it| {
+            let first = it.toml.lines().next().unwrap_or_default();
+            vec![it.name.clone(), first.trim_start_matches(['#', ' ']).to_owned()]
+        });
     };
     let found = profiles.iter().find(|it| it.name == name);
     let missing =

@@ -59,7 +59,9 @@ fn text(error: &ApiError) -> String {
         let advice = match key.as_str() {
             "allowed" if value.is_empty() => "Nothing is possible now for whom you act as.".to_owned(),
             "allowed" => format!("Possible now: {}.", commands(value)),
-            "allowed_roles" => format!("Roles that may: {value}. Choose one with --as ROLE:NAME."),
+            "allowed_roles" => {
+                format!("Roles that may: {value}. Choose one with --as ROLE:NAME, or by a token for it.")
+            }
             _ => continue,
         };
         add(&mut text, &advice);

@@ -41,6 +41,9 @@ macro_rules! all_pages {
                 break;
             }
         }
+        if !page_token.is_empty() {
+            $crate::client::output::diagnostic(&format!("There are more than {}; the rest is left out.", items.len()));
+        }
         anyhow::Ok(items)
     }};
 }

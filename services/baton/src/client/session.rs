@@ -3,6 +3,9 @@
 //! With a token, every request carries that token. With a data folder that has a key (as beside `baton up`), a token is minted
 //! for each request: for the principal of `--as`, and without `--as` for the role that the method needs. Two sorts of requests
 //! ignore `--as`: those of the people at the phones, and look-ups that fill in what the command line leaves out.
+//!
+//! What is said must have an effect, or agree with what has it: a tenant or a principal that the [token](super::claims) contradicts is
+//! refused, and so is a tenant where the role belongs to none.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -18,10 +21,12 @@ use clap::parser::ValueSource;
 use clap::{Arg, Args, Command};
 use uuid::Uuid;
 
+use super::claims::{BearerClaims, StatedIn};
 use super::context::choice::{ServerArgs, non_empty};
+use super::context::file::ClientContext;
 use super::event_text::Names;
 use super::output::{Output, OutputArgs};
-use crate::failure::UsageError;
+use crate::failure::{FailureKind, KnownFailure, UsageError};
 use crate::folder;
 
 /// The tenant that `baton up` makes.
@@ -40,17 +45,18 @@ pub(crate) struct SessionArgs {
     /// key.
     #[arg(long, global = true, env = "BATON_TOKEN", hide_env_values = true, value_parser = NonEmptyArg)]
     token: Option<String>,
-    /// The tenant, for minted tokens [default: demo].
+    /// The tenant [default: that of the token, and for minted tokens demo]. One that the token is not of is refused.
     #[arg(long, global = true)]
     tenant: Option<TenantId>,
-    /// In whose name, for minted tokens: agent:Ada, supervisor:eve, admin:root [default: who may]. The simulated phones are
-    /// nobody's in particular.
+    /// In whose name: agent:Ada, supervisor:eve, admin:root [default: the token's bearer, and for minted tokens who may]. Another
+    /// one than the token's bearer is refused. The simulated phones are nobody's in particular.
     #[arg(long = "as", global = true, value_name = "ROLE:NAME")]
     acting: Option<Principal>,
     #[command(flatten)]
     output: OutputArgs,
-    /// The id that makes a repeated change one change: one intent of one method by one subject [default: a fresh one].
-    #[arg(long, global = true, value_name = "ID")]
+    /// The id that makes a repeated change one change: one intent of one method by one subject [default: a fresh one]. What only
+    /// reads needs none.
+    #[arg(long, global = true, value_name = "ID", value_parser = NonEmptyArg)]
     request_id: Option<String>,
 }
 
@@ -100,7 +106,8 @@ impl FromStr for Principal {
 }
 
 enum Credentials {
-    Token(String),
+    /// Without claims it can't be read, and the server will refuse it.
+    Token(String, Option<BearerClaims>),
     Key(SigningKey),
 }
 
@@ -109,6 +116,8 @@ pub(crate) struct ClientSession {
     channel: GrpcChannel,
     credentials: Credentials,
     tenant: TenantId,
+    /// That of `--tenant`.
+    named_tenant: Option<TenantId>,
     acting: Option<Principal>,
     request_id: Option<String>,
     pub(super) out: Output,
@@ -118,21 +127,31 @@ pub(crate) struct ClientSession {
 impl ClientSession {
     /// Chooses the address and the credentials; connects when first used.
     pub(super) fn new(args: SessionArgs) -> anyhow::Result<Self> {
+        let given = non_empty(args.token);
+        if given.is_some() {
+            args.server.check_data_is_of_use()?;
+        }
         let context = args.server.choose()?;
         let (server, clock) = (context.server(), Clock::real());
-        let token = match non_empty(args.token) {
-            None => context.token()?,
-            given => given,
+        let (token, source) = match given {
+            None => (context.token()?, StatedIn::Context),
+            given => (given, StatedIn::CommandLine),
         };
-        let tenant = match args.tenant.or(context.tenant.clone()) {
+        let credentials = credentials(token, source, context.data())?;
+        check_somebody_is_there(&context)?;
+        if let Credentials::Token(_, Some(claims)) = &credentials {
+            check(claims, args.tenant.as_ref(), context.tenant.as_ref(), args.acting.as_ref())?;
+        }
+        let tenant = match args.tenant.clone().or(context.tenant) {
             Some(tenant) => tenant,
             None => DEFAULT_TENANT.parse()?,
         };
         Ok(Self {
             channel: channel(&server, &clock)?,
             server,
-            credentials: credentials(token, context.data())?,
+            credentials,
             tenant,
+            named_tenant: args.tenant,
             acting: args.acting,
             request_id: args.request_id,
             out: Output::new(&args.output),
@@ -140,13 +159,18 @@ impl ClientSession {
         })
     }
 
-    /// The agent's name in `--as`, if tokens are minted and it is no id yet.
+    /// The agent's name in `--as`, if it is no id yet and is to be put into a token or compared with one.
     pub(super) fn agent_name_to_resolve(&self) -> Option<&str> {
-        self.acting_agent().filter(|it| self.can_mint_tokens() && Uuid::try_parse(it).is_err())
+        let is_unreadable = matches!(self.credentials, Credentials::Token(_, None));
+        self.acting_agent().filter(|it| !is_unreadable && Uuid::try_parse(it).is_err())
     }
 
-    pub(super) fn acting_as(self, agent_id: String) -> Self {
-        Self { acting: Some(Principal { role: Role::Agent, subject: agent_id }), ..self }
+    /// With the id of the agent whom `--as` names; an error if the token is another one's.
+    pub(super) fn acting_as(self, agent_id: String) -> Result<Self, UsageError> {
+        if let (Credentials::Token(_, Some(claims)), Some(name)) = (&self.credentials, self.acting_agent()) {
+            claims.check_agent(&agent_id, name)?;
+        }
+        Ok(Self { acting: Some(Principal { role: Role::Agent, subject: agent_id }), ..self })
     }
 
     /// For look-ups that fill in what the command line leaves out, such as the id of the name in `--as`: with a key, as a
@@ -187,7 +211,7 @@ impl ClientSession {
     /// The name, for output, of whoever acts on [`ClientSession::channel_for_agent`].
     pub(super) fn acting_name(&self, agent_id: &str, names: &Names) -> String {
         match (&self.acting, &self.credentials) {
-            (_, Credentials::Token(_)) => "the token's bearer".to_owned(),
+            (_, Credentials::Token(..)) => "the token's bearer".to_owned(),
             (Some(acting), _) if acting.role == Role::Agent => names.of(&acting.subject),
             (Some(acting), _) => format!("{} ({})", acting.subject, acting.role),
             (None, _) if agent_id.is_empty() => "a supervisor".to_owned(),
@@ -221,15 +245,55 @@ impl ClientSession {
 
     fn channel_as(&self, role: Role, subject: &str) -> anyhow::Result<GrpcChannel> {
         let token = match &self.credentials {
-            Credentials::Token(token) => token.clone(),
+            Credentials::Token(token, _) => token.clone(),
             Credentials::Key(key) => {
+                self.check_role_has_tenant(role)?;
                 let tenant = role.belongs_to_tenant().then(|| self.tenant.clone());
                 let caller = Caller { tenant, subject: subject.to_owned(), role };
-                key.mint(&caller, self.clock.now_us(), TOKEN_TTL)?
+                let unusable = |error| UsageError::new(format!("--as {role}:{subject}: {error}"));
+                key.mint(&caller, self.clock.now_us(), TOKEN_TTL).map_err(unusable)?
             }
         };
-        Ok(self.channel.with_token(&token)?)
+        Ok(self.channel.with_token(&token).map_err(|error| UsageError::new(error.to_string()))?)
     }
+
+    /// A tenant that would not be in the token is a misunderstanding: what is seen or changed is not only that tenant's.
+    fn check_role_has_tenant(&self, role: Role) -> Result<(), UsageError> {
+        match &self.named_tenant {
+            Some(tenant) if !role.belongs_to_tenant() => Err(UsageError::new(format!(
+                "this is done for the role {role}, which belongs to no tenant: --tenant {tenant} would do nothing\n  Leave out --tenant, or choose a role of the tenant, for example --as admin:root."
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whoever names a data folder does not mean whichever Baton listens at the default address.
+fn check_somebody_is_there(context: &ClientContext) -> Result<(), KnownFailure> {
+    match &context.data {
+        Some(data) if context.known_server().is_none() => {
+            let data = data.display();
+            let text =
+                format!("no `baton up` runs in {data}\n  Start it there, or say with --server where it listens.");
+            Err(KnownFailure { kind: FailureKind::NoAnswer, text })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The token's claims must agree with what is said; a tenant that is named goes over that of the context.
+fn check(
+    claims: &BearerClaims,
+    named: Option<&TenantId>,
+    of_context: Option<&TenantId>,
+    acting: Option<&Principal>,
+) -> Result<(), UsageError> {
+    match (named, of_context) {
+        (Some(tenant), _) => claims.check_tenant(tenant, StatedIn::CommandLine)?,
+        (None, Some(tenant)) => claims.check_tenant(tenant, StatedIn::Context)?,
+        (None, None) => {}
+    }
+    acting.map_or(Ok(()), |it| claims.check_acting(it))
 }
 
 fn channel(server: &str, clock: &Clock) -> Result<GrpcChannel, UsageError> {
@@ -241,9 +305,10 @@ fn channel(server: &str, clock: &Clock) -> Result<GrpcChannel, UsageError> {
     GrpcChannel::anonymous(server, clock.clone()).map_err(|error| UsageError::new(error.to_string()))
 }
 
-fn credentials(token: Option<String>, data: &Path) -> anyhow::Result<Credentials> {
+fn credentials(token: Option<String>, source: StatedIn, data: &Path) -> anyhow::Result<Credentials> {
     if let Some(token) = token {
-        return Ok(Credentials::Token(token));
+        let claims = BearerClaims::of(&token, source);
+        return Ok(Credentials::Token(token, claims));
     }
     let file = folder::key_file(data);
     let key = SigningKey::load(&file).context("minting a token")?;
@@ -272,15 +337,20 @@ mod tests {
     #[test]
     fn without_token_and_key_the_error_says_what_to_give() {
         let folder = tempfile::tempdir().unwrap();
-        let error = credentials(None, folder.path()).err().unwrap();
+        let error = credentials(None, StatedIn::Context, folder.path()).err().unwrap();
         assert!(error.is::<UsageError>() && error.to_string().contains("--data"), "{error}");
-        assert!(matches!(credentials(Some("t".to_owned()), folder.path()), Ok(Credentials::Token(_))));
+        let unreadable = credentials(Some("t".to_owned()), StatedIn::CommandLine, folder.path());
+        assert!(matches!(unreadable, Ok(Credentials::Token(_, None))));
     }
 
     fn session(folder: &Path, acting: Option<&str>) -> ClientSession {
         SigningKey::load_or_create(&folder::key_file(folder)).unwrap();
         let args = SessionArgs {
-            server: ServerArgs { data: Some(folder.to_owned()), ..ServerArgs::default() },
+            server: ServerArgs {
+                data: Some(folder.to_owned()),
+                server: Some("http://127.0.0.1:9".to_owned()),
+                ..ServerArgs::default()
+            },
             token: None,
             tenant: None,
             acting: acting.map(|it| it.parse().unwrap()),

@@ -1,4 +1,5 @@
-//! Tables without frames, which `awk` can split: as wide as the terminal, a line a row.
+//! Tables without frames, which `awk` can split: as wide as the terminal, a line a row. Where a terminal has no room for the ids, a row
+//! is a block instead, with a line for each of its cells: an id that is cut names nothing.
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
@@ -44,7 +45,7 @@ impl Column {
         self.name.to_uppercase()
     }
 
-    /// Always there, and whole as long as anything else can be cut: it is what the next command is given.
+    /// Always there, and never cut: it is what the next command is given.
     pub(crate) const fn id(name: &'static str) -> Self {
         Self { is_id: true, ..Self::always(name) }
     }
@@ -73,7 +74,7 @@ pub(crate) fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<Strin
     let natural: Vec<usize> = (0..columns.len())
         .map(|at| lines.iter().filter_map(|it| it.get(at)).map(|it| it.width()).max().unwrap_or(0))
         .collect();
-    let shown = fitted(columns, &natural, layout);
+    let Some(shown) = fitted(columns, &natural, layout) else { return blocks(columns, &lines, layout) };
     let text = lines.iter().enumerate().map(|(number, cells)| {
         let cells = shown.iter().map(|&(at, width)| {
             let colours = layout.colours && number > 0 && columns[at].is_state;
@@ -84,33 +85,52 @@ pub(crate) fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<Strin
     text.collect::<Vec<_>>().join("\n")
 }
 
+/// A row after the other, with a line for each cell. An id that has no room beside its heading stands below it.
+fn blocks(columns: &[Column], lines: &[Vec<String>], layout: Layout) -> String {
+    let Some((head, rows)) = lines.split_first() else { return String::new() };
+    let shown: Vec<_> = (0..columns.len()).filter(|at| columns[*at].shown != Shown::Wide).collect();
+    let width = shown.iter().map(|at| head[*at].width()).max().unwrap_or(0);
+    let room = layout.width.unwrap_or(usize::MAX).saturating_sub(width + GAP).max(1);
+    let block = |row: &Vec<String>| {
+        let lines = shown.iter().map(|&at| {
+            let (column, value) = (&columns[at], row.get(at).map_or("", String::as_str));
+            let heading = padded(&head[at], width, false);
+            if column.is_id && value.width() > room {
+                return format!("{}\n{value}", head[at]);
+            }
+            let colours = layout.colours && column.is_state;
+            format!("{heading}  {}", padded(value, room.min(value.width()), colours))
+        });
+        lines.map(|it| it.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    };
+    rows.iter().map(block).collect::<Vec<_>>().join("\n\n")
+}
+
 /// One line; an id is shortened.
 fn cell(text: &str, wide: bool) -> String {
     word::one_line(if wide { text } else { word::short(text) })
 }
 
-/// The columns that are shown, by their places, with their widths.
-fn fitted(columns: &[Column], natural: &[usize], layout: Layout) -> Vec<(usize, usize)> {
+/// The columns that are shown, by their places, with their widths; `None`: there is no room for those that must be there.
+fn fitted(columns: &[Column], natural: &[usize], layout: Layout) -> Option<Vec<(usize, usize)>> {
     let is_shown = |it: &Column| layout.wide || it.shown != Shown::Wide;
     let mut shown: Vec<_> =
         natural.iter().copied().enumerate().filter(|(at, _)| columns.get(*at).is_some_and(is_shown)).collect();
-    let Some(room) = layout.width.filter(|_| !layout.wide) else { return shown };
+    let Some(room) = layout.width.filter(|_| !layout.wide) else { return Some(shown) };
     while total(&shown) > room
         && let Some(last) = shown.iter().rposition(|(at, _)| columns[*at].shown == Shown::IfRoom)
     {
         shown.remove(last);
     }
     let mut over = total(&shown).saturating_sub(room);
-    for is_id in [false, true] {
-        let can_be_cut = |it: &&mut (usize, usize)| it.1 > NARROWEST && columns[it.0].is_id == is_id;
-        while over > 0
-            && let Some((_, widest)) = shown.iter_mut().filter(can_be_cut).max_by_key(|it| it.1)
-        {
-            *widest -= 1;
-            over -= 1;
-        }
+    let can_be_cut = |it: &&mut (usize, usize)| it.1 > NARROWEST && !columns[it.0].is_id;
+    while over > 0
+        && let Some((_, widest)) = shown.iter_mut().filter(can_be_cut).max_by_key(|it| it.1)
+    {
+        *widest -= 1;
+        over -= 1;
     }
-    shown
+    (over == 0).then_some(shown)
 }
 
 fn total(shown: &[(usize, usize)]) -> usize {
@@ -211,11 +231,23 @@ mod tests {
     }
 
     #[test]
-    fn n8_an_id_is_cut_when_nothing_else_can_be() {
-        let columns = [Column::id("recording"), Column::always("agent")];
-        let rows = || [vec![format!("{ID}-recording-1"), "Benedict the Second of Somewhere".to_owned()]];
-        assert!(table(&columns, rows(), of_width(Some(40))).ends_with("cbecbbe40be4-recording-1  Benedict the …"));
-        assert!(table(&columns, rows(), of_width(Some(20))).ends_with("cbecbbe40…  Benedic…"));
+    fn n8_an_id_is_never_cut_and_a_row_is_a_block_where_it_has_no_room() {
+        let columns = [Column::id("recording"), Column::state("state"), Column::if_room("agent"), Column::wide("leg")];
+        let rows = || {
+            [ID, "x"].map(|id| {
+                let name = "Benedict the Second of Somewhere".to_owned();
+                vec![format!("{id}-recording-1"), "stored".to_owned(), name, "l".to_owned()]
+            })
+        };
+        let of = |width| table(&columns, rows(), of_width(Some(width)));
+        assert!(of(40).ends_with("x-recording-1             stored"), "{}", of(40));
+        let narrow = "RECORDING\ncbecbbe40be4-recording-1\nSTATE      stored\nAGENT      Benedict the Second…\n\n\
+                      RECORDING  x-recording-1\nSTATE      stored\nAGENT      Benedict the Second…";
+        assert_eq!(of(31), narrow);
+        for width in [1, 20, 24, 30] {
+            assert!(of(width).contains("cbecbbe40be4-recording-1"), "{}", of(width));
+            assert!(width < 24 || of(width).lines().all(|it| it.width() <= width), "{}", of(width));
+        }
     }
 
     #[test]

@@ -105,6 +105,9 @@ async fn update(session: &ClientSession, args: TeamUpdateArgs) -> anyhow::Result
     }
     let (mut team, is_renamed) = (resolve::team(session, &args.team).await?, args.name.is_some());
     let (added, removed) = (agent_ids(session, &args.add).await?, agent_ids(session, &args.remove).await?);
+    if let Some(at) = added.iter().position(|it| removed.contains(it)) {
+        return Err(UsageError::new(format!("{} is to be added and removed; which?", args.add[at])).into());
+    }
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
     let (request_id, team_id) = (session.request_id(), team.team_id.clone());
     if let Some(name) = args.name {

@@ -33,7 +33,7 @@ pub(crate) struct TokenArgs {
     #[arg(long, default_value = "1h", value_parser = lifetime)]
     ttl: Duration,
     /// The data folder with the key.
-    #[arg(long, value_name = "DIR", default_value = "./baton-data")]
+    #[arg(long, value_name = "DIR", default_value = "./baton-data", conflicts_with = "key")]
     data: PathBuf,
     /// The key file, if it is not that of the data folder.
     #[arg(long, value_name = "FILE")]
@@ -50,7 +50,8 @@ pub(crate) fn run(args: &TokenArgs) -> anyhow::Result<()> {
             format!("there is no key at {}; name the data folder of a `baton up` with --data", file.display());
         UsageError::new(message)
     })?;
-    let token = key.mint(&caller, Clock::real().now_us(), args.ttl)?;
+    let unusable = |error| UsageError::new(format!("--subject {:?}: {error}", args.subject));
+    let token = key.mint(&caller, Clock::real().now_us(), args.ttl).map_err(unusable)?;
     Output::new(&args.output).value(&json!({ "token": token, "ttl_s": args.ttl.as_secs() }), &token)
 }
 

@@ -115,15 +115,18 @@ async fn start(session: &ClientSession, args: TransferStartArgs) -> anyhow::Resu
 }
 
 /// The transfer that is meant: the open one, or else the last one, of which the service then says that it is over.
-fn open_transfer(call: &baton_api::transfer::v1::Interaction) -> String {
-    call.transfer.as_ref().map(|it| it.transfer_id.clone()).unwrap_or_default()
+fn latest_transfer(call: &baton_api::transfer::v1::Interaction) -> Result<String, KnownFailure> {
+    let latest = call.transfer.as_ref().map(|it| it.transfer_id.clone());
+    latest.ok_or_else(|| {
+        KnownFailure::not_now("there is no transfer in this call\n  `baton transfer start` hands the customer over.")
+    })
 }
 
 async fn complete(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
     let (call, channel) = call::acting_in(session, id).await?;
     let request = CompleteTransferRequest {
         request_id: session.request_id(),
-        transfer_id: open_transfer(&call),
+        transfer_id: latest_transfer(&call)?,
         interaction_id: call.interaction_id,
         ..Default::default()
     };
@@ -135,7 +138,7 @@ async fn cancel(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()>
     let (call, channel) = call::acting_in(session, id).await?;
     let request = CancelTransferRequest {
         request_id: session.request_id(),
-        transfer_id: open_transfer(&call),
+        transfer_id: latest_transfer(&call)?,
         interaction_id: call.interaction_id,
         ..Default::default()
     };
@@ -152,7 +155,7 @@ async fn decline(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()
     let is_open = call.transfer.as_ref().is_some_and(|it| it.end_time.is_none());
     let request = DeclineTransferRequest {
         request_id: session.request_id(),
-        transfer_id: if is_open { open_transfer(&call) } else { String::new() },
+        transfer_id: if is_open { latest_transfer(&call)? } else { String::new() },
         interaction_id: call.interaction_id,
         ..Default::default()
     };

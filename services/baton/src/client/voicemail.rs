@@ -15,14 +15,15 @@ use super::event_text::Names;
 use super::output::Column;
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
-use super::{resolve, watch, word};
+use super::{flow, resolve, watch, word};
 use crate::failure::KnownFailure;
 
 const MESSAGE: &str = "baton.recording.v1.VoicemailMessage";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum VoicemailCommand {
-    /// List messages, the newest first: an agent's own (--as agent:Ada), or those of every box.
+    /// List messages, the newest first: an agent's own (--as agent:Ada), or those of every box. The switch has died while one that
+    /// is torn was left: its end may be missing.
     #[command(visible_alias = "ls")]
     List {
         /// Only those in this box: an agent's name or id, or the name of a call flow's box.
@@ -67,7 +68,7 @@ pub(crate) async fn run(session: &ClientSession, command: VoicemailCommand) -> a
 }
 
 const COLUMNS: [Column; 6] = [
-    Column::always("message"),
+    Column::id("message"),
     Column::state("state"),
     Column::always("box"),
     Column::always("length"),
@@ -94,24 +95,39 @@ async fn list(
     .await
 }
 
-/// An agent's box is named by their id; any other name is a call flow's box.
+/// An agent's box is named by their id; any other name is a call flow's box. A box that no call flow has, and in which nothing is, is a
+/// typo.
 async fn box_of(session: &ClientSession, name: &str) -> anyhow::Result<String> {
-    match resolve::agent(session, name).await {
-        Ok(agent) => Ok(agent.agent_id),
-        Err(error) if error.is::<KnownFailure>() => Ok(name.to_owned()),
-        Err(error) => Err(error),
+    let no_agent = match resolve::agent(session, name).await {
+        Ok(agent) => return Ok(agent.agent_id),
+        Err(error) if error.is::<KnownFailure>() => error,
+        Err(error) => return Err(error),
+    };
+    if flow::has_box(session, name).await == Some(false) && messages(session, name, false).await?.is_empty() {
+        return Err(no_agent.context(format!("no call flow has a box {name:?}, and nothing is in one")));
     }
+    Ok(name.to_owned())
 }
 
 fn row(message: &VoicemailMessage, names: &Names) -> Vec<String> {
     vec![
         message.message_id.clone(),
-        if message.heard_time.is_some() { "heard" } else { "new" }.to_owned(),
+        state(message),
         names.of_box(&message.mailbox),
         word::seconds(message.duration_ms),
         word::or_dash(Customer::address_of(message.customer.as_ref())),
         word::time(message.start_time.as_ref()),
     ]
+}
+
+fn state(message: &VoicemailMessage) -> String {
+    let state = if message.heard_time.is_some() { "heard" } else { "new" };
+    if message.torn { format!("{state}, torn") } else { state.to_owned() }
+}
+
+/// How many messages in an agent's box nobody has heard; 0 where that may not be known.
+pub(super) async fn unheard(session: &ClientSession, agent_id: &str) -> usize {
+    messages(session, agent_id, true).await.map_or(0, |it| it.len())
 }
 
 async fn messages(session: &ClientSession, mailbox: &str, unheard_only: bool) -> anyhow::Result<Vec<VoicemailMessage>> {
@@ -127,9 +143,12 @@ pub(super) async fn message(session: &ClientSession, id: &str) -> anyhow::Result
 
 async fn save(session: &ClientSession, args: VoicemailDownloadArgs) -> anyhow::Result<()> {
     let to_stdout = destination::is_stdout(session, args.out.as_deref())?;
-    let message_id = message(session, &args.id).await?.message_id;
+    let VoicemailMessage { message_id, heard_time, .. } = message(session, &args.id).await?;
     let file = args.out.unwrap_or_else(|| format!("{message_id}.wav").into());
-    let bytes = download(session, &message_id, &file).await?;
+    let bytes = match download(session, &message_id, &file).await {
+        Err(error) if heard_time.is_none() => return Err(not_saved(session, error, &message_id).await),
+        saved => saved?,
+    };
     if to_stdout {
         return Ok(());
     }
@@ -146,10 +165,36 @@ async fn download(session: &ClientSession, message_id: &str, file: &Path) -> any
     destination.fill(chunks.map(|part| part.map(|it| it.chunk))).await
 }
 
+/// The error, and what has become of a message that was new: the server counts it as heard when it begins to send it.
+async fn not_saved(session: &ClientSession, error: anyhow::Error, message_id: &str) -> anyhow::Error {
+    let counts = match message(session, message_id).await {
+        Ok(it) if it.heard_time.is_none() => "is new as before",
+        Ok(_) => "counts as heard now",
+        Err(_) => "may count as heard now",
+    };
+    error.context(format!(
+        "the message was not saved, and {counts}: `baton voicemail download {}` fetches it again",
+        word::short(message_id)
+    ))
+}
+
 async fn delete(session: &ClientSession, id: &str) -> anyhow::Result<()> {
     let message_id = message(session, id).await?.message_id;
     let request = DeleteMessageRequest { request_id: session.request_id(), message_id };
     let mut client = VoicemailServiceClient::new(session.channel_for_role(Role::Supervisor)?);
     let deleted = client.delete_message(request).await.or_refusal()?;
     session.out.one("baton.recording.v1.DeleteMessageResponse", &deleted, |_| "The message is deleted.".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_message_says_so() {
+        let torn = VoicemailMessage { torn: true, ..VoicemailMessage::default() };
+        let heard = VoicemailMessage { heard_time: Some(Timestamp::default()), ..torn.clone() };
+        assert_eq!((state(&torn).as_str(), state(&heard).as_str()), ("new, torn", "heard, torn"));
+        assert_eq!(state(&VoicemailMessage::default()), "new");
+    }
 }

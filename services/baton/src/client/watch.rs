@@ -8,6 +8,7 @@ use baton_runtime::client::{Backoff, GrpcChannel};
 use clap::Args;
 use tonic::{Code, Status};
 
+use super::output::Listing;
 use super::session::ClientSession;
 use super::{output, refusal};
 
@@ -18,7 +19,7 @@ const GIVE_UP_AFTER: Duration = Duration::from_mins(10);
 
 #[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
-    /// Go on, and print the list again whenever it changes, until Ctrl-C.
+    /// Go on, and print the list again whenever it changes, until Ctrl-C: for programs one array a line, or one YAML document.
     #[arg(short = 'w', long)]
     watch: bool,
 }
@@ -27,13 +28,13 @@ pub(crate) struct WatchArgs {
 pub(super) async fn list(
     session: &ClientSession,
     args: &WatchArgs,
-    read: impl AsyncFn() -> anyhow::Result<String>,
+    read: impl AsyncFn() -> anyhow::Result<Listing>,
 ) -> anyhow::Result<()> {
     let mut shown = read().await?;
-    output::print(&shown)?;
     if !args.watch {
-        return Ok(());
+        return session.out.print_list(&shown);
     }
+    session.out.print_next_list(&shown)?;
     let mut give_up_us = None;
     loop {
         session.clock.sleep(READ_EVERY).await;
@@ -52,7 +53,7 @@ pub(super) async fn list(
         }
         if now != shown {
             session.out.note("")?;
-            output::print(&now)?;
+            session.out.print_next_list(&now)?;
             shown = now;
         }
     }

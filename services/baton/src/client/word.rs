@@ -163,6 +163,19 @@ pub(crate) fn listed(words: &[String]) -> String {
     }
 }
 
+/// Beginnings of numbers that are granted.
+pub(crate) fn granted(prefixes: &[String]) -> String {
+    match prefixes {
+        [all] if all == "+" => "any".to_owned(),
+        prefixes => or_dash(prefixes.join(", ")),
+    }
+}
+
+/// How many calls there may be at the same time; 0 for no limit.
+pub(crate) fn call_limit(calls: i32) -> String {
+    if calls == 0 { "no limit".to_owned() } else { format!("at most {calls}") }
+}
+
 /// Parses a whole number of at least 0.
 pub(crate) fn parse_count<N: FromStr>(text: &str) -> Result<N, String> {
     let digits = !text.is_empty() && text.chars().all(|it| it.is_ascii_digit());

@@ -31,6 +31,7 @@ use clap::Args;
 use crate::failure::{AlreadyReported, InternalFailure};
 use crate::folder::{self, DataFolder};
 use databases::DatabaseSet;
+use seed::DemoTenant;
 use stack::{Stack, StackSetup};
 use switch_process::{Origin, SwitchSetup, SwitchSupervisor};
 
@@ -233,11 +234,13 @@ async fn serve(
     databases.enrol().await?;
     let address = stack.address();
     folder.announce(&address).context("the data folder")?;
-    if with_demo_tenant {
-        seed::on_first_start(folder.path(), &address, &key, &clock).await.context("making the demo tenant")?;
-    }
+    let demo = if with_demo_tenant {
+        seed::on_first_start(folder.path(), &address, &key, &clock).await.context("making the demo tenant")?
+    } else {
+        DemoTenant::Unwanted
+    };
     tracing::info!(address, health = stack.health_address(), "serving");
-    welcome::print(&address, stack.health_address(), folder.path(), with_demo_tenant);
+    welcome::print(&address, stack.health_address(), folder.path(), &demo);
     welcome::print_resumed_calls(&address, &key, &clock).await?;
     Ok(stack)
 }

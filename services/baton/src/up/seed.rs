@@ -26,6 +26,8 @@ use baton_runtime::client::GrpcChannel;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
+use crate::failure::{FailureKind, KnownFailure};
+
 pub(crate) const TENANT: &str = "demo";
 /// The number that customers call.
 pub(crate) const NUMBER: &str = "+3225550100";
@@ -56,21 +58,55 @@ pub(crate) fn phone(name: &str) -> String {
     name.to_lowercase()
 }
 
-/// Creates the demo tenant unless this data folder has had it.
+/// What has become of the demo tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum DemoTenant {
+    Unwanted,
+    There,
+    /// Nothing can be created now; the next start makes what is missing.
+    Postponed,
+}
+
+/// Creates the demo tenant unless this data folder has had it. Where that is refused for now (as a rule the disk is nearly full), Baton
+/// starts without it: whatever else there is, calls above all, is worth more.
 pub(crate) async fn on_first_start(
     folder: &Path,
     address: &str,
     key: &SigningKey,
     clock: &Clock,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<DemoTenant> {
     let channel = GrpcChannel::anonymous(address, clock.clone())?;
-    make_tenant(&channel, key, clock).await?;
     let marker = folder.join(MARKER);
-    if marker.exists() {
-        return Ok(());
+    let made = async {
+        make_tenant(&channel, key, clock).await?;
+        if !marker.exists() {
+            make(&channel, key, clock).await?;
+            std::fs::write(&marker, "").with_context(|| marker.display().to_string())?;
+        }
+        anyhow::Ok(())
+    };
+    match made.await {
+        Ok(()) => Ok(DemoTenant::There),
+        Err(error) if is_not_now(&error) && marker.exists() => Ok(DemoTenant::There),
+        Err(error) if is_not_now(&error) => {
+            tracing::warn!("{}", postponed(&error));
+            Ok(DemoTenant::Postponed)
+        }
+        Err(error) => Err(error),
     }
-    make(&channel, key, clock).await?;
-    std::fs::write(&marker, "").with_context(|| marker.display().to_string())
+}
+
+/// It is refused for as long as something lasts.
+fn is_not_now(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<KnownFailure>().is_some_and(|it| it.kind == FailureKind::NotNow)
+}
+
+fn postponed(error: &anyhow::Error) -> String {
+    format!(
+        "the demo tenant (agents {}; teams, number {NUMBER}, phones) could not be made: {error}; mend that (where the disk is nearly \
+         full, make room or set data.min_free_mib lower) and start again: the next start makes it",
+        AGENTS.join(", ")
+    )
 }
 
 /// As the operator does it. Also beside the data of an earlier version, whose tenants had no records.

@@ -10,18 +10,21 @@ use baton_runtime::Clock;
 use baton_runtime::auth::{Caller, Role, SigningKey, TenantId};
 use baton_runtime::client::GrpcChannel;
 
-use super::seed;
+use super::seed::{self, DemoTenant};
 use crate::stdout::print_line;
 
 const TOKEN_TTL: Duration = Duration::from_mins(1);
 const DEFAULT_FOLDER: &str = "./baton-data";
 
 /// Prints the address, and commands to try. The first line is also for programs: it ends with the address.
-pub(super) fn print(address: &str, health: &str, folder: &Path, with_demo_tenant: bool) {
+pub(super) fn print(address: &str, health: &str, folder: &Path, demo: &DemoTenant) {
     print_line(&format!("Baton listens on {address}"));
     print_line(&format!("  data folder   {}", folder.display()));
     print_line(&format!("  health        {health} (gRPC, /livez, /readyz)"));
-    if with_demo_tenant {
+    if *demo == DemoTenant::Postponed {
+        print_line("  demo tenant   not made, see the warning");
+    }
+    if *demo == DemoTenant::There {
         print_line(&format!("  demo tenant   {} (Ada, Ben, Cleo, Dan; number {})", seed::TENANT, seed::NUMBER));
         print_line("");
         print_line("Try, each in a terminal of its own:");

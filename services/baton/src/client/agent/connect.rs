@@ -19,9 +19,13 @@ use crate::client::{json, output, resolve};
 use crate::failure::UsageError;
 
 pub(super) async fn connect(session: &ClientSession, names: &[String], state: AgentState) -> anyhow::Result<()> {
-    let mut agents = Vec::with_capacity(names.len());
+    let mut agents: Vec<Agent> = Vec::with_capacity(names.len());
     for name in names {
-        agents.push(resolve::agent(session, name).await?);
+        let agent = resolve::agent(session, name).await?;
+        // Whoever is named twice is still one.
+        if !agents.iter().any(|it| it.agent_id == agent.agent_id) {
+            agents.push(agent);
+        }
     }
     for agent in &agents {
         channel_as(session, agent).await?;

@@ -13,7 +13,7 @@ use tonic::Status;
 use super::AGENT;
 use crate::client::refusal::{self, OrRefusal};
 use crate::client::session::ClientSession;
-use crate::client::{output, phone, resolve};
+use crate::client::{output, phone, resolve, voicemail};
 use crate::failure::UsageError;
 
 #[derive(Debug, Args)]
@@ -111,11 +111,26 @@ fn update_request(request_id: String, agent_id: String, args: AgentUpdateArgs) -
 
 pub(super) async fn delete(session: &ClientSession, name: &str) -> anyhow::Result<()> {
     let agent = resolve::agent(session, name).await?;
-    let request = DeleteAgentRequest { request_id: session.request_id(), agent_id: agent.agent_id };
+    let unheard = voicemail::unheard(session, &agent.agent_id).await;
+    let request = DeleteAgentRequest { request_id: session.request_id(), agent_id: agent.agent_id.clone() };
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
     let deleted = directory.delete_agent(request).await.or_refusal()?;
     let text = format!("The agent {} is gone.", agent.name);
-    session.out.one("baton.presence.v1.DeleteAgentResponse", &deleted, |_| text)
+    session.out.one("baton.presence.v1.DeleteAgentResponse", &deleted, |_| text)?;
+    if unheard > 0 {
+        output::diagnostic(&left_behind(&agent, unheard));
+    }
+    Ok(())
+}
+
+/// Nobody's box is looked at by itself.
+fn left_behind(agent: &Agent, unheard: usize) -> String {
+    let messages =
+        if unheard == 1 { "1 voicemail message".to_owned() } else { format!("{unheard} voicemail messages") };
+    format!(
+        "{messages} in {}'s box nobody has heard yet: `baton voicemail list --unheard --box {}` lists what is there.",
+        agent.name, agent.agent_id
+    )
 }
 
 fn print_stored(session: &ClientSession, agent: &Agent, how: &str) -> anyhow::Result<()> {

@@ -44,9 +44,10 @@ pub(super) async fn place_call(session: &ClientSession, from: String, to: Option
         anyhow::bail!("the phone rings, but no call came of it; is {to} one of the tenant's numbers?")
     };
     let Some(call) = found? else {
-        anyhow::bail!(
-            "the call was disconnected at once; {to} may have no call flow\n  `baton flow list` lists them, and `baton number set {to} --flow NAME` gives it one."
-        )
+        return Err(KnownFailure::not_now(format!(
+            "the call was disconnected at once; {to} may be none of the tenant's numbers, or have no call flow\n  `baton number list` lists them, and `baton number set {to} --flow NAME` gives it a call flow."
+        ))
+        .into());
     };
     let names = resolve::names(session).await?;
     // The call was read on the lookup channel.

@@ -62,6 +62,10 @@ pub(super) async fn data(session: &ClientSession, args: CallDataArgs) -> anyhow:
     if let Some((key, _)) = args.set.iter().find(|(key, _)| args.remove.contains(key)) {
         return Err(UsageError::new(format!("{key:?} is to be set and removed; which?")).into());
     }
+    let is_again = |(at, (key, _)): &(usize, &(String, String))| args.set[..*at].iter().any(|(other, _)| other == key);
+    if let Some((_, (key, _))) = args.set.iter().enumerate().find(is_again) {
+        return Err(UsageError::new(format!("{key:?} is to be set twice; to which value?")).into());
+    }
     let (call, channel) = acting_in(session, args.call.id.as_deref()).await?;
     let request = SetDataRequest {
         request_id: session.request_id(),

@@ -21,7 +21,8 @@ pub(crate) struct ServerArgs {
     /// Where Baton is [default: where the data folder's Baton listens, or <http://127.0.0.1:7400>].
     #[arg(long, global = true, env = "BATON_SERVER", value_name = "URL", value_parser = NonEmptyArg)]
     pub(crate) server: Option<String>,
-    /// The data folder of a Baton on this machine; it stands for the server and the token of a context, too [default: ./baton-data].
+    /// The data folder of a Baton on this machine: where that listens, and the key that mints tokens. It stands for the server and
+    /// the token of a context, too [default: ./baton-data].
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 }
@@ -32,6 +33,24 @@ impl ServerArgs {
         let name = non_empty(self.context.clone()).or_else(|| contexts.in_use.clone());
         let context = name.map(|it| contexts.named(&it).cloned()).transpose()?;
         Ok(self.over(context.unwrap_or_default()))
+    }
+
+    /// For what needs an address and no key: nothing would be left for a data folder beside a server.
+    pub(crate) fn choose_address(self) -> anyhow::Result<ClientContext> {
+        self.check_data_is_of_use()?;
+        self.choose()
+    }
+
+    /// Where a token is given, or none is needed, a data folder is for its address alone; a server that is named goes over that, and the
+    /// command would go to another Baton than the folder's.
+    pub(crate) fn check_data_is_of_use(&self) -> Result<(), UsageError> {
+        match (&self.data, self.server.as_deref().filter(|it| !it.is_empty())) {
+            (Some(data), Some(server)) => Err(UsageError::new(format!(
+                "--data {} would do nothing beside the server {server} (--server or BATON_SERVER): which Baton is meant?\n  Leave out one of them.",
+                data.display()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// A data folder has an address and a key: whoever names one means neither those of another Baton.
