@@ -228,7 +228,11 @@ fn others(data: &Data, names: &Names) -> Option<String> {
                 let plan = word::or_dash(it.entitlements.join(", "));
                 let (calls, numbers) = (word::call_limit(it.live_interactions), word::granted(&it.granted_numbers));
                 let dials = word::granted(&it.granted_destinations);
-                format!("The tenant was {what}; its plan: {plan}; calls: {calls}; numbers: {numbers}; dials: {dials}.")
+                let rates = word::rates(it.calls_per_second, it.changes_per_second);
+                let stored = word::storage_limit(it.stored_mib);
+                format!(
+                    "The tenant was {what}; its plan: {plan}; calls: {calls}; numbers: {numbers}; dials: {dials}; rates: {rates}; storage: {stored}."
+                )
             }
         },
         _ => return None,
@@ -300,12 +304,19 @@ mod tests {
             live_interactions: 5,
             granted_numbers: ["+322555", "+322556"].map(str::to_owned).to_vec(),
             granted_destinations: vec!["+".to_owned()],
+            calls_per_second: 50,
+            changes_per_second: 7,
+            stored_mib: 900,
         };
         let text = |it| others(&Data::TenantChanged(it), &Names::default()).unwrap();
         let plan = "The tenant was changed; its plan: warm_transfer";
-        assert_eq!(text(changed), format!("{plan}; calls: at most 5; numbers: +322555, +322556; dials: any."));
+        let rates = "rates: at most 50 calls of the API a second, at most 7 changes a second; storage: at most 900 MiB";
+        assert_eq!(text(changed), format!("{plan}; calls: at most 5; numbers: +322555, +322556; dials: any; {rates}."));
         let nothing = TenantChanged { change: Change::Created.into(), ..TenantChanged::default() };
-        assert_eq!(text(nothing), "The tenant was created; its plan: -; calls: no limit; numbers: -; dials: -.");
+        assert_eq!(
+            text(nothing),
+            "The tenant was created; its plan: -; calls: no limit; numbers: -; dials: -; rates: as configured; storage: as configured."
+        );
     }
 
     #[test]

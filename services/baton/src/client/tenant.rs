@@ -117,7 +117,13 @@ async fn list(session: &ClientSession) -> anyhow::Result<()> {
     }
     session.out.list(TENANT, &tenants, &COLUMNS, |it| {
         let plan = word::or_dash(it.entitlements.join(", "));
-        vec![it.tenant_id.clone(), state(it), plan, limit(it), word::or_dash(it.display_name.clone())]
+        vec![
+            it.tenant_id.clone(),
+            state(it),
+            plan,
+            word::call_limit(limits(it).live_interactions),
+            word::or_dash(it.display_name.clone()),
+        ]
     })
 }
 
@@ -201,10 +207,10 @@ fn print(session: &ClientSession, tenant: Option<Tenant>) -> anyhow::Result<()> 
             word::or_dash(it.display_name.clone()),
             state(it),
             word::or_dash(it.entitlements.join(", ")),
-            limit(it),
-            granted(it.grants.as_ref().map_or(&[], |it| &it.numbers)),
-            granted(it.grants.as_ref().map_or(&[], |it| &it.destinations)),
-            rates(&limits(it)),
+            word::call_limit(limits(it).live_interactions),
+            word::granted(it.grants.as_ref().map_or(&[], |it| &it.numbers)),
+            word::granted(it.grants.as_ref().map_or(&[], |it| &it.destinations)),
+            word::rates(limits(it).calls_per_second, limits(it).changes_per_second),
             stored(it),
         )
     })
@@ -218,35 +224,11 @@ fn state(tenant: &Tenant) -> String {
     }
 }
 
-fn granted(prefixes: &[String]) -> String {
-    match prefixes {
-        [all] if all == "+" => "any".to_owned(),
-        prefixes => word::or_dash(prefixes.join(", ")),
-    }
-}
-
 fn limits(tenant: &Tenant) -> TenantLimits {
     tenant.limits.unwrap_or_default()
 }
 
-fn rates(limits: &TenantLimits) -> String {
-    let rate = |limit, what| if limit == 0 { None } else { Some(format!("at most {limit} {what} a second")) };
-    let own = [rate(limits.calls_per_second, "calls of the API"), rate(limits.changes_per_second, "changes")];
-    let own: Vec<_> = own.into_iter().flatten().collect();
-    if own.is_empty() { "as configured".to_owned() } else { own.join(", ") }
-}
-
 fn stored(tenant: &Tenant) -> String {
     let mib = tenant.stored_bytes / (1024 * 1024);
-    match limits(tenant).stored_mib {
-        0 => format!("{mib} MiB"),
-        limit => format!("{mib} MiB of {limit}"),
-    }
-}
-
-fn limit(tenant: &Tenant) -> String {
-    match limits(tenant).live_interactions {
-        0 => "no limit".to_owned(),
-        limit => format!("at most {limit}"),
-    }
+    format!("{mib} MiB, {}", word::storage_limit(limits(tenant).stored_mib))
 }

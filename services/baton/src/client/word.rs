@@ -176,6 +176,18 @@ pub(crate) fn call_limit(calls: i32) -> String {
     if calls == 0 { "no limit".to_owned() } else { format!("at most {calls}") }
 }
 
+/// How often a tenant may call and change; 0 for what the configuration says.
+pub(crate) fn rates(calls: i32, changes: i32) -> String {
+    let rate = |limit: i32, what| (limit > 0).then(|| format!("at most {limit} {what} a second"));
+    let own: Vec<_> = [rate(calls, "calls of the API"), rate(changes, "changes")].into_iter().flatten().collect();
+    if own.is_empty() { "as configured".to_owned() } else { own.join(", ") }
+}
+
+/// How much a tenant may store; 0 for what the configuration says.
+pub(crate) fn storage_limit(mib: i32) -> String {
+    if mib == 0 { "as configured".to_owned() } else { format!("at most {mib} MiB") }
+}
+
 /// Parses a whole number of at least 0.
 pub(crate) fn parse_count<N: FromStr>(text: &str) -> Result<N, String> {
     let digits = !text.is_empty() && text.chars().all(|it| it.is_ascii_digit());
