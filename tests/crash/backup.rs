@@ -38,6 +38,15 @@ async fn n2_a_backup_of_a_running_baton_is_restored_and_one_that_was_changed_is_
         let mut transfer = SqliteConnectOptions::new().filename(restored.join("transfer.db")).connect().await?;
         let calls: i64 = sqlx::query_scalar("SELECT count(*) FROM interactions").fetch_one(&mut transfer).await?;
         anyhow::ensure!(calls == 1, "the call is not in the backup");
+        for (command, from, into, code, reason) in [
+            ("backup", &backup, target.data(), 64, "is not empty"),
+            ("restore", &backup, restored.as_path(), 64, "is there already"),
+            ("restore", &again, restored.as_path(), 3, "there is no"),
+        ] {
+            let said = baton(&binary, &[command], from, into)?;
+            let is_refused_so = said.status.code() == Some(code) && text(&said).contains(reason);
+            anyhow::ensure!(is_refused_so, "{command}: {:?} {}", said.status, text(&said));
+        }
 
         office.customer_hangs_up(&call).await?;
         office.tenant.until_ended(&call).await?;

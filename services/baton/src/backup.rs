@@ -57,7 +57,9 @@ pub(crate) async fn run(args: BackupArgs) -> anyhow::Result<()> {
     }
     let into = args.into;
     folder::make(&into).with_context(|| format!("making {}", into.display()))?;
-    anyhow::ensure!(fs::read_dir(&into)?.next().is_none(), "{} is not empty: name another folder", into.display());
+    if fs::read_dir(&into)?.next().is_some() {
+        return Err(UsageError::new(format!("{} is not empty: name another folder", into.display())).into());
+    }
     let recordings = config.recording.storage_dir.unwrap_or_else(|| data.join(RECORDINGS));
     copy_tree(&recordings, &into.join(RECORDINGS))?;
     let stop = WriteStop::begin(&files).await.context("waiting for the databases")?;

@@ -9,6 +9,7 @@ use baton_runtime::process;
 use clap::Args;
 
 use crate::backup::{self, MANIFEST, Manifest};
+use crate::failure::{KnownFailure, UsageError};
 use crate::folder::DataFolder;
 use crate::stdout::print_line;
 use crate::up::databases;
@@ -34,7 +35,9 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     databases::DatabaseSet::check(&args.from).await?;
     let folder = DataFolder::open(&data)?;
     if let Some(there) = databases::files(folder.path()).first() {
-        bail!("{} is there already: restore into a new folder, or move the old one away", there.display());
+        let message =
+            format!("{} is there already: restore into a new folder, or move the old one away", there.display());
+        return Err(UsageError::new(message).into());
     }
     let recordings = config.recording.storage_dir.unwrap_or_else(|| data.join(backup::RECORDINGS));
     backup::copy_tree(&args.from.join(backup::RECORDINGS), &recordings)?;
@@ -52,6 +55,11 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
 
 /// Every file is there, as it was written, and no other.
 fn is_whole(backup: &Path) -> anyhow::Result<()> {
+    if !backup.exists() {
+        return Err(
+            KnownFailure::not_found(format!("there is no {}: name the folder of a backup", backup.display())).into()
+        );
+    }
     let manifest = fs::read(backup.join(MANIFEST));
     let manifest =
         manifest.with_context(|| format!("{} is no whole backup: it has no {MANIFEST}", backup.display()))?;
