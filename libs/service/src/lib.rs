@@ -16,7 +16,7 @@ use baton_runtime::clock::micros;
 use baton_runtime::disk_space::{BytesByTenant, DiskSpace};
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::ServerBuilder;
-use baton_store::{Db, MigrateError, OpenError, StoreError, TenantBytes, inbox, outbox, requests};
+use baton_store::{Db, MigrateError, OpenError, StoreError, TenantBytes, bytes_by_tenant, inbox, outbox, requests};
 use sqlx::migrate::Migrator;
 use tokio::sync::Mutex;
 
@@ -111,14 +111,18 @@ impl<C> ServiceContext<C> {
         });
         let counted: Arc<Mutex<TenantBytes>> = Arc::default();
         let clock = self.clock.clone();
-        self.count_stored("events and answers", db, move |db| {
+        self.count("events and answers", db, move |db| {
             let (counted, now_us) = (Arc::clone(&counted), clock.now_us());
             async move { counted.lock().await.count(&db, now_us, now_us - micros(DAY * OUTBOX_DAYS)).await }
         });
     }
 
-    /// Counts now and then how many bytes of a sort each tenant has stored in the service's database.
-    pub fn count_stored<F>(&self, sort: &'static str, db: &Db, count: impl Fn(Db) -> F + Send + 'static)
+    /// Counts now and then how many bytes of a sort each tenant has stored: the statement's rows are tenants and bytes.
+    pub fn count_stored(&self, sort: &'static str, db: &Db, statement: &'static str) {
+        self.count(sort, db, move |db| async move { bytes_by_tenant(&db, statement).await });
+    }
+
+    fn count<F>(&self, sort: &'static str, db: &Db, count: impl Fn(Db) -> F + Send + 'static)
     where
         F: Future<Output = Result<BytesByTenant, StoreError>> + Send + 'static,
     {

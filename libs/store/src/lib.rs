@@ -61,5 +61,5 @@ pub use db::Db;
 pub use error::{MigrateError, OpenError, StoreError};
 pub use etag::Etag;
 pub use idempotent::idempotent;
-pub use tenant_bytes::TenantBytes;
+pub use tenant_bytes::{TenantBytes, bytes_by_tenant};
 pub use tx::{Conn, Reader, Tx};

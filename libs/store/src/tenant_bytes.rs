@@ -24,6 +24,17 @@ const ANSWERS: &str = "SELECT tenant, started_us / $1 AS hour,
            WHERE started_us > $3 ORDER BY started_us LIMIT $4) AS some
      GROUP BY tenant, hour";
 
+/// The sums that a statement reads: rows of a tenant and a number of bytes, as many as there are of a tenant.
+pub async fn bytes_by_tenant(db: &Db, statement: &'static str) -> Result<HashMap<String, u64>, StoreError> {
+    let mut reader = db.read().await?;
+    let rows: Vec<(String, i64)> = on!(reader, conn => sqlx::query_as(statement).fetch_all(conn).await)?;
+    let mut sums = HashMap::new();
+    for (tenant, bytes) in rows {
+        *sums.entry(tenant).or_default() += bytes.unsigned_abs();
+    }
+    Ok(sums)
+}
+
 /// What was counted so far.
 #[derive(Debug, Default)]
 pub struct TenantBytes {

@@ -41,7 +41,7 @@ pub async fn start(context: ServiceContext<RecordingConfig>) -> Result<Recording
     let consuming = consumer.run(RecordingProjection { retention_us }, context.lifecycle.soft());
     context.lifecycle.spawn("recording events", consuming);
     context.publish_from(&db);
-    context.count_stored("audio", &db, |db| async move { stored::count(&db).await });
+    context.count_stored("audio", &db, stored::STATEMENT);
     retention::start(&core, (retention_us, context.calls_kept), context.config.retention_scan_ms.duration());
     Ok(RecordingService { core })
 }

@@ -101,7 +101,7 @@ pub async fn start(
     lifecycle.spawn("transfer push", pusher.run(tasks.pushes, soft));
     handler.take_up_all().await?;
     prune::start(&handler, &context.lifecycle, context.calls_kept);
-    context.count_stored("calls", &db, |db| async move { store::stored::count(&db).await });
+    context.count_stored("calls", &db, store::stored::STATEMENT);
     Ok(TransferRuntime { handler, peers, outgoing_switch: context.config.outgoing_switch_id, space: context.space })
 }
 

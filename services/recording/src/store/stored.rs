@@ -1,24 +1,13 @@
 //! How much of the disk each tenant's audio takes.
 
-use baton_runtime::disk_space::BytesByTenant;
-use baton_store::{Db, StoreError, on};
-
-const STATEMENT: &str = "SELECT tenant, SUM(size_bytes) FROM segments WHERE audio = 'STORED' GROUP BY tenant
+/// The bytes of each tenant.
+pub(crate) const STATEMENT: &str = "SELECT tenant, SUM(size_bytes) FROM segments WHERE audio = 'STORED' GROUP BY tenant
      UNION ALL SELECT tenant, SUM(size_bytes) FROM messages WHERE state = 'KEPT' GROUP BY tenant";
-
-/// In bytes, of each tenant.
-pub(crate) async fn count(db: &Db) -> Result<BytesByTenant, StoreError> {
-    let mut reader = db.read().await?;
-    let rows: Vec<(String, i64)> = on!(reader, conn => sqlx::query_as(STATEMENT).fetch_all(conn).await)?;
-    let mut bytes = BytesByTenant::new();
-    for (tenant, of_audio) in rows {
-        *bytes.entry(tenant).or_default() += of_audio.unsigned_abs();
-    }
-    Ok(bytes)
-}
 
 #[cfg(test)]
 mod tests {
+    use baton_store::{Db, bytes_by_tenant, on};
+
     use super::*;
     use crate::store::MIGRATOR;
 
@@ -38,7 +27,10 @@ mod tests {
             on!(tx, conn => sqlx::query(statement).execute(conn).await).unwrap();
         }
         tx.commit().await.unwrap();
-        assert_eq!(count(&db).await.unwrap(), [("acme".to_owned(), 605), ("bell".to_owned(), 2)].into());
+        assert_eq!(
+            bytes_by_tenant(&db, STATEMENT).await.unwrap(),
+            [("acme".to_owned(), 605), ("bell".to_owned(), 2)].into()
+        );
         let mut reader = db.read().await.unwrap();
         let plan: Vec<(i64, i64, i64, String)> = on!(reader, conn => {
             sqlx::QueryBuilder::new("EXPLAIN QUERY PLAN ").push(STATEMENT).build_query_as().fetch_all(conn).await

@@ -1,25 +1,13 @@
 //! How much of the disk each tenant's calls take.
 
-use baton_runtime::disk_space::BytesByTenant;
-use baton_store::{Db, StoreError, on};
-
 /// Those that are over are summed up in their index; those that are live are few.
-const STATEMENT: &str = "SELECT tenant, SUM(stored_bytes) FROM interactions WHERE live = 0 GROUP BY tenant
+pub(crate) const STATEMENT: &str = "SELECT tenant, SUM(stored_bytes) FROM interactions WHERE live = 0 GROUP BY tenant
      UNION ALL SELECT tenant, SUM(stored_bytes) FROM interactions WHERE live = 1 GROUP BY tenant";
-
-/// In bytes, of each tenant.
-pub(crate) async fn count(db: &Db) -> Result<BytesByTenant, StoreError> {
-    let mut reader = db.read().await?;
-    let rows: Vec<(String, i64)> = on!(reader, conn => sqlx::query_as(STATEMENT).fetch_all(conn).await)?;
-    let mut bytes = BytesByTenant::new();
-    for (tenant, of_calls) in rows {
-        *bytes.entry(tenant).or_default() += of_calls.unsigned_abs();
-    }
-    Ok(bytes)
-}
 
 #[cfg(test)]
 mod tests {
+    use baton_store::{Db, on};
+
     use super::*;
 
     #[tokio::test]
