@@ -485,6 +485,8 @@ async fn access_n10_a_value_that_can_not_be_used_is_the_command_lines_fault(bina
         ended(&run(&["call", "data", "a=1", "a=2"])?, USAGE, &["\"a\" is to be set twice"])?;
         ended(&run(&["team", "update", "Sales", "--add", "ben", "--remove", "Ben"])?, USAGE, &["ben", "which?"])?;
         ended(&run(&["call", "end"])?, 0, &[])?;
+        let unknown = "+3225550199";
+        ended(&run(&["recording", "settings", unknown, "--set", "all"])?, 0, &["has no number +3225550199"])?;
         ended(&run(&["agent", "state", "Ben", "away"])?, 0, &["Ben is not at work", "`baton agent connect`"])?;
         let twice =
             client(&binary, &["agent", "connect", "Ben", "ben", "--data", &data]).stdout(Stdio::piped()).spawn()?;

@@ -12,19 +12,21 @@ use baton_api::recording::v1::{
     NumberRecordingSettings, PauseRecordingRequest, Recording, ResumeRecordingRequest, StartRecordingRequest,
     StopRecordingRequest, UpdateNumberSettingsRequest,
 };
+use baton_api::routing::v1::GetNumberRequest;
+use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
 use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand, ValueEnum};
 use prost_types::Timestamp;
 use tokio_stream::StreamExt as _;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::destination::{self, Destination};
 use super::event_text::Names;
 use super::output::Column;
 use super::refusal::{self, OrRefusal};
 use super::session::ClientSession;
-use super::{call, resolve, watch, word};
+use super::{call, output, resolve, watch, word};
 
 const RECORDING: &str = "baton.recording.v1.Recording";
 const SETTINGS: &str = "baton.recording.v1.NumberRecordingSettings";
@@ -295,7 +297,20 @@ async fn settings(session: &ClientSession, number: String, set: Option<Recording
         }
     };
     let settings = settings.context("the answer is empty")?;
-    session.out.one(SETTINGS, &settings, |it| format!("{}: {}", it.number, word::recording_mode(it.mode)))
+    session.out.one(SETTINGS, &settings, |it| format!("{}: {}", it.number, word::recording_mode(it.mode)))?;
+    mention_unknown(session, settings.number).await
+}
+
+/// Settings may be there before their number is: whoever mistyped it learns so.
+async fn mention_unknown(session: &ClientSession, number: String) -> anyhow::Result<()> {
+    let mut client = RoutingServiceClient::new(session.reader_channel()?);
+    let found = client.get_number(GetNumberRequest { number: number.clone() }).await;
+    if found.is_err_and(|refused| refused.code() == Code::NotFound) {
+        output::diagnostic(&format!(
+            "The tenant has no number {number}: the settings count when it has (`baton number set {number}`)."
+        ));
+    }
+    Ok(())
 }
 
 /// Gives no etag: the mode that is given here is not decided on the one before.
