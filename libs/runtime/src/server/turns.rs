@@ -2,7 +2,8 @@
 //!
 //! Each call is a task. If all were the runtime's own, which takes one after the other, a peer who sends six thousand requests at once would
 //! make everybody wait at each step until all of theirs had theirs. So a connection has a few lanes, each a task of the runtime: a lane
-//! takes one step of one of the connection's calls, and goes to the end of the runtime's queue.
+//! takes one step of one of the connection's calls, and goes to the end of the runtime's queue. Calls that wait for their first step are counted,
+//! so that no more are read than the lanes begin ([`paced`](super::paced)).
 
 use std::future::Future;
 use std::num::NonZero;
@@ -12,6 +13,7 @@ use async_executor::Executor;
 use hyper_util::rt::TokioExecutor;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::paced::Backlog;
 use crate::lifecycle;
 
 /// As many steps of one connection's calls at the same moment, if the machine has as many cores.
@@ -23,14 +25,14 @@ pub(super) enum CallExecutor {
     /// Among all other tasks. Of connections that all tenants share.
     Shared,
     /// The lanes own it: what runs in them has this handle, too.
-    InTurn(Weak<Executor<'static>>),
+    InTurn(Weak<Executor<'static>>, Arc<Backlog>),
 }
 
 /// The lanes of one connection; dropped, they and what they run end.
 pub(super) struct Lanes(#[expect(dead_code, reason = "they run until they are dropped")] Vec<AbortOnDropHandle<()>>);
 
 impl CallExecutor {
-    pub(super) fn new(in_turn: bool) -> (Self, Lanes) {
+    pub(super) fn new(in_turn: bool, backlog: &Arc<Backlog>) -> (Self, Lanes) {
         if !in_turn {
             return (Self::Shared, Lanes(Vec::new()));
         }
@@ -38,7 +40,7 @@ impl CallExecutor {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let lane = |_| AbortOnDropHandle::new(lifecycle::spawn(run(Arc::clone(&executor))));
         let lanes = (0..cores.min(MOST_LANES)).map(lane).collect();
-        (Self::InTurn(Arc::downgrade(&executor)), Lanes(lanes))
+        (Self::InTurn(Arc::downgrade(&executor), Arc::clone(backlog)), Lanes(lanes))
     }
 }
 
@@ -57,7 +59,12 @@ where
     fn execute(&self, call: F) {
         match self {
             Self::Shared => TokioExecutor::new().execute(call),
-            Self::InTurn(executor) => {
+            Self::InTurn(executor, backlog) => {
+                let waiting = backlog.enter();
+                let call = async move {
+                    drop(waiting);
+                    call.await;
+                };
                 // Without lanes the connection is over.
                 if let Some(executor) = executor.upgrade() {
                     executor.spawn(call).detach();
@@ -78,7 +85,7 @@ mod tests {
     /// One thread: what comes first is then known.
     #[tokio::test]
     async fn s1_who_has_many_calls_does_not_go_before_who_has_one() {
-        let (many, _lanes) = CallExecutor::new(true);
+        let (many, _lanes) = CallExecutor::new(true, &Arc::default());
         let steps = Arc::<AtomicUsize>::default();
         for _ in 0..1_000 {
             let steps = Arc::clone(&steps);
@@ -86,7 +93,7 @@ mod tests {
                 steps.fetch_add(1, Ordering::SeqCst);
             });
         }
-        let (one, _lanes) = CallExecutor::new(true);
+        let (one, _lanes) = CallExecutor::new(true, &Arc::default());
         let (done, is_done) = tokio::sync::oneshot::channel();
         one.execute(async move {
             tokio::task::yield_now().await;
@@ -99,7 +106,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_connection_runs_ends_with_it() {
-        let (executor, lanes) = CallExecutor::new(true);
+        let (executor, lanes) = CallExecutor::new(true, &Arc::default());
         let (held, is_gone) = tokio::sync::oneshot::channel::<()>();
         let itself = executor.clone();
         executor.execute(async move {
