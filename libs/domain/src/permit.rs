@@ -5,7 +5,7 @@ use crate::{
     action::{Action, ActionSet},
     actor::{Actor, Target},
     input::StartTransfer,
-    interaction::{Interaction, MAX_DATA, MAX_NOTES, Party},
+    interaction::{Interaction, MAX_DATA, MAX_NOTES, MAX_TRANSFERS, Party},
     machine::{Offer, OfferState, Transfer},
     policy::{Method, Policy},
 };
@@ -208,7 +208,7 @@ impl<'a> Asker<'a> {
 
     /// The transfers that can be started.
     fn starts(&self) -> ActionSet {
-        if !self.may_start() || self.hops_are_used_up() {
+        if !self.may_start() || self.transfers_are_used_up() || self.hops_are_used_up() {
             return ActionSet::default();
         }
         let entitled = self.policy.methods.iter().filter(|(_, method)| self.policy.entitled(method));
@@ -221,6 +221,7 @@ impl<'a> Asker<'a> {
             _ if !self.may_start() => Refusal::NotNow(Action::Start(kind)),
             None => Refusal::KindNotOffered(kind),
             Some(method) if !self.policy.entitled(method) => Refusal::NotInPlan(kind),
+            Some(_) if self.transfers_are_used_up() => Refusal::TooMany("transfers", MAX_TRANSFERS),
             Some(_) => Refusal::HopLimit(self.policy.interaction.max_hops),
         }
     }
@@ -228,6 +229,10 @@ impl<'a> Asker<'a> {
     fn may_start(&self) -> bool {
         let i = self.i;
         self.acts_as == ActingAs::Primary && i.transfer.is_none() && i.service().is_some() && i.customer().leg.is_up()
+    }
+
+    fn transfers_are_used_up(&self) -> bool {
+        self.i.counters.transfer as usize >= MAX_TRANSFERS
     }
 
     fn hops_are_used_up(&self) -> bool {

@@ -110,6 +110,12 @@ impl StoreError {
         }
     }
 
+    /// Whether the disk is full: nothing was changed, and there may be space later.
+    pub fn is_disk_full(&self) -> bool {
+        let (Self::Database(error) | Self::Commit(error) | Self::Busy(error)) = self else { return false };
+        matches!(error, sqlx::Error::Database(inner) if sqlite_code(inner.as_ref()) == Some(FULL))
+    }
+
     /// Whether a unique index or a primary key refused the row: another change was first.
     pub fn is_unique_violation(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
@@ -126,6 +132,9 @@ impl From<sqlx::Error> for StoreError {
         if busy { Self::Busy(error) } else { Self::Database(error) }
     }
 }
+
+/// `SQLITE_FULL`.
+const FULL: u32 = 13;
 
 /// A closed list: a full disk or a closed database must never be taken for bad data. The codes: too large (18), against a
 /// constraint (19), of the wrong type (20), a parameter too many (25).
@@ -148,6 +157,12 @@ impl From<StoreError> for ApiError {
         if error.is_retryable() {
             tracing::warn!(error = chain(&error), "the database is busy");
             return Self::unavailable("The database is busy. Try again with the same request id.");
+        }
+        if error.is_disk_full() {
+            tracing::error!(error = chain(&error), "the disk is full");
+            return Self::resource_exhausted(
+                "The disk of this Baton is full, and nothing was changed. Try again later, and notify its operator.",
+            );
         }
         tracing::error!(error = chain(&error), "the database failed");
         match error.outcome() {

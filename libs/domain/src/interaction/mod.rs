@@ -25,6 +25,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// The most notes of an interaction: all of them are in each view.
 pub const MAX_NOTES: usize = 100;
+/// The most transfers, those that came to nothing among them: each stays in the journey.
+pub const MAX_TRANSFERS: usize = 100;
 /// The most keys of attached data.
 pub const MAX_DATA: usize = 64;
 /// How many released claims are kept: more than are ever released before presence has taken notice, unless it is down.

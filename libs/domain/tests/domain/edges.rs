@@ -263,6 +263,18 @@ fn t8_only_a_customer_who_was_handed_on_has_made_a_hop() {
 }
 
 #[test]
+fn s2_transfers_that_come_to_nothing_are_a_hundred_at_most() {
+    let mut world = World::talking("lead_center");
+    for _ in 0..100 {
+        world.start(1, TransferKind::Warm, 2).expect("permitted");
+        world.refuse(Reason::Offline);
+    }
+    assert_eq!(world.start(1, TransferKind::Warm, 2).err(), Some(Refusal::TooMany("transfers", 100)));
+    assert!(!world.allowed(&by(1)).contains(Action::Start(TransferKind::Cold)), "nor is another kind offered");
+    assert_eq!(world.i.journey.iter().filter(|hop| hop.by.is_some()).count(), 100);
+}
+
+#[test]
 fn b105_a_transfer_taken_back_before_anything_happened_leaves_the_customer_in_conversation() {
     let mut world = World::talking("lead_center");
     world.start(1, TransferKind::Warm, 2).expect("permitted");

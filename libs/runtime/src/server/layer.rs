@@ -99,7 +99,8 @@ impl EdgeLayer {
         let own = self.gate.limits(caller);
         let shortage = scarce::shortage(&self.space, caller, own, self.tenant_mib);
         if let Some(rates) = &self.rates {
-            let call = CallKind { is_change: kind.is_stored, is_space_short: shortage.is_some() };
+            let is_space_short = shortage.is_some() && !scarce::makes_room(path);
+            let call = CallKind { is_change: kind.is_stored, is_space_short };
             rates.check(caller, call, own)?;
         }
         shortage.map_or(Ok(()), |it| it.check(path, kind, caller))

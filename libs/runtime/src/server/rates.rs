@@ -64,8 +64,8 @@ impl Rates {
             ),
             changes_while_short: Rate::new(
                 CHANGES_WHILE_SHORT,
-                "changes of yours while there is little space left",
-                "data.min_free_mib, or what your tenant may store",
+                "changes of yours",
+                "the most while space is short: data.min_free_mib, or what your tenant may store",
             ),
         }
     }
@@ -234,7 +234,7 @@ mod tests {
         let rates = Rates::new(&RateLimits::default());
         let short = CallKind { is_space_short: true, ..CHANGE };
         let (changes, error) = until_refused(&rates, &caller("acme", "eve"), short, NO_OWN);
-        assert!((20..22).contains(&changes) && error.message.contains("little space"), "{changes} {error:?}");
+        assert!((20..22).contains(&changes) && error.message.contains("space is short"), "{changes} {error:?}");
         assert_eq!(rates.check(&caller("acme", "ann"), short, NO_OWN), Ok(()));
         assert_eq!(rates.check(&caller("acme", "eve"), READ, NO_OWN), Ok(()), "it may look");
         let program = Caller::of_tenant("acme".parse().unwrap(), "crm", Role::ServiceAccount);

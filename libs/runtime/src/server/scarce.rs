@@ -8,7 +8,8 @@ use crate::auth::{Caller, Role, TenantLimits};
 use crate::disk_space::DiskSpace;
 
 /// Services whose changes go on, and single methods. Beside them, everything is deleted that somebody wants to be deleted.
-const GO_ON: [&str; 12] = [
+const GO_ON: [&str; 14] = [
+    "/baton.presence.v1.DirectoryService/RemoveTeamMembers",
     "/baton.presence.v1.PresenceService/",
     "/baton.transfer.v1.TransferService/",
     "/baton.transfer.v1.InteractionService/EndInteraction",
@@ -20,6 +21,7 @@ const GO_ON: [&str; 12] = [
     "/baton.recording.v1.RecordingService/PauseRecording",
     "/baton.recording.v1.RecordingService/ResumeRecording",
     "/baton.recording.v1.RecordingService/StopRecording",
+    "/baton.recording.v1.RecordingService/UpdateNumberSettings",
     "/baton.tenant.v1.TenantService/",
 ];
 
@@ -57,14 +59,22 @@ impl Shortage {
             ),
             Self::Tenant { stored, limit } => {
                 let message = format!(
-                    "Your tenant has stored {} MiB of the {} MiB that it may (its limit, or data.tenant_mib), and what would store more is refused; calls go on. Delete recordings and messages, or ask the operator of this Baton for more.",
+                    "Your tenant has stored {} MiB of the {} MiB that it may (its limit, or data.tenant_mib), and what would store more is refused; calls go on. Ask the operator of this Baton for more, or delete recordings and messages; calls and events go by themselves when they are old.",
                     stored / MIB,
                     limit / MIB
                 );
-                ApiError::resource_exhausted(message).with("stored_bytes", stored).with("limit_bytes", limit)
+                ApiError::resource_exhausted(message)
+                    .without_retry()
+                    .with("stored_bytes", stored)
+                    .with("limit_bytes", limit)
             }
         })
     }
+}
+
+/// Ends something, or deletes it: never to be slowed down.
+pub(super) fn makes_room(path: &str) -> bool {
+    ["/Delete", "/EndInteraction", "/LeaveInteraction", "/CloseSession"].iter().any(|it| path.contains(it))
 }
 
 /// Baton's own services, and those whose phones they ring.
@@ -91,11 +101,9 @@ mod tests {
             "/baton.presence.v1.DirectoryService/AddTeamMembers",
             "/baton.presence.v1.DirectoryService/CreateAgent",
             "/baton.presence.v1.DirectoryService/CreateTeam",
-            "/baton.presence.v1.DirectoryService/RemoveTeamMembers",
             "/baton.presence.v1.DirectoryService/UpdateAgent",
             "/baton.presence.v1.DirectoryService/UpdateTeam",
             "/baton.recording.v1.RecordingService/StartRecording",
-            "/baton.recording.v1.RecordingService/UpdateNumberSettings",
             "/baton.routing.v1.RoutingService/UpdateCallFlow",
             "/baton.routing.v1.RoutingService/UpdateDialRule",
             "/baton.routing.v1.RoutingService/UpdateNumber",
@@ -120,7 +128,7 @@ mod tests {
         assert_eq!([short("acme", 0, 0), short("acme", 3, 2), short("rival", 0, 2)], [None; 3]);
         let refused = |path: &str| full.check(path, methods::kind(path), &caller("acme")).err();
         let note = refused("/baton.transfer.v1.InteractionService/AddNote").unwrap();
-        assert!(note.message.contains("3 MiB of the 2 MiB"), "{note:?}");
+        assert!(note.message.contains("3 MiB of the 2 MiB") && note.retry_after.is_none(), "{note:?}");
         for goes_on in
             ["InteractionService/SetMute", "InteractionService/GetInteraction", "TransferService/StartTransfer"]
         {

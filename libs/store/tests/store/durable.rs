@@ -128,7 +128,9 @@ async fn a_refused_value_is_about_the_data_and_a_full_disk_or_a_closed_file_is_n
         sqlx::query("INSERT INTO marks (name) VALUES (hex(zeroblob(100000)))").execute(conn).await
     });
     let full = StoreError::from(full.unwrap_err());
-    assert!(!full.is_about_data(), "{full:?}");
+    assert!(!full.is_about_data() && full.is_disk_full(), "{full:?}");
+    let refused = baton_api::ApiError::from(full);
+    assert!(refused.kind == baton_api::ErrorKind::ResourceExhausted && refused.retry_after.is_some(), "{refused:?}");
     drop(tx);
     it.db.close().await;
     let closed = it.db.begin().await.unwrap_err();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use baton_api::common::v1::{Customer, Direction, Reason, Target, target};
 use baton_api::event::v1::Event;
 use baton_api::event::v1::event_data::Data;
+use baton_api::event::v1::interaction_refused::Cause;
 use baton_api::event::v1::routing_changed::Configuration;
 use baton_api::event::v1::tenant_changed::Change;
 
@@ -212,6 +213,14 @@ fn others(data: &Data, names: &Names) -> Option<String> {
         }
         Data::RoutingCallRefused(it) => {
             format!("A call for {} was refused: it is none of the tenant's numbers.", word::one_line(&it.number))
+        }
+        Data::InteractionRefused(it) => {
+            let why = match it.cause() {
+                Cause::Limit => "the tenant had as many calls as it may",
+                Cause::Suspended => "the tenant was suspended",
+                Cause::Unspecified => "no reason is given",
+            };
+            format!("A call for {} was refused: {why}.", word::one_line(&it.number))
         }
         Data::CustomerForgotten(it) => {
             let (calls, recordings, messages) = (it.interactions, it.recordings, it.messages);

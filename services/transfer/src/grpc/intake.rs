@@ -1,6 +1,6 @@
 //! `IntakeService`: what the other services tell. Internal.
 
-use super::{IntakeApi, commands, commands::CommandRequest, parse};
+use super::{IntakeApi, commands, commands::CommandRequest, parse, refused};
 use crate::{
     command_handler::not_found,
     convert::{self, facts, words},
@@ -38,8 +38,12 @@ impl IntakeService for IntakeApi {
         &self,
         request: Request<OpenInteractionRequest>,
     ) -> Result<Response<OpenInteractionResponse>, Status> {
-        let (opening, policy) = self.opening(request.into_inner()).await?;
-        let id = self.handler.open(opening, policy).await?;
+        let request = request.into_inner();
+        let (tenant, called) = (request.tenant.clone(), request.number.clone());
+        let id = match self.open(request).await {
+            Ok(id) => id,
+            Err(refused) => return Err(refused::note(&self.handler, &tenant, &called, refused).await),
+        };
         let over = self.handler.load(id).await?.is_none_or(|interaction| interaction.ended());
         Ok(Response::new(OpenInteractionResponse { interaction_id: id.to_string(), over }))
     }
@@ -88,6 +92,11 @@ impl IntakeService for IntakeApi {
 
 impl IntakeApi {
     /// Everything that an interaction begins with, looked up and frozen.
+    async fn open(&self, request: OpenInteractionRequest) -> Result<InteractionId, Status> {
+        let (opening, policy) = self.opening(request).await?;
+        Ok(self.handler.open(opening, policy).await?)
+    }
+
     async fn opening(&self, request: OpenInteractionRequest) -> Result<(Opening, Arc<Policy>), Status> {
         let tenant: TenantId = request
             .tenant

@@ -7,6 +7,7 @@ mod interactions;
 mod parse;
 mod place;
 mod policies;
+mod refused;
 mod tenants;
 mod transfers;
 mod watch;

@@ -5,6 +5,7 @@ use baton_api::{
     ApiError,
     common::v1::Reason,
     error::ErrorReason,
+    event::v1::{EventData, event_data::Data, interaction_refused::Cause},
     tenant::v1::{
         CreateTenantRequest, GetTenantRequest, ListTenantsRequest, ResumeTenantRequest, SuspendTenantRequest, Tenant,
         TenantGrants, TenantLimits, TenantState, UpdateTenantRequest, tenant_service_client::TenantServiceClient,
@@ -14,7 +15,9 @@ use baton_api::{
         policy_service_client::PolicyServiceClient,
     },
 };
+use baton_bus::EventMatcher;
 use baton_runtime::{auth::Role, client::GrpcChannel};
+use prost::Message as _;
 use prost_types::FieldMask;
 use tonic::{Code, Status};
 
@@ -54,6 +57,25 @@ impl World {
         let request =
             UpdatePolicyRequest { request_id: request_id.into(), policy: Some(policy), update_mask: Some(mask(paths)) };
         Ok(self.policies(Role::Admin).update_policy(request).await?.into_inner().policy.unwrap())
+    }
+
+    /// Why a call was refused, by the one event that says so (F1).
+    async fn refused_call(&self) -> Cause {
+        let filter = EventMatcher::types(["interaction.refused"]).unwrap();
+        let seen = self
+            .until("the refusal is published", async || {
+                let events = self.bus.read(0, &filter, 10).await.unwrap().events;
+                (!events.is_empty()).then_some(events)
+            })
+            .await;
+        assert_eq!(seen.len(), 1);
+        match EventData::decode(seen[0].envelope.payload.as_slice()).unwrap().data {
+            Some(Data::InteractionRefused(it)) => {
+                assert_eq!(it.number, "+3225550100");
+                it.cause()
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     async fn ring_in(&self, leg: &str) -> Result<String, Status> {
@@ -172,6 +194,7 @@ async fn a_suspended_tenant_takes_no_new_calls_and_its_live_ones_go_on() {
     let tenant = world.tenants().suspend_tenant(suspend.clone()).await.unwrap().into_inner().tenant.unwrap();
     assert_eq!((tenant.state(), tenant.suspend_reason.as_str()), (TenantState::Suspended, "unpaid"));
     assert_eq!(reason(world.ring_in("late").await), ErrorReason::TenantSuspended);
+    assert_eq!(world.refused_call().await, Cause::Suspended);
     assert_eq!(world.view(&live).await.end_reason(), Reason::Unspecified, "the call was cut off");
 
     let resume = ResumeTenantRequest { request_id: "r".into(), tenant_id: TENANT.into() };
@@ -204,6 +227,7 @@ async fn a_tenant_has_as_many_calls_as_its_plan_allows() {
     }
     let third = ApiError::from_status(&world.ring_in("c").await.unwrap_err()).unwrap();
     assert_eq!(third.reason, ErrorReason::Limit);
+    assert_eq!(world.refused_call().await, Cause::Limit);
     assert!(third.retry_after.is_some(), "{third:?}");
 }
 
