@@ -169,9 +169,9 @@ impl RouteService for TransferPeers {
         &self,
         request: Request<routing::ResolveDialRequest>,
     ) -> Result<Response<routing::ResolveDialResponse>, Status> {
-        let number = |field, text: &str| match text.starts_with('+') {
-            true => Ok(()),
-            false => Err(ApiError::invalid_argument(field, "must be an E.164 number")),
+        let number = |field, text: &str| {
+            let is_number = text.starts_with('+');
+            is_number.then_some(()).ok_or_else(|| ApiError::invalid_argument(field, "must be an E.164 number"))
         };
         fields::all((number("number", &request.get_ref().number), number("to", &request.get_ref().to)))?;
         let rule = if request.get_ref().to.starts_with("+32") { "+32" } else { return Err(not_allowed()) };
