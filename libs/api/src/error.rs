@@ -195,6 +195,13 @@ impl ApiError {
         Self::new(ErrorKind::Aborted, reason, message)
     }
 
+    /// Another change was written at that moment: nothing has changed, and the same request succeeds as soon as that one
+    /// is there. Not for an etag or a version that the caller sent, which stays out of date.
+    pub fn overtaken(message: impl Into<String>) -> Self {
+        let error = Self::aborted(ErrorReason::VersionConflict, message);
+        Self { retry_after: Some(MOMENT), ..error }
+    }
+
     /// The name or id is taken; `what` is for example "team".
     pub fn already_exists(what: &str, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::AlreadyExists, ErrorReason::AlreadyExists, message).with("what", what)
@@ -233,7 +240,7 @@ impl ApiError {
     pub fn is_retryable(&self) -> bool {
         match self.kind {
             ErrorKind::Unavailable | ErrorKind::DeadlineExceeded => true,
-            ErrorKind::ResourceExhausted => self.retry_after.is_some(),
+            ErrorKind::ResourceExhausted | ErrorKind::Aborted => self.retry_after.is_some(),
             _ => false,
         }
     }
@@ -253,6 +260,9 @@ impl fmt::Display for ApiError {
 
 impl std::error::Error for ApiError {}
 
+/// As long as a change usually takes.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// The usual delays: as long as the cause usually lasts.
 fn retry_after(kind: ErrorKind, reason: ErrorReason) -> Option<Duration> {
     match (kind, reason) {
@@ -260,10 +270,10 @@ fn retry_after(kind: ErrorKind, reason: ErrorReason) -> Option<Duration> {
         (ErrorKind::Unavailable, _) => Some(Duration::from_secs(1)),
         // The switch is slower than the caller's deadline.
         (_, ErrorReason::Pending) => Some(Duration::from_millis(500)),
-        // What was sent is out of date, and will be.
-        (ErrorKind::Aborted, ErrorReason::Stale) => None,
-        // Read it again and decide anew: as soon as the other change is there.
-        (ErrorKind::Aborted, _) => Some(Duration::from_millis(100)),
+        // What was sent is out of date, and will be: an etag, a version, a plan. Whoever repeats it is refused again.
+        (ErrorKind::Aborted, ErrorReason::Stale | ErrorReason::VersionConflict) => None,
+        // Something else was being written at that moment.
+        (ErrorKind::Aborted, _) => Some(MOMENT),
         // Somebody has to end something first.
         (ErrorKind::ResourceExhausted, _) => Some(Duration::from_secs(5)),
         _ => None,

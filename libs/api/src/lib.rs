@@ -10,6 +10,7 @@ use prost_reflect::DescriptorPool;
 
 pub mod data_class;
 pub mod error;
+pub mod event_subject;
 pub mod event_type;
 pub mod fields;
 mod header_limit;

@@ -111,15 +111,17 @@ mod tests {
     #[test]
     fn retry_info_is_sent_exactly_when_trying_again_helps() {
         let delay = |error: ApiError| Status::from(error).get_details_retry_info().and_then(|it| it.retry_delay);
-        let conflict = || ApiError::aborted(ErrorReason::VersionConflict, "x");
-        for helps in [ApiError::unavailable("x"), ApiError::pending("x"), ApiError::resource_exhausted("x"), conflict()]
-        {
+        let unknown = ApiError::of(&Status::aborted("the same request is still being carried out"));
+        let usual = [ApiError::unavailable("x"), ApiError::pending("x"), ApiError::resource_exhausted("x")];
+        for helps in usual.into_iter().chain([unknown, ApiError::overtaken("x")]) {
             assert!(helps.retry_after.is_some(), "{helps:?}");
             assert_eq!(delay(helps.clone()), helps.retry_after);
+            assert!(ApiError::of(&Status::from(helps)).is_retryable());
         }
         let stale = ApiError::aborted(ErrorReason::Stale, "x");
+        let old_etag = ApiError::aborted(ErrorReason::VersionConflict, "x");
         let too_large = ApiError::resource_exhausted("x").without_retry();
-        for does_not in [stale, too_large, ApiError::internal("x"), ApiError::not_found("x")] {
+        for does_not in [stale, old_etag, too_large, ApiError::internal("x"), ApiError::not_found("x")] {
             assert_eq!(delay(does_not.clone()), None, "{does_not:?}");
             assert!(!ApiError::of(&Status::from(does_not)).is_retryable());
         }

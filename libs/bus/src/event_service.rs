@@ -10,7 +10,7 @@ use baton_api::event::v1::{
     Event, EventData, EventFilter, ListEventsRequest, ListEventsResponse, LoggedEvent, TailEventsRequest,
     TailEventsResponse, list_events_request, tail_events_request,
 };
-use baton_api::{ApiError, data_class, event_type, page};
+use baton_api::{ApiError, data_class, event_subject, event_type, page};
 use baton_runtime::CallerExt;
 use baton_runtime::auth::Role;
 use baton_runtime::quota::{Quota, QuotaExceeded};
@@ -193,7 +193,7 @@ fn filter_of<T>(request: &Request<T>, asked: Option<&EventFilter>) -> Result<Eve
         .of_tenant(tenant.as_str());
     types.map_or(Ok(()), event_type::check)?;
     if !subject.is_empty() {
-        filter = filter.about(subject);
+        filter = filter.about(event_subject::parse("filter.subject", subject)?);
     }
     Ok(filter)
 }

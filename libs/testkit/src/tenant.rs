@@ -279,8 +279,9 @@ impl TestTenant {
 
     /// The same; with `skip_voicemail`, unanswered transfers go to the next step and not to a voicemail box (B102).
     pub async fn number_with(&self, steps: Vec<Step>, skip_voicemail: bool) -> anyhow::Result<String> {
+        let number = random_number("+3225");
         let flow = routing::CallFlow {
-            name: "flow".to_owned(),
+            name: format!("flow of {number}"),
             steps: steps.into_iter().map(|it| routing::CallFlowStep { step: Some(it) }).collect(),
             skip_voicemail,
             ..routing::CallFlow::default()
@@ -293,7 +294,6 @@ impl TestTenant {
         };
         let answer = self.routing()?.update_call_flow(request).await.context("making a call flow")?;
         let call_flow_id = answer.into_inner().call_flow.context("the answer has no call flow")?.call_flow_id;
-        let number = random_number("+3225");
         let entry = routing::Number { number: number.clone(), call_flow_id, ..routing::Number::default() };
         let request = routing::UpdateNumberRequest {
             request_id: fresh(),

@@ -1,6 +1,5 @@
 //! `EventService`: pages and tails, of one's own tenant only (X1).
 
-use baton_api::ApiError;
 use baton_api::common::v1::Customer;
 use baton_api::event::v1::event_data::Data;
 use baton_api::event::v1::event_service_server::EventService;
@@ -8,6 +7,7 @@ use baton_api::event::v1::{
     AgentStateChanged, DirectoryChanged, EventData, EventFilter, InteractionOpened, ListEventsRequest,
     RecordingStarted, TailEventsRequest, directory_changed, list_events_request::Start, tail_events_request,
 };
+use baton_api::{ApiError, ErrorKind};
 use baton_bus::{Envelope, EventApi};
 use baton_runtime::Caller;
 use baton_runtime::auth::Role;
@@ -101,7 +101,7 @@ async fn nobody_sees_another_tenants_events_x1() {
     let it = world().await;
     let api = EventApi::new(it.log.clone());
     it.log.append(&[event_of("globex", "transfer.failed", 1), event_of("acme", "transfer.failed", 1)]).await.unwrap();
-    let filter = Some(EventFilter { r#type: "transfer.*".into(), subject: "globex/transfer.failed".into() });
+    let filter = Some(EventFilter { r#type: "transfer.*".into(), subject: "tenant/globex".into() });
     let request = ListEventsRequest { filter, ..ListEventsRequest::default() };
     let page = api.list_events(from("acme", request)).await.unwrap().into_inner();
     assert_eq!(page.events.len(), 0);
@@ -237,11 +237,51 @@ async fn a_tail_from_now_starts_with_the_next_event() {
 }
 
 #[tokio::test]
+async fn h10_a_subject_is_found_however_its_id_is_written() {
+    let it = world().await;
+    let api = EventApi::new(it.log.clone());
+    let known = ["interaction/01980000-0000-7000-8000-0000000000a1", "policy", "number/unknown", "number/+3225550100"];
+    for subject in known {
+        it.log.append(&[event(subject, 1)]).await.unwrap();
+    }
+    for asked in known.into_iter().chain(["interaction/01980000-0000-7000-8000-0000000000A1"]) {
+        let filter = Some(EventFilter { r#type: String::new(), subject: asked.to_owned() });
+        let request = ListEventsRequest { filter, ..ListEventsRequest::default() };
+        let page = api.list_events(from("acme", request)).await.unwrap().into_inner();
+        assert_eq!(page.events.len(), 1, "{asked}");
+    }
+}
+
+#[tokio::test]
 async fn a_bad_filter_or_page_size_names_the_field() {
     let it = world().await;
     let api = EventApi::new(it.log.clone());
     let filter = Some(EventFilter { r#type: "Transfer %".into(), subject: String::new() });
     let bad_filter = ListEventsRequest { filter, ..ListEventsRequest::default() };
+    let about = |subject: String| EventFilter { r#type: String::new(), subject };
+    let bad_subjects = [
+        ("interaction".to_owned(), "interaction/ID"),
+        ("Interaction/01980000-0000-7000-8000-0000000000a1".to_owned(), "`interaction/…`"),
+        ("intercation/01980000-0000-7000-8000-0000000000a1".to_owned(), "`interaction/…`"),
+        ("interaction/*".to_owned(), "UUID"),
+        ("interaction/0192".to_owned(), "UUID"),
+        ("agent/Ada".to_owned(), "UUID"),
+        ("number/3225550100".to_owned(), "+"),
+        ("policy/1".to_owned(), "`policy`"),
+        ("bogus/1".to_owned(), "call_flow"),
+        ("x".repeat(10_000), "call_flow"),
+    ];
+    for (subject, hint) in bad_subjects {
+        let list = ListEventsRequest { filter: Some(about(subject.clone())), ..ListEventsRequest::default() };
+        let tail = TailEventsRequest { filter: Some(about(subject)), ..TailEventsRequest::default() };
+        let listed = api.list_events(from("acme", list)).await.unwrap_err();
+        let tailed = api.tail_events(from("acme", tail)).await.err().unwrap();
+        for refused in [listed, tailed] {
+            let refused = ApiError::from_status(&refused).unwrap();
+            assert_eq!((refused.kind, refused.fields[0].0.as_str()), (ErrorKind::InvalidArgument, "filter.subject"));
+            assert!(refused.message.contains(hint) && refused.message.len() < 300, "{hint}: {}", refused.message);
+        }
+    }
     let bad_size = ListEventsRequest { page_size: -1, ..ListEventsRequest::default() };
     for (request, field) in [(bad_filter, "filter.type"), (bad_size, "page_size")] {
         let refused = api.list_events(from("acme", request)).await.unwrap_err();

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use baton_api::common::v1::{Target, target};
+use baton_api::event_subject::{KINDS, POLICY};
 use baton_api::nearest;
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
 use baton_api::presence::v1::{Agent, ListAgentsRequest, ListTeamsRequest, Team};
@@ -151,11 +152,6 @@ pub(super) async fn recording(session: &ClientSession, id: &str) -> anyhow::Resu
     Ok(find_one("recording", id, &known, |it| [it.recording_id.as_str(), it.recording_id.as_str()])?.clone())
 }
 
-/// What events are about, beside a recording, which is about its call.
-const SUBJECTS: [&str; 7] = ["interaction", "agent", "team", "number", "call_flow", "dial_rule", "tenant"];
-/// A tenant has one, which needs no name.
-const POLICY: &str = "policy";
-
 /// An event's subject with the full id, and whether it is there: `agent/Ada` becomes `agent/` with Ada's id. A full id may be that
 /// of somebody who is there no longer.
 pub(super) async fn subject(session: &ClientSession, subject: &str) -> anyhow::Result<(String, bool)> {
@@ -166,7 +162,7 @@ pub(super) async fn subject(session: &ClientSession, subject: &str) -> anyhow::R
     if kind == "recording" && !name.is_empty() {
         return Ok((format!("interaction/{}", recording(session, name).await?.interaction_id), true));
     }
-    if name.is_empty() || !SUBJECTS.contains(&kind) {
+    if name.is_empty() || !KINDS.contains(&kind) {
         return Err(no_subject(kind, !name.is_empty()).into());
     }
     let found = match kind {
@@ -183,7 +179,8 @@ pub(super) async fn subject(session: &ClientSession, subject: &str) -> anyhow::R
 }
 
 fn no_subject(kind: &str, has_name: bool) -> UsageError {
-    let known = SUBJECTS.into_iter().chain(["recording", POLICY]).map(str::to_owned).collect();
+    // A recording is about its call.
+    let known = KINDS.into_iter().chain(["recording", POLICY]).map(str::to_owned).collect();
     let meant = match nearest(kind, &known) {
         Some(meant) if has_name => format!("is {meant}/… meant?"),
         _ => "write for example agent/Ada or interaction/ID".to_owned(),
@@ -204,7 +201,8 @@ fn if_allowed<T>(session: &ClientSession, listed: anyhow::Result<Vec<T>>) -> any
     if session.sees_whole_tenant() { listed } else { Ok(listed.unwrap_or_default()) }
 }
 
-/// The only item with the text as a key or a shortened id or, if there is none, as the beginning of a key or the end of an id.
+/// The item with the text as its whole id, whatever another is called. Without one the only item with it as a name or a
+/// shortened id or, if there is none, as the beginning of a key or the end of an id.
 pub(super) fn find_one<'a, T>(
     what: &str,
     text: &str,
@@ -215,6 +213,10 @@ pub(super) fn find_one<'a, T>(
     let matching = |fits: fn(&str, &str) -> bool| -> Vec<&T> {
         all.iter().filter(|it| keys(it).iter().any(|key| fits(&key.to_lowercase(), &wanted))).collect()
     };
+    // Of what has no names, both keys are the id.
+    if let Some(one) = all.iter().find(|it| Uuid::try_parse(&wanted).is_ok() && keys(it)[0].to_lowercase() == wanted) {
+        return Ok(one);
+    }
     let whole = matching(|key, wanted| key == wanted || word::short(key) == wanted);
     let begins = || matching(|key, wanted| key.starts_with(wanted) || is_end_of_id(key, wanted));
     let found = if whole.is_empty() { begins() } else { whole };
@@ -293,6 +295,18 @@ mod tests {
         }
         assert!(find_one("agent", "a2", &ALL, |it| *it).is_err(), "as well a name with a typo");
         assert_eq!(find_one("agent", "00a2", &ALL, |it| *it).unwrap()[1], "Ben");
+    }
+
+    #[test]
+    fn n8_a_whole_id_is_nobodys_name() {
+        const ADA: &str = "01980000-0000-7000-8000-0000000000a1";
+        const BEN: &str = "01980000-0000-7000-8000-0000000000b2";
+        for all in [[[ADA, "Ada"], [BEN, ADA]], [[BEN, ADA], [ADA, "Ada"]]] {
+            for text in [ADA, &ADA.to_uppercase()] {
+                assert_eq!(find_one("agent", text, &all, |it| *it).unwrap()[1], "Ada");
+            }
+            assert_eq!(find_one("agent", BEN, &all, |it| *it).unwrap()[0], BEN);
+        }
     }
 
     #[test]

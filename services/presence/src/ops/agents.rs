@@ -78,10 +78,7 @@ pub(crate) async fn delete_agent(edit: &mut Edit<'_>, id: AgentId) -> Result<(),
 /// Two agents may have one name, but not names that are there to be taken for each other (S14).
 async fn refuse_twin(edit: &mut Edit<'_>, id: AgentId, name: &str) -> Result<(), Status> {
     let alike = names::alike(edit.tx, &names::AGENTS, edit.context.tenant, id.0, name).await?;
-    match alike.iter().find(|it| name::confusable(name, it)) {
-        Some(other) => Err(confusable("agent.name", "agent", other).into()),
-        None => Ok(()),
-    }
+    Ok(name::AGENT.refuse_twin(name, &alike)?)
 }
 
 /// Refuses the id of something that was deleted: whoever gets it would inherit its past (S6).
@@ -98,12 +95,6 @@ pub(super) async fn refuse_former(edit: &mut Edit<'_>, what: DeletedSort, id: Uu
         return Err(ApiError::already_exists(resource, message).into());
     }
     Ok(())
-}
-
-/// The refusal of a name that looks like another one.
-pub(super) fn confusable(field: &str, what: &str, other: &str) -> ApiError {
-    let why = format!("looks like the name of the {what} {other}, but is written in other characters; choose another");
-    ApiError::invalid_argument(field, why)
 }
 
 async fn existing_agent(edit: &mut Edit<'_>, id: AgentId) -> Result<AgentRecord, Status> {

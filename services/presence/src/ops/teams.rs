@@ -9,7 +9,7 @@ use tonic::Status;
 use crate::edit::Edit;
 use crate::events;
 use crate::ids::{AgentId, TeamId};
-use crate::ops::agents::{confusable, refuse_former};
+use crate::ops::agents::refuse_former;
 use crate::record::{TeamChange, TeamRecord};
 use crate::store::deleted_ids::{self, DeletedSort};
 use crate::store::{names, teams};
@@ -105,14 +105,7 @@ pub(super) async fn team_changed(edit: &mut Edit<'_>, id: TeamId, change: Change
 /// A team's name is its own in the tenant: calls are handed to it by name.
 async fn refuse_twin(edit: &mut Edit<'_>, id: TeamId, name: &str) -> Result<(), Status> {
     let alike = names::alike(edit.tx, &names::TEAMS, edit.context.tenant, id.0, name).await?;
-    if let Some(other) = alike.iter().find(|it| name::key(it) == name::key(name)) {
-        let message = format!("There is a team {other} already. Choose another name, or change that team.");
-        return Err(ApiError::already_exists("team", message).into());
-    }
-    match alike.iter().find(|it| name::confusable(name, it)) {
-        Some(other) => Err(confusable("team.name", "team", other).into()),
-        None => Ok(()),
-    }
+    Ok(name::TEAM.refuse_twin(name, &alike)?)
 }
 
 async fn existing_team(edit: &mut Edit<'_>, id: TeamId) -> Result<TeamRecord, Status> {

@@ -29,8 +29,8 @@ pub(crate) async fn insert(
     etag: &Etag,
 ) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
-        "INSERT INTO agents (tenant, agent_id, name, name_key, look, email, phone, voicemail, etag)
-         VALUES ($1, $2, $3, $4, $9, $5, $6, $7, $8) ON CONFLICT DO NOTHING")
+        "INSERT INTO agents (tenant, agent_id, name, name_key, look, shape, email, phone, voicemail, etag)
+         VALUES ($1, $2, $3, $4, $9, $10, $5, $6, $7, $8) ON CONFLICT DO NOTHING")
         .bind(tenant.as_str())
         .bind(id)
         .bind(&profile.name)
@@ -40,6 +40,7 @@ pub(crate) async fn insert(
         .bind(profile.voicemail)
         .bind(etag)
         .bind(name::look(&profile.name))
+        .bind(name::shape(&profile.name))
         .execute(conn)
         .await)?
     .rows_affected();
@@ -71,7 +72,7 @@ pub(crate) async fn update(
     etag: &Etag,
 ) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
-        "UPDATE agents SET name = $3, name_key = $4, look = $9, email = $5, phone = $6, voicemail = $7, etag = $8
+        "UPDATE agents SET name = $3, name_key = $4, look = $9, shape = $10, email = $5, phone = $6, voicemail = $7, etag = $8
          WHERE tenant = $1 AND agent_id = $2")
         .bind(tenant.as_str())
         .bind(id)
@@ -82,6 +83,7 @@ pub(crate) async fn update(
         .bind(profile.voicemail)
         .bind(etag)
         .bind(name::look(&profile.name))
+        .bind(name::shape(&profile.name))
         .execute(conn)
         .await)?;
     Ok(())

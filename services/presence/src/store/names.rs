@@ -10,20 +10,20 @@ use uuid::Uuid;
 pub(crate) struct NamedTable {
     /// The names of a tenant's others that look like this one.
     alike: &'static str,
-    /// Those that a version before wrote, without a look.
+    /// Those that a version before wrote, without a look or a shape.
     old: &'static str,
     renew: &'static str,
 }
 
 pub(crate) const AGENTS: NamedTable = NamedTable {
-    alike: "SELECT name FROM agents WHERE tenant = $1 AND look = $2 AND agent_id <> $3",
-    old: "SELECT tenant, agent_id, name FROM agents WHERE look = ''",
-    renew: "UPDATE agents SET name_key = $3, look = $4 WHERE tenant = $1 AND agent_id = $2",
+    alike: "SELECT name FROM agents WHERE tenant = $1 AND (look = $2 OR shape = $4) AND agent_id <> $3",
+    old: "SELECT tenant, agent_id, name FROM agents WHERE look = '' OR shape = ''",
+    renew: "UPDATE agents SET name_key = $3, look = $4, shape = $5 WHERE tenant = $1 AND agent_id = $2",
 };
 pub(crate) const TEAMS: NamedTable = NamedTable {
-    alike: "SELECT name FROM teams WHERE tenant = $1 AND look = $2 AND team_id <> $3",
-    old: "SELECT tenant, team_id, name FROM teams WHERE look = ''",
-    renew: "UPDATE teams SET name_key = $3, look = $4 WHERE tenant = $1 AND team_id = $2",
+    alike: "SELECT name FROM teams WHERE tenant = $1 AND (look = $2 OR shape = $4) AND team_id <> $3",
+    old: "SELECT tenant, team_id, name FROM teams WHERE look = '' OR shape = ''",
+    renew: "UPDATE teams SET name_key = $3, look = $4, shape = $5 WHERE tenant = $1 AND team_id = $2",
 };
 
 /// The names of a tenant's others of this sort that look like this one.
@@ -38,19 +38,20 @@ pub(crate) async fn alike(
         .bind(tenant.as_str())
         .bind(name::look(name))
         .bind(id)
+        .bind(name::shape(name))
         .fetch_all(conn)
         .await)?)
 }
 
-/// Fills in the keys and looks that a version before did not write. Done once, at the first start after it.
+/// Fills in the keys, looks and shapes that a version before did not write. Done once, at the first start after it.
 pub(crate) async fn renew(db: &Db) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     for table in [AGENTS, TEAMS] {
         let old: Vec<(String, Uuid, String)> = on!(&mut tx, conn => sqlx::query_as(table.old).fetch_all(conn).await)?;
         for (tenant, id, name) in old {
-            let (key, look) = (name::key(&name), name::look(&name));
+            let (key, look, shape) = (name::key(&name), name::look(&name), name::shape(&name));
             on!(&mut tx, conn => {
-                sqlx::query(table.renew).bind(tenant).bind(id).bind(key).bind(look).execute(conn).await
+                sqlx::query(table.renew).bind(tenant).bind(id).bind(key).bind(look).bind(shape).execute(conn).await
             })?;
         }
     }

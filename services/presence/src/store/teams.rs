@@ -29,13 +29,15 @@ pub(crate) async fn insert(
     etag: &Etag,
 ) -> Result<bool, StoreError> {
     let rows = on!(tx, conn => sqlx::query(
-        "INSERT INTO teams (tenant, team_id, name, name_key, look, etag) VALUES ($1, $2, $3, $4, $6, $5) ON CONFLICT DO NOTHING")
+        "INSERT INTO teams (tenant, team_id, name, name_key, look, shape, etag) VALUES ($1, $2, $3, $4, $6, $7, $5)
+         ON CONFLICT DO NOTHING")
         .bind(tenant.as_str())
         .bind(id)
         .bind(name)
         .bind(name::key(name))
         .bind(etag)
         .bind(name::look(name))
+        .bind(name::shape(name))
         .execute(conn)
         .await)?
     .rows_affected();
@@ -44,12 +46,14 @@ pub(crate) async fn insert(
 
 /// Gives a team, which must exist, another name, or the same.
 pub(crate) async fn rename(tx: &mut Tx, tenant: &TenantId, id: TeamId, name: &str) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("UPDATE teams SET name = $3, name_key = $4, look = $5 WHERE tenant = $1 AND team_id = $2")
+    on!(tx, conn => sqlx::query(
+        "UPDATE teams SET name = $3, name_key = $4, look = $5, shape = $6 WHERE tenant = $1 AND team_id = $2")
         .bind(tenant.as_str())
         .bind(id)
         .bind(name)
         .bind(name::key(name))
         .bind(name::look(name))
+        .bind(name::shape(name))
         .execute(conn)
         .await)?;
     Ok(())

@@ -126,6 +126,13 @@ async fn s14_a_twin_in_another_script_is_refused_and_so_is_a_second_team_of_the_
     for twin in ["\u{410}da", "\u{200b}", "Ada\u{3164}", "\u{202e}adA"] {
         assert_eq!(ApiError::of(&agent(twin).await.unwrap_err()).fields[0].0, "agent.name", "{twin:?}");
     }
+    agent("Zed Q").await.unwrap();
+    let heap = format!("Z{}", "\u{335}".repeat(99));
+    for twin in ["\u{396}\u{435}d Q", "\u{1d419}ed Q", "Zed Q\u{335}", "\u{ff3a}ed Q", "\u{301}", &heap] {
+        assert_eq!(ApiError::of(&agent(twin).await.unwrap_err()).fields[0].0, "agent.name", "{twin:?}");
+    }
+    let spaced = agent("Zed\u{2009}\u{3000}Q").await.unwrap().into_inner().agent.unwrap();
+    assert_eq!(spaced.name, "Zed Q");
     let mut directory = world.directory(Role::Admin);
     let mut team = async |name: &str| {
         let team = Some(Team { name: name.to_owned(), ..Team::default() });
@@ -136,6 +143,10 @@ async fn s14_a_twin_in_another_script_is_refused_and_so_is_a_second_team_of_the_
         assert_eq!(reason(&team(same).await.unwrap_err()), ErrorReason::AlreadyExists, "{same}");
     }
     assert_eq!(ApiError::of(&team("S\u{430}les").await.unwrap_err()).fields[0].0, "team.name");
+    for (name, twin) in [("Billing", "\u{412}illing"), ("XT", "\u{425}\u{422}")] {
+        team(name).await.unwrap();
+        assert_eq!(ApiError::of(&team(twin).await.unwrap_err()).fields[0].0, "team.name", "{twin}");
+    }
     let other = team("Support").await.unwrap().into_inner().team.unwrap();
     let renamed = Team { name: "sales".to_owned(), ..other };
     let rename = UpdateTeamRequest { request_id: fresh(), team: Some(renamed), update_mask: None };

@@ -54,6 +54,7 @@ fn mask(fields: &[&str]) -> Option<FieldMask> {
 
 fn assert_conflict(status: &Status) {
     assert_eq!((status.code(), ApiError::of(status).reason), (Code::Aborted, ErrorReason::VersionConflict));
+    assert_eq!(ApiError::of(status).retry_after, None, "the same etag is refused again");
     assert!(status.message().contains("Read it again"), "{}", status.message());
 }
 

@@ -99,6 +99,9 @@ impl RoutingApi {
             if flow == before.flow {
                 return Ok(UpdateCallFlowResponse { call_flow: Some(before.shown()) });
             }
+            if flow.name != before.flow.name {
+                name::CALL_FLOW.refuse_twin(&flow.name, &flows::alike(tx, tenant, id, &flow.name).await?)?;
+            }
             let stored = StoredFlow { id, flow, etag: fresh_etag() };
             flows::put(tx, tenant, &stored).await?;
             let flow = stored.shown();

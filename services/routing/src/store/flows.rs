@@ -59,16 +59,32 @@ macro_rules! select_flow {
 /// Writes a flow in the place of the one with its id, if there is one.
 pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, flow: &StoredFlow) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
-        "INSERT INTO call_flows (tenant, call_flow_id, name_key, flow, etag) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (tenant, call_flow_id) DO UPDATE SET name_key = $3, flow = $4, etag = $5")
+        "INSERT INTO call_flows (tenant, call_flow_id, name_key, flow, etag, look, shape) VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (tenant, call_flow_id) DO UPDATE SET name_key = $3, flow = $4, etag = $5, look = $6, shape = $7")
         .bind(tenant.as_str())
         .bind(flow.id)
         .bind(name::key(&flow.flow.name))
         .bind(flow.flow.encode_to_vec())
         .bind(&flow.etag)
+        .bind(name::look(&flow.flow.name))
+        .bind(name::shape(&flow.flow.name))
         .execute(conn)
         .await)?;
     Ok(())
+}
+
+/// The names of a tenant's other flows that look like this one.
+pub(crate) async fn alike(tx: &mut Tx, tenant: &TenantId, id: Uuid, name: &str) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(
+        "SELECT call_flow_id, flow, etag FROM call_flows
+         WHERE tenant = $1 AND (look = $2 OR shape = $3) AND call_flow_id <> $4")
+        .bind(tenant.as_str())
+        .bind(name::look(name))
+        .bind(name::shape(name))
+        .bind(id)
+        .fetch_all(conn)
+        .await)?;
+    rows.into_iter().map(|row| Ok(row.into_flow()?.flow.name)).collect()
 }
 
 /// One flow, within a change; `None` when there is none.
@@ -126,20 +142,22 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: Uuid) -> Result<(
     Ok(())
 }
 
-/// A flow's key: tenant, id, the name's key as it was written, and the flow.
-type KeyedFlow = (String, Uuid, String, Vec<u8>);
+/// A flow's key: tenant, id, the name's key, look and shape as they were written, and the flow.
+type KeyedFlow = (String, Uuid, String, String, String, Vec<u8>);
 
-/// Writes the keys of names anew that a version before made in another way.
+/// Writes the keys, looks and shapes of names anew that a version before made in another way.
 pub(crate) async fn renew_keys(db: &Db) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     let flows: Vec<KeyedFlow> = on!(tx, conn => sqlx::query_as(
-        "SELECT tenant, call_flow_id, name_key, flow FROM call_flows").fetch_all(conn).await)?;
-    for (tenant, id, key, flow) in flows {
+        "SELECT tenant, call_flow_id, name_key, look, shape, flow FROM call_flows").fetch_all(conn).await)?;
+    for (tenant, id, key, look, shape, flow) in flows {
         // One that can't be read is reported when it is asked for.
         let Ok(flow) = CallFlow::decode(flow.as_slice()) else { continue };
-        if name::key(&flow.name) != key {
-            on!(tx, conn => sqlx::query("UPDATE call_flows SET name_key = $3 WHERE tenant = $1 AND call_flow_id = $2")
-                .bind(tenant).bind(id).bind(name::key(&flow.name)).execute(conn).await)?;
+        let fresh = (name::key(&flow.name), name::look(&flow.name), name::shape(&flow.name));
+        if fresh != (key, look, shape) {
+            on!(tx, conn => sqlx::query(
+                "UPDATE call_flows SET name_key = $3, look = $4, shape = $5 WHERE tenant = $1 AND call_flow_id = $2")
+                .bind(tenant).bind(id).bind(&fresh.0).bind(&fresh.1).bind(&fresh.2).execute(conn).await)?;
         }
     }
     tx.commit().await

@@ -132,6 +132,28 @@ async fn a_flow_and_a_number_cannot_name_what_does_not_exist() {
 }
 
 #[tokio::test]
+async fn s14_a_second_flow_of_the_name_is_refused_and_so_is_a_twin_in_another_script() {
+    let world = World::new().await;
+    let main = world.put_flow(flow("Main", vec![hang_up()])).await.unwrap();
+    for same in ["Main", "main", " M\u{e0}in "] {
+        let refused = world.put_flow(flow(same, vec![hang_up()])).await.unwrap_err();
+        assert_eq!(ApiError::of(&refused).reason, ErrorReason::AlreadyExists, "{same}");
+    }
+    for twin in ["\u{41c}\u{430}in", "\u{39c}ain", "\u{1d40c}ain"] {
+        let refused = world.put_flow(flow(twin, vec![hang_up()])).await.unwrap_err();
+        assert!(refused.message().contains("call flow"), "{refused}");
+    }
+    let other = world.put_flow(flow("Night", vec![hang_up()])).await.unwrap();
+    let renamed = CallFlow { name: "main".to_owned(), etag: String::new(), ..other.clone() };
+    let refused = world.put_flow(renamed).await.unwrap_err();
+    assert_eq!(ApiError::of(&refused).reason, ErrorReason::AlreadyExists);
+    world.put_flow(CallFlow { skip_voicemail: true, ..other }).await.expect("its name stays");
+    world.put_flow(CallFlow { name: "MAIN".to_owned(), ..main }).await.expect("its own name in capitals");
+    let put = put(flow("Main", vec![hang_up()]));
+    world.routing("other", Role::Admin).update_call_flow(put).await.expect("another tenant's");
+}
+
+#[tokio::test]
 async fn a_flow_in_use_stays() {
     let world = World::new().await;
     let stored = world.put_flow(flow("Main", vec![hang_up()])).await.unwrap();

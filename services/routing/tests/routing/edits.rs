@@ -99,6 +99,7 @@ fn rule(prefix: &str) -> DialRule {
 
 fn assert_conflict(status: &Status) {
     assert_eq!((status.code(), ApiError::of(status).reason), (Code::Aborted, ErrorReason::VersionConflict));
+    assert_eq!(ApiError::of(status).retry_after, None, "the same etag is refused again");
     assert!(status.message().contains("Read it again"), "{}", status.message());
 }
 
@@ -125,7 +126,8 @@ async fn of_two_who_edit_a_flow_at_once_one_is_refused_and_nothing_is_lost() {
 #[tokio::test]
 async fn of_two_who_edit_a_number_the_second_is_refused_unless_they_give_no_etag() {
     let world = World::new().await;
-    let (day, night) = (world.main_flow().await.call_flow_id, world.main_flow().await.call_flow_id);
+    let night = world.put_flow(flow("Night", vec![hang_up()])).await.unwrap().call_flow_id;
+    let day = world.main_flow().await.call_flow_id;
     let read = world.put_number(NUMBER, &day).await.unwrap();
     let first = Number { call_flow_id: night.clone(), ..read.clone() };
     world.update_number(first, &[], Missing::Refused).await.unwrap();

@@ -56,15 +56,15 @@ async fn numbers_come_in_pages() {
 }
 
 #[tokio::test]
-async fn flows_come_in_pages_also_those_of_one_name() {
+async fn flows_come_in_pages_by_name() {
     let world = World::new().await;
-    for name in ["night", "Day", "Night", "day", "Main"] {
+    for name in ["night", "Day", "Night 2", "day 2", "Main"] {
         world.put_flow(flow(name, vec![hang_up()])).await.unwrap();
     }
     let (names, pages) = in_pages!(world, list_call_flows, ListCallFlowsRequest, call_flows, name);
     assert_eq!(pages, 3);
     let names: Vec<_> = names.iter().map(|it| it.to_lowercase()).collect();
-    assert_eq!(names, ["day", "day", "main", "night", "night"]);
+    assert_eq!(names, ["day", "day 2", "main", "night", "night 2"]);
     assert_eq!(refused!(world, list_call_flows, ListCallFlowsRequest), ["page_size", "page_token"]);
 }
 

@@ -7,7 +7,7 @@ use crate::{
     live::Live,
 };
 use baton_api::{
-    ApiError,
+    ApiError, fields,
     presence::v1::LookupAgentsRequest,
     recording::v1::ResolveModeRequest,
     routing::v1::ResolveDialRequest,
@@ -50,9 +50,10 @@ impl InteractionApi {
             (self.peers.presence.clone(), self.peers.routing.clone(), self.peers.recording.clone());
         let policy = self.handler.policies.current(&tenant);
         let (found, dial) = futures::join!(presence.lookup_agents(lookup), routing.resolve_dial(dial));
-        let allowed_by = dial?.into_inner().allowed_by;
+        let allowed_by = dial.map_err(|it| as_asked(&it))?.into_inner().allowed_by;
         let agent = found?.get_ref().agents.first().map(facts::agent).ok_or_else(|| not_found("agent"))??;
         let (mode, policy) = futures::join!(recording.resolve_mode(mode), policy);
+        let mode = mode.map_err(|it| as_asked(&it))?;
         let (policy_version, policy) = policy?;
         let opening = Opening {
             id: InteractionId(ids::new_uuid()),
@@ -68,10 +69,27 @@ impl InteractionApi {
             flow_id: None,
             steps: Vec::new(),
             skip_voicemail: false,
-            recording: words::parse_mode(mode?.get_ref().mode()),
+            recording: words::parse_mode(mode.get_ref().mode()),
             policy_version,
         };
         Ok(OutgoingCall { opening, policy, agent })
+    }
+}
+
+/// Another service's refusal for the client, who knows the fields of its own request alone.
+fn as_asked(refused: &Status) -> Status {
+    let error = ApiError::of(refused);
+    let fields = error.fields.iter().map(|(field, why)| {
+        let asked = match field.as_str() {
+            "number" => "from_number",
+            "to" => "to_number",
+            other => other,
+        };
+        Err(ApiError::invalid_argument(asked, why))
+    });
+    match fields::each::<(), Vec<()>>(fields) {
+        Ok(_) => refused.clone(),
+        Err(renamed) => renamed.into(),
     }
 }
 

@@ -171,6 +171,29 @@ async fn an_agents_call_rings_their_phone_first_and_dials_outside_by_a_rule() {
 }
 
 #[tokio::test]
+async fn a_bad_number_is_refused_with_the_field_in_which_the_client_sent_it() {
+    let world = World::start().await;
+    for (from, to, expected) in [
+        ("+3225550100", "0470", &["to_number"][..]),
+        ("0100", "+32470000000", &["from_number"]),
+        ("", "", &["from_number", "to_number"]),
+    ] {
+        let place = PlaceCallRequest {
+            request_id: format!("{from}-{to}"),
+            from_number: from.into(),
+            to_number: to.into(),
+            ..Default::default()
+        };
+        for _ in 0..2 {
+            let refused = world.interactions(1).place_call(place.clone()).await.unwrap_err();
+            let refused = ApiError::from_status(&refused).unwrap();
+            assert_eq!(refused.fields.iter().map(|it| it.0.as_str()).collect::<Vec<_>>(), expected, "{from} {to}");
+            assert!(refused.message.starts_with(expected[0]), "{}", refused.message);
+        }
+    }
+}
+
+#[tokio::test]
 async fn f9_an_agent_who_cannot_call_is_refused_and_told_why() {
     let world = World::start().await;
     let place = PlaceCallRequest {

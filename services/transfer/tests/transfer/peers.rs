@@ -4,6 +4,7 @@ use baton_api::{
     ApiError,
     common::v1::{AgentRef, Reason, RecordingMode, TeamRef},
     error::ErrorReason,
+    fields,
     presence::v1::{self as presence, claim_service_server::ClaimService, claim_status::State},
     recording::v1::{self as recording, archive_service_server::ArchiveService},
     routing::v1::{self as routing, call_flow_step, route_service_server::RouteService},
@@ -168,6 +169,11 @@ impl RouteService for TransferPeers {
         &self,
         request: Request<routing::ResolveDialRequest>,
     ) -> Result<Response<routing::ResolveDialResponse>, Status> {
+        let number = |field, text: &str| {
+            let is_number = text.starts_with('+');
+            is_number.then_some(()).ok_or_else(|| ApiError::invalid_argument(field, "must be an E.164 number"))
+        };
+        fields::all((number("number", &request.get_ref().number), number("to", &request.get_ref().to)))?;
         let rule = if request.get_ref().to.starts_with("+32") { "+32" } else { return Err(not_allowed()) };
         Ok(Response::new(routing::ResolveDialResponse { allowed_by: rule.into() }))
     }
