@@ -26,9 +26,7 @@ impl From<SubmitError> for Status {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Store(error) => error.into(),
-            SubmitError::Conflict => {
-                ApiError::aborted(ErrorReason::VersionConflict, "Somebody else changed it meanwhile; try again.").into()
-            }
+            SubmitError::Conflict => ApiError::overtaken("Somebody else changed it meanwhile; try again.").into(),
             SubmitError::Refused(refusal) => {
                 ApiError::failed_precondition(ErrorReason::NotAllowedNow, refusal.to_string()).into()
             }
