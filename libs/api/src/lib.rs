@@ -19,6 +19,7 @@ pub mod name;
 mod nearest;
 pub mod page;
 mod people;
+pub mod telephone;
 mod wire;
 mod words;
 

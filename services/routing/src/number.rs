@@ -1,22 +1,16 @@
 //! Telephone numbers as E.164 has them: `+`, a country code that does not begin with 0, and 7 to 15 digits in all.
 
 use baton_api::error::ErrorReason;
-use baton_api::{ApiError, ErrorKind};
+use baton_api::{ApiError, ErrorKind, telephone};
 use baton_runtime::auth::TenantId;
-
-const FEWEST: usize = 7;
-const MOST: usize = 15;
 
 /// Reads a number that a client sent in `field`.
 pub(crate) fn parse(field: &str, text: &str) -> Result<String, ApiError> {
     let digits = text.strip_prefix('+').unwrap_or_default();
-    let is_number = (FEWEST..=MOST).contains(&digits.len())
-        && digits.bytes().all(|it| it.is_ascii_digit())
-        && !digits.starts_with('0');
-    if is_number {
+    if telephone::is_e164(digits) {
         Ok(text.to_owned())
     } else {
-        let why = format!("must be an E.164 number: + and {FEWEST} to {MOST} digits, for example +3225550100");
+        let why = "must be an E.164 number: + and 7 to 15 digits, for example +3225550100";
         Err(ApiError::invalid_argument(field, why))
     }
 }
@@ -52,7 +46,7 @@ const SHORTEST_ENDING: usize = 4;
 
 /// Reads what a switch sent: with or without the plus, with `00` or a national `0`, with separators, as a `tel:` or `sip:` address.
 pub(crate) fn called(text: &str) -> CalledNumber {
-    let digits = dialled_digits(text);
+    let digits = telephone::dialled_digits(text);
     let whole = |digits: &str| parse("number", &format!("+{digits}")).ok();
     if let Some(international) = digits.strip_prefix('+') {
         return CalledNumber { whole: whole(international).into_iter().collect(), endings: Vec::new() };
@@ -61,16 +55,6 @@ pub(crate) fn called(text: &str) -> CalledNumber {
     let national = [Some(digits.as_str()), digits.strip_prefix('0')];
     let endings = national.into_iter().flatten().filter(|it| it.len() >= SHORTEST_ENDING).map(str::to_owned);
     CalledNumber { whole: whole(&digits).into_iter().chain(international).collect(), endings: endings.collect() }
-}
-
-/// The digits of an address, with the plus if there is one; empty if it has anything else.
-fn dialled_digits(text: &str) -> String {
-    let lower = text.trim().to_ascii_lowercase();
-    let address = ["tel:", "sip:", "sips:"].iter().find_map(|scheme| lower.strip_prefix(scheme)).unwrap_or(&lower);
-    let user = address.split(['@', ';', '?']).next().unwrap_or_default().replace("%2b", "+");
-    let digits: String = user.chars().filter(|it| !" -./()".contains(*it)).collect();
-    let is_number = digits.strip_prefix('+').unwrap_or(&digits).bytes().all(|it| it.is_ascii_digit());
-    if is_number && digits.len() <= MOST + 3 { digits } else { String::new() }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::{live::Live, tenants::Tenants};
 use baton_api::{
-    ApiError, fields,
+    ApiError, fields, telephone,
     transfer::v1::{InteractionFilter, interaction::State},
 };
 use baton_domain::{Interaction, Target, interaction::Stage, machine::FlowStep};
@@ -83,7 +83,7 @@ impl Filter {
         let key = match (asked.customer.as_str(), asked.customer_key.as_str()) {
             ("", "") => None,
             ("", key) => Some(key.to_owned()),
-            (customer, _) => Some(tenants.pseudonym(tenant, customer)),
+            (customer, _) => Some(tenants.pseudonym(tenant, &telephone::caller(customer))),
         };
         Ok(Self {
             only_of,

@@ -8,6 +8,7 @@ use baton_api::{
     error::ErrorReason,
     event::v1::{CustomerForgotten, event_data::Data},
     recording::v1::ForgetCustomerRequest as ForgetRecordingsRequest,
+    telephone,
     transfer::v1::{ForgetCustomerRequest, ForgetCustomerResponse},
 };
 use baton_bus::caller_actor;
@@ -29,9 +30,11 @@ impl InteractionApi {
     ) -> Result<ForgetCustomerResponse, Status> {
         let tenant = caller.tenant()?.as_str();
         let key = RequestKey::new(tenant, &caller.subject, "ForgetCustomer", &request.request_id)?;
-        let customer_key = self.handler.tenants.pseudonym(tenant, &request.address);
+        let customer_key = self.handler.tenants.pseudonym(tenant, &telephone::caller(&request.address));
         if customer_key.is_empty() {
-            return Err(ApiError::invalid_argument("address", "is missing").into());
+            return Err(
+                ApiError::invalid_argument("address", "is missing, or stands for everybody who withheld it").into()
+            );
         }
         if let Some(id) = store::customer::unfinished(&self.handler.db, tenant, &customer_key).await? {
             return Err(in_use(id).into());

@@ -10,6 +10,7 @@ use baton_api::{
     ApiError,
     recording::v1::ResolveModeRequest,
     routing::v1::{CallFlow, ResolveNumberRequest, ResolveNumberResponse, call_flow_step::Step},
+    telephone,
     transfer::v1::{
         ControlRecordingRequest, ControlRecordingResponse, GetWantedRequest, GetWantedResponse, OpenInteractionRequest,
         OpenInteractionResponse, ReportFactsRequest, ReportFactsResponse, intake_service_server::IntakeService,
@@ -109,7 +110,8 @@ impl IntakeApi {
         }
         let switch = parse::switch_id("switch_id", &request.switch_id)?;
         // What a caller sends of themselves is no reason to lose them.
-        let customer: String = request.customer.chars().filter(|it| !it.is_control()).take(MAX_CUSTOMER).collect();
+        let sent: String = request.customer.chars().filter(|it| !it.is_control()).take(MAX_CUSTOMER).collect();
+        let customer = telephone::caller(&sent);
         let of = tenant.as_str().to_owned();
         let route = ResolveNumberRequest { tenant: of.clone(), number: request.number };
         let (mut routing, mut recording) = (self.peers.routing.clone(), self.peers.recording.clone());

@@ -8,7 +8,7 @@ use baton_api::{
     tenant::v1::{CreateTenantRequest, Tenant, tenant_service_client::TenantServiceClient},
     transfer::v1::{
         ForgetCustomerRequest, ForgetCustomerResponse, InteractionFilter, ListInteractionsRequest,
-        ListTransfersRequest, interaction_service_client::InteractionServiceClient,
+        ListTransfersRequest, OpenInteractionRequest, interaction_service_client::InteractionServiceClient,
     },
 };
 use baton_bus::EventMatcher;
@@ -58,6 +58,32 @@ async fn s11_a_forgotten_customer_is_in_none_of_their_calls_and_all_are_still_co
     }
     check(&world, &ids, &key).await;
     check(&world.crash_and_restart().await, &ids, &key).await;
+}
+
+#[tokio::test]
+async fn f1_a_customer_is_one_person_however_their_number_was_sent_and_who_withholds_it_is_nobody() {
+    let world = world().await;
+    let call = async |customer: &str| {
+        let request = OpenInteractionRequest {
+            tenant: TENANT.into(),
+            leg: baton_runtime::ids::new_uuid().to_string(),
+            number: "+3225550100".into(),
+            customer: customer.into(),
+            switch_id: "main".into(),
+        };
+        let id = world.intake().open_interaction(request).await.unwrap().into_inner().interaction_id;
+        world.view(&id).await.customer.unwrap()
+    };
+    let plain = call(CUSTOMER).await;
+    for dressed in ["0032470000000", "tel:+32-470-00-00-00", "sip:+32470000000@trunk.example"] {
+        assert_eq!(call(dressed).await, plain, "{dressed}");
+    }
+    let withheld = call("sip:anonymous@anonymous.invalid").await;
+    assert_eq!((withheld.address.as_str(), withheld.key.as_str()), ("", ""));
+    let filter = InteractionFilter { customer: "+32 470 00 00 00".into(), ..Default::default() };
+    let list = ListInteractionsRequest { filter: Some(filter), ..Default::default() };
+    let listed = world.supervisor_of(TENANT).list_interactions(list).await.unwrap().into_inner();
+    assert_eq!(listed.interactions.len(), 4);
 }
 
 async fn check(world: &World, ids: &[String; 2], key: &str) {
