@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use baton_api::common::v1::{Customer, Reason};
 use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_api::simulator::v1::{ListHeardRequest, PlaceCallRequest};
+use baton_api::telephone;
 use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
 use baton_api::transfer::v1::{
     self as transfer, Interaction, ListInteractionsRequest, WatchInteractionRequest, interaction, party,
@@ -45,7 +46,7 @@ pub(super) async fn place_call(session: &ClientSession, from: String, to: Option
     };
     let Some(call) = found? else {
         return Err(KnownFailure::not_now(format!(
-            "the call was disconnected at once; {to} may be none of the tenant's numbers, or have no call flow\n  `baton number list` lists them, and `baton number set {to} --flow NAME` gives it a call flow."
+            "the call was disconnected at once; {to} may be none of the tenant's numbers, or have no call flow, or the tenant takes no calls now\n  `baton number list` lists the numbers, `baton number set {to} --flow NAME` gives one a call flow, and `baton events list` says why a call was refused."
         ))
         .into());
     };
@@ -89,7 +90,7 @@ fn was_dropped(call: &Interaction, placed: &PlacedLeg) -> bool {
     let is_new = !placed.before.contains(&call.interaction_id);
     is_new
         && refused(call).is_some()
-        && Customer::address_of(call.customer.as_ref()) == placed.from
+        && Customer::address_of(call.customer.as_ref()) == telephone::caller(&placed.from)
         && call.number == placed.to
 }
 
