@@ -7,6 +7,14 @@ const MOST: usize = *DIGITS.end() + 3;
 /// What stands for a number that the caller withheld (RFC 3323, 4.1.1.3, and what switches write).
 const WITHHELD: [&str; 7] = ["anonymous", "private", "restricted", "unavailable", "unknown", "withheld", "blocked"];
 
+/// Characters of an address that are kept.
+const MOST_SENT: usize = 64;
+
+/// An address as a switch sent it, to be kept or shown: without control characters, and no longer than addresses are.
+pub fn as_sent(text: &str) -> String {
+    text.chars().filter(|it| !it.is_control()).take(MOST_SENT).collect()
+}
+
 /// Whether these are the digits of an E.164 number, without the plus.
 pub fn is_e164(digits: &str) -> bool {
     DIGITS.contains(&digits.len()) && digits.bytes().all(|it| it.is_ascii_digit()) && !digits.starts_with('0')

@@ -107,7 +107,7 @@ impl OrphanResolver {
     /// Hangs the call up if the transfer service has refused it for good.
     async fn is_refused(&self, call: &InboundCall, status: &tonic::Status) -> bool {
         let error = ApiError::of(status);
-        // A tenant that is suspended, or has as many calls as it may: the caller hears that the line is busy.
+        // A tenant that is suspended, or has as many calls as it may.
         let of_tenant = matches!(error.kind, ErrorKind::PermissionDenied | ErrorKind::ResourceExhausted);
         let refused = of_tenant
             || matches!(error.kind, ErrorKind::NotFound | ErrorKind::InvalidArgument | ErrorKind::FailedPrecondition);

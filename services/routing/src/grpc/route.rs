@@ -5,7 +5,7 @@ use baton_api::routing::v1::{
     CompareWaitsRequest, CompareWaitsResponse, ResolveDialRequest, ResolveDialResponse, ResolveNumberRequest,
     ResolveNumberResponse, SyncWaitRequest, SyncWaitResponse, Wait,
 };
-use baton_api::{ApiError, fields};
+use baton_api::{ApiError, fields, telephone};
 use baton_follow::compare;
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError};
@@ -21,8 +21,6 @@ use crate::{dial_rule, events, flow, number};
 
 /// Bytes in an id that another service made.
 const MAX_ID: usize = 128;
-/// Characters of a called number that are kept of a refused call.
-const MAX_CALLED: usize = 64;
 /// Agents that a wait may skip: all of the largest team.
 const MAX_SKIPPED: usize = 10_000;
 
@@ -114,7 +112,7 @@ impl RouteService for RoutingApi {
 impl RoutingApi {
     /// A call for a number that nobody has: an event and a warning say so, because the call itself leaves no trace (F1).
     async fn refuse_call(&self, tenant: &TenantId, text: &str) -> Status {
-        let number: String = text.chars().filter(|it| !it.is_control()).take(MAX_CALLED).collect();
+        let number = telephone::as_sent(text);
         tracing::warn!(%tenant, number, "a call came in for a number that the tenant does not have; it is refused");
         let now_us = self.matcher.core.clock.now_us();
         let noted = async {

@@ -29,7 +29,6 @@ use tonic::{Request, Response, Status};
 
 const MAX_FACTS: usize = 1_000;
 const MAX_LEG: usize = 128;
-const MAX_CUSTOMER: usize = 64;
 const DEFAULT_RING_MS: i64 = 20_000;
 const DEFAULT_WAIT_MS: i64 = 300_000;
 
@@ -110,8 +109,7 @@ impl IntakeApi {
         }
         let switch = parse::switch_id("switch_id", &request.switch_id)?;
         // What a caller sends of themselves is no reason to lose them.
-        let sent: String = request.customer.chars().filter(|it| !it.is_control()).take(MAX_CUSTOMER).collect();
-        let customer = telephone::caller(&sent);
+        let customer = telephone::caller(&telephone::as_sent(&request.customer));
         let of = tenant.as_str().to_owned();
         let route = ResolveNumberRequest { tenant: of.clone(), number: request.number };
         let (mut routing, mut recording) = (self.peers.routing.clone(), self.peers.recording.clone());

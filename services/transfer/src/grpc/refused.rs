@@ -6,12 +6,12 @@ use baton_api::{
     ApiError,
     error::ErrorReason,
     event::v1::{InteractionRefused, event_data::Data, interaction_refused::Cause},
+    telephone,
 };
 use baton_runtime::auth::{Caller, Role, TenantId};
 use baton_store::{StoreError, outbox};
 use tonic::Status;
 
-const MAX_CALLED: usize = 64;
 /// Who refuses it: this service, of itself.
 const SUBJECT: &str = "transfer";
 
@@ -22,7 +22,7 @@ pub(super) async fn note(handler: &CommandHandler, tenant: &str, called: &str, r
         ErrorReason::Limit => Cause::Limit,
         _ => return refused,
     };
-    let number: String = called.chars().filter(|it| !it.is_control()).take(MAX_CALLED).collect();
+    let number = telephone::as_sent(called);
     let why = if cause == Cause::Limit { "it has as many as it may" } else { "it is suspended" };
     tracing::warn!(tenant, number, why, "a call came in for a tenant that takes none now; it is refused");
     let Ok(id) = tenant.parse::<TenantId>() else { return refused };
