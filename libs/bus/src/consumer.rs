@@ -16,7 +16,7 @@ use std::time::Duration;
 use baton_runtime::client::Backoff;
 use baton_runtime::clock::Clock;
 use baton_store::inbox::{self, DeadLetter};
-use baton_store::{Db, StoreError, Tx};
+use baton_store::{ChangeError, Db, StoreError, Tx, change};
 use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
@@ -42,11 +42,21 @@ pub enum Failure {
     /// This event probably can't be acted upon: give up after a few tries.
     #[error("{0}")]
     Faulty(String),
+    /// Another change was in the way: the same events once more, at once.
+    #[error(transparent)]
+    Overtaken(StoreError),
+}
+
+impl ChangeError for Failure {
+    fn is_overtaken(&self) -> bool {
+        matches!(self, Self::Overtaken(_))
+    }
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
+            error @ StoreError::Overtaken(_) => Self::Overtaken(error),
             error if error.is_about_data() => Self::Faulty(with_source(&error)),
             error => Self::Later(with_source(&error)),
         }
@@ -158,28 +168,33 @@ impl Consumer {
     /// The effects, the inbox rows and the cursor: all or nothing.
     async fn attempt(&self, handler: &impl Handler, events: &[Logged]) -> Result<(), Failure> {
         let Some(last) = events.last() else { return Ok(()) };
-        let mut tx = self.db.begin().await?;
-        for event in events {
-            if inbox::first_time(&mut tx, &self.name, event.envelope.id, self.clock.now_us()).await? {
-                // A bug that panics on one event must not stop the others. The transaction is undone either way.
-                let effect = AssertUnwindSafe(handler.handle(&mut tx, event)).catch_unwind().await;
-                effect.unwrap_or_else(|panic| Err(Failure::Faulty(panic_text(panic.as_ref()))))?;
-            }
-        }
-        inbox::advance(&mut tx, &self.cursor_name(), last.position as i64).await?;
-        Ok(tx.commit().await?)
+        self.db
+            .change(change!(|tx| {
+                for event in events {
+                    if inbox::first_time(tx, &self.name, event.envelope.id, self.clock.now_us()).await? {
+                        // A bug that panics on one event must not stop the others. The transaction is undone either way.
+                        let effect = AssertUnwindSafe(handler.handle(tx, event)).catch_unwind().await;
+                        effect.unwrap_or_else(|panic| Err(Failure::Faulty(panic_text(panic.as_ref()))))?;
+                    }
+                }
+                inbox::advance(tx, &self.cursor_name(), last.position as i64).await?;
+                Ok(())
+            }))
+            .await
     }
 
     async fn give_up(&self, event: &Logged, tries: i64, failure: Failure) -> Result<(), StoreError> {
         let cause = failure.to_string();
         tracing::error!(consumer = self.name, event.id = %event.envelope.id, event.r#type = event.envelope.event_type, cause,
             "an event was set aside");
-        let letter = self.dead_letter(event, tries, cause);
-        let mut tx = self.db.begin().await?;
-        inbox::first_time(&mut tx, &self.name, event.envelope.id, letter.at_us).await?;
-        inbox::add_dead_letter(&mut tx, &letter).await?;
-        inbox::advance(&mut tx, &self.cursor_name(), event.position as i64).await?;
-        tx.commit().await
+        let letter = &self.dead_letter(event, tries, cause);
+        self.db
+            .change(change!(|tx| {
+                inbox::first_time(tx, &self.name, event.envelope.id, letter.at_us).await?;
+                inbox::add_dead_letter(tx, letter).await?;
+                inbox::advance(tx, &self.cursor_name(), event.position as i64).await
+            }))
+            .await
     }
 
     fn dead_letter(&self, event: &Logged, tries: i64, cause: String) -> DeadLetter {

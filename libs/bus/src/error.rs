@@ -1,7 +1,7 @@
 //! Errors between an outbox and a consumer.
 
 use baton_api::ApiError;
-use baton_store::{MigrateError, OpenError, StoreError};
+use baton_store::{ChangeError, MigrateError, OpenError, StoreError};
 
 /// Why the bus could not be opened, written or read.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,12 @@ pub enum BusError {
     /// The database below failed: the log's, or the service's own.
     #[error("the event log's database failed")]
     Store(#[from] StoreError),
+}
+
+impl ChangeError for BusError {
+    fn is_overtaken(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_overtaken())
+    }
 }
 
 impl From<sqlx::Error> for BusError {

@@ -12,7 +12,7 @@ use baton_api::{ApiError, ErrorKind};
 use baton_runtime::Clock;
 use baton_runtime::client::{Backoff, InternalChannel};
 use baton_runtime::lifecycle::Lifecycle;
-use baton_store::{Db, Reader, StoreError, Tx};
+use baton_store::{Db, Reader, StoreError, Tx, change};
 use tokio::sync::Notify;
 
 /// The scan finds what the notification missed.
@@ -147,10 +147,13 @@ impl ReportLoop {
     }
 
     async fn acknowledge<T: Unacknowledged>(&self, observed: &[T]) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
-        for it in observed {
-            it.acknowledge(&mut tx).await?;
-        }
-        tx.commit().await
+        self.db
+            .change(change!(|tx| {
+                for it in observed {
+                    it.acknowledge(tx).await?;
+                }
+                Ok(())
+            }))
+            .await
     }
 }

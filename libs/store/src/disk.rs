@@ -13,9 +13,7 @@
 //! - Commits are numbered while the writer is held, *before* their `COMMIT`, and called done after it. What can be seen in
 //!   the database has therefore been numbered, and what is done is in the log's file when the next sync begins.
 //! - Because the log is synced from its start, a commit is never durable before one that it could have read.
-//! - Commits that share a sync are acknowledged in their order ([`CommitTicket`]), so that what callers do next (notify
-//!   watchers, update memory) happens in that order too, as far as the scheduler allows. No caller waits for another one's
-//!   code.
+//! - Commits that share a sync are acknowledged in any order: whoever follows them in memory compares versions.
 //! - After a failed sync the state of the disk is unknown, and a later sync that succeeds proves nothing (the kernel may
 //!   have dropped the pages). So every waiting commit fails, and no transaction begins until the file is opened anew.
 //!
@@ -32,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::{Mutex, oneshot, watch};
+use tokio::sync::{Mutex, watch};
 
 use crate::StoreError;
 
@@ -46,26 +44,6 @@ pub(crate) struct Disk {
     done: AtomicU64,
     synced: watch::Sender<Synced>,
     leader: Mutex<()>,
-    /// Resolves when the latest ticket is dropped.
-    last_ticket: parking_lot::Mutex<Option<oneshot::Receiver<()>>>,
-}
-
-/// One commit's position in the order of acknowledgement; dropping it lets the next commit be acknowledged.
-#[derive(Debug)]
-#[must_use = "dropped, it lets the next commit be acknowledged first"]
-pub(crate) struct CommitTicket {
-    before: Option<oneshot::Receiver<()>>,
-    _acknowledged: oneshot::Sender<()>,
-}
-
-impl CommitTicket {
-    /// Waits until every commit before this one has been acknowledged, or given up.
-    pub(crate) async fn wait_for_predecessors(&mut self) {
-        if let Some(before) = self.before.take() {
-            // The sender is dropped with its ticket: the error is the signal.
-            let _ = before.await;
-        }
-    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -107,20 +85,12 @@ impl Disk {
             done: AtomicU64::new(0),
             synced: watch::Sender::default(),
             leader: Mutex::new(()),
-            last_ticket: parking_lot::Mutex::default(),
         })
     }
 
     /// Numbers a commit. Call it while holding the writer, before the `COMMIT`.
     pub(crate) fn number(&self) -> NumberedCommit<'_> {
         NumberedCommit { disk: self, number: self.numbered.fetch_add(1, Ordering::AcqRel) + 1 }
-    }
-
-    /// Call it while holding the writer.
-    pub(crate) fn ticket(&self) -> CommitTicket {
-        let (acknowledged, next) = oneshot::channel();
-        let before = self.last_ticket.lock().replace(next);
-        CommitTicket { before, _acknowledged: acknowledged }
     }
 
     /// The last commit that a reader can have seen.

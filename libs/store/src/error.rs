@@ -1,6 +1,7 @@
 //! The errors of opening a database, of bringing its tables up to date, and of using it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use baton_api::{ApiError, Outcome};
 use sqlx::migrate::MigrateError as SqlxMigrateError;
@@ -57,6 +58,9 @@ pub enum MigrateError {
 /// Why a statement or a transaction failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// Another change was in the way, and nothing has changed: the same change succeeds when it is run again.
+    #[error("another change was in the way")]
+    Overtaken(#[source] Option<sqlx::Error>),
     /// No writer or reader became free in time.
     #[error("the database is busy")]
     Busy(#[source] sqlx::Error),
@@ -90,7 +94,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same operation may succeed a little later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy(_))
+        matches!(self, Self::Busy(_) | Self::Overtaken(_))
     }
 
     /// Whether the data are at fault: the same data will be refused again, by a healthy database too.
@@ -98,7 +102,7 @@ impl StoreError {
         match self {
             Self::Corrupt { .. } | Self::WrongRowCount { .. } => true,
             Self::Database(error) => is_about_data(error),
-            Self::Busy(_) | Self::Commit(_) => false,
+            Self::Overtaken(_) | Self::Busy(_) | Self::Commit(_) => false,
         }
     }
 
@@ -106,7 +110,11 @@ impl StoreError {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Commit(_) => Outcome::Unknown,
-            Self::Busy(_) | Self::Database(_) | Self::Corrupt { .. } | Self::WrongRowCount { .. } => Outcome::Definite,
+            Self::Overtaken(_)
+            | Self::Busy(_)
+            | Self::Database(_)
+            | Self::Corrupt { .. }
+            | Self::WrongRowCount { .. } => Outcome::Definite,
         }
     }
 
@@ -154,17 +162,29 @@ fn is_about_data(error: &sqlx::Error) -> bool {
 /// A store's failure is no caller's fault: the caller learns whether to try again, and the cause is logged here.
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        (&error).into()
+    }
+}
+
+impl From<&StoreError> for ApiError {
+    fn from(error: &StoreError) -> Self {
+        if let StoreError::Overtaken(_) = error {
+            tracing::warn!(error = chain(error), "a change was overtaken each time that it ran");
+            return Self::overtaken(
+                "Others changed the same thing at that moment. Try again with the same request id.",
+            );
+        }
         if error.is_retryable() {
-            tracing::warn!(error = chain(&error), "the database is busy");
+            tracing::warn!(error = chain(error), "the database is busy");
             return Self::unavailable("The database is busy. Try again with the same request id.");
         }
         if error.is_disk_full() {
-            tracing::error!(error = chain(&error), "the disk is full");
+            tracing::error!(error = chain(error), "the disk is full");
             return Self::resource_exhausted(
                 "The disk of this Baton is full, and nothing was changed. Try again later, and notify its operator.",
             );
         }
-        tracing::error!(error = chain(&error), "the database failed");
+        tracing::error!(error = chain(error), "the database failed");
         match error.outcome() {
             Outcome::Unknown => {
                 Self::unavailable("The database did not confirm the change. Try again with the same request id.")
@@ -174,9 +194,12 @@ impl From<StoreError> for ApiError {
     }
 }
 
+/// The error stays behind the status, for whoever runs the change ([`ChangeError`](crate::ChangeError)).
 impl From<StoreError> for tonic::Status {
     fn from(error: StoreError) -> Self {
-        ApiError::from(error).into()
+        let mut status = Self::from(ApiError::from(&error));
+        status.set_source(Arc::new(error));
+        status
     }
 }
 

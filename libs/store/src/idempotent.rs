@@ -5,13 +5,16 @@
 //! closure had written is undone, and the refusal is kept. Only an error that is not about the request (the database was
 //! busy, something did not answer) is not kept, so that a retry can succeed.
 
+use futures::TryFutureExt as _;
 use prost::Message;
 use tonic::{Code, Status};
 
+use crate::change::{Done, Runs};
 use crate::requests::{self, BodyHash, KeptAnswer, KeptRefusal, KnownRequest, RequestKey};
-use crate::{Db, StoreError, Tx};
+use crate::{Db, Tx};
 
-/// Runs `change` once under `key`, or repeats its first answer.
+/// Changes something once under `key`, or repeats the first answer. `change` runs again when another change was in its way
+/// ([`Db::change`]).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,67 +22,121 @@ use crate::{Db, StoreError, Tx};
 /// # let db = baton_store::Db::open(folder.path().join("x.db")).await?;
 /// # db.migrate(&sqlx::migrate::Migrator::with_migrations(Vec::new())).await?;
 /// # let (request, now_us) = ("Ada".to_owned(), 1);
-/// use baton_store::{idempotent, requests::RequestKey};
+/// use baton_store::{change, idempotent, requests::RequestKey};
 ///
 /// let key = RequestKey::new("acme", "admin-1", "/baton.presence.v1.DirectoryService/CreateAgent", "c0ffee")?;
-/// let response: String = idempotent(&db, &key, &request, now_us, async |tx| {
+/// let change = async |tx: &mut baton_store::Tx| {
 ///     // Statements through `on!(tx, ..)`, events through `outbox::append(tx, ..)`.
 /// #   let _ = tx;
 ///     Ok("created".to_owned())
-/// })
+/// };
+/// let response: String = idempotent(&db, &key, &request, now_us, |tx| tx.run(&change))
 /// .await?;
 /// # assert_eq!(response, "created");
 /// # Ok(()) }
 /// ```
-pub async fn idempotent<Response, Change>(
+pub async fn idempotent<Response, F>(
     db: &Db,
     key: &RequestKey,
     request: &impl Message,
     now_us: i64,
-    change: Change,
+    mut change: impl FnMut(Tx) -> F,
 ) -> Result<Response, Status>
 where
     Response: Message + Default,
-    Change: AsyncFnOnce(&mut Tx) -> Result<Response, Status>,
+    F: Future<Output = Result<Done<Response>, Status>>,
 {
-    let mut tx = db.begin().await?;
-    match requests::begin(&mut tx, key, BodyHash::of(request), now_us).await? {
-        KnownRequest::New => {}
-        KnownRequest::Answered(answer) => {
-            // The first answer may not be durable yet, and must be when it is given.
-            tx.rollback().await?;
-            return replay(answer);
-        }
-        KnownRequest::DifferentBody => return Err(requests::reused().into()),
-        KnownRequest::Pending => {
-            return Err(Status::aborted("the same request is still being carried out"));
-        }
-    }
-    tx.start_part().await?;
-    let result = change(&mut tx).await;
-    record(tx, key, &result).await?;
-    result
+    let change = |tx| change(tx).map_ok(|done| done.map(|response| (response, ())));
+    idempotent_with(db, key, request, now_us, change).await.map(|(response, _)| response)
 }
 
-/// Commits the change with its answer, or a refusal without the change, or nothing at all.
-async fn record<Response: Message>(
-    mut tx: Tx,
+/// The same for a change that has something to give beside its response: `None` when an earlier answer is repeated.
+///
+/// # Errors
+/// Those of [`idempotent`].
+pub async fn idempotent_with<Response, Beside, F>(
+    db: &Db,
     key: &RequestKey,
-    result: &Result<Response, Status>,
-) -> Result<(), StoreError> {
-    let answer = match result {
-        Ok(response) => {
-            tx.keep_part().await?;
-            KeptAnswer::Ok(response.encode_to_vec())
+    request: &impl Message,
+    now_us: i64,
+    mut change: impl FnMut(Tx) -> F,
+) -> Result<(Response, Option<Beside>), Status>
+where
+    Response: Message + Default,
+    F: Future<Output = Result<Done<(Response, Beside)>, Status>>,
+{
+    let once = Once { db, key, body: BodyHash::of(request), now_us };
+    let mut runs = Runs::default();
+    loop {
+        let result = once.run(&mut change).await;
+        if let Some(result) = runs.end(db, result).await {
+            return result?;
         }
-        Err(status) if is_about_the_request(status.code()) => {
-            tx.undo_part().await?;
-            KeptAnswer::Refused(KeptRefusal::from(status))
+    }
+}
+
+/// A request, and where its first answer is kept.
+struct Once<'a> {
+    db: &'a Db,
+    key: &'a RequestKey,
+    body: BodyHash,
+    now_us: i64,
+}
+
+/// A change and its answer, or a refusal: either is committed.
+type Answered<Response, Beside> = Done<Result<(Response, Option<Beside>), Status>>;
+
+impl Once<'_> {
+    async fn run<Response, Beside, F>(
+        &self,
+        change: &mut impl FnMut(Tx) -> F,
+    ) -> Result<Answered<Response, Beside>, Status>
+    where
+        Response: Message + Default,
+        F: Future<Output = Result<Done<(Response, Beside)>, Status>>,
+    {
+        let tx = match self.begin().await? {
+            Ok(tx) => tx,
+            Err(answered) => return Ok(answered),
+        };
+        match change(tx).await {
+            Ok(mut done) => {
+                let answer = KeptAnswer::Ok(done.value.0.encode_to_vec());
+                requests::answer(&mut done.tx, self.key, &answer).await?;
+                Ok(done.map(|(response, beside)| Ok((response, Some(beside)))))
+            }
+            Err(status) if is_about_the_request(status.code()) => self.refuse(status).await,
+            Err(status) => Err(status),
         }
-        Err(_) => return tx.rollback().await,
-    };
-    requests::answer(&mut tx, key, &answer).await?;
-    tx.commit().await
+    }
+
+    /// Begins the change; or gives the first answer again, when that is durable.
+    async fn begin<Response, Beside>(&self) -> Result<Result<Tx, Answered<Response, Beside>>, Status>
+    where
+        Response: Message + Default,
+    {
+        let mut tx = self.db.begin().await?;
+        match requests::begin(&mut tx, self.key, self.body, self.now_us).await? {
+            KnownRequest::New => Ok(Ok(tx)),
+            KnownRequest::Answered(answer) => Ok(Err(tx.undone(replay(answer).map(|response| (response, None))))),
+            KnownRequest::DifferentBody => Err(requests::reused().into()),
+            KnownRequest::Pending => Err(Status::aborted("the same request is still being carried out")),
+        }
+    }
+
+    /// Keeps a refusal, when what it was decided on is durable. What the change had written is undone.
+    async fn refuse<Response, Beside>(&self, status: Status) -> Result<Answered<Response, Beside>, Status>
+    where
+        Response: Message + Default,
+    {
+        self.db.settled().await?;
+        let mut tx = match self.begin().await? {
+            Ok(tx) => tx,
+            Err(answered) => return Ok(answered),
+        };
+        requests::answer(&mut tx, self.key, &KeptAnswer::Refused(KeptRefusal::from(&status))).await?;
+        Ok(tx.done(Err(status)))
+    }
 }
 
 /// Whether the same request would be refused again, so that the refusal is its answer. `Aborted` and `Cancelled` mean

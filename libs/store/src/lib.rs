@@ -5,10 +5,11 @@
 //! writes in a [`Tx`], reads through a [`Reader`], and reaches the connection inside with [`on!`]. Statements use `$1`
 //! placeholders, times are `BIGINT` microseconds, ids are [`uuid::Uuid`] (16 bytes in `SQLite`).
 //!
-//! `SQLite` has one writer at a time. [`Db::begin`] queues for it and starts with `BEGIN IMMEDIATE`, so a transaction never
-//! fails half way because another one wrote first. Readers have connections of their own and never wait for the writer.
-//! [`Tx::commit`] returns when the change is on the disk; commits at the same time share one sync (module `disk`).
-//! Keep transactions short: nothing that waits for the world (a call, a timer) belongs between `begin` and `commit`.
+//! Whoever writes makes a [change](Db::change), which runs again when another one was in its way (module `change`).
+//! `SQLite` has one writer at a time, also of several processes: a change queues for it and starts with `BEGIN IMMEDIATE`, so it
+//! never fails half way because another one wrote first. Readers have connections of their own and never wait for the writer.
+//! A change returns when it is on the disk; those at the same time share one sync (module `disk`).
+//! Keep changes short: nothing that waits for the world (a call, a timer) belongs into one.
 //!
 //! # Tables that every service gets beside its own
 //! [`outbox`] (events, written with the change), [`inbox`] (events acted upon, cursors, dead letters) and [`requests`]
@@ -18,17 +19,19 @@
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
-//! use baton_store::{Db, on};
+//! use baton_store::{Db, StoreError, change, on};
 //!
 //! // A service keeps its migrations in its own crate: `static MIGRATOR: Migrator = sqlx::migrate!();`
 //! # let migrator = sqlx::migrate::Migrator::with_migrations(Vec::new());
 //! let db = Db::open(folder.path().join("presence.db")).await?;
 //! db.migrate(&migrator).await?;
 //!
-//! let mut tx = db.begin().await?;
-//! on!(tx, conn => sqlx::query("CREATE TABLE teams (name TEXT NOT NULL PRIMARY KEY)").execute(conn).await)?;
-//! on!(tx, conn => sqlx::query("INSERT INTO teams (name) VALUES ($1)").bind("sales").execute(conn).await)?;
-//! tx.commit().await?; // Dropped instead, nothing has happened.
+//! db.change(change!(|tx| {
+//!     on!(tx, conn => sqlx::query("CREATE TABLE teams (name TEXT NOT NULL PRIMARY KEY)").execute(conn).await)?;
+//!     on!(tx, conn => sqlx::query("INSERT INTO teams (name) VALUES ($1)").bind("sales").execute(conn).await)?;
+//!     Ok::<_, StoreError>(()) // After an error, nothing has happened.
+//! }))
+//! .await?;
 //!
 //! let mut reader = db.read().await?;
 //! let names: Vec<String> =
@@ -39,6 +42,7 @@
 //! Several statements in one `on!` take the connection again with `&mut *conn`. Put `on!` into the one function that owns
 //! a statement, so that a service reads as operations and not as SQL.
 
+mod change;
 mod db;
 mod disk;
 mod error;
@@ -57,9 +61,10 @@ pub mod members;
 pub mod outbox;
 pub mod requests;
 
+pub use change::{ChangeError, Done};
 pub use db::Db;
 pub use error::{MigrateError, OpenError, StoreError};
 pub use etag::Etag;
-pub use idempotent::idempotent;
+pub use idempotent::{idempotent, idempotent_with};
 pub use tenant_bytes::{TenantBytes, bytes_by_tenant};
 pub use tx::{Conn, Reader, Tx};

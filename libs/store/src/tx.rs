@@ -57,15 +57,13 @@ impl Tx {
         }
     }
 
-    /// Makes the change durable, then wakes the relay if there are events in it. Calls return in the order of the commits.
-    /// Once polled, the commit runs to its end, even if the caller is cancelled.
+    /// Makes the change durable, then wakes the relay if there are events in it. Once polled, the commit runs to its end, even
+    /// if the caller is cancelled.
     pub async fn commit(self) -> Result<(), StoreError> {
         detached(async {
             let (disk, outbox, has_events) = (Arc::clone(&self.disk), self.outbox.clone(), self.has_events);
-            let mut ticket = disk.ticket();
             let number = self.write().await?;
             disk.wait(number).await?;
-            ticket.wait_for_predecessors().await;
             if has_events {
                 outbox.send_modify(|commits| *commits += 1);
             }
@@ -102,24 +100,41 @@ impl Tx {
         self.has_events = true;
     }
 
+    /// Whether no other change can run beside this one: then there is nothing to [lock](Tx::lock), and what was read stays so.
+    pub fn is_alone(&self) -> bool {
+        match self.handle {
+            TxHandle::Sqlite(_) => true,
+        }
+    }
+
+    /// Waits until no other change has locked one of these names, and locks them until the end of this one. What is read *after* that is what
+    /// the others have left. Lock everything of one sort at once: within a call the order is the same everywhere.
+    #[expect(clippy::unused_async, reason = "of two databases one has to ask")]
+    pub async fn lock(&mut self, names: impl IntoIterator<Item = String>) -> Result<(), StoreError> {
+        match self.handle {
+            TxHandle::Sqlite(_) => drop(names),
+        }
+        Ok(())
+    }
+
     /// Marks a point that [`undo_part`](Tx::undo_part) returns to: one change among several that commit together. Parts do not
     /// nest; end each with [`keep_part`](Tx::keep_part) or `undo_part`.
     pub async fn start_part(&mut self) -> Result<(), StoreError> {
-        self.run("SAVEPOINT part").await
+        self.execute("SAVEPOINT part").await
     }
 
     /// Keeps what was done since [`start_part`](Tx::start_part).
     pub async fn keep_part(&mut self) -> Result<(), StoreError> {
-        self.run("RELEASE SAVEPOINT part").await
+        self.execute("RELEASE SAVEPOINT part").await
     }
 
     /// Undoes what was done since [`start_part`](Tx::start_part); what came before stays.
     pub async fn undo_part(&mut self) -> Result<(), StoreError> {
-        self.run("ROLLBACK TO SAVEPOINT part").await?;
+        self.execute("ROLLBACK TO SAVEPOINT part").await?;
         self.keep_part().await
     }
 
-    async fn run(&mut self, statement: &'static str) -> Result<(), StoreError> {
+    async fn execute(&mut self, statement: &'static str) -> Result<(), StoreError> {
         on!(self, conn => sqlx::query(statement).execute(conn).await)?;
         Ok(())
     }

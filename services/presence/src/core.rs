@@ -1,24 +1,22 @@
-//! The one place where presence changes: database first, then memory, in the order of the commits.
+//! The one place where presence changes: database first, then memory.
 //!
-//! Changes share the database's one writer; memory is always what the last durable commit left, and takes each over in the order
-//! of the commits (`commit_order`). A change runs in a task of its own: a caller that goes away half way must not leave memory
-//! behind the database.
+//! Each change gives what it touches a new version, and memory takes over only what is newer than what it has: so it comes to be what
+//! the last durable commit left, in whatever order commits return. A change runs in a task of its own: a caller that goes away half way
+//! must not leave memory behind the database.
 
 use std::future::Future;
 use std::sync::Arc;
 
 use baton_api::ApiError;
-use baton_bus::{actor_text, caller_actor};
 use baton_runtime::auth::{AdmissionList, Caller, TenantId};
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::{Clock, call};
 use baton_store::requests::RequestKey;
-use baton_store::{Db, StoreError};
+use baton_store::{Db, Done, StoreError};
 use prost::Message;
 use tokio::sync::Notify;
 use tonic::Status;
 
-use crate::commit_order::CommitOrder;
 use crate::deadline::Deadline;
 use crate::edit::{Edit, Effects};
 use crate::events::ChangeContext;
@@ -40,12 +38,13 @@ pub(crate) struct PresenceCore {
     pub(crate) expired: Arc<Notify>,
     /// Refuses the tokens of agents who were deleted.
     admitted: AdmissionList,
-    order: CommitOrder,
 }
 
 /// A client's request for a change, with all that makes a second request the same one.
 pub(crate) struct ChangeRequest<'a, Request> {
     pub(crate) caller: &'a Caller,
+    /// The caller, as events name them.
+    pub(crate) actor: &'a str,
     /// The full name of the method.
     pub(crate) method: &'static str,
     pub(crate) request_id: &'a str,
@@ -71,22 +70,25 @@ impl PresenceCore {
             deadline: Deadline::default(),
             expired: Arc::default(),
             admitted,
-            order: CommitOrder::default(),
         };
         core.fill().await?;
         Ok(core)
     }
 
     async fn fill(&self) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
-        for record in records::all(&mut tx).await? {
+        let stored = self.db.change(|mut tx| async move {
+            let stored =
+                (records::all(&mut tx).await?, teams::all(&mut tx).await?, deleted_ids::agents(&mut tx).await?);
+            Ok::<_, StoreError>(tx.undone(stored))
+        });
+        let (agents, teams, deleted) = stored.await?;
+        for record in agents {
             self.index.tenant(&record.tenant.clone()).put_agent(record.id, Some(record));
         }
-        for record in teams::all(&mut tx).await? {
+        for record in teams {
             self.index.tenant(&record.tenant.clone()).put_team(record.id, Some(record));
         }
-        self.admitted.deleted(deleted_ids::agents(&mut tx).await?);
-        tx.rollback().await?;
+        self.admitted.deleted(deleted);
         self.find_deadline().await
     }
 
@@ -115,74 +117,59 @@ impl PresenceCore {
         })
     }
 
-    /// One change that no client requested: committed, then taken over by memory.
-    pub(crate) async fn change<T>(
+    /// One change that no client requested: committed, then taken over by memory. It runs again when another one was in its way.
+    pub(crate) async fn change<'a, T, F>(
         &self,
-        tenant: &TenantId,
-        actor: &str,
-        change: impl AsyncFnOnce(&mut Edit<'_>) -> Result<T, Status>,
-    ) -> Result<T, Status> {
-        let mut tx = self.db.begin().await?;
+        tenant: &'a TenantId,
+        actor: &'a str,
+        mut change: impl FnMut(Edit<'a>) -> F,
+    ) -> Result<T, Status>
+    where
+        F: Future<Output = Result<(Edit<'a>, T), Status>>,
+    {
         let context = ChangeContext { tenant, actor, now_us: self.clock.now_us() };
-        let mut effects = Effects::default();
-        let result = change(&mut Edit { tx: &mut tx, effects: &mut effects, context }).await;
-        let Ok(value) = result else {
-            tx.rollback().await?;
-            return result;
-        };
-        effects.load(&mut tx).await?;
-        let mut ticket = self.order.ticket();
-        let committed = tx.commit().await;
-        ticket.wait_for_earlier().await;
-        committed?;
-        self.take_over(effects);
+        let (value, effects) = self.db.change(|tx| finish(change(Edit::new(tx, context)))).await?;
+        self.take_over(tenant, effects);
         Ok(value)
     }
 
     /// One change that a client requested: the same request again changes nothing and is answered the same (B609).
-    pub(crate) async fn change_once<Request, Response>(
+    pub(crate) async fn change_once<'a, Request, Response, F>(
         &self,
-        request: ChangeRequest<'_, Request>,
-        change: impl AsyncFnOnce(&mut Edit<'_>) -> Result<Response, Status>,
+        request: ChangeRequest<'a, Request>,
+        mut change: impl FnMut(Edit<'a>) -> F,
     ) -> Result<Response, Status>
     where
         Request: Message,
         Response: Message + Default,
+        F: Future<Output = Result<(Edit<'a>, Response), Status>>,
     {
         let tenant = request.caller.tenant()?;
-        let actor = actor_text(&caller_actor(request.caller));
         let key = RequestKey::new(tenant.as_str(), &request.caller.subject, request.method, request.request_id)?;
-        let mut effects = Effects::default();
-        let mut ticket = None;
-        let result = baton_store::idempotent(&self.db, &key, request.message, self.clock.now_us(), async |tx| {
-            let context = ChangeContext { tenant, actor: &actor, now_us: self.clock.now_us() };
-            let response = change(&mut Edit { tx: &mut *tx, effects: &mut effects, context }).await?;
-            effects.load(tx).await?;
-            ticket = Some(self.order.ticket());
-            Ok(response)
-        })
-        .await;
-        if let Some(ticket) = &mut ticket {
-            ticket.wait_for_earlier().await;
+        let now_us = self.clock.now_us();
+        let context = ChangeContext { tenant, actor: request.actor, now_us };
+        let change = |tx| finish(change(Edit::new(tx, context)));
+        let (response, effects) = baton_store::idempotent_with(&self.db, &key, request.message, now_us, change).await?;
+        if let Some(effects) = effects {
+            self.take_over(tenant, effects);
         }
-        let response = result?;
-        self.take_over(effects);
         Ok(response)
     }
 
     /// Brings memory up to the commit. It neither waits nor fails.
-    fn take_over(&self, effects: Effects) {
-        for (tenant, id, record) in effects.agents_now {
+    fn take_over(&self, tenant: &TenantId, effects: Effects) {
+        let index = self.index.tenant(tenant);
+        for (id, record) in effects.agents_now {
             if record.is_none() {
                 self.admitted.deleted([(tenant.clone(), id.to_string())]);
             }
-            if self.index.tenant(&tenant).put_agent(id, record) {
-                self.index.announce(&tenant);
+            if index.put_agent(id, record) {
+                self.index.announce(tenant);
             }
         }
-        for (tenant, id, record) in effects.teams_now {
-            self.index.tenant(&tenant).put_team(id, record);
-            self.index.announce(&tenant);
+        for (id, record) in effects.teams_now {
+            index.put_team(id, record);
+            self.index.announce(tenant);
         }
         if let Some(at_us) = effects.deadline_us {
             self.deadline.note(at_us);
@@ -191,6 +178,13 @@ impl PresenceCore {
             self.expired.notify_one();
         }
     }
+}
+
+async fn finish<'a, T>(
+    edited: impl Future<Output = Result<(Edit<'a>, T), Status>>,
+) -> Result<Done<(T, Effects)>, Status> {
+    let (edit, value) = edited.await?;
+    Ok(edit.finish(value).await?)
 }
 
 #[cfg(test)]

@@ -6,8 +6,7 @@
 use std::collections::BTreeSet;
 
 use baton_api::event::v1::agent_state_changed::Cause;
-use baton_runtime::auth::TenantId;
-use baton_store::{StoreError, Tx};
+use baton_store::{Done, StoreError, Tx};
 
 use crate::events::{self, ChangeContext, StateCause};
 use crate::ids::{AgentId, TeamId};
@@ -18,45 +17,98 @@ use crate::store::{agents, records, statuses, teams};
 
 /// A change within one tenant.
 pub(crate) struct Edit<'a> {
-    pub(crate) tx: &'a mut Tx,
-    pub(crate) effects: &'a mut Effects,
+    pub(crate) tx: Tx,
+    pub(crate) effects: Effects,
     pub(crate) context: ChangeContext<'a>,
 }
 
 /// What memory has to do when the change is committed.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
-    agents: BTreeSet<(TenantId, AgentId)>,
-    teams: BTreeSet<(TenantId, TeamId)>,
+    agents: BTreeSet<AgentId>,
+    /// Those of them whose row has a new version already.
+    saved: BTreeSet<AgentId>,
+    teams: BTreeSet<TeamId>,
     /// The next moment at which something runs out that the change began.
     pub(crate) deadline_us: Option<i64>,
     /// A reservation ran out, which has to be reported to the transfer service.
     pub(crate) expired: bool,
     /// The touched agents as they are after the change; `None` for one that is gone.
-    pub(crate) agents_now: Vec<(TenantId, AgentId, Option<AgentRecord>)>,
-    pub(crate) teams_now: Vec<(TenantId, TeamId, Option<TeamRecord>)>,
+    pub(crate) agents_now: Vec<(AgentId, Option<AgentRecord>)>,
+    pub(crate) teams_now: Vec<(TeamId, Option<TeamRecord>)>,
 }
 
 impl Effects {
-    /// Reads what was touched, as the last thing before the commit.
-    pub(crate) async fn load(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
-        for (tenant, id) in std::mem::take(&mut self.agents) {
-            let record = records::get(tx, &tenant, id).await?;
-            self.agents_now.push((tenant, id, record));
-        }
-        for (tenant, id) in std::mem::take(&mut self.teams) {
-            let record = teams::get(tx, &tenant, id).await?;
-            self.teams_now.push((tenant, id, record));
-        }
-        Ok(())
-    }
-
     fn note_deadline(&mut self, at_us: i64) {
         self.deadline_us = Some(self.deadline_us.map_or(at_us, |known| known.min(at_us)));
     }
 }
 
-impl Edit<'_> {
+impl<'a> Edit<'a> {
+    pub(crate) fn new(tx: Tx, context: ChangeContext<'a>) -> Self {
+        Self { tx, effects: Effects::default(), context }
+    }
+
+    /// Ends a change that is to be committed.
+    pub(crate) fn done<T>(self, value: T) -> (Self, T) {
+        (self, value)
+    }
+
+    /// The last thing before the commit: reads what was touched, in its new version.
+    pub(crate) async fn finish<T>(mut self, value: T) -> Result<Done<(T, Effects)>, StoreError> {
+        let tenant = self.context.tenant;
+        for id in std::mem::take(&mut self.effects.agents) {
+            if !self.effects.saved.contains(&id) {
+                statuses::advance(&mut self.tx, tenant, id).await?;
+            }
+            let record = records::get(&mut self.tx, tenant, id).await?;
+            self.effects.agents_now.push((id, record));
+        }
+        for id in std::mem::take(&mut self.effects.teams) {
+            let record = teams::get(&mut self.tx, tenant, id).await?;
+            self.effects.teams_now.push((id, record));
+        }
+        Ok(self.tx.done((value, self.effects)))
+    }
+
+    /// Locks the directory: names and memberships are decided about as a whole.
+    pub(crate) async fn lock_directory(&mut self) -> Result<(), StoreError> {
+        self.tx.lock([format!("presence/directory/{}", self.context.tenant)]).await
+    }
+
+    /// Locks the claims of an interaction, before its agents.
+    pub(crate) async fn lock_claims_of(&mut self, interaction_id: &str) -> Result<(), StoreError> {
+        self.tx.lock([format!("presence/claims/{}/{interaction_id}", self.context.tenant)]).await
+    }
+
+    /// Locks these phones and agents, with those who share a phone with them: a claim on one is a phone in use for the others. Everything
+    /// in one call.
+    ///
+    /// # Errors
+    /// [`Overtaken`](StoreError::Overtaken) if somebody got another phone meanwhile.
+    pub(crate) async fn lock_agents(
+        &mut self,
+        ids: impl IntoIterator<Item = AgentId>,
+        phones: impl IntoIterator<Item = String>,
+    ) -> Result<(), StoreError> {
+        if self.tx.is_alone() {
+            return Ok(());
+        }
+        let tenant = self.context.tenant;
+        let (ids, phones): (Vec<_>, Vec<_>) = (ids.into_iter().collect(), phones.into_iter().collect());
+        let before = agents::with_sharers(&mut self.tx, tenant, &ids, &phones).await?;
+        let used = before.iter().map(|(_, phone)| phone).chain(&phones).filter(|it| !it.is_empty());
+        let used: BTreeSet<String> = used.map(|phone| format!("presence/phone/{tenant}/{phone}")).collect();
+        self.tx.lock(used).await?;
+        let all: BTreeSet<AgentId> = before.iter().map(|(id, _)| *id).chain(ids.iter().copied()).collect();
+        self.tx.lock(all.iter().map(|id| format!("presence/agent/{tenant}/{id}"))).await?;
+        if agents::with_sharers(&mut self.tx, tenant, &ids, &phones).await? == before {
+            Ok(())
+        } else {
+            Err(StoreError::Overtaken(None))
+        }
+    }
+
     pub(crate) fn now_us(&self) -> i64 {
         self.context.now_us
     }
@@ -68,24 +120,24 @@ impl Edit<'_> {
 
     /// Memory has to read this agent again.
     pub(crate) fn touch_agent(&mut self, id: AgentId) {
-        self.effects.agents.insert((self.context.tenant.clone(), id));
+        self.effects.agents.insert(id);
     }
 
     /// Memory has to read this team again.
     pub(crate) fn touch_team(&mut self, id: TeamId) {
-        self.effects.teams.insert((self.context.tenant.clone(), id));
+        self.effects.teams.insert(id);
     }
 
     /// An agent as the transaction sees them; `None` when there is none.
     pub(crate) async fn agent(&mut self, id: AgentId) -> Result<Option<AgentRecord>, StoreError> {
-        records::get(self.tx, self.context.tenant, id).await
+        records::get(&mut self.tx, self.context.tenant, id).await
     }
 
     /// The agents who can't use their phone while this claim is active (F4).
     pub(crate) async fn sharing_phone(&mut self, claim: &ClaimRow) -> Result<Vec<AgentRecord>, StoreError> {
         let mut sharing = Vec::new();
         if !claim.phone.is_empty() {
-            for id in agents::sharing_phone(self.tx, self.context.tenant, &claim.phone, claim.agent_id).await? {
+            for id in agents::sharing_phone(&mut self.tx, self.context.tenant, &claim.phone, claim.agent_id).await? {
                 sharing.extend(self.agent(id).await?);
             }
         }
@@ -120,12 +172,13 @@ impl Edit<'_> {
         if after == *before {
             return Ok(after);
         }
-        statuses::save(self.tx, self.context.tenant, id, &after).await?;
+        statuses::save(&mut self.tx, self.context.tenant, id, &after).await?;
+        self.effects.saved.insert(id);
         if let Some(wrap_up) = &after.wrap_up {
             self.note_deadline(wrap_up.until_us);
         }
         if after.is_shown_otherwise(before) {
-            events::state_changed(self.tx, self.context, id, (before, &after), cause.into()).await?;
+            events::state_changed(&mut self.tx, self.context, id, (before, &after), cause.into()).await?;
         }
         self.touch_agent(id);
         Ok(after)

@@ -15,7 +15,6 @@
 //! The path of a change: `grpc` parses it, `ops` decides what it does (what an interaction claims: `decide`, a pure function), `edit` writes it with its events, `core` commits it and
 //! lets memory follow.
 
-mod commit_order;
 mod convert;
 mod core;
 mod deadline;

@@ -29,12 +29,12 @@ pub(crate) struct ProfileChange {
 
 impl ProfileChange {
     /// The profile after the change.
-    pub(crate) fn of(self, before: &AgentProfile) -> AgentProfile {
-        let before = before.clone();
+    pub(crate) fn of(&self, before: &AgentProfile) -> AgentProfile {
+        let text = |new: &Option<String>, old: &String| new.as_ref().unwrap_or(old).clone();
         AgentProfile {
-            name: self.name.unwrap_or(before.name),
-            email: self.email.unwrap_or(before.email),
-            phone: self.phone.unwrap_or(before.phone),
+            name: text(&self.name, &before.name),
+            email: text(&self.email, &before.email),
+            phone: text(&self.phone, &before.phone),
             voicemail: self.voicemail.unwrap_or(before.voicemail),
         }
     }
@@ -54,6 +54,8 @@ pub(crate) struct AgentRecord {
     pub(crate) id: AgentId,
     pub(crate) profile: AgentProfile,
     pub(crate) etag: Etag,
+    /// 1, 2, 3… with each change of anything in here: of two records the one with the greater version is newer.
+    pub(crate) version: i64,
     pub(crate) status: AgentStatus,
     pub(crate) claim: Option<ActiveClaim>,
 }
@@ -77,4 +79,6 @@ pub(crate) struct TeamRecord {
     pub(crate) name: String,
     pub(crate) members: BTreeSet<AgentId>,
     pub(crate) etag: Etag,
+    /// Like an agent's.
+    pub(crate) version: i64,
 }

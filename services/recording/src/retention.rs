@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_runtime::clock::micros;
-use baton_store::StoreError;
+use baton_store::{StoreError, change};
 use object_store::path::Path;
 
 use crate::core::RecordingCore;
-use crate::ops::delete::{PurgeError, purge};
-use crate::ops::delete_message;
+use crate::ops::delete::PurgeError;
+use crate::ops::{delete, delete_message};
 use crate::settle::{SYSTEM, settle};
 use crate::state::AudioState;
 use crate::store::recordings::{self, Row};
@@ -59,13 +59,7 @@ impl Sweeper {
     /// Marks expired recordings as deleted.
     async fn expire(&self, trusted_us: i64) -> Result<(), StoreError> {
         let expired = || recordings::expired(&self.core.db, trusted_us, BATCH);
-        in_batches(expired, |row: Row| async move {
-            let mut tx = self.core.db.begin().await?;
-            let now_us = self.core.clock.now_us();
-            recordings::mark_deleted(&mut tx, &row.tenant, &row.recording_id, SYSTEM, now_us).await?;
-            tx.commit().await.map(|()| true)
-        })
-        .await
+        in_batches(expired, |row: Row| async move { delete::mark(&self.core, &row, SYSTEM).await.map(|()| true) }).await
     }
 
     async fn expire_messages(&self, trusted_us: i64) -> Result<(), StoreError> {
@@ -78,10 +72,9 @@ impl Sweeper {
 
     async fn purge_all(&self) -> Result<(), StoreError> {
         let unpurged = || recordings::unpurged(&self.core.db, BATCH);
-        in_batches(
-            unpurged,
-            |row: Row| async move { Ok(log_failure(&row.recording_id, &purge(&self.core, &row).await)) },
-        )
+        in_batches(unpurged, |row: Row| async move {
+            Ok(log_failure(&row.recording_id, &delete::purge(&self.core, &row).await))
+        })
         .await
     }
 
@@ -98,17 +91,23 @@ impl Sweeper {
         let now_us = self.core.clock.now_us();
         let before_us = now_us.saturating_sub(micros(GIVE_UP_AFTER));
         for row in recordings::waiting_since(&self.core.db, before_us, BATCH).await? {
-            let mut tx = self.core.db.begin().await?;
-            for segment in segments::load(&mut tx, &row.tenant, &row.recording_id).await? {
-                if segment.state()?.audio == AudioState::Awaited {
-                    tracing::error!(segment.id = segment.segment_id, "a segment's audio never came; it is given up");
-                    segments::lost(&mut tx, &row.tenant, &segment.segment_id, now_us).await?;
+            let row = &row;
+            let change = self.core.db.change(change!(|tx| {
+                recordings::lock(tx, &row.tenant, &row.recording_id).await?;
+                for segment in segments::load(tx, &row.tenant, &row.recording_id).await? {
+                    if segment.state()?.audio == AudioState::Awaited {
+                        tracing::error!(
+                            segment.id = segment.segment_id,
+                            "a segment's audio never came; it is given up"
+                        );
+                        segments::lost(tx, &row.tenant, &segment.segment_id, now_us).await?;
+                    }
                 }
-            }
-            let end_us = row.end_us.unwrap_or(now_us);
-            recordings::end(&mut tx, &row.tenant, &row.recording_id, end_us, row.expire_us).await?;
-            settle(&mut tx, &row.tenant, &row.recording_id, now_us).await?;
-            tx.commit().await?;
+                let end_us = row.end_us.unwrap_or(now_us);
+                recordings::end(tx, &row.tenant, &row.recording_id, end_us, row.expire_us).await?;
+                settle(tx, &row.tenant, &row.recording_id, now_us).await
+            }));
+            change.await?;
         }
         Ok(())
     }
@@ -125,15 +124,17 @@ impl Sweeper {
     /// then.
     async fn forget(&self, before_us: i64) -> Result<(), StoreError> {
         for _ in 0..MAX_BATCHES {
-            let mut tx = self.core.db.begin().await?;
-            let old = old::purged_before(&mut tx, before_us, BATCH).await?;
-            for recording in &old {
-                old::delete(&mut tx, recording).await?;
-            }
-            let downloads = old::delete_downloads(&mut tx, before_us, BATCH).await?;
-            let visits = old::delete_messages(&mut tx, before_us, BATCH).await?;
-            tx.commit().await?;
-            if old.is_empty() && downloads == 0 && visits == 0 {
+            let change = self.core.db.change(change!(|tx| {
+                let old = old::purged_before(tx, before_us, BATCH).await?;
+                for recording in &old {
+                    old::delete(tx, recording).await?;
+                }
+                let downloads = old::delete_downloads(tx, before_us, BATCH).await?;
+                let visits = old::delete_messages(tx, before_us, BATCH).await?;
+                Ok::<_, StoreError>(old.is_empty() && downloads == 0 && visits == 0)
+            }));
+            let is_all = change.await?;
+            if is_all {
                 break;
             }
         }
@@ -145,9 +146,7 @@ impl Sweeper {
             tracing::warn!(error = ?error, segment.id = orphan.segment_id, "old audio could not be removed");
             return Ok(());
         }
-        let mut tx = self.core.db.begin().await?;
-        segments::delete(&mut tx, orphan).await?;
-        tx.commit().await
+        self.core.db.change(change!(|tx| { segments::delete(tx, orphan).await.map(drop) })).await
     }
 }
 

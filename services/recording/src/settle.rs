@@ -16,6 +16,7 @@ pub(crate) const SYSTEM: &str = "system";
 /// stored, in the same transaction; after `recording.ended`, and once, also where a lost segment turns up later). Does
 /// nothing for a recording of which no event has come yet.
 pub(crate) async fn settle(tx: &mut Tx, tenant: &str, recording_id: &str, now_us: i64) -> Result<(), StoreError> {
+    recordings::lock(tx, tenant, recording_id).await?;
     let Some(recording) = recordings::load(tx, tenant, recording_id).await? else { return Ok(()) };
     let known = recording.state()?;
     if known == RecordingState::Deleted {

@@ -19,7 +19,7 @@ const MAX_WAIT_MS: i64 = 3_600_000;
 pub(crate) const FIELDS: &[&str] = &["name", "steps", "skip_voicemail"];
 
 /// The fields of a flow that are written; the others stay as they are.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FlowChange {
     name: Option<String>,
     steps: Option<CheckedSteps>,
@@ -27,7 +27,7 @@ pub(crate) struct FlowChange {
 }
 
 /// Valid steps without gaps.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 struct CheckedSteps {
     steps: Vec<CallFlowStep>,
     targets: FlowTargets,
@@ -82,7 +82,7 @@ pub(crate) fn updated_id(text: &str, allow_missing: bool, fresh_id: Uuid) -> Res
 }
 
 /// The agents and teams that a flow rings, each with the first field that names it.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct FlowTargets {
     pub(crate) agents: BTreeMap<Uuid, String>,
     pub(crate) teams: BTreeMap<Uuid, String>,

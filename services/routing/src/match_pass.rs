@@ -14,6 +14,7 @@ use std::sync::Arc;
 use baton_api::presence::v1::ListCandidatesResponse;
 use baton_api::transfer::v1::ProposalFact;
 use baton_runtime::auth::TenantId;
+use baton_store::change;
 use tokio::sync::MutexGuard;
 use tonic::Status;
 use uuid::Uuid;
@@ -124,10 +125,12 @@ impl<'a> MatchPass<'a> {
         for agent in &proposal.agents {
             self.worker.hold_off().start(&agent.agent_id, interaction_id, self.core.clock.now_us());
         }
-        let mut tx = self.core.db.begin().await?;
-        let is_valid = waits::answer(&mut tx, self.tenant, interaction_id, (state, &proposal), is_asking).await?;
-        tx.commit().await?;
-        if !is_valid {
+        let answer = (state, &proposal);
+        let is_valid = self.core.db.change(change!(|tx| {
+            waits::lock(tx, self.tenant, interaction_id).await?;
+            waits::answer(tx, self.tenant, interaction_id, answer, is_asking).await
+        }));
+        if !is_valid.await? {
             for agent in &proposal.agents {
                 self.worker.hold_off().lift(&agent.agent_id);
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use baton_runtime::clock::micros;
-use baton_store::{Db, StoreError};
+use baton_store::{Db, StoreError, change};
 
 use crate::core::RoutingCore;
 use crate::store::waits;
@@ -24,10 +24,7 @@ pub(crate) fn start(core: &RoutingCore) {
 
 async fn delete(db: &Db, over_before_us: i64) -> Result<(), StoreError> {
     loop {
-        let mut tx = db.begin().await?;
-        let deleted = waits::prune(&mut tx, over_before_us, BATCH).await?;
-        tx.commit().await?;
-        if deleted == 0 {
+        if db.change(change!(|tx| { waits::prune(tx, over_before_us, BATCH).await })).await? == 0 {
             return Ok(());
         }
     }

@@ -7,7 +7,7 @@ use baton_api::error::ErrorReason;
 use baton_api::transfer::v1::ProposalFact;
 use baton_runtime::auth::TenantId;
 use baton_runtime::lifecycle;
-use baton_store::StoreError;
+use baton_store::{StoreError, change};
 use tonic::Status;
 
 use crate::match_pass::MatchPass;
@@ -69,12 +69,15 @@ async fn store_detached(matcher: &Arc<Matcher>, projection: &WaitProjection) -> 
 /// `true` if the interaction waits for something else than before.
 async fn store(matcher: &Arc<Matcher>, projection: &WaitProjection) -> Result<(WaitRow, bool), Status> {
     let WaitProjection { tenant, interaction_id, .. } = projection;
-    let mut tx = matcher.core.db.begin().await?;
-    let known = waits::get(&mut tx, tenant, interaction_id).await?;
-    let next = next_row(known.as_ref(), projection).ok_or_else(stale)?;
     let now_us = matcher.core.clock.now_us();
-    waits::put(&mut tx, tenant, &next, now_us).await?;
-    tx.commit().await?;
+    let stored = matcher.core.db.change(change!(|tx| {
+        waits::lock(tx, tenant, interaction_id).await?;
+        let known = waits::get(tx, tenant, interaction_id).await?;
+        let next = next_row(known.as_ref(), projection).ok_or_else(stale)?;
+        waits::put(tx, tenant, &next, now_us).await?;
+        Ok::<_, Status>((known, next))
+    }));
+    let (known, next) = stored.await?;
     let worker = matcher.worker(tenant);
     let known = known.as_ref().and_then(|it| it.wait.as_ref());
     match &next.wait {

@@ -14,7 +14,7 @@ pub(crate) struct Upsert<C> {
     creation: Option<Result<C, ApiError>>,
 }
 
-impl<C> Upsert<C> {
+impl<C: Clone> Upsert<C> {
     /// Reads an update of one that has these `fields`: `read` takes those of them that it is given the names of.
     ///
     /// A change that is wrong is refused. A creation can be wrong although the change is not, because it has fields that the mask does not
@@ -36,13 +36,13 @@ impl<C> Upsert<C> {
     }
 
     /// What to change in something that is there.
-    pub(crate) fn change(self) -> C {
-        self.change
+    pub(crate) fn change(&self) -> C {
+        self.change.clone()
     }
 
     /// What to create where nothing is.
-    pub(crate) fn creation(self, what: &str) -> Result<C, ApiError> {
-        self.creation.unwrap_or_else(|| Err(ApiError::not_found(what)))
+    pub(crate) fn creation(&self, what: &str) -> Result<C, ApiError> {
+        self.creation.clone().unwrap_or_else(|| Err(ApiError::not_found(what)))
     }
 
     /// All that may be written.

@@ -2,7 +2,7 @@
 
 use crate::{command_handler::CommandHandler, store::old};
 use baton_runtime::{clock::micros, lifecycle::Lifecycle};
-use baton_store::StoreError;
+use baton_store::{StoreError, change};
 use std::{sync::Arc, time::Duration};
 
 const EVERY: Duration = Duration::from_hours(1);
@@ -22,25 +22,25 @@ async fn delete(handler: &CommandHandler, now_us: i64, kept: Duration) -> Result
     while let Some(next) = old::tenant_after(&handler.db, &tenant).await? {
         tenant = next;
         while delete_some(handler, &tenant, ended_before_us).await? {}
-        let mut tx = handler.db.begin().await?;
-        old::delete_policies(&mut tx, &tenant).await?;
-        tx.commit().await?;
+        let of = &tenant;
+        handler.db.change(change!(|tx| { old::delete_policies(tx, of).await.map(drop) })).await?;
     }
     Ok(())
 }
 
 /// Deletes some in one transaction; whoever waits for the writer goes before the next ones. `false`: there are none.
 async fn delete_some(handler: &CommandHandler, tenant: &str, ended_before_us: i64) -> Result<bool, StoreError> {
-    let mut tx = handler.db.begin().await?;
-    let ids = old::ended_before(&mut tx, tenant, ended_before_us).await?;
-    if ids.is_empty() {
-        tx.rollback().await?;
-        return Ok(false);
-    }
-    old::delete(&mut tx, &ids).await?;
-    tx.commit().await?;
+    let change = handler.db.change(|mut tx| async move {
+        let ids = old::ended_before(&mut tx, tenant, ended_before_us).await?;
+        if ids.is_empty() {
+            return Ok(tx.undone(ids));
+        }
+        old::delete(&mut tx, &ids).await?;
+        Ok::<_, StoreError>(tx.done(ids))
+    });
+    let ids = change.await?;
     handler.forget(&ids);
-    Ok(true)
+    Ok(!ids.is_empty())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::{pseudonym::PseudonymKey, store::tenants as stored};
 use baton_runtime::auth::{AdmissionList, TenantId, TenantState};
-use baton_store::{Db, StoreError};
+use baton_store::{Db, StoreError, change};
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use tokio::sync::Mutex;
@@ -29,7 +29,7 @@ impl Tenants {
             let Some(last) = some.last() else { return Ok(this) };
             after = last.id.to_string();
             for record in some {
-                let record = if record.pseudonym_key.is_empty() { this.with_key(record).await? } else { record };
+                let record = if record.pseudonym_key.is_empty() { this.with_key(&record).await? } else { record };
                 this.tell(record);
             }
         }
@@ -45,12 +45,19 @@ impl Tenants {
     }
 
     /// Gives a key to a tenant of the time before there were keys.
-    async fn with_key(&self, record: stored::TenantRecord) -> Result<stored::TenantRecord, StoreError> {
-        let record = stored::TenantRecord { pseudonym_key: PseudonymKey::fresh(), ..record };
-        let mut tx = self.db.begin().await?;
-        stored::put(&mut tx, &record).await?;
-        tx.commit().await?;
-        Ok(record)
+    async fn with_key(&self, record: &stored::TenantRecord) -> Result<stored::TenantRecord, StoreError> {
+        let (id, key) = (record.id.as_str(), &PseudonymKey::fresh());
+        let change = self.db.change(change!(|tx| {
+            tx.lock([format!("transfer/policy/{id}")]).await?;
+            let known = stored::read_in(tx, id).await?.filter(|it| !it.pseudonym_key.is_empty());
+            if let Some(known) = known {
+                return Ok(known);
+            }
+            let record = stored::TenantRecord { pseudonym_key: key.clone(), ..record.clone() };
+            stored::put(tx, &record).await?;
+            Ok::<_, StoreError>(record)
+        }));
+        change.await
     }
 
     /// The customer's pseudonym; empty for a customer without a number.

@@ -17,7 +17,7 @@ use std::time::Duration;
 use baton_runtime::clock::{Clock, micros};
 use baton_runtime::ids::new_uuid;
 use baton_runtime::lifecycle::Lifecycle;
-use baton_store::{Db, StoreError};
+use baton_store::{Db, StoreError, change};
 use futures::Stream;
 use sqlx::migrate::Migrator;
 use tokio::sync::watch;
@@ -70,9 +70,7 @@ impl EventLog {
         if events.is_empty() {
             return Ok(());
         }
-        let mut tx = self.db.begin().await?;
-        let appended = rows::append(&mut tx, events, self.clock.now_us()).await?;
-        tx.commit().await?;
+        let appended = self.db.change(change!(|tx| { rows::append(tx, events, self.clock.now_us()).await })).await?;
         self.watermarks.send_modify(|watermarks| watermarks.advance(appended));
         Ok(())
     }

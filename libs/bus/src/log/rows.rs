@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use baton_store::{Db, Tx, on};
+use baton_store::{Db, Tx, change, on};
 use uuid::Uuid;
 
 use crate::{BusError, Envelope, EventMatcher, Logged};
@@ -22,16 +22,16 @@ pub(super) struct LogHeadRow {
 
 /// Inserted at the first start.
 pub(super) async fn head(db: &Db, generation: Uuid) -> Result<LogHeadRow, BusError> {
-    let mut tx = db.begin().await?;
-    let head = on!(tx, conn => {
-        sqlx::query("INSERT INTO log_head (id, last, generation) VALUES (1, 0, $1) ON CONFLICT DO NOTHING")
-            .bind(generation)
-            .execute(&mut *conn)
-            .await?;
-        sqlx::query_as("SELECT last, generation FROM log_head").fetch_one(conn).await
-    })?;
-    tx.commit().await?;
-    Ok(head)
+    db.change(change!(|tx| {
+        Ok(on!(tx, conn => {
+            sqlx::query("INSERT INTO log_head (id, last, generation) VALUES (1, 0, $1) ON CONFLICT DO NOTHING")
+                .bind(generation)
+                .execute(&mut *conn)
+                .await?;
+            sqlx::query_as("SELECT last, generation FROM log_head").fetch_one(conn).await
+        })?)
+    }))
+    .await
 }
 
 /// The last position of each tenant.
@@ -174,15 +174,15 @@ pub(super) async fn read(
 }
 
 pub(super) async fn prune(db: &Db, before_us: i64) -> Result<u64, BusError> {
-    let mut tx = db.begin().await?;
-    let rows = on!(tx, conn => sqlx::query(
-        "DELETE FROM log_events WHERE seq IN
-             (SELECT seq FROM log_events WHERE appended_us < $1 ORDER BY appended_us LIMIT $2)")
-        .bind(before_us)
-        .bind(PRUNE_BATCH as i64)
-        .execute(conn)
-        .await)?
-    .rows_affected();
-    tx.commit().await?;
-    Ok(rows)
+    db.change(change!(|tx| {
+        let deleted = on!(tx, conn => sqlx::query(
+            "DELETE FROM log_events WHERE seq IN
+                 (SELECT seq FROM log_events WHERE appended_us < $1 ORDER BY appended_us LIMIT $2)")
+            .bind(before_us)
+            .bind(PRUNE_BATCH as i64)
+            .execute(conn)
+            .await)?;
+        Ok(deleted.rows_affected())
+    }))
+    .await
 }

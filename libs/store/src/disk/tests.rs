@@ -171,27 +171,6 @@ async fn sixty_four_commits_share_one_sync_but_not_one_that_began_before_them() 
 }
 
 #[tokio::test]
-async fn commits_that_share_a_sync_return_in_their_order() {
-    let it = gated_store().await;
-    let order = Arc::new(Mutex::new(Vec::new()));
-    let mut tasks = Vec::new();
-    for number in 1..=32 {
-        let commit = it.commit("in order");
-        let order = Arc::clone(&order);
-        tasks.push(spawn(async move {
-            commit.await.unwrap().unwrap();
-            order.lock().push(number);
-        }));
-        it.until_visible(number).await;
-    }
-    it.gate.change(|counts| counts.may_pass = 2);
-    for task in tasks {
-        task.await.unwrap();
-    }
-    assert_eq!(*order.lock(), (1..=32).collect::<Vec<_>>());
-}
-
-#[tokio::test]
 async fn with_nobody_else_there_each_commit_has_its_sync_at_once_and_settling_needs_none() {
     let it = gated_store().await;
     it.gate.change(|counts| counts.may_pass = usize::MAX);
@@ -260,7 +239,7 @@ async fn a_first_answer_is_not_given_again_before_it_is_durable() {
         let db = it.db.clone();
         spawn(async move {
             let key = RequestKey::new("acme", "agent-1", "m", "r1").unwrap();
-            idempotent(&db, &key, &String::new(), 1, async |_| Ok("first".to_owned())).await
+            idempotent(&db, &key, &String::new(), 1, |tx| async move { Ok(tx.done("first".to_owned())) }).await
         })
     };
     let first = ask();

@@ -1,5 +1,6 @@
 //! What the store promises, on real files: one binary, a module per subject.
 
+mod change;
 mod durable;
 mod inbox;
 mod outbox;

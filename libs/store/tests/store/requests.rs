@@ -1,7 +1,10 @@
 //! The first answer under each request id (B609, T7).
 
+use std::sync::Arc;
+
 use baton_store::requests::{self, BodyHash, KeptAnswer, KnownRequest, RequestIdError, RequestKey};
 use baton_store::{Db, idempotent};
+use tokio::sync::Notify;
 use tonic::{Code, Status};
 
 use crate::support::{database, mark, marks, spawn};
@@ -15,9 +18,9 @@ fn key(request_id: &str) -> RequestKey {
 /// Marks `name` and answers with it, as a handler would.
 async fn mark_once(db: &Db, request_id: &str, name: &str) -> Result<String, Status> {
     let key = key(request_id);
-    idempotent(db, &key, &name.to_owned(), NOW, async |tx| {
-        mark(tx, name).await;
-        Ok(format!("marked {name}"))
+    idempotent(db, &key, &name.to_owned(), NOW, |mut tx| async move {
+        mark(&mut tx, name).await;
+        Ok(tx.done(format!("marked {name}")))
     })
     .await
 }
@@ -64,10 +67,12 @@ async fn a_refusal_is_an_answer_and_its_change_is_undone() {
     let it = database().await;
     let mut refusals = Vec::new();
     for _ in 0..2 {
-        let refused = idempotent::<String, _>(&it.db, &key("r1"), &String::new(), NOW, async |tx| {
-            mark(tx, "half done").await;
+        let refused = idempotent::<String, _>(&it.db, &key("r1"), &String::new(), NOW, |mut tx| {
             assert!(refusals.is_empty(), "asked once only");
-            Err(Status::with_details(Code::FailedPrecondition, "no", b"why"[..].into()))
+            async move {
+                mark(&mut tx, "half done").await;
+                Err(Status::with_details(Code::FailedPrecondition, "no", b"why"[..].into()))
+            }
         })
         .await
         .unwrap_err();
@@ -81,8 +86,8 @@ async fn a_refusal_is_an_answer_and_its_change_is_undone() {
 #[tokio::test]
 async fn an_error_that_is_not_about_the_request_is_not_kept() {
     let it = database().await;
-    let unavailable = idempotent::<String, _>(&it.db, &key("r1"), &"once".to_owned(), NOW, async |tx| {
-        mark(tx, "lost").await;
+    let unavailable = idempotent::<String, _>(&it.db, &key("r1"), &"once".to_owned(), NOW, |mut tx| async move {
+        mark(&mut tx, "lost").await;
         Err(Status::unavailable("later"))
     })
     .await;
@@ -95,16 +100,20 @@ async fn an_error_that_is_not_about_the_request_is_not_kept() {
 async fn a_caller_who_goes_away_in_the_middle_leaves_nothing() {
     let it = database().await;
     let db = it.db.clone();
-    let (started, has_started) = tokio::sync::oneshot::channel();
+    let started = Arc::new(Notify::new());
+    let has_started = Arc::clone(&started);
     let caller = spawn(async move {
-        idempotent::<String, _>(&db, &key("r1"), &"once".to_owned(), NOW, async |tx| {
-            mark(tx, "lost").await;
-            started.send(()).unwrap();
-            std::future::pending().await
+        idempotent::<String, _>(&db, &key("r1"), &"once".to_owned(), NOW, |mut tx| {
+            let started = started.clone();
+            async move {
+                mark(&mut tx, "lost").await;
+                started.notify_one();
+                std::future::pending().await
+            }
         })
         .await
     });
-    has_started.await.unwrap();
+    has_started.notified().await;
     caller.abort();
     caller.await.unwrap_err();
     assert_eq!(mark_once(&it.db, "r1", "once").await.unwrap(), "marked once");

@@ -35,6 +35,10 @@ pub(crate) async fn mark(tx: &mut Tx, name: &str) {
         .expect("a mark");
 }
 
+pub(crate) async fn count(tx: &mut Tx) -> i64 {
+    on!(tx, conn => sqlx::query_scalar("SELECT COUNT(*) FROM marks").fetch_one(conn).await).expect("a count")
+}
+
 pub(crate) async fn marks(db: &Db) -> Vec<String> {
     let mut reader = db.read().await.expect("a reader");
     on!(reader, conn => sqlx::query_scalar("SELECT name FROM marks ORDER BY rowid").fetch_all(conn).await)

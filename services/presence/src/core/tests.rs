@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use baton_api::event::v1::agent_state_changed::Cause;
+use baton_store::change;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -28,16 +29,21 @@ async fn of_many_changes_at_once_memory_is_what_the_last_one_left() {
     let tenant: TenantId = "acme".parse().unwrap();
     let bob = AgentId(Uuid::from_u128(1));
     let profile =
-        AgentProfile { name: "Bob".to_owned(), email: String::new(), phone: "bob".to_owned(), voicemail: false };
-    core.change(&tenant, "system", async |edit| create_agent(edit, bob, &profile).await).await.unwrap();
+        &AgentProfile { name: "Bob".to_owned(), email: String::new(), phone: "bob".to_owned(), voicemail: false };
+    core.change(&tenant, "system", change!(|edit| { create_agent(edit, bob, profile).await })).await.unwrap();
     let changes = (0..CHANGES).map(|n| {
         let (core, tenant) = (Arc::clone(&core), tenant.clone());
         lifecycle::spawn(async move {
             let requested = [StatusChange::StateRequested(RequestedState::Away(format!("{n}")))];
-            core.change(&tenant, "system", async |edit| {
-                let before = edit.agent(bob).await?.unwrap();
-                Ok(edit.settle(bob, &before.status, requested, Cause::Requested).await?)
-            })
+            let requested = &requested;
+            core.change(
+                &tenant,
+                "system",
+                change!(|edit| {
+                    let before = edit.agent(bob).await?.unwrap();
+                    Ok(edit.settle(bob, &before.status, requested.clone(), Cause::Requested).await?)
+                }),
+            )
             .await
         })
     });

@@ -11,14 +11,15 @@ use baton_api::presence::v1::{
     UpdateAgentResponse, UpdateTeamRequest, UpdateTeamResponse,
 };
 use baton_api::{ApiError, fields, page};
+use baton_bus::{actor_text, caller_actor};
 use baton_runtime::CallerExt as _;
+use baton_store::change;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
 use super::{PresenceApi, parse, update};
 use crate::convert;
 use crate::core::ChangeRequest;
-use crate::edit::Edit;
 use crate::ids::{AgentId, TeamId};
 use crate::ops::{agents as agents_ops, teams as teams_ops};
 use crate::page::DirectoryCursor;
@@ -28,21 +29,32 @@ use crate::store::{agents, teams};
 /// A page of large teams ends at this size: well below the 4 MiB that clients accept, with the largest team on top of it.
 const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
 
-/// Runs a change to its end, under its request id.
+/// Runs a change to its end, under its request id: what is parsed of the request, and what is changed because of it.
 macro_rules! change_once {
-    ($api:expr, $request:expr, $method:literal, $change:expr) => {{
+    ($api:expr, $request:expr, $method:literal, |$message:ident| $parse:block, |$edit:ident, $parsed:pat_param| $change:block) => {{
         let caller = $request.caller()?.clone();
         let request = $request.into_inner();
         let core = Arc::clone(&$api.core);
         let done = $api.core.detached(async move {
+            let $message = &request;
+            let parsed = $parse;
+            let actor = actor_text(&caller_actor(&caller));
             let change_request = ChangeRequest {
                 caller: &caller,
+                actor: &actor,
                 method: concat!("/baton.presence.v1.DirectoryService/", $method),
                 request_id: &request.request_id,
                 message: &request,
             };
-            let change = ($change)(&request)?;
-            core.change_once(change_request, change).await
+            let parsed = &parsed;
+            core.change_once(
+                change_request,
+                change!(|$edit| {
+                    let $parsed = parsed;
+                    Ok($change)
+                }),
+            )
+            .await
         });
         done.await.map(Response::new)
     }};
@@ -54,44 +66,59 @@ impl DirectoryService for PresenceApi {
         &self,
         request: Request<CreateAgentRequest>,
     ) -> Result<Response<CreateAgentResponse>, Status> {
-        change_once!(self, request, "CreateAgent", |request: &CreateAgentRequest| {
-            let agent = given(request.agent.as_ref(), "agent")?;
-            let id = AgentId::parse_or_new("agent.agent_id", &agent.agent_id);
-            let (id, profile) = fields::all((id, parse::profile(agent)))?;
-            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
-                let created = agents_ops::create_agent(edit, id, &profile).await?;
-                Ok(CreateAgentResponse { agent: Some(convert::agent(&created)) })
-            })
-        })
+        change_once!(
+            self,
+            request,
+            "CreateAgent",
+            |request| {
+                let agent = given(request.agent.as_ref(), "agent")?;
+                let id = AgentId::parse_or_new("agent.agent_id", &agent.agent_id);
+                let (id, profile) = fields::all((id, parse::profile(agent)))?;
+                (id, profile)
+            },
+            |edit, (id, profile)| {
+                let created = agents_ops::create_agent(edit, *id, profile).await?;
+                CreateAgentResponse { agent: Some(convert::agent(&created)) }
+            }
+        )
     }
 
     async fn update_agent(
         &self,
         request: Request<UpdateAgentRequest>,
     ) -> Result<Response<UpdateAgentResponse>, Status> {
-        change_once!(self, request, "UpdateAgent", |request: &UpdateAgentRequest| {
-            let agent = given(request.agent.as_ref(), "agent")?;
-            let id = AgentId::parse("agent.agent_id", &agent.agent_id);
-            let (id, change) = fields::all((id, update::profile_change(agent, request.update_mask.as_ref())))?;
-            let etag = agent.etag.clone();
-            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
-                let updated = agents_ops::update_agent(edit, id, change, &etag).await?;
-                Ok(UpdateAgentResponse { agent: Some(convert::agent(&updated)) })
-            })
-        })
+        change_once!(
+            self,
+            request,
+            "UpdateAgent",
+            |request| {
+                let agent = given(request.agent.as_ref(), "agent")?;
+                let id = AgentId::parse("agent.agent_id", &agent.agent_id);
+                let (id, change) = fields::all((id, update::profile_change(agent, request.update_mask.as_ref())))?;
+                let etag = agent.etag.clone();
+                (id, change, etag)
+            },
+            |edit, (id, change, etag)| {
+                let updated = agents_ops::update_agent(edit, *id, change, etag).await?;
+                UpdateAgentResponse { agent: Some(convert::agent(&updated)) }
+            }
+        )
     }
 
     async fn delete_agent(
         &self,
         request: Request<DeleteAgentRequest>,
     ) -> Result<Response<DeleteAgentResponse>, Status> {
-        change_once!(self, request, "DeleteAgent", |request: &DeleteAgentRequest| {
-            let id = AgentId::parse("agent_id", &request.agent_id)?;
-            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
-                agents_ops::delete_agent(edit, id).await?;
-                Ok(DeleteAgentResponse {})
-            })
-        })
+        change_once!(
+            self,
+            request,
+            "DeleteAgent",
+            |request| { AgentId::parse("agent_id", &request.agent_id)? },
+            |edit, id| {
+                agents_ops::delete_agent(edit, *id).await?;
+                DeleteAgentResponse {}
+            }
+        )
     }
 
     async fn get_agent(&self, request: Request<GetAgentRequest>) -> Result<Response<GetAgentResponse>, Status> {
@@ -116,56 +143,80 @@ impl DirectoryService for PresenceApi {
     }
 
     async fn create_team(&self, request: Request<CreateTeamRequest>) -> Result<Response<CreateTeamResponse>, Status> {
-        change_once!(self, request, "CreateTeam", |request: &CreateTeamRequest| {
-            let team = given(request.team.as_ref(), "team")?;
-            let id = TeamId::parse_or_new("team.team_id", &team.team_id);
-            let (id, (name, members)) = fields::all((id, parse::team(team)))?;
-            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
-                let created = teams_ops::create_team(edit, id, &name, &members).await?;
-                Ok(CreateTeamResponse { team: Some(convert::team(&created)) })
-            })
-        })
+        change_once!(
+            self,
+            request,
+            "CreateTeam",
+            |request| {
+                let team = given(request.team.as_ref(), "team")?;
+                let id = TeamId::parse_or_new("team.team_id", &team.team_id);
+                let (id, (name, members)) = fields::all((id, parse::team(team)))?;
+                (id, name, members)
+            },
+            |edit, (id, name, members)| {
+                let created = teams_ops::create_team(edit, *id, name, members).await?;
+                CreateTeamResponse { team: Some(convert::team(&created)) }
+            }
+        )
     }
 
     async fn update_team(&self, request: Request<UpdateTeamRequest>) -> Result<Response<UpdateTeamResponse>, Status> {
-        change_once!(self, request, "UpdateTeam", |request: &UpdateTeamRequest| {
-            let team = given(request.team.as_ref(), "team")?;
-            let id = TeamId::parse("team.team_id", &team.team_id);
-            let (id, change) = fields::all((id, update::team_change(team, request.update_mask.as_ref())))?;
-            let etag = team.etag.clone();
-            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
-                let updated = teams_ops::update_team(edit, id, &change, &etag).await?;
-                Ok(UpdateTeamResponse { team: Some(convert::team(&updated)) })
-            })
-        })
+        change_once!(
+            self,
+            request,
+            "UpdateTeam",
+            |request| {
+                let team = given(request.team.as_ref(), "team")?;
+                let id = TeamId::parse("team.team_id", &team.team_id);
+                let (id, change) = fields::all((id, update::team_change(team, request.update_mask.as_ref())))?;
+                let etag = team.etag.clone();
+                (id, change, etag)
+            },
+            |edit, (id, change, etag)| {
+                let updated = teams_ops::update_team(edit, *id, change, etag).await?;
+                UpdateTeamResponse { team: Some(convert::team(&updated)) }
+            }
+        )
     }
 
     async fn add_team_members(
         &self,
         request: Request<AddTeamMembersRequest>,
     ) -> Result<Response<AddTeamMembersResponse>, Status> {
-        change_once!(self, request, "AddTeamMembers", |request: &AddTeamMembersRequest| {
-            let id = TeamId::parse("team_id", &request.team_id)?;
-            let added = parse::members(&request.agent_ids)?;
-            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
-                let team = teams_ops::add_members(edit, id, &added).await?;
-                Ok(AddTeamMembersResponse { team: Some(convert::team(&team)) })
-            })
-        })
+        change_once!(
+            self,
+            request,
+            "AddTeamMembers",
+            |request| {
+                let id = TeamId::parse("team_id", &request.team_id)?;
+                let added = parse::members(&request.agent_ids)?;
+                (id, added)
+            },
+            |edit, (id, added)| {
+                let team = teams_ops::add_members(edit, *id, added).await?;
+                AddTeamMembersResponse { team: Some(convert::team(&team)) }
+            }
+        )
     }
 
     async fn remove_team_members(
         &self,
         request: Request<RemoveTeamMembersRequest>,
     ) -> Result<Response<RemoveTeamMembersResponse>, Status> {
-        change_once!(self, request, "RemoveTeamMembers", |request: &RemoveTeamMembersRequest| {
-            let id = TeamId::parse("team_id", &request.team_id)?;
-            let removed = parse::members(&request.agent_ids)?;
-            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
-                let team = teams_ops::remove_members(edit, id, &removed).await?;
-                Ok(RemoveTeamMembersResponse { team: Some(convert::team(&team)) })
-            })
-        })
+        change_once!(
+            self,
+            request,
+            "RemoveTeamMembers",
+            |request| {
+                let id = TeamId::parse("team_id", &request.team_id)?;
+                let removed = parse::members(&request.agent_ids)?;
+                (id, removed)
+            },
+            |edit, (id, removed)| {
+                let team = teams_ops::remove_members(edit, *id, removed).await?;
+                RemoveTeamMembersResponse { team: Some(convert::team(&team)) }
+            }
+        )
     }
 
     async fn get_team(&self, request: Request<GetTeamRequest>) -> Result<Response<GetTeamResponse>, Status> {
@@ -177,13 +228,16 @@ impl DirectoryService for PresenceApi {
     }
 
     async fn delete_team(&self, request: Request<DeleteTeamRequest>) -> Result<Response<DeleteTeamResponse>, Status> {
-        change_once!(self, request, "DeleteTeam", |request: &DeleteTeamRequest| {
-            let id = TeamId::parse("team_id", &request.team_id)?;
-            Ok::<_, Status>(async move |edit: &mut Edit<'_>| {
-                teams_ops::delete_team(edit, id).await?;
-                Ok(DeleteTeamResponse {})
-            })
-        })
+        change_once!(
+            self,
+            request,
+            "DeleteTeam",
+            |request| { TeamId::parse("team_id", &request.team_id)? },
+            |edit, id| {
+                teams_ops::delete_team(edit, *id).await?;
+                DeleteTeamResponse {}
+            }
+        )
     }
 
     async fn list_teams(&self, request: Request<ListTeamsRequest>) -> Result<Response<ListTeamsResponse>, Status> {

@@ -1,7 +1,7 @@
 //! All agents and teams in memory, so that pickers, watches and proposals don't read the database.
 //!
-//! The database is the truth; the index has what the last commit left, put here by [`crate::core::PresenceCore`] in the order of
-//! the commits. A watcher is notified of *what* was touched and reads it here, so a slow watcher sees fewer steps and never a
+//! The database is the truth; the index has what the last commit left, put here by [`crate::core::PresenceCore`] in whatever
+//! order: of two versions the newer one stays. A watcher is notified of *what* was touched and reads it here, so a slow watcher sees fewer steps and never a
 //! wrong end; one that missed too much starts over.
 
 mod picker;

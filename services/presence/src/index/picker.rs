@@ -145,6 +145,10 @@ mod tests {
     use baton_store::Etag;
 
     fn agent(number: u128, name: &str, changes: &[StatusChange]) -> AgentRecord {
+        agent_at(1, number, name, changes)
+    }
+
+    fn agent_at(version: i64, number: u128, name: &str, changes: &[StatusChange]) -> AgentRecord {
         let status = changes.iter().fold(AgentStatus::new(0), |status, change| status.after(change.clone(), 1));
         AgentRecord {
             tenant: "acme".parse().unwrap(),
@@ -156,6 +160,7 @@ mod tests {
                 phone: "1".to_owned(),
                 voicemail: false,
             },
+            version,
             status,
             claim: None,
         }
@@ -185,6 +190,7 @@ mod tests {
                     name: name.to_owned(),
                     members,
                     etag: Etag::new(baton_runtime::ids::new_uuid()),
+                    version: 1,
                 }),
             );
         }
@@ -249,10 +255,28 @@ mod tests {
         let count = || index.directory().available_in(sales, None);
         assert_eq!(count(), 1);
         let ada = AgentId(Uuid::from_u128(1));
-        assert!(!index.put_agent(ada, Some(agent(1, "Ada", &[]))));
+        assert!(!index.put_agent(ada, Some(agent_at(2, 1, "Ada", &[]))));
         assert_eq!(count(), 0);
-        assert!(index.put_agent(ada, Some(agent(1, "Ada", &[StatusChange::Connected(None)]))));
+        assert!(index.put_agent(ada, Some(agent_at(3, 1, "Ada", &[StatusChange::Connected(None)]))));
         assert_eq!(count(), 1);
+    }
+
+    #[test]
+    fn what_comes_late_changes_nothing_and_whoever_is_gone_stays_so() {
+        let index = index();
+        let (ada, sales) = (AgentId(Uuid::from_u128(1)), TeamId(Uuid::from_u128(10)));
+        let (second, third) = (agent_at(2, 1, "Ada", &[]), agent_at(3, 1, "Adele", &[StatusChange::Connected(None)]));
+        index.put_agent(ada, Some(third));
+        assert!(!index.put_agent(ada, Some(second)));
+        assert_eq!(index.agent(ada).unwrap().profile.name, "Adele");
+        let team = index.team(sales).unwrap();
+        index.put_team(sales, Some(TeamRecord { name: "Older".to_owned(), version: 0, ..team.as_ref().clone() }));
+        assert_eq!(index.team(sales).unwrap().name, "Sales");
+        index.put_agent(ada, None);
+        index.put_team(sales, None);
+        index.put_agent(ada, Some(agent_at(4, 1, "Ada", &[])));
+        index.put_team(sales, Some(TeamRecord { version: 9, ..team.as_ref().clone() }));
+        assert!(index.agent(ada).is_none() && index.team(sales).is_none());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! One tenant's agents and teams in memory.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::{broadcast, watch};
+use uuid::Uuid;
 
 use super::MAX_BEHIND;
 use crate::ids::{AgentId, TeamId};
@@ -28,6 +29,8 @@ pub(super) struct TenantDirectory {
     agents: HashMap<AgentId, AgentEntry>,
     teams: HashMap<TeamId, TeamEntry>,
     member_of: HashMap<AgentId, BTreeSet<TeamId>>,
+    /// Nobody gets the id of somebody who was deleted: what is heard of them later is older.
+    gone: HashSet<Uuid>,
 }
 
 struct AgentEntry {
@@ -47,20 +50,26 @@ impl Default for TenantIndex {
 }
 
 impl TenantIndex {
-    /// Takes over an agent as they are now (`None`: gone). `true` if they became available.
+    /// Takes over an agent as a change left them (`None`: gone), unless something newer is known. `true` if they became available.
     pub(crate) fn put_agent(&self, id: AgentId, record: Option<AgentRecord>) -> bool {
         let became_available = {
             let mut directory = self.directory.write();
+            if !directory.is_news_of_agent(id, record.as_ref()) {
+                return false;
+            }
             directory.put_agent(id, record)
         };
         let _ = self.touched.send(Touched::Agent(id));
         became_available
     }
 
-    /// Takes over a team as it is now (`None`: gone).
+    /// Takes over a team as a change left it (`None`: gone), unless something newer is known.
     pub(crate) fn put_team(&self, id: TeamId, record: Option<TeamRecord>) {
         {
             let mut directory = self.directory.write();
+            if !directory.is_news_of_team(id, record.as_ref()) {
+                return;
+            }
             directory.put_team(id, record);
         }
         let _ = self.touched.send(Touched::Team(id));
@@ -143,10 +152,23 @@ impl TenantDirectory {
         self.agent(agent).is_some_and(|record| record.status.is_available())
     }
 
+    fn is_news_of_agent(&self, id: AgentId, record: Option<&AgentRecord>) -> bool {
+        let known = self.agents.get(&id).map(|it| it.record.version);
+        !self.gone.contains(&id.0) && record.is_none_or(|record| known.is_none_or(|known| known < record.version))
+    }
+
+    fn is_news_of_team(&self, id: TeamId, record: Option<&TeamRecord>) -> bool {
+        let known = self.teams.get(&id).map(|it| it.record.version);
+        !self.gone.contains(&id.0) && record.is_none_or(|record| known.is_none_or(|known| known < record.version))
+    }
+
     fn put_agent(&mut self, id: AgentId, record: Option<AgentRecord>) -> bool {
         let before = self.is_available(id);
         match (record.map(Arc::new), self.agents.get_mut(&id)) {
-            (None, _) => drop(self.agents.remove(&id)),
+            (None, _) => {
+                self.agents.remove(&id);
+                self.gone.insert(id.0);
+            }
             (Some(record), Some(entry)) => {
                 entry.record = Arc::clone(&record);
                 entry.watch.send_replace(record);
@@ -182,7 +204,10 @@ impl TenantDirectory {
                 }
             }
         }
-        let Some(record) = record else { return };
+        let Some(record) = record else {
+            self.gone.insert(id.0);
+            return;
+        };
         for member in &record.members {
             self.member_of.entry(*member).or_default().insert(id);
         }

@@ -2,17 +2,19 @@
 //!
 //! One task sleeps until the next deadline; a slow scan finds what it missed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use baton_api::common::v1::Reason;
 use baton_api::event::v1::agent_state_changed::Cause;
 use baton_runtime::auth::TenantId;
-use baton_store::StoreError;
+use baton_store::{StoreError, change};
 use tonic::Status;
 
 use crate::core::PresenceCore;
 use crate::edit::Edit;
+use crate::ids::AgentId;
 use crate::status::StatusChange;
 use crate::store::claims::{self, ClaimState};
 use crate::store::statuses;
@@ -65,19 +67,32 @@ async fn pass(core: &PresenceCore) -> Result<bool, StoreError> {
 }
 
 async fn expire(core: &PresenceCore, tenant: &TenantId) -> Result<(), Status> {
-    core.change(tenant, "system", async |edit| {
-        end_reservations(edit).await?;
-        end_wrap_ups(edit).await
-    })
+    core.change(
+        tenant,
+        "system",
+        change!(|edit| {
+            let now_us = edit.now_us();
+            let claims = claims::run_out(&mut edit.tx, tenant, now_us, BATCH).await?;
+            let agents = statuses::wrapped_up(&mut edit.tx, tenant, now_us, BATCH).await?;
+            let (locked, phones) =
+                (claims.iter().map(|it| it.agent_id).chain(agents), claims.iter().map(|it| it.phone.clone()));
+            let locked: BTreeSet<AgentId> = locked.collect();
+            edit.lock_agents(locked.iter().copied(), phones).await?;
+            end_reservations(edit, &locked).await?;
+            end_wrap_ups(edit, &locked).await
+        }),
+    )
     .await
 }
 
-async fn end_reservations(edit: &mut Edit<'_>) -> Result<(), Status> {
+/// Those of the locked agents. They are read again, because another change may have come first.
+async fn end_reservations(edit: &mut Edit<'_>, locked: &BTreeSet<AgentId>) -> Result<(), Status> {
     let now_us = edit.now_us();
-    for claim in claims::run_out(edit.tx, edit.context.tenant, now_us, BATCH).await? {
+    let run_out = claims::run_out(&mut edit.tx, edit.context.tenant, now_us, BATCH).await?;
+    for claim in run_out.into_iter().filter(|it| locked.contains(&it.agent_id)) {
         let before = edit.agent(claim.agent_id).await?;
         let sharing = edit.sharing_phone(&claim).await?;
-        claims::end(edit.tx, edit.context.tenant, &claim.claim_id, ClaimState::Expired, Reason::Expired).await?;
+        claims::end(&mut edit.tx, edit.context.tenant, &claim.claim_id, ClaimState::Expired, Reason::Expired).await?;
         edit.effects.expired = true;
         edit.settle_sharing(sharing, &StatusChange::PhoneFreed).await?;
         if let Some(before) = before {
@@ -87,9 +102,10 @@ async fn end_reservations(edit: &mut Edit<'_>) -> Result<(), Status> {
     Ok(())
 }
 
-async fn end_wrap_ups(edit: &mut Edit<'_>) -> Result<(), Status> {
+async fn end_wrap_ups(edit: &mut Edit<'_>, locked: &BTreeSet<AgentId>) -> Result<(), Status> {
     let now_us = edit.now_us();
-    for agent in statuses::wrapped_up(edit.tx, edit.context.tenant, now_us, BATCH).await? {
+    let wrapped_up = statuses::wrapped_up(&mut edit.tx, edit.context.tenant, now_us, BATCH).await?;
+    for agent in wrapped_up.into_iter().filter(|it| locked.contains(it)) {
         if let Some(before) = edit.agent(agent).await? {
             edit.settle(agent, &before.status, [StatusChange::WrapUpEnded], Cause::WrapUpOver).await?;
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_runtime::clock::micros;
-use baton_store::{Db, StoreError};
+use baton_store::{Db, StoreError, change};
 
 use crate::core::PresenceCore;
 use crate::store::versions;
@@ -25,10 +25,7 @@ pub(crate) fn start(core: &Arc<PresenceCore>) {
 
 async fn delete(db: &Db, ended_before_us: i64) -> Result<(), StoreError> {
     loop {
-        let mut tx = db.begin().await?;
-        let deleted = versions::prune(&mut tx, ended_before_us, BATCH).await?;
-        tx.commit().await?;
-        if deleted == 0 {
+        if db.change(change!(|tx| { versions::prune(tx, ended_before_us, BATCH).await })).await? == 0 {
             return Ok(());
         }
     }

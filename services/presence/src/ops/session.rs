@@ -6,7 +6,7 @@ use std::time::Duration;
 use baton_api::ApiError;
 use baton_api::event::v1::agent_state_changed::Cause;
 use baton_runtime::client::Backoff;
-use baton_store::requests;
+use baton_store::{change, requests};
 use tonic::Status;
 
 use crate::core::PresenceCore;
@@ -53,15 +53,21 @@ async fn connect(
     fresh: &Arc<AgentSession>,
 ) -> Result<Arc<AgentSession>, Status> {
     let (tenant, agent) = key;
-    core.change(tenant, &format!("agent/{agent}"), async |edit| {
-        let before = edit.agent(*agent).await?.ok_or_else(|| ApiError::not_found("agent"))?;
-        if let Some(earlier) = opened_before(core, key, fresh)? {
-            return Ok(earlier);
-        }
-        core.sessions.add(key, fresh);
-        edit.settle(*agent, &before.status, [StatusChange::Connected(requested)], Cause::Connected).await?;
-        Ok(Arc::clone(fresh))
-    })
+    let connected = &[StatusChange::Connected(requested)];
+    core.change(
+        tenant,
+        &format!("agent/{agent}"),
+        change!(|edit| {
+            edit.lock_agents([*agent], []).await?;
+            let before = edit.agent(*agent).await?.ok_or_else(|| ApiError::not_found("agent"))?;
+            if let Some(earlier) = opened_before(core, key, fresh)? {
+                return Ok(earlier);
+            }
+            core.sessions.add(key, fresh);
+            edit.settle(*agent, &before.status, connected.clone(), Cause::Connected).await?;
+            Ok(Arc::clone(fresh))
+        }),
+    )
     .await
 }
 
@@ -73,6 +79,10 @@ fn opened_before(
 ) -> Result<Option<Arc<AgentSession>>, ApiError> {
     let Some(opening) = &fresh.opening else { return Ok(None) };
     let Some(earlier) = core.sessions.opened_by(key, &opening.key) else { return Ok(None) };
+    if earlier.id == fresh.id {
+        // This change was overtaken, and runs again.
+        return Ok(None);
+    }
     if earlier.opening.as_ref() != Some(opening) {
         return Err(requests::reused());
     }
@@ -150,15 +160,20 @@ async fn write_end_once(
 ) -> Result<(), Status> {
     let (tenant, agent) = key;
     let _busy = core.clock.busy();
-    core.change(tenant, "system", async |edit| {
-        // Both while we have the writer: a session that opens before keeps the agent online, and of two ends one is the last.
-        if core.sessions.remove(key, session.id) > 0 {
-            return Ok(());
-        }
-        if let Some(before) = edit.agent(*agent).await? {
-            edit.settle(*agent, &before.status, [StatusChange::Disconnected], end.cause()).await?;
-        }
-        Ok(())
-    })
+    core.change(
+        tenant,
+        "system",
+        change!(|edit| {
+            // Both while we have the agent: a session that opens before keeps them online, and of two ends one is the last.
+            edit.lock_agents([*agent], []).await?;
+            if core.sessions.remove(key, session.id) > 0 {
+                return Ok(());
+            }
+            if let Some(before) = edit.agent(*agent).await? {
+                edit.settle(*agent, &before.status, [StatusChange::Disconnected], end.cause()).await?;
+            }
+            Ok(())
+        }),
+    )
     .await
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
-use baton_store::StoreError;
+use baton_store::{StoreError, change};
 use tonic::Status;
 
 use crate::core::PresenceCore;
@@ -25,24 +25,32 @@ pub(crate) async fn sync_claims(
     if let Some(answers) = repeated(core, &projection).await? {
         return Ok(answers);
     }
-    core.change(&projection.tenant, "system", async |edit| {
-        let is_first = check_version(edit, &projection).await? == Seen::First;
-        let claims = by_id(claims::of_interaction(edit.tx, &projection.tenant, &projection.interaction_id).await?);
-        let (mut agents, mut phones) = (BTreeMap::new(), BTreeMap::new());
-        for id in KnownState::agents_of(&projection, &claims) {
-            if let Some(agent) = edit.agent(id).await? {
-                agents.insert(id, agent.status);
-                phones.insert(id, agent.profile.phone);
-            }
+    let projection = &projection;
+    core.change(&projection.tenant, "system", change!(|edit| { change(edit, projection).await })).await
+}
+
+async fn change(edit: &mut Edit<'_>, projection: &ClaimsProjection) -> Result<Vec<ClaimDecision>, Status> {
+    let ClaimsProjection { tenant, interaction_id, .. } = projection;
+    edit.lock_claims_of(interaction_id).await?;
+    let is_first = check_version(edit, projection).await? == Seen::First;
+    let claims = by_id(claims::of_interaction(&mut edit.tx, tenant, interaction_id).await?);
+    let ids: Vec<_> = KnownState::agents_of(projection, &claims).into_iter().collect();
+    edit.lock_agents(ids.iter().copied(), claims.values().map(|it| it.phone.clone())).await?;
+    // Once more: a claim may have run out while this waited for its agent.
+    let claims = by_id(claims::of_interaction(&mut edit.tx, tenant, interaction_id).await?);
+    let (mut agents, mut phones) = (BTreeMap::new(), BTreeMap::new());
+    for id in ids {
+        if let Some(agent) = edit.agent(id).await? {
+            agents.insert(id, agent.status);
+            phones.insert(id, agent.profile.phone);
         }
-        let known = KnownState { claims, agents, phones, is_first, now_us: edit.now_us() };
-        let ClaimsDecision { answers, writes } = decide(&projection, known)?;
-        for write in writes {
-            apply(edit, &projection.interaction_id, write).await?;
-        }
-        Ok(answers)
-    })
-    .await
+    }
+    let known = KnownState { claims, agents, phones, is_first, now_us: edit.now_us() };
+    let ClaimsDecision { answers, writes } = decide(projection, known)?;
+    for write in writes {
+        apply(edit, interaction_id, write).await?;
+    }
+    Ok(answers)
 }
 
 fn by_id(rows: Vec<ClaimRow>) -> BTreeMap<String, ClaimRow> {
@@ -74,7 +82,7 @@ async fn repeated(core: &PresenceCore, projection: &ClaimsProjection) -> Result<
 async fn check_version(edit: &mut Edit<'_>, projection: &ClaimsProjection) -> Result<Seen, Status> {
     let version = (projection.version, projection.ended);
     let now_us = edit.now_us();
-    match versions::advance(edit.tx, &projection.tenant, &projection.interaction_id, version, now_us).await? {
+    match versions::advance(&mut edit.tx, &projection.tenant, &projection.interaction_id, version, now_us).await? {
         seen @ (Seen::First | Seen::Newer | Seen::Same) => Ok(seen),
         Seen::Older => {
             let message = "A newer version of these claims was applied already. Load the interaction again.";
@@ -105,16 +113,16 @@ async fn store(edit: &mut Edit<'_>, row: &RowWrite) -> Result<bool, StoreError> 
     let tenant = edit.context.tenant;
     match row {
         RowWrite::Release(claim, reason) => {
-            claims::end(edit.tx, tenant, &claim.claim_id, ClaimState::Released, *reason).await?;
+            claims::end(&mut edit.tx, tenant, &claim.claim_id, ClaimState::Released, *reason).await?;
         }
-        RowWrite::Revive(claim) => return claims::revive(edit.tx, tenant, claim).await,
+        RowWrite::Revive(claim) => return claims::revive(&mut edit.tx, tenant, claim).await,
         RowWrite::Update(claim) => {
-            claims::update(edit.tx, tenant, claim).await?;
+            claims::update(&mut edit.tx, tenant, claim).await?;
             note(edit, claim);
         }
         RowWrite::Insert(claim) => {
             note(edit, claim);
-            return claims::insert(edit.tx, tenant, claim).await;
+            return claims::insert(&mut edit.tx, tenant, claim).await;
         }
     }
     Ok(true)

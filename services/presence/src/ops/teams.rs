@@ -24,9 +24,10 @@ pub(crate) async fn create_team(
     name: &str,
     members: &BTreeSet<AgentId>,
 ) -> Result<TeamRecord, Status> {
+    edit.lock_directory().await?;
     refuse_twin(edit, id, name).await?;
     refuse_former(edit, DeletedSort::Team, id.0).await?;
-    if !teams::insert(edit.tx, edit.context.tenant, id, name, &Etag::new(baton_runtime::ids::new_uuid())).await? {
+    if !teams::insert(&mut edit.tx, edit.context.tenant, id, name, &Etag::new(baton_runtime::ids::new_uuid())).await? {
         let message = "There is a team with this id. Leave the id empty to get a fresh one.";
         return Err(ApiError::already_exists("team", message).into());
     }
@@ -41,6 +42,7 @@ pub(crate) async fn update_team(
     change: &TeamChange,
     read: &str,
 ) -> Result<TeamRecord, Status> {
+    edit.lock_directory().await?;
     let before = existing_team(edit, id).await?;
     before.etag.check(read, "team")?;
     let name = change.name.as_ref().filter(|it| **it != before.name);
@@ -50,7 +52,7 @@ pub(crate) async fn update_team(
     }
     if let Some(name) = name {
         refuse_twin(edit, id, name).await?;
-        teams::rename(edit.tx, edit.context.tenant, id, name).await?;
+        teams::rename(&mut edit.tx, edit.context.tenant, id, name).await?;
     }
     if let Some(members) = members {
         set_members(edit, id, (&before.members, members), "team.agent_ids").await?;
@@ -63,6 +65,7 @@ pub(crate) async fn add_members(
     id: TeamId,
     added: &BTreeSet<AgentId>,
 ) -> Result<TeamRecord, Status> {
+    edit.lock_directory().await?;
     let before = existing_team(edit, id).await?;
     let members: BTreeSet<AgentId> = before.members.union(added).copied().collect();
     if members.len() > MAX_MEMBERS {
@@ -78,6 +81,7 @@ pub(crate) async fn remove_members(
     id: TeamId,
     removed: &BTreeSet<AgentId>,
 ) -> Result<TeamRecord, Status> {
+    edit.lock_directory().await?;
     let before = existing_team(edit, id).await?;
     let members: BTreeSet<AgentId> = before.members.difference(removed).copied().collect();
     change_members(edit, before, &members).await
@@ -85,31 +89,33 @@ pub(crate) async fn remove_members(
 
 /// The agents in it stay.
 pub(crate) async fn delete_team(edit: &mut Edit<'_>, id: TeamId) -> Result<(), Status> {
-    if !teams::delete(edit.tx, edit.context.tenant, id).await? {
+    edit.lock_directory().await?;
+    if !teams::delete(&mut edit.tx, edit.context.tenant, id).await? {
         return Err(ApiError::not_found("team").into());
     }
-    deleted_ids::insert(edit.tx, edit.context.tenant, DeletedSort::Team, id.0, edit.now_us()).await?;
+    let now_us = edit.now_us();
+    deleted_ids::insert(&mut edit.tx, edit.context.tenant, DeletedSort::Team, id.0, now_us).await?;
     edit.touch_team(id);
-    Ok(events::team_changed(edit.tx, edit.context, id, Change::Deleted, None).await?)
+    Ok(events::team_changed(&mut edit.tx, edit.context, id, Change::Deleted, None).await?)
 }
 
 /// Writes down that a team, which still exists, has changed, and returns what it is now.
 pub(super) async fn team_changed(edit: &mut Edit<'_>, id: TeamId, change: Change) -> Result<TeamRecord, Status> {
     edit.touch_team(id);
-    teams::set_etag(edit.tx, edit.context.tenant, id, &Etag::new(baton_runtime::ids::new_uuid())).await?;
+    teams::set_etag(&mut edit.tx, edit.context.tenant, id, &Etag::new(baton_runtime::ids::new_uuid())).await?;
     let team = existing_team(edit, id).await?;
-    events::team_changed(edit.tx, edit.context, id, change, Some(&team)).await?;
+    events::team_changed(&mut edit.tx, edit.context, id, change, Some(&team)).await?;
     Ok(team)
 }
 
 /// A team's name is its own in the tenant: calls are handed to it by name.
 async fn refuse_twin(edit: &mut Edit<'_>, id: TeamId, name: &str) -> Result<(), Status> {
-    let alike = names::alike(edit.tx, &names::TEAMS, edit.context.tenant, id.0, name).await?;
+    let alike = names::alike(&mut edit.tx, &names::TEAMS, edit.context.tenant, id.0, name).await?;
     Ok(name::TEAM.refuse_twin(name, &alike)?)
 }
 
 async fn existing_team(edit: &mut Edit<'_>, id: TeamId) -> Result<TeamRecord, Status> {
-    teams::get(edit.tx, edit.context.tenant, id).await?.ok_or_else(|| ApiError::not_found("team").into())
+    teams::get(&mut edit.tx, edit.context.tenant, id).await?.ok_or_else(|| ApiError::not_found("team").into())
 }
 
 async fn change_members(
@@ -133,11 +139,11 @@ async fn set_members(
 ) -> Result<(), Status> {
     let added: Vec<AgentId> = after.difference(before).copied().collect();
     let removed: Vec<AgentId> = before.difference(after).copied().collect();
-    let existing = teams::existing(edit.tx, edit.context.tenant, &added).await?;
+    let existing = teams::existing(&mut edit.tx, edit.context.tenant, &added).await?;
     if let Some(unknown) = added.iter().find(|it| !existing.contains(it)) {
         let why = format!("there is no agent {unknown}; create them first");
         return Err(ApiError::invalid_argument(field, why).into());
     }
-    teams::delete_members(edit.tx, edit.context.tenant, id, &removed).await?;
-    Ok(teams::insert_members(edit.tx, edit.context.tenant, id, &added).await?)
+    teams::delete_members(&mut edit.tx, edit.context.tenant, id, &removed).await?;
+    Ok(teams::insert_members(&mut edit.tx, edit.context.tenant, id, &added).await?)
 }

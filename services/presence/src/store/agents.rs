@@ -63,6 +63,32 @@ pub(crate) async fn sharing_phone(
         .await)?)
 }
 
+/// These agents and those who have one of their phones, or one of these, each with their own phone; by id.
+pub(crate) async fn with_sharers(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    ids: &[AgentId],
+    phones: &[String],
+) -> Result<Vec<(AgentId, String)>, StoreError> {
+    Ok(on!(tx, conn => {
+        let mut query = sqlx::QueryBuilder::new("SELECT agent_id, phone FROM agents WHERE tenant = ");
+        query.push_bind(tenant.as_str()).push(" AND (agent_id IN (NULL");
+        for id in ids {
+            query.push(", ").push_bind(*id);
+        }
+        query.push(") OR phone IN (NULL");
+        for phone in phones.iter().filter(|it| !it.is_empty()) {
+            query.push(", ").push_bind(phone);
+        }
+        query.push(") OR phone IN (SELECT phone FROM agents WHERE tenant = ").push_bind(tenant.as_str());
+        query.push(" AND phone <> '' AND agent_id IN (NULL");
+        for id in ids {
+            query.push(", ").push_bind(*id);
+        }
+        query.push("))) ORDER BY agent_id").build_query_as().persistent(false).fetch_all(conn).await
+    })?)
+}
+
 /// Replaces the fields of an agent, who must exist.
 pub(crate) async fn update(
     tx: &mut Tx,

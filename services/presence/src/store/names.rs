@@ -2,7 +2,7 @@
 
 use baton_api::name;
 use baton_runtime::auth::TenantId;
-use baton_store::{Db, StoreError, Tx, on};
+use baton_store::{Db, StoreError, Tx, change, on};
 use uuid::Uuid;
 
 /// The statements about the names of one sort of thing: they differ in the table and its key alone.
@@ -45,15 +45,17 @@ pub(crate) async fn alike(
 
 /// Fills in the keys, looks and shapes that a version before did not write. Done once, at the first start after it.
 pub(crate) async fn renew(db: &Db) -> Result<(), StoreError> {
-    let mut tx = db.begin().await?;
-    for table in [AGENTS, TEAMS] {
-        let old: Vec<(String, Uuid, String)> = on!(&mut tx, conn => sqlx::query_as(table.old).fetch_all(conn).await)?;
-        for (tenant, id, name) in old {
-            let (key, look, shape) = (name::key(&name), name::look(&name), name::shape(&name));
-            on!(&mut tx, conn => {
-                sqlx::query(table.renew).bind(tenant).bind(id).bind(key).bind(look).bind(shape).execute(conn).await
-            })?;
+    db.change(change!(|tx| {
+        for table in [AGENTS, TEAMS] {
+            let old: Vec<(String, Uuid, String)> = on!(tx, conn => sqlx::query_as(table.old).fetch_all(conn).await)?;
+            for (tenant, id, name) in old {
+                let (key, look, shape) = (name::key(&name), name::look(&name), name::shape(&name));
+                on!(tx, conn => {
+                    sqlx::query(table.renew).bind(tenant).bind(id).bind(key).bind(look).bind(shape).execute(conn).await
+                })?;
+            }
         }
-    }
-    tx.commit().await
+        Ok(())
+    }))
+    .await
 }

@@ -16,7 +16,7 @@ macro_rules! select_records {
             "SELECT a.tenant, a.agent_id, a.name, a.email, a.phone, a.voicemail, a.etag,
                  s.online, s.wish_away, s.away_reason, s.wrap_up_until_us, s.wrap_up_interaction_id,
                  s.not_responding,
-                 s.state_since_us, s.idle_since_us,
+                 s.state_since_us, s.idle_since_us, s.version,
                  c.claim_id, c.interaction_id, c.state AS claim_state, c.since_us, c.inbox,
                  EXISTS (SELECT 1 FROM claims o WHERE o.tenant = a.tenant AND o.phone = a.phone AND o.agent_id <> a.agent_id
                      AND o.state IN ('reserved', 'engaged') AND o.phone <> '') AS phone_in_use
@@ -48,6 +48,7 @@ struct Row {
     not_responding: bool,
     state_since_us: i64,
     idle_since_us: i64,
+    version: i64,
     claim_id: Option<String>,
     interaction_id: Option<String>,
     claim_state: Option<String>,
@@ -87,6 +88,7 @@ impl Row {
             id: self.agent_id,
             profile: AgentProfile { name: self.name, email: self.email, phone: self.phone, voicemail: self.voicemail },
             etag: self.etag,
+            version: self.version,
             status: AgentStatus {
                 online: self.online,
                 requested,

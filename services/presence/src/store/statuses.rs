@@ -6,7 +6,7 @@ use baton_store::{StoreError, Tx, on};
 use crate::ids::AgentId;
 use crate::status::{AgentStatus, RequestedState};
 
-/// Writes a status, new or not. Whether the agent is occupied is not part of the row: the claims say it.
+/// Writes a status, new or not, with the agent's next version. Whether the agent is occupied is not part of the row: the claims say it.
 pub(crate) async fn save(
     tx: &mut Tx,
     tenant: &TenantId,
@@ -24,7 +24,7 @@ pub(crate) async fn save(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (tenant, agent_id) DO UPDATE SET online = $3, wish_away = $4, away_reason = $5,
              wrap_up_until_us = $6, not_responding = $7, state_since_us = $8, idle_since_us = $9,
-             wrap_up_interaction_id = $10")
+             wrap_up_interaction_id = $10, version = standings.version + 1")
         .bind(tenant.as_str())
         .bind(agent)
         .bind(status.online)
@@ -35,6 +35,16 @@ pub(crate) async fn save(
         .bind(status.state_since_us)
         .bind(status.idle_since_us)
         .bind(wrap_up.map_or("", |it| it.interaction_id.as_str()))
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+/// Gives an agent, if there is one, their next version: something of them has changed that is not in their row.
+pub(crate) async fn advance(tx: &mut Tx, tenant: &TenantId, agent: AgentId) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query("UPDATE standings SET version = version + 1 WHERE tenant = $1 AND agent_id = $2")
+        .bind(tenant.as_str())
+        .bind(agent)
         .execute(conn)
         .await)?;
     Ok(())

@@ -59,9 +59,9 @@ pub(crate) async fn rename(tx: &mut Tx, tenant: &TenantId, id: TeamId, name: &st
     Ok(())
 }
 
-/// Writes down that a team has changed.
+/// Writes down that a team has changed, with its next version.
 pub(crate) async fn set_etag(tx: &mut Tx, tenant: &TenantId, id: TeamId, etag: &Etag) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("UPDATE teams SET etag = $3 WHERE tenant = $1 AND team_id = $2")
+    on!(tx, conn => sqlx::query("UPDATE teams SET etag = $3, version = version + 1 WHERE tenant = $1 AND team_id = $2")
         .bind(tenant.as_str())
         .bind(id)
         .bind(etag)
@@ -157,13 +157,13 @@ pub(crate) async fn of_agent(tx: &mut Tx, tenant: &TenantId, agent: AgentId) -> 
 
 /// A team with its members.
 pub(crate) async fn get(tx: &mut Tx, tenant: &TenantId, id: TeamId) -> Result<Option<TeamRecord>, StoreError> {
-    let row: Option<(String, Etag)> = on!(tx, conn => sqlx::query_as(
-        "SELECT name, etag FROM teams WHERE tenant = $1 AND team_id = $2")
+    let row: Option<(String, Etag, i64)> = on!(tx, conn => sqlx::query_as(
+        "SELECT name, etag, version FROM teams WHERE tenant = $1 AND team_id = $2")
         .bind(tenant.as_str())
         .bind(id)
         .fetch_optional(conn)
         .await)?;
-    let Some((name, etag)) = row else { return Ok(None) };
+    let Some((name, etag, version)) = row else { return Ok(None) };
     let members: Vec<AgentId> = on!(tx, conn => sqlx::query_scalar(
         "SELECT agent_id FROM team_members WHERE tenant = $1 AND team_id = $2")
         .bind(tenant.as_str())
@@ -171,7 +171,7 @@ pub(crate) async fn get(tx: &mut Tx, tenant: &TenantId, id: TeamId) -> Result<Op
         .fetch_all(conn)
         .await)?;
     let members = members.into_iter().collect();
-    Ok(Some(TeamRecord { tenant: tenant.clone(), id, name, members, etag }))
+    Ok(Some(TeamRecord { tenant: tenant.clone(), id, name, members, etag, version }))
 }
 
 /// Every team of every tenant, to fill the memory at the start.

@@ -21,9 +21,9 @@ impl World {
             "INSERT INTO agents WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 9900)
              SELECT 'acme', randomblob(16), replace(hex(zeroblob(46)), '0', '😀') || x, 'key' || x, '', 'p', FALSE, 'e', 'look' || x,
                  'shape' || x FROM n",
-            "INSERT INTO standings SELECT tenant, agent_id, FALSE, FALSE, '', NULL, FALSE, 0, 0, '' FROM agents",
+            "INSERT INTO standings SELECT tenant, agent_id, FALSE, FALSE, '', NULL, FALSE, 0, 0, '', 0 FROM agents",
             "INSERT INTO teams WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 12)
-             SELECT 'acme', randomblob(16), 'Team ' || x, 'team ' || x, 'e', 'team ' || x, 'team ' || x FROM n",
+             SELECT 'acme', randomblob(16), 'Team ' || x, 'team ' || x, 'e', 'team ' || x, 'team ' || x, 0 FROM n",
             "INSERT INTO team_members SELECT t.tenant, t.team_id, a.agent_id FROM teams t, agents a",
         ] {
             on!(&mut tx, conn => sqlx::query(statement).execute(conn).await).unwrap();

@@ -9,7 +9,7 @@ use baton_api::recording::v1::{DeleteRecordingRequest, DeleteRecordingResponse};
 use baton_bus::{actor_text, caller_actor};
 use baton_runtime::auth::Caller;
 use baton_store::requests::RequestKey;
-use baton_store::{StoreError, Tx, idempotent};
+use baton_store::{StoreError, Tx, change, idempotent};
 use tonic::Status;
 
 use super::list;
@@ -40,10 +40,18 @@ pub(crate) async fn delete(
     let key = RequestKey::new(tenant, &caller.subject, METHOD, &request.request_id)?;
     let by = actor_text(&caller_actor(caller));
     let now_us = core.clock.now_us();
-    let response = idempotent(&core.db, &key, request, now_us, async |tx| {
-        let row = recordings::load(tx, tenant, recording_id).await?.ok_or_else(list::not_found)?;
-        check_and_mark(tx, &row, &by, now_us).await
-    })
+    let by = &by;
+    let response = idempotent(
+        &core.db,
+        &key,
+        request,
+        now_us,
+        change!(|tx| {
+            recordings::lock(tx, tenant, recording_id).await?;
+            let row = recordings::load(tx, tenant, recording_id).await?.ok_or_else(list::not_found)?;
+            check_and_mark(tx, &row, by, now_us).await
+        }),
+    )
     .await?;
     purge_now(core, tenant, recording_id).await?;
     Ok(response)
@@ -56,6 +64,17 @@ async fn check_and_mark(tx: &mut Tx, row: &Row, by: &str, now_us: i64) -> Result
     }
     recordings::mark_deleted(tx, &row.tenant, &row.recording_id, by, now_us).await?;
     Ok(DeleteRecordingResponse {})
+}
+
+/// Marks a recording as deleted for a reason of Baton's own, or for somebody who has many deleted.
+pub(crate) async fn mark(core: &RecordingCore, row: &Row, by: &str) -> Result<(), StoreError> {
+    let now_us = core.clock.now_us();
+    core.db
+        .change(change!(|tx| {
+            recordings::lock(tx, &row.tenant, &row.recording_id).await?;
+            recordings::mark_deleted(tx, &row.tenant, &row.recording_id, by, now_us).await.map(drop)
+        }))
+        .await
 }
 
 /// The caller is answered when the files are gone; if that fails, a retry or the sweeper removes them.
@@ -74,12 +93,16 @@ pub(crate) async fn purge(core: &RecordingCore, row: &Row) -> Result<(), PurgeEr
         core.files.delete(&segment.file(&row.tenant)).await?;
     }
     let now_us = core.clock.now_us();
-    let mut tx = core.db.begin().await?;
-    for segment in &stored {
-        segments::deleted(&mut tx, &row.tenant, &segment.segment_id).await?;
-    }
-    if recordings::purged(&mut tx, &row.tenant, &row.recording_id, now_us).await? {
-        announce_deleted(&mut tx, row, now_us).await?;
-    }
-    Ok(tx.commit().await?)
+    let stored = &stored;
+    let change = core.db.change(change!(|tx| {
+        recordings::lock(tx, &row.tenant, &row.recording_id).await?;
+        for segment in stored {
+            segments::deleted(tx, &row.tenant, &segment.segment_id).await?;
+        }
+        if recordings::purged(tx, &row.tenant, &row.recording_id, now_us).await? {
+            announce_deleted(tx, row, now_us).await?;
+        }
+        Ok::<_, StoreError>(())
+    }));
+    Ok(change.await?)
 }

@@ -7,9 +7,8 @@ use baton_api::event::v1::event_data::Data;
 use baton_api::recording::v1::{DeleteMessageRequest, DeleteMessageResponse};
 use baton_bus::{actor_text, caller_actor};
 use baton_runtime::auth::Caller;
-use baton_store::StoreError;
-use baton_store::idempotent;
 use baton_store::requests::RequestKey;
+use baton_store::{StoreError, change, idempotent};
 use tonic::Status;
 
 use super::delete::PurgeError;
@@ -34,10 +33,17 @@ pub(crate) async fn delete(
     let row = row.filter(|it| it.has_audio() && is_of(it, caller)).ok_or_else(not_found)?;
     let by = actor_text(&caller_actor(caller));
     let now_us = core.clock.now_us();
-    let response = idempotent(&core.db, &key, request, now_us, async |tx| {
-        messages::mark_deleted(tx, (tenant, message_id), &by, now_us).await?;
-        Ok(DeleteMessageResponse {})
-    })
+    let by = &by;
+    let response = idempotent(
+        &core.db,
+        &key,
+        request,
+        now_us,
+        change!(|tx| {
+            messages::mark_deleted(tx, (tenant, message_id), by, now_us).await?;
+            Ok(DeleteMessageResponse {})
+        }),
+    )
     .await?;
     purge(core, &row).await.map_err(|error| {
         tracing::warn!(error = ?error, message.id = message_id, "a deleted message is still in the storage");
@@ -48,20 +54,25 @@ pub(crate) async fn delete(
 
 /// Marks a message as deleted for a reason of Baton's own, or for somebody who has many deleted.
 pub(crate) async fn mark(core: &RecordingCore, row: &Row, by: &str) -> Result<(), StoreError> {
-    let mut tx = core.db.begin().await?;
-    messages::mark_deleted(&mut tx, (&row.tenant, &row.message_id), by, core.clock.now_us()).await?;
-    tx.commit().await
+    let now_us = core.clock.now_us();
+    core.db
+        .change(change!(|tx| {
+            messages::mark_deleted(tx, (&row.tenant, &row.message_id), by, now_us).await.map(drop)
+        }))
+        .await
 }
 
 /// Removes the file of a message that was marked as deleted, and publishes that once.
 pub(crate) async fn purge(core: &RecordingCore, row: &Row) -> Result<(), PurgeError> {
     core.files.delete(&row.location()).await?;
     let now_us = core.clock.now_us();
-    let mut tx = core.db.begin().await?;
-    if let Some(by) = messages::purged(&mut tx, &row.tenant, &row.message_id, now_us).await? {
-        let data = VoicemailMessageDeleted { message_id: row.message_id.clone(), expired: by == SYSTEM };
-        let event = NewEvent { data: Data::VoicemailMessageDeleted(data), by: &by, now_us };
-        events::of_interaction(&mut tx, &row.tenant, &row.interaction_id, event).await?;
-    }
-    Ok(tx.commit().await?)
+    let change = core.db.change(change!(|tx| {
+        if let Some(by) = messages::purged(tx, &row.tenant, &row.message_id, now_us).await? {
+            let data = VoicemailMessageDeleted { message_id: row.message_id.clone(), expired: by == SYSTEM };
+            let event = NewEvent { data: Data::VoicemailMessageDeleted(data), by: &by, now_us };
+            events::of_interaction(tx, &row.tenant, &row.interaction_id, event).await?;
+        }
+        Ok::<_, StoreError>(())
+    }));
+    Ok(change.await?)
 }

@@ -3,8 +3,7 @@
 use baton_api::ApiError;
 use baton_api::recording::v1::ForgetCustomerResponse;
 
-use super::delete::purge;
-use super::delete_message;
+use super::{delete, delete_message};
 use crate::core::RecordingCore;
 use crate::store::{messages, recordings};
 
@@ -16,11 +15,9 @@ pub(crate) async fn forget(
 ) -> Result<ForgetCustomerResponse, ApiError> {
     let mut forgotten = ForgetCustomerResponse::default();
     for row in recordings::of_customer(&core.db, tenant, customer_key).await? {
-        let mut tx = core.db.begin().await?;
-        recordings::mark_deleted(&mut tx, tenant, &row.recording_id, by, core.clock.now_us()).await?;
-        tx.commit().await?;
+        delete::mark(core, &row, by).await?;
         let marked = recordings::lookup(&core.db, tenant, &row.recording_id, "").await?.unwrap_or(row);
-        purge(core, &marked).await.map_err(|error| {
+        delete::purge(core, &marked).await.map_err(|error| {
             tracing::warn!(error = ?error, recording.id = marked.recording_id, "deleted audio is still in the storage");
             ApiError::unavailable("Not all recordings of the customer are gone yet. Try again.")
         })?;

@@ -9,7 +9,7 @@ use baton_api::recording::v1::{DownloadMessageRequest, ListMessagesRequest, List
 use baton_api::{ApiError, fields, page};
 use baton_bus::{actor_text, caller_actor};
 use baton_runtime::auth::{Caller, Role};
-use baton_store::StoreError;
+use baton_store::{StoreError, change};
 use bytes::Bytes;
 use futures::{FutureExt as _, Stream};
 use tonic::Status;
@@ -105,14 +105,17 @@ fn is_of_an_agent(row: &Row) -> bool {
 
 async fn heard(core: &RecordingCore, caller: &Caller, row: &Row) -> Result<(), StoreError> {
     let now_us = core.clock.now_us();
-    let mut tx = core.db.begin().await?;
-    if messages::heard(&mut tx, &row.tenant, &row.message_id, now_us).await? {
-        let data = VoicemailMessageHeard { message_id: row.message_id.clone(), mailbox: row.mailbox.clone() };
-        let by = actor_text(&caller_actor(caller));
-        let event = NewEvent { data: Data::VoicemailMessageHeard(data), by: &by, now_us };
-        events::of_interaction(&mut tx, &row.tenant, &row.interaction_id, event).await?;
-    }
-    tx.commit().await
+    core.db
+        .change(change!(|tx| {
+            if messages::heard(tx, &row.tenant, &row.message_id, now_us).await? {
+                let data = VoicemailMessageHeard { message_id: row.message_id.clone(), mailbox: row.mailbox.clone() };
+                let by = actor_text(&caller_actor(caller));
+                let event = NewEvent { data: Data::VoicemailMessageHeard(data), by: &by, now_us };
+                events::of_interaction(tx, &row.tenant, &row.interaction_id, event).await?;
+            }
+            Ok(())
+        }))
+        .await
 }
 
 async fn still_there(core: &RecordingCore, row: &Row) -> Result<(), DownloadError> {

@@ -9,7 +9,7 @@ use baton_api::{ApiError, fields, mask, page};
 use baton_runtime::auth::Caller;
 use baton_runtime::ids;
 use baton_store::requests::RequestKey;
-use baton_store::{Etag, StoreError, idempotent};
+use baton_store::{Etag, StoreError, change, idempotent};
 use tonic::Status;
 
 use crate::core::RecordingCore;
@@ -54,19 +54,26 @@ pub(crate) async fn update(
     let (number, mode) = fields::all((parse::phone_number("settings.number", &sent.number), mode(sent, request)))?;
     let key = RequestKey::new(tenant, &caller.subject, METHOD, &request.request_id)?;
     let now_us = core.clock.now_us();
-    idempotent(&core.db, &key, request, now_us, async |tx| {
-        let before = settings::get(tx, tenant, number).await?.unwrap_or_else(|| unset(number));
-        before.etag.check(&sent.etag, "recording settings")?;
-        let is_set = before.etag != Etag::default();
-        if is_set && before.mode == mode {
-            return Ok(UpdateNumberSettingsResponse { settings: Some(shown(before)) });
-        }
-        let after = StoredSettings { mode, etag: Etag::new(ids::new_uuid()), ..before };
-        settings::put(tx, tenant, &after, now_us).await?;
-        let after = shown(after);
-        events::settings_changed(tx, caller, &after, now_us).await?;
-        Ok(UpdateNumberSettingsResponse { settings: Some(after) })
-    })
+    idempotent(
+        &core.db,
+        &key,
+        request,
+        now_us,
+        change!(|tx| {
+            settings::lock(tx, tenant, number).await?;
+            let before = settings::get(tx, tenant, number).await?.unwrap_or_else(|| unset(number));
+            before.etag.check(&sent.etag, "recording settings")?;
+            let is_set = before.etag != Etag::default();
+            if is_set && before.mode == mode {
+                return Ok(UpdateNumberSettingsResponse { settings: Some(shown(before)) });
+            }
+            let after = StoredSettings { mode, etag: Etag::new(ids::new_uuid()), ..before };
+            settings::put(tx, tenant, &after, now_us).await?;
+            let after = shown(after);
+            events::settings_changed(tx, caller, &after, now_us).await?;
+            Ok(UpdateNumberSettingsResponse { settings: Some(after) })
+        }),
+    )
     .await
 }
 

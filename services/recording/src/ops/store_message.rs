@@ -4,7 +4,7 @@
 use baton_api::event::v1::event_data::Data;
 use baton_api::event::v1::{VoicemailMessageLeft, VoicemailNoMessage};
 use baton_api::recording::v1::{SegmentHeader, StoreSegmentResponse};
-use baton_store::StoreError;
+use baton_store::{StoreError, change};
 use bytes::Bytes;
 use futures::Stream;
 use tonic::Status;
@@ -94,10 +94,14 @@ async fn record(
     data: Data,
 ) -> Result<(), StoreError> {
     let now_us = core.clock.now_us();
-    let mut tx = core.db.begin().await?;
-    if messages::insert(&mut tx, visit, message, now_us).await? {
-        let event = NewEvent { data, by: SYSTEM, now_us };
-        events::of_interaction(&mut tx, &visit.tenant, &visit.interaction_id, event).await?;
-    }
-    tx.commit().await
+    let data = &data;
+    core.db
+        .change(change!(|tx| {
+            if messages::insert(tx, visit, message, now_us).await? {
+                let event = NewEvent { data: data.clone(), by: SYSTEM, now_us };
+                events::of_interaction(tx, &visit.tenant, &visit.interaction_id, event).await?;
+            }
+            Ok(())
+        }))
+        .await
 }

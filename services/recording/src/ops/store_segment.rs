@@ -4,7 +4,7 @@
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
 use baton_api::recording::v1::{SegmentHeader, StoreSegmentResponse};
-use baton_store::StoreError;
+use baton_store::{StoreError, change};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use object_store::path::Path;
@@ -86,17 +86,20 @@ async fn commit(
         torn: header.torn,
         now_us,
     };
-    let mut tx = core.db.begin().await?;
-    let recording = recordings::load(&mut tx, &key.tenant, &key.recording_id).await?;
-    if recording.map(|it| it.state()).transpose()? == Some(RecordingState::Deleted) {
-        tx.rollback().await?;
-        return Ok(false);
-    }
-    segments::note(&mut tx, key).await?;
-    segments::stored(&mut tx, key, &audio).await?;
-    settle(&mut tx, &key.tenant, &key.recording_id, now_us).await?;
-    tx.commit().await?;
-    Ok(true)
+    let audio = &audio;
+    core.db
+        .change(change!(|tx| {
+            recordings::lock(tx, &key.tenant, &key.recording_id).await?;
+            let recording = recordings::load(tx, &key.tenant, &key.recording_id).await?;
+            if recording.map(|it| it.state()).transpose()? == Some(RecordingState::Deleted) {
+                return Ok(false);
+            }
+            segments::note(tx, key).await?;
+            segments::stored(tx, key, audio).await?;
+            settle(tx, &key.tenant, &key.recording_id, now_us).await?;
+            Ok(true)
+        }))
+        .await
 }
 
 /// Removes the audio of a deleted recording. The sender is acknowledged only when no file is left; until then it sends the
@@ -106,20 +109,23 @@ async fn discard(core: &RecordingCore, key: &SegmentKey, location: &Path) -> Res
         tracing::error!(error = ?error, segment.id = key.segment_id, "audio of a deleted recording is still stored");
         ApiError::unavailable("Its recording was deleted, and its file is not gone yet. Try again.")
     })?;
-    let mut tx = core.db.begin().await?;
-    segments::note(&mut tx, key).await?;
-    segments::deleted(&mut tx, &key.tenant, &key.segment_id).await?;
-    tx.commit().await?;
+    let change = core.db.change(change!(|tx| {
+        segments::note(tx, key).await?;
+        segments::deleted(tx, &key.tenant, &key.segment_id).await
+    }));
+    change.await?;
     Ok(StoreSegmentResponse::default())
 }
 
 async fn lost(core: &RecordingCore, key: &SegmentKey) -> Result<(), StoreError> {
     let now_us = core.clock.now_us();
-    let mut tx = core.db.begin().await?;
-    segments::note(&mut tx, key).await?;
-    let is_new = segments::lost(&mut tx, &key.tenant, &key.segment_id, now_us).await?;
-    settle(&mut tx, &key.tenant, &key.recording_id, now_us).await?;
-    tx.commit().await?;
+    let change = core.db.change(change!(|tx| {
+        segments::note(tx, key).await?;
+        let is_new = segments::lost(tx, &key.tenant, &key.segment_id, now_us).await?;
+        settle(tx, &key.tenant, &key.recording_id, now_us).await?;
+        Ok::<_, StoreError>(is_new)
+    }));
+    let is_new = change.await?;
     // A sender that died after the answer sends the notice for audio that it has delivered: it is here.
     if is_new {
         tracing::warn!(tenant = key.tenant, segment.id = key.segment_id, "a segment's audio is lost");

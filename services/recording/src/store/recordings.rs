@@ -66,6 +66,12 @@ pub(crate) async fn lookup(
         .await)?)
 }
 
+/// Locks a recording and what belongs to it, whether it is there or not: of two segments that are stored at once, the second one's change sees
+/// that it is the last (R4).
+pub(crate) async fn lock(tx: &mut Tx, tenant: &str, recording_id: &str) -> Result<(), StoreError> {
+    tx.lock([format!("recording/{tenant}/{recording_id}")]).await
+}
+
 /// Reads the recording within a transaction.
 pub(crate) async fn load(tx: &mut Tx, tenant: &str, recording_id: &str) -> Result<Option<Row>, StoreError> {
     Ok(on!(tx, conn => sqlx::query_as("SELECT * FROM recordings WHERE tenant = $1 AND recording_id = $2")

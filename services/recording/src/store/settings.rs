@@ -71,6 +71,11 @@ pub(crate) async fn list(
     rows.into_iter().map(|it| it.into_settings(tenant)).collect()
 }
 
+/// Locks a number's settings, whether there are any or not.
+pub(crate) async fn lock(tx: &mut Tx, tenant: &str, phone_number: &str) -> Result<(), StoreError> {
+    tx.lock([format!("recording/settings/{tenant}/{phone_number}")]).await
+}
+
 /// Writes a number's settings in the place of what they were.
 pub(crate) async fn put(tx: &mut Tx, tenant: &str, settings: &StoredSettings, now_us: i64) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(

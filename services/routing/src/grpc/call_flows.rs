@@ -11,12 +11,12 @@ use baton_api::routing::v1::{
 use baton_api::{ApiError, fields, name, page};
 use baton_runtime::auth::{Caller, TenantId};
 use baton_runtime::ids;
-use baton_store::Etag;
+use baton_store::{Etag, change};
 use tonic::Status;
 use uuid::Uuid;
 
 use super::RoutingApi;
-use super::configuration::{configuration_request, fresh_etag, given};
+use super::configuration::{configuration_request, fresh_etag, given, lock};
 use crate::events;
 use crate::flow::{self, FlowChange};
 use crate::page::ConfigurationCursor;
@@ -84,31 +84,36 @@ impl RoutingApi {
             None => Ok(()),
         };
         let change = configuration_request(caller, "UpdateCallFlow", &request.request_id, request);
-        self.change_once(change, async |tx| {
-            let before = flows::get(tx, tenant, id).await?;
-            let change = match &before {
-                Some(_) => upsert.change(),
-                None => upsert.creation("call flow")?,
-            };
-            let before = before.unwrap_or_else(|| missing(id));
-            before.etag.check(&sent.etag, "call flow")?;
-            if change.targets().is_some() {
-                known?;
-            }
-            let flow = change.of(&before.flow);
-            if flow == before.flow {
-                return Ok(UpdateCallFlowResponse { call_flow: Some(before.shown()) });
-            }
-            if flow.name != before.flow.name {
-                name::CALL_FLOW.refuse_twin(&flow.name, &flows::alike(tx, tenant, id, &flow.name).await?)?;
-            }
-            let stored = StoredFlow { id, flow, etag: fresh_etag() };
-            flows::put(tx, tenant, &stored).await?;
-            let flow = stored.shown();
-            let change = events::update_of(before.etag != Etag::default());
-            self.changed(tx, caller, change, Configuration::CallFlow(flow.clone())).await?;
-            Ok(UpdateCallFlowResponse { call_flow: Some(flow) })
-        })
+        let (upsert, known) = (&upsert, &known);
+        self.change_once(
+            change,
+            change!(|tx| {
+                lock(tx).await?;
+                let before = flows::get(tx, tenant, id).await?;
+                let change = match &before {
+                    Some(_) => upsert.change(),
+                    None => upsert.creation("call flow")?,
+                };
+                let before = before.unwrap_or_else(|| missing(id));
+                before.etag.check(&sent.etag, "call flow")?;
+                if change.targets().is_some() {
+                    known.clone()?;
+                }
+                let flow = change.of(&before.flow);
+                if flow == before.flow {
+                    return Ok(UpdateCallFlowResponse { call_flow: Some(before.shown()) });
+                }
+                if flow.name != before.flow.name {
+                    name::CALL_FLOW.refuse_twin(&flow.name, &flows::alike(tx, tenant, id, &flow.name).await?)?;
+                }
+                let stored = StoredFlow { id, flow, etag: fresh_etag() };
+                flows::put(tx, tenant, &stored).await?;
+                let flow = stored.shown();
+                let change = events::update_of(before.etag != Etag::default());
+                self.changed(tx, caller, change, Configuration::CallFlow(flow.clone())).await?;
+                Ok(UpdateCallFlowResponse { call_flow: Some(flow) })
+            }),
+        )
         .await
     }
 
@@ -120,16 +125,22 @@ impl RoutingApi {
         let tenant = caller.tenant()?;
         let id = flow::uuid("call_flow_id", &request.call_flow_id)?;
         let change = configuration_request(caller, "DeleteCallFlow", &request.request_id, request);
-        self.change_once(change, async |tx| {
-            let flow = flows::get(tx, tenant, id).await?.ok_or_else(|| ApiError::not_found("call flow"))?;
-            if let Some(number) = numbers::using(tx, tenant, id).await? {
-                let message = "A number uses this call flow. Give the number another one first.";
-                return Err(ApiError::failed_precondition(ErrorReason::InUse, message).with("number", number).into());
-            }
-            flows::delete(tx, tenant, id).await?;
-            self.changed(tx, caller, Change::Deleted, Configuration::CallFlow(flow.shown())).await?;
-            Ok(DeleteCallFlowResponse {})
-        })
+        self.change_once(
+            change,
+            change!(|tx| {
+                lock(tx).await?;
+                let flow = flows::get(tx, tenant, id).await?.ok_or_else(|| ApiError::not_found("call flow"))?;
+                if let Some(number) = numbers::using(tx, tenant, id).await? {
+                    let message = "A number uses this call flow. Give the number another one first.";
+                    return Err(ApiError::failed_precondition(ErrorReason::InUse, message)
+                        .with("number", number)
+                        .into());
+                }
+                flows::delete(tx, tenant, id).await?;
+                self.changed(tx, caller, Change::Deleted, Configuration::CallFlow(flow.shown())).await?;
+                Ok(DeleteCallFlowResponse {})
+            }),
+        )
         .await
     }
 }

@@ -13,7 +13,7 @@ use baton_api::routing::v1::{
 use baton_runtime::CallerExt as _;
 use baton_runtime::auth::Caller;
 use baton_store::requests::RequestKey;
-use baton_store::{Etag, Tx, idempotent};
+use baton_store::{Done, Etag, StoreError, Tx, idempotent};
 use prost::Message;
 use tonic::{Request, Response, Status};
 
@@ -31,14 +31,15 @@ pub(super) struct ConfigurationRequest<'a, Request> {
 
 impl RoutingApi {
     /// One change under its request id: the same request again changes nothing and is answered the same (B609).
-    pub(super) async fn change_once<Request, Response>(
+    pub(super) async fn change_once<Request, Response, F>(
         &self,
         request: ConfigurationRequest<'_, Request>,
-        change: impl AsyncFnOnce(&mut Tx) -> Result<Response, Status>,
+        change: impl FnMut(Tx) -> F,
     ) -> Result<Response, Status>
     where
         Request: Message,
         Response: Message + Default,
+        F: Future<Output = Result<Done<Response>, Status>>,
     {
         let tenant = request.caller.tenant()?;
         let method = format!("/baton.routing.v1.RoutingService/{}", request.method);
@@ -165,6 +166,11 @@ pub(super) fn configuration_request<'a, Request>(
 
 pub(super) fn given<'a, T>(message: Option<&'a T>, field: &str) -> Result<&'a T, ApiError> {
     message.ok_or_else(|| ApiError::invalid_argument(field, "must be given"))
+}
+
+/// Locks the whole configuration: people change it now and then, and a number is one tenant's alone.
+pub(super) async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.lock(["routing/configuration".to_owned()]).await
 }
 
 /// The etag of what is written now.

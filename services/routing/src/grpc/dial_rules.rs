@@ -7,11 +7,11 @@ use baton_api::routing::v1::{
 };
 use baton_api::{ApiError, fields, mask, page};
 use baton_runtime::auth::{Caller, TenantId};
-use baton_store::{Etag, Tx};
+use baton_store::{Etag, Tx, change};
 use tonic::Status;
 
 use super::RoutingApi;
-use super::configuration::{configuration_request, fresh_etag, given};
+use super::configuration::{configuration_request, fresh_etag, given, lock};
 use crate::dial_rule;
 use crate::page::ConfigurationCursor;
 use crate::store::dial_rules::{self, DialRuleRow};
@@ -25,8 +25,8 @@ impl RoutingApi {
         tenant: &TenantId,
         request: &GetDialRuleRequest,
     ) -> Result<GetDialRuleResponse, Status> {
-        let prefix = dial_rule::prefix("prefix", &request.prefix)?;
-        let found = dial_rules::look_up(&mut self.matcher.core.db.read().await?, tenant, &prefix).await?;
+        let prefix = &dial_rule::prefix("prefix", &request.prefix)?;
+        let found = dial_rules::look_up(&mut self.matcher.core.db.read().await?, tenant, prefix).await?;
         let row = found.ok_or_else(|| ApiError::not_found("dial rule"))?;
         Ok(GetDialRuleResponse { rule: Some(shown(row)) })
     }
@@ -54,27 +54,32 @@ impl RoutingApi {
             dial_rule::prefix("rule.prefix", &sent.prefix),
             mask::named_fields_if_any(request.update_mask.as_ref(), FIELDS, |_| false),
         ))?;
+        let prefix = &prefix;
         let change = configuration_request(caller, "UpdateDialRule", &request.request_id, request);
-        self.change_once(change, async |tx| {
-            let row = match dial_rules::get(tx, tenant, &prefix).await? {
-                Some(row) => {
-                    row.etag.check(&sent.etag, "dial rule")?;
-                    row
-                }
-                None if request.allow_missing => {
-                    if !self.matcher.core.admitted.grants(tenant).has_destination(&prefix) {
-                        return Err(dial_rule::not_granted(tenant).into());
+        self.change_once(
+            change,
+            change!(|tx| {
+                lock(tx).await?;
+                let row = match dial_rules::get(tx, tenant, prefix).await? {
+                    Some(row) => {
+                        row.etag.check(&sent.etag, "dial rule")?;
+                        row
                     }
-                    Etag::default().check(&sent.etag, "dial rule")?;
-                    let row = create(tx, tenant, prefix).await?;
-                    let rule = Configuration::DialRule(shown(row.clone()));
-                    self.changed(tx, caller, Change::Created, rule).await?;
-                    row
-                }
-                None => return Err(ApiError::not_found("dial rule").into()),
-            };
-            Ok(UpdateDialRuleResponse { rule: Some(shown(row)) })
-        })
+                    None if request.allow_missing => {
+                        if !self.matcher.core.admitted.grants(tenant).has_destination(prefix) {
+                            return Err(dial_rule::not_granted(tenant).into());
+                        }
+                        Etag::default().check(&sent.etag, "dial rule")?;
+                        let row = create(tx, tenant, prefix.clone()).await?;
+                        let rule = Configuration::DialRule(shown(row.clone()));
+                        self.changed(tx, caller, Change::Created, rule).await?;
+                        row
+                    }
+                    None => return Err(ApiError::not_found("dial rule").into()),
+                };
+                Ok(UpdateDialRuleResponse { rule: Some(shown(row)) })
+            }),
+        )
         .await
     }
 
@@ -84,14 +89,18 @@ impl RoutingApi {
         request: &DeleteDialRuleRequest,
     ) -> Result<DeleteDialRuleResponse, Status> {
         let tenant = caller.tenant()?;
-        let prefix = dial_rule::prefix("prefix", &request.prefix)?;
+        let prefix = &dial_rule::prefix("prefix", &request.prefix)?;
         let change = configuration_request(caller, "DeleteDialRule", &request.request_id, request);
-        self.change_once(change, async |tx| {
-            let row = dial_rules::get(tx, tenant, &prefix).await?.ok_or_else(|| ApiError::not_found("dial rule"))?;
-            dial_rules::delete(tx, tenant, &prefix).await?;
-            self.changed(tx, caller, Change::Deleted, Configuration::DialRule(shown(row))).await?;
-            Ok(DeleteDialRuleResponse {})
-        })
+        self.change_once(
+            change,
+            change!(|tx| {
+                lock(tx).await?;
+                let row = dial_rules::get(tx, tenant, prefix).await?.ok_or_else(|| ApiError::not_found("dial rule"))?;
+                dial_rules::delete(tx, tenant, prefix).await?;
+                self.changed(tx, caller, Change::Deleted, Configuration::DialRule(shown(row))).await?;
+                Ok(DeleteDialRuleResponse {})
+            }),
+        )
         .await
     }
 }

@@ -7,12 +7,12 @@ use baton_api::routing::v1::{
 };
 use baton_api::{ApiError, fields, page};
 use baton_runtime::auth::{Caller, TenantId};
-use baton_store::{Etag, Tx};
+use baton_store::{Etag, Tx, change};
 use tonic::Status;
 use uuid::Uuid;
 
 use super::RoutingApi;
-use super::configuration::{configuration_request, fresh_etag, given};
+use super::configuration::{configuration_request, fresh_etag, given, lock};
 use crate::events;
 use crate::page::ConfigurationCursor;
 use crate::store::flows;
@@ -48,8 +48,8 @@ impl RoutingApi {
         tenant: &TenantId,
         request: &GetNumberRequest,
     ) -> Result<GetNumberResponse, Status> {
-        let number = number::parse("number", &request.number)?;
-        let found = numbers::look_up(&mut self.matcher.core.db.read().await?, tenant, &number).await?;
+        let number = &number::parse("number", &request.number)?;
+        let found = numbers::look_up(&mut self.matcher.core.db.read().await?, tenant, number).await?;
         let row = found.ok_or_else(|| ApiError::not_found("number"))?;
         Ok(GetNumberResponse { number: Some(shown(row)) })
     }
@@ -75,32 +75,40 @@ impl RoutingApi {
         let sent = given(request.number.as_ref(), "number")?;
         let (number, upsert) = fields::all((number::parse("number.number", &sent.number), upsert(sent, request)))?;
         let change = configuration_request(caller, "UpdateNumber", &request.request_id, request);
-        self.change_once(change, async |tx| {
-            let before = numbers::get(tx, tenant, &number).await?;
-            let (change, before) = match before {
-                Some(row) => (upsert.change(), row),
-                None => (upsert.creation("number")?, NumberRow { number, call_flow_id: None, etag: Etag::default() }),
-            };
-            before.etag.check(&sent.etag, "number")?;
-            let call_flow_id = change.of(before.call_flow_id);
-            let is_new = before.etag == Etag::default();
-            if call_flow_id == before.call_flow_id && !is_new {
-                return Ok(UpdateNumberResponse { number: Some(shown(before)) });
-            }
-            if !self.matcher.core.admitted.grants(tenant).has_number(&before.number) {
-                return Err(number::not_granted(tenant).into());
-            }
-            if is_new && numbers::is_anothers(tx, tenant, &before.number).await? {
-                let message = "Another tenant of this Baton has the number; its operator knows whose it is.";
-                return Err(ApiError::already_exists("number", message).into());
-            }
-            check_flow(tx, tenant, call_flow_id).await?;
-            let row = NumberRow { call_flow_id, etag: fresh_etag(), ..before };
-            numbers::put(tx, tenant, &row).await?;
-            let number = shown(row);
-            self.changed(tx, caller, events::update_of(!is_new), Configuration::Number(number.clone())).await?;
-            Ok(UpdateNumberResponse { number: Some(number) })
-        })
+        let (number, upsert) = (&number, &upsert);
+        self.change_once(
+            change,
+            change!(|tx| {
+                lock(tx).await?;
+                let before = numbers::get(tx, tenant, number).await?;
+                let (change, before) = match before {
+                    Some(row) => (upsert.change(), row),
+                    None => (
+                        upsert.creation("number")?,
+                        NumberRow { number: number.clone(), call_flow_id: None, etag: Etag::default() },
+                    ),
+                };
+                before.etag.check(&sent.etag, "number")?;
+                let call_flow_id = change.of(before.call_flow_id);
+                let is_new = before.etag == Etag::default();
+                if call_flow_id == before.call_flow_id && !is_new {
+                    return Ok(UpdateNumberResponse { number: Some(shown(before)) });
+                }
+                if !self.matcher.core.admitted.grants(tenant).has_number(&before.number) {
+                    return Err(number::not_granted(tenant).into());
+                }
+                if is_new && numbers::is_anothers(tx, tenant, &before.number).await? {
+                    let message = "Another tenant of this Baton has the number; its operator knows whose it is.";
+                    return Err(ApiError::already_exists("number", message).into());
+                }
+                check_flow(tx, tenant, call_flow_id).await?;
+                let row = NumberRow { call_flow_id, etag: fresh_etag(), ..before };
+                numbers::put(tx, tenant, &row).await?;
+                let number = shown(row);
+                self.changed(tx, caller, events::update_of(!is_new), Configuration::Number(number.clone())).await?;
+                Ok(UpdateNumberResponse { number: Some(number) })
+            }),
+        )
         .await
     }
 
@@ -110,14 +118,18 @@ impl RoutingApi {
         request: &DeleteNumberRequest,
     ) -> Result<DeleteNumberResponse, Status> {
         let tenant = caller.tenant()?;
-        let number = number::parse("number", &request.number)?;
+        let number = &number::parse("number", &request.number)?;
         let change = configuration_request(caller, "DeleteNumber", &request.request_id, request);
-        self.change_once(change, async |tx| {
-            let row = numbers::get(tx, tenant, &number).await?.ok_or_else(|| ApiError::not_found("number"))?;
-            numbers::delete(tx, tenant, &number).await?;
-            self.changed(tx, caller, Change::Deleted, Configuration::Number(shown(row))).await?;
-            Ok(DeleteNumberResponse {})
-        })
+        self.change_once(
+            change,
+            change!(|tx| {
+                lock(tx).await?;
+                let row = numbers::get(tx, tenant, number).await?.ok_or_else(|| ApiError::not_found("number"))?;
+                numbers::delete(tx, tenant, number).await?;
+                self.changed(tx, caller, Change::Deleted, Configuration::Number(shown(row))).await?;
+                Ok(DeleteNumberResponse {})
+            }),
+        )
         .await
     }
 }

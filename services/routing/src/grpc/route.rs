@@ -8,7 +8,7 @@ use baton_api::routing::v1::{
 use baton_api::{ApiError, fields, telephone};
 use baton_follow::compare;
 use baton_runtime::auth::TenantId;
-use baton_store::{Reader, StoreError};
+use baton_store::{Reader, StoreError, change};
 use tonic::{Request, Response, Status};
 
 use super::RoutingApi;
@@ -115,12 +115,8 @@ impl RoutingApi {
         let number = telephone::as_sent(text);
         tracing::warn!(%tenant, number, "a call came in for a number that the tenant does not have; it is refused");
         let now_us = self.matcher.core.clock.now_us();
-        let noted = async {
-            let mut tx = self.matcher.core.db.begin().await?;
-            events::call_refused(&mut tx, tenant, number, now_us).await?;
-            tx.commit().await
-        };
-        match noted.await {
+        let (db, number) = (&self.matcher.core.db, &number);
+        match db.change(change!(|tx| { events::call_refused(tx, tenant, number.clone(), now_us).await })).await {
             Ok(()) => ApiError::not_found("number").into(),
             Err(error) => error.into(),
         }

@@ -3,7 +3,7 @@
 use baton_api::name;
 use baton_api::routing::v1::CallFlow;
 use baton_runtime::auth::TenantId;
-use baton_store::{Db, Etag, Reader, StoreError, Tx, on};
+use baton_store::{Db, Etag, Reader, StoreError, Tx, change, on};
 use prost::Message as _;
 use uuid::Uuid;
 
@@ -147,18 +147,20 @@ type KeyedFlow = (String, Uuid, String, String, String, Vec<u8>);
 
 /// Writes the keys, looks and shapes of names anew that a version before made in another way.
 pub(crate) async fn renew_keys(db: &Db) -> Result<(), StoreError> {
-    let mut tx = db.begin().await?;
-    let flows: Vec<KeyedFlow> = on!(tx, conn => sqlx::query_as(
-        "SELECT tenant, call_flow_id, name_key, look, shape, flow FROM call_flows").fetch_all(conn).await)?;
-    for (tenant, id, key, look, shape, flow) in flows {
-        // One that can't be read is reported when it is asked for.
-        let Ok(flow) = CallFlow::decode(flow.as_slice()) else { continue };
-        let fresh = (name::key(&flow.name), name::look(&flow.name), name::shape(&flow.name));
-        if fresh != (key, look, shape) {
-            on!(tx, conn => sqlx::query(
-                "UPDATE call_flows SET name_key = $3, look = $4, shape = $5 WHERE tenant = $1 AND call_flow_id = $2")
-                .bind(tenant).bind(id).bind(&fresh.0).bind(&fresh.1).bind(&fresh.2).execute(conn).await)?;
+    db.change(change!(|tx| {
+        let flows: Vec<KeyedFlow> = on!(tx, conn => sqlx::query_as(
+            "SELECT tenant, call_flow_id, name_key, look, shape, flow FROM call_flows").fetch_all(conn).await)?;
+        for (tenant, id, key, look, shape, flow) in flows {
+            // One that can't be read is reported when it is asked for.
+            let Ok(flow) = CallFlow::decode(flow.as_slice()) else { continue };
+            let fresh = (name::key(&flow.name), name::look(&flow.name), name::shape(&flow.name));
+            if fresh != (key, look, shape) {
+                on!(tx, conn => sqlx::query(
+                    "UPDATE call_flows SET name_key = $3, look = $4, shape = $5 WHERE tenant = $1 AND call_flow_id = $2")
+                    .bind(tenant).bind(id).bind(&fresh.0).bind(&fresh.1).bind(&fresh.2).execute(conn).await)?;
+            }
         }
-    }
-    tx.commit().await
+        Ok(())
+    }))
+    .await
 }

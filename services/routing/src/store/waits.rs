@@ -149,6 +149,12 @@ pub(crate) async fn look_up(
     select_wait!(reader, tenant, interaction)
 }
 
+/// Locks the wait of an interaction, whether there is one or not: of two projections, or a projection and an answer, the second sees what the first
+/// one left.
+pub(crate) async fn lock(tx: &mut Tx, tenant: &TenantId, interaction: &str) -> Result<(), StoreError> {
+    tx.lock([format!("routing/wait/{tenant}/{interaction}")]).await
+}
+
 /// Writes a wait. There is nothing to report: what is new in it comes from the transfer service.
 pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, row: &WaitRow, now_us: i64) -> Result<(), StoreError> {
     let wait = row.wait.as_ref();

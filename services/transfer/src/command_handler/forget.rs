@@ -14,20 +14,22 @@ impl CommandHandler {
 
     /// Erases the customer of these in one transaction, unless one of them is not over: then that one is the error.
     pub(crate) async fn forget_customer(&self, ids: &[InteractionId]) -> Result<Result<(), InteractionId>, StoreError> {
-        let (mut tx, mut erased) = (self.db.begin().await?, Vec::new());
-        for id in ids {
-            let Some(mut state) = store::interactions::read_in(&mut tx, *id).await? else { continue };
-            if !state.settled() {
-                tx.rollback().await?;
-                return Ok(Err(*id));
+        let change = self.db.change(|mut tx| async move {
+            let mut erased = Vec::new();
+            for id in ids {
+                let Some(mut state) = store::interactions::read_in(&mut tx, *id).await? else { continue };
+                if !state.settled() {
+                    return Ok(tx.undone(Err(*id)));
+                }
+                store::customer::forget(&mut tx, &mut state).await?;
+                erased.push(Arc::new(self.with_policy(state).await?));
             }
-            store::customer::forget(&mut tx, &mut state).await?;
-            erased.push(Arc::new(self.with_policy(state).await?));
-        }
-        tx.commit().await?;
-        for live in &erased {
-            self.recent.put(live);
-        }
-        Ok(Ok(()))
+            Ok::<_, StoreError>(tx.done(Ok(erased)))
+        });
+        Ok(change.await?.map(|erased| {
+            for live in &erased {
+                self.recent.put(live);
+            }
+        }))
     }
 }

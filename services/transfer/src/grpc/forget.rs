@@ -13,7 +13,7 @@ use baton_api::{
 };
 use baton_bus::caller_actor;
 use baton_runtime::auth::Caller;
-use baton_store::{idempotent, outbox, requests::RequestKey};
+use baton_store::{change, idempotent, outbox, requests::RequestKey};
 use baton_words::InteractionId;
 use std::sync::Arc;
 use tonic::Status;
@@ -49,15 +49,22 @@ impl InteractionApi {
         let (recordings, messages) = (audio.recordings, audio.messages);
         let interactions = erase(&self.handler, tenant, &customer_key).await?;
         let now_us = self.handler.clock.now_us();
-        idempotent(&self.handler.db, &key, request, now_us, async |tx| {
-            let aggregate = format!("customer/{customer_key}");
-            let sequence = outbox::next_sequence(tx, tenant, &aggregate).await?;
-            let forgotten =
-                CustomerForgotten { customer_key: customer_key.clone(), interactions, recordings, messages };
-            let (about, data) = ((tenant, aggregate.as_str(), sequence), Data::CustomerForgotten(forgotten));
-            outbox::append(tx, &[policies::event(caller, about, "customer.forgotten", data, now_us)]).await?;
-            Ok(ForgetCustomerResponse { customer_key: customer_key.clone(), interactions, recordings, messages })
-        })
+        let customer_key = &customer_key;
+        idempotent(
+            &self.handler.db,
+            &key,
+            request,
+            now_us,
+            change!(|tx| {
+                let aggregate = format!("customer/{customer_key}");
+                let sequence = outbox::next_sequence(tx, tenant, &aggregate).await?;
+                let forgotten =
+                    CustomerForgotten { customer_key: customer_key.clone(), interactions, recordings, messages };
+                let (about, data) = ((tenant, aggregate.as_str(), sequence), Data::CustomerForgotten(forgotten));
+                outbox::append(tx, &[policies::event(caller, about, "customer.forgotten", data, now_us)]).await?;
+                Ok(ForgetCustomerResponse { customer_key: customer_key.clone(), interactions, recordings, messages })
+            }),
+        )
         .await
     }
 }

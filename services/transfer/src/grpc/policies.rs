@@ -21,7 +21,7 @@ use baton_bus::{OutgoingEvent, actor_text, caller_actor};
 use baton_domain::policy::{self, PROFILES};
 use baton_runtime::{CallerExt, auth::Caller};
 use baton_store::{
-    Etag, Tx, idempotent,
+    Etag, Tx, change, idempotent,
     outbox::{self, OutboxRow},
     requests::RequestKey,
 };
@@ -71,19 +71,27 @@ impl PolicyService for PolicyApi {
         })?;
         let key = RequestKey::new(tenant, &caller.subject, "UpdatePolicy", &request.request_id)?;
         let now_us = self.handler.clock.now_us();
-        let response = idempotent(&self.handler.db, &key, &request, now_us, async |tx| {
-            let (version, mut row) = stored::newest_in(tx, tenant).await?;
-            Etag::of_version(version).check(&asked.etag, "policy")?;
-            for field in named {
-                match field {
-                    "profile" => row.profile.clone_from(&asked.profile),
-                    _ => row.overrides.clone_from(&asked.overrides_toml),
+        let (caller, named) = (&caller, &named);
+        let response = idempotent(
+            &self.handler.db,
+            &key,
+            &request,
+            now_us,
+            change!(|tx| {
+                tx.lock([format!("transfer/policy/{tenant}")]).await?;
+                let (version, mut row) = stored::newest_in(tx, tenant).await?;
+                Etag::of_version(version).check(&asked.etag, "policy")?;
+                for field in named {
+                    match *field {
+                        "profile" => row.profile.clone_from(&asked.profile),
+                        _ => row.overrides.clone_from(&asked.overrides_toml),
+                    }
                 }
-            }
-            parsed(&row)?;
-            let version = add(tx, &caller, tenant, &row, now_us).await?;
-            Ok(UpdatePolicyResponse { policy: Some(wire(row, version)) })
-        });
+                parsed(&row)?;
+                let version = add(tx, caller, tenant, &row, now_us).await?;
+                Ok(UpdatePolicyResponse { policy: Some(wire(row, version)) })
+            }),
+        );
         response.await.map(Response::new)
     }
 

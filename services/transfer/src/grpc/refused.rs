@@ -9,7 +9,7 @@ use baton_api::{
     telephone,
 };
 use baton_runtime::auth::{Caller, Role, TenantId};
-use baton_store::{StoreError, outbox};
+use baton_store::{StoreError, change, outbox};
 use tonic::Status;
 
 /// Who refuses it: this service, of itself.
@@ -35,11 +35,15 @@ pub(super) async fn note(handler: &CommandHandler, tenant: &str, called: &str, r
 async fn publish(handler: &CommandHandler, tenant: &TenantId, refused: InteractionRefused) -> Result<(), StoreError> {
     let aggregate = format!("tenant/{tenant}");
     let caller = Caller { tenant: Some(tenant.clone()), subject: SUBJECT.to_owned(), role: Role::Service };
-    let mut tx = handler.db.begin().await?;
-    let sequence = outbox::next_sequence(&mut tx, tenant.as_str(), &aggregate).await?;
-    let of = (tenant.as_str(), aggregate.as_str(), sequence);
-    let data = Data::InteractionRefused(refused);
-    let event = policies::event(&caller, of, "interaction.refused", data, handler.clock.now_us());
-    outbox::append(&mut tx, &[event]).await?;
-    tx.commit().await
+    let (caller, aggregate, refused) = (&caller, &aggregate, &refused);
+    handler
+        .db
+        .change(change!(|tx| {
+            let sequence = outbox::next_sequence(tx, tenant.as_str(), aggregate).await?;
+            let of = (tenant.as_str(), aggregate.as_str(), sequence);
+            let data = Data::InteractionRefused(refused.clone());
+            let event = policies::event(caller, of, "interaction.refused", data, handler.clock.now_us());
+            outbox::append(tx, &[event]).await
+        }))
+        .await
 }

@@ -22,7 +22,7 @@ use baton_runtime::{
     auth::{self, Caller, Grants, TenantId},
     ids,
 };
-use baton_store::{Etag, Tx, idempotent, outbox, requests::RequestKey};
+use baton_store::{Etag, Tx, change, idempotent, outbox, requests::RequestKey};
 use prost::Message;
 use tonic::{Request, Response, Status};
 
@@ -56,17 +56,17 @@ impl TenantService for TenantApi {
             fields::all((granted_numbers(asked), granted_destinations(asked))),
         ))?;
         let created_us = self.handler.clock.now_us();
-        let tenant = self.change(&caller, &id, &request.request_id, &request, Change::Created, async |known| {
+        let tenant = self.change(&caller, &id, &request.request_id, &request, Change::Created, |known| {
             if known.is_some() {
                 return Err(ApiError::already_exists("tenant", format!("There is a tenant {id} already.")));
             }
             Ok(TenantRecord {
                 id: id.clone(),
-                display_name,
-                entitlements,
+                display_name: display_name.clone(),
+                entitlements: entitlements.clone(),
                 live_interactions: limits.live_interactions,
                 limits: limits.rest,
-                grants: Grants { numbers, destinations },
+                grants: Grants { numbers: numbers.clone(), destinations: destinations.clone() },
                 is_suspended: false,
                 suspend_reason: String::new(),
                 etag: Etag::new(ids::new_uuid()),
@@ -130,14 +130,14 @@ impl TenantService for TenantApi {
                 has("grants.destinations").then(|| granted_destinations(asked)).transpose(),
             )),
         ))?;
-        let tenant = self.change(&caller, &id, &request.request_id, &request, Change::Updated, async |known| {
+        let tenant = self.change(&caller, &id, &request.request_id, &request, Change::Updated, |known| {
             let before = known.ok_or_else(|| ApiError::not_found("tenant"))?;
             before.etag.check(&asked.etag, "tenant")?;
             let (new, old) = (limits.rest, before.limits);
             let either = |field, new, old| if has(field) { new } else { old };
             Ok(TenantRecord {
-                display_name: name.unwrap_or(before.display_name),
-                entitlements: granted.unwrap_or(before.entitlements),
+                display_name: name.clone().unwrap_or(before.display_name),
+                entitlements: granted.clone().unwrap_or(before.entitlements),
                 live_interactions: either(
                     "limits.live_interactions",
                     limits.live_interactions,
@@ -153,8 +153,8 @@ impl TenantService for TenantApi {
                     stored_mib: either("limits.stored_mib", new.stored_mib, old.stored_mib),
                 },
                 grants: Grants {
-                    numbers: numbers.unwrap_or(before.grants.numbers),
-                    destinations: destinations.unwrap_or(before.grants.destinations),
+                    numbers: numbers.clone().unwrap_or(before.grants.numbers),
+                    destinations: destinations.clone().unwrap_or(before.grants.destinations),
                 },
                 ..before
             })
@@ -169,9 +169,9 @@ impl TenantService for TenantApi {
         let caller = request.caller()?.clone();
         let request = request.into_inner();
         let (id, reason) = fields::all((tenant_id("tenant_id", &request.tenant_id), text("reason", &request.reason)))?;
-        let tenant = self.change(&caller, &id, &request.request_id, &request, Change::Suspended, async |known| {
+        let tenant = self.change(&caller, &id, &request.request_id, &request, Change::Suspended, |known| {
             let before = known.ok_or_else(|| ApiError::not_found("tenant"))?;
-            Ok(TenantRecord { is_suspended: true, suspend_reason: reason, ..before })
+            Ok(TenantRecord { is_suspended: true, suspend_reason: reason.clone(), ..before })
         });
         Ok(Response::new(SuspendTenantResponse { tenant: Some(tenant.await?) }))
     }
@@ -183,7 +183,7 @@ impl TenantService for TenantApi {
         let caller = request.caller()?.clone();
         let request = request.into_inner();
         let id = tenant_id("tenant_id", &request.tenant_id)?;
-        let tenant = self.change(&caller, &id, &request.request_id, &request, Change::Resumed, async |known| {
+        let tenant = self.change(&caller, &id, &request.request_id, &request, Change::Resumed, |known| {
             let before = known.ok_or_else(|| ApiError::not_found("tenant"))?;
             Ok(TenantRecord { is_suspended: false, suspend_reason: String::new(), ..before })
         });
@@ -206,18 +206,26 @@ impl TenantApi {
         request_id: &str,
         request: &impl Message,
         change: Change,
-        decide: impl AsyncFnOnce(Option<TenantRecord>) -> Result<TenantRecord, ApiError>,
+        decide: impl Fn(Option<TenantRecord>) -> Result<TenantRecord, ApiError>,
     ) -> Result<Tenant, Status> {
         let key = RequestKey::new("", &caller.subject, change.as_str_name(), request_id)?;
         let now_us = self.handler.clock.now_us();
-        let tenant = idempotent(&self.handler.db, &key, request, now_us, async |tx| {
-            let decided = decide(stored::read_in(tx, id.as_str()).await?).await?;
-            let record = TenantRecord { etag: Etag::new(ids::new_uuid()), updated_us: now_us, ..decided };
-            stored::put(tx, &record).await?;
-            policies::grant(tx, caller, &record, now_us).await?;
-            announce(tx, caller, &record, change).await?;
-            Ok(self.wire(record))
-        })
+        let decide = &decide;
+        let tenant = idempotent(
+            &self.handler.db,
+            &key,
+            request,
+            now_us,
+            change!(|tx| {
+                tx.lock([format!("transfer/policy/{id}")]).await?;
+                let decided = decide(stored::read_in(tx, id.as_str()).await?)?;
+                let record = TenantRecord { etag: Etag::new(ids::new_uuid()), updated_us: now_us, ..decided };
+                stored::put(tx, &record).await?;
+                policies::grant(tx, caller, &record, now_us).await?;
+                announce(tx, caller, &record, change).await?;
+                Ok(self.wire(record))
+            }),
+        )
         .await?;
         // Also for a repeated request: the process may have ended between the first one's commit and this.
         self.handler.tenants.changed(id).await?;
