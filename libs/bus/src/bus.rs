@@ -13,6 +13,16 @@ pub type EventStream = BoxStream<'static, Result<Logged, BusError>>;
 /// The same, and a checkpoint after each silence of some length.
 pub type TailStream = BoxStream<'static, Result<Tailed, BusError>>;
 
+/// From where to where the cursor of a source moves: a service's outbox, of which the bus has a copy.
+#[derive(Debug, Clone, Copy)]
+pub struct CursorMove<'a> {
+    /// The service's name.
+    pub source: &'a str,
+    /// `None`: the bus does not know the source yet.
+    pub from: Option<&'a str>,
+    pub to: &'a str,
+}
+
 /// Where events are published and read. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Bus {
@@ -21,10 +31,21 @@ pub enum Bus {
 }
 
 impl Bus {
-    /// Publishes events in this order and durably. Events that were published before are skipped.
-    pub async fn publish(&self, events: &[Envelope]) -> Result<(), BusError> {
+    /// Publishes events of a source in this order and durably, and moves the source's cursor: both, or neither. Events that were published
+    /// before are skipped.
+    ///
+    /// # Errors
+    /// [`BusError::CursorMoved`] if the cursor is not where the caller believes it is: somebody else has published meanwhile.
+    pub async fn publish(&self, moved: &CursorMove<'_>, events: &[Envelope]) -> Result<(), BusError> {
         match self {
-            Self::Embedded(log) => log.append(events).await,
+            Self::Embedded(log) => log.append_from(moved, events).await,
+        }
+    }
+
+    /// How far a source has been published; `None` if this bus does not know it.
+    pub async fn cursor(&self, source: &str) -> Result<Option<String>, BusError> {
+        match self {
+            Self::Embedded(log) => log.cursor(source).await,
         }
     }
 
@@ -64,7 +85,7 @@ impl Bus {
     }
 
     /// Distinguishes this stream of events from one that was rebuilt with other positions.
-    pub(crate) fn generation(&self) -> Uuid {
+    pub fn generation(&self) -> Uuid {
         match self {
             Self::Embedded(log) => log.generation(),
         }

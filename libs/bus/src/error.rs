@@ -12,6 +12,16 @@ pub enum BusError {
     /// The embedded log's tables could not be brought up to date.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
+    /// The source's cursor is somewhere else: another relay was first.
+    #[error("another relay has published meanwhile")]
+    CursorMoved,
+    /// The bus has something else in the place of a cursor.
+    #[error("the bus has {cursor:?} as the cursor of {source_name}, which is none")]
+    BadCursor {
+        /// The service whose outbox it is.
+        source_name: &'static str,
+        cursor: String,
+    },
     /// The database below failed: the log's, or the service's own.
     #[error("the event log's database failed")]
     Store(#[from] StoreError),
@@ -33,7 +43,8 @@ impl From<BusError> for ApiError {
     fn from(error: BusError) -> Self {
         match error {
             BusError::Store(error) => error.into(),
-            BusError::Open(_) | BusError::Migrate(_) => {
+            BusError::CursorMoved => Self::unavailable("Another relay publishes the same events. Try again."),
+            BusError::Open(_) | BusError::Migrate(_) | BusError::BadCursor { .. } => {
                 Self::internal("The event log could not be opened; the service's log says why.")
             }
         }

@@ -7,7 +7,7 @@
 //!
 //! # Guarantees
 //! - An event is on the bus if its change was committed (E1), within milliseconds while all is well, and once: the bus
-//!   knows an event by its id, so a relay that died between publishing and marking repeats without harm.
+//!   keeps how far it has the outbox of each service, and moves that with the events.
 //! - Within an aggregate the order is 1, 2, 3… without holes (E2). Between aggregates there is none to rely on.
 //! - An event has its effect on a consumer once, and in order, however often it is delivered. An event that can't be acted
 //!   upon becomes a dead letter after five tries, and the others go on (E5).
@@ -18,7 +18,7 @@
 //!
 //! # A service's part
 //! ```ignore
-//! tracker.spawn(Relay::new(db.clone(), bus.clone(), clock.clone()).run(shutdown.clone()));
+//! tracker.spawn(Relay::new("recording", db.clone(), bus.clone(), clock.clone()).run(shutdown.clone()));
 //! let consumer = Consumer::new("recording", bus, db, clock, EventMatcher::types(["recording.*"])?);
 //! tracker.spawn(consumer.run(handler, shutdown)); // `handler` implements `Handler`.
 //! ```
@@ -37,7 +37,7 @@ mod outgoing;
 mod relay;
 
 pub use actor::{actor_text, caller_actor, parse_actor};
-pub use bus::{Bus, EventStream, TailStream};
+pub use bus::{Bus, CursorMove, EventStream, TailStream};
 pub use consumer::{Consumer, Failure, Handler, MAX_TRIES};
 pub use envelope::{DATA_SCHEMA, Envelope, Logged, PARTITIONS, SPEC_VERSION};
 pub use error::BusError;
@@ -45,4 +45,4 @@ pub use event_service::EventApi;
 pub use log::{EventLog, MAX_PAGE, Page, Tailed};
 pub use matcher::{EventMatcher, EventMatcherError};
 pub use outgoing::OutgoingEvent;
-pub use relay::Relay;
+pub use relay::{Relay, copy_cursor};

@@ -1,17 +1,20 @@
-//! From a service's outbox to the bus: at least once, in order, at once.
+//! From a service's outbox to the bus: once, in order, at once.
 //!
-//! Unpublished rows are published in the order of writing and marked after the bus has them. A relay that dies between the
-//! two publishes again, and the bus recognises the events by their ids. Commits wake the relay; a slow scan finds rows that a
-//! former process left. If the bus does not answer, rows wait in the outbox, and no caller waits.
+//! The bus keeps how far it has the outbox, and moves that cursor in the same write as the events. So a relay that dies at any moment,
+//! or does not hear that it has succeeded, asks the bus where to go on; and of two relays one moves the cursor, and the other one looks
+//! again. A bus that knows nothing of the outbox gets all that the outbox still has: it was lost, and is built again. Commits wake the
+//! relay; a slow scan finds what another process wrote. If the bus does not answer, rows wait in the outbox, and no caller waits.
 
 use std::time::Duration;
 
 use baton_runtime::client::Backoff;
 use baton_runtime::clock::Clock;
-use baton_store::{Db, outbox};
+use baton_store::Db;
+use baton_store::outbox::{self, OutboxCursor, PublishedCopy};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Bus, BusError, Envelope, log_line};
+use crate::{Bus, BusError, CursorMove, Envelope, EventMatcher, log_line};
 
 /// How many events are published together: one commit of the log instead of five hundred.
 const BATCH: usize = 500;
@@ -21,14 +24,25 @@ const SCAN_INTERVAL: Duration = Duration::from_secs(5);
 /// Publishes the outbox of one database; run one per database.
 #[derive(Debug)]
 pub struct Relay {
+    source: &'static str,
     db: Db,
     bus: Bus,
     clock: Clock,
+    /// Where to go on, as far as this relay knows.
+    place: Mutex<Option<Place>>,
+}
+
+#[derive(Debug, Clone)]
+struct Place {
+    cursor: OutboxCursor,
+    /// Whether the bus has it; otherwise the bus does not know the source yet.
+    is_in_bus: bool,
 }
 
 impl Relay {
-    pub fn new(db: Db, bus: impl Into<Bus>, clock: Clock) -> Self {
-        Self { db, bus: bus.into(), clock }
+    /// `source` is the service's name.
+    pub fn new(source: &'static str, db: Db, bus: impl Into<Bus>, clock: Clock) -> Self {
+        Self { source, db, bus: bus.into(), clock, place: Mutex::default() }
     }
 
     /// Publishes until `shutdown`, then once more for what was committed until then.
@@ -69,15 +83,48 @@ impl Relay {
     }
 
     async fn publish_batch(&self) -> Result<usize, BusError> {
-        let rows = outbox::unpublished(&self.db, BATCH).await?;
+        let known = self.place.lock().take();
+        let place = match known {
+            Some(place) => place,
+            None => self.find_place().await?,
+        };
+        let (rows, next) = outbox::after(&self.db, &place.cursor, BATCH).await?;
         if rows.is_empty() {
+            *self.place.lock() = Some(place);
             return Ok(0);
         }
-        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
         let events: Vec<_> = rows.into_iter().map(Envelope::from).collect();
-        self.bus.publish(&events).await?;
-        outbox::mark_published(&self.db, &ids, self.clock.now_us()).await?;
+        let (from, to) = (place.is_in_bus.then(|| place.cursor.to_string()), next.to_string());
+        let moved = CursorMove { source: self.source, from: from.as_deref(), to: &to };
+        // After an error it is not known where the cursor is.
+        self.bus.publish(&moved, &events).await?;
+        *self.place.lock() = Some(Place { cursor: next, is_in_bus: true });
         events.iter().for_each(log_line::write);
-        Ok(ids.len())
+        Ok(events.len())
     }
+
+    async fn find_place(&self) -> Result<Place, BusError> {
+        if let Some(text) = self.bus.cursor(self.source).await? {
+            let cursor = text.parse().map_err(|_| BusError::BadCursor { source_name: self.source, cursor: text })?;
+            return Ok(Place { cursor, is_in_bus: true });
+        }
+        let copy = outbox::published(&self.db).await?.filter(|copy| match copy.generation.as_str() {
+            // Whoever wrote it had no cursors yet: it is of this bus, if that has anything at all.
+            "" => self.bus.last(&EventMatcher::all()) > 0,
+            generation => generation == self.bus.generation().to_string(),
+        });
+        Ok(Place { cursor: copy.map(|it| it.cursor).unwrap_or_default(), is_in_bus: false })
+    }
+}
+
+/// Keeps a copy of how far the bus has a database's outbox, and says how far that is.
+///
+/// # Errors
+/// The bus or the database does not answer.
+pub async fn copy_cursor(source: &'static str, db: &Db, bus: &Bus) -> Result<OutboxCursor, BusError> {
+    let Some(text) = bus.cursor(source).await? else { return Ok(OutboxCursor::default()) };
+    let cursor = text.parse().map_err(|_| BusError::BadCursor { source_name: source, cursor: text })?;
+    let copy = PublishedCopy { generation: bus.generation().to_string(), cursor };
+    outbox::keep_published(db, &copy).await?;
+    Ok(copy.cursor)
 }

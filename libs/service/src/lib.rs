@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_bus::{Bus, Relay};
+use baton_bus::{Bus, BusError, Relay, copy_cursor};
 use baton_runtime::Clock;
 use baton_runtime::client::InternalChannel;
 use baton_runtime::clock::micros;
@@ -102,12 +102,12 @@ impl<C> ServiceContext<C> {
 
     /// Publishes the events that the service commits, counts them, and deletes what is kept only for a while.
     pub fn publish_from(&self, db: &Db) {
-        let relay = Relay::new(db.clone(), self.bus.clone(), self.clock.clone());
+        let relay = Relay::new(self.name, db.clone(), self.bus.clone(), self.clock.clone());
         self.lifecycle.spawn(self.task("relay"), relay.run(self.lifecycle.soft()));
-        let pruned = db.clone();
+        let (name, pruned, bus) = (self.name, db.clone(), self.bus.clone());
         self.lifecycle.every(self.task("janitor"), (&self.clock, PRUNE_INTERVAL), move |now_us| {
-            let db = pruned.clone();
-            async move { prune(&db, now_us).await }
+            let (db, bus) = (pruned.clone(), bus.clone());
+            async move { prune(name, &db, &bus, now_us).await }
         });
         let counted: Arc<Mutex<TenantBytes>> = Arc::default();
         let clock = self.clock.clone();
@@ -144,10 +144,11 @@ impl<C> ServiceContext<C> {
 }
 
 /// Deletes in small transactions, so that no caller waits long for the writer.
-async fn prune(db: &Db, now_us: i64) -> Result<(), StoreError> {
+async fn prune(name: &'static str, db: &Db, bus: &Bus, now_us: i64) -> Result<(), BusError> {
     let now_us = db.trusted_us(now_us).await?;
     while requests::prune(db, now_us).await? > 0 {}
-    while outbox::prune(db, now_us - micros(DAY * OUTBOX_DAYS)).await? > 0 {}
+    let published = copy_cursor(name, db, bus).await?;
+    while outbox::prune(db, now_us - micros(DAY * OUTBOX_DAYS), &published).await? > 0 {}
     while inbox::prune(db, now_us - micros(DAY * INBOX_DAYS)).await? > 0 {}
-    db.give_back().await
+    Ok(db.give_back().await?)
 }

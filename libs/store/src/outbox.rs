@@ -1,12 +1,16 @@
 //! Events, written in the same transaction as the change that they report, and published from here.
 //!
-//! The outbox is the truth and the stream is a copy. The relay looks for rows that are *not yet published*; a cursor
-//! (`WHERE position > last`) would skip, for good, a row whose transaction commits after a later one. Within an aggregate
-//! the order is that of `sequence`, and a second event under the same number is refused by a unique index (E1, E2).
+//! The outbox is the truth and the stream is a copy. A row is written once and never marked: the relay goes on from a [cursor](OutboxCursor),
+//! which the stream keeps beside the events that it was given. `SQLite` hands positions out and commits in one order, because it has one
+//! writer at a time; so what comes after the cursor's position has not been read. Within an aggregate the order is that of `sequence`, and a
+//! second event under the same number is refused by a unique index (E1, E2).
+
+use std::fmt;
+use std::str::FromStr;
 
 use uuid::Uuid;
 
-use crate::{Db, StoreError, Tx, on};
+use crate::{Db, StoreError, Tx, change, on};
 
 /// The most rows that one call reads, marks or deletes: a statement stays short, and below `SQLite`'s parameter limit.
 pub const MAX_BATCH: usize = 2_000;
@@ -95,67 +99,112 @@ pub async fn forget_sequence(tx: &mut Tx, tenant: &str, aggregate: &str) -> Resu
     Ok(())
 }
 
-/// Rows that are not published yet, in the order of writing; at most `limit` and [`MAX_BATCH`]. All are durable: a published
-/// event can't be taken back.
-pub async fn unpublished(db: &Db, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
+/// A place in the outbox: all that comes after it is still to be published. The default is before everything.
+///
+/// As text it is `FROM/TO/POSITION`; whoever keeps it need not understand it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutboxCursor {
+    position: i64,
+}
+
+/// Not the text of a cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is no cursor of an outbox")]
+pub struct InvalidCursor;
+
+impl fmt::Display for OutboxCursor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "//{}", self.position)
+    }
+}
+
+impl FromStr for OutboxCursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let position = text.strip_prefix("//").and_then(|it| it.parse().ok());
+        position.map(|position| Self { position }).ok_or(InvalidCursor)
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Positioned {
+    position: i64,
+    #[sqlx(flatten)]
+    row: OutboxRow,
+}
+
+/// The rows after a cursor, in the order of writing, at most `limit` and [`MAX_BATCH`]; and the cursor after them. All are durable: a
+/// published event can't be taken back.
+pub async fn after(db: &Db, cursor: &OutboxCursor, limit: usize) -> Result<(Vec<OutboxRow>, OutboxCursor), StoreError> {
     let mut reader = db.read().await?;
-    let rows: Vec<OutboxRow> = on!(reader, conn => sqlx::query_as(
-        "SELECT id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us
-         FROM store_outbox WHERE published_us IS NULL ORDER BY position LIMIT $1")
+    let rows: Vec<Positioned> = on!(reader, conn => sqlx::query_as(
+        "SELECT position, id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us
+         FROM store_outbox WHERE position > $1 ORDER BY position LIMIT $2")
+        .bind(cursor.position)
         .bind(limit.min(MAX_BATCH) as i64)
         .fetch_all(conn)
         .await)?;
     drop(reader);
-    if !rows.is_empty() {
-        db.settled().await?;
-    }
-    Ok(rows)
+    let Some(last) = rows.last() else { return Ok((Vec::new(), cursor.clone())) };
+    let next = OutboxCursor { position: last.position };
+    db.settled().await?;
+    Ok((rows.into_iter().map(|it| it.row).collect(), next))
 }
 
-/// Records that the bus has these events. Marking twice keeps the first time. The mark is durable with the next commit: a
-/// relay that restarts before that publishes again, and the bus recognises the ids.
-pub async fn mark_published(db: &Db, ids: &[Uuid], at_us: i64) -> Result<(), StoreError> {
-    for chunk in ids.chunks(MAX_BATCH) {
-        let mut tx = db.begin().await?;
-        on!(tx, conn => {
-            let mut query = sqlx::QueryBuilder::new("UPDATE store_outbox SET published_us = ");
-            query.push_bind(at_us).push(" WHERE published_us IS NULL AND id IN (");
-            let mut list = query.separated(", ");
-            for id in chunk {
-                list.push_bind(*id);
-            }
-            query.push(")").build().persistent(false).execute(conn).await
+/// A copy of the stream's cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedCopy {
+    /// Which stream it is of; empty for a database from before there were cursors.
+    pub generation: String,
+    pub cursor: OutboxCursor,
+}
+
+/// The copy that was kept last; `None` in a new database.
+pub async fn published(db: &Db) -> Result<Option<PublishedCopy>, StoreError> {
+    let mut reader = db.read().await?;
+    let row: Option<(String, String)> = on!(reader, conn => sqlx::query_as(
+        "SELECT generation, cursor FROM store_published").fetch_optional(conn).await)?;
+    row.map(|(generation, cursor)| {
+        let cursor = cursor.parse().map_err(|error: InvalidCursor| StoreError::Corrupt {
+            table: "store_published",
+            column: "cursor",
+            row: generation.clone(),
+            source: Some(error.into()),
         })?;
-        tx.commit_lazily().await?;
-    }
-    Ok(())
+        Ok(PublishedCopy { generation, cursor })
+    })
+    .transpose()
 }
 
-/// Publishes again everything that happened since `since_us`, to rebuild a lost stream. Returns how many rows.
-pub async fn republish(db: &Db, since_us: i64) -> Result<u64, StoreError> {
-    let mut tx = db.begin().await?;
-    let rows = on!(tx, conn => sqlx::query(
-        "UPDATE store_outbox SET published_us = NULL WHERE time_us >= $1 AND published_us IS NOT NULL")
-        .bind(since_us)
-        .execute(conn)
-        .await)?
-    .rows_affected();
-    tx.note_events();
-    tx.commit().await?;
-    Ok(rows)
+/// Keeps a copy of the stream's cursor.
+pub async fn keep_published(db: &Db, copy: &PublishedCopy) -> Result<(), StoreError> {
+    db.change(change!(|tx| {
+        on!(tx, conn => sqlx::query(
+            "INSERT INTO store_published (id, generation, cursor) VALUES (1, $1, $2)
+             ON CONFLICT (id) DO UPDATE SET generation = excluded.generation, cursor = excluded.cursor")
+            .bind(&copy.generation)
+            .bind(copy.cursor.to_string())
+            .execute(conn)
+            .await)?;
+        Ok(())
+    }))
+    .await
 }
 
-/// Deletes at most [`MAX_BATCH`] rows that were published before then. Returns how many; call again until it is 0.
-pub async fn prune(db: &Db, published_before_us: i64) -> Result<u64, StoreError> {
-    let mut tx = db.begin().await?;
-    let rows = on!(tx, conn => sqlx::query(
-        "DELETE FROM store_outbox WHERE position IN
-             (SELECT position FROM store_outbox WHERE published_us < $1 ORDER BY published_us LIMIT $2)")
-        .bind(published_before_us)
-        .bind(MAX_BATCH as i64)
-        .execute(conn)
-        .await)?
-    .rows_affected();
-    tx.commit().await?;
-    Ok(rows)
+/// Deletes at most [`MAX_BATCH`] rows that happened before then, and before this cursor: what is not published stays. Returns how many;
+/// call again until it is 0.
+pub async fn prune(db: &Db, before_us: i64, published: &OutboxCursor) -> Result<u64, StoreError> {
+    db.change(change!(|tx| {
+        let deleted = on!(tx, conn => sqlx::query(
+            "DELETE FROM store_outbox WHERE time_us < $1 AND position IN
+                 (SELECT position FROM store_outbox WHERE position <= $2 ORDER BY position LIMIT $3)")
+            .bind(before_us)
+            .bind(published.position)
+            .bind(MAX_BATCH as i64)
+            .execute(conn)
+            .await)?;
+        Ok(deleted.rows_affected())
+    }))
+    .await
 }

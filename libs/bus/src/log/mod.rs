@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 pub use self::tail::Tailed;
 use self::watermarks::Watermarks;
-use crate::{BusError, Envelope, EventMatcher, Logged};
+use crate::{BusError, CursorMove, Envelope, EventMatcher, Logged};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
 
@@ -73,6 +73,22 @@ impl EventLog {
         let appended = self.db.change(change!(|tx| { rows::append(tx, events, self.clock.now_us()).await })).await?;
         self.watermarks.send_modify(|watermarks| watermarks.advance(appended));
         Ok(())
+    }
+
+    /// Appends events of a source and moves its cursor: both, or neither.
+    pub(crate) async fn append_from(&self, moved: &CursorMove<'_>, events: &[Envelope]) -> Result<(), BusError> {
+        let appended = self.db.change(change!(|tx| {
+            rows::move_cursor(tx, moved).await?;
+            rows::append(tx, events, self.clock.now_us()).await
+        }));
+        let appended = appended.await?;
+        self.watermarks.send_modify(|watermarks| watermarks.advance(appended));
+        Ok(())
+    }
+
+    /// How far a source is in the log.
+    pub(crate) async fn cursor(&self, source: &str) -> Result<Option<String>, BusError> {
+        rows::cursor(&self.db, source).await
     }
 
     /// Events after a position, at most `limit` and [`MAX_PAGE`].

@@ -6,7 +6,7 @@ use std::ops::Range;
 use baton_store::{Db, Tx, change, on};
 use uuid::Uuid;
 
-use crate::{BusError, Envelope, EventMatcher, Logged};
+use crate::{BusError, CursorMove, Envelope, EventMatcher, Logged};
 
 /// The most events in one deletion, for which appenders have to wait.
 pub(super) const PRUNE_BATCH: u64 = 2_000;
@@ -32,6 +32,31 @@ pub(super) async fn head(db: &Db, generation: Uuid) -> Result<LogHeadRow, BusErr
         })?)
     }))
     .await
+}
+
+/// How far a source is in the log, durably.
+pub(super) async fn cursor(db: &Db, source: &str) -> Result<Option<String>, BusError> {
+    let mut reader = db.read().await?;
+    let cursor = on!(reader, conn => sqlx::query_scalar("SELECT cursor FROM log_sources WHERE source = $1")
+        .bind(source)
+        .fetch_optional(conn)
+        .await)?;
+    drop(reader);
+    db.settled().await?;
+    Ok(cursor)
+}
+
+/// Moves a source's cursor, if it is where it is believed to be.
+pub(super) async fn move_cursor(tx: &mut Tx, moved: &CursorMove<'_>) -> Result<(), BusError> {
+    let rows = match moved.from {
+        Some(from) => on!(tx, conn => sqlx::query("UPDATE log_sources SET cursor = $3 WHERE source = $1 AND cursor = $2")
+            .bind(moved.source).bind(from).bind(moved.to).execute(conn).await)?
+        .rows_affected(),
+        None => on!(tx, conn => sqlx::query("INSERT INTO log_sources (source, cursor) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(moved.source).bind(moved.to).execute(conn).await)?
+        .rows_affected(),
+    };
+    if rows == 1 { Ok(()) } else { Err(BusError::CursorMoved) }
 }
 
 /// The last position of each tenant.

@@ -2,16 +2,21 @@
 
 use std::collections::HashMap;
 
-use baton_bus::{EventMatcher, Logged, Relay};
+use baton_bus::{Bus, BusError, CursorMove, EventMatcher, Logged, Relay, copy_cursor};
 use baton_runtime::lifecycle::spawn;
-use baton_store::outbox;
+use baton_store::outbox::{self, OutboxCursor, PublishedCopy};
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{World, commit, database, row, simulated_world, soon, with_another_log, world};
+use crate::support::{World, commit, database, event, row, simulated_world, soon, with_another_log, world};
 
 fn relay(it: &World) -> Relay {
-    Relay::new(it.db.clone(), it.log.clone(), it.clock.clone())
+    Relay::new("service", it.db.clone(), it.log.clone(), it.clock.clone())
+}
+
+/// How far the log has the outbox.
+async fn published(it: &World) -> OutboxCursor {
+    copy_cursor("service", &it.db, &it.log.clone().into()).await.unwrap()
 }
 
 async fn take(it: &World, count: usize) -> Vec<Logged> {
@@ -20,7 +25,7 @@ async fn take(it: &World, count: usize) -> Vec<Logged> {
 }
 
 #[tokio::test]
-async fn a_commit_is_on_the_bus_at_once_and_marked() {
+async fn a_commit_is_on_the_bus_at_once_with_the_cursor() {
     let it = world().await;
     let shutdown = CancellationToken::new();
     let running = spawn(relay(&it).run(shutdown.clone()));
@@ -33,7 +38,8 @@ async fn a_commit_is_on_the_bus_at_once_and_marked() {
     assert!(it.clock.now_us() - started_us < 10_000_000);
     shutdown.cancel();
     soon("the relay's end", running).await.unwrap();
-    assert!(outbox::unpublished(&it.db, 10).await.unwrap().is_empty());
+    let (left, _) = outbox::after(&it.db, &published(&it).await, 10).await.unwrap();
+    assert!(left.is_empty());
 }
 
 #[tokio::test]
@@ -42,16 +48,12 @@ async fn a_commit_after_the_relays_read_is_not_missed() {
     // No time passes, so there is no slow scan: only its commit can bring the second event.
     let _busy = it.clock.busy();
     commit(&it.db, &[row("interaction/1", 1)]).await;
-    // A later writer waits for both of these: the relay publishes, and can't mark.
     let mut tx = it.db.begin().await.unwrap();
-    let mut queued = Box::pin(it.db.begin());
-    assert!(futures::poll!(&mut queued).is_pending());
     let shutdown = CancellationToken::new();
     let running = spawn(relay(&it).run(shutdown.clone()));
     take(&it, 1).await;
     outbox::append(&mut tx, &[row("interaction/1", 2)]).await.unwrap();
     tx.commit().await.unwrap();
-    drop(queued);
     assert_eq!(take(&it, 2).await[1].envelope.sequence, 2);
     shutdown.cancel();
     soon("the relay's end", running).await.unwrap();
@@ -79,14 +81,19 @@ async fn what_commits_before_the_shutdown_is_published() {
 }
 
 #[tokio::test]
-async fn a_relay_that_died_between_publishing_and_marking_doubles_nothing() {
+async fn a_relay_that_does_not_hear_that_it_published_doubles_nothing() {
     let it = world().await;
     let rows: Vec<_> = (1..=4).map(|sequence| row("interaction/1", sequence)).collect();
-    commit(&it.db, &rows).await;
-    // The first two reached the bus, and then the process was killed.
-    let published: Vec<_> = rows[..2].iter().cloned().map(Into::into).collect();
-    it.log.append(&published).await.unwrap();
+    commit(&it.db, &rows[..2]).await;
+    let waiting = relay(&it);
+    waiting.publish_all().await.unwrap();
+    // Another one publishes the next: the first knows nothing of it, as after an answer that was lost.
+    commit(&it.db, &rows[2..3]).await;
     relay(&it).publish_all().await.unwrap();
+    commit(&it.db, &rows[3..]).await;
+    let error = waiting.publish_all().await.unwrap_err();
+    assert!(matches!(error, BusError::CursorMoved), "{error:?}");
+    waiting.publish_all().await.unwrap();
     let sequences: Vec<_> = take(&it, 4).await.iter().map(|event| event.envelope.sequence).collect();
     assert_eq!(sequences, [1, 2, 3, 4]);
     assert_eq!(it.log.last(&EventMatcher::all()), 4);
@@ -122,7 +129,7 @@ async fn thirty_two_writers_and_two_services_leave_no_hole_in_any_aggregate_e2()
     let other = database(&it.folder, "other.db").await;
     let shutdown = CancellationToken::new();
     let mut relays = vec![spawn(relay(&it).run(shutdown.clone()))];
-    let second = Relay::new(other.clone(), it.log.clone(), it.clock.clone());
+    let second = Relay::new("other", other.clone(), it.log.clone(), it.clock.clone());
     relays.push(spawn(second.run(shutdown.clone())));
     let writers = (0..WRITERS).map(|writer| {
         let db = if writer % 2 == 0 { it.db.clone() } else { other.clone() };
@@ -169,8 +176,42 @@ async fn a_log_that_was_lost_is_rebuilt_from_the_outbox_e3() {
     commit(&it.db, &rows).await;
     relay(&it).publish_all().await.unwrap();
     let rebuilt = with_another_log(it).await;
-    outbox::republish(&rebuilt.db, 0).await.unwrap();
     relay(&rebuilt).publish_all().await.unwrap();
     let ids: Vec<_> = take(&rebuilt, 3).await.iter().map(|event| event.envelope.id).collect();
     assert_eq!(ids, rows.iter().map(|row| row.id).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_moves_the_cursor_from_somewhere_else_publishes_nothing() {
+    let it = world().await;
+    let bus: Bus = it.log.clone().into();
+    let publish = async |from, to, sequence| {
+        let moved = CursorMove { source: "service", from, to };
+        bus.publish(&moved, &[row("interaction/1", sequence).into()]).await
+    };
+    publish(None, "//1", 1).await.unwrap();
+    for stale in [None, Some("//0"), Some("//2")] {
+        assert!(matches!(publish(stale, "//2", 2).await, Err(BusError::CursorMoved)), "{stale:?}");
+    }
+    assert_eq!(it.log.last(&EventMatcher::all()), 1);
+    publish(Some("//1"), "//2", 2).await.unwrap();
+    assert_eq!(bus.cursor("service").await.unwrap().as_deref(), Some("//2"));
+}
+
+#[tokio::test]
+async fn a_log_from_before_there_were_cursors_gets_only_what_it_lacks() {
+    let it = world().await;
+    let rows: Vec<_> = (1..=3).map(|sequence| row("interaction/1", sequence)).collect();
+    commit(&it.db, &rows).await;
+    // As the migration leaves it: the log has two events, and the database says so.
+    let copy = PublishedCopy { generation: String::new(), cursor: "//2".parse().unwrap() };
+    outbox::keep_published(&it.db, &copy).await.unwrap();
+    it.log.append(&[event("interaction/0", 1), event("interaction/0", 2)]).await.unwrap();
+    relay(&it).publish_all().await.unwrap();
+    assert_eq!(it.log.last(&EventMatcher::all()), 3);
+    assert_eq!(take(&it, 3).await[2].envelope.id, rows[2].id);
+    // A log that was lost at the same time has nothing, and gets everything.
+    let rebuilt = with_another_log(it).await;
+    relay(&rebuilt).publish_all().await.unwrap();
+    assert_eq!(rebuilt.log.last(&EventMatcher::all()), 3);
 }

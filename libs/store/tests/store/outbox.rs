@@ -1,6 +1,7 @@
 //! Events commit with the change, are found until they are published, and are numbered without holes.
 
-use baton_store::{Db, outbox, outbox::OutboxRow};
+use baton_store::Db;
+use baton_store::outbox::{self, InvalidCursor, OutboxCursor, OutboxRow, PublishedCopy};
 
 use crate::support::{database, fresh_id, mark, marks};
 
@@ -25,6 +26,11 @@ async fn append(db: &Db, rows: &[OutboxRow]) {
     tx.commit().await.unwrap();
 }
 
+/// All of them, as if none were published.
+async fn unpublished(db: &Db) -> Vec<OutboxRow> {
+    outbox::after(db, &OutboxCursor::default(), 1_000).await.unwrap().0
+}
+
 #[tokio::test]
 async fn an_event_is_there_if_and_only_if_its_change_is_e1() {
     let it = database().await;
@@ -32,7 +38,7 @@ async fn an_event_is_there_if_and_only_if_its_change_is_e1() {
     mark(&mut tx, "undone").await;
     outbox::append(&mut tx, &[row("interaction/1", 1)]).await.unwrap();
     drop(tx);
-    assert!(outbox::unpublished(&it.db, 10).await.unwrap().is_empty());
+    assert!(unpublished(&it.db).await.is_empty());
 
     let mut tx = it.db.begin().await.unwrap();
     mark(&mut tx, "done").await;
@@ -40,7 +46,7 @@ async fn an_event_is_there_if_and_only_if_its_change_is_e1() {
     outbox::append(&mut tx, std::slice::from_ref(&event)).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(marks(&it.db).await, ["done"]);
-    assert_eq!(outbox::unpublished(&it.db, 10).await.unwrap(), [event]);
+    assert_eq!(unpublished(&it.db).await, [event]);
 }
 
 #[tokio::test]
@@ -60,7 +66,7 @@ async fn the_events_of_a_large_change_are_all_there_in_their_order_e2() {
     let it = database().await;
     let rows: Vec<_> = (1..=100).map(|sequence| row("interaction/1", sequence)).collect();
     append(&it.db, &rows).await;
-    assert_eq!(outbox::unpublished(&it.db, 1_000).await.unwrap(), rows);
+    assert_eq!(unpublished(&it.db).await, rows);
 }
 
 #[tokio::test]
@@ -81,15 +87,29 @@ async fn only_a_commit_with_events_wakes_the_relay() {
 }
 
 #[tokio::test]
-async fn published_events_are_no_longer_found_and_can_be_published_again() {
+async fn a_cursor_goes_on_where_the_last_batch_ended() {
     let it = database().await;
     let rows: Vec<_> = (1..=3).map(|sequence| row("interaction/1", sequence)).collect();
     append(&it.db, &rows).await;
-    outbox::mark_published(&it.db, &[rows[0].id, rows[1].id], 10_000).await.unwrap();
-    assert_eq!(outbox::unpublished(&it.db, 10).await.unwrap(), rows[2..]);
+    let (first, after_two) = outbox::after(&it.db, &OutboxCursor::default(), 2).await.unwrap();
+    assert_eq!(first, rows[..2]);
+    let read_again: OutboxCursor = after_two.to_string().parse().unwrap();
+    let (second, after_all) = outbox::after(&it.db, &read_again, 2).await.unwrap();
+    assert_eq!(second, rows[2..]);
+    let (none, same) = outbox::after(&it.db, &after_all, 2).await.unwrap();
+    assert_eq!((none, same), (vec![], after_all));
+    for text in ["", "3", "//", "//x", "a/b/3"] {
+        assert_eq!(text.parse::<OutboxCursor>(), Err(InvalidCursor), "{text}");
+    }
+}
 
-    assert_eq!(outbox::republish(&it.db, 2_000).await.unwrap(), 1);
-    assert_eq!(outbox::unpublished(&it.db, 10).await.unwrap(), rows[1..]);
+#[tokio::test]
+async fn the_copy_of_the_cursor_is_the_last_one_that_was_kept() {
+    let it = database().await;
+    assert_eq!(outbox::published(&it.db).await.unwrap().unwrap().generation, "", "a new database is like an old one");
+    let copy = PublishedCopy { generation: "g1".into(), cursor: "//7".parse().unwrap() };
+    outbox::keep_published(&it.db, &copy).await.unwrap();
+    assert_eq!(outbox::published(&it.db).await.unwrap(), Some(copy));
 }
 
 #[tokio::test]
@@ -97,11 +117,11 @@ async fn pruning_takes_old_published_events_and_never_an_unpublished_one() {
     let it = database().await;
     let rows: Vec<_> = (1..=3).map(|sequence| row("interaction/1", sequence)).collect();
     append(&it.db, &rows).await;
-    outbox::mark_published(&it.db, &[rows[0].id], 1_000).await.unwrap();
-    outbox::mark_published(&it.db, &[rows[1].id], 9_000).await.unwrap();
-    assert_eq!(outbox::prune(&it.db, 5_000).await.unwrap(), 1);
-    assert_eq!(outbox::republish(&it.db, 0).await.unwrap(), 1);
-    assert_eq!(outbox::unpublished(&it.db, 10).await.unwrap(), rows[1..]);
+    let start = OutboxCursor::default();
+    let (_, published) = outbox::after(&it.db, &start, 2).await.unwrap();
+    assert_eq!(outbox::prune(&it.db, 2_000, &published).await.unwrap(), 1, "the second is too young");
+    assert_eq!(outbox::prune(&it.db, i64::MAX, &published).await.unwrap(), 1, "the third is not published");
+    assert_eq!(outbox::after(&it.db, &start, 10).await.unwrap().0, rows[2..]);
 }
 
 #[tokio::test]
@@ -135,6 +155,6 @@ async fn events_of_a_crowd_are_found_in_the_order_of_their_numbers_e2() {
     for writer in futures::future::join_all(writers).await {
         writer.unwrap();
     }
-    let sequences: Vec<_> = outbox::unpublished(&it.db, 100).await.unwrap().iter().map(|row| row.sequence).collect();
+    let sequences: Vec<_> = unpublished(&it.db).await.iter().map(|row| row.sequence).collect();
     assert_eq!(sequences, (1..=48).collect::<Vec<_>>());
 }

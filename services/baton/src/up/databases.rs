@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use baton_runtime::ids::new_uuid;
 use baton_store::members::{self, InspectError, Membership};
-use baton_store::{Db, OpenError, StoreError, outbox};
+use baton_store::{OpenError, StoreError};
 
 /// What a database is called without `.db`; the event log first.
 pub(crate) const NAMES: [&str; 6] = ["events", "presence", "recording", "routing", "telephony", "transfer"];
@@ -87,7 +87,11 @@ impl DatabaseSet {
             keep_damaged(&file_of(folder, EVENTS), what)?;
         }
         if !found.contains_key(EVENTS) && !found.is_empty() {
-            build_events_again(folder, found.keys().copied().collect()).await?;
+            // Every service publishes what it keeps once more, because a new log knows nothing of it.
+            tracing::warn!(
+                "the event log was lost; it is built again from what the services keep of 30 days. Positions begin anew: who follows events \
+                 starts over"
+            );
         }
         let known = found.into_values().flatten().max_by_key(|it| it.starts);
         let (set_id, starts) = known.map_or_else(|| (new_uuid(), 0), |it| (it.set_id, it.starts));
@@ -159,22 +163,6 @@ fn keep_damaged(file: &Path, what: &str) -> io::Result<()> {
         }
     }
     tracing::warn!(file = %file.display(), what, "the event log is damaged; it is kept as events.db.damaged");
-    Ok(())
-}
-
-/// Every service publishes its events of the last 30 days once more.
-async fn build_events_again(folder: &Path, services: Vec<&'static str>) -> Result<(), SetError> {
-    let mut events = 0;
-    for service in services {
-        let db = Db::open(file_of(folder, service)).await?;
-        events += outbox::republish(&db, 0).await?;
-        db.close().await;
-    }
-    tracing::warn!(
-        events,
-        "the event log was lost; it is built again from what the services keep of 30 days. Positions begin anew: who follows events \
-         starts over"
-    );
     Ok(())
 }
 
