@@ -102,6 +102,16 @@ pub enum KeptAnswer {
     Refused(KeptRefusal),
 }
 
+impl KeptAnswer {
+    /// The gRPC code, the message, and the body or the refusal's details.
+    fn columns(&self) -> (i64, &str, &[u8]) {
+        match self {
+            Self::Ok(body) => (0, "", body),
+            Self::Refused(refusal) => (refusal.code.into(), &refusal.message, &refusal.details),
+        }
+    }
+}
+
 /// A `tonic::Status` in a form that can be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptRefusal {
@@ -137,24 +147,46 @@ pub enum KnownRequest {
     DifferentBody,
 }
 
-/// Looks the request up, and records it if it is new or older than [`KEPT_US`].
+/// Looks the request up, and records it, without an answer, if it is new or older than [`KEPT_US`].
 pub async fn begin(tx: &mut Tx, key: &RequestKey, body: BodyHash, now_us: i64) -> Result<KnownRequest, StoreError> {
-    if record(tx, key, body, now_us).await? {
-        return Ok(KnownRequest::New);
+    Ok(record(tx, key, body, None, now_us).await?.unwrap_or(KnownRequest::New))
+}
+
+/// Records a request with its answer, if there is one already; `None`. What is known of it, and nothing is changed, if it is neither new nor
+/// older than [`KEPT_US`].
+pub async fn record(
+    tx: &mut Tx,
+    key: &RequestKey,
+    body: BodyHash,
+    answer: Option<&KeptAnswer>,
+    now_us: i64,
+) -> Result<Option<KnownRequest>, StoreError> {
+    if insert(tx, key, body, answer, now_us).await? {
+        return Ok(None);
     }
     let row = stored(tx, key).await?;
     if row.body_hash != body.0 {
-        return Ok(KnownRequest::DifferentBody);
+        return Ok(Some(KnownRequest::DifferentBody));
     }
-    Ok(row.answer().map_or(KnownRequest::Pending, KnownRequest::Answered))
+    Ok(Some(row.answer().map_or(KnownRequest::Pending, KnownRequest::Answered)))
+}
+
+/// Takes back what [`record`] has written in this transaction.
+pub async fn forget(tx: &mut Tx, key: &RequestKey) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query(
+        "DELETE FROM store_requests WHERE tenant = $1 AND subject = $2 AND method = $3 AND request_id = $4")
+        .bind(&key.tenant)
+        .bind(&key.subject)
+        .bind(&key.method)
+        .bind(&key.request_id)
+        .execute(conn)
+        .await)?;
+    Ok(())
 }
 
 /// Records the answer; `false`, and nothing is changed, if there is one already.
 pub async fn answer(tx: &mut Tx, key: &RequestKey, answer: &KeptAnswer) -> Result<bool, StoreError> {
-    let (code, message, body) = match answer {
-        KeptAnswer::Ok(body) => (0, "", body),
-        KeptAnswer::Refused(refusal) => (refusal.code, refusal.message.as_str(), &refusal.details),
-    };
+    let (code, message, body) = answer.columns();
     let rows = on!(tx, conn => sqlx::query(
         "UPDATE store_requests SET answer_code = $5, answer_message = $6, answer_body = $7
          WHERE tenant = $1 AND subject = $2 AND method = $3 AND request_id = $4 AND answer_code IS NULL")
@@ -162,7 +194,7 @@ pub async fn answer(tx: &mut Tx, key: &RequestKey, answer: &KeptAnswer) -> Resul
         .bind(&key.subject)
         .bind(&key.method)
         .bind(&key.request_id)
-        .bind(i64::from(code))
+        .bind(code)
         .bind(message)
         .bind(body)
         .execute(conn)
@@ -206,13 +238,21 @@ impl Row {
     }
 }
 
-async fn record(tx: &mut Tx, key: &RequestKey, body: BodyHash, now_us: i64) -> Result<bool, StoreError> {
+async fn insert(
+    tx: &mut Tx,
+    key: &RequestKey,
+    body: BodyHash,
+    answer: Option<&KeptAnswer>,
+    now_us: i64,
+) -> Result<bool, StoreError> {
+    let answer = answer.map(KeptAnswer::columns);
     let rows = on!(tx, conn => sqlx::query(
-        "INSERT INTO store_requests (tenant, subject, method, request_id, body_hash, started_us)
-         VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO store_requests (tenant, subject, method, request_id, body_hash, started_us,
+                                     answer_code, answer_message, answer_body)
+         VALUES ($1, $2, $3, $4, $5, $6, $8, $9, $10)
          ON CONFLICT (tenant, subject, method, request_id) DO UPDATE
-         SET body_hash = excluded.body_hash, started_us = excluded.started_us,
-             answer_code = NULL, answer_message = NULL, answer_body = NULL
+         SET body_hash = excluded.body_hash, started_us = excluded.started_us, answer_code = excluded.answer_code,
+             answer_message = excluded.answer_message, answer_body = excluded.answer_body
          WHERE store_requests.started_us < $7")
         .bind(&key.tenant)
         .bind(&key.subject)
@@ -221,6 +261,9 @@ async fn record(tx: &mut Tx, key: &RequestKey, body: BodyHash, now_us: i64) -> R
         .bind(body.0.as_slice())
         .bind(now_us)
         .bind(now_us - KEPT_US)
+        .bind(answer.map(|it| it.0))
+        .bind(answer.map(|it| it.1))
+        .bind(answer.map(|it| it.2))
         .execute(conn)
         .await)?
     .rows_affected();

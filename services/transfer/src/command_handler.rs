@@ -1,16 +1,16 @@
 //! The one handler: every change of an interaction goes through here, whoever wants it and whatever it is.
 //!
-//! In one transaction: load, let the core react, store the new state with its events, and, for a command, the answer under its request id.
-//! A version check decides between two that come at once. Then, outside the transaction, watchers are notified, the projections that
-//! changed are pushed, and the deadline is set.
+//! An input is decided on by the pure core, from the interaction as it was last seen; what follows is one value (`write.rs`), which is committed
+//! if the interaction has still that version, and else decided anew. Then watchers are notified, the projections that changed are pushed, and
+//! the deadline is set. Inputs of one interaction take turns, so that they are not in each other's way.
 
 mod begin;
 mod forget;
+mod write;
 
 pub(crate) use begin::OutgoingCall;
 
 use crate::{
-    alarm::Alarm,
     convert::{self, refusal_status, version_conflict},
     error::SubmitError,
     hub::Hub,
@@ -19,29 +19,31 @@ use crate::{
     recent::Recent,
     store,
     tenants::Tenants,
+    wake::Wakes,
 };
-use baton_domain::{
-    Actor, Command, Event, Input, Interaction,
-    project::{TransferRecord, open_transfer},
-};
+use baton_domain::{Actor, Command, Event, Input, Interaction};
 use baton_runtime::{
-    call,
     clock::Clock,
     config::TransferConfig,
     lifecycle,
     telemetry::{self, TraceParent},
 };
 use baton_store::{
-    Db, StoreError, Tx,
+    Db, StoreError, change,
     requests::{self, BodyHash, KeptAnswer, KnownRequest, RequestKey},
 };
 use baton_words::InteractionId;
 use std::{error::Error as _, sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 use tonic::Status;
+use write::{Change, Moved, RequestRow, Waiting, Written};
 
 /// How long a start waits for reports before it acts upon deadlines that have passed.
 const REPORTS_FIRST: Duration = Duration::from_secs(5);
+/// How often an input is decided on, at most, when others are faster each time.
+const MAX_TRIES: u32 = 8;
+/// Interactions share so many turns: it costs some waiting if two have the same one.
+const TURNS: usize = 1_024;
 
 /// The handler, with what it needs.
 pub(crate) struct CommandHandler {
@@ -54,9 +56,10 @@ pub(crate) struct CommandHandler {
     /// How long an answer waits for the world when the caller does not say.
     pub(crate) answer_wait: Duration,
     pushes: mpsc::UnboundedSender<ChangeNotice>,
-    wakes: mpsc::UnboundedSender<Alarm>,
-    /// Before then no deadline is acted upon.
-    reports_first_until_us: i64,
+    /// Deadlines of what was committed here.
+    pub(crate) wakes: Wakes,
+    writer: mpsc::UnboundedSender<Waiting>,
+    turns: Vec<Mutex<()>>,
 }
 
 /// What was committed, and the trace in which that happened.
@@ -66,12 +69,9 @@ pub(crate) struct ChangeNotice {
     pub(crate) trace: Option<TraceParent>,
 }
 
-/// What the handler hands to the tasks behind it. Unbounded, and bounded all the same by the commits that fill them: the receivers only note
-/// what is newest and never wait for anybody.
-pub(crate) struct Tasks {
-    pub(crate) pushes: mpsc::UnboundedReceiver<ChangeNotice>,
-    pub(crate) wakes: mpsc::UnboundedReceiver<Alarm>,
-}
+/// What the pusher receives. Unbounded, and bounded all the same by the commits that fill it: the pusher only notes what is newest and never
+/// waits for anybody.
+pub(crate) type ChangeNotices = mpsc::UnboundedReceiver<ChangeNotice>;
 
 /// A command and everything that it takes to answer it once.
 pub(crate) struct CommandContext<'a> {
@@ -98,24 +98,44 @@ pub(crate) enum CommandOutcome {
 }
 
 impl CommandHandler {
-    pub(crate) fn new(db: Db, clock: Clock, tenants: Tenants, config: &TransferConfig) -> (Arc<Self>, Tasks) {
+    pub(crate) fn new(db: Db, clock: Clock, tenants: Tenants, config: &TransferConfig) -> (Arc<Self>, ChangeNotices) {
         let (pushes, to_push) = mpsc::unbounded_channel();
-        let (wakes, to_wake) = mpsc::unbounded_channel();
-        let policies = Policies::new(db.clone());
-        let answer_wait = config.answer_wait_ms.duration();
-        let reports_first_until_us = clock.after(REPORTS_FIRST);
-        let (hub, recent) = (Hub::default(), Recent::default());
-        let handler =
-            Self { db, clock, hub, recent, policies, tenants, answer_wait, pushes, wakes, reports_first_until_us };
-        (Arc::new(handler), Tasks { pushes: to_push, wakes: to_wake })
+        let (writer, to_write) = mpsc::unbounded_channel();
+        let handler = Arc::new(Self {
+            policies: Policies::new(db.clone()),
+            answer_wait: config.answer_wait_ms.duration(),
+            wakes: Wakes::not_before(clock.after(REPORTS_FIRST)),
+            turns: std::iter::repeat_with(Mutex::default).take(TURNS).collect(),
+            hub: Hub::default(),
+            recent: Recent::default(),
+            db: db.clone(),
+            clock,
+            tenants,
+            pushes,
+            writer,
+        });
+        let committed = {
+            // The writer ends with the handler.
+            let handler = Arc::downgrade(&handler);
+            move |moved: &Moved| {
+                if let Some(handler) = handler.upgrade() {
+                    handler.notify(&moved.after, moved.trace);
+                }
+            }
+        };
+        lifecycle::spawn(write::run(db, to_write, committed));
+        (handler, to_push)
     }
 
-    /// After a start: whatever was going on goes on. What happened meanwhile is still to be reported, so no deadline that has passed is acted
-    /// upon before there was time for it (T4). One that can't be read keeps no other from going on.
-    pub(crate) async fn take_up_all(&self) -> Result<(), StoreError> {
-        for id in store::interactions::unacknowledged(&self.db).await? {
+    /// Takes up what was committed elsewhere, by this process before it was started or by another one: whatever was going on goes on. `known` says
+    /// which version of an interaction is followed already. One that can't be read keeps no other from going on.
+    pub(crate) async fn take_up(&self, known: impl Fn(InteractionId) -> Option<u64>) -> Result<(), StoreError> {
+        for (id, version) in store::interactions::unacknowledged(&self.db).await? {
+            if known(id).is_some_and(|known| known >= version) {
+                continue;
+            }
             match self.load(id).await {
-                Ok(Some(interaction)) => self.notify(&interaction),
+                Ok(Some(interaction)) => self.notify(&interaction, None),
                 Ok(None) => {}
                 Err(error @ StoreError::Corrupt { .. }) => {
                     tracing::error!(interaction.id = %id, %error, source = ?error.source(), "a call can't be taken up");
@@ -128,25 +148,41 @@ impl CommandHandler {
 
     /// The interaction as it is now.
     pub(crate) async fn load(&self, id: InteractionId) -> Result<Option<Arc<Live>>, StoreError> {
-        if let Some(known) = self.recent.get(id) {
+        self.load_if(id, |_| true).await
+    }
+
+    /// The interaction of this tenant as it is now. One of another tenant is found no sooner than one that there is not.
+    pub(crate) async fn load_of(&self, tenant: &str, id: InteractionId) -> Result<Option<Arc<Live>>, StoreError> {
+        self.load_if(id, |owner| owner == tenant).await
+    }
+
+    /// What is remembered is given if the database has nothing newer.
+    async fn load_if(
+        &self,
+        id: InteractionId,
+        is_wanted: impl FnOnce(&str) -> bool,
+    ) -> Result<Option<Arc<Live>>, StoreError> {
+        let mut reader = self.db.read().await?;
+        let found = store::interactions::version(&mut reader, id).await?;
+        let Some((version, _)) = found.filter(|(_, owner)| is_wanted(owner)) else { return Ok(None) };
+        if let Some(known) = self.recent.get(id)
+            && known.version >= version
+        {
             return Ok(Some(known));
         }
-        let mut reader = self.db.read().await?;
         let Some(state) = store::interactions::read(&mut reader, id).await? else { return Ok(None) };
         drop(reader);
+        // It may be from a commit that is not durable yet.
+        self.db.settled().await?;
         Ok(Some(Arc::new(self.with_policy(state).await?)))
     }
 
-    /// The interaction of this tenant as it is now. What is remembered of another tenant's is not looked at: it would be refused sooner than
-    /// one that there is not, and so be told from it.
-    pub(crate) async fn load_of(&self, tenant: &str, id: InteractionId) -> Result<Option<Arc<Live>>, StoreError> {
-        if let Some(known) = self.recent.get(id).filter(|known| &*known.tenant == tenant) {
-            return Ok(Some(known));
+    /// The interaction on which an input is decided: as it was last seen here, or else as it is stored.
+    async fn last_seen(&self, id: InteractionId) -> Result<Option<Arc<Live>>, StoreError> {
+        match self.recent.get(id) {
+            Some(known) => Ok(Some(known)),
+            None => self.load(id).await,
         }
-        let mut reader = self.db.read().await?;
-        let Some(state) = store::interactions::read_of(&mut reader, tenant, id).await? else { return Ok(None) };
-        drop(reader);
-        Ok(Some(Arc::new(self.with_policy(state).await?)))
     }
 
     /// Puts the policy under which the interaction began beside its state.
@@ -155,37 +191,35 @@ impl CommandHandler {
         Ok(Live { state, policy })
     }
 
-    /// The interaction as this transaction sees it, given when that is durable. A request that another caller is carrying out is answered from
-    /// here: what is in memory may be from before that one's commit (T7).
-    async fn as_committed(&self, mut tx: Tx, id: InteractionId) -> Result<Arc<Live>, Status> {
-        let state = store::interactions::read_in(&mut tx, id).await?.ok_or_else(|| not_found("interaction"))?;
-        tx.rollback().await?;
-        Ok(Arc::new(self.with_policy(state).await?))
+    /// Waits for the interaction's turn.
+    async fn turn(&self, id: InteractionId) -> MutexGuard<'_, ()> {
+        self.turns[id.0.as_u128() as usize % TURNS].lock().await
     }
 
-    /// Takes in what was observed, or that time has passed. `None`: there is no such interaction.
+    /// Takes in what was observed, or that time has passed, and says whether anything has changed. `None`: there is no such interaction.
     pub(crate) async fn submit(
         self: &Arc<Self>,
         id: InteractionId,
         inputs: Vec<Input>,
-    ) -> Result<Option<()>, SubmitError> {
+    ) -> Result<Option<bool>, SubmitError> {
         let _busy = self.clock.busy();
-        let mut tx = self.db.begin().await?;
-        let Some(before) = store::interactions::read_in(&mut tx, id).await? else { return Ok(None) };
-        let mut live = self.with_policy(before.clone()).await?;
-        let mut events = Vec::new();
-        let now_us = self.clock.now_us();
-        for input in inputs {
-            let reaction = baton_domain::react(&mut live.state, &live.policy, input, now_us);
-            events.extend(reaction.map_err(SubmitError::Refused)?.events);
+        let _turn = self.turn(id).await;
+        for _ in 0..MAX_TRIES {
+            let Some(before) = self.last_seen(id).await? else { return Ok(None) };
+            let (mut live, mut events, now_us) = (before.as_ref().clone(), Vec::new(), self.clock.now_us());
+            for input in inputs.iter().cloned() {
+                let reaction = baton_domain::react(&mut live.state, &live.policy, input, now_us);
+                events.extend(reaction.map_err(SubmitError::Refused)?.events);
+            }
+            let decided_on = Some((id, before.version));
+            let changed = live.version != before.version;
+            let moved = changed.then(|| moved(&before, live, events, now_us, ""));
+            match self.write(Change { decided_on, moved, request: None, now_us }).await? {
+                Written::Overtaken => self.recent.forget(&[id]),
+                Written::Committed | Written::Repeated(_) => return Ok(Some(changed)),
+            }
         }
-        if live.version == before.version {
-            tx.rollback().await?;
-            return Ok(Some(()));
-        }
-        self.save(&mut tx, &before, &live, &events, "").await?;
-        self.commit(tx, Some(Arc::new(live))).await?;
-        Ok(Some(()))
+        Err(SubmitError::Conflict)
     }
 
     /// Carries out a command once, and keeps that it was answered with OK unless the answer waits for the world (`waits`). A view is not kept:
@@ -196,37 +230,81 @@ impl CommandHandler {
         waits: bool,
     ) -> Result<CommandOutcome, Status> {
         let _busy = self.clock.busy();
-        let mut tx = self.db.begin().await?;
-        match requests::begin(&mut tx, context.key, context.body, self.clock.now_us()).await? {
-            KnownRequest::New => {}
-            KnownRequest::Answered(KeptAnswer::Refused(refusal)) => {
-                // It waits until what was read is durable: only then may it be said again.
-                tx.rollback().await?;
-                return Err(refusal.into());
-            }
-            KnownRequest::Answered(KeptAnswer::Ok(_)) => {
-                return self.as_committed(tx, context.id).await.map(CommandOutcome::Answered);
-            }
-            KnownRequest::DifferentBody => return Err(requests::reused().into()),
-            KnownRequest::Pending => return self.as_committed(tx, context.id).await.map(CommandOutcome::Waiting),
-        }
-        let key = context.key;
-        match self.carry_out(&mut tx, context).await {
-            Ok((live, changed)) => {
-                if !waits {
-                    requests::answer(&mut tx, key, &KeptAnswer::Ok(Vec::new())).await?;
+        let (id, tenant) = (context.id, context.tenant);
+        let _turn = self.turn(id).await;
+        for _ in 0..MAX_TRIES {
+            let now_us = self.clock.now_us();
+            let before = self.last_seen(id).await?.filter(|it| &*it.tenant == tenant);
+            let decided = match &before {
+                Some(before) => self.decide(before, &context, now_us).await,
+                None => Err(SubmitError::Status(not_found("interaction"))),
+            };
+            let (moved, answer, result) = match decided {
+                Ok(moved) => (moved, (!waits).then(|| KeptAnswer::Ok(Vec::new())), Ok(())),
+                Err(SubmitError::Status(status)) => (None, Some(KeptAnswer::Refused((&status).into())), Err(status)),
+                Err(other) => return Err(other.into()),
+            };
+            let live = moved.as_ref().map(|it| Arc::clone(&it.after)).or_else(|| before.clone());
+            let request = Some(RequestRow { key: context.key.clone(), body: context.body, answer });
+            let decided_on = before.as_ref().map(|it| (id, it.version));
+            let written = self.write(Change { decided_on, moved, request, now_us }).await?;
+            let outcome = if waits { CommandOutcome::Waiting } else { CommandOutcome::Answered };
+            match written {
+                Written::Overtaken => self.recent.forget(&[id]),
+                Written::Committed => {
+                    result?;
+                    return live.map(outcome).ok_or_else(|| not_found("interaction"));
                 }
-                let live = Arc::new(live);
-                self.commit(tx, changed.then(|| Arc::clone(&live))).await?;
-                Ok(if waits { CommandOutcome::Waiting(live) } else { CommandOutcome::Answered(live) })
+                Written::Repeated(known) => return self.repeated(id, tenant, known).await,
             }
-            Err(SubmitError::Status(status)) => {
-                requests::answer(&mut tx, key, &KeptAnswer::Refused((&status).into())).await?;
-                tx.commit().await?;
-                Err(status)
-            }
-            Err(other) => Err(other.into()),
         }
+        Err(SubmitError::Conflict.into())
+    }
+
+    /// The first outcome of a request, with the interaction as it is now.
+    async fn repeated(&self, id: InteractionId, tenant: &str, known: KnownRequest) -> Result<CommandOutcome, Status> {
+        let outcome = match known {
+            KnownRequest::Answered(KeptAnswer::Refused(refusal)) => return Err(refusal.into()),
+            KnownRequest::Answered(KeptAnswer::Ok(_)) => CommandOutcome::Answered,
+            KnownRequest::DifferentBody => return Err(requests::reused().into()),
+            KnownRequest::Pending | KnownRequest::New => CommandOutcome::Waiting,
+        };
+        self.load_of(tenant, id).await?.map(outcome).ok_or_else(|| not_found("interaction"))
+    }
+
+    /// What follows from a command; `None` when nothing does.
+    async fn decide(
+        &self,
+        before: &Arc<Live>,
+        context: &CommandContext<'_>,
+        now_us: i64,
+    ) -> Result<Option<Moved>, SubmitError> {
+        let CommandContext { actor, if_version, .. } = context;
+        // An agent sees what they are or were a party of; a program that acts for an agent acts on the whole tenant's behalf.
+        if let Actor::Agent(agent) = actor
+            && before.agent(*agent).is_none()
+            && !store::interactions::was_offered(&self.db, before.id, *agent).await?
+        {
+            return Err(SubmitError::Status(not_found("interaction")));
+        }
+        let command = context.command.clone().map_err(SubmitError::Status)?;
+        if *if_version != 0 && *if_version != before.version {
+            return Err(SubmitError::Status(version_conflict(before, actor)));
+        }
+        let mut live = before.as_ref().clone();
+        let reaction =
+            baton_domain::react(&mut live.state, &live.policy, Input::Command(actor.clone(), command), now_us)
+                .map_err(|refusal| SubmitError::Status(refusal_status(refusal, before, actor)))?;
+        Ok(reaction.changed.then(|| moved(before, live, reaction.events, now_us, &context.request_key)))
+    }
+
+    /// Commits, if the interaction is still as it was. It is committed also if the caller goes away meanwhile.
+    async fn write(&self, change: Change) -> Result<Written, SubmitError> {
+        let (done, written) = oneshot::channel();
+        // They fail only when the runtime ends.
+        let _ = self.writer.send(Waiting { change, done, _busy: self.clock.busy() });
+        let stopped = |_| Arc::new(StoreError::Commit(sqlx::Error::WorkerCrashed));
+        Ok(written.await.map_err(stopped).flatten()?)
     }
 
     /// Records the outcome of a command that waited for the world; the first one stands and is given to everybody.
@@ -237,110 +315,57 @@ impl CommandHandler {
         result: Result<(), Status>,
     ) -> Result<(), Status> {
         let _busy = self.clock.busy();
-        let known = match &result {
+        let kept = &match &result {
             Ok(()) => KeptAnswer::Ok(Vec::new()),
             Err(status) => KeptAnswer::Refused(status.into()),
         };
-        let mut tx = self.db.begin().await?;
-        if requests::answer(&mut tx, key, &known).await? {
-            tx.commit().await?;
-            return result;
-        }
-        let first = requests::begin(&mut tx, key, body, self.clock.now_us()).await?;
-        tx.rollback().await?;
-        match first {
-            KnownRequest::Answered(KeptAnswer::Ok(_)) => Ok(()),
-            KnownRequest::Answered(KeptAnswer::Refused(refusal)) => Err(refusal.into()),
+        let now_us = self.clock.now_us();
+        let first = self.db.change(|mut tx| async move {
+            if requests::answer(&mut tx, key, kept).await? {
+                return Ok(tx.done(None));
+            }
+            let first = requests::begin(&mut tx, key, body, now_us).await?;
+            Ok::<_, StoreError>(tx.undone(Some(first)))
+        });
+        match first.await? {
+            Some(KnownRequest::Answered(KeptAnswer::Ok(_))) => Ok(()),
+            Some(KnownRequest::Answered(KeptAnswer::Refused(refusal))) => Err(refusal.into()),
             _ => result,
         }
     }
 
-    async fn carry_out(&self, tx: &mut Tx, context: CommandContext<'_>) -> Result<(Live, bool), SubmitError> {
-        let CommandContext { id, tenant, actor, command, if_version, request_key, .. } = context;
-        let found = store::interactions::read_in_of(tx, tenant, id).await?;
-        let before = found.ok_or_else(|| SubmitError::Status(not_found("interaction")))?;
-        // An agent sees what they are or were a party of; a program that acts for an agent acts on the whole tenant's behalf.
-        if let Actor::Agent(agent) = actor
-            && before.agent(agent).is_none()
-            && !store::interactions::was_offered_in(tx, id, agent).await?
-        {
-            return Err(SubmitError::Status(not_found("interaction")));
-        }
-        let command = command.map_err(SubmitError::Status)?;
-        let mut live = self.with_policy(before.clone()).await?;
-        if if_version != 0 && if_version != live.version {
-            return Err(SubmitError::Status(version_conflict(&live, &actor)));
-        }
-        let input = Input::Command(actor.clone(), command);
-        let reaction = baton_domain::react(&mut live.state, &live.policy, input, self.clock.now_us())
-            .map_err(|refusal| SubmitError::Status(refusal_status(refusal, &live, &actor)))?;
-        if reaction.changed {
-            self.save(tx, &before, &live, &reaction.events, &request_key).await?;
-        }
-        Ok((live, reaction.changed))
-    }
-
-    async fn save(
-        &self,
-        tx: &mut Tx,
-        before: &Interaction,
-        live: &Live,
-        events: &[Event],
-        request_key: &str,
-    ) -> Result<(), SubmitError> {
-        if !store::interactions::advance(tx, &live.state, before.version).await? {
-            return Err(SubmitError::Conflict);
-        }
-        store::notes::append(tx, &live.state, before.notes.len()).await?;
-        store::events::append(tx, &live.state, events, self.clock.now_us()).await?;
-        store::interactions::note_parties(tx, &live.state, events).await?;
-        for transfer in changed_transfers(before, live) {
-            store::transfers::put(tx, &live.state, &transfer, request_key).await?;
-        }
-        Ok(())
-    }
-
     /// Takes note that everybody has accepted what follows from the end of an interaction: no start needs to take it up again.
     pub(crate) async fn acknowledge(&self, interaction: &Interaction) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
-        store::interactions::acknowledge(&mut tx, interaction).await?;
-        tx.commit().await
+        self.db.change(change!(|tx| { store::interactions::acknowledge(tx, interaction).await })).await
     }
 
-    /// Commits, and notifies whoever has to know, to the end: a caller who goes away in between must not leave behind a change without its
-    /// notices.
-    async fn commit(self: &Arc<Self>, tx: Tx, changed: Option<Arc<Live>>) -> Result<(), StoreError> {
-        let handler = Arc::clone(self);
-        let task = lifecycle::spawn(call::carry(async move {
-            tx.commit().await?;
-            if let Some(live) = changed {
-                handler.notify(&live);
-            }
-            Ok(())
-        }));
-        // It fails only when the runtime ends.
-        task.await.unwrap_or_else(|_| Err(StoreError::Commit(sqlx::Error::WorkerCrashed)))
+    /// Corrects when an interaction is to be woken, if it is still the same.
+    pub(crate) async fn correct_wake(&self, live: &Live) -> Result<(), StoreError> {
+        self.db.change(change!(|tx| { store::interactions::set_wake(tx, live).await })).await
     }
 
-    /// What follows from a commit. Nothing of it is needed for the commit to count: what is lost here is made up for by the periodic push.
-    fn notify(&self, live: &Arc<Live>) {
+    /// What follows from a commit. Nothing of it is needed for the commit to count: what is lost here is made up for by the next scan.
+    fn notify(&self, live: &Arc<Live>, trace: Option<TraceParent>) {
         if !self.recent.put(live) {
             // Something newer is known already.
             return;
         }
         self.hub.publish(live);
-        let _ = self.wakes.send(Alarm::of(live).not_before(self.reports_first_until_us));
-        let _ = self.pushes.send(ChangeNotice { live: live.clone(), trace: telemetry::current_trace() });
+        self.wakes.set(live.deadline_us());
+        let _ = self.pushes.send(ChangeNotice { live: live.clone(), trace });
     }
 }
 
-/// The transfers of which something is new: those that have ended since, and the open one.
-fn changed_transfers(before: &Interaction, live: &Live) -> Vec<TransferRecord> {
-    if before.transfer == live.transfer && before.journey.len() == live.journey.len() {
-        return Vec::new();
+/// The next version of an interaction, with what is written of it.
+fn moved(before: &Arc<Live>, live: Live, events: Vec<Event>, now_us: i64, request_key: &str) -> Moved {
+    Moved {
+        outbox: store::events::rows(&live, &events, now_us),
+        before: Arc::clone(before),
+        after: Arc::new(live),
+        events,
+        request_key: request_key.to_owned(),
+        trace: telemetry::current_trace(),
     }
-    let ended = live.journey[before.journey.len()..].iter().filter_map(TransferRecord::of_hop);
-    ended.chain(open_transfer(&live.state, &live.policy)).collect()
 }
 
 pub(crate) fn not_found(what: &str) -> Status {

@@ -2,16 +2,17 @@
 
 use baton_api::{ApiError, error::ErrorReason};
 use baton_domain::Refusal;
-use baton_store::StoreError;
+use baton_store::{ChangeError, StoreError};
+use std::sync::Arc;
 use tonic::Status;
 
 /// Why an input was not committed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SubmitError {
-    /// The database.
+    /// The database. Several callers may have the same error: their changes were committed together.
     #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Somebody else changed the interaction between the read and the write. Not on `SQLite`, which has one writer.
+    Store(#[from] Arc<StoreError>),
+    /// Somebody else was faster each time.
     #[error("the interaction was changed by another writer")]
     Conflict,
     /// The core refused; only commands are.
@@ -22,10 +23,22 @@ pub(crate) enum SubmitError {
     Status(Status),
 }
 
+impl From<StoreError> for SubmitError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+impl ChangeError for SubmitError {
+    fn is_overtaken(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_overtaken())
+    }
+}
+
 impl From<SubmitError> for Status {
     fn from(error: SubmitError) -> Self {
         match error {
-            SubmitError::Store(error) => error.into(),
+            SubmitError::Store(error) => ApiError::from(&*error).into(),
             SubmitError::Conflict => ApiError::overtaken("Somebody else changed it meanwhile; try again.").into(),
             SubmitError::Refused(refusal) => {
                 ApiError::failed_precondition(ErrorReason::NotAllowedNow, refusal.to_string()).into()

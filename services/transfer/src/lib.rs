@@ -2,10 +2,9 @@
 //!
 //! Everything comes in by one [command handler](command_handler): commands, facts and deadlines. It loads the state, lets the pure core react, and commits the new
 //! state, its events and the answer to the request in one transaction. What the world must look like because of it is projected and
-//! [pushed](push) to telephony, presence and routing; they report what they saw as facts, by the same handler. After a crash every live
-//! interaction is loaded and pushed again: there is nothing else to recover.
+//! [pushed](push) to telephony, presence and routing; they report what they saw as facts, by the same handler. Whatever was committed and is not
+//! followed, after a crash or because another process committed it, is found by a scan and pushed: there is nothing else to recover.
 
-mod alarm;
 mod command_handler;
 mod convert;
 mod error;
@@ -93,13 +92,13 @@ pub async fn start(
     let db = context.open(&MIGRATOR).await?;
     let peers = TransferPeers::new(&context.peers);
     let tenants = Tenants::load(db.clone(), accepted).await?;
-    let (handler, tasks) = CommandHandler::new(db.clone(), context.clock.clone(), tenants, &context.config);
+    let (handler, notices) = CommandHandler::new(db.clone(), context.clock.clone(), tenants, &context.config);
     context.publish_from(&db);
     let (lifecycle, soft) = (&context.lifecycle, context.lifecycle.soft());
-    lifecycle.spawn("transfer wake", wake::run(handler.clone(), tasks.wakes, soft.clone()));
+    lifecycle.spawn("transfer wake", wake::run(handler.clone(), soft.clone()));
     let pusher = push::Pusher::new(handler.clone(), peers.clone(), context.config.compare_interval_ms.duration());
-    lifecycle.spawn("transfer push", pusher.run(tasks.pushes, soft));
-    handler.take_up_all().await?;
+    lifecycle.spawn("transfer push", pusher.run(notices, soft));
+    handler.take_up(|_| None).await?;
     prune::start(&handler, &context.lifecycle, context.calls_kept);
     context.count_stored("calls", &db, store::stored::STATEMENT);
     Ok(TransferRuntime { handler, peers, outgoing_switch: context.config.outgoing_switch_id, space: context.space })
@@ -135,7 +134,7 @@ impl TransferRuntime {
     /// The database's.
     pub async fn end_all(&self) -> Result<usize, StoreError> {
         let unacknowledged = store::interactions::unacknowledged(&self.handler.db).await?;
-        for id in &unacknowledged {
+        for (id, _) in &unacknowledged {
             if self.handler.load(*id).await?.is_some_and(|interaction| !interaction.ended()) {
                 let end = Input::Command(Actor::System, Command::End);
                 let ended = self.handler.submit(*id, vec![end]).await;

@@ -27,6 +27,9 @@ use tokio::sync::{Notify, mpsc::UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
+/// For what was committed elsewhere.
+const SCAN_EVERY: Duration = Duration::from_secs(5);
+
 /// Pushes, until the shutdown.
 pub(crate) struct Pusher {
     handler: Arc<CommandHandler>,
@@ -59,6 +62,7 @@ impl Pusher {
                 stop.run_until_cancelled(compare::run(receiver, peers, followers, clock, interval)).await;
             });
         }
+        let mut scans = self.handler.clock.interval(SCAN_EVERY);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -66,7 +70,17 @@ impl Pusher {
                     Some(notice) => self.note(notice, &stop),
                     None => return,
                 },
+                _ = scans.tick() => self.scan().await,
             }
+        }
+    }
+
+    /// Follows what nobody follows yet, and goes on with what another process has committed: its notices went elsewhere.
+    async fn scan(&self) {
+        let _busy = self.handler.clock.busy();
+        let version = |id| self.followers.lock().get(&id).map(|it| it.newest.lock().live.version);
+        if let Err(error) = self.handler.take_up(version).await {
+            tracing::warn!(%error, "what was committed elsewhere could not be read; looking again");
         }
     }
 

@@ -1,5 +1,5 @@
-//! Interactions as they were last committed, for reading. This process is the only writer of its database, and every commit passes
-//! through the handler: so what is here is what is stored. Changes are still made from the stored state, in their transaction.
+//! Interactions as they were last seen: inputs are decided on from here, without asking the database. Another process may have changed them
+//! meanwhile, so whoever commits compares the version, and whoever reads asks the database whether it has a newer one.
 
 use crate::live::Live;
 use baton_words::InteractionId;

@@ -1,127 +1,117 @@
-//! Deadlines: wakes every live interaction when its state says so, and submits a tick. What a restart interrupts is set again from the stored
-//! state.
+//! Deadlines: wakes every interaction when its row says so, and submits a tick.
 //!
-//! Two commits of one interaction may be noted here in either order: the later version counts. A tick that changes nothing sets the alarm
-//! anew from the state, so that none is ever lost.
+//! The time to wake is in the database with the state, so nothing has to be remembered: this task sleeps until the earliest of all rows. A
+//! commit of this process that brings an earlier one wakes it; what another process has committed is found by looking every few seconds. A tick
+//! that changes nothing corrects the row, so that none is woken again and again.
 
-use crate::{alarm::Alarm, command_handler::CommandHandler, error::SubmitError};
+use crate::{command_handler::CommandHandler, error::SubmitError, store::interactions};
 use baton_domain::Input;
+use baton_store::StoreError;
 use baton_words::InteractionId;
 use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-/// How long to wait before a tick that failed is tried again.
+/// How long to wait before what failed is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
+/// For deadlines that another process has set.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Interactions that are read at once.
+const BATCH: i64 = 200;
 
-/// When to wake whom.
-#[derive(Debug, Default)]
-struct Alarms {
-    by_time: BTreeSet<(i64, InteractionId)>,
-    by_id: HashMap<InteractionId, Alarm>,
+/// What commits say to the task that wakes.
+#[derive(Debug)]
+pub(crate) struct Wakes {
+    /// Until when the task sleeps.
+    planned_us: AtomicI64,
+    sooner: Notify,
+    /// Before then no deadline is acted upon: what happened while nobody listened is still to be reported (T4).
+    not_before_us: i64,
 }
 
-impl Alarms {
-    fn set(&mut self, alarm: Alarm) {
-        let Alarm { id, version, at_us } = alarm;
-        let old = self.by_id.get(&id);
-        if old.is_some_and(|old| old.version > version) {
-            return;
-        }
-        if let Some(old_us) = old.and_then(|old| old.at_us) {
-            self.by_time.remove(&(old_us, id));
-        }
-        match at_us {
-            Some(at_us) => {
-                self.by_id.insert(id, alarm);
-                self.by_time.insert((at_us, id));
-            }
-            // It is over: nothing comes after it.
-            None => drop(self.by_id.remove(&id)),
-        }
+impl Wakes {
+    pub(crate) fn not_before(not_before_us: i64) -> Self {
+        Self { planned_us: AtomicI64::new(i64::MAX), sooner: Notify::new(), not_before_us }
     }
 
-    fn next_us(&self) -> Option<i64> {
-        self.by_time.first().map(|(at_us, _)| *at_us)
-    }
-
-    /// The next one whose time has come. It goes off once.
-    fn due(&mut self, now_us: i64) -> Option<Alarm> {
-        let (at_us, id) = *self.by_time.first().filter(|(at_us, _)| *at_us <= now_us)?;
-        self.by_time.remove(&(at_us, id));
-        let alarm = self.by_id.get_mut(&id)?;
-        Some(Alarm { at_us: alarm.at_us.take(), ..*alarm })
+    /// A deadline was committed.
+    pub(crate) fn set(&self, deadline_us: Option<i64>) {
+        if deadline_us.is_some_and(|at_us| at_us < self.planned_us.load(Ordering::SeqCst)) {
+            self.sooner.notify_one();
+        }
     }
 }
 
 /// Runs until the shutdown.
-pub(crate) async fn run(handler: Arc<CommandHandler>, mut settings: UnboundedReceiver<Alarm>, stop: CancellationToken) {
-    let mut alarms = Alarms::default();
-    let clock = handler.clock.clone();
+pub(crate) async fn run(handler: Arc<CommandHandler>, stop: CancellationToken) {
+    let (clock, wakes) = (handler.clock.clone(), &handler.wakes);
+    let mut not_before_us = wakes.not_before_us;
     loop {
-        let next = alarms.next_us();
+        // Until it is known how long to sleep, every deadline is earlier.
+        wakes.planned_us.store(i64::MAX, Ordering::SeqCst);
+        let next = interactions::next_wake(&handler.db).await;
+        let look_us = clock.after(LOOK_EVERY);
+        let until_us = match next {
+            Ok(next) => next.map_or(look_us, |at_us| at_us.max(not_before_us).min(look_us)),
+            Err(error) => {
+                tracing::warn!(%error, "the next deadline could not be read; trying again");
+                clock.after(AGAIN)
+            }
+        };
+        wakes.planned_us.store(until_us, Ordering::SeqCst);
         tokio::select! {
             () = stop.cancelled() => return,
-            set = settings.recv() => match set {
-                Some(alarm) => alarms.set(alarm),
-                None => return,
-            },
-            () = async { clock.sleep_until(next.unwrap_or(i64::MAX)).await }, if next.is_some() => {}
-        }
-        // One at a time: what is set meanwhile is taken in between.
-        let Some(alarm) = alarms.due(clock.heard_us()) else { continue };
-        let woken = wake(&handler, alarm.id).await;
-        let again = clock.after(AGAIN);
-        match woken {
-            Ok(next) => alarms.set(next.map_or(Alarm { at_us: None, ..alarm }, |next| next.not_before(again))),
-            Err(error) => {
-                tracing::warn!(interaction.id = %alarm.id, %error, "a deadline could not be acted upon; trying again");
-                alarms.set(Alarm { at_us: Some(again), ..alarm });
+            () = wakes.sooner.notified() => {}
+            () = clock.sleep_until(until_us) => {
+                let pass = stop.run_until_cancelled(wake_all(&handler, not_before_us)).await;
+                match pass {
+                    None => return,
+                    Some(Ok(true)) => {}
+                    Some(Ok(false)) => not_before_us = clock.after(AGAIN),
+                    Some(Err(error)) => {
+                        tracing::warn!(%error, "deadlines could not be read; trying again");
+                        not_before_us = clock.after(AGAIN);
+                    }
+                }
             }
         }
     }
 }
 
-/// Submits the tick. What it leads to sets its own alarm; this is the alarm of a state that it did not change.
-async fn wake(handler: &Arc<CommandHandler>, id: InteractionId) -> Result<Option<Alarm>, SubmitError> {
-    handler.submit(id, vec![Input::Tick]).await?;
-    Ok(handler.load(id).await?.map(|interaction| Alarm::of(&interaction)))
+/// Wakes all that are due. `false`: some of them are still so, and not for lack of trying.
+async fn wake_all(handler: &Arc<CommandHandler>, not_before_us: i64) -> Result<bool, StoreError> {
+    let _busy = handler.clock.busy();
+    let now_us = handler.clock.heard_us();
+    let (mut after, mut all_woken) = ((i64::MIN, InteractionId(Uuid::nil())), true);
+    if now_us < not_before_us {
+        return Ok(true);
+    }
+    loop {
+        let due = interactions::due(&handler.db, now_us, after, BATCH).await?;
+        let Some(last) = due.last() else { return Ok(all_woken) };
+        after = *last;
+        for (at_us, id) in due {
+            if let Err(error) = wake(handler, id, at_us).await {
+                tracing::warn!(interaction.id = %id, %error, "a deadline could not be acted upon; trying again");
+                all_woken = false;
+            }
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use uuid::Uuid;
-
-    #[test]
-    fn alarms_go_off_in_order_and_are_replaced() {
-        let [a, b] = [1, 2].map(|n| InteractionId(Uuid::from_u128(n)));
-        let mut alarms = Alarms::default();
-        let set = |alarms: &mut Alarms, id, version, at_us| alarms.set(Alarm { id, version, at_us });
-        let due = |alarms: &mut Alarms, now_us| alarms.due(now_us).map(|alarm| alarm.id);
-        set(&mut alarms, a, 1, Some(10));
-        set(&mut alarms, b, 1, Some(5));
-        set(&mut alarms, a, 2, Some(3));
-        assert_eq!(due(&mut alarms, 2), None);
-        assert_eq!([due(&mut alarms, 9), due(&mut alarms, 9), due(&mut alarms, 9)], [Some(a), Some(b), None]);
-        set(&mut alarms, b, 2, Some(1));
-        set(&mut alarms, b, 3, None);
-        assert_eq!(alarms.next_us(), None);
+/// Submits the tick. What it leads to has its own deadline; of a state that it did not change the row is corrected, if it was wrong.
+async fn wake(handler: &Arc<CommandHandler>, id: InteractionId, at_us: i64) -> Result<(), SubmitError> {
+    let changed = handler.submit(id, vec![Input::Tick]).await?;
+    let Some(live) = handler.load(id).await?.filter(|_| changed == Some(false)) else { return Ok(()) };
+    if live.deadline_us() == Some(at_us) {
+        return Err(SubmitError::Conflict);
     }
-
-    #[test]
-    fn an_older_version_that_comes_later_sets_nothing() {
-        let id = InteractionId(Uuid::from_u128(1));
-        let mut alarms = Alarms::default();
-        alarms.set(Alarm { id, version: 6, at_us: Some(60) });
-        alarms.set(Alarm { id, version: 5, at_us: Some(50) });
-        assert_eq!(alarms.next_us(), Some(60));
-        assert!(alarms.due(60).is_some());
-        alarms.set(Alarm { id, version: 5, at_us: Some(50) });
-        assert_eq!(alarms.next_us(), None, "also after it went off");
-    }
+    Ok(handler.correct_wake(&live).await?)
 }

@@ -1,11 +1,12 @@
 //! How an interaction begins: by a call that comes in, or by one that an agent places.
 
-use super::CommandHandler;
+use super::{CommandHandler, not_found};
 use crate::{error::SubmitError, live::Live, store};
 use baton_api::ApiError;
-use baton_domain::{AgentRef, Event, Interaction, Opening, Policy, interaction::LegSource};
+use baton_domain::{AgentRef, Event, Opening, Policy, interaction::LegSource};
+use baton_runtime::telemetry;
 use baton_store::{
-    StoreError, Tx,
+    StoreError, Tx, outbox,
     requests::{self, BodyHash, KeptAnswer, KnownRequest, RequestKey},
 };
 use baton_words::InteractionId;
@@ -27,25 +28,24 @@ impl CommandHandler {
         opening: Opening,
         policy: Arc<Policy>,
     ) -> Result<InteractionId, SubmitError> {
-        let mut tx = self.db.begin().await?;
-        if let LegSource::Inbound(leg) = &opening.origin
-            && let Some(known) = store::interactions::by_leg(&mut tx, &opening.tenant, &opening.switch, leg).await?
-        {
-            tx.rollback().await?;
-            return Ok(known);
+        let (opening, policy, now_us) = (&opening, &policy, self.clock.now_us());
+        let opened = self.db.change(|mut tx| async move {
+            if let LegSource::Inbound(leg) = &opening.origin
+                && let Some(known) = store::interactions::by_leg(&mut tx, &opening.tenant, &opening.switch, leg).await?
+            {
+                return Ok(tx.undone((known, None)));
+            }
+            within_limit(&mut tx, &opening.tenant).await?;
+            let (state, events) = baton_domain::open(opening.clone(), policy, now_us);
+            let live = Arc::new(Live { state, policy: Arc::clone(policy) });
+            insert(&mut tx, &live, &events, now_us).await?;
+            Ok::<_, SubmitError>(tx.done((live.id, Some(live))))
+        });
+        let (id, live) = opened.await?;
+        if let Some(live) = live {
+            self.notify(&live, telemetry::current_trace());
         }
-        within_limit(&mut tx, &opening.tenant).await?;
-        let (state, events) = baton_domain::open(opening, &policy, self.clock.now_us());
-        self.insert(&mut tx, &state, &events).await?;
-        let id = state.id;
-        self.commit(tx, Some(Arc::new(Live { state, policy }))).await?;
         Ok(id)
-    }
-
-    async fn insert(&self, tx: &mut Tx, state: &Interaction, events: &[Event]) -> Result<(), StoreError> {
-        store::interactions::insert(tx, state).await?;
-        store::events::append(tx, state, events, self.clock.now_us()).await?;
-        store::interactions::note_parties(tx, state, events).await
     }
 
     /// Begins a call that an agent places, once. `placed`: what it begins with, or why it can't; either is answered. Its id is kept as the answer.
@@ -56,45 +56,70 @@ impl CommandHandler {
         placed: Result<OutgoingCall, Status>,
     ) -> Result<Arc<Live>, Status> {
         let _busy = self.clock.busy();
-        let mut tx = self.db.begin().await?;
-        match requests::begin(&mut tx, key, body, self.clock.now_us()).await? {
-            KnownRequest::New => {}
-            KnownRequest::Answered(KeptAnswer::Refused(refusal)) => {
-                tx.rollback().await?;
-                return Err(refusal.into());
+        let (placed, now_us) = (&placed, self.clock.now_us());
+        let outcome = self.db.change(|mut tx| async move {
+            match requests::begin(&mut tx, key, body, now_us).await? {
+                KnownRequest::New => {}
+                known => return Ok(tx.undone(Begun::Before(known))),
             }
-            KnownRequest::Answered(KeptAnswer::Ok(id)) => {
-                let id = placed_before(&id)?;
-                return self.as_committed(tx, id).await;
+            let OutgoingCall { opening, policy, agent } = match placed {
+                Ok(placed) => placed,
+                Err(status) => {
+                    requests::answer(&mut tx, key, &KeptAnswer::Refused(status.into())).await?;
+                    return Ok(tx.done(Begun::Refused(status.clone())));
+                }
+            };
+            within_limit(&mut tx, &opening.tenant).await?;
+            let (state, events) = baton_domain::place(opening.clone(), policy, agent.clone(), now_us);
+            let live = Arc::new(Live { state, policy: Arc::clone(policy) });
+            insert(&mut tx, &live, &events, now_us).await?;
+            store::interactions::note_agent(&mut tx, live.id, agent.id, store::interactions::AgentPart::Party).await?;
+            requests::answer(&mut tx, key, &KeptAnswer::Ok(live.id.0.into_bytes().to_vec())).await?;
+            Ok::<_, SubmitError>(tx.done(Begun::Now(live)))
+        });
+        match outcome.await? {
+            Begun::Now(live) => {
+                self.notify(&live, telemetry::current_trace());
+                Ok(live)
             }
-            KnownRequest::DifferentBody => return Err(requests::reused().into()),
-            KnownRequest::Pending => return Err(SubmitError::Conflict.into()),
+            Begun::Refused(status) => Err(status),
+            Begun::Before(KnownRequest::Answered(KeptAnswer::Ok(id))) => {
+                self.load(placed_before(&id)?).await?.ok_or_else(|| not_found("interaction"))
+            }
+            Begun::Before(KnownRequest::Answered(KeptAnswer::Refused(refusal))) => Err(refusal.into()),
+            Begun::Before(KnownRequest::DifferentBody) => Err(requests::reused().into()),
+            Begun::Before(KnownRequest::Pending | KnownRequest::New) => Err(SubmitError::Conflict.into()),
         }
-        let OutgoingCall { opening, policy, agent } = match placed {
-            Ok(placed) => placed,
-            Err(status) => {
-                requests::answer(&mut tx, key, &KeptAnswer::Refused((&status).into())).await?;
-                tx.commit().await?;
-                return Err(status);
-            }
-        };
-        within_limit(&mut tx, &opening.tenant).await?;
-        let caller = agent.id;
-        let (state, events) = baton_domain::place(opening, &policy, agent, self.clock.now_us());
-        self.insert(&mut tx, &state, &events).await?;
-        store::interactions::note_agent(&mut tx, state.id, caller, store::interactions::AgentPart::Party).await?;
-        let live = Arc::new(Live { state, policy });
-        requests::answer(&mut tx, key, &KeptAnswer::Ok(live.id.0.into_bytes().to_vec())).await?;
-        self.commit(tx, Some(Arc::clone(&live))).await?;
-        Ok(live)
     }
+}
+
+/// What became of a request to place a call.
+enum Begun {
+    Now(Arc<Live>),
+    Refused(Status),
+    /// The request is known.
+    Before(KnownRequest),
+}
+
+/// A new interaction with its events. One that the same leg has begun meanwhile overtakes it.
+async fn insert(tx: &mut Tx, live: &Live, events: &[Event], now_us: i64) -> Result<(), StoreError> {
+    if !store::interactions::insert(tx, live).await? {
+        return Err(StoreError::Overtaken(None));
+    }
+    outbox::append(tx, &store::events::rows(live, events, now_us)).await?;
+    store::interactions::note_parties(tx, live, events).await
 }
 
 /// Refuses one more call of a tenant that has as many as its plan allows. It is not kept under a request id: a retry may succeed.
 async fn within_limit(tx: &mut Tx, tenant: &str) -> Result<(), SubmitError> {
     let Some(record) = store::tenants::read_in(tx, tenant).await? else { return Ok(()) };
     let limit = record.live_interactions;
-    if limit == 0 || store::interactions::live_of(tx, tenant).await? < u64::from(limit) {
+    if limit == 0 {
+        return Ok(());
+    }
+    // Of two that begin at once, the second counts the first.
+    tx.lock([format!("transfer/calls/{tenant}")]).await?;
+    if store::interactions::live_of(tx, tenant).await? < u64::from(limit) {
         return Ok(());
     }
     let message = format!(

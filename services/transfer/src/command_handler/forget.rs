@@ -17,12 +17,12 @@ impl CommandHandler {
         let change = self.db.change(|mut tx| async move {
             let mut erased = Vec::new();
             for id in ids {
-                let Some(mut state) = store::interactions::read_in(&mut tx, *id).await? else { continue };
+                let Some(state) = store::interactions::read_in(&mut tx, *id).await? else { continue };
                 if !state.settled() {
                     return Ok(tx.undone(Err(*id)));
                 }
-                store::customer::forget(&mut tx, &mut state).await?;
-                erased.push(Arc::new(self.with_policy(state).await?));
+                let before = self.with_policy(state).await?;
+                erased.push(Arc::new(store::customer::forget(&mut tx, &before).await?));
             }
             Ok::<_, StoreError>(tx.done(Ok(erased)))
         });

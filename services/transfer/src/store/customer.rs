@@ -1,6 +1,7 @@
 //! The interactions of one customer, by their pseudonym.
 
-use baton_domain::{Interaction, project::TransferRecord};
+use crate::live::Live;
+use baton_domain::project::TransferRecord;
 use baton_store::{Db, StoreError, Tx, on};
 use baton_words::InteractionId;
 use uuid::Uuid;
@@ -28,15 +29,17 @@ pub(crate) async fn after(
     Ok(ids.into_iter().map(InteractionId).collect())
 }
 
-/// Erases who the customer is. Nothing follows from it anywhere else.
-pub(crate) async fn forget(tx: &mut Tx, interaction: &mut Interaction) -> Result<(), StoreError> {
-    let before = interaction.version;
-    interaction.forget_customer();
-    super::interactions::advance(tx, interaction, before).await?;
-    super::notes::erase(tx, interaction.id).await?;
-    super::interactions::acknowledge(tx, interaction).await?;
-    for transfer in interaction.journey.iter().filter_map(TransferRecord::of_hop) {
-        super::transfers::put(tx, interaction, &transfer, "").await?;
+/// Erases who the customer is, and returns the interaction without them. Nothing follows from it anywhere else.
+pub(crate) async fn forget(tx: &mut Tx, before: &Live) -> Result<Live, StoreError> {
+    let mut live = before.clone();
+    live.state.forget_customer();
+    if !super::interactions::advance(tx, before, &live).await? {
+        return Err(StoreError::Overtaken(None));
     }
-    Ok(())
+    super::notes::erase(tx, live.id).await?;
+    super::interactions::acknowledge(tx, &live).await?;
+    for transfer in live.journey.iter().filter_map(TransferRecord::of_hop) {
+        super::transfers::put(tx, &live, &transfer, "").await?;
+    }
+    Ok(live)
 }

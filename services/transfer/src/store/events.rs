@@ -4,27 +4,16 @@ use crate::convert::events::published;
 use baton_bus::actor_text;
 use baton_domain::{Event, Interaction};
 use baton_runtime::{ids, telemetry};
-use baton_store::{
-    StoreError, Tx,
-    outbox::{self, OutboxRow},
-};
+use baton_store::outbox::OutboxRow;
 use prost::Message;
 
 /// This service's name on its events.
 pub(crate) const AREA: &str = "transfer";
 
-/// Appends the events of one change.
-pub(crate) async fn append(
-    tx: &mut Tx,
-    interaction: &Interaction,
-    events: &[Event],
-    now_us: i64,
-) -> Result<(), StoreError> {
-    if events.is_empty() {
-        return Ok(());
-    }
+/// The rows of the events of one change, in the trace of whoever makes it.
+pub(crate) fn rows(interaction: &Interaction, events: &[Event], now_us: i64) -> Vec<OutboxRow> {
     let traceparent = telemetry::traceparent();
-    let rows: Vec<_> = events
+    events
         .iter()
         .map(|event| {
             let (event_type, data) = published(interaction.id, &event.kind);
@@ -41,6 +30,5 @@ pub(crate) async fn append(
                 time_us: now_us,
             }
         })
-        .collect();
-    outbox::append(tx, &rows).await
+        .collect()
 }

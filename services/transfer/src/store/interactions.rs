@@ -1,7 +1,7 @@
 //! Interactions: one row each, the whole aggregate in it but the notes (`notes.rs`).
 
 use super::notes;
-use crate::filter;
+use crate::{filter, live::Live};
 use baton_domain::{Event, EventKind, Interaction};
 use baton_store::{Db, Reader, StoreError, Tx, on};
 use baton_words::{AgentId, InteractionId, SwitchId, TeamId};
@@ -36,30 +36,55 @@ pub(crate) async fn read(reader: &mut Reader, id: InteractionId) -> Result<Optio
     select_state!(reader, id, "")
 }
 
-/// The interaction of this tenant. One of another tenant is found no sooner than one that there is not.
-pub(crate) async fn read_of(
-    reader: &mut Reader,
-    tenant: &str,
-    id: InteractionId,
-) -> Result<Option<Interaction>, StoreError> {
-    select_state!(reader, id, " AND tenant = $2", tenant)
+/// The version of an interaction, and whose it is.
+pub(crate) async fn version(reader: &mut Reader, id: InteractionId) -> Result<Option<(u64, String)>, StoreError> {
+    let row: Option<(i64, String)> = on!(reader, conn => sqlx::query_as(
+        "SELECT version, tenant FROM interactions WHERE id = $1").bind(id.0).fetch_optional(conn).await)?;
+    Ok(row.map(|(version, tenant)| (version.cast_unsigned(), tenant)))
 }
 
-/// The same, to be changed in this transaction.
-pub(crate) async fn read_in_of(
-    tx: &mut Tx,
-    tenant: &str,
-    id: InteractionId,
-) -> Result<Option<Interaction>, StoreError> {
-    select_state!(tx, id, " AND tenant = $2", tenant)
+/// The version of an interaction, as this transaction sees it.
+pub(crate) async fn version_in(tx: &mut Tx, id: InteractionId) -> Result<Option<u64>, StoreError> {
+    let version: Option<i64> = on!(tx, conn => sqlx::query_scalar(
+        "SELECT version FROM interactions WHERE id = $1").bind(id.0).fetch_optional(conn).await)?;
+    Ok(version.map(i64::cast_unsigned))
 }
 
-/// Every interaction of which something is left to do, or to be acknowledged by the other services.
-pub(crate) async fn unacknowledged(db: &Db) -> Result<Vec<InteractionId>, StoreError> {
+/// When the next interaction is to be woken; `None`: never.
+pub(crate) async fn next_wake(db: &Db) -> Result<Option<i64>, StoreError> {
     let mut reader = db.read().await?;
-    let ids: Vec<Uuid> = on!(reader, conn => sqlx::query_scalar(
-        "SELECT id FROM interactions WHERE acknowledged = 0").fetch_all(conn).await)?;
-    Ok(ids.into_iter().map(InteractionId).collect())
+    Ok(on!(reader, conn => sqlx::query_scalar("SELECT MIN(wake_at_us) FROM interactions WHERE wake_at_us IS NOT NULL")
+        .fetch_one(conn).await)?)
+}
+
+/// Those that are to be woken at this time, each with its time, in the order of times, after this one; at most `limit`.
+pub(crate) async fn due(
+    db: &Db,
+    now_us: i64,
+    after: (i64, InteractionId),
+    limit: i64,
+) -> Result<Vec<(i64, InteractionId)>, StoreError> {
+    let mut reader = db.read().await?;
+    let rows: Vec<(i64, Uuid)> = on!(reader, conn => sqlx::query_as(
+        "SELECT wake_at_us, id FROM interactions WHERE wake_at_us <= $1 AND (wake_at_us, id) > ($2, $3)
+         ORDER BY wake_at_us, id LIMIT $4")
+        .bind(now_us).bind(after.0).bind(after.1.0).bind(limit).fetch_all(conn).await)?;
+    Ok(rows.into_iter().map(|(at_us, id)| (at_us, InteractionId(id))).collect())
+}
+
+/// Corrects when this version of an interaction is to be woken.
+pub(crate) async fn set_wake(tx: &mut Tx, live: &Live) -> Result<(), StoreError> {
+    on!(tx, conn => sqlx::query("UPDATE interactions SET wake_at_us = $3 WHERE id = $1 AND version = $2")
+        .bind(live.id.0).bind(live.version.cast_signed()).bind(live.deadline_us()).execute(conn).await)?;
+    Ok(())
+}
+
+/// Every interaction of which something is left to do, or to be acknowledged by the other services, with its version.
+pub(crate) async fn unacknowledged(db: &Db) -> Result<Vec<(InteractionId, u64)>, StoreError> {
+    let mut reader = db.read().await?;
+    let rows: Vec<(Uuid, i64)> = on!(reader, conn => sqlx::query_as(
+        "SELECT id, version FROM interactions WHERE acknowledged = 0").fetch_all(conn).await)?;
+    Ok(rows.into_iter().map(|(id, version)| (InteractionId(id), version.cast_unsigned())).collect())
 }
 
 /// Remembers that everybody knows of the end: of this version, which nothing follows any more.
@@ -85,14 +110,16 @@ pub(crate) async fn by_leg(
     Ok(id.map(InteractionId))
 }
 
-/// A new one.
-pub(crate) async fn insert(tx: &mut Tx, interaction: &Interaction) -> Result<(), StoreError> {
+/// A new one. `false`: the leg has begun one before.
+pub(crate) async fn insert(tx: &mut Tx, live: &Live) -> Result<bool, StoreError> {
+    let interaction = &live.state;
     let state = text(interaction)?;
     let stored = stored_bytes(&state, interaction);
-    on!(tx, conn => sqlx::query(
+    let inserted = on!(tx, conn => sqlx::query(
         "INSERT INTO interactions (id, tenant, version, state, switch_leg, live, opened_at_us, number, customer_key, stage,
-                                   ended_at_us, switch_id, stored_bytes)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
+                                   ended_at_us, switch_id, stored_bytes, wake_at_us)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         ON CONFLICT (tenant, switch_leg, switch_id) DO NOTHING")
         .bind(interaction.id.0)
         .bind(&*interaction.tenant)
         .bind(interaction.version.cast_signed())
@@ -106,37 +133,46 @@ pub(crate) async fn insert(tx: &mut Tx, interaction: &Interaction) -> Result<(),
         .bind(ended_at_us(interaction))
         .bind(interaction.switch.as_str())
         .bind(stored)
+        .bind(live.deadline_us())
         .execute(conn)
         .await)?;
-    Ok(())
+    Ok(inserted.rows_affected() == 1)
 }
 
 /// Compare-and-swap on the version: `false` means that another writer got there first.
 ///
-/// What has an index is written only when it may change, at the end: each index that a statement names costs a page in every commit.
-pub(crate) async fn advance(tx: &mut Tx, interaction: &Interaction, before: u64) -> Result<bool, StoreError> {
+/// What has an index is written only when it has changed: each index that a statement names costs a page in every commit. The row's time to
+/// wake is always its state's.
+pub(crate) async fn advance(tx: &mut Tx, before: &Live, live: &Live) -> Result<bool, StoreError> {
+    let interaction = &live.state;
     let (state, notes) = (text(interaction)?, interaction.notes.len() as i64);
     let stored = stored_bytes(&state, interaction);
+    let wakes_otherwise = interaction.settled() || before.deadline_us() != live.deadline_us();
     let advanced = if interaction.settled() {
-        "UPDATE interactions SET version = $1, state = $2, stage = $3, notes = $7, stored_bytes = $8, live = 0, ended_at_us = $6, acknowledged = 0
+        "UPDATE interactions SET version = $1, state = $2, stage = $3, notes = $7, stored_bytes = $8, live = 0, ended_at_us = $6, acknowledged = 0,
+             wake_at_us = $9
          WHERE id = $4 AND version = $5"
+    } else if wakes_otherwise {
+        "UPDATE interactions SET version = $1, state = $2, stage = $3, notes = $7, stored_bytes = $8, wake_at_us = $9
+         WHERE id = $4 AND version = $5 AND ended_at_us = $6"
     } else {
         "UPDATE interactions SET version = $1, state = $2, stage = $3, notes = $7, stored_bytes = $8
          WHERE id = $4 AND version = $5 AND ended_at_us = $6"
     };
-    let rows = on!(tx, conn => sqlx::query(advanced)
-        .bind(interaction.version.cast_signed())
-        .bind(state)
-        .bind(filter::stage(interaction))
-        .bind(interaction.id.0)
-        .bind(before.cast_signed())
-        .bind(ended_at_us(interaction))
-        .bind(notes)
-        .bind(stored)
-        .execute(conn)
-        .await)?
-    .rows_affected();
-    Ok(rows == 1)
+    let advanced = on!(tx, conn => {
+        let query = sqlx::query(advanced)
+            .bind(interaction.version.cast_signed())
+            .bind(state)
+            .bind(filter::stage(interaction))
+            .bind(interaction.id.0)
+            .bind(before.version.cast_signed())
+            .bind(ended_at_us(interaction))
+            .bind(notes)
+            .bind(stored);
+        let query = if wakes_otherwise { query.bind(live.deadline_us()) } else { query };
+        query.execute(conn).await
+    })?;
+    Ok(advanced.rows_affected() == 1)
 }
 
 /// Remembers which agents were offered the interaction by these events, who of them had a part in it, and in which team's queue it came.
@@ -188,10 +224,11 @@ async fn note_team(tx: &mut Tx, id: InteractionId, team: TeamId) -> Result<(), S
     Ok(())
 }
 
-/// Whether the agent was ever offered it or had a part in it, as this transaction sees it: then they are told why they may not do something.
-pub(crate) async fn was_offered_in(tx: &mut Tx, id: InteractionId, agent: AgentId) -> Result<bool, StoreError> {
-    let found: Option<i64> = on!(tx, conn => sqlx::query_scalar(
-        "SELECT 1 FROM interaction_agents WHERE agent_id = $1 AND interaction_id = $2")
+/// Whether the agent was ever offered it or had a part in it: then they are told why they may not do something.
+pub(crate) async fn was_offered(db: &Db, id: InteractionId, agent: AgentId) -> Result<bool, StoreError> {
+    let mut reader = db.read().await?;
+    let found: Option<i64> = on!(reader, conn => sqlx::query_scalar(
+        "SELECT CAST(1 AS BIGINT) FROM interaction_agents WHERE agent_id = $1 AND interaction_id = $2")
         .bind(agent.0).bind(id.0).fetch_optional(conn).await)?;
     Ok(found.is_some())
 }
@@ -200,7 +237,7 @@ pub(crate) async fn was_offered_in(tx: &mut Tx, id: InteractionId, agent: AgentI
 pub(crate) async fn may_read(db: &Db, id: InteractionId, agent: AgentId) -> Result<bool, StoreError> {
     let mut reader = db.read().await?;
     let found: Option<i64> = on!(reader, conn => sqlx::query_scalar(
-        "SELECT 1 FROM interaction_agents WHERE agent_id = $1 AND interaction_id = $2 AND part <> 1")
+        "SELECT CAST(1 AS BIGINT) FROM interaction_agents WHERE agent_id = $1 AND interaction_id = $2 AND part <> 1")
         .bind(agent.0).bind(id.0).fetch_optional(conn).await)?;
     Ok(found.is_some())
 }

@@ -8,6 +8,7 @@ mod recovery;
 mod requests;
 mod retention;
 mod tenants;
+mod two_writers;
 mod views;
 mod watch;
 mod world;

@@ -25,7 +25,11 @@ use baton_runtime::{
     server::ServerBuilder,
 };
 use baton_service::{RunningService as _, ServiceContext};
-use std::{future::Future, sync::MutexGuard, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, MutexGuard},
+    time::Duration,
+};
 use tempfile::TempDir;
 use tonic::Status;
 
@@ -33,7 +37,7 @@ pub(crate) const TENANT: &str = "acme";
 const BOUND: Duration = Duration::from_secs(10);
 
 pub(crate) struct World {
-    pub(crate) folder: TempDir,
+    pub(crate) folder: Arc<TempDir>,
     pub(crate) clock: Clock,
     pub(crate) peers: TransferPeers,
     pub(crate) bus: Bus,
@@ -45,7 +49,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         let bus = EventLog::open(folder.path().join("events.db"), Clock::real()).await.unwrap().into();
         Self::start_in(folder, TransferPeers::default(), bus, SigningKey::generate()).await
     }
@@ -57,7 +61,12 @@ impl World {
         Self::start_in(self.folder, self.peers, self.bus, self.key).await
     }
 
-    async fn start_in(folder: TempDir, peers: TransferPeers, bus: Bus, key: SigningKey) -> Self {
+    /// Another process of the same service, over the same database.
+    pub(crate) async fn beside(&self) -> Self {
+        Self::start_in(Arc::clone(&self.folder), self.peers.clone(), self.bus.clone(), self.key.clone()).await
+    }
+
+    async fn start_in(folder: Arc<TempDir>, peers: TransferPeers, bus: Bus, key: SigningKey) -> Self {
         let (clock, lifecycle) = (Clock::real(), Lifecycle::new());
         let around = ServerBuilder::new(clock.clone(), key.verifier())
             .add_service(TelephonyServiceServer::new(peers.clone()))

@@ -1,0 +1,93 @@
+//! Two processes of the service over one database: no change is lost or doubled, and each sees what the other has done.
+
+use crate::world::{TENANT, World};
+use baton_api::{
+    ApiError, ErrorKind,
+    transfer::v1::{AddNoteRequest, GetInteractionRequest, WatchInteractionRequest},
+};
+use baton_runtime::lifecycle::spawn;
+use futures::future::join_all;
+use std::collections::BTreeSet;
+
+fn note(id: &str, text: &str, request_id: &str) -> AddNoteRequest {
+    AddNoteRequest {
+        interaction_id: id.into(),
+        text: text.into(),
+        request_id: request_id.into(),
+        ..AddNoteRequest::default()
+    }
+}
+
+async fn texts(world: &World, id: &str) -> Vec<String> {
+    let request = GetInteractionRequest { interaction_id: id.into() };
+    let answer = world.supervisor_of(TENANT).get_interaction(request).await.unwrap().into_inner();
+    answer.interaction.unwrap().notes.into_iter().map(|it| it.text).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_commands_at_both_at_once_each_is_carried_out_once() {
+    let one = World::start().await;
+    let id = one.talking().await;
+    let other = one.beside().await;
+    let commands = (0..40).map(|n| {
+        let mut client = if n % 2 == 0 { one.interactions(1) } else { other.interactions(1) };
+        let request = note(&id, &format!("note {n}"), &format!("r{n}"));
+        spawn(async move {
+            // The same again, wherever the first went: the answer is the first one's.
+            for _ in 0..20 {
+                match client.add_note(request.clone()).await {
+                    Ok(_) => return,
+                    Err(status) => assert_eq!(ApiError::of(&status).kind, ErrorKind::Aborted, "{status:?}"),
+                }
+            }
+            panic!("overtaken each time");
+        })
+    });
+    for command in join_all(commands).await {
+        command.unwrap();
+    }
+    for world in [&one, &other] {
+        let found: BTreeSet<_> = texts(world, &id).await.into_iter().collect();
+        assert_eq!(found, (0..40).map(|n| format!("note {n}")).collect());
+        assert_eq!(texts(world, &id).await.len(), 40, "none twice");
+    }
+    let sequences: Vec<_> = one.events(&id).await.iter().map(|it| it.envelope.sequence).collect();
+    assert_eq!(sequences, (1..=sequences.len() as i64).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_request_at_both_at_once_is_one_change_and_one_answer() {
+    let one = World::start().await;
+    let id = one.talking().await;
+    let other = one.beside().await;
+    let asked = (0..16).map(|n| {
+        let mut client = if n % 2 == 0 { one.interactions(1) } else { other.interactions(1) };
+        let request = note(&id, "once", "same");
+        spawn(async move { client.add_note(request).await })
+    });
+    for answer in join_all(asked).await {
+        answer.unwrap().unwrap();
+    }
+    assert_eq!(texts(&one, &id).await, ["once"]);
+    let differs = other.interactions(1).add_note(note(&id, "twice", "same")).await.unwrap_err();
+    assert_eq!(ApiError::of(&differs).reason_name(), "REQUEST_ID_REUSED");
+}
+
+#[tokio::test]
+async fn what_one_has_committed_the_other_decides_on_and_shows() {
+    let one = World::start().await;
+    let id = one.talking().await;
+    let other = one.beside().await;
+    let request = WatchInteractionRequest { interaction_id: id.clone(), after_version: 0 };
+    let mut watched = other.interactions(1).watch_interaction(request).await.unwrap().into_inner();
+    let before = watched.message().await.unwrap().unwrap().interaction.unwrap();
+    one.interactions(1).add_note(note(&id, "from one", "r1")).await.unwrap();
+    // Read at once: what the other remembers is older.
+    assert_eq!(texts(&other, &id).await, ["from one"]);
+    let stale = AddNoteRequest { if_version: before.version, ..note(&id, "too late", "r2") };
+    let refused = other.interactions(1).add_note(stale).await.unwrap_err();
+    assert_eq!(ApiError::of(&refused).reason_name(), "VERSION_CONFLICT", "{refused:?}");
+    // Without a bell between the two it takes a scan.
+    let seen = watched.message().await.unwrap().unwrap().interaction.unwrap();
+    assert_eq!(seen.notes.len(), 1);
+}
