@@ -55,6 +55,7 @@ pub async fn lacking(db: &Db, table: &'static str, asked: &[ProjectionVersion]) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use baton_store::Affected as _;
 
     fn version(tenant: &str, id: usize, version: u64) -> ProjectionVersion {
         ProjectionVersion { tenant: tenant.into(), interaction_id: format!("i{id}"), version }
@@ -63,13 +64,13 @@ mod tests {
     #[tokio::test]
     async fn what_is_unknown_or_older_is_lacking_and_another_tenants_does_not_count() {
         let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(folder.path().join("versions.db")).await.unwrap();
+        let db = baton_store::testing::open(folder.path(), "versions").await;
         let mut tx = db.begin().await.unwrap();
         on!(tx, conn => {
             let table = "CREATE TABLE held (tenant TEXT, interaction_id TEXT, version BIGINT, PRIMARY KEY (tenant, interaction_id))";
-            sqlx::query(table).execute(&mut *conn).await.unwrap();
+            sqlx::query(table).affected(&mut *conn).await.unwrap();
             for id in 0..1_200 {
-                sqlx::query("INSERT INTO held VALUES ('acme', $1, 5)").bind(format!("i{id}")).execute(&mut *conn).await.unwrap();
+                sqlx::query("INSERT INTO held VALUES ('acme', $1, 5)").bind(format!("i{id}")).affected(&mut *conn).await.unwrap();
             }
         });
         tx.commit().await.unwrap();

@@ -16,8 +16,10 @@ use baton_runtime::clock::micros;
 use baton_runtime::disk_space::{BytesByTenant, DiskSpace};
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::ServerBuilder;
-use baton_store::{Db, MigrateError, OpenError, StoreError, TenantBytes, bytes_by_tenant, inbox, outbox, requests};
-use sqlx::migrate::Migrator;
+use baton_store::{
+    Databases, Db, MigrateError, Migrations, OpenError, StoreError, TenantBytes, bytes_by_tenant, inbox, outbox,
+    requests,
+};
 use tokio::sync::Mutex;
 
 /// Between two rounds of deleting what a database keeps only for a while.
@@ -38,6 +40,8 @@ pub struct ServiceContext<C> {
     pub name: &'static str,
     /// The data folder of the process; it exists.
     pub folder: PathBuf,
+    /// Where the service's database is.
+    pub databases: Databases,
     pub config: C,
     pub clock: Clock,
     /// Runs the service's tasks.
@@ -93,10 +97,10 @@ pub trait RunningService {
 
 impl<C> ServiceContext<C> {
     /// Opens the service's database, made if it is not there, at the present schema. When its disk fails, everything stops.
-    pub async fn open(&self, migrator: &Migrator) -> Result<Db, StartError> {
-        let db = Db::open(self.folder.join(format!("{}.db", self.name))).await?;
+    pub async fn open(&self, migrations: &Migrations) -> Result<Db, StartError> {
+        let db = self.databases.open(self.name).await?;
         self.lifecycle.stop_when(self.task("disk"), db.failed());
-        db.migrate(migrator).await?;
+        db.migrate(migrations).await?;
         Ok(db)
     }
 

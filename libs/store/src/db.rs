@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::future::Either;
 use parking_lot::Mutex;
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::watch;
 
 use crate::disk::Disk;
+use crate::postgres::{PostgresDb, PostgresOptions};
 use crate::writer::SqliteWriter;
 use crate::{OpenError, Reader, StoreError, Tx, open};
 
@@ -16,6 +18,8 @@ use crate::{OpenError, Reader, StoreError, Tx, open};
 pub enum Db {
     /// A `SQLite` file in the data folder.
     Sqlite(SqliteDb),
+    /// A schema of a `PostgreSQL` database.
+    Postgres(PostgresDb),
 }
 
 #[derive(Debug, Clone)]
@@ -48,7 +52,13 @@ impl Db {
         }))
     }
 
-    /// Waits for the writer and starts a transaction. There is one writer: keep the transaction short.
+    /// A schema of a `PostgreSQL` database; it is connected to when first used.
+    pub(crate) fn on_postgres(options: &PostgresOptions, schema: &str) -> Result<Self, OpenError> {
+        PostgresDb::open(options, schema).map(Self::Postgres)
+    }
+
+    /// Starts a transaction that its caller ends: for whoever commits the changes of many together. Everybody else makes a
+    /// [change](Db::change). Keep it short: on `SQLite` there is one writer.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         match self {
             Self::Sqlite(db) => {
@@ -56,6 +66,7 @@ impl Db {
                 let guard = db.writer.begin().await?;
                 Ok(Tx::sqlite(guard, Arc::clone(&db.disk), db.outbox.clone()))
             }
+            Self::Postgres(db) => Ok(Tx::postgres(db.pool.begin().await?, db.outbox.clone())),
         }
     }
 
@@ -64,6 +75,7 @@ impl Db {
     pub async fn read(&self) -> Result<Reader, StoreError> {
         match self {
             Self::Sqlite(db) => Ok(Reader::sqlite(db.readers.acquire().await?)),
+            Self::Postgres(db) => Ok(Reader::postgres(db.pool.acquire().await?)),
         }
     }
 
@@ -71,6 +83,7 @@ impl Db {
     pub fn outbox_commits(&self) -> watch::Receiver<u64> {
         match self {
             Self::Sqlite(db) => db.outbox.subscribe(),
+            Self::Postgres(db) => db.outbox.subscribe(),
         }
     }
 
@@ -79,6 +92,8 @@ impl Db {
     pub async fn settled(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.disk.wait(db.disk.last()).await,
+            // Nobody sees a commit there before it is durable.
+            Self::Postgres(_) => Ok(()),
         }
     }
 
@@ -86,7 +101,8 @@ impl Db {
     /// restarted. Never resolves otherwise.
     pub fn failed(&self) -> impl Future<Output = StoreError> + Send + use<> {
         match self {
-            Self::Sqlite(db) => db.disk.failed(),
+            Self::Sqlite(db) => Either::Left(db.disk.failed()),
+            Self::Postgres(_) => Either::Right(std::future::pending()),
         }
     }
 
@@ -97,6 +113,7 @@ impl Db {
                 db.readers.close().await;
                 db.writer.close().await;
             }
+            Self::Postgres(db) => db.pool.close().await,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use baton_api::{ApiError, Outcome};
 use sqlx::migrate::MigrateError as SqlxMigrateError;
+use sqlx::postgres::PgDatabaseError;
 
 /// Why a database could not be opened. Each message says what to do; it is meant for the person who starts Baton.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,9 @@ pub enum OpenError {
         /// The file that was found.
         file: PathBuf,
     },
+    /// The address of a `PostgreSQL` server can't be read. It is not repeated, because there may be a password in it.
+    #[error("the database's URL can't be read: write it as postgres://USER:PASSWORD@HOST:PORT/DATABASE")]
+    Url(#[source] sqlx::Error),
     /// Any other cause.
     #[error("opening {} failed", file.display())]
     Database { file: PathBuf, source: sqlx::Error },
@@ -33,26 +37,28 @@ pub enum OpenError {
 /// Why the tables could not be brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// The file holds tables that this program does not know yet.
-    #[error("{} was written by a newer Baton (it has migration {version}): start that version, or choose another data folder", file.display())]
+    /// The database holds tables that this program does not know yet.
+    #[error(
+        "{name} was written by a newer Baton (it has migration {version}): start that version, or choose another database"
+    )]
     Newer {
-        file: PathBuf,
+        name: String,
         /// The migration that this program does not have.
         version: i64,
     },
     /// A migration was edited after it had run somewhere: a mistake of ours, not of the person who starts Baton.
-    #[error("migration {version} in {} is not the one that this program has: it was changed after its release", file.display())]
+    #[error("migration {version} in {name} is not the one that this program has: it was changed after its release")]
     Changed {
-        file: PathBuf,
+        name: String,
         /// The migration that differs.
         version: i64,
     },
     /// A migration failed; the database is as it was before that one.
-    #[error("bringing the tables of {} up to date failed", file.display())]
-    Failed { file: PathBuf, source: SqlxMigrateError },
+    #[error("bringing the tables of {name} up to date failed")]
+    Failed { name: String, source: SqlxMigrateError },
     /// The writer could not be acquired, or the commit failed.
-    #[error("bringing the tables of {} up to date failed", file.display())]
-    Store { file: PathBuf, source: StoreError },
+    #[error("bringing the tables of {name} up to date failed")]
+    Store { name: String, source: StoreError },
 }
 
 /// Why a statement or a transaction failed.
@@ -64,6 +70,9 @@ pub enum StoreError {
     /// No writer or reader became free in time.
     #[error("the database is busy")]
     Busy(#[source] sqlx::Error),
+    /// The server can't be reached, or takes no changes: it is starting, stopping, or another one has taken its place.
+    #[error("the database is away")]
+    Away(#[source] sqlx::Error),
     /// The commit was sent and its answer is missing or bad.
     #[error("committing failed")]
     Commit(#[source] sqlx::Error),
@@ -94,15 +103,15 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same operation may succeed a little later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy(_) | Self::Overtaken(_))
+        matches!(self, Self::Busy(_) | Self::Away(_) | Self::Overtaken(_))
     }
 
     /// Whether the data are at fault: the same data will be refused again, by a healthy database too.
     pub fn is_about_data(&self) -> bool {
         match self {
             Self::Corrupt { .. } | Self::WrongRowCount { .. } => true,
-            Self::Database(error) => is_about_data(error),
-            Self::Overtaken(_) | Self::Busy(_) | Self::Commit(_) => false,
+            Self::Database(error) => Fault::of(error) == Fault::Data,
+            Self::Overtaken(_) | Self::Busy(_) | Self::Away(_) | Self::Commit(_) => false,
         }
     }
 
@@ -112,6 +121,7 @@ impl StoreError {
             Self::Commit(_) => Outcome::Unknown,
             Self::Overtaken(_)
             | Self::Busy(_)
+            | Self::Away(_)
             | Self::Database(_)
             | Self::Corrupt { .. }
             | Self::WrongRowCount { .. } => Outcome::Definite,
@@ -121,7 +131,15 @@ impl StoreError {
     /// Whether the disk is full: nothing was changed, and there may be space later.
     pub fn is_disk_full(&self) -> bool {
         let (Self::Database(error) | Self::Commit(error) | Self::Busy(error)) = self else { return false };
-        matches!(error, sqlx::Error::Database(inner) if sqlite_code(inner.as_ref()) == Some(FULL))
+        Fault::of(error) == Fault::DiskFull
+    }
+
+    /// The error of a commit: whatever the database has refused has not happened, and of anything else that is not known.
+    pub(crate) fn of_commit(error: sqlx::Error) -> Self {
+        match Fault::of(&error) {
+            Fault::Overtaken => Self::Overtaken(Some(error)),
+            _ => Self::Commit(error),
+        }
     }
 
     /// Whether a unique index or a primary key refused the row: another change was first.
@@ -132,30 +150,74 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let busy = match &error {
-            sqlx::Error::PoolTimedOut => true,
-            sqlx::Error::Database(inner) => sqlite_code(inner.as_ref()).is_some_and(|code| matches!(code, 5 | 6)),
-            _ => false,
-        };
-        if busy { Self::Busy(error) } else { Self::Database(error) }
+        match Fault::of(&error) {
+            Fault::Overtaken => Self::Overtaken(Some(error)),
+            Fault::Busy => Self::Busy(error),
+            Fault::Away => Self::Away(error),
+            Fault::Data | Fault::DiskFull | Fault::Other => Self::Database(error),
+        }
     }
 }
 
-/// `SQLITE_FULL`.
-const FULL: u32 = 13;
+/// What an error of a database means, whichever database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// Another change was in the way.
+    Overtaken,
+    /// Too much is going on.
+    Busy,
+    /// Nobody is there who could answer.
+    Away,
+    /// The same data would be refused again.
+    Data,
+    DiskFull,
+    Other,
+}
 
-/// A closed list: a full disk or a closed database must never be taken for bad data. The codes: too large (18), against a
-/// constraint (19), of the wrong type (20), a parameter too many (25).
-fn is_about_data(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(inner) => sqlite_code(inner.as_ref()).is_some_and(|code| matches!(code, 18..=20 | 25)),
-        sqlx::Error::RowNotFound
-        | sqlx::Error::ColumnNotFound(_)
-        | sqlx::Error::ColumnIndexOutOfBounds { .. }
-        | sqlx::Error::ColumnDecode { .. }
-        | sqlx::Error::Decode(_)
-        | sqlx::Error::Encode(_) => true,
-        _ => false,
+impl Fault {
+    fn of(error: &sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolTimedOut => Self::Busy,
+            sqlx::Error::Database(inner) => match inner.try_downcast_ref::<PgDatabaseError>() {
+                Some(postgres) => Self::of_sqlstate(postgres.code()),
+                None => sqlite_code(inner.as_ref()).map_or(Self::Other, Self::of_sqlite),
+            },
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) => Self::Away,
+            sqlx::Error::RowNotFound
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::ColumnIndexOutOfBounds { .. }
+            | sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::Encode(_) => Self::Data,
+            _ => Self::Other,
+        }
+    }
+
+    /// A closed list: a full disk or a closed database must never be taken for bad data. The codes of data: too large (18), against
+    /// a constraint (19), of the wrong type (20), a parameter too many (25).
+    fn of_sqlite(code: u32) -> Self {
+        match code {
+            5 | 6 => Self::Busy,
+            13 => Self::DiskFull,
+            18..=20 | 25 => Self::Data,
+            _ => Self::Other,
+        }
+    }
+
+    /// By `PostgreSQL`'s appendix A.
+    fn of_sqlstate(code: &str) -> Self {
+        match code {
+            // Serialization failure, deadlock, and a lock that did not come in time.
+            "40001" | "40P01" | "55P03" => Self::Overtaken,
+            // Too many connections, out of memory, a statement that took too long.
+            "53300" | "53200" | "57014" => Self::Busy,
+            "53100" => Self::DiskFull,
+            // Shutting down or starting; a standby, which takes no changes; a transaction that was idle for too long.
+            "57P01" | "57P02" | "57P03" | "25006" | "25P03" => Self::Away,
+            _ if code.starts_with("08") => Self::Away,
+            _ if code.starts_with("22") || code.starts_with("23") => Self::Data,
+            _ => Self::Other,
+        }
     }
 }
 
@@ -173,6 +235,10 @@ impl From<&StoreError> for ApiError {
             return Self::overtaken(
                 "Others changed the same thing at that moment. Try again with the same request id.",
             );
+        }
+        if let StoreError::Away(_) = error {
+            tracing::error!(error = chain(error), "the database is away");
+            return Self::unavailable("The database can't be reached. Try again with the same request id.");
         }
         if error.is_retryable() {
             tracing::warn!(error = chain(error), "the database is busy");

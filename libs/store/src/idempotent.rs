@@ -20,7 +20,7 @@ use crate::{Db, Tx};
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
 /// # let db = baton_store::Db::open(folder.path().join("x.db")).await?;
-/// # db.migrate(&sqlx::migrate::Migrator::with_migrations(Vec::new())).await?;
+/// # db.migrate(&baton_store::Migrations::NONE).await?;
 /// # let (request, now_us) = ("Ada".to_owned(), 1);
 /// use baton_store::{change, idempotent, requests::RequestKey};
 ///

@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use crate::{Db, StoreError, Tx, on};
+use crate::{Affected as _, Db, StoreError, Tx, on};
 
 /// The most rows that one [`prune`] deletes or [`dead_letters`] returns.
 pub const MAX_BATCH: usize = 2_000;
@@ -38,9 +38,8 @@ pub async fn first_time(tx: &mut Tx, consumer: &str, event_id: Uuid, at_us: i64)
         .bind(consumer)
         .bind(event_id)
         .bind(at_us)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows == 1)
 }
 
@@ -59,7 +58,7 @@ pub async fn advance(tx: &mut Tx, consumer: &str, position: i64) -> Result<(), S
          ON CONFLICT (consumer) DO UPDATE SET position = excluded.position")
         .bind(consumer)
         .bind(position)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -69,7 +68,7 @@ pub async fn forget_cursors(db: &Db, beginning: &str) -> Result<(), StoreError> 
     let mut tx = db.begin().await?;
     on!(tx, conn => sqlx::query("DELETE FROM store_cursors WHERE substr(consumer, 1, length($1)) = $1")
         .bind(beginning)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     tx.commit().await
 }
@@ -91,7 +90,7 @@ pub async fn add_dead_letter(tx: &mut Tx, letter: &DeadLetter) -> Result<(), Sto
         .bind(letter.tries)
         .bind(&letter.cause)
         .bind(letter.at_us)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -122,9 +121,9 @@ pub async fn prune(db: &Db, before_us: i64) -> Result<u64, StoreError> {
         let deleted = on!(tx, conn => sqlx::query(statement)
             .bind(before_us)
             .bind(MAX_BATCH as i64)
-            .execute(conn)
+            .affected(conn)
             .await)?;
-        rows += deleted.rows_affected();
+        rows += deleted;
     }
     tx.commit().await?;
     Ok(rows)

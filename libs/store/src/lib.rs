@@ -1,7 +1,7 @@
 //! Baton's databases: one per service, with one writer, and the tables that make a change safe to repeat.
 //!
 //! # Design
-//! The same SQL text runs on `SQLite` today and on `PostgreSQL` later, so no service names a database: it holds a [`Db`],
+//! The same SQL text runs on `SQLite` and on `PostgreSQL`, so no service names a database: it holds a [`Db`],
 //! writes in a [`Tx`], reads through a [`Reader`], and reaches the connection inside with [`on!`]. Statements use `$1`
 //! placeholders, times are `BIGINT` microseconds, ids are [`uuid::Uuid`] (16 bytes in `SQLite`).
 //!
@@ -19,16 +19,16 @@
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
-//! use baton_store::{Db, StoreError, change, on};
+//! use baton_store::{Affected as _, Db, StoreError, change, on};
 //!
-//! // A service keeps its migrations in its own crate: `static MIGRATOR: Migrator = sqlx::migrate!();`
-//! # let migrator = sqlx::migrate::Migrator::with_migrations(Vec::new());
+//! // A service keeps its migrations in its own crate: `baton_store::migrations!()`.
+//! # let migrations = baton_store::Migrations::NONE;
 //! let db = Db::open(folder.path().join("presence.db")).await?;
-//! db.migrate(&migrator).await?;
+//! db.migrate(&migrations).await?;
 //!
 //! db.change(change!(|tx| {
-//!     on!(tx, conn => sqlx::query("CREATE TABLE teams (name TEXT NOT NULL PRIMARY KEY)").execute(conn).await)?;
-//!     on!(tx, conn => sqlx::query("INSERT INTO teams (name) VALUES ($1)").bind("sales").execute(conn).await)?;
+//!     on!(tx, conn => sqlx::query("CREATE TABLE teams (name TEXT NOT NULL PRIMARY KEY)").affected(conn).await)?;
+//!     on!(tx, conn => sqlx::query("INSERT INTO teams (name) VALUES ($1)").bind("sales").affected(conn).await)?;
 //!     Ok::<_, StoreError>(()) // After an error, nothing has happened.
 //! }))
 //! .await?;
@@ -42,7 +42,9 @@
 //! Several statements in one `on!` take the connection again with `&mut *conn`. Put `on!` into the one function that owns
 //! a statement, so that a service reads as operations and not as SQL.
 
+mod affected;
 mod change;
+mod databases;
 mod db;
 mod disk;
 mod error;
@@ -50,6 +52,7 @@ mod etag;
 mod idempotent;
 mod migrate;
 mod open;
+mod postgres;
 mod space;
 mod tenant_bytes;
 mod trusted_time;
@@ -60,11 +63,17 @@ pub mod inbox;
 pub mod members;
 pub mod outbox;
 pub mod requests;
+#[doc(hidden)]
+pub mod testing;
 
+pub use affected::{Affected, Bind};
 pub use change::{ChangeError, Done};
+pub use databases::Databases;
 pub use db::Db;
 pub use error::{MigrateError, OpenError, StoreError};
 pub use etag::Etag;
 pub use idempotent::{idempotent, idempotent_with};
+pub use migrate::Migrations;
+pub use postgres::PostgresOptions;
 pub use tenant_bytes::{TenantBytes, bytes_by_tenant};
 pub use tx::{Conn, Reader, Tx};

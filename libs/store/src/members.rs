@@ -154,7 +154,7 @@ mod tests {
     async fn database(folder: &Path) -> PathBuf {
         let file = folder.join("a.db");
         let db = Db::open(&file).await.unwrap();
-        db.migrate(&sqlx::migrate::Migrator::with_migrations(Vec::new())).await.unwrap();
+        db.migrate(&crate::Migrations::NONE).await.unwrap();
         db.close().await;
         file
     }
@@ -177,7 +177,7 @@ mod tests {
         let file = database(folder.path()).await;
         let db = Db::open(&file).await.unwrap();
         let mut tx = db.begin().await.unwrap();
-        crate::on!(tx, conn => sqlx::query("CREATE TABLE late (x TEXT)").execute(conn).await).unwrap();
+        crate::on!(tx, conn => sqlx::query("CREATE TABLE late (x TEXT)").execute(conn).await.map(drop)).unwrap();
         tx.commit().await.unwrap();
         checkpoint(&file).await.unwrap();
         let copy = folder.path().join("copy.db");

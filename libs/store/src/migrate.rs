@@ -2,43 +2,84 @@
 //!
 //! Each of the two has a history table of its own (`store_migrations`, and sqlx's usual one for the service), so that a
 //! service numbers its migrations from 1. Migrations only add; a table or column is removed one release after its last use.
-
-use std::path::PathBuf;
+//!
+//! `SQLite` and `PostgreSQL` have each their own files, because what was changed in data folders over time never was on a
+//! server; both lead to the same tables and columns, which a test compares.
 
 use sqlx::migrate::{MigrateError as SqlxMigrateError, Migrator};
 
+use crate::postgres::PostgresDb;
 use crate::{Db, MigrateError, StoreError};
 
+/// A service's migrations; made by [`migrations!`](crate::migrations).
+#[derive(Debug)]
+pub struct Migrations {
+    pub sqlite: Migrator,
+    pub postgres: Migrator,
+}
+
+/// The migrations in the folders `migrations/sqlite` and `migrations/postgres` of the crate.
+#[macro_export]
+macro_rules! migrations {
+    () => {
+        $crate::Migrations {
+            sqlite: ::sqlx::migrate!("migrations/sqlite"),
+            postgres: ::sqlx::migrate!("migrations/postgres"),
+        }
+    };
+}
+
+impl Migrations {
+    /// None: for a database that has the store's own tables alone.
+    pub const NONE: Self = Self { sqlite: Migrator::DEFAULT, postgres: Migrator::DEFAULT };
+}
+
 impl Db {
-    /// Applies the store's own migrations and then the service's (`sqlx::migrate!()` in its crate). Safe at every start.
-    pub async fn migrate(&self, service: &Migrator) -> Result<(), MigrateError> {
-        let mut own = sqlx::migrate!();
-        own.dangerous_set_table_name("store_migrations");
+    /// Applies the store's own migrations and then the service's. Safe at every start.
+    pub async fn migrate(&self, service: &Migrations) -> Result<(), MigrateError> {
+        let mut own = migrations!();
+        own.sqlite.dangerous_set_table_name("store_migrations");
+        own.postgres.dangerous_set_table_name("store_migrations");
         self.apply(&own).await?;
         self.apply(service).await
     }
 
-    async fn apply(&self, migrator: &Migrator) -> Result<(), MigrateError> {
+    async fn apply(&self, migrations: &Migrations) -> Result<(), MigrateError> {
         match self {
             Self::Sqlite(db) => {
-                let file = PathBuf::from(db.file.as_ref());
-                let busy = |error| MigrateError::Store { file: file.clone(), source: StoreError::from(error) };
+                let name = db.file.display().to_string();
+                let busy = |error| MigrateError::Store { name: name.clone(), source: StoreError::from(error) };
                 let mut writer = db.writer.lock().await.map_err(busy)?;
                 let commits = db.disk.number();
                 let number = commits.number;
-                let applied = migrator.run_direct(None, &mut *writer, false).await;
+                let applied = migrations.sqlite.run_direct(None, &mut *writer, false).await;
                 drop((commits, writer));
-                applied.map_err(|error| explain(file.clone(), error))?;
-                db.disk.wait(number).await.map_err(|source| MigrateError::Store { file, source })
+                applied.map_err(|error| explain(name.clone(), error))?;
+                db.disk.wait(number).await.map_err(|source| MigrateError::Store { name, source })
+            }
+            Self::Postgres(db) => {
+                let name = db.schema.to_string();
+                make_schema(db).await.map_err(|source| MigrateError::Store { name: name.clone(), source })?;
+                migrations.postgres.run(&db.pool).await.map_err(|error| explain(name, error))
             }
         }
     }
 }
 
-fn explain(file: PathBuf, error: SqlxMigrateError) -> MigrateError {
+/// Makes the schema if it is not there. Several processes may start at once.
+async fn make_schema(db: &PostgresDb) -> Result<(), StoreError> {
+    let mut transaction = db.pool.begin().await?;
+    sqlx::query("SELECT pg_advisory_xact_lock(4781003)").execute(&mut *transaction).await?;
+    let statement = format!("CREATE SCHEMA IF NOT EXISTS \"{}\"", db.schema);
+    // A schema's name is the service's.
+    sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *transaction).await?;
+    Ok(transaction.commit().await?)
+}
+
+fn explain(name: String, error: SqlxMigrateError) -> MigrateError {
     match error {
-        SqlxMigrateError::VersionMissing(version) => MigrateError::Newer { file, version },
-        SqlxMigrateError::VersionMismatch(version) => MigrateError::Changed { file, version },
-        source => MigrateError::Failed { file, source },
+        SqlxMigrateError::VersionMissing(version) => MigrateError::Newer { name, version },
+        SqlxMigrateError::VersionMismatch(version) => MigrateError::Changed { name, version },
+        source => MigrateError::Failed { name, source },
     }
 }

@@ -8,9 +8,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use sqlx::{PgConnection, SqliteConnection};
 use uuid::Uuid;
 
-use crate::{Db, StoreError, Tx, change, on};
+use crate::{Affected as _, Conn, Db, StoreError, Tx, change, on};
 
 /// The most rows that one call reads, marks or deletes: a statement stays short, and below `SQLite`'s parameter limit.
 pub const MAX_BATCH: usize = 2_000;
@@ -71,7 +72,7 @@ async fn insert(tx: &mut Tx, rows: &[OutboxRow]) -> Result<(), StoreError> {
                 .push_bind(&row.traceparent)
                 .push_bind(row.time_us);
         });
-        query.build().execute(conn).await
+        query.build().affected(conn).await
     })?;
     Ok(())
 }
@@ -94,16 +95,20 @@ pub async fn forget_sequence(tx: &mut Tx, tenant: &str, aggregate: &str) -> Resu
     on!(tx, conn => sqlx::query("DELETE FROM store_sequences WHERE tenant = $1 AND aggregate = $2")
         .bind(tenant)
         .bind(aggregate)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
 
 /// A place in the outbox: all that comes after it is still to be published. The default is before everything.
 ///
-/// As text it is `FROM/TO/POSITION`; whoever keeps it need not understand it.
+/// As text it is `FROM/TO/POSITION`; whoever keeps it need not understand it. On `PostgreSQL`, where a position that was handed out early
+/// may commit late, a cursor goes by what could be seen: all that could be seen in the snapshot `FROM` is done, and so is, of what could be seen in
+/// the snapshot `TO`, everything up to `POSITION`. Without a `TO` there is nothing half done. On `SQLite` the position alone says it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutboxCursor {
+    from: String,
+    to: String,
     position: i64,
 }
 
@@ -114,7 +119,7 @@ pub struct InvalidCursor;
 
 impl fmt::Display for OutboxCursor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "//{}", self.position)
+        write!(formatter, "{}/{}/{}", self.from, self.to, self.position)
     }
 }
 
@@ -122,8 +127,17 @@ impl FromStr for OutboxCursor {
     type Err = InvalidCursor;
 
     fn from_str(text: &str) -> Result<Self, InvalidCursor> {
-        let position = text.strip_prefix("//").and_then(|it| it.parse().ok());
-        position.map(|position| Self { position }).ok_or(InvalidCursor)
+        let is_snapshot = |it: &str| it.bytes().all(|byte| byte.is_ascii_digit() || b":,".contains(&byte));
+        let mut parts = text.split('/');
+        let (Some(from), Some(to), Some(position), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(InvalidCursor);
+        };
+        if !is_snapshot(from) || !is_snapshot(to) {
+            return Err(InvalidCursor);
+        }
+        let position = position.parse().map_err(|_| InvalidCursor)?;
+        Ok(Self { from: from.to_owned(), to: to.to_owned(), position })
     }
 }
 
@@ -137,19 +151,62 @@ struct Positioned {
 /// The rows after a cursor, in the order of writing, at most `limit` and [`MAX_BATCH`]; and the cursor after them. All are durable: a
 /// published event can't be taken back.
 pub async fn after(db: &Db, cursor: &OutboxCursor, limit: usize) -> Result<(Vec<OutboxRow>, OutboxCursor), StoreError> {
+    let limit = limit.min(MAX_BATCH);
     let mut reader = db.read().await?;
-    let rows: Vec<Positioned> = on!(reader, conn => sqlx::query_as(
-        "SELECT position, id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us
-         FROM store_outbox WHERE position > $1 ORDER BY position LIMIT $2")
-        .bind(cursor.position)
-        .bind(limit.min(MAX_BATCH) as i64)
-        .fetch_all(conn)
-        .await)?;
+    let (rows, next) = match reader.conn() {
+        Conn::Sqlite(conn) => after_position(conn, cursor, limit).await?,
+        Conn::Postgres(conn) => after_snapshot(conn, cursor, limit).await?,
+    };
     drop(reader);
-    let Some(last) = rows.last() else { return Ok((Vec::new(), cursor.clone())) };
-    let next = OutboxCursor { position: last.position };
-    db.settled().await?;
+    if !rows.is_empty() {
+        db.settled().await?;
+    }
     Ok((rows.into_iter().map(|it| it.row).collect(), next))
+}
+
+type Found = (Vec<Positioned>, OutboxCursor);
+
+async fn after_position(conn: &mut SqliteConnection, cursor: &OutboxCursor, limit: usize) -> Result<Found, StoreError> {
+    let rows: Vec<Positioned> = sqlx::query_as(
+        "SELECT position, id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us
+         FROM store_outbox WHERE position > $1 ORDER BY position LIMIT $2",
+    )
+    .bind(cursor.position)
+    .bind(limit as i64)
+    .fetch_all(conn)
+    .await?;
+    let position = rows.last().map_or(cursor.position, |it| it.position);
+    Ok((rows, OutboxCursor { position, ..OutboxCursor::default() }))
+}
+
+/// Within a snapshot the order is that of positions. It is the order of writing within an aggregate, because a change gets its positions while it
+/// has the aggregate.
+async fn after_snapshot(conn: &mut PgConnection, cursor: &OutboxCursor, limit: usize) -> Result<Found, StoreError> {
+    let to = match cursor.to.as_str() {
+        "" => sqlx::query_scalar("SELECT pg_current_snapshot()::TEXT").fetch_one(&mut *conn).await?,
+        to => to.to_owned(),
+    };
+    // The comparison of transactions is for the index: all that is older than the oldest of `FROM` could be seen in it.
+    let rows: Vec<Positioned> = sqlx::query_as(
+        "SELECT position, id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us
+         FROM store_outbox
+         WHERE ($1 = '' OR (xact >= pg_snapshot_xmin(NULLIF($1, '')::PG_SNAPSHOT)
+                            AND NOT pg_visible_in_snapshot(xact, NULLIF($1, '')::PG_SNAPSHOT)))
+           AND pg_visible_in_snapshot(xact, $2::PG_SNAPSHOT) AND position > $3
+         ORDER BY position LIMIT $4",
+    )
+    .bind(&cursor.from)
+    .bind(&to)
+    .bind(cursor.position)
+    .bind(limit as i64)
+    .fetch_all(conn)
+    .await?;
+    let next = match rows.last() {
+        Some(last) if rows.len() == limit => OutboxCursor { from: cursor.from.clone(), to, position: last.position },
+        // Everything up to here is done: what comes next is what could not be seen.
+        _ => OutboxCursor { from: to, to: String::new(), position: 0 },
+    };
+    Ok((rows, next))
 }
 
 /// A copy of the stream's cursor.
@@ -185,7 +242,7 @@ pub async fn keep_published(db: &Db, copy: &PublishedCopy) -> Result<(), StoreEr
              ON CONFLICT (id) DO UPDATE SET generation = excluded.generation, cursor = excluded.cursor")
             .bind(&copy.generation)
             .bind(copy.cursor.to_string())
-            .execute(conn)
+            .affected(conn)
             .await)?;
         Ok(())
     }))
@@ -196,15 +253,32 @@ pub async fn keep_published(db: &Db, copy: &PublishedCopy) -> Result<(), StoreEr
 /// call again until it is 0.
 pub async fn prune(db: &Db, before_us: i64, published: &OutboxCursor) -> Result<u64, StoreError> {
     db.change(change!(|tx| {
-        let deleted = on!(tx, conn => sqlx::query(
-            "DELETE FROM store_outbox WHERE time_us < $1 AND position IN
-                 (SELECT position FROM store_outbox WHERE position <= $2 ORDER BY position LIMIT $3)")
-            .bind(before_us)
-            .bind(published.position)
-            .bind(MAX_BATCH as i64)
-            .execute(conn)
-            .await)?;
-        Ok(deleted.rows_affected())
+        let deleted = match tx.conn() {
+            Conn::Sqlite(conn) => {
+                sqlx::query(
+                    "DELETE FROM store_outbox WHERE time_us < $1 AND position IN
+                     (SELECT position FROM store_outbox WHERE position <= $2 ORDER BY position LIMIT $3)",
+                )
+                .bind(before_us)
+                .bind(published.position)
+                .bind(MAX_BATCH as i64)
+                .affected(conn)
+                .await?
+            }
+            Conn::Postgres(conn) => {
+                sqlx::query(
+                    "DELETE FROM store_outbox WHERE time_us < $1
+                     AND $2 <> '' AND pg_visible_in_snapshot(xact, NULLIF($2, '')::PG_SNAPSHOT)
+                     AND position IN (SELECT position FROM store_outbox ORDER BY position LIMIT $3)",
+                )
+                .bind(before_us)
+                .bind(&published.from)
+                .bind(MAX_BATCH as i64)
+                .affected(conn)
+                .await?
+            }
+        };
+        Ok(deleted)
     }))
     .await
 }

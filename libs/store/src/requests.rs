@@ -13,7 +13,7 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 use tonic::{Code, Status};
 
-use crate::{Db, StoreError, Tx, on};
+use crate::{Affected as _, Db, StoreError, Tx, on};
 
 /// How long an answer is kept: a client that retries later than this is a new request.
 pub const KEPT_US: i64 = 24 * 60 * 60 * 1_000_000;
@@ -179,7 +179,7 @@ pub async fn forget(tx: &mut Tx, key: &RequestKey) -> Result<(), StoreError> {
         .bind(&key.subject)
         .bind(&key.method)
         .bind(&key.request_id)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -197,9 +197,8 @@ pub async fn answer(tx: &mut Tx, key: &RequestKey, answer: &KeptAnswer) -> Resul
         .bind(code)
         .bind(message)
         .bind(body)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows == 1)
 }
 
@@ -211,9 +210,8 @@ pub async fn prune(db: &Db, now_us: i64) -> Result<u64, StoreError> {
              (SELECT tenant, subject, method, request_id FROM store_requests WHERE started_us < $1 LIMIT $2)")
         .bind(now_us - KEPT_US)
         .bind(PRUNE_BATCH)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     tx.commit().await?;
     Ok(rows)
 }
@@ -264,9 +262,8 @@ async fn insert(
         .bind(answer.map(|it| it.0))
         .bind(answer.map(|it| it.1))
         .bind(answer.map(|it| it.2))
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows == 1)
 }
 

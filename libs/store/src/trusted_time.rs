@@ -5,7 +5,7 @@
 //! time is wrong or Baton was not running: both look the same from here. Nothing is deleted then until Baton has run with the new time
 //! for three days in all, over restarts, and the log says so after each start. Within one process the clock can't jump.
 
-use crate::{Db, StoreError, Tx, on};
+use crate::{Affected as _, Db, StoreError, Tx, on};
 
 const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
 /// How long somebody has to see the warning, over a weekend.
@@ -33,16 +33,23 @@ impl Db {
     /// The time, in microseconds since the epoch, from which the age of what may be deleted is counted: `now_us`, or an earlier time
     /// while the clock's is not trusted.
     pub async fn trusted_us(&self, now_us: i64) -> Result<i64, StoreError> {
-        let Self::Sqlite(db) = self;
+        let (looked, name) = match self {
+            Self::Sqlite(db) => (&db.looked_us, db.file.display().to_string()),
+            Self::Postgres(db) => (&db.looked_us, db.schema.to_string()),
+        };
         let mut tx = self.begin().await?;
-        let looked_us = db.looked_us.lock().replace(now_us);
+        tx.lock(["store/trusted_time".to_owned()]).await?;
+        let looked_us = looked.lock().replace(now_us);
         let known = read(&mut tx).await?.unwrap_or(TrustedTime { time_us: now_us, waited_us: 0 });
         let next = known.follow(now_us, looked_us.map_or(0, |looked_us| now_us - looked_us));
         if looked_us.is_none() && next.time_us != now_us {
             let days = (now_us - next.time_us) / DAY_US;
-            tracing::warn!(database.file = %db.file.display(), days,
+            tracing::warn!(
+                database = name,
+                days,
                 "the system's time is days ahead of when Baton ran last: if it is wrong, set it and start again; if it is right, do nothing. \
-                 What is old is deleted again after three days of running");
+                 What is old is deleted again after three days of running"
+            );
         }
         write(&mut tx, next).await?;
         // Lost in a power cut, it is an earlier time: less is deleted.
@@ -61,7 +68,7 @@ async fn write(tx: &mut Tx, trusted: TrustedTime) -> Result<(), StoreError> {
          ON CONFLICT (id) DO UPDATE SET time_us = excluded.time_us, waited_us = excluded.waited_us")
         .bind(trusted.time_us)
         .bind(trusted.waited_us)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }

@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use sqlx::pool::PoolConnection;
-use sqlx::{Sqlite, SqliteConnection};
+use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
-use crate::StoreError;
 use crate::disk::Disk;
 use crate::writer::WriteGuard;
+use crate::{Affected as _, StoreError};
 
 /// The connection that a statement runs on: one variant per database that Baton can live in.
 #[derive(Debug)]
 pub enum Conn<'a> {
-    /// `SQLite`, as in the embedded run and in tests.
+    /// `SQLite`, as in the embedded run.
     Sqlite(&'a mut SqliteConnection),
+    /// `PostgreSQL`.
+    Postgres(&'a mut PgConnection),
 }
 
 /// Runs one body against whichever database a [`Tx`](crate::Tx) or a [`Reader`](crate::Reader) holds.
@@ -26,6 +29,7 @@ macro_rules! on {
     ($handle:expr, $conn:ident => $body:expr) => {
         match $handle.conn() {
             $crate::Conn::Sqlite($conn) => $body,
+            $crate::Conn::Postgres($conn) => $body,
         }
     };
 }
@@ -35,25 +39,30 @@ macro_rules! on {
 #[derive(Debug)]
 pub struct Tx {
     handle: TxHandle,
-    disk: Arc<Disk>,
     outbox: watch::Sender<u64>,
     has_events: bool,
 }
 
 #[derive(Debug)]
 enum TxHandle {
-    Sqlite(WriteGuard),
+    Sqlite(WriteGuard, Arc<Disk>),
+    Postgres(Transaction<'static, Postgres>),
 }
 
 impl Tx {
     pub(crate) fn sqlite(guard: WriteGuard, disk: Arc<Disk>, outbox: watch::Sender<u64>) -> Self {
-        Self { handle: TxHandle::Sqlite(guard), disk, outbox, has_events: false }
+        Self { handle: TxHandle::Sqlite(guard, disk), outbox, has_events: false }
+    }
+
+    pub(crate) fn postgres(transaction: Transaction<'static, Postgres>, outbox: watch::Sender<u64>) -> Self {
+        Self { handle: TxHandle::Postgres(transaction), outbox, has_events: false }
     }
 
     /// The connection inside; use it through [`on!`](crate::on).
     pub fn conn(&mut self) -> Conn<'_> {
         match &mut self.handle {
-            TxHandle::Sqlite(guard) => Conn::Sqlite(guard.connection()),
+            TxHandle::Sqlite(guard, _) => Conn::Sqlite(guard.connection()),
+            TxHandle::Postgres(transaction) => Conn::Postgres(transaction),
         }
     }
 
@@ -61,9 +70,10 @@ impl Tx {
     /// if the caller is cancelled.
     pub async fn commit(self) -> Result<(), StoreError> {
         detached(async {
-            let (disk, outbox, has_events) = (Arc::clone(&self.disk), self.outbox.clone(), self.has_events);
-            let number = self.write().await?;
-            disk.wait(number).await?;
+            let (outbox, has_events) = (self.outbox.clone(), self.has_events);
+            if let Some((disk, number)) = self.write().await? {
+                disk.wait(number).await?;
+            }
             if has_events {
                 outbox.send_modify(|commits| *commits += 1);
             }
@@ -73,27 +83,41 @@ impl Tx {
     }
 
     /// Makes the change visible now and durable with the next commit: only for a change that is repeated if it is lost.
-    pub(crate) async fn commit_lazily(self) -> Result<(), StoreError> {
+    pub(crate) async fn commit_lazily(mut self) -> Result<(), StoreError> {
+        if let TxHandle::Postgres(transaction) = &mut self.handle {
+            sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut **transaction).await?;
+        }
         detached(self.write()).await.map(drop)
     }
 
-    /// Commits without the disk; returns the commit's number there.
-    async fn write(self) -> Result<u64, StoreError> {
-        let commit = self.disk.number();
+    /// Commits. On `SQLite` without the disk: returns the commit's number there.
+    async fn write(self) -> Result<Option<(Arc<Disk>, u64)>, StoreError> {
         match self.handle {
-            TxHandle::Sqlite(guard) => guard.commit().await.map_err(StoreError::Commit)?,
+            TxHandle::Sqlite(guard, disk) => {
+                let commit = disk.number();
+                let number = commit.number;
+                guard.commit().await.map_err(StoreError::of_commit)?;
+                drop(commit);
+                Ok(Some((disk, number)))
+            }
+            TxHandle::Postgres(transaction) => {
+                transaction.commit().await.map_err(StoreError::of_commit)?;
+                Ok(None)
+            }
         }
-        Ok(commit.number)
     }
 
     /// Undoes the change and waits until what was read in it is durable, so that an answer can rely on it. Dropping undoes the
     /// change without waiting.
     pub async fn rollback(self) -> Result<(), StoreError> {
-        let seen = self.disk.last();
         match self.handle {
-            TxHandle::Sqlite(guard) => guard.rollback().await?,
+            TxHandle::Sqlite(guard, disk) => {
+                let seen = disk.last();
+                guard.rollback().await?;
+                disk.wait(seen).await
+            }
+            TxHandle::Postgres(transaction) => Ok(transaction.rollback().await?),
         }
-        self.disk.wait(seen).await
     }
 
     pub(crate) fn note_events(&mut self) {
@@ -103,16 +127,21 @@ impl Tx {
     /// Whether no other change can run beside this one: then there is nothing to [lock](Tx::lock), and what was read stays so.
     pub fn is_alone(&self) -> bool {
         match self.handle {
-            TxHandle::Sqlite(_) => true,
+            TxHandle::Sqlite(..) => true,
+            TxHandle::Postgres(_) => false,
         }
     }
 
     /// Waits until no other change has locked one of these names, and locks them until the end of this one. What is read *after* that is what
     /// the others have left. Lock everything of one sort at once: within a call the order is the same everywhere.
-    #[expect(clippy::unused_async, reason = "of two databases one has to ask")]
     pub async fn lock(&mut self, names: impl IntoIterator<Item = String>) -> Result<(), StoreError> {
-        match self.handle {
-            TxHandle::Sqlite(_) => drop(names),
+        if let TxHandle::Postgres(transaction) = &mut self.handle {
+            let mut keys: Vec<i64> = names.into_iter().map(|name| lock_key(&name)).collect();
+            keys.sort_unstable();
+            sqlx::query("SELECT pg_advisory_xact_lock(key) FROM unnest($1::BIGINT[]) AS key")
+                .bind(keys)
+                .execute(&mut **transaction)
+                .await?;
         }
         Ok(())
     }
@@ -135,9 +164,14 @@ impl Tx {
     }
 
     async fn execute(&mut self, statement: &'static str) -> Result<(), StoreError> {
-        on!(self, conn => sqlx::query(statement).execute(conn).await)?;
+        on!(self, conn => sqlx::query(statement).affected(conn).await)?;
         Ok(())
     }
+}
+
+/// `PostgreSQL` locks numbers. Two names with one number wait for each other without need, which does no harm.
+fn lock_key(name: &str) -> i64 {
+    Sha256::digest(name).iter().take(8).fold(0, |key, byte| (key << 8) | i64::from(*byte))
 }
 
 /// Runs a commit in a task of its own: a commit that is cancelled half way would have an unknown outcome.
@@ -159,6 +193,7 @@ pub struct Reader {
 #[derive(Debug)]
 enum ReaderHandle {
     Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
 }
 
 impl Reader {
@@ -166,10 +201,15 @@ impl Reader {
         Self { handle: ReaderHandle::Sqlite(connection) }
     }
 
+    pub(crate) fn postgres(connection: PoolConnection<Postgres>) -> Self {
+        Self { handle: ReaderHandle::Postgres(connection) }
+    }
+
     /// The connection inside; use it through [`on!`](crate::on).
     pub fn conn(&mut self) -> Conn<'_> {
         match &mut self.handle {
             ReaderHandle::Sqlite(connection) => Conn::Sqlite(connection),
+            ReaderHandle::Postgres(connection) => Conn::Postgres(connection),
         }
     }
 }

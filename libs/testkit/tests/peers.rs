@@ -47,6 +47,7 @@ async fn start() -> Peers {
     let context = ServiceContext {
         name: "presence",
         folder: folder.path().to_owned(),
+        databases: baton_store::testing::databases(folder.path()),
         config: PresenceConfig { lease_ms: 1_000.try_into().unwrap() },
         clock: clock.clone(),
         lifecycle: lifecycle.clone(),

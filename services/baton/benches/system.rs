@@ -12,8 +12,9 @@ use baton_api::{
     transfer::v1::{EndInteractionRequest, GetInteractionRequest, Interaction, WatchInteractionRequest},
 };
 use baton_runtime::{auth::Role, clock::Clock, ids::new_uuid};
+use baton_store::Affected as _;
 use baton_store::{
-    Db, on,
+    Db, Migrations, on,
     outbox::{self, OutboxRow},
 };
 use baton_testkit::{
@@ -23,7 +24,6 @@ use baton_testkit::{
     tenant::{Call, TestTenant, fresh, ring, ring_team},
 };
 use futures::future::try_join_all;
-use sqlx::migrate::Migrator;
 use std::{
     future::Future,
     path::Path,
@@ -271,9 +271,9 @@ fn transfer_line(what: &str, pairs: usize, own: &Measured, limit: &Measured) {
 async fn only_commits(pairs: usize, commits: u64) -> anyhow::Result<Measured> {
     let folder = tempfile::tempdir()?;
     let db = Db::open(folder.path().join("limit.db")).await?;
-    db.migrate(&Migrator::with_migrations(Vec::new())).await?;
+    db.migrate(&Migrations::NONE).await?;
     let mut tx = db.begin().await?;
-    on!(tx, conn => sqlx::query("CREATE TABLE states (id BIGINT PRIMARY KEY, state TEXT NOT NULL)").execute(conn).await)?;
+    on!(tx, conn => sqlx::query("CREATE TABLE states (id BIGINT PRIMARY KEY, state TEXT NOT NULL)").affected(conn).await)?;
     tx.commit().await?;
     let clock = Clock::real();
     measure(pairs, |n| {
@@ -307,7 +307,7 @@ async fn commit_one(db: &Db, n: usize) -> anyhow::Result<()> {
     on!(tx, conn => sqlx::query("INSERT INTO states VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET state = excluded.state")
         .bind(n as i64)
         .bind("x".repeat(4_000))
-        .execute(conn)
+        .affected(conn)
         .await)?;
     outbox::append(&mut tx, &events).await?;
     tx.commit().await?;

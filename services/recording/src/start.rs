@@ -18,7 +18,7 @@ use crate::core::RecordingCore;
 use crate::grpc::{ArchiveApi, RecordingApi, VoicemailApi};
 use crate::projection::{self, RecordingProjection};
 use crate::retention;
-use crate::store::{MIGRATOR, stored};
+use crate::store::{MIGRATIONS, stored};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -31,7 +31,7 @@ pub struct RecordingService {
 /// Opens the database and the storage, and starts the background tasks, which end with the lifecycle. The audio is in the data folder
 /// unless the configuration names another one.
 pub async fn start(context: ServiceContext<RecordingConfig>) -> Result<RecordingService, StartError> {
-    let db = context.open(&MIGRATOR).await?;
+    let db = context.open(&MIGRATIONS).await?;
     let folder = context.config.storage_dir.clone().unwrap_or_else(|| context.folder.join("recordings"));
     let files = Files::open(&folder).map_err(StartError::other)?;
     let core = Arc::new(RecordingCore::new(db.clone(), files, &context));

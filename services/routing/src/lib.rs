@@ -52,7 +52,7 @@ pub struct Routing {
 
 /// Opens the database and starts the background tasks. What tenants may use of the telephone network is asked of `admitted`.
 pub async fn start(context: ServiceContext<RoutingConfig>, admitted: AdmissionList) -> Result<Routing, StartError> {
-    let db = context.open(&sqlx::migrate!()).await?;
+    let db = context.open(&baton_store::migrations!()).await?;
     store::flows::renew_keys(&db).await?;
     let (clock, tasks) = (context.clock.clone(), context.lifecycle.clone());
     let presence = PresenceClient::new(context.peers.clone());

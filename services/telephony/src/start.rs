@@ -22,7 +22,7 @@ use crate::name_registry::NameRegistry;
 use crate::orphan::OrphanResolver;
 use crate::plan_acceptor::PlanAcceptor;
 use crate::report::ReportContext;
-use crate::store::{self, MIGRATOR, PersistError, StoreWrite, WriteJournal};
+use crate::store::{self, MIGRATIONS, PersistError, StoreWrite, WriteJournal};
 use crate::switch::SwitchPort;
 use crate::upload::Uploader;
 
@@ -73,7 +73,7 @@ pub async fn start(
     context: ServiceContext<TelephonyConfig>,
     switch: Arc<dyn SwitchPort>,
 ) -> Result<Telephony, StartError> {
-    let db = context.open(&MIGRATOR).await?;
+    let db = context.open(&MIGRATIONS).await?;
     let uploads = Arc::<Notify>::default();
     let (clock, stopping) = (context.clock.clone(), context.lifecycle.soft());
     let (journal, writing) = WriteJournal::new(db.clone(), clock.clone(), Arc::clone(&uploads), stopping);

@@ -50,7 +50,7 @@ use tenants::Tenants;
 const MAX_WATCHED: usize = 20_000;
 const MAX_WATCHED_BY_TENANT: usize = 10_000;
 
-static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+static MIGRATIONS: baton_store::Migrations = baton_store::migrations!();
 
 /// The running service: what is to be mounted.
 #[derive(Clone)]
@@ -89,7 +89,7 @@ pub async fn start(
     context: ServiceContext<TransferConfig>,
     accepted: AdmissionList,
 ) -> Result<TransferRuntime, StartError> {
-    let db = context.open(&MIGRATOR).await?;
+    let db = context.open(&MIGRATIONS).await?;
     let peers = TransferPeers::new(&context.peers);
     let tenants = Tenants::load(db.clone(), accepted).await?;
     let (handler, notices) = CommandHandler::new(db.clone(), context.clock.clone(), tenants, &context.config);

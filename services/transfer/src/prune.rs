@@ -48,7 +48,7 @@ mod tests {
     use super::*;
     use crate::tenants::Tenants;
     use baton_runtime::{auth::AdmissionList, clock::Clock, config::Config, ids};
-    use baton_store::{Db, on};
+    use baton_store::{Affected as _, on};
     use tempfile::TempDir;
 
     const TENANTS: [&str; 2] = ["acme", "bell"];
@@ -59,8 +59,8 @@ mod tests {
     }
 
     async fn started_in(folder: &TempDir) -> Arc<CommandHandler> {
-        let db = Db::open(folder.path().join("transfer.db")).await.unwrap();
-        db.migrate(&crate::MIGRATOR).await.unwrap();
+        let db = baton_store::testing::open(folder.path(), "transfer").await;
+        db.migrate(&crate::MIGRATIONS).await.unwrap();
         let tenants = Tenants::load(db.clone(), AdmissionList::default()).await.unwrap();
         let (clock, _) = Clock::simulated(0);
         CommandHandler::new(db, clock, tenants, &Config::default().transfer).0
@@ -71,14 +71,14 @@ mod tests {
         let id = ids::new_uuid();
         let mut tx = handler.db.begin().await.unwrap();
         on!(tx, conn => sqlx::query(
-            "INSERT INTO interactions (id, tenant, version, state, switch_leg, live, opened_at_us, ended_at_us, acknowledged)
-             VALUES ($1, $2, 1, $3, $4, 0, 0, $5, 1)")
+            "INSERT INTO interactions (id, tenant, version, state, switch_leg, live, opened_at_us, ended_at_us, acknowledged, policy_version)
+             VALUES ($1, $2, 1, '{}', $4, 0, 0, $5, 1, $3)")
             .bind(id)
             .bind(tenant)
-            .bind(format!("{{\"policy_version\": {policy_version}}}"))
+            .bind(policy_version)
             .bind(id.to_string())
             .bind(ended_at_us)
-            .execute(conn)
+            .affected(conn)
             .await)
         .unwrap();
         tx.commit().await.unwrap();
@@ -86,8 +86,11 @@ mod tests {
 
     async fn count(handler: &CommandHandler, table: &str) -> i64 {
         let mut reader = handler.db.read().await.unwrap();
-        let mut query = sqlx::QueryBuilder::new("SELECT COUNT(*) FROM ");
-        on!(reader, conn => query.push(table).build_query_scalar().fetch_one(conn).await).unwrap()
+        on!(reader, conn => {
+            let mut query = sqlx::QueryBuilder::new("SELECT COUNT(*) FROM ");
+            query.push(table).build_query_scalar().fetch_one(conn).await
+        })
+        .unwrap()
     }
 
     #[tokio::test]

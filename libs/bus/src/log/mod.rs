@@ -17,7 +17,7 @@ use std::time::Duration;
 use baton_runtime::clock::{Clock, micros};
 use baton_runtime::ids::new_uuid;
 use baton_runtime::lifecycle::Lifecycle;
-use baton_store::{Db, StoreError, change};
+use baton_store::{Db, Migrations, StoreError, change};
 use futures::Stream;
 use sqlx::migrate::Migrator;
 use tokio::sync::watch;
@@ -27,7 +27,8 @@ pub use self::tail::Tailed;
 use self::watermarks::Watermarks;
 use crate::{BusError, CursorMove, Envelope, EventMatcher, Logged};
 
-static MIGRATOR: Migrator = sqlx::migrate!();
+/// The log is a file, wherever the services' databases are.
+static MIGRATIONS: Migrations = Migrations { sqlite: sqlx::migrate!("migrations/sqlite"), postgres: Migrator::DEFAULT };
 
 /// The most events in one page.
 pub const MAX_PAGE: usize = 1_000;
@@ -58,7 +59,7 @@ impl EventLog {
     /// Opens the log's file, or makes it.
     pub async fn open(file: impl AsRef<Path>, clock: Clock) -> Result<Self, BusError> {
         let db = Db::open(file).await?;
-        db.migrate(&MIGRATOR).await?;
+        db.migrate(&MIGRATIONS).await?;
         let head = rows::head(&db, new_uuid()).await?;
         let generation = head.generation;
         let watermarks = Arc::new(watch::Sender::new(Watermarks::new(head.last as u64, rows::tenants(&db).await?)));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use baton_store::{Db, Tx, change, on};
+use baton_store::{Affected as _, Db, Tx, change, on};
 use uuid::Uuid;
 
 use crate::{BusError, CursorMove, Envelope, EventMatcher, Logged};
@@ -26,7 +26,7 @@ pub(super) async fn head(db: &Db, generation: Uuid) -> Result<LogHeadRow, BusErr
         Ok(on!(tx, conn => {
             sqlx::query("INSERT INTO log_head (id, last, generation) VALUES (1, 0, $1) ON CONFLICT DO NOTHING")
                 .bind(generation)
-                .execute(&mut *conn)
+                .affected(&mut *conn)
                 .await?;
             sqlx::query_as("SELECT last, generation FROM log_head").fetch_one(conn).await
         })?)
@@ -49,12 +49,14 @@ pub(super) async fn cursor(db: &Db, source: &str) -> Result<Option<String>, BusE
 /// Moves a source's cursor, if it is where it is believed to be.
 pub(super) async fn move_cursor(tx: &mut Tx, moved: &CursorMove<'_>) -> Result<(), BusError> {
     let rows = match moved.from {
-        Some(from) => on!(tx, conn => sqlx::query("UPDATE log_sources SET cursor = $3 WHERE source = $1 AND cursor = $2")
-            .bind(moved.source).bind(from).bind(moved.to).execute(conn).await)?
-        .rows_affected(),
-        None => on!(tx, conn => sqlx::query("INSERT INTO log_sources (source, cursor) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-            .bind(moved.source).bind(moved.to).execute(conn).await)?
-        .rows_affected(),
+        Some(from) => {
+            on!(tx, conn => sqlx::query("UPDATE log_sources SET cursor = $3 WHERE source = $1 AND cursor = $2")
+            .bind(moved.source).bind(from).bind(moved.to).affected(conn).await)?
+        }
+        None => {
+            on!(tx, conn => sqlx::query("INSERT INTO log_sources (source, cursor) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(moved.source).bind(moved.to).affected(conn).await)?
+        }
     };
     if rows == 1 { Ok(()) } else { Err(BusError::CursorMoved) }
 }
@@ -118,9 +120,9 @@ async fn insert(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Result<u64, Bu
                         + ROW_NUMBER() OVER (PARTITION BY tenant ORDER BY place),
                     id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us
              FROM given WHERE NOT EXISTS (SELECT 1 FROM log_events WHERE log_events.id = given.id)");
-        query.build().execute(conn).await
+        query.build().affected(conn).await
     })?;
-    Ok(rows.rows_affected())
+    Ok(rows)
 }
 
 async fn advance(tx: &mut Tx, by: u64) -> Result<i64, BusError> {
@@ -205,9 +207,9 @@ pub(super) async fn prune(db: &Db, before_us: i64) -> Result<u64, BusError> {
                  (SELECT seq FROM log_events WHERE appended_us < $1 ORDER BY appended_us LIMIT $2)")
             .bind(before_us)
             .bind(PRUNE_BATCH as i64)
-            .execute(conn)
+            .affected(conn)
             .await)?;
-        Ok(deleted.rows_affected())
+        Ok(deleted)
     }))
     .await
 }

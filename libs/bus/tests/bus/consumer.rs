@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use baton_bus::{Consumer, EventMatcher, Failure, Handler, Logged, MAX_TRIES};
 use baton_runtime::lifecycle::spawn;
-use baton_store::{Db, Tx, inbox, on};
+use baton_store::{Affected as _, Db, Tx, inbox, on};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -57,10 +57,10 @@ impl Notebook {
 /// What the database says when it can't grow.
 async fn full_disk(tx: &mut Tx) -> sqlx::Error {
     on!(tx, conn => {
-        sqlx::query("PRAGMA max_page_count = 1").execute(&mut *conn).await.unwrap();
+        sqlx::query("PRAGMA max_page_count = 1").affected(&mut *conn).await.unwrap();
         let large = "INSERT INTO notes (sequence) SELECT 1 FROM sqlite_master a, sqlite_master b, sqlite_master c";
-        let refused = sqlx::query(large).execute(&mut *conn).await.unwrap_err();
-        sqlx::query("PRAGMA max_page_count = 4294967294").execute(conn).await.unwrap();
+        let refused = sqlx::query(large).affected(&mut *conn).await.unwrap_err();
+        sqlx::query("PRAGMA max_page_count = 4294967294").affected(conn).await.unwrap();
         refused
     })
 }
@@ -69,7 +69,7 @@ impl Handler for Notebook {
     async fn handle(&self, tx: &mut Tx, event: &Logged) -> Result<(), Failure> {
         on!(tx, conn => sqlx::query("INSERT INTO notes (sequence) VALUES ($1)")
             .bind(event.envelope.sequence)
-            .execute(conn)
+            .affected(conn)
             .await)?;
         self.fail(tx, event.envelope.sequence).await?;
         self.seen.send_replace(event.position);
@@ -80,7 +80,7 @@ impl Handler for Notebook {
 async fn with_notes() -> World {
     let it = simulated_world().await;
     let mut tx = it.db.begin().await.unwrap();
-    on!(tx, conn => sqlx::query("CREATE TABLE notes (sequence BIGINT NOT NULL)").execute(conn).await).unwrap();
+    on!(tx, conn => sqlx::query("CREATE TABLE notes (sequence BIGINT NOT NULL)").affected(conn).await).unwrap();
     tx.commit().await.unwrap();
     it
 }

@@ -7,7 +7,7 @@ use baton_bus::{EventLog, EventMatcher, Logged, Tailed};
 use baton_runtime::Clock;
 use baton_runtime::ids::new_uuid;
 use baton_runtime::lifecycle::spawn;
-use baton_store::{Db, on};
+use baton_store::{Affected as _, Db, Migrations, on};
 use futures::StreamExt;
 use sqlx::migrate::Migrator;
 
@@ -151,13 +151,13 @@ async fn a_log_of_an_older_version_gives_its_tenants_positions_of_their_own() {
     db.migrate(&older_log().await).await.unwrap();
     let mut tx = db.begin().await.unwrap();
     on!(tx, conn => {
-        sqlx::query("INSERT INTO log_head (id, last, generation) VALUES (1, 3, zeroblob(16))").execute(&mut *conn).await.unwrap();
+        sqlx::query("INSERT INTO log_head (id, last, generation) VALUES (1, 3, zeroblob(16))").affected(&mut *conn).await.unwrap();
         for (seq, tenant) in [(1, "globex"), (2, "acme"), (3, "acme")] {
             sqlx::query("INSERT INTO log_events VALUES ($1, $2, $3, 'a/1', $1, 'a.b', 'a', x'', '', '', 0, 0)")
                 .bind(seq)
                 .bind(new_uuid())
                 .bind(tenant)
-                .execute(&mut *conn)
+                .affected(&mut *conn)
                 .await
                 .unwrap();
         }
@@ -171,9 +171,10 @@ async fn a_log_of_an_older_version_gives_its_tenants_positions_of_their_own() {
 }
 
 /// The migrations before tenants had positions.
-async fn older_log() -> Migrator {
-    let all = Migrator::new(Path::new("migrations")).await.unwrap();
-    Migrator::with_migrations(all.iter().filter(|it| it.version < 2).cloned().collect())
+async fn older_log() -> Migrations {
+    let all = Migrator::new(Path::new("migrations/sqlite")).await.unwrap();
+    let older = Migrator::with_migrations(all.iter().filter(|it| it.version < 2).cloned().collect());
+    Migrations { sqlite: older, ..Migrations::NONE }
 }
 
 #[tokio::test]

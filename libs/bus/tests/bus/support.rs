@@ -7,13 +7,10 @@ use baton_bus::{Envelope, EventLog};
 use baton_runtime::clock::Clock;
 use baton_runtime::ids::new_uuid;
 use baton_runtime::lifecycle::spawn;
-use baton_store::Db;
 use baton_store::outbox::{self, OutboxRow};
+use baton_store::{Db, Migrations};
 use prost::Message;
-use sqlx::migrate::Migrator;
 use tempfile::TempDir;
-
-static NO_MIGRATIONS: Migrator = Migrator::DEFAULT;
 
 pub(crate) struct World {
     pub(crate) db: Db,
@@ -60,7 +57,7 @@ pub(crate) async fn with_another_log(it: World) -> World {
 
 pub(crate) async fn database(folder: &TempDir, name: &str) -> Db {
     let db = Db::open(folder.path().join(name)).await.unwrap();
-    db.migrate(&NO_MIGRATIONS).await.unwrap();
+    db.migrate(&Migrations::NONE).await.unwrap();
     db
 }
 

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use baton_api::Outcome;
 use parking_lot::{Condvar, Mutex};
-use sqlx::migrate::Migrator;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::{Disk, log_of, sync_log};
+use crate::db::SqliteDb;
 use crate::outbox::{self, OutboxCursor, OutboxRow};
 use crate::requests::RequestKey;
-use crate::{Db, StoreError, idempotent, on};
+use crate::{Affected as _, Db, Migrations, StoreError, idempotent, on};
 
 /// Holds each sync until the test lets it pass.
 #[derive(Default)]
@@ -71,9 +71,9 @@ async fn gated_store() -> GatedStore {
     gate.change(|counts| counts.may_pass = usize::MAX);
     let disk = Arc::clone(&gate);
     let db = Db::open_on(&folder.path().join("test.db"), Disk::new(move || disk.sync())).await.unwrap();
-    db.migrate(&Migrator::DEFAULT).await.unwrap();
+    db.migrate(&Migrations::NONE).await.unwrap();
     let mut tx = db.begin().await.unwrap();
-    on!(tx, conn => sqlx::query("CREATE TABLE marks (name TEXT NOT NULL)").execute(conn).await).unwrap();
+    on!(tx, conn => sqlx::query("CREATE TABLE marks (name TEXT NOT NULL)").affected(conn).await).unwrap();
     tx.commit().await.unwrap();
     gate.change(|counts| (counts.may_pass, counts.came) = (0, 0));
     GatedStore { db, gate, _folder: folder }
@@ -85,7 +85,7 @@ impl GatedStore {
         let (db, name) = (self.db.clone(), name.to_owned());
         spawn(async move {
             let mut tx = db.begin().await?;
-            on!(tx, conn => sqlx::query("INSERT INTO marks (name) VALUES ($1)").bind(name).execute(conn).await)?;
+            on!(tx, conn => sqlx::query("INSERT INTO marks (name) VALUES ($1)").bind(name).affected(conn).await)?;
             tx.commit().await
         })
     }
@@ -107,10 +107,13 @@ impl GatedStore {
     }
 
     fn disk(&self) -> &Disk {
-        match &self.db {
-            Db::Sqlite(db) => &db.disk,
-        }
+        &sqlite(&self.db).disk
     }
+}
+
+fn sqlite(db: &Db) -> &SqliteDb {
+    let Db::Sqlite(db) = db else { panic!("a file") };
+    db
 }
 
 #[expect(clippy::disallowed_methods, reason = "the store comes before the runtime, which has the one place for this")]
@@ -132,7 +135,7 @@ async fn until(is_so: impl AsyncFn() -> bool) {
 #[tokio::test]
 async fn the_file_that_is_synced_is_the_one_that_commits_go_to() {
     let it = gated_store().await;
-    let Db::Sqlite(db) = &it.db;
+    let db = sqlite(&it.db);
     let size = || std::fs::metadata(log_of(&db.file)).unwrap().len();
     let before = size();
     it.gate.change(|counts| counts.may_pass = 1);
@@ -293,11 +296,11 @@ async fn append(db: &Db) -> Result<(), StoreError> {
 async fn a_change_of_a_database_that_somebody_removed_is_not_answered() {
     let folder = TempDir::new().unwrap();
     let db = Db::open(folder.path().join("own.db")).await.unwrap();
-    db.migrate(&Migrator::with_migrations(Vec::new())).await.unwrap();
+    db.migrate(&Migrations::NONE).await.unwrap();
     let failed = db.failed();
     folder.close().unwrap();
     let mut tx = db.begin().await.unwrap();
-    on!(tx, conn => sqlx::query("CREATE TABLE t (n BIGINT)").execute(conn).await).unwrap();
+    on!(tx, conn => sqlx::query("CREATE TABLE t (n BIGINT)").affected(conn).await).unwrap();
     tx.commit().await.unwrap_err();
     failed.await;
 }

@@ -1,10 +1,10 @@
 //! Opening, committing, and the errors of both.
 
-use baton_store::{Db, MigrateError, OpenError, StoreError, on};
+use baton_store::{Affected as _, Db, MigrateError, Migrations, OpenError, StoreError, on};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-use crate::support::{NO_MIGRATIONS, database, mark, marks, open, spawn};
+use crate::support::{database, mark, marks, open, spawn};
 
 #[tokio::test]
 async fn what_is_committed_is_there_after_opening_again() {
@@ -36,7 +36,7 @@ async fn a_reader_does_not_wait_for_the_writer_and_cannot_write() {
     mark(&mut tx, "not yet").await;
     assert!(marks(&it.db).await.is_empty());
     let mut reader = it.db.read().await.unwrap();
-    let written = on!(reader, conn => sqlx::query("DELETE FROM marks").execute(conn).await);
+    let written = on!(reader, conn => sqlx::query("DELETE FROM marks").affected(conn).await);
     assert!(written.is_err());
 }
 
@@ -94,17 +94,17 @@ async fn another_programs_sqlite_file_is_refused() {
 async fn tables_of_a_newer_program_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let db = Db::open(folder.path().join("test.db")).await.unwrap();
-    let newer = Migrator::with_migrations(vec![migration(7, "CREATE TABLE a (b TEXT)")]);
+    let newer = migrations(vec![migration(7, "CREATE TABLE a (b TEXT)")]);
     db.migrate(&newer).await.unwrap();
     db.migrate(&newer).await.unwrap();
-    let error = db.migrate(&NO_MIGRATIONS).await.unwrap_err();
+    let error = db.migrate(&Migrations::NONE).await.unwrap_err();
     assert!(matches!(error, MigrateError::Newer { version: 7, .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_failed_migration_changes_nothing() {
     let it = database().await;
-    let bad = Migrator::with_migrations(vec![migration(1, "DELETE FROM marks; CREATE TABLE marks (name TEXT)")]);
+    let bad = migrations(vec![migration(1, "DELETE FROM marks; CREATE TABLE marks (name TEXT)")]);
     let mut tx = it.db.begin().await.unwrap();
     mark(&mut tx, "kept").await;
     tx.commit().await.unwrap();
@@ -117,15 +117,15 @@ async fn a_failed_migration_changes_nothing() {
 async fn a_refused_value_is_about_the_data_and_a_full_disk_or_a_closed_file_is_not() {
     let it = database().await;
     let mut tx = it.db.begin().await.unwrap();
-    let null = on!(tx, conn => sqlx::query("INSERT INTO marks (name) VALUES (NULL)").execute(conn).await).unwrap_err();
-    let none = on!(tx, conn => sqlx::query("SELECT name FROM marks").fetch_one(conn).await).unwrap_err();
+    let null = on!(tx, conn => sqlx::query("INSERT INTO marks (name) VALUES (NULL)").affected(conn).await).unwrap_err();
+    let none = on!(tx, conn => sqlx::query("SELECT name FROM marks").fetch_one(conn).await.map(drop)).unwrap_err();
     let text = on!(tx, conn => sqlx::query_scalar::<_, i64>("SELECT 'x'").fetch_one(conn).await).unwrap_err();
     for error in [null, none, text] {
         assert!(StoreError::from(error).is_about_data());
     }
     let full = on!(tx, conn => {
-        sqlx::query("PRAGMA max_page_count = 1").execute(&mut *conn).await.unwrap();
-        sqlx::query("INSERT INTO marks (name) VALUES (hex(zeroblob(100000)))").execute(conn).await
+        sqlx::query("PRAGMA max_page_count = 1").affected(&mut *conn).await.unwrap();
+        sqlx::query("INSERT INTO marks (name) VALUES (hex(zeroblob(100000)))").affected(conn).await
     });
     let full = StoreError::from(full.unwrap_err());
     assert!(!full.is_about_data() && full.is_disk_full(), "{full:?}");
@@ -135,6 +135,10 @@ async fn a_refused_value_is_about_the_data_and_a_full_disk_or_a_closed_file_is_n
     it.db.close().await;
     let closed = it.db.begin().await.unwrap_err();
     assert!(!closed.is_about_data(), "{closed:?}");
+}
+
+fn migrations(some: Vec<Migration>) -> Migrations {
+    Migrations { sqlite: Migrator::with_migrations(some), ..Migrations::NONE }
 }
 
 fn migration(version: i64, sql: &str) -> Migration {

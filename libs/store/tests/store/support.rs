@@ -2,12 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use baton_store::{Db, Tx, on};
-use sqlx::migrate::Migrator;
+use baton_store::{Affected as _, Db, Migrations, Tx, on};
 use tempfile::TempDir;
 use uuid::Uuid;
-
-pub(crate) static NO_MIGRATIONS: Migrator = Migrator::DEFAULT;
 
 /// A database that goes away with the test.
 pub(crate) struct Temporary {
@@ -19,19 +16,19 @@ pub(crate) async fn database() -> Temporary {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let db = open(&folder).await;
     let mut tx = db.begin().await.expect("the writer");
-    on!(tx, conn => sqlx::query("CREATE TABLE marks (name TEXT NOT NULL)").execute(conn).await).expect("a table");
+    on!(tx, conn => sqlx::query("CREATE TABLE marks (name TEXT NOT NULL)").affected(conn).await).expect("a table");
     tx.commit().await.expect("committed");
     Temporary { db, folder }
 }
 
 pub(crate) async fn open(folder: &TempDir) -> Db {
-    let db = Db::open(folder.path().join("test.db")).await.expect("opened");
-    db.migrate(&NO_MIGRATIONS).await.expect("migrated");
+    let db = baton_store::testing::open(folder.path(), "test").await;
+    db.migrate(&Migrations::NONE).await.expect("migrated");
     db
 }
 
 pub(crate) async fn mark(tx: &mut Tx, name: &str) {
-    on!(tx, conn => sqlx::query("INSERT INTO marks (name) VALUES ($1)").bind(name).execute(conn).await)
+    on!(tx, conn => sqlx::query("INSERT INTO marks (name) VALUES ($1)").bind(name).affected(conn).await)
         .expect("a mark");
 }
 

@@ -1,6 +1,6 @@
 //! What upkeep relies on: a time that can be trusted, and space that is given back.
 
-use baton_store::{Db, on};
+use baton_store::{Affected as _, Db, on};
 
 use crate::support::{database, open};
 
@@ -60,7 +60,7 @@ async fn r13_the_space_of_what_was_deleted_is_given_back_but_for_a_quarter() {
     ];
     for statement in statements {
         let mut tx = made.db.begin().await.unwrap();
-        on!(tx, conn => sqlx::query(statement).execute(conn).await).unwrap();
+        on!(tx, conn => sqlx::query(statement).affected(conn).await).unwrap();
         tx.commit().await.unwrap();
     }
     let before = pages(&made.db).await;

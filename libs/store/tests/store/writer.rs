@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use baton_store::{Db, on};
+use baton_store::{Affected as _, Db, on};
 use futures::FutureExt;
 
 use crate::support::{database, mark, marks, open, spawn};
@@ -55,7 +55,7 @@ async fn a_refused_statement_undoes_its_own_change_and_no_other() {
     pair(&it.db, "before").await;
     let mut tx = it.db.begin().await.unwrap();
     mark(&mut tx, "refused").await;
-    on!(tx, conn => sqlx::query("INSERT INTO marks (name) VALUES (NULL)").execute(conn).await).unwrap_err();
+    on!(tx, conn => sqlx::query("INSERT INTO marks (name) VALUES (NULL)").affected(conn).await).unwrap_err();
     drop(tx);
     pair(&it.db, "after").await;
     assert_eq!(marks(&it.db).await, ["before", "before", "after", "after"]);

@@ -20,6 +20,7 @@ use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::{BoundServer, Listener, Probes, Readiness, ServerBuilder, ServerLimits};
 use baton_service::{RunningService, ServiceContext, StartError};
+use baton_store::Databases;
 use baton_telephony::Telephony;
 use baton_telephony::switch::simulated::SimulatedSwitch;
 use baton_transfer::TransferRuntime;
@@ -237,6 +238,7 @@ impl StackSetup {
         Ok(ServiceContext {
             name,
             folder: self.folder.clone(),
+            databases: Databases::Folder(self.folder.clone()),
             config: config.clone(),
             clock: self.clock.clone(),
             lifecycle: self.lifecycle.clone(),

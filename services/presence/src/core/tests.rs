@@ -16,8 +16,8 @@ const CHANGES: u64 = 256;
 /// A core without agents and teams.
 pub(crate) async fn open() -> (Arc<PresenceCore>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let db = Db::open(folder.path().join("presence.db")).await.unwrap();
-    db.migrate(&sqlx::migrate!()).await.unwrap();
+    let db = baton_store::testing::open(folder.path(), "presence").await;
+    db.migrate(&baton_store::migrations!()).await.unwrap();
     let core = PresenceCore::read(db, Clock::real(), Lifecycle::new(), 15_000_000, AdmissionList::default());
     let core = core.await.unwrap();
     (Arc::new(core), folder)

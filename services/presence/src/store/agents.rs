@@ -2,7 +2,7 @@
 
 use baton_api::name;
 use baton_runtime::auth::TenantId;
-use baton_store::{Reader, StoreError, Tx, on};
+use baton_store::{Affected as _, Reader, StoreError, Tx, on};
 
 use crate::ids::AgentId;
 use crate::page::DirectoryCursor;
@@ -41,9 +41,8 @@ pub(crate) async fn insert(
         .bind(etag)
         .bind(name::look(&profile.name))
         .bind(name::shape(&profile.name))
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows == 1)
 }
 
@@ -110,7 +109,7 @@ pub(crate) async fn update(
         .bind(etag)
         .bind(name::look(&profile.name))
         .bind(name::shape(&profile.name))
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -120,9 +119,8 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: AgentId) -> Resul
     let rows = on!(tx, conn => sqlx::query("DELETE FROM agents WHERE tenant = $1 AND agent_id = $2")
         .bind(tenant.as_str())
         .bind(id)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows == 1)
 }
 

@@ -4,7 +4,7 @@ use baton_api::common::v1::Reason;
 use baton_api::transfer::v1::{ClaimFact, Fact, claim_fact, fact};
 use baton_follow::report::Unacknowledged;
 use baton_runtime::auth::TenantId;
-use baton_store::{Reader, StoreError, Tx, on};
+use baton_store::{Affected as _, Reader, StoreError, Tx, on};
 
 use crate::ids::AgentId;
 
@@ -137,9 +137,8 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> 
         .bind(&claim.inbox)
         .bind(claim.since_us)
         .bind(&claim.phone)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows == 1)
 }
 
@@ -154,9 +153,8 @@ pub(crate) async fn update(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> 
         .bind(claim.expires_at_us)
         .bind(&claim.inbox)
         .bind(claim.since_us)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     one_row("updating a claim", affected)
 }
 
@@ -175,9 +173,8 @@ pub(crate) async fn end(
         .bind(claim_id)
         .bind(state.name())
         .bind(i64::from(reason as i32))
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     one_row("ending a claim", affected)
 }
 
@@ -194,9 +191,8 @@ pub(crate) async fn revive(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> 
         .bind(&claim.inbox)
         .bind(claim.since_us)
         .bind(&claim.phone)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows == 1)
 }
 
@@ -275,7 +271,7 @@ impl Unacknowledged for UnreportedExpiry {
             "UPDATE claims SET reported = TRUE WHERE tenant = $1 AND claim_id = $2")
             .bind(&self.tenant)
             .bind(&self.claim_id)
-            .execute(conn)
+            .affected(conn)
             .await)?;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The ids of what was deleted (S6).
 
 use baton_runtime::auth::TenantId;
-use baton_store::{StoreError, Tx, on};
+use baton_store::{Affected as _, StoreError, Tx, on};
 use uuid::Uuid;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) async fn insert(
         .bind(what.name())
         .bind(id)
         .bind(now_us)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }

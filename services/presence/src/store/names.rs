@@ -2,7 +2,7 @@
 
 use baton_api::name;
 use baton_runtime::auth::TenantId;
-use baton_store::{Db, StoreError, Tx, change, on};
+use baton_store::{Affected as _, Db, StoreError, Tx, change, on};
 use uuid::Uuid;
 
 /// The statements about the names of one sort of thing: they differ in the table and its key alone.
@@ -51,7 +51,7 @@ pub(crate) async fn renew(db: &Db) -> Result<(), StoreError> {
             for (tenant, id, name) in old {
                 let (key, look, shape) = (name::key(&name), name::look(&name), name::shape(&name));
                 on!(tx, conn => {
-                    sqlx::query(table.renew).bind(tenant).bind(id).bind(key).bind(look).bind(shape).execute(conn).await
+                    sqlx::query(table.renew).bind(tenant).bind(id).bind(key).bind(look).bind(shape).affected(conn).await
                 })?;
             }
         }

@@ -1,7 +1,7 @@
 //! The agents' status, as far as it must outlive the process (the table `standings`).
 
 use baton_runtime::auth::TenantId;
-use baton_store::{StoreError, Tx, on};
+use baton_store::{Affected as _, StoreError, Tx, on};
 
 use crate::ids::AgentId;
 use crate::status::{AgentStatus, RequestedState};
@@ -35,7 +35,7 @@ pub(crate) async fn save(
         .bind(status.state_since_us)
         .bind(status.idle_since_us)
         .bind(wrap_up.map_or("", |it| it.interaction_id.as_str()))
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -45,7 +45,7 @@ pub(crate) async fn advance(tx: &mut Tx, tenant: &TenantId, agent: AgentId) -> R
     on!(tx, conn => sqlx::query("UPDATE standings SET version = version + 1 WHERE tenant = $1 AND agent_id = $2")
         .bind(tenant.as_str())
         .bind(agent)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }

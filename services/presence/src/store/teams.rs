@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use baton_api::name;
 use baton_runtime::auth::TenantId;
-use baton_store::{Reader, StoreError, Tx, on};
+use baton_store::{Affected as _, Reader, StoreError, Tx, on};
 
 use crate::ids::{AgentId, TeamId};
 use crate::page::DirectoryCursor;
@@ -38,9 +38,8 @@ pub(crate) async fn insert(
         .bind(etag)
         .bind(name::look(name))
         .bind(name::shape(name))
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows == 1)
 }
 
@@ -54,7 +53,7 @@ pub(crate) async fn rename(tx: &mut Tx, tenant: &TenantId, id: TeamId, name: &st
         .bind(name::key(name))
         .bind(name::look(name))
         .bind(name::shape(name))
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -65,7 +64,7 @@ pub(crate) async fn set_etag(tx: &mut Tx, tenant: &TenantId, id: TeamId, etag: &
         .bind(tenant.as_str())
         .bind(id)
         .bind(etag)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -75,9 +74,8 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: TeamId) -> Result
     let rows = on!(tx, conn => sqlx::query("DELETE FROM teams WHERE tenant = $1 AND team_id = $2")
         .bind(tenant.as_str())
         .bind(id)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows == 1)
 }
 
@@ -94,7 +92,7 @@ pub(crate) async fn insert_members(
             query.push_values(chunk, |mut row, member| {
                 row.push_bind(tenant.as_str()).push_bind(id).push_bind(*member);
             });
-            query.build().persistent(false).execute(conn).await
+            query.build().persistent(false).affected(conn).await
         })?;
     }
     Ok(())
@@ -116,7 +114,7 @@ pub(crate) async fn delete_members(
                 list.push_bind(*member);
             }
             query.push(")");
-            query.build().persistent(false).execute(conn).await
+            query.build().persistent(false).affected(conn).await
         })?;
     }
     Ok(())

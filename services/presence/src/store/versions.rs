@@ -1,7 +1,7 @@
 //! The newest version of each interaction, which makes an older projection harmless.
 
 use baton_runtime::auth::TenantId;
-use baton_store::{Reader, StoreError, Tx, on};
+use baton_store::{Affected as _, Reader, StoreError, Tx, on};
 
 /// How a version compares with those that were seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,9 +59,8 @@ pub(crate) async fn advance(
         .bind(version)
         .bind(ended)
         .bind(now_us)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     // On a database that allows it, another transaction may have been quicker between the two statements.
     Ok(match (rows, known) {
         (1, None) => Seen::First,
@@ -81,7 +80,7 @@ pub(crate) async fn prune(tx: &mut Tx, ended_before_us: i64, limit: i64) -> Resu
              AND (state <> 'expired' OR reported)")
         .bind(ended_before_us)
         .bind(limit)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     let rows = on!(tx, conn => sqlx::query(
         "DELETE FROM claim_versions WHERE (tenant, interaction_id) IN
@@ -91,8 +90,7 @@ pub(crate) async fn prune(tx: &mut Tx, ended_before_us: i64, limit: i64) -> Resu
                              AND c.interaction_id = claim_versions.interaction_id)")
         .bind(ended_before_us)
         .bind(limit)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows)
 }

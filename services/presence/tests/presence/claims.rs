@@ -12,7 +12,7 @@ use baton_api::presence::v1::{
 };
 use baton_api::transfer::v1::{claim_fact, fact};
 use baton_runtime::auth::Role;
-use baton_store::{Db, on};
+use baton_store::{Affected as _, Db, on};
 use uuid::Uuid;
 
 use crate::world::{NONSENSE, TENANT, World, engage, eventually, fresh, release, reserve, wants};
@@ -286,7 +286,7 @@ async fn a_tenant_whose_claim_cannot_be_ended_does_not_hold_up_the_others() {
     }
     let db = Db::open(world.database()).await.unwrap();
     let mut tx = db.begin().await.unwrap();
-    on!(&mut tx, conn => sqlx::query("UPDATE claims SET inbox = x'ff' WHERE tenant = $1").bind(TENANT).execute(conn).await)
+    on!(&mut tx, conn => sqlx::query("UPDATE claims SET inbox = x'ff' WHERE tenant = $1").bind(TENANT).affected(conn).await)
         .unwrap();
     tx.commit().await.unwrap();
     world.pass(Duration::from_secs(9)).await;

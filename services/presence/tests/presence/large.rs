@@ -3,7 +3,7 @@
 use baton_api::error::{ApiError, ErrorReason};
 use baton_api::presence::v1::{ListTeamsRequest, TargetFilter, WatchTargetsRequest};
 use baton_runtime::auth::Role;
-use baton_store::{Db, on};
+use baton_store::{Affected as _, Db, on};
 use uuid::Uuid;
 
 use crate::world::World;
@@ -26,7 +26,7 @@ impl World {
              SELECT 'acme', randomblob(16), 'Team ' || x, 'team ' || x, 'e', 'team ' || x, 'team ' || x, 0 FROM n",
             "INSERT INTO team_members SELECT t.tenant, t.team_id, a.agent_id FROM teams t, agents a",
         ] {
-            on!(&mut tx, conn => sqlx::query(statement).execute(conn).await).unwrap();
+            on!(&mut tx, conn => sqlx::query(statement).affected(conn).await).unwrap();
         }
         tx.commit().await.unwrap();
         world.restart().await;

@@ -196,6 +196,7 @@ impl Running {
         let context = ServiceContext {
             name: "presence",
             folder: folder.path().to_owned(),
+            databases: baton_store::testing::databases(folder.path()),
             config: PresenceConfig { lease_ms: ms(15_000) },
             clock: clock.clone(),
             lifecycle: lifecycle.clone(),

@@ -1,6 +1,6 @@
 //! The access log: each download, with the caller and the time.
 
-use baton_store::{Db, Reader, StoreError, change, on};
+use baton_store::{Affected as _, Db, Reader, StoreError, change, on};
 use uuid::Uuid;
 
 /// An entry of the access log that is to be written.
@@ -29,7 +29,7 @@ pub(crate) async fn log(db: &Db, it: &Download<'_>) -> Result<(), StoreError> {
             .bind(it.subject)
             .bind(it.role)
             .bind(it.at_us)
-            .execute(conn)
+            .affected(conn)
             .await)?;
         Ok(())
     }))

@@ -1,6 +1,6 @@
 //! The agents who are heard in a recording, and the stretches that were left out of it.
 
-use baton_store::{Db, StoreError, Tx, on};
+use baton_store::{Affected as _, Db, StoreError, Tx, on};
 
 /// An agent who is heard in a recording.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -32,7 +32,7 @@ pub(crate) async fn add_agent(
         .bind(interaction_id)
         .bind(&it.recording_id)
         .bind(&it.agent_id)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -47,7 +47,7 @@ pub(crate) async fn add_exclusion(tx: &mut Tx, tenant: &str, it: &ExcludedStretc
         .bind(it.start_us)
         .bind(it.end_us)
         .bind(it.reason)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Voicemail messages: where the audio is, and whose box they are in.
 
-use baton_store::{Db, StoreError, Tx, on};
+use baton_store::{Affected as _, Db, StoreError, Tx, on};
 use object_store::path::Path;
 
 use super::audio::AudioColumns;
@@ -140,9 +140,8 @@ pub(crate) async fn insert(
         .bind(layout.map_or(0, |it| it.data_bytes as i64))
         .bind(format.map_or(0, |it| i64::from(it.sample_rate)))
         .bind(format.map_or(0, |it| i64::from(it.channels)))
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows == 1)
 }
 
@@ -154,9 +153,8 @@ pub(crate) async fn heard(tx: &mut Tx, tenant: &str, message_id: &str, now_us: i
         .bind(tenant)
         .bind(message_id)
         .bind(now_us)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows == 1)
 }
 
@@ -174,7 +172,7 @@ pub(crate) async fn mark_deleted(
         .bind(message_id)
         .bind(by)
         .bind(now_us)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }

@@ -11,10 +11,9 @@ pub(crate) mod segments;
 pub(crate) mod settings;
 pub(crate) mod stored;
 
-use baton_store::StoreError;
-use sqlx::migrate::Migrator;
+use baton_store::{Migrations, StoreError};
 
-pub(crate) static MIGRATOR: Migrator = sqlx::migrate!();
+pub(crate) static MIGRATIONS: Migrations = baton_store::migrations!();
 
 /// The error for data that no version of Baton writes. `row` is logged: give ids, never a phone number or a name.
 fn corrupt(table: &'static str, column: &'static str, row: &str) -> StoreError {
@@ -23,18 +22,18 @@ fn corrupt(table: &'static str, column: &'static str, row: &str) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use baton_store::{Db, on};
+    use baton_store::{Db, Migrations, on};
     use sqlx::migrate::Migrator;
     use tempfile::TempDir;
 
-    use super::MIGRATOR;
+    use super::MIGRATIONS;
     use super::listing::{self, RecordingsQuery};
 
     /// This service's tables, empty, for as long as the folder lives.
     pub(crate) async fn database() -> (Db, TempDir) {
         let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(folder.path().join("recording.db")).await.unwrap();
-        db.migrate(&MIGRATOR).await.unwrap();
+        let db = baton_store::testing::open(folder.path(), "recording").await;
+        db.migrate(&MIGRATIONS).await.unwrap();
         (db, folder)
     }
 
@@ -42,7 +41,8 @@ mod tests {
     async fn what_an_older_baton_wrote_is_listed_by_agent_and_forgets_who_called() {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(folder.path().join("recording.db")).await.unwrap();
-        db.migrate(&Migrator::with_migrations(MIGRATOR.iter().take(1).cloned().collect())).await.unwrap();
+        let first = Migrator::with_migrations(MIGRATIONS.sqlite.iter().take(1).cloned().collect());
+        db.migrate(&Migrations { sqlite: first, ..Migrations::NONE }).await.unwrap();
         let mut tx = db.begin().await.unwrap();
         on!(tx, conn => sqlx::raw_sql(
             "INSERT INTO recordings VALUES
@@ -50,10 +50,11 @@ mod tests {
                  ('acme', 'r2', 'i2', 1, 'DELETED', 'a1', '+491', '+492', 1, 0, 1, 2, 3, 'system', 4);
              INSERT INTO recording_agents VALUES ('acme', 'r1', 'a1'), ('acme', 'r2', 'a1')")
             .execute(conn)
-            .await)
+            .await
+            .map(drop))
         .unwrap();
         tx.commit().await.unwrap();
-        db.migrate(&MIGRATOR).await.unwrap();
+        db.migrate(&MIGRATIONS).await.unwrap();
         let query = RecordingsQuery { tenant: "acme", agent_id: "a1", after: ("i9", 1), ..RecordingsQuery::default() };
         let rows = listing::page(&db, &query, 9).await.unwrap();
         let shown: Vec<_> = rows.iter().map(|it| (it.recording_id.as_str(), it.customer.as_str())).collect();

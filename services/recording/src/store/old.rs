@@ -1,6 +1,6 @@
 //! Deleting what is old.
 
-use baton_store::{StoreError, Tx, on, outbox};
+use baton_store::{Affected as _, StoreError, Tx, on, outbox};
 
 /// A recording whose audio is gone.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -33,7 +33,7 @@ pub(crate) async fn delete(tx: &mut Tx, it: &PurgedRecording) -> Result<(), Stor
         "DELETE FROM exclusions WHERE tenant = $1 AND recording_id = $2",
         "DELETE FROM recordings WHERE tenant = $1 AND recording_id = $2",
     ] {
-        on!(tx, conn => sqlx::query(statement).bind(&it.tenant).bind(&it.recording_id).execute(conn).await)?;
+        on!(tx, conn => sqlx::query(statement).bind(&it.tenant).bind(&it.recording_id).affected(conn).await)?;
     }
     forget_events_after_the_last(tx, &it.tenant, &it.interaction_id).await
 }
@@ -76,7 +76,7 @@ pub(crate) async fn delete_downloads(tx: &mut Tx, before_us: i64, limit: i64) ->
         "DELETE FROM downloads WHERE id IN (SELECT id FROM downloads WHERE at_us < $1 ORDER BY at_us LIMIT $2)")
         .bind(before_us)
         .bind(limit)
-        .execute(conn)
+        .affected(conn)
         .await)?;
-    Ok(deleted.rows_affected())
+    Ok(deleted)
 }

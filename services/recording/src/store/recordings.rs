@@ -1,6 +1,6 @@
 //! Recordings, one per tenure: the facts from events, and the state.
 
-use baton_store::{Db, StoreError, Tx, on};
+use baton_store::{Affected as _, Db, StoreError, Tx, on};
 
 use crate::state::RecordingState;
 
@@ -98,7 +98,7 @@ pub(crate) async fn begin(tx: &mut Tx, it: &TenureStart<'_>) -> Result<(), Store
         .bind(it.start_us)
         .bind(it.expire_us)
         .bind(it.customer_key)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -117,7 +117,7 @@ pub(crate) async fn end(
         .bind(recording_id)
         .bind(end_us)
         .bind(expire_us)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -137,7 +137,7 @@ pub(crate) async fn end_all(
         .bind(interaction_id)
         .bind(end_us)
         .bind(expire_us)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -152,7 +152,7 @@ pub(crate) async fn set_state(
         .bind(tenant)
         .bind(recording_id)
         .bind(state.name())
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -163,9 +163,8 @@ pub(crate) async fn announce(tx: &mut Tx, tenant: &str, recording_id: &str) -> R
         "UPDATE recordings SET announced = TRUE WHERE tenant = $1 AND recording_id = $2 AND NOT announced")
         .bind(tenant)
         .bind(recording_id)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows == 1)
 }
 
@@ -185,9 +184,8 @@ pub(crate) async fn mark_deleted(
         .bind(recording_id)
         .bind(by)
         .bind(now_us)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows == 1)
 }
 
@@ -199,9 +197,8 @@ pub(crate) async fn purged(tx: &mut Tx, tenant: &str, recording_id: &str, now_us
         .bind(tenant)
         .bind(recording_id)
         .bind(now_us)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows == 1)
 }
 

@@ -1,6 +1,6 @@
 //! Segments: the facts from events, and the location of the audio.
 
-use baton_store::{Db, StoreError, Tx, on};
+use baton_store::{Affected as _, Db, StoreError, Tx, on};
 use object_store::path::Path;
 
 use super::audio::AudioColumns;
@@ -111,7 +111,7 @@ pub(crate) async fn note(tx: &mut Tx, key: &SegmentKey) -> Result<(), StoreError
         .bind(&key.segment_id)
         .bind(&key.recording_id)
         .bind(&key.interaction_id)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -123,7 +123,7 @@ pub(crate) async fn started(tx: &mut Tx, key: &SegmentKey, start_us: i64) -> Res
         .bind(&key.tenant)
         .bind(&key.segment_id)
         .bind(start_us)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -145,7 +145,7 @@ pub(crate) async fn closed(
         .bind(times.0)
         .bind(times.1)
         .bind(failed)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -170,7 +170,7 @@ pub(crate) async fn stored(tx: &mut Tx, key: &SegmentKey, it: &StoredAudio<'_>) 
         .bind(layout.data_bytes as i64)
         .bind(i64::from(layout.format.sample_rate))
         .bind(i64::from(layout.format.channels))
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -183,9 +183,9 @@ pub(crate) async fn lost(tx: &mut Tx, tenant: &str, segment_id: &str, now_us: i6
         .bind(tenant)
         .bind(segment_id)
         .bind(now_us)
-        .execute(conn)
+        .affected(conn)
         .await)?;
-    Ok(rows.rows_affected() > 0)
+    Ok(rows > 0)
 }
 
 /// Records that its audio was removed from the storage.
@@ -194,7 +194,7 @@ pub(crate) async fn deleted(tx: &mut Tx, tenant: &str, segment_id: &str) -> Resu
         "UPDATE segments SET audio = 'DELETED' WHERE tenant = $1 AND segment_id = $2 AND audio <> 'LOST'")
         .bind(tenant)
         .bind(segment_id)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -212,7 +212,7 @@ pub(crate) async fn delete(tx: &mut Tx, orphan: &Orphan) -> Result<(), StoreErro
     on!(tx, conn => sqlx::query("DELETE FROM segments WHERE tenant = $1 AND segment_id = $2")
         .bind(&orphan.tenant)
         .bind(&orphan.segment_id)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What is recorded on the numbers of which somebody has said so.
 
 use baton_api::common::v1::RecordingMode;
-use baton_store::{Etag, Reader, StoreError, Tx, on};
+use baton_store::{Affected as _, Etag, Reader, StoreError, Tx, on};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -87,7 +87,7 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &str, settings: &StoredSettings, no
         .bind(i64::from(settings.mode as i32))
         .bind(now_us)
         .bind(&settings.etag)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -101,7 +101,7 @@ mod tests {
         let (db, _folder) = crate::store::tests::database().await;
         let mut tx = db.begin().await.unwrap();
         on!(tx, conn => sqlx::query("INSERT INTO recording_settings VALUES ('acme', '+4930123456', 99, 0, 'e')")
-            .execute(conn)
+            .affected(conn)
             .await)
         .unwrap();
         tx.commit().await.unwrap();

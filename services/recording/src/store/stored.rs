@@ -6,16 +6,16 @@ pub(crate) const STATEMENT: &str = "SELECT tenant, SUM(size_bytes) FROM segments
 
 #[cfg(test)]
 mod tests {
-    use baton_store::{Db, bytes_by_tenant, on};
+    use baton_store::{Affected as _, Db, bytes_by_tenant, on};
 
     use super::*;
-    use crate::store::MIGRATOR;
+    use crate::store::MIGRATIONS;
 
     #[tokio::test]
     async fn s2_audio_that_is_there_counts_for_its_tenant_and_the_rest_is_not_read() {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(folder.path().join("recording.db")).await.unwrap();
-        db.migrate(&MIGRATOR).await.unwrap();
+        db.migrate(&MIGRATIONS).await.unwrap();
         let mut tx = db.begin().await.unwrap();
         for statement in [
             "INSERT INTO segments (tenant, segment_id, recording_id, interaction_id, audio, size_bytes)
@@ -24,7 +24,7 @@ mod tests {
                                    expire_us, size_bytes)
              VALUES ('acme', 'm', 'i', '', '', '', '', 'KEPT', 0, 0, 600), ('acme', 'n', 'i', '', '', '', '', 'NONE', 0, 0, 0)",
         ] {
-            on!(tx, conn => sqlx::query(statement).execute(conn).await).unwrap();
+            on!(tx, conn => sqlx::query(statement).affected(conn).await).unwrap();
         }
         tx.commit().await.unwrap();
         assert_eq!(

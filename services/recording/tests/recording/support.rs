@@ -119,6 +119,7 @@ impl World {
         let service = baton_recording::start(ServiceContext {
             name: "recording",
             folder: folder.path().to_owned(),
+            databases: baton_store::testing::databases(folder.path()),
             config,
             clock: clock.clone(),
             lifecycle: lifecycle.clone(),

@@ -1,7 +1,7 @@
 //! The dial rules. A tenant has a thousand at most, so each statement reads few rows.
 
 use baton_runtime::auth::TenantId;
-use baton_store::{Etag, Reader, StoreError, Tx, on};
+use baton_store::{Affected as _, Etag, Reader, StoreError, Tx, on};
 
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct DialRuleRow {
@@ -26,7 +26,7 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, rule: &DialRuleRow) -
         .bind(tenant.as_str())
         .bind(&rule.prefix)
         .bind(&rule.etag)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -89,7 +89,7 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, prefix: &str) -> Resu
     on!(tx, conn => sqlx::query("DELETE FROM dial_rules WHERE tenant = $1 AND prefix = $2")
         .bind(tenant.as_str())
         .bind(prefix)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use baton_api::name;
 use baton_api::routing::v1::CallFlow;
 use baton_runtime::auth::TenantId;
-use baton_store::{Db, Etag, Reader, StoreError, Tx, change, on};
+use baton_store::{Affected as _, Db, Etag, Reader, StoreError, Tx, change, on};
 use prost::Message as _;
 use uuid::Uuid;
 
@@ -68,7 +68,7 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, flow: &StoredFlow) -> Re
         .bind(&flow.etag)
         .bind(name::look(&flow.flow.name))
         .bind(name::shape(&flow.flow.name))
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -137,7 +137,7 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: Uuid) -> Result<(
     on!(tx, conn => sqlx::query("DELETE FROM call_flows WHERE tenant = $1 AND call_flow_id = $2")
         .bind(tenant.as_str())
         .bind(id)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -157,7 +157,7 @@ pub(crate) async fn renew_keys(db: &Db) -> Result<(), StoreError> {
             if fresh != (key, look, shape) {
                 on!(tx, conn => sqlx::query(
                     "UPDATE call_flows SET name_key = $3, look = $4, shape = $5 WHERE tenant = $1 AND call_flow_id = $2")
-                    .bind(tenant).bind(id).bind(&fresh.0).bind(&fresh.1).bind(&fresh.2).execute(conn).await)?;
+                    .bind(tenant).bind(id).bind(&fresh.0).bind(&fresh.1).bind(&fresh.2).affected(conn).await)?;
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Numbers and the flows that calls to them take.
 
 use baton_runtime::auth::TenantId;
-use baton_store::{Etag, Reader, StoreError, Tx, on};
+use baton_store::{Affected as _, Etag, Reader, StoreError, Tx, on};
 use uuid::Uuid;
 
 #[derive(Debug, sqlx::FromRow)]
@@ -31,7 +31,7 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, number: &NumberRow) -> R
         .bind(&number.number)
         .bind(number.call_flow_id)
         .bind(&number.etag)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -107,7 +107,7 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, number: &str) -> Resu
     on!(tx, conn => sqlx::query("DELETE FROM numbers WHERE tenant = $1 AND number = $2")
         .bind(tenant.as_str())
         .bind(number)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use baton_api::presence::v1::ListCandidatesRequest;
 use baton_api::transfer::v1::{Fact, ProposalFact, fact};
 use baton_follow::report::Unacknowledged;
 use baton_runtime::auth::TenantId;
-use baton_store::{Reader, StoreError, Tx, on};
+use baton_store::{Affected as _, Reader, StoreError, Tx, on};
 use prost::Message;
 use uuid::Uuid;
 
@@ -178,7 +178,7 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, row: &WaitRow, now_us: i
         .bind(wait.map_or(0, |it| it.since_us))
         .bind(row.proposal.encode_to_vec())
         .bind(now_us)
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -200,9 +200,8 @@ pub(crate) async fn answer(
         .bind(state.name())
         .bind(proposal.encode_to_vec())
         .bind(reported)
-        .execute(conn)
-        .await)?
-    .rows_affected();
+        .affected(conn)
+        .await)?;
     Ok(rows == 1)
 }
 
@@ -321,7 +320,7 @@ impl Unacknowledged for UnreportedProposal {
             .bind(&self.tenant)
             .bind(&self.interaction_id)
             .bind(&self.proposal.wait_id)
-            .execute(conn)
+            .affected(conn)
             .await)?;
         Ok(())
     }
@@ -335,7 +334,6 @@ pub(crate) async fn prune(tx: &mut Tx, over_before_us: i64, limit: i64) -> Resul
               WHERE state = 'none' AND updated_us < $1 ORDER BY updated_us LIMIT $2)")
         .bind(over_before_us)
         .bind(limit)
-        .execute(conn)
-        .await)?
-    .rows_affected())
+        .affected(conn)
+        .await)?)
 }

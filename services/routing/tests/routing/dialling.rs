@@ -6,7 +6,7 @@ use baton_api::routing::v1::{
     UpdateDialRuleRequest,
 };
 use baton_runtime::auth::{Grants, Role};
-use baton_store::{Db, on};
+use baton_store::{Affected as _, Db, on};
 use tonic::{Code, Status};
 
 use crate::world::{TENANT, World, fresh};
@@ -45,7 +45,7 @@ impl World {
             on!(&mut tx, conn => sqlx::query("INSERT INTO dial_rules (tenant, prefix) VALUES ($1, $2)")
                 .bind(TENANT)
                 .bind(format!("+32{n}"))
-                .execute(conn)
+                .affected(conn)
                 .await)
             .unwrap();
         }

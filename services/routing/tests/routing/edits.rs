@@ -7,7 +7,7 @@ use baton_api::routing::v1::{
     ListCallFlowsRequest, Number, UpdateCallFlowRequest, UpdateDialRuleRequest, UpdateNumberRequest,
 };
 use baton_runtime::auth::{Grants, Role};
-use baton_store::{Db, on};
+use baton_store::{Affected as _, Db, on};
 use prost_types::FieldMask;
 use tonic::{Code, Status};
 use uuid::Uuid;
@@ -285,7 +285,7 @@ async fn what_an_older_baton_wrote_has_an_etag_that_counts() {
     on!(&mut tx, conn => sqlx::query("INSERT INTO numbers (tenant, number) VALUES ($1, $2)")
         .bind(TENANT)
         .bind(NUMBER)
-        .execute(conn)
+        .affected(conn)
         .await)
     .unwrap();
     tx.commit().await.unwrap();

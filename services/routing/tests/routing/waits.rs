@@ -7,7 +7,7 @@ use baton_api::common::v1::ProjectionVersion;
 use baton_api::error::{ApiError, ErrorReason};
 use baton_api::routing::v1::{CompareWaitsRequest, SyncWaitRequest, SyncWaitResponse, Wait};
 use baton_runtime::lifecycle;
-use baton_store::{Db, on};
+use baton_store::{Affected as _, Db, on};
 use uuid::Uuid;
 
 use crate::world::{TENANT, World, eventually};
@@ -59,7 +59,7 @@ impl World {
                 .bind(format!("before-{n}"))
                 .bind(team)
                 .bind(n as i64 - 1_000_000)
-                .execute(conn)
+                .affected(conn)
                 .await)
             .unwrap();
         }

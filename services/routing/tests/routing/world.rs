@@ -74,6 +74,7 @@ impl World {
         let context = ServiceContext {
             name: "routing",
             folder: folder.path().to_owned(),
+            databases: baton_store::testing::databases(folder.path()),
             config: RoutingConfig { rescan_interval_ms: 1_000.try_into().unwrap() },
             clock: clock.clone(),
             lifecycle: Lifecycle::new(),

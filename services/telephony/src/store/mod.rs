@@ -18,7 +18,7 @@ pub use rows::{FailedUpload, OperationRow, PlanRow, SegmentOwner, UploadRow};
 
 use crate::plan::InteractionId;
 
-pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+pub static MIGRATIONS: baton_store::Migrations = baton_store::migrations!();
 
 /// The database could not be read or written.
 #[derive(Debug, thiserror::Error)]

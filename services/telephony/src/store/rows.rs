@@ -1,7 +1,7 @@
 //! The statements that write, one function each.
 
 use baton_api::recording::v1::SegmentHeader;
-use baton_store::{Tx, on};
+use baton_store::{Affected as _, Tx, on};
 use prost::Message as _;
 use sqlx::Error;
 
@@ -102,7 +102,7 @@ pub(super) async fn put_plan(tx: &mut Tx, row: &PlanRow) -> Result<(), Error> {
         .bind(row.version as i64)
         .bind(&row.plan)
         .bind(row.ended_at_us)
-        .execute(conn).await)?;
+        .affected(conn).await)?;
     Ok(())
 }
 
@@ -117,7 +117,7 @@ pub(super) async fn put_operation(tx: &mut Tx, row: &OperationRow) -> Result<(),
         .bind(&row.name)
         .bind(&row.detail)
         .bind(&row.boot_id)
-        .execute(conn).await)?;
+        .affected(conn).await)?;
     Ok(())
 }
 
@@ -137,7 +137,7 @@ pub(super) async fn put_fact(
         .bind(interaction.as_str())
         .bind(key.kind.as_str())
         .bind(&key.id)
-        .execute(conn).await)?;
+        .affected(conn).await)?;
     Ok(())
 }
 
@@ -149,7 +149,7 @@ pub(super) async fn acknowledge(tx: &mut Tx, interaction: &InteractionId, positi
         for position in positions {
             list.push_bind(*position);
         }
-        query.push(")").build().execute(conn).await
+        query.push(")").build().affected(conn).await
     })?;
     Ok(())
 }
@@ -165,7 +165,7 @@ pub(super) async fn put_upload(tx: &mut Tx, row: &UploadRow) -> Result<(), Error
         .bind(&row.header)
         .bind(i64::from(row.lost))
         .bind(row.next_try_at_us)
-        .execute(conn).await)?;
+        .affected(conn).await)?;
     Ok(())
 }
 
@@ -173,7 +173,7 @@ pub(super) async fn put_upload(tx: &mut Tx, row: &UploadRow) -> Result<(), Error
 pub(super) async fn put_due_upload(tx: &mut Tx, segment: &str) -> Result<(), Error> {
     on!(tx, conn => sqlx::query("UPDATE uploads SET next_try_at_us = 0 WHERE segment = $1 AND failures = 0")
         .bind(segment)
-        .execute(conn).await)?;
+        .affected(conn).await)?;
     Ok(())
 }
 
@@ -185,7 +185,7 @@ pub(super) async fn put_failed_upload(tx: &mut Tx, it: &FailedUpload) -> Result<
         .bind(it.next_try_at_us.unwrap_or(0))
         .bind(i64::from(it.next_try_at_us.is_none()))
         .bind(&it.segment)
-        .execute(conn).await)?;
+        .affected(conn).await)?;
     Ok(())
 }
 
@@ -194,7 +194,7 @@ pub(super) async fn delete_upload(tx: &mut Tx, segment: &str, lost: bool) -> Res
     on!(tx, conn => sqlx::query("DELETE FROM uploads WHERE segment = $1 AND lost = $2")
         .bind(segment)
         .bind(i64::from(lost))
-        .execute(conn).await)?;
+        .affected(conn).await)?;
     Ok(())
 }
 
@@ -202,7 +202,7 @@ pub(super) async fn put_epoch(tx: &mut Tx, epoch: i64) -> Result<(), Error> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO meta (name, number) VALUES ('epoch', $1) ON CONFLICT (name) DO UPDATE SET number = excluded.number")
         .bind(epoch)
-        .execute(conn).await)?;
+        .affected(conn).await)?;
     Ok(())
 }
 
@@ -210,7 +210,7 @@ pub(super) async fn put_epoch(tx: &mut Tx, epoch: i64) -> Result<(), Error> {
 pub(super) async fn finish(tx: &mut Tx, interaction: &InteractionId) -> Result<(), Error> {
     on!(tx, conn => sqlx::query("UPDATE plans SET finished = 1 WHERE interaction = $1 AND ended_at_us IS NOT NULL")
         .bind(interaction.as_str())
-        .execute(conn).await)?;
+        .affected(conn).await)?;
     Ok(())
 }
 
@@ -229,8 +229,8 @@ macro_rules! prunable {
 /// Removes tombstones of interactions that ended before then: the oldest, `most` at most.
 pub(super) async fn prune(tx: &mut Tx, before_us: i64, most: i64) -> Result<(), Error> {
     on!(tx, conn => {
-        sqlx::query(prunable!("DELETE FROM things")).bind(before_us).bind(most).execute(&mut *conn).await?;
-        sqlx::query(prunable!("DELETE FROM plans")).bind(before_us).bind(most).execute(&mut *conn).await
+        sqlx::query(prunable!("DELETE FROM things")).bind(before_us).bind(most).affected(&mut *conn).await?;
+        sqlx::query(prunable!("DELETE FROM plans")).bind(before_us).bind(most).affected(&mut *conn).await
     })?;
     Ok(())
 }

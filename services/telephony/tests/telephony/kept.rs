@@ -5,6 +5,7 @@ use std::time::Duration;
 use baton_api::simulator::v1::LedgerAction;
 use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::{AnswersAfter, Manual};
+use baton_store::Affected as _;
 use baton_store::on;
 use baton_telephony::fact;
 use tonic::Code;
@@ -87,7 +88,7 @@ async fn a_plan_that_can_not_be_read_stops_nobody_and_its_next_version_dials_nob
     let mut tx = stage.telephony().db().begin().await.unwrap();
     on!(tx, conn => sqlx::query("UPDATE plans SET plan = X'FF' WHERE interaction = $1")
         .bind(plan.interaction())
-        .execute(conn).await)
+        .affected(conn).await)
     .unwrap();
     tx.commit().await.unwrap();
     stage.kill_telephony().await;

@@ -3,7 +3,7 @@
 use super::notes;
 use crate::{filter, live::Live};
 use baton_domain::{Event, EventKind, Interaction};
-use baton_store::{Db, Reader, StoreError, Tx, on};
+use baton_store::{Affected as _, Db, Reader, StoreError, Tx, on};
 use baton_words::{AgentId, InteractionId, SwitchId, TeamId};
 use uuid::Uuid;
 
@@ -75,7 +75,7 @@ pub(crate) async fn due(
 /// Corrects when this version of an interaction is to be woken.
 pub(crate) async fn set_wake(tx: &mut Tx, live: &Live) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query("UPDATE interactions SET wake_at_us = $3 WHERE id = $1 AND version = $2")
-        .bind(live.id.0).bind(live.version.cast_signed()).bind(live.deadline_us()).execute(conn).await)?;
+        .bind(live.id.0).bind(live.version.cast_signed()).bind(live.deadline_us()).affected(conn).await)?;
     Ok(())
 }
 
@@ -92,7 +92,7 @@ pub(crate) async fn acknowledge(tx: &mut Tx, interaction: &Interaction) -> Resul
     on!(tx, conn => sqlx::query("UPDATE interactions SET acknowledged = 1 WHERE id = $1 AND version = $2")
         .bind(interaction.id.0)
         .bind(interaction.version.cast_signed())
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -117,8 +117,8 @@ pub(crate) async fn insert(tx: &mut Tx, live: &Live) -> Result<bool, StoreError>
     let stored = stored_bytes(&state, interaction);
     let inserted = on!(tx, conn => sqlx::query(
         "INSERT INTO interactions (id, tenant, version, state, switch_leg, live, opened_at_us, number, customer_key, stage,
-                                   ended_at_us, switch_id, stored_bytes, wake_at_us)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                                   ended_at_us, switch_id, stored_bytes, wake_at_us, policy_version)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (tenant, switch_leg, switch_id) DO NOTHING")
         .bind(interaction.id.0)
         .bind(&*interaction.tenant)
@@ -134,9 +134,10 @@ pub(crate) async fn insert(tx: &mut Tx, live: &Live) -> Result<bool, StoreError>
         .bind(interaction.switch.as_str())
         .bind(stored)
         .bind(live.deadline_us())
-        .execute(conn)
+        .bind(interaction.policy_version.cast_signed())
+        .affected(conn)
         .await)?;
-    Ok(inserted.rows_affected() == 1)
+    Ok(inserted == 1)
 }
 
 /// Compare-and-swap on the version: `false` means that another writer got there first.
@@ -170,9 +171,9 @@ pub(crate) async fn advance(tx: &mut Tx, before: &Live, live: &Live) -> Result<b
             .bind(notes)
             .bind(stored);
         let query = if wakes_otherwise { query.bind(live.deadline_us()) } else { query };
-        query.execute(conn).await
+        query.affected(conn).await
     })?;
-    Ok(advanced.rows_affected() == 1)
+    Ok(advanced == 1)
 }
 
 /// Remembers which agents were offered the interaction by these events, who of them had a part in it, and in which team's queue it came.
@@ -212,7 +213,7 @@ pub(crate) async fn note_agent(
     on!(tx, conn => sqlx::query(
         "INSERT INTO interaction_agents (agent_id, interaction_id, part) VALUES ($1, $2, $3)
          ON CONFLICT (agent_id, interaction_id) DO UPDATE SET part = $3 WHERE interaction_agents.part <> 2")
-        .bind(agent.0).bind(id.0).bind(part as i64).execute(conn).await)?;
+        .bind(agent.0).bind(id.0).bind(part as i64).affected(conn).await)?;
     Ok(())
 }
 
@@ -220,7 +221,7 @@ pub(crate) async fn note_agent(
 async fn note_team(tx: &mut Tx, id: InteractionId, team: TeamId) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "INSERT INTO interaction_teams (team_id, interaction_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-        .bind(team.0).bind(id.0).execute(conn).await)?;
+        .bind(team.0).bind(id.0).affected(conn).await)?;
     Ok(())
 }
 

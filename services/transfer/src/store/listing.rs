@@ -2,7 +2,7 @@
 //! time; so that it costs what it finds, however many calls the tenant ever had (S3).
 
 use crate::filter::{Filter, LegFilter};
-use baton_store::{Db, StoreError, on};
+use baton_store::{Bind, Db, StoreError, on};
 use baton_words::InteractionId;
 use sqlx::QueryBuilder;
 use std::{fmt, str::FromStr};
@@ -81,7 +81,13 @@ fn is_by_time(filter: &Filter) -> bool {
 }
 
 /// `prefix`: what comes before SELECT.
-fn statement(prefix: &str, query: &InteractionQuery<'_>) -> QueryBuilder<sqlx::Sqlite> {
+fn statement<DB: sqlx::Database>(prefix: &str, query: &InteractionQuery<'_>) -> QueryBuilder<DB>
+where
+    String: Bind<DB>,
+    &'static str: Bind<DB>,
+    i64: Bind<DB>,
+    Uuid: Bind<DB>,
+{
     let filter = query.filter;
     // What is in any other stage than the last is live.
     let is_live = query.live_only || (!filter.stages.is_empty() && !filter.stages.contains("ended"));
@@ -102,7 +108,7 @@ fn statement(prefix: &str, query: &InteractionQuery<'_>) -> QueryBuilder<sqlx::S
             select.push(", ").push_bind(query.after.id.0).push(")");
         }
         Source::Listed { table, column, id } => {
-            select.push(table).push(" l CROSS JOIN interactions i ON i.id = l.interaction_id WHERE l.").push(column);
+            select.push(table).push(" l CROSS JOIN interactions i WHERE i.id = l.interaction_id AND l.").push(column);
             select.push(" = ").push_bind(id).push(" AND l.interaction_id < ").push_bind(query.after.id.0);
         }
     }
@@ -125,7 +131,13 @@ fn statement(prefix: &str, query: &InteractionQuery<'_>) -> QueryBuilder<sqlx::S
 }
 
 /// The conditions on the interaction itself.
-fn narrow(select: &mut QueryBuilder<sqlx::Sqlite>, query: &InteractionQuery<'_>) {
+fn narrow<DB: sqlx::Database>(select: &mut QueryBuilder<DB>, query: &InteractionQuery<'_>)
+where
+    String: Bind<DB>,
+    &'static str: Bind<DB>,
+    i64: Bind<DB>,
+    Uuid: Bind<DB>,
+{
     let filter = query.filter;
     if let Some(number) = &filter.number {
         select.push(" AND i.number = ").push_bind(number.clone());
@@ -181,7 +193,7 @@ mod tests {
     async fn s3_no_list_reads_every_call_that_the_tenant_ever_had() {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(folder.path().join("transfer.db")).await.unwrap();
-        db.migrate(&sqlx::migrate!()).await.unwrap();
+        db.migrate(&crate::MIGRATIONS).await.unwrap();
         let (agent, team) = (AgentId(Uuid::from_u128(1)), TeamId(Uuid::from_u128(2)));
         let all = Filter::default();
         let own = Filter { only_of: Some(agent), ..all.clone() };

@@ -1,7 +1,7 @@
 //! Notes, a row each and not in the interaction's: a hundred notes are 400 kB, and each change writes the interaction's row anew (S2).
 
 use baton_domain::{Actor, Interaction, interaction::Note};
-use baton_store::{StoreError, Tx, on};
+use baton_store::{Affected as _, StoreError, Tx, on};
 use baton_words::InteractionId;
 use sqlx::types::Json;
 
@@ -26,7 +26,7 @@ pub(crate) async fn append(tx: &mut Tx, interaction: &Interaction, written: usiz
             .bind(Json(&note.author))
             .bind(&*note.text)
             .bind(note.at_us)
-            .execute(conn)
+            .affected(conn)
             .await)?;
     }
     Ok(())
@@ -35,7 +35,7 @@ pub(crate) async fn append(tx: &mut Tx, interaction: &Interaction, written: usiz
 /// Erases what was written; who wrote and when stays.
 pub(super) async fn erase(tx: &mut Tx, id: InteractionId) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query("UPDATE interaction_notes SET text = '' WHERE interaction_id = $1")
-        .bind(id.0).execute(conn).await)?;
+        .bind(id.0).affected(conn).await)?;
     Ok(())
 }
 
@@ -43,7 +43,7 @@ pub(super) async fn erase(tx: &mut Tx, id: InteractionId) -> Result<(), StoreErr
 mod tests {
     use sqlx::SqlitePool;
 
-    const MIGRATION: &str = include_str!("../../migrations/0009_notes.sql");
+    const MIGRATION: &str = include_str!("../../migrations/sqlite/0009_notes.sql");
 
     #[tokio::test]
     async fn s2_the_notes_of_calls_from_before_get_rows_of_their_own() {

@@ -1,6 +1,6 @@
 //! Deleting what is old.
 
-use baton_store::{Db, StoreError, Tx, on};
+use baton_store::{Affected as _, Db, StoreError, Tx, on};
 use baton_words::InteractionId;
 use uuid::Uuid;
 
@@ -40,7 +40,7 @@ pub(crate) async fn delete(tx: &mut Tx, ids: &[InteractionId]) -> Result<(), Sto
             for id in ids {
                 list.push_bind(id.0);
             }
-            query.push(")").build().persistent(false).execute(conn).await
+            query.push(")").build().persistent(false).affected(conn).await
         })?;
     }
     Ok(())
@@ -50,7 +50,7 @@ pub(crate) async fn delete(tx: &mut Tx, ids: &[InteractionId]) -> Result<(), Sto
 pub(crate) async fn delete_policies(tx: &mut Tx, tenant: &str) -> Result<(), StoreError> {
     on!(tx, conn => sqlx::query(
         "DELETE FROM policies WHERE tenant = $1
-             AND version < (SELECT state ->> '$.policy_version' FROM interactions WHERE tenant = $1 ORDER BY id LIMIT 1) - $2")
-        .bind(tenant).bind(SPARE_VERSIONS).execute(conn).await)?;
+             AND version < (SELECT policy_version FROM interactions WHERE tenant = $1 ORDER BY id LIMIT 1) - $2")
+        .bind(tenant).bind(SPARE_VERSIONS).affected(conn).await)?;
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! How much of the disk each tenant's calls take.
 
 /// Those that are over are summed up in their index; those that are live are few.
-pub(crate) const STATEMENT: &str = "SELECT tenant, SUM(stored_bytes) FROM interactions WHERE live = 0 GROUP BY tenant
-     UNION ALL SELECT tenant, SUM(stored_bytes) FROM interactions WHERE live = 1 GROUP BY tenant";
+pub(crate) const STATEMENT: &str =
+    "SELECT tenant, CAST(SUM(stored_bytes) AS BIGINT) FROM interactions WHERE live = 0 GROUP BY tenant
+     UNION ALL SELECT tenant, CAST(SUM(stored_bytes) AS BIGINT) FROM interactions WHERE live = 1 GROUP BY tenant";
 
 #[cfg(test)]
 mod tests {
@@ -14,7 +15,7 @@ mod tests {
     async fn s2_counting_reads_no_call_that_is_over() {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(folder.path().join("transfer.db")).await.unwrap();
-        db.migrate(&crate::MIGRATOR).await.unwrap();
+        db.migrate(&crate::MIGRATIONS).await.unwrap();
         let mut reader = db.read().await.unwrap();
         let plan: Vec<(i64, i64, i64, String)> = on!(reader, conn => {
             sqlx::QueryBuilder::new("EXPLAIN QUERY PLAN ").push(STATEMENT).build_query_as().fetch_all(conn).await

@@ -2,7 +2,7 @@
 
 use crate::pseudonym::PseudonymKey;
 use baton_runtime::auth::{Grants, TenantId, TenantLimits};
-use baton_store::{Db, Etag, StoreError, Tx, on};
+use baton_store::{Affected as _, Db, Etag, StoreError, Tx, on};
 use sqlx::types::Json;
 
 /// A tenant as it is stored.
@@ -118,7 +118,7 @@ pub(crate) async fn put(tx: &mut Tx, record: &TenantRecord) -> Result<(), StoreE
         .bind(i64::from(record.limits.calls_per_second))
         .bind(i64::from(record.limits.changes_per_second))
         .bind(i64::from(record.limits.stored_mib))
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }

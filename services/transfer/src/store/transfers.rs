@@ -1,7 +1,7 @@
 //! Transfers, for listing. The truth is in the interaction; these rows follow it in the same transaction.
 
 use baton_domain::{Interaction, project::TransferRecord};
-use baton_store::{Db, StoreError, Tx, on};
+use baton_store::{Affected as _, Bind, Db, StoreError, Tx, on};
 use baton_words::{AgentId, InteractionId, Phase};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
@@ -65,7 +65,7 @@ pub(crate) async fn put(
         .bind(body)
         .bind(request_key)
         .bind(transfer.phase.name())
-        .execute(conn)
+        .affected(conn)
         .await)?;
     Ok(())
 }
@@ -110,18 +110,24 @@ pub(crate) async fn list(
 
 /// Reads the rows of the narrowest condition: an interaction's, the open ones, an agent's, or those that began in this time. Only an
 /// interaction's and an agent's are sorted, and never all that the tenant ever had (S3). `prefix`: what comes before SELECT.
-fn statement(prefix: &str, query: &TransferQuery<'_>) -> QueryBuilder<sqlx::Sqlite> {
+fn statement<DB: sqlx::Database>(prefix: &str, query: &TransferQuery<'_>) -> QueryBuilder<DB>
+where
+    String: Bind<DB>,
+    &'static str: Bind<DB>,
+    i64: Bind<DB>,
+    Uuid: Bind<DB>,
+{
     let mut select = QueryBuilder::new(prefix);
     select.push("SELECT t.interaction_id, t.body FROM ");
     let mut agents = query.agents.iter().peekable();
     if let Some(id) = query.interaction {
-        // The plus keeps the database from reading the tenant's in their order.
-        select.push("transfers t WHERE +t.tenant = ").push_bind(query.tenant.to_owned());
+        // The empty text keeps the database from reading the tenant's in their order.
+        select.push("transfers t WHERE t.tenant || '' = ").push_bind(query.tenant.to_owned());
         select.push(" AND t.interaction_id = ").push_bind(id.0);
     } else if let Some(agent) = agents.next_if(|_| !query.open_only) {
         // A cross join is read from left to right.
         select.push(
-            "interaction_agents l CROSS JOIN transfers t ON t.interaction_id = l.interaction_id WHERE l.agent_id = ",
+            "interaction_agents l CROSS JOIN transfers t WHERE t.interaction_id = l.interaction_id AND l.agent_id = ",
         );
         select.push_bind(agent.0).push(" AND l.part <> 1 AND t.tenant = ").push_bind(query.tenant.to_owned());
     } else {
@@ -187,7 +193,7 @@ mod tests {
     async fn s3_no_list_reads_every_transfer_that_the_tenant_ever_had() {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(folder.path().join("transfer.db")).await.unwrap();
-        db.migrate(&sqlx::migrate!()).await.unwrap();
+        db.migrate(&crate::MIGRATIONS).await.unwrap();
         let (agent, call) = (AgentId(Uuid::from_u128(1)), InteractionId(Uuid::from_u128(2)));
         let all = || query("acme");
         let agents = || vec![agent];

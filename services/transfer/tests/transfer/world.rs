@@ -80,6 +80,7 @@ impl World {
         let context = ServiceContext {
             name: "transfer",
             folder: folder.path().to_owned(),
+            databases: baton_store::testing::databases(folder.path()),
             clock: clock.clone(),
             config: TransferConfig {
                 compare_interval_ms: Millis::try_from(100).unwrap(),

@@ -19,7 +19,7 @@ use super::*;
 use crate::fact;
 use crate::name_registry::{InteractionHandle, SnapshotSlice};
 use crate::plan::{Treatment, WantedAnnouncement, WantedDial, WantedExit, WantedLeg, WantedSegment};
-use crate::store::{MIGRATOR, WriteJournal};
+use crate::store::{MIGRATIONS, WriteJournal};
 use crate::switch::{ClosedRecording, LegOrigin, LegProgress, LegSnapshot, RoomSnapshot, SwitchEvent, SwitchEventKind};
 use switch::SpySwitch;
 
@@ -38,8 +38,8 @@ struct Stage {
 /// Time stands still.
 async fn stage() -> Stage {
     let folder = tempfile::tempdir().unwrap();
-    let db = Db::open(folder.path().join("telephony.db")).await.unwrap();
-    db.migrate(&MIGRATOR).await.unwrap();
+    let db = baton_store::testing::open(folder.path(), "telephony").await;
+    db.migrate(&MIGRATIONS).await.unwrap();
     let (clock, _) = Clock::simulated(NOW_US);
     let lifecycle = Lifecycle::new();
     let (journal, writing) = WriteJournal::new(db.clone(), clock.clone(), Arc::default(), lifecycle.soft());

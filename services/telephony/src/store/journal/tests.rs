@@ -1,23 +1,24 @@
 //! What happens to writes when the database does not take them.
 
+use baton_store::Affected as _;
 use baton_store::on;
 
 use super::*;
-use crate::store::{MIGRATOR, uploads};
+use crate::store::{MIGRATIONS, uploads};
 
 /// An error that is not about the contents of a write.
 const TROUBLE: &str = "CREATE TRIGGER trouble BEFORE INSERT ON uploads BEGIN SELECT * FROM not_there; END";
 
 async fn run_sql(db: &Db, sql: &'static str) {
     let mut tx = db.begin().await.unwrap();
-    on!(tx, conn => sqlx::query(sql).execute(conn).await).unwrap();
+    on!(tx, conn => sqlx::query(sql).affected(conn).await).unwrap();
     tx.commit().await.unwrap();
 }
 
 async fn journal() -> (tempfile::TempDir, Db, WriteJournal, CancellationToken) {
     let folder = tempfile::tempdir().unwrap();
-    let db = Db::open(folder.path().join("telephony.db")).await.unwrap();
-    db.migrate(&MIGRATOR).await.unwrap();
+    let db = baton_store::testing::open(folder.path(), "telephony").await;
+    db.migrate(&MIGRATIONS).await.unwrap();
     let stopping = CancellationToken::new();
     let (journal, writing) = WriteJournal::new(db.clone(), Clock::real(), Arc::default(), stopping.clone());
     baton_runtime::lifecycle::spawn(writing);

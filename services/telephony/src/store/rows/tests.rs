@@ -1,13 +1,13 @@
 //! Statements with a condition: what is reported again, which row replaces which, what is removed.
 
 use super::*;
-use crate::store::{MIGRATOR, due_uploads, operations, plan_of, unfinished};
+use crate::store::{MIGRATIONS, due_uploads, operations, plan_of, unfinished};
 use baton_store::Db;
 
 async fn empty() -> (tempfile::TempDir, Db) {
     let folder = tempfile::tempdir().unwrap();
-    let db = Db::open(folder.path().join("telephony.db")).await.unwrap();
-    db.migrate(&MIGRATOR).await.unwrap();
+    let db = baton_store::testing::open(folder.path(), "telephony").await;
+    db.migrate(&MIGRATIONS).await.unwrap();
     (folder, db)
 }
 
@@ -133,7 +133,7 @@ async fn a_row_that_can_not_be_read_hides_no_other() {
         "INSERT INTO things SELECT interaction, 'unheard', id, name, detail, boot_id, fact, position, acked FROM things",
         "UPDATE things SET fact = X'FF' WHERE kind = 'leg'",
     ] {
-        on!(tx, conn => sqlx::query(sql).execute(conn).await).unwrap();
+        on!(tx, conn => sqlx::query(sql).affected(conn).await).unwrap();
     }
     tx.commit().await.unwrap();
     let live: Vec<_> = unfinished(&db).await.unwrap().into_iter().map(|row| row.interaction).collect();

@@ -113,6 +113,7 @@ impl Stage {
         let context = ServiceContext {
             name: "telephony",
             folder: self.folder.path().to_owned(),
+            databases: baton_store::testing::databases(self.folder.path()),
             config: Config::default().telephony,
             clock: self.clock.clone(),
             lifecycle: lifecycle.clone(),
