@@ -65,6 +65,7 @@ mod tests {
     async fn what_is_unknown_or_older_is_lacking_and_another_tenants_does_not_count() {
         let folder = tempfile::tempdir().unwrap();
         let db = baton_store::testing::open(folder.path(), "versions").await;
+        db.migrate(&baton_store::Migrations::NONE).await.unwrap();
         let mut tx = db.begin().await.unwrap();
         on!(tx, conn => {
             let table = "CREATE TABLE held (tenant TEXT, interaction_id TEXT, version BIGINT, PRIMARY KEY (tenant, interaction_id))";

@@ -66,7 +66,7 @@ impl Db {
                 let guard = db.writer.begin().await?;
                 Ok(Tx::sqlite(guard, Arc::clone(&db.disk), db.outbox.clone()))
             }
-            Self::Postgres(db) => Ok(Tx::postgres(db.pool.begin().await?, db.outbox.clone())),
+            Self::Postgres(db) => Ok(Tx::postgres(db.begin().await?, db.outbox.clone())),
         }
     }
 
@@ -75,7 +75,7 @@ impl Db {
     pub async fn read(&self) -> Result<Reader, StoreError> {
         match self {
             Self::Sqlite(db) => Ok(Reader::sqlite(db.readers.acquire().await?)),
-            Self::Postgres(db) => Ok(Reader::postgres(db.pool.acquire().await?)),
+            Self::Postgres(db) => Ok(Reader::postgres(db.acquire().await?)),
         }
     }
 

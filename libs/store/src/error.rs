@@ -242,7 +242,9 @@ impl From<&StoreError> for ApiError {
         }
         if error.is_retryable() {
             tracing::warn!(error = chain(error), "the database is busy");
-            return Self::unavailable("The database is busy. Try again with the same request id.");
+            return Self::resource_exhausted(
+                "More is asked of the database than it can do now. Try again a little later, with the same request id.",
+            );
         }
         if error.is_disk_full() {
             tracing::error!(error = chain(error), "the disk is full");

@@ -2,19 +2,28 @@
 //!
 //! Isolation is `READ COMMITTED`: a change locks by name what it decides about (module `change`). Each statement and each lock has a
 //! limit of time, because a connection that hangs is one that others lack.
+//!
+//! Whoever needs a connection waits for a moment at most, and few wait at the same time: a caller learns at once that the
+//! server is away or that too much is asked of it, instead of waiting with everybody else. A connection that takes longer to make is made
+//! all the same, for the next caller.
 
 use std::str::FromStr as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use tokio::sync::watch;
+use sqlx::{Postgres, Transaction};
+use tokio::sync::{Semaphore, watch};
 
-use crate::OpenError;
+use crate::{OpenError, StoreError};
 
-/// How long a caller waits for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long it may take to make one.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// So many callers for each connection may wait at the same time.
+const WAITING: usize = 4;
 /// A connection is replaced now and then: a server may have been replaced behind its name.
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
@@ -27,6 +36,13 @@ pub struct PostgresOptions {
     pub prefix: String,
     /// Connections of each service.
     pub max_connections: u32,
+    /// How long a caller waits for one of them; [`PATIENCE`](Self::PATIENCE) if nothing is said.
+    pub patience: Duration,
+}
+
+impl PostgresOptions {
+    /// A tenth of a second: a caller who can't be served learns it at once.
+    pub const PATIENCE: Duration = Duration::from_millis(100);
 }
 
 #[derive(Debug, Clone)]
@@ -36,6 +52,11 @@ pub struct PostgresDb {
     pub(crate) outbox: watch::Sender<u64>,
     /// When this process last asked which time can be trusted.
     pub(crate) looked_us: Arc<Mutex<Option<i64>>>,
+    waiting: Arc<Semaphore>,
+    most_waiting: usize,
+    patience: Duration,
+    /// How often a connection was given to somebody.
+    served: Arc<AtomicU64>,
 }
 
 impl PostgresDb {
@@ -50,11 +71,73 @@ impl PostgresDb {
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .acquire_timeout(CONNECT_TIMEOUT)
             .max_lifetime(MAX_LIFETIME)
             // It would cost each change one more round trip; one that is dead fails at its first statement.
             .test_before_acquire(false)
             .connect_lazy_with(connect);
-        Ok(Self { pool, schema: schema.into(), outbox: watch::Sender::new(0), looked_us: Arc::default() })
+        let most_waiting = WAITING * options.max_connections as usize;
+        Ok(Self {
+            pool,
+            schema: schema.into(),
+            outbox: watch::Sender::new(0),
+            looked_us: Arc::default(),
+            waiting: Arc::new(Semaphore::new(most_waiting)),
+            most_waiting,
+            patience: options.patience,
+            served: Arc::default(),
+        })
+    }
+
+    /// Begins a transaction. Connections from before the server was started again are found out and left.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        let stale = self.pool.num_idle();
+        for _ in 0..stale {
+            match Transaction::begin(self.acquire().await?, None).await {
+                Err(sqlx::Error::Io(error)) => tracing::debug!(%error, "a connection is dead; taking another one"),
+                result => return Ok(result?),
+            }
+        }
+        Ok(Transaction::begin(self.acquire().await?, None).await?)
+    }
+
+    /// A connection, soon or not at all.
+    ///
+    /// # Errors
+    /// [`Away`](StoreError::Away) if there is none because none can be made, [`Busy`](StoreError::Busy) if all are in use.
+    pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, StoreError> {
+        if let Some(idle) = self.pool.try_acquire() {
+            self.served.fetch_add(1, Ordering::Relaxed);
+            return Ok(idle);
+        }
+        let served = self.served.load(Ordering::Relaxed);
+        let Ok(permit) = Arc::clone(&self.waiting).try_acquire_owned() else {
+            return Err(StoreError::Busy(sqlx::Error::PoolTimedOut));
+        };
+        let pool = self.pool.clone();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the store comes before the runtime; the task ends by itself, soon"
+        )]
+        let acquiring = tokio::spawn(async move {
+            let _permit = permit;
+            pool.acquire().await
+        });
+        #[expect(clippy::disallowed_methods, reason = "a server's time is real, whatever a test's is")]
+        match tokio::time::timeout(self.patience, acquiring).await {
+            Ok(Ok(Ok(connection))) => {
+                self.served.fetch_add(1, Ordering::Relaxed);
+                Ok(connection)
+            }
+            Ok(Ok(Err(error))) if !matches!(error, sqlx::Error::PoolTimedOut) => Err(error.into()),
+            Ok(_) | Err(_) if self.has_none_since(served) => Err(StoreError::Away(sqlx::Error::PoolTimedOut)),
+            Ok(_) | Err(_) => Err(StoreError::Busy(sqlx::Error::PoolTimedOut)),
+        }
+    }
+
+    /// Whether there is no connection: nobody got one since, and there are no more than are being made for those who wait.
+    fn has_none_since(&self, served: u64) -> bool {
+        let waiting = self.most_waiting - self.waiting.available_permits();
+        self.served.load(Ordering::Relaxed) == served && self.pool.size() as usize <= waiting
     }
 }

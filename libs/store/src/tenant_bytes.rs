@@ -16,12 +16,12 @@ const ROWS: i64 = 20_000;
 const OF_EACH: i64 = 300;
 
 const EVENTS: &str = "SELECT tenant, time_us / $1 AS hour, CAST(SUM($2 + OCTET_LENGTH(payload)) AS BIGINT), MAX(position)
-     FROM (SELECT tenant, time_us, payload, position FROM store_outbox WHERE position > $3 ORDER BY position LIMIT $4) AS some
+     FROM (SELECT tenant, time_us, payload, position FROM store_outbox WHERE position > $3 ORDER BY position LIMIT $4) AS newest
      GROUP BY tenant, hour";
 const ANSWERS: &str = "SELECT tenant, started_us / $1 AS hour,
          CAST(SUM($2 + COALESCE(OCTET_LENGTH(answer_message), 0) + COALESCE(OCTET_LENGTH(answer_body), 0)) AS BIGINT), MAX(started_us)
      FROM (SELECT tenant, started_us, answer_message, answer_body FROM store_requests
-           WHERE started_us > $3 ORDER BY started_us LIMIT $4) AS some
+           WHERE started_us > $3 ORDER BY started_us LIMIT $4) AS newest
      GROUP BY tenant, hour";
 
 /// The sums that a statement reads: rows of a tenant and a number of bytes, as many as there are of a tenant.

@@ -26,6 +26,7 @@ CREATE TABLE store_published (
     generation TEXT   NOT NULL,
     cursor     TEXT   NOT NULL
 );
+INSERT INTO store_published (id, generation, cursor) VALUES (1, '', '//0');
 
 -- The last sequence handed out, for aggregates that keep no counter in their own state.
 CREATE TABLE store_sequences (

@@ -77,6 +77,7 @@ async fn of_two_writers_over_one_file_no_change_is_lost() {
         let db = if number % 2 == 0 { it.db.clone() } else { other.clone() };
         crate::support::spawn(async move {
             let run = db.change(change!(|tx| {
+                tx.lock(["marks".to_owned()]).await?;
                 // Reads what is there, and writes what follows from it.
                 let count = crate::support::count(tx).await;
                 mark(tx, &format!("{count:03}")).await;

@@ -4,7 +4,7 @@ use baton_store::{Affected as _, Db, MigrateError, Migrations, OpenError, StoreE
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-use crate::support::{database, mark, marks, open, spawn};
+use crate::support::{database, file, mark, marks, open, spawn};
 
 #[tokio::test]
 async fn what_is_committed_is_there_after_opening_again() {
@@ -31,7 +31,7 @@ async fn a_dropped_or_rolled_back_transaction_leaves_nothing() {
 
 #[tokio::test]
 async fn a_reader_does_not_wait_for_the_writer_and_cannot_write() {
-    let it = database().await;
+    let it = file().await;
     let mut tx = it.db.begin().await.unwrap();
     mark(&mut tx, "not yet").await;
     assert!(marks(&it.db).await.is_empty());
@@ -103,7 +103,7 @@ async fn tables_of_a_newer_program_are_refused() {
 
 #[tokio::test]
 async fn a_failed_migration_changes_nothing() {
-    let it = database().await;
+    let it = file().await;
     let bad = migrations(vec![migration(1, "DELETE FROM marks; CREATE TABLE marks (name TEXT)")]);
     let mut tx = it.db.begin().await.unwrap();
     mark(&mut tx, "kept").await;
@@ -115,7 +115,7 @@ async fn a_failed_migration_changes_nothing() {
 
 #[tokio::test]
 async fn a_refused_value_is_about_the_data_and_a_full_disk_or_a_closed_file_is_not() {
-    let it = database().await;
+    let it = file().await;
     let mut tx = it.db.begin().await.unwrap();
     let null = on!(tx, conn => sqlx::query("INSERT INTO marks (name) VALUES (NULL)").affected(conn).await).unwrap_err();
     let none = on!(tx, conn => sqlx::query("SELECT name FROM marks").fetch_one(conn).await.map(drop)).unwrap_err();

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use baton_store::{Affected as _, Db, Migrations, Tx, on};
+use baton_store::{Affected as _, Conn, Db, Migrations, Tx, on};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -12,11 +12,31 @@ pub(crate) struct Temporary {
     pub(crate) folder: TempDir,
 }
 
+/// One in a file, whatever tests run on: for what only files have.
+pub(crate) async fn file() -> Temporary {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let db = Db::open(folder.path().join("test.db")).await.expect("opened");
+    db.migrate(&Migrations::NONE).await.expect("migrated");
+    with_marks(db, folder).await
+}
+
 pub(crate) async fn database() -> Temporary {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let db = open(&folder).await;
+    with_marks(db, folder).await
+}
+
+async fn with_marks(db: Db, folder: TempDir) -> Temporary {
     let mut tx = db.begin().await.expect("the writer");
-    on!(tx, conn => sqlx::query("CREATE TABLE marks (name TEXT NOT NULL)").affected(conn).await).expect("a table");
+    let created = match tx.conn() {
+        Conn::Sqlite(conn) => sqlx::query("CREATE TABLE marks (name TEXT NOT NULL)").affected(conn).await,
+        Conn::Postgres(conn) => {
+            // Named as SQLite calls its own.
+            let table = "CREATE TABLE marks (name TEXT NOT NULL, rowid BIGINT GENERATED ALWAYS AS IDENTITY)";
+            sqlx::query(table).affected(conn).await
+        }
+    };
+    created.expect("a table");
     tx.commit().await.expect("committed");
     Temporary { db, folder }
 }

@@ -2,7 +2,7 @@
 
 use baton_store::{Affected as _, Db, on};
 
-use crate::support::{database, open};
+use crate::support::{database, file, open};
 
 const HOUR_US: i64 = 3_600_000_000;
 const DAY_US: i64 = 24 * HOUR_US;
@@ -51,7 +51,7 @@ async fn r13_a_time_that_was_set_back_is_taken_over_at_once() {
 
 #[tokio::test]
 async fn r13_the_space_of_what_was_deleted_is_given_back_but_for_a_quarter() {
-    let made = database().await;
+    let made = file().await;
     let statements = [
         "CREATE TABLE calls (n INTEGER PRIMARY KEY, state BLOB NOT NULL)",
         "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1000)

@@ -1,4 +1,4 @@
-//! One writer and many callers: one after the other, each change whole or not at all, and a cancelled caller harms no other.
+//! One writer and many callers, on a file: one after the other, each change whole or not at all, and a cancelled caller harms no other.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use baton_store::{Affected as _, Db, on};
 use futures::FutureExt;
 
-use crate::support::{database, mark, marks, open, spawn};
+use crate::support::{file, mark, marks, spawn};
 
 /// Commits two marks in one transaction.
 async fn pair(db: &Db, name: &str) {
@@ -24,7 +24,7 @@ fn assert_only_pairs(marks: &[String]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn in_a_crowd_each_change_is_whole_and_what_was_given_up_is_gone() {
-    let it = database().await;
+    let it = file().await;
     let tasks = (0..96).map(|number| {
         let db = it.db.clone();
         spawn(async move {
@@ -51,7 +51,7 @@ async fn in_a_crowd_each_change_is_whole_and_what_was_given_up_is_gone() {
 
 #[tokio::test]
 async fn a_refused_statement_undoes_its_own_change_and_no_other() {
-    let it = database().await;
+    let it = file().await;
     pair(&it.db, "before").await;
     let mut tx = it.db.begin().await.unwrap();
     mark(&mut tx, "refused").await;
@@ -63,7 +63,7 @@ async fn a_refused_statement_undoes_its_own_change_and_no_other() {
 
 #[tokio::test]
 async fn after_a_panic_in_the_middle_the_next_one_begins() {
-    let it = database().await;
+    let it = file().await;
     let panics = async {
         let mut tx = it.db.begin().await.unwrap();
         mark(&mut tx, "lost").await;
@@ -76,7 +76,7 @@ async fn after_a_panic_in_the_middle_the_next_one_begins() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn callers_who_go_away_at_any_moment_leave_whole_changes_and_a_free_writer() {
-    let it = database().await;
+    let it = file().await;
     for round in 0..200_u64 {
         let db = it.db.clone();
         let caller = spawn(async move { pair(&db, &round.to_string()).await });
@@ -105,7 +105,7 @@ fn a_process_that_ends_in_the_middle_leaves_whole_changes_and_all_that_were_conf
     let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
     let first = runtime();
     let (confirmed, confirmations) = std::sync::mpsc::channel();
-    let it = first.block_on(database());
+    let it = first.block_on(file());
     for number in 0..1_000 {
         let (db, confirmed) = (it.db.clone(), confirmed.clone());
         first.spawn(async move {
@@ -120,7 +120,7 @@ fn a_process_that_ends_in_the_middle_leaves_whole_changes_and_all_that_were_conf
     assert!(known.len() < 1_000, "it ended in the middle");
 
     let marks = runtime().block_on(async {
-        let db = open(&it.folder).await;
+        let db = Db::open(it.folder.path().join("test.db")).await.unwrap();
         marks(&db).await
     });
     assert_only_pairs(&marks);
@@ -129,7 +129,7 @@ fn a_process_that_ends_in_the_middle_leaves_whole_changes_and_all_that_were_conf
 
 #[tokio::test]
 async fn who_wants_the_writer_of_a_closed_database_is_refused_at_once() {
-    let it = database().await;
+    let it = file().await;
     it.db.close().await;
     it.db.begin().await.unwrap_err();
 }

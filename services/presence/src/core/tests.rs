@@ -11,7 +11,7 @@ use crate::ops::agents::create_agent;
 use crate::record::AgentProfile;
 use crate::status::{RequestedState, StatusChange};
 
-const CHANGES: u64 = 256;
+const CHANGES: u64 = 64;
 
 /// A core without agents and teams.
 pub(crate) async fn open() -> (Arc<PresenceCore>, TempDir) {
@@ -40,6 +40,7 @@ async fn of_many_changes_at_once_memory_is_what_the_last_one_left() {
                 &tenant,
                 "system",
                 change!(|edit| {
+                    edit.lock_agents([bob], []).await?;
                     let before = edit.agent(bob).await?.unwrap();
                     Ok(edit.settle(bob, &before.status, requested.clone(), Cause::Requested).await?)
                 }),
@@ -53,4 +54,46 @@ async fn of_many_changes_at_once_memory_is_what_the_last_one_left() {
     let mut tx = core.db.begin().await.unwrap();
     let stored = records::get(&mut tx, &tenant, bob).await.unwrap();
     assert_eq!(core.index.tenant(&tenant).agent(bob).as_deref(), stored.as_ref());
+}
+
+/// A3, A4: a change of one half of an agent's status never brings back what the other half was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_changes_of_an_agent_at_once_both_are_kept() {
+    let (core, _folder) = open().await;
+    let tenant: TenantId = "acme".parse().unwrap();
+    let agents: Vec<_> = (1..=32).map(|n| AgentId(Uuid::from_u128(n))).collect();
+    for id in &agents {
+        let profile =
+            &AgentProfile { name: format!("Agent {id}"), email: String::new(), phone: String::new(), voicemail: false };
+        core.change(&tenant, "system", change!(|edit| { create_agent(edit, *id, profile).await })).await.unwrap();
+    }
+    let away = || StatusChange::StateRequested(RequestedState::Away("lunch".to_owned()));
+    for (first, second) in [(StatusChange::Connected(None), away()), (StatusChange::Disconnected, away())] {
+        let changes = agents.iter().flat_map(|id| [(*id, first.clone()), (*id, second.clone())]);
+        let changes = changes.map(|(id, status)| {
+            let (core, tenant) = (Arc::clone(&core), tenant.clone());
+            lifecycle::spawn(async move {
+                let status = &[status];
+                core.change(
+                    &tenant,
+                    "system",
+                    change!(|edit| {
+                        edit.lock_agents([id], []).await?;
+                        let before = edit.agent(id).await?.unwrap();
+                        Ok(edit.settle(id, &before.status, status.clone(), Cause::Requested).await?)
+                    }),
+                )
+                .await
+            })
+        });
+        for change in changes.collect::<Vec<_>>() {
+            change.await.unwrap().unwrap();
+        }
+        let online = matches!(first, StatusChange::Connected(_));
+        for id in &agents {
+            let known = core.index.tenant(&tenant).agent(*id).unwrap();
+            assert_eq!(known.status.online, online, "{id}");
+            assert_eq!(known.status.requested, RequestedState::Away("lunch".to_owned()), "{id}");
+        }
+    }
 }

@@ -23,3 +23,11 @@ fn tenant(text: String, table: &'static str, row: &str) -> Result<TenantId, Stor
         source: Some(Box::new(error)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test]
+    async fn both_databases_have_the_same_schema() {
+        baton_store::testing::assert_same_schema(&baton_store::migrations!()).await;
+    }
+}

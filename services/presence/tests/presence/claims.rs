@@ -12,7 +12,7 @@ use baton_api::presence::v1::{
 };
 use baton_api::transfer::v1::{claim_fact, fact};
 use baton_runtime::auth::Role;
-use baton_store::{Affected as _, Db, on};
+use baton_store::{Affected as _, on};
 use uuid::Uuid;
 
 use crate::world::{NONSENSE, TENANT, World, engage, eventually, fresh, release, reserve, wants};
@@ -91,7 +91,7 @@ async fn a_repeated_projection_that_changes_nothing_needs_no_writer() {
     world.sync(&first).await;
     let refused = wants("i2", vec![reserve("i2-claim-1", bob, world.soon())]);
     world.sync(&refused).await;
-    let db = Db::open(world.database()).await.unwrap();
+    let db = world.database().await;
     let _writing = db.begin().await.unwrap();
     let granted: Vec<_> = world.sync(&first).await.iter().map(|it| (it.state(), it.reason())).collect();
     assert_eq!(granted, [GRANTED, GRANTED]);
@@ -284,9 +284,9 @@ async fn a_tenant_whose_claim_cannot_be_ended_does_not_hold_up_the_others() {
         assert_eq!(world.sync_one(&request).await, GRANTED);
         agents.push(agent);
     }
-    let db = Db::open(world.database()).await.unwrap();
+    let db = world.database().await;
     let mut tx = db.begin().await.unwrap();
-    on!(&mut tx, conn => sqlx::query("UPDATE claims SET inbox = x'ff' WHERE tenant = $1").bind(TENANT).affected(conn).await)
+    on!(&mut tx, conn => sqlx::query("UPDATE claims SET inbox = $2 WHERE tenant = $1").bind(TENANT).bind(vec![0xff_u8]).affected(conn).await)
         .unwrap();
     tx.commit().await.unwrap();
     world.pass(Duration::from_secs(9)).await;

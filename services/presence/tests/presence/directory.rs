@@ -8,7 +8,7 @@ use baton_api::presence::v1::{
     UpdateTeamRequest, WatchTargetsRequest,
 };
 use baton_runtime::auth::Role;
-use sqlx::Connection as _;
+use baton_store::{Affected as _, on};
 use tonic::{Code, Status};
 use uuid::Uuid;
 
@@ -177,11 +177,12 @@ async fn f10_names_are_found_however_they_are_written_also_those_that_a_version_
     for restarted in [false, true] {
         if restarted {
             world.stop().await;
-            let file = format!("sqlite://{}", world.database().display());
-            let mut writer = sqlx::SqliteConnection::connect(&file).await.unwrap();
+            let db = world.database().await;
+            let mut tx = db.begin().await.unwrap();
             let old = "UPDATE agents SET look = '', name_key = name";
-            sqlx::query(old).execute(&mut writer).await.unwrap();
-            writer.close().await.unwrap();
+            on!(tx, conn => sqlx::query(old).affected(conn).await).unwrap();
+            tx.commit().await.unwrap();
+            db.close().await;
             world.restart().await;
         }
         for search in ["GROSS", "gro\u{df}"] {

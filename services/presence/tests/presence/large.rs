@@ -3,7 +3,7 @@
 use baton_api::error::{ApiError, ErrorReason};
 use baton_api::presence::v1::{ListTeamsRequest, TargetFilter, WatchTargetsRequest};
 use baton_runtime::auth::Role;
-use baton_store::{Affected as _, Db, on};
+use baton_store::{Affected as _, on};
 use uuid::Uuid;
 
 use crate::world::World;
@@ -15,18 +15,37 @@ impl World {
     /// Almost as many agents as a picker shows, with long names, and a dozen teams that all of them are in.
     async fn large() -> Self {
         let mut world = Self::new().await;
-        let db = Db::open(world.database()).await.unwrap();
+        let db = world.database().await;
         let mut tx = db.begin().await.unwrap();
-        for statement in [
-            "INSERT INTO agents WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 9900)
-             SELECT 'acme', randomblob(16), replace(hex(zeroblob(46)), '0', '😀') || x, 'key' || x, '', 'p', FALSE, 'e', 'look' || x,
-                 'shape' || x FROM n",
-            "INSERT INTO standings SELECT tenant, agent_id, FALSE, FALSE, '', NULL, FALSE, 0, 0, '', 0 FROM agents",
-            "INSERT INTO teams WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 12)
-             SELECT 'acme', randomblob(16), 'Team ' || x, 'team ' || x, 'e', 'team ' || x, 'team ' || x, 0 FROM n",
-            "INSERT INTO team_members SELECT t.tenant, t.team_id, a.agent_id FROM teams t, agents a",
-        ] {
-            on!(&mut tx, conn => sqlx::query(statement).affected(conn).await).unwrap();
+        for n in 0..AGENTS {
+            let id = baton_runtime::ids::new_uuid();
+            on!(&mut tx, conn => sqlx::query(
+                "INSERT INTO agents (tenant, agent_id, name, name_key, email, phone, voicemail, etag, look, shape)
+                 VALUES ('acme', $1, $2, $3, '', 'p', FALSE, 'e', $3, $3)")
+                .bind(id)
+                .bind(format!("{}{n}", "😀".repeat(92)))
+                .bind(format!("key{n}"))
+                .affected(conn)
+                .await)
+            .unwrap();
+        }
+        for n in 0..TEAMS {
+            let id = baton_runtime::ids::new_uuid();
+            on!(&mut tx, conn => sqlx::query(
+                "INSERT INTO teams (tenant, team_id, name, name_key, etag, look, shape) VALUES ('acme', $1, $2, $2, 'e', $2, $2)")
+                .bind(id)
+                .bind(format!("team {n}"))
+                .affected(conn)
+                .await)
+            .unwrap();
+        }
+        let standings = "INSERT INTO standings
+                 (tenant, agent_id, online, wish_away, away_reason, not_responding, state_since_us, idle_since_us)
+             SELECT tenant, agent_id, FALSE, FALSE, '', FALSE, 0, 0 FROM agents";
+        on!(&mut tx, conn => sqlx::query(standings).affected(conn).await).unwrap();
+        for n in 0..TEAMS {
+            let members = "INSERT INTO team_members SELECT t.tenant, t.team_id, a.agent_id FROM teams t, agents a WHERE t.name = $1";
+            on!(&mut tx, conn => sqlx::query(members).bind(format!("team {n}")).affected(conn).await).unwrap();
         }
         tx.commit().await.unwrap();
         world.restart().await;

@@ -11,7 +11,6 @@ use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::presence::v1::{AgentState, GetPresenceRequest, SetStateRequest, engagement};
 use baton_bus::EventMatcher;
 use baton_runtime::auth::Role;
-use baton_store::Db;
 use prost::Message as _;
 use tonic::Code;
 
@@ -80,7 +79,7 @@ async fn a_goodbye_that_cannot_be_written_down_does_not_keep_the_service_from_st
     let bob = world.agent("Bob").await;
     let mut presence = world.presence(bob);
     let client = Client::connect(presence.clone(), AgentState::Unspecified).await;
-    let db = Db::open(world.database()).await.unwrap();
+    let db = world.database().await;
     let _writing = db.begin().await.unwrap();
     client.say(Message::Goodbye(Goodbye {})).await;
     // On the same connection: when they are answered, the goodbye was received.

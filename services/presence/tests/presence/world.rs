@@ -1,7 +1,6 @@
 //! A running presence service, its clients, and a transfer service that only records reports.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,6 +28,7 @@ use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::{self, Lifecycle, TaskName};
 use baton_runtime::server::ServerBuilder;
 use baton_service::{RunningService as _, ServiceContext};
+use baton_store::Db;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -99,8 +99,8 @@ impl World {
     }
 
     /// The service's database.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.folder.path().join("presence.db")
+    pub(crate) async fn database(&self) -> Db {
+        baton_store::testing::open(self.folder.path(), "presence").await
     }
 
     /// Lets time pass.

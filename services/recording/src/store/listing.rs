@@ -133,7 +133,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_listing_scans_or_sorts_a_whole_table() {
-        let (db, _folder) = crate::store::tests::database().await;
+        let (db, _folder) = crate::store::tests::file().await;
         for interaction_id in ["", "0192-a"] {
             for agent_id in ["", "a1"] {
                 for after in [("", 0), ("0192-a", 1)] {

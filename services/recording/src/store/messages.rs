@@ -233,7 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_list_of_messages_scans_or_sorts_a_whole_table() {
-        let (db, _folder) = crate::store::tests::database().await;
+        let (db, _folder) = crate::store::tests::file().await;
         for mailbox in ["", "sales"] {
             for unheard_only in [false, true] {
                 let query = &MessagesQuery { tenant: "acme", mailbox, unheard_only, before: (9, "m") };

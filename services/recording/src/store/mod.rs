@@ -37,6 +37,19 @@ mod tests {
         (db, folder)
     }
 
+    /// The same in a file, whatever tests run on: for the plans of statements.
+    pub(crate) async fn file() -> (Db, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path().join("recording.db")).await.unwrap();
+        db.migrate(&MIGRATIONS).await.unwrap();
+        (db, folder)
+    }
+
+    #[tokio::test]
+    async fn both_databases_have_the_same_schema() {
+        baton_store::testing::assert_same_schema(&MIGRATIONS).await;
+    }
+
     #[tokio::test]
     async fn what_an_older_baton_wrote_is_listed_by_agent_and_forgets_who_called() {
         let folder = tempfile::tempdir().unwrap();

@@ -12,6 +12,7 @@ use baton_api::recording::v1::{
 };
 use baton_bus::parse_actor;
 use baton_runtime::lifecycle;
+use baton_store::{Affected as _, on};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
@@ -170,8 +171,7 @@ async fn audio_that_never_came_is_given_up_after_a_day() {
 async fn r13_what_is_known_of_a_recording_goes_when_its_call_goes() {
     let world = World::start().await;
     let now_us = world.clock.now_us();
-    let file = format!("sqlite://{}", world.folder.path().join("recording.db").display());
-    let store = sqlx::SqlitePool::connect(&file).await.unwrap();
+    let store = baton_store::testing::open(world.folder.path(), "recording").await;
     let [old, young, heard] = ["0192-a", "0193-b", "0194-c"].map(|call| world.stored(call, &[1; 80], now_us));
     let [old, young, heard] = [old.await, young.await, heard.await];
     for id in [&old, &young, &heard] {
@@ -179,14 +179,16 @@ async fn r13_what_is_known_of_a_recording_goes_when_its_call_goes() {
         world.download(id, "").await.unwrap();
     }
     let left_out = "INSERT INTO exclusions SELECT tenant, recording_id, start_us, start_us + 1, 1 FROM recordings";
-    sqlx::query(left_out).execute(&store).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    on!(tx, conn => sqlx::query(left_out).affected(conn).await).unwrap();
     let aged = "UPDATE recordings SET end_us = end_us - $1, expire_us = $2 WHERE recording_id = $3";
     let never_us = i64::MAX;
     for (id, days, expire_us) in [(&old, 401, 0), (&young, 399, 0), (&heard, 401, never_us)] {
         let listened = "UPDATE downloads SET at_us = at_us - $1 WHERE recording_id = $2";
-        sqlx::query(listened).bind(days * DAY_US).bind(id).execute(&store).await.unwrap();
-        sqlx::query(aged).bind(days * DAY_US).bind(expire_us).bind(id).execute(&store).await.unwrap();
+        on!(tx, conn => sqlx::query(listened).bind(days * DAY_US).bind(id).affected(conn).await).unwrap();
+        on!(tx, conn => sqlx::query(aged).bind(days * DAY_US).bind(expire_us).bind(id).affected(conn).await).unwrap();
     }
+    tx.commit().await.unwrap();
     let refused = eventually("the old one is gone", async || {
         let get = GetRecordingRequest { recording_id: old.clone() };
         world.supervisor().get_recording(get).await.err()
@@ -196,16 +198,12 @@ async fn r13_what_is_known_of_a_recording_goes_when_its_call_goes() {
     world.in_state(&young, State::Deleted).await;
     world.in_state(&heard, State::Stored).await;
     let left = async |table: &str, column: &str| -> Vec<String> {
-        let mut query = sqlx::QueryBuilder::new("SELECT DISTINCT ");
-        query
-            .push(column)
-            .push(" FROM ")
-            .push(table)
-            .push(" ORDER BY 1")
-            .build_query_scalar()
-            .fetch_all(&store)
-            .await
-            .unwrap()
+        let mut reader = store.read().await.unwrap();
+        on!(reader, conn => {
+            let mut query = sqlx::QueryBuilder::new("SELECT DISTINCT ");
+            query.push(column).push(" FROM ").push(table).push(" ORDER BY 1").build_query_scalar().fetch_all(conn).await
+        })
+        .unwrap()
     };
     for table in ["recordings", "recording_agents", "segments", "exclusions"] {
         assert_eq!(left(table, "recording_id").await, [young.as_str(), heard.as_str()], "{table}");
@@ -223,9 +221,10 @@ async fn s11_all_recordings_of_a_forgotten_customer_are_deleted_and_no_others() 
     let now_us = world.clock.now_us();
     let other = world.stored("0193-b", &[1; 80], now_us).await;
     world.in_state(&other, State::Stored).await;
-    let file = format!("sqlite://{}", world.folder.path().join("recording.db").display());
-    let store = sqlx::SqlitePool::connect(&file).await.unwrap();
-    sqlx::query("UPDATE recordings SET customer_key = 'other'").execute(&store).await.unwrap();
+    let store = baton_store::testing::open(world.folder.path(), "recording").await;
+    let mut tx = store.begin().await.unwrap();
+    on!(tx, conn => sqlx::query("UPDATE recordings SET customer_key = 'other'").affected(conn).await).unwrap();
+    tx.commit().await.unwrap();
     let stored = world.stored(CALL, &[1; 80], now_us).await;
     world.in_state(&stored, State::Stored).await;
     let awaited = world.tenure("0194-c", &["0194-c-segment-1"], now_us).await;

@@ -7,5 +7,6 @@ mod control;
 mod deletion;
 mod download;
 mod messages;
+mod races;
 mod settings;
 mod support;

@@ -6,7 +6,7 @@ use baton_api::event::v1::{VoicemailMessageDeleted, VoicemailMessageHeard, Voice
 use baton_api::recording::v1 as proto;
 use baton_bus::parse_actor;
 use baton_runtime::auth::Role;
-use baton_store::{Db, on};
+use baton_store::on;
 use tonic::{Code, Status};
 
 use crate::support::{AGENT, STRANGER, TENANT, World, eventually, samples, wav};
@@ -212,7 +212,7 @@ async fn f8_an_old_message_goes_by_itself() {
     let deleted = VoicemailMessageDeleted { message_id: MESSAGE.to_owned(), expired: true };
     assert_eq!(events[1].1, Data::VoicemailMessageDeleted(deleted));
     assert!(!world.file(CALL, MESSAGE).exists());
-    let db = Db::open(world.folder.path().join("recording.db")).await.unwrap();
+    let db = baton_store::testing::open(world.folder.path(), "recording").await;
     let mut reader = db.read().await.unwrap();
     let kept: String =
         on!(reader, conn => sqlx::query_scalar("SELECT customer FROM messages").fetch_one(conn).await).unwrap();
@@ -225,7 +225,7 @@ async fn f8_what_is_known_of_an_old_visit_goes_with_the_calls() {
     let start_us = world.clock.now_us() - 401 * DAY_US;
     world.send(header(MESSAGE, AGENT, start_us), &wav(&SPOKEN)).await.unwrap();
     world.published(2).await;
-    let db = Db::open(world.folder.path().join("recording.db")).await.unwrap();
+    let db = baton_store::testing::open(world.folder.path(), "recording").await;
     eventually("nothing is known of the message", async || {
         let mut reader = db.read().await.unwrap();
         let left: (i64, i64) = on!(reader, conn => sqlx::query_as(

@@ -104,7 +104,7 @@ pub(crate) async fn look_up(
 /// Whether there is such a flow.
 pub(crate) async fn exists(tx: &mut Tx, tenant: &TenantId, id: Uuid) -> Result<bool, StoreError> {
     let found: Option<i64> = on!(tx, conn => sqlx::query_scalar(
-        "SELECT 1 FROM call_flows WHERE tenant = $1 AND call_flow_id = $2")
+        "SELECT CAST(1 AS BIGINT) FROM call_flows WHERE tenant = $1 AND call_flow_id = $2")
         .bind(tenant.as_str())
         .bind(id)
         .fetch_optional(conn)

@@ -4,3 +4,11 @@ pub(crate) mod dial_rules;
 pub(crate) mod flows;
 pub(crate) mod numbers;
 pub(crate) mod waits;
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test]
+    async fn both_databases_have_the_same_schema() {
+        baton_store::testing::assert_same_schema(&baton_store::migrations!()).await;
+    }
+}

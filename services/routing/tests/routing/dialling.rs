@@ -6,7 +6,7 @@ use baton_api::routing::v1::{
     UpdateDialRuleRequest,
 };
 use baton_runtime::auth::{Grants, Role};
-use baton_store::{Affected as _, Db, on};
+use baton_store::{Affected as _, on};
 use tonic::{Code, Status};
 
 use crate::world::{TENANT, World, fresh};
@@ -39,7 +39,7 @@ impl World {
 
     /// Adds `count` rules, from +320 on, in one commit.
     async fn have_rules(&self, count: usize) {
-        let db = Db::open(self.database()).await.unwrap();
+        let db = self.database().await;
         let mut tx = db.begin().await.unwrap();
         for n in 0..count {
             on!(&mut tx, conn => sqlx::query("INSERT INTO dial_rules (tenant, prefix) VALUES ($1, $2)")

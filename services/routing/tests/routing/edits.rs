@@ -7,7 +7,7 @@ use baton_api::routing::v1::{
     ListCallFlowsRequest, Number, UpdateCallFlowRequest, UpdateDialRuleRequest, UpdateNumberRequest,
 };
 use baton_runtime::auth::{Grants, Role};
-use baton_store::{Affected as _, Db, on};
+use baton_store::{Affected as _, on};
 use prost_types::FieldMask;
 use tonic::{Code, Status};
 use uuid::Uuid;
@@ -280,7 +280,7 @@ async fn all_wrong_fields_are_named_at_once() {
 #[tokio::test]
 async fn what_an_older_baton_wrote_has_an_etag_that_counts() {
     let world = World::new().await;
-    let db = Db::open(world.database()).await.unwrap();
+    let db = world.database().await;
     let mut tx = db.begin().await.unwrap();
     on!(&mut tx, conn => sqlx::query("INSERT INTO numbers (tenant, number) VALUES ($1, $2)")
         .bind(TENANT)

@@ -7,7 +7,7 @@ use baton_api::common::v1::ProjectionVersion;
 use baton_api::error::{ApiError, ErrorReason};
 use baton_api::routing::v1::{CompareWaitsRequest, SyncWaitRequest, SyncWaitResponse, Wait};
 use baton_runtime::lifecycle;
-use baton_store::{Affected as _, Db, on};
+use baton_store::{Affected as _, on};
 use uuid::Uuid;
 
 use crate::world::{TENANT, World, eventually};
@@ -48,17 +48,18 @@ impl World {
 
     /// Adds `count` waits for a team, longer than all others, in one commit.
     async fn have_waits(&self, team: Uuid, count: usize) {
-        let db = Db::open(self.database()).await.unwrap();
+        let db = self.database().await;
         let mut tx = db.begin().await.unwrap();
         for n in 0..count {
             on!(&mut tx, conn => sqlx::query(
                 "INSERT INTO waits (tenant, interaction_id, version, state, wait_id, team_id, skip, since_us, proposal,
                      reported, updated_us)
-                 VALUES ($1, $2, 1, 'waiting', 'w', $3, x'', $4, x'', TRUE, 0)")
+                 VALUES ($1, $2, 1, 'waiting', 'w', $3, $5, $4, $5, TRUE, 0)")
                 .bind(TENANT)
                 .bind(format!("before-{n}"))
                 .bind(team)
                 .bind(n as i64 - 1_000_000)
+                .bind(Vec::<u8>::new())
                 .affected(conn)
                 .await)
             .unwrap();
@@ -332,4 +333,30 @@ async fn while_presence_is_down_the_wait_is_kept_and_found_by_the_scan() {
     world.peers.known().refuses.clear();
     world.pass(Duration::from_secs(2)).await;
     world.until_reported(&[("i1", &[ANN])]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_versions_that_come_at_once_the_newest_stays() {
+    let world = World::new().await;
+    for interaction in (0..8).map(|n| format!("i{n}")) {
+        let sent = (1..=16_u64).map(|version| {
+            let mut route = world.route();
+            // The last one waits for nothing any more.
+            let wait = (version < 16).then(|| wait(&format!("w{version}"), 1, &[]));
+            let request =
+                SyncWaitRequest { tenant: TENANT.to_owned(), interaction_id: interaction.clone(), version, wait };
+            baton_runtime::lifecycle::spawn(async move { route.sync_wait(request).await })
+        });
+        for sent in sent.collect::<Vec<_>>() {
+            if let Err(status) = sent.await.unwrap() {
+                assert_eq!(ApiError::of(&status).reason_name(), "STALE", "{status:?}");
+            }
+        }
+        let db = world.database().await;
+        let mut reader = db.read().await.unwrap();
+        let stored: (i64, String) = on!(reader, conn => sqlx::query_as(
+            "SELECT version, state FROM waits WHERE interaction_id = $1").bind(&interaction).fetch_one(conn).await)
+        .unwrap();
+        assert_eq!(stored, (16, "none".to_owned()), "{interaction}");
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -30,6 +29,7 @@ use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::server::ServerBuilder;
 use baton_service::{RunningService as _, ServiceContext};
+use baton_store::Db;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
 use tokio_stream::StreamExt as _;
@@ -90,8 +90,8 @@ impl World {
     }
 
     /// The service's database.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.folder.path().join("routing.db")
+    pub(crate) async fn database(&self) -> Db {
+        baton_store::testing::open(self.folder.path(), "routing").await
     }
 
     /// Lets time pass.

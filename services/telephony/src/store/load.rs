@@ -29,7 +29,7 @@ pub struct RestoredOperation {
 pub async fn unfinished(db: &Db) -> Result<Vec<PlanRow>, PersistError> {
     let mut reader = db.read().await?;
     let rows: Vec<PlanColumns> = on!(reader, conn => {
-        sqlx::query_as("SELECT interaction, tenant, version, plan, ended_at_us, finished FROM plans WHERE finished = 0 \
+        sqlx::query_as("SELECT interaction, tenant, version, plan, ended_at_us, finished <> 0 AS finished FROM plans WHERE finished = 0 \
                         ORDER BY interaction")
             .fetch_all(conn).await
     })?;
@@ -44,7 +44,7 @@ fn readable<T>(read: Result<T, PersistError>) -> Option<T> {
 pub async fn plan_of(db: &Db, interaction: &InteractionId) -> Result<Option<PlanRow>, PersistError> {
     let mut reader = db.read().await?;
     let row: Option<PlanColumns> = on!(reader, conn => {
-        sqlx::query_as("SELECT interaction, tenant, version, plan, ended_at_us, finished FROM plans WHERE interaction = $1")
+        sqlx::query_as("SELECT interaction, tenant, version, plan, ended_at_us, finished <> 0 AS finished FROM plans WHERE interaction = $1")
             .bind(interaction.as_str())
             .fetch_optional(conn).await
     })?;
@@ -95,7 +95,7 @@ pub async fn owner_if_finished(
 pub async fn due_uploads(db: &Db, now_us: i64, most: i64) -> Result<Vec<UploadRow>, PersistError> {
     let mut reader = db.read().await?;
     Ok(on!(reader, conn => {
-        sqlx::query_as("SELECT segment, header, lost, failures, refusals, next_try_at_us FROM uploads \
+        sqlx::query_as("SELECT segment, header, lost <> 0 AS lost, failures, refusals, next_try_at_us FROM uploads \
                         WHERE set_aside = 0 AND next_try_at_us <= $1 ORDER BY next_try_at_us LIMIT $2")
             .bind(now_us)
             .bind(most)

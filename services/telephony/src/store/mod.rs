@@ -54,3 +54,11 @@ pub async fn epoch(db: &Db) -> Result<i64, PersistError> {
 pub(crate) fn bad(table: &'static str, column: &'static str, row: &InteractionId) -> PersistError {
     PersistError::Row { table, column, row: row.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test]
+    async fn both_databases_have_the_same_schema() {
+        baton_store::testing::assert_same_schema(&super::MIGRATIONS).await;
+    }
+}

@@ -199,7 +199,7 @@ async fn an_orphaned_leg_is_hung_up_only_when_the_transfer_service_says_so() {
     stage.peers.change(|received| drop(received.wanted.insert(interaction.clone(), vec![anna.clone()])));
     stage.peers.set_away(true);
     stage.kill_telephony().await;
-    stage.forget_telephony();
+    stage.forget_telephony().await;
     stage.start_telephony().await;
     // Away: silence is no answer. Then it is wanted. Then it is not.
     stage.until_connected().await;
@@ -299,7 +299,7 @@ async fn a_call_whose_interaction_is_over_is_hung_up() {
     let mut stage = Stage::open_simulated().await;
     let (leg, interaction, _) = talking(&stage).await;
     stage.kill_telephony().await;
-    stage.forget_telephony();
+    stage.forget_telephony().await;
     stage.peers.change(|received| drop(received.wanted.insert(interaction, Vec::new())));
     stage.start_telephony().await;
     stage

@@ -86,8 +86,9 @@ async fn a_plan_that_can_not_be_read_stops_nobody_and_its_next_version_dials_nob
         stage.peers.change(|received| drop(received.wanted.insert(plan.interaction().to_owned(), legs)));
     }
     let mut tx = stage.telephony().db().begin().await.unwrap();
-    on!(tx, conn => sqlx::query("UPDATE plans SET plan = X'FF' WHERE interaction = $1")
+    on!(tx, conn => sqlx::query("UPDATE plans SET plan = $2 WHERE interaction = $1")
         .bind(plan.interaction())
+        .bind(vec![0xff_u8])
         .affected(conn).await)
     .unwrap();
     tx.commit().await.unwrap();

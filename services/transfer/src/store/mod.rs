@@ -10,3 +10,11 @@ pub(crate) mod policies;
 pub(crate) mod stored;
 pub(crate) mod tenants;
 pub(crate) mod transfers;
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test]
+    async fn both_databases_have_the_same_schema() {
+        baton_store::testing::assert_same_schema(&crate::MIGRATIONS).await;
+    }
+}

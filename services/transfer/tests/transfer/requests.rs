@@ -7,8 +7,8 @@ use baton_api::{
     error::ErrorReason,
     transfer::v1::{CancelTransferRequest, SetDataRequest, SetMuteRequest},
 };
+use baton_store::on;
 use futures::future::join_all;
-use sqlx::Connection as _;
 
 fn reason(status: &tonic::Status) -> ErrorReason {
     ApiError::from_status(status).expect("an error of Baton's").reason
@@ -131,9 +131,9 @@ async fn f7_what_is_kept_of_a_request_does_not_grow_with_the_call() {
         let again = world.interactions(1).set_mute(request).await.unwrap().into_inner().interaction.unwrap();
         assert_eq!((first.data.len(), first.version), (64, again.version), "the same outcome, with the whole view");
     }
-    let file = format!("sqlite://{}", world.folder.path().join("transfer.db").display());
-    let mut reader = sqlx::SqliteConnection::connect(&file).await.unwrap();
-    let kept: i64 =
-        sqlx::query_scalar("SELECT SUM(LENGTH(answer_body)) FROM store_requests").fetch_one(&mut reader).await.unwrap();
+    let store = baton_store::testing::open(world.folder.path(), "transfer").await;
+    let mut reader = store.read().await.unwrap();
+    let sum = "SELECT CAST(SUM(LENGTH(answer_body)) AS BIGINT) FROM store_requests";
+    let kept: i64 = on!(reader, conn => sqlx::query_scalar(sum).fetch_one(conn).await).unwrap();
     assert!(kept < 51 * 16, "{kept} bytes are kept of 51 requests");
 }

@@ -9,7 +9,7 @@ use baton_api::{
         segment_fact,
     },
 };
-use sqlx::SqlitePool;
+use baton_store::{Affected as _, Db, on};
 use uuid::Uuid;
 
 const DAY_US: i64 = 86_400_000_000;
@@ -38,15 +38,18 @@ pub(crate) async fn ended(world: &World) -> String {
     id
 }
 
-pub(crate) async fn store(world: &World) -> SqlitePool {
-    let file = world.folder.path().join("transfer.db");
-    SqlitePool::connect(&format!("sqlite://{}", file.display())).await.unwrap()
+pub(crate) async fn store(world: &World) -> Db {
+    baton_store::testing::open(world.folder.path(), "transfer").await
 }
 
 /// As if everything of it had been so many days earlier.
-async fn age(store: &SqlitePool, id: &str, days: i64) {
-    let aged = "UPDATE interactions SET opened_at_us = opened_at_us - $1, ended_at_us = MAX(0, ended_at_us - $1) WHERE id = $2";
-    sqlx::query(aged).bind(days * DAY_US).bind(id.parse::<Uuid>().unwrap()).execute(store).await.unwrap();
+async fn age(store: &Db, id: &str, days: i64) {
+    let aged = "UPDATE interactions SET opened_at_us = opened_at_us - $1,
+         ended_at_us = CASE WHEN ended_at_us > $1 THEN ended_at_us - $1 ELSE 0 END WHERE id = $2";
+    let mut tx = store.begin().await.unwrap();
+    on!(tx, conn => sqlx::query(aged).bind(days * DAY_US).bind(id.parse::<Uuid>().unwrap()).affected(conn).await)
+        .unwrap();
+    tx.commit().await.unwrap();
 }
 
 #[tokio::test]
@@ -73,9 +76,13 @@ async fn r13_a_call_is_deleted_so_long_after_its_end_with_everything_of_it() {
     let transfers: Vec<_> = transfers.transfers.into_iter().map(|it| it.interaction_id).collect();
     assert_eq!(transfers, [young.as_str()]);
     for table in ["transfers", "interaction_notes", "interaction_agents", "interaction_teams"] {
-        let mut rows = sqlx::QueryBuilder::new("SELECT COUNT(*) FROM ");
-        rows.push(table).push(" WHERE interaction_id = ").push_bind(old.parse::<Uuid>().unwrap());
-        let rows: i64 = rows.build_query_scalar().fetch_one(&store).await.unwrap();
+        let mut reader = store.read().await.unwrap();
+        let rows: i64 = on!(reader, conn => {
+            let mut rows = sqlx::QueryBuilder::new("SELECT COUNT(*) FROM ");
+            rows.push(table).push(" WHERE interaction_id = ").push_bind(old.parse::<Uuid>().unwrap());
+            rows.build_query_scalar().fetch_one(conn).await
+        })
+        .unwrap();
         assert_eq!(rows, 0, "{table}");
     }
     world.start_transfer(&live, 2, "start-live").await.expect("the live call goes on, however old it is");

@@ -3,7 +3,7 @@
 use crate::world::{TENANT, World};
 use baton_api::{
     ApiError, ErrorKind,
-    transfer::v1::{AddNoteRequest, GetInteractionRequest, WatchInteractionRequest},
+    transfer::v1::{AddNoteRequest, GetInteractionRequest, OpenInteractionRequest, WatchInteractionRequest},
 };
 use baton_runtime::lifecycle::spawn;
 use futures::future::join_all;
@@ -90,4 +90,25 @@ async fn what_one_has_committed_the_other_decides_on_and_shows() {
     // Without a bell between the two it takes a scan.
     let seen = watched.message().await.unwrap().unwrap().interaction.unwrap();
     assert_eq!(seen.notes.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_leg_that_is_reported_to_both_at_once_begins_one_call() {
+    let one = World::start().await;
+    let other = one.beside().await;
+    for leg in 0..4 {
+        let opened = (0..16).map(|n| {
+            let mut intake = if n % 2 == 0 { one.intake() } else { other.intake() };
+            let request = OpenInteractionRequest {
+                tenant: TENANT.into(),
+                leg: format!("leg-{leg}"),
+                number: "+3225550100".into(),
+                customer: "+32470000000".into(),
+                switch_id: "main".into(),
+            };
+            spawn(async move { intake.open_interaction(request).await.unwrap().into_inner().interaction_id })
+        });
+        let ids: BTreeSet<_> = join_all(opened).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(ids.len(), 1, "{ids:?}");
+    }
 }

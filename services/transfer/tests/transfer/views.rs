@@ -12,6 +12,7 @@ use baton_api::{
     },
 };
 use baton_runtime::auth::Role;
+use baton_store::{Affected as _, on};
 
 fn note(id: &str, request_id: &str, text: &str) -> AddNoteRequest {
     AddNoteRequest { request_id: request_id.into(), interaction_id: id.into(), text: text.into(), ..Default::default() }
@@ -70,8 +71,10 @@ async fn s2_notes_are_not_written_again_with_each_change_and_outlast_a_restart()
         world.interactions(1).add_note(note(&id, &format!("n{n}"), &text)).await.unwrap();
     }
     let store = crate::retention::store(&world).await;
-    let row: i64 =
-        sqlx::query_scalar("SELECT MAX(OCTET_LENGTH(state)) FROM interactions").fetch_one(&store).await.unwrap();
+    let mut reader = store.read().await.unwrap();
+    let largest = "SELECT CAST(MAX(OCTET_LENGTH(state)) AS BIGINT) FROM interactions";
+    let row: i64 = on!(reader, conn => sqlx::query_scalar(largest).fetch_one(conn).await).unwrap();
+    drop(reader);
     assert!(row < 10_000, "a change of the call writes {row} bytes");
     let world = world.crash_and_restart().await;
     let notes = world.view(&id).await.notes;
@@ -168,9 +171,10 @@ async fn s12_another_tenants_call_that_is_in_memory_is_looked_for_where_a_missin
     };
     assert_eq!(ask(&id).await, ask(missing).await);
     // Without the store neither can be answered: what is in memory is not looked at before.
-    let file = world.folder.path().join("transfer.db");
-    let store = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display())).await.unwrap();
-    sqlx::query("ALTER TABLE interactions RENAME TO elsewhere").execute(&store).await.unwrap();
+    let store = crate::retention::store(&world).await;
+    let mut tx = store.begin().await.unwrap();
+    on!(tx, conn => sqlx::query("ALTER TABLE interactions RENAME TO elsewhere").affected(conn).await).unwrap();
+    tx.commit().await.unwrap();
     let (foreign, none) = (ask(&id).await, ask(missing).await);
     assert_eq!(foreign, none);
     assert_ne!(foreign.1, ErrorReason::NotFound, "{foreign:?}");

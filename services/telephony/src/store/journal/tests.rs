@@ -17,7 +17,7 @@ async fn run_sql(db: &Db, sql: &'static str) {
 
 async fn journal() -> (tempfile::TempDir, Db, WriteJournal, CancellationToken) {
     let folder = tempfile::tempdir().unwrap();
-    let db = baton_store::testing::open(folder.path(), "telephony").await;
+    let db = Db::open(folder.path().join("telephony.db")).await.unwrap();
     db.migrate(&MIGRATIONS).await.unwrap();
     let stopping = CancellationToken::new();
     let (journal, writing) = WriteJournal::new(db.clone(), Clock::real(), Arc::default(), stopping.clone());

@@ -154,13 +154,8 @@ impl Stage {
     }
 
     /// The next telephony has an empty database.
-    pub(crate) fn forget_telephony(&self) {
-        for file in std::fs::read_dir(self.folder.path()).unwrap() {
-            let path = file.unwrap().path();
-            if path.is_file() {
-                std::fs::remove_file(path).unwrap();
-            }
-        }
+    pub(crate) async fn forget_telephony(&self) {
+        baton_store::testing::forget(self.folder.path(), "telephony").await;
     }
 
     /// Waits for the first snapshot of a session.
