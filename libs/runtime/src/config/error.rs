@@ -36,6 +36,9 @@ pub enum ConfigError {
         key: String,
         message: String,
     },
+    /// Each says the key, what is wrong with it, and what to do.
+    #[error("{}", problems.join("\n"))]
+    Issuers { problems: Vec<String> },
 }
 
 impl ConfigError {

@@ -4,6 +4,7 @@
 //! silently mean the default. The same holds for variables that begin with `BATON_`, except the few that the client reads.
 
 mod error;
+mod issuers;
 mod sections;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 use serde::Deserialize;
 
 pub use error::ConfigError;
+pub use issuers::{DevelopmentKey, IssuerConfig};
 pub use sections::{
     AuthConfig, DataConfig, LimitsConfig, LogFormat, Millis, PresenceConfig, RateLimits, RecordingConfig,
     RoutingConfig, ServerConfig, SwitchConfig, TelemetryConfig, TelephonyConfig, TransferConfig,
@@ -75,7 +77,8 @@ impl Config {
             figment = add(figment, &known, &variable)?;
         }
         let config: Self = figment.extract().map_err(|error| ConfigError::from_figment(&error))?;
-        Ok(config)
+        let problems = crate::auth::Issuers::problems(&config.auth);
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError::Issuers { problems }) }
     }
 }
 

@@ -230,17 +230,23 @@ async fn serve(
     with_demo_tenant: bool,
 ) -> anyhow::Result<Stack> {
     let (key, clock) = (setup.key.clone(), setup.clock.clone());
+    let accepts_own_key = stack::accepts_own_key(&setup.config);
+    let issuers: Vec<_> = setup.config.auth.issuers.iter().map(|it| it.issuer.clone()).collect();
     let stack = Stack::start(setup).await?;
     databases.enrol().await?;
     let address = stack.address();
     folder.announce(&address).context("the data folder")?;
-    let demo = if with_demo_tenant {
+    // What Baton does here itself, it does with its own key.
+    let demo = if with_demo_tenant && accepts_own_key {
         seed::on_first_start(folder.path(), &address, &key, &clock).await.context("making the demo tenant")?
     } else {
         DemoTenant::Unwanted
     };
     tracing::info!(address, health = stack.health_address(), "serving");
     welcome::print(&address, stack.health_address(), folder.path(), &demo);
-    welcome::print_resumed_calls(&address, &key, &clock).await?;
+    welcome::print_issuers(&issuers, accepts_own_key);
+    if accepts_own_key {
+        welcome::print_resumed_calls(&address, &key, &clock).await?;
+    }
     Ok(stack)
 }

@@ -13,9 +13,9 @@ use baton_presence::Presence;
 use baton_recording::RecordingService;
 use baton_routing::Routing;
 use baton_runtime::Clock;
-use baton_runtime::auth::{AdmissionList, SigningKey};
+use baton_runtime::auth::{AdmissionList, Issuers, Role, SigningKey, Verifier};
 use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, ServiceIdentity};
-use baton_runtime::config::Config;
+use baton_runtime::config::{Config, ConfigError};
 use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::{BoundServer, Listener, Probes, Readiness, ServerBuilder, ServerLimits};
@@ -55,6 +55,8 @@ pub(crate) enum StackError {
     Service { service: &'static str, source: StartError },
     #[error("telephony.switch_address")]
     Channel(#[from] ChannelError),
+    #[error("the issuers of tokens")]
+    Issuers(#[from] ConfigError),
 }
 
 /// The services that run, with what the owner needs of them.
@@ -81,16 +83,17 @@ impl Stack {
     /// Starts all services; they serve when this returns, and end with the lifecycle.
     pub(crate) async fn start(setup: StackSetup) -> Result<Self, StackError> {
         let admitted = AdmissionList::default();
+        let issuers = Issuers::start(&setup.config.auth, &setup.clock, &setup.lifecycle)?;
         let space = DiskSpace::watch(&setup.folder, setup.config.data.min_free_mib, &setup.lifecycle);
         let services = Services::start(&setup, &admitted, &space).await?;
         let switch = GrpcChannel::anonymous(&setup.switch, setup.clock.clone())?;
         let StackSetup { config, clock, key, lifecycle, public, internal, health, .. } = setup;
-        let longest = Duration::from_hours(24) * config.auth.max_token_days;
-        let builder = |limits| ServerBuilder::new(clock.clone(), key.verifier().with_longest(longest)).limits(limits);
+        let verifiers = Verifiers::new(&config, &key, issuers);
+        let builder = |verifier, limits| ServerBuilder::new(clock.clone(), verifier).limits(limits);
         let events = EventApi::new(services.bus.clone());
         let public = services
             .add_public(
-                builder(ServerLimits::from(&config))
+                builder(verifiers.public, ServerLimits::from(&config))
                     .admitting(admitted)
                     .with_space(space)
                     .web(config.server.web_origins.clone())
@@ -99,7 +102,7 @@ impl Stack {
             .add_service(events.into_server())
             .add_service(SimulatorForward::server(switch))
             .on(public);
-        let internal = services.add_internal(builder(ServerLimits::internal(&config))).on(internal);
+        let internal = services.add_internal(builder(verifiers.internal, ServerLimits::internal(&config))).on(internal);
         let address = format!("http://{}", public.local_addr());
         let (readiness, leaving) = (public.readiness(), CancellationToken::new());
         let following = follow_switch(readiness.clone(), services.telephony.link(), leaving.clone());
@@ -138,6 +141,27 @@ impl Stack {
         let is_over = self.transfer.end_all().await? == 0 && self.telephony.live_interactions() == 0;
         Ok(is_over && self.telephony.uploads().await? == 0)
     }
+}
+
+/// Whose tokens each listener accepts.
+struct Verifiers {
+    public: Verifier,
+    /// Baton's services sign their own tokens.
+    internal: Verifier,
+}
+
+impl Verifiers {
+    fn new(config: &Config, key: &SigningKey, issuers: Issuers) -> Self {
+        let own = key.verifier().with_longest(Duration::from_hours(24) * config.auth.max_token_days);
+        let internal = own.clone().with_issuers(issuers.granting(Role::Service));
+        let public = if accepts_own_key(config) { own.with_issuers(issuers) } else { Verifier::of_issuers(issuers) };
+        Self { public, internal }
+    }
+}
+
+/// Whether clients may come with tokens of the data folder's key. Here they may unless there are issuers, or the configuration says otherwise.
+pub(crate) fn accepts_own_key(config: &Config) -> bool {
+    config.auth.development_key.is_accepted(true, !config.auth.issuers.is_empty())
 }
 
 /// The internal listener serves until the public one has drained, because requests under way still call the peers; health answers as

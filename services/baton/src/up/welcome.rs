@@ -36,6 +36,19 @@ pub(super) fn print(address: &str, health: &str, folder: &Path, demo: &DemoTenan
     print_line("Ctrl-C ends it, and the calls that are live; started again, everything else is still there.");
 }
 
+/// Prints who makes the tokens of clients. Prints nothing if Baton does, alone.
+pub(super) fn print_issuers(issuers: &[String], accepts_own_key: bool) {
+    if issuers.is_empty() {
+        return;
+    }
+    let own = if accepts_own_key {
+        ", and of the data folder's key"
+    } else {
+        "; there is no demo tenant without the data folder's key"
+    };
+    print_line(&format!("Clients need tokens of {}{own}.", issuers.join(", ")));
+}
+
 pub(super) fn print_end() {
     print_line("Stopping: the calls that are live end first. Ctrl-C again stops at once.");
 }

@@ -1,0 +1,131 @@
+//! From where keys come: what is no good answer changes nothing, over TLS, and from a file.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use tempfile::TempDir;
+
+use super::fetch;
+use super::test_issuer::{Answer, TestIssuer};
+use super::test_keys::{TestKey, jwks};
+use super::test_site::{PERIOD, SECOND, Site, is_unavailable, is_withdrawn};
+use crate::config::IssuerConfig;
+
+#[tokio::test]
+async fn an_answer_that_is_no_key_set_too_large_too_slow_or_elsewhere_changes_nothing() {
+    let (key, other) = (TestKey::new("k"), TestKey::new("other"));
+    let elsewhere = TestIssuer::start(&[&other]).await;
+    let issuer = TestIssuer::start(&[&key]).await;
+    let padded = |length: usize| {
+        let keys = jwks(&[&other]);
+        format!("{keys}{}", " ".repeat(length - keys.len()))
+    };
+    let late = Duration::from_secs(2);
+    let redirect = |status| Answer { status, location: Some(elsewhere.url()), ..Answer::of(jwks(&[&other])) };
+    let ill = [
+        Answer::of(""),
+        Answer::of("<html>Sign in</html>"),
+        Answer::of("{}"),
+        Answer { status: StatusCode::NOT_FOUND, ..Answer::of(jwks(&[&other])) },
+        Answer { status: StatusCode::INTERNAL_SERVER_ERROR, ..Answer::of(jwks(&[&other])) },
+        Answer { status: StatusCode::NO_CONTENT, ..Answer::of("") },
+        Answer::of(padded(fetch::LARGEST + 1)),
+        Answer::of(padded(20 * fetch::LARGEST)),
+        Answer { pause: late, ..Answer::of(jwks(&[&other])) },
+        redirect(StatusCode::MOVED_PERMANENTLY),
+        redirect(StatusCode::FOUND),
+        redirect(StatusCode::TEMPORARY_REDIRECT),
+    ];
+    let mut site = Site::of(&issuer).await;
+    for (at, answer) in ill.into_iter().enumerate() {
+        let fetches = issuer.fetches();
+        issuer.answer(answer);
+        site.pass(PERIOD + SECOND).await;
+        assert!(issuer.fetches() > fetches);
+        assert!(site.read(&key).is_ok() && site.read(&other).is_err(), "{at}");
+    }
+    assert_eq!(elsewhere.fetches(), 0, "no redirect is followed");
+    issuer.answer(Answer::of(padded(fetch::LARGEST)));
+    site.pass(PERIOD + SECOND).await;
+    assert!(site.read(&other).is_ok(), "64 KiB are not too large");
+}
+
+#[tokio::test]
+async fn keys_come_by_tls_from_who_has_a_certificate_of_the_configured_authority_alone() {
+    let key = TestKey::new("k");
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (authority(&folder, "ours.pem"), authority(&folder, "theirs.pem"));
+    let issuer = TestIssuer::start_with_tls(&[&key], acceptor(&ours, "127.0.0.1")).await;
+    let site = async |url: String, ca_file: &str| {
+        let ca_file = Some(folder.path().join(ca_file));
+        Site::start(IssuerConfig { jwks_url: url, ca_file, ..IssuerConfig::default() }).await
+    };
+    assert!(site(issuer.url(), "ours.pem").await.read(&key).is_ok());
+    assert!(is_unavailable(&site(issuer.url(), "theirs.pem").await.read(&key)));
+    // The certificate is of another host.
+    let named = TestIssuer::start_with_tls(&[&key], acceptor(&ours, "id.example")).await;
+    assert!(is_unavailable(&site(named.url(), "ours.pem").await.read(&key)));
+    // A new authority is trusted without a restart.
+    let exchanged = TestIssuer::start_with_tls(&[&key], acceptor(&theirs, "127.0.0.1")).await;
+    std::fs::copy(folder.path().join("ours.pem"), folder.path().join("used.pem")).unwrap();
+    let mut before = site(exchanged.url(), "used.pem").await;
+    assert!(is_unavailable(&before.read(&key)));
+    std::fs::copy(folder.path().join("theirs.pem"), folder.path().join("used.pem")).unwrap();
+    before.pass(61 * SECOND).await;
+    assert!(before.read(&key).is_ok());
+}
+
+type Authority = rcgen::Issuer<'static, rcgen::KeyPair>;
+
+/// A certificate authority, whose certificate is in this file.
+fn authority(folder: &TempDir, file: &str) -> Authority {
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    std::fs::write(folder.path().join(file), params.self_signed(&key).unwrap().pem()).unwrap();
+    rcgen::Issuer::new(params, key)
+}
+
+fn acceptor(authority: &Authority, host: &str) -> tokio_rustls::TlsAcceptor {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new([host.to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, authority).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key).unwrap();
+    tokio_rustls::TlsAcceptor::from(Arc::new(config))
+}
+
+#[tokio::test]
+async fn a_file_is_read_again_when_it_has_changed_and_a_file_that_is_gone_is_missed_later() {
+    let (old, new) = (TestKey::new("old"), TestKey::new("new"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.json");
+    let write = |text: &str| replace(&file, text);
+    let config = IssuerConfig { jwks_file: Some(file.clone()), ..IssuerConfig::default() };
+    let mut site = Site::start_keeping(config, Duration::from_mins(2)).await;
+    assert!(is_unavailable(&site.read(&old)), "there is no file yet");
+    write(&jwks(&[&old]));
+    site.pass(6 * SECOND).await;
+    assert!(site.read(&old).is_ok());
+    write(&jwks(&[&new]));
+    site.pass(6 * SECOND).await;
+    assert!(site.read(&new).is_ok() && is_withdrawn(&site.read(&old)));
+    write("{");
+    site.pass(6 * SECOND).await;
+    assert!(site.read(&new).is_ok(), "half a file changes nothing");
+    std::fs::remove_file(&file).unwrap();
+    site.pass(100 * SECOND).await;
+    assert!(site.read(&new).is_ok());
+    site.pass(30 * SECOND).await;
+    assert!(is_unavailable(&site.read(&new)));
+}
+
+fn replace(file: &Path, text: &str) {
+    let draft = file.with_extension("new");
+    std::fs::write(&draft, text).unwrap();
+    std::fs::rename(draft, file).unwrap();
+}
