@@ -6,6 +6,7 @@ mod command_line;
 mod contexts;
 mod contract;
 mod foreign;
+mod identity;
 mod old_client;
 mod roles;
 mod terminal;
@@ -21,6 +22,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         roles::scenarios(),
         tokens::scenarios(),
         foreign::scenarios(),
+        identity::scenarios(),
         old_client::scenarios(),
         bad_input::scenarios(),
         wrong_state::scenarios(),

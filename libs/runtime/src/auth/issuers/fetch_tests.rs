@@ -39,13 +39,18 @@ async fn an_answer_that_is_no_key_set_too_large_too_slow_or_elsewhere_changes_no
         redirect(StatusCode::TEMPORARY_REDIRECT),
     ];
     let mut site = Site::of(&issuer).await;
+    let mut wrong = Vec::new();
     for (at, answer) in ill.into_iter().enumerate() {
+        issuer.answer(Answer::of(jwks(&[&key])));
+        site.pass(PERIOD + SECOND).await;
         let fetches = issuer.fetches();
         issuer.answer(answer);
         site.pass(PERIOD + SECOND).await;
-        assert!(issuer.fetches() > fetches);
-        assert!(site.read(&key).is_ok() && site.read(&other).is_err(), "{at}");
+        if issuer.fetches() == fetches || site.read(&key).is_err() || site.read(&other).is_ok() {
+            wrong.push(at);
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:?}");
     assert_eq!(elsewhere.fetches(), 0, "no redirect is followed");
     issuer.answer(Answer::of(padded(fetch::LARGEST)));
     site.pass(PERIOD + SECOND).await;

@@ -154,6 +154,7 @@ async fn an_issuer_that_is_down_at_the_start_is_tried_again_and_its_tokens_are_t
     let key = TestKey::new("k");
     let mut issuer = TestIssuer::start(&[&key]).await;
     issuer.stop().await;
+    let mut quiet = Site::of(&issuer).await;
     let mut site = Site::of(&issuer).await;
     assert!(is_unavailable(&site.read(&key)));
     let gate = Gate::new(site.verifier.clone());
@@ -166,6 +167,8 @@ async fn an_issuer_that_is_down_at_the_start_is_tried_again_and_its_tokens_are_t
     issuer.restart().await;
     site.pass(61 * SECOND).await;
     assert!(site.read(&key).is_ok());
+    quiet.pass(61 * SECOND).await;
+    assert!(quiet.read(&key).is_ok(), "also if nobody comes with a token");
 }
 
 #[tokio::test]

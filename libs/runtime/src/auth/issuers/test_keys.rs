@@ -10,7 +10,6 @@ use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
 pub(super) const RSA_ONE: &str = include_str!("test_keys/rsa_one.pem");
-pub(super) const RSA_TWO: &str = include_str!("test_keys/rsa_two.pem");
 
 /// A key of an issuer.
 pub(super) struct TestKey {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::test_keys::{RSA_ONE, RSA_TWO, TestKey, base64, jwks};
+use super::test_keys::{RSA_ONE, TestKey, base64, jwks};
 use super::*;
 use crate::auth::{Caller, SigningKey, TenantId, Verifier};
 use crate::config::{Config, IssuerConfig};
@@ -10,6 +10,8 @@ use crate::config::{Config, IssuerConfig};
 const NOW_S: i64 = 1_800_000_000;
 const NOW_US: i64 = NOW_S * 1_000_000;
 const ISSUER: &str = "https://id.example/realms/acme";
+/// A second key for tests alone.
+const RSA_TWO: &str = include_str!("test_keys/rsa_two.pem");
 const AGENT: &str = "0192aaaa-0000-7000-8000-00000000000a";
 
 fn acme() -> TenantId {
