@@ -10,6 +10,7 @@ mod identity;
 mod old_client;
 mod roles;
 mod terminal;
+mod tls;
 mod tokens;
 mod voicemail;
 mod wrong_state;
@@ -30,6 +31,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         contexts::scenarios(),
         voicemail::scenarios(),
         terminal::scenarios(),
+        tls::scenarios(),
     ]
     .concat()
 }

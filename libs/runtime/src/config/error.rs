@@ -36,9 +36,9 @@ pub enum ConfigError {
         key: String,
         message: String,
     },
-    /// Each says the key, what is wrong with it, and what to do.
+    /// The values can be read, and make no sense together. Each says the key, what is wrong with it, and what to do.
     #[error("{}", problems.join("\n"))]
-    Issuers { problems: Vec<String> },
+    Meaningless { problems: Vec<String> },
 }
 
 impl ConfigError {

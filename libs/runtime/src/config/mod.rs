@@ -6,6 +6,7 @@
 mod error;
 mod issuers;
 mod sections;
+mod tls;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,6 +22,7 @@ pub use sections::{
     AuthConfig, DataConfig, LimitsConfig, LogFormat, Millis, PresenceConfig, RateLimits, RecordingConfig,
     RoutingConfig, ServerConfig, SwitchConfig, TelemetryConfig, TelephonyConfig, TransferConfig,
 };
+pub use tls::TlsConfig;
 
 /// All keys, with their defaults and comments.
 pub const DEFAULT_TOML: &str = include_str!("../../default.toml");
@@ -39,6 +41,7 @@ pub struct Config {
     pub rates: RateLimits,
     pub data: DataConfig,
     pub auth: AuthConfig,
+    pub tls: TlsConfig,
     pub telemetry: TelemetryConfig,
     pub transfer: TransferConfig,
     pub presence: PresenceConfig,
@@ -77,8 +80,8 @@ impl Config {
             figment = add(figment, &known, &variable)?;
         }
         let config: Self = figment.extract().map_err(|error| ConfigError::from_figment(&error))?;
-        let problems = crate::auth::Issuers::problems(&config.auth);
-        if problems.is_empty() { Ok(config) } else { Err(ConfigError::Issuers { problems }) }
+        let problems = [config.tls.problems(), crate::auth::Issuers::problems(&config.auth)].concat();
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError::Meaningless { problems }) }
     }
 }
 

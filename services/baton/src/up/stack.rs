@@ -4,6 +4,7 @@
 //! a token of its own, as if they ran on different machines. The listeners are bound before any service starts, so that each
 //! knows the address of its peers. The services start, and open their databases, concurrently.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +16,11 @@ use baton_routing::Routing;
 use baton_runtime::Clock;
 use baton_runtime::auth::{AdmissionList, Issuers, Role, SigningKey, Verifier};
 use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, ServiceIdentity};
-use baton_runtime::config::{Config, ConfigError};
+use baton_runtime::config::{Config, ConfigError, TlsConfig};
 use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::{BoundServer, Listener, Probes, Readiness, ServerBuilder, ServerLimits};
+use baton_runtime::tls::{ServerTls, TlsSetupError};
 use baton_service::{RunningService, ServiceContext, StartError};
 use baton_telephony::Telephony;
 use baton_telephony::switch::simulated::SimulatedSwitch;
@@ -44,6 +46,20 @@ pub(crate) struct StackSetup {
     pub(crate) public: Listener,
     pub(crate) internal: Listener,
     pub(crate) health: Listener,
+    pub(crate) tls: ListenerTls,
+}
+
+/// `None` is plain text.
+#[derive(Debug, Default)]
+pub(crate) struct ListenerTls {
+    pub(crate) public: Option<ServerTls>,
+    pub(crate) internal: Option<ServerTls>,
+}
+
+impl ListenerTls {
+    pub(crate) fn open(config: &TlsConfig) -> Result<Self, TlsSetupError> {
+        Ok(Self { public: config.public()?, internal: config.internal()? })
+    }
 }
 
 /// Says what could not be started; its source says why and what to do.
@@ -87,7 +103,7 @@ impl Stack {
         let space = DiskSpace::watch(&setup.folder, setup.config.data.min_free_mib, &setup.lifecycle);
         let services = Services::start(&setup, &admitted, &space).await?;
         let switch = GrpcChannel::anonymous(&setup.switch, setup.clock.clone())?;
-        let StackSetup { config, clock, key, lifecycle, public, internal, health, .. } = setup;
+        let StackSetup { config, clock, key, lifecycle, public, internal, health, tls, .. } = setup;
         let verifiers = Verifiers::new(&config, &key, issuers);
         let builder = |verifier, limits| ServerBuilder::new(clock.clone(), verifier).limits(limits);
         let events = EventApi::new(services.bus.clone());
@@ -97,13 +113,16 @@ impl Stack {
                     .admitting(admitted)
                     .with_space(space)
                     .web(config.server.web_origins.clone())
+                    .tls(tls.public.clone())
                     .announcing(VERSION),
             )
             .add_service(events.into_server())
             .add_service(SimulatorForward::server(switch))
             .on(public);
-        let internal = services.add_internal(builder(verifiers.internal, ServerLimits::internal(&config))).on(internal);
-        let address = format!("http://{}", public.local_addr());
+        let internal = services
+            .add_internal(builder(verifiers.internal, ServerLimits::internal(&config)).tls(tls.internal))
+            .on(internal);
+        let address = address(tls.public.is_some(), public.local_addr());
         let (readiness, leaving) = (public.readiness(), CancellationToken::new());
         let following = follow_switch(readiness.clone(), services.telephony.link(), leaving.clone());
         let (health, probes) = (format!("http://{}", health.local_addr()), public.probes(health));
@@ -112,7 +131,7 @@ impl Stack {
         Ok(Self { public: address, health, readiness, leaving, transfer, telephony })
     }
 
-    /// The public listener's, `http://…`.
+    /// The public listener's, `http://…` or `https://…`.
     pub(crate) fn address(&self) -> String {
         self.public.clone()
     }
@@ -141,6 +160,10 @@ impl Stack {
         let is_over = self.transfer.end_all().await? == 0 && self.telephony.live_interactions() == 0;
         Ok(is_over && self.telephony.uploads().await? == 0)
     }
+}
+
+fn address(is_tls: bool, listener: SocketAddr) -> String {
+    format!("{}://{listener}", if is_tls { "https" } else { "http" })
 }
 
 /// Whose tokens each listener accepts.
@@ -267,12 +290,13 @@ impl StackSetup {
             calls_kept: Duration::from_hours(24) * self.config.data.calls_kept_days,
             space: space.clone(),
             bus: bus.clone(),
-            peers: self.channel(&format!("http://{}", self.internal.local_addr()), name)?,
+            peers: self.channel(&address(self.tls.internal.is_some(), self.internal.local_addr()), name)?,
         })
     }
 
     fn channel(&self, address: &str, service: &str) -> Result<InternalChannel, ChannelError> {
-        GrpcChannel::internal(address, ServiceIdentity::new(self.key.clone(), service), self.clock.clone())
+        let identity = ServiceIdentity::new(self.key.clone(), service);
+        GrpcChannel::internal_over(&self.config.tls.internal_client(), address, identity, self.clock.clone())
     }
 }
 

@@ -49,6 +49,13 @@ pub(super) fn print_issuers(issuers: &[String], accepts_own_key: bool) {
     print_line(&format!("Clients need tokens of {}{own}.", issuers.join(", ")));
 }
 
+/// Prints what is different over TLS.
+pub(super) fn print_tls() {
+    print_line(
+        "Clients speak TLS, to a name that the certificate has (--server https://NAME:PORT); there is no demo tenant.",
+    );
+}
+
 pub(super) fn print_end() {
     print_line("Stopping: the calls that are live end first. Ctrl-C again stops at once.");
 }
@@ -61,7 +68,7 @@ pub(super) fn exposed(listen: SocketAddr, with_demo_tenant: bool) -> Option<Stri
     let demo = if with_demo_tenant { ", with the demo tenant (leave it out with --no-demo-tenant)" } else { "" };
     Some(format!(
         "Baton listens for other machines on {listen} in plain text{demo}: tokens and calls can be read on the way; put a TLS proxy in \
-         front, or listen on 127.0.0.1"
+         front, or write tls.certificate_file and tls.key_file"
     ))
 }
 

@@ -17,8 +17,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::settings::KeySource;
-use super::tls::{self, RootsError};
 use crate::clock::Clock;
+use crate::tls::{self, ClientTlsError};
 
 /// In bytes. A JWK set of a dozen keys with their certificates has some 20 KiB.
 pub(super) const LARGEST: usize = 64 * 1024;
@@ -34,7 +34,7 @@ pub(super) enum FetchError {
     #[error("TLS failed")]
     Tls(#[source] io::Error),
     #[error("TLS failed")]
-    Roots(#[from] RootsError),
+    Setup(#[from] ClientTlsError),
     #[error("the connection broke")]
     Http(#[source] hyper::Error),
     #[error("the answer was {0}, and redirects are not followed; jwks_url has to be where the keys are")]
@@ -81,7 +81,7 @@ async fn over_http(url: &Uri, ca_file: Option<&Path>) -> Result<Bytes, FetchErro
         return exchange(socket, url).await;
     }
     let name = ServerName::try_from(host.to_owned()).map_err(|_| FetchError::Address)?;
-    let tls = TlsConnector::from(tls::client(ca_file)?);
+    let tls = TlsConnector::from(tls::anonymous(ca_file)?);
     exchange(tls.connect(name, socket).await.map_err(FetchError::Tls)?, url).await
 }
 

@@ -1,17 +1,16 @@
 //! From where keys come: what is no good answer changes nothing, over TLS, and from a file.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use tempfile::TempDir;
 
 use super::fetch;
 use super::test_issuer::{Answer, TestIssuer};
 use super::test_keys::{TestKey, jwks};
 use super::test_site::{PERIOD, SECOND, Site, is_unavailable, is_withdrawn};
 use crate::config::IssuerConfig;
+use crate::tls::test_authority::TestAuthority;
 
 #[tokio::test]
 async fn an_answer_that_is_no_key_set_too_large_too_slow_or_elsewhere_changes_nothing() {
@@ -61,8 +60,9 @@ async fn an_answer_that_is_no_key_set_too_large_too_slow_or_elsewhere_changes_no
 async fn keys_come_by_tls_from_who_has_a_certificate_of_the_configured_authority_alone() {
     let key = TestKey::new("k");
     let folder = tempfile::tempdir().unwrap();
-    let (ours, theirs) = (authority(&folder, "ours.pem"), authority(&folder, "theirs.pem"));
-    let issuer = TestIssuer::start_with_tls(&[&key], acceptor(&ours, "127.0.0.1")).await;
+    let authority = |file: &str| TestAuthority::new(&folder.path().join(file));
+    let (ours, theirs) = (authority("ours.pem"), authority("theirs.pem"));
+    let issuer = TestIssuer::start_with_tls(&[&key], ours.acceptor("127.0.0.1")).await;
     let site = async |url: String, ca_file: &str| {
         let ca_file = Some(folder.path().join(ca_file));
         Site::start(IssuerConfig { jwks_url: url, ca_file, ..IssuerConfig::default() }).await
@@ -70,38 +70,16 @@ async fn keys_come_by_tls_from_who_has_a_certificate_of_the_configured_authority
     assert!(site(issuer.url(), "ours.pem").await.read(&key).is_ok());
     assert!(is_unavailable(&site(issuer.url(), "theirs.pem").await.read(&key)));
     // The certificate is of another host.
-    let named = TestIssuer::start_with_tls(&[&key], acceptor(&ours, "id.example")).await;
+    let named = TestIssuer::start_with_tls(&[&key], ours.acceptor("id.example")).await;
     assert!(is_unavailable(&site(named.url(), "ours.pem").await.read(&key)));
     // A new authority is trusted without a restart.
-    let exchanged = TestIssuer::start_with_tls(&[&key], acceptor(&theirs, "127.0.0.1")).await;
+    let exchanged = TestIssuer::start_with_tls(&[&key], theirs.acceptor("127.0.0.1")).await;
     std::fs::copy(folder.path().join("ours.pem"), folder.path().join("used.pem")).unwrap();
     let mut before = site(exchanged.url(), "used.pem").await;
     assert!(is_unavailable(&before.read(&key)));
     std::fs::copy(folder.path().join("theirs.pem"), folder.path().join("used.pem")).unwrap();
     before.pass(61 * SECOND).await;
     assert!(before.read(&key).is_ok());
-}
-
-type Authority = rcgen::Issuer<'static, rcgen::KeyPair>;
-
-/// A certificate authority, whose certificate is in this file.
-fn authority(folder: &TempDir, file: &str) -> Authority {
-    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let key = rcgen::KeyPair::generate().unwrap();
-    std::fs::write(folder.path().join(file), params.self_signed(&key).unwrap().pem()).unwrap();
-    rcgen::Issuer::new(params, key)
-}
-
-fn acceptor(authority: &Authority, host: &str) -> tokio_rustls::TlsAcceptor {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let params = rcgen::CertificateParams::new([host.to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, authority).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let config = config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key).unwrap();
-    tokio_rustls::TlsAcceptor::from(Arc::new(config))
 }
 
 #[tokio::test]

@@ -24,7 +24,6 @@ mod test_issuer;
 mod test_keys;
 #[cfg(test)]
 mod test_site;
-mod tls;
 
 use std::sync::Arc;
 
@@ -62,7 +61,7 @@ impl Issuers {
         times: RefreshTimes,
     ) -> Result<Self, ConfigError> {
         super::provider::install();
-        let settings = IssuerSettings::all(config).map_err(|problems| ConfigError::Issuers { problems })?;
+        let settings = IssuerSettings::all(config).map_err(|problems| ConfigError::Meaningless { problems })?;
         let all: Arc<[_]> = settings.into_iter().map(|it| Arc::new(Issuer::new(it))).collect();
         for issuer in all.iter() {
             let name = format!("keys of {}", issuer.settings.issuer);

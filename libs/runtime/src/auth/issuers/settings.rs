@@ -10,10 +10,10 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily};
 
 use super::claim_path::ClaimPath;
 use super::mapping::{ClaimMapping, RoleRule, TenantRule};
-use super::tls;
 use crate::auth::token::BATON;
 use crate::auth::{Role, TenantId};
 use crate::config::{AuthConfig, IssuerConfig};
+use crate::tls;
 
 /// In bytes, of the texts that name an issuer or an audience.
 const LONGEST_NAME: usize = 512;
@@ -149,7 +149,7 @@ impl IssuerCheck {
         let is_near = url.host().is_some_and(is_loopback);
         match (url.scheme_str(), &ca_file) {
             (Some("https"), _) => {
-                if let Err(error) = tls::client(ca_file.as_deref()) {
+                if let Err(error) = tls::anonymous(ca_file.as_deref()) {
                     self.found("ca_file", &error.to_string());
                 }
             }

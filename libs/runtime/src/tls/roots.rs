@@ -1,34 +1,25 @@
-//! TLS to an issuer: whose certificates are trusted.
+//! Whose certificates are trusted.
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{Error as PemError, PemObject as _};
-use rustls::{ClientConfig, RootCertStore};
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RootsError {
-    #[error("can't read certificates from {}: {problem}; write the file with the certificates of whoever signs the issuer's, as PEM", path.display())]
+pub enum RootsError {
+    #[error("can't read certificates from {}: {problem}; name a PEM file with the certificates of whoever signs the other side's", path.display())]
     File { path: PathBuf, problem: String },
-    #[error("has no certificate in it: {}; write the file with the certificates of whoever signs the issuer's, as PEM", .0.display())]
+    #[error("has no certificate in it: {}; name a PEM file with the certificates of whoever signs the other side's", .0.display())]
     Empty(PathBuf),
-    #[error("this machine has no certificates (Debian: install ca-certificates); install them, or write ca_file")]
+    #[error("this machine has no certificates (Debian: install ca-certificates); install them, or name a file")]
     NoneHere,
-    #[error("TLS can't be set up: {0}")]
-    Setup(#[from] rustls::Error),
 }
 
-/// Trusts what the file has, or without one what this machine trusts. Read anew for each connection, so that a new file needs no restart.
-pub(super) fn client(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, RootsError> {
-    let roots = match ca_file {
-        Some(path) => of_file(path)?,
-        None => of_machine()?,
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+/// What the file has, or without one what this machine trusts.
+pub(crate) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, RootsError> {
+    ca_file.map_or_else(of_machine, of_file)
 }
 
 fn of_file(path: &Path) -> Result<RootCertStore, RootsError> {
