@@ -62,6 +62,17 @@ async fn is_answered(address: &str, tls: &ClientTls) -> bool {
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.is_ok()
 }
 
+/// Why a client gets no answer.
+async fn refusal(address: &str, tls: &ClientTls) -> String {
+    let channel = GrpcChannel::anonymous_over(tls, address, Clock::real()).unwrap();
+    let status = HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap_err();
+    let mut cause: &dyn std::error::Error = &status;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
 fn https(server: &TestServer) -> String {
     server.address.replace("http://", "https://")
 }
@@ -79,6 +90,18 @@ async fn a_client_is_answered_over_tls_if_it_trusts_the_certificate_and_nobody_i
     assert!(!is_answered(&https(&server), &papers.trusting("ours.pem", None)).await);
     let plain = run(builder());
     assert!(!is_answered(&https(&plain), &papers.trusting("ours.pem", None)).await);
+}
+
+#[tokio::test]
+async fn a_client_that_gets_no_connection_is_told_why() {
+    let papers = Papers::new();
+    let (ours, theirs) = (papers.trusting("ours.pem", None), papers.trusting("theirs.pem", None));
+    let plain = run(builder());
+    assert!(refusal(&https(&plain), &ours).await.contains("does not speak TLS"));
+    let server = run(builder().tls(Some(ServerTls::open(papers.ours("server", HERE)).unwrap())));
+    assert!(refusal(&https(&server), &theirs).await.contains("not trusted here"));
+    let other = run(builder().tls(Some(ServerTls::open(papers.ours("other", "other.example")).unwrap())));
+    assert!(refusal(&https(&other), &ours).await.contains("for another name"));
 }
 
 #[tokio::test]

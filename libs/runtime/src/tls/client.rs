@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::Uri;
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use rustls::{CertificateError, ClientConfig, InvalidMessage};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -44,7 +44,7 @@ impl ClientTls {
         let mut config = self.config().map_err(io::Error::other)?;
         config.alpn_protocols = vec![H2.to_vec()];
         let name = ServerName::try_from(host).map_err(|_| no_address())?;
-        TlsConnector::from(Arc::new(config)).connect(name, socket).await
+        TlsConnector::from(Arc::new(config)).connect(name, socket).await.map_err(in_words)
     }
 
     fn config(&self) -> Result<ClientConfig, ClientTlsError> {
@@ -57,6 +57,26 @@ impl ClientTls {
             }
         })
     }
+}
+
+/// What a person can do about it, where it is known.
+fn in_words(error: io::Error) -> io::Error {
+    let text = match error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            "it does not speak TLS: write http://, if plain text is meant"
+        }
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
+            "its certificate is of an authority that is not trusted here; SSL_CERT_FILE names one that is"
+        }
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) => "its certificate is for another name than that of the address",
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        )) => "its certificate has expired",
+        _ => return error,
+    };
+    io::Error::new(error.kind(), text)
 }
 
 type Trusting = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
