@@ -1,7 +1,7 @@
 //! One issuer: the keys that it published last, and whether a token is one of its.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation};
@@ -46,14 +46,14 @@ pub(in crate::auth) struct IssuedToken {
     pub(in crate::auth) lifetime: Lifetime,
 }
 
-/// The key that has verified a token, for as long as it is published.
+/// The key that has verified a token.
 #[derive(Debug)]
-pub(in crate::auth) struct KeyInUse(Weak<IssuerKey>);
+pub(in crate::auth) struct KeyInUse(Arc<IssuerKey>);
 
 impl KeyInUse {
     /// Whether the issuer still publishes it.
     pub(in crate::auth) fn is_published(&self) -> bool {
-        self.0.strong_count() > 0
+        !self.0.is_withdrawn()
     }
 }
 
@@ -90,7 +90,7 @@ impl Issuer {
             longest_s: self.settings.longest.as_secs().cast_signed(),
             refusal: "it is good for longer than its issuer's tokens may be (auth.issuers.max_token_ms); get one for a shorter time",
         };
-        Ok(IssuedToken { caller, times, key: KeyInUse(Arc::downgrade(&key)), lifetime })
+        Ok(IssuedToken { caller, times, key: KeyInUse(key), lifetime })
     }
 
     fn validation(&self, algorithm: Algorithm) -> Validation {
@@ -163,12 +163,18 @@ impl Issuer {
         // Of those that are too many, the ones just asked for are worth more.
         let older = absent.into_iter().take(MAX_UNKNOWN);
         unknown.absent = asked.into_iter().filter(|kid| !keys.has(kid)).chain(older).collect();
+        if let Some(before) = &before {
+            before.withdraw(&keys);
+        }
         *self.keys.write() = Some(Arc::new(keys));
     }
 
     /// The keys are too old.
     pub(super) fn forget(&self) {
-        *self.keys.write() = None;
+        let forgotten = self.keys.write().take();
+        if let Some(forgotten) = forgotten {
+            forgotten.withdraw(&KeySet::default());
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use serde::Deserialize;
@@ -38,11 +39,18 @@ pub(super) struct IssuerKey {
     published: Jwk,
     key: DecodingKey,
     algorithms: Vec<Algorithm>,
+    /// Said outright: whoever is verifying a token just now still has the key in hand.
+    is_withdrawn: AtomicBool,
 }
 
 impl IssuerKey {
     pub(super) fn key(&self) -> &DecodingKey {
         &self.key
+    }
+
+    /// Whether the issuer no longer publishes it, or nobody knows whether it does.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        self.is_withdrawn.load(Ordering::Acquire)
     }
 
     /// Of a key that can't be used, why not.
@@ -60,7 +68,7 @@ impl IssuerKey {
         if algorithms.is_empty() {
             Err("its alg is not one of its kind")
         } else {
-            Ok(Self { published, key, algorithms })
+            Ok(Self { published, key, algorithms, is_withdrawn: AtomicBool::new(false) })
         }
     }
 }
@@ -176,10 +184,20 @@ impl KeySet {
         self.by_kid.keys().map(String::as_str)
     }
 
+    /// Takes back all keys but those that `next` has, too.
+    pub(super) fn withdraw(&self, next: &Self) {
+        for key in self.by_kid.values().flatten().filter(|key| !next.has_key(key)) {
+            key.is_withdrawn.store(true, Ordering::Release);
+        }
+    }
+
+    fn has_key(&self, key: &Arc<IssuerKey>) -> bool {
+        self.by_kid.values().flatten().any(|it| Arc::ptr_eq(it, key))
+    }
+
     /// Whether it has each key of the other, and no more.
     pub(super) fn has_the_keys_of(&self, other: &Self) -> bool {
-        let is_in = |key: &Arc<IssuerKey>| other.by_kid.values().flatten().any(|it| Arc::ptr_eq(it, key));
-        self.len() == other.len() && self.by_kid.values().flatten().all(is_in)
+        self.len() == other.len() && self.by_kid.values().flatten().all(|key| other.has_key(key))
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,5 +1,6 @@
 //! Keys that come, change and go, at a little issuer that does what issuers do when they are ill. Time is simulated; the answers are real.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -9,67 +10,87 @@ use serde_json::json;
 use super::test_issuer::{Answer, TestIssuer};
 use super::test_keys::TestKey;
 use super::test_site::{ISSUER, PERIOD, SECOND, START_US, Site, is_unavailable, is_withdrawn};
-use crate::auth::{Gate, TokenError};
+use crate::auth::{Gate, TokenError, Verifier};
 
-/// Says at its end that it is over.
-struct EndLoad<'a>(&'a AtomicBool);
+/// Threads that verify tokens without a pause, until it is dropped. The time of the test is not theirs.
+struct Load {
+    phase: Arc<Phase>,
+    threads: Vec<std::thread::JoinHandle<usize>>,
+}
 
-impl Drop for EndLoad<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
+/// What has happened to the keys.
+#[derive(Default)]
+struct Phase {
+    is_new_used: AtomicBool,
+    is_old_withdrawn: AtomicBool,
+    over: AtomicBool,
+}
+
+impl Load {
+    fn start(verifier: &Verifier, of_old: &[String], of_new: &[String]) -> Self {
+        let phase = Arc::<Phase>::default();
+        let thread = || {
+            let (verifier, phase) = (verifier.clone(), Arc::clone(&phase));
+            let (of_old, of_new) = (of_old.to_vec(), of_new.to_vec());
+            std::thread::spawn(move || phase.refused(&verifier, &of_old, &of_new))
+        };
+        let threads = (0..2).map(|_| thread()).collect();
+        Self { phase, threads }
+    }
+
+    /// How many tokens were refused that were good.
+    fn end(mut self) -> usize {
+        self.phase.over.store(true, Ordering::SeqCst);
+        self.threads.drain(..).map(|it| it.join().unwrap()).sum()
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.phase.over.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Phase {
+    fn refused(&self, verifier: &Verifier, of_old: &[String], of_new: &[String]) -> usize {
+        let mut refused = 0;
+        while !self.over.load(Ordering::SeqCst) {
+            let with_new = self.is_new_used.load(Ordering::SeqCst);
+            let without_old = self.is_old_withdrawn.load(Ordering::SeqCst);
+            // One without memory, too, so that each is verified by its key.
+            for verifier in [verifier.clone(), verifier.clone().with_issuers(verifier.issuers().clone())] {
+                let of_old = of_old.iter().filter(|_| !without_old);
+                let tokens = of_old.chain(of_new.iter().filter(|_| with_new));
+                let count = tokens.filter(|it| verifier.verify(it, START_US).is_err()).count();
+                // What was withdrawn meanwhile is refused with right.
+                refused += if without_old == self.is_old_withdrawn.load(Ordering::SeqCst) { count } else { 0 };
+            }
+        }
+        refused
+    }
+}
+
+#[tokio::test]
 async fn no_token_is_refused_while_keys_rotate_under_load_and_the_old_key_ends_within_one_refresh() {
     let (old, new) = (TestKey::new("old"), TestKey::new("new"));
     let issuer = TestIssuer::start(&[&old]).await;
     let mut site = Site::of(&issuer).await;
-    let claims = |n: usize| json!({"iss": ISSUER, "aud": "baton", "sub": format!("eve{n}"), "exp": START_US / 1_000_000 + 7_200});
+    let exp = START_US / 1_000_000 + 7_200;
+    let claims = |n: usize| json!({"iss": ISSUER, "aud": "baton", "sub": format!("eve{n}"), "exp": exp});
     let tokens = |key: &TestKey| (0..50).map(|n| key.token(&claims(n))).collect::<Vec<_>>();
     let (of_old, of_new) = (tokens(&old), tokens(&new));
-    let (is_new_used, is_old_withdrawn, is_over) =
-        (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
-    let verifier = &site.verifier.clone();
-    let refused = std::thread::scope(|scope| {
-        let load = || {
-            let mut refused = 0;
-            while !is_over.load(Ordering::SeqCst) {
-                let (with_new, without_old) =
-                    (is_new_used.load(Ordering::SeqCst), is_old_withdrawn.load(Ordering::SeqCst));
-                // A clone without memory, too, so that each is verified by its key.
-                for verifier in [verifier.clone(), verifier.clone().with_issuers(verifier.issuers().clone())] {
-                    let of_old = of_old.iter().filter(|_| !without_old);
-                    let of_new = of_new.iter().filter(|_| with_new);
-                    let tokens: Vec<_> = of_old.chain(of_new).collect();
-                    let results = tokens.iter().filter(|it| verifier.verify(it, START_US).is_err());
-                    // What was withdrawn meanwhile is refused with right.
-                    let count = results.count();
-                    refused += if without_old == is_old_withdrawn.load(Ordering::SeqCst) { count } else { 0 };
-                }
-            }
-            refused
-        };
-        let threads: Vec<_> = (0..2).map(|_| scope.spawn(load)).collect();
-        tokio::task::block_in_place(|| {
-            // Also when an assertion fails.
-            let _end = EndLoad(&is_over);
-            tokio::runtime::Handle::current().block_on(async {
-                issuer.publish(&[&old, &new]);
-                site.pass(PERIOD + SECOND).await;
-                is_new_used.store(true, Ordering::SeqCst);
-                site.pass(2 * PERIOD).await;
-                assert!(site.verify(&of_old[0]).is_ok() && site.verify(&of_new[0]).is_ok());
-                is_old_withdrawn.store(true, Ordering::SeqCst);
-                issuer.publish(&[&new]);
-                site.pass(PERIOD + SECOND).await;
-                assert!(of_old.iter().all(|it| is_withdrawn(&site.verify(it))));
-                assert!(of_new.iter().all(|it| site.verify(it).is_ok()));
-            });
-        });
-        threads.into_iter().map(|it| it.join().unwrap()).sum::<usize>()
-    });
-    assert_eq!(refused, 0);
+    let load = Load::start(&site.verifier, &of_old, &of_new);
+    issuer.publish(&[&old, &new]);
+    site.pass(PERIOD + SECOND).await;
+    load.phase.is_new_used.store(true, Ordering::SeqCst);
+    site.pass(2 * PERIOD).await;
+    assert!(site.verify(&of_old[0]).is_ok() && site.verify(&of_new[0]).is_ok());
+    load.phase.is_old_withdrawn.store(true, Ordering::SeqCst);
+    issuer.publish(&[&new]);
+    site.pass(PERIOD + SECOND).await;
+    assert!(of_old.iter().all(|it| is_withdrawn(&site.verify(it))));
+    assert!(of_new.iter().all(|it| site.verify(it).is_ok()));
+    assert_eq!(load.end(), 0);
 }
 
 #[tokio::test]
@@ -197,6 +218,8 @@ async fn each_change_of_an_issuers_state_is_logged_once_and_no_key_of_it() {
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::WARN);
     let _logging = tracing::subscriber::set_default(subscriber.with_writer(move || writer.clone()).finish());
+    // Beside a subscriber that is the only one, the events of a thread that has none are forgotten for all.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let key = TestKey::new("k-1");
     let mut issuer = TestIssuer::start(&[&key]).await;
     let mut site = Site::of(&issuer).await;

@@ -35,10 +35,7 @@ impl Site {
 
     pub(super) async fn start_keeping(config: IssuerConfig, kept: Duration) -> Self {
         let (clock, driver) = Clock::simulated(START_US);
-        match tokio::runtime::Handle::current().runtime_flavor() {
-            tokio::runtime::RuntimeFlavor::CurrentThread => crate::lifecycle::spawn(driver.run_on_one_thread()),
-            _ => crate::lifecycle::spawn(driver.run()),
-        };
+        crate::lifecycle::spawn(driver.run_on_one_thread());
         let lifecycle = Lifecycle::new();
         let mut auth = Config::default().auth;
         auth.issuers = vec![IssuerConfig {
