@@ -36,7 +36,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_up_refuses_a_variable_that_sets_nothing,
         access_what_up_makes_is_its_owners_alone,
         access_a_token_that_is_given_must_be_one,
-        access_a_server_with_https_is_told_from_a_wrong_address,
+        access_a_server_that_does_not_speak_tls_is_told_from_a_wrong_address,
         access_demo_that_can_not_save_its_files_does_not_begin,
         access_events_that_are_not_shown_are_mentioned,
         access_what_events_are_about_can_be_named,
@@ -167,10 +167,14 @@ async fn access_a_token_that_is_given_must_be_one(binary: PathBuf) -> anyhow::Re
     ended(&unset.env("BATON_TOKEN", "").env("BATON_SERVER", "").output()?, USAGE, &["no token, and no key", "--data"])
 }
 
-async fn access_a_server_with_https_is_told_from_a_wrong_address(binary: PathBuf) -> anyhow::Result<()> {
-    let list = |server| client(&binary, &["call", "list", "--token", "t", "--server", server]).output();
-    ended(&list("https://127.0.0.1:7400")?, USAGE, &["plain http", "TLS proxy"])?;
-    ended(&list("localhost")?, USAGE, &["\"localhost\" is no address"])
+async fn access_a_server_that_does_not_speak_tls_is_told_from_a_wrong_address(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let list = |server: &str| client(&binary, &["call", "list", "--token", "t", "--server", server]).output();
+        let https = target.endpoints().public.replace("http://", "https://");
+        ended(&list(&https)?, NO_ANSWER, &["does not speak TLS", "http://"])?;
+        ended(&list("localhost")?, USAGE, &["\"localhost\" is no address"])
+    })
+    .await
 }
 
 async fn access_demo_that_can_not_save_its_files_does_not_begin(binary: PathBuf) -> anyhow::Result<()> {

@@ -6,9 +6,11 @@ mod command_line;
 mod contexts;
 mod contract;
 mod foreign;
+mod identity;
 mod old_client;
 mod roles;
 mod terminal;
+mod tls;
 mod tokens;
 mod voicemail;
 mod wrong_state;
@@ -21,6 +23,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         roles::scenarios(),
         tokens::scenarios(),
         foreign::scenarios(),
+        identity::scenarios(),
         old_client::scenarios(),
         bad_input::scenarios(),
         wrong_state::scenarios(),
@@ -28,6 +31,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         contexts::scenarios(),
         voicemail::scenarios(),
         terminal::scenarios(),
+        tls::scenarios(),
     ]
     .concat()
 }

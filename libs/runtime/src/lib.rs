@@ -18,6 +18,7 @@ pub mod quota;
 pub mod server;
 pub mod stream;
 pub mod telemetry;
+pub mod tls;
 mod trace_parent;
 
 pub use auth::{Caller, CallerExt};

@@ -96,6 +96,8 @@ fn refusal(error: &TokenError) -> ApiError {
     let reason = match error {
         TokenError::Expired => ErrorReason::TokenExpired,
         TokenError::Invalid(_) | TokenError::Signing => ErrorReason::TokenInvalid,
+        // The token may be good: its bearer needs no other one, but a moment.
+        TokenError::Unavailable(_) => return ApiError::unavailable(error.to_string()),
     };
     ApiError::unauthenticated(reason, error.to_string())
 }

@@ -1,24 +1,12 @@
-//! HMAC-SHA-256 for the JWT library, and no other algorithm.
-//!
-//! The library's own providers link every algorithm that a JWT may name, among them the `rsa` crate, whose timing tells private keys
-//! (RUSTSEC-2023-0071). Baton's tokens know one algorithm.
+//! HMAC-SHA-256, with which Baton signs its own tokens, and no other algorithm of its family.
 
 use hmac::digest::KeyInit as _;
 use hmac::{Hmac, Mac as _};
-use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
+use jsonwebtoken::crypto::{JwtSigner, JwtVerifier};
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::signature::{Error as SignatureError, Signer, Verifier};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, EncodingKey};
 use sha2::Sha256;
-
-static HS256_ALONE: CryptoProvider =
-    CryptoProvider { signer_factory: signer, verifier_factory: verifier, key_utils: KeyUtils::new_unimplemented() };
-
-/// Makes it the library's provider, if there is none yet.
-pub(super) fn install() {
-    // An error means that it is installed already.
-    let _ = HS256_ALONE.install_default();
-}
 
 struct Hs256(Hmac<Sha256>);
 
@@ -32,13 +20,16 @@ impl Hs256 {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the library's type")]
-fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
+pub(super) fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
     Ok(Box::new(Hs256::new(*algorithm, key.as_bytes())?))
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the library's type")]
-fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
-    Ok(Box::new(Hs256::new(*algorithm, key.try_get_as_bytes()?)?))
+/// An error for a key that is not a secret: a public key is known to everybody, and would be one.
+pub(super) fn verifier(algorithm: Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
+    if key.family() != AlgorithmFamily::Hmac {
+        return Err(ErrorKind::InvalidKeyFormat.into());
+    }
+    Ok(Box::new(Hs256::new(algorithm, key.try_get_as_bytes()?)?))
 }
 
 impl Signer<Vec<u8>> for Hs256 {
@@ -68,6 +59,7 @@ impl JwtVerifier for Hs256 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::provider::install;
 
     /// RFC 7515, appendix A.1.
     #[test]
@@ -91,6 +83,20 @@ mod tests {
         assert!(!verify("", Algorithm::HS256).unwrap());
         for other in [Algorithm::HS384, Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
             assert!(verify(&signed, other).is_err(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_public_key_is_no_secret() {
+        install();
+        let public = b"a public key";
+        let signed = jsonwebtoken::crypto::sign(b"x", &EncodingKey::from_secret(public), Algorithm::HS256).unwrap();
+        let with = |key: DecodingKey| jsonwebtoken::crypto::verify(&signed, b"x", &key, Algorithm::HS256);
+        assert!(with(DecodingKey::from_secret(public)).unwrap());
+        for key in
+            [DecodingKey::from_rsa_der(public), DecodingKey::from_ec_der(public), DecodingKey::from_ed_der(public)]
+        {
+            assert!(with(key).is_err());
         }
     }
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use jsonwebtoken::{DecodingKey, EncodingKey};
 
-use super::token::{self, Verifier};
-use super::{Caller, TokenError, hs256};
+use super::{Caller, TokenError, Verifier, provider, token};
 use crate::ids;
 
 const KEY_BYTES: usize = 32;
@@ -75,18 +74,18 @@ impl SigningKey {
     /// A token for this caller, valid from now on for `ttl`, in whole seconds; and five seconds longer, because the clocks of
     /// two machines may differ by that much.
     pub fn mint(&self, caller: &Caller, now_us: i64, ttl: Duration) -> Result<String, TokenError> {
-        hs256::install();
+        provider::install();
         token::mint(&EncodingKey::from_secret(&self.0), caller, now_us, ttl)
     }
 
     pub fn verifier(&self) -> Verifier {
-        hs256::install();
+        provider::install();
         Verifier::new(DecodingKey::from_secret(&self.0))
     }
 
     #[cfg(test)]
     pub(super) fn secret(&self) -> &[u8] {
-        hs256::install();
+        provider::install();
         &self.0
     }
 }

@@ -1,19 +1,17 @@
-//! Minting tokens for callers, and verifying them.
+//! What a token says: minting Baton's own, reading them, and the rules for tokens of every issuer.
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Caller, Role, TenantId};
 
 /// Both the issuer and the audience of every token.
-const BATON: &str = "baton";
+pub(super) const BATON: &str = "baton";
 /// How much the clocks of two machines may differ.
 const LEEWAY_S: i64 = 5;
 /// In bytes. Longer subjects are refused, because the subject is stored with each of the caller's changes.
@@ -26,6 +24,9 @@ pub enum TokenError {
     /// It is malformed, forged, not valid yet, or has another audience.
     #[error("the token is not valid: {0}")]
     Invalid(&'static str),
+    /// Nobody knows yet: the keys of its issuer have to be fetched.
+    #[error("the token can't be checked now: {0}")]
+    Unavailable(&'static str),
     #[error("the token can't be signed")]
     Signing,
 }
@@ -36,9 +37,8 @@ struct TokenClaims {
     sub: String,
     tenant: Option<TenantId>,
     role: Role,
-    exp: i64,
-    iat: Option<i64>,
-    nbf: Option<i64>,
+    #[serde(flatten)]
+    times: TokenTimes,
 }
 
 /// The claims that are written.
@@ -69,43 +69,13 @@ pub(super) fn mint(key: &EncodingKey, caller: &Caller, now_us: i64, ttl: Duratio
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, key).map_err(|_| TokenError::Signing)
 }
 
-/// A caller whose token is valid.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admission {
-    pub caller: Caller,
-    /// When the token is valid no longer.
-    pub expires_us: i64,
-}
-
-/// Verifies tokens; cheap to clone.
-#[derive(Clone)]
-pub struct Verifier {
-    state: Arc<VerifierState>,
-    /// In seconds: tokens that are good for longer are refused.
-    longest_s: i64,
-}
-
-struct VerifierState {
+/// Reads tokens that Baton's own key has signed.
+pub(super) struct OwnTokens {
     key: DecodingKey,
     validation: Validation,
-    /// Tokens with a valid signature and valid claims: a client sends the same one with each call.
-    verified: Mutex<HashMap<Box<str>, Arc<VerifiedToken>>>,
 }
 
-/// At this number of remembered tokens all are forgotten, which costs each client one verification.
-const MAX_REMEMBERED: usize = 4_096;
-/// For a token, if the configuration says nothing.
-const LONGEST: Duration = Duration::from_hours(24 * 90);
-
-/// The contents of a token whose signature is valid. Its times are checked at each call.
-struct VerifiedToken {
-    caller: Caller,
-    exp: i64,
-    iat: Option<i64>,
-    nbf: Option<i64>,
-}
-
-impl Verifier {
+impl OwnTokens {
     pub(super) fn new(key: DecodingKey) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         // The library skips the check of a claim that is absent, unless it is required.
@@ -115,59 +85,49 @@ impl Verifier {
         // The library would use the system's time; Baton uses its own clock.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        let state = Arc::new(VerifierState { key, validation, verified: Mutex::default() });
-        Self { state, longest_s: LONGEST.as_secs().cast_signed() }
-    }
-
-    /// Refuses tokens that are good for longer than this.
-    #[must_use]
-    pub fn with_longest(self, longest: Duration) -> Self {
-        Self { longest_s: longest.as_secs().cast_signed(), ..self }
-    }
-
-    /// The token's bearer, if it is valid at this time.
-    pub fn verify(&self, token: &str, now_us: i64) -> Result<Admission, TokenError> {
-        let known = self.state.verified().get(token).cloned();
-        let verified = match known {
-            Some(verified) => verified,
-            None => self.state.remember(token, self.state.read(token)?),
-        };
-        verified.at(now_us, self.longest_s)
-    }
-}
-
-impl VerifierState {
-    fn verified(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<VerifiedToken>>> {
-        self.verified.lock()
-    }
-
-    fn remember(&self, token: &str, verified: VerifiedToken) -> Arc<VerifiedToken> {
-        let verified = Arc::new(verified);
-        let mut known = self.verified();
-        if known.len() >= MAX_REMEMBERED {
-            known.clear();
-        }
-        known.insert(token.into(), Arc::clone(&verified));
-        verified
+        Self { key, validation }
     }
 
     /// Checks everything that does not depend on the time.
-    fn read(&self, token: &str) -> Result<VerifiedToken, TokenError> {
+    pub(super) fn read(&self, token: &str) -> Result<(Caller, TokenTimes), TokenError> {
         let read = jsonwebtoken::decode::<TokenClaims>(token, &self.key, &self.validation)
             .map_err(|error| TokenError::Invalid(explain(error.kind())))?;
-        // A verifier that does not know a critical header must refuse the token (RFC 7515, 4.1.11).
-        if read.header.crit.is_some() {
-            return Err(TokenError::Invalid("it has critical headers (crit), and none is known"));
-        }
-        let TokenClaims { sub, tenant, role, exp, iat, nbf } = read.claims;
+        refuse_critical(&read.header)?;
+        let TokenClaims { sub, tenant, role, times } = read.claims;
         let caller = Caller { tenant, subject: sub, role };
         check(&caller)?;
-        Ok(VerifiedToken { caller, exp, iat, nbf })
+        Ok((caller, times))
     }
 }
 
-impl VerifiedToken {
-    fn at(&self, now_us: i64, longest_s: i64) -> Result<Admission, TokenError> {
+/// When a token is good, in seconds since 1970.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct TokenTimes {
+    exp: i64,
+    iat: Option<i64>,
+    nbf: Option<i64>,
+}
+
+/// How long a token may be good.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lifetime {
+    pub(super) longest_s: i64,
+    /// What a token that is good for longer is told.
+    pub(super) refusal: &'static str,
+}
+
+impl TokenTimes {
+    /// Of the claims of an issuer; some write fractions of seconds.
+    pub(super) fn of(claims: &Value) -> Result<Self, TokenError> {
+        let malformed = TokenError::Invalid("a claim is missing or malformed");
+        let exp = seconds(claims.get("exp")).ok_or(malformed.clone())?.ok_or(malformed.clone())?;
+        let iat = seconds(claims.get("iat")).ok_or(malformed.clone())?;
+        let nbf = seconds(claims.get("nbf")).ok_or(malformed)?;
+        Ok(Self { exp, iat, nbf })
+    }
+
+    /// When the token is valid no longer, in microseconds; an error if it is not valid at this time.
+    pub(super) fn check(self, now_us: i64, lifetime: Lifetime) -> Result<i64, TokenError> {
         let seconds = now_us.div_euclid(1_000_000);
         if self.exp.saturating_add(LEEWAY_S) <= seconds {
             return Err(TokenError::Expired);
@@ -177,25 +137,35 @@ impl VerifiedToken {
         }
         // From now on, and from when it was issued if it says so: neither may be longer.
         let from = self.iat.map_or(seconds, |iat| iat.min(seconds));
-        if self.exp.saturating_sub(LEEWAY_S) > from.saturating_add(longest_s) {
-            return Err(TokenError::Invalid(
-                "it is good for longer than auth.max_token_days allows; get one for a shorter time",
-            ));
+        if self.exp.saturating_sub(LEEWAY_S) > from.saturating_add(lifetime.longest_s) {
+            return Err(TokenError::Invalid(lifetime.refusal));
         }
-        let expires_us = self.exp.saturating_add(LEEWAY_S).saturating_mul(1_000_000);
-        Ok(Admission { caller: self.caller.clone(), expires_us })
+        Ok(self.exp.saturating_add(LEEWAY_S).saturating_mul(1_000_000))
     }
 }
 
-/// Does not print the key.
-impl std::fmt::Debug for Verifier {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Verifier(..)")
+/// `Some(None)` if there is none; `None` if it is no number.
+#[expect(clippy::option_option, reason = "none and malformed are different answers")]
+fn seconds(claim: Option<&Value>) -> Option<Option<i64>> {
+    match claim {
+        None | Some(Value::Null) => Some(None),
+        Some(value) => {
+            let whole = value.as_i64().or_else(|| value.as_f64().map(|it| it.floor() as i64));
+            whole.map(Some)
+        }
     }
+}
+
+/// A verifier that does not know a critical header must refuse the token (RFC 7515, 4.1.11).
+pub(super) fn refuse_critical(header: &Header) -> Result<(), TokenError> {
+    if header.crit.is_some() {
+        return Err(TokenError::Invalid("it has critical headers (crit), and none is known"));
+    }
+    Ok(())
 }
 
 /// The rules for every caller, at minting and at reading.
-fn check(caller: &Caller) -> Result<(), TokenError> {
+pub(super) fn check(caller: &Caller) -> Result<(), TokenError> {
     if caller.subject.is_empty() || caller.subject.len() > LONGEST_SUBJECT {
         return Err(TokenError::Invalid("its subject is empty or too long"));
     }
@@ -240,7 +210,3 @@ fn explain(kind: &ErrorKind) -> &'static str {
         _ => "it is not a signed JWT",
     }
 }
-
-#[cfg(test)]
-#[path = "token_tests.rs"]
-mod tests;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use baton_api::ApiError;
 use baton_api::error::{ErrorKind, ErrorReason};
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri};
+use hyper_util::rt::TokioIo;
 use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status, TimeoutExpired};
@@ -19,6 +20,7 @@ use super::identity::{self, Identity, ServiceIdentity};
 use crate::call::{self, DEPTH_HEADER, TIMEOUT_HEADER};
 use crate::clock::Clock;
 use crate::telemetry;
+use crate::tls::ClientTls;
 
 /// For a call without a deadline of its own or of the call that is being handled.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);
@@ -81,10 +83,30 @@ impl GrpcChannel {
         Self { default_deadline, ..self.clone() }
     }
 
+    /// Calls in the name of a service, over TLS where the address begins with `https://`.
+    pub fn internal_over(
+        tls: &ClientTls,
+        address: &str,
+        service: ServiceIdentity,
+        clock: Clock,
+    ) -> Result<InternalChannel, ChannelError> {
+        Self::over(tls, address, Identity::Service(service), clock)
+    }
+
+    /// Calls without a token, over TLS where the address begins with `https://`.
+    pub fn anonymous_over(tls: &ClientTls, address: &str, clock: Clock) -> Result<PublicChannel, ChannelError> {
+        Self::over(tls, address, Identity::Anonymous, clock)
+    }
+
     fn new(address: &str, identity: Identity, clock: Clock) -> Result<Self, ChannelError> {
+        Self::over(&ClientTls::default(), address, identity, clock)
+    }
+
+    fn over(tls: &ClientTls, address: &str, identity: Identity, clock: Clock) -> Result<Self, ChannelError> {
         let no_address = || ChannelError::Address(address.to_owned());
         let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|_| no_address())?;
-        if endpoint.uri().scheme_str() != Some("http") || endpoint.uri().host().is_none() {
+        let is_https = endpoint.uri().scheme_str() == Some("https");
+        if !(is_https || endpoint.uri().scheme_str() == Some("http")) || endpoint.uri().host().is_none() {
             return Err(no_address());
         }
         let endpoint = endpoint
@@ -93,7 +115,8 @@ impl GrpcChannel {
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT);
-        Ok(Self { inner: endpoint.connect_lazy(), identity, clock, default_deadline: DEFAULT_DEADLINE })
+        let inner = if is_https { over_tls(&endpoint, tls) } else { endpoint.connect_lazy() };
+        Ok(Self { inner, identity, clock, default_deadline: DEFAULT_DEADLINE })
     }
 
     /// Completes the request's headers; an error if the deadline has passed before it is sent.
@@ -127,6 +150,16 @@ impl GrpcChannel {
         };
         (!left.is_zero()).then_some(left)
     }
+}
+
+/// The library's own TLS would read its files once.
+fn over_tls(endpoint: &Endpoint, tls: &ClientTls) -> Channel {
+    let (tls, address) = (tls.clone(), endpoint.uri().clone());
+    let connector = tower::service_fn(move |_: Uri| {
+        let (tls, address) = (tls.clone(), address.clone());
+        async move { tls.connect(&address).await.map(TokioIo::new) }
+    });
+    endpoint.connect_with_connector_lazy(connector)
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -36,6 +36,9 @@ pub enum ConfigError {
         key: String,
         message: String,
     },
+    /// The values can be read, and make no sense together. Each says the key, what is wrong with it, and what to do.
+    #[error("{}", problems.join("\n"))]
+    Meaningless { problems: Vec<String> },
 }
 
 impl ConfigError {

@@ -4,7 +4,9 @@
 //! silently mean the default. The same holds for variables that begin with `BATON_`, except the few that the client reads.
 
 mod error;
+mod issuers;
 mod sections;
+mod tls;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,10 +17,12 @@ use figment::{Figment, Metadata, Profile, Provider};
 use serde::Deserialize;
 
 pub use error::ConfigError;
+pub use issuers::{DevelopmentKey, IssuerConfig};
 pub use sections::{
     AuthConfig, DataConfig, LimitsConfig, LogFormat, Millis, PresenceConfig, RateLimits, RecordingConfig,
     RoutingConfig, ServerConfig, SwitchConfig, TelemetryConfig, TelephonyConfig, TransferConfig,
 };
+pub use tls::TlsConfig;
 
 /// All keys, with their defaults and comments.
 pub const DEFAULT_TOML: &str = include_str!("../../default.toml");
@@ -37,6 +41,7 @@ pub struct Config {
     pub rates: RateLimits,
     pub data: DataConfig,
     pub auth: AuthConfig,
+    pub tls: TlsConfig,
     pub telemetry: TelemetryConfig,
     pub transfer: TransferConfig,
     pub presence: PresenceConfig,
@@ -75,7 +80,8 @@ impl Config {
             figment = add(figment, &known, &variable)?;
         }
         let config: Self = figment.extract().map_err(|error| ConfigError::from_figment(&error))?;
-        Ok(config)
+        let problems = [config.tls.problems(), crate::auth::Issuers::problems(&config.auth)].concat();
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError::Meaningless { problems }) }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use baton_words::SwitchId;
 use serde::{Deserialize, Deserializer};
 
+use super::issuers::{DevelopmentKey, IssuerConfig};
 use crate::server::WebOrigin;
 
 /// A duration in milliseconds: at least one, at most ten years.
@@ -16,6 +17,7 @@ pub struct Millis(u64);
 
 impl Millis {
     const LONGEST: u64 = 10 * 366 * 86_400_000;
+    pub(super) const DAY: Self = Self(86_400_000);
 
     pub fn get(self) -> u64 {
         self.0
@@ -118,6 +120,11 @@ pub struct AuthConfig {
     pub stream_grace_ms: Millis,
     #[serde(deserialize_with = "at_least_one_day")]
     pub max_token_days: u32,
+    pub development_key: DevelopmentKey,
+    pub jwks_refresh_ms: Millis,
+    pub jwks_kept_ms: Millis,
+    /// Empty: Baton's own key alone.
+    pub issuers: Vec<IssuerConfig>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -220,7 +227,7 @@ fn at_least_one_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D
 }
 
 /// Empty text means "not set".
-fn optional_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+pub(super) fn optional_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
     let text = String::deserialize(deserializer)?;
     Ok((!text.is_empty()).then(|| PathBuf::from(text)))
 }

@@ -12,6 +12,7 @@ use http::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,7 +26,8 @@ use super::limits::ServerLimits;
 use super::paced::{Backlog, PacedStream};
 use super::seats::{Entry, Seats};
 use super::turns::CallExecutor;
-use crate::clock::Clock;
+use crate::clock::{Clock, Elapsed};
+use crate::tls::ServerTls;
 use crate::{lifecycle, process};
 
 /// The connection to a peer that does not answer a ping for this long is closed.
@@ -36,11 +38,20 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Of frames that break HTTP/2's rules, in the whole life of a connection. A proxy's connection is many clients'.
 const MOST_ERRORS: usize = 65_536;
 
+/// How a listener is spoken to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Protocol {
+    /// HTTP/1.1, too: gRPC-Web, probes.
+    pub(super) with_http1: bool,
+    /// `None`: plain text.
+    pub(super) tls: Option<ServerTls>,
+}
+
 /// Serves connections until `stopping` is over; then it accepts none, asks those that are open to go, and waits for them.
 pub(super) async fn serve<S>(
     listener: TcpListener,
     limits: ServerLimits,
-    (service, with_http1): (S, bool),
+    (service, protocol): (S, Protocol),
     stopping: impl Future<Output = ()>,
 ) where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
@@ -55,7 +66,7 @@ pub(super) async fn serve<S>(
             accepted = acceptor.next() => accepted,
         };
         let limited = ConcurrencyLimit::new(service.clone(), limits.concurrency_per_connection);
-        let task = run(stream, connection, (limits, with_http1), limited, stop.clone());
+        let task = open(stream, connection, (limits, protocol.clone()), limited, stop.clone());
         lifecycle::spawn(connections.track_future(task));
     }
     drop(acceptor);
@@ -81,10 +92,11 @@ fn builder(executor: CallExecutor, (limits, with_http1): (ServerLimits, bool)) -
     if with_http1 { builder } else { builder.http2_only() }
 }
 
-async fn run<S>(
-    stream: TcpStream,
+/// Serves a connection, once its peer has done what TLS wants of it.
+async fn open<S>(
+    socket: TcpStream,
     connection: Arc<Connection>,
-    how: (ServerLimits, bool),
+    (limits, protocol): (ServerLimits, Protocol),
     service: S,
     stop: CancellationToken,
 ) where
@@ -92,7 +104,36 @@ async fn run<S>(
     S::Future: Send + 'static,
 {
     // So that answers go out at once; without it the socket works, too.
-    let _ = stream.set_nodelay(true);
+    let _ = socket.set_nodelay(true);
+    let how = (limits, protocol.with_http1);
+    let Some(tls) = protocol.tls else {
+        return run(socket, connection, how, service, stop).await;
+    };
+    let clock = Clock::real();
+    let shaken = tokio::select! {
+        // Real time, also where time is simulated: it limits what a peer costs.
+        shaken = clock.timeout(limits.first_token, tls.accept(socket)) => shaken,
+        () = connection.evicted().cancelled() => return,
+        () = stop.cancelled() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => run(stream, connection, how, service, stop).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a connection was refused by TLS"),
+        Err(Elapsed) => tracing::debug!("a connection was not ready in time for TLS"),
+    }
+}
+
+async fn run<I, S>(
+    stream: I,
+    connection: Arc<Connection>,
+    how: (ServerLimits, bool),
+    service: S,
+    stop: CancellationToken,
+) where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
     let accounted = tower::service_fn({
         let connection = Arc::clone(&connection);
         move |request: Request<hyper::body::Incoming>| {
@@ -107,11 +148,11 @@ async fn run<S>(
     let (executor, _lanes) = CallExecutor::new(how.0.calls_in_turn, &backlog);
     let server = builder(executor, how);
     let stream = TokioIo::new(PacedStream { inner: stream, backlog });
-    let mut open = std::pin::pin!(server.serve_connection(stream, TowerToHyperService::new(accounted)));
+    let mut serving = std::pin::pin!(server.serve_connection(stream, TowerToHyperService::new(accounted)));
     let mut is_leaving = false;
     loop {
         let decision = tokio::select! {
-            ended = &mut open => return log_end(ended),
+            ended = &mut serving => return log_end(ended),
             () = connection.evicted().cancelled() => Decision::Close("another one needs its place"),
             () = stop.cancelled(), if !is_leaving => Decision::Leave("the server stops"),
             // Real time, also where time is simulated: it limits what a peer costs.
@@ -121,7 +162,7 @@ async fn run<S>(
             Decision::Leave(why) if !is_leaving => {
                 tracing::debug!(why, "a connection is asked to go");
                 is_leaving = true;
-                open.as_mut().graceful_shutdown();
+                serving.as_mut().graceful_shutdown();
             }
             Decision::Leave(_) | Decision::Stay => {}
             Decision::Close(why) => return tracing::debug!(why, "a connection is closed"),

@@ -41,6 +41,8 @@ use tower::{Layer as _, Service};
 use crate::auth::{AdmissionList, Gate, Verifier};
 use crate::clock::Clock;
 use crate::disk_space::DiskSpace;
+use crate::tls::{self, ServerTls};
+use connections::Protocol;
 use layer::EdgeLayer;
 pub use limits::ServerLimits;
 pub use probes::Probes;
@@ -70,6 +72,8 @@ pub struct ServerBuilder {
     limits: ServerLimits,
     /// `None`: gRPC only.
     web_origins: Option<Vec<WebOrigin>>,
+    /// `None`: plain text.
+    tls: Option<ServerTls>,
     /// `None`: it is not said.
     version: Option<&'static str>,
     routes: RoutesBuilder,
@@ -84,6 +88,7 @@ impl ServerBuilder {
             space: DiskSpace::default(),
             limits: ServerLimits::default(),
             web_origins: None,
+            tls: None,
             version: None,
             routes: Routes::builder(),
             names: Vec::new(),
@@ -114,6 +119,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn web(mut self, origins: Vec<WebOrigin>) -> Self {
         self.web_origins = Some(origins);
+        self
+    }
+
+    /// Speaks TLS; `None` is plain text.
+    #[must_use]
+    pub fn tls(mut self, tls: Option<ServerTls>) -> Self {
+        self.tls = tls;
         self
     }
 
@@ -237,7 +249,13 @@ impl BoundServer {
         set_all(&health, &builder.names, ServingStatus::Serving).await;
         let (limits, drain) = (builder.limits, builder.limits.drain);
         let web = builder.web_origins.as_deref().map(web::layer);
-        let with_http1 = web.is_some();
+        let protocol = Protocol { with_http1: web.is_some(), tls: builder.tls.clone() };
+        let fresh = async {
+            match &builder.tls {
+                Some(tls) => tls.keep_fresh(tls::PERIOD).await,
+                None => std::future::pending().await,
+            }
+        };
         let routes = with_health_and_reflection(builder.routes, &builder.names, &health)?;
         let edge = EdgeLayer::new((builder.gate, builder.space), builder.clock, shutdown.clone(), &limits);
         let service = option_layer(web).layer(edge.layer(routes));
@@ -249,9 +267,10 @@ impl BoundServer {
                 set_all(&health, &names, ServingStatus::NotServing).await;
             }
         };
-        let served = connections::serve(listener.socket, limits, (service, with_http1), stopping);
+        let served = connections::serve(listener.socket, limits, (service, protocol), stopping);
         tokio::select! {
             () = served => {}
+            () = fresh => {}
             () = drained(shutdown, drain) => tracing::warn!("calls were still under way when the drain time was over"),
         }
         Ok(())
@@ -288,3 +307,5 @@ async fn drained(shutdown: CancellationToken, drain: Duration) {
 pub(crate) use tests::CapturedLog;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

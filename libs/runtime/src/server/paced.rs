@@ -11,7 +11,6 @@ use std::task::{Context, Poll, ready};
 
 use futures::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// With what one reading brings, a few hundred more.
 const MOST_WAITING: usize = 256;
@@ -55,19 +54,19 @@ impl Drop for WaitingCall {
     }
 }
 
-pub(super) struct PacedStream {
-    pub(super) inner: TcpStream,
+pub(super) struct PacedStream<S> {
+    pub(super) inner: S,
     pub(super) backlog: Arc<Backlog>,
 }
 
-impl AsyncRead for PacedStream {
+impl<S: AsyncRead + Unpin> AsyncRead for PacedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         ready!(self.backlog.poll_room(cx));
         Pin::new(&mut self.inner).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for PacedStream {
+impl<S: AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.inner).poll_write(cx, buf)
     }

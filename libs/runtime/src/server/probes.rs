@@ -16,6 +16,7 @@ use tonic_health::pb::health_server::{Health as _, HealthServer};
 use tonic_health::server::{HealthReporter, HealthService};
 use tower::ServiceExt as _;
 
+use super::connections::Protocol;
 use super::limits::ServerLimits;
 use super::{Listener, connections};
 
@@ -50,7 +51,8 @@ impl Probes {
             }
         });
         let limits = ServerLimits::of_probes();
-        connections::serve(self.listener.socket, limits, (service, true), shutdown.cancelled_owned()).await;
+        let protocol = Protocol { with_http1: true, tls: None };
+        connections::serve(self.listener.socket, limits, (service, protocol), shutdown.cancelled_owned()).await;
     }
 }
 

@@ -198,7 +198,7 @@ async fn nobody_listening_is_unavailable() {
 
 #[test]
 fn addresses_that_are_none_are_refused() {
-    for address in ["", "127.0.0.1:7400", "localhost", "ftp://x", "https://127.0.0.1:1"] {
+    for address in ["", "127.0.0.1:7400", "localhost", "ftp://x", "https://"] {
         assert!(GrpcChannel::anonymous(address, Clock::real()).is_err(), "{address}");
     }
 }

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::stage::DemoContext;
 use crate::folder;
 use crate::up::seed;
-use crate::up::stack::{Stack, StackSetup};
+use crate::up::stack::{ListenerTls, Stack, StackSetup};
 use crate::up::switch_process::{SwitchSetup, SwitchSupervisor};
 
 /// How often something is looked at where each look costs real time and nothing is lost.
@@ -132,6 +132,7 @@ impl House {
             public: Listener::bind(FREE_PORT)?,
             internal: Listener::bind(FREE_PORT)?,
             health: Listener::bind(FREE_PORT)?,
+            tls: ListenerTls::default(),
         };
         let stack = Stack::start(setup).await?;
         let channel = GrpcChannel::anonymous(&stack.address(), clock.clone())?;

@@ -28,11 +28,11 @@ use baton_runtime::server::Listener;
 use baton_runtime::{Clock, process, telemetry};
 use clap::Args;
 
-use crate::failure::{AlreadyReported, InternalFailure};
+use crate::failure::{AlreadyReported, InternalFailure, UsageError};
 use crate::folder::{self, DataFolder};
 use databases::DatabaseSet;
 use seed::DemoTenant;
-use stack::{Stack, StackSetup};
+use stack::{ListenerTls, Stack, StackSetup};
 use switch_process::{Origin, SwitchSetup, SwitchSupervisor};
 
 /// Time for running requests at the end, on top of the listeners' drain time.
@@ -90,7 +90,10 @@ impl UpArgs {
         if let Some(log) = &self.log {
             config.telemetry.log.clone_from(log);
         }
-        Ok(config)
+        match config.tls.refusal(config.server.listen, config.server.internal_listen) {
+            Some(refusal) => Err(UsageError::new(refusal).into()),
+            None => Ok(config),
+        }
     }
 }
 
@@ -100,7 +103,8 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     let config = args.config()?;
     let _telemetry = telemetry::init(&config.telemetry, "baton")?;
     process::raise_file_limit();
-    if let Some(warning) = welcome::exposed(config.server.listen, !args.no_demo_tenant) {
+    let is_plain = config.tls.certificate_file.is_none();
+    if let Some(warning) = welcome::exposed(config.server.listen, !args.no_demo_tenant).filter(|_| is_plain) {
         tracing::warn!("{warning}");
     }
     // Signals stop `whole`; the services run on until the calls have ended.
@@ -109,6 +113,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     if args.exit_with_stdin {
         stdin::stop_when_closed(whole.clone());
     }
+    let tls = ListenerTls::open(&config.tls).map_err(|error| UsageError::new(format!("[tls]: {error}")))?;
     // Listeners first: if they are refused, nothing was written to disk.
     let public = Listener::bind(config.server.listen)?;
     let internal = Listener::bind(config.server.internal_listen)?;
@@ -132,6 +137,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         public,
         internal,
         health,
+        tls,
     };
     let started = Box::pin(serve(setup, &databases, &mut folder, !args.no_demo_tenant)).await;
     if let Some(switch) = switch.as_ref().filter(|it| started.is_ok() && it.origin() == Origin::Hangs) {
@@ -230,17 +236,27 @@ async fn serve(
     with_demo_tenant: bool,
 ) -> anyhow::Result<Stack> {
     let (key, clock) = (setup.key.clone(), setup.clock.clone());
+    let (accepts_own_key, is_plain) = (stack::accepts_own_key(&setup.config), setup.tls.public.is_none());
+    let issuers: Vec<_> = setup.config.auth.issuers.iter().map(|it| it.issuer.clone()).collect();
     let stack = Stack::start(setup).await?;
     databases.enrol().await?;
     let address = stack.address();
     folder.announce(&address).context("the data folder")?;
-    let demo = if with_demo_tenant {
+    // What Baton does here itself, it does with its own key, and its own address is not in every certificate.
+    let calls_itself = accepts_own_key && is_plain;
+    let demo = if with_demo_tenant && calls_itself {
         seed::on_first_start(folder.path(), &address, &key, &clock).await.context("making the demo tenant")?
     } else {
         DemoTenant::Unwanted
     };
     tracing::info!(address, health = stack.health_address(), "serving");
     welcome::print(&address, stack.health_address(), folder.path(), &demo);
-    welcome::print_resumed_calls(&address, &key, &clock).await?;
+    welcome::print_issuers(&issuers, accepts_own_key);
+    if !is_plain {
+        welcome::print_tls();
+    }
+    if calls_itself {
+        welcome::print_resumed_calls(&address, &key, &clock).await?;
+    }
     Ok(stack)
 }

@@ -4,6 +4,7 @@
 //! a token of its own, as if they ran on different machines. The listeners are bound before any service starts, so that each
 //! knows the address of its peers. The services start, and open their databases, concurrently.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +14,13 @@ use baton_presence::Presence;
 use baton_recording::RecordingService;
 use baton_routing::Routing;
 use baton_runtime::Clock;
-use baton_runtime::auth::{AdmissionList, SigningKey};
+use baton_runtime::auth::{AdmissionList, Issuers, Role, SigningKey, Verifier};
 use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, ServiceIdentity};
-use baton_runtime::config::Config;
+use baton_runtime::config::{Config, ConfigError, TlsConfig};
 use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::{BoundServer, Listener, Probes, Readiness, ServerBuilder, ServerLimits};
+use baton_runtime::tls::{ServerTls, TlsSetupError};
 use baton_service::{RunningService, ServiceContext, StartError};
 use baton_store::Databases;
 use baton_telephony::Telephony;
@@ -45,6 +47,20 @@ pub(crate) struct StackSetup {
     pub(crate) public: Listener,
     pub(crate) internal: Listener,
     pub(crate) health: Listener,
+    pub(crate) tls: ListenerTls,
+}
+
+/// `None` is plain text.
+#[derive(Debug, Default)]
+pub(crate) struct ListenerTls {
+    pub(crate) public: Option<ServerTls>,
+    pub(crate) internal: Option<ServerTls>,
+}
+
+impl ListenerTls {
+    pub(crate) fn open(config: &TlsConfig) -> Result<Self, TlsSetupError> {
+        Ok(Self { public: config.public()?, internal: config.internal()? })
+    }
 }
 
 /// Says what could not be started; its source says why and what to do.
@@ -56,6 +72,8 @@ pub(crate) enum StackError {
     Service { service: &'static str, source: StartError },
     #[error("telephony.switch_address")]
     Channel(#[from] ChannelError),
+    #[error("the issuers of tokens")]
+    Issuers(#[from] ConfigError),
 }
 
 /// The services that run, with what the owner needs of them.
@@ -82,26 +100,30 @@ impl Stack {
     /// Starts all services; they serve when this returns, and end with the lifecycle.
     pub(crate) async fn start(setup: StackSetup) -> Result<Self, StackError> {
         let admitted = AdmissionList::default();
+        let issuers = Issuers::start(&setup.config.auth, &setup.clock, &setup.lifecycle)?;
         let space = DiskSpace::watch(&setup.folder, setup.config.data.min_free_mib, &setup.lifecycle);
         let services = Services::start(&setup, &admitted, &space).await?;
         let switch = GrpcChannel::anonymous(&setup.switch, setup.clock.clone())?;
-        let StackSetup { config, clock, key, lifecycle, public, internal, health, .. } = setup;
-        let longest = Duration::from_hours(24) * config.auth.max_token_days;
-        let builder = |limits| ServerBuilder::new(clock.clone(), key.verifier().with_longest(longest)).limits(limits);
+        let StackSetup { config, clock, key, lifecycle, public, internal, health, tls, .. } = setup;
+        let verifiers = Verifiers::new(&config, &key, issuers);
+        let builder = |verifier, limits| ServerBuilder::new(clock.clone(), verifier).limits(limits);
         let events = EventApi::new(services.bus.clone());
         let public = services
             .add_public(
-                builder(ServerLimits::from(&config))
+                builder(verifiers.public, ServerLimits::from(&config))
                     .admitting(admitted)
                     .with_space(space)
                     .web(config.server.web_origins.clone())
+                    .tls(tls.public.clone())
                     .announcing(VERSION),
             )
             .add_service(events.into_server())
             .add_service(SimulatorForward::server(switch))
             .on(public);
-        let internal = services.add_internal(builder(ServerLimits::internal(&config))).on(internal);
-        let address = format!("http://{}", public.local_addr());
+        let internal = services
+            .add_internal(builder(verifiers.internal, ServerLimits::internal(&config)).tls(tls.internal))
+            .on(internal);
+        let address = address(tls.public.is_some(), public.local_addr());
         let (readiness, leaving) = (public.readiness(), CancellationToken::new());
         let following = follow_switch(readiness.clone(), services.telephony.link(), leaving.clone());
         let (health, probes) = (format!("http://{}", health.local_addr()), public.probes(health));
@@ -110,7 +132,7 @@ impl Stack {
         Ok(Self { public: address, health, readiness, leaving, transfer, telephony })
     }
 
-    /// The public listener's, `http://…`.
+    /// The public listener's, `http://…` or `https://…`.
     pub(crate) fn address(&self) -> String {
         self.public.clone()
     }
@@ -139,6 +161,31 @@ impl Stack {
         let is_over = self.transfer.end_all().await? == 0 && self.telephony.live_interactions() == 0;
         Ok(is_over && self.telephony.uploads().await? == 0)
     }
+}
+
+fn address(is_tls: bool, listener: SocketAddr) -> String {
+    format!("{}://{listener}", if is_tls { "https" } else { "http" })
+}
+
+/// Whose tokens each listener accepts.
+struct Verifiers {
+    public: Verifier,
+    /// Baton's services sign their own tokens.
+    internal: Verifier,
+}
+
+impl Verifiers {
+    fn new(config: &Config, key: &SigningKey, issuers: Issuers) -> Self {
+        let own = key.verifier().with_longest(Duration::from_hours(24) * config.auth.max_token_days);
+        let internal = own.clone().with_issuers(issuers.granting(Role::Service));
+        let public = if accepts_own_key(config) { own.with_issuers(issuers) } else { Verifier::of_issuers(issuers) };
+        Self { public, internal }
+    }
+}
+
+/// Whether clients may come with tokens of the data folder's key. Here they may unless there are issuers, or the configuration says otherwise.
+pub(crate) fn accepts_own_key(config: &Config) -> bool {
+    config.auth.development_key.is_accepted(true, !config.auth.issuers.is_empty())
 }
 
 /// The internal listener serves until the public one has drained, because requests under way still call the peers; health answers as
@@ -245,12 +292,13 @@ impl StackSetup {
             calls_kept: Duration::from_hours(24) * self.config.data.calls_kept_days,
             space: space.clone(),
             bus: bus.clone(),
-            peers: self.channel(&format!("http://{}", self.internal.local_addr()), name)?,
+            peers: self.channel(&address(self.tls.internal.is_some(), self.internal.local_addr()), name)?,
         })
     }
 
     fn channel(&self, address: &str, service: &str) -> Result<InternalChannel, ChannelError> {
-        GrpcChannel::internal(address, ServiceIdentity::new(self.key.clone(), service), self.clock.clone())
+        let identity = ServiceIdentity::new(self.key.clone(), service);
+        GrpcChannel::internal_over(&self.config.tls.internal_client(), address, identity, self.clock.clone())
     }
 }
 

@@ -36,6 +36,26 @@ pub(super) fn print(address: &str, health: &str, folder: &Path, demo: &DemoTenan
     print_line("Ctrl-C ends it, and the calls that are live; started again, everything else is still there.");
 }
 
+/// Prints who makes the tokens of clients. Prints nothing if Baton does, alone.
+pub(super) fn print_issuers(issuers: &[String], accepts_own_key: bool) {
+    if issuers.is_empty() {
+        return;
+    }
+    let own = if accepts_own_key {
+        ", and of the data folder's key"
+    } else {
+        "; there is no demo tenant without the data folder's key"
+    };
+    print_line(&format!("Clients need tokens of {}{own}.", issuers.join(", ")));
+}
+
+/// Prints what is different over TLS.
+pub(super) fn print_tls() {
+    print_line(
+        "Clients speak TLS, to a name that the certificate has (--server https://NAME:PORT); there is no demo tenant.",
+    );
+}
+
 pub(super) fn print_end() {
     print_line("Stopping: the calls that are live end first. Ctrl-C again stops at once.");
 }
@@ -48,7 +68,7 @@ pub(super) fn exposed(listen: SocketAddr, with_demo_tenant: bool) -> Option<Stri
     let demo = if with_demo_tenant { ", with the demo tenant (leave it out with --no-demo-tenant)" } else { "" };
     Some(format!(
         "Baton listens for other machines on {listen} in plain text{demo}: tokens and calls can be read on the way; put a TLS proxy in \
-         front, or listen on 127.0.0.1"
+         front, or write tls.certificate_file and tls.key_file"
     ))
 }
 
