@@ -134,14 +134,21 @@ impl CommandHandler {
             if known(id).is_some_and(|known| known >= version) {
                 continue;
             }
-            match self.load(id).await {
-                Ok(Some(interaction)) => self.notify(&interaction, None),
-                Ok(None) => {}
+            match self.take_over(id).await {
+                Ok(()) => {}
                 Err(error @ StoreError::Corrupt { .. }) => {
                     tracing::error!(interaction.id = %id, %error, source = ?error.source(), "a call can't be taken up");
                 }
                 Err(error) => return Err(error),
             }
+        }
+        Ok(())
+    }
+
+    /// Goes on with an interaction as another process has committed it.
+    pub(crate) async fn take_over(&self, id: InteractionId) -> Result<(), StoreError> {
+        if let Some(interaction) = self.load(id).await? {
+            self.notify(&interaction, None);
         }
         Ok(())
     }

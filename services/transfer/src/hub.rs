@@ -55,6 +55,14 @@ impl Hub {
         watched.by_id.entry(id).or_insert_with(|| watch::channel(None).0).subscribe()
     }
 
+    /// The interactions that are watched, each with the version that was shown last; 0 if none was.
+    pub(crate) fn watched_versions(&self) -> HashMap<InteractionId, u64> {
+        let watched = self.watched();
+        let of = |sender: &watch::Sender<Seen>| sender.borrow().as_ref().map_or(0, |seen| seen.version);
+        let some = watched.by_id.iter().filter(|(_, sender)| sender.receiver_count() > 0);
+        some.map(|(id, sender)| (*id, of(sender))).collect()
+    }
+
     fn publish_to_tenant(&self, interaction: &Arc<Live>) {
         let mut tenants = self.tenants.lock();
         // It fails when nobody watches any more.

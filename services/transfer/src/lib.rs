@@ -7,6 +7,7 @@
 
 mod command_handler;
 mod convert;
+mod elsewhere;
 mod error;
 mod filter;
 mod grpc;
@@ -95,6 +96,7 @@ pub async fn start(
     let (handler, notices) = CommandHandler::new(db.clone(), context.clock.clone(), tenants, &context.config);
     context.publish_from(&db);
     let (lifecycle, soft) = (&context.lifecycle, context.lifecycle.soft());
+    lifecycle.spawn("transfer watch", elsewhere::run(handler.clone(), soft.clone()));
     lifecycle.spawn("transfer wake", wake::run(handler.clone(), soft.clone()));
     let pusher = push::Pusher::new(handler.clone(), peers.clone(), context.config.compare_interval_ms.duration());
     lifecycle.spawn("transfer push", pusher.run(notices, soft));

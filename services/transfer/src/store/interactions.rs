@@ -43,6 +43,24 @@ pub(crate) async fn version(reader: &mut Reader, id: InteractionId) -> Result<Op
     Ok(row.map(|(version, tenant)| (version.cast_unsigned(), tenant)))
 }
 
+/// The versions of those of these interactions that there are.
+pub(crate) async fn versions(db: &Db, ids: &[InteractionId]) -> Result<Vec<(InteractionId, u64)>, StoreError> {
+    let mut found = Vec::new();
+    for chunk in ids.chunks(500) {
+        let mut reader = db.read().await?;
+        let rows: Vec<(Uuid, i64)> = on!(reader, conn => {
+            let mut query = sqlx::QueryBuilder::new("SELECT id, version FROM interactions WHERE id IN (");
+            let mut list = query.separated(", ");
+            for id in chunk {
+                list.push_bind(id.0);
+            }
+            query.push(")").build_query_as().persistent(false).fetch_all(conn).await
+        })?;
+        found.extend(rows.into_iter().map(|(id, version)| (InteractionId(id), version.cast_unsigned())));
+    }
+    Ok(found)
+}
+
 /// The version of an interaction, as this transaction sees it.
 pub(crate) async fn version_in(tx: &mut Tx, id: InteractionId) -> Result<Option<u64>, StoreError> {
     let version: Option<i64> = on!(tx, conn => sqlx::query_scalar(

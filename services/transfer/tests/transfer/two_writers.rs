@@ -3,11 +3,17 @@
 use crate::world::{TENANT, World};
 use baton_api::{
     ApiError, ErrorKind,
-    transfer::v1::{AddNoteRequest, GetInteractionRequest, OpenInteractionRequest, WatchInteractionRequest},
+    transfer::v1::{
+        AddNoteRequest, GetInteractionRequest, HoldCustomerRequest, OpenInteractionRequest, ResumeCustomerRequest,
+        WatchInteractionRequest,
+    },
 };
 use baton_runtime::lifecycle::spawn;
+use baton_store::{Affected as _, on};
 use futures::future::join_all;
 use std::collections::BTreeSet;
+use tokio::task::JoinHandle;
+use tonic::Status;
 
 fn note(id: &str, text: &str, request_id: &str) -> AddNoteRequest {
     AddNoteRequest {
@@ -87,9 +93,56 @@ async fn what_one_has_committed_the_other_decides_on_and_shows() {
     let stale = AddNoteRequest { if_version: before.version, ..note(&id, "too late", "r2") };
     let refused = other.interactions(1).add_note(stale).await.unwrap_err();
     assert_eq!(ApiError::of(&refused).reason_name(), "VERSION_CONFLICT", "{refused:?}");
-    // Without a bell between the two it takes a scan.
+    // Without a bell between the two it takes a look.
     let seen = watched.message().await.unwrap().unwrap().interaction.unwrap();
     assert_eq!(seen.notes.len(), 1);
+}
+
+async fn follow_until_answered<T>(world: &World, id: &str, answer: JoinHandle<Result<T, Status>>) -> Result<T, Status> {
+    let followed = async || {
+        world.follow(id).await;
+        answer.is_finished().then_some(())
+    };
+    world.until("the world follows", followed).await;
+    answer.await.unwrap()
+}
+
+#[tokio::test]
+async fn what_one_remembers_is_no_reason_to_refuse_what_the_other_has_made_possible() {
+    let one = World::start().await;
+    let id = one.talking().await;
+    let other = one.beside().await;
+    let hold = HoldCustomerRequest { interaction_id: id.clone(), request_id: "hold".into(), ..Default::default() };
+    let resume =
+        ResumeCustomerRequest { interaction_id: id.clone(), request_id: "resume".into(), ..Default::default() };
+    // Both are in the other's memory from before.
+    other.interactions(1).add_note(note(&id, "seen", "r1")).await.unwrap();
+    let mut client = one.interactions(1);
+    let holding = spawn(async move { client.hold_customer(hold).await });
+    let mut client = other.interactions(1);
+    follow_until_answered(&one, &id, holding).await.unwrap();
+    let resuming = spawn(async move { client.resume_customer(resume).await });
+    follow_until_answered(&other, &id, resuming).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_row_that_says_the_wrong_time_to_wake_is_corrected() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    let store = crate::retention::store(&world).await;
+    let mut tx = store.begin().await.unwrap();
+    // As a migration leaves it, which knows no deadlines.
+    on!(tx, conn => sqlx::query("UPDATE interactions SET wake_at_us = 0").affected(conn).await).unwrap();
+    tx.commit().await.unwrap();
+    let corrected = async || {
+        let mut reader = store.read().await.unwrap();
+        let wakes = "SELECT wake_at_us FROM interactions";
+        let at_us: Option<i64> = on!(reader, conn => sqlx::query_scalar(wakes).fetch_one(conn).await).unwrap();
+        (at_us != Some(0)).then_some(())
+    };
+    // A start waits for reports first.
+    world.until("it is corrected", corrected).await;
+    world.view(&id).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
