@@ -29,11 +29,11 @@ pub struct Relay {
     bus: Bus,
     clock: Clock,
     /// Where to go on, as far as this relay knows.
-    place: Mutex<Option<Place>>,
+    progress: Mutex<Option<RelayProgress>>,
 }
 
 #[derive(Debug, Clone)]
-struct Place {
+struct RelayProgress {
     cursor: OutboxCursor,
     /// Whether the bus has it; otherwise the bus does not know the source yet.
     is_in_bus: bool,
@@ -42,7 +42,7 @@ struct Place {
 impl Relay {
     /// `source` is the service's name.
     pub fn new(source: &'static str, db: Db, bus: impl Into<Bus>, clock: Clock) -> Self {
-        Self { source, db, bus: bus.into(), clock, place: Mutex::default() }
+        Self { source, db, bus: bus.into(), clock, progress: Mutex::default() }
     }
 
     /// Publishes until `shutdown`, then once more for what was committed until then.
@@ -83,37 +83,37 @@ impl Relay {
     }
 
     async fn publish_batch(&self) -> Result<usize, BusError> {
-        let known = self.place.lock().take();
-        let place = match known {
-            Some(place) => place,
-            None => self.find_place().await?,
+        let known = self.progress.lock().take();
+        let progress = match known {
+            Some(progress) => progress,
+            None => self.find_progress().await?,
         };
-        let (rows, next) = outbox::after(&self.db, &place.cursor, BATCH).await?;
+        let (rows, next) = outbox::after(&self.db, &progress.cursor, BATCH).await?;
         if rows.is_empty() {
-            *self.place.lock() = Some(place);
+            *self.progress.lock() = Some(progress);
             return Ok(0);
         }
         let events: Vec<_> = rows.into_iter().map(Envelope::from).collect();
-        let (from, to) = (place.is_in_bus.then(|| place.cursor.to_string()), next.to_string());
+        let (from, to) = (progress.is_in_bus.then(|| progress.cursor.to_string()), next.to_string());
         let moved = CursorMove { source: self.source, from: from.as_deref(), to: &to };
         // After an error it is not known where the cursor is.
         self.bus.publish(&moved, &events).await?;
-        *self.place.lock() = Some(Place { cursor: next, is_in_bus: true });
+        *self.progress.lock() = Some(RelayProgress { cursor: next, is_in_bus: true });
         events.iter().for_each(log_line::write);
         Ok(events.len())
     }
 
-    async fn find_place(&self) -> Result<Place, BusError> {
+    async fn find_progress(&self) -> Result<RelayProgress, BusError> {
         if let Some(text) = self.bus.cursor(self.source).await? {
             let cursor = text.parse().map_err(|_| BusError::BadCursor { source_name: self.source, cursor: text })?;
-            return Ok(Place { cursor, is_in_bus: true });
+            return Ok(RelayProgress { cursor, is_in_bus: true });
         }
         let copy = outbox::published(&self.db).await?.filter(|copy| match copy.generation.as_str() {
             // Whoever wrote it had no cursors yet: it is of this bus, if that has anything at all.
             "" => self.bus.last(&EventMatcher::all()) > 0,
             generation => generation == self.bus.generation().to_string(),
         });
-        Ok(Place { cursor: copy.map(|it| it.cursor).unwrap_or_default(), is_in_bus: false })
+        Ok(RelayProgress { cursor: copy.map(|it| it.cursor).unwrap_or_default(), is_in_bus: false })
     }
 }
 

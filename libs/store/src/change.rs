@@ -142,7 +142,7 @@ impl Runs {
 async fn pause(runs: u32) {
     let longest = FIRST_PAUSE * 2_u32.pow(runs - 1);
     // Each of them is seeded by chance.
-    let share = RandomState::new().hash_one(runs) as f64 / u64::MAX as f64;
+    let fraction = RandomState::new().hash_one(runs) as f64 / u64::MAX as f64;
     #[expect(clippy::disallowed_methods, reason = "the database's time is real also where a test's is not")]
-    tokio::time::sleep(longest.mul_f64(share)).await;
+    tokio::time::sleep(longest.mul_f64(fraction)).await;
 }

@@ -36,7 +36,7 @@ use baton_words::InteractionId;
 use std::{error::Error as _, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 use tonic::Status;
-use write::{Change, Moved, RequestRow, Waiting, Written};
+use write::{Change, Moved, QueuedChange, RequestRow, Written};
 
 /// How long a start waits for reports before it acts upon deadlines that have passed.
 const REPORTS_FIRST: Duration = Duration::from_secs(5);
@@ -58,7 +58,7 @@ pub(crate) struct CommandHandler {
     pushes: mpsc::UnboundedSender<ChangeNotice>,
     /// Deadlines of what was committed here.
     pub(crate) wakes: Wakes,
-    writer: mpsc::UnboundedSender<Waiting>,
+    writer: mpsc::UnboundedSender<QueuedChange>,
     turns: Vec<Mutex<()>>,
 }
 
@@ -309,7 +309,7 @@ impl CommandHandler {
     async fn write(&self, change: Change) -> Result<Written, SubmitError> {
         let (done, written) = oneshot::channel();
         // They fail only when the runtime ends.
-        let _ = self.writer.send(Waiting { change, done, _busy: self.clock.busy() });
+        let _ = self.writer.send(QueuedChange { change, done, _busy: self.clock.busy() });
         let stopped = |_| Arc::new(StoreError::Commit(sqlx::Error::WorkerCrashed));
         Ok(written.await.map_err(stopped).flatten()?)
     }

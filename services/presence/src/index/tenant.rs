@@ -54,7 +54,7 @@ impl TenantIndex {
     pub(crate) fn put_agent(&self, id: AgentId, record: Option<AgentRecord>) -> bool {
         let became_available = {
             let mut directory = self.directory.write();
-            if !directory.is_news_of_agent(id, record.as_ref()) {
+            if !directory.is_newer_agent(id, record.as_ref()) {
                 return false;
             }
             directory.put_agent(id, record)
@@ -67,7 +67,7 @@ impl TenantIndex {
     pub(crate) fn put_team(&self, id: TeamId, record: Option<TeamRecord>) {
         {
             let mut directory = self.directory.write();
-            if !directory.is_news_of_team(id, record.as_ref()) {
+            if !directory.is_newer_team(id, record.as_ref()) {
                 return;
             }
             directory.put_team(id, record);
@@ -152,12 +152,12 @@ impl TenantDirectory {
         self.agent(agent).is_some_and(|record| record.status.is_available())
     }
 
-    fn is_news_of_agent(&self, id: AgentId, record: Option<&AgentRecord>) -> bool {
+    fn is_newer_agent(&self, id: AgentId, record: Option<&AgentRecord>) -> bool {
         let known = self.agents.get(&id).map(|it| it.record.version);
         !self.gone.contains(&id.0) && record.is_none_or(|record| known.is_none_or(|known| known < record.version))
     }
 
-    fn is_news_of_team(&self, id: TeamId, record: Option<&TeamRecord>) -> bool {
+    fn is_newer_team(&self, id: TeamId, record: Option<&TeamRecord>) -> bool {
         let known = self.teams.get(&id).map(|it| it.record.version);
         !self.gone.contains(&id.0) && record.is_none_or(|record| known.is_none_or(|known| known < record.version))
     }

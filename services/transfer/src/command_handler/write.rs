@@ -74,7 +74,7 @@ pub(super) enum Written {
 pub(super) type WriteResult = Result<Written, Arc<StoreError>>;
 
 /// A change that waits for the writer.
-pub(super) struct Waiting {
+pub(super) struct QueuedChange {
     pub(super) change: Change,
     pub(super) done: oneshot::Sender<WriteResult>,
     /// Simulated time stands still until it is written.
@@ -84,7 +84,7 @@ pub(super) struct Waiting {
 /// Runs until the handler is dropped. `committed` is called for each change on the disk, before its caller is answered.
 pub(super) async fn run(
     db: Db,
-    mut queue: mpsc::UnboundedReceiver<Waiting>,
+    mut queue: mpsc::UnboundedReceiver<QueuedChange>,
     committed: impl Fn(&Moved) + Clone + Send + 'static,
 ) {
     while let Some(first) = queue.recv().await {
@@ -135,7 +135,7 @@ pub(super) async fn run(
     }
 }
 
-fn answer(batch: Vec<Waiting>, results: impl Iterator<Item = WriteResult>, committed: &impl Fn(&Moved)) {
+fn answer(batch: Vec<QueuedChange>, results: impl Iterator<Item = WriteResult>, committed: &impl Fn(&Moved)) {
     for (waiting, result) in batch.into_iter().zip(results) {
         if let (Ok(Written::Committed), Some(moved)) = (&result, &waiting.change.moved) {
             committed(moved);
@@ -145,7 +145,7 @@ fn answer(batch: Vec<Waiting>, results: impl Iterator<Item = WriteResult>, commi
     }
 }
 
-async fn write_all(tx: &mut Tx, batch: &[Waiting]) -> Result<Vec<Written>, StoreError> {
+async fn write_all(tx: &mut Tx, batch: &[QueuedChange]) -> Result<Vec<Written>, StoreError> {
     let mut written = Vec::with_capacity(batch.len());
     for waiting in batch {
         written.push(write(tx, &waiting.change).await?);
