@@ -10,16 +10,28 @@ const EVERY: Duration = Duration::from_millis(500);
 
 /// Runs until the shutdown.
 pub(crate) async fn run(handler: Arc<CommandHandler>, stop: CancellationToken) {
-    let mut looks = handler.clock.interval(EVERY);
-    while stop.run_until_cancelled(looks.tick()).await.is_some() {
-        let _busy = handler.clock.busy();
-        if let Err(error) = look(&handler).await {
-            tracing::warn!(%error, "what was committed elsewhere could not be read; looking again");
+    let looking = async {
+        loop {
+            let looked = {
+                let _busy = handler.clock.busy();
+                look(&handler).await
+            };
+            match looked {
+                // Nobody watches.
+                Ok(0) => handler.hub.watched.notified().await,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "what was committed elsewhere could not be read; looking again");
+                }
+            }
+            handler.clock.sleep(EVERY).await;
         }
-    }
+    };
+    let _: Option<()> = stop.run_until_cancelled(looking).await;
 }
 
-async fn look(handler: &CommandHandler) -> Result<(), StoreError> {
+/// Returns how many are watched.
+async fn look(handler: &CommandHandler) -> Result<usize, StoreError> {
     let watched = handler.hub.watched_versions();
     let ids: Vec<_> = watched.keys().copied().collect();
     for (id, version) in interactions::versions(&handler.db, &ids).await? {
@@ -27,5 +39,5 @@ async fn look(handler: &CommandHandler) -> Result<(), StoreError> {
             handler.take_over(id).await?;
         }
     }
-    Ok(())
+    Ok(watched.len())
 }

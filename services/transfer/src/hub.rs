@@ -5,7 +5,7 @@ use crate::live::Live;
 use baton_words::InteractionId;
 use parking_lot::{Mutex, MutexGuard};
 use std::{collections::HashMap, sync::Arc};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
 type Seen = Option<Arc<Live>>;
 
@@ -14,6 +14,8 @@ type Seen = Option<Arc<Live>>;
 pub(crate) struct Hub {
     watchers: Mutex<Watchers>,
     tenants: Mutex<HashMap<String, broadcast::Sender<Arc<Live>>>>,
+    /// Somebody has begun to watch.
+    pub(crate) watched: Notify,
 }
 
 /// Changes that may wait for one who watches a tenant; whoever is slower begins anew.
@@ -33,7 +35,7 @@ impl Hub {
     /// Tells whoever watches, unless they know a newer version.
     pub(crate) fn publish(&self, interaction: &Arc<Live>) {
         self.publish_to_tenant(interaction);
-        let mut watched = self.watched();
+        let mut watched = self.lock_watched();
         let Some(sender) = watched.by_id.get(&interaction.id) else { return };
         if sender.receiver_count() == 0 {
             watched.by_id.remove(&interaction.id);
@@ -50,14 +52,15 @@ impl Hub {
 
     /// Begins to watch. Load the interaction *after* this, and publish it, so that nothing falls between.
     pub(crate) fn watch(&self, id: InteractionId) -> watch::Receiver<Seen> {
-        let mut watched = self.watched();
+        let mut watched = self.lock_watched();
         watched.sweep();
+        self.watched.notify_one();
         watched.by_id.entry(id).or_insert_with(|| watch::channel(None).0).subscribe()
     }
 
     /// The interactions that are watched, each with the version that was shown last; 0 if none was.
     pub(crate) fn watched_versions(&self) -> HashMap<InteractionId, u64> {
-        let watched = self.watched();
+        let watched = self.lock_watched();
         let of = |sender: &watch::Sender<Seen>| sender.borrow().as_ref().map_or(0, |seen| seen.version);
         let some = watched.by_id.iter().filter(|(_, sender)| sender.receiver_count() > 0);
         some.map(|(id, sender)| (*id, of(sender))).collect()
@@ -77,7 +80,7 @@ impl Hub {
         tenants.entry(tenant.to_owned()).or_insert_with(|| broadcast::channel(CHANGES).0).subscribe()
     }
 
-    fn watched(&self) -> MutexGuard<'_, Watchers> {
+    fn lock_watched(&self) -> MutexGuard<'_, Watchers> {
         self.watchers.lock()
     }
 }
@@ -104,7 +107,7 @@ mod tests {
         for n in 10..10_000 {
             drop(hub.watch(InteractionId(Uuid::from_u128(n))));
         }
-        assert!(hub.watched().by_id.len() <= SWEEP_AT_LEAST, "{}", hub.watched().by_id.len());
+        assert!(hub.lock_watched().by_id.len() <= SWEEP_AT_LEAST, "{}", hub.lock_watched().by_id.len());
         assert!(held.iter().all(|seen| seen.has_changed().is_ok()), "those that are watched stay");
     }
 }
