@@ -7,6 +7,7 @@
 //! server; both lead to the same tables and columns, which a test compares.
 
 use sqlx::migrate::{MigrateError as SqlxMigrateError, Migrator};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::postgres::PostgresDb;
 use crate::{Db, MigrateError, StoreError};
@@ -59,21 +60,29 @@ impl Db {
             }
             Self::Postgres(db) => {
                 let name = db.schema.to_string();
-                make_schema(db).await.map_err(|source| MigrateError::Store { name: name.clone(), source })?;
-                migrations.postgres.run(&db.pool).await.map_err(|error| explain(name, error))
+                let store = |source: sqlx::Error| MigrateError::Store { name: name.clone(), source: source.into() };
+                // A connection of its own, which waits: all services of a database migrate one after the other.
+                let mut connection = db.without_limits.connect().await.map_err(store)?;
+                make_schema(&mut connection, db).await.map_err(store)?;
+                let applied = migrations.postgres.run_direct(None, &mut connection, false).await;
+                applied.map_err(|error| explain(name.clone(), error))?;
+                connection.close().await.map_err(store)?;
+                // Whoever comes first finds one that is made.
+                drop(db.pool.acquire().await.map_err(store)?);
+                Ok(())
             }
         }
     }
 }
 
 /// Makes the schema if it is not there. Several processes may start at once.
-async fn make_schema(db: &PostgresDb) -> Result<(), StoreError> {
-    let mut transaction = db.pool.begin().await?;
+async fn make_schema(connection: &mut PgConnection, db: &PostgresDb) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin().await?;
     sqlx::query("SELECT pg_advisory_xact_lock(4781003)").execute(&mut *transaction).await?;
     let statement = format!("CREATE SCHEMA IF NOT EXISTS \"{}\"", db.schema);
     // A schema's name is the service's.
     sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *transaction).await?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await
 }
 
 fn explain(name: String, error: SqlxMigrateError) -> MigrateError {

@@ -49,6 +49,8 @@ impl PostgresOptions {
 pub struct PostgresDb {
     pub(crate) pool: PgPool,
     pub(crate) schema: Arc<str>,
+    /// How to connect for what takes its time.
+    pub(crate) without_limits: Arc<PgConnectOptions>,
     pub(crate) outbox: watch::Sender<u64>,
     /// When this process last asked which time can be trusted.
     pub(crate) looked_us: Arc<Mutex<Option<i64>>>,
@@ -63,8 +65,8 @@ impl PostgresDb {
     /// `schema` is of letters, digits and underscores.
     pub(crate) fn open(options: &PostgresOptions, schema: &str) -> Result<Self, OpenError> {
         let connect = PgConnectOptions::from_str(&options.url).map_err(OpenError::Url)?;
-        let connect = connect.application_name(schema).options([
-            ("search_path", schema),
+        let without_limits = connect.application_name(schema).options([("search_path", schema)]);
+        let connect = without_limits.clone().options([
             ("statement_timeout", "2s"),
             ("lock_timeout", "500ms"),
             ("idle_in_transaction_session_timeout", "5s"),
@@ -80,6 +82,7 @@ impl PostgresDb {
         Ok(Self {
             pool,
             schema: schema.into(),
+            without_limits: Arc::new(without_limits),
             outbox: watch::Sender::new(0),
             looked_us: Arc::default(),
             waiting: Arc::new(Semaphore::new(most_waiting)),

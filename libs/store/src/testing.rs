@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{Conn, Databases, Db, Migrations, PostgresOptions};
 
 /// The environment variable that has the URL of a `PostgreSQL` database; without it tests use files.
-const SERVER: &str = "BATON_TEST_POSTGRES";
+const SERVER: &str = "TEST_POSTGRES_URL";
 
 /// Tests ask more of a server on a busy machine at once than it can do in a tenth of a second.
 const PATIENCE: Duration = Duration::from_secs(5);

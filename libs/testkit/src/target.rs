@@ -2,6 +2,7 @@
 //! later.
 
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -224,6 +225,24 @@ fn errors_file(data: &Path) -> PathBuf {
     data.join("up.err")
 }
 
+/// The settings with which a process has its databases on the server that tests run on, if they run on one: schemas of its own for each data folder.
+fn on_server(data: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
+    #[expect(clippy::disallowed_methods, reason = "of tests alone: which of the two databases they run on")]
+    let Ok(url) = std::env::var("TEST_POSTGRES_URL") else { return Ok(Vec::new()) };
+    let file = data.join("postgres.url");
+    std::fs::write(&file, url)?;
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
+    let name = data.file_name().unwrap_or_default().to_string_lossy();
+    let own =
+        name.trim_start_matches("baton-test-").bytes().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    Ok(vec![
+        ("BATON_DATABASE__URL_FILE", file.display().to_string()),
+        ("BATON_DATABASE__SCHEMA_PREFIX", format!("t{own}")),
+        // On a busy machine with many at once.
+        ("BATON_DATABASE__CONNECTIONS", "20".to_owned()),
+    ])
+}
+
 async fn launch(
     binary: &Path,
     data: &Path,
@@ -234,6 +253,7 @@ async fn launch(
         // With our end of its standard input it ends, should this process die without clearing up.
         .args(["up", "--exit-with-stdin", "--listen", listen, "--data"])
         .arg(data)
+        .envs(on_server(data)?)
         .envs(environment.iter().map(|(key, value)| (key, value)))
         .stdin(Stdio::piped())
         .stdout(File::create(output_file(data))?)

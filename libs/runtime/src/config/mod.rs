@@ -19,8 +19,8 @@ use serde::Deserialize;
 pub use error::ConfigError;
 pub use issuers::{DevelopmentKey, IssuerConfig};
 pub use sections::{
-    AuthConfig, DataConfig, LimitsConfig, LogFormat, Millis, PresenceConfig, RateLimits, RecordingConfig,
-    RoutingConfig, ServerConfig, SwitchConfig, TelemetryConfig, TelephonyConfig, TransferConfig,
+    AuthConfig, DataConfig, DatabaseConfig, LimitsConfig, LogFormat, Millis, PresenceConfig, RateLimits,
+    RecordingConfig, RoutingConfig, ServerConfig, SwitchConfig, TelemetryConfig, TelephonyConfig, TransferConfig,
 };
 pub use tls::TlsConfig;
 
@@ -40,6 +40,7 @@ pub struct Config {
     pub limits: LimitsConfig,
     pub rates: RateLimits,
     pub data: DataConfig,
+    pub database: DatabaseConfig,
     pub auth: AuthConfig,
     pub tls: TlsConfig,
     pub telemetry: TelemetryConfig,

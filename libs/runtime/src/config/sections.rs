@@ -110,6 +110,19 @@ pub struct DataConfig {
     pub tenant_mib: u32,
 }
 
+/// `[database]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `None`: files in the data folder.
+    #[serde(deserialize_with = "optional_path")]
+    pub url_file: Option<PathBuf>,
+    #[serde(deserialize_with = "schema_prefix")]
+    pub schema_prefix: String,
+    #[serde(deserialize_with = "at_least_one")]
+    pub connections: usize,
+}
+
 /// `[auth]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -206,6 +219,17 @@ pub struct SwitchConfig {
     pub data_dir: Option<PathBuf>,
     pub heard_kept_ms: Millis,
     pub sound: bool,
+}
+
+/// It is part of statements as it stands.
+fn schema_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let prefix = String::deserialize(deserializer)?;
+    let is_plain = prefix.bytes().all(|it| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    if is_plain && (1..=20).contains(&prefix.len()) {
+        Ok(prefix)
+    } else {
+        Err(serde::de::Error::custom("must be 1 to 20 lower-case letters, digits and underscores"))
+    }
 }
 
 /// No message is longer.

@@ -1,4 +1,4 @@
-//! What the store promises on a `PostgreSQL` server, where changes run side by side: needs the environment variable `BATON_TEST_POSTGRES` with the
+//! What the store promises on a `PostgreSQL` server, where changes run side by side: needs the environment variable `TEST_POSTGRES_URL` with the
 //! URL of an empty database.
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 async fn database() -> (Db, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let db = baton_store::testing::open(folder.path(), "test").await;
-    assert!(matches!(db, Db::Postgres(_)), "set BATON_TEST_POSTGRES to the URL of an empty database");
+    assert!(matches!(db, Db::Postgres(_)), "set TEST_POSTGRES_URL to the URL of an empty database");
     db.migrate(&Migrations::NONE).await.unwrap();
     let mut tx = db.begin().await.unwrap();
     on!(tx, conn => sqlx::query("CREATE TABLE counts (name TEXT PRIMARY KEY, count BIGINT NOT NULL)").affected(conn).await)

@@ -124,6 +124,7 @@ impl House {
         };
         let setup = StackSetup {
             config,
+            databases: baton_store::Databases::Folder(folder.path().to_owned()),
             folder: folder.path().to_owned(),
             clock: clock.clone(),
             key: key.clone(),

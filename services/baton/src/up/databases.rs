@@ -6,11 +6,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use baton_runtime::config::DatabaseConfig;
 use baton_runtime::ids::new_uuid;
 use baton_store::members::{self, InspectError, Membership};
-use baton_store::{OpenError, StoreError};
+use baton_store::{Databases, OpenError, PostgresOptions, StoreError};
 
 /// What a database is called without `.db`; the event log first.
 pub(crate) const NAMES: [&str; 6] = ["events", "presence", "recording", "routing", "telephony", "transfer"];
@@ -55,6 +58,32 @@ impl From<InspectError> for SetError {
             InspectError::Read { .. } => Self::Unreadable(error),
         }
     }
+}
+
+/// How long a caller waits for a connection where everything is on one machine, the server perhaps too.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Why it is not known where the services' databases are.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UrlError {
+    #[error("database.url_file {} can't be read", file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+    #[error("database.url_file {} can be read by others: run chmod 600 {}", file.display(), file.display())]
+    Exposed { file: PathBuf },
+}
+
+/// Where the services' databases are: in the data folder, or on the server whose URL is in a file.
+pub(crate) fn place(config: &DatabaseConfig, folder: &Path) -> Result<Databases, UrlError> {
+    let Some(file) = &config.url_file else { return Ok(Databases::Folder(folder.to_owned())) };
+    let unreadable = |source| UrlError::Unreadable { file: file.clone(), source };
+    let mode = fs::metadata(file).map_err(unreadable)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(UrlError::Exposed { file: file.clone() });
+    }
+    let url = fs::read_to_string(file).map_err(unreadable)?.trim().to_owned();
+    let max_connections = u32::try_from(config.connections).unwrap_or(u32::MAX);
+    let (prefix, patience) = (config.schema_prefix.clone(), PATIENCE);
+    Ok(Databases::Postgres(PostgresOptions { url, prefix, max_connections, patience }))
 }
 
 /// The set as this start found it.

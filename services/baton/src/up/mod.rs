@@ -26,6 +26,7 @@ use baton_runtime::config::Config;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::Listener;
 use baton_runtime::{Clock, process, telemetry};
+use baton_store::Databases;
 use clap::Args;
 
 use crate::failure::{AlreadyReported, InternalFailure, UsageError};
@@ -124,12 +125,18 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
 
     let drain = config.server.drain_ms.duration();
     let drain_delay = Duration::from_millis(config.server.drain_delay_ms.into());
-    let databases = DatabaseSet::check(folder.path()).await?;
+    let databases = databases::place(&config.database, folder.path())?;
+    let set = match &databases {
+        Databases::Folder(folder) => Some(DatabaseSet::check(folder).await?),
+        // A server's databases are backed up and put back together.
+        Databases::Postgres(_) => None,
+    };
     let switch = start_switch(&args, &config, folder.path(), &key_file, &key).await?;
     let clock = Clock::real();
     let setup = StackSetup {
         switch: switch.as_ref().map_or_else(|| config.telephony.switch_address.clone(), SwitchSupervisor::address),
         folder: folder.path().to_owned(),
+        databases,
         clock: clock.clone(),
         key: key.clone(),
         lifecycle: services.clone(),
@@ -139,7 +146,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         health,
         tls,
     };
-    let started = Box::pin(serve(setup, &databases, &mut folder, !args.no_demo_tenant)).await;
+    let started = Box::pin(serve(setup, set.as_ref(), &mut folder, !args.no_demo_tenant)).await;
     if let Some(switch) = switch.as_ref().filter(|it| started.is_ok() && it.origin() == Origin::Hangs) {
         welcome::print_hanging_switch(switch.pid());
     }
@@ -165,8 +172,8 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         Some(report) => report,
         None => services.shutdown(Duration::ZERO).await,
     };
-    if end == End::Asked {
-        databases.close().await;
+    if let Some(set) = set.filter(|_| end == End::Asked) {
+        set.close().await;
     }
     let calls = part_with(switch, end).await;
     folder.withdraw().context("the data folder")?;
@@ -231,7 +238,7 @@ async fn start_switch(
 
 async fn serve(
     setup: StackSetup,
-    databases: &DatabaseSet,
+    set: Option<&DatabaseSet>,
     folder: &mut DataFolder,
     with_demo_tenant: bool,
 ) -> anyhow::Result<Stack> {
@@ -239,7 +246,9 @@ async fn serve(
     let (accepts_own_key, is_plain) = (stack::accepts_own_key(&setup.config), setup.tls.public.is_none());
     let issuers: Vec<_> = setup.config.auth.issuers.iter().map(|it| it.issuer.clone()).collect();
     let stack = Stack::start(setup).await?;
-    databases.enrol().await?;
+    if let Some(set) = set {
+        set.enrol().await?;
+    }
     let address = stack.address();
     folder.announce(&address).context("the data folder")?;
     // What Baton does here itself, it does with its own key, and its own address is not in every certificate.

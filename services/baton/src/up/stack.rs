@@ -39,6 +39,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 pub(crate) struct StackSetup {
     pub(crate) config: Config,
     pub(crate) folder: PathBuf,
+    pub(crate) databases: Databases,
     pub(crate) clock: Clock,
     pub(crate) key: SigningKey,
     pub(crate) lifecycle: Lifecycle,
@@ -285,7 +286,7 @@ impl StackSetup {
         Ok(ServiceContext {
             name,
             folder: self.folder.clone(),
-            databases: Databases::Folder(self.folder.clone()),
+            databases: self.databases.clone(),
             config: config.clone(),
             clock: self.clock.clone(),
             lifecycle: self.lifecycle.clone(),

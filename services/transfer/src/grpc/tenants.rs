@@ -87,7 +87,9 @@ impl TenantService for TenantApi {
             (Some(own), asked) if own != asked => return Err(ApiError::not_found("tenant").into()),
             (_, asked) => asked,
         };
-        let record = stored::read(&self.handler.db, id).await?.ok_or_else(|| ApiError::not_found("tenant"))?;
+        // A text that can't be an id is that of no tenant; a database may not even take it.
+        let id = id.parse::<TenantId>().map_err(|_| ApiError::not_found("tenant"))?;
+        let record = stored::read(&self.handler.db, id.as_str()).await?.ok_or_else(|| ApiError::not_found("tenant"))?;
         Ok(Response::new(GetTenantResponse { tenant: Some(self.wire(record)) }))
     }
 
