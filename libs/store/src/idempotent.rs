@@ -25,12 +25,11 @@ use crate::{Db, Tx};
 /// use baton_store::{change, idempotent, requests::RequestKey};
 ///
 /// let key = RequestKey::new("acme", "admin-1", "/baton.presence.v1.DirectoryService/CreateAgent", "c0ffee")?;
-/// let change = async |tx: &mut baton_store::Tx| {
+/// let response: String = idempotent(&db, &key, &request, now_us, change!(|tx| {
 ///     // Statements through `on!(tx, ..)`, events through `outbox::append(tx, ..)`.
 /// #   let _ = tx;
 ///     Ok("created".to_owned())
-/// };
-/// let response: String = idempotent(&db, &key, &request, now_us, |tx| tx.run(&change))
+/// }))
 /// .await?;
 /// # assert_eq!(response, "created");
 /// # Ok(()) }

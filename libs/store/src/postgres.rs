@@ -7,6 +7,7 @@
 //! server is away or that too much is asked of it, instead of waiting with everybody else. A connection that takes longer to make is made
 //! all the same, for the next caller.
 
+use std::fmt;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +29,7 @@ const WAITING: usize = 4;
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
 /// Where a service's tables are.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PostgresOptions {
     /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
     pub url: String,
@@ -43,6 +44,29 @@ pub struct PostgresOptions {
 impl PostgresOptions {
     /// A tenth of a second: a caller who can't be served learns it at once.
     pub const PATIENCE: Duration = Duration::from_millis(100);
+
+    /// Whether the URL can be read.
+    ///
+    /// # Errors
+    /// [`OpenError::Url`].
+    pub fn check(&self) -> Result<(), OpenError> {
+        self.connect().map(drop)
+    }
+
+    fn connect(&self) -> Result<PgConnectOptions, OpenError> {
+        // The library takes anything with a colon in it.
+        if !["postgres://", "postgresql://"].iter().any(|it| self.url.starts_with(it)) {
+            return Err(OpenError::Url(sqlx::Error::Configuration("it does not begin with postgres://".into())));
+        }
+        PgConnectOptions::from_str(&self.url).map_err(OpenError::Url)
+    }
+}
+
+/// Does not print the URL: there may be a password in it.
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PostgresOptions").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -64,8 +88,7 @@ pub struct PostgresDb {
 impl PostgresDb {
     /// `schema` is of letters, digits and underscores.
     pub(crate) fn open(options: &PostgresOptions, schema: &str) -> Result<Self, OpenError> {
-        let connect = PgConnectOptions::from_str(&options.url).map_err(OpenError::Url)?;
-        let without_limits = connect.application_name(schema).options([("search_path", schema)]);
+        let without_limits = options.connect()?.application_name(schema).options([("search_path", schema)]);
         let connect = without_limits.clone().options([
             ("statement_timeout", "2s"),
             ("lock_timeout", "500ms"),

@@ -125,7 +125,8 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
 
     let drain = config.server.drain_ms.duration();
     let drain_delay = Duration::from_millis(config.server.drain_delay_ms.into());
-    let databases = databases::place(&config.database, folder.path())?;
+    let databases =
+        databases::place(&config.database, folder.path()).map_err(|error| UsageError::new(error.to_string()))?;
     let set = match &databases {
         Databases::Folder(folder) => Some(DatabaseSet::check(folder).await?),
         // A server's databases are backed up and put back together.
