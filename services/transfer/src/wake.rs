@@ -54,7 +54,8 @@ pub(crate) async fn run(handler: Arc<CommandHandler>, stop: CancellationToken) {
     let (clock, wakes) = (handler.clock.clone(), &handler.wakes);
     let mut not_before_us = wakes.not_before_us;
     loop {
-        // Until it is known how long to sleep, every deadline is earlier.
+        // Time stands still until it is known how long to sleep; and until then, every deadline is earlier.
+        let busy = clock.busy();
         wakes.planned_us.store(i64::MAX, Ordering::SeqCst);
         let next = interactions::next_wake(&handler.db).await;
         let look_us = clock.after(LOOK_EVERY);
@@ -66,6 +67,7 @@ pub(crate) async fn run(handler: Arc<CommandHandler>, stop: CancellationToken) {
             }
         };
         wakes.planned_us.store(until_us, Ordering::SeqCst);
+        drop(busy);
         tokio::select! {
             () = stop.cancelled() => return,
             () = wakes.sooner.notified() => {}
