@@ -42,7 +42,7 @@ RETIRED = {
 
 # Types whose name was an everyday word for a term.
 RETIRED_TYPES = {
-    "Place": "Permit, CommitTicket or QueuePosition",
+    "Place": "Permit or QueuePosition",
     "Turn": "Tenure or WriteGuard",
     "Order": "CommandContext",
     "Asked": "what the request is",

@@ -104,8 +104,7 @@ impl Relay {
     }
 
     async fn find_progress(&self) -> Result<RelayProgress, BusError> {
-        if let Some(text) = self.bus.cursor(self.source).await? {
-            let cursor = text.parse().map_err(|_| BusError::BadCursor { source_name: self.source, cursor: text })?;
+        if let Some(cursor) = cursor_of(&self.bus, self.source).await? {
             return Ok(RelayProgress { cursor, is_in_bus: true });
         }
         let copy = outbox::published(&self.db).await?.filter(|copy| match copy.generation.as_str() {
@@ -122,9 +121,15 @@ impl Relay {
 /// # Errors
 /// The bus or the database does not answer.
 pub async fn copy_cursor(source: &'static str, db: &Db, bus: &Bus) -> Result<OutboxCursor, BusError> {
-    let Some(text) = bus.cursor(source).await? else { return Ok(OutboxCursor::default()) };
-    let cursor = text.parse().map_err(|_| BusError::BadCursor { source_name: source, cursor: text })?;
+    let Some(cursor) = cursor_of(bus, source).await? else { return Ok(OutboxCursor::default()) };
     let copy = PublishedCopy { generation: bus.generation().to_string(), cursor };
     outbox::keep_published(db, &copy).await?;
     Ok(copy.cursor)
+}
+
+/// How far the bus has the outbox of a service; `None` if it does not know the service.
+async fn cursor_of(bus: &Bus, source: &'static str) -> Result<Option<OutboxCursor>, BusError> {
+    let Some(text) = bus.cursor(source).await? else { return Ok(None) };
+    let cursor = text.parse().map_err(|_| BusError::BadCursor { source_name: source, cursor: text })?;
+    Ok(Some(cursor))
 }

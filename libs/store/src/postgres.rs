@@ -69,7 +69,14 @@ impl fmt::Debug for PostgresOptions {
     }
 }
 
-#[derive(Debug, Clone)]
+/// Does not print how to connect: there is the password in it.
+impl fmt::Debug for PostgresDb {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PostgresDb").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone)]
 pub struct PostgresDb {
     pub(crate) pool: PgPool,
     pub(crate) schema: Arc<str>,

@@ -48,7 +48,7 @@ impl Tenants {
     async fn with_key(&self, record: &stored::TenantRecord) -> Result<stored::TenantRecord, StoreError> {
         let (id, key) = (record.id.as_str(), &PseudonymKey::fresh());
         let change = self.db.change(change!(|tx| {
-            tx.lock([format!("transfer/policy/{id}")]).await?;
+            crate::store::policies::lock(tx, id).await?;
             let known = stored::read_in(tx, id).await?.filter(|it| !it.pseudonym_key.is_empty());
             if let Some(known) = known {
                 return Ok(known);

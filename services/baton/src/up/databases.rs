@@ -43,10 +43,8 @@ pub(crate) enum SetError {
         file.display()
     )]
     Foreign { file: PathBuf, why: &'static str },
-    #[error("the event log can't be built again")]
-    Rebuild(#[from] StoreError),
-    #[error("the event log can't be built again")]
-    Open(#[from] OpenError),
+    #[error("the databases can't be given the number of this start")]
+    Enrol(#[from] StoreError),
     #[error("the databases can't be looked through")]
     Io(#[from] io::Error),
 }

@@ -78,7 +78,7 @@ impl PolicyService for PolicyApi {
             &request,
             now_us,
             change!(|tx| {
-                tx.lock([format!("transfer/policy/{tenant}")]).await?;
+                crate::store::policies::lock(tx, tenant).await?;
                 let (version, mut row) = stored::newest_in(tx, tenant).await?;
                 Etag::of_version(version).check(&asked.etag, "policy")?;
                 for field in named {

@@ -219,7 +219,7 @@ impl TenantApi {
             request,
             now_us,
             change!(|tx| {
-                tx.lock([format!("transfer/policy/{id}")]).await?;
+                crate::store::policies::lock(tx, id.as_str()).await?;
                 let decided = decide(stored::read_in(tx, id.as_str()).await?)?;
                 let record = TenantRecord { etag: Etag::new(ids::new_uuid()), updated_us: now_us, ..decided };
                 stored::put(tx, &record).await?;

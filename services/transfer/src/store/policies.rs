@@ -80,6 +80,11 @@ pub(crate) async fn read(db: &Db, tenant: &str, version: u64) -> Result<Option<P
     Ok(row.map(|row| row.versioned().1))
 }
 
+/// Locks a tenant's record and its policies: a change of either decides about both.
+pub(crate) async fn lock(tx: &mut Tx, tenant: &str) -> Result<(), StoreError> {
+    tx.lock([format!("transfer/policy/{tenant}")]).await
+}
+
 /// The next version. Returns its number.
 pub(crate) async fn add(tx: &mut Tx, tenant: &str, row: &PolicyRow) -> Result<u64, StoreError> {
     let version: i64 = on!(tx, conn => sqlx::query_scalar(
