@@ -39,6 +39,7 @@ use baton_api::presence::v1::directory_service_server::DirectoryServiceServer;
 use baton_api::presence::v1::presence_service_server::PresenceServiceServer;
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_follow::report::ReportLoop;
+use baton_runtime::ServiceName;
 use baton_runtime::auth::AdmissionList;
 use baton_runtime::clock::micros;
 use baton_runtime::config::PresenceConfig;
@@ -68,7 +69,7 @@ pub async fn start(context: ServiceContext<PresenceConfig>, admitted: AdmissionL
     let reports = ReportLoop {
         db: core.db.clone(),
         clock: context.clock.clone(),
-        intake: IntakeServiceClient::new(context.peers.clone()),
+        intake: IntakeServiceClient::new(context.peers.to(ServiceName::Transfer)?),
         observed: Arc::clone(&core.expired),
     };
     tasks.spawn("presence reports", reports.run::<UnreportedExpiry>(tasks.clone()));

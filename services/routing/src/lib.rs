@@ -33,6 +33,7 @@ use baton_api::routing::v1::route_service_server::RouteServiceServer;
 use baton_api::routing::v1::routing_service_server::RoutingServiceServer;
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_follow::report::ReportLoop;
+use baton_runtime::ServiceName;
 use baton_runtime::auth::AdmissionList;
 use baton_runtime::config::RoutingConfig;
 use baton_runtime::server::ServerBuilder;
@@ -55,7 +56,7 @@ pub async fn start(context: ServiceContext<RoutingConfig>, admitted: AdmissionLi
     let db = context.open(&baton_store::migrations!()).await?;
     store::flows::renew_keys(&db).await?;
     let (clock, tasks) = (context.clock.clone(), context.lifecycle.clone());
-    let presence = PresenceClient::new(context.peers.clone());
+    let presence = PresenceClient::new(context.peers.to(ServiceName::Presence)?);
     let rescan = context.config.rescan_interval_ms.duration();
     let core = Arc::new(RoutingCore::new((db.clone(), clock.clone(), tasks.clone()), presence, admitted, rescan));
     let matcher = Arc::new(Matcher::new(Arc::clone(&core)));
@@ -64,7 +65,7 @@ pub async fn start(context: ServiceContext<RoutingConfig>, admitted: AdmissionLi
     let reports = ReportLoop {
         db: db.clone(),
         clock,
-        intake: IntakeServiceClient::new(context.peers.clone()),
+        intake: IntakeServiceClient::new(context.peers.to(ServiceName::Transfer)?),
         observed: Arc::clone(&core.unreported),
     };
     tasks.spawn("routing reports", reports.run::<UnreportedProposal>(tasks.clone()));

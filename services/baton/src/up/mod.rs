@@ -7,7 +7,6 @@
 //! is refused, and a failure inside, leave the switch and its calls as they are, for the next start.
 
 pub(crate) mod databases;
-pub(crate) mod forward;
 mod readiness;
 pub(crate) mod seed;
 pub(crate) mod stack;

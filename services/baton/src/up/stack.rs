@@ -9,18 +9,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use baton_api::simulator::v1::simulator_service_server::SimulatorServiceServer;
 use baton_bus::{Bus, BusError, EventApi, EventLog};
 use baton_presence::Presence;
 use baton_recording::RecordingService;
 use baton_routing::Routing;
-use baton_runtime::Clock;
 use baton_runtime::auth::{AdmissionList, Issuers, Role, SigningKey, Verifier};
-use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, ServiceIdentity};
+use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, Peers, ServiceIdentity};
 use baton_runtime::config::{Config, ConfigError, TlsConfig};
 use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::Lifecycle;
-use baton_runtime::server::{BoundServer, Listener, Probes, Readiness, ServerBuilder, ServerLimits};
+use baton_runtime::server::{BoundServer, Forwarded, Listener, Probes, Readiness, ServerBuilder, ServerLimits};
 use baton_runtime::tls::{ServerTls, TlsSetupError};
+use baton_runtime::{Clock, ServiceName};
 use baton_service::{RunningService, ServiceContext, StartError};
 use baton_store::Databases;
 use baton_telephony::Telephony;
@@ -29,7 +30,6 @@ use baton_transfer::TransferRuntime;
 use futures::future::{BoxFuture, FutureExt as _, TryFutureExt as _};
 use tokio_util::sync::CancellationToken;
 
-use super::forward::SimulatorForward;
 use super::readiness::follow_switch;
 use crate::version::VERSION;
 
@@ -119,7 +119,7 @@ impl Stack {
                     .announcing(VERSION),
             )
             .add_service(events.into_server())
-            .add_service(SimulatorForward::server(switch))
+            .add_service(Forwarded::<SimulatorServiceServer<()>>::new(&switch))
             .on(public);
         let internal = services
             .add_internal(builder(verifiers.internal, ServerLimits::internal(&config)).tls(tls.internal))
@@ -236,20 +236,29 @@ impl Services {
         let (transfer, presence, routing, recording, telephony) = tokio::try_join!(
             started(
                 "transfer",
-                baton_transfer::start(setup.context("transfer", common, &config.transfer)?, admitted.clone())
+                baton_transfer::start(
+                    setup.context(ServiceName::Transfer, common, &config.transfer)?,
+                    admitted.clone()
+                )
             ),
             started(
                 "presence",
-                baton_presence::start(setup.context("presence", common, &config.presence)?, admitted.clone())
+                baton_presence::start(
+                    setup.context(ServiceName::Presence, common, &config.presence)?,
+                    admitted.clone()
+                )
             ),
             started(
                 "routing",
-                baton_routing::start(setup.context("routing", common, &config.routing)?, admitted.clone())
+                baton_routing::start(setup.context(ServiceName::Routing, common, &config.routing)?, admitted.clone())
             ),
-            started("recording", baton_recording::start(setup.context("recording", common, &config.recording)?)),
+            started(
+                "recording",
+                baton_recording::start(setup.context(ServiceName::Recording, common, &config.recording)?)
+            ),
             started(
                 "telephony",
-                baton_telephony::start(setup.context("telephony", common, &config.telephony)?, switch)
+                baton_telephony::start(setup.context(ServiceName::Telephony, common, &config.telephony)?, switch)
             ),
         )?;
         Ok(Self { bus, transfer, presence, routing, recording, telephony })
@@ -279,7 +288,7 @@ impl StackSetup {
     /// What this service is started with. It calls its peers in its own name.
     fn context<C: Clone>(
         &self,
-        name: &'static str,
+        name: ServiceName,
         (bus, space): (&Bus, &DiskSpace),
         config: &C,
     ) -> Result<ServiceContext<C>, ChannelError> {
@@ -293,7 +302,9 @@ impl StackSetup {
             calls_kept: Duration::from_hours(24) * self.config.data.calls_kept_days,
             space: space.clone(),
             bus: bus.clone(),
-            peers: self.channel(&address(self.tls.internal.is_some(), self.internal.local_addr()), name)?,
+            peers: Peers::at_one(
+                &self.channel(&address(self.tls.internal.is_some(), self.internal.local_addr()), name.as_str())?,
+            ),
         })
     }
 
