@@ -99,11 +99,11 @@ pub trait RunningService {
 }
 
 impl<C> ServiceContext<C> {
-    /// Opens the service's database, made if it is not there, at the present schema. When its disk fails, everything stops.
+    /// Opens the service's database, with the tables that it needs. When its disk fails, everything stops.
     pub async fn open(&self, migrations: &Migrations) -> Result<Db, StartError> {
         let db = self.databases.open(self.name.as_str()).await?;
         self.lifecycle.stop_when(self.task("disk"), db.failed());
-        db.migrate(migrations).await?;
+        self.databases.prepare(&db, migrations).await?;
         Ok(db)
     }
 

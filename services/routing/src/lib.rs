@@ -38,12 +38,16 @@ use baton_runtime::auth::AdmissionList;
 use baton_runtime::config::RoutingConfig;
 use baton_runtime::server::ServerBuilder;
 use baton_service::{RunningService, ServiceContext, StartError};
+use baton_store::Migrations;
 
 use crate::core::RoutingCore;
 use crate::grpc::RoutingApi;
 use crate::matcher::Matcher;
 use crate::presence::PresenceClient;
 use crate::store::waits::UnreportedProposal;
+
+/// The tables of its database, and how they came about.
+pub static MIGRATIONS: Migrations = baton_store::migrations!();
 
 /// The running service.
 #[derive(Clone)]
@@ -53,7 +57,7 @@ pub struct Routing {
 
 /// Opens the database and starts the background tasks. What tenants may use of the telephone network is asked of `admitted`.
 pub async fn start(context: ServiceContext<RoutingConfig>, admitted: AdmissionList) -> Result<Routing, StartError> {
-    let db = context.open(&baton_store::migrations!()).await?;
+    let db = context.open(&MIGRATIONS).await?;
     store::flows::renew_keys(&db).await?;
     let (clock, tasks) = (context.clock.clone(), context.lifecycle.clone());
     let presence = PresenceClient::new(context.peers.to(ServiceName::Presence)?);

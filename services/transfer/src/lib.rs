@@ -56,7 +56,8 @@ use tenants::Tenants;
 const MAX_WATCHED: usize = 20_000;
 const MAX_WATCHED_BY_TENANT: usize = 10_000;
 
-static MIGRATIONS: baton_store::Migrations = baton_store::migrations!();
+/// The tables of its database, and how they came about.
+pub static MIGRATIONS: baton_store::Migrations = baton_store::migrations!();
 
 /// The running service: what is to be mounted.
 #[derive(Clone)]

@@ -111,14 +111,14 @@ fn admitted((tenant, admission): &(TenantId, TenantAdmission)) -> Option<Admitte
     })
 }
 
-/// The tenant, as it was told; `None` if it is none.
-pub(super) fn tenant(told: AdmittedTenant) -> Option<(TenantId, TenantAdmission)> {
-    let state = match told.state() {
+/// The tenant, as it was received; `None` if it is none.
+pub(super) fn tenant(received: AdmittedTenant) -> Option<(TenantId, TenantAdmission)> {
+    let state = match received.state() {
         proto::TenantState::Active => TenantState::Active,
         proto::TenantState::Suspended => TenantState::Suspended,
         proto::TenantState::Unspecified => return None,
     };
-    let (grants, limits) = (told.grants.unwrap_or_default(), told.limits.unwrap_or_default());
+    let (grants, limits) = (received.grants.unwrap_or_default(), received.limits.unwrap_or_default());
     let count = |number: i32| u32::try_from(number).unwrap_or(0);
     let admission = TenantAdmission {
         state: Some(state),
@@ -129,7 +129,7 @@ pub(super) fn tenant(told: AdmittedTenant) -> Option<(TenantId, TenantAdmission)
             stored_mib: count(limits.stored_mib),
         },
     };
-    Some((told.tenant_id.parse().ok()?, admission))
+    Some((received.tenant_id.parse().ok()?, admission))
 }
 
 fn deleted((tenant, agent): &(TenantId, String)) -> DeletedAgent {
