@@ -27,8 +27,6 @@ const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
 /// Between two counts of what tenants have stored.
 const COUNT_INTERVAL: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
-/// How long published events are kept in the outbox: a lost stream can be rebuilt from them.
-const OUTBOX_DAYS: u32 = 30;
 /// Longer than the outbox, so that an event that is published again is always recognised. Dead letters go at the same time:
 /// a month is enough to look at them, and they have personal data in them.
 const INBOX_DAYS: u32 = 31;
@@ -120,7 +118,7 @@ impl<C> ServiceContext<C> {
         let clock = self.clock.clone();
         self.count("events and answers", db, move |db| {
             let (counted, now_us) = (Arc::clone(&counted), clock.now_us());
-            async move { counted.lock().await.count(&db, now_us, now_us - micros(DAY * OUTBOX_DAYS)).await }
+            async move { counted.lock().await.count(&db, now_us, now_us - micros(outbox::KEPT)).await }
         });
     }
 
@@ -155,7 +153,7 @@ async fn prune(name: &'static str, db: &Db, bus: &Bus, now_us: i64) -> Result<()
     let now_us = db.trusted_us(now_us).await?;
     while requests::prune(db, now_us).await? > 0 {}
     let published = copy_cursor(name, db, bus).await?;
-    while outbox::prune(db, now_us - micros(DAY * OUTBOX_DAYS), &published).await? > 0 {}
+    while outbox::prune(db, now_us - micros(outbox::KEPT), &published).await? > 0 {}
     while inbox::prune(db, now_us - micros(DAY * INBOX_DAYS)).await? > 0 {}
     Ok(db.give_back().await?)
 }
