@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use baton_runtime::Clock;
-use baton_testkit::{Embedded, TestTenant};
+use baton_testkit::{TestTarget, TestTenant};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -29,7 +29,7 @@ struct SuiteContext {
     binary: PathBuf,
     pending: Pending,
     /// The Baton that is shared; started by the first scenario that needs it.
-    shared: OnceCell<Result<Embedded, String>>,
+    shared: OnceCell<Result<TestTarget, String>>,
     failed: AtomicBool,
 }
 
@@ -117,8 +117,8 @@ impl SuiteContext {
         self.runtime.block_on(limited).unwrap_or_else(|_| anyhow::bail!("it was not over after {LIMIT:?}"))
     }
 
-    async fn target(&self) -> anyhow::Result<&Embedded> {
-        let start = || async { Embedded::start(&self.binary, &[]).await.map_err(|error| format!("{error:#}")) };
+    async fn target(&self) -> anyhow::Result<&TestTarget> {
+        let start = || async { TestTarget::start(&self.binary).await.map_err(|error| format!("{error:#}")) };
         self.shared.get_or_init(start).await.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
     }
 

@@ -1,6 +1,7 @@
 //! Shared by tests: a running Baton, a fresh tenant in it, its agents and phones, and analysis of what was heard.
 //!
 //! - [`target`] starts the built binary on a data folder of its own, kills it, and starts it again.
+//! - [`distributed`] does the same with each service as a process of its own.
 //! - [`tenant`] is one fresh tenant: its agents, teams, numbers and calls. Scenarios run side by side, each in a tenant of its own.
 //! - [`desk`] is an agent's desk: everything that an agent can do; [`session`] is its session with presence, with heartbeats.
 //! - [`phones`] is the other end of the simulated switch: its phones call, answer, decline, hang up, and record what they heard.
@@ -12,6 +13,7 @@
 //! phones heard, the recordings, and the events.
 
 pub mod desk;
+pub mod distributed;
 mod names;
 pub mod phones;
 mod process;
@@ -24,6 +26,7 @@ pub mod voicemail;
 pub mod wait;
 
 pub use desk::{AgentDesk, To};
+pub use distributed::{Distributed, TestServers};
 pub use phones::{PhoneBehaviour, Phones};
 pub use session::OpenSession;
 pub use sound::Sound;

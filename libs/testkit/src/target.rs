@@ -15,6 +15,7 @@ use baton_runtime::client::GrpcChannel;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::distributed::{Distributed, TestServers};
 use crate::phones::Phones;
 use crate::process;
 pub use crate::process::ProcessUsage;
@@ -34,26 +35,48 @@ const LAST_LINES: usize = 20;
 pub enum TestTarget {
     /// `baton up` on a data folder of its own: everything in one process, and the simulated switch beside it.
     Embedded(Embedded),
-    /// One that was started outside, and that the tests must not stop.
-    Running(Endpoints),
+    /// Each service a process, on servers.
+    Distributed(Distributed),
 }
 
 impl TestTarget {
-    /// Starts the built binary.
-    pub async fn embedded(binary: &Path) -> anyhow::Result<Self> {
-        Ok(Self::Embedded(Embedded::start(binary, &[]).await?))
+    /// Starts the built binary: as separate processes where this run of tests has the servers for them.
+    pub async fn start(binary: &Path) -> anyhow::Result<Self> {
+        Ok(match TestServers::of_this_run() {
+            Some(servers) => Self::Distributed(Distributed::start(binary, &servers, &[]).await?),
+            None => Self::Embedded(Embedded::start(binary, &[]).await?),
+        })
     }
 
     pub fn endpoints(&self) -> &Endpoints {
         match self {
             Self::Embedded(embedded) => embedded.endpoints(),
-            Self::Running(endpoints) => endpoints,
+            Self::Distributed(distributed) => distributed.endpoints(),
         }
     }
 
-    /// A fresh tenant in it.
-    pub async fn tenant(&self) -> anyhow::Result<TestTenant> {
-        TestTenant::create(self.endpoints()).await
+    /// Where its data and logs are.
+    pub fn data(&self) -> &Path {
+        match self {
+            Self::Embedded(embedded) => embedded.data(),
+            Self::Distributed(distributed) => distributed.data(),
+        }
+    }
+
+    /// Asks it to end, and waits until it has; its exit code.
+    pub async fn stop(&mut self) -> anyhow::Result<i32> {
+        match self {
+            Self::Embedded(embedded) => embedded.stop().await,
+            Self::Distributed(distributed) => distributed.stop().await,
+        }
+    }
+
+    /// Kills its processes, and leaves its data and logs for a person to look at.
+    pub fn keep(self) -> PathBuf {
+        match self {
+            Self::Embedded(embedded) => embedded.keep(),
+            Self::Distributed(distributed) => distributed.keep(),
+        }
     }
 }
 
@@ -230,8 +253,7 @@ fn on_server(data: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
     #[expect(clippy::disallowed_methods, reason = "of tests alone: which of the two databases they run on")]
     let Ok(url) = std::env::var("TEST_POSTGRES_URL") else { return Ok(Vec::new()) };
     let file = data.join("postgres.url");
-    std::fs::write(&file, url)?;
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
+    private(&file, &url)?;
     let name = data.file_name().unwrap_or_default().to_string_lossy();
     let own =
         name.trim_start_matches("baton-test-").bytes().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
@@ -241,6 +263,12 @@ fn on_server(data: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
         // On a busy machine with many at once.
         ("BATON_DATABASE__CONNECTIONS", "20".to_owned()),
     ])
+}
+
+/// Writes a file that its owner alone may read.
+pub(crate) fn private(file: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(file, text)?;
+    Ok(std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))?)
 }
 
 async fn launch(
@@ -320,11 +348,11 @@ fn address_in(line: &str) -> Option<String> {
     Some(from[..end].trim_end_matches(['.', '/', ':']).to_owned())
 }
 
-fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     std::fs::read(path).map(|it| String::from_utf8_lossy(&it).into_owned()).unwrap_or_default()
 }
 
-fn last_lines(text: &str) -> String {
+pub(crate) fn last_lines(text: &str) -> String {
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
 }

@@ -6,14 +6,15 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use baton_bus::JetStreamBus;
 use baton_runtime::config::Config;
 use baton_runtime::{ServiceName, process};
 use baton_store::{Databases, MigrateError, PostgresOptions};
 use clap::Args;
 
 use crate::failure::UsageError;
-use crate::services::migrations;
 use crate::services::server_databases::{Migrating, on_server};
+use crate::services::{migrations, stream};
 use crate::stdout::try_print_line;
 
 #[derive(Debug, Args)]
@@ -42,7 +43,17 @@ pub(crate) async fn run(args: MigrateArgs) -> anyhow::Result<()> {
         let done = tables(&databases, service, &args).await.with_context(|| format!("the tables of {service}"))?;
         try_print_line(&format!("{:<11}{done}", service.as_str()))?;
     }
-    Ok(())
+    let Some(nats) = stream::options(&config.nats) else {
+        return Ok(try_print_line("events     no stream: nats.url is empty")?);
+    };
+    let settings = stream::settings(&config.nats);
+    if args.check {
+        let wrong = JetStreamBus::check(&nats, settings).await.context("the stream of events")?;
+        anyhow::ensure!(wrong.is_empty(), "the stream of events is not as it should be: {}", wrong.join("; "));
+    } else {
+        JetStreamBus::ensure(&nats, settings).await.context("the stream of events")?;
+    }
+    Ok(try_print_line("events     the stream is as it should be")?)
 }
 
 async fn tables(databases: &Databases, service: ServiceName, args: &MigrateArgs) -> anyhow::Result<&'static str> {

@@ -109,7 +109,12 @@ async fn assert_published(db: &Db, bus: &Bus) -> usize {
 }
 
 /// What writers and dying relays leave in the stream, after a relay that lives.
-async fn assert_fenced(folder: &TempDir, ways: Vec<JetStreamOptions>, straight: &JetStreamOptions, run: impl Future<Output = ()>) {
+async fn assert_fenced(
+    folder: &TempDir,
+    ways: Vec<JetStreamOptions>,
+    straight: &JetStreamOptions,
+    run: impl Future<Output = ()>,
+) {
     let db = testing::open(folder.path(), "service").await;
     db.migrate(&Migrations::NONE).await.unwrap();
     let (is_enough, deaths) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());

@@ -19,6 +19,9 @@ use crate::service_name::ServiceName;
 /// Whoever waits for the answer holds a place of a call.
 const LOOKUP_DEADLINE: Duration = Duration::from_secs(2);
 
+/// So many failures in a row: some seconds.
+const WORTH_A_WARNING: u32 = 5;
+
 /// Asks the owner of the tenants for one.
 #[derive(Clone, Debug)]
 pub(super) struct TenantLookup(InternalChannel);
@@ -78,7 +81,10 @@ impl Following {
                 return;
             };
             failures += 1;
-            tracing::warn!(error = %ended, "whose tokens are accepted is not heard of; trying again");
+            // When all processes start, the owner may be a moment later than the others.
+            if failures == WORTH_A_WARNING {
+                tracing::warn!(error = %ended, "whose tokens are accepted is not heard of; what is known goes on to hold");
+            }
             if self.stop.run_until_cancelled(self.clock.sleep(Backoff::default().pause(failures))).await.is_none() {
                 return;
             }

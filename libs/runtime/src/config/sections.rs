@@ -133,14 +133,15 @@ pub struct NatsConfig {
     /// `None`: nothing is shown to the servers.
     #[serde(deserialize_with = "optional_path")]
     pub credentials_file: Option<PathBuf>,
+    /// `None`: whom the machine trusts.
+    #[serde(deserialize_with = "optional_path")]
+    pub ca_file: Option<PathBuf>,
     #[serde(deserialize_with = "namespace")]
     pub namespace: String,
     #[serde(deserialize_with = "at_least_one")]
     pub replicas: usize,
     #[serde(deserialize_with = "at_least_one")]
     pub max_mib: usize,
-    #[serde(deserialize_with = "at_least_one_day")]
-    pub max_age_days: u32,
 }
 
 /// `[peers]`: empty where it is not known.

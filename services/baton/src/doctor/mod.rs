@@ -6,6 +6,7 @@
 mod database;
 mod finding;
 mod peers;
+mod stream;
 
 use std::path::PathBuf;
 
@@ -55,6 +56,7 @@ pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<()> {
         None => None,
     };
     say(database::look(&config, &services, &Clock::real()).await)?;
+    say(stream::look(&config, &services, &Clock::real()).await)?;
     say(peers::look(&config, &services, key.as_ref()).await)?;
     if wrong == 0 {
         try_print_line("Everything that was looked at is well.")?;

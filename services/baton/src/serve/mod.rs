@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use baton_bus::{Bus, JetStreamBus};
 use baton_runtime::auth::{
     AdmissionApi, AdmissionList, Issuers, OwnedAdmissions, SigningKey, Verifier, follow_admissions,
 };
@@ -27,9 +28,10 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::{AlreadyReported, UsageError};
+use crate::folder;
 use crate::services::listeners::{address, ended, of_service};
 use crate::services::server_databases::{Migrating, on_server};
-use crate::services::{PeerAddresses, ProcessContext};
+use crate::services::{PeerAddresses, ProcessContext, stream};
 use crate::stdout::print_line;
 use crate::up::stdin;
 use crate::version::VERSION;
@@ -127,8 +129,8 @@ async fn start(service: ServiceName, config: Config, lifecycle: &Lifecycle) -> a
     let context = ProcessContext {
         folder: config.data.dir.clone(),
         databases: database.map_or_else(|| Databases::Folder(config.data.dir.clone()), Databases::Postgres),
-        bus: baton_bus::EventLog::open(config.data.dir.join("events.db"), clock.clone()).await?.into(),
-        space: space(service, &config, lifecycle),
+        bus: bus(&config, &clock).await?,
+        space: space(service, &config, lifecycle)?,
         admitted: AdmissionList::default(),
         peers: PeerAddresses::Each(config.peers.clone()),
         switch: config.telephony.switch_address.clone(),
@@ -158,6 +160,11 @@ fn tls(service: ServiceName, config: &Config) -> anyhow::Result<Option<ServerTls
     Ok(if service == ServiceName::Gateway { config.tls.public()? } else { config.tls.of_service(service)? })
 }
 
+async fn bus(config: &Config, clock: &Clock) -> anyhow::Result<Bus> {
+    let options = stream::options(&config.nats).context("nats.url is missing")?;
+    Ok(JetStreamBus::open(&options, clock.clone()).await.context("[nats]")?.into())
+}
+
 /// The key that services know each other by; one that were made here would be nobody else's.
 fn key(config: &Config) -> anyhow::Result<SigningKey> {
     let file = config.auth.key_file.as_ref().context("auth.key_file is missing")?;
@@ -168,12 +175,13 @@ fn key(config: &Config) -> anyhow::Result<SigningKey> {
 }
 
 /// Only recording has files that could fill a disk.
-fn space(service: ServiceName, config: &Config, lifecycle: &Lifecycle) -> DiskSpace {
+fn space(service: ServiceName, config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<DiskSpace> {
     match &config.recording.storage_dir {
         Some(folder) if service == ServiceName::Recording => {
-            DiskSpace::watch(folder, config.data.min_free_mib, lifecycle)
+            folder::make(folder).with_context(|| format!("recording.storage_dir {} can't be used", folder.display()))?;
+            Ok(DiskSpace::watch(folder, config.data.min_free_mib, lifecycle))
         }
-        _ => DiskSpace::default(),
+        _ => Ok(DiskSpace::default()),
     }
 }
 

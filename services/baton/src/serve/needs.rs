@@ -33,10 +33,7 @@ pub(crate) fn missing(service: ServiceName, config: &Config) -> Vec<String> {
         service == ServiceName::Gateway || config.database.url_file.is_some(),
         "database.url_file: a file with the URL of a PostgreSQL database, where `baton migrate` has made the tables",
     );
-    need(
-        service == ServiceName::Telephony || !config.nats.url.is_empty(),
-        "nats.url: the NATS servers for events, for example nats://nats:4222",
-    );
+    need(!config.nats.url.is_empty(), "nats.url: the NATS servers for events, for example nats://nats:4222");
     need(
         service != ServiceName::Recording || config.recording.storage_dir.is_some(),
         "recording.storage_dir: where audio is kept, a folder that outlives the process",
@@ -94,7 +91,6 @@ mod tests {
             text.starts_with("`baton serve telephony` needs") && text.contains("\n  telephony.switch_address: "),
             "{text}"
         );
-        assert!(!text.contains("nats.url"), "it has no events of its own");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub(crate) mod listeners;
 pub(crate) mod server_databases;
+pub(crate) mod stream;
 
 use std::path::PathBuf;
 use std::sync::Arc;

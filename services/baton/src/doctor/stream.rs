@@ -1,0 +1,85 @@
+//! The stream of events, and how far each service has published.
+
+use std::time::Duration;
+
+use baton_bus::{Bus, BusError, JetStreamBus};
+use baton_runtime::config::Config;
+use baton_runtime::{Clock, ServiceName};
+use baton_store::outbox::{self, OutboxCursor};
+use baton_store::{Databases, PostgresOptions};
+
+use super::finding::Finding;
+use crate::failure::chain;
+use crate::services::server_databases::{Migrating, on_server};
+use crate::services::stream;
+
+const ABOUT: &str = "events";
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Events are published within milliseconds; what is older waits for something.
+const LATE: Duration = Duration::from_secs(30);
+
+pub(super) async fn look(config: &Config, services: &[ServiceName], clock: &Clock) -> Vec<Finding> {
+    let Some(options) = stream::options(&config.nats) else { return Vec::new() };
+    let mut findings = match JetStreamBus::check(&options, stream::settings(&config.nats)).await {
+        Ok(wrong) if wrong.is_empty() => vec![Finding::well(ABOUT, "the stream is as it should be")],
+        Ok(wrong) => wrong.into_iter().map(|it| Finding::wrong(ABOUT, it)).collect(),
+        Err(error) => return vec![Finding::wrong(ABOUT, chain(&error.into()))],
+    };
+    let bus: Bus = match JetStreamBus::open(&options, clock.clone()).await {
+        Ok(bus) => bus.into(),
+        Err(error) => return vec![Finding::wrong(ABOUT, chain(&error.into()))],
+    };
+    let Ok(Some(server)) = on_server(&config.database, PATIENCE, Migrating::ByCommand) else { return findings };
+    let databases = Databases::Postgres(PostgresOptions { max_connections: 1, ..server });
+    // Telephony publishes nothing.
+    let publishing = services.iter().filter(|it| !matches!(it, ServiceName::Gateway | ServiceName::Telephony));
+    for service in publishing {
+        let finding = lag(&databases, &bus, *service, clock).await;
+        findings.push(finding.unwrap_or_else(|error| Finding::wrong(format!("events of {service}"), chain(&error))));
+    }
+    findings
+}
+
+/// What is committed and not in the stream yet.
+async fn lag(databases: &Databases, bus: &Bus, service: ServiceName, clock: &Clock) -> anyhow::Result<Finding> {
+    let about = format!("events of {service}");
+    let db = databases.open(service.as_str()).await?;
+    let cursor: OutboxCursor = match wait_for(bus, service).await? {
+        Some(cursor) => cursor.cursor.parse()?,
+        None => OutboxCursor::default(),
+    };
+    let (waiting, _) = outbox::after(&db, &cursor, outbox::MAX_BATCH).await?;
+    let Some(oldest) = waiting.first() else { return Ok(Finding::well(about, "all are published")) };
+    let count = if waiting.len() == outbox::MAX_BATCH {
+        format!("{} or more", waiting.len())
+    } else {
+        waiting.len().to_string()
+    };
+    let age = Duration::from_micros(u64::try_from(clock.wall_us() - oldest.time_us).unwrap_or(0));
+    let text = format!("{count} wait to be published, the oldest for {} s", age.as_secs());
+    if age < LATE {
+        return Ok(Finding::well(about, text));
+    }
+    Ok(Finding::wrong(
+        about,
+        format!("{text}: does `baton serve {service}` run, and does its log say that NATS is away?"),
+    ))
+}
+
+/// The connection was begun a moment ago.
+async fn wait_for(bus: &Bus, service: ServiceName) -> anyhow::Result<Option<baton_bus::SourceCursor>> {
+    let clock = Clock::real();
+    let asking = async {
+        loop {
+            match bus.cursor(service.as_str()).await {
+                Ok(cursor) => return Ok(cursor),
+                Err(error) if !matches!(&error, BusError::JetStream(it) if it.is_passing()) => return Err(error),
+                Err(_) => clock.sleep(Duration::from_millis(100)).await,
+            }
+        }
+    };
+    match clock.timeout(PATIENCE, asking).await {
+        Ok(cursor) => Ok(cursor?),
+        Err(_) => Ok(bus.cursor(service.as_str()).await?),
+    }
+}
