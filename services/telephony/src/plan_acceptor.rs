@@ -89,8 +89,8 @@ impl PlanAcceptor {
         Ok(())
     }
 
-    /// The interaction begins to carry the plan out before it is on disk. That is safe: every operation is written down
-    /// before it is requested, and after the plan, as the journal keeps the order.
+    /// The interaction begins to carry the plan out when it is on disk. After a crash it would otherwise be the one before that is carried
+    /// out for a moment, and the customer would hear that (S2).
     pub async fn apply(&self, wire: &MediaPlan) -> Result<(), ApplyError> {
         let mut plan = plan::parse(wire).map_err(ApplyError::Malformed)?;
         if plan.switch != self.switch {
@@ -149,13 +149,14 @@ impl PlanAcceptor {
             }
             accepted.version = version;
             accepted.durable = false;
-            let queued = self.context.report.journal.queue(self.write(&plan, wire)).await;
-            handle.plans.send_replace(Some(Arc::new(plan)));
-            (version, queued)
+            (version, self.context.report.journal.queue(self.write(&plan, wire)).await)
         };
         queued.committed().await?;
         let mut accepted = handle.accepted.lock().await;
-        accepted.durable |= accepted.version == version;
+        if accepted.version == version {
+            accepted.durable = true;
+            handle.plans.send_replace(Some(Arc::new(plan)));
+        }
         Ok(())
     }
 

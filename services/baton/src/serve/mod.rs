@@ -178,7 +178,8 @@ fn key(config: &Config) -> anyhow::Result<SigningKey> {
 fn space(service: ServiceName, config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<DiskSpace> {
     match &config.recording.storage_dir {
         Some(folder) if service == ServiceName::Recording => {
-            folder::make(folder).with_context(|| format!("recording.storage_dir {} can't be used", folder.display()))?;
+            folder::make(folder)
+                .with_context(|| format!("recording.storage_dir {} can't be used", folder.display()))?;
             Ok(DiskSpace::watch(folder, config.data.min_free_mib, lifecycle))
         }
         _ => Ok(DiskSpace::default()),

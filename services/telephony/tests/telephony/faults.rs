@@ -7,6 +7,7 @@ use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::{AnswersAfter, LedgerAction, LedgerEntry, Manual};
 use baton_api::transfer::v1::fact::Fact as FactContent;
 use baton_runtime::Clock;
+use baton_store::{Affected as _, Conn};
 use baton_telephony::fact;
 use baton_telephony::switch::LegEnding;
 
@@ -43,6 +44,30 @@ async fn changes_while_the_wire_was_cut_are_found_when_it_is_mended() {
     stage.until_received("the call of the gap is announced", |received| received.opened.get(&late).cloned()).await;
     assert_eq!(stage.count(LedgerAction::LegEnded, &leg).await, 0);
     assert_eq!(stage.count(LedgerAction::LegDialed, &plan.leg_id("anna")).await, 1);
+}
+
+/// After a crash the plan before it would be carried out for a moment, and the customer would hear that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s2_nothing_of_a_plan_is_asked_of_the_switch_before_it_is_on_disk() {
+    let stage = Stage::open().await;
+    let (_, interaction, plan) = talking(&stage).await;
+    let hold = format!("{interaction}-hold");
+    let is_held = |ledger: &[LedgerEntry]| ledger.iter().any(|it| it.room_id == hold);
+    // Nobody else can write meanwhile.
+    let mut writer = stage.telephony().db().begin().await.unwrap();
+    if let Conn::Postgres(conn) = writer.conn() {
+        sqlx::query("LOCK TABLE plans IN EXCLUSIVE MODE").affected(conn).await.unwrap();
+    }
+    let plan = plan.place("customer", "hold").at(2);
+    let applying = async { stage.apply(&plan).await };
+    let looking = async {
+        Clock::real().sleep(Duration::from_millis(300)).await;
+        assert!(stage.lacks(&plan).await && !is_held(&stage.ledger().await));
+        drop(writer);
+    };
+    let (applied, ()) = futures::future::join(applying, looking).await;
+    applied.unwrap();
+    stage.until_ledger("the customer is held", is_held).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
