@@ -49,11 +49,13 @@ class Contract:
                 if not (part == "nested_type" and inner.options.map_entry):
                     self.read(file, inner, (*path, descriptor.number, at), f"{name}.{inner.name}")
 
+    def name(self, descriptor):
+        """Its full name. Protobuf's own name of an enum's value leaves the enum out."""
+        is_value = hasattr(descriptor, "number") and hasattr(descriptor.type, "values_by_name")
+        return f"{descriptor.type.full_name}.{descriptor.name}" if is_value else descriptor.full_name
+
     def place(self, descriptor):
-        """Of a value of an enum, protobuf's own full name leaves the enum out."""
-        enum = getattr(descriptor, "type", None)
-        scope = enum.full_name if hasattr(enum, "values_by_name") else None
-        return self.places[f"{scope}.{descriptor.name}" if scope else descriptor.full_name]
+        return self.places[self.name(descriptor)]
 
     def comment(self, descriptor):
         return self.place(descriptor).comment
