@@ -2,6 +2,7 @@
 import json
 import pathlib
 import re
+from datetime import datetime
 
 from google.protobuf.descriptor import FieldDescriptor as Field
 
@@ -9,6 +10,8 @@ from .catalogue import AREAS, SUBJECTS, elements
 from .contract import is_concealed
 from .schemas import short_name
 
+# A whole call, an event a line.
+STORY = "a_warm_transfer.jsonl"
 # The event that README.md shows as a whole.
 WHOLE = "transfer.completed"
 TEMPLATE = pathlib.Path(__file__).with_name("readme.md")
@@ -141,6 +144,24 @@ def readme(catalogue, examples):
         "COUNT": str(len(catalogue.events)),
     }
     return f"{NOTICE}\n\n" + re.sub(r"\{\{(\w+)\}\}", lambda it: parts[it[1]], TEMPLATE.read_text())
+
+
+def story(catalogue, lines):
+    """A whole call, event by event, as it was captured."""
+    events = [json.loads(line) for line in lines.splitlines()]
+    by_type = {it.type: it for it in catalogue.events}
+    began, rows = datetime.fromisoformat(events[0]["time"]), []
+    for event in events:
+        it = by_type[event["type"]]
+        seconds = (datetime.fromisoformat(event["time"]) - began).total_seconds()
+        who = event["actor"]["kind"].removeprefix("KIND_").lower()
+        rows.append((f"{seconds:.2f} s", f"[`{it.name}`]({it.area}.md#{anchor(it.name)})", catalogue.words(it.summary), who))
+    intro = (
+        "A customer calls, Ada answers, puts them on hold for a moment, writes a note, pauses the recording, and hands over to Ben: he answers, they "
+        "talk in private, all three hear each other, Ada leaves, and after a while the customer hangs up. These are the events about the call "
+        f"as they were captured from a real run ([the whole events](examples/{STORY})), in the order in which they were published."
+    )
+    return "\n\n".join([NOTICE, "# A call, event by event", intro, table(["after", "event", "what happened", "whose doing"], rows)]) + "\n"
 
 
 def classes(catalogue):
