@@ -8,7 +8,8 @@ from google.protobuf import json_format
 
 from . import schemas
 from .catalogue import elements
-from .contract import EVENT
+from .contract import EVENT, short_type
+from .pages import STORY
 
 AGAIN = "run docs/events/generate"
 
@@ -50,13 +51,16 @@ def all_is_commented(work):
 
 def examples_are_valid(work):
     """Each example is of a type that there is, keeps to its schema without an unknown field, and is in the canonical form."""
+    shown = [(f"docs/events/examples/{name}.json", name, json.loads(text)) for name, text in work.examples.items()]
+    for line, text in enumerate(work.story.splitlines(), 1):
+        event = json.loads(text)
+        shown.append((f"docs/events/examples/{STORY}:{line}", short_type(event["type"]), event))
     by_name = {it.name: it for it in work.catalogue.events}
-    for name, text in work.examples.items():
-        at = f"docs/events/examples/{name}.json"
+    for at, name, example in shown:
         if name not in by_name:
-            yield f"{at}: there is no event {name}: delete it"
+            yield f"{at}: there is no event {name}: capture it again"
             continue
-        example, strict = json.loads(text), schemas.closed(schemas.schema_of(work.catalogue, by_name[name]))
+        strict = schemas.closed(schemas.schema_of(work.catalogue, by_name[name]))
         wrong = [f"{at}: {it.json_path}: {it.message}" for it in jsonschema.Draft202012Validator(strict).iter_errors(example)]
         yield from wrong
         if not wrong:

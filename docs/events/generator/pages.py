@@ -146,20 +146,26 @@ def readme(catalogue, examples):
     return f"{NOTICE}\n\n" + re.sub(r"\{\{(\w+)\}\}", lambda it: parts[it[1]], TEMPLATE.read_text())
 
 
+def time_of(event):
+    return datetime.fromisoformat(event["time"].replace("Z", "+00:00"))
+
+
 def story(catalogue, lines):
     """A whole call, event by event, as it was captured."""
     events = [json.loads(line) for line in lines.splitlines()]
     by_type = {it.type: it for it in catalogue.events}
-    began, rows = datetime.fromisoformat(events[0]["time"]), []
+    began, rows = time_of(events[0]), []
     for event in events:
-        it = by_type[event["type"]]
-        seconds = (datetime.fromisoformat(event["time"]) - began).total_seconds()
+        it, seconds = by_type.get(event["type"]), (time_of(event) - began).total_seconds()
+        if not it:
+            continue  # The check of examples says so.
         who = event["actor"]["kind"].removeprefix("KIND_").lower()
         rows.append((f"{seconds:.2f} s", f"[`{it.name}`]({it.area}.md#{anchor(it.name)})", catalogue.words(it.summary), who))
     intro = (
-        "A customer calls, Ada answers, puts them on hold for a moment, writes a note, pauses the recording, and hands over to Ben: he answers, they "
-        "talk in private, all three hear each other, Ada leaves, and after a while the customer hangs up. These are the events about the call "
-        f"as they were captured from a real run ([the whole events](examples/{STORY})), in the order in which they were published."
+        "A customer calls. Ada answers, puts them on hold until somebody is reminded, mutes herself for a moment, writes a note, attaches data, pauses "
+        "the recording, and hands over to Ben: he answers, they talk in private, all three hear each other, and Ada leaves. After a while the "
+        "customer hangs up, and a supervisor deletes the first recording. These are the events about the call as they were captured from a real "
+        f"run ([the whole events](examples/{STORY})), in the order in which they were published."
     )
     return "\n\n".join([NOTICE, "# A call, event by event", intro, table(["after", "event", "what happened", "whose doing"], rows)]) + "\n"
 

@@ -34,6 +34,7 @@ SEEDS = [
     ("examples_are_valid", [(f"{DOCS}/examples/recording.stored.json", "//baton/recording", "//baton/transfer")], "$.source"),
     ("examples_are_valid", [(f"{DOCS}/examples/customer.forgotten.json", '"customer/', '"agent/')], "$.subject"),
     ("examples_are_valid", [(f"{DOCS}/examples/interaction.queued.json", '"position": 1', '"position": 0')], "canonical JSON form"),
+    ("examples_are_valid", [(f"{DOCS}/examples/a_warm_transfer.jsonl", '"holdMs"', '"heldMs"')], "a_warm_transfer.jsonl:"),
     (
         "examples_are_valid",
         [(EVENT, "    // An admin had a customer forgotten.\n    CustomerForgotten customer_forgotten = 66;\n", "")],
