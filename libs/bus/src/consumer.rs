@@ -106,11 +106,12 @@ impl Consumer {
 
     /// Follows the stream until it ends or fails; each event that comes ends a series of failures.
     async fn follow(&self, handler: &impl Handler, failures: &mut u32) -> Result<(), BusError> {
-        let mut waiting = self.subscribe().await?.ready_chunks(TOGETHER);
+        let (cursor, events) = self.subscribe().await?;
+        let mut waiting = events.ready_chunks(TOGETHER);
         while let Some(chunk) = waiting.next().await {
             let mut events = Vec::with_capacity(chunk.len());
             let broken = chunk.into_iter().find_map(|event| event.map(|event| events.push(event)).err());
-            self.deliver_all(handler, &events).await?;
+            self.deliver_all(&cursor, handler, &events).await?;
             if !events.is_empty() {
                 *failures = 0;
             }
@@ -121,35 +122,39 @@ impl Consumer {
         Ok(())
     }
 
-    async fn deliver_all(&self, handler: &impl Handler, events: &[Logged]) -> Result<(), BusError> {
+    async fn deliver_all(&self, cursor: &str, handler: &impl Handler, events: &[Logged]) -> Result<(), BusError> {
         if events.len() > 1 {
             let _busy = self.clock.busy();
-            if self.attempt(handler, events).await.is_ok() {
+            if self.attempt(cursor, handler, events).await.is_ok() {
                 return Ok(());
             }
         }
         for event in events {
-            self.deliver(handler, event).await?;
+            self.deliver(cursor, handler, event).await?;
         }
         Ok(())
     }
 
-    async fn subscribe(&self) -> Result<EventStream, BusError> {
-        let position = inbox::cursor(&self.db, &self.cursor_name()).await?;
+    /// The events, and the name of the cursor that moves with them: a position is valid in one generation of the log only.
+    async fn subscribe(&self) -> Result<(String, EventStream), BusError> {
+        let generation = self.bus.generation().await?;
+        let cursor = format!("{}@{generation}", self.name);
+        let position = inbox::cursor(&self.db, &cursor).await?;
         if position.is_none() {
             // This log was not read before: the logs that it replaces are gone.
             inbox::forget_cursors(&self.db, &format!("{}@", self.name)).await?;
         }
-        Ok(self.bus.subscribe(position.unwrap_or(0) as u64, self.filter.clone()))
+        let after = position.unwrap_or(0) as u64;
+        Ok((cursor, self.bus.subscribe_in(Some(generation), after, self.filter.clone())))
     }
 
     /// Tries until the event has had its effect or is given up.
-    async fn deliver(&self, handler: &impl Handler, event: &Logged) -> Result<(), BusError> {
+    async fn deliver(&self, cursor: &str, handler: &impl Handler, event: &Logged) -> Result<(), BusError> {
         let (mut failures, mut tries) = (0, 0);
         loop {
             let failure = {
                 let _busy = self.clock.busy();
-                match self.attempt(handler, std::slice::from_ref(event)).await {
+                match self.attempt(cursor, handler, std::slice::from_ref(event)).await {
                     Ok(()) => return Ok(()),
                     Err(failure) => failure,
                 }
@@ -158,7 +163,7 @@ impl Consumer {
             let wait = Backoff::default().pause(failures);
             tries += i64::from(matches!(failure, Failure::Faulty(_)));
             if tries >= MAX_TRIES {
-                return Ok(self.give_up(event, tries, failure).await?);
+                return Ok(self.give_up(cursor, event, tries, failure).await?);
             }
             self.warn(event, &failure, wait);
             self.clock.sleep(wait).await;
@@ -166,7 +171,7 @@ impl Consumer {
     }
 
     /// The effects, the inbox rows and the cursor: all or nothing.
-    async fn attempt(&self, handler: &impl Handler, events: &[Logged]) -> Result<(), Failure> {
+    async fn attempt(&self, cursor: &str, handler: &impl Handler, events: &[Logged]) -> Result<(), Failure> {
         let Some(last) = events.last() else { return Ok(()) };
         self.db
             .change(change!(|tx| {
@@ -177,13 +182,13 @@ impl Consumer {
                         effect.unwrap_or_else(|panic| Err(Failure::Faulty(panic_text(panic.as_ref()))))?;
                     }
                 }
-                inbox::advance(tx, &self.cursor_name(), last.position as i64).await?;
+                inbox::advance(tx, cursor, last.position as i64).await?;
                 Ok(())
             }))
             .await
     }
 
-    async fn give_up(&self, event: &Logged, tries: i64, failure: Failure) -> Result<(), StoreError> {
+    async fn give_up(&self, cursor: &str, event: &Logged, tries: i64, failure: Failure) -> Result<(), StoreError> {
         let cause = failure.to_string();
         tracing::error!(consumer = self.name, event.id = %event.envelope.id, event.r#type = event.envelope.event_type, cause,
             "an event was set aside");
@@ -192,7 +197,7 @@ impl Consumer {
             .change(change!(|tx| {
                 inbox::first_time(tx, &self.name, event.envelope.id, letter.at_us).await?;
                 inbox::add_dead_letter(tx, letter).await?;
-                inbox::advance(tx, &self.cursor_name(), event.position as i64).await
+                inbox::advance(tx, cursor, event.position as i64).await
             }))
             .await
     }
@@ -217,11 +222,6 @@ impl Consumer {
     fn warn(&self, event: &Logged, failure: &Failure, wait: Duration) {
         tracing::warn!(consumer = self.name, event.id = %event.envelope.id, cause = %failure, wait_ms = wait.as_millis(),
             "an event could not be acted upon; trying again");
-    }
-
-    /// A position is valid in one generation of the log only.
-    fn cursor_name(&self) -> String {
-        format!("{}@{}", self.name, self.bus.generation())
     }
 }
 

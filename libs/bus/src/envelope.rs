@@ -12,7 +12,10 @@
 //! | `ce-subject` | `aggregate` |
 //! | `ce-time` | `time_us`, as RFC 3339 |
 //! | `ce-datacontenttype` | `application/protobuf` (an encoded `baton.event.v1.EventData`) |
-//! | `ce-tenant`, `ce-sequence`, `ce-actor`, `traceparent` | the fields of these names |
+//! | `ce-tenant`, `ce-sequence`, `ce-actor`, `traceparent` | the fields of these names; an empty one is left out |
+//!
+//! What a header can't have (spaces, quotes, `%`, control characters, all that is not ASCII) is written as in `CloudEvents`' HTTP
+//! binding: each byte of its UTF-8 as `%XX`.
 
 use std::fmt::Write as _;
 
@@ -53,7 +56,8 @@ pub struct Envelope {
 /// An event in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
-    /// 1, 2, 3… without holes: in the whole log, or among the tenant's own events if the reader's filter names a tenant.
+    /// Grows from event to event; only the embedded log counts 1, 2, 3… without holes. In the whole log or, if the reader's
+    /// filter names a tenant, among that tenant's events alone: the two may not be compared.
     pub position: u64,
     pub envelope: Envelope,
 }
@@ -102,7 +106,7 @@ impl From<OutboxRow> for Envelope {
 }
 
 /// The text as one token of a subject: characters that split it or that are wildcards become `%XX`.
-fn token(text: &str) -> String {
+pub(crate) fn token(text: &str) -> String {
     let mut token = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {

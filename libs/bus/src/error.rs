@@ -2,6 +2,9 @@
 
 use baton_api::ApiError;
 use baton_store::{ChangeError, MigrateError, OpenError, StoreError};
+use uuid::Uuid;
+
+use crate::JetStreamError;
 
 /// Why the bus could not be opened, written or read.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +25,20 @@ pub enum BusError {
         source_name: &'static str,
         cursor: String,
     },
+    /// The database was restored from a copy that is older than the stream: it numbers events anew that others have read already.
+    /// Nothing is published until somebody decides.
+    #[error(
+        "the database of {source_name} is older than the stream: event {event_id}, the last one that it published, is not in it. \
+         Nothing of it is published until you run `baton events new-epoch`, which lets it go on after what is in the stream"
+    )]
+    OldDatabase {
+        /// The service whose database it is.
+        source_name: &'static str,
+        event_id: Uuid,
+    },
+    /// NATS failed, or the stream there.
+    #[error(transparent)]
+    JetStream(#[from] JetStreamError),
     /// The database below failed: the log's, or the service's own.
     #[error("the event log's database failed")]
     Store(#[from] StoreError),
@@ -44,6 +61,12 @@ impl From<BusError> for ApiError {
         match error {
             BusError::Store(error) => error.into(),
             BusError::CursorMoved => Self::unavailable("Another relay publishes the same events. Try again."),
+            BusError::JetStream(error) if error.is_passing() || matches!(error, JetStreamError::Rebuilt) => {
+                Self::unavailable("The event stream can't be read at the moment. Try again.")
+            }
+            BusError::JetStream(_) | BusError::OldDatabase { .. } => {
+                Self::internal("The event stream can't be used; the service's log says why.")
+            }
             BusError::Open(_) | BusError::Migrate(_) | BusError::BadCursor { .. } => {
                 Self::internal("The event log could not be opened; the service's log says why.")
             }

@@ -11,14 +11,15 @@ use baton_api::event::v1::{
     TailEventsResponse, list_events_request, tail_events_request,
 };
 use baton_api::{ApiError, data_class, event_subject, event_type, page};
-use baton_runtime::CallerExt;
 use baton_runtime::auth::Role;
 use baton_runtime::quota::{Quota, QuotaExceeded};
 use baton_runtime::stream;
+use baton_runtime::{Caller, CallerExt};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use prost::Message;
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use crate::cursor::Cursors;
 use crate::{Bus, BusError, DATA_SCHEMA, Envelope, EventMatcher, Logged, Page, SPEC_VERSION, Tailed, parse_actor};
@@ -56,16 +57,19 @@ impl EventApi {
                 ApiError::invalid_argument(field, why)
             })?,
             Start::Time(time) => self.bus.before(&reader.tenant, time_us(&time)?).await.map_err(refuse)?,
-            Start::Now => self.bus.last(&reader.filter),
+            Start::Now => self.bus.last(&reader.filter).await.map_err(refuse)?,
         })
     }
 
-    fn reader<T>(&self, request: &Request<T>, filter: Option<&EventFilter>) -> Result<EventReader, Status> {
-        let tenant = request.caller()?.tenant()?.as_str().to_owned();
+    async fn reader(&self, caller: &Caller, filter: Option<&EventFilter>) -> Result<EventReader, Status> {
+        let tenant = caller.tenant()?.as_str().to_owned();
+        let filter = filter_of(caller, filter)?;
+        let generation = self.bus.generation().await.map_err(refuse)?;
         Ok(EventReader {
-            filter: filter_of(request, filter)?,
-            cursors: Cursors::new(self.bus.generation(), &tenant),
-            sees_personal: sees_personal(request)?,
+            filter,
+            cursors: self.bus.cursors(generation, &tenant),
+            generation,
+            sees_personal: sees_personal(caller),
             tenant,
         })
     }
@@ -75,6 +79,7 @@ impl EventApi {
 struct EventReader {
     tenant: String,
     filter: EventMatcher,
+    generation: Uuid,
     cursors: Cursors,
     sees_personal: bool,
 }
@@ -116,7 +121,7 @@ impl From<TailEventsRequest> for Start {
 #[tonic::async_trait]
 impl EventService for EventApi {
     async fn list_events(&self, request: Request<ListEventsRequest>) -> Result<Response<ListEventsResponse>, Status> {
-        let reader = self.reader(&request, request.get_ref().filter.as_ref())?;
+        let reader = self.reader(request.caller()?, request.get_ref().filter.as_ref()).await?;
         let size = page::size(request.get_ref().page_size)?;
         let after = self.start(&reader, request.into_inner().into()).await?;
         let Page { mut events, searched_to } = self.bus.read(after, &reader.filter, size + 1).await.map_err(refuse)?;
@@ -135,14 +140,15 @@ impl EventService for EventApi {
         &self,
         request: Request<TailEventsRequest>,
     ) -> Result<Response<Self::TailEventsStream>, Status> {
-        let reader = self.reader(&request, request.get_ref().filter.as_ref())?;
+        let reader = self.reader(request.caller()?, request.get_ref().filter.as_ref()).await?;
         let permit = self.tails.take(&reader.tenant).map_err(too_many)?;
         let after = self.start(&reader, request.into_inner().into()).await?;
-        let events = self.bus.tail(after, reader.filter.clone(), CHECKPOINT_EVERY).map(move |next| {
-            // The permit lives as long as the stream.
-            let _ = &permit;
-            reader.tailed(next.map_err(refuse)?)
-        });
+        let events =
+            self.bus.tail(reader.generation, after, reader.filter.clone(), CHECKPOINT_EVERY).map(move |next| {
+                // The permit lives as long as the stream.
+                let _ = &permit;
+                reader.tailed(next.map_err(refuse)?)
+            });
         Ok(Response::new(stream::endless(events)))
     }
 }
@@ -184,8 +190,8 @@ fn as_many_as_fit(
     Ok((events, None))
 }
 
-fn filter_of<T>(request: &Request<T>, asked: Option<&EventFilter>) -> Result<EventMatcher, Status> {
-    let tenant = request.caller()?.tenant()?;
+fn filter_of(caller: &Caller, asked: Option<&EventFilter>) -> Result<EventMatcher, Status> {
+    let tenant = caller.tenant()?;
     let (pattern, subject) = asked.map_or(("", ""), |asked| (&asked.r#type, &asked.subject));
     let types = (!pattern.is_empty()).then(|| event_type::short(pattern));
     let mut filter = EventMatcher::types(types)
@@ -207,8 +213,8 @@ fn refuse(error: BusError) -> Status {
 }
 
 /// An analyst counts calls, and need not know who called.
-fn sees_personal<T>(request: &Request<T>) -> Result<bool, Status> {
-    Ok(request.caller()?.role != Role::Analyst)
+fn sees_personal(caller: &Caller) -> bool {
+    caller.role != Role::Analyst
 }
 
 fn event(envelope: Envelope, sees_personal: bool) -> Result<Event, Status> {

@@ -13,8 +13,9 @@
 //!   upon becomes a dead letter after five tries, and the others go on (E5).
 //!
 //! # The bus
-//! Today the embedded [`EventLog`]: a `SQLite` file and a number to wait on. `JetStream` will be another variant of [`Bus`];
-//! services hold a `Bus` and never see which.
+//! In `baton up` the embedded [`EventLog`]: a `SQLite` file and a number to wait on. On many machines [`JetStreamBus`]: a stream of
+//! NATS, which is its own fence. Services hold a [`Bus`] and never see which. Neither is needed for a start: a stream that can't be
+//! reached is waited for.
 //!
 //! # A service's part
 //! ```ignore
@@ -30,6 +31,7 @@ mod cursor;
 mod envelope;
 mod error;
 mod event_service;
+mod jetstream;
 mod log;
 mod log_line;
 mod matcher;
@@ -37,11 +39,12 @@ mod outgoing;
 mod relay;
 
 pub use actor::{actor_text, caller_actor, parse_actor};
-pub use bus::{Bus, CursorMove, EventStream, TailStream};
+pub use bus::{Bus, CursorMove, EventStream, SourceCursor, TailStream};
 pub use consumer::{Consumer, Failure, Handler, MAX_TRIES};
 pub use envelope::{DATA_SCHEMA, Envelope, Logged, PARTITIONS, SPEC_VERSION};
 pub use error::BusError;
 pub use event_service::EventApi;
+pub use jetstream::{JetStreamBus, JetStreamError, JetStreamOptions, StreamSettings};
 pub use log::{EventLog, MAX_PAGE, Page, Tailed};
 pub use matcher::{EventMatcher, EventMatcherError};
 pub use outgoing::OutgoingEvent;

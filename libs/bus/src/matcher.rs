@@ -1,5 +1,7 @@
 //! Selecting events by tenant, aggregate and type.
 
+use crate::Envelope;
+
 /// The most patterns in one filter, and the most characters in one: they end in a database query.
 const MAX_PATTERNS: usize = 32;
 const MAX_PATTERN: usize = 128;
@@ -57,6 +59,13 @@ impl EventMatcher {
         self
     }
 
+    /// Whether an event fits, as the log's statements decide it.
+    pub(crate) fn matches(&self, event: &Envelope) -> bool {
+        self.tenant.as_ref().is_none_or(|it| *it == event.tenant)
+            && self.aggregate.as_ref().is_none_or(|it| *it == event.aggregate)
+            && (self.patterns.is_empty() || self.patterns.iter().any(|it| it.fits(&event.event_type)))
+    }
+
     /// The type patterns for `LIKE … ESCAPE '\'`; empty for all types.
     pub(crate) fn like_patterns(&self) -> impl ExactSizeIterator<Item = &str> {
         self.patterns.iter().map(|pattern| pattern.0.as_str())
@@ -76,6 +85,21 @@ impl Pattern {
         }
         Ok(Self(like))
     }
+
+    /// What `LIKE` says: `%` is any characters, and everything else is itself.
+    fn fits(&self, text: &str) -> bool {
+        let plain = self.0.replace('\\', "");
+        let Some((first, rest)) = plain.split_once('%') else { return plain == text };
+        let Some(mut text) = text.strip_prefix(first) else { return false };
+        let mut parts: Vec<_> = rest.split('%').collect();
+        let last = parts.pop().unwrap_or_default();
+        for part in parts {
+            // The earliest place leaves most for the others.
+            let Some((_, after)) = text.split_once(part) else { return false };
+            text = after;
+        }
+        text.ends_with(last)
+    }
 }
 
 #[cfg(test)]
@@ -87,6 +111,27 @@ mod tests {
         let filter = EventMatcher::types(["interaction.*", "*.mute_changed", "a**b"]).unwrap();
         let patterns: Vec<_> = filter.like_patterns().collect();
         assert_eq!(patterns, ["interaction.%", "%.mute\\_changed", "a%b"]);
+    }
+
+    #[test]
+    fn a_pattern_fits_what_it_fits_in_a_statement() {
+        let cases = [
+            ("interaction.*", "interaction.opened", true),
+            ("interaction.*", "interactions", false),
+            ("*.mute_changed", "interaction.mute_changed", true),
+            ("*.mute_changed", "interaction.mutexchanged", false),
+            ("a**b", "ab", true),
+            ("a*b*c", "a.bcb.c", true),
+            ("a*b*c", "a.c.b", false),
+            ("*a*", "bab", true),
+            ("a*a", "a", false),
+            ("*", "anything", true),
+            ("a.b", "a.b", true),
+            ("a.b", "a.bc", false),
+        ];
+        for (pattern, text, fits) in cases {
+            assert_eq!(Pattern::parse(pattern).unwrap().fits(text), fits, "{pattern} {text}");
+        }
     }
 
     #[test]

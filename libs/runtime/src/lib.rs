@@ -16,6 +16,7 @@ pub mod lifecycle;
 pub mod process;
 pub mod quota;
 pub mod server;
+mod service_name;
 pub mod stream;
 pub mod telemetry;
 pub mod tls;
@@ -23,3 +24,4 @@ mod trace_parent;
 
 pub use auth::{Caller, CallerExt};
 pub use clock::Clock;
+pub use service_name::ServiceName;

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_bus::{Bus, BusError, Relay, copy_cursor};
-use baton_runtime::Clock;
-use baton_runtime::client::InternalChannel;
+use baton_runtime::client::{Peers, UnknownPeer};
 use baton_runtime::clock::micros;
 use baton_runtime::disk_space::{BytesByTenant, DiskSpace};
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::ServerBuilder;
+use baton_runtime::{Clock, ServiceName};
 use baton_store::{
     Databases, Db, MigrateError, Migrations, OpenError, StoreError, TenantBytes, bytes_by_tenant, inbox, outbox,
     requests,
@@ -27,8 +27,6 @@ const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
 /// Between two counts of what tenants have stored.
 const COUNT_INTERVAL: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
-/// How long published events are kept in the outbox: a lost stream can be rebuilt from them.
-const OUTBOX_DAYS: u32 = 30;
 /// Longer than the outbox, so that an event that is published again is always recognised. Dead letters go at the same time:
 /// a month is enough to look at them, and they have personal data in them.
 const INBOX_DAYS: u32 = 31;
@@ -36,8 +34,8 @@ const INBOX_DAYS: u32 = 31;
 /// What every service is started with; `C` is its section of the configuration.
 #[derive(Debug, Clone)]
 pub struct ServiceContext<C> {
-    /// What the service is called, for example `presence`: its database is `presence.db`.
-    pub name: &'static str,
+    /// What the service is called: its database is `presence.db`, for example.
+    pub name: ServiceName,
     /// The data folder of the process; it exists.
     pub folder: PathBuf,
     /// Where the service's database is.
@@ -52,8 +50,8 @@ pub struct ServiceContext<C> {
     pub space: DiskSpace,
     /// Where events go, and where they come from.
     pub bus: Bus,
-    /// The internal listener, behind which the other services are.
-    pub peers: InternalChannel,
+    /// The other services.
+    pub peers: Peers,
 }
 
 /// Why a service could not start. The messages of the database say what to do.
@@ -68,6 +66,9 @@ pub enum StartError {
     /// What is stored can't be read.
     #[error("what is stored can't be read")]
     Read(#[from] StoreError),
+    /// It is not known where another service is.
+    #[error(transparent)]
+    Peer(#[from] UnknownPeer),
     /// Something that only this service has, for example the folder of the recordings.
     #[error(transparent)]
     Other(Box<dyn Error + Send + Sync>),
@@ -96,19 +97,19 @@ pub trait RunningService {
 }
 
 impl<C> ServiceContext<C> {
-    /// Opens the service's database, made if it is not there, at the present schema. When its disk fails, everything stops.
+    /// Opens the service's database, with the tables that it needs. When its disk fails, everything stops.
     pub async fn open(&self, migrations: &Migrations) -> Result<Db, StartError> {
-        let db = self.databases.open(self.name).await?;
+        let db = self.databases.open(self.name.as_str()).await?;
         self.lifecycle.stop_when(self.task("disk"), db.failed());
-        db.migrate(migrations).await?;
+        self.databases.prepare(&db, migrations).await?;
         Ok(db)
     }
 
     /// Publishes the events that the service commits, counts them, and deletes what is kept only for a while.
     pub fn publish_from(&self, db: &Db) {
-        let relay = Relay::new(self.name, db.clone(), self.bus.clone(), self.clock.clone());
+        let relay = Relay::new(self.name.as_str(), db.clone(), self.bus.clone(), self.clock.clone());
         self.lifecycle.spawn(self.task("relay"), relay.run(self.lifecycle.soft()));
-        let (name, pruned, bus) = (self.name, db.clone(), self.bus.clone());
+        let (name, pruned, bus) = (self.name.as_str(), db.clone(), self.bus.clone());
         self.lifecycle.every(self.task("janitor"), (&self.clock, PRUNE_INTERVAL), move |now_us| {
             let (db, bus) = (pruned.clone(), bus.clone());
             async move { prune(name, &db, &bus, now_us).await }
@@ -117,7 +118,7 @@ impl<C> ServiceContext<C> {
         let clock = self.clock.clone();
         self.count("events and answers", db, move |db| {
             let (counted, now_us) = (Arc::clone(&counted), clock.now_us());
-            async move { counted.lock().await.count(&db, now_us, now_us - micros(DAY * OUTBOX_DAYS)).await }
+            async move { counted.lock().await.count(&db, now_us, now_us - micros(outbox::KEPT)).await }
         });
     }
 
@@ -152,7 +153,7 @@ async fn prune(name: &'static str, db: &Db, bus: &Bus, now_us: i64) -> Result<()
     let now_us = db.trusted_us(now_us).await?;
     while requests::prune(db, now_us).await? > 0 {}
     let published = copy_cursor(name, db, bus).await?;
-    while outbox::prune(db, now_us - micros(DAY * OUTBOX_DAYS), &published).await? > 0 {}
+    while outbox::prune(db, now_us - micros(outbox::KEPT), &published).await? > 0 {}
     while inbox::prune(db, now_us - micros(DAY * INBOX_DAYS)).await? > 0 {}
     Ok(db.give_back().await?)
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Db, OpenError, PostgresOptions};
+use crate::{Db, MigrateError, Migrations, OpenError, PostgresOptions};
 
 /// Opens databases by the names of their services.
 #[derive(Debug, Clone)]
@@ -14,6 +14,26 @@ pub enum Databases {
 }
 
 impl Databases {
+    /// The same ones, with so many connections to each of them on a server.
+    #[must_use]
+    pub fn with_connections(&self, max_connections: u32) -> Self {
+        match self {
+            Self::Folder(_) => self.clone(),
+            Self::Postgres(options) => Self::Postgres(PostgresOptions { max_connections, ..options.clone() }),
+        }
+    }
+
+    /// Brings the tables of one of them up to date, or checks that they are where that is somebody else's part.
+    ///
+    /// # Errors
+    /// See [`MigrateError`].
+    pub async fn prepare(&self, db: &Db, migrations: &Migrations) -> Result<(), MigrateError> {
+        match self {
+            Self::Postgres(options) if !options.migrates => db.check_schema(migrations).await,
+            Self::Postgres(_) | Self::Folder(_) => db.migrate(migrations).await,
+        }
+    }
+
     /// The database of the service `name`: letters, digits and underscores.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::disk::Disk;
 use crate::postgres::{PostgresDb, PostgresOptions};
 use crate::writer::SqliteWriter;
-use crate::{OpenError, Reader, StoreError, Tx, open};
+use crate::{OpenError, Reader, StoreError, Tx, on, open};
 
 /// A service's own database. Cheap to clone; all clones share the same writer.
 #[derive(Debug, Clone)]
@@ -77,6 +77,16 @@ impl Db {
             Self::Sqlite(db) => Ok(Reader::sqlite(db.readers.acquire().await?)),
             Self::Postgres(db) => Ok(Reader::postgres(db.acquire().await?)),
         }
+    }
+
+    /// Whether the database answers now.
+    ///
+    /// # Errors
+    /// What a statement would get.
+    pub async fn answers(&self) -> Result<(), StoreError> {
+        let mut reader = self.read().await?;
+        on!(reader, conn => sqlx::query("SELECT 1").fetch_one(conn).await.map(drop))?;
+        Ok(())
     }
 
     /// Changes whenever a transaction with events in it has committed: the relay sleeps on this.

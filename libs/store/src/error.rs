@@ -46,6 +46,13 @@ pub enum MigrateError {
         /// The migration that this program does not have.
         version: i64,
     },
+    /// The tables are not made yet, or not up to date.
+    #[error("the tables of {name} lack migration {version}: run `baton migrate` with this version first")]
+    Older {
+        name: String,
+        /// The first one that is missing.
+        version: i64,
+    },
     /// A migration was edited after it had run somewhere: a mistake of ours, not of the person who starts Baton.
     #[error("migration {version} in {name} is not the one that this program has: it was changed after its release")]
     Changed {

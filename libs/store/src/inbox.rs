@@ -107,6 +107,12 @@ pub async fn dead_letters(db: &Db, consumer: &str, limit: usize) -> Result<Vec<D
         .await)?)
 }
 
+/// How many there are, of all consumers.
+pub async fn count_dead_letters(db: &Db) -> Result<i64, StoreError> {
+    let mut reader = db.read().await?;
+    Ok(on!(reader, conn => sqlx::query_scalar("SELECT COUNT(*) FROM store_dead_letters").fetch_one(conn).await)?)
+}
+
 /// Deletes inbox rows and dead letters from before `before_us`, at most [`MAX_BATCH`] of each. Keep them for longer than the
 /// log keeps events, and not for ever: a dead letter has the event's personal data in it.
 pub async fn prune(db: &Db, before_us: i64) -> Result<u64, StoreError> {

@@ -5,12 +5,21 @@
 //!
 //! `SQLite` and `PostgreSQL` have each their own files, because what was changed in data folders over time never was on a
 //! server; both lead to the same tables and columns, which a test compares.
+//!
+//! Whoever has the files brings them up to date at each start. A server's tables are brought up to date by one command, which may need
+//! rights that services don't have; services [check](Db::check_schema) that they fit. During an upgrade they may be newer than the program:
+//! `store_schema` says which programs still may use them.
 
 use sqlx::migrate::{MigrateError as SqlxMigrateError, Migrator};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::postgres::PostgresDb;
-use crate::{Db, MigrateError, StoreError};
+use crate::{Db, MigrateError, StoreError, on};
+
+/// Where it is written down which of the store's own migrations were applied; of the service's, it is in the library's usual table.
+const STORE_TABLE: &str = "store_migrations";
+const STORE_APPLIED: &str = "SELECT version, checksum FROM store_migrations WHERE success";
+const SERVICE_APPLIED: &str = "SELECT version, checksum FROM _sqlx_migrations WHERE success";
 
 /// A service's migrations; made by [`migrations!`](crate::migrations).
 #[derive(Debug)]
@@ -38,11 +47,68 @@ impl Migrations {
 impl Db {
     /// Applies the store's own migrations and then the service's. Safe at every start.
     pub async fn migrate(&self, service: &Migrations) -> Result<(), MigrateError> {
-        let mut own = migrations!();
-        own.sqlite.dangerous_set_table_name("store_migrations");
-        own.postgres.dangerous_set_table_name("store_migrations");
-        self.apply(&own).await?;
+        self.apply(&own()).await?;
         self.apply(service).await
+    }
+
+    /// Lets a role of the server, which owns nothing of it, use all tables: for services that don't change tables.
+    ///
+    /// # Errors
+    /// There is no such role, or this one may not grant it.
+    pub async fn grant(&self, role: &str) -> Result<(), MigrateError> {
+        let Self::Postgres(db) = self else { return Ok(()) };
+        let (name, quoted) = (db.schema.to_string(), role.replace('"', "\"\""));
+        let schema = &db.schema;
+        let statements = format!(
+            "GRANT USAGE ON SCHEMA \"{schema}\" TO \"{quoted}\";
+             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \"{schema}\" TO \"{quoted}\";
+             GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA \"{schema}\" TO \"{quoted}\";"
+        );
+        let granted = async {
+            let mut connection = db.without_limits.connect().await?;
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut connection).await?;
+            connection.close().await
+        };
+        granted.await.map_err(|error| MigrateError::Store { name, source: error.into() })
+    }
+
+    /// Whether this program may use the tables as they are: every migration that it knows was applied, and no later one has taken
+    /// something away that it uses.
+    ///
+    /// # Errors
+    /// [`MigrateError::Older`], [`MigrateError::Newer`], [`MigrateError::Changed`], or that of the database.
+    pub async fn check_schema(&self, service: &Migrations) -> Result<(), MigrateError> {
+        let name = self.schema_name();
+        let failed = |source: StoreError| MigrateError::Store { name: name.clone(), source };
+        let mut reader = self.read().await.map_err(failed)?;
+        let own = own();
+        let known = match self {
+            Self::Sqlite(_) => [(&own.sqlite, STORE_APPLIED), (&service.sqlite, SERVICE_APPLIED)],
+            Self::Postgres(_) => [(&own.postgres, STORE_APPLIED), (&service.postgres, SERVICE_APPLIED)],
+        };
+        for (migrations, statement) in known {
+            let applied: Result<Vec<(i64, Vec<u8>)>, _> =
+                on!(reader, conn => sqlx::query_as(statement).fetch_all(conn).await);
+            let applied = match applied {
+                Err(error) if is_missing_table(&error) => Vec::new(),
+                applied => applied.map_err(|error| failed(error.into()))?,
+            };
+            fits(migrations, &applied, &name)?;
+        }
+        let min_reader: i64 =
+            on!(reader, conn => sqlx::query_scalar("SELECT min_reader FROM store_schema").fetch_one(conn).await)
+                .map_err(|error| failed(error.into()))?;
+        let [_, (migrations, _)] = known;
+        let newest = migrations.iter().map(|it| it.version).max().unwrap_or(0);
+        if newest < min_reader { Err(MigrateError::Newer { name, version: min_reader }) } else { Ok(()) }
+    }
+
+    /// For people.
+    fn schema_name(&self) -> String {
+        match self {
+            Self::Sqlite(db) => db.file.display().to_string(),
+            Self::Postgres(db) => db.schema.to_string(),
+        }
     }
 
     async fn apply(&self, migrations: &Migrations) -> Result<(), MigrateError> {
@@ -73,6 +139,35 @@ impl Db {
             }
         }
     }
+}
+
+/// The store's own migrations.
+fn own() -> Migrations {
+    let mut own = migrations!();
+    own.sqlite.dangerous_set_table_name(STORE_TABLE);
+    own.postgres.dangerous_set_table_name(STORE_TABLE);
+    own
+}
+
+/// Whether every known migration was applied as it is known.
+fn fits(known: &Migrator, applied: &[(i64, Vec<u8>)], name: &str) -> Result<(), MigrateError> {
+    for migration in known.iter() {
+        let (name, version) = (name.to_owned(), migration.version);
+        match applied.iter().find(|(applied, _)| *applied == version) {
+            None => return Err(MigrateError::Older { name, version }),
+            Some((_, checksum)) if **checksum != *migration.checksum => {
+                return Err(MigrateError::Changed { name, version });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_missing_table(error: &sqlx::Error) -> bool {
+    // SQLSTATE 42P01: undefined_table; 3F000: the schema itself. SQLite has one code for all mistakes in a statement.
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| matches!(&*code, "42P01" | "3F000" | "1"))
 }
 
 /// Makes the schema if it is not there. Several processes may start at once.

@@ -5,8 +5,10 @@
 //! writer at a time; so what comes after the cursor's position has not been read. Within an aggregate the order is that of `sequence`, and a
 //! second event under the same number is refused by a unique index (E1, E2).
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use sqlx::{PgConnection, SqliteConnection};
 use uuid::Uuid;
@@ -15,6 +17,8 @@ use crate::{Affected as _, Conn, Db, StoreError, Tx, change, on};
 
 /// The most rows that one call reads, marks or deletes: a statement stays short, and below `SQLite`'s parameter limit.
 pub const MAX_BATCH: usize = 2_000;
+/// How long a published event is kept: a lost stream can be rebuilt from what there is.
+pub const KEPT: Duration = Duration::from_hours(30 * 24);
 /// The most rows that one statement writes. Each number of rows is another statement in the connection's cache, which holds
 /// a hundred; a change has a few events.
 const ROWS_A_STATEMENT: usize = 32;
@@ -112,6 +116,22 @@ pub struct OutboxCursor {
     position: i64,
 }
 
+impl OutboxCursor {
+    /// Whether it comes before the other one, of the same outbox. Snapshots are compared by what they could not see yet.
+    pub fn is_before(&self, other: &Self) -> bool {
+        self.order() < other.order()
+    }
+
+    /// A later snapshot has a higher minimum, or else a higher maximum, or else fewer open transactions between them.
+    fn order(&self) -> (u64, u64, Reverse<usize>, bool, i64) {
+        let mut parts = self.from.split(':');
+        let mut number = || parts.next().and_then(|it| it.parse().ok()).unwrap_or(0);
+        let (min, max) = (number(), number());
+        let open = parts.next().map_or(0, |it| it.split(',').filter(|it| !it.is_empty()).count());
+        (min, max, Reverse(open), !self.to.is_empty(), self.position)
+    }
+}
+
 /// Not the text of a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it is no cursor of an outbox")]
@@ -207,6 +227,16 @@ async fn after_snapshot(conn: &mut PgConnection, cursor: &OutboxCursor, limit: u
         _ => OutboxCursor { from: to, to: String::new(), position: 0 },
     };
     Ok((rows, next))
+}
+
+/// Whether the outbox has the event with this id.
+pub async fn contains(db: &Db, id: Uuid) -> Result<bool, StoreError> {
+    let mut reader = db.read().await?;
+    let found: Option<i64> = on!(reader, conn => sqlx::query_scalar("SELECT position FROM store_outbox WHERE id = $1")
+        .bind(id)
+        .fetch_optional(conn)
+        .await)?;
+    Ok(found.is_some())
 }
 
 /// A copy of the stream's cursor.

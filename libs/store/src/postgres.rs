@@ -39,6 +39,8 @@ pub struct PostgresOptions {
     pub max_connections: u32,
     /// How long a caller waits for one of them; [`PATIENCE`](Self::PATIENCE) if nothing is said.
     pub patience: Duration,
+    /// Whether whoever opens a database brings its tables up to date. Otherwise somebody else does, and they are checked.
+    pub migrates: bool,
 }
 
 impl PostgresOptions {

@@ -21,7 +21,13 @@ pub fn databases(folder: &Path) -> Databases {
         Ok(url) if !url.is_empty() => {
             let digest = Sha256::digest(folder.as_os_str().as_encoded_bytes());
             let prefix = digest.iter().take(6).fold("t".to_owned(), |text, byte| format!("{text}{byte:02x}"));
-            Databases::Postgres(PostgresOptions { url, prefix, max_connections: 24, patience: PATIENCE })
+            Databases::Postgres(PostgresOptions {
+                url,
+                prefix,
+                max_connections: 24,
+                patience: PATIENCE,
+                migrates: true,
+            })
         }
         _ => Databases::Folder(folder.to_owned()),
     }

@@ -45,7 +45,7 @@ async fn start() -> Peers {
 
     let nobody = ServiceIdentity::new(key.clone(), "presence");
     let context = ServiceContext {
-        name: "presence",
+        name: baton_runtime::ServiceName::Presence,
         folder: folder.path().to_owned(),
         databases: baton_store::testing::databases(folder.path()),
         config: PresenceConfig { lease_ms: 1_000.try_into().unwrap() },
@@ -54,7 +54,9 @@ async fn start() -> Peers {
         calls_kept: Duration::from_hours(24 * 400),
         space: DiskSpace::default(),
         bus: EventLog::open(folder.path().join("events.db"), clock.clone()).await.unwrap().into(),
-        peers: GrpcChannel::internal("http://127.0.0.1:9", nobody, clock.clone()).unwrap(),
+        peers: baton_runtime::client::Peers::at_one(
+            &GrpcChannel::internal("http://127.0.0.1:9", nobody, clock.clone()).unwrap(),
+        ),
     };
     let presence = baton_presence::start(context, AdmissionList::default()).await.unwrap();
     let server = presence.add_public(ServerBuilder::new(clock, key.verifier())).bind(any).unwrap();

@@ -8,8 +8,11 @@ use crate::backup::BackupArgs;
 use crate::client::ClientCommand;
 use crate::client::token::TokenArgs;
 use crate::demo::DemoArgs;
+use crate::doctor::DoctorArgs;
 use crate::health::HealthArgs;
+use crate::migrate::MigrateArgs;
 use crate::restore::RestoreArgs;
+use crate::serve::ServeArgs;
 use crate::switch::SwitchArgs;
 use crate::up::UpArgs;
 use crate::version::{VERSION, VersionArgs};
@@ -58,6 +61,12 @@ pub(crate) struct Cli {
 pub(crate) enum CliCommand {
     /// Run Baton: all services in one process, with the simulated switch beside it.
     Up(UpArgs),
+    /// Run one of the services in a process of its own, on a database server and NATS.
+    Serve(ServeArgs),
+    /// Make the tables of all services, or bring them up to date; and the stream of events.
+    Migrate(MigrateArgs),
+    /// Look through an installation, and say what is wrong with it and what to do.
+    Doctor(DoctorArgs),
     /// Play a whole transfer, tell what happens as it happens, and check it.
     Demo(DemoArgs),
     /// Run the simulated telephone switch alone (`baton up` starts one by itself).

@@ -6,10 +6,14 @@ mod backup;
 mod cli;
 mod client;
 mod demo;
+mod doctor;
 mod failure;
 mod folder;
 mod health;
+mod migrate;
 mod restore;
+mod serve;
+mod services;
 mod stdout;
 mod switch;
 mod up;
@@ -45,6 +49,9 @@ fn execute(command: CliCommand) -> anyhow::Result<()> {
 async fn run(command: CliCommand) -> anyhow::Result<()> {
     match command {
         CliCommand::Up(args) => Box::pin(up::run(args)).await,
+        CliCommand::Serve(args) => Box::pin(serve::run(args)).await,
+        CliCommand::Migrate(args) => migrate::run(args).await,
+        CliCommand::Doctor(args) => Box::pin(doctor::run(args)).await,
         CliCommand::Demo(args) => Box::pin(demo::run(args)).await,
         CliCommand::Switch(args) => switch::run(args).await,
         CliCommand::Backup(args) => backup::run(args).await,
@@ -64,12 +71,14 @@ fn runtime(command: &CliCommand) -> anyhow::Result<tokio::runtime::Runtime> {
         CliCommand::Demo(args) if args.is_long() => tokio::runtime::Builder::new_current_thread(),
         CliCommand::Backup(_)
         | CliCommand::Restore(_)
+        | CliCommand::Migrate(_)
+        | CliCommand::Doctor(_)
         | CliCommand::Health(_)
         | CliCommand::Token(_)
         | CliCommand::Completions(_)
         | CliCommand::Version(_)
         | CliCommand::Client(_) => tokio::runtime::Builder::new_current_thread(),
-        CliCommand::Up(_) | CliCommand::Demo(_) | CliCommand::Switch(_) => {
+        CliCommand::Up(_) | CliCommand::Serve(_) | CliCommand::Demo(_) | CliCommand::Switch(_) => {
             let mut builder = tokio::runtime::Builder::new_multi_thread();
             builder.worker_threads(2);
             builder

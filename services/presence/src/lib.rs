@@ -39,15 +39,20 @@ use baton_api::presence::v1::directory_service_server::DirectoryServiceServer;
 use baton_api::presence::v1::presence_service_server::PresenceServiceServer;
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_follow::report::ReportLoop;
+use baton_runtime::ServiceName;
 use baton_runtime::auth::AdmissionList;
 use baton_runtime::clock::micros;
 use baton_runtime::config::PresenceConfig;
 use baton_runtime::server::ServerBuilder;
 use baton_service::{RunningService, ServiceContext, StartError};
+use baton_store::Migrations;
 
 use crate::core::PresenceCore;
 use crate::grpc::PresenceApi;
 use crate::store::claims::UnreportedExpiry;
+
+/// The tables of its database, and how they came about.
+pub static MIGRATIONS: Migrations = baton_store::migrations!();
 
 /// The running service.
 #[derive(Clone)]
@@ -57,7 +62,7 @@ pub struct Presence {
 
 /// Opens the database, reads it into memory, and starts the background tasks. The gates learn from `admitted` which agents were deleted.
 pub async fn start(context: ServiceContext<PresenceConfig>, admitted: AdmissionList) -> Result<Presence, StartError> {
-    let db = context.open(&baton_store::migrations!()).await?;
+    let db = context.open(&MIGRATIONS).await?;
     store::names::renew(&db).await?;
     let lease_us = micros(context.config.lease_ms.duration());
     let (clock, lifecycle) = (context.clock.clone(), context.lifecycle.clone());
@@ -68,7 +73,7 @@ pub async fn start(context: ServiceContext<PresenceConfig>, admitted: AdmissionL
     let reports = ReportLoop {
         db: core.db.clone(),
         clock: context.clock.clone(),
-        intake: IntakeServiceClient::new(context.peers.clone()),
+        intake: IntakeServiceClient::new(context.peers.to(ServiceName::Transfer)?),
         observed: Arc::clone(&core.expired),
     };
     tasks.spawn("presence reports", reports.run::<UnreportedExpiry>(tasks.clone()));

@@ -1,7 +1,8 @@
 //! The dependencies of every operation of the service.
 
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
-use baton_runtime::client::InternalChannel;
+use baton_runtime::ServiceName;
+use baton_runtime::client::{InternalChannel, UnknownPeer};
 use baton_runtime::clock::Clock;
 use baton_runtime::config::RecordingConfig;
 use baton_runtime::lifecycle::Lifecycle;
@@ -41,8 +42,9 @@ pub(crate) struct RecordingCore {
 }
 
 impl RecordingCore {
-    pub(crate) fn new(db: Db, files: Files, context: &ServiceContext<RecordingConfig>) -> Self {
-        Self {
+    pub(crate) fn new(db: Db, files: Files, context: &ServiceContext<RecordingConfig>) -> Result<Self, UnknownPeer> {
+        let transfer = context.peers.to(ServiceName::Transfer)?;
+        Ok(Self {
             db,
             files,
             clock: context.clock.clone(),
@@ -53,8 +55,8 @@ impl RecordingCore {
                 shortest_ms: context.config.shortest_message_ms,
                 kept_us: start::days_us(context.config.messages_kept_days),
             },
-            transfer: context.peers.clone(),
-        }
+            transfer,
+        })
     }
 
     pub(crate) fn intake(&self) -> IntakeServiceClient<InternalChannel> {

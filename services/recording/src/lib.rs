@@ -31,6 +31,7 @@ mod time;
 pub use audio::files::FilesError;
 pub use grpc::{ArchiveApi, RecordingApi, VoicemailApi};
 pub use start::{RecordingService, start};
+pub use store::MIGRATIONS;
 
 /// This service's name on its events.
 const AREA: &str = "recording";

@@ -34,7 +34,7 @@ pub async fn start(context: ServiceContext<RecordingConfig>) -> Result<Recording
     let db = context.open(&MIGRATIONS).await?;
     let folder = context.config.storage_dir.clone().unwrap_or_else(|| context.folder.join("recordings"));
     let files = Files::open(&folder).map_err(StartError::other)?;
-    let core = Arc::new(RecordingCore::new(db.clone(), files, &context));
+    let core = Arc::new(RecordingCore::new(db.clone(), files, &context)?);
     let retention_us = days_us(context.config.retention_days);
     let filter = projection::filter().map_err(StartError::other)?;
     let consumer = Consumer::new(crate::AREA, context.bus.clone(), db.clone(), context.clock.clone(), filter);

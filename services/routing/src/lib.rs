@@ -33,16 +33,21 @@ use baton_api::routing::v1::route_service_server::RouteServiceServer;
 use baton_api::routing::v1::routing_service_server::RoutingServiceServer;
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_follow::report::ReportLoop;
+use baton_runtime::ServiceName;
 use baton_runtime::auth::AdmissionList;
 use baton_runtime::config::RoutingConfig;
 use baton_runtime::server::ServerBuilder;
 use baton_service::{RunningService, ServiceContext, StartError};
+use baton_store::Migrations;
 
 use crate::core::RoutingCore;
 use crate::grpc::RoutingApi;
 use crate::matcher::Matcher;
 use crate::presence::PresenceClient;
 use crate::store::waits::UnreportedProposal;
+
+/// The tables of its database, and how they came about.
+pub static MIGRATIONS: Migrations = baton_store::migrations!();
 
 /// The running service.
 #[derive(Clone)]
@@ -52,10 +57,10 @@ pub struct Routing {
 
 /// Opens the database and starts the background tasks. What tenants may use of the telephone network is asked of `admitted`.
 pub async fn start(context: ServiceContext<RoutingConfig>, admitted: AdmissionList) -> Result<Routing, StartError> {
-    let db = context.open(&baton_store::migrations!()).await?;
+    let db = context.open(&MIGRATIONS).await?;
     store::flows::renew_keys(&db).await?;
     let (clock, tasks) = (context.clock.clone(), context.lifecycle.clone());
-    let presence = PresenceClient::new(context.peers.clone());
+    let presence = PresenceClient::new(context.peers.to(ServiceName::Presence)?);
     let rescan = context.config.rescan_interval_ms.duration();
     let core = Arc::new(RoutingCore::new((db.clone(), clock.clone(), tasks.clone()), presence, admitted, rescan));
     let matcher = Arc::new(Matcher::new(Arc::clone(&core)));
@@ -64,7 +69,7 @@ pub async fn start(context: ServiceContext<RoutingConfig>, admitted: AdmissionLi
     let reports = ReportLoop {
         db: db.clone(),
         clock,
-        intake: IntakeServiceClient::new(context.peers.clone()),
+        intake: IntakeServiceClient::new(context.peers.to(ServiceName::Transfer)?),
         observed: Arc::clone(&core.unreported),
     };
     tasks.spawn("routing reports", reports.run::<UnreportedProposal>(tasks.clone()));

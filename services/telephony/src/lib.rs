@@ -40,3 +40,4 @@ pub mod switch;
 pub mod upload;
 
 pub use start::{Telephony, start};
+pub use store::MIGRATIONS;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use baton_api::telephony::v1::telephony_service_server::TelephonyServiceServer;
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
+use baton_runtime::ServiceName;
 use baton_runtime::clock::micros;
 use baton_runtime::config::TelephonyConfig;
 use baton_runtime::server::ServerBuilder;
@@ -78,8 +79,9 @@ pub async fn start(
     let (clock, stopping) = (context.clock.clone(), context.lifecycle.soft());
     let (journal, writing) = WriteJournal::new(db.clone(), clock.clone(), Arc::clone(&uploads), stopping);
     context.lifecycle.spawn("telephony journal", writing);
+    let archive = context.peers.to(ServiceName::Recording)?;
     let report = ReportContext {
-        intake: IntakeServiceClient::new(context.peers.clone()),
+        intake: IntakeServiceClient::new(context.peers.to(ServiceName::Transfer)?),
         journal,
         clock,
         lifecycle: context.lifecycle.clone(),
@@ -101,7 +103,7 @@ pub async fn start(
 
     let epoch = store::epoch(&db).await.map_err(StartError::other)?;
     spawn_link(&context.config, &interaction_context, &db, (state, epoch));
-    let uploader = Uploader::new(db.clone(), switch, &context.peers, report.clone(), uploads);
+    let uploader = Uploader::new(db.clone(), switch, &archive, report.clone(), uploads);
     context.lifecycle.spawn("telephony uploads", uploader.run());
     prune(&report);
     Ok(Telephony { plan_acceptor, link, names, db })

@@ -35,7 +35,12 @@ use baton_api::{
 };
 use baton_domain::{Actor, Command, Input, Refusal};
 use baton_runtime::{
-    auth::AdmissionList, client::InternalChannel, config::TransferConfig, disk_space::DiskSpace, quota::Quota,
+    ServiceName,
+    auth::AdmissionList,
+    client::{InternalChannel, Peers, UnknownPeer},
+    config::TransferConfig,
+    disk_space::DiskSpace,
+    quota::Quota,
     server::ServerBuilder,
 };
 use baton_service::{RunningService, ServiceContext, StartError};
@@ -51,7 +56,8 @@ use tenants::Tenants;
 const MAX_WATCHED: usize = 20_000;
 const MAX_WATCHED_BY_TENANT: usize = 10_000;
 
-static MIGRATIONS: baton_store::Migrations = baton_store::migrations!();
+/// The tables of its database, and how they came about.
+pub static MIGRATIONS: baton_store::Migrations = baton_store::migrations!();
 
 /// The running service: what is to be mounted.
 #[derive(Clone)]
@@ -72,13 +78,13 @@ pub(crate) struct TransferPeers {
 }
 
 impl TransferPeers {
-    fn new(channel: &InternalChannel) -> Self {
-        Self {
-            telephony: TelephonyServiceClient::new(channel.clone()),
-            presence: ClaimServiceClient::new(channel.clone()),
-            routing: RouteServiceClient::new(channel.clone()),
-            recording: ArchiveServiceClient::new(channel.clone()),
-        }
+    fn new(peers: &Peers) -> Result<Self, UnknownPeer> {
+        Ok(Self {
+            telephony: TelephonyServiceClient::new(peers.to(ServiceName::Telephony)?),
+            presence: ClaimServiceClient::new(peers.to(ServiceName::Presence)?),
+            routing: RouteServiceClient::new(peers.to(ServiceName::Routing)?),
+            recording: ArchiveServiceClient::new(peers.to(ServiceName::Recording)?),
+        })
     }
 }
 
@@ -91,7 +97,7 @@ pub async fn start(
     accepted: AdmissionList,
 ) -> Result<TransferRuntime, StartError> {
     let db = context.open(&MIGRATIONS).await?;
-    let peers = TransferPeers::new(&context.peers);
+    let peers = TransferPeers::new(&context.peers)?;
     let tenants = Tenants::load(db.clone(), accepted).await?;
     let (handler, notices) = CommandHandler::new(db.clone(), context.clock.clone(), tenants, &context.config);
     context.publish_from(&db);

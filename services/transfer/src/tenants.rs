@@ -1,10 +1,10 @@
 //! The tenants' records, as the gates of all listeners see them.
 
 use crate::{pseudonym::PseudonymKey, store::tenants as stored};
-use baton_runtime::auth::{AdmissionList, TenantId, TenantState};
+use baton_runtime::auth::{AdmissionList, TenantAdmission, TenantId, TenantState};
 use baton_store::{Db, StoreError, change};
 use parking_lot::RwLock;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 use tokio::sync::Mutex;
 
 const AT_ONCE: usize = 1_000;
@@ -69,9 +69,8 @@ impl Tenants {
     fn tell(&self, record: stored::TenantRecord) {
         let state = if record.is_suspended { TenantState::Suspended } else { TenantState::Active };
         self.keys.write().insert(record.id.to_string(), record.pseudonym_key);
-        self.states.grant(record.id.clone(), record.grants);
-        self.states.limit(record.id.clone(), record.limits);
-        self.states.set(record.id, state);
+        let admission = TenantAdmission { state: Some(state), grants: Arc::new(record.grants), limits: record.limits };
+        self.states.put(record.id, admission);
     }
 
     pub(crate) fn states(&self) -> &AdmissionList {

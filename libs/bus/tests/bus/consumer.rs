@@ -93,7 +93,7 @@ async fn notes(db: &Db) -> Vec<i64> {
 /// Runs a consumer until it has acted upon the event at `position`.
 async fn consume(it: &World, notebook: Notebook, filter: EventMatcher, position: u64) {
     let shutdown = CancellationToken::new();
-    let consumer = Consumer::new("notes", it.log.clone(), it.db.clone(), it.clock.clone(), filter);
+    let consumer = Consumer::new("notes", it.bus.clone(), it.db.clone(), it.clock.clone(), filter);
     let running = spawn(consumer.run(notebook.clone(), shutdown.clone()));
     notebook.wait_for(position).await;
     // The effect is visible when it is committed, which is a moment after the handler returned.
@@ -114,7 +114,7 @@ async fn cursor(it: &World) -> Option<i64> {
 
 async fn publish(it: &World, sequences: impl IntoIterator<Item = i64>) {
     let events: Vec<_> = sequences.into_iter().map(|sequence| event("interaction/1", sequence)).collect();
-    it.log.append(&events).await.unwrap();
+    it.publish(&events).await;
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_consumer_goes_on_where_it_was() {
 async fn a_consumer_acts_only_upon_what_it_asked_for() {
     let it = with_notes().await;
     let events = [event_of("acme", "a.b", 1), event_of("acme", "c.d", 2), event_of("acme", "a.e", 3)];
-    it.log.append(&events).await.unwrap();
+    it.publish(&events).await;
     consume(&it, Notebook::new(None), EventMatcher::types(["a.*"]).unwrap(), 3).await;
     assert_eq!(notes(&it.db).await, [1, 3]);
 }
@@ -182,7 +182,7 @@ async fn events_that_wait_together_share_a_transaction() {
     publish(&it, 1..=5).await;
     let reader = CursorReader(watch::Sender::new(Vec::new()));
     let shutdown = CancellationToken::new();
-    let consumer = Consumer::new("notes", it.log.clone(), it.db.clone(), it.clock.clone(), EventMatcher::all());
+    let consumer = Consumer::new("notes", it.bus.clone(), it.db.clone(), it.clock.clone(), EventMatcher::all());
     let running = spawn(consumer.run(reader.clone(), shutdown.clone()));
     let mut cursors = reader.0.subscribe();
     let seen = soon("all events", cursors.wait_for(|cursors| cursors.len() == 5)).await.unwrap().clone();
@@ -205,13 +205,13 @@ async fn a_failure_that_is_not_the_events_fault_is_tried_until_it_works() {
 async fn a_log_that_was_rebuilt_in_another_order_has_no_effect_twice() {
     let it = with_notes().await;
     let events: Vec<_> = (1..=3).map(|sequence| event("interaction/1", sequence)).collect();
-    it.log.append(&events).await.unwrap();
+    it.publish(&events).await;
     consume(&it, Notebook::new(None), EventMatcher::all(), 3).await;
 
     let rebuilt = with_another_log(it).await;
     let new = event("interaction/2", 9);
     let in_another_order = [new, events[2].clone(), events[0].clone(), events[1].clone(), event("interaction/2", 10)];
-    rebuilt.log.append(&in_another_order).await.unwrap();
+    rebuilt.publish(&in_another_order).await;
     consume(&rebuilt, Notebook::new(None), EventMatcher::all(), 5).await;
     assert_eq!(notes(&rebuilt.db).await, [1, 2, 3, 9, 10]);
     // The lost log's cursor is deleted.

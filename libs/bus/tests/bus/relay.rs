@@ -4,23 +4,28 @@ use std::collections::HashMap;
 
 use baton_bus::{Bus, BusError, CursorMove, EventMatcher, Logged, Relay, copy_cursor};
 use baton_runtime::lifecycle::spawn;
-use baton_store::outbox::{self, OutboxCursor, PublishedCopy};
+use baton_store::outbox::{self, OutboxCursor, OutboxRow, PublishedCopy};
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{World, commit, database, event, row, simulated_world, soon, with_another_log, world};
 
 fn relay(it: &World) -> Relay {
-    Relay::new("service", it.db.clone(), it.log.clone(), it.clock.clone())
+    Relay::new("service", it.db.clone(), it.bus.clone(), it.clock.clone())
 }
 
 /// How far the log has the outbox.
 async fn published(it: &World) -> OutboxCursor {
-    copy_cursor("service", &it.db, &it.log.clone().into()).await.unwrap()
+    copy_cursor("service", &it.db, &it.bus).await.unwrap()
+}
+
+/// How many events the bus has, which are less than a page.
+async fn count(it: &World) -> usize {
+    it.bus.read(0, &EventMatcher::all(), 1_000).await.unwrap().events.len()
 }
 
 async fn take(it: &World, count: usize) -> Vec<Logged> {
-    let events = it.log.subscribe(0, EventMatcher::all()).take(count);
+    let events = it.bus.subscribe(0, EventMatcher::all()).take(count);
     soon("the events", events.map(Result::unwrap).collect()).await
 }
 
@@ -77,7 +82,7 @@ async fn what_commits_before_the_shutdown_is_published() {
     shutdown.cancel();
     commit(&it.db, &[row("interaction/1", 1)]).await;
     relay(&it).run(shutdown).await;
-    assert_eq!(it.log.last(&EventMatcher::all()), 1);
+    assert_eq!(count(&it).await, 1);
 }
 
 #[tokio::test]
@@ -96,7 +101,7 @@ async fn a_relay_that_does_not_hear_that_it_published_doubles_nothing() {
     waiting.publish_all().await.unwrap();
     let sequences: Vec<_> = take(&it, 4).await.iter().map(|event| event.envelope.sequence).collect();
     assert_eq!(sequences, [1, 2, 3, 4]);
-    assert_eq!(it.log.last(&EventMatcher::all()), 4);
+    assert_eq!(count(&it).await, 4);
 }
 
 #[tokio::test]
@@ -129,10 +134,11 @@ async fn thirty_two_writers_and_two_services_leave_no_hole_in_any_aggregate_e2()
     let other = database(&it.folder, "other.db").await;
     let shutdown = CancellationToken::new();
     let mut relays = vec![spawn(relay(&it).run(shutdown.clone()))];
-    let second = Relay::new("other", other.clone(), it.log.clone(), it.clock.clone());
+    let second = Relay::new("other", other.clone(), it.bus.clone(), it.clock.clone());
     relays.push(spawn(second.run(shutdown.clone())));
     let writers = (0..WRITERS).map(|writer| {
-        let db = if writer % 2 == 0 { it.db.clone() } else { other.clone() };
+        let (db, area) = if writer % 2 == 0 { (it.db.clone(), "service") } else { (other.clone(), "other") };
+        let row = move |aggregate: &str, sequence| OutboxRow { area: area.to_owned(), ..row(aggregate, sequence) };
         // Four writers share an aggregate.
         spawn(async move {
             for _ in 0..EVENTS {
@@ -162,7 +168,7 @@ async fn thirty_two_writers_and_two_services_leave_no_hole_in_any_aggregate_e2()
         assert_eq!(event.envelope.sequence, *last + 1);
         *last += 1;
     }
-    assert_eq!(it.log.last(&EventMatcher::all()), (WRITERS * EVENTS) as u64);
+    assert_eq!(count(&it).await, (WRITERS * EVENTS) as usize);
     shutdown.cancel();
     for relay in relays {
         soon("the relay's end", relay).await.unwrap();
@@ -184,7 +190,7 @@ async fn a_log_that_was_lost_is_rebuilt_from_the_outbox_e3() {
 #[tokio::test]
 async fn what_moves_the_cursor_from_somewhere_else_publishes_nothing() {
     let it = world().await;
-    let bus: Bus = it.log.clone().into();
+    let bus = &it.bus;
     let publish = async |from, to, sequence| {
         let moved = CursorMove { source: "service", from, to };
         bus.publish(&moved, &[row("interaction/1", sequence).into()]).await
@@ -193,25 +199,28 @@ async fn what_moves_the_cursor_from_somewhere_else_publishes_nothing() {
     for stale in [None, Some("//0"), Some("//2")] {
         assert!(matches!(publish(stale, "//2", 2).await, Err(BusError::CursorMoved)), "{stale:?}");
     }
-    assert_eq!(it.log.last(&EventMatcher::all()), 1);
+    assert_eq!(count(&it).await, 1);
     publish(Some("//1"), "//2", 2).await.unwrap();
-    assert_eq!(bus.cursor("service").await.unwrap().as_deref(), Some("//2"));
+    assert_eq!(bus.cursor("service").await.unwrap().unwrap().cursor, "//2");
 }
 
 #[tokio::test]
 async fn a_log_from_before_there_were_cursors_gets_only_what_it_lacks() {
     let it = world().await;
+    if !matches!(it.bus, Bus::Embedded(_)) {
+        return; // There was no other bus then.
+    }
     let rows: Vec<_> = (1..=3).map(|sequence| row("interaction/1", sequence)).collect();
     commit(&it.db, &rows).await;
     // As the migration leaves it: the log has two events, and the database says so.
     let copy = PublishedCopy { generation: String::new(), cursor: "//2".parse().unwrap() };
     outbox::keep_published(&it.db, &copy).await.unwrap();
-    it.log.append(&[event("interaction/0", 1), event("interaction/0", 2)]).await.unwrap();
+    it.log().append(&[event("interaction/0", 1), event("interaction/0", 2)]).await.unwrap();
     relay(&it).publish_all().await.unwrap();
-    assert_eq!(it.log.last(&EventMatcher::all()), 3);
+    assert_eq!(count(&it).await, 3);
     assert_eq!(take(&it, 3).await[2].envelope.id, rows[2].id);
     // A log that was lost at the same time has nothing, and gets everything.
     let rebuilt = with_another_log(it).await;
     relay(&rebuilt).publish_all().await.unwrap();
-    assert_eq!(rebuilt.log.last(&EventMatcher::all()), 3);
+    assert_eq!(count(&rebuilt).await, 3);
 }

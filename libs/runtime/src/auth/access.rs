@@ -130,6 +130,8 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.simulator.v1.SwitchService/TakeControl", SERVICES),
     ("/baton.telephony.v1.TelephonyService/ApplyPlan", SERVICES),
     ("/baton.telephony.v1.TelephonyService/ComparePlans", SERVICES),
+    ("/baton.tenant.v1.AdmissionService/LookupTenant", SERVICES),
+    ("/baton.tenant.v1.AdmissionService/WatchAdmissions", SERVICES),
     ("/baton.tenant.v1.TenantService/CreateTenant", OPERATORS),
     ("/baton.tenant.v1.TenantService/GetTenant", PLAN_READERS),
     ("/baton.tenant.v1.TenantService/ListTenants", OPERATORS),

@@ -36,6 +36,13 @@ impl Gate {
         self.list.as_ref().map_or(Ok(()), |list| list.check(caller))
     }
 
+    /// Finds out about the tenant for whose sake a call was refused, if it is not known in this process; whether there is such a tenant.
+    pub(crate) fn learn(&self, refused: &Status) -> Option<impl Future<Output = bool> + Send + use<>> {
+        let error = ApiError::from_status(refused).filter(|it| it.reason == ErrorReason::TenantUnknown)?;
+        let (_, tenant) = error.metadata.iter().find(|(key, _)| key == "tenant")?;
+        self.list.as_ref()?.learn(&tenant.parse().ok()?)
+    }
+
     /// How much the caller's tenant may use.
     pub(crate) fn limits(&self, caller: &Caller) -> TenantLimits {
         let of_tenant = self.list.as_ref().zip(caller.tenant.as_ref()).map(|(list, tenant)| list.limits(tenant));

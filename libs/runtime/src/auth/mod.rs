@@ -6,7 +6,9 @@
 //! ([`AdmissionList`]). The handler decides what the caller may do with a particular object.
 
 pub mod access;
+mod admission_follow;
 mod admission_list;
+mod admission_service;
 mod caller;
 mod gate;
 mod grants;
@@ -18,7 +20,9 @@ mod public_key;
 mod token;
 mod verifier;
 
-pub use admission_list::{AdmissionList, TenantLimits, TenantState};
+pub use admission_follow::follow_admissions;
+pub use admission_list::{AdmissionList, TenantAdmission, TenantLimits, TenantState};
+pub use admission_service::{AdmissionApi, OwnedAdmissions};
 pub use caller::{Caller, CallerExt, InvalidTenant, Role, TenantId};
 pub use gate::Gate;
 pub use grants::Grants;

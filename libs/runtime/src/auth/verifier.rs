@@ -10,10 +10,13 @@ use serde::Deserialize;
 
 use super::issuers::{IssuedToken, Issuers, KeyInUse};
 use super::token::{BATON, Lifetime, OwnTokens, TokenTimes};
-use super::{Caller, TokenError, provider};
+use super::{Caller, Role, TokenError, provider};
 
 /// At this number of remembered tokens all are forgotten, which costs each client one verification.
 const MAX_REMEMBERED: usize = 4_096;
+const OWN_REFUSED: TokenError = TokenError::Invalid(
+    "tokens of Baton's own key are not accepted here (auth.development_key); get one from your issuer",
+);
 /// For a token of Baton's own key, if the configuration says nothing.
 const LONGEST: Duration = Duration::from_hours(24 * 90);
 
@@ -31,6 +34,8 @@ pub struct Verifier {
     /// `None`: tokens of Baton's own key are refused.
     own: Option<Arc<OwnTokens>>,
     issuers: Issuers,
+    /// Tokens of Baton's own key are good for its services alone.
+    own_of_services: bool,
     /// In seconds: tokens of Baton's own key that are good for longer are refused.
     longest_s: i64,
     /// Tokens with a valid signature and valid claims: a client sends the same one with each call.
@@ -66,7 +71,13 @@ impl Verifier {
     /// Accepts tokens of these issuers, and none of Baton's own key.
     pub fn of_issuers(issuers: Issuers) -> Self {
         provider::install();
-        Self { own: None, issuers, longest_s: LONGEST.as_secs().cast_signed(), verified: Arc::default() }
+        Self {
+            own: None,
+            own_of_services: false,
+            issuers,
+            longest_s: LONGEST.as_secs().cast_signed(),
+            verified: Arc::default(),
+        }
     }
 
     /// Accepts tokens of these issuers, too.
@@ -81,6 +92,12 @@ impl Verifier {
         Self { longest_s: longest.as_secs().cast_signed(), ..self }
     }
 
+    /// Accepts tokens of Baton's own key of its services alone; everybody else needs one of an issuer.
+    #[must_use]
+    pub fn own_for_services_alone(self) -> Self {
+        Self { own_of_services: true, ..self }
+    }
+
     /// The token's bearer, if it is valid at this time.
     pub fn verify(&self, token: &str, now_us: i64) -> Result<Admission, TokenError> {
         let known = self.verified().get(token).cloned();
@@ -88,6 +105,9 @@ impl Verifier {
             Some(verified) => verified,
             None => self.read_anew(token)?,
         };
+        if self.own_of_services && verified.issued.is_none() && verified.caller.role != Role::Service {
+            return Err(OWN_REFUSED);
+        }
         let lifetime = verified.issued.as_ref().map_or_else(|| self.lifetime(), |(_, lifetime)| *lifetime);
         let expires_us = verified.times.check(now_us, lifetime)?;
         Ok(Admission { caller: verified.caller.clone(), expires_us })
@@ -126,10 +146,7 @@ impl Verifier {
             .map_err(|_| TokenError::Invalid("it does not say who has issued it (iss)"))?;
         if iss == BATON {
             let own = self.own.as_ref();
-            let refused = TokenError::Invalid(
-                "tokens of Baton's own key are not accepted here (auth.development_key); get one from your issuer",
-            );
-            return read_own(own.ok_or(refused)?, token);
+            return read_own(own.ok_or(OWN_REFUSED)?, token);
         }
         let unknown = TokenError::Invalid("its issuer is not one that is accepted (auth.issuers)");
         let IssuedToken { caller, times, key, lifetime } =

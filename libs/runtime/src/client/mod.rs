@@ -8,7 +8,9 @@
 mod backoff;
 mod channel;
 mod identity;
+mod peers;
 
 pub use backoff::{Backoff, InvalidBackoff};
 pub use channel::{ChannelError, GrpcChannel, InternalChannel, PublicChannel};
 pub use identity::ServiceIdentity;
+pub use peers::{Peers, UnknownPeer};

@@ -19,8 +19,9 @@ use serde::Deserialize;
 pub use error::ConfigError;
 pub use issuers::{DevelopmentKey, IssuerConfig};
 pub use sections::{
-    AuthConfig, DataConfig, DatabaseConfig, LimitsConfig, LogFormat, Millis, PresenceConfig, RateLimits,
-    RecordingConfig, RoutingConfig, ServerConfig, SwitchConfig, TelemetryConfig, TelephonyConfig, TransferConfig,
+    AuthConfig, DataConfig, DatabaseConfig, LimitsConfig, LogFormat, Millis, NatsConfig, PeersConfig, PresenceConfig,
+    RateLimits, RecordingConfig, RoutingConfig, ServerConfig, SwitchConfig, TelemetryConfig, TelephonyConfig,
+    TransferConfig,
 };
 pub use tls::TlsConfig;
 
@@ -41,6 +42,8 @@ pub struct Config {
     pub rates: RateLimits,
     pub data: DataConfig,
     pub database: DatabaseConfig,
+    pub nats: NatsConfig,
+    pub peers: PeersConfig,
     pub auth: AuthConfig,
     pub tls: TlsConfig,
     pub telemetry: TelemetryConfig,

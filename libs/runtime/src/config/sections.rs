@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::issuers::{DevelopmentKey, IssuerConfig};
 use crate::server::WebOrigin;
+use crate::service_name::ServiceName;
 
 /// A duration in milliseconds: at least one, at most ten years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -123,6 +124,51 @@ pub struct DatabaseConfig {
     pub connections: usize,
 }
 
+/// `[nats]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NatsConfig {
+    /// Empty: none.
+    pub url: String,
+    /// `None`: nothing is shown to the servers.
+    #[serde(deserialize_with = "optional_path")]
+    pub credentials_file: Option<PathBuf>,
+    #[serde(deserialize_with = "namespace")]
+    pub namespace: String,
+    #[serde(deserialize_with = "at_least_one")]
+    pub replicas: usize,
+    #[serde(deserialize_with = "at_least_one")]
+    pub max_mib: usize,
+    #[serde(deserialize_with = "at_least_one_day")]
+    pub max_age_days: u32,
+}
+
+/// `[peers]`: empty where it is not known.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeersConfig {
+    pub presence: String,
+    pub recording: String,
+    pub routing: String,
+    pub telephony: String,
+    pub transfer: String,
+}
+
+impl PeersConfig {
+    /// Where a service is; `None` if that is not written, and for the gateway, which nobody calls.
+    pub fn address(&self, of: ServiceName) -> Option<&str> {
+        let address = match of {
+            ServiceName::Presence => &self.presence,
+            ServiceName::Recording => &self.recording,
+            ServiceName::Routing => &self.routing,
+            ServiceName::Telephony => &self.telephony,
+            ServiceName::Transfer => &self.transfer,
+            ServiceName::Gateway => return None,
+        };
+        Some(address.as_str()).filter(|it| !it.is_empty())
+    }
+}
+
 /// `[auth]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -219,6 +265,17 @@ pub struct SwitchConfig {
     pub data_dir: Option<PathBuf>,
     pub heard_kept_ms: Millis,
     pub sound: bool,
+}
+
+/// It is part of the names of streams and subjects.
+fn namespace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let namespace = String::deserialize(deserializer)?;
+    let is_plain = namespace.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit());
+    if is_plain && namespace.len() <= 32 {
+        Ok(namespace)
+    } else {
+        Err(serde::de::Error::custom("must be lower-case letters and digits, at most 32"))
+    }
 }
 
 /// It is part of statements as it stands.

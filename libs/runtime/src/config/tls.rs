@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::sections::optional_path;
+use crate::service_name::ServiceName;
 use crate::tls::{ClientTls, ServerTls, TlsIdentity, TlsSetupError};
 
 /// `[tls]`
@@ -59,6 +60,18 @@ impl TlsConfig {
     pub fn internal(&self) -> Result<Option<ServerTls>, TlsSetupError> {
         let identity = self.internal_identity().zip(self.internal_ca_file.clone());
         identity.map(|(identity, ca)| ServerTls::for_named(identity, ca, &self.internal_names)).transpose()
+    }
+
+    /// Of the listener of a service that is a process of its own: only who calls it may connect. A name in a certificate begins with that of its
+    /// service, for example `transfer.baton.example`.
+    pub fn of_service(&self, service: ServiceName) -> Result<Option<ServerTls>, TlsSetupError> {
+        let Some((identity, ca)) = self.internal_identity().zip(self.internal_ca_file.clone()) else { return Ok(None) };
+        let is_callers = |name: &&String| {
+            let first = name.split('.').next().unwrap_or_default();
+            service.callers().any(|caller| caller.as_str() == first)
+        };
+        let names: Vec<_> = self.internal_names.iter().filter(is_callers).cloned().collect();
+        ServerTls::for_named(identity, ca, &names).map(Some)
     }
 
     /// With which services connect to each other.

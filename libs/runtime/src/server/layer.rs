@@ -13,7 +13,7 @@ use http::{Request, Response};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
-use tower::{Layer, Service};
+use tower::{Layer, Service, ServiceExt as _};
 use tracing::Instrument as _;
 
 use super::account::Account;
@@ -155,7 +155,10 @@ where
         let kind = methods::kind(request.uri().path());
         let limits = match self.edge.admit(&mut request, kind) {
             Ok(limits) => limits,
-            Err(status) => return refuse(status, &log, &span),
+            Err(status) => match self.edge.gate.learn(&status) {
+                Some(learned) => return self.again(request, learned, (status, log, span)),
+                None => return refuse(status, &log, &span),
+            },
         };
         // Simulated time would stand still for who waits, and never let anybody end.
         let turns = limits.account.clone().filter(|_| !clock.is_simulated());
@@ -166,6 +169,25 @@ where
             Ok(StreamEnd::wrap(finish(response, &log), limits))
         };
         Box::pin(call::scope(call, handled).instrument(span))
+    }
+}
+
+impl<S> Edge<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    /// Handles the call once more if its tenant turned out to be one; otherwise it stays refused.
+    fn again(
+        &self,
+        request: Request<Body>,
+        learned: impl Future<Output = bool> + Send + 'static,
+        (status, log, span): (Status, CallLog, tracing::Span),
+    ) -> Answer {
+        let edge = self.clone();
+        Box::pin(
+            async move { if learned.await { edge.oneshot(request).await } else { refuse(status, &log, &span).await } },
+        )
     }
 }
 

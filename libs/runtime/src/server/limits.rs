@@ -12,6 +12,9 @@ const RECEIVE_WINDOW: u32 = 256 * 1024;
 /// Of one call of those. Never the whole of the connection's: one call that is read slowly must not stop the others.
 const RECEIVE_WINDOW_OF_CALL: u32 = 64 * 1024;
 
+/// Calls and streams of all clients, on one connection.
+const STREAMS_OF_GATEWAY: u32 = 65_536;
+
 /// What one listener lets its peers have. Those that count are per connection, per peer (an IPv4 address, or an IPv6 network of 64
 /// bits), or per tenant; Baton's own services have none but the connection's.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +128,21 @@ impl ServerLimits {
             receive_window: 4 * RECEIVE_WINDOW,
             receive_window_of_call: 4 * RECEIVE_WINDOW,
             ..Self::from(config)
+        }
+    }
+
+    /// Of a service's listener behind the gateway, whose connections have many clients' calls on them: it has counted what is theirs, and
+    /// deals with those who don't read.
+    #[must_use]
+    pub fn behind_gateway(config: &Config) -> Self {
+        let whole = Self::internal(config);
+        Self {
+            connections_of_tenant: whole.connections,
+            concurrency_per_connection: STREAMS_OF_GATEWAY as usize,
+            streams_per_connection: STREAMS_OF_GATEWAY,
+            send: whole.age,
+            queued_of_connection: whole.queued,
+            ..whole
         }
     }
 

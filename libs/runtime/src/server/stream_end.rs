@@ -155,7 +155,8 @@ fn typed(frame: Frame<Bytes>) -> Result<Frame<Bytes>, Status> {
     }
 }
 
-fn trailers(error: ApiError) -> Result<Frame<Bytes>, Status> {
+/// The end of an answer that says why.
+pub(super) fn trailers(error: ApiError) -> Result<Frame<Bytes>, Status> {
     let mut trailers = HeaderMap::new();
     Status::from(error).add_header(&mut trailers)?;
     Ok(Frame::trailers(trailers))

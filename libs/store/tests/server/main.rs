@@ -147,7 +147,13 @@ async fn an_event_that_commits_after_a_later_one_is_read_once() {
 #[tokio::test]
 async fn a_server_that_is_away_is_said_at_once_and_no_password_is_repeated() {
     let url = "postgres://baton:secret@127.0.0.1:9/baton".to_owned();
-    let options = PostgresOptions { url, prefix: "t".into(), max_connections: 2, patience: PostgresOptions::PATIENCE };
+    let options = PostgresOptions {
+        url,
+        prefix: "t".into(),
+        max_connections: 2,
+        patience: PostgresOptions::PATIENCE,
+        migrates: true,
+    };
     let db = Databases::Postgres(options).open("test").await.unwrap();
     assert!(!format!("{db:?}").contains("secret"), "{db:?}");
     for _ in 0..3 {

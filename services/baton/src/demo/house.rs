@@ -23,8 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::stage::DemoContext;
 use crate::folder;
+use crate::services::listeners::ListenerTls;
 use crate::up::seed;
-use crate::up::stack::{ListenerTls, Stack, StackSetup};
+use crate::up::stack::{Stack, StackSetup};
 use crate::up::switch_process::{SwitchSetup, SwitchSupervisor};
 
 /// How often something is looked at where each look costs real time and nothing is lost.

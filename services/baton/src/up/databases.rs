@@ -6,14 +6,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use baton_runtime::config::DatabaseConfig;
 use baton_runtime::ids::new_uuid;
+use baton_store::StoreError;
 use baton_store::members::{self, InspectError, Membership};
-use baton_store::{Databases, OpenError, PostgresOptions, StoreError};
 
 /// What a database is called without `.db`; the event log first.
 pub(crate) const NAMES: [&str; 6] = ["events", "presence", "recording", "routing", "telephony", "transfer"];
@@ -56,36 +53,6 @@ impl From<InspectError> for SetError {
             InspectError::Read { .. } => Self::Unreadable(error),
         }
     }
-}
-
-/// How long a caller waits for a connection where everything is on one machine, the server perhaps too.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Why it is not known where the services' databases are.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum UrlError {
-    #[error("database.url_file {} can't be read: {source}", file.display())]
-    Unreadable { file: PathBuf, source: io::Error },
-    #[error("database.url_file {} can be read by others: run chmod 600 {}", file.display(), file.display())]
-    Exposed { file: PathBuf },
-    #[error("database.url_file {}: {source}", file.display())]
-    Url { file: PathBuf, source: OpenError },
-}
-
-/// Where the services' databases are: in the data folder, or on the server whose URL is in a file.
-pub(crate) fn place(config: &DatabaseConfig, folder: &Path) -> Result<Databases, UrlError> {
-    let Some(file) = &config.url_file else { return Ok(Databases::Folder(folder.to_owned())) };
-    let unreadable = |source| UrlError::Unreadable { file: file.clone(), source };
-    let mode = fs::metadata(file).map_err(unreadable)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(UrlError::Exposed { file: file.clone() });
-    }
-    let url = fs::read_to_string(file).map_err(unreadable)?.trim().to_owned();
-    let max_connections = u32::try_from(config.connections).unwrap_or(u32::MAX);
-    let (prefix, patience) = (config.schema_prefix.clone(), PATIENCE);
-    let options = PostgresOptions { url, prefix, max_connections, patience };
-    options.check().map_err(|source| UrlError::Url { file: file.clone(), source })?;
-    Ok(Databases::Postgres(options))
 }
 
 /// The set as this start found it.
@@ -200,31 +167,6 @@ fn keep_damaged(file: &Path, what: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_url_of_a_server_is_its_owners_alone_and_never_repeated() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("url");
-        let config = |url_file| DatabaseConfig { url_file, schema_prefix: "baton".into(), connections: 3 };
-        assert!(matches!(place(&config(None), folder.path()), Ok(Databases::Folder(it)) if it == folder.path()));
-        let place = || place(&config(Some(file.clone())), folder.path());
-        assert!(place().unwrap_err().to_string().ends_with("can't be read: No such file or directory (os error 2)"));
-        for (url, mode, why) in [
-            ("postgres://baton:secret@db/baton\n", 0o640, Some("can be read by others: run chmod 600")),
-            ("baton:secret@db", 0o600, Some("write it as postgres://USER:PASSWORD@HOST:PORT/DATABASE")),
-            ("postgres://baton:secret@db/baton\n", 0o600, None),
-        ] {
-            fs::write(&file, url).unwrap();
-            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-            match (place(), why) {
-                (Err(error), Some(why)) => {
-                    assert!(error.to_string().contains(why) && !format!("{error:?}").contains("secret"), "{error:?}");
-                }
-                (Ok(Databases::Postgres(it)), None) => assert_eq!(it.url, "postgres://baton:secret@db/baton"),
-                (placed, _) => panic!("{placed:?}"),
-            }
-        }
-    }
 
     fn member(set: u128, starts: i64) -> Membership {
         Membership { set_id: uuid::Uuid::from_u128(set), starts, members: "events presence transfer".into() }

@@ -7,7 +7,6 @@
 //! is refused, and a failure inside, leave the switch and its calls as they are, for the next start.
 
 pub(crate) mod databases;
-pub(crate) mod forward;
 mod readiness;
 pub(crate) mod seed;
 pub(crate) mod stack;
@@ -31,16 +30,19 @@ use clap::Args;
 
 use crate::failure::{AlreadyReported, InternalFailure, UsageError};
 use crate::folder::{self, DataFolder};
+use crate::services::listeners::{ListenerTls, accepts_own_key};
+use crate::services::server_databases::{Migrating, on_server};
 use databases::DatabaseSet;
 use seed::DemoTenant;
-use stack::{ListenerTls, Stack, StackSetup};
+use stack::{Stack, StackSetup};
 use switch_process::{Origin, SwitchSetup, SwitchSupervisor};
 
 /// Time for running requests at the end, on top of the listeners' drain time.
 const GRACE: Duration = Duration::from_secs(5);
 /// Ending a call takes a few commits, and archiving the last of its audio.
 const END_CALLS_TIMEOUT: Duration = Duration::from_secs(5);
-
+/// How long a caller waits for a connection where everything is on one machine, the database server perhaps too.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// After a failure inside, nothing can be finished that needs what failed: the next start is worth more.
 const FAILURE_GRACE: Duration = Duration::from_secs(1);
 
@@ -125,8 +127,9 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
 
     let drain = config.server.drain_ms.duration();
     let drain_delay = Duration::from_millis(config.server.drain_delay_ms.into());
-    let databases =
-        databases::place(&config.database, folder.path()).map_err(|error| UsageError::new(error.to_string()))?;
+    let server = on_server(&config.database, PATIENCE, Migrating::AtStart);
+    let server = server.map_err(|error| UsageError::new(error.to_string()))?;
+    let databases = server.map_or_else(|| Databases::Folder(folder.path().to_owned()), Databases::Postgres);
     let set = match &databases {
         Databases::Folder(folder) => Some(DatabaseSet::check(folder).await?),
         // A server's databases are backed up and put back together.
@@ -244,7 +247,7 @@ async fn serve(
     with_demo_tenant: bool,
 ) -> anyhow::Result<Stack> {
     let (key, clock) = (setup.key.clone(), setup.clock.clone());
-    let (accepts_own_key, is_plain) = (stack::accepts_own_key(&setup.config), setup.tls.public.is_none());
+    let (accepts_own_key, is_plain) = (accepts_own_key(&setup.config), setup.tls.public.is_none());
     let issuers: Vec<_> = setup.config.auth.issuers.iter().map(|it| it.issuer.clone()).collect();
     let stack = Stack::start(setup).await?;
     if let Some(set) = set {

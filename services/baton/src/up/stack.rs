@@ -4,33 +4,30 @@
 //! a token of its own, as if they ran on different machines. The listeners are bound before any service starts, so that each
 //! knows the address of its peers. The services start, and open their databases, concurrently.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use baton_bus::{Bus, BusError, EventApi, EventLog};
+use baton_api::simulator::v1::simulator_service_server::SimulatorServiceServer;
+use baton_bus::{Bus, EventApi, EventLog};
 use baton_presence::Presence;
 use baton_recording::RecordingService;
 use baton_routing::Routing;
 use baton_runtime::Clock;
-use baton_runtime::auth::{AdmissionList, Issuers, Role, SigningKey, Verifier};
-use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, ServiceIdentity};
-use baton_runtime::config::{Config, ConfigError, TlsConfig};
+use baton_runtime::auth::{AdmissionList, Issuers, SigningKey};
+use baton_runtime::client::GrpcChannel;
+use baton_runtime::config::Config;
 use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::Lifecycle;
-use baton_runtime::server::{BoundServer, Listener, Probes, Readiness, ServerBuilder, ServerLimits};
-use baton_runtime::tls::{ServerTls, TlsSetupError};
-use baton_service::{RunningService, ServiceContext, StartError};
+use baton_runtime::server::{BoundServer, Forwarded, Listener, Probes, Readiness, ServerBuilder, ServerLimits};
+use baton_service::RunningService;
 use baton_store::Databases;
 use baton_telephony::Telephony;
-use baton_telephony::switch::simulated::SimulatedSwitch;
 use baton_transfer::TransferRuntime;
-use futures::future::{BoxFuture, FutureExt as _, TryFutureExt as _};
 use tokio_util::sync::CancellationToken;
 
-use super::forward::SimulatorForward;
 use super::readiness::follow_switch;
+use crate::services::listeners::{ListenerTls, Verifiers, address, ended};
+use crate::services::{PeerAddresses, ProcessContext, StartupError};
 use crate::version::VERSION;
 
 /// Between two checks whether all calls have ended.
@@ -51,32 +48,6 @@ pub(crate) struct StackSetup {
     pub(crate) tls: ListenerTls,
 }
 
-/// `None` is plain text.
-#[derive(Debug, Default)]
-pub(crate) struct ListenerTls {
-    pub(crate) public: Option<ServerTls>,
-    pub(crate) internal: Option<ServerTls>,
-}
-
-impl ListenerTls {
-    pub(crate) fn open(config: &TlsConfig) -> Result<Self, TlsSetupError> {
-        Ok(Self { public: config.public()?, internal: config.internal()? })
-    }
-}
-
-/// Says what could not be started; its source says why and what to do.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StackError {
-    #[error("the event log")]
-    Events(#[from] BusError),
-    #[error("the {service} service")]
-    Service { service: &'static str, source: StartError },
-    #[error("telephony.switch_address")]
-    Channel(#[from] ChannelError),
-    #[error("the issuers of tokens")]
-    Issuers(#[from] ConfigError),
-}
-
 /// The services that run, with what the owner needs of them.
 pub(crate) struct Stack {
     public: String,
@@ -89,7 +60,6 @@ pub(crate) struct Stack {
 }
 
 struct Services {
-    bus: Bus,
     transfer: TransferRuntime,
     presence: Presence,
     routing: Routing,
@@ -99,16 +69,30 @@ struct Services {
 
 impl Stack {
     /// Starts all services; they serve when this returns, and end with the lifecycle.
-    pub(crate) async fn start(setup: StackSetup) -> Result<Self, StackError> {
-        let admitted = AdmissionList::default();
+    pub(crate) async fn start(setup: StackSetup) -> Result<Self, StartupError> {
         let issuers = Issuers::start(&setup.config.auth, &setup.clock, &setup.lifecycle)?;
-        let space = DiskSpace::watch(&setup.folder, setup.config.data.min_free_mib, &setup.lifecycle);
-        let services = Services::start(&setup, &admitted, &space).await?;
-        let switch = GrpcChannel::anonymous(&setup.switch, setup.clock.clone())?;
-        let StackSetup { config, clock, key, lifecycle, public, internal, health, tls, .. } = setup;
+        let bus = open_events(&setup.folder, &setup.clock, &setup.lifecycle).await?;
+        let StackSetup { config, clock, key, lifecycle, public, internal, health, tls, folder, databases, switch } =
+            setup;
+        let context = ProcessContext {
+            space: DiskSpace::watch(&folder, config.data.min_free_mib, &lifecycle),
+            config,
+            folder,
+            databases,
+            clock,
+            key,
+            lifecycle,
+            bus,
+            admitted: AdmissionList::default(),
+            peers: PeerAddresses::One(address(tls.internal.is_some(), internal.local_addr())),
+            switch,
+        };
+        let services = Services::start(&context).await?;
+        let ProcessContext { config, clock, key, lifecycle, bus, space, admitted, switch, .. } = context;
+        let switch = GrpcChannel::anonymous(&switch, clock.clone())?;
         let verifiers = Verifiers::new(&config, &key, issuers);
         let builder = |verifier, limits| ServerBuilder::new(clock.clone(), verifier).limits(limits);
-        let events = EventApi::new(services.bus.clone());
+        let events = EventApi::new(bus);
         let public = services
             .add_public(
                 builder(verifiers.public, ServerLimits::from(&config))
@@ -119,7 +103,7 @@ impl Stack {
                     .announcing(VERSION),
             )
             .add_service(events.into_server())
-            .add_service(SimulatorForward::server(switch))
+            .add_service(Forwarded::<SimulatorServiceServer<()>>::new(&switch))
             .on(public);
         let internal = services
             .add_internal(builder(verifiers.internal, ServerLimits::internal(&config)).tls(tls.internal))
@@ -164,31 +148,6 @@ impl Stack {
     }
 }
 
-fn address(is_tls: bool, listener: SocketAddr) -> String {
-    format!("{}://{listener}", if is_tls { "https" } else { "http" })
-}
-
-/// Whose tokens each listener accepts.
-struct Verifiers {
-    public: Verifier,
-    /// Baton's services sign their own tokens.
-    internal: Verifier,
-}
-
-impl Verifiers {
-    fn new(config: &Config, key: &SigningKey, issuers: Issuers) -> Self {
-        let own = key.verifier().with_longest(Duration::from_hours(24) * config.auth.max_token_days);
-        let internal = own.clone().with_issuers(issuers.granting(Role::Service));
-        let public = if accepts_own_key(config) { own.with_issuers(issuers) } else { Verifier::of_issuers(issuers) };
-        Self { public, internal }
-    }
-}
-
-/// Whether clients may come with tokens of the data folder's key. Here they may unless there are issuers, or the configuration says otherwise.
-pub(crate) fn accepts_own_key(config: &Config) -> bool {
-    config.auth.development_key.is_accepted(true, !config.auth.issuers.is_empty())
-}
-
 /// The internal listener serves until the public one has drained, because requests under way still call the peers; health answers as
 /// long. `following` tells health of the switch, until `leaving`.
 fn serve(
@@ -215,44 +174,16 @@ fn serve(
     lifecycle.spawn("internal listener", ended(lifecycle.clone(), "internal", internal.serve(until)));
 }
 
-/// Stops everything when a listener ends.
-async fn ended<E: std::error::Error>(
-    lifecycle: Lifecycle,
-    listener: &'static str,
-    serving: impl Future<Output = Result<(), E>>,
-) {
-    if let Err(error) = serving.await {
-        tracing::error!(%error, listener, "a listener broke; stopping");
-    }
-    lifecycle.stop();
-}
-
 impl Services {
-    async fn start(setup: &StackSetup, admitted: &AdmissionList, space: &DiskSpace) -> Result<Self, StackError> {
-        let bus = open_events(&setup.folder, &setup.clock, &setup.lifecycle).await?;
-        let common = (&bus, space);
-        let config = &setup.config;
-        let switch = Arc::new(SimulatedSwitch::new(&setup.channel(&setup.switch, "telephony")?));
+    async fn start(context: &ProcessContext) -> Result<Self, StartupError> {
         let (transfer, presence, routing, recording, telephony) = tokio::try_join!(
-            started(
-                "transfer",
-                baton_transfer::start(setup.context("transfer", common, &config.transfer)?, admitted.clone())
-            ),
-            started(
-                "presence",
-                baton_presence::start(setup.context("presence", common, &config.presence)?, admitted.clone())
-            ),
-            started(
-                "routing",
-                baton_routing::start(setup.context("routing", common, &config.routing)?, admitted.clone())
-            ),
-            started("recording", baton_recording::start(setup.context("recording", common, &config.recording)?)),
-            started(
-                "telephony",
-                baton_telephony::start(setup.context("telephony", common, &config.telephony)?, switch)
-            ),
+            context.transfer()?,
+            context.presence()?,
+            context.routing()?,
+            context.recording()?,
+            context.telephony()?,
         )?;
-        Ok(Self { bus, transfer, presence, routing, recording, telephony })
+        Ok(Self { transfer, presence, routing, recording, telephony })
     }
 
     fn all(&self) -> [&dyn RunningService; 5] {
@@ -268,42 +199,7 @@ impl Services {
     }
 }
 
-fn started<S>(
-    service: &'static str,
-    starting: impl Future<Output = Result<S, StartError>> + Send + 'static,
-) -> BoxFuture<'static, Result<S, StackError>> {
-    starting.map_err(move |source| StackError::Service { service, source }).boxed()
-}
-
-impl StackSetup {
-    /// What this service is started with. It calls its peers in its own name.
-    fn context<C: Clone>(
-        &self,
-        name: &'static str,
-        (bus, space): (&Bus, &DiskSpace),
-        config: &C,
-    ) -> Result<ServiceContext<C>, ChannelError> {
-        Ok(ServiceContext {
-            name,
-            folder: self.folder.clone(),
-            databases: self.databases.clone(),
-            config: config.clone(),
-            clock: self.clock.clone(),
-            lifecycle: self.lifecycle.clone(),
-            calls_kept: Duration::from_hours(24) * self.config.data.calls_kept_days,
-            space: space.clone(),
-            bus: bus.clone(),
-            peers: self.channel(&address(self.tls.internal.is_some(), self.internal.local_addr()), name)?,
-        })
-    }
-
-    fn channel(&self, address: &str, service: &str) -> Result<InternalChannel, ChannelError> {
-        let identity = ServiceIdentity::new(self.key.clone(), service);
-        GrpcChannel::internal_over(&self.config.tls.internal_client(), address, identity, self.clock.clone())
-    }
-}
-
-async fn open_events(folder: &Path, clock: &Clock, lifecycle: &Lifecycle) -> Result<Bus, StackError> {
+async fn open_events(folder: &Path, clock: &Clock, lifecycle: &Lifecycle) -> Result<Bus, StartupError> {
     let log = EventLog::open(folder.join("events.db"), clock.clone()).await?;
     lifecycle.stop_when("the disk of the event log", log.failed());
     log.keep_retention(lifecycle);

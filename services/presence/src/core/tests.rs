@@ -17,7 +17,7 @@ const CHANGES: u64 = 64;
 pub(crate) async fn open() -> (Arc<PresenceCore>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let db = baton_store::testing::open(folder.path(), "presence").await;
-    db.migrate(&baton_store::migrations!()).await.unwrap();
+    db.migrate(&crate::MIGRATIONS).await.unwrap();
     let core = PresenceCore::read(db, Clock::real(), Lifecycle::new(), 15_000_000, AdmissionList::default());
     let core = core.await.unwrap();
     (Arc::new(core), folder)

@@ -28,6 +28,6 @@ fn tenant(text: String, table: &'static str, row: &str) -> Result<TenantId, Stor
 mod tests {
     #[tokio::test]
     async fn both_databases_have_the_same_schema() {
-        baton_store::testing::assert_same_schema(&baton_store::migrations!()).await;
+        baton_store::testing::assert_same_schema(&crate::MIGRATIONS).await;
     }
 }

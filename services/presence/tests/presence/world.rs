@@ -194,7 +194,7 @@ impl Running {
         let lifecycle = Lifecycle::new();
         let ms = |it: u64| it.try_into().unwrap();
         let context = ServiceContext {
-            name: "presence",
+            name: baton_runtime::ServiceName::Presence,
             folder: folder.path().to_owned(),
             databases: baton_store::testing::databases(folder.path()),
             config: PresenceConfig { lease_ms: ms(15_000) },
@@ -203,7 +203,7 @@ impl Running {
             calls_kept: Duration::from_hours(24 * 400),
             space: DiskSpace::default(),
             bus: bus.clone(),
-            peers: transfer.clone(),
+            peers: baton_runtime::client::Peers::at_one(transfer),
         };
         let admitted = AdmissionList::default();
         admitted.set(TENANT.parse().unwrap(), TenantState::Active);

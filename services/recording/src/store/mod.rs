@@ -13,7 +13,8 @@ pub(crate) mod stored;
 
 use baton_store::{Migrations, StoreError};
 
-pub(crate) static MIGRATIONS: Migrations = baton_store::migrations!();
+/// The tables of its database, and how they came about.
+pub static MIGRATIONS: Migrations = baton_store::migrations!();
 
 /// The error for data that no version of Baton writes. `row` is logged: give ids, never a phone number or a name.
 fn corrupt(table: &'static str, column: &'static str, row: &str) -> StoreError {

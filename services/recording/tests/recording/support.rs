@@ -19,7 +19,7 @@ use baton_api::transfer::v1 as transfer;
 use baton_api::transfer::v1::intake_service_server::{IntakeService, IntakeServiceServer};
 use baton_bus::{Bus, Envelope, EventLog, EventMatcher};
 use baton_runtime::auth::{Caller, Role, SigningKey};
-use baton_runtime::client::{GrpcChannel, ServiceIdentity};
+use baton_runtime::client::{GrpcChannel, Peers, ServiceIdentity};
 use baton_runtime::clock::Clock;
 use baton_runtime::config::RecordingConfig;
 use baton_runtime::disk_space::DiskSpace;
@@ -117,7 +117,7 @@ impl World {
             retention_scan_ms: 20.try_into().unwrap(),
         };
         let service = baton_recording::start(ServiceContext {
-            name: "recording",
+            name: baton_runtime::ServiceName::Recording,
             folder: folder.path().to_owned(),
             databases: baton_store::testing::databases(folder.path()),
             config,
@@ -126,7 +126,7 @@ impl World {
             calls_kept: Duration::from_hours(24 * 400),
             space: DiskSpace::default(),
             bus: bus.clone(),
-            peers: GrpcChannel::internal(&peer, identity, clock.clone()).unwrap(),
+            peers: Peers::at_one(&GrpcChannel::internal(&peer, identity, clock.clone()).unwrap()),
         })
         .await
         .unwrap();
@@ -184,7 +184,7 @@ impl World {
             traceparent: String::new(),
             time_us,
         };
-        let Bus::Embedded(log) = &self.bus;
+        let Bus::Embedded(log) = &self.bus else { unreachable!("the tests have a log in their folder") };
         log.append(&[envelope]).await.unwrap();
     }
 

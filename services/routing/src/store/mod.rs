@@ -9,6 +9,6 @@ pub(crate) mod waits;
 mod tests {
     #[tokio::test]
     async fn both_databases_have_the_same_schema() {
-        baton_store::testing::assert_same_schema(&baton_store::migrations!()).await;
+        baton_store::testing::assert_same_schema(&crate::MIGRATIONS).await;
     }
 }

@@ -72,7 +72,7 @@ impl World {
             admitted.grant(tenant.parse().unwrap(), Grants::all());
         }
         let context = ServiceContext {
-            name: "routing",
+            name: baton_runtime::ServiceName::Routing,
             folder: folder.path().to_owned(),
             databases: baton_store::testing::databases(folder.path()),
             config: RoutingConfig { rescan_interval_ms: 1_000.try_into().unwrap() },
@@ -81,7 +81,7 @@ impl World {
             calls_kept: Duration::from_hours(24 * 400),
             space: DiskSpace::default(),
             bus: bus.clone(),
-            peers: others,
+            peers: baton_runtime::client::Peers::at_one(&others),
         };
         let routing = baton_routing::start(context, admitted.clone()).await.unwrap();
         let public = serve(routing.add_public(server()));

@@ -18,6 +18,7 @@ pub use rows::{FailedUpload, OperationRow, PlanRow, SegmentOwner, UploadRow};
 
 use crate::plan::InteractionId;
 
+/// The tables of its database, and how they came about.
 pub static MIGRATIONS: baton_store::Migrations = baton_store::migrations!();
 
 /// The database could not be read or written.

@@ -17,7 +17,7 @@ use baton_api::{
 use baton_bus::{Bus, EventLog, EventMatcher, Logged};
 use baton_runtime::{
     auth::{AdmissionList, Caller, Role, SigningKey, TenantState},
-    client::{GrpcChannel, ServiceIdentity},
+    client::{GrpcChannel, Peers, ServiceIdentity},
     clock::Clock,
     config::{Config, Millis, TransferConfig},
     disk_space::DiskSpace,
@@ -78,7 +78,7 @@ impl World {
         let tenants = AdmissionList::default();
         tenants.set(TENANT.parse().unwrap(), TenantState::Active);
         let context = ServiceContext {
-            name: "transfer",
+            name: baton_runtime::ServiceName::Transfer,
             folder: folder.path().to_owned(),
             databases: baton_store::testing::databases(folder.path()),
             clock: clock.clone(),
@@ -90,7 +90,7 @@ impl World {
             calls_kept: Duration::from_hours(24 * 400),
             space: DiskSpace::default(),
             bus: bus.clone(),
-            peers: GrpcChannel::internal(&around, identity, clock.clone()).unwrap(),
+            peers: Peers::at_one(&GrpcChannel::internal(&around, identity, clock.clone()).unwrap()),
         };
         let service = baton_transfer::start(context, tenants).await.unwrap();
         let server = service.add_public(ServerBuilder::new(clock.clone(), key.verifier()));

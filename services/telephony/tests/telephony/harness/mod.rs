@@ -111,7 +111,7 @@ impl Stage {
     pub(crate) async fn start_telephony(&mut self) {
         let lifecycle = Lifecycle::new();
         let context = ServiceContext {
-            name: "telephony",
+            name: baton_runtime::ServiceName::Telephony,
             folder: self.folder.path().to_owned(),
             databases: baton_store::testing::databases(self.folder.path()),
             config: Config::default().telephony,
@@ -120,7 +120,7 @@ impl Stage {
             calls_kept: Duration::from_hours(24 * 400),
             space: DiskSpace::default(),
             bus: self.bus.clone(),
-            peers: self.internal(self.peers_address),
+            peers: baton_runtime::client::Peers::at_one(&self.internal(self.peers_address)),
         };
         let telephony = baton_telephony::start(context, self.flaky.clone()).await.unwrap();
         let server = telephony

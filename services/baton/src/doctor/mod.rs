@@ -1,0 +1,77 @@
+//! `baton doctor`: looks through an installation of separate processes, from where it runs, and says of each thing whether it is well. Of
+//! what is not, it says what to do.
+//!
+//! It changes nothing, and it needs what a service has: the configuration with its files.
+
+mod database;
+mod finding;
+mod peers;
+
+use std::path::PathBuf;
+
+use baton_runtime::auth::SigningKey;
+use baton_runtime::config::Config;
+use baton_runtime::{Clock, ServiceName};
+use clap::Args;
+
+use crate::failure::AlreadyReported;
+use crate::serve::needs;
+use crate::stdout::try_print_line;
+use finding::Finding;
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Look at what this service needs, and not at what all of them need.
+    service: Option<ServiceName>,
+    /// Configuration file; what it does not set has its default.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Fails if anything is wrong: exit code 1.
+pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<()> {
+    let config = Config::load(args.config.as_deref())?;
+    let services = args.service.map_or_else(|| ServiceName::ALL.to_vec(), |it| vec![it]);
+    let mut wrong = 0;
+    let mut say = |findings: Vec<Finding>| {
+        wrong += findings.iter().filter(|it| it.is_wrong()).count();
+        findings.iter().try_for_each(|it| try_print_line(&it.to_string()))
+    };
+    say(settings(&services, &config))?;
+    let key = config.auth.key_file.as_ref().map(|file| SigningKey::load(file));
+    let key = match key {
+        Some(Ok(Some(key))) => Some(key),
+        Some(Ok(None)) => {
+            say(vec![Finding::wrong("key", "auth.key_file is not there: give all services the same one")])?;
+            None
+        }
+        Some(Err(error)) => {
+            say(vec![Finding::wrong(
+                "key",
+                format!("auth.key_file can't be used: {}", crate::failure::chain(&error.into())),
+            )])?;
+            None
+        }
+        None => None,
+    };
+    say(database::look(&config, &services, &Clock::real()).await)?;
+    say(peers::look(&config, &services, key.as_ref()).await)?;
+    if wrong == 0 {
+        try_print_line("Everything that was looked at is well.")?;
+        return Ok(());
+    }
+    let count = if wrong == 1 { "One finding is".to_owned() } else { format!("{wrong} findings are") };
+    try_print_line(&format!("{count} wrong."))?;
+    Err(AlreadyReported.into())
+}
+
+/// What is missing for any of the services, once.
+fn settings(services: &[ServiceName], config: &Config) -> Vec<Finding> {
+    let mut missing: Vec<_> = services.iter().flat_map(|it| needs::missing(*it, config)).collect();
+    missing.sort();
+    missing.dedup();
+    if missing.is_empty() {
+        return vec![Finding::well("settings", "nothing is missing")];
+    }
+    missing.into_iter().map(|it| Finding::wrong("settings", it)).collect()
+}

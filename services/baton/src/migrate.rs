@@ -1,0 +1,63 @@
+//! `baton migrate`: the tables of all services on their `PostgreSQL` server, and the stream of events, made or brought up to date.
+//!
+//! Services that are processes of their own only check. So this is the one step that needs the right to change tables, and it is done before
+//! the new version of any service starts: tables are first added to, and what is taken away goes one version later.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use baton_runtime::config::Config;
+use baton_runtime::{ServiceName, process};
+use baton_store::{Databases, MigrateError, PostgresOptions};
+use clap::Args;
+
+use crate::failure::UsageError;
+use crate::services::migrations;
+use crate::services::server_databases::{Migrating, on_server};
+use crate::stdout::try_print_line;
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// Configuration file; what it does not set has its default.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A role of the server that may use the tables and not change them: the one by which the services connect.
+    #[arg(long, value_name = "ROLE")]
+    grant: Option<String>,
+    /// Change nothing, and fail if something would be.
+    #[arg(long, conflicts_with = "grant")]
+    check: bool,
+}
+
+/// Safe to repeat, and to run twice at once.
+pub(crate) async fn run(args: MigrateArgs) -> anyhow::Result<()> {
+    process::keep_files_private();
+    let config = Config::load(args.config.as_deref())?;
+    let server = on_server(&config.database, PostgresOptions::PATIENCE * 20, Migrating::ByCommand);
+    let server = server.map_err(|error| UsageError::new(error.to_string()))?.ok_or_else(|| {
+        UsageError::new("database.url_file is missing: without a server, `baton up` brings its own files up to date")
+    })?;
+    let databases = Databases::Postgres(PostgresOptions { max_connections: 1, ..server });
+    for service in ServiceName::STORING {
+        let done = tables(&databases, service, &args).await.with_context(|| format!("the tables of {service}"))?;
+        try_print_line(&format!("{:<11}{done}", service.as_str()))?;
+    }
+    Ok(())
+}
+
+async fn tables(databases: &Databases, service: ServiceName, args: &MigrateArgs) -> anyhow::Result<&'static str> {
+    let (db, migrations) = (databases.open(service.as_str()).await?, migrations(service));
+    let fit = db.check_schema(migrations).await;
+    let done = match fit {
+        Ok(()) => "fits already",
+        Err(MigrateError::Older { .. }) if !args.check => {
+            db.migrate(migrations).await?;
+            "brought up to date"
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(role) = &args.grant {
+        db.grant(role).await.with_context(|| format!("granting {role} their use"))?;
+    }
+    Ok(done)
+}

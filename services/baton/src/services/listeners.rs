@@ -1,0 +1,70 @@
+//! The listeners of a process: whose tokens each accepts, and what happens when one breaks.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use baton_runtime::auth::{Issuers, Role, SigningKey, Verifier};
+use baton_runtime::config::{Config, TlsConfig};
+use baton_runtime::lifecycle::Lifecycle;
+use baton_runtime::tls::{ServerTls, TlsSetupError};
+
+/// `None` is plain text.
+#[derive(Debug, Default)]
+pub(crate) struct ListenerTls {
+    pub(crate) public: Option<ServerTls>,
+    pub(crate) internal: Option<ServerTls>,
+}
+
+impl ListenerTls {
+    pub(crate) fn open(config: &TlsConfig) -> Result<Self, TlsSetupError> {
+        Ok(Self { public: config.public()?, internal: config.internal()? })
+    }
+}
+
+/// Whose tokens each listener of `up` accepts.
+pub(crate) struct Verifiers {
+    pub(crate) public: Verifier,
+    /// Baton's services sign their own tokens.
+    pub(crate) internal: Verifier,
+}
+
+impl Verifiers {
+    pub(crate) fn new(config: &Config, key: &SigningKey, issuers: Issuers) -> Self {
+        let own = own(config, key);
+        let internal = own.clone().with_issuers(issuers.granting(Role::Service));
+        let public = if accepts_own_key(config) { own.with_issuers(issuers) } else { Verifier::of_issuers(issuers) };
+        Self { public, internal }
+    }
+}
+
+fn own(config: &Config, key: &SigningKey) -> Verifier {
+    key.verifier().with_longest(Duration::from_hours(24) * config.auth.max_token_days)
+}
+
+/// Whose tokens a service accepts that is a process of its own: one listener has its clients' calls and other services'.
+pub(crate) fn of_service(config: &Config, key: &SigningKey, issuers: Issuers) -> Verifier {
+    let verifier = own(config, key).with_issuers(issuers);
+    let is_for_clients = config.auth.development_key.is_accepted(false, !config.auth.issuers.is_empty());
+    if is_for_clients { verifier } else { verifier.own_for_services_alone() }
+}
+
+/// Whether clients may come with tokens of the data folder's key. In `up` they may unless there are issuers, or the configuration says otherwise.
+pub(crate) fn accepts_own_key(config: &Config) -> bool {
+    config.auth.development_key.is_accepted(true, !config.auth.issuers.is_empty())
+}
+
+pub(crate) fn address(is_tls: bool, listener: SocketAddr) -> String {
+    format!("{}://{listener}", if is_tls { "https" } else { "http" })
+}
+
+/// Stops everything when a listener ends.
+pub(crate) async fn ended<E: std::error::Error>(
+    lifecycle: Lifecycle,
+    listener: &'static str,
+    serving: impl Future<Output = Result<(), E>>,
+) {
+    if let Err(error) = serving.await {
+        tracing::error!(%error, listener, "a listener broke; stopping");
+    }
+    lifecycle.stop();
+}

@@ -1,0 +1,151 @@
+//! Baton's services, as a process starts them: all of them (`up`), or one (`serve`). Here is all that does not depend on which.
+//!
+//! A service is started with what the process has for all of them ([`ProcessContext`]), in its own name, and with a channel to each of the
+//! services that it calls. It neither knows nor cares whether they are in the same process.
+
+pub(crate) mod listeners;
+pub(crate) mod server_databases;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_bus::{Bus, BusError};
+use baton_presence::Presence;
+use baton_recording::RecordingService;
+use baton_routing::Routing;
+use baton_runtime::auth::{AdmissionList, SigningKey};
+use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, Peers, ServiceIdentity, UnknownPeer};
+use baton_runtime::config::{Config, ConfigError, PeersConfig};
+use baton_runtime::disk_space::DiskSpace;
+use baton_runtime::lifecycle::Lifecycle;
+use baton_runtime::{Clock, ServiceName};
+use baton_service::{ServiceContext, StartError};
+use baton_store::{Databases, Migrations};
+use baton_telephony::Telephony;
+use baton_telephony::switch::simulated::SimulatedSwitch;
+use baton_transfer::TransferRuntime;
+use futures::future::{BoxFuture, FutureExt as _, TryFutureExt as _};
+
+/// The tables of a service's database; the gateway has none.
+pub(crate) fn migrations(service: ServiceName) -> &'static Migrations {
+    match service {
+        ServiceName::Presence => &baton_presence::MIGRATIONS,
+        ServiceName::Recording => &baton_recording::MIGRATIONS,
+        ServiceName::Routing => &baton_routing::MIGRATIONS,
+        ServiceName::Telephony => &baton_telephony::MIGRATIONS,
+        ServiceName::Transfer => &baton_transfer::MIGRATIONS,
+        ServiceName::Gateway => &Migrations::NONE,
+    }
+}
+
+/// Says what could not be started; its source says why and what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartupError {
+    #[error("the event log")]
+    Events(#[from] BusError),
+    #[error("the {service} service")]
+    Service { service: ServiceName, source: StartError },
+    #[error("an address")]
+    Channel(#[from] ChannelError),
+    #[error("the other services")]
+    Peer(#[from] UnknownPeer),
+    #[error("the issuers of tokens")]
+    Issuers(#[from] ConfigError),
+}
+
+/// Where the services of a process find each other and the rest.
+#[derive(Debug, Clone)]
+pub(crate) enum PeerAddresses {
+    /// All behind one listener of this process, `http://…`.
+    One(String),
+    /// Each in a process of its own.
+    Each(PeersConfig),
+}
+
+/// What the services of a process have in common.
+#[derive(Debug)]
+pub(crate) struct ProcessContext {
+    pub(crate) config: Config,
+    /// The data folder, where there is one.
+    pub(crate) folder: PathBuf,
+    pub(crate) databases: Databases,
+    pub(crate) clock: Clock,
+    pub(crate) key: SigningKey,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) bus: Bus,
+    pub(crate) space: DiskSpace,
+    pub(crate) admitted: AdmissionList,
+    pub(crate) peers: PeerAddresses,
+    /// The switch's address, `http://…`.
+    pub(crate) switch: String,
+}
+
+type Starting<S> = BoxFuture<'static, Result<S, StartupError>>;
+
+impl ProcessContext {
+    pub(crate) fn transfer(&self) -> Result<Starting<TransferRuntime>, StartupError> {
+        let context = self.context(ServiceName::Transfer, &self.config.transfer)?;
+        Ok(started(ServiceName::Transfer, baton_transfer::start(context, self.admitted.clone())))
+    }
+
+    pub(crate) fn presence(&self) -> Result<Starting<Presence>, StartupError> {
+        let context = self.context(ServiceName::Presence, &self.config.presence)?;
+        Ok(started(ServiceName::Presence, baton_presence::start(context, self.admitted.clone())))
+    }
+
+    pub(crate) fn routing(&self) -> Result<Starting<Routing>, StartupError> {
+        let context = self.context(ServiceName::Routing, &self.config.routing)?;
+        Ok(started(ServiceName::Routing, baton_routing::start(context, self.admitted.clone())))
+    }
+
+    pub(crate) fn recording(&self) -> Result<Starting<RecordingService>, StartupError> {
+        let context = self.context(ServiceName::Recording, &self.config.recording)?;
+        Ok(started(ServiceName::Recording, baton_recording::start(context)))
+    }
+
+    pub(crate) fn telephony(&self) -> Result<Starting<Telephony>, StartupError> {
+        let context = self.context(ServiceName::Telephony, &self.config.telephony)?;
+        let switch = Arc::new(SimulatedSwitch::new(&self.channel(&self.switch, ServiceName::Telephony)?));
+        Ok(started(ServiceName::Telephony, baton_telephony::start(context, switch)))
+    }
+
+    /// What this service is started with. It calls its peers in its own name.
+    fn context<C: Clone>(&self, name: ServiceName, config: &C) -> Result<ServiceContext<C>, StartupError> {
+        Ok(ServiceContext {
+            name,
+            folder: self.folder.clone(),
+            databases: self.databases.clone(),
+            config: config.clone(),
+            clock: self.clock.clone(),
+            lifecycle: self.lifecycle.clone(),
+            calls_kept: Duration::from_hours(24) * self.config.data.calls_kept_days,
+            space: self.space.clone(),
+            bus: self.bus.clone(),
+            peers: self.peers(name)?,
+        })
+    }
+
+    /// The services that `caller` calls, as far as it is known where they are.
+    pub(crate) fn peers(&self, caller: ServiceName) -> Result<Peers, ChannelError> {
+        match &self.peers {
+            PeerAddresses::One(address) => Ok(Peers::at_one(&self.channel(address, caller)?)),
+            PeerAddresses::Each(addresses) => {
+                let known = caller.calls().iter().filter_map(|callee| Some((*callee, addresses.address(*callee)?)));
+                known.map(|(callee, address)| Ok((callee, self.channel(address, caller)?))).collect()
+            }
+        }
+    }
+
+    fn channel(&self, address: &str, caller: ServiceName) -> Result<InternalChannel, ChannelError> {
+        let identity = ServiceIdentity::new(self.key.clone(), caller.as_str());
+        GrpcChannel::internal_over(&self.config.tls.internal_client(), address, identity, self.clock.clone())
+    }
+}
+
+fn started<S>(
+    service: ServiceName,
+    starting: impl Future<Output = Result<S, StartError>> + Send + 'static,
+) -> Starting<S> {
+    starting.map_err(move |source| StartupError::Service { service, source }).boxed()
+}
