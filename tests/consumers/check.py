@@ -145,7 +145,8 @@ def check_live(url, folder, contract, day, dice):
     really = expected(day)
     assert (answered, transfers, gaps) == (really[0], really[2], 0), f"counted {answered}, {transfers}, {gaps} gaps; really {really}"
     assert abs(level - really[1]) < 1e-9, f"counted a service level of {level}; really {really[1]}"
-    print(f"live: {answered} answered, service level {level:.1%}, {sum(it[2] for it in transfers)} transfers, as by SQL; {left} batches came after {KILLS} kills")
+    started = sum(many for _, _, many in transfers)
+    print(f"live: {answered} answered, service level {level:.1%}, {started} transfers, as by SQL; {left} batches came after {KILLS} kills")
     assert left, "it was done before it was killed for the last time: make batches smaller"
 
 
@@ -207,7 +208,8 @@ def check_gap(url, folder, contract, events, payload):
     late = dict(following[-1], sequence=left_out["sequence"] + 1, event_id="late")
     asyncio.run(fill(url, [*less, late], payload, "GAP", "baton.evt.v1.>"))
     state = folder / "gap.db"
-    subprocess.run([*consumer(url, "live_metrics", "--contract", contract, "--state", state, "--stream", "GAP"), "--until-idle"], check=True, stdout=subprocess.DEVNULL)
+    command = consumer(url, "live_metrics", "--contract", contract, "--state", state, "--stream", "GAP", "--until-idle")
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     assert counted(state)[3] == 1, f"an event was left out, and {counted(state)[3]} gaps were reported"
     print("gap: an event that was left out was reported")
 

@@ -10,13 +10,18 @@ HEADERS = {
     "ce-dataschema": {"const": "proto:baton.event.v1.EventData", "description": "The message that every payload is."},
     "ce-tenant": {"description": "The tenant in whose contact centre it happened."},
     "ce-sequence": {"pattern": "^[1-9][0-9]*$", "description": "1, 2, 3… for each source and subject, without gaps."},
-    "ce-actor": {"description": "Who did it: `agent/<id>`, `supervisor/<subject>`, `customer`, `system`; `for/<agent>/` stands before who acted for an agent. Personal data."},
+    "ce-actor": {
+        "description": "Who did it: `agent/<id>`, `supervisor/<subject>`, `customer`, `system`; `for/<agent>/` stands before who acted for an "
+        "agent. Personal data."
+    },
     "traceparent": {"description": "W3C trace context of the change that wrote it; absent without a trace."},
 }
 MAY_BE_ABSENT = {"ce-actor", "traceparent"}
 PARAMETERS = {
     "tenant": {"description": "The tenant's id. Characters other than letters, digits, `-` and `_` are written as `%XX`."},
-    "partition": {"description": "0 to 63: FNV-1a (64 bits) of the CloudEvents subject, modulo 64. Events about one subject are all in one partition."},
+    "partition": {
+        "description": "0 to 63: FNV-1a (64 bits) of the CloudEvents subject, modulo 64. Events about one subject are all in one partition."
+    },
 }
 
 
@@ -51,8 +56,8 @@ def document(catalogue):
         "info": {
             "title": "Baton's events",
             "version": "1",
-            "description": "What Baton publishes on NATS JetStream: CloudEvents 1.0 in binary mode. A payload is an encoded `baton.event.v1.EventData`; "
-            "the schemas describe its canonical JSON form.",
+            "description": "What Baton publishes on NATS JetStream: CloudEvents 1.0 in binary mode. A payload is an encoded "
+            "`baton.event.v1.EventData`; the schemas describe its canonical JSON form.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/protobuf",

@@ -38,6 +38,10 @@ def table(columns, rows):
     return "\n".join([f"| {' | '.join(columns)} |", "|---" * len(columns) + "|", *(f"| {' | '.join(row)} |" for row in rows)])
 
 
+def subject(name):
+    return f"`{name}/…`" if "/" in SUBJECTS[name][0] else f"`{name}`"
+
+
 class AreaPage:
     """The events of one area, each with its fields and an example, and the lists of values below them."""
 
@@ -54,7 +58,7 @@ class AreaPage:
     def event(self, event):
         yield f"## {event.name}"
         yield self.catalogue.words(event.text)
-        subjects = " or ".join(f"`{it}/…`" if "/" in SUBJECTS[it][0] else f"`{it}`" for it in event.subjects)
+        subjects = " or ".join(subject(it) for it in event.subjects)
         facts = [
             ("type", f"`{event.type}`"),
             ("source", f"`{event.source}`"),
@@ -130,14 +134,14 @@ def readme(catalogue, examples):
     for area, sentence in AREAS.items():
         rows = []
         for it in catalogue.of(area):
-            subjects = ", ".join(f"`{subject}`" for subject in it.subjects)
+            subjects = ", ".join(f"`{name}`" for name in it.subjects)
             rows.append((f"[`{it.name}`]({area}.md#{anchor(it.name)})", catalogue.words(it.summary), f"`{it.source}`", subjects))
         areas += [f"### [{area}]({area}.md)", sentence, table(["event", "what happened", "source", "subject"], rows)]
     missing = [f"`{it.name}`" for it in catalogue.events if it.name not in examples]
     parts = {
         "WHOLE": examples.get(WHOLE, "").strip(),
         "EVENTS": "\n\n".join(areas),
-        "SUBJECTS": table(["subject", "what it is"], [(f"`{name}/…`" if "/" in form else f"`{name}`", says) for name, (form, says) in SUBJECTS.items()]),
+        "SUBJECTS": table(["subject", "what it is"], [(subject(name), says) for name, (_, says) in SUBJECTS.items()]),
         "CONCEALED": table(["field", "data class", "in"], concealed(catalogue)),
         "CLASSES": table(["data class", "what it says of people or the tenant"], classes(catalogue)),
         "EXAMPLES": f"No example was captured yet of {', '.join(missing)}." if missing else "There is an example of every type.",
@@ -162,8 +166,8 @@ def story(catalogue, lines):
         who = event["actor"]["kind"].removeprefix("KIND_").lower()
         rows.append((f"{seconds:.2f} s", f"[`{it.name}`]({it.area}.md#{anchor(it.name)})", catalogue.words(it.summary), who))
     intro = (
-        "A customer calls. Ada answers, puts them on hold until somebody is reminded, mutes herself for a moment, writes a note, attaches data, pauses "
-        "the recording, and hands over to Ben: he answers, they talk in private, all three hear each other, and Ada leaves. After a while the "
+        "A customer calls. Ada answers, puts them on hold until somebody is reminded, mutes herself for a moment, writes a note, attaches data, "
+        "pauses the recording, and hands over to Ben: he answers, they talk in private, all three hear each other, and Ada leaves. After a while the "
         "customer hangs up, and a supervisor deletes the first recording. These are the events about the call as they were captured from a real "
         f"run ([the whole events](examples/{STORY})), in the order in which they were published."
     )

@@ -11,7 +11,7 @@ DOCS = "docs/events"
 JOINED = "message TransferJoined {"
 # The check, edits (file, what is there, what is written instead; None: the file is deleted), and what the finding says.
 SEEDS = [
-    ("files_are_fresh", [(EVENT, "// A transfer was started: an agent asked", "// A transfer was begun: an agent asked")], "transfer.md: is not what"),
+    ("files_are_fresh", [(EVENT, "// A transfer was started: an", "// A transfer was begun: an")], "transfer.md: is not what"),
     ("files_are_fresh", [(EVENT, "int64 hold_ms = 1;", "int64 held_ms = 1;")], "interaction.customer_resumed.json: is not what"),
     ("files_are_fresh", [(f"{DOCS}/asyncapi.yaml", "action: send", "action: receive")], "asyncapi.yaml: is not what"),
     ("files_are_fresh", [(f"{DOCS}/README.md", "## All events", "## Some events")], "README.md: is not what"),
@@ -23,7 +23,7 @@ SEEDS = [
     ),
     (
         "events_have_pages",
-        [(EVENT, "    // All three hear", "    // The initiator was released for a while.\n    TransferJoined transfer_parked = 67;\n    // All three hear")],
+        [(EVENT, "    // All three hear", "    // It waits for a while.\n    TransferJoined transfer_parked = 67;\n    // All three hear")],
         "transfer.parked has no page",
     ),
     ("all_is_commented", [(EVENT, JOINED, f"{JOINED}\n  bool again = 9;")], "TransferJoined.again has no comment"),
