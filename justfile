@@ -36,6 +36,17 @@ analytics *ARGS:
     cargo build --package baton-server --bin baton
     "${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin/python" tests/analytics/check.py "${CARGO_TARGET_DIR:-target}/debug/baton" {{ARGS}}
 
+# Examples of all events from a real run, and docs/events written anew.
+events:
+    cargo build --package baton-server --bin baton
+    PATH="${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin:$PATH" docs/events/capture "${CARGO_TARGET_DIR:-target}/debug/baton"
+    PATH="${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin:$PATH" docs/events/generate
+
+# The consumers in examples/python, on a NATS server, killed again and again.
+consumers:
+    cargo build --package baton-server --bin baton
+    "${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin/python" tests/consumers/check.py "${CARGO_TARGET_DIR:-target}/debug/baton"
+
 # Benchmarks, each with a peer or a limit beside it.
 bench:
     cargo bench --package baton-domain
