@@ -20,6 +20,8 @@ use crate::{Bus, BusError, CursorMove, Envelope, EventMatcher, SourceCursor, log
 const BATCH: usize = 500;
 /// For rows of which no commit of this process has woken the relay.
 const SCAN_INTERVAL: Duration = Duration::from_secs(5);
+/// How often another relay may have been first before it is worth a line.
+const PATIENCE: u32 = 5;
 /// How many bytes of payload are published together, roughly: they are one write on each server.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// An event of this age below the limit of deletion may be deleted already: clocks differ, and the deletion takes its time.
@@ -87,8 +89,9 @@ impl Relay {
             BusError::OldDatabase { .. } if failures == 0 => {
                 tracing::error!(source = self.source, error = %error, "events are not published");
             }
-            // Another relay has done it.
-            error if failures == 0 && !matches!(error, BusError::CursorMoved) => {
+            // Another relay has done it, if it does not go on.
+            BusError::CursorMoved if failures < PATIENCE => {}
+            error if failures == 0 || matches!(error, BusError::CursorMoved) && failures == PATIENCE => {
                 tracing::warn!(source = self.source, error = %error, "events could not be published; they wait in the outbox");
             }
             error => tracing::debug!(source = self.source, error = %error, failures, "events could not be published"),

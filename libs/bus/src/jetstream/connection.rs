@@ -26,13 +26,20 @@ pub(super) struct Notices {
     servers: String,
     is_away: AtomicBool,
     connected: Notify,
+    disconnected: Notify,
     /// The server's last words about a permission: it says them beside the request, which stays without an answer.
     denied: Mutex<Option<String>>,
 }
 
 impl Notices {
     pub(super) fn new(servers: String) -> Self {
-        Self { servers, is_away: AtomicBool::new(false), connected: Notify::new(), denied: Mutex::default() }
+        Self {
+            servers,
+            is_away: AtomicBool::new(false),
+            connected: Notify::new(),
+            disconnected: Notify::new(),
+            denied: Mutex::default(),
+        }
     }
 
     /// Whoever finds out first says so in the log.
@@ -57,6 +64,11 @@ impl Notices {
         is_connected()
     }
 
+    /// Resolves when the connection breaks: what was asked on it will not be answered.
+    pub(super) async fn disconnected(&self) {
+        self.disconnected.notified().await;
+    }
+
     pub(super) fn servers(&self) -> String {
         self.servers.clone()
     }
@@ -73,7 +85,10 @@ impl Notices {
                     tracing::info!(servers = self.servers, "NATS answers again");
                 }
             }
-            Event::Disconnected => self.away(),
+            Event::Disconnected => {
+                self.away();
+                self.disconnected.notify_waiters();
+            }
             Event::ServerError(ServerError::Other(text)) => *self.denied.lock() = Some(text.clone()),
             Event::ServerError(error) => {
                 tracing::warn!(servers = self.servers, error = %error, "NATS reports an error");
@@ -85,14 +100,14 @@ impl Notices {
 
 /// Returns at once: the connection is made in the background.
 pub(super) async fn connect(options: &JetStreamOptions, notices: &Arc<Notices>) -> Result<Client, JetStreamError> {
-    let urls = server_addresses(options)?;
+    let urls = options.addresses()?;
     let connecting = settings(options, notices).await?.retry_on_initial_connect();
     connecting.connect(urls).await.map_err(|error| unusable(&error))
 }
 
 /// Connects now, for a command that makes no sense without.
 pub(super) async fn connect_now(options: &JetStreamOptions, notices: &Arc<Notices>) -> Result<Client, JetStreamError> {
-    let urls = server_addresses(options)?;
+    let urls = options.addresses()?;
     let connecting = settings(options, notices).await?;
     connecting.connect(urls).await.map_err(|error| match error.kind() {
         async_nats::ConnectErrorKind::Authentication | async_nats::ConnectErrorKind::AuthorizationViolation => {
@@ -115,6 +130,12 @@ async fn settings(options: &JetStreamOptions, notices: &Arc<Notices>) -> Result<
             let heard = Arc::clone(&heard);
             async move { heard.note(&event) }
         });
+    if let Some((user, password)) = options.user()? {
+        settings = match password {
+            Some(password) => settings.user_and_password(user, password),
+            None => settings.token(user),
+        };
+    }
     if let Some(file) = &options.ca_file {
         settings = settings.add_root_certificates(file.clone());
     }
@@ -125,16 +146,6 @@ async fn settings(options: &JetStreamOptions, notices: &Arc<Notices>) -> Result<
             .map_err(|source| JetStreamError::File { file: file.clone(), source })?;
     }
     Ok(settings)
-}
-
-fn server_addresses(options: &JetStreamOptions) -> Result<Vec<async_nats::ServerAddr>, JetStreamError> {
-    let parsed = options.urls.iter().map(|url| {
-        url.parse().map_err(|_| {
-            let shown = options.servers();
-            JetStreamError::Options { option: "url", why: format!("one of {shown} is no address of a server") }
-        })
-    });
-    parsed.collect()
 }
 
 fn unusable(error: &async_nats::ConnectError) -> JetStreamError {

@@ -27,6 +27,7 @@ mod rings;
 mod settings;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use async_nats::{Client, jetstream};
@@ -49,7 +50,6 @@ use crate::BusError;
 #[derive(Debug, Clone)]
 pub struct JetStreamBus(Arc<StreamState>);
 
-#[derive(Debug)]
 struct StreamState {
     client: Client,
     context: jetstream::Context,
@@ -59,6 +59,13 @@ struct StreamState {
     /// The last message of each source as far as this process knows; what is not there is read first.
     ends: Mutex<HashMap<String, SourceEnd>>,
     rings: watch::Sender<Rings>,
+}
+
+impl fmt::Debug for StreamState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (servers, stream) = (self.notices.servers(), &self.names.stream);
+        formatter.debug_struct("StreamState").field("servers", &servers).field("stream", stream).finish_non_exhaustive()
+    }
 }
 
 impl JetStreamBus {

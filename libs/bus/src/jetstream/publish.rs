@@ -156,7 +156,8 @@ impl JetStreamBus {
             number(&mut messages);
         }
         self.connected().await?;
-        let sending = Clock::real().timeout(BATCH_TIMEOUT, self.send_all(messages)).await;
+        let clock = Clock::real();
+        let sending = self.while_connected(clock.timeout(BATCH_TIMEOUT, self.send_all(messages))).await?;
         sending.unwrap_or_else(|_| Err(self.unanswered(DOING, RequestErrorKind::TimedOut)))
     }
 
