@@ -1,8 +1,9 @@
 //! When stream and database do not fit together: what mends itself, and what an operator decides.
 
 use async_nats::jetstream;
-use baton_bus::{Bus, BusError, EventMatcher, JetStreamBus, Relay, copy_cursor};
-use baton_store::{Db, outbox::OutboxRow};
+use baton_bus::{Bus, BusError, CursorMove, EventMatcher, JetStreamBus, Relay, copy_cursor};
+use baton_store::outbox::OutboxRow;
+use baton_store::{Conn, Db, Migrations, testing};
 
 use crate::support::{World, commit, database, nats_options, row, world};
 
@@ -128,4 +129,34 @@ async fn all_that_a_database_keeps_is_published_again_when_somebody_wants_it() {
         assert!(matches!(error, BusError::CursorMoved) && tries < 4, "{tries}: {error:?}");
     }
     assert_eq!(published(&it).await, [1, 2, 3, 1, 2, 3, 4]);
+}
+
+/// On `PostgreSQL` alone: another server counts transactions from the beginning, and so does an older copy of this one.
+#[tokio::test]
+async fn a_database_that_moved_to_another_server_goes_on_when_somebody_says_so() {
+    let it = world().await;
+    let db = testing::open(it.folder.path(), "service").await;
+    if !matches!(db, Db::Postgres(_)) {
+        return;
+    }
+    db.migrate(&Migrations::NONE).await.unwrap();
+    commit(&db, &rows(1, 3)).await;
+    relay(&it, &db).publish_all().await.unwrap();
+    // What the old server has written and the stream's cursor are far ahead of what this server counts.
+    let mut tx = db.begin().await.unwrap();
+    let Conn::Postgres(conn) = tx.conn() else { unreachable!() };
+    sqlx::query("UPDATE store_outbox SET xact = '900000000000'::XID8").execute(conn).await.unwrap();
+    tx.commit().await.unwrap();
+    let moved = it.bus.cursor("service").await.unwrap().unwrap().cursor;
+    let to = "900000000001:900000000001://0";
+    let fourth = rows(4, 4).remove(0);
+    let published_there = CursorMove { source: "service", from: Some(&moved), to };
+    it.bus.publish(&published_there, &[fourth.clone().into()]).await.unwrap();
+    commit(&db, &[fourth, rows(5, 5).remove(0)]).await;
+    let waiting = relay(&it, &db);
+    let error = waiting.publish_all().await.unwrap_err();
+    assert!(matches!(error, BusError::ForeignDatabase { .. }), "{error:?}");
+    stream(&it).new_epoch("service", &db).await.unwrap();
+    waiting.publish_all().await.unwrap();
+    assert_eq!(published(&it).await, [1, 2, 3, 4, 5]);
 }
