@@ -1,10 +1,12 @@
 //! What is published arrives as it was, whatever it is, and what can't be published says why.
 
 use async_nats::{HeaderMap, jetstream};
-use baton_bus::{Bus, BusError, CursorMove, Envelope, EventMatcher, JetStreamError, Relay};
+use baton_bus::{Bus, BusError, CursorMove, Envelope, EventMatcher, JetStreamBus, JetStreamError, Relay};
+use baton_runtime::clock::Clock;
 use baton_store::outbox::OutboxRow;
+use futures::StreamExt;
 
-use crate::support::{World, commit, event, nats_options, row, world};
+use crate::support::{World, commit, event, nats_options, row, soon, world};
 
 async fn published(it: &World) -> Vec<Envelope> {
     let page = it.bus.read(0, &EventMatcher::all(), 1_000).await.unwrap();
@@ -47,6 +49,40 @@ async fn a_batch_of_large_events_is_published_in_parts_that_arrive_whole() {
     relay.publish_all().await.unwrap();
     let sequences: Vec<_> = published(&it).await.iter().map(|it| it.sequence).collect();
     assert_eq!(sequences, (1..=40).collect::<Vec<_>>());
+    // 16 megabytes, of which 4 are one write.
+    assert_eq!(batches(&it).await, 4);
+}
+
+/// How many messages say where to go on: the last ones of batches.
+async fn batches(it: &World) -> usize {
+    let options = nats_options(&it.folder).unwrap();
+    let context = jetstream::new(async_nats::connect(&options.urls).await.unwrap());
+    let stream = context.get_stream(format!("BATON_EVT_{}", options.namespace)).await.unwrap();
+    let mut count = 0;
+    for sequence in 1..=stream.cached_info().state.last_sequence {
+        let message = stream.get_raw_message(sequence).await.unwrap();
+        count += usize::from(message.headers.get("Baton-Cursor").is_some());
+    }
+    count
+}
+
+#[tokio::test]
+async fn what_one_process_publishes_another_one_hears_of_at_once() {
+    let it = world().await;
+    let elsewhere: Bus = JetStreamBus::open(&nats_options(&it.folder).unwrap(), Clock::real()).await.unwrap().into();
+    let mut all = elsewhere.subscribe(0, EventMatcher::all());
+    let mut own = elsewhere.subscribe(0, EventMatcher::all().of_tenant("acme"));
+    let started_us = Clock::real().now_us();
+    for sequence in 1..=20 {
+        it.publish(&[event("interaction/1", sequence)]).await;
+        for reader in [&mut all, &mut own] {
+            let heard = soon("the event", reader.next()).await.unwrap().unwrap();
+            assert_eq!(heard.envelope.sequence, sequence);
+        }
+    }
+    // Twenty looks at the stream, one a second, would take twenty seconds.
+    let took_us = Clock::real().now_us() - started_us;
+    assert!(took_us < 5_000_000, "{took_us} microseconds");
 }
 
 #[tokio::test]
