@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::connection::State;
-use async_nats::{Client, ConnectOptions, Event, ServerError};
+use async_nats::{Client, ClientError, ConnectOptions, Event, ServerError};
 use baton_runtime::clock::Clock;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::options::StreamNames;
 use super::{JetStreamError, JetStreamOptions};
 
 /// Between two tries to connect: the first ones are soon, and no server is overrun by those that lost it together.
@@ -23,22 +24,27 @@ pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the connection says without being asked.
 #[derive(Debug)]
 pub(super) struct Notices {
-    servers: String,
+    pub(super) servers: String,
+    bell: String,
     is_away: AtomicBool,
     connected: Notify,
     disconnected: Notify,
     /// The server's last words about a permission: it says them beside the request, which stays without an answer.
     denied: Mutex<Option<String>>,
+    /// Why the last try to connect has failed.
+    trouble: Mutex<Option<String>>,
 }
 
 impl Notices {
-    pub(super) fn new(servers: String) -> Self {
+    pub(super) fn new(options: &JetStreamOptions, names: &StreamNames) -> Self {
         Self {
-            servers,
+            servers: options.servers(),
+            bell: names.bell.clone(),
             is_away: AtomicBool::new(false),
             connected: Notify::new(),
             disconnected: Notify::new(),
             denied: Mutex::default(),
+            trouble: Mutex::default(),
         }
     }
 
@@ -69,17 +75,32 @@ impl Notices {
         self.disconnected.notified().await;
     }
 
-    pub(super) fn servers(&self) -> String {
-        self.servers.clone()
+    /// Says so, and why.
+    pub(super) fn away_error(&self) -> JetStreamError {
+        self.away();
+        let why = self.trouble.lock().as_ref().map_or(String::new(), |why| format!(" ({why})"));
+        JetStreamError::Away { servers: self.servers.clone(), why }
     }
 
     pub(super) fn take_denied(&self) -> Option<String> {
         self.denied.lock().take()
     }
 
+    fn note_denied(&self, text: &str) {
+        if text.contains(&self.bell) {
+            tracing::warn!(
+                text,
+                "this user may not hear the bell of the event stream: events arrive up to a second late; permit it"
+            );
+        } else {
+            *self.denied.lock() = Some(text.to_owned());
+        }
+    }
+
     fn note(&self, event: &Event) {
         match event {
             Event::Connected => {
+                *self.trouble.lock() = None;
                 self.connected.notify_waiters();
                 if self.is_away.swap(false, Ordering::Relaxed) {
                     tracing::info!(servers = self.servers, "NATS answers again");
@@ -89,10 +110,10 @@ impl Notices {
                 self.away();
                 self.disconnected.notify_waiters();
             }
-            Event::ServerError(ServerError::Other(text)) => *self.denied.lock() = Some(text.clone()),
-            Event::ServerError(error) => {
-                tracing::warn!(servers = self.servers, error = %error, "NATS reports an error");
+            Event::ServerError(ServerError::Other(text)) if text.to_lowercase().contains("permissions violation") => {
+                self.note_denied(text);
             }
+            Event::ClientError(ClientError::Other(why)) => *self.trouble.lock() = Some(why.clone()),
             other => tracing::debug!(servers = self.servers, event = %other, "the connection to NATS"),
         }
     }
@@ -114,7 +135,7 @@ pub(super) async fn connect_now(options: &JetStreamOptions, notices: &Arc<Notice
             JetStreamError::Denied { doing: "connecting", text: error.kind().to_string() }
         }
         async_nats::ConnectErrorKind::ServerParse => unusable(&error),
-        _ => JetStreamError::Away { servers: options.servers() },
+        kind => JetStreamError::Away { servers: options.servers(), why: format!(" ({kind})") },
     })
 }
 

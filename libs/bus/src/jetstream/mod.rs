@@ -63,7 +63,7 @@ struct StreamState {
 
 impl fmt::Debug for StreamState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (servers, stream) = (self.notices.servers(), &self.names.stream);
+        let (servers, stream) = (&self.notices.servers, &self.names.stream);
         formatter.debug_struct("StreamState").field("servers", &servers).field("stream", stream).finish_non_exhaustive()
     }
 }
@@ -76,7 +76,7 @@ impl JetStreamBus {
     /// An option can't be used, or a file of it can't be read.
     pub async fn open(options: &JetStreamOptions, clock: Clock) -> Result<Self, JetStreamError> {
         let names = options.names()?;
-        let notices = Arc::new(Notices::new(options.servers()));
+        let notices = Arc::new(Notices::new(options, &names));
         let client = connection::connect(options, &notices).await?;
         let bus = Self::over(client, names, notices, clock);
         rings::listen(&bus);

@@ -46,7 +46,7 @@ pub(super) struct Piece {
 impl JetStreamBus {
     /// Refuses at once while there is no connection: what waited for one would be done at a time when nobody wants it any more.
     pub(super) async fn connected(&self) -> Result<(), JetStreamError> {
-        if self.0.notices.wait_for_connection(&self.0.client).await { Ok(()) } else { Err(self.away()) }
+        if self.0.notices.wait_for_connection(&self.0.client).await { Ok(()) } else { Err(self.0.notices.away_error()) }
     }
 
     /// Awaits an answer on this connection.
@@ -54,13 +54,8 @@ impl JetStreamBus {
         tokio::select! {
             biased;
             answer = answer => Ok(answer),
-            () = self.0.notices.disconnected() => Err(self.away()),
+            () = self.0.notices.disconnected() => Err(self.0.notices.away_error()),
         }
-    }
-
-    fn away(&self) -> JetStreamError {
-        self.0.notices.away();
-        JetStreamError::Away { servers: self.0.notices.servers() }
     }
 
     /// What the stream's leader says of it.
@@ -181,7 +176,7 @@ impl JetStreamBus {
         match kind {
             RequestErrorKind::NoResponders => JetStreamError::NoJetStream,
             _ if self.0.client.connection_state() == State::Connected => JetStreamError::Unanswered { doing },
-            _ => self.away(),
+            _ => self.0.notices.away_error(),
         }
     }
 }

@@ -122,3 +122,28 @@ async fn while_there_is_no_way_to_nats_a_call_is_refused_at_once() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn whoever_cannot_hear_the_bell_looks_by_itself() {
+    let users = r#"authorization { users: [
+        { user: all, password: x }
+        { user: deaf, password: x, permissions: { subscribe: { deny: ["*.baton.bell.>"] } } } ] }"#;
+    let server = NatsServer::start(users).await;
+    let as_user = |user: &str| JetStreamOptions {
+        urls: vec![server.url.replace("nats://", &format!("nats://{user}:x@"))],
+        ..server.options()
+    };
+    JetStreamBus::ensure(&as_user("all"), ONE_SERVER).await.unwrap();
+    let publisher: Bus = JetStreamBus::open(&as_user("all"), Clock::real()).await.unwrap().into();
+    let deaf: Bus = JetStreamBus::open(&as_user("deaf"), Clock::real()).await.unwrap().into();
+    let mut events = deaf.subscribe(0, EventMatcher::all().of_tenant("acme"));
+    for sequence in 1..=2 {
+        let next = spawn(async move { (events.next().await.unwrap().unwrap().envelope.sequence, events) });
+        // The reader has found nothing, and waits.
+        Clock::real().sleep(Duration::from_millis(300)).await;
+        publish(&publisher, &[event("interaction/1", sequence)]).await;
+        let (heard, rest) = soon("the event", next).await.unwrap();
+        assert_eq!(heard, sequence);
+        events = rest;
+    }
+}

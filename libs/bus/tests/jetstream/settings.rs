@@ -114,7 +114,10 @@ async fn what_a_user_may_not_do_is_named() {
     assert!(denied.to_string().contains("DIRECT.GET"), "{denied}");
     let wrong = JetStreamBus::check(&as_user("owner:wrong"), ONE_SERVER).await.unwrap_err();
     assert!(matches!(wrong, JetStreamError::Denied { doing: "connecting", .. }), "{wrong:?}");
-    for shown in [format!("{wrong:?}{wrong}"), format!("{:?}", as_user("owner:wrong"))] {
+    let waiting: Bus = JetStreamBus::open(&as_user("owner:wrong"), Clock::real()).await.unwrap().into();
+    let refused = waiting.last(&EventMatcher::all()).await.unwrap_err();
+    assert!(refused.to_string().contains("authorization violation"), "{refused}");
+    for shown in [format!("{wrong:?}{wrong}{refused:?}{waiting:?}"), format!("{:?}", as_user("owner:wrong"))] {
         assert!(!shown.contains("wrong@") && !shown.contains("owner:wrong"), "{shown}");
     }
 }
