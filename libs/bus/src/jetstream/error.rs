@@ -15,8 +15,12 @@ pub enum JetStreamError {
     #[error("{} can't be read: check that it is there, that it is readable, and what it should be", file.display())]
     File { file: PathBuf, source: std::io::Error },
     /// No server answers now. It is tried again without end.
-    #[error("NATS does not answer at {servers}: check that it runs and can be reached")]
-    Away { servers: String },
+    #[error("NATS does not answer at {servers}{why}: check that it runs, can be reached, and knows this user")]
+    Away {
+        servers: String,
+        /// In brackets, if the connection said it.
+        why: String,
+    },
     /// A request was sent and not answered: what it did is not known.
     #[error("NATS did not answer in time ({doing}): look whether its servers agree on a leader")]
     Unanswered { doing: &'static str },

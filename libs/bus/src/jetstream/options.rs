@@ -3,7 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use async_nats::ServerAddr;
+
 use super::JetStreamError;
+use super::message::unescaped;
 use crate::envelope::token;
 
 /// The stream's name, unless a namespace is added to it.
@@ -45,6 +48,26 @@ impl JetStreamOptions {
     pub(super) fn servers(&self) -> String {
         let shown: Vec<_> = self.urls.iter().map(|url| without_password(url)).collect();
         shown.join(", ")
+    }
+
+    pub(super) fn addresses(&self) -> Result<Vec<ServerAddr>, JetStreamError> {
+        let parsed = self.urls.iter().map(|url| {
+            url.parse().map_err(|_| {
+                let why = format!("one of {} is no address of a server", self.servers());
+                JetStreamError::Options { option: "url", why }
+            })
+        });
+        parsed.collect()
+    }
+
+    /// The first user name in the URLs and its password; without a password it is a token.
+    pub(super) fn user(&self) -> Result<Option<(String, Option<String>)>, JetStreamError> {
+        let plain = |text: &str| unescaped(text).unwrap_or_else(|| text.to_owned());
+        let users = self.addresses()?.into_iter().find_map(|address| {
+            let user = plain(address.username().filter(|it| !it.is_empty())?);
+            Some((user, address.password().map(plain)))
+        });
+        Ok(users)
     }
 
     pub(super) fn names(&self) -> Result<StreamNames, JetStreamError> {

@@ -75,7 +75,7 @@ impl JetStreamBus {
 
     async fn connected_now(options: &JetStreamOptions) -> Result<Self, JetStreamError> {
         let names = options.names()?;
-        let notices = Arc::new(Notices::new(options.servers()));
+        let notices = Arc::new(Notices::new(options, &names));
         let client = connection::connect_now(options, &notices).await?;
         let (major, minor, patch) = NEEDED;
         if !client.is_server_compatible(major, minor, patch) {
