@@ -29,7 +29,7 @@ impl JetStreamBus {
         filter: &EventMatcher,
         limit: usize,
     ) -> Result<(Uuid, Page), JetStreamError> {
-        let subject = self.0.names.of_tenant(filter.tenant.as_deref());
+        let subject = self.0.names.of_filter(filter);
         let limit = limit.clamp(1, MAX_PAGE);
         let mut page = Page { events: Vec::new(), searched_to: after };
         let mut is_at_end = false;

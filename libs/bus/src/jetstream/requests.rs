@@ -144,7 +144,11 @@ impl JetStreamBus {
                     piece.is_last = true;
                     break;
                 }
-                Some(503) => return Err(self.unanswered(DOING, RequestErrorKind::NoResponders)),
+                // The stream may be gone, or have no leader.
+                Some(503) => {
+                    self.info().await?;
+                    return Err(JetStreamError::NoDirect { stream: self.0.names.stream.clone() });
+                }
                 Some(_) => return Err(away()),
             }
             // A connection that broke and came back may have lost some in the middle.

@@ -22,6 +22,16 @@ async fn a_stream_is_made_once_as_it_should_be() {
     let options = nats_options(&folder).expect("TEST_NATS_URL");
     let missing = JetStreamBus::check(&options, ONE_SERVER).await.unwrap_err();
     assert!(missing.to_string().contains("does not exist: run `baton migrate`"), "{missing}");
+    let waiting: Bus = JetStreamBus::open(&options, Clock::real()).await.unwrap().into();
+    let all = EventMatcher::all();
+    for missing in [
+        waiting.read(0, &all, 1).await.unwrap_err(),
+        waiting.last(&all).await.unwrap_err(),
+        waiting.cursor("service").await.unwrap_err(),
+        waiting.generation().await.unwrap_err(),
+    ] {
+        assert!(missing.to_string().contains("does not exist: run `baton migrate`"), "{missing}");
+    }
     JetStreamBus::ensure(&options, ONE_SERVER).await.unwrap();
     let bus = JetStreamBus::open(&options, Clock::real()).await.unwrap();
     let generation = bus.generation().await.unwrap();
@@ -46,7 +56,11 @@ async fn each_setting_that_differs_is_named_and_mended_where_that_is_possible() 
     assert!(found.iter().any(|it| it.contains("baton.generation is missing")), "{found:#?}");
     assert!(found.iter().all(|it| it.contains("run `baton migrate`")), "{found:#?}");
     assert_eq!(found.len(), named.len() + 1);
+    let bus: Bus = JetStreamBus::open(&options, Clock::real()).await.unwrap().into();
+    let error = bus.read(0, &EventMatcher::all(), 1).await.unwrap_err();
+    assert!(error.to_string().contains("allow_direct"), "{error}");
     JetStreamBus::ensure(&options, ONE_SERVER).await.unwrap();
+    assert_eq!(bus.read(0, &EventMatcher::all(), 1).await.unwrap().events.len(), 0);
     assert_eq!(JetStreamBus::check(&options, ONE_SERVER).await.unwrap(), Vec::<String>::new());
     let three = StreamSettings { replicas: 3, ..ONE_SERVER };
     let found = JetStreamBus::check(&options, three).await.unwrap();
@@ -97,7 +111,10 @@ async fn what_a_user_may_not_do_is_named() {
     let users = r#"authorization { users: [
         { user: owner, password: secret }
         { user: reader, password: hidden, permissions: {
-            publish: ["$JS.API.STREAM.INFO.*"], subscribe: ["_INBOX.>"] } } ] }"#;
+            publish: ["$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*", "$JS.API.DIRECT.GET.*"],
+            subscribe: ["_INBOX.>"] } }
+        { user: watcher, password: hidden, permissions: {
+            publish: ["$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*"], subscribe: ["_INBOX.>"] } } ] }"#;
     let server = NatsServer::start(users).await;
     let as_user = |user: &str| JetStreamOptions {
         urls: vec![server.url.replace("nats://", &format!("nats://{user}@"))],
@@ -109,7 +126,9 @@ async fn what_a_user_may_not_do_is_named() {
     let denied = JetStreamBus::ensure(&as_user("reader:hidden"), wider).await.unwrap_err();
     assert!(matches!(denied, JetStreamError::Denied { .. }), "{denied:?}");
     assert!(denied.to_string().contains("STREAM.UPDATE") && denied.to_string().contains("permission"), "{denied}");
-    let bus: Bus = JetStreamBus::open(&as_user("reader:hidden"), Clock::real()).await.unwrap().into();
+    let denied = JetStreamBus::check(&as_user("watcher:hidden"), ONE_SERVER).await.unwrap_err();
+    assert!(denied.to_string().contains("DIRECT.GET"), "{denied}");
+    let bus: Bus = JetStreamBus::open(&as_user("watcher:hidden"), Clock::real()).await.unwrap().into();
     let denied = bus.read(0, &EventMatcher::all(), 10).await.unwrap_err();
     assert!(denied.to_string().contains("DIRECT.GET"), "{denied}");
     let wrong = JetStreamBus::check(&as_user("owner:wrong"), ONE_SERVER).await.unwrap_err();
