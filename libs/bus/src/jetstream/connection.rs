@@ -51,8 +51,10 @@ impl Notices {
     /// Whoever finds out first says so in the log.
     pub(super) fn away(&self) {
         if !self.is_away.swap(true, Ordering::Relaxed) {
+            let why = self.trouble.lock().clone();
             tracing::warn!(
                 servers = self.servers,
+                why,
                 "NATS does not answer; events wait, and go on by themselves when it does"
             );
         }

@@ -38,6 +38,12 @@ pub enum JetStreamError {
     /// The stream can only be read through its leader.
     #[error("no server gives messages of the stream {stream} directly: run `baton migrate`, which sets `allow_direct`")]
     NoDirect { stream: String },
+    /// The stream can't be written in batches.
+    #[error("the stream {stream} takes no atomic batches: run `baton migrate`, which sets `allow_atomic`")]
+    NoBatches { stream: String },
+    /// The stream has as many bytes as it may.
+    #[error("the stream {stream} is full: raise `max_bytes`, or wait until events of seven days ago are deleted")]
+    Full { stream: String },
     /// The server can't write several messages at once or not at all.
     #[error(
         "the NATS server is version {version} and has to be {needed} or later: it writes events all together or not at all"
@@ -79,6 +85,8 @@ impl JetStreamError {
                 | Self::NoJetStream
                 | Self::NoStream { .. }
                 | Self::NoDirect { .. }
+                | Self::NoBatches { .. }
+                | Self::Full { .. }
                 | Self::Refused { .. }
         )
     }
