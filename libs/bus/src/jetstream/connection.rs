@@ -160,6 +160,8 @@ async fn settings(options: &JetStreamOptions, notices: &Arc<Notices>) -> Result<
         };
     }
     if let Some(file) = &options.ca_file {
+        // It is read again for each connection, where nobody would say that it is missing.
+        tokio::fs::read(file).await.map_err(|source| JetStreamError::File { file: file.clone(), source })?;
         settings = settings.add_root_certificates(file.clone());
     }
     if let Some(file) = &options.credentials_file {

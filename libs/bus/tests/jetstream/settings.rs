@@ -154,3 +154,23 @@ async fn options_that_cannot_be_used_are_named() {
     let away = JetStreamBus::check(&options("nats://127.0.0.1:1"), ONE_SERVER).await.unwrap_err();
     assert!(matches!(away, JetStreamError::Away { .. }), "{away:?}");
 }
+
+#[tokio::test]
+async fn a_server_with_a_certificate_is_reached_by_those_who_trust_its_authority() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let tls = format!("tls {{ cert_file: \"{}\", key_file: \"{}\" }}", certificate.display(), key.display());
+    let server = NatsServer::start(&tls).await;
+    let urls = vec![server.url.replace("nats://", "tls://")];
+    let trusting = JetStreamOptions { urls, ca_file: Some(certificate), ..server.options() };
+    JetStreamBus::ensure(&trusting, ONE_SERVER).await.unwrap();
+    let doubting = JetStreamOptions { ca_file: None, ..trusting.clone() };
+    let error = JetStreamBus::check(&doubting, ONE_SERVER).await.unwrap_err();
+    assert!(matches!(error, JetStreamError::Away { .. }), "{error:?}");
+    let no_file = JetStreamOptions { ca_file: Some("/nowhere/ca.pem".into()), ..trusting };
+    let no_file = JetStreamBus::open(&no_file, Clock::real()).await.unwrap_err();
+    assert!(no_file.to_string().contains("/nowhere/ca.pem can't be read"), "{no_file}");
+}
