@@ -84,8 +84,13 @@ impl Envelope {
 
     /// The aggregate's partition, below [`PARTITIONS`]: always the same one, on every machine.
     pub fn partition(&self) -> u64 {
-        fnv_1a(self.aggregate.as_bytes()) % PARTITIONS
+        partition(&self.aggregate)
     }
+}
+
+/// The partition of an aggregate.
+pub(crate) fn partition(aggregate: &str) -> u64 {
+    fnv_1a(aggregate.as_bytes()) % PARTITIONS
 }
 
 impl From<OutboxRow> for Envelope {

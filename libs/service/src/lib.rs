@@ -171,8 +171,9 @@ impl<C> ServiceContext<C> {
 async fn prune(name: &'static str, db: &Db, bus: &Bus, now_us: i64) -> Result<(), BusError> {
     let now_us = db.trusted_us(now_us).await?;
     while requests::prune(db, now_us).await? > 0 {}
+    while inbox::prune(db, now_us - micros(DAY * INBOX_DAYS)).await? > 0 {}
+    // Last: the bus may be away.
     let published = copy_cursor(name, db, bus).await?;
     while outbox::prune(db, now_us - micros(outbox::KEPT), &published).await? > 0 {}
-    while inbox::prune(db, now_us - micros(DAY * INBOX_DAYS)).await? > 0 {}
     Ok(db.give_back().await?)
 }

@@ -51,8 +51,10 @@ impl Notices {
     /// Whoever finds out first says so in the log.
     pub(super) fn away(&self) {
         if !self.is_away.swap(true, Ordering::Relaxed) {
+            let why = self.trouble.lock().clone();
             tracing::warn!(
                 servers = self.servers,
+                why,
                 "NATS does not answer; events wait, and go on by themselves when it does"
             );
         }
@@ -158,6 +160,8 @@ async fn settings(options: &JetStreamOptions, notices: &Arc<Notices>) -> Result<
         };
     }
     if let Some(file) = &options.ca_file {
+        // It is read again for each connection, where nobody would say that it is missing.
+        tokio::fs::read(file).await.map_err(|source| JetStreamError::File { file: file.clone(), source })?;
         settings = settings.add_root_certificates(file.clone());
     }
     if let Some(file) = &options.credentials_file {

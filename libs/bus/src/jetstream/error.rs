@@ -35,6 +35,15 @@ pub enum JetStreamError {
     /// Nobody has made the stream yet, or it was deleted.
     #[error("the stream {stream} does not exist: run `baton migrate`, which makes it")]
     NoStream { stream: String },
+    /// The stream can only be read through its leader.
+    #[error("no server gives messages of the stream {stream} directly: run `baton migrate`, which sets `allow_direct`")]
+    NoDirect { stream: String },
+    /// The stream can't be written in batches.
+    #[error("the stream {stream} takes no atomic batches: run `baton migrate`, which sets `allow_atomic`")]
+    NoBatches { stream: String },
+    /// The stream has as many bytes as it may.
+    #[error("the stream {stream} is full: raise `max_bytes`, or wait until events of seven days ago are deleted")]
+    Full { stream: String },
     /// The server can't write several messages at once or not at all.
     #[error(
         "the NATS server is version {version} and has to be {needed} or later: it writes events all together or not at all"
@@ -67,8 +76,18 @@ pub enum JetStreamError {
 }
 
 impl JetStreamError {
-    /// Whether it passes without anybody doing anything: what failed is tried again.
+    /// Whether it may pass while the process runs: what failed is tried again.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Away { .. } | Self::Unanswered { .. } | Self::NoJetStream | Self::Refused { .. })
+        matches!(
+            self,
+            Self::Away { .. }
+                | Self::Unanswered { .. }
+                | Self::NoJetStream
+                | Self::NoStream { .. }
+                | Self::NoDirect { .. }
+                | Self::NoBatches { .. }
+                | Self::Full { .. }
+                | Self::Refused { .. }
+        )
     }
 }

@@ -188,7 +188,10 @@ impl JetStreamBus {
         self.0.ends.lock().remove(source);
         let message = Outbound { subject: self.0.names.epoch(source), headers, payload: Vec::new() };
         match self.send(source, after, vec![message]).await {
-            Ok(_) => Ok(()),
+            Ok(answer) => {
+                self.ring(answer.seq, std::iter::empty()).await;
+                Ok(())
+            }
             Err(JetStreamError::Refused { error, .. }) if is_overtaken(error.error_code()) => {
                 Err(BusError::CursorMoved)
             }

@@ -144,7 +144,11 @@ impl JetStreamBus {
                     piece.is_last = true;
                     break;
                 }
-                Some(503) => return Err(self.unanswered(DOING, RequestErrorKind::NoResponders)),
+                // The stream may be gone, or have no leader.
+                Some(503) => {
+                    self.info().await?;
+                    return Err(JetStreamError::NoDirect { stream: self.0.names.stream.clone() });
+                }
                 Some(_) => return Err(away()),
             }
             // A connection that broke and came back may have lost some in the middle.
@@ -159,8 +163,13 @@ impl JetStreamBus {
     }
 
     pub(super) fn refused(&self, doing: &'static str, error: jetstream::Error) -> JetStreamError {
+        let stream = self.0.names.stream.clone();
         match error.error_code() {
-            ErrorCode::STREAM_NOT_FOUND => JetStreamError::NoStream { stream: self.0.names.stream.clone() },
+            ErrorCode::STREAM_NOT_FOUND => JetStreamError::NoStream { stream },
+            ErrorCode::ATOMIC_PUBLISH_DISABLED => JetStreamError::NoBatches { stream },
+            ErrorCode::STREAM_STORE_FAILED if error.to_string().contains("maximum bytes") => {
+                JetStreamError::Full { stream }
+            }
             ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => {
                 JetStreamError::NoJetStream
             }

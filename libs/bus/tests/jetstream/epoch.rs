@@ -143,20 +143,22 @@ async fn a_database_that_moved_to_another_server_goes_on_when_somebody_says_so()
     commit(&db, &rows(1, 3)).await;
     relay(&it, &db).publish_all().await.unwrap();
     // What the old server has written and the stream's cursor are far ahead of what this server counts.
-    let mut tx = db.begin().await.unwrap();
-    let Conn::Postgres(conn) = tx.conn() else { unreachable!() };
-    sqlx::query("UPDATE store_outbox SET xact = '900000000000'::XID8").execute(conn).await.unwrap();
-    tx.commit().await.unwrap();
     let moved = it.bus.cursor("service").await.unwrap().unwrap().cursor;
     let to = "900000000001:900000000001://0";
     let fourth = rows(4, 4).remove(0);
     let published_there = CursorMove { source: "service", from: Some(&moved), to };
     it.bus.publish(&published_there, &[fourth.clone().into()]).await.unwrap();
+    // The fifth waited there to be published, and the sixth is the first one that is written here.
     commit(&db, &[fourth, rows(5, 5).remove(0)]).await;
+    let mut tx = db.begin().await.unwrap();
+    let Conn::Postgres(conn) = tx.conn() else { unreachable!() };
+    sqlx::query("UPDATE store_outbox SET xact = '900000000000'::XID8").execute(conn).await.unwrap();
+    tx.commit().await.unwrap();
+    commit(&db, &rows(6, 6)).await;
     let waiting = relay(&it, &db);
     let error = waiting.publish_all().await.unwrap_err();
     assert!(matches!(error, BusError::ForeignDatabase { .. }), "{error:?}");
     stream(&it).new_epoch("service", &db).await.unwrap();
     waiting.publish_all().await.unwrap();
-    assert_eq!(published(&it).await, [1, 2, 3, 4, 5]);
+    assert_eq!(published(&it).await, [1, 2, 3, 4, 5, 6]);
 }

@@ -7,7 +7,7 @@ use async_nats::jetstream;
 use baton_api::event::v1::event_service_server::EventService;
 use baton_api::event::v1::{ListEventsRequest, list_events_request::Start};
 use baton_bus::{
-    BusError, Consumer, EventApi, EventMatcher, Failure, Handler, JetStreamBus, JetStreamError, Logged, Relay,
+    BusError, Consumer, Envelope, EventApi, EventMatcher, Failure, Handler, JetStreamBus, JetStreamError, Logged, Relay,
 };
 use baton_runtime::Caller;
 use baton_runtime::auth::Role;
@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tonic::Request;
 
-use crate::support::{ONE_SERVER, World, commit, delete_stream, nats_options, row, soon, world};
+use crate::support::{ONE_SERVER, World, commit, delete_stream, event_of, nats_options, row, soon, world};
 
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<Vec<i64>>>);
@@ -57,13 +57,17 @@ async fn a_stream_that_is_made_anew_under_a_running_service_is_the_same_again() 
     let options = nats_options(&it.folder).unwrap();
     let shutdown = CancellationToken::new();
     let relay = Relay::new("service", it.db.clone(), it.bus.clone(), it.clock.clone());
-    let consumer = Consumer::new("notes", it.bus.clone(), it.db.clone(), it.clock.clone(), EventMatcher::all());
+    // In the old stream only: positions mean something else in the new one.
+    let other = |sequence| Envelope { area: "other".into(), ..event_of("acme", "other.event", sequence) };
+    it.publish(&(1..=5).map(other).collect::<Vec<_>>()).await;
+    let filter = EventMatcher::types(["interaction.*"]).unwrap();
+    let consumer = Consumer::new("notes", it.bus.clone(), it.db.clone(), it.clock.clone(), filter);
     let seen = Seen::default();
     let running = [spawn(relay.run(shutdown.clone())), spawn(consumer.run(seen.clone(), shutdown.clone()))];
     commit(&it.db, &rows(1, 3)).await;
     seen.wait_for(3).await;
     let old = it.bus.generation().await.unwrap();
-    let mut tail = it.bus.tail(old, 3, EventMatcher::all(), Duration::from_secs(3_600));
+    let mut tail = it.bus.tail(old, 8, EventMatcher::all(), Duration::from_secs(3_600));
 
     delete_stream(&options).await;
     commit(&it.db, &rows(4, 5)).await;

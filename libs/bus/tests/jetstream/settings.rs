@@ -22,6 +22,16 @@ async fn a_stream_is_made_once_as_it_should_be() {
     let options = nats_options(&folder).expect("TEST_NATS_URL");
     let missing = JetStreamBus::check(&options, ONE_SERVER).await.unwrap_err();
     assert!(missing.to_string().contains("does not exist: run `baton migrate`"), "{missing}");
+    let waiting: Bus = JetStreamBus::open(&options, Clock::real()).await.unwrap().into();
+    let all = EventMatcher::all();
+    for missing in [
+        waiting.read(0, &all, 1).await.unwrap_err(),
+        waiting.last(&all).await.unwrap_err(),
+        waiting.cursor("service").await.unwrap_err(),
+        waiting.generation().await.unwrap_err(),
+    ] {
+        assert!(missing.to_string().contains("does not exist: run `baton migrate`"), "{missing}");
+    }
     JetStreamBus::ensure(&options, ONE_SERVER).await.unwrap();
     let bus = JetStreamBus::open(&options, Clock::real()).await.unwrap();
     let generation = bus.generation().await.unwrap();
@@ -46,7 +56,11 @@ async fn each_setting_that_differs_is_named_and_mended_where_that_is_possible() 
     assert!(found.iter().any(|it| it.contains("baton.generation is missing")), "{found:#?}");
     assert!(found.iter().all(|it| it.contains("run `baton migrate`")), "{found:#?}");
     assert_eq!(found.len(), named.len() + 1);
+    let bus: Bus = JetStreamBus::open(&options, Clock::real()).await.unwrap().into();
+    let error = bus.read(0, &EventMatcher::all(), 1).await.unwrap_err();
+    assert!(error.to_string().contains("allow_direct"), "{error}");
     JetStreamBus::ensure(&options, ONE_SERVER).await.unwrap();
+    assert_eq!(bus.read(0, &EventMatcher::all(), 1).await.unwrap().events.len(), 0);
     assert_eq!(JetStreamBus::check(&options, ONE_SERVER).await.unwrap(), Vec::<String>::new());
     let three = StreamSettings { replicas: 3, ..ONE_SERVER };
     let found = JetStreamBus::check(&options, three).await.unwrap();
@@ -97,7 +111,10 @@ async fn what_a_user_may_not_do_is_named() {
     let users = r#"authorization { users: [
         { user: owner, password: secret }
         { user: reader, password: hidden, permissions: {
-            publish: ["$JS.API.STREAM.INFO.*"], subscribe: ["_INBOX.>"] } } ] }"#;
+            publish: ["$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*", "$JS.API.DIRECT.GET.*"],
+            subscribe: ["_INBOX.>"] } }
+        { user: watcher, password: hidden, permissions: {
+            publish: ["$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*"], subscribe: ["_INBOX.>"] } } ] }"#;
     let server = NatsServer::start(users).await;
     let as_user = |user: &str| JetStreamOptions {
         urls: vec![server.url.replace("nats://", &format!("nats://{user}@"))],
@@ -109,7 +126,9 @@ async fn what_a_user_may_not_do_is_named() {
     let denied = JetStreamBus::ensure(&as_user("reader:hidden"), wider).await.unwrap_err();
     assert!(matches!(denied, JetStreamError::Denied { .. }), "{denied:?}");
     assert!(denied.to_string().contains("STREAM.UPDATE") && denied.to_string().contains("permission"), "{denied}");
-    let bus: Bus = JetStreamBus::open(&as_user("reader:hidden"), Clock::real()).await.unwrap().into();
+    let denied = JetStreamBus::check(&as_user("watcher:hidden"), ONE_SERVER).await.unwrap_err();
+    assert!(denied.to_string().contains("DIRECT.GET"), "{denied}");
+    let bus: Bus = JetStreamBus::open(&as_user("watcher:hidden"), Clock::real()).await.unwrap().into();
     let denied = bus.read(0, &EventMatcher::all(), 10).await.unwrap_err();
     assert!(denied.to_string().contains("DIRECT.GET"), "{denied}");
     let wrong = JetStreamBus::check(&as_user("owner:wrong"), ONE_SERVER).await.unwrap_err();
@@ -134,4 +153,24 @@ async fn options_that_cannot_be_used_are_named() {
     assert!(no_file.to_string().contains("/nowhere/creds can't be read"), "{no_file}");
     let away = JetStreamBus::check(&options("nats://127.0.0.1:1"), ONE_SERVER).await.unwrap_err();
     assert!(matches!(away, JetStreamError::Away { .. }), "{away:?}");
+}
+
+#[tokio::test]
+async fn a_server_with_a_certificate_is_reached_by_those_who_trust_its_authority() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let tls = format!("tls {{ cert_file: \"{}\", key_file: \"{}\" }}", certificate.display(), key.display());
+    let server = NatsServer::start(&tls).await;
+    let urls = vec![server.url.replace("nats://", "tls://")];
+    let trusting = JetStreamOptions { urls, ca_file: Some(certificate), ..server.options() };
+    JetStreamBus::ensure(&trusting, ONE_SERVER).await.unwrap();
+    let doubting = JetStreamOptions { ca_file: None, ..trusting.clone() };
+    let error = JetStreamBus::check(&doubting, ONE_SERVER).await.unwrap_err();
+    assert!(matches!(error, JetStreamError::Away { .. }), "{error:?}");
+    let no_file = JetStreamOptions { ca_file: Some("/nowhere/ca.pem".into()), ..trusting };
+    let no_file = JetStreamBus::open(&no_file, Clock::real()).await.unwrap_err();
+    assert!(no_file.to_string().contains("/nowhere/ca.pem can't be read"), "{no_file}");
 }

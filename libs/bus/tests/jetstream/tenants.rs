@@ -38,7 +38,9 @@ async fn positions_of_a_tenant_move_by_its_own_events_only() {
         (of("acme"), 1, vec![1], 1),
         (of("globex"), 3, vec![2, 3, 5], 5),
         (of("other"), 10, vec![], 0),
-        (of("acme").about("globex/a.b"), 10, vec![], 4),
+        (of("acme").about("acme/a.b"), 10, vec![1, 4], 4),
+        // Their partition has none of its events.
+        (of("acme").about("globex/a.b"), 10, vec![], 0),
         (EventMatcher::types(["c.*"]).unwrap(), 10, vec![], 6),
         (EventMatcher::all(), 10, vec![1, 2, 3, 4, 5, 6], 6),
     ] {
@@ -68,7 +70,7 @@ async fn a_filter_shows_what_fits_and_nothing_else_over_many_messages() {
         loop {
             let page = it.bus.read(after, &filter, 100).await.unwrap();
             if page.events.is_empty() {
-                assert_eq!(page.searched_to, 900);
+                assert!(page.searched_to == 900 || filter.aggregate.is_some());
                 break;
             }
             after = page.searched_to;

@@ -1,12 +1,14 @@
 //! What is published arrives as it was, whatever it is, and what can't be published says why.
 
 use async_nats::{HeaderMap, jetstream};
-use baton_bus::{Bus, BusError, CursorMove, Envelope, EventMatcher, JetStreamBus, JetStreamError, Relay};
+use baton_bus::{
+    Bus, BusError, CursorMove, Envelope, EventMatcher, JetStreamBus, JetStreamError, Relay, StreamSettings,
+};
 use baton_runtime::clock::Clock;
 use baton_store::outbox::OutboxRow;
 use futures::StreamExt;
 
-use crate::support::{World, commit, event, nats_options, row, soon, world};
+use crate::support::{ONE_SERVER, World, commit, event, nats_options, row, soon, world};
 
 async fn published(it: &World) -> Vec<Envelope> {
     let page = it.bus.read(0, &EventMatcher::all(), 1_000).await.unwrap();
@@ -112,4 +114,26 @@ async fn what_somebody_else_publishes_is_passed_over_and_stops_the_relay() {
     let error = it.bus.cursor("service").await.unwrap_err();
     assert!(matches!(error, BusError::JetStream(JetStreamError::NoCursor { sequence: 2, .. })), "{error:?}");
     assert!(error.to_string().contains("baton events new-epoch"), "{error}");
+}
+
+#[tokio::test]
+async fn a_full_stream_refuses_events_and_keeps_those_that_it_has() {
+    let it = world().await;
+    let options = nats_options(&it.folder).unwrap();
+    JetStreamBus::ensure(&options, StreamSettings { max_bytes: 3_000_000, ..ONE_SERVER }).await.unwrap();
+    let rows: Vec<_> =
+        (1..=40).map(|sequence| OutboxRow { payload: vec![7; 100_000], ..row("interaction/1", sequence) }).collect();
+    let relay = Relay::new("service", it.db.clone(), it.bus.clone(), it.clock.clone());
+    commit(&it.db, &rows[..20]).await;
+    relay.publish_all().await.unwrap();
+    commit(&it.db, &rows[20..]).await;
+    for _ in 0..2 {
+        let full = relay.publish_all().await.unwrap_err();
+        assert!(full.to_string().contains("is full: raise `max_bytes`"), "{full}");
+    }
+    assert_eq!(published(&it).await.len(), 20);
+    JetStreamBus::ensure(&options, ONE_SERVER).await.unwrap();
+    relay.publish_all().await.unwrap();
+    let sequences: Vec<_> = published(&it).await.iter().map(|it| it.sequence).collect();
+    assert_eq!(sequences, (1..=40).collect::<Vec<_>>());
 }
