@@ -122,6 +122,7 @@ pub struct DatabaseConfig {
     pub schema_prefix: String,
     #[serde(deserialize_with = "at_least_one")]
     pub connections: usize,
+    pub patience_ms: Millis,
 }
 
 /// `[nats]`

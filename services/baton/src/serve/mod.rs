@@ -23,7 +23,7 @@ use baton_runtime::server::{BoundServer, Listener, Readiness, ServerBuilder, Ser
 use baton_runtime::tls::ServerTls;
 use baton_runtime::{Clock, ServiceName, process, telemetry};
 use baton_service::RunningService;
-use baton_store::{Databases, PostgresOptions};
+use baton_store::Databases;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
@@ -123,7 +123,7 @@ async fn start(service: ServiceName, config: Config, lifecycle: &Lifecycle) -> a
     let identity = identity(&config)?;
     let clock = Clock::real();
     let issuers = Issuers::start(&config.auth, &clock, lifecycle)?;
-    let database = on_server(&config.database, PostgresOptions::PATIENCE, Migrating::ByCommand);
+    let database = on_server(&config.database, config.database.patience_ms.duration(), Migrating::ByCommand);
     let database = database.map_err(|error| UsageError::new(error.to_string()))?;
     let verifier = of_service(&config, &identity, issuers);
     let context = ProcessContext {

@@ -51,13 +51,20 @@ pub(crate) fn on_server(
 
 #[cfg(test)]
 mod tests {
+    use baton_runtime::config::Config;
+
     use super::*;
 
     #[test]
     fn the_url_of_a_server_is_its_owners_alone_and_never_repeated() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("url");
-        let config = |url_file| DatabaseConfig { url_file, schema_prefix: "baton".into(), connections: 3 };
+        let config = |url_file| DatabaseConfig {
+            url_file,
+            schema_prefix: "baton".into(),
+            connections: 3,
+            ..Config::default().database
+        };
         assert!(matches!(on_server(&config(None), Duration::from_secs(1), Migrating::AtStart), Ok(None)));
         let place = || on_server(&config(Some(file.clone())), Duration::from_secs(1), Migrating::AtStart);
         assert!(place().unwrap_err().to_string().ends_with("can't be read: No such file or directory (os error 2)"));

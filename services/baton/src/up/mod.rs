@@ -127,7 +127,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
 
     let drain = config.server.drain_ms.duration();
     let drain_delay = Duration::from_millis(config.server.drain_delay_ms.into());
-    let server = on_server(&config.database, PATIENCE, Migrating::AtStart);
+    let server = on_server(&config.database, PATIENCE.max(config.database.patience_ms.duration()), Migrating::AtStart);
     let server = server.map_err(|error| UsageError::new(error.to_string()))?;
     let databases = server.map_or_else(|| Databases::Folder(folder.path().to_owned()), Databases::Postgres);
     let set = match &databases {
