@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod demo;
 mod doctor;
+mod event_stream;
 mod failure;
 mod folder;
 mod health;

@@ -17,6 +17,7 @@ use std::time::Duration;
 use baton_runtime::clock::{Clock, micros};
 use baton_runtime::ids::new_uuid;
 use baton_runtime::lifecycle::Lifecycle;
+use baton_store::outbox::OutboxCursor;
 use baton_store::{Db, Migrations, StoreError, change};
 use futures::Stream;
 use sqlx::migrate::Migrator;
@@ -90,6 +91,14 @@ impl EventLog {
     /// How far a source is in the log.
     pub(crate) async fn cursor(&self, source: &str) -> Result<Option<String>, BusError> {
         rows::cursor(&self.db, source).await
+    }
+
+    /// Has a source's relay begin again with all that the source's database keeps. What is in the log already stays there once.
+    ///
+    /// # Errors
+    /// The log's database fails.
+    pub async fn republish(&self, source: &str) -> Result<(), BusError> {
+        rows::set_cursor(&self.db, source, &OutboxCursor::default().to_string()).await
     }
 
     /// Events after a position, at most `limit` and [`MAX_PAGE`].

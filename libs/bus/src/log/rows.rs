@@ -46,6 +46,17 @@ pub(super) async fn cursor(db: &Db, source: &str) -> Result<Option<String>, BusE
     Ok(cursor)
 }
 
+/// Puts a source's cursor somewhere else, wherever it is.
+pub(super) async fn set_cursor(db: &Db, source: &str, cursor: &str) -> Result<(), BusError> {
+    db.change(change!(|tx| {
+        let set = "INSERT INTO log_sources (source, cursor) VALUES ($1, $2)
+                   ON CONFLICT (source) DO UPDATE SET cursor = excluded.cursor";
+        on!(tx, conn => sqlx::query(set).bind(source).bind(cursor).affected(conn).await)?;
+        Ok(())
+    }))
+    .await
+}
+
 /// Moves a source's cursor, if it is where it is believed to be.
 pub(super) async fn move_cursor(tx: &mut Tx, moved: &CursorMove<'_>) -> Result<(), BusError> {
     let rows = match moved.from {

@@ -15,6 +15,7 @@ use super::output::Column;
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
 use super::{output, resolve, watch, word};
+use crate::event_stream::StreamArgs;
 use crate::failure::KnownFailure;
 
 const LOGGED: &str = "baton.event.v1.LoggedEvent";
@@ -31,6 +32,17 @@ const COLUMNS: [Column; 6] = [
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
+    #[command(flatten)]
+    Read(ReadEventsCommand),
+    /// Publish again all that a service's database keeps of its events; for whoever runs this Baton.
+    Republish(StreamArgs),
+    /// Let a service whose database was restored go on after what is in the stream; for whoever runs this Baton.
+    NewEpoch(StreamArgs),
+}
+
+/// What a tenant's people do with events.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReadEventsCommand {
     /// Show events as they come, until Ctrl-C; after a break of the connection it goes on where it was.
     Tail {
         #[command(flatten)]
@@ -117,11 +129,13 @@ impl WantedEvents {
     }
 }
 
-pub(crate) async fn run(session: &ClientSession, command: EventsCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(session: &ClientSession, command: ReadEventsCommand) -> anyhow::Result<()> {
     let client = EventServiceClient::new(session.reader_channel()?);
     match command {
-        EventsCommand::Tail { start, filter } => tail(session, client, start, filter.resolved(session).await?).await,
-        EventsCommand::List { start, limit, filter } => {
+        ReadEventsCommand::Tail { start, filter } => {
+            tail(session, client, start, filter.resolved(session).await?).await
+        }
+        ReadEventsCommand::List { start, limit, filter } => {
             let wanted = filter.resolved(session).await?;
             let filter = Some(wanted.filter.clone());
             let request =

@@ -36,7 +36,10 @@ mod yaml;
 
 use clap::{Args, Subcommand};
 
+use events::EventsCommand;
 use session::{ClientSession, SessionArgs};
+
+use crate::event_stream;
 
 /// A noun's command with the options of the connection.
 #[derive(Debug, Args)]
@@ -74,7 +77,7 @@ pub(crate) enum ClientCommand {
     /// Tenants and their plans, for whoever runs this Baton.
     Tenant(WithSession<tenant::TenantCommand>),
     /// What happened, as events.
-    Events(WithSession<events::EventsCommand>),
+    Events(WithSession<EventsCommand>),
     /// Contexts: named sets of server, tenant, token and data folder.
     Context(context::ContextArgs),
 }
@@ -93,7 +96,11 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
         ClientCommand::Voicemail(it) => run_with_session(it, voicemail::run).await,
         ClientCommand::Policy(it) => run_with_session(it, policy::run).await,
         ClientCommand::Tenant(it) => run_with_session(it, tenant::run).await,
-        ClientCommand::Events(it) => run_with_session(it, events::run).await,
+        ClientCommand::Events(WithSession { session, command }) => match command {
+            EventsCommand::Read(command) => run_with_session(WithSession { session, command }, events::run).await,
+            EventsCommand::Republish(args) => event_stream::republish(args).await,
+            EventsCommand::NewEpoch(args) => event_stream::new_epoch(args).await,
+        },
         ClientCommand::Context(it) => context::run(it),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use baton_bus::{Bus, BusError, JetStreamBus};
+use baton_bus::{Bus, JetStreamBus};
 use baton_runtime::config::Config;
 use baton_runtime::{Clock, ServiceName};
 use baton_store::outbox::{self, OutboxCursor};
@@ -44,7 +44,7 @@ pub(super) async fn look(config: &Config, services: &[ServiceName], clock: &Cloc
 async fn lag(databases: &Databases, bus: &Bus, service: ServiceName, clock: &Clock) -> anyhow::Result<Finding> {
     let about = format!("events of {service}");
     let db = databases.open(service.as_str()).await?;
-    let cursor: OutboxCursor = match wait_for(bus, service).await? {
+    let cursor: OutboxCursor = match stream::until_connected(bus, service.as_str()).await? {
         Some(cursor) => cursor.cursor.parse()?,
         None => OutboxCursor::default(),
     };
@@ -64,22 +64,4 @@ async fn lag(databases: &Databases, bus: &Bus, service: ServiceName, clock: &Clo
         about,
         format!("{text}: does `baton serve {service}` run, and does its log say that NATS is away?"),
     ))
-}
-
-/// The connection was begun a moment ago.
-async fn wait_for(bus: &Bus, service: ServiceName) -> anyhow::Result<Option<baton_bus::SourceCursor>> {
-    let clock = Clock::real();
-    let asking = async {
-        loop {
-            match bus.cursor(service.as_str()).await {
-                Ok(cursor) => return Ok(cursor),
-                Err(error) if !matches!(&error, BusError::JetStream(it) if it.is_passing()) => return Err(error),
-                Err(_) => clock.sleep(Duration::from_millis(100)).await,
-            }
-        }
-    };
-    match clock.timeout(PATIENCE, asking).await {
-        Ok(cursor) => Ok(cursor?),
-        Err(_) => Ok(bus.cursor(service.as_str()).await?),
-    }
 }

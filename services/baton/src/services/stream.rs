@@ -1,8 +1,13 @@
 //! The stream of events on the NATS servers of the configuration.
 
-use baton_bus::{JetStreamOptions, StreamSettings};
+use std::time::Duration;
+
+use baton_bus::{Bus, BusError, JetStreamOptions, SourceCursor, StreamSettings};
+use baton_runtime::Clock;
 use baton_runtime::config::NatsConfig;
 
+/// How long a command waits for a connection that was begun a moment ago.
+const PATIENCE: Duration = Duration::from_secs(3);
 const MIB: i64 = 1024 * 1024;
 
 /// How to reach it; `None` if no servers are named.
@@ -21,5 +26,19 @@ pub(crate) fn settings(config: &NatsConfig) -> StreamSettings {
     StreamSettings {
         replicas: config.replicas,
         max_bytes: i64::try_from(config.max_mib).unwrap_or(i64::MAX).saturating_mul(MIB),
+    }
+}
+
+/// How far a service's events are in the stream, once the connection is there.
+pub(crate) async fn until_connected(bus: &Bus, service: &str) -> Result<Option<SourceCursor>, BusError> {
+    let clock = Clock::real();
+    let until_us = clock.after(PATIENCE);
+    loop {
+        match bus.cursor(service).await {
+            Err(BusError::JetStream(error)) if error.is_passing() && clock.now_us() < until_us => {
+                clock.sleep(Duration::from_millis(100)).await;
+            }
+            asked => return asked,
+        }
     }
 }
