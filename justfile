@@ -26,6 +26,10 @@ check:
 conformance *ARGS:
     cargo test --package baton-server --test system -- {{ARGS}}
 
+# The same on one process for each service, with PostgreSQL and NATS.
+conformance-distributed *ARGS:
+    tests/nats tests/postgres cargo test --package baton-server --test system -- {{ARGS}}
+
 # An agent's client in a headless browser.
 browser:
     cargo build --package baton-server

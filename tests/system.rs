@@ -9,7 +9,8 @@
 //! - [`harness`]: runs scenarios and checks their results. Rows that are not built yet are in `pending.toml`.
 //!
 //! `cargo test -p baton-server --test system -- b103` runs one row; `--list` lists them. `TESTED_BINARY=target/release/baton` tests another
-//! build. `tests/postgres cargo test …` runs them with the services' databases on a server.
+//! build. `tests/postgres cargo test …` runs them with the services' databases on a server; with `tests/nats` before it, what all share is one Baton of
+//! separate processes (`just conformance-distributed`).
 
 mod access;
 mod conformance;

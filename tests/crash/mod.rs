@@ -4,6 +4,7 @@
 //! stuck; no event is lost or doubled (E1).
 
 mod backup;
+mod distributed;
 mod moments;
 mod refused;
 mod restart;
@@ -32,6 +33,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         time_set::scenarios(),
         refused::scenarios(),
         backup::scenarios(),
+        distributed::scenarios(),
     ]
     .concat()
 }

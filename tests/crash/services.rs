@@ -236,7 +236,7 @@ async fn talking(office: &mut Office, recipient: PhoneBehaviour) -> anyhow::Resu
     Ok((ada, ben, call))
 }
 
-async fn consulting(office: &mut Office) -> anyhow::Result<(AgentDesk, AgentDesk, Call)> {
+pub(super) async fn consulting(office: &mut Office) -> anyhow::Result<(AgentDesk, AgentDesk, Call)> {
     let (ada, ben, call) = talking(office, PhoneBehaviour::AnswersAfter(100)).await?;
     ada.start_warm(&call.interaction_id, &ben).await?;
     office.until_phase(&call, TransferPhase::Consulting).await?;
@@ -253,7 +253,7 @@ async fn crash(target: &mut Embedded, office: &mut Office, desks: &[&AgentDesk])
     reconnect(office, desks).await
 }
 
-async fn reconnect(office: &mut Office, desks: &[&AgentDesk]) -> anyhow::Result<()> {
+pub(super) async fn reconnect(office: &mut Office, desks: &[&AgentDesk]) -> anyhow::Result<()> {
     office.sessions.clear();
     for desk in desks {
         office.connect(desk).await?;
@@ -262,7 +262,7 @@ async fn reconnect(office: &mut Office, desks: &[&AgentDesk]) -> anyhow::Result<
 }
 
 /// The rest of a warm transfer, and that the customer noticed nothing of the crash.
-async fn consults_joins_and_completes(
+pub(super) async fn consults_joins_and_completes(
     office: &Office,
     ada: &AgentDesk,
     ben: &AgentDesk,

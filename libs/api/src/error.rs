@@ -207,6 +207,11 @@ impl ApiError {
         Self::new(ErrorKind::AlreadyExists, ErrorReason::AlreadyExists, message).with("what", what)
     }
 
+    /// More is asked than can be done now, by whomever.
+    pub fn overloaded(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::ResourceExhausted, ErrorReason::Overloaded, message)
+    }
+
     /// A limit was reached; the message says which, and what it is.
     pub fn resource_exhausted(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::ResourceExhausted, ErrorReason::Limit, message)
@@ -266,8 +271,8 @@ const MOMENT: Duration = Duration::from_millis(100);
 /// The usual delays: as long as the cause usually lasts.
 fn retry_after(kind: ErrorKind, reason: ErrorReason) -> Option<Duration> {
     match (kind, reason) {
-        // A peer or a server that is started anew.
-        (ErrorKind::Unavailable, _) => Some(Duration::from_secs(1)),
+        // A peer or a server that is started anew; a burst.
+        (ErrorKind::Unavailable, _) | (_, ErrorReason::Overloaded) => Some(Duration::from_secs(1)),
         // The switch is slower than the caller's deadline.
         (_, ErrorReason::Pending) => Some(Duration::from_millis(500)),
         // What was sent is out of date, and will be: an etag, a version, a plan. Whoever repeats it is refused again.

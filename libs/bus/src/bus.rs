@@ -45,11 +45,12 @@ pub enum Bus {
 }
 
 impl Bus {
-    /// Publishes events of a source in this order and durably, and moves the source's cursor: both, or neither. Events that were published
-    /// before are skipped.
+    /// Publishes events of a source in this order and durably, and moves the source's cursor: both, or neither. The embedded log skips
+    /// events that it has already.
     ///
     /// # Errors
-    /// [`BusError::CursorMoved`] if the cursor is not where the caller believes it is: somebody else has published meanwhile.
+    /// [`BusError::CursorMoved`] if the cursor is not where the caller believes it is: somebody else has published meanwhile. After any
+    /// other error it is not known whether the events were published: [`Bus::cursor`] says it.
     pub async fn publish(&self, moved: &CursorMove<'_>, events: &[Envelope]) -> Result<(), BusError> {
         match self {
             Self::Embedded(log) => log.append_from(moved, events).await,
@@ -57,7 +58,7 @@ impl Bus {
         }
     }
 
-    /// How far a source has been published; `None` if this bus does not know it.
+    /// How far a source has been published; `None` if this bus does not know it, or has deleted all of its events for their age.
     pub async fn cursor(&self, source: &str) -> Result<Option<SourceCursor>, BusError> {
         match self {
             Self::Embedded(log) => {

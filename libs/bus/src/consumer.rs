@@ -95,7 +95,10 @@ impl Consumer {
     pub async fn run(self, handler: impl Handler, shutdown: CancellationToken) {
         let mut failures = 0;
         while let Some(Err(error)) = shutdown.run_until_cancelled(self.follow(&handler, &mut failures)).await {
-            tracing::warn!(consumer = self.name, error = %error, "the event stream broke off; subscribing again");
+            // The first of a series is worth a line; that it goes on is not.
+            if failures == 0 {
+                tracing::warn!(consumer = self.name, error = %error, "the event stream broke off; subscribing again");
+            }
             failures += 1;
             let wait = self.clock.sleep(Backoff::default().pause(failures));
             if shutdown.run_until_cancelled(wait).await.is_none() {

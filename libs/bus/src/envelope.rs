@@ -84,8 +84,13 @@ impl Envelope {
 
     /// The aggregate's partition, below [`PARTITIONS`]: always the same one, on every machine.
     pub fn partition(&self) -> u64 {
-        fnv_1a(self.aggregate.as_bytes()) % PARTITIONS
+        partition(&self.aggregate)
     }
+}
+
+/// The partition of an aggregate.
+pub(crate) fn partition(aggregate: &str) -> u64 {
+    fnv_1a(aggregate.as_bytes()) % PARTITIONS
 }
 
 impl From<OutboxRow> for Envelope {
@@ -105,8 +110,11 @@ impl From<OutboxRow> for Envelope {
     }
 }
 
-/// The text as one token of a subject: characters that split it or that are wildcards become `%XX`.
+/// The text as one token of a subject: characters that split it or that are wildcards become `%XX`, and no text becomes `%`.
 pub(crate) fn token(text: &str) -> String {
+    if text.is_empty() {
+        return "%".to_owned();
+    }
     let mut token = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
@@ -156,6 +164,7 @@ mod tests {
     fn a_tenants_name_cannot_reach_another_tenants_subjects() {
         assert_eq!(token("a.b>*c d"), "a%2Eb%3E%2Ac%20d");
         assert_ne!(token("a.b"), token("a%2Eb"));
+        assert_eq!((token("").as_str(), token("%").as_str()), ("%", "%25"));
     }
 
     #[test]

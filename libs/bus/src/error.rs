@@ -36,6 +36,15 @@ pub enum BusError {
         source_name: &'static str,
         event_id: Uuid,
     },
+    /// The database was restored into another server, which counts transactions anew: the stream's cursor means nothing there.
+    #[error(
+        "the database of {source_name} is on another PostgreSQL server than the one that published last, or was restored from an older \
+         copy. Nothing of it is published until you run `baton events new-epoch`, which lets it go on after what is in the stream"
+    )]
+    ForeignDatabase {
+        /// The service whose database it is.
+        source_name: &'static str,
+    },
     /// NATS failed, or the stream there.
     #[error(transparent)]
     JetStream(#[from] JetStreamError),
@@ -64,7 +73,7 @@ impl From<BusError> for ApiError {
             BusError::JetStream(error) if error.is_passing() || matches!(error, JetStreamError::Rebuilt) => {
                 Self::unavailable("The event stream can't be read at the moment. Try again.")
             }
-            BusError::JetStream(_) | BusError::OldDatabase { .. } => {
+            BusError::JetStream(_) | BusError::OldDatabase { .. } | BusError::ForeignDatabase { .. } => {
                 Self::internal("The event stream can't be used; the service's log says why.")
             }
             BusError::Open(_) | BusError::Migrate(_) | BusError::BadCursor { .. } => {

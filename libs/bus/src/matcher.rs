@@ -59,6 +59,11 @@ impl EventMatcher {
         self
     }
 
+    /// Whether every event of the tenant, or of all, fits.
+    pub(crate) fn is_of_tenant_alone(&self) -> bool {
+        self.aggregate.is_none() && self.patterns.is_empty()
+    }
+
     /// Whether an event fits, as the log's statements decide it.
     pub(crate) fn matches(&self, event: &Envelope) -> bool {
         self.tenant.as_ref().is_none_or(|it| *it == event.tenant)

@@ -20,6 +20,8 @@ use crate::{Bus, BusError, CursorMove, Envelope, EventMatcher, SourceCursor, log
 const BATCH: usize = 500;
 /// For rows of which no commit of this process has woken the relay.
 const SCAN_INTERVAL: Duration = Duration::from_secs(5);
+/// How often another relay may have been first before it is worth a line.
+const PATIENCE: u32 = 5;
 /// How many bytes of payload are published together, roughly: they are one write on each server.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// An event of this age below the limit of deletion may be deleted already: clocks differ, and the deletion takes its time.
@@ -84,11 +86,12 @@ impl Relay {
     /// The first of a series is worth a line; that it goes on is not.
     fn note_failure(&self, error: &BusError, failures: u32) {
         match error {
-            BusError::OldDatabase { .. } if failures == 0 => {
+            BusError::OldDatabase { .. } | BusError::ForeignDatabase { .. } if failures == 0 => {
                 tracing::error!(source = self.source, error = %error, "events are not published");
             }
-            // Another relay has done it.
-            error if failures == 0 && !matches!(error, BusError::CursorMoved) => {
+            // Another relay has done it, if it does not go on.
+            BusError::CursorMoved if failures < PATIENCE => {}
+            error if failures == 0 || matches!(error, BusError::CursorMoved) && failures == PATIENCE => {
                 tracing::warn!(source = self.source, error = %error, "events could not be published; they wait in the outbox");
             }
             error => tracing::debug!(source = self.source, error = %error, failures, "events could not be published"),
@@ -141,7 +144,7 @@ impl Relay {
         let copy = outbox::published(&self.db).await?;
         if let Some(found) = self.bus.cursor(self.source).await? {
             let cursor = parsed(self.source, &found.cursor)?;
-            self.check_database(&found).await?;
+            self.check_database(&found, &cursor).await?;
             self.warn_of_loss(&cursor, copy).await?;
             return Ok(RelayProgress { cursor, is_in_bus: true });
         }
@@ -150,7 +153,11 @@ impl Relay {
             Some(copy) if copy.generation.is_empty() => {
                 (self.bus.last(&EventMatcher::all()).await? > 0).then_some(copy.cursor)
             }
-            Some(copy) => (copy.generation == self.bus.generation().await?.to_string()).then_some(copy.cursor),
+            Some(copy) => {
+                let is_of_both = copy.generation == self.bus.generation().await?.to_string()
+                    && outbox::is_own(&self.db, &copy.cursor).await?;
+                is_of_both.then_some(copy.cursor)
+            }
             None => None,
         };
         Ok(RelayProgress { cursor: cursor.unwrap_or_default(), is_in_bus: false })
@@ -158,13 +165,18 @@ impl Relay {
 
     /// What the bus had last is in the database, unless it is so old that it was deleted; or else the database was restored from a
     /// copy, and is about to give the numbers of known events to others.
-    async fn check_database(&self, found: &SourceCursor) -> Result<(), BusError> {
-        let Some((event_id, time_us)) = found.last_event else { return Ok(()) };
+    async fn check_database(&self, found: &SourceCursor, cursor: &OutboxCursor) -> Result<(), BusError> {
         let kept_from_us = self.clock.now_us() - micros(outbox::KEPT) + micros(CLOCKS_DIFFER);
-        if time_us < kept_from_us || outbox::contains(&self.db, event_id).await? {
-            return Ok(());
+        if let Some((event_id, time_us)) = found.last_event
+            && time_us >= kept_from_us
+            && !outbox::contains(&self.db, event_id).await?
+        {
+            return Err(BusError::OldDatabase { source_name: self.source, event_id });
         }
-        Err(BusError::OldDatabase { source_name: self.source, event_id })
+        if !outbox::is_own(&self.db, cursor).await? {
+            return Err(BusError::ForeignDatabase { source_name: self.source });
+        }
+        Ok(())
     }
 
     /// A bus that has less than it had is completed by itself, and its operator should hear of it.

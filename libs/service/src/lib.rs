@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_bus::{Bus, BusError, Relay, copy_cursor};
-use baton_runtime::client::{Peers, UnknownPeer};
+use baton_runtime::client::{Backoff, Peers, UnknownPeer};
 use baton_runtime::clock::micros;
 use baton_runtime::disk_space::{BytesByTenant, DiskSpace};
 use baton_runtime::lifecycle::Lifecycle;
@@ -26,6 +26,8 @@ use tokio::sync::Mutex;
 const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
 /// Between two counts of what tenants have stored.
 const COUNT_INTERVAL: Duration = Duration::from_mins(1);
+/// How long a service waits at its start for a database that is away. Then it ends, and whoever has started it sees that.
+const LONGEST_START: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 /// Longer than the outbox, so that an event that is published again is always recognised. Dead letters go at the same time:
 /// a month is enough to look at them, and they have personal data in them.
@@ -101,8 +103,25 @@ impl<C> ServiceContext<C> {
     pub async fn open(&self, migrations: &Migrations) -> Result<Db, StartError> {
         let db = self.databases.open(self.name.as_str()).await?;
         self.lifecycle.stop_when(self.task("disk"), db.failed());
-        self.databases.prepare(&db, migrations).await?;
+        self.prepare(&db, migrations).await?;
         Ok(db)
+    }
+
+    /// Waits for a server that is away: it may be started at the same moment.
+    async fn prepare(&self, db: &Db, migrations: &Migrations) -> Result<(), MigrateError> {
+        // Where calls are simulated there is no server.
+        let (clock, mut failures) = (Clock::real(), 0);
+        let until_us = clock.now_us() + micros(LONGEST_START);
+        loop {
+            match self.databases.prepare(db, migrations).await {
+                Err(MigrateError::Store { source, .. }) if source.is_retryable() && clock.now_us() < until_us => {
+                    failures += 1;
+                    tracing::warn!(service = %self.name, error = %source, "waiting for the database");
+                    clock.sleep(Backoff::default().pause(failures)).await;
+                }
+                prepared => return prepared,
+            }
+        }
     }
 
     /// Publishes the events that the service commits, counts them, and deletes what is kept only for a while.
@@ -152,8 +171,9 @@ impl<C> ServiceContext<C> {
 async fn prune(name: &'static str, db: &Db, bus: &Bus, now_us: i64) -> Result<(), BusError> {
     let now_us = db.trusted_us(now_us).await?;
     while requests::prune(db, now_us).await? > 0 {}
+    while inbox::prune(db, now_us - micros(DAY * INBOX_DAYS)).await? > 0 {}
+    // Last: the bus may be away.
     let published = copy_cursor(name, db, bus).await?;
     while outbox::prune(db, now_us - micros(outbox::KEPT), &published).await? > 0 {}
-    while inbox::prune(db, now_us - micros(DAY * INBOX_DAYS)).await? > 0 {}
     Ok(db.give_back().await?)
 }

@@ -249,13 +249,13 @@ impl From<&StoreError> for ApiError {
         }
         if error.is_retryable() {
             tracing::warn!(error = chain(error), "the database is busy");
-            return Self::resource_exhausted(
+            return Self::overloaded(
                 "More is asked of the database than it can do now. Try again a little later, with the same request id.",
             );
         }
         if error.is_disk_full() {
             tracing::error!(error = chain(error), "the disk is full");
-            return Self::resource_exhausted(
+            return Self::overloaded(
                 "The disk of this Baton is full, and nothing was changed. Try again later, and notify its operator.",
             );
         }

@@ -5,14 +5,14 @@
 //! writer at a time; so what comes after the cursor's position has not been read. Within an aggregate the order is that of `sequence`, and a
 //! second event under the same number is refused by a unique index (E1, E2).
 
-use std::cmp::Reverse;
-use std::fmt;
-use std::str::FromStr;
+mod cursor;
+
 use std::time::Duration;
 
 use sqlx::{PgConnection, SqliteConnection};
 use uuid::Uuid;
 
+pub use self::cursor::{InvalidCursor, OutboxCursor};
 use crate::{Affected as _, Conn, Db, StoreError, Tx, change, on};
 
 /// The most rows that one call reads, marks or deletes: a statement stays short, and below `SQLite`'s parameter limit.
@@ -104,63 +104,6 @@ pub async fn forget_sequence(tx: &mut Tx, tenant: &str, aggregate: &str) -> Resu
     Ok(())
 }
 
-/// A place in the outbox: all that comes after it is still to be published. The default is before everything.
-///
-/// As text it is `FROM/TO/POSITION`; whoever keeps it need not understand it. On `PostgreSQL`, where a position that was handed out early
-/// may commit late, a cursor goes by what could be seen: all that could be seen in the snapshot `FROM` is done, and so is, of what could be seen in
-/// the snapshot `TO`, everything up to `POSITION`. Without a `TO` there is nothing half done. On `SQLite` the position alone says it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OutboxCursor {
-    from: String,
-    to: String,
-    position: i64,
-}
-
-impl OutboxCursor {
-    /// Whether it comes before the other one, of the same outbox. Snapshots are compared by what they could not see yet.
-    pub fn is_before(&self, other: &Self) -> bool {
-        self.order() < other.order()
-    }
-
-    /// A later snapshot has a higher minimum, or else a higher maximum, or else fewer open transactions between them.
-    fn order(&self) -> (u64, u64, Reverse<usize>, bool, i64) {
-        let mut parts = self.from.split(':');
-        let mut number = || parts.next().and_then(|it| it.parse().ok()).unwrap_or(0);
-        let (min, max) = (number(), number());
-        let open = parts.next().map_or(0, |it| it.split(',').filter(|it| !it.is_empty()).count());
-        (min, max, Reverse(open), !self.to.is_empty(), self.position)
-    }
-}
-
-/// Not the text of a cursor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is no cursor of an outbox")]
-pub struct InvalidCursor;
-
-impl fmt::Display for OutboxCursor {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}/{}", self.from, self.to, self.position)
-    }
-}
-
-impl FromStr for OutboxCursor {
-    type Err = InvalidCursor;
-
-    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
-        let is_snapshot = |it: &str| it.bytes().all(|byte| byte.is_ascii_digit() || b":,".contains(&byte));
-        let mut parts = text.split('/');
-        let (Some(from), Some(to), Some(position), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(InvalidCursor);
-        };
-        if !is_snapshot(from) || !is_snapshot(to) {
-            return Err(InvalidCursor);
-        }
-        let position = position.parse().map_err(|_| InvalidCursor)?;
-        Ok(Self { from: from.to_owned(), to: to.to_owned(), position })
-    }
-}
-
 #[derive(sqlx::FromRow)]
 struct Positioned {
     position: i64,
@@ -237,6 +180,41 @@ pub async fn contains(db: &Db, id: Uuid) -> Result<bool, StoreError> {
         .fetch_optional(conn)
         .await)?;
     Ok(found.is_some())
+}
+
+/// Whether a cursor can be one of this database. On `PostgreSQL` it is not if it knows transactions that are still to come: the database
+/// was restored from an older copy, or into another server, and what it writes next would be taken for published.
+pub async fn is_own(db: &Db, cursor: &OutboxCursor) -> Result<bool, StoreError> {
+    let mut reader = db.read().await?;
+    Ok(match reader.conn() {
+        Conn::Sqlite(_) => true,
+        Conn::Postgres(conn) => {
+            sqlx::query_scalar(
+                "SELECT COALESCE(GREATEST(pg_snapshot_xmax(NULLIF($1, '')::PG_SNAPSHOT),
+                                          pg_snapshot_xmax(NULLIF($2, '')::PG_SNAPSHOT))
+                                 <= pg_snapshot_xmax(pg_current_snapshot()), TRUE)",
+            )
+            .bind(&cursor.from)
+            .bind(&cursor.to)
+            .fetch_one(conn)
+            .await?
+        }
+    })
+}
+
+/// Makes rows that another `PostgreSQL` server has written this one's, keeping their order: no snapshot of this one would ever show them.
+pub async fn adopt(db: &Db) -> Result<(), StoreError> {
+    db.change(change!(|tx| {
+        if let Conn::Postgres(conn) = tx.conn() {
+            sqlx::query(
+                "UPDATE store_outbox SET xact = pg_current_xact_id() WHERE xact >= pg_snapshot_xmax(pg_current_snapshot())",
+            )
+            .affected(conn)
+            .await?;
+        }
+        Ok(())
+    }))
+    .await
 }
 
 /// A copy of the stream's cursor.

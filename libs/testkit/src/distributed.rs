@@ -46,13 +46,14 @@ impl TestServers {
 pub struct Distributed {
     binary: PathBuf,
     folder: TempDir,
+    settings: Vec<(String, String)>,
     switch: Option<Child>,
-    parts: BTreeMap<ServiceName, Part>,
+    parts: BTreeMap<ServiceName, ServiceProcess>,
     endpoints: Endpoints,
 }
 
 #[derive(Debug)]
-struct Part {
+struct ServiceProcess {
     child: Child,
     listen: SocketAddr,
     health: SocketAddr,
@@ -69,20 +70,23 @@ impl Distributed {
         let key = SigningKey::load_or_create(&folder.path().join(SigningKey::FILE_NAME))?;
         write_settings(folder.path(), servers, &at, switch_at)?;
         let public = format!("http://{}", at(ServiceName::Gateway));
-        let endpoints = Endpoints { simulator: public.clone(), public, key };
-        let mut this = Self { binary: binary.to_owned(), folder, switch: None, parts: BTreeMap::new(), endpoints };
+        // Phones are heard straight from the switch, also while a service is down.
+        let endpoints = Endpoints { simulator: format!("http://{switch_at}"), public, key };
+        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let mut this =
+            Self { binary: binary.to_owned(), folder, settings, switch: None, parts: BTreeMap::new(), endpoints };
         let switch = ["switch", "--exit-with-stdin", "--listen", &switch_at.to_string(), "--data"];
         let (data, key) = (this.data().join("switch"), this.data().join(SigningKey::FILE_NAME));
         let ends = [data.as_os_str(), "--key".as_ref(), key.as_os_str()];
-        this.switch = Some(this.spawn("switch", switch.iter().map(AsRef::as_ref).chain(ends), &[])?);
+        this.switch = Some(this.spawn("switch", switch.iter().map(AsRef::as_ref).chain(ends))?);
         let config = this.config_file();
         let migrate = ["migrate".as_ref(), "--config".as_ref(), config.as_os_str()];
-        let migrated = this.spawn("migrate", migrate.into_iter(), &[])?.wait()?;
+        let migrated = this.spawn("migrate", migrate.into_iter())?.wait()?;
         anyhow::ensure!(migrated.success(), "`baton migrate` failed:\n{}", this.said("migrate"));
         for (service, listen) in addresses {
             let health = free()?;
-            let child = this.serve(service, (listen, health), settings)?;
-            this.parts.insert(service, Part { child, listen, health });
+            let child = this.serve(service, (listen, health))?;
+            this.parts.insert(service, ServiceProcess { child, listen, health });
         }
         match this.until_serving().await {
             Ok(()) => Ok(this),
@@ -130,7 +134,7 @@ impl Distributed {
     /// Starts a service again where it was.
     pub fn start_again(&mut self, service: ServiceName) -> anyhow::Result<()> {
         let part = self.parts.get(&service).context("no such process")?;
-        let child = self.serve(service, (part.listen, part.health), &[])?;
+        let child = self.serve(service, (part.listen, part.health))?;
         if let Some(part) = self.parts.get_mut(&service) {
             part.child = child;
         }
@@ -175,29 +179,19 @@ impl Distributed {
         self.data().to_owned()
     }
 
-    fn serve(
-        &self,
-        service: ServiceName,
-        (listen, health): (SocketAddr, SocketAddr),
-        settings: &[(&str, &str)],
-    ) -> anyhow::Result<Child> {
+    fn serve(&self, service: ServiceName, (listen, health): (SocketAddr, SocketAddr)) -> anyhow::Result<Child> {
         let (listen, health, config) = (listen.to_string(), health.to_string(), self.config_file());
         let arguments =
             ["serve", service.as_str(), "--exit-with-stdin", "--listen", &listen, "--health-listen", &health];
         let config = ["--config".as_ref(), config.as_os_str()];
-        self.spawn(service.as_str(), arguments.iter().map(AsRef::as_ref).chain(config), settings)
+        self.spawn(service.as_str(), arguments.iter().map(AsRef::as_ref).chain(config))
     }
 
     /// With our end of its standard input it ends, should this process die without clearing up.
-    fn spawn<'a>(
-        &self,
-        name: &str,
-        arguments: impl Iterator<Item = &'a std::ffi::OsStr>,
-        settings: &[(&str, &str)],
-    ) -> anyhow::Result<Child> {
+    fn spawn<'a>(&self, name: &str, arguments: impl Iterator<Item = &'a std::ffi::OsStr>) -> anyhow::Result<Child> {
         let file = |ending| File::create(self.data().join(format!("{name}.{ending}")));
         let mut command = Command::new(&self.binary);
-        command.args(arguments).envs(settings.iter().copied());
+        command.args(arguments).envs(self.settings.iter().map(|(key, value)| (key, value)));
         let child = command.stdin(Stdio::piped()).stdout(file("out")?).stderr(file("err")?).spawn();
         child.with_context(|| format!("starting {name}"))
     }
@@ -248,7 +242,7 @@ pub async fn is_ready(health: SocketAddr) -> bool {
 }
 
 /// An address on which nobody listens, and below those that the system gives away by itself.
-fn free() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free() -> anyhow::Result<SocketAddr> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const FIRST: u16 = 15_000;
     const COUNT: u16 = 15_000;

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use baton_api::error::ErrorReason;
 use baton_api::transfer::v1::intake_service_client::IntakeServiceClient;
 use baton_api::transfer::v1::{GetWantedRequest, OpenInteractionRequest, OpenInteractionResponse};
 use baton_api::{ApiError, ErrorKind};
@@ -107,8 +108,8 @@ impl OrphanResolver {
     /// Hangs the call up if the transfer service has refused it for good.
     async fn is_refused(&self, call: &InboundCall, status: &tonic::Status) -> bool {
         let error = ApiError::of(status);
-        // A tenant that is suspended, or has as many calls as it may.
-        let of_tenant = matches!(error.kind, ErrorKind::PermissionDenied | ErrorKind::ResourceExhausted);
+        // A tenant that is suspended, or has as many calls as it may. Where everybody's calls are too many for the moment, this one waits.
+        let of_tenant = error.kind == ErrorKind::PermissionDenied || error.reason == ErrorReason::Limit;
         let refused = of_tenant
             || matches!(error.kind, ErrorKind::NotFound | ErrorKind::InvalidArgument | ErrorKind::FailedPrecondition);
         if refused {

@@ -19,7 +19,7 @@ const PIECE: usize = 500;
 
 impl JetStreamBus {
     /// Lets a service go on after what is in the stream, when its database was restored from a copy that is older than that
-    /// ([`BusError::OldDatabase`]), or when its last message has no cursor.
+    /// ([`BusError::OldDatabase`]) or is on another server ([`BusError::ForeignDatabase`]), or when its last message has no cursor.
     ///
     /// What the database has up to its last event that is in the stream counts as published; what comes after it, which is all that
     /// was committed since the restore, is published then by the relay. Without any common event all that the database keeps is
@@ -28,6 +28,7 @@ impl JetStreamBus {
     /// # Errors
     /// NATS or the database does not answer; [`BusError::CursorMoved`] if the service has published meanwhile: run it again.
     pub async fn new_epoch(&self, source: &str, db: &Db) -> Result<(), BusError> {
+        outbox::adopt(db).await?;
         let published = self.published_ids(source).await?;
         let cursor = after_last_of(db, &published).await?;
         self.publish_epoch(source, &cursor.to_string()).await

@@ -15,8 +15,12 @@ pub enum JetStreamError {
     #[error("{} can't be read: check that it is there, that it is readable, and what it should be", file.display())]
     File { file: PathBuf, source: std::io::Error },
     /// No server answers now. It is tried again without end.
-    #[error("NATS does not answer at {servers}: check that it runs and can be reached")]
-    Away { servers: String },
+    #[error("NATS does not answer at {servers}{why}: check that it runs, can be reached, and knows this user")]
+    Away {
+        servers: String,
+        /// In brackets, if the connection said it.
+        why: String,
+    },
     /// A request was sent and not answered: what it did is not known.
     #[error("NATS did not answer in time ({doing}): look whether its servers agree on a leader")]
     Unanswered { doing: &'static str },
@@ -31,6 +35,15 @@ pub enum JetStreamError {
     /// Nobody has made the stream yet, or it was deleted.
     #[error("the stream {stream} does not exist: run `baton migrate`, which makes it")]
     NoStream { stream: String },
+    /// The stream can only be read through its leader.
+    #[error("no server gives messages of the stream {stream} directly: run `baton migrate`, which sets `allow_direct`")]
+    NoDirect { stream: String },
+    /// The stream can't be written in batches.
+    #[error("the stream {stream} takes no atomic batches: run `baton migrate`, which sets `allow_atomic`")]
+    NoBatches { stream: String },
+    /// The stream has as many bytes as it may.
+    #[error("the stream {stream} is full: raise `max_bytes`, or wait until events of seven days ago are deleted")]
+    Full { stream: String },
     /// The server can't write several messages at once or not at all.
     #[error(
         "the NATS server is version {version} and has to be {needed} or later: it writes events all together or not at all"
@@ -63,8 +76,18 @@ pub enum JetStreamError {
 }
 
 impl JetStreamError {
-    /// Whether it passes without anybody doing anything: what failed is tried again.
+    /// Whether it may pass while the process runs: what failed is tried again.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Away { .. } | Self::Unanswered { .. } | Self::NoJetStream | Self::Refused { .. })
+        matches!(
+            self,
+            Self::Away { .. }
+                | Self::Unanswered { .. }
+                | Self::NoJetStream
+                | Self::NoStream { .. }
+                | Self::NoDirect { .. }
+                | Self::NoBatches { .. }
+                | Self::Full { .. }
+                | Self::Refused { .. }
+        )
     }
 }

@@ -10,8 +10,8 @@ use futures::Stream;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::JetStreamBus;
 use super::rings::Rings;
+use super::{JetStreamBus, JetStreamError};
 use crate::{BusError, EventMatcher, Logged, Tailed};
 
 /// How much is read ahead of a subscriber.
@@ -78,13 +78,16 @@ impl StreamFollower {
             if let Some(event) = self.ahead.pop_front() {
                 return Ok(Some(Tailed::Event(event)));
             }
+            let more = async {
+                let is_there = self.wait().await;
+                if is_there { self.read().await.map(|()| true) } else { Ok(false) }
+            };
             tokio::select! {
-                // First, so that many events that do not match can't put it off.
+                // First, so that neither many events that do not match nor servers that do not answer can put it off.
                 biased;
                 () = silence.as_mut() => return Ok(Some(Tailed::Checkpoint(self.searched_to))),
-                is_there = self.wait() => if !is_there { return Ok(None) },
+                is_there = more => if !is_there? { return Ok(None) },
             }
-            self.read().await?;
         }
     }
 
@@ -116,7 +119,10 @@ impl StreamFollower {
                 Ok(())
             }
             Err(error) if error.is_passing() => {
-                tracing::debug!(error = %error, "the stream can't be read now; trying again");
+                // That NATS is away is said once for all.
+                if self.failures == 0 && !matches!(error, JetStreamError::Away { .. }) {
+                    tracing::warn!(error = %error, "the event stream can't be read now; trying again");
+                }
                 self.heard = None;
                 self.failures += 1;
                 Ok(())

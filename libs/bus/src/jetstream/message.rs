@@ -79,7 +79,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// `None` for what is no UTF-8. A `%` that begins no code stands for itself.
-fn unescaped(text: &str) -> Option<String> {
+pub(super) fn unescaped(text: &str) -> Option<String> {
     let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
     while let [first, after @ ..] = rest {
         let code = if *first == b'%' { after.get(..2).and_then(hexadecimal) } else { None };

@@ -27,6 +27,7 @@ mod rings;
 mod settings;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use async_nats::{Client, jetstream};
@@ -49,7 +50,6 @@ use crate::BusError;
 #[derive(Debug, Clone)]
 pub struct JetStreamBus(Arc<StreamState>);
 
-#[derive(Debug)]
 struct StreamState {
     client: Client,
     context: jetstream::Context,
@@ -61,6 +61,13 @@ struct StreamState {
     rings: watch::Sender<Rings>,
 }
 
+impl fmt::Debug for StreamState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (servers, stream) = (&self.notices.servers, &self.names.stream);
+        formatter.debug_struct("StreamState").field("servers", &servers).field("stream", stream).finish_non_exhaustive()
+    }
+}
+
 impl JetStreamBus {
     /// Begins to connect, and does not wait for it: a service starts while NATS is down. Nothing is asked of the server yet,
     /// so a stream that is missing shows when the bus is used; [`JetStreamBus::check`] looks.
@@ -69,7 +76,7 @@ impl JetStreamBus {
     /// An option can't be used, or a file of it can't be read.
     pub async fn open(options: &JetStreamOptions, clock: Clock) -> Result<Self, JetStreamError> {
         let names = options.names()?;
-        let notices = Arc::new(Notices::new(options.servers()));
+        let notices = Arc::new(Notices::new(options, &names));
         let client = connection::connect(options, &notices).await?;
         let bus = Self::over(client, names, notices, clock);
         rings::listen(&bus);

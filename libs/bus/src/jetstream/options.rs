@@ -3,8 +3,12 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use async_nats::ServerAddr;
+
 use super::JetStreamError;
-use crate::envelope::token;
+use super::message::unescaped;
+use crate::EventMatcher;
+use crate::envelope::{partition, token};
 
 /// The stream's name, unless a namespace is added to it.
 const STREAM: &str = "BATON_EVT";
@@ -45,6 +49,26 @@ impl JetStreamOptions {
     pub(super) fn servers(&self) -> String {
         let shown: Vec<_> = self.urls.iter().map(|url| without_password(url)).collect();
         shown.join(", ")
+    }
+
+    pub(super) fn addresses(&self) -> Result<Vec<ServerAddr>, JetStreamError> {
+        let parsed = self.urls.iter().map(|url| {
+            url.parse().map_err(|_| {
+                let why = format!("one of {} is no address of a server", self.servers());
+                JetStreamError::Options { option: "url", why }
+            })
+        });
+        parsed.collect()
+    }
+
+    /// The first user name in the URLs and its password; without a password it is a token.
+    pub(super) fn user(&self) -> Result<Option<(String, Option<String>)>, JetStreamError> {
+        let plain = |text: &str| unescaped(text).unwrap_or_else(|| text.to_owned());
+        let users = self.addresses()?.into_iter().find_map(|address| {
+            let user = plain(address.username().filter(|it| !it.is_empty())?);
+            Some((user, address.password().map(plain)))
+        });
+        Ok(users)
     }
 
     pub(super) fn names(&self) -> Result<StreamNames, JetStreamError> {
@@ -97,6 +121,14 @@ impl StreamNames {
         tenant.map_or_else(|| self.all(), |tenant| format!("{}baton.evt.v1.{}.>", self.prefix, token(tenant)))
     }
 
+    /// What a filter's reader has to look through: an aggregate's events are in one partition of the tenant's.
+    pub(super) fn of_filter(&self, filter: &EventMatcher) -> String {
+        let tenant = filter.tenant.as_deref();
+        let Some(aggregate) = &filter.aggregate else { return self.of_tenant(tenant) };
+        let tenant = tenant.map_or_else(|| "*".to_owned(), token);
+        format!("{}baton.evt.v1.{tenant}.*.{}.>", self.prefix, partition(aggregate))
+    }
+
     /// What one service publishes, of all tenants: what its fence is about.
     pub(super) fn of_area(&self, area: &str) -> String {
         format!("{}baton.evt.v1.*.{}.>", self.prefix, token(area))
@@ -131,6 +163,9 @@ mod tests {
         assert_eq!((x.stream.as_str(), x.all().as_str()), ("BATON_EVT_x", "x.baton.evt.v1.>"));
         assert_eq!(x.of_tenant(Some("a.b")), "x.baton.evt.v1.a%2Eb.>");
         assert_eq!(x.of_area("transfer"), "x.baton.evt.v1.*.transfer.>");
+        let about = EventMatcher::all().about("interaction/1");
+        assert_eq!(plain.of_filter(&about), "baton.evt.v1.*.*.39.>");
+        assert_eq!(x.of_filter(&about.of_tenant("acme")), "x.baton.evt.v1.acme.*.39.>");
         for bad in ["a.b", "*", ">", "a b", &"a".repeat(33)] {
             assert!(named(bad).is_err(), "{bad}");
         }

@@ -93,7 +93,7 @@ impl JetStreamBus {
         let max = self.0.client.max_payload();
         let headers = message::headers(event)?;
         // The fence and the cursor come to the headers of some.
-        let bytes = event.payload.len() + 1_024 + headers_len(&headers);
+        let bytes = event.payload.len() + headers_len(&headers) + moved.to.len() + 1_024;
         if max > 0 && bytes > max {
             return Err(JetStreamError::TooLarge { id: event.id, bytes, max });
         }
@@ -156,7 +156,8 @@ impl JetStreamBus {
             number(&mut messages);
         }
         self.connected().await?;
-        let sending = Clock::real().timeout(BATCH_TIMEOUT, self.send_all(messages)).await;
+        let clock = Clock::real();
+        let sending = self.while_connected(clock.timeout(BATCH_TIMEOUT, self.send_all(messages))).await?;
         sending.unwrap_or_else(|_| Err(self.unanswered(DOING, RequestErrorKind::TimedOut)))
     }
 
@@ -187,7 +188,10 @@ impl JetStreamBus {
         self.0.ends.lock().remove(source);
         let message = Outbound { subject: self.0.names.epoch(source), headers, payload: Vec::new() };
         match self.send(source, after, vec![message]).await {
-            Ok(_) => Ok(()),
+            Ok(answer) => {
+                self.ring(answer.seq, std::iter::empty()).await;
+                Ok(())
+            }
             Err(JetStreamError::Refused { error, .. }) if is_overtaken(error.error_code()) => {
                 Err(BusError::CursorMoved)
             }

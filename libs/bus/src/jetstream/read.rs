@@ -29,12 +29,13 @@ impl JetStreamBus {
         filter: &EventMatcher,
         limit: usize,
     ) -> Result<(Uuid, Page), JetStreamError> {
-        let subject = self.0.names.of_tenant(filter.tenant.as_deref());
+        let subject = self.0.names.of_filter(filter);
         let limit = limit.clamp(1, MAX_PAGE);
+        let piece = if filter.is_of_tenant_alone() { PIECE.min(limit) } else { PIECE };
         let mut page = Page { events: Vec::new(), searched_to: after };
         let mut is_at_end = false;
         while page.events.len() < limit {
-            let found = self.messages_from(&subject, page.searched_to + 1, limit, is_at_end).await?;
+            let found = self.messages_from(&subject, page.searched_to + 1, piece, is_at_end).await?;
             if found.messages.is_empty() && is_at_end {
                 break;
             }
@@ -61,7 +62,7 @@ impl JetStreamBus {
             let messages = self.next_on(subject, from).await?.into_iter().collect();
             return Ok(Piece { messages, is_last: false });
         }
-        self.piece(json!({ "next_by_subj": subject, "seq": from }), PIECE.min(limit)).await
+        self.piece(json!({ "next_by_subj": subject, "seq": from }), limit).await
     }
 
     /// The last position that the filter's reader may find; 0 if there is none yet.
@@ -74,17 +75,25 @@ impl JetStreamBus {
     ///
     /// The servers know when they got a message, not when its event happened: the search begins a little before.
     pub(crate) async fn before(&self, tenant: &str, time_us: i64) -> Result<u64, BusError> {
-        let filter = EventMatcher::all().of_tenant(tenant);
         let subject = self.0.names.of_tenant(Some(tenant));
-        let mut asked = since(&subject, time_us.saturating_sub(CLOCKS_DIFFER_US));
+        let Some(end) = self.last_on(&subject).await? else { return Ok(0) };
+        let from_us = time_us.saturating_sub(CLOCKS_DIFFER_US);
+        if (end.time.unix_timestamp_nanos() / 1_000) < i128::from(from_us) {
+            return Ok(end.sequence);
+        }
+        let mut asked = since(&subject, from_us);
         loop {
             let found = self.piece(asked, PIECE).await?;
-            let Some(last) = found.messages.last() else { return self.last(&filter).await };
             let is_since = |it: &&_| message::event(it).is_some_and(|event| event.time_us >= time_us);
             if let Some(first) = found.messages.iter().find(is_since) {
                 return Ok(first.sequence - 1);
             }
-            asked = json!({ "next_by_subj": subject, "seq": last.sequence + 1 });
+            match found.messages.last() {
+                Some(last) if last.sequence >= end.sequence => return Ok(end.sequence),
+                Some(last) => asked = json!({ "next_by_subj": subject, "seq": last.sequence + 1 }),
+                // The server that was asked is behind the leader.
+                None => return Err(JetStreamError::Unanswered { doing: "looking for a time" }.into()),
+            }
         }
     }
 }
@@ -102,11 +111,10 @@ fn collect(page: &mut Page, found: Piece, filter: &EventMatcher, limit: usize) {
     }
 }
 
-/// The messages that the servers got since then; all of them for a time that can't be written.
+/// The messages that the servers got since then.
 fn since(subject: &str, time_us: i64) -> Value {
     match jiff::Timestamp::from_microsecond(time_us) {
         Ok(time) if time_us > 0 => json!({ "next_by_subj": subject, "start_time": time.to_string() }),
-        _ if time_us > 0 => json!({ "next_by_subj": subject, "seq": u64::MAX }),
         _ => json!({ "next_by_subj": subject, "seq": 1 }),
     }
 }

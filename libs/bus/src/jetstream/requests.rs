@@ -46,12 +46,16 @@ pub(super) struct Piece {
 impl JetStreamBus {
     /// Refuses at once while there is no connection: what waited for one would be done at a time when nobody wants it any more.
     pub(super) async fn connected(&self) -> Result<(), JetStreamError> {
-        if self.0.notices.wait_for_connection(&self.0.client).await { Ok(()) } else { Err(self.away()) }
+        if self.0.notices.wait_for_connection(&self.0.client).await { Ok(()) } else { Err(self.0.notices.away_error()) }
     }
 
-    fn away(&self) -> JetStreamError {
-        self.0.notices.away();
-        JetStreamError::Away { servers: self.0.notices.servers() }
+    /// Awaits an answer on this connection.
+    pub(super) async fn while_connected<F: Future>(&self, answer: F) -> Result<F::Output, JetStreamError> {
+        tokio::select! {
+            biased;
+            answer = answer => Ok(answer),
+            () = self.0.notices.disconnected() => Err(self.0.notices.away_error()),
+        }
     }
 
     /// What the stream's leader says of it.
@@ -69,7 +73,7 @@ impl JetStreamBus {
         body: &Value,
     ) -> Result<T, JetStreamError> {
         self.connected().await?;
-        let answer = self.0.context.request(subject, body).await;
+        let answer = self.while_connected(self.0.context.request(subject, body)).await?;
         match answer.map_err(|error| self.unanswered(doing, kind_of(&error)))? {
             Response::Ok(answer) => Ok(answer),
             Response::Err { error } => Err(self.refused(doing, error)),
@@ -80,14 +84,14 @@ impl JetStreamBus {
     pub(super) async fn last_on(&self, subject: &str) -> Result<Option<StreamMessage>, JetStreamError> {
         self.connected().await?;
         let asked = self.stream().await?.raw_message_builder().last_by_subject(subject);
-        self.found("reading the last message", asked.send().await)
+        self.found("reading the last message", self.while_connected(asked.send()).await?)
     }
 
     /// The first message on a subject with this sequence or a later one, as the stream's leader has it.
     pub(super) async fn next_on(&self, subject: &str, from: u64) -> Result<Option<StreamMessage>, JetStreamError> {
         self.connected().await?;
         let asked = self.stream().await?.raw_message_builder().next_by_subject(subject).sequence(from);
-        self.found("reading the next message", asked.send().await)
+        self.found("reading the next message", self.while_connected(asked.send()).await?)
     }
 
     /// Asks nothing of the server.
@@ -124,9 +128,9 @@ impl JetStreamBus {
         let subject = format!("$JS.API.DIRECT.GET.{}", self.0.names.stream);
         let body = body.to_string().into();
         self.0.client.publish_with_reply(subject, inbox, body).await.map_err(|_| away())?;
-        let (mut piece, mut before) = (Piece::default(), 0_u64);
+        let (clock, mut piece, mut before) = (Clock::real(), Piece::default(), 0_u64);
         loop {
-            let answer = Clock::real().timeout(REQUEST_TIMEOUT, answers.next()).await.ok().flatten();
+            let answer = self.while_connected(clock.timeout(REQUEST_TIMEOUT, answers.next())).await?.ok().flatten();
             let Some(answer) = answer else { return Err(self.unanswered(DOING, RequestErrorKind::TimedOut)) };
             let number = |name: HeaderName| answer.headers.as_ref()?.get(name)?.as_str().parse::<u64>().ok();
             match answer.status.map(|it| it.as_u16()) {
@@ -140,7 +144,11 @@ impl JetStreamBus {
                     piece.is_last = true;
                     break;
                 }
-                Some(503) => return Err(self.unanswered(DOING, RequestErrorKind::NoResponders)),
+                // The stream may be gone, or have no leader.
+                Some(503) => {
+                    self.info().await?;
+                    return Err(JetStreamError::NoDirect { stream: self.0.names.stream.clone() });
+                }
                 Some(_) => return Err(away()),
             }
             // A connection that broke and came back may have lost some in the middle.
@@ -155,8 +163,13 @@ impl JetStreamBus {
     }
 
     pub(super) fn refused(&self, doing: &'static str, error: jetstream::Error) -> JetStreamError {
+        let stream = self.0.names.stream.clone();
         match error.error_code() {
-            ErrorCode::STREAM_NOT_FOUND => JetStreamError::NoStream { stream: self.0.names.stream.clone() },
+            ErrorCode::STREAM_NOT_FOUND => JetStreamError::NoStream { stream },
+            ErrorCode::ATOMIC_PUBLISH_DISABLED => JetStreamError::NoBatches { stream },
+            ErrorCode::STREAM_STORE_FAILED if error.to_string().contains("maximum bytes") => {
+                JetStreamError::Full { stream }
+            }
             ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => {
                 JetStreamError::NoJetStream
             }
@@ -172,7 +185,7 @@ impl JetStreamBus {
         match kind {
             RequestErrorKind::NoResponders => JetStreamError::NoJetStream,
             _ if self.0.client.connection_state() == State::Connected => JetStreamError::Unanswered { doing },
-            _ => self.away(),
+            _ => self.0.notices.away_error(),
         }
     }
 }

@@ -65,17 +65,23 @@ impl JetStreamBus {
     /// What of the stream is not as it should be, each as a sentence that says what to do; empty if all is well.
     ///
     /// # Errors
-    /// NATS does not answer, is too old, or does not permit reading this; or there is no stream.
+    /// NATS does not answer, is too old, or does not permit this user to read; or there is no stream.
     pub async fn check(options: &JetStreamOptions, settings: StreamSettings) -> Result<Vec<String>, JetStreamError> {
         let bus = Self::connected_now(options).await?;
         let config = bus.config().await?;
+        // What a service asks for all the time: that this user may do it shows nowhere else.
+        let all = bus.0.names.all();
+        bus.last_on(&all).await?;
+        if config.allow_direct {
+            bus.piece(json!({ "next_by_subj": all, "seq": 1 }), 1).await?;
+        }
         let wanted = bus.configured(config.clone(), settings);
         Ok(differences(&config, &wanted))
     }
 
     async fn connected_now(options: &JetStreamOptions) -> Result<Self, JetStreamError> {
         let names = options.names()?;
-        let notices = Arc::new(Notices::new(options.servers()));
+        let notices = Arc::new(Notices::new(options, &names));
         let client = connection::connect_now(options, &notices).await?;
         let (major, minor, patch) = NEEDED;
         if !client.is_server_compatible(major, minor, patch) {

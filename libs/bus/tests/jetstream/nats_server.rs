@@ -32,7 +32,7 @@ impl NatsServer {
         let mut servers = [0, 1, 2].map(|number| {
             let (route, routes) = (ports[3 + number], routes.join(", "));
             let more = format!(
-                "server_name: n{number}\ncluster {{ name: test, host: 127.0.0.1, port: {route}, routes: [{routes}] }}"
+                "server_name: n{number}\ncluster {{ name: test, host: 127.0.0.1, port: {route}, no_advertise: true, routes: [{routes}] }}"
             );
             Self::new(ports[number], &more)
         });

@@ -17,7 +17,7 @@ pub(crate) enum Way {
     Open,
     /// What comes is let in, and nothing is answered.
     Cut,
-    /// Every so often a connection hears nothing more, and breaks a moment later.
+    /// Every so often what is sent arrives late, and a connection hears nothing more and breaks a moment later.
     Lossy,
 }
 
@@ -63,8 +63,20 @@ async fn forward(client: TcpStream, server: String, mut ways: watch::Receiver<Wa
     let Ok(server) = TcpStream::connect(server).await else { return };
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let asking = async { tokio::io::copy(&mut from_client, &mut to_server).await };
     let is_lossy = *ways.borrow() == Way::Lossy;
+    let asking = async {
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let read = from_client.read(&mut buffer).await.unwrap_or(0);
+            if is_lossy && random_below(8) == 0 {
+                // The servers have forgotten the ids of others' messages then.
+                Clock::real().sleep(Duration::from_millis(110 + random_below(100))).await;
+            }
+            if read == 0 || to_server.write_all(&buffer[..read]).await.is_err() {
+                return;
+            }
+        }
+    };
     let answering = async {
         let mut buffer = vec![0; 64 * 1024];
         // The first answers are the greeting.
@@ -86,7 +98,7 @@ async fn forward(client: TcpStream, server: String, mut ways: watch::Receiver<Wa
         }
     };
     tokio::select! {
-        _ = asking => {}
+        () = asking => {}
         () = answering => {}
         _ = ways.wait_for(|way| *way == Way::Cut) => {}
     }

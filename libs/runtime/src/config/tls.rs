@@ -66,12 +66,15 @@ impl TlsConfig {
     /// service, for example `transfer.baton.example`.
     pub fn of_service(&self, service: ServiceName) -> Result<Option<ServerTls>, TlsSetupError> {
         let Some((identity, ca)) = self.internal_identity().zip(self.internal_ca_file.clone()) else { return Ok(None) };
+        ServerTls::for_named(identity, ca, &self.names_of_callers(service)).map(Some)
+    }
+
+    fn names_of_callers(&self, service: ServiceName) -> Vec<String> {
         let is_callers = |name: &&String| {
             let first = name.split('.').next().unwrap_or_default();
             service.callers().any(|caller| caller.as_str() == first)
         };
-        let names: Vec<_> = self.internal_names.iter().filter(is_callers).cloned().collect();
-        ServerTls::for_named(identity, ca, &names).map(Some)
+        self.internal_names.iter().filter(is_callers).cloned().collect()
     }
 
     /// With which services connect to each other.
@@ -107,6 +110,7 @@ fn identity(certificate: Option<&PathBuf>, key: Option<&PathBuf>) -> Option<TlsI
 
 #[cfg(test)]
 mod tests {
+    use crate::ServiceName;
     use crate::config::Config;
 
     fn load(variables: &[(&str, &str)]) -> Result<Config, String> {
@@ -129,6 +133,20 @@ mod tests {
             let rest: Vec<_> = (0..internal.len()).filter(|at| *at != missing).map(|at| internal[at]).collect();
             assert!(load(&rest).unwrap_err().contains("something is missing"), "{missing}");
         }
+    }
+
+    #[test]
+    fn a_service_admits_those_that_call_it_and_no_others() {
+        let names: Vec<_> = ServiceName::ALL.iter().map(|it| format!("\"{it}.baton.example\"")).collect();
+        let names = format!("[{}, \"transferring.baton.example\"]", names.join(", "));
+        let files = [("INTERNAL_CERTIFICATE_FILE", "a"), ("INTERNAL_KEY_FILE", "b"), ("INTERNAL_CA_FILE", "c")];
+        let tls = load(&[files.as_slice(), &[("INTERNAL_NAMES", &names)]].concat()).unwrap().tls;
+        assert_eq!(tls.names_of_callers(ServiceName::Telephony), ["transfer.baton.example"]);
+        assert_eq!(
+            tls.names_of_callers(ServiceName::Recording),
+            ["telephony.baton.example", "transfer.baton.example", "gateway.baton.example"]
+        );
+        assert!(tls.names_of_callers(ServiceName::Gateway).is_empty());
     }
 
     #[test]

@@ -308,6 +308,8 @@ async fn drained(shutdown: CancellationToken, drain: Duration) {
 #[cfg(test)]
 pub(crate) use tests::CapturedLog;
 #[cfg(test)]
+mod forward_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tls_tests;

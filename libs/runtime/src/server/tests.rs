@@ -23,6 +23,14 @@ pub(super) struct TestServer {
     served: tokio::task::JoinHandle<Result<(), ServeError>>,
 }
 
+impl TestServer {
+    /// As at the end of a process.
+    pub(super) async fn stop(self) {
+        self.shutdown.cancel();
+        self.served.await.unwrap().unwrap();
+    }
+}
+
 pub(super) fn run(builder: ServerBuilder) -> TestServer {
     let bound = builder.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = format!("http://{}", bound.local_addr());

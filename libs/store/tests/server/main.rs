@@ -181,3 +181,36 @@ async fn whoever_finds_all_connections_in_use_is_told_at_once() {
     drop(taken);
     drop(within(2_000, db.begin()).await.unwrap());
 }
+
+/// A role that services connect by: it owns nothing.
+#[tokio::test]
+async fn a_role_that_owns_nothing_is_granted_the_use_of_the_tables_and_no_change_of_them() {
+    let (db, folder) = database().await;
+    let Databases::Postgres(options) = baton_store::testing::databases(folder.path()) else { panic!("no server") };
+    // As the schemas, so that no other test has it.
+    let role = format!("baton_{}", options.prefix);
+    let made = format!("CREATE ROLE {role} LOGIN");
+    let mut tx = db.begin().await.unwrap();
+    on!(tx, conn => sqlx::query(sqlx::AssertSqlSafe(made)).affected(conn).await).unwrap();
+    tx.commit().await.unwrap();
+    let url = options.url.replace("//baton@", &format!("//{role}@"));
+    let services = Databases::Postgres(PostgresOptions { url, migrates: false, ..options });
+    let as_service = services.open("test").await.unwrap();
+    let read = async || {
+        let mut reader = as_service.read().await.unwrap();
+        let statement = "SELECT count FROM counts WHERE name = 'a'";
+        on!(reader, conn => sqlx::query_scalar::<_, i64>(statement).fetch_one(conn).await)
+    };
+    assert!(read().await.is_err(), "before the grant");
+    db.grant(&role).await.unwrap();
+    assert_eq!(read().await.unwrap(), 0);
+    services.prepare(&as_service, &Migrations::NONE).await.unwrap();
+    let dropped = as_service.change(change!(|tx| {
+        on!(tx, conn => sqlx::query("DROP TABLE counts").affected(conn).await)?;
+        Ok::<_, StoreError>(())
+    }));
+    assert!(dropped.await.is_err(), "it may change tables");
+    let missing = db.grant("no_such_role").await.unwrap_err();
+    assert!(format!("{missing:?}").contains("does not exist"), "{missing:?}");
+    assert!(db.server_facts().await.unwrap().unwrap().version >= 140_000);
+}

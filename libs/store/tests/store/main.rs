@@ -5,6 +5,7 @@ mod durable;
 mod inbox;
 mod outbox;
 mod requests;
+mod schema;
 mod stored;
 mod support;
 mod upkeep;

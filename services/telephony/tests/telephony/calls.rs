@@ -238,6 +238,16 @@ async fn f8_who_hangs_up_before_the_beep_left_no_message() {
     assert!(header.lost && audio.is_empty(), "{header:?}");
 }
 
+/// Whoever calls at that moment is no less a customer (C1).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_comes_when_too_much_is_asked_waits_and_is_taken() {
+    let stage = Stage::open().await;
+    stage.peers.change(|received| received.overloads = 2);
+    let leg = stage.call("+15550001").await;
+    stage.until_received("the call is announced", |received| received.opened.get(&leg).cloned()).await;
+    assert_eq!(stage.count(LedgerAction::LegEnded, &leg).await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_to_a_number_that_nobody_knows_or_that_leads_nowhere_is_hung_up_at_once() {
     let stage = Stage::open_simulated().await;

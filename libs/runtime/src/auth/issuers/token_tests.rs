@@ -375,6 +375,14 @@ fn baton_s_own_key_and_issuers_do_not_speak_for_each_other() {
     assert_eq!(both.verify(&key.token(&good()), NOW_US).unwrap().caller.role, Role::Supervisor);
     let alone = Verifier::of_issuers(issuers);
     assert!(refusal(alone.verify(&minted, NOW_US)).contains("auth.development_key"));
+    let of_services = both.clone().own_for_services_alone();
+    let service = own.mint(&Caller::service("transfer"), NOW_US, std::time::Duration::from_mins(1)).unwrap();
+    for _ in 0..2 {
+        // The second time the token is remembered.
+        assert!(refusal(of_services.verify(&minted, NOW_US)).contains("auth.development_key"));
+        assert_eq!(of_services.verify(&service, NOW_US).unwrap().caller.role, Role::Service);
+    }
+    assert_eq!(of_services.verify(&key.token(&good()), NOW_US).unwrap().caller.role, Role::Supervisor);
     // The issuer's key in Baton's name, and Baton's key in the issuer's.
     let claims =
         json!({"iss": "baton", "aud": "baton", "sub": "eve", "role": "admin", "tenant": "acme", "exp": NOW_S + 60});

@@ -45,6 +45,8 @@ pub(crate) struct Received {
     pub(crate) wanted: HashMap<String, Vec<String>>,
     /// Numbers that are not known.
     pub(crate) unknown_numbers: Vec<String>,
+    /// So many calls more come when too much is asked of the transfer service.
+    pub(crate) overloads: usize,
     /// Calls to these are over as soon as they begin: they have no call flow.
     pub(crate) numbers_without_flow: Vec<String>,
     /// Facts that are taken for malformed.
@@ -85,6 +87,11 @@ impl IntakeService for Peers {
     ) -> Result<Response<OpenInteractionResponse>, Status> {
         self.present()?;
         let request = request.into_inner();
+        let overloads = self.received().overloads;
+        if overloads > 0 {
+            self.change(|received| received.overloads = overloads - 1);
+            return Err(ApiError::overloaded("Try again.").into());
+        }
         if self.received().unknown_numbers.contains(&request.number) {
             return Err(ApiError::not_found("number").into());
         }
