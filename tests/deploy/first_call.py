@@ -26,6 +26,7 @@ from manifests import DOCUMENT, ROOT, SERVICES, Manifests
 
 START_BOUND_S = 40
 STOP_BOUND_S = 30
+EVENTS_BOUND_S = 10
 
 
 def main():
@@ -74,10 +75,8 @@ def play(binary, folder, processes):
     for service in SERVICES:
         until_ready(addresses[f"{service} health"])
     run(binary, "doctor", "--config", folder / "baton.toml")
-    events = first_call(binary, folder, addresses["gateway"])
-    for said in ("Ada has the customer now.", "The transfer is complete: Ben has the customer", "The call is over"):
-        if said not in events:
-            sys.exit(f"the events of the first call don't say: {said}\n{events}")
+    first_call(binary, folder, addresses["gateway"])
+    until_published(binary, folder, addresses["gateway"])
     end(processes)
     print("the first call of docs/deploy.md was played over six processes with the demo's configuration")
 
@@ -144,16 +143,29 @@ def until_ready(address):
 
 
 def first_call(binary, folder, gateway):
-    """The commands of the document as they are written there; what the last one says."""
+    """The commands of the document as they are written there."""
     (block,) = re.findall(r"```sh\n# first call\n(.*?)```", DOCUMENT.read_text(), re.S)
-    *commands, last = [line for line in block.splitlines() if line]
-    script = "set -e\n" + "\n".join(commands) + f"\n{last} > events\nkill $!\n"
+    script = f"set -e\n{block}\nkill $!\n"
     (folder / "bin").mkdir()
     (folder / "bin/baton").symlink_to(binary)
     environment = {**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}", "BATON_SERVER": f"http://{gateway}"}
     with (folder / "first_call.log").open("w") as log:
         subprocess.run(["bash", "-xc", script], check=True, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=60)
-    return (folder / "events").read_text()
+
+
+def until_published(binary, folder, gateway):
+    """Events follow what they tell within a moment."""
+    command = [str(binary), "events", "list", "--data", "demo", "--server", f"http://{gateway}"]
+    until = time.monotonic() + EVENTS_BOUND_S
+    wanted = {"Ada has the customer now.", "The transfer is complete: Ben has the customer", "The call is over"}
+    while True:
+        events = subprocess.run(command, check=True, cwd=folder, capture_output=True, text=True).stdout
+        missing = {it for it in wanted if it not in events}
+        if not missing:
+            return
+        if time.monotonic() > until:
+            sys.exit(f"the events of the first call don't say: {missing}\n{events}")
+        time.sleep(0.1)
 
 
 def end(processes):

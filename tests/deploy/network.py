@@ -1,7 +1,8 @@
 """Which pod may connect to which, by the NetworkPolicies: both sides have to allow it."""
 from manifests import SERVICES, TABLE, labels, matches, pod
 
-NAMESPACE = "kubernetes.io/metadata.name"
+SERVICE_PORT = 7401
+SERVERS = {"postgresql": 5432, "nats": 4222, "switch": 7450}
 
 
 def arrows(manifests):
@@ -44,31 +45,27 @@ def is_peer(peer, other):
 
 
 def expected(manifests):
-    """The same by the table, for what is in this overlay."""
-    internal, public = 7401, 7400
+    """The same by the table, for what is in this overlay. The gateway's port is open to all, and no pod of ours has a way out to it."""
     there = {it["metadata"]["name"] for it in manifests.workloads()}
-    found = {(caller, callee, internal) for caller, callees in TABLE["services"].items() for callee in callees}
-    # Clients are anywhere, and so may be pods that may call anything; Baton's own may not.
-    ports = {"postgresql": 5432, "nats": 4222, "switch": 7450}
+    found = {(caller, callee, SERVICE_PORT) for caller, callees in TABLE["services"].items() for callee in callees}
     for caller, servers in TABLE["servers"].items():
-        found |= {(caller, server, ports[server]) for server in servers if server in there}
+        found |= {(caller, server, SERVERS[server]) for server in servers if server in there}
     if "switch" in there:
-        found.add(("gateway", "switch", ports["switch"]))
-    assert public not in {port for _, _, port in found}
+        # The simulated one, whose phones clients ask for.
+        found.add(("gateway", "switch", SERVERS["switch"]))
     return found
 
 
 def missing_to_servers(manifests):
     """Servers outside: each caller of the table has a policy that lets it leave on the server's port."""
     there = {it["metadata"]["name"]: it for it in manifests.workloads()}
-    ports = {"postgresql": 5432, "nats": 4222, "switch": 7450}
     for caller, servers in TABLE["servers"].items():
         for server in servers:
             policy = manifests.named("NetworkPolicy", f"to-{server}")
             if policy is None or not matches(policy["spec"]["podSelector"], labels(there[caller])):
                 yield f"{caller} may not connect to {server}: to-{server}"
-            elif [it["port"] for rule in policy["spec"]["egress"] for it in rule["ports"]] != [ports[server]]:
-                yield f"to-{server} opens other ports than {ports[server]}"
+            elif [it["port"] for rule in policy["spec"]["egress"] for it in rule["ports"]] != [SERVERS[server]]:
+                yield f"to-{server} opens other ports than {SERVERS[server]}"
 
 
 assert set(TABLE["servers"]) == {*SERVICES, "migrate"}

@@ -175,7 +175,6 @@ def services_listen_where_they_are_called(it):
 
 def the_network_is_the_table(it):
     allowed, expected = network.arrows(it), network.expected(it)
-    # The public port is for everybody, and Baton's own pods have no way out to it.
     yield from (f"{a} may connect to {b}:{port}, which who-calls-whom.json does not say" for a, b, port in sorted(allowed - expected))
     yield from (f"{a} calls {b}:{port}, and no NetworkPolicy lets it" for a, b, port in sorted(expected - allowed))
     yield from network.missing_to_servers(it)

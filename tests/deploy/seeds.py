@@ -34,7 +34,7 @@ def volume(it, name):
 
 SEEDS = [
     (rules.selectors_find_their_pods, "another label", lambda it: deployment(it)["spec"]["template"]["metadata"].update(labels=OTHER)),
-    (rules.selectors_find_their_pods, "a target port of nobody", lambda it: it.named("Service", "presence")["spec"]["ports"][0].update(targetPort="http")),
+    (rules.selectors_find_their_pods, "a port of nobody", lambda it: it.named("Service", "presence")["spec"]["ports"][0].update(targetPort="http")),
     (rules.volumes_exist, "a volume of nobody", lambda it: pod(deployment(it))["volumes"].pop()),
     (rules.volumes_exist, "a ConfigMap of nobody", lambda it: volume(it, "settings")["configMap"].update(name="other")),
     (rules.secrets_are_documented_and_private, "an unknown Secret", lambda it: volume(it, "key")["secret"].update(secretName="other")),
