@@ -7,6 +7,7 @@ use http::header::AUTHORIZATION;
 use tonic::Status;
 
 use super::{Admission, AdmissionList, Caller, Role, TenantLimits, TokenError, Verifier, access};
+use crate::service_name::ServiceName;
 
 /// Paths that need no token: they reveal nothing about any tenant, and probes and tools have no token.
 const OPEN: &[&str] =
@@ -60,12 +61,21 @@ impl Gate {
         }
     }
 
-    /// The caller, if they may call this method; `None` for an open path.
-    pub fn admit(&self, path: &str, headers: &HeaderMap, now_us: i64) -> Result<Option<Admission>, Status> {
+    /// The caller, if they may call this method; `None` for an open path. Whoever shows no token is the `service` whose certificate the
+    /// connection has.
+    pub fn admit(
+        &self,
+        path: &str,
+        (headers, service): (&HeaderMap, Option<ServiceName>),
+        now_us: i64,
+    ) -> Result<Option<Admission>, Status> {
         if OPEN.iter().any(|open| path.starts_with(open)) {
             return Ok(None);
         }
-        let admission = self.verifier.verify(bearer(headers)?, now_us).map_err(|error| refusal(&error))?;
+        let admission = match service.filter(|_| !headers.contains_key(AUTHORIZATION)) {
+            Some(service) => Admission { caller: Caller::service(service.as_str()), expires_us: i64::MAX },
+            None => self.verifier.verify(bearer(headers)?, now_us).map_err(|error| refusal(&error))?,
+        };
         let role = admission.caller.role;
         match access::roles(path) {
             Some(roles) if roles.contains(&role) => {
@@ -139,14 +149,14 @@ mod tests {
     }
 
     fn refused(gate: &Gate, path: &str, headers: &HeaderMap, now_us: i64) -> ApiError {
-        ApiError::of(&gate.admit(path, headers, now_us).unwrap_err())
+        ApiError::of(&gate.admit(path, (headers, None), now_us).unwrap_err())
     }
 
     #[test]
     fn a_valid_token_of_a_permitted_role_is_admitted() {
         let key = SigningKey::generate();
         let headers = headers(&[&format!("Bearer {}", token(&key, Role::Agent))]);
-        let admission = Gate::new(key.verifier()).admit(PATH, &headers, 0).unwrap().unwrap();
+        let admission = Gate::new(key.verifier()).admit(PATH, (&headers, None), 0).unwrap().unwrap();
         assert_eq!(admission.caller.subject, "someone");
     }
 
@@ -188,7 +198,8 @@ mod tests {
         {
             for role in Role::ALL.into_iter().filter(|it| it.belongs_to_tenant()) {
                 let headers = headers(&[&format!("Bearer {}", token(&key, role))]);
-                let error = ApiError::from_status(&gate.admit(path, &headers, 0).unwrap_err()).expect("it is typed");
+                let error =
+                    ApiError::from_status(&gate.admit(path, (&headers, None), 0).unwrap_err()).expect("it is typed");
                 assert_eq!(
                     (error.kind, error.reason),
                     (ErrorKind::Unimplemented, ErrorReason::MethodUnknown),
@@ -206,7 +217,7 @@ mod tests {
         let headers = headers(&[&format!("Bearer {}", token(&key, Role::Agent))]);
         assert_eq!(refused(&gate, PATH, &headers, 0).reason, ErrorReason::TenantUnknown);
         tenants.set("demo".parse().unwrap(), TenantState::Active);
-        assert!(gate.admit(PATH, &headers, 0).is_ok());
+        assert!(gate.admit(PATH, (&headers, None), 0).is_ok());
         tenants.set("demo".parse().unwrap(), TenantState::Suspended);
         assert_eq!(refused(&gate, PATH, &headers, 0).reason, ErrorReason::TenantSuspended);
     }
@@ -215,8 +226,8 @@ mod tests {
     fn probes_and_reflection_need_no_token() {
         let gate = Gate::new(SigningKey::generate().verifier());
         for path in ["/grpc.health.v1.Health/Check", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] {
-            assert_eq!(gate.admit(path, &HeaderMap::new(), 0).unwrap(), None);
+            assert_eq!(gate.admit(path, (&HeaderMap::new(), None), 0).unwrap(), None);
         }
-        assert!(gate.admit("/grpc.health.v1.HealthX/Check", &HeaderMap::new(), 0).is_err());
+        assert!(gate.admit("/grpc.health.v1.HealthX/Check", (&HeaderMap::new(), None), 0).is_err());
     }
 }

@@ -69,6 +69,11 @@ impl TlsConfig {
         ServerTls::for_named(identity, ca, &self.names_of_callers(service)).map(Some)
     }
 
+    /// Whether services show each other certificates.
+    pub fn has_internal(&self) -> bool {
+        self.internal_certificate_file.is_some()
+    }
+
     fn names_of_callers(&self, service: ServiceName) -> Vec<String> {
         let is_callers = |name: &&String| {
             let first = name.split('.').next().unwrap_or_default();

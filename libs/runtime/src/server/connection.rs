@@ -12,6 +12,7 @@ use super::budget::{Budget, Budgets};
 use super::limits::ServerLimits;
 use super::seats::{PeerSlice, Seat, TenantSeat};
 use crate::auth::Caller;
+use crate::service_name::ServiceName;
 
 /// A connection that has shown so many bad tokens, or none, and never a good one, is closed: each refusal waits to be read.
 const MOST_REFUSED: usize = 256;
@@ -37,6 +38,8 @@ pub(super) struct Connection {
     /// The tenant whose token came first.
     tenant: OnceLock<TenantSeat>,
     has_token: AtomicBool,
+    /// Which of Baton's services has shown a certificate on it.
+    service: OnceLock<ServiceName>,
     refused: AtomicUsize,
     /// Calls under way.
     calls: AtomicUsize,
@@ -59,6 +62,7 @@ impl Connection {
             open_calls: Arc::new(Semaphore::new(limits.open_calls_of_connection)),
             tenant: OnceLock::new(),
             has_token: AtomicBool::new(false),
+            service: OnceLock::new(),
             refused: AtomicUsize::new(0),
             calls: AtomicUsize::new(0),
             began: Stopwatch::start(),
@@ -101,6 +105,18 @@ impl Connection {
         self.has_token.store(true, Ordering::Relaxed);
         self.seat.keep();
         Ok(())
+    }
+
+    /// The certificate that was shown is this name's, which begins with that of a service.
+    pub(super) fn has_shown(&self, name: &str) {
+        if let Some(Ok(service)) = name.split('.').next().map(str::parse) {
+            let _ = self.service.set(service);
+        }
+    }
+
+    /// The service that has shown a certificate.
+    pub(super) fn service(&self) -> Option<ServiceName> {
+        self.service.get().copied()
     }
 
     /// A call was refused for its token.

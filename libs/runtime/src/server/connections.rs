@@ -117,7 +117,12 @@ async fn open<S>(
         () = stop.cancelled() => return,
     };
     match shaken {
-        Ok(Ok(stream)) => run(stream, connection, how, service, stop).await,
+        Ok(Ok(stream)) => {
+            if let Some(name) = tls.client_name(&stream) {
+                connection.has_shown(&name);
+            }
+            run(stream, connection, how, service, stop).await;
+        }
         Ok(Err(error)) => tracing::debug!(%error, "a connection was refused by TLS"),
         Err(Elapsed) => tracing::debug!("a connection was not ready in time for TLS"),
     }

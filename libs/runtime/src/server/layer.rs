@@ -74,7 +74,8 @@ impl EdgeLayer {
     fn admit(&self, request: &mut Request<Body>, kind: MethodKind) -> Result<StreamLimits, Status> {
         let account = request.extensions().get::<Arc<Account>>().cloned();
         let mut limits = StreamLimits { account: account.clone(), ..self.stream_limits() };
-        let admitted = self.gate.admit(request.uri().path(), request.headers(), self.clock.wall_us());
+        let service = account.as_ref().and_then(|it| it.connection().service());
+        let admitted = self.gate.admit(request.uri().path(), (request.headers(), service), self.clock.wall_us());
         let admission = admitted.inspect_err(|_| account.iter().for_each(|it| it.connection().refuse()))?;
         match &admission {
             Some(admission) => {

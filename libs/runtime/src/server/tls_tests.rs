@@ -9,9 +9,12 @@ use tokio::net::TcpStream;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::tests::{TestServer, run};
+use super::tests::{TestServer, raw_call, run};
 use super::{ServerBuilder, ServerLimits};
-use crate::auth::SigningKey;
+use baton_api::ApiError;
+use baton_api::error::ErrorReason;
+
+use crate::auth::{Caller, Role, SigningKey};
 use crate::client::GrpcChannel;
 use crate::clock::Clock;
 use crate::lifecycle;
@@ -122,6 +125,34 @@ async fn only_clients_with_a_certificate_of_the_authority_for_a_listed_name_are_
     ] {
         assert_eq!(is_answered(&https(&server), &with(identity.clone())).await, is_let_in, "{identity:?}");
     }
+}
+
+#[tokio::test]
+async fn a_service_is_known_by_its_certificate_and_anybody_else_by_their_token() {
+    let papers = Papers::new();
+    let names = ["transfer.baton".to_owned(), "gateway.baton".to_owned(), "else.baton".to_owned()];
+    let tls = ServerTls::for_named(papers.ours("server", HERE), papers.file("ours.pem"), &names).unwrap();
+    let key = SigningKey::generate();
+    let server = run(ServerBuilder::new(Clock::real(), key.verifier()).tls(Some(tls)));
+    let address = https(&server);
+    let with = |file: &str, name: &str| papers.trusting("ours.pem", Some(papers.ours(file, name)));
+    let channel = |tls: &ClientTls| GrpcChannel::anonymous_over(tls, &address, Clock::real()).unwrap();
+    let (internal, public) =
+        ("/baton.telephony.v1.TelephonyService/ApplyPlan", "/baton.transfer.v1.TransferService/StartTransfer");
+    let reason = async |channel: GrpcChannel, path| ApiError::of(&raw_call(channel, path).await).reason;
+    // Admitted: there is no such service on this listener.
+    let transfer = channel(&with("a", "transfer.baton"));
+    assert_eq!(reason(transfer.clone(), internal).await, ErrorReason::MethodUnknown);
+    assert_eq!(reason(transfer, public).await, ErrorReason::RoleNotAllowed, "a service is no agent");
+    assert_eq!(reason(channel(&with("b", "else.baton")), internal).await, ErrorReason::TokenMissing, "no service's");
+    let caller = Caller::of_tenant("demo".parse().unwrap(), "ada", Role::Agent);
+    let token = key.mint(&caller, Clock::real().wall_us(), Duration::from_mins(1)).unwrap();
+    let gateway = channel(&with("c", "gateway.baton")).with_token(&token).unwrap();
+    assert_eq!(reason(gateway.clone(), public).await, ErrorReason::MethodUnknown);
+    assert_eq!(reason(gateway, internal).await, ErrorReason::RoleNotAllowed, "the client's token counts");
+    let forged = SigningKey::generate().mint(&caller, Clock::real().wall_us(), Duration::from_mins(1)).unwrap();
+    let forged = channel(&with("d", "gateway.baton")).with_token(&forged).unwrap();
+    assert_eq!(reason(forged, public).await, ErrorReason::TokenInvalid, "a bad token is not ignored");
 }
 
 #[tokio::test]

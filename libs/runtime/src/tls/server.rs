@@ -92,6 +92,14 @@ impl ServerTls {
         TlsAcceptor::from(config).accept(socket).await
     }
 
+    /// The listed name for which the client's certificate is; `None` where clients show none.
+    pub(crate) fn client_name(&self, stream: &TlsStream<TcpStream>) -> Option<String> {
+        let clients = self.0.files.clients.as_ref()?;
+        let certificate = ParsedCertificate::try_from(stream.get_ref().1.peer_certificates()?.first()?).ok()?;
+        let name = clients.names.iter().find(|name| verify_server_name(&certificate, name).is_ok())?;
+        Some(name.to_str().into_owned())
+    }
+
     /// Looks each `period` whether the files have changed. Never ends. Connections that are open keep what they have begun with.
     pub(crate) async fn keep_fresh(&self, period: Duration) {
         let mut seen = self.0.files.contents();

@@ -68,13 +68,18 @@ async fn ask(
     let channel = channel.map_err(|error| error.to_string())?.with_default_deadline(DEADLINE);
     let health = HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await;
     let health = health.map_err(|status| unreachable_text(&status))?.into_inner();
-    let Some(key) = key else { return Ok("answers; whether it knows the key was not asked".to_owned()) };
-    let identity = ServiceIdentity::new(key.clone(), DOCTOR);
-    let channel =
-        GrpcChannel::internal_over(&tls, address, identity, Clock::real()).map_err(|error| error.to_string())?;
+    let channel = match key {
+        // Where services show certificates, the one that is configured here has to be a caller's.
+        _ if config.tls.has_internal() => channel,
+        None => return Ok("answers; whether it knows the key was not asked".to_owned()),
+        Some(key) => {
+            let identity = ServiceIdentity::new(key.clone(), DOCTOR);
+            GrpcChannel::internal_over(&tls, address, identity, Clock::real()).map_err(|error| error.to_string())?
+        }
+    };
     call(service, channel.with_default_deadline(DEADLINE)).await?;
     if health.status() == ServingStatus::Serving {
-        Ok("is ready, and knows the key".to_owned())
+        Ok("is ready, and knows us".to_owned())
     } else {
         Err("answers and is not ready: it is stopping, or its database does not answer; its log says which".to_owned())
     }

@@ -31,7 +31,7 @@ use crate::failure::{AlreadyReported, UsageError};
 use crate::folder;
 use crate::services::listeners::{address, ended, of_service};
 use crate::services::server_databases::{Migrating, on_server};
-use crate::services::{PeerAddresses, ProcessContext, stream};
+use crate::services::{PeerAddresses, ProcessContext, ServicesIdentity, stream};
 use crate::stdout::print_line;
 use crate::up::stdin;
 use crate::version::VERSION;
@@ -120,12 +120,12 @@ async fn start(service: ServiceName, config: Config, lifecycle: &Lifecycle) -> a
     let listen = if is_gateway { config.server.listen } else { config.server.internal_listen };
     let listener = Listener::bind(listen)?;
     let health = Listener::bind(config.server.health_listen)?;
-    let key = key(&config)?;
+    let identity = identity(&config)?;
     let clock = Clock::real();
     let issuers = Issuers::start(&config.auth, &clock, lifecycle)?;
     let database = on_server(&config.database, PostgresOptions::PATIENCE, Migrating::ByCommand);
     let database = database.map_err(|error| UsageError::new(error.to_string()))?;
-    let verifier = of_service(&config, &key, issuers);
+    let verifier = of_service(&config, &identity, issuers);
     let context = ProcessContext {
         folder: config.data.dir.clone(),
         databases: database.map_or_else(|| Databases::Folder(config.data.dir.clone()), Databases::Postgres),
@@ -135,7 +135,7 @@ async fn start(service: ServiceName, config: Config, lifecycle: &Lifecycle) -> a
         peers: PeerAddresses::Each(config.peers.clone()),
         switch: config.telephony.switch_address.clone(),
         clock,
-        key,
+        identity,
         lifecycle: lifecycle.clone(),
         config,
     };
@@ -165,13 +165,19 @@ async fn bus(config: &Config, clock: &Clock) -> anyhow::Result<Bus> {
     Ok(JetStreamBus::open(&options, clock.clone()).await.context("[nats]")?.into())
 }
 
-/// The key that services know each other by; one that were made here would be nobody else's.
-fn key(config: &Config) -> anyhow::Result<SigningKey> {
-    let file = config.auth.key_file.as_ref().context("auth.key_file is missing")?;
-    let key = SigningKey::load(file)?;
-    Ok(key.ok_or_else(|| {
-        UsageError::new(format!("auth.key_file: there is no {}; all services need the same key", file.display()))
-    })?)
+/// By what services know each other. A key that were made here would be nobody else's.
+fn identity(config: &Config) -> anyhow::Result<ServicesIdentity> {
+    let load = |file: &PathBuf| {
+        let key = SigningKey::load(file)?;
+        let missing = || format!("auth.key_file: there is no {}; all services need the same key", file.display());
+        Ok::<_, anyhow::Error>(key.ok_or_else(|| UsageError::new(missing()))?)
+    };
+    let key = config.auth.key_file.as_ref().map(load).transpose()?;
+    match key {
+        key if config.tls.has_internal() => Ok(ServicesIdentity::Certificates(key)),
+        Some(key) => Ok(ServicesIdentity::Key(key)),
+        None => anyhow::bail!("auth.key_file is missing"),
+    }
 }
 
 /// Only recording has files that could fill a disk.

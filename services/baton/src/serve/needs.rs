@@ -25,9 +25,12 @@ pub(crate) fn missing(service: ServiceName, config: &Config) -> Vec<String> {
             missing.push(text.to_owned());
         }
     };
+    let accepts_key = config.auth.development_key.is_accepted(false, false);
     need(
-        config.auth.key_file.is_some(),
-        "auth.key_file: the key that services know each other by, the same for all of them (`openssl rand -hex 32`)",
+        config.auth.key_file.is_some()
+            || (config.tls.has_internal() && service != ServiceName::Telephony && !accepts_key),
+        "auth.key_file: the key that services know each other by, the same for all of them (`openssl rand -hex 32`); with certificates \
+         (tls.internal_certificate_file) telephony alone needs it, for the simulated switch",
     );
     need(
         service == ServiceName::Gateway || config.database.url_file.is_some(),
@@ -46,9 +49,8 @@ pub(crate) fn missing(service: ServiceName, config: &Config) -> Vec<String> {
         let text = format!("peers.{callee}: where the {callee} service is, for example http://{callee}:7401");
         need(config.peers.address(*callee).is_some(), &text);
     }
-    let accepts_somebody = config.auth.development_key.is_accepted(false, false) || !config.auth.issuers.is_empty();
     need(
-        accepts_somebody,
+        accepts_key || !config.auth.issuers.is_empty(),
         "auth.issuers: whose tokens are accepted, see docs/identity.md; or auth.development_key = true, for tokens of auth.key_file",
     );
     let near = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

@@ -8,6 +8,8 @@ use baton_runtime::config::{Config, TlsConfig};
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::tls::{ServerTls, TlsSetupError};
 
+use super::ServicesIdentity;
+
 /// `None` is plain text.
 #[derive(Debug, Default)]
 pub(crate) struct ListenerTls {
@@ -42,10 +44,15 @@ fn own(config: &Config, key: &SigningKey) -> Verifier {
 }
 
 /// Whose tokens a service accepts that is a process of its own: one listener has its clients' calls and other services'.
-pub(crate) fn of_service(config: &Config, key: &SigningKey, issuers: Issuers) -> Verifier {
-    let verifier = own(config, key).with_issuers(issuers);
+pub(crate) fn of_service(config: &Config, identity: &ServicesIdentity, issuers: Issuers) -> Verifier {
     let is_for_clients = config.auth.development_key.is_accepted(false, !config.auth.issuers.is_empty());
-    if is_for_clients { verifier } else { verifier.own_for_services_alone() }
+    match identity {
+        ServicesIdentity::Key(key) | ServicesIdentity::Certificates(Some(key)) if is_for_clients => {
+            own(config, key).with_issuers(issuers)
+        }
+        ServicesIdentity::Key(key) => own(config, key).with_issuers(issuers).own_for_services_alone(),
+        ServicesIdentity::Certificates(_) => Verifier::of_issuers(issuers),
+    }
 }
 
 /// Whether clients may come with tokens of the data folder's key. In `up` they may unless there are issuers, or the configuration says otherwise.

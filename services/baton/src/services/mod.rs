@@ -64,6 +64,24 @@ pub(crate) enum PeerAddresses {
     Each(PeersConfig),
 }
 
+/// By what services know each other.
+#[derive(Debug, Clone)]
+pub(crate) enum ServicesIdentity {
+    /// Tokens of a key that all of them have.
+    Key(SigningKey),
+    /// Their certificates. The key is for the simulated switch, which knows nothing else.
+    Certificates(Option<SigningKey>),
+}
+
+impl ServicesIdentity {
+    pub(crate) fn key(&self) -> Option<&SigningKey> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Certificates(key) => key.as_ref(),
+        }
+    }
+}
+
 /// What the services of a process have in common.
 #[derive(Debug)]
 pub(crate) struct ProcessContext {
@@ -72,7 +90,7 @@ pub(crate) struct ProcessContext {
     pub(crate) folder: PathBuf,
     pub(crate) databases: Databases,
     pub(crate) clock: Clock,
-    pub(crate) key: SigningKey,
+    pub(crate) identity: ServicesIdentity,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) bus: Bus,
     pub(crate) space: DiskSpace,
@@ -107,7 +125,8 @@ impl ProcessContext {
 
     pub(crate) fn telephony(&self) -> Result<Starting<Telephony>, StartupError> {
         let context = self.context(ServiceName::Telephony, &self.config.telephony)?;
-        let switch = Arc::new(SimulatedSwitch::new(&self.channel(&self.switch, ServiceName::Telephony)?));
+        let switch = self.channel_by(self.identity.key(), &self.switch, ServiceName::Telephony)?;
+        let switch = Arc::new(SimulatedSwitch::new(&switch));
         Ok(started(ServiceName::Telephony, baton_telephony::start(context, switch)))
     }
 
@@ -139,8 +158,27 @@ impl ProcessContext {
     }
 
     fn channel(&self, address: &str, caller: ServiceName) -> Result<InternalChannel, ChannelError> {
-        let identity = ServiceIdentity::new(self.key.clone(), caller.as_str());
-        GrpcChannel::internal_over(&self.config.tls.internal_client(), address, identity, self.clock.clone())
+        match &self.identity {
+            ServicesIdentity::Key(key) => self.channel_by(Some(key), address, caller),
+            ServicesIdentity::Certificates(_) => self.channel_by(None, address, caller),
+        }
+    }
+
+    /// With tokens of a key, or by the certificate alone.
+    fn channel_by(
+        &self,
+        key: Option<&SigningKey>,
+        address: &str,
+        caller: ServiceName,
+    ) -> Result<InternalChannel, ChannelError> {
+        let (tls, clock) = (self.config.tls.internal_client(), self.clock.clone());
+        match key {
+            Some(key) => {
+                let identity = ServiceIdentity::new(key.clone(), caller.as_str());
+                GrpcChannel::internal_over(&tls, address, identity, clock)
+            }
+            None => GrpcChannel::anonymous_over(&tls, address, clock),
+        }
     }
 }
 

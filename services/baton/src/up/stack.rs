@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::readiness::follow_switch;
 use crate::services::listeners::{ListenerTls, Verifiers, address, ended};
-use crate::services::{PeerAddresses, ProcessContext, StartupError};
+use crate::services::{PeerAddresses, ProcessContext, ServicesIdentity, StartupError};
 use crate::version::VERSION;
 
 /// Between two checks whether all calls have ended.
@@ -80,7 +80,7 @@ impl Stack {
             folder,
             databases,
             clock,
-            key,
+            identity: ServicesIdentity::Key(key.clone()),
             lifecycle,
             bus,
             admitted: AdmissionList::default(),
@@ -88,7 +88,7 @@ impl Stack {
             switch,
         };
         let services = Services::start(&context).await?;
-        let ProcessContext { config, clock, key, lifecycle, bus, space, admitted, switch, .. } = context;
+        let ProcessContext { config, clock, lifecycle, bus, space, admitted, switch, .. } = context;
         let switch = GrpcChannel::anonymous(&switch, clock.clone())?;
         let verifiers = Verifiers::new(&config, &key, issuers);
         let builder = |verifier, limits| ServerBuilder::new(clock.clone(), verifier).limits(limits);

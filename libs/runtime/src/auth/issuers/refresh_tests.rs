@@ -181,7 +181,8 @@ async fn an_issuer_that_is_down_at_the_start_is_tried_again_and_its_tokens_are_t
     let gate = Gate::new(site.verifier.clone());
     let token = key.token(&site.claims());
     let headers = [(http::header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap())].into_iter().collect();
-    let status = gate.admit("/baton.tenant.v1.TenantService/GetTenant", &headers, site.clock.now_us()).unwrap_err();
+    let status =
+        gate.admit("/baton.tenant.v1.TenantService/GetTenant", (&headers, None), site.clock.now_us()).unwrap_err();
     let error = baton_api::ApiError::from_status(&status).unwrap();
     assert_eq!(status.code(), tonic::Code::Unavailable);
     assert!(error.retry_after.is_some() && error.message.contains("can't be fetched"), "{error:?}");
