@@ -53,15 +53,16 @@ def secrets_are_documented_and_private(it):
 
 def paths_are_mounted(it):
     paths = re.findall(r'"(/(?:etc/baton|var/lib)/[^"]+)"', "\n".join(c["data"].get("baton.toml", "") for c in it.of("ConfigMap")))
+    paths += [v["value"] for w in it.workloads() for c in containers(w) for v in c.get("env", []) if v["name"].endswith("_FILE")]
     mounts = [m["mountPath"] for w in it.workloads() for c in containers(w) for m in c.get("volumeMounts", [])]
     for path in paths:
         if not any(path.startswith(mount + "/") for mount in mounts):
-            yield f"baton.toml: nothing is mounted where {path} is"
+            yield f"nothing is mounted where {path} is"
     for workload in it.workloads():
         for mount in (m for c in containers(workload) for m in c.get("volumeMounts", [])):
             is_ours = mount["mountPath"].startswith("/etc/baton")
             if is_ours and mount["name"] != "settings" and not any(path.startswith(mount["mountPath"] + "/") for path in paths):
-                yield f"{name(workload)}: baton.toml names nothing in {mount['mountPath']}"
+                yield f"{name(workload)}: no setting names anything in {mount['mountPath']}"
 
 
 def ports_have_one_name_each(it):
