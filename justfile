@@ -51,6 +51,11 @@ consumers:
     cargo build --package baton-server --bin baton
     "${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin/python" tests/consumers/check.py "${CARGO_TARGET_DIR:-target}/debug/baton"
 
+# The image and the Kustomize files of deploy/, and the first call of docs/deploy.md.
+deploy *ARGS:
+    cargo build --package baton-server --bin baton
+    tests/deploy/run {{ARGS}}
+
 # Benchmarks, each with a peer or a limit beside it.
 bench:
     cargo bench --package baton-domain

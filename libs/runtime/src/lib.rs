@@ -15,6 +15,7 @@ pub mod ids;
 pub mod lifecycle;
 pub mod process;
 pub mod quota;
+pub mod secret_file;
 pub mod server;
 mod service_name;
 pub mod stream;

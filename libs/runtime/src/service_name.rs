@@ -87,4 +87,14 @@ mod tests {
         assert!(ServiceName::ALL.iter().all(|it| !it.calls().contains(it)));
         assert_eq!(ServiceName::Telephony.callers().collect::<Vec<_>>(), [ServiceName::Transfer]);
     }
+
+    #[test]
+    fn deployments_open_the_network_by_the_same_table() {
+        let text = include_str!("../../../deploy/who-calls-whom.json");
+        let table: serde_json::Value = serde_json::from_str(text).unwrap();
+        let callees = |it: &ServiceName| it.calls().iter().map(|callee| callee.as_str()).collect::<Vec<_>>();
+        let here: serde_json::Map<String, serde_json::Value> =
+            ServiceName::ALL.iter().map(|it| (it.to_string(), callees(it).into())).collect();
+        assert_eq!(table.get("services"), Some(&serde_json::Value::Object(here)));
+    }
 }

@@ -9,11 +9,9 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 
 use super::{Caller, TokenError, Verifier, provider, token};
 use crate::ids;
+use crate::secret_file::is_exposed;
 
 const KEY_BYTES: usize = 32;
-/// The permission bits of group and world.
-#[cfg(unix)]
-const OTHERS: u32 = 0o077;
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -122,7 +120,7 @@ fn refuse_exposed(path: &Path) -> Result<(), KeyError> {
     use std::os::unix::fs::PermissionsExt as _;
     let metadata = fs::metadata(path).map_err(|source| KeyError::Read { path: path.to_owned(), source })?;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & OTHERS == 0 { Ok(()) } else { Err(KeyError::Exposed { path: path.to_owned(), mode }) }
+    if is_exposed(&metadata) { Err(KeyError::Exposed { path: path.to_owned(), mode }) } else { Ok(()) }
 }
 
 #[cfg(not(unix))]

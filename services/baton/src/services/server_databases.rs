@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use baton_runtime::config::DatabaseConfig;
+use baton_runtime::secret_file::is_exposed;
 use baton_store::{OpenError, PostgresOptions};
 
 /// Why it is not known where the services' databases are.
@@ -37,8 +37,7 @@ pub(crate) fn on_server(
 ) -> Result<Option<PostgresOptions>, UrlError> {
     let Some(file) = &config.url_file else { return Ok(None) };
     let unreadable = |source| UrlError::Unreadable { file: file.clone(), source };
-    let mode = fs::metadata(file).map_err(unreadable)?.permissions().mode();
-    if mode & 0o077 != 0 {
+    if is_exposed(&fs::metadata(file).map_err(unreadable)?) {
         return Err(UrlError::Exposed { file: file.clone() });
     }
     let url = fs::read_to_string(file).map_err(unreadable)?.trim().to_owned();
@@ -51,6 +50,8 @@ pub(crate) fn on_server(
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use baton_runtime::config::Config;
 
     use super::*;
