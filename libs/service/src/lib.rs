@@ -28,6 +28,8 @@ const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
 const COUNT_INTERVAL: Duration = Duration::from_mins(1);
 /// How long a service waits at its start for a database that is away. Then it ends, and whoever has started it sees that.
 const LONGEST_START: Duration = Duration::from_mins(1);
+/// Between two looks whether another process has ended.
+const ALONE_PERIOD: Duration = Duration::from_millis(500);
 const DAY: Duration = Duration::from_hours(24);
 /// Longer than the outbox, so that an event that is published again is always recognised. Dead letters go at the same time:
 /// a month is enough to look at them, and they have personal data in them.
@@ -71,6 +73,9 @@ pub enum StartError {
     /// It is not known where another service is.
     #[error(transparent)]
     Peer(#[from] UnknownPeer),
+    /// The process was asked to end before the service had started.
+    #[error("it was asked to end before it had started")]
+    Stopped,
     /// Something that only this service has, for example the folder of the recordings.
     #[error(transparent)]
     Other(Box<dyn Error + Send + Sync>),
@@ -105,6 +110,29 @@ impl<C> ServiceContext<C> {
         self.lifecycle.stop_when(self.task("disk"), db.failed());
         self.prepare(&db, migrations).await?;
         Ok(db)
+    }
+
+    /// Waits until no other process of this service runs, and stops everything if one does later: for a service of which there can be only
+    /// one, because it keeps its state in memory.
+    pub async fn be_alone(&self, db: &Db) -> Result<(), StartError> {
+        let (clock, stop, mut is_reported) = (Clock::real(), self.lifecycle.soft(), false);
+        loop {
+            match db.try_alone().await {
+                Ok(Some(lock)) => {
+                    self.lifecycle.stop_when(self.task("alone"), lock.lost());
+                    return Ok(());
+                }
+                Ok(None) if !is_reported => {
+                    tracing::warn!(service = %self.name, "another process of this service runs; waiting for it to end");
+                    is_reported = true;
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(service = %self.name, %error, "waiting for the database"),
+            }
+            if stop.run_until_cancelled(clock.sleep(ALONE_PERIOD)).await.is_none() {
+                return Err(StartError::Stopped);
+            }
+        }
     }
 
     /// Waits for a server that is away: it may be started at the same moment.

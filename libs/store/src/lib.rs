@@ -43,6 +43,7 @@
 //! a statement, so that a service reads as operations and not as SQL.
 
 mod affected;
+mod alone;
 mod change;
 mod databases;
 mod db;
@@ -68,6 +69,7 @@ pub mod requests;
 pub mod testing;
 
 pub use affected::{Affected, Bind};
+pub use alone::AloneLock;
 pub use change::{ChangeError, Done};
 pub use databases::Databases;
 pub use db::Db;

@@ -63,6 +63,7 @@ pub struct Presence {
 /// Opens the database, reads it into memory, and starts the background tasks. The gates learn from `admitted` which agents were deleted.
 pub async fn start(context: ServiceContext<PresenceConfig>, admitted: AdmissionList) -> Result<Presence, StartError> {
     let db = context.open(&MIGRATIONS).await?;
+    context.be_alone(&db).await?;
     store::names::renew(&db).await?;
     let lease_us = micros(context.config.lease_ms.duration());
     let (clock, lifecycle) = (context.clock.clone(), context.lifecycle.clone());

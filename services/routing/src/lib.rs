@@ -58,6 +58,7 @@ pub struct Routing {
 /// Opens the database and starts the background tasks. What tenants may use of the telephone network is asked of `admitted`.
 pub async fn start(context: ServiceContext<RoutingConfig>, admitted: AdmissionList) -> Result<Routing, StartError> {
     let db = context.open(&MIGRATIONS).await?;
+    context.be_alone(&db).await?;
     store::flows::renew_keys(&db).await?;
     let (clock, tasks) = (context.clock.clone(), context.lifecycle.clone());
     let presence = PresenceClient::new(context.peers.to(ServiceName::Presence)?);

@@ -75,6 +75,7 @@ pub async fn start(
     switch: Arc<dyn SwitchPort>,
 ) -> Result<Telephony, StartError> {
     let db = context.open(&MIGRATIONS).await?;
+    context.be_alone(&db).await?;
     let uploads = Arc::<Notify>::default();
     let (clock, stopping) = (context.clock.clone(), context.lifecycle.soft());
     let (journal, writing) = WriteJournal::new(db.clone(), clock.clone(), Arc::clone(&uploads), stopping);

@@ -214,3 +214,37 @@ async fn a_role_that_owns_nothing_is_granted_the_use_of_the_tables_and_no_change
     assert!(format!("{missing:?}").contains("does not exist"), "{missing:?}");
     assert!(db.server_facts().await.unwrap().unwrap().version >= 140_000);
 }
+
+#[tokio::test]
+async fn of_two_processes_one_is_alone_and_the_other_one_when_its_session_has_ended() {
+    let (db, folder) = database().await;
+    let first = db.try_alone().await.unwrap().expect("nobody else");
+    let other = baton_store::testing::open(folder.path(), "test").await;
+    assert!(other.try_alone().await.unwrap().is_none());
+    let losing = spawn(first.lost());
+    // As when the process stood still for too long.
+    let mut tx = db.begin().await.unwrap();
+    let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND pid IN
+                 (SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid())";
+    let Db::Postgres(_) = &db else { panic!("no server") };
+    let schema = match baton_store::testing::databases(folder.path()) {
+        Databases::Postgres(options) => format!("{}_test", options.prefix),
+        Databases::Folder(_) => panic!("no server"),
+    };
+    let count: i64 = on!(tx, conn => sqlx::query_scalar(ended).bind(schema).fetch_one(conn).await).unwrap();
+    assert_eq!(count, 1);
+    drop(tx);
+    let second = within(5_000, async {
+        loop {
+            match other.try_alone().await.unwrap() {
+                Some(lock) => return lock,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    });
+    let second = second.await;
+    let lost = within(5_000, losing).await.unwrap();
+    assert!(matches!(lost, StoreError::Overtaken(_)), "{lost:?}");
+    drop(second);
+    within(5_000, async { while db.try_alone().await.unwrap().is_none() {} }).await;
+}
