@@ -49,7 +49,7 @@ pub enum BusError {
     #[error(transparent)]
     JetStream(#[from] JetStreamError),
     /// The database below failed: the log's, or the service's own.
-    #[error("the event log's database failed")]
+    #[error("a database failed, the service's or the event log's")]
     Store(#[from] StoreError),
 }
 

@@ -140,6 +140,14 @@ impl Relay {
         Ok((rows, next, fitting))
     }
 
+    /// Where a relay that starts now would go on: all that comes after it is not on the bus.
+    ///
+    /// # Errors
+    /// Why it would publish nothing, such as [`BusError::OldDatabase`].
+    pub async fn look(&self) -> Result<OutboxCursor, BusError> {
+        Ok(self.find_progress().await?.cursor)
+    }
+
     async fn find_progress(&self) -> Result<RelayProgress, BusError> {
         let copy = outbox::published(&self.db).await?;
         if let Some(found) = self.bus.cursor(self.source).await? {

@@ -63,8 +63,8 @@ pub enum MigrateError {
     /// A migration failed; the database is as it was before that one.
     #[error("bringing the tables of {name} up to date failed")]
     Failed { name: String, source: SqlxMigrateError },
-    /// The writer could not be acquired, or the commit failed.
-    #[error("bringing the tables of {name} up to date failed")]
+    /// The database did not answer, or refused it.
+    #[error("the tables of {name} can't be looked at or changed")]
     Store { name: String, source: StoreError },
 }
 

@@ -78,7 +78,7 @@ pub(crate) async fn new_epoch(args: StreamArgs) -> anyhow::Result<()> {
 
 /// The stream, once it answers; `None` if no servers are named.
 async fn connect(config: &NatsConfig, service: &str) -> anyhow::Result<Option<JetStreamBus>> {
-    let Some(options) = stream::options(config) else { return Ok(None) };
+    let Some(options) = stream::options(config)? else { return Ok(None) };
     let bus = JetStreamBus::open(&options, Clock::real()).await.context("[nats]")?;
     stream::until_connected(&Bus::from(bus.clone()), service).await?;
     Ok(Some(bus))

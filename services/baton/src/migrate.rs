@@ -43,7 +43,7 @@ pub(crate) async fn run(args: MigrateArgs) -> anyhow::Result<()> {
         let done = tables(&databases, service, &args).await.with_context(|| format!("the tables of {service}"))?;
         try_print_line(&format!("{:<11}{done}", service.as_str()))?;
     }
-    let Some(nats) = stream::options(&config.nats) else {
+    let Some(nats) = stream::options(&config.nats)? else {
         return Ok(try_print_line("events     no stream: nats.url is empty")?);
     };
     let settings = stream::settings(&config.nats);

@@ -83,7 +83,10 @@ impl Following {
             failures += 1;
             // When all processes start, the owner may be a moment later than the others.
             if failures == WORTH_A_WARNING {
-                tracing::warn!(error = %ended, "whose tokens are accepted is not heard of; what is known goes on to hold");
+                tracing::warn!(
+                    error = ended.message(),
+                    "whose tokens are accepted is not heard of; what is known goes on to hold"
+                );
             }
             if self.stop.run_until_cancelled(self.clock.sleep(Backoff::default().pause(failures))).await.is_none() {
                 return;

@@ -167,12 +167,20 @@ struct Variable {
 
 impl Variable {
     fn new((name, value): (String, String)) -> Option<Self> {
-        if CLIENT_VARIABLES.contains(&name.as_str()) {
+        if CLIENT_VARIABLES.contains(&name.as_str()) || is_service_link(&name) {
             return None;
         }
         let key = name.strip_prefix(ENV_PREFIX)?.replace(ENV_SEPARATOR, ".").to_lowercase();
         Some(Self { name, key, value })
     }
+}
+
+/// What Kubernetes sets for a Service whose name begins with `baton`: `BATON_TRANSFER_SERVICE_HOST`, `BATON_TRANSFER_PORT_7401_TCP`.
+fn is_service_link(name: &str) -> bool {
+    !name.contains(ENV_SEPARATOR)
+        && ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"].iter().any(|part| {
+            name.find(part).is_some_and(|at| matches!(name.as_bytes().get(at + part.len()), None | Some(b'_')))
+        })
 }
 
 fn variable_of(key: &str) -> String {

@@ -116,3 +116,18 @@ fn a_missing_file_is_named() {
     let error = Config::load_from(Some(Path::new("/nowhere/baton.toml")), []).unwrap_err();
     assert!(error.to_string().contains("/nowhere/baton.toml"));
 }
+
+#[test]
+fn what_kubernetes_says_of_services_is_no_setting_and_a_typo_is_no_service() {
+    for name in [
+        "BATON_TRANSFER_SERVICE_HOST",
+        "BATON_TRANSFER_SERVICE_PORT_GRPC",
+        "BATON_GATEWAY_PORT",
+        "BATON_X_PORT_7401_TCP_ADDR",
+    ] {
+        assert!(Config::load_from(None, [(name.to_owned(), "10.0.0.1".to_owned())]).is_ok(), "{name}");
+    }
+    for name in ["BATON_SERVER__PORT", "BATON_LISTEN", "BATON_PORTAL"] {
+        assert!(Config::load_from(None, [(name.to_owned(), "1".to_owned())]).is_err(), "{name}");
+    }
+}

@@ -37,7 +37,24 @@ pub(super) async fn look(config: &Config, services: &[ServiceName], key: Option<
             findings.push(of_service(config, (callee, address), key).await);
         }
     }
+    let drives_switch = services.iter().any(|it| matches!(it, ServiceName::Telephony | ServiceName::Gateway));
+    if drives_switch && !config.telephony.switch_address.is_empty() {
+        findings.push(of_switch(&config.telephony.switch_address).await);
+    }
     findings
+}
+
+/// The simulated switch answers for its health.
+async fn of_switch(address: &str) -> Finding {
+    let about = "switch";
+    let channel = match GrpcChannel::anonymous(address, Clock::real()) {
+        Ok(channel) => channel.with_default_deadline(DEADLINE),
+        Err(error) => return Finding::wrong(about, format!("telephony.switch_address: {error}")),
+    };
+    match HealthClient::new(channel).check(HealthCheckRequest::default()).await {
+        Ok(_) => Finding::well(about, format!("{address} answers")),
+        Err(status) => Finding::wrong(about, format!("{address} {}", unreachable_text(&status, false))),
+    }
 }
 
 async fn of_service(config: &Config, (service, address): (ServiceName, &str), key: Option<&SigningKey>) -> Finding {
@@ -67,7 +84,7 @@ async fn ask(
     let channel = GrpcChannel::anonymous_over(&tls, address, Clock::real());
     let channel = channel.map_err(|error| error.to_string())?.with_default_deadline(DEADLINE);
     let health = HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await;
-    let health = health.map_err(|status| unreachable_text(&status))?.into_inner();
+    let health = health.map_err(|status| unreachable_text(&status, config.tls.has_internal()))?.into_inner();
     let channel = match key {
         // Where services show certificates, the one that is configured here has to be a caller's.
         _ if config.tls.has_internal() => channel,
@@ -85,10 +102,12 @@ async fn ask(
     }
 }
 
-fn unreachable_text(status: &Status) -> String {
+fn unreachable_text(status: &Status, has_certificates: bool) -> String {
     let message = status.message();
+    let certificates =
+        if has_certificates { "; does it admit our certificate, which has to be a caller's" } else { "" };
     format!(
-        "does not answer ({message}): is it running, does it listen there, and may this machine connect (NetworkPolicy, TLS)?"
+        "does not answer ({message}): is it running, does it listen there, and may this machine connect (NetworkPolicy){certificates}?"
     )
 }
 

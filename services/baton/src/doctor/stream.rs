@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use baton_bus::{Bus, JetStreamBus};
+use baton_bus::{Bus, JetStreamBus, Relay};
 use baton_runtime::config::Config;
 use baton_runtime::{Clock, ServiceName};
-use baton_store::outbox::{self, OutboxCursor};
+use baton_store::outbox;
 use baton_store::{Databases, PostgresOptions};
 
 use super::finding::Finding;
@@ -19,7 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const LATE: Duration = Duration::from_secs(30);
 
 pub(super) async fn look(config: &Config, services: &[ServiceName], clock: &Clock) -> Vec<Finding> {
-    let Some(options) = stream::options(&config.nats) else { return Vec::new() };
+    let options = match stream::options(&config.nats) {
+        Ok(Some(options)) => options,
+        Ok(None) => return Vec::new(),
+        Err(error) => return vec![Finding::wrong(ABOUT, error.to_string())],
+    };
     let mut findings = match JetStreamBus::check(&options, stream::settings(&config.nats)).await {
         Ok(wrong) if wrong.is_empty() => vec![Finding::well(ABOUT, "the stream is as it should be")],
         Ok(wrong) => wrong.into_iter().map(|it| Finding::wrong(ABOUT, it)).collect(),
@@ -44,10 +48,8 @@ pub(super) async fn look(config: &Config, services: &[ServiceName], clock: &Cloc
 async fn lag(databases: &Databases, bus: &Bus, service: ServiceName, clock: &Clock) -> anyhow::Result<Finding> {
     let about = format!("events of {service}");
     let db = databases.open(service.as_str()).await?;
-    let cursor: OutboxCursor = match stream::until_connected(bus, service.as_str()).await? {
-        Some(cursor) => cursor.cursor.parse()?,
-        None => OutboxCursor::default(),
-    };
+    stream::until_connected(bus, service.as_str()).await?;
+    let cursor = Relay::new(service.as_str(), db.clone(), bus.clone(), clock.clone()).look().await?;
     let (waiting, _) = outbox::after(&db, &cursor, outbox::MAX_BATCH).await?;
     let Some(oldest) = waiting.first() else { return Ok(Finding::well(about, "all are published")) };
     let count = if waiting.len() == outbox::MAX_BATCH {

@@ -118,8 +118,9 @@ async fn start(service: ServiceName, config: Config, lifecycle: &Lifecycle) -> a
     // Listeners first: if they are refused, nothing else was begun.
     let is_gateway = service == ServiceName::Gateway;
     let listen = if is_gateway { config.server.listen } else { config.server.internal_listen };
-    let listener = Listener::bind(listen)?;
-    let health = Listener::bind(config.server.health_listen)?;
+    let key = if is_gateway { "server.listen" } else { "server.internal_listen" };
+    let listener = Listener::bind(listen).context(key)?;
+    let health = Listener::bind(config.server.health_listen).context("server.health_listen")?;
     let identity = identity(&config)?;
     let clock = Clock::real();
     let issuers = Issuers::start(&config.auth, &clock, lifecycle)?;
@@ -161,7 +162,7 @@ fn tls(service: ServiceName, config: &Config) -> anyhow::Result<Option<ServerTls
 }
 
 async fn bus(config: &Config, clock: &Clock) -> anyhow::Result<Bus> {
-    let options = stream::options(&config.nats).context("nats.url is missing")?;
+    let options = stream::options(&config.nats)?.context("nats.url is missing")?;
     Ok(JetStreamBus::open(&options, clock.clone()).await.context("[nats]")?.into())
 }
 

@@ -17,6 +17,10 @@ pub(super) fn check(service: ServiceName, config: &Config) -> Result<(), UsageEr
     Err(UsageError::new(text))
 }
 
+fn is_address(text: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+}
+
 /// What is missing, each as its key and what to write.
 pub(crate) fn missing(service: ServiceName, config: &Config) -> Vec<String> {
     let mut missing = Vec::new();
@@ -47,7 +51,7 @@ pub(crate) fn missing(service: ServiceName, config: &Config) -> Vec<String> {
     );
     for callee in service.calls() {
         let text = format!("peers.{callee}: where the {callee} service is, for example http://{callee}:7401");
-        need(config.peers.address(*callee).is_some(), &text);
+        need(config.peers.address(*callee).is_some_and(is_address), &text);
     }
     need(
         accepts_key || !config.auth.issuers.is_empty(),
@@ -108,6 +112,8 @@ mod tests {
         ];
         assert_eq!(keys(ServiceName::Gateway, &given), [""; 0]);
         assert_eq!(keys(ServiceName::Recording, &given), ["database.url_file", "recording.storage_dir"]);
+        let bare = [given.as_slice(), &[("PEERS__ROUTING", "routing:7401")]].concat();
+        assert_eq!(keys(ServiceName::Gateway, &bare), ["peers.routing"], "no scheme");
         let open = [given.as_slice(), &[("SERVER__LISTEN", "0.0.0.0:7400")]].concat();
         assert_eq!(keys(ServiceName::Gateway, &open), ["server.listen"], "in plain text, for everybody");
         assert_eq!(keys(ServiceName::Routing, &open), ["database.url_file"], "it does not listen there");

@@ -5,20 +5,35 @@ use std::time::Duration;
 use baton_bus::{Bus, BusError, JetStreamOptions, SourceCursor, StreamSettings};
 use baton_runtime::Clock;
 use baton_runtime::config::NatsConfig;
+use baton_runtime::secret_file::is_exposed;
+
+use crate::failure::UsageError;
 
 /// How long a command waits for a connection that was begun a moment ago.
 const PATIENCE: Duration = Duration::from_secs(3);
 const MIB: i64 = 1024 * 1024;
 
 /// How to reach it; `None` if no servers are named.
-pub(crate) fn options(config: &NatsConfig) -> Option<JetStreamOptions> {
+pub(crate) fn options(config: &NatsConfig) -> Result<Option<JetStreamOptions>, UsageError> {
     let urls: Vec<_> = config.url.split(',').map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect();
-    (!urls.is_empty()).then(|| JetStreamOptions {
+    if urls.is_empty() {
+        return Ok(None);
+    }
+    if let Some(file) = &config.credentials_file {
+        let shown = file.display();
+        let found = std::fs::metadata(file)
+            .map_err(|error| UsageError::new(format!("nats.credentials_file {shown} can't be read: {error}")))?;
+        if is_exposed(&found) {
+            let text = format!("nats.credentials_file {shown} can be read by others: run chmod 600 {shown}");
+            return Err(UsageError::new(text));
+        }
+    }
+    Ok(Some(JetStreamOptions {
         urls,
         credentials_file: config.credentials_file.clone(),
         ca_file: config.ca_file.clone(),
         namespace: config.namespace.clone(),
-    })
+    }))
 }
 
 /// What it is to be like.
