@@ -205,6 +205,8 @@ async fn a_role_that_owns_nothing_is_granted_the_use_of_the_tables_and_no_change
     db.grant(&role).await.unwrap();
     assert_eq!(read().await.unwrap(), 0);
     services.prepare(&as_service, &Migrations::NONE).await.unwrap();
+    as_service.change(change!(|tx| add(tx, "a").await)).await.unwrap();
+    assert_eq!(read().await.unwrap(), 1);
     let dropped = as_service.change(change!(|tx| {
         on!(tx, conn => sqlx::query("DROP TABLE counts").affected(conn).await)?;
         Ok::<_, StoreError>(())
