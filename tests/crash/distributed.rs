@@ -33,6 +33,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         the_database_server_is_killed_in_a_consult_and_the_transfer_goes_on,
         nats_is_killed_and_calls_go_on_and_every_event_comes_later,
         a_service_says_that_it_leaves_before_it_closes,
+        a_second_process_of_a_service_waits_until_the_first_is_gone,
     ]
 }
 
@@ -150,6 +151,34 @@ async fn a_service_says_that_it_leaves_before_it_closes(binary: PathBuf) -> anyh
         anyhow::ensure!(code == 0, "it ended with exit code {code}");
         target.start_again(ServiceName::Presence)?;
         target.until_serving().await
+    })
+    .await
+}
+
+/// Two would each believe that they know who is online, or that the switch is theirs.
+async fn a_second_process_of_a_service_waits_until_the_first_is_gone(binary: PathBuf) -> anyhow::Result<()> {
+    let servers = TestServers::of_this_run().context("no servers")?;
+    in_a_distributed_office(binary, &servers, &[], async |target, _office| {
+        let alone = [ServiceName::Presence, ServiceName::Routing, ServiceName::Telephony];
+        for service in alone {
+            let second = target.start_second(service)?;
+            let name = format!("second-{service}");
+            eventually(&format!("the second {service} waits"), SOON, async || {
+                let said = target.said(&name);
+                if said.contains("waiting for it to end") { Ok(()) } else { Err(said) }
+            })
+            .await?;
+            anyhow::ensure!(!is_ready(second).await, "the second {service} is ready");
+            target.kill(service)?;
+            eventually(&format!("the second {service} takes over"), SOON, async || {
+                if is_ready(second).await { Ok(()) } else { Err(target.said(&name)) }
+            })
+            .await?;
+            target.kill_extra()?;
+            target.start_again(service)?;
+            target.until_serving().await?;
+        }
+        Ok(())
     })
     .await
 }

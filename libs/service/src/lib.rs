@@ -136,18 +136,20 @@ impl<C> ServiceContext<C> {
     }
 
     /// Waits for a server that is away: it may be started at the same moment.
-    async fn prepare(&self, db: &Db, migrations: &Migrations) -> Result<(), MigrateError> {
+    async fn prepare(&self, db: &Db, migrations: &Migrations) -> Result<(), StartError> {
         // Where calls are simulated there is no server.
-        let (clock, mut failures) = (Clock::real(), 0);
+        let (clock, stop, mut failures) = (Clock::real(), self.lifecycle.soft(), 0);
         let until_us = clock.now_us() + micros(LONGEST_START);
         loop {
             match self.databases.prepare(db, migrations).await {
                 Err(MigrateError::Store { source, .. }) if source.is_retryable() && clock.now_us() < until_us => {
                     failures += 1;
                     tracing::warn!(service = %self.name, error = %source, "waiting for the database");
-                    clock.sleep(Backoff::default().pause(failures)).await;
+                    if stop.run_until_cancelled(clock.sleep(Backoff::default().pause(failures))).await.is_none() {
+                        return Err(StartError::Stopped);
+                    }
                 }
-                prepared => return prepared,
+                prepared => return Ok(prepared?),
             }
         }
     }

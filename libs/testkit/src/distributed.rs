@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use baton_api::presence::v1::ListAgentsRequest;
-use baton_runtime::ServiceName;
 use baton_runtime::auth::SigningKey;
+use baton_runtime::{Clock, ServiceName};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -21,6 +21,8 @@ use crate::wait::eventually;
 
 /// How long all of them may take to start on a busy machine.
 const START_BOUND: Duration = Duration::from_mins(1);
+/// As a probe of Kubernetes waits.
+const PROBE_BOUND: Duration = Duration::from_secs(1);
 const STOP_BOUND: Duration = Duration::from_secs(20);
 
 /// The servers that it needs.
@@ -49,6 +51,7 @@ pub struct Distributed {
     settings: Vec<(String, String)>,
     switch: Option<Child>,
     parts: BTreeMap<ServiceName, ServiceProcess>,
+    extra: Vec<Child>,
     endpoints: Endpoints,
 }
 
@@ -73,8 +76,15 @@ impl Distributed {
         // Phones are heard straight from the switch, also while a service is down.
         let endpoints = Endpoints { simulator: format!("http://{switch_at}"), public, key };
         let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let mut this =
-            Self { binary: binary.to_owned(), folder, settings, switch: None, parts: BTreeMap::new(), endpoints };
+        let mut this = Self {
+            binary: binary.to_owned(),
+            folder,
+            settings,
+            switch: None,
+            parts: BTreeMap::new(),
+            extra: Vec::new(),
+            endpoints,
+        };
         let switch = ["switch", "--exit-with-stdin", "--listen", &switch_at.to_string(), "--data"];
         let (data, key) = (this.data().join("switch"), this.data().join(SigningKey::FILE_NAME));
         let ends = [data.as_os_str(), "--key".as_ref(), key.as_os_str()];
@@ -141,6 +151,22 @@ impl Distributed {
         Ok(())
     }
 
+    /// Starts a second process of a service, on addresses of its own; where it is asked for its health.
+    pub fn start_second(&mut self, service: ServiceName) -> anyhow::Result<SocketAddr> {
+        let (listen, health) = (free()?, free()?);
+        self.extra.push(self.serve_as(&format!("second-{service}"), service, (listen, health))?);
+        Ok(health)
+    }
+
+    /// `kill -9` of those that [`start_second`](Self::start_second) has started.
+    pub fn kill_extra(&mut self) -> anyhow::Result<()> {
+        for mut child in self.extra.drain(..) {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
     /// Sends a signal to a service.
     pub fn signal(&self, service: ServiceName, signal: Signal) -> anyhow::Result<()> {
         let part = self.parts.get(&service).context("no such process")?;
@@ -179,12 +205,21 @@ impl Distributed {
         self.data().to_owned()
     }
 
-    fn serve(&self, service: ServiceName, (listen, health): (SocketAddr, SocketAddr)) -> anyhow::Result<Child> {
+    fn serve(&self, service: ServiceName, addresses: (SocketAddr, SocketAddr)) -> anyhow::Result<Child> {
+        self.serve_as(service.as_str(), service, addresses)
+    }
+
+    fn serve_as(
+        &self,
+        name: &str,
+        service: ServiceName,
+        (listen, health): (SocketAddr, SocketAddr),
+    ) -> anyhow::Result<Child> {
         let (listen, health, config) = (listen.to_string(), health.to_string(), self.config_file());
         let arguments =
             ["serve", service.as_str(), "--exit-with-stdin", "--listen", &listen, "--health-listen", &health];
         let config = ["--config".as_ref(), config.as_os_str()];
-        self.spawn(service.as_str(), arguments.iter().map(AsRef::as_ref).chain(config))
+        self.spawn(name, arguments.iter().map(AsRef::as_ref).chain(config))
     }
 
     /// With our end of its standard input it ends, should this process die without clearing up.
@@ -221,7 +256,8 @@ impl Distributed {
 
 impl Drop for Distributed {
     fn drop(&mut self) {
-        for child in self.parts.values_mut().map(|it| &mut it.child).chain(self.switch.as_mut()) {
+        for child in self.parts.values_mut().map(|it| &mut it.child).chain(&mut self.extra).chain(self.switch.as_mut())
+        {
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -238,7 +274,8 @@ pub async fn is_ready(health: SocketAddr) -> bool {
         stream.read_to_string(&mut answer).await?;
         Ok::<_, std::io::Error>(answer)
     };
-    asked.await.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    let asked = Clock::real().timeout(PROBE_BOUND, asked).await;
+    asked.is_ok_and(|asked| asked.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")))
 }
 
 /// An address on which nobody listens, and below those that the system gives away by itself.

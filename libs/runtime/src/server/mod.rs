@@ -80,6 +80,7 @@ pub struct ServerBuilder {
     version: Option<&'static str>,
     routes: RoutesBuilder,
     names: Vec<&'static str>,
+    health: HealthReporter,
 }
 
 impl ServerBuilder {
@@ -94,7 +95,14 @@ impl ServerBuilder {
             version: None,
             routes: Routes::builder(),
             names: Vec::new(),
+            health: HealthReporter::new(),
         }
+    }
+
+    /// Answers for the health of this listener before it is there: *not serving*, until it serves.
+    pub async fn starting(&self, listener: Listener) -> Probes {
+        set_all(&self.health, &[], ServingStatus::NotServing).await;
+        Probes::new(self.health.clone(), listener)
     }
 
     #[must_use]
@@ -162,7 +170,7 @@ impl ServerBuilder {
 
     /// Uses a listener that is open already.
     pub fn on(self, listener: Listener) -> BoundServer {
-        BoundServer { builder: self, listener, health: HealthReporter::new() }
+        BoundServer { health: self.health.clone(), builder: self, listener }
     }
 }
 

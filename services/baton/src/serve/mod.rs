@@ -19,7 +19,7 @@ use baton_runtime::auth::{
 use baton_runtime::config::Config;
 use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::Lifecycle;
-use baton_runtime::server::{BoundServer, Listener, Readiness, ServerBuilder, ServerLimits};
+use baton_runtime::server::{BoundServer, Listener, ServerBuilder, ServerLimits};
 use baton_runtime::tls::ServerTls;
 use baton_runtime::{Clock, ServiceName, process, telemetry};
 use baton_service::RunningService;
@@ -92,7 +92,14 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     }
     let drain = config.server.drain_ms.duration();
     let drain_delay = Duration::from_millis(config.server.drain_delay_ms.into());
-    let started = Box::pin(start(service, config, &lifecycle)).await;
+    let mut starting = Box::pin(start(service, config, &lifecycle));
+    let started = tokio::select! {
+        started = &mut starting => started,
+        () = whole.stopping() => {
+            lifecycle.stop();
+            starting.await
+        }
+    };
     if let Ok(leave) = &started {
         tokio::select! {
             () = whole.stopping() => {}
@@ -108,7 +115,11 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         Some(report) => report,
         None => lifecycle.shutdown(Duration::ZERO).await,
     };
-    started?;
+    if let Err(error) = started
+        && !whole.soft().is_cancelled()
+    {
+        return Err(error);
+    }
     if report.crashed { Err(AlreadyReported.into()) } else { Ok(()) }
 }
 
@@ -147,10 +158,17 @@ async fn start(service: ServiceName, config: Config, lifecycle: &Lifecycle) -> a
     };
     follow_admissions(&context.admitted, own, &context.peers(service)?, (&context.clock, lifecycle))?;
     let builder = builder(service, &context, (verifier, tls.clone()), own);
+    // It is alive, and not ready: it may wait for its database, or for another process of the service to end.
+    let health_at = health.local_addr();
+    let answering = CancellationToken::new();
+    let unless_started = answering.clone().drop_guard();
+    let probes = builder.starting(health).await;
+    lifecycle.spawn("health listener", probes.serve(answering.clone()));
     let server = mount(service, &context, builder).await?.on(listener);
 
-    let (at, health_at) = (address(tls.is_some(), server.local_addr()), health.local_addr());
-    let leaving = serve(&context, service, server, health);
+    let at = address(tls.is_some(), server.local_addr());
+    unless_started.disarm();
+    let leaving = serve(&context, service, server, answering);
     tracing::info!(%service, address = at, health = %health_at, "serving");
     print_line(&format!("Baton's {service} listens on {at}"));
     print_line(&format!("  health        http://{health_at} (gRPC, /livez, /readyz)"));
@@ -234,14 +252,16 @@ async fn mount(
     })
 }
 
-/// Serves until the lifecycle ends it; health answers as long. The token has health say that the process leaves.
-fn serve(context: &ProcessContext, service: ServiceName, listener: BoundServer, health: Listener) -> CancellationToken {
+/// Serves until the lifecycle ends it; health answers as long. The returned token has health say that the process leaves.
+fn serve(
+    context: &ProcessContext,
+    service: ServiceName,
+    listener: BoundServer,
+    answering: CancellationToken,
+) -> CancellationToken {
     let (leaving, lifecycle) = (CancellationToken::new(), &context.lifecycle);
-    let readiness: Readiness = listener.readiness();
-    let probes = listener.probes(health);
-    let drained = CancellationToken::new();
-    let following = readiness::follow(readiness, (service, context.databases.clone()), leaving.clone());
-    let (soft, until, left) = (lifecycle.soft(), drained.clone(), leaving.clone());
+    let following = readiness::follow(listener.readiness(), (service, context.databases.clone()), leaving.clone());
+    let (soft, left) = (lifecycle.soft(), leaving.clone());
     let serving = async move {
         let serving = async {
             let served = listener.serve(soft).await;
@@ -250,10 +270,9 @@ fn serve(context: &ProcessContext, service: ServiceName, listener: BoundServer, 
         };
         // In this order: serving begins with saying so.
         let (served, ()) = futures::future::join(serving, following).await;
-        drained.cancel();
+        answering.cancel();
         served
     };
     lifecycle.spawn("listener", ended(lifecycle.clone(), "only", serving));
-    lifecycle.spawn("health listener", probes.serve(until));
     leaving
 }
