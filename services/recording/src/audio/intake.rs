@@ -184,6 +184,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_one_part_is_one_request() {
+        for storage in TestStorage::each() {
+            let mut upload = storage.files.begin(&Files::location("acme", "i", "s"));
+            upload.put(wav(PART_BYTES - 44).into()).await.unwrap();
+            assert_eq!(storage.names().await, [""; 0], "an upload of parts would be here");
+            upload.finish().await.unwrap();
+            assert_eq!(storage.names().await, ["acme/i/s.wav"]);
+        }
+    }
+
+    #[tokio::test]
     async fn a_file_may_come_again() {
         for storage in TestStorage::each() {
             for _ in 0..2 {
