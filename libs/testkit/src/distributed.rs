@@ -312,7 +312,7 @@ fn write_settings(
          [peers]\n{}\n\
          [auth]\nkey_file = \"{}\"\ndevelopment_key = true\n\
          [telephony]\nswitch_address = \"http://{switch}\"\n\
-         [recording]\nstorage_dir = \"{}\"\n\
+         [recording]\nstorage_url = \"file://{}\"\n\
          [telemetry]\nlog = \"info\"\n",
         url_file.display(),
         servers.nats,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use baton_runtime::auth::SigningKey;
-use baton_runtime::config::Config;
+use baton_runtime::config::{Config, StorageUrl};
 use baton_runtime::process;
 use baton_store::members::{self, WriteStop};
 use clap::Args;
@@ -60,10 +60,11 @@ pub(crate) async fn run(args: BackupArgs) -> anyhow::Result<()> {
     if fs::read_dir(&into)?.next().is_some() {
         return Err(UsageError::new(format!("{} is not empty: name another folder", into.display())).into());
     }
-    let recordings = config.recording.storage_dir.unwrap_or_else(|| data.join(RECORDINGS));
-    copy_tree(&recordings, &into.join(RECORDINGS))?;
+    let recordings = folder::recordings(&config.recording, &data);
+    let copy_recordings = || recordings.iter().try_for_each(|it| copy_tree(it, &into.join(RECORDINGS)));
+    copy_recordings()?;
     let stop = WriteStop::begin(&files).await.context("waiting for the databases")?;
-    let copied = copy_databases(&files, &into).and_then(|()| copy_tree(&recordings, &into.join(RECORDINGS)));
+    let copied = copy_databases(&files, &into).and_then(|()| copy_recordings());
     stop.end().await?;
     copied?;
     let key = config.auth.key_file.unwrap_or_else(|| folder::key_file(&data));
@@ -81,6 +82,11 @@ pub(crate) async fn run(args: BackupArgs) -> anyhow::Result<()> {
         manifest.files.len(),
         into.display()
     ));
+    if let Some(StorageUrl::Bucket { bucket, .. }) = &config.recording.storage_url {
+        print_line(&format!(
+            "  The recordings are not among them: they are in the bucket {bucket}, which is saved by its own means."
+        ));
+    }
     print_line(&format!("  baton restore {} --data NEW-FOLDER   makes a data folder of them", into.display()));
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use baton_runtime::auth::SigningKey;
+use baton_runtime::config::RecordingConfig;
 use serde::{Deserialize, Serialize};
 
 /// Locked for as long as Baton runs; holds the [`Notice`].
@@ -90,6 +91,14 @@ pub(crate) fn notice(path: &Path) -> Option<Notice> {
 
 pub(crate) fn key_file(path: &Path) -> PathBuf {
     path.join(SigningKey::FILE_NAME)
+}
+
+/// Where audio is, with this data folder; `None` if it is in a bucket.
+pub(crate) fn recordings(config: &RecordingConfig, data: &Path) -> Option<PathBuf> {
+    match &config.storage_url {
+        None => Some(data.join("recordings")),
+        Some(url) => url.folder().cloned(),
+    }
 }
 
 /// Creates a folder that only its owner can access.

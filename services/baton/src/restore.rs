@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::backup::{self, MANIFEST, Manifest};
 use crate::failure::{KnownFailure, UsageError};
-use crate::folder::DataFolder;
+use crate::folder::{self, DataFolder};
 use crate::stdout::print_line;
 use crate::up::databases;
 
@@ -33,14 +33,22 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     let data = args.data.unwrap_or(config.data.dir);
     is_whole(&args.from)?;
     databases::DatabaseSet::check(&args.from).await?;
+    let saved = args.from.join(backup::RECORDINGS);
+    let recordings = folder::recordings(&config.recording, &data);
+    if recordings.is_none() && saved.exists() {
+        let message = "the backup has recordings, and recording.storage_url is a bucket: restore it with a folder (file:///PATH), and take them \
+                       to the bucket by its own means";
+        return Err(UsageError::new(message.to_owned()).into());
+    }
     let folder = DataFolder::open(&data)?;
     if let Some(there) = databases::files(folder.path()).first() {
         let message =
             format!("{} is there already: restore into a new folder, or move the old one away", there.display());
         return Err(UsageError::new(message).into());
     }
-    let recordings = config.recording.storage_dir.unwrap_or_else(|| data.join(backup::RECORDINGS));
-    backup::copy_tree(&args.from.join(backup::RECORDINGS), &recordings)?;
+    if let Some(recordings) = recordings {
+        backup::copy_tree(&saved, &recordings)?;
+    }
     for entry in fs::read_dir(&args.from)? {
         let (file, name) = entry.map(|it| (it.path(), it.file_name()))?;
         let name = name.to_string_lossy();

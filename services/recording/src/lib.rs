@@ -28,7 +28,9 @@ mod state;
 mod store;
 mod time;
 
+pub use audio::bucket::AccessKeyError;
 pub use audio::files::FilesError;
+pub use audio::probe::{ProbeError, probe};
 pub use grpc::{ArchiveApi, RecordingApi, VoicemailApi};
 pub use start::{RecordingService, start};
 pub use store::MIGRATIONS;

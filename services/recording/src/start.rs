@@ -14,6 +14,7 @@ use baton_service::{RunningService, ServiceContext, StartError};
 use baton_store::Db;
 
 use crate::audio::files::Files;
+use crate::audio::probe;
 use crate::core::RecordingCore;
 use crate::grpc::{ArchiveApi, RecordingApi, VoicemailApi};
 use crate::projection::{self, RecordingProjection};
@@ -29,11 +30,13 @@ pub struct RecordingService {
 }
 
 /// Opens the database and the storage, and starts the background tasks, which end with the lifecycle. The audio is in the data folder
-/// unless the configuration names another one.
+/// unless the configuration names another storage.
 pub async fn start(context: ServiceContext<RecordingConfig>) -> Result<RecordingService, StartError> {
     let db = context.open(&MIGRATIONS).await?;
-    let folder = context.config.storage_dir.clone().unwrap_or_else(|| context.folder.join("recordings"));
-    let files = Files::open(&folder).map_err(StartError::other)?;
+    let files = Files::of(&context.config, &context.folder.join("recordings")).map_err(StartError::other)?;
+    if files.is_bucket() {
+        context.lifecycle.spawn("look at the storage", say_if_away(files.clone()));
+    }
     let core = Arc::new(RecordingCore::new(db.clone(), files, &context)?);
     let retention_us = days_us(context.config.retention_days);
     let filter = projection::filter().map_err(StartError::other)?;
@@ -44,6 +47,13 @@ pub async fn start(context: ServiceContext<RecordingConfig>) -> Result<Recording
     context.count_stored("audio", &db, stored::STATEMENT);
     retention::start(&core, (retention_us, context.calls_kept), context.config.retention_scan_ms.duration());
     Ok(RecordingService { core })
+}
+
+/// Whether it is there or not, the service runs: audio that can't be stored is sent again.
+async fn say_if_away(files: Files) {
+    if let Err(error) = probe::look(&files).await {
+        tracing::warn!(error = %error, cause = ?error, "audio can't be stored yet, and is sent until it can");
+    }
 }
 
 /// How long audio is kept; for ever if `days` is 0.

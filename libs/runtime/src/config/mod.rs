@@ -6,6 +6,7 @@
 mod error;
 mod issuers;
 mod sections;
+mod storage;
 mod tls;
 
 use std::collections::BTreeSet;
@@ -23,6 +24,7 @@ pub use sections::{
     RateLimits, RecordingConfig, RoutingConfig, ServerConfig, SwitchConfig, TelemetryConfig, TelephonyConfig,
     TransferConfig,
 };
+pub use storage::{S3Endpoint, StorageUrl};
 pub use tls::TlsConfig;
 
 /// All keys, with their defaults and comments.
@@ -84,7 +86,8 @@ impl Config {
             figment = add(figment, &known, &variable)?;
         }
         let config: Self = figment.extract().map_err(|error| ConfigError::from_figment(&error))?;
-        let problems = [config.tls.problems(), crate::auth::Issuers::problems(&config.auth)].concat();
+        let problems =
+            [config.tls.problems(), crate::auth::Issuers::problems(&config.auth), config.recording.problems()].concat();
         if problems.is_empty() { Ok(config) } else { Err(ConfigError::Meaningless { problems }) }
     }
 }

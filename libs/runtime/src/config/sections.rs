@@ -8,6 +8,7 @@ use baton_words::SwitchId;
 use serde::{Deserialize, Deserializer};
 
 use super::issuers::{DevelopmentKey, IssuerConfig};
+use super::storage::{self, S3Endpoint, StorageUrl};
 use crate::server::WebOrigin;
 use crate::service_name::ServiceName;
 
@@ -246,8 +247,17 @@ pub struct TelephonyConfig {
 #[serde(deny_unknown_fields)]
 pub struct RecordingConfig {
     /// `None`: in the data folder.
+    #[serde(deserialize_with = "storage::storage_url")]
+    pub storage_url: Option<StorageUrl>,
+    /// `None`: AWS.
+    #[serde(deserialize_with = "storage::endpoint")]
+    pub s3_endpoint: Option<S3Endpoint>,
+    /// `None`: the object store has none.
+    #[serde(deserialize_with = "storage::region")]
+    pub s3_region: Option<String>,
+    /// `None`: the environment of the process knows.
     #[serde(deserialize_with = "optional_path")]
-    pub storage_dir: Option<PathBuf>,
+    pub s3_credentials_file: Option<PathBuf>,
     /// 0: recordings are never deleted.
     pub retention_days: u32,
     /// 0: messages are never deleted.
@@ -255,6 +265,31 @@ pub struct RecordingConfig {
     #[serde(deserialize_with = "ten_minutes_at_most")]
     pub shortest_message_ms: i64,
     pub retention_scan_ms: Millis,
+}
+
+impl RecordingConfig {
+    /// What is wrong, each with its key and what to do.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let is_bucket = matches!(self.storage_url, Some(StorageUrl::Bucket { .. }));
+        if is_bucket && self.s3_endpoint.is_none() && self.s3_region.is_none() {
+            return vec![
+                "recording.s3_region: AWS needs the region of the bucket, for example eu-central-1; another object store needs \
+                 recording.s3_endpoint"
+                    .to_owned(),
+            ];
+        }
+        let given = [
+            ("s3_endpoint", self.s3_endpoint.is_some()),
+            ("s3_region", self.s3_region.is_some()),
+            ("s3_credentials_file", self.s3_credentials_file.is_some()),
+        ];
+        let needless = given.into_iter().filter(|it| !is_bucket && it.1);
+        needless
+            .map(|it| {
+                format!("recording.{}: recording.storage_url is not s3://BUCKET; write that, or leave this out", it.0)
+            })
+            .collect()
+    }
 }
 
 /// `[switch]`

@@ -1,11 +1,12 @@
 //! `baton doctor`: looks through an installation of separate processes, from where it runs, and says of each thing whether it is well. Of
 //! what is not, it says what to do.
 //!
-//! It changes nothing, and it needs what a service has: the configuration with its files.
+//! It changes nothing (a small file that it writes to the storage of audio is deleted again), and it needs what a service has: the configuration with its files.
 
 mod database;
 mod finding;
 mod peers;
+mod storage;
 mod stream;
 
 use std::path::PathBuf;
@@ -57,6 +58,7 @@ pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<()> {
     };
     say(database::look(&config, &services, &Clock::real()).await)?;
     say(stream::look(&config, &services, &Clock::real()).await)?;
+    say(storage::look(&config, &services, &Clock::real()).await)?;
     say(peers::look(&config, &services, key.as_ref()).await)?;
     if wrong == 0 {
         try_print_line("Everything that was looked at is well.")?;

@@ -16,7 +16,7 @@ use baton_bus::{Bus, JetStreamBus};
 use baton_runtime::auth::{
     AdmissionApi, AdmissionList, Issuers, OwnedAdmissions, SigningKey, Verifier, follow_admissions,
 };
-use baton_runtime::config::Config;
+use baton_runtime::config::{Config, StorageUrl};
 use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::{BoundServer, Listener, ServerBuilder, ServerLimits};
@@ -199,12 +199,12 @@ fn identity(config: &Config) -> anyhow::Result<ServicesIdentity> {
     }
 }
 
-/// Only recording has files that could fill a disk.
+/// Only recording has files that could fill a disk, if they are on one.
 fn space(service: ServiceName, config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<DiskSpace> {
-    match &config.recording.storage_dir {
+    match config.recording.storage_url.as_ref().and_then(StorageUrl::folder) {
         Some(folder) if service == ServiceName::Recording => {
             folder::make(folder)
-                .with_context(|| format!("recording.storage_dir {} can't be used", folder.display()))?;
+                .with_context(|| format!("recording.storage_url {} can't be used", folder.display()))?;
             Ok(DiskSpace::watch(folder, config.data.min_free_mib, lifecycle))
         }
         _ => Ok(DiskSpace::default()),

@@ -42,8 +42,8 @@ pub(crate) fn missing(service: ServiceName, config: &Config) -> Vec<String> {
     );
     need(!config.nats.url.is_empty(), "nats.url: the NATS servers for events, for example nats://nats:4222");
     need(
-        service != ServiceName::Recording || config.recording.storage_dir.is_some(),
-        "recording.storage_dir: where audio is kept, a folder that outlives the process",
+        service != ServiceName::Recording || config.recording.storage_url.is_some(),
+        "recording.storage_url: where audio is kept, a bucket (s3://BUCKET/PREFIX) or a folder that outlives the process (file:///PATH)",
     );
     need(
         service != ServiceName::Telephony || !config.telephony.switch_address.is_empty(),
@@ -111,7 +111,7 @@ mod tests {
             ("PEERS__TRANSFER", "http://t"),
         ];
         assert_eq!(keys(ServiceName::Gateway, &given), [""; 0]);
-        assert_eq!(keys(ServiceName::Recording, &given), ["database.url_file", "recording.storage_dir"]);
+        assert_eq!(keys(ServiceName::Recording, &given), ["database.url_file", "recording.storage_url"]);
         let bare = [given.as_slice(), &[("PEERS__ROUTING", "routing:7401")]].concat();
         assert_eq!(keys(ServiceName::Gateway, &bare), ["peers.routing"], "no scheme");
         let open = [given.as_slice(), &[("SERVER__LISTEN", "0.0.0.0:7400")]].concat();

@@ -136,6 +136,7 @@ mod tests {
     use super::*;
     use crate::audio::chunks::CHUNK_BYTES;
     use crate::audio::intake::store_file;
+    use crate::audio::testing::TestStorage;
 
     const PHONE: Format = Format::PHONE;
 
@@ -170,37 +171,55 @@ mod tests {
 
     #[tokio::test]
     async fn segments_are_joined_into_one_file_sample_by_sample() {
-        let folder = tempfile::tempdir().unwrap();
-        let files = Files::open(folder.path()).unwrap();
-        let first = vec![11; 50_000];
-        let pieces =
-            vec![store(&files, "1", &first).await, store(&files, "2", &[]).await, store(&files, "3", &[-7; 3]).await];
-        let file = play(&files, AudioDownload::joined(pieces).unwrap()).await.unwrap();
-        let reader = hound::WavReader::new(std::io::Cursor::new(file)).unwrap();
-        let samples: Vec<i16> = reader.into_samples().map(Result::unwrap).collect();
-        assert_eq!(samples, [first, vec![-7; 3]].concat());
+        for TestStorage { files, .. } in &TestStorage::each() {
+            let first = vec![11; 50_000];
+            let pieces =
+                vec![store(files, "1", &first).await, store(files, "2", &[]).await, store(files, "3", &[-7; 3]).await];
+            let file = play(files, AudioDownload::joined(pieces).unwrap()).await.unwrap();
+            let reader = hound::WavReader::new(std::io::Cursor::new(file)).unwrap();
+            let samples: Vec<i16> = reader.into_samples().map(Result::unwrap).collect();
+            assert_eq!(samples, [first, vec![-7; 3]].concat());
+        }
     }
 
     #[tokio::test]
     async fn one_segment_comes_as_it_was_stored() {
-        let folder = tempfile::tempdir().unwrap();
-        let files = Files::open(folder.path()).unwrap();
-        let piece = store(&files, "1", &[1, 2, 3]).await;
-        let stored = std::fs::read(folder.path().join(&piece.location)).unwrap();
-        assert_eq!(play(&files, AudioDownload::single(piece)).await.unwrap(), stored);
+        for storage in TestStorage::each() {
+            let piece = store(&storage.files, "1", &[1, 2, 3]).await;
+            let stored = storage.content(&Path::from(piece.location.as_str())).await;
+            assert_eq!(play(&storage.files, AudioDownload::single(piece)).await.unwrap(), stored);
+        }
     }
 
     #[tokio::test]
-    async fn a_file_that_changed_on_disk_never_passes_for_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let files = Files::open(folder.path()).unwrap();
-        let piece = store(&files, "1", &[1; 100]).await;
-        let path = folder.path().join(&piece.location);
-        let mut bytes = std::fs::read(&path).unwrap();
-        bytes[100] ^= 1;
-        std::fs::write(&path, bytes).unwrap();
-        let error = play(&files, AudioDownload::joined(vec![piece]).unwrap()).await.unwrap_err();
-        assert!(matches!(error, DownloadError::Changed { .. }), "{error}");
+    async fn a_file_that_changed_in_the_storage_never_passes_for_whole() {
+        for storage in TestStorage::each() {
+            let piece = store(&storage.files, "1", &[1; 100]).await;
+            let location = Path::from(piece.location.as_str());
+            let mut bytes = storage.content(&location).await;
+            bytes[100] ^= 1;
+            storage.write(&location, bytes).await;
+            let error = play(&storage.files, AudioDownload::joined(vec![piece]).unwrap()).await.unwrap_err();
+            assert!(matches!(error, DownloadError::Changed { .. }), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_download_of_what_was_deleted_meanwhile_says_so() {
+        for storage in TestStorage::each() {
+            let piece = store(&storage.files, "1", &[1; 100]).await;
+            storage.files.delete(&Path::from(piece.location.as_str())).await.unwrap();
+            let (to, _from) = mpsc::channel(1);
+            let asked = std::sync::atomic::AtomicUsize::new(0);
+            let is_there = || {
+                let asked = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                future::ready(if asked == 0 { Ok(()) } else { Err(DownloadError::Deleted) })
+            };
+            let sending =
+                AudioDownload::single(piece).send(&storage.files, ChunkSender::new(to, Clock::real()), is_there);
+            let error = sending.await.unwrap_err();
+            assert!(matches!(error, DownloadError::Deleted), "{error}");
+        }
     }
 
     #[tokio::test]

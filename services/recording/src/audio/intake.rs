@@ -2,18 +2,16 @@
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
-use object_store::WriteMultipart;
 use object_store::path::Path;
 use sha2::{Digest as _, Sha256};
 use tonic::Status;
 
-use super::files::Files;
+use super::files::{Files, meaning};
+use super::upload::Upload;
 use baton_audio::wav::{WavChecker, WavError, WavLayout};
 
 /// The longest segment: eighteen hours of telephone sound.
 pub(crate) const MAX_SEGMENT_BYTES: u64 = 1 << 30;
-/// How many parts may be on their way to the storage while the next one comes in.
-const PARTS_IN_FLIGHT: usize = 2;
 
 /// Why a file was not stored. Nothing of it is left.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +25,7 @@ pub(crate) enum IntakeError {
     Checksum { expected: String, found: String },
     #[error("a segment has at most {MAX_SEGMENT_BYTES} bytes")]
     TooLong,
-    #[error("the audio could not be written")]
+    #[error("the audio could not be written: {}", meaning(.0))]
     Storage(#[from] object_store::Error),
 }
 
@@ -49,7 +47,7 @@ pub(crate) async fn store_file<S>(
 where
     S: Stream<Item = Result<Bytes, Status>> + Unpin,
 {
-    let mut upload = files.begin(location).await?;
+    let mut upload = files.begin(location);
     match write(&mut upload, expected, chunks).await {
         Ok(file) => {
             upload.finish().await?;
@@ -57,14 +55,13 @@ where
             Ok(file)
         }
         Err(error) => {
-            // Leftovers of a failed abort are removed by `tidy` when the segment is sent again.
-            let _ = upload.abort().await;
+            upload.abort().await;
             Err(error)
         }
     }
 }
 
-async fn write<S>(upload: &mut WriteMultipart, expected: &str, mut chunks: S) -> Result<StoredFile, IntakeError>
+async fn write<S>(upload: &mut Upload, expected: &str, mut chunks: S) -> Result<StoredFile, IntakeError>
 where
     S: Stream<Item = Result<Bytes, Status>> + Unpin,
 {
@@ -79,8 +76,7 @@ where
         }
         wav.push(&chunk)?;
         hash.update(&chunk);
-        upload.wait_for_capacity(PARTS_IN_FLIGHT).await?;
-        upload.put(chunk);
+        upload.put(chunk).await?;
     }
     let layout = wav.finish()?;
     let sha256 = hex(&hash.finalize());
@@ -100,68 +96,111 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use baton_audio::wav::{Format, header};
+    use crate::audio::testing::{TestStorage, chunks, wav};
+    use crate::audio::upload::PART_BYTES;
 
     const SHA_OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-    fn wav(data: usize) -> Vec<u8> {
-        let mut file = header(Format::PHONE, data as u64).unwrap().to_vec();
-        file.resize(44 + data, 1);
-        file
-    }
-
     async fn send(
-        folder: &std::path::Path,
+        storage: &TestStorage,
         expected: &str,
         chunks: Vec<Result<Bytes, Status>>,
     ) -> Result<StoredFile, IntakeError> {
-        let files = Files::open(folder).unwrap();
-        store_file(&files, &Files::location("acme", "i", "s"), expected, futures::stream::iter(chunks)).await
+        let location = Files::location("acme", "i", "s");
+        store_file(&storage.files, &location, expected, futures::stream::iter(chunks)).await
     }
 
-    fn chunks(file: &[u8]) -> Vec<Result<Bytes, Status>> {
-        file.chunks(100).map(|it| Ok(Bytes::copy_from_slice(it))).collect()
-    }
+    /// So much audio that it is one part, and so much that it is three.
+    const SIZES: [usize; 2] = [1_000, 2 * PART_BYTES + 1_000];
 
-    fn names(folder: &std::path::Path) -> Vec<String> {
-        let Ok(entries) = std::fs::read_dir(folder.join("acme/i")) else { return Vec::new() };
-        entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect()
+    fn sent(file: &[u8]) -> Vec<Result<Bytes, Status>> {
+        chunks(file, if file.len() < 10_000 { 100 } else { 1_000_000 })
     }
 
     #[tokio::test]
     async fn a_whole_file_is_stored_as_it_came() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = wav(1_000);
-        let sha256 = hex(&Sha256::digest(&file));
-        let stored = send(folder.path(), &sha256.to_uppercase(), chunks(&file)).await.unwrap();
-        assert_eq!((stored.size_bytes, stored.sha256), (1_044, sha256));
-        assert_eq!(std::fs::read(folder.path().join("acme/i/s.wav")).unwrap(), file);
-        assert_eq!(names(folder.path()), ["s.wav"]);
+        for storage in TestStorage::each() {
+            for file in SIZES.map(wav) {
+                let sha256 = hex(&Sha256::digest(&file));
+                let stored = send(&storage, &sha256.to_uppercase(), sent(&file)).await.unwrap();
+                assert_eq!((stored.size_bytes, stored.sha256), (file.len() as u64, sha256));
+                assert!(storage.content(&Files::location("acme", "i", "s")).await == file);
+                assert_eq!(storage.names().await, ["acme/i/s.wav"], "{storage:?}");
+            }
+        }
     }
 
     #[tokio::test]
     async fn another_checksum_leaves_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = send(folder.path(), SHA_OF_NOTHING, chunks(&wav(1_000))).await.unwrap_err();
-        assert!(matches!(error, IntakeError::Checksum { .. }), "{error}");
-        assert!(names(folder.path()).is_empty());
+        for storage in TestStorage::each() {
+            for file in SIZES.map(wav) {
+                let error = send(&storage, SHA_OF_NOTHING, sent(&file)).await.unwrap_err();
+                assert!(matches!(error, IntakeError::Checksum { .. }), "{error}");
+                assert_eq!(storage.names().await, [""; 0], "{storage:?}");
+            }
+        }
     }
 
     #[tokio::test]
     async fn a_file_that_ends_early_leaves_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = send(folder.path(), "", chunks(&wav(1_000)[..800])).await.unwrap_err();
-        assert!(matches!(error, IntakeError::Wav(WavError::WrongLength { .. })), "{error}");
-        assert!(names(folder.path()).is_empty());
+        for storage in TestStorage::each() {
+            for file in SIZES.map(wav) {
+                let error = send(&storage, "", sent(&file[..file.len() - 200])).await.unwrap_err();
+                assert!(matches!(error, IntakeError::Wav(WavError::WrongLength { .. })), "{error}");
+                assert_eq!(storage.names().await, [""; 0], "{storage:?}");
+            }
+        }
     }
 
     #[tokio::test]
     async fn a_sender_that_breaks_off_leaves_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut sent = chunks(&wav(1_000));
-        sent[5] = Err(Status::cancelled("gone"));
-        let error = send(folder.path(), "", sent).await.unwrap_err();
-        assert!(matches!(error, IntakeError::Sender(_)), "{error}");
-        assert!(names(folder.path()).is_empty());
+        for storage in TestStorage::each() {
+            for file in SIZES.map(wav) {
+                let mut sent = sent(&file);
+                *sent.last_mut().unwrap() = Err(Status::cancelled("gone"));
+                let error = send(&storage, "", sent).await.unwrap_err();
+                assert!(matches!(error, IntakeError::Sender(_)), "{error}");
+                assert_eq!(storage.names().await, [""; 0], "{storage:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_nobody_waits_for_leaves_nothing() {
+        for storage in TestStorage::each() {
+            let mut upload = storage.files.begin(&Files::location("acme", "i", "s"));
+            upload.put(wav(SIZES[1]).into()).await.unwrap();
+            assert_eq!(storage.names().await.len(), 1, "it was begun");
+            drop(upload);
+            let clock = baton_runtime::clock::Clock::real();
+            for _ in 0..500 {
+                if storage.names().await.is_empty() {
+                    break;
+                }
+                clock.sleep(std::time::Duration::from_millis(10)).await;
+            }
+            assert_eq!(storage.names().await, [""; 0], "{storage:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_one_part_is_one_request() {
+        for storage in TestStorage::each() {
+            let mut upload = storage.files.begin(&Files::location("acme", "i", "s"));
+            upload.put(wav(PART_BYTES - 44).into()).await.unwrap();
+            assert_eq!(storage.names().await, [""; 0], "an upload of parts would be here");
+            upload.finish().await.unwrap();
+            assert_eq!(storage.names().await, ["acme/i/s.wav"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_may_come_again() {
+        for storage in TestStorage::each() {
+            for _ in 0..2 {
+                send(&storage, "", sent(&wav(1_000))).await.unwrap();
+            }
+            assert_eq!(storage.names().await, ["acme/i/s.wav"]);
+        }
     }
 }

@@ -139,15 +139,18 @@ async fn a_deletion_during_an_upload_wins() {
     let id = half_lost(&world).await;
     let (messages, stream) = tokio::sync::mpsc::channel(4);
     let message = |message| StoreSegmentRequest { message: Some(message) };
-    let file = wav(&[2; 80]);
-    messages.send(message(Message::Header(header(CALL, SECOND)))).await.unwrap();
-    messages.send(message(Message::Chunk(file[..100].to_vec().into()))).await.unwrap();
+    // So much that a part of it is written while the rest has not come.
+    let file = wav(&vec![2; 3_000_000]);
     let mut archive = world.archive();
     let upload = lifecycle::spawn(async move { archive.store_segment(ReceiverStream::new(stream)).await });
+    messages.send(message(Message::Header(header(CALL, SECOND)))).await.unwrap();
+    for chunk in file[..5_500_000].chunks(500_000) {
+        messages.send(message(Message::Chunk(chunk.to_vec().into()))).await.unwrap();
+    }
     let beside = world.file(CALL, SECOND).with_extension("wav#1");
     eventually("the upload has begun", async || beside.exists().then_some(())).await;
     world.supervisor().delete_recording(delete("r1", &id)).await.unwrap();
-    messages.send(message(Message::Chunk(file[100..].to_vec().into()))).await.unwrap();
+    messages.send(message(Message::Chunk(file[5_500_000..].to_vec().into()))).await.unwrap();
     drop(messages);
     // Whether it has to try again depends on how far the upload was; the result is the same.
     let _ = upload.await.unwrap();

@@ -9,4 +9,5 @@ mod download;
 mod messages;
 mod races;
 mod settings;
+mod storage;
 mod support;

@@ -21,7 +21,7 @@ use baton_bus::{Bus, Envelope, EventLog, EventMatcher};
 use baton_runtime::auth::{Caller, Role, SigningKey};
 use baton_runtime::client::{GrpcChannel, Peers, ServiceIdentity};
 use baton_runtime::clock::Clock;
-use baton_runtime::config::RecordingConfig;
+use baton_runtime::config::Config;
 use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::ids;
 use baton_runtime::lifecycle::{self, Lifecycle};
@@ -101,6 +101,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_in(&[]).await
+    }
+
+    /// With these keys of `[recording]`.
+    pub(crate) async fn start_in(storage: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (clock, key, lifecycle) = (Clock::real(), SigningKey::generate(), Lifecycle::new());
         let bus: Bus = EventLog::open(folder.path().join("events.db"), clock.clone()).await.unwrap().into();
@@ -109,13 +114,15 @@ impl World {
             ServerBuilder::new(clock.clone(), key.verifier()).add_service(IntakeServiceServer::new(intake.clone()));
         let peer = serve(peer, &lifecycle);
         let identity = ServiceIdentity::new(key.clone(), "recording");
-        let config = RecordingConfig {
-            storage_dir: None,
-            retention_days: 90,
-            messages_kept_days: 30,
-            shortest_message_ms: 10,
-            retention_scan_ms: 20.try_into().unwrap(),
-        };
+        let settings = [
+            ("RETENTION_DAYS", "90"),
+            ("MESSAGES_KEPT_DAYS", "30"),
+            ("SHORTEST_MESSAGE_MS", "10"),
+            ("RETENTION_SCAN_MS", "20"),
+        ];
+        let settings = settings.iter().chain(storage);
+        let settings = settings.map(|(key, value)| (format!("BATON_RECORDING__{key}"), (*value).to_owned()));
+        let config = Config::load_from(None, settings).unwrap().recording;
         let service = baton_recording::start(ServiceContext {
             name: baton_runtime::ServiceName::Recording,
             folder: folder.path().to_owned(),
