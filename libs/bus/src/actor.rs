@@ -14,7 +14,9 @@ pub fn caller_actor(caller: &Caller) -> Actor {
         Role::Operator => Kind::Operator,
         Role::Service | Role::Simulator => Kind::System,
     };
-    Actor { kind: kind.into(), id: caller.subject.clone(), for_agent_id: String::new() }
+    // Baton is one, whichever of its services acts.
+    let id = if kind == Kind::System { String::new() } else { caller.subject.clone() };
+    Actor { kind: kind.into(), id, for_agent_id: String::new() }
 }
 
 /// Empty for an actor that is not given.
@@ -59,6 +61,13 @@ mod tests {
                 assert_eq!(parse_actor(&actor_text(&actor)), actor);
             }
         }
+    }
+
+    #[test]
+    fn baton_itself_has_no_id_and_everybody_else_has_the_tokens() {
+        let by = |caller: &Caller| actor_text(&caller_actor(caller));
+        assert_eq!(by(&Caller::service("transfer")), "system");
+        assert_eq!(by(&Caller::of_tenant("acme".parse().unwrap(), "ada", Role::Agent)), "agent/ada");
     }
 
     #[test]

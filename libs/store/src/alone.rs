@@ -16,6 +16,11 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// How long the server waits for one (`idle_session_timeout`, since version 14).
 const SILENCE: &str = "10s";
 
+/// The right is another process's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("another process of this service has taken over, because nothing was heard of this one for a while")]
+pub struct NotAlone;
+
 /// Held until it is dropped or lost.
 #[derive(Debug)]
 pub struct AloneLock(Option<Session>);
@@ -50,7 +55,7 @@ impl Db {
 
 impl AloneLock {
     /// Resolves when another process has it. While the server is away nobody has, and it is taken again.
-    pub async fn lost(self) -> StoreError {
+    pub async fn lost(self) -> NotAlone {
         let Some(mut session) = self.0 else { return std::future::pending().await };
         loop {
             pause().await;
@@ -59,7 +64,7 @@ impl AloneLock {
             }
             match lock(&session.options, session.key).await {
                 Ok(Some(connection)) => session.connection = connection,
-                Ok(None) => return StoreError::Overtaken(None),
+                Ok(None) => return NotAlone,
                 Err(error) => tracing::debug!(%error, "the database is away; nobody is alone"),
             }
         }

@@ -69,7 +69,7 @@ pub mod requests;
 pub mod testing;
 
 pub use affected::{Affected, Bind};
-pub use alone::AloneLock;
+pub use alone::{AloneLock, NotAlone};
 pub use change::{ChangeError, Done};
 pub use databases::Databases;
 pub use db::Db;
