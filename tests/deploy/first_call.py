@@ -122,7 +122,7 @@ def settings(folder, url_file):
         "BATON_DATABASE__URL_FILE": str(url_file),
         "BATON_AUTH__KEY_FILE": str(folder / "demo/token.key"),
         "BATON_TELEPHONY__SWITCH_ADDRESS": f"http://{addresses['switch']}",
-        "BATON_RECORDING__STORAGE_DIR": str(folder / "recordings"),
+        "BATON_RECORDING__STORAGE_URL": "file://" + str(folder / "recordings"),
         "BATON_SERVER__DRAIN_DELAY_MS": "0",
     }
     return environment, addresses

@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{OpenError, StoreError};
 
-/// How long it may take to make one.
+/// How long it may take to make one, and as long as a caller waits for it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// So many callers for each connection may wait at the same time.
 const WAITING: usize = 4;
@@ -105,7 +105,7 @@ impl PostgresDb {
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
-            .acquire_timeout(CONNECT_TIMEOUT)
+            .acquire_timeout(CONNECT_TIMEOUT.max(options.patience))
             .max_lifetime(MAX_LIFETIME)
             // It would cost each change one more round trip; one that is dead fails at its first statement.
             .test_before_acquire(false)

@@ -307,7 +307,7 @@ fn write_settings(
         name.trim_start_matches("baton-test-").bytes().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let peers: Vec<_> = ServiceName::STORING.iter().map(|it| format!("{it} = \"http://{}\"", at(*it))).collect();
     let text = format!(
-        "[database]\nurl_file = \"{}\"\nschema_prefix = \"t{own}\"\nconnections = 20\npatience_ms = 2000\n\
+        "[database]\nurl_file = \"{}\"\nschema_prefix = \"t{own}\"\nconnections = 20\npatience_ms = 5000\n\
          [nats]\nurl = \"{}\"\nnamespace = \"t{own}\"\nmax_mib = 256\n\
          [peers]\n{}\n\
          [auth]\nkey_file = \"{}\"\ndevelopment_key = true\n\

@@ -262,6 +262,7 @@ fn on_server(data: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
         ("BATON_DATABASE__SCHEMA_PREFIX", format!("t{own}")),
         // On a busy machine with many at once.
         ("BATON_DATABASE__CONNECTIONS", "20".to_owned()),
+        ("BATON_DATABASE__PATIENCE_MS", "5000".to_owned()),
     ])
 }
 
