@@ -3,12 +3,25 @@
 `contract.binpb` is made of the contract by `buf build -o contract.binpb`. Classes that protoc generates do as well:
 `event_pb2.EventData.FromString(message.data)`.
 """
+import argparse
 import dataclasses
 import urllib.parse
 
 import nats
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from nats.js.api import ConsumerConfig, DeliverPolicy
+
+
+def options(description, batch):
+    """What every reader is told on its command line."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", default="nats://127.0.0.1:4222")
+    parser.add_argument("--stream", default="BATON_EVT")
+    parser.add_argument("--tenant", default="demo")
+    parser.add_argument("--contract", default="contract.binpb", help="made by `buf build -o contract.binpb`")
+    parser.add_argument("--batch", type=int, default=batch, help="how many events are committed at once, at most")
+    parser.add_argument("--until-idle", action="store_true", help="end when nothing more comes")
+    return parser
 
 
 def event_data(contract):

@@ -6,14 +6,13 @@
 Each event counts once, whatever is killed when: what was counted and how far the stream was read are committed in one transaction. An event that is
 delivered again is known by its source, subject and sequence; a gap in a sequence is reported and not averaged away.
 """
-import argparse
 import asyncio
 import contextlib
 import sqlite3
 from datetime import datetime, timezone
 
 import nats
-from baton_events import batches, event_data
+from baton_events import batches, event_data, options
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS position (stream TEXT PRIMARY KEY, position INTEGER NOT NULL);
@@ -102,14 +101,8 @@ class Counts:
 
 
 async def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", default="nats://127.0.0.1:4222")
-    parser.add_argument("--stream", default="BATON_EVT")
-    parser.add_argument("--tenant", default="demo")
-    parser.add_argument("--contract", default="contract.binpb", help="made by `buf build -o contract.binpb`")
+    parser = options(__doc__, batch=500)
     parser.add_argument("--state", default="counts.db", help="where the counts are kept")
-    parser.add_argument("--batch", type=int, default=500, help="how many events are committed at once, at most")
-    parser.add_argument("--until-idle", action="store_true", help="end when nothing more comes")
     arguments = parser.parse_args()
     counts = Counts(arguments.state)
     connection = await nats.connect(arguments.server)

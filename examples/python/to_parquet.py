@@ -7,7 +7,6 @@ A file has a batch, and is named after the positions in the stream that it is of
 (written under another name, then renamed), and the names say where to go on: so each event is landed once, whatever is killed when.
 Columns are those of the view `events` in docs/events/metrics/events.sql, and the CloudEvents attributes.
 """
-import argparse
 import asyncio
 import contextlib
 import json
@@ -15,7 +14,7 @@ import pathlib
 
 import duckdb
 import nats
-from baton_events import batches, event_data
+from baton_events import batches, event_data, options
 
 COLUMNS = "type VARCHAR, about VARCHAR, id VARCHAR, sequence BIGINT, time TIMESTAMP, data JSON, event_id VARCHAR, tenant VARCHAR, source VARCHAR"
 
@@ -44,14 +43,8 @@ def land(folder, events):
 
 
 async def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", default="nats://127.0.0.1:4222")
-    parser.add_argument("--stream", default="BATON_EVT")
-    parser.add_argument("--tenant", default="demo")
-    parser.add_argument("--contract", default="contract.binpb", help="made by `buf build -o contract.binpb`")
+    parser = options(__doc__, batch=5_000)
     parser.add_argument("--folder", type=pathlib.Path, default="lake", help="where the files are kept")
-    parser.add_argument("--batch", type=int, default=5_000, help="how many events are committed at once, at most")
-    parser.add_argument("--until-idle", action="store_true", help="end when nothing more comes")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     connection = await nats.connect(arguments.server)

@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use baton_runtime::auth::Role;
 use baton_runtime::process;
+use baton_testkit::distributed::readyz;
 use baton_testkit::{Embedded, TestTenant};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use crate::harness::{Scenario, alone, on_its_own};
 use attackers::Attackers;
@@ -57,10 +56,7 @@ async fn fair_to_its_neighbours(binary: PathBuf) -> anyhow::Result<()> {
 }
 
 async fn is_ready(health: &str) -> anyhow::Result<()> {
-    let mut stream = TcpStream::connect(health).await?;
-    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
+    let answer = readyz(health).await?;
     anyhow::ensure!(answer.starts_with("HTTP/1.1 200"), "health says {answer}");
     Ok(())
 }

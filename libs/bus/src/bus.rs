@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use futures::stream::{BoxStream, TryStreamExt as _};
+use futures::stream::BoxStream;
 use uuid::Uuid;
 
 use crate::cursor::Cursors;
 use crate::jetstream::FollowStart;
+use crate::log::events_alone;
 use crate::{BusError, Envelope, EventLog, EventMatcher, JetStreamBus, Logged, Page, Tailed};
 
 /// Events as they come, without end. After an error the stream may or may not continue: subscribe again from the last
@@ -86,11 +87,7 @@ impl Bus {
         match self {
             Self::Embedded(log) => Box::pin(log.subscribe(after, filter)),
             Self::JetStream(stream) => {
-                let all = stream.follow(FollowStart { generation, after }, filter, None);
-                Box::pin(all.try_filter_map(async |next| match next {
-                    Tailed::Event(event) => Ok(Some(event)),
-                    Tailed::Checkpoint(_) => Ok(None),
-                }))
+                Box::pin(events_alone(stream.follow(FollowStart { generation, after }, filter, None)))
             }
         }
     }

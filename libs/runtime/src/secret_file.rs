@@ -1,9 +1,29 @@
 //! Who can read the files with keys and passwords.
 
-use std::fs::Metadata;
+use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
+
+/// Why a file with a secret is not used. Whoever shows it writes the setting before it.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretFileError {
+    #[error("{} can't be read: {source}", file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+    #[error("{} can be read by others: run chmod 600 {}", file.display(), file.display())]
+    Exposed { file: PathBuf },
+}
+
+/// The text of a file that only those can read who have to.
+pub fn read(file: &Path) -> Result<String, SecretFileError> {
+    let unreadable = |source| SecretFileError::Unreadable { file: file.to_owned(), source };
+    if is_exposed(&fs::metadata(file).map_err(unreadable)?) {
+        return Err(SecretFileError::Exposed { file: file.to_owned() });
+    }
+    fs::read_to_string(file).map_err(unreadable)
+}
 
 /// Whether others can read a file than those who have to. Of a file of root's its group are among these, for a process that is not root: a container
 /// gets its secrets so.

@@ -14,6 +14,8 @@ use baton_runtime::auth::SigningKey;
 use baton_runtime::{Clock, ServiceName};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpStream, ToSocketAddrs};
 
 use crate::target::{last_lines, private, read};
 use crate::tenant::{Endpoints, TestTenant};
@@ -264,18 +266,19 @@ impl Drop for Distributed {
     }
 }
 
-/// Whether `GET /readyz` says so.
+/// Whether `GET /readyz` says so, in the time that a probe has.
 pub async fn is_ready(health: SocketAddr) -> bool {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let asked = async {
-        let mut stream = tokio::net::TcpStream::connect(health).await?;
-        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: baton\r\nConnection: close\r\n\r\n").await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        Ok::<_, std::io::Error>(answer)
-    };
-    let asked = Clock::real().timeout(PROBE_BOUND, asked).await;
+    let asked = Clock::real().timeout(PROBE_BOUND, readyz(health)).await;
     asked.is_ok_and(|asked| asked.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")))
+}
+
+/// The whole answer to `GET /readyz`.
+pub async fn readyz(health: impl ToSocketAddrs) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(health).await?;
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: baton\r\nConnection: close\r\n\r\n").await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
 }
 
 /// An address on which nobody listens, and below those that the system gives away by itself.

@@ -7,12 +7,11 @@ use anyhow::Context as _;
 use baton_bus::{Bus, EventLog, JetStreamBus};
 use baton_runtime::config::{Config, NatsConfig};
 use baton_runtime::{Clock, ServiceName, process};
-use baton_store::{Databases, PostgresOptions};
 use clap::Args;
 
 use crate::failure::UsageError;
 use crate::folder::DataFolder;
-use crate::services::server_databases::{Migrating, on_server};
+use crate::services::server_databases::for_command;
 use crate::services::stream;
 use crate::stdout::try_print_line;
 use crate::up::databases;
@@ -64,12 +63,10 @@ pub(crate) async fn new_epoch(args: StreamArgs) -> anyhow::Result<()> {
             "nats.url is empty: a data folder and its event log are backed up and restored together (`baton restore`)",
         )
     })?;
-    let server = on_server(&config.database, PostgresOptions::PATIENCE * 20, Migrating::ByCommand);
-    let server = server.map_err(|error| UsageError::new(error.to_string()))?;
-    let server =
-        server.ok_or_else(|| UsageError::new("database.url_file is missing: where is the service's database?"))?;
-    let db = Databases::Postgres(PostgresOptions { max_connections: 2, ..server }).open(service).await?;
-    bus.new_epoch(service, &db).await?;
+    let databases = for_command(&config.database)?;
+    let databases =
+        databases.ok_or_else(|| UsageError::new("database.url_file is missing: where is the service's database?"))?;
+    bus.new_epoch(service, &databases.open(service).await?).await?;
     let text = format!(
         "{service} goes on after what is in the stream; what was committed since the restore is published now."
     );

@@ -9,11 +9,11 @@ use anyhow::Context as _;
 use baton_bus::JetStreamBus;
 use baton_runtime::config::Config;
 use baton_runtime::{ServiceName, process};
-use baton_store::{Databases, MigrateError, PostgresOptions};
+use baton_store::{Databases, MigrateError};
 use clap::Args;
 
 use crate::failure::UsageError;
-use crate::services::server_databases::{Migrating, on_server};
+use crate::services::server_databases::for_command;
 use crate::services::{migrations, stream};
 use crate::stdout::try_print_line;
 
@@ -34,11 +34,9 @@ pub(crate) struct MigrateArgs {
 pub(crate) async fn run(args: MigrateArgs) -> anyhow::Result<()> {
     process::keep_files_private();
     let config = Config::load(args.config.as_deref())?;
-    let server = on_server(&config.database, PostgresOptions::PATIENCE * 20, Migrating::ByCommand);
-    let server = server.map_err(|error| UsageError::new(error.to_string()))?.ok_or_else(|| {
+    let databases = for_command(&config.database)?.ok_or_else(|| {
         UsageError::new("database.url_file is missing: without a server, `baton up` brings its own files up to date")
     })?;
-    let databases = Databases::Postgres(PostgresOptions { max_connections: 1, ..server });
     for service in ServiceName::STORING {
         let done = tables(&databases, service, &args).await.with_context(|| format!("the tables of {service}"))?;
         try_print_line(&format!("{:<11}{done}", service.as_str()))?;

@@ -1,7 +1,6 @@
 //! Following the stream: page by page while there are events, then asleep until the bell rings for the reader.
 
 use std::collections::VecDeque;
-use std::future::pending;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use uuid::Uuid;
 
 use super::rings::Rings;
 use super::{JetStreamBus, JetStreamError};
+use crate::log::silence;
 use crate::{BusError, EventMatcher, Logged, Tailed};
 
 /// How much is read ahead of a subscriber.
@@ -67,13 +67,7 @@ impl JetStreamBus {
 impl StreamFollower {
     /// The next event, or a checkpoint if none comes in time; `None` only when the bus is gone.
     async fn next(&mut self) -> Result<Option<Tailed>, BusError> {
-        let (clock, every) = (self.bus.0.clock.clone(), self.checkpoint_every);
-        let mut silence = pin!(async {
-            match every {
-                Some(every) => clock.sleep(every).await,
-                None => pending().await,
-            }
-        });
+        let mut silence = pin!(silence(self.bus.0.clock.clone(), self.checkpoint_every));
         loop {
             if let Some(event) = self.ahead.pop_front() {
                 return Ok(Some(Tailed::Event(event)));

@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use self::tail::Tailed;
+pub(crate) use self::tail::{events_alone, silence};
 use self::watermarks::Watermarks;
 use crate::{BusError, CursorMove, Envelope, EventMatcher, Logged};
 
@@ -114,7 +115,7 @@ impl EventLog {
 
     /// Events after a position, and then new ones as they come. A slow reader slows nothing else: the log is its buffer.
     pub fn subscribe(&self, after: u64, filter: EventMatcher) -> impl Stream<Item = Result<Logged, BusError>> + use<> {
-        tail::events(self.clone(), after, filter)
+        events_alone(tail::stream(self.clone(), after, filter, None))
     }
 
     /// The same, with a checkpoint whenever no event came for so long.

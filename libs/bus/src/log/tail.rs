@@ -5,6 +5,7 @@ use std::future::pending;
 use std::pin::pin;
 use std::time::Duration;
 
+use baton_runtime::clock::Clock;
 use futures::{Stream, TryStreamExt};
 use tokio::sync::watch;
 
@@ -33,15 +34,21 @@ struct Tail {
 }
 
 /// Without checkpoints.
-pub(super) fn events(
-    log: EventLog,
-    after: u64,
-    filter: EventMatcher,
-) -> impl Stream<Item = Result<Logged, BusError>> + use<> {
-    stream(log, after, filter, None).try_filter_map(async |next| match next {
+pub(crate) fn events_alone(
+    all: impl Stream<Item = Result<Tailed, BusError>>,
+) -> impl Stream<Item = Result<Logged, BusError>> {
+    all.try_filter_map(async |next| match next {
         Tailed::Event(event) => Ok(Some(event)),
         Tailed::Checkpoint(_) => Ok(None),
     })
+}
+
+/// Until no event has come for so long.
+pub(crate) async fn silence(clock: Clock, every: Option<Duration>) {
+    match every {
+        Some(every) => clock.sleep(every).await,
+        None => pending().await,
+    }
 }
 
 pub(super) fn stream(
@@ -61,13 +68,7 @@ pub(super) fn stream(
 impl Tail {
     /// The next event, or a checkpoint if none comes in time; `None` only when the log is gone.
     async fn next(&mut self) -> Result<Option<Tailed>, BusError> {
-        let (clock, every) = (self.log.clock.clone(), self.checkpoint_every);
-        let mut silence = pin!(async {
-            match every {
-                Some(every) => clock.sleep(every).await,
-                None => pending().await,
-            }
-        });
+        let mut silence = pin!(silence(self.log.clock.clone(), self.checkpoint_every));
         loop {
             if let Some(event) = self.ahead.pop_front() {
                 return Ok(Some(Tailed::Event(event)));

@@ -5,10 +5,13 @@ use std::collections::HashMap;
 use baton_bus::{Bus, BusError, CursorMove, EventMatcher, Logged, Relay, copy_cursor};
 use baton_runtime::lifecycle::spawn;
 use baton_store::outbox::{self, OutboxCursor, OutboxRow, PublishedCopy};
+use baton_store::{Affected as _, Db, StoreError, change, on};
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{World, commit, database, event, row, simulated_world, soon, with_another_log, world};
+use crate::support::{
+    World, commit, database, embedded_world, event, row, simulated_world, soon, with_another_log, world,
+};
 
 fn relay(it: &World) -> Relay {
     Relay::new("service", it.db.clone(), it.bus.clone(), it.clock.clone())
@@ -223,4 +226,30 @@ async fn a_log_from_before_there_were_cursors_gets_only_what_it_lacks() {
     let rebuilt = with_another_log(it).await;
     relay(&rebuilt).publish_all().await.unwrap();
     assert_eq!(count(&rebuilt).await, 3);
+}
+
+/// As after a repair by hand: the log lacks what the service's database has.
+#[tokio::test]
+async fn what_is_published_again_is_in_the_log_once_and_what_it_lacked_is_there() {
+    let it = embedded_world().await;
+    for sequence in 1..=3 {
+        commit(&it.db, &[row("interaction/1", sequence)]).await;
+    }
+    relay(&it).publish_all().await.unwrap();
+    let log = Db::open(it.folder.path().join("events.db")).await.unwrap();
+    log.change(change!(|tx| {
+        on!(tx, conn => sqlx::query("DELETE FROM log_events WHERE sequence = 2").affected(conn).await)?;
+        Ok::<_, StoreError>(())
+    }))
+    .await
+    .unwrap();
+    assert_eq!(count(&it).await, 2);
+    relay(&it).publish_all().await.unwrap();
+    assert_eq!(count(&it).await, 2, "the log has it, as far as is known");
+    it.log().republish("service").await.unwrap();
+    relay(&it).publish_all().await.unwrap();
+    let events = it.bus.read(0, &EventMatcher::all(), 10).await.unwrap().events;
+    let mut sequences: Vec<_> = events.iter().map(|it| it.envelope.sequence).collect();
+    sequences.sort_unstable();
+    assert_eq!(sequences, [1, 2, 3]);
 }

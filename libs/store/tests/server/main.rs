@@ -228,7 +228,6 @@ async fn of_two_processes_one_is_alone_and_the_other_one_when_its_session_has_en
     let mut tx = db.begin().await.unwrap();
     let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND pid IN
                  (SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid())";
-    let Db::Postgres(_) = &db else { panic!("no server") };
     let schema = match baton_store::testing::databases(folder.path()) {
         Databases::Postgres(options) => format!("{}_test", options.prefix),
         Databases::Folder(_) => panic!("no server"),

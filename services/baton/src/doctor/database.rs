@@ -5,15 +5,13 @@ use std::time::Duration;
 use baton_runtime::clock::micros;
 use baton_runtime::config::Config;
 use baton_runtime::{Clock, ServiceName};
-use baton_store::{Databases, Db, PostgresOptions, ServerFacts, inbox};
+use baton_store::{Db, ServerFacts, inbox};
 
 use super::finding::Finding;
 use crate::failure::chain;
 use crate::services::migrations;
-use crate::services::server_databases::{Migrating, on_server};
+use crate::services::server_databases::for_command;
 
-/// A person waits, and a server that is far away takes a moment.
-const PATIENCE: Duration = Duration::from_secs(3);
 const OLDEST_VERSION: i32 = 140_000;
 /// A deadline that one service sets is another one's to keep.
 const MOST_SKEW: Duration = Duration::from_millis(500);
@@ -21,12 +19,11 @@ const ABOUT: &str = "database";
 
 pub(super) async fn look(config: &Config, services: &[ServiceName], clock: &Clock) -> Vec<Finding> {
     let services: Vec<_> = services.iter().filter(|it| **it != ServiceName::Gateway).collect();
-    let options = match on_server(&config.database, PATIENCE, Migrating::ByCommand) {
-        Ok(Some(options)) if !services.is_empty() => options,
+    let databases = match for_command(&config.database) {
+        Ok(Some(databases)) if !services.is_empty() => databases,
         Ok(_) => return Vec::new(),
         Err(error) => return vec![Finding::wrong(ABOUT, error.to_string())],
     };
-    let databases = Databases::Postgres(PostgresOptions { max_connections: 1, ..options });
     let mut findings = Vec::new();
     for (at, service) in services.into_iter().enumerate() {
         let db = match databases.open(service.as_str()).await {

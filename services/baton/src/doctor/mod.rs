@@ -40,22 +40,8 @@ pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<()> {
         findings.iter().try_for_each(|it| try_print_line(&it.to_string()))
     };
     say(settings(&services, &config))?;
-    let key = config.auth.key_file.as_ref().map(|file| SigningKey::load(file));
-    let key = match key {
-        Some(Ok(Some(key))) => Some(key),
-        Some(Ok(None)) => {
-            say(vec![Finding::wrong("key", "auth.key_file is not there: give all services the same one")])?;
-            None
-        }
-        Some(Err(error)) => {
-            say(vec![Finding::wrong(
-                "key",
-                format!("auth.key_file can't be used: {}", crate::failure::chain(&error.into())),
-            )])?;
-            None
-        }
-        None => None,
-    };
+    let (key, finding) = key(&config);
+    say(finding.into_iter().collect())?;
     say(database::look(&config, &services, &Clock::real()).await)?;
     say(stream::look(&config, &services, &Clock::real()).await)?;
     say(storage::look(&config, &services, &Clock::real()).await)?;
@@ -67,6 +53,19 @@ pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<()> {
     let count = if wrong == 1 { "One finding is".to_owned() } else { format!("{wrong} findings are") };
     try_print_line(&format!("{count} wrong."))?;
     Err(AlreadyReported.into())
+}
+
+/// The key that services know each other by, or what is wrong with it.
+fn key(config: &Config) -> (Option<SigningKey>, Option<Finding>) {
+    let Some(file) = &config.auth.key_file else { return (None, None) };
+    match SigningKey::load(file) {
+        Ok(Some(key)) => (Some(key), None),
+        Ok(None) => (None, Some(Finding::wrong("key", "auth.key_file is not there: give all services the same one"))),
+        Err(error) => {
+            let text = format!("auth.key_file can't be used: {}", crate::failure::chain(&error.into()));
+            (None, Some(Finding::wrong("key", text)))
+        }
+    }
 }
 
 /// What is missing for any of the services, once.

@@ -5,16 +5,15 @@ use std::time::Duration;
 use baton_bus::{Bus, JetStreamBus, Relay};
 use baton_runtime::config::Config;
 use baton_runtime::{Clock, ServiceName};
+use baton_store::Databases;
 use baton_store::outbox;
-use baton_store::{Databases, PostgresOptions};
 
 use super::finding::Finding;
 use crate::failure::chain;
-use crate::services::server_databases::{Migrating, on_server};
+use crate::services::server_databases::for_command;
 use crate::services::stream;
 
 const ABOUT: &str = "events";
-const PATIENCE: Duration = Duration::from_secs(3);
 /// Events are published within milliseconds; what is older waits for something.
 const LATE: Duration = Duration::from_secs(30);
 
@@ -33,8 +32,8 @@ pub(super) async fn look(config: &Config, services: &[ServiceName], clock: &Cloc
         Ok(bus) => bus.into(),
         Err(error) => return vec![Finding::wrong(ABOUT, chain(&error.into()))],
     };
-    let Ok(Some(server)) = on_server(&config.database, PATIENCE, Migrating::ByCommand) else { return findings };
-    let databases = Databases::Postgres(PostgresOptions { max_connections: 1, ..server });
+    // What is wrong with them is said where they are looked at.
+    let Ok(Some(databases)) = for_command(&config.database) else { return findings };
     // Telephony publishes nothing.
     let publishing = services.iter().filter(|it| !matches!(it, ServiceName::Gateway | ServiceName::Telephony));
     for service in publishing {

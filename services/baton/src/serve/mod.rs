@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failure::{AlreadyReported, UsageError};
 use crate::folder;
-use crate::services::listeners::{address, ended, of_service};
+use crate::services::listeners::{address, ended, of_service, serve_until_drained};
 use crate::services::server_databases::{Migrating, on_server};
 use crate::services::{PeerAddresses, ProcessContext, ServicesIdentity, stream};
 use crate::stdout::print_line;
@@ -261,18 +261,7 @@ fn serve(
 ) -> CancellationToken {
     let (leaving, lifecycle) = (CancellationToken::new(), &context.lifecycle);
     let following = readiness::follow(listener.readiness(), (service, context.databases.clone()), leaving.clone());
-    let (soft, left) = (lifecycle.soft(), leaving.clone());
-    let serving = async move {
-        let serving = async {
-            let served = listener.serve(soft).await;
-            left.cancel();
-            served
-        };
-        // In this order: serving begins with saying so.
-        let (served, ()) = futures::future::join(serving, following).await;
-        answering.cancel();
-        served
-    };
+    let serving = serve_until_drained(listener, following, (lifecycle.soft(), leaving.clone(), answering));
     lifecycle.spawn("listener", ended(lifecycle.clone(), "only", serving));
     leaving
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use baton_runtime::auth::{Issuers, Role, SigningKey, Verifier};
 use baton_runtime::config::{Config, TlsConfig};
 use baton_runtime::lifecycle::Lifecycle;
+use baton_runtime::server::{BoundServer, ServeError};
 use baton_runtime::tls::{ServerTls, TlsSetupError};
+use tokio_util::sync::CancellationToken;
 
 use super::ServicesIdentity;
 
@@ -62,6 +64,23 @@ pub(crate) fn accepts_own_key(config: &Config) -> bool {
 
 pub(crate) fn address(is_tls: bool, listener: SocketAddr) -> String {
     format!("{}://{listener}", if is_tls { "https" } else { "http" })
+}
+
+/// Serves clients until `stopping`; then `leaving` is cancelled, and `drained` when the last call has ended. `following`, which keeps health up to
+/// date until `leaving`, begins after serving has begun with saying that it serves.
+pub(crate) async fn serve_until_drained(
+    listener: BoundServer,
+    following: impl Future<Output = ()>,
+    (stopping, leaving, drained): (CancellationToken, CancellationToken, CancellationToken),
+) -> Result<(), ServeError> {
+    let serving = async {
+        let served = listener.serve(stopping).await;
+        leaving.cancel();
+        served
+    };
+    let (served, ()) = futures::future::join(serving, following).await;
+    drained.cancel();
+    served
 }
 
 /// Stops everything when a listener ends.

@@ -1,21 +1,22 @@
 //! The services' databases on a `PostgreSQL` server, whose URL is in a file.
 
-use std::fs;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use baton_runtime::config::DatabaseConfig;
-use baton_runtime::secret_file::is_exposed;
-use baton_store::{OpenError, PostgresOptions};
+use baton_runtime::secret_file::{self, SecretFileError};
+use baton_store::{Databases, OpenError, PostgresOptions};
+
+use crate::failure::UsageError;
+
+/// A person waits, and a server that is far away takes a moment.
+const PATIENCE_OF_COMMAND: Duration = Duration::from_secs(3);
 
 /// Why it is not known where the services' databases are.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UrlError {
-    #[error("database.url_file {} can't be read: {source}", file.display())]
-    Unreadable { file: PathBuf, source: io::Error },
-    #[error("database.url_file {} can be read by others: run chmod 600 {}", file.display(), file.display())]
-    Exposed { file: PathBuf },
+    #[error("database.url_file {0}")]
+    File(#[from] SecretFileError),
     #[error("database.url_file {}: {source}", file.display())]
     Url { file: PathBuf, source: OpenError },
 }
@@ -36,11 +37,7 @@ pub(crate) fn on_server(
     migrating: Migrating,
 ) -> Result<Option<PostgresOptions>, UrlError> {
     let Some(file) = &config.url_file else { return Ok(None) };
-    let unreadable = |source| UrlError::Unreadable { file: file.clone(), source };
-    if is_exposed(&fs::metadata(file).map_err(unreadable)?) {
-        return Err(UrlError::Exposed { file: file.clone() });
-    }
-    let url = fs::read_to_string(file).map_err(unreadable)?.trim().to_owned();
+    let url = secret_file::read(file)?.trim().to_owned();
     let max_connections = u32::try_from(config.connections).unwrap_or(u32::MAX);
     let (prefix, migrates) = (config.schema_prefix.clone(), migrating == Migrating::AtStart);
     let options = PostgresOptions { url, prefix, max_connections, patience, migrates };
@@ -48,8 +45,17 @@ pub(crate) fn on_server(
     Ok(Some(options))
 }
 
+/// The databases for a command that looks at them, or changes something of all services. `None` if the configuration names no server.
+pub(crate) fn for_command(config: &DatabaseConfig) -> Result<Option<Databases>, UsageError> {
+    let server = on_server(config, PATIENCE_OF_COMMAND, Migrating::ByCommand);
+    let server = server.map_err(|error| UsageError::new(error.to_string()))?;
+    // One for what it does, and one for what that needs beside it.
+    Ok(server.map(|server| Databases::Postgres(server).with_connections(2)))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use baton_runtime::config::Config;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use baton_bus::{Bus, BusError, JetStreamOptions, SourceCursor, StreamSettings};
 use baton_runtime::Clock;
 use baton_runtime::config::NatsConfig;
-use baton_runtime::secret_file::is_exposed;
+use baton_runtime::secret_file;
 
 use crate::failure::UsageError;
 
@@ -20,13 +20,8 @@ pub(crate) fn options(config: &NatsConfig) -> Result<Option<JetStreamOptions>, U
         return Ok(None);
     }
     if let Some(file) = &config.credentials_file {
-        let shown = file.display();
-        let found = std::fs::metadata(file)
-            .map_err(|error| UsageError::new(format!("nats.credentials_file {shown} can't be read: {error}")))?;
-        if is_exposed(&found) {
-            let text = format!("nats.credentials_file {shown} can be read by others: run chmod 600 {shown}");
-            return Err(UsageError::new(text));
-        }
+        // The library reads it again for each connection.
+        secret_file::read(file).map_err(|error| UsageError::new(format!("nats.credentials_file {error}")))?;
     }
     Ok(Some(JetStreamOptions {
         urls,

@@ -26,7 +26,7 @@ use baton_transfer::TransferRuntime;
 use tokio_util::sync::CancellationToken;
 
 use super::readiness::follow_switch;
-use crate::services::listeners::{ListenerTls, Verifiers, address, ended};
+use crate::services::listeners::{ListenerTls, Verifiers, address, ended, serve_until_drained};
 use crate::services::{PeerAddresses, ProcessContext, ServicesIdentity, StartupError};
 use crate::version::VERSION;
 
@@ -157,18 +157,8 @@ fn serve(
     leaving: CancellationToken,
 ) {
     let drained = CancellationToken::new();
-    let (soft, until) = (lifecycle.soft(), drained.clone());
-    let serving = async move {
-        let serving = async {
-            let served = public.serve(soft).await;
-            leaving.cancel();
-            served
-        };
-        // In this order: serving begins with saying so.
-        let (served, ()) = futures::future::join(serving, following).await;
-        drained.cancel();
-        served
-    };
+    let until = drained.clone();
+    let serving = serve_until_drained(public, following, (lifecycle.soft(), leaving, drained));
     lifecycle.spawn("public listener", ended(lifecycle.clone(), "public", serving));
     lifecycle.spawn("health listener", probes.serve(until.clone()));
     lifecycle.spawn("internal listener", ended(lifecycle.clone(), "internal", internal.serve(until)));

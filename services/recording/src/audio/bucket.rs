@@ -1,13 +1,11 @@
 //! A bucket of an object store that speaks S3, and the access key for it.
 
-use std::fs;
-use std::io;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use baton_runtime::config::{RecordingConfig, S3Endpoint};
-use baton_runtime::secret_file::is_exposed;
+use baton_runtime::secret_file::{self, SecretFileError};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredential};
 use object_store::{BackoffConfig, ClientOptions, RetryConfig, StaticCredentialProvider};
 
@@ -38,10 +36,8 @@ const AWS_VARIABLES: [&str; 10] = [
 /// Why there is no access key. None of them repeats what is in the file.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessKeyError {
-    #[error("recording.s3_credentials_file {} can't be read: {source}", file.display())]
-    Unreadable { file: PathBuf, source: io::Error },
-    #[error("recording.s3_credentials_file {} can be read by others: run chmod 600 {}", file.display(), file.display())]
-    Exposed { file: PathBuf },
+    #[error("recording.s3_credentials_file {0}")]
+    File(#[from] SecretFileError),
     #[error("recording.s3_credentials_file {}: line {line} is neither [NAME] nor KEY = VALUE", file.display())]
     Malformed { file: PathBuf, line: usize },
     #[error("recording.s3_credentials_file {}: {key} is missing; write {key} = … under [default]", file.display())]
@@ -93,11 +89,7 @@ fn of_process(builder: AmazonS3Builder) -> AmazonS3Builder {
 
 /// The access key in a file as AWS's tools write it: of its section `default`, or of what comes before any section.
 pub(super) fn access_key(file: &FsPath) -> Result<AwsCredential, AccessKeyError> {
-    let unreadable = |source| AccessKeyError::Unreadable { file: file.to_owned(), source };
-    if is_exposed(&fs::metadata(file).map_err(unreadable)?) {
-        return Err(AccessKeyError::Exposed { file: file.to_owned() });
-    }
-    let text = fs::read_to_string(file).map_err(unreadable)?;
+    let text = secret_file::read(file)?;
     let (mut is_default, mut id, mut secret, mut token) = (true, None, None, None);
     for (at, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -128,6 +120,7 @@ pub(super) fn access_key(file: &FsPath) -> Result<AwsCredential, AccessKeyError>
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
