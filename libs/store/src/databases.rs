@@ -23,6 +23,24 @@ impl Databases {
         }
     }
 
+    /// The same ones for a service that starts: what it asks them for may take its time, until [its start has ended](Self::end_start).
+    #[must_use]
+    pub fn of_a_start(&self) -> Self {
+        match self {
+            Self::Folder(_) => self.clone(),
+            Self::Postgres(options) => {
+                Self::Postgres(PostgresOptions { patience: options.patience.of_a_start(), ..options.clone() })
+            }
+        }
+    }
+
+    /// From now on callers learn at once when they can't be served.
+    pub fn end_start(&self) {
+        if let Self::Postgres(options) = self {
+            options.patience.end_start();
+        }
+    }
+
     /// Brings the tables of one of them up to date, or checks that they are where that is somebody else's part.
     ///
     /// # Errors

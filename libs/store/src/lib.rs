@@ -77,7 +77,7 @@ pub use error::{MigrateError, OpenError, StoreError};
 pub use etag::Etag;
 pub use idempotent::{idempotent, idempotent_with};
 pub use migrate::Migrations;
-pub use postgres::PostgresOptions;
+pub use postgres::{Patience, PostgresOptions};
 pub use server_facts::ServerFacts;
 pub use tenant_bytes::{TenantBytes, bytes_by_tenant};
 pub use tx::{Conn, Reader, Tx};

@@ -10,7 +10,7 @@
 use std::fmt;
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -23,6 +23,8 @@ use crate::{OpenError, StoreError};
 
 /// How long it may take to make one, and as long as a caller waits for it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a service waits for a connection while it starts.
+const START_PATIENCE: Duration = Duration::from_secs(10);
 /// So many callers for each connection may wait at the same time.
 const WAITING: usize = 4;
 /// A connection is replaced now and then: a server may have been replaced behind its name.
@@ -38,7 +40,7 @@ pub struct PostgresOptions {
     /// Connections of each service.
     pub max_connections: u32,
     /// How long a caller waits for one of them; [`PATIENCE`](Self::PATIENCE) if nothing is said.
-    pub patience: Duration,
+    pub patience: Patience,
     /// Whether whoever opens a database brings its tables up to date. Otherwise somebody else does, and they are checked.
     pub migrates: bool,
 }
@@ -61,6 +63,35 @@ impl PostgresOptions {
             return Err(OpenError::Url(sqlx::Error::Configuration("it does not begin with postgres://".into())));
         }
         PgConnectOptions::from_str(&self.url).map_err(OpenError::Url)
+    }
+}
+
+/// How long callers wait for a connection: a moment. While a service starts nobody asks it for anything yet, all its connections are still to be
+/// made, and a machine on which much starts at once is slow: it waits longer then, instead of ending.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    usual: Duration,
+    is_starting: Arc<AtomicBool>,
+}
+
+impl From<Duration> for Patience {
+    fn from(usual: Duration) -> Self {
+        Self { usual, is_starting: Arc::default() }
+    }
+}
+
+impl Patience {
+    /// The same, for databases of a service that starts.
+    pub(crate) fn of_a_start(&self) -> Self {
+        Self { usual: self.usual, is_starting: Arc::new(AtomicBool::new(true)) }
+    }
+
+    pub(crate) fn end_start(&self) {
+        self.is_starting.store(false, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> Duration {
+        if self.is_starting.load(Ordering::Relaxed) { self.usual.max(START_PATIENCE) } else { self.usual }
     }
 }
 
@@ -89,7 +120,7 @@ pub struct PostgresDb {
     pub(crate) looked_us: Arc<Mutex<Option<i64>>>,
     waiting: Arc<Semaphore>,
     most_waiting: usize,
-    patience: Duration,
+    patience: Patience,
     /// How often a connection was given to somebody.
     served: Arc<AtomicU64>,
 }
@@ -105,7 +136,8 @@ impl PostgresDb {
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
-            .acquire_timeout(CONNECT_TIMEOUT.max(options.patience))
+            // Nobody waits so long: see `acquire`.
+            .acquire_timeout(CONNECT_TIMEOUT + START_PATIENCE.max(options.patience.usual))
             .max_lifetime(MAX_LIFETIME)
             // It would cost each change one more round trip; one that is dead fails at its first statement.
             .test_before_acquire(false)
@@ -119,7 +151,7 @@ impl PostgresDb {
             looked_us: Arc::default(),
             waiting: Arc::new(Semaphore::new(most_waiting)),
             most_waiting,
-            patience: options.patience,
+            patience: options.patience.clone(),
             served: Arc::default(),
         })
     }
@@ -140,6 +172,10 @@ impl PostgresDb {
     ///
     /// # Errors
     /// [`Away`](StoreError::Away) if there is none because none can be made, [`Busy`](StoreError::Busy) if all are in use.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the store comes before the runtime; the task ends by itself, soon; a server's time is real, whatever a test's is"
+    )]
     pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, StoreError> {
         if let Some(idle) = self.pool.try_acquire() {
             self.served.fetch_add(1, Ordering::Relaxed);
@@ -150,16 +186,13 @@ impl PostgresDb {
             return Err(StoreError::Busy(sqlx::Error::PoolTimedOut));
         };
         let pool = self.pool.clone();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the store comes before the runtime; the task ends by itself, soon"
-        )]
+        let patience = self.patience.now();
         let acquiring = tokio::spawn(async move {
             let _permit = permit;
-            pool.acquire().await
+            let longest = CONNECT_TIMEOUT.max(patience);
+            tokio::time::timeout(longest, pool.acquire()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
         });
-        #[expect(clippy::disallowed_methods, reason = "a server's time is real, whatever a test's is")]
-        match tokio::time::timeout(self.patience, acquiring).await {
+        match tokio::time::timeout(patience, acquiring).await {
             Ok(Ok(Ok(connection))) => {
                 self.served.fetch_add(1, Ordering::Relaxed);
                 Ok(connection)

@@ -25,7 +25,7 @@ pub fn databases(folder: &Path) -> Databases {
                 url,
                 prefix,
                 max_connections: 24,
-                patience: PATIENCE,
+                patience: PATIENCE.into(),
                 migrates: true,
             })
         }

@@ -151,7 +151,7 @@ async fn a_server_that_is_away_is_said_at_once_and_no_password_is_repeated() {
         url,
         prefix: "t".into(),
         max_connections: 2,
-        patience: PostgresOptions::PATIENCE,
+        patience: PostgresOptions::PATIENCE.into(),
         migrates: true,
     };
     let db = Databases::Postgres(options).open("test").await.unwrap();
@@ -168,7 +168,7 @@ async fn a_server_that_is_away_is_said_at_once_and_no_password_is_repeated() {
 async fn whoever_finds_all_connections_in_use_is_told_at_once() {
     let (_db, folder) = database().await;
     let Databases::Postgres(options) = baton_store::testing::databases(folder.path()) else { unreachable!() };
-    let options = PostgresOptions { max_connections: 4, patience: PostgresOptions::PATIENCE, ..options };
+    let options = PostgresOptions { max_connections: 4, patience: PostgresOptions::PATIENCE.into(), ..options };
     let db = Databases::Postgres(options).open("test").await.unwrap();
     let mut taken = Vec::new();
     while taken.len() < 4 {
@@ -180,6 +180,23 @@ async fn whoever_finds_all_connections_in_use_is_told_at_once() {
     assert_eq!(ApiError::from(error).kind, ErrorKind::ResourceExhausted);
     drop(taken);
     drop(within(2_000, db.begin()).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_service_that_starts_waits_longer_for_a_connection() {
+    let (_db, folder) = database().await;
+    let Databases::Postgres(options) = baton_store::testing::databases(folder.path()) else { unreachable!() };
+    let options = PostgresOptions { max_connections: 1, patience: PostgresOptions::PATIENCE.into(), ..options };
+    let databases = Databases::Postgres(options).of_a_start();
+    let db = databases.open("test").await.unwrap();
+    let taken = db.begin().await.unwrap();
+    let (waiting, ()) = futures::join!(db.begin(), async {
+        tokio::time::sleep(4 * PostgresOptions::PATIENCE).await;
+        taken.rollback().await.unwrap();
+    });
+    let _taken = waiting.unwrap();
+    databases.end_start();
+    within(400, db.begin()).await.unwrap_err();
 }
 
 /// A role that services connect by: it owns nothing.

@@ -105,29 +105,29 @@ type Starting<S> = BoxFuture<'static, Result<S, StartupError>>;
 impl ProcessContext {
     pub(crate) fn transfer(&self) -> Result<Starting<TransferRuntime>, StartupError> {
         let context = self.context(ServiceName::Transfer, &self.config.transfer)?;
-        Ok(started(ServiceName::Transfer, baton_transfer::start(context, self.admitted.clone())))
+        Ok(started(&context, baton_transfer::start(context.clone(), self.admitted.clone())))
     }
 
     pub(crate) fn presence(&self) -> Result<Starting<Presence>, StartupError> {
         let context = self.context(ServiceName::Presence, &self.config.presence)?;
-        Ok(started(ServiceName::Presence, baton_presence::start(context, self.admitted.clone())))
+        Ok(started(&context, baton_presence::start(context.clone(), self.admitted.clone())))
     }
 
     pub(crate) fn routing(&self) -> Result<Starting<Routing>, StartupError> {
         let context = self.context(ServiceName::Routing, &self.config.routing)?;
-        Ok(started(ServiceName::Routing, baton_routing::start(context, self.admitted.clone())))
+        Ok(started(&context, baton_routing::start(context.clone(), self.admitted.clone())))
     }
 
     pub(crate) fn recording(&self) -> Result<Starting<RecordingService>, StartupError> {
         let context = self.context(ServiceName::Recording, &self.config.recording)?;
-        Ok(started(ServiceName::Recording, baton_recording::start(context)))
+        Ok(started(&context, baton_recording::start(context.clone())))
     }
 
     pub(crate) fn telephony(&self) -> Result<Starting<Telephony>, StartupError> {
         let context = self.context(ServiceName::Telephony, &self.config.telephony)?;
         let switch = self.channel_by(self.identity.key(), &self.switch, ServiceName::Telephony)?;
         let switch = Arc::new(SimulatedSwitch::new(&switch));
-        Ok(started(ServiceName::Telephony, baton_telephony::start(context, switch)))
+        Ok(started(&context, baton_telephony::start(context.clone(), switch)))
     }
 
     /// What this service is started with. It calls its peers in its own name.
@@ -135,7 +135,7 @@ impl ProcessContext {
         Ok(ServiceContext {
             name,
             folder: self.folder.clone(),
-            databases: self.databases.clone(),
+            databases: self.databases.of_a_start(),
             config: config.clone(),
             clock: self.clock.clone(),
             lifecycle: self.lifecycle.clone(),
@@ -182,9 +182,11 @@ impl ProcessContext {
     }
 }
 
-fn started<S>(
-    service: ServiceName,
+fn started<S, C>(
+    context: &ServiceContext<C>,
     starting: impl Future<Output = Result<S, StartError>> + Send + 'static,
 ) -> Starting<S> {
+    let (service, databases) = (context.name, context.databases.clone());
+    let starting = starting.inspect_ok(move |_| databases.end_start());
     starting.map_err(move |source| StartupError::Service { service, source }).boxed()
 }

@@ -40,7 +40,7 @@ pub(crate) fn on_server(
     let url = secret_file::read(file)?.trim().to_owned();
     let max_connections = u32::try_from(config.connections).unwrap_or(u32::MAX);
     let (prefix, migrates) = (config.schema_prefix.clone(), migrating == Migrating::AtStart);
-    let options = PostgresOptions { url, prefix, max_connections, patience, migrates };
+    let options = PostgresOptions { url, prefix, max_connections, patience: patience.into(), migrates };
     options.check().map_err(|source| UrlError::Url { file: file.clone(), source })?;
     Ok(Some(options))
 }
