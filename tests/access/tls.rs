@@ -1,4 +1,4 @@
-//! TLS from the configuration to the call: clients and services speak it, a new certificate needs no restart, and plain text is for this machine.
+//! TLS from the configuration to the call: clients speak it, a new certificate needs no restart, and plain text is for this machine.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,14 +14,10 @@ const CONFIGURATION: &str = r#"
     [tls]
     certificate_file = "public.crt"
     key_file = "public.key"
-    internal_certificate_file = "internal.crt"
-    internal_key_file = "internal.key"
-    internal_ca_file = "ours.pem"
-    internal_names = ["baton.internal"]
 "#;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    alone![tls_is_spoken_by_clients_and_services_and_plain_text_is_for_this_machine]
+    alone![tls_is_spoken_by_clients_and_plain_text_is_for_this_machine]
 }
 
 /// A folder with certificates, and a Baton that uses them.
@@ -108,23 +104,22 @@ fn sign(site: &Site, authority: &Authority, name: &str, hosts: &[&str]) -> anyho
     Ok(())
 }
 
-async fn tls_is_spoken_by_clients_and_services_and_plain_text_is_for_this_machine(
-    binary: PathBuf,
-) -> anyhow::Result<()> {
+async fn tls_is_spoken_by_clients_and_plain_text_is_for_this_machine(binary: PathBuf) -> anyhow::Result<()> {
     let mut site = Site::new(&binary)?;
     let (ours, theirs) = (authority(&site.file("ours.pem"))?, authority(&site.file("theirs.pem"))?);
     fs::write(site.file("baton.toml"), CONFIGURATION)?;
     sign(&site, &ours, "public", &["127.0.0.1"])?;
 
-    // Without the other files it does not start, nor where others could listen in.
+    // Without the key it does not start, nor where others could listen in.
+    fs::rename(site.file("public.key"), site.file("elsewhere.key"))?;
     let refused = site.command(&["up", "--config", "baton.toml", "--data", "data"]).output()?;
     anyhow::ensure!(refused.status.code() == Some(64), "{refused:?}");
-    anyhow::ensure!(String::from_utf8_lossy(&refused.stderr).contains("internal.key"), "{refused:?}");
+    anyhow::ensure!(String::from_utf8_lossy(&refused.stderr).contains("public.key"), "{refused:?}");
+    fs::rename(site.file("elsewhere.key"), site.file("public.key"))?;
     let refused = site.command(&["up", "--listen", "0.0.0.0:0", "--data", "data"]).output()?;
     anyhow::ensure!(refused.status.code() == Some(64), "{refused:?}");
     anyhow::ensure!(String::from_utf8_lossy(&refused.stderr).contains("tls.plain_text"), "{refused:?}");
 
-    sign(&site, &ours, "internal", &["127.0.0.1", "baton.internal"])?;
     site.start().await?;
     site.succeeds(&["health"])?;
     let as_admin = ["--data", "data", "--tenant", "acme"];

@@ -12,6 +12,7 @@ pub mod config;
 mod context;
 pub mod disk_space;
 pub mod ids;
+mod in_process;
 pub mod lifecycle;
 pub mod process;
 pub mod quota;
@@ -25,4 +26,5 @@ mod trace_parent;
 
 pub use auth::{Caller, CallerExt};
 pub use clock::Clock;
+pub use in_process::InProcess;
 pub use service_name::ServiceName;

@@ -84,7 +84,7 @@ pub(crate) enum CliCommand {
     /// Print which version this is, and that of the server, if one answers.
     Version(VersionArgs),
     #[command(flatten)]
-    Client(ClientCommand),
+    Client(Box<ClientCommand>),
 }
 
 #[derive(Debug, Args)]

@@ -19,6 +19,8 @@ use tower::Service;
 use super::identity::{self, Identity, ServiceIdentity};
 use crate::call::{self, DEPTH_HEADER, TIMEOUT_HEADER};
 use crate::clock::Clock;
+use crate::in_process::InProcess;
+use crate::service_name::ServiceName;
 use crate::telemetry;
 use crate::tls::ClientTls;
 
@@ -43,10 +45,17 @@ pub enum ChannelError {
 /// the connection.
 #[derive(Clone, Debug)]
 pub struct GrpcChannel {
-    inner: Channel,
+    transport: Transport,
     identity: Identity,
     clock: Clock,
     default_deadline: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Transport {
+    Network(Channel),
+    /// Within this process, in the name of this service.
+    InProcess(InProcess, ServiceName),
 }
 
 /// A channel between services.
@@ -83,6 +92,12 @@ impl GrpcChannel {
         Self { default_deadline, ..self.clone() }
     }
 
+    /// Calls in the name of a service of this process, which needs no token for it.
+    pub fn in_process(services: &InProcess, caller: ServiceName, clock: Clock) -> InternalChannel {
+        let transport = Transport::InProcess(services.clone(), caller);
+        Self { transport, identity: Identity::Anonymous, clock, default_deadline: DEFAULT_DEADLINE }
+    }
+
     /// Calls in the name of a service, over TLS where the address begins with `https://`.
     pub fn internal_over(
         tls: &ClientTls,
@@ -115,8 +130,9 @@ impl GrpcChannel {
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT);
-        let inner = if is_https { over_tls(&endpoint, tls) } else { endpoint.connect_lazy() };
-        Ok(Self { inner, identity, clock, default_deadline: DEFAULT_DEADLINE })
+        let channel = if is_https { over_tls(&endpoint, tls) } else { endpoint.connect_lazy() };
+        let transport = Transport::Network(channel);
+        Ok(Self { transport, identity, clock, default_deadline: DEFAULT_DEADLINE })
     }
 
     /// Completes the request's headers; an error if the deadline has passed before it is sent.
@@ -170,7 +186,10 @@ impl Service<Request<Body>> for GrpcChannel {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(Into::into)
+        match &mut self.transport {
+            Transport::Network(channel) => channel.poll_ready(cx).map_err(Into::into),
+            Transport::InProcess(..) => Poll::Ready(Ok(())),
+        }
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
@@ -179,12 +198,25 @@ impl Service<Request<Body>> for GrpcChannel {
             return Box::pin(std::future::ready(Err(status)));
         }
         let busy = self.clock.busy();
-        let answer = self.inner.call(request);
-        Box::pin(async move {
-            let answer = answer.await;
-            drop(busy);
-            answer.map(late_header).map_err(late_error)
-        })
+        match &mut self.transport {
+            Transport::Network(channel) => {
+                let answer = channel.call(request);
+                Box::pin(async move {
+                    let answer = answer.await;
+                    drop(busy);
+                    answer.map(late_header).map_err(late_error)
+                })
+            }
+            Transport::InProcess(services, caller) => {
+                let (services, caller) = (services.clone(), *caller);
+                let timeout = call::timeout(request.headers()).unwrap_or(DEFAULT_DEADLINE);
+                Box::pin(async move {
+                    let answer = within(timeout, services.call(caller, request)).await;
+                    drop(busy);
+                    Ok(answer)
+                })
+            }
+        }
     }
 }
 
@@ -192,6 +224,13 @@ fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
+}
+
+/// Also while nobody serves yet.
+#[expect(clippy::disallowed_methods, reason = "the caller waits in real time")]
+async fn within(timeout: Duration, answer: impl Future<Output = Response<Body>>) -> Response<Body> {
+    let answered = tokio::time::timeout(timeout, answer).await;
+    answered.unwrap_or_else(|_| Status::from(too_late()).into_http())
 }
 
 fn too_late() -> ApiError {

@@ -1,6 +1,6 @@
 //! `[tls]`: the files of each listener. `default.toml` describes the keys.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -25,7 +25,7 @@ pub struct TlsConfig {
     pub internal_key_file: Option<PathBuf>,
     #[serde(deserialize_with = "optional_path")]
     pub internal_ca_file: Option<PathBuf>,
-    /// Whose certificates may connect to the internal listener.
+    /// Whose certificates may connect to a service.
     pub internal_names: Vec<String>,
     /// Plain text is consented to where other machines can hear it.
     pub plain_text: bool,
@@ -56,12 +56,6 @@ impl TlsConfig {
         identity(self.certificate_file.as_ref(), self.key_file.as_ref()).map(ServerTls::open).transpose()
     }
 
-    /// Of the internal listener; `None` is plain text.
-    pub fn internal(&self) -> Result<Option<ServerTls>, TlsSetupError> {
-        let identity = self.internal_identity().zip(self.internal_ca_file.clone());
-        identity.map(|(identity, ca)| ServerTls::for_named(identity, ca, &self.internal_names)).transpose()
-    }
-
     /// Of the listener of a service that is a process of its own: only who calls it may connect. A name in a certificate begins with that of its
     /// service, for example `transfer.baton.example`.
     pub fn of_service(&self, service: ServiceName) -> Result<Option<ServerTls>, TlsSetupError> {
@@ -89,6 +83,14 @@ impl TlsConfig {
 
     fn internal_identity(&self) -> Option<TlsIdentity> {
         identity(self.internal_certificate_file.as_ref(), self.internal_key_file.as_ref())
+    }
+
+    /// Why `up` is refused with this: its services call each other within the process, and its one listener must not speak plain text to other
+    /// machines.
+    pub fn refusal_of_up(&self, listen: SocketAddr) -> Option<String> {
+        let unused = "the tls.internal_… keys: in `up` the services are one process and call each other inside it\n  Leave these keys to `baton serve`.";
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        self.has_internal().then(|| unused.to_owned()).or_else(|| self.refusal(listen, nowhere))
     }
 
     /// Why a listener is refused that would speak plain text to other machines; `None` if it does not, or if that is consented to.

@@ -30,6 +30,7 @@ use crate::auth::{Admission, Caller, Gate, Role};
 use crate::call::{self, CallContext};
 use crate::clock::{Clock, micros};
 use crate::disk_space::DiskSpace;
+use crate::in_process::CallingService;
 
 const NO_DEADLINE: Duration = Duration::from_hours(24 * 365);
 
@@ -74,7 +75,10 @@ impl EdgeLayer {
     fn admit(&self, request: &mut Request<Body>, kind: MethodKind) -> Result<StreamLimits, Status> {
         let account = request.extensions().get::<Arc<Account>>().cloned();
         let mut limits = StreamLimits { account: account.clone(), ..self.stream_limits() };
-        let service = account.as_ref().and_then(|it| it.connection().service());
+        let service = match request.extensions().get() {
+            Some(CallingService(service)) => Some(*service),
+            None => account.as_ref().and_then(|it| it.connection().service()),
+        };
         let admitted = self.gate.admit(request.uri().path(), (request.headers(), service), self.clock.wall_us());
         let admission = admitted.inspect_err(|_| account.iter().for_each(|it| it.connection().refuse()))?;
         match &admission {

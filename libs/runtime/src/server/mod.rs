@@ -42,6 +42,7 @@ use tower::{Layer as _, Service};
 use crate::auth::{AdmissionList, Gate, Verifier};
 use crate::clock::Clock;
 use crate::disk_space::DiskSpace;
+use crate::in_process::InProcess;
 use crate::tls::{self, ServerTls};
 use connections::Protocol;
 pub use forward::Forwarded;
@@ -161,6 +162,15 @@ impl ServerBuilder {
         self.routes.add_service(service);
         self.names.push(S::NAME);
         self
+    }
+
+    /// Serves the other services of this process, without a listener, until the token is cancelled; then streams end, and calls under way may
+    /// finish.
+    pub async fn serve_in_process(self, at: InProcess, shutdown: CancellationToken) {
+        let edge = EdgeLayer::new((self.gate, self.space), self.clock, shutdown.clone(), &self.limits);
+        at.serve(edge.layer(self.routes.routes()));
+        shutdown.cancelled().await;
+        at.stop();
     }
 
     /// Opens the listener. Connections are accepted, and wait, until [`BoundServer::serve`].

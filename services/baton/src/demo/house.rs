@@ -23,7 +23,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::stage::DemoContext;
 use crate::folder;
-use crate::services::listeners::ListenerTls;
 use crate::up::seed;
 use crate::up::stack::{Stack, StackSetup};
 use crate::up::switch_process::{SwitchSetup, SwitchSupervisor};
@@ -132,9 +131,8 @@ impl House {
             lifecycle: lifecycle.clone(),
             switch: switch_address,
             public: Listener::bind(FREE_PORT)?,
-            internal: Listener::bind(FREE_PORT)?,
             health: Listener::bind(FREE_PORT)?,
-            tls: ListenerTls::default(),
+            tls: None,
         };
         let stack = Stack::start(setup).await?;
         let channel = GrpcChannel::anonymous(&stack.address(), clock.clone())?;

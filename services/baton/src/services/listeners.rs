@@ -3,42 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use baton_runtime::auth::{Issuers, Role, SigningKey, Verifier};
-use baton_runtime::config::{Config, TlsConfig};
+use baton_runtime::auth::{Issuers, SigningKey, Verifier};
+use baton_runtime::config::Config;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::{BoundServer, ServeError};
-use baton_runtime::tls::{ServerTls, TlsSetupError};
 use tokio_util::sync::CancellationToken;
 
 use super::ServicesIdentity;
 
-/// `None` is plain text.
-#[derive(Debug, Default)]
-pub(crate) struct ListenerTls {
-    pub(crate) public: Option<ServerTls>,
-    pub(crate) internal: Option<ServerTls>,
-}
-
-impl ListenerTls {
-    pub(crate) fn open(config: &TlsConfig) -> Result<Self, TlsSetupError> {
-        Ok(Self { public: config.public()?, internal: config.internal()? })
-    }
-}
-
-/// Whose tokens each listener of `up` accepts.
-pub(crate) struct Verifiers {
-    pub(crate) public: Verifier,
-    /// Baton's services sign their own tokens.
-    pub(crate) internal: Verifier,
-}
-
-impl Verifiers {
-    pub(crate) fn new(config: &Config, key: &SigningKey, issuers: Issuers) -> Self {
-        let own = own(config, key);
-        let internal = own.clone().with_issuers(issuers.granting(Role::Service));
-        let public = if accepts_own_key(config) { own.with_issuers(issuers) } else { Verifier::of_issuers(issuers) };
-        Self { public, internal }
-    }
+/// Whose tokens `up` accepts.
+pub(crate) fn of_up(config: &Config, key: &SigningKey, issuers: Issuers) -> Verifier {
+    if accepts_own_key(config) { own(config, key).with_issuers(issuers) } else { Verifier::of_issuers(issuers) }
 }
 
 fn own(config: &Config, key: &SigningKey) -> Verifier {

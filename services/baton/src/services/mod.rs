@@ -20,7 +20,7 @@ use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, Peers, S
 use baton_runtime::config::{Config, ConfigError, PeersConfig};
 use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::Lifecycle;
-use baton_runtime::{Clock, ServiceName};
+use baton_runtime::{Clock, InProcess, ServiceName};
 use baton_service::{ServiceContext, StartError};
 use baton_store::{Databases, Migrations};
 use baton_telephony::Telephony;
@@ -58,8 +58,8 @@ pub(crate) enum StartupError {
 /// Where the services of a process find each other and the rest.
 #[derive(Debug, Clone)]
 pub(crate) enum PeerAddresses {
-    /// All behind one listener of this process, `http://…`.
-    One(String),
+    /// All in this process.
+    InProcess(InProcess),
     /// Each in a process of its own.
     Each(PeersConfig),
 }
@@ -149,7 +149,9 @@ impl ProcessContext {
     /// The services that `caller` calls, as far as it is known where they are.
     pub(crate) fn peers(&self, caller: ServiceName) -> Result<Peers, ChannelError> {
         match &self.peers {
-            PeerAddresses::One(address) => Ok(Peers::at_one(&self.channel(address, caller)?)),
+            PeerAddresses::InProcess(services) => {
+                Ok(Peers::at_one(&GrpcChannel::in_process(services, caller, self.clock.clone())))
+            }
             PeerAddresses::Each(addresses) => {
                 let known = caller.calls().iter().filter_map(|callee| Some((*callee, addresses.address(*callee)?)));
                 known.map(|(callee, address)| Ok((callee, self.channel(address, caller)?))).collect()

@@ -30,7 +30,7 @@ use clap::Args;
 
 use crate::failure::{AlreadyReported, InternalFailure, UsageError};
 use crate::folder::{self, DataFolder};
-use crate::services::listeners::{ListenerTls, accepts_own_key};
+use crate::services::listeners::accepts_own_key;
 use crate::services::server_databases::{Migrating, on_server};
 use databases::DatabaseSet;
 use seed::DemoTenant;
@@ -65,9 +65,6 @@ pub(crate) struct UpArgs {
     /// Where clients connect; port 0 takes a free one [default: server.listen of the configuration, 127.0.0.1:7400].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// Where the services connect to each other [default: `server.internal_listen` of the configuration, 127.0.0.1:0].
-    #[arg(long, value_name = "ADDRESS")]
-    internal_listen: Option<SocketAddr>,
     /// Configuration file; what it does not set has its default.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -89,11 +86,10 @@ impl UpArgs {
             config.data.dir.clone_from(data);
         }
         config.server.listen = self.listen.unwrap_or(config.server.listen);
-        config.server.internal_listen = self.internal_listen.unwrap_or(config.server.internal_listen);
         if let Some(log) = &self.log {
             config.telemetry.log.clone_from(log);
         }
-        match config.tls.refusal(config.server.listen, config.server.internal_listen) {
+        match config.tls.refusal_of_up(config.server.listen) {
             Some(refusal) => Err(UsageError::new(refusal).into()),
             None => Ok(config),
         }
@@ -116,10 +112,9 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     if args.exit_with_stdin {
         stdin::stop_when_closed(whole.clone());
     }
-    let tls = ListenerTls::open(&config.tls).map_err(|error| UsageError::new(format!("[tls]: {error}")))?;
+    let tls = config.tls.public().map_err(|error| UsageError::new(format!("[tls]: {error}")))?;
     // Listeners first: if they are refused, nothing was written to disk.
     let public = Listener::bind(config.server.listen)?;
-    let internal = Listener::bind(config.server.internal_listen)?;
     let health = Listener::bind(config.server.health_listen)?;
     let mut folder = DataFolder::open(&config.data.dir)?;
     let key_file = config.auth.key_file.clone().unwrap_or_else(|| folder::key_file(folder.path()));
@@ -146,7 +141,6 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         lifecycle: services.clone(),
         config,
         public,
-        internal,
         health,
         tls,
     };
@@ -247,7 +241,7 @@ async fn serve(
     with_demo_tenant: bool,
 ) -> anyhow::Result<Stack> {
     let (key, clock) = (setup.key.clone(), setup.clock.clone());
-    let (accepts_own_key, is_plain) = (accepts_own_key(&setup.config), setup.tls.public.is_none());
+    let (accepts_own_key, is_plain) = (accepts_own_key(&setup.config), setup.tls.is_none());
     let issuers: Vec<_> = setup.config.auth.issuers.iter().map(|it| it.issuer.clone()).collect();
     let stack = Stack::start(setup).await?;
     if let Some(set) = set {

@@ -1,8 +1,8 @@
-//! All services in one process, on one public and one internal listener.
+//! All services in one process, on one listener for their clients.
 //!
-//! Each service has a database file of its own, and calls the others over the internal listener through generated clients, with
-//! a token of its own, as if they ran on different machines. The listeners are bound before any service starts, so that each
-//! knows the address of its peers. The services start, and open their databases, concurrently.
+//! Each service has a database file of its own, and calls the others through generated clients and the same layer as if they ran on
+//! different machines, but [within the process](InProcess). The services start, and open their databases, concurrently; a call to one that
+//! has not started waits for it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,13 +12,14 @@ use baton_bus::{Bus, EventApi, EventLog};
 use baton_presence::Presence;
 use baton_recording::RecordingService;
 use baton_routing::Routing;
-use baton_runtime::Clock;
 use baton_runtime::auth::{AdmissionList, Issuers, SigningKey};
 use baton_runtime::client::GrpcChannel;
 use baton_runtime::config::Config;
 use baton_runtime::disk_space::DiskSpace;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::{BoundServer, Forwarded, Listener, Probes, Readiness, ServerBuilder, ServerLimits};
+use baton_runtime::tls::ServerTls;
+use baton_runtime::{Clock, InProcess};
 use baton_service::RunningService;
 use baton_store::Databases;
 use baton_telephony::Telephony;
@@ -26,7 +27,7 @@ use baton_transfer::TransferRuntime;
 use tokio_util::sync::CancellationToken;
 
 use super::readiness::follow_switch;
-use crate::services::listeners::{ListenerTls, Verifiers, address, ended, serve_until_drained};
+use crate::services::listeners::{address, ended, of_up, serve_until_drained};
 use crate::services::{PeerAddresses, ProcessContext, ServicesIdentity, StartupError};
 use crate::version::VERSION;
 
@@ -43,9 +44,9 @@ pub(crate) struct StackSetup {
     /// The switch's address, `http://…`.
     pub(crate) switch: String,
     pub(crate) public: Listener,
-    pub(crate) internal: Listener,
     pub(crate) health: Listener,
-    pub(crate) tls: ListenerTls,
+    /// `None` is plain text.
+    pub(crate) tls: Option<ServerTls>,
 }
 
 /// The services that run, with what the owner needs of them.
@@ -72,8 +73,8 @@ impl Stack {
     pub(crate) async fn start(setup: StackSetup) -> Result<Self, StartupError> {
         let issuers = Issuers::start(&setup.config.auth, &setup.clock, &setup.lifecycle)?;
         let bus = open_events(&setup.folder, &setup.clock, &setup.lifecycle).await?;
-        let StackSetup { config, clock, key, lifecycle, public, internal, health, tls, folder, databases, switch } =
-            setup;
+        let StackSetup { config, clock, key, lifecycle, public, health, tls, folder, databases, switch } = setup;
+        let services_at = InProcess::default();
         let context = ProcessContext {
             space: DiskSpace::watch(&folder, config.data.min_free_mib, &lifecycle),
             config,
@@ -84,35 +85,33 @@ impl Stack {
             lifecycle,
             bus,
             admitted: AdmissionList::default(),
-            peers: PeerAddresses::One(address(tls.internal.is_some(), internal.local_addr())),
+            peers: PeerAddresses::InProcess(services_at.clone()),
             switch,
         };
         let services = Services::start(&context).await?;
         let ProcessContext { config, clock, lifecycle, bus, space, admitted, switch, .. } = context;
         let switch = GrpcChannel::anonymous(&switch, clock.clone())?;
-        let verifiers = Verifiers::new(&config, &key, issuers);
-        let builder = |verifier, limits| ServerBuilder::new(clock.clone(), verifier).limits(limits);
+        let verifier = of_up(&config, &key, issuers);
+        let builder = |limits| ServerBuilder::new(clock.clone(), verifier.clone()).limits(limits);
         let events = EventApi::new(bus);
         let public = services
             .add_public(
-                builder(verifiers.public, ServerLimits::from(&config))
+                builder(ServerLimits::from(&config))
                     .admitting(admitted)
                     .with_space(space)
                     .web(config.server.web_origins.clone())
-                    .tls(tls.public.clone())
+                    .tls(tls.clone())
                     .announcing(VERSION),
             )
             .add_service(events.into_server())
             .add_service(Forwarded::<SimulatorServiceServer<()>>::new(&switch))
             .on(public);
-        let internal = services
-            .add_internal(builder(verifiers.internal, ServerLimits::internal(&config)).tls(tls.internal))
-            .on(internal);
-        let address = address(tls.public.is_some(), public.local_addr());
+        let internal = services.add_internal(builder(ServerLimits::internal(&config)));
+        let address = address(tls.is_some(), public.local_addr());
         let (readiness, leaving) = (public.readiness(), CancellationToken::new());
         let following = follow_switch(readiness.clone(), services.telephony.link(), leaving.clone());
         let (health, probes) = (format!("http://{}", health.local_addr()), public.probes(health));
-        serve(&lifecycle, (public, internal, probes), following, leaving.clone());
+        serve(&lifecycle, (public, probes), following, leaving.clone(), (internal, services_at));
         let Services { transfer, telephony, .. } = services;
         Ok(Self { public: address, health, readiness, leaving, transfer, telephony })
     }
@@ -148,20 +147,21 @@ impl Stack {
     }
 }
 
-/// The internal listener serves until the public one has drained, because requests under way still call the peers; health answers as
+/// The services serve each other until the public listener has drained, because requests under way still call the peers; health answers as
 /// long. `following` tells health of the switch, until `leaving`.
 fn serve(
     lifecycle: &Lifecycle,
-    (public, internal, probes): (BoundServer, BoundServer, Probes),
+    (public, probes): (BoundServer, Probes),
     following: impl Future<Output = ()> + Send + 'static,
     leaving: CancellationToken,
+    (internal, at): (ServerBuilder, InProcess),
 ) {
     let drained = CancellationToken::new();
     let until = drained.clone();
     let serving = serve_until_drained(public, following, (lifecycle.soft(), leaving, drained));
     lifecycle.spawn("public listener", ended(lifecycle.clone(), "public", serving));
     lifecycle.spawn("health listener", probes.serve(until.clone()));
-    lifecycle.spawn("internal listener", ended(lifecycle.clone(), "internal", internal.serve(until)));
+    lifecycle.spawn("services", internal.serve_in_process(at, until));
 }
 
 impl Services {

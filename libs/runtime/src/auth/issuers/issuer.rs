@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::keys::{Found, IssuerKey, KeySet};
 use super::settings::IssuerSettings;
 use crate::auth::token::{self, Lifetime, TokenTimes};
-use crate::auth::{Caller, Role, TokenError};
+use crate::auth::{Caller, TokenError};
 
 /// So many ids of unknown keys are remembered: others ask for nothing new.
 const MAX_UNKNOWN: usize = 64;
@@ -60,10 +60,6 @@ impl KeyInUse {
 impl Issuer {
     pub(super) fn new(settings: IssuerSettings) -> Self {
         Self { settings, keys: RwLock::default(), unknown: Mutex::default(), wanted: Notify::new() }
-    }
-
-    pub(super) fn may_grant(&self, role: Role) -> bool {
-        self.settings.mapping.roles.may_grant(role)
     }
 
     pub(super) fn keys(&self) -> Option<Arc<KeySet>> {

@@ -33,7 +33,7 @@ use self::issuer::Issuer;
 pub(super) use self::issuer::{IssuedToken, KeyInUse};
 use self::refresh::{Refresh, RefreshTimes};
 use self::settings::IssuerSettings;
-use super::{Role, TokenError};
+use super::TokenError;
 use crate::clock::Clock;
 use crate::config::{AuthConfig, ConfigError, DevelopmentKey};
 use crate::lifecycle::Lifecycle;
@@ -89,12 +89,6 @@ impl Issuers {
 
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    /// Those that may give this role.
-    #[must_use]
-    pub fn granting(&self, role: Role) -> Self {
-        Self(self.0.iter().filter(|it| it.may_grant(role)).cloned().collect())
     }
 
     /// Checks everything of a token with this header and issuer, but what depends on the time; `None` for an issuer that there is not.
