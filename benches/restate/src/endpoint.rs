@@ -1,7 +1,10 @@
-//! Serves the workflow to Restate. The SDK's own server leaves Nagle's algorithm on, with which each step waits for a delayed acknowledgement
+//! Serves the transfers to Restate. The SDK's own server leaves Nagle's algorithm on, with which each step waits for a delayed acknowledgement
 //! and Restate looks three times slower than it is; so connections are accepted here.
 
-use crate::transfer::Transfer;
+use crate::{
+    phones::Phones,
+    transfer::{CalledBack, Transfer},
+};
 use anyhow::Context as _;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -10,10 +13,9 @@ use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpStream};
 
 /// Until the process is ended.
-pub(crate) async fn serve(address: SocketAddr) -> anyhow::Result<()> {
-    let endpoint = HyperEndpoint::new(Endpoint::builder().bind(Transfer).build());
+pub(crate) async fn serve(address: SocketAddr, phones: Phones) -> anyhow::Result<()> {
+    let endpoint = HyperEndpoint::new(Endpoint::builder().bind(Transfer).bind(CalledBack { phones }).build());
     let listener = TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))?;
-    println!("listening on {}", listener.local_addr().context("asking which port it is")?);
     loop {
         let (stream, peer) = listener.accept().await.context("accepting a connection")?;
         let endpoint = endpoint.clone();

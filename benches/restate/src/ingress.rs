@@ -1,4 +1,4 @@
-//! Calls handlers of the workflow through Restate's HTTP ingress: connections are kept alive, without Nagle's algorithm.
+//! Calls handlers, and resolves awakeables, through Restate's HTTP ingress: connections are kept alive, without Nagle's algorithm.
 
 use crate::transfer::State;
 use anyhow::{Context as _, ensure};
@@ -23,21 +23,25 @@ impl Ingress {
         Self { client: Client::builder(TokioExecutor::new()).build(connector), base }
     }
 
-    /// Starts a transfer, and returns its last state when it is completed.
-    pub(crate) async fn run(&self, state: &State) -> anyhow::Result<State> {
-        let body = serde_json::to_vec(state).context("encoding the first state")?;
-        let answer = self.call(&state.interaction_id, "run", Some(body)).await?;
+    /// Starts a transfer at the handler, and returns its last state when it is completed.
+    pub(crate) async fn run(&self, handler: &str, first: &State) -> anyhow::Result<State> {
+        let body = serde_json::to_vec(first).context("encoding the first state")?;
+        let answer = self.post(handler, Some(body)).await?;
         serde_json::from_slice(&answer).context("decoding the last state")
     }
 
-    /// Calls one of the handlers that neither take nor return anything.
-    pub(crate) async fn signal(&self, interaction_id: &str, handler: &str) -> anyhow::Result<()> {
-        self.call(interaction_id, handler, None).await.map(drop)
+    /// Calls a handler that neither takes nor returns anything.
+    pub(crate) async fn signal(&self, handler: &str) -> anyhow::Result<()> {
+        self.post(handler, None).await.map(drop)
     }
 
-    async fn call(&self, key: &str, handler: &str, json: Option<Vec<u8>>) -> anyhow::Result<Bytes> {
+    pub(crate) async fn resolve(&self, awakeable: &str) -> anyhow::Result<()> {
+        self.signal(&format!("restate/awakeables/{awakeable}/resolve")).await
+    }
+
+    async fn post(&self, handler: &str, json: Option<Vec<u8>>) -> anyhow::Result<Bytes> {
         let base = self.base.to_string();
-        let request = Request::post(format!("{}/Transfer/{key}/{handler}", base.trim_end_matches('/')));
+        let request = Request::post(format!("{}/{handler}", base.trim_end_matches('/')));
         let request = match json {
             Some(json) => request.header(header::CONTENT_TYPE, "application/json").body(Full::from(json)),
             None => request.body(Full::default()),

@@ -4,6 +4,7 @@
 mod endpoint;
 mod ingress;
 mod load;
+mod phones;
 mod transfer;
 
 use clap::{Parser, Subcommand};
@@ -22,6 +23,9 @@ enum Role {
     Serve {
         #[arg(long, default_value = "127.0.0.1:9080")]
         listen: SocketAddr,
+        /// Where it reports which phones ring.
+        #[arg(long, default_value = "127.0.0.1:9081")]
+        phones: SocketAddr,
     },
     /// Start transfers, send them their signals, and say how long they took.
     Load(load::Load),
@@ -30,7 +34,10 @@ enum Role {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
     match Arguments::parse().role {
-        Role::Serve { listen } => endpoint::serve(listen).await,
+        Role::Serve { listen, phones: address } => {
+            let phones = phones::Phones::new();
+            tokio::try_join!(endpoint::serve(listen, phones.clone()), phones.serve(address)).map(drop)
+        }
         Role::Load(load) => load.run().await,
     }
 }

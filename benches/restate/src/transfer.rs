@@ -1,6 +1,7 @@
-//! The job: eight durable steps and two signals from outside, as one workflow a transfer. A step does nothing but return the state after it,
-//! which Restate keeps: what is measured is what durability costs.
+//! The job: eight durable steps and two signals from outside, in the two ways that a user of Restate may write it. A step does nothing but return
+//! the state after it, which Restate keeps: what is measured is what durability costs.
 
+use crate::phones::{Awakeables, Phones};
 use restate_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +55,7 @@ macro_rules! step {
     }};
 }
 
-/// A workflow's key is the interaction that is handed over.
+/// With durable promises: a workflow whose key is the interaction that is handed over, and whose other handlers take the signals.
 pub(crate) struct Transfer;
 
 #[restate_sdk::workflow]
@@ -91,5 +92,35 @@ impl Transfer {
     async fn giver_leaves(&self, ctx: SharedWorkflowContext<'_>) -> Result<(), HandlerError> {
         ctx.resolve_promise("left", ());
         Ok(())
+    }
+}
+
+/// With awakeables: the phone has the name of what to resolve, so that a signal is no invocation of its own.
+pub(crate) struct CalledBack {
+    pub(crate) phones: Phones,
+}
+
+#[restate_sdk::service]
+impl CalledBack {
+    #[handler]
+    async fn run(&self, ctx: Context<'_>, state: Json<State>) -> Result<Json<State>, HandlerError> {
+        let state = step!(ctx, state.into_inner(), "taker_reserved");
+        let state = step!(ctx, state, "customer_on_hold");
+        let ((answered_id, answered), (left_id, left)) = (ctx.awakeable::<()>(), ctx.awakeable::<()>());
+        let ringing = state.after("taker_ringing");
+        let call_back = Awakeables { answered: answered_id, left: left_id };
+        let ring = || async move {
+            self.phones.ring(&ringing.interaction_id, &call_back);
+            Ok(Json(ringing))
+        };
+        let state = ctx.run(ring).name("taker_ringing").await?.into_inner();
+        answered.await?;
+        let state = step!(ctx, state, "taker_answered");
+        let state = step!(ctx, state, "consulting");
+        let state = step!(ctx, state, "customer_resumed");
+        left.await?;
+        let state = step!(ctx, state, "giver_left");
+        let state = step!(ctx, state, "completed");
+        Ok(Json(state))
     }
 }
