@@ -1,5 +1,5 @@
 //! Serves the transfers to Restate. The SDK's own server leaves Nagle's algorithm on, with which each step waits for a delayed acknowledgement
-//! and Restate looks three times slower than it is; so connections are accepted here.
+//! and Restate looks up to four times slower than it is; so connections are accepted here.
 
 use crate::{
     phones::Phones,
