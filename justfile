@@ -18,6 +18,7 @@ test:
 # Format, lint, contract, unit tests: quick, before a commit.
 check:
     cargo fmt --all --check
+    cargo fmt --manifest-path benches/restate/Cargo.toml --check
     cargo clippy --workspace --all-targets -- -D warnings
     tests/lint
     tests/units
@@ -60,6 +61,10 @@ deploy *ARGS:
 bench:
     cargo bench --package baton-domain
     cargo bench --package baton-server
+
+# Whole transfers beside Restate and beside nothing but their commits: the table of docs/performance.md.
+transfers *ARGS:
+    benches/transfers {{ARGS}}
 
 # The state tables, written anew after a change of a policy.
 tables:
