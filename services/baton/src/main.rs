@@ -61,7 +61,7 @@ async fn run(command: CliCommand) -> anyhow::Result<()> {
         CliCommand::Token(args) => client::token::run(&args),
         CliCommand::Completions(args) => cli::completions(&args),
         CliCommand::Version(args) => version::run(args).await,
-        CliCommand::Client(command) => Box::pin(client::run(command)).await,
+        CliCommand::Client(command) => Box::pin(client::run(*command)).await,
     }
 }
 
