@@ -55,7 +55,6 @@ pub async fn lacking(db: &Db, table: &'static str, asked: &[ProjectionVersion]) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use baton_store::Affected as _;
 
     fn version(tenant: &str, id: usize, version: u64) -> ProjectionVersion {
         ProjectionVersion { tenant: tenant.into(), interaction_id: format!("i{id}"), version }
@@ -67,13 +66,11 @@ mod tests {
         let db = baton_store::testing::open(folder.path(), "versions").await;
         db.migrate(&baton_store::Migrations::NONE).await.unwrap();
         let mut tx = db.begin().await.unwrap();
-        on!(tx, conn => {
-            let table = "CREATE TABLE held (tenant TEXT, interaction_id TEXT, version BIGINT, PRIMARY KEY (tenant, interaction_id))";
-            sqlx::query(table).affected(&mut *conn).await.unwrap();
-            for id in 0..1_200 {
-                sqlx::query("INSERT INTO held VALUES ('acme', $1, 5)").bind(format!("i{id}")).affected(&mut *conn).await.unwrap();
-            }
-        });
+        let table = "CREATE TABLE held (tenant TEXT, interaction_id TEXT, version BIGINT, PRIMARY KEY (tenant, interaction_id))";
+        tx.statement(table).now().await.unwrap();
+        for id in 0..1_200 {
+            tx.statement("INSERT INTO held VALUES ('acme', $1, 5)").bind(format!("i{id}")).now().await.unwrap();
+        }
         tx.commit().await.unwrap();
         let mut asked: Vec<_> = (0..1_200).map(|id| version("acme", id, 5)).collect();
         assert_eq!(lacking(&db, "held", &asked).await.unwrap(), Vec::<String>::new());

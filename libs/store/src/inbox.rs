@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use crate::{Affected as _, Db, StoreError, Tx, on};
+use crate::{Db, StoreError, Tx, on};
 
 /// The most rows that one [`prune`] deletes or [`dead_letters`] returns.
 pub const MAX_BATCH: usize = 2_000;
@@ -33,13 +33,13 @@ pub struct DeadLetter {
 
 /// Records that the consumer acts upon the event now; `false` if it has done so before.
 pub async fn first_time(tx: &mut Tx, consumer: &str, event_id: Uuid, at_us: i64) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query(
-        "INSERT INTO store_inbox (consumer, event_id, at_us) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+    let rows = tx
+        .statement("INSERT INTO store_inbox (consumer, event_id, at_us) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
         .bind(consumer)
         .bind(event_id)
         .bind(at_us)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows == 1)
 }
 
@@ -53,45 +53,47 @@ pub async fn cursor(db: &Db, consumer: &str) -> Result<Option<i64>, StoreError> 
 }
 
 pub async fn advance(tx: &mut Tx, consumer: &str, position: i64) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "INSERT INTO store_cursors (consumer, position) VALUES ($1, $2)
-         ON CONFLICT (consumer) DO UPDATE SET position = excluded.position")
-        .bind(consumer)
-        .bind(position)
-        .affected(conn)
-        .await)?;
+         ON CONFLICT (consumer) DO UPDATE SET position = excluded.position",
+    )
+    .bind(consumer)
+    .bind(position)
+    .later()
+    .await?;
     Ok(())
 }
 
 /// Deletes the cursors whose names begin with this text.
 pub async fn forget_cursors(db: &Db, beginning: &str) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
-    on!(tx, conn => sqlx::query("DELETE FROM store_cursors WHERE substr(consumer, 1, length($1)) = $1")
+    tx.statement("DELETE FROM store_cursors WHERE substr(consumer, 1, length($1)) = $1")
         .bind(beginning)
-        .affected(conn)
-        .await)?;
+        .later()
+        .await?;
     tx.commit().await
 }
 
 /// Records that the consumer gave up on an event, so that the others can go on (E5).
 pub async fn add_dead_letter(tx: &mut Tx, letter: &DeadLetter) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "INSERT INTO store_dead_letters
              (consumer, event_id, position, tenant, aggregate, sequence, event_type, payload, tries, cause, at_us)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING")
-        .bind(&letter.consumer)
-        .bind(letter.event_id)
-        .bind(letter.position)
-        .bind(&letter.tenant)
-        .bind(&letter.aggregate)
-        .bind(letter.sequence)
-        .bind(&letter.event_type)
-        .bind(&letter.payload)
-        .bind(letter.tries)
-        .bind(&letter.cause)
-        .bind(letter.at_us)
-        .affected(conn)
-        .await)?;
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
+    )
+    .bind(&letter.consumer)
+    .bind(letter.event_id)
+    .bind(letter.position)
+    .bind(&letter.tenant)
+    .bind(&letter.aggregate)
+    .bind(letter.sequence)
+    .bind(&letter.event_type)
+    .bind(&letter.payload)
+    .bind(letter.tries)
+    .bind(&letter.cause)
+    .bind(letter.at_us)
+    .later()
+    .await?;
     Ok(())
 }
 
@@ -124,11 +126,7 @@ pub async fn prune(db: &Db, before_us: i64) -> Result<u64, StoreError> {
         "DELETE FROM store_dead_letters WHERE (consumer, event_id) IN
              (SELECT consumer, event_id FROM store_dead_letters WHERE at_us < $1 LIMIT $2)",
     ] {
-        let deleted = on!(tx, conn => sqlx::query(statement)
-            .bind(before_us)
-            .bind(MAX_BATCH as i64)
-            .affected(conn)
-            .await)?;
+        let deleted = tx.statement(statement).bind(before_us).bind(MAX_BATCH as i64).now().await?;
         rows += deleted;
     }
     tx.commit().await?;

@@ -119,7 +119,7 @@ impl Db {
                 let mut writer = db.writer.lock().await.map_err(busy)?;
                 let commits = db.disk.number();
                 let number = commits.number;
-                let applied = migrations.sqlite.run_direct(None, &mut *writer, false).await;
+                let applied = migrations.sqlite.run_direct(None, writer.get().map_err(busy)?, false).await;
                 drop((commits, writer));
                 applied.map_err(|error| explain(name.clone(), error))?;
                 db.disk.wait(number).await.map_err(|source| MigrateError::Store { name, source })

@@ -19,6 +19,8 @@ const APPLICATION_ID: i64 = 0x4254_4e31;
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Readers run beside each other; more than this would only compete for the processor.
 const MAX_READERS: u32 = 4;
+/// Prepared statements that a connection remembers: several in one text are one of them.
+const STATEMENTS: usize = 500;
 /// The write-ahead log is cut back to this after a checkpoint, so that a burst does not keep the disk for ever.
 const WAL_LIMIT_BYTES: &str = "67108864";
 
@@ -52,6 +54,7 @@ fn options(file: &Path) -> SqliteConnectOptions {
         // The database syncs before a checkpoint, so that the file stays whole; each commit is synced by `Disk`.
         .synchronous(SqliteSynchronous::Normal)
         .foreign_keys(true)
+        .statement_cache_capacity(STATEMENTS)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("journal_size_limit", WAL_LIMIT_BYTES)
         // What a statement needs for itself is small: no file for it.

@@ -13,6 +13,7 @@ use sqlx::{PgConnection, SqliteConnection};
 use uuid::Uuid;
 
 pub use self::cursor::{InvalidCursor, OutboxCursor};
+use crate::statement::rows_of_values;
 use crate::{Affected as _, Conn, Db, StoreError, Tx, change, on};
 
 /// The most rows that one call reads, marks or deletes: a statement stays short, and below `SQLite`'s parameter limit.
@@ -59,26 +60,23 @@ pub async fn append(tx: &mut Tx, rows: &[OutboxRow]) -> Result<(), StoreError> {
 }
 
 async fn insert(tx: &mut Tx, rows: &[OutboxRow]) -> Result<(), StoreError> {
-    on!(tx, conn => {
-        let mut query = sqlx::QueryBuilder::new(
-            "INSERT INTO store_outbox
-                 (id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us) ");
-        query.push_values(rows, |mut values, row| {
-            values
-                .push_bind(row.id)
-                .push_bind(&row.tenant)
-                .push_bind(&row.aggregate)
-                .push_bind(row.sequence)
-                .push_bind(&row.event_type)
-                .push_bind(&row.area)
-                .push_bind(&row.payload)
-                .push_bind(&row.actor)
-                .push_bind(&row.traceparent)
-                .push_bind(row.time_us);
-        });
-        query.build().affected(conn).await
-    })?;
-    Ok(())
+    let columns = "id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us";
+    let values = rows_of_values(rows.len(), 10);
+    let mut statement = tx.statement(format!("INSERT INTO store_outbox ({columns}) VALUES {values}"));
+    for row in rows {
+        statement = statement
+            .bind(row.id)
+            .bind(&row.tenant)
+            .bind(&row.aggregate)
+            .bind(row.sequence)
+            .bind(&row.event_type)
+            .bind(&row.area)
+            .bind(&row.payload)
+            .bind(&row.actor)
+            .bind(&row.traceparent)
+            .bind(row.time_us);
+    }
+    statement.later().await
 }
 
 /// The next number of an aggregate that keeps no counter of its own. It is rolled back with the transaction, so there are no
@@ -96,11 +94,11 @@ pub async fn next_sequence(tx: &mut Tx, tenant: &str, aggregate: &str) -> Result
 
 /// Begins to count anew, for an aggregate of which there will be no more events.
 pub async fn forget_sequence(tx: &mut Tx, tenant: &str, aggregate: &str) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("DELETE FROM store_sequences WHERE tenant = $1 AND aggregate = $2")
+    tx.statement("DELETE FROM store_sequences WHERE tenant = $1 AND aggregate = $2")
         .bind(tenant)
         .bind(aggregate)
-        .affected(conn)
-        .await)?;
+        .later()
+        .await?;
     Ok(())
 }
 
@@ -116,7 +114,7 @@ struct Positioned {
 pub async fn after(db: &Db, cursor: &OutboxCursor, limit: usize) -> Result<(Vec<OutboxRow>, OutboxCursor), StoreError> {
     let limit = limit.min(MAX_BATCH);
     let mut reader = db.read().await?;
-    let (rows, next) = match reader.conn() {
+    let (rows, next) = match reader.ready().await? {
         Conn::Sqlite(conn) => after_position(conn, cursor, limit).await?,
         Conn::Postgres(conn) => after_snapshot(conn, cursor, limit).await?,
     };
@@ -186,7 +184,7 @@ pub async fn contains(db: &Db, id: Uuid) -> Result<bool, StoreError> {
 /// was restored from an older copy, or into another server, and what it writes next would be taken for published.
 pub async fn is_own(db: &Db, cursor: &OutboxCursor) -> Result<bool, StoreError> {
     let mut reader = db.read().await?;
-    Ok(match reader.conn() {
+    Ok(match reader.ready().await? {
         Conn::Sqlite(_) => true,
         Conn::Postgres(conn) => {
             sqlx::query_scalar(
@@ -205,7 +203,7 @@ pub async fn is_own(db: &Db, cursor: &OutboxCursor) -> Result<bool, StoreError> 
 /// Makes rows that another `PostgreSQL` server has written this one's, keeping their order: no snapshot of this one would ever show them.
 pub async fn adopt(db: &Db) -> Result<(), StoreError> {
     db.change(change!(|tx| {
-        if let Conn::Postgres(conn) = tx.conn() {
+        if let Conn::Postgres(conn) = tx.ready().await? {
             sqlx::query(
                 "UPDATE store_outbox SET xact = pg_current_xact_id() WHERE xact >= pg_snapshot_xmax(pg_current_snapshot())",
             )
@@ -245,13 +243,14 @@ pub async fn published(db: &Db) -> Result<Option<PublishedCopy>, StoreError> {
 /// Keeps a copy of the stream's cursor.
 pub async fn keep_published(db: &Db, copy: &PublishedCopy) -> Result<(), StoreError> {
     db.change(change!(|tx| {
-        on!(tx, conn => sqlx::query(
+        tx.statement(
             "INSERT INTO store_published (id, generation, cursor) VALUES (1, $1, $2)
-             ON CONFLICT (id) DO UPDATE SET generation = excluded.generation, cursor = excluded.cursor")
-            .bind(&copy.generation)
-            .bind(copy.cursor.to_string())
-            .affected(conn)
-            .await)?;
+             ON CONFLICT (id) DO UPDATE SET generation = excluded.generation, cursor = excluded.cursor",
+        )
+        .bind(&copy.generation)
+        .bind(copy.cursor.to_string())
+        .later()
+        .await?;
         Ok(())
     }))
     .await
@@ -261,7 +260,7 @@ pub async fn keep_published(db: &Db, copy: &PublishedCopy) -> Result<(), StoreEr
 /// call again until it is 0.
 pub async fn prune(db: &Db, before_us: i64, published: &OutboxCursor) -> Result<u64, StoreError> {
     db.change(change!(|tx| {
-        let deleted = match tx.conn() {
+        let deleted = match tx.ready().await? {
             Conn::Sqlite(conn) => {
                 sqlx::query(
                     "DELETE FROM store_outbox WHERE time_us < $1 AND position IN

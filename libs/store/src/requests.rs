@@ -13,7 +13,7 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 use tonic::{Code, Status};
 
-use crate::{Affected as _, Db, StoreError, Tx, on};
+use crate::{Db, StoreError, Tx, on};
 
 /// How long an answer is kept: a client that retries later than this is a new request.
 pub const KEPT_US: i64 = 24 * 60 * 60 * 1_000_000;
@@ -173,23 +173,24 @@ pub async fn record(
 
 /// Takes back what [`record`] has written in this transaction.
 pub async fn forget(tx: &mut Tx, key: &RequestKey) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
-        "DELETE FROM store_requests WHERE tenant = $1 AND subject = $2 AND method = $3 AND request_id = $4")
+    tx.statement("DELETE FROM store_requests WHERE tenant = $1 AND subject = $2 AND method = $3 AND request_id = $4")
         .bind(&key.tenant)
         .bind(&key.subject)
         .bind(&key.method)
         .bind(&key.request_id)
-        .affected(conn)
-        .await)?;
+        .later()
+        .await?;
     Ok(())
 }
 
 /// Records the answer; `false`, and nothing is changed, if there is one already.
 pub async fn answer(tx: &mut Tx, key: &RequestKey, answer: &KeptAnswer) -> Result<bool, StoreError> {
     let (code, message, body) = answer.columns();
-    let rows = on!(tx, conn => sqlx::query(
-        "UPDATE store_requests SET answer_code = $5, answer_message = $6, answer_body = $7
-         WHERE tenant = $1 AND subject = $2 AND method = $3 AND request_id = $4 AND answer_code IS NULL")
+    let rows = tx
+        .statement(
+            "UPDATE store_requests SET answer_code = $5, answer_message = $6, answer_body = $7
+         WHERE tenant = $1 AND subject = $2 AND method = $3 AND request_id = $4 AND answer_code IS NULL",
+        )
         .bind(&key.tenant)
         .bind(&key.subject)
         .bind(&key.method)
@@ -197,21 +198,23 @@ pub async fn answer(tx: &mut Tx, key: &RequestKey, answer: &KeptAnswer) -> Resul
         .bind(code)
         .bind(message)
         .bind(body)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows == 1)
 }
 
 /// Deletes at most [`PRUNE_BATCH`] requests older than [`KEPT_US`]. Returns how many; call again until it is 0.
 pub async fn prune(db: &Db, now_us: i64) -> Result<u64, StoreError> {
     let mut tx = db.begin().await?;
-    let rows = on!(tx, conn => sqlx::query(
-        "DELETE FROM store_requests WHERE (tenant, subject, method, request_id) IN
-             (SELECT tenant, subject, method, request_id FROM store_requests WHERE started_us < $1 LIMIT $2)")
+    let rows = tx
+        .statement(
+            "DELETE FROM store_requests WHERE (tenant, subject, method, request_id) IN
+             (SELECT tenant, subject, method, request_id FROM store_requests WHERE started_us < $1 LIMIT $2)",
+        )
         .bind(now_us - KEPT_US)
         .bind(PRUNE_BATCH)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     tx.commit().await?;
     Ok(rows)
 }
@@ -244,14 +247,16 @@ async fn insert(
     now_us: i64,
 ) -> Result<bool, StoreError> {
     let answer = answer.map(KeptAnswer::columns);
-    let rows = on!(tx, conn => sqlx::query(
-        "INSERT INTO store_requests (tenant, subject, method, request_id, body_hash, started_us,
+    let rows = tx
+        .statement(
+            "INSERT INTO store_requests (tenant, subject, method, request_id, body_hash, started_us,
                                      answer_code, answer_message, answer_body)
          VALUES ($1, $2, $3, $4, $5, $6, $8, $9, $10)
          ON CONFLICT (tenant, subject, method, request_id) DO UPDATE
          SET body_hash = excluded.body_hash, started_us = excluded.started_us, answer_code = excluded.answer_code,
              answer_message = excluded.answer_message, answer_body = excluded.answer_body
-         WHERE store_requests.started_us < $7")
+         WHERE store_requests.started_us < $7",
+        )
         .bind(&key.tenant)
         .bind(&key.subject)
         .bind(&key.method)
@@ -262,8 +267,8 @@ async fn insert(
         .bind(answer.map(|it| it.0))
         .bind(answer.map(|it| it.1))
         .bind(answer.map(|it| it.2))
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows == 1)
 }
 

@@ -79,7 +79,7 @@ fn tempfile_folder() -> PathBuf {
 /// `table.column` and the indexes, but for what each database needs for itself.
 async fn names(db: &Db) -> BTreeSet<String> {
     let mut reader = db.read().await.expect("a reader");
-    let names: Vec<String> = match reader.conn() {
+    let names: Vec<String> = match reader.ready().await.expect("a reader") {
         Conn::Sqlite(conn) => sqlx::query_scalar(
             "SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'
              UNION SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",

@@ -5,7 +5,7 @@
 //! time is wrong or Baton was not running: both look the same from here. Nothing is deleted then until Baton has run with the new time
 //! for three days in all, over restarts, and the log says so after each start. Within one process the clock can't jump.
 
-use crate::{Affected as _, Db, StoreError, Tx, on};
+use crate::{Db, StoreError, Tx, on};
 
 const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
 /// How long somebody has to see the warning, over a weekend.
@@ -63,12 +63,13 @@ async fn read(tx: &mut Tx) -> Result<Option<TrustedTime>, StoreError> {
 }
 
 async fn write(tx: &mut Tx, trusted: TrustedTime) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "INSERT INTO store_trusted_time (id, time_us, waited_us) VALUES (1, $1, $2)
-         ON CONFLICT (id) DO UPDATE SET time_us = excluded.time_us, waited_us = excluded.waited_us")
-        .bind(trusted.time_us)
-        .bind(trusted.waited_us)
-        .affected(conn)
-        .await)?;
+         ON CONFLICT (id) DO UPDATE SET time_us = excluded.time_us, waited_us = excluded.waited_us",
+    )
+    .bind(trusted.time_us)
+    .bind(trusted.waited_us)
+    .later()
+    .await?;
     Ok(())
 }

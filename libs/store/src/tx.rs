@@ -8,9 +8,9 @@ use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
+use crate::StoreError;
 use crate::disk::Disk;
-use crate::writer::WriteGuard;
-use crate::{Affected as _, StoreError};
+use crate::writer::{EndError, WriteGuard};
 
 /// The connection that a statement runs on: one variant per database that Baton can live in.
 #[derive(Debug)]
@@ -23,13 +23,15 @@ pub enum Conn<'a> {
 
 /// Runs one body against whichever database a [`Tx`](crate::Tx) or a [`Reader`](crate::Reader) holds.
 ///
-/// The body is compiled once per database, so it may only use what all of them understand. See the crate's example.
+/// The body is compiled once per database, so it may only use what all of them understand; it ends with a result of the library's. A statement
+/// that writes and returns no rows is better off as a [`Tx::statement`]. See the crate's example.
 #[macro_export]
 macro_rules! on {
     ($handle:expr, $conn:ident => $body:expr) => {
-        match $handle.conn() {
-            $crate::Conn::Sqlite($conn) => $body,
-            $crate::Conn::Postgres($conn) => $body,
+        match $handle.ready().await {
+            Ok($crate::Conn::Sqlite($conn)) => $body,
+            Ok($crate::Conn::Postgres($conn)) => $body,
+            Err(error) => Err(error),
         }
     };
 }
@@ -38,13 +40,13 @@ macro_rules! on {
 #[must_use = "a transaction that is dropped changes nothing"]
 #[derive(Debug)]
 pub struct Tx {
-    handle: TxHandle,
+    pub(crate) handle: TxHandle,
     outbox: watch::Sender<u64>,
     has_events: bool,
 }
 
 #[derive(Debug)]
-enum TxHandle {
+pub(crate) enum TxHandle {
     Sqlite(WriteGuard, Arc<Disk>),
     Postgres(Transaction<'static, Postgres>),
 }
@@ -58,11 +60,14 @@ impl Tx {
         Self { handle: TxHandle::Postgres(transaction), outbox, has_events: false }
     }
 
-    /// The connection inside; use it through [`on!`](crate::on).
-    pub fn conn(&mut self) -> Conn<'_> {
+    /// The connection inside, when everything that waits is carried out; use it through [`on!`](crate::on).
+    ///
+    /// # Errors
+    /// Of what waited.
+    pub async fn ready(&mut self) -> Result<Conn<'_>, sqlx::Error> {
         match &mut self.handle {
-            TxHandle::Sqlite(guard, _) => Conn::Sqlite(guard.connection()),
-            TxHandle::Postgres(transaction) => Conn::Postgres(transaction),
+            TxHandle::Sqlite(guard, _) => guard.ready().await.map(Conn::Sqlite),
+            TxHandle::Postgres(transaction) => Ok(Conn::Postgres(transaction)),
         }
     }
 
@@ -96,7 +101,10 @@ impl Tx {
             TxHandle::Sqlite(guard, disk) => {
                 let commit = disk.number();
                 let number = commit.number;
-                guard.commit().await.map_err(StoreError::of_commit)?;
+                guard.commit().await.map_err(|error| match error {
+                    EndError::Statement(error) => StoreError::from(error),
+                    EndError::Commit(error) => StoreError::of_commit(error),
+                })?;
                 drop(commit);
                 Ok(Some((disk, number)))
             }
@@ -149,23 +157,18 @@ impl Tx {
     /// Marks a point that [`undo_part`](Tx::undo_part) returns to: one change among several that commit together. Parts do not
     /// nest; end each with [`keep_part`](Tx::keep_part) or `undo_part`.
     pub async fn start_part(&mut self) -> Result<(), StoreError> {
-        self.execute("SAVEPOINT part").await
+        self.statement("SAVEPOINT part").later().await
     }
 
     /// Keeps what was done since [`start_part`](Tx::start_part).
     pub async fn keep_part(&mut self) -> Result<(), StoreError> {
-        self.execute("RELEASE SAVEPOINT part").await
+        self.statement("RELEASE SAVEPOINT part").later().await
     }
 
     /// Undoes what was done since [`start_part`](Tx::start_part); what came before stays.
     pub async fn undo_part(&mut self) -> Result<(), StoreError> {
-        self.execute("ROLLBACK TO SAVEPOINT part").await?;
+        self.statement("ROLLBACK TO SAVEPOINT part").later().await?;
         self.keep_part().await
-    }
-
-    async fn execute(&mut self, statement: &'static str) -> Result<(), StoreError> {
-        on!(self, conn => sqlx::query(statement).affected(conn).await)?;
-        Ok(())
     }
 }
 
@@ -206,10 +209,13 @@ impl Reader {
     }
 
     /// The connection inside; use it through [`on!`](crate::on).
-    pub fn conn(&mut self) -> Conn<'_> {
-        match &mut self.handle {
+    ///
+    /// # Errors
+    /// None: as of a [`Tx`].
+    pub fn ready(&mut self) -> impl Future<Output = Result<Conn<'_>, sqlx::Error>> {
+        std::future::ready(Ok(match &mut self.handle {
             ReaderHandle::Sqlite(connection) => Conn::Sqlite(connection),
             ReaderHandle::Postgres(connection) => Conn::Postgres(connection),
-        }
+        }))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use baton_store::{Affected as _, Db, Tx, change, on};
+use baton_store::{Affected as _, Db, Tx, change, on, rows_of_values};
 use uuid::Uuid;
 
 use crate::{BusError, CursorMove, Envelope, EventMatcher, Logged};
@@ -51,7 +51,7 @@ pub(super) async fn set_cursor(db: &Db, source: &str, cursor: &str) -> Result<()
     db.change(change!(|tx| {
         let set = "INSERT INTO log_sources (source, cursor) VALUES ($1, $2)
                    ON CONFLICT (source) DO UPDATE SET cursor = excluded.cursor";
-        on!(tx, conn => sqlx::query(set).bind(source).bind(cursor).affected(conn).await)?;
+        tx.statement(set).bind(source).bind(cursor).later().await?;
         Ok(())
     }))
     .await
@@ -61,12 +61,19 @@ pub(super) async fn set_cursor(db: &Db, source: &str, cursor: &str) -> Result<()
 pub(super) async fn move_cursor(tx: &mut Tx, moved: &CursorMove<'_>) -> Result<(), BusError> {
     let rows = match moved.from {
         Some(from) => {
-            on!(tx, conn => sqlx::query("UPDATE log_sources SET cursor = $3 WHERE source = $1 AND cursor = $2")
-            .bind(moved.source).bind(from).bind(moved.to).affected(conn).await)?
+            tx.statement("UPDATE log_sources SET cursor = $3 WHERE source = $1 AND cursor = $2")
+                .bind(moved.source)
+                .bind(from)
+                .bind(moved.to)
+                .now()
+                .await?
         }
         None => {
-            on!(tx, conn => sqlx::query("INSERT INTO log_sources (source, cursor) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-            .bind(moved.source).bind(moved.to).affected(conn).await)?
+            tx.statement("INSERT INTO log_sources (source, cursor) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+                .bind(moved.source)
+                .bind(moved.to)
+                .now()
+                .await?
         }
     };
     if rows == 1 { Ok(()) } else { Err(BusError::CursorMoved) }
@@ -80,7 +87,7 @@ pub(super) async fn tenants(db: &Db) -> Result<HashMap<String, u64>, BusError> {
     Ok(rows.into_iter().map(|(tenant, last)| (tenant, last as u64)).collect())
 }
 
-/// How far an append brought the log, and its tenants.
+/// How far an append brought the log, and its tenants; 0 and none if all was in it.
 pub(super) struct Appended {
     pub(super) last: u64,
     pub(super) of_tenants: Vec<(String, u64)>,
@@ -91,10 +98,12 @@ pub(super) async fn append(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Res
     let mut appended = Appended { last: 0, of_tenants: Vec::new() };
     for some in events.chunks(ROWS_A_STATEMENT) {
         let rows = insert(tx, some, now_us).await?;
-        let last = advance(tx, rows).await?;
-        appended.last = last as u64;
         if rows > 0 {
-            appended.of_tenants.extend(advance_tenants(tx, last - rows as i64).await?);
+            tx.statement("UPDATE log_head SET last = last + $1").bind(rows as i64).later().await?;
+            for (tenant, last_of_tenant, last) in advance_tenants(tx, rows).await? {
+                appended.last = last as u64;
+                appended.of_tenants.push((tenant, last_of_tenant as u64));
+            }
         }
     }
     Ok(appended)
@@ -103,57 +112,47 @@ pub(super) async fn append(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Res
 /// Inserts the new ones among the events. They are numbered in the statement itself, so that a repeated event leaves no hole.
 /// Returns how many are new.
 async fn insert(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Result<u64, BusError> {
-    let rows = on!(tx, conn => {
-        let mut query = sqlx::QueryBuilder::new(
-            "WITH given (place, id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us,
-                         appended_us) AS (");
-        query.push_values((1_i64..).zip(events), |mut values, (place, event)| {
-            values
-                .push_bind(place)
-                .push_bind(event.id)
-                .push_bind(&event.tenant)
-                .push_bind(&event.aggregate)
-                .push_bind(event.sequence)
-                .push_bind(&event.event_type)
-                .push_bind(&event.area)
-                .push_bind(&event.payload)
-                .push_bind(&event.actor)
-                .push_bind(&event.traceparent)
-                .push_bind(event.time_us)
-                .push_bind(now_us);
-        });
-        query.push(
-            ") INSERT INTO log_events
-                 (seq, tenant_seq,
-                  id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us)
-             SELECT (SELECT last FROM log_head) + ROW_NUMBER() OVER (ORDER BY place),
-                    COALESCE((SELECT last FROM log_tenants WHERE log_tenants.tenant = given.tenant), 0)
-                        + ROW_NUMBER() OVER (PARTITION BY tenant ORDER BY place),
-                    id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us
-             FROM given WHERE NOT EXISTS (SELECT 1 FROM log_events WHERE log_events.id = given.id)");
-        query.build().affected(conn).await
-    })?;
-    Ok(rows)
+    let given = rows_of_values(events.len(), 12);
+    let mut statement = tx.statement(format!(
+        "WITH given (place, id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us)
+             AS (VALUES {given})
+         INSERT INTO log_events
+             (seq, tenant_seq,
+              id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us)
+         SELECT (SELECT last FROM log_head) + ROW_NUMBER() OVER (ORDER BY place),
+                COALESCE((SELECT last FROM log_tenants WHERE log_tenants.tenant = given.tenant), 0)
+                    + ROW_NUMBER() OVER (PARTITION BY tenant ORDER BY place),
+                id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us
+         FROM given WHERE NOT EXISTS (SELECT 1 FROM log_events WHERE log_events.id = given.id)"
+    ));
+    for (place, event) in (1_i64..).zip(events) {
+        statement = statement
+            .bind(place)
+            .bind(event.id)
+            .bind(&event.tenant)
+            .bind(&event.aggregate)
+            .bind(event.sequence)
+            .bind(&event.event_type)
+            .bind(&event.area)
+            .bind(&event.payload)
+            .bind(&event.actor)
+            .bind(&event.traceparent)
+            .bind(event.time_us)
+            .bind(now_us);
+    }
+    Ok(statement.now().await?)
 }
 
-async fn advance(tx: &mut Tx, by: u64) -> Result<i64, BusError> {
-    Ok(on!(tx, conn => sqlx::query_scalar("UPDATE log_head SET last = last + $1 RETURNING last")
-        .bind(by as i64)
-        .fetch_one(conn)
-        .await)?)
-}
-
-/// Moves the last positions of the tenants whose events are after this position of the log.
-async fn advance_tenants(tx: &mut Tx, after: i64) -> Result<Vec<(String, u64)>, BusError> {
-    let rows: Vec<(String, i64)> = on!(tx, conn => sqlx::query_as(
+/// Moves the last positions of the tenants whose events are the last ones of the log, so many; each with the log's last position.
+async fn advance_tenants(tx: &mut Tx, events: u64) -> Result<Vec<(String, i64, i64)>, BusError> {
+    Ok(on!(tx, conn => sqlx::query_as(
         "INSERT INTO log_tenants (tenant, last)
-         SELECT tenant, MAX(tenant_seq) FROM log_events WHERE seq > $1 GROUP BY tenant
+         SELECT tenant, MAX(tenant_seq) FROM log_events WHERE seq > (SELECT last FROM log_head) - $1 GROUP BY tenant
          ON CONFLICT (tenant) DO UPDATE SET last = excluded.last
-         RETURNING tenant, last")
-        .bind(after)
+         RETURNING tenant, last, (SELECT last FROM log_head)")
+        .bind(events as i64)
         .fetch_all(conn)
-        .await)?;
-    Ok(rows.into_iter().map(|(tenant, last)| (tenant, last as u64)).collect())
+        .await)?)
 }
 
 /// The tenant's position of its first event that happened at this time or later.
@@ -213,13 +212,15 @@ pub(super) async fn read(
 
 pub(super) async fn prune(db: &Db, before_us: i64) -> Result<u64, BusError> {
     db.change(change!(|tx| {
-        let deleted = on!(tx, conn => sqlx::query(
-            "DELETE FROM log_events WHERE seq IN
-                 (SELECT seq FROM log_events WHERE appended_us < $1 ORDER BY appended_us LIMIT $2)")
+        let deleted = tx
+            .statement(
+                "DELETE FROM log_events WHERE seq IN
+                 (SELECT seq FROM log_events WHERE appended_us < $1 ORDER BY appended_us LIMIT $2)",
+            )
             .bind(before_us)
             .bind(PRUNE_BATCH as i64)
-            .affected(conn)
-            .await)?;
+            .now()
+            .await?;
         Ok(deleted)
     }))
     .await

@@ -61,8 +61,9 @@ async fn full_disk(tx: &mut Tx) -> sqlx::Error {
         let large = "INSERT INTO notes (sequence) SELECT 1 FROM sqlite_master a, sqlite_master b, sqlite_master c";
         let refused = sqlx::query(large).affected(&mut *conn).await.unwrap_err();
         sqlx::query("PRAGMA max_page_count = 4294967294").affected(conn).await.unwrap();
-        refused
+        Ok(refused)
     })
+    .unwrap()
 }
 
 impl Handler for Notebook {

@@ -7,7 +7,7 @@ use baton_bus::{EventLog, EventMatcher, Logged, Tailed};
 use baton_runtime::Clock;
 use baton_runtime::ids::new_uuid;
 use baton_runtime::lifecycle::spawn;
-use baton_store::{Affected as _, Db, Migrations, on};
+use baton_store::{Db, Migrations};
 use futures::StreamExt;
 use sqlx::migrate::Migrator;
 
@@ -150,18 +150,16 @@ async fn a_log_of_an_older_version_gives_its_tenants_positions_of_their_own() {
     let db = Db::open(&file).await.unwrap();
     db.migrate(&older_log().await).await.unwrap();
     let mut tx = db.begin().await.unwrap();
-    on!(tx, conn => {
-        sqlx::query("INSERT INTO log_head (id, last, generation) VALUES (1, 3, zeroblob(16))").affected(&mut *conn).await.unwrap();
-        for (seq, tenant) in [(1, "globex"), (2, "acme"), (3, "acme")] {
-            sqlx::query("INSERT INTO log_events VALUES ($1, $2, $3, 'a/1', $1, 'a.b', 'a', x'', '', '', 0, 0)")
-                .bind(seq)
-                .bind(new_uuid())
-                .bind(tenant)
-                .affected(&mut *conn)
-                .await
-                .unwrap();
-        }
-    });
+    tx.statement("INSERT INTO log_head (id, last, generation) VALUES (1, 3, zeroblob(16))").later().await.unwrap();
+    for (seq, tenant) in [(1, "globex"), (2, "acme"), (3, "acme")] {
+        tx.statement("INSERT INTO log_events VALUES ($1, $2, $3, 'a/1', $1, 'a.b', 'a', x'', '', '', 0, 0)")
+            .bind(seq)
+            .bind(new_uuid())
+            .bind(tenant)
+            .later()
+            .await
+            .unwrap();
+    }
     tx.commit().await.unwrap();
     drop(db);
     let log = EventLog::open(&file, Clock::real()).await.unwrap();

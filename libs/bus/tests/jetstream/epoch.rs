@@ -151,7 +151,7 @@ async fn a_database_that_moved_to_another_server_goes_on_when_somebody_says_so()
     // The fifth waited there to be published, and the sixth is the first one that is written here.
     commit(&db, &[fourth, rows(5, 5).remove(0)]).await;
     let mut tx = db.begin().await.unwrap();
-    let Conn::Postgres(conn) = tx.conn() else { unreachable!() };
+    let Conn::Postgres(conn) = tx.ready().await.unwrap() else { unreachable!() };
     sqlx::query("UPDATE store_outbox SET xact = '900000000000'::XID8").execute(conn).await.unwrap();
     tx.commit().await.unwrap();
     commit(&db, &rows(6, 6)).await;

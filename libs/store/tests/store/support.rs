@@ -28,7 +28,7 @@ pub(crate) async fn database() -> Temporary {
 
 async fn with_marks(db: Db, folder: TempDir) -> Temporary {
     let mut tx = db.begin().await.expect("the writer");
-    let created = match tx.conn() {
+    let created = match tx.ready().await.expect("a transaction") {
         Conn::Sqlite(conn) => sqlx::query("CREATE TABLE marks (name TEXT NOT NULL)").affected(conn).await,
         Conn::Postgres(conn) => {
             // Named as SQLite calls its own.

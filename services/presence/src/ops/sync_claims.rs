@@ -36,8 +36,12 @@ async fn change(edit: &mut Edit<'_>, projection: &ClaimsProjection) -> Result<Ve
     let claims = by_id(claims::of_interaction(&mut edit.tx, tenant, interaction_id).await?);
     let ids: Vec<_> = KnownState::agents_of(projection, &claims).into_iter().collect();
     edit.lock_agents(ids.iter().copied(), claims.values().map(|it| it.phone.clone())).await?;
-    // Once more: a claim may have run out while this waited for its agent.
-    let claims = by_id(claims::of_interaction(&mut edit.tx, tenant, interaction_id).await?);
+    let claims = if edit.tx.is_alone() {
+        claims
+    } else {
+        // Once more: a claim may have run out while this waited for its agent.
+        by_id(claims::of_interaction(&mut edit.tx, tenant, interaction_id).await?)
+    };
     let (mut agents, mut phones) = (BTreeMap::new(), BTreeMap::new());
     for id in ids {
         if let Some(agent) = edit.agent(id).await? {
@@ -61,13 +65,15 @@ fn by_id(rows: Vec<ClaimRow>) -> BTreeMap<String, ClaimRow> {
 async fn repeated(core: &PresenceCore, projection: &ClaimsProjection) -> Result<Option<Vec<ClaimDecision>>, Status> {
     let ClaimsProjection { tenant, interaction_id, .. } = projection;
     let mut reader = core.db.read().await?;
-    let claims = by_id(claims::look_up(&mut reader, tenant, interaction_id).await?);
-    // Read last, so that a newer version that came meanwhile is seen.
-    let version = versions::newest(&mut reader, tenant, interaction_id).await?;
-    drop(reader);
-    if version != Some(projection.version) {
+    if versions::newest(&mut reader, tenant, interaction_id).await? != Some(projection.version) {
         return Ok(None);
     }
+    let claims = by_id(claims::look_up(&mut reader, tenant, interaction_id).await?);
+    // Once more, so that a newer version that came meanwhile is seen.
+    if versions::newest(&mut reader, tenant, interaction_id).await? != Some(projection.version) {
+        return Ok(None);
+    }
+    drop(reader);
     // Agents matter only to claims that are new, and then there is something to write.
     let (agents, phones) = (BTreeMap::new(), BTreeMap::new());
     let known = KnownState { claims, agents, phones, is_first: false, now_us: core.clock.now_us() };

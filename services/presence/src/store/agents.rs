@@ -2,7 +2,7 @@
 
 use baton_api::name;
 use baton_runtime::auth::TenantId;
-use baton_store::{Affected as _, Reader, StoreError, Tx, on};
+use baton_store::{Reader, StoreError, Tx, on};
 
 use crate::ids::AgentId;
 use crate::page::DirectoryCursor;
@@ -28,9 +28,11 @@ pub(crate) async fn insert(
     profile: &AgentProfile,
     etag: &Etag,
 ) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query(
-        "INSERT INTO agents (tenant, agent_id, name, name_key, look, shape, email, phone, voicemail, etag)
-         VALUES ($1, $2, $3, $4, $9, $10, $5, $6, $7, $8) ON CONFLICT DO NOTHING")
+    let rows = tx
+        .statement(
+            "INSERT INTO agents (tenant, agent_id, name, name_key, look, shape, email, phone, voicemail, etag)
+         VALUES ($1, $2, $3, $4, $9, $10, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        )
         .bind(tenant.as_str())
         .bind(id)
         .bind(&profile.name)
@@ -41,8 +43,8 @@ pub(crate) async fn insert(
         .bind(etag)
         .bind(name::look(&profile.name))
         .bind(name::shape(&profile.name))
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows == 1)
 }
 
@@ -96,8 +98,7 @@ pub(crate) async fn update(
     profile: &AgentProfile,
     etag: &Etag,
 ) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
-        "UPDATE agents SET name = $3, name_key = $4, look = $9, shape = $10, email = $5, phone = $6, voicemail = $7, etag = $8
+    tx.statement("UPDATE agents SET name = $3, name_key = $4, look = $9, shape = $10, email = $5, phone = $6, voicemail = $7, etag = $8
          WHERE tenant = $1 AND agent_id = $2")
         .bind(tenant.as_str())
         .bind(id)
@@ -108,19 +109,18 @@ pub(crate) async fn update(
         .bind(profile.voicemail)
         .bind(etag)
         .bind(name::look(&profile.name))
-        .bind(name::shape(&profile.name))
-        .affected(conn)
-        .await)?;
+        .bind(name::shape(&profile.name)).later().await?;
     Ok(())
 }
 
 /// Removes an agent with their status and memberships; `false` when there is none.
 pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: AgentId) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query("DELETE FROM agents WHERE tenant = $1 AND agent_id = $2")
+    let rows = tx
+        .statement("DELETE FROM agents WHERE tenant = $1 AND agent_id = $2")
         .bind(tenant.as_str())
         .bind(id)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows == 1)
 }
 

@@ -4,7 +4,7 @@ use baton_api::common::v1::Reason;
 use baton_api::transfer::v1::{ClaimFact, Fact, claim_fact, fact};
 use baton_follow::report::Unacknowledged;
 use baton_runtime::auth::TenantId;
-use baton_store::{Affected as _, Reader, StoreError, Tx, on};
+use baton_store::{Reader, StoreError, Tx, on};
 
 use crate::ids::AgentId;
 
@@ -123,10 +123,12 @@ pub(crate) async fn look_up(
 
 /// Adds a claim. `false`: an index (A1, F4) refused it, because another claim occupies the agent or their phone.
 pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query(
-        "INSERT INTO claims (tenant, claim_id, interaction_id, agent_id, state, reason, expires_at_us,
+    let rows = tx
+        .statement(
+            "INSERT INTO claims (tenant, claim_id, interaction_id, agent_id, state, reason, expires_at_us,
              inbox, since_us, phone, reported)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, FALSE) ON CONFLICT DO NOTHING")
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, FALSE) ON CONFLICT DO NOTHING",
+        )
         .bind(tenant.as_str())
         .bind(&claim.claim_id)
         .bind(&claim.interaction_id)
@@ -137,24 +139,26 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> 
         .bind(&claim.inbox)
         .bind(claim.since_us)
         .bind(&claim.phone)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows == 1)
 }
 
 /// Writes what may change while a claim is active: its state, its expiry and what the inbox shows.
 pub(crate) async fn update(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> Result<(), StoreError> {
-    let affected = on!(tx, conn => sqlx::query(
-        "UPDATE claims SET state = $3, expires_at_us = $4, inbox = $5, since_us = $6
-         WHERE tenant = $1 AND claim_id = $2 AND state IN ('reserved', 'engaged')")
+    let affected = tx
+        .statement(
+            "UPDATE claims SET state = $3, expires_at_us = $4, inbox = $5, since_us = $6
+         WHERE tenant = $1 AND claim_id = $2 AND state IN ('reserved', 'engaged')",
+        )
         .bind(tenant.as_str())
         .bind(&claim.claim_id)
         .bind(claim.state.name())
         .bind(claim.expires_at_us)
         .bind(&claim.inbox)
         .bind(claim.since_us)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     one_row("updating a claim", affected)
 }
 
@@ -166,33 +170,37 @@ pub(crate) async fn end(
     state: ClaimState,
     reason: Reason,
 ) -> Result<(), StoreError> {
-    let affected = on!(tx, conn => sqlx::query(
-        "UPDATE claims SET state = $3, reason = $4
-         WHERE tenant = $1 AND claim_id = $2 AND state IN ('reserved', 'engaged')")
+    let affected = tx
+        .statement(
+            "UPDATE claims SET state = $3, reason = $4
+         WHERE tenant = $1 AND claim_id = $2 AND state IN ('reserved', 'engaged')",
+        )
         .bind(tenant.as_str())
         .bind(claim_id)
         .bind(state.name())
         .bind(i64::from(reason as i32))
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     one_row("ending a claim", affected)
 }
 
 /// Makes an expired reservation an engagement after all. `false`: another claim occupies the agent or their phone.
 pub(crate) async fn revive(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query(
-        "UPDATE claims SET state = 'engaged', reason = 0, inbox = $4, since_us = $5
+    let rows = tx
+        .statement(
+            "UPDATE claims SET state = 'engaged', reason = 0, inbox = $4, since_us = $5
          WHERE tenant = $1 AND claim_id = $2 AND state = 'expired' AND NOT EXISTS
              (SELECT 1 FROM claims c WHERE c.tenant = $1 AND c.state IN ('reserved', 'engaged')
-                 AND (c.agent_id = $3 OR (c.phone = $6 AND $6 <> '')))")
+                 AND (c.agent_id = $3 OR (c.phone = $6 AND $6 <> '')))",
+        )
         .bind(tenant.as_str())
         .bind(&claim.claim_id)
         .bind(claim.agent_id)
         .bind(&claim.inbox)
         .bind(claim.since_us)
         .bind(&claim.phone)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows == 1)
 }
 
@@ -267,12 +275,11 @@ impl Unacknowledged for UnreportedExpiry {
     }
 
     async fn acknowledge(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        on!(tx, conn => sqlx::query(
-            "UPDATE claims SET reported = TRUE WHERE tenant = $1 AND claim_id = $2")
+        tx.statement("UPDATE claims SET reported = TRUE WHERE tenant = $1 AND claim_id = $2")
             .bind(&self.tenant)
             .bind(&self.claim_id)
-            .affected(conn)
-            .await)?;
+            .later()
+            .await?;
         Ok(())
     }
 }

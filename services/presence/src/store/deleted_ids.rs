@@ -1,7 +1,7 @@
 //! The ids of what was deleted (S6).
 
 use baton_runtime::auth::TenantId;
-use baton_store::{Affected as _, StoreError, Tx, on};
+use baton_store::{StoreError, Tx, on};
 use uuid::Uuid;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,14 +26,15 @@ pub(crate) async fn insert(
     id: Uuid,
     now_us: i64,
 ) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
-        "INSERT INTO deleted_ids (tenant, what, id, deleted_us) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
-        .bind(tenant.as_str())
-        .bind(what.name())
-        .bind(id)
-        .bind(now_us)
-        .affected(conn)
-        .await)?;
+    tx.statement(
+        "INSERT INTO deleted_ids (tenant, what, id, deleted_us) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+    )
+    .bind(tenant.as_str())
+    .bind(what.name())
+    .bind(id)
+    .bind(now_us)
+    .later()
+    .await?;
     Ok(())
 }
 

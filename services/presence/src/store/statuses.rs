@@ -1,7 +1,7 @@
 //! The agents' status, as far as it must outlive the process (the table `standings`).
 
 use baton_runtime::auth::TenantId;
-use baton_store::{Affected as _, StoreError, Tx, on};
+use baton_store::{StoreError, Tx, on};
 
 use crate::ids::AgentId;
 use crate::status::{AgentStatus, RequestedState};
@@ -18,35 +18,36 @@ pub(crate) async fn save(
         RequestedState::Away(reason) => (true, reason.as_str()),
     };
     let wrap_up = status.wrap_up.as_ref();
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "INSERT INTO standings (tenant, agent_id, online, wish_away, away_reason, wrap_up_until_us,
              not_responding, state_since_us, idle_since_us, wrap_up_interaction_id)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (tenant, agent_id) DO UPDATE SET online = $3, wish_away = $4, away_reason = $5,
              wrap_up_until_us = $6, not_responding = $7, state_since_us = $8, idle_since_us = $9,
-             wrap_up_interaction_id = $10, version = standings.version + 1")
-        .bind(tenant.as_str())
-        .bind(agent)
-        .bind(status.online)
-        .bind(requested_away)
-        .bind(away_reason)
-        .bind(wrap_up.map(|it| it.until_us))
-        .bind(status.not_responding)
-        .bind(status.state_since_us)
-        .bind(status.idle_since_us)
-        .bind(wrap_up.map_or("", |it| it.interaction_id.as_str()))
-        .affected(conn)
-        .await)?;
+             wrap_up_interaction_id = $10, version = standings.version + 1",
+    )
+    .bind(tenant.as_str())
+    .bind(agent)
+    .bind(status.online)
+    .bind(requested_away)
+    .bind(away_reason)
+    .bind(wrap_up.map(|it| it.until_us))
+    .bind(status.not_responding)
+    .bind(status.state_since_us)
+    .bind(status.idle_since_us)
+    .bind(wrap_up.map_or("", |it| it.interaction_id.as_str()))
+    .later()
+    .await?;
     Ok(())
 }
 
 /// Gives an agent, if there is one, their next version: something of them has changed that is not in their row.
 pub(crate) async fn advance(tx: &mut Tx, tenant: &TenantId, agent: AgentId) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("UPDATE standings SET version = version + 1 WHERE tenant = $1 AND agent_id = $2")
+    tx.statement("UPDATE standings SET version = version + 1 WHERE tenant = $1 AND agent_id = $2")
         .bind(tenant.as_str())
         .bind(agent)
-        .affected(conn)
-        .await)?;
+        .later()
+        .await?;
     Ok(())
 }
 

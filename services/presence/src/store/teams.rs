@@ -28,9 +28,11 @@ pub(crate) async fn insert(
     name: &str,
     etag: &Etag,
 ) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query(
-        "INSERT INTO teams (tenant, team_id, name, name_key, look, shape, etag) VALUES ($1, $2, $3, $4, $6, $7, $5)
-         ON CONFLICT DO NOTHING")
+    let rows = tx
+        .statement(
+            "INSERT INTO teams (tenant, team_id, name, name_key, look, shape, etag) VALUES ($1, $2, $3, $4, $6, $7, $5)
+         ON CONFLICT DO NOTHING",
+        )
         .bind(tenant.as_str())
         .bind(id)
         .bind(name)
@@ -38,44 +40,44 @@ pub(crate) async fn insert(
         .bind(etag)
         .bind(name::look(name))
         .bind(name::shape(name))
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows == 1)
 }
 
 /// Gives a team, which must exist, another name, or the same.
 pub(crate) async fn rename(tx: &mut Tx, tenant: &TenantId, id: TeamId, name: &str) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
-        "UPDATE teams SET name = $3, name_key = $4, look = $5, shape = $6 WHERE tenant = $1 AND team_id = $2")
+    tx.statement("UPDATE teams SET name = $3, name_key = $4, look = $5, shape = $6 WHERE tenant = $1 AND team_id = $2")
         .bind(tenant.as_str())
         .bind(id)
         .bind(name)
         .bind(name::key(name))
         .bind(name::look(name))
         .bind(name::shape(name))
-        .affected(conn)
-        .await)?;
+        .later()
+        .await?;
     Ok(())
 }
 
 /// Writes down that a team has changed, with its next version.
 pub(crate) async fn set_etag(tx: &mut Tx, tenant: &TenantId, id: TeamId, etag: &Etag) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("UPDATE teams SET etag = $3, version = version + 1 WHERE tenant = $1 AND team_id = $2")
+    tx.statement("UPDATE teams SET etag = $3, version = version + 1 WHERE tenant = $1 AND team_id = $2")
         .bind(tenant.as_str())
         .bind(id)
         .bind(etag)
-        .affected(conn)
-        .await)?;
+        .later()
+        .await?;
     Ok(())
 }
 
 /// Removes a team with its memberships; `false` when there is none.
 pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: TeamId) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query("DELETE FROM teams WHERE tenant = $1 AND team_id = $2")
+    let rows = tx
+        .statement("DELETE FROM teams WHERE tenant = $1 AND team_id = $2")
         .bind(tenant.as_str())
         .bind(id)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows == 1)
 }
 

@@ -1,7 +1,7 @@
 //! The newest version of each interaction, which makes an older projection harmless.
 
 use baton_runtime::auth::TenantId;
-use baton_store::{Affected as _, Reader, StoreError, Tx, on};
+use baton_store::{Reader, StoreError, Tx, on};
 
 /// How a version compares with those that were seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,18 +49,20 @@ pub(crate) async fn advance(
         Some(known) if known > version => return Ok(Seen::Older),
         _ => {}
     }
-    let rows = on!(tx, conn => sqlx::query(
-        "INSERT INTO claim_versions (tenant, interaction_id, version, ended, updated_us)
+    let rows = tx
+        .statement(
+            "INSERT INTO claim_versions (tenant, interaction_id, version, ended, updated_us)
          VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (tenant, interaction_id) DO UPDATE
-         SET version = $3, ended = $4, updated_us = $5 WHERE claim_versions.version < $3")
+         SET version = $3, ended = $4, updated_us = $5 WHERE claim_versions.version < $3",
+        )
         .bind(tenant.as_str())
         .bind(interaction_id)
         .bind(version)
         .bind(ended)
         .bind(now_us)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     // On a database that allows it, another transaction may have been quicker between the two statements.
     Ok(match (rows, known) {
         (1, None) => Seen::First,
@@ -73,24 +75,27 @@ pub(crate) async fn advance(
 ///
 /// Claims of a living interaction stay, however old: its projection may still list them, and they must stay final.
 pub(crate) async fn prune(tx: &mut Tx, ended_before_us: i64, limit: i64) -> Result<u64, StoreError> {
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "DELETE FROM claims WHERE (tenant, interaction_id) IN
              (SELECT tenant, interaction_id FROM claim_versions
               WHERE ended AND updated_us < $1 ORDER BY updated_us LIMIT $2)
-             AND (state <> 'expired' OR reported)")
-        .bind(ended_before_us)
-        .bind(limit)
-        .affected(conn)
-        .await)?;
-    let rows = on!(tx, conn => sqlx::query(
-        "DELETE FROM claim_versions WHERE (tenant, interaction_id) IN
+             AND (state <> 'expired' OR reported)",
+    )
+    .bind(ended_before_us)
+    .bind(limit)
+    .later()
+    .await?;
+    let rows = tx
+        .statement(
+            "DELETE FROM claim_versions WHERE (tenant, interaction_id) IN
              (SELECT tenant, interaction_id FROM claim_versions
               WHERE ended AND updated_us < $1 ORDER BY updated_us LIMIT $2)
              AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.tenant = claim_versions.tenant
-                             AND c.interaction_id = claim_versions.interaction_id)")
+                             AND c.interaction_id = claim_versions.interaction_id)",
+        )
         .bind(ended_before_us)
         .bind(limit)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows)
 }

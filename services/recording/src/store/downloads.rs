@@ -1,6 +1,6 @@
 //! The access log: each download, with the caller and the time.
 
-use baton_store::{Affected as _, Db, Reader, StoreError, change, on};
+use baton_store::{Db, Reader, StoreError, change, on};
 use uuid::Uuid;
 
 /// An entry of the access log that is to be written.
@@ -19,18 +19,19 @@ pub(crate) struct Download<'a> {
 /// Writes an entry; nothing is sent before this has succeeded.
 pub(crate) async fn log(db: &Db, it: &Download<'_>) -> Result<(), StoreError> {
     db.change(change!(|tx| {
-        on!(tx, conn => sqlx::query(
+        tx.statement(
             "INSERT INTO downloads (id, tenant, recording_id, segment_id, subject, role, at_us)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)")
-            .bind(it.id)
-            .bind(it.tenant)
-            .bind(it.recording_id)
-            .bind(it.segment_id)
-            .bind(it.subject)
-            .bind(it.role)
-            .bind(it.at_us)
-            .affected(conn)
-            .await)?;
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(it.id)
+        .bind(it.tenant)
+        .bind(it.recording_id)
+        .bind(it.segment_id)
+        .bind(it.subject)
+        .bind(it.role)
+        .bind(it.at_us)
+        .later()
+        .await?;
         Ok(())
     }))
     .await

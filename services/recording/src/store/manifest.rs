@@ -1,6 +1,6 @@
 //! The agents who are heard in a recording, and the stretches that were left out of it.
 
-use baton_store::{Affected as _, Db, StoreError, Tx, on};
+use baton_store::{Db, StoreError, Tx, on};
 
 /// An agent who is heard in a recording.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -25,30 +25,32 @@ pub(crate) async fn add_agent(
     interaction_id: &str,
     it: &HeardAgent,
 ) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "INSERT INTO recording_agents (tenant, interaction_id, recording_id, agent_id) VALUES ($1, $2, $3, $4)
-         ON CONFLICT DO NOTHING")
-        .bind(tenant)
-        .bind(interaction_id)
-        .bind(&it.recording_id)
-        .bind(&it.agent_id)
-        .affected(conn)
-        .await)?;
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(tenant)
+    .bind(interaction_id)
+    .bind(&it.recording_id)
+    .bind(&it.agent_id)
+    .later()
+    .await?;
     Ok(())
 }
 
 /// Of several reports about the same stretch the last one's end counts.
 pub(crate) async fn add_exclusion(tx: &mut Tx, tenant: &str, it: &ExcludedStretch) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "INSERT INTO exclusions (tenant, recording_id, start_us, end_us, reason) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (tenant, recording_id, start_us, reason) DO UPDATE SET end_us = excluded.end_us")
-        .bind(tenant)
-        .bind(&it.recording_id)
-        .bind(it.start_us)
-        .bind(it.end_us)
-        .bind(it.reason)
-        .affected(conn)
-        .await)?;
+         ON CONFLICT (tenant, recording_id, start_us, reason) DO UPDATE SET end_us = excluded.end_us",
+    )
+    .bind(tenant)
+    .bind(&it.recording_id)
+    .bind(it.start_us)
+    .bind(it.end_us)
+    .bind(it.reason)
+    .later()
+    .await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Voicemail messages: where the audio is, and whose box they are in.
 
-use baton_store::{Affected as _, Db, StoreError, Tx, on};
+use baton_store::{Db, StoreError, Tx, on};
 use object_store::path::Path;
 
 use super::audio::AudioColumns;
@@ -117,8 +117,7 @@ pub(crate) async fn insert(
 ) -> Result<bool, StoreError> {
     let layout = stored.map(|it| it.file.layout);
     let format = layout.map(|it| it.format);
-    let rows = on!(tx, conn => sqlx::query(
-        "INSERT INTO messages (tenant, message_id, interaction_id, mailbox, customer, customer_key, phone_number, state, left_us,
+    let rows = tx.statement("INSERT INTO messages (tenant, message_id, interaction_id, mailbox, customer, customer_key, phone_number, state, left_us,
                                expire_us, torn, location, sha256, size_bytes, data_offset, data_bytes, sample_rate, channels)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING")
         .bind(&it.tenant)
@@ -139,22 +138,22 @@ pub(crate) async fn insert(
         .bind(layout.map_or(0, |it| it.data_offset as i64))
         .bind(layout.map_or(0, |it| it.data_bytes as i64))
         .bind(format.map_or(0, |it| i64::from(it.sample_rate)))
-        .bind(format.map_or(0, |it| i64::from(it.channels)))
-        .affected(conn)
-        .await)?;
+        .bind(format.map_or(0, |it| i64::from(it.channels))).now().await?;
     Ok(rows == 1)
 }
 
 /// Records that it was heard. `false` if it was before, or is gone.
 pub(crate) async fn heard(tx: &mut Tx, tenant: &str, message_id: &str, now_us: i64) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query(
-        "UPDATE messages SET heard_us = $3
-         WHERE tenant = $1 AND message_id = $2 AND state = 'KEPT' AND heard_us IS NULL")
+    let rows = tx
+        .statement(
+            "UPDATE messages SET heard_us = $3
+         WHERE tenant = $1 AND message_id = $2 AND state = 'KEPT' AND heard_us IS NULL",
+        )
         .bind(tenant)
         .bind(message_id)
         .bind(now_us)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows == 1)
 }
 
@@ -165,15 +164,16 @@ pub(crate) async fn mark_deleted(
     by: &str,
     now_us: i64,
 ) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "UPDATE messages SET state = 'DELETED', deleted_us = $4, deleted_by = $3
-         WHERE tenant = $1 AND message_id = $2 AND state = 'KEPT'")
-        .bind(tenant)
-        .bind(message_id)
-        .bind(by)
-        .bind(now_us)
-        .affected(conn)
-        .await)?;
+         WHERE tenant = $1 AND message_id = $2 AND state = 'KEPT'",
+    )
+    .bind(tenant)
+    .bind(message_id)
+    .bind(by)
+    .bind(now_us)
+    .later()
+    .await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Deleting what is old.
 
-use baton_store::{Affected as _, StoreError, Tx, on, outbox};
+use baton_store::{StoreError, Tx, on, outbox};
 
 /// A recording whose audio is gone.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -33,7 +33,7 @@ pub(crate) async fn delete(tx: &mut Tx, it: &PurgedRecording) -> Result<(), Stor
         "DELETE FROM exclusions WHERE tenant = $1 AND recording_id = $2",
         "DELETE FROM recordings WHERE tenant = $1 AND recording_id = $2",
     ] {
-        on!(tx, conn => sqlx::query(statement).bind(&it.tenant).bind(&it.recording_id).affected(conn).await)?;
+        tx.statement(statement).bind(&it.tenant).bind(&it.recording_id).later().await?;
     }
     forget_events_after_the_last(tx, &it.tenant, &it.interaction_id).await
 }
@@ -72,11 +72,13 @@ pub(crate) async fn delete_messages(tx: &mut Tx, before_us: i64, limit: i64) -> 
 
 /// Deletes entries of the access log from before then. Returns how many.
 pub(crate) async fn delete_downloads(tx: &mut Tx, before_us: i64, limit: i64) -> Result<u64, StoreError> {
-    let deleted = on!(tx, conn => sqlx::query(
-        "DELETE FROM downloads WHERE id IN (SELECT id FROM downloads WHERE at_us < $1 ORDER BY at_us LIMIT $2)")
+    let deleted = tx
+        .statement(
+            "DELETE FROM downloads WHERE id IN (SELECT id FROM downloads WHERE at_us < $1 ORDER BY at_us LIMIT $2)",
+        )
         .bind(before_us)
         .bind(limit)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(deleted)
 }

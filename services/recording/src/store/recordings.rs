@@ -1,6 +1,6 @@
 //! Recordings, one per tenure: the facts from events, and the state.
 
-use baton_store::{Affected as _, Db, StoreError, Tx, on};
+use baton_store::{Db, StoreError, Tx, on};
 
 use crate::state::RecordingState;
 
@@ -83,23 +83,24 @@ pub(crate) async fn load(tx: &mut Tx, tenant: &str, recording_id: &str) -> Resul
 
 /// Inserts the recording; does nothing if it exists.
 pub(crate) async fn begin(tx: &mut Tx, it: &TenureStart<'_>) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "INSERT INTO recordings (tenant, recording_id, interaction_id, number, state, agent_id, phone_number, customer,
                                  direction, start_us, expire_us, customer_key)
-         VALUES ($1, $2, $3, $4, 'RECORDING', $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING")
-        .bind(it.tenant)
-        .bind(it.recording_id)
-        .bind(it.interaction_id)
-        .bind(it.number)
-        .bind(it.agent_id)
-        .bind(it.phone_number)
-        .bind(it.customer)
-        .bind(i64::from(it.direction))
-        .bind(it.start_us)
-        .bind(it.expire_us)
-        .bind(it.customer_key)
-        .affected(conn)
-        .await)?;
+         VALUES ($1, $2, $3, $4, 'RECORDING', $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
+    )
+    .bind(it.tenant)
+    .bind(it.recording_id)
+    .bind(it.interaction_id)
+    .bind(it.number)
+    .bind(it.agent_id)
+    .bind(it.phone_number)
+    .bind(it.customer)
+    .bind(i64::from(it.direction))
+    .bind(it.start_us)
+    .bind(it.expire_us)
+    .bind(it.customer_key)
+    .later()
+    .await?;
     Ok(())
 }
 
@@ -111,14 +112,15 @@ pub(crate) async fn end(
     end_us: i64,
     expire_us: i64,
 ) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
-        "UPDATE recordings SET end_us = $3, expire_us = $4, end_seen = TRUE WHERE tenant = $1 AND recording_id = $2")
-        .bind(tenant)
-        .bind(recording_id)
-        .bind(end_us)
-        .bind(expire_us)
-        .affected(conn)
-        .await)?;
+    tx.statement(
+        "UPDATE recordings SET end_us = $3, expire_us = $4, end_seen = TRUE WHERE tenant = $1 AND recording_id = $2",
+    )
+    .bind(tenant)
+    .bind(recording_id)
+    .bind(end_us)
+    .bind(expire_us)
+    .later()
+    .await?;
     Ok(())
 }
 
@@ -130,15 +132,16 @@ pub(crate) async fn end_all(
     end_us: i64,
     expire_us: i64,
 ) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "UPDATE recordings SET end_us = $3, expire_us = $4
-         WHERE tenant = $1 AND interaction_id = $2 AND end_us IS NULL")
-        .bind(tenant)
-        .bind(interaction_id)
-        .bind(end_us)
-        .bind(expire_us)
-        .affected(conn)
-        .await)?;
+         WHERE tenant = $1 AND interaction_id = $2 AND end_us IS NULL",
+    )
+    .bind(tenant)
+    .bind(interaction_id)
+    .bind(end_us)
+    .bind(expire_us)
+    .later()
+    .await?;
     Ok(())
 }
 
@@ -148,23 +151,23 @@ pub(crate) async fn set_state(
     recording_id: &str,
     state: RecordingState,
 ) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("UPDATE recordings SET state = $3 WHERE tenant = $1 AND recording_id = $2")
+    tx.statement("UPDATE recordings SET state = $3 WHERE tenant = $1 AND recording_id = $2")
         .bind(tenant)
         .bind(recording_id)
         .bind(state.name())
-        .affected(conn)
-        .await)?;
+        .later()
+        .await?;
     Ok(())
 }
 
 /// Records that `recording.stored` is published. `false` if it was before.
 pub(crate) async fn announce(tx: &mut Tx, tenant: &str, recording_id: &str) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query(
-        "UPDATE recordings SET announced = TRUE WHERE tenant = $1 AND recording_id = $2 AND NOT announced")
+    let rows = tx
+        .statement("UPDATE recordings SET announced = TRUE WHERE tenant = $1 AND recording_id = $2 AND NOT announced")
         .bind(tenant)
         .bind(recording_id)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows == 1)
 }
 
@@ -177,28 +180,32 @@ pub(crate) async fn mark_deleted(
     by: &str,
     now_us: i64,
 ) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query(
-        "UPDATE recordings SET state = 'DELETED', deleted_us = $4, deleted_by = $3
-         WHERE tenant = $1 AND recording_id = $2 AND deleted_us IS NULL")
+    let rows = tx
+        .statement(
+            "UPDATE recordings SET state = 'DELETED', deleted_us = $4, deleted_by = $3
+         WHERE tenant = $1 AND recording_id = $2 AND deleted_us IS NULL",
+        )
         .bind(tenant)
         .bind(recording_id)
         .bind(by)
         .bind(now_us)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows == 1)
 }
 
 /// Records that the audio was removed, and clears the customer's number. `false` if that was recorded before.
 pub(crate) async fn purged(tx: &mut Tx, tenant: &str, recording_id: &str, now_us: i64) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query(
-        "UPDATE recordings SET purged_us = $3, customer = ''
-         WHERE tenant = $1 AND recording_id = $2 AND deleted_us IS NOT NULL AND purged_us IS NULL")
+    let rows = tx
+        .statement(
+            "UPDATE recordings SET purged_us = $3, customer = ''
+         WHERE tenant = $1 AND recording_id = $2 AND deleted_us IS NOT NULL AND purged_us IS NULL",
+        )
         .bind(tenant)
         .bind(recording_id)
         .bind(now_us)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows == 1)
 }
 

@@ -1,6 +1,6 @@
 //! Segments: the facts from events, and the location of the audio.
 
-use baton_store::{Affected as _, Db, StoreError, Tx, on};
+use baton_store::{Db, StoreError, Tx, on};
 use object_store::path::Path;
 
 use super::audio::AudioColumns;
@@ -104,27 +104,27 @@ pub(crate) async fn lookup(db: &Db, tenant: &str, segment_id: &str) -> Result<Op
 
 /// Inserts the segment if it is not known yet.
 pub(crate) async fn note(tx: &mut Tx, key: &SegmentKey) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "INSERT INTO segments (tenant, segment_id, recording_id, interaction_id) VALUES ($1, $2, $3, $4)
-         ON CONFLICT DO NOTHING")
-        .bind(&key.tenant)
-        .bind(&key.segment_id)
-        .bind(&key.recording_id)
-        .bind(&key.interaction_id)
-        .affected(conn)
-        .await)?;
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(&key.tenant)
+    .bind(&key.segment_id)
+    .bind(&key.recording_id)
+    .bind(&key.interaction_id)
+    .later()
+    .await?;
     Ok(())
 }
 
 /// Sets when it began, unless its audio is stored: the time that came with the audio is more exact.
 pub(crate) async fn started(tx: &mut Tx, key: &SegmentKey, start_us: i64) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
-        "UPDATE segments SET start_us = $3 WHERE tenant = $1 AND segment_id = $2 AND audio = 'AWAITED'")
+    tx.statement("UPDATE segments SET start_us = $3 WHERE tenant = $1 AND segment_id = $2 AND audio = 'AWAITED'")
         .bind(&key.tenant)
         .bind(&key.segment_id)
         .bind(start_us)
-        .affected(conn)
-        .await)?;
+        .later()
+        .await?;
     Ok(())
 }
 
@@ -135,67 +135,70 @@ pub(crate) async fn closed(
     times: (Option<i64>, Option<i64>),
     failed: bool,
 ) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "UPDATE segments SET failed = $5,
                 start_us = CASE WHEN audio = 'AWAITED' THEN COALESCE($3, start_us) ELSE start_us END,
                 end_us = CASE WHEN audio = 'AWAITED' THEN COALESCE($4, end_us) ELSE end_us END
-         WHERE tenant = $1 AND segment_id = $2")
-        .bind(&key.tenant)
-        .bind(&key.segment_id)
-        .bind(times.0)
-        .bind(times.1)
-        .bind(failed)
-        .affected(conn)
-        .await)?;
+         WHERE tenant = $1 AND segment_id = $2",
+    )
+    .bind(&key.tenant)
+    .bind(&key.segment_id)
+    .bind(times.0)
+    .bind(times.1)
+    .bind(failed)
+    .later()
+    .await?;
     Ok(())
 }
 
 /// Records that its audio is stored and checked.
 pub(crate) async fn stored(tx: &mut Tx, key: &SegmentKey, it: &StoredAudio<'_>) -> Result<(), StoreError> {
     let layout = it.file.layout;
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "UPDATE segments SET audio = 'STORED', start_us = $3, end_us = $4, torn = $5, audio_us = $6, location = $7,
                 sha256 = $8, size_bytes = $9, data_offset = $10, data_bytes = $11, sample_rate = $12, channels = $13
-         WHERE tenant = $1 AND segment_id = $2")
-        .bind(&key.tenant)
-        .bind(&key.segment_id)
-        .bind(it.start_us)
-        .bind(it.end_us)
-        .bind(it.torn)
-        .bind(it.now_us)
-        .bind(it.location)
-        .bind(&it.file.sha256)
-        .bind(it.file.size_bytes as i64)
-        .bind(layout.data_offset as i64)
-        .bind(layout.data_bytes as i64)
-        .bind(i64::from(layout.format.sample_rate))
-        .bind(i64::from(layout.format.channels))
-        .affected(conn)
-        .await)?;
+         WHERE tenant = $1 AND segment_id = $2",
+    )
+    .bind(&key.tenant)
+    .bind(&key.segment_id)
+    .bind(it.start_us)
+    .bind(it.end_us)
+    .bind(it.torn)
+    .bind(it.now_us)
+    .bind(it.location)
+    .bind(&it.file.sha256)
+    .bind(it.file.size_bytes as i64)
+    .bind(layout.data_offset as i64)
+    .bind(layout.data_bytes as i64)
+    .bind(i64::from(layout.format.sample_rate))
+    .bind(i64::from(layout.format.channels))
+    .later()
+    .await?;
     Ok(())
 }
 
 /// Records that its audio will never come; does nothing if it is stored. Says whether this is news.
 pub(crate) async fn lost(tx: &mut Tx, tenant: &str, segment_id: &str, now_us: i64) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query(
-        "UPDATE segments SET audio = 'LOST', audio_us = $3
-         WHERE tenant = $1 AND segment_id = $2 AND audio = 'AWAITED'")
+    let rows = tx
+        .statement(
+            "UPDATE segments SET audio = 'LOST', audio_us = $3
+         WHERE tenant = $1 AND segment_id = $2 AND audio = 'AWAITED'",
+        )
         .bind(tenant)
         .bind(segment_id)
         .bind(now_us)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows > 0)
 }
 
 /// Records that its audio was removed from the storage.
 pub(crate) async fn deleted(tx: &mut Tx, tenant: &str, segment_id: &str) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
-        "UPDATE segments SET audio = 'DELETED' WHERE tenant = $1 AND segment_id = $2 AND audio <> 'LOST'")
+    tx.statement("UPDATE segments SET audio = 'DELETED' WHERE tenant = $1 AND segment_id = $2 AND audio <> 'LOST'")
         .bind(tenant)
         .bind(segment_id)
-        .affected(conn)
-        .await)?;
+        .later()
+        .await?;
     Ok(())
 }
 
@@ -209,11 +212,11 @@ pub(crate) struct Orphan {
 
 /// Deletes it; its audio is gone.
 pub(crate) async fn delete(tx: &mut Tx, orphan: &Orphan) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("DELETE FROM segments WHERE tenant = $1 AND segment_id = $2")
+    tx.statement("DELETE FROM segments WHERE tenant = $1 AND segment_id = $2")
         .bind(&orphan.tenant)
         .bind(&orphan.segment_id)
-        .affected(conn)
-        .await)?;
+        .later()
+        .await?;
     Ok(())
 }
 

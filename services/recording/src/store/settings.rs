@@ -1,7 +1,7 @@
 //! What is recorded on the numbers of which somebody has said so.
 
 use baton_api::common::v1::RecordingMode;
-use baton_store::{Affected as _, Etag, Reader, StoreError, Tx, on};
+use baton_store::{Etag, Reader, StoreError, Tx, on};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -78,17 +78,18 @@ pub(crate) async fn lock(tx: &mut Tx, tenant: &str, phone_number: &str) -> Resul
 
 /// Writes a number's settings in the place of what they were.
 pub(crate) async fn put(tx: &mut Tx, tenant: &str, settings: &StoredSettings, now_us: i64) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "INSERT INTO recording_settings (tenant, phone_number, mode, updated_us, etag) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (tenant, phone_number)
-             DO UPDATE SET mode = excluded.mode, updated_us = excluded.updated_us, etag = excluded.etag")
-        .bind(tenant)
-        .bind(&settings.phone_number)
-        .bind(i64::from(settings.mode as i32))
-        .bind(now_us)
-        .bind(&settings.etag)
-        .affected(conn)
-        .await)?;
+             DO UPDATE SET mode = excluded.mode, updated_us = excluded.updated_us, etag = excluded.etag",
+    )
+    .bind(tenant)
+    .bind(&settings.phone_number)
+    .bind(i64::from(settings.mode as i32))
+    .bind(now_us)
+    .bind(&settings.etag)
+    .later()
+    .await?;
     Ok(())
 }
 
@@ -100,10 +101,8 @@ mod tests {
     async fn a_row_that_cannot_be_read_is_reported_without_the_number() {
         let (db, _folder) = crate::store::tests::database().await;
         let mut tx = db.begin().await.unwrap();
-        on!(tx, conn => sqlx::query("INSERT INTO recording_settings VALUES ('acme', '+4930123456', 99, 0, 'e')")
-            .affected(conn)
-            .await)
-        .unwrap();
+        let row = "INSERT INTO recording_settings VALUES ('acme', '+4930123456', 99, 0, 'e')";
+        tx.statement(row).now().await.unwrap();
         tx.commit().await.unwrap();
         let mut reader = db.read().await.unwrap();
         let error = look_up(&mut reader, "acme", "+4930123456").await.unwrap_err().to_string();

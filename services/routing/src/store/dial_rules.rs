@@ -1,7 +1,7 @@
 //! The dial rules. A tenant has a thousand at most, so each statement reads few rows.
 
 use baton_runtime::auth::TenantId;
-use baton_store::{Affected as _, Etag, Reader, StoreError, Tx, on};
+use baton_store::{Etag, Reader, StoreError, Tx, on};
 
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct DialRuleRow {
@@ -22,12 +22,12 @@ macro_rules! select_rule {
 
 /// Adds a rule that is not there.
 pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, rule: &DialRuleRow) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("INSERT INTO dial_rules (tenant, prefix, etag) VALUES ($1, $2, $3)")
+    tx.statement("INSERT INTO dial_rules (tenant, prefix, etag) VALUES ($1, $2, $3)")
         .bind(tenant.as_str())
         .bind(&rule.prefix)
         .bind(&rule.etag)
-        .affected(conn)
-        .await)?;
+        .later()
+        .await?;
     Ok(())
 }
 
@@ -86,10 +86,10 @@ pub(crate) async fn allowing(
 
 /// Removes a rule.
 pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, prefix: &str) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("DELETE FROM dial_rules WHERE tenant = $1 AND prefix = $2")
+    tx.statement("DELETE FROM dial_rules WHERE tenant = $1 AND prefix = $2")
         .bind(tenant.as_str())
         .bind(prefix)
-        .affected(conn)
-        .await)?;
+        .later()
+        .await?;
     Ok(())
 }

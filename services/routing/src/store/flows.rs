@@ -3,7 +3,7 @@
 use baton_api::name;
 use baton_api::routing::v1::CallFlow;
 use baton_runtime::auth::TenantId;
-use baton_store::{Affected as _, Db, Etag, Reader, StoreError, Tx, change, on};
+use baton_store::{Db, Etag, Reader, StoreError, Tx, change, on};
 use prost::Message as _;
 use uuid::Uuid;
 
@@ -58,8 +58,7 @@ macro_rules! select_flow {
 
 /// Writes a flow in the place of the one with its id, if there is one.
 pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, flow: &StoredFlow) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
-        "INSERT INTO call_flows (tenant, call_flow_id, name_key, flow, etag, look, shape) VALUES ($1, $2, $3, $4, $5, $6, $7)
+    tx.statement("INSERT INTO call_flows (tenant, call_flow_id, name_key, flow, etag, look, shape) VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (tenant, call_flow_id) DO UPDATE SET name_key = $3, flow = $4, etag = $5, look = $6, shape = $7")
         .bind(tenant.as_str())
         .bind(flow.id)
@@ -67,9 +66,7 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, flow: &StoredFlow) -> Re
         .bind(flow.flow.encode_to_vec())
         .bind(&flow.etag)
         .bind(name::look(&flow.flow.name))
-        .bind(name::shape(&flow.flow.name))
-        .affected(conn)
-        .await)?;
+        .bind(name::shape(&flow.flow.name)).later().await?;
     Ok(())
 }
 
@@ -134,11 +131,11 @@ pub(crate) async fn list(
 
 /// Removes a flow that no number uses.
 pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: Uuid) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("DELETE FROM call_flows WHERE tenant = $1 AND call_flow_id = $2")
+    tx.statement("DELETE FROM call_flows WHERE tenant = $1 AND call_flow_id = $2")
         .bind(tenant.as_str())
         .bind(id)
-        .affected(conn)
-        .await)?;
+        .later()
+        .await?;
     Ok(())
 }
 
@@ -155,9 +152,8 @@ pub(crate) async fn renew_keys(db: &Db) -> Result<(), StoreError> {
             let Ok(flow) = CallFlow::decode(flow.as_slice()) else { continue };
             let fresh = (name::key(&flow.name), name::look(&flow.name), name::shape(&flow.name));
             if fresh != (key, look, shape) {
-                on!(tx, conn => sqlx::query(
-                    "UPDATE call_flows SET name_key = $3, look = $4, shape = $5 WHERE tenant = $1 AND call_flow_id = $2")
-                    .bind(tenant).bind(id).bind(&fresh.0).bind(&fresh.1).bind(&fresh.2).affected(conn).await)?;
+                tx.statement("UPDATE call_flows SET name_key = $3, look = $4, shape = $5 WHERE tenant = $1 AND call_flow_id = $2")
+                    .bind(tenant).bind(id).bind(&fresh.0).bind(&fresh.1).bind(&fresh.2).later().await?;
             }
         }
         Ok(())

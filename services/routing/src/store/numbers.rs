@@ -1,7 +1,7 @@
 //! Numbers and the flows that calls to them take.
 
 use baton_runtime::auth::TenantId;
-use baton_store::{Affected as _, Etag, Reader, StoreError, Tx, on};
+use baton_store::{Etag, Reader, StoreError, Tx, on};
 use uuid::Uuid;
 
 #[derive(Debug, sqlx::FromRow)]
@@ -24,15 +24,16 @@ macro_rules! select_number {
 
 /// Writes a number in the place of what it was, if it is there.
 pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, number: &NumberRow) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "INSERT INTO numbers (tenant, number, call_flow_id, etag) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (tenant, number) DO UPDATE SET call_flow_id = $3, etag = $4")
-        .bind(tenant.as_str())
-        .bind(&number.number)
-        .bind(number.call_flow_id)
-        .bind(&number.etag)
-        .affected(conn)
-        .await)?;
+         ON CONFLICT (tenant, number) DO UPDATE SET call_flow_id = $3, etag = $4",
+    )
+    .bind(tenant.as_str())
+    .bind(&number.number)
+    .bind(number.call_flow_id)
+    .bind(&number.etag)
+    .later()
+    .await?;
     Ok(())
 }
 
@@ -104,10 +105,10 @@ pub(crate) async fn using(tx: &mut Tx, tenant: &TenantId, flow: Uuid) -> Result<
 
 /// Removes a number.
 pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, number: &str) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("DELETE FROM numbers WHERE tenant = $1 AND number = $2")
+    tx.statement("DELETE FROM numbers WHERE tenant = $1 AND number = $2")
         .bind(tenant.as_str())
         .bind(number)
-        .affected(conn)
-        .await)?;
+        .later()
+        .await?;
     Ok(())
 }

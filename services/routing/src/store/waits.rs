@@ -4,7 +4,7 @@ use baton_api::presence::v1::ListCandidatesRequest;
 use baton_api::transfer::v1::{Fact, ProposalFact, fact};
 use baton_follow::report::Unacknowledged;
 use baton_runtime::auth::TenantId;
-use baton_store::{Affected as _, Reader, StoreError, Tx, on};
+use baton_store::{Reader, StoreError, Tx, on};
 use prost::Message;
 use uuid::Uuid;
 
@@ -162,24 +162,25 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, row: &WaitRow, now_us: i
         skip_agent_ids: wait.map(|it| it.skip.clone()).unwrap_or_default(),
         ..ListCandidatesRequest::default()
     };
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "INSERT INTO waits (tenant, interaction_id, version, state, wait_id, team_id, skip, since_us, proposal,
              reported, updated_us)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, TRUE, $10)
          ON CONFLICT (tenant, interaction_id) DO UPDATE SET version = $3, state = $4, wait_id = $5, team_id = $6,
-             skip = $7, since_us = $8, proposal = $9, updated_us = $10")
-        .bind(tenant.as_str())
-        .bind(&row.interaction_id)
-        .bind(row.version)
-        .bind(row.state.name())
-        .bind(wait.map_or("", |it| it.id.as_str()))
-        .bind(wait.map(|it| it.team))
-        .bind(skip.encode_to_vec())
-        .bind(wait.map_or(0, |it| it.since_us))
-        .bind(row.proposal.encode_to_vec())
-        .bind(now_us)
-        .affected(conn)
-        .await)?;
+             skip = $7, since_us = $8, proposal = $9, updated_us = $10",
+    )
+    .bind(tenant.as_str())
+    .bind(&row.interaction_id)
+    .bind(row.version)
+    .bind(row.state.name())
+    .bind(wait.map_or("", |it| it.id.as_str()))
+    .bind(wait.map(|it| it.team))
+    .bind(skip.encode_to_vec())
+    .bind(wait.map_or(0, |it| it.since_us))
+    .bind(row.proposal.encode_to_vec())
+    .bind(now_us)
+    .later()
+    .await?;
     Ok(())
 }
 
@@ -191,17 +192,19 @@ pub(crate) async fn answer(
     (state, proposal): (WaitState, &ProposalFact),
     reported: bool,
 ) -> Result<bool, StoreError> {
-    let rows = on!(tx, conn => sqlx::query(
-        "UPDATE waits SET state = $4, proposal = $5, reported = $6
-         WHERE tenant = $1 AND interaction_id = $2 AND wait_id = $3 AND state = 'waiting'")
+    let rows = tx
+        .statement(
+            "UPDATE waits SET state = $4, proposal = $5, reported = $6
+         WHERE tenant = $1 AND interaction_id = $2 AND wait_id = $3 AND state = 'waiting'",
+        )
         .bind(tenant.as_str())
         .bind(interaction)
         .bind(&proposal.wait_id)
         .bind(state.name())
         .bind(proposal.encode_to_vec())
         .bind(reported)
-        .affected(conn)
-        .await)?;
+        .now()
+        .await?;
     Ok(rows == 1)
 }
 
@@ -315,25 +318,25 @@ impl Unacknowledged for UnreportedProposal {
     }
 
     async fn acknowledge(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        on!(tx, conn => sqlx::query(
-            "UPDATE waits SET reported = TRUE WHERE tenant = $1 AND interaction_id = $2 AND wait_id = $3")
+        tx.statement("UPDATE waits SET reported = TRUE WHERE tenant = $1 AND interaction_id = $2 AND wait_id = $3")
             .bind(&self.tenant)
             .bind(&self.interaction_id)
             .bind(&self.proposal.wait_id)
-            .affected(conn)
-            .await)?;
+            .later()
+            .await?;
         Ok(())
     }
 }
 
 /// Deletes interactions that have waited for nothing since `over_before_us`. Returns how many.
 pub(crate) async fn prune(tx: &mut Tx, over_before_us: i64, limit: i64) -> Result<u64, StoreError> {
-    Ok(on!(tx, conn => sqlx::query(
+    tx.statement(
         "DELETE FROM waits WHERE (tenant, interaction_id) IN
              (SELECT tenant, interaction_id FROM waits
-              WHERE state = 'none' AND updated_us < $1 ORDER BY updated_us LIMIT $2)")
-        .bind(over_before_us)
-        .bind(limit)
-        .affected(conn)
-        .await)?)
+              WHERE state = 'none' AND updated_us < $1 ORDER BY updated_us LIMIT $2)",
+    )
+    .bind(over_before_us)
+    .bind(limit)
+    .now()
+    .await
 }

@@ -217,7 +217,11 @@ async fn commit(db: &Db, batch: &[JournalEntry], singly: bool) -> Result<Vec<boo
 
 async fn apply_or_undo(tx: &mut Tx, write: &StoreWrite) -> Result<bool, StoreError> {
     tx.start_part().await?;
-    match apply(tx, write).await.map_err(StoreError::from) {
+    let applied = match apply(tx, write).await {
+        Ok(()) => tx.send().await,
+        failed => failed,
+    };
+    match applied {
         Ok(()) => tx.keep_part().await.map(|()| true),
         Err(error) if error.is_about_data() => {
             tracing::error!(%error, source = ?std::error::Error::source(&error), "a write is refused and dropped");
@@ -227,7 +231,7 @@ async fn apply_or_undo(tx: &mut Tx, write: &StoreWrite) -> Result<bool, StoreErr
     }
 }
 
-async fn apply(tx: &mut Tx, write: &StoreWrite) -> Result<(), sqlx::Error> {
+async fn apply(tx: &mut Tx, write: &StoreWrite) -> Result<(), StoreError> {
     match write {
         StoreWrite::Plan(row) => rows::put_plan(tx, row).await,
         StoreWrite::Requested(row) => rows::put_operation(tx, row).await,

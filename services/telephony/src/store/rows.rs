@@ -1,9 +1,8 @@
 //! The statements that write, one function each.
 
 use baton_api::recording::v1::SegmentHeader;
-use baton_store::{Affected as _, Tx, on};
+use baton_store::{StoreError, Tx};
 use prost::Message as _;
-use sqlx::Error;
 
 use crate::operation::OperationKey;
 use crate::plan::InteractionId;
@@ -90,34 +89,38 @@ pub struct FailedUpload {
 }
 
 /// A finished interaction stays finished if the new version ends it, too: that version may come while the task ends.
-pub(super) async fn put_plan(tx: &mut Tx, row: &PlanRow) -> Result<(), Error> {
-    on!(tx, conn => sqlx::query(
+pub(super) async fn put_plan(tx: &mut Tx, row: &PlanRow) -> Result<(), StoreError> {
+    tx.statement(
         "INSERT INTO plans (interaction, tenant, version, plan, ended_at_us) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (interaction) DO UPDATE SET tenant = excluded.tenant, version = excluded.version, \
          plan = excluded.plan, ended_at_us = excluded.ended_at_us, \
          finished = CASE WHEN plans.finished = 1 AND excluded.ended_at_us IS NOT NULL THEN 1 ELSE 0 END \
-         WHERE plans.version <= excluded.version")
-        .bind(row.interaction.as_str())
-        .bind(&row.tenant)
-        .bind(row.version as i64)
-        .bind(&row.plan)
-        .bind(row.ended_at_us)
-        .affected(conn).await)?;
+         WHERE plans.version <= excluded.version",
+    )
+    .bind(row.interaction.as_str())
+    .bind(&row.tenant)
+    .bind(row.version as i64)
+    .bind(&row.plan)
+    .bind(row.ended_at_us)
+    .later()
+    .await?;
     Ok(())
 }
 
-pub(super) async fn put_operation(tx: &mut Tx, row: &OperationRow) -> Result<(), Error> {
-    on!(tx, conn => sqlx::query(
+pub(super) async fn put_operation(tx: &mut Tx, row: &OperationRow) -> Result<(), StoreError> {
+    tx.statement(
         "INSERT INTO things (interaction, kind, id, name, detail, boot_id, position, acked) \
          VALUES ($1, $2, $3, $4, $5, $6, 0, 1) \
-         ON CONFLICT (interaction, kind, id) DO UPDATE SET boot_id = excluded.boot_id")
-        .bind(row.interaction.as_str())
-        .bind(row.key.kind.as_str())
-        .bind(&row.key.id)
-        .bind(&row.name)
-        .bind(&row.detail)
-        .bind(&row.boot_id)
-        .affected(conn).await)?;
+         ON CONFLICT (interaction, kind, id) DO UPDATE SET boot_id = excluded.boot_id",
+    )
+    .bind(row.interaction.as_str())
+    .bind(row.key.kind.as_str())
+    .bind(&row.key.id)
+    .bind(&row.name)
+    .bind(&row.detail)
+    .bind(&row.boot_id)
+    .later()
+    .await?;
     Ok(())
 }
 
@@ -128,89 +131,90 @@ pub(super) async fn put_fact(
     key: &OperationKey,
     fact: &[u8],
     position: i64,
-) -> Result<(), Error> {
-    on!(tx, conn => sqlx::query(
-        "UPDATE things SET fact = $1, position = $2, acked = $3 WHERE interaction = $4 AND kind = $5 AND id = $6")
-        .bind(fact)
-        .bind(position)
-        .bind(i64::from(position == 0))
-        .bind(interaction.as_str())
-        .bind(key.kind.as_str())
-        .bind(&key.id)
-        .affected(conn).await)?;
+) -> Result<(), StoreError> {
+    tx.statement(
+        "UPDATE things SET fact = $1, position = $2, acked = $3 WHERE interaction = $4 AND kind = $5 AND id = $6",
+    )
+    .bind(fact)
+    .bind(position)
+    .bind(i64::from(position == 0))
+    .bind(interaction.as_str())
+    .bind(key.kind.as_str())
+    .bind(&key.id)
+    .later()
+    .await?;
     Ok(())
 }
 
-pub(super) async fn acknowledge(tx: &mut Tx, interaction: &InteractionId, positions: &[i64]) -> Result<(), Error> {
-    on!(tx, conn => {
-        let mut query = sqlx::QueryBuilder::new("UPDATE things SET acked = 1 WHERE interaction = ");
-        query.push_bind(interaction.as_str()).push(" AND position IN (");
-        let mut list = query.separated(", ");
-        for position in positions {
-            list.push_bind(*position);
-        }
-        query.push(")").build().affected(conn).await
-    })?;
-    Ok(())
+pub(super) async fn acknowledge(tx: &mut Tx, interaction: &InteractionId, positions: &[i64]) -> Result<(), StoreError> {
+    let numbers: Vec<_> = (0..positions.len()).map(|at| format!("${}", at + 2)).collect();
+    let text = format!("UPDATE things SET acked = 1 WHERE interaction = $1 AND position IN ({})", numbers.join(", "));
+    let statement = tx.statement(text).bind(interaction.as_str());
+    positions.iter().fold(statement, |statement, position| statement.bind(*position)).later().await
 }
 
 /// A file that appears replaces a row that says it is lost, and never the reverse.
-pub(super) async fn put_upload(tx: &mut Tx, row: &UploadRow) -> Result<(), Error> {
-    on!(tx, conn => sqlx::query(
+pub(super) async fn put_upload(tx: &mut Tx, row: &UploadRow) -> Result<(), StoreError> {
+    tx.statement(
         "INSERT INTO uploads (segment, header, lost, next_try_at_us) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (segment) DO UPDATE SET header = excluded.header, lost = excluded.lost, \
          next_try_at_us = 0, failures = 0, refusals = 0, set_aside = 0 \
-         WHERE uploads.lost > excluded.lost")
-        .bind(&row.segment)
-        .bind(&row.header)
-        .bind(i64::from(row.lost))
-        .bind(row.next_try_at_us)
-        .affected(conn).await)?;
+         WHERE uploads.lost > excluded.lost",
+    )
+    .bind(&row.segment)
+    .bind(&row.header)
+    .bind(i64::from(row.lost))
+    .bind(row.next_try_at_us)
+    .later()
+    .await?;
     Ok(())
 }
 
 /// One that has failed meanwhile keeps its time.
-pub(super) async fn put_due_upload(tx: &mut Tx, segment: &str) -> Result<(), Error> {
-    on!(tx, conn => sqlx::query("UPDATE uploads SET next_try_at_us = 0 WHERE segment = $1 AND failures = 0")
+pub(super) async fn put_due_upload(tx: &mut Tx, segment: &str) -> Result<(), StoreError> {
+    tx.statement("UPDATE uploads SET next_try_at_us = 0 WHERE segment = $1 AND failures = 0")
         .bind(segment)
-        .affected(conn).await)?;
+        .later()
+        .await?;
     Ok(())
 }
 
-pub(super) async fn put_failed_upload(tx: &mut Tx, it: &FailedUpload) -> Result<(), Error> {
-    on!(tx, conn => sqlx::query(
+pub(super) async fn put_failed_upload(tx: &mut Tx, it: &FailedUpload) -> Result<(), StoreError> {
+    tx.statement(
         "UPDATE uploads SET failures = failures + 1, refusals = refusals + $1, next_try_at_us = $2, set_aside = $3 \
-         WHERE segment = $4")
-        .bind(i64::from(it.refused))
-        .bind(it.next_try_at_us.unwrap_or(0))
-        .bind(i64::from(it.next_try_at_us.is_none()))
-        .bind(&it.segment)
-        .affected(conn).await)?;
+         WHERE segment = $4",
+    )
+    .bind(i64::from(it.refused))
+    .bind(it.next_try_at_us.unwrap_or(0))
+    .bind(i64::from(it.next_try_at_us.is_none()))
+    .bind(&it.segment)
+    .later()
+    .await?;
     Ok(())
 }
 
 /// Keeps the row when the segment was uploaded as lost, and its file has appeared meanwhile.
-pub(super) async fn delete_upload(tx: &mut Tx, segment: &str, lost: bool) -> Result<(), Error> {
-    on!(tx, conn => sqlx::query("DELETE FROM uploads WHERE segment = $1 AND lost = $2")
+pub(super) async fn delete_upload(tx: &mut Tx, segment: &str, lost: bool) -> Result<(), StoreError> {
+    tx.statement("DELETE FROM uploads WHERE segment = $1 AND lost = $2")
         .bind(segment)
         .bind(i64::from(lost))
-        .affected(conn).await)?;
+        .later()
+        .await?;
     Ok(())
 }
 
-pub(super) async fn put_epoch(tx: &mut Tx, epoch: i64) -> Result<(), Error> {
-    on!(tx, conn => sqlx::query(
-        "INSERT INTO meta (name, number) VALUES ('epoch', $1) ON CONFLICT (name) DO UPDATE SET number = excluded.number")
-        .bind(epoch)
-        .affected(conn).await)?;
+pub(super) async fn put_epoch(tx: &mut Tx, epoch: i64) -> Result<(), StoreError> {
+    tx.statement("INSERT INTO meta (name, number) VALUES ('epoch', $1) ON CONFLICT (name) DO UPDATE SET number = excluded.number")
+        .bind(epoch).later().await?;
     Ok(())
 }
 
 /// Turns the plan of an interaction that has ended into its tombstone.
-pub(super) async fn finish(tx: &mut Tx, interaction: &InteractionId) -> Result<(), Error> {
-    on!(tx, conn => sqlx::query("UPDATE plans SET finished = 1 WHERE interaction = $1 AND ended_at_us IS NOT NULL")
+pub(super) async fn finish(tx: &mut Tx, interaction: &InteractionId) -> Result<(), StoreError> {
+    tx.statement("UPDATE plans SET finished = 1 WHERE interaction = $1 AND ended_at_us IS NOT NULL")
         .bind(interaction.as_str())
-        .affected(conn).await)?;
+        .later()
+        .await?;
     Ok(())
 }
 
@@ -227,12 +231,9 @@ macro_rules! prunable {
 }
 
 /// Removes tombstones of interactions that ended before then: the oldest, `most` at most.
-pub(super) async fn prune(tx: &mut Tx, before_us: i64, most: i64) -> Result<(), Error> {
-    on!(tx, conn => {
-        sqlx::query(prunable!("DELETE FROM things")).bind(before_us).bind(most).affected(&mut *conn).await?;
-        sqlx::query(prunable!("DELETE FROM plans")).bind(before_us).bind(most).affected(&mut *conn).await
-    })?;
-    Ok(())
+pub(super) async fn prune(tx: &mut Tx, before_us: i64, most: i64) -> Result<(), StoreError> {
+    tx.statement(prunable!("DELETE FROM things")).bind(before_us).bind(most).later().await?;
+    tx.statement(prunable!("DELETE FROM plans")).bind(before_us).bind(most).later().await
 }
 
 #[cfg(test)]

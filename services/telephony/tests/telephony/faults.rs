@@ -55,7 +55,7 @@ async fn s2_nothing_of_a_plan_is_asked_of_the_switch_before_it_is_on_disk() {
     let is_held = |ledger: &[LedgerEntry]| ledger.iter().any(|it| it.room_id == hold);
     // Nobody else can write meanwhile.
     let mut writer = stage.telephony().db().begin().await.unwrap();
-    if let Conn::Postgres(conn) = writer.conn() {
+    if let Conn::Postgres(conn) = writer.ready().await.unwrap() {
         sqlx::query("LOCK TABLE plans IN EXCLUSIVE MODE").affected(conn).await.unwrap();
     }
     let plan = plan.place("customer", "hold").at(2);

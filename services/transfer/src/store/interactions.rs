@@ -3,7 +3,7 @@
 use super::notes;
 use crate::{filter, live::Live};
 use baton_domain::{Event, EventKind, Interaction};
-use baton_store::{Affected as _, Db, Reader, StoreError, Tx, on};
+use baton_store::{Db, Reader, StoreError, Tx, on};
 use baton_words::{AgentId, InteractionId, SwitchId, TeamId};
 use uuid::Uuid;
 
@@ -92,8 +92,12 @@ pub(crate) async fn due(
 
 /// Corrects when this version of an interaction is to be woken.
 pub(crate) async fn set_wake(tx: &mut Tx, live: &Live) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("UPDATE interactions SET wake_at_us = $3 WHERE id = $1 AND version = $2")
-        .bind(live.id.0).bind(live.version.cast_signed()).bind(live.deadline_us()).affected(conn).await)?;
+    tx.statement("UPDATE interactions SET wake_at_us = $3 WHERE id = $1 AND version = $2")
+        .bind(live.id.0)
+        .bind(live.version.cast_signed())
+        .bind(live.deadline_us())
+        .later()
+        .await?;
     Ok(())
 }
 
@@ -107,11 +111,11 @@ pub(crate) async fn unacknowledged(db: &Db) -> Result<Vec<(InteractionId, u64)>,
 
 /// Remembers that everybody knows of the end: of this version, which nothing follows any more.
 pub(crate) async fn acknowledge(tx: &mut Tx, interaction: &Interaction) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("UPDATE interactions SET acknowledged = 1 WHERE id = $1 AND version = $2")
+    tx.statement("UPDATE interactions SET acknowledged = 1 WHERE id = $1 AND version = $2")
         .bind(interaction.id.0)
         .bind(interaction.version.cast_signed())
-        .affected(conn)
-        .await)?;
+        .later()
+        .await?;
     Ok(())
 }
 
@@ -133,8 +137,7 @@ pub(crate) async fn insert(tx: &mut Tx, live: &Live) -> Result<bool, StoreError>
     let interaction = &live.state;
     let state = text(interaction)?;
     let stored = stored_bytes(&state, interaction);
-    let inserted = on!(tx, conn => sqlx::query(
-        "INSERT INTO interactions (id, tenant, version, state, switch_leg, live, opened_at_us, number, customer_key, stage,
+    let inserted = tx.statement("INSERT INTO interactions (id, tenant, version, state, switch_leg, live, opened_at_us, number, customer_key, stage,
                                    ended_at_us, switch_id, stored_bytes, wake_at_us, policy_version)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (tenant, switch_leg, switch_id) DO NOTHING")
@@ -152,9 +155,7 @@ pub(crate) async fn insert(tx: &mut Tx, live: &Live) -> Result<bool, StoreError>
         .bind(interaction.switch.as_str())
         .bind(stored)
         .bind(live.deadline_us())
-        .bind(interaction.policy_version.cast_signed())
-        .affected(conn)
-        .await)?;
+        .bind(interaction.policy_version.cast_signed()).now().await?;
     Ok(inserted == 1)
 }
 
@@ -178,20 +179,18 @@ pub(crate) async fn advance(tx: &mut Tx, before: &Live, live: &Live) -> Result<b
         "UPDATE interactions SET version = $1, state = $2, stage = $3, notes = $7, stored_bytes = $8
          WHERE id = $4 AND version = $5 AND ended_at_us = $6"
     };
-    let advanced = on!(tx, conn => {
-        let query = sqlx::query(advanced)
-            .bind(interaction.version.cast_signed())
-            .bind(state)
-            .bind(filter::stage(interaction))
-            .bind(interaction.id.0)
-            .bind(before.version.cast_signed())
-            .bind(ended_at_us(interaction))
-            .bind(notes)
-            .bind(stored);
-        let query = if wakes_otherwise { query.bind(live.deadline_us()) } else { query };
-        query.affected(conn).await
-    })?;
-    Ok(advanced == 1)
+    let statement = tx
+        .statement(advanced)
+        .bind(interaction.version.cast_signed())
+        .bind(state)
+        .bind(filter::stage(interaction))
+        .bind(interaction.id.0)
+        .bind(before.version.cast_signed())
+        .bind(ended_at_us(interaction))
+        .bind(notes)
+        .bind(stored);
+    let statement = if wakes_otherwise { statement.bind(live.deadline_us()) } else { statement };
+    Ok(statement.now().await? == 1)
 }
 
 /// Remembers which agents were offered the interaction by these events, who of them had a part in it, and in which team's queue it came.
@@ -228,18 +227,25 @@ pub(crate) async fn note_agent(
     agent: AgentId,
     part: AgentPart,
 ) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "INSERT INTO interaction_agents (agent_id, interaction_id, part) VALUES ($1, $2, $3)
-         ON CONFLICT (agent_id, interaction_id) DO UPDATE SET part = $3 WHERE interaction_agents.part <> 2")
-        .bind(agent.0).bind(id.0).bind(part as i64).affected(conn).await)?;
+         ON CONFLICT (agent_id, interaction_id) DO UPDATE SET part = $3 WHERE interaction_agents.part <> 2",
+    )
+    .bind(agent.0)
+    .bind(id.0)
+    .bind(part as i64)
+    .later()
+    .await?;
     Ok(())
 }
 
 /// Remembers that it was in this team's queue.
 async fn note_team(tx: &mut Tx, id: InteractionId, team: TeamId) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
-        "INSERT INTO interaction_teams (team_id, interaction_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-        .bind(team.0).bind(id.0).affected(conn).await)?;
+    tx.statement("INSERT INTO interaction_teams (team_id, interaction_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(team.0)
+        .bind(id.0)
+        .later()
+        .await?;
     Ok(())
 }
 

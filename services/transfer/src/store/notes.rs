@@ -1,7 +1,7 @@
 //! Notes, a row each and not in the interaction's: a hundred notes are 400 kB, and each change writes the interaction's row anew (S2).
 
 use baton_domain::{Actor, Interaction, interaction::Note};
-use baton_store::{Affected as _, StoreError, Tx, on};
+use baton_store::{StoreError, Tx};
 use baton_words::InteractionId;
 use sqlx::types::Json;
 
@@ -19,23 +19,23 @@ pub(super) fn note((Json(author), text, at_us): Row) -> Note {
 /// Writes the notes that an interaction has beyond so many.
 pub(crate) async fn append(tx: &mut Tx, interaction: &Interaction, written: usize) -> Result<(), StoreError> {
     for (at, note) in interaction.notes.iter().enumerate().skip(written) {
-        on!(tx, conn => sqlx::query(
-            "INSERT INTO interaction_notes (interaction_id, number, author, text, at_us) VALUES ($1, $2, $3, $4, $5)")
-            .bind(interaction.id.0)
-            .bind(at as i64 + 1)
-            .bind(Json(&note.author))
-            .bind(&*note.text)
-            .bind(note.at_us)
-            .affected(conn)
-            .await)?;
+        tx.statement(
+            "INSERT INTO interaction_notes (interaction_id, number, author, text, at_us) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(interaction.id.0)
+        .bind(at as i64 + 1)
+        .bind(Json(&note.author))
+        .bind(&*note.text)
+        .bind(note.at_us)
+        .later()
+        .await?;
     }
     Ok(())
 }
 
 /// Erases what was written; who wrote and when stays.
 pub(super) async fn erase(tx: &mut Tx, id: InteractionId) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query("UPDATE interaction_notes SET text = '' WHERE interaction_id = $1")
-        .bind(id.0).affected(conn).await)?;
+    tx.statement("UPDATE interaction_notes SET text = '' WHERE interaction_id = $1").bind(id.0).later().await?;
     Ok(())
 }
 

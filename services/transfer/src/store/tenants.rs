@@ -2,7 +2,7 @@
 
 use crate::pseudonym::PseudonymKey;
 use baton_runtime::auth::{Grants, TenantId, TenantLimits};
-use baton_store::{Affected as _, Db, Etag, StoreError, Tx, on};
+use baton_store::{Db, Etag, StoreError, Tx, on};
 use sqlx::types::Json;
 
 /// A tenant as it is stored.
@@ -94,8 +94,7 @@ pub(crate) async fn read_in(tx: &mut Tx, tenant: &str) -> Result<Option<TenantRe
 
 /// Writes a tenant, new or changed.
 pub(crate) async fn put(tx: &mut Tx, record: &TenantRecord) -> Result<(), StoreError> {
-    on!(tx, conn => sqlx::query(
-        "INSERT INTO tenants (tenant, display_name, entitlements, live_interactions, suspended, suspend_reason, etag, pseudonym_key, created_us, updated_us,
+    tx.statement("INSERT INTO tenants (tenant, display_name, entitlements, live_interactions, suspended, suspend_reason, etag, pseudonym_key, created_us, updated_us,
                               granted_numbers, granted_destinations, calls_per_second, changes_per_second, stored_mib)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (tenant) DO UPDATE SET display_name = excluded.display_name, entitlements = excluded.entitlements,
@@ -117,8 +116,6 @@ pub(crate) async fn put(tx: &mut Tx, record: &TenantRecord) -> Result<(), StoreE
         .bind(Json(&record.grants.destinations))
         .bind(i64::from(record.limits.calls_per_second))
         .bind(i64::from(record.limits.changes_per_second))
-        .bind(i64::from(record.limits.stored_mib))
-        .affected(conn)
-        .await)?;
+        .bind(i64::from(record.limits.stored_mib)).later().await?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Transfers, for listing. The truth is in the interaction; these rows follow it in the same transaction.
 
 use baton_domain::{Interaction, project::TransferRecord};
-use baton_store::{Affected as _, Bind, Db, StoreError, Tx, on};
+use baton_store::{Bind, Db, StoreError, Tx, on};
 use baton_words::{AgentId, InteractionId, Phase};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
@@ -52,21 +52,22 @@ pub(crate) async fn put(
     request_key: &str,
 ) -> Result<(), StoreError> {
     let body = serde_json::to_string(transfer).map_err(|error| corrupt(interaction.id, error))?;
-    on!(tx, conn => sqlx::query(
+    tx.statement(
         "INSERT INTO transfers (interaction_id, number, tenant, open, started_at_us, body, request_key, phase)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (interaction_id, number)
-             DO UPDATE SET open = excluded.open, body = excluded.body, phase = excluded.phase")
-        .bind(interaction.id.0)
-        .bind(i64::from(transfer.no.0))
-        .bind(&*interaction.tenant)
-        .bind(i64::from(transfer.phase.is_open()))
-        .bind(transfer.started_at_us)
-        .bind(body)
-        .bind(request_key)
-        .bind(transfer.phase.name())
-        .affected(conn)
-        .await)?;
+             DO UPDATE SET open = excluded.open, body = excluded.body, phase = excluded.phase",
+    )
+    .bind(interaction.id.0)
+    .bind(i64::from(transfer.no.0))
+    .bind(&*interaction.tenant)
+    .bind(i64::from(transfer.phase.is_open()))
+    .bind(transfer.started_at_us)
+    .bind(body)
+    .bind(request_key)
+    .bind(transfer.phase.name())
+    .later()
+    .await?;
     Ok(())
 }
 
