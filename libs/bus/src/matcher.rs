@@ -68,7 +68,12 @@ impl EventMatcher {
     pub(crate) fn matches(&self, event: &Envelope) -> bool {
         self.tenant.as_ref().is_none_or(|it| *it == event.tenant)
             && self.aggregate.as_ref().is_none_or(|it| *it == event.aggregate)
-            && (self.patterns.is_empty() || self.patterns.iter().any(|it| it.fits(&event.event_type)))
+            && self.matches_type(&event.event_type)
+    }
+
+    /// Whether events of this type can fit.
+    pub(crate) fn matches_type(&self, event_type: &str) -> bool {
+        self.patterns.is_empty() || self.patterns.iter().any(|it| it.fits(event_type))
     }
 
     /// The type patterns for `LIKE … ESCAPE '\'`; empty for all types.

@@ -7,8 +7,10 @@ use crate::{Db, MigrateError, Migrations, OpenError, PostgresOptions};
 /// Opens databases by the names of their services.
 #[derive(Debug, Clone)]
 pub enum Databases {
-    /// `SQLite` files in a folder: `presence.db`.
+    /// `SQLite` files in a folder that this process has for itself: `presence.db`.
     Folder(PathBuf),
+    /// The same in a folder that several processes may use.
+    CommonFolder(PathBuf),
     /// Schemas in one database: `baton_presence`.
     Postgres(PostgresOptions),
 }
@@ -18,7 +20,7 @@ impl Databases {
     #[must_use]
     pub fn with_connections(&self, max_connections: u32) -> Self {
         match self {
-            Self::Folder(_) => self.clone(),
+            Self::Folder(_) | Self::CommonFolder(_) => self.clone(),
             Self::Postgres(options) => Self::Postgres(PostgresOptions { max_connections, ..options.clone() }),
         }
     }
@@ -27,7 +29,7 @@ impl Databases {
     #[must_use]
     pub fn of_a_start(&self) -> Self {
         match self {
-            Self::Folder(_) => self.clone(),
+            Self::Folder(_) | Self::CommonFolder(_) => self.clone(),
             Self::Postgres(options) => {
                 Self::Postgres(PostgresOptions { patience: options.patience.of_a_start(), ..options.clone() })
             }
@@ -48,7 +50,7 @@ impl Databases {
     pub async fn prepare(&self, db: &Db, migrations: &Migrations) -> Result<(), MigrateError> {
         match self {
             Self::Postgres(options) if !options.migrates => db.check_schema(migrations).await,
-            Self::Postgres(_) | Self::Folder(_) => db.migrate(migrations).await,
+            Self::Postgres(_) | Self::Folder(_) | Self::CommonFolder(_) => db.migrate(migrations).await,
         }
     }
 
@@ -58,7 +60,8 @@ impl Databases {
     /// See [`OpenError`].
     pub async fn open(&self, name: &str) -> Result<Db, OpenError> {
         match self {
-            Self::Folder(folder) => Db::open(folder.join(format!("{name}.db"))).await,
+            Self::Folder(folder) => Ok(Db::open(folder.join(format!("{name}.db"))).await?.exclusive()),
+            Self::CommonFolder(folder) => Db::open(folder.join(format!("{name}.db"))).await,
             Self::Postgres(options) => Db::on_postgres(options, &format!("{}_{name}", options.prefix)),
         }
     }

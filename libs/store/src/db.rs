@@ -28,6 +28,8 @@ pub struct SqliteDb {
     pub(crate) writer: SqliteWriter,
     pub(crate) disk: Arc<Disk>,
     readers: SqlitePool,
+    /// Nobody else writes to it.
+    is_exclusive: bool,
     outbox: watch::Sender<u64>,
     /// When this process last asked which time can be trusted.
     pub(crate) looked_us: Arc<Mutex<Option<i64>>>,
@@ -47,6 +49,7 @@ impl Db {
             writer,
             disk,
             readers: open::readers(file),
+            is_exclusive: false,
             outbox: watch::Sender::new(0),
             looked_us: Arc::default(),
         }))
@@ -55,6 +58,19 @@ impl Db {
     /// A schema of a `PostgreSQL` database; it is connected to when first used.
     pub(crate) fn on_postgres(options: &PostgresOptions, schema: &str) -> Result<Self, OpenError> {
         PostgresDb::open(options, schema).map(Self::Postgres)
+    }
+
+    /// The same database, of which it is certain that no other process writes to it.
+    pub(crate) fn exclusive(self) -> Self {
+        match self {
+            Self::Sqlite(db) => Self::Sqlite(SqliteDb { is_exclusive: true, ..db }),
+            Self::Postgres(_) => self,
+        }
+    }
+
+    /// Whether no other process writes to it: then what this one has committed last is what there is.
+    pub fn is_exclusive(&self) -> bool {
+        matches!(self, Self::Sqlite(db) if db.is_exclusive)
     }
 
     /// Starts a transaction that its caller ends: for whoever commits the changes of many together. Everybody else makes a

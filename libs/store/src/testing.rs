@@ -29,14 +29,14 @@ pub fn databases(folder: &Path) -> Databases {
                 migrates: true,
             })
         }
-        _ => Databases::Folder(folder.to_owned()),
+        _ => Databases::CommonFolder(folder.to_owned()),
     }
 }
 
 /// Deletes one of them, which nobody has open.
 pub async fn forget(folder: &Path, name: &str) {
     match databases(folder) {
-        Databases::Folder(_) => {
+        Databases::Folder(_) | Databases::CommonFolder(_) => {
             for ending in ["", "-wal", "-shm"] {
                 // What is not there is gone.
                 let _ = std::fs::remove_file(folder.join(format!("{name}.db{ending}")));

@@ -169,6 +169,11 @@ impl CommandHandler {
         id: InteractionId,
         is_wanted: impl FnOnce(&str) -> bool,
     ) -> Result<Option<Arc<Live>>, StoreError> {
+        if self.db.is_exclusive()
+            && let Some(known) = self.recent.get(id)
+        {
+            return Ok(is_wanted(&known.tenant).then_some(known));
+        }
         let mut reader = self.db.read().await?;
         let found = store::interactions::version(&mut reader, id).await?;
         let Some((version, _)) = found.filter(|(_, owner)| is_wanted(owner)) else { return Ok(None) };

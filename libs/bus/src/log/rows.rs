@@ -1,6 +1,6 @@
 //! The log's statements.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use baton_store::{Affected as _, Db, Tx, change, on, rows_of_values};
@@ -91,11 +91,14 @@ pub(super) async fn tenants(db: &Db) -> Result<HashMap<String, u64>, BusError> {
 pub(super) struct Appended {
     pub(super) last: u64,
     pub(super) of_tenants: Vec<(String, u64)>,
+    /// The types among the events.
+    pub(super) types: BTreeSet<String>,
 }
 
 /// Appends the events that are not in the log yet.
 pub(super) async fn append(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Result<Appended, BusError> {
-    let mut appended = Appended { last: 0, of_tenants: Vec::new() };
+    let types = events.iter().map(|it| it.event_type.clone()).collect();
+    let mut appended = Appended { last: 0, of_tenants: Vec::new(), types };
     for some in events.chunks(ROWS_A_STATEMENT) {
         let rows = insert(tx, some, now_us).await?;
         if rows > 0 {

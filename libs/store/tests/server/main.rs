@@ -247,7 +247,7 @@ async fn of_two_processes_one_is_alone_and_the_other_one_when_its_session_has_en
                  (SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid())";
     let schema = match baton_store::testing::databases(folder.path()) {
         Databases::Postgres(options) => format!("{}_test", options.prefix),
-        Databases::Folder(_) => panic!("no server"),
+        Databases::Folder(_) | Databases::CommonFolder(_) => panic!("no server"),
     };
     let count: i64 = on!(tx, conn => sqlx::query_scalar(ended).bind(schema).fetch_one(conn).await).unwrap();
     assert_eq!(count, 1);

@@ -128,7 +128,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     let set = match &databases {
         Databases::Folder(folder) => Some(DatabaseSet::check(folder).await?),
         // A server's databases are backed up and put back together.
-        Databases::Postgres(_) => None,
+        Databases::Postgres(_) | Databases::CommonFolder(_) => None,
     };
     let switch = start_switch(&args, &config, folder.path(), &key_file, &key).await?;
     let clock = Clock::real();
