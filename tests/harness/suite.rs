@@ -118,7 +118,7 @@ impl SuiteContext {
     }
 
     async fn target(&self) -> anyhow::Result<&TestTarget> {
-        let start = || async { TestTarget::start(&self.binary).await.map_err(|error| format!("{error:#}")) };
+        let start = || async { TestTarget::start(&self.binary, &[]).await.map_err(|error| format!("{error:#}")) };
         self.shared.get_or_init(start).await.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
     }
 

@@ -19,6 +19,7 @@ use tokio::net::{TcpStream, ToSocketAddrs};
 
 use crate::target::{last_lines, private, read};
 use crate::tenant::{Endpoints, TestTenant};
+use crate::usage;
 use crate::wait::eventually;
 
 /// How long all of them may take to start on a busy machine.
@@ -167,6 +168,16 @@ impl Distributed {
             child.wait()?;
         }
         Ok(())
+    }
+
+    /// How long the services, without the switch and the servers, have used a core so far.
+    pub fn cpu_time(&self) -> anyhow::Result<Duration> {
+        self.parts.values().map(|it| usage::cpu_time(it.child.id())).sum()
+    }
+
+    /// In bytes: the most memory that a service has had in use at once.
+    pub fn peak_memory(&self, service: ServiceName) -> anyhow::Result<u64> {
+        usage::peak_memory(self.parts.get(&service).context("there is no such service")?.child.id())
     }
 
     /// Sends a signal to a service.

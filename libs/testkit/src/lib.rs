@@ -23,6 +23,7 @@ pub mod session;
 pub mod sound;
 pub mod target;
 pub mod tenant;
+mod usage;
 pub mod voicemail;
 pub mod wait;
 

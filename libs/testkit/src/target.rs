@@ -20,6 +20,7 @@ use crate::phones::Phones;
 use crate::process;
 pub use crate::process::ProcessUsage;
 use crate::tenant::{Endpoints, TestTenant};
+use crate::usage;
 use crate::wait::eventually;
 
 const ANY_PORT: &str = "127.0.0.1:0";
@@ -40,12 +41,21 @@ pub enum TestTarget {
 }
 
 impl TestTarget {
-    /// Starts the built binary: as separate processes where this run of tests has the servers for them.
-    pub async fn start(binary: &Path) -> anyhow::Result<Self> {
+    /// Starts the built binary with settings (`("BATON_PRESENCE__LEASE_MS", "2000")`): as separate processes where this run of tests has the
+    /// servers for them.
+    pub async fn start(binary: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         Ok(match TestServers::of_this_run() {
-            Some(servers) => Self::Distributed(Distributed::start(binary, &servers, &[]).await?),
-            None => Self::Embedded(Embedded::start(binary, &[]).await?),
+            Some(servers) => Self::Distributed(Distributed::start(binary, &servers, settings).await?),
+            None => Self::Embedded(Embedded::start(binary, settings).await?),
         })
+    }
+
+    /// How long the processes of the services, without the switch and the servers, have used a core so far.
+    pub fn cpu_time(&self) -> anyhow::Result<Duration> {
+        match self {
+            Self::Embedded(embedded) => embedded.cpu_time(),
+            Self::Distributed(distributed) => distributed.cpu_time(),
+        }
     }
 
     pub fn endpoints(&self) -> &Endpoints {
@@ -122,19 +132,12 @@ impl Embedded {
 
     /// How long the process with the services, and without the switch, has used a core so far.
     pub fn cpu_time(&self) -> anyhow::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |at: usize| fields.get(at).and_then(|it| it.parse::<u64>().ok()).context("no process times");
-        // Linux counts them in hundredths of a second (`man 5 proc`): user and system time.
-        Ok(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
+        usage::cpu_time(self.child.id())
     }
 
     /// In bytes: the most memory that the process with the services, and without the switch, has had in use at once.
     pub fn peak_memory(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no peak of memory")?;
-        let kib: u64 = peak.trim().trim_end_matches(" kB").parse().context("the peak of memory")?;
-        Ok(kib * 1024)
+        usage::peak_memory(self.child.id())
     }
 
     /// What the process holds that was started by this command (`up`, `switch`).

@@ -1,26 +1,30 @@
-//! The embedded system as its clients meet it: unary reads beside an empty gRPC call on the same listener (the limit); whole transfers a
-//! second, from start to completed, beside nothing but their commits (the limit); what 200 calls cost that only wait; and how punctual the
-//! sound of 100 recorded calls is. The client, the five services, the databases and the switch share this machine. Sound is off for all but
-//! the last: what is measured is the control plane.
+//! The system as its clients meet it: unary reads beside an empty gRPC call on the same listener (the limit); whole transfers a second, from
+//! start to completed, beside nothing but their commits (the limit); what 200 calls cost that only wait; how punctual the sound of 100
+//! recorded calls is; and how long each process takes to start. The client, the services, the databases and the switch share this machine.
+//! Sound is off for all but the last: what is measured is the control plane.
 //!
-//! `cargo bench -p baton-server --bench system -- [reads|transfers|idle|sound]`
+//! `cargo bench -p baton-server --bench system -- [reads|transfers|idle|sound]` measures the embedded system. With `tests/postgres tests/nats`
+//! before it, the separate processes on these servers are measured: `[transfers|starts]`. Of transfers `--in-flight=1,32,128`,
+//! `--seconds=5` and `--warm-up=1` say how many at once and how long, and `--json` prints a line of JSON for each instead of the table.
 
+use anyhow::Context as _;
 use baton_api::{
     common::v1::{RecordingMode, TransferPhase},
     presence::v1::{AgentState, GetAgentRequest, directory_service_client::DirectoryServiceClient},
     simulator::v1::GetStatsRequest,
     transfer::v1::{EndInteractionRequest, GetInteractionRequest, Interaction, WatchInteractionRequest},
 };
-use baton_runtime::{auth::Role, clock::Clock, ids::new_uuid};
+use baton_runtime::{ServiceName, auth::Role, clock::Clock, ids::new_uuid};
 use baton_store::Affected as _;
 use baton_store::{
     Db, Migrations, on,
     outbox::{self, OutboxRow},
 };
 use baton_testkit::{
-    PhoneBehaviour,
+    Distributed, PhoneBehaviour,
     desk::AgentDesk,
-    target::Embedded,
+    distributed::is_ready,
+    target::{Embedded, TestTarget},
     tenant::{Call, TestTenant, fresh, ring, ring_team},
 };
 use futures::future::try_join_all;
@@ -37,8 +41,47 @@ use tokio::sync::Mutex;
 use tonic::Status;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-const MEASURE: Duration = Duration::from_secs(5);
-const WARM_UP: Duration = Duration::from_secs(1);
+/// How long is measured, after so much that is not.
+#[derive(Clone, Copy)]
+struct Span {
+    warm_up: Duration,
+    measured: Duration,
+}
+
+const SPAN: Span = Span { warm_up: Duration::from_secs(1), measured: Duration::from_secs(5) };
+
+/// What the command line asks for.
+struct Options {
+    parts: Vec<String>,
+    in_flight: Vec<usize>,
+    span: Span,
+    json: bool,
+}
+
+impl Options {
+    fn read(arguments: impl Iterator<Item = String>) -> anyhow::Result<Self> {
+        let mut options = Self { parts: Vec::new(), in_flight: vec![1, 32, 128], span: SPAN, json: false };
+        for argument in arguments {
+            match argument.split_once('=') {
+                Some(("--in-flight", numbers)) => {
+                    options.in_flight = numbers.split(',').map(str::parse).collect::<Result<_, _>>()?;
+                }
+                Some(("--seconds", seconds)) => options.span.measured = Duration::from_secs(seconds.parse()?),
+                Some(("--warm-up", seconds)) => options.span.warm_up = Duration::from_secs(seconds.parse()?),
+                _ if argument == "--json" => options.json = true,
+                // Cargo says `--bench`.
+                _ if argument == "--bench" => {}
+                _ if argument.starts_with("--") => anyhow::bail!("{argument} is no option of this benchmark"),
+                _ => options.parts.push(argument),
+            }
+        }
+        Ok(options)
+    }
+
+    fn wants(&self, part: &str) -> bool {
+        self.parts.is_empty() || self.parts.iter().any(|it| it == part)
+    }
+}
 
 /// One line of the table.
 struct Measured {
@@ -49,34 +92,43 @@ struct Measured {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
-    let only: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
-    let wants = |name: &str| only.is_empty() || only.iter().any(|arg| arg == name);
+    let options = Options::read(std::env::args().skip(1))?;
     let binary = Path::new(env!("CARGO_BIN_EXE_baton"));
-    let mut target = Embedded::start(binary, &[("BATON_SWITCH__SOUND", "false")]).await?;
-    if wants("reads") {
-        reads(&target).await?;
+    let mut target = TestTarget::start(binary, &[("BATON_SWITCH__SOUND", "false")]).await?;
+    match &mut target {
+        TestTarget::Embedded(embedded) => {
+            if options.wants("reads") {
+                reads(embedded).await?;
+            }
+            if options.wants("idle") {
+                idle(embedded).await?;
+            }
+        }
+        TestTarget::Distributed(distributed) => {
+            if options.wants("starts") {
+                starts(distributed).await?;
+            }
+        }
     }
-    if wants("transfers") {
-        transfers(&target).await?;
+    if options.wants("transfers") {
+        transfers(&target, &options).await?;
     }
-    if wants("idle") {
-        idle(&target).await?;
-    }
+    let is_embedded = matches!(target, TestTarget::Embedded(_));
     target.stop().await?;
-    if wants("sound") {
+    if is_embedded && options.wants("sound") {
         sound(binary).await?;
     }
     Ok(())
 }
 
 /// Runs `work` in `callers` tasks at once, again and again; it says how long each took, in microseconds.
-async fn measure<W, F>(callers: usize, work: W) -> anyhow::Result<Measured>
+async fn measure<W, F>(callers: usize, span: Span, work: W) -> anyhow::Result<Measured>
 where
     W: Fn(usize) -> F,
     F: Future<Output = anyhow::Result<i64>>,
 {
     let clock = Clock::real();
-    let (from_us, until_us) = (clock.after(WARM_UP), clock.after(WARM_UP + MEASURE));
+    let (from_us, until_us) = (clock.after(span.warm_up), clock.after(span.warm_up + span.measured));
     let caller = async |caller| {
         let mut took_us = Vec::new();
         loop {
@@ -93,7 +145,7 @@ where
     let mut all: Vec<_> = try_join_all((0..callers).map(caller)).await?.into_iter().flatten().collect();
     all.sort_unstable();
     let at = |part: f64| all.get((all.len() as f64 * part) as usize).copied().unwrap_or_default() as f64 / 1000.0;
-    Ok(Measured { each_second: all.len() as f64 / MEASURE.as_secs_f64(), p50_ms: at(0.5), p99_ms: at(0.99) })
+    Ok(Measured { each_second: all.len() as f64 / span.measured.as_secs_f64(), p50_ms: at(0.5), p99_ms: at(0.99) })
 }
 
 /// How long one call took.
@@ -116,7 +168,7 @@ async fn reads(target: &Embedded) -> anyhow::Result<()> {
     for callers in [1, 128] {
         let channel = world.channel("boss", Role::Supervisor)?;
         let health = HealthClient::new(channel.clone());
-        let limit = measure(callers, move |_| {
+        let limit = measure(callers, SPAN, move |_| {
             let mut health = health.clone();
             timed(async move { health.check(HealthCheckRequest::default()).await.map(drop) })
         })
@@ -125,7 +177,7 @@ async fn reads(target: &Embedded) -> anyhow::Result<()> {
 
         let directory = DirectoryServiceClient::new(channel);
         let agent_id = ada.id().to_owned();
-        let agent = measure(callers, move |_| {
+        let agent = measure(callers, SPAN, move |_| {
             let (mut directory, agent_id) = (directory.clone(), agent_id.clone());
             timed(async move { directory.get_agent(GetAgentRequest { agent_id }).await.map(drop) })
         })
@@ -133,7 +185,7 @@ async fn reads(target: &Embedded) -> anyhow::Result<()> {
         line("GetAgent", callers, &agent, &limit);
 
         let (interactions, id) = (world.interactions()?, call.interaction_id.clone());
-        let interaction = measure(callers, move |_| {
+        let interaction = measure(callers, SPAN, move |_| {
             let (mut interactions, interaction_id) = (interactions.clone(), id.clone());
             timed(async move { interactions.get_interaction(GetInteractionRequest { interaction_id }).await.map(drop) })
         })
@@ -232,33 +284,70 @@ impl Pair {
     }
 }
 
-async fn transfers(target: &Embedded) -> anyhow::Result<()> {
-    println!(
-        "\nwarm transfers, start to completed   in flight        /s    p50 ms    p99 ms   /s of limit     (sound off)"
-    );
-    for pairs in [1, 8, 32] {
+async fn transfers(target: &TestTarget, options: &Options) -> anyhow::Result<()> {
+    let name = if matches!(target, TestTarget::Embedded(_)) { "embedded" } else { "distributed" };
+    if !options.json {
+        println!(
+            "\nwarm transfers, start to completed   in flight        /s    p50 ms    p99 ms   /s of limit   CPU ms   ({name}, sound off)"
+        );
+    }
+    for pairs in options.in_flight.iter().copied() {
         let world = TestTenant::create(target.endpoints()).await?;
         let mut all = Vec::new();
         for n in 0..pairs {
             all.push(Pair::new(&world, n).await?);
         }
-        let versions = Arc::new(AtomicU64::new(0));
-        let own = measure(pairs, |n| {
-            let (pair, versions) = (all[n].clone(), Arc::clone(&versions));
-            async move { pair.hand_over(&versions).await }
+        let (versions, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let before = target.cpu_time()?;
+        let own = measure(pairs, options.span, |n| {
+            let (pair, versions, done) = (all[n].clone(), Arc::clone(&versions), Arc::clone(&done));
+            async move {
+                let took = pair.hand_over(&versions).await?;
+                done.fetch_add(1, Ordering::Relaxed);
+                Ok(took)
+            }
         })
         .await?;
+        let used = target.cpu_time()?.saturating_sub(before);
+        let cpu_ms = 1_000.0 * used.as_secs_f64() / done.load(Ordering::Relaxed).max(1) as f64;
         let commits = versions.load(Ordering::Relaxed);
+        if options.json {
+            let Measured { each_second, p50_ms, p99_ms } = own;
+            println!(
+                "{{\"what\": \"transfers\", \"target\": \"{name}\", \"in_flight\": {pairs}, \"per_second\": {each_second:.1}, \"p50_ms\": \
+                 {p50_ms:.2}, \"p99_ms\": {p99_ms:.2}, \"commits\": {commits}, \"cpu_ms\": {cpu_ms:.2}}}"
+            );
+            continue;
+        }
         let limit = only_commits(pairs, commits).await?;
-        transfer_line("", pairs, &own, &limit);
-        transfer_line(&format!("{commits} commits in a row (the limit)"), pairs, &limit, &limit);
+        transfer_line("", pairs, &own, &limit, &format!("{cpu_ms:.1}"));
+        transfer_line(&format!("{commits} commits in a row (the limit)"), pairs, &limit, &limit, "");
     }
     Ok(())
 }
 
-fn transfer_line(what: &str, pairs: usize, own: &Measured, limit: &Measured) {
+/// How long each process takes from its start until it is ready, and how much memory it has had; the limit is a second.
+async fn starts(target: &mut Distributed) -> anyhow::Result<()> {
+    let clock = Clock::real();
+    println!("\nstart to ready                  ms    memory, MiB");
+    for service in ServiceName::ALL {
+        let health = target.health(service).context("its health")?;
+        target.kill(service)?;
+        let from_us = clock.now_us();
+        target.start_again(service)?;
+        while !is_ready(health).await {
+            clock.sleep(Duration::from_millis(5)).await;
+        }
+        let took_ms = (clock.now_us() - from_us) as f64 / 1_000.0;
+        let mib = target.peak_memory(service)? as f64 / f64::from(1 << 20);
+        println!("{:<24}{took_ms:>10.0}{mib:>15.0}", service.as_str());
+    }
+    target.until_serving().await
+}
+
+fn transfer_line(what: &str, pairs: usize, own: &Measured, limit: &Measured, cpu_ms: &str) {
     println!(
-        "{what:<37}{pairs:>9}{:>10.0}{:>10.1}{:>10.1}{:>14.2}",
+        "{what:<37}{pairs:>9}{:>10.0}{:>10.1}{:>10.1}{:>14.2}{cpu_ms:>9}",
         own.each_second,
         own.p50_ms,
         own.p99_ms,
@@ -276,7 +365,7 @@ async fn only_commits(pairs: usize, commits: u64) -> anyhow::Result<Measured> {
     on!(tx, conn => sqlx::query("CREATE TABLE states (id BIGINT PRIMARY KEY, state TEXT NOT NULL)").affected(conn).await)?;
     tx.commit().await?;
     let clock = Clock::real();
-    measure(pairs, |n| {
+    measure(pairs, SPAN, |n| {
         let (db, clock) = (db.clone(), clock.clone());
         async move {
             let start_us = clock.now_us();
@@ -329,12 +418,12 @@ async fn idle(target: &Embedded) -> anyhow::Result<()> {
     let world = TestTenant::create(target.endpoints()).await?;
     let team = world.team("Nobody", &[&world.agent("Ada").await?]).await?;
     let number = world.number(vec![ring_team(&team, 20_000, 3_600_000)]).await?;
-    clock.sleep(WARM_UP).await;
+    clock.sleep(SPAN.warm_up).await;
     let without = of_a_core().await?;
     for _ in 0..WAITING {
         world.call(&number).await?;
     }
-    clock.sleep(WARM_UP).await;
+    clock.sleep(SPAN.warm_up).await;
     let with = of_a_core().await?;
     println!("\nnothing happens, for {} s               % of a core", IDLE.as_secs());
     println!("{:<40}{without:>11.2}", "no call");
