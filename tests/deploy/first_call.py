@@ -36,6 +36,7 @@ def main():
     processes = []
     try:
         play(binary, folder, processes)
+        print("the first call of docs/deploy.md was played over six processes with the demo's configuration")
     except BaseException:
         for log in sorted(folder.glob("*.log")):
             print(f"== {log.stem}\n{last_lines(log)}", file=sys.stderr)
@@ -47,7 +48,8 @@ def main():
         shutil.rmtree(folder)
 
 
-def play(binary, folder, processes):
+def play(binary, folder, processes, operator_nats=None, then=None):
+    """With other rights on NATS for `migrate`, if there are any; `then` is called with the folder and the addresses while all of it runs."""
     golden = Manifests(list(yaml.safe_load_all((ROOT / "tests/deploy/golden/demo.yaml").read_text())))
     (config,) = [it["data"]["baton.toml"] for it in golden.of("ConfigMap") if "baton.toml" in it["data"]]
     (folder / "baton.toml").write_text(config)
@@ -68,7 +70,7 @@ def play(binary, folder, processes):
 
     migrate = golden.named("Job", "migrate")["spec"]["template"]["spec"]["containers"][0]["args"]
     migrate = [folder / "baton.toml" if it.endswith("baton.toml") else it for it in migrate]
-    run(binary, *migrate, BATON_DATABASE__URL_FILE=str(owner))
+    run(binary, *migrate, BATON_DATABASE__URL_FILE=str(owner), BATON_NATS__URL=operator_nats or environment["BATON_NATS__URL"])
     start("switch", "switch", "--listen", addresses["switch"], "--data", folder / "switch", "--key", folder / "demo/token.key")
     for service in SERVICES:
         start(service, "serve", service, "--listen", addresses[service], "--health-listen", addresses[f"{service} health"])
@@ -77,8 +79,9 @@ def play(binary, folder, processes):
     run(binary, "doctor", "--config", folder / "baton.toml")
     first_call(binary, folder, addresses["gateway"])
     until_published(binary, folder, addresses["gateway"])
+    if then:
+        then(folder, environment, addresses)
     end(processes)
-    print("the first call of docs/deploy.md was played over six processes with the demo's configuration")
 
 
 def make_roles(folder):

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Has the consumers in examples/python read what `baton serve` publishes, on a NATS server that gives each user only what examples/nats/permissions
+says:
+
+    tests/postgres tests/consumers/served.py target/debug/baton
+
+The first call of docs/deploy.md is played over six processes: `migrate` as the operator, the services as themselves, the consumers as the tenant's
+reader. What they count and land is compared with what the services' own API says.
+
+Needs what check.py needs, and PostgreSQL.
+"""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import duckdb
+
+from nats_site import FOLDER, PASSWORDS, ROOT, USERS, accounts, permissions, server
+
+sys.path += [str(ROOT / "tests/deploy"), str(ROOT / "examples/python")]
+import first_call
+import live_metrics
+
+TENANT, READER, OTHER = "demo", "demo-reports", "globex"
+ENDED = "The call is over"
+COPIED_BOUND_S = 20
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("baton", type=pathlib.Path, help="the built binary")
+    binary = parser.parse_args().baton.resolve()
+    os.umask(0o077)
+    folder, processes = pathlib.Path(tempfile.mkdtemp(prefix="baton-served-")), []
+    try:
+        users = users_of_demo(folder)
+        with server(folder, accounts(f"{TENANT}={READER}", f"{OTHER}=globex-reports", users=users)) as address:
+            os.environ["TEST_NATS_URL"] = url(address, "baton")
+            # Of the services' account; the copies come when the stream is there.
+            first_call.play(binary, folder, processes, url(address, "baton-operator"), lambda *of: consume(binary, address, *of))
+    except BaseException:
+        for log in sorted(folder.glob("*.log")):
+            print(f"== {log.stem}\n{first_call.last_lines(log)}", file=sys.stderr)
+        raise
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+        shutil.rmtree(folder)
+
+
+def users_of_demo(folder):
+    """The users of the example, of whom one reads the tenant `demo`."""
+    path = folder / "users"
+    path.write_text(USERS.read_text().replace("acme-reports ", f"{READER} "))
+    return path
+
+
+def url(address, name):
+    return f"nats://{name}:{PASSWORDS[name]}@{address}"
+
+
+def consume(binary, address, folder, environment, addresses):
+    def baton(*command, **others):
+        env = {**os.environ, **environment, **others}
+        return subprocess.run([binary, *command], check=True, cwd=folder, env=env, stdout=subprocess.PIPE, text=True).stdout
+
+    gateway = ["--data", "demo", "--server", f"http://{addresses['gateway']}"]
+    baton("tenant", "create", OTHER, "--entitlements", "warm_transfer", *gateway)
+    make_copies(folder, address)
+    for name in ("baton", "baton-operator"):
+        said = baton("doctor", "--config", folder / "baton.toml", BATON_NATS__URL=url(address, name))
+        assert "NATS" in said or "events" in said, said
+    really = [json.loads(it) for it in baton("events", "list", "--json", "--limit", "1000", *gateway).splitlines()]
+    ids = sorted(it.get("event", it)["event_id"] for it in really)
+    contract = folder / "contract.binpb"
+    subprocess.run(["buf", "build", "-o", contract], cwd=ROOT, check=True)
+    (folder / "reader.password").write_text(PASSWORDS["acme-reports"])
+    as_reader = ["--server", f"nats://{address}", "--user", READER, "--password-file", folder / "reader.password"]
+    common = [*as_reader, "--stream", "BATON_EVENTS", "--tenant", TENANT, "--contract", contract, "--until-idle"]
+    lake, state = folder / "lake", folder / "counts.db"
+    until = time.monotonic() + COPIED_BOUND_S
+    while True:
+        example("to_parquet", *common, "--folder", lake)
+        landed = duckdb.sql(f"SELECT event_id, tenant, source, about FROM '{lake}/events-*.parquet' ORDER BY event_id").fetchall()
+        if len(landed) >= len(ids):
+            break
+        assert time.monotonic() < until, f"the services published {len(ids)} events, and the copy has {len(landed)}"
+    assert [it[0] for it in landed] == ids, "what was landed is not what the services published"
+    assert {it[1] for it in landed} == {TENANT}, f"events of {set(it[1] for it in landed)} were landed"
+    example("live_metrics", *common, "--state", state)
+    db = live_metrics.Counts(state).db
+    counted = [db.execute(it).fetchall() for it in (live_metrics.ANSWERED, live_metrics.TRANSFERS, "SELECT count(*) FROM gaps")]
+    assert counted == [[(1,)], [("TRANSFER_KIND_WARM", "completed", 1)], [(0,)]], f"counted {counted}"
+    asked = example("ask", "--folder", lake, ROOT / "docs/events/metrics/transfers.sql")
+    assert "completed" in asked, asked
+    print(f"served: a tenant's reader has landed the {len(ids)} events of a call over six processes, and counted its transfer; of another it has none")
+
+
+def make_copies(folder, address):
+    """With the programs that docs/events/permissions.md names."""
+    (folder / "operator.password").write_text(PASSWORDS["baton-operator"])
+    for tenant in (TENANT, OTHER):
+        wanted = subprocess.run([FOLDER / "permissions", "--copy", tenant, "--mib", "64"], check=True, stdout=subprocess.PIPE).stdout
+        command = [sys.executable, FOLDER / "copy", "--server", f"nats://{address}", "--password-file", folder / "operator.password"]
+        # Twice: the second time it is there already.
+        for _ in range(2):
+            subprocess.run(command, check=True, input=wanted, stdout=subprocess.DEVNULL)
+
+
+def example(name, *arguments):
+    command = [sys.executable, ROOT / f"examples/python/{name}.py", *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+if __name__ == "__main__":
+    os.environ["PATH"] = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+    main()
