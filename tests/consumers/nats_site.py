@@ -4,8 +4,9 @@ import contextlib
 import importlib.machinery
 import importlib.util
 import json
+import os
 import pathlib
-import socket
+import signal
 import subprocess
 import time
 
@@ -43,6 +44,7 @@ def configuration(folder, found):
         "host: 127.0.0.1",
         "port: -1",
         f'ports_file_dir: "{folder}"',
+        f'pid_file: "{folder}/nats.pid"',
         f'jetstream {{ store_dir: "{folder}/data" }}',
         f"accounts: {permissions.written(found)}",
     ]
@@ -67,6 +69,19 @@ def server(folder, found):
     finally:
         running.kill()
         running.wait()
+
+
+def reload(folder, found):
+    """Has the running server take another configuration, and waits until it has."""
+    log, done = folder / "nats.log", "Reloaded server configuration"
+    before = log.read_text().count(done)
+    configuration(folder, found)
+    os.kill(int((folder / "nats.pid").read_text()), signal.SIGHUP)
+    until = time.monotonic() + START_BOUND_S
+    while log.read_text().count(done) == before:
+        if time.monotonic() > until:
+            raise SystemExit(f"nats-server did not take the configuration:\n{log.read_text()}")
+        time.sleep(0.02)
 
 
 def listens(folder, running):
