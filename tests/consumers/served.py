@@ -41,9 +41,8 @@ def main():
     try:
         users = users_of_demo(folder)
         with server(folder, accounts(f"{TENANT}={READER}", f"{OTHER}=globex-reports", users=users)) as address:
-            os.environ["TEST_NATS_URL"] = url(address, "baton")
-            # Of the services' account; the copies come when the stream is there.
-            first_call.play(binary, folder, processes, url(address, "baton-operator"), lambda *of: consume(binary, address, *of))
+            nats = [url(address, it) for it in ("baton", "baton-operator")]
+            first_call.play(binary, folder, processes, nats, lambda *of: consume(binary, address, *of))
     except BaseException:
         for log in sorted(folder.glob("*.log")):
             print(f"== {log.stem}\n{first_call.last_lines(log)}", file=sys.stderr)
