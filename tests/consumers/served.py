@@ -10,6 +10,7 @@ reader. What they count and land is compared with what the services' own API say
 Needs what check.py needs, and PostgreSQL.
 """
 import argparse
+import copy
 import json
 import os
 import pathlib
@@ -21,7 +22,7 @@ import time
 
 import duckdb
 
-from nats_site import FOLDER, PASSWORDS, ROOT, USERS, accounts, permissions, server
+from nats_site import FOLDER, PASSWORDS, ROOT, USERS, accounts, permissions, reload, server
 
 sys.path += [str(ROOT / "tests/deploy"), str(ROOT / "examples/python")]
 import first_call
@@ -40,9 +41,10 @@ def main():
     folder, processes = pathlib.Path(tempfile.mkdtemp(prefix="baton-served-")), []
     try:
         users = users_of_demo(folder)
-        with server(folder, accounts(f"{TENANT}={READER}", f"{OTHER}=globex-reports", users=users)) as address:
+        found = accounts(f"{TENANT}={READER}", f"{OTHER}=globex-reports", users=users)
+        with server(folder, found) as address:
             nats = [url(address, it) for it in ("baton", "baton-operator")]
-            first_call.play(binary, folder, processes, nats, lambda *of: consume(binary, address, *of))
+            first_call.play(binary, folder, processes, nats, lambda *of: consume(binary, address, found, *of))
     except BaseException:
         for log in sorted(folder.glob("*.log")):
             print(f"== {log.stem}\n{first_call.last_lines(log)}", file=sys.stderr)
@@ -71,7 +73,7 @@ def url(address, name):
     return f"nats://{name}:{PASSWORDS[name]}@{address}"
 
 
-def consume(binary, address, folder, environment, addresses):
+def consume(binary, address, found, folder, environment, addresses):
     def baton(*command, **others):
         env = {**os.environ, **environment, **others}
         return subprocess.run([binary, *command], check=True, cwd=folder, env=env, stdout=subprocess.PIPE, text=True).stdout
@@ -108,7 +110,35 @@ def consume(binary, address, folder, environment, addresses):
     for name in ("baton", "baton-operator"):
         said = baton("doctor", "--config", folder / "baton.toml", BATON_NATS__URL=url(address, name))
         assert "the stream is as it should be" in said and "Everything that was looked at is well." in said, said
+    rights = each_right_is_needed(found, folder, lambda name: doctor_as(binary, folder, environment, address, name))
+    print(f"served: `baton doctor` is well with the services' rights, and names each of {rights} that is missing")
     print(f"served: a tenant's reader has landed the {len(ids)} events of a call over six processes, and counted its transfer; of another it has none")
+
+
+def doctor_as(binary, folder, environment, address, name):
+    """Asks as another user, who has the services' password."""
+    env = {**os.environ, **environment, "BATON_NATS__URL": f"nats://{name}:{PASSWORDS['baton']}@{address}"}
+    command = [binary, "doctor", "gateway", "--config", folder / "baton.toml"]
+    return subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+
+
+def each_right_is_needed(found, folder, doctor):
+    """Of what the services may ask JetStream: `baton doctor`, as a user who lacks one right, names it."""
+    services = found["BATON"]["users"][0]
+    rights = [it for it in services["permissions"]["publish"] if it.startswith("$JS.API.")]
+    less, running = copy.deepcopy(found), {}
+    for number, right in enumerate(rights):
+        lacking = copy.deepcopy(services) | {"user": f"lacking-{number}"}
+        lacking["permissions"]["publish"].remove(right)
+        less["BATON"]["users"].append(lacking)
+    reload(folder, less)
+    # Together: each waits for an answer that does not come.
+    for number, right in enumerate(rights):
+        running[right] = doctor(f"lacking-{number}")
+    for right, process in running.items():
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 1 and right in said, f"without {right}: {said}"
+    return len(rights)
 
 
 def published(listed):
