@@ -49,9 +49,7 @@ events:
 # The consumers in examples/python, on a NATS server, killed again and again, and beside `baton serve`; and what one tenant's reader must not see.
 consumers:
     cargo build --package baton-server --bin baton
-    "${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin/python" tests/consumers/check.py "${CARGO_TARGET_DIR:-target}/debug/baton"
-    just leaks
-    tests/postgres "${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin/python" tests/consumers/served.py "${CARGO_TARGET_DIR:-target}/debug/baton"
+    tests/consumers/run "${CARGO_TARGET_DIR:-target}/debug/baton"
 
 # What a tenant's reader must not see on NATS, and that it is noticed when it does.
 leaks:

@@ -19,7 +19,7 @@ import typing
 import nats
 from nats.js.api import ConsumerConfig
 
-from nats_site import PASSWORDS, USERS, Refused, User, accepts, accounts, make_copy, permissions, program, reload, server, wait_for
+from nats_site import PASSWORDS, ROOT, USERS, Refused, User, accepts, accounts, make_copy, permissions, program, reload, server, wait_for
 
 READERS = ("acme=acme-reports", "globex=globex-reports")
 EVENTS, MANY = 20, 5_000
@@ -325,8 +325,8 @@ def connect(name, password):
 async def import_of_others(site, user):
     """What an account would have to be given to read another's: the server refuses the configuration."""
     found = copy.deepcopy(site.found)
-    wanted = found["BATON_globex"]["imports"]
-    found["BATON_acme"]["imports"] += [it for it in wanted if it not in found["BATON_acme"]["imports"]]
+    wanted = found["BATON~globex"]["imports"]
+    found["BATON~acme"]["imports"] += [it for it in wanted if it not in found["BATON~acme"]["imports"]]
     with tempfile.TemporaryDirectory(prefix="baton-leaks-") as folder:
         return accepts(pathlib.Path(folder), found)
 
@@ -467,7 +467,7 @@ def any_filter(found):
     """Copies may ask for whatever they want."""
     every = f"$JS.API.CONSUMER.CREATE.{STREAM}.>"
     found["BATON"]["exports"] = [it for it in found["BATON"]["exports"] if "evt.v1" not in it.get("service", "")] + [{"service": every}]
-    for name in ("BATON_acme", "BATON_globex"):
+    for name in ("BATON~acme", "BATON~globex"):
         asked = found[name]["imports"][0]
         asked["service"]["subject"], asked["to"] = every, f"baton.source.CONSUMER.CREATE.{STREAM}.>"
 
@@ -476,7 +476,7 @@ def one_account(found):
     """No account for each tenant: its reader is a user beside the services, who may do what a reader of its own events needs."""
     asked = [f"STREAM.INFO.{STREAM}", f"CONSUMER.CREATE.{STREAM}.*.{ACME}", f"CONSUMER.INFO.{STREAM}.*", f"CONSUMER.MSG.NEXT.{STREAM}.*"]
     for tenant in ("acme", "globex"):
-        reader = found[f"BATON_{tenant}"]["users"].pop()
+        reader = found[f"BATON~{tenant}"]["users"].pop()
         reader["permissions"]["publish"] = [f"$JS.API.{it}".replace("acme", tenant) for it in asked]
         found["BATON"]["users"].append(reader)
 
@@ -575,6 +575,25 @@ async def a_tenant_comes():
         await operator.connection.close()
 
 
+async def other_names():
+    """A namespace, and a tenant whose name is no part of a subject as it is."""
+    found, names = accounts("a.b=acme-reports", namespace="x"), permissions.Names("x")
+    with tempfile.TemporaryDirectory(prefix="baton-leaks-") as temporary, server(pathlib.Path(temporary), found) as address:
+        users = {it: await User(it).connect(address) for it in ("baton-operator", "baton", "acme-reports")}
+        settings = STREAM_SETTINGS | {"name": "BATON_EVT_x", "subjects": ["x.baton.evt.v1.>"]}
+        await users["baton-operator"].ask("STREAM.CREATE.BATON_EVT_x", settings)
+        api = names.copies("a.b")
+        await program("copy").make(users["baton-operator"].connection, {"api": api, "stream": permissions.copy(names, "a.b", 64, 1)})
+        await users["baton"].send("x.baton.evt.v1.a%2Eb.transfer.1.completed", b"of a.b")
+
+        async def is_there():
+            return (await users["acme-reports"].ask("STREAM.INFO.BATON_EVENTS_x"))["state"]["messages"] == 1
+
+        await wait_for(is_there, "an event under other names")
+        for user in users.values():
+            await user.connection.close()
+
+
 async def stalls(found):
     """Whether the server says that a copy does not keep up."""
     with tempfile.TemporaryDirectory(prefix="baton-leaks-") as temporary, server(pathlib.Path(temporary), found) as address:
@@ -596,6 +615,7 @@ def check():
     if through:
         raise SystemExit("these got through:\n" + "\n".join(through))
     asyncio.run(a_tenant_comes())
+    asyncio.run(other_names())
     print(f"leaks: each of two tenants reads its own events, all of them, and {len(tried)} attempts to do more are refused")
 
 
@@ -617,11 +637,15 @@ def self_test():
 
 
 def check_example():
-    """The example is what the generator prints, and a password in plain text is refused."""
-    folder = pathlib.Path(__file__).resolve().parents[2] / "examples/nats"
+    """The example and the demo's accounts are what the generator prints, and a password in plain text is refused."""
+    folder = ROOT / "examples/nats"
     command = [folder / "permissions", "--users", folder / "users.example", *(f"--reader={it}" for it in READERS)]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert printed == (folder / "permissions.conf").read_text(), f"run: {' '.join(map(str, command))} > permissions.conf"
+    demo = ROOT / "deploy/overlays/demo"
+    of_demo = ["--reader=demo=demo-reports", "--mib=512", "--include=../nats-passwords/passwords.conf"]
+    printed = subprocess.run([command[0], "--users", demo / "nats.users", *of_demo], check=True, capture_output=True, text=True).stdout
+    assert printed == (demo / "permissions.conf").read_text(), f"{demo}/permissions.conf is stale: {demo}/nats.users says how to write it"
     for plain in ("secret", "$2b$04$short", "SUAAAA"):
         with tempfile.NamedTemporaryFile("w", suffix=".users") as users:
             users.write((folder / "users.example").read_text().replace("acme-reports ", f"acme-reports {plain} #").split(" #")[0] + "\n")
