@@ -22,7 +22,7 @@ import time
 
 import duckdb
 
-from nats_site import FOLDER, PASSWORDS, ROOT, USERS, accounts, permissions, reload, server
+from nats_site import FOLDER, PASSWORDS, ROOT, USERS, accounts, reload, server
 
 sys.path += [str(ROOT / "tests/deploy"), str(ROOT / "examples/python")]
 import first_call
