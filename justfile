@@ -47,10 +47,15 @@ events:
     PATH="${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin:$PATH" docs/events/capture "${CARGO_TARGET_DIR:-target}/debug/baton"
     PATH="${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin:$PATH" docs/events/generate
 
-# The consumers in examples/python, on a NATS server, killed again and again.
+# The consumers in examples/python, on a NATS server, killed again and again, and beside `baton serve`; and what one tenant's reader must not see.
 consumers:
     cargo build --package baton-server --bin baton
-    "${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin/python" tests/consumers/check.py "${CARGO_TARGET_DIR:-target}/debug/baton"
+    tests/consumers/run "${CARGO_TARGET_DIR:-target}/debug/baton"
+
+# What a tenant's reader must not see on NATS, and that it is noticed when it does.
+leaks:
+    "${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin/python" tests/consumers/leaks.py
+    "${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin/python" tests/consumers/leaks.py --self-test
 
 # The image and the Kustomize files of deploy/, and the first call of docs/deploy.md.
 deploy *ARGS:

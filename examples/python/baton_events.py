@@ -5,6 +5,7 @@
 """
 import argparse
 import dataclasses
+import pathlib
 import urllib.parse
 
 import nats
@@ -16,12 +17,20 @@ def options(description, batch):
     """What every reader is told on its command line."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", default="nats://127.0.0.1:4222")
-    parser.add_argument("--stream", default="BATON_EVT")
+    parser.add_argument("--user", help="as whom, where the server asks")
+    parser.add_argument("--password-file", type=pathlib.Path, help="a file with that user's password")
+    parser.add_argument("--stream", default="BATON_EVT", help="BATON_EVENTS is a tenant's copy: docs/events/permissions.md")
     parser.add_argument("--tenant", default="demo")
     parser.add_argument("--contract", default="contract.binpb", help="made by `buf build -o contract.binpb`")
     parser.add_argument("--batch", type=int, default=batch, help="how many events are committed at once, at most")
     parser.add_argument("--until-idle", action="store_true", help="end when nothing more comes")
     return parser
+
+
+async def connect(arguments):
+    """To the server that the command line names."""
+    password = arguments.password_file.read_text().strip() if arguments.password_file else None
+    return await nats.connect(arguments.server, user=arguments.user, password=password)
 
 
 def event_data(contract):

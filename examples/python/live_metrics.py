@@ -11,8 +11,7 @@ import contextlib
 import sqlite3
 from datetime import datetime, timezone
 
-import nats
-from baton_events import batches, event_data, options
+from baton_events import batches, connect, event_data, options
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS position (stream TEXT PRIMARY KEY, position INTEGER NOT NULL);
@@ -105,7 +104,7 @@ async def main():
     parser.add_argument("--state", default="counts.db", help="where the counts are kept")
     arguments = parser.parse_args()
     counts = Counts(arguments.state)
-    connection = await nats.connect(arguments.server)
+    connection = await connect(arguments)
     jetstream = connection.jetstream()
     info = await jetstream.stream_info(arguments.stream)
     stream = f"{arguments.stream} of {info.created}"

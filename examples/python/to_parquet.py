@@ -13,8 +13,7 @@ import json
 import pathlib
 
 import duckdb
-import nats
-from baton_events import batches, event_data, options
+from baton_events import batches, connect, event_data, options
 
 COLUMNS = "type VARCHAR, about VARCHAR, id VARCHAR, sequence BIGINT, time TIMESTAMP, data JSON, event_id VARCHAR, tenant VARCHAR, source VARCHAR"
 
@@ -47,7 +46,7 @@ async def main():
     parser.add_argument("--folder", type=pathlib.Path, default="lake", help="where the files are kept")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    connection = await nats.connect(arguments.server)
+    connection = await connect(arguments)
     subject, after = f"baton.evt.v1.{arguments.tenant}.>", landed(arguments.folder)
     incoming = batches(connection.jetstream(), arguments.stream, subject, after, event_data(arguments.contract), idle_s=1, most=arguments.batch)
     async with contextlib.aclosing(incoming):

@@ -7,6 +7,7 @@
 import argparse
 import copy
 import difflib
+import re
 import subprocess
 import sys
 
@@ -78,6 +79,7 @@ def missing_secrets(secrets, text):
     there = {it["metadata"]["name"] for it in yaml.safe_load_all(secrets) if it}
     volumes = [v for w in Manifests(list(yaml.safe_load_all(text))).workloads() for v in w["spec"]["template"]["spec"]["volumes"]]
     wanted = {volume["secret"]["secretName"] for volume in volumes if "secret" in volume}
+    wanted |= set(re.findall(r"secretKeyRef:\n +key: .*\n +name: (\S+)", text))
     return [f"deploy/overlays/demo/secrets: {it} is missing or not wanted" for it in wanted ^ there]
 
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Plays the first call of docs/deploy.md over six processes that are configured as in the demo's pods, beside a PostgreSQL and a NATS:
 
-    tests/postgres tests/nats tests/deploy/first_call.py target/debug/baton
+    tests/postgres tests/deploy/first_call.py target/debug/baton
 
-The configuration is the ConfigMap's baton.toml, the roles on the database are made by the script that PostgreSQL's container would run; environment
-variables say what is elsewhere on one machine: addresses and files.
+The configurations of Baton and of NATS are those of the ConfigMaps, the roles on the database are made by the script that PostgreSQL's container would
+run; environment variables say what is elsewhere on one machine: addresses and files.
 """
+import contextlib
+import json
 import os
 import pathlib
 import re
@@ -35,7 +37,9 @@ def main():
     os.umask(0o077)
     processes = []
     try:
-        play(binary, folder, processes)
+        with demo_nats(folder) as urls:
+            play(binary, folder, processes, urls)
+        print("the first call of docs/deploy.md was played over six processes with the demo's configuration")
     except BaseException:
         for log in sorted(folder.glob("*.log")):
             print(f"== {log.stem}\n{last_lines(log)}", file=sys.stderr)
@@ -47,14 +51,51 @@ def main():
         shutil.rmtree(folder)
 
 
-def play(binary, folder, processes):
+@contextlib.contextmanager
+def demo_nats(folder):
+    """The demo's NATS with its accounts and the passwords of `secrets`; yields where it is for the services, and for the operator."""
+    golden = Manifests(list(yaml.safe_load_all((ROOT / "tests/deploy/golden/demo.yaml").read_text())))
+    (files,) = [it["data"] for it in golden.of("ConfigMap") if "nats.conf" in it["data"]]
+    printed = subprocess.run([ROOT / "deploy/overlays/demo/secrets"], check=True, capture_output=True, text=True).stdout
+    secret = {it["metadata"]["name"]: it["stringData"] for it in yaml.safe_load_all(printed)}
+    here = {"host: 0.0.0.0": "host: 127.0.0.1", "port: 4222": f'port: -1\nports_file_dir: "{folder}"', "http: 0.0.0.0:8222": "", "/data": f'"{folder}/nats-data"'}
+    for name, text in (files | secret["nats-passwords"]).items():
+        for there, instead in here.items() if name == "nats.conf" else ():
+            assert there in text, f"nats.conf does not say {there}"
+            text = text.replace(there, instead)
+        path = folder / ("nats-passwords" if name in secret["nats-passwords"] else "nats") / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    with (folder / "nats.log").open("w") as log:
+        server = subprocess.Popen(["nats-server", "-c", folder / "nats/nats.conf"], stdout=log, stderr=log)
+    try:
+        address = nats_address(folder, server)
+        yield [secret["baton-nats-url"][it].replace("nats:4222", address) for it in ("services", "operator")]
+    finally:
+        server.kill()
+        server.wait()
+
+
+def nats_address(folder, server):
+    """The server takes a free port, and writes down which when it listens."""
+    until = time.monotonic() + START_BOUND_S
+    while time.monotonic() < until and server.poll() is None:
+        for file in folder.glob("*.ports"):
+            with contextlib.suppress(ValueError):
+                return json.loads(file.read_text())["nats"][0].removeprefix("nats://")
+        time.sleep(0.05)
+    sys.exit("nats-server did not start")
+
+
+def play(binary, folder, processes, nats, then=None):
+    """With where NATS is for the services and for the operator; `then` is called while all of it runs."""
     golden = Manifests(list(yaml.safe_load_all((ROOT / "tests/deploy/golden/demo.yaml").read_text())))
     (config,) = [it["data"]["baton.toml"] for it in golden.of("ConfigMap") if "baton.toml" in it["data"]]
     (folder / "baton.toml").write_text(config)
     (folder / "demo").mkdir()
     (folder / "demo/token.key").write_text(secrets.token_hex(32))
     owner, services = make_roles(folder)
-    environment, addresses = settings(folder, services)
+    environment, addresses = settings(folder, services, nats[0])
 
     def run(*command, **others):
         subprocess.run([str(it) for it in command], check=True, env={**os.environ, **environment, **others}, cwd="/", stdout=subprocess.DEVNULL)
@@ -68,7 +109,7 @@ def play(binary, folder, processes):
 
     migrate = golden.named("Job", "migrate")["spec"]["template"]["spec"]["containers"][0]["args"]
     migrate = [folder / "baton.toml" if it.endswith("baton.toml") else it for it in migrate]
-    run(binary, *migrate, BATON_DATABASE__URL_FILE=str(owner))
+    run(binary, *migrate, BATON_DATABASE__URL_FILE=str(owner), BATON_NATS__URL=nats[1])
     start("switch", "switch", "--listen", addresses["switch"], "--data", folder / "switch", "--key", folder / "demo/token.key")
     for service in SERVICES:
         start(service, "serve", service, "--listen", addresses[service], "--health-listen", addresses[f"{service} health"])
@@ -77,8 +118,9 @@ def play(binary, folder, processes):
     run(binary, "doctor", "--config", folder / "baton.toml")
     first_call(binary, folder, addresses["gateway"])
     until_published(binary, folder, addresses["gateway"])
+    if then:
+        then(folder, environment, addresses)
     end(processes)
-    print("the first call of docs/deploy.md was played over six processes with the demo's configuration")
 
 
 def make_roles(folder):
@@ -107,7 +149,7 @@ def make_roles(folder):
     return files
 
 
-def settings(folder, url_file):
+def settings(folder, url_file, nats):
     """What differs on one machine, as variables; and where everything listens."""
     names = ["switch", *SERVICES, *(f"{service} health" for service in SERVICES)]
     sockets = [socket.socket() for _ in names]
@@ -118,7 +160,7 @@ def settings(folder, url_file):
         it.close()
     environment = {f"BATON_PEERS__{it.upper()}": f"http://{addresses[it]}" for it in SERVICES if it != "gateway"}
     environment |= {
-        "BATON_NATS__URL": os.environ["TEST_NATS_URL"],
+        "BATON_NATS__URL": nats,
         "BATON_DATABASE__URL_FILE": str(url_file),
         "BATON_AUTH__KEY_FILE": str(folder / "demo/token.key"),
         "BATON_TELEPHONY__SWITCH_ADDRESS": f"http://{addresses['switch']}",

@@ -39,6 +39,10 @@ def volumes_exist(it):
 def secrets_are_documented_and_private(it):
     document = DOCUMENT.read_text()
     for workload in it.workloads():
+        for variable in (v for c in containers(workload) for v in c.get("env", []) if "secretKeyRef" in v.get("valueFrom", {})):
+            secret = variable["valueFrom"]["secretKeyRef"]["name"]
+            if f"`{secret}`" not in document:
+                yield f"{name(workload)}: {DOCUMENT.name} does not say what the Secret {secret} is"
         for volume in pod(workload).get("volumes", []):
             secret = volume.get("secret")
             if not secret:

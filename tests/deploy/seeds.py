@@ -32,12 +32,17 @@ def volume(it, name):
     return next(v for v in pod(deployment(it))["volumes"] if v["name"] == name)
 
 
+def secret_variable(it):
+    return next(v["valueFrom"] for v in container(it)["env"] if "valueFrom" in v)
+
+
 SEEDS = [
     (rules.selectors_find_their_pods, "another label", lambda it: deployment(it)["spec"]["template"]["metadata"].update(labels=OTHER)),
     (rules.selectors_find_their_pods, "a port of nobody", lambda it: it.named("Service", "presence")["spec"]["ports"][0].update(targetPort="http")),
     (rules.volumes_exist, "a volume of nobody", lambda it: pod(deployment(it))["volumes"].pop()),
     (rules.volumes_exist, "a ConfigMap of nobody", lambda it: volume(it, "settings")["configMap"].update(name="other")),
     (rules.secrets_are_documented_and_private, "an unknown Secret", lambda it: volume(it, "key")["secret"].update(secretName="other")),
+    (rules.secrets_are_documented_and_private, "an unknown Secret in a variable", lambda it: secret_variable(it)["secretKeyRef"].update(name="other")),
     (rules.secrets_are_documented_and_private, "a Secret for everybody", lambda it: volume(it, "key")["secret"].update(defaultMode=0o444)),
     (rules.paths_are_mounted, "a path without a mount", lambda it: settings(it, "/etc/baton/key/", "/etc/baton/keys/")),
     (rules.ports_have_one_name_each, "two ports, one name", lambda it: container(it)["ports"][1].update(name="grpc")),

@@ -19,6 +19,10 @@ def read(path):
     return path.read_text() if path.exists() else ""
 
 
+# Pages that people write.
+BY_HAND = {"permissions.md"}
+
+
 def files_are_fresh(work):
     """What is there is what would be written now, and nothing else is there."""
     for path, text in work.generated.items():
@@ -27,7 +31,7 @@ def files_are_fresh(work):
         elif path.read_text() != text:
             yield f"{work.show(path)}: is not what the contract says now: {AGAIN}"
     there = [*work.folder.glob("*.md"), *work.folder.glob("schemas/*")]
-    yield from (f"{work.show(path)}: belongs to no event: delete it" for path in sorted(there) if path not in work.generated)
+    yield from (f"{work.show(path)}: belongs to no event: delete it" for path in sorted(there) if path not in work.generated and path.name not in BY_HAND)
 
 
 def events_have_pages(work):
