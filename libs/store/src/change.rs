@@ -51,7 +51,14 @@ impl ChangeError for Status {
 pub struct Done<T> {
     pub(crate) tx: Tx,
     pub(crate) value: T,
-    is_undone: bool,
+    end: End,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Commit,
+    CommitLazily,
+    Undo,
 }
 
 /// The closure of a change: it commits when the body has succeeded, and undoes when the body returns an error.
@@ -72,24 +79,34 @@ macro_rules! change {
 impl Tx {
     /// Ends a change that is to be committed.
     pub fn done<T>(self, value: T) -> Done<T> {
-        Done { tx: self, value, is_undone: false }
+        Done { tx: self, value, end: End::Commit }
+    }
+
+    /// Ends a change that is to be committed, and that may be lost if the machine stops in the next moment: it is seen at once, and durable with
+    /// the next change that is.
+    pub fn done_lazily<T>(self, value: T) -> Done<T> {
+        Done { tx: self, value, end: End::CommitLazily }
     }
 
     /// Ends a change that has nothing to change after all: what it has done is undone.
     pub fn undone<T>(self, value: T) -> Done<T> {
-        Done { tx: self, value, is_undone: true }
+        Done { tx: self, value, end: End::Undo }
     }
 }
 
 impl<T> Done<T> {
     /// The same transaction with another value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Done<U> {
-        Done { tx: self.tx, value: change(self.value), is_undone: self.is_undone }
+        Done { tx: self.tx, value: change(self.value), end: self.end }
     }
 
     async fn end(self) -> Result<T, StoreError> {
-        let ended = if self.is_undone { self.tx.rollback().await } else { self.tx.commit().await };
-        ended.map(|()| self.value)
+        match self.end {
+            End::Commit => self.tx.commit().await?,
+            End::CommitLazily => self.tx.commit_lazily().await?,
+            End::Undo => self.tx.rollback().await?,
+        }
+        Ok(self.value)
     }
 }
 

@@ -98,10 +98,10 @@ impl<'a> Edit<'a> {
         let (ids, phones): (Vec<_>, Vec<_>) = (ids.into_iter().collect(), phones.into_iter().collect());
         let before = agents::with_sharers(&mut self.tx, tenant, &ids, &phones).await?;
         let used = before.iter().map(|(_, phone)| phone).chain(&phones).filter(|it| !it.is_empty());
-        let used: BTreeSet<String> = used.map(|phone| format!("presence/phone/{tenant}/{phone}")).collect();
-        self.tx.lock(used).await?;
-        let all: BTreeSet<AgentId> = before.iter().map(|(id, _)| *id).chain(ids.iter().copied()).collect();
-        self.tx.lock(all.iter().map(|id| format!("presence/agent/{tenant}/{id}"))).await?;
+        let used = used.map(|phone| format!("presence/phone/{tenant}/{phone}"));
+        let all = before.iter().map(|(id, _)| *id).chain(ids.iter().copied());
+        let names: BTreeSet<String> = used.chain(all.map(|id| format!("presence/agent/{tenant}/{id}"))).collect();
+        self.tx.lock(names).await?;
         if agents::with_sharers(&mut self.tx, tenant, &ids, &phones).await? == before {
             Ok(())
         } else {

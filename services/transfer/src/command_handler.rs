@@ -334,7 +334,8 @@ impl CommandHandler {
         let now_us = self.clock.now_us();
         let first = self.db.change(|mut tx| async move {
             if requests::answer(&mut tx, key, kept).await? {
-                return Ok(tx.done(None));
+                // If the machine stops now, who asks again is answered by what the world is like then.
+                return Ok(tx.done_lazily(None));
             }
             let first = requests::begin(&mut tx, key, body, now_us).await?;
             Ok::<_, StoreError>(tx.undone(Some(first)))

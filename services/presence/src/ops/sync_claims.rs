@@ -15,6 +15,7 @@ use crate::edit::Edit;
 use crate::events::StateCause;
 use crate::projection::{ClaimDecision, ClaimsProjection};
 use crate::store::claims::{self, ClaimRow, ClaimState};
+use crate::store::records;
 use crate::store::versions::{self, Seen};
 
 /// The decisions are in the order of the wanted claims.
@@ -34,7 +35,7 @@ async fn change(edit: &mut Edit<'_>, projection: &ClaimsProjection) -> Result<Ve
     edit.lock_claims_of(interaction_id).await?;
     let is_first = check_version(edit, projection).await? == Seen::First;
     let claims = by_id(claims::of_interaction(&mut edit.tx, tenant, interaction_id).await?);
-    let ids: Vec<_> = KnownState::agents_of(projection, &claims).into_iter().collect();
+    let ids = KnownState::agents_of(projection, &claims);
     edit.lock_agents(ids.iter().copied(), claims.values().map(|it| it.phone.clone())).await?;
     let claims = if edit.tx.is_alone() {
         claims
@@ -43,11 +44,9 @@ async fn change(edit: &mut Edit<'_>, projection: &ClaimsProjection) -> Result<Ve
         by_id(claims::of_interaction(&mut edit.tx, tenant, interaction_id).await?)
     };
     let (mut agents, mut phones) = (BTreeMap::new(), BTreeMap::new());
-    for id in ids {
-        if let Some(agent) = edit.agent(id).await? {
-            agents.insert(id, agent.status);
-            phones.insert(id, agent.profile.phone);
-        }
+    for agent in records::get_all(&mut edit.tx, tenant, &ids).await? {
+        agents.insert(agent.id, agent.status);
+        phones.insert(agent.id, agent.profile.phone);
     }
     let known = KnownState { claims, agents, phones, is_first, now_us: edit.now_us() };
     let ClaimsDecision { answers, writes } = decide(projection, known)?;

@@ -1,5 +1,7 @@
 //! Agents with their status and the claim on them, in one read.
 
+use std::collections::BTreeSet;
+
 use baton_api::presence::v1::InboxItem;
 use baton_runtime::auth::TenantId;
 use baton_store::{StoreError, Tx, on};
@@ -66,6 +68,23 @@ pub(crate) async fn get(tx: &mut Tx, tenant: &TenantId, id: AgentId) -> Result<O
         .fetch_optional(conn)
         .await)?;
     row.map(Row::into_record).transpose()
+}
+
+/// Those of these agents that there are.
+pub(crate) async fn get_all(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    ids: &BTreeSet<AgentId>,
+) -> Result<Vec<AgentRecord>, StoreError> {
+    let rows: Vec<Row> = on!(tx, conn => {
+        let mut query = sqlx::QueryBuilder::new(select_records!("WHERE a.tenant = "));
+        query.push_bind(tenant.as_str()).push(" AND a.agent_id IN (NULL");
+        for id in ids {
+            query.push(", ").push_bind(*id);
+        }
+        query.push(")").build_query_as().fetch_all(conn).await
+    })?;
+    rows.into_iter().map(Row::into_record).collect()
 }
 
 /// Every agent of every tenant, to fill the memory at the start.

@@ -30,7 +30,7 @@ pub(crate) async fn newest(
         .await)?)
 }
 
-/// Stores a version. The same one again writes nothing.
+/// Stores a version; the claims of the interaction are locked. The same one again writes nothing.
 pub(crate) async fn advance(
     tx: &mut Tx,
     tenant: &TenantId,
@@ -49,26 +49,19 @@ pub(crate) async fn advance(
         Some(known) if known > version => return Ok(Seen::Older),
         _ => {}
     }
-    let rows = tx
-        .statement(
-            "INSERT INTO claim_versions (tenant, interaction_id, version, ended, updated_us)
+    tx.statement(
+        "INSERT INTO claim_versions (tenant, interaction_id, version, ended, updated_us)
          VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (tenant, interaction_id) DO UPDATE
-         SET version = $3, ended = $4, updated_us = $5 WHERE claim_versions.version < $3",
-        )
-        .bind(tenant.as_str())
-        .bind(interaction_id)
-        .bind(version)
-        .bind(ended)
-        .bind(now_us)
-        .now()
-        .await?;
-    // On a database that allows it, another transaction may have been quicker between the two statements.
-    Ok(match (rows, known) {
-        (1, None) => Seen::First,
-        (1, Some(_)) => Seen::Newer,
-        _ => Seen::Older,
-    })
+         ON CONFLICT (tenant, interaction_id) DO UPDATE SET version = $3, ended = $4, updated_us = $5",
+    )
+    .bind(tenant.as_str())
+    .bind(interaction_id)
+    .bind(version)
+    .bind(ended)
+    .bind(now_us)
+    .later()
+    .await?;
+    Ok(if known.is_none() { Seen::First } else { Seen::Newer })
 }
 
 /// Deletes interactions that ended before `ended_before_us`, with their claims. Returns how many interactions.

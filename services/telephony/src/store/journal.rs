@@ -28,6 +28,8 @@ const LAST_TRIES: u32 = 5;
 /// When the service stops, the journal ends after this time without a write.
 const LAST_WAIT: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_millis(100);
+/// Acknowledgements wait so long for another write to be committed with: nobody waits for them, and each would be a commit of its own.
+const COMPANY: Duration = Duration::from_millis(20);
 
 #[derive(Clone, Debug)]
 pub enum StoreWrite {
@@ -192,7 +194,13 @@ impl JournalWriter {
     async fn next(&mut self, batch: &mut Vec<JournalEntry>) -> bool {
         tokio::select! {
             biased;
-            count = self.entries.recv_many(batch, BATCH) => return count > 0,
+            count = self.entries.recv_many(batch, BATCH) => {
+                if batch.iter().all(|it| matches!(it.write, StoreWrite::Acknowledged { .. })) && batch.len() < BATCH {
+                    // Real time: simulated time may stand still until something is written.
+                    let _ = Clock::real().timeout(COMPANY, self.entries.recv_many(batch, BATCH)).await;
+                }
+                return count > 0;
+            }
             () = self.stopping.cancelled() => {}
         }
         let late = self.entries.recv_many(batch, BATCH);
