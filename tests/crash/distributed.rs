@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use baton_runtime::ids::random_below;
 use baton_runtime::{Clock, ServiceName};
 use baton_testkit::distributed::is_ready;
 use baton_testkit::{AgentDesk, Call, Distributed, OwnServers, TestServers, TestTenant, eventually};
 use rustix::process::Signal;
 use tonic::Code;
 
+use super::moments::one_round;
 use super::services::{consulting, consults_joins_and_completes, reconnect};
+use super::was_never_in_silence;
 use crate::harness::ears::{ADA, BEN, MUSIC};
 use crate::harness::{Office, Scenario, aftermath, alone, talk_for};
 
@@ -34,6 +37,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         nats_is_killed_and_calls_go_on_and_every_event_comes_later,
         a_service_says_that_it_leaves_before_it_closes,
         a_second_process_of_a_service_waits_until_the_first_is_gone,
+        one_call_lives_through_the_death_of_everything_at_random_moments_of_its_transfers,
     ]
 }
 
@@ -184,6 +188,73 @@ async fn a_second_process_of_a_service_waits_until_the_first_is_gone(binary: Pat
 }
 
 /// They are heard as before: the switch needs nobody for that.
+/// What is killed.
+#[derive(Clone, Copy, Debug)]
+enum Victim {
+    Service(ServiceName),
+    Postgres,
+    Nats,
+}
+
+/// How late after the start of a transfer, in milliseconds, something is killed at most: then both talk.
+const LATEST_MS: u64 = 500;
+
+/// Each once in the tests; `CRASH_ROUNDS` says how often otherwise (`just crashes`).
+async fn one_call_lives_through_the_death_of_everything_at_random_moments_of_its_transfers(
+    binary: PathBuf,
+) -> anyhow::Result<()> {
+    let mut servers = OwnServers::start().await?;
+    let addresses = servers.addresses();
+    #[expect(clippy::disallowed_methods, reason = "of tests alone: how long they go on")]
+    let rounds = std::env::var("CRASH_ROUNDS").ok().map_or(Ok(1), |it| it.parse()).context("CRASH_ROUNDS")?;
+    in_a_distributed_office(binary, &addresses, &[], async |target, office| {
+        let ada = office.agent("Ada").await?;
+        let ben = office.agent("Ben").await?;
+        let services = ServiceName::ALL.map(Victim::Service);
+        let mut everything = services.into_iter().chain([Victim::Postgres, Victim::Nats]).collect::<Vec<_>>();
+        for _ in 0..rounds {
+            let call = office.talking(&ada).await?;
+            everything.sort_by_cached_key(|_| random_below(u64::MAX));
+            for (round, victim) in everything.iter().copied().enumerate() {
+                let (from, to) = if round % 2 == 0 { (&ada, &ben) } else { (&ben, &ada) };
+                let moment_ms = random_below(LATEST_MS);
+                let crash = async |office: &mut Office| {
+                    talk_for(moment_ms).await;
+                    killed_and_back(target, &mut servers, victim).await?;
+                    reconnect(office, &[from, to]).await
+                };
+                let lived = one_round(office, &call, (from, to), crash).await;
+                lived.with_context(|| format!("{victim:?} was killed {moment_ms} ms after the start"))?;
+            }
+            office.until_events(&call, "transfer.completed", everything.len()).await?;
+            was_never_in_silence(office, &call).await?;
+            office.customer_hangs_up(&call).await?;
+            office.until_free(&ada).await?;
+            office.until_free(&ben).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn killed_and_back(target: &mut Distributed, servers: &mut OwnServers, victim: Victim) -> anyhow::Result<()> {
+    match victim {
+        Victim::Service(service) => {
+            target.kill(service)?;
+            target.start_again(service)?;
+        }
+        Victim::Postgres => {
+            servers.postgres.kill()?;
+            servers.postgres.start_again().await?;
+        }
+        Victim::Nats => {
+            servers.nats.kill()?;
+            servers.nats.start_again().await?;
+        }
+    }
+    target.until_serving().await
+}
+
 async fn still_consult(office: &Office, legs: &Legs) -> anyhow::Result<()> {
     office.hear_each_other(&[(&legs.ada, ADA), (&legs.ben, BEN)]).await?;
     office.hears(&legs.customer, &[MUSIC]).await.map(drop)

@@ -8,6 +8,7 @@ use baton_api::transfer::v1::{StartTransferRequest, Transfer};
 use baton_testkit::tenant::fresh;
 use baton_testkit::{AgentDesk, BOUND, Call, Embedded, To, eventually};
 
+use super::services::reconnect;
 use super::{consults_or_is_tried_again, in_an_office, was_never_in_silence};
 use crate::harness::ears::CUSTOMER;
 use crate::harness::{Office, Scenario, alone, talk_for};
@@ -27,7 +28,13 @@ async fn crash_at_many_moments_of_a_transfer_and_the_call_lives_through_all(bina
         let mut attempts = 0;
         for (round, moment_ms) in MOMENTS_MS.into_iter().enumerate() {
             let (from, to) = if round % 2 == 0 { (&ada, &ben) } else { (&ben, &ada) };
-            let lived = one_round(target, office, &call, (from, to), moment_ms).await;
+            let crash = async |office: &mut Office| {
+                talk_for(moment_ms).await;
+                target.kill()?;
+                target.restart().await?;
+                reconnect(office, &[from, to]).await
+            };
+            let lived = one_round(office, &call, (from, to), crash).await;
             let tried_again = lived.with_context(|| format!("killed {moment_ms} ms after the start"))?;
             attempts += 1 + usize::from(tried_again);
         }
@@ -38,14 +45,13 @@ async fn crash_at_many_moments_of_a_transfer_and_the_call_lives_through_all(bina
     .await
 }
 
-/// A transfer is started, `up` is killed and comes back, the start is sent again under the same request id (T7), and the transfer is
-/// brought to its end. Says whether it had to be tried again.
-async fn one_round(
-    target: &mut Embedded,
+/// A transfer is started and meanwhile `crash` has something killed and come back, the start is sent again under the same request id (T7), and
+/// the transfer is brought to its end. Says whether it had to be tried again.
+pub(super) async fn one_round(
     office: &mut Office,
     call: &Call,
     (from, to): (&AgentDesk, &AgentDesk),
-    moment_ms: u64,
+    crash: impl AsyncFnOnce(&mut Office) -> anyhow::Result<()>,
 ) -> anyhow::Result<bool> {
     let request = StartTransferRequest {
         request_id: fresh(),
@@ -55,17 +61,8 @@ async fn one_round(
         message: String::new(),
         ..Default::default()
     };
-    let killed = async {
-        talk_for(moment_ms).await;
-        target.kill()
-    };
-    let (first, killed) = tokio::join!(start(from, &request), killed);
-    killed?;
-    target.restart().await?;
-    office.sessions.clear();
-    office.connect(from).await?;
-    office.connect(to).await?;
-
+    let (first, crashed) = tokio::join!(start(from, &request), crash(office));
+    crashed?;
     let again = eventually("the same request is answered", BOUND, async || start(from, &request).await).await?;
     if let Ok(first) = first {
         anyhow::ensure!(first.transfer_id == again.transfer_id, "the retry started another transfer");

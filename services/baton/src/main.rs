@@ -27,10 +27,6 @@ use clap::Parser as _;
 use crate::cli::{Cli, CliCommand};
 use crate::failure::UsageError;
 
-/// Calls and commits are many small allocations, freed by other threads than made them: with the C library's they take a tenth of the time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let line: Vec<_> = std::env::args_os().collect();
     let twice = cli::given_twice(&line);
