@@ -50,6 +50,7 @@ events:
 # The consumers in examples/python, on a NATS server, killed again and again.
 consumers:
     cargo build --package baton-server --bin baton
+    cargo build --workspace --exclude baton-server --example live_metrics
     "${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin/python" tests/consumers/check.py "${CARGO_TARGET_DIR:-target}/debug/baton"
 
 # The image and the Kustomize files of deploy/, and the first call of docs/deploy.md.
