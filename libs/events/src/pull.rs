@@ -28,8 +28,6 @@ const INACTIVE: Duration = Duration::from_secs(60);
 pub(crate) struct Pull {
     consumer: Consumer<Config>,
     batch: Option<Batch>,
-    /// A pull may be on its way that nobody will read: the future that asked was dropped.
-    is_asking: bool,
     /// How many messages came on this consumer.
     count: u64,
     /// Of the connection, when the consumer was made.
@@ -82,20 +80,15 @@ impl Pull {
         })?;
         let info = consumer.cached_info();
         let (after, waiting) = (info.delivered.stream_sequence, info.num_pending);
-        Ok((Self { consumer, batch: None, is_asking: false, count: 0, breaks }, after, waiting))
+        Ok((Self { consumer, batch: None, count: 0, breaks }, after, waiting))
     }
 
     /// The next message. May be dropped at any moment: nothing gets lost.
     pub(crate) async fn next(&mut self, link: &NatsLink) -> Result<Pulled, FeedError> {
         if self.batch.is_none() {
-            if self.is_asking {
-                return Ok(Pulled::Broken);
-            }
-            self.is_asking = true;
             let asked = self.consumer.batch().max_messages(MAX_AHEAD).expires(PULL_EXPIRES).messages();
             let batch = link.while_connected(asked).await?.map_err(|_| link.unanswered("asking for messages"))?;
             self.batch = Some(batch);
-            self.is_asking = false;
         }
         let Some(batch) = &mut self.batch else { return Ok(Pulled::Broken) };
         let next = tokio::select! {

@@ -2,6 +2,7 @@
 //! `TEST_NATS_URL` with the URL of a server, and the program `nats-server` for servers that are stopped.
 
 mod login;
+mod lost;
 #[path = "../../../bus/tests/jetstream/nats_server.rs"]
 #[expect(dead_code, reason = "the tests of the bus use the rest")]
 mod nats_server;

@@ -9,7 +9,7 @@ use baton_runtime::Clock;
 use futures::TryStreamExt;
 
 use crate::reader::{feed, nats, next, next_event, numbers, rest, sequences, site};
-use crate::support::{event, event_of};
+use crate::support::{event, event_of, soon};
 
 #[tokio::test]
 async fn an_event_is_read_as_it_was_published() {
@@ -47,7 +47,10 @@ async fn events_come_in_order_up_to_the_end_and_then_as_they_are_published() {
     for sequence in 451..=453 {
         it.publish(sequence..=sequence).await;
         assert_eq!(next_event(&mut feed).await.event.sequence, sequence);
-        assert!(matches!(next(&mut feed).await.unwrap(), FeedItem::CaughtUp(cursor) if cursor == feed.cursor()));
+        // Sooner than after a look at the consumer.
+        let end =
+            Clock::real().timeout(Duration::from_secs(3), feed.next()).await.expect("the end is said at once").unwrap();
+        assert!(matches!(end, FeedItem::CaughtUp(cursor) if cursor == feed.cursor()));
     }
 }
 
@@ -136,13 +139,16 @@ async fn a_cursor_moves_over_what_a_filter_leaves_out() {
     let own = rest(&mut feed).await.remove(0).cursor;
     let theirs: Vec<_> = (1..=20).map(|sequence| event_of("globex", "a.b", sequence)).collect();
     it.world.publish(&theirs).await;
-    let moved: Cursor = loop {
-        match next(&mut feed).await.unwrap() {
-            FeedItem::CaughtUp(cursor) if cursor != own => break cursor,
-            FeedItem::CaughtUp(_) => {}
-            other => panic!("{other:?}"),
+    let moved: Cursor = soon("a cursor that is further", async {
+        loop {
+            match next(&mut feed).await.unwrap() {
+                FeedItem::CaughtUp(cursor) if cursor != own => break cursor,
+                FeedItem::CaughtUp(_) => {}
+                other => panic!("{other:?}"),
+            }
         }
-    };
+    })
+    .await;
     it.world.publish(&[event_of("acme", "a.b", 2)]).await;
     assert_eq!(next_event(&mut feed).await.event.sequence, 2);
     options.from = ReadFrom::After(moved);

@@ -48,13 +48,16 @@ pub(crate) async fn next(feed: &mut EventFeed) -> Result<FeedItem, FeedError> {
 
 /// The next event; that the end was reached before it is passed over.
 pub(crate) async fn next_event(feed: &mut EventFeed) -> Received {
-    loop {
-        match next(feed).await.unwrap() {
-            FeedItem::Event(received) => return received,
-            FeedItem::CaughtUp(_) => {}
-            FeedItem::Unreadable(message) => panic!("{message:?}"),
+    soon("an event", async {
+        loop {
+            match feed.next().await.unwrap() {
+                FeedItem::Event(received) => return received,
+                FeedItem::CaughtUp(_) => {}
+                FeedItem::Unreadable(message) => panic!("{message:?}"),
+            }
         }
-    }
+    })
+    .await
 }
 
 /// All events up to the end.
