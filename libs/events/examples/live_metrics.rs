@@ -6,7 +6,7 @@
 //!
 //! Each event counts once, whatever is killed when: what was counted and the cursor after it are committed in one transaction. An event that is
 //! delivered again is known by its source, subject and sequence, also when the stream was made anew; a gap in a sequence is reported and not averaged
-//! away. It counts, prints and keeps the same as examples/python/live_metrics.py.
+//! away. It counts, prints and keeps the same as `examples/python/live_metrics.py`.
 
 use std::path::PathBuf;
 
@@ -71,7 +71,7 @@ async fn main() -> Result<(), Failure> {
     loop {
         let is_idle = match feed.next().await {
             Ok(FeedItem::Event(received)) => {
-                batch.push(received);
+                batch.push(*received);
                 false
             }
             Ok(FeedItem::CaughtUp(_)) => true,

@@ -50,7 +50,7 @@ pub struct Unreadable {
 /// What a message is.
 #[derive(Debug)]
 pub(crate) enum Content {
-    Event(Received),
+    Event(Box<Received>),
     Unreadable(Unreadable),
     /// Not for readers.
     Note,
@@ -61,7 +61,7 @@ pub(crate) fn content(message: &Message, recorded: SystemTime, cursor: Cursor) -
         return Content::Note;
     }
     match event(message) {
-        Ok(event) => Content::Event(Received { event, recorded, cursor }),
+        Ok(event) => Content::Event(Box::new(Received { event, recorded, cursor })),
         Err(why) => Content::Unreadable(Unreadable {
             cursor,
             subject: message.subject.to_string(),

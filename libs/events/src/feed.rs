@@ -21,7 +21,7 @@ const PAUSES_MS: [u64; 6] = [0, 50, 100, 250, 500, 1_000];
 #[derive(Debug, Clone, PartialEq)]
 pub enum FeedItem {
     /// An event.
-    Event(Received),
+    Event(Box<Received>),
     /// A message that is no event. Reading goes on after it.
     Unreadable(Unreadable),
     /// Nothing more is there now. It comes each time when the end is reached, and every few seconds while nothing comes.
@@ -68,7 +68,7 @@ impl EventFeed {
         };
         let policy = first(&options.from);
         let mut feed = Self { link, options, stream, position, pull: None, is_caught_up: false, failures: 0 };
-        feed.begin(policy).await?;
+        Box::pin(feed.begin(policy)).await?;
         Ok(feed)
     }
 
@@ -117,15 +117,15 @@ impl EventFeed {
             self.link.connected().await;
             let pause_ms = PAUSES_MS[self.failures.min(PAUSES_MS.len() - 1)];
             pause(Duration::from_millis(pause_ms)).await;
-            self.begin(after(self.position)).await?;
+            // Seldom, and large: boxed, so that what is awaited all the time is small.
+            Box::pin(self.begin(after(self.position))).await?;
             return Ok(None);
         };
         match pull.next(&self.link).await? {
             Pulled::Message(message) => Ok(self.take(&message)),
             Pulled::Idle { waiting } => {
                 if waiting == 0 {
-                    let info = self.info().await?;
-                    self.move_over(info.state.last_sequence).await?;
+                    Box::pin(self.move_over()).await?;
                 }
                 self.is_caught_up = waiting == 0;
                 self.failures = 0;
@@ -166,7 +166,7 @@ impl EventFeed {
         }
         self.position = self.position.max(after);
         if waiting == 0 {
-            self.move_over(state.last_sequence).await?;
+            self.move_over().await?;
         }
         self.is_caught_up = waiting == 0;
         self.pull = Some(pull);
@@ -181,9 +181,10 @@ impl EventFeed {
         Ok(info)
     }
 
-    /// Moves the position up to `last`, over what the options leave out. The stream's leader is asked, because the server that has the
+    /// Moves the position up to the end, over what the options leave out. The stream's leader is asked, because the server that has the
     /// consumer may be behind it: what that has not seen yet must not be passed over.
-    async fn move_over(&mut self, last: u64) -> Result<(), FeedError> {
+    async fn move_over(&mut self) -> Result<(), FeedError> {
+        let last = self.info().await?.state.last_sequence;
         let mut to = last;
         if to > self.position {
             for subject in self.options.subjects() {

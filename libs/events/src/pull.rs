@@ -23,7 +23,7 @@ pub const MAX_AHEAD: usize = 200;
 /// How long the server keeps a pull to which it has nothing to say; then it is looked whether all is well.
 const PULL_EXPIRES: Duration = Duration::from_secs(5);
 /// After so long without a pull the server deletes the consumer: long enough for a slow commit, short enough not to pile up.
-const INACTIVE: Duration = Duration::from_secs(60);
+const INACTIVE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Pull {
     consumer: Consumer<Config>,
@@ -37,7 +37,7 @@ pub(crate) struct Pull {
 /// What came of a pull.
 #[derive(Debug)]
 pub(crate) enum Pulled {
-    Message(Message),
+    Message(Box<Message>),
     /// All that the server has sent has come, and it has so many more to send.
     Idle {
         waiting: u64,
@@ -86,7 +86,7 @@ impl Pull {
     /// The next message. May be dropped at any moment: nothing gets lost.
     pub(crate) async fn next(&mut self, link: &NatsLink) -> Result<Pulled, FeedError> {
         if self.batch.is_none() {
-            let asked = self.consumer.batch().max_messages(MAX_AHEAD).expires(PULL_EXPIRES).messages();
+            let asked = Box::pin(self.consumer.batch().max_messages(MAX_AHEAD).expires(PULL_EXPIRES).messages());
             let batch = link.while_connected(asked).await?.map_err(|_| link.unanswered("asking for messages"))?;
             self.batch = Some(batch);
         }
@@ -101,7 +101,7 @@ impl Pull {
             Some(Ok(message)) => Ok(self.counted(message)),
             Some(Err(_)) => Ok(Pulled::Broken),
             None => {
-                let idle = self.check(link).await?;
+                let idle = Box::pin(self.check(link)).await?;
                 self.batch = None;
                 Ok(idle)
             }
@@ -112,7 +112,7 @@ impl Pull {
         match message.info() {
             Ok(info) if info.consumer_sequence == self.count + 1 => {
                 self.count += 1;
-                Pulled::Message(message)
+                Pulled::Message(Box::new(message))
             }
             _ => Pulled::Broken,
         }

@@ -51,7 +51,7 @@ pub(crate) async fn next_event(feed: &mut EventFeed) -> Received {
     soon("an event", async {
         loop {
             match feed.next().await.unwrap() {
-                FeedItem::Event(received) => return received,
+                FeedItem::Event(received) => return *received,
                 FeedItem::CaughtUp(_) => {}
                 FeedItem::Unreadable(message) => panic!("{message:?}"),
             }
@@ -65,7 +65,7 @@ pub(crate) async fn rest(feed: &mut EventFeed) -> Vec<Received> {
     let mut found = Vec::new();
     loop {
         match next(feed).await.unwrap() {
-            FeedItem::Event(received) => found.push(received),
+            FeedItem::Event(received) => found.push(*received),
             FeedItem::CaughtUp(_) => return found,
             FeedItem::Unreadable(message) => panic!("{message:?}"),
         }
