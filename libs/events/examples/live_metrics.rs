@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use baton_events::api::common::v1::{Direction, Reason};
 use baton_events::{
-    Arrival, Cursor, Data, EventFeed, FeedError, FeedItem, FeedOptions, Login, NatsOptions, ReadFrom, Received,
+    Arrival, Cursor, Data, EventFeed, FeedError, FeedItem, FeedOptions, Login, NatsOptions, ReadFrom, ReceivedEvent,
 };
 use clap::Parser;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
@@ -151,7 +151,7 @@ impl Counts {
     }
 
     /// Counts them, and keeps how far the stream was read: all or nothing.
-    async fn take(&mut self, stream: &str, events: &[Received], cursor: &Cursor) -> Result<(), Failure> {
+    async fn take(&mut self, stream: &str, events: &[ReceivedEvent], cursor: &Cursor) -> Result<(), Failure> {
         let mut tx = self.0.begin_with("BEGIN IMMEDIATE").await?;
         for received in events {
             if is_new(&mut tx, received).await? {
@@ -194,7 +194,7 @@ async fn keep(tx: &mut Transaction<'_, Sqlite>, stream: &str, cursor: &Cursor) -
 }
 
 /// Whether it was not counted yet. Notes that it is now, and a gap before it.
-async fn is_new(tx: &mut Transaction<'_, Sqlite>, received: &Received) -> Result<bool, Failure> {
+async fn is_new(tx: &mut Transaction<'_, Sqlite>, received: &ReceivedEvent) -> Result<bool, Failure> {
     let event = &received.event;
     let last: Option<i64> = sqlx::query_scalar("SELECT sequence FROM sequences WHERE source = $1 AND subject = $2")
         .bind(&event.source)
@@ -216,7 +216,7 @@ async fn is_new(tx: &mut Transaction<'_, Sqlite>, received: &Received) -> Result
     Ok(true)
 }
 
-async fn count(tx: &mut Transaction<'_, Sqlite>, received: &Received) -> Result<(), Failure> {
+async fn count(tx: &mut Transaction<'_, Sqlite>, received: &ReceivedEvent) -> Result<(), Failure> {
     let event = &received.event;
     let call = event.subject.trim_start_matches("interaction/");
     let changed = match received.data() {

@@ -1,6 +1,6 @@
 //! Whether an event is new to whoever keeps the last sequence of each source and subject.
 
-use crate::Received;
+use crate::ReceivedEvent;
 
 /// What an event's sequence says beside the last one that the caller has had of its tenant, source and subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Arrival {
     },
 }
 
-impl Received {
+impl ReceivedEvent {
     /// Compares with the last sequence that the caller has had of the same tenant, source and subject; 0 if it has had none.
     pub fn arrival(&self, last: i64) -> Arrival {
         match self.event.sequence.saturating_sub(last) {

@@ -21,7 +21,7 @@ const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
 /// What the connection says without being asked.
 #[derive(Debug, Default)]
-struct Notices {
+struct LinkNotices {
     is_away: bool,
     /// How often the connection broke: what was asked before that is not answered any more.
     breaks: u64,
@@ -35,13 +35,13 @@ pub(crate) struct NatsLink {
     pub(crate) client: Client,
     context: jetstream::Context,
     servers: String,
-    notices: Arc<watch::Sender<Notices>>,
+    notices: Arc<watch::Sender<LinkNotices>>,
 }
 
 impl NatsLink {
     /// Connects now: whoever starts a program wants to know that its options are right.
     pub(crate) async fn connect(options: &NatsOptions) -> Result<Self, FeedError> {
-        let notices = Arc::new(watch::Sender::new(Notices::default()));
+        let notices = Arc::new(watch::Sender::new(LinkNotices::default()));
         let connecting = settings(options, &notices).await?.connect(addresses(options)?).await;
         let client = connecting.map_err(|error| match error.kind() {
             ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
@@ -150,7 +150,10 @@ fn addresses(options: &NatsOptions) -> Result<Vec<ServerAddr>, FeedError> {
     parsed.collect()
 }
 
-async fn settings(options: &NatsOptions, notices: &Arc<watch::Sender<Notices>>) -> Result<ConnectOptions, FeedError> {
+async fn settings(
+    options: &NatsOptions,
+    notices: &Arc<watch::Sender<LinkNotices>>,
+) -> Result<ConnectOptions, FeedError> {
     let heard = Arc::clone(notices);
     let mut settings = ConnectOptions::new()
         .name("baton-events")
@@ -198,7 +201,7 @@ pub(crate) async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
-fn note(notices: &mut Notices, event: &Event) {
+fn note(notices: &mut LinkNotices, event: &Event) {
     match event {
         Event::Connected => notices.is_away = false,
         Event::Disconnected => {

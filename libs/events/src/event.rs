@@ -16,7 +16,7 @@ const NO_TENANT: &str = "~";
 
 /// An event, and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Received {
+pub struct ReceivedEvent {
     /// What happened, when, to whom, and whose doing it was. Its `actor` is `None` if nobody is named.
     pub event: Event,
     /// When NATS got it, by the clock of its server. A little after [`Event::time`], or much, if NATS was away.
@@ -25,7 +25,7 @@ pub struct Received {
     pub cursor: Cursor,
 }
 
-impl Received {
+impl ReceivedEvent {
     /// What happened, by its type. `None` for a type that this version of the crate does not know: ignore it.
     pub fn data(&self) -> Option<&Data> {
         self.event.data.as_ref()?.data.as_ref()
@@ -50,7 +50,7 @@ pub struct Unreadable {
 /// What a message is.
 #[derive(Debug)]
 pub(crate) enum Content {
-    Event(Box<Received>),
+    Event(Box<ReceivedEvent>),
     Unreadable(Unreadable),
     /// Not for readers.
     Note,
@@ -61,7 +61,7 @@ pub(crate) fn content(message: &Message, recorded: SystemTime, cursor: Cursor) -
         return Content::Note;
     }
     match event(message) {
-        Ok(event) => Content::Event(Box::new(Received { event, recorded, cursor })),
+        Ok(event) => Content::Event(Box::new(ReceivedEvent { event, recorded, cursor })),
         Err(why) => Content::Unreadable(Unreadable {
             cursor,
             subject: message.subject.to_string(),

@@ -12,7 +12,7 @@ use crate::connection::{NatsLink, pause};
 use crate::cursor::StreamId;
 use crate::event::{Content, content};
 use crate::pull::{Pull, Pulled};
-use crate::{Cursor, FeedError, FeedOptions, NatsOptions, ReadFrom, Received, Unreadable};
+use crate::{Cursor, FeedError, FeedOptions, NatsOptions, ReadFrom, ReceivedEvent, Unreadable};
 
 /// Between two tries, when the server does not answer as it should.
 const PAUSES_MS: [u64; 6] = [0, 50, 100, 250, 500, 1_000];
@@ -21,7 +21,7 @@ const PAUSES_MS: [u64; 6] = [0, 50, 100, 250, 500, 1_000];
 #[derive(Debug, Clone, PartialEq)]
 pub enum FeedItem {
     /// An event.
-    Event(Box<Received>),
+    Event(Box<ReceivedEvent>),
     /// A message that is no event. Reading goes on after it.
     Unreadable(Unreadable),
     /// Nothing more is there now. It comes each time when the end is reached, and every few seconds while nothing comes.

@@ -5,7 +5,7 @@
 //!
 //! **Once.** An [`EventFeed`] gives with each event a [`Cursor`]. Keep its text with your results, in one transaction, and begin there
 //! again: what was killed at any moment then loses and doubles nothing. The server keeps no account of what was read and wants no
-//! acknowledgements. An event that was published twice has the same source, subject and sequence: [`Received::arrival`] tells, and
+//! acknowledgements. An event that was published twice has the same source, subject and sequence: [`ReceivedEvent::arrival`] tells, and
 //! tells of a gap, too.
 //!
 //! **Order** is the stream's: events about one subject come as they happened. While NATS is away or changes its leader, [`EventFeed::next`]
@@ -43,7 +43,7 @@
 //!             }
 //!             // Say so, and go on: what is wrong with one message must not stop the others.
 //!             Ok(FeedItem::Unreadable(message)) => eprintln!("{}: {}", message.cursor, message.why),
-//!             // The stream was made anew, so what comes from its beginning may be known already: see `Received::arrival`.
+//!             // The stream was made anew, so what comes from its beginning may be known already: see `ReceivedEvent::arrival`.
 //!             Err(FeedError::Rebuilt { .. }) => feed = EventFeed::open(&nats, FeedOptions::of_tenant("acme")).await?,
 //!             Err(error) => return Err(error.into()),
 //!         }
@@ -68,7 +68,7 @@ pub use baton_api as api;
 pub use baton_api::event::v1::{Event, EventData, event_data::Data};
 pub use cursor::{Cursor, CursorError};
 pub use error::FeedError;
-pub use event::{Received, Unreadable};
+pub use event::{ReceivedEvent, Unreadable};
 pub use feed::{EventFeed, FeedItem};
 pub use options::{FeedOptions, Login, NatsOptions, ReadFrom};
 pub use pull::MAX_AHEAD;

@@ -1,7 +1,7 @@
 //! A stream of a test's own, and what a feed reads there.
 
 use baton_bus::{Envelope, JetStreamOptions};
-use baton_events::{EventFeed, FeedError, FeedItem, FeedOptions, NatsOptions, ReadFrom, Received};
+use baton_events::{EventFeed, FeedError, FeedItem, FeedOptions, NatsOptions, ReadFrom, ReceivedEvent};
 
 use crate::support::{World, nats_options, soon, world};
 
@@ -47,7 +47,7 @@ pub(crate) async fn next(feed: &mut EventFeed) -> Result<FeedItem, FeedError> {
 }
 
 /// The next event; that the end was reached before it is passed over.
-pub(crate) async fn next_event(feed: &mut EventFeed) -> Received {
+pub(crate) async fn next_event(feed: &mut EventFeed) -> ReceivedEvent {
     soon("an event", async {
         loop {
             match feed.next().await.unwrap() {
@@ -61,7 +61,7 @@ pub(crate) async fn next_event(feed: &mut EventFeed) -> Received {
 }
 
 /// All events up to the end.
-pub(crate) async fn rest(feed: &mut EventFeed) -> Vec<Received> {
+pub(crate) async fn rest(feed: &mut EventFeed) -> Vec<ReceivedEvent> {
     let mut found = Vec::new();
     loop {
         match next(feed).await.unwrap() {
@@ -72,7 +72,7 @@ pub(crate) async fn rest(feed: &mut EventFeed) -> Vec<Received> {
     }
 }
 
-pub(crate) fn sequences(events: &[Received]) -> Vec<i64> {
+pub(crate) fn sequences(events: &[ReceivedEvent]) -> Vec<i64> {
     events.iter().map(|it| it.event.sequence).collect()
 }
 
