@@ -47,9 +47,10 @@ events:
     PATH="${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin:$PATH" docs/events/capture "${CARGO_TARGET_DIR:-target}/debug/baton"
     PATH="${XDG_CACHE_HOME:-$HOME/.cache}/baton/tools/bin:$PATH" docs/events/generate
 
-# The consumers in examples/python, on a NATS server, killed again and again, and beside `baton serve`; and what one tenant's reader must not see.
+# The consumers in Python and Rust, on a NATS server, killed again and again, and beside `baton serve`; and what one tenant's reader must not see.
 consumers:
     cargo build --package baton-server --bin baton
+    cargo build --workspace --exclude baton-server --example live_metrics
     tests/consumers/run "${CARGO_TARGET_DIR:-target}/debug/baton"
 
 # What a tenant's reader must not see on NATS, and that it is noticed when it does.
@@ -61,6 +62,10 @@ leaks:
 deploy *ARGS:
     cargo build --package baton-server --bin baton
     tests/deploy/run {{ARGS}}
+
+# One call lives through the death of every process at random moments of its transfers, so many times.
+crashes ROUNDS="20":
+    CRASH_ROUNDS={{ROUNDS}} tests/nats tests/postgres cargo test --package baton-server --test system -- one_call_lives
 
 # Benchmarks, each with a peer or a limit beside it.
 bench:

