@@ -66,6 +66,7 @@ def users_of_demo(folder):
 def password_file(folder, name):
     path = folder / f"{name}.password"
     path.write_text(PASSWORDS[name])
+    path.chmod(0o600)
     return path
 
 
@@ -108,7 +109,8 @@ def consume(binary, address, found, folder, environment, addresses):
     asked = example("ask", "--folder", lake, ROOT / "docs/events/metrics/transfers.sql")
     assert "completed" in asked, asked
     for name in ("baton", "baton-operator"):
-        said = baton("doctor", "--config", folder / "baton.toml", BATON_NATS__URL=url(address, name))
+        login = {"BATON_NATS__USER": name, "BATON_NATS__PASSWORD_FILE": str(password_file(folder, name))}
+        said = baton("doctor", "--config", folder / "baton.toml", BATON_NATS__URL=f"nats://{address}", **login)
         assert "the stream is as it should be" in said and "Everything that was looked at is well." in said, said
     rights = each_right_is_needed(found, folder, lambda name: doctor_as(binary, folder, environment, address, name))
     print(f"served: `baton doctor` is well with the services' rights, and names each of {rights} that is missing")

@@ -23,6 +23,8 @@ const NO_TENANT: &str = "~";
 pub struct JetStreamOptions {
     /// The servers of one cluster: `nats://10.0.0.1:4222`, or `tls://…`. At least one; a password in it is never shown.
     pub urls: Vec<String>,
+    /// A name and its password, which is never shown; `None`: those of the URLs.
+    pub user: Option<(String, String)>,
     /// A credentials file, as `nsc generate creds` writes it; `None` for servers that want none.
     pub credentials_file: Option<PathBuf>,
     /// A PEM file with the authority that signed the servers' certificates; `None` for those that the system trusts.
@@ -37,6 +39,7 @@ impl fmt::Debug for JetStreamOptions {
         formatter
             .debug_struct("JetStreamOptions")
             .field("urls", &self.servers())
+            .field("user", &self.user.as_ref().map(|(name, _)| name))
             .field("credentials_file", &self.credentials_file)
             .field("ca_file", &self.ca_file)
             .field("namespace", &self.namespace)
@@ -61,8 +64,11 @@ impl JetStreamOptions {
         parsed.collect()
     }
 
-    /// The first user name in the URLs and its password; without a password it is a token.
+    /// The user, or else the first user name in the URLs and its password; without a password it is a token.
     pub(super) fn user(&self) -> Result<Option<(String, Option<String>)>, JetStreamError> {
+        if let Some((user, password)) = self.user.clone() {
+            return Ok(Some((user, Some(password))));
+        }
         let plain = |text: &str| unescaped(text).unwrap_or_else(|| text.to_owned());
         let users = self.addresses()?.into_iter().find_map(|address| {
             let user = plain(address.username().filter(|it| !it.is_empty())?);

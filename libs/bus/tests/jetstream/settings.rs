@@ -121,6 +121,9 @@ async fn what_a_user_may_not_do_is_named() {
         ..server.options()
     };
     JetStreamBus::ensure(&as_user("owner:secret"), ONE_SERVER).await.unwrap();
+    let apart = JetStreamOptions { user: Some(("owner".into(), "secret".into())), ..as_user("reader:wrong") };
+    assert!(JetStreamBus::check(&apart, ONE_SERVER).await.unwrap().is_empty(), "it counts more than the URL's");
+    assert!(!format!("{apart:?}").contains("secret"), "{apart:?}");
     assert!(JetStreamBus::check(&as_user("reader:hidden"), ONE_SERVER).await.unwrap().is_empty());
     let wider = StreamSettings { max_bytes: 1 << 30, ..ONE_SERVER };
     let denied = JetStreamBus::ensure(&as_user("reader:hidden"), wider).await.unwrap_err();

@@ -86,8 +86,9 @@ impl Config {
             figment = add(figment, &known, &variable)?;
         }
         let config: Self = figment.extract().map_err(|error| ConfigError::from_figment(&error))?;
-        let problems =
+        let mut problems =
             [config.tls.problems(), crate::auth::Issuers::problems(&config.auth), config.recording.problems()].concat();
+        problems.extend(config.nats.problems());
         if problems.is_empty() { Ok(config) } else { Err(ConfigError::Meaningless { problems }) }
     }
 }

@@ -132,6 +132,10 @@ pub struct DatabaseConfig {
 pub struct NatsConfig {
     /// Empty: none.
     pub url: String,
+    /// Empty: none, or that of the URL.
+    pub user: String,
+    #[serde(deserialize_with = "optional_path")]
+    pub password_file: Option<PathBuf>,
     /// `None`: nothing is shown to the servers.
     #[serde(deserialize_with = "optional_path")]
     pub credentials_file: Option<PathBuf>,
@@ -144,6 +148,14 @@ pub struct NatsConfig {
     pub replicas: usize,
     #[serde(deserialize_with = "at_least_one")]
     pub max_mib: usize,
+}
+
+impl NatsConfig {
+    /// What is wrong, each with its key and what to do.
+    pub(super) fn problems(&self) -> Option<String> {
+        let is_half = self.user.is_empty() != self.password_file.is_none();
+        is_half.then(|| "nats.user and nats.password_file: one of them is missing; write both, or none".to_owned())
+    }
 }
 
 /// `[peers]`: empty where it is not known.

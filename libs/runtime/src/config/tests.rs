@@ -29,6 +29,15 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_default() {
 }
 
 #[test]
+fn a_user_of_nats_has_a_password() {
+    for half in ["user = \"baton\"", "password_file = \"nats.password\""] {
+        let error = load(&format!("[nats]\n{half}\n"), &[]).unwrap_err();
+        assert!(error.contains("nats.user and nats.password_file: "), "{error}");
+    }
+    assert!(load("[nats]\nuser = \"baton\"\npassword_file = \"nats.password\"\n", &[]).is_ok());
+}
+
+#[test]
 fn a_typo_in_a_file_is_named_with_the_file_and_what_there_is() {
     let error = load("[server]\nlissten = \"127.0.0.1:1\"", &[]).unwrap_err();
     assert!(error.contains("baton.toml: there is no key server.lissten"), "{error}");

@@ -23,8 +23,11 @@ pub(crate) fn options(config: &NatsConfig) -> Result<Option<JetStreamOptions>, U
         // The library reads it again for each connection.
         secret_file::read(file).map_err(|error| UsageError::new(format!("nats.credentials_file {error}")))?;
     }
+    let password = config.password_file.as_deref().map(secret_file::read).transpose();
+    let password = password.map_err(|error| UsageError::new(format!("nats.password_file {error}")))?;
     Ok(Some(JetStreamOptions {
         urls,
+        user: password.map(|password| (config.user.clone(), password.trim().to_owned())),
         credentials_file: config.credentials_file.clone(),
         ca_file: config.ca_file.clone(),
         namespace: config.namespace.clone(),
