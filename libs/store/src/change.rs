@@ -51,11 +51,11 @@ impl ChangeError for Status {
 pub struct Done<T> {
     pub(crate) tx: Tx,
     pub(crate) value: T,
-    end: End,
+    ending: RunEnd,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum End {
+enum RunEnd {
     Commit,
     CommitLazily,
     Undo,
@@ -79,32 +79,32 @@ macro_rules! change {
 impl Tx {
     /// Ends a change that is to be committed.
     pub fn done<T>(self, value: T) -> Done<T> {
-        Done { tx: self, value, end: End::Commit }
+        Done { tx: self, value, ending: RunEnd::Commit }
     }
 
     /// Ends a change that is to be committed, and that may be lost if the machine stops in the next moment: it is seen at once, and durable with
     /// the next change that is.
     pub fn done_lazily<T>(self, value: T) -> Done<T> {
-        Done { tx: self, value, end: End::CommitLazily }
+        Done { tx: self, value, ending: RunEnd::CommitLazily }
     }
 
     /// Ends a change that has nothing to change after all: what it has done is undone.
     pub fn undone<T>(self, value: T) -> Done<T> {
-        Done { tx: self, value, end: End::Undo }
+        Done { tx: self, value, ending: RunEnd::Undo }
     }
 }
 
 impl<T> Done<T> {
     /// The same transaction with another value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Done<U> {
-        Done { tx: self.tx, value: change(self.value), end: self.end }
+        Done { tx: self.tx, value: change(self.value), ending: self.ending }
     }
 
     async fn end(self) -> Result<T, StoreError> {
-        match self.end {
-            End::Commit => self.tx.commit().await?,
-            End::CommitLazily => self.tx.commit_lazily().await?,
-            End::Undo => self.tx.rollback().await?,
+        match self.ending {
+            RunEnd::Commit => self.tx.commit().await?,
+            RunEnd::CommitLazily => self.tx.commit_lazily().await?,
+            RunEnd::Undo => self.tx.rollback().await?,
         }
         Ok(self.value)
     }

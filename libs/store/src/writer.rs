@@ -1,7 +1,7 @@
 //! The one connection that writes, and the queue for it.
 //!
 //! It is not in a pool: a pool tests a connection after each use, in a task of its own, and the next caller waits for the
-//! result. Here the next caller gets it at once. Statements go to the connection's thread [together](Script) where they can. What was left half done
+//! result. Here the next caller gets it at once. Statements go to the connection's thread [together](StatementScript) where they can. What was left half done
 //! (a dropped transaction, a cancelled statement) is undone before the next caller gets the connection. A connection is replaced when its
 //! `COMMIT` failed, or when it can't begin for a reason that is not the database's answer.
 
@@ -14,7 +14,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::script::{Script, ScriptError};
+use crate::statement_script::{ScriptError, StatementScript};
 
 /// How long a caller queues for the writer or a reader. Commits take milliseconds: after this something is stuck.
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -55,7 +55,7 @@ impl SqliteWriter {
     /// The exclusive right to write. The transaction begins with the first statement.
     pub(crate) async fn begin(&self) -> Result<WriteGuard, sqlx::Error> {
         let connection = Some(self.lock().await?);
-        let mut script = Script::default();
+        let mut script = StatementScript::default();
         script.push("BEGIN IMMEDIATE", 0);
         Ok(WriteGuard { connection, script, is_open: false })
     }
@@ -94,7 +94,7 @@ pub(crate) struct WriteGuard {
     /// `None` when it is dropped.
     connection: Option<LockedConnection>,
     /// What waits to be carried out; at first the `BEGIN`.
-    pub(crate) script: Script,
+    pub(crate) script: StatementScript,
     /// The `BEGIN` was sent, and no end yet.
     is_open: bool,
 }

@@ -13,7 +13,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, Either, Encode, Executor as _, Sqlite,
 
 /// What waits. Its values are numbered through all statements.
 #[derive(Debug, Default)]
-pub(crate) struct Script {
+pub(crate) struct StatementScript {
     text: String,
     statements: usize,
     values: SqliteArguments,
@@ -27,7 +27,7 @@ pub(crate) struct ScriptError {
     pub(crate) error: sqlx::Error,
 }
 
-impl Script {
+impl StatementScript {
     pub(crate) fn is_empty(&self) -> bool {
         self.statements == 0
     }
@@ -90,7 +90,7 @@ mod tests {
         connection
     }
 
-    fn insert(script: &mut Script, a: i64, b: &str) {
+    fn insert(script: &mut StatementScript, a: i64, b: &str) {
         let values = script.values();
         script.bind(a).unwrap();
         script.bind(b).unwrap();
@@ -100,7 +100,7 @@ mod tests {
     #[tokio::test]
     async fn values_go_to_their_statements_and_the_last_one_says_what_it_changed() {
         let mut connection = connection().await;
-        let mut script = Script::default();
+        let mut script = StatementScript::default();
         for (a, b) in [(1, "one"), (2, "a $1 in a value is none"), (3, "three")] {
             insert(&mut script, a, b);
         }
@@ -120,7 +120,7 @@ mod tests {
     #[tokio::test]
     async fn a_statement_that_fails_is_named_and_is_the_last() {
         let mut connection = connection().await;
-        let mut script = Script::default();
+        let mut script = StatementScript::default();
         for a in [1, 2, 1, 3] {
             insert(&mut script, a, "x");
         }
