@@ -19,8 +19,8 @@ const APPLICATION_ID: i64 = 0x4254_4e31;
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Readers run beside each other; more than this would only compete for the processor.
 const MAX_READERS: u32 = 4;
-/// Prepared statements that a connection remembers: several in one text are one of them.
-const STATEMENTS: usize = 500;
+/// Texts whose prepared statements a connection remembers: several in one text are one of them.
+const STATEMENTS: usize = 200;
 /// The write-ahead log is cut back to this after a checkpoint, so that a burst does not keep the disk for ever.
 const WAL_LIMIT_BYTES: &str = "67108864";
 

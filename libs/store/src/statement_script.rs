@@ -11,6 +11,9 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments as _, AssertSqlSafe, Either, Encode, Executor as _, Sqlite, SqliteConnection, Type};
 
+/// A longer text hardly ever comes again: its statements, some kilobytes each, are not remembered.
+const MOST_REMEMBERED: usize = 8;
+
 /// What waits. Its values are numbered through all statements.
 #[derive(Debug, Default)]
 pub(crate) struct StatementScript {
@@ -67,7 +70,8 @@ impl StatementScript {
     /// Carries everything out; how many rows the last statement has changed.
     pub(crate) async fn run(self, connection: &mut SqliteConnection) -> Result<u64, ScriptError> {
         let (mut statement, mut changed) = (0, 0);
-        let query = sqlx::query_with(AssertSqlSafe(self.text), self.values);
+        let is_remembered = self.statements <= MOST_REMEMBERED;
+        let query = sqlx::query_with(AssertSqlSafe(self.text), self.values).persistent(is_remembered);
         let mut results = connection.fetch_many(query);
         loop {
             match results.try_next().await {
