@@ -328,6 +328,8 @@ pub(crate) use tests::CapturedLog;
 #[cfg(test)]
 mod forward_tests;
 #[cfg(test)]
+mod in_process_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tls_tests;
