@@ -13,11 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use parking_lot::Mutex;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Connection as _, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{OpenError, StoreError};
@@ -28,8 +27,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const START_PATIENCE: Duration = Duration::from_secs(10);
 /// So many callers for each connection may wait at the same time.
 const WAITING: usize = 4;
-/// Used again sooner, a connection is not tried out first.
-const RESTED: Duration = Duration::from_millis(500);
 /// A connection is replaced now and then: a server may have been replaced behind its name.
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
@@ -142,17 +139,8 @@ impl PostgresDb {
             // Nobody waits so long: see `acquire`.
             .acquire_timeout(CONNECT_TIMEOUT + START_PATIENCE.max(options.patience.usual))
             .max_lifetime(MAX_LIFETIME)
-            // It would cost each change one more round trip.
+            // It would cost each change one more round trip; one that is dead fails at its first statement.
             .test_before_acquire(false)
-            // One that has rested may be from before the server was started again.
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > RESTED {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
             .connect_lazy_with(connect);
         let most_waiting = WAITING * options.max_connections as usize;
         Ok(Self {
@@ -189,21 +177,20 @@ impl PostgresDb {
         reason = "the store comes before the runtime; the task ends by itself, soon; a server's time is real, whatever a test's is"
     )]
     pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, StoreError> {
-        let served = self.served.load(Ordering::Relaxed);
-        let mut acquiring = Box::pin(self.pool.acquire());
-        if let Some(idle) = acquiring.as_mut().now_or_never() {
-            let idle = idle?;
+        if let Some(idle) = self.pool.try_acquire() {
             self.served.fetch_add(1, Ordering::Relaxed);
             return Ok(idle);
         }
+        let served = self.served.load(Ordering::Relaxed);
         let Ok(permit) = Arc::clone(&self.waiting).try_acquire_owned() else {
             return Err(StoreError::Busy(sqlx::Error::PoolTimedOut));
         };
+        let pool = self.pool.clone();
         let patience = self.patience.now();
         let acquiring = tokio::spawn(async move {
             let _permit = permit;
             let longest = CONNECT_TIMEOUT.max(patience);
-            tokio::time::timeout(longest, acquiring).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+            tokio::time::timeout(longest, pool.acquire()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
         });
         match tokio::time::timeout(patience, acquiring).await {
             Ok(Ok(Ok(connection))) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use baton_api::{ApiError, ErrorKind};
 use baton_store::outbox::{self, OutboxCursor, OutboxRow};
-use baton_store::{Affected as _, Databases, Db, Migrations, PostgresOptions, Reader, StoreError, Tx, change, on};
+use baton_store::{Affected as _, Databases, Db, Migrations, PostgresOptions, StoreError, Tx, change, on};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -180,41 +180,6 @@ async fn whoever_finds_all_connections_in_use_is_told_at_once() {
     assert_eq!(ApiError::from(error).kind, ErrorKind::ResourceExhausted);
     drop(taken);
     drop(within(2_000, db.begin()).await.unwrap());
-}
-
-/// The server's process that serves this connection.
-async fn served_by(reader: &mut Reader) -> i32 {
-    let own = "SELECT CAST(pg_backend_pid() AS BIGINT)";
-    let pid: i64 = on!(reader, conn => sqlx::query_scalar(own).fetch_one(conn).await).unwrap();
-    i32::try_from(pid).unwrap()
-}
-
-#[tokio::test]
-async fn no_reader_gets_a_connection_that_the_server_has_ended_while_nobody_used_it() {
-    let (db, folder) = database().await;
-    let Databases::Postgres(options) = baton_store::testing::databases(folder.path()) else { unreachable!() };
-    let other = Databases::Postgres(options).open("test").await.unwrap();
-    let mut readers = Vec::new();
-    for _ in 0..3 {
-        readers.push(other.read().await.unwrap());
-    }
-    let mut ended = Vec::new();
-    for reader in &mut readers {
-        ended.push(served_by(reader).await);
-    }
-    drop(readers);
-    let mut tx = db.begin().await.unwrap();
-    for pid in &ended {
-        let end = "SELECT pg_terminate_backend(CAST($1 AS INTEGER))";
-        tx.statement(end).bind(i64::from(*pid)).now().await.unwrap();
-    }
-    tx.rollback().await.unwrap();
-    // As long as a server takes to be there again.
-    tokio::time::sleep(Duration::from_millis(700)).await;
-    for _ in 0..3 {
-        let mut reader = other.read().await.unwrap();
-        assert!(!ended.contains(&served_by(&mut reader).await));
-    }
 }
 
 #[tokio::test]
