@@ -14,10 +14,8 @@ import copy
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 import duckdb
@@ -37,23 +35,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("baton", type=pathlib.Path, help="the built binary")
     binary = parser.parse_args().baton.resolve()
-    os.umask(0o077)
-    folder, processes = pathlib.Path(tempfile.mkdtemp(prefix="baton-served-")), []
-    try:
+    with first_call.of_its_own("baton-served-") as (folder, processes):
         users = users_of_demo(folder)
         found = accounts(f"{TENANT}={READER}", f"{OTHER}=globex-reports", users=users)
         with server(folder, found) as address:
             nats = [url(address, it) for it in ("baton", "baton-operator")]
             first_call.play(binary, folder, processes, nats, lambda *of: consume(binary, address, found, *of))
-    except BaseException:
-        for log in sorted(folder.glob("*.log")):
-            print(f"== {log.stem}\n{first_call.last_lines(log)}", file=sys.stderr)
-        raise
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-        shutil.rmtree(folder)
 
 
 def users_of_demo(folder):

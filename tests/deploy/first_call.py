@@ -7,7 +7,6 @@ The configurations of Baton and of NATS are those of the ConfigMaps, the roles o
 run; environment variables say what is elsewhere on one machine: addresses and files.
 """
 import contextlib
-import json
 import os
 import pathlib
 import re
@@ -26,6 +25,9 @@ import yaml
 
 from manifests import DOCUMENT, ROOT, SERVICES, Manifests
 
+sys.path.append(str(ROOT / "tests/consumers"))
+import nats_site
+
 START_BOUND_S = 40
 STOP_BOUND_S = 30
 EVENTS_BOUND_S = 10
@@ -33,13 +35,19 @@ EVENTS_BOUND_S = 10
 
 def main():
     binary = pathlib.Path(sys.argv[1]).resolve()
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="baton-deploy-"))
-    os.umask(0o077)
-    processes = []
-    try:
+    with of_its_own("baton-deploy-") as (folder, processes):
         with demo_nats(folder) as urls:
             play(binary, folder, processes, urls)
         print("the first call of docs/deploy.md was played over six processes with the demo's configuration")
+
+
+@contextlib.contextmanager
+def of_its_own(prefix):
+    """A folder, and the processes that work in it; afterwards both are gone. After a failure their logs are printed."""
+    os.umask(0o077)
+    folder, processes = pathlib.Path(tempfile.mkdtemp(prefix=prefix)), []
+    try:
+        yield folder, processes
     except BaseException:
         for log in sorted(folder.glob("*.log")):
             print(f"== {log.stem}\n{last_lines(log)}", file=sys.stderr)
@@ -69,22 +77,11 @@ def demo_nats(folder):
     with (folder / "nats.log").open("w") as log:
         server = subprocess.Popen(["nats-server", "-c", folder / "nats/nats.conf"], stdout=log, stderr=log)
     try:
-        address = nats_address(folder, server)
+        address = nats_site.listens(folder, server)
         yield [secret["baton-nats-url"][it].replace("nats:4222", address) for it in ("services", "operator")]
     finally:
         server.kill()
         server.wait()
-
-
-def nats_address(folder, server):
-    """The server takes a free port, and writes down which when it listens."""
-    until = time.monotonic() + START_BOUND_S
-    while time.monotonic() < until and server.poll() is None:
-        for file in folder.glob("*.ports"):
-            with contextlib.suppress(ValueError):
-                return json.loads(file.read_text())["nats"][0].removeprefix("nats://")
-        time.sleep(0.05)
-    sys.exit("nats-server did not start")
 
 
 def play(binary, folder, processes, nats, then=None):

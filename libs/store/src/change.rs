@@ -83,7 +83,7 @@ impl Tx {
     }
 
     /// Ends a change that is to be committed, and that may be lost if the machine stops in the next moment: it is seen at once, and durable with
-    /// the next change that is.
+    /// the next change that is. Without events: nobody is told that there are some.
     pub fn done_lazily<T>(self, value: T) -> Done<T> {
         Done { tx: self, value, ending: RunEnd::CommitLazily }
     }
