@@ -190,6 +190,7 @@ impl InteractionDriver {
 
     /// Registers all names of the plan, before events can come for them, and makes it the current plan.
     fn adopt_plan(&mut self, plan: Arc<Plan>) {
+        (self.retry_at_us, self.trace) = (None, plan.trace);
         let name = |kind, id: &str| SwitchName { kind, text: id.to_owned() };
         let ids = (plan.announcements.iter().map(|it| OperationKey::announcement(&it.id)))
             .chain(plan.exit.iter().map(|it| OperationKey::exit(&it.id)))
@@ -215,7 +216,6 @@ impl InteractionDriver {
             }
         }
         self.give_up_segments(&plan);
-        (self.retry_at_us, self.trace) = (None, plan.trace);
         self.plan = Some(plan);
     }
 

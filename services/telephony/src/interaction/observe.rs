@@ -48,7 +48,7 @@ impl InteractionDriver {
         }
         if report {
             self.position = position;
-            self.reporter.put(position, key.clone(), fact);
+            self.reporter.put(position, key.clone(), fact, self.trace);
         }
     }
 

@@ -35,16 +35,8 @@ pub(super) enum StepError {
 }
 
 impl InteractionDriver {
-    /// A span is opened only if there is a step: most passes, as after a snapshot, have none.
     pub(super) async fn pass(&mut self) {
-        self.absorb();
-        let result = if self.due_step().is_some() {
-            let span = tracing::info_span!(parent: None, "pass", interaction.id = %self.id);
-            telemetry::follow(self.trace, span, self.execute_steps_and_report()).await
-        } else {
-            self.execute_steps_and_report().await
-        };
-        match result {
+        match self.execute_steps_and_report().await {
             Ok(()) if self.is_backing_off() => {}
             Ok(()) => (self.failures, self.retry_at_us, self.trace) = (0, None, None),
             Err(error) => self.step_failed(&error),
@@ -65,7 +57,8 @@ impl InteractionDriver {
             self.flush().await;
             let Some(step) = self.due_step() else { return Ok(()) };
             tracing::trace!(interaction.id = %self.id, ?step, "step");
-            self.execute(step).await?;
+            let span = tracing::info_span!(parent: None, "step", interaction.id = %self.id);
+            telemetry::follow(self.trace, span, self.execute(step)).await?;
         }
         Err(StepError::Endless)
     }
@@ -115,7 +108,7 @@ impl InteractionDriver {
                 journal.post(write).await;
             }
         }
-        self.reporter.kick(self.trace);
+        self.reporter.kick();
     }
 
     async fn execute(&mut self, step: ReconcileStep) -> Result<(), StepError> {

@@ -10,7 +10,7 @@ impl InteractionDriver {
         for it in restored.operations {
             self.context.names.register(SwitchName { kind: it.key.kind, text: it.operation.name.clone() }, &self.id);
             if let (Some(position), Some(fact)) = (it.unacknowledged, &it.operation.fact) {
-                self.reporter.put(position, it.key.clone(), fact.clone());
+                self.reporter.put(position, it.key.clone(), fact.clone(), None);
             }
             self.observed.operations.insert(it.key, it.operation);
         }

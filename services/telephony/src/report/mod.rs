@@ -22,7 +22,7 @@ use crate::plan::InteractionId;
 use crate::retry;
 use crate::store::{StoreWrite, WriteJournal};
 use parking_lot::Mutex;
-use queue::ReportQueue;
+use queue::{FactBatch, ReportQueue};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -59,9 +59,9 @@ impl Reporter {
         Self { interaction, context, state: Arc::default(), drained: Arc::default() }
     }
 
-    /// Queues a fact; [`Reporter::kick`] sends it.
-    pub fn put(&self, position: i64, key: OperationKey, fact: Fact) {
-        self.state.lock().queue.put(position, key, fact);
+    /// Queues a fact; [`Reporter::kick`] sends it. `trace`: of the call that led to it.
+    pub fn put(&self, position: i64, key: OperationKey, fact: Fact, trace: Option<TraceParent>) {
+        self.state.lock().queue.put(position, key, fact, trace);
     }
 
     /// The transfer service has acknowledged all facts.
@@ -74,8 +74,8 @@ impl Reporter {
         Arc::clone(&self.drained)
     }
 
-    /// Starts to send the queued facts, unless that is under way. `trace`: of the call that led to them.
-    pub fn kick(&self, trace: Option<TraceParent>) {
+    /// Starts to send the queued facts, unless that is under way.
+    pub fn kick(&self) {
         {
             let mut state = self.state.lock();
             if state.running || state.queue.is_empty() {
@@ -84,7 +84,7 @@ impl Reporter {
             state.running = true;
         }
         let (interaction, context) = (self.interaction.clone(), self.context.clone());
-        let task = ReportTask { interaction, context, state: Arc::clone(&self.state), singly: 0, trace };
+        let task = ReportTask { interaction, context, state: Arc::clone(&self.state), singly: 0 };
         let drained = Arc::clone(&self.drained);
         self.context.lifecycle.spawn("report facts", async move {
             task.run().await;
@@ -99,8 +99,6 @@ struct ReportTask {
     state: Arc<Mutex<ReportState>>,
     /// After a report was refused, this many facts are sent one by one, so that only the bad one is dropped.
     singly: usize,
-    /// Of the facts that were queued first.
-    trace: Option<TraceParent>,
 }
 
 /// The transfer service's answer to a report.
@@ -119,7 +117,7 @@ impl ReportTask {
         let stopping = self.context.lifecycle.soft();
         let mut failures = 0;
         while let Some(batch) = self.next_batch() {
-            let count = batch.len();
+            let count = batch.facts.len();
             match self.report(batch).await {
                 Acknowledgement::Settled => {
                     failures = 0;
@@ -141,22 +139,22 @@ impl ReportTask {
     }
 
     /// `None` ends the task; under the same lock, a later [`Reporter::kick`] is free to start another.
-    fn next_batch(&self) -> Option<Vec<(i64, Fact)>> {
+    fn next_batch(&self) -> Option<FactBatch> {
         let mut state = self.state.lock();
         let batch = state.queue.batch(if self.singly > 0 { 1 } else { BATCH });
-        if batch.is_empty() {
+        if batch.facts.is_empty() {
             state.running = false;
             return None;
         }
         Some(batch)
     }
 
-    async fn report(&mut self, batch: Vec<(i64, Fact)>) -> Acknowledgement {
+    async fn report(&self, batch: FactBatch) -> Acknowledgement {
         let _busy = self.context.clock.busy();
-        let (positions, facts): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let (positions, facts): (Vec<_>, Vec<_>) = batch.facts.into_iter().unzip();
         let span = tracing::info_span!(parent: None, "report", interaction.id = %self.interaction);
         let sending = report::send(&self.context.intake, self.interaction.to_string(), facts);
-        match telemetry::follow(self.trace, span, sending).await {
+        match telemetry::follow(batch.trace, span, sending).await {
             ReportOutcome::Committed => {}
             ReportOutcome::Refused(error) if error.kind == ErrorKind::InvalidArgument && positions.len() > 1 => {
                 return Acknowledgement::OneRefused;

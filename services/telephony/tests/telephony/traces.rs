@@ -1,5 +1,7 @@
 //! What follows from a call is in its trace.
 
+use std::time::Duration;
+
 use baton_runtime::telemetry::{self, TraceParent};
 use baton_telephony::fact;
 use baton_telephony::switch::LegEnding;
@@ -21,6 +23,8 @@ async fn carrying_a_plan_out_is_in_the_trace_that_brought_it_and_later_events_ar
     assert_eq!(*stage.flaky.traces.lock().unwrap(), pushed);
     assert_eq!(stage.peers.received().traces[&interaction], pushed);
 
+    // Time passes once everybody is at rest: the plan is carried out, and what comes now has another cause.
+    stage.clock.sleep(Duration::from_millis(1)).await;
     stage.phone_hangs_up(&leg).await;
     stage.until_fact(&interaction, fact::ended("customer", LegEnding::HungUp)).await;
     let traces = stage.peers.received().traces.remove(&interaction).unwrap();
