@@ -10,7 +10,7 @@ use baton_words::{
 use std::sync::Arc;
 
 /// One input.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// An actor wants something; it may be refused.
     Command(Actor, Command),
@@ -21,7 +21,7 @@ pub enum Input {
 }
 
 /// What an actor wants.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Hand the customer over.
     Start(StartTransfer),
@@ -76,7 +76,7 @@ impl Command {
 }
 
 /// A transfer to start, with its target looked up.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartTransfer {
     pub kind: TransferKind,
     pub target: Target,
@@ -110,7 +110,7 @@ impl RecordingCommand {
 }
 
 /// What was observed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
     /// A leg is connected, and in this room (in none yet: it was answered).
     LegUp(LegNo, Option<Room>),

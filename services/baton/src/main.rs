@@ -12,6 +12,7 @@ mod failure;
 mod folder;
 mod health;
 mod migrate;
+mod policy_check;
 mod restore;
 mod serve;
 mod services;

@@ -199,6 +199,11 @@ impl Search {
         search
     }
 
+    /// From here on it is this agent who hands over, and nobody gets back what they hand over.
+    pub(crate) fn skip_for_good(&mut self, agent: AgentId) {
+        self.skip.push(Skipped { agent, until_us: None });
+    }
+
     /// Whether somebody's phone rings.
     pub fn ringing(&self) -> bool {
         self.offers.iter().any(|offer| matches!(offer.state, OfferState::Ringing { .. }))

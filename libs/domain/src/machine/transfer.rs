@@ -161,7 +161,7 @@ impl Transfer {
     }
 
     /// When its state has lasted as long as it may.
-    pub(crate) fn deadline_us(&self, method: &Method, house: &InteractionRules) -> i64 {
+    pub fn deadline_us(&self, method: &Method, house: &InteractionRules) -> i64 {
         let max_ms = self.rules(method).map_or(house.hand_over_ms, |rules| rules.max_ms);
         self.since_us + max_ms * 1000
     }

@@ -286,6 +286,9 @@ impl Advance<'_> {
         let (Some((no, agent)), Some(transfer)) = (successor, &mut self.i.transfer) else { return self.with_nobody() };
         let id = agent.id;
         transfer.initiator = agent;
+        if let TransferState::Seeking(search) = &mut transfer.state {
+            search.skip_for_good(id);
+        }
         self.take_over(no, id);
     }
 

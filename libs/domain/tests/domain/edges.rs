@@ -374,3 +374,18 @@ fn whoever_reports_first_that_the_customer_left_voicemail_the_same_is_told() {
     }
     assert_eq!(told[0], told[1]);
 }
+
+#[test]
+fn t2_who_has_taken_over_the_initiators_part_and_left_is_not_offered_the_customer() {
+    let mut world = with_a_bystander();
+    world.start_to(2, TransferKind::Warm, team()).expect("permitted");
+    world.does(2, Command::Leave);
+    assert_eq!(world.agents_in(), [1], "agent 1 has the initiator's part");
+    world.does(1, Command::Leave);
+    let wait = project::wait(&world.i).expect("the customer waits for the team");
+    assert!(wait.skip.contains(&agent(1).id), "{wait:?}");
+    world.fact(Fact::Proposed(wait.wait, vec![agent(1), agent(3)]));
+    world.grant();
+    world.answer(3);
+    assert_eq!((world.phase(), world.agents_in()), (Phase::Completed, vec![3]));
+}

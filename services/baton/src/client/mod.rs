@@ -37,9 +37,11 @@ mod yaml;
 use clap::{Args, Subcommand};
 
 use events::EventsCommand;
+use policy::PolicyCommand;
 use session::{ClientSession, SessionArgs};
 
 use crate::event_stream;
+use crate::policy_check;
 
 /// A noun's command with the options of the connection.
 #[derive(Debug, Args)]
@@ -94,7 +96,10 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
         ClientCommand::Transfer(it) => run_with_session(it, transfer::run).await,
         ClientCommand::Recording(it) => run_with_session(it, recording::run).await,
         ClientCommand::Voicemail(it) => run_with_session(it, voicemail::run).await,
-        ClientCommand::Policy(it) => run_with_session(it, policy::run).await,
+        ClientCommand::Policy(WithSession { session, command }) => match command {
+            PolicyCommand::Tenants(command) => run_with_session(WithSession { session, command }, policy::run).await,
+            PolicyCommand::Check(args) => policy_check::run(args, session.output()).await,
+        },
         ClientCommand::Tenant(it) => run_with_session(it, tenant::run).await,
         ClientCommand::Events(WithSession { session, command }) => match command {
             EventsCommand::Read(command) => run_with_session(WithSession { session, command }, events::run).await,

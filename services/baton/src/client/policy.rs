@@ -16,18 +16,27 @@ use super::refusal::OrRefusal;
 use super::session::ClientSession;
 use super::{output, word};
 use crate::failure::{KnownFailure, UsageError};
+use crate::policy_check::PolicyCheckArgs;
 
 const POLICY: &str = "baton.transfer.v1.Policy";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
+    #[command(flatten)]
+    Tenants(TenantsPolicyCommand),
+    /// Explore everything that can happen under a policy, and say what can go wrong, with the shortest way there; needs no server.
+    Check(PolicyCheckArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TenantsPolicyCommand {
     /// Show the tenant's policy.
     Show,
     /// Set the tenant's whole policy: overrides that are not given are no longer there. It counts for calls that begin from then
     /// on; a call keeps the policy with which it began.
     Set(PolicySetArgs),
     /// Say whether a policy could be set, without setting it; prints all of it as it would be in force.
-    Check(PolicySetArgs),
+    Validate(PolicySetArgs),
     /// List the built-in profiles, or show one as TOML.
     Profiles {
         /// The profile to show.
@@ -56,12 +65,12 @@ impl PolicySetArgs {
     }
 }
 
-pub(crate) async fn run(session: &ClientSession, command: PolicyCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(session: &ClientSession, command: TenantsPolicyCommand) -> anyhow::Result<()> {
     match command {
-        PolicyCommand::Show => show(session).await,
-        PolicyCommand::Set(args) => set(session, args).await,
-        PolicyCommand::Check(args) => check(session, args).await,
-        PolicyCommand::Profiles { name } => profiles(session, name).await,
+        TenantsPolicyCommand::Show => show(session).await,
+        TenantsPolicyCommand::Set(args) => set(session, args).await,
+        TenantsPolicyCommand::Validate(args) => validate(session, args).await,
+        TenantsPolicyCommand::Profiles { name } => profiles(session, name).await,
     }
 }
 
@@ -89,7 +98,7 @@ async fn set(session: &ClientSession, args: PolicySetArgs) -> anyhow::Result<()>
     session.out.one(POLICY, &policy, text)
 }
 
-async fn check(session: &ClientSession, args: PolicySetArgs) -> anyhow::Result<()> {
+async fn validate(session: &ClientSession, args: PolicySetArgs) -> anyhow::Result<()> {
     let request = ValidatePolicyRequest { policy: Some(args.policy()?) };
     let mut client = PolicyServiceClient::new(session.reader_channel()?);
     let valid = client.validate_policy(request).await.or_refusal()?;

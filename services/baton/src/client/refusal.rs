@@ -86,7 +86,7 @@ fn next_command(reason: ErrorReason) -> Option<&'static str> {
             "`baton tenant show TENANT` says why, and `baton tenant resume` ends the suspension."
         }
         ErrorReason::PolicyInvalid => {
-            "`baton policy check` tries one out, and `baton policy profiles` shows what there is."
+            "`baton policy validate` tries one out, and `baton policy profiles` shows what there is."
         }
         ErrorReason::AgentOffline => "`baton agent connect` is how an agent comes to work.",
         ErrorReason::AgentBusy | ErrorReason::AgentUnavailable => "`baton agent targets` lists who can be had now.",

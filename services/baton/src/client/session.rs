@@ -60,6 +60,13 @@ pub(crate) struct SessionArgs {
     request_id: Option<String>,
 }
 
+impl SessionArgs {
+    /// For a command that asks no server.
+    pub(super) fn output(&self) -> Output {
+        Output::new(&self.output)
+    }
+}
+
 /// Refuses an empty argument, but takes an empty environment variable, which counts as not set. An empty argument is as a rule a
 /// shell variable without a value, and without it the command would run under another identity.
 #[derive(Debug, Clone)]

@@ -1,0 +1,185 @@
+//! Everything that can happen next in a world.
+
+use crate::{
+    bound::Bound,
+    timers,
+    world::{World, agent, supervisor, team},
+};
+use baton_domain::{
+    Action, Actor, Command, Fact, Input, Policy, RecordingCommand, StartTransfer, Target,
+    input::SegmentEnd,
+    interaction::{Interaction, LegState, Party, Stage},
+    machine::{OfferState, Round},
+    permit, project,
+};
+use baton_words::{ExitOutcome, Reason, Room, TransferKind, TransferNo};
+
+/// Something that can happen next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happening {
+    /// An input: somebody does something, or something is observed.
+    Input(Input),
+    /// Nothing happens until this deadline, in microseconds since the epoch, and it passes: with all before it, if they were not looked at.
+    Deadline(i64),
+    /// Nothing happens until just before this deadline, which is the next.
+    ShortlyBefore(i64),
+}
+
+/// All of it.
+pub(crate) fn possible(world: &World, policy: &Policy, bound: &Bound, all: &mut Vec<Happening>) {
+    let i = &world.interaction;
+    if world.broken.is_some() || i.settled() {
+        return;
+    }
+    commands(i, policy, bound, all);
+    facts(i, policy, bound, all);
+    if i.ended() {
+        return;
+    }
+    let moments = timers::moments(world, policy);
+    if let Some(next) = moments.first().filter(|next| **next - world.now_us > 1) {
+        all.push(Happening::ShortlyBefore(*next));
+    }
+    all.extend(moments.iter().copied().map(Happening::Deadline));
+}
+
+/// What the agents and a supervisor are told that they may do. That nobody may do anything else is looked at in each world (T6).
+fn commands(i: &Interaction, policy: &Policy, bound: &Bound, all: &mut Vec<Happening>) {
+    for actor in actors(bound) {
+        for action in permit::allowed(i, policy, &actor).iter().filter(|action| is_followed(*action, bound)) {
+            let command = |command| Happening::Input(Input::Command(actor.clone(), command));
+            match action {
+                Action::Start(kind) if i.counters.transfer < u32::from(bound.transfers) => {
+                    all.extend(targets(i, policy, kind, bound).map(|target| command(start(kind, target))));
+                }
+                Action::Start(_) => {}
+                _ => all.push(command(command_of(action, i.transfer.as_ref().map(|transfer| transfer.no)))),
+            }
+        }
+    }
+}
+
+/// Everybody who can be in the call, and a supervisor.
+pub(crate) fn actors(bound: &Bound) -> impl Iterator<Item = Actor> {
+    (1..=bound.agents).map(|no| Actor::Agent(agent(no).id)).chain([supervisor()])
+}
+
+/// Notes and data change nothing else; recording is followed where the bound has it.
+fn is_followed(action: Action, bound: &Bound) -> bool {
+    match action {
+        Action::Note | Action::SetData => false,
+        Action::StartRecording | Action::StopRecording | Action::PauseRecording | Action::ResumeRecording => {
+            bound.recording
+        }
+        _ => true,
+    }
+}
+
+/// Whom this kind can go to: the agents who are not in the call, and the team.
+fn targets(i: &Interaction, policy: &Policy, kind: TransferKind, bound: &Bound) -> impl Iterator<Item = Target> {
+    let offer = policy.method(kind).map(|method| &method.offer);
+    let sorts = offer.map(|offer| offer.targets.clone()).unwrap_or_default();
+    outsiders(i, bound).map(Target::Agent).chain([team()]).filter(move |target| sorts.contains(&target.sort()))
+}
+
+fn outsiders(i: &Interaction, bound: &Bound) -> impl Iterator<Item = baton_domain::AgentRef> {
+    (1..=bound.agents).map(agent).filter(|agent| i.agent(agent.id).is_none())
+}
+
+fn start(kind: TransferKind, target: Target) -> Command {
+    Command::Start(StartTransfer { kind, target, message: "".into() })
+}
+
+/// The command of an action, about this open transfer. A start is one to somebody whom nobody else is.
+pub(crate) fn command_of(action: Action, open: Option<TransferNo>) -> Command {
+    let no = open.unwrap_or(TransferNo(0));
+    match action {
+        Action::Start(kind) => start(kind, Target::Agent(agent(u8::MAX))),
+        Action::Cancel => Command::Cancel(no),
+        Action::Complete => Command::Complete(no),
+        Action::Decline => Command::Decline(open),
+        Action::Hold => Command::Hold,
+        Action::Resume => Command::Resume,
+        Action::Mute => Command::SetMute(true),
+        Action::Unmute => Command::SetMute(false),
+        Action::Leave => Command::Leave,
+        Action::End => Command::End,
+        Action::Note => Command::Note("a note".into()),
+        Action::SetData => Command::SetData { set: vec![("key".into(), "value".into())], remove: vec![] },
+        Action::StartRecording => Command::Recording(RecordingCommand::Start),
+        Action::StopRecording => Command::Recording(RecordingCommand::Stop),
+        Action::PauseRecording => Command::Recording(RecordingCommand::Pause),
+        Action::ResumeRecording => Command::Recording(RecordingCommand::Resume),
+    }
+}
+
+/// What the switch, presence and routing can have seen. Whoever is asked may also say nothing: that is a deadline.
+fn facts(i: &Interaction, policy: &Policy, bound: &Bound, all: &mut Vec<Happening>) {
+    let mut facts = Vec::new();
+    if !i.ended() {
+        search_facts(i, bound, &mut facts);
+        i.parties.iter().for_each(|party| party_facts(i, party, &mut facts));
+        match &i.stage {
+            Stage::Farewell { announcement, .. } => facts.push(Fact::AnnouncementOver(*announcement)),
+            Stage::Exiting(exit) => {
+                let outcomes = [ExitOutcome::Left, ExitOutcome::Returned, ExitOutcome::Unknown];
+                facts.extend(outcomes.map(|outcome| Fact::ExitOver(exit.no, outcome)));
+            }
+            Stage::Seeking(_) | Stage::Served(_) | Stage::Ended(_) => {}
+        }
+        facts.push(Fact::SwitchLost);
+    }
+    facts.extend(project::plan(i, policy).segment.map(|wanted| Fact::SegmentLive(wanted.segment)));
+    let written = SegmentEnd { started_at_us: 1, ended_at_us: 2, failed: false };
+    let failed = SegmentEnd { started_at_us: 0, ended_at_us: 0, failed: true };
+    for segment in i.recorder.current.iter().chain(&i.recorder.closing) {
+        facts.extend([written, failed].map(|end| Fact::SegmentEnded(segment.no, end)));
+    }
+    all.extend(facts.into_iter().map(|fact| Happening::Input(Input::Fact(fact))));
+}
+
+fn search_facts(i: &Interaction, bound: &Bound, facts: &mut Vec<Fact>) {
+    let Some(search) = i.search() else { return };
+    for offer in &search.offers {
+        match offer.state {
+            OfferState::Claiming { .. } => {
+                facts.extend([Fact::ClaimGranted(offer.claim), Fact::ClaimRefused(offer.claim, Reason::Busy)]);
+            }
+            OfferState::Ringing { leg, .. } => {
+                facts.push(Fact::LegUp(leg, None));
+                let ends = [Reason::NoAnswer, Reason::Unreachable, Reason::HungUp];
+                facts.extend(ends.map(|reason| Fact::LegEnded(leg, reason)));
+                facts.push(Fact::ClaimRefused(offer.claim, Reason::Unreachable));
+            }
+        }
+    }
+    if let Round::Open(wait) = search.round {
+        if !search.entered {
+            facts.push(Fact::Queued(wait, 1));
+        }
+        let free: Vec<_> = outsiders(i, bound).collect();
+        facts.extend(free.iter().map(|agent| Fact::Proposed(wait, vec![agent.clone()])));
+        if free.len() > 1 {
+            facts.push(Fact::Proposed(wait, free));
+        }
+        facts.push(Fact::Exhausted(wait));
+    }
+}
+
+/// A leg is seen in any of the rooms, as reports of where it was come late; or it ends.
+fn party_facts(i: &Interaction, party: &Party, facts: &mut Vec<Fact>) {
+    let leg = party.leg.no;
+    let ended = |reason| Fact::LegEnded(leg, reason);
+    match party.leg.state {
+        LegState::Planned | LegState::Over => {}
+        LegState::Ringing { .. } => {
+            facts.push(Fact::LegUp(leg, None));
+            facts.extend([Reason::NoAnswer, Reason::HungUp].map(ended));
+        }
+        LegState::Up { .. } => {
+            let apart = if party.no == i.customer { Room::Hold } else { Room::Consult };
+            facts.extend([Room::Talk, apart].map(|room| Fact::LegUp(leg, Some(room))));
+            facts.extend([Reason::HungUp, Reason::Unreachable].map(ended));
+        }
+    }
+}

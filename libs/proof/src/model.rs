@@ -1,0 +1,164 @@
+//! The exploration: the worlds as a model that the model checker walks through.
+
+use crate::{
+    alike::Likeness,
+    bound::Bound,
+    happening::{self, Happening},
+    invariants::INVARIANTS,
+    report::{Broken, Completeness, Report, Unreached},
+    transitions, words,
+    world::{World, beginnings},
+};
+use baton_domain::Policy;
+use baton_words::{Phase, TransferKind};
+use stateright::{Checker, Model, Property};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A policy that is being proved.
+pub(crate) struct Proof {
+    pub(crate) policy: Policy,
+    pub(crate) bound: Bound,
+    likeness: Likeness,
+    /// A bit for each invariant that was seen to break: only the first way there is told, which is the shortest.
+    broken: AtomicU32,
+    /// For each kind of transfer, in order, a bit for each phase that one has come to.
+    reached: [AtomicU32; TransferKind::ALL.len()],
+}
+
+/// Explores everything that can happen under this policy within the bound. `meanwhile` is called again and again until it is done, with how many
+/// situations were found so far; how long it takes decides how soon the end is noticed.
+pub fn prove(policy: &Policy, bound: &Bound, meanwhile: impl FnMut(usize)) -> Report {
+    let report = explore(policy, bound, meanwhile);
+    // Several threads don't look at the shortest ways first; where there is something to show, one does.
+    if report.broken.is_empty() || bound.threads == 1 {
+        return report;
+    }
+    explore(policy, &Bound { threads: 1, ..*bound }, |_| std::thread::yield_now())
+}
+
+fn explore(policy: &Policy, bound: &Bound, mut meanwhile: impl FnMut(usize)) -> Report {
+    let (policy, likeness) = (policy.clone(), Likeness::new(policy));
+    let mut builder =
+        Proof { policy, bound: *bound, likeness, broken: AtomicU32::new(0), reached: Default::default() }.checker();
+    if let Some(most) = bound.most_steps {
+        builder = builder.target_state_count(most.get());
+    }
+    let checker = builder.threads(bound.threads).spawn_bfs();
+    while !checker.is_done() {
+        meanwhile(checker.unique_state_count());
+    }
+    let checker = checker.join();
+    let proof = checker.model();
+    let broken = INVARIANTS.iter().enumerate().filter_map(|(at, invariant)| {
+        let way = checker.discovery(NAMES[at])?.into_vec();
+        Some(Broken { invariant: *invariant, story: words::story(proof, way, at) })
+    });
+    let stopped = bound.most_steps.is_some_and(|most| checker.state_count() >= most.get());
+    Report {
+        policy: proof.policy.name.clone(),
+        bound: *bound,
+        completeness: if stopped { Completeness::Stopped } else { Completeness::Complete },
+        situations: checker.unique_state_count(),
+        steps: checker.state_count(),
+        depth: checker.max_depth(),
+        unreached: proof.unreached(),
+        broken: broken.collect(),
+    }
+}
+
+impl Proof {
+    /// What a policy allows on paper and nobody can ever do: each kind must be able to come to its good end.
+    fn unreached(&self) -> Vec<Unreached> {
+        let has = |at: usize, phase: Phase| self.reached[at].load(Ordering::Relaxed) & bit(phase) != 0;
+        let kinds = TransferKind::ALL.iter().enumerate().filter(|(_, kind)| self.policy.methods.contains_key(kind));
+        kinds.filter(|(at, _)| !has(*at, Phase::Completed)).map(|(_, kind)| Unreached { kind: *kind }).collect()
+    }
+
+    fn note(&self, world: &World) {
+        let Some((kind, phase)) = last_phase(world) else { return };
+        if let Some(at) = TransferKind::ALL.iter().position(|own| *own == kind) {
+            self.reached[at].fetch_or(bit(phase), Ordering::Relaxed);
+        }
+    }
+
+    fn known(&self, mut world: World) -> World {
+        world.likeness = self.likeness.of(&world, &self.policy);
+        self.note(&world);
+        world
+    }
+}
+
+fn bit(phase: Phase) -> u32 {
+    1 << phase as u32
+}
+
+fn last_phase(world: &World) -> Option<(TransferKind, Phase)> {
+    if let Some(open) = &world.interaction.transfer {
+        return Some((open.kind, open.phase()));
+    }
+    let hop = world.interaction.journey.last()?;
+    Some((hop.by.as_ref()?.kind, hop.outcome.phase()))
+}
+
+impl Model for Proof {
+    type State = World;
+    type Action = Happening;
+
+    fn init_states(&self) -> Vec<World> {
+        beginnings(&self.policy, self.bound.recording).into_iter().map(|world| self.known(world)).collect()
+    }
+
+    fn actions(&self, world: &World, all: &mut Vec<Happening>) {
+        happening::possible(world, &self.policy, &self.bound, all);
+    }
+
+    fn next_state(&self, world: &World, happening: Happening) -> Option<World> {
+        Some(self.known(transitions::follow(world, &happening, &self.policy)?))
+    }
+
+    /// Telephony reports the end of a segment before there are two others.
+    fn within_boundary(&self, world: &World) -> bool {
+        world.interaction.recorder.closing.len() <= 1
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        PROPERTIES.iter().zip(NAMES).map(|(condition, name)| Property::always(name, *condition)).collect()
+    }
+}
+
+/// The checker tells rules apart by their names.
+const NAMES: [&str; INVARIANTS.len()] = [
+    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20",
+];
+
+const PROPERTIES: [fn(&Proof, &World) -> bool; INVARIANTS.len()] = [
+    holds::<0>,
+    holds::<1>,
+    holds::<2>,
+    holds::<3>,
+    holds::<4>,
+    holds::<5>,
+    holds::<6>,
+    holds::<7>,
+    holds::<8>,
+    holds::<9>,
+    holds::<10>,
+    holds::<11>,
+    holds::<12>,
+    holds::<13>,
+    holds::<14>,
+    holds::<15>,
+    holds::<16>,
+    holds::<17>,
+    holds::<18>,
+    holds::<19>,
+    holds::<20>,
+];
+
+fn holds<const AT: usize>(proof: &Proof, world: &World) -> bool {
+    let holds = match INVARIANTS[AT].check {
+        Some(check) => world.broken.is_some() || check(proof, world).is_ok(),
+        None => world.broken != Some(AT),
+    };
+    holds || proof.broken.fetch_or(1 << AT, Ordering::Relaxed) & 1 << AT != 0
+}
