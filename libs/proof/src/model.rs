@@ -9,8 +9,8 @@ use crate::{
     transitions, words,
     world::{World, beginnings},
 };
-use baton_domain::Policy;
-use baton_words::{Phase, TransferKind};
+use baton_domain::{Actor, Input, Interaction, Policy, interaction::Hop};
+use baton_words::{TransferKind, TransferNo};
 use stateright::{Checker, Model, Property};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -21,8 +21,8 @@ pub(crate) struct Proof {
     likeness: Likeness,
     /// A bit for each invariant that was seen to break: only the first way there is told, which is the shortest.
     broken: AtomicU32,
-    /// For each kind of transfer, in order, a bit for each phase that one has come to.
-    reached: [AtomicU32; TransferKind::ALL.len()],
+    /// A bit for each kind of transfer by which a recipient has taken over.
+    completed: AtomicU32,
 }
 
 /// Explores everything that can happen under this policy within the bound. `meanwhile` is called again and again until it is done, with how many
@@ -39,7 +39,7 @@ pub fn prove(policy: &Policy, bound: &Bound, meanwhile: impl FnMut(usize)) -> Re
 fn explore(policy: &Policy, bound: &Bound, mut meanwhile: impl FnMut(usize)) -> Report {
     let (policy, likeness) = (policy.clone(), Likeness::new(policy));
     let mut builder =
-        Proof { policy, bound: *bound, likeness, broken: AtomicU32::new(0), reached: Default::default() }.checker();
+        Proof { policy, bound: *bound, likeness, broken: AtomicU32::new(0), completed: AtomicU32::new(0) }.checker();
     if let Some(most) = bound.most_steps {
         builder = builder.target_state_count(most.get());
     }
@@ -69,35 +69,36 @@ fn explore(policy: &Policy, bound: &Bound, mut meanwhile: impl FnMut(usize)) -> 
 impl Proof {
     /// What a policy allows on paper and nobody can ever do: each kind must be able to come to its good end.
     fn unreached(&self) -> Vec<Unreached> {
-        let has = |at: usize, phase: Phase| self.reached[at].load(Ordering::Relaxed) & bit(phase) != 0;
-        let kinds = TransferKind::ALL.iter().enumerate().filter(|(_, kind)| self.policy.methods.contains_key(kind));
-        kinds.filter(|(at, _)| !has(*at, Phase::Completed)).map(|(_, kind)| Unreached { kind: *kind }).collect()
+        let completed = self.completed.load(Ordering::Relaxed);
+        let kinds = TransferKind::ALL.iter().filter(|kind| self.policy.methods.contains_key(kind));
+        kinds.filter(|kind| completed & bit(**kind) == 0).map(|kind| Unreached { kind: *kind }).collect()
     }
 
-    fn note(&self, world: &World) {
-        let Some((kind, phase)) = last_phase(world) else { return };
-        if let Some(at) = TransferKind::ALL.iter().position(|own| *own == kind) {
-            self.reached[at].fetch_or(bit(phase), Ordering::Relaxed);
+    /// What a supervisor does from outside is no way for those who are in the call.
+    fn note_completion(&self, before: &World, happening: &Happening, after: &World) {
+        let by_staff = matches!(happening, Happening::Input(Input::Command(Actor::Staff { .. }, _)));
+        if let Some(open) = before.interaction.transfer.as_ref().filter(|open| !by_staff && open.is_undecided())
+            && is_decided(&after.interaction, open.no)
+        {
+            self.completed.fetch_or(bit(open.kind), Ordering::Relaxed);
         }
     }
 
     fn known(&self, mut world: World) -> World {
         world.likeness = self.likeness.of(&world, &self.policy);
-        self.note(&world);
         world
     }
 }
 
-fn bit(phase: Phase) -> u32 {
-    1 << phase as u32
+fn bit(kind: TransferKind) -> u32 {
+    1 << kind as u32
 }
 
-fn last_phase(world: &World) -> Option<(TransferKind, Phase)> {
-    if let Some(open) = &world.interaction.transfer {
-        return Some((open.kind, open.phase()));
-    }
-    let hop = world.interaction.journey.last()?;
-    Some((hop.by.as_ref()?.kind, hop.outcome.phase()))
+/// The recipient has taken over.
+fn is_decided(i: &Interaction, no: TransferNo) -> bool {
+    let open = i.transfer.as_ref().is_some_and(|open| open.no == no && !open.is_undecided());
+    let completed = |hop: &Hop| hop.by.as_ref().is_some_and(|by| by.transfer == no) && hop.outcome.to().is_some();
+    open || i.journey.last().is_some_and(completed)
 }
 
 impl Model for Proof {
@@ -113,7 +114,9 @@ impl Model for Proof {
     }
 
     fn next_state(&self, world: &World, happening: Happening) -> Option<World> {
-        Some(self.known(transitions::follow(world, &happening, &self.policy)?))
+        let after = transitions::follow(world, &happening, &self.policy)?;
+        self.note_completion(world, &happening, &after);
+        Some(self.known(after))
     }
 
     /// Telephony reports the end of a segment before there are two others.
