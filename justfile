@@ -79,3 +79,13 @@ transfers *ARGS:
 # The state tables, written anew after a change of a policy.
 tables:
     UPDATE_TABLES=1 cargo test --package baton-domain --test domain table
+
+# What must always hold, proved for every profile within large bounds; and that the proof finds bad policies and mistakes in the core (minutes).
+prove:
+    cargo build --release --package baton-server --bin baton
+    for profile in lead_center helpdesk; do \
+        "${CARGO_TARGET_DIR:-target}/release/baton" policy check --profile $profile --agents 3 --transfers 3 && \
+        "${CARGO_TARGET_DIR:-target}/release/baton" policy check --profile $profile --agents 2 --transfers 2 --recorded || exit 1; \
+    done
+    cargo test --package baton-proof
+    tests/proof/run

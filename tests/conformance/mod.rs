@@ -26,6 +26,7 @@ mod b606_team;
 mod b607_live_picker;
 mod b608_pause;
 mod b609_idempotent;
+mod b611_policy_check;
 mod f4_one_phone;
 mod f8_voicemail;
 
@@ -59,6 +60,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b607_live_picker::scenarios(),
         b608_pause::scenarios(),
         b609_idempotent::scenarios(),
+        b611_policy_check::scenarios(),
         f4_one_phone::scenarios(),
         f8_voicemail::scenarios(),
     ]

@@ -44,9 +44,8 @@ pub(crate) struct PolicyCheckArgs {
     /// The call is recorded, and agents pause and resume it: some ten times as much to look at.
     #[arg(long)]
     recorded: bool,
-    /// Stop after so many steps although not everything was looked at: each takes some microseconds, and a thousand some
-    /// hundred kilobytes.
-    #[arg(long, value_name = "STEPS", default_value_t = 200_000_000, value_parser = word::parse_between::<1_000, 1_000_000_000_000, usize>)]
+    /// Stop after so many steps although not everything was looked at. A million take some seconds and 40 MB.
+    #[arg(long, value_name = "STEPS", default_value_t = 50_000_000, value_parser = word::parse_between::<1_000, 1_000_000_000_000, usize>)]
     most_steps: usize,
 }
 
@@ -104,10 +103,10 @@ fn read(file: &Path) -> anyhow::Result<String> {
 
 async fn explore(policy: Policy, bound: Bound, clock: &Clock) -> anyhow::Result<Report> {
     let found = Arc::new(AtomicUsize::new(0));
-    let (told, handle, waiting) = (Arc::clone(&found), tokio::runtime::Handle::current(), clock.clone());
+    let (shown, handle, waiting) = (Arc::clone(&found), tokio::runtime::Handle::current(), clock.clone());
     let exploring = tokio::task::spawn_blocking(move || {
         baton_proof::prove(&policy, &bound, |situations| {
-            told.store(situations, Ordering::Relaxed);
+            shown.store(situations, Ordering::Relaxed);
             handle.block_on(waiting.sleep(PROGRESS / 10));
         })
     });

@@ -3,7 +3,6 @@
 
 use super::{Policy, check, profile};
 use baton_words::type_text;
-use serde::Deserialize as _;
 use toml::de::{DeTable, DeValue};
 
 /// A policy text that can't be used.
@@ -48,22 +47,28 @@ pub fn restore(name: &str, overrides: &str, entitlements: Vec<String>) -> Result
     let changes: toml::Table = read("overrides", overrides)?;
     merge(&mut merged, changes, &mut Vec::new()).map_err(|unknown| unknown_key(overrides, &unknown))?;
     // The profile itself is known to be good, so a value that does not fit came from the overrides.
-    let mut policy: Policy = serde_path_to_error::deserialize(toml::Value::Table(merged)).map_err(|error| {
-        let path = error.path().to_string();
-        let why = format!("`{path}` {}", type_text(error.inner().message()));
-        PolicyError::Invalid { file: "overrides".into(), line: nearest_line(overrides, &path).unwrap_or(1), why }
-    })?;
+    let mut policy = fit("overrides", overrides, merged)?;
     policy.entitlements = entitlements;
     Ok(policy)
+}
+
+/// The table as a policy; a value that does not fit stands in this text.
+fn fit(file: &str, text: &str, table: toml::Table) -> Result<Policy, PolicyError> {
+    serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
+        let path = error.path().to_string();
+        let why = match path.as_str() {
+            "." => type_text(error.inner().message()),
+            path => format!("`{path}` {}", type_text(error.inner().message())),
+        };
+        PolicyError::Invalid { file: file.to_owned(), line: nearest_line(text, &path).unwrap_or(1), why }
+    })
 }
 
 /// A whole policy by itself, as a profile's file is. For trying one out that is not built in.
 pub fn parse_file(file: &str, text: &str, entitlements: Vec<String>) -> Result<Policy, PolicyError> {
     let invalid = |line, why| PolicyError::Invalid { file: file.to_owned(), line, why };
     let table: toml::Table = read(file, text)?;
-    let mut policy = Policy::deserialize(table).map_err(|error| {
-        invalid(error.span().map_or(1, |span| line_at(text, span.start)), type_text(error.message()))
-    })?;
+    let mut policy = fit(file, text, table)?;
     check::check(&policy).map_err(|found| invalid(nearest_line(text, &found.path).unwrap_or(1), found.why))?;
     policy.entitlements = entitlements;
     Ok(policy)
@@ -189,6 +194,25 @@ mod tests {
         let why = format!("`methods.warm.offer.ring_ms` is of the wrong type: the text \"abc\"; {needed}");
         assert_eq!(refused("[methods.warm.offer]\nring_ms = \"abc\"\n"), format!("overrides:2: {why}"));
         assert_eq!(refused("\n[methods.warm]\noffer = { ring_ms = \"abc\" }\n"), format!("overrides:3: {why}"));
+    }
+
+    #[test]
+    fn a_whole_file_names_its_lines() {
+        let whole = profile("helpdesk").expect("built in").toml;
+        let refused = |from: &str, to: &str| {
+            let text = whole.replacen(from, to, 1);
+            parse_file("mine.toml", &text, vec![]).expect_err("must be refused").to_string()
+        };
+        let error = refused("max_hops = 20", "max_hops = \"many\"");
+        assert!(error.starts_with("mine.toml:6: `interaction.max_hops` is of the wrong type"), "{error}");
+        let error = refused("max_hops = 20", "max_hopps = 20");
+        assert!(error.starts_with("mine.toml:6: `interaction.max_hopps` unknown field `max_hopps`"), "{error}");
+        let error = refused("max_hops = 20", "");
+        assert!(error.starts_with("mine.toml:5: `interaction` missing field `max_hops`"), "{error}");
+        let error = refused("name = \"helpdesk\"", "");
+        assert_eq!(error, "mine.toml:1: missing field `name`");
+        let error = refused("farewell_ms = 10_000", "farewell_ms = 10");
+        assert!(error.starts_with("mine.toml:26: `interaction.farewell_ms` is 10"), "{error}");
     }
 
     #[test]
