@@ -43,7 +43,8 @@ written_as!(words::Exclusion => wire::ExclusionReason { OnHold, Paused, NotStart
 written_as!(words::AgentState => WireAgentState { Offline, Available, Away, WrapUp, NotResponding });
 written_as!(words::Treatment => WireTreatment { Conversation, HoldMusic, Ringback });
 written_as!(words::Phase => wire::TransferPhase {
-    Waiting, Offered, Consulting, Joined, HandingOver, Completed, Diverted, Failed, Cancelled, Abandoned,
+    Waiting, Offered, Consulting, Joined, Swapped, HandingOver, Completed, Diverted, Failed, Cancelled,
+    Abandoned,
 });
 written_as!(words::Reason => wire::Reason {
     NoAnswer, Busy, Offline, NotAvailable, Declined, Taken, Unreachable, CustomerLeft, InitiatorLeft, RecipientLeft,

@@ -10,6 +10,7 @@ pub enum Action {
     Start(TransferKind),
     Cancel,
     Complete,
+    Swap,
     Decline,
     Hold,
     Resume,
@@ -27,12 +28,13 @@ pub enum Action {
 
 impl Action {
     /// Every action, in order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Start(TransferKind::Cold),
         Self::Start(TransferKind::OnAnswer),
         Self::Start(TransferKind::Warm),
         Self::Cancel,
         Self::Complete,
+        Self::Swap,
         Self::Decline,
         Self::Hold,
         Self::Resume,
@@ -56,25 +58,31 @@ impl Action {
             Self::Start(TransferKind::Warm) => 2,
             Self::Cancel => 3,
             Self::Complete => 4,
-            Self::Decline => 5,
-            Self::Hold => 6,
-            Self::Resume => 7,
-            Self::Mute => 8,
-            Self::Unmute => 9,
-            Self::Leave => 10,
-            Self::End => 11,
-            Self::Note => 12,
-            Self::SetData => 13,
-            Self::StartRecording => 14,
-            Self::StopRecording => 15,
-            Self::PauseRecording => 16,
-            Self::ResumeRecording => 17,
+            Self::Swap => 5,
+            Self::Decline => 6,
+            Self::Hold => 7,
+            Self::Resume => 8,
+            Self::Mute => 9,
+            Self::Unmute => 10,
+            Self::Leave => 11,
+            Self::End => 12,
+            Self::Note => 13,
+            Self::SetData => 14,
+            Self::StartRecording => 15,
+            Self::StopRecording => 16,
+            Self::PauseRecording => 17,
+            Self::ResumeRecording => 18,
         }
     }
 
     /// What a policy may permit by phase, with the words that it uses.
-    const BY_PHASE: [(&'static str, Self); 4] =
-        [("hold", Self::Hold), ("resume", Self::Resume), ("cancel", Self::Cancel), ("complete", Self::Complete)];
+    const BY_PHASE: [(&'static str, Self); 5] = [
+        ("hold", Self::Hold),
+        ("resume", Self::Resume),
+        ("cancel", Self::Cancel),
+        ("complete", Self::Complete),
+        ("swap", Self::Swap),
+    ];
 }
 
 /// In words for people: `start a transfer (warm)`, `set data`.
@@ -84,6 +92,7 @@ impl fmt::Display for Action {
             Self::Start(kind) => return write!(f, "start a transfer ({kind})"),
             Self::Cancel => "cancel",
             Self::Complete => "complete",
+            Self::Swap => "swap",
             Self::Decline => "decline",
             Self::Hold => "hold",
             Self::Resume => "resume",
@@ -148,7 +157,7 @@ impl<'de> Deserialize<'de> for ActionSet {
             let known = Action::BY_PHASE.iter().find(|(own, _)| own == word).map(|(_, action)| *action);
             known.ok_or_else(|| {
                 D::Error::custom(format!(
-                    "`{word}` is not for a phase to permit; these are: hold, resume, cancel, complete"
+                    "`{word}` is not for a phase to permit; these are: hold, resume, cancel, complete, swap"
                 ))
             })
         });

@@ -115,6 +115,11 @@ pub enum EventKind {
         transfer: TransferNo,
         recipient: AgentId,
     },
+    /// The initiator went back to the customer; the recipient waits.
+    TransferSwapped {
+        transfer: TransferNo,
+        recipient: AgentId,
+    },
     TransferCompleted {
         transfer: TransferNo,
         initiator: AgentId,

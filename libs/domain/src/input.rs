@@ -31,6 +31,8 @@ pub enum Command {
     Cancel(TransferNo),
     /// Hand over now, by this transfer.
     Complete(TransferNo),
+    /// Go from the recipient of this transfer to the customer, or back (B602).
+    Swap(TransferNo),
     /// Put the customer on hold.
     Hold,
     /// Take the customer off hold.
@@ -62,6 +64,7 @@ impl Command {
             Self::Decline(_) => Action::Decline,
             Self::Cancel(_) => Action::Cancel,
             Self::Complete(_) => Action::Complete,
+            Self::Swap(_) => Action::Swap,
             Self::Hold => Action::Hold,
             Self::Resume => Action::Resume,
             Self::SetMute(true) => Action::Mute,

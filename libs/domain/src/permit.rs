@@ -6,7 +6,7 @@ use crate::{
     actor::{Actor, Target},
     input::StartTransfer,
     interaction::{Interaction, MAX_DATA, MAX_NOTES, MAX_TRANSFERS, Party},
-    machine::{Offer, OfferState, Transfer},
+    machine::{Offer, OfferState, Transfer, TransferState},
     policy::{Method, Policy},
 };
 use baton_words::{AgentId, Reason, TargetSort, TransferKind, TransferNo};
@@ -171,6 +171,7 @@ impl<'a> Asker<'a> {
         self.starts()
             .with_if(Action::Cancel, self.transfer.is_some() && phase(Action::Cancel))
             .with_if(Action::Complete, self.has_recipient() && phase(Action::Complete))
+            .with_if(Action::Swap, self.may_swap() && phase(Action::Swap))
             .with_if(Action::Decline, self.acts_as == ActingAs::Offered && self.rings())
             .with_if(Action::Hold, phase(Action::Hold) && i.talking())
             .with_if(Action::Resume, phase(Action::Resume) && i.held() && i.customer().leg.is_up())
@@ -192,7 +193,7 @@ impl<'a> Asker<'a> {
         match action {
             _ if i.ended() => Refusal::Ended,
             Action::Start(kind) => self.no_start(kind),
-            Action::Cancel | Action::Complete if self.transfer.is_none() => Refusal::NoTransfer,
+            Action::Cancel | Action::Complete | Action::Swap if self.transfer.is_none() => Refusal::NoTransfer,
             Action::Note if i.notes.len() >= MAX_NOTES => Refusal::TooMany("notes", MAX_NOTES),
             Action::StartRecording | Action::StopRecording if self.steers_recording() && i.service().is_some() => {
                 Refusal::RecordingState(action)
@@ -242,6 +243,14 @@ impl<'a> Asker<'a> {
 
     fn has_recipient(&self) -> bool {
         self.transfer.is_some_and(|transfer| transfer.recipient().is_some())
+    }
+
+    /// Somebody is apart from the initiator to whom they could go: the customer, or the recipient.
+    fn may_swap(&self) -> bool {
+        let apart = self.transfer.is_some_and(|transfer| {
+            matches!(transfer.state, TransferState::Consulting { .. } | TransferState::Swapped { .. })
+        });
+        apart && self.i.customer().leg.is_up()
     }
 
     fn connected(&self) -> bool {

@@ -97,6 +97,7 @@ pub(crate) fn command_of(action: Action, open: Option<TransferNo>) -> Command {
         Action::Start(kind) => start(kind, Target::Agent(agent(u8::MAX))),
         Action::Cancel => Command::Cancel(no),
         Action::Complete => Command::Complete(no),
+        Action::Swap => Command::Swap(no),
         Action::Decline => Command::Decline(open),
         Action::Hold => Command::Hold,
         Action::Resume => Command::Resume,

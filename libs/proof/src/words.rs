@@ -80,6 +80,7 @@ fn command_words(actor: &Actor, command: &Command) -> String {
         Command::Decline(_) => "declines".to_owned(),
         Command::Cancel(_) => "cancels the transfer".to_owned(),
         Command::Complete(_) => "completes the transfer".to_owned(),
+        Command::Swap(_) => "goes to whom they are not with".to_owned(),
         Command::Hold => "puts the customer on hold".to_owned(),
         Command::Resume => "takes the customer off hold".to_owned(),
         Command::SetMute(true) => "mutes themselves".to_owned(),
@@ -148,6 +149,7 @@ fn in_room(room: Room) -> &'static str {
         Room::Hold => "on hold",
         Room::Consult => "in private",
         Room::Lobby => "waiting",
+        Room::Parked => "parked with music",
     }
 }
 

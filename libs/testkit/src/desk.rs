@@ -237,6 +237,17 @@ impl AgentDesk {
         seen(self.transfers().complete_transfer(request).await?.into_inner().interaction)
     }
 
+    /// Goes from the recipient to the customer, or back.
+    pub async fn swap(&self, interaction_id: &str) -> View {
+        let request = transfer::SwapTransferRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            transfer_id: self.some_transfer(interaction_id).await,
+            ..Default::default()
+        };
+        seen(self.transfers().swap_transfer(request).await?.into_inner().interaction)
+    }
+
     pub async fn hold(&self, interaction_id: &str) -> View {
         let request = transfer::HoldCustomerRequest {
             request_id: fresh(),

@@ -32,6 +32,8 @@ closed_list! {
         Consulting = "consulting",
         /// Initiator, recipient and customer hear each other.
         Joined = "joined",
+        /// The initiator is with the customer again, and the recipient waits with music (B602).
+        Swapped = "swapped",
         /// The recipient has taken over; telephony has yet to report the customer where they belong.
         HandingOver = "handing_over",
         /// The recipient has the customer.
@@ -50,7 +52,10 @@ closed_list! {
 impl Phase {
     /// Not final.
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Waiting | Self::Offered | Self::Consulting | Self::Joined | Self::HandingOver)
+        matches!(
+            self,
+            Self::Waiting | Self::Offered | Self::Consulting | Self::Joined | Self::Swapped | Self::HandingOver
+        )
     }
 }
 
@@ -173,6 +178,8 @@ closed_list! {
         Consult = "consult",
         /// The customer, before and between agents.
         Lobby = "lobby",
+        /// A recipient alone, with music, while the initiator talks with the customer (B602).
+        Parked = "parked",
     }
 }
 

@@ -41,6 +41,8 @@ pub enum TransferState {
     Consulting { recipient: PartyNo },
     /// All three hear each other.
     Joined { recipient: PartyNo },
+    /// The initiator is with the customer again, and the recipient waits alone (B602).
+    Swapped { recipient: PartyNo },
     /// The recipient has taken over; telephony has yet to report the customer where they belong.
     HandingOver { recipient: PartyNo },
 }
@@ -60,6 +62,8 @@ pub(crate) enum TransferInput {
     CustomerHeld,
     CustomerResumed,
     InitiatorMuted,
+    /// The initiator goes to whom they are not with.
+    Swap,
     Cancel(Reason),
     Complete,
     /// The state has lasted as long as it may.
@@ -87,6 +91,10 @@ pub(crate) enum Course {
         recipient: PartyNo,
     },
     Join {
+        recipient: PartyNo,
+    },
+    /// The initiator goes to the customer, and the recipient waits.
+    Swap {
         recipient: PartyNo,
     },
     /// The recipient takes over.
@@ -129,6 +137,7 @@ impl Transfer {
             TransferState::Seeking(_) => None,
             TransferState::Consulting { recipient }
             | TransferState::Joined { recipient }
+            | TransferState::Swapped { recipient }
             | TransferState::HandingOver { recipient } => Some(recipient),
         }
     }
@@ -144,6 +153,7 @@ impl Transfer {
             TransferState::Seeking(_) => Phase::Offered,
             TransferState::Consulting { .. } => Phase::Consulting,
             TransferState::Joined { .. } => Phase::Joined,
+            TransferState::Swapped { .. } => Phase::Swapped,
             TransferState::HandingOver { .. } => Phase::HandingOver,
         }
     }
@@ -154,7 +164,9 @@ impl Transfer {
         let consult = method.consult.as_ref();
         match self.state {
             TransferState::Seeking(_) => Some(&method.offered),
-            TransferState::Consulting { .. } => Some(consult.map_or(&method.offered, |rules| &rules.consulting)),
+            TransferState::Consulting { .. } | TransferState::Swapped { .. } => {
+                Some(consult.map_or(&method.offered, |rules| &rules.consulting))
+            }
             TransferState::Joined { .. } => Some(consult.map_or(&method.offered, |rules| &rules.joined)),
             TransferState::HandingOver { .. } => None,
         }
@@ -183,9 +195,11 @@ impl Transfer {
             (At::HandingOver { .. }, In::RecipientLeft(Reason::SwitchLost)) => Course::Lose(Reason::SwitchLost),
             (At::HandingOver { .. }, In::RecipientLeft(_)) => Course::Lose(Reason::RecipientLeft),
             (At::HandingOver { .. }, _) => Course::Same,
-            (At::Joined { recipient }, In::CustomerHeld) => Course::Consult { recipient: *recipient },
+            (At::Joined { recipient } | At::Swapped { recipient }, In::CustomerHeld)
+            | (At::Swapped { recipient }, In::Swap) => Course::Consult { recipient: *recipient },
+            (At::Consulting { recipient }, In::Swap) => Course::Swap { recipient: *recipient },
             (At::Consulting { recipient }, In::CustomerResumed) => Course::Join { recipient: *recipient },
-            (At::Consulting { recipient } | At::Joined { recipient }, input) => {
+            (At::Consulting { recipient } | At::Joined { recipient } | At::Swapped { recipient }, input) => {
                 self.with_recipient(*recipient, input, method, now)
             }
             (_, In::PhaseOver) => Self::cancel(Reason::Timeout, method, now),
@@ -194,7 +208,7 @@ impl Transfer {
         }
     }
 
-    /// In the consult and in the three-way.
+    /// In the consult, in the three-way, and while the recipient waits.
     fn with_recipient(&self, recipient: PartyNo, input: TransferInput, method: &Method, now: Situation) -> Course {
         use TransferInput as In;
         let (mutes, rules) = (method.mute_hands_over(), self.rules(method));

@@ -126,7 +126,7 @@ pub struct ConsultRules {
     pub hold_after_complete: HoldAfterComplete,
     /// An initiator who mutes themselves in the consult or the three-way hands over by it (B203).
     pub mute_hands_over: bool,
-    /// While initiator and recipient talk in private.
+    /// While initiator and recipient talk in private, and while one of them waits because the initiator has swapped.
     pub consulting: PhaseRules,
     /// While all three hear each other.
     pub joined: PhaseRules,

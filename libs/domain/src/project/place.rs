@@ -1,12 +1,25 @@
 //! Where each party is wanted: one function, so that every way of moving people (hold, consult, a flow that takes over) is a place, and no
 //! special case.
 
-use crate::interaction::{Interaction, LegState, Party, Stage};
+use crate::{
+    interaction::{Interaction, LegState, Party, Stage},
+    machine::TransferState,
+};
 use baton_words::Room;
 
 /// The room in which a connected party is wanted; none: nowhere, or outside Baton's rooms.
 pub(crate) fn room_of(i: &Interaction, party: &Party) -> Option<Room> {
-    if party.no == i.customer { customer_room(i) } else { Some(agents_room(i)) }
+    match party.no {
+        no if no == i.customer => customer_room(i),
+        _ if is_parked(i, party) => Some(Room::Parked),
+        _ => Some(agents_room(i)),
+    }
+}
+
+/// The recipient to whom the initiator will come back (B602).
+pub(crate) fn is_parked(i: &Interaction, party: &Party) -> bool {
+    let open = i.transfer.as_ref().map(|transfer| &transfer.state);
+    matches!(open, Some(TransferState::Swapped { recipient }) if *recipient == party.no)
 }
 
 /// Where the customer is: exactly one place (C1). In an exit they are in none of the rooms.

@@ -166,7 +166,7 @@ fn treatment(i: &Interaction, policy: &Policy, room: Room) -> Treatment {
     let ringing = || i.search().is_some_and(Search::ringing);
     match room {
         Room::Talk if i.customer().leg.is_ringing() => Treatment::Ringback,
-        Room::Hold => Treatment::HoldMusic,
+        Room::Hold | Room::Parked => Treatment::HoldMusic,
         Room::Consult if i.agents().nth(1).is_none() && ringing() => Treatment::Ringback,
         Room::Talk | Room::Consult => Treatment::Conversation,
         Room::Lobby => lobby_treatment(i, policy),

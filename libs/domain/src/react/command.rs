@@ -19,6 +19,7 @@ pub(super) enum Approved<'p> {
     Decline(AgentId),
     Cancel,
     Complete,
+    Swap,
     Hold,
     Resume,
     SetMute { agent: AgentId, muted: bool },
@@ -56,6 +57,10 @@ pub(super) fn approve<'p>(
             permit_transfer(i, Some(transfer))?;
             Approved::Complete
         }
+        Command::Swap(transfer) => {
+            permit_transfer(i, Some(transfer))?;
+            Approved::Swap
+        }
         Command::Hold => Approved::Hold,
         Command::Resume => Approved::Resume,
         Command::SetMute(muted) => Approved::SetMute { agent: agent()?, muted },
@@ -77,6 +82,7 @@ impl Advance<'_> {
             Approved::Decline(agent) => self.search(SearchInput::Declined(agent)),
             Approved::Cancel => self.transfer(TransferInput::Cancel(Reason::Requested)),
             Approved::Complete => self.transfer(TransferInput::Complete),
+            Approved::Swap => self.swap(),
             Approved::Hold => self.hold_customer(),
             Approved::Resume => self.resume_customer(),
             Approved::SetMute { agent, muted } => self.set_mute(agent, muted),
@@ -130,6 +136,18 @@ impl Advance<'_> {
         let by = self.actor().agent().or(self.i.primary());
         if let Some(agent) = by.filter(|agent| self.i.agent(*agent).is_some()) {
             self.take_tenure(agent);
+        }
+    }
+
+    /// The initiator goes to the customer, and the conversation is theirs again; or back to the recipient (B602).
+    fn swap(&mut self) {
+        let Some(transfer) = &mut self.i.transfer else { return };
+        let to_the_customer = matches!(transfer.state, TransferState::Consulting { .. });
+        transfer.resumed = to_the_customer;
+        let initiator = transfer.initiator.id;
+        self.transfer(TransferInput::Swap);
+        if to_the_customer {
+            self.take_tenure(initiator);
         }
     }
 

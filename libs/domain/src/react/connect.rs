@@ -180,6 +180,10 @@ impl Advance<'_> {
                 self.enter(TransferState::Consulting { recipient });
             }
             Course::Join { recipient } => self.enter(TransferState::Joined { recipient }),
+            Course::Swap { recipient } => {
+                self.hold(false);
+                self.enter(TransferState::Swapped { recipient });
+            }
             Course::HandOver { recipient, release_initiator, keep_hold } => {
                 self.hand_over(recipient, release_initiator, keep_hold);
             }
@@ -225,6 +229,7 @@ impl Advance<'_> {
                 self.emit(EventKind::TransferConsulting { transfer: no, recipient });
             }
             (Phase::Joined, Some(recipient)) => self.emit(EventKind::TransferJoined { transfer: no, recipient }),
+            (Phase::Swapped, Some(recipient)) => self.emit(EventKind::TransferSwapped { transfer: no, recipient }),
             _ => self.touch(),
         }
     }

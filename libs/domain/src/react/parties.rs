@@ -10,7 +10,7 @@ use crate::{
     },
     machine::TransferInput,
     policy::CustomerGone,
-    project::CUSTOMER_DISCONNECTED,
+    project::{CUSTOMER_DISCONNECTED, is_parked},
 };
 use baton_words::{AgentId, AnnouncementNo, Reason};
 use smallvec::SmallVec;
@@ -170,8 +170,9 @@ impl Advance<'_> {
             return self.end(Reason::Voicemail);
         }
         self.stop_search(Some(Reason::CustomerLeft));
+        let parked = self.i.parties.iter().any(|party| is_parked(self.i, party));
         self.close(HopOutcome::Abandoned);
-        let apart = self.i.held() && self.i.agents().next().is_some();
+        let apart = parked || self.i.held() && self.i.agents().next().is_some();
         if apart && self.policy.interaction.customer_gone == CustomerGone::Announce {
             self.farewell();
         } else {

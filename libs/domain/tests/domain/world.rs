@@ -287,6 +287,7 @@ pub fn command_of(action: Action, open: Option<TransferNo>) -> Command {
         }
         Action::Cancel => Command::Cancel(no),
         Action::Complete => Command::Complete(no),
+        Action::Swap => Command::Swap(no),
         Action::Decline => Command::Decline(open),
         Action::Hold => Command::Hold,
         Action::Resume => Command::Resume,

@@ -165,6 +165,7 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.transfer.v1.TransferService/GetTransfer", READERS),
     ("/baton.transfer.v1.TransferService/ListTransfers", READERS),
     ("/baton.transfer.v1.TransferService/StartTransfer", DESK),
+    ("/baton.transfer.v1.TransferService/SwapTransfer", DESK),
 ];
 
 /// The roles that may call the method at this path (`/package.Service/Method`); `None` if it is not in the table.

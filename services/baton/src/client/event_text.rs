@@ -129,6 +129,9 @@ fn transfer(data: &Data, names: &Names) -> Option<String> {
         ),
         Data::TransferOffered(it) => format!("The transfer is offered to {}.", names.of(&it.recipient_agent_id)),
         Data::TransferConsulting(_) => "The two agents talk in private.".to_owned(),
+        Data::TransferSwapped(it) => {
+            format!("The initiator is with the customer again, and {} waits.", names.of(&it.recipient_agent_id))
+        }
         Data::TransferJoined(_) => "All three are together.".to_owned(),
         Data::TransferCompleted(it) => format!(
             "The transfer is complete: {} has the customer, {} is released ({} in all).",

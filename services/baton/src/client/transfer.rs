@@ -5,7 +5,7 @@ use baton_api::common::v1::TransferKind;
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_api::transfer::v1::{
     CancelTransferRequest, CompleteTransferRequest, DeclineTransferRequest, GetTransferRequest, ListTransfersRequest,
-    StartTransferRequest, Transfer,
+    StartTransferRequest, SwapTransferRequest, Transfer,
 };
 use baton_runtime::auth::Role;
 use clap::{Args, Subcommand, ValueEnum};
@@ -27,6 +27,8 @@ pub(crate) enum TransferCommand {
     Start(TransferStartArgs),
     /// Hand over now: the recipient has the customer, the initiator is released.
     Complete(TransferCallArgs),
+    /// In a consult, go from the recipient to the customer, or back: whoever is not spoken to hears music.
+    Swap(TransferCallArgs),
     /// Take the open transfer back.
     Cancel(TransferCallArgs),
     /// Decline what rings at the agent named with --as.
@@ -92,6 +94,7 @@ pub(crate) async fn run(session: &ClientSession, command: TransferCommand) -> an
     match command {
         TransferCommand::Start(args) => start(session, args).await,
         TransferCommand::Complete(it) => complete(session, it.call.id.as_deref()).await,
+        TransferCommand::Swap(it) => swap(session, it.call.id.as_deref()).await,
         TransferCommand::Cancel(it) => cancel(session, it.call.id.as_deref()).await,
         TransferCommand::Decline(it) => decline(session, it.call.id.as_deref()).await,
         TransferCommand::List { open, since, watch } => list(session, open, since, &watch).await,
@@ -132,6 +135,18 @@ async fn complete(session: &ClientSession, id: Option<&str>) -> anyhow::Result<(
     };
     let completed = TransferServiceClient::new(channel).complete_transfer(request).await.or_refusal()?;
     call::print_changed(session, &call.primary_agent_id, completed.interaction).await
+}
+
+async fn swap(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
+    let (call, channel) = call::acting_in(session, id).await?;
+    let request = SwapTransferRequest {
+        request_id: session.request_id(),
+        transfer_id: latest_transfer(&call)?,
+        interaction_id: call.interaction_id,
+        ..Default::default()
+    };
+    let swapped = TransferServiceClient::new(channel).swap_transfer(request).await.or_refusal()?;
+    call::print_changed(session, &call.primary_agent_id, swapped.interaction).await
 }
 
 async fn cancel(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {

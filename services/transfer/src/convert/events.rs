@@ -149,6 +149,13 @@ fn written(id: InteractionId, kind: &EventKind) -> (&'static str, Data) {
                 recipient_agent_id: recipient.to_string(),
             }),
         ),
+        EventKind::TransferSwapped { transfer, recipient } => (
+            "transfer.swapped",
+            Data::TransferSwapped(wire::TransferSwapped {
+                transfer_id: transfer_id(transfer),
+                recipient_agent_id: recipient.to_string(),
+            }),
+        ),
         EventKind::TransferCompleted { transfer, initiator, recipient, duration_us } => (
             "transfer.completed",
             Data::TransferCompleted(wire::TransferCompleted {

@@ -98,6 +98,7 @@ pub(crate) fn action(action: Action) -> wire::Action {
         Action::Start(TransferKind::Warm) => wire::Action::StartWarm,
         Action::Cancel => wire::Action::Cancel,
         Action::Complete => wire::Action::Complete,
+        Action::Swap => wire::Action::Swap,
         Action::Decline => wire::Action::Decline,
         Action::Hold => wire::Action::Hold,
         Action::Resume => wire::Action::Resume,

@@ -56,6 +56,7 @@ interaction_commands!(
     DeclineTransferRequest,
     CancelTransferRequest,
     CompleteTransferRequest,
+    SwapTransferRequest,
     HoldCustomerRequest,
     ResumeCustomerRequest,
     SetMuteRequest,

@@ -20,7 +20,8 @@ use baton_api::{
     transfer::v1::{
         self as wire, CancelTransferRequest, CancelTransferResponse, CompleteTransferRequest, CompleteTransferResponse,
         DeclineTransferRequest, DeclineTransferResponse, GetTransferRequest, GetTransferResponse, ListTransfersRequest,
-        ListTransfersResponse, StartTransferRequest, StartTransferResponse, transfer_service_server::TransferService,
+        ListTransfersResponse, StartTransferRequest, StartTransferResponse, SwapTransferRequest, SwapTransferResponse,
+        transfer_service_server::TransferService,
     },
 };
 use baton_domain::{
@@ -98,6 +99,16 @@ impl TransferService for TransferApi {
         let asked = CommandRequest::new(request.caller()?, "CompleteTransfer", request.get_ref())?;
         let command = Command::Complete(parse::transfer_of(asked.id, &request.get_ref().transfer_id)?);
         let answer = |view| CompleteTransferResponse { interaction: Some(view) };
+        commands::execute(&self.handler, &asked, command, answer).await.map(Response::new)
+    }
+
+    async fn swap_transfer(
+        &self,
+        request: Request<SwapTransferRequest>,
+    ) -> Result<Response<SwapTransferResponse>, Status> {
+        let asked = CommandRequest::new(request.caller()?, "SwapTransfer", request.get_ref())?;
+        let command = Command::Swap(parse::transfer_of(asked.id, &request.get_ref().transfer_id)?);
+        let answer = |view| SwapTransferResponse { interaction: Some(view) };
         commands::execute(&self.handler, &asked, command, answer).await.map(Response::new)
     }
 
