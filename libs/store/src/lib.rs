@@ -54,6 +54,7 @@ mod idempotent;
 mod migrate;
 mod open;
 mod postgres;
+mod rested;
 mod server_facts;
 mod space;
 mod statement;

@@ -13,12 +13,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use parking_lot::Mutex;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Postgres, Transaction};
 use tokio::sync::{Semaphore, watch};
 
+use crate::rested::LastAnswer;
 use crate::{OpenError, StoreError};
 
 /// How long it may take to make one, and as long as a caller waits for it.
@@ -134,13 +136,18 @@ impl PostgresDb {
             ("lock_timeout", "500ms"),
             ("idle_in_transaction_session_timeout", "5s"),
         ]);
+        let last_answer = LastAnswer::default();
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
             // Nobody waits so long: see `acquire`.
             .acquire_timeout(CONNECT_TIMEOUT + START_PATIENCE.max(options.patience.usual))
             .max_lifetime(MAX_LIFETIME)
-            // It would cost each change one more round trip; one that is dead fails at its first statement.
+            // It would cost each change one more round trip.
             .test_before_acquire(false)
+            .before_acquire(move |connection, rest| {
+                let last_answer = last_answer.clone();
+                Box::pin(async move { Ok(last_answer.is_usable(connection, &rest).await) })
+            })
             .connect_lazy_with(connect);
         let most_waiting = WAITING * options.max_connections as usize;
         Ok(Self {
@@ -156,13 +163,13 @@ impl PostgresDb {
         })
     }
 
-    /// Begins a transaction. Connections from before the server was started again are found out and left.
+    /// Begins a transaction. A connection that the server ended a moment ago is left.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
         let stale = self.pool.num_idle();
         for _ in 0..stale {
-            match Transaction::begin(self.acquire().await?, None).await {
-                Err(sqlx::Error::Io(error)) => tracing::debug!(%error, "a connection is dead; taking another one"),
-                result => return Ok(result?),
+            match Transaction::begin(self.acquire().await?, None).await.map_err(StoreError::from) {
+                Err(StoreError::Away(error)) => tracing::debug!(%error, "a connection is dead; taking another one"),
+                result => return result,
             }
         }
         Ok(Transaction::begin(self.acquire().await?, None).await?)
@@ -177,20 +184,21 @@ impl PostgresDb {
         reason = "the store comes before the runtime; the task ends by itself, soon; a server's time is real, whatever a test's is"
     )]
     pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, StoreError> {
-        if let Some(idle) = self.pool.try_acquire() {
+        let served = self.served.load(Ordering::Relaxed);
+        let mut acquiring = Box::pin(self.pool.acquire());
+        if let Some(at_once) = acquiring.as_mut().now_or_never() {
+            let idle = at_once?;
             self.served.fetch_add(1, Ordering::Relaxed);
             return Ok(idle);
         }
-        let served = self.served.load(Ordering::Relaxed);
         let Ok(permit) = Arc::clone(&self.waiting).try_acquire_owned() else {
             return Err(StoreError::Busy(sqlx::Error::PoolTimedOut));
         };
-        let pool = self.pool.clone();
         let patience = self.patience.now();
         let acquiring = tokio::spawn(async move {
             let _permit = permit;
             let longest = CONNECT_TIMEOUT.max(patience);
-            tokio::time::timeout(longest, pool.acquire()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+            tokio::time::timeout(longest, acquiring).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
         });
         match tokio::time::timeout(patience, acquiring).await {
             Ok(Ok(Ok(connection))) => {
@@ -203,9 +211,11 @@ impl PostgresDb {
         }
     }
 
-    /// Whether there is no connection: nobody got one since, and there are no more than are being made for those who wait.
+    /// Whether there is no connection: nobody got one since, and no more are in use than are being made or tried out for those who wait.
+    /// What rests is not in use: while the server is away it is dead.
     fn has_none_since(&self, served: u64) -> bool {
         let waiting = self.most_waiting - self.waiting.available_permits();
-        self.served.load(Ordering::Relaxed) == served && self.pool.size() as usize <= waiting
+        let in_use = (self.pool.size() as usize).saturating_sub(self.pool.num_idle());
+        self.served.load(Ordering::Relaxed) == served && in_use <= waiting
     }
 }

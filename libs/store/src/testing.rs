@@ -55,6 +55,14 @@ pub async fn open(folder: &Path, name: &str) -> Db {
     databases(folder).open(name).await.expect("opened")
 }
 
+/// How many connections to a server rest.
+pub fn resting(db: &Db) -> usize {
+    match db {
+        Db::Sqlite(_) => 0,
+        Db::Postgres(db) => db.pool.num_idle(),
+    }
+}
+
 /// Asserts that these migrations lead to the same tables, columns and indexes in a file and where tests run.
 pub async fn assert_same_schema(migrations: &Migrations) {
     let folder = tempfile_folder();

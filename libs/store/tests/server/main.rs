@@ -1,6 +1,9 @@
 //! What the store promises on a `PostgreSQL` server, where changes run side by side: needs the environment variable `TEST_POSTGRES_URL` with the
 //! URL of an empty database.
 
+mod passage;
+mod restart;
+
 use std::time::Duration;
 
 use baton_api::{ApiError, ErrorKind};
