@@ -19,6 +19,7 @@ mod b207_by_hand;
 mod b208_consult_unrecorded;
 mod b209_customer_gone;
 mod b601_reserved;
+mod b602_swap;
 mod b603_journey;
 mod b604_not_responding;
 mod b605_lease;
@@ -53,6 +54,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b208_consult_unrecorded::scenarios(),
         b209_customer_gone::scenarios(),
         b601_reserved::scenarios(),
+        b602_swap::scenarios(),
         b603_journey::scenarios(),
         b604_not_responding::scenarios(),
         b605_lease::scenarios(),

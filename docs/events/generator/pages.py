@@ -167,7 +167,7 @@ def story(catalogue, lines):
         rows.append((f"{seconds:.2f} s", f"[`{it.name}`]({it.area}.md#{anchor(it.name)})", catalogue.words(it.summary), who))
     intro = (
         "A customer calls. Ada answers, puts them on hold until somebody is reminded, mutes herself for a moment, writes a note, attaches data, "
-        "pauses the recording, and hands over to Ben: he answers, they talk in private, all three hear each other, and Ada leaves. After a while the "
+        "pauses the recording, and hands over to Ben: he answers, they talk in private, she goes back to the customer for a moment, all three hear each other, and Ada leaves. After a while the "
         "customer hangs up, and a supervisor deletes the first recording. These are the events about the call as they were captured from a real "
         f"run ([the whole events](examples/{STORY})), in the order in which they were published."
     )

@@ -10,7 +10,12 @@ import time
 NUMBER, CUSTOMER, FORGOTTEN = "+3225550100", "+32470123456", "+32470765432"
 PATIENCE_S = 30
 # A reminder and wrap-up soon enough to wait for.
-OVERRIDES = "[interaction]\nhold_reminder_ms = 1_000\nwrap_up_ms = 1_000\n"
+OVERRIDES = """[interaction]
+hold_reminder_ms = 1_000
+wrap_up_ms = 1_000
+[methods.warm.consult.consulting]
+initiator_may = ["resume", "complete", "cancel", "swap"]
+"""
 
 
 class Baton:
@@ -119,12 +124,17 @@ def a_warm_transfer(baton):
     call.transfer("Ben")
     call.until("transfer.consulting")
     time.sleep(1)
+    baton("transfer", "swap", "--call", call.id)
+    call.until("transfer.swapped")
+    time.sleep(1)
+    baton("transfer", "swap", "--call", call.id)
+    call.until("transfer.consulting", 2)
     baton("call", "resume", call.id)
     call.until("transfer.joined")
     time.sleep(1)
     baton("call", "leave", call.id, "--as", "agent:Ada")
     call.until("transfer.completed")
-    call.until("recording.segment_started", 5)
+    call.until("recording.segment_started", 6)
     time.sleep(1)
     call.hang_up()
     call.until("recording.stored", 2)

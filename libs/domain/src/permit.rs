@@ -171,7 +171,8 @@ impl<'a> Asker<'a> {
         self.starts()
             .with_if(Action::Cancel, self.transfer.is_some() && phase(Action::Cancel))
             .with_if(Action::Complete, self.has_recipient() && phase(Action::Complete))
-            .with_if(Action::Swap, self.may_swap() && phase(Action::Swap))
+            // From outside nobody decides with whom the initiator talks.
+            .with_if(Action::Swap, !staff && self.may_swap() && phase(Action::Swap))
             .with_if(Action::Decline, self.acts_as == ActingAs::Offered && self.rings())
             .with_if(Action::Hold, phase(Action::Hold) && i.talking())
             .with_if(Action::Resume, phase(Action::Resume) && i.held() && i.customer().leg.is_up())

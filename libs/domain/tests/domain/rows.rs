@@ -604,3 +604,76 @@ fn a_cold_transfer_to_a_team_never_comes_back_to_its_initiator() {
     assert!(wait.skip.contains(&agent(1).id));
     assert!(!world.fact(Fact::Proposed(wait.wait, vec![agent(1)])).changed);
 }
+
+/// Agent 1 has swapped from agent 2 to the customer.
+fn swapped(profile: &str) -> World {
+    let overrides =
+        "[methods.warm.consult.consulting]\ninitiator_may = [\"resume\", \"complete\", \"cancel\", \"swap\"]\n";
+    let mut world = World::talking_by(policy(profile, overrides));
+    world.start(1, TransferKind::Warm, 2).expect("permitted");
+    world.grant();
+    world.answer(2);
+    assert!(world.allowed(&by(1)).contains(Action::Swap) && !world.allowed(&by(2)).contains(Action::Swap));
+    world.does(1, world.command_of(Action::Swap));
+    world
+}
+
+#[test]
+fn b602_whoever_is_not_spoken_to_hears_music() {
+    let mut world = swapped("lead_center");
+    let recipient = world.leg(2).expect("a leg");
+    assert_eq!((world.phase(), customer_in(&world)), (Phase::Swapped, Some(Room::Talk)));
+    assert_eq!(
+        (world.plan().room_of(recipient), treatment(&world, Room::Parked)),
+        (Some(Room::Parked), Some(Treatment::HoldMusic))
+    );
+    world.does(1, world.command_of(Action::Swap));
+    assert_eq!((world.phase(), customer_in(&world)), (Phase::Consulting, Some(Room::Hold)));
+    assert_eq!(world.plan().room_of(recipient), Some(Room::Consult));
+}
+
+#[test]
+fn b602_the_recipient_takes_over_from_where_they_wait() {
+    for leaves in [true, false] {
+        let mut world = swapped("lead_center");
+        if leaves {
+            world.hang_up(1);
+        } else {
+            world.does(1, world.complete());
+        }
+        assert_eq!(
+            (world.phase(), customer_in(&world), world.agents_in()),
+            (Phase::Completed, Some(Room::Talk), vec![2])
+        );
+    }
+}
+
+#[test]
+fn b602_a_customer_in_conversation_is_not_put_on_hold_because_the_recipient_gives_up_or_is_sent_away() {
+    for gives_up in [true, false] {
+        let mut world = swapped("lead_center");
+        if gives_up {
+            world.hang_up(2);
+        } else {
+            world.does(1, world.cancel());
+        }
+        assert_eq!((customer_in(&world), world.agents_in()), (Some(Room::Talk), vec![1]));
+    }
+}
+
+#[test]
+fn b602_each_stretch_with_the_customer_is_of_the_initiators_recording() {
+    let mut world = swapped("helpdesk");
+    assert_eq!(world.i.recorder.current.map(|segment| segment.recording), Some(RecordingNo(1)), "B206");
+    world.does(1, world.command_of(Action::Swap));
+    assert_eq!(world.i.recorder.current, None, "B208: a consult is never recorded");
+}
+
+#[test]
+fn b602_the_customer_hangs_up_and_who_waits_apart_hears_so() {
+    let mut world = swapped("helpdesk");
+    world.customer_hangs_up();
+    assert!(matches!(world.i.stage, Stage::Farewell { .. }), "B209: {:?}", world.i.stage);
+    let recipient = world.leg(2).expect("a leg");
+    assert_eq!(world.plan().room_of(recipient), Some(Room::Consult));
+}
