@@ -25,16 +25,16 @@ const ANSWER_PATIENCE: Duration = Duration::from_millis(50);
 
 /// The last answer of the server to a connection of one pool that was tried out.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct LastAnswer(Arc<Mutex<Option<Answer>>>);
+pub(crate) struct LastAnswer(Arc<Mutex<Option<ServerAnswer>>>);
 
 #[derive(Debug, Clone, Copy)]
-struct Answer {
+struct ServerAnswer {
     /// When the connection was made.
     made: Instant,
     came: Instant,
 }
 
-impl Answer {
+impl ServerAnswer {
     /// Whether a connection that rests since `rests_since` leads to the server that gave this answer, and that is still there.
     fn vouches_for(self, rests_since: Instant, now: Instant) -> bool {
         self.made <= rests_since && now.saturating_duration_since(self.came) < START
@@ -52,7 +52,7 @@ impl LastAnswer {
             return true;
         }
         match tokio::time::timeout(ANSWER_PATIENCE, connection.ping()).await {
-            Ok(Ok(())) => *self.0.lock() = Some(Answer { made: before(rest.age), came: Instant::now() }),
+            Ok(Ok(())) => *self.0.lock() = Some(ServerAnswer { made: before(rest.age), came: Instant::now() }),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "a connection is dead; making another one");
                 return false;
@@ -72,7 +72,7 @@ mod tests {
         #[expect(clippy::disallowed_methods, reason = "any moment")]
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
-        let answer = Answer { made: at(1_000), came: at(2_000) };
+        let answer = ServerAnswer { made: at(1_000), came: at(2_000) };
         let cases = [
             ("rests since before", 1_500, 2_019, true),
             ("rests since the connection was made", 1_000, 2_000, true),
