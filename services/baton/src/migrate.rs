@@ -12,7 +12,7 @@ use baton_runtime::{ServiceName, process};
 use baton_store::{Databases, MigrateError};
 use clap::Args;
 
-use crate::failure::UsageError;
+use crate::failure::{AlreadyReported, UsageError, chain};
 use crate::services::server_databases::for_command;
 use crate::services::{migrations, stream};
 use crate::stdout::try_print_line;
@@ -37,21 +37,47 @@ pub(crate) async fn run(args: MigrateArgs) -> anyhow::Result<()> {
     let databases = for_command(&config.database)?.ok_or_else(|| {
         UsageError::new("database.url_file is missing: without a server, `baton up` brings its own files up to date")
     })?;
+    let mut wrong = 0;
     for service in ServiceName::STORING {
-        let done = tables(&databases, service, &args).await.with_context(|| format!("the tables of {service}"))?;
-        try_print_line(&format!("{:<11}{done}", service.as_str()))?;
+        let done = tables(&databases, service, &args).await.with_context(|| format!("the tables of {service}"));
+        let line = match done {
+            Ok(done) => done.to_owned(),
+            // What is only looked at is looked at to the end.
+            Err(error) if args.check => {
+                wrong += 1;
+                format!("WRONG: {}", chain(&error))
+            }
+            Err(error) => return Err(error),
+        };
+        try_print_line(&format!("{:<11}{line}", service.as_str()))?;
     }
+    wrong += usize::from(!events(&config, args.check).await?);
+    match wrong {
+        0 => Ok(()),
+        _ => Err(AlreadyReported.into()),
+    }
+}
+
+/// Whether the stream of events is as it should be.
+async fn events(config: &Config, check: bool) -> anyhow::Result<bool> {
+    let about = "events     ";
     let Some(nats) = stream::options(&config.nats)? else {
-        return Ok(try_print_line("events     no stream: nats.url is empty")?);
+        try_print_line(&format!("{about}no stream: nats.url is empty"))?;
+        return Ok(true);
     };
     let settings = stream::settings(&config.nats);
-    if args.check {
-        let wrong = JetStreamBus::check(&nats, settings).await.context("the stream of events")?;
-        anyhow::ensure!(wrong.is_empty(), "the stream of events is not as it should be: {}", wrong.join("; "));
-    } else {
+    if !check {
         JetStreamBus::ensure(&nats, settings).await.context("the stream of events")?;
+        try_print_line(&format!("{about}the stream is as it should be"))?;
+        return Ok(true);
     }
-    Ok(try_print_line("events     the stream is as it should be")?)
+    let wrong = match JetStreamBus::check(&nats, settings).await {
+        Ok(wrong) => wrong.join("; "),
+        Err(error) => chain(&anyhow::Error::from(error).context("the stream of events")),
+    };
+    let line = if wrong.is_empty() { "the stream is as it should be".to_owned() } else { format!("WRONG: {wrong}") };
+    try_print_line(&format!("{about}{line}"))?;
+    Ok(wrong.is_empty())
 }
 
 async fn tables(databases: &Databases, service: ServiceName, args: &MigrateArgs) -> anyhow::Result<&'static str> {

@@ -26,7 +26,7 @@ pub use admission_service::{AdmissionApi, OwnedAdmissions};
 pub use caller::{Caller, CallerExt, InvalidTenant, Role, TenantId};
 pub use gate::Gate;
 pub use grants::Grants;
-pub use issuers::Issuers;
+pub use issuers::{IssuerReport, Issuers};
 pub use key::{KeyError, SigningKey};
 pub use token::TokenError;
 pub use verifier::{Admission, Verifier};

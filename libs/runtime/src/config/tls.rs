@@ -63,6 +63,13 @@ impl TlsConfig {
         ServerTls::for_named(identity, ca, &self.names_of_callers(service)).map(Some)
     }
 
+    /// Every certificate that is named, with the key that names it.
+    pub fn identities(&self) -> impl Iterator<Item = (&'static str, TlsIdentity)> {
+        let public = identity(self.certificate_file.as_ref(), self.key_file.as_ref());
+        let public = public.map(|it| ("tls.certificate_file", it));
+        public.into_iter().chain(self.internal_identity().map(|it| ("tls.internal_certificate_file", it)))
+    }
+
     /// Whether services show each other certificates.
     pub fn has_internal(&self) -> bool {
         self.internal_certificate_file.is_some()

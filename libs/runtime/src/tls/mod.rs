@@ -2,7 +2,7 @@
 //!
 //! - [`server`]: a listener's certificate, read again when its files change, and which clients have to have one of their own.
 //! - [`client`]: whom a channel trusts, and the certificate that it shows.
-//! - [`roots`], [`identity`]: the files.
+//! - [`roots`], [`identity`]: the files; [`validity`]: when a certificate is valid.
 //!
 //! A file is read again, never written. What can't be read is reported once, and what was read last goes on.
 
@@ -10,6 +10,7 @@ mod client;
 mod identity;
 mod roots;
 mod server;
+mod validity;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ pub use identity::{IdentityError, TlsIdentity};
 pub use roots::RootsError;
 pub(crate) use server::PERIOD;
 pub use server::{ServerTls, TlsSetupError};
+pub use validity::Validity;
 
 /// HTTP/2 and HTTP/1.1, as they are called in a handshake.
 const H2: &[u8] = b"h2";

@@ -5,6 +5,7 @@
 
 mod database;
 mod finding;
+mod identity;
 mod peers;
 mod storage;
 mod stream;
@@ -42,6 +43,7 @@ pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<()> {
     say(settings(&services, &config))?;
     let (key, finding) = key(&config);
     say(finding.into_iter().collect())?;
+    say(identity::look(&config, &services, &Clock::real()).await)?;
     say(database::look(&config, &services, &Clock::real()).await)?;
     say(stream::look(&config, &services, &Clock::real()).await)?;
     say(storage::look(&config, &services, &Clock::real()).await)?;

@@ -17,6 +17,7 @@ mod issuer;
 mod keys;
 mod mapping;
 mod refresh;
+mod report;
 mod settings;
 #[cfg(test)]
 mod test_issuer;
@@ -32,6 +33,7 @@ use jsonwebtoken::Header;
 use self::issuer::Issuer;
 pub(super) use self::issuer::{IssuedToken, KeyInUse};
 use self::refresh::{Refresh, RefreshTimes};
+pub use self::report::IssuerReport;
 use self::settings::IssuerSettings;
 use super::TokenError;
 use crate::clock::Clock;
