@@ -39,15 +39,14 @@ pub(crate) async fn run(args: MigrateArgs) -> anyhow::Result<()> {
     })?;
     let mut wrong = 0;
     for service in ServiceName::STORING {
-        let done = tables(&databases, service, &args).await.with_context(|| format!("the tables of {service}"));
-        let line = match done {
+        let line = match tables(&databases, service, &args).await {
             Ok(done) => done.to_owned(),
             // What is only looked at is looked at to the end.
             Err(error) if args.check => {
                 wrong += 1;
                 format!("WRONG: {}", chain(&error))
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.context(format!("the tables of {service}"))),
         };
         try_print_line(&format!("{:<11}{line}", service.as_str()))?;
     }
@@ -73,7 +72,7 @@ async fn events(config: &Config, check: bool) -> anyhow::Result<bool> {
     }
     let wrong = match JetStreamBus::check(&nats, settings).await {
         Ok(wrong) => wrong.join("; "),
-        Err(error) => chain(&anyhow::Error::from(error).context("the stream of events")),
+        Err(error) => chain(&error.into()),
     };
     let line = if wrong.is_empty() { "the stream is as it should be".to_owned() } else { format!("WRONG: {wrong}") };
     try_print_line(&format!("{about}{line}"))?;
