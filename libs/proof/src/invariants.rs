@@ -42,7 +42,7 @@ const fn each_step(id: &'static str, says: &'static str, holds: fn(&Transition<'
 }
 
 /// All of them. A step that breaks several is told of by the first.
-pub const INVARIANTS: [Invariant; 49] = [
+pub const INVARIANTS: [Invariant; 51] = [
     always("C1", "the customer is in exactly one place: a room that there is, or voicemail", customer::one_place),
     always("C2", "nobody looks for an agent while one is there", customer::nobody_is_left_alone),
     always("C3", "when the customer has left, everybody is released within 15 s", deadlines::farewell_is_short),
@@ -123,6 +123,11 @@ pub const INVARIANTS: [Invariant; 49] = [
         customer::not_hung_up_with_an_agent,
     ),
     each_step("C4", "a customer who was taken off hold in a transfer stays so", transfer::off_hold_stays_off),
+    each_step(
+        "C3",
+        "agents who were apart are told of a customer who leaves where the policy says it, and for as long",
+        deadlines::farewell_as_the_policy_says,
+    ),
     each_step("C4", "who answers a consult does not take the customer off hold", transfer::answer_keeps_the_hold),
     each_step(
         "C4",
@@ -136,18 +141,31 @@ pub const INVARIANTS: [Invariant; 49] = [
         transfer::recipient_has_the_customer,
     ),
     each_step(
+        "C7",
+        "an initiator who leaves, or a phase that is over, hands over or takes back as the policy says",
+        transfer::phases_end_as_the_policy_says,
+    ),
+    each_step(
         "T2",
         "a transfer ends as one hop, before another begins; and what is over stays so",
         transfer::ends_as_a_hop,
     ),
-    each_step("T4", "no phase ends while a phone may still ring", transfer::not_cut_off_while_ringing),
+    each_step(
+        "T4",
+        "no deadline ends a search while the agent's phone may still ring",
+        transfer::not_cut_off_while_ringing,
+    ),
     each_step("T4", "a phone that is dialled anew has another leg, and rings for no longer", agents::redialled_in_time),
     each_step(
         "T5",
         "after a transfer that came to nothing its recipient is gone, and the hold is as the policy says",
         transfer::leaves_nothing_behind,
     ),
-    each_step("T6", "what somebody is told that they may do is accepted from them", permits::buttons_do_not_lie),
+    each_step(
+        "T6",
+        "what somebody is told that they may do is accepted from them, and does something",
+        permits::buttons_do_not_lie,
+    ),
     each_step(
         "T9",
         "a transfer that fails by its agent says why they did not take it",

@@ -78,8 +78,18 @@ pub(crate) fn durations(policy: &Policy) -> Vec<i64> {
     let rings = policy.methods.values().flat_map(|method| {
         [method.offer.ring_ms, method.offer.ring_ms + house.ring_silence_ms, method.offer.again_after_ms]
     });
-    let first = [house.claim_answer_ms, house.ring_silence_ms, FIRST_RING_MS, FIRST_RING_MS + house.ring_silence_ms];
-    let mut durations: Vec<_> = rings.chain(first).filter(|ms| *ms > 0).map(|ms| ms * 1000).collect();
+    let phases = policy.methods.values().flat_map(|method| {
+        let consult = method.consult.iter().flat_map(|consult| [consult.consulting.max_ms, consult.joined.max_ms]);
+        consult.chain([method.offer.wait_ms, method.offered.max_ms])
+    });
+    let first = [
+        house.claim_answer_ms,
+        house.hand_over_ms,
+        house.ring_silence_ms,
+        FIRST_RING_MS,
+        FIRST_RING_MS + house.ring_silence_ms,
+    ];
+    let mut durations: Vec<_> = rings.chain(phases).chain(first).filter(|ms| *ms > 0).map(|ms| ms * 1000).collect();
     durations.sort_unstable();
     durations.dedup();
     durations

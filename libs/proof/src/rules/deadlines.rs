@@ -9,9 +9,10 @@ use crate::{
     world::World,
 };
 use baton_domain::{
-    Input, Policy,
+    Fact, Input, Policy,
     interaction::{Interaction, Stage},
     machine::{Round, TransferState},
+    policy::CustomerGone,
     project,
 };
 
@@ -19,6 +20,21 @@ pub(crate) fn farewell_is_short(_: &Proof, world: &World) -> Checked {
     let Stage::Farewell { until_us, .. } = world.interaction.stage else { return Ok(()) };
     let left_us = until_us - world.now_us;
     ensure(left_us <= 15_000_000, || format!("agents may be kept for another {} s", left_us / 1_000_000))
+}
+
+/// The customer leaves while they are on hold, and agents are there: those hear so where the policy says it, for as long as it says.
+pub(crate) fn farewell_as_the_policy_says(step: &Transition<'_>) -> bool {
+    let (was, is, house) = (step.was(), step.is(), &step.policy.interaction);
+    let Happening::Input(Input::Fact(Fact::LegEnded(leg, _))) = step.happening else { return true };
+    if *leg != was.customer().leg.no || !was.held() {
+        return true;
+    }
+    match is.stage {
+        Stage::Farewell { until_us, .. } => {
+            house.customer_gone == CustomerGone::Announce && until_us - step.after.now_us == house.farewell_ms * 1000
+        }
+        _ => house.customer_gone == CustomerGone::End,
+    }
 }
 
 pub(crate) fn a_deadline_is_armed(proof: &Proof, world: &World) -> Checked {

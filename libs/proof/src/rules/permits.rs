@@ -4,6 +4,7 @@ use crate::{
     happening::{Happening, actors, command_of},
     invariants::{Checked, ensure},
     model::Proof,
+    rules::transfer::phase_rules,
     timers,
     transitions::Transition,
     world::{World, agent, number_of},
@@ -11,7 +12,6 @@ use crate::{
 use baton_domain::{
     Action, ActionSet, Actor, Input,
     interaction::{Party, Stage},
-    machine::TransferState,
     permit,
 };
 use baton_words::TransferNo;
@@ -67,12 +67,7 @@ pub(crate) fn as_the_policy_says(proof: &Proof, world: &World) -> Checked {
     let i = &world.interaction;
     let Some(transfer) = &i.transfer else { return Ok(()) };
     let Some(method) = proof.policy.method(transfer.kind) else { return Ok(()) };
-    let rules = match (&transfer.state, &method.consult) {
-        (TransferState::Consulting { .. }, Some(consult)) => Some(&consult.consulting),
-        (TransferState::Joined { .. }, Some(consult)) => Some(&consult.joined),
-        (TransferState::Seeking(_), _) => Some(&method.offered),
-        _ => None,
-    };
+    let rules = phase_rules(transfer, method);
     for party in i.agents() {
         let Some(agent) = party.agent_id() else { continue };
         let shown = permit::allowed(i, &proof.policy, &Actor::Agent(agent));
@@ -93,5 +88,5 @@ pub(crate) fn as_the_policy_says(proof: &Proof, world: &World) -> Checked {
 }
 
 pub(crate) fn buttons_do_not_lie(step: &Transition<'_>) -> bool {
-    step.answer.is_ok() || !matches!(step.happening, Happening::Input(Input::Command(..)))
+    step.changed() || !matches!(step.happening, Happening::Input(Input::Command(..)))
 }

@@ -9,9 +9,11 @@ use crate::{
 };
 use baton_domain::{
     Command, Fact, Input, Target, Transfer,
-    interaction::{Hop, HopOutcome, Interaction, Party},
+    interaction::{Hop, HopOutcome, Interaction, Party, Stage},
     machine::{OfferState, TransferState},
-    policy::{AfterFailure, AnsweredWhileResumed, ConsultRules, HoldAfterComplete, Method, ReleaseMoment},
+    policy::{
+        AfterFailure, AnsweredWhileResumed, ConsultRules, Ending, HoldAfterComplete, Method, PhaseRules, ReleaseMoment,
+    },
 };
 use baton_words::{LegNo, Reason, Room, TransferNo};
 
@@ -26,6 +28,42 @@ pub(crate) fn initiator_is_released(proof: &Proof, world: &World) -> Checked {
         Some(ReleaseMoment::Answered | ReleaseMoment::Committed) | None => false,
     };
     ensure(!is_time || i.agent(transfer.initiator.id).is_none(), || "the initiator is still there".to_owned())
+}
+
+/// What the policy says of the phase in which a transfer is; nothing once the recipient has taken over.
+pub(crate) fn phase_rules<'a>(open: &Transfer, method: &'a Method) -> Option<&'a PhaseRules> {
+    match (&open.state, &method.consult) {
+        (TransferState::Consulting { .. }, Some(consult)) => Some(&consult.consulting),
+        (TransferState::Joined { .. }, Some(consult)) => Some(&consult.joined),
+        (TransferState::Seeking(_), _) => Some(&method.offered),
+        _ => None,
+    }
+}
+
+/// The initiator leaves, or the time of a consult or a three-way is over, and nothing else is at that moment.
+pub(crate) fn phases_end_as_the_policy_says(step: &Transition<'_>) -> bool {
+    let (was, is) = (step.was(), step.is());
+    let Some(open) = was.transfer.as_ref().filter(|open| open.is_undecided()) else { return true };
+    let Some(method) = step.policy.method(open.kind) else { return true };
+    let Some(rules) = phase_rules(open, method) else { return true };
+    let ending = match step.happening {
+        Happening::Deadline(at_us) => {
+            let is_it = *at_us == open.deadline_us(method, &step.policy.interaction) && open.recipient().is_some();
+            is_it.then_some(rules.on_timeout)
+        }
+        _ => step.agent_who_goes().filter(|agent| *agent == open.initiator.id).map(|_| rules.initiator_leaves),
+    };
+    let outcome = || closed(step).map(|(_, hop)| hop.outcome);
+    match ending {
+        Some(Ending::Complete) => is_decided(is, open.no) || outcome().is_some_and(|outcome| outcome.to().is_some()),
+        Some(Ending::Cancel) => matches!(outcome(), Some(HopOutcome::Cancelled { .. })),
+        Some(Ending::Continue) => is_open(is, open.no),
+        None => true,
+    }
+}
+
+fn is_decided(i: &Interaction, no: TransferNo) -> bool {
+    i.transfer.as_ref().is_some_and(|open| open.no == no && !open.is_undecided())
 }
 
 pub(crate) fn answer_keeps_the_hold(step: &Transition<'_>) -> bool {
@@ -118,19 +156,17 @@ pub(crate) fn ends_as_a_hop(step: &Transition<'_>) -> bool {
     is_one_hop && (!was.ended() || is.stage == was.stage)
 }
 
-/// T4: whether somebody answers is the switch's to say, for as long as their phone may ring.
+/// T4: whether somebody answers is the switch's to say, for as long as their phone may ring. A team is waited for in all, and a call lasts, no
+/// longer for it.
 pub(crate) fn not_cut_off_while_ringing(step: &Transition<'_>) -> bool {
-    let Some((open, hop)) = closed(step) else { return true };
-    let timed_out = matches!(
-        hop.outcome,
-        HopOutcome::Cancelled { reason: Reason::Timeout } | HopOutcome::Diverted { reason: Reason::Timeout, .. }
-    );
-    let now_us = step.after.now_us;
-    let rings = open.search().filter(|search| search.target.team().is_none()).is_some_and(|search| {
-        let may_ring = |state: OfferState| matches!(state, OfferState::Ringing { until_us, .. } if until_us > now_us);
-        search.offers.iter().any(|offer| may_ring(offer.state))
+    let Happening::Deadline(now_us) = step.happening else { return true };
+    let Some(search) = step.was().search().filter(|search| search.target.team().is_none()) else { return true };
+    let may_ring = search.offers.iter().find_map(|offer| match offer.state {
+        OfferState::Ringing { leg, until_us, .. } if until_us > *now_us => Some(leg),
+        _ => None,
     });
-    !(rings && timed_out)
+    let is = step.is();
+    may_ring.is_none_or(|leg| rings(is, leg)) || matches!(is.stage, Stage::Ended(Reason::Timeout))
 }
 
 pub(crate) fn leaves_nothing_behind(step: &Transition<'_>) -> bool {
