@@ -21,7 +21,7 @@ pub enum Happening {
     Input(Input),
     /// Nothing happens until this deadline, in microseconds since the epoch, and it passes: with all before it, if they were not looked at.
     Deadline(i64),
-    /// Nothing happens until just before this deadline, which is the next.
+    /// Nothing happens until just before this moment: the next deadline, or the end of the time for which a phone may ring.
     ShortlyBefore(i64),
 }
 
@@ -37,8 +37,10 @@ pub(crate) fn possible(world: &World, policy: &Policy, bound: &Bound, all: &mut 
         return;
     }
     let moments = timers::moments(world, policy);
-    if let Some(next) = moments.first().filter(|next| **next - world.now_us > 1) {
-        all.push(Happening::ShortlyBefore(*next));
+    if let Some(first) = moments.first().copied() {
+        let ring_end = timers::ring_ends(i).into_iter().find(|at_us| *at_us > world.now_us && *at_us < first);
+        let soon = ring_end.into_iter().chain([first]).filter(|at_us| at_us - world.now_us > 1);
+        all.extend(soon.map(Happening::ShortlyBefore));
     }
     all.extend(moments.iter().copied().map(Happening::Deadline));
 }
@@ -158,8 +160,9 @@ fn search_facts(i: &Interaction, bound: &Bound, facts: &mut Vec<Fact>) {
         if !search.entered {
             facts.push(Fact::Queued(wait, 1));
         }
+        // Who has joined meanwhile may have been proposed before.
+        facts.extend((1..=bound.agents).map(|no| Fact::Proposed(wait, vec![agent(no)])));
         let free: Vec<_> = outsiders(i, bound).collect();
-        facts.extend(free.iter().map(|agent| Fact::Proposed(wait, vec![agent.clone()])));
         if free.len() > 1 {
             facts.push(Fact::Proposed(wait, free));
         }

@@ -21,6 +21,7 @@ mod happening;
 mod invariants;
 mod model;
 mod report;
+mod rules;
 mod timers;
 mod transitions;
 mod words;

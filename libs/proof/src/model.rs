@@ -4,7 +4,7 @@ use crate::{
     alike::Likeness,
     bound::Bound,
     happening::{self, Happening},
-    invariants::INVARIANTS,
+    invariants::{INVARIANTS, Rule},
     report::{Broken, Completeness, Report, Unreached},
     transitions, words,
     world::{World, beginnings},
@@ -12,7 +12,7 @@ use crate::{
 use baton_domain::{Actor, Input, Interaction, Policy, interaction::Hop};
 use baton_words::{TransferKind, TransferNo};
 use stateright::{Checker, Model, Property};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// A policy that is being proved.
 pub(crate) struct Proof {
@@ -20,7 +20,7 @@ pub(crate) struct Proof {
     pub(crate) bound: Bound,
     likeness: Likeness,
     /// A bit for each invariant that was seen to break: only the first way there is told, which is the shortest.
-    broken: AtomicU32,
+    broken: AtomicU64,
     /// A bit for each kind of transfer by which a recipient has taken over.
     completed: AtomicU32,
 }
@@ -39,7 +39,7 @@ pub fn prove(policy: &Policy, bound: &Bound, meanwhile: impl FnMut(usize)) -> Re
 fn explore(policy: &Policy, bound: &Bound, mut meanwhile: impl FnMut(usize)) -> Report {
     let (policy, likeness) = (policy.clone(), Likeness::new(policy));
     let mut builder =
-        Proof { policy, bound: *bound, likeness, broken: AtomicU32::new(0), completed: AtomicU32::new(0) }.checker();
+        Proof { policy, bound: *bound, likeness, broken: AtomicU64::new(0), completed: AtomicU32::new(0) }.checker();
     if let Some(most) = bound.most_steps {
         builder = builder.target_state_count(most.get());
     }
@@ -50,7 +50,7 @@ fn explore(policy: &Policy, bound: &Bound, mut meanwhile: impl FnMut(usize)) -> 
     let checker = checker.join();
     let proof = checker.model();
     let broken = INVARIANTS.iter().enumerate().filter_map(|(at, invariant)| {
-        let way = checker.discovery(NAMES[at])?.into_vec();
+        let way = checker.discovery(PROPERTIES[at].0)?.into_vec();
         Some(Broken { invariant: *invariant, story: words::story(proof, way, at) })
     });
     let stopped = bound.most_steps.is_some_and(|most| checker.state_count() >= most.get());
@@ -125,43 +125,27 @@ impl Model for Proof {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        PROPERTIES.iter().zip(NAMES).map(|(condition, name)| Property::always(name, *condition)).collect()
+        PROPERTIES.iter().map(|(name, condition)| Property::always(name, *condition)).collect()
     }
 }
 
-/// The checker tells rules apart by their names.
-const NAMES: [&str; INVARIANTS.len()] = [
-    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20",
-];
+/// What the checker looks at: an invariant by its index in [`INVARIANTS`], as its name and as its condition.
+type IndexedProperty = (&'static str, fn(&Proof, &World) -> bool);
 
-const PROPERTIES: [fn(&Proof, &World) -> bool; INVARIANTS.len()] = [
-    holds::<0>,
-    holds::<1>,
-    holds::<2>,
-    holds::<3>,
-    holds::<4>,
-    holds::<5>,
-    holds::<6>,
-    holds::<7>,
-    holds::<8>,
-    holds::<9>,
-    holds::<10>,
-    holds::<11>,
-    holds::<12>,
-    holds::<13>,
-    holds::<14>,
-    holds::<15>,
-    holds::<16>,
-    holds::<17>,
-    holds::<18>,
-    holds::<19>,
-    holds::<20>,
-];
+macro_rules! properties {
+    ($($at:literal)*) => { [$((stringify!($at), holds::<$at>)),*] };
+}
+
+/// One for each invariant: another number of them does not compile.
+const PROPERTIES: [IndexedProperty; INVARIANTS.len()] = properties!(
+    0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41
+    42 43 44 45 46 47 48 49 50
+);
 
 fn holds<const AT: usize>(proof: &Proof, world: &World) -> bool {
-    let holds = match INVARIANTS[AT].check {
-        Some(check) => world.broken.is_some() || check(proof, world).is_ok(),
-        None => world.broken != Some(AT),
+    let holds = match INVARIANTS[AT].rule {
+        Rule::Situation(check) => world.broken.is_some() || check(proof, world).is_ok(),
+        Rule::Transition(_) => world.broken != Some(AT),
     };
     holds || proof.broken.fetch_or(1 << AT, Ordering::Relaxed) & 1 << AT != 0
 }

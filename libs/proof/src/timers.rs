@@ -49,6 +49,19 @@ pub(crate) fn armed(i: &Interaction, policy: &Policy) -> Timers {
     timers
 }
 
+/// When phones have rung for as long as they may, in order: what comes after is silence.
+pub(crate) fn ring_ends(i: &Interaction) -> SmallVec<[i64; 2]> {
+    let offers = i.search().into_iter().flat_map(|search| &search.offers);
+    let mut ends: SmallVec<_> = offers
+        .filter_map(|offer| match offer.state {
+            OfferState::Ringing { until_us, .. } => Some(until_us),
+            OfferState::Claiming { .. } => None,
+        })
+        .collect();
+    ends.sort_unstable();
+    ends
+}
+
 /// The moments that time can jump to: each deadline that is armed, and the call's last.
 pub(crate) fn moments(world: &World, policy: &Policy) -> SmallVec<[i64; 12]> {
     let mut moments = armed(&world.interaction, policy);
@@ -65,8 +78,18 @@ pub(crate) fn durations(policy: &Policy) -> Vec<i64> {
     let rings = policy.methods.values().flat_map(|method| {
         [method.offer.ring_ms, method.offer.ring_ms + house.ring_silence_ms, method.offer.again_after_ms]
     });
-    let first = [house.claim_answer_ms, FIRST_RING_MS, FIRST_RING_MS + house.ring_silence_ms];
-    let mut durations: Vec<_> = rings.chain(first).filter(|ms| *ms > 0).map(|ms| ms * 1000).collect();
+    let phases = policy.methods.values().flat_map(|method| {
+        let consult = method.consult.iter().flat_map(|consult| [consult.consulting.max_ms, consult.joined.max_ms]);
+        consult.chain([method.offer.wait_ms, method.offered.max_ms])
+    });
+    let first = [
+        house.claim_answer_ms,
+        house.hand_over_ms,
+        house.ring_silence_ms,
+        FIRST_RING_MS,
+        FIRST_RING_MS + house.ring_silence_ms,
+    ];
+    let mut durations: Vec<_> = rings.chain(phases).chain(first).filter(|ms| *ms > 0).map(|ms| ms * 1000).collect();
     durations.sort_unstable();
     durations.dedup();
     durations

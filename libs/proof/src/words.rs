@@ -2,7 +2,7 @@
 
 use crate::{
     happening::Happening,
-    invariants::INVARIANTS,
+    invariants::{INVARIANTS, Rule},
     model::Proof,
     report::StoryStep,
     world::{World, number_of},
@@ -21,10 +21,11 @@ pub(crate) fn story(proof: &Proof, way: Vec<(World, Option<Happening>)>, invaria
     let mut happening = None;
     for (world, next) in way {
         let happens = happening.take().unwrap_or_else(|| beginning(&world.interaction));
-        let wrong = match INVARIANTS[invariant].check.map(|check| check(proof, &world)) {
-            Some(Err(why)) if next.is_none() => format!("; {why}"),
-            _ => String::new(),
+        let wrong = match INVARIANTS[invariant].rule {
+            Rule::Situation(check) if next.is_none() => check(proof, &world).err(),
+            _ => None,
         };
+        let wrong = wrong.map(|why| format!("; {why}")).unwrap_or_default();
         steps.push(StoryStep { happening: happens, then: format!("{}{wrong}", situation(proof, &world)) });
         happening = next.map(|next| words(&world, &next));
     }

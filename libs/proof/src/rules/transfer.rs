@@ -1,0 +1,219 @@
+//! Transfers: who has the customer while one is open, and what it leaves behind.
+
+use crate::{
+    happening::Happening,
+    invariants::{Checked, ensure},
+    model::Proof,
+    transitions::Transition,
+    world::World,
+};
+use baton_domain::{
+    Command, Fact, Input, Target, Transfer,
+    interaction::{Hop, HopOutcome, Interaction, Party, Stage},
+    machine::{OfferState, TransferState},
+    policy::{
+        AfterFailure, AnsweredWhileResumed, ConsultRules, Ending, HoldAfterComplete, Method, PhaseRules, ReleaseMoment,
+    },
+};
+use baton_words::{LegNo, Reason, Room, TransferNo};
+
+pub(crate) fn initiator_is_released(proof: &Proof, world: &World) -> Checked {
+    let i = &world.interaction;
+    let Some(transfer) = &i.transfer else { return Ok(()) };
+    let Some(search) = transfer.search() else { return Ok(()) };
+    let ringing = search.ringing();
+    let is_time = match proof.policy.method(transfer.kind).map(|method| method.released) {
+        Some(ReleaseMoment::Enqueued) => ringing || search.entered,
+        Some(ReleaseMoment::Reserved) => ringing,
+        Some(ReleaseMoment::Answered | ReleaseMoment::Committed) | None => false,
+    };
+    ensure(!is_time || i.agent(transfer.initiator.id).is_none(), || "the initiator is still there".to_owned())
+}
+
+/// What the policy says of the phase in which a transfer is; nothing once the recipient has taken over.
+pub(crate) fn phase_rules<'a>(open: &Transfer, method: &'a Method) -> Option<&'a PhaseRules> {
+    match (&open.state, &method.consult) {
+        (TransferState::Consulting { .. }, Some(consult)) => Some(&consult.consulting),
+        (TransferState::Joined { .. }, Some(consult)) => Some(&consult.joined),
+        (TransferState::Seeking(_), _) => Some(&method.offered),
+        _ => None,
+    }
+}
+
+/// The initiator leaves, or the time of a consult or a three-way is over, and nothing else is at that moment.
+pub(crate) fn phases_end_as_the_policy_says(step: &Transition<'_>) -> bool {
+    let (was, is) = (step.was(), step.is());
+    let Some(open) = was.transfer.as_ref().filter(|open| open.is_undecided()) else { return true };
+    let Some(method) = step.policy.method(open.kind) else { return true };
+    let Some(rules) = phase_rules(open, method) else { return true };
+    let ending = match step.happening {
+        Happening::Deadline(at_us) => {
+            let is_it = *at_us == open.deadline_us(method, &step.policy.interaction) && open.recipient().is_some();
+            is_it.then_some(rules.on_timeout)
+        }
+        _ => step.agent_who_goes().filter(|agent| *agent == open.initiator.id).map(|_| rules.initiator_leaves),
+    };
+    let outcome = || closed(step).map(|(_, hop)| hop.outcome);
+    match ending {
+        Some(Ending::Complete) => is_decided(is, open.no) || outcome().is_some_and(|outcome| outcome.to().is_some()),
+        Some(Ending::Cancel) => matches!(outcome(), Some(HopOutcome::Cancelled { .. })),
+        Some(Ending::Continue) => is_open(is, open.no),
+        None => true,
+    }
+}
+
+fn is_decided(i: &Interaction, no: TransferNo) -> bool {
+    i.transfer.as_ref().is_some_and(|open| open.no == no && !open.is_undecided())
+}
+
+pub(crate) fn answer_keeps_the_hold(step: &Transition<'_>) -> bool {
+    let Happening::Input(Input::Fact(Fact::LegUp(leg, _))) = step.happening else { return true };
+    let (was, is) = (step.was(), step.is());
+    let consulted = || is.transfer.as_ref().is_some_and(Transfer::is_undecided);
+    !was.held() || is.held() || !(rings(was, *leg) && consulted())
+}
+
+fn rings(i: &Interaction, leg: LegNo) -> bool {
+    let offers = i.search().into_iter().flat_map(|search| &search.offers);
+    offers.into_iter().any(|offer| matches!(offer.state, OfferState::Ringing { leg: own, .. } if own == leg))
+}
+
+pub(crate) fn consult_means_hold(_: &Proof, world: &World) -> Checked {
+    let i = &world.interaction;
+    match i.transfer.as_ref().map(|transfer| &transfer.state) {
+        Some(TransferState::Consulting { .. }) => ensure(i.held(), || "the customer hears the consult".to_owned()),
+        Some(TransferState::Joined { .. }) => ensure(!i.held(), || "the customer is still on hold".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// The customer who was taken off hold while it was open stays so, unless somebody, or an answer where the policy says it, puts them on hold.
+pub(crate) fn off_hold_stays_off(step: &Transition<'_>) -> bool {
+    let (was, is) = (step.was(), step.is());
+    let Some(open) = &was.transfer else { return true };
+    let resumed = is.transfer.as_ref().filter(|it| it.no == open.no).map(|it| it.resumed);
+    match step.happening {
+        Happening::Input(Input::Command(_, Command::Resume)) => resumed != Some(false),
+        Happening::Input(Input::Command(_, Command::Hold)) => resumed != Some(true),
+        _ => {
+            let consult = step.policy.method(open.kind).and_then(|method| method.consult.as_ref());
+            let again = consult.is_some_and(|rules| rules.answered_while_resumed == AnsweredWhileResumed::Hold);
+            again || !open.resumed || was.held() || !is.held()
+        }
+    }
+}
+
+/// The transfer that was open and is not any more, with its hop.
+fn closed<'a>(step: &'a Transition<'_>) -> Option<(&'a Transfer, &'a Hop)> {
+    let open = step.was().transfer.as_ref().filter(|open| !is_open(step.is(), open.no))?;
+    let since = step.is().journey.get(step.was().journey.len()..).unwrap_or_default();
+    Some((open, since.iter().find(|hop| is_of(hop, open.no))?))
+}
+
+fn is_open(i: &Interaction, no: TransferNo) -> bool {
+    i.transfer.as_ref().is_some_and(|open| open.no == no)
+}
+
+fn is_of(hop: &Hop, no: TransferNo) -> bool {
+    hop.by.as_ref().is_some_and(|by| by.transfer == no)
+}
+
+pub(crate) fn completed_when_seen(step: &Transition<'_>) -> bool {
+    let Some((_, Hop { outcome: HopOutcome::Completed { to }, .. })) = closed(step) else { return true };
+    let is = step.is();
+    let customer_in = is.customer().leg.seen_in();
+    if is.held() {
+        return customer_in == Some(Room::Hold);
+    }
+    let recipient_in = is.agent(*to).and_then(|party| party.leg.seen_in());
+    (customer_in, recipient_in) == (Some(Room::Talk), Some(Room::Talk))
+}
+
+pub(crate) fn recipient_has_the_customer(step: &Transition<'_>) -> bool {
+    let (was, is) = (step.was(), step.is());
+    let Some(open) = was.transfer.as_ref().filter(|open| open.is_undecided()) else { return true };
+    let taken_over = is.transfer.as_ref().filter(|it| it.no == open.no && !it.is_undecided());
+    let recipient = match taken_over {
+        Some(decided) => decided.recipient().and_then(|no| is.party(no)).and_then(Party::agent_id),
+        None => closed(step).and_then(|(_, hop)| hop.outcome.to()),
+    };
+    let Some(recipient) = recipient else { return taken_over.is_none() };
+    let keep = |rules: &ConsultRules| rules.hold_after_complete == HoldAfterComplete::Keep;
+    let keeps = step.policy.method(open.kind).and_then(|method| method.consult.as_ref()).is_some_and(keep);
+    let in_private = matches!(open.state, TransferState::Consulting { .. });
+    let hold_is_right = is.held() == (was.held() && keeps && in_private);
+    // Who hands over by muting themselves stays, and listens.
+    let stays = matches!(step.happening, Happening::Input(Input::Command(_, Command::SetMute(true))));
+    is.service().is_none()
+        || is.primary() == Some(recipient) && hold_is_right && (stays || is.agent(open.initiator.id).is_none())
+}
+
+pub(crate) fn ends_as_a_hop(step: &Transition<'_>) -> bool {
+    let (was, is) = (step.was(), step.is());
+    let since = is.journey.get(was.journey.len()..).unwrap_or_default();
+    let hops = |no: TransferNo| since.iter().filter(|hop| is_of(hop, no)).count();
+    let is_one_hop = was.transfer.as_ref().is_none_or(|open| hops(open.no) == usize::from(!is_open(is, open.no)));
+    is_one_hop && (!was.ended() || is.stage == was.stage)
+}
+
+/// T4: whether somebody answers is the switch's to say, for as long as their phone may ring. A team is waited for in all, and a call lasts, no
+/// longer for it.
+pub(crate) fn not_cut_off_while_ringing(step: &Transition<'_>) -> bool {
+    let Happening::Deadline(now_us) = step.happening else { return true };
+    let Some(search) = step.was().search().filter(|search| search.target.team().is_none()) else { return true };
+    let may_ring = search.offers.iter().find_map(|offer| match offer.state {
+        OfferState::Ringing { leg, until_us, .. } if until_us > *now_us => Some(leg),
+        _ => None,
+    });
+    let is = step.is();
+    may_ring.is_none_or(|leg| rings(is, leg)) || matches!(is.stage, Stage::Ended(Reason::Timeout))
+}
+
+pub(crate) fn leaves_nothing_behind(step: &Transition<'_>) -> bool {
+    let Some((open, hop)) = closed(step) else { return true };
+    let (was, is) = (step.was(), step.is());
+    let failed = match hop.outcome {
+        HopOutcome::Failed { to: None, .. } => true,
+        HopOutcome::Cancelled { .. } => false,
+        _ => return true,
+    };
+    let recipient = open.recipient().and_then(|no| was.party(no)).and_then(Party::agent_id);
+    if recipient.is_some_and(|agent| is.agent(agent).is_some()) {
+        return false;
+    }
+    let Some(method) = step.policy.method(open.kind) else { return true };
+    let goes_on = open.is_undecided() && is.service().is_some() && is.agent(open.initiator.id).is_some();
+    !goes_on || hold_is_over(step) || is.held() == hold_after(method, open, was, failed)
+}
+
+/// The customer was on hold for as long as anybody may be without a transfer.
+fn hold_is_over(step: &Transition<'_>) -> bool {
+    let hold = step.was().service().and_then(|service| service.hold.as_ref());
+    hold.is_some_and(|hold| hold.since_us + step.policy.interaction.hold_max_ms * 1000 <= step.after.now_us)
+}
+
+/// Whether the customer is held after the transfer came to nothing.
+fn hold_after(method: &Method, open: &Transfer, was: &Interaction, failed: bool) -> bool {
+    match method.after_failure {
+        AfterFailure::Held if failed && !open.resumed => true,
+        AfterFailure::Held | AfterFailure::AsIs => was.held(),
+        AfterFailure::Resumed => false,
+    }
+}
+
+/// T9: of a transfer to one agent, whose phone or presence has just said so.
+pub(crate) fn fails_with_the_agents_reason(step: &Transition<'_>) -> bool {
+    let Some((open, hop)) = closed(step) else { return true };
+    if !matches!((&open.state, &open.target), (TransferState::Seeking(_), Target::Agent(_))) {
+        return true;
+    }
+    let says = match step.happening {
+        Happening::Input(Input::Command(_, Command::Decline(_))) => Reason::Declined,
+        Happening::Input(Input::Fact(Fact::LegEnded(leg, reason))) if rings(step.was(), *leg) => {
+            if *reason == Reason::HungUp { Reason::Declined } else { *reason }
+        }
+        Happening::Input(Input::Fact(Fact::ClaimRefused(_, reason))) => *reason,
+        _ => return true,
+    };
+    hop.outcome.reason() == Some(says)
+}
