@@ -42,7 +42,7 @@ const fn each_step(id: &'static str, says: &'static str, holds: fn(&Transition<'
 }
 
 /// All of them. A step that breaks several is told of by the first.
-pub const INVARIANTS: [Invariant; 51] = [
+pub const INVARIANTS: [Invariant; 52] = [
     always("C1", "the customer is in exactly one place: a room that there is, or voicemail", customer::one_place),
     always("C2", "nobody looks for an agent while one is there", customer::nobody_is_left_alone),
     always("C3", "when the customer has left, everybody is released within 15 s", deadlines::farewell_is_short),
@@ -65,6 +65,11 @@ pub const INVARIANTS: [Invariant; 51] = [
         permits::nobody_is_stuck,
     ),
     always("C6", "a customer who is held, or waits, hears nobody and is heard by nobody", customer::held_means_alone),
+    always(
+        "C6",
+        "a recipient whom the initiator has left for the customer waits alone, with music",
+        customer::parked_means_alone,
+    ),
     always(
         "C7",
         "a transfer that releases its initiator early has released them once somebody is rung",

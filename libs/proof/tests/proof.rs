@@ -26,6 +26,16 @@ fn every_profile_is_proved() {
 }
 
 #[test]
+fn a_policy_by_which_the_initiator_may_swap_is_proved() {
+    let overrides =
+        "[methods.warm.consult.consulting]\ninitiator_may = [\"resume\", \"complete\", \"cancel\", \"swap\"]\n";
+    for profile in PROFILES {
+        let report = proved(policy::parse(profile.name, overrides, vec![]).expect("valid"), &Bound::QUICK);
+        assert!(report.is_proved(), "{report}");
+    }
+}
+
+#[test]
 fn a_policy_with_a_transfer_that_releases_on_answer_is_proved() {
     let text = include_str!("../../domain/tests/domain/on_answer.toml");
     let report = proved(policy::parse_file("on_answer.toml", text, vec![]).expect("valid"), &Bound::QUICK);

@@ -39,7 +39,7 @@ pub(crate) struct PolicyCheckArgs {
     #[arg(long, default_value_t = 3, value_parser = word::parse_between::<2, 4, u8>)]
     agents: u8,
     /// How many transfers can be started in the call.
-    #[arg(long, default_value_t = 2, value_parser = word::parse_between::<1, 5, u8>)]
+    #[arg(long, default_value_t = 1, value_parser = word::parse_between::<1, 5, u8>)]
     transfers: u8,
     /// The call is recorded, and agents pause and resume it: some ten times as much to look at.
     #[arg(long)]

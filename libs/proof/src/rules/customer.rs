@@ -10,6 +10,7 @@ use crate::{
 use baton_domain::{
     Actor, Command, Fact, Input, Target,
     interaction::{HopOutcome, Interaction, LegState, Stage},
+    machine::TransferState,
     policy::{CustomerMeanwhile, Fallback},
     project,
 };
@@ -81,6 +82,20 @@ pub(crate) fn held_means_alone(proof: &Proof, world: &World) -> Checked {
     ensure(beside.is_none(), || {
         format!("leg {} hears a customer who is held or waits", beside.map_or(LegNo(0), |leg| leg.leg).0)
     })
+}
+
+/// B602: whom the initiator is not with is alone, and hears music; and nobody else is.
+pub(crate) fn parked_means_alone(proof: &Proof, world: &World) -> Checked {
+    let i = &world.interaction;
+    let swapped = match i.transfer.as_ref().map(|transfer| &transfer.state) {
+        Some(TransferState::Swapped { recipient }) => i.party(*recipient).map(|party| party.leg.no),
+        _ => None,
+    };
+    let plan = project::plan(i, &proof.policy);
+    let parked = plan.legs.iter().filter(|leg| leg.room == Some(Room::Parked)).map(|leg| leg.leg);
+    ensure(parked.eq(swapped), || "who waits is not who the initiator has left".to_owned())?;
+    let music = plan.treatment(Room::Parked).is_none_or(|treatment| treatment == Treatment::HoldMusic);
+    ensure(music, || "who waits hears no music".to_owned())
 }
 
 /// The reasons for which a call may end, by itself or by somebody's doing.

@@ -61,7 +61,7 @@ pub(crate) fn others_are_refused(proof: &Proof, world: &World) -> Checked {
 }
 
 /// What a policy permits by phase.
-const BY_PHASE: [Action; 4] = [Action::Hold, Action::Resume, Action::Cancel, Action::Complete];
+const BY_PHASE: [Action; 5] = [Action::Hold, Action::Resume, Action::Cancel, Action::Complete, Action::Swap];
 
 pub(crate) fn as_the_policy_says(proof: &Proof, world: &World) -> Checked {
     let i = &world.interaction;

@@ -33,7 +33,7 @@ pub(crate) fn initiator_is_released(proof: &Proof, world: &World) -> Checked {
 /// What the policy says of the phase in which a transfer is; nothing once the recipient has taken over.
 pub(crate) fn phase_rules<'a>(open: &Transfer, method: &'a Method) -> Option<&'a PhaseRules> {
     match (&open.state, &method.consult) {
-        (TransferState::Consulting { .. }, Some(consult)) => Some(&consult.consulting),
+        (TransferState::Consulting { .. } | TransferState::Swapped { .. }, Some(consult)) => Some(&consult.consulting),
         (TransferState::Joined { .. }, Some(consult)) => Some(&consult.joined),
         (TransferState::Seeking(_), _) => Some(&method.offered),
         _ => None,
@@ -82,7 +82,9 @@ pub(crate) fn consult_means_hold(_: &Proof, world: &World) -> Checked {
     let i = &world.interaction;
     match i.transfer.as_ref().map(|transfer| &transfer.state) {
         Some(TransferState::Consulting { .. }) => ensure(i.held(), || "the customer hears the consult".to_owned()),
-        Some(TransferState::Joined { .. }) => ensure(!i.held(), || "the customer is still on hold".to_owned()),
+        Some(TransferState::Joined { .. } | TransferState::Swapped { .. }) => {
+            ensure(!i.held(), || "the customer is still on hold".to_owned())
+        }
         _ => Ok(()),
     }
 }
@@ -95,6 +97,7 @@ pub(crate) fn off_hold_stays_off(step: &Transition<'_>) -> bool {
     match step.happening {
         Happening::Input(Input::Command(_, Command::Resume)) => resumed != Some(false),
         Happening::Input(Input::Command(_, Command::Hold)) => resumed != Some(true),
+        Happening::Input(Input::Command(_, Command::Swap(_))) => resumed == Some(!is.held()),
         _ => {
             let consult = step.policy.method(open.kind).and_then(|method| method.consult.as_ref());
             let again = consult.is_some_and(|rules| rules.answered_while_resumed == AnsweredWhileResumed::Hold);
