@@ -79,9 +79,10 @@ impl fmt::Display for Report {
             }
         })?;
         let name = &self.policy;
-        match (self.broken.len(), self.unreached.len()) {
-            (0, 0) => write!(f, "{name}: nothing can break"),
-            (broken, unreached) => write!(f, "{name}: {} can go wrong", broken + unreached),
+        match (self.broken.len() + self.unreached.len(), self.completeness) {
+            (0, Completeness::Complete) => write!(f, "{name}: nothing can break"),
+            (0, Completeness::Stopped) => write!(f, "{name}: nothing was found so far, and nothing is proved"),
+            (wrong, _) => write!(f, "{name}: {wrong} can go wrong"),
         }
     }
 }

@@ -5,6 +5,7 @@ use baton_domain::{
     Policy,
     interaction::{Interaction, LegState, Stage},
     machine::{OfferState, Round},
+    project,
 };
 use smallvec::SmallVec;
 
@@ -62,11 +63,13 @@ pub(crate) fn ring_ends(i: &Interaction) -> SmallVec<[i64; 2]> {
     ends
 }
 
-/// The moments that time can jump to: each deadline that is armed, and the call's last.
+/// The moments that time can jump to: each deadline that is armed, and the call's last; and this one, if a deadline has passed already.
 pub(crate) fn moments(world: &World, policy: &Policy) -> SmallVec<[i64; 12]> {
     let mut moments = armed(&world.interaction, policy);
     moments.push(world.interaction.opened_at_us + policy.interaction.max_call_ms * 1000);
     moments.retain(|at_us| *at_us > world.now_us);
+    let overdue = project::deadline(&world.interaction, policy).is_some_and(|at_us| at_us <= world.now_us);
+    moments.extend(overdue.then_some(world.now_us));
     moments.sort_unstable();
     moments.dedup();
     moments

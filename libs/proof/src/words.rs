@@ -5,10 +5,11 @@ use crate::{
     invariants::{INVARIANTS, Rule},
     model::Proof,
     report::StoryStep,
+    timers,
     world::{World, number_of},
 };
 use baton_domain::{
-    Actor, Command, Fact, Input, RecordingCommand, Target,
+    Actor, Command, Fact, Input, Policy, RecordingCommand, Target,
     interaction::{Interaction, LegSource, LegState, Party, Stage},
     machine::{Offer, OfferState},
     project,
@@ -27,7 +28,7 @@ pub(crate) fn story(proof: &Proof, way: Vec<(World, Option<Happening>)>, invaria
         };
         let wrong = wrong.map(|why| format!("; {why}")).unwrap_or_default();
         steps.push(StoryStep { happening: happens, then: format!("{}{wrong}", situation(proof, &world)) });
-        happening = next.map(|next| words(&world, &next));
+        happening = next.map(|next| words(&world, &next, &proof.policy));
     }
     steps
 }
@@ -39,10 +40,16 @@ fn beginning(i: &Interaction) -> String {
     }
 }
 
-fn words(world: &World, happening: &Happening) -> String {
+fn words(world: &World, happening: &Happening, policy: &Policy) -> String {
     let i = &world.interaction;
     match happening {
-        Happening::Deadline(at_us) => format!("{} pass, and nobody does anything", duration(at_us - world.now_us)),
+        Happening::Deadline(at_us) if *at_us <= world.now_us => "what is overdue is looked at".to_owned(),
+        Happening::Deadline(at_us) => {
+            let passed = duration(at_us - world.now_us);
+            let is_next = timers::moments(world, policy).first() == Some(at_us);
+            let how = if is_next { "nobody does anything" } else { "nothing is looked at, as after an outage" };
+            format!("{passed} pass, and {how}")
+        }
         Happening::ShortlyBefore(at_us) => format!("almost {} pass", duration(at_us - world.now_us)),
         Happening::Input(Input::Command(actor, command)) => command_words(actor, command),
         Happening::Input(Input::Fact(fact)) => fact_words(i, fact),
@@ -53,6 +60,7 @@ fn words(world: &World, happening: &Happening) -> String {
 fn duration(us: i64) -> String {
     let ms = (us + 500) / 1000;
     match ms {
+        0 => "some microseconds".to_owned(),
         ms if ms % 1000 != 0 => format!("{ms} ms"),
         ms if ms < 120_000 => format!("{} s", ms / 1000),
         ms => format!("{} min {} s", ms / 60_000, ms / 1000 % 60),

@@ -33,15 +33,15 @@ pub(crate) struct PolicyCheckArgs {
     #[arg(long)]
     profile: Option<String>,
     /// TOML with the fields that differ from the profile [default: none differ].
-    #[arg(long, value_name = "FILE", requires = "profile")]
+    #[arg(long, value_name = "FILE", requires = "profile", conflicts_with = "file")]
     overrides: Option<PathBuf>,
-    /// How many agents can be in the call.
+    /// How many agents can be in the call: 2 to 4.
     #[arg(long, default_value_t = 3, value_parser = word::parse_between::<2, 4, u8>)]
     agents: u8,
-    /// How many transfers can be started in the call.
+    /// How many transfers can be started in the call: 1 to 5.
     #[arg(long, default_value_t = 1, value_parser = word::parse_between::<1, 5, u8>)]
     transfers: u8,
-    /// The call is recorded, and agents pause and resume it: some ten times as much to look at.
+    /// The call is recorded, and agents pause and resume it: fifteen times as much to look at.
     #[arg(long)]
     recorded: bool,
     /// Stop after so many steps although not everything was looked at. A million take some seconds and 40 MB.

@@ -7,6 +7,7 @@ use crate::{
     input::Fact,
     interaction::{Hop, LegSource, LegState, Stage},
     machine::SearchInput,
+    project::is_parked,
 };
 use baton_words::{AnnouncementNo, LegNo, Reason, Room};
 
@@ -14,7 +15,8 @@ impl Advance<'_> {
     pub(super) fn fact(&mut self, fact: Fact) {
         match fact {
             Fact::SegmentLive(segment) => {
-                let agents = self.i.agents().filter_map(crate::interaction::Party::agent_id).collect();
+                let heard = self.i.agents().filter(|party| !is_parked(self.i, party));
+                let agents = heard.filter_map(crate::interaction::Party::agent_id).collect();
                 self.record(|recorder| recorder.segment_live(segment, agents));
             }
             Fact::SegmentEnded(segment, end) => self.record(|recorder| recorder.segment_ended(segment, end)),

@@ -665,6 +665,11 @@ fn b602_a_customer_in_conversation_is_not_put_on_hold_because_the_recipient_give
 fn b602_each_stretch_with_the_customer_is_of_the_initiators_recording() {
     let mut world = swapped("helpdesk");
     assert_eq!(world.i.recorder.current.map(|segment| segment.recording), Some(RecordingNo(1)), "B206");
+    let heard = world.events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::SegmentStarted { agents, .. } => Some(agents.to_vec()),
+        _ => None,
+    });
+    assert_eq!(heard, Some(vec![agent(1).id]), "who waits is not heard");
     world.does(1, world.command_of(Action::Swap));
     assert_eq!(world.i.recorder.current, None, "B208: a consult is never recorded");
 }

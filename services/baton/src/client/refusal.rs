@@ -143,6 +143,7 @@ fn command(action: &str) -> String {
         "START_WARM" => "transfer start",
         "CANCEL" => "transfer cancel",
         "COMPLETE" => "transfer complete",
+        "SWAP" => "transfer swap",
         "DECLINE" => "transfer decline",
         "HOLD" => "call hold",
         "RESUME" => "call resume",

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use baton_api::common::v1::actor::Kind;
-use baton_api::common::v1::{Actor, Customer, Direction};
+use baton_api::common::v1::{Actor, Customer, Direction, TransferPhase};
 use baton_api::transfer::v1::interaction::State;
 use baton_api::transfer::v1::{Hop, Interaction, Party, Transfer};
 
@@ -145,6 +145,9 @@ fn state(call: &Interaction, names: &Names) -> String {
     }
     if call.customer_on_hold {
         text.push_str(", customer on hold");
+    }
+    if let Some(transfer) = call.transfer.as_ref().filter(|it| it.phase() == TransferPhase::Swapped) {
+        let _ = write!(text, ", {} waits with music", names.of(&transfer.recipient_agent_id));
     }
     text + &because(call.end_reason)
 }
