@@ -82,11 +82,13 @@ async fn b611_a_file_that_is_no_policy_is_refused_with_its_line(binary: PathBuf)
     let typo = file("typo.toml", "\n[methods.warm.offer]\nring_sm = 10\n")?;
     for (arguments, code, reason) in [
         (vec![wrong.as_str()], 64, "wrong.toml:6: "),
-        (vec!["--profile", "lead_center", "--overrides", &typo], 64, "overrides:3: there is no field"),
+        (vec!["--profile", "lead_center", "--overrides", &typo], 64, "typo.toml:3: there is no field"),
         (vec!["--profile", "lead_centre"], 64, "the profiles are lead_center, helpdesk"),
         (vec!["lead_center"], 64, "a built-in profile is named by --profile"),
-        (vec![], 64, "FILE"),
-        (vec![&wrong, "--profile", "helpdesk"], 64, "cannot be used with"),
+        (vec![], 64, "--profile NAME"),
+        (vec!["--overrides", &typo], 64, "--profile NAME"),
+        (vec![&wrong, "--profile", "helpdesk"], 64, "instead of it"),
+        (vec![&wrong, "--overrides", &typo], 64, "instead of it"),
         (vec!["--profile", "helpdesk", "--most-steps", "9"], 64, "from 1000 to"),
     ] {
         let output = check(&binary, &arguments)?;

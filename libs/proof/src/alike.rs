@@ -166,6 +166,7 @@ fn recorder(recorder: &Recorder, h: &mut impl Hasher) {
         });
         at as u8 + 1
     };
+    recorder.automatic.hash(h);
     h.write(&[u8::from(recorder.by_hand), u8::from(recorder.paused), recorder.failures]);
     h.write(&[recorder.suspended.len() as u8, recorder.closing.len() as u8, recorder.ending.len() as u8]);
     if let Some(tenure) = recorder.tenure {

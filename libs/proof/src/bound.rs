@@ -9,7 +9,7 @@ pub struct Bound {
     pub agents: u8,
     /// Transfers that are started in one call: 1 to 5.
     pub transfers: u8,
-    /// The number records all, and agents pause, resume, start and stop.
+    /// The number records all, or agents start and stop by hand; and they pause and resume.
     pub recording: bool,
     /// After how many steps to stop although it is not done; none: never.
     pub most_steps: Option<NonZeroUsize>,

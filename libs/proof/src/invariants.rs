@@ -42,7 +42,7 @@ const fn each_step(id: &'static str, says: &'static str, holds: fn(&Transition<'
 }
 
 /// All of them. A step that breaks several is told of by the first.
-pub const INVARIANTS: [Invariant; 52] = [
+pub const INVARIANTS: [Invariant; 55] = [
     always("C1", "the customer is in exactly one place: a room that there is, or voicemail", customer::one_place),
     always("C2", "nobody looks for an agent while one is there", customer::nobody_is_left_alone),
     always("C3", "when the customer has left, everybody is released within 15 s", deadlines::farewell_is_short),
@@ -177,8 +177,19 @@ pub const INVARIANTS: [Invariant; 52] = [
         transfer::fails_with_the_agents_reason,
     ),
     each_step("A2", "why a claim is over is kept for presence", agents::claims_end_with_a_reason),
+    each_step(
+        "A4",
+        "who was with the customer wraps up for as long as the policy says, and nobody else does",
+        agents::wrap_up_as_the_policy_says,
+    ),
     each_step("A5", "who declined or missed is skipped", agents::who_declined_is_skipped),
     each_step("A6", "whoever waits keeps their place", agents::place_is_kept),
+    each_step("B203", "nobody is muted or unmuted but by themselves", agents::each_mutes_themselves),
+    each_step(
+        "B207",
+        "recording is started, stopped, paused and resumed by whoever asks for it, and goes on with the next agent",
+        recording::by_hand_by_command,
+    ),
     each_step("S2", "a leg that is over is not wanted any more", facts::over_is_over),
     each_step("S5", "a fact that comes again changes nothing", facts::changes_nothing_again),
     each_step("E1", "what is not to be stored has not changed", events::unchanged_is_the_same),

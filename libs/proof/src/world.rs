@@ -62,21 +62,22 @@ pub(crate) fn supervisor() -> Actor {
     Actor::Staff { role: StaffRole::Supervisor, subject: "supervisor".into(), for_agent: None }
 }
 
-/// How a call can begin: the customer calls and agent 1 is rung, or agent 1 calls the customer.
-pub(crate) fn beginnings(policy: &Policy, recorded: bool) -> [World; 2] {
-    let recording = if recorded { RecordingMode::All } else { RecordingMode::Manual };
-    let steps = vec![
-        FlowStep::RingAgent { agent: agent(1), ring_ms: FIRST_RING_MS },
-        FlowStep::Voicemail("the number's box".into()),
-    ];
-    let called = opening(recording, steps, LegSource::Inbound("the customer".into()));
-    let outside = Outside { phone: "32470000000".into(), allowed_by: "+32".into() };
-    let calls = opening(recording, vec![], LegSource::Outside(outside));
-    let world = |interaction| World { interaction, now_us: BEGIN_US, broken: None, likeness: 0 };
-    [
-        world(baton_domain::open(called, policy, BEGIN_US).0),
-        world(baton_domain::place(calls, policy, agent(1), BEGIN_US).0),
-    ]
+/// How a call can begin: the customer calls and agent 1 is rung, or agent 1 calls the customer. On a number that records all, or where agents start
+/// recording by hand; without `recorded` nobody does.
+pub(crate) fn beginnings(policy: &Policy, recorded: bool) -> Vec<World> {
+    let modes: &[RecordingMode] =
+        if recorded { &[RecordingMode::All, RecordingMode::Manual] } else { &[RecordingMode::Manual] };
+    let both = modes.iter().flat_map(|mode| {
+        let steps = vec![
+            FlowStep::RingAgent { agent: agent(1), ring_ms: FIRST_RING_MS },
+            FlowStep::Voicemail("the number's box".into()),
+        ];
+        let called = opening(*mode, steps, LegSource::Inbound("the customer".into()));
+        let outside = Outside { phone: "32470000000".into(), allowed_by: "+32".into() };
+        let calls = opening(*mode, vec![], LegSource::Outside(outside));
+        [baton_domain::open(called, policy, BEGIN_US).0, baton_domain::place(calls, policy, agent(1), BEGIN_US).0]
+    });
+    both.map(|interaction| World { interaction, now_us: BEGIN_US, broken: None, likeness: 0 }).collect()
 }
 
 fn opening(recording: RecordingMode, steps: Vec<FlowStep>, origin: LegSource) -> Opening {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use baton_domain::Policy;
-use baton_domain::policy::{self, PROFILES};
+use baton_domain::policy::{self, PROFILES, PolicyError};
 use baton_proof::{Bound, Completeness, Report};
 use baton_runtime::Clock;
 use clap::Args;
@@ -27,13 +27,13 @@ const PROGRESS: Duration = Duration::from_millis(100);
 #[derive(Debug, Args)]
 pub(crate) struct PolicyCheckArgs {
     /// The policy: a whole one in TOML, as `baton policy profiles NAME` prints it.
-    #[arg(value_name = "FILE", required_unless_present = "profile", conflicts_with = "profile")]
+    #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// Instead of a file: a built-in profile.
     #[arg(long)]
     profile: Option<String>,
     /// TOML with the fields that differ from the profile [default: none differ].
-    #[arg(long, value_name = "FILE", requires = "profile", conflicts_with = "file")]
+    #[arg(long, value_name = "FILE")]
     overrides: Option<PathBuf>,
     /// How many agents can be in the call: 2 to 4.
     #[arg(long, default_value_t = 3, value_parser = word::parse_between::<2, 4, u8>)]
@@ -75,17 +75,37 @@ pub(crate) async fn run(args: PolicyCheckArgs, out: Output) -> anyhow::Result<()
 
 impl PolicyCheckArgs {
     fn policy(&self) -> anyhow::Result<Policy> {
-        let mut policy = if let Some(file) = &self.file {
-            policy::parse_file(&file.display().to_string(), &read(file)?, vec![])
-        } else {
-            let profile = self.profile.as_deref().unwrap_or_default();
-            let overrides = self.overrides.as_deref().map(read).transpose()?.unwrap_or_default();
-            policy::parse(profile, &overrides, vec![])
+        let mut policy = match (&self.file, &self.profile, &self.overrides) {
+            (Some(file), None, None) => policy::parse_file(&file.display().to_string(), &read(file)?, vec![]),
+            (None, Some(profile), overrides) => {
+                let text = overrides.as_deref().map(read).transpose()?.unwrap_or_default();
+                policy::parse(profile, &text, vec![]).map_err(|error| named(error, overrides.as_deref()))
+            }
+            (Some(_), ..) => {
+                return Err(
+                    UsageError::new("a FILE is a whole policy: --profile and --overrides are instead of it").into()
+                );
+            }
+            (None, None, _) => {
+                return Err(
+                    UsageError::new("name a FILE with a whole policy, or a built-in profile: --profile NAME").into()
+                );
+            }
         }
         .map_err(|error| UsageError::new(error.to_string()))?;
         // A tenant whose plan lacks something can do less, and nothing else.
         policy.entitlements = policy.known_entitlements().map(str::to_owned).collect();
         Ok(policy)
+    }
+}
+
+/// The error of overrides, with the name of their file.
+fn named(error: PolicyError, overrides: Option<&Path>) -> PolicyError {
+    match (error, overrides) {
+        (PolicyError::Invalid { file, line, why }, Some(named)) if file == "overrides" => {
+            PolicyError::Invalid { file: named.display().to_string(), line, why }
+        }
+        (error, _) => error,
     }
 }
 

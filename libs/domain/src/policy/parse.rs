@@ -55,13 +55,20 @@ pub fn restore(name: &str, overrides: &str, entitlements: Vec<String>) -> Result
 /// The table as a policy; a value that does not fit stands in this text.
 fn fit(file: &str, text: &str, table: toml::Table) -> Result<Policy, PolicyError> {
     serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
-        let path = error.path().to_string();
-        let why = match path.as_str() {
-            "." => type_text(error.inner().message()),
-            path => format!("`{path}` {}", type_text(error.inner().message())),
+        let (path, message) = (error.path().to_string(), error.inner().message());
+        let why = match (path.as_str(), unknown_field(message)) {
+            (_, Some(unknown)) => no_such_field(&path, &unknown),
+            (".", None) => type_text(message),
+            (path, None) => format!("`{path}` {}", type_text(message)),
         };
         PolicyError::Invalid { file: file.to_owned(), line: nearest_line(text, &path).unwrap_or(1), why }
     })
+}
+
+/// What the reader says of a field that there is not: the fields that there are.
+fn unknown_field(message: &str) -> Option<Vec<String>> {
+    let known = message.strip_prefix("unknown field `")?;
+    Some(known.split('`').skip(2).step_by(2).map(str::to_owned).collect())
 }
 
 /// A whole policy by itself, as a profile's file is. For trying one out that is not built in.
@@ -106,18 +113,22 @@ fn merge(base: &mut toml::Table, changes: toml::Table, path: &mut Vec<String>) -
 
 fn unknown_key(overrides: &str, unknown: &UnknownKey) -> PolicyError {
     let dotted = unknown.path.join(".");
-    let key = unknown.path.last().map_or("", String::as_str);
-    let near = unknown.known.iter().map(|known| (strsim::jaro_winkler(key, known), known));
-    let nearest = near.filter(|(likeness, _)| *likeness > 0.8).max_by(|(a, _), (b, _)| a.total_cmp(b));
-    let hint = match nearest {
-        Some((_, known)) => format!("did you mean `{known}`?"),
-        None => format!("here there are: {}", unknown.known.join(", ")),
-    };
     PolicyError::Invalid {
         file: "overrides".into(),
         line: nearest_line(overrides, &dotted).unwrap_or(1),
-        why: format!("there is no field `{dotted}`; {hint}"),
+        why: no_such_field(&dotted, &unknown.known),
     }
+}
+
+fn no_such_field(dotted: &str, known: &[String]) -> String {
+    let key = dotted.rsplit('.').next().unwrap_or_default();
+    let near = known.iter().map(|known| (strsim::jaro_winkler(key, known), known));
+    let nearest = near.filter(|(likeness, _)| *likeness > 0.8).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let hint = match nearest {
+        Some((_, known)) => format!("did you mean `{known}`?"),
+        None => format!("here there are: {}", known.join(", ")),
+    };
+    format!("there is no field `{dotted}`; {hint}")
 }
 
 /// What contradicts the profile, which is known to be good, is in the overrides: at the field itself, or at one that it contradicts.
@@ -206,7 +217,8 @@ mod tests {
         let error = refused("max_hops = 20", "max_hops = \"many\"");
         assert!(error.starts_with("mine.toml:6: `interaction.max_hops` is of the wrong type"), "{error}");
         let error = refused("max_hops = 20", "max_hopps = 20");
-        assert!(error.starts_with("mine.toml:6: `interaction.max_hopps` unknown field `max_hopps`"), "{error}");
+        let expected = "mine.toml:6: there is no field `interaction.max_hopps`; did you mean `max_hops`?";
+        assert_eq!(error, expected);
         let error = refused("max_hops = 20", "");
         assert!(error.starts_with("mine.toml:5: `interaction` missing field `max_hops`"), "{error}");
         let error = refused("name = \"helpdesk\"", "");

@@ -8,6 +8,7 @@ use crate::{
     world::{World, number_of},
 };
 use baton_domain::{
+    Command, Input,
     interaction::{Interaction, Party},
     machine::{OfferState, Search},
     project,
@@ -122,6 +123,27 @@ pub(crate) fn claims_end_with_a_reason(step: &Transition<'_>) -> bool {
         is.wanted.iter().any(|still| still.claim == claim.claim)
             || is.released.iter().any(|over| over.claim == claim.claim && over.agent == claim.agent)
     })
+}
+
+/// Who was only asked or rung has nothing to wrap up.
+pub(crate) fn wrap_up_as_the_policy_says(step: &Transition<'_>) -> bool {
+    let (was, is) = (project::claims(step.was()), project::claims(step.is()));
+    let new = is.released.iter().filter(|over| !was.released.iter().any(|before| before.claim == over.claim));
+    new.into_iter().all(|over| {
+        let served = was.wanted.iter().any(|claim| claim.claim == over.claim && claim.reservation.is_none());
+        let due_ms = if served { step.policy.interaction.wrap_up_ms } else { 0 };
+        over.wrap_up_ms == due_ms
+    })
+}
+
+/// But for a command of their own, nobody's mute changes while they are there.
+pub(crate) fn each_mutes_themselves(step: &Transition<'_>) -> bool {
+    let own = match step.happening {
+        Happening::Input(Input::Command(actor, Command::SetMute(_))) => actor.agent(),
+        _ => None,
+    };
+    let others = step.was().agents().filter(|party| party.agent_id() != own);
+    others.into_iter().all(|party| step.is().party(party.no).is_none_or(|still| still.muted == party.muted))
 }
 
 pub(crate) fn who_declined_is_skipped(step: &Transition<'_>) -> bool {

@@ -1,11 +1,13 @@
 //! What is recorded, and whose recording it is.
 
 use crate::{
+    happening::Happening,
     invariants::{Checked, ensure},
     model::Proof,
+    transitions::Transition,
     world::{World, number_of},
 };
-use baton_domain::project;
+use baton_domain::{Command, Input, RecordingCommand, project};
 use baton_words::{Exclusion, Room};
 
 pub(crate) fn only_talk(proof: &Proof, world: &World) -> Checked {
@@ -60,6 +62,18 @@ pub(crate) fn all_talk(_: &Proof, world: &World) -> Checked {
     let is = r.gap.map(|gap| gap.reason);
     ensure(is == left_out, || format!("it is left out as {is:?} instead of {left_out:?}"))?;
     ensure(r.current.is_some() == left_out.is_none(), || "nothing is recorded although it is to be".to_owned())
+}
+
+/// B207: what somebody started by hand goes on with the next agent.
+pub(crate) fn by_hand_by_command(step: &Transition<'_>) -> bool {
+    let (was, is) = (&step.was().recorder, &step.is().recorder);
+    let asked = |wanted: RecordingCommand| matches!(step.happening, Happening::Input(Input::Command(_, Command::Recording(command))) if *command == wanted);
+    let started = !was.by_hand && is.by_hand && asked(RecordingCommand::Start);
+    let stopped = was.by_hand && !is.by_hand && asked(RecordingCommand::Stop);
+    let goes_on = asked(RecordingCommand::Resume) || started;
+    let pause_is_asked_for =
+        was.paused == is.paused || if is.paused { asked(RecordingCommand::Pause) } else { goes_on };
+    (was.by_hand == is.by_hand || started || stopped) && pause_is_asked_for
 }
 
 pub(crate) fn all_have_an_end(proof: &Proof, world: &World) -> Checked {

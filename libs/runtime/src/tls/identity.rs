@@ -28,6 +28,19 @@ impl TlsIdentity {
     }
 }
 
+/// What is wrong with a certificate, in words where the library has none.
+pub(super) fn problem(error: &rustls::Error) -> String {
+    let text = error.to_string();
+    match error {
+        rustls::Error::InconsistentKeys(_) => "the key is not that of the certificate".to_owned(),
+        _ if text.contains("UnsupportedCertVersion") => {
+            "it is an X.509 certificate of version 1; make one of version 3, with its names in subjectAltName"
+                .to_owned()
+        }
+        _ => text,
+    }
+}
+
 fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
     let failed = |problem: String| IdentityError::Certificate { path: path.to_owned(), problem };
     let certificates = CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))?;

@@ -19,8 +19,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::identity::{IdentityError, TlsIdentity};
+use super::identity::{IdentityError, TlsIdentity, problem};
 use super::roots::{RootsError, roots};
+use super::validity::Validity;
 use super::{H2, HTTP_1, provider};
 use crate::clock::Clock;
 
@@ -33,7 +34,7 @@ pub enum TlsSetupError {
     Identity(#[from] IdentityError),
     #[error(transparent)]
     Roots(#[from] RootsError),
-    #[error("the certificate {} and its key can't be used: {source}", certificate.display())]
+    #[error("the certificate {} and its key can't be used: {}", certificate.display(), problem(source))]
     Pair { certificate: PathBuf, source: rustls::Error },
     #[error("the certificates of clients can't be checked: {0}")]
     Clients(#[from] VerifierBuilderError),
@@ -83,6 +84,7 @@ impl ServerTls {
 
     fn new(files: ServerTlsFiles) -> Result<Self, TlsSetupError> {
         let current = RwLock::new(Arc::new(files.config()?));
+        files.warn_of_validity();
         Ok(Self(Arc::new(ServedConfig { files, current })))
     }
 
@@ -123,6 +125,7 @@ impl ServerTls {
             Ok(config) => {
                 *self.0.current.write() = Arc::new(config);
                 tracing::info!(certificate, "a certificate was read again");
+                self.0.files.warn_of_validity();
                 true
             }
             Err(error) => {
@@ -141,6 +144,16 @@ impl ServerTlsFiles {
         let clients = self.clients.as_ref().map(|it| &it.ca_file);
         let all = [Some(&self.identity.certificate), Some(&self.identity.key), clients];
         all.into_iter().flatten().map(|path| std::fs::read(path).ok()).collect()
+    }
+
+    /// Clients refuse a certificate that is not valid now; the listener is opened all the same, as it may be renewed meanwhile.
+    fn warn_of_validity(&self) {
+        let certificate = self.identity.certificate.display();
+        match self.identity.validity_at(Clock::real().wall_us()) {
+            Ok(Validity::Expired) => tracing::warn!(%certificate, "a certificate is no longer valid: renew it"),
+            Ok(Validity::NotYet) => tracing::warn!(%certificate, "a certificate is not valid yet"),
+            Ok(Validity::Valid) | Err(_) => {}
+        }
     }
 
     fn config(&self) -> Result<ServerConfig, TlsSetupError> {

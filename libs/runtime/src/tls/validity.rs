@@ -7,7 +7,7 @@ use rustls::pki_types::UnixTime;
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, RootCertStore};
 
-use super::identity::{IdentityError, TlsIdentity};
+use super::identity::{IdentityError, TlsIdentity, problem};
 use super::provider;
 
 /// Whether a certificate is valid at a time. Who has signed it is not looked at.
@@ -24,7 +24,7 @@ impl TlsIdentity {
         let failed = |problem: String| IdentityError::Certificate { path: self.certificate.clone(), problem };
         let (chain, _) = self.read()?;
         let own = chain.first().ok_or_else(|| failed("there is none in it".to_owned()))?;
-        let parsed = ParsedCertificate::try_from(own).map_err(|error| failed(error.to_string()))?;
+        let parsed = ParsedCertificate::try_from(own).map_err(|error| failed(problem(&error)))?;
         let at = UnixTime::since_unix_epoch(Duration::from_micros(at_us.max(0).unsigned_abs()));
         let algorithms = provider().signature_verification_algorithms.all;
         // No authority is trusted, so it never succeeds; the time is looked at before that.
