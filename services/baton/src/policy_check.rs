@@ -41,7 +41,7 @@ pub(crate) struct PolicyCheckArgs {
     /// How many transfers can be started in the call: 1 to 5.
     #[arg(long, default_value_t = 1, value_parser = word::parse_between::<1, 5, u8>)]
     transfers: u8,
-    /// The call is recorded, and agents pause and resume it: fifteen times as much to look at.
+    /// The call is recorded, and agents pause and resume it: many times as much to look at.
     #[arg(long)]
     recorded: bool,
     /// Stop after so many steps although not everything was looked at. A million take some seconds and 40 MB.
