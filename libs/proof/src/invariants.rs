@@ -42,7 +42,7 @@ const fn each_step(id: &'static str, says: &'static str, holds: fn(&Transition<'
 }
 
 /// All of them. A step that breaks several is told of by the first.
-pub const INVARIANTS: [Invariant; 55] = [
+pub const INVARIANTS: [Invariant; 56] = [
     always("C1", "the customer is in exactly one place: a room that there is, or voicemail", customer::one_place),
     always("C2", "nobody looks for an agent while one is there", customer::nobody_is_left_alone),
     always("C3", "when the customer has left, everybody is released within 15 s", deadlines::farewell_is_short),
@@ -138,6 +138,11 @@ pub const INVARIANTS: [Invariant; 55] = [
         "C4",
         "a transfer is completed when the customer is seen where they belong, not before",
         transfer::completed_when_seen,
+    ),
+    each_step(
+        "C5",
+        "each phase of a transfer lasts for as long as the policy says, from when it begins",
+        transfer::phases_begin_with_all_their_time,
     ),
     each_step("C5", "a deadline that passes changes something, and before it nothing does", deadlines::exactly_then),
     each_step(

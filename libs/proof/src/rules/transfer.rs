@@ -40,6 +40,20 @@ pub(crate) fn phase_rules<'a>(open: &Transfer, method: &'a Method) -> Option<&'a
     }
 }
 
+/// A phase that begins with this step ends when its own time is over, however long the transfer has taken.
+pub(crate) fn phases_begin_with_all_their_time(step: &Transition<'_>) -> bool {
+    let Some(open) = &step.is().transfer else { return true };
+    let before = step.was().transfer.as_ref().filter(|before| before.no == open.no);
+    if before.is_some_and(|before| std::mem::discriminant(&before.state) == std::mem::discriminant(&open.state)) {
+        return true;
+    }
+    let house = &step.policy.interaction;
+    step.policy.method(open.kind).is_some_and(|method| {
+        let max_ms = phase_rules(open, method).map_or(house.hand_over_ms, |rules| rules.max_ms);
+        open.deadline_us(method, house) == step.after.now_us + max_ms * 1000
+    })
+}
+
 /// The initiator leaves, or the time of a consult or a three-way is over, and nothing else is at that moment.
 pub(crate) fn phases_end_as_the_policy_says(step: &Transition<'_>) -> bool {
     let (was, is) = (step.was(), step.is());
