@@ -85,6 +85,6 @@ prove:
     cargo build --release --package baton-server --bin baton
     for profile in lead_center helpdesk; do \
         "${CARGO_TARGET_DIR:-target}/release/baton" policy check --profile $profile --agents 3 --transfers 2 && \
-        "${CARGO_TARGET_DIR:-target}/release/baton" policy check --profile $profile --agents 2 --transfers 2 --recorded || exit 1; \
+        "${CARGO_TARGET_DIR:-target}/release/baton" policy check --profile $profile --agents 2 --transfers 1 --recorded || exit 1; \
     done
     tests/proof/run --bound full

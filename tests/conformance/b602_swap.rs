@@ -2,7 +2,7 @@
 
 use baton_api::common::v1::{Action, TransferPhase};
 use baton_api::error::ErrorReason;
-use baton_testkit::{PhoneBehaviour, TestTenant};
+use baton_testkit::{AgentDesk, Call, PhoneBehaviour, TestTenant};
 
 use crate::harness::ears::{ADA, BEN, CUSTOMER, MUSIC, longest_silence_ms, tells};
 use crate::harness::{Office, Scenario, refused, shared};
@@ -69,9 +69,7 @@ async fn b602_who_waits_alone_is_handed_the_customer_or_told_that_they_have_left
     let ada = office.agent("Ada").await?;
     let ben = office.agent("Ben").await?;
     let call = office.talking(&ada).await?;
-    ada.start_warm(&call.interaction_id, &ben).await?;
-    office.until_phase(&call, TransferPhase::Consulting).await?;
-    ada.swap(&call.interaction_id).await?;
+    swapped(&office, &call, &ada, &ben).await?;
     let bens_leg = office.leg(&ben).await?;
     office.hears(&bens_leg, &[MUSIC]).await?;
     // B103: hanging up hands over, wherever the recipient is.
@@ -81,10 +79,7 @@ async fn b602_who_waits_alone_is_handed_the_customer_or_told_that_they_have_left
     office.until_free(&ada).await?;
 
     // The recipient gives up waiting: the customer is with the initiator, and stays so (not on hold as after another failure, B105).
-    ben.start_warm(&call.interaction_id, &ada).await?;
-    office.until_phase(&call, TransferPhase::Consulting).await?;
-    ben.swap(&call.interaction_id).await?;
-    office.until_phase(&call, TransferPhase::Swapped).await?;
+    swapped(&office, &call, &ben, &ada).await?;
     office.phones.hang_up(ada.phone()).await?;
     let view = office.until_phase(&call, TransferPhase::Failed).await?;
     anyhow::ensure!(!view.customer_on_hold && view.primary_agent_id == ben.id(), "{view:?}");
@@ -92,14 +87,20 @@ async fn b602_who_waits_alone_is_handed_the_customer_or_told_that_they_have_left
 
     // The customer hangs up while somebody waits apart from them.
     office.until_free(&ada).await?;
-    ben.start_warm(&call.interaction_id, &ada).await?;
-    office.until_phase(&call, TransferPhase::Consulting).await?;
-    ben.swap(&call.interaction_id).await?;
-    office.until_phase(&call, TransferPhase::Swapped).await?;
+    swapped(&office, &call, &ben, &ada).await?;
     office.customer_hangs_up(&call).await?;
     office.tenant.until_ended(&call).await?;
     office.until_free(&ada).await?;
     office.until_free(&ben).await
+}
+
+/// One agent consults another, and goes back to the customer.
+async fn swapped(office: &Office, call: &Call, initiator: &AgentDesk, recipient: &AgentDesk) -> anyhow::Result<()> {
+    initiator.start_warm(&call.interaction_id, recipient).await?;
+    office.until_phase(call, TransferPhase::Consulting).await?;
+    initiator.swap(&call.interaction_id).await?;
+    office.until_phase(call, TransferPhase::Swapped).await?;
+    Ok(())
 }
 
 async fn b602_without_the_policys_leave_nobody_swaps(tenant: TestTenant) -> anyhow::Result<()> {

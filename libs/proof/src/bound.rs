@@ -20,8 +20,6 @@ pub struct Bound {
 impl Bound {
     /// Enough for everything that one transfer can do: some seconds.
     pub const QUICK: Self = Self { agents: 2, transfers: 1, recording: false, most_steps: None, threads: 1 };
-    /// A transfer after a transfer, with a third agent, and recorded: some minutes.
-    pub const FULL: Self = Self { agents: 3, transfers: 2, recording: true, most_steps: None, threads: 1 };
 }
 
 impl std::fmt::Display for Bound {
