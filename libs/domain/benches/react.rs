@@ -70,7 +70,12 @@ impl Script {
     /// One whole warm transfer: start, ring, consult, join, leave.
     fn transfer(&mut self, from: u128, to: u128) {
         let by = Actor::Agent(agent(from).id);
-        let start = StartTransfer { kind: TransferKind::Warm, target: Target::Agent(agent(to)), message: "".into() };
+        let start = StartTransfer {
+            kind: TransferKind::Warm,
+            target: Target::Agent(agent(to)),
+            message: "".into(),
+            outcome: "".into(),
+        };
         self.play(Input::Command(by.clone(), Command::Start(start)));
         self.grant_and_answer();
         self.play(Input::Command(by, Command::Resume));

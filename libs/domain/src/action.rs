@@ -20,6 +20,7 @@ pub enum Action {
     End,
     Note,
     SetData,
+    Disposition,
     StartRecording,
     StopRecording,
     PauseRecording,
@@ -28,7 +29,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, in order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Start(TransferKind::Cold),
         Self::Start(TransferKind::OnAnswer),
         Self::Start(TransferKind::Warm),
@@ -44,6 +45,7 @@ impl Action {
         Self::End,
         Self::Note,
         Self::SetData,
+        Self::Disposition,
         Self::StartRecording,
         Self::StopRecording,
         Self::PauseRecording,
@@ -68,10 +70,11 @@ impl Action {
             Self::End => 12,
             Self::Note => 13,
             Self::SetData => 14,
-            Self::StartRecording => 15,
-            Self::StopRecording => 16,
-            Self::PauseRecording => 17,
-            Self::ResumeRecording => 18,
+            Self::Disposition => 15,
+            Self::StartRecording => 16,
+            Self::StopRecording => 17,
+            Self::PauseRecording => 18,
+            Self::ResumeRecording => 19,
         }
     }
 
@@ -102,6 +105,7 @@ impl fmt::Display for Action {
             Self::End => "end",
             Self::Note => "write a note",
             Self::SetData => "set data",
+            Self::Disposition => "disposition",
             Self::StartRecording => "start recording",
             Self::StopRecording => "stop recording",
             Self::PauseRecording => "pause recording",

@@ -90,6 +90,14 @@ pub enum EventKind {
     NoteAdded {
         note: u32,
     },
+    /// An agent has said how their turn ended. `transfer`: the one whose recipient they were, where it came to nothing.
+    Dispositioned {
+        agent: AgentId,
+        transfer: Option<TransferNo>,
+        disposition: Arc<str>,
+        /// How long after they had left.
+        after_us: i64,
+    },
     DataChanged {
         set: Arc<[Arc<str>]>,
         removed: Arc<[Arc<str>]>,
@@ -104,6 +112,11 @@ pub enum EventKind {
     },
     TransferStarted(Box<TransferStarted>),
     TransferOffered {
+        transfer: TransferNo,
+        recipient: AgentId,
+    },
+    /// The recipient is in another call, and is waited for (B504).
+    TransferWaiting {
         transfer: TransferNo,
         recipient: AgentId,
     },
@@ -219,6 +232,8 @@ pub struct TransferStarted {
     pub kind: TransferKind,
     pub initiator: AgentId,
     pub target: Target,
+    /// One of the policy's outcomes, or empty (B503).
+    pub outcome: Arc<str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use crate::{
 use baton_words::{
     AnnouncementNo, ClaimNo, ExitNo, ExitOutcome, LegNo, Reason, Room, SegmentNo, TransferKind, TransferNo, WaitNo,
 };
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One input.
@@ -45,6 +46,8 @@ pub enum Command {
     End,
     /// Write a note.
     Note(Arc<str>),
+    /// Say how the turn ended that the agent has left (B507).
+    Disposition(Disposition),
     /// Set and remove attached data.
     SetData {
         /// Keys and values to set.
@@ -72,6 +75,7 @@ impl Command {
             Self::Leave => Action::Leave,
             Self::End => Action::End,
             Self::Note(_) => Action::Note,
+            Self::Disposition(_) => Action::Disposition,
             Self::SetData { .. } => Action::SetData,
             Self::Recording(command) => command.action(),
         }
@@ -85,6 +89,17 @@ pub struct StartTransfer {
     pub target: Target,
     /// Shown to the recipient; may be empty.
     pub message: Arc<str>,
+    /// What the transfer is for: one of the policy's outcomes, or empty (B503).
+    pub outcome: Arc<str>,
+}
+
+/// How a turn ended, as its agent says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disposition {
+    /// One of the policy's dispositions.
+    pub name: Arc<str>,
+    /// May be empty. Personal data.
+    pub note: Arc<str>,
 }
 
 /// What may be asked of the recording.
@@ -129,6 +144,8 @@ pub enum Fact {
     SegmentEnded(SegmentNo, SegmentEnd),
     /// The agent is reserved.
     ClaimGranted(ClaimNo),
+    /// The agent is in another call; presence keeps the claim, and grants it when they are free (B504).
+    ClaimQueued(ClaimNo),
     /// The agent can't be had, or the reservation ran out.
     ClaimRefused(ClaimNo, Reason),
     /// Routing has taken the interaction into the queue of the team, at this position, from 1.

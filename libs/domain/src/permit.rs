@@ -4,7 +4,7 @@
 use crate::{
     action::{Action, ActionSet},
     actor::{Actor, Target},
-    input::StartTransfer,
+    input::{Disposition, StartTransfer},
     interaction::{Interaction, MAX_DATA, MAX_NOTES, MAX_TRANSFERS, Party},
     machine::{Offer, OfferState, Transfer, TransferState},
     policy::{Method, Policy},
@@ -46,6 +46,13 @@ pub enum Refusal {
     TooMany(&'static str, usize),
     #[error("the recording is not in a state in which to {0} is possible")]
     RecordingState(Action),
+    /// The policy wants one (B503).
+    #[error("a {0} transfer needs an outcome: choose one of those that the policy lists")]
+    OutcomeMissing(TransferKind),
+    #[error("there is no such outcome: choose one of those that the policy lists")]
+    UnknownOutcome,
+    #[error("there is no such disposition: choose one of those that the policy lists")]
+    UnknownDisposition,
 }
 
 /// As what an actor acts in an interaction, at this moment.
@@ -57,8 +64,10 @@ enum ActingAs {
     Recipient,
     /// In it, and none of these.
     Participant,
-    /// Is being rung.
+    /// Is being rung, or waited for.
     Offered,
+    /// Has left it, and may still say how their turn ended.
+    Former,
     /// Looks after it from outside.
     Staff,
 }
@@ -95,8 +104,16 @@ pub(crate) fn permit_target<'p>(
     }
     match &start.target {
         Target::Agent(agent) if i.agent(agent.id).is_some() => Err(Refusal::TargetInInteraction),
-        _ => Ok(method),
+        _ if start.outcome.is_empty() && method.needs_outcome => Err(Refusal::OutcomeMissing(start.kind)),
+        _ if start.outcome.is_empty() || policy.interaction.outcomes.contains(&start.outcome) => Ok(method),
+        _ => Err(Refusal::UnknownOutcome),
     }
+}
+
+/// What [`permit`] can't know from the action alone: whether the policy lists it.
+pub(crate) fn permit_disposition(policy: &Policy, given: &Disposition) -> Result<(), Refusal> {
+    let listed = policy.interaction.dispositions.contains(&given.name);
+    if listed { Ok(()) } else { Err(Refusal::UnknownDisposition) }
 }
 
 /// What [`permit`] can't know from the action alone: whether the open transfer (none: that of the call flow) is the one that is meant.
@@ -159,8 +176,10 @@ impl<'a> Asker<'a> {
     /// The one decision.
     fn allowed(&self) -> ActionSet {
         let (i, r) = (self.i, &self.i.recorder);
-        if i.ended() {
-            return ActionSet::default();
+        let closes = self.agent.is_some_and(|agent| i.open_turn(agent).is_some());
+        let closing = ActionSet::default().with_if(Action::Disposition, closes);
+        if i.ended() || self.acts_as == ActingAs::Former {
+            return closing;
         }
         let staff = self.acts_as == ActingAs::Staff;
         let present = staff || self.connected();
@@ -169,11 +188,12 @@ impl<'a> Asker<'a> {
         let phase = |action| self.by_phase.contains(action);
         let muted = self.party.map(|party| party.muted);
         self.starts()
+            .with_if(Action::Disposition, closes)
             .with_if(Action::Cancel, self.transfer.is_some() && phase(Action::Cancel))
             .with_if(Action::Complete, self.has_recipient() && phase(Action::Complete))
             // From outside nobody decides with whom the initiator talks.
             .with_if(Action::Swap, !staff && self.may_swap() && phase(Action::Swap))
-            .with_if(Action::Decline, self.acts_as == ActingAs::Offered && self.rings())
+            .with_if(Action::Decline, self.acts_as == ActingAs::Offered && self.may_decline())
             .with_if(Action::Hold, phase(Action::Hold) && i.talking())
             .with_if(Action::Resume, phase(Action::Resume) && i.held() && i.customer().leg.is_up())
             .with_if(Action::Mute, muted == Some(false))
@@ -193,6 +213,7 @@ impl<'a> Asker<'a> {
         let i = self.i;
         match action {
             _ if i.ended() => Refusal::Ended,
+            _ if self.acts_as == ActingAs::Former => Refusal::NotAParty,
             Action::Start(kind) => self.no_start(kind),
             Action::Cancel | Action::Complete | Action::Swap if self.transfer.is_none() => Refusal::NoTransfer,
             Action::Note if i.notes.len() >= MAX_NOTES => Refusal::TooMany("notes", MAX_NOTES),
@@ -255,13 +276,16 @@ impl<'a> Asker<'a> {
     }
 
     fn connected(&self) -> bool {
-        !matches!(self.acts_as, ActingAs::Offered | ActingAs::Staff)
+        !matches!(self.acts_as, ActingAs::Offered | ActingAs::Former | ActingAs::Staff)
     }
 
-    fn rings(&self) -> bool {
-        let rings =
-            |offer: &Offer| Some(offer.agent.id) == self.agent && matches!(offer.state, OfferState::Ringing { .. });
-        self.i.search().is_some_and(|search| search.offers.iter().any(rings))
+    /// Their phone rings, or they see that a transfer waits for them.
+    fn may_decline(&self) -> bool {
+        let sees = |offer: &Offer| {
+            let asked = matches!(offer.state, OfferState::Claiming { .. });
+            Some(offer.agent.id) == self.agent && !asked
+        };
+        self.i.search().is_some_and(|search| search.offers.iter().any(sees))
     }
 
     /// Whoever has the customer, transfers them, or has taken them off hold (B207), starts and stops; everybody may pause.
@@ -279,7 +303,8 @@ fn agent_acts_as(
 ) -> Option<ActingAs> {
     let Some(party) = party else {
         let offered = i.search().is_some_and(|search| search.offers.iter().any(|offer| offer.agent.id == agent));
-        return offered.then_some(ActingAs::Offered);
+        let former = i.open_turn(agent).map(|_| ActingAs::Former);
+        return offered.then_some(ActingAs::Offered).or(former);
     };
     Some(match transfer {
         Some(transfer) if transfer.initiator.id == agent => ActingAs::Initiator,
@@ -296,7 +321,7 @@ fn by_phase(policy: &Policy, transfer: Option<&Transfer>, acts_as: ActingAs) -> 
         ActingAs::Staff | ActingAs::Primary => ActionSet::ALL,
         ActingAs::Initiator => rules().map(|rules| rules.initiator_may).unwrap_or_default(),
         ActingAs::Recipient => rules().map(|rules| rules.recipient_may).unwrap_or_default(),
-        ActingAs::Participant | ActingAs::Offered => ActionSet::default(),
+        ActingAs::Participant | ActingAs::Offered | ActingAs::Former => ActionSet::default(),
     }
 }
 

@@ -151,8 +151,12 @@ fn search(sort: u8, search: &Search, h: &mut impl Hasher) {
         h.write(&[1, number_of(skipped.agent), u8::from(skipped.until_us.is_some())]);
     }
     for offer in &search.offers {
-        let ringing = matches!(offer.state, OfferState::Ringing { .. });
-        h.write(&[2, number_of(offer.agent.id), u8::from(ringing), offer.redials]);
+        let state = match offer.state {
+            OfferState::Claiming { .. } => 0,
+            OfferState::Ringing { .. } => 1,
+            OfferState::Queued { .. } => 2,
+        };
+        h.write(&[2, number_of(offer.agent.id), state, offer.redials]);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
 };
 use baton_domain::{
     Action, Actor, Command, Fact, Input, Policy, RecordingCommand, StartTransfer, Target,
-    input::SegmentEnd,
+    input::{Disposition, SegmentEnd},
     interaction::{Interaction, LegState, Party, Stage},
     machine::{OfferState, Round},
     permit, project,
@@ -52,10 +52,10 @@ fn commands(i: &Interaction, policy: &Policy, bound: &Bound, all: &mut Vec<Happe
             let command = |command| Happening::Input(Input::Command(actor.clone(), command));
             match action {
                 Action::Start(kind) if i.counters.transfer < u32::from(bound.transfers) => {
-                    all.extend(targets(i, policy, kind, bound).map(|target| command(start(kind, target))));
+                    all.extend(targets(i, policy, kind, bound).map(|target| command(start(policy, kind, target))));
                 }
                 Action::Start(_) => {}
-                _ => all.push(command(command_of(action, i.transfer.as_ref().map(|transfer| transfer.no)))),
+                _ => all.push(command(command_of(policy, action, i.transfer.as_ref().map(|transfer| transfer.no)))),
             }
         }
     }
@@ -66,10 +66,10 @@ pub(crate) fn actors(bound: &Bound) -> impl Iterator<Item = Actor> {
     (1..=bound.agents).map(|no| Actor::Agent(agent(no).id)).chain([supervisor()])
 }
 
-/// Notes and data change nothing else; recording is followed where the bound has it.
+/// Notes, data and dispositions change nothing else; recording is followed where the bound has it.
 fn is_followed(action: Action, bound: &Bound) -> bool {
     match action {
-        Action::Note | Action::SetData => false,
+        Action::Note | Action::SetData | Action::Disposition => false,
         Action::StartRecording | Action::StopRecording | Action::PauseRecording | Action::ResumeRecording => {
             bound.recording
         }
@@ -88,15 +88,16 @@ fn outsiders(i: &Interaction, bound: &Bound) -> impl Iterator<Item = baton_domai
     (1..=bound.agents).map(agent).filter(|agent| i.agent(agent.id).is_none())
 }
 
-fn start(kind: TransferKind, target: Target) -> Command {
-    Command::Start(StartTransfer { kind, target, message: "".into() })
+fn start(policy: &Policy, kind: TransferKind, target: Target) -> Command {
+    let outcome = policy.interaction.outcomes.first().cloned().unwrap_or_default();
+    Command::Start(StartTransfer { kind, target, message: "".into(), outcome })
 }
 
 /// The command of an action, about this open transfer. A start is one to somebody whom nobody else is.
-pub(crate) fn command_of(action: Action, open: Option<TransferNo>) -> Command {
+pub(crate) fn command_of(policy: &Policy, action: Action, open: Option<TransferNo>) -> Command {
     let no = open.unwrap_or(TransferNo(0));
     match action {
-        Action::Start(kind) => start(kind, Target::Agent(agent(u8::MAX))),
+        Action::Start(kind) => start(policy, kind, Target::Agent(agent(u8::MAX))),
         Action::Cancel => Command::Cancel(no),
         Action::Complete => Command::Complete(no),
         Action::Swap => Command::Swap(no),
@@ -108,6 +109,10 @@ pub(crate) fn command_of(action: Action, open: Option<TransferNo>) -> Command {
         Action::Leave => Command::Leave,
         Action::End => Command::End,
         Action::Note => Command::Note("a note".into()),
+        Action::Disposition => {
+            let name = policy.interaction.dispositions.first().cloned().unwrap_or_default();
+            Command::Disposition(Disposition { name, note: "".into() })
+        }
         Action::SetData => Command::SetData { set: vec![("key".into(), "value".into())], remove: vec![] },
         Action::StartRecording => Command::Recording(RecordingCommand::Start),
         Action::StopRecording => Command::Recording(RecordingCommand::Stop),
@@ -147,6 +152,12 @@ fn search_facts(i: &Interaction, bound: &Bound, facts: &mut Vec<Fact>) {
         match offer.state {
             OfferState::Claiming { .. } => {
                 facts.extend([Fact::ClaimGranted(offer.claim), Fact::ClaimRefused(offer.claim, Reason::Busy)]);
+                // Where nobody is waited for, it says nothing.
+                facts.push(Fact::ClaimQueued(offer.claim));
+            }
+            // They are free, or presence gives up before the core does.
+            OfferState::Queued { .. } => {
+                facts.extend([Fact::ClaimGranted(offer.claim), Fact::ClaimRefused(offer.claim, Reason::Expired)]);
             }
             OfferState::Ringing { leg, .. } => {
                 facts.push(Fact::LegUp(leg, None));

@@ -19,7 +19,7 @@ pub(crate) fn armed(i: &Interaction, policy: &Policy) -> Timers {
     if let Some(search) = i.search() {
         timers.push(search.until_us);
         timers.extend(search.offers.iter().map(|offer| match offer.state {
-            OfferState::Claiming { until_us } => until_us,
+            OfferState::Claiming { until_us } | OfferState::Queued { until_us } => until_us,
             OfferState::Ringing { until_us, .. } => until_us + house.ring_silence_ms * 1000,
         }));
         timers.extend(search.skip.iter().filter_map(|skipped| skipped.until_us));
@@ -56,7 +56,7 @@ pub(crate) fn ring_ends(i: &Interaction) -> SmallVec<[i64; 2]> {
     let mut ends: SmallVec<_> = offers
         .filter_map(|offer| match offer.state {
             OfferState::Ringing { until_us, .. } => Some(until_us),
-            OfferState::Claiming { .. } => None,
+            OfferState::Claiming { .. } | OfferState::Queued { .. } => None,
         })
         .collect();
     ends.sort_unstable();

@@ -97,6 +97,7 @@ fn command_words(actor: &Actor, command: &Command) -> String {
         Command::Leave => "leaves".to_owned(),
         Command::End => "ends the call".to_owned(),
         Command::Note(_) => "writes a note".to_owned(),
+        Command::Disposition(given) => format!("dispositions their turn: {}", given.name),
         Command::SetData { .. } => "sets data".to_owned(),
         Command::Recording(RecordingCommand::Start) => "starts recording".to_owned(),
         Command::Recording(RecordingCommand::Stop) => "stops recording".to_owned(),
@@ -120,6 +121,9 @@ fn fact_words(i: &Interaction, fact: &Fact) -> String {
         Fact::SegmentEnded(_, end) if end.failed => "a piece of the recording could not be written".to_owned(),
         Fact::SegmentEnded(..) => "a piece of the recording is closed".to_owned(),
         Fact::ClaimGranted(claim) => format!("{} is reserved, and their phone is to ring", whose_claim(i, *claim)),
+        Fact::ClaimQueued(claim) => {
+            format!("{} is in another call, and will be reserved after it", whose_claim(i, *claim))
+        }
         Fact::ClaimRefused(claim, reason) => {
             format!("{} can't be had: {}", whose_claim(i, *claim), spaced(reason.name()))
         }
@@ -173,7 +177,11 @@ fn situation(proof: &Proof, world: &World) -> String {
         parts.push(format!("agent {} {room}{muted}", party.agent_id().map_or(0, number_of)));
     }
     for offer in i.search().into_iter().flat_map(|search| &search.offers) {
-        let how = if matches!(offer.state, OfferState::Ringing { .. }) { "is rung" } else { "is being reserved" };
+        let how = match offer.state {
+            OfferState::Claiming { .. } => "is being reserved",
+            OfferState::Queued { .. } => "is waited for",
+            OfferState::Ringing { .. } => "is rung",
+        };
         parts.push(format!("agent {} {how}", number_of(offer.agent.id)));
     }
     let transfer = i

@@ -140,6 +140,12 @@ impl AgentDesk {
         Ok(answer.inbox.map(|it| it.active).unwrap_or_default())
     }
 
+    /// The transfers that wait until the agent is free.
+    pub async fn waiting(&self) -> Result<Vec<presence::InboxItem>, Status> {
+        let answer = self.presence().list_inbox(presence::ListInboxRequest {}).await?.into_inner();
+        Ok(answer.inbox.map(|it| it.waiting).unwrap_or_default())
+    }
+
     /// The interaction as the agent sees it.
     pub async fn view(&self, interaction_id: &str) -> View {
         let request = transfer::GetInteractionRequest { interaction_id: interaction_id.to_owned() };
@@ -176,6 +182,31 @@ impl AgentDesk {
             ..Default::default()
         };
         seen(self.transfers().start_transfer(request).await?.into_inner().interaction)
+    }
+
+    /// Starts a transfer to an agent, for what it is for.
+    pub async fn start_for(&self, interaction_id: &str, kind: TransferKind, to: &Self, outcome: &str) -> View {
+        let request = transfer::StartTransferRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            kind: kind.into(),
+            target: Some(To::Agent(to).into()),
+            outcome: outcome.to_owned(),
+            ..Default::default()
+        };
+        seen(self.transfers().start_transfer(request).await?.into_inner().interaction)
+    }
+
+    /// Says how the agent's turn ended.
+    pub async fn disposition(&self, interaction_id: &str, disposition: &str, note: &str) -> View {
+        let request = transfer::SetDispositionRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            disposition: disposition.to_owned(),
+            note: note.to_owned(),
+            ..Default::default()
+        };
+        seen(self.interactions().set_disposition(request).await?.into_inner().interaction)
     }
 
     /// Starts a warm transfer to an agent.

@@ -2,6 +2,7 @@
 
 use baton_api::common::v1::{AgentRef, Target, TeamRef, target};
 use baton_api::presence::v1::{Agent, AgentState, Engagement, Inbox, InboxItem, Presence, Team, engagement};
+use prost::Message as _;
 use prost_types::Timestamp;
 
 use crate::ids::{AgentId, TeamId};
@@ -24,6 +25,7 @@ pub(crate) fn agent_state(state: ShownState) -> AgentState {
 
 pub(crate) fn presence(record: &AgentRecord) -> Presence {
     let status = &record.status;
+    let due = status.wrap_up.as_ref().filter(|it| it.due);
     Presence {
         agent_id: record.id.to_string(),
         state: agent_state(status.state()) as i32,
@@ -31,6 +33,7 @@ pub(crate) fn presence(record: &AgentRecord) -> Presence {
         engagements: record.claim.iter().map(engagement).collect(),
         state_start_time: Some(timestamp(status.state_since_us)),
         phone_in_use: status.phone_in_use,
+        disposition_due_interaction_id: due.map(|it| it.interaction_id.clone()).unwrap_or_default(),
     }
 }
 
@@ -38,6 +41,7 @@ pub(crate) fn presence(record: &AgentRecord) -> Presence {
 pub(crate) fn presence_to_colleagues(record: &AgentRecord) -> Presence {
     let mut presence = presence(record);
     presence.engagements.iter_mut().for_each(|it| it.interaction_id.clear());
+    presence.disposition_due_interaction_id.clear();
     presence
 }
 
@@ -50,14 +54,22 @@ fn engagement(claim: &ActiveClaim) -> Engagement {
 }
 
 pub(crate) fn inbox(record: &AgentRecord) -> Inbox {
-    Inbox { active: record.claim.iter().map(inbox_item).collect() }
+    let waiting = record.queued.iter().map(|queued| {
+        let item = InboxItem::decode(queued.inbox.as_slice()).unwrap_or_default();
+        completed(item, &queued.interaction_id, true, queued.since_us)
+    });
+    Inbox { active: record.claim.iter().map(inbox_item).collect(), waiting: waiting.collect() }
 }
 
 fn inbox_item(claim: &ActiveClaim) -> InboxItem {
-    let mut item = claim.inbox.clone();
-    item.interaction_id.clone_from(&claim.interaction_id);
-    item.offered = claim.occupied == Occupied::Reserved;
-    item.start_time.get_or_insert_with(|| timestamp(claim.since_us));
+    let offered = claim.occupied == Occupied::Reserved;
+    completed(claim.inbox.clone(), &claim.interaction_id, offered, claim.since_us)
+}
+
+fn completed(mut item: InboxItem, interaction_id: &str, offered: bool, since_us: i64) -> InboxItem {
+    interaction_id.clone_into(&mut item.interaction_id);
+    item.offered = offered;
+    item.start_time.get_or_insert_with(|| timestamp(since_us));
     item
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct PresenceCore {
     /// When the next reservation or wrap-up runs out.
     pub(crate) deadline: Deadline,
     /// A reservation ran out.
-    pub(crate) expired: Arc<Notify>,
+    pub(crate) to_report: Arc<Notify>,
     /// Refuses the tokens of agents who were deleted.
     admitted: AdmissionList,
 }
@@ -68,7 +68,7 @@ impl PresenceCore {
             index: Index::new(),
             sessions: AgentSessions::default(),
             deadline: Deadline::default(),
-            expired: Arc::default(),
+            to_report: Arc::default(),
             admitted,
         };
         core.fill().await?;
@@ -174,8 +174,8 @@ impl PresenceCore {
         if let Some(at_us) = effects.deadline_us {
             self.deadline.note(at_us);
         }
-        if effects.expired {
-            self.expired.notify_one();
+        if effects.to_report {
+            self.to_report.notify_one();
         }
     }
 }

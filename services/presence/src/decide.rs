@@ -10,9 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use baton_api::ApiError;
 use baton_api::common::v1::Reason;
 use baton_api::event::v1::agent_state_changed::Cause;
+use baton_api::presence::v1::released_claim::Closing;
 
 use crate::ids::AgentId;
 use crate::projection::{ClaimDecision, ClaimsProjection, Released, Wanted};
+use crate::record::QueuedClaim;
 use crate::status::{AgentStatus, Occupied, ShownState, StatusChange, WrapUp};
 use crate::store::claims::{ClaimRow, ClaimState};
 
@@ -20,6 +22,8 @@ use crate::store::claims::{ClaimRow, ClaimState};
 pub(crate) struct KnownState {
     /// All claims of the interaction that were ever seen, by id.
     pub(crate) claims: BTreeMap<String, ClaimRow>,
+    /// Those of them that wait until their agent is free.
+    pub(crate) queued: BTreeMap<String, QueuedClaim>,
     /// The agents whom the projection or a claim names; who is not in the directory is not here.
     pub(crate) agents: BTreeMap<AgentId, AgentStatus>,
     /// Their phones.
@@ -35,6 +39,17 @@ pub(crate) struct ClaimsDecision {
     /// In the order of the wanted claims.
     pub(crate) answers: Vec<ClaimDecision>,
     pub(crate) writes: Vec<ClaimWrite>,
+    pub(crate) queue: Vec<QueueWrite>,
+    /// Who has dispositioned their turn: their wrap-up is over. With their status until now.
+    pub(crate) wrapped_up: Vec<(AgentId, AgentStatus)>,
+}
+
+/// How the claims that wait change.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum QueueWrite {
+    Put(QueuedClaim),
+    /// It is decided, or no longer wanted.
+    Remove(QueuedClaim),
 }
 
 /// One claim that changes, with its agent.
@@ -81,14 +96,16 @@ impl RowWrite {
 /// # Errors
 /// `INVALID_ARGUMENT` if a claim's id was used for another agent.
 pub(crate) fn decide(projection: &ClaimsProjection, known: KnownState) -> Result<ClaimsDecision, ApiError> {
-    let mut decider = Decider { projection, known, writes: Vec::new() };
+    let mut decider = Decider { projection, known, writes: Vec::new(), queue: Vec::new() };
     decider.release_unwanted();
+    decider.unqueue_unwanted();
     // An interaction that has ended and is unknown was dealt with and deleted (`prune`): no wrap-up begins once more (A4).
     if !(projection.ended && decider.known.is_first) {
         decider.tombstone_unseen();
     }
+    let wrapped_up = decider.wrapped_up();
     let answers = projection.wanted.iter().map(|wanted| decider.answer(wanted)).collect::<Result<_, _>>()?;
-    Ok(ClaimsDecision { answers, writes: decider.writes })
+    Ok(ClaimsDecision { answers, writes: decider.writes, queue: decider.queue, wrapped_up })
 }
 
 struct Decider<'a> {
@@ -96,6 +113,7 @@ struct Decider<'a> {
     /// The agents as they are after the writes so far.
     known: KnownState,
     writes: Vec<ClaimWrite>,
+    queue: Vec<QueueWrite>,
 }
 
 impl Decider<'_> {
@@ -146,6 +164,33 @@ impl Decider<'_> {
         }
     }
 
+    /// Takes out each claim that waits and is not wanted any more.
+    fn unqueue_unwanted(&mut self) {
+        let unwanted: Vec<_> = self.known.queued.keys().filter(|id| !self.is_wanted(id)).cloned().collect();
+        for id in unwanted {
+            self.queue.extend(self.known.queued.remove(&id).map(QueueWrite::Remove));
+        }
+    }
+
+    /// Whose wrap-up was due until they dispositioned their turn, and they have; unless another of their turns in the call is due (B507).
+    fn wrapped_up(&mut self) -> Vec<(AgentId, AgentStatus)> {
+        let closes = |agent: AgentId, closing| {
+            self.projection.released.iter().any(|it| it.agent == agent && it.closing == closing)
+        };
+        let here = &self.projection.interaction_id;
+        let done = self.known.agents.iter_mut().filter(|(agent, status)| {
+            let wraps_up = status.wrap_up.as_ref().is_some_and(|it| it.interaction_id == *here);
+            wraps_up && closes(**agent, Closing::Done) && !closes(**agent, Closing::Due)
+        });
+        let now_us = self.known.now_us;
+        let ended = done.map(|(agent, status)| {
+            let before = status.clone();
+            *status = before.after(StatusChange::WrapUpEnded, now_us);
+            (*agent, before)
+        });
+        ended.collect()
+    }
+
     /// Writes a tombstone for each released claim that began and ended between two versions that were seen: it never occupied its
     /// agent here, but what follows from its release is due, once (A4).
     fn tombstone_unseen(&mut self) {
@@ -177,9 +222,10 @@ impl Decider<'_> {
     /// How a released claim changes its agent's status, and the cause for the event.
     fn aftermath(&self, released: Option<&Released>) -> (Vec<StatusChange>, Cause) {
         let (change, cause) = match released {
-            Some(it) if it.wrap_up_us > 0 => {
+            Some(it) if it.wrap_up_us > 0 && it.closing != Closing::Done => {
                 let until_us = self.known.now_us + it.wrap_up_us;
-                let wrap_up = WrapUp { until_us, interaction_id: self.projection.interaction_id.clone() };
+                let interaction_id = self.projection.interaction_id.clone();
+                let wrap_up = WrapUp { until_us, interaction_id, due: it.closing == Closing::Due };
                 (Some(StatusChange::WrapUpBegan(wrap_up)), Cause::WrapUpBegan)
             }
             Some(it) if it.reason == Reason::NoAnswer => (Some(StatusChange::OfferMissed), Cause::NoAnswer),
@@ -189,6 +235,10 @@ impl Decider<'_> {
     }
 
     fn answer(&mut self, wanted: &Wanted) -> Result<ClaimDecision, ApiError> {
+        let queued = self.known.queued.get(&wanted.claim_id).cloned();
+        if let Some(queued) = queued.filter(|it| it.agent == wanted.agent) {
+            return Ok(self.await_further(wanted, queued));
+        }
         let Some(claim) = self.known.claims.get(&wanted.claim_id).cloned() else { return Ok(self.grant(wanted)) };
         if claim.agent_id != wanted.agent {
             let why = "was used for another agent; each attempt has a claim id of its own";
@@ -235,6 +285,25 @@ impl Decider<'_> {
         ClaimDecision::Granted
     }
 
+    /// A claim that waits: it goes on waiting, unless its agent is in the interaction meanwhile. Who is freed is given to the first who waits
+    /// when they are ([`Edit::promote`](crate::edit::Edit)).
+    fn await_further(&mut self, wanted: &Wanted, queued: QueuedClaim) -> ClaimDecision {
+        if wanted.occupied == Occupied::Engaged {
+            self.queue.push(QueueWrite::Remove(queued));
+            return self.grant(wanted);
+        }
+        let next = QueuedClaim {
+            expires_at_us: wanted.expires_at_us,
+            inbox: wanted.inbox.clone(),
+            choosable: wanted.choosable.clone(),
+            ..queued.clone()
+        };
+        if next != queued {
+            self.queue.push(QueueWrite::Put(next));
+        }
+        ClaimDecision::Queued
+    }
+
     /// A claim that was not seen before.
     fn grant(&mut self, wanted: &Wanted) -> ClaimDecision {
         let claim = ClaimRow {
@@ -252,7 +321,20 @@ impl Decider<'_> {
             self.write_over(ClaimRow { state: ClaimState::Expired, reason: Reason::Expired, ..claim });
             return ClaimDecision::Expired;
         }
-        if let Err(reason) = self.grantable(wanted) {
+        let grantable = self.grantable(wanted);
+        if grantable == Err(Reason::Busy) && wanted.waits_if_busy && wanted.occupied == Occupied::Reserved {
+            self.queue.push(QueueWrite::Put(QueuedClaim {
+                claim_id: claim.claim_id,
+                interaction_id: claim.interaction_id,
+                agent: claim.agent_id,
+                choosable: wanted.choosable.clone(),
+                expires_at_us: claim.expires_at_us,
+                since_us: claim.since_us,
+                inbox: claim.inbox,
+            }));
+            return ClaimDecision::Queued;
+        }
+        if let Err(reason) = grantable {
             self.write_over(ClaimRow { state: ClaimState::Refused, reason, ..claim });
             return ClaimDecision::Refused(reason);
         }
@@ -287,8 +369,13 @@ impl Decider<'_> {
 
 impl KnownState {
     /// The agents whom a projection names, or a claim that is known of its interaction.
-    pub(crate) fn agents_of(projection: &ClaimsProjection, claims: &BTreeMap<String, ClaimRow>) -> BTreeSet<AgentId> {
+    pub(crate) fn agents_of(
+        projection: &ClaimsProjection,
+        claims: &BTreeMap<String, ClaimRow>,
+        queued: &BTreeMap<String, QueuedClaim>,
+    ) -> BTreeSet<AgentId> {
         let active = claims.values().filter(|it| it.state.is_active()).map(|it| it.agent_id);
+        let active = active.chain(queued.values().map(|it| it.agent));
         let wanted = projection.wanted.iter().map(|it| it.agent);
         wanted.chain(projection.released.iter().map(|it| it.agent)).chain(active).collect()
     }

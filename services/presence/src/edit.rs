@@ -3,17 +3,18 @@
 //! Every change of an agent's status goes through [`Edit::settle`], so that no change of a shown state is without its event, and
 //! the pickers miss none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use baton_api::common::v1::Reason;
 use baton_api::event::v1::agent_state_changed::Cause;
 use baton_store::{Done, StoreError, Tx};
 
 use crate::events::{self, ChangeContext, StateCause};
 use crate::ids::{AgentId, TeamId};
-use crate::record::{AgentRecord, TeamRecord};
-use crate::status::{AgentStatus, StatusChange};
-use crate::store::claims::ClaimRow;
-use crate::store::{agents, records, statuses, teams};
+use crate::record::{AgentRecord, QueuedClaim, TeamRecord};
+use crate::status::{AgentStatus, Occupied, StatusChange};
+use crate::store::claims::{self, ClaimRow, ClaimState};
+use crate::store::{agents, queue, records, statuses, teams};
 
 /// A change within one tenant.
 pub(crate) struct Edit<'a> {
@@ -31,10 +32,10 @@ pub(crate) struct Effects {
     teams: BTreeSet<TeamId>,
     /// The next moment at which something runs out that the change began.
     pub(crate) deadline_us: Option<i64>,
-    /// A reservation ran out, which has to be reported to the transfer service.
-    pub(crate) expired: bool,
+    /// A reservation ran out, or was granted after it had waited: that has to be reported to the transfer service.
+    pub(crate) to_report: bool,
     /// The touched agents as they are after the change; `None` for one that is gone.
-    pub(crate) agents_now: Vec<(AgentId, Option<AgentRecord>)>,
+    pub(crate) agents_now: BTreeMap<AgentId, Option<AgentRecord>>,
     pub(crate) teams_now: Vec<(TeamId, Option<TeamRecord>)>,
 }
 
@@ -57,18 +58,52 @@ impl<'a> Edit<'a> {
     /// The last thing before the commit: reads what was touched, in its new version.
     pub(crate) async fn finish<T>(mut self, value: T) -> Result<Done<(T, Effects)>, StoreError> {
         let tenant = self.context.tenant;
-        for id in std::mem::take(&mut self.effects.agents) {
-            if !self.effects.saved.contains(&id) {
+        while let Some(id) = self.effects.agents.pop_first() {
+            if self.effects.saved.insert(id) {
                 statuses::advance(&mut self.tx, tenant, id).await?;
             }
-            let record = records::get(&mut self.tx, tenant, id).await?;
-            self.effects.agents_now.push((id, record));
+            let record = self.agent(id).await?;
+            if let Some(record) = &record {
+                self.promote(record).await?;
+            }
+            self.effects.agents_now.insert(id, record);
         }
         for id in std::mem::take(&mut self.effects.teams) {
             let record = teams::get(&mut self.tx, tenant, id).await?;
             self.effects.teams_now.push((id, record));
         }
         Ok(self.tx.done((value, self.effects)))
+    }
+
+    /// An agent who is free, and may be chosen, is given to the first of those who wait for them (B504). They are then touched anew.
+    async fn promote(&mut self, agent: &AgentRecord) -> Result<(), StoreError> {
+        let (tenant, now_us) = (self.context.tenant, self.now_us());
+        let state = agent.status.state();
+        let may_have = |it: &&QueuedClaim| it.choosable.contains(&state) && it.expires_at_us > now_us;
+        let first = agent.queued.iter().find(may_have).filter(|_| agent.status.can_be_claimed());
+        let Some(queued) = first else { return Ok(()) };
+        let claim = ClaimRow {
+            claim_id: queued.claim_id.clone(),
+            interaction_id: queued.interaction_id.clone(),
+            agent_id: agent.id,
+            phone: agent.profile.phone.clone(),
+            state: ClaimState::Reserved,
+            reason: Reason::Unspecified,
+            expires_at_us: queued.expires_at_us,
+            inbox: queued.inbox.clone(),
+            since_us: now_us,
+        };
+        queue::remove(&mut self.tx, tenant, &queued.claim_id).await?;
+        let sharing = self.sharing_phone(&claim).await?;
+        if !claims::insert_late(&mut self.tx, tenant, &claim).await? {
+            return Err(StoreError::Overtaken(None));
+        }
+        self.settle_sharing(sharing, &StatusChange::PhoneTaken).await?;
+        let cause = StateCause::in_call(Cause::Unspecified, &claim.interaction_id);
+        self.settle(agent.id, &agent.status, [StatusChange::Occupied(Occupied::Reserved)], cause).await?;
+        self.note_deadline(claim.expires_at_us);
+        self.effects.to_report = true;
+        Ok(())
     }
 
     /// Locks the directory: names and memberships are decided about as a whole.

@@ -49,7 +49,7 @@ use baton_store::Migrations;
 
 use crate::core::PresenceCore;
 use crate::grpc::PresenceApi;
-use crate::store::claims::UnreportedExpiry;
+use crate::store::claims::UnreportedClaim;
 
 /// The tables of its database, and how they came about.
 pub static MIGRATIONS: Migrations = baton_store::migrations!();
@@ -75,9 +75,9 @@ pub async fn start(context: ServiceContext<PresenceConfig>, admitted: AdmissionL
         db: core.db.clone(),
         clock: context.clock.clone(),
         intake: IntakeServiceClient::new(context.peers.to(ServiceName::Transfer)?),
-        observed: Arc::clone(&core.expired),
+        observed: Arc::clone(&core.to_report),
     };
-    tasks.spawn("presence reports", reports.run::<UnreportedExpiry>(tasks.clone()));
+    tasks.spawn("presence reports", reports.run::<UnreportedClaim>(tasks.clone()));
     ops::prune::start(&core);
     context.publish_from(&core.db);
     Ok(Presence { api: PresenceApi::new(core) })

@@ -1,6 +1,7 @@
 //! The claims that an interaction wants, and the answers to them.
 
 use baton_api::common::v1::Reason;
+use baton_api::presence::v1::released_claim::Closing;
 use baton_runtime::auth::TenantId;
 
 use crate::ids::AgentId;
@@ -26,6 +27,8 @@ pub(crate) struct Wanted {
     pub(crate) expires_at_us: i64,
     /// The states in which the agent may be reserved.
     pub(crate) choosable: Vec<ShownState>,
+    /// An agent in another call is waited for (B504).
+    pub(crate) waits_if_busy: bool,
     /// An encoded `baton.presence.v1.InboxItem`.
     pub(crate) inbox: Vec<u8>,
 }
@@ -37,12 +40,15 @@ pub(crate) struct Released {
     pub(crate) agent: AgentId,
     pub(crate) reason: Reason,
     pub(crate) wrap_up_us: i64,
+    pub(crate) closing: Closing,
 }
 
 /// The answer to a wanted claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ClaimDecision {
     Granted,
+    /// The agent is in another call; it is granted when they are free.
+    Queued,
     Refused(Reason),
     Expired,
 }

@@ -6,7 +6,7 @@ use baton_api::presence::v1::InboxItem;
 use baton_runtime::auth::TenantId;
 
 use crate::ids::{AgentId, TeamId};
-use crate::status::{AgentStatus, Occupied};
+use crate::status::{AgentStatus, Occupied, ShownState};
 use baton_store::Etag;
 
 /// The fields of an agent that an admin sets.
@@ -58,6 +58,8 @@ pub(crate) struct AgentRecord {
     pub(crate) version: i64,
     pub(crate) status: AgentStatus,
     pub(crate) claim: Option<ActiveClaim>,
+    /// Those that wait until they are free, in order.
+    pub(crate) queued: Vec<QueuedClaim>,
 }
 
 /// The claim that occupies an agent.
@@ -69,6 +71,20 @@ pub(crate) struct ActiveClaim {
     pub(crate) since_us: i64,
     /// As the interaction described it; [`crate::convert::inbox_item`] completes it.
     pub(crate) inbox: InboxItem,
+}
+
+/// A claim that waits until its agent is free (B504).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct QueuedClaim {
+    pub(crate) claim_id: String,
+    pub(crate) interaction_id: String,
+    pub(crate) agent: AgentId,
+    /// The states in which the agent may be reserved.
+    pub(crate) choosable: Vec<ShownState>,
+    pub(crate) expires_at_us: i64,
+    pub(crate) since_us: i64,
+    /// An encoded `baton.presence.v1.InboxItem`.
+    pub(crate) inbox: Vec<u8>,
 }
 
 /// A team with its members.

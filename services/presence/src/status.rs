@@ -2,7 +2,8 @@
 //!
 //! The shown state follows from four facts, the first that applies: there is no session (`OFFLINE`), the agent missed an offer
 //! (`NOT_RESPONDING`), they finish work after a call (`WRAP_UP`), or the state that they last requested. The second and third are
-//! automatic and hide the requested state; a new request clears them (A4: the agent's last explicit request wins). A missed offer
+//! automatic and hide the requested state; a new request clears them (A4: the agent's last explicit request wins), but for a wrap-up that
+//! lasts until the agent has dispositioned their turn (B507). A missed offer
 //! is also cleared when the agent answers a call, or connects after they were offline; not when their client connects once more
 //! (B604): clients do so by themselves, in front of an empty chair. A claim on the agent does not change the shown state; it only
 //! makes them not available, and with them everybody who has the same phone (F4).
@@ -18,6 +19,26 @@ pub(crate) enum ShownState {
     WrapUp,
     /// Missed an offer.
     NotResponding,
+}
+
+impl ShownState {
+    pub(crate) const ALL: [Self; 5] = [Self::Offline, Self::Available, Self::Away, Self::WrapUp, Self::NotResponding];
+
+    /// As it is stored.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Available => "available",
+            Self::Away => "away",
+            Self::WrapUp => "wrap_up",
+            Self::NotResponding => "not_responding",
+        }
+    }
+
+    /// The one of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
 }
 
 /// The state that an agent last requested.
@@ -43,13 +64,15 @@ pub(crate) struct WrapUp {
     pub(crate) until_us: i64,
     /// The call.
     pub(crate) interaction_id: String,
+    /// It goes on until the agent has dispositioned their turn: a state that they request shows afterwards (B507).
+    pub(crate) due: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AgentStatus {
     pub(crate) online: bool,
     pub(crate) requested: RequestedState,
-    /// Set until the timer or a requested state clears it.
+    /// Set until the timer, a requested state or, where it is due, a disposition clears it.
     pub(crate) wrap_up: Option<WrapUp>,
     pub(crate) not_responding: bool,
     pub(crate) occupied: Option<Occupied>,
@@ -176,7 +199,7 @@ impl AgentStatus {
 
     fn choose(&mut self, requested: RequestedState) {
         self.requested = requested;
-        self.wrap_up = None;
+        self.wrap_up.take_if(|wrap_up| !wrap_up.due);
         self.not_responding = false;
     }
 }
@@ -190,7 +213,7 @@ mod tests {
     }
 
     fn wrap_up(until_us: i64) -> StatusChange {
-        StatusChange::WrapUpBegan(WrapUp { until_us, interaction_id: "i1".to_owned() })
+        StatusChange::WrapUpBegan(WrapUp { until_us, interaction_id: "i1".to_owned(), due: false })
     }
 
     fn away() -> RequestedState {
@@ -226,6 +249,15 @@ mod tests {
                 assert_eq!(after.after(StatusChange::WrapUpEnded, 99).state(), expected);
             }
         }
+    }
+
+    #[test]
+    fn b507_a_wrap_up_that_is_due_hides_what_is_requested_until_it_is_over() {
+        let due = WrapUp { until_us: 99, interaction_id: "i1".to_owned(), due: true };
+        let wraps_up = online().after(StatusChange::WrapUpBegan(due), 3);
+        let asks = wraps_up.after(StatusChange::StateRequested(away()), 4);
+        assert_eq!(asks.state(), ShownState::WrapUp);
+        assert_eq!(asks.after(StatusChange::WrapUpEnded, 5).state(), ShownState::Away);
     }
 
     #[test]

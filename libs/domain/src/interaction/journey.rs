@@ -28,6 +28,9 @@ pub struct HandedOver {
     pub from: AgentId,
     /// What the initiator wrote to the recipient.
     pub message: Arc<str>,
+    /// What the transfer was for: one of the policy's outcomes, or empty (B503).
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub outcome: Arc<str>,
 }
 
 /// How a hop ended.
@@ -106,6 +109,7 @@ impl Hop {
             kind: transfer.kind,
             from: transfer.initiator.id,
             message: transfer.message,
+            outcome: transfer.outcome,
         };
         let (target, started_at_us) = (transfer.target, transfer.started_at_us);
         Self { by: Some(by), target, outcome, started_at_us, ended_at_us }

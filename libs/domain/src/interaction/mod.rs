@@ -5,12 +5,15 @@ mod journey;
 mod opening;
 mod party;
 mod tally;
+mod turn;
 
 pub use journey::{HandedOver, Hop, HopOutcome};
 pub use opening::Opening;
 pub use party::{Leg, LegSource, LegState, Outside, Party, PartyNo, Who};
 pub(crate) use tally::Activity;
 pub use tally::{Summary, Tally, Times};
+pub(crate) use turn::MAX_TURNS;
+pub use turn::{Dispositioned, Turn};
 
 use crate::{
     actor::Actor,
@@ -68,6 +71,9 @@ pub struct Interaction {
     pub notes: Vec<Note>,
     /// Attached data.
     pub data: BTreeMap<Arc<str>, Arc<str>>,
+    /// The turns of agents who have left, where the policy has dispositions (B507).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
     pub recorder: Recorder,
     /// The last claims that were released, so that presence learns why.
     pub released: SmallVec<[ReleasedClaim; 4]>,
@@ -155,6 +161,29 @@ pub struct ReleasedClaim {
     pub reason: Reason,
     /// How long the agent wraps up, ms (A4).
     pub wrap_up_ms: i64,
+    /// Whether their disposition ends that, and nothing else does (B507).
+    #[serde(default, skip_serializing_if = "Closing::is_free")]
+    pub closing: Closing,
+}
+
+/// What a disposition means for the wrap-up of whoever owes it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closing {
+    /// Nothing: the wrap-up ends by itself, or when the agent says that they are ready.
+    #[default]
+    Free,
+    /// The agent wraps up until they have dispositioned the turn, or until the time is over.
+    Due,
+    /// They have: the wrap-up is over.
+    Done,
+}
+
+impl Closing {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_free(&self) -> bool {
+        *self == Self::Free
+    }
 }
 
 /// The last number given of each sort.
@@ -195,6 +224,9 @@ impl Interaction {
         }
         for note in &mut self.notes {
             note.text = nothing.clone();
+        }
+        for given in self.turns.iter_mut().filter_map(|turn| turn.given.as_mut()) {
+            given.disposition.note = nothing.clone();
         }
         for by in self.journey.iter_mut().filter_map(|hop| hop.by.as_mut()) {
             by.message = nothing.clone();
@@ -272,6 +304,11 @@ impl Interaction {
     /// The customer is with at least one agent, and not held.
     pub fn talking(&self) -> bool {
         self.service().is_some_and(|service| service.hold.is_none()) && self.customer().leg.is_up()
+    }
+
+    /// The first turn of this agent that they have not dispositioned.
+    pub fn open_turn(&self, agent: AgentId) -> Option<&Turn> {
+        self.turns.iter().find(|turn| turn.agent == agent && turn.given.is_none())
     }
 
     /// Nothing of it is left to do in the world: it is over, and every segment's end is known.

@@ -2,6 +2,8 @@
 //!
 //! A team is waited for in rounds: routing proposes agents for the open round; each is claimed, and each granted one's phone rings. Who
 //! declines or misses is skipped (A5), for good or until the pause is over that the policy names; the place in the queue is kept (A6).
+//!
+//! An agent who was chosen by name and is in another call may be waited for (B504): presence keeps the claim, and grants it when they are free.
 
 use crate::{
     actor::{AgentRef, Target},
@@ -40,7 +42,7 @@ pub struct Search {
 pub(crate) struct SearchRules {
     /// How long each phone may ring.
     pub(crate) ring_us: i64,
-    /// How long a team is waited for in all.
+    /// How long a team, or an agent in another call, is waited for in all.
     pub(crate) wait_us: i64,
     /// How often one phone that could not be reached is dialled anew.
     pub(crate) redials: u8,
@@ -50,6 +52,9 @@ pub(crate) struct SearchRules {
     pub(crate) again_after_us: i64,
     /// A team is waited for though nobody in it can be asked.
     pub(crate) waits_for_nobody: bool,
+    /// An agent chosen by name who is in another call is waited for (B504).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) waits_if_busy: bool,
     /// How long presence may take to answer for a claim.
     pub(crate) claim_answer_us: i64,
     /// How much later than telephony's own ring time a silent phone counts as unreachable (T4).
@@ -101,6 +106,11 @@ pub enum OfferState {
         /// When to stop waiting for its answer.
         until_us: i64,
     },
+    /// The agent is in another call, and presence keeps the claim until they are free (B504).
+    Queued {
+        /// When to stop waiting for the agent.
+        until_us: i64,
+    },
     /// The phone rings, or is about to.
     Ringing {
         leg: LegNo,
@@ -114,6 +124,8 @@ pub enum OfferState {
 #[derive(Debug)]
 pub(crate) enum SearchInput {
     Granted(ClaimNo),
+    /// The agent is in another call; presence keeps the claim.
+    Kept(ClaimNo),
     Refused(ClaimNo, Reason),
     Answered(LegNo),
     LegEnded(LegNo, Reason),
@@ -132,6 +144,8 @@ pub(crate) enum SearchEffect {
     Adjusted,
     /// It is in the queue of a team, at this position.
     Entered(u32),
+    /// The agent is in another call, and is waited for.
+    AwaitsAgent(AgentId),
     /// An agent is reserved; their phone is to ring.
     Reserved(AgentId),
     Failed(Failed),
@@ -209,9 +223,14 @@ impl Search {
         self.offers.iter().any(|offer| matches!(offer.state, OfferState::Ringing { .. }))
     }
 
-    /// Whether it waits for a team, and nobody is being asked.
+    /// Whether it waits for a team, and nobody is being asked; or for an agent who is in another call.
     pub fn waiting(&self) -> bool {
-        self.offers.is_empty()
+        self.offers.iter().all(|offer| matches!(offer.state, OfferState::Queued { .. }))
+    }
+
+    /// Whether the chosen agent is waited for if they are in another call: only one who was chosen by name.
+    pub(crate) fn waits_if_busy(&self) -> bool {
+        self.rules.waits_if_busy && matches!(self.target, Target::Agent(_))
     }
 
     /// The states in which an agent may be chosen.
@@ -234,6 +253,7 @@ impl Search {
         let mut effects = SearchEffects::new();
         match input {
             SearchInput::Granted(claim) => effects.extend(self.granted(claim, numbers)),
+            SearchInput::Kept(claim) => effects.extend(self.kept(claim, numbers.now_us)),
             SearchInput::Refused(claim, reason) => {
                 let at = self.offers.iter().position(|offer| offer.claim == claim);
                 self.fail(at, reason, false, numbers, &mut effects);
@@ -326,10 +346,29 @@ impl Search {
     /// Presence has reserved the agent: their phone is to ring.
     fn granted(&mut self, claim: ClaimNo, numbers: &mut Numbers<'_>) -> Option<SearchEffect> {
         let offer = self.offers.iter_mut().find(|offer| offer.claim == claim)?;
-        let OfferState::Claiming { .. } = offer.state else { return None };
-        let (leg, since_us) = (numbers.counters.next_leg(), numbers.now_us);
+        let since_us = numbers.now_us;
+        match offer.state {
+            OfferState::Claiming { .. } => {}
+            OfferState::Queued { .. } => offer.expires_at_us = since_us + self.rules.ring_us + LEASE_MARGIN_US,
+            OfferState::Ringing { .. } => return None,
+        }
+        let leg = numbers.counters.next_leg();
         offer.state = OfferState::Ringing { leg, since_us, until_us: since_us + self.rules.ring_us };
         Some(SearchEffect::Reserved(offer.agent.id))
+    }
+
+    /// The agent is in another call: they are waited for, and have their whole ring time afterwards (B504).
+    fn kept(&mut self, claim: ClaimNo, now_us: i64) -> Option<SearchEffect> {
+        if !self.waits_if_busy() {
+            return None;
+        }
+        let offer = self.offers.iter_mut().find(|offer| offer.claim == claim)?;
+        let OfferState::Claiming { .. } = offer.state else { return None };
+        let until_us = now_us + self.rules.wait_us;
+        offer.state = OfferState::Queued { until_us };
+        offer.expires_at_us = until_us + self.rules.ring_us + LEASE_MARGIN_US;
+        self.until_us = offer.expires_at_us;
+        Some(SearchEffect::AwaitsAgent(offer.agent.id))
     }
 
     fn answered(&mut self, leg: LegNo, now_us: i64) -> Option<SearchEffect> {
@@ -390,7 +429,9 @@ impl Search {
     fn tick(&mut self, numbers: &mut Numbers<'_>, effects: &mut SearchEffects) {
         // Silence says nothing of the agent (B604): telephony itself tells of a phone that rang out, before this (T4).
         while let Some(at) = self.overdue(numbers.now_us) {
-            self.fail(Some(at), Reason::Unreachable, false, numbers, effects);
+            let in_another_call = matches!(self.offers[at].state, OfferState::Queued { .. });
+            let reason = if in_another_call { Reason::Busy } else { Reason::Unreachable };
+            self.fail(Some(at), reason, false, numbers, effects);
             if matches!(effects.last(), Some(SearchEffect::Over(_))) {
                 return;
             }
@@ -438,14 +479,14 @@ impl Offer {
     /// When to stop waiting for it although nobody reports anything.
     fn deadline_us(&self, silence_us: i64) -> i64 {
         match self.state {
-            OfferState::Claiming { until_us } => until_us,
+            OfferState::Claiming { until_us } | OfferState::Queued { until_us } => until_us,
             OfferState::Ringing { until_us, .. } => until_us + silence_us,
         }
     }
 
     fn rang_us(&self, now_us: i64) -> Option<i64> {
         match self.state {
-            OfferState::Claiming { .. } => None,
+            OfferState::Claiming { .. } | OfferState::Queued { .. } => None,
             OfferState::Ringing { since_us, .. } => Some(now_us - since_us),
         }
     }

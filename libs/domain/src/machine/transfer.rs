@@ -23,6 +23,9 @@ pub struct Transfer {
     pub initiator: AgentRef,
     /// Shown to the recipient; may be empty.
     pub message: Arc<str>,
+    /// What it is for: one of the policy's outcomes, or empty (B503).
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub outcome: Arc<str>,
     pub state: TransferState,
     /// The customer was taken off hold while it was open (B106): if it fails, they stay so.
     pub resumed: bool,

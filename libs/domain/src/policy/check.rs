@@ -2,12 +2,17 @@
 
 use super::{
     AfterFailure, CustomerMeanwhile, Ending, Fallback, InteractionRules, Method, OfferRules, OnUnanswered, PhaseRules,
-    Policy, ReleaseMoment,
+    Policy, ReleaseMoment, WhenBusy,
 };
 use crate::action::{Action, ActionSet};
+use std::sync::Arc;
 
 /// The longest time that any deadline may be set to: a day.
 const MAX_MS: i64 = 24 * 60 * 60 * 1000;
+/// The most outcomes, and the most dispositions: more are not found in a list.
+const MAX_LISTED: usize = 200;
+/// The longest name of one, in characters.
+const MAX_NAME: usize = 100;
 /// A phone that is not there after so many tries is not there.
 const MAX_REDIALS: u8 = 5;
 
@@ -23,7 +28,7 @@ type Checked = Result<(), Contradiction>;
 /// The first contradiction is the error.
 pub(super) fn check(policy: &Policy) -> Checked {
     house("interaction", &policy.interaction)?;
-    policy.methods.iter().try_for_each(|(kind, own)| method(&format!("methods.{kind}"), own))
+    policy.methods.iter().try_for_each(|(kind, own)| method(&format!("methods.{kind}"), own, &policy.interaction))
 }
 
 fn refuse(path: String, why: impl FnOnce(&str) -> String) -> Checked {
@@ -75,10 +80,38 @@ fn house(at: &str, rules: &InteractionRules) -> Checked {
             format!("`{path}` can't be \"voicemail\": there is no recipient whose it would be")
         });
     }
+    list(format!("{at}.outcomes"), &rules.outcomes)?;
+    list(format!("{at}.dispositions"), &rules.dispositions)?;
+    if rules.needs_disposition && (rules.dispositions.is_empty() || rules.wrap_up_ms == 0) {
+        return refuse(format!("{at}.needs_disposition"), |path| {
+            format!("`{path}` needs `{at}.dispositions` to choose from, and `{at}.wrap_up_ms` to choose in")
+        });
+    }
     chain(format!("{at}.orphan"), &rules.orphan)
 }
 
-fn method(at: &str, method: &Method) -> Checked {
+/// What people choose from: short names, each once.
+fn list(path: String, names: &[Arc<str>]) -> Checked {
+    let sound = |name: &Arc<str>| {
+        (1..=MAX_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control) && name.trim() == &**name
+    };
+    let once = names.iter().enumerate().all(|(at, name)| !names[..at].contains(name));
+    if names.len() <= MAX_LISTED && once && names.iter().all(sound) {
+        return Ok(());
+    }
+    refuse(path, |path| {
+        format!(
+            "`{path}` must be at most {MAX_LISTED} names, each once, each of 1 to {MAX_NAME} characters without spaces around it"
+        )
+    })
+}
+
+fn method(at: &str, method: &Method, house: &InteractionRules) -> Checked {
+    if method.needs_outcome && house.outcomes.is_empty() {
+        return refuse(format!("{at}.needs_outcome"), |path| {
+            format!("`{path}` needs `interaction.outcomes` to choose from")
+        });
+    }
     offer(&format!("{at}.offer"), &method.offer)?;
     release(at, method)?;
     phases(at, method)?;
@@ -103,6 +136,11 @@ fn offer(at: &str, rules: &OfferRules) -> Checked {
     if rules.choosable.is_empty() {
         return refuse(format!("{at}.choosable"), |path| {
             format!("`{path}` names no state: nobody could ever be chosen")
+        });
+    }
+    if !rules.recommended.iter().all(|state| rules.choosable.contains(state)) {
+        return refuse(format!("{at}.recommended"), |path| {
+            format!("`{path}` names a state that is not in `{at}.choosable`: nobody could choose whom it recommends")
         });
     }
     chain(format!("{at}.fallback"), &rules.fallback)
@@ -191,9 +229,19 @@ fn way_out(at: &str, may: &[ActionSet], ways_out: &[Action]) -> Checked {
     })
 }
 
-/// T9: a phone that rings out must have rung out before its phase does, or nobody is told why.
+/// T9: a phone that rings out must have rung out before its phase does, or nobody is told why; also when it was waited for (B504).
 fn patience(at: &str, method: &Method) -> Checked {
-    let (max_ms, ring_ms) = (method.offered.max_ms, method.offer.ring_ms);
+    let (max_ms, ring_ms, wait_ms) = (method.offered.max_ms, method.offer.ring_ms, method.offer.wait_ms);
+    let waits = method.offer.when_busy == WhenBusy::Wait;
+    if waits && max_ms > ring_ms && max_ms <= wait_ms + ring_ms {
+        return refuse(format!("{at}.offered.max_ms"), |path| {
+            format!(
+                "`{path}` is {max_ms}; it must be longer than `{at}.offer.wait_ms` and `{at}.offer.ring_ms` together \
+                 ({}), as an agent in another call is waited for",
+                wait_ms + ring_ms
+            )
+        });
+    }
     if max_ms > ring_ms {
         return Ok(());
     }

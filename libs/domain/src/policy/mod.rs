@@ -11,7 +11,7 @@ pub use profiles::{PROFILES, Profile, profile};
 use crate::{action::ActionSet, machine::SearchRules};
 use baton_words::{AgentState, TargetSort, TransferKind};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A transfer policy. Frozen in an interaction when it opens (decision 2). All times in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +66,12 @@ pub struct InteractionRules {
     pub orphan: Vec<Fallback>,
     /// What agents hear when the customer hangs up while on hold (B209).
     pub customer_gone: CustomerGone,
+    /// The tenant's own list of what a transfer is for (B503); with an empty one, transfers have none.
+    pub outcomes: Vec<Arc<str>>,
+    /// The tenant's own list of how a turn with a customer ended (B507); with an empty one, nothing is dispositioned.
+    pub dispositions: Vec<Arc<str>>,
+    /// An agent who leaves a call wraps up until they have dispositioned it, or for `wrap_up_ms`.
+    pub needs_disposition: bool,
 }
 
 /// One way of handing a customer over: a row of the table.
@@ -82,6 +88,8 @@ pub struct Method {
     pub on_unanswered: OnUnanswered,
     /// How the customer is after a transfer that did not go through (B105, B205).
     pub after_failure: AfterFailure,
+    /// Whoever starts it must choose one of `interaction.outcomes` (B503).
+    pub needs_outcome: bool,
     /// To whom, and how a recipient is found.
     pub offer: OfferRules,
     /// While it waits or rings.
@@ -101,7 +109,7 @@ pub struct OfferRules {
     pub entitlement: String,
     /// How long one recipient's phone may ring.
     pub ring_ms: i64,
-    /// How long a team may be waited for in all.
+    /// How long a team, or an agent who is in another call, may be waited for in all.
     pub wait_ms: i64,
     /// How often an agent's phone is dialled anew when it could not be reached, or the switch does not know whether it was dialled. A number
     /// outside never is (S2).
@@ -112,6 +120,10 @@ pub struct OfferRules {
     pub when_nobody: WhenNobody,
     /// The states in which an agent may be chosen.
     pub choosable: Vec<AgentState>,
+    /// Those of the choosable states in which a picker recommends an agent (B501).
+    pub recommended: Vec<AgentState>,
+    /// What happens when the chosen agent is in another call (B504).
+    pub when_busy: WhenBusy,
     /// Where the customer goes when there is no recipient and no initiator, in order of preference; the last must be `disconnect`.
     pub fallback: Vec<Fallback>,
 }
@@ -202,6 +214,16 @@ pub enum WhenNobody {
     Wait,
     /// Give up.
     Leave,
+}
+
+/// What happens when an agent who was chosen by name is in another call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenBusy {
+    /// They are not to be had.
+    Refuse,
+    /// They see that a transfer waits for them, and are offered it when they are free (B504). A waiting customer stays with the initiator.
+    Wait,
 }
 
 /// What a waiting customer hears.
@@ -304,6 +326,7 @@ impl Method {
             choosable: self.offer.choosable.iter().copied().collect(),
             again_after_us: self.offer.again_after_ms * 1000,
             waits_for_nobody: self.offer.when_nobody == WhenNobody::Wait,
+            waits_if_busy: self.offer.when_busy == WhenBusy::Wait,
             claim_answer_us: house.claim_answer_ms * 1000,
             silence_us: house.ring_silence_ms * 1000,
         }
@@ -326,6 +349,7 @@ impl InteractionRules {
             choosable: smallvec::smallvec![AgentState::Available],
             again_after_us: self.again_after_ms * 1000,
             waits_for_nobody: self.when_nobody == WhenNobody::Wait,
+            waits_if_busy: false,
             claim_answer_us: self.claim_answer_ms * 1000,
             silence_us: self.ring_silence_ms * 1000,
         }

@@ -10,9 +10,10 @@ pub struct Profile {
 }
 
 /// All of them.
-pub const PROFILES: [Profile; 2] = [
+pub const PROFILES: [Profile; 3] = [
     Profile { name: "lead_center", toml: include_str!("../../../../policies/lead_center.toml") },
     Profile { name: "helpdesk", toml: include_str!("../../../../policies/helpdesk.toml") },
+    Profile { name: "user_transfer", toml: include_str!("../../../../policies/user_transfer.toml") },
 ];
 
 /// The one of this name.

@@ -40,6 +40,8 @@ pub struct Reservation {
     pub until_us: i64,
     /// The states in which the agent may be chosen.
     pub choosable: SmallVec<[AgentState; 2]>,
+    /// An agent in another call is waited for: the claim is kept until they are free (B504).
+    pub waits_if_busy: bool,
     /// The transfer by which the customer is offered; none for a call flow.
     pub transfer: Option<OfferedBy>,
 }
@@ -79,6 +81,7 @@ fn reserved(i: &Interaction, search: &Search, offer: &Offer) -> WantedClaim {
         message: transfer.message.clone(),
     });
     let choosable = SmallVec::from_slice(search.choosable());
-    let reservation = Some(Reservation { until_us: offer.expires_at_us, choosable, transfer });
+    let waits_if_busy = search.waits_if_busy();
+    let reservation = Some(Reservation { until_us: offer.expires_at_us, choosable, waits_if_busy, transfer });
     WantedClaim { claim: offer.claim, agent: offer.agent.id, since_us: offer.since_us, reservation }
 }

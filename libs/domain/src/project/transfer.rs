@@ -20,6 +20,9 @@ pub struct TransferRecord {
     /// Who receives: as soon as there is one, also while their phone rings; and who has received.
     pub recipient: Option<AgentId>,
     pub message: Arc<str>,
+    /// What it is for: one of the policy's outcomes, or empty (B503).
+    #[serde(default)]
+    pub outcome: Arc<str>,
     pub phase: Phase,
     pub reason: Option<Reason>,
     /// Where the customer went instead.
@@ -40,6 +43,7 @@ pub fn open_transfer(i: &Interaction, policy: &Policy) -> Option<TransferRecord>
         initiator: open.initiator.id,
         recipient: recipient(i, open),
         message: open.message.clone(),
+        outcome: open.outcome.clone(),
         phase: open.phase(),
         reason: open.search().and_then(|search| search.last_failure),
         diverted_to: None,
@@ -74,6 +78,7 @@ impl TransferRecord {
             initiator: by.from,
             recipient: hop.outcome.to(),
             message: by.message.clone(),
+            outcome: by.outcome.clone(),
             phase: hop.outcome.phase(),
             reason: hop.outcome.reason(),
             diverted_to: hop.outcome.diverted_to(),

@@ -4,10 +4,10 @@ use super::advance::Advance;
 use crate::{
     actor::{Actor, AgentRef},
     event::{EventKind, TransferStarted},
-    input::{Command, RecordingCommand, StartTransfer},
+    input::{Command, Disposition, RecordingCommand, StartTransfer},
     interaction::{Counters, Interaction, Note, Party},
     machine::{SearchInput, Transfer, TransferInput, TransferState},
-    permit::{Refusal, permit, permit_data, permit_target, permit_transfer},
+    permit::{Refusal, permit, permit_data, permit_disposition, permit_target, permit_transfer},
     policy::{Method, Policy},
 };
 use baton_words::{AgentId, Reason, TransferNo};
@@ -26,6 +26,7 @@ pub(super) enum Approved<'p> {
     Leave(AgentId),
     End,
     Note(Arc<str>),
+    Disposition(AgentId, Disposition),
     SetData { set: Vec<(Arc<str>, Arc<str>)>, remove: Vec<Arc<str>> },
     Recording(RecordingCommand),
 }
@@ -67,6 +68,10 @@ pub(super) fn approve<'p>(
         Command::Leave => Approved::Leave(agent()?),
         Command::End => Approved::End,
         Command::Note(text) => Approved::Note(text),
+        Command::Disposition(disposition) => {
+            permit_disposition(policy, &disposition)?;
+            Approved::Disposition(agent()?, disposition)
+        }
         Command::SetData { set, remove } => {
             permit_data(i, &set, &remove)?;
             Approved::SetData { set, remove }
@@ -89,6 +94,7 @@ impl Advance<'_> {
             Approved::Leave(agent) => self.agent_gone(agent, Reason::HungUp),
             Approved::End => self.end(Reason::Requested),
             Approved::Note(text) => self.note(text),
+            Approved::Disposition(agent, disposition) => self.disposition(agent, disposition),
             Approved::SetData { set, remove } => self.set_data(set, remove),
             Approved::Recording(command) => self.record(|recorder| recorder.command(command)),
         }
@@ -96,12 +102,13 @@ impl Advance<'_> {
 
     fn start(&mut self, start: StartTransfer, initiator: AgentRef, method: &Method) {
         let no = TransferNo(Counters::take(&mut self.i.counters.transfer));
-        let (kind, target) = (start.kind, start.target);
+        let StartTransfer { kind, target, message, outcome } = start;
         self.emit(EventKind::TransferStarted(Box::new(TransferStarted {
             transfer: no,
             kind,
             initiator: initiator.id,
             target: target.clone(),
+            outcome: outcome.clone(),
         })));
         let rules = method.search_rules(&self.policy.interaction);
         let search = self.begin_search(target.clone(), rules, Some(initiator.id));
@@ -110,7 +117,8 @@ impl Advance<'_> {
             kind,
             target,
             initiator,
-            message: start.message,
+            message,
+            outcome,
             state: TransferState::Seeking(Box::new(search)),
             resumed: false,
             started_at_us: self.now,

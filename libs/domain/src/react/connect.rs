@@ -6,8 +6,8 @@ use crate::{
     actor::{Actor, Target},
     event::{Ended, EventKind},
     interaction::{
-        Counters, Exit, Hop, HopOutcome, Interaction, Leg, LegSource, LegState, Party, PartyNo, ReleasedClaim, Seeker,
-        Stage, Who,
+        Closing, Counters, Exit, Hop, HopOutcome, Interaction, Leg, LegSource, LegState, Party, PartyNo, ReleasedClaim,
+        Seeker, Stage, Who,
     },
     machine::{
         AgentAnswered, Course, Failed, FlowStep, Numbers, Search, SearchEffect, SearchInput, SearchRules, Situation,
@@ -48,6 +48,7 @@ impl Advance<'_> {
             match effect {
                 SearchEffect::Adjusted => self.touch(),
                 SearchEffect::Entered(position) => self.queued(position),
+                SearchEffect::AwaitsAgent(agent) => self.awaits_agent(agent),
                 SearchEffect::Reserved(agent) => self.agent_reserved(agent),
                 SearchEffect::Failed(failed) => self.offer_failed(&failed),
                 SearchEffect::Answered(answered) => self.agent_answered(answered),
@@ -60,6 +61,14 @@ impl Advance<'_> {
         if let Some(team) = self.team_sought() {
             self.emit(EventKind::Queued { team, transfer: self.transfer_no(), position });
             self.transfer(TransferInput::Enqueued);
+        }
+    }
+
+    /// The recipient is in another call (B504). Nothing changes for the customer before they are reserved (F2).
+    fn awaits_agent(&mut self, recipient: AgentId) {
+        match self.transfer_no() {
+            Some(transfer) => self.emit(EventKind::TransferWaiting { transfer, recipient }),
+            None => self.touch(),
         }
     }
 
@@ -78,7 +87,7 @@ impl Advance<'_> {
         if by_agent && *self.actor() == Actor::System {
             self.act_as(Actor::Agent(agent));
         }
-        self.release(ReleasedClaim { claim, agent, reason, wrap_up_ms: 0 });
+        self.release(ReleasedClaim { claim, agent, reason, wrap_up_ms: 0, closing: Closing::Free });
         let (transfer, team) = (self.transfer_no(), self.team_sought());
         self.emit(EventKind::OfferFailed { agent, transfer, team, reason, rang_us: rang_us.unwrap_or_default() });
     }
@@ -137,7 +146,7 @@ impl Advance<'_> {
         let (team, entered, since_us) = (search.target.team(), search.entered, search.since_us);
         let Some(withdrawn) = search.stop(reason.unwrap_or(Reason::Taken), now) else { return };
         for Failed { agent, claim, reason, rang_us, .. } in withdrawn {
-            self.release(ReleasedClaim { claim, agent, reason, wrap_up_ms: 0 });
+            self.release(ReleasedClaim { claim, agent, reason, wrap_up_ms: 0, closing: Closing::Free });
             if let Some(rang_us) = rang_us {
                 self.emit(EventKind::OfferFailed { agent, transfer, team, reason, rang_us });
             }

@@ -28,6 +28,7 @@ impl Advance<'_> {
             Fact::AnnouncementOver(no) => self.announcement_over(no),
             Fact::ExitOver(exit, outcome) => self.exit_over(exit, outcome),
             Fact::ClaimGranted(claim) => self.search(SearchInput::Granted(claim)),
+            Fact::ClaimQueued(claim) => self.search(SearchInput::Kept(claim)),
             // A reservation that runs out after the phone was answered says nothing: who has answered is in the call, and in no search.
             Fact::ClaimRefused(claim, reason) => self.search(SearchInput::Refused(claim, reason)),
             Fact::Queued(wait, position) => self.search(SearchInput::Entered(wait, position)),

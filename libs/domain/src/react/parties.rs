@@ -5,14 +5,16 @@ use super::advance::Advance;
 use crate::{
     actor::Actor,
     event::EventKind,
+    input::Disposition,
     interaction::{
-        Counters, Hold, HopOutcome, LegState, Party, PartyNo, RELEASED_KEPT, ReleasedClaim, Seeker, Service, Stage, Who,
+        Closing, Counters, Dispositioned, Hold, HopOutcome, LegState, MAX_TURNS, Party, PartyNo, RELEASED_KEPT,
+        ReleasedClaim, Seeker, Service, Stage, Turn, Who,
     },
     machine::TransferInput,
     policy::CustomerGone,
     project::{CUSTOMER_DISCONNECTED, is_parked},
 };
-use baton_words::{AgentId, AnnouncementNo, Reason};
+use baton_words::{AgentId, AnnouncementNo, ClaimNo, Reason};
 use smallvec::SmallVec;
 
 impl Advance<'_> {
@@ -74,12 +76,48 @@ impl Advance<'_> {
         let party = self.i.parties.remove(at);
         let wrap_up_ms = self.policy.interaction.wrap_up_ms;
         if let Who::Agent { claim, .. } = party.who {
-            self.release(ReleasedClaim { claim, agent, reason, wrap_up_ms });
+            let closing = self.begin_turn_end(party.no, agent, claim);
+            self.release(ReleasedClaim { claim, agent, reason, wrap_up_ms, closing });
         }
         let in_call_us = self.now - party.since_us;
         self.emit(EventKind::AgentLeft { agent, reason, in_call_us, wrap_up_us: wrap_up_ms * 1000 });
         self.record(|recorder| recorder.agent_left(agent));
         true
+    }
+
+    /// Where the policy has dispositions, whoever leaves may say how their turn ended (B507).
+    fn begin_turn_end(&mut self, party: PartyNo, agent: AgentId, claim: ClaimNo) -> Closing {
+        let house = &self.policy.interaction;
+        if house.dispositions.is_empty() {
+            return Closing::Free;
+        }
+        let due = house.needs_disposition;
+        let received = self.i.transfer.as_ref().filter(|it| it.is_undecided() && it.recipient() == Some(party));
+        let transfer = received.map(|transfer| transfer.no);
+        if self.i.turns.len() == MAX_TURNS {
+            self.i.turns.remove(0);
+        }
+        self.i.turns.push(Turn { agent, claim, transfer, left_at_us: self.now, due, given: None });
+        if due { Closing::Due } else { Closing::Free }
+    }
+
+    /// An agent says how their turn ended; if they wrap up because of it, they are done.
+    pub(super) fn disposition(&mut self, agent: AgentId, disposition: Disposition) {
+        let now = self.now;
+        let Some(turn) = self.i.turns.iter_mut().find(|turn| turn.agent == agent && turn.given.is_none()) else {
+            return;
+        };
+        let (claim, transfer, after_us) = (turn.claim, turn.transfer, now - turn.left_at_us);
+        let name = disposition.name.clone();
+        turn.given = Some(Dispositioned { disposition, at_us: now });
+        let done = Closing::Done;
+        match self.i.released.iter_mut().find(|released| released.claim == claim) {
+            Some(released) => released.closing = done,
+            None => {
+                self.release(ReleasedClaim { claim, agent, reason: Reason::Requested, wrap_up_ms: 0, closing: done });
+            }
+        }
+        self.emit(EventKind::Dispositioned { agent, transfer, disposition: name, after_us });
     }
 
     pub(super) fn remove_everybody(&mut self, reason: Reason) {

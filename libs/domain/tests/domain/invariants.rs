@@ -22,7 +22,7 @@ pub fn check(world: &World) {
     a_turn_is_that_of_somebody_present(world);
     nobody_is_claimed_twice(world);
     one_recording_each_until_a_hop_is_made(world);
-    nothing_but_segments_comes_after_the_end(world);
+    nothing_but_segments_and_dispositions_comes_after_the_end(world);
 }
 
 /// What holds when everything has been done that the plan says, and was reported.
@@ -82,8 +82,8 @@ fn left_and_came_back(kind: &EventKind) -> bool {
     matches!(kind, EventKind::PrimaryChanged { from: Some(_), .. })
 }
 
-/// What is over is over: only the ends of recordings are still told.
-fn nothing_but_segments_comes_after_the_end(world: &World) {
+/// What is over is over: only the ends of recordings are still told, and how each agent says that their turn ended.
+fn nothing_but_segments_and_dispositions_comes_after_the_end(world: &World) {
     let mut after = world.events.iter().skip_while(|event| !matches!(event.kind, EventKind::Ended(_))).skip(1);
     let late = |kind: &EventKind| {
         matches!(
@@ -92,6 +92,7 @@ fn nothing_but_segments_comes_after_the_end(world: &World) {
                 | EventKind::SegmentEnded { .. }
                 | EventKind::RecordingEnded { .. }
                 | EventKind::Excluded { .. }
+                | EventKind::Dispositioned { .. }
         )
     };
     assert!(after.all(|event| late(&event.kind)), "E1: {:?}", world.events);
@@ -186,8 +187,11 @@ fn buttons_do_not_lie(world: &World) {
             let mut trial = world.i.clone();
             let input = Input::Command(actor.clone(), command_of(action, open));
             let answer = baton_domain::react(&mut trial, &world.policy, input, world.now);
-            // The target of a start is not part of the button.
-            let accepted = !matches!(&answer, Err(error) if !matches!(error, Refusal::TargetInInteraction));
+            // The target of a start and its outcome are not part of the button.
+            let accepted = match &answer {
+                Ok(_) | Err(Refusal::TargetInInteraction | Refusal::OutcomeMissing(_)) => true,
+                Err(_) => false,
+            };
             assert_eq!(shown.contains(action), accepted, "T6: {actor:?} {action:?} {answer:?} in {:?}", world.i);
             assert!(answer.is_ok() || trial == world.i, "T5: a refusal changed something");
         }

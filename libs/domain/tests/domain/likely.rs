@@ -3,11 +3,12 @@
 
 use crate::{
     invariants::{check, check_placed},
-    world::{SECOND, World, agent, by, policy, ring, supervisor, team},
+    world::{SECOND, World, agent, by, outcome, policy, ring, supervisor, team},
 };
 use baton_domain::{
     Action, Command, Fact, Input, StartTransfer, Target,
     machine::{FlowStep, OfferState},
+    policy::PROFILES,
     project,
 };
 use baton_words::{LegNo, Reason, RecordingMode};
@@ -32,7 +33,8 @@ impl Dice {
 fn act(world: &mut World, dice: &mut Dice) {
     match dice.of(16) {
         0..=2 => world.place(),
-        3..=4 => world.grant(),
+        3 => world.grant(),
+        4 => claim(world, dice),
         5..=7 => phone(world, dice),
         8 => propose(world, dice),
         9 if dice.seldom() => world.tick_at_deadline(),
@@ -42,12 +44,22 @@ fn act(world: &mut World, dice: &mut Dice) {
     }
 }
 
+/// Presence answers for a claim: the agent is reserved, or in another call and waited for.
+fn claim(world: &mut World, dice: &mut Dice) {
+    let claims: Vec<_> =
+        world.i.search().into_iter().flat_map(|search| &search.offers).map(|offer| offer.claim).collect();
+    if !claims.is_empty() {
+        let claim = claims[dice.of(claims.len())];
+        world.fact(if dice.seldom() { Fact::ClaimGranted(claim) } else { Fact::ClaimQueued(claim) });
+    }
+}
+
 /// A phone that rings is answered, or is not.
 fn phone(world: &mut World, dice: &mut Dice) {
     let ringing =
         world.i.search().into_iter().flat_map(|search| &search.offers).filter_map(|offer| match offer.state {
             OfferState::Ringing { leg, .. } => Some(leg),
-            OfferState::Claiming { .. } => None,
+            OfferState::Claiming { .. } | OfferState::Queued { .. } => None,
         });
     let mut legs: Vec<_> = ringing.collect();
     legs.extend(world.i.customer().leg.is_ringing().then_some(LegNo(1)));
@@ -86,7 +98,7 @@ fn button(world: &mut World, dice: &mut Dice) {
     let pressed = match buttons[dice.of(buttons.len())] {
         Action::Start(kind) => {
             let target = if dice.seldom() { team() } else { Target::Agent(agent(1 + dice.of(4) as u128)) };
-            Command::Start(StartTransfer { kind, target, message: "".into() })
+            Command::Start(StartTransfer { kind, target, message: "".into(), outcome: outcome(&world.policy) })
         }
         action => world.command_of(action),
     };
@@ -95,9 +107,9 @@ fn button(world: &mut World, dice: &mut Dice) {
 }
 
 fn worlds() -> impl Strategy<Value = World> {
-    (any::<bool>(), any::<bool>(), 0..5u8).prop_map(|(lead, all, placed)| {
+    (0..PROFILES.len(), any::<bool>(), 0..5u8).prop_map(|(profile, all, placed)| {
         let mode = if all { RecordingMode::All } else { RecordingMode::Manual };
-        let policy = policy(if lead { "lead_center" } else { "helpdesk" }, "");
+        let policy = policy(PROFILES[profile].name, "");
         if placed == 0 {
             return World::placed(policy, mode);
         }

@@ -9,4 +9,5 @@ mod likely;
 mod random;
 mod rows;
 mod table;
+mod user_transfer;
 mod world;

@@ -4,7 +4,9 @@ use crate::{
     invariants::check,
     world::{SECOND, World, agent, by, command_of, on_behalf_of, policy, ring, supervisor, team},
 };
-use baton_domain::{Action, Actor, Command, Fact, Input, StartTransfer, Target, input::SegmentEnd, machine::FlowStep};
+use baton_domain::{
+    Action, Actor, Command, Fact, Input, StartTransfer, Target, input::SegmentEnd, machine::FlowStep, policy::PROFILES,
+};
 use baton_words::{
     AnnouncementNo, ClaimNo, ExitNo, ExitOutcome, LegNo, Reason, RecordingMode, Room, SegmentNo, TeamId, TransferKind,
     TransferNo, WaitNo,
@@ -20,8 +22,9 @@ fn commands() -> impl Strategy<Value = Input> {
     let plain = (0..Action::ALL.len(), 0..4u32)
         .prop_map(|(at, no)| command_of(Action::ALL[at], (no > 0).then_some(TransferNo(no))));
     let target = prop_oneof![4 => (1..=4u128).prop_map(|n| Target::Agent(agent(n))), 1 => Just(team())];
-    let start = (0..TransferKind::ALL.len(), target).prop_map(|(kind, target)| {
-        Command::Start(StartTransfer { kind: TransferKind::ALL[kind], target, message: "".into() })
+    let start = (0..TransferKind::ALL.len(), target, any::<bool>()).prop_map(|(kind, target, listed)| {
+        let outcome = if listed { "Other".into() } else { "".into() };
+        Command::Start(StartTransfer { kind: TransferKind::ALL[kind], target, message: "".into(), outcome })
     });
     (actors(), prop_oneof![3 => plain, 2 => start]).prop_map(|(actor, command)| Input::Command(actor, command))
 }
@@ -43,6 +46,7 @@ fn facts() -> impl Strategy<Value = Input> {
         2 => (leg, ended).prop_map(|(leg, reason)| Fact::LegEnded(leg, reason)),
         6 => (1..=6u32).prop_map(|no| Fact::ClaimGranted(ClaimNo(no))),
         2 => (1..=6u32).prop_map(|no| Fact::ClaimRefused(ClaimNo(no), Reason::Busy)),
+        2 => (1..=6u32).prop_map(|no| Fact::ClaimQueued(ClaimNo(no))),
         2 => (1..=4u32, 1..=4u128).prop_map(|(no, n)| Fact::Proposed(WaitNo(no), vec![agent(n)])),
         1 => (1..=4u32).prop_map(|no| Fact::Exhausted(WaitNo(no))),
         1 => (1..=4u32).prop_map(|no| Fact::Queued(WaitNo(no), 2)),
@@ -61,7 +65,7 @@ fn inputs() -> impl Strategy<Value = Input> {
 }
 
 fn worlds() -> impl Strategy<Value = World> {
-    (any::<bool>(), 0..3u8, 0..5u8).prop_map(|(lead, mode, flow)| {
+    (0..PROFILES.len(), 0..3u8, 0..5u8).prop_map(|(profile, mode, flow)| {
         let mode = [RecordingMode::All, RecordingMode::Outgoing, RecordingMode::Manual][mode as usize];
         let first = ring(1);
         let ring_team = FlowStep::RingTeam {
@@ -70,7 +74,7 @@ fn worlds() -> impl Strategy<Value = World> {
             ring_ms: 10_000,
             wait_ms: 60_000,
         };
-        let policy = policy(if lead { "lead_center" } else { "helpdesk" }, "");
+        let policy = policy(PROFILES[profile].name, "");
         let flow = match flow {
             4 => return World::placed(policy, mode),
             0 => vec![first],

@@ -368,6 +368,7 @@ fn n5_a_service_does_for_an_agent_what_the_agent_may_do_and_the_event_says_both(
         kind: TransferKind::Warm,
         target: baton_domain::Target::Agent(agent(2)),
         message: "".into(),
+        outcome: "".into(),
     });
     let nobodys = world.input(Input::Command(supervisor(), start.clone()));
     assert!(matches!(nobodys, Err(Refusal::NotNow(_))), "without an agent there is nobody to start it: {nobodys:?}");

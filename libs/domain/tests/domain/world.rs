@@ -3,6 +3,7 @@
 use baton_domain::{
     Action, ActionSet, Actor, AgentRef, Command, Event, EventKind, Fact, Input, Interaction, Opening, Policy, Reaction,
     Refusal, StaffRole, StartTransfer, Target,
+    input::Disposition,
     interaction::{LegSource, Outside, Party},
     machine::{FlowStep, OfferState},
     permit::allowed,
@@ -49,6 +50,11 @@ pub fn team() -> Target {
 
 pub fn policy(profile: &str, overrides: &str) -> Arc<Policy> {
     Arc::new(baton_domain::policy::parse(profile, overrides, vec!["warm_transfer".into()]).expect("a valid policy"))
+}
+
+/// The first of the policy's outcomes, if it has any.
+pub fn outcome(policy: &Policy) -> Arc<str> {
+    policy.interaction.outcomes.first().cloned().unwrap_or_default()
 }
 
 fn opening(recording: RecordingMode, steps: Vec<FlowStep>, origin: LegSource) -> Opening {
@@ -176,7 +182,8 @@ impl World {
     }
 
     pub fn start_to(&mut self, from: u128, kind: TransferKind, target: Target) -> Result<Reaction, Refusal> {
-        self.command(from, Command::Start(StartTransfer { kind, target, message: "".into() }))
+        let outcome = outcome(&self.policy);
+        self.command(from, Command::Start(StartTransfer { kind, target, message: "".into(), outcome }))
     }
 
     /// Presence grants every claim that is asked for.
@@ -282,9 +289,12 @@ pub fn command_of(action: Action, open: Option<TransferNo>) -> Command {
     use baton_domain::RecordingCommand;
     let no = open.unwrap_or(TransferNo(0));
     match action {
-        Action::Start(kind) => {
-            Command::Start(StartTransfer { kind, target: Target::Agent(agent(4)), message: "please take over".into() })
-        }
+        Action::Start(kind) => Command::Start(StartTransfer {
+            kind,
+            target: Target::Agent(agent(4)),
+            message: "please take over".into(),
+            outcome: "".into(),
+        }),
         Action::Cancel => Command::Cancel(no),
         Action::Complete => Command::Complete(no),
         Action::Swap => Command::Swap(no),
@@ -296,6 +306,7 @@ pub fn command_of(action: Action, open: Option<TransferNo>) -> Command {
         Action::Leave => Command::Leave,
         Action::End => Command::End,
         Action::Note => Command::Note("a note".into()),
+        Action::Disposition => Command::Disposition(Disposition { name: "Other".into(), note: "a note".into() }),
         Action::SetData => Command::SetData { set: vec![("k".into(), "v".into())], remove: vec![] },
         Action::StartRecording => Command::Recording(RecordingCommand::Start),
         Action::StopRecording => Command::Recording(RecordingCommand::Stop),

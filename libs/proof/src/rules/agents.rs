@@ -9,7 +9,7 @@ use crate::{
 };
 use baton_domain::{
     Command, Input,
-    interaction::{Interaction, Party},
+    interaction::{Closing, Interaction, Party},
     machine::{OfferState, Search},
     project,
 };
@@ -131,8 +131,9 @@ pub(crate) fn wrap_up_as_the_policy_says(step: &Transition<'_>) -> bool {
     let new = is.released.iter().filter(|over| !was.released.iter().any(|before| before.claim == over.claim));
     new.into_iter().all(|over| {
         let served = was.wanted.iter().any(|claim| claim.claim == over.claim && claim.reservation.is_none());
-        let due_ms = if served { step.policy.interaction.wrap_up_ms } else { 0 };
-        over.wrap_up_ms == due_ms
+        let house = &step.policy.interaction;
+        let (due_ms, owed) = if served { (house.wrap_up_ms, house.needs_disposition) } else { (0, false) };
+        over.wrap_up_ms == due_ms && over.closing == if owed { Closing::Due } else { Closing::Free }
     })
 }
 
@@ -158,5 +159,6 @@ pub(crate) fn who_declined_is_skipped(step: &Transition<'_>) -> bool {
 pub(crate) fn place_is_kept(step: &Transition<'_>) -> bool {
     let time = matches!(step.happening, Happening::ShortlyBefore(_));
     time || goes_on(step.was(), step.is())
+        .filter(|(was, _)| was.target.team().is_some())
         .is_none_or(|(was, is)| (was.since_us, was.until_us) == (is.since_us, is.until_us) && was.entered <= is.entered)
 }

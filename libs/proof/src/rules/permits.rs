@@ -47,12 +47,12 @@ pub(crate) fn others_are_refused(proof: &Proof, world: &World) -> Checked {
     for actor in everybody {
         let shown = permit::allowed(i, &proof.policy, &actor);
         for action in Action::ALL.into_iter().filter(|action| !shown.contains(*action)) {
-            let input = Input::Command(actor.clone(), command_of(action, open));
+            let input = Input::Command(actor.clone(), command_of(&proof.policy, action, open));
             let refused = baton_domain::react(&mut trial, &proof.policy, input, world.now_us).is_err();
             ensure(refused, || format!("{actor:?} may {action} without being told"))?;
         }
         for action in [Action::Cancel, Action::Complete, Action::Decline].into_iter().filter(|it| shown.contains(*it)) {
-            let input = Input::Command(actor.clone(), command_of(action, Some(another)));
+            let input = Input::Command(actor.clone(), command_of(&proof.policy, action, Some(another)));
             let refused = baton_domain::react(&mut trial, &proof.policy, input, world.now_us).is_err();
             ensure(refused, || format!("to {action} hits another transfer than is meant"))?;
         }

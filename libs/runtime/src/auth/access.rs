@@ -152,6 +152,7 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.transfer.v1.InteractionService/PlaceCall", DESK),
     ("/baton.transfer.v1.InteractionService/ResumeCustomer", DESK),
     ("/baton.transfer.v1.InteractionService/SetData", DESK),
+    ("/baton.transfer.v1.InteractionService/SetDisposition", DESK),
     ("/baton.transfer.v1.InteractionService/SetMute", DESK),
     ("/baton.transfer.v1.InteractionService/WatchInteraction", READERS),
     ("/baton.transfer.v1.InteractionService/WatchInteractions", READERS),

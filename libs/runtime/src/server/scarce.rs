@@ -8,7 +8,7 @@ use crate::auth::{Caller, Role, TenantLimits};
 use crate::disk_space::DiskSpace;
 
 /// Services whose changes go on, and single methods. Beside them, everything is deleted that somebody wants to be deleted.
-const GO_ON: [&str; 14] = [
+const GO_ON: [&str; 15] = [
     "/baton.presence.v1.DirectoryService/RemoveTeamMembers",
     "/baton.presence.v1.PresenceService/",
     "/baton.transfer.v1.TransferService/",
@@ -17,6 +17,7 @@ const GO_ON: [&str; 14] = [
     "/baton.transfer.v1.InteractionService/HoldCustomer",
     "/baton.transfer.v1.InteractionService/LeaveInteraction",
     "/baton.transfer.v1.InteractionService/ResumeCustomer",
+    "/baton.transfer.v1.InteractionService/SetDisposition",
     "/baton.transfer.v1.InteractionService/SetMute",
     "/baton.recording.v1.RecordingService/PauseRecording",
     "/baton.recording.v1.RecordingService/ResumeRecording",

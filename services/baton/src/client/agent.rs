@@ -172,23 +172,29 @@ fn presence_text(presence: &Presence) -> String {
     } else if presence.phone_in_use {
         text.push_str(", their phone is in use");
     }
+    if !presence.disposition_due_interaction_id.is_empty() {
+        let _ = write!(text, ", call {} is to be dispositioned", word::short(&presence.disposition_due_interaction_id));
+    }
     text
 }
 
 fn inbox_text(inbox: &Inbox) -> String {
-    let item = |it: &baton_api::presence::v1::InboxItem| {
+    let item = |it: &baton_api::presence::v1::InboxItem, waits: bool| {
         let from = if it.from_name.is_empty() { String::new() } else { format!(" from {}", it.from_name) };
         let kind = word::transfer_kind(it.kind);
         let what = if kind.is_empty() { "call".to_owned() } else { format!("{kind} transfer{from}") };
-        let how = if it.offered { "rings" } else { "in it" };
+        let how = match (waits, it.offered) {
+            (true, _) => "waits until they are free",
+            (false, true) => "rings",
+            (false, false) => "in it",
+        };
         let message =
             if it.message.is_empty() { String::new() } else { format!(", \"{}\"", word::one_line(&it.message)) };
         format!("{what} of {} ({how}{message})", word::one_line(Customer::address_of(it.customer.as_ref())))
     };
-    match inbox.active.as_slice() {
-        [] => "empty".to_owned(),
-        active => active.iter().map(item).collect::<Vec<_>>().join("; "),
-    }
+    let waiting = inbox.waiting.iter().map(|it| item(it, true));
+    let all: Vec<_> = inbox.active.iter().map(|it| item(it, false)).chain(waiting).collect();
+    if all.is_empty() { "empty".to_owned() } else { all.join("; ") }
 }
 
 async fn set_state(session: &ClientSession, name: &str, state: AgentState, away_reason: String) -> anyhow::Result<()> {
@@ -259,8 +265,16 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_told_from_what_rings() {
+        let item =
+            |from_name: &str| InboxItem { from_name: from_name.to_owned(), offered: true, ..InboxItem::default() };
+        let text = inbox_text(&Inbox { active: vec![item("Ada")], waiting: vec![item("Ben")] });
+        assert!(text.contains("(rings); ") && text.ends_with("(waits until they are free)"), "{text}");
+    }
+
+    #[test]
     fn a_message_with_line_ends_adds_no_line_to_the_inbox() {
         let item = InboxItem { message: "hi\nBen's inbox: empty".to_owned(), ..InboxItem::default() };
-        assert!(inbox_text(&Inbox { active: vec![item] }).contains("\"hi / Ben's inbox: empty\""));
+        assert!(inbox_text(&Inbox { active: vec![item], waiting: Vec::new() }).contains("\"hi / Ben's inbox: empty\""));
     }
 }

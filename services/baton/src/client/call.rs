@@ -91,6 +91,17 @@ pub(crate) enum CallCommand {
     },
     /// Attach data to the call, which travels with it, or remove some.
     Data(CallDataArgs),
+    /// Say how the turn ended of the agent named with --as, who has left the call.
+    Disposition {
+        /// One of the dispositions that the policy lists.
+        name: String,
+        /// Something to remember.
+        #[arg(long, default_value = "", hide_default_value = true)]
+        note: String,
+        /// The call: its id, or the beginning or the last group of it [default: the one that the agent has to disposition].
+        #[arg(long = "call", value_name = "ID")]
+        id: Option<String>,
+    },
     /// Leave the call, as by hanging up.
     Leave(CallArgument),
     /// End the call for everybody.
@@ -121,6 +132,7 @@ pub(crate) async fn run(session: &ClientSession, command: CallCommand) -> anyhow
         CallCommand::Mute { call, off } => steer::mute(session, call.id.as_deref(), !off).await,
         CallCommand::Note { text, call } => steer::note(session, call.id.as_deref(), text).await,
         CallCommand::Data(args) => steer::data(session, args).await,
+        CallCommand::Disposition { name, note, id } => steer::disposition(session, name, note, id.as_deref()).await,
         CallCommand::Leave(call) => steer::leave(session, call.id.as_deref()).await,
         CallCommand::End(call) => steer::end(session, call.id.as_deref()).await,
     }

@@ -105,6 +105,9 @@ fn call(data: &Data, names: &Names) -> Option<String> {
             format!("{} is {}.", names.of(&it.agent_id), if it.muted { "muted" } else { "no longer muted" })
         }
         Data::InteractionNoteAdded(it) => format!("Note {} is written.", it.note),
+        Data::InteractionDispositioned(it) => {
+            format!("{} says how their turn ended: {}.", names.of(&it.agent_id), word::one_line(&it.disposition))
+        }
         Data::InteractionDataChanged(_) => "The attached data changes.".to_owned(),
         Data::InteractionAnnounced(it) => format!("An announcement is played: {}.", word::spaced(&it.name)),
         Data::InteractionCustomerAnswered(_) => "The customer answers.".to_owned(),
@@ -128,6 +131,9 @@ fn transfer(data: &Data, names: &Names) -> Option<String> {
             names.of_target(it.target.as_ref())
         ),
         Data::TransferOffered(it) => format!("The transfer is offered to {}.", names.of(&it.recipient_agent_id)),
+        Data::TransferWaiting(it) => {
+            format!("{} is in another call; the transfer waits for them.", names.of(&it.recipient_agent_id))
+        }
         Data::TransferConsulting(_) => "The two agents talk in private.".to_owned(),
         Data::TransferSwapped(it) => {
             format!("The initiator is with the customer again, and {} waits.", names.of(&it.recipient_agent_id))

@@ -31,7 +31,7 @@ pub(crate) enum TransferCommand {
     Swap(TransferCallArgs),
     /// Take the open transfer back.
     Cancel(TransferCallArgs),
-    /// Decline what rings at the agent named with --as.
+    /// Decline what rings at the agent named with --as, or waits until they are free.
     Decline(TransferCallArgs),
     /// List transfers, newest first.
     #[command(visible_alias = "ls")]
@@ -65,6 +65,9 @@ pub(crate) struct TransferStartArgs {
     /// Shown to the recipient.
     #[arg(long, default_value = "", hide_default_value = true)]
     message: String,
+    /// What it is for: one of the outcomes that the policy lists.
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "NAME")]
+    outcome: String,
 }
 
 #[derive(Debug, Args)]
@@ -111,6 +114,7 @@ async fn start(session: &ClientSession, args: TransferStartArgs) -> anyhow::Resu
         kind: TransferKind::from(args.kind).into(),
         target: Some(target),
         message: args.message,
+        outcome: args.outcome,
         ..Default::default()
     };
     let started = TransferServiceClient::new(channel).start_transfer(request).await.or_refusal()?;
@@ -256,8 +260,9 @@ async fn show(session: &ClientSession, id: &str) -> anyhow::Result<()> {
         let ended = word::or_dash(word::moment(it.end_time.as_ref()));
         let began = word::moment(it.create_time.as_ref());
         format!(
-            "Transfer {}\n  {line}\n  began   {began}\n  ended   {ended}\n  message {}",
+            "Transfer {}\n  {line}\n  began   {began}\n  ended   {ended}\n  outcome {}\n  message {}",
             it.transfer_id,
+            word::or_dash(it.outcome.clone()),
             word::or_dash(it.message.clone())
         )
     })

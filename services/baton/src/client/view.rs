@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use baton_api::common::v1::actor::Kind;
 use baton_api::common::v1::{Actor, Customer, Direction, TransferPhase};
 use baton_api::transfer::v1::interaction::State;
-use baton_api::transfer::v1::{Hop, Interaction, Party, Transfer};
+use baton_api::transfer::v1::{Hop, Interaction, Party, Transfer, Turn};
 
 use super::event_text::Names;
 use super::output::Column;
@@ -20,6 +20,9 @@ pub(super) fn full_text(call: &Interaction, names: &Names, who: &str) -> String 
     }
     for hop in &call.journey {
         line(&mut text, "hop", &hop_line(hop, call.direction(), names));
+    }
+    for turn in &call.turns {
+        line(&mut text, "turn", &turn_line(turn, names));
     }
     for note in &call.notes {
         line(&mut text, "note", &format!("{} ({})", word::or_dash(&note.text), actor(note.author.as_ref(), names)));
@@ -169,7 +172,21 @@ fn hop_line(hop: &Hop, direction: Direction, names: &Names) -> String {
         (true, _) => format!("the call flow -> {to}"),
         (false, _) => format!("{} -> {to}", names.of(&hop.from_agent_id)),
     };
-    format!("{way}: {outcome}{}", because(hop.reason))
+    let what_for = match word::one_line(&hop.chosen_outcome) {
+        none if none.is_empty() => none,
+        chosen => format!(", for \"{chosen}\""),
+    };
+    format!("{way}: {outcome}{}{what_for}", because(hop.reason))
+}
+
+fn turn_line(turn: &Turn, names: &Names) -> String {
+    let (who, how) = (names.of(&turn.agent_id), word::one_line(&turn.disposition));
+    match (how.is_empty(), turn.disposition_due) {
+        (true, true) => format!("{who} has yet to say how it ended"),
+        (true, false) => format!("{who} may say how it ended"),
+        (false, _) if turn.note.is_empty() => format!("{who}: {how}"),
+        (false, _) => format!("{who}: {how}, \"{}\"", word::one_line(&turn.note)),
+    }
 }
 
 fn because(reason: i32) -> String {
@@ -217,6 +234,17 @@ mod tests {
         assert_eq!(open, "Ada -> team Support: open");
         let completed = hop(support, "b", TransferPhase::Completed, Reason::Unspecified);
         assert_eq!(completed, "Ada -> Ben: completed");
+    }
+
+    #[test]
+    fn a_turn_says_whether_it_is_dispositioned() {
+        let turn = |disposition: &str, note: &str, disposition_due| {
+            let (agent_id, disposition, note) = ("a".to_owned(), disposition.to_owned(), note.to_owned());
+            turn_line(&Turn { agent_id, disposition, note, disposition_due, ..Turn::default() }, &names())
+        };
+        assert_eq!(turn("", "", true), "Ada has yet to say how it ended");
+        assert_eq!(turn("Resolved", "", false), "Ada: Resolved");
+        assert_eq!(turn("Resolved", "two\nlines", false), "Ada: Resolved, \"two / lines\"");
     }
 
     #[test]

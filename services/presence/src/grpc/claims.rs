@@ -160,6 +160,7 @@ fn wanted(claim: Claim) -> Result<Wanted, ApiError> {
         occupied,
         expires_at_us,
         choosable,
+        waits_if_busy: claim.waits_if_busy,
         inbox: claim.inbox.unwrap_or_default().encode_to_vec(),
     })
 }
@@ -174,12 +175,14 @@ fn released(claim: &ReleasedClaim) -> Result<Released, ApiError> {
         agent: AgentId::parse("released.agent_id", &claim.agent_id)?,
         reason: claim.reason(),
         wrap_up_us: claim.wrap_up_ms * 1_000,
+        closing: claim.closing(),
     })
 }
 
 fn status(claim_id: String, decision: &ClaimDecision) -> ClaimStatus {
     let (state, reason) = match decision {
         ClaimDecision::Granted => (claim_status::State::Granted, Reason::Unspecified),
+        ClaimDecision::Queued => (claim_status::State::Queued, Reason::Unspecified),
         ClaimDecision::Refused(reason) => (claim_status::State::Refused, *reason),
         ClaimDecision::Expired => (claim_status::State::Expired, Reason::Expired),
     };

@@ -163,6 +163,7 @@ mod tests {
             version,
             status,
             claim: None,
+            queued: Vec::new(),
         }
     }
 

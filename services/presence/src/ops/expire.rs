@@ -1,4 +1,4 @@
-//! Ends reservations (A2) and wrap-ups that have run out.
+//! Ends reservations (A2), claims that wait (B504) and wrap-ups that have run out.
 //!
 //! One task sleeps until the next deadline; a slow scan finds what it missed.
 
@@ -16,8 +16,8 @@ use crate::core::PresenceCore;
 use crate::edit::Edit;
 use crate::ids::AgentId;
 use crate::status::StatusChange;
-use crate::store::claims::{self, ClaimState};
-use crate::store::statuses;
+use crate::store::claims::{self, ClaimRow, ClaimState};
+use crate::store::{queue, statuses};
 
 const SCAN_EVERY: Duration = Duration::from_secs(30);
 /// After a failure: soon enough for a reservation not to outlive its lease by more than a second.
@@ -73,12 +73,15 @@ async fn expire(core: &PresenceCore, tenant: &TenantId) -> Result<(), Status> {
         change!(|edit| {
             let now_us = edit.now_us();
             let claims = claims::run_out(&mut edit.tx, tenant, now_us, BATCH).await?;
+            let queued = queue::run_out(&mut edit.tx, tenant, now_us, BATCH).await?;
             let agents = statuses::wrapped_up(&mut edit.tx, tenant, now_us, BATCH).await?;
+            let agents = agents.into_iter().chain(queued.into_iter().map(|it| it.agent));
             let (locked, phones) =
                 (claims.iter().map(|it| it.agent_id).chain(agents), claims.iter().map(|it| it.phone.clone()));
             let locked: BTreeSet<AgentId> = locked.collect();
             edit.lock_agents(locked.iter().copied(), phones).await?;
             end_reservations(edit, &locked).await?;
+            end_waiting(edit, &locked).await?;
             end_wrap_ups(edit, &locked).await
         }),
     )
@@ -93,11 +96,35 @@ async fn end_reservations(edit: &mut Edit<'_>, locked: &BTreeSet<AgentId>) -> Re
         let before = edit.agent(claim.agent_id).await?;
         let sharing = edit.sharing_phone(&claim).await?;
         claims::end(&mut edit.tx, edit.context.tenant, &claim.claim_id, ClaimState::Expired, Reason::Expired).await?;
-        edit.effects.expired = true;
+        edit.effects.to_report = true;
         edit.settle_sharing(sharing, &StatusChange::PhoneFreed).await?;
         if let Some(before) = before {
             edit.settle(claim.agent_id, &before.status, [StatusChange::Freed], Cause::Unspecified).await?;
         }
+    }
+    Ok(())
+}
+
+/// The same for claims that have waited for their agent in vain (B504).
+async fn end_waiting(edit: &mut Edit<'_>, locked: &BTreeSet<AgentId>) -> Result<(), Status> {
+    let (tenant, now_us) = (edit.context.tenant, edit.now_us());
+    let run_out = queue::run_out(&mut edit.tx, tenant, now_us, BATCH).await?;
+    for queued in run_out.into_iter().filter(|it| locked.contains(&it.agent)) {
+        queue::remove(&mut edit.tx, tenant, &queued.claim_id).await?;
+        let expired = ClaimRow {
+            claim_id: queued.claim_id,
+            interaction_id: queued.interaction_id,
+            agent_id: queued.agent,
+            phone: String::new(),
+            state: ClaimState::Expired,
+            reason: Reason::Expired,
+            expires_at_us: queued.expires_at_us,
+            inbox: queued.inbox,
+            since_us: queued.since_us,
+        };
+        claims::insert(&mut edit.tx, tenant, &expired).await?;
+        edit.effects.to_report = true;
+        edit.touch_agent(queued.agent);
     }
     Ok(())
 }

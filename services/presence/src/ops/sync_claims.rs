@@ -6,17 +6,20 @@ use std::collections::BTreeMap;
 
 use baton_api::ApiError;
 use baton_api::error::ErrorReason;
+use baton_api::event::v1::agent_state_changed::Cause;
 use baton_store::{StoreError, change};
 use tonic::Status;
 
 use crate::core::PresenceCore;
-use crate::decide::{ClaimWrite, ClaimsDecision, KnownState, RowWrite, decide};
+use crate::decide::{ClaimWrite, ClaimsDecision, KnownState, QueueWrite, RowWrite, decide};
 use crate::edit::Edit;
 use crate::events::StateCause;
 use crate::projection::{ClaimDecision, ClaimsProjection};
+use crate::record::QueuedClaim;
+use crate::status::StatusChange;
 use crate::store::claims::{self, ClaimRow, ClaimState};
-use crate::store::records;
 use crate::store::versions::{self, Seen};
+use crate::store::{queue, records};
 
 /// The decisions are in the order of the wanted claims.
 pub(crate) async fn sync_claims(
@@ -35,25 +38,38 @@ async fn change(edit: &mut Edit<'_>, projection: &ClaimsProjection) -> Result<Ve
     edit.lock_claims_of(interaction_id).await?;
     let is_first = check_version(edit, projection).await? == Seen::First;
     let claims = by_id(claims::of_interaction(&mut edit.tx, tenant, interaction_id).await?);
-    let ids = KnownState::agents_of(projection, &claims);
+    let queued = queued_by_id(queue::of_interaction(&mut edit.tx, tenant, interaction_id).await?);
+    let ids = KnownState::agents_of(projection, &claims, &queued);
     edit.lock_agents(ids.iter().copied(), claims.values().map(|it| it.phone.clone())).await?;
-    let claims = if edit.tx.is_alone() {
-        claims
+    let (claims, queued) = if edit.tx.is_alone() {
+        (claims, queued)
     } else {
-        // Once more: a claim may have run out while this waited for its agent.
-        by_id(claims::of_interaction(&mut edit.tx, tenant, interaction_id).await?)
+        // Once more: a claim may have run out, or been granted, while this waited for its agent.
+        let claims = by_id(claims::of_interaction(&mut edit.tx, tenant, interaction_id).await?);
+        (claims, queued_by_id(queue::of_interaction(&mut edit.tx, tenant, interaction_id).await?))
     };
     let (mut agents, mut phones) = (BTreeMap::new(), BTreeMap::new());
     for agent in records::get_all(&mut edit.tx, tenant, &ids).await? {
         agents.insert(agent.id, agent.status);
         phones.insert(agent.id, agent.profile.phone);
     }
-    let known = KnownState { claims, agents, phones, is_first, now_us: edit.now_us() };
-    let ClaimsDecision { answers, writes } = decide(projection, known)?;
+    let known = KnownState { claims, queued, agents, phones, is_first, now_us: edit.now_us() };
+    let ClaimsDecision { answers, writes, queue, wrapped_up } = decide(projection, known)?;
+    for write in queue {
+        apply_queue(edit, write).await?;
+    }
     for write in writes {
         apply(edit, interaction_id, write).await?;
     }
+    for (agent, before) in wrapped_up {
+        let cause = StateCause::in_call(Cause::WrapUpOver, interaction_id);
+        edit.settle(agent, &before, [StatusChange::WrapUpEnded], cause).await?;
+    }
     Ok(answers)
+}
+
+fn queued_by_id(rows: Vec<QueuedClaim>) -> BTreeMap<String, QueuedClaim> {
+    rows.into_iter().map(|row| (row.claim_id.clone(), row)).collect()
 }
 
 fn by_id(rows: Vec<ClaimRow>) -> BTreeMap<String, ClaimRow> {
@@ -68,6 +84,7 @@ async fn repeated(core: &PresenceCore, projection: &ClaimsProjection) -> Result<
         return Ok(None);
     }
     let claims = by_id(claims::look_up(&mut reader, tenant, interaction_id).await?);
+    let queued = queued_by_id(queue::look_up(&mut reader, tenant, interaction_id).await?);
     // Once more, so that a newer version that came meanwhile is seen.
     if versions::newest(&mut reader, tenant, interaction_id).await? != Some(projection.version) {
         return Ok(None);
@@ -75,9 +92,9 @@ async fn repeated(core: &PresenceCore, projection: &ClaimsProjection) -> Result<
     drop(reader);
     // Agents matter only to claims that are new, and then there is something to write.
     let (agents, phones) = (BTreeMap::new(), BTreeMap::new());
-    let known = KnownState { claims, agents, phones, is_first: false, now_us: core.clock.now_us() };
+    let known = KnownState { claims, queued, agents, phones, is_first: false, now_us: core.clock.now_us() };
     let decision = decide(projection, known)?;
-    if !decision.writes.is_empty() {
+    if !decision.writes.is_empty() || !decision.queue.is_empty() {
         return Ok(None);
     }
     core.db.settled().await?;
@@ -94,6 +111,24 @@ async fn check_version(edit: &mut Edit<'_>, projection: &ClaimsProjection) -> Re
             Err(ApiError::aborted(ErrorReason::Stale, message).into())
         }
     }
+}
+
+async fn apply_queue(edit: &mut Edit<'_>, write: QueueWrite) -> Result<(), StoreError> {
+    let tenant = edit.context.tenant;
+    let agent = match write {
+        QueueWrite::Put(claim) => {
+            queue::put(&mut edit.tx, tenant, &claim).await?;
+            edit.note_deadline(claim.expires_at_us);
+            claim.agent
+        }
+        QueueWrite::Remove(claim) => {
+            queue::remove(&mut edit.tx, tenant, &claim.claim_id).await?;
+            claim.agent
+        }
+    };
+    // Their inbox shows it.
+    edit.touch_agent(agent);
+    Ok(())
 }
 
 async fn apply(edit: &mut Edit<'_>, interaction_id: &str, write: ClaimWrite) -> Result<(), Status> {
@@ -138,5 +173,5 @@ fn note(edit: &mut Edit<'_>, claim: &ClaimRow) {
     if claim.state == ClaimState::Reserved {
         edit.note_deadline(claim.expires_at_us);
     }
-    edit.effects.expired |= claim.state == ClaimState::Expired;
+    edit.effects.to_report |= claim.state == ClaimState::Expired;
 }

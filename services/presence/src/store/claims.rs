@@ -123,11 +123,20 @@ pub(crate) async fn look_up(
 
 /// Adds a claim. `false`: an index (A1, F4) refused it, because another claim occupies the agent or their phone.
 pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> Result<bool, StoreError> {
+    add(tx, tenant, claim, false).await
+}
+
+/// The same for one that has waited: that it is granted is reported (B504).
+pub(crate) async fn insert_late(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> Result<bool, StoreError> {
+    add(tx, tenant, claim, true).await
+}
+
+async fn add(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow, granted_late: bool) -> Result<bool, StoreError> {
     let rows = tx
         .statement(
             "INSERT INTO claims (tenant, claim_id, interaction_id, agent_id, state, reason, expires_at_us,
-             inbox, since_us, phone, reported)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, FALSE) ON CONFLICT DO NOTHING",
+             inbox, since_us, phone, granted_late, reported)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, FALSE) ON CONFLICT DO NOTHING",
         )
         .bind(tenant.as_str())
         .bind(&claim.claim_id)
@@ -139,6 +148,7 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> 
         .bind(&claim.inbox)
         .bind(claim.since_us)
         .bind(&claim.phone)
+        .bind(granted_late)
         .now()
         .await?;
     Ok(rows == 1)
@@ -222,10 +232,11 @@ pub(crate) async fn run_out(
     rows.into_iter().map(ClaimRow::try_from).collect()
 }
 
-/// Tenants with a reservation or a wrap-up that has run out.
+/// Tenants with a reservation, a claim that waits or a wrap-up that has run out.
 pub(crate) async fn due_tenants(reader: &mut Reader, now_us: i64) -> Result<Vec<TenantId>, StoreError> {
     let tenants: Vec<String> = on!(reader, conn => sqlx::query_scalar(
         "SELECT tenant FROM claims WHERE state = 'reserved' AND expires_at_us <= $1
+         UNION SELECT tenant FROM queued_claims WHERE expires_at_us <= $1
          UNION SELECT tenant FROM standings WHERE wrap_up_until_us <= $1")
         .bind(now_us)
         .fetch_all(conn)
@@ -233,11 +244,13 @@ pub(crate) async fn due_tenants(reader: &mut Reader, now_us: i64) -> Result<Vec<
     tenants.into_iter().map(|it| super::tenant(it, "claims", "due")).collect()
 }
 
-/// When the next reservation or wrap-up runs out; `None` when there is none.
+/// When the next reservation, claim that waits or wrap-up runs out; `None` when there is none.
 pub(crate) async fn next_deadline(reader: &mut Reader) -> Result<Option<i64>, StoreError> {
     Ok(on!(reader, conn => sqlx::query_scalar(
         "SELECT min(due_us) FROM (
              SELECT min(expires_at_us) AS due_us FROM claims WHERE state = 'reserved'
+             UNION ALL
+             SELECT min(expires_at_us) AS due_us FROM queued_claims
              UNION ALL
              SELECT min(wrap_up_until_us) AS due_us FROM standings WHERE wrap_up_until_us IS NOT NULL
          ) AS due")
@@ -245,20 +258,26 @@ pub(crate) async fn next_deadline(reader: &mut Reader) -> Result<Option<i64>, St
         .await)?)
 }
 
-/// An expiry that the transfer service has not acknowledged yet.
+/// What the transfer service has not acknowledged yet: a claim that ran out, or that was granted after it had waited.
 #[derive(Debug, Clone, sqlx::FromRow)]
-pub(crate) struct UnreportedExpiry {
+pub(crate) struct UnreportedClaim {
     pub(crate) tenant: String,
     pub(crate) claim_id: String,
     pub(crate) interaction_id: String,
-    pub(crate) expires_at_us: i64,
+    expires_at_us: i64,
+    since_us: i64,
+    has_expired: bool,
 }
 
-impl Unacknowledged for UnreportedExpiry {
+impl Unacknowledged for UnreportedClaim {
     async fn read(reader: &mut Reader, most: i64) -> Result<Vec<Self>, StoreError> {
         Ok(on!(reader, conn => sqlx::query_as(
-            "SELECT tenant, claim_id, interaction_id, expires_at_us FROM claims
-             WHERE state = 'expired' AND NOT reported ORDER BY interaction_id LIMIT $1")
+            "SELECT tenant, claim_id, interaction_id, expires_at_us, since_us, TRUE AS has_expired FROM claims
+             WHERE state = 'expired' AND NOT reported
+             UNION ALL
+             SELECT tenant, claim_id, interaction_id, expires_at_us, since_us, FALSE AS has_expired FROM claims
+             WHERE granted_late AND state IN ('reserved', 'engaged')
+             ORDER BY 3 LIMIT $1")
             .bind(most)
             .fetch_all(conn)
             .await)?)
@@ -269,17 +288,22 @@ impl Unacknowledged for UnreportedExpiry {
     }
 
     fn fact(&self, _now_us: i64) -> Fact {
-        let (state, reason) = (claim_fact::State::Expired.into(), Reason::Expired.into());
-        let claim = ClaimFact { claim_id: self.claim_id.clone(), state, reason };
-        Fact { observed_at_us: self.expires_at_us, fact: Some(fact::Fact::Claim(claim)) }
+        let (state, reason, observed_at_us) = if self.has_expired {
+            (claim_fact::State::Expired, Reason::Expired, self.expires_at_us)
+        } else {
+            (claim_fact::State::Granted, Reason::Unspecified, self.since_us)
+        };
+        let claim = ClaimFact { claim_id: self.claim_id.clone(), state: state.into(), reason: reason.into() };
+        Fact { observed_at_us, fact: Some(fact::Fact::Claim(claim)) }
     }
 
     async fn acknowledge(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        tx.statement("UPDATE claims SET reported = TRUE WHERE tenant = $1 AND claim_id = $2")
-            .bind(&self.tenant)
-            .bind(&self.claim_id)
-            .later()
-            .await?;
+        let statement = if self.has_expired {
+            "UPDATE claims SET reported = TRUE WHERE tenant = $1 AND claim_id = $2"
+        } else {
+            "UPDATE claims SET granted_late = FALSE WHERE tenant = $1 AND claim_id = $2"
+        };
+        tx.statement(statement).bind(&self.tenant).bind(&self.claim_id).later().await?;
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod agents;
 pub(crate) mod claims;
 pub(crate) mod deleted_ids;
 pub(crate) mod names;
+pub(crate) mod queue;
 pub(crate) mod records;
 pub(crate) mod statuses;
 pub(crate) mod teams;

@@ -10,16 +10,18 @@ use prost::Message as _;
 use crate::ids::AgentId;
 use crate::record::{ActiveClaim, AgentProfile, AgentRecord};
 use crate::status::{AgentStatus, Occupied, RequestedState, WrapUp};
+use crate::store::queue;
 use baton_store::Etag;
 
 macro_rules! select_records {
     ($rest:literal) => {
         concat!(
             "SELECT a.tenant, a.agent_id, a.name, a.email, a.phone, a.voicemail, a.etag,
-                 s.online, s.wish_away, s.away_reason, s.wrap_up_until_us, s.wrap_up_interaction_id,
+                 s.online, s.wish_away, s.away_reason, s.wrap_up_until_us, s.wrap_up_interaction_id, s.wrap_up_due,
                  s.not_responding,
                  s.state_since_us, s.idle_since_us, s.version,
                  c.claim_id, c.interaction_id, c.state AS claim_state, c.since_us, c.inbox,
+                 EXISTS (SELECT 1 FROM queued_claims q WHERE q.tenant = a.tenant AND q.agent_id = a.agent_id) AS is_queued_for,
                  EXISTS (SELECT 1 FROM claims o WHERE o.tenant = a.tenant AND o.phone = a.phone AND o.agent_id <> a.agent_id
                      AND o.state IN ('reserved', 'engaged') AND o.phone <> '') AS phone_in_use
              FROM agents a
@@ -47,6 +49,7 @@ struct Row {
     away_reason: String,
     wrap_up_until_us: Option<i64>,
     wrap_up_interaction_id: String,
+    wrap_up_due: bool,
     not_responding: bool,
     state_since_us: i64,
     idle_since_us: i64,
@@ -56,6 +59,7 @@ struct Row {
     claim_state: Option<String>,
     since_us: Option<i64>,
     inbox: Option<Vec<u8>>,
+    is_queued_for: bool,
     phone_in_use: bool,
 }
 
@@ -67,7 +71,10 @@ pub(crate) async fn get(tx: &mut Tx, tenant: &TenantId, id: AgentId) -> Result<O
         .bind(id)
         .fetch_optional(conn)
         .await)?;
-    row.map(Row::into_record).transpose()
+    match row {
+        Some(row) => row.into_record(tx).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Those of these agents that there are.
@@ -84,24 +91,34 @@ pub(crate) async fn get_all(
         }
         query.push(")").build_query_as().fetch_all(conn).await
     })?;
-    rows.into_iter().map(Row::into_record).collect()
+    all_records(tx, rows).await
 }
 
 /// Every agent of every tenant, to fill the memory at the start.
 pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<AgentRecord>, StoreError> {
     let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(select_records!("")).fetch_all(conn).await)?;
-    rows.into_iter().map(Row::into_record).collect()
+    all_records(tx, rows).await
+}
+
+async fn all_records(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<AgentRecord>, StoreError> {
+    let mut records = Vec::with_capacity(rows.len());
+    for row in rows {
+        records.push(row.into_record(tx).await?);
+    }
+    Ok(records)
 }
 
 impl Row {
-    fn into_record(mut self) -> Result<AgentRecord, StoreError> {
+    /// Claims that wait for an agent are few: they are read where there are any.
+    async fn into_record(mut self, tx: &mut Tx) -> Result<AgentRecord, StoreError> {
         let row = self.agent_id.to_string();
         let tenant = super::tenant(std::mem::take(&mut self.tenant), "agents", &row)?;
         let claim = self.claim()?;
+        let queued = if self.is_queued_for { queue::of_agent(tx, &tenant, self.agent_id).await? } else { Vec::new() };
         let requested =
             if self.requested_away { RequestedState::Away(self.away_reason) } else { RequestedState::Available };
-        let interaction_id = self.wrap_up_interaction_id;
-        let wrap_up = self.wrap_up_until_us.map(|until_us| WrapUp { until_us, interaction_id });
+        let (interaction_id, due) = (self.wrap_up_interaction_id, self.wrap_up_due);
+        let wrap_up = self.wrap_up_until_us.map(|until_us| WrapUp { until_us, interaction_id, due });
         Ok(AgentRecord {
             tenant,
             id: self.agent_id,
@@ -119,6 +136,7 @@ impl Row {
                 idle_since_us: self.idle_since_us,
             },
             claim,
+            queued,
         })
     }
 

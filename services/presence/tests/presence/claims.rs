@@ -17,30 +17,30 @@ use uuid::Uuid;
 
 use crate::world::{NONSENSE, TENANT, World, engage, eventually, fresh, release, reserve, wants};
 
-const GRANTED: (claim_status::State, Reason) = (claim_status::State::Granted, Reason::Unspecified);
+pub(crate) const GRANTED: (claim_status::State, Reason) = (claim_status::State::Granted, Reason::Unspecified);
 
 impl World {
-    async fn sync(&self, request: &SyncClaimsRequest) -> Vec<ClaimStatus> {
+    pub(crate) async fn sync(&self, request: &SyncClaimsRequest) -> Vec<ClaimStatus> {
         self.claims().sync_claims(request.clone()).await.unwrap().into_inner().claims
     }
 
-    async fn sync_one(&self, request: &SyncClaimsRequest) -> (claim_status::State, Reason) {
+    pub(crate) async fn sync_one(&self, request: &SyncClaimsRequest) -> (claim_status::State, Reason) {
         let statuses = self.sync(request).await;
         assert_eq!(statuses.len(), 1);
         (statuses[0].state(), statuses[0].reason())
     }
 
-    fn soon(&self) -> i64 {
+    pub(crate) fn soon(&self) -> i64 {
         self.clock.after(Duration::from_secs(8))
     }
 
-    async fn set_state(&self, agent: Uuid, state: AgentState) {
+    pub(crate) async fn set_state(&self, agent: Uuid, state: AgentState) {
         let request = SetStateRequest { request_id: fresh(), state: state as i32, ..SetStateRequest::default() };
         self.presence(agent).set_state(request).await.unwrap();
     }
 }
 
-fn next(request: &SyncClaimsRequest) -> SyncClaimsRequest {
+pub(crate) fn next(request: &SyncClaimsRequest) -> SyncClaimsRequest {
     SyncClaimsRequest { version: request.version + 1, ..request.clone() }
 }
 

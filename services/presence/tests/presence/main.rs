@@ -7,6 +7,7 @@ mod edits;
 mod events;
 mod large;
 mod pickers;
+mod queue;
 mod sessions;
 mod streams;
 mod unary_sessions;

@@ -304,6 +304,7 @@ pub(crate) fn reserve(claim_id: &str, agent: Uuid, expires_at_us: i64) -> Claim 
         state: claim::State::Reserved as i32,
         expires_at_us,
         choosable: vec![AgentState::Available as i32],
+        waits_if_busy: false,
         inbox: Some(InboxItem { from_name: "Ada".to_owned(), ..InboxItem::default() }),
     }
 }

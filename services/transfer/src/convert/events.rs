@@ -114,6 +114,15 @@ fn written(id: InteractionId, kind: &EventKind) -> (&'static str, Data) {
                 removed: removed.iter().map(ToString::to_string).collect(),
             }),
         ),
+        EventKind::Dispositioned { agent, transfer, disposition, after_us } => (
+            "interaction.dispositioned",
+            Data::InteractionDispositioned(wire::InteractionDispositioned {
+                agent_id: agent.to_string(),
+                transfer_id: maybe_transfer(transfer),
+                disposition: disposition.to_string(),
+                after_ms: ms(*after_us),
+            }),
+        ),
         EventKind::Announced { name } => {
             ("interaction.announced", Data::InteractionAnnounced(wire::InteractionAnnounced { name: (*name).into() }))
         }
@@ -131,6 +140,13 @@ fn written(id: InteractionId, kind: &EventKind) -> (&'static str, Data) {
         EventKind::TransferOffered { transfer, recipient } => (
             "transfer.offered",
             Data::TransferOffered(wire::TransferOffered {
+                transfer_id: transfer_id(transfer),
+                recipient_agent_id: recipient.to_string(),
+            }),
+        ),
+        EventKind::TransferWaiting { transfer, recipient } => (
+            "transfer.waiting",
+            Data::TransferWaiting(wire::TransferWaiting {
                 transfer_id: transfer_id(transfer),
                 recipient_agent_id: recipient.to_string(),
             }),
@@ -299,6 +315,7 @@ fn transfer_started(id: InteractionId, it: &TransferStarted) -> wire::TransferSt
         kind: super::words::kind(it.kind),
         initiator_agent_id: it.initiator.to_string(),
         target: Some(target(&it.target)),
+        outcome: it.outcome.to_string(),
     }
 }
 

@@ -82,6 +82,7 @@ pub(crate) fn of_claims(id: InteractionId, answer: &SyncClaimsResponse) -> Resul
         let no = own(id, "claim_id", ClaimNo::parse(&status.claim_id))?;
         Ok(match status.state() {
             claim_status::State::Granted => Fact::ClaimGranted(no),
+            claim_status::State::Queued => Fact::ClaimQueued(no),
             _ => Fact::ClaimRefused(no, reason("claims.reason", status.reason())?),
         })
     });

@@ -3,13 +3,15 @@
 use super::words::{at, customer, kind, medium, reason};
 use baton_api::{
     common::v1::TransferKind,
-    presence::v1::{self as presence, Claim, InboxItem, ReleasedClaim, SyncClaimsRequest, claim::State},
+    presence::v1::{
+        self as presence, Claim, InboxItem, ReleasedClaim, SyncClaimsRequest, claim::State, released_claim,
+    },
     routing::v1::{SyncWaitRequest, Wait},
     telephony::v1::{self as wire, Dial, leg::Origin},
 };
 use baton_domain::{
     Interaction,
-    interaction::LegSource,
+    interaction::{Closing, LegSource},
     project::{self, Claims, MediaPlan, PlannedLeg, WantedClaim},
 };
 
@@ -79,6 +81,7 @@ pub(crate) fn claims(i: &Interaction, own: &Claims) -> SyncClaimsRequest {
         agent_id: released.agent.to_string(),
         reason: reason(released.reason),
         wrap_up_ms: released.wrap_up_ms,
+        closing: closing(released.closing).into(),
     });
     SyncClaimsRequest {
         tenant: i.tenant.to_string(),
@@ -99,7 +102,16 @@ fn claim(i: &Interaction, wanted: &WantedClaim) -> Claim {
         state: if reservation.is_some() { State::Reserved } else { State::Engaged }.into(),
         expires_at_us: reservation.map(|it| it.until_us).unwrap_or_default(),
         choosable: choosable.map(|state| presence::AgentState::from(*state).into()).collect(),
+        waits_if_busy: reservation.is_some_and(|it| it.waits_if_busy),
         inbox: Some(inbox(i, wanted)),
+    }
+}
+
+fn closing(own: Closing) -> released_claim::Closing {
+    match own {
+        Closing::Free => released_claim::Closing::Unspecified,
+        Closing::Due => released_claim::Closing::Due,
+        Closing::Done => released_claim::Closing::Done,
     }
 }
 

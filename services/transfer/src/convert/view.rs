@@ -15,7 +15,7 @@ use baton_api::{
 };
 use baton_domain::{
     Actor, Interaction,
-    interaction::{Hop, LegSource, LegState as OwnLegState, Note, Party, Stage},
+    interaction::{Hop, LegSource, LegState as OwnLegState, Note, Party, Stage, Turn},
     machine::{Offer, OfferState},
     project::TransferRecord,
 };
@@ -76,6 +76,7 @@ fn without_notes(live: &Live) -> wire::Interaction {
         journey: i.journey.iter().map(|own| hop(i.id, own)).chain(open.map(|own| open_hop(i.id, &own))).collect(),
         notes: Vec::new(),
         note_count: i.notes.len() as i32,
+        turns: i.turns.iter().map(|own| turn(i.id, own)).collect(),
         data: i.data.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         recording: Some(recording(i)),
         allowed_actions: Vec::new(),
@@ -103,6 +104,7 @@ pub(crate) fn transfer(id: InteractionId, own: &TransferRecord) -> wire::Transfe
         end_time: own.ended_at_us.map(at),
         deadline_time: own.deadline_us.map(at),
         diverted_to: own.diverted_to.map(diverted_to).unwrap_or_default(),
+        outcome: own.outcome.to_string(),
     }
 }
 
@@ -157,7 +159,7 @@ fn party(i: &Interaction, own: &Party) -> Option<wire::Party> {
 
 fn offered(i: &Interaction, own: &Offer) -> wire::Party {
     let (leg_state, leg_id) = match own.state {
-        OfferState::Claiming { .. } => (LegState::Reserving, String::new()),
+        OfferState::Claiming { .. } | OfferState::Queued { .. } => (LegState::Reserving, String::new()),
         OfferState::Ringing { leg, .. } => (LegState::Ringing, leg.of(i.id)),
     };
     wire::Party {
@@ -167,6 +169,19 @@ fn offered(i: &Interaction, own: &Offer) -> wire::Party {
         leg_state: leg_state.into(),
         muted: false,
         leg_id,
+    }
+}
+
+fn turn(id: InteractionId, own: &Turn) -> wire::Turn {
+    let given = own.given.as_ref();
+    wire::Turn {
+        agent_id: own.agent.to_string(),
+        transfer_id: own.transfer.map(|no| no.of(id)).unwrap_or_default(),
+        end_time: Some(at(own.left_at_us)),
+        disposition_due: own.due && given.is_none(),
+        disposition: given.map(|given| given.disposition.name.to_string()).unwrap_or_default(),
+        note: given.map(|given| given.disposition.note.to_string()).unwrap_or_default(),
+        disposition_time: given.map(|given| at(given.at_us)),
     }
 }
 
@@ -182,6 +197,8 @@ fn hop(id: InteractionId, own: &Hop) -> wire::Hop {
         reason: own.outcome.reason().map_or(Reason::Unspecified.into(), reason),
         start_time: Some(at(own.started_at_us)),
         end_time: Some(at(own.ended_at_us)),
+        chosen_outcome: by.map(|by| by.outcome.to_string()).unwrap_or_default(),
+        message: by.map(|by| by.message.to_string()).unwrap_or_default(),
     }
 }
 
@@ -193,6 +210,8 @@ fn open_hop(id: InteractionId, own: &TransferRecord) -> wire::Hop {
         from_agent_id: own.initiator.to_string(),
         target: Some(target(&own.target)),
         start_time: Some(at(own.started_at_us)),
+        chosen_outcome: own.outcome.to_string(),
+        message: own.message.to_string(),
         ..wire::Hop::default()
     }
 }

@@ -108,6 +108,7 @@ pub(crate) fn action(action: Action) -> wire::Action {
         Action::End => wire::Action::End,
         Action::Note => wire::Action::Note,
         Action::SetData => wire::Action::SetData,
+        Action::Disposition => wire::Action::Disposition,
         Action::StartRecording => wire::Action::StartRecording,
         Action::StopRecording => wire::Action::StopRecording,
         Action::PauseRecording => wire::Action::PauseRecording,
@@ -138,6 +139,9 @@ pub(crate) fn refusal_reason(refusal: Refusal) -> ErrorReason {
         Refusal::HopLimit(_) => ErrorReason::HopLimit,
         Refusal::TooMany(..) => ErrorReason::Limit,
         Refusal::RecordingState(_) => ErrorReason::RecordingState,
+        Refusal::OutcomeMissing(_) => ErrorReason::OutcomeMissing,
+        Refusal::UnknownOutcome => ErrorReason::OutcomeUnknown,
+        Refusal::UnknownDisposition => ErrorReason::DispositionUnknown,
     }
 }
 

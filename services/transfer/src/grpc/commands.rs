@@ -62,6 +62,7 @@ interaction_commands!(
     SetMuteRequest,
     AddNoteRequest,
     SetDataRequest,
+    SetDispositionRequest,
     LeaveInteractionRequest,
     EndInteractionRequest,
 );

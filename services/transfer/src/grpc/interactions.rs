@@ -23,12 +23,12 @@ use baton_api::{
         ForgetCustomerResponse, GetInteractionRequest, GetInteractionResponse, HoldCustomerRequest,
         HoldCustomerResponse, LeaveInteractionRequest, LeaveInteractionResponse, ListInteractionsRequest,
         ListInteractionsResponse, PlaceCallRequest, PlaceCallResponse, ResumeCustomerRequest, ResumeCustomerResponse,
-        SetDataRequest, SetDataResponse, SetMuteRequest, SetMuteResponse, WatchInteractionRequest,
-        WatchInteractionResponse, WatchInteractionsRequest, WatchInteractionsResponse,
-        interaction_service_server::InteractionService,
+        SetDataRequest, SetDataResponse, SetDispositionRequest, SetDispositionResponse, SetMuteRequest,
+        SetMuteResponse, WatchInteractionRequest, WatchInteractionResponse, WatchInteractionsRequest,
+        WatchInteractionsResponse, interaction_service_server::InteractionService,
     },
 };
-use baton_domain::{Command, interaction::MAX_DATA};
+use baton_domain::{Command, input::Disposition, interaction::MAX_DATA};
 use baton_runtime::{CallerExt, auth::Caller, lifecycle, quota::Permit, stream};
 use baton_words::{AgentId, Room};
 use futures::stream::BoxStream;
@@ -42,6 +42,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 const MAX_NOTE: usize = 4_000;
+/// The longest name of a disposition.
+const MAX_DISPOSITION: usize = 100;
+const MAX_DISPOSITION_NOTE: usize = 2_000;
 const MAX_KEY: usize = 64;
 const MAX_VALUE: usize = 1_024;
 /// A page is full at this size, bytes: clients take 4 MiB.
@@ -242,6 +245,18 @@ impl InteractionService for InteractionApi {
         let asked = CommandRequest::new(request.caller()?, "SetData", request.get_ref())?;
         let command = parse_data(&request.get_ref().set, &request.get_ref().remove)?;
         let answer = |view| SetDataResponse { interaction: Some(view) };
+        commands::execute(&self.handler, &asked, command, answer).await.map(Response::new)
+    }
+
+    async fn set_disposition(
+        &self,
+        request: Request<SetDispositionRequest>,
+    ) -> Result<Response<SetDispositionResponse>, Status> {
+        let asked = CommandRequest::new(request.caller()?, "SetDisposition", request.get_ref())?;
+        let name = parse::text("disposition", &request.get_ref().disposition, 1, MAX_DISPOSITION)?;
+        let note = parse::text("note", &request.get_ref().note, 0, MAX_DISPOSITION_NOTE)?;
+        let command = Command::Disposition(Disposition { name, note });
+        let answer = |view| SetDispositionResponse { interaction: Some(view) };
         commands::execute(&self.handler, &asked, command, answer).await.map(Response::new)
     }
 

@@ -39,6 +39,8 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 const MAX_MESSAGE: usize = 2_000;
+/// The longest name of an outcome.
+const MAX_NAME: usize = 100;
 
 #[tonic::async_trait]
 impl TransferService for TransferApi {
@@ -51,13 +53,14 @@ impl TransferService for TransferApi {
         let unknown = || ApiError::invalid_argument("kind", "must be one of the kinds of transfer");
         let kind = request.kind().known().ok_or_else(unknown)?;
         let message = parse::text("message", &request.message, 0, MAX_MESSAGE)?;
+        let outcome = parse::text("outcome", &request.outcome, 0, MAX_NAME)?;
         let target = self.resolve(&asked.tenant, request.target.as_ref()).await;
         if let Err(status) = &target
             && ApiError::of(status).is_retryable()
         {
             return Err(status.clone());
         }
-        let command = target.map(|target| Command::Start(StartTransfer { kind, target, message }));
+        let command = target.map(|target| Command::Start(StartTransfer { kind, target, message, outcome }));
         let live = match commands::commit(&self.handler, &asked, command).await? {
             CommandOutcome::Answered(live) => live,
             CommandOutcome::Waiting(committed) => {

@@ -1,10 +1,12 @@
 //! Steering a call: hold, mute, notes, data, leaving, the end.
 
 use anyhow::Context as _;
+use baton_api::presence::v1::GetPresenceRequest;
+use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
 use baton_api::transfer::v1::{
     AddNoteRequest, EndInteractionRequest, HoldCustomerRequest, Interaction, LeaveInteractionRequest,
-    ResumeCustomerRequest, SetDataRequest, SetMuteRequest,
+    ResumeCustomerRequest, SetDataRequest, SetDispositionRequest, SetMuteRequest,
 };
 use baton_runtime::auth::Role;
 
@@ -12,7 +14,7 @@ use super::{CallDataArgs, INTERACTION, acting_in, print_changed};
 use crate::client::refusal::OrRefusal;
 use crate::client::session::ClientSession;
 use crate::client::{resolve, view};
-use crate::failure::UsageError;
+use crate::failure::{KnownFailure, UsageError};
 
 pub(super) async fn hold(session: &ClientSession, id: Option<&str>, on_hold: bool) -> anyhow::Result<()> {
     let (call, channel) = acting_in(session, id).await?;
@@ -91,6 +93,40 @@ pub(super) fn parse_pair(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write KEY=VALUE, for example vip=yes".to_owned()),
     }
+}
+
+/// Of the call that is named, or of the one that keeps the agent in wrap-up.
+pub(super) async fn disposition(
+    session: &ClientSession,
+    disposition: String,
+    note: String,
+    id: Option<&str>,
+) -> anyhow::Result<()> {
+    if session.can_mint_tokens() && session.acting_agent().is_none() {
+        return Err(UsageError::new("say whose turn it was: --as agent:NAME").into());
+    }
+    let channel = session.channel_for_role(Role::Agent)?;
+    let interaction_id = if id.is_some() {
+        resolve::interaction(session, id).await?.interaction_id
+    } else {
+        let mut client = PresenceServiceClient::new(channel.clone());
+        let presence = client.get_presence(GetPresenceRequest::default()).await.or_refusal()?.presence;
+        let due = presence.map(|it| it.disposition_due_interaction_id).filter(|id| !id.is_empty());
+        due.ok_or_else(|| {
+            KnownFailure::not_now(
+                "no call waits for a disposition of this agent\n  `--call ID` names one all the same.",
+            )
+        })?
+    };
+    let request = SetDispositionRequest {
+        request_id: session.request_id(),
+        interaction_id,
+        disposition,
+        note,
+        ..Default::default()
+    };
+    let given = InteractionServiceClient::new(channel).set_disposition(request).await.or_refusal()?;
+    session.out.one("baton.transfer.v1.SetDispositionResponse", &given, |_| "Dispositioned.".to_owned())
 }
 
 pub(super) async fn leave(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
