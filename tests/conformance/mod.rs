@@ -18,6 +18,12 @@ mod b206_recorded;
 mod b207_by_hand;
 mod b208_consult_unrecorded;
 mod b209_customer_gone;
+mod b501_picker;
+mod b502_last_choice;
+mod b503_outcome;
+mod b504_waiting;
+mod b505_consult;
+mod b507_disposition;
 mod b601_reserved;
 mod b602_swap;
 mod b603_journey;
@@ -53,6 +59,12 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b207_by_hand::scenarios(),
         b208_consult_unrecorded::scenarios(),
         b209_customer_gone::scenarios(),
+        b501_picker::scenarios(),
+        b502_last_choice::scenarios(),
+        b503_outcome::scenarios(),
+        b504_waiting::scenarios(),
+        b505_consult::scenarios(),
+        b507_disposition::scenarios(),
         b601_reserved::scenarios(),
         b602_swap::scenarios(),
         b603_journey::scenarios(),

@@ -184,6 +184,31 @@ impl AgentDesk {
         seen(self.transfers().start_transfer(request).await?.into_inner().interaction)
     }
 
+    /// What the agent can choose when they hand this interaction over.
+    pub async fn options(&self, interaction_id: &str) -> Result<transfer::GetTransferOptionsResponse, Status> {
+        let request = transfer::GetTransferOptionsRequest {
+            interaction_id: interaction_id.to_owned(),
+            for_agent_id: String::new(),
+        };
+        Ok(self.transfers().get_transfer_options(request).await?.into_inner())
+    }
+
+    /// To whom the agent can hand this interaction over, in the order in which they are offered.
+    pub async fn choices(
+        &self,
+        interaction_id: &str,
+        kind: TransferKind,
+        filter: presence::TargetFilter,
+    ) -> Result<Vec<presence::TransferTarget>, Status> {
+        let request = transfer::ListTransferTargetsRequest {
+            interaction_id: interaction_id.to_owned(),
+            kind: kind.into(),
+            filter: Some(filter),
+            ..Default::default()
+        };
+        Ok(self.transfers().list_transfer_targets(request).await?.into_inner().targets)
+    }
+
     /// Starts a transfer to an agent, for what it is for.
     pub async fn start_for(&self, interaction_id: &str, kind: TransferKind, to: &Self, outcome: &str) -> View {
         let request = transfer::StartTransferRequest {

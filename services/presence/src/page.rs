@@ -11,7 +11,7 @@ const MAX_TOKEN: usize = 2_000;
 /// The last item before a page. The default is before the first item.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct DirectoryCursor {
-    /// Agents (0) come before teams (1).
+    /// Where it is listed: each list says what comes before what.
     pub(crate) section: u8,
     /// The item's name as lists are ordered by it ([`baton_api::name::key`]).
     pub(crate) key: String,

@@ -160,7 +160,7 @@ pub(crate) struct Failed {
     pub(crate) agent: AgentId,
     pub(crate) claim: ClaimNo,
     pub(crate) reason: Reason,
-    /// How long the phone rang; none: it was never to ring.
+    /// How long the phone rang, 0 for an agent who was waited for; none: they have seen nothing of it.
     pub(crate) rang_us: Option<i64>,
     /// They declined, by command or by hanging up the ringing phone.
     pub(crate) by_agent: bool,
@@ -486,7 +486,8 @@ impl Offer {
 
     fn rang_us(&self, now_us: i64) -> Option<i64> {
         match self.state {
-            OfferState::Claiming { .. } | OfferState::Queued { .. } => None,
+            OfferState::Claiming { .. } => None,
+            OfferState::Queued { .. } => Some(0),
             OfferState::Ringing { since_us, .. } => Some(now_us - since_us),
         }
     }

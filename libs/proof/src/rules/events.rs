@@ -4,7 +4,7 @@ use crate::transitions::Transition;
 use baton_domain::{
     Event, EventKind,
     interaction::Interaction,
-    machine::{OfferState, Round},
+    machine::{Offer, OfferState, Round},
 };
 use baton_words::{AgentId, ClaimNo, RecordingNo};
 use smallvec::SmallVec;
@@ -49,15 +49,20 @@ fn ends_a_transfer(kind: &EventKind) -> bool {
     )
 }
 
-/// Whoever is rung is offered, and then joins, or the offer fails; whoever waits in a queue leaves it.
+/// Whoever is rung is offered, and whoever is waited for is told of; then they join, or the offer fails. Whoever waits in a queue leaves it.
 fn search(step: &Transition<'_>, events: &[Event]) -> bool {
-    let (was, is) = (rung(step.was()), rung(step.is()));
+    let (was, is) = (offers(step.was(), is_rung), offers(step.is(), is_rung));
+    let (awaited, awaits) = (offers(step.was(), is_awaited), offers(step.is(), is_awaited));
     let tells = |is_it: &dyn Fn(&EventKind) -> bool| events.iter().any(|event| is_it(&event.kind));
     let begun = is
         .iter()
         .filter(|offer| !was.contains(offer))
         .all(|(_, rung)| tells(&|it| matches!(it, EventKind::AgentOffered { agent, .. } if agent == rung)));
-    let over = was.iter().filter(|offer| !is.contains(offer)).all(|(_, rung)| {
+    let waiting = awaits.iter().filter(|offer| !awaited.contains(offer)).all(|(_, awaited)| {
+        tells(&|it| matches!(it, EventKind::TransferWaiting { recipient, .. } if recipient == awaited))
+    });
+    let goes_on = |offer: &&(ClaimNo, AgentId)| is.contains(offer) || awaits.contains(offer);
+    let over = was.iter().chain(&awaited).filter(|offer| !goes_on(offer)).all(|(_, rung)| {
         tells(&|it| {
             matches!(it, EventKind::AgentJoined { agent, .. } | EventKind::OfferFailed { agent, .. } if agent == rung)
         })
@@ -66,13 +71,20 @@ fn search(step: &Transition<'_>, events: &[Event]) -> bool {
     let count = |is_one: fn(&EventKind) -> bool| events.iter().filter(|event| is_one(&event.kind)).count();
     let queue = waits(step.was()) + count(|it| matches!(it, EventKind::Queued { .. }))
         == waits(step.is()) + count(|it| matches!(it, EventKind::Dequeued { .. }));
-    begun && over && queue
+    begun && waiting && over && queue
 }
 
-fn rung(i: &Interaction) -> SmallVec<[(ClaimNo, AgentId); 2]> {
-    let offers = i.search().into_iter().flat_map(|search| &search.offers);
-    let rung = offers.filter(|offer| matches!(offer.state, OfferState::Ringing { .. }));
-    rung.map(|offer| (offer.claim, offer.agent.id)).collect()
+fn is_rung(offer: &Offer) -> bool {
+    matches!(offer.state, OfferState::Ringing { .. })
+}
+
+fn is_awaited(offer: &Offer) -> bool {
+    matches!(offer.state, OfferState::Queued { .. })
+}
+
+fn offers(i: &Interaction, of: fn(&Offer) -> bool) -> SmallVec<[(ClaimNo, AgentId); 2]> {
+    let all = i.search().into_iter().flat_map(|search| &search.offers);
+    all.filter(|offer| of(offer)).map(|offer| (offer.claim, offer.agent.id)).collect()
 }
 
 /// A recording that has begun goes on, is ending, or has ended: after the last of its segments.

@@ -160,7 +160,7 @@ fn merged(agent: &Agent, presence: &Presence) -> anyhow::Result<Value> {
     Ok(both)
 }
 
-fn presence_text(presence: &Presence) -> String {
+pub(super) fn presence_text(presence: &Presence) -> String {
     let mut text = word::agent_state(presence.state);
     if !presence.away_reason.is_empty() {
         let _ = write!(text, " ({})", presence.away_reason);

@@ -2,10 +2,13 @@
 
 use anyhow::Context as _;
 use baton_api::common::v1::TransferKind;
+use baton_api::error::ErrorReason;
+use baton_api::presence::v1::{TargetFilter, TransferTarget};
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_api::transfer::v1::{
-    CancelTransferRequest, CompleteTransferRequest, DeclineTransferRequest, GetTransferRequest, ListTransfersRequest,
-    StartTransferRequest, SwapTransferRequest, Transfer,
+    CancelTransferRequest, CompleteTransferRequest, DeclineTransferRequest, GetTransferOptionsRequest,
+    GetTransferOptionsResponse, GetTransferRequest, ListTransferTargetsRequest, ListTransfersRequest,
+    StartTransferRequest, SwapTransferRequest, Transfer, TransferOption,
 };
 use baton_runtime::auth::Role;
 use clap::{Args, Subcommand, ValueEnum};
@@ -16,7 +19,7 @@ use super::event_text::Names;
 use super::output::Column;
 use super::refusal::{self, OrRefusal};
 use super::session::ClientSession;
-use super::{resolve, view, watch, word};
+use super::{agent, resolve, view, watch, word};
 use crate::failure::{KnownFailure, UsageError};
 
 const TRANSFER: &str = "baton.transfer.v1.Transfer";
@@ -25,6 +28,10 @@ const TRANSFER: &str = "baton.transfer.v1.Transfer";
 pub(crate) enum TransferCommand {
     /// Hand the customer over to an agent or a team.
     Start(TransferStartArgs),
+    /// Show what can be chosen when the call is handed over: kinds, outcomes, and what was chosen last.
+    Options(TransferCallArgs),
+    /// List to whom the call can be handed over: the last choice first, then whom the policy recommends.
+    Targets(TransferTargetsArgs),
     /// Hand over now: the recipient has the customer, the initiator is released.
     Complete(TransferCallArgs),
     /// In a consult, go from the recipient to the customer, or back: whoever is not spoken to hears music.
@@ -76,6 +83,21 @@ pub(crate) struct TransferCallArgs {
     call: CallOption,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct TransferTargetsArgs {
+    #[command(flatten)]
+    call: CallOption,
+    /// How it is to be handed over: who can be chosen depends on it.
+    #[arg(long, value_enum, default_value = "warm")]
+    kind: TransferKindArg,
+    /// Only those of whose name, e-mail address or team this is a part.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    search: String,
+    /// Also those who can't be chosen now.
+    #[arg(long)]
+    all: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TransferKindArg {
     /// The initiator is released at once.
@@ -96,6 +118,8 @@ impl From<TransferKindArg> for TransferKind {
 pub(crate) async fn run(session: &ClientSession, command: TransferCommand) -> anyhow::Result<()> {
     match command {
         TransferCommand::Start(args) => start(session, args).await,
+        TransferCommand::Options(it) => options(session, it.call.id.as_deref()).await,
+        TransferCommand::Targets(args) => targets(session, args).await,
         TransferCommand::Complete(it) => complete(session, it.call.id.as_deref()).await,
         TransferCommand::Swap(it) => swap(session, it.call.id.as_deref()).await,
         TransferCommand::Cancel(it) => cancel(session, it.call.id.as_deref()).await,
@@ -119,6 +143,72 @@ async fn start(session: &ClientSession, args: TransferStartArgs) -> anyhow::Resu
     };
     let started = TransferServiceClient::new(channel).start_transfer(request).await.or_refusal()?;
     call::print_changed(session, &call.primary_agent_id, started.interaction).await
+}
+
+const TARGETS: [Column; 4] =
+    [Column::always("target"), Column::state("can be chosen"), Column::if_room("is"), Column::if_room("")];
+
+async fn options(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
+    let (call, channel) = call::acting_in(session, id).await?;
+    let request = GetTransferOptionsRequest { interaction_id: call.interaction_id, ..Default::default() };
+    let options = TransferServiceClient::new(channel).get_transfer_options(request).await.or_refusal()?;
+    session.out.one("baton.transfer.v1.GetTransferOptionsResponse", &options, options_text)
+}
+
+async fn targets(session: &ClientSession, args: TransferTargetsArgs) -> anyhow::Result<()> {
+    let (call, channel) = call::acting_in(session, args.call.id.as_deref()).await?;
+    let (interaction_id, kind) = (call.interaction_id, TransferKind::from(args.kind).into());
+    let filter = TargetFilter { search: args.search, include_unavailable: args.all, ..TargetFilter::default() };
+    let request = ListTransferTargetsRequest { interaction_id, kind, filter: Some(filter), ..Default::default() };
+    let request = ListTransferTargetsRequest { page_size: resolve::PAGE_SIZE, ..request };
+    let found = TransferServiceClient::new(channel).list_transfer_targets(request).await.or_refusal()?;
+    session.out.list("baton.presence.v1.TransferTarget", &found.targets, &TARGETS, target_row)
+}
+
+fn options_text(options: &GetTransferOptionsResponse) -> String {
+    let kind = |it: &TransferOption| {
+        let outcome = if it.needs_outcome { ", with an outcome" } else { "" };
+        let refusal = match it.refusal() {
+            ErrorReason::Unspecified => String::new(),
+            reason => format!(
+                ", not now ({})",
+                word::spaced(&reason.as_str_name().replace("ERROR_REASON_", "").to_lowercase())
+            ),
+        };
+        format!("{}{outcome}{refusal}", word::transfer_kind(it.kind))
+    };
+    let listed = |names: &[String]| names.iter().map(|it| word::one_line(it)).collect::<Vec<_>>().join(", ");
+    let last = options.last_choice.as_ref().map(|last| {
+        let outcome = if last.outcome.is_empty() { String::new() } else { format!(", for \"{}\"", last.outcome) };
+        format!("{} to {}{outcome}", word::transfer_kind(last.kind), word::one_line(&last.name))
+    });
+    let lines = [
+        ("kinds", options.options.iter().map(kind).collect::<Vec<_>>().join("; ")),
+        ("outcomes", listed(&options.outcomes)),
+        ("dispositions", listed(&options.dispositions)),
+        ("last choice", last.unwrap_or_default()),
+    ];
+    let given = lines.into_iter().filter(|(_, is)| !is.is_empty());
+    given.map(|(what, is)| format!("{what:<12} {is}")).collect::<Vec<_>>().join("\n")
+}
+
+fn target_row(it: &TransferTarget) -> Vec<String> {
+    let target = it.target.clone().unwrap_or_default();
+    let can = match (it.choosable, it.would_wait) {
+        (true, true) => "yes, after their call",
+        (true, false) => "yes",
+        (false, _) => "no",
+    };
+    let marks = match (it.chosen_last, it.recommended) {
+        (true, _) => "your last choice",
+        (false, true) => "recommended",
+        (false, false) => "",
+    };
+    let (name, is) = match &target.presence {
+        Some(presence) => (target.name.clone(), agent::presence_text(presence)),
+        None => (format!("team {}", target.name), format!("{} available", target.available_agents)),
+    };
+    vec![name, can.to_owned(), is, marks.to_owned()]
 }
 
 /// The transfer that is meant: the open one, or else the last one, of which the service then says that it is over.

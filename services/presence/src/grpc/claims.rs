@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use baton_api::ApiError;
-use baton_api::common::v1::Reason;
+use baton_api::common::v1::{Reason, TargetSort, target};
 use baton_api::presence::v1::claim_service_server::ClaimService;
 use baton_api::presence::v1::{
     Claim, ClaimStatus, CompareClaimsRequest, CompareClaimsResponse, ListCandidatesRequest, ListCandidatesResponse,
-    LookupAgentsRequest, LookupAgentsResponse, LookupTeamsRequest, LookupTeamsResponse, ReleasedClaim,
-    SyncClaimsRequest, SyncClaimsResponse, WatchAvailabilityRequest, WatchAvailabilityResponse, claim, claim_status,
+    ListChoicesRequest, ListChoicesResponse, LookupAgentsRequest, LookupAgentsResponse, LookupTeamsRequest,
+    LookupTeamsResponse, ReleasedClaim, SyncClaimsRequest, SyncClaimsResponse, WatchAvailabilityRequest,
+    WatchAvailabilityResponse, claim, claim_status,
 };
+use baton_api::{ApiError, fields, page};
 use baton_follow::compare;
 use baton_runtime::stream;
 use futures::stream::BoxStream;
@@ -21,7 +22,9 @@ use tonic::{Request, Response, Status};
 use super::{PresenceApi, parse, watch_availability};
 use crate::convert;
 use crate::ids::{AgentId, TeamId};
+use crate::index::{Choice, PickerFilter, TargetKey};
 use crate::ops::sync_claims;
+use crate::page::DirectoryCursor;
 use crate::projection::{ClaimDecision, ClaimsProjection, Released, Wanted};
 use crate::status::{Occupied, ShownState};
 
@@ -104,6 +107,26 @@ impl ClaimService for PresenceApi {
         Ok(Response::new(ListCandidatesResponse { agents, anybody_left }))
     }
 
+    async fn list_choices(
+        &self,
+        request: Request<ListChoicesRequest>,
+    ) -> Result<Response<ListChoicesResponse>, Status> {
+        let message = request.get_ref();
+        let (tenant, choice, filter, size, after) = fields::all((
+            parse::tenant(&message.tenant),
+            choice(message),
+            parse::filter(message.filter.as_ref(), None),
+            page::size(message.page_size),
+            DirectoryCursor::parse(&message.page_token),
+        ))?;
+        let filter = PickerFilter { choice: Some(choice), ..filter };
+        let found = self.core.index.known(&tenant).map(|index| index.choices(&filter, &after, size + 1));
+        let mut found = found.unwrap_or_default();
+        let next_page_token = page::cut(&mut found, size, |(at, _)| at.token());
+        let targets = found.into_iter().map(|(_, target)| target).collect();
+        Ok(Response::new(ListChoicesResponse { targets, next_page_token }))
+    }
+
     async fn watch_availability(
         &self,
         _request: Request<WatchAvailabilityRequest>,
@@ -115,6 +138,25 @@ impl ClaimService for PresenceApi {
         });
         Ok(Response::new(stream::endless(ReceiverStream::new(responses))))
     }
+}
+
+fn choice(message: &ListChoicesRequest) -> Result<Choice, ApiError> {
+    let states = |states: &[i32]| states.iter().map(|it| parse::choosable(*it)).collect::<Result<Vec<_>, _>>();
+    let goes_to = |sort: TargetSort| message.target_sorts().any(|it| it == sort);
+    let last = match message.chosen_last.as_ref().and_then(|it| it.target.as_ref()) {
+        Some(target::Target::AgentId(id)) => Some(TargetKey::Agent(AgentId::parse("chosen_last.agent_id", id)?)),
+        Some(target::Target::TeamId(id)) => Some(TargetKey::Team(TeamId::parse("chosen_last.team_id", id)?)),
+        None => None,
+    };
+    Ok(Choice {
+        agents: goes_to(TargetSort::Agent),
+        teams: goes_to(TargetSort::Team),
+        skip: parse::agent_ids("skip_agent_ids", &message.skip_agent_ids, MAX_SKIPPED)?,
+        choosable: states(&message.choosable)?,
+        recommended: states(&message.recommended)?,
+        waits_if_busy: message.waits_if_busy,
+        last,
+    })
 }
 
 fn projection(request: SyncClaimsRequest) -> Result<ClaimsProjection, ApiError> {

@@ -184,8 +184,8 @@ pub(super) fn choosable(state: i32) -> Result<ShownState, ApiError> {
     }
 }
 
-/// The filter of this caller's picker.
-pub(super) fn filter(filter: Option<&TargetFilter>, caller: &Caller) -> Result<PickerFilter, ApiError> {
+/// The filter of a picker; whoever looks is not shown to themselves.
+pub(super) fn filter(filter: Option<&TargetFilter>, caller: Option<AgentId>) -> Result<PickerFilter, ApiError> {
     let all = TargetFilter::default();
     let filter = filter.unwrap_or(&all);
     let team = Some(&filter.team_id).filter(|it| !it.is_empty());
@@ -195,7 +195,8 @@ pub(super) fn filter(filter: Option<&TargetFilter>, caller: &Caller) -> Result<P
         search: name::key(&filter.search),
         team,
         include_unavailable: filter.include_unavailable,
-        caller: subject_agent(caller),
+        caller,
+        choice: None,
     })
 }
 

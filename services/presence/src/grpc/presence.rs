@@ -143,7 +143,7 @@ impl PresenceService for PresenceApi {
         let caller = request.caller()?;
         let message = request.get_ref();
         let (filter, size, after) = fields::all((
-            parse::filter(message.filter.as_ref(), caller),
+            parse::filter(message.filter.as_ref(), parse::subject_agent(caller)),
             page::size(message.page_size),
             DirectoryCursor::parse(&message.page_token),
         ))?;
@@ -158,7 +158,7 @@ impl PresenceService for PresenceApi {
         request: Request<WatchTargetsRequest>,
     ) -> Result<Response<Self::WatchTargetsStream>, Status> {
         let caller = request.caller()?;
-        let filter = parse::filter(request.get_ref().filter.as_ref(), caller)?;
+        let filter = parse::filter(request.get_ref().filter.as_ref(), parse::subject_agent(caller))?;
         let index = self.core.index.tenant(caller.tenant()?);
         let permit = self.stream_permit(caller.tenant()?)?;
         let (out, responses) = mpsc::channel(watch_targets::BUFFER);

@@ -14,7 +14,7 @@ use baton_runtime::auth::TenantId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
-pub(crate) use picker::{PickerFilter, TargetKey};
+pub(crate) use picker::{Choice, PickerFilter, TargetKey};
 pub(crate) use tenant::{TenantIndex, Touched};
 
 /// Notices that a slow watcher may be behind before it starts over.

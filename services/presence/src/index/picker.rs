@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use baton_api::name;
-use baton_api::presence::v1::PickerTarget;
+use baton_api::presence::v1::{PickerTarget, TransferTarget};
 
 use super::tenant::{TenantDirectory, TenantIndex, Touched};
 use crate::convert;
 use crate::ids::{AgentId, TeamId};
 use crate::page::DirectoryCursor;
 use crate::record::{AgentRecord, TeamRecord};
+use crate::status::{AgentStatus, ShownState};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PickerFilter {
@@ -21,6 +22,33 @@ pub(crate) struct PickerFilter {
     pub(crate) include_unavailable: bool,
     /// Agents are never shown to themselves.
     pub(crate) caller: Option<AgentId>,
+    /// For a transfer: whom a policy lets be chosen. Without it, who is available can be.
+    pub(crate) choice: Option<Choice>,
+}
+
+/// Whom a policy lets be chosen for a transfer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Choice {
+    pub(crate) agents: bool,
+    pub(crate) teams: bool,
+    /// Who is in the interaction already.
+    pub(crate) skip: BTreeSet<AgentId>,
+    pub(crate) choosable: Vec<ShownState>,
+    pub(crate) recommended: Vec<ShownState>,
+    /// An agent who is in another call is waited for (B504).
+    pub(crate) waits_if_busy: bool,
+    /// What was chosen the last time, which comes first (B502).
+    pub(crate) last: Option<TargetKey>,
+}
+
+impl Choice {
+    fn can_choose(&self, status: &AgentStatus) -> bool {
+        self.choosable.contains(&status.state()) && (self.waits_if_busy || status.can_be_claimed())
+    }
+
+    fn recommends(&self, status: &AgentStatus) -> bool {
+        self.recommended.contains(&status.state()) && status.can_be_claimed()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,8 +57,11 @@ pub(crate) enum TargetKey {
     Team(TeamId),
 }
 
-const AGENTS: u8 = 0;
-const TEAMS: u8 = 1;
+/// The sections of a picker, in order.
+const CHOSEN_LAST: u8 = 0;
+const RECOMMENDED: u8 = 1;
+const AGENTS: u8 = 2;
+const TEAMS: u8 = 3;
 
 impl TenantIndex {
     /// The targets that match, agents by name and then teams by name, from `after` on; at most `limit`.
@@ -44,8 +75,8 @@ impl TenantIndex {
         let agents = directory.agents().filter(|it| directory.shows_agent(filter, it));
         let teams = directory.teams().filter(|it| directory.shows_team(filter, it));
         let mut found: Vec<(DirectoryCursor, TargetKey)> = agents
-            .map(|it| (cursor(AGENTS, &it.profile.name, it.id.0), TargetKey::Agent(it.id)))
-            .chain(teams.map(|it| (cursor(TEAMS, &it.name, it.id.0), TargetKey::Team(it.id))))
+            .map(|it| (cursor(filter.section_of(it), &it.profile.name, it.id.0), TargetKey::Agent(it.id)))
+            .chain(teams.map(|it| (cursor(filter.section_of_team(it.id), &it.name, it.id.0), TargetKey::Team(it.id))))
             .filter(|(at, _)| at > after)
             .collect();
         found.sort();
@@ -55,6 +86,34 @@ impl TenantIndex {
             Some((at, key, target))
         });
         built.collect()
+    }
+
+    /// The same for a transfer, with what its policy says of each.
+    pub(crate) fn choices(
+        &self,
+        filter: &PickerFilter,
+        after: &DirectoryCursor,
+        limit: usize,
+    ) -> Vec<(DirectoryCursor, TransferTarget)> {
+        let all = Choice::default();
+        let choice = filter.choice.as_ref().unwrap_or(&all);
+        let directory = self.directory();
+        let shown = self.targets(filter, after, limit).into_iter().map(|(at, key, target)| {
+            let status = match key {
+                TargetKey::Agent(id) => directory.agent(id).map(|agent| &agent.status),
+                TargetKey::Team(_) => None,
+            };
+            let choosable = status.map_or(target.available, |status| choice.can_choose(status));
+            let shown = TransferTarget {
+                choosable,
+                recommended: status.is_some_and(|status| choice.recommends(status)),
+                would_wait: choosable && status.is_some_and(|status| !status.can_be_claimed()),
+                chosen_last: choice.last == Some(key),
+                target: Some(target),
+            };
+            (at, shown)
+        });
+        shown.collect()
     }
 
     /// A target as the picker shows it now; `None` if it does not match.
@@ -69,6 +128,29 @@ impl TenantIndex {
         let directory = self.directory();
         let teams = directory.teams_of(agent).map(TargetKey::Team);
         Some(teams.chain([TargetKey::Agent(agent)]).collect())
+    }
+}
+
+impl PickerFilter {
+    fn section_of(&self, agent: &AgentRecord) -> u8 {
+        match &self.choice {
+            Some(choice) if choice.last == Some(TargetKey::Agent(agent.id)) => CHOSEN_LAST,
+            Some(choice) if choice.recommends(&agent.status) => RECOMMENDED,
+            _ => AGENTS,
+        }
+    }
+
+    fn section_of_team(&self, team: TeamId) -> u8 {
+        let last = self.choice.as_ref().is_some_and(|choice| choice.last == Some(TargetKey::Team(team)));
+        if last { CHOSEN_LAST } else { TEAMS }
+    }
+
+    /// They can be had now; or, for a transfer, chosen.
+    fn can_have(&self, agent: &AgentRecord) -> bool {
+        match &self.choice {
+            Some(choice) => choice.can_choose(&agent.status),
+            None => agent.status.is_available(),
+        }
     }
 }
 
@@ -91,14 +173,17 @@ impl TenantDirectory {
     }
 
     fn shows_agent(&self, filter: &PickerFilter, agent: &AgentRecord) -> bool {
+        let is_meant = |choice: &Choice| choice.agents && !choice.skip.contains(&agent.id);
         filter.caller != Some(agent.id)
-            && (filter.include_unavailable || agent.status.is_available())
+            && filter.choice.as_ref().is_none_or(is_meant)
+            && (filter.include_unavailable || filter.can_have(agent))
             && filter.team.is_none_or(|team| self.teams_of(agent.id).any(|it| it == team))
             && self.finds_agent(&filter.search, agent)
     }
 
     fn shows_team(&self, filter: &PickerFilter, team: &TeamRecord) -> bool {
         filter.team.is_none()
+            && filter.choice.as_ref().is_none_or(|choice| choice.teams)
             && name::key(&team.name).contains(&filter.search)
             && (filter.include_unavailable || self.available_in(team.id, filter.caller) > 0)
     }
@@ -141,7 +226,7 @@ mod tests {
 
     use super::*;
     use crate::record::AgentProfile;
-    use crate::status::{AgentStatus, Occupied, StatusChange};
+    use crate::status::{Occupied, StatusChange};
     use baton_store::Etag;
 
     fn agent(number: u128, name: &str, changes: &[StatusChange]) -> AgentRecord {
@@ -235,6 +320,55 @@ mod tests {
     fn a_team_filter_shows_its_members_only() {
         let team = Some(TeamId(Uuid::from_u128(10)));
         assert_eq!(names(&PickerFilter { team, ..search("") }), ["Ada", "Cy"]);
+    }
+
+    /// For a transfer by which whoever is online can be chosen, and who is available is recommended.
+    fn choice() -> Choice {
+        Choice {
+            agents: true,
+            teams: true,
+            choosable: vec![ShownState::Available, ShownState::Away, ShownState::Offline],
+            recommended: vec![ShownState::Available],
+            ..Choice::default()
+        }
+    }
+
+    fn chosen(choice: Choice) -> Vec<(String, bool, bool, bool)> {
+        let filter = PickerFilter { choice: Some(choice), ..PickerFilter::default() };
+        let found = index().choices(&filter, &DirectoryCursor::default(), 100);
+        let shown = found.into_iter().map(|(_, it)| {
+            let name = it.target.unwrap().name;
+            (name, it.recommended, it.would_wait, it.chosen_last)
+        });
+        shown.collect()
+    }
+
+    fn shown(name: &str, recommended: bool, would_wait: bool, chosen_last: bool) -> (String, bool, bool, bool) {
+        (name.to_owned(), recommended, would_wait, chosen_last)
+    }
+
+    #[test]
+    fn b501_whom_the_policy_recommends_comes_before_whom_it_only_lets_be_chosen() {
+        let all = [
+            shown("Ada", true, false, false),
+            shown("Bob", true, false, false),
+            shown("Di", false, false, false),
+            shown("Sales", false, false, false),
+        ];
+        assert_eq!(chosen(choice()), all, "Cy is in a call");
+        let waits = chosen(Choice { waits_if_busy: true, ..choice() });
+        assert_eq!(waits[2], shown("Cy", false, true, false), "B504");
+        assert_eq!(chosen(Choice { teams: false, ..choice() }).len(), 3);
+        assert_eq!(chosen(Choice { skip: [AgentId(Uuid::from_u128(2))].into(), ..choice() }).len(), 3);
+    }
+
+    #[test]
+    fn b502_what_was_chosen_last_comes_first_and_once() {
+        let di = Some(TargetKey::Agent(AgentId(Uuid::from_u128(4))));
+        let found = chosen(Choice { last: di, ..choice() });
+        assert_eq!((found.len(), &found[0]), (4, &shown("Di", false, false, true)));
+        let sales = Some(TargetKey::Team(TeamId(Uuid::from_u128(10))));
+        assert_eq!(chosen(Choice { last: sales, ..choice() })[0], shown("Sales", false, false, true));
     }
 
     #[test]

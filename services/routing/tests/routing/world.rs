@@ -8,9 +8,9 @@ use std::time::Duration;
 use baton_api::common::v1::{AgentRef, TeamRef};
 use baton_api::presence::v1::claim_service_server::{ClaimService, ClaimServiceServer};
 use baton_api::presence::v1::{
-    CompareClaimsRequest, CompareClaimsResponse, ListCandidatesRequest, ListCandidatesResponse, LookupAgentsRequest,
-    LookupAgentsResponse, LookupTeamsRequest, LookupTeamsResponse, SyncClaimsRequest, SyncClaimsResponse,
-    WatchAvailabilityRequest, WatchAvailabilityResponse,
+    CompareClaimsRequest, CompareClaimsResponse, ListCandidatesRequest, ListCandidatesResponse, ListChoicesRequest,
+    ListChoicesResponse, LookupAgentsRequest, LookupAgentsResponse, LookupTeamsRequest, LookupTeamsResponse,
+    SyncClaimsRequest, SyncClaimsResponse, WatchAvailabilityRequest, WatchAvailabilityResponse,
 };
 use baton_api::routing::v1::route_service_client::RouteServiceClient;
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
@@ -264,6 +264,13 @@ impl ClaimService for Peers {
         let free = left.iter().filter(|it| it.1).map(|it| agent_ref(it.0));
         let agents = free.take(asked.limit as usize).collect();
         Ok(Response::new(ListCandidatesResponse { agents, anybody_left: !left.is_empty() }))
+    }
+
+    async fn list_choices(
+        &self,
+        _request: Request<ListChoicesRequest>,
+    ) -> Result<Response<ListChoicesResponse>, Status> {
+        Err(Status::unimplemented("not here"))
     }
 
     async fn watch_availability(

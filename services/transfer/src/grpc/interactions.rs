@@ -52,7 +52,7 @@ const LARGEST_PAGE: usize = 1024 * 1024;
 
 impl CommandHandler {
     /// The interaction, if this caller may see it.
-    async fn visible(&self, caller: &Caller, id: &str) -> Result<Arc<Live>, Status> {
+    pub(super) async fn visible(&self, caller: &Caller, id: &str) -> Result<Arc<Live>, Status> {
         let (tenant, of) = (caller.tenant()?.as_str(), parse::only_of(caller)?);
         let id = parse::interaction_id(id)?;
         let interaction = self.load_of(tenant, id).await?.ok_or_else(|| not_found("interaction"))?;

@@ -4,6 +4,7 @@ mod commands;
 mod forget;
 mod intake;
 mod interactions;
+mod options;
 mod parse;
 mod place;
 mod policies;

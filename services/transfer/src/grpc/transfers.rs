@@ -19,9 +19,10 @@ use baton_api::{
     presence::v1::{LookupAgentsRequest, LookupTeamsRequest},
     transfer::v1::{
         self as wire, CancelTransferRequest, CancelTransferResponse, CompleteTransferRequest, CompleteTransferResponse,
-        DeclineTransferRequest, DeclineTransferResponse, GetTransferRequest, GetTransferResponse, ListTransfersRequest,
-        ListTransfersResponse, StartTransferRequest, StartTransferResponse, SwapTransferRequest, SwapTransferResponse,
-        transfer_service_server::TransferService,
+        DeclineTransferRequest, DeclineTransferResponse, GetTransferOptionsRequest, GetTransferOptionsResponse,
+        GetTransferRequest, GetTransferResponse, ListTransferTargetsRequest, ListTransferTargetsResponse,
+        ListTransfersRequest, ListTransfersResponse, StartTransferRequest, StartTransferResponse, SwapTransferRequest,
+        SwapTransferResponse, transfer_service_server::TransferService,
     },
 };
 use baton_domain::{
@@ -131,6 +132,22 @@ impl TransferService for TransferApi {
             return Err(not_found("transfer"));
         }
         Ok(Response::new(GetTransferResponse { transfer: Some(view(id, &transfer, &caller)) }))
+    }
+
+    async fn get_transfer_options(
+        &self,
+        request: Request<GetTransferOptionsRequest>,
+    ) -> Result<Response<GetTransferOptionsResponse>, Status> {
+        let caller = request.caller()?.clone();
+        self.options(&caller, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn list_transfer_targets(
+        &self,
+        request: Request<ListTransferTargetsRequest>,
+    ) -> Result<Response<ListTransferTargetsResponse>, Status> {
+        let caller = request.caller()?.clone();
+        self.choices(&caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn list_transfers(

@@ -197,7 +197,9 @@ pub(crate) async fn advance(tx: &mut Tx, before: &Live, live: &Live) -> Result<b
 pub(crate) async fn note_parties(tx: &mut Tx, interaction: &Interaction, events: &[Event]) -> Result<(), StoreError> {
     for event in events {
         match event.kind {
-            EventKind::AgentOffered { agent, .. } => note_agent(tx, interaction.id, agent, AgentPart::Offered).await?,
+            EventKind::AgentOffered { agent, .. } | EventKind::TransferWaiting { recipient: agent, .. } => {
+                note_agent(tx, interaction.id, agent, AgentPart::Offered).await?;
+            }
             EventKind::OfferFailed { agent, .. } => {
                 note_agent(tx, interaction.id, agent, AgentPart::OnlyOffered).await?;
             }
@@ -212,7 +214,7 @@ pub(crate) async fn note_parties(tx: &mut Tx, interaction: &Interaction, events:
 /// The part of an agent in an interaction (H4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AgentPart {
-    /// Is being offered it, and may read it meanwhile.
+    /// Is being offered it, or waited for, and may read it meanwhile.
     Offered = 0,
     /// Was offered it, and may read it no longer.
     OnlyOffered = 1,

@@ -53,8 +53,8 @@ pub(crate) async fn put(
 ) -> Result<(), StoreError> {
     let body = serde_json::to_string(transfer).map_err(|error| corrupt(interaction.id, error))?;
     tx.statement(
-        "INSERT INTO transfers (interaction_id, number, tenant, open, started_at_us, body, request_key, phase)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO transfers (interaction_id, number, tenant, open, started_at_us, body, request_key, phase, initiator_agent_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (interaction_id, number)
              DO UPDATE SET open = excluded.open, body = excluded.body, phase = excluded.phase",
     )
@@ -66,6 +66,7 @@ pub(crate) async fn put(
     .bind(body)
     .bind(request_key)
     .bind(transfer.phase.name())
+    .bind(transfer.initiator.0)
     .later()
     .await?;
     Ok(())
@@ -92,6 +93,16 @@ pub(crate) async fn read(
         "SELECT body FROM transfers WHERE tenant = $1 AND interaction_id = $2 AND number = $3")
         .bind(tenant).bind(id.0).bind(i64::from(number)).fetch_optional(conn).await)?;
     body.map(|body| parse(id, &body)).transpose()
+}
+
+/// The last transfer that this agent started.
+pub(crate) async fn last_of(db: &Db, tenant: &str, initiator: AgentId) -> Result<Option<TransferRecord>, StoreError> {
+    let mut reader = db.read().await?;
+    let row: Option<Row> = on!(reader, conn => sqlx::query_as(
+        "SELECT interaction_id, body FROM transfers WHERE tenant = $1 AND initiator_agent_id = $2
+         ORDER BY started_at_us DESC LIMIT 1")
+        .bind(tenant).bind(initiator.0).fetch_optional(conn).await)?;
+    row.map(|row| parse(InteractionId(row.interaction_id), &row.body)).transpose()
 }
 
 /// A page, newest first.

@@ -136,6 +136,13 @@ impl ClaimService for TransferPeers {
         Err(Status::unimplemented(""))
     }
 
+    async fn list_choices(
+        &self,
+        _request: Request<presence::ListChoicesRequest>,
+    ) -> Result<Response<presence::ListChoicesResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
     async fn watch_availability(
         &self,
         _: Request<presence::WatchAvailabilityRequest>,

@@ -1,0 +1,118 @@
+//! What can be chosen when an interaction is handed over: by the policy under which it began, and by what the agent chose the last time.
+
+use super::{TransferApi, parse};
+use crate::{
+    convert::{
+        refusal_status,
+        words::{at, kind, refusal_reason, target},
+    },
+    live::Live,
+    store::transfers,
+};
+use baton_api::{
+    ApiError, Known,
+    common::v1::TargetSort,
+    presence::v1::{AgentState, ListChoicesRequest},
+    transfer::v1::{
+        GetTransferOptionsRequest, GetTransferOptionsResponse, LastChoice, ListTransferTargetsRequest,
+        ListTransferTargetsResponse, TransferOption,
+    },
+};
+use baton_domain::{
+    Action, Actor, Refusal, Target,
+    interaction::Party,
+    permit::permit,
+    policy::{Method, WhenBusy},
+    project::TransferRecord,
+};
+use baton_runtime::auth::Caller;
+use baton_words::{AgentId, TransferKind};
+use std::sync::Arc;
+use tonic::Status;
+
+impl TransferApi {
+    pub(super) async fn options(
+        &self,
+        caller: &Caller,
+        request: &GetTransferOptionsRequest,
+    ) -> Result<GetTransferOptionsResponse, Status> {
+        let (live, actor) = self.chooser(caller, &request.interaction_id, &request.for_agent_id).await?;
+        let house = &live.policy.interaction;
+        let last = self.last_choice(&live, &actor).await?;
+        Ok(GetTransferOptionsResponse {
+            options: live.policy.methods.iter().map(|(kind, method)| option(&live, &actor, *kind, method)).collect(),
+            outcomes: house.outcomes.iter().map(ToString::to_string).collect(),
+            dispositions: house.dispositions.iter().map(ToString::to_string).collect(),
+            last_choice: last.map(|last| last_choice(&live, &last)),
+        })
+    }
+
+    pub(super) async fn choices(
+        &self,
+        caller: &Caller,
+        request: ListTransferTargetsRequest,
+    ) -> Result<ListTransferTargetsResponse, Status> {
+        let unknown = || ApiError::invalid_argument("kind", "must be one of the kinds of transfer");
+        let kind = request.kind().known().ok_or_else(unknown)?;
+        let (live, actor) = self.chooser(caller, &request.interaction_id, &request.for_agent_id).await?;
+        let refused = || refusal_status(Refusal::KindNotOffered(kind), &live, &actor);
+        let offer = &live.policy.method(kind).ok_or_else(refused)?.offer;
+        let last = self.last_choice(&live, &actor).await?;
+        let in_it: Vec<AgentId> = live.agents().filter_map(Party::agent_id).chain(actor.agent()).collect();
+        let choices = ListChoicesRequest {
+            tenant: live.tenant.to_string(),
+            skip_agent_ids: in_it.iter().map(ToString::to_string).collect(),
+            target_sorts: offer.targets.iter().map(|sort| TargetSort::from(*sort).into()).collect(),
+            choosable: offer.choosable.iter().map(|state| AgentState::from(*state).into()).collect(),
+            recommended: offer.recommended.iter().map(|state| AgentState::from(*state).into()).collect(),
+            waits_if_busy: offer.when_busy == WhenBusy::Wait,
+            chosen_last: last.map(|last| target(&last.target)),
+            filter: request.filter,
+            page_size: request.page_size,
+            page_token: request.page_token,
+        };
+        let found = self.peers.presence.clone().list_choices(choices).await?.into_inner();
+        Ok(ListTransferTargetsResponse { targets: found.targets, next_page_token: found.next_page_token })
+    }
+
+    /// The interaction, if the caller may see it, and as whom they would hand it over.
+    async fn chooser(&self, caller: &Caller, id: &str, for_agent_id: &str) -> Result<(Arc<Live>, Actor), Status> {
+        let actor = parse::actor(caller, for_agent_id)?;
+        Ok((self.handler.visible(caller, id).await?, actor))
+    }
+
+    /// What the agent chose the last time, in whatever interaction.
+    async fn last_choice(&self, live: &Live, actor: &Actor) -> Result<Option<TransferRecord>, Status> {
+        match actor.agent() {
+            Some(agent) => Ok(transfers::last_of(&self.handler.db, &live.tenant, agent).await?),
+            None => Ok(None),
+        }
+    }
+}
+
+fn option(live: &Live, actor: &Actor, own: TransferKind, method: &Method) -> TransferOption {
+    let refusal = permit(&live.state, &live.policy, actor, Action::Start(own)).err();
+    TransferOption {
+        kind: kind(own),
+        target_sorts: method.offer.targets.iter().map(|sort| TargetSort::from(*sort).into()).collect(),
+        needs_outcome: method.needs_outcome,
+        waits_if_busy: method.offer.when_busy == WhenBusy::Wait,
+        refusal: refusal.map(refusal_reason).unwrap_or_default().into(),
+    }
+}
+
+/// An outcome that the policy does not list any more is not offered again.
+fn last_choice(live: &Live, last: &TransferRecord) -> LastChoice {
+    let name = match &last.target {
+        Target::Agent(agent) => &agent.name,
+        Target::Team { name, .. } => name,
+    };
+    let listed = live.policy.interaction.outcomes.contains(&last.outcome);
+    LastChoice {
+        target: Some(target(&last.target)),
+        name: name.to_string(),
+        kind: kind(last.kind),
+        outcome: if listed { last.outcome.to_string() } else { String::new() },
+        choose_time: Some(at(last.started_at_us)),
+    }
+}
