@@ -18,6 +18,9 @@ mod b206_recorded;
 mod b207_by_hand;
 mod b208_consult_unrecorded;
 mod b209_customer_gone;
+mod b303_accepted;
+mod b307_not_accepted;
+mod b403_on_answer;
 mod b501_picker;
 mod b502_last_choice;
 mod b503_outcome;
@@ -59,6 +62,9 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b207_by_hand::scenarios(),
         b208_consult_unrecorded::scenarios(),
         b209_customer_gone::scenarios(),
+        b303_accepted::scenarios(),
+        b307_not_accepted::scenarios(),
+        b403_on_answer::scenarios(),
         b501_picker::scenarios(),
         b502_last_choice::scenarios(),
         b503_outcome::scenarios(),

@@ -198,6 +198,28 @@ def an_announcement(baton):
     call.until("interaction.announced")
 
 
+def a_recipient_in_another_call(baton):
+    """Ada's transfer to Ben waits until his own call is over; then both say how their calls ended."""
+    baton("policy", "set", "--profile", "user_transfer")
+    baton("phone", "put", "ben", "--answers-after", "500")
+    baton("agent", "state", "Ben", "away")
+    adas = Call(baton)
+    adas.until("interaction.agent_joined")
+    baton("agent", "state", "Ben", "available")
+    bens = Call(baton, "call", "place", "--from", FORGOTTEN)
+    bens.until("interaction.agent_joined")
+    baton("transfer", "start", "--call", adas.id, "--to", "Ben", "--outcome", "Escalation")
+    adas.until("transfer.waiting")
+    baton("call", "end", bens.id)
+    adas.until("transfer.consulting")
+    baton("transfer", "cancel", "--call", adas.id, "--as", "agent:Ben")
+    adas.until("transfer.cancelled")
+    baton("call", "disposition", "Wrong department", "--call", adas.id, "--note", "They want sales.", "--as", "agent:Ben")
+    baton("call", "disposition", "Resolved", "--call", bens.id, "--as", "agent:Ben")
+    adas.hang_up()
+    baton("call", "disposition", "Follow-up needed", "--as", "agent:Ada")
+
+
 def calls_that_are_refused(baton):
     """For a number that is not there, and for a tenant that has as many calls as it may."""
     baton.try_("call", "place", "--to", "+3225559999")
@@ -216,6 +238,7 @@ SCENES = [
     voicemail,
     a_call_to_a_customer,
     an_announcement,
+    a_recipient_in_another_call,
     calls_that_are_refused,
 ]
 

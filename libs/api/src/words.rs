@@ -44,7 +44,7 @@ written_as!(words::TargetSort => wire::TargetSort { Agent, Team });
 written_as!(words::AgentState => WireAgentState { Offline, Available, Away, WrapUp, NotResponding });
 written_as!(words::Treatment => WireTreatment { Conversation, HoldMusic, Ringback });
 written_as!(words::Phase => wire::TransferPhase {
-    Waiting, Offered, Consulting, Joined, Swapped, HandingOver, Completed, Diverted, Failed, Cancelled,
+    Waiting, Offered, Consulting, Joined, Accepted, Swapped, HandingOver, Completed, Diverted, Failed, Cancelled,
     Abandoned,
 });
 written_as!(words::Reason => wire::Reason {

@@ -128,6 +128,11 @@ pub enum EventKind {
         transfer: TransferNo,
         recipient: AgentId,
     },
+    /// The recipient answered, and waits; the customer is still with the initiator (B305).
+    TransferAccepted {
+        transfer: TransferNo,
+        recipient: AgentId,
+    },
     /// The initiator went back to the customer; the recipient waits.
     TransferSwapped {
         transfer: TransferNo,

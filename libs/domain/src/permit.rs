@@ -49,6 +49,9 @@ pub enum Refusal {
     /// The policy wants one (B503).
     #[error("a {0} transfer needs an outcome: choose one of those that the policy lists")]
     OutcomeMissing(TransferKind),
+    /// The policy wants one (B303).
+    #[error("a {0} transfer needs a message to the recipient")]
+    MessageMissing(TransferKind),
     #[error("there is no such outcome: choose one of those that the policy lists")]
     UnknownOutcome,
     #[error("there is no such disposition: choose one of those that the policy lists")]
@@ -104,6 +107,7 @@ pub(crate) fn permit_target<'p>(
     }
     match &start.target {
         Target::Agent(agent) if i.agent(agent.id).is_some() => Err(Refusal::TargetInInteraction),
+        _ if start.message.is_empty() && method.needs_message => Err(Refusal::MessageMissing(start.kind)),
         _ if start.outcome.is_empty() && method.needs_outcome => Err(Refusal::OutcomeMissing(start.kind)),
         _ if start.outcome.is_empty() || policy.interaction.outcomes.contains(&start.outcome) => Ok(method),
         _ => Err(Refusal::UnknownOutcome),
@@ -270,7 +274,8 @@ impl<'a> Asker<'a> {
     /// Somebody is apart from the initiator to whom they could go: the customer, or the recipient.
     fn may_swap(&self) -> bool {
         let apart = self.transfer.is_some_and(|transfer| {
-            matches!(transfer.state, TransferState::Consulting { .. } | TransferState::Swapped { .. })
+            use TransferState::{Accepted, Consulting, Swapped};
+            matches!(transfer.state, Consulting { .. } | Accepted { .. } | Swapped { .. })
         });
         apart && self.i.customer().leg.is_up()
     }

@@ -113,6 +113,7 @@ fn open_transfer(i: &Interaction, transfer: &Transfer, h: &mut impl Hasher) {
         TransferState::Joined { recipient } => h.write(&[3, position(i, *recipient)]),
         TransferState::HandingOver { recipient } => h.write(&[4, position(i, *recipient)]),
         TransferState::Swapped { recipient } => h.write(&[5, position(i, *recipient)]),
+        TransferState::Accepted { recipient } => h.write(&[6, position(i, *recipient)]),
     }
 }
 

@@ -90,7 +90,7 @@ fn outsiders(i: &Interaction, bound: &Bound) -> impl Iterator<Item = baton_domai
 
 fn start(policy: &Policy, kind: TransferKind, target: Target) -> Command {
     let outcome = policy.interaction.outcomes.first().cloned().unwrap_or_default();
-    Command::Start(StartTransfer { kind, target, message: "".into(), outcome })
+    Command::Start(StartTransfer { kind, target, message: "as agreed".into(), outcome })
 }
 
 /// The command of an action, about this open transfer. A start is one to somebody whom nobody else is.

@@ -42,7 +42,7 @@ const fn each_step(id: &'static str, says: &'static str, holds: fn(&Transition<'
 }
 
 /// All of them. A step that breaks several is told of by the first.
-pub const INVARIANTS: [Invariant; 56] = [
+pub const INVARIANTS: [Invariant; 57] = [
     always("C1", "the customer is in exactly one place: a room that there is, or voicemail", customer::one_place),
     always("C2", "nobody looks for an agent while one is there", customer::nobody_is_left_alone),
     always("C3", "when the customer has left, everybody is released within 15 s", deadlines::farewell_is_short),
@@ -128,6 +128,11 @@ pub const INVARIANTS: [Invariant; 56] = [
         customer::not_hung_up_with_an_agent,
     ),
     each_step("C4", "a customer who was taken off hold in a transfer stays so", transfer::off_hold_stays_off),
+    each_step(
+        "C4",
+        "where the policy has the recipient wait, their answer leaves the customer with the initiator",
+        transfer::answer_leaves_the_customer,
+    ),
     each_step(
         "C3",
         "agents who were apart are told of a customer who leaves where the policy says it, and for as long",

@@ -222,16 +222,29 @@ impl AgentDesk {
         seen(self.transfers().start_transfer(request).await?.into_inner().interaction)
     }
 
+    /// Starts a transfer to an agent, with a message to them.
+    pub async fn start_with(&self, interaction_id: &str, kind: TransferKind, to: &Self, message: &str) -> View {
+        let request = transfer::StartTransferRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            kind: kind.into(),
+            target: Some(To::Agent(to).into()),
+            message: message.to_owned(),
+            ..Default::default()
+        };
+        seen(self.transfers().start_transfer(request).await?.into_inner().interaction)
+    }
+
     /// Says how the agent's turn ended.
     pub async fn disposition(&self, interaction_id: &str, disposition: &str, note: &str) -> View {
-        let request = transfer::SetDispositionRequest {
+        let request = transfer::DispositionTurnRequest {
             request_id: fresh(),
             interaction_id: interaction_id.to_owned(),
             disposition: disposition.to_owned(),
             note: note.to_owned(),
             ..Default::default()
         };
-        seen(self.interactions().set_disposition(request).await?.into_inner().interaction)
+        seen(self.interactions().disposition_turn(request).await?.into_inner().interaction)
     }
 
     /// Starts a warm transfer to an agent.

@@ -24,7 +24,7 @@ closed_list! {
 closed_list! {
     /// Where a transfer stands. The last five are final.
     Phase {
-        /// Waits for an agent of a team to become free.
+        /// Waits for an agent of a team to become free, or for the recipient, who is in another call (B504).
         Waiting = "waiting",
         /// A recipient is being reserved, or is reserved and their phone rings.
         Offered = "offered",
@@ -32,6 +32,8 @@ closed_list! {
         Consulting = "consulting",
         /// Initiator, recipient and customer hear each other.
         Joined = "joined",
+        /// The recipient has answered and waits with music; the customer is still with the initiator, who says when (B305).
+        Accepted = "accepted",
         /// The initiator is with the customer again, and the recipient waits with music (B602).
         Swapped = "swapped",
         /// The recipient has taken over; telephony has yet to report the customer where they belong.
@@ -54,7 +56,13 @@ impl Phase {
     pub fn is_open(self) -> bool {
         matches!(
             self,
-            Self::Waiting | Self::Offered | Self::Consulting | Self::Joined | Self::Swapped | Self::HandingOver
+            Self::Waiting
+                | Self::Offered
+                | Self::Consulting
+                | Self::Joined
+                | Self::Accepted
+                | Self::Swapped
+                | Self::HandingOver
         )
     }
 }
@@ -178,7 +186,7 @@ closed_list! {
         Consult = "consult",
         /// The customer, before and between agents.
         Lobby = "lobby",
-        /// A recipient alone, with music, while the initiator talks with the customer (B602).
+        /// A recipient alone, with music, while the initiator talks with the customer (B305, B602).
         Parked = "parked",
     }
 }

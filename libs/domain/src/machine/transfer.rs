@@ -44,6 +44,8 @@ pub enum TransferState {
     Consulting { recipient: PartyNo },
     /// All three hear each other.
     Joined { recipient: PartyNo },
+    /// The recipient has answered and waits alone; the customer is still with the initiator (B305).
+    Accepted { recipient: PartyNo },
     /// The initiator is with the customer again, and the recipient waits alone (B602).
     Swapped { recipient: PartyNo },
     /// The recipient has taken over; telephony has yet to report the customer where they belong.
@@ -96,6 +98,10 @@ pub(crate) enum Course {
     Join {
         recipient: PartyNo,
     },
+    /// The recipient waits; the customer stays with the initiator.
+    Accept {
+        recipient: PartyNo,
+    },
     /// The initiator goes to the customer, and the recipient waits.
     Swap {
         recipient: PartyNo,
@@ -140,6 +146,7 @@ impl Transfer {
             TransferState::Seeking(_) => None,
             TransferState::Consulting { recipient }
             | TransferState::Joined { recipient }
+            | TransferState::Accepted { recipient }
             | TransferState::Swapped { recipient }
             | TransferState::HandingOver { recipient } => Some(recipient),
         }
@@ -156,6 +163,7 @@ impl Transfer {
             TransferState::Seeking(_) => Phase::Offered,
             TransferState::Consulting { .. } => Phase::Consulting,
             TransferState::Joined { .. } => Phase::Joined,
+            TransferState::Accepted { .. } => Phase::Accepted,
             TransferState::Swapped { .. } => Phase::Swapped,
             TransferState::HandingOver { .. } => Phase::HandingOver,
         }
@@ -167,7 +175,7 @@ impl Transfer {
         let consult = method.consult.as_ref();
         match self.state {
             TransferState::Seeking(_) => Some(&method.offered),
-            TransferState::Consulting { .. } | TransferState::Swapped { .. } => {
+            TransferState::Consulting { .. } | TransferState::Accepted { .. } | TransferState::Swapped { .. } => {
                 Some(consult.map_or(&method.offered, |rules| &rules.consulting))
             }
             TransferState::Joined { .. } => Some(consult.map_or(&method.offered, |rules| &rules.joined)),
@@ -198,13 +206,19 @@ impl Transfer {
             (At::HandingOver { .. }, In::RecipientLeft(Reason::SwitchLost)) => Course::Lose(Reason::SwitchLost),
             (At::HandingOver { .. }, In::RecipientLeft(_)) => Course::Lose(Reason::RecipientLeft),
             (At::HandingOver { .. }, _) => Course::Same,
-            (At::Joined { recipient } | At::Swapped { recipient }, In::CustomerHeld)
-            | (At::Swapped { recipient }, In::Swap) => Course::Consult { recipient: *recipient },
+            (At::Joined { recipient } | At::Accepted { recipient } | At::Swapped { recipient }, In::CustomerHeld)
+            | (At::Accepted { recipient } | At::Swapped { recipient }, In::Swap) => {
+                Course::Consult { recipient: *recipient }
+            }
             (At::Consulting { recipient }, In::Swap) => Course::Swap { recipient: *recipient },
             (At::Consulting { recipient }, In::CustomerResumed) => Course::Join { recipient: *recipient },
-            (At::Consulting { recipient } | At::Joined { recipient } | At::Swapped { recipient }, input) => {
-                self.with_recipient(*recipient, input, method, now)
-            }
+            (
+                At::Consulting { recipient }
+                | At::Joined { recipient }
+                | At::Accepted { recipient }
+                | At::Swapped { recipient },
+                input,
+            ) => self.with_recipient(*recipient, input, method, now),
             (_, In::PhaseOver) => Self::cancel(Reason::Timeout, method, now),
             (_, In::Cancel(reason)) => Self::cancel(reason, method, now),
             _ => Course::Same,
@@ -238,10 +252,12 @@ impl Transfer {
 
     fn answered(&self, recipient: PartyNo, method: &Method, now: Situation) -> Course {
         match &method.consult {
-            Some(consult) if now.initiator_present => {
-                let joins = !now.held && consult.answered_while_resumed == AnsweredWhileResumed::Join;
-                if joins { Course::Join { recipient } } else { Course::Consult { recipient } }
-            }
+            Some(consult) if now.initiator_present => match consult.answered_while_resumed {
+                _ if now.held => Course::Consult { recipient },
+                AnsweredWhileResumed::Join => Course::Join { recipient },
+                AnsweredWhileResumed::Hold => Course::Consult { recipient },
+                AnsweredWhileResumed::Wait => Course::Accept { recipient },
+            },
             _ => self.hand_over(recipient, method, true),
         }
     }

@@ -90,6 +90,8 @@ pub struct Method {
     pub after_failure: AfterFailure,
     /// Whoever starts it must choose one of `interaction.outcomes` (B503).
     pub needs_outcome: bool,
+    /// Whoever starts it must write something to the recipient (B303).
+    pub needs_message: bool,
     /// To whom, and how a recipient is found.
     pub offer: OfferRules,
     /// While it waits or rings.
@@ -132,13 +134,14 @@ pub struct OfferRules {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConsultRules {
-    /// What happens when the recipient answers while the initiator has taken the customer off hold (B106).
+    /// What happens when the recipient answers while the customer is with the initiator: they stayed there (B309), or were taken off hold (B106).
     pub answered_while_resumed: AnsweredWhileResumed,
     /// How the customer is when the recipient takes over in the consult (C4, B206).
     pub hold_after_complete: HoldAfterComplete,
     /// An initiator who mutes themselves in the consult or the three-way hands over by it (B203).
     pub mute_hands_over: bool,
-    /// While initiator and recipient talk in private, and while one of them waits because the initiator has swapped.
+    /// While initiator and recipient talk in private; and while the recipient waits alone, because they have accepted (B305) or the initiator has
+    /// swapped (B602).
     pub consulting: PhaseRules,
     /// While all three hear each other.
     pub joined: PhaseRules,
@@ -248,7 +251,7 @@ pub enum AfterFailure {
     Resumed,
 }
 
-/// What happens when the recipient answers into a resumed conversation.
+/// What happens when the recipient answers while the customer is not on hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnsweredWhileResumed {
@@ -256,6 +259,8 @@ pub enum AnsweredWhileResumed {
     Join,
     /// The customer is put on hold again for the consult.
     Hold,
+    /// They wait with music, and the conversation goes on until the initiator completes the transfer (B305).
+    Wait,
 }
 
 /// How the customer is when the recipient takes over.

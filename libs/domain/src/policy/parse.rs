@@ -170,7 +170,10 @@ mod tests {
     #[test]
     fn an_unknown_profile_is_refused_with_those_there_are() {
         let error = parse("lead_centre", "", vec![]).expect_err("must be refused").to_string();
-        assert_eq!(error, "there is no profile `lead_centre`; the profiles are lead_center, helpdesk, user_transfer");
+        assert_eq!(
+            error,
+            "there is no profile `lead_centre`; the profiles are lead_center, helpdesk, engagement, aicc, user_transfer"
+        );
     }
 
     #[test]

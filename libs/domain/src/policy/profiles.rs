@@ -10,9 +10,11 @@ pub struct Profile {
 }
 
 /// All of them.
-pub const PROFILES: [Profile; 3] = [
+pub const PROFILES: [Profile; 5] = [
     Profile { name: "lead_center", toml: include_str!("../../../../policies/lead_center.toml") },
     Profile { name: "helpdesk", toml: include_str!("../../../../policies/helpdesk.toml") },
+    Profile { name: "engagement", toml: include_str!("../../../../policies/engagement.toml") },
+    Profile { name: "aicc", toml: include_str!("../../../../policies/aicc.toml") },
     Profile { name: "user_transfer", toml: include_str!("../../../../policies/user_transfer.toml") },
 ];
 

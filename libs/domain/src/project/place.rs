@@ -16,10 +16,13 @@ pub(crate) fn room_of(i: &Interaction, party: &Party) -> Option<Room> {
     }
 }
 
-/// The recipient to whom the initiator will come back (B602).
+/// The recipient who waits for the customer (B305), or to whom the initiator will come back (B602).
 pub(crate) fn is_parked(i: &Interaction, party: &Party) -> bool {
     let open = i.transfer.as_ref().map(|transfer| &transfer.state);
-    matches!(open, Some(TransferState::Swapped { recipient }) if *recipient == party.no)
+    matches!(
+        open,
+        Some(TransferState::Accepted { recipient } | TransferState::Swapped { recipient }) if *recipient == party.no
+    )
 }
 
 /// Where the customer is: exactly one place (C1). In an exit they are in none of the rooms.

@@ -189,6 +189,7 @@ impl Advance<'_> {
                 self.enter(TransferState::Consulting { recipient });
             }
             Course::Join { recipient } => self.enter(TransferState::Joined { recipient }),
+            Course::Accept { recipient } => self.enter(TransferState::Accepted { recipient }),
             Course::Swap { recipient } => {
                 self.hold(false);
                 self.enter(TransferState::Swapped { recipient });
@@ -238,6 +239,9 @@ impl Advance<'_> {
                 self.emit(EventKind::TransferConsulting { transfer: no, recipient });
             }
             (Phase::Joined, Some(recipient)) => self.emit(EventKind::TransferJoined { transfer: no, recipient }),
+            (Phase::Accepted, Some(recipient)) => {
+                self.emit(EventKind::TransferAccepted { transfer: no, recipient });
+            }
             (Phase::Swapped, Some(recipient)) => self.emit(EventKind::TransferSwapped { transfer: no, recipient }),
             _ => self.touch(),
         }

@@ -24,7 +24,8 @@ fn commands() -> impl Strategy<Value = Input> {
     let target = prop_oneof![4 => (1..=4u128).prop_map(|n| Target::Agent(agent(n))), 1 => Just(team())];
     let start = (0..TransferKind::ALL.len(), target, any::<bool>()).prop_map(|(kind, target, listed)| {
         let outcome = if listed { "Other".into() } else { "".into() };
-        Command::Start(StartTransfer { kind: TransferKind::ALL[kind], target, message: "".into(), outcome })
+        let message = if listed { "as agreed".into() } else { "".into() };
+        Command::Start(StartTransfer { kind: TransferKind::ALL[kind], target, message, outcome })
     });
     (actors(), prop_oneof![3 => plain, 2 => start]).prop_map(|(actor, command)| Input::Command(actor, command))
 }

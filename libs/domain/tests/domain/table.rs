@@ -5,10 +5,10 @@ use baton_domain::{
     Command, Fact, Input,
     interaction::{Leg, LegSource, LegState, Party, PartyNo, Stage, Who},
 };
-use baton_words::{ClaimNo, LegNo, Reason, TransferKind};
+use baton_words::{ClaimNo, LegNo, Phase, Reason, TransferKind};
 
 /// The states that a person would name, as a way to get there.
-const STATES: [&str; 11] = [
+const STATES: [&str; 12] = [
     "talking",
     "claiming",
     "ringing",
@@ -19,6 +19,7 @@ const STATES: [&str; 11] = [
     "cold, claiming",
     "cold, ringing",
     "cold, in voicemail",
+    "accepted",
     "ringing, with a bystander",
 ];
 
@@ -37,7 +38,8 @@ fn reach(profile: &str, state: &str) -> Option<World> {
         "ringing" => ring(&mut world, TransferKind::Warm),
         "resumed" => {
             ring(&mut world, TransferKind::Warm);
-            world.does(1, Command::Resume);
+            world.command(1, Command::Resume).ok()?;
+            world.place();
         }
         // Agent 3, who handed over to 1 before and stayed.
         "ringing, with a bystander" => world = with_a_bystander(profile),
@@ -58,8 +60,10 @@ fn ring(world: &mut World, kind: TransferKind) {
 fn consult(mut world: World, state: &str) -> Option<World> {
     ring(&mut world, TransferKind::Warm);
     world.answer(2);
-    if state == "consulting" {
-        return Some(world);
+    let accepted = world.phase() == Phase::Accepted;
+    match state {
+        "accepted" | "consulting" => return Some(world).filter(|_| accepted == (state == "accepted")),
+        _ => {}
     }
     let joins = world.command(1, Command::Resume).is_ok();
     world.place();
@@ -182,6 +186,16 @@ fn lead_center_behaves_as_tabled() {
 #[test]
 fn user_transfer_behaves_as_tabled() {
     compare("user_transfer");
+}
+
+#[test]
+fn engagement_behaves_as_tabled() {
+    compare("engagement");
+}
+
+#[test]
+fn aicc_behaves_as_tabled() {
+    compare("aicc");
 }
 
 #[test]

@@ -57,6 +57,12 @@ pub fn outcome(policy: &Policy) -> Arc<str> {
     policy.interaction.outcomes.first().cloned().unwrap_or_default()
 }
 
+/// What the initiator writes where the policy wants it.
+pub fn message(policy: &Policy, kind: TransferKind) -> Arc<str> {
+    let needed = policy.method(kind).is_some_and(|method| method.needs_message);
+    if needed { "as agreed".into() } else { "".into() }
+}
+
 fn opening(recording: RecordingMode, steps: Vec<FlowStep>, origin: LegSource) -> Opening {
     Opening {
         id: InteractionId(Uuid::from_u128(99)),
@@ -182,8 +188,8 @@ impl World {
     }
 
     pub fn start_to(&mut self, from: u128, kind: TransferKind, target: Target) -> Result<Reaction, Refusal> {
-        let outcome = outcome(&self.policy);
-        self.command(from, Command::Start(StartTransfer { kind, target, message: "".into(), outcome }))
+        let (message, outcome) = (message(&self.policy, kind), outcome(&self.policy));
+        self.command(from, Command::Start(StartTransfer { kind, target, message, outcome }))
     }
 
     /// Presence grants every claim that is asked for.

@@ -84,11 +84,13 @@ pub(crate) fn held_means_alone(proof: &Proof, world: &World) -> Checked {
     })
 }
 
-/// B602: whom the initiator is not with is alone, and hears music; and nobody else is.
+/// B305, B602: whom the initiator is not with is alone, and hears music; and nobody else is.
 pub(crate) fn parked_means_alone(proof: &Proof, world: &World) -> Checked {
     let i = &world.interaction;
     let swapped = match i.transfer.as_ref().map(|transfer| &transfer.state) {
-        Some(TransferState::Swapped { recipient }) => i.party(*recipient).map(|party| party.leg.no),
+        Some(TransferState::Accepted { recipient } | TransferState::Swapped { recipient }) => {
+            i.party(*recipient).map(|party| party.leg.no)
+        }
         _ => None,
     };
     let plan = project::plan(i, &proof.policy);

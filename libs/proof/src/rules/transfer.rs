@@ -33,7 +33,10 @@ pub(crate) fn initiator_is_released(proof: &Proof, world: &World) -> Checked {
 /// What the policy says of the phase in which a transfer is; nothing once the recipient has taken over.
 pub(crate) fn phase_rules<'a>(open: &Transfer, method: &'a Method) -> Option<&'a PhaseRules> {
     match (&open.state, &method.consult) {
-        (TransferState::Consulting { .. } | TransferState::Swapped { .. }, Some(consult)) => Some(&consult.consulting),
+        (
+            TransferState::Consulting { .. } | TransferState::Accepted { .. } | TransferState::Swapped { .. },
+            Some(consult),
+        ) => Some(&consult.consulting),
         (TransferState::Joined { .. }, Some(consult)) => Some(&consult.joined),
         (TransferState::Seeking(_), _) => Some(&method.offered),
         _ => None,
@@ -87,6 +90,19 @@ pub(crate) fn answer_keeps_the_hold(step: &Transition<'_>) -> bool {
     !was.held() || is.held() || !(rings(was, *leg) && consulted())
 }
 
+/// B305, B309: where the policy has the recipient wait, their answer changes nothing for a customer who is with the initiator.
+pub(crate) fn answer_leaves_the_customer(step: &Transition<'_>) -> bool {
+    let Happening::Input(Input::Fact(Fact::LegUp(leg, _))) = step.happening else { return true };
+    let (was, is) = (step.was(), step.is());
+    let Some(open) = was.transfer.as_ref().filter(|open| is_open(is, open.no) && rings(was, *leg)) else { return true };
+    let consult = step.policy.method(open.kind).and_then(|method| method.consult.as_ref());
+    let waits = consult.is_some_and(|rules| rules.answered_while_resumed == AnsweredWhileResumed::Wait);
+    let with_initiator = was.primary() == Some(open.initiator.id) && !was.held();
+    let state = is.transfer.as_ref().map(|transfer| &transfer.state);
+    !(waits && with_initiator)
+        || matches!(state, Some(TransferState::Accepted { .. })) && is.primary() == was.primary() && !is.held()
+}
+
 fn rings(i: &Interaction, leg: LegNo) -> bool {
     let offers = i.search().into_iter().flat_map(|search| &search.offers);
     offers.into_iter().any(|offer| matches!(offer.state, OfferState::Ringing { leg: own, .. } if own == leg))
@@ -96,7 +112,7 @@ pub(crate) fn consult_means_hold(_: &Proof, world: &World) -> Checked {
     let i = &world.interaction;
     match i.transfer.as_ref().map(|transfer| &transfer.state) {
         Some(TransferState::Consulting { .. }) => ensure(i.held(), || "the customer hears the consult".to_owned()),
-        Some(TransferState::Joined { .. } | TransferState::Swapped { .. }) => {
+        Some(TransferState::Joined { .. } | TransferState::Accepted { .. } | TransferState::Swapped { .. }) => {
             ensure(!i.held(), || "the customer is still on hold".to_owned())
         }
         _ => Ok(()),

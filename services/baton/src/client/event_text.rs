@@ -135,6 +135,9 @@ fn transfer(data: &Data, names: &Names) -> Option<String> {
             format!("{} is in another call; the transfer waits for them.", names.of(&it.recipient_agent_id))
         }
         Data::TransferConsulting(_) => "The two agents talk in private.".to_owned(),
+        Data::TransferAccepted(it) => {
+            format!("{} has accepted, and waits with music.", names.of(&it.recipient_agent_id))
+        }
         Data::TransferSwapped(it) => {
             format!("The initiator is with the customer again, and {} waits.", names.of(&it.recipient_agent_id))
         }

@@ -102,7 +102,9 @@ pub(crate) struct TransferTargetsArgs {
 pub(crate) enum TransferKindArg {
     /// The initiator is released at once.
     Cold,
-    /// The agents talk in private first.
+    /// The initiator is released when the recipient answers.
+    OnAnswer,
+    /// The initiator stays until somebody hands over: the agents talk in private first, or the recipient waits.
     Warm,
 }
 
@@ -110,6 +112,7 @@ impl From<TransferKindArg> for TransferKind {
     fn from(kind: TransferKindArg) -> Self {
         match kind {
             TransferKindArg::Cold => Self::Cold,
+            TransferKindArg::OnAnswer => Self::OnAnswer,
             TransferKindArg::Warm => Self::Warm,
         }
     }
@@ -167,7 +170,12 @@ async fn targets(session: &ClientSession, args: TransferTargetsArgs) -> anyhow::
 
 fn options_text(options: &GetTransferOptionsResponse) -> String {
     let kind = |it: &TransferOption| {
-        let outcome = if it.needs_outcome { ", with an outcome" } else { "" };
+        let needs = match (it.needs_outcome, it.needs_message) {
+            (true, true) => ", with an outcome and a message",
+            (true, false) => ", with an outcome",
+            (false, true) => ", with a message",
+            (false, false) => "",
+        };
         let refusal = match it.refusal() {
             ErrorReason::Unspecified => String::new(),
             reason => format!(
@@ -175,7 +183,7 @@ fn options_text(options: &GetTransferOptionsResponse) -> String {
                 word::spaced(&reason.as_str_name().replace("ERROR_REASON_", "").to_lowercase())
             ),
         };
-        format!("{}{outcome}{refusal}", word::transfer_kind(it.kind))
+        format!("{}{needs}{refusal}", word::transfer_kind(it.kind))
     };
     let listed = |names: &[String]| names.iter().map(|it| word::one_line(it)).collect::<Vec<_>>().join(", ");
     let last = options.last_choice.as_ref().map(|last| {
@@ -187,6 +195,7 @@ fn options_text(options: &GetTransferOptionsResponse) -> String {
         ("outcomes", listed(&options.outcomes)),
         ("dispositions", listed(&options.dispositions)),
         ("last choice", last.unwrap_or_default()),
+        ("your message", word::one_line(&options.kept_message)),
     ];
     let given = lines.into_iter().filter(|(_, is)| !is.is_empty());
     given.map(|(what, is)| format!("{what:<12} {is}")).collect::<Vec<_>>().join("\n")

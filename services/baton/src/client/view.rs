@@ -149,7 +149,8 @@ fn state(call: &Interaction, names: &Names) -> String {
     if call.customer_on_hold {
         text.push_str(", customer on hold");
     }
-    if let Some(transfer) = call.transfer.as_ref().filter(|it| it.phase() == TransferPhase::Swapped) {
+    let parked = |it: &&Transfer| matches!(it.phase(), TransferPhase::Accepted | TransferPhase::Swapped);
+    if let Some(transfer) = call.transfer.as_ref().filter(parked) {
         let _ = write!(text, ", {} waits with music", names.of(&transfer.recipient_agent_id));
     }
     text + &because(call.end_reason)

@@ -40,6 +40,19 @@ pub(super) fn all(evidence: &Evidence, play: DemoScenario) -> Vec<Check> {
 
 fn heard(evidence: &Evidence, play: DemoScenario) -> Vec<Check> {
     let (customer, initiator, recipient) = match play.kind {
+        TransferKindArg::Warm if play.profile == DemoProfile::UserTransfer => (
+            vec![scene(&[RINGING]), scene(&[ADA]), scene(&[MUSIC]), scene(&[BEN])],
+            vec![scene(&[CUSTOMER]), scene(&[RINGING]), scene(&[BEN])],
+            vec![scene(&[ADA]), scene(&[CUSTOMER])],
+        ),
+        TransferKindArg::Warm if play.profile == DemoProfile::Engagement => (
+            vec![scene(&[RINGING]), scene(&[ADA]), scene(&[BEN])],
+            vec![scene(&[CUSTOMER])],
+            vec![scene(&[MUSIC]), scene(&[CUSTOMER])],
+        ),
+        TransferKindArg::OnAnswer => {
+            (vec![scene(&[RINGING]), scene(&[ADA]), scene(&[BEN])], vec![scene(&[CUSTOMER])], vec![scene(&[CUSTOMER])])
+        }
         TransferKindArg::Warm => (
             vec![scene(&[RINGING]), scene(&[ADA]), scene(&[MUSIC]), scene(&[ADA, BEN]), scene(&[BEN])],
             vec![scene(&[CUSTOMER]), scene(&[RINGING]), scene(&[BEN]), scene(&[CUSTOMER, BEN])],
@@ -57,7 +70,7 @@ fn heard(evidence: &Evidence, play: DemoScenario) -> Vec<Check> {
         Check::scenes("Ben heard, in order", &evidence.recipient_heard, &recipient),
         never_in_silence(&evidence.customer_heard),
     ];
-    if play.kind == TransferKindArg::Warm {
+    if play.kind == TransferKindArg::Warm && play.profile != DemoProfile::Engagement {
         checks.push(music_alone(&evidence.customer_heard));
     }
     checks
@@ -81,9 +94,10 @@ fn recorded(evidence: &Evidence, play: DemoScenario) -> Vec<Check> {
     let (mut first, mut second) = (vec![scene(&[CUSTOMER, ADA])], vec![scene(&[CUSTOMER, BEN])]);
     // The three-way belongs to the recording of whoever took the customer off hold (B206).
     match (play.kind, play.profile) {
-        (TransferKindArg::Warm, DemoProfile::LeadCenter) => first.push(three),
+        (TransferKindArg::Warm, DemoProfile::LeadCenter | DemoProfile::Aicc) => first.push(three),
         (TransferKindArg::Warm, DemoProfile::Helpdesk) => second.insert(0, three),
-        (TransferKindArg::Cold, _) => {}
+        (TransferKindArg::Warm, DemoProfile::Engagement | DemoProfile::UserTransfer)
+        | (TransferKindArg::Cold | TransferKindArg::OnAnswer, _) => {}
     }
     let mut checks = vec![stored(&evidence.recordings)];
     for (number, expected) in [(1, first), (2, second)] {

@@ -86,6 +86,12 @@ enum DemoProfile {
     LeadCenter,
     /// The recipient takes the customer off hold and takes over when the initiator leaves.
     Helpdesk,
+    /// The recipient accepts and waits, while the customer stays with the initiator, who transfers when they have said goodbye.
+    Engagement,
+    /// Release, success and conversation transfers: --kind cold, on-answer and warm.
+    Aicc,
+    /// The transfer has an outcome, the initiator completes it, and both say how their turns ended.
+    UserTransfer,
 }
 
 impl DemoProfile {
@@ -93,6 +99,9 @@ impl DemoProfile {
         match self {
             Self::LeadCenter => "lead_center",
             Self::Helpdesk => "helpdesk",
+            Self::Engagement => "engagement",
+            Self::Aicc => "aicc",
+            Self::UserTransfer => "user_transfer",
         }
     }
 }
@@ -111,6 +120,10 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         Some(DemoCommand::Day(args)) => return Box::pin(day::run(args)).await,
         Some(DemoCommand::Weeks(args)) => return Box::pin(weeks::run(args)).await,
         None => {}
+    }
+    if args.kind == TransferKindArg::OnAnswer && args.profile != DemoProfile::Aicc {
+        let name = args.profile.name();
+        return Err(UsageError::new(format!("{name} has no transfer on answer; --profile aicc has")).into());
     }
     let out = out_folder(args.out)?;
     let play = DemoScenario { profile: args.profile, kind: args.kind };

@@ -13,7 +13,8 @@ use baton_api::transfer::v1::interaction_service_client::InteractionServiceClien
 use baton_api::transfer::v1::policy_service_client::PolicyServiceClient;
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_api::transfer::v1::{
-    ListInteractionsRequest, Policy, ResumeCustomerRequest, StartTransferRequest, UpdatePolicyRequest, interaction,
+    CompleteTransferRequest, DispositionTurnRequest, ListInteractionsRequest, Policy, ResumeCustomerRequest,
+    StartTransferRequest, UpdatePolicyRequest, interaction,
 };
 use baton_runtime::auth::Role;
 use baton_runtime::{ids, lifecycle};
@@ -32,6 +33,9 @@ pub(super) const CUSTOMER: &str = "+32470123456";
 pub(super) const INITIATOR: &str = "Ada";
 /// Who gets them.
 pub(super) const RECIPIENT: &str = "Ben";
+/// What the transfer is for, and how both agents say that it ended, where the policy asks for it.
+const OUTCOME: &str = "Other department";
+const DISPOSITION: &str = "Resolved";
 /// How long people talk before anything else happens.
 const TALK: Duration = Duration::from_secs(2);
 
@@ -80,8 +84,8 @@ pub(super) async fn play(stage: &DemoContext, play: DemoScenario, telling: &Tell
 
     start_transfer(stage, play, telling, &interaction_id).await?;
     match play.kind {
-        TransferKindArg::Warm => consult_and_join(stage, play, telling, &interaction_id).await?,
-        TransferKindArg::Cold => telling.now("the recipient's phone rings"),
+        TransferKindArg::Warm => consult(stage, play, telling, &interaction_id).await?,
+        TransferKindArg::Cold | TransferKindArg::OnAnswer => telling.now("the recipient's phone rings"),
     }
     completed(stage, &interaction_id).await?;
     telling.now("the customer and the second agent talk");
@@ -91,6 +95,9 @@ pub(super) async fn play(stage: &DemoContext, play: DemoScenario, telling: &Tell
     hang_up(stage, CUSTOMER).await?;
     let ended = |it: &interaction::State| *it == interaction::State::Ended;
     stage.until_call(&interaction_id, "the call is over", |it| ended(&it.state())).await?;
+    if play.profile == DemoProfile::UserTransfer {
+        disposition(stage, telling, &interaction_id).await?;
+    }
     Ok(Played { interaction_id, customer_leg })
 }
 
@@ -123,7 +130,11 @@ async fn start_transfer(
     interaction_id: &str,
 ) -> anyhow::Result<()> {
     let kind = TransferKind::from(play.kind);
-    let how = if play.kind == TransferKindArg::Warm { "wants to hand over to" } else { "hands over blindly to" };
+    let how = match play.kind {
+        TransferKindArg::Warm => "wants to hand over to",
+        TransferKindArg::OnAnswer => "hands over, as soon as they answer, to",
+        TransferKindArg::Cold => "hands over blindly to",
+    };
     telling.act(&format!("{INITIATOR} {how} {RECIPIENT}."));
     let request = StartTransferRequest {
         request_id: request_id(),
@@ -131,37 +142,90 @@ async fn start_transfer(
         kind: kind.into(),
         target: Some(Target { target: Some(target::Target::AgentId(seed::agent_id(RECIPIENT))) }),
         message: "Wants to know about the invoice of May.".to_owned(),
+        outcome: if play.profile == DemoProfile::UserTransfer { OUTCOME.to_owned() } else { String::new() },
         ..Default::default()
     };
     TransferServiceClient::new(stage.agent(INITIATOR)?).start_transfer(request).await.or_refusal()?;
     Ok(())
 }
 
-async fn consult_and_join(
+async fn consult(
     stage: &DemoContext,
     play: DemoScenario,
     telling: &Telling,
     interaction_id: &str,
 ) -> anyhow::Result<()> {
     telling.now("the recipient's phone rings");
-    phase(stage, interaction_id, TransferPhase::Consulting).await?;
-    telling.now("the agents talk in private");
+    let accepts = play.profile == DemoProfile::Engagement;
+    let answered = if accepts { TransferPhase::Accepted } else { TransferPhase::Consulting };
+    phase(stage, interaction_id, answered).await?;
+    telling.now(if accepts {
+        "the recipient waits, and the initiator says goodbye"
+    } else {
+        "the agents talk in private"
+    });
     stage.pause(TALK).await?;
 
-    let joins = if play.profile == DemoProfile::Helpdesk { RECIPIENT } else { INITIATOR };
-    telling.act(&format!("{joins} takes the customer off hold."));
-    let request = ResumeCustomerRequest {
-        request_id: request_id(),
-        interaction_id: interaction_id.to_owned(),
-        ..Default::default()
-    };
-    InteractionServiceClient::new(stage.agent(joins)?).resume_customer(request).await.or_refusal()?;
+    match play.profile {
+        DemoProfile::LeadCenter | DemoProfile::Aicc => join(stage, telling, interaction_id, INITIATOR).await,
+        DemoProfile::Helpdesk => join(stage, telling, interaction_id, RECIPIENT).await,
+        DemoProfile::Engagement => complete(stage, telling, interaction_id).await,
+        DemoProfile::UserTransfer => {
+            complete(stage, telling, interaction_id).await?;
+            resume(stage, telling, interaction_id, RECIPIENT).await
+        }
+    }
+}
+
+/// Whoever takes the customer off hold joins all three; then the initiator leaves.
+async fn join(stage: &DemoContext, telling: &Telling, interaction_id: &str, joins: &'static str) -> anyhow::Result<()> {
+    resume(stage, telling, interaction_id, joins).await?;
     phase(stage, interaction_id, TransferPhase::Joined).await?;
     telling.now("all three talk");
     stage.pause(TALK).await?;
 
     telling.act(&format!("{INITIATOR} says goodbye and hangs up."));
     hang_up(stage, &seed::phone(INITIATOR)).await
+}
+
+/// The initiator hands over (B305, B508).
+async fn complete(stage: &DemoContext, telling: &Telling, interaction_id: &str) -> anyhow::Result<()> {
+    telling.act(&format!("{INITIATOR} completes the transfer."));
+    let call = stage.until_call(interaction_id, "there is a transfer", |it| it.transfer.is_some()).await?;
+    let request = CompleteTransferRequest {
+        request_id: request_id(),
+        interaction_id: interaction_id.to_owned(),
+        transfer_id: call.transfer.unwrap_or_default().transfer_id,
+        ..Default::default()
+    };
+    TransferServiceClient::new(stage.agent(INITIATOR)?).complete_transfer(request).await.or_refusal()?;
+    phase(stage, interaction_id, TransferPhase::Completed).await
+}
+
+async fn resume(stage: &DemoContext, telling: &Telling, interaction_id: &str, who: &'static str) -> anyhow::Result<()> {
+    telling.act(&format!("{who} takes the customer off hold."));
+    let request = ResumeCustomerRequest {
+        request_id: request_id(),
+        interaction_id: interaction_id.to_owned(),
+        ..Default::default()
+    };
+    InteractionServiceClient::new(stage.agent(who)?).resume_customer(request).await.or_refusal()?;
+    Ok(())
+}
+
+/// Both wrap up until they have said how their turn ended (B507).
+async fn disposition(stage: &DemoContext, telling: &Telling, interaction_id: &str) -> anyhow::Result<()> {
+    for who in [INITIATOR, RECIPIENT] {
+        telling.act(&format!("{who} chooses how it ended: \"{DISPOSITION}\"."));
+        let request = DispositionTurnRequest {
+            request_id: request_id(),
+            interaction_id: interaction_id.to_owned(),
+            disposition: DISPOSITION.to_owned(),
+            ..Default::default()
+        };
+        InteractionServiceClient::new(stage.agent(who)?).disposition_turn(request).await.or_refusal()?;
+    }
+    Ok(())
 }
 
 async fn phase(stage: &DemoContext, interaction_id: &str, phase: TransferPhase) -> anyhow::Result<()> {

@@ -165,6 +165,13 @@ fn written(id: InteractionId, kind: &EventKind) -> (&'static str, Data) {
                 recipient_agent_id: recipient.to_string(),
             }),
         ),
+        EventKind::TransferAccepted { transfer, recipient } => (
+            "transfer.accepted",
+            Data::TransferAccepted(wire::TransferAccepted {
+                transfer_id: transfer_id(transfer),
+                recipient_agent_id: recipient.to_string(),
+            }),
+        ),
         EventKind::TransferSwapped { transfer, recipient } => (
             "transfer.swapped",
             Data::TransferSwapped(wire::TransferSwapped {

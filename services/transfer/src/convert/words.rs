@@ -140,6 +140,7 @@ pub(crate) fn refusal_reason(refusal: Refusal) -> ErrorReason {
         Refusal::TooMany(..) => ErrorReason::Limit,
         Refusal::RecordingState(_) => ErrorReason::RecordingState,
         Refusal::OutcomeMissing(_) => ErrorReason::OutcomeMissing,
+        Refusal::MessageMissing(_) => ErrorReason::MessageMissing,
         Refusal::UnknownOutcome => ErrorReason::OutcomeUnknown,
         Refusal::UnknownDisposition => ErrorReason::DispositionUnknown,
     }

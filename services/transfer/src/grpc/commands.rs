@@ -62,7 +62,7 @@ interaction_commands!(
     SetMuteRequest,
     AddNoteRequest,
     SetDataRequest,
-    SetDispositionRequest,
+    DispositionTurnRequest,
     LeaveInteractionRequest,
     EndInteractionRequest,
 );

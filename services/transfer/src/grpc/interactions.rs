@@ -19,12 +19,12 @@ use crate::{
 use baton_api::{
     ApiError, fields,
     transfer::v1::{
-        AddNoteRequest, AddNoteResponse, EndInteractionRequest, EndInteractionResponse, ForgetCustomerRequest,
-        ForgetCustomerResponse, GetInteractionRequest, GetInteractionResponse, HoldCustomerRequest,
-        HoldCustomerResponse, LeaveInteractionRequest, LeaveInteractionResponse, ListInteractionsRequest,
-        ListInteractionsResponse, PlaceCallRequest, PlaceCallResponse, ResumeCustomerRequest, ResumeCustomerResponse,
-        SetDataRequest, SetDataResponse, SetDispositionRequest, SetDispositionResponse, SetMuteRequest,
-        SetMuteResponse, WatchInteractionRequest, WatchInteractionResponse, WatchInteractionsRequest,
+        AddNoteRequest, AddNoteResponse, DispositionTurnRequest, DispositionTurnResponse, EndInteractionRequest,
+        EndInteractionResponse, ForgetCustomerRequest, ForgetCustomerResponse, GetInteractionRequest,
+        GetInteractionResponse, HoldCustomerRequest, HoldCustomerResponse, LeaveInteractionRequest,
+        LeaveInteractionResponse, ListInteractionsRequest, ListInteractionsResponse, PlaceCallRequest,
+        PlaceCallResponse, ResumeCustomerRequest, ResumeCustomerResponse, SetDataRequest, SetDataResponse,
+        SetMuteRequest, SetMuteResponse, WatchInteractionRequest, WatchInteractionResponse, WatchInteractionsRequest,
         WatchInteractionsResponse, interaction_service_server::InteractionService,
     },
 };
@@ -248,15 +248,15 @@ impl InteractionService for InteractionApi {
         commands::execute(&self.handler, &asked, command, answer).await.map(Response::new)
     }
 
-    async fn set_disposition(
+    async fn disposition_turn(
         &self,
-        request: Request<SetDispositionRequest>,
-    ) -> Result<Response<SetDispositionResponse>, Status> {
-        let asked = CommandRequest::new(request.caller()?, "SetDisposition", request.get_ref())?;
+        request: Request<DispositionTurnRequest>,
+    ) -> Result<Response<DispositionTurnResponse>, Status> {
+        let asked = CommandRequest::new(request.caller()?, "DispositionTurn", request.get_ref())?;
         let name = parse::text("disposition", &request.get_ref().disposition, 1, MAX_DISPOSITION)?;
         let note = parse::text("note", &request.get_ref().note, 0, MAX_DISPOSITION_NOTE)?;
         let command = Command::Disposition(Disposition { name, note });
-        let answer = |view| SetDispositionResponse { interaction: Some(view) };
+        let answer = |view| DispositionTurnResponse { interaction: Some(view) };
         commands::execute(&self.handler, &asked, command, answer).await.map(Response::new)
     }
 

@@ -44,6 +44,7 @@ impl TransferApi {
             outcomes: house.outcomes.iter().map(ToString::to_string).collect(),
             dispositions: house.dispositions.iter().map(ToString::to_string).collect(),
             last_choice: last.map(|last| last_choice(&live, &last)),
+            kept_message: actor.agent().map(|agent| kept_message(&live, agent)).unwrap_or_default(),
         })
     }
 
@@ -96,9 +97,17 @@ fn option(live: &Live, actor: &Actor, own: TransferKind, method: &Method) -> Tra
         kind: kind(own),
         target_sorts: method.offer.targets.iter().map(|sort| TargetSort::from(*sort).into()).collect(),
         needs_outcome: method.needs_outcome,
+        needs_message: method.needs_message,
         waits_if_busy: method.offer.when_busy == WhenBusy::Wait,
         refusal: refusal.map(refusal_reason).unwrap_or_default().into(),
     }
+}
+
+/// What the agent wrote with their last transfer of this interaction, unless it reached somebody (B308).
+fn kept_message(live: &Live, agent: AgentId) -> String {
+    let last = live.journey.iter().rev().find_map(|hop| Some((hop.by.as_ref()?, hop.outcome)));
+    let kept = last.filter(|(by, outcome)| by.from == agent && outcome.to().is_none());
+    kept.map(|(by, _)| by.message.to_string()).unwrap_or_default()
 }
 
 /// An outcome that the policy does not list any more is not offered again.
