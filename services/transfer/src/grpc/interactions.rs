@@ -19,13 +19,13 @@ use crate::{
 use baton_api::{
     ApiError, fields,
     transfer::v1::{
-        AddNoteRequest, AddNoteResponse, EndInteractionRequest, EndInteractionResponse, ForgetCustomerRequest,
-        ForgetCustomerResponse, GetInteractionRequest, GetInteractionResponse, HoldCustomerRequest,
-        HoldCustomerResponse, LeaveInteractionRequest, LeaveInteractionResponse, ListInteractionsRequest,
-        ListInteractionsResponse, PlaceCallRequest, PlaceCallResponse, ResumeCustomerRequest, ResumeCustomerResponse,
-        SetDataRequest, SetDataResponse, SetMuteRequest, SetMuteResponse, WatchInteractionRequest,
-        WatchInteractionResponse, WatchInteractionsRequest, WatchInteractionsResponse,
-        interaction_service_server::InteractionService,
+        AddNoteRequest, AddNoteResponse, EndInteractionRequest, EndInteractionResponse, ExplainInteractionRequest,
+        ExplainInteractionResponse, ForgetCustomerRequest, ForgetCustomerResponse, GetInteractionRequest,
+        GetInteractionResponse, HoldCustomerRequest, HoldCustomerResponse, LeaveInteractionRequest,
+        LeaveInteractionResponse, ListInteractionsRequest, ListInteractionsResponse, PlaceCallRequest,
+        PlaceCallResponse, ResumeCustomerRequest, ResumeCustomerResponse, SetDataRequest, SetDataResponse,
+        SetMuteRequest, SetMuteResponse, WatchInteractionRequest, WatchInteractionResponse, WatchInteractionsRequest,
+        WatchInteractionsResponse, interaction_service_server::InteractionService,
     },
 };
 use baton_domain::{Command, interaction::MAX_DATA};
@@ -49,7 +49,7 @@ const LARGEST_PAGE: usize = 1024 * 1024;
 
 impl CommandHandler {
     /// The interaction, if this caller may see it.
-    async fn visible(&self, caller: &Caller, id: &str) -> Result<Arc<Live>, Status> {
+    pub(super) async fn visible(&self, caller: &Caller, id: &str) -> Result<Arc<Live>, Status> {
         let (tenant, of) = (caller.tenant()?.as_str(), parse::only_of(caller)?);
         let id = parse::interaction_id(id)?;
         let interaction = self.load_of(tenant, id).await?.ok_or_else(|| not_found("interaction"))?;
@@ -80,6 +80,13 @@ impl InteractionService for InteractionApi {
         let interaction = self.handler.visible(caller, &request.get_ref().interaction_id).await?;
         let view = convert::view::interaction(&interaction, parse::viewer(caller)?.as_ref());
         Ok(Response::new(GetInteractionResponse { interaction: Some(view) }))
+    }
+
+    async fn explain_interaction(
+        &self,
+        request: Request<ExplainInteractionRequest>,
+    ) -> Result<Response<ExplainInteractionResponse>, Status> {
+        self.explain(request.caller()?, request.get_ref()).await.map(Response::new)
     }
 
     async fn list_interactions(
