@@ -76,22 +76,22 @@ mod tests {
         [("a", "Ada"), ("b", "Ben")].map(|(id, name)| (id.to_owned(), name.to_owned())).into_iter().collect()
     }
 
-    fn text(cause: Cause, actor: Kind) -> String {
-        why(Some(&cause), Some(&Actor { kind: actor.into(), ..Actor::default() }), &names())
+    fn text(cause: &Cause, actor: Kind) -> String {
+        why(Some(cause), Some(&Actor { kind: actor.into(), ..Actor::default() }), &names())
     }
 
-    fn rule(path: &str, value: &str) -> Option<Rule> {
-        Some(Rule { path: path.to_owned(), value: value.to_owned() })
+    fn rule(path: &str, value: &str) -> Rule {
+        Rule { path: path.to_owned(), value: value.to_owned() }
     }
 
     #[test]
     fn a_command_says_who_asked_for_what() {
         let base = Cause { trigger: Trigger::Command.into(), action: Action::End.into(), ..Cause::default() };
         let of_agent = Cause { agent_id: "a".to_owned(), ..base.clone() };
-        assert_eq!(text(of_agent.clone(), Kind::Agent), "asked for by Ada (end)");
-        assert_eq!(text(of_agent, Kind::System), "asked for by Ada (end)");
-        assert_eq!(text(base.clone(), Kind::Supervisor), "asked for by: supervisor (end)");
-        assert_eq!(text(base, Kind::System), "asked for (end)");
+        assert_eq!(text(&of_agent, Kind::Agent), "asked for by Ada (end)");
+        assert_eq!(text(&of_agent, Kind::System), "asked for by Ada (end)");
+        assert_eq!(text(&base, Kind::Supervisor), "asked for by: supervisor (end)");
+        assert_eq!(text(&base, Kind::System), "asked for (end)");
     }
 
     #[test]
@@ -101,12 +101,12 @@ mod tests {
             fact: Fact::LegEnded.into(),
             reason: Reason::NoAnswer.into(),
             agent_id: "b".to_owned(),
-            limit: rule("methods.warm.offer.ring_ms", "20000"),
-            rule: rule("methods.warm.on_unanswered", "\"fail\""),
+            limit: Some(rule("methods.warm.offer.ring_ms", "20000")),
+            rule: Some(rule("methods.warm.on_unanswered", "\"fail\"")),
             ..Cause::default()
         };
         assert_eq!(
-            text(cause, Kind::System),
+            text(&cause, Kind::System),
             "Ben: the phone rang out; methods.warm.offer.ring_ms = 20000; methods.warm.on_unanswered = \"fail\""
         );
     }
@@ -119,9 +119,9 @@ mod tests {
             reason: reason.into(),
             ..Cause::default()
         };
-        assert_eq!(text(cause(Fact::LegEnded, Reason::HungUp), Kind::Customer), "the customer hung up");
+        assert_eq!(text(&cause(Fact::LegEnded, Reason::HungUp), Kind::Customer), "the customer hung up");
         assert_eq!(
-            text(cause(Fact::LegEnded, Reason::SwitchLost), Kind::System),
+            text(&cause(Fact::LegEnded, Reason::SwitchLost), Kind::System),
             "the customer: the line ended (switch lost)"
         );
     }

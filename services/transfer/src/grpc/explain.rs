@@ -255,8 +255,8 @@ mod tests {
     use super::*;
     use baton_api::event::v1::{TransferFailed, TransferStarted, event_data::Data};
 
-    fn row(sequence: i64, time_us: i64, data: Option<Data>) -> (OutboxRow, EventData) {
-        let row = OutboxRow {
+    fn row(sequence: i64, time_us: i64) -> OutboxRow {
+        OutboxRow {
             id: uuid::Uuid::nil(),
             tenant: "acme".into(),
             aggregate: "interaction/1".into(),
@@ -267,27 +267,29 @@ mod tests {
             actor: "system".into(),
             traceparent: String::new(),
             time_us,
-        };
-        (row, EventData { data, cause: None })
+        }
     }
 
-    fn starts(id: &str) -> Option<Data> {
-        Some(Data::TransferStarted(TransferStarted { transfer_id: id.to_owned(), ..TransferStarted::default() }))
+    fn starts(sequence: i64, time_us: i64, id: &str) -> (OutboxRow, EventData) {
+        let data = Data::TransferStarted(TransferStarted { transfer_id: id.to_owned(), ..TransferStarted::default() });
+        (row(sequence, time_us), EventData { data: Some(data), cause: None })
     }
 
-    fn fails(id: &str) -> Option<Data> {
-        Some(Data::TransferFailed(TransferFailed { transfer_id: id.to_owned(), ..TransferFailed::default() }))
+    fn fails(sequence: i64, time_us: i64, id: &str) -> (OutboxRow, EventData) {
+        let data = Data::TransferFailed(TransferFailed { transfer_id: id.to_owned(), ..TransferFailed::default() });
+        (row(sequence, time_us), EventData { data: Some(data), cause: None })
     }
 
-    fn of(rows: &[(OutboxRow, EventData)], sequence: i64, time_us: i64) -> Option<String> {
-        let events: Vec<_> = rows.iter().map(|(row, data)| (row, data.clone())).collect();
+    /// The transfer that an event at this place belongs to.
+    fn of(bounds: &[(OutboxRow, EventData)], sequence: i64, time_us: i64) -> Option<String> {
+        let events: Vec<_> = bounds.iter().map(|(row, data)| (row, data.clone())).collect();
         let spans = spans_of(&events);
-        spans.into_iter().find(|span| span.has(&row(sequence, time_us, None).0)).map(|span| span.transfer_id)
+        spans.into_iter().find(|span| span.has(&row(sequence, time_us))).map(|span| span.transfer_id)
     }
 
     #[test]
     fn b612_a_transfer_has_what_came_of_its_end_at_once_and_nothing_later() {
-        let rows = [row(3, 30, starts("a")), row(6, 60, fails("a")), row(9, 60, starts("b"))];
+        let rows = [starts(3, 30, "a"), fails(6, 60, "a"), starts(9, 60, "b")];
         assert_eq!(of(&rows, 2, 20), None, "before the start");
         for (sequence, time_us) in [(3, 30), (5, 50), (6, 60), (7, 60)] {
             assert_eq!(of(&rows, sequence, time_us).as_deref(), Some("a"), "{sequence}");
@@ -300,7 +302,7 @@ mod tests {
 
     #[test]
     fn b612_a_transfer_whose_start_is_no_longer_kept_has_what_is_kept_of_it() {
-        let rows = [row(6, 60, fails("a"))];
+        let rows = [fails(6, 60, "a")];
         assert_eq!(of(&rows, 5, 50).as_deref(), Some("a"));
         assert_eq!(of(&rows, 7, 70), None);
     }
