@@ -140,6 +140,7 @@ fields! {
         Choosable = offer.choosable,
         Fallback = offer.fallback,
         OfferedMax = offered.max_ms,
+        OfferedOnTimeout = offered.on_timeout,
         OfferedInitiatorLeaves = offered.initiator_leaves,
     }
 }

@@ -97,7 +97,8 @@ impl Mentioned {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::v1::{Cause, Event, EventData, RecordingSegmentStarted, TransferStarted, event_data::Data};
+    use crate::common::v1::Cause;
+    use crate::event::v1::{Event, EventData, RecordingSegmentStarted, TransferStarted, event_data::Data};
 
     #[test]
     fn all_who_are_mentioned_are_found_at_any_depth() {

@@ -1,9 +1,9 @@
 //! Why something happened, in plain words.
 
 use super::{Names, word};
-use crate::common::v1::{Action, Actor, Reason, actor::Kind};
-use crate::event::v1::{
-    Cause, Rule,
+use crate::common::v1::{
+    Action, Actor, Cause, Reason, Rule,
+    actor::Kind,
     cause::{Fact, Trigger},
 };
 

@@ -28,13 +28,13 @@ impl Transfer {
                 MethodField::OfferedInitiatorLeaves,
             )),
             (At::Seeking(_), _) => None,
-            _ if method.consult.is_none() => None,
+            (_, In::InitiatorMuted) if method.consult.is_none() => None,
             (_, In::InitiatorMuted) => Some(RuleField::Consult(self.kind, ConsultField::MuteHandsOver)),
             (_, In::PhaseOver) => Some(self.phase_field(
                 method,
                 ConsultField::ConsultingOnTimeout,
                 ConsultField::JoinedOnTimeout,
-                MethodField::OfferedMax,
+                MethodField::OfferedOnTimeout,
             )),
             _ => None,
         }
@@ -86,8 +86,8 @@ mod tests {
     use std::mem::discriminant;
 
     const RECIPIENT: PartyNo = PartyNo(3);
-    /// What a field of words or a switch may be set to.
-    const VALUES: [&str; 16] = [
+    /// What a word or a switch may be set to.
+    const VALUES: [&str; 24] = [
         "true",
         "false",
         "'complete'",
@@ -102,8 +102,16 @@ mod tests {
         "'join'",
         "'hold'",
         "'held'",
+        "'as_is'",
         "'resumed'",
         "'stays'",
+        "'lobby'",
+        "'keep'",
+        "'release'",
+        "'wait'",
+        "'leave'",
+        "'ringback'",
+        "'music'",
     ];
 
     fn transfers(kind: TransferKind, policy: &Policy) -> Vec<Transfer> {
@@ -157,58 +165,60 @@ mod tests {
         ]
     }
 
-    /// Every field of a method that says what happens, and not how long something may take.
-    fn deciding(kind: TransferKind, method: &Method) -> Vec<RuleField> {
-        let own = MethodField::ALL.iter().map(|field| RuleField::Method(kind, *field));
-        let consult = ConsultField::ALL.iter().map(|field| RuleField::Consult(kind, *field));
-        let consult = consult.filter(|_| method.consult.is_some());
-        own.chain(consult).filter(|rule| !rule.path().ends_with("_ms")).collect()
+    /// The path of every field below a table that is a word or a switch: it says what happens, and not how long something may take.
+    fn deciding(at: &str, table: &toml::Table) -> Vec<String> {
+        let fields = table.iter().flat_map(|(name, value)| match (format!("{at}.{name}"), value) {
+            (path, toml::Value::Table(below)) => deciding(&path, below),
+            (path, toml::Value::String(_) | toml::Value::Boolean(_)) => vec![path],
+            _ => Vec::new(),
+        });
+        fields.collect()
     }
 
-    /// What the course becomes when this field is set to anything else.
-    fn courses_by(rule: RuleField, profile: &str, decide: impl Fn(&Method) -> Course) -> Vec<Course> {
-        let (RuleField::Method(kind, _) | RuleField::Consult(kind, _)) = rule else { return Vec::new() };
-        let policies =
-            VALUES.iter().filter_map(|value| restore(profile, &format!("{} = {value}\n", rule.path()), vec![]).ok());
-        policies.map(|policy| decide(policy.method(kind).expect("a kind of this profile"))).collect()
+    /// This policy with this field set to anything else.
+    fn others(path: &str, profile: &str) -> Vec<Policy> {
+        VALUES.iter().filter_map(|value| restore(profile, &format!("{path} = {value}\n"), vec![]).ok()).collect()
     }
 
-    /// Plays every input in every state, and says what is decided by which field.
-    fn each_decision(mut look: impl FnMut(&str, Option<RuleField>, RuleField, &[Course], Course)) {
-        for profile in PROFILES {
-            let policy = restore(profile.name, "", vec![]).expect("valid");
-            for (kind, method) in &policy.methods {
-                for transfer in transfers(*kind, &policy) {
-                    for input in inputs() {
-                        for (initiator_present, held) in [(true, true), (true, false), (false, false)] {
-                            let now = Situation { initiator_present, held };
-                            let named = transfer.decided_by(input, method, now);
-                            let course = transfer.course(input, method, now);
-                            for rule in deciding(*kind, method) {
-                                let others =
-                                    courses_by(rule, profile.name, |method| transfer.course(input, method, now));
-                                let case =
-                                    format!("{} {input:?} in {:?} of {}", rule.path(), transfer.phase(), profile.name);
-                                look(&case, named, rule, &others, course);
-                            }
-                            if let Some(rule) = named {
-                                assert!(rule.value(&policy, &Flow::default()).is_some(), "{rule:?}");
-                            }
-                        }
-                    }
+    /// Plays every input in every state, under this policy, and says which field is named.
+    fn each_decision(policy: &Policy, kind: TransferKind, mut look: impl FnMut(&str, Option<RuleField>, Decide<'_>)) {
+        let method = policy.method(kind).expect("a kind of this policy");
+        for transfer in transfers(kind, policy) {
+            for input in inputs() {
+                for (initiator_present, held) in [(true, true), (true, false), (false, false)] {
+                    let now = Situation { initiator_present, held };
+                    let named = transfer.decided_by(input, method, now);
+                    assert!(named.is_none_or(|field| field.value(policy, &Flow::default()).is_some()), "{named:?}");
+                    let case = format!("{input:?} in {:?} with {now:?}", transfer.phase());
+                    look(&case, named, &|method| transfer.course(input, method, now));
                 }
             }
         }
     }
 
+    type Decide<'a> = &'a dyn Fn(&Method) -> Course;
+
     #[test]
     fn the_named_field_decides_and_no_other_does() {
         let mut decisions = 0;
-        each_decision(|case, named, rule, others, course| {
-            let decides = others.iter().any(|other| discriminant(other) != discriminant(&course));
-            assert_eq!(decides, named == Some(rule), "{case}: {course:?} or {others:?}, {named:?} is named");
-            decisions += usize::from(decides);
-        });
+        for profile in PROFILES {
+            let policy = restore(profile.name, "", vec![]).expect("valid");
+            for (kind, method) in &policy.methods {
+                let table = toml::Table::try_from(method).expect("a method is a table");
+                let fields = deciding(&format!("methods.{kind}"), &table);
+                let others: Vec<_> = fields.iter().map(|path| (path, others(path, profile.name))).collect();
+                each_decision(&policy, *kind, |case, named, decide| {
+                    let course = decide(method);
+                    for (path, policies) in &others {
+                        let others = policies.iter().map(|policy| decide(&policy.methods[kind]));
+                        let decides = others.into_iter().any(|other| discriminant(&other) != discriminant(&course));
+                        let is_named = named.is_some_and(|field| field.path() == **path);
+                        assert_eq!(decides, is_named, "{path} in {}: {case}: {named:?}", profile.name);
+                        decisions += usize::from(decides);
+                    }
+                });
+            }
+        }
         assert!(decisions > 40, "{decisions}");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::words::{action, reason};
 use crate::live::Live;
-use baton_api::event::v1::{self as wire, cause};
+use baton_api::common::v1::{self as wire, cause};
 use baton_domain::{Cause, FactSort, RuleField, Trigger};
 
 pub(crate) fn written(live: &Live, own: &Cause) -> wire::Cause {

@@ -107,7 +107,7 @@ fn row(step: &ExplainedStep) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use baton_api::event::v1::{Cause, cause::Trigger};
+    use baton_api::common::v1::{Cause, cause::Trigger};
     use baton_api::transfer::v1::{Hop, Transfer};
 
     use super::*;
