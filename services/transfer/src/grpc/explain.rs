@@ -47,14 +47,14 @@ impl TransferSpan {
 }
 
 /// What is to be explained.
-enum Part<'a> {
+enum Extent<'a> {
     All,
     Transfer(&'a TransferSpan),
     /// A transfer of which no event is kept.
     Gone,
 }
 
-impl Part<'_> {
+impl Extent<'_> {
     fn begins_after(&self) -> i64 {
         match self {
             Self::Transfer(span) => span.first - 1,
@@ -81,15 +81,15 @@ impl InteractionApi {
         let limit = parse::page_size(asked.page_size)? as usize;
         let after = parse_token(&asked.page_token)?;
         let spans = self.spans(&live).await?;
-        let part = wanted_part(&live, &asked.transfer_id, &spans)?;
-        let complete = match part {
-            Part::All => self.read(&live, "%", 0, 1).await?.first().is_some_and(|oldest| oldest.sequence == 1),
-            Part::Transfer(span) => span.first > 0,
-            Part::Gone => return Ok(ExplainInteractionResponse::default()),
+        let extent = wanted_extent(&live, &asked.transfer_id, &spans)?;
+        let complete = match extent {
+            Extent::All => self.read(&live, "%", 0, 1).await?.first().is_some_and(|oldest| oldest.sequence == 1),
+            Extent::Transfer(span) => span.first > 0,
+            Extent::Gone => return Ok(ExplainInteractionResponse::default()),
         };
         // One more than requested tells whether there is a next page.
-        let mut rows = self.read(&live, "%", after.max(part.begins_after()), limit as i64 + 1).await?;
-        let own = rows.iter().take_while(|row| part.has(row)).count();
+        let mut rows = self.read(&live, "%", after.max(extent.begins_after()), limit as i64 + 1).await?;
+        let own = rows.iter().take_while(|row| extent.has(row)).count();
         rows.truncate(own);
         let more = rows.len() > limit;
         rows.truncate(limit);
@@ -166,15 +166,15 @@ fn parse_token(token: &str) -> Result<i64, Status> {
     }
 }
 
-fn wanted_part<'a>(live: &Live, transfer_id: &str, spans: &'a [TransferSpan]) -> Result<Part<'a>, Status> {
+fn wanted_extent<'a>(live: &Live, transfer_id: &str, spans: &'a [TransferSpan]) -> Result<Extent<'a>, Status> {
     if transfer_id.is_empty() {
-        return Ok(Part::All);
+        return Ok(Extent::All);
     }
     let no = parse::transfer_of(live.id, transfer_id)?;
     if no.0 == 0 || no.0 > live.counters.transfer {
         return Err(not_found("transfer"));
     }
-    Ok(spans.iter().find(|span| span.transfer_id == no.of(live.id)).map_or(Part::Gone, Part::Transfer))
+    Ok(spans.iter().find(|span| span.transfer_id == no.of(live.id)).map_or(Extent::Gone, Extent::Transfer))
 }
 
 fn spans_of(events: &[(&OutboxRow, EventData)]) -> Vec<TransferSpan> {
