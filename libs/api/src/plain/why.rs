@@ -53,6 +53,7 @@ fn fact(cause: &Cause, names: &Names) -> String {
         (Fact::Answered, _) => format!("{} answered", who()),
         (Fact::Seen, _) => format!("the switch has {} in place", who()),
         (Fact::LegEnded, Reason::HungUp) => format!("{} hung up", who()),
+        (Fact::LegEnded, Reason::Declined) => format!("{} declined", who()),
         (Fact::LegEnded, Reason::NoAnswer) => format!("{}: the phone rang out", who()),
         (Fact::LegEnded, _) => format!("{}: the line ended ({})", who(), reason()),
         (Fact::AnnouncementOver, _) => "the announcement has been played".to_owned(),
@@ -120,6 +121,7 @@ mod tests {
             ..Cause::default()
         };
         assert_eq!(text(&cause(Fact::LegEnded, Reason::HungUp), Kind::Customer), "the customer hung up");
+        assert_eq!(text(&cause(Fact::LegEnded, Reason::Declined), Kind::Customer), "the customer declined");
         assert_eq!(
             text(&cause(Fact::LegEnded, Reason::SwitchLost), Kind::System),
             "the customer: the line ended (switch lost)"
