@@ -40,6 +40,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_demo_that_can_not_save_its_files_does_not_begin,
         access_events_that_are_not_shown_are_mentioned,
         access_what_events_are_about_can_be_named,
+        access_b612_a_call_is_explained_to_people_and_programs,
         access_nobody_connects_by_anothers_name,
         access_n11_what_a_token_contradicts_is_refused,
         access_n9_what_would_be_ignored_is_refused,
@@ -246,6 +247,41 @@ async fn access_what_events_are_about_can_be_named(binary: PathBuf) -> anyhow::R
             anyhow::ensure!(about(other)?.stdout == known, "{other} is not about Ada");
         }
         ended(&about("agent/Zoe")?, NOT_FOUND, &["no agent \"Zoe\"", "`baton agent list`"])
+    })
+    .await
+}
+
+async fn access_b612_a_call_is_explained_to_people_and_programs(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let run = |arguments: &[&str]| client(&binary, arguments).args(["--data", &data]).output();
+        ended(&run(&["call", "explain"])?, NOT_FOUND, &["no live call", "`baton call place`"])?;
+        ended(&run(&["flow", "set", "Nobody", "--step", "ring-agent:Ada", "--step", "voicemail:sales"])?, 0, &[])?;
+        ended(&run(&["number", "set", "+3225550177", "--flow", "Nobody"])?, 0, &[])?;
+        ended(&run(&["call", "place", "--to", "+3225550177"])?, 0, &[])?;
+        let told = eventually("the call is in voicemail, and says why", BOUND, async || {
+            let output = run(&["call", "explain"]).map_err(|error| error.to_string())?;
+            let told = String::from_utf8_lossy(&output.stdout).into_owned();
+            if told.contains("step 2") { Ok(told) } else { Err(format!("{output:?}")) }
+        })
+        .await?;
+        let refused = "presence refused the claim on Ada (offline)";
+        for (what, why) in [
+            ("A customer, +32470123456, calls +3225550177.", "the customer called"),
+            ("Ada did not take the call: offline.", refused),
+            ("The call flow takes step 2: voicemail.", refused),
+        ] {
+            let line = told.lines().find(|line| line.contains(what));
+            anyhow::ensure!(line.is_some_and(|line| line.ends_with(why)), "{what:?} has another reason: {told}");
+        }
+        let steps: serde_json::Value = serde_json::from_slice(&run(&["call", "explain", "--json"])?.stdout)?;
+        let cause = &steps[2]["cause"];
+        anyhow::ensure!(cause["fact"] == "FACT_CLAIM_REFUSED" && cause["agent_id"] == ADA, "{steps:#}");
+        ended(
+            &run(&["call", "explain", "--transfer", "1"])?,
+            NOT_FOUND,
+            &["no transfer in this call", "Without --transfer"],
+        )
     })
     .await
 }

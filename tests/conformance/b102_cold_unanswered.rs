@@ -117,7 +117,7 @@ async fn leaves_a_message(office: &Office, call: &Call, recipient: &AgentDesk) -
     Ok(())
 }
 
-async fn until_in_voicemail(office: &Office, call: &Call) -> anyhow::Result<LedgerEntry> {
+pub(super) async fn until_in_voicemail(office: &Office, call: &Call) -> anyhow::Result<LedgerEntry> {
     eventually("the customer is in voicemail", BOUND, async || {
         let ledger = office.phones.ledger().await.map_err(|status| status.to_string())?;
         let exit = |it: &LedgerEntry| it.action() == LedgerAction::ExitStarted && it.leg_id == call.leg_id;

@@ -37,6 +37,7 @@ mod b607_live_picker;
 mod b608_pause;
 mod b609_idempotent;
 mod b611_policy_check;
+mod b612_explain;
 mod f4_one_phone;
 mod f8_voicemail;
 
@@ -81,6 +82,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b608_pause::scenarios(),
         b609_idempotent::scenarios(),
         b611_policy_check::scenarios(),
+        b612_explain::scenarios(),
         f4_one_phone::scenarios(),
         f8_voicemail::scenarios(),
     ]

@@ -38,7 +38,7 @@ EXCEPTIONS = {
 FEWEST_WORDS = 4
 INT32, STRING, BYTES = (getattr(descriptor_pb2.FieldDescriptorProto, f"TYPE_{it}") for it in ("INT32", "STRING", "BYTES"))
 # Methods that change nothing, or only what ends by itself.
-READING = re.compile(r"(Get|List|Watch|Tail|Download|Validate|Connect|Renew)(?=[A-Z]|$)")
+READING = re.compile(r"(Get|List|Explain|Watch|Tail|Download|Validate|Connect|Renew)(?=[A-Z]|$)")
 ONE = r"(?:`[A-Za-z]\w*`|\b[A-Z][A-Z_]{2,}\b)"
 ALTERNATIVES = re.compile(rf"{ONE}(?:, (?:or )?| or | and | ?[/|] ?){ONE}")
 

@@ -95,6 +95,10 @@ class EventType:
         return f"^({'|'.join(SUBJECTS[it][0] for it in self.subjects)})$"
 
     @property
+    def has_cause(self):
+        return self.service == "transfer" and self.subjects == ["interaction"]
+
+    @property
     def nats_subject(self):
         """As `Envelope::subject` in libs/bus/src/envelope.rs."""
         event = self.name.removeprefix(f"{self.service}.").replace(".", "_")
@@ -106,8 +110,10 @@ class Catalogue:
 
     def __init__(self, contract):
         self.contract = contract
-        fields = contract.pool.FindMessageTypeByName(DATA).fields
+        data = contract.pool.FindMessageTypeByName(DATA)
+        fields = data.oneofs_by_name["data"].fields
         self.events = [EventType(event_name(it), it, contract.comment(it), contract.comment(it.message_type)) for it in fields]
+        self.cause = data.fields_by_name["cause"]
         self.by_message = {it.message.name: it for it in self.events}
         for event in self.events:
             if event.area not in AREAS or event.area not in ORIGINS:

@@ -46,8 +46,8 @@ def events_have_pages(work):
 def all_is_commented(work):
     """The pages have nothing to say of what has no comment."""
     seen = {}
-    for event in work.catalogue.events:
-        for element in elements(event.message).values():
+    for message in (*(it.message for it in work.catalogue.events), work.catalogue.cause.message_type):
+        for element in elements(message).values():
             for it in (element, *getattr(element, "fields", getattr(element, "values", ()))):
                 seen[work.contract.name(it)] = work.contract.place(it)
     yield from (f"{place}: {name} has no comment" for name, place in seen.items() if not place.comment)

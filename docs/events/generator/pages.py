@@ -16,6 +16,7 @@ STORY = "a_warm_transfer.jsonl"
 WHOLE = "transfer.completed"
 TEMPLATE = pathlib.Path(__file__).with_name("readme.md")
 NOTICE = "<!-- Written by docs/events/generate from proto/baton/event/v1/event.proto: change the comments there, and run it. -->"
+FIELDS = ["field", "type", "data class", "meaning"]
 SCALARS = {
     Field.TYPE_STRING: "string",
     Field.TYPE_BOOL: "bool",
@@ -42,34 +43,11 @@ def subject(name):
     return f"`{name}/…`" if "/" in SUBJECTS[name][0] else f"`{name}`"
 
 
-class AreaPage:
-    """The events of one area, each with its fields and an example, and the lists of values below them."""
+class Page:
+    """What a page shows of messages: their fields, and the values of enums."""
 
-    def __init__(self, catalogue, area, examples):
-        self.catalogue, self.area, self.examples = catalogue, area, examples
-        self.events = catalogue.of(area)
-
-    def text(self):
-        contents = "\n".join(f"- [`{it.name}`](#{anchor(it.name)}): {self.catalogue.words(it.summary)}" for it in self.events)
-        parts = [NOTICE, f"# Events: {self.area}", f"{AREAS[self.area]} How events are read is in [README.md](README.md).", contents]
-        parts += [part for it in self.events for part in self.event(it)]
-        return "\n\n".join([*parts, *self.values()]) + "\n"
-
-    def event(self, event):
-        yield f"## {event.name}"
-        yield self.catalogue.words(event.text)
-        subjects = " or ".join(subject(it) for it in event.subjects)
-        facts = [
-            ("type", f"`{event.type}`"),
-            ("source", f"`{event.source}`"),
-            ("subject", subjects),
-            ("on NATS", f"`{event.nats_subject}`"),
-            ("JSON Schema", f"[{event.name}.json](schemas/{event.name}.json)"),
-        ]
-        yield "\n".join(f"- {name}: {value}" for name, value in facts)
-        rows = list(self.rows(event.message, ""))
-        yield table(["field", "type", "data class", "meaning"], rows) if rows else "It has no fields: type, subject and time say all."
-        yield self.example(event)
+    def __init__(self, catalogue):
+        self.catalogue = catalogue
 
     def rows(self, message, before):
         """A row for each field, and for each one of the messages in it."""
@@ -95,17 +73,11 @@ class AreaPage:
             shown = SCALARS[field.type]
         return f"list of {shown}" if field.is_repeated else shown
 
-    def example(self, event):
-        if event.name not in self.examples:
-            return "No example was captured yet."
-        shown = json.dumps(json.loads(self.examples[event.name])["data"], indent=2, ensure_ascii=False)
-        return f"For example (`data` of [this event](examples/{event.name}.json)):\n\n```json\n{shown}\n```"
-
-    def values(self):
-        """Of each enum of the page, its values."""
+    def values(self, messages):
+        """Of each enum that these messages are made of, its values."""
         enums = {}
-        for event in self.events:
-            enums |= {name: it for name, it in elements(event.message).items() if hasattr(it, "values")}
+        for message in messages:
+            enums |= {name: it for name, it in elements(message).items() if hasattr(it, "values")}
         if enums:
             yield "## Values"
         for enum in sorted(enums.values(), key=short_name):
@@ -114,6 +86,54 @@ class AreaPage:
             yield f"### {short_name(enum)}"
             yield self.catalogue.words(self.catalogue.contract.comment(enum))
             yield table(["value", "meaning"], rows)
+
+
+class AreaPage(Page):
+    """The events of one area, each with its fields and an example, and the lists of values below them."""
+
+    def __init__(self, catalogue, area, examples):
+        super().__init__(catalogue)
+        self.area, self.examples = area, examples
+        self.events = catalogue.of(area)
+
+    def text(self):
+        contents = "\n".join(f"- [`{it.name}`](#{anchor(it.name)}): {self.catalogue.words(it.summary)}" for it in self.events)
+        parts = [NOTICE, f"# Events: {self.area}", f"{AREAS[self.area]} How events are read is in [README.md](README.md).", contents]
+        parts += [part for it in self.events for part in self.event(it)]
+        return "\n\n".join([*parts, *self.values([it.message for it in self.events])]) + "\n"
+
+    def event(self, event):
+        yield f"## {event.name}"
+        yield self.catalogue.words(event.text)
+        subjects = " or ".join(subject(it) for it in event.subjects)
+        facts = [
+            ("type", f"`{event.type}`"),
+            ("source", f"`{event.source}`"),
+            ("subject", subjects),
+            ("on NATS", f"`{event.nats_subject}`"),
+            ("JSON Schema", f"[{event.name}.json](schemas/{event.name}.json)"),
+        ]
+        yield "\n".join(f"- {name}: {value}" for name, value in facts)
+        rows = list(self.rows(event.message, ""))
+        yield table(FIELDS, rows) if rows else "It has no fields: type, subject and time say all."
+        yield self.example(event)
+
+    def example(self, event):
+        if event.name not in self.examples:
+            return "No example was captured yet."
+        shown = json.dumps(json.loads(self.examples[event.name])["data"], indent=2, ensure_ascii=False)
+        return f"For example (`data` of [this event](examples/{event.name}.json)):\n\n```json\n{shown}\n```"
+
+
+class CausePage(Page):
+    """Why an event happened."""
+
+    def text(self):
+        cause = self.catalogue.cause
+        words = [self.catalogue.words(self.catalogue.contract.comment(it)) for it in (cause.message_type, cause)]
+        fields = table(FIELDS, self.rows(cause.message_type, "cause."))
+        explained = "`baton call explain` tells the causes of a call in plain words: [explain.md](../explain.md)."
+        return "\n\n".join([NOTICE, "# Why an event happened", *words, explained, fields, *self.values([cause.message_type])]) + "\n"
 
 
 def concealed(catalogue):

@@ -80,8 +80,9 @@ def schema_of(catalogue, event):
     definitions = Definitions(catalogue)
     envelope = catalogue.contract.pool.FindMessageTypeByName(EVENT)
     properties = {it.json_name: definitions.field(it) for it in envelope.fields if it.name != "data"}
-    data = {event.field.json_name: definitions.field(event.field)}
-    properties["data"] = {"type": "object", "description": event.summary, "properties": data, "required": list(data)}
+    what = {event.field.json_name: definitions.field(event.field)}
+    why = {catalogue.cause.json_name: definitions.field(catalogue.cause)} if event.has_cause else {}
+    properties["data"] = {"type": "object", "description": event.summary, "properties": what | why, "required": list(what)}
     properties["type"] |= {"const": event.type}
     properties["source"] |= {"const": event.source}
     properties["subject"] |= {"pattern": event.subject_pattern}

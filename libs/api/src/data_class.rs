@@ -77,7 +77,7 @@ mod tests {
         let event = Event {
             event_id: "1".to_owned(),
             actor: Some(Actor { id: "eve@example.com".to_owned(), ..Actor::default() }),
-            data: Some(EventData { data: Some(Data::InteractionOpened(opened)) }),
+            data: Some(EventData { data: Some(Data::InteractionOpened(opened)), ..EventData::default() }),
             ..Event::default()
         };
         let seen = conceal(&event);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use prost_reflect::DescriptorPool;
+use prost_reflect::{DescriptorPool, MessageDescriptor};
 
 use crate::event::v1::Event;
 use crate::{ApiError, nearest};
@@ -13,10 +13,10 @@ const PREFIX: &str = "dev.baton.";
 /// The version of the data's contract: that of the package.
 const VERSION: &str = ".v1";
 
-/// All types, in their short form: the fields of `EventData` with the first `_` as a dot.
+/// All types, in their short form: the fields of the one that happened, of `EventData`, with the first `_` as a dot.
 static KNOWN: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let data = DescriptorPool::get_message_by_name(&crate::POOL, "baton.event.v1.EventData");
-    let fields = data.iter().flat_map(|data| data.fields().collect::<Vec<_>>());
+    let fields = data.iter().flat_map(MessageDescriptor::oneofs).flat_map(|what| what.fields().collect::<Vec<_>>());
     fields.map(|field| field.name().replacen('_', ".", 1)).collect()
 });
 

@@ -21,6 +21,7 @@ pub mod nats_text;
 mod nearest;
 pub mod page;
 mod people;
+pub mod plain;
 pub mod telephone;
 mod wire;
 mod words;

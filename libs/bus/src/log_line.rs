@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn n7_the_line_of_an_end_says_why() {
-        let payload = |data| EventData { data: Some(data) }.encode_to_vec();
+        let payload = |data| EventData { data: Some(data), ..EventData::default() }.encode_to_vec();
         let ended = InteractionEnded { reason: Reason::CustomerLeft.into(), ..InteractionEnded::default() };
         assert_eq!(reason(&payload(Data::InteractionEnded(ended))), Some(Reason::CustomerLeft));
         assert_eq!(reason(&payload(Data::TransferStarted(TransferStarted::default()))), None);

@@ -33,7 +33,7 @@ impl OutgoingEvent<'_> {
             sequence,
             event_type: self.event_type.to_owned(),
             area: self.area.to_owned(),
-            payload: EventData { data: Some(self.data) }.encode_to_vec(),
+            payload: EventData { data: Some(self.data), cause: None }.encode_to_vec(),
             actor: self.actor.to_owned(),
             traceparent: telemetry::traceparent(),
             time_us: self.now_us,

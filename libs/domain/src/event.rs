@@ -4,6 +4,7 @@
 
 use crate::{
     actor::{Actor, Target},
+    cause::Cause,
     input::SegmentEnd,
     interaction::Summary,
 };
@@ -21,6 +22,8 @@ pub struct Event {
     pub sequence: i64,
     /// Whose doing it was.
     pub actor: Actor,
+    /// Why it happened (B612).
+    pub cause: Cause,
     pub kind: EventKind,
 }
 

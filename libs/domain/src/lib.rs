@@ -23,6 +23,7 @@
 
 pub mod action;
 pub mod actor;
+pub mod cause;
 pub mod event;
 pub mod input;
 pub mod interaction;
@@ -34,6 +35,7 @@ mod react;
 
 pub use action::{Action, ActionSet};
 pub use actor::{Actor, AgentRef, StaffRole, Target};
+pub use cause::{Cause, FactSort, RuleField, Trigger};
 pub use event::{Event, EventKind};
 pub use input::{Command, Fact, Input, RecordingCommand, StartTransfer};
 pub use interaction::{Interaction, Opening};

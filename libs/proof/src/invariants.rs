@@ -2,7 +2,7 @@
 
 use crate::{
     model::Proof,
-    rules::{agents, customer, deadlines, events, facts, permits, recording, transfer},
+    rules::{agents, causes, customer, deadlines, events, facts, permits, recording, transfer},
     transitions::Transition,
     world::World,
 };
@@ -42,7 +42,7 @@ const fn each_step(id: &'static str, says: &'static str, holds: fn(&Transition<'
 }
 
 /// All of them. A step that breaks several is told of by the first.
-pub const INVARIANTS: [Invariant; 57] = [
+pub const INVARIANTS: [Invariant; 58] = [
     always("C1", "the customer is in exactly one place: a room that there is, or voicemail", customer::one_place),
     always("C2", "nobody looks for an agent while one is there", customer::nobody_is_left_alone),
     always("C3", "when the customer has left, everybody is released within 15 s", deadlines::farewell_is_short),
@@ -207,5 +207,10 @@ pub const INVARIANTS: [Invariant; 57] = [
         "E3",
         "events tell who came and went, of holds, transfers and recordings, and of the end",
         events::tell_it_all,
+    ),
+    each_step(
+        "B612",
+        "an event says why it happened: what came in, which time was up, and a rule that there is",
+        causes::are_what_came_in,
     ),
 ];

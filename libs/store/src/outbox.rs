@@ -170,6 +170,36 @@ async fn after_snapshot(conn: &mut PgConnection, cursor: &OutboxCursor, limit: u
     Ok((rows, next))
 }
 
+/// Which of an aggregate's events are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct EventsOf<'a> {
+    pub tenant: &'a str,
+    pub aggregate: &'a str,
+    /// A pattern of SQL on the type: `%` for all.
+    pub types: &'a str,
+    /// Only those after this sequence.
+    pub after: i64,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// What is kept of an aggregate's events, in their order, published or not.
+pub async fn of_aggregate(db: &Db, wanted: EventsOf<'_>) -> Result<Vec<OutboxRow>, StoreError> {
+    let mut reader = db.read().await?;
+    Ok(on!(reader, conn => sqlx::query_as(
+        "SELECT id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us
+         FROM store_outbox
+         WHERE tenant = $1 AND aggregate = $2 AND sequence > $3 AND event_type LIKE $4
+         ORDER BY sequence LIMIT $5")
+        .bind(wanted.tenant)
+        .bind(wanted.aggregate)
+        .bind(wanted.after)
+        .bind(wanted.types)
+        .bind(wanted.limit)
+        .fetch_all(conn)
+        .await)?)
+}
+
 /// Whether the outbox has the event with this id.
 pub async fn contains(db: &Db, id: Uuid) -> Result<bool, StoreError> {
     let mut reader = db.read().await?;

@@ -202,6 +202,11 @@ impl TestTenant {
         Ok(InteractionServiceClient::new(self.as_supervisor()?))
     }
 
+    /// Interactions, as somebody with another role.
+    pub fn interactions_as(&self, subject: &str, role: Role) -> anyhow::Result<InteractionServiceClient<GrpcChannel>> {
+        Ok(InteractionServiceClient::new(self.channel(subject, role)?))
+    }
+
     /// Transfers, as a supervisor.
     pub fn transfers(&self) -> anyhow::Result<TransferServiceClient<GrpcChannel>> {
         Ok(TransferServiceClient::new(self.as_supervisor()?))

@@ -58,7 +58,7 @@ async fn an_analyst_is_shown_nothing_personal() {
     let started = Data::RecordingStarted(RecordingStarted { customer: customer(), ..Default::default() });
     let away = Data::AgentStateChanged(AgentStateChanged { away_reason: number(), ..Default::default() });
     for (sequence, data) in [(1, opened), (2, started), (3, away)] {
-        let payload = EventData { data: Some(data) }.encode_to_vec();
+        let payload = EventData { data: Some(data), ..EventData::default() }.encode_to_vec();
         it.publish(&[Envelope { payload, ..event("interaction/1", sequence) }]).await;
     }
     for (role, shown) in [(Role::Analyst, 0), (Role::Supervisor, 3)] {
@@ -77,7 +77,7 @@ async fn a_page_of_large_events_ends_early_and_goes_on_after_its_last_event() {
         let agent_ids = (0..10_000).map(|n| format!("{n:036}")).collect();
         let team = Some(directory_changed::TeamContent { agent_ids, ..Default::default() });
         let data = Data::DirectoryChanged(DirectoryChanged { team, ..Default::default() });
-        let payload = EventData { data: Some(data) }.encode_to_vec();
+        let payload = EventData { data: Some(data), ..EventData::default() }.encode_to_vec();
         it.publish(&[Envelope { payload, ..event("team/1", sequence) }]).await;
     }
     let (mut pages, mut seen, mut page_token) = (0, Vec::new(), String::new());

@@ -141,7 +141,7 @@ pub(crate) fn row(aggregate: &str, sequence: i64) -> OutboxRow {
         sequence,
         event_type: "interaction.customer_held".into(),
         area: "service".into(),
-        payload: EventData { data: Some(data) }.encode_to_vec(),
+        payload: EventData { data: Some(data), ..EventData::default() }.encode_to_vec(),
         actor: "agent/a1".into(),
         traceparent: String::new(),
         time_us: 1_500_000 + sequence,

@@ -1,6 +1,7 @@
 //! The machines: what an interaction consists of inside. Each owns its data, takes an input and returns what came of it. None knows another,
 //! the interaction, or a clock; `react/connect.rs` carries what comes of one to the others.
 
+mod decided;
 mod flow;
 mod recorder;
 mod search;

@@ -1,8 +1,9 @@
-//! One advance in progress: the state, the time, whose doing it is, and the events so far.
+//! One advance in progress: the state, the time, why it happens, whose doing it is, and the events so far.
 
 use super::Reaction;
 use crate::{
     actor::Actor,
+    cause::Cause,
     event::{Event, EventKind, RecordingStarted},
     interaction::{Activity, Interaction},
     machine::{Conversation, Recorded, Recorder},
@@ -16,6 +17,8 @@ pub(super) struct Advance<'a> {
     pub(super) now: i64,
     /// Who had the customer last.
     pub(super) last_primary: Option<AgentId>,
+    /// Why it happens.
+    pub(super) cause: Cause,
     actor: Actor,
     events: Vec<Event>,
     changed: bool,
@@ -26,7 +29,7 @@ pub(super) struct Advance<'a> {
 }
 
 impl<'a> Advance<'a> {
-    pub(super) fn new(i: &'a mut Interaction, policy: &'a Policy, now: i64, actor: Actor) -> Self {
+    pub(super) fn new(i: &'a mut Interaction, policy: &'a Policy, now: i64, (cause, actor): (Cause, Actor)) -> Self {
         #[cfg(debug_assertions)]
         let before = i.clone();
         let last_primary = i.primary();
@@ -36,6 +39,7 @@ impl<'a> Advance<'a> {
             policy,
             now,
             last_primary,
+            cause,
             actor,
             events: Vec::new(),
             changed: false,
@@ -48,7 +52,7 @@ impl<'a> Advance<'a> {
     /// Says what happened. Where something happens, something has changed.
     pub(super) fn emit(&mut self, kind: EventKind) {
         self.i.sequence += 1;
-        self.events.push(Event { sequence: self.i.sequence, actor: self.actor.clone(), kind });
+        self.events.push(Event { sequence: self.i.sequence, actor: self.actor.clone(), cause: self.cause, kind });
         self.changed = true;
     }
 

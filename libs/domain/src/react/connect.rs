@@ -4,6 +4,7 @@
 use super::advance::Advance;
 use crate::{
     actor::{Actor, Target},
+    cause::{ConsultField, HouseField, MethodField, RuleField},
     event::{Ended, EventKind},
     interaction::{
         Closing, Counters, Exit, Hop, HopOutcome, Interaction, Leg, LegSource, LegState, Party, PartyNo, ReleasedClaim,
@@ -15,7 +16,7 @@ use crate::{
     },
     policy::{Fallback, Method},
 };
-use baton_words::{AgentId, DivertedTo, ExitNo, ExitOutcome, Phase, Reason, Room, TransferNo};
+use baton_words::{AgentId, DivertedTo, ExitNo, ExitOutcome, Phase, Reason, Room, TransferKind, TransferNo};
 use std::sync::Arc;
 
 /// The search, and what comes of it.
@@ -67,7 +68,10 @@ impl Advance<'_> {
     /// The recipient is in another call (B504). Nothing changes for the customer before they are reserved (F2).
     fn awaits_agent(&mut self, recipient: AgentId) {
         match self.transfer_no() {
-            Some(transfer) => self.emit(EventKind::TransferWaiting { transfer, recipient }),
+            Some(transfer) => {
+                let rule = self.of_busy();
+                self.by(rule, |it| it.emit(EventKind::TransferWaiting { transfer, recipient }));
+            }
             None => self.touch(),
         }
     }
@@ -89,7 +93,9 @@ impl Advance<'_> {
         }
         self.release(ReleasedClaim { claim, agent, reason, wrap_up_ms: 0, closing: Closing::Free });
         let (transfer, team) = (self.transfer_no(), self.team_sought());
-        self.emit(EventKind::OfferFailed { agent, transfer, team, reason, rang_us: rang_us.unwrap_or_default() });
+        let rule = self.of_failure(failed);
+        let rang_us = rang_us.unwrap_or_default();
+        self.by(rule, |it| it.emit(EventKind::OfferFailed { agent, transfer, team, reason, rang_us }));
     }
 
     /// They are in, and all other offers are taken back (A7).
@@ -121,14 +127,17 @@ impl Advance<'_> {
     }
 
     fn nobody_found(&mut self, reason: Reason) {
-        // Whose phone still rings has let nothing ring out (B604).
-        self.stop_search(Some(Reason::Timeout));
-        match &self.i.stage {
-            Stage::Seeking(Seeker::Flow(_)) => self.advance_flow(),
-            // The agent's own phone was not answered: there is nobody to call for.
-            Stage::Seeking(Seeker::Caller(_)) => self.end(reason),
-            _ => self.transfer(TransferInput::SearchOver(reason)),
-        }
+        let rule = self.of_nobody();
+        self.by(rule, |it| {
+            // Whose phone still rings has let nothing ring out (B604).
+            it.stop_search(Some(Reason::Timeout));
+            match &it.i.stage {
+                Stage::Seeking(Seeker::Flow(_)) => it.advance_flow(),
+                // The agent's own phone was not answered: there is nobody to call for.
+                Stage::Seeking(Seeker::Caller(_)) => it.end(reason),
+                _ => it.transfer(TransferInput::SearchOver(reason)),
+            }
+        });
     }
 
     /// Stops looking; whoever rings stops ringing. No reason: somebody answered.
@@ -174,14 +183,20 @@ impl Advance<'_> {
         let Some(method) = self.policy.method(transfer.kind) else { return };
         let initiator_present = self.i.agent(transfer.initiator.id).is_some();
         let situation = Situation { initiator_present, held: self.i.held() };
-        match transfer.course(input, method, situation) {
+        let course = transfer.course(input, method, situation);
+        self.by(transfer.decided_by(input, method, situation), |it| it.follow(course, method));
+    }
+
+    fn follow(&mut self, course: Course, method: &Method) {
+        let Some(kind) = self.i.transfer.as_ref().map(|transfer| transfer.kind) else { return };
+        match course {
             Course::Same => {}
             Course::Offering { hold, release_initiator } => {
                 if hold {
-                    self.hold(true);
+                    self.by(RuleField::Method(kind, MethodField::Customer), |it| it.hold(true));
                 }
                 if release_initiator {
-                    self.release_initiator();
+                    self.by(RuleField::Method(kind, MethodField::Released), Self::release_initiator);
                 }
             }
             Course::Consult { recipient } => {
@@ -200,13 +215,13 @@ impl Advance<'_> {
             Course::WithoutInitiator => self.without_initiator(method),
             Course::Fail { reason, hold } => {
                 self.close(HopOutcome::Failed { reason, to: None });
-                self.back_with_the_initiator(hold);
+                self.back_with_the_initiator(kind, hold);
             }
             Course::Cancel { reason, hold } => {
                 self.stop_search(Some(reason));
                 self.release_recipient(reason);
                 self.close(HopOutcome::Cancelled { reason });
-                self.back_with_the_initiator(hold);
+                self.back_with_the_initiator(kind, hold);
             }
             Course::CancelByLeaving => {
                 let reason = Reason::InitiatorLeft;
@@ -217,7 +232,7 @@ impl Advance<'_> {
             Course::Divert(reason) => {
                 self.stop_search(Some(reason));
                 self.release_initiator();
-                self.divert(reason, method);
+                self.by(RuleField::Method(kind, MethodField::Fallback), |it| it.divert(reason, method));
             }
             Course::Lose(reason) => {
                 let to = if reason == Reason::Timeout { self.i.primary() } else { None };
@@ -250,13 +265,15 @@ impl Advance<'_> {
     /// The recipient takes over. The transfer is completed as soon as telephony has the customer where they belong.
     fn hand_over(&mut self, recipient: PartyNo, release_initiator: bool, keep_hold: bool) {
         let Some(agent) = self.i.party(recipient).and_then(Party::agent_id) else { return };
+        let consult = self.i.transfer.as_ref().filter(|open| matches!(open.state, TransferState::Consulting { .. }));
+        let off_hold_by = consult.map(|open| RuleField::Consult(open.kind, ConsultField::HoldAfterComplete));
         self.make_primary(recipient, agent);
         if release_initiator {
             self.release_initiator();
         }
         self.enter(TransferState::HandingOver { recipient });
         if !keep_hold {
-            self.hold(false);
+            self.by(off_hold_by, |it| it.hold(false));
             self.take_tenure(agent);
         }
         self.record(|recorder| recorder.end_suspended_but(Some(agent)));
@@ -311,9 +328,9 @@ impl Advance<'_> {
     }
 
     /// The initiator still has the customer, and what is said from here on is of their recording again (B206).
-    fn back_with_the_initiator(&mut self, hold: Option<bool>) {
+    fn back_with_the_initiator(&mut self, kind: TransferKind, hold: Option<bool>) {
         if let Some(held) = hold {
-            self.hold(held);
+            self.by(RuleField::Method(kind, MethodField::AfterFailure), |it| it.hold(held));
         }
         self.primary_takes_tenure();
         self.record(|recorder| recorder.end_suspended_but(None));
@@ -395,9 +412,11 @@ impl Advance<'_> {
     /// The customer has no agent any more, and was held or cut off: the interaction's own fallback (C4).
     pub(super) fn orphaned(&mut self) {
         self.act_as(Actor::System);
-        self.with_nobody();
-        let goes_on = self.policy.interaction.orphan.contains(&Fallback::NextStep) && self.i.flow.has_more();
-        if goes_on { self.advance_flow() } else { self.end(Reason::Disconnected) }
+        self.by(RuleField::House(HouseField::Orphan), |it| {
+            it.with_nobody();
+            let goes_on = it.policy.interaction.orphan.contains(&Fallback::NextStep) && it.i.flow.has_more();
+            if goes_on { it.advance_flow() } else { it.end(Reason::Disconnected) }
+        });
     }
 
     /// The end, for everybody. What is still open is closed with the same reason.

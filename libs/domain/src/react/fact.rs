@@ -66,6 +66,7 @@ impl Advance<'_> {
     /// A customer's phone that is hung up while it rings was declined.
     fn customer_leg_ended(&mut self, reason: Reason) {
         let declined = reason == Reason::HungUp && self.i.customer().leg.is_ringing();
+        self.of_customers_phone(reason);
         self.customer_gone(if declined { Reason::Declined } else { reason });
     }
 

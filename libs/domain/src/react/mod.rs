@@ -7,6 +7,7 @@ mod connect;
 mod fact;
 mod parties;
 mod tick;
+mod why;
 
 use crate::{
     actor::{Actor, AgentRef, Target},
@@ -47,6 +48,7 @@ fn begin(
     now_us: i64,
     first: impl FnOnce(&mut Advance<'_>),
 ) -> (Interaction, Vec<Event>) {
+    let cause = why::by_the_call(&actor);
     let mut interaction = Interaction::new(opening, now_us);
     let opened = Opened {
         switch: interaction.switch.clone(),
@@ -58,7 +60,7 @@ fn begin(
         recording_mode: interaction.recorder.mode,
         flow_id: interaction.flow.id.clone(),
     };
-    let mut advance = Advance::new(&mut interaction, policy, now_us, actor);
+    let mut advance = Advance::new(&mut interaction, policy, now_us, (cause, actor));
     advance.emit(EventKind::Opened(Box::new(opened)));
     first(&mut advance);
     let events = advance.finish().events;
@@ -72,18 +74,20 @@ fn begin(
 pub fn react(interaction: &mut Interaction, policy: &Policy, input: Input, now_us: i64) -> Result<Reaction, Refusal> {
     match input {
         Input::Command(actor, command) => {
+            let cause = why::by_command(&actor, command.action());
             let approved = command::approve(interaction, policy, &actor, command)?;
-            let mut advance = Advance::new(interaction, policy, now_us, actor);
+            let mut advance = Advance::new(interaction, policy, now_us, (cause, actor));
             advance.carry_out(approved);
             Ok(advance.finish())
         }
         Input::Fact(fact) => {
-            let mut advance = Advance::new(interaction, policy, now_us, Actor::System);
+            let cause = why::by_fact(interaction, &fact);
+            let mut advance = Advance::new(interaction, policy, now_us, (cause, Actor::System));
             advance.fact(fact);
             Ok(advance.finish())
         }
         Input::Tick => {
-            let mut advance = Advance::new(interaction, policy, now_us, Actor::System);
+            let mut advance = Advance::new(interaction, policy, now_us, (why::by_time(), Actor::System));
             advance.tick();
             Ok(advance.finish())
         }

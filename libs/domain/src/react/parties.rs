@@ -4,6 +4,7 @@
 use super::advance::Advance;
 use crate::{
     actor::Actor,
+    cause::{HouseField, RuleField},
     event::EventKind,
     input::Disposition,
     interaction::{
@@ -211,11 +212,10 @@ impl Advance<'_> {
         let parked = self.i.parties.iter().any(|party| is_parked(self.i, party));
         self.close(HopOutcome::Abandoned);
         let apart = parked || self.i.held() && self.i.agents().next().is_some();
-        if apart && self.policy.interaction.customer_gone == CustomerGone::Announce {
-            self.farewell();
-        } else {
-            self.end(Reason::CustomerLeft);
-        }
+        let announced = self.policy.interaction.customer_gone == CustomerGone::Announce;
+        self.by(apart.then_some(RuleField::House(HouseField::CustomerGone)), |it| {
+            if apart && announced { it.farewell() } else { it.end(Reason::CustomerLeft) }
+        });
     }
 
     /// The agents who were apart from the customer hear that the customer has left, and are then released (B209).

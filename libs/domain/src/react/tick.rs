@@ -3,6 +3,7 @@
 
 use super::advance::Advance;
 use crate::{
+    cause::{HouseField, RuleField},
     event::EventKind,
     interaction::{LegState, Stage},
     machine::{SearchInput, TransferInput},
@@ -22,13 +23,16 @@ impl Advance<'_> {
     fn tick_transfer(&mut self) {
         let Some(transfer) = &self.i.transfer else { return };
         let method = self.policy.method(transfer.kind);
-        if method.is_some_and(|method| transfer.deadline_us(method, &self.policy.interaction) <= self.now) {
+        let due = method.filter(|method| transfer.deadline_us(method, &self.policy.interaction) <= self.now);
+        if let Some(limit) = due.map(|method| transfer.limited_by(method)) {
+            self.limited(Some(limit));
             self.transfer(TransferInput::PhaseOver);
         }
     }
 
     fn tick_customer(&mut self) {
         if customer_ring_deadline_us(self.i, self.policy).is_some_and(|at_us| at_us <= self.now) {
+            self.limited_by(HouseField::RingSilence);
             self.customer_gone(Reason::NoAnswer);
         }
     }
@@ -37,6 +41,7 @@ impl Advance<'_> {
     fn tick_hold(&mut self) {
         let Some((reminder_us, limit_us)) = hold_deadlines_us(self.i, self.policy) else { return };
         if limit_us.is_some_and(|at_us| at_us <= self.now) {
+            self.limited_by(HouseField::HoldMax);
             self.hold(false);
             self.primary_takes_tenure();
         } else if reminder_us.is_some_and(|at_us| at_us <= self.now)
@@ -45,6 +50,7 @@ impl Advance<'_> {
         {
             hold.reminded_at_us = self.now;
             let held_us = self.now - hold.since_us;
+            self.limited_by(HouseField::HoldReminder);
             self.emit(EventKind::HoldReminder { held_us });
         }
     }
@@ -53,14 +59,23 @@ impl Advance<'_> {
         match &self.i.stage {
             Stage::Exiting(exit) if exit.until_us <= self.now => {
                 let no = exit.no;
+                self.limited_by(HouseField::Voicemail);
                 self.exit_over(no, ExitOutcome::Unknown);
             }
-            Stage::Farewell { until_us, .. } if *until_us <= self.now => self.end(Reason::CustomerLeft),
+            Stage::Farewell { until_us, .. } if *until_us <= self.now => {
+                self.limited_by(HouseField::Farewell);
+                self.end(Reason::CustomerLeft);
+            }
             Stage::Seeking(_) | Stage::Served(_) if call_limit_us(self.i, self.policy) <= self.now => {
+                self.limited_by(HouseField::MaxCall);
                 self.end(Reason::Timeout);
             }
             _ => {}
         }
+    }
+
+    fn limited_by(&mut self, field: HouseField) {
+        self.limited(Some(RuleField::House(field)));
     }
 
     /// The agent who calls is on the line: now the customer's phone is to ring.

@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod accepted;
+mod causes;
 mod edges;
 mod invariants;
 mod kept;

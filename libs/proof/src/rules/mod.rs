@@ -1,6 +1,7 @@
 //! The rules of [`INVARIANTS`](crate::invariants::INVARIANTS), by what they are about.
 
 pub(crate) mod agents;
+pub(crate) mod causes;
 pub(crate) mod customer;
 pub(crate) mod deadlines;
 pub(crate) mod events;

@@ -146,6 +146,7 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.transfer.v1.InteractionService/AddNote", DESK),
     ("/baton.transfer.v1.InteractionService/DispositionTurn", DESK),
     ("/baton.transfer.v1.InteractionService/EndInteraction", DESK),
+    ("/baton.transfer.v1.InteractionService/ExplainInteraction", READERS),
     ("/baton.transfer.v1.InteractionService/ForgetCustomer", ADMINS),
     ("/baton.transfer.v1.InteractionService/GetInteraction", READERS),
     ("/baton.transfer.v1.InteractionService/HoldCustomer", DESK),

@@ -70,6 +70,7 @@ mod tests {
     fn a_service_comes_with_all_that_its_messages_need_and_nothing_else() {
         let files = names_of(interaction_service_server::SERVICE_NAME);
         let needed = [
+            "baton/common/v1/cause.proto",
             "baton/common/v1/data_class.proto",
             "baton/common/v1/error.proto",
             "baton/common/v1/types.proto",

@@ -1,6 +1,6 @@
 //! Events commit with the change, are found until they are published, and are numbered without holes.
 
-use baton_store::outbox::{self, InvalidCursor, OutboxCursor, OutboxRow, PublishedCopy};
+use baton_store::outbox::{self, EventsOf, InvalidCursor, OutboxCursor, OutboxRow, PublishedCopy};
 use baton_store::{Db, StoreError};
 
 use crate::support::{database, fresh_id, mark, marks};
@@ -166,4 +166,21 @@ async fn events_of_a_crowd_are_found_in_the_order_of_their_numbers_e2() {
     }
     let sequences: Vec<_> = unpublished(&it.db).await.iter().map(|row| row.sequence).collect();
     assert_eq!(sequences, (1..=48).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_aggregates_events_are_read_in_their_order_whatever_else_there_is() {
+    let it = database().await;
+    let of_type =
+        |sequence, event_type: &str| OutboxRow { event_type: event_type.into(), ..row("interaction/1", sequence) };
+    append(&it.db, &[row("interaction/2", 1), of_type(1, "interaction.opened"), of_type(2, "transfer.started")]).await;
+    let foreign = OutboxRow { tenant: "bell".into(), ..row("interaction/1", 1) };
+    append(&it.db, &[foreign, of_type(3, "transfer.failed"), of_type(4, "interaction.ended")]).await;
+    for (types, after, limit, expected) in
+        [("%", 0, 10, &[1, 2, 3, 4][..]), ("%", 1, 2, &[2, 3]), ("transfer.%", 0, 10, &[2, 3]), ("%", 4, 10, &[])]
+    {
+        let wanted = EventsOf { tenant: "acme", aggregate: "interaction/1", types, after, limit };
+        let found = outbox::of_aggregate(&it.db, wanted).await.unwrap();
+        assert_eq!(found.iter().map(|row| row.sequence).collect::<Vec<_>>(), expected, "{wanted:?}");
+    }
 }

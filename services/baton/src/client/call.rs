@@ -1,5 +1,6 @@
 //! `baton call`.
 
+mod explain;
 mod place;
 mod steer;
 
@@ -68,6 +69,8 @@ pub(crate) enum CallCommand {
     },
     /// Show a call: who is in it, its journey, notes, and what may be done.
     Show(CallArgument),
+    /// Tell what happened in a call, and of each step why: what came in, and the rule of the policy that decided.
+    Explain(explain::ExplainArgs),
     /// Show a call as it changes, until it is over.
     Watch(CallArgument),
     /// Put the customer on hold.
@@ -126,6 +129,7 @@ pub(crate) async fn run(session: &ClientSession, command: CallCommand) -> anyhow
         CallCommand::Dial { from, to } => place::dial(session, from, to).await,
         CallCommand::List { all, since, watch } => list(session, all, since, &watch).await,
         CallCommand::Show(call) => show(session, call.id.as_deref()).await,
+        CallCommand::Explain(args) => explain::run(session, &args).await,
         CallCommand::Watch(call) => watch(session, call.id.as_deref()).await,
         CallCommand::Hold(call) => steer::hold(session, call.id.as_deref(), true).await,
         CallCommand::Resume(call) => steer::hold(session, call.id.as_deref(), false).await,

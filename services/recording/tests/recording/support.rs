@@ -186,7 +186,7 @@ impl World {
             sequence,
             area: event_type.split('.').next().unwrap().to_owned(),
             event_type: event_type.to_owned(),
-            payload: EventData { data: Some(data) }.encode_to_vec(),
+            payload: EventData { data: Some(data), ..EventData::default() }.encode_to_vec(),
             actor: "system".to_owned(),
             traceparent: String::new(),
             time_us,

@@ -1,18 +1,22 @@
 //! Events of the core as published. An event carries its own facts: nothing is read from the state, and a new one does not compile until it
 //! is written here.
 
-use super::words::{at, ms, target};
+use super::{
+    cause,
+    words::{at, ms, target},
+};
+use crate::live::Live;
 use baton_api::event::v1::{self as wire, EventData, FlowStepKind, event_data::Data};
 use baton_domain::{
-    EventKind,
+    Event, EventKind,
     event::{Ended, Opened, RecordingStarted, StepTaken, TransferStarted},
 };
 use baton_words::{AgentId, InteractionId, RecordingNo, TeamId, TransferNo};
 
 /// An event as the outbox takes it: its type, `<area>.<event>`, and its data.
-pub(crate) fn published(id: InteractionId, kind: &EventKind) -> (&'static str, EventData) {
-    let (name, data) = written(id, kind);
-    (name, EventData { data: Some(data) })
+pub(crate) fn published(live: &Live, event: &Event) -> (&'static str, EventData) {
+    let (name, data) = written(live.id, &event.kind);
+    (name, EventData { cause: Some(cause::written(live, &event.cause)), data: Some(data) })
 }
 
 #[expect(clippy::too_many_lines, reason = "one line or so for each event: the table of what is published")]

@@ -1,5 +1,6 @@
 //! Between the pure core and the contract: words, views, refusals, projections, facts, events.
 
+pub(crate) mod cause;
 pub(crate) mod events;
 pub(crate) mod facts;
 pub(crate) mod plan;

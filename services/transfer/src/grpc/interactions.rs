@@ -20,12 +20,13 @@ use baton_api::{
     ApiError, fields,
     transfer::v1::{
         AddNoteRequest, AddNoteResponse, DispositionTurnRequest, DispositionTurnResponse, EndInteractionRequest,
-        EndInteractionResponse, ForgetCustomerRequest, ForgetCustomerResponse, GetInteractionRequest,
-        GetInteractionResponse, HoldCustomerRequest, HoldCustomerResponse, LeaveInteractionRequest,
-        LeaveInteractionResponse, ListInteractionsRequest, ListInteractionsResponse, PlaceCallRequest,
-        PlaceCallResponse, ResumeCustomerRequest, ResumeCustomerResponse, SetDataRequest, SetDataResponse,
-        SetMuteRequest, SetMuteResponse, WatchInteractionRequest, WatchInteractionResponse, WatchInteractionsRequest,
-        WatchInteractionsResponse, interaction_service_server::InteractionService,
+        EndInteractionResponse, ExplainInteractionRequest, ExplainInteractionResponse, ForgetCustomerRequest,
+        ForgetCustomerResponse, GetInteractionRequest, GetInteractionResponse, HoldCustomerRequest,
+        HoldCustomerResponse, LeaveInteractionRequest, LeaveInteractionResponse, ListInteractionsRequest,
+        ListInteractionsResponse, PlaceCallRequest, PlaceCallResponse, ResumeCustomerRequest, ResumeCustomerResponse,
+        SetDataRequest, SetDataResponse, SetMuteRequest, SetMuteResponse, WatchInteractionRequest,
+        WatchInteractionResponse, WatchInteractionsRequest, WatchInteractionsResponse,
+        interaction_service_server::InteractionService,
     },
 };
 use baton_domain::{Command, input::Disposition, interaction::MAX_DATA};
@@ -83,6 +84,13 @@ impl InteractionService for InteractionApi {
         let interaction = self.handler.visible(caller, &request.get_ref().interaction_id).await?;
         let view = convert::view::interaction(&interaction, parse::viewer(caller)?.as_ref());
         Ok(Response::new(GetInteractionResponse { interaction: Some(view) }))
+    }
+
+    async fn explain_interaction(
+        &self,
+        request: Request<ExplainInteractionRequest>,
+    ) -> Result<Response<ExplainInteractionResponse>, Status> {
+        self.explain(request.caller()?, request.get_ref()).await.map(Response::new)
     }
 
     async fn list_interactions(

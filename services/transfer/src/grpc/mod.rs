@@ -1,6 +1,7 @@
 //! The service's APIs. Each handler parses its request into types, hands it to the handler, and makes the answer; nothing is decided here.
 
 mod commands;
+mod explain;
 mod forget;
 mod intake;
 mod interactions;

@@ -3,6 +3,7 @@
 
 mod commands;
 mod customers;
+mod explain;
 mod peers;
 mod recovery;
 mod requests;
