@@ -97,7 +97,12 @@ async fn b509_the_recipient_takes_the_contact_off_hold_once_it_is_complete(tenan
     office.tenant.until_ended(&call).await?;
     for desk in [&ada, &ben] {
         let view = desk.disposition(id, "Resolved", "all is well").await?;
-        let own = view.turns.iter().find(|turn| turn.agent_id == desk.id()).cloned().unwrap_or_default();
+        let own = view
+            .participations
+            .iter()
+            .find(|participation| participation.agent_id == desk.id())
+            .cloned()
+            .unwrap_or_default();
         anyhow::ensure!((own.disposition.as_str(), own.note.as_str()) == ("Resolved", "all is well"), "{own:?}");
         office.until_free(desk).await?;
     }

@@ -42,8 +42,11 @@ async fn b507_who_cancels_wraps_up_until_they_have_dispositioned_the_transfer(
     anyhow::ensure!(not_yet == ErrorReason::NotAllowedNow, "{not_yet:?}");
 
     let view = ben.disposition(id, "Wrong department", "they want sales").await?;
-    let [turn] = view.turns.as_slice() else { anyhow::bail!("{view:?}") };
-    anyhow::ensure!(turn.transfer_id == transfer.transfer_id && !turn.disposition_due, "{turn:?}");
+    let [participation] = view.participations.as_slice() else { anyhow::bail!("{view:?}") };
+    anyhow::ensure!(
+        participation.transfer_id == transfer.transfer_id && !participation.disposition_due,
+        "{participation:?}"
+    );
     office.until_free(&ben).await?;
     anyhow::ensure!(ben.state().await?.disposition_due_interaction_id.is_empty(), "it is due still");
     let view = office.tenant.interaction(id).await?;

@@ -202,12 +202,10 @@ def a_recipient_in_another_call(baton):
     """Ada's transfer to Ben waits until his own call is over; then both say how their calls ended."""
     baton("policy", "set", "--profile", "user_transfer")
     baton("phone", "put", "ben", "--answers-after", "500")
-    baton("agent", "state", "Ben", "away")
     adas = Call(baton)
     adas.until("interaction.agent_joined")
-    baton("agent", "state", "Ben", "available")
-    bens = Call(baton, "call", "place", "--from", FORGOTTEN)
-    bens.until("interaction.agent_joined")
+    bens = Call(baton, "call", "dial", "--to", FORGOTTEN, "--as", "agent:Ben")
+    bens.until("interaction.customer_answered")
     baton("transfer", "start", "--call", adas.id, "--to", "Ben", "--outcome", "Escalation")
     adas.until("transfer.waiting")
     baton("call", "end", bens.id)
@@ -218,6 +216,19 @@ def a_recipient_in_another_call(baton):
     baton("call", "disposition", "Resolved", "--call", bens.id, "--as", "agent:Ben")
     adas.hang_up()
     baton("call", "disposition", "Follow-up needed", "--as", "agent:Ada")
+
+
+def a_recipient_who_waits(baton):
+    """Ben accepts and waits with music, while the customer stays with Ada until she transfers them."""
+    baton("policy", "set", "--profile", "engagement")
+    call = Call(baton)
+    call.until("interaction.agent_joined")
+    baton("transfer", "start", "--call", call.id, "--to", "Ben", "--message", "Wants to know about the invoice of May.")
+    call.until("transfer.accepted")
+    time.sleep(1)
+    baton("transfer", "complete", "--call", call.id)
+    call.until("transfer.completed")
+    call.hang_up()
 
 
 def calls_that_are_refused(baton):
@@ -239,6 +250,7 @@ SCENES = [
     a_call_to_a_customer,
     an_announcement,
     a_recipient_in_another_call,
+    a_recipient_who_waits,
     calls_that_are_refused,
 ]
 

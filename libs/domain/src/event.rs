@@ -93,7 +93,7 @@ pub enum EventKind {
     NoteAdded {
         note: u32,
     },
-    /// An agent has said how their turn ended. `transfer`: the one whose recipient they were, where it came to nothing.
+    /// An agent has said how their participation ended. `transfer`: the one whose recipient they were, where it came to nothing.
     Dispositioned {
         agent: AgentId,
         transfer: Option<TransferNo>,

@@ -46,7 +46,7 @@ pub enum Command {
     End,
     /// Write a note.
     Note(Arc<str>),
-    /// Say how the turn ended that the agent has left (B507).
+    /// Say how the participation ended that the agent has left (B507).
     Disposition(Disposition),
     /// Set and remove attached data.
     SetData {
@@ -93,7 +93,7 @@ pub struct StartTransfer {
     pub outcome: Arc<str>,
 }
 
-/// How a turn ended, as its agent says.
+/// How a participation ended, as its agent says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disposition {
     /// One of the policy's dispositions.

@@ -69,7 +69,7 @@ enum ActingAs {
     Participant,
     /// Is being rung, or waited for.
     Offered,
-    /// Has left it, and may still say how their turn ended.
+    /// Has left it, and may still say how their participation ended.
     Former,
     /// Looks after it from outside.
     Staff,
@@ -180,7 +180,7 @@ impl<'a> Asker<'a> {
     /// The one decision.
     fn allowed(&self) -> ActionSet {
         let (i, r) = (self.i, &self.i.recorder);
-        let closes = self.agent.is_some_and(|agent| i.open_turn(agent).is_some());
+        let closes = self.agent.is_some_and(|agent| i.open_participation(agent).is_some());
         let closing = ActionSet::default().with_if(Action::Disposition, closes);
         if i.ended() || self.acts_as == ActingAs::Former {
             return closing;
@@ -308,7 +308,7 @@ fn agent_acts_as(
 ) -> Option<ActingAs> {
     let Some(party) = party else {
         let offered = i.search().is_some_and(|search| search.offers.iter().any(|offer| offer.agent.id == agent));
-        let former = i.open_turn(agent).map(|_| ActingAs::Former);
+        let former = i.open_participation(agent).map(|_| ActingAs::Former);
         return offered.then_some(ActingAs::Offered).or(former);
     };
     Some(match transfer {

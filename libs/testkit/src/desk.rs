@@ -237,14 +237,14 @@ impl AgentDesk {
 
     /// Says how the agent's turn ended.
     pub async fn disposition(&self, interaction_id: &str, disposition: &str, note: &str) -> View {
-        let request = transfer::DispositionTurnRequest {
+        let request = transfer::DispositionInteractionRequest {
             request_id: fresh(),
             interaction_id: interaction_id.to_owned(),
             disposition: disposition.to_owned(),
             note: note.to_owned(),
             ..Default::default()
         };
-        seen(self.interactions().disposition_turn(request).await?.into_inner().interaction)
+        seen(self.interactions().disposition_interaction(request).await?.into_inner().interaction)
     }
 
     /// Starts a warm transfer to an agent.

@@ -3,17 +3,17 @@
 
 mod journey;
 mod opening;
+mod participation;
 mod party;
 mod tally;
-mod turn;
 
 pub use journey::{HandedOver, Hop, HopOutcome};
 pub use opening::Opening;
+pub(crate) use participation::MAX_PARTICIPATIONS;
+pub use participation::{Dispositioned, Participation};
 pub use party::{Leg, LegSource, LegState, Outside, Party, PartyNo, Who};
 pub(crate) use tally::Activity;
 pub use tally::{Summary, Tally, Times};
-pub(crate) use turn::MAX_TURNS;
-pub use turn::{Dispositioned, Turn};
 
 use crate::{
     actor::Actor,
@@ -71,9 +71,9 @@ pub struct Interaction {
     pub notes: Vec<Note>,
     /// Attached data.
     pub data: BTreeMap<Arc<str>, Arc<str>>,
-    /// The turns of agents who have left, where the policy has dispositions (B507).
+    /// The participations of agents who have left, where the policy has dispositions (B507).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub turns: Vec<Turn>,
+    pub participations: Vec<Participation>,
     pub recorder: Recorder,
     /// The last claims that were released, so that presence learns why.
     pub released: SmallVec<[ReleasedClaim; 4]>,
@@ -173,7 +173,7 @@ pub enum Closing {
     /// Nothing: the wrap-up ends by itself, or when the agent says that they are ready.
     #[default]
     Free,
-    /// The agent wraps up until they have dispositioned the turn, or until the time is over.
+    /// The agent wraps up until they have dispositioned the participation, or until the time is over.
     Due,
     /// They have: the wrap-up is over.
     Done,
@@ -225,7 +225,7 @@ impl Interaction {
         for note in &mut self.notes {
             note.text = nothing.clone();
         }
-        for given in self.turns.iter_mut().filter_map(|turn| turn.given.as_mut()) {
+        for given in self.participations.iter_mut().filter_map(|participation| participation.given.as_mut()) {
             given.disposition.note = nothing.clone();
         }
         for by in self.journey.iter_mut().filter_map(|hop| hop.by.as_mut()) {
@@ -306,9 +306,9 @@ impl Interaction {
         self.service().is_some_and(|service| service.hold.is_none()) && self.customer().leg.is_up()
     }
 
-    /// The first turn of this agent that they have not dispositioned.
-    pub fn open_turn(&self, agent: AgentId) -> Option<&Turn> {
-        self.turns.iter().find(|turn| turn.agent == agent && turn.given.is_none())
+    /// The first participation of this agent that they have not dispositioned.
+    pub fn open_participation(&self, agent: AgentId) -> Option<&Participation> {
+        self.participations.iter().find(|participation| participation.agent == agent && participation.given.is_none())
     }
 
     /// Nothing of it is left to do in the world: it is over, and every segment's end is known.

@@ -66,7 +66,7 @@ impl Interaction {
             journey: Vec::new(),
             notes: Vec::new(),
             data: BTreeMap::new(),
-            turns: Vec::new(),
+            participations: Vec::new(),
             recorder: Recorder::new(opening.recording, direction),
             released: SmallVec::new(),
             tally: Tally { counted_to_us: now_us, ..Tally::default() },

@@ -8,8 +8,8 @@ use crate::{
     event::EventKind,
     input::Disposition,
     interaction::{
-        Closing, Counters, Dispositioned, Hold, HopOutcome, LegState, MAX_TURNS, Party, PartyNo, RELEASED_KEPT,
-        ReleasedClaim, Seeker, Service, Stage, Turn, Who,
+        Closing, Counters, Dispositioned, Hold, HopOutcome, LegState, MAX_PARTICIPATIONS, Participation, Party,
+        PartyNo, RELEASED_KEPT, ReleasedClaim, Seeker, Service, Stage, Who,
     },
     machine::TransferInput,
     policy::CustomerGone,
@@ -77,7 +77,7 @@ impl Advance<'_> {
         let party = self.i.parties.remove(at);
         let wrap_up_ms = self.policy.interaction.wrap_up_ms;
         if let Who::Agent { claim, .. } = party.who {
-            let closing = self.begin_turn_end(party.no, agent, claim);
+            let closing = self.note_participation(party.no, agent, claim);
             self.release(ReleasedClaim { claim, agent, reason, wrap_up_ms, closing });
         }
         let in_call_us = self.now - party.since_us;
@@ -86,8 +86,8 @@ impl Advance<'_> {
         true
     }
 
-    /// Where the policy has dispositions, whoever leaves may say how their turn ended (B507).
-    fn begin_turn_end(&mut self, party: PartyNo, agent: AgentId, claim: ClaimNo) -> Closing {
+    /// Where the policy has dispositions, whoever leaves may say how their participation ended (B507).
+    fn note_participation(&mut self, party: PartyNo, agent: AgentId, claim: ClaimNo) -> Closing {
         let house = &self.policy.interaction;
         if house.dispositions.is_empty() {
             return Closing::Free;
@@ -95,22 +95,27 @@ impl Advance<'_> {
         let due = house.needs_disposition;
         let received = self.i.transfer.as_ref().filter(|it| it.is_undecided() && it.recipient() == Some(party));
         let transfer = received.map(|transfer| transfer.no);
-        if self.i.turns.len() == MAX_TURNS {
-            self.i.turns.remove(0);
+        if self.i.participations.len() == MAX_PARTICIPATIONS {
+            self.i.participations.remove(0);
         }
-        self.i.turns.push(Turn { agent, claim, transfer, left_at_us: self.now, due, given: None });
+        self.i.participations.push(Participation { agent, claim, transfer, left_at_us: self.now, due, given: None });
         if due { Closing::Due } else { Closing::Free }
     }
 
-    /// An agent says how their turn ended; if they wrap up because of it, they are done.
+    /// An agent says how their participation ended; if they wrap up because of it, they are done.
     pub(super) fn disposition(&mut self, agent: AgentId, disposition: Disposition) {
         let now = self.now;
-        let Some(turn) = self.i.turns.iter_mut().find(|turn| turn.agent == agent && turn.given.is_none()) else {
+        let Some(participation) = self
+            .i
+            .participations
+            .iter_mut()
+            .find(|participation| participation.agent == agent && participation.given.is_none())
+        else {
             return;
         };
-        let (claim, transfer, after_us) = (turn.claim, turn.transfer, now - turn.left_at_us);
+        let (claim, transfer, after_us) = (participation.claim, participation.transfer, now - participation.left_at_us);
         let name = disposition.name.clone();
-        turn.given = Some(Dispositioned { disposition, at_us: now });
+        participation.given = Some(Dispositioned { disposition, at_us: now });
         let done = Closing::Done;
         match self.i.released.iter_mut().find(|released| released.claim == claim) {
             Some(released) => released.closing = done,

@@ -150,7 +150,7 @@ fn b507_a_recipient_who_cancels_dispositions_that_call_and_the_customer_stays_wi
     assert_eq!(world.command(1, disposition("Other")), Err(Refusal::NotNow(Action::Disposition)));
     world.pass(7 * SECOND);
     world.does(2, disposition("Wrong department"));
-    let transfer = world.i.turns[0].transfer;
+    let transfer = world.i.participations[0].transfer;
     assert!(transfer.is_some());
     assert!(world.happened(|kind| matches!(
         kind,
@@ -169,7 +169,7 @@ fn b509_each_turn_is_dispositioned_also_after_the_call() {
     world.does(2, Command::Resume);
     world.does(2, Command::End);
     assert!(matches!(world.i.stage, Stage::Ended(_)));
-    assert!(world.i.turns.iter().all(|turn| turn.transfer.is_none() && turn.due));
+    assert!(world.i.participations.iter().all(|participation| participation.transfer.is_none() && participation.due));
     assert!(world.allowed(&supervisor()).iter().next().is_none());
     for who in [1, 2] {
         assert_eq!(world.allowed(&by(who)).iter().collect::<Vec<_>>(), [Action::Disposition]);
@@ -186,7 +186,7 @@ fn b507_a_disposition_that_comes_after_many_others_were_released_still_reaches_p
     let mut world = consulting();
     let cancel = world.cancel();
     world.does(2, cancel);
-    let claim = world.i.turns[0].claim;
+    let claim = world.i.participations[0].claim;
     for _ in 0..20 {
         world.start(1, TransferKind::Warm, 3).expect("permitted");
         world.refuse(Reason::Offline);
@@ -201,7 +201,7 @@ fn b507_a_disposition_that_comes_after_many_others_were_released_still_reaches_p
 fn without_dispositions_nobody_has_a_turn_to_close() {
     let mut world = World::talking_by(policy("helpdesk", ""));
     world.does(1, Command::End);
-    assert!(world.i.turns.is_empty());
+    assert!(world.i.participations.is_empty());
     assert_eq!(world.input(Input::Command(by(1), disposition("Other"))), Err(Refusal::Ended));
 }
 
@@ -211,6 +211,6 @@ fn a_customer_who_is_forgotten_takes_the_notes_of_dispositions_along() {
     world.does(1, Command::End);
     world.does(1, disposition("Resolved"));
     world.i.forget_customer();
-    let given = world.i.turns[0].given.as_ref().expect("given");
+    let given = world.i.participations[0].given.as_ref().expect("given");
     assert_eq!((&*given.disposition.name, &*given.disposition.note), ("Resolved", ""));
 }

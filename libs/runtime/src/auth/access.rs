@@ -144,7 +144,7 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.transfer.v1.IntakeService/OpenInteraction", SERVICES),
     ("/baton.transfer.v1.IntakeService/ReportFacts", SERVICES),
     ("/baton.transfer.v1.InteractionService/AddNote", DESK),
-    ("/baton.transfer.v1.InteractionService/DispositionTurn", DESK),
+    ("/baton.transfer.v1.InteractionService/DispositionInteraction", DESK),
     ("/baton.transfer.v1.InteractionService/EndInteraction", DESK),
     ("/baton.transfer.v1.InteractionService/ExplainInteraction", READERS),
     ("/baton.transfer.v1.InteractionService/ForgetCustomer", ADMINS),

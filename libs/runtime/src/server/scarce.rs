@@ -17,7 +17,7 @@ const GO_ON: [&str; 15] = [
     "/baton.transfer.v1.InteractionService/HoldCustomer",
     "/baton.transfer.v1.InteractionService/LeaveInteraction",
     "/baton.transfer.v1.InteractionService/ResumeCustomer",
-    "/baton.transfer.v1.InteractionService/DispositionTurn",
+    "/baton.transfer.v1.InteractionService/DispositionInteraction",
     "/baton.transfer.v1.InteractionService/SetMute",
     "/baton.recording.v1.RecordingService/PauseRecording",
     "/baton.recording.v1.RecordingService/ResumeRecording",

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use baton_api::common::v1::actor::Kind;
 use baton_api::common::v1::{Actor, Customer, Direction, TransferPhase};
 use baton_api::transfer::v1::interaction::State;
-use baton_api::transfer::v1::{Hop, Interaction, Party, Transfer, Turn};
+use baton_api::transfer::v1::{Hop, Interaction, Participation, Party, Transfer};
 
 use super::event_text::Names;
 use super::output::Column;
@@ -21,8 +21,8 @@ pub(super) fn full_text(call: &Interaction, names: &Names, who: &str) -> String 
     for hop in &call.journey {
         line(&mut text, "hop", &hop_line(hop, call.direction(), names));
     }
-    for turn in &call.turns {
-        line(&mut text, "turn", &turn_line(turn, names));
+    for participation in &call.participations {
+        line(&mut text, "participation", &participation_line(participation, names));
     }
     for note in &call.notes {
         line(&mut text, "note", &format!("{} ({})", word::or_dash(&note.text), actor(note.author.as_ref(), names)));
@@ -180,13 +180,13 @@ fn hop_line(hop: &Hop, direction: Direction, names: &Names) -> String {
     format!("{way}: {outcome}{}{what_for}", because(hop.reason))
 }
 
-fn turn_line(turn: &Turn, names: &Names) -> String {
-    let (who, how) = (names.of(&turn.agent_id), word::one_line(&turn.disposition));
-    match (how.is_empty(), turn.disposition_due) {
+fn participation_line(participation: &Participation, names: &Names) -> String {
+    let (who, how) = (names.of(&participation.agent_id), word::one_line(&participation.disposition));
+    match (how.is_empty(), participation.disposition_due) {
         (true, true) => format!("{who} has yet to say how it ended"),
         (true, false) => format!("{who} may say how it ended"),
-        (false, _) if turn.note.is_empty() => format!("{who}: {how}"),
-        (false, _) => format!("{who}: {how}, \"{}\"", word::one_line(&turn.note)),
+        (false, _) if participation.note.is_empty() => format!("{who}: {how}"),
+        (false, _) => format!("{who}: {how}, \"{}\"", word::one_line(&participation.note)),
     }
 }
 
@@ -239,13 +239,16 @@ mod tests {
 
     #[test]
     fn a_turn_says_whether_it_is_dispositioned() {
-        let turn = |disposition: &str, note: &str, disposition_due| {
+        let participation = |disposition: &str, note: &str, disposition_due| {
             let (agent_id, disposition, note) = ("a".to_owned(), disposition.to_owned(), note.to_owned());
-            turn_line(&Turn { agent_id, disposition, note, disposition_due, ..Turn::default() }, &names())
+            participation_line(
+                &Participation { agent_id, disposition, note, disposition_due, ..Participation::default() },
+                &names(),
+            )
         };
-        assert_eq!(turn("", "", true), "Ada has yet to say how it ended");
-        assert_eq!(turn("Resolved", "", false), "Ada: Resolved");
-        assert_eq!(turn("Resolved", "two\nlines", false), "Ada: Resolved, \"two / lines\"");
+        assert_eq!(participation("", "", true), "Ada has yet to say how it ended");
+        assert_eq!(participation("Resolved", "", false), "Ada: Resolved");
+        assert_eq!(participation("Resolved", "two\nlines", false), "Ada: Resolved, \"two / lines\"");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use baton_api::transfer::v1::interaction_service_client::InteractionServiceClien
 use baton_api::transfer::v1::policy_service_client::PolicyServiceClient;
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_api::transfer::v1::{
-    CompleteTransferRequest, DispositionTurnRequest, ListInteractionsRequest, Policy, ResumeCustomerRequest,
+    CompleteTransferRequest, DispositionInteractionRequest, ListInteractionsRequest, Policy, ResumeCustomerRequest,
     StartTransferRequest, UpdatePolicyRequest, interaction,
 };
 use baton_runtime::auth::Role;
@@ -217,13 +217,13 @@ async fn resume(stage: &DemoContext, telling: &Telling, interaction_id: &str, wh
 async fn disposition(stage: &DemoContext, telling: &Telling, interaction_id: &str) -> anyhow::Result<()> {
     for who in [INITIATOR, RECIPIENT] {
         telling.act(&format!("{who} chooses how it ended: \"{DISPOSITION}\"."));
-        let request = DispositionTurnRequest {
+        let request = DispositionInteractionRequest {
             request_id: request_id(),
             interaction_id: interaction_id.to_owned(),
             disposition: DISPOSITION.to_owned(),
             ..Default::default()
         };
-        InteractionServiceClient::new(stage.agent(who)?).disposition_turn(request).await.or_refusal()?;
+        InteractionServiceClient::new(stage.agent(who)?).disposition_interaction(request).await.or_refusal()?;
     }
     Ok(())
 }

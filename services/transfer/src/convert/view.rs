@@ -15,7 +15,7 @@ use baton_api::{
 };
 use baton_domain::{
     Actor, Interaction,
-    interaction::{Hop, LegSource, LegState as OwnLegState, Note, Party, Stage, Turn},
+    interaction::{Hop, LegSource, LegState as OwnLegState, Note, Participation, Party, Stage},
     machine::{Offer, OfferState},
     project::TransferRecord,
 };
@@ -76,7 +76,7 @@ fn without_notes(live: &Live) -> wire::Interaction {
         journey: i.journey.iter().map(|own| hop(i.id, own)).chain(open.map(|own| open_hop(i.id, &own))).collect(),
         notes: Vec::new(),
         note_count: i.notes.len() as i32,
-        turns: i.turns.iter().map(|own| turn(i.id, own)).collect(),
+        participations: i.participations.iter().map(|own| participation(i.id, own)).collect(),
         data: i.data.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         recording: Some(recording(i)),
         allowed_actions: Vec::new(),
@@ -172,9 +172,9 @@ fn offered(i: &Interaction, own: &Offer) -> wire::Party {
     }
 }
 
-fn turn(id: InteractionId, own: &Turn) -> wire::Turn {
+fn participation(id: InteractionId, own: &Participation) -> wire::Participation {
     let given = own.given.as_ref();
-    wire::Turn {
+    wire::Participation {
         agent_id: own.agent.to_string(),
         transfer_id: own.transfer.map(|no| no.of(id)).unwrap_or_default(),
         end_time: Some(at(own.left_at_us)),

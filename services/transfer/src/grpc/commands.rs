@@ -62,7 +62,7 @@ interaction_commands!(
     SetMuteRequest,
     AddNoteRequest,
     SetDataRequest,
-    DispositionTurnRequest,
+    DispositionInteractionRequest,
     LeaveInteractionRequest,
     EndInteractionRequest,
 );

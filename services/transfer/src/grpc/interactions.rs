@@ -19,13 +19,13 @@ use crate::{
 use baton_api::{
     ApiError, fields,
     transfer::v1::{
-        AddNoteRequest, AddNoteResponse, DispositionTurnRequest, DispositionTurnResponse, EndInteractionRequest,
-        EndInteractionResponse, ExplainInteractionRequest, ExplainInteractionResponse, ForgetCustomerRequest,
-        ForgetCustomerResponse, GetInteractionRequest, GetInteractionResponse, HoldCustomerRequest,
-        HoldCustomerResponse, LeaveInteractionRequest, LeaveInteractionResponse, ListInteractionsRequest,
-        ListInteractionsResponse, PlaceCallRequest, PlaceCallResponse, ResumeCustomerRequest, ResumeCustomerResponse,
-        SetDataRequest, SetDataResponse, SetMuteRequest, SetMuteResponse, WatchInteractionRequest,
-        WatchInteractionResponse, WatchInteractionsRequest, WatchInteractionsResponse,
+        AddNoteRequest, AddNoteResponse, DispositionInteractionRequest, DispositionInteractionResponse,
+        EndInteractionRequest, EndInteractionResponse, ExplainInteractionRequest, ExplainInteractionResponse,
+        ForgetCustomerRequest, ForgetCustomerResponse, GetInteractionRequest, GetInteractionResponse,
+        HoldCustomerRequest, HoldCustomerResponse, LeaveInteractionRequest, LeaveInteractionResponse,
+        ListInteractionsRequest, ListInteractionsResponse, PlaceCallRequest, PlaceCallResponse, ResumeCustomerRequest,
+        ResumeCustomerResponse, SetDataRequest, SetDataResponse, SetMuteRequest, SetMuteResponse,
+        WatchInteractionRequest, WatchInteractionResponse, WatchInteractionsRequest, WatchInteractionsResponse,
         interaction_service_server::InteractionService,
     },
 };
@@ -256,15 +256,15 @@ impl InteractionService for InteractionApi {
         commands::execute(&self.handler, &asked, command, answer).await.map(Response::new)
     }
 
-    async fn disposition_turn(
+    async fn disposition_interaction(
         &self,
-        request: Request<DispositionTurnRequest>,
-    ) -> Result<Response<DispositionTurnResponse>, Status> {
-        let asked = CommandRequest::new(request.caller()?, "DispositionTurn", request.get_ref())?;
+        request: Request<DispositionInteractionRequest>,
+    ) -> Result<Response<DispositionInteractionResponse>, Status> {
+        let asked = CommandRequest::new(request.caller()?, "DispositionInteraction", request.get_ref())?;
         let name = parse::text("disposition", &request.get_ref().disposition, 1, MAX_DISPOSITION)?;
         let note = parse::text("note", &request.get_ref().note, 0, MAX_DISPOSITION_NOTE)?;
         let command = Command::Disposition(Disposition { name, note });
-        let answer = |view| DispositionTurnResponse { interaction: Some(view) };
+        let answer = |view| DispositionInteractionResponse { interaction: Some(view) };
         commands::execute(&self.handler, &asked, command, answer).await.map(Response::new)
     }
 

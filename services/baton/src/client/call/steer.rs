@@ -5,7 +5,7 @@ use baton_api::presence::v1::GetPresenceRequest;
 use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
 use baton_api::transfer::v1::{
-    AddNoteRequest, DispositionTurnRequest, EndInteractionRequest, HoldCustomerRequest, Interaction,
+    AddNoteRequest, DispositionInteractionRequest, EndInteractionRequest, HoldCustomerRequest, Interaction,
     LeaveInteractionRequest, ResumeCustomerRequest, SetDataRequest, SetMuteRequest,
 };
 use baton_runtime::auth::Role;
@@ -118,15 +118,15 @@ pub(super) async fn disposition(
             )
         })?
     };
-    let request = DispositionTurnRequest {
+    let request = DispositionInteractionRequest {
         request_id: session.request_id(),
         interaction_id,
         disposition,
         note,
         ..Default::default()
     };
-    let given = InteractionServiceClient::new(channel).disposition_turn(request).await.or_refusal()?;
-    session.out.one("baton.transfer.v1.DispositionTurnResponse", &given, |_| "Dispositioned.".to_owned())
+    let given = InteractionServiceClient::new(channel).disposition_interaction(request).await.or_refusal()?;
+    session.out.one("baton.transfer.v1.DispositionInteractionResponse", &given, |_| "Dispositioned.".to_owned())
 }
 
 pub(super) async fn leave(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {

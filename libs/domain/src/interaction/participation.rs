@@ -1,16 +1,16 @@
-//! The turns: each agent's part in the call that is over. Where the policy has dispositions, its agent says how it ended, also after the call
+//! The participations: each agent's part in the call that is over. Where the policy has dispositions, its agent says how it ended, also after the call
 //! (B507, B509).
 
 use crate::input::Disposition;
 use baton_words::{AgentId, ClaimNo, TransferNo};
 use serde::{Deserialize, Serialize};
 
-/// The most turns of which dispositions are kept; the oldest goes first.
-pub(crate) const MAX_TURNS: usize = 100;
+/// The most participations of which dispositions are kept; the oldest goes first.
+pub(crate) const MAX_PARTICIPATIONS: usize = 100;
 
 /// An agent's part in the call that is over. Times are microseconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Turn {
+pub struct Participation {
     pub agent: AgentId,
     /// The claim by which they were in the call.
     pub claim: ClaimNo,
