@@ -9,6 +9,7 @@ pub(crate) mod ears;
 pub(crate) mod office;
 pub(crate) mod own;
 pub(crate) mod pending;
+mod report;
 pub(crate) mod scenario;
 pub(crate) mod suite;
 

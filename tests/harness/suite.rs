@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use baton_runtime::Clock;
@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 use super::pending::Pending;
+use super::report::Report;
 use super::scenario::Isolation;
 use super::{Scenario, aftermath};
 
@@ -31,6 +32,7 @@ struct SuiteContext {
     /// The Baton that is shared; started by the first scenario that needs it.
     shared: OnceCell<Result<TestTarget, String>>,
     failed: AtomicBool,
+    report: Report,
 }
 
 /// Runs the scenarios that the command line selects.
@@ -52,6 +54,7 @@ fn prepare(binary: &Path) -> anyhow::Result<SuiteContext> {
         pending: Pending::load()?,
         shared: OnceCell::new(),
         failed: AtomicBool::new(false),
+        report: Report::default(),
     })
 }
 
@@ -65,6 +68,7 @@ fn play(suite: Arc<SuiteContext>, scenarios: Vec<Scenario>) -> ExitCode {
         trials.push(Trial::test(scenario.name, move || suite.run(scenario)));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
+    print!("{}", suite.report.table(&suite.pending));
     // Whoever mistypes a name must not take it for a success.
     let ran_none = conclusion.num_passed + conclusion.num_failed == 0 && !arguments.list && !arguments.ignored;
     if ran_none {
@@ -80,8 +84,10 @@ fn play(suite: Arc<SuiteContext>, scenarios: Vec<Scenario>) -> ExitCode {
 impl SuiteContext {
     /// Plays a scenario; one that is pending must fail.
     fn run(&self, scenario: Scenario) -> Result<(), Failed> {
+        let begun = Instant::now();
         let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| self.perform(scenario)))
             .unwrap_or_else(|_| Err(anyhow::anyhow!("it panicked; see above")));
+        self.report.note(scenario.row(), outcome.is_ok(), begun.elapsed());
         match (outcome, self.pending.reason(&scenario)) {
             (Ok(()), None) => Ok(()),
             (Ok(()), Some(_)) => Err("it passes: remove it from tests/pending.toml".into()),
