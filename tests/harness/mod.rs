@@ -1,6 +1,7 @@
 //! Runs scenarios and checks their results.
 //!
-//! - [`suite`] runs them, many at a time, against one shared Baton or one of [`own`]; [`pending`] knows which rows are not built yet.
+//! - [`suite`] runs them, many at a time, against one shared Baton or one of [`own`]; [`pending`] knows which rows are not built yet, and [`report`]
+//!   tells of all rows at the end.
 //! - [`office`] sets up the beginning of most scenarios: agents at their desks, and a customer who talks with one of them.
 //! - [`ears`] analyses what was heard; [`aftermath`] checks that nothing is left at the end.
 

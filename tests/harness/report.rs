@@ -24,11 +24,8 @@ impl Report {
     pub(crate) fn note(&self, row: &str, passed: bool, took: Duration) {
         let mut rows = self.0.lock();
         let row = rows.entry(row.to_owned()).or_default();
-        if passed {
-            row.passed += 1
-        } else {
-            row.failed += 1
-        }
+        let count = if passed { &mut row.passed } else { &mut row.failed };
+        *count += 1;
         row.took += took;
     }
 

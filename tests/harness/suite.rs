@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use baton_runtime::Clock;
@@ -81,13 +81,17 @@ fn play(suite: Arc<SuiteContext>, scenarios: Vec<Scenario>) -> ExitCode {
     if conclusion.has_failed() || ran_none || cleared.is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
+fn took(since_us: i64) -> Duration {
+    Duration::from_micros((super::now_us() - since_us).unsigned_abs())
+}
+
 impl SuiteContext {
     /// Plays a scenario; one that is pending must fail.
     fn run(&self, scenario: Scenario) -> Result<(), Failed> {
-        let begun = Instant::now();
+        let begun_us = super::now_us();
         let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| self.perform(scenario)))
             .unwrap_or_else(|_| Err(anyhow::anyhow!("it panicked; see above")));
-        self.report.note(scenario.row(), outcome.is_ok(), begun.elapsed());
+        self.report.note(scenario.row(), outcome.is_ok(), took(begun_us));
         match (outcome, self.pending.reason(&scenario)) {
             (Ok(()), None) => Ok(()),
             (Ok(()), Some(_)) => Err("it passes: remove it from tests/pending.toml".into()),
