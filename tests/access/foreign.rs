@@ -86,7 +86,7 @@ fn without_etags(text: &str) -> String {
 
 /// An id of the same form: another UUID in it, the same for the same one, or other digits.
 fn other(id: &str, fresh_for: &mut BTreeMap<String, String>) -> String {
-    let mut fresh = |known: &str| fresh_for.entry(known.to_owned()).or_insert_with(fresh).clone();
+    let mut fresh = |known: &str| fresh_for.entry(known.to_owned()).or_insert_with(|| alike(known)).clone();
     match id.match_indices('-').next() {
         _ if id.starts_with('+') => {
             format!("{}{}", &id[..id.len() - 4], if id.ends_with("0000") { "1111" } else { "0000" })
@@ -95,6 +95,12 @@ fn other(id: &str, fresh_for: &mut BTreeMap<String, String>) -> String {
         Some(_) if id.len() >= 36 => format!("{}{}", &id[..id.len() - 36], fresh(&id[id.len() - 36..])),
         _ => id.chars().rev().collect(),
     }
+}
+
+/// A fresh id of the same partition: how far a partition was read depends on the caller's own events in it.
+fn alike(known: &str) -> String {
+    let partition = |id: &str| baton_bus::partition(&format!("interaction/{id}"));
+    std::iter::repeat_with(fresh).find(|id| partition(id) == partition(known)).unwrap_or_default()
 }
 
 async fn everything(office: &Office, ada: &AgentDesk, ben: &AgentDesk) -> anyhow::Result<(Call, Ids)> {

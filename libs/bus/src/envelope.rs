@@ -88,7 +88,7 @@ impl Envelope {
 }
 
 /// The partition of an aggregate.
-pub(crate) fn partition(aggregate: &str) -> u64 {
+pub fn partition(aggregate: &str) -> u64 {
     fnv_1a(aggregate.as_bytes()) % PARTITIONS
 }
 

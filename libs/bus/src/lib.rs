@@ -42,7 +42,7 @@ pub use actor::caller_actor;
 pub use baton_api::actor_text::{actor_text, parse_actor};
 pub use bus::{Bus, CursorMove, EventStream, SourceCursor, TailStream};
 pub use consumer::{Consumer, Failure, Handler, MAX_TRIES};
-pub use envelope::{DATA_SCHEMA, Envelope, Logged, PARTITIONS, SPEC_VERSION};
+pub use envelope::{DATA_SCHEMA, Envelope, Logged, PARTITIONS, SPEC_VERSION, partition};
 pub use error::BusError;
 pub use event_service::EventApi;
 pub use jetstream::{JetStreamBus, JetStreamError, JetStreamOptions, StreamSettings};
