@@ -8,10 +8,10 @@ use serde::Deserialize;
 use super::Scenario;
 
 /// The rows that must have a scenario.
-const ROWS: [&str; 36] = [
+const ROWS: [&str; 37] = [
     "b101", "b102", "b103", "b104", "b105", "b106", "b107", "b108", "b201", "b202", "b203", "b204", "b205", "b206",
     "b207", "b208", "b209", "b501", "b502", "b503", "b504", "b505", "b506", "b507", "b508", "b509", "b601", "b602",
-    "b603", "b604", "b605", "b606", "b607", "b608", "b609", "b611",
+    "b603", "b604", "b605", "b606", "b607", "b608", "b609", "b611", "b613",
 ];
 
 /// `tests/pending.toml`: by row (`b999`) or by a scenario's whole name.

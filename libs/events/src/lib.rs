@@ -60,6 +60,7 @@ mod error;
 mod event;
 mod feed;
 mod options;
+mod picture;
 mod pull;
 
 pub use arrival::Arrival;
@@ -71,4 +72,5 @@ pub use error::FeedError;
 pub use event::{ReceivedEvent, Unreadable};
 pub use feed::{EventFeed, FeedItem};
 pub use options::{FeedOptions, Login, NatsOptions, ReadFrom};
+pub use picture::{CallPicture, Picture, PictureError, QueuedCall};
 pub use pull::MAX_AHEAD;
