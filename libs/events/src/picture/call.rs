@@ -86,7 +86,10 @@ impl CallPicture {
     }
 
     pub(super) fn apply(&mut self, data: &Data, event: &Event) {
-        self.interaction.update_time = event.time;
+        // What comes after the end is about the record of the call: it ended when it ended.
+        if self.interaction.state() != State::Ended {
+            self.interaction.update_time = event.time;
+        }
         match data {
             Data::InteractionFlowStep(it) => self.flow_step(it, event.time),
             Data::InteractionQueued(it) => self.queued = Some(queued(it, event.time)),

@@ -53,7 +53,7 @@ fn parse_until(text: &str) -> Result<Until, String> {
 }
 
 /// Decides event by event whether it counts.
-struct Reader {
+struct CutOff {
     until: Option<Until>,
     /// Sources and subjects whose later events do not count. Services publish each at their own pace: in the log an event may stand after a later one
     /// about something else.
@@ -61,7 +61,7 @@ struct Reader {
     is_over: bool,
 }
 
-impl Reader {
+impl CutOff {
     fn new(until: Option<Until>) -> Self {
         Self { until, later: BTreeSet::new(), is_over: false }
     }
@@ -99,16 +99,16 @@ pub(super) async fn run(session: &ClientSession, args: RebuildArgs) -> anyhow::R
 /// From the first event that is kept to the last that counts.
 async fn rebuilt(session: &ClientSession, until: Option<Until>) -> anyhow::Result<Picture> {
     let mut log = EventServiceClient::new(session.reader_channel()?);
-    let (mut picture, mut reader) = (Picture::of_what_is_kept(), Reader::new(until));
+    let (mut picture, mut cut_off) = (Picture::of_what_is_kept(), CutOff::new(until));
     let mut request = ListEventsRequest { page_size: resolve::PAGE_SIZE, ..ListEventsRequest::default() };
-    while !reader.is_over {
+    while !cut_off.is_over {
         let page = log.list_events(request.clone()).await.or_refusal()?;
         for LoggedEvent { cursor, event } in page.events {
             let event = event.unwrap_or_default();
-            if reader.counts(&cursor, &event) {
+            if cut_off.counts(&cursor, &event) {
                 picture.apply(&event)?;
             }
-            if reader.is_over {
+            if cut_off.is_over {
                 break;
             }
         }
@@ -117,8 +117,8 @@ async fn rebuilt(session: &ClientSession, until: Option<Until>) -> anyhow::Resul
             break;
         }
     }
-    match reader.until {
-        Some(Until::Cursor(cursor)) if !reader.is_over => Err(no_such_cursor(&cursor).into()),
+    match cut_off.until {
+        Some(Until::Cursor(cursor)) if !cut_off.is_over => Err(no_such_cursor(&cursor).into()),
         _ => Ok(picture),
     }
 }
@@ -242,17 +242,17 @@ mod tests {
 
     #[test]
     fn b613_of_a_subject_nothing_counts_after_its_first_later_event() {
-        let mut reader = Reader::new(Some(Until::Time(Timestamp { seconds: 10, nanos: 0 })));
-        assert!(reader.counts("1", &event("agent/a", 10)));
-        assert!(!reader.counts("2", &event("agent/a", 11)));
-        assert!(reader.counts("3", &event("agent/b", 9)), "published later, and earlier");
-        assert!(!reader.counts("4", &event("agent/a", 10)), "a clock that went back leaves no gap");
+        let mut cut_off = CutOff::new(Some(Until::Time(Timestamp { seconds: 10, nanos: 0 })));
+        assert!(cut_off.counts("1", &event("agent/a", 10)));
+        assert!(!cut_off.counts("2", &event("agent/a", 11)));
+        assert!(cut_off.counts("3", &event("agent/b", 9)), "published later, and earlier");
+        assert!(!cut_off.counts("4", &event("agent/a", 10)), "a clock that went back leaves no gap");
     }
 
     #[test]
     fn b613_the_event_with_the_cursor_is_the_last_that_counts() {
-        let mut reader = Reader::new(Some(Until::Cursor("2".to_owned())));
-        assert!(reader.counts("1", &event("agent/a", 1)) && !reader.is_over);
-        assert!(reader.counts("2", &event("agent/a", 2)) && reader.is_over);
+        let mut cut_off = CutOff::new(Some(Until::Cursor("2".to_owned())));
+        assert!(cut_off.counts("1", &event("agent/a", 1)) && !cut_off.is_over);
+        assert!(cut_off.counts("2", &event("agent/a", 2)) && cut_off.is_over);
     }
 }
