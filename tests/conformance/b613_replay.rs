@@ -70,7 +70,11 @@ async fn b613_the_picture_of_a_busy_moment_and_of_the_end_is_rebuilt_from_events
     let mut whole = Rebuilt::new(&office.tenant);
     whole.until_as_the_api_says().await?;
     let ended = |it: &baton_events::CallPicture| it.interaction.state() == State::Ended && it.queued.is_none();
-    anyhow::ensure!(whole.picture.calls().len() == 3 && whole.picture.calls().values().all(ended), "{:#?}", whole.picture);
+    anyhow::ensure!(
+        whole.picture.calls().len() == 3 && whole.picture.calls().values().all(ended),
+        "{:#?}",
+        whole.picture
+    );
     let mut from_middle = Rebuilt::going_on(&office.tenant, kept, cursor);
     from_middle.until_as_the_api_says().await?;
     // What still comes after the last call, such as the end of a wrap-up, both have.

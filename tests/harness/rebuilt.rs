@@ -1,8 +1,8 @@
 //! The whole picture rebuilt from events alone, beside what the API answers (B613): calls, agents and teams must be the same in both, but for
 //! what events do not tell. That is cleared in the API's answers here, each with its reason, and in nothing else.
 
-use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{Debug, Write as _};
 
 use anyhow::Context as _;
 use baton_api::event::v1::LoggedEvent;
@@ -184,14 +184,15 @@ fn add_difference<T: Debug + PartialEq>(
     rebuilt: &BTreeMap<String, T>,
     answered: &BTreeMap<String, T>,
 ) {
-    let ids: std::collections::BTreeSet<_> = rebuilt.keys().chain(answered.keys()).collect();
+    let ids: BTreeSet<_> = rebuilt.keys().chain(answered.keys()).collect();
     for id in ids.into_iter().filter(|id| rebuilt.get(*id) != answered.get(*id)) {
         let lines = |it: Option<&T>| it.map_or("there is none".to_owned(), |it| format!("{it:#?}"));
         let (events, api) = (lines(rebuilt.get(id)), lines(answered.get(id)));
         let only = |own: &str, other: &str| {
-            let other: std::collections::BTreeSet<_> = other.lines().collect();
+            let other: BTreeSet<_> = other.lines().collect();
             own.lines().filter(|line| !other.contains(line)).map(str::trim).collect::<Vec<_>>().join(" ")
         };
-        text.push_str(&format!("\n{what} {id}:\n  only by events: {}\n  only by the API: {}", only(&events, &api), only(&api, &events)));
+        let (by_events, by_api) = (only(&events, &api), only(&api, &events));
+        let _ = write!(text, "\n{what} {id}:\n  only by events: {by_events}\n  only by the API: {by_api}");
     }
 }

@@ -5,9 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use baton_api::common::v1::{
-    Actor, Customer, Direction, RecordingState, Target, TransferPhase, actor, target,
-};
+use baton_api::common::v1::{Actor, Customer, Direction, RecordingState, Target, TransferPhase, actor, target};
 use baton_api::event::v1::{
     FlowStepKind, InteractionAgentJoined, InteractionDataChanged, InteractionDispositioned, InteractionEnded,
     InteractionFlowStep, InteractionOfferFailed, InteractionOpened, InteractionPrimaryChanged, InteractionQueued,
@@ -286,12 +284,7 @@ fn agent_of(actor: &Actor) -> Option<&str> {
 }
 
 fn queued(it: &InteractionQueued, since: Option<Timestamp>) -> QueuedCall {
-    QueuedCall {
-        team_id: it.team_id.clone(),
-        transfer_id: it.transfer_id.clone(),
-        since,
-        position: it.position,
-    }
+    QueuedCall { team_id: it.team_id.clone(), transfer_id: it.transfer_id.clone(), since, position: it.position }
 }
 
 fn turn(it: &InteractionDispositioned, disposition_time: Option<Timestamp>) -> Turn {

@@ -28,7 +28,9 @@ pub enum PictureError {
         of: String,
     },
     /// The first event about a call is `interaction.opened`, and this is another one.
-    #[error("the first event about {subject} is {event_type} and not interaction.opened: report it, the events are wrong")]
+    #[error(
+        "the first event about {subject} is {event_type} and not interaction.opened: report it, the events are wrong"
+    )]
     NotOpened {
         /// What it is about.
         subject: String,

@@ -256,7 +256,10 @@ fn b613_a_transfer_that_fails_says_why_and_leaves_the_customer_with_the_initiato
     let transfer = call.transfer.clone().unwrap();
     assert_eq!((transfer.phase(), transfer.reason()), (TransferPhase::Failed, Reason::NoAnswer));
     assert!(transfer.recipient_agent_id.is_empty() && transfer.end_time.is_some());
-    assert_eq!(call.journey.last().map(|it| (it.outcome(), it.reason())), Some((TransferPhase::Failed, Reason::NoAnswer)));
+    assert_eq!(
+        call.journey.last().map(|it| (it.outcome(), it.reason())),
+        Some((TransferPhase::Failed, Reason::NoAnswer))
+    );
     assert_eq!((call.state(), call.primary_agent_id.as_str()), (State::WithAgent, "ada"));
 }
 
@@ -353,7 +356,10 @@ fn b613_agents_are_as_their_last_event_says_and_in_the_calls_that_name_them() {
     let agents = log.picture().agents();
     assert!(agents[0].has(engagement::State::Engaged) && agents[0].state() == AgentState::Offline, "{agents:?}");
     assert!(agents[1].has(engagement::State::Reserved), "{agents:?}");
-    assert_eq!((agents[2].state(), agents[2].away_reason.as_str(), agents[2].is_free()), (AgentState::Away, "lunch", true));
+    assert_eq!(
+        (agents[2].state(), agents[2].away_reason.as_str(), agents[2].is_free()),
+        (AgentState::Away, "lunch", true)
+    );
 }
 
 #[test]
@@ -367,7 +373,10 @@ fn b613_remarks_recording_and_dispositions() {
     };
     log.add(set(&["a", "b"], &[]));
     log.add(set(&[], &["a"]));
-    log.add(Data::RecordingSegmentStarted(RecordingSegmentStarted { segment_id: "s".to_owned(), ..Default::default() }));
+    log.add(Data::RecordingSegmentStarted(RecordingSegmentStarted {
+        segment_id: "s".to_owned(),
+        ..Default::default()
+    }));
     log.add(Data::RecordingPaused(RecordingPaused::default()));
     let call = log.call();
     let recording = call.recording.unwrap();

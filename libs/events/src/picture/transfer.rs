@@ -127,7 +127,11 @@ impl CallPicture {
     /// Who had taken over when it failed: the switch did not show the customer with them in time.
     fn lost_with(&mut self, reason: Reason) -> String {
         let handing_over = self.open_transfer().is_some_and(|it| it.phase() == TransferPhase::HandingOver);
-        if handing_over && reason == Reason::Timeout { self.interaction.primary_agent_id.clone() } else { String::new() }
+        if handing_over && reason == Reason::Timeout {
+            self.interaction.primary_agent_id.clone()
+        } else {
+            String::new()
+        }
     }
 
     fn end_transfer(&mut self, end: TransferEnd, time: Option<Timestamp>) {

@@ -134,7 +134,9 @@ fn show_call(session: &ClientSession, picture: &Picture, id: &str, names: &Names
     let ids: Vec<&String> = picture.calls().keys().chain(picture.incomplete_calls()).collect();
     let id = *resolve::find_one("call", id, &ids, |it| [it.as_str(), it.as_str()])?;
     let Some(call) = picture.calls().get(id) else {
-        let text = format!("the first events of the call {id} are no longer kept, so it can't be rebuilt\n  `baton call show {id}` has what the service knows.");
+        let text = format!(
+            "the first events of the call {id} are no longer kept, so it can't be rebuilt\n  `baton call show {id}` has what the service knows."
+        );
         return Err(KnownFailure::not_found(text).into());
     };
     session.out.one(call::INTERACTION, &call.interaction, |it| view::full_text(&with_names(it, names), names, ""))
