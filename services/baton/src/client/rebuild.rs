@@ -19,6 +19,7 @@ use super::session::ClientSession;
 use super::{agent, call, json, resolve, view, word};
 use crate::failure::KnownFailure;
 
+const SHORTEST_CURSOR: usize = 16;
 const PRESENCE: &str = "baton.presence.v1.Presence";
 const AGENTS: [Column; 4] =
     [Column::id("agent"), Column::state("is"), Column::if_room(word::SINCE), Column::if_room("in or reserved for")];
@@ -47,9 +48,14 @@ enum Until {
 fn parse_until(text: &str) -> Result<Until, String> {
     match word::moment_or_age(text) {
         Ok(time) => Ok(Until::Time(time)),
-        Err(_) if !text.is_empty() && text.chars().all(|it| it.is_ascii_digit()) => Ok(Until::Cursor(text.to_owned())),
+        Err(_) if may_be_cursor(text) => Ok(Until::Cursor(text.to_owned())),
         Err(why) => Err(format!("{why}, nor a cursor as `baton events list -o wide` shows them")),
     }
+}
+
+/// Cursors are opaque, and longer than a word.
+fn may_be_cursor(text: &str) -> bool {
+    text.len() >= SHORTEST_CURSOR && text.chars().all(|it| it.is_ascii_alphanumeric())
 }
 
 /// Decides event by event whether it counts.
@@ -238,7 +244,9 @@ mod tests {
     fn b613_the_moment_is_a_time_an_age_or_a_cursor() {
         assert!(matches!(parse_until("2026-11-28T09:00:00Z"), Ok(Until::Time(_))));
         assert!(matches!(parse_until("10m"), Ok(Until::Time(_))));
-        assert_eq!(parse_until("00000000000000000042"), Ok(Until::Cursor("00000000000000000042".to_owned())));
+        for cursor in ["00000000000000000042", "00000000000ec77f03db"] {
+            assert_eq!(parse_until(cursor), Ok(Until::Cursor(cursor.to_owned())));
+        }
         assert!(parse_until("yesterday").unwrap_err().contains("baton events list -o wide"));
     }
 
