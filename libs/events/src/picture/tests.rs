@@ -3,6 +3,7 @@ use baton_api::common::v1::{
 };
 use baton_api::event::v1::*;
 use baton_api::event_type;
+use baton_api::transfer::v1::Interaction;
 use baton_api::transfer::v1::interaction::State;
 use baton_api::transfer::v1::party::Role;
 use prost_types::Timestamp;
@@ -24,15 +25,15 @@ fn event(source: &str, subject: &str, sequence: i64, data: Option<Data>) -> Even
         tenant: "acme".to_owned(),
         subject: subject.to_owned(),
         sequence,
-        time: at(sequence),
+        time: Some(at(sequence)),
         data: Some(EventData { cause: None, data }),
         source: source.to_owned(),
         ..Event::default()
     }
 }
 
-fn at(seconds: i64) -> Option<Timestamp> {
-    Some(Timestamp { seconds, nanos: 0 })
+fn at(seconds: i64) -> Timestamp {
+    Timestamp { seconds, nanos: 0 }
 }
 
 impl Log {
@@ -124,8 +125,6 @@ impl Log {
         self.picture().calls()[ID].interaction.clone()
     }
 }
-
-use baton_api::transfer::v1::Interaction;
 
 fn agent(id: &str) -> target::Target {
     target::Target::AgentId(id.to_owned())
@@ -232,7 +231,7 @@ fn b613_a_warm_transfer_from_the_call_to_its_end() {
     assert_eq!((call.state(), call.primary_agent_id.as_str(), call.customer_on_hold), (State::WithAgent, "ben", false));
     let hops: Vec<_> = call.journey.iter().map(|it| (&*it.from_agent_id, &*it.to_agent_id, it.outcome())).collect();
     assert_eq!(hops, [("", "ada", TransferPhase::Completed), ("ada", "ben", TransferPhase::Completed)]);
-    assert_eq!((call.journey[0].start_time, call.journey[0].end_time), (at(2), at(4)));
+    assert_eq!((call.journey[0].start_time, call.journey[0].end_time), (Some(at(2)), Some(at(4))));
     assert_eq!(call.journey[1].chosen_outcome, "Escalation");
 
     log.add(Data::InteractionCustomerLeft(InteractionCustomerLeft {}));
@@ -309,9 +308,8 @@ fn b613_a_call_waits_in_the_queue_of_a_team_until_somebody_answers() {
     let (team_id, transfer_id) = ("support".to_owned(), TRANSFER.to_owned());
     log.add(Data::InteractionQueued(InteractionQueued { team_id: team_id.clone(), transfer_id, position: 1 }));
     let picture = log.picture();
-    let queues = picture.queues();
-    let queued = queues["support"][0].queued.clone().unwrap();
-    assert_eq!((queued.since, queued.transfer_id.as_str()), (at(7), TRANSFER));
+    let queued = picture.queues()["support"][0].queued.clone().unwrap();
+    assert_eq!((queued.since, queued.transfer_id.as_str()), (Some(at(7)), TRANSFER));
     assert_eq!(log.call().transfer.unwrap().phase(), TransferPhase::Waiting);
     log.offered("ben", TRANSFER);
     assert_eq!(log.call().transfer.unwrap().phase(), TransferPhase::Offered);
@@ -405,7 +403,10 @@ fn b613_an_agent_who_calls_is_rung_first_and_has_a_hop_when_the_customer_answers
     assert!(log.call().journey.is_empty());
     log.add(Data::InteractionCustomerAnswered(InteractionCustomerAnswered::default()));
     let journey = log.call().journey;
-    assert_eq!((journey[0].to_agent_id.as_str(), journey[0].start_time, journey[0].end_time), ("ada", at(1), at(5)));
+    assert_eq!(
+        (journey[0].to_agent_id.as_str(), journey[0].start_time, journey[0].end_time),
+        ("ada", Some(at(1)), Some(at(5)))
+    );
 }
 
 #[test]
