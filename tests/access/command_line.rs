@@ -41,6 +41,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_events_that_are_not_shown_are_mentioned,
         access_what_events_are_about_can_be_named,
         access_b612_a_call_is_explained_to_people_and_programs,
+        access_b613_the_picture_is_rebuilt_as_of_a_moment,
         access_nobody_connects_by_anothers_name,
         access_n11_what_a_token_contradicts_is_refused,
         access_n9_what_would_be_ignored_is_refused,
@@ -282,6 +283,46 @@ async fn access_b612_a_call_is_explained_to_people_and_programs(binary: PathBuf)
             NOT_FOUND,
             &["no transfer in this call", "Without --transfer"],
         )
+    })
+    .await
+}
+
+async fn access_b613_the_picture_is_rebuilt_as_of_a_moment(binary: PathBuf) -> anyhow::Result<()> {
+    on_its_own(&binary, &[], async |target: &mut Embedded| {
+        let data = target.data().to_string_lossy().into_owned();
+        let run = |arguments: &[&str]| client(&binary, arguments).args(["--data", &data]).output();
+        let json = |arguments: &[&str]| -> anyhow::Result<serde_json::Value> {
+            Ok(serde_json::from_slice(&run(arguments)?.stdout)?)
+        };
+        ended(&run(&["flow", "set", "Nobody", "--step", "voicemail:sales"])?, 0, &[])?;
+        ended(&run(&["number", "set", "+3225550177", "--flow", "Nobody"])?, 0, &[])?;
+        ended(&run(&["call", "place", "--to", "+3225550177"])?, 0, &[])?;
+        let call = eventually("the call is in voicemail, by its events", BOUND, async || {
+            let picture = json(&["events", "rebuild", "--json"]).map_err(|error| format!("{error:#}"))?;
+            let call = picture["calls"][0].clone();
+            if call["state"] == "STATE_IN_VOICEMAIL" { Ok(call) } else { Err(format!("{picture:#}")) }
+        })
+        .await?;
+        let id = call["interaction_id"].as_str().context("no id")?;
+        let shown = run(&["events", "rebuild", "--interaction", id])?;
+        let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+        anyhow::ensure!(shown.contains(&format!("Call {id} to +3225550177: in voicemail")), "{shown}");
+        let events = json(&["events", "list", "--limit", "500", "--json"])?;
+        let about = format!("interaction/{id}");
+        let first = events.as_array().and_then(|all| all.iter().find(|it| it["event"]["subject"] == about.as_str()));
+        let cursor = first.and_then(|it| it["cursor"].as_str()).context("no event about the call")?;
+        let then = json(&["events", "rebuild", "--until", cursor, "--json"])?;
+        anyhow::ensure!(then["calls"][0]["state"] == "STATE_IN_FLOW", "{then:#}");
+        let agents = then["agents"].as_array().map(Vec::len);
+        anyhow::ensure!(agents == Some(4) && then["skipped_events"] == 0, "{then:#}");
+        let before = json(&["events", "rebuild", "--until", "2020-01-01T00:00:00Z", "--json"])?;
+        anyhow::ensure!(
+            before["calls"] == serde_json::json!([]) && before["agents"] == serde_json::json!([]),
+            "{before:#}"
+        );
+        let unknown = ["events", "rebuild", "--until", "0000000000000000ffff"];
+        ended(&run(&unknown)?, NOT_FOUND, &["no event that is kept", "`baton events list -o wide`"])?;
+        ended(&run(&["events", "rebuild", "--until", "yesterday"])?, USAGE, &["not a time", "nor a cursor"])
     })
     .await
 }

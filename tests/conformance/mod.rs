@@ -38,6 +38,7 @@ mod b608_pause;
 mod b609_idempotent;
 mod b611_policy_check;
 mod b612_explain;
+mod b613_replay;
 mod f4_one_phone;
 mod f8_voicemail;
 
@@ -83,6 +84,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b609_idempotent::scenarios(),
         b611_policy_check::scenarios(),
         b612_explain::scenarios(),
+        b613_replay::scenarios(),
         f4_one_phone::scenarios(),
         f8_voicemail::scenarios(),
     ]

@@ -1,5 +1,6 @@
-//! When a scenario is over, everybody hangs up, and nothing may be left: no interaction, no leg, no room, no claim (T11); and the
-//! events of every interaction are numbered without holes or doubles (E2).
+//! When a scenario is over, everybody hangs up, and nothing may be left: no interaction, no leg, no room, no claim (T11); the events of
+//! every interaction are numbered without holes or doubles (E2), and tell the same as the API (B613). Scenarios that run alone are left out:
+//! they end their Baton themselves.
 
 use std::collections::BTreeSet;
 
@@ -8,6 +9,8 @@ use baton_api::simulator::v1::{LedgerAction, LedgerEntry};
 use baton_api::transfer::v1::{Interaction, ListInteractionsRequest};
 use baton_testkit::record::is_whole;
 use baton_testkit::{BOUND, TestTenant, eventually};
+
+use super::rebuilt::Rebuilt;
 
 const LEG: &str = "leg ";
 
@@ -29,7 +32,8 @@ pub(crate) async fn nothing_is_left(tenant: &TestTenant) -> anyhow::Result<()> {
         if claimed.is_empty() { Ok(()) } else { Err(format!("{claimed:?}")) }
     })
     .await?;
-    events_are_whole(tenant).await
+    events_are_whole(tenant).await?;
+    Rebuilt::new(tenant).until_as_the_api_says().await
 }
 
 async fn hang_up_all(tenant: &TestTenant) -> anyhow::Result<()> {

@@ -3,13 +3,15 @@
 //! - [`suite`] runs them, many at a time, against one shared Baton or one of [`own`]; [`pending`] knows which rows are not built yet, and [`report`]
 //!   tells of all rows at the end.
 //! - [`office`] sets up the beginning of most scenarios: agents at their desks, and a customer who talks with one of them.
-//! - [`ears`] analyses what was heard; [`aftermath`] checks that nothing is left at the end.
+//! - [`ears`] analyses what was heard; [`aftermath`] checks that nothing is left at the end, and [`rebuilt`] that the events alone tell the same as the
+//!   API.
 
 pub(crate) mod aftermath;
 pub(crate) mod ears;
 pub(crate) mod office;
 pub(crate) mod own;
 pub(crate) mod pending;
+pub(crate) mod rebuilt;
 mod report;
 pub(crate) mod scenario;
 pub(crate) mod suite;

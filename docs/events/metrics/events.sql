@@ -16,6 +16,6 @@ SELECT
     split_part(event->>'subject', '/', 2) AS id,
     CAST(event->>'sequence' AS BIGINT) AS sequence,
     CAST(event->>'time' AS TIMESTAMP) AS time,
-    -- The data is an object with one field, which is named after the type.
-    json_extract(event->'data', '$.' || json_keys(event->'data')[1]) AS data
+    -- The data is an object with a field that is named after the type, and beside it, of a call's events, `cause`.
+    json_extract(event->'data', '$.' || list_filter(json_keys(event->'data'), key -> key <> 'cause')[1]) AS data
 FROM envelopes;

@@ -20,10 +20,16 @@ pub enum Arrival {
 impl ReceivedEvent {
     /// Compares with the last sequence that the caller has had of the same tenant, source and subject; 0 if it has had none.
     pub fn arrival(&self, last: i64) -> Arrival {
-        match self.event.sequence.saturating_sub(last) {
-            ..=0 => Arrival::Again,
-            1 => Arrival::New,
-            more => Arrival::AfterGap { missing: more - 1 },
+        Arrival::of(self.event.sequence, last)
+    }
+}
+
+impl Arrival {
+    pub(crate) fn of(sequence: i64, last: i64) -> Self {
+        match sequence.saturating_sub(last) {
+            ..=0 => Self::Again,
+            1 => Self::New,
+            more => Self::AfterGap { missing: more - 1 },
         }
     }
 }

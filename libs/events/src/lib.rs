@@ -11,6 +11,8 @@
 //! **Order** is the stream's: events about one subject come as they happened. While NATS is away or changes its leader, [`EventFeed::next`]
 //! waits, and goes on with the next event.
 //!
+//! **All of it.** A [`Picture`] takes one event after the other and says how all calls, agents and queues of a tenant are.
+//!
 //! **Limits.** At most [`MAX_AHEAD`] events wait in memory. Nothing more is asked for before the caller has taken them; how long that takes does
 //! not matter, but for the seven days that the stream keeps events.
 //!
@@ -60,6 +62,7 @@ mod error;
 mod event;
 mod feed;
 mod options;
+mod picture;
 mod pull;
 
 pub use arrival::Arrival;
@@ -71,4 +74,5 @@ pub use error::FeedError;
 pub use event::{ReceivedEvent, Unreadable};
 pub use feed::{EventFeed, FeedItem};
 pub use options::{FeedOptions, Login, NatsOptions, ReadFrom};
+pub use picture::{CallPicture, Picture, PictureError, QueuedCall};
 pub use pull::MAX_AHEAD;

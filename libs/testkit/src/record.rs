@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use baton_api::event::v1::{Event, EventFilter, ListEventsRequest};
+use baton_api::event::v1::event_service_client::EventServiceClient;
+use baton_api::event::v1::{Event, EventFilter, ListEventsRequest, LoggedEvent, list_events_request};
 use baton_api::recording::v1 as recording;
 use baton_api::recording::v1::recording::State;
+use baton_runtime::auth::Role;
 
 use crate::sound::Sound;
 use crate::tenant::{Call, TestTenant};
@@ -56,6 +58,22 @@ impl TestTenant {
         loop {
             let page = self.event_log()?.list_events(request.clone()).await?.into_inner();
             events.extend(page.events.into_iter().filter_map(|it| it.event));
+            if page.next_page_token.is_empty() {
+                return Ok(events);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
+    /// All events of the tenant after this cursor, from the first one on without it, as a supervisor sees them.
+    pub async fn events_after(&self, cursor: Option<String>) -> anyhow::Result<Vec<LoggedEvent>> {
+        let mut log = EventServiceClient::new(self.channel("supervisor", Role::Supervisor)?);
+        let start = cursor.map(list_events_request::Start::Cursor);
+        let mut request = ListEventsRequest { start, page_size: PAGE, ..Default::default() };
+        let mut events = Vec::new();
+        loop {
+            let page = log.list_events(request.clone()).await?.into_inner();
+            events.extend(page.events);
             if page.next_page_token.is_empty() {
                 return Ok(events);
             }

@@ -14,7 +14,7 @@ use super::event_text::{self, Names};
 use super::output::Column;
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
-use super::{output, resolve, watch, word};
+use super::{output, rebuild, resolve, watch, word};
 use crate::event_stream::StreamArgs;
 use crate::failure::KnownFailure;
 
@@ -61,6 +61,8 @@ pub(crate) enum ReadEventsCommand {
         #[command(flatten)]
         filter: EventFilterArgs,
     },
+    /// Show how all calls, agents and queues are, or were at a moment, rebuilt from events alone: from the first one that is kept.
+    Rebuild(rebuild::RebuildArgs),
 }
 
 /// Where to begin. Without either, a list begins with the first event that is kept, and a tail with what comes from now on.
@@ -142,6 +144,7 @@ pub(crate) async fn run(session: &ClientSession, command: ReadEventsCommand) -> 
                 ListEventsRequest { start: start.of_list(), filter, page_size: limit, page_token: String::new() };
             list(session, client, &wanted, request).await
         }
+        ReadEventsCommand::Rebuild(args) => rebuild::run(session, args).await,
     }
 }
 

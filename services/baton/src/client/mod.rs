@@ -18,6 +18,7 @@ pub(crate) mod number;
 pub(crate) mod output;
 pub(crate) mod phone;
 pub(crate) mod policy;
+mod rebuild;
 pub(crate) mod recording;
 pub(crate) mod refusal;
 mod resolve;
