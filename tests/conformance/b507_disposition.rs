@@ -30,7 +30,7 @@ async fn b507_who_cancels_wraps_up_until_they_have_dispositioned_the_transfer(
     office.hears(&call.leg_id, &[MUSIC]).await?;
 
     let due = ben.until_state(AgentState::WrapUp).await?;
-    anyhow::ensure!(due.disposition_due_interaction_id == id, "{due:?}");
+    anyhow::ensure!(due.disposition_due_interaction_ids == [id], "{due:?}");
     // Saying that they are ready does not do.
     ben.set_state(AgentState::Available, "").await?;
     ben.until_state(AgentState::WrapUp).await?;
@@ -48,7 +48,7 @@ async fn b507_who_cancels_wraps_up_until_they_have_dispositioned_the_transfer(
         "{participation:?}"
     );
     office.until_free(&ben).await?;
-    anyhow::ensure!(ben.state().await?.disposition_due_interaction_id.is_empty(), "it is due still");
+    anyhow::ensure!(ben.state().await?.disposition_due_interaction_ids.is_empty(), "it is due still");
     let view = office.tenant.interaction(id).await?;
     anyhow::ensure!(view.primary_agent_id == ada.id() && view.customer_on_hold, "the contact is as before: {view:?}");
 

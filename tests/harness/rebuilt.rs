@@ -146,7 +146,7 @@ fn as_events_tell_of_agents(mut presence: Presence) -> Presence {
     // Who has the same phone is in the directory.
     presence.phone_in_use = false;
     // Whether the policy wants a disposition is the policy's.
-    presence.disposition_due_interaction_id.clear();
+    presence.disposition_due_interaction_ids.clear();
     by_call(presence)
 }
 

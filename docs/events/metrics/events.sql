@@ -17,5 +17,5 @@ SELECT
     CAST(event->>'sequence' AS BIGINT) AS sequence,
     CAST(event->>'time' AS TIMESTAMP) AS time,
     -- The data is an object with a field that is named after the type, and beside it, of a call's events, `cause`.
-    json_extract(event->'data', '$.' || list_filter(json_keys(event->'data'), key -> key <> 'cause')[1]) AS data
+    json_extract(event->'data', '$.' || [key for key in json_keys(event->'data') if key <> 'cause'][1]) AS data
 FROM envelopes;

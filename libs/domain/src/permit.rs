@@ -8,6 +8,7 @@ use crate::{
     interaction::{Interaction, MAX_DATA, MAX_NOTES, MAX_TRANSFERS, Party},
     machine::{Offer, OfferState, Transfer, TransferState},
     policy::{Method, Policy},
+    project::is_parked,
 };
 use baton_words::{AgentId, Reason, TargetSort, TransferKind, TransferNo};
 use std::sync::Arc;
@@ -107,7 +108,7 @@ pub(crate) fn permit_target<'p>(
     }
     match &start.target {
         Target::Agent(agent) if i.agent(agent.id).is_some() => Err(Refusal::TargetInInteraction),
-        _ if start.message.is_empty() && method.needs_message => Err(Refusal::MessageMissing(start.kind)),
+        _ if start.message.trim().is_empty() && method.needs_message => Err(Refusal::MessageMissing(start.kind)),
         _ if start.outcome.is_empty() && method.needs_outcome => Err(Refusal::OutcomeMissing(start.kind)),
         _ if start.outcome.is_empty() || policy.interaction.outcomes.contains(&start.outcome) => Ok(method),
         _ => Err(Refusal::UnknownOutcome),
@@ -208,8 +209,8 @@ impl<'a> Asker<'a> {
             .with_if(Action::SetData, present)
             .with_if(Action::StartRecording, recorded && self.steers_recording() && !r.on())
             .with_if(Action::StopRecording, recorded && self.steers_recording() && r.by_hand && !r.automatic)
-            .with_if(Action::PauseRecording, recorded && present && r.on() && !r.paused)
-            .with_if(Action::ResumeRecording, recorded && present && r.paused)
+            .with_if(Action::PauseRecording, recorded && present && !self.waits_apart() && r.on() && !r.paused)
+            .with_if(Action::ResumeRecording, recorded && present && !self.waits_apart() && r.paused)
     }
 
     /// Why not: of an action that is not allowed.
@@ -225,7 +226,8 @@ impl<'a> Asker<'a> {
                 Refusal::RecordingState(action)
             }
             Action::PauseRecording | Action::ResumeRecording
-                if (self.connected() || self.acts_as == ActingAs::Staff) && i.service().is_some() =>
+                if (self.connected() && !self.waits_apart() || self.acts_as == ActingAs::Staff)
+                    && i.service().is_some() =>
             {
                 Refusal::RecordingState(action)
             }
@@ -278,6 +280,11 @@ impl<'a> Asker<'a> {
             matches!(transfer.state, Consulting { .. } | Accepted { .. } | Swapped { .. })
         });
         apart && self.i.customer().leg.is_up()
+    }
+
+    /// They hear music while the customer is with somebody else (B305, B602).
+    fn waits_apart(&self) -> bool {
+        self.party.is_some_and(|party| is_parked(self.i, party))
     }
 
     fn connected(&self) -> bool {

@@ -25,7 +25,6 @@ pub(crate) fn agent_state(state: ShownState) -> AgentState {
 
 pub(crate) fn presence(record: &AgentRecord) -> Presence {
     let status = &record.status;
-    let due = status.wrap_up.as_ref().filter(|it| it.due);
     Presence {
         agent_id: record.id.to_string(),
         state: agent_state(status.state()) as i32,
@@ -33,7 +32,7 @@ pub(crate) fn presence(record: &AgentRecord) -> Presence {
         engagements: record.claim.iter().map(engagement).collect(),
         state_start_time: Some(timestamp(status.state_since_us)),
         phone_in_use: status.phone_in_use,
-        disposition_due_interaction_id: due.map(|it| it.interaction_id.clone()).unwrap_or_default(),
+        disposition_due_interaction_ids: status.wrap_up.iter().flat_map(|it| it.due.clone()).collect(),
     }
 }
 
@@ -41,7 +40,7 @@ pub(crate) fn presence(record: &AgentRecord) -> Presence {
 pub(crate) fn presence_to_colleagues(record: &AgentRecord) -> Presence {
     let mut presence = presence(record);
     presence.engagements.iter_mut().for_each(|it| it.interaction_id.clear());
-    presence.disposition_due_interaction_id.clear();
+    presence.disposition_due_interaction_ids.clear();
     presence
 }
 

@@ -172,20 +172,21 @@ impl Decider<'_> {
         }
     }
 
-    /// Whose wrap-up was due until they dispositioned their turn, and they have; unless another of their turns in the call is due (B507).
+    /// Who has dispositioned this call; unless another of their turns in it is due (B507).
     fn wrapped_up(&mut self) -> Vec<(AgentId, AgentStatus)> {
         let closes = |agent: AgentId, closing| {
             self.projection.released.iter().any(|it| it.agent == agent && it.closing == closing)
         };
         let here = &self.projection.interaction_id;
         let done = self.known.agents.iter_mut().filter(|(agent, status)| {
-            let wraps_up = status.wrap_up.as_ref().is_some_and(|it| it.interaction_id == *here);
+            let wraps_up =
+                status.wrap_up.as_ref().is_some_and(|it| it.interaction_id == *here || it.due.contains(here));
             wraps_up && closes(**agent, Closing::Done) && !closes(**agent, Closing::Due)
         });
         let now_us = self.known.now_us;
         let ended = done.map(|(agent, status)| {
             let before = status.clone();
-            *status = before.after(StatusChange::WrapUpEnded, now_us);
+            *status = before.after(StatusChange::Dispositioned(here.clone()), now_us);
             (*agent, before)
         });
         ended.collect()
@@ -225,7 +226,8 @@ impl Decider<'_> {
             Some(it) if it.wrap_up_us > 0 && it.closing != Closing::Done => {
                 let until_us = self.known.now_us + it.wrap_up_us;
                 let interaction_id = self.projection.interaction_id.clone();
-                let wrap_up = WrapUp { until_us, interaction_id, due: it.closing == Closing::Due };
+                let due = if it.closing == Closing::Due { vec![interaction_id.clone()] } else { Vec::new() };
+                let wrap_up = WrapUp { until_us, interaction_id, due };
                 (Some(StatusChange::WrapUpBegan(wrap_up)), Cause::WrapUpBegan)
             }
             Some(it) if it.reason == Reason::NoAnswer => (Some(StatusChange::OfferMissed), Cause::NoAnswer),

@@ -64,8 +64,9 @@ pub(crate) struct WrapUp {
     pub(crate) until_us: i64,
     /// The call.
     pub(crate) interaction_id: String,
-    /// It goes on until the agent has dispositioned their turn: a state that they request shows afterwards (B507).
-    pub(crate) due: bool,
+    /// The calls that they have yet to disposition, in the order in which they left them: it goes on until they have, and a state that they request
+    /// shows afterwards (B507). Empty: nothing is due.
+    pub(crate) due: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +97,8 @@ pub(crate) enum StatusChange {
     /// They left a call and finish their work.
     WrapUpBegan(WrapUp),
     WrapUpEnded,
+    /// They have dispositioned this call.
+    Dispositioned(String),
     /// A claim reserves or engages them.
     Occupied(Occupied),
     /// The claim on them is over.
@@ -184,7 +187,8 @@ impl AgentStatus {
             StatusChange::OfferMissed => {
                 self.not_responding = self.requested == RequestedState::Available && self.online;
             }
-            StatusChange::WrapUpBegan(wrap_up) => self.wrap_up = Some(wrap_up),
+            StatusChange::WrapUpBegan(wrap_up) => self.begin_wrap_up(wrap_up),
+            StatusChange::Dispositioned(interaction_id) => self.disposition(&interaction_id),
             StatusChange::WrapUpEnded => self.wrap_up = None,
             StatusChange::Occupied(occupied) => {
                 self.occupied = Some(occupied);
@@ -197,9 +201,34 @@ impl AgentStatus {
         }
     }
 
+    /// What is due from before is due still.
+    fn begin_wrap_up(&mut self, mut began: WrapUp) {
+        if let Some(before) = self.wrap_up.take().filter(|before| !before.due.is_empty()) {
+            began.until_us = began.until_us.max(before.until_us);
+            let due = before.due.into_iter().chain(began.due.drain(..));
+            began.due = due.fold(Vec::new(), |mut due, call| {
+                if !due.contains(&call) {
+                    due.push(call);
+                }
+                due
+            });
+        }
+        self.wrap_up = Some(began);
+    }
+
+    /// The wrap-up is over with the last one; one that was not due, if it is of this call.
+    fn disposition(&mut self, interaction_id: &str) {
+        let Some(wrap_up) = &mut self.wrap_up else { return };
+        let was_due = !wrap_up.due.is_empty();
+        wrap_up.due.retain(|due| due != interaction_id);
+        if wrap_up.due.is_empty() && (was_due || wrap_up.interaction_id == interaction_id) {
+            self.wrap_up = None;
+        }
+    }
+
     fn choose(&mut self, requested: RequestedState) {
         self.requested = requested;
-        self.wrap_up.take_if(|wrap_up| !wrap_up.due);
+        self.wrap_up.take_if(|wrap_up| wrap_up.due.is_empty());
         self.not_responding = false;
     }
 }
@@ -213,7 +242,7 @@ mod tests {
     }
 
     fn wrap_up(until_us: i64) -> StatusChange {
-        StatusChange::WrapUpBegan(WrapUp { until_us, interaction_id: "i1".to_owned(), due: false })
+        StatusChange::WrapUpBegan(WrapUp { until_us, interaction_id: "i1".to_owned(), due: Vec::new() })
     }
 
     fn away() -> RequestedState {
@@ -253,11 +282,34 @@ mod tests {
 
     #[test]
     fn b507_a_wrap_up_that_is_due_hides_what_is_requested_until_it_is_over() {
-        let due = WrapUp { until_us: 99, interaction_id: "i1".to_owned(), due: true };
+        let due = WrapUp { until_us: 99, interaction_id: "i1".to_owned(), due: vec!["i1".to_owned()] };
         let wraps_up = online().after(StatusChange::WrapUpBegan(due), 3);
         let asks = wraps_up.after(StatusChange::StateRequested(away()), 4);
         assert_eq!(asks.state(), ShownState::WrapUp);
         assert_eq!(asks.after(StatusChange::WrapUpEnded, 5).state(), ShownState::Away);
+    }
+
+    #[test]
+    fn b507_every_call_that_is_due_keeps_them_in_wrap_up() {
+        let due = |call: &str, until_us| {
+            let interaction_id = call.to_owned();
+            StatusChange::WrapUpBegan(WrapUp { until_us, due: vec![interaction_id.clone()], interaction_id })
+        };
+        let done = |call: &str| StatusChange::Dispositioned(call.to_owned());
+        let two = online().after(due("i1", 90), 3).after(due("i2", 80), 4).after(due("i1", 70), 5);
+        let wrap_up = two.wrap_up.clone().expect("two are due");
+        assert_eq!((wrap_up.due, wrap_up.until_us), (vec!["i1".to_owned(), "i2".to_owned()], 90));
+        let one = two.after(done("i1"), 6);
+        assert_eq!(one.state(), ShownState::WrapUp);
+        assert_eq!(one.after(done("i3"), 7).state(), ShownState::WrapUp);
+        assert!(one.after(done("i2"), 7).is_available());
+        // A wrap-up after which nothing is due does not end what is.
+        let free = online().after(due("i1", 90), 3).after(wrap_up_of_nothing(), 4);
+        assert_eq!(free.after(StatusChange::StateRequested(away()), 5).state(), ShownState::WrapUp);
+    }
+
+    fn wrap_up_of_nothing() -> StatusChange {
+        wrap_up(99)
     }
 
     #[test]

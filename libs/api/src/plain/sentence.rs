@@ -37,7 +37,13 @@ fn call(data: &Data, names: &Names) -> Option<String> {
             format!("{} is reserved (claim granted), and the phone rings.", names.of(&it.agent_id))
         }
         Data::InteractionOfferFailed(it) => {
-            format!("{} did not take the call: {}.", names.of(&it.agent_id), reason(it.reason))
+            let how = match it.reason() {
+                Reason::Requested | Reason::CustomerLeft | Reason::InitiatorLeft | Reason::Taken => {
+                    "is no longer asked"
+                }
+                _ => "did not take the call",
+            };
+            format!("{} {how}: {}.", names.of(&it.agent_id), reason(it.reason))
         }
         Data::InteractionAgentJoined(it) => format!("{} answers and is in the call.", names.of(&it.agent_id)),
         Data::InteractionAgentLeft(it) => {

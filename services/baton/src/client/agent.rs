@@ -172,8 +172,8 @@ pub(super) fn presence_text(presence: &Presence) -> String {
     } else if presence.phone_in_use {
         text.push_str(", their phone is in use");
     }
-    if !presence.disposition_due_interaction_id.is_empty() {
-        let _ = write!(text, ", call {} is to be dispositioned", word::short(&presence.disposition_due_interaction_id));
+    for due in &presence.disposition_due_interaction_ids {
+        let _ = write!(text, ", call {} is to be dispositioned", word::short(due));
     }
     text
 }

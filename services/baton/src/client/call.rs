@@ -101,7 +101,7 @@ pub(crate) enum CallCommand {
         /// Something to remember.
         #[arg(long, default_value = "", hide_default_value = true)]
         note: String,
-        /// The call: its id, or the beginning or the last group of it [default: the one that the agent has to disposition].
+        /// The call: its id, or the beginning or the last group of it [default: the first that the agent has to disposition].
         #[arg(long = "call", value_name = "ID")]
         id: Option<String>,
     },

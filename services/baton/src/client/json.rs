@@ -44,7 +44,7 @@ mod tests {
         };
         let expected = json!({
             "agent_id": "a", "state": "AGENT_STATE_AWAY", "away_reason": "", "engagements": [],
-            "state_start_time": "1970-01-01T00:00:00Z", "phone_in_use": false, "disposition_due_interaction_id": "",
+            "state_start_time": "1970-01-01T00:00:00Z", "phone_in_use": false, "disposition_due_interaction_ids": [],
         });
         assert_eq!(of("baton.presence.v1.Presence", &presence).unwrap(), expected);
     }

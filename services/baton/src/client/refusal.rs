@@ -90,6 +90,11 @@ fn next_command(reason: ErrorReason) -> Option<&'static str> {
         }
         ErrorReason::AgentOffline => "`baton agent connect` is how an agent comes to work.",
         ErrorReason::AgentBusy | ErrorReason::AgentUnavailable => "`baton agent targets` lists who can be had now.",
+        ErrorReason::OutcomeMissing | ErrorReason::OutcomeUnknown => {
+            "`baton transfer options` lists the outcomes; --outcome NAME chooses one."
+        }
+        ErrorReason::DispositionUnknown => "`baton transfer options` lists the dispositions.",
+        ErrorReason::MessageMissing => "--message TEXT says what the recipient has to know.",
         ErrorReason::InteractionEnded => "`baton call list` lists the calls that are live.",
         ErrorReason::NotGranted => "`baton tenant show TENANT` shows an operator what is granted.",
         ErrorReason::NotInPlan => "`baton tenant show TENANT` shows what the plan includes.",

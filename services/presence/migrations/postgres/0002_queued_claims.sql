@@ -20,5 +20,5 @@ CREATE INDEX queued_claims_expiring ON queued_claims (expires_at_us);
 ALTER TABLE claims ADD COLUMN granted_late BOOLEAN NOT NULL DEFAULT FALSE;
 CREATE INDEX claims_granted_late ON claims (interaction_id) WHERE granted_late;
 
--- The wrap-up goes on until the agent has dispositioned their turn, or until its time is over (B507).
-ALTER TABLE standings ADD COLUMN wrap_up_due BOOLEAN NOT NULL DEFAULT FALSE;
+-- The calls that the agent has yet to disposition, separated by spaces: the wrap-up goes on until they have, or until its time is over (B507).
+ALTER TABLE standings ADD COLUMN wrap_up_due_ids TEXT NOT NULL DEFAULT '';

@@ -182,7 +182,8 @@ fn b504_a_claim_that_is_not_wanted_any_more_waits_no_longer() {
 fn b507_a_disposition_ends_the_wrap_up_of_its_call_and_no_other() {
     let wraps_up = |interaction_id: &str| {
         let mut known = after(&[]);
-        let wrap_up = WrapUp { until_us: 9_000, interaction_id: interaction_id.to_owned(), due: true };
+        let wrap_up =
+            WrapUp { until_us: 9_000, interaction_id: interaction_id.to_owned(), due: vec![interaction_id.to_owned()] };
         let status = known.agents[&ADA].after(StatusChange::WrapUpBegan(wrap_up), NOW_US);
         known.agents.insert(ADA, status);
         known
@@ -207,7 +208,7 @@ fn b507_a_wrap_up_is_due_where_the_disposition_is_and_does_not_begin_where_it_wa
         let decision = decide(&projection(Vec::new(), vec![over]), after(&first.writes)).unwrap();
         let changes = decision.writes[0].effect.as_ref().expect("Ada is released").1.clone();
         changes.into_iter().find_map(|change| match change {
-            StatusChange::WrapUpBegan(wrap_up) => Some(wrap_up.due),
+            StatusChange::WrapUpBegan(wrap_up) => Some(!wrap_up.due.is_empty()),
             _ => None,
         })
     };

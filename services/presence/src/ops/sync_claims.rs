@@ -63,7 +63,9 @@ async fn change(edit: &mut Edit<'_>, projection: &ClaimsProjection) -> Result<Ve
     }
     for (agent, before) in wrapped_up {
         let cause = StateCause::in_call(Cause::WrapUpOver, interaction_id);
-        edit.settle(agent, &before, [StatusChange::WrapUpEnded], cause).await?;
+        edit.settle(agent, &before, [StatusChange::Dispositioned(interaction_id.clone())], cause).await?;
+        // Also where another call is due, and the state is the same.
+        edit.touch_agent(agent);
     }
     Ok(answers)
 }

@@ -17,7 +17,7 @@ macro_rules! select_records {
     ($rest:literal) => {
         concat!(
             "SELECT a.tenant, a.agent_id, a.name, a.email, a.phone, a.voicemail, a.etag,
-                 s.online, s.wish_away, s.away_reason, s.wrap_up_until_us, s.wrap_up_interaction_id, s.wrap_up_due,
+                 s.online, s.wish_away, s.away_reason, s.wrap_up_until_us, s.wrap_up_interaction_id, s.wrap_up_due_ids,
                  s.not_responding,
                  s.state_since_us, s.idle_since_us, s.version,
                  c.claim_id, c.interaction_id, c.state AS claim_state, c.since_us, c.inbox,
@@ -49,7 +49,7 @@ struct Row {
     away_reason: String,
     wrap_up_until_us: Option<i64>,
     wrap_up_interaction_id: String,
-    wrap_up_due: bool,
+    wrap_up_due_ids: String,
     not_responding: bool,
     state_since_us: i64,
     idle_since_us: i64,
@@ -117,7 +117,8 @@ impl Row {
         let queued = if self.is_queued_for { queue::of_agent(tx, &tenant, self.agent_id).await? } else { Vec::new() };
         let requested =
             if self.requested_away { RequestedState::Away(self.away_reason) } else { RequestedState::Available };
-        let (interaction_id, due) = (self.wrap_up_interaction_id, self.wrap_up_due);
+        let interaction_id = self.wrap_up_interaction_id;
+        let due = self.wrap_up_due_ids.split_whitespace().map(str::to_owned).collect();
         let wrap_up = self.wrap_up_until_us.map(|until_us| WrapUp { until_us, interaction_id, due });
         Ok(AgentRecord {
             tenant,

@@ -20,11 +20,11 @@ pub(crate) async fn save(
     let wrap_up = status.wrap_up.as_ref();
     tx.statement(
         "INSERT INTO standings (tenant, agent_id, online, wish_away, away_reason, wrap_up_until_us,
-             not_responding, state_since_us, idle_since_us, wrap_up_interaction_id, wrap_up_due)
+             not_responding, state_since_us, idle_since_us, wrap_up_interaction_id, wrap_up_due_ids)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          ON CONFLICT (tenant, agent_id) DO UPDATE SET online = $3, wish_away = $4, away_reason = $5,
              wrap_up_until_us = $6, not_responding = $7, state_since_us = $8, idle_since_us = $9,
-             wrap_up_interaction_id = $10, wrap_up_due = $11, version = standings.version + 1",
+             wrap_up_interaction_id = $10, wrap_up_due_ids = $11, version = standings.version + 1",
     )
     .bind(tenant.as_str())
     .bind(agent)
@@ -36,7 +36,7 @@ pub(crate) async fn save(
     .bind(status.state_since_us)
     .bind(status.idle_since_us)
     .bind(wrap_up.map_or("", |it| it.interaction_id.as_str()))
-    .bind(wrap_up.is_some_and(|it| it.due))
+    .bind(wrap_up.map(|it| it.due.join(" ")).unwrap_or_default())
     .later()
     .await?;
     Ok(())

@@ -153,16 +153,16 @@ async fn b507_wrap_up_lasts_until_the_turn_is_dispositioned_whatever_the_agent_r
     let over = closed(released_claim::Closing::Due);
     world.sync(&over).await;
     let due = world.snapshot(bob).await;
-    assert_eq!((due.state(), due.disposition_due_interaction_id.as_str()), (AgentState::WrapUp, "i1"));
+    assert_eq!((due.state(), due.disposition_due_interaction_ids.join(" ")), (AgentState::WrapUp, "i1".to_owned()));
     world.set_state(bob, AgentState::Away).await;
     assert_eq!(world.state(bob).await, AgentState::WrapUp);
     world.restart().await;
-    assert_eq!(world.snapshot(bob).await.disposition_due_interaction_id, "i1");
+    assert_eq!(world.snapshot(bob).await.disposition_due_interaction_ids, ["i1"]);
     let _client = world.connect(bob).await;
     let done = SyncClaimsRequest { version: over.version + 1, ..closed(released_claim::Closing::Done) };
     world.sync(&done).await;
     let free = world.snapshot(bob).await;
-    assert_eq!((free.state(), free.disposition_due_interaction_id.as_str()), (AgentState::Away, ""));
+    assert_eq!((free.state(), free.disposition_due_interaction_ids.len()), (AgentState::Away, 0));
 }
 
 #[tokio::test]
@@ -176,5 +176,5 @@ async fn b507_without_a_disposition_wrap_up_is_over_when_its_time_is() {
     world.sync(&SyncClaimsRequest { claims: vec![], released: vec![released], ..next(&call) }).await;
     world.pass(Duration::from_millis(6_500)).await;
     world.until_state(bob, AgentState::Available).await;
-    assert_eq!(world.snapshot(bob).await.disposition_due_interaction_id, "");
+    assert!(world.snapshot(bob).await.disposition_due_interaction_ids.is_empty());
 }

@@ -111,7 +111,7 @@ pub(super) async fn disposition(
     } else {
         let mut client = PresenceServiceClient::new(channel.clone());
         let presence = client.get_presence(GetPresenceRequest::default()).await.or_refusal()?.presence;
-        let due = presence.map(|it| it.disposition_due_interaction_id).filter(|id| !id.is_empty());
+        let due = presence.and_then(|it| it.disposition_due_interaction_ids.into_iter().next());
         due.ok_or_else(|| {
             KnownFailure::not_now(
                 "no call waits for a disposition of this agent\n  `--call ID` names one all the same.",
