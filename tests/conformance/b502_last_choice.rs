@@ -29,9 +29,10 @@ async fn b502_the_last_choice_is_offered_first_to_whoever_made_it(tenant: TestTe
     // Another choice takes its place.
     ada.start_for(id, TransferKind::Cold, &ben, "Language").await?;
     office.until_phase(&call, TransferPhase::Completed).await?;
-    let next = office.talking(&ada).await;
-    // Ada has to disposition first.
-    anyhow::ensure!(next.is_err() || ada.disposition(id, "Other", "").await.is_ok());
+    ada.disposition(id, "Other", "").await?;
+    office.until_free(&ada).await?;
+    let next = office.talking(&ada).await?;
+    is_first(&ada, &next, &ben, "Language").await?;
     let options = ben.options(id).await?;
     anyhow::ensure!(options.last_choice.is_none(), "Ben has chosen nobody: {options:?}");
     Ok(())

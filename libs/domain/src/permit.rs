@@ -55,6 +55,8 @@ pub enum Refusal {
     MessageMissing(TransferKind),
     #[error("there is no such outcome: choose one of those that the policy lists")]
     UnknownOutcome,
+    #[error("you have said how it ended already")]
+    Dispositioned,
     #[error("there is no such disposition: choose one of those that the policy lists")]
     UnknownDisposition,
 }
@@ -91,7 +93,9 @@ pub fn refused(interaction: &Interaction, policy: &Policy, actor: &Actor) -> Vec
 
 /// Whether this actor may do this now.
 pub fn permit(interaction: &Interaction, policy: &Policy, actor: &Actor, action: Action) -> Result<(), Refusal> {
-    let asker = Asker::find(interaction, policy, actor)?;
+    let said = action == Action::Disposition && actor.agent().is_some_and(|agent| interaction.has_dispositioned(agent));
+    let asker =
+        Asker::find(interaction, policy, actor).map_err(|why| if said { Refusal::Dispositioned } else { why })?;
     if asker.allowed().contains(action) { Ok(()) } else { Err(asker.refusal(action)) }
 }
 

@@ -81,10 +81,11 @@ fn customer(customer: Option<&Customer>) -> String {
 fn transfer(data: &Data, names: &Names) -> Option<String> {
     Some(match data {
         Data::TransferStarted(it) => format!(
-            "{} starts a {} transfer to {}.",
+            "{} starts a {} transfer to {}{}.",
             names.of(&it.initiator_agent_id),
             word::transfer_kind(it.kind),
-            names.of_target(it.target.as_ref())
+            names.of_target(it.target.as_ref()),
+            if it.outcome.is_empty() { String::new() } else { format!(", for \"{}\"", word::one_line(&it.outcome)) }
         ),
         Data::TransferOffered(it) => format!("The transfer is offered to {}.", names.of(&it.recipient_agent_id)),
         Data::TransferWaiting(it) => {

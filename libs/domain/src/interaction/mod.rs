@@ -311,6 +311,12 @@ impl Interaction {
         self.participations.iter().find(|participation| participation.agent == agent && participation.given.is_none())
     }
 
+    /// The agent has left it, and has said how each time ended.
+    pub(crate) fn has_dispositioned(&self, agent: AgentId) -> bool {
+        let mut own = self.participations.iter().filter(|it| it.agent == agent).peekable();
+        own.peek().is_some() && own.all(|it| it.given.is_some())
+    }
+
     /// Nothing of it is left to do in the world: it is over, and every segment's end is known.
     pub fn settled(&self) -> bool {
         self.ended() && !self.recorder.maybe_live()

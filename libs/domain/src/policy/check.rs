@@ -90,20 +90,32 @@ fn house(at: &str, rules: &InteractionRules) -> Checked {
     chain(format!("{at}.orphan"), &rules.orphan)
 }
 
-/// What people choose from: short names, each once.
+/// What people choose from: short names, each once, in which nothing is hidden.
 fn list(path: String, names: &[Arc<str>]) -> Checked {
-    let sound = |name: &Arc<str>| {
-        (1..=MAX_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control) && name.trim() == &**name
-    };
-    let once = names.iter().enumerate().all(|(at, name)| !names[..at].contains(name));
-    if names.len() <= MAX_LISTED && once && names.iter().all(sound) {
-        return Ok(());
+    if names.len() > MAX_LISTED {
+        return refuse(path, |path| format!("`{path}` has {} names; {MAX_LISTED} are allowed", names.len()));
     }
+    let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| name);
+    if let Some(name) = twice {
+        return refuse(path, |path| format!("`{path}` has {name:?} twice"));
+    }
+    let Some(bad) = names.iter().find(|name| !is_name(name)) else { return Ok(()) };
     refuse(path, |path| {
         format!(
-            "`{path}` must be at most {MAX_LISTED} names, each once, each of 1 to {MAX_NAME} characters without spaces around it"
+            "`{path}` has {bad:?}: a name is 1 to {MAX_NAME} characters, without spaces around it, control characters and \
+             invisible ones"
         )
     })
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME).contains(&name.chars().count()) && name.trim() == name && !name.chars().any(is_hidden)
+}
+
+/// Control characters, those that turn the text around them, and those that nobody sees. Joiners are seen in what they join.
+fn is_hidden(it: char) -> bool {
+    it.is_control()
+        || matches!(it, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn method(at: &str, method: &Method, house: &InteractionRules) -> Checked {

@@ -261,6 +261,22 @@ mod tests {
             ("[methods.cold.offer]\nchoosable = []\n", "overrides:2: `methods.cold.offer.choosable`"),
             ("[interaction]\ndial_states = []\n", "overrides:2: `interaction.dial_states`"),
             (
+                "[interaction]\noutcomes = [\"A\", \"B\", \"A\"]\n",
+                "overrides:2: `interaction.outcomes` has \"A\" twice",
+            ),
+            (
+                "[interaction]\noutcomes = [\"A\", \" B\"]\n",
+                "overrides:2: `interaction.outcomes` has \" B\": a name is",
+            ),
+            ("[interaction]\noutcomes = [\"x\\u200B\"]\n", "overrides:2: `interaction.outcomes` has"),
+            ("[interaction]\nneeds_disposition = true\n", "overrides:2: `interaction.needs_disposition`"),
+            ("[methods.warm]\nneeds_outcome = true\n", "overrides:2: `methods.warm.needs_outcome`"),
+            ("[methods.warm.offer]\nrecommended = [\"away\"]\n", "overrides:2: `methods.warm.offer.recommended`"),
+            (
+                "[methods.warm.offer]\nwhen_busy = \"wait\"\nwait_ms = 170_000\n",
+                "overrides:1: `methods.warm.offered.max_ms` is",
+            ),
+            (
                 "[methods.cold.offer]\nfallback = [\"next_step\", \"next_step\", \"disconnect\"]\n",
                 "overrides:2: `methods.cold.offer.fallback`",
             ),

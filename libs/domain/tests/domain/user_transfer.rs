@@ -157,7 +157,7 @@ fn b507_a_recipient_who_cancels_dispositions_that_call_and_the_customer_stays_wi
         EventKind::Dispositioned { after_us, transfer: of, .. } if *after_us == 7 * SECOND && *of == transfer
     )));
     assert_eq!(project::claims(&world.i).released.last().expect("released").closing, Closing::Done);
-    assert_eq!(world.command(2, disposition("Other")), Err(Refusal::NotAParty), "once is enough");
+    assert_eq!(world.command(2, disposition("Other")), Err(Refusal::Dispositioned), "once is enough");
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn b509_each_turn_is_dispositioned_also_after_the_call() {
         let version = world.i.version;
         world.does(who, disposition("Resolved"));
         assert_eq!(world.i.version, version + 1);
-        assert_eq!(world.command(who, disposition("Resolved")), Err(Refusal::Ended));
+        assert_eq!(world.command(who, disposition("Resolved")), Err(Refusal::Dispositioned));
     }
     assert!(project::claims(&world.i).released.iter().rev().take(2).all(|it| it.closing == Closing::Done));
 }

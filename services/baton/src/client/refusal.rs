@@ -145,7 +145,9 @@ fn commands(names: &str) -> String {
 fn command(action: &str) -> String {
     let command = match action {
         "START_COLD" => "transfer start --kind cold",
+        "START_ON_ANSWER" => "transfer start --kind on-answer",
         "START_WARM" => "transfer start",
+        "DISPOSITION" => "call disposition",
         "CANCEL" => "transfer cancel",
         "COMPLETE" => "transfer complete",
         "SWAP" => "transfer swap",

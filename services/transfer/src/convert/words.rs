@@ -129,7 +129,7 @@ pub(crate) fn refusal_reason(refusal: Refusal) -> ErrorReason {
     match refusal {
         Refusal::Ended => ErrorReason::InteractionEnded,
         Refusal::NotAParty => ErrorReason::NotAParty,
-        Refusal::NotNow(_) => ErrorReason::NotAllowedNow,
+        Refusal::NotNow(_) | Refusal::Dispositioned => ErrorReason::NotAllowedNow,
         Refusal::TransferOpen => ErrorReason::TransferOpen,
         Refusal::NoTransfer => ErrorReason::NoTransfer,
         Refusal::OtherTransfer(_) => ErrorReason::OtherTransfer,

@@ -6,14 +6,14 @@ use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
 use baton_api::transfer::v1::{
     AddNoteRequest, DispositionInteractionRequest, EndInteractionRequest, HoldCustomerRequest, Interaction,
-    LeaveInteractionRequest, ResumeCustomerRequest, SetDataRequest, SetMuteRequest,
+    LeaveInteractionRequest, Participation, ResumeCustomerRequest, SetDataRequest, SetMuteRequest,
 };
 use baton_runtime::auth::Role;
 
 use super::{CallDataArgs, INTERACTION, acting_in, print_changed};
 use crate::client::refusal::OrRefusal;
 use crate::client::session::ClientSession;
-use crate::client::{resolve, view};
+use crate::client::{resolve, view, word};
 use crate::failure::{KnownFailure, UsageError};
 
 pub(super) async fn hold(session: &ClientSession, id: Option<&str>, on_hold: bool) -> anyhow::Result<()> {
@@ -95,7 +95,7 @@ pub(super) fn parse_pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Of the call that is named, or of the one that keeps the agent in wrap-up.
+/// Of the call that is named, or of the first that the agent has yet to disposition.
 pub(super) async fn disposition(
     session: &ClientSession,
     disposition: String,
@@ -110,13 +110,11 @@ pub(super) async fn disposition(
         resolve::interaction(session, id).await?.interaction_id
     } else {
         let mut client = PresenceServiceClient::new(channel.clone());
-        let presence = client.get_presence(GetPresenceRequest::default()).await.or_refusal()?.presence;
-        let due = presence.and_then(|it| it.disposition_due_interaction_ids.into_iter().next());
-        due.ok_or_else(|| {
-            KnownFailure::not_now(
-                "no call waits for a disposition of this agent\n  `--call ID` names one all the same.",
-            )
-        })?
+        let own = client.get_presence(GetPresenceRequest::default()).await.or_refusal()?.presence.unwrap_or_default();
+        // Not from their presence, which hears of a call that has just ended a little later.
+        let calls = resolve::interactions_on(channel.clone(), false).await?;
+        first_due(&calls, &own.agent_id)
+            .ok_or_else(|| KnownFailure::not_now("no call waits for a disposition of this agent"))?
     };
     let request = DispositionInteractionRequest {
         request_id: session.request_id(),
@@ -127,6 +125,15 @@ pub(super) async fn disposition(
     };
     let given = InteractionServiceClient::new(channel).disposition_interaction(request).await.or_refusal()?;
     session.out.one("baton.transfer.v1.DispositionInteractionResponse", &given, |_| "Dispositioned.".to_owned())
+}
+
+/// The call that this agent left first of those that they have to disposition; or else, that they may.
+fn first_due(calls: &[Interaction], agent_id: &str) -> Option<String> {
+    let open = calls.iter().flat_map(|call| call.participations.iter().map(move |it| (call, it)));
+    let open = open.filter(|(_, it)| it.agent_id == agent_id && it.disposition.is_empty());
+    let left_us = |it: &Participation| it.end_time.as_ref().map_or(0, word::micros);
+    let first = open.min_by_key(|(_, it)| (!it.disposition_due, left_us(it)));
+    first.map(|(call, _)| call.interaction_id.clone())
 }
 
 pub(super) async fn leave(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()> {
@@ -157,6 +164,26 @@ pub(super) async fn end(session: &ClientSession, id: Option<&str>) -> anyhow::Re
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_call_that_is_due_comes_before_those_that_are_not() {
+        let call = |id: &str, left_s: i64, due: bool, disposition: &str| Interaction {
+            interaction_id: id.to_owned(),
+            participations: vec![Participation {
+                agent_id: "ada".to_owned(),
+                end_time: Some(prost_types::Timestamp { seconds: left_s, nanos: 0 }),
+                disposition_due: due,
+                disposition: disposition.to_owned(),
+                ..Participation::default()
+            }],
+            ..Interaction::default()
+        };
+        let calls =
+            [call("d", 4, true, ""), call("c", 3, true, ""), call("b", 2, false, ""), call("a", 1, false, "Other")];
+        assert_eq!(first_due(&calls, "ada").as_deref(), Some("c"));
+        assert_eq!(first_due(&calls[2..], "ada").as_deref(), Some("b"));
+        assert_eq!((first_due(&calls[3..], "ada"), first_due(&calls, "ben")), (None, None));
+    }
 
     #[test]
     fn a_pair_is_split_at_its_first_equals_sign() {
