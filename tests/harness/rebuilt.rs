@@ -119,10 +119,10 @@ fn as_events_tell(mut call: Interaction) -> Interaction {
     }
     call.journey.iter_mut().for_each(|hop| hop.message.clear());
     // Whether the policy has dispositions, and wants one, is the policy's: events tell of those that are given.
-    call.participations.retain(|turn| !turn.disposition.is_empty());
-    for turn in &mut call.participations {
-        (turn.end_time, turn.disposition_due) = (None, false);
-        turn.note.clear();
+    call.participations.retain(|part| !part.disposition.is_empty());
+    for part in &mut call.participations {
+        (part.end_time, part.disposition_due) = (None, false);
+        part.note.clear();
     }
     if let Some(recording) = &mut call.recording {
         // Which recording the next words would be of, and whether there will be one, follows from the policy and the mode: events tell what is written.
@@ -150,11 +150,11 @@ fn as_events_tell_of_agents(mut presence: Presence) -> Presence {
     by_call(presence)
 }
 
-/// Where several are rung at once, nothing says in which order; nor in which order turns are dispositioned.
+/// Where several are rung at once, nothing says in which order; nor in which order agents disposition their parts.
 fn in_order(mut call: Interaction) -> Interaction {
     call.update_time = None;
     call.parties.sort_by(|one, other| one.agent_id.cmp(&other.agent_id));
-    call.participations.sort_by_key(|turn| turn.disposition_time.map(|at| (at.seconds, at.nanos)));
+    call.participations.sort_by_key(|part| part.disposition_time.map(|at| (at.seconds, at.nanos)));
     call
 }
 

@@ -297,19 +297,15 @@ mod tests {
         };
         let done = |call: &str| StatusChange::Dispositioned(call.to_owned());
         let two = online().after(due("i1", 90), 3).after(due("i2", 80), 4).after(due("i1", 70), 5);
-        let wrap_up = two.wrap_up.clone().expect("two are due");
-        assert_eq!((wrap_up.due, wrap_up.until_us), (vec!["i1".to_owned(), "i2".to_owned()], 90));
+        let of_two = two.wrap_up.clone().expect("two are due");
+        assert_eq!((of_two.due, of_two.until_us), (vec!["i1".to_owned(), "i2".to_owned()], 90));
         let one = two.after(done("i1"), 6);
         assert_eq!(one.state(), ShownState::WrapUp);
         assert_eq!(one.after(done("i3"), 7).state(), ShownState::WrapUp);
         assert!(one.after(done("i2"), 7).is_available());
         // A wrap-up after which nothing is due does not end what is.
-        let free = online().after(due("i1", 90), 3).after(wrap_up_of_nothing(), 4);
+        let free = online().after(due("i1", 90), 3).after(wrap_up(99), 4);
         assert_eq!(free.after(StatusChange::StateRequested(away()), 5).state(), ShownState::WrapUp);
-    }
-
-    fn wrap_up_of_nothing() -> StatusChange {
-        wrap_up(99)
     }
 
     #[test]

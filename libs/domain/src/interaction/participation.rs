@@ -1,5 +1,5 @@
-//! The participations: each agent's part in the call that is over. Where the policy has dispositions, its agent says how it ended, also after the call
-//! (B507, B509).
+//! The part each agent had in a call, once that part is over. Where the policy has dispositions, the agent says how it ended, also after
+//! the call (B507, B509).
 
 use crate::input::Disposition;
 use baton_words::{AgentId, ClaimNo, TransferNo};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The most participations of which dispositions are kept; the oldest goes first.
 pub(crate) const MAX_PARTICIPATIONS: usize = 100;
 
-/// An agent's part in the call that is over. Times are microseconds since the epoch.
+/// An agent's part in a call, which is over: they have left it. Times are microseconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participation {
     pub agent: AgentId,
