@@ -80,6 +80,10 @@ transfers *ARGS:
 tables:
     UPDATE_TABLES=1 cargo test --package baton-domain --test domain table
 
+# A random walk through everything that can happen, so many interactions from this seed (a million take about an hour).
+walk INTERACTIONS="1000000" SEED="1":
+    cargo run --release --package baton-walk -- --interactions {{INTERACTIONS}} --seed {{SEED}}
+
 # What must always hold, proved for every profile within large bounds; and that mistakes in the core are caught (a quarter of an hour).
 prove:
     cargo build --release --package baton-server --bin baton

@@ -94,7 +94,7 @@ fn start(policy: &Policy, kind: TransferKind, target: Target) -> Command {
 }
 
 /// The command of an action, about this open transfer. A start is one to somebody whom nobody else is.
-pub(crate) fn command_of(policy: &Policy, action: Action, open: Option<TransferNo>) -> Command {
+pub fn command_of(policy: &Policy, action: Action, open: Option<TransferNo>) -> Command {
     let no = open.unwrap_or(TransferNo(0));
     match action {
         Action::Start(kind) => start(policy, kind, Target::Agent(agent(u8::MAX))),

@@ -24,12 +24,14 @@ mod report;
 mod rules;
 mod timers;
 mod transitions;
+mod watch;
 mod words;
 mod world;
 
 pub use bound::Bound;
-pub use happening::Happening;
+pub use happening::{Happening, command_of};
 pub use invariants::{INVARIANTS, Invariant};
 pub use model::prove;
 pub use report::{Broken, Completeness, Report, StoryStep, Unreached};
-pub use world::World;
+pub use watch::Watch;
+pub use world::{World, agent, team};

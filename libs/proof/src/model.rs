@@ -37,9 +37,7 @@ pub fn prove(policy: &Policy, bound: &Bound, meanwhile: impl FnMut(usize)) -> Re
 }
 
 fn explore(policy: &Policy, bound: &Bound, mut meanwhile: impl FnMut(usize)) -> Report {
-    let (policy, likeness) = (policy.clone(), Likeness::new(policy));
-    let mut builder =
-        Proof { policy, bound: *bound, likeness, broken: AtomicU64::new(0), completed: AtomicU32::new(0) }.checker();
+    let mut builder = Proof::new(policy.clone(), *bound).checker();
     if let Some(most) = bound.most_steps {
         builder = builder.target_state_count(most.get());
     }
@@ -67,6 +65,11 @@ fn explore(policy: &Policy, bound: &Bound, mut meanwhile: impl FnMut(usize)) -> 
 }
 
 impl Proof {
+    pub(crate) fn new(policy: Policy, bound: Bound) -> Self {
+        let likeness = Likeness::new(&policy);
+        Self { policy, bound, likeness, broken: AtomicU64::new(0), completed: AtomicU32::new(0) }
+    }
+
     /// What a policy allows on paper and nobody can ever do: each kind must be able to come to its good end.
     fn unreached(&self) -> Vec<Unreached> {
         let completed = self.completed.load(Ordering::Relaxed);
@@ -144,7 +147,7 @@ const PROPERTIES: [IndexedProperty; INVARIANTS.len()] = properties!(
 
 fn holds<const AT: usize>(proof: &Proof, world: &World) -> bool {
     let holds = match INVARIANTS[AT].rule {
-        Rule::Situation(check) => world.broken.is_some() || check(proof, world).is_ok(),
+        Rule::Situation(check) | Rule::Trial(check) => world.broken.is_some() || check(proof, world).is_ok(),
         Rule::Transition(_) => world.broken != Some(AT),
     };
     holds || proof.broken.fetch_or(1 << AT, Ordering::Relaxed) & 1 << AT != 0

@@ -27,6 +27,13 @@ pub struct World {
     pub(crate) likeness: u64,
 }
 
+impl World {
+    /// At this time.
+    pub fn new(interaction: Interaction, now_us: i64) -> Self {
+        Self { interaction, now_us, broken: None, likeness: 0 }
+    }
+}
+
 impl PartialEq for World {
     fn eq(&self, other: &Self) -> bool {
         self.likeness == other.likeness
@@ -40,7 +47,7 @@ impl std::hash::Hash for World {
 }
 
 /// The agent with this number, from 1. The second has a voicemail box.
-pub(crate) fn agent(no: u8) -> AgentRef {
+pub fn agent(no: u8) -> AgentRef {
     AgentRef {
         id: AgentId(Uuid::from_u128(AGENTS_FROM + u128::from(no))),
         name: format!("agent {no}").into(),
@@ -54,7 +61,8 @@ pub(crate) fn number_of(agent: AgentId) -> u8 {
     u8::try_from(agent.0.as_u128() - AGENTS_FROM).unwrap_or(u8::MAX)
 }
 
-pub(crate) fn team() -> Target {
+/// The team that transfers go to.
+pub fn team() -> Target {
     Target::Team { id: TeamId(Uuid::from_u128(TEAM)), name: "the team".into() }
 }
 
@@ -77,7 +85,7 @@ pub(crate) fn beginnings(policy: &Policy, recorded: bool) -> Vec<World> {
         let calls = opening(*mode, vec![], LegSource::Outside(outside));
         [baton_domain::open(called, policy, BEGIN_US).0, baton_domain::place(calls, policy, agent(1), BEGIN_US).0]
     });
-    both.map(|interaction| World { interaction, now_us: BEGIN_US, broken: None, likeness: 0 }).collect()
+    both.map(|interaction| World::new(interaction, BEGIN_US)).collect()
 }
 
 fn opening(recording: RecordingMode, steps: Vec<FlowStep>, origin: LegSource) -> Opening {

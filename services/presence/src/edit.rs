@@ -11,7 +11,7 @@ use baton_store::{Done, StoreError, Tx};
 
 use crate::events::{self, ChangeContext, StateCause};
 use crate::ids::{AgentId, TeamId};
-use crate::record::{AgentRecord, QueuedClaim, TeamRecord};
+use crate::record::{AgentRecord, TeamRecord, next_of};
 use crate::status::{AgentStatus, Occupied, StatusChange};
 use crate::store::claims::{self, ClaimRow, ClaimState};
 use crate::store::{agents, queue, records, statuses, teams};
@@ -78,10 +78,7 @@ impl<'a> Edit<'a> {
     /// An agent who is free, and may be chosen, is given to the first of those who wait for them (B504). They are then touched anew.
     async fn promote(&mut self, agent: &AgentRecord) -> Result<(), StoreError> {
         let (tenant, now_us) = (self.context.tenant, self.now_us());
-        let state = agent.status.state();
-        let may_have = |it: &&QueuedClaim| it.choosable.contains(&state) && it.expires_at_us > now_us;
-        let first = agent.queued.iter().find(may_have).filter(|_| agent.status.can_be_claimed());
-        let Some(queued) = first else { return Ok(()) };
+        let Some(queued) = next_of(&agent.status, &agent.queued, now_us) else { return Ok(()) };
         let claim = ClaimRow {
             claim_id: queued.claim_id.clone(),
             interaction_id: queued.interaction_id.clone(),

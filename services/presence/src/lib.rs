@@ -23,6 +23,7 @@ mod edit;
 mod events;
 mod grpc;
 mod ids;
+pub mod in_memory;
 mod index;
 mod ops;
 mod page;

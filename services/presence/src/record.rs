@@ -87,6 +87,13 @@ pub(crate) struct QueuedClaim {
     pub(crate) inbox: Vec<u8>,
 }
 
+/// The first claim that waits for an agent in this status and may have them now.
+pub(crate) fn next_of<'a>(status: &AgentStatus, queued: &'a [QueuedClaim], now_us: i64) -> Option<&'a QueuedClaim> {
+    let state = status.state();
+    let may_have = |it: &&QueuedClaim| it.choosable.contains(&state) && it.expires_at_us > now_us;
+    queued.iter().find(may_have).filter(|_| status.can_be_claimed())
+}
+
 /// A team with its members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TeamRecord {

@@ -14,6 +14,7 @@ mod events;
 mod flow;
 mod grpc;
 mod hold_off;
+pub mod in_memory;
 mod match_pass;
 mod matcher;
 mod number;

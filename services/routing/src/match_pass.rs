@@ -142,7 +142,7 @@ impl<'a> MatchPass<'a> {
 }
 
 /// The answer to a wait; `None` if it has to go on waiting.
-fn decide(
+pub(crate) fn decide(
     wait: &StoredWait,
     candidates: &ListCandidatesResponse,
     is_free: impl Fn(&str) -> bool,

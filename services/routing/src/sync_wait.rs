@@ -107,7 +107,7 @@ async fn match_immediately(matcher: &Arc<Matcher>, projection: &WaitProjection) 
 }
 
 /// The row after this projection; `None` if the projection is older than the row.
-fn next_row(known: Option<&WaitRow>, projection: &WaitProjection) -> Option<WaitRow> {
+pub(crate) fn next_row(known: Option<&WaitRow>, projection: &WaitProjection) -> Option<WaitRow> {
     if known.is_some_and(|it| it.version > projection.version) {
         return None;
     }
@@ -127,13 +127,13 @@ fn next_row(known: Option<&WaitRow>, projection: &WaitProjection) -> Option<Wait
 }
 
 /// An answer belongs to its wait id: it is repeated for the same one, and another one is answered anew.
-fn is_same_round(known: Option<&StoredWait>, wanted: Option<&StoredWait>) -> bool {
+pub(crate) fn is_same_round(known: Option<&StoredWait>, wanted: Option<&StoredWait>) -> bool {
     known.zip(wanted).is_some_and(|(known, wanted)| known.id == wanted.id)
 }
 
-fn stale() -> Status {
+pub(crate) fn stale() -> ApiError {
     let message = "A newer version of this wait was applied already. Load the interaction again.";
-    ApiError::aborted(ErrorReason::Stale, message).into()
+    ApiError::aborted(ErrorReason::Stale, message)
 }
 
 #[cfg(test)]

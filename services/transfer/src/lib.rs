@@ -22,6 +22,14 @@ mod store;
 mod tenants;
 mod wake;
 
+/// Between the core and what the other services are sent and answer: for the random walk (`tests/walk`), which plays all of them in simulated time.
+pub mod wire {
+    pub use crate::convert::{
+        facts::{of_claims, of_wait, parse as fact},
+        plan::{claims, media, wait},
+    };
+}
+
 use baton_api::{
     presence::v1::claim_service_client::ClaimServiceClient,
     recording::v1::archive_service_client::ArchiveServiceClient,

@@ -159,7 +159,7 @@ fn choice(message: &ListChoicesRequest) -> Result<Choice, ApiError> {
     })
 }
 
-fn projection(request: SyncClaimsRequest) -> Result<ClaimsProjection, ApiError> {
+pub(crate) fn projection(request: SyncClaimsRequest) -> Result<ClaimsProjection, ApiError> {
     if request.claims.len() > MAX_CLAIMS || request.released.len() > MAX_CLAIMS {
         return Err(ApiError::invalid_argument("claims", format!("must be {MAX_CLAIMS} at most")));
     }
@@ -221,7 +221,7 @@ fn released(claim: &ReleasedClaim) -> Result<Released, ApiError> {
     })
 }
 
-fn status(claim_id: String, decision: &ClaimDecision) -> ClaimStatus {
+pub(crate) fn status(claim_id: String, decision: &ClaimDecision) -> ClaimStatus {
     let (state, reason) = match decision {
         ClaimDecision::Granted => (claim_status::State::Granted, Reason::Unspecified),
         ClaimDecision::Queued => (claim_status::State::Queued, Reason::Unspecified),

@@ -4,7 +4,7 @@ mod call_flows;
 mod configuration;
 mod dial_rules;
 mod numbers;
-mod route;
+pub(crate) mod route;
 
 use std::sync::Arc;
 

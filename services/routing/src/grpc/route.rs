@@ -139,7 +139,7 @@ async fn called(reader: &mut Reader, tenant: &TenantId, text: &str) -> Result<Op
     Ok(None)
 }
 
-fn projection(request: SyncWaitRequest) -> Result<WaitProjection, ApiError> {
+pub(crate) fn projection(request: SyncWaitRequest) -> Result<WaitProjection, ApiError> {
     let version = i64::try_from(request.version);
     Ok(WaitProjection {
         tenant: tenant(&request.tenant)?,

@@ -14,7 +14,7 @@ use baton_words::{
 };
 
 /// Reads one fact about this interaction.
-pub(crate) fn parse(id: InteractionId, fact: &WireFact) -> Result<Fact, ApiError> {
+pub fn parse(id: InteractionId, fact: &WireFact) -> Result<Fact, ApiError> {
     let observed_at_us = fact.observed_at_us;
     match fact.fact.as_ref().ok_or_else(|| bad("fact", "is missing"))? {
         Wire::Leg(leg) => {
@@ -77,7 +77,7 @@ fn reason(field: &str, reason: baton_api::common::v1::Reason) -> Result<Reason, 
 }
 
 /// How the claims stand, as facts.
-pub(crate) fn of_claims(id: InteractionId, answer: &SyncClaimsResponse) -> Result<Vec<Fact>, ApiError> {
+pub fn of_claims(id: InteractionId, answer: &SyncClaimsResponse) -> Result<Vec<Fact>, ApiError> {
     let facts = answer.claims.iter().map(|status| {
         let no = own(id, "claim_id", ClaimNo::parse(&status.claim_id))?;
         Ok(match status.state() {
@@ -90,7 +90,7 @@ pub(crate) fn of_claims(id: InteractionId, answer: &SyncClaimsResponse) -> Resul
 }
 
 /// Routing's answer for a wait, if it has one already.
-pub(crate) fn of_wait(wait: WaitNo, answer: &SyncWaitResponse) -> Result<Option<Fact>, ApiError> {
+pub fn of_wait(wait: WaitNo, answer: &SyncWaitResponse) -> Result<Option<Fact>, ApiError> {
     if answer.proposed.is_empty() && !answer.exhausted {
         let position = u32::try_from(answer.position).ok().filter(|position| *position > 0);
         return Ok(position.map(|position| Fact::Queued(wait, position)));

@@ -16,7 +16,7 @@ use baton_domain::{
 };
 
 /// The media plan.
-pub(crate) fn media(i: &Interaction, plan: &MediaPlan) -> wire::MediaPlan {
+pub fn media(i: &Interaction, plan: &MediaPlan) -> wire::MediaPlan {
     let rooms = plan.rooms.iter().map(|planned| wire::Room {
         name: planned.room.name().into(),
         treatment: wire::room::Treatment::from(planned.treatment).into(),
@@ -75,7 +75,7 @@ fn leg(i: &Interaction, planned: &PlannedLeg) -> wire::Leg {
 }
 
 /// The claims, with what the agents' inboxes show.
-pub(crate) fn claims(i: &Interaction, own: &Claims) -> SyncClaimsRequest {
+pub fn claims(i: &Interaction, own: &Claims) -> SyncClaimsRequest {
     let released = own.released.iter().map(|released| ReleasedClaim {
         claim_id: released.claim.of(i.id),
         agent_id: released.agent.to_string(),
@@ -131,7 +131,7 @@ fn inbox(i: &Interaction, wanted: &WantedClaim) -> InboxItem {
 }
 
 /// The wait.
-pub(crate) fn wait(i: &Interaction, own: Option<&project::Wait>) -> SyncWaitRequest {
+pub fn wait(i: &Interaction, own: Option<&project::Wait>) -> SyncWaitRequest {
     SyncWaitRequest {
         tenant: i.tenant.to_string(),
         interaction_id: i.id.to_string(),
