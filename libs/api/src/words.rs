@@ -40,7 +40,7 @@ written_as!(words::TransferKind => wire::TransferKind { Cold, OnAnswer, Warm });
 written_as!(words::DivertedTo => wire::DivertedTo { Voicemail, NextStep, Disconnect });
 written_as!(words::RecordingMode => wire::RecordingMode { All, Incoming, Outgoing, Manual });
 written_as!(words::Exclusion => wire::ExclusionReason { OnHold, Paused, NotStarted, NotWritten, OtherTenure });
-written_as!(words::TargetSort => wire::TargetSort { Agent, Team });
+written_as!(words::TargetSort => wire::TargetSort { Agent, Team, Queue });
 written_as!(words::AgentState => WireAgentState { Offline, Available, Away, WrapUp, NotResponding });
 written_as!(words::Treatment => WireTreatment { Conversation, HoldMusic, Ringback });
 written_as!(words::Phase => wire::TransferPhase {
@@ -49,7 +49,7 @@ written_as!(words::Phase => wire::TransferPhase {
 });
 written_as!(words::Reason => wire::Reason {
     NoAnswer, Busy, Offline, NotAvailable, Declined, Taken, Unreachable, CustomerLeft, InitiatorLeft, RecipientLeft,
-    Requested, Timeout, SwitchLost, Voicemail, Disconnected, NobodyAvailable, Expired, HungUp,
+    Requested, Timeout, SwitchLost, Voicemail, Disconnected, NobodyAvailable, Expired, HungUp, QueueClosed, NobodySignedIn,
 });
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Who acts, and whom a customer is handed to.
 
+use crate::queue::{Pool, Queue};
 use baton_words::{AgentId, TargetSort, TeamId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -69,6 +70,8 @@ pub enum Target {
         id: TeamId,
         name: Arc<str>,
     },
+    /// Whoever has the skills that a queue wants.
+    Queue(Box<Queue>),
 }
 
 impl Target {
@@ -76,13 +79,24 @@ impl Target {
         match self {
             Self::Agent(_) => TargetSort::Agent,
             Self::Team { .. } => TargetSort::Team,
+            Self::Queue(_) => TargetSort::Queue,
         }
     }
 
-    pub fn team(&self) -> Option<TeamId> {
+    /// Those of whom whoever is free is asked; none for one agent.
+    pub fn pool(&self) -> Option<Pool> {
         match self {
             Self::Agent(_) => None,
-            Self::Team { id, .. } => Some(*id),
+            Self::Team { id, .. } => Some(Pool::Team(*id)),
+            Self::Queue(queue) => Some(Pool::Queue(queue.id)),
+        }
+    }
+
+    /// The queue, where it is one.
+    pub fn queue(&self) -> Option<&Queue> {
+        match self {
+            Self::Queue(queue) => Some(queue),
+            Self::Agent(_) | Self::Team { .. } => None,
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     input::Fact,
     machine::{Flow, FlowStep},
     policy::{ConsultRules, InteractionRules, Method, Policy},
+    queue::{Instead, Queue},
 };
 use baton_words::{AgentId, Reason, TransferKind};
 use serde::Serialize;
@@ -53,6 +54,8 @@ pub enum FactSort {
     Proposed,
     Exhausted,
     SwitchLost,
+    Unattended,
+    Closed,
 }
 
 impl FactSort {
@@ -73,6 +76,8 @@ impl FactSort {
             Fact::Proposed(..) => Self::Proposed,
             Fact::Exhausted(_) => Self::Exhausted,
             Fact::SwitchLost => Self::SwitchLost,
+            Fact::Unattended(_) => Self::Unattended,
+            Fact::Closed(_) => Self::Closed,
         }
     }
 }
@@ -85,6 +90,51 @@ pub enum RuleField {
     Consult(TransferKind, ConsultField),
     /// Of the step with this number, from 1.
     Step(u32, StepField),
+    /// Of the queue that the customer waits in, with what it says.
+    Queue(QueueRule),
+}
+
+/// What a queue says, as it was when it was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueRule {
+    Ring(i64),
+    MaxWait(i64),
+    WhenUnattended(Instead),
+    WhenDeclined(Instead),
+}
+
+impl QueueRule {
+    /// What the queue says where nobody can be asked for this reason; a closed one says nothing.
+    pub(crate) fn of_nobody(queue: &Queue, why: Reason) -> Option<Self> {
+        match why {
+            Reason::QueueClosed => None,
+            Reason::NobodySignedIn => Some(Self::WhenUnattended(queue.when_unattended)),
+            _ => Some(Self::WhenDeclined(queue.when_declined)),
+        }
+    }
+
+    pub(crate) fn instead(self) -> Option<Instead> {
+        match self {
+            Self::WhenUnattended(instead) | Self::WhenDeclined(instead) => Some(instead),
+            Self::Ring(_) | Self::MaxWait(_) => None,
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Ring(_) => "queue.ring_ms",
+            Self::MaxWait(_) => "queue.max_wait_ms",
+            Self::WhenUnattended(_) => "queue.when_unattended",
+            Self::WhenDeclined(_) => "queue.when_declined",
+        }
+    }
+
+    fn value(self) -> Option<String> {
+        match self {
+            Self::Ring(ms) | Self::MaxWait(ms) => as_written(&ms),
+            Self::WhenUnattended(instead) | Self::WhenDeclined(instead) => as_written(&instead),
+        }
+    }
 }
 
 /// Defines fields of a table. A field's path is what it is read by, so that none can be named that there is not.
@@ -134,6 +184,7 @@ fields! {
     MethodField of Method {
         Customer = customer,
         Released = released,
+        QueueSuccess = queue_success,
         OnUnanswered = on_unanswered,
         AfterFailure = after_failure,
         Ring = offer.ring_ms,
@@ -179,6 +230,7 @@ impl RuleField {
             Self::Consult(kind, field) => format!("methods.{kind}.consult.{}", field.path()),
             Self::Step(no, StepField::Ring) => format!("steps.{no}.ring_ms"),
             Self::Step(no, StepField::Wait) => format!("steps.{no}.wait_ms"),
+            Self::Queue(rule) => rule.path().to_owned(),
         }
     }
 
@@ -188,6 +240,7 @@ impl RuleField {
             Self::House(field) => field.value(&policy.interaction),
             Self::Method(kind, field) => field.value(policy.method(kind)?),
             Self::Consult(kind, field) => field.value(policy.method(kind)?.consult.as_ref()?),
+            Self::Queue(rule) => rule.value(),
             Self::Step(no, field) => {
                 let step = flow.steps.get((no as usize).checked_sub(1)?)?;
                 match (step, field) {

@@ -7,10 +7,11 @@ use crate::{
     cause::Cause,
     input::SegmentEnd,
     interaction::Summary,
+    queue::Pool,
 };
 use baton_words::{
-    AgentId, Direction, DivertedTo, Exclusion, LegNo, Medium, Reason, RecordingMode, RecordingNo, SegmentNo, SwitchId,
-    TeamId, TransferKind, TransferNo,
+    AgentId, Direction, DivertedTo, Exclusion, LegNo, Medium, QueueId, Reason, RecordingMode, RecordingNo, SegmentNo,
+    SwitchId, TeamId, TransferKind, TransferNo,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -36,15 +37,15 @@ pub enum EventKind {
         step: u32,
         what: StepTaken,
     },
-    /// Waits in the queue of a team, at this position, from 1.
+    /// Waits in a queue, or that of a team, at this position, from 1.
     Queued {
-        team: TeamId,
+        pool: Pool,
         transfer: Option<TransferNo>,
         position: u32,
     },
     /// Waits no more: somebody answered (no reason), or it gave up.
     Dequeued {
-        team: TeamId,
+        pool: Pool,
         transfer: Option<TransferNo>,
         reason: Option<Reason>,
         waited_us: i64,
@@ -52,12 +53,12 @@ pub enum EventKind {
     AgentOffered {
         agent: AgentId,
         transfer: Option<TransferNo>,
-        team: Option<TeamId>,
+        pool: Option<Pool>,
     },
     OfferFailed {
         agent: AgentId,
         transfer: Option<TransferNo>,
-        team: Option<TeamId>,
+        pool: Option<Pool>,
         reason: Reason,
         rang_us: i64,
     },
@@ -65,7 +66,7 @@ pub enum EventKind {
         agent: AgentId,
         leg: LegNo,
         transfer: Option<TransferNo>,
-        team: Option<TeamId>,
+        pool: Option<Pool>,
         rang_us: i64,
     },
     AgentLeft {
@@ -232,6 +233,7 @@ pub enum StepTaken {
     RingTeam(TeamId),
     Voicemail(Arc<str>),
     Disconnect,
+    Queue(QueueId),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -156,6 +156,10 @@ pub enum Fact {
     Exhausted(WaitNo),
     /// No leg lives: the switch restarted, or was silent too long.
     SwitchLost,
+    /// Nobody who serves the queue is signed in.
+    Unattended(WaitNo),
+    /// The queue is closed at this hour.
+    Closed(WaitNo),
 }
 
 /// How a segment ended.

@@ -31,6 +31,7 @@ pub mod machine;
 pub mod permit;
 pub mod policy;
 pub mod project;
+pub mod queue;
 mod react;
 
 pub use action::{Action, ActionSet};

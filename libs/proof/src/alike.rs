@@ -134,6 +134,7 @@ fn target(target: &Target, h: &mut impl Hasher) {
     match target {
         Target::Agent(agent) => h.write_u8(number_of(agent.id)),
         Target::Team { .. } => h.write_u8(0),
+        Target::Queue(queue) => h.write(&[200, queue.id.0.as_u128() as u8]),
     }
 }
 

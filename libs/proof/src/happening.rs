@@ -3,7 +3,7 @@
 use crate::{
     bound::Bound,
     timers,
-    world::{World, agent, supervisor, team},
+    world::{World, agent, queue, supervisor, team},
 };
 use baton_domain::{
     Action, Actor, Command, Fact, Input, Policy, RecordingCommand, StartTransfer, Target,
@@ -77,11 +77,16 @@ fn is_followed(action: Action, bound: &Bound) -> bool {
     }
 }
 
-/// Whom this kind can go to: the agents who are not in the call, and the team.
+/// Whom this kind can go to: the agents who are not in the call, the team, and the queue. Where a queue has to be answered to have succeeded, it is
+/// looked for as a team is: one of both will do.
 fn targets(i: &Interaction, policy: &Policy, kind: TransferKind, bound: &Bound) -> impl Iterator<Item = Target> {
-    let offer = policy.method(kind).map(|method| &method.offer);
-    let sorts = offer.map(|offer| offer.targets.clone()).unwrap_or_default();
-    outsiders(i, bound).map(Target::Agent).chain([team()]).filter(move |target| sorts.contains(&target.sort()))
+    let method = policy.method(kind);
+    let mut sorts = method.map(|method| method.offer.targets.clone()).unwrap_or_default();
+    let own_success = method.is_some_and(|method| method.queue_success == QueueSuccess::Enqueued);
+    if sorts.contains(&TargetSort::Team) && !own_success {
+        sorts.retain(|sort| *sort != TargetSort::Queue);
+    }
+    outsiders(i, bound).map(Target::Agent).chain([team(), queue()]).filter(move |target| sorts.contains(&target.sort()))
 }
 
 fn outsiders(i: &Interaction, bound: &Bound) -> impl Iterator<Item = baton_domain::AgentRef> {
@@ -178,6 +183,9 @@ fn search_facts(i: &Interaction, bound: &Bound, facts: &mut Vec<Fact>) {
             facts.push(Fact::Proposed(wait, free));
         }
         facts.push(Fact::Exhausted(wait));
+        if search.target.queue().is_some() {
+            facts.extend([Fact::Unattended(wait), Fact::Closed(wait)]);
+        }
     }
 }
 

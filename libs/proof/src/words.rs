@@ -83,6 +83,7 @@ fn command_words(actor: &Actor, command: &Command) -> String {
             let to = match &start.target {
                 Target::Agent(agent) => format!("agent {}", number_of(agent.id)),
                 Target::Team { .. } => "the team".to_owned(),
+                Target::Queue(_) => "the queue".to_owned(),
             };
             format!("starts a {} transfer to {to}", start.kind)
         }
@@ -127,12 +128,14 @@ fn fact_words(i: &Interaction, fact: &Fact) -> String {
         Fact::ClaimRefused(claim, reason) => {
             format!("{} can't be had: {}", whose_claim(i, *claim), spaced(reason.name()))
         }
-        Fact::Queued(..) => "routing takes the call into the team's queue".to_owned(),
+        Fact::Queued(..) => "routing takes the call into the queue".to_owned(),
         Fact::Proposed(_, agents) => {
             let names: Vec<_> = agents.iter().map(|agent| format!("agent {}", number_of(agent.id))).collect();
             format!("routing proposes {}", names.join(" and "))
         }
         Fact::Exhausted(_) => "routing has nobody to propose".to_owned(),
+        Fact::Unattended(_) => "nobody who serves the queue is signed in".to_owned(),
+        Fact::Closed(_) => "the queue closes".to_owned(),
         Fact::SwitchLost => "the switch has lost all legs".to_owned(),
     }
 }

@@ -4,8 +4,9 @@ use baton_domain::{
     Actor, AgentRef, Interaction, Opening, Policy, StaffRole, Target,
     interaction::{LegSource, Outside},
     machine::FlowStep,
+    queue::{Instead, Queue},
 };
-use baton_words::{AgentId, InteractionId, RecordingMode, SwitchId, TeamId};
+use baton_words::{AgentId, InteractionId, QueueId, RecordingMode, SwitchId, TeamId};
 use uuid::Uuid;
 
 /// When every world begins, microseconds since the epoch.
@@ -14,6 +15,7 @@ const BEGIN_US: i64 = 1_000_000_000_000;
 pub(crate) const FIRST_RING_MS: i64 = 20_000;
 const AGENTS_FROM: u128 = 1;
 const TEAM: u128 = 500;
+const QUEUE: u128 = 600;
 
 /// One situation that can come about.
 #[derive(Debug, Clone)]
@@ -64,6 +66,30 @@ pub(crate) fn number_of(agent: AgentId) -> u8 {
 /// The team that transfers go to.
 pub fn team() -> Target {
     Target::Team { id: TeamId(Uuid::from_u128(TEAM)), name: "the team".into() }
+}
+
+/// A queue that overflows into another, which gives up.
+pub(crate) fn queue() -> Target {
+    let second = Queue {
+        id: QueueId(Uuid::from_u128(QUEUE + 1)),
+        name: "the second queue".into(),
+        priority: 5,
+        ring_ms: 60_000,
+        wait_ms: 30_000,
+        when_unattended: Instead::Wait,
+        when_declined: Instead::GiveUp,
+        overflow: None,
+    };
+    Target::Queue(Box::new(Queue {
+        id: QueueId(Uuid::from_u128(QUEUE)),
+        name: "the queue".into(),
+        priority: 7,
+        ring_ms: 15_000,
+        wait_ms: 60_000,
+        when_unattended: Instead::Overflow,
+        when_declined: Instead::Wait,
+        overflow: Some(Box::new(second)),
+    }))
 }
 
 pub(crate) fn supervisor() -> Actor {

@@ -101,6 +101,10 @@ closed_list! {
         NobodyAvailable = "nobody_available",
         Expired = "expired",
         HungUp = "hung_up",
+        /// The queue is closed at this hour.
+        QueueClosed = "queue_closed",
+        /// Nobody who serves the queue is signed in.
+        NobodySignedIn = "nobody_signed_in",
     }
 }
 
@@ -172,6 +176,8 @@ closed_list! {
         Agent = "agent",
         /// Whoever of a team is free.
         Team = "team",
+        /// Whoever has the skills that a queue wants.
+        Queue = "queue",
     }
 }
 

@@ -130,11 +130,11 @@ impl Filter {
 fn teams(interaction: &Interaction) -> impl Iterator<Item = TeamId> {
     let steps = interaction.flow.steps.iter().take(interaction.flow.next).filter_map(|step| match step {
         FlowStep::RingTeam { team, .. } => Some(*team),
-        FlowStep::RingAgent { .. } | FlowStep::Voicemail(_) | FlowStep::Disconnect => None,
+        FlowStep::RingAgent { .. } | FlowStep::Voicemail(_) | FlowStep::Disconnect | FlowStep::Queue(_) => None,
     });
     let of = |target: &Target| match target {
         Target::Team { id, .. } => Some(*id),
-        Target::Agent(_) => None,
+        Target::Agent(_) | Target::Queue(_) => None,
     };
     let hops = interaction.journey.iter().filter_map(move |hop| of(&hop.target));
     let open = interaction.transfer.iter().filter_map(move |transfer| of(&transfer.target));

@@ -3,7 +3,7 @@
 use baton_domain::{
     Actor, Interaction, Policy,
     permit::{allowed, refused},
-    project::{self, Claims, MediaPlan, TransferRecord, Wait},
+    project::{self, Claims, MediaPlan, Queueing, TransferRecord},
 };
 use std::{ops::Deref, sync::Arc};
 
@@ -30,8 +30,8 @@ impl Live {
         project::claims(&self.state)
     }
 
-    pub(crate) fn wait(&self) -> Option<Wait> {
-        project::wait(&self.state)
+    pub(crate) fn queueing(&self) -> Queueing {
+        project::queueing(&self.state)
     }
 
     pub(crate) fn deadline_us(&self) -> Option<i64> {

@@ -209,16 +209,16 @@ impl Follow {
     }
 
     async fn push_wait(&self, i: &Live) -> Result<(), Status> {
-        let wait = i.wait();
+        let wait = i.queueing();
         // An interaction that has never waited is nothing to routing.
-        if i.counters.wait == 0 || self.follower.accepted.lock().has_wait(wait.as_ref()) {
+        if i.counters.wait == 0 || self.follower.accepted.lock().has_wait(&wait) {
             return Ok(());
         }
-        let answer = match self.peers.routing.clone().sync_wait(convert::plan::wait(i, wait.as_ref())).await {
+        let answer = match self.peers.routing.clone().sync_wait(convert::plan::wait(i, &wait)).await {
             Ok(answer) => Some(answer.into_inner()),
             Err(status) => not_if_stale(status).map(|()| None)?,
         };
-        let fact = match (answer, &wait) {
+        let fact = match (answer, &wait.wait) {
             (Some(answer), Some(wait)) => convert::facts::of_wait(wait.wait, &answer)?,
             _ => None,
         };

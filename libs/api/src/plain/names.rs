@@ -43,22 +43,33 @@ impl Names {
         self.0.get(mailbox).map_or_else(|| format!("box {mailbox}"), |name| format!("{name}'s box"))
     }
 
+    pub fn of_queue(&self, id: &str) -> String {
+        self.0.get(id).map_or_else(|| "a queue".to_owned(), |it| format!("queue {it}"))
+    }
+
+    /// A team or a queue: the one of both that is given.
+    pub fn of_pool(&self, team_id: &str, queue_id: &str) -> String {
+        if queue_id.is_empty() { self.of(team_id) } else { self.of_queue(queue_id) }
+    }
+
     pub fn of_target(&self, target: Option<&Target>) -> String {
         match target.and_then(|it| it.target.as_ref()) {
             Some(target::Target::AgentId(id)) => self.of(id),
             Some(target::Target::TeamId(id)) => {
                 self.0.get(id).map_or_else(|| "a team".to_owned(), |it| format!("team {it}"))
             }
+            Some(target::Target::QueueId(id)) => self.of_queue(id),
             None => "nobody".to_owned(),
         }
     }
 }
 
-/// The ids of agents and teams in messages, by the names that all fields for them have: `agent_id`, `initiator_agent_id`, `agent_ids`, `team_id`.
+/// The ids of agents, teams and queues in messages, by the names that all fields for them have: `agent_id`, `initiator_agent_id`, `agent_ids`, `team_id`, `queue_id`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mentioned {
     pub agents: BTreeSet<String>,
     pub teams: BTreeSet<String>,
+    pub queues: BTreeSet<String>,
 }
 
 impl Mentioned {
@@ -87,6 +98,8 @@ impl Mentioned {
                     self.agents.insert(id.clone());
                 } else if name.ends_with("team_id") {
                     self.teams.insert(id.clone());
+                } else if name.ends_with("queue_id") {
+                    self.queues.insert(id.clone());
                 }
             }
             _ => {}

@@ -22,13 +22,15 @@ fn call(data: &Data, names: &Names) -> Option<String> {
             format!("The call flow takes step {}: {}.", it.step, word::flow_step_kind(it.kind))
         }
         Data::InteractionQueued(it) => {
-            format!("The call waits for {}, at position {}.", names.of(&it.team_id), it.position)
+            format!("The call waits for {}, at position {}.", names.of_pool(&it.team_id, &it.queue_id), it.position)
         }
         Data::InteractionDequeued(it) if it.reason() == Reason::Unspecified => {
-            format!("The wait for {} is over after {}.", names.of(&it.team_id), word::seconds(it.wait_ms))
+            let pool = names.of_pool(&it.team_id, &it.queue_id);
+            format!("The wait for {pool} is over after {}.", word::seconds(it.wait_ms))
         }
         Data::InteractionDequeued(it) => {
-            format!("The wait for {} is given up: {}.", names.of(&it.team_id), reason(it.reason))
+            let pool = names.of_pool(&it.team_id, &it.queue_id);
+            format!("The wait for {pool} is given up: {}.", reason(it.reason))
         }
         Data::InteractionHoldReminder(it) => {
             format!("The customer has been on hold for {}.", word::seconds(it.hold_ms))

@@ -66,6 +66,8 @@ fn fact(cause: &Cause, names: &Names) -> String {
         (Fact::Queued, _) => "routing has it in the queue".to_owned(),
         (Fact::Proposed, _) => "routing proposed somebody".to_owned(),
         (Fact::Exhausted, _) => "routing has nobody to propose".to_owned(),
+        (Fact::Unattended, _) => "nobody who serves the queue is signed in".to_owned(),
+        (Fact::Closed, _) => "the queue is closed".to_owned(),
         (Fact::SwitchLost, _) => "the switch lost its calls, or was silent for too long".to_owned(),
     }
 }

@@ -45,6 +45,7 @@ impl Interaction {
             leg: Leg { no: counters.next_leg(), origin: opening.origin, state },
             muted: false,
             since_us: now_us,
+            from_queue: None,
         };
         Self {
             id: opening.id,

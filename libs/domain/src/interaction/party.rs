@@ -1,7 +1,7 @@
 //! The parties: everybody who is connected, or is to be. In voice each has one leg, which knows how it is; where a party is wanted is not
 //! kept but projected from the state (`project::place`).
 
-use crate::actor::AgentRef;
+use crate::{actor::AgentRef, queue::FromQueue};
 use baton_words::{AgentId, ClaimNo, LegNo, Room};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -21,6 +21,9 @@ pub struct Party {
     pub muted: bool,
     /// When they came.
     pub since_us: i64,
+    /// An agent who was found by a queue: which one it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_queue: Option<FromQueue>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,6 +14,9 @@ impl Transfer {
         use TransferInput as In;
         use TransferState as At;
         match (&self.state, input) {
+            (At::Seeking(search), In::Enqueued) if search.target.queue().is_some() => {
+                Some(self.field(MethodField::QueueSuccess))
+            }
             (At::Seeking(_), In::Enqueued) => Some(self.field(MethodField::Released)),
             (At::Seeking(_), In::SearchOver(_)) => now.initiator_present.then(|| self.field(MethodField::OnUnanswered)),
             (At::Seeking(_), In::RecipientAnswered(_)) => {
@@ -81,8 +84,9 @@ mod tests {
         interaction::{Counters, PartyNo},
         machine::{Course, Flow, Numbers, Search},
         policy::{PROFILES, Policy, restore},
+        queue::{Instead, Queue},
     };
-    use baton_words::{AgentId, Reason, TransferKind, TransferNo};
+    use baton_words::{AgentId, QueueId, Reason, TransferKind, TransferNo};
     use std::mem::discriminant;
 
     const RECIPIENT: PartyNo = PartyNo(3);
@@ -124,10 +128,21 @@ mod tests {
         };
         let rules = policy.method(kind).expect("a kind of this policy").search_rules(&policy.interaction);
         let target = Target::Agent(agent(2));
+        let queue = Target::Queue(Box::new(Queue {
+            id: QueueId(uuid::Uuid::from_u128(9)),
+            name: "Billing".into(),
+            priority: 5,
+            ring_ms: 20_000,
+            wait_ms: 60_000,
+            when_unattended: Instead::Wait,
+            when_declined: Instead::GiveUp,
+            overflow: None,
+        }));
         let mut numbers = Numbers { counters: &mut Counters::default(), now_us: 0, in_call: &[] };
-        let search = Search::begin(target.clone(), rules, None, &mut numbers);
+        let mut search = |target| Box::new(Search::begin(target, rules.clone(), None, &mut numbers));
         let states = [
-            TransferState::Seeking(Box::new(search)),
+            TransferState::Seeking(search(target.clone())),
+            TransferState::Seeking(search(queue)),
             TransferState::Consulting { recipient: RECIPIENT },
             TransferState::Joined { recipient: RECIPIENT },
             TransferState::Accepted { recipient: RECIPIENT },

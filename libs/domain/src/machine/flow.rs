@@ -1,6 +1,6 @@
 //! The call flow: what happens to a customer whom no agent has, step after step.
 
-use crate::{actor::AgentRef, event::StepTaken};
+use crate::{actor::AgentRef, event::StepTaken, queue::Queue};
 use baton_words::TeamId;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -39,6 +39,8 @@ pub enum FlowStep {
     Voicemail(Arc<str>),
     /// End the call.
     Disconnect,
+    /// Wait in a queue, as it was when the call came in.
+    Queue(Box<Queue>),
 }
 
 impl Flow {
@@ -62,6 +64,7 @@ impl FlowStep {
             Self::RingTeam { team, .. } => StepTaken::RingTeam(*team),
             Self::Voicemail(mailbox) => StepTaken::Voicemail(mailbox.clone()),
             Self::Disconnect => StepTaken::Disconnect,
+            Self::Queue(queue) => StepTaken::Queue(queue.id),
         }
     }
 }

@@ -13,5 +13,5 @@ pub use search::{Offer, OfferState, Round, Search, Skipped};
 pub use transfer::{Transfer, TransferState};
 
 pub(crate) use recorder::{Conversation, Recorded};
-pub(crate) use search::{AgentAnswered, Failed, Numbers, SearchEffect, SearchInput, SearchRules};
+pub(crate) use search::{AgentAnswered, Failed, Numbers, Overflowed, SearchEffect, SearchInput, SearchRules};
 pub(crate) use transfer::{Course, Situation, TransferInput};

@@ -1,17 +1,21 @@
 //! Looking for an agent to take the customer: one agent, or whoever of a team is free. The call flow and the transfers use the same.
 //!
 //! A team is waited for in rounds: routing proposes agents for the open round; each is claimed, and each granted one's phone rings. Who
-//! declines or misses is skipped (A5), for good or until the pause is over that the policy names; the place in the queue is kept (A6).
+//! declines or misses is skipped (A5), for good or until the pause is over that the policy names; the place in the queue is kept (A6). A queue is
+//! waited for in the same way; where it says so, one waits on in another queue.
 //!
 //! An agent who was chosen by name and is in another call may be waited for (B504): presence keeps the claim, and grants it when they are free.
 
 use crate::{
     actor::{AgentRef, Target},
+    cause::QueueRule,
     interaction::{Counters, Party},
+    queue::{Instead, Pool, Queue},
 };
 use baton_words::{AgentId, AgentState, ClaimNo, LegNo, Reason, WaitNo};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
+use std::mem;
 
 /// How much longer a reservation lasts than the phone may ring: the saga's own deadline, and then some (A2).
 const LEASE_MARGIN_US: i64 = 15_000_000;
@@ -28,7 +32,7 @@ pub struct Search {
     /// When to stop.
     pub until_us: i64,
     pub round: Round,
-    /// Routing has taken it into the queue of the team.
+    /// Routing has taken it into the queue, or that of the team.
     pub entered: bool,
     /// Who is not offered the customer (again) (A5).
     pub skip: SmallVec<[Skipped; 2]>,
@@ -134,6 +138,10 @@ pub(crate) enum SearchInput {
     Entered(WaitNo, u32),
     Proposed(WaitNo, Vec<AgentRef>),
     Exhausted(WaitNo),
+    /// Nobody who serves the queue is signed in.
+    Unattended(WaitNo),
+    /// The queue is closed.
+    Closed(WaitNo),
     Tick,
 }
 
@@ -152,6 +160,21 @@ pub(crate) enum SearchEffect {
     Answered(AgentAnswered),
     /// Nobody was found.
     Over(Reason),
+    /// It waits on in another queue.
+    Overflowed(Overflowed),
+}
+
+/// A search that has left one queue for another.
+#[derive(Debug)]
+pub(crate) struct Overflowed {
+    pub(crate) from: Pool,
+    /// Routing had taken it into that queue.
+    pub(crate) entered: bool,
+    pub(crate) reason: Reason,
+    /// What the queue says of it; none where it closed.
+    pub(crate) by: Option<QueueRule>,
+    /// Whoever was being asked.
+    pub(crate) withdrawn: SmallVec<[Failed; 1]>,
 }
 
 /// An offer that came to nothing.
@@ -187,13 +210,14 @@ pub(crate) struct Numbers<'a> {
 impl Search {
     /// Begins to look. `skip`: who hands over; nobody gets back what they hand over.
     pub(crate) fn begin(target: Target, rules: SearchRules, skip: Option<AgentId>, numbers: &mut Numbers<'_>) -> Self {
-        let limit_us = match target {
+        let limit_us = match &target {
             Target::Agent(_) => rules.ring_us + rules.claim_answer_us + LEASE_MARGIN_US,
             Target::Team { .. } => rules.wait_us,
+            Target::Queue(queue) => rules.wait_us.min(queue.wait_ms * 1000),
         };
         let agent = match &target {
             Target::Agent(agent) => Some(agent.clone()),
-            Target::Team { .. } => None,
+            Target::Team { .. } | Target::Queue(_) => None,
         };
         let mut search = Self {
             target,
@@ -226,6 +250,22 @@ impl Search {
     /// Whether it waits for a team, and nobody is being asked; or for an agent who is in another call.
     pub fn waiting(&self) -> bool {
         self.offers.iter().all(|offer| matches!(offer.state, OfferState::Queued { .. }))
+    }
+
+    /// How long each phone may ring.
+    fn ring_us(&self) -> i64 {
+        let most_us = self.target.queue().map_or(i64::MAX, |queue| queue.ring_ms * 1000);
+        self.rules.ring_us.min(most_us)
+    }
+
+    /// Whether the queue says how long a phone may ring, because it says less than the method or the step.
+    pub(crate) fn ring_of_queue(&self) -> Option<&Queue> {
+        self.target.queue().filter(|queue| queue.ring_ms * 1000 < self.rules.ring_us)
+    }
+
+    /// Whether the queue says how long is waited, because it says less than the method or the step.
+    pub(crate) fn wait_of_queue(&self) -> Option<&Queue> {
+        self.target.queue().filter(|_| self.until_us < self.since_us + self.rules.wait_us)
     }
 
     /// Whether the chosen agent is waited for if they are in another call: only one who was chosen by name.
@@ -270,7 +310,9 @@ impl Search {
                 effects.extend(self.enter(wait, 1));
                 effects.extend(self.proposed(wait, agents, numbers));
             }
-            SearchInput::Exhausted(wait) => effects.extend(self.exhausted(wait, numbers.now_us)),
+            SearchInput::Exhausted(wait) => self.exhausted(wait, Reason::NobodyAvailable, numbers, &mut effects),
+            SearchInput::Unattended(wait) => self.exhausted(wait, Reason::NobodySignedIn, numbers, &mut effects),
+            SearchInput::Closed(wait) => self.exhausted(wait, Reason::QueueClosed, numbers, &mut effects),
             SearchInput::Tick => self.tick(numbers, &mut effects),
         }
         effects
@@ -298,7 +340,7 @@ impl Search {
             claim: ClaimNo(Counters::take(&mut numbers.counters.claim)),
             state: OfferState::Claiming { until_us },
             since_us: numbers.now_us,
-            expires_at_us: until_us + self.rules.ring_us + LEASE_MARGIN_US,
+            expires_at_us: until_us + self.ring_us() + LEASE_MARGIN_US,
             redials: self.rules.redials,
         });
     }
@@ -330,30 +372,67 @@ impl Search {
         Some(SearchEffect::Adjusted)
     }
 
-    /// Routing has nobody to propose: all are skipped, or there is nobody in the team.
-    fn exhausted(&mut self, wait: WaitNo, now_us: i64) -> Option<SearchEffect> {
+    /// Routing has nobody to propose: all are skipped, there is nobody, or (of a queue) nobody is signed in, or it is closed.
+    fn exhausted(&mut self, wait: WaitNo, why: Reason, numbers: &mut Numbers<'_>, effects: &mut SearchEffects) {
         if self.round != Round::Open(wait) {
-            return None;
+            return;
         }
-        let until_us = self.back_at_us().or(self.rules.waits_for_nobody.then_some(now_us + NOBODY_PAUSE_US));
-        let Some(until_us) = until_us else {
-            return Some(SearchEffect::Over(self.last_failure.unwrap_or(Reason::NobodyAvailable)));
+        let back_at_us = self.back_at_us();
+        let by = self.target.queue().and_then(|queue| QueueRule::of_nobody(queue, why));
+        let until_us = match self.target.queue() {
+            None => back_at_us.or(self.rules.waits_for_nobody.then_some(numbers.now_us + NOBODY_PAUSE_US)),
+            Some(_) if by.is_some_and(|rule| rule.instead() == Some(Instead::Wait)) => {
+                Some(back_at_us.unwrap_or(numbers.now_us + NOBODY_PAUSE_US))
+            }
+            Some(_) => None,
         };
-        self.round = Round::Paused { until_us };
-        Some(SearchEffect::Adjusted)
+        if let Some(until_us) = until_us {
+            self.round = Round::Paused { until_us };
+            return effects.push(SearchEffect::Adjusted);
+        }
+        let gives_up = by.is_some_and(|rule| rule.instead() == Some(Instead::GiveUp));
+        if gives_up || !self.overflow(why, by, numbers, effects) {
+            let why = self.last_failure.filter(|_| why == Reason::NobodyAvailable).unwrap_or(why);
+            effects.push(SearchEffect::Over(why));
+        }
+    }
+
+    /// Waits on in the next queue, in the same place by time (A6). False: there is none, or the time is over.
+    fn overflow(
+        &mut self,
+        reason: Reason,
+        by: Option<QueueRule>,
+        numbers: &mut Numbers<'_>,
+        effects: &mut SearchEffects,
+    ) -> bool {
+        let last_us = self.since_us + self.rules.wait_us;
+        let Target::Queue(queue) = &mut self.target else { return false };
+        if numbers.now_us >= last_us {
+            return false;
+        }
+        let Some(next) = queue.overflow.take() else { return false };
+        self.until_us = last_us.min(numbers.now_us + next.wait_ms * 1000);
+        let from = Pool::Queue(mem::replace(queue, next).id);
+        let withdrawn = self.offers.drain(..).map(|offer| offer.failed(Reason::Timeout, false, numbers.now_us));
+        let withdrawn = withdrawn.collect();
+        let entered = mem::take(&mut self.entered);
+        effects.push(SearchEffect::Overflowed(Overflowed { from, entered, reason, by, withdrawn }));
+        self.open_round(numbers);
+        true
     }
 
     /// Presence has reserved the agent: their phone is to ring.
     fn granted(&mut self, claim: ClaimNo, numbers: &mut Numbers<'_>) -> Option<SearchEffect> {
+        let ring_us = self.ring_us();
         let offer = self.offers.iter_mut().find(|offer| offer.claim == claim)?;
         let since_us = numbers.now_us;
         match offer.state {
             OfferState::Claiming { .. } => {}
-            OfferState::Queued { .. } => offer.expires_at_us = since_us + self.rules.ring_us + LEASE_MARGIN_US,
+            OfferState::Queued { .. } => offer.expires_at_us = since_us + ring_us + LEASE_MARGIN_US,
             OfferState::Ringing { .. } => return None,
         }
         let leg = numbers.counters.next_leg();
-        offer.state = OfferState::Ringing { leg, since_us, until_us: since_us + self.rules.ring_us };
+        offer.state = OfferState::Ringing { leg, since_us, until_us: since_us + ring_us };
         Some(SearchEffect::Reserved(offer.agent.id))
     }
 
@@ -421,8 +500,8 @@ impl Search {
         match self.target {
             _ if !self.offers.is_empty() => {}
             Target::Agent(_) => effects.push(SearchEffect::Over(reason)),
-            Target::Team { .. } if self.round == Round::Proposed => self.open_round(numbers),
-            Target::Team { .. } => {}
+            Target::Team { .. } | Target::Queue(_) if self.round == Round::Proposed => self.open_round(numbers),
+            Target::Team { .. } | Target::Queue(_) => {}
         }
     }
 
@@ -437,6 +516,10 @@ impl Search {
             }
         }
         if self.until_us <= numbers.now_us {
+            let by = self.wait_of_queue().map(|queue| QueueRule::MaxWait(queue.wait_ms));
+            if self.overflow(Reason::Timeout, by, numbers, effects) {
+                return;
+            }
             let silent = if self.ringing() { Reason::NoAnswer } else { Reason::NobodyAvailable };
             return effects.push(SearchEffect::Over(self.last_failure.unwrap_or(silent)));
         }

@@ -6,7 +6,7 @@ use crate::{
     actor::{AgentRef, Target},
     interaction::PartyNo,
     policy::{AfterFailure, AnsweredWhileResumed, CustomerMeanwhile, Ending, Fallback, HoldAfterComplete, Method},
-    policy::{InteractionRules, OnUnanswered, PhaseRules, ReleaseMoment},
+    policy::{InteractionRules, OnUnanswered, PhaseRules, QueueSuccess, ReleaseMoment},
 };
 use baton_words::{DivertedTo, Phase, Reason, TransferKind, TransferNo};
 use serde::{Deserialize, Serialize};
@@ -194,7 +194,9 @@ impl Transfer {
         use TransferInput as In;
         use TransferState as At;
         match (&self.state, input) {
-            (At::Seeking(_), In::Enqueued) if method.released == ReleaseMoment::Enqueued => self.offering(method, now),
+            (At::Seeking(search), In::Enqueued) if self.follows_when_enqueued(search, method) => {
+                self.offering(method, now)
+            }
             (At::Seeking(_), In::Reserved) => self.offering(method, now),
             (At::Seeking(_), In::RecipientAnswered(recipient)) => self.answered(recipient, method, now),
             (At::Seeking(_), In::SearchOver(reason)) => self.unanswered(reason, method, now),
@@ -243,10 +245,20 @@ impl Transfer {
         }
     }
 
+    /// Whether the world begins to follow it when it waits: of a queue its own field says it (B404).
+    fn follows_when_enqueued(&self, search: &Search, method: &Method) -> bool {
+        match search.target.queue() {
+            Some(_) => method.queue_success == QueueSuccess::Enqueued,
+            None => method.released == ReleaseMoment::Enqueued,
+        }
+    }
+
     /// Nothing changes before somebody is reserved, or waits where the policy says so (F2).
     fn offering(&self, method: &Method, now: Situation) -> Course {
         let hold = method.customer == CustomerMeanwhile::Hold && !self.resumed && now.initiator_present;
-        let release_initiator = matches!(method.released, ReleaseMoment::Reserved | ReleaseMoment::Enqueued);
+        let early = matches!(method.released, ReleaseMoment::Reserved | ReleaseMoment::Enqueued);
+        let of_queue = self.search().is_some_and(|search| search.target.queue().is_some());
+        let release_initiator = early && (!of_queue || method.queue_success == QueueSuccess::Enqueued);
         Course::Offering { hold, release_initiator }
     }
 

@@ -84,6 +84,9 @@ pub struct Method {
     pub hears: Hears,
     /// When the initiator is released.
     pub released: ReleaseMoment,
+    /// When a transfer to a queue has succeeded (B404): what `released` says of agents and teams begins then.
+    #[serde(default = "QueueSuccess::answered")]
+    pub queue_success: QueueSuccess,
     /// What happens when nobody could be had, or nobody answered, while the initiator is still there.
     pub on_unanswered: OnUnanswered,
     /// How the customer is after a transfer that did not go through (B105, B205).
@@ -197,6 +200,23 @@ pub enum ReleaseMoment {
     Answered,
     /// When somebody commits: by completing, by leaving, or by muting themselves.
     Committed,
+}
+
+/// When a transfer to a queue has succeeded. It has failed if the queue is closed, or not entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueSuccess {
+    /// As soon as it waits in the queue.
+    Enqueued,
+    /// When somebody answers: until then an initiator who would be released early stays with the customer.
+    Answered,
+}
+
+impl QueueSuccess {
+    /// What policies of earlier versions mean.
+    fn answered() -> Self {
+        Self::Answered
+    }
 }
 
 /// What happens when nobody could be had while the initiator is still there.

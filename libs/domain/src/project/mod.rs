@@ -16,4 +16,4 @@ pub(crate) use place::is_parked;
 pub(crate) use plan::CUSTOMER_DISCONNECTED;
 pub use plan::{MediaPlan, PlannedAnnouncement, PlannedExit, PlannedLeg, PlannedRoom, PlannedSegment, plan};
 pub use transfer::{TransferRecord, open_transfer, transfers};
-pub use wait::{Wait, wait};
+pub use wait::{Queueing, Served, TEAM_PRIORITY, Wait, queueing, wait};

@@ -4,17 +4,18 @@
 use super::advance::Advance;
 use crate::{
     actor::{Actor, Target},
-    cause::{ConsultField, HouseField, MethodField, RuleField},
+    cause::{ConsultField, HouseField, MethodField, RuleField, Trigger},
     event::{Ended, EventKind},
     interaction::{
         Closing, Counters, Exit, Hop, HopOutcome, Interaction, Leg, LegSource, LegState, Party, PartyNo, ReleasedClaim,
         Seeker, Stage, Who,
     },
     machine::{
-        AgentAnswered, Course, Failed, FlowStep, Numbers, Search, SearchEffect, SearchInput, SearchRules, Situation,
-        TransferInput, TransferState,
+        AgentAnswered, Course, Failed, FlowStep, Numbers, Overflowed, Search, SearchEffect, SearchInput, SearchRules,
+        Situation, TransferInput, TransferState,
     },
     policy::{Fallback, Method},
+    queue::{FromQueue, Pool},
 };
 use baton_words::{AgentId, DivertedTo, ExitNo, ExitOutcome, Phase, Reason, Room, TransferKind, TransferNo};
 use std::sync::Arc;
@@ -51,18 +52,43 @@ impl Advance<'_> {
                 SearchEffect::Entered(position) => self.queued(position),
                 SearchEffect::AwaitsAgent(agent) => self.awaits_agent(agent),
                 SearchEffect::Reserved(agent) => self.agent_reserved(agent),
-                SearchEffect::Failed(failed) => self.offer_failed(&failed),
+                SearchEffect::Failed(failed) => self.offer_failed(&failed, self.pool_sought()),
                 SearchEffect::Answered(answered) => self.agent_answered(answered),
                 SearchEffect::Over(reason) => self.nobody_found(reason),
+                SearchEffect::Overflowed(overflowed) => self.overflowed(&overflowed),
             }
         }
     }
 
     fn queued(&mut self, position: u32) {
-        if let Some(team) = self.team_sought() {
-            self.emit(EventKind::Queued { team, transfer: self.transfer_no(), position });
+        if let Some(pool) = self.pool_sought() {
+            self.emit(EventKind::Queued { pool, transfer: self.transfer_no(), position });
             self.transfer(TransferInput::Enqueued);
         }
+    }
+
+    /// It waits on in another queue.
+    fn overflowed(&mut self, overflowed: &Overflowed) {
+        let Overflowed { from, entered, reason, by, withdrawn } = overflowed;
+        let (transfer, since_us) = (self.transfer_no(), self.i.search().map_or(self.now, |search| search.since_us));
+        // Of a time that is up it is the time that says why.
+        let timed = self.cause.trigger == Trigger::Deadline;
+        let by = by.map(RuleField::Queue);
+        if timed {
+            self.limited(by);
+        }
+        self.by(by.filter(|_| !timed), |it| {
+            for failed in withdrawn {
+                it.offer_failed(failed, Some(*from));
+            }
+            match entered {
+                true => {
+                    let (pool, waited_us) = (*from, it.now - since_us);
+                    it.emit(EventKind::Dequeued { pool, transfer, reason: Some(*reason), waited_us });
+                }
+                false => it.touch(),
+            }
+        });
     }
 
     /// The recipient is in another call (B504). Nothing changes for the customer before they are reserved (F2).
@@ -77,32 +103,34 @@ impl Advance<'_> {
     }
 
     fn agent_reserved(&mut self, agent: AgentId) {
-        let (transfer, team) = (self.transfer_no(), self.team_sought());
-        self.emit(EventKind::AgentOffered { agent, transfer, team });
+        let (transfer, pool) = (self.transfer_no(), self.pool_sought());
+        self.emit(EventKind::AgentOffered { agent, transfer, pool });
         if let Some(transfer) = transfer {
             self.emit(EventKind::TransferOffered { transfer, recipient: agent });
         }
         self.transfer(TransferInput::Reserved);
     }
 
-    fn offer_failed(&mut self, failed: &Failed) {
+    fn offer_failed(&mut self, failed: &Failed, pool: Option<Pool>) {
         let Failed { agent, claim, reason, rang_us, by_agent } = *failed;
         // A phone that was hung up while it rang: by its agent. Who declined by command is the actor already.
         if by_agent && *self.actor() == Actor::System {
             self.act_as(Actor::Agent(agent));
         }
         self.release(ReleasedClaim { claim, agent, reason, wrap_up_ms: 0, closing: Closing::Free });
-        let (transfer, team) = (self.transfer_no(), self.team_sought());
+        let transfer = self.transfer_no();
         let rule = self.of_failure(failed);
         let rang_us = rang_us.unwrap_or_default();
-        self.by(rule, |it| it.emit(EventKind::OfferFailed { agent, transfer, team, reason, rang_us }));
+        self.by(rule, |it| it.emit(EventKind::OfferFailed { agent, transfer, pool, reason, rang_us }));
     }
 
     /// They are in, and all other offers are taken back (A7).
     fn agent_answered(&mut self, answered: AgentAnswered) {
         let AgentAnswered { agent, claim, leg, rang_us } = answered;
-        let (id, transfer, team) = (agent.id, self.transfer_no(), self.team_sought());
+        let (id, transfer, pool) = (agent.id, self.transfer_no(), self.pool_sought());
         let since_us = self.i.search().map_or(self.now, |search| search.since_us);
+        let queue = pool.and_then(Pool::queue);
+        let from_queue = queue.map(|queue| FromQueue { queue, waited_us: self.now - since_us });
         self.stop_search(None);
         self.act_as(Actor::Agent(id));
         let no = PartyNo(Counters::take(&mut self.i.counters.party));
@@ -113,8 +141,9 @@ impl Advance<'_> {
             leg: Leg { no: leg, origin, state: LegState::Up { seen_in: None } },
             muted: false,
             since_us: self.now,
+            from_queue,
         });
-        self.emit(EventKind::AgentJoined { agent: id, leg, transfer, team, rang_us });
+        self.emit(EventKind::AgentJoined { agent: id, leg, transfer, pool, rang_us });
         if transfer.is_some() {
             return self.transfer(TransferInput::RecipientAnswered(no));
         }
@@ -152,22 +181,22 @@ impl Advance<'_> {
             },
             _ => return,
         };
-        let (team, entered, since_us) = (search.target.team(), search.entered, search.since_us);
+        let (pool, entered, since_us) = (search.target.pool(), search.entered, search.since_us);
         let Some(withdrawn) = search.stop(reason.unwrap_or(Reason::Taken), now) else { return };
         for Failed { agent, claim, reason, rang_us, .. } in withdrawn {
             self.release(ReleasedClaim { claim, agent, reason, wrap_up_ms: 0, closing: Closing::Free });
             if let Some(rang_us) = rang_us {
-                self.emit(EventKind::OfferFailed { agent, transfer, team, reason, rang_us });
+                self.emit(EventKind::OfferFailed { agent, transfer, pool, reason, rang_us });
             }
         }
-        if let Some(team) = team.filter(|_| entered) {
-            self.emit(EventKind::Dequeued { team, transfer, reason, waited_us: now - since_us });
+        if let Some(pool) = pool.filter(|_| entered) {
+            self.emit(EventKind::Dequeued { pool, transfer, reason, waited_us: now - since_us });
         }
         self.touch();
     }
 
-    fn team_sought(&self) -> Option<baton_words::TeamId> {
-        self.i.search().and_then(|search| search.target.team())
+    fn pool_sought(&self) -> Option<Pool> {
+        self.i.search().and_then(|search| search.target.pool())
     }
 }
 
@@ -196,7 +225,9 @@ impl Advance<'_> {
                     self.by(RuleField::Method(kind, MethodField::Customer), |it| it.hold(true));
                 }
                 if release_initiator {
-                    self.by(RuleField::Method(kind, MethodField::Released), Self::release_initiator);
+                    let queue = self.pool_sought().and_then(Pool::queue).is_some();
+                    let released = if queue { MethodField::QueueSuccess } else { MethodField::Released };
+                    self.by(RuleField::Method(kind, released), Self::release_initiator);
                 }
             }
             Course::Consult { recipient } => {
@@ -358,7 +389,7 @@ impl Advance<'_> {
         let to = transfer.diverted_to(method, self.i.flow.skip_voicemail, self.i.flow.has_more());
         let mailbox: Option<Arc<str>> = match &transfer.target {
             Target::Agent(agent) => Some(agent.id.to_string().into()),
-            Target::Team { .. } => None,
+            Target::Team { .. } | Target::Queue(_) => None,
         };
         self.act_as(Actor::System);
         self.close(HopOutcome::Diverted { to, reason });
@@ -386,6 +417,10 @@ impl Advance<'_> {
             }
             FlowStep::Voicemail(mailbox) => self.exit_to(mailbox),
             FlowStep::Disconnect => self.end(Reason::Disconnected),
+            FlowStep::Queue(queue) => {
+                let rules = house.search_rules(queue.ring_ms, queue.whole_wait_ms());
+                self.seek(Target::Queue(queue), rules, Seeker::Flow);
+            }
         }
     }
 

@@ -35,6 +35,8 @@ impl Advance<'_> {
             Fact::Proposed(wait, agents) => self.search(SearchInput::Proposed(wait, agents)),
             Fact::Exhausted(wait) => self.search(SearchInput::Exhausted(wait)),
             Fact::SwitchLost => self.switch_lost(),
+            Fact::Unattended(wait) => self.search(SearchInput::Unattended(wait)),
+            Fact::Closed(wait) => self.search(SearchInput::Closed(wait)),
         }
     }
 

@@ -6,7 +6,7 @@ use super::advance::Advance;
 use crate::{
     action::Action,
     actor::Actor,
-    cause::{Cause, FactSort, HouseField, MethodField, RuleField, StepField, Trigger},
+    cause::{Cause, FactSort, HouseField, MethodField, QueueRule, RuleField, StepField, Trigger},
     input::Fact,
     interaction::{Interaction, LegState, Seeker, Stage},
     machine::{Failed, OfferState},
@@ -80,9 +80,11 @@ impl Advance<'_> {
     pub(super) fn of_failure(&mut self, failed: &Failed) -> Option<RuleField> {
         let limit = match (self.cause.trigger, failed.reason, failed.rang_us) {
             (Trigger::Deadline, Reason::Busy, _) => self.of_search(WAIT),
+            // Withdrawn from whom it rang: the time of the queue is up.
+            (Trigger::Deadline, Reason::Timeout, _) => self.cause.limit,
             (Trigger::Deadline, _, None) => Some(RuleField::House(HouseField::ClaimAnswer)),
             (Trigger::Deadline, _, Some(_)) => Some(RuleField::House(HouseField::RingSilence)),
-            (_, Reason::NoAnswer, _) => self.of_search(RING),
+            (_, Reason::NoAnswer, _) => self.of_ring(),
             _ => None,
         };
         self.limited(limit);
@@ -95,7 +97,7 @@ impl Advance<'_> {
 
     /// The rule that says what becomes of an agent, chosen by name for a transfer, who is in another call (B504).
     pub(super) fn of_busy(&self) -> Option<RuleField> {
-        let by_name = self.i.search().is_some_and(|search| search.target.team().is_none());
+        let by_name = self.i.search().is_some_and(|search| search.target.pool().is_none());
         self.of_search(WHEN_BUSY).filter(|_| by_name)
     }
 
@@ -103,14 +105,33 @@ impl Advance<'_> {
     pub(super) fn of_nobody(&mut self) -> Option<RuleField> {
         match self.cause.trigger {
             // An agent alone has a deadline by their offer, which has failed.
-            Trigger::Deadline if self.i.search().is_some_and(|search| search.target.team().is_some()) => {
-                let limit = self.of_search(WAIT);
+            Trigger::Deadline if self.i.search().is_some_and(|search| search.target.pool().is_some()) => {
+                let limit = self.of_wait();
                 self.limited(limit);
                 None
             }
-            Trigger::Fact(FactSort::Exhausted, _) => self.of_search(WHEN_NOBODY),
+            Trigger::Fact(FactSort::Exhausted, _) => match self.i.search().and_then(|search| search.target.queue()) {
+                Some(queue) => Some(RuleField::Queue(QueueRule::WhenDeclined(queue.when_declined))),
+                None => self.of_search(WHEN_NOBODY),
+            },
+            Trigger::Fact(FactSort::Unattended, _) => {
+                let queue = self.i.search().and_then(|search| search.target.queue());
+                queue.map(|queue| RuleField::Queue(QueueRule::WhenUnattended(queue.when_unattended)))
+            }
             _ => None,
         }
+    }
+
+    /// What says how long a phone may ring.
+    fn of_ring(&self) -> Option<RuleField> {
+        let queue = self.i.search().and_then(|search| search.ring_of_queue());
+        queue.map(|queue| RuleField::Queue(QueueRule::Ring(queue.ring_ms))).or_else(|| self.of_search(RING))
+    }
+
+    /// What says how long a team or a queue is waited for.
+    fn of_wait(&self) -> Option<RuleField> {
+        let queue = self.i.search().and_then(|search| search.wait_of_queue());
+        queue.map(|queue| RuleField::Queue(QueueRule::MaxWait(queue.wait_ms))).or_else(|| self.of_search(WAIT))
     }
 
     /// The rule of the search that is under way.

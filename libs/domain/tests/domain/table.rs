@@ -83,6 +83,7 @@ fn with_a_bystander(profile: &str) -> World {
         leg: Leg { no: LegNo(9), origin: LegSource::Phone("phone-3".into()), state: LegState::Up { seen_in: None } },
         muted: false,
         since_us: world.now,
+        from_queue: None,
     });
     ring(&mut world, TransferKind::Warm);
     world

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use baton_api::common::v1::{Actor, Customer, Direction, RecordingState, Target, TransferPhase, actor, target};
+use baton_api::common::v1::{Actor, Customer, Direction, Reason, RecordingState, Target, TransferPhase, actor, target};
 use baton_api::event::v1::{
-    FlowStepKind, InteractionAgentJoined, InteractionDataChanged, InteractionDispositioned, InteractionEnded,
-    InteractionFlowStep, InteractionOfferFailed, InteractionOpened, InteractionPrimaryChanged, InteractionQueued,
+    FlowStepKind, InteractionAgentJoined, InteractionDataChanged, InteractionDequeued, InteractionDispositioned,
+    InteractionEnded, InteractionFlowStep, InteractionOfferFailed, InteractionOpened, InteractionPrimaryChanged,
+    InteractionQueued,
 };
 use baton_api::transfer::v1::interaction::State;
 use baton_api::transfer::v1::party::{LegState, Role};
@@ -29,6 +30,8 @@ pub struct CallPicture {
     pub(super) answered: Option<String>,
     /// The recipient of the open transfer is in another call, and is waited for.
     pub(super) awaits_recipient: bool,
+    /// Since when it waited in a queue that it has left without an answer: in the one that follows it keeps its place.
+    pub(super) left_queue_since: Option<Timestamp>,
     customer_is_up: bool,
     /// When somebody was last begun to be looked for.
     sought_since: Option<Timestamp>,
@@ -39,8 +42,10 @@ pub struct CallPicture {
 /// Where a call waits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueuedCall {
-    /// The team in whose queue it is.
+    /// The team in whose queue it is; empty for a queue.
     pub team_id: String,
+    /// The queue that it is in; empty for a team.
+    pub queue_id: String,
     /// The transfer that waits; empty for a call flow.
     pub transfer_id: String,
     /// When it entered the queue.
@@ -71,6 +76,7 @@ impl CallPicture {
             queued: None,
             answered: None,
             awaits_recipient: false,
+            left_queue_since: None,
             customer_is_up: is_inbound,
             sought_since: event.time,
             segments: BTreeSet::new(),
@@ -90,8 +96,11 @@ impl CallPicture {
         }
         match data {
             Data::InteractionFlowStep(it) => self.flow_step(it, event.time),
-            Data::InteractionQueued(it) => self.queued = Some(queued(it, event.time)),
-            Data::InteractionDequeued(_) => self.queued = None,
+            Data::InteractionQueued(it) => {
+                let since = self.left_queue_since.take().or(event.time);
+                self.queued = Some(queued(it, since));
+            }
+            Data::InteractionDequeued(it) => self.dequeued(it),
             Data::InteractionAgentOffered(it) => {
                 self.awaits_recipient = false;
                 self.offer(&it.agent_id, LegState::Ringing);
@@ -178,10 +187,16 @@ impl CallPicture {
         let voicemail = it.kind() == FlowStepKind::Voicemail;
         self.nobody_has_the_customer(if voicemail { State::InVoicemail } else { State::InFlow });
         self.withdraw_offers();
+        self.left_queue_since = None;
         self.sought_since = time;
         if it.kind() == FlowStepKind::RingAgent {
             self.offer(&it.agent_id, LegState::Reserving);
         }
+    }
+
+    fn dequeued(&mut self, it: &InteractionDequeued) {
+        let left = self.queued.take().filter(|_| it.reason() != Reason::Unspecified && !it.queue_id.is_empty());
+        self.left_queue_since = left.and_then(|queued| queued.since);
     }
 
     fn offer_failed(&mut self, it: &InteractionOfferFailed) {
@@ -284,7 +299,8 @@ fn agent_of(actor: &Actor) -> Option<&str> {
 }
 
 fn queued(it: &InteractionQueued, since: Option<Timestamp>) -> QueuedCall {
-    QueuedCall { team_id: it.team_id.clone(), transfer_id: it.transfer_id.clone(), since, position: it.position }
+    let (team_id, queue_id) = (it.team_id.clone(), it.queue_id.clone());
+    QueuedCall { team_id, queue_id, transfer_id: it.transfer_id.clone(), since, position: it.position }
 }
 
 fn turn(it: &InteractionDispositioned, disposition_time: Option<Timestamp>) -> Participation {

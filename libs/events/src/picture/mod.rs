@@ -17,8 +17,10 @@ mod transfer;
 use std::collections::{BTreeMap, BTreeSet};
 
 use baton_api::event::v1::directory_changed::{TeamContent, What};
-use baton_api::event::v1::{AgentStateChanged, Change, CustomerForgotten, DirectoryChanged};
+use baton_api::event::v1::routing_changed::Configuration;
+use baton_api::event::v1::{AgentStateChanged, Change, CustomerForgotten, DirectoryChanged, RoutingChanged};
 use baton_api::presence::v1::{AgentState, Engagement, Presence, engagement};
+use baton_api::routing::v1::Queue;
 #[cfg(doc)]
 use baton_api::transfer::v1::Interaction;
 use baton_api::transfer::v1::party::LegState;
@@ -41,6 +43,7 @@ pub struct Picture {
     /// By id; who occupies them is looked up in the calls.
     agents: BTreeMap<String, Presence>,
     teams: BTreeMap<String, TeamContent>,
+    queues: BTreeMap<String, Queue>,
     /// The number of the last event of each source and subject.
     last: BTreeMap<(String, String), i64>,
     /// Whether the first event of a subject may have any number.
@@ -116,13 +119,19 @@ impl Picture {
         &self.teams
     }
 
-    /// The calls that wait in each team's queue, by the team's id: who came first is first.
+    /// All queues by their ids, as admins have configured them.
+    pub fn configured_queues(&self) -> &BTreeMap<String, Queue> {
+        &self.queues
+    }
+
+    /// The calls that wait in each queue, by its id, and in each team's, by the team's id: who came first is first.
     pub fn queues(&self) -> BTreeMap<&str, Vec<&CallPicture>> {
         let mut queues: BTreeMap<&str, Vec<&CallPicture>> =
-            self.teams.keys().map(|it| (it.as_str(), Vec::new())).collect();
+            self.teams.keys().chain(self.queues.keys()).map(|it| (it.as_str(), Vec::new())).collect();
         for call in self.calls.values() {
             if let Some(queued) = &call.queued {
-                queues.entry(&queued.team_id).or_default().push(call);
+                let pool = if queued.queue_id.is_empty() { &queued.team_id } else { &queued.queue_id };
+                queues.entry(pool).or_default().push(call);
             }
         }
         for calls in queues.values_mut() {
@@ -139,6 +148,7 @@ impl Picture {
         match data {
             Data::AgentStateChanged(it) => self.agent_state_changed(it, event),
             Data::DirectoryChanged(it) => self.directory_changed(it, event),
+            Data::RoutingChanged(it) => self.routing_changed(it),
             Data::CustomerForgotten(it) => self.customer_forgotten(it),
             data => {
                 if let Some(id) = event.subject.strip_prefix(CALL).filter(|_| event.source == CALLS_PUBLISHER) {
@@ -195,6 +205,14 @@ impl Picture {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn routing_changed(&mut self, it: &RoutingChanged) {
+        let Some(Configuration::Queue(queue)) = &it.configuration else { return };
+        match it.change() {
+            Change::Deleted => drop(self.queues.remove(&queue.queue_id)),
+            _ => drop(self.queues.insert(queue.queue_id.clone(), queue.clone())),
         }
     }
 

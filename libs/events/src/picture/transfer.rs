@@ -71,6 +71,7 @@ impl CallPicture {
     }
 
     fn start_transfer(&mut self, it: &TransferStarted, time: Option<Timestamp>) {
+        self.left_queue_since = None;
         self.interaction.transfer = Some(Transfer {
             transfer_id: it.transfer_id.clone(),
             interaction_id: self.interaction.interaction_id.clone(),

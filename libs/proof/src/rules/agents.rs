@@ -72,7 +72,7 @@ pub(crate) fn ringing_is_in_no_room(proof: &Proof, world: &World) -> Checked {
 }
 
 pub(crate) fn nobody_is_asked_for_ever(proof: &Proof, world: &World) -> Checked {
-    let transfer = world.interaction.transfer.as_ref().filter(|transfer| transfer.target.team().is_some());
+    let transfer = world.interaction.transfer.as_ref().filter(|transfer| transfer.target.pool().is_some());
     let Some(offer) = transfer.and_then(|transfer| proof.policy.method(transfer.kind)).map(|method| &method.offer)
     else {
         return Ok(());
@@ -86,7 +86,7 @@ pub(crate) fn the_skipped_are_not_asked(_: &Proof, world: &World) -> Checked {
     let i = &world.interaction;
     let Some(search) = i.search() else { return Ok(()) };
     let initiator =
-        i.transfer.as_ref().map(|transfer| transfer.initiator.id).filter(|_| search.target.team().is_some());
+        i.transfer.as_ref().map(|transfer| transfer.initiator.id).filter(|_| search.target.pool().is_some());
     let skipped = search.skip.iter().map(|skipped| skipped.agent);
     let out: Vec<AgentId> = skipped.chain(i.agents().filter_map(Party::agent_id)).chain(initiator).collect();
     let asked = search.offers.iter().map(|offer| offer.agent.id).find(|agent| out.contains(agent));
@@ -153,12 +153,16 @@ pub(crate) fn who_declined_is_skipped(step: &Transition<'_>) -> bool {
     let over =
         was.offers.iter().filter(|offer| rang(offer.state) && !is.offers.iter().any(|it| it.claim == offer.claim));
     let skipped = |agent: AgentId| is.skip.iter().any(|skipped| skipped.agent == agent);
-    is.target.team().is_none() || over.into_iter().all(|offer| skipped(offer.agent.id))
+    // From whom it is taken because it waits in another queue now has not declined.
+    let overflows = was.target.pool() != is.target.pool();
+    overflows || is.target.pool().is_none() || over.into_iter().all(|offer| skipped(offer.agent.id))
 }
 
 pub(crate) fn place_is_kept(step: &Transition<'_>) -> bool {
     let time = matches!(step.happening, Happening::ShortlyBefore(_));
-    time || goes_on(step.was(), step.is())
-        .filter(|(was, _)| was.target.team().is_some())
-        .is_none_or(|(was, is)| (was.since_us, was.until_us) == (is.since_us, is.until_us) && was.entered <= is.entered)
+    time || goes_on(step.was(), step.is()).filter(|(was, _)| was.target.pool().is_some()).is_none_or(|(was, is)| {
+        // Another queue has a time of its own, and is entered anew.
+        let overflows = was.target.pool() != is.target.pool();
+        was.since_us == is.since_us && (overflows || was.until_us == is.until_us && was.entered <= is.entered)
+    })
 }

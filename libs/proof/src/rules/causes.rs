@@ -47,6 +47,8 @@ fn is_of_fact(trigger: Trigger, fact: &Fact) -> bool {
         Fact::Proposed(..) => (&[FactSort::Proposed], None),
         Fact::Exhausted(_) => (&[FactSort::Exhausted], None),
         Fact::SwitchLost => (&[FactSort::SwitchLost], None),
+        Fact::Unattended(_) => (&[FactSort::Unattended], None),
+        Fact::Closed(_) => (&[FactSort::Closed], None),
     };
     sorts.contains(&sort) && reason == why
 }
@@ -82,7 +84,7 @@ fn is_up(step: &Transition<'_>, limit: RuleField) -> bool {
             };
             rung.chain(customer).any(over)
         }
-        RuleField::Method(_, MethodField::Wait) | RuleField::Step(..) => {
+        RuleField::Method(_, MethodField::Wait) | RuleField::Step(..) | RuleField::Queue(_) => {
             let awaited = |offer: &Offer| matches!(offer.state, OfferState::Queued { until_us } if until_us <= now_us);
             was.search().is_some_and(|search| search.until_us <= now_us) || offers.any(awaited)
         }

@@ -47,6 +47,7 @@ fn late(i: &Interaction) -> Vec<Fact> {
     let open = |wait| i.search().is_some_and(|search| search.round == Round::Open(wait));
     for wait in (1..=i.counters.wait).map(WaitNo).filter(|wait| !open(*wait)) {
         late.extend([Fact::Queued(wait, 1), Fact::Exhausted(wait), Fact::Proposed(wait, vec![agent(u8::MAX)])]);
+        late.extend([Fact::Unattended(wait), Fact::Closed(wait)]);
     }
     for exit in (1..=i.counters.exit).map(ExitNo) {
         if !matches!(&i.stage, Stage::Exiting(open) if open.no == exit) {

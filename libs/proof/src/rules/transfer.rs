@@ -12,7 +12,8 @@ use baton_domain::{
     interaction::{Hop, HopOutcome, Interaction, Party, Stage},
     machine::{OfferState, TransferState},
     policy::{
-        AfterFailure, AnsweredWhileResumed, ConsultRules, Ending, HoldAfterComplete, Method, PhaseRules, ReleaseMoment,
+        AfterFailure, AnsweredWhileResumed, ConsultRules, Ending, HoldAfterComplete, Method, PhaseRules, QueueSuccess,
+        ReleaseMoment,
     },
 };
 use baton_words::{LegNo, Reason, Room, TransferNo};
@@ -22,7 +23,12 @@ pub(crate) fn initiator_is_released(proof: &Proof, world: &World) -> Checked {
     let Some(transfer) = &i.transfer else { return Ok(()) };
     let Some(search) = transfer.search() else { return Ok(()) };
     let ringing = search.ringing();
-    let is_time = match proof.policy.method(transfer.kind).map(|method| method.released) {
+    let Some(method) = proof.policy.method(transfer.kind) else { return Ok(()) };
+    let is_time = match Some(method.released) {
+        // B404: a queue counts from when it was entered, or an answer does.
+        Some(ReleaseMoment::Enqueued | ReleaseMoment::Reserved) if search.target.queue().is_some() => {
+            method.queue_success == QueueSuccess::Enqueued && (ringing || search.entered)
+        }
         Some(ReleaseMoment::Enqueued) => ringing || search.entered,
         Some(ReleaseMoment::Reserved) => ringing,
         Some(ReleaseMoment::Answered | ReleaseMoment::Committed) | None => false,
@@ -193,7 +199,7 @@ pub(crate) fn ends_as_a_hop(step: &Transition<'_>) -> bool {
 /// longer for it.
 pub(crate) fn not_cut_off_while_ringing(step: &Transition<'_>) -> bool {
     let Happening::Deadline(now_us) = step.happening else { return true };
-    let Some(search) = step.was().search().filter(|search| search.target.team().is_none()) else { return true };
+    let Some(search) = step.was().search().filter(|search| search.target.pool().is_none()) else { return true };
     let may_ring = search.offers.iter().find_map(|offer| match offer.state {
         OfferState::Ringing { leg, until_us, .. } if until_us > *now_us => Some(leg),
         _ => None,

@@ -47,5 +47,7 @@ fn fact(sort: FactSort) -> cause::Fact {
         FactSort::Proposed => cause::Fact::Proposed,
         FactSort::Exhausted => cause::Fact::Exhausted,
         FactSort::SwitchLost => cause::Fact::SwitchLost,
+        FactSort::Unattended => cause::Fact::Unattended,
+        FactSort::Closed => cause::Fact::Closed,
     }
 }

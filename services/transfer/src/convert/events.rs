@@ -10,8 +10,9 @@ use baton_api::event::v1::{self as wire, EventData, FlowStepKind, event_data::Da
 use baton_domain::{
     Event, EventKind,
     event::{Ended, Opened, RecordingStarted, StepTaken, TransferStarted},
+    queue::Pool,
 };
-use baton_words::{AgentId, InteractionId, RecordingNo, TeamId, TransferNo};
+use baton_words::{AgentId, InteractionId, RecordingNo, TransferNo};
 
 /// An event as the outbox takes it: its type, `<area>.<event>`, and its data.
 pub(crate) fn published(live: &Live, event: &Event) -> (&'static str, EventData) {
@@ -31,48 +32,53 @@ fn written(id: InteractionId, kind: &EventKind) -> (&'static str, Data) {
         EventKind::FlowStep { step, what } => {
             ("interaction.flow_step", Data::InteractionFlowStep(flow_step(*step, what)))
         }
-        EventKind::Queued { team, transfer, position } => (
+        EventKind::Queued { pool, transfer, position } => (
             "interaction.queued",
             Data::InteractionQueued(wire::InteractionQueued {
-                team_id: team.to_string(),
+                team_id: team_id(Some(*pool)),
+                queue_id: queue_id(Some(*pool)),
                 transfer_id: maybe_transfer(transfer),
                 position: position.cast_signed(),
             }),
         ),
-        EventKind::Dequeued { team, transfer, reason, waited_us } => (
+        EventKind::Dequeued { pool, transfer, reason, waited_us } => (
             "interaction.dequeued",
             Data::InteractionDequeued(wire::InteractionDequeued {
-                team_id: team.to_string(),
+                team_id: team_id(Some(*pool)),
+                queue_id: queue_id(Some(*pool)),
                 transfer_id: maybe_transfer(transfer),
                 reason: reason.map(Into::<baton_api::common::v1::Reason>::into).unwrap_or_default().into(),
                 wait_ms: ms(*waited_us),
             }),
         ),
-        EventKind::AgentOffered { agent, transfer, team } => (
+        EventKind::AgentOffered { agent, transfer, pool } => (
             "interaction.agent_offered",
             Data::InteractionAgentOffered(wire::InteractionAgentOffered {
                 agent_id: agent.to_string(),
                 transfer_id: maybe_transfer(transfer),
-                team_id: maybe_team(*team),
+                team_id: team_id(*pool),
+                queue_id: queue_id(*pool),
             }),
         ),
-        EventKind::OfferFailed { agent, transfer, team, reason, rang_us } => (
+        EventKind::OfferFailed { agent, transfer, pool, reason, rang_us } => (
             "interaction.offer_failed",
             Data::InteractionOfferFailed(wire::InteractionOfferFailed {
                 agent_id: agent.to_string(),
                 transfer_id: maybe_transfer(transfer),
                 reason: super::words::reason(*reason),
-                team_id: maybe_team(*team),
+                team_id: team_id(*pool),
+                queue_id: queue_id(*pool),
                 ring_ms: ms(*rang_us),
             }),
         ),
-        EventKind::AgentJoined { agent, leg, transfer, team, rang_us } => (
+        EventKind::AgentJoined { agent, leg, transfer, pool, rang_us } => (
             "interaction.agent_joined",
             Data::InteractionAgentJoined(wire::InteractionAgentJoined {
                 agent_id: agent.to_string(),
                 leg_id: leg.of(id),
                 transfer_id: maybe_transfer(transfer),
-                team_id: maybe_team(*team),
+                team_id: team_id(*pool),
+                queue_id: queue_id(*pool),
                 ring_ms: ms(*rang_us),
             }),
         ),
@@ -270,8 +276,12 @@ fn maybe_agent(agent: Option<AgentId>) -> String {
     agent.map(|agent| agent.to_string()).unwrap_or_default()
 }
 
-fn maybe_team(team: Option<TeamId>) -> String {
-    team.map(|team| team.to_string()).unwrap_or_default()
+fn team_id(pool: Option<Pool>) -> String {
+    pool.and_then(Pool::team).map(|team| team.to_string()).unwrap_or_default()
+}
+
+fn queue_id(pool: Option<Pool>) -> String {
+    pool.and_then(Pool::queue).map(|queue| queue.to_string()).unwrap_or_default()
 }
 
 fn opened(it: &Opened) -> wire::InteractionOpened {
@@ -311,13 +321,24 @@ fn ended(it: &Ended) -> wire::InteractionEnded {
 }
 
 fn flow_step(step: u32, what: &StepTaken) -> wire::InteractionFlowStep {
-    let (kind, agent_id, team_id, mailbox) = match what {
-        StepTaken::RingAgent(agent) => (FlowStepKind::RingAgent, agent.to_string(), String::new(), String::new()),
-        StepTaken::RingTeam(team) => (FlowStepKind::RingTeam, String::new(), team.to_string(), String::new()),
-        StepTaken::Voicemail(mailbox) => (FlowStepKind::Voicemail, String::new(), String::new(), mailbox.to_string()),
-        StepTaken::Disconnect => (FlowStepKind::Disconnect, String::new(), String::new(), String::new()),
+    let of = |kind: FlowStepKind| wire::InteractionFlowStep {
+        step: step.cast_signed(),
+        kind: kind.into(),
+        ..wire::InteractionFlowStep::default()
     };
-    wire::InteractionFlowStep { step: step.cast_signed(), kind: kind.into(), agent_id, team_id, mailbox }
+    match what {
+        StepTaken::RingAgent(agent) => {
+            wire::InteractionFlowStep { agent_id: agent.to_string(), ..of(FlowStepKind::RingAgent) }
+        }
+        StepTaken::RingTeam(team) => {
+            wire::InteractionFlowStep { team_id: team.to_string(), ..of(FlowStepKind::RingTeam) }
+        }
+        StepTaken::Voicemail(mailbox) => {
+            wire::InteractionFlowStep { mailbox: mailbox.to_string(), ..of(FlowStepKind::Voicemail) }
+        }
+        StepTaken::Disconnect => of(FlowStepKind::Disconnect),
+        StepTaken::Queue(queue) => wire::InteractionFlowStep { queue_id: queue.to_string(), ..of(FlowStepKind::Queue) },
+    }
 }
 
 fn transfer_started(id: InteractionId, it: &TransferStarted) -> wire::TransferStarted {

@@ -65,7 +65,7 @@ pub fn parse(id: InteractionId, fact: &WireFact) -> Result<Fact, ApiError> {
         }
         Wire::Proposal(proposal) => {
             let no = own(id, "wait_id", WaitNo::parse(&proposal.wait_id))?;
-            proposed(no, &proposal.agents, proposal.agents.is_empty())
+            proposed(no, &proposal.agents, proposal.agents.is_empty().then(|| proposal.reason()))
         }
         Wire::SwitchLost(_) => Ok(Fact::SwitchLost),
     }
@@ -95,14 +95,22 @@ pub fn of_wait(wait: WaitNo, answer: &SyncWaitResponse) -> Result<Option<Fact>, 
         let position = u32::try_from(answer.position).ok().filter(|position| *position > 0);
         return Ok(position.map(|position| Fact::Queued(wait, position)));
     }
-    proposed(wait, &answer.proposed, answer.exhausted).map(Some)
+    proposed(wait, &answer.proposed, answer.exhausted.then(|| answer.reason())).map(Some)
 }
 
-fn proposed(wait: WaitNo, agents: &[WireAgent], exhausted: bool) -> Result<Fact, ApiError> {
-    if exhausted {
-        return Ok(Fact::Exhausted(wait));
-    }
-    Ok(Fact::Proposed(wait, agents.iter().map(agent).collect::<Result<_, _>>()?))
+/// `nobody`: why routing has nobody to propose.
+fn proposed(
+    wait: WaitNo,
+    agents: &[WireAgent],
+    nobody: Option<baton_api::common::v1::Reason>,
+) -> Result<Fact, ApiError> {
+    use baton_api::common::v1::Reason as Why;
+    Ok(match nobody {
+        Some(Why::QueueClosed) => Fact::Closed(wait),
+        Some(Why::NobodySignedIn) => Fact::Unattended(wait),
+        Some(_) => Fact::Exhausted(wait),
+        None => Fact::Proposed(wait, agents.iter().map(agent).collect::<Result<_, _>>()?),
+    })
 }
 
 /// An agent as presence and routing name them.

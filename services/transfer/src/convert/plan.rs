@@ -6,7 +6,7 @@ use baton_api::{
     presence::v1::{
         self as presence, Claim, InboxItem, ReleasedClaim, SyncClaimsRequest, claim::State, released_claim,
     },
-    routing::v1::{SyncWaitRequest, Wait},
+    routing::v1::{Served, SyncWaitRequest, Wait},
     telephony::v1::{self as wire, Dial, leg::Origin},
 };
 use baton_domain::{
@@ -130,17 +130,30 @@ fn inbox(i: &Interaction, wanted: &WantedClaim) -> InboxItem {
     }
 }
 
+fn served(own: &project::Served) -> Served {
+    Served {
+        queue_id: own.from.queue.to_string(),
+        agent_id: own.agent.to_string(),
+        since_us: own.since_us,
+        waited_us: own.from.waited_us,
+    }
+}
+
 /// The wait.
-pub fn wait(i: &Interaction, own: Option<&project::Wait>) -> SyncWaitRequest {
+pub fn wait(i: &Interaction, own: &project::Queueing) -> SyncWaitRequest {
     SyncWaitRequest {
         tenant: i.tenant.to_string(),
         interaction_id: i.id.to_string(),
         version: i.version,
-        wait: own.map(|own| Wait {
+        wait: own.wait.as_ref().map(|own| Wait {
             wait_id: own.wait.of(i.id),
-            team_id: own.team.to_string(),
+            team_id: own.pool.team().map(|team| team.to_string()).unwrap_or_default(),
             skip_agent_ids: own.skip.iter().map(ToString::to_string).collect(),
             since_us: own.since_us,
+            queue_id: own.pool.queue().map(|queue| queue.to_string()).unwrap_or_default(),
+            priority: own.priority.into(),
         }),
+        stands_in_queue_id: own.stands_in.map(|queue| queue.to_string()).unwrap_or_default(),
+        served: own.served.iter().map(served).collect(),
     }
 }

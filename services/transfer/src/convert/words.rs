@@ -83,10 +83,15 @@ fn staff(role: StaffRole) -> Kind {
     }
 }
 
+pub(crate) fn queue(id: &str) -> wire::Target {
+    wire::Target { target: Some(WireTarget::QueueId(id.to_owned())) }
+}
+
 pub(crate) fn target(target: &Target) -> wire::Target {
     let target = match target {
         Target::Agent(agent) => WireTarget::AgentId(agent.id.to_string()),
         Target::Team { id, .. } => WireTarget::TeamId(id.to_string()),
+        Target::Queue(queue) => WireTarget::QueueId(queue.id.to_string()),
     };
     wire::Target { target: Some(target) }
 }

@@ -14,7 +14,7 @@ use baton_api::{
     transfer::v1::{ExplainInteractionRequest, ExplainInteractionResponse, ExplainedStep},
 };
 use baton_bus::parse_actor;
-use baton_domain::{Target, interaction::Party, machine::FlowStep};
+use baton_domain::{Target, interaction::Party, machine::FlowStep, queue::Queue};
 use baton_runtime::auth::{Caller, Role};
 use baton_store::outbox::{self, EventsOf, OutboxRow};
 use prost::Message as _;
@@ -236,18 +236,26 @@ fn step(row: &OutboxRow, event: Event, names: &Names, spans: &[TransferSpan]) ->
 fn names_in(live: &Live) -> impl Iterator<Item = (String, String)> + '_ {
     let agent = |agent: &baton_domain::AgentRef| (agent.id.to_string(), agent.name.to_string());
     let of_target = move |target: &Target| match target {
-        Target::Agent(own) => agent(own),
-        Target::Team { id, name } => (id.to_string(), name.to_string()),
+        Target::Agent(own) => vec![agent(own)],
+        Target::Team { id, name } => vec![(id.to_string(), name.to_string())],
+        Target::Queue(queue) => queues(queue),
     };
     let parties = live.agents().filter_map(Party::agent).map(agent);
     let targets = live.journey.iter().map(|hop| &hop.target).chain(live.transfer.iter().map(|open| &open.target));
     let initiator = live.transfer.iter().map(move |open| agent(&open.initiator));
     let steps = live.flow.steps.iter().filter_map(move |step| match step {
-        FlowStep::RingAgent { agent: own, .. } => Some(agent(own)),
-        FlowStep::RingTeam { team, name, .. } => Some((team.to_string(), name.to_string())),
+        FlowStep::RingAgent { agent: own, .. } => Some(vec![agent(own)]),
+        FlowStep::RingTeam { team, name, .. } => Some(vec![(team.to_string(), name.to_string())]),
+        FlowStep::Queue(queue) => Some(queues(queue)),
         FlowStep::Voicemail(_) | FlowStep::Disconnect => None,
     });
-    parties.chain(targets.map(of_target)).chain(initiator).chain(steps)
+    parties.chain(targets.flat_map(of_target)).chain(initiator).chain(steps.flatten())
+}
+
+/// A queue and those that it overflows into.
+fn queues(first: &Queue) -> Vec<(String, String)> {
+    let all = std::iter::successors(Some(first), |queue| queue.overflow.as_deref());
+    all.map(|queue| (queue.id.to_string(), queue.name.to_string())).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::{
 use baton_api::{
     ApiError,
     recording::v1::ResolveModeRequest,
-    routing::v1::{CallFlow, ResolveNumberRequest, ResolveNumberResponse, call_flow_step::Step},
+    routing::v1::{CallFlow, Queue as WireQueue, ResolveNumberRequest, ResolveNumberResponse, call_flow_step::Step},
     telephone,
     transfer::v1::{
         ControlRecordingRequest, ControlRecordingResponse, GetWantedRequest, GetWantedResponse, OpenInteractionRequest,
@@ -142,7 +142,8 @@ fn steps(route: &ResolveNumberResponse) -> Result<Vec<FlowStep>, ApiError> {
     let agents = route.agents.iter().map(facts::agent).collect::<Result<Vec<_>, _>>()?;
     let team_name = |id: &str| route.teams.iter().find(|team| team.team_id == id).map(|team| team.name.as_str());
     let Some(flow): Option<&CallFlow> = route.call_flow.as_ref() else { return Ok(Vec::new()) };
-    let steps = flow.steps.iter().filter_map(|step| step.step.as_ref()).map(|step| flow_step(step, &agents, team_name));
+    let steps = flow.steps.iter().filter_map(|step| step.step.as_ref());
+    let steps = steps.map(|step| flow_step(step, &agents, team_name, &route.queues));
     Ok(steps.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
@@ -150,6 +151,7 @@ fn flow_step<'n>(
     step: &Step,
     agents: &[AgentRef],
     team_name: impl Fn(&str) -> Option<&'n str>,
+    queues: &[WireQueue],
 ) -> Result<Option<FlowStep>, ApiError> {
     let or = |value: i64, default: i64| if value == 0 { default } else { value };
     Ok(match step {
@@ -165,6 +167,7 @@ fn flow_step<'n>(
         }),
         Step::Voicemail(voicemail) => Some(FlowStep::Voicemail(voicemail.mailbox.as_str().into())),
         Step::Disconnect(_) => Some(FlowStep::Disconnect),
+        Step::Queue(wait) => super::queue::chain(queues, &wait.queue_id)?.map(|queue| FlowStep::Queue(Box::new(queue))),
     })
 }
 

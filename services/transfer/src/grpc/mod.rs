@@ -9,6 +9,7 @@ mod options;
 mod parse;
 mod place;
 mod policies;
+mod queue;
 mod refused;
 mod tenants;
 mod transfers;

@@ -220,10 +220,11 @@ fn position(token: &str) -> Result<Position, Status> {
 impl TransferApi {
     /// Looks the target up. Nothing of it comes from the request but the id.
     async fn resolve(&self, tenant: &str, target: Option<&WireTarget>) -> Result<Target, Status> {
-        let missing = || ApiError::invalid_argument("target", "give an agent_id or a team_id");
+        let missing = || ApiError::invalid_argument("target", "give an agent_id, a team_id or a queue_id");
         match target.and_then(|target| target.target.as_ref()).ok_or_else(missing)? {
             Wire::AgentId(id) => self.resolve_agent(tenant, id).await,
             Wire::TeamId(id) => self.resolve_team(tenant, id).await,
+            Wire::QueueId(id) => self.resolve_queue(tenant, id).await,
         }
     }
 
@@ -263,7 +264,9 @@ fn decided(live: &Live, no: TransferNo) -> Option<Result<(), Status>> {
 
 fn refused(id: InteractionId, ended: &TransferRecord) -> Option<Status> {
     let (reason, why) = match ended.reason? {
-        Reason::NobodyAvailable => (ErrorReason::AgentUnavailable, "a team in which nobody can be asked"),
+        Reason::NobodyAvailable => (ErrorReason::AgentUnavailable, "a team or queue in which nobody can be asked"),
+        Reason::QueueClosed => (ErrorReason::QueueClosed, "a queue that is closed"),
+        Reason::NobodySignedIn => (ErrorReason::NobodySignedIn, "a queue that nobody serves who is signed in"),
         reason if is_target_refusal(reason) => convert::unavailable(reason),
         _ => return None,
     };

@@ -1,6 +1,6 @@
 //! What the other services have accepted of one interaction's projections, and at which version.
 
-use baton_domain::project::{Claims, MediaPlan, Wait};
+use baton_domain::project::{Claims, MediaPlan, Queueing};
 
 /// None: it was not accepted yet, or is lacking again.
 #[derive(Debug, Default)]
@@ -8,7 +8,7 @@ pub(super) struct AcceptedProjections {
     pub(super) plan: Option<Accepted<MediaPlan>>,
     pub(super) claims: Option<Accepted<Claims>>,
     /// What is waited for may be nothing.
-    pub(super) wait: Option<Accepted<Option<Wait>>>,
+    pub(super) wait: Option<Accepted<Queueing>>,
 }
 
 #[derive(Debug)]
@@ -29,8 +29,8 @@ impl AcceptedProjections {
         self.claims.as_ref().is_some_and(|it| same(&it.projection))
     }
 
-    pub(super) fn has_wait(&self, wait: Option<&Wait>) -> bool {
-        self.wait.as_ref().is_some_and(|it| it.projection.as_ref() == wait)
+    pub(super) fn has_wait(&self, wait: &Queueing) -> bool {
+        self.wait.as_ref().is_some_and(|it| it.projection == *wait)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::notes;
 use crate::{filter, live::Live};
-use baton_domain::{Event, EventKind, Interaction};
+use baton_domain::{Event, EventKind, Interaction, queue::Pool};
 use baton_store::{Db, Reader, StoreError, Tx, on};
 use baton_words::{AgentId, InteractionId, SwitchId, TeamId};
 use uuid::Uuid;
@@ -204,7 +204,7 @@ pub(crate) async fn note_parties(tx: &mut Tx, interaction: &Interaction, events:
                 note_agent(tx, interaction.id, agent, AgentPart::OnlyOffered).await?;
             }
             EventKind::AgentJoined { agent, .. } => note_agent(tx, interaction.id, agent, AgentPart::Party).await?,
-            EventKind::Queued { team, .. } => note_team(tx, interaction.id, team).await?,
+            EventKind::Queued { pool: Pool::Team(team), .. } => note_team(tx, interaction.id, team).await?,
             _ => {}
         }
     }
