@@ -1,5 +1,6 @@
 //! Who acts, and whom a customer is handed to.
 
+use crate::machine::IvrFlow;
 use baton_words::{AgentId, TargetSort, TeamId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -69,6 +70,8 @@ pub enum Target {
         id: TeamId,
         name: Arc<str>,
     },
+    /// Through an IVR flow, which is frozen with it.
+    IvrFlow(Arc<IvrFlow>),
 }
 
 impl Target {
@@ -76,13 +79,14 @@ impl Target {
         match self {
             Self::Agent(_) => TargetSort::Agent,
             Self::Team { .. } => TargetSort::Team,
+            Self::IvrFlow(_) => TargetSort::IvrFlow,
         }
     }
 
     pub fn team(&self) -> Option<TeamId> {
         match self {
-            Self::Agent(_) => None,
             Self::Team { id, .. } => Some(*id),
+            Self::Agent(_) | Self::IvrFlow(_) => None,
         }
     }
 }

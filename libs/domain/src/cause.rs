@@ -5,7 +5,7 @@ use crate::{
     action::Action,
     input::Fact,
     machine::{Flow, FlowStep},
-    policy::{ConsultRules, InteractionRules, Method, Policy},
+    policy::{ConsultRules, InteractionRules, Method, PhaseRules, Policy},
 };
 use baton_words::{AgentId, Reason, TransferKind};
 use serde::Serialize;
@@ -53,6 +53,8 @@ pub enum FactSort {
     Proposed,
     Exhausted,
     SwitchLost,
+    /// The customer is in an IVR flow, or the flow has collected or set something.
+    InFlow,
 }
 
 impl FactSort {
@@ -73,6 +75,8 @@ impl FactSort {
             Fact::Proposed(..) => Self::Proposed,
             Fact::Exhausted(_) => Self::Exhausted,
             Fact::SwitchLost => Self::SwitchLost,
+            Fact::InFlow(..) => Self::InFlow,
+            Fact::FlowOver(..) => Self::ExitOver,
         }
     }
 }
@@ -85,6 +89,8 @@ pub enum RuleField {
     Consult(TransferKind, ConsultField),
     /// Of the step with this number, from 1.
     Step(u32, StepField),
+    /// Of the phase in which the customer is in an IVR flow.
+    Away(TransferKind, AwayField),
 }
 
 /// Defines fields of a table. A field's path is what it is read by, so that none can be named that there is not.
@@ -163,6 +169,15 @@ fields! {
     }
 }
 
+fields! {
+    /// A field of `[methods.<kind>.away]`.
+    AwayField of PhaseRules {
+        Max = max_ms,
+        OnTimeout = on_timeout,
+        InitiatorLeaves = initiator_leaves,
+    }
+}
+
 /// A time of a step of the call flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepField {
@@ -177,6 +192,7 @@ impl RuleField {
             Self::House(field) => format!("interaction.{}", field.path()),
             Self::Method(kind, field) => format!("methods.{kind}.{}", field.path()),
             Self::Consult(kind, field) => format!("methods.{kind}.consult.{}", field.path()),
+            Self::Away(kind, field) => format!("methods.{kind}.away.{}", field.path()),
             Self::Step(no, StepField::Ring) => format!("steps.{no}.ring_ms"),
             Self::Step(no, StepField::Wait) => format!("steps.{no}.wait_ms"),
         }
@@ -188,6 +204,7 @@ impl RuleField {
             Self::House(field) => field.value(&policy.interaction),
             Self::Method(kind, field) => field.value(policy.method(kind)?),
             Self::Consult(kind, field) => field.value(policy.method(kind)?.consult.as_ref()?),
+            Self::Away(kind, field) => field.value(policy.method(kind)?.away.as_ref()?),
             Self::Step(no, field) => {
                 let step = flow.steps.get((no as usize).checked_sub(1)?)?;
                 match (step, field) {
@@ -212,11 +229,12 @@ mod tests {
     use crate::policy::PROFILES;
 
     /// Every field of the policy that a cause may name, for this kind of transfer.
-    fn fields(kind: TransferKind, consults: bool) -> Vec<RuleField> {
+    fn fields(kind: TransferKind, consults: bool, flows: bool) -> Vec<RuleField> {
         let house = HouseField::ALL.iter().map(|field| RuleField::House(*field));
         let method = MethodField::ALL.iter().map(|field| RuleField::Method(kind, *field));
         let consult = ConsultField::ALL.iter().filter(|_| consults).map(|field| RuleField::Consult(kind, *field));
-        house.chain(method).chain(consult).collect()
+        let away = AwayField::ALL.iter().filter(|_| flows).map(|field| RuleField::Away(kind, *field));
+        house.chain(method).chain(consult).chain(away).collect()
     }
 
     #[test]
@@ -225,7 +243,7 @@ mod tests {
             let written: toml::Table = toml::from_str(profile.toml).expect("valid");
             let policy = crate::policy::parse(profile.name, "", vec![]).expect("valid");
             for (kind, method) in &policy.methods {
-                for rule in fields(*kind, method.consult.is_some()) {
+                for rule in fields(*kind, method.consult.is_some(), method.away.is_some()) {
                     let path = rule.path();
                     let mut names = path.split('.');
                     let first = written.get(names.next().expect("one name"));

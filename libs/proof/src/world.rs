@@ -3,9 +3,9 @@
 use baton_domain::{
     Actor, AgentRef, Interaction, Opening, Policy, StaffRole, Target,
     interaction::{LegSource, Outside},
-    machine::FlowStep,
+    machine::{FlowStep, IvrElement, IvrFlow, IvrStep},
 };
-use baton_words::{AgentId, InteractionId, RecordingMode, SwitchId, TeamId};
+use baton_words::{AgentId, InteractionId, IvrFlowId, RecordingMode, SwitchId, TeamId};
 use uuid::Uuid;
 
 /// When every world begins, microseconds since the epoch.
@@ -56,6 +56,19 @@ pub(crate) fn number_of(agent: AgentId) -> u8 {
 
 pub(crate) fn team() -> Target {
     Target::Team { id: TeamId(Uuid::from_u128(TEAM)), name: "the team".into() }
+}
+
+/// An IVR flow: one that gives the customer back, or one that transfers them on, to the next step and to agent 2.
+pub(crate) fn flow(transfers_on: bool) -> Target {
+    let element = |step| IvrElement { label: "".into(), step };
+    let mut elements = Vec::new();
+    if transfers_on {
+        let ring = FlowStep::RingAgent { agent: agent(2), ring_ms: FIRST_RING_MS };
+        elements = [None, Some(Box::new(ring))].map(IvrStep::Transfer).map(element).into();
+    }
+    elements.push(element(IvrStep::Return));
+    let id = IvrFlowId(Uuid::from_u128(if transfers_on { 601 } else { 600 }));
+    Target::IvrFlow(IvrFlow { id, name: "the flow".into(), round_trip: !transfers_on, elements }.into())
 }
 
 pub(crate) fn supervisor() -> Actor {

@@ -49,6 +49,9 @@ impl Names {
             Some(target::Target::TeamId(id)) => {
                 self.0.get(id).map_or_else(|| "a team".to_owned(), |it| format!("team {it}"))
             }
+            Some(target::Target::IvrFlowId(id)) => {
+                self.0.get(id).map_or_else(|| "an IVR flow".to_owned(), |it| format!("the IVR flow {it}"))
+            }
             None => "nobody".to_owned(),
         }
     }

@@ -189,11 +189,12 @@ impl Search {
     pub(crate) fn begin(target: Target, rules: SearchRules, skip: Option<AgentId>, numbers: &mut Numbers<'_>) -> Self {
         let limit_us = match target {
             Target::Agent(_) => rules.ring_us + rules.claim_answer_us + LEASE_MARGIN_US,
-            Target::Team { .. } => rules.wait_us,
+            // Nobody is looked for in an IVR flow; see `Advance::send_away`.
+            Target::Team { .. } | Target::IvrFlow(_) => rules.wait_us,
         };
         let agent = match &target {
             Target::Agent(agent) => Some(agent.clone()),
-            Target::Team { .. } => None,
+            Target::Team { .. } | Target::IvrFlow(_) => None,
         };
         let mut search = Self {
             target,
@@ -422,7 +423,7 @@ impl Search {
             _ if !self.offers.is_empty() => {}
             Target::Agent(_) => effects.push(SearchEffect::Over(reason)),
             Target::Team { .. } if self.round == Round::Proposed => self.open_round(numbers),
-            Target::Team { .. } => {}
+            Target::Team { .. } | Target::IvrFlow(_) => {}
         }
     }
 
