@@ -1,7 +1,8 @@
 //! The shared closed lists as the contract writes them, both ways. A list that gets a new value does not compile until it is written here.
 
 use crate::{
-    common::v1 as wire, presence::v1::AgentState as WireAgentState, telephony::v1::room::Treatment as WireTreatment,
+    common::v1 as wire, event::v1::ivr_left::Outcome as WireFlowOutcome, presence::v1::AgentState as WireAgentState,
+    telephony::v1::room::Treatment as WireTreatment,
 };
 use baton_words as words;
 
@@ -36,21 +37,24 @@ macro_rules! written_as {
 
 written_as!(words::Medium => wire::Medium { Voice });
 written_as!(words::Direction => wire::Direction { Inbound, Outbound });
-written_as!(words::TransferKind => wire::TransferKind { Cold, OnAnswer, Warm });
+written_as!(words::TransferKind => wire::TransferKind { Cold, OnAnswer, Warm, RoundTrip });
 written_as!(words::DivertedTo => wire::DivertedTo { Voicemail, NextStep, Disconnect });
 written_as!(words::RecordingMode => wire::RecordingMode { All, Incoming, Outgoing, Manual });
-written_as!(words::Exclusion => wire::ExclusionReason { OnHold, Paused, NotStarted, NotWritten, OtherTenure });
-written_as!(words::TargetSort => wire::TargetSort { Agent, Team, Queue });
+written_as!(words::Exclusion => wire::ExclusionReason { OnHold, Paused, NotStarted, NotWritten, OtherTenure, InFlow });
+written_as!(words::TargetSort => wire::TargetSort { Agent, Team, Queue, IvrFlow });
 written_as!(words::AgentState => WireAgentState { Offline, Available, Away, WrapUp, NotResponding });
 written_as!(words::Treatment => WireTreatment { Conversation, HoldMusic, Ringback });
 written_as!(words::Phase => wire::TransferPhase {
-    Waiting, Offered, Consulting, Joined, Accepted, Swapped, HandingOver, Completed, Diverted, Failed, Cancelled,
+    Waiting, Offered, Consulting, Joined, Accepted, Swapped, Away, HandingOver, Completed, Diverted, Failed, Cancelled,
     Abandoned,
 });
 written_as!(words::Reason => wire::Reason {
     NoAnswer, Busy, Offline, NotAvailable, Declined, Taken, Unreachable, CustomerLeft, InitiatorLeft, RecipientLeft,
     Requested, Timeout, SwitchLost, Voicemail, Disconnected, NobodyAvailable, Expired, HungUp, QueueClosed, NobodySignedIn,
+    FlowFailed,
 });
+
+written_as!(words::FlowOutcome => WireFlowOutcome { Returned, Ended, Transferred, Left, TakenBack, Failed });
 
 #[cfg(test)]
 mod tests {

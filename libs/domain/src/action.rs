@@ -29,7 +29,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, in order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Start(TransferKind::Cold),
         Self::Start(TransferKind::OnAnswer),
         Self::Start(TransferKind::Warm),
@@ -50,6 +50,7 @@ impl Action {
         Self::StopRecording,
         Self::PauseRecording,
         Self::ResumeRecording,
+        Self::Start(TransferKind::RoundTrip),
     ];
 
     /// The place in [`Action::ALL`]. Exhaustive, so that a new action can't be forgotten there: a test compares the two.
@@ -75,6 +76,7 @@ impl Action {
             Self::StopRecording => 17,
             Self::PauseRecording => 18,
             Self::ResumeRecording => 19,
+            Self::Start(TransferKind::RoundTrip) => 20,
         }
     }
 

@@ -1,6 +1,9 @@
 //! Who acts, and whom a customer is handed to.
 
-use crate::queue::{Pool, Queue};
+use crate::{
+    machine::IvrFlow,
+    queue::{Pool, Queue},
+};
 use baton_words::{AgentId, TargetSort, TeamId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -72,6 +75,8 @@ pub enum Target {
     },
     /// Whoever has the skills that a queue wants.
     Queue(Box<Queue>),
+    /// Through an IVR flow, which is frozen with it.
+    IvrFlow(Arc<IvrFlow>),
 }
 
 impl Target {
@@ -80,13 +85,14 @@ impl Target {
             Self::Agent(_) => TargetSort::Agent,
             Self::Team { .. } => TargetSort::Team,
             Self::Queue(_) => TargetSort::Queue,
+            Self::IvrFlow(_) => TargetSort::IvrFlow,
         }
     }
 
     /// Those of whom whoever is free is asked; none for one agent.
     pub fn pool(&self) -> Option<Pool> {
         match self {
-            Self::Agent(_) => None,
+            Self::Agent(_) | Self::IvrFlow(_) => None,
             Self::Team { id, .. } => Some(Pool::Team(*id)),
             Self::Queue(queue) => Some(Pool::Queue(queue.id)),
         }
@@ -96,7 +102,7 @@ impl Target {
     pub fn queue(&self) -> Option<&Queue> {
         match self {
             Self::Queue(queue) => Some(queue),
-            Self::Agent(_) | Self::Team { .. } => None,
+            Self::Agent(_) | Self::Team { .. } | Self::IvrFlow(_) => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     action::Action,
     input::Fact,
     machine::{Flow, FlowStep},
-    policy::{ConsultRules, InteractionRules, Method, Policy},
+    policy::{ConsultRules, InteractionRules, Method, PhaseRules, Policy},
     queue::{Instead, Queue},
 };
 use baton_words::{AgentId, Reason, TransferKind};
@@ -56,6 +56,8 @@ pub enum FactSort {
     SwitchLost,
     Unattended,
     Closed,
+    /// The customer is in an IVR flow, or the flow has collected or set something.
+    InFlow,
 }
 
 impl FactSort {
@@ -78,6 +80,8 @@ impl FactSort {
             Fact::SwitchLost => Self::SwitchLost,
             Fact::Unattended(_) => Self::Unattended,
             Fact::Closed(_) => Self::Closed,
+            Fact::InFlow(..) => Self::InFlow,
+            Fact::FlowOver(..) => Self::ExitOver,
         }
     }
 }
@@ -92,6 +96,8 @@ pub enum RuleField {
     Step(u32, StepField),
     /// Of the queue that the customer waits in, with what it says.
     Queue(QueueRule),
+    /// Of the phase in which the customer is in an IVR flow.
+    Away(TransferKind, AwayField),
 }
 
 /// What a queue says, as it was when it was chosen.
@@ -214,6 +220,15 @@ fields! {
     }
 }
 
+fields! {
+    /// A field of `[methods.<kind>.away]`.
+    AwayField of PhaseRules {
+        Max = max_ms,
+        OnTimeout = on_timeout,
+        InitiatorLeaves = initiator_leaves,
+    }
+}
+
 /// A time of a step of the call flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepField {
@@ -228,6 +243,7 @@ impl RuleField {
             Self::House(field) => format!("interaction.{}", field.path()),
             Self::Method(kind, field) => format!("methods.{kind}.{}", field.path()),
             Self::Consult(kind, field) => format!("methods.{kind}.consult.{}", field.path()),
+            Self::Away(kind, field) => format!("methods.{kind}.away.{}", field.path()),
             Self::Step(no, StepField::Ring) => format!("steps.{no}.ring_ms"),
             Self::Step(no, StepField::Wait) => format!("steps.{no}.wait_ms"),
             Self::Queue(rule) => rule.path().to_owned(),
@@ -241,6 +257,7 @@ impl RuleField {
             Self::Method(kind, field) => field.value(policy.method(kind)?),
             Self::Consult(kind, field) => field.value(policy.method(kind)?.consult.as_ref()?),
             Self::Queue(rule) => rule.value(),
+            Self::Away(kind, field) => field.value(policy.method(kind)?.away.as_ref()?),
             Self::Step(no, field) => {
                 let step = flow.steps.get((no as usize).checked_sub(1)?)?;
                 match (step, field) {
@@ -265,11 +282,12 @@ mod tests {
     use crate::policy::PROFILES;
 
     /// Every field of the policy that a cause may name, for this kind of transfer.
-    fn fields(kind: TransferKind, consults: bool) -> Vec<RuleField> {
+    fn fields(kind: TransferKind, consults: bool, flows: bool) -> Vec<RuleField> {
         let house = HouseField::ALL.iter().map(|field| RuleField::House(*field));
         let method = MethodField::ALL.iter().map(|field| RuleField::Method(kind, *field));
         let consult = ConsultField::ALL.iter().filter(|_| consults).map(|field| RuleField::Consult(kind, *field));
-        house.chain(method).chain(consult).collect()
+        let away = AwayField::ALL.iter().filter(|_| flows).map(|field| RuleField::Away(kind, *field));
+        house.chain(method).chain(consult).chain(away).collect()
     }
 
     #[test]
@@ -278,7 +296,7 @@ mod tests {
             let written: toml::Table = toml::from_str(profile.toml).expect("valid");
             let policy = crate::policy::parse(profile.name, "", vec![]).expect("valid");
             for (kind, method) in &policy.methods {
-                for rule in fields(*kind, method.consult.is_some()) {
+                for rule in fields(*kind, method.consult.is_some(), method.away.is_some()) {
                     let path = rule.path();
                     let mut names = path.split('.');
                     let first = written.get(names.next().expect("one name"));

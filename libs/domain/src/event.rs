@@ -10,8 +10,8 @@ use crate::{
     queue::Pool,
 };
 use baton_words::{
-    AgentId, Direction, DivertedTo, Exclusion, LegNo, Medium, QueueId, Reason, RecordingMode, RecordingNo, SegmentNo,
-    SwitchId, TeamId, TransferKind, TransferNo,
+    AgentId, Direction, DivertedTo, Exclusion, FlowOutcome, IvrFlowId, LegNo, Medium, QueueId, Reason, RecordingMode,
+    RecordingNo, SegmentNo, SwitchId, TeamId, TransferKind, TransferNo,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -193,6 +193,37 @@ pub enum EventKind {
         from_us: i64,
         to_us: i64,
         reason: Exclusion,
+    },
+    /// The customer is in an IVR flow.
+    FlowEntered {
+        flow: IvrFlowId,
+        transfer: TransferNo,
+    },
+    /// The flow has collected digits; of sensitive ones nothing else is known.
+    FlowCollected {
+        flow: IvrFlowId,
+        transfer: TransferNo,
+        key: Arc<str>,
+        digits: Option<u32>,
+    },
+    /// The customer is in it no more.
+    FlowLeft {
+        flow: IvrFlowId,
+        transfer: TransferNo,
+        outcome: FlowOutcome,
+        duration_us: i64,
+    },
+    /// The transfer is completed: the customer is back with who had sent them into an IVR flow (B406).
+    TransferReturned {
+        transfer: TransferNo,
+        initiator: AgentId,
+        duration_us: i64,
+    },
+    /// The transfer is completed: the customer is in the IVR flow that it went to, for good.
+    TransferInFlow {
+        transfer: TransferNo,
+        initiator: AgentId,
+        duration_us: i64,
     },
 }
 

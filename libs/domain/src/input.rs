@@ -138,6 +138,10 @@ pub enum Fact {
     AnnouncementOver(AnnouncementNo),
     /// An exit is over.
     ExitOver(ExitNo, ExitOutcome),
+    /// The customer is in an IVR flow, which has collected and set all of this so far.
+    InFlow(ExitNo, Vec<FlowDatum>),
+    /// The customer's way through an IVR flow is over, with all that it has collected and set.
+    FlowOver(ExitNo, FlowEnd, Vec<FlowDatum>),
     /// A segment is being written.
     SegmentLive(SegmentNo),
     /// A segment is closed.
@@ -160,6 +164,38 @@ pub enum Fact {
     Unattended(WaitNo),
     /// The queue is closed at this hour.
     Closed(WaitNo),
+}
+
+/// How the customer's way through an IVR flow ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlowEnd {
+    /// An element gave them back.
+    Returned,
+    /// The flow came to its end.
+    Ended,
+    /// The transfer element at this index, from 0.
+    Transferred(u32),
+    /// The customer hung up there.
+    Left,
+    /// It could not be begun or gone through, or the switch no longer knows.
+    Unknown,
+}
+
+/// What a flow has collected or set, under a key of the attached data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowDatum {
+    pub key: Arc<str>,
+    pub value: FlowValue,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FlowValue {
+    /// An element set it.
+    Set(Arc<str>),
+    /// The customer pressed it.
+    Digits(Arc<str>),
+    /// The customer pressed it, and it stays on the switch.
+    Secret,
 }
 
 /// How a segment ended.

@@ -7,7 +7,7 @@ use crate::{
     input::{Disposition, StartTransfer},
     interaction::{Interaction, MAX_DATA, MAX_NOTES, MAX_TRANSFERS, Party},
     machine::{Offer, OfferState, Transfer, TransferState},
-    policy::{Method, Policy},
+    policy::{Method, Policy, ReleaseMoment},
     project::is_parked,
 };
 use baton_words::{AgentId, Reason, TargetSort, TransferKind, TransferNo};
@@ -55,6 +55,12 @@ pub enum Refusal {
     MessageMissing(TransferKind),
     #[error("there is no such outcome: choose one of those that the policy lists")]
     UnknownOutcome,
+    /// The customer would not come back (B407).
+    #[error("the IVR flow has a transfer element, so that a {0} transfer to it can't give the call back")]
+    FlowTransfersOn(TransferKind),
+    /// Whoever looks after the flow has not said that it gives calls back (B407).
+    #[error("the IVR flow is not marked as one for round trips, so that no {0} transfer goes to it")]
+    FlowNotForRoundTrip(TransferKind),
     #[error("you have said how it ended already")]
     Dispositioned,
     #[error("there is no such disposition: choose one of those that the policy lists")]
@@ -112,6 +118,12 @@ pub(crate) fn permit_target<'p>(
     }
     match &start.target {
         Target::Agent(agent) if i.agent(agent.id).is_some() => Err(Refusal::TargetInInteraction),
+        Target::IvrFlow(flow) if method.released == ReleaseMoment::Never && flow.transfers_on() => {
+            Err(Refusal::FlowTransfersOn(start.kind))
+        }
+        Target::IvrFlow(flow) if method.released == ReleaseMoment::Never && !flow.round_trip => {
+            Err(Refusal::FlowNotForRoundTrip(start.kind))
+        }
         _ if start.message.trim().is_empty() && method.needs_message => Err(Refusal::MessageMissing(start.kind)),
         _ if start.outcome.is_empty() && method.needs_outcome => Err(Refusal::OutcomeMissing(start.kind)),
         _ if start.outcome.is_empty() || policy.interaction.outcomes.contains(&start.outcome) => Ok(method),

@@ -10,7 +10,7 @@ use crate::{
 };
 use baton_domain::{
     Policy, Target,
-    interaction::{Interaction, LegState, Party, Seeker, Stage},
+    interaction::{ExitTo, Interaction, LegState, Party, Seeker, Stage},
     machine::{OfferState, Recorder, Round, Search, Transfer, TransferState},
     policy::Method,
 };
@@ -47,6 +47,8 @@ impl Likeness {
         h.write_u8(i.parties.len() as u8);
         i.parties.iter().for_each(|party| self.party(party, h));
         stage(i, h);
+        // What is left of the call flow: an IVR flow may have put a step before it, which is taken at once.
+        h.write_usize(i.flow.steps.len());
         h.write_usize(i.flow.next);
         if let Some(transfer) = &i.transfer {
             open_transfer(i, transfer, h);
@@ -92,13 +94,25 @@ fn stage(i: &Interaction, h: &mut impl Hasher) {
             h.write_u8(4);
             h.write_u8(position(i, service.primary));
             service.hold.is_some().hash(h);
+            service.away.is_some().hash(h);
+            service.away.iter().for_each(|exit| exit_to(&exit.to, h));
         }
         Stage::Exiting(exit) => {
             h.write_u8(5);
-            (exit.mailbox.len() > 20).hash(h);
+            exit_to(&exit.to, h);
         }
         Stage::Farewell { .. } => h.write_u8(6),
         Stage::Ended(_) => h.write_u8(7),
+    }
+}
+
+fn exit_to(to: &ExitTo, h: &mut impl Hasher) {
+    match to {
+        ExitTo::Mailbox(mailbox) => (mailbox.len() > 20).hash(h),
+        ExitTo::Flow(visit) => {
+            h.write(&[2, visit.kind as u8, visit.known as u8]);
+            (visit.seen, visit.flow.transfers_on()).hash(h);
+        }
     }
 }
 
@@ -114,6 +128,7 @@ fn open_transfer(i: &Interaction, transfer: &Transfer, h: &mut impl Hasher) {
         TransferState::HandingOver { recipient } => h.write(&[4, position(i, *recipient)]),
         TransferState::Swapped { recipient } => h.write(&[5, position(i, *recipient)]),
         TransferState::Accepted { recipient } => h.write(&[6, position(i, *recipient)]),
+        TransferState::Away => h.write_u8(7),
     }
 }
 
@@ -135,6 +150,7 @@ fn target(target: &Target, h: &mut impl Hasher) {
         Target::Agent(agent) => h.write_u8(number_of(agent.id)),
         Target::Team { .. } => h.write_u8(0),
         Target::Queue(queue) => h.write(&[200, queue.id.0.as_u128() as u8]),
+        Target::IvrFlow(_) => h.write_u8(u8::MAX),
     }
 }
 

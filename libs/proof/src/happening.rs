@@ -3,16 +3,18 @@
 use crate::{
     bound::Bound,
     timers,
-    world::{World, agent, queue, supervisor, team},
+    world::{World, agent, flow, queue, supervisor, team},
 };
 use baton_domain::{
     Action, Actor, Command, Fact, Input, Policy, RecordingCommand, StartTransfer, Target,
-    input::{Disposition, SegmentEnd},
-    interaction::{Interaction, LegState, Party, Stage},
+    input::{Disposition, FlowDatum, FlowEnd, FlowValue, SegmentEnd},
+    interaction::{ExitTo, Interaction, LegState, Party, Stage},
     machine::{OfferState, Round},
-    permit, project,
+    permit,
+    policy::{QueueSuccess, ReleaseMoment},
+    project,
 };
-use baton_words::{ExitOutcome, Reason, Room, TransferKind, TransferNo};
+use baton_words::{ExitOutcome, Reason, Room, TargetSort, TransferKind, TransferNo};
 
 /// Something that can happen next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,8 +79,8 @@ fn is_followed(action: Action, bound: &Bound) -> bool {
     }
 }
 
-/// Whom this kind can go to: the agents who are not in the call, the team, and the queue. Where a queue has to be answered to have succeeded, it is
-/// looked for as a team is: one of both will do.
+/// Whom this kind can go to: the agents who are not in the call, the team, the queue, and an IVR flow: one that transfers on, unless the customer is
+/// to come back. Where a queue has to be answered to have succeeded, it is looked for as a team is: one of both will do.
 fn targets(i: &Interaction, policy: &Policy, kind: TransferKind, bound: &Bound) -> impl Iterator<Item = Target> {
     let method = policy.method(kind);
     let mut sorts = method.map(|method| method.offer.targets.clone()).unwrap_or_default();
@@ -86,7 +88,9 @@ fn targets(i: &Interaction, policy: &Policy, kind: TransferKind, bound: &Bound) 
     if sorts.contains(&TargetSort::Team) && !own_success {
         sorts.retain(|sort| *sort != TargetSort::Queue);
     }
-    outsiders(i, bound).map(Target::Agent).chain([team(), queue()]).filter(move |target| sorts.contains(&target.sort()))
+    let comes_back = method.is_some_and(|method| method.released == ReleaseMoment::Never);
+    let others = [team(), queue(), flow(!comes_back)];
+    outsiders(i, bound).map(Target::Agent).chain(others).filter(move |target| sorts.contains(&target.sort()))
 }
 
 fn outsiders(i: &Interaction, bound: &Bound) -> impl Iterator<Item = baton_domain::AgentRef> {
@@ -98,10 +102,11 @@ fn start(policy: &Policy, kind: TransferKind, target: Target) -> Command {
     Command::Start(StartTransfer { kind, target, message: "as agreed".into(), outcome })
 }
 
-/// The command of an action, about this open transfer. A start is one to somebody whom nobody else is.
+/// The command of an action, about this open transfer. A start is one to somebody whom nobody else is, or to a flow that gives the customer back.
 pub fn command_of(policy: &Policy, action: Action, open: Option<TransferNo>) -> Command {
     let no = open.unwrap_or(TransferNo(0));
     match action {
+        Action::Start(TransferKind::RoundTrip) => start(policy, TransferKind::RoundTrip, flow(false)),
         Action::Start(kind) => start(policy, kind, Target::Agent(agent(u8::MAX))),
         Action::Cancel => Command::Cancel(no),
         Action::Complete => Command::Complete(no),
@@ -134,12 +139,9 @@ fn facts(i: &Interaction, policy: &Policy, bound: &Bound, all: &mut Vec<Happenin
         i.parties.iter().for_each(|party| party_facts(i, party, &mut facts));
         match &i.stage {
             Stage::Farewell { announcement, .. } => facts.push(Fact::AnnouncementOver(*announcement)),
-            Stage::Exiting(exit) => {
-                let outcomes = [ExitOutcome::Left, ExitOutcome::Returned, ExitOutcome::Unknown];
-                facts.extend(outcomes.map(|outcome| Fact::ExitOver(exit.no, outcome)));
-            }
-            Stage::Seeking(_) | Stage::Served(_) | Stage::Ended(_) => {}
+            Stage::Seeking(_) | Stage::Served(_) | Stage::Exiting(_) | Stage::Ended(_) => {}
         }
+        exit_facts(i, &mut facts);
         facts.push(Fact::SwitchLost);
     }
     facts.extend(project::plan(i, policy).segment.map(|wanted| Fact::SegmentLive(wanted.segment)));
@@ -149,6 +151,29 @@ fn facts(i: &Interaction, policy: &Policy, bound: &Bound, all: &mut Vec<Happenin
         facts.extend([written, failed].map(|end| Fact::SegmentEnded(segment.no, end)));
     }
     all.extend(facts.into_iter().map(|fact| Happening::Input(Input::Fact(fact))));
+}
+
+/// Voicemail is over; an IVR flow collects something, or is over.
+fn exit_facts(i: &Interaction, facts: &mut Vec<Fact>) {
+    let Some(exit) = i.exit() else { return };
+    match &exit.to {
+        ExitTo::Mailbox(_) => {
+            let outcomes = [ExitOutcome::Left, ExitOutcome::Returned, ExitOutcome::Unknown];
+            facts.extend(outcomes.map(|outcome| Fact::ExitOver(exit.no, outcome)));
+        }
+        ExitTo::Flow(visit) => {
+            facts.push(Fact::InFlow(exit.no, vec![]));
+            facts.push(Fact::InFlow(exit.no, collected()));
+            let ends = [FlowEnd::Returned, FlowEnd::Ended, FlowEnd::Left, FlowEnd::Unknown];
+            let on = visit.flow.transfers_on().then_some([FlowEnd::Transferred(0), FlowEnd::Transferred(1)]);
+            let ends = ends.into_iter().chain(on.into_iter().flatten());
+            facts.extend(ends.map(|end| Fact::FlowOver(exit.no, end, collected())));
+        }
+    }
+}
+
+fn collected() -> Vec<FlowDatum> {
+    vec![FlowDatum { key: "choice".into(), value: FlowValue::Digits("1".into()) }]
 }
 
 fn search_facts(i: &Interaction, bound: &Bound, facts: &mut Vec<Fact>) {

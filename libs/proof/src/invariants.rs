@@ -48,8 +48,12 @@ const fn each_step(id: &'static str, says: &'static str, holds: fn(&Transition<'
 }
 
 /// All of them. A step that breaks several is told of by the first.
-pub const INVARIANTS: [Invariant; 58] = [
-    always("C1", "the customer is in exactly one place: a room that there is, or voicemail", customer::one_place),
+pub const INVARIANTS: [Invariant; 61] = [
+    always(
+        "C1",
+        "the customer is in exactly one place: a room that there is, voicemail, or an IVR flow",
+        customer::one_place,
+    ),
     always("C2", "nobody looks for an agent while one is there", customer::nobody_is_left_alone),
     always("C3", "when the customer has left, everybody is released within 15 s", deadlines::farewell_is_short),
     always("C3", "agents who were apart hear that the customer has left", customer::farewell_is_heard),
@@ -75,6 +79,11 @@ pub const INVARIANTS: [Invariant; 58] = [
         "C6",
         "a recipient whom the initiator has left for the customer waits alone, with music",
         customer::parked_means_alone,
+    ),
+    always(
+        "B406",
+        "a customer is away in a flow exactly while the agent who sent them waits, in private and not recorded",
+        customer::away_and_waited_for,
     ),
     always(
         "C7",
@@ -206,6 +215,12 @@ pub const INVARIANTS: [Invariant; 58] = [
         "recording is started, stopped, paused and resumed by whoever asks for it, and goes on with the next agent",
         recording::by_hand_by_command,
     ),
+    each_step(
+        "B406",
+        "whoever comes out of a flow is with the agent who waited for them",
+        transfer::comes_back_to_the_same_agent,
+    ),
+    each_step("S2", "an exit that is over is not made again", transfer::exits_are_made_once),
     each_step("S2", "a leg that is over is not wanted any more", facts::over_is_over),
     each_step("S5", "a fact that comes again changes nothing", facts::changes_nothing_again),
     each_step("E1", "what is not to be stored has not changed", events::unchanged_is_the_same),

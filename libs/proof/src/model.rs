@@ -9,8 +9,11 @@ use crate::{
     transitions, words,
     world::{World, beginnings},
 };
-use baton_domain::{Actor, Input, Interaction, Policy, interaction::Hop};
-use baton_words::{TransferKind, TransferNo};
+use baton_domain::{
+    Actor, Input, Interaction, Policy,
+    interaction::{Hop, HopOutcome},
+};
+use baton_words::{Phase, TransferKind, TransferNo};
 use stateright::{Checker, Model, Property};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -97,10 +100,11 @@ fn bit(kind: TransferKind) -> u32 {
     1 << kind as u32
 }
 
-/// The recipient has taken over.
+/// The recipient has taken over, or the customer has gone through a flow, or is in it for good.
 fn is_decided(i: &Interaction, no: TransferNo) -> bool {
     let open = i.transfer.as_ref().is_some_and(|open| open.no == no && !open.is_undecided());
-    let completed = |hop: &Hop| hop.by.as_ref().is_some_and(|by| by.transfer == no) && hop.outcome.to().is_some();
+    let went_through = |outcome: HopOutcome| outcome.to().is_some() || outcome.phase() == Phase::Completed;
+    let completed = |hop: &Hop| hop.by.as_ref().is_some_and(|by| by.transfer == no) && went_through(hop.outcome);
     open || i.journey.last().is_some_and(completed)
 }
 
@@ -142,7 +146,7 @@ macro_rules! properties {
 /// One for each invariant: another number of them does not compile.
 const PROPERTIES: [IndexedProperty; INVARIANTS.len()] = properties!(
     0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41
-    42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57
+    42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60
 );
 
 fn holds<const AT: usize>(proof: &Proof, world: &World) -> bool {

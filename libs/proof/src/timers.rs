@@ -83,7 +83,8 @@ pub(crate) fn durations(policy: &Policy) -> Vec<i64> {
     });
     let phases = policy.methods.values().flat_map(|method| {
         let consult = method.consult.iter().flat_map(|consult| [consult.consulting.max_ms, consult.joined.max_ms]);
-        consult.chain([method.offer.wait_ms, method.offered.max_ms])
+        let away = method.away.iter().map(|away| away.max_ms);
+        consult.chain(away).chain([method.offer.wait_ms, method.offered.max_ms])
     });
     let first = [
         house.claim_answer_ms,

@@ -10,7 +10,8 @@ use crate::{
 };
 use baton_domain::{
     Actor, Command, Fact, Input, Policy, RecordingCommand, Target,
-    interaction::{Interaction, LegSource, LegState, Party, Stage},
+    input::FlowEnd,
+    interaction::{ExitTo, Interaction, LegSource, LegState, Party, Stage},
     machine::{Offer, OfferState},
     project,
 };
@@ -84,6 +85,8 @@ fn command_words(actor: &Actor, command: &Command) -> String {
                 Target::Agent(agent) => format!("agent {}", number_of(agent.id)),
                 Target::Team { .. } => "the team".to_owned(),
                 Target::Queue(_) => "the queue".to_owned(),
+                Target::IvrFlow(flow) if flow.transfers_on() => "a flow that transfers on".to_owned(),
+                Target::IvrFlow(_) => "a flow".to_owned(),
             };
             format!("starts a {} transfer to {to}", start.kind)
         }
@@ -118,6 +121,13 @@ fn fact_words(i: &Interaction, fact: &Fact) -> String {
         Fact::ExitOver(_, ExitOutcome::Left) => "a message is left in voicemail".to_owned(),
         Fact::ExitOver(_, ExitOutcome::Returned) => "the customer comes back from voicemail".to_owned(),
         Fact::ExitOver(_, ExitOutcome::Unknown) => "nobody knows what became of the customer in voicemail".to_owned(),
+        Fact::InFlow(_, data) if data.is_empty() => "the customer is in the flow".to_owned(),
+        Fact::InFlow(..) => "the flow has collected something".to_owned(),
+        Fact::FlowOver(_, FlowEnd::Returned, _) => "the flow gives the customer back".to_owned(),
+        Fact::FlowOver(_, FlowEnd::Ended, _) => "the flow comes to its end".to_owned(),
+        Fact::FlowOver(_, FlowEnd::Transferred(_), _) => "the flow transfers the customer on".to_owned(),
+        Fact::FlowOver(_, FlowEnd::Left, _) => "the customer hangs up in the flow".to_owned(),
+        Fact::FlowOver(_, FlowEnd::Unknown, _) => "nobody knows what became of the customer in the flow".to_owned(),
         Fact::SegmentLive(_) => "the recording is being written".to_owned(),
         Fact::SegmentEnded(_, end) if end.failed => "a piece of the recording could not be written".to_owned(),
         Fact::SegmentEnded(..) => "a piece of the recording is closed".to_owned(),
@@ -197,6 +207,8 @@ fn situation(proof: &Proof, world: &World) -> String {
 fn customer(i: &Interaction, room: Option<Room>) -> String {
     match (&i.stage, i.customer().leg.state, room) {
         (Stage::Ended(reason), ..) => format!("the call is over: {}", spaced(reason.name())),
+        (Stage::Exiting(exit), ..) if matches!(exit.to, ExitTo::Flow(_)) => "customer in a flow".to_owned(),
+        (Stage::Served(service), ..) if service.away.is_some() => "customer in a flow".to_owned(),
         (Stage::Exiting(_), ..) => "customer in voicemail".to_owned(),
         (_, LegState::Planned, _) => "customer not called yet".to_owned(),
         (_, LegState::Ringing { .. }, _) => "customer is rung".to_owned(),

@@ -3,10 +3,10 @@
 use baton_domain::{
     Actor, AgentRef, Interaction, Opening, Policy, StaffRole, Target,
     interaction::{LegSource, Outside},
-    machine::FlowStep,
+    machine::{FlowStep, IvrElement, IvrFlow, IvrStep},
     queue::{Instead, Queue},
 };
-use baton_words::{AgentId, InteractionId, QueueId, RecordingMode, SwitchId, TeamId};
+use baton_words::{AgentId, InteractionId, IvrFlowId, QueueId, RecordingMode, SwitchId, TeamId};
 use uuid::Uuid;
 
 /// When every world begins, microseconds since the epoch.
@@ -90,6 +90,19 @@ pub(crate) fn queue() -> Target {
         when_declined: Instead::Wait,
         overflow: Some(Box::new(second)),
     }))
+}
+
+/// An IVR flow: one that gives the customer back, or one that transfers them on, to the next step and to agent 2.
+pub(crate) fn flow(transfers_on: bool) -> Target {
+    let element = |step| IvrElement { label: "".into(), step };
+    let mut elements = Vec::new();
+    if transfers_on {
+        let ring = FlowStep::RingAgent { agent: agent(2), ring_ms: FIRST_RING_MS };
+        elements = [None, Some(Box::new(ring))].map(IvrStep::Transfer).map(element).into();
+    }
+    elements.push(element(IvrStep::Return));
+    let id = IvrFlowId(Uuid::from_u128(if transfers_on { 601 } else { 600 }));
+    Target::IvrFlow(IvrFlow { id, name: "the flow".into(), round_trip: !transfers_on, elements }.into())
 }
 
 pub(crate) fn supervisor() -> Actor {

@@ -49,6 +49,10 @@ uuid_id!(
     /// A queue: customers who wait for whoever has the skills.
     QueueId, "a queue id (a UUID)"
 );
+uuid_id!(
+    /// An IVR flow.
+    IvrFlowId, "an IVR flow id (a UUID)"
+);
 
 /// A telephone switch of the installation: 1 to 63 of a-z, 0-9 and `-`. The operator names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

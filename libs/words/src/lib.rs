@@ -9,11 +9,11 @@ mod lists;
 mod type_text;
 
 pub use ids::{
-    AgentId, AnnouncementNo, ClaimNo, ExitNo, InteractionId, LegNo, NotAnId, QueueId, RecordingNo, SegmentNo, SwitchId,
-    TeamId, TransferNo, WaitNo,
+    AgentId, AnnouncementNo, ClaimNo, ExitNo, InteractionId, IvrFlowId, LegNo, NotAnId, QueueId, RecordingNo,
+    SegmentNo, SwitchId, TeamId, TransferNo, WaitNo,
 };
 pub use lists::{
-    AgentState, Direction, DivertedTo, Exclusion, ExitOutcome, Medium, Phase, Reason, RecordingMode, Room, TargetSort,
-    TransferKind, Treatment,
+    AgentState, Direction, DivertedTo, Exclusion, ExitOutcome, FlowOutcome, Medium, Phase, Reason, RecordingMode, Room,
+    TargetSort, TransferKind, Treatment,
 };
 pub use type_text::type_text;

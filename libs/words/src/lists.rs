@@ -18,6 +18,8 @@ closed_list! {
         OnAnswer = "on_answer",
         /// The initiator stays until somebody commits (also: attended, consultative, conversation).
         Warm = "warm",
+        /// The customer goes through an IVR flow, and the initiator waits for them (also: hang-up).
+        RoundTrip = "round_trip",
     }
 }
 
@@ -36,6 +38,8 @@ closed_list! {
         Accepted = "accepted",
         /// The initiator is with the customer again, and the recipient waits with music (B602).
         Swapped = "swapped",
+        /// The customer is in an IVR flow (B406).
+        Away = "away",
         /// The recipient has taken over; telephony has yet to report the customer where they belong.
         HandingOver = "handing_over",
         /// The recipient has the customer.
@@ -62,6 +66,7 @@ impl Phase {
                 | Self::Joined
                 | Self::Accepted
                 | Self::Swapped
+                | Self::Away
                 | Self::HandingOver
         )
     }
@@ -105,6 +110,8 @@ closed_list! {
         QueueClosed = "queue_closed",
         /// Nobody who serves the queue is signed in.
         NobodySignedIn = "nobody_signed_in",
+        /// The IVR flow could not be gone through to its end.
+        FlowFailed = "flow_failed",
     }
 }
 
@@ -156,6 +163,8 @@ closed_list! {
         NotWritten = "not_written",
         /// It was another agent's tenure, and is in that recording (B206).
         OtherTenure = "other_tenure",
+        /// The customer was in an IVR flow (B406).
+        InFlow = "in_flow",
     }
 }
 
@@ -178,6 +187,7 @@ closed_list! {
         Team = "team",
         /// Whoever has the skills that a queue wants.
         Queue = "queue",
+        IvrFlow = "ivr_flow",
     }
 }
 
@@ -206,6 +216,24 @@ closed_list! {
         HoldMusic = "hold_music",
         /// Each member hears ringing, and nobody anybody.
         Ringback = "ringback",
+    }
+}
+
+closed_list! {
+    /// How the customer's way through an IVR flow ended.
+    FlowOutcome {
+        /// The flow gave them back.
+        Returned = "returned",
+        /// The flow came to its end.
+        Ended = "ended",
+        /// The flow handed them on, by a transfer element.
+        Transferred = "transferred",
+        /// The customer hung up there.
+        Left = "left",
+        /// They were taken out of it: an agent did, or time was up.
+        TakenBack = "taken_back",
+        /// It could not be begun or gone through, or the switch no longer knows.
+        Failed = "failed",
     }
 }
 

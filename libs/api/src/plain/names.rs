@@ -59,6 +59,9 @@ impl Names {
                 self.0.get(id).map_or_else(|| "a team".to_owned(), |it| format!("team {it}"))
             }
             Some(target::Target::QueueId(id)) => self.of_queue(id),
+            Some(target::Target::IvrFlowId(id)) => {
+                self.0.get(id).map_or_else(|| "an IVR flow".to_owned(), |it| format!("the IVR flow {it}"))
+            }
             None => "nobody".to_owned(),
         }
     }

@@ -6,7 +6,7 @@ use crate::event::v1::event_data::Data;
 
 /// What happened in a call, a transfer or a recording; none of another event.
 pub fn of(data: &Data, names: &Names) -> Option<String> {
-    call(data, names).or_else(|| transfer(data, names)).or_else(|| recording(data, names))
+    call(data, names).or_else(|| transfer(data, names)).or_else(|| ivr(data)).or_else(|| recording(data, names))
 }
 
 fn call(data: &Data, names: &Names) -> Option<String> {
@@ -101,6 +101,16 @@ fn transfer(data: &Data, names: &Names) -> Option<String> {
             format!("The initiator is with the customer again, and {} waits.", names.of(&it.recipient_agent_id))
         }
         Data::TransferJoined(_) => "All three are together.".to_owned(),
+        Data::TransferCompleted(it) if it.returned => format!(
+            "The transfer is complete: the customer is back with {} ({} in all).",
+            names.of(&it.initiator_agent_id),
+            word::seconds(it.duration_ms)
+        ),
+        Data::TransferCompleted(it) if it.recipient_agent_id.is_empty() => format!(
+            "The transfer is complete: the customer is in the flow, {} is released ({} in all).",
+            names.of(&it.initiator_agent_id),
+            word::seconds(it.duration_ms)
+        ),
         Data::TransferCompleted(it) => format!(
             "The transfer is complete: {} has the customer, {} is released ({} in all).",
             names.of(&it.recipient_agent_id),
@@ -113,6 +123,25 @@ fn transfer(data: &Data, names: &Names) -> Option<String> {
         Data::TransferFailed(it) => format!("The transfer did not go through: {}.", reason(it.reason)),
         Data::TransferCancelled(it) => format!("The transfer is taken back: {}.", reason(it.reason)),
         Data::TransferAbandoned(_) => "The transfer ends: the customer has left.".to_owned(),
+        _ => return None,
+    })
+}
+
+fn ivr(data: &Data) -> Option<String> {
+    Some(match data {
+        Data::IvrEntered(_) => "The customer is in the IVR flow.".to_owned(),
+        Data::IvrCollected(it) if it.sensitive => {
+            format!("The customer has pressed {}, which stays on the switch.", word::one_line(&it.key))
+        }
+        Data::IvrCollected(it) => {
+            let digits = if it.digits == 1 { "digit" } else { "digits" };
+            format!("The customer has pressed {}: {} {digits}.", word::one_line(&it.key), it.digits)
+        }
+        Data::IvrLeft(it) => format!(
+            "The customer is out of the IVR flow: {} ({}).",
+            word::or_dash(word::flow_outcome(it.outcome)),
+            word::seconds(it.duration_ms)
+        ),
         _ => return None,
     })
 }

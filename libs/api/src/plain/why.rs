@@ -57,7 +57,7 @@ fn fact(cause: &Cause, names: &Names) -> String {
         (Fact::LegEnded, Reason::NoAnswer) => format!("{}: the phone rang out", who()),
         (Fact::LegEnded, _) => format!("{}: the line ended ({})", who(), reason()),
         (Fact::AnnouncementOver, _) => "the announcement has been played".to_owned(),
-        (Fact::ExitOver, _) => "the customer is no longer in voicemail".to_owned(),
+        (Fact::ExitOver, _) => "the customer is no longer in voicemail, or in the flow".to_owned(),
         (Fact::SegmentLive, _) => "the switch began to write".to_owned(),
         (Fact::SegmentEnded, _) => "the switch has closed what it wrote".to_owned(),
         (Fact::ClaimGranted, _) => format!("presence granted the claim on {}", who()),
@@ -68,6 +68,7 @@ fn fact(cause: &Cause, names: &Names) -> String {
         (Fact::Exhausted, _) => "routing has nobody to propose".to_owned(),
         (Fact::Unattended, _) => "nobody who serves the queue is signed in".to_owned(),
         (Fact::Closed, _) => "the queue is closed".to_owned(),
+        (Fact::InFlow, _) => "the switch has the customer in the flow".to_owned(),
         (Fact::SwitchLost, _) => "the switch lost its calls, or was silent for too long".to_owned(),
     }
 }

@@ -47,6 +47,7 @@ words! {
     actor_kind: crate::common::v1::actor::Kind, "KIND_";
     exclusion_reason: crate::common::v1::ExclusionReason, "EXCLUSION_REASON_";
     diverted_to: crate::common::v1::DivertedTo, "DIVERTED_TO_";
+    flow_outcome: crate::event::v1::ivr_left::Outcome, "OUTCOME_";
     flow_step_kind: crate::event::v1::FlowStepKind, "FLOW_STEP_KIND_";
 }
 

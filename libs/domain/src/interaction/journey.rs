@@ -56,12 +56,16 @@ pub enum HopOutcome {
     },
     /// The customer left.
     Abandoned,
+    /// The customer was in an IVR flow, and came back to who had sent them (B406).
+    Returned,
+    /// The customer came into an IVR flow, for good.
+    InFlow,
 }
 
 impl HopOutcome {
     pub fn phase(self) -> Phase {
         match self {
-            Self::Completed { .. } => Phase::Completed,
+            Self::Completed { .. } | Self::Returned | Self::InFlow => Phase::Completed,
             Self::Diverted { .. } => Phase::Diverted,
             Self::Failed { .. } => Phase::Failed,
             Self::Cancelled { .. } => Phase::Cancelled,
@@ -71,7 +75,7 @@ impl HopOutcome {
 
     pub fn reason(self) -> Option<Reason> {
         match self {
-            Self::Completed { .. } => None,
+            Self::Completed { .. } | Self::Returned | Self::InFlow => None,
             Self::Diverted { reason, .. } | Self::Failed { reason, .. } | Self::Cancelled { reason } => Some(reason),
             Self::Abandoned => Some(Reason::CustomerLeft),
         }

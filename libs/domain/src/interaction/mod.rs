@@ -17,10 +17,11 @@ pub use tally::{Summary, Tally, Times};
 
 use crate::{
     actor::Actor,
-    machine::{Flow, Recorder, Search, Transfer},
+    machine::{Flow, IvrFlow, Recorder, Search, Transfer},
 };
 use baton_words::{
-    AgentId, AnnouncementNo, ClaimNo, Direction, ExitNo, InteractionId, LegNo, Medium, Reason, SwitchId,
+    AgentId, AnnouncementNo, ClaimNo, Direction, ExitNo, InteractionId, LegNo, Medium, Reason, SwitchId, TransferKind,
+    TransferNo,
 };
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -91,7 +92,7 @@ pub enum Stage {
     Seeking(Seeker),
     /// An agent has the customer.
     Served(Service),
-    /// The customer is in voicemail.
+    /// The customer is in voicemail, or in an IVR flow that nobody waits for.
     Exiting(Exit),
     /// The customer has left, and the agents who were apart from them hear so (B209).
     Farewell {
@@ -100,6 +101,11 @@ pub enum Stage {
         until_us: i64,
     },
     Ended(Reason),
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_none_yet(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Of an interaction that began before customers had keys.
@@ -125,6 +131,9 @@ pub struct Service {
     pub primary: PartyNo,
     /// The customer is on hold.
     pub hold: Option<Hold>,
+    /// The customer is in an IVR flow, and comes back (B406). Never on hold meanwhile (C1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away: Option<Exit>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,14 +143,37 @@ pub struct Hold {
     pub reminded_at_us: i64,
 }
 
-/// The customer's leg leaves Baton's rooms, to voicemail, and may come back.
+/// The customer's leg leaves Baton's rooms, and may come back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {
     pub no: ExitNo,
-    /// An agent's id, or the name of a flow's box.
-    pub mailbox: Arc<str>,
+    #[serde(flatten)]
+    pub to: ExitTo,
     /// When to stop waiting for its end.
     pub until_us: i64,
+}
+
+/// Where a leg leaves to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExitTo {
+    /// Voicemail: an agent's id, or the name of a call flow's box.
+    Mailbox(Arc<str>),
+    Flow(Box<FlowVisit>),
+}
+
+/// The customer's way through an IVR flow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowVisit {
+    pub flow: Arc<IvrFlow>,
+    /// The transfer by which they came there, and its kind.
+    pub transfer: TransferNo,
+    pub kind: TransferKind,
+    pub since_us: i64,
+    /// The switch has said that they are in it.
+    pub seen: bool,
+    /// How many of the data that the flow has collected and set are known.
+    pub known: u32,
 }
 
 /// What somebody wrote down.
@@ -198,6 +230,9 @@ pub struct Counters {
     pub segment: u32,
     pub announcement: u32,
     pub exit: u32,
+    /// How many of the exits went to IVR flows.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    pub flow_exit: u32,
 }
 
 impl Counters {
@@ -303,7 +338,22 @@ impl Interaction {
 
     /// The customer is with at least one agent, and not held.
     pub fn talking(&self) -> bool {
-        self.service().is_some_and(|service| service.hold.is_none()) && self.customer().leg.is_up()
+        self.service().is_some_and(|service| service.hold.is_none() && service.away.is_none())
+            && self.customer().leg.is_up()
+    }
+
+    /// The customer is in an IVR flow, and comes back to who has them.
+    pub fn away(&self) -> bool {
+        self.service().is_some_and(|service| service.away.is_some())
+    }
+
+    /// Where the customer's leg is, or is to be, outside of Baton's rooms.
+    pub fn exit(&self) -> Option<&Exit> {
+        match &self.stage {
+            Stage::Exiting(exit) => Some(exit),
+            Stage::Served(service) => service.away.as_ref(),
+            _ => None,
+        }
     }
 
     /// The first participation of this agent that they have not dispositioned.

@@ -15,8 +15,8 @@ pub struct Tally {
     pub holds: u32,
 }
 
-/// Microseconds spent in each. Their sum is the time from the opening to the end, but for voicemail, announcements and what the customer
-/// was not there for.
+/// Microseconds spent in each. Their sum is the time from the opening to the end, but for voicemail, IVR flows, announcements and what
+/// the customer was not there for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Times {
     /// Waiting for an agent to be found.
@@ -83,6 +83,7 @@ impl Interaction {
             Stage::Seeking(_) if rings() => Activity::Rings,
             Stage::Seeking(_) => Activity::Waits,
             Stage::Served(_) if self.customer().leg.is_ringing() => Activity::Rings,
+            Stage::Served(service) if service.away.is_some() => Activity::Other,
             Stage::Served(service) if service.hold.is_none() => Activity::Talks,
             Stage::Served(_) if self.agents().nth(1).is_some() => Activity::Consulted,
             Stage::Served(_) => Activity::Held,
@@ -103,7 +104,7 @@ impl Interaction {
             transfers: self.counters.transfer,
             first_agent: came_to.first().map(|(agent, _)| *agent),
             last_agent: came_to.last().map(|(agent, _)| *agent),
-            voicemail: self.counters.exit > 0,
+            voicemail: self.counters.exit > self.counters.flow_exit,
         }
     }
 }

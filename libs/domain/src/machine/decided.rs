@@ -3,7 +3,7 @@
 
 use super::{Transfer, TransferState, transfer::TransferInput};
 use crate::{
-    cause::{ConsultField, HouseField, MethodField, RuleField},
+    cause::{AwayField, ConsultField, HouseField, MethodField, RuleField},
     machine::Situation,
     policy::Method,
 };
@@ -24,6 +24,10 @@ impl Transfer {
                 asks.then_some(RuleField::Consult(self.kind, ConsultField::AnsweredWhileResumed))
             }
             (At::HandingOver { .. }, _) => None,
+            (At::Away, In::InFlow) => Some(self.field(MethodField::Released)),
+            (At::Away, In::InitiatorLeft) if method.away.is_some() => Some(self.away_field(AwayField::InitiatorLeaves)),
+            (At::Away, In::InitiatorLeft) => Some(self.field(MethodField::OfferedInitiatorLeaves)),
+            (At::Away, _) => None,
             (_, In::InitiatorLeft) => Some(self.phase_field(
                 method,
                 ConsultField::ConsultingInitiatorLeaves,
@@ -47,6 +51,7 @@ impl Transfer {
     pub(crate) fn limited_by(&self, method: &Method) -> RuleField {
         match self.state {
             TransferState::HandingOver { .. } => RuleField::House(HouseField::HandOver),
+            TransferState::Away if method.away.is_some() => self.away_field(AwayField::Max),
             _ => {
                 self.phase_field(method, ConsultField::ConsultingMax, ConsultField::JoinedMax, MethodField::OfferedMax)
             }
@@ -55,6 +60,10 @@ impl Transfer {
 
     pub(crate) fn field(&self, field: MethodField) -> RuleField {
         RuleField::Method(self.kind, field)
+    }
+
+    fn away_field(&self, field: AwayField) -> RuleField {
+        RuleField::Away(self.kind, field)
     }
 
     /// The field of the phase that it is in, by [`Transfer::rules`].
@@ -71,7 +80,7 @@ impl Transfer {
                 RuleField::Consult(self.kind, consulting)
             }
             TransferState::Joined { .. } => RuleField::Consult(self.kind, joined),
-            TransferState::Seeking(_) | TransferState::HandingOver { .. } => self.field(offered),
+            TransferState::Seeking(_) | TransferState::HandingOver { .. } | TransferState::Away => self.field(offered),
         }
     }
 }
@@ -91,7 +100,7 @@ mod tests {
 
     const RECIPIENT: PartyNo = PartyNo(3);
     /// What a word or a switch may be set to.
-    const VALUES: [&str; 25] = [
+    const VALUES: [&str; 26] = [
         "true",
         "false",
         "'complete'",
@@ -117,6 +126,7 @@ mod tests {
         "'refuse'",
         "'ringback'",
         "'music'",
+        "'never'",
     ];
 
     fn transfers(kind: TransferKind, policy: &Policy) -> Vec<Transfer> {
@@ -148,6 +158,7 @@ mod tests {
             TransferState::Accepted { recipient: RECIPIENT },
             TransferState::Swapped { recipient: RECIPIENT },
             TransferState::HandingOver { recipient: RECIPIENT },
+            TransferState::Away,
         ];
         let with = |state| Transfer {
             no: TransferNo(1),
@@ -164,7 +175,7 @@ mod tests {
         states.into_iter().map(with).collect()
     }
 
-    fn inputs() -> [TransferInput; 13] {
+    fn inputs() -> [TransferInput; 17] {
         use TransferInput as In;
         [
             In::Enqueued,
@@ -180,6 +191,10 @@ mod tests {
             In::Cancel(Reason::Requested),
             In::Complete,
             In::PhaseOver,
+            In::SentAway,
+            In::InFlow,
+            In::FlowOver(true),
+            In::FlowOver(false),
         ]
     }
 

@@ -51,6 +51,11 @@ impl Flow {
         Some((self.next as u32, step))
     }
 
+    /// Makes this the next step.
+    pub(crate) fn insert(&mut self, step: FlowStep) {
+        self.steps.insert(self.next, step);
+    }
+
     pub(crate) fn has_more(&self) -> bool {
         self.next < self.steps.len()
     }

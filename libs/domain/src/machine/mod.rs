@@ -3,11 +3,13 @@
 
 mod decided;
 mod flow;
+mod ivr;
 mod recorder;
 mod search;
 mod transfer;
 
 pub use flow::{Flow, FlowStep};
+pub use ivr::{IvrCase, IvrElement, IvrFlow, IvrStep};
 pub use recorder::{Gap, Recorder, Segment, SuspendedTenure, Tenure};
 pub use search::{Offer, OfferState, Round, Search, Skipped};
 pub use transfer::{Transfer, TransferState};

@@ -72,13 +72,15 @@ pub struct Gap {
 
 /// How the customer's conversation is at this moment.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent facts")]
+#[expect(clippy::struct_excessive_bools, reason = "five independent facts")]
 pub(crate) struct Conversation {
     /// An agent has the customer, and the customer has not left.
     pub(crate) served: bool,
     /// The customer is on the line.
     pub(crate) connected: bool,
     pub(crate) held: bool,
+    /// The customer is in an IVR flow, and comes back.
+    pub(crate) away: bool,
     /// The customer is with an agent, and not held.
     pub(crate) talking: bool,
 }
@@ -262,6 +264,7 @@ impl Recorder {
         let reason = match self.tenure {
             None => None,
             Some(_) if self.current.is_some() || !now.connected => None,
+            Some(_) if now.away => Some(Exclusion::InFlow),
             Some(_) if now.held => Some(Exclusion::OnHold),
             Some(_) if self.paused => Some(Exclusion::Paused),
             Some(_) if self.on() => Some(Exclusion::NotWritten),

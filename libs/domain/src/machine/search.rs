@@ -212,12 +212,13 @@ impl Search {
     pub(crate) fn begin(target: Target, rules: SearchRules, skip: Option<AgentId>, numbers: &mut Numbers<'_>) -> Self {
         let limit_us = match &target {
             Target::Agent(_) => rules.ring_us + rules.claim_answer_us + LEASE_MARGIN_US,
-            Target::Team { .. } => rules.wait_us,
+            // Nobody is looked for in an IVR flow; see `Advance::send_away`.
+            Target::Team { .. } | Target::IvrFlow(_) => rules.wait_us,
             Target::Queue(queue) => rules.wait_us.min(queue.wait_ms * 1000),
         };
         let agent = match &target {
             Target::Agent(agent) => Some(agent.clone()),
-            Target::Team { .. } | Target::Queue(_) => None,
+            Target::Team { .. } | Target::Queue(_) | Target::IvrFlow(_) => None,
         };
         let mut search = Self {
             target,
@@ -501,7 +502,7 @@ impl Search {
             _ if !self.offers.is_empty() => {}
             Target::Agent(_) => effects.push(SearchEffect::Over(reason)),
             Target::Team { .. } | Target::Queue(_) if self.round == Round::Proposed => self.open_round(numbers),
-            Target::Team { .. } | Target::Queue(_) => {}
+            Target::Team { .. } | Target::Queue(_) | Target::IvrFlow(_) => {}
         }
     }
 

@@ -50,6 +50,8 @@ pub enum TransferState {
     Swapped { recipient: PartyNo },
     /// The recipient has taken over; telephony has yet to report the customer where they belong.
     HandingOver { recipient: PartyNo },
+    /// The customer is in an IVR flow, or on their way into it (B406).
+    Away,
 }
 
 /// What a transfer takes in.
@@ -73,6 +75,12 @@ pub(crate) enum TransferInput {
     Complete,
     /// The state has lasted as long as it may.
     PhaseOver,
+    /// The customer is to go into an IVR flow.
+    SentAway,
+    /// The customer is seen in it.
+    InFlow,
+    /// The customer comes out of it; false: nobody knows how far they came.
+    FlowOver(bool),
 }
 
 /// What else there is to know.
@@ -130,6 +138,14 @@ pub(crate) enum Course {
     Divert(Reason),
     /// It was lost after the recipient had taken over.
     Lose(Reason),
+    /// The customer goes into an IVR flow.
+    SendAway {
+        release_initiator: bool,
+    },
+    /// They are in it for good.
+    LeftInFlow,
+    /// They are back with the initiator.
+    Return,
 }
 
 impl Transfer {
@@ -143,7 +159,7 @@ impl Transfer {
     /// The party who receives: from their answer on.
     pub fn recipient(&self) -> Option<PartyNo> {
         match self.state {
-            TransferState::Seeking(_) => None,
+            TransferState::Seeking(_) | TransferState::Away => None,
             TransferState::Consulting { recipient }
             | TransferState::Joined { recipient }
             | TransferState::Accepted { recipient }
@@ -166,6 +182,7 @@ impl Transfer {
             TransferState::Accepted { .. } => Phase::Accepted,
             TransferState::Swapped { .. } => Phase::Swapped,
             TransferState::HandingOver { .. } => Phase::HandingOver,
+            TransferState::Away => Phase::Away,
         }
     }
 
@@ -180,6 +197,8 @@ impl Transfer {
             }
             TransferState::Joined { .. } => Some(consult.map_or(&method.offered, |rules| &rules.joined)),
             TransferState::HandingOver { .. } => None,
+            // As for a consult: a policy that has since lost the rules.
+            TransferState::Away => Some(method.away.as_ref().unwrap_or(&method.offered)),
         }
     }
 
@@ -221,6 +240,7 @@ impl Transfer {
                 | At::Swapped { recipient },
                 input,
             ) => self.with_recipient(*recipient, input, method, now),
+            (At::Away, input) => self.away(input, method, now),
             (_, In::PhaseOver) => Self::cancel(Reason::Timeout, method, now),
             (_, In::Cancel(reason)) => Self::cancel(reason, method, now),
             _ => Course::Same,
@@ -250,6 +270,26 @@ impl Transfer {
         match search.target.queue() {
             Some(_) => method.queue_success == QueueSuccess::Enqueued,
             None => method.released == ReleaseMoment::Enqueued,
+        }
+    }
+
+    /// While the customer is in an IVR flow.
+    fn away(&self, input: TransferInput, method: &Method, now: Situation) -> Course {
+        use TransferInput as In;
+        let comes_back = method.released == ReleaseMoment::Never;
+        let leaves = self.rules(method).map(|rules| rules.initiator_leaves);
+        match input {
+            In::SentAway => Course::SendAway { release_initiator: !comes_back },
+            In::InFlow if !comes_back => Course::LeftInFlow,
+            In::FlowOver(true) if now.initiator_present => Course::Return,
+            In::FlowOver(true) => Course::Divert(Reason::InitiatorLeft),
+            In::FlowOver(false) if now.initiator_present => self.fail(Reason::FlowFailed, method),
+            In::FlowOver(false) => Course::Divert(Reason::FlowFailed),
+            In::InitiatorLeft if leaves == Some(Ending::Continue) => Course::WithoutInitiator,
+            In::InitiatorLeft => Course::Divert(Reason::InitiatorLeft),
+            In::Cancel(reason) => Self::cancel(reason, method, now),
+            In::PhaseOver => Self::cancel(Reason::Timeout, method, now),
+            _ => Course::Same,
         }
     }
 

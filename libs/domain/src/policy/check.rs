@@ -5,6 +5,7 @@ use super::{
     Policy, ReleaseMoment, WhenBusy,
 };
 use crate::action::{Action, ActionSet};
+use baton_words::TargetSort;
 use std::sync::Arc;
 
 /// The longest time that any deadline may be set to: a day.
@@ -178,6 +179,22 @@ fn release(at: &str, method: &Method) -> Checked {
             )
         });
     }
+    let comes_back = method.released == ReleaseMoment::Never;
+    if comes_back && method.offer.targets.iter().any(|sort| *sort != TargetSort::IvrFlow) {
+        return refuse(format!("{at}.released"), |path| {
+            format!(
+                "`{path}` can be \"never\" only where `{at}.offer.targets` are IVR flows alone: nobody else gives the customer back"
+            )
+        });
+    }
+    let keeps = !leaves_early && !comes_back;
+    if keeps && method.offer.targets.contains(&TargetSort::IvrFlow) {
+        return refuse(format!("{at}.offer.targets"), |path| {
+            format!(
+                "`{path}` can have \"ivr_flow\" only where `{at}.released` is \"enqueued\", \"reserved\" or \"never\": a flow answers nobody"
+            )
+        });
+    }
     if (method.released == ReleaseMoment::Committed) != method.consult.is_some() {
         return refuse(format!("{at}.released"), |path| {
             format!("`{path}` must be \"committed\" exactly where there is a consult")
@@ -205,6 +222,7 @@ fn phases(at: &str, method: &Method) -> Checked {
     let sets = [offered.initiator_may];
     phase(&format!("{at}.offered"), offered, &[Cancel], &[Continue, Cancel])?;
     way_out(&format!("{at}.offered"), &sets, &[Action::Resume, Action::Cancel])?;
+    away(at, method)?;
     let Some(consult) = &method.consult else { return Ok(()) };
     let all = [
         ("consulting", &consult.consulting, &[Action::Resume, Action::Cancel, Action::Complete][..]),
@@ -215,6 +233,23 @@ fn phases(at: &str, method: &Method) -> Checked {
         phase(&at, rules, &[Cancel, Complete], &[Complete, Cancel])?;
         way_out(&at, &[rules.initiator_may, rules.recipient_may], ways_out)
     })
+}
+
+/// An initiator who waits may take the customer back; of one who is released nobody is asked.
+fn away(at: &str, method: &Method) -> Checked {
+    use Ending::{Cancel, Continue};
+    let flows = method.offer.targets.contains(&TargetSort::IvrFlow);
+    let at = format!("{at}.away");
+    match &method.away {
+        None if flows => refuse(at, |path| format!("`{path}` is needed, as the kind goes to IVR flows")),
+        Some(_) if !flows => refuse(at, |path| format!("`{path}` is of no use: the kind does not go to IVR flows")),
+        Some(rules) => {
+            phase(&at, rules, &[Cancel], &[Continue, Cancel])?;
+            let waits = method.released == ReleaseMoment::Never;
+            if waits { way_out(&at, &[rules.initiator_may], &[Action::Cancel]) } else { Ok(()) }
+        }
+        None => Ok(()),
+    }
 }
 
 fn phase(at: &str, rules: &PhaseRules, timeouts: &[Ending], leaves: &[Ending]) -> Checked {

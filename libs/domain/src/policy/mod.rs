@@ -102,6 +102,9 @@ pub struct Method {
     /// The private consult and the three-way; without them the recipient takes over by answering.
     #[serde(default)]
     pub consult: Option<ConsultRules>,
+    /// While the customer is in an IVR flow: exactly where the kind goes to one.
+    #[serde(default)]
+    pub away: Option<PhaseRules>,
 }
 
 /// What it takes to find a recipient.
@@ -200,6 +203,8 @@ pub enum ReleaseMoment {
     Answered,
     /// When somebody commits: by completing, by leaving, or by muting themselves.
     Committed,
+    /// Not at all: the customer comes back to them (B406).
+    Never,
 }
 
 /// When a transfer to a queue has succeeded. It has failed if the queue is closed, or not entered.

@@ -29,6 +29,7 @@ pub(crate) fn is_parked(i: &Interaction, party: &Party) -> bool {
 fn customer_room(i: &Interaction) -> Option<Room> {
     match &i.stage {
         Stage::Seeking(_) => Some(Room::Lobby),
+        Stage::Served(service) if service.away.is_some() => None,
         Stage::Served(service) if service.hold.is_some() => Some(Room::Hold),
         Stage::Served(_) => Some(Room::Talk),
         Stage::Exiting(_) | Stage::Farewell { .. } | Stage::Ended(_) => None,

@@ -3,8 +3,8 @@
 
 use super::place::{agents_room, is_wanted, room_of};
 use crate::{
-    interaction::{Interaction, LegSource, LegState, Party, Stage},
-    machine::{Offer, OfferState, Round, Search},
+    interaction::{ExitTo, Interaction, LegSource, LegState, Party, Stage},
+    machine::{IvrFlow, Offer, OfferState, Round, Search},
     policy::{CustomerMeanwhile, Hears, Policy},
 };
 use baton_words::{AnnouncementNo, ExitNo, LegNo, RecordingNo, Room, SegmentNo, Treatment};
@@ -62,12 +62,14 @@ pub struct PlannedAnnouncement {
     pub name: &'static str,
 }
 
-/// The customer's leg leaves to voicemail.
+/// The customer's leg leaves to voicemail, or into an IVR flow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedExit {
     pub exit: ExitNo,
     pub leg: LegNo,
+    /// The voicemail box; empty where it is a flow.
     pub mailbox: Arc<str>,
+    pub flow: Option<Arc<IvrFlow>>,
 }
 
 /// The stretch of audio that is to be written.
@@ -110,15 +112,16 @@ pub fn plan(i: &Interaction, policy: &Policy) -> MediaPlan {
     if let Some(search) = i.search() {
         plan.legs.extend(search.offers.iter().filter_map(offer_leg));
     }
-    match &i.stage {
-        Stage::Exiting(exit) => {
-            plan.exit = Some(PlannedExit { exit: exit.no, leg: i.customer().leg.no, mailbox: exit.mailbox.clone() });
-        }
-        Stage::Farewell { announcement, .. } => {
-            let (announcement, room) = (*announcement, agents_room(i));
-            plan.announcement = Some(PlannedAnnouncement { announcement, room, name: CUSTOMER_DISCONNECTED });
-        }
-        _ => {}
+    plan.exit = i.exit().map(|exit| {
+        let (mailbox, flow) = match &exit.to {
+            ExitTo::Mailbox(mailbox) => (mailbox.clone(), None),
+            ExitTo::Flow(visit) => ("".into(), Some(visit.flow.clone())),
+        };
+        PlannedExit { exit: exit.no, leg: i.customer().leg.no, mailbox, flow }
+    });
+    if let Stage::Farewell { announcement, .. } = &i.stage {
+        let (announcement, room) = (*announcement, agents_room(i));
+        plan.announcement = Some(PlannedAnnouncement { announcement, room, name: CUSTOMER_DISCONNECTED });
     }
     plan
 }
@@ -167,6 +170,8 @@ fn treatment(i: &Interaction, policy: &Policy, room: Room) -> Treatment {
     match room {
         Room::Talk if i.customer().leg.is_ringing() => Treatment::Ringback,
         Room::Hold | Room::Parked => Treatment::HoldMusic,
+        // Who waits alone for the customer hears music; two of them talk.
+        Room::Consult if i.away() && i.agents().nth(1).is_none() => Treatment::HoldMusic,
         Room::Consult if i.agents().nth(1).is_none() && ringing() => Treatment::Ringback,
         Room::Talk | Room::Consult => Treatment::Conversation,
         Room::Lobby => lobby_treatment(i, policy),

@@ -124,6 +124,7 @@ impl<'a> Advance<'a> {
             served: self.i.primary().is_some() && !customer.is_over(),
             connected: customer.is_up(),
             held: self.i.held(),
+            away: self.i.away(),
             talking: self.i.talking(),
         };
         let recorded = self.i.recorder.settle(now, &mut self.i.counters, self.now);
@@ -149,5 +150,8 @@ fn assert_sound(i: &Interaction, policy: &Policy) {
         "C2: nobody has the customer although somebody is there: {i:?}"
     );
     debug_assert!(i.transfer.is_none() || !i.customer().leg.is_over(), "C3: a transfer without a customer: {i:?}");
+    let away = matches!(&i.transfer, Some(transfer) if transfer.state == crate::machine::TransferState::Away);
+    debug_assert!(!i.away() || away && !i.held(), "C1: away without a transfer, or on hold, too: {i:?}");
+    debug_assert!(!away || i.exit().is_some(), "C1: a transfer into a flow in which the customer is not: {i:?}");
     debug_assert!(crate::project::deadline(i, policy).is_some() || i.ended(), "C5: {i:?}");
 }

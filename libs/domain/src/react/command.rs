@@ -2,7 +2,7 @@
 
 use super::advance::Advance;
 use crate::{
-    actor::{Actor, AgentRef},
+    actor::{Actor, AgentRef, Target},
     event::{EventKind, TransferStarted},
     input::{Command, Disposition, RecordingCommand, StartTransfer},
     interaction::{Counters, Interaction, Note, Party},
@@ -103,6 +103,10 @@ impl Advance<'_> {
     fn start(&mut self, start: StartTransfer, initiator: AgentRef, method: &Method) {
         let no = TransferNo(Counters::take(&mut self.i.counters.transfer));
         let StartTransfer { kind, target, message, outcome } = start;
+        let (target, flow) = match target {
+            Target::IvrFlow(flow) => (Target::IvrFlow(flow.named()), Some(flow)),
+            target => (target, None),
+        };
         self.emit(EventKind::TransferStarted(Box::new(TransferStarted {
             transfer: no,
             kind,
@@ -110,8 +114,12 @@ impl Advance<'_> {
             target: target.clone(),
             outcome: outcome.clone(),
         })));
-        let rules = method.search_rules(&self.policy.interaction);
-        let search = self.begin_search(target.clone(), rules, Some(initiator.id));
+        let state = if flow.is_some() {
+            TransferState::Away
+        } else {
+            let rules = method.search_rules(&self.policy.interaction);
+            TransferState::Seeking(Box::new(self.begin_search(target.clone(), rules, Some(initiator.id))))
+        };
         self.i.transfer = Some(Transfer {
             no,
             kind,
@@ -119,11 +127,14 @@ impl Advance<'_> {
             initiator,
             message,
             outcome,
-            state: TransferState::Seeking(Box::new(search)),
+            state,
             resumed: false,
             started_at_us: self.now,
             since_us: self.now,
         });
+        if let Some(flow) = flow {
+            self.send_away(flow, method);
+        }
     }
 
     fn hold_customer(&mut self) {

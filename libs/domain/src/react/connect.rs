@@ -6,9 +6,10 @@ use crate::{
     actor::{Actor, Target},
     cause::{ConsultField, HouseField, MethodField, RuleField, Trigger},
     event::{Ended, EventKind},
+    input::FlowEnd,
     interaction::{
-        Closing, Counters, Exit, Hop, HopOutcome, Interaction, Leg, LegSource, LegState, Party, PartyNo, ReleasedClaim,
-        Seeker, Stage, Who,
+        Closing, Counters, Exit, ExitTo, Hop, HopOutcome, Interaction, Leg, LegSource, LegState, Party, PartyNo,
+        ReleasedClaim, Seeker, Stage, Who,
     },
     machine::{
         AgentAnswered, Course, Failed, FlowStep, Numbers, Overflowed, Search, SearchEffect, SearchInput, SearchRules,
@@ -17,7 +18,9 @@ use crate::{
     policy::{Fallback, Method},
     queue::{FromQueue, Pool},
 };
-use baton_words::{AgentId, DivertedTo, ExitNo, ExitOutcome, Phase, Reason, Room, TransferKind, TransferNo};
+use baton_words::{
+    AgentId, DivertedTo, ExitNo, ExitOutcome, FlowOutcome, Phase, Reason, Room, TransferKind, TransferNo,
+};
 use std::sync::Arc;
 
 /// The search, and what comes of it.
@@ -245,10 +248,12 @@ impl Advance<'_> {
             }
             Course::WithoutInitiator => self.without_initiator(method),
             Course::Fail { reason, hold } => {
+                self.out_of_flow(FlowOutcome::Failed);
                 self.close(HopOutcome::Failed { reason, to: None });
                 self.back_with_the_initiator(kind, hold);
             }
             Course::Cancel { reason, hold } => {
+                self.out_of_flow(FlowOutcome::TakenBack);
                 self.stop_search(Some(reason));
                 self.release_recipient(reason);
                 self.close(HopOutcome::Cancelled { reason });
@@ -261,6 +266,7 @@ impl Advance<'_> {
                 self.close(HopOutcome::Cancelled { reason });
             }
             Course::Divert(reason) => {
+                self.out_of_flow(FlowOutcome::TakenBack);
                 self.stop_search(Some(reason));
                 self.release_initiator();
                 self.by(RuleField::Method(kind, MethodField::Fallback), |it| it.divert(reason, method));
@@ -268,6 +274,17 @@ impl Advance<'_> {
             Course::Lose(reason) => {
                 let to = if reason == Reason::Timeout { self.i.primary() } else { None };
                 self.close(HopOutcome::Failed { reason, to });
+            }
+            Course::SendAway { release_initiator } => {
+                if release_initiator {
+                    self.by(RuleField::Method(kind, MethodField::Released), Self::release_initiator);
+                }
+            }
+            Course::LeftInFlow => self.close(HopOutcome::InFlow),
+            Course::Return => {
+                self.out_of_flow(FlowOutcome::Returned);
+                self.close(HopOutcome::Returned);
+                self.back_with_the_initiator(kind, None);
             }
         }
     }
@@ -380,6 +397,8 @@ impl Advance<'_> {
             HopOutcome::Failed { reason, .. } => EventKind::TransferFailed { transfer, reason, duration_us },
             HopOutcome::Cancelled { reason } => EventKind::TransferCancelled { transfer, reason, duration_us },
             HopOutcome::Abandoned => EventKind::TransferAbandoned { transfer, duration_us },
+            HopOutcome::Returned => EventKind::TransferReturned { transfer, initiator, duration_us },
+            HopOutcome::InFlow => EventKind::TransferInFlow { transfer, initiator, duration_us },
         });
     }
 
@@ -389,7 +408,7 @@ impl Advance<'_> {
         let to = transfer.diverted_to(method, self.i.flow.skip_voicemail, self.i.flow.has_more());
         let mailbox: Option<Arc<str>> = match &transfer.target {
             Target::Agent(agent) => Some(agent.id.to_string().into()),
-            Target::Team { .. } | Target::Queue(_) => None,
+            Target::Team { .. } | Target::Queue(_) | Target::IvrFlow(_) => None,
         };
         self.act_as(Actor::System);
         self.close(HopOutcome::Diverted { to, reason });
@@ -428,14 +447,23 @@ impl Advance<'_> {
     fn exit_to(&mut self, mailbox: Arc<str>) {
         let no = ExitNo(Counters::take(&mut self.i.counters.exit));
         let until_us = self.now + self.policy.interaction.voicemail_ms * 1000;
-        self.i.stage = Stage::Exiting(Exit { no, mailbox, until_us });
+        self.i.stage = Stage::Exiting(Exit { no, to: ExitTo::Mailbox(mailbox), until_us });
         self.touch();
     }
 
     /// The exit is over.
     pub(super) fn exit_over(&mut self, no: ExitNo, outcome: ExitOutcome) {
-        if !matches!(&self.i.stage, Stage::Exiting(exit) if exit.no == no) {
-            return;
+        match self.i.exit() {
+            Some(Exit { to: ExitTo::Mailbox(_), no: own, .. }) if *own == no => {}
+            Some(_) => {
+                let end = match outcome {
+                    ExitOutcome::Left => FlowEnd::Left,
+                    ExitOutcome::Returned => FlowEnd::Returned,
+                    ExitOutcome::Unknown => FlowEnd::Unknown,
+                };
+                return self.flow_over(no, end, Vec::new());
+            }
+            None => return,
         }
         match outcome {
             // Whichever is reported first: that they left the exit, or that their leg is over.
@@ -460,6 +488,7 @@ impl Advance<'_> {
             return;
         }
         let failed = if reason == Reason::Requested { Reason::Disconnected } else { reason };
+        self.out_of_flow(if reason == Reason::SwitchLost { FlowOutcome::Failed } else { FlowOutcome::TakenBack });
         if self.i.transfer.is_some() {
             self.stop_search(Some(failed));
             self.close(HopOutcome::Failed { reason: failed, to: None });

@@ -27,6 +27,8 @@ impl Advance<'_> {
             Fact::LegEnded(leg, reason) => self.leg_ended(leg, reason),
             Fact::AnnouncementOver(no) => self.announcement_over(no),
             Fact::ExitOver(exit, outcome) => self.exit_over(exit, outcome),
+            Fact::InFlow(exit, data) => self.in_flow(exit, data),
+            Fact::FlowOver(exit, end, data) => self.flow_over(exit, end, data),
             Fact::ClaimGranted(claim) => self.search(SearchInput::Granted(claim)),
             Fact::ClaimQueued(claim) => self.search(SearchInput::Kept(claim)),
             // A reservation that runs out after the phone was answered says nothing: who has answered is in the call, and in no search.

@@ -5,6 +5,7 @@ mod advance;
 mod command;
 mod connect;
 mod fact;
+mod ivr;
 mod parties;
 mod tick;
 mod why;

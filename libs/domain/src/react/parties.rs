@@ -8,14 +8,14 @@ use crate::{
     event::EventKind,
     input::Disposition,
     interaction::{
-        Closing, Counters, Dispositioned, Hold, HopOutcome, LegState, MAX_PARTICIPATIONS, Participation, Party,
-        PartyNo, RELEASED_KEPT, ReleasedClaim, Seeker, Service, Stage, Who,
+        Closing, Counters, Dispositioned, Exit, ExitTo, Hold, HopOutcome, LegState, MAX_PARTICIPATIONS, Participation,
+        Party, PartyNo, RELEASED_KEPT, ReleasedClaim, Seeker, Service, Stage, Who,
     },
     machine::TransferInput,
     policy::CustomerGone,
     project::{CUSTOMER_DISCONNECTED, is_parked},
 };
-use baton_words::{AgentId, AnnouncementNo, ClaimNo, Reason};
+use baton_words::{AgentId, AnnouncementNo, ClaimNo, FlowOutcome, Reason};
 use smallvec::SmallVec;
 
 impl Advance<'_> {
@@ -36,11 +36,11 @@ impl Advance<'_> {
 
     /// Gives the customer to an agent.
     pub(super) fn make_primary(&mut self, party: PartyNo, agent: AgentId) {
-        let hold = match &mut self.i.stage {
-            Stage::Served(service) => service.hold.take(),
-            _ => None,
+        let (hold, away) = match &mut self.i.stage {
+            Stage::Served(service) => (service.hold.take(), service.away.take()),
+            _ => (None, None),
         };
-        self.i.stage = Stage::Served(Service { primary: party, hold });
+        self.i.stage = Stage::Served(Service { primary: party, hold, away });
         if self.last_primary != Some(agent) {
             let from = self.last_primary.replace(agent);
             self.emit(EventKind::PrimaryChanged { from, to: agent });
@@ -143,12 +143,16 @@ impl Advance<'_> {
     }
 
     /// Nobody has the customer: they are no longer held by anybody, and wait. An agent who handed over before and stayed goes, too: they
-    /// would be left alone in a room.
+    /// would be left alone in a room. A customer who is in an IVR flow stays there.
     pub(super) fn with_nobody(&mut self) {
         self.remove_everybody(Reason::Requested);
         self.hold(false);
         self.last_primary = None;
-        self.i.stage = Stage::Seeking(Seeker::Transfer);
+        let away = match &mut self.i.stage {
+            Stage::Served(service) => service.away.take(),
+            _ => None,
+        };
+        self.i.stage = away.map_or(Stage::Seeking(Seeker::Transfer), Stage::Exiting);
         self.touch();
     }
 
@@ -210,13 +214,15 @@ impl Advance<'_> {
         }
         self.act_as(Actor::Customer);
         self.emit(EventKind::CustomerLeft);
-        if let Stage::Exiting(_) = self.i.stage {
+        if let Stage::Exiting(Exit { to: ExitTo::Mailbox(_), .. }) = self.i.stage {
             return self.end(Reason::Voicemail);
         }
+        let away = self.i.away();
+        self.out_of_flow(FlowOutcome::Left);
         self.stop_search(Some(Reason::CustomerLeft));
         let parked = self.i.parties.iter().any(|party| is_parked(self.i, party));
         self.close(HopOutcome::Abandoned);
-        let apart = parked || self.i.held() && self.i.agents().next().is_some();
+        let apart = parked || (self.i.held() || away) && self.i.agents().next().is_some();
         let announced = self.policy.interaction.customer_gone == CustomerGone::Announce;
         self.by(apart.then_some(RuleField::House(HouseField::CustomerGone)), |it| {
             if apart && announced { it.farewell() } else { it.end(Reason::CustomerLeft) }

@@ -3,13 +3,21 @@
 
 use super::advance::Advance;
 use crate::{
-    cause::{HouseField, RuleField},
+    cause::{AwayField, HouseField, RuleField},
     event::EventKind,
-    interaction::{LegState, Stage},
+    interaction::{ExitTo, LegState, Stage},
     machine::{SearchInput, TransferInput},
     project::{call_limit_us, customer_ring_deadline_us, hold_deadlines_us},
 };
 use baton_words::{ExitOutcome, Reason};
+
+/// Which time it is for which an exit is waited for.
+fn exit_limit(to: &ExitTo) -> RuleField {
+    match to {
+        ExitTo::Mailbox(_) => RuleField::House(HouseField::Voicemail),
+        ExitTo::Flow(visit) => RuleField::Away(visit.kind, AwayField::Max),
+    }
+}
 
 impl Advance<'_> {
     pub(super) fn tick(&mut self) {
@@ -58,8 +66,8 @@ impl Advance<'_> {
     fn tick_stage(&mut self) {
         match &self.i.stage {
             Stage::Exiting(exit) if exit.until_us <= self.now => {
-                let no = exit.no;
-                self.limited_by(HouseField::Voicemail);
+                let (no, limit) = (exit.no, exit_limit(&exit.to));
+                self.limited(Some(limit));
                 self.exit_over(no, ExitOutcome::Unknown);
             }
             Stage::Farewell { until_us, .. } if *until_us <= self.now => {

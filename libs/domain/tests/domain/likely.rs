@@ -3,15 +3,17 @@
 
 use crate::{
     invariants::{check, check_placed},
-    world::{SECOND, World, agent, by, outcome, policy, ring, supervisor, team},
+    random::pressed,
+    world::{SECOND, World, agent, by, flow, outcome, policy, ring, supervisor, team},
 };
 use baton_domain::{
     Action, Command, Fact, Input, StartTransfer, Target,
+    input::FlowEnd,
     machine::{FlowStep, OfferState},
     policy::PROFILES,
     project,
 };
-use baton_words::{LegNo, Reason, RecordingMode};
+use baton_words::{ExitOutcome, LegNo, Reason, RecordingMode, TransferKind};
 use proptest::prelude::*;
 
 /// Picks one of several.
@@ -40,8 +42,22 @@ fn act(world: &mut World, dice: &mut Dice) {
         9 if dice.seldom() => world.tick_at_deadline(),
         10 if dice.seldom() => agent_gone(world, dice),
         11 if dice.seldom() => world.customer_hangs_up(),
+        12 if world.plan().exit.is_some() => exit(world, dice),
         _ => button(world, dice),
     }
+}
+
+/// The exit that the customer is in goes on, or is over.
+fn exit(world: &mut World, dice: &mut Dice) {
+    let Some(exit) = world.plan().exit else { return };
+    let data = || pressed(dice.0 as usize % 4);
+    let ends = [FlowEnd::Returned, FlowEnd::Ended, FlowEnd::Transferred(2), FlowEnd::Left, FlowEnd::Unknown];
+    let (data, end) = (data(), ends[dice.of(5)]);
+    world.fact(match exit.flow {
+        None => Fact::ExitOver(exit.exit, ExitOutcome::Returned),
+        Some(_) if dice.seldom() => Fact::InFlow(exit.exit, data),
+        Some(_) => Fact::FlowOver(exit.exit, end, data),
+    });
 }
 
 /// Presence answers for a claim: the agent is reserved, or in another call and waited for.
@@ -97,7 +113,13 @@ fn button(world: &mut World, dice: &mut Dice) {
     }
     let pressed = match buttons[dice.of(buttons.len())] {
         Action::Start(kind) => {
-            let target = if dice.seldom() { team() } else { Target::Agent(agent(1 + dice.of(4) as u128)) };
+            let target = if kind == TransferKind::RoundTrip || dice.of(6) == 0 {
+                flow(dice.of(3) == 0)
+            } else if dice.seldom() {
+                team()
+            } else {
+                Target::Agent(agent(1 + dice.of(4) as u128))
+            };
             Command::Start(StartTransfer { kind, target, message: "as agreed".into(), outcome: outcome(&world.policy) })
         }
         action => world.command_of(action),

@@ -6,6 +6,7 @@ mod accepted;
 mod causes;
 mod edges;
 mod invariants;
+mod ivr;
 mod kept;
 mod likely;
 mod random;

@@ -2,10 +2,13 @@
 
 use crate::{
     invariants::check,
-    world::{SECOND, World, agent, by, command_of, on_behalf_of, policy, ring, supervisor, team},
+    world::{SECOND, World, agent, by, command_of, flow, on_behalf_of, policy, ring, supervisor, team},
 };
 use baton_domain::{
-    Action, Actor, Command, Fact, Input, StartTransfer, Target, input::SegmentEnd, machine::FlowStep, policy::PROFILES,
+    Action, Actor, Command, Fact, Input, StartTransfer, Target,
+    input::{FlowDatum, FlowEnd, FlowValue, SegmentEnd},
+    machine::FlowStep,
+    policy::PROFILES,
 };
 use baton_words::{
     AnnouncementNo, ClaimNo, ExitNo, ExitOutcome, LegNo, Reason, RecordingMode, Room, SegmentNo, TeamId, TransferKind,
@@ -21,7 +24,7 @@ fn actors() -> impl Strategy<Value = Actor> {
 fn commands() -> impl Strategy<Value = Input> {
     let plain = (0..Action::ALL.len(), 0..4u32)
         .prop_map(|(at, no)| command_of(Action::ALL[at], (no > 0).then_some(TransferNo(no))));
-    let target = prop_oneof![4 => (1..=4u128).prop_map(|n| Target::Agent(agent(n))), 1 => Just(team())];
+    let target = prop_oneof![4 => (1..=4u128).prop_map(|n| Target::Agent(agent(n))), 1 => Just(team()), 2 => any::<bool>().prop_map(flow)];
     let start = (0..TransferKind::ALL.len(), target, any::<bool>()).prop_map(|(kind, target, listed)| {
         let outcome = if listed { "Other".into() } else { "".into() };
         let message = if listed { "as agreed".into() } else { "".into() };
@@ -53,12 +56,31 @@ fn facts() -> impl Strategy<Value = Input> {
         1 => (1..=4u32).prop_map(|no| Fact::Queued(WaitNo(no), 2)),
         1 => Just(Fact::AnnouncementOver(AnnouncementNo(1))),
         1 => exit.prop_map(|outcome| Fact::ExitOver(ExitNo(1), outcome)),
+        2 => (1..=3u32, 0..3usize).prop_map(|(no, data)| Fact::InFlow(ExitNo(no), pressed(data))),
+        2 => (1..=3u32, 0..3usize, flow_end()).prop_map(|(no, data, end)| Fact::FlowOver(ExitNo(no), end, pressed(data))),
         2 => (1..=6u32).prop_map(|no| Fact::SegmentLive(SegmentNo(no))),
         2 => (1..=6u32, any::<bool>()).prop_map(|(no, failed)| {
             Fact::SegmentEnded(SegmentNo(no), SegmentEnd { started_at_us: 1, ended_at_us: 2, failed })
         }),
     ]
     .prop_map(Input::Fact)
+}
+
+fn flow_end() -> impl Strategy<Value = FlowEnd> {
+    prop_oneof![
+        Just(FlowEnd::Returned),
+        Just(FlowEnd::Ended),
+        (0..6u32).prop_map(FlowEnd::Transferred),
+        Just(FlowEnd::Left),
+        Just(FlowEnd::Unknown)
+    ]
+}
+
+/// What a flow has collected and set so far: the first of these.
+pub fn pressed(count: usize) -> Vec<FlowDatum> {
+    let all =
+        [("choice", FlowValue::Digits("2".into())), ("pin", FlowValue::Secret), ("seen", FlowValue::Set("yes".into()))];
+    all.into_iter().take(count).map(|(key, value)| FlowDatum { key: key.into(), value }).collect()
 }
 
 fn inputs() -> impl Strategy<Value = Input> {

@@ -1,14 +1,15 @@
 //! The state × input table: what each input leads to in each state of a transfer. The text is read by people and compared by the test.
 
-use crate::world::{World, agent, supervisor};
+use crate::world::{World, agent, flow, supervisor};
 use baton_domain::{
     Command, Fact, Input,
-    interaction::{Leg, LegSource, LegState, Party, PartyNo, Stage, Who},
+    input::FlowEnd,
+    interaction::{ExitTo, Leg, LegSource, LegState, Party, PartyNo, Stage, Who},
 };
 use baton_words::{ClaimNo, LegNo, Phase, Reason, TransferKind};
 
 /// The states that a person would name, as a way to get there.
-const STATES: [&str; 12] = [
+const STATES: [&str; 14] = [
     "talking",
     "claiming",
     "ringing",
@@ -21,6 +22,8 @@ const STATES: [&str; 12] = [
     "cold, in voicemail",
     "accepted",
     "ringing, with a bystander",
+    "away in a flow",
+    "cold, in a flow",
 ];
 
 /// None: the policy has no way there.
@@ -42,6 +45,8 @@ fn reach(profile: &str, state: &str) -> Option<World> {
             world.place();
         }
         // Agent 3, who handed over to 1 before and stayed.
+        "away in a flow" => into_a_flow(&mut world, TransferKind::RoundTrip)?,
+        "cold, in a flow" => into_a_flow(&mut world, TransferKind::Cold)?,
         "ringing, with a bystander" => world = with_a_bystander(profile),
         _ => return consult(world, state),
     }
@@ -55,6 +60,12 @@ fn begin(world: &mut World, kind: TransferKind) {
 fn ring(world: &mut World, kind: TransferKind) {
     begin(world, kind);
     world.grant();
+}
+
+fn into_a_flow(world: &mut World, kind: TransferKind) -> Option<()> {
+    world.start_to(1, kind, flow(false)).ok()?;
+    world.place();
+    Some(())
 }
 
 fn consult(mut world: World, state: &str) -> Option<World> {
@@ -92,7 +103,7 @@ fn with_a_bystander(profile: &str) -> World {
 /// An input as a person would say it, and what it does to a world; false when it can't be said there.
 type Saying = (&'static str, fn(&mut World) -> bool);
 
-const INPUTS: [Saying; 16] = [
+const INPUTS: [Saying; 19] = [
     ("initiator resumes", |w| w.command(1, Command::Resume).is_ok()),
     ("initiator holds", |w| w.command(1, Command::Hold).is_ok()),
     ("initiator completes", |w| {
@@ -117,11 +128,19 @@ const INPUTS: [Saying; 16] = [
     ("recipient answers", |w| w.leg(2).is_some_and(|leg| w.fact(Fact::LegUp(leg, None)).changed)),
     ("recipient hangs up", |w| w.leg(2).map(|leg| w.fact(Fact::LegEnded(leg, Reason::HungUp))).is_some()),
     ("customer hangs up", |w| w.fact(Fact::LegEnded(LegNo(1), Reason::HungUp)).changed),
+    ("the flow returns", |w| flow_over(w, FlowEnd::Returned)),
+    ("the flow ends", |w| flow_over(w, FlowEnd::Ended)),
+    ("the flow is lost", |w| flow_over(w, FlowEnd::Unknown)),
     ("the deadline passes", |w| {
         w.tick_at_deadline();
         true
     }),
 ];
+
+fn flow_over(world: &mut World, end: FlowEnd) -> bool {
+    let exit = world.plan().exit.filter(|exit| exit.flow.is_some());
+    exit.is_some_and(|exit| world.fact(Fact::FlowOver(exit.exit, end, vec![])).changed)
+}
 
 fn staff(world: &mut World, command: fn(&World) -> Command) -> bool {
     let command = command(world);
@@ -134,10 +153,12 @@ fn describe(world: &World) -> String {
         format!("{:?}{}", transfer.phase, reason.map_or(String::new(), |reason| format!("({reason:?})")))
     });
     let stage = match &world.i.stage {
+        Stage::Served(service) if service.away.is_some() => "away".into(),
         Stage::Served(service) if service.hold.is_some() => "held".into(),
         Stage::Served(_) => "served".into(),
         Stage::Seeking(_) => "seeking".into(),
         Stage::Farewell { .. } => "farewell".into(),
+        Stage::Exiting(exit) if matches!(exit.to, ExitTo::Flow(_)) => "flow".into(),
         Stage::Exiting(_) => "voicemail".into(),
         Stage::Ended(reason) => format!("ended({reason:?})").to_lowercase(),
     };

@@ -5,12 +5,13 @@ use baton_domain::{
     Refusal, StaffRole, StartTransfer, Target,
     input::Disposition,
     interaction::{LegSource, Outside, Party},
-    machine::{FlowStep, OfferState},
+    machine::{FlowStep, IvrElement, IvrFlow, IvrStep, OfferState},
     permit::allowed,
     project::{self, MediaPlan, TransferRecord},
 };
 use baton_words::{
-    AgentId, ClaimNo, InteractionId, LegNo, Phase, Reason, RecordingMode, SwitchId, TeamId, TransferKind, TransferNo,
+    AgentId, ClaimNo, InteractionId, IvrFlowId, LegNo, Phase, Reason, RecordingMode, SwitchId, TeamId, TransferKind,
+    TransferNo,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -46,6 +47,30 @@ pub fn ring(n: u128) -> FlowStep {
 
 pub fn team() -> Target {
     Target::Team { id: TeamId(Uuid::from_u128(500)), name: "support".into() }
+}
+
+/// An IVR flow that gives the customer back, unless they are to be transferred on.
+pub fn flow(transfers_on: bool) -> Target {
+    let element = |step| IvrElement { label: "".into(), step };
+    let collect = IvrStep::Collect {
+        key: "pin".into(),
+        announcement: "please_wait".into(),
+        min: 4,
+        max: 4,
+        terminator: "#".into(),
+        first_digit_ms: 5_000,
+        between_digits_ms: 2_000,
+        tries: 2,
+        sensitive: true,
+    };
+    let mut elements = vec![element(IvrStep::Play("please_wait".into())), element(collect)];
+    if transfers_on {
+        elements.push(element(IvrStep::Transfer(None)));
+        elements.push(element(IvrStep::Transfer(Some(Box::new(ring(3))))));
+    }
+    elements.push(element(IvrStep::Return));
+    let id = IvrFlowId(Uuid::from_u128(if transfers_on { 701 } else { 700 }));
+    Target::IvrFlow(Arc::new(IvrFlow { id, name: "payment".into(), round_trip: !transfers_on, elements }))
 }
 
 pub fn policy(profile: &str, overrides: &str) -> Arc<Policy> {
@@ -258,6 +283,9 @@ impl World {
             for leg in plan.legs.iter().filter(|leg| leg.room.is_some()) {
                 changed |= self.fact(Fact::LegUp(leg.leg, leg.room)).changed;
             }
+            if let Some(exit) = plan.exit.filter(|exit| exit.flow.is_some()) {
+                changed |= self.fact(Fact::InFlow(exit.exit, vec![])).changed;
+            }
             if let Some(segment) = plan.segment {
                 changed |= self.fact(Fact::SegmentLive(segment.segment)).changed;
             }
@@ -297,7 +325,7 @@ pub fn command_of(action: Action, open: Option<TransferNo>) -> Command {
     match action {
         Action::Start(kind) => Command::Start(StartTransfer {
             kind,
-            target: Target::Agent(agent(4)),
+            target: if kind == TransferKind::RoundTrip { flow(false) } else { Target::Agent(agent(4)) },
             message: "please take over".into(),
             outcome: "".into(),
         }),

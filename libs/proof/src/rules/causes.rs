@@ -37,7 +37,8 @@ fn is_of_fact(trigger: Trigger, fact: &Fact) -> bool {
         Fact::LegUp(..) => (&[FactSort::Answered, FactSort::Seen], None),
         Fact::LegEnded(_, reason) => (&[FactSort::LegEnded], Some(*reason)),
         Fact::AnnouncementOver(_) => (&[FactSort::AnnouncementOver], None),
-        Fact::ExitOver(..) => (&[FactSort::ExitOver], None),
+        Fact::ExitOver(..) | Fact::FlowOver(..) => (&[FactSort::ExitOver], None),
+        Fact::InFlow(..) => (&[FactSort::InFlow], None),
         Fact::SegmentLive(_) => (&[FactSort::SegmentLive], None),
         Fact::SegmentEnded(..) => (&[FactSort::SegmentEnded], None),
         Fact::ClaimGranted(_) => (&[FactSort::ClaimGranted], None),
@@ -88,6 +89,7 @@ fn is_up(step: &Transition<'_>, limit: RuleField) -> bool {
             let awaited = |offer: &Offer| matches!(offer.state, OfferState::Queued { until_us } if until_us <= now_us);
             was.search().is_some_and(|search| search.until_us <= now_us) || offers.any(awaited)
         }
+        RuleField::Away(..) => was.exit().is_some_and(|exit| exit.until_us <= now_us),
         RuleField::House(_) | RuleField::Method(..) | RuleField::Consult(..) => {
             was.transfer.as_ref().is_some_and(|transfer| over(transfer.since_us))
         }

@@ -9,9 +9,10 @@ use crate::{
 };
 use baton_domain::{
     Actor, Command, Fact, Input, Target,
+    input::FlowEnd,
     interaction::{HopOutcome, Interaction, LegState, Stage},
     machine::TransferState,
-    policy::{CustomerMeanwhile, Fallback},
+    policy::{CustomerMeanwhile, Fallback, ReleaseMoment},
     project,
 };
 use baton_words::{DivertedTo, LegNo, Reason, Room, Treatment};
@@ -65,6 +66,10 @@ pub(crate) fn hears_music_exactly_on_hold(proof: &Proof, world: &World) -> Check
     let plan = project::plan(i, &proof.policy);
     let room = plan.room_of(i.customer().leg.no);
     let heard = room.and_then(|room| plan.treatment(room));
+    if i.away() {
+        let flow = plan.exit.is_some_and(|exit| exit.flow.is_some());
+        return ensure(flow && !i.held(), || "the customer is away, and in no flow".to_owned());
+    }
     if i.held() {
         let music = room == Some(Room::Hold) && heard == Some(Treatment::HoldMusic);
         return ensure(music, || "the customer is on hold and hears no music".to_owned());
@@ -82,6 +87,20 @@ pub(crate) fn held_means_alone(proof: &Proof, world: &World) -> Checked {
     ensure(beside.is_none(), || {
         format!("leg {} hears a customer who is held or waits", beside.map_or(LegNo(0), |leg| leg.leg).0)
     })
+}
+
+/// B406: the customer is away exactly while a round trip is open and its initiator is there, who has them and waits in private.
+pub(crate) fn away_and_waited_for(proof: &Proof, world: &World) -> Checked {
+    let i = &world.interaction;
+    let waits = i.transfer.as_ref().filter(|open| {
+        let comes_back = proof.policy.method(open.kind).is_some_and(|it| it.released == ReleaseMoment::Never);
+        comes_back && i.primary() == Some(open.initiator.id)
+    });
+    ensure(i.away() == waits.is_some(), || "the customer is away without being waited for, or the reverse".to_owned())?;
+    let Some(open) = waits else { return Ok(()) };
+    let plan = project::plan(i, &proof.policy);
+    let room = i.agent(open.initiator.id).and_then(|party| plan.room_of(party.leg.no));
+    ensure(room == Some(Room::Consult) && plan.segment.is_none(), || "who waits is not in private".to_owned())
 }
 
 /// B305, B602: whom the initiator is not with is alone, and hears music; and nobody else is.
@@ -157,6 +176,10 @@ pub(crate) fn goes_where_the_fallback_says(step: &Transition<'_>) -> bool {
             DivertedTo::Disconnect => (Fallback::Disconnect, is.ended()),
         };
         return first == Some(&there.0) && there.1;
+    }
+    // An IVR flow whose end is the end of the call is no fallback.
+    if matches!(step.happening, Happening::Input(Input::Fact(Fact::FlowOver(_, FlowEnd::Ended, _)))) {
+        return true;
     }
     let goes_on = more_steps && step.policy.interaction.orphan.contains(&Fallback::NextStep);
     !(goes_on && matches!(is.stage, Stage::Ended(Reason::Disconnected)) && !was.ended())

@@ -3,7 +3,7 @@
 use crate::transitions::Transition;
 use baton_domain::{
     Event, EventKind,
-    interaction::Interaction,
+    interaction::{ExitTo, Interaction},
     machine::{Offer, OfferState, Round},
 };
 use baton_words::{AgentId, ClaimNo, RecordingNo};
@@ -29,7 +29,11 @@ pub(crate) fn tell_it_all(step: &Transition<'_>) -> bool {
     let transfers = started == count(|it| matches!(it, EventKind::TransferStarted(_)))
         && usize::from(was.transfer.is_some()) + started == usize::from(is.transfer.is_some()) + count(ends_a_transfer);
     let ends = usize::from(is.ended() && !was.ended()) == count(|it| matches!(it, EventKind::Ended(_)));
+    let in_flow = |i: &Interaction| usize::from(matches!(i.exit(), Some(exit) if matches!(exit.to, ExitTo::Flow(_))));
+    let sent = (is.counters.flow_exit - was.counters.flow_exit) as usize;
+    let flows = in_flow(was) + sent == in_flow(is) + count(|it| matches!(it, EventKind::FlowLeft { .. }));
     in_order
+        && flows
         && agents
         && holds
         && transfers
@@ -46,6 +50,8 @@ fn ends_a_transfer(kind: &EventKind) -> bool {
             | EventKind::TransferFailed { .. }
             | EventKind::TransferCancelled { .. }
             | EventKind::TransferAbandoned { .. }
+            | EventKind::TransferReturned { .. }
+            | EventKind::TransferInFlow { .. }
     )
 }
 

@@ -9,6 +9,7 @@ use crate::{
 };
 use baton_domain::{
     Fact, Input,
+    input::FlowEnd,
     interaction::{Interaction, Stage},
     machine::{OfferState, Round},
     project,
@@ -50,7 +51,10 @@ fn late(i: &Interaction) -> Vec<Fact> {
         late.extend([Fact::Unattended(wait), Fact::Closed(wait)]);
     }
     for exit in (1..=i.counters.exit).map(ExitNo) {
-        if !matches!(&i.stage, Stage::Exiting(open) if open.no == exit) {
+        if i.exit().is_none_or(|open| open.no != exit) {
+            late.push(Fact::InFlow(exit, vec![]));
+            let ends = [FlowEnd::Returned, FlowEnd::Ended, FlowEnd::Transferred(0), FlowEnd::Left, FlowEnd::Unknown];
+            late.extend(ends.map(|end| Fact::FlowOver(exit, end, vec![])));
             late.extend([ExitOutcome::Left, ExitOutcome::Returned].map(|outcome| Fact::ExitOver(exit, outcome)));
         }
     }

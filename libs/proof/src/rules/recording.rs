@@ -50,7 +50,9 @@ pub(crate) fn all_talk(_: &Proof, world: &World) -> Checked {
     if i.service().is_none() || !i.customer().leg.is_up() {
         return Ok(());
     }
-    let left_out = if i.held() {
+    let left_out = if i.away() {
+        Some(Exclusion::InFlow)
+    } else if i.held() {
         Some(Exclusion::OnHold)
     } else if r.paused {
         Some(Exclusion::Paused)

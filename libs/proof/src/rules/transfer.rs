@@ -21,17 +21,21 @@ use baton_words::{LegNo, Reason, Room, TransferNo};
 pub(crate) fn initiator_is_released(proof: &Proof, world: &World) -> Checked {
     let i = &world.interaction;
     let Some(transfer) = &i.transfer else { return Ok(()) };
+    let Some(method) = proof.policy.method(transfer.kind) else { return Ok(()) };
+    if transfer.state == TransferState::Away {
+        let waits = method.released == ReleaseMoment::Never;
+        return ensure(waits || i.agent(transfer.initiator.id).is_none(), || "the initiator is still there".to_owned());
+    }
     let Some(search) = transfer.search() else { return Ok(()) };
     let ringing = search.ringing();
-    let Some(method) = proof.policy.method(transfer.kind) else { return Ok(()) };
-    let is_time = match Some(method.released) {
+    let is_time = match method.released {
         // B404: a queue counts from when it was entered, or an answer does.
-        Some(ReleaseMoment::Enqueued | ReleaseMoment::Reserved) if search.target.queue().is_some() => {
+        ReleaseMoment::Enqueued | ReleaseMoment::Reserved if search.target.queue().is_some() => {
             method.queue_success == QueueSuccess::Enqueued && (ringing || search.entered)
         }
-        Some(ReleaseMoment::Enqueued) => ringing || search.entered,
-        Some(ReleaseMoment::Reserved) => ringing,
-        Some(ReleaseMoment::Answered | ReleaseMoment::Committed) | None => false,
+        ReleaseMoment::Enqueued => ringing || search.entered,
+        ReleaseMoment::Reserved => ringing,
+        ReleaseMoment::Answered | ReleaseMoment::Committed | ReleaseMoment::Never => false,
     };
     ensure(!is_time || i.agent(transfer.initiator.id).is_none(), || "the initiator is still there".to_owned())
 }
@@ -45,6 +49,7 @@ pub(crate) fn phase_rules<'a>(open: &Transfer, method: &'a Method) -> Option<&'a
         ) => Some(&consult.consulting),
         (TransferState::Joined { .. }, Some(consult)) => Some(&consult.joined),
         (TransferState::Seeking(_), _) => Some(&method.offered),
+        (TransferState::Away, _) => method.away.as_ref(),
         _ => None,
     }
 }
@@ -79,6 +84,10 @@ pub(crate) fn phases_end_as_the_policy_says(step: &Transition<'_>) -> bool {
     let outcome = || closed(step).map(|(_, hop)| hop.outcome);
     match ending {
         Some(Ending::Complete) => is_decided(is, open.no) || outcome().is_some_and(|outcome| outcome.to().is_some()),
+        // In a flow the customer is with nobody, and goes where the fallback says.
+        Some(Ending::Cancel) if open.state == TransferState::Away => {
+            matches!(outcome(), Some(HopOutcome::Diverted { .. }))
+        }
         Some(Ending::Cancel) => matches!(outcome(), Some(HopOutcome::Cancelled { .. })),
         Some(Ending::Continue) => is_open(is, open.no),
         None => true,
@@ -155,6 +164,21 @@ fn is_open(i: &Interaction, no: TransferNo) -> bool {
 
 fn is_of(hop: &Hop, no: TransferNo) -> bool {
     hop.by.as_ref().is_some_and(|by| by.transfer == no)
+}
+
+/// B406: whoever waited for the customer has them again.
+pub(crate) fn comes_back_to_the_same_agent(step: &Transition<'_>) -> bool {
+    let (was, is) = (step.was(), step.is());
+    let Some((open, hop)) = closed(step).filter(|_| was.away()) else { return true };
+    let gone = is.ended() || matches!(is.stage, Stage::Farewell { .. }) || step.agent_who_goes().is_some();
+    let back = is.primary() == Some(open.initiator.id) && !is.away() && !is.held();
+    gone || back && !matches!(hop.outcome, HopOutcome::Diverted { .. })
+}
+
+/// An exit is made once: what the customer is in was not over before.
+pub(crate) fn exits_are_made_once(step: &Transition<'_>) -> bool {
+    let (was, is) = (step.was(), step.is());
+    is.exit().is_none_or(|exit| was.exit().is_some_and(|it| it.no == exit.no) || exit.no.0 > was.counters.exit)
 }
 
 pub(crate) fn completed_when_seen(step: &Transition<'_>) -> bool {
