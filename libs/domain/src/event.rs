@@ -10,7 +10,7 @@ use crate::{
 };
 use baton_words::{
     AgentId, Direction, DivertedTo, Exclusion, LegNo, Medium, Reason, RecordingMode, RecordingNo, SegmentNo, SwitchId,
-    TeamId, TransferKind, TransferNo,
+    TeamId, TransferKind, TransferNo, Visibility,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -192,6 +192,14 @@ pub enum EventKind {
         from_us: i64,
         to_us: i64,
         reason: Exclusion,
+    },
+    /// Somebody wrote in a chat. The text is kept beside the interaction, and not published.
+    MessageSent {
+        /// 1, 2, 3… within the interaction.
+        message: u32,
+        visibility: Visibility,
+        /// Personal data.
+        text: Arc<str>,
     },
 }
 

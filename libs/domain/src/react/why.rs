@@ -80,6 +80,7 @@ impl Advance<'_> {
     pub(super) fn of_failure(&mut self, failed: &Failed) -> Option<RuleField> {
         let limit = match (self.cause.trigger, failed.reason, failed.rang_us) {
             (Trigger::Deadline, Reason::Busy, _) => self.of_search(WAIT),
+            (Trigger::Deadline, Reason::NoAnswer, _) => self.of_search(RING),
             (Trigger::Deadline, _, None) => Some(RuleField::House(HouseField::ClaimAnswer)),
             (Trigger::Deadline, _, Some(_)) => Some(RuleField::House(HouseField::RingSilence)),
             (_, Reason::NoAnswer, _) => self.of_search(RING),
