@@ -1,6 +1,6 @@
 //! What a party may do, one by one and as sets.
 
-use baton_words::TransferKind;
+use baton_words::{Medium, TransferKind};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::fmt;
 
@@ -25,11 +25,13 @@ pub enum Action {
     StopRecording,
     PauseRecording,
     ResumeRecording,
+    Accept,
+    SendMessage,
 }
 
 impl Action {
     /// Every action, in order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Start(TransferKind::Cold),
         Self::Start(TransferKind::OnAnswer),
         Self::Start(TransferKind::Warm),
@@ -51,6 +53,8 @@ impl Action {
         Self::PauseRecording,
         Self::ResumeRecording,
         Self::Start(TransferKind::RoundTrip),
+        Self::Accept,
+        Self::SendMessage,
     ];
 
     /// The place in [`Action::ALL`]. Exhaustive, so that a new action can't be forgotten there: a test compares the two.
@@ -77,6 +81,26 @@ impl Action {
             Self::PauseRecording => 18,
             Self::ResumeRecording => 19,
             Self::Start(TransferKind::RoundTrip) => 20,
+            Self::Accept => 21,
+            Self::SendMessage => 22,
+        }
+    }
+
+    /// Whether it is an action of this medium at all: nobody is put on hold, muted or recorded where people write, and where a phone rings, it
+    /// is the phone that accepts.
+    pub fn is_of(self, medium: Medium) -> bool {
+        match self {
+            Self::Swap
+            | Self::Hold
+            | Self::Resume
+            | Self::Mute
+            | Self::Unmute
+            | Self::StartRecording
+            | Self::StopRecording
+            | Self::PauseRecording
+            | Self::ResumeRecording => !medium.is_written(),
+            Self::Accept | Self::SendMessage => medium.is_written(),
+            _ => true,
         }
     }
 
@@ -112,6 +136,8 @@ impl fmt::Display for Action {
             Self::StopRecording => "stop recording",
             Self::PauseRecording => "pause recording",
             Self::ResumeRecording => "resume recording",
+            Self::Accept => "accept",
+            Self::SendMessage => "send a message",
         })
     }
 }
@@ -135,6 +161,12 @@ impl ActionSet {
 
     pub fn contains(self, action: Action) -> bool {
         self.0 & (1 << action.index()) != 0
+    }
+
+    /// Those of it that there are in this medium.
+    #[must_use]
+    pub(crate) fn of(self, medium: Medium) -> Self {
+        self.iter().filter(|action| action.is_of(medium)).collect()
     }
 
     /// All in it, in order.

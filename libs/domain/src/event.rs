@@ -11,7 +11,7 @@ use crate::{
 };
 use baton_words::{
     AgentId, Direction, DivertedTo, Exclusion, FlowOutcome, IvrFlowId, LegNo, Medium, QueueId, Reason, RecordingMode,
-    RecordingNo, SegmentNo, SwitchId, TeamId, TransferKind, TransferNo,
+    RecordingNo, SegmentNo, SwitchId, TeamId, TransferKind, TransferNo, Visibility,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -224,6 +224,14 @@ pub enum EventKind {
         transfer: TransferNo,
         initiator: AgentId,
         duration_us: i64,
+    },
+    /// Somebody wrote in a chat. The text is kept beside the interaction, and not published.
+    MessageSent {
+        /// 1, 2, 3… within the interaction.
+        message: u32,
+        visibility: Visibility,
+        /// Personal data.
+        text: Arc<str>,
     },
 }
 

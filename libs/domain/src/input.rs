@@ -5,7 +5,8 @@ use crate::{
     actor::{Actor, AgentRef, Target},
 };
 use baton_words::{
-    AnnouncementNo, ClaimNo, ExitNo, ExitOutcome, LegNo, Reason, Room, SegmentNo, TransferKind, TransferNo, WaitNo,
+    AnnouncementNo, ClaimNo, ExitNo, ExitOutcome, LegNo, Reason, Room, SegmentNo, TransferKind, TransferNo, Visibility,
+    WaitNo,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -57,6 +58,10 @@ pub enum Command {
     },
     /// Steer the recording.
     Recording(RecordingCommand),
+    /// Take what is offered in a chat: for this transfer, or (none) for the call flow. In a call, it is the phone that takes it.
+    Accept(Option<TransferNo>),
+    /// Write to the others in a chat.
+    SendMessage(Message),
 }
 
 impl Command {
@@ -78,6 +83,8 @@ impl Command {
             Self::Disposition(_) => Action::Disposition,
             Self::SetData { .. } => Action::SetData,
             Self::Recording(command) => command.action(),
+            Self::Accept(_) => Action::Accept,
+            Self::SendMessage(_) => Action::SendMessage,
         }
     }
 }
@@ -91,6 +98,14 @@ pub struct StartTransfer {
     pub message: Arc<str>,
     /// What the transfer is for: one of the policy's outcomes, or empty (B503).
     pub outcome: Arc<str>,
+}
+
+/// Something to write to the others in a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub visibility: Visibility,
+    /// Personal data.
+    pub text: Arc<str>,
 }
 
 /// How a participation ended, as its agent says.

@@ -5,12 +5,12 @@ use crate::{
     action::{Action, ActionSet},
     actor::{Actor, Target},
     input::{Disposition, StartTransfer},
-    interaction::{Interaction, MAX_DATA, MAX_NOTES, MAX_TRANSFERS, Party},
+    interaction::{Interaction, MAX_DATA, MAX_MESSAGES, MAX_NOTES, MAX_TRANSFERS, Party},
     machine::{Offer, OfferState, Transfer, TransferState},
     policy::{Method, Policy, ReleaseMoment},
-    project::is_parked,
+    project::{is_apart, is_parked},
 };
-use baton_words::{AgentId, Reason, TargetSort, TransferKind, TransferNo};
+use baton_words::{AgentId, Medium, Reason, TargetSort, TransferKind, TransferNo, Visibility};
 use std::sync::Arc;
 
 /// Why a command was refused. Nothing has changed then.
@@ -65,6 +65,12 @@ pub enum Refusal {
     Dispositioned,
     #[error("there is no such disposition: choose one of those that the policy lists")]
     UnknownDisposition,
+    /// Not in this medium at all, whatever the phase: nobody is on hold in a chat (B309).
+    #[error("to {0} is not possible in an interaction of this medium ({1})")]
+    NotOfMedium(Action, Medium),
+    /// The recipient of a transfer, before the customer is theirs too.
+    #[error("you write to agents alone until the customer is with you")]
+    AgentsOnly,
 }
 
 /// As what an actor acts in an interaction, at this moment.
@@ -82,6 +88,8 @@ enum ActingAs {
     Former,
     /// Looks after it from outside.
     Staff,
+    /// The customer, who writes in a chat.
+    Customer,
 }
 
 /// Everything that this actor may do now.
@@ -147,6 +155,16 @@ pub(crate) fn permit_transfer(i: &Interaction, meant: Option<TransferNo>) -> Res
     }
 }
 
+/// What [`permit`] can't know from the action alone: whether this actor may write to whom they mean.
+pub(crate) fn permit_message(i: &Interaction, actor: &Actor, visibility: Visibility) -> Result<(), Refusal> {
+    let apart = actor.agent().and_then(|agent| i.agent(agent)).is_some_and(|party| is_apart(i, party));
+    match (actor, visibility) {
+        (Actor::Customer, Visibility::Agents) => Err(Refusal::NotAParty),
+        (_, Visibility::Everyone) if apart => Err(Refusal::AgentsOnly),
+        _ => Ok(()),
+    }
+}
+
 /// What [`permit`] can't know from the action alone: whether these keys still fit.
 pub(crate) fn permit_data(i: &Interaction, set: &[DataItem], remove: &[Arc<str>]) -> Result<(), Refusal> {
     let known = i.data.keys().filter(|key| !remove.contains(key));
@@ -188,6 +206,7 @@ impl<'a> Asker<'a> {
                 None => return Err(Refusal::NotAParty),
             },
             (Actor::Staff { .. } | Actor::System, None) => ActingAs::Staff,
+            (Actor::Customer, None) if i.medium.is_written() => ActingAs::Customer,
             _ => return Err(Refusal::NotAParty),
         };
         let by_phase = by_phase(policy, transfer, acts_as);
@@ -196,11 +215,19 @@ impl<'a> Asker<'a> {
 
     /// The one decision.
     fn allowed(&self) -> ActionSet {
+        self.allowed_in_any().of(self.i.medium)
+    }
+
+    fn allowed_in_any(&self) -> ActionSet {
         let (i, r) = (self.i, &self.i.recorder);
         let closes = self.agent.is_some_and(|agent| i.open_participation(agent).is_some());
         let closing = ActionSet::default().with_if(Action::Disposition, closes);
         if i.ended() || self.acts_as == ActingAs::Former {
             return closing;
+        }
+        let writes = i.counters.message < MAX_MESSAGES;
+        if self.acts_as == ActingAs::Customer {
+            return ActionSet::default().with(Action::Leave).with_if(Action::SendMessage, writes);
         }
         let staff = self.acts_as == ActingAs::Staff;
         let present = staff || self.connected();
@@ -215,6 +242,8 @@ impl<'a> Asker<'a> {
             // From outside nobody decides with whom the initiator talks.
             .with_if(Action::Swap, !staff && self.may_swap() && phase(Action::Swap))
             .with_if(Action::Decline, self.acts_as == ActingAs::Offered && self.may_decline())
+            .with_if(Action::Accept, self.acts_as == ActingAs::Offered && self.may_accept())
+            .with_if(Action::SendMessage, self.connected() && writes)
             .with_if(Action::Hold, phase(Action::Hold) && i.talking())
             .with_if(Action::Resume, phase(Action::Resume) && i.held() && i.customer().leg.is_up())
             .with_if(Action::Mute, muted == Some(false))
@@ -235,6 +264,10 @@ impl<'a> Asker<'a> {
         match action {
             _ if i.ended() => Refusal::Ended,
             _ if self.acts_as == ActingAs::Former => Refusal::NotAParty,
+            _ if !action.is_of(i.medium) => Refusal::NotOfMedium(action, i.medium),
+            Action::SendMessage if self.connected() && i.counters.message >= MAX_MESSAGES => {
+                Refusal::TooMany("messages", MAX_MESSAGES as usize)
+            }
             Action::Start(kind) => self.no_start(kind),
             Action::Cancel | Action::Complete | Action::Swap if self.transfer.is_none() => Refusal::NoTransfer,
             Action::Note if i.notes.len() >= MAX_NOTES => Refusal::TooMany("notes", MAX_NOTES),
@@ -304,7 +337,7 @@ impl<'a> Asker<'a> {
     }
 
     fn connected(&self) -> bool {
-        !matches!(self.acts_as, ActingAs::Offered | ActingAs::Former | ActingAs::Staff)
+        !matches!(self.acts_as, ActingAs::Offered | ActingAs::Former | ActingAs::Staff | ActingAs::Customer)
     }
 
     /// Their phone rings, or they see that a transfer waits for them.
@@ -314,6 +347,13 @@ impl<'a> Asker<'a> {
             Some(offer.agent.id) == self.agent && !asked
         };
         self.i.search().is_some_and(|search| search.offers.iter().any(sees))
+    }
+
+    /// It is theirs to take: they are reserved for it.
+    fn may_accept(&self) -> bool {
+        let rings = |offer: &Offer| matches!(offer.state, OfferState::Ringing { .. });
+        let own = |offer: &Offer| Some(offer.agent.id) == self.agent && rings(offer);
+        self.i.search().is_some_and(|search| search.offers.iter().any(own))
     }
 
     /// Whoever has the customer, transfers them, or has taken them off hold (B207), starts and stops; everybody may pause.
@@ -349,7 +389,7 @@ fn by_phase(policy: &Policy, transfer: Option<&Transfer>, acts_as: ActingAs) -> 
         ActingAs::Staff | ActingAs::Primary => ActionSet::ALL,
         ActingAs::Initiator => rules().map(|rules| rules.initiator_may).unwrap_or_default(),
         ActingAs::Recipient => rules().map(|rules| rules.recipient_may).unwrap_or_default(),
-        ActingAs::Participant | ActingAs::Offered | ActingAs::Former => ActionSet::default(),
+        ActingAs::Participant | ActingAs::Offered | ActingAs::Former | ActingAs::Customer => ActionSet::default(),
     }
 }
 

@@ -14,6 +14,6 @@ pub use ids::{
 };
 pub use lists::{
     AgentState, Direction, DivertedTo, Exclusion, ExitOutcome, FlowOutcome, Medium, Phase, Reason, RecordingMode, Room,
-    TargetSort, TransferKind, Treatment,
+    TargetSort, TransferKind, Treatment, Visibility,
 };
 pub use type_text::type_text;

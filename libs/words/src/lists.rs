@@ -6,6 +6,25 @@ closed_list! {
     /// What a customer and an agent share.
     Medium {
         Voice = "voice",
+        /// They write to each other.
+        Chat = "chat",
+    }
+}
+
+impl Medium {
+    /// The parties write: there is nothing to hear, no switch, no phone that rings, and nothing to record.
+    pub fn is_written(self) -> bool {
+        self == Self::Chat
+    }
+}
+
+closed_list! {
+    /// Who sees what is written in a chat.
+    Visibility {
+        /// All who are in it.
+        Everyone = "everyone",
+        /// The agents, and not the customer.
+        Agents = "agents",
     }
 }
 

@@ -1,12 +1,12 @@
 //! Records become messages of the contract.
 
 use baton_api::common::v1::{AgentRef, Target, TeamRef, target};
-use baton_api::presence::v1::{Agent, AgentState, Engagement, Inbox, InboxItem, Presence, Team, engagement};
+use baton_api::presence::v1::{Agent, AgentState, Capacity, Engagement, Inbox, InboxItem, Presence, Team, engagement};
 use prost::Message as _;
 use prost_types::Timestamp;
 
 use crate::ids::{AgentId, TeamId};
-use crate::record::{ActiveClaim, AgentRecord, TeamRecord};
+use crate::record::{self, ActiveClaim, AgentRecord, TeamRecord};
 use crate::status::{Occupied, ShownState};
 
 pub(crate) fn timestamp(us: i64) -> Timestamp {
@@ -82,7 +82,12 @@ pub(crate) fn agent(record: &AgentRecord) -> Agent {
         phone: profile.phone.clone(),
         voicemail: profile.voicemail,
         etag: record.etag.as_str().to_owned(),
+        capacity: Some(capacity(profile.capacity)),
     }
+}
+
+pub(crate) fn capacity(of: record::Capacity) -> Capacity {
+    Capacity { voice: of.voice as u32, chat: of.chat as u32, video: of.video as u32 }
 }
 
 /// A team as the directory shows it.

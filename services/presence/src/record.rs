@@ -16,6 +16,24 @@ pub(crate) struct AgentProfile {
     pub(crate) email: String,
     pub(crate) phone: String,
     pub(crate) voicemail: bool,
+    pub(crate) capacity: Capacity,
+}
+
+/// How many interactions of each medium an agent may have at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Capacity {
+    #[sqlx(rename = "voice_capacity")]
+    pub(crate) voice: i64,
+    #[sqlx(rename = "chat_capacity")]
+    pub(crate) chat: i64,
+    #[sqlx(rename = "video_capacity")]
+    pub(crate) video: i64,
+}
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Self { voice: 1, chat: 3, video: 1 }
+    }
 }
 
 /// The fields of an agent that an update changes.
@@ -25,6 +43,7 @@ pub(crate) struct ProfileChange {
     pub(crate) email: Option<String>,
     pub(crate) phone: Option<String>,
     pub(crate) voicemail: Option<bool>,
+    pub(crate) capacity: Option<Capacity>,
 }
 
 impl ProfileChange {
@@ -36,6 +55,7 @@ impl ProfileChange {
             email: text(&self.email, &before.email),
             phone: text(&self.phone, &before.phone),
             voicemail: self.voicemail.unwrap_or(before.voicemail),
+            capacity: self.capacity.unwrap_or(before.capacity),
         }
     }
 }

@@ -31,6 +31,8 @@ use std::{collections::BTreeMap, sync::Arc};
 pub const MAX_NOTES: usize = 100;
 /// The most transfers, those that came to nothing among them: each stays in the journey.
 pub const MAX_TRANSFERS: usize = 100;
+/// The most messages of a chat.
+pub const MAX_MESSAGES: u32 = 10_000;
 /// The most keys of attached data.
 pub const MAX_DATA: usize = 64;
 /// How many released claims are kept: more than are ever released before presence has taken notice, unless it is down.
@@ -101,11 +103,6 @@ pub enum Stage {
         until_us: i64,
     },
     Ended(Reason),
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn is_none_yet(count: &u32) -> bool {
-    *count == 0
 }
 
 /// Of an interaction that began before customers had keys.
@@ -231,8 +228,16 @@ pub struct Counters {
     pub announcement: u32,
     pub exit: u32,
     /// How many of the exits went to IVR flows.
-    #[serde(default, skip_serializing_if = "is_none_yet")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub flow_exit: u32,
+    /// Messages of a chat.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub message: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Counters {
@@ -308,7 +313,7 @@ impl Interaction {
     pub fn shown_to(&self, dialled: &LegSource) -> &Arc<str> {
         match dialled {
             LegSource::Outside(_) => &self.number,
-            LegSource::Inbound(_) | LegSource::Phone(_) => self.customer().address(),
+            LegSource::Inbound(_) | LegSource::Phone(_) | LegSource::Written => self.customer().address(),
         }
     }
 

@@ -35,8 +35,11 @@ pub struct Opening {
 impl Interaction {
     /// The state before anything has happened. Nobody is looked for yet: whoever opens it begins that at once.
     pub(crate) fn new(opening: Opening, now_us: i64) -> Self {
-        let inbound = matches!(opening.origin, LegSource::Inbound(_));
+        let inbound = matches!(opening.origin, LegSource::Inbound(_) | LegSource::Written);
+        let medium = if opening.origin == LegSource::Written { Medium::Chat } else { Medium::Voice };
         let direction = if inbound { Direction::Inbound } else { Direction::Outbound };
+        // Nothing is heard, and so nothing recorded: the messages are the record.
+        let recording = if medium.is_written() { RecordingMode::Manual } else { opening.recording };
         let mut counters = Counters { party: 1, ..Counters::default() };
         let state = if inbound { LegState::Up { seen_in: None } } else { LegState::Planned };
         let customer = Party {
@@ -55,20 +58,25 @@ impl Interaction {
             sequence: 0,
             opened_at_us: now_us,
             updated_at_us: now_us,
-            medium: Medium::Voice,
+            medium,
             direction,
             number: opening.number,
             customer: customer.no,
             customer_key: opening.customer_key,
             parties: smallvec![customer],
             stage: Stage::Seeking(Seeker::Transfer),
-            flow: Flow { id: opening.flow_id, steps: opening.steps, next: 0, skip_voicemail: opening.skip_voicemail },
+            flow: Flow {
+                id: opening.flow_id,
+                steps: opening.steps,
+                next: 0,
+                skip_voicemail: opening.skip_voicemail || medium.is_written(),
+            },
             transfer: None,
             journey: Vec::new(),
             notes: Vec::new(),
             data: BTreeMap::new(),
             participations: Vec::new(),
-            recorder: Recorder::new(opening.recording, direction),
+            recorder: Recorder::new(recording, direction),
             released: SmallVec::new(),
             tally: Tally { counted_to_us: now_us, ..Tally::default() },
             counters,

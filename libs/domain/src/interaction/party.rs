@@ -57,6 +57,8 @@ pub enum LegSource {
     Phone(Arc<str>),
     /// A number outside is dialled.
     Outside(Outside),
+    /// None: they write. What a leg is for those who hear, taking part is for them, and it is so as soon as it is decided.
+    Written,
 }
 
 /// A number outside, and the rule that allows it to be dialled (X3).

@@ -63,6 +63,16 @@ pub(crate) struct SearchRules {
     pub(crate) claim_answer_us: i64,
     /// How much later than telephony's own ring time a silent phone counts as unreachable (T4).
     pub(crate) silence_us: i64,
+    /// No phone rings: the agent accepts in the application. Then nobody but Baton knows when the time is up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) accepts: bool,
+}
+
+impl SearchRules {
+    /// The same where no phone rings.
+    pub(crate) fn accepted_in_the_application(self) -> Self {
+        Self { silence_us: 0, accepts: true, ..self }
+    }
 }
 
 /// Where the asking for proposals stands.
@@ -134,6 +144,8 @@ pub(crate) enum SearchInput {
     Answered(LegNo),
     LegEnded(LegNo, Reason),
     Declined(AgentId),
+    /// They take it in the application.
+    Accepted(AgentId),
     /// Routing has taken it into the queue, at this position.
     Entered(WaitNo, u32),
     Proposed(WaitNo, Vec<AgentRef>),
@@ -300,6 +312,10 @@ impl Search {
                 self.fail(at, reason, false, numbers, &mut effects);
             }
             SearchInput::Answered(leg) => effects.extend(self.answered(leg, numbers.now_us)),
+            SearchInput::Accepted(agent) => {
+                let leg = self.offers.iter().filter(|offer| offer.agent.id == agent).find_map(Offer::leg);
+                effects.extend(leg.and_then(|leg| self.answered(leg, numbers.now_us)));
+            }
             SearchInput::LegEnded(leg, reason) => self.leg_ended(leg, reason, numbers, &mut effects),
             SearchInput::Declined(agent) => {
                 let at = self.offers.iter().position(|offer| offer.agent.id == agent);
@@ -509,8 +525,11 @@ impl Search {
     fn tick(&mut self, numbers: &mut Numbers<'_>, effects: &mut SearchEffects) {
         // Silence says nothing of the agent (B604): telephony itself tells of a phone that rang out, before this (T4).
         while let Some(at) = self.overdue(numbers.now_us) {
-            let in_another_call = matches!(self.offers[at].state, OfferState::Queued { .. });
-            let reason = if in_another_call { Reason::Busy } else { Reason::Unreachable };
+            let reason = match self.offers[at].state {
+                OfferState::Queued { .. } => Reason::Busy,
+                OfferState::Ringing { .. } if self.rules.accepts => Reason::NoAnswer,
+                OfferState::Claiming { .. } | OfferState::Ringing { .. } => Reason::Unreachable,
+            };
             self.fail(Some(at), reason, false, numbers, effects);
             if matches!(effects.last(), Some(SearchEffect::Over(_))) {
                 return;
@@ -555,7 +574,7 @@ impl Search {
     }
 
     fn by_leg(&self, leg: LegNo) -> Option<usize> {
-        self.offers.iter().position(|offer| matches!(offer.state, OfferState::Ringing { leg: own, .. } if own == leg))
+        self.offers.iter().position(|offer| offer.leg() == Some(leg))
     }
 }
 
@@ -565,6 +584,14 @@ impl Offer {
         match self.state {
             OfferState::Claiming { until_us } | OfferState::Queued { until_us } => until_us,
             OfferState::Ringing { until_us, .. } => until_us + silence_us,
+        }
+    }
+
+    /// The leg that rings, or in a chat what stands for it.
+    fn leg(&self) -> Option<LegNo> {
+        match self.state {
+            OfferState::Ringing { leg, .. } => Some(leg),
+            OfferState::Claiming { .. } | OfferState::Queued { .. } => None,
         }
     }
 

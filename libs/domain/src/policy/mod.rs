@@ -359,6 +359,7 @@ impl Method {
             waits_if_busy: self.offer.when_busy == WhenBusy::Wait,
             claim_answer_us: house.claim_answer_ms * 1000,
             silence_us: house.ring_silence_ms * 1000,
+            accepts: false,
         }
     }
 }
@@ -382,6 +383,7 @@ impl InteractionRules {
             waits_if_busy: false,
             claim_answer_us: self.claim_answer_ms * 1000,
             silence_us: self.ring_silence_ms * 1000,
+            accepts: false,
         }
     }
 }

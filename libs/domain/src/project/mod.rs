@@ -12,7 +12,7 @@ mod wait;
 pub use claims::{Claims, OfferedBy, Reservation, WantedClaim, claims};
 pub use deadline::deadline;
 pub(crate) use deadline::{call_limit_us, customer_ring_deadline_us, hold_deadlines_us};
-pub(crate) use place::is_parked;
+pub(crate) use place::{is_apart, is_parked, room_of};
 pub(crate) use plan::CUSTOMER_DISCONNECTED;
 pub use plan::{MediaPlan, PlannedAnnouncement, PlannedExit, PlannedLeg, PlannedRoom, PlannedSegment, plan};
 pub use transfer::{TransferRecord, open_transfer, transfers};

@@ -25,6 +25,12 @@ pub(crate) fn is_parked(i: &Interaction, party: &Party) -> bool {
     )
 }
 
+/// The recipient whom the customer does not see yet: in a consult, or waiting for the customer. In a chat they read all and write to agents alone.
+pub(crate) fn is_apart(i: &Interaction, party: &Party) -> bool {
+    let open = i.transfer.as_ref().map(|transfer| &transfer.state);
+    is_parked(i, party) || matches!(open, Some(TransferState::Consulting { recipient }) if *recipient == party.no)
+}
+
 /// Where the customer is: exactly one place (C1). In an exit they are in none of the rooms.
 fn customer_room(i: &Interaction) -> Option<Room> {
     match &i.stage {

@@ -81,7 +81,7 @@ pub struct PlannedSegment {
     pub room: Room,
 }
 
-/// The media plan of this state.
+/// The media plan of this state. Of a chat it is empty: nothing is wanted of any switch.
 pub fn plan(i: &Interaction, policy: &Policy) -> MediaPlan {
     let segment = i.recorder.current.map(|segment| PlannedSegment {
         segment: segment.no,
@@ -98,6 +98,9 @@ pub fn plan(i: &Interaction, policy: &Policy) -> MediaPlan {
         awaited: SmallVec::new(),
         ended: i.ended(),
     };
+    if i.medium.is_written() {
+        return plan;
+    }
     plan.awaited.extend(i.recorder.closing.iter().map(|segment| segment.no));
     if plan.ended {
         return plan;

@@ -5,9 +5,10 @@ use crate::{
     actor::Actor,
     cause::Cause,
     event::{Event, EventKind, RecordingStarted},
-    interaction::{Activity, Interaction},
+    interaction::{Activity, Interaction, LegState},
     machine::{Conversation, Recorded, Recorder},
     policy::Policy,
+    project::room_of,
 };
 use baton_words::AgentId;
 
@@ -72,6 +73,9 @@ impl<'a> Advance<'a> {
 
     /// Gives the recorder something to do, and publishes what came of it.
     pub(super) fn record(&mut self, act: impl FnOnce(&mut Recorder) -> Recorded) {
+        if self.i.medium.is_written() {
+            return;
+        }
         let recorded = act(&mut self.i.recorder);
         self.publish(recorded);
     }
@@ -105,6 +109,7 @@ impl<'a> Advance<'a> {
     pub(super) fn finish(mut self) -> Reaction {
         if self.changed {
             self.count();
+            self.place_who_writes();
             self.complete_if_placed();
             self.settle_recorder();
             self.i.version += 1;
@@ -118,7 +123,24 @@ impl<'a> Advance<'a> {
         Reaction { events: self.events, changed: self.changed }
     }
 
+    /// In a chat there is no switch that must follow: whoever is wanted somewhere is there as soon as it is decided.
+    fn place_who_writes(&mut self) {
+        if !self.i.medium.is_written() {
+            return;
+        }
+        for at in 0..self.i.parties.len() {
+            let seen_in = room_of(self.i, &self.i.parties[at]);
+            let leg = &mut self.i.parties[at].leg;
+            if leg.is_up() {
+                leg.state = LegState::Up { seen_in };
+            }
+        }
+    }
+
     fn settle_recorder(&mut self) {
+        if self.i.medium.is_written() {
+            return;
+        }
         let customer = &self.i.customer().leg;
         let now = Conversation {
             served: self.i.primary().is_some() && !customer.is_over(),
@@ -153,5 +175,11 @@ fn assert_sound(i: &Interaction, policy: &Policy) {
     let away = matches!(&i.transfer, Some(transfer) if transfer.state == crate::machine::TransferState::Away);
     debug_assert!(!i.away() || away && !i.held(), "C1: away without a transfer, or on hold, too: {i:?}");
     debug_assert!(!away || i.exit().is_some(), "C1: a transfer into a flow in which the customer is not: {i:?}");
+    debug_assert!(!i.medium.is_written() || !i.held() && i.recorder.current.is_none(), "B309: {i:?}");
+    debug_assert!(
+        !i.medium.is_written()
+            || i.parties.iter().filter(|it| it.leg.is_up()).all(|it| it.leg.seen_in() == room_of(i, it)),
+        "C1: somebody who writes is elsewhere than decided: {i:?}"
+    );
     debug_assert!(crate::project::deadline(i, policy).is_some() || i.ended(), "C5: {i:?}");
 }

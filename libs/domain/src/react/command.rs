@@ -4,10 +4,10 @@ use super::advance::Advance;
 use crate::{
     actor::{Actor, AgentRef, Target},
     event::{EventKind, TransferStarted},
-    input::{Command, Disposition, RecordingCommand, StartTransfer},
-    interaction::{Counters, Interaction, Note, Party},
+    input::{Command, Disposition, Message, RecordingCommand, StartTransfer},
+    interaction::{Counters, Interaction, MAX_NOTES, Note, Party},
     machine::{SearchInput, Transfer, TransferInput, TransferState},
-    permit::{Refusal, permit, permit_data, permit_disposition, permit_target, permit_transfer},
+    permit::{Refusal, permit, permit_data, permit_disposition, permit_message, permit_target, permit_transfer},
     policy::{Method, Policy},
 };
 use baton_words::{AgentId, Reason, TransferNo};
@@ -29,6 +29,9 @@ pub(super) enum Approved<'p> {
     Disposition(AgentId, Disposition),
     SetData { set: Vec<(Arc<str>, Arc<str>)>, remove: Vec<Arc<str>> },
     Recording(RecordingCommand),
+    Accept(AgentId),
+    SendMessage(Message),
+    CustomerLeaves,
 }
 
 /// Whether the command is accepted.
@@ -65,6 +68,7 @@ pub(super) fn approve<'p>(
         Command::Hold => Approved::Hold,
         Command::Resume => Approved::Resume,
         Command::SetMute(muted) => Approved::SetMute { agent: agent()?, muted },
+        Command::Leave if *actor == Actor::Customer => Approved::CustomerLeaves,
         Command::Leave => Approved::Leave(agent()?),
         Command::End => Approved::End,
         Command::Note(text) => Approved::Note(text),
@@ -77,6 +81,14 @@ pub(super) fn approve<'p>(
             Approved::SetData { set, remove }
         }
         Command::Recording(command) => Approved::Recording(command),
+        Command::Accept(transfer) => {
+            permit_transfer(i, transfer)?;
+            Approved::Accept(agent()?)
+        }
+        Command::SendMessage(message) => {
+            permit_message(i, actor, message.visibility)?;
+            Approved::SendMessage(message)
+        }
     })
 }
 
@@ -97,6 +109,9 @@ impl Advance<'_> {
             Approved::Disposition(agent, disposition) => self.disposition(agent, disposition),
             Approved::SetData { set, remove } => self.set_data(set, remove),
             Approved::Recording(command) => self.record(|recorder| recorder.command(command)),
+            Approved::Accept(agent) => self.search(SearchInput::Accepted(agent)),
+            Approved::SendMessage(message) => self.send(message),
+            Approved::CustomerLeaves => self.customer_gone(Reason::HungUp),
         }
     }
 
@@ -184,6 +199,25 @@ impl Advance<'_> {
     fn note(&mut self, text: Arc<str>) {
         self.i.notes.push(Note { author: self.actor().clone(), text, at_us: self.now });
         self.emit(EventKind::NoteAdded { note: self.i.notes.len() as u32 });
+    }
+
+    /// What was written to the recipient is among the notes of a chat from their answer on (B306): with the whole history they are what the
+    /// recipient has to go by.
+    pub(super) fn note_what_was_written_to_the_recipient(&mut self, recipient: AgentId) {
+        let Some(transfer) = self.i.transfer.as_ref().filter(|_| self.i.medium.is_written()) else { return };
+        let (author, text) = (Actor::Agent(transfer.initiator.id), transfer.message.clone());
+        if text.trim().is_empty() || self.i.notes.len() >= MAX_NOTES {
+            return;
+        }
+        self.act_as(author);
+        self.note(text);
+        self.act_as(Actor::Agent(recipient));
+    }
+
+    fn send(&mut self, message: Message) {
+        let no = Counters::take(&mut self.i.counters.message);
+        let Message { visibility, text } = message;
+        self.emit(EventKind::MessageSent { message: no, visibility, text });
     }
 
     fn set_data(&mut self, set: Vec<(Arc<str>, Arc<str>)>, remove: Vec<Arc<str>>) {

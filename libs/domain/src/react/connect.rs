@@ -15,7 +15,7 @@ use crate::{
         AgentAnswered, Course, Failed, FlowStep, Numbers, Overflowed, Search, SearchEffect, SearchInput, SearchRules,
         Situation, TransferInput, TransferState,
     },
-    policy::{Fallback, Method},
+    policy::{CustomerMeanwhile, Fallback, Method},
     queue::{FromQueue, Pool},
 };
 use baton_words::{
@@ -33,7 +33,8 @@ impl Advance<'_> {
     }
 
     pub(super) fn begin_search(&mut self, target: Target, rules: SearchRules, skip: Option<AgentId>) -> Search {
-        let Interaction { counters, parties, .. } = &mut *self.i;
+        let Interaction { counters, parties, medium, .. } = &mut *self.i;
+        let rules = if medium.is_written() { rules.accepted_in_the_application() } else { rules };
         Search::begin(target, rules, skip, &mut Numbers { counters, now_us: self.now, in_call: parties })
     }
 
@@ -137,7 +138,8 @@ impl Advance<'_> {
         self.stop_search(None);
         self.act_as(Actor::Agent(id));
         let no = PartyNo(Counters::take(&mut self.i.counters.party));
-        let origin = LegSource::Phone(agent.phone.clone());
+        let written = self.i.medium.is_written();
+        let origin = if written { LegSource::Written } else { LegSource::Phone(agent.phone.clone()) };
         self.i.parties.push(Party {
             no,
             who: Who::Agent { agent: agent.clone(), claim },
@@ -148,6 +150,7 @@ impl Advance<'_> {
         });
         self.emit(EventKind::AgentJoined { agent: id, leg, transfer, pool, rang_us });
         if transfer.is_some() {
+            self.note_what_was_written_to_the_recipient(id);
             return self.transfer(TransferInput::RecipientAnswered(no));
         }
         self.make_primary(no, id);
@@ -214,7 +217,9 @@ impl Advance<'_> {
         let Some(transfer) = &self.i.transfer else { return };
         let Some(method) = self.policy.method(transfer.kind) else { return };
         let initiator_present = self.i.agent(transfer.initiator.id).is_some();
-        let situation = Situation { initiator_present, held: self.i.held() };
+        // In a chat nobody is held (B309): a recipient who would come to a held customer is apart from them all the same.
+        let apart = self.i.medium.is_written() && method.customer == CustomerMeanwhile::Hold;
+        let situation = Situation { initiator_present, held: self.i.held() || apart };
         let course = transfer.course(input, method, situation);
         self.by(transfer.decided_by(input, method, situation), |it| it.follow(course, method));
     }
@@ -363,7 +368,7 @@ impl Advance<'_> {
     /// It still looks for somebody. Where the customer is with the initiator or on hold for them, an agent who handed over before and stayed
     /// takes the initiator's part over; otherwise nobody has the customer until the recipient answers.
     fn without_initiator(&mut self, method: &Method) {
-        let alone = method.customer == crate::policy::CustomerMeanwhile::Lobby;
+        let alone = method.customer == CustomerMeanwhile::Lobby;
         let successor = self.i.agents().next().filter(|_| !alone);
         let successor = successor.and_then(|party| party.agent().map(|agent| (party.no, agent.clone())));
         let (Some((no, agent)), Some(transfer)) = (successor, &mut self.i.transfer) else { return self.with_nobody() };
@@ -424,7 +429,10 @@ impl Advance<'_> {
 impl Advance<'_> {
     /// Takes the next step of the call flow; after the last the call is disconnected.
     pub(super) fn advance_flow(&mut self) {
-        let Some((step, next)) = self.i.flow.advance() else { return self.end(Reason::Disconnected) };
+        let written = self.i.medium.is_written();
+        let possible = |next: &FlowStep| !(written && matches!(next, FlowStep::Voicemail(_)));
+        let next = std::iter::from_fn(|| self.i.flow.advance()).find(|(_, next)| possible(next));
+        let Some((step, next)) = next else { return self.end(Reason::Disconnected) };
         self.emit(EventKind::FlowStep { step, what: next.taken() });
         let house = &self.policy.interaction;
         match next {

@@ -20,6 +20,13 @@ impl Advance<'_> {
                 self.record(|recorder| recorder.segment_live(segment, agents));
             }
             Fact::SegmentEnded(segment, end) => self.record(|recorder| recorder.segment_ended(segment, end)),
+            // There is no switch that could say so.
+            Fact::LegUp(..)
+            | Fact::LegEnded(..)
+            | Fact::AnnouncementOver(_)
+            | Fact::ExitOver(..)
+            | Fact::SwitchLost
+                if self.i.medium.is_written() => {}
             // What is over stays over: of the rest only the segments' ends are still to come.
             _ if self.i.ended() => {}
             Fact::LegUp(leg, room) => self.leg_up(leg, room),

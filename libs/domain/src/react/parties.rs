@@ -22,6 +22,10 @@ impl Advance<'_> {
     /// Puts the customer on hold, or takes them off.
     pub(super) fn hold(&mut self, on: bool) {
         let now = self.now;
+        // In a chat the customer goes on writing (B309).
+        if self.i.medium.is_written() {
+            return;
+        }
         let Stage::Served(service) = &mut self.i.stage else { return };
         match (on, service.hold.take()) {
             (true, None) => {
@@ -223,7 +227,8 @@ impl Advance<'_> {
         let parked = self.i.parties.iter().any(|party| is_parked(self.i, party));
         self.close(HopOutcome::Abandoned);
         let apart = parked || (self.i.held() || away) && self.i.agents().next().is_some();
-        let announced = self.policy.interaction.customer_gone == CustomerGone::Announce;
+        let heard = !self.i.medium.is_written();
+        let announced = heard && self.policy.interaction.customer_gone == CustomerGone::Announce;
         self.by(apart.then_some(RuleField::House(HouseField::CustomerGone)), |it| {
             if apart && announced { it.farewell() } else { it.end(Reason::CustomerLeft) }
         });

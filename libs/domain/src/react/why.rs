@@ -82,6 +82,7 @@ impl Advance<'_> {
             (Trigger::Deadline, Reason::Busy, _) => self.of_search(WAIT),
             // Withdrawn from whom it rang: the time of the queue is up.
             (Trigger::Deadline, Reason::Timeout, _) => self.cause.limit,
+            (Trigger::Deadline, Reason::NoAnswer, _) => self.of_search(RING),
             (Trigger::Deadline, _, None) => Some(RuleField::House(HouseField::ClaimAnswer)),
             (Trigger::Deadline, _, Some(_)) => Some(RuleField::House(HouseField::RingSilence)),
             (_, Reason::NoAnswer, _) => self.of_ring(),

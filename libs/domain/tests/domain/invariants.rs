@@ -22,6 +22,7 @@ pub fn check(world: &World) {
     a_turn_is_that_of_somebody_present(world);
     nobody_is_claimed_twice(world);
     one_recording_each_until_a_hop_is_made(world);
+    a_customer_who_writes_is_never_held(world);
     nothing_but_segments_and_dispositions_comes_after_the_end(world);
 }
 
@@ -34,6 +35,12 @@ pub fn check_placed(mut world: World) {
     if world.i.talking() && recording.on() && !recording.paused {
         assert!(recording.current.is_some_and(|segment| segment.live), "R2: {:?}", world.i);
     }
+}
+
+/// B309: and hears nothing that would be recorded.
+fn a_customer_who_writes_is_never_held(world: &World) {
+    let held = |kind: &EventKind| matches!(kind, EventKind::CustomerHeld | EventKind::RecordingStarted(_));
+    assert!(!world.i.medium.is_written() || !world.i.held() && !world.happened(held), "B309: {:?}", world.i);
 }
 
 /// C2: nobody looks for an agent while one is there.
@@ -101,6 +108,14 @@ fn nothing_but_segments_and_dispositions_comes_after_the_end(world: &World) {
 /// C1: exactly one place: a room, or an exit.
 fn customer_is_in_one_place(world: &World) {
     let plan = world.plan();
+    if world.i.medium.is_written() {
+        assert!(
+            plan.legs.is_empty() && plan.rooms.is_empty() && plan.exit.is_none(),
+            "a chat wants a switch: {plan:?}"
+        );
+        assert!(!matches!(world.i.stage, Stage::Exiting(_) | Stage::Farewell { .. }), "C1: {:?}", world.i.stage);
+        return;
+    }
     let legs: Vec<_> = plan.legs.iter().filter(|leg| leg.leg == LegNo(1)).collect();
     let customer = world.i.customer().leg.state;
     let wanted = usize::from(!world.i.ended() && !matches!(customer, LegState::Planned | LegState::Over));
@@ -187,9 +202,9 @@ fn buttons_do_not_lie(world: &World) {
             let mut trial = world.i.clone();
             let input = Input::Command(actor.clone(), command_of(action, open));
             let answer = baton_domain::react(&mut trial, &world.policy, input, world.now);
-            // The target of a start and its outcome are not part of the button.
+            // The target of a start and its outcome, and to whom a message goes, are not part of the button.
             let accepted = match &answer {
-                Ok(_) | Err(Refusal::TargetInInteraction | Refusal::OutcomeMissing(_)) => true,
+                Ok(_) | Err(Refusal::TargetInInteraction | Refusal::OutcomeMissing(_) | Refusal::AgentsOnly) => true,
                 Err(_) => false,
             };
             assert_eq!(shown.contains(action), accepted, "T6: {actor:?} {action:?} {answer:?} in {:?}", world.i);

@@ -7,7 +7,7 @@ use crate::{
     world::{SECOND, World, agent, by, flow, outcome, policy, ring, supervisor, team},
 };
 use baton_domain::{
-    Action, Command, Fact, Input, StartTransfer, Target,
+    Action, Actor, Command, Fact, Input, StartTransfer, Target,
     input::FlowEnd,
     machine::{FlowStep, OfferState},
     policy::PROFILES,
@@ -41,6 +41,9 @@ fn act(world: &mut World, dice: &mut Dice) {
         8 => propose(world, dice),
         9 if dice.seldom() => world.tick_at_deadline(),
         10 if dice.seldom() => agent_gone(world, dice),
+        11 if dice.seldom() && world.i.medium.is_written() => {
+            drop(world.input(Input::Command(Actor::Customer, Command::Leave)))
+        }
         11 if dice.seldom() => world.customer_hangs_up(),
         12 if world.plan().exit.is_some() => exit(world, dice),
         _ => button(world, dice),
@@ -105,8 +108,12 @@ fn agent_gone(world: &mut World, dice: &mut Dice) {
 
 /// Somebody presses a button that they are shown.
 fn button(world: &mut World, dice: &mut Dice) {
-    let actor = if dice.of(10) == 0 { supervisor() } else { by(1 + dice.of(4) as u128) };
-    let dull = [Action::Note, Action::SetData, Action::End];
+    let actor = match dice.of(11) {
+        0 => supervisor(),
+        1 => Actor::Customer,
+        _ => by(1 + dice.of(4) as u128),
+    };
+    let dull = [Action::Note, Action::SetData, Action::End, Action::SendMessage];
     let buttons: Vec<_> = world.allowed(&actor).iter().filter(|action| !dull.contains(action)).collect();
     if buttons.is_empty() {
         return;
@@ -129,7 +136,7 @@ fn button(world: &mut World, dice: &mut Dice) {
 }
 
 fn worlds() -> impl Strategy<Value = World> {
-    (0..PROFILES.len(), any::<bool>(), 0..5u8).prop_map(|(profile, all, placed)| {
+    (0..PROFILES.len(), any::<bool>(), 0..7u8).prop_map(|(profile, all, placed)| {
         let mode = if all { RecordingMode::All } else { RecordingMode::Manual };
         let policy = policy(PROFILES[profile].name, "");
         if placed == 0 {
@@ -137,6 +144,12 @@ fn worlds() -> impl Strategy<Value = World> {
         }
         let Target::Team { id, name } = team() else { unreachable!("a team") };
         let ring_team = FlowStep::RingTeam { team: id, name, ring_ms: 10_000, wait_ms: 60_000 };
+        if placed > 4 {
+            let mut world = World::chat(policy, vec![ring(1), ring_team]);
+            world.grant();
+            world.accept(1);
+            return world;
+        }
         let mut world = World::new(policy, mode, vec![ring(1), ring_team]);
         world.grant();
         world.answer(1);

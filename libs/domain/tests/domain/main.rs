@@ -4,6 +4,7 @@
 
 mod accepted;
 mod causes;
+mod chat;
 mod edges;
 mod invariants;
 mod ivr;

@@ -17,7 +17,7 @@ use baton_words::{
 use proptest::prelude::*;
 
 fn actors() -> impl Strategy<Value = Actor> {
-    prop_oneof![8 => (1..=4u128).prop_map(by), 1 => (1..=2u128).prop_map(on_behalf_of), 1 => Just(supervisor())]
+    prop_oneof![8 => (1..=4u128).prop_map(by), 1 => (1..=2u128).prop_map(on_behalf_of), 1 => Just(supervisor()), 1 => Just(Actor::Customer)]
 }
 
 /// Commands about the first transfers, whether or not they are open.
@@ -88,7 +88,7 @@ fn inputs() -> impl Strategy<Value = Input> {
 }
 
 fn worlds() -> impl Strategy<Value = World> {
-    (0..PROFILES.len(), 0..3u8, 0..5u8).prop_map(|(profile, mode, flow)| {
+    (0..PROFILES.len(), 0..3u8, 0..7u8).prop_map(|(profile, mode, flow)| {
         let mode = [RecordingMode::All, RecordingMode::Outgoing, RecordingMode::Manual][mode as usize];
         let first = ring(1);
         let ring_team = FlowStep::RingTeam {
@@ -99,6 +99,8 @@ fn worlds() -> impl Strategy<Value = World> {
         };
         let policy = policy(PROFILES[profile].name, "");
         let flow = match flow {
+            6 => return World::chat(policy, vec![first, FlowStep::Voicemail("desk".into()), ring_team]),
+            5 => return World::chat(policy, vec![ring_team]),
             4 => return World::placed(policy, mode),
             0 => vec![first],
             1 => vec![first, FlowStep::Voicemail("desk".into())],
@@ -118,6 +120,7 @@ proptest! {
         // Most runs begin with a conversation: otherwise little of interest is reached.
         world.fact(Fact::ClaimGranted(ClaimNo(1)));
         world.fact(Fact::LegUp(LegNo(2), None));
+        let _ = world.command(1, Command::Accept(None));
         check(&world);
         for (input, seconds) in inputs {
             world.pass(seconds * SECOND);
@@ -135,6 +138,7 @@ proptest! {
     fn a_repeated_fact_changes_nothing(mut world in worlds(), inputs in prop::collection::vec(inputs(), 0..40)) {
         world.fact(Fact::ClaimGranted(ClaimNo(1)));
         world.fact(Fact::LegUp(LegNo(2), None));
+        let _ = world.command(1, Command::Accept(None));
         for input in inputs {
             let again = input.clone();
             let _ = world.input(input);
@@ -151,6 +155,7 @@ proptest! {
     fn deadlines_alone_lead_to_the_end(mut world in worlds(), inputs in prop::collection::vec(inputs(), 0..40)) {
         world.fact(Fact::ClaimGranted(ClaimNo(1)));
         world.fact(Fact::LegUp(LegNo(2), None));
+        let _ = world.command(1, Command::Accept(None));
         for input in inputs {
             let _ = world.input(input);
         }

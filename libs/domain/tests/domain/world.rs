@@ -3,7 +3,7 @@
 use baton_domain::{
     Action, ActionSet, Actor, AgentRef, Command, Event, EventKind, Fact, Input, Interaction, Opening, Policy, Reaction,
     Refusal, StaffRole, StartTransfer, Target,
-    input::Disposition,
+    input::{Disposition, Message},
     interaction::{LegSource, Outside, Party},
     machine::{FlowStep, IvrElement, IvrFlow, IvrStep, OfferState},
     permit::allowed,
@@ -11,7 +11,7 @@ use baton_domain::{
 };
 use baton_words::{
     AgentId, ClaimNo, InteractionId, IvrFlowId, LegNo, Phase, Reason, RecordingMode, SwitchId, TeamId, TransferKind,
-    TransferNo,
+    TransferNo, Visibility,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -128,6 +128,31 @@ impl World {
         let origin = LegSource::Outside(Outside { phone: "32470000000".into(), allowed_by: "+32".into() });
         let (i, events) = baton_domain::place(opening(recording, vec![], origin), &policy, agent(1), now);
         Self { i, policy, now, events }
+    }
+
+    /// A customer opens a chat.
+    pub fn chat(policy: Arc<Policy>, flow: Vec<FlowStep>) -> Self {
+        let now = 1_000 * SECOND;
+        let (i, events) = baton_domain::open(opening(RecordingMode::All, flow, LegSource::Written), &policy, now);
+        Self { i, policy, now, events }
+    }
+
+    /// A customer who chats with agent 1.
+    pub fn chatting(profile: &str) -> Self {
+        let mut world = Self::chat(policy(profile, ""), vec![ring(1), FlowStep::Voicemail("desk".into())]);
+        world.grant();
+        world.accept(1);
+        world
+    }
+
+    /// An agent takes what is offered to them in the application.
+    pub fn accept(&mut self, n: u128) {
+        self.does(n, self.command_of(Action::Accept));
+    }
+
+    /// Somebody writes to all.
+    pub fn says(&mut self, actor: Actor, text: &str) -> Result<Reaction, Refusal> {
+        self.input(Input::Command(actor, Command::SendMessage(said_to(Visibility::Everyone, text))))
     }
 
     /// A customer who talks with agent 1.
@@ -318,6 +343,11 @@ impl World {
     }
 }
 
+/// A message of a chat.
+pub fn said_to(visibility: Visibility, text: &str) -> Message {
+    Message { visibility, text: text.into() }
+}
+
 /// The command of an action, about this open transfer.
 pub fn command_of(action: Action, open: Option<TransferNo>) -> Command {
     use baton_domain::RecordingCommand;
@@ -346,5 +376,7 @@ pub fn command_of(action: Action, open: Option<TransferNo>) -> Command {
         Action::StopRecording => Command::Recording(RecordingCommand::Stop),
         Action::PauseRecording => Command::Recording(RecordingCommand::Pause),
         Action::ResumeRecording => Command::Recording(RecordingCommand::Resume),
+        Action::Accept => Command::Accept(open),
+        Action::SendMessage => Command::SendMessage(said_to(Visibility::Everyone, "hello")),
     }
 }

@@ -287,5 +287,6 @@ fn listed_agent(row: agents::AgentRow) -> Agent {
         phone: row.phone,
         voicemail: row.voicemail,
         etag: row.etag.as_str().to_owned(),
+        capacity: Some(convert::capacity(row.capacity)),
     }
 }

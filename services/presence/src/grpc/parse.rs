@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use baton_api::presence::v1::{Agent, AgentState, OpenSessionRequest, TargetFilter, Team};
+use baton_api::presence::v1::{self as v1, Agent, AgentState, OpenSessionRequest, TargetFilter, Team};
 use baton_api::{ApiError, fields, name};
 use baton_runtime::auth::{Caller, Role, TenantId};
 use baton_store::requests::{BodyHash, RequestKey};
@@ -13,7 +13,7 @@ use crate::ids::{AgentId, TeamId};
 use crate::index::PickerFilter;
 use crate::ops::session::SessionWanted;
 use crate::ops::teams::MAX_MEMBERS;
-use crate::record::AgentProfile;
+use crate::record::{AgentProfile, Capacity};
 use crate::sessions::OpeningRequest;
 use crate::status::{RequestedState, ShownState};
 
@@ -22,6 +22,10 @@ const MAX_TEXT: usize = 100;
 /// The longest e-mail address, in bytes.
 const MAX_EMAIL: usize = 254;
 const MAX_PHONE: usize = 64;
+/// A phone is in one call only.
+const MOST_CALLS: u32 = 1;
+/// Nobody writes in more chats than this.
+const MOST_CHATS: u32 = 20;
 /// Digits of a telephone number, at least.
 const FEWEST_DIGITS: usize = 7;
 /// What telephones everywhere take for emergency numbers (ITU-T E.161.1, and what is older than that): never an extension.
@@ -59,9 +63,30 @@ pub(super) fn agent_to_set(caller: &Caller, agent_id: &str) -> Result<AgentId, A
 }
 
 pub(super) fn profile(agent: &Agent) -> Result<AgentProfile, ApiError> {
-    let (name, email, phone) =
-        fields::all((name::parse("agent.name", &agent.name), email(&agent.email), phone(&agent.phone)))?;
-    Ok(AgentProfile { phone, name, email, voicemail: agent.voicemail })
+    let (name, email, phone, capacity) = fields::all((
+        name::parse("agent.name", &agent.name),
+        email(&agent.email),
+        phone(&agent.phone),
+        capacity(agent.capacity.as_ref()),
+    ))?;
+    Ok(AgentProfile { phone, name, email, voicemail: agent.voicemail, capacity })
+}
+
+/// How many interactions of each medium an agent may have; not given, as many as an agent has who is created without it.
+pub(super) fn capacity(given: Option<&v1::Capacity>) -> Result<Capacity, ApiError> {
+    let Some(given) = given else { return Ok(Capacity::default()) };
+    let bounded = |field: &str, value: u32, most: u32| {
+        if value <= most {
+            return Ok(i64::from(value));
+        }
+        Err(ApiError::invalid_argument(&format!("agent.capacity.{field}"), format!("must be 0 to {most}")))
+    };
+    let (voice, chat, video) = fields::all((
+        bounded("voice", given.voice, MOST_CALLS),
+        bounded("chat", given.chat, MOST_CHATS),
+        bounded("video", given.video, MOST_CALLS),
+    ))?;
+    Ok(Capacity { voice, chat, video })
 }
 
 /// An address on the switch. A number outside is refused, however it is written: only a dial rule allows it to be dialled (X3, S7).

@@ -225,7 +225,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::record::AgentProfile;
+    use crate::record::{AgentProfile, Capacity};
     use crate::status::{Occupied, StatusChange};
     use baton_store::Etag;
 
@@ -244,6 +244,7 @@ mod tests {
                 email: format!("{}@acme.test", name.to_lowercase()),
                 phone: "1".to_owned(),
                 voicemail: false,
+                capacity: Capacity::default(),
             },
             version,
             status,

@@ -2,8 +2,8 @@
 
 use baton_api::error::{ApiError, ErrorReason};
 use baton_api::presence::v1::{
-    AddTeamMembersRequest, Agent, DeleteAgentRequest, GetAgentRequest, GetTeamRequest, RemoveTeamMembersRequest, Team,
-    UpdateAgentRequest, UpdateTeamRequest,
+    AddTeamMembersRequest, Agent, Capacity, DeleteAgentRequest, GetAgentRequest, GetTeamRequest,
+    RemoveTeamMembersRequest, Team, UpdateAgentRequest, UpdateTeamRequest,
 };
 use baton_runtime::auth::Role;
 use prost_types::FieldMask;
@@ -143,4 +143,25 @@ async fn members_are_added_and_removed_whoever_else_does_so() {
     world.directory(Role::Admin).delete_agent(delete).await.unwrap();
     let empty = world.read_team(team).await;
     assert!(empty.agent_ids.is_empty() && empty.etag != left.etag);
+}
+
+#[tokio::test]
+async fn an_agents_capacity_is_one_call_and_three_chats_until_an_admin_sets_another() {
+    let world = World::new().await;
+    let bob = world.agent("Bob").await;
+    let read = world.read_agent(bob).await;
+    assert_eq!(read.capacity, Some(Capacity { voice: 1, chat: 3, video: 1 }));
+    let chats = Capacity { voice: 0, chat: 8, video: 0 };
+    let stored = world.update_agent(Agent { capacity: Some(chats), ..read.clone() }, &["capacity"]).await.unwrap();
+    assert_eq!((stored.capacity, world.read_agent(bob).await), (Some(chats), stored.clone()));
+    assert_ne!(stored.etag, read.etag);
+    let voicemail = world.update_agent(Agent { voicemail: true, ..stored.clone() }, &["voicemail"]).await.unwrap();
+    assert_eq!(voicemail.capacity, Some(chats), "what is not named stays");
+    let again = Agent { capacity: None, ..voicemail.clone() };
+    assert_eq!(world.update_agent(again, &["capacity"]).await.unwrap().capacity, read.capacity);
+    let too_many =
+        Agent { capacity: Some(Capacity { voice: 2, chat: 21, video: 2 }), etag: String::new(), ..voicemail };
+    let refused = ApiError::of(&world.update_agent(too_many, &["capacity"]).await.unwrap_err());
+    let fields: Vec<_> = refused.fields.iter().map(|it| it.0.as_str()).collect();
+    assert_eq!(fields, ["agent.capacity.voice", "agent.capacity.chat", "agent.capacity.video"]);
 }

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use baton_api::ApiError;
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
-use baton_api::presence::v1::{Agent, CreateAgentRequest, DeleteAgentRequest, UpdateAgentRequest};
+use baton_api::presence::v1::{Agent, Capacity, CreateAgentRequest, DeleteAgentRequest, UpdateAgentRequest};
 use baton_runtime::auth::Role;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -30,6 +30,8 @@ pub(crate) struct AgentCreateArgs {
     /// They have a voicemail box.
     #[arg(long)]
     voicemail: bool,
+    #[command(flatten)]
+    capacity: CapacityArgs,
     /// Id (UUID) [default: a fresh one].
     #[arg(long, default_value = "", hide_default_value = true)]
     id: String,
@@ -51,6 +53,37 @@ pub(crate) struct AgentUpdateArgs {
     /// Whether they have a voicemail box.
     #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
     voicemail: Option<bool>,
+    #[command(flatten)]
+    capacity: CapacityArgs,
+}
+
+/// How many interactions of a medium they may have at once.
+#[derive(Debug, Clone, Copy, Args)]
+struct CapacityArgs {
+    /// How many calls they may have at once: 0 or 1.
+    #[arg(long, value_name = "NUMBER")]
+    calls: Option<u32>,
+    /// How many chats they may have at once: 0 to 20.
+    #[arg(long, value_name = "NUMBER")]
+    chats: Option<u32>,
+    /// How many video calls they may have at once: 0 or 1.
+    #[arg(long, value_name = "NUMBER")]
+    video_calls: Option<u32>,
+}
+
+/// An agent's capacity where none is given.
+const USUAL: Capacity = Capacity { voice: 1, chat: 3, video: 1 };
+
+impl CapacityArgs {
+    /// None of it given: the capacity stays, or is the usual one.
+    fn over(self, before: Capacity) -> Option<Capacity> {
+        let Self { calls, chats, video_calls } = self;
+        (calls.is_some() || chats.is_some() || video_calls.is_some()).then(|| Capacity {
+            voice: calls.unwrap_or(before.voice),
+            chat: chats.unwrap_or(before.chat),
+            video: video_calls.unwrap_or(before.video),
+        })
+    }
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
@@ -62,10 +95,18 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
 }
 
 pub(super) async fn create(session: &ClientSession, args: AgentCreateArgs) -> anyhow::Result<()> {
-    let AgentCreateArgs { name, phone, email, voicemail, id } = args;
+    let AgentCreateArgs { name, phone, email, voicemail, capacity, id } = args;
     let derived_from = phone.is_none().then(|| name.clone());
     let phone = phone.unwrap_or_else(|| name.to_lowercase().replace(' ', "."));
-    let agent = Some(Agent { agent_id: id, name, email, phone, voicemail, etag: String::new() });
+    let agent = Some(Agent {
+        agent_id: id,
+        name,
+        email,
+        phone,
+        voicemail,
+        etag: String::new(),
+        capacity: capacity.over(USUAL),
+    });
     let request = CreateAgentRequest { request_id: session.request_id(), agent };
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
     let created =
@@ -76,12 +117,14 @@ pub(super) async fn create(session: &ClientSession, args: AgentCreateArgs) -> an
 }
 
 pub(super) async fn update(session: &ClientSession, args: AgentUpdateArgs) -> anyhow::Result<()> {
-    if args.name.is_none() && args.phone.is_none() && args.email.is_none() && args.voicemail.is_none() {
-        return Err(UsageError::new("say what is to change: --name, --phone, --email or --voicemail").into());
+    let capacity = args.capacity.over(USUAL).is_some();
+    if args.name.is_none() && args.phone.is_none() && args.email.is_none() && args.voicemail.is_none() && !capacity {
+        let what = "say what is to change: --name, --phone, --email, --voicemail, --calls, --chats or --video-calls";
+        return Err(UsageError::new(what).into());
     }
     let agent = resolve::agent(session, &args.agent).await?;
     let names_changed = args.name.is_some() || args.phone.is_some();
-    let request = update_request(session.request_id(), agent.agent_id, args);
+    let request = update_request(session.request_id(), agent, args);
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
     let updated = directory.update_agent(request).await.or_refusal()?;
     let agent = updated.agent.context("the answer is empty")?;
@@ -89,22 +132,25 @@ pub(super) async fn update(session: &ClientSession, args: AgentUpdateArgs) -> an
     if names_changed { warn(session, &agent).await } else { Ok(()) }
 }
 
-/// Names what is given, and gives no etag: whatever else was changed meanwhile stays.
-fn update_request(request_id: String, agent_id: String, args: AgentUpdateArgs) -> UpdateAgentRequest {
+/// Names what is given, and gives no etag unless a part of the capacity changes: whatever else was changed meanwhile stays.
+fn update_request(request_id: String, before: Agent, args: AgentUpdateArgs) -> UpdateAgentRequest {
+    let capacity = args.capacity.over(before.capacity.unwrap_or(USUAL));
     let given = [
         ("name", args.name.is_some()),
         ("phone", args.phone.is_some()),
         ("email", args.email.is_some()),
         ("voicemail", args.voicemail.is_some()),
+        ("capacity", capacity.is_some()),
     ];
     let paths = given.into_iter().filter(|it| it.1).map(|it| it.0.to_owned()).collect();
     let agent = Agent {
-        agent_id,
+        agent_id: before.agent_id,
         name: args.name.unwrap_or_default(),
         phone: args.phone.unwrap_or_default(),
         email: args.email.unwrap_or_default(),
         voicemail: args.voicemail.unwrap_or_default(),
-        etag: String::new(),
+        etag: if capacity.is_some() { before.etag } else { String::new() },
+        capacity,
     };
     UpdateAgentRequest { request_id, agent: Some(agent), update_mask: Some(FieldMask { paths }) }
 }
@@ -136,7 +182,11 @@ fn left_behind(agent: &Agent, unheard: usize) -> String {
 fn print_stored(session: &ClientSession, agent: &Agent, how: &str) -> anyhow::Result<()> {
     session.out.one(AGENT, agent, |it| {
         let voicemail = if it.voicemail { "" } else { "no " };
-        format!("{} {how}, phone {}, {voicemail}voicemail, id {}", it.name, it.phone, it.agent_id)
+        let Capacity { voice, chat, .. } = it.capacity.unwrap_or(USUAL);
+        format!(
+            "{} {how}, phone {}, {voicemail}voicemail, calls {voice}, chats {chat}, id {}",
+            it.name, it.phone, it.agent_id
+        )
     })
 }
 
@@ -182,6 +232,8 @@ fn not_created(status: &Status, derived_from: Option<&str>) -> anyhow::Error {
 mod tests {
     use super::*;
 
+    const NOT_SAID: CapacityArgs = CapacityArgs { calls: None, chats: None, video_calls: None };
+
     #[test]
     fn a_name_or_a_phone_that_another_agent_has_is_mentioned() {
         let agent = |id: &str, name: &str, phone: &str| Agent {
@@ -204,9 +256,30 @@ mod tests {
             phone: None,
             email: Some(String::new()),
             voicemail: Some(false),
+            capacity: NOT_SAID,
         };
-        let request = update_request("1".to_owned(), "a".to_owned(), args);
+        let request = update_request("1".to_owned(), Agent::default(), args);
         assert_eq!(request.update_mask.unwrap().paths, ["email", "voicemail"]);
+    }
+
+    #[test]
+    fn of_the_capacity_only_what_is_said_changes_and_with_the_etag_that_was_read() {
+        let capacity = CapacityArgs { chats: Some(5), ..NOT_SAID };
+        let args = AgentUpdateArgs {
+            agent: "Ada".to_owned(),
+            name: None,
+            phone: None,
+            email: None,
+            voicemail: None,
+            capacity,
+        };
+        let before = Capacity { voice: 0, chat: 2, video: 1 };
+        let before = Agent { capacity: Some(before), etag: "as read".to_owned(), ..Agent::default() };
+        let request = update_request("1".to_owned(), before, args);
+        let agent = request.agent.unwrap();
+        assert_eq!(request.update_mask.unwrap().paths, ["capacity"]);
+        assert_eq!((agent.capacity, &*agent.etag), (Some(Capacity { voice: 0, chat: 5, video: 1 }), "as read"));
+        assert_eq!(NOT_SAID.over(USUAL), None);
     }
 
     #[test]
