@@ -7,7 +7,8 @@ use uuid::Uuid;
 use crate::{ApiError, nearest};
 
 /// What events are about, each with an id after it.
-pub const KINDS: [&str; 8] = ["interaction", "agent", "team", "number", "call_flow", "dial_rule", "tenant", "customer"];
+pub const KINDS: [&str; 9] =
+    ["interaction", "agent", "team", "number", "call_flow", "dial_rule", "tenant", "customer", "external_number"];
 /// A tenant has one, which needs no id.
 pub const POLICY: &str = "policy";
 /// The subject of calls to numbers that the tenant does not have.
@@ -37,7 +38,7 @@ pub fn parse(field: &str, text: &str) -> Result<String, ApiError> {
 /// The id as events have it, or what it must be.
 fn id_of(kind: &str, id: &str) -> Result<String, &'static str> {
     match kind {
-        "interaction" | "agent" | "team" | "call_flow" => {
+        "interaction" | "agent" | "team" | "call_flow" | "external_number" => {
             Uuid::try_parse(id).map(|it| it.to_string()).map_err(|_| "the id is a whole UUID")
         }
         "number" | "dial_rule" => {

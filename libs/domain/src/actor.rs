@@ -1,5 +1,6 @@
 //! Who acts, and whom a customer is handed to.
 
+use crate::interaction::Outside;
 use baton_words::{AgentId, TargetSort, TeamId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -69,6 +70,72 @@ pub enum Target {
         id: TeamId,
         name: Arc<str>,
     },
+    /// A number outside.
+    External(Arc<ExternalRef>),
+}
+
+/// A number outside with what was looked up about it, and the rule that allows it to be dialled (X3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExternalRef {
+    /// The id of the tenant's external number; none: it was typed in.
+    pub id: Option<Arc<str>>,
+    /// Display name; empty for one that was typed in.
+    pub name: Arc<str>,
+    /// E.164. Personal data.
+    pub number: Arc<str>,
+    /// A stable pseudonym of whoever has the number, within the tenant.
+    pub key: Arc<str>,
+    /// The prefix of the dial rule.
+    pub allowed_by: Arc<str>,
+    /// *User number forwarding* (B408): whoever is called sees the customer's number, and not the tenant's.
+    pub forwarding: bool,
+}
+
+impl ExternalRef {
+    pub fn sort(&self) -> OutsideSort {
+        match (&self.id, self.forwarding) {
+            (None, _) => OutsideSort::Typed,
+            (Some(_), true) => OutsideSort::Forwarding,
+            (Some(_), false) => OutsideSort::NotForwarding,
+        }
+    }
+
+    /// How its leg comes about.
+    pub fn outside(&self) -> Outside {
+        Outside {
+            phone: self.number.trim_start_matches('+').into(),
+            allowed_by: self.allowed_by.clone(),
+            shows_customer: self.forwarding,
+        }
+    }
+}
+
+/// The sort of a number outside, as policies speak of it (B408).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutsideSort {
+    /// Configured, with user number forwarding.
+    Forwarding,
+    /// Configured, without.
+    NotForwarding,
+    /// Typed in.
+    Typed,
+}
+
+impl std::fmt::Display for OutsideSort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Forwarding => "an external number with user number forwarding",
+            Self::NotForwarding => "an external number without user number forwarding",
+            Self::Typed => "a number that was typed in",
+        })
+    }
+}
+
+/// Who receives a customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recipient {
+    Agent(AgentId),
+    External(Arc<ExternalRef>),
 }
 
 impl Target {
@@ -76,13 +143,21 @@ impl Target {
         match self {
             Self::Agent(_) => TargetSort::Agent,
             Self::Team { .. } => TargetSort::Team,
+            Self::External(_) => TargetSort::External,
         }
     }
 
     pub fn team(&self) -> Option<TeamId> {
         match self {
-            Self::Agent(_) => None,
+            Self::Agent(_) | Self::External(_) => None,
             Self::Team { id, .. } => Some(*id),
+        }
+    }
+
+    pub fn external(&self) -> Option<&Arc<ExternalRef>> {
+        match self {
+            Self::External(external) => Some(external),
+            Self::Agent(_) | Self::Team { .. } => None,
         }
     }
 }

@@ -3,10 +3,10 @@
 use crate::{
     bound::Bound,
     timers,
-    world::{World, agent, supervisor, team},
+    world::{World, agent, outside, supervisor, team},
 };
 use baton_domain::{
-    Action, Actor, Command, Fact, Input, Policy, RecordingCommand, StartTransfer, Target,
+    Action, Actor, Command, Fact, Input, OutsideSort, Policy, RecordingCommand, StartTransfer, Target,
     input::{Disposition, SegmentEnd},
     interaction::{Interaction, LegState, Party, Stage},
     machine::{OfferState, Round},
@@ -77,11 +77,15 @@ fn is_followed(action: Action, bound: &Bound) -> bool {
     }
 }
 
-/// Whom this kind can go to: the agents who are not in the call, and the team.
+/// Whom this kind can go to: the agents who are not in the call, the team, and somebody outside.
 fn targets(i: &Interaction, policy: &Policy, kind: TransferKind, bound: &Bound) -> impl Iterator<Item = Target> {
     let offer = policy.method(kind).map(|method| &method.offer);
     let sorts = offer.map(|offer| offer.targets.clone()).unwrap_or_default();
-    outsiders(i, bound).map(Target::Agent).chain([team()]).filter(move |target| sorts.contains(&target.sort()))
+    // What the policy does not have for a sort, it refuses (B408); and behind it they are all alike.
+    let all = [OutsideSort::Forwarding, OutsideSort::NotForwarding, OutsideSort::Typed];
+    let sort = all.into_iter().find(|sort| permit::permit_outside_sort(i, policy, kind, *sort).is_ok());
+    let targets = outsiders(i, bound).map(Target::Agent).chain([team()]).chain(sort.map(outside));
+    targets.filter(move |target| sorts.contains(&target.sort()))
 }
 
 fn outsiders(i: &Interaction, bound: &Bound) -> impl Iterator<Item = baton_domain::AgentRef> {
@@ -166,6 +170,11 @@ fn search_facts(i: &Interaction, bound: &Bound, facts: &mut Vec<Fact>) {
                 facts.push(Fact::ClaimRefused(offer.claim, Reason::Unreachable));
             }
         }
+    }
+    if let Some(call) = search.outside {
+        facts.push(Fact::LegUp(call.leg, None));
+        let ends = [Reason::NoAnswer, Reason::Unreachable, Reason::HungUp];
+        facts.extend(ends.map(|reason| Fact::LegEnded(call.leg, reason)));
     }
     if let Round::Open(wait) = search.round {
         if !search.entered {

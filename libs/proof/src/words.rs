@@ -83,6 +83,7 @@ fn command_words(actor: &Actor, command: &Command) -> String {
             let to = match &start.target {
                 Target::Agent(agent) => format!("agent {}", number_of(agent.id)),
                 Target::Team { .. } => "the team".to_owned(),
+                Target::External(_) => "somebody outside".to_owned(),
             };
             format!("starts a {} transfer to {to}", start.kind)
         }
@@ -145,6 +146,10 @@ fn whose_leg(i: &Interaction, leg: LegNo) -> String {
     if leg == i.customer().leg.no {
         return "the customer".to_owned();
     }
+    let outside = i.search().and_then(|search| search.outside).is_some_and(|call| call.leg == leg);
+    if outside || i.externals().any(|party| party.leg.no == leg) {
+        return "somebody outside".to_owned();
+    }
     let rings = |offer: &&Offer| matches!(offer.state, OfferState::Ringing { leg: own, .. } if own == leg);
     let offered = i.search().and_then(|search| search.offers.iter().find(rings)).map(|offer| offer.agent.id);
     let present = i.agents().find(|party| party.leg.no == leg).and_then(Party::agent_id);
@@ -175,6 +180,12 @@ fn situation(proof: &Proof, world: &World) -> String {
         let room = plan.room_of(party.leg.no).map_or("nowhere", in_room);
         let muted = if party.muted { ", muted" } else { "" };
         parts.push(format!("agent {} {room}{muted}", party.agent_id().map_or(0, number_of)));
+    }
+    for party in i.externals() {
+        parts.push(format!("somebody outside {}", plan.room_of(party.leg.no).map_or("nowhere", in_room)));
+    }
+    if i.search().is_some_and(|search| search.outside.is_some()) {
+        parts.push("somebody outside is rung".to_owned());
     }
     for offer in i.search().into_iter().flat_map(|search| &search.offers) {
         let how = match offer.state {

@@ -1,11 +1,12 @@
 //! A world: an interaction, and what time it is there. Where the first ones come from, and who is in them.
 
 use baton_domain::{
-    Actor, AgentRef, Interaction, Opening, Policy, StaffRole, Target,
+    Actor, AgentRef, ExternalRef, Interaction, Opening, OutsideSort, Policy, StaffRole, Target,
     interaction::{LegSource, Outside},
     machine::FlowStep,
 };
 use baton_words::{AgentId, InteractionId, RecordingMode, SwitchId, TeamId};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// When every world begins, microseconds since the epoch.
@@ -58,6 +59,18 @@ pub(crate) fn team() -> Target {
     Target::Team { id: TeamId(Uuid::from_u128(TEAM)), name: "the team".into() }
 }
 
+/// A number outside of this sort.
+pub(crate) fn outside(sort: OutsideSort) -> Target {
+    Target::External(Arc::new(ExternalRef {
+        id: (sort != OutsideSort::Typed).then(|| "the workshop".into()),
+        name: "".into(),
+        number: "+32470000009".into(),
+        key: "".into(),
+        allowed_by: "+32".into(),
+        forwarding: sort == OutsideSort::Forwarding,
+    }))
+}
+
 pub(crate) fn supervisor() -> Actor {
     Actor::Staff { role: StaffRole::Supervisor, subject: "supervisor".into(), for_agent: None }
 }
@@ -73,7 +86,7 @@ pub(crate) fn beginnings(policy: &Policy, recorded: bool) -> Vec<World> {
             FlowStep::Voicemail("the number's box".into()),
         ];
         let called = opening(*mode, steps, LegSource::Inbound("the customer".into()));
-        let outside = Outside { phone: "32470000000".into(), allowed_by: "+32".into() };
+        let outside = Outside { phone: "32470000000".into(), allowed_by: "+32".into(), shows_customer: false };
         let calls = opening(*mode, vec![], LegSource::Outside(outside));
         [baton_domain::open(called, policy, BEGIN_US).0, baton_domain::place(calls, policy, agent(1), BEGIN_US).0]
     });

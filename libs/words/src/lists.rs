@@ -172,6 +172,8 @@ closed_list! {
         Agent = "agent",
         /// Whoever of a team is free.
         Team = "team",
+        /// A number outside.
+        External = "external",
     }
 }
 

@@ -56,12 +56,14 @@ pub enum HopOutcome {
     },
     /// The customer left.
     Abandoned,
+    /// Whoever has the target's number outside got the customer.
+    CompletedOutside,
 }
 
 impl HopOutcome {
     pub fn phase(self) -> Phase {
         match self {
-            Self::Completed { .. } => Phase::Completed,
+            Self::Completed { .. } | Self::CompletedOutside => Phase::Completed,
             Self::Diverted { .. } => Phase::Diverted,
             Self::Failed { .. } => Phase::Failed,
             Self::Cancelled { .. } => Phase::Cancelled,
@@ -71,7 +73,7 @@ impl HopOutcome {
 
     pub fn reason(self) -> Option<Reason> {
         match self {
-            Self::Completed { .. } => None,
+            Self::Completed { .. } | Self::CompletedOutside => None,
             Self::Diverted { reason, .. } | Self::Failed { reason, .. } | Self::Cancelled { reason } => Some(reason),
             Self::Abandoned => Some(Reason::CustomerLeft),
         }
@@ -85,7 +87,12 @@ impl HopOutcome {
         }
     }
 
-    /// Who got the customer.
+    /// Somebody got the customer.
+    pub fn reached(self) -> bool {
+        self == Self::CompletedOutside || self.to().is_some()
+    }
+
+    /// The agent who got the customer.
     pub fn to(self) -> Option<AgentId> {
         match self {
             Self::Completed { to } => Some(to),

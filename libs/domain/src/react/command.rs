@@ -124,6 +124,7 @@ impl Advance<'_> {
             started_at_us: self.now,
             since_us: self.now,
         });
+        self.outside_dialled();
     }
 
     fn hold_customer(&mut self) {

@@ -238,6 +238,8 @@ fn names_in(live: &Live) -> impl Iterator<Item = (String, String)> + '_ {
     let of_target = move |target: &Target| match target {
         Target::Agent(own) => agent(own),
         Target::Team { id, name } => (id.to_string(), name.to_string()),
+        // Events have its name.
+        Target::External(own) => (own.id.as_deref().unwrap_or_default().to_owned(), own.name.to_string()),
     };
     let parties = live.agents().filter_map(Party::agent).map(agent);
     let targets = live.journey.iter().map(|hop| &hop.target).chain(live.transfer.iter().map(|open| &open.target));

@@ -6,6 +6,7 @@ mod forget;
 mod intake;
 mod interactions;
 mod options;
+mod outside;
 mod parse;
 mod place;
 mod policies;

@@ -1,6 +1,10 @@
 //! What can be chosen when an interaction is handed over: by the policy under which it began, and by what the agent chose the last time.
 
-use super::{TransferApi, parse};
+use super::{
+    TransferApi, outside,
+    outside::{Choices, Page},
+    parse,
+};
 use crate::{
     convert::{
         refusal_status,
@@ -59,6 +63,22 @@ impl TransferApi {
         let refused = || refusal_status(Refusal::KindNotOffered(kind), &live, &actor);
         let offer = &live.policy.method(kind).ok_or_else(refused)?.offer;
         let last = self.last_choice(&live, &actor).await?;
+        let filter = request.filter.clone().unwrap_or_default();
+        // Numbers outside are of no team.
+        let goes_outside = offer.targets.contains(&baton_words::TargetSort::External) && filter.team_id.is_empty();
+        let outside = |token, page_size| {
+            let (search, include_unavailable) = (filter.search.as_str(), filter.include_unavailable);
+            let last = last.as_ref().map(|last| &last.target);
+            Choices { live: &live, kind, search, include_unavailable, page_size, token, last }
+        };
+        let page_token = match Page::parse(&request.page_token) {
+            Page::Outside(token) if goes_outside => {
+                let (targets, next_page_token) = outside::choices(self, outside(token, request.page_size)).await?;
+                return Ok(ListTransferTargetsResponse { targets, next_page_token });
+            }
+            Page::Outside(_) => return Err(parse::bad_page_token().into()),
+            Page::Inside(token) => token.to_owned(),
+        };
         let in_it: Vec<AgentId> = live.agents().filter_map(Party::agent_id).chain(actor.agent()).collect();
         let choices = ListChoicesRequest {
             tenant: live.tenant.to_string(),
@@ -67,13 +87,24 @@ impl TransferApi {
             choosable: offer.choosable.iter().map(|state| AgentState::from(*state).into()).collect(),
             recommended: offer.recommended.iter().map(|state| AgentState::from(*state).into()).collect(),
             waits_if_busy: offer.when_busy == WhenBusy::Wait,
-            chosen_last: last.map(|last| target(&last.target)),
-            filter: request.filter,
+            chosen_last: last.as_ref().filter(|last| last.target.external().is_none()).map(|last| target(&last.target)),
+            filter: request.filter.clone(),
             page_size: request.page_size,
-            page_token: request.page_token,
+            page_token,
         };
         let found = self.peers.presence.clone().list_choices(choices).await?.into_inner();
-        Ok(ListTransferTargetsResponse { targets: found.targets, next_page_token: found.next_page_token })
+        let (mut targets, mut next_page_token) = (found.targets, found.next_page_token);
+        if next_page_token.is_empty() && goes_outside {
+            let left = parse::page_size(request.page_size)? - targets.len() as i64;
+            if left > 0 {
+                let (more, next) = outside::choices(self, outside("", left as i32)).await?;
+                targets.extend(more);
+                next_page_token = next;
+            } else {
+                next_page_token = Page::first_outside();
+            }
+        }
+        Ok(ListTransferTargetsResponse { targets, next_page_token })
     }
 
     /// The interaction, if the caller may see it, and as whom they would hand it over.
@@ -100,13 +131,14 @@ fn option(live: &Live, actor: &Actor, own: TransferKind, method: &Method) -> Tra
         needs_message: method.needs_message,
         waits_if_busy: method.offer.when_busy == WhenBusy::Wait,
         refusal: refusal.map(refusal_reason).unwrap_or_default().into(),
+        outside: outside::option(live, own, method),
     }
 }
 
 /// What the agent wrote with their last transfer of this interaction, unless it reached somebody (B308).
 fn kept_message(live: &Live, agent: AgentId) -> String {
     let last = live.journey.iter().rev().find_map(|hop| Some((hop.by.as_ref()?, hop.outcome)));
-    let kept = last.filter(|(by, outcome)| by.from == agent && outcome.to().is_none());
+    let kept = last.filter(|(by, outcome)| by.from == agent && !outcome.reached());
     kept.map(|(by, _)| by.message.to_string()).unwrap_or_default()
 }
 
@@ -115,6 +147,7 @@ fn last_choice(live: &Live, last: &TransferRecord) -> LastChoice {
     let name = match &last.target {
         Target::Agent(agent) => &agent.name,
         Target::Team { name, .. } => name,
+        Target::External(own) => &outside::name(own),
     };
     let listed = live.policy.interaction.outcomes.contains(&last.outcome);
     LastChoice {
