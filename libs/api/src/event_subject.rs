@@ -7,8 +7,19 @@ use uuid::Uuid;
 use crate::{ApiError, nearest};
 
 /// What events are about, each with an id after it.
-pub const KINDS: [&str; 10] =
-    ["interaction", "agent", "team", "number", "call_flow", "dial_rule", "tenant", "customer", "queue", "ivr_flow"];
+pub const KINDS: [&str; 11] = [
+    "interaction",
+    "agent",
+    "team",
+    "number",
+    "call_flow",
+    "dial_rule",
+    "tenant",
+    "customer",
+    "queue",
+    "ivr_flow",
+    "external_number",
+];
 /// A tenant has one, which needs no id.
 pub const POLICY: &str = "policy";
 /// The subject of calls to numbers that the tenant does not have.
@@ -38,7 +49,7 @@ pub fn parse(field: &str, text: &str) -> Result<String, ApiError> {
 /// The id as events have it, or what it must be.
 fn id_of(kind: &str, id: &str) -> Result<String, &'static str> {
     match kind {
-        "interaction" | "agent" | "team" | "call_flow" | "queue" | "ivr_flow" => {
+        "interaction" | "agent" | "team" | "call_flow" | "queue" | "ivr_flow" | "external_number" => {
             Uuid::try_parse(id).map(|it| it.to_string()).map_err(|_| "the id is a whole UUID")
         }
         "number" | "dial_rule" => {

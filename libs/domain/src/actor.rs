@@ -1,6 +1,7 @@
 //! Who acts, and whom a customer is handed to.
 
 use crate::{
+    interaction::Outside,
     machine::IvrFlow,
     queue::{Pool, Queue},
 };
@@ -77,6 +78,72 @@ pub enum Target {
     Queue(Box<Queue>),
     /// Through an IVR flow, which is frozen with it.
     IvrFlow(Arc<IvrFlow>),
+    /// A number outside.
+    External(Arc<ExternalRef>),
+}
+
+/// A number outside with what was looked up about it, and the rule that allows it to be dialled (X3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExternalRef {
+    /// The id of the tenant's external number; none: it was typed in.
+    pub id: Option<Arc<str>>,
+    /// Display name; empty for one that was typed in.
+    pub name: Arc<str>,
+    /// E.164. Personal data.
+    pub number: Arc<str>,
+    /// A stable pseudonym of whoever has the number, within the tenant.
+    pub key: Arc<str>,
+    /// The prefix of the dial rule.
+    pub allowed_by: Arc<str>,
+    /// *User number forwarding* (B408): whoever is called sees the customer's number, and not the tenant's.
+    pub forwarding: bool,
+}
+
+impl ExternalRef {
+    pub fn sort(&self) -> OutsideSort {
+        match (&self.id, self.forwarding) {
+            (None, _) => OutsideSort::Typed,
+            (Some(_), true) => OutsideSort::Forwarding,
+            (Some(_), false) => OutsideSort::NotForwarding,
+        }
+    }
+
+    /// How its leg comes about.
+    pub fn outside(&self) -> Outside {
+        Outside {
+            phone: self.number.trim_start_matches('+').into(),
+            allowed_by: self.allowed_by.clone(),
+            shows_customer: self.forwarding,
+        }
+    }
+}
+
+/// The sort of a number outside, as policies speak of it (B408).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutsideSort {
+    /// Configured, with user number forwarding.
+    Forwarding,
+    /// Configured, without.
+    NotForwarding,
+    /// Typed in.
+    Typed,
+}
+
+impl std::fmt::Display for OutsideSort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Forwarding => "an external number with user number forwarding",
+            Self::NotForwarding => "an external number without user number forwarding",
+            Self::Typed => "a number that was typed in",
+        })
+    }
+}
+
+/// Who receives a customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recipient {
+    Agent(AgentId),
+    External(Arc<ExternalRef>),
 }
 
 impl Target {
@@ -86,13 +153,14 @@ impl Target {
             Self::Team { .. } => TargetSort::Team,
             Self::Queue(_) => TargetSort::Queue,
             Self::IvrFlow(_) => TargetSort::IvrFlow,
+            Self::External(_) => TargetSort::External,
         }
     }
 
     /// Those of whom whoever is free is asked; none for one agent.
     pub fn pool(&self) -> Option<Pool> {
         match self {
-            Self::Agent(_) | Self::IvrFlow(_) => None,
+            Self::Agent(_) | Self::External(_) | Self::IvrFlow(_) => None,
             Self::Team { id, .. } => Some(Pool::Team(*id)),
             Self::Queue(queue) => Some(Pool::Queue(queue.id)),
         }
@@ -102,7 +170,14 @@ impl Target {
     pub fn queue(&self) -> Option<&Queue> {
         match self {
             Self::Queue(queue) => Some(queue),
-            Self::Agent(_) | Self::Team { .. } | Self::IvrFlow(_) => None,
+            Self::Agent(_) | Self::Team { .. } | Self::External(_) | Self::IvrFlow(_) => None,
+        }
+    }
+
+    pub fn external(&self) -> Option<&Arc<ExternalRef>> {
+        match self {
+            Self::External(external) => Some(external),
+            Self::Agent(_) | Self::Team { .. } | Self::Queue(_) | Self::IvrFlow(_) => None,
         }
     }
 }

@@ -217,6 +217,7 @@ fields! {
         JoinedMax = joined.max_ms,
         JoinedOnTimeout = joined.on_timeout,
         JoinedInitiatorLeaves = joined.initiator_leaves,
+        CustomerGone = customer_gone,
     }
 }
 

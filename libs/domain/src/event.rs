@@ -3,7 +3,7 @@
 //! (B613).
 
 use crate::{
-    actor::{Actor, Target},
+    actor::{Actor, ExternalRef, Recipient, Target},
     cause::Cause,
     input::SegmentEnd,
     interaction::Summary,
@@ -117,7 +117,7 @@ pub enum EventKind {
     TransferStarted(Box<TransferStarted>),
     TransferOffered {
         transfer: TransferNo,
-        recipient: AgentId,
+        recipient: Recipient,
     },
     /// The recipient is in another call, and is waited for (B504).
     TransferWaiting {
@@ -126,26 +126,26 @@ pub enum EventKind {
     },
     TransferConsulting {
         transfer: TransferNo,
-        recipient: AgentId,
+        recipient: Recipient,
     },
     TransferJoined {
         transfer: TransferNo,
-        recipient: AgentId,
+        recipient: Recipient,
     },
     /// The recipient answered, and waits; the customer is still with the initiator (B305).
     TransferAccepted {
         transfer: TransferNo,
-        recipient: AgentId,
+        recipient: Recipient,
     },
     /// The initiator went back to the customer; the recipient waits.
     TransferSwapped {
         transfer: TransferNo,
-        recipient: AgentId,
+        recipient: Recipient,
     },
     TransferCompleted {
         transfer: TransferNo,
         initiator: AgentId,
-        recipient: AgentId,
+        recipient: Recipient,
         duration_us: i64,
     },
     TransferDiverted {
@@ -232,6 +232,39 @@ pub enum EventKind {
         visibility: Visibility,
         /// Personal data.
         text: Arc<str>,
+    },
+    /// A number outside is called for a transfer; with the rule that allows it (X3).
+    ExternalDialled {
+        transfer: TransferNo,
+        leg: LegNo,
+        external: Arc<ExternalRef>,
+    },
+    /// Nobody answered outside, or it was taken back.
+    ExternalFailed {
+        transfer: TransferNo,
+        external: Arc<ExternalRef>,
+        reason: Reason,
+        rang_us: i64,
+    },
+    ExternalJoined {
+        transfer: TransferNo,
+        leg: LegNo,
+        external: Arc<ExternalRef>,
+        rang_us: i64,
+    },
+    ExternalLeft {
+        external: Arc<ExternalRef>,
+        reason: Reason,
+        in_call_us: i64,
+    },
+    /// The customer is with somebody outside, and no longer with an agent.
+    ExternalTookOver {
+        from: Option<AgentId>,
+        external: Arc<ExternalRef>,
+    },
+    /// The customer has left, and the agent goes on with whom they called outside (B409).
+    CustomerChanged {
+        external: Arc<ExternalRef>,
     },
 }
 

@@ -35,7 +35,7 @@ pub mod queue;
 mod react;
 
 pub use action::{Action, ActionSet};
-pub use actor::{Actor, AgentRef, StaffRole, Target};
+pub use actor::{Actor, AgentRef, ExternalRef, OutsideSort, Recipient, StaffRole, Target};
 pub use cause::{Cause, FactSort, RuleField, Trigger};
 pub use event::{Event, EventKind};
 pub use input::{Command, Fact, Input, RecordingCommand, StartTransfer};

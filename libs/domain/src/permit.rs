@@ -3,15 +3,15 @@
 
 use crate::{
     action::{Action, ActionSet},
-    actor::{Actor, Target},
+    actor::{Actor, ExternalRef, OutsideSort, Target},
     input::{Disposition, StartTransfer},
     interaction::{Interaction, MAX_DATA, MAX_MESSAGES, MAX_NOTES, MAX_TRANSFERS, Party},
     machine::{Offer, OfferState, Transfer, TransferState},
     policy::{Method, Policy, ReleaseMoment},
     project::{is_apart, is_parked},
 };
-use baton_words::{AgentId, Medium, Reason, TargetSort, TransferKind, TransferNo, Visibility};
-use std::sync::Arc;
+use baton_words::{AgentId, Direction, Medium, Reason, TargetSort, TransferKind, TransferNo, Visibility};
+use std::{fmt, sync::Arc};
 
 /// Why a command was refused. Nothing has changed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +71,32 @@ pub enum Refusal {
     /// The recipient of a transfer, before the customer is theirs too.
     #[error("you write to agents alone until the customer is with you")]
     AgentsOnly,
+    /// Not to a number of this sort, in a call of this direction (B408).
+    #[error("a {0} transfer does not go to {1} in an {2} call; possible is: {3}")]
+    OutsideNotOffered(TransferKind, OutsideSort, Direction, Kinds),
+    /// The customer is somebody whom the agent called outside, and goes nowhere else outside (B409).
+    #[error(
+        "the customer was called outside and stayed when the first one left: they can't be handed over to a number outside"
+    )]
+    CustomerIsOutside,
+}
+
+/// Kinds of transfer, for people.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kinds(ActionSet);
+
+impl Kinds {
+    pub fn iter(self) -> impl Iterator<Item = TransferKind> {
+        self.0.iter().filter_map(|action| if let Action::Start(kind) = action { Some(kind) } else { None })
+    }
+}
+
+impl fmt::Display for Kinds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.iter().map(|kind| kind.to_string()).collect();
+        f.write_str(if names.is_empty() { "none" } else { "" })?;
+        f.write_str(&names.join(", "))
+    }
 }
 
 /// As what an actor acts in an interaction, at this moment.
@@ -124,6 +150,9 @@ pub(crate) fn permit_target<'p>(
     if !method.offer.targets.contains(&sort) {
         return Err(Refusal::TargetNotOffered(start.kind, sort));
     }
+    if let Target::External(external) = &start.target {
+        permit_outside(i, policy, start.kind, external)?;
+    }
     match &start.target {
         Target::Agent(agent) if i.agent(agent.id).is_some() => Err(Refusal::TargetInInteraction),
         Target::IvrFlow(flow) if method.released == ReleaseMoment::Never && flow.transfers_on() => {
@@ -137,6 +166,34 @@ pub(crate) fn permit_target<'p>(
         _ if start.outcome.is_empty() || policy.interaction.outcomes.contains(&start.outcome) => Ok(method),
         _ => Err(Refusal::UnknownOutcome),
     }
+}
+
+/// Whether a customer goes to this number outside by this kind of transfer (B408, B409).
+fn permit_outside(i: &Interaction, policy: &Policy, kind: TransferKind, to: &ExternalRef) -> Result<(), Refusal> {
+    permit_outside_sort(i, policy, kind, to.sort())?;
+    let mut outside = i.parties.iter().filter(|party| party.agent().is_none());
+    if outside.any(|party| *party.address() == to.number) { Err(Refusal::TargetInInteraction) } else { Ok(()) }
+}
+
+/// The same for any number of a sort.
+pub fn permit_outside_sort(
+    i: &Interaction,
+    policy: &Policy,
+    kind: TransferKind,
+    sort: OutsideSort,
+) -> Result<(), Refusal> {
+    if i.goes_on_outside() {
+        return Err(Refusal::CustomerIsOutside);
+    }
+    let goes = |method: &Method| {
+        method.offer.targets.contains(&TargetSort::External) && method.offer.outside.allows(sort, i.direction)
+    };
+    if policy.method(kind).is_some_and(goes) {
+        return Ok(());
+    }
+    let others = policy.methods.iter().filter(|(_, method)| goes(method) && policy.entitled(method));
+    let possible = Kinds(others.map(|(kind, _)| Action::Start(*kind)).collect());
+    Err(Refusal::OutsideNotOffered(kind, sort, i.direction, possible))
 }
 
 /// What [`permit`] can't know from the action alone: whether the policy lists it.
@@ -231,7 +288,7 @@ impl<'a> Asker<'a> {
         }
         let staff = self.acts_as == ActingAs::Staff;
         let present = staff || self.connected();
-        let recorded = i.service().is_some();
+        let recorded = i.primary().is_some();
         let primary_alone = self.acts_as == ActingAs::Primary && i.transfer.is_none();
         let phase = |action| self.by_phase.contains(action);
         let muted = self.party.map(|party| party.muted);
@@ -271,12 +328,12 @@ impl<'a> Asker<'a> {
             Action::Start(kind) => self.no_start(kind),
             Action::Cancel | Action::Complete | Action::Swap if self.transfer.is_none() => Refusal::NoTransfer,
             Action::Note if i.notes.len() >= MAX_NOTES => Refusal::TooMany("notes", MAX_NOTES),
-            Action::StartRecording | Action::StopRecording if self.steers_recording() && i.service().is_some() => {
+            Action::StartRecording | Action::StopRecording if self.steers_recording() && i.primary().is_some() => {
                 Refusal::RecordingState(action)
             }
             Action::PauseRecording | Action::ResumeRecording
                 if (self.connected() && !self.waits_apart() || self.acts_as == ActingAs::Staff)
-                    && i.service().is_some() =>
+                    && i.primary().is_some() =>
             {
                 Refusal::RecordingState(action)
             }
@@ -314,7 +371,7 @@ impl<'a> Asker<'a> {
     }
 
     fn hops_are_used_up(&self) -> bool {
-        let hops = self.i.journey.iter().filter(|hop| hop.by.is_some() && hop.outcome.to().is_some());
+        let hops = self.i.journey.iter().filter(|hop| hop.by.is_some() && hop.outcome.reached());
         hops.count() as u32 >= self.policy.interaction.max_hops
     }
 

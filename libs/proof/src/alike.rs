@@ -44,7 +44,7 @@ impl Likeness {
     fn hash(&self, world: &World, policy: &Policy, h: &mut impl Hasher) {
         let i = &world.interaction;
         world.broken.hash(h);
-        h.write_u8(i.parties.len() as u8);
+        h.write(&[i.parties.len() as u8, position(i, i.customer)]);
         i.parties.iter().for_each(|party| self.party(party, h));
         stage(i, h);
         // What is left of the call flow: an IVR flow may have put a step before it, which is taken at once.
@@ -54,7 +54,7 @@ impl Likeness {
             open_transfer(i, transfer, h);
         }
         h.write_u32(i.counters.transfer);
-        let hops = i.journey.iter().filter(|hop| hop.by.is_some() && hop.outcome.to().is_some());
+        let hops = i.journey.iter().filter(|hop| hop.by.is_some() && hop.outcome.reached());
         h.write_usize(hops.count());
         recorder(&i.recorder, h);
         self.timers(&timers::armed(i, policy), world.now_us, h);
@@ -62,6 +62,7 @@ impl Likeness {
 
     fn party(&self, party: &Party, h: &mut impl Hasher) {
         h.write_u8(party.agent_id().map_or(0, number_of));
+        party.external().is_some().hash(h);
         match party.leg.state {
             LegState::Planned => h.write_u8(0),
             LegState::Ringing { .. } => h.write_u8(1),
@@ -150,6 +151,7 @@ fn target(target: &Target, h: &mut impl Hasher) {
         Target::Agent(agent) => h.write_u8(number_of(agent.id)),
         Target::Team { .. } => h.write_u8(0),
         Target::Queue(queue) => h.write(&[200, queue.id.0.as_u128() as u8]),
+        Target::External(_) => h.write_u8(201),
         Target::IvrFlow(_) => h.write_u8(u8::MAX),
     }
 }
@@ -164,6 +166,7 @@ fn search(sort: u8, search: &Search, h: &mut impl Hasher) {
         Round::Over => 4,
     });
     search.entered.hash(h);
+    search.outside.is_some().hash(h);
     h.write(&[search.skip.len() as u8, search.offers.len() as u8]);
     for skipped in &search.skip {
         h.write(&[1, number_of(skipped.agent), u8::from(skipped.until_us.is_some())]);

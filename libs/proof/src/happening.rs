@@ -3,18 +3,18 @@
 use crate::{
     bound::Bound,
     timers,
-    world::{World, agent, flow, queue, supervisor, team},
+    world::{World, agent, flow, outside, queue, supervisor, team},
 };
 use baton_domain::{
-    Action, Actor, Command, Fact, Input, Policy, RecordingCommand, StartTransfer, Target,
-    input::{Disposition, FlowDatum, FlowEnd, FlowValue, SegmentEnd},
+    Action, Actor, Command, Fact, Input, OutsideSort, Policy, RecordingCommand, StartTransfer, Target,
+    input::{Disposition, FlowDatum, FlowEnd, FlowValue, Message, SegmentEnd},
     interaction::{ExitTo, Interaction, LegState, Party, Stage},
     machine::{OfferState, Round},
     permit,
     policy::{QueueSuccess, ReleaseMoment},
     project,
 };
-use baton_words::{ExitOutcome, Reason, Room, TargetSort, TransferKind, TransferNo};
+use baton_words::{ExitOutcome, Reason, Room, TargetSort, TransferKind, TransferNo, Visibility};
 
 /// Something that can happen next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,8 +79,8 @@ fn is_followed(action: Action, bound: &Bound) -> bool {
     }
 }
 
-/// Whom this kind can go to: the agents who are not in the call, the team, the queue, and an IVR flow: one that transfers on, unless the customer is
-/// to come back. Where a queue has to be answered to have succeeded, it is looked for as a team is: one of both will do.
+/// Whom this kind can go to: the agents who are not in the call, the team, the queue, somebody outside, and an IVR flow: one that transfers on, unless
+/// the customer is to come back. Where a queue has to be answered to have succeeded, it is looked for as a team is: one of both will do.
 fn targets(i: &Interaction, policy: &Policy, kind: TransferKind, bound: &Bound) -> impl Iterator<Item = Target> {
     let method = policy.method(kind);
     let mut sorts = method.map(|method| method.offer.targets.clone()).unwrap_or_default();
@@ -89,7 +89,10 @@ fn targets(i: &Interaction, policy: &Policy, kind: TransferKind, bound: &Bound) 
         sorts.retain(|sort| *sort != TargetSort::Queue);
     }
     let comes_back = method.is_some_and(|method| method.released == ReleaseMoment::Never);
-    let others = [team(), queue(), flow(!comes_back)];
+    // What the policy does not have for a sort, it refuses (B408); and behind it they are all alike.
+    let all = [OutsideSort::Forwarding, OutsideSort::NotForwarding, OutsideSort::Typed];
+    let sort = all.into_iter().find(|sort| permit::permit_outside_sort(i, policy, kind, *sort).is_ok());
+    let others = [team(), queue(), flow(!comes_back)].into_iter().chain(sort.map(outside));
     outsiders(i, bound).map(Target::Agent).chain(others).filter(move |target| sorts.contains(&target.sort()))
 }
 
@@ -112,6 +115,10 @@ pub fn command_of(policy: &Policy, action: Action, open: Option<TransferNo>) -> 
         Action::Complete => Command::Complete(no),
         Action::Swap => Command::Swap(no),
         Action::Decline => Command::Decline(open),
+        Action::Accept => Command::Accept(open),
+        Action::SendMessage => {
+            Command::SendMessage(Message { text: "a message".into(), visibility: Visibility::Everyone })
+        }
         Action::Hold => Command::Hold,
         Action::Resume => Command::Resume,
         Action::Mute => Command::SetMute(true),
@@ -196,6 +203,11 @@ fn search_facts(i: &Interaction, bound: &Bound, facts: &mut Vec<Fact>) {
                 facts.push(Fact::ClaimRefused(offer.claim, Reason::Unreachable));
             }
         }
+    }
+    if let Some(call) = search.outside {
+        facts.push(Fact::LegUp(call.leg, None));
+        let ends = [Reason::NoAnswer, Reason::Unreachable, Reason::HungUp];
+        facts.extend(ends.map(|reason| Fact::LegEnded(call.leg, reason)));
     }
     if let Round::Open(wait) = search.round {
         if !search.entered {

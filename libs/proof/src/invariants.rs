@@ -48,7 +48,7 @@ const fn each_step(id: &'static str, says: &'static str, holds: fn(&Transition<'
 }
 
 /// All of them. A step that breaks several is told of by the first.
-pub const INVARIANTS: [Invariant; 61] = [
+pub const INVARIANTS: [Invariant; 63] = [
     always(
         "C1",
         "the customer is in exactly one place: a room that there is, voicemail, or an IVR flow",
@@ -223,6 +223,16 @@ pub const INVARIANTS: [Invariant; 61] = [
     each_step("S2", "an exit that is over is not made again", transfer::exits_are_made_once),
     each_step("S2", "a leg that is over is not wanted any more", facts::over_is_over),
     each_step("S5", "a fact that comes again changes nothing", facts::changes_nothing_again),
+    each_step(
+        "X3",
+        "nobody is called outside by a kind of transfer, or for a customer, that the policy has not for it",
+        transfer::goes_outside_as_the_policy_says,
+    ),
+    each_step(
+        "C3",
+        "when the customer leaves, the initiator goes on with whom they called outside exactly where the policy says so",
+        transfer::goes_on_as_the_policy_says,
+    ),
     each_step("E1", "what is not to be stored has not changed", events::unchanged_is_the_same),
     each_step(
         "E3",

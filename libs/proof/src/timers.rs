@@ -22,6 +22,7 @@ pub(crate) fn armed(i: &Interaction, policy: &Policy) -> Timers {
             OfferState::Claiming { until_us } | OfferState::Queued { until_us } => until_us,
             OfferState::Ringing { until_us, .. } => until_us + house.ring_silence_ms * 1000,
         }));
+        timers.extend(search.outside.map(|call| call.until_us + house.ring_silence_ms * 1000));
         timers.extend(search.skip.iter().filter_map(|skipped| skipped.until_us));
         if let Round::Paused { until_us } = search.round {
             timers.push(until_us);
@@ -59,6 +60,7 @@ pub(crate) fn ring_ends(i: &Interaction) -> SmallVec<[i64; 2]> {
             OfferState::Claiming { .. } | OfferState::Queued { .. } => None,
         })
         .collect();
+    ends.extend(i.search().and_then(|search| search.outside).map(|call| call.until_us));
     ends.sort_unstable();
     ends
 }

@@ -38,6 +38,7 @@ fn beginning(i: &Interaction) -> String {
     match i.customer().leg.origin {
         LegSource::Outside(_) => "agent 1 calls a customer".to_owned(),
         LegSource::Inbound(_) | LegSource::Phone(_) => "a customer calls".to_owned(),
+        LegSource::Written => "a customer writes".to_owned(),
     }
 }
 
@@ -87,9 +88,11 @@ fn command_words(actor: &Actor, command: &Command) -> String {
                 Target::Queue(_) => "the queue".to_owned(),
                 Target::IvrFlow(flow) if flow.transfers_on() => "a flow that transfers on".to_owned(),
                 Target::IvrFlow(_) => "a flow".to_owned(),
+                Target::External(_) => "somebody outside".to_owned(),
             };
             format!("starts a {} transfer to {to}", start.kind)
         }
+        Command::Accept(_) => "accepts".to_owned(),
         Command::Decline(_) => "declines".to_owned(),
         Command::Cancel(_) => "cancels the transfer".to_owned(),
         Command::Complete(_) => "completes the transfer".to_owned(),
@@ -100,6 +103,7 @@ fn command_words(actor: &Actor, command: &Command) -> String {
         Command::SetMute(false) => "unmutes themselves".to_owned(),
         Command::Leave => "leaves".to_owned(),
         Command::End => "ends the call".to_owned(),
+        Command::SendMessage(_) => "writes in the chat".to_owned(),
         Command::Note(_) => "writes a note".to_owned(),
         Command::Disposition(given) => format!("dispositions their turn: {}", given.name),
         Command::SetData { .. } => "sets data".to_owned(),
@@ -158,6 +162,10 @@ fn whose_leg(i: &Interaction, leg: LegNo) -> String {
     if leg == i.customer().leg.no {
         return "the customer".to_owned();
     }
+    let outside = i.search().and_then(|search| search.outside).is_some_and(|call| call.leg == leg);
+    if outside || i.externals().any(|party| party.leg.no == leg) {
+        return "somebody outside".to_owned();
+    }
     let rings = |offer: &&Offer| matches!(offer.state, OfferState::Ringing { leg: own, .. } if own == leg);
     let offered = i.search().and_then(|search| search.offers.iter().find(rings)).map(|offer| offer.agent.id);
     let present = i.agents().find(|party| party.leg.no == leg).and_then(Party::agent_id);
@@ -188,6 +196,12 @@ fn situation(proof: &Proof, world: &World) -> String {
         let room = plan.room_of(party.leg.no).map_or("nowhere", in_room);
         let muted = if party.muted { ", muted" } else { "" };
         parts.push(format!("agent {} {room}{muted}", party.agent_id().map_or(0, number_of)));
+    }
+    for party in i.externals() {
+        parts.push(format!("somebody outside {}", plan.room_of(party.leg.no).map_or("nowhere", in_room)));
+    }
+    if i.search().is_some_and(|search| search.outside.is_some()) {
+        parts.push("somebody outside is rung".to_owned());
     }
     for offer in i.search().into_iter().flat_map(|search| &search.offers) {
         let how = match offer.state {

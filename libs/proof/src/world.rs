@@ -1,12 +1,13 @@
 //! A world: an interaction, and what time it is there. Where the first ones come from, and who is in them.
 
 use baton_domain::{
-    Actor, AgentRef, Interaction, Opening, Policy, StaffRole, Target,
+    Actor, AgentRef, ExternalRef, Interaction, Opening, OutsideSort, Policy, StaffRole, Target,
     interaction::{LegSource, Outside},
     machine::{FlowStep, IvrElement, IvrFlow, IvrStep},
     queue::{Instead, Queue},
 };
 use baton_words::{AgentId, InteractionId, IvrFlowId, QueueId, RecordingMode, SwitchId, TeamId};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// When every world begins, microseconds since the epoch.
@@ -105,6 +106,18 @@ pub(crate) fn flow(transfers_on: bool) -> Target {
     Target::IvrFlow(IvrFlow { id, name: "the flow".into(), round_trip: !transfers_on, elements }.into())
 }
 
+/// A number outside of this sort.
+pub(crate) fn outside(sort: OutsideSort) -> Target {
+    Target::External(Arc::new(ExternalRef {
+        id: (sort != OutsideSort::Typed).then(|| "the workshop".into()),
+        name: "".into(),
+        number: "+32470000009".into(),
+        key: "".into(),
+        allowed_by: "+32".into(),
+        forwarding: sort == OutsideSort::Forwarding,
+    }))
+}
+
 pub(crate) fn supervisor() -> Actor {
     Actor::Staff { role: StaffRole::Supervisor, subject: "supervisor".into(), for_agent: None }
 }
@@ -120,7 +133,7 @@ pub(crate) fn beginnings(policy: &Policy, recorded: bool) -> Vec<World> {
             FlowStep::Voicemail("the number's box".into()),
         ];
         let called = opening(*mode, steps, LegSource::Inbound("the customer".into()));
-        let outside = Outside { phone: "32470000000".into(), allowed_by: "+32".into() };
+        let outside = Outside { phone: "32470000000".into(), allowed_by: "+32".into(), shows_customer: false };
         let calls = opening(*mode, vec![], LegSource::Outside(outside));
         [baton_domain::open(called, policy, BEGIN_US).0, baton_domain::place(calls, policy, agent(1), BEGIN_US).0]
     });

@@ -1,7 +1,7 @@
 //! An agent's desk: everything that an agent can do.
 
 use anyhow::Context as _;
-use baton_api::common::v1::{Action, RecordingState, Target, TransferKind, target};
+use baton_api::common::v1::{Action, ExternalTarget, RecordingState, Target, TransferKind, target};
 use baton_api::presence::v1 as presence;
 use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::recording::v1 as recording;
@@ -32,6 +32,10 @@ pub enum To<'a> {
     Agent(&'a AgentDesk),
     /// A team, by its id.
     Team(&'a str),
+    /// An external number, by its id.
+    External(&'a str),
+    /// A number outside that is typed in.
+    Number(&'a str),
 }
 
 impl From<To<'_>> for Target {
@@ -39,6 +43,13 @@ impl From<To<'_>> for Target {
         let target = match to {
             To::Agent(desk) => target::Target::AgentId(desk.id().to_owned()),
             To::Team(team_id) => target::Target::TeamId(team_id.to_owned()),
+            To::External(id) => target::Target::External(ExternalTarget {
+                external_number_id: id.to_owned(),
+                ..ExternalTarget::default()
+            }),
+            To::Number(number) => {
+                target::Target::External(ExternalTarget { number: number.to_owned(), ..ExternalTarget::default() })
+            }
         };
         Self { target: Some(target) }
     }

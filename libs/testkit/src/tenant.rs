@@ -38,6 +38,8 @@ use crate::wait::{BOUND, eventually};
 
 /// Longer than any test, also one in simulated time.
 const TOKEN_TTL: Duration = Duration::from_hours(24 * 30);
+/// The tone of whoever is called outside.
+const OUTSIDER_HZ: i32 = 1_700;
 /// The entitlement to warm transfers.
 const WARM_TRANSFER: &str = "warm_transfer";
 /// How long a phone rings before its agent picks up.
@@ -330,6 +332,31 @@ impl TestTenant {
             routing::UpdateDialRuleRequest { request_id: fresh(), rule, update_mask: None, allow_missing: true };
         self.routing()?.update_dial_rule(request).await.with_context(|| format!("allowing {prefix}"))?;
         Ok(())
+    }
+
+    /// A number outside to which agents can transfer; its id.
+    pub async fn external_number(&self, name: &str, number: &str, forwarding: bool) -> anyhow::Result<String> {
+        let external_number = Some(routing::ExternalNumber {
+            name: name.to_owned(),
+            number: number.to_owned(),
+            user_number_forwarding: forwarding,
+            ..routing::ExternalNumber::default()
+        });
+        let request = routing::UpdateExternalNumberRequest {
+            request_id: fresh(),
+            external_number,
+            update_mask: None,
+            allow_missing: true,
+        };
+        let answer = self.routing()?.update_external_number(request).await.with_context(|| format!("making {name}"))?;
+        Ok(answer.into_inner().external_number.context("the answer is empty")?.external_number_id)
+    }
+
+    /// A phone outside, with a tone of 1,700 Hz, as a second agent would have. Its number begins with +3247, and is its address.
+    pub async fn outsider(&self, behaviour: PhoneBehaviour) -> anyhow::Result<String> {
+        let number = random_number("+3247");
+        self.phones()?.put_with_tone(&number, OUTSIDER_HZ, behaviour).await?;
+        Ok(number)
     }
 
     /// A customer's phone with a tone of 440 Hz. Its number begins with +3247, and is its address.

@@ -207,6 +207,8 @@ closed_list! {
         /// Whoever has the skills that a queue wants.
         Queue = "queue",
         IvrFlow = "ivr_flow",
+        /// A number outside.
+        External = "external",
     }
 }
 

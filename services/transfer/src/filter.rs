@@ -14,6 +14,7 @@ pub(crate) fn stage(interaction: &Interaction) -> &'static str {
     match interaction.stage {
         Stage::Seeking(_) => "in_flow",
         Stage::Exiting(_) => "in_voicemail",
+        Stage::Served(_) if interaction.primary().is_none() => "with_external",
         Stage::Served(_) => "with_agent",
         Stage::Farewell { .. } => "ending",
         Stage::Ended(_) => "ended",
@@ -26,6 +27,7 @@ fn stage_of(state: State) -> Option<&'static str> {
         State::InFlow => Some("in_flow"),
         State::InVoicemail => Some("in_voicemail"),
         State::WithAgent => Some("with_agent"),
+        State::WithExternal => Some("with_external"),
         State::Ending => Some("ending"),
         State::Ended => Some("ended"),
     }
@@ -134,7 +136,7 @@ fn teams(interaction: &Interaction) -> impl Iterator<Item = TeamId> {
     });
     let of = |target: &Target| match target {
         Target::Team { id, .. } => Some(*id),
-        Target::Agent(_) | Target::Queue(_) => None,
+        Target::Agent(_) | Target::Queue(_) | Target::External(_) | Target::IvrFlow(_) => None,
     };
     let hops = interaction.journey.iter().filter_map(move |hop| of(&hop.target));
     let open = interaction.transfer.iter().filter_map(move |transfer| of(&transfer.target));

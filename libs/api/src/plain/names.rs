@@ -6,7 +6,7 @@ use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 
 use super::word;
-use crate::common::v1::{Target, target};
+use crate::common::v1::{ExternalTarget, Target, target};
 
 /// Names of agents and teams by id.
 #[derive(Debug, Clone, Default)]
@@ -62,8 +62,23 @@ impl Names {
             Some(target::Target::IvrFlowId(id)) => {
                 self.0.get(id).map_or_else(|| "an IVR flow".to_owned(), |it| format!("the IVR flow {it}"))
             }
+            Some(target::Target::External(external)) => Self::of_external(Some(external)),
             None => "nobody".to_owned(),
         }
+    }
+
+    /// The name of an external number, or the number itself; for analysts it is empty.
+    pub fn of_external(external: Option<&ExternalTarget>) -> String {
+        match external {
+            Some(it) if !it.name.is_empty() => word::one_line(&it.name),
+            Some(it) if !it.number.is_empty() => it.number.clone(),
+            _ => "a number outside".to_owned(),
+        }
+    }
+
+    /// Who receives: the agent, or who is outside.
+    pub fn of_recipient(&self, agent_id: &str, external: Option<&ExternalTarget>) -> String {
+        if external.is_some() { Self::of_external(external) } else { self.of(agent_id) }
     }
 }
 

@@ -70,6 +70,35 @@ fn call(data: &Data, names: &Names) -> Option<String> {
         Data::InteractionAnnounced(it) => format!("An announcement is played: {}.", word::spaced(&it.name)),
         Data::InteractionCustomerAnswered(_) => "The customer answers.".to_owned(),
         Data::InteractionCustomerLeft(_) => "The customer hangs up.".to_owned(),
+        data => return outside(data, names),
+    })
+}
+
+/// What happens with whoever was called outside.
+fn outside(data: &Data, names: &Names) -> Option<String> {
+    let of = Names::of_external;
+    Some(match data {
+        Data::InteractionExternalDialled(it) => {
+            format!("{} is called; the rule {} allows it.", of(it.external.as_ref()), it.allowed_by)
+        }
+        Data::InteractionExternalFailed(it) => {
+            format!("{} did not take the call: {}.", of(it.external.as_ref()), reason(it.reason))
+        }
+        Data::InteractionExternalJoined(it) => format!("{} answers and is in the call.", of(it.external.as_ref())),
+        Data::InteractionExternalLeft(it) => {
+            format!("{} is no longer in the call ({}).", of(it.external.as_ref()), reason(it.reason))
+        }
+        Data::InteractionExternalTookOver(it) if it.from_agent_id.is_empty() => {
+            format!("{} has the customer now, and no agent is in the call.", of(it.external.as_ref()))
+        }
+        Data::InteractionExternalTookOver(it) => format!(
+            "The customer goes from {} to {}: no agent has them any more.",
+            names.of(&it.from_agent_id),
+            of(it.external.as_ref())
+        ),
+        Data::InteractionCustomerChanged(it) => {
+            format!("The agent goes on with {}, who is the customer from here on.", of(it.external.as_ref()))
+        }
         _ => return None,
     })
 }
@@ -89,16 +118,28 @@ fn transfer(data: &Data, names: &Names) -> Option<String> {
             names.of_target(it.target.as_ref()),
             if it.outcome.is_empty() { String::new() } else { format!(", for \"{}\"", word::one_line(&it.outcome)) }
         ),
-        Data::TransferOffered(it) => format!("The transfer is offered to {}.", names.of(&it.recipient_agent_id)),
+        Data::TransferOffered(it) => format!(
+            "The transfer is offered to {}.",
+            names.of_recipient(&it.recipient_agent_id, it.recipient_external.as_ref())
+        ),
         Data::TransferWaiting(it) => {
             format!("{} is in another call; the transfer waits for them.", names.of(&it.recipient_agent_id))
         }
+        Data::TransferConsulting(it) if it.recipient_external.is_some() => {
+            format!("The initiator and {} talk in private.", Names::of_external(it.recipient_external.as_ref()))
+        }
         Data::TransferConsulting(_) => "The two agents talk in private.".to_owned(),
         Data::TransferAccepted(it) => {
-            format!("{} has accepted, and waits with music.", names.of(&it.recipient_agent_id))
+            format!(
+                "{} has accepted, and waits with music.",
+                names.of_recipient(&it.recipient_agent_id, it.recipient_external.as_ref())
+            )
         }
         Data::TransferSwapped(it) => {
-            format!("The initiator is with the customer again, and {} waits.", names.of(&it.recipient_agent_id))
+            format!(
+                "The initiator is with the customer again, and {} waits.",
+                names.of_recipient(&it.recipient_agent_id, it.recipient_external.as_ref())
+            )
         }
         Data::TransferJoined(_) => "All three are together.".to_owned(),
         Data::TransferCompleted(it) if it.returned => format!(
@@ -113,7 +154,7 @@ fn transfer(data: &Data, names: &Names) -> Option<String> {
         ),
         Data::TransferCompleted(it) => format!(
             "The transfer is complete: {} has the customer, {} is released ({} in all).",
-            names.of(&it.recipient_agent_id),
+            names.of_recipient(&it.recipient_agent_id, it.recipient_external.as_ref()),
             names.of(&it.initiator_agent_id),
             word::seconds(it.duration_ms)
         ),

@@ -60,12 +60,14 @@ pub enum HopOutcome {
     Returned,
     /// The customer came into an IVR flow, for good.
     InFlow,
+    /// Whoever has the target's number outside got the customer.
+    CompletedOutside,
 }
 
 impl HopOutcome {
     pub fn phase(self) -> Phase {
         match self {
-            Self::Completed { .. } | Self::Returned | Self::InFlow => Phase::Completed,
+            Self::Completed { .. } | Self::CompletedOutside | Self::Returned | Self::InFlow => Phase::Completed,
             Self::Diverted { .. } => Phase::Diverted,
             Self::Failed { .. } => Phase::Failed,
             Self::Cancelled { .. } => Phase::Cancelled,
@@ -75,7 +77,7 @@ impl HopOutcome {
 
     pub fn reason(self) -> Option<Reason> {
         match self {
-            Self::Completed { .. } | Self::Returned | Self::InFlow => None,
+            Self::Completed { .. } | Self::CompletedOutside | Self::Returned | Self::InFlow => None,
             Self::Diverted { reason, .. } | Self::Failed { reason, .. } | Self::Cancelled { reason } => Some(reason),
             Self::Abandoned => Some(Reason::CustomerLeft),
         }
@@ -89,7 +91,12 @@ impl HopOutcome {
         }
     }
 
-    /// Who got the customer.
+    /// Somebody got the customer.
+    pub fn reached(self) -> bool {
+        self == Self::CompletedOutside || self.to().is_some()
+    }
+
+    /// The agent who got the customer.
     pub fn to(self) -> Option<AgentId> {
         match self {
             Self::Completed { to } => Some(to),

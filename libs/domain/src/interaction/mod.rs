@@ -16,7 +16,7 @@ pub(crate) use tally::Activity;
 pub use tally::{Summary, Tally, Times};
 
 use crate::{
-    actor::Actor,
+    actor::{Actor, ExternalRef, Target},
     machine::{Flow, IvrFlow, Recorder, Search, Transfer},
 };
 use baton_words::{
@@ -271,6 +271,11 @@ impl Interaction {
         for by in self.journey.iter_mut().filter_map(|hop| hop.by.as_mut()) {
             by.message = nothing.clone();
         }
+        for hop in &mut self.journey {
+            if let Target::External(external) = &mut hop.target {
+                *external = Arc::new(ExternalRef { number: nothing.clone(), ..external.as_ref().clone() });
+            }
+        }
         self.data.clear();
         self.version += 1;
     }
@@ -306,15 +311,41 @@ impl Interaction {
 
     /// The agent who has the customer.
     pub fn primary(&self) -> Option<AgentId> {
-        self.service().and_then(|service| self.party(service.primary)).and_then(Party::agent_id)
+        self.primary_party().and_then(Party::agent_id)
+    }
+
+    /// Who has the customer: an agent, or a party outside to whom they were handed over.
+    pub fn primary_party(&self) -> Option<&Party> {
+        self.service().and_then(|service| self.party(service.primary))
+    }
+
+    /// The parties outside who are connected, but for the customer.
+    pub fn externals(&self) -> impl Iterator<Item = &Party> {
+        self.parties.iter().filter(|party| party.no != self.customer && party.external().is_some())
+    }
+
+    /// The customer has left, and the agent goes on with whom they called outside: that one is the customer now (B409).
+    pub fn goes_on_outside(&self) -> bool {
+        self.customer().external().is_some()
+    }
+
+    /// The pseudonym of whoever is the customer now; [`Interaction::customer_key`] is that of whom the interaction began with.
+    pub fn present_customer_key(&self) -> &Arc<str> {
+        self.customer().external().map_or(&self.customer_key, |external| &external.key)
     }
 
     /// What a phone shows that is dialled: an agent's the customer, the customer's the number.
     pub fn shown_to(&self, dialled: &LegSource) -> &Arc<str> {
         match dialled {
+            LegSource::Outside(outside) if outside.shows_customer && self.shows_customer() => self.customer().address(),
             LegSource::Outside(_) => &self.number,
             LegSource::Inbound(_) | LegSource::Phone(_) | LegSource::Written => self.customer().address(),
         }
+    }
+
+    /// The customer has called, with a number that can be shown.
+    fn shows_customer(&self) -> bool {
+        self.direction == Direction::Inbound && !self.customer().address().is_empty() && !self.goes_on_outside()
     }
 
     pub fn service(&self) -> Option<&Service> {
@@ -343,8 +374,8 @@ impl Interaction {
 
     /// The customer is with at least one agent, and not held.
     pub fn talking(&self) -> bool {
-        self.service().is_some_and(|service| service.hold.is_none() && service.away.is_none())
-            && self.customer().leg.is_up()
+        let with_agent = self.primary().is_some() && !self.held() && !self.away();
+        with_agent && self.customer().leg.is_up()
     }
 
     /// The customer is in an IVR flow, and comes back to who has them.

@@ -1,7 +1,10 @@
 //! The parties: everybody who is connected, or is to be. In voice each has one leg, which knows how it is; where a party is wanted is not
 //! kept but projected from the state (`project::place`).
 
-use crate::{actor::AgentRef, queue::FromQueue};
+use crate::{
+    actor::{AgentRef, ExternalRef, Recipient},
+    queue::FromQueue,
+};
 use baton_words::{AgentId, ClaimNo, LegNo, Room};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -37,6 +40,9 @@ pub enum Who {
         agent: AgentRef,
         claim: ClaimNo,
     },
+    /// A party outside, who was called for a transfer. They are the customer once the one before has left and the agent goes on with them
+    /// (B409).
+    External(Arc<ExternalRef>),
 }
 
 /// One attempt to connect one party.
@@ -68,6 +74,9 @@ pub struct Outside {
     pub phone: Arc<str>,
     /// The prefix of the dial rule.
     pub allowed_by: Arc<str>,
+    /// The phone shows the customer's number, and not the tenant's (B408).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shows_customer: bool,
 }
 
 /// How a leg is.
@@ -92,6 +101,22 @@ impl Party {
     pub fn agent(&self) -> Option<&AgentRef> {
         match &self.who {
             Who::Agent { agent, .. } => Some(agent),
+            Who::Customer { .. } | Who::External(_) => None,
+        }
+    }
+
+    pub fn external(&self) -> Option<&Arc<ExternalRef>> {
+        match &self.who {
+            Who::External(external) => Some(external),
+            Who::Customer { .. } | Who::Agent { .. } => None,
+        }
+    }
+
+    /// As whom a transfer's recipient is told of.
+    pub(crate) fn recipient(&self) -> Option<Recipient> {
+        match &self.who {
+            Who::Agent { agent, .. } => Some(Recipient::Agent(agent.id)),
+            Who::External(external) => Some(Recipient::External(external.clone())),
             Who::Customer { .. } => None,
         }
     }
@@ -105,6 +130,7 @@ impl Party {
         match &self.who {
             Who::Customer { address } => address,
             Who::Agent { agent, .. } => &agent.phone,
+            Who::External(external) => &external.number,
         }
     }
 }

@@ -15,8 +15,8 @@ pub struct Tally {
     pub holds: u32,
 }
 
-/// Microseconds spent in each. Their sum is the time from the opening to the end, but for voicemail, IVR flows, announcements and what
-/// the customer was not there for.
+/// Microseconds spent in each. Their sum is the time from the opening to the end, but for voicemail, IVR flows, announcements, talk with somebody
+/// outside to whom they were handed over, and what the customer was not there for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Times {
     /// Waiting for an agent to be found.
@@ -84,8 +84,10 @@ impl Interaction {
             Stage::Seeking(_) => Activity::Waits,
             Stage::Served(_) if self.customer().leg.is_ringing() => Activity::Rings,
             Stage::Served(service) if service.away.is_some() => Activity::Other,
+            // Handed over outside: no agent has anything to do with it any more.
+            Stage::Served(_) if self.primary().is_none() => Activity::Other,
             Stage::Served(service) if service.hold.is_none() => Activity::Talks,
-            Stage::Served(_) if self.agents().nth(1).is_some() => Activity::Consulted,
+            Stage::Served(_) if self.agents().chain(self.externals()).nth(1).is_some() => Activity::Consulted,
             Stage::Served(_) => Activity::Held,
             Stage::Exiting(_) | Stage::Farewell { .. } | Stage::Ended(_) => Activity::Other,
         }

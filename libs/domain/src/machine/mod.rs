@@ -11,7 +11,7 @@ mod transfer;
 pub use flow::{Flow, FlowStep};
 pub use ivr::{IvrCase, IvrElement, IvrFlow, IvrStep};
 pub use recorder::{Gap, Recorder, Segment, SuspendedTenure, Tenure};
-pub use search::{Offer, OfferState, Round, Search, Skipped};
+pub use search::{Offer, OfferState, OutsideCall, Round, Search, Skipped};
 pub use transfer::{Transfer, TransferState};
 
 pub(crate) use recorder::{Conversation, Recorded};

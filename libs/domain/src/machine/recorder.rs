@@ -187,6 +187,13 @@ impl Recorder {
         out
     }
 
+    /// The tenure is over, though its agent stays: who is talked with from here on is somebody else (B409).
+    pub(crate) fn end_tenure(&mut self, now_us: i64) -> Recorded {
+        let mut out = Recorded::changed();
+        self.close_tenure(now_us, &mut out);
+        out
+    }
+
     /// The transfer is decided: of the suspended tenures at most this agent's comes back.
     pub(crate) fn end_suspended_but(&mut self, agent: Option<AgentId>) -> Recorded {
         let (kept, ended) = self.suspended.drain(..).partition(|it| Some(it.tenure.agent) == agent);

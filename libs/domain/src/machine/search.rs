@@ -39,6 +39,18 @@ pub struct Search {
     pub offers: SmallVec<[Offer; 1]>,
     /// Why the last offer failed.
     pub last_failure: Option<Reason>,
+    /// The number outside that is called. It is reserved by nobody, and is dialled once (S2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<OutsideCall>,
+}
+
+/// A phone outside that rings, or is about to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutsideCall {
+    pub leg: LegNo,
+    pub since_us: i64,
+    /// Until when it may ring; judged by telephony (T4).
+    pub until_us: i64,
 }
 
 /// How long, whom, and how often: from the policy's method, or from the step of the call flow.
@@ -170,6 +182,10 @@ pub(crate) enum SearchEffect {
     Reserved(AgentId),
     Failed(Failed),
     Answered(AgentAnswered),
+    /// The phone outside was answered.
+    OutsideAnswered(OutsideCall),
+    /// Nobody answered outside.
+    OutsideFailed(OutsideCall, Reason),
     /// Nobody was found.
     Over(Reason),
     /// It waits on in another queue.
@@ -223,15 +239,12 @@ impl Search {
     /// Begins to look. `skip`: who hands over; nobody gets back what they hand over.
     pub(crate) fn begin(target: Target, rules: SearchRules, skip: Option<AgentId>, numbers: &mut Numbers<'_>) -> Self {
         let limit_us = match &target {
-            Target::Agent(_) => rules.ring_us + rules.claim_answer_us + LEASE_MARGIN_US,
+            Target::Agent(_) | Target::External(_) => rules.ring_us + rules.claim_answer_us + LEASE_MARGIN_US,
             // Nobody is looked for in an IVR flow; see `Advance::send_away`.
             Target::Team { .. } | Target::IvrFlow(_) => rules.wait_us,
             Target::Queue(queue) => rules.wait_us.min(queue.wait_ms * 1000),
         };
-        let agent = match &target {
-            Target::Agent(agent) => Some(agent.clone()),
-            Target::Team { .. } | Target::Queue(_) | Target::IvrFlow(_) => None,
-        };
+        let first = target.clone();
         let mut search = Self {
             target,
             rules,
@@ -242,10 +255,12 @@ impl Search {
             skip: skip.into_iter().map(|agent| Skipped { agent, until_us: None }).collect(),
             offers: SmallVec::new(),
             last_failure: None,
+            outside: None,
         };
-        match agent {
-            Some(agent) => search.offer(agent, numbers),
-            None => search.open_round(numbers),
+        match first {
+            Target::Agent(agent) => search.offer(agent, numbers),
+            Target::Team { .. } | Target::Queue(_) | Target::IvrFlow(_) => search.open_round(numbers),
+            Target::External(_) => search.dial(numbers),
         }
         search
     }
@@ -257,12 +272,12 @@ impl Search {
 
     /// Whether somebody's phone rings.
     pub fn ringing(&self) -> bool {
-        self.offers.iter().any(|offer| matches!(offer.state, OfferState::Ringing { .. }))
+        self.outside.is_some() || self.offers.iter().any(|offer| matches!(offer.state, OfferState::Ringing { .. }))
     }
 
     /// Whether it waits for a team, and nobody is being asked; or for an agent who is in another call.
     pub fn waiting(&self) -> bool {
-        self.offers.iter().all(|offer| matches!(offer.state, OfferState::Queued { .. }))
+        self.outside.is_none() && self.offers.iter().all(|offer| matches!(offer.state, OfferState::Queued { .. }))
     }
 
     /// How long each phone may ring.
@@ -299,7 +314,8 @@ impl Search {
             Round::Open(_) => self.back_at_us(),
             Round::Proposed | Round::Over => None,
         };
-        offers.chain(pause).fold(self.until_us, i64::min)
+        let outside = self.outside.map(|call| call.until_us + self.rules.silence_us);
+        offers.chain(pause).chain(outside).fold(self.until_us, i64::min)
     }
 
     pub(crate) fn take(&mut self, input: SearchInput, numbers: &mut Numbers<'_>) -> SearchEffects {
@@ -360,6 +376,19 @@ impl Search {
             expires_at_us: until_us + self.ring_us() + LEASE_MARGIN_US,
             redials: self.rules.redials,
         });
+    }
+
+    /// Calls the number outside, at once.
+    fn dial(&mut self, numbers: &mut Numbers<'_>) {
+        let (leg, since_us) = (numbers.counters.next_leg(), numbers.now_us);
+        self.outside = Some(OutsideCall { leg, since_us, until_us: since_us + self.rules.ring_us });
+    }
+
+    /// The call outside came to nothing, and nobody else is asked.
+    fn fail_outside(&mut self, call: OutsideCall, reason: Reason, effects: &mut SearchEffects) {
+        self.outside = None;
+        self.last_failure = Some(reason);
+        effects.extend([SearchEffect::OutsideFailed(call, reason), SearchEffect::Over(reason)]);
     }
 
     fn enter(&mut self, wait: WaitNo, position: u32) -> Option<SearchEffect> {
@@ -468,6 +497,9 @@ impl Search {
     }
 
     fn answered(&mut self, leg: LegNo, now_us: i64) -> Option<SearchEffect> {
+        if let Some(call) = self.outside.take_if(|call| call.leg == leg) {
+            return Some(SearchEffect::OutsideAnswered(call));
+        }
         let offer = self.offers.remove(self.by_leg(leg)?);
         let rang_us = offer.rang_us(now_us).unwrap_or_default();
         Some(SearchEffect::Answered(AgentAnswered { agent: offer.agent, claim: offer.claim, leg, rang_us }))
@@ -480,7 +512,11 @@ impl Search {
         }
         // A phone that is hung up while it rings was declined.
         let declined = reason == Reason::HungUp;
-        self.fail(at, if declined { Reason::Declined } else { reason }, declined, numbers, effects);
+        let reason = if declined { Reason::Declined } else { reason };
+        if let Some(call) = self.outside.filter(|call| call.leg == leg) {
+            return self.fail_outside(call, reason, effects);
+        }
+        self.fail(at, reason, declined, numbers, effects);
     }
 
     /// A phone could not be reached, or the switch no longer knows whether it was dialled: it is dialled anew, under a new id, within the
@@ -516,7 +552,7 @@ impl Search {
         effects.push(SearchEffect::Failed(failed));
         match self.target {
             _ if !self.offers.is_empty() => {}
-            Target::Agent(_) => effects.push(SearchEffect::Over(reason)),
+            Target::Agent(_) | Target::External(_) => effects.push(SearchEffect::Over(reason)),
             Target::Team { .. } | Target::Queue(_) if self.round == Round::Proposed => self.open_round(numbers),
             Target::Team { .. } | Target::Queue(_) | Target::IvrFlow(_) => {}
         }
@@ -534,6 +570,9 @@ impl Search {
             if matches!(effects.last(), Some(SearchEffect::Over(_))) {
                 return;
             }
+        }
+        if let Some(call) = self.outside.filter(|call| call.until_us + self.rules.silence_us <= numbers.now_us) {
+            return self.fail_outside(call, Reason::Unreachable, effects);
         }
         if self.until_us <= numbers.now_us {
             let by = self.wait_of_queue().map(|queue| QueueRule::MaxWait(queue.wait_ms));

@@ -168,6 +168,10 @@ impl Transfer {
         }
     }
 
+    pub(crate) fn goes_outside(&self) -> bool {
+        self.target.external().is_some()
+    }
+
     /// Nobody has taken over yet.
     pub fn is_undecided(&self) -> bool {
         !matches!(self.state, TransferState::HandingOver { .. })
@@ -255,7 +259,8 @@ impl Transfer {
         match input {
             In::InitiatorLeft if !completes(|rules| rules.initiator_leaves) => Course::CancelByLeaving,
             In::InitiatorLeft => self.hand_over(recipient, method, false),
-            In::InitiatorMuted if mutes => self.hand_over(recipient, method, false),
+            // Nobody is left alone with a stranger who can do nothing in Baton: whoever hands over outside says so.
+            In::InitiatorMuted if mutes && !self.goes_outside() => self.hand_over(recipient, method, false),
             In::Complete => self.hand_over(recipient, method, true),
             In::PhaseOver if completes(|rules| rules.on_timeout) => self.hand_over(recipient, method, true),
             In::PhaseOver => Self::cancel(Reason::Timeout, method, now),
@@ -316,7 +321,8 @@ impl Transfer {
 
     fn hand_over(&self, recipient: PartyNo, method: &Method, release_initiator: bool) -> Course {
         let keep = method.consult.as_ref().is_some_and(|it| it.hold_after_complete == HoldAfterComplete::Keep);
-        let keep_hold = keep && matches!(self.state, TransferState::Consulting { .. });
+        // Whoever is outside could not take the customer off hold.
+        let keep_hold = keep && !self.goes_outside() && matches!(self.state, TransferState::Consulting { .. });
         Course::HandOver { recipient, release_initiator, keep_hold }
     }
 

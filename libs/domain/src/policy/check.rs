@@ -231,7 +231,10 @@ fn phases(at: &str, method: &Method) -> Checked {
     all.into_iter().try_for_each(|(key, rules, ways_out)| {
         let at = format!("{at}.consult.{key}");
         phase(&at, rules, &[Cancel, Complete], &[Complete, Cancel])?;
-        way_out(&at, &[rules.initiator_may, rules.recipient_may], ways_out)
+        // A recipient outside can do nothing in Baton.
+        let outside = method.offer.targets.contains(&TargetSort::External);
+        let recipient_may = if outside { ActionSet::default() } else { rules.recipient_may };
+        way_out(&at, &[rules.initiator_may, recipient_may], ways_out)
     })
 }
 

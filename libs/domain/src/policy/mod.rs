@@ -8,8 +8,8 @@ mod profiles;
 pub use parse::{PolicyError, parse, parse_file, restore};
 pub use profiles::{PROFILES, Profile, profile};
 
-use crate::{action::ActionSet, machine::SearchRules};
-use baton_words::{AgentState, TargetSort, TransferKind};
+use crate::{action::ActionSet, actor::OutsideSort, machine::SearchRules};
+use baton_words::{AgentState, Direction, TargetSort, TransferKind};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -132,8 +132,34 @@ pub struct OfferRules {
     pub recommended: Vec<AgentState>,
     /// What happens when the chosen agent is in another call (B504).
     pub when_busy: WhenBusy,
+    /// Where `targets` names numbers outside: which of them, by the direction of the call (B408).
+    pub outside: OutsideRules,
     /// Where the customer goes when there is no recipient and no initiator, in order of preference; the last must be `disconnect`.
     pub fallback: Vec<Fallback>,
+}
+
+/// Which numbers outside a kind of transfer goes to: of each sort, in calls of these directions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutsideRules {
+    /// Configured with user number forwarding.
+    pub forwarding: Vec<Direction>,
+    /// Configured without.
+    pub not_forwarding: Vec<Direction>,
+    /// Typed in.
+    pub typed: Vec<Direction>,
+}
+
+impl OutsideRules {
+    /// Whether a number of this sort can be chosen in a call of this direction.
+    pub fn allows(&self, sort: OutsideSort, direction: Direction) -> bool {
+        let directions = match sort {
+            OutsideSort::Forwarding => &self.forwarding,
+            OutsideSort::NotForwarding => &self.not_forwarding,
+            OutsideSort::Typed => &self.typed,
+        };
+        directions.contains(&direction)
+    }
 }
 
 /// A consult before the recipient takes over.
@@ -146,6 +172,8 @@ pub struct ConsultRules {
     pub hold_after_complete: HoldAfterComplete,
     /// An initiator who mutes themselves in the consult or the three-way hands over by it (B203).
     pub mute_hands_over: bool,
+    /// What happens when the customer leaves while the initiator is with a recipient outside, or keeps one waiting (B409).
+    pub customer_gone: ConsultCustomerGone,
     /// While initiator and recipient talk in private; and while the recipient waits alone, because they have accepted (B305) or the initiator has
     /// swapped (B602).
     pub consulting: PhaseRules,
@@ -306,6 +334,16 @@ pub enum CustomerGone {
     Announce,
     /// Nothing: the call ends.
     End,
+}
+
+/// What happens when the customer leaves, and there is somebody outside whom the initiator has called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsultCustomerGone {
+    /// The call ends, as `interaction.customer_gone` says.
+    End,
+    /// The initiator goes on with them: they are the customer then, and can't be handed over outside.
+    GoOn,
 }
 
 /// Where a customer goes whom nobody takes.

@@ -113,7 +113,7 @@ pub fn plan(i: &Interaction, policy: &Policy) -> MediaPlan {
         plan.legs.push(leg);
     }
     if let Some(search) = i.search() {
-        plan.legs.extend(search.offers.iter().filter_map(offer_leg));
+        plan.legs.extend(search.offers.iter().filter_map(offer_leg).chain(outside_leg(search)));
     }
     plan.exit = i.exit().map(|exit| {
         let (mailbox, flow) = match &exit.to {
@@ -165,6 +165,13 @@ fn party_leg(i: &Interaction, party: &Party) -> PlannedLeg {
 fn offer_leg(offer: &Offer) -> Option<PlannedLeg> {
     let OfferState::Ringing { leg, until_us: ring_until_us, .. } = offer.state else { return None };
     let origin = LegSource::Phone(offer.agent.phone.clone());
+    Some(PlannedLeg { leg, customer: false, origin, ring_until_us, room: None, muted: false })
+}
+
+fn outside_leg(search: &Search) -> Option<PlannedLeg> {
+    let (call, external) = (search.outside?, search.target.external()?);
+    let origin = LegSource::Outside(external.outside());
+    let (leg, ring_until_us) = (call.leg, call.until_us);
     Some(PlannedLeg { leg, customer: false, origin, ring_until_us, room: None, muted: false })
 }
 

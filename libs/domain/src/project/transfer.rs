@@ -68,6 +68,11 @@ fn recipient(i: &Interaction, open: &Transfer) -> Option<AgentId> {
 }
 
 impl TransferRecord {
+    /// Somebody outside receives: they are called, or have answered, or have the customer.
+    pub fn reaches_outside(&self) -> bool {
+        self.target.external().is_some() && (self.phase.is_open() || self.phase == Phase::Completed)
+    }
+
     /// The transfer that made this hop; none for a hop of the call flow.
     pub fn of_hop(hop: &Hop) -> Option<Self> {
         let by = hop.by.as_ref()?;

@@ -60,7 +60,7 @@ pub fn queueing(i: &Interaction) -> Queueing {
     let search = i.search().filter(|search| search.round != Round::Over);
     let stands_in = search.and_then(|search| match &search.target {
         Target::Queue(queue) => Some(queue.id),
-        Target::Agent(_) | Target::Team { .. } | Target::IvrFlow(_) => None,
+        Target::Agent(_) | Target::Team { .. } | Target::External(_) | Target::IvrFlow(_) => None,
     });
     let served = |party: &Party| {
         let (agent, from) = (party.agent_id()?, party.from_queue?);

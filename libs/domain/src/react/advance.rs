@@ -92,7 +92,7 @@ impl<'a> Advance<'a> {
                 by_hand,
                 number: self.i.number.clone(),
                 customer: self.i.customer().address().clone(),
-                customer_key: self.i.customer_key.clone(),
+                customer_key: self.i.present_customer_key().clone(),
                 direction: self.i.direction,
             })));
         }
@@ -159,10 +159,10 @@ impl<'a> Advance<'a> {
 fn assert_sound(i: &Interaction, policy: &Policy) {
     use crate::interaction::Stage;
 
-    let agents = i.agents().count();
+    let agents = i.agents().chain(i.externals()).count();
     debug_assert!(!i.ended() || (agents == 0 && i.search().is_none() && i.transfer.is_none()), "T5: {i:?}");
     debug_assert!(i.recorder.current.is_none() || i.talking(), "R1: {i:?}");
-    debug_assert!(i.service().is_none() || i.primary().is_some(), "C4: {i:?}");
+    debug_assert!(i.service().is_none() || i.primary_party().is_some(), "C4: {i:?}");
     debug_assert!(
         !matches!(i.stage, Stage::Seeking(_)) || i.search().is_some(),
         "C1: nobody has the customer and nobody is looked for: {i:?}"

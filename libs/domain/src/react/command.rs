@@ -150,6 +150,7 @@ impl Advance<'_> {
         if let Some(flow) = flow {
             self.send_away(flow, method);
         }
+        self.outside_dialled();
     }
 
     fn hold_customer(&mut self) {

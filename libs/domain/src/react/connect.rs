@@ -3,7 +3,7 @@
 
 use super::advance::Advance;
 use crate::{
-    actor::{Actor, Target},
+    actor::{Actor, ExternalRef, Recipient, Target},
     cause::{ConsultField, HouseField, MethodField, RuleField, Trigger},
     event::{Ended, EventKind},
     input::FlowEnd,
@@ -12,8 +12,8 @@ use crate::{
         ReleasedClaim, Seeker, Stage, Who,
     },
     machine::{
-        AgentAnswered, Course, Failed, FlowStep, Numbers, Overflowed, Search, SearchEffect, SearchInput, SearchRules,
-        Situation, TransferInput, TransferState,
+        AgentAnswered, Course, Failed, FlowStep, Numbers, OutsideCall, Overflowed, Search, SearchEffect, SearchInput,
+        SearchRules, Situation, TransferInput, TransferState,
     },
     policy::{CustomerMeanwhile, Fallback, Method},
     queue::{FromQueue, Pool},
@@ -58,6 +58,8 @@ impl Advance<'_> {
                 SearchEffect::Reserved(agent) => self.agent_reserved(agent),
                 SearchEffect::Failed(failed) => self.offer_failed(&failed, self.pool_sought()),
                 SearchEffect::Answered(answered) => self.agent_answered(answered),
+                SearchEffect::OutsideAnswered(call) => self.outside_answered(call),
+                SearchEffect::OutsideFailed(call, reason) => self.outside_failed(call, reason),
                 SearchEffect::Over(reason) => self.nobody_found(reason),
                 SearchEffect::Overflowed(overflowed) => self.overflowed(&overflowed),
             }
@@ -110,7 +112,7 @@ impl Advance<'_> {
         let (transfer, pool) = (self.transfer_no(), self.pool_sought());
         self.emit(EventKind::AgentOffered { agent, transfer, pool });
         if let Some(transfer) = transfer {
-            self.emit(EventKind::TransferOffered { transfer, recipient: agent });
+            self.emit(EventKind::TransferOffered { transfer, recipient: Recipient::Agent(agent) });
         }
         self.transfer(TransferInput::Reserved);
     }
@@ -161,6 +163,51 @@ impl Advance<'_> {
         }
     }
 
+    /// A number outside is called at once: there is nobody to reserve.
+    pub(super) fn outside_dialled(&mut self) {
+        let Some((transfer, call, external)) = self.outside_call() else { return };
+        self.emit(EventKind::ExternalDialled { transfer, leg: call.leg, external: external.clone() });
+        self.emit(EventKind::TransferOffered { transfer, recipient: Recipient::External(external) });
+        self.transfer(TransferInput::Reserved);
+    }
+
+    /// The number outside that is called, and for which transfer.
+    fn outside_call(&self) -> Option<(TransferNo, OutsideCall, Arc<ExternalRef>)> {
+        let search = self.i.search()?;
+        Some((self.transfer_no()?, search.outside?, search.target.external()?.clone()))
+    }
+
+    fn outside_answered(&mut self, call: OutsideCall) {
+        let Some(transfer) = self.transfer_no() else { return };
+        let Some(external) = self.i.search().and_then(|search| search.target.external()).cloned() else { return };
+        self.stop_search(None);
+        self.act_as(Actor::External);
+        let no = PartyNo(Counters::take(&mut self.i.counters.party));
+        let origin = LegSource::Outside(external.outside());
+        self.i.parties.push(Party {
+            no,
+            who: Who::External(external.clone()),
+            leg: Leg { no: call.leg, origin, state: LegState::Up { seen_in: None } },
+            muted: false,
+            since_us: self.now,
+            from_queue: None,
+        });
+        let rang_us = self.now - call.since_us;
+        self.emit(EventKind::ExternalJoined { transfer, leg: call.leg, external, rang_us });
+        self.transfer(TransferInput::RecipientAnswered(no));
+    }
+
+    fn outside_failed(&mut self, call: OutsideCall, reason: Reason) {
+        let Some(transfer) = self.transfer_no() else { return };
+        let Some(external) = self.i.search().and_then(|search| search.target.external()).cloned() else { return };
+        self.of_outside_failure(reason);
+        self.tell_outside_failed(transfer, external, reason, self.now - call.since_us);
+    }
+
+    fn tell_outside_failed(&mut self, transfer: TransferNo, external: Arc<ExternalRef>, reason: Reason, rang_us: i64) {
+        self.emit(EventKind::ExternalFailed { transfer, external, reason, rang_us });
+    }
+
     fn nobody_found(&mut self, reason: Reason) {
         let rule = self.of_nobody();
         self.by(rule, |it| {
@@ -188,7 +235,11 @@ impl Advance<'_> {
             _ => return,
         };
         let (pool, entered, since_us) = (search.target.pool(), search.entered, search.since_us);
+        let outside = search.outside.take().zip(search.target.external().cloned());
         let Some(withdrawn) = search.stop(reason.unwrap_or(Reason::Taken), now) else { return };
+        if let (Some((call, external)), Some(transfer)) = (outside, transfer) {
+            self.tell_outside_failed(transfer, external, reason.unwrap_or(Reason::Taken), now - call.since_us);
+        }
         for Failed { agent, claim, reason, rang_us, .. } in withdrawn {
             self.release(ReleasedClaim { claim, agent, reason, wrap_up_ms: 0, closing: Closing::Free });
             if let Some(rang_us) = rang_us {
@@ -301,7 +352,7 @@ impl Advance<'_> {
         transfer.state = state;
         transfer.since_us = now;
         let (no, phase, recipient) = (transfer.no, transfer.phase(), transfer.recipient());
-        let recipient = recipient.and_then(|no| self.i.party(no)).and_then(Party::agent_id);
+        let recipient = recipient.and_then(|no| self.i.party(no)).and_then(Party::recipient);
         match (phase, recipient) {
             (Phase::Consulting, Some(recipient)) => {
                 self.emit(EventKind::TransferConsulting { transfer: no, recipient });
@@ -317,19 +368,30 @@ impl Advance<'_> {
 
     /// The recipient takes over. The transfer is completed as soon as telephony has the customer where they belong.
     fn hand_over(&mut self, recipient: PartyNo, release_initiator: bool, keep_hold: bool) {
-        let Some(agent) = self.i.party(recipient).and_then(Party::agent_id) else { return };
+        let Some(to) = self.i.party(recipient).map(|party| party.who.clone()) else { return };
         let consult = self.i.transfer.as_ref().filter(|open| matches!(open.state, TransferState::Consulting { .. }));
         let off_hold_by = consult.map(|open| RuleField::Consult(open.kind, ConsultField::HoldAfterComplete));
-        self.make_primary(recipient, agent);
+        let agent = match &to {
+            Who::Agent { agent, .. } => Some(agent.id),
+            Who::External(_) | Who::Customer { .. } => None,
+        };
+        match (&to, agent) {
+            (_, Some(agent)) => self.make_primary(recipient, agent),
+            (Who::External(external), None) => self.take_outside(recipient, external.clone()),
+            (_, None) => return,
+        }
         if release_initiator {
             self.release_initiator();
         }
         self.enter(TransferState::HandingOver { recipient });
         if !keep_hold {
             self.by(off_hold_by, |it| it.hold(false));
-            self.take_tenure(agent);
+            // What is said without an agent is nobody's recording.
+            if let Some(agent) = agent {
+                self.take_tenure(agent);
+            }
         }
-        self.record(|recorder| recorder.end_suspended_but(Some(agent)));
+        self.record(|recorder| recorder.end_suspended_but(agent));
     }
 
     /// `transfer.completed` follows the fact: the customer is seen with the recipient, or held for them. Looked at after every change: what
@@ -344,8 +406,9 @@ impl Advance<'_> {
         } else {
             customer_in == Some(Room::Talk) && recipient_in == Some(Room::Talk)
         };
-        if let Some(to) = party.agent_id().filter(|_| placed) {
-            self.close(HopOutcome::Completed { to });
+        let outcome = party.agent_id().map_or(HopOutcome::CompletedOutside, |to| HopOutcome::Completed { to });
+        if placed {
+            self.close(outcome);
         }
     }
 
@@ -360,8 +423,10 @@ impl Advance<'_> {
 
     fn release_recipient(&mut self, reason: Reason) {
         let recipient = self.i.transfer.as_ref().and_then(crate::machine::Transfer::recipient);
-        if let Some(agent) = recipient.and_then(|no| self.i.party(no)).and_then(Party::agent_id) {
-            self.remove_agent(agent, reason);
+        match recipient.and_then(|no| self.i.party(no)).map(|party| (party.no, party.agent_id())) {
+            Some((_, Some(agent))) => drop(self.remove_agent(agent, reason)),
+            Some((no, None)) => drop(self.remove_external(no, reason)),
+            None => {}
         }
     }
 
@@ -393,11 +458,16 @@ impl Advance<'_> {
     pub(super) fn close(&mut self, outcome: HopOutcome) {
         let Some(open) = self.i.transfer.take() else { return };
         let (transfer, initiator, duration_us) = (open.no, open.initiator.id, self.now - open.started_at_us);
+        let outside = open.target.external().cloned();
         self.i.journey.push(Hop::of(open, outcome, self.now));
         self.emit(match outcome {
-            HopOutcome::Completed { to: recipient } => {
-                EventKind::TransferCompleted { transfer, initiator, recipient, duration_us }
+            HopOutcome::Completed { to } => {
+                EventKind::TransferCompleted { transfer, initiator, recipient: Recipient::Agent(to), duration_us }
             }
+            HopOutcome::CompletedOutside => match outside.map(Recipient::External) {
+                Some(recipient) => EventKind::TransferCompleted { transfer, initiator, recipient, duration_us },
+                None => EventKind::TransferFailed { transfer, reason: Reason::RecipientLeft, duration_us },
+            },
             HopOutcome::Diverted { to, reason } => EventKind::TransferDiverted { transfer, to, reason, duration_us },
             HopOutcome::Failed { reason, .. } => EventKind::TransferFailed { transfer, reason, duration_us },
             HopOutcome::Cancelled { reason } => EventKind::TransferCancelled { transfer, reason, duration_us },
@@ -413,7 +483,7 @@ impl Advance<'_> {
         let to = transfer.diverted_to(method, self.i.flow.skip_voicemail, self.i.flow.has_more());
         let mailbox: Option<Arc<str>> = match &transfer.target {
             Target::Agent(agent) => Some(agent.id.to_string().into()),
-            Target::Team { .. } | Target::Queue(_) | Target::IvrFlow(_) => None,
+            Target::Team { .. } | Target::Queue(_) | Target::External(_) | Target::IvrFlow(_) => None,
         };
         self.act_as(Actor::System);
         self.close(HopOutcome::Diverted { to, reason });

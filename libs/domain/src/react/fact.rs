@@ -70,7 +70,14 @@ impl Advance<'_> {
             if reason == Reason::HungUp {
                 self.act_as(Actor::Agent(agent));
             }
-            self.agent_gone(agent, reason);
+            return self.agent_gone(agent, reason);
+        }
+        let external = self.i.externals().find(|party| party.leg.no == leg).map(|party| party.no);
+        if let Some(no) = external {
+            if reason == Reason::HungUp {
+                self.act_as(Actor::External);
+            }
+            self.external_gone(no, reason);
         }
     }
 

@@ -3,8 +3,8 @@
 
 use super::advance::Advance;
 use crate::{
-    actor::Actor,
-    cause::{HouseField, RuleField},
+    actor::{Actor, ExternalRef},
+    cause::{ConsultField, HouseField, RuleField},
     event::EventKind,
     input::Disposition,
     interaction::{
@@ -12,11 +12,12 @@ use crate::{
         Party, PartyNo, RELEASED_KEPT, ReleasedClaim, Seeker, Service, Stage, Who,
     },
     machine::TransferInput,
-    policy::CustomerGone,
+    policy::{ConsultCustomerGone, CustomerGone},
     project::{CUSTOMER_DISCONNECTED, is_parked},
 };
 use baton_words::{AgentId, AnnouncementNo, ClaimNo, FlowOutcome, Reason};
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 impl Advance<'_> {
     /// Puts the customer on hold, or takes them off.
@@ -49,6 +50,17 @@ impl Advance<'_> {
             let from = self.last_primary.replace(agent);
             self.emit(EventKind::PrimaryChanged { from, to: agent });
         }
+    }
+
+    /// Gives the customer to a party outside: no agent has them any more.
+    pub(super) fn take_outside(&mut self, party: PartyNo, external: Arc<ExternalRef>) {
+        let hold = match &mut self.i.stage {
+            Stage::Served(service) => service.hold.take(),
+            _ => None,
+        };
+        self.i.stage = Stage::Served(Service { primary: party, hold, away: None });
+        let from = self.last_primary.take();
+        self.emit(EventKind::ExternalTookOver { from, external });
     }
 
     pub(super) fn take_over(&mut self, party: PartyNo, agent: AgentId) {
@@ -135,6 +147,19 @@ impl Advance<'_> {
         for agent in everybody {
             self.remove_agent(agent, reason);
         }
+        let outside: SmallVec<[PartyNo; 1]> = self.i.externals().map(|party| party.no).collect();
+        for no in outside {
+            self.remove_external(no, reason);
+        }
+    }
+
+    /// Takes a party outside out: their leg leaves the projections. False: they were not in it.
+    pub(super) fn remove_external(&mut self, no: PartyNo, reason: Reason) -> bool {
+        let Some(at) = self.i.parties.iter().position(|party| party.no == no) else { return false };
+        let Some(external) = self.i.parties[at].external().cloned() else { return false };
+        let party = self.i.parties.remove(at);
+        self.emit(EventKind::ExternalLeft { external, reason, in_call_us: self.now - party.since_us });
+        true
     }
 
     /// Remembers why a claim is over, for a while.
@@ -175,10 +200,28 @@ impl Advance<'_> {
             Some((_, true)) => self.transfer(TransferInput::RecipientLeft(reason)),
             _ => return self.bystander_gone(was_primary, reason),
         }
-        // Whoever took part in a transfer and left it without a successor left the customer cut off.
-        let orphaned = self.i.service().is_some() && self.i.primary().is_none();
-        if orphaned {
+        self.if_cut_off(reason);
+    }
+
+    /// Whoever took part in a transfer and left it without a successor left the customer cut off.
+    fn if_cut_off(&mut self, reason: Reason) {
+        if self.i.service().is_some() && self.i.primary_party().is_none() {
             self.primary_gone(reason, true);
+        }
+    }
+
+    /// A party outside is gone who is not the customer: the recipient of a transfer, or to whom the customer was handed over.
+    pub(super) fn external_gone(&mut self, no: PartyNo, reason: Reason) {
+        let received = self.i.transfer.as_ref().is_some_and(|transfer| transfer.recipient() == Some(no));
+        let was_primary = self.i.service().is_some_and(|service| service.primary == no);
+        if !self.remove_external(no, reason) {
+            return;
+        }
+        if received {
+            self.transfer(TransferInput::RecipientLeft(reason));
+            self.if_cut_off(reason);
+        } else if was_primary {
+            self.primary_gone(reason, self.i.held() || reason != Reason::HungUp);
         }
     }
 
@@ -221,6 +264,9 @@ impl Advance<'_> {
         if let Stage::Exiting(Exit { to: ExitTo::Mailbox(_), .. }) = self.i.stage {
             return self.end(Reason::Voicemail);
         }
+        if let Some((rule, other)) = self.goes_on_with() {
+            return self.by(rule, |it| it.go_on_with(other));
+        }
         let away = self.i.away();
         self.out_of_flow(FlowOutcome::Left);
         self.stop_search(Some(Reason::CustomerLeft));
@@ -232,6 +278,30 @@ impl Advance<'_> {
         self.by(apart.then_some(RuleField::House(HouseField::CustomerGone)), |it| {
             if apart && announced { it.farewell() } else { it.end(Reason::CustomerLeft) }
         });
+    }
+
+    /// With whom the initiator goes on when the customer has left: with whom they called outside, where the policy says so (B409).
+    fn goes_on_with(&self) -> Option<(RuleField, PartyNo)> {
+        let open = self.i.transfer.as_ref().filter(|open| open.is_undecided() && open.goes_outside())?;
+        let goes_on = self.policy.method(open.kind)?.consult.as_ref()?.customer_gone == ConsultCustomerGone::GoOn;
+        let is_there = self.i.agent(open.initiator.id).is_some() && self.i.primary() == Some(open.initiator.id);
+        let rule = RuleField::Consult(open.kind, ConsultField::CustomerGone);
+        open.recipient().filter(|_| goes_on && is_there).map(|other| (rule, other))
+    }
+
+    /// Who was called outside is the customer from here on, and what is said with them is a recording of its own.
+    fn go_on_with(&mut self, other: PartyNo) {
+        let Some(external) = self.i.party(other).and_then(Party::external).cloned() else { return };
+        self.close(HopOutcome::Abandoned);
+        let before = self.i.customer;
+        self.i.customer = other;
+        self.i.parties.retain(|party| party.no != before);
+        self.act_as(Actor::System);
+        self.hold(false);
+        self.emit(EventKind::CustomerChanged { external });
+        let now = self.now;
+        self.record(|recorder| recorder.end_tenure(now));
+        self.primary_takes_tenure();
     }
 
     /// The agents who were apart from the customer hear that the customer has left, and are then released (B209).

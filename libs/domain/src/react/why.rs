@@ -96,6 +96,16 @@ impl Advance<'_> {
         }
     }
 
+    /// Why nobody answered outside: sets the time that was up.
+    pub(super) fn of_outside_failure(&mut self, reason: Reason) {
+        let limit = match (self.cause.trigger, reason) {
+            (Trigger::Deadline, _) => Some(RuleField::House(HouseField::RingSilence)),
+            (_, Reason::NoAnswer) => self.of_search(RING),
+            _ => None,
+        };
+        self.limited(limit);
+    }
+
     /// The rule that says what becomes of an agent, chosen by name for a transfer, who is in another call (B504).
     pub(super) fn of_busy(&self) -> Option<RuleField> {
         let by_name = self.i.search().is_some_and(|search| search.target.pool().is_none());

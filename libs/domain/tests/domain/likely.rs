@@ -4,10 +4,10 @@
 use crate::{
     invariants::{check, check_placed},
     random::pressed,
-    world::{SECOND, World, agent, by, flow, outcome, policy, ring, supervisor, team},
+    world::{SECOND, World, agent, by, flow, goes_outside, outcome, outside, policy, ring, supervisor, team},
 };
 use baton_domain::{
-    Action, Actor, Command, Fact, Input, StartTransfer, Target,
+    Action, Actor, Command, Fact, Input, OutsideSort, StartTransfer, Target,
     input::FlowEnd,
     machine::{FlowStep, OfferState},
     policy::PROFILES,
@@ -82,6 +82,7 @@ fn phone(world: &mut World, dice: &mut Dice) {
         });
     let mut legs: Vec<_> = ringing.collect();
     legs.extend(world.i.customer().leg.is_ringing().then_some(LegNo(1)));
+    legs.extend(world.i.search().and_then(|search| search.outside).map(|call| call.leg));
     if legs.is_empty() {
         return;
     }
@@ -99,7 +100,7 @@ fn propose(world: &mut World, dice: &mut Dice) {
 }
 
 fn agent_gone(world: &mut World, dice: &mut Dice) {
-    let legs: Vec<_> = world.i.agents().map(|party| party.leg.no).collect();
+    let legs: Vec<_> = world.i.agents().chain(world.i.externals()).map(|party| party.leg.no).collect();
     if !legs.is_empty() {
         let leg = legs[dice.of(legs.len())];
         world.fact(Fact::LegEnded(leg, [Reason::HungUp, Reason::Unreachable][dice.of(2)]));
@@ -120,12 +121,13 @@ fn button(world: &mut World, dice: &mut Dice) {
     }
     let pressed = match buttons[dice.of(buttons.len())] {
         Action::Start(kind) => {
-            let target = if kind == TransferKind::RoundTrip || dice.of(6) == 0 {
-                flow(dice.of(3) == 0)
-            } else if dice.seldom() {
-                team()
-            } else {
-                Target::Agent(agent(1 + dice.of(4) as u128))
+            let target = match dice.of(8) {
+                _ if kind == TransferKind::RoundTrip => flow(dice.of(3) == 0),
+                0 | 1 => team(),
+                2 => outside(OutsideSort::Typed),
+                3 => outside(OutsideSort::Forwarding),
+                4 => flow(dice.of(3) == 0),
+                _ => Target::Agent(agent(1 + dice.of(4) as u128)),
             };
             Command::Start(StartTransfer { kind, target, message: "as agreed".into(), outcome: outcome(&world.policy) })
         }
@@ -136,9 +138,11 @@ fn button(world: &mut World, dice: &mut Dice) {
 }
 
 fn worlds() -> impl Strategy<Value = World> {
-    (0..PROFILES.len(), any::<bool>(), 0..7u8).prop_map(|(profile, all, placed)| {
+    (0..PROFILES.len(), any::<bool>(), 0..7u8, any::<bool>()).prop_map(|(profile, all, placed, outside_too)| {
         let mode = if all { RecordingMode::All } else { RecordingMode::Manual };
-        let policy = policy(PROFILES[profile].name, "");
+        // Who goes outside by its policy, and each of the others as one that a tenant lets go outside.
+        let policy =
+            if outside_too { goes_outside(PROFILES[profile].name) } else { policy(PROFILES[profile].name, "") };
         if placed == 0 {
             return World::placed(policy, mode);
         }

@@ -10,6 +10,7 @@ mod invariants;
 mod ivr;
 mod kept;
 mod likely;
+mod outside;
 mod random;
 mod rows;
 mod table;

@@ -2,10 +2,10 @@
 
 use crate::{
     invariants::check,
-    world::{SECOND, World, agent, by, command_of, flow, on_behalf_of, policy, ring, supervisor, team},
+    world::{SECOND, World, agent, by, command_of, flow, on_behalf_of, outside, policy, ring, supervisor, team},
 };
 use baton_domain::{
-    Action, Actor, Command, Fact, Input, StartTransfer, Target,
+    Action, Actor, Command, Fact, Input, OutsideSort, StartTransfer, Target,
     input::{FlowDatum, FlowEnd, FlowValue, SegmentEnd},
     machine::FlowStep,
     policy::PROFILES,
@@ -24,7 +24,8 @@ fn actors() -> impl Strategy<Value = Actor> {
 fn commands() -> impl Strategy<Value = Input> {
     let plain = (0..Action::ALL.len(), 0..4u32)
         .prop_map(|(at, no)| command_of(Action::ALL[at], (no > 0).then_some(TransferNo(no))));
-    let target = prop_oneof![4 => (1..=4u128).prop_map(|n| Target::Agent(agent(n))), 1 => Just(team()), 2 => any::<bool>().prop_map(flow)];
+    let target = prop_oneof![4 => (1..=4u128).prop_map(|n| Target::Agent(agent(n))), 1 => Just(team()), 2 => any::<bool>().prop_map(flow),
+        1 => Just(outside(OutsideSort::Typed)), 1 => Just(outside(OutsideSort::Forwarding))];
     let start = (0..TransferKind::ALL.len(), target, any::<bool>()).prop_map(|(kind, target, listed)| {
         let outcome = if listed { "Other".into() } else { "".into() };
         let message = if listed { "as agreed".into() } else { "".into() };

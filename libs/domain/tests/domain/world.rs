@@ -1,8 +1,8 @@
 //! An interaction with a world around it that does at once what the projections say, unless the test holds it back.
 
 use baton_domain::{
-    Action, ActionSet, Actor, AgentRef, Command, Event, EventKind, Fact, Input, Interaction, Opening, Policy, Reaction,
-    Refusal, StaffRole, StartTransfer, Target,
+    Action, ActionSet, Actor, AgentRef, Command, Event, EventKind, ExternalRef, Fact, Input, Interaction, Opening,
+    OutsideSort, Policy, Reaction, Refusal, StaffRole, StartTransfer, Target,
     input::{Disposition, Message},
     interaction::{LegSource, Outside, Party},
     machine::{FlowStep, IvrElement, IvrFlow, IvrStep, OfferState},
@@ -125,7 +125,11 @@ impl World {
     /// Agent 1 calls a customer.
     pub fn placed(policy: Arc<Policy>, recording: RecordingMode) -> Self {
         let now = 1_000 * SECOND;
-        let origin = LegSource::Outside(Outside { phone: "32470000000".into(), allowed_by: "+32".into() });
+        let origin = LegSource::Outside(Outside {
+            phone: "32470000000".into(),
+            allowed_by: "+32".into(),
+            shows_customer: false,
+        });
         let (i, events) = baton_domain::place(opening(recording, vec![], origin), &policy, agent(1), now);
         Self { i, policy, now, events }
     }
@@ -291,7 +295,8 @@ impl World {
     }
 
     pub fn customer_hangs_up(&mut self) {
-        self.fact(Fact::LegEnded(LegNo(1), Reason::HungUp));
+        let leg = self.i.customer().leg.no;
+        self.fact(Fact::LegEnded(leg, Reason::HungUp));
     }
 
     pub fn no_answer(&mut self, n: u128) {
@@ -379,4 +384,30 @@ pub fn command_of(action: Action, open: Option<TransferNo>) -> Command {
         Action::Accept => Command::Accept(open),
         Action::SendMessage => Command::SendMessage(said_to(Visibility::Everyone, "hello")),
     }
+}
+
+/// A number outside of this sort.
+pub fn outside(sort: OutsideSort) -> Target {
+    let (id, name, forwarding) = match sort {
+        OutsideSort::Forwarding => (Some("ext-1".into()), "The workshop", true),
+        OutsideSort::NotForwarding => (Some("ext-2".into()), "The taxis", false),
+        OutsideSort::Typed => (None, "", false),
+    };
+    let (number, key, allowed_by) = ("+32470000009".into(), "key of 9".into(), "+3247".into());
+    Target::External(Arc::new(ExternalRef { id, name: name.into(), number, key, allowed_by, forwarding }))
+}
+
+/// A profile whose transfers go outside too, wherever the tenant may have that.
+pub fn goes_outside(profile: &str) -> Arc<Policy> {
+    let plain = policy(profile, "");
+    let targets: String = plain
+        .methods
+        .keys()
+        .map(|kind| format!("[methods.{kind}.offer]\ntargets = [\"agent\", \"team\", \"external\"]\n"))
+        .collect();
+    // A recipient outside can do nothing in Baton: the initiator alone must be able to end it.
+    let consults = plain.methods.iter().filter(|(_, method)| method.consult.is_some());
+    let consults: String =
+        consults.map(|(kind, _)| format!("[methods.{kind}.consult]\ncustomer_gone = \"go_on\"\n")).collect();
+    policy(profile, &(targets + &consults))
 }

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeSet;
 
-use baton_api::common::v1::{Actor, Customer, Direction, Reason, RecordingState, Target, TransferPhase, actor, target};
+use baton_api::common::v1::{
+    Actor, Customer, Direction, ExternalTarget, Reason, RecordingState, Target, TransferPhase, actor, target,
+};
 use baton_api::event::v1::{
-    FlowStepKind, InteractionAgentJoined, InteractionDataChanged, InteractionDequeued, InteractionDispositioned,
-    InteractionEnded, InteractionFlowStep, InteractionOfferFailed, InteractionOpened, InteractionPrimaryChanged,
-    InteractionQueued,
+    FlowStepKind, InteractionAgentJoined, InteractionCustomerChanged, InteractionDataChanged, InteractionDequeued,
+    InteractionDispositioned, InteractionEnded, InteractionExternalDialled, InteractionExternalJoined,
+    InteractionFlowStep, InteractionOfferFailed, InteractionOpened, InteractionPrimaryChanged, InteractionQueued,
 };
 use baton_api::transfer::v1::interaction::State;
 use baton_api::transfer::v1::party::{LegState, Role};
@@ -28,6 +30,8 @@ pub struct CallPicture {
     pub queued: Option<QueuedCall>,
     /// Who has answered for the open transfer.
     pub(super) answered: Option<String>,
+    /// Somebody outside has: their leg.
+    pub(super) answered_outside: Option<String>,
     /// The recipient of the open transfer is in another call, and is waited for.
     pub(super) awaits_recipient: bool,
     /// Since when it waited in a queue that it has left without an answer: in the one that follows it keeps its place.
@@ -75,6 +79,7 @@ impl CallPicture {
             interaction,
             queued: None,
             answered: None,
+            answered_outside: None,
             awaits_recipient: false,
             left_queue_since: None,
             customer_is_up: is_inbound,
@@ -114,6 +119,17 @@ impl CallPicture {
             Data::InteractionCustomerLeft(_) => self.nobody_has_the_customer(State::Ending),
             Data::InteractionCustomerAnswered(_) => self.customer_answered(event.time),
             Data::InteractionEnded(it) => self.ended(it),
+            Data::InteractionExternalDialled(it) => self.external_dialled(it),
+            Data::InteractionExternalFailed(it) => {
+                self.withdraw_offers();
+                if let Some(transfer) = self.open_transfer().filter(|open| open.transfer_id == it.transfer_id) {
+                    transfer.reason = it.reason;
+                }
+            }
+            Data::InteractionExternalJoined(it) => self.external_joined(it),
+            Data::InteractionExternalLeft(it) => self.external_left(it.external.as_ref()),
+            Data::InteractionExternalTookOver(_) => self.external_took_over(),
+            Data::InteractionCustomerChanged(it) => self.customer_changed(it),
             data => self.apply_remark(data, event),
         }
         self.settle_transfer();
@@ -167,7 +183,7 @@ impl CallPicture {
 
     pub(super) fn offer(&mut self, agent_id: &str, leg_state: LegState) {
         let parties = &mut self.interaction.parties;
-        parties.retain(|party| party.agent_id != agent_id);
+        parties.retain(|party| party.agent_id != agent_id || party.external.is_some());
         parties.push(Party { agent_id: agent_id.to_owned(), leg_state: leg_state.into(), ..Party::default() });
     }
 
@@ -230,6 +246,53 @@ impl CallPicture {
         }
     }
 
+    /// A phone outside rings.
+    fn external_dialled(&mut self, it: &InteractionExternalDialled) {
+        self.interaction.parties.push(Party {
+            leg_state: LegState::Ringing.into(),
+            leg_id: it.leg_id.clone(),
+            external: it.external.clone(),
+            ..Party::default()
+        });
+    }
+
+    fn external_joined(&mut self, it: &InteractionExternalJoined) {
+        self.withdraw_offers();
+        self.interaction.parties.push(Party {
+            leg_state: LegState::Up.into(),
+            leg_id: it.leg_id.clone(),
+            external: it.external.clone(),
+            ..Party::default()
+        });
+        self.answered_outside = Some(it.leg_id.clone());
+    }
+
+    fn external_left(&mut self, external: Option<&ExternalTarget>) {
+        self.interaction.parties.retain(|party| party.external.is_none() || party.external.as_ref() != external);
+        if self.interaction.state() == State::WithExternal {
+            self.interaction.set_state(State::InFlow);
+        }
+    }
+
+    /// No agent has the customer any more.
+    fn external_took_over(&mut self) {
+        let held = std::mem::take(&mut self.interaction.customer_on_hold);
+        self.nobody_has_the_customer(State::WithExternal);
+        self.interaction.customer_on_hold = held;
+        if self.answered_outside.is_some() {
+            self.enter(TransferPhase::HandingOver);
+        }
+    }
+
+    /// Whoever was called outside is the customer from here on, and no other party.
+    fn customer_changed(&mut self, it: &InteractionCustomerChanged) {
+        self.interaction.customer.clone_from(&it.customer);
+        self.interaction.parties.retain(|party| party.external.is_none());
+        let primary = self.interaction.parties.iter().find(|party| party.role() == Role::Primary);
+        self.interaction.primary_agent_id = primary.map(|party| party.agent_id.clone()).unwrap_or_default();
+        self.interaction.set_state(State::WithAgent);
+    }
+
     /// The customer came to an agent without a transfer.
     fn hop_of_flow(&mut self, agent_id: &str, start_time: Option<Timestamp>, end_time: Option<Timestamp>) {
         self.interaction.journey.push(Hop {
@@ -280,8 +343,12 @@ impl CallPicture {
     fn name_roles(&mut self) {
         let primary = self.interaction.primary_agent_id.clone();
         let is_transferred = self.open_transfer().is_some();
+        let with_external = self.interaction.state() == State::WithExternal;
         for party in &mut self.interaction.parties {
+            let outside = party.external.is_some();
             party.set_role(match party.leg_state() {
+                LegState::Up if outside && with_external => Role::Primary,
+                _ if outside => Role::Recipient,
                 LegState::Up if party.agent_id == primary => Role::Primary,
                 LegState::Up if self.answered.as_ref() == Some(&party.agent_id) => Role::Recipient,
                 LegState::Up => Role::Participant,

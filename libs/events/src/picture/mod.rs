@@ -227,7 +227,7 @@ impl Picture {
 /// Whom a call occupies, and how.
 fn engagements_in(call: &CallPicture) -> impl Iterator<Item = (&str, Engagement)> {
     let interaction = &call.interaction;
-    interaction.parties.iter().filter_map(|party| {
+    interaction.parties.iter().filter(|party| party.external.is_none()).filter_map(|party| {
         let state = match party.leg_state() {
             LegState::Up => engagement::State::Engaged,
             LegState::Ringing => engagement::State::Reserved,

@@ -109,7 +109,11 @@ impl Log {
         self.add(Data::InteractionCustomerHeld(InteractionCustomerHeld {}));
         self.joined(recipient, TRANSFER);
         let (transfer_id, recipient_agent_id) = (TRANSFER.to_owned(), recipient.to_owned());
-        self.add(Data::TransferConsulting(TransferConsulting { transfer_id, recipient_agent_id }));
+        self.add(Data::TransferConsulting(TransferConsulting {
+            transfer_id,
+            recipient_agent_id,
+            recipient_external: None,
+        }));
     }
 
     fn failed(&mut self, reason: Reason) {
@@ -226,6 +230,7 @@ fn b613_a_warm_transfer_from_the_call_to_its_end() {
         initiator_agent_id: "ada".to_owned(),
         recipient_agent_id: "ben".to_owned(),
         duration_ms: 1,
+        recipient_external: None,
     }));
     let call = log.call();
     assert_eq!((call.state(), call.primary_agent_id.as_str(), call.customer_on_hold), (State::WithAgent, "ben", false));

@@ -1,6 +1,6 @@
 //! The transfers of a call: the open one is the last hop of its journey, and those that have ended are the hops before.
 
-use baton_api::common::v1::{DivertedTo, Reason, TransferPhase, target};
+use baton_api::common::v1::{DivertedTo, ExternalTarget, Reason, TransferPhase, target};
 use baton_api::event::v1::TransferStarted;
 use baton_api::transfer::v1::interaction::State;
 use baton_api::transfer::v1::party::LegState;
@@ -14,14 +14,16 @@ use crate::Data;
 struct TransferEnd {
     phase: TransferPhase,
     reason: i32,
-    /// Who got the customer; empty if nobody did.
+    /// Who got the customer; empty if no agent did.
     to_agent_id: String,
+    /// Who outside did.
+    to_external: Option<ExternalTarget>,
     diverted_to: DivertedTo,
 }
 
 impl TransferEnd {
     fn without_successor(phase: TransferPhase, reason: i32) -> Self {
-        Self { phase, reason, to_agent_id: String::new(), diverted_to: DivertedTo::Unspecified }
+        Self { phase, reason, to_agent_id: String::new(), to_external: None, diverted_to: DivertedTo::Unspecified }
     }
 }
 
@@ -44,7 +46,8 @@ impl CallPicture {
                 self.set_initiator(&it.initiator_agent_id);
                 let to_agent_id = it.recipient_agent_id.clone();
                 let end = TransferEnd::without_successor(TransferPhase::Completed, Reason::Unspecified.into());
-                self.end_transfer(TransferEnd { to_agent_id, ..end }, time);
+                let to_external = it.recipient_external.clone();
+                self.end_transfer(TransferEnd { to_agent_id, to_external, ..end }, time);
             }
             Data::TransferDiverted(it) => {
                 let end = TransferEnd::without_successor(TransferPhase::Diverted, it.reason);
@@ -92,13 +95,13 @@ impl CallPicture {
             chosen_outcome: it.outcome.clone(),
             ..Hop::default()
         });
-        self.answered = None;
+        (self.answered, self.answered_outside) = (None, None);
         if let Some(target::Target::AgentId(agent_id)) = it.target.as_ref().and_then(|it| it.target.as_ref()) {
             self.offer(agent_id, LegState::Reserving);
         }
     }
 
-    fn enter(&mut self, phase: TransferPhase) {
+    pub(super) fn enter(&mut self, phase: TransferPhase) {
         if let Some(transfer) = self.open_transfer() {
             transfer.set_phase(phase);
             transfer.set_reason(Reason::Unspecified);
@@ -136,25 +139,31 @@ impl CallPicture {
     }
 
     fn end_transfer(&mut self, end: TransferEnd, time: Option<Timestamp>) {
-        let TransferEnd { phase, reason, to_agent_id, diverted_to } = end;
+        let TransferEnd { phase, reason, to_agent_id, to_external, diverted_to } = end;
         let Some(transfer) = self.open_transfer() else { return };
         transfer.set_phase(phase);
         transfer.reason = reason;
         transfer.recipient_agent_id.clone_from(&to_agent_id);
+        transfer.recipient_external.clone_from(&to_external);
         transfer.set_diverted_to(diverted_to);
         transfer.end_time = time;
         if let Some(hop) = self.interaction.journey.last_mut() {
             hop.set_outcome(phase);
             hop.reason = reason;
             hop.to_agent_id = to_agent_id;
+            hop.to_external = to_external;
             hop.end_time = time;
         }
-        self.answered = None;
+        (self.answered, self.answered_outside) = (None, None);
         self.withdraw_offers();
     }
 
     /// Who receives, and whether somebody is being asked or all wait.
     pub(super) fn settle_transfer(&mut self) {
+        let outside = self.interaction.parties.iter().find(|party| {
+            party.external.is_some() && (party.leg_state() != LegState::Up || self.answered_outside.is_some())
+        });
+        let outside = outside.and_then(|party| party.external.clone());
         let only = match self.offered().map(|party| &party.agent_id).collect::<Vec<_>>().as_slice() {
             [only] => Some((*only).clone()),
             _ => None,
@@ -163,6 +172,7 @@ impl CallPicture {
         let recipient = self.answered.clone().or(only).unwrap_or_default();
         let Some(transfer) = self.open_transfer() else { return };
         transfer.recipient_agent_id = recipient;
+        transfer.recipient_external = outside;
         if let TransferPhase::Waiting | TransferPhase::Offered = transfer.phase() {
             transfer.set_phase(if asks_nobody { TransferPhase::Waiting } else { TransferPhase::Offered });
         }

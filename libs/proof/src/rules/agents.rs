@@ -68,6 +68,7 @@ pub(crate) fn ringing_is_in_no_room(proof: &Proof, world: &World) -> Checked {
         .offers
         .iter()
         .any(|offer| matches!(offer.state, OfferState::Ringing { leg, .. } if plan.room_of(leg).is_some()));
+    let in_a_room = in_a_room || search.outside.is_some_and(|call| plan.room_of(call.leg).is_some());
     ensure(!in_a_room, || "a phone that rings has a room already".to_owned())
 }
 

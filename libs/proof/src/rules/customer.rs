@@ -42,7 +42,8 @@ pub(crate) fn one_place(proof: &Proof, world: &World) -> Checked {
 pub(crate) fn nobody_is_left_alone(_: &Proof, world: &World) -> Checked {
     let i = &world.interaction;
     let with_nobody = matches!(i.stage, Stage::Seeking(_) | Stage::Exiting(_));
-    ensure(!with_nobody || i.agents().next().is_none(), || "the customer waits, although an agent is there".to_owned())
+    let somebody = i.agents().chain(i.externals()).next().is_some();
+    ensure(!with_nobody || !somebody, || "the customer waits, although somebody is there".to_owned())
 }
 
 pub(crate) fn farewell_is_heard(proof: &Proof, world: &World) -> Checked {
@@ -55,7 +56,7 @@ pub(crate) fn farewell_is_heard(proof: &Proof, world: &World) -> Checked {
 
 pub(crate) fn served_by_somebody(_: &Proof, world: &World) -> Checked {
     let i = &world.interaction;
-    ensure(i.service().is_none() || i.primary().is_some(), || "the customer is with nobody".to_owned())
+    ensure(i.service().is_none() || i.primary_party().is_some(), || "the customer is with nobody".to_owned())
 }
 
 pub(crate) fn hears_music_exactly_on_hold(proof: &Proof, world: &World) -> Checked {
@@ -74,7 +75,7 @@ pub(crate) fn hears_music_exactly_on_hold(proof: &Proof, world: &World) -> Check
         let music = room == Some(Room::Hold) && heard == Some(Treatment::HoldMusic);
         return ensure(music, || "the customer is on hold and hears no music".to_owned());
     }
-    let primary = i.primary().and_then(|agent| i.agent(agent)).and_then(|party| plan.room_of(party.leg.no));
+    let primary = i.primary_party().and_then(|party| plan.room_of(party.leg.no));
     let talks = room == Some(Room::Talk) && primary == room && heard == Some(Treatment::Conversation);
     ensure(talks, || "the customer is off hold and not with their agent".to_owned())
 }
@@ -150,6 +151,10 @@ pub(crate) fn keeps_another_agent(step: &Transition<'_>) -> bool {
     // A cold transfer takes the customer away from everybody: that is what it is for.
     let cold = was.transfer.as_ref().and_then(|transfer| step.policy.method(transfer.kind));
     if cold.is_some_and(|method| method.customer == CustomerMeanwhile::Lobby) {
+        return true;
+    }
+    // Who is outside may have them instead, by what they were called for.
+    if is.primary_party().is_some() {
         return true;
     }
     let others = was.agents().filter(|party| party.agent_id() != gone).count();

@@ -26,7 +26,8 @@ pub(crate) fn farewell_is_short(_: &Proof, world: &World) -> Checked {
 pub(crate) fn farewell_as_the_policy_says(step: &Transition<'_>) -> bool {
     let (was, is, house) = (step.was(), step.is(), &step.policy.interaction);
     let Happening::Input(Input::Fact(Fact::LegEnded(leg, _))) = step.happening else { return true };
-    if *leg != was.customer().leg.no || !was.held() {
+    // Who goes on with somebody else is told nothing (B409).
+    if *leg != was.customer().leg.no || !was.held() || is.customer != was.customer {
         return true;
     }
     match is.stage {

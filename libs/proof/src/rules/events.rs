@@ -28,6 +28,9 @@ pub(crate) fn tell_it_all(step: &Transition<'_>) -> bool {
     let started = (is.counters.transfer - was.counters.transfer) as usize;
     let transfers = started == count(|it| matches!(it, EventKind::TransferStarted(_)))
         && usize::from(was.transfer.is_some()) + started == usize::from(is.transfer.is_some()) + count(ends_a_transfer);
+    let outside = was.externals().count() + count(|it| matches!(it, EventKind::ExternalJoined { .. }))
+        == is.externals().count()
+            + count(|it| matches!(it, EventKind::ExternalLeft { .. } | EventKind::CustomerChanged { .. }));
     let ends = usize::from(is.ended() && !was.ended()) == count(|it| matches!(it, EventKind::Ended(_)));
     let in_flow = |i: &Interaction| usize::from(matches!(i.exit(), Some(exit) if matches!(exit.to, ExitTo::Flow(_))));
     let sent = (is.counters.flow_exit - was.counters.flow_exit) as usize;
@@ -35,6 +38,7 @@ pub(crate) fn tell_it_all(step: &Transition<'_>) -> bool {
     in_order
         && flows
         && agents
+        && outside
         && holds
         && transfers
         && ends
@@ -77,7 +81,11 @@ fn search(step: &Transition<'_>, events: &[Event]) -> bool {
     let count = |is_one: fn(&EventKind) -> bool| events.iter().filter(|event| is_one(&event.kind)).count();
     let queue = waits(step.was()) + count(|it| matches!(it, EventKind::Queued { .. }))
         == waits(step.is()) + count(|it| matches!(it, EventKind::Dequeued { .. }));
-    begun && waiting && over && queue
+    let rung_outside = |i: &Interaction| usize::from(i.search().is_some_and(|search| search.outside.is_some()));
+    let outside = rung_outside(step.was()) + count(|it| matches!(it, EventKind::ExternalDialled { .. }))
+        == rung_outside(step.is())
+            + count(|it| matches!(it, EventKind::ExternalJoined { .. } | EventKind::ExternalFailed { .. }));
+    begun && waiting && over && queue && outside
 }
 
 fn is_rung(offer: &Offer) -> bool {

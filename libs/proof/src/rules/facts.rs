@@ -36,7 +36,9 @@ fn late(i: &Interaction) -> Vec<Fact> {
     let mut late = Vec::new();
     let offers = || i.search().into_iter().flat_map(|search| &search.offers);
     for leg in (1..=i.counters.leg).map(LegNo) {
-        let rings = offers().any(|offer| matches!(offer.state, OfferState::Ringing { leg: own, .. } if own == leg));
+        let outside = i.search().and_then(|search| search.outside).is_some_and(|call| call.leg == leg);
+        let rings =
+            outside || offers().any(|offer| matches!(offer.state, OfferState::Ringing { leg: own, .. } if own == leg));
         if i.ended() || !rings && !i.parties.iter().any(|party| party.leg.no == leg) {
             late.extend([Fact::LegUp(leg, None), Fact::LegUp(leg, Some(Room::Talk))]);
             late.extend([Fact::LegEnded(leg, Reason::HungUp), Fact::LegEnded(leg, Reason::Unreachable)]);

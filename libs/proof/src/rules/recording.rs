@@ -47,7 +47,8 @@ const MOST_FAILURES: u8 = 3;
 
 pub(crate) fn all_talk(_: &Proof, world: &World) -> Checked {
     let (i, r) = (&world.interaction, &world.interaction.recorder);
-    if i.service().is_none() || !i.customer().leg.is_up() {
+    // What is said without an agent is nobody's recording.
+    if i.primary().is_none() || !i.customer().leg.is_up() {
         return Ok(());
     }
     let left_out = if i.away() {

@@ -9,14 +9,14 @@ use crate::{
 };
 use baton_domain::{
     Command, Fact, Input, Target, Transfer,
-    interaction::{Hop, HopOutcome, Interaction, Party, Stage},
+    interaction::{Hop, HopOutcome, Interaction, Stage},
     machine::{OfferState, TransferState},
     policy::{
-        AfterFailure, AnsweredWhileResumed, ConsultRules, Ending, HoldAfterComplete, Method, PhaseRules, QueueSuccess,
-        ReleaseMoment,
+        AfterFailure, AnsweredWhileResumed, ConsultCustomerGone, ConsultRules, Ending, HoldAfterComplete, Method,
+        PhaseRules, QueueSuccess, ReleaseMoment,
     },
 };
-use baton_words::{LegNo, Reason, Room, TransferNo};
+use baton_words::{LegNo, Reason, Room, TargetSort, TransferNo};
 
 pub(crate) fn initiator_is_released(proof: &Proof, world: &World) -> Checked {
     let i = &world.interaction;
@@ -83,7 +83,7 @@ pub(crate) fn phases_end_as_the_policy_says(step: &Transition<'_>) -> bool {
     };
     let outcome = || closed(step).map(|(_, hop)| hop.outcome);
     match ending {
-        Some(Ending::Complete) => is_decided(is, open.no) || outcome().is_some_and(|outcome| outcome.to().is_some()),
+        Some(Ending::Complete) => is_decided(is, open.no) || outcome().is_some_and(HopOutcome::reached),
         // In a flow the customer is with nobody, and goes where the fallback says.
         Some(Ending::Cancel) if open.state == TransferState::Away => {
             matches!(outcome(), Some(HopOutcome::Diverted { .. }))
@@ -119,6 +119,9 @@ pub(crate) fn answer_leaves_the_customer(step: &Transition<'_>) -> bool {
 }
 
 fn rings(i: &Interaction, leg: LegNo) -> bool {
+    if i.search().and_then(|search| search.outside).is_some_and(|call| call.leg == leg) {
+        return true;
+    }
     let offers = i.search().into_iter().flat_map(|search| &search.offers);
     offers.into_iter().any(|offer| matches!(offer.state, OfferState::Ringing { leg: own, .. } if own == leg))
 }
@@ -182,13 +185,18 @@ pub(crate) fn exits_are_made_once(step: &Transition<'_>) -> bool {
 }
 
 pub(crate) fn completed_when_seen(step: &Transition<'_>) -> bool {
-    let Some((_, Hop { outcome: HopOutcome::Completed { to }, .. })) = closed(step) else { return true };
+    let Some((open, hop)) = closed(step) else { return true };
     let is = step.is();
+    let recipient = match hop.outcome {
+        HopOutcome::Completed { to } => is.agent(to),
+        HopOutcome::CompletedOutside => open.recipient().and_then(|no| is.party(no)),
+        _ => return true,
+    };
     let customer_in = is.customer().leg.seen_in();
     if is.held() {
         return customer_in == Some(Room::Hold);
     }
-    let recipient_in = is.agent(*to).and_then(|party| party.leg.seen_in());
+    let recipient_in = recipient.and_then(|party| party.leg.seen_in());
     (customer_in, recipient_in) == (Some(Room::Talk), Some(Room::Talk))
 }
 
@@ -196,19 +204,25 @@ pub(crate) fn recipient_has_the_customer(step: &Transition<'_>) -> bool {
     let (was, is) = (step.was(), step.is());
     let Some(open) = was.transfer.as_ref().filter(|open| open.is_undecided()) else { return true };
     let taken_over = is.transfer.as_ref().filter(|it| it.no == open.no && !it.is_undecided());
-    let recipient = match taken_over {
-        Some(decided) => decided.recipient().and_then(|no| is.party(no)).and_then(Party::agent_id),
-        None => closed(step).and_then(|(_, hop)| hop.outcome.to()),
+    let recipient = match (taken_over, closed(step)) {
+        (Some(decided), _) => decided.recipient().and_then(|no| is.party(no)).map(|party| party.no),
+        (None, Some((_, Hop { outcome: HopOutcome::Completed { to }, .. }))) => is.agent(*to).map(|party| party.no),
+        (None, Some((open, Hop { outcome: HopOutcome::CompletedOutside, .. }))) => open.recipient(),
+        (None, _) => return true,
     };
     let Some(recipient) = recipient else { return taken_over.is_none() };
     let keep = |rules: &ConsultRules| rules.hold_after_complete == HoldAfterComplete::Keep;
     let keeps = step.policy.method(open.kind).and_then(|method| method.consult.as_ref()).is_some_and(keep);
     let in_private = matches!(open.state, TransferState::Consulting { .. });
-    let hold_is_right = is.held() == (was.held() && keeps && in_private);
+    // Whoever is outside could not take the customer off hold.
+    let inside = open.target.external().is_none();
+    let hold_is_right = is.held() == (was.held() && keeps && in_private && inside);
     // Who hands over by muting themselves stays, and listens.
     let stays = matches!(step.happening, Happening::Input(Input::Command(_, Command::SetMute(true))));
     is.service().is_none()
-        || is.primary() == Some(recipient) && hold_is_right && (stays || is.agent(open.initiator.id).is_none())
+        || is.service().is_some_and(|service| service.primary == recipient)
+            && hold_is_right
+            && (stays || is.agent(open.initiator.id).is_none())
 }
 
 pub(crate) fn ends_as_a_hop(step: &Transition<'_>) -> bool {
@@ -224,12 +238,13 @@ pub(crate) fn ends_as_a_hop(step: &Transition<'_>) -> bool {
 pub(crate) fn not_cut_off_while_ringing(step: &Transition<'_>) -> bool {
     let Happening::Deadline(now_us) = step.happening else { return true };
     let Some(search) = step.was().search().filter(|search| search.target.pool().is_none()) else { return true };
+    let outside = search.outside.filter(|call| call.until_us > *now_us).map(|call| call.leg);
     let may_ring = search.offers.iter().find_map(|offer| match offer.state {
         OfferState::Ringing { leg, until_us, .. } if until_us > *now_us => Some(leg),
         _ => None,
     });
     let is = step.is();
-    may_ring.is_none_or(|leg| rings(is, leg)) || matches!(is.stage, Stage::Ended(Reason::Timeout))
+    may_ring.or(outside).is_none_or(|leg| rings(is, leg)) || matches!(is.stage, Stage::Ended(Reason::Timeout))
 }
 
 pub(crate) fn leaves_nothing_behind(step: &Transition<'_>) -> bool {
@@ -240,8 +255,7 @@ pub(crate) fn leaves_nothing_behind(step: &Transition<'_>) -> bool {
         HopOutcome::Cancelled { .. } => false,
         _ => return true,
     };
-    let recipient = open.recipient().and_then(|no| was.party(no)).and_then(Party::agent_id);
-    if recipient.is_some_and(|agent| is.agent(agent).is_some()) {
+    if open.recipient().is_some_and(|no| is.party(no).is_some()) {
         return false;
     }
     let Some(method) = step.policy.method(open.kind) else { return true };
@@ -267,7 +281,7 @@ fn hold_after(method: &Method, open: &Transfer, was: &Interaction, failed: bool)
 /// T9: of a transfer to one agent, whose phone or presence has just said so.
 pub(crate) fn fails_with_the_agents_reason(step: &Transition<'_>) -> bool {
     let Some((open, hop)) = closed(step) else { return true };
-    if !matches!((&open.state, &open.target), (TransferState::Seeking(_), Target::Agent(_))) {
+    if !matches!((&open.state, &open.target), (TransferState::Seeking(_), Target::Agent(_) | Target::External(_))) {
         return true;
     }
     let says = match step.happening {
@@ -279,4 +293,40 @@ pub(crate) fn fails_with_the_agents_reason(step: &Transition<'_>) -> bool {
         _ => return true,
     };
     hop.outcome.reason() == Some(says)
+}
+
+/// B408, B409: nobody goes outside by a kind, or with a customer, that the policy has not for it.
+pub(crate) fn goes_outside_as_the_policy_says(step: &Transition<'_>) -> bool {
+    let (was, is) = (step.was(), step.is());
+    let begun = is.transfer.as_ref().filter(|open| was.transfer.as_ref().is_none_or(|before| before.no != open.no));
+    let Some((open, external)) = begun.and_then(|open| Some((open, open.target.external()?))) else { return true };
+    let offer = step.policy.method(open.kind).map(|method| &method.offer);
+    let allowed = offer.is_some_and(|offer| {
+        offer.targets.contains(&TargetSort::External) && offer.outside.allows(external.sort(), is.direction)
+    });
+    allowed && was.customer().external().is_none()
+}
+
+/// B409: when the customer leaves, the initiator goes on with whom they called outside where the policy says so, and nowhere else.
+pub(crate) fn goes_on_as_the_policy_says(step: &Transition<'_>) -> bool {
+    let (was, is) = (step.was(), step.is());
+    let Happening::Input(Input::Fact(Fact::LegEnded(leg, _))) = step.happening else {
+        return was.customer == is.customer;
+    };
+    if *leg != was.customer().leg.no || !was.customer().leg.is_up() {
+        return was.customer == is.customer;
+    }
+    let outside = was.transfer.as_ref().filter(|open| open.target.external().is_some() && open.is_undecided());
+    let with = outside.and_then(|open| Some((open.recipient()?, open)));
+    let says = with.filter(|(_, open)| {
+        let consult = step.policy.method(open.kind).and_then(|method| method.consult.as_ref());
+        consult.is_some_and(|rules| rules.customer_gone == ConsultCustomerGone::GoOn)
+    });
+    match says {
+        None => was.customer == is.customer,
+        Some((other, open)) => {
+            let together = is.primary() == Some(open.initiator.id) && !is.held() && is.transfer.is_none();
+            is.customer == other && together && is.party(was.customer).is_none()
+        }
+    }
 }

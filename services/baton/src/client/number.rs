@@ -3,8 +3,9 @@
 use anyhow::Context as _;
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
 use baton_api::routing::v1::{
-    DeleteDialRuleRequest, DeleteNumberRequest, DialRule, ListDialRulesRequest, ListNumbersRequest, Number,
-    UpdateDialRuleRequest, UpdateNumberRequest,
+    DeleteDialRuleRequest, DeleteExternalNumberRequest, DeleteNumberRequest, DialRule, ExternalNumber,
+    ListDialRulesRequest, ListExternalNumbersRequest, ListNumbersRequest, Number, UpdateDialRuleRequest,
+    UpdateExternalNumberRequest, UpdateNumberRequest,
 };
 use baton_runtime::auth::Role;
 use baton_runtime::client::GrpcChannel;
@@ -13,13 +14,14 @@ use prost_types::FieldMask;
 
 use super::output::Column;
 use super::refusal::OrRefusal;
-use super::resolve::all_pages;
+use super::resolve::{all_pages, find_one};
 use super::session::ClientSession;
 use super::{flow, word};
 use crate::failure::KnownFailure;
 
 const NUMBER: &str = "baton.routing.v1.Number";
 const RULE: &str = "baton.routing.v1.DialRule";
+const EXTERNAL: &str = "baton.routing.v1.ExternalNumber";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NumberCommand {
@@ -46,6 +48,32 @@ pub(crate) enum NumberCommand {
     Disallow(PrefixArgs),
     /// List which numbers outside agents may call.
     Allowed,
+    /// Numbers outside to which agents can transfer.
+    #[command(subcommand)]
+    External(ExternalCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExternalCommand {
+    /// List them.
+    #[command(visible_alias = "ls")]
+    List,
+    /// Create one, or change the one with this name. It can be dialled as far as `baton number allow` has it.
+    Set {
+        /// Its display name.
+        name: String,
+        /// The number, for example +3225550100.
+        number: String,
+        /// Whoever is called sees the customer's number. The policy says which kinds of transfer go to such a number.
+        #[arg(long)]
+        forwarding: bool,
+    },
+    /// Delete one; calls to it go on.
+    #[command(visible_alias = "rm")]
+    Delete {
+        /// Its name or id.
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -62,6 +90,7 @@ pub(crate) async fn run(session: &ClientSession, command: NumberCommand) -> anyh
         NumberCommand::Allow(it) => allow(session, it.prefix).await,
         NumberCommand::Disallow(it) => disallow(session, it.prefix).await,
         NumberCommand::Allowed => allowed(session).await,
+        NumberCommand::External(it) => external(session, it).await,
     }
 }
 
@@ -135,4 +164,61 @@ async fn allowed(session: &ClientSession) -> anyhow::Result<()> {
     let mut routing = RoutingServiceClient::new(session.reader_channel()?);
     let rules = all_pages!(routing, list_dial_rules, ListDialRulesRequest {}, rules)?;
     session.out.list(RULE, &rules, &[Column::id("numbers that begin with")], |it| vec![it.prefix.clone()])
+}
+
+async fn external(session: &ClientSession, command: ExternalCommand) -> anyhow::Result<()> {
+    match command {
+        ExternalCommand::List => external_list(session).await,
+        ExternalCommand::Set { name, number, forwarding } => external_set(session, name, number, forwarding).await,
+        ExternalCommand::Delete { name } => external_delete(session, &name).await,
+    }
+}
+
+async fn external_numbers(channel: GrpcChannel) -> anyhow::Result<Vec<ExternalNumber>> {
+    let mut routing = RoutingServiceClient::new(channel);
+    all_pages!(routing, list_external_numbers, ListExternalNumbersRequest {}, external_numbers)
+}
+
+async fn external_list(session: &ClientSession) -> anyhow::Result<()> {
+    let all = external_numbers(session.reader_channel()?).await?;
+    let columns = [Column::id("external number"), Column::always("number"), Column::always("forwarding")];
+    session.out.list(EXTERNAL, &all, &columns, |it| {
+        let forwarding = if it.user_number_forwarding { "yes" } else { "no" };
+        vec![word::one_line(&it.name), it.number.clone(), forwarding.to_owned()]
+    })
+}
+
+/// One with this very name is changed; names are unique.
+async fn external_set(
+    session: &ClientSession,
+    name: String,
+    number: String,
+    user_number_forwarding: bool,
+) -> anyhow::Result<()> {
+    let known = external_numbers(session.channel_for_role(Role::Admin)?).await?;
+    let same = known.into_iter().find(|it| it.name == name);
+    let external_number_id = same.map(|it| it.external_number_id).unwrap_or_default();
+    let external_number =
+        Some(ExternalNumber { external_number_id, name, number, user_number_forwarding, ..ExternalNumber::default() });
+    let request = UpdateExternalNumberRequest {
+        request_id: session.request_id(),
+        external_number,
+        update_mask: Some(FieldMask { paths: vec!["*".to_owned()] }),
+        allow_missing: true,
+    };
+    let mut routing = RoutingServiceClient::new(session.channel_for_role(Role::Admin)?);
+    let answer = routing.update_external_number(request).await.or_refusal()?;
+    let own = answer.external_number.context("the answer is empty")?;
+    session.out.one(EXTERNAL, &own, |it| format!("{} is {}.", word::one_line(&it.name), it.number))
+}
+
+async fn external_delete(session: &ClientSession, name: &str) -> anyhow::Result<()> {
+    let known = external_numbers(session.channel_for_role(Role::Admin)?).await?;
+    let found = find_one("external number", name, &known, |it| [it.external_number_id.as_str(), it.name.as_str()])?;
+    let external_number_id = found.external_number_id.clone();
+    let request = DeleteExternalNumberRequest { request_id: session.request_id(), external_number_id };
+    let mut routing = RoutingServiceClient::new(session.channel_for_role(Role::Admin)?);
+    let deleted = routing.delete_external_number(request).await.or_refusal()?;
+    let gone = |_: &_| format!("The external number {} is gone.", word::one_line(&found.name));
+    session.out.one("baton.routing.v1.DeleteExternalNumberResponse", &deleted, gone)
 }

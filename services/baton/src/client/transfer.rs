@@ -1,16 +1,17 @@
 //! `baton transfer`.
 
 use anyhow::Context as _;
-use baton_api::common::v1::TransferKind;
+use baton_api::common::v1::{ExternalTarget, Target, TransferKind, target};
 use baton_api::error::ErrorReason;
 use baton_api::presence::v1::{TargetFilter, TransferTarget};
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_api::transfer::v1::{
     CancelTransferRequest, CompleteTransferRequest, DeclineTransferRequest, GetTransferOptionsRequest,
-    GetTransferOptionsResponse, GetTransferRequest, ListTransferTargetsRequest, ListTransfersRequest,
+    GetTransferOptionsResponse, GetTransferRequest, ListTransferTargetsRequest, ListTransfersRequest, OutsideOption,
     StartTransferRequest, SwapTransferRequest, Transfer, TransferOption,
 };
 use baton_runtime::auth::Role;
+use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand, ValueEnum};
 use prost_types::Timestamp;
 
@@ -26,7 +27,7 @@ const TRANSFER: &str = "baton.transfer.v1.Transfer";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TransferCommand {
-    /// Hand the customer over to an agent or a team.
+    /// Hand the customer over to an agent, a team or a number outside.
     Start(TransferStartArgs),
     /// Show what can be chosen when the call is handed over: kinds, outcomes, and what was chosen last.
     Options(TransferCallArgs),
@@ -63,9 +64,8 @@ pub(crate) enum TransferCommand {
 pub(crate) struct TransferStartArgs {
     #[command(flatten)]
     call: CallOption,
-    /// To whom: an agent's or a team's name or id.
-    #[arg(long, value_name = "TARGET")]
-    to: String,
+    #[command(flatten)]
+    to: TransferToArgs,
     /// How.
     #[arg(long, value_enum, default_value = "warm")]
     kind: TransferKindArg,
@@ -75,6 +75,21 @@ pub(crate) struct TransferStartArgs {
     /// What it is for: one of the outcomes that the policy lists.
     #[arg(long, default_value = "", hide_default_value = true, value_name = "NAME")]
     outcome: String,
+}
+
+/// To whom: exactly one of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct TransferToArgs {
+    /// To whom: an agent's or a team's name or id.
+    #[arg(long, value_name = "TARGET")]
+    to: Option<String>,
+    /// To whom outside: an external number's name or id; `baton transfer targets` lists them.
+    #[arg(long, value_name = "NAME")]
+    external: Option<String>,
+    /// To whom outside: a number, for example +3225550100.
+    #[arg(long, value_name = "NUMBER")]
+    number: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -133,8 +148,16 @@ pub(crate) async fn run(session: &ClientSession, command: TransferCommand) -> an
 }
 
 async fn start(session: &ClientSession, args: TransferStartArgs) -> anyhow::Result<()> {
-    let target = resolve::target(session, &args.to).await?;
+    let target = match (&args.to.to, &args.to.number) {
+        (Some(name), _) => Some(resolve::target(session, name).await?),
+        (None, Some(number)) => Some(typed(number)),
+        (None, None) => None,
+    };
     let (call, channel) = call::acting_in(session, args.call.id.as_deref()).await?;
+    let target = match (target, &args.to.external) {
+        (None, Some(name)) => outside(channel.clone(), &call.interaction_id, args.kind, name).await?,
+        (target, _) => target.unwrap_or_default(),
+    };
     let request = StartTransferRequest {
         request_id: session.request_id(),
         interaction_id: call.interaction_id,
@@ -146,6 +169,47 @@ async fn start(session: &ClientSession, args: TransferStartArgs) -> anyhow::Resu
     };
     let started = TransferServiceClient::new(channel).start_transfer(request).await.or_refusal()?;
     call::print_changed(session, &call.primary_agent_id, started.interaction).await
+}
+
+/// A number that is typed in; people write it with separators.
+fn typed(number: &str) -> Target {
+    let number = number.chars().filter(|it| !" -./()".contains(*it)).collect();
+    Target { target: Some(target::Target::External(ExternalTarget { number, ..ExternalTarget::default() })) }
+}
+
+/// An external number, by its name or id, among those that the call can be handed over to. Whether the kind goes to it, the service says.
+async fn outside(
+    channel: GrpcChannel,
+    interaction_id: &str,
+    kind: TransferKindArg,
+    name: &str,
+) -> anyhow::Result<Target> {
+    let kind = TransferKind::from(kind);
+    let filter = Some(TargetFilter { include_unavailable: true, ..TargetFilter::default() });
+    let mut transfers = TransferServiceClient::new(channel);
+    let (mut known, mut page_token) = (Vec::new(), String::new());
+    for _ in 0..resolve::MAX_PAGES {
+        let request = ListTransferTargetsRequest {
+            interaction_id: interaction_id.to_owned(),
+            kind: kind.into(),
+            filter: filter.clone(),
+            page_size: resolve::PAGE_SIZE,
+            page_token,
+            ..ListTransferTargetsRequest::default()
+        };
+        let page = transfers.list_transfer_targets(request).await.or_refusal()?;
+        let targets = page.targets.into_iter().filter_map(|it| it.target?.target?.target);
+        known.extend(targets.filter_map(|it| if let target::Target::External(own) = it { Some(own) } else { None }));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    let found =
+        resolve::find_one("external number", name, &known, |it| [it.external_number_id.as_str(), it.name.as_str()])?;
+    let external_number_id = found.external_number_id.clone();
+    let own = ExternalTarget { external_number_id, ..ExternalTarget::default() };
+    Ok(Target { target: Some(target::Target::External(own)) })
 }
 
 const TARGETS: [Column; 4] =
@@ -183,7 +247,8 @@ fn options_text(options: &GetTransferOptionsResponse) -> String {
                 word::spaced(&reason.as_str_name().replace("ERROR_REASON_", "").to_lowercase())
             ),
         };
-        format!("{}{needs}{refusal}", word::transfer_kind(it.kind))
+        let outside = it.outside.as_ref().map(outside_text).unwrap_or_default();
+        format!("{}{needs}{outside}{refusal}", word::transfer_kind(it.kind))
     };
     let listed = |names: &[String]| names.iter().map(|it| word::one_line(it)).collect::<Vec<_>>().join(", ");
     let last = options.last_choice.as_ref().map(|last| {
@@ -201,6 +266,17 @@ fn options_text(options: &GetTransferOptionsResponse) -> String {
     given.map(|(what, is)| format!("{what:<12} {is}")).collect::<Vec<_>>().join("\n")
 }
 
+/// To which numbers outside a kind goes in this call.
+fn outside_text(it: &OutsideOption) -> String {
+    let sorts = [
+        (it.forwarding, "external numbers with forwarding"),
+        (it.not_forwarding, "without forwarding"),
+        (it.typed, "a number that you type in"),
+    ];
+    let possible: Vec<_> = sorts.iter().filter(|(possible, _)| *possible).map(|(_, sort)| *sort).collect();
+    if possible.is_empty() { ", not outside".to_owned() } else { format!(", outside to {}", possible.join(", ")) }
+}
+
 fn target_row(it: &TransferTarget) -> Vec<String> {
     let target = it.target.clone().unwrap_or_default();
     let can = match (it.choosable, it.would_wait) {
@@ -215,7 +291,10 @@ fn target_row(it: &TransferTarget) -> Vec<String> {
     };
     let (name, is) = match &target.presence {
         Some(presence) => (target.name.clone(), agent::presence_text(presence)),
-        None => (format!("team {}", target.name), format!("{} available", target.available_agents)),
+        None => match target.target.and_then(|it| it.target) {
+            Some(target::Target::External(own)) => (format!("outside {}", target.name), own.number),
+            _ => (format!("team {}", target.name), format!("{} available", target.available_agents)),
+        },
     };
     vec![name, can.to_owned(), is, marks.to_owned()]
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use baton_api::common::v1::actor::Kind;
 use baton_api::common::v1::{Actor, Customer, Direction, TransferPhase};
 use baton_api::transfer::v1::interaction::State;
+use baton_api::transfer::v1::party::Role;
 use baton_api::transfer::v1::{Hop, Interaction, Participation, Party, Transfer};
 
 use super::event_text::Names;
@@ -149,9 +150,17 @@ fn state(call: &Interaction, names: &Names) -> String {
     if call.customer_on_hold {
         text.push_str(", customer on hold");
     }
+    let outside = call.parties.iter().find(|it| it.external.is_some() && it.role() == Role::Primary);
+    if let Some(outside) = outside {
+        let _ = write!(text, " {}", word::or_dash(&outside.name));
+    }
     let parked = |it: &&Transfer| matches!(it.phase(), TransferPhase::Accepted | TransferPhase::Swapped);
     if let Some(transfer) = call.transfer.as_ref().filter(parked) {
-        let _ = write!(text, ", {} waits with music", names.of(&transfer.recipient_agent_id));
+        let _ = write!(
+            text,
+            ", {} waits with music",
+            names.of_recipient(&transfer.recipient_agent_id, transfer.recipient_external.as_ref())
+        );
     }
     text + &because(call.end_reason)
 }
@@ -201,7 +210,6 @@ fn because(reason: i32) -> String {
 mod tests {
     use baton_api::common::v1::{Action, Reason, Target, TransferPhase, target};
     use baton_api::transfer::v1::Note;
-    use baton_api::transfer::v1::party::Role;
 
     use super::*;
 

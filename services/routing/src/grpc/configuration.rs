@@ -1,14 +1,17 @@
-//! `RoutingService`, each resource in a file of its own: `call_flows`, `numbers`, `dial_rules`.
+//! `RoutingService`, each resource in a file of its own: `call_flows`, `numbers`, `dial_rules`, `external_numbers`.
 
 use baton_api::ApiError;
 use baton_api::event::v1::{Change, routing_changed::Configuration};
 use baton_api::routing::v1::routing_service_server::RoutingService;
 use baton_api::routing::v1::{
-    DeleteCallFlowRequest, DeleteCallFlowResponse, DeleteDialRuleRequest, DeleteDialRuleResponse, DeleteNumberRequest,
-    DeleteNumberResponse, GetCallFlowRequest, GetCallFlowResponse, GetDialRuleRequest, GetDialRuleResponse,
-    GetNumberRequest, GetNumberResponse, ListCallFlowsRequest, ListCallFlowsResponse, ListDialRulesRequest,
-    ListDialRulesResponse, ListNumbersRequest, ListNumbersResponse, UpdateCallFlowRequest, UpdateCallFlowResponse,
-    UpdateDialRuleRequest, UpdateDialRuleResponse, UpdateNumberRequest, UpdateNumberResponse,
+    DeleteCallFlowRequest, DeleteCallFlowResponse, DeleteDialRuleRequest, DeleteDialRuleResponse,
+    DeleteExternalNumberRequest, DeleteExternalNumberResponse, DeleteNumberRequest, DeleteNumberResponse,
+    GetCallFlowRequest, GetCallFlowResponse, GetDialRuleRequest, GetDialRuleResponse, GetExternalNumberRequest,
+    GetExternalNumberResponse, GetNumberRequest, GetNumberResponse, ListCallFlowsRequest, ListCallFlowsResponse,
+    ListDialRulesRequest, ListDialRulesResponse, ListExternalNumbersRequest, ListExternalNumbersResponse,
+    ListNumbersRequest, ListNumbersResponse, UpdateCallFlowRequest, UpdateCallFlowResponse, UpdateDialRuleRequest,
+    UpdateDialRuleResponse, UpdateExternalNumberRequest, UpdateExternalNumberResponse, UpdateNumberRequest,
+    UpdateNumberResponse,
 };
 use baton_runtime::CallerExt as _;
 use baton_runtime::auth::Caller;
@@ -152,6 +155,38 @@ impl RoutingService for RoutingApi {
     ) -> Result<Response<DeleteDialRuleResponse>, Status> {
         let caller = request.caller()?.clone();
         Ok(Response::new(self.remove_rule(&caller, &request.into_inner()).await?))
+    }
+
+    async fn get_external_number(
+        &self,
+        request: Request<GetExternalNumberRequest>,
+    ) -> Result<Response<GetExternalNumberResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        Ok(Response::new(self.read_external_number(tenant, request.get_ref()).await?))
+    }
+
+    async fn list_external_numbers(
+        &self,
+        request: Request<ListExternalNumbersRequest>,
+    ) -> Result<Response<ListExternalNumbersResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        Ok(Response::new(self.read_external_numbers(tenant, request.get_ref()).await?))
+    }
+
+    async fn update_external_number(
+        &self,
+        request: Request<UpdateExternalNumberRequest>,
+    ) -> Result<Response<UpdateExternalNumberResponse>, Status> {
+        let caller = request.caller()?.clone();
+        Ok(Response::new(self.change_external_number(&caller, &request.into_inner()).await?))
+    }
+
+    async fn delete_external_number(
+        &self,
+        request: Request<DeleteExternalNumberRequest>,
+    ) -> Result<Response<DeleteExternalNumberResponse>, Status> {
+        let caller = request.caller()?.clone();
+        Ok(Response::new(self.remove_external_number(&caller, &request.into_inner()).await?))
     }
 }
 

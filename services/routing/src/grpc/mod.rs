@@ -3,6 +3,7 @@
 mod call_flows;
 mod configuration;
 mod dial_rules;
+mod external_numbers;
 mod numbers;
 pub(crate) mod route;
 

@@ -2,20 +2,22 @@
 
 use baton_api::routing::v1::route_service_server::RouteService;
 use baton_api::routing::v1::{
-    CompareWaitsRequest, CompareWaitsResponse, ResolveDialRequest, ResolveDialResponse, ResolveNumberRequest,
-    ResolveNumberResponse, SyncWaitRequest, SyncWaitResponse, Wait,
+    CompareWaitsRequest, CompareWaitsResponse, ListExternalChoicesRequest, ListExternalChoicesResponse,
+    ResolveDialRequest, ResolveDialResponse, ResolveNumberRequest, ResolveNumberResponse, SyncWaitRequest,
+    SyncWaitResponse, Wait,
 };
 use baton_api::{ApiError, fields, telephone};
 use baton_follow::compare;
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, change};
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use super::RoutingApi;
-use crate::store::dial_rules;
 use crate::store::flows::{self, StoredFlow};
 use crate::store::numbers::{self, NumberRow};
 use crate::store::waits::{self, StoredWait, WaitState};
+use crate::store::{dial_rules, external_numbers};
 use crate::sync_wait::{self, WaitProjection};
 use crate::{dial_rule, events, flow, number};
 
@@ -61,12 +63,17 @@ impl RouteService for RoutingApi {
         request: Request<ResolveDialRequest>,
     ) -> Result<Response<ResolveDialResponse>, Status> {
         let message = request.get_ref();
-        let (tenant, number, to) = fields::all((
-            tenant(&message.tenant),
-            number::parse("number", &message.number),
-            number::parse("to", &message.to),
-        ))?;
+        let (tenant, number, asked) =
+            fields::all((tenant(&message.tenant), number::parse("number", &message.number), Dialled::parse(message)))?;
         let mut reader = self.matcher.core.db.read().await?;
+        let (to, external) = match asked {
+            Dialled::Number(to) => (to, None),
+            Dialled::External(id) => {
+                let found = external_numbers::look_up(&mut reader, &tenant, id).await?;
+                let row = found.ok_or_else(|| ApiError::not_found("external number"))?;
+                (row.number.clone(), Some(row))
+            }
+        };
         if numbers::look_up(&mut reader, &tenant, &number).await?.is_none() {
             return Err(ApiError::not_found("number").into());
         }
@@ -80,7 +87,16 @@ impl RouteService for RoutingApi {
         if !grants.has_destination(&to) {
             return Err(dial_rule::not_granted(&tenant).into());
         }
-        Ok(Response::new(ResolveDialResponse { allowed_by }))
+        let external_number = external.map(super::external_numbers::shown);
+        Ok(Response::new(ResolveDialResponse { allowed_by, external_number }))
+    }
+
+    async fn list_external_choices(
+        &self,
+        request: Request<ListExternalChoicesRequest>,
+    ) -> Result<Response<ListExternalChoicesResponse>, Status> {
+        let message = request.get_ref();
+        Ok(Response::new(self.read_external_choices(&tenant(&message.tenant)?, message).await?))
     }
 
     async fn compare_waits(
@@ -106,6 +122,24 @@ impl RouteService for RoutingApi {
             proposed: row.proposal.agents,
             position: position.try_into().unwrap_or(i32::MAX),
         }))
+    }
+}
+
+/// What is to be dialled.
+enum Dialled {
+    /// E.164.
+    Number(String),
+    /// One of the tenant's external numbers.
+    External(Uuid),
+}
+
+impl Dialled {
+    fn parse(message: &ResolveDialRequest) -> Result<Self, ApiError> {
+        match (message.to.as_str(), message.external_number_id.as_str()) {
+            ("", id) if !id.is_empty() => flow::uuid("external_number_id", id).map(Self::External),
+            (_, "") => number::parse("to", &message.to).map(Self::Number),
+            _ => Err(ApiError::invalid_argument("to", "must be empty where an external number is named")),
+        }
     }
 }
 

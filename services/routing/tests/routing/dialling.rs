@@ -59,7 +59,12 @@ impl World {
     }
 
     async fn resolve(&self, tenant: &str, to: &str) -> Result<String, Status> {
-        let request = ResolveDialRequest { tenant: tenant.to_owned(), number: NUMBER.to_owned(), to: to.to_owned() };
+        let request = ResolveDialRequest {
+            tenant: tenant.to_owned(),
+            number: NUMBER.to_owned(),
+            to: to.to_owned(),
+            external_number_id: String::new(),
+        };
         Ok(self.route().resolve_dial(request).await?.into_inner().allowed_by)
     }
 }
@@ -122,6 +127,7 @@ async fn a_call_comes_from_a_number_of_the_tenant_only() {
         tenant: "other".to_owned(),
         number: "+3225550999".to_owned(),
         to: "+3225550199".to_owned(),
+        external_number_id: String::new(),
     };
     let missing = world.route().resolve_dial(missing).await.unwrap_err();
     assert_eq!(foreign.code(), Code::NotFound);

@@ -8,7 +8,7 @@ use super::{
 use crate::live::Live;
 use baton_api::event::v1::{self as wire, EventData, FlowStepKind, event_data::Data};
 use baton_domain::{
-    Event, EventKind,
+    Event, EventKind, ExternalRef,
     event::{Ended, Opened, RecordingStarted, StepTaken, TransferStarted},
     queue::Pool,
 };
@@ -147,13 +147,12 @@ fn written(id: InteractionId, kind: &EventKind) -> (&'static str, Data) {
             }),
         ),
         EventKind::TransferStarted(it) => ("transfer.started", Data::TransferStarted(transfer_started(id, it))),
-        EventKind::TransferOffered { transfer, recipient } => (
-            "transfer.offered",
-            Data::TransferOffered(wire::TransferOffered {
-                transfer_id: transfer_id(transfer),
-                recipient_agent_id: recipient.to_string(),
-            }),
-        ),
+        EventKind::TransferOffered { transfer, recipient } => {
+            let (recipient_agent_id, recipient_external) = super::words::recipient(recipient);
+            let transfer_id = transfer_id(transfer);
+            let it = wire::TransferOffered { transfer_id, recipient_agent_id, recipient_external };
+            ("transfer.offered", Data::TransferOffered(it))
+        }
         EventKind::TransferWaiting { transfer, recipient } => (
             "transfer.waiting",
             Data::TransferWaiting(wire::TransferWaiting {
@@ -161,43 +160,41 @@ fn written(id: InteractionId, kind: &EventKind) -> (&'static str, Data) {
                 recipient_agent_id: recipient.to_string(),
             }),
         ),
-        EventKind::TransferConsulting { transfer, recipient } => (
-            "transfer.consulting",
-            Data::TransferConsulting(wire::TransferConsulting {
-                transfer_id: transfer_id(transfer),
-                recipient_agent_id: recipient.to_string(),
-            }),
-        ),
-        EventKind::TransferJoined { transfer, recipient } => (
-            "transfer.joined",
-            Data::TransferJoined(wire::TransferJoined {
-                transfer_id: transfer_id(transfer),
-                recipient_agent_id: recipient.to_string(),
-            }),
-        ),
-        EventKind::TransferAccepted { transfer, recipient } => (
-            "transfer.accepted",
-            Data::TransferAccepted(wire::TransferAccepted {
-                transfer_id: transfer_id(transfer),
-                recipient_agent_id: recipient.to_string(),
-            }),
-        ),
-        EventKind::TransferSwapped { transfer, recipient } => (
-            "transfer.swapped",
-            Data::TransferSwapped(wire::TransferSwapped {
-                transfer_id: transfer_id(transfer),
-                recipient_agent_id: recipient.to_string(),
-            }),
-        ),
-        EventKind::TransferCompleted { transfer, initiator, recipient, duration_us } => (
-            "transfer.completed",
-            Data::TransferCompleted(wire::TransferCompleted {
+        EventKind::TransferConsulting { transfer, recipient } => {
+            let (recipient_agent_id, recipient_external) = super::words::recipient(recipient);
+            let transfer_id = transfer_id(transfer);
+            let it = wire::TransferConsulting { transfer_id, recipient_agent_id, recipient_external };
+            ("transfer.consulting", Data::TransferConsulting(it))
+        }
+        EventKind::TransferJoined { transfer, recipient } => {
+            let (recipient_agent_id, recipient_external) = super::words::recipient(recipient);
+            let transfer_id = transfer_id(transfer);
+            let it = wire::TransferJoined { transfer_id, recipient_agent_id, recipient_external };
+            ("transfer.joined", Data::TransferJoined(it))
+        }
+        EventKind::TransferAccepted { transfer, recipient } => {
+            let (recipient_agent_id, recipient_external) = super::words::recipient(recipient);
+            let transfer_id = transfer_id(transfer);
+            let it = wire::TransferAccepted { transfer_id, recipient_agent_id, recipient_external };
+            ("transfer.accepted", Data::TransferAccepted(it))
+        }
+        EventKind::TransferSwapped { transfer, recipient } => {
+            let (recipient_agent_id, recipient_external) = super::words::recipient(recipient);
+            let transfer_id = transfer_id(transfer);
+            let it = wire::TransferSwapped { transfer_id, recipient_agent_id, recipient_external };
+            ("transfer.swapped", Data::TransferSwapped(it))
+        }
+        EventKind::TransferCompleted { transfer, initiator, recipient, duration_us } => {
+            let (recipient_agent_id, recipient_external) = super::words::recipient(recipient);
+            let it = wire::TransferCompleted {
                 transfer_id: transfer_id(transfer),
                 initiator_agent_id: initiator.to_string(),
-                recipient_agent_id: recipient.to_string(),
+                recipient_agent_id,
                 duration_ms: ms(*duration_us),
-            }),
-        ),
+                recipient_external,
+            };
+            ("transfer.completed", Data::TransferCompleted(it))
+        }
         EventKind::TransferDiverted { transfer, to, reason, duration_us } => (
             "transfer.diverted",
             Data::TransferDiverted(wire::TransferDiverted {
@@ -269,6 +266,50 @@ fn written(id: InteractionId, kind: &EventKind) -> (&'static str, Data) {
                 reason: baton_api::common::v1::ExclusionReason::from(*reason).into(),
             }),
         ),
+        kind @ (EventKind::ExternalDialled { .. }
+        | EventKind::ExternalFailed { .. }
+        | EventKind::ExternalJoined { .. }
+        | EventKind::ExternalLeft { .. }
+        | EventKind::ExternalTookOver { .. }
+        | EventKind::CustomerChanged { .. }) => outside(id, kind),
+    }
+}
+
+/// What happens with whoever is called outside.
+fn outside(id: InteractionId, kind: &EventKind) -> (&'static str, Data) {
+    let external = |own: &ExternalRef| Some(super::words::external(own));
+    match kind {
+        EventKind::ExternalDialled { transfer, leg, external: own } => {
+            let (transfer_id, leg_id, allowed_by) = (transfer.of(id), leg.of(id), own.allowed_by.to_string());
+            let it = wire::InteractionExternalDialled { transfer_id, external: external(own), allowed_by, leg_id };
+            ("interaction.external_dialled", Data::InteractionExternalDialled(it))
+        }
+        EventKind::ExternalFailed { transfer, external: own, reason, rang_us } => {
+            let (transfer_id, ring_ms) = (transfer.of(id), ms(*rang_us));
+            let reason = super::words::reason(*reason);
+            let it = wire::InteractionExternalFailed { transfer_id, external: external(own), reason, ring_ms };
+            ("interaction.external_failed", Data::InteractionExternalFailed(it))
+        }
+        EventKind::ExternalJoined { transfer, leg, external: own, rang_us } => {
+            let (transfer_id, leg_id, ring_ms) = (transfer.of(id), leg.of(id), ms(*rang_us));
+            let it = wire::InteractionExternalJoined { transfer_id, external: external(own), leg_id, ring_ms };
+            ("interaction.external_joined", Data::InteractionExternalJoined(it))
+        }
+        EventKind::ExternalLeft { external: own, reason, in_call_us } => {
+            let (reason, duration_ms) = (super::words::reason(*reason), ms(*in_call_us));
+            let it = wire::InteractionExternalLeft { external: external(own), reason, duration_ms };
+            ("interaction.external_left", Data::InteractionExternalLeft(it))
+        }
+        EventKind::ExternalTookOver { from, external: own } => {
+            let it = wire::InteractionExternalTookOver { from_agent_id: maybe_agent(*from), external: external(own) };
+            ("interaction.external_took_over", Data::InteractionExternalTookOver(it))
+        }
+        EventKind::CustomerChanged { external: own } => {
+            let customer = Some(super::words::customer(&own.number, &own.key));
+            let it = wire::InteractionCustomerChanged { customer, external: external(own) };
+            ("interaction.customer_changed", Data::InteractionCustomerChanged(it))
+        }
+        other => unreachable!("written above: {other:?}"),
     }
 }
 

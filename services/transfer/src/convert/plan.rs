@@ -37,7 +37,7 @@ pub fn media(i: &Interaction, plan: &MediaPlan) -> wire::MediaPlan {
             exit_id: exit.exit.of(i.id),
             leg_id: exit.leg.of(i.id),
             mailbox: exit.mailbox.to_string(),
-            customer: Some(customer(i.customer().address(), &i.customer_key)),
+            customer: Some(customer(i.customer().address(), i.present_customer_key())),
             number: i.number.to_string(),
         }),
         segment: plan.segment.map(|segment| wire::Segment {
@@ -123,7 +123,7 @@ fn inbox(i: &Interaction, wanted: &WantedClaim) -> InboxItem {
         kind: by.map_or(TransferKind::Unspecified.into(), |by| kind(by.kind)),
         offered: wanted.reservation.is_some(),
         from_name: by.map(|by| by.from_name.to_string()).unwrap_or_default(),
-        customer: Some(customer(i.customer().address(), &i.customer_key)),
+        customer: Some(customer(i.customer().address(), i.present_customer_key())),
         medium: medium(i.medium),
         message: by.map(|by| by.message.to_string()).unwrap_or_default(),
         start_time: Some(at(wanted.since_us)),

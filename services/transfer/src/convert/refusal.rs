@@ -12,7 +12,15 @@ pub(crate) fn refusal_status(refusal: Refusal, live: &Live, actor: &Actor) -> St
     let reason = words::refusal_reason(refusal);
     let kind = if reason == ErrorReason::Limit { ErrorKind::ResourceExhausted } else { ErrorKind::FailedPrecondition };
     // What an interaction has too much of does not become less by itself.
-    as_it_is_now(ApiError::new(kind, reason, refusal.to_string()).without_retry(), live, actor)
+    let error = ApiError::new(kind, reason, refusal.to_string()).without_retry();
+    let error = match refusal {
+        Refusal::OutsideNotOffered(.., possible) => {
+            let kinds: Vec<_> = possible.iter().map(|kind| kind.name()).collect();
+            error.with("possible_kinds", kinds.join(","))
+        }
+        _ => error,
+    };
+    as_it_is_now(error, live, actor)
 }
 
 /// The client decided on a version that is no longer: nothing has changed, and here is the interaction as it is now.

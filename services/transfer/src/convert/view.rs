@@ -1,7 +1,8 @@
 //! The view: an interaction as one party sees it, with what they may do now.
 
 use super::words::{
-    action, actor, at, customer, direction, diverted_to, kind, medium, mode, phase, reason, refusal_reason, target,
+    action, actor, at, customer, direction, diverted_to, external, kind, medium, mode, phase, reason, refusal_reason,
+    target,
 };
 use crate::live::Live;
 use baton_api::{
@@ -15,7 +16,7 @@ use baton_api::{
 };
 use baton_domain::{
     Actor, Interaction,
-    interaction::{Hop, LegSource, LegState as OwnLegState, Note, Participation, Party, Stage},
+    interaction::{Hop, HopOutcome, LegSource, LegState as OwnLegState, Note, Participation, Party, Stage},
     machine::{Offer, OfferState},
     project::TransferRecord,
 };
@@ -67,7 +68,7 @@ fn without_notes(live: &Live) -> wire::Interaction {
         state: state(i).into(),
         direction: direction(i.direction),
         number: i.number.to_string(),
-        customer: Some(customer(i.customer().address(), &i.customer_key)),
+        customer: Some(customer(i.customer().address(), i.present_customer_key())),
         switch_id: i.switch.to_string(),
         parties: parties(i),
         primary_agent_id: i.primary().map(|agent| agent.to_string()).unwrap_or_default(),
@@ -105,6 +106,7 @@ pub(crate) fn transfer(id: InteractionId, own: &TransferRecord) -> wire::Transfe
         deadline_time: own.deadline_us.map(at),
         diverted_to: own.diverted_to.map(diverted_to).unwrap_or_default(),
         outcome: own.outcome.to_string(),
+        recipient_external: own.target.external().filter(|_| own.reaches_outside()).map(|own| external(own)),
     }
 }
 
@@ -112,6 +114,7 @@ fn state(i: &Interaction) -> State {
     match i.stage {
         Stage::Seeking(_) => State::InFlow,
         Stage::Exiting(_) => State::InVoicemail,
+        Stage::Served(_) if i.primary().is_none() => State::WithExternal,
         Stage::Served(_) => State::WithAgent,
         Stage::Farewell { .. } => State::Ending,
         Stage::Ended(_) => State::Ended,
@@ -130,7 +133,7 @@ pub(crate) fn switch_leg(i: &Interaction) -> String {
 fn parties(i: &Interaction) -> Vec<wire::Party> {
     let connected = i.parties.iter().filter(|_| !i.ended()).filter_map(|own| party(i, own));
     let offers = i.search().into_iter().flat_map(|search| &search.offers).map(|own| offered(i, own));
-    connected.chain(offers).collect()
+    connected.chain(offers).chain(called_outside(i)).collect()
 }
 
 fn party(i: &Interaction, own: &Party) -> Option<wire::Party> {
@@ -141,8 +144,12 @@ fn party(i: &Interaction, own: &Party) -> Option<wire::Party> {
     };
     let recipient = i.transfer.as_ref().and_then(baton_domain::Transfer::recipient);
     let agent = own.agent();
+    let outside = own.external();
+    let is_primary = i.service().is_some_and(|service| service.primary == own.no);
     let role = match agent {
-        None => Role::Customer,
+        None if own.no == i.customer => Role::Customer,
+        None if is_primary => Role::Primary,
+        None => Role::Recipient,
         Some(agent) if i.primary() == Some(agent.id) => Role::Primary,
         Some(_) if recipient == Some(own.no) => Role::Recipient,
         Some(_) => Role::Participant,
@@ -150,10 +157,30 @@ fn party(i: &Interaction, own: &Party) -> Option<wire::Party> {
     Some(wire::Party {
         role: role.into(),
         agent_id: agent.map(|agent| agent.id.to_string()).unwrap_or_default(),
-        name: agent.map_or_else(|| own.address(), |agent| &agent.name).to_string(),
+        name: match (agent, outside) {
+            (Some(agent), _) => agent.name.to_string(),
+            (None, Some(outside)) if !outside.name.is_empty() => outside.name.to_string(),
+            (None, _) => own.address().to_string(),
+        },
         leg_state: leg_state.into(),
         muted: own.muted,
-        leg_id: if agent.is_some() { own.leg.no.of(i.id) } else { switch_leg(i) },
+        leg_id: if own.no == i.customer { switch_leg(i) } else { own.leg.no.of(i.id) },
+        external: outside.map(|own| external(own)),
+    })
+}
+
+/// The phone outside that rings.
+fn called_outside(i: &Interaction) -> Option<wire::Party> {
+    let search = i.search()?;
+    let (call, own) = (search.outside?, search.target.external()?);
+    Some(wire::Party {
+        role: Role::Recipient.into(),
+        agent_id: String::new(),
+        name: if own.name.is_empty() { own.number.to_string() } else { own.name.to_string() },
+        leg_state: LegState::Ringing.into(),
+        muted: false,
+        leg_id: call.leg.of(i.id),
+        external: Some(external(own)),
     })
 }
 
@@ -169,6 +196,7 @@ fn offered(i: &Interaction, own: &Offer) -> wire::Party {
         leg_state: leg_state.into(),
         muted: false,
         leg_id,
+        external: None,
     }
 }
 
@@ -199,6 +227,11 @@ fn hop(id: InteractionId, own: &Hop) -> wire::Hop {
         end_time: Some(at(own.ended_at_us)),
         chosen_outcome: by.map(|by| by.outcome.to_string()).unwrap_or_default(),
         message: by.map(|by| by.message.to_string()).unwrap_or_default(),
+        to_external: own
+            .target
+            .external()
+            .filter(|_| own.outcome == HopOutcome::CompletedOutside)
+            .map(|own| external(own)),
     }
 }
 

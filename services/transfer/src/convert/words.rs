@@ -5,7 +5,7 @@ use baton_api::{
     common::v1::{self as wire, actor::Kind, target::Target as WireTarget},
     error::ErrorReason,
 };
-use baton_domain::{Action, Actor, Refusal, StaffRole, Target};
+use baton_domain::{Action, Actor, ExternalRef, Recipient, Refusal, StaffRole, Target};
 use baton_words::{Direction, DivertedTo, Medium, Phase, Reason, RecordingMode, TransferKind};
 use prost_types::Timestamp;
 use tonic::Status;
@@ -92,8 +92,27 @@ pub(crate) fn target(target: &Target) -> wire::Target {
         Target::Agent(agent) => WireTarget::AgentId(agent.id.to_string()),
         Target::Team { id, .. } => WireTarget::TeamId(id.to_string()),
         Target::Queue(queue) => WireTarget::QueueId(queue.id.to_string()),
+        Target::External(own) => WireTarget::External(external(own)),
     };
     wire::Target { target: Some(target) }
+}
+
+/// A number outside as it is read.
+pub(crate) fn external(own: &ExternalRef) -> wire::ExternalTarget {
+    wire::ExternalTarget {
+        external_number_id: own.id.as_deref().unwrap_or_default().to_owned(),
+        number: own.number.to_string(),
+        name: own.name.to_string(),
+        user_number_forwarding: own.forwarding,
+    }
+}
+
+/// Who receives: the agent's id, or who is outside.
+pub(crate) fn recipient(own: &Recipient) -> (String, Option<wire::ExternalTarget>) {
+    match own {
+        Recipient::Agent(agent) => (agent.to_string(), None),
+        Recipient::External(own) => (String::new(), Some(external(own))),
+    }
 }
 
 pub(crate) fn action(action: Action) -> wire::Action {
@@ -148,6 +167,8 @@ pub(crate) fn refusal_reason(refusal: Refusal) -> ErrorReason {
         Refusal::MessageMissing(_) => ErrorReason::MessageMissing,
         Refusal::UnknownOutcome => ErrorReason::OutcomeUnknown,
         Refusal::UnknownDisposition => ErrorReason::DispositionUnknown,
+        Refusal::OutsideNotOffered(..) => ErrorReason::OutsideNotOffered,
+        Refusal::CustomerIsOutside => ErrorReason::CustomerIsOutside,
     }
 }
 

@@ -239,6 +239,9 @@ fn names_in(live: &Live) -> impl Iterator<Item = (String, String)> + '_ {
         Target::Agent(own) => vec![agent(own)],
         Target::Team { id, name } => vec![(id.to_string(), name.to_string())],
         Target::Queue(queue) => queues(queue),
+        // Events have its name.
+        Target::External(own) => vec![(own.id.as_deref().unwrap_or_default().to_owned(), own.name.to_string())],
+        Target::IvrFlow(flow) => vec![(flow.id.to_string(), flow.name.to_string())],
     };
     let parties = live.agents().filter_map(Party::agent).map(agent);
     let targets = live.journey.iter().map(|hop| &hop.target).chain(live.transfer.iter().map(|open| &open.target));

@@ -1,11 +1,13 @@
 //! The service's APIs. Each handler parses its request into types, hands it to the handler, and makes the answer; nothing is decided here.
 
+mod choices;
 mod commands;
 mod explain;
 mod forget;
 mod intake;
 mod interactions;
 mod options;
+mod outside;
 mod parse;
 mod place;
 mod policies;

@@ -44,16 +44,21 @@ impl InteractionApi {
         };
         let (tenant, number, to) = (tenant.to_owned(), request.from_number.clone(), request.to_number.clone());
         let lookup = LookupAgentsRequest { tenant: tenant.clone(), agent_ids: vec![agent.to_string()] };
-        let dial = ResolveDialRequest { tenant: tenant.clone(), number: number.clone(), to: to.clone() };
+        let dial = ResolveDialRequest {
+            tenant: tenant.clone(),
+            number: number.clone(),
+            to: to.clone(),
+            external_number_id: String::new(),
+        };
         let mode = ResolveModeRequest { tenant: tenant.clone(), number: number.clone() };
         let (mut presence, mut routing, mut recording) =
             (self.peers.presence.clone(), self.peers.routing.clone(), self.peers.recording.clone());
         let policy = self.handler.policies.current(&tenant);
         let (found, dial) = futures::join!(presence.lookup_agents(lookup), routing.resolve_dial(dial));
-        let allowed_by = dial.map_err(|it| as_asked(&it))?.into_inner().allowed_by;
+        let allowed_by = dial.map_err(|it| as_asked(&it, AS_PLACED))?.into_inner().allowed_by;
         let agent = found?.get_ref().agents.first().map(facts::agent).ok_or_else(|| not_found("agent"))??;
         let (mode, policy) = futures::join!(recording.resolve_mode(mode), policy);
-        let mode = mode.map_err(|it| as_asked(&it))?;
+        let mode = mode.map_err(|it| as_asked(&it, AS_PLACED))?;
         let (policy_version, policy) = policy?;
         let opening = Opening {
             id: InteractionId(ids::new_uuid()),
@@ -63,6 +68,7 @@ impl InteractionApi {
             origin: LegSource::Outside(Outside {
                 phone: to.trim_start_matches('+').into(),
                 allowed_by: allowed_by.into(),
+                shows_customer: false,
             }),
             customer_key: self.handler.tenants.pseudonym(&tenant, &to).into(),
             customer: to.into(),
@@ -76,15 +82,14 @@ impl InteractionApi {
     }
 }
 
+/// The fields of routing's and recording's requests, as PlaceCall has them.
+const AS_PLACED: &[(&str, &str)] = &[("number", "from_number"), ("to", "to_number")];
+
 /// Another service's refusal for the client, who knows the fields of its own request alone.
-fn as_asked(refused: &Status) -> Status {
+pub(super) fn as_asked(refused: &Status, names: &[(&str, &'static str)]) -> Status {
     let error = ApiError::of(refused);
     let fields = error.fields.iter().map(|(field, why)| {
-        let asked = match field.as_str() {
-            "number" => "from_number",
-            "to" => "to_number",
-            other => other,
-        };
+        let asked = names.iter().find(|(own, _)| own == field).map_or(field.as_str(), |(_, asked)| asked);
         Err(ApiError::invalid_argument(asked, why))
     });
     match fields::each::<(), Vec<()>>(fields) {

@@ -1,6 +1,6 @@
 //! `TransferService`.
 
-use super::{TransferApi, commands, commands::CommandRequest, parse};
+use super::{TransferApi, commands, commands::CommandRequest, outside, parse};
 use crate::{
     command_handler::{CommandOutcome, not_found},
     convert::{self, facts},
@@ -55,7 +55,7 @@ impl TransferService for TransferApi {
         let kind = request.kind().known().ok_or_else(unknown)?;
         let message = parse::text("message", &request.message, 0, MAX_MESSAGE)?;
         let outcome = parse::text("outcome", &request.outcome, 0, MAX_NAME)?;
-        let target = self.resolve(&asked.tenant, request.target.as_ref()).await;
+        let target = self.resolve(&asked, request.target.as_ref()).await;
         if let Err(status) = &target
             && ApiError::of(status).is_retryable()
         {
@@ -219,12 +219,19 @@ fn position(token: &str) -> Result<Position, Status> {
 
 impl TransferApi {
     /// Looks the target up. Nothing of it comes from the request but the id.
-    async fn resolve(&self, tenant: &str, target: Option<&WireTarget>) -> Result<Target, Status> {
-        let missing = || ApiError::invalid_argument("target", "give an agent_id, a team_id or a queue_id");
+    async fn resolve(&self, asked: &CommandRequest, target: Option<&WireTarget>) -> Result<Target, Status> {
+        let tenant = &*asked.tenant;
+        let missing = || {
+            ApiError::invalid_argument(
+                "target",
+                "give an agent_id, a team_id, a queue_id or a number outside (external)",
+            )
+        };
         match target.and_then(|target| target.target.as_ref()).ok_or_else(missing)? {
             Wire::AgentId(id) => self.resolve_agent(tenant, id).await,
             Wire::TeamId(id) => self.resolve_team(tenant, id).await,
             Wire::QueueId(id) => self.resolve_queue(tenant, id).await,
+            Wire::External(external) => outside::resolve(self, asked, external).await,
         }
     }
 

@@ -182,7 +182,14 @@ impl RouteService for TransferPeers {
         };
         fields::all((number("number", &request.get_ref().number), number("to", &request.get_ref().to)))?;
         let rule = if request.get_ref().to.starts_with("+32") { "+32" } else { return Err(not_allowed()) };
-        Ok(Response::new(routing::ResolveDialResponse { allowed_by: rule.into() }))
+        Ok(Response::new(routing::ResolveDialResponse { allowed_by: rule.into(), external_number: None }))
+    }
+
+    async fn list_external_choices(
+        &self,
+        _: Request<routing::ListExternalChoicesRequest>,
+    ) -> Result<Response<routing::ListExternalChoicesResponse>, Status> {
+        Ok(Response::new(routing::ListExternalChoicesResponse::default()))
     }
 
     async fn compare_waits(

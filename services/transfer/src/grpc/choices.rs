@@ -1,0 +1,181 @@
+//! The picker of a transfer: agents and teams as presence knows them, then queues and numbers outside as routing does; one list with pages.
+
+use super::{TransferApi, outside, parse, queue};
+use crate::{
+    convert::{refusal_status, words::target},
+    live::Live,
+};
+use baton_api::{
+    ApiError, Known,
+    common::v1::TargetSort,
+    presence::v1::{AgentState, ListChoicesRequest, TargetFilter, TransferTarget},
+    routing::v1::{ListQueueChoicesRequest, ResolveQueueRequest},
+    transfer::v1::{ListTransferTargetsRequest, ListTransferTargetsResponse},
+};
+use baton_domain::{
+    Refusal, Target,
+    interaction::Party,
+    policy::{OfferRules, WhenBusy},
+};
+use baton_runtime::auth::Caller;
+use baton_words::{AgentId, QueueId, TargetSort as Sort, TransferKind};
+use tonic::{Code, Status};
+
+/// The parts of the list, in their order, each with what its page tokens begin with.
+const SECTIONS: [(Section, &str); 3] =
+    [(Section::AgentsAndTeams, ""), (Section::Queues, "queue/"), (Section::Outside, "external/")];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Section {
+    AgentsAndTeams,
+    Queues,
+    Outside,
+}
+
+/// What is chosen from.
+struct Picker<'a> {
+    live: &'a Live,
+    kind: TransferKind,
+    offer: &'a OfferRules,
+    filter: TargetFilter,
+    /// Who are in the interaction, or choose.
+    skip: Vec<AgentId>,
+    /// What the agent chose the last time (B502).
+    last: Option<&'a Target>,
+}
+
+impl TransferApi {
+    pub(super) async fn choices(
+        &self,
+        caller: &Caller,
+        request: ListTransferTargetsRequest,
+    ) -> Result<ListTransferTargetsResponse, Status> {
+        let unknown = || ApiError::invalid_argument("kind", "must be one of the kinds of transfer");
+        let kind = request.kind().known().ok_or_else(unknown)?;
+        let (live, actor) = self.chooser(caller, &request.interaction_id, &request.for_agent_id).await?;
+        let refused = || refusal_status(Refusal::KindNotOffered(kind), &live, &actor);
+        let offer = &live.policy.method(kind).ok_or_else(refused)?.offer;
+        let last = self.last_choice(&live, &actor).await?;
+        let picker = Picker {
+            live: &live,
+            kind,
+            offer,
+            filter: request.filter.unwrap_or_default(),
+            skip: live.agents().filter_map(Party::agent_id).chain(actor.agent()).collect(),
+            last: last.as_ref().map(|last| &last.target),
+        };
+        let size = parse::page_size(request.page_size)? as usize;
+        let mut targets = Vec::new();
+        if let Some(queue) = picker.last_queue().filter(|_| request.page_token.is_empty() && size > 1) {
+            targets.extend(self.queue_choice(&live, queue).await?);
+        }
+        let (first, mut token) = picker.section_of(&request.page_token)?;
+        for (section, prefix) in SECTIONS.into_iter().skip(first).filter(|(section, _)| picker.has(*section)) {
+            let room = size.saturating_sub(targets.len());
+            if room == 0 {
+                return Ok(ListTransferTargetsResponse { targets, next_page_token: prefix.to_owned() });
+            }
+            let (found, next) = self.section(section, &picker, room, std::mem::take(&mut token)).await?;
+            targets.extend(found);
+            if !next.is_empty() {
+                return Ok(ListTransferTargetsResponse { targets, next_page_token: format!("{prefix}{next}") });
+            }
+        }
+        Ok(ListTransferTargetsResponse { targets, next_page_token: String::new() })
+    }
+
+    /// At most so many of a section, and the token of its next page; empty when there is no more of it.
+    async fn section(
+        &self,
+        section: Section,
+        picker: &Picker<'_>,
+        room: usize,
+        page_token: String,
+    ) -> Result<(Vec<TransferTarget>, String), Status> {
+        let (tenant, page_size) = (picker.live.tenant.to_string(), i32::try_from(room).unwrap_or(i32::MAX));
+        match section {
+            Section::AgentsAndTeams => {
+                let asked = picker.of_presence(page_size, page_token);
+                let found = self.peers.presence.clone().list_choices(asked).await?.into_inner();
+                Ok((found.targets, found.next_page_token))
+            }
+            Section::Queues => {
+                let search = picker.filter.search.clone();
+                let asked = ListQueueChoicesRequest { tenant, search, page_size, page_token };
+                let found = self.peers.routing.clone().list_queue_choices(asked).await?.into_inner();
+                let first = picker.last_queue().map(|id| id.to_string());
+                let shown = found.statistics.iter().filter(|it| picker.filter.include_unavailable || it.open);
+                let shown = shown.filter(|it| first.as_ref() != Some(&it.queue_id));
+                Ok((shown.map(|it| queue::choice(it, false)).collect(), found.next_page_token))
+            }
+            Section::Outside => {
+                let choices = outside::Choices {
+                    live: picker.live,
+                    kind: picker.kind,
+                    search: &picker.filter.search,
+                    include_unavailable: picker.filter.include_unavailable,
+                    page_size,
+                    token: &page_token,
+                    last: picker.last,
+                };
+                outside::choices(self, choices).await
+            }
+        }
+    }
+
+    /// The queue that was chosen last, unless it is gone or closed: it comes first.
+    async fn queue_choice(&self, live: &Live, id: QueueId) -> Result<Option<TransferTarget>, Status> {
+        let asked = ResolveQueueRequest { tenant: live.tenant.to_string(), queue_id: id.to_string() };
+        match self.peers.routing.clone().resolve_queue(asked).await {
+            Ok(found) => {
+                let now = found.into_inner().statistics.filter(|now| now.open);
+                Ok(now.map(|now| queue::choice(&now, true)))
+            }
+            Err(status) if status.code() == Code::NotFound => Ok(None),
+            Err(status) => Err(status),
+        }
+    }
+}
+
+impl Picker<'_> {
+    /// Whether this kind goes there. Queues and numbers outside are of no team.
+    fn has(&self, section: Section) -> bool {
+        let goes_to = |sort| self.offer.targets.contains(&sort) && self.filter.team_id.is_empty();
+        match section {
+            Section::AgentsAndTeams => true,
+            Section::Queues => goes_to(Sort::Queue),
+            Section::Outside => goes_to(Sort::External),
+        }
+    }
+
+    /// Where a page token goes on: the section, and the token in it.
+    fn section_of(&self, token: &str) -> Result<(usize, String), Status> {
+        let marked = SECTIONS.iter().enumerate().skip(1);
+        let marked = marked.filter(|(_, (section, _))| self.has(*section));
+        let found = marked.filter_map(|(at, (_, prefix))| Some((at, token.strip_prefix(prefix)?))).next();
+        let (at, inner) = found.unwrap_or((0, token));
+        Ok((at, inner.to_owned()))
+    }
+
+    /// What is searched for comes before what was chosen.
+    fn last_queue(&self) -> Option<QueueId> {
+        let last = self.last.and_then(Target::queue).map(|queue| queue.id);
+        last.filter(|_| self.has(Section::Queues) && self.filter.search.is_empty())
+    }
+
+    fn of_presence(&self, page_size: i32, page_token: String) -> ListChoicesRequest {
+        let of_presence = self.last.filter(|last| matches!(last, Target::Agent(_) | Target::Team { .. }));
+        ListChoicesRequest {
+            tenant: self.live.tenant.to_string(),
+            skip_agent_ids: self.skip.iter().map(ToString::to_string).collect(),
+            target_sorts: self.offer.targets.iter().map(|sort| TargetSort::from(*sort).into()).collect(),
+            choosable: self.offer.choosable.iter().map(|state| AgentState::from(*state).into()).collect(),
+            recommended: self.offer.recommended.iter().map(|state| AgentState::from(*state).into()).collect(),
+            waits_if_busy: self.offer.when_busy == WhenBusy::Wait,
+            chosen_last: of_presence.map(target),
+            filter: Some(self.filter.clone()),
+            page_size,
+            page_token,
+        }
+    }
+}
