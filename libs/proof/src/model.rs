@@ -9,7 +9,10 @@ use crate::{
     transitions, words,
     world::{World, beginnings},
 };
-use baton_domain::{Actor, Input, Interaction, Policy, interaction::Hop};
+use baton_domain::{
+    Actor, Input, Interaction, Policy,
+    interaction::{Hop, HopOutcome},
+};
 use baton_words::{Phase, TransferKind, TransferNo};
 use stateright::{Checker, Model, Property};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
