@@ -3,10 +3,11 @@
 use baton_api::common::v1::Reason;
 use baton_api::transfer::v1::fact::Fact as FactContent;
 use baton_api::transfer::v1::{
-    AnnouncementFact, ExitFact, Fact, LegFact, SegmentFact, SwitchLostFact, exit_fact, leg_fact, segment_fact,
+    AnnouncementFact, ExitFact, Fact, FlowDatum, LegFact, SegmentFact, SwitchLostFact, exit_fact, leg_fact,
+    segment_fact,
 };
 
-use crate::switch::{ExitEnd, LegEnding};
+use crate::switch::{ExitEnd, FlowEnd, LegEnding};
 
 pub fn ringing(leg_id: &str) -> FactContent {
     leg(leg_id, leg_fact::State::Ringing, Reason::Unspecified, "")
@@ -31,7 +32,27 @@ pub fn exit_over(id: &str, end: ExitEnd) -> FactContent {
         ExitEnd::Returned => exit_fact::Outcome::Returned,
         ExitEnd::Unknown => exit_fact::Outcome::Unknown,
     };
-    FactContent::Exit(ExitFact { exit_id: id.to_owned(), outcome: outcome.into() })
+    FactContent::Exit(ExitFact { exit_id: id.to_owned(), outcome: outcome.into(), ..ExitFact::default() })
+}
+
+/// The leg is in an IVR flow, which has collected and set all of this.
+pub fn in_flow(id: &str, data: Vec<FlowDatum>) -> FactContent {
+    flow(id, exit_fact::Outcome::InFlow, 0, data)
+}
+
+pub fn flow_over(id: &str, end: FlowEnd, data: Vec<FlowDatum>) -> FactContent {
+    let (outcome, element) = match end {
+        FlowEnd::Left => (exit_fact::Outcome::Left, 0),
+        FlowEnd::Returned => (exit_fact::Outcome::Returned, 0),
+        FlowEnd::Ended => (exit_fact::Outcome::Ended, 0),
+        FlowEnd::Transferred(element) => (exit_fact::Outcome::Transferred, element),
+        FlowEnd::Failed => (exit_fact::Outcome::Unknown, 0),
+    };
+    flow(id, outcome, element, data)
+}
+
+fn flow(id: &str, outcome: exit_fact::Outcome, element: i32, data: Vec<FlowDatum>) -> FactContent {
+    FactContent::Exit(ExitFact { exit_id: id.to_owned(), outcome: outcome.into(), element, data })
 }
 
 pub fn segment_live(id: &str, started_at_us: i64) -> FactContent {
@@ -63,6 +84,7 @@ pub fn switch_lost() -> FactContent {
 pub fn is_final(fact: &Fact) -> bool {
     match &fact.fact {
         Some(FactContent::Leg(leg)) => leg.state() == leg_fact::State::Ended,
+        Some(FactContent::Exit(exit)) => exit.outcome() != exit_fact::Outcome::InFlow,
         Some(FactContent::Segment(segment)) => segment.state() != segment_fact::State::Live,
         Some(_) => true,
         None => false,

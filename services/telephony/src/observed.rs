@@ -65,6 +65,13 @@ impl ObservedState {
         if self.is_over(&OperationKey::leg(&leg.id)) { None } else { self.legs.get(leg.name()) }
     }
 
+    /// The flow that the leg is in.
+    pub fn flow_of<'a>(&self, leg: &'a ObservedLeg) -> Option<&'a str> {
+        let LegProgress::Exited(exit) = &leg.progress else { return None };
+        let operation = self.operations.get(&OperationKey::exit(exit))?;
+        (operation.detail == Operation::FLOW).then_some(exit)
+    }
+
     /// The segment is closed, and its upload is not stored yet.
     pub fn awaits_file(&self, key: &OperationKey) -> bool {
         let began =

@@ -14,7 +14,7 @@ pub enum OperationKind {
     Leg,
     /// Something played once.
     Announcement,
-    /// A leg leaves the rooms, for a mailbox.
+    /// A leg leaves the rooms, for a mailbox or an IVR flow.
     Exit,
     /// One uninterrupted stretch of a recording.
     Segment,
@@ -76,7 +76,7 @@ pub struct Stamp(pub u64);
 pub struct Operation {
     /// The name on the switch.
     pub name: String,
-    /// A segment's recording; for the loss of a switch, the plan's version at that time.
+    /// A segment's recording; of an exit whether it is a [flow](Operation::FLOW); for the loss of a switch, the plan's version at that time.
     pub detail: String,
     /// The run of the switch that was asked; empty when not known yet.
     pub boot_id: String,
@@ -92,6 +92,9 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// The detail of an exit into an IVR flow, which leaves no message, and from which a leg can be taken back.
+    pub const FLOW: &str = "flow";
+
     /// It was about to be requested of this run of the switch before the last start of the service, and was never seen.
     pub fn is_left_to(&self, boot_id: &str) -> bool {
         self.stamp == Stamp::default() && !self.confirmed && self.boot_id == boot_id

@@ -1,4 +1,4 @@
-//! Exits: a leg leaves the controller's hands and is in voicemail until it hangs up.
+//! Exits to voicemail: a leg leaves the controller's hands until it hangs up. For those into IVR flows see `flows`.
 
 use super::Engine;
 use super::error::SwitchError;
@@ -19,6 +19,10 @@ pub(crate) struct UsedExits(UsedIds<ExitId>);
 impl UsedExits {
     pub(crate) fn new(limit: usize) -> Self {
         Self(UsedIds::new(limit))
+    }
+
+    pub(crate) fn contains(&self, id: &ExitId) -> bool {
+        self.0.contains(id)
     }
 
     pub(crate) fn note(&mut self, id: ExitId) {
@@ -54,7 +58,7 @@ impl Engine {
                 "must have a mailbox of 128 bytes at most and a max_message_ms of 0 to 600000",
             ));
         }
-        if self.used_exits.0.contains(id) {
+        if self.used_exits.contains(id) {
             return Err(id.used());
         }
         let tenant = self.controllable(leg_id)?.tenant.clone();
@@ -115,7 +119,7 @@ impl Engine {
         );
     }
 
-    fn leave_control(&mut self, leg_id: &LegId, exit_id: &ExitId) {
+    pub(crate) fn leave_control(&mut self, leg_id: &LegId, exit_id: &ExitId) {
         self.take_out(leg_id);
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
         leg.state = SwitchLegState::Exited;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::flows::FlowDatum;
 use super::ids::{ExitId, LegId, PlaybackId, RecordingId, RoomId};
 use super::model::{EndCause, ExitReport, FinishedRecording, PlaybackEnd, RoomTreatment, Side};
 
@@ -27,26 +28,111 @@ pub struct LedgerEntry {
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum LedgerAction {
     Booted,
-    ControlTaken { epoch: i64, controller: String },
-    CallPlaced { leg_id: LegId, address: String, called: String },
-    LegDialed { leg_id: LegId, address: String, caller_id: String },
-    LegRinging { leg_id: LegId },
-    LegAnswered { leg_id: LegId },
-    LegEnded { leg_id: LegId, cause: EndCause, side: Side },
-    LegMoved { leg_id: LegId, room_id: Option<RoomId>, from_room_id: Option<RoomId> },
-    LegMuted { leg_id: LegId, muted: bool, side: Side },
-    RoomEnsured { room_id: RoomId, treatment: RoomTreatment },
-    RoomDestroyed { room_id: RoomId },
-    PlaybackStarted { playback_id: PlaybackId, at: PlaybackLocation, announcement: String },
-    PlaybackFinished { playback_id: PlaybackId, at: PlaybackLocation, announcement: String, end: PlaybackEnd },
-    PlaybackFailed { playback_id: PlaybackId, at: PlaybackLocation, message: String },
-    RecordingStarted { recording_id: RecordingId, room_id: Option<RoomId>, started_at_us: i64 },
-    RecordingFinished { recording: FinishedRecording },
-    RecordingFailed { recording_id: RecordingId, room_id: Option<RoomId>, message: String },
-    RecordingDeleted { recording_id: RecordingId },
-    ExitStarted { exit_id: ExitId, leg_id: LegId, mailbox: String },
-    ExitEnded { exit_id: ExitId, leg_id: LegId, outcome: ExitReport, recording_id: Option<RecordingId> },
-    CommandRefused { command: String, message: String },
+    ControlTaken {
+        epoch: i64,
+        controller: String,
+    },
+    CallPlaced {
+        leg_id: LegId,
+        address: String,
+        called: String,
+    },
+    LegDialed {
+        leg_id: LegId,
+        address: String,
+        caller_id: String,
+    },
+    LegRinging {
+        leg_id: LegId,
+    },
+    LegAnswered {
+        leg_id: LegId,
+    },
+    LegEnded {
+        leg_id: LegId,
+        cause: EndCause,
+        side: Side,
+    },
+    LegMoved {
+        leg_id: LegId,
+        room_id: Option<RoomId>,
+        from_room_id: Option<RoomId>,
+    },
+    LegMuted {
+        leg_id: LegId,
+        muted: bool,
+        side: Side,
+    },
+    RoomEnsured {
+        room_id: RoomId,
+        treatment: RoomTreatment,
+    },
+    RoomDestroyed {
+        room_id: RoomId,
+    },
+    PlaybackStarted {
+        playback_id: PlaybackId,
+        at: PlaybackLocation,
+        announcement: String,
+    },
+    PlaybackFinished {
+        playback_id: PlaybackId,
+        at: PlaybackLocation,
+        announcement: String,
+        end: PlaybackEnd,
+    },
+    PlaybackFailed {
+        playback_id: PlaybackId,
+        at: PlaybackLocation,
+        message: String,
+    },
+    RecordingStarted {
+        recording_id: RecordingId,
+        room_id: Option<RoomId>,
+        started_at_us: i64,
+    },
+    RecordingFinished {
+        recording: FinishedRecording,
+    },
+    RecordingFailed {
+        recording_id: RecordingId,
+        room_id: Option<RoomId>,
+        message: String,
+    },
+    RecordingDeleted {
+        recording_id: RecordingId,
+    },
+    ExitStarted {
+        exit_id: ExitId,
+        leg_id: LegId,
+        mailbox: String,
+    },
+    ExitEnded {
+        exit_id: ExitId,
+        leg_id: LegId,
+        outcome: ExitReport,
+        recording_id: Option<RecordingId>,
+    },
+    FlowProgressed {
+        exit_id: ExitId,
+        leg_id: LegId,
+        key: String,
+        /// Not kept in the ledger: the phone's secrets and the customer's.
+        #[serde(skip)]
+        data: Vec<FlowDatum>,
+    },
+    FlowEnded {
+        exit_id: ExitId,
+        leg_id: LegId,
+        outcome: ExitReport,
+        element: usize,
+        #[serde(skip)]
+        data: Vec<FlowDatum>,
+    },
+    CommandRefused {
+        command: String,
+        message: String,
+    },
 }
 
 /// Where an announcement is heard: exactly one of the two is set.

@@ -6,7 +6,7 @@ use super::Engine;
 use super::error::SwitchError;
 use super::ids::{ExitId, LegId, RoomId};
 use super::ledger::LedgerAction;
-use super::model::{EndCause, EndedLeg, LegDirection, PlaybackEnd, Playing, Side, SwitchLegState};
+use super::model::{EndCause, EndedLeg, ExitReport, LegDirection, PlaybackEnd, Playing, Side, SwitchLegState};
 use super::timers::{Due, TimerKey};
 use super::tones::Tone;
 use super::track::Track;
@@ -33,7 +33,7 @@ pub struct SwitchLeg {
     /// When it was dialled or came in.
     pub started_at_us: i64,
     pub answered_at_us: Option<i64>,
-    /// Set while it is in voicemail.
+    /// Set while it is in voicemail, or in an IVR flow.
     pub exit: Option<ExitId>,
     pub(crate) tone: Tone,
     pub(crate) playing: Vec<Playing>,
@@ -178,7 +178,9 @@ impl Engine {
         }
         if let Some(exit) = &leg.exit {
             self.end_exit(exit);
+            self.end_flow(exit, ExitReport::Left);
         }
+        self.forget_flows(id);
         if let Some(track) = leg.heard.take() {
             self.close_heard(id, track);
         }

@@ -77,7 +77,9 @@ impl Engine {
         for leg in self.legs.values_mut().filter(|leg| leg.room.is_none()) {
             let mut heard = MixBus::SILENT;
             let exit = leg.exit.as_ref().and_then(|exit| self.exits.get(exit));
-            if let Some(says) = exit.and_then(|exit| exit.says(frame)) {
+            let flow = leg.exit.as_ref().and_then(|exit| self.flows.get(exit));
+            let says = exit.and_then(|exit| exit.says(frame)).or_else(|| flow.and_then(|flow| flow.says(frame)));
+            if let Some(says) = says {
                 heard.add(self.tones.tone(says.hz).frame(frame));
             }
             hear(leg, heard, frame, &mut self.effects);

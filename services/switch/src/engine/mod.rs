@@ -13,6 +13,7 @@ mod dial;
 pub mod effect;
 pub mod error;
 mod exits;
+pub mod flows;
 mod heard;
 pub mod ids;
 pub mod ledger;
@@ -45,6 +46,7 @@ pub use start::{EngineStart, Leftovers, SwitchLimits};
 
 use control::ControlEpoch;
 use exits::UsedExits;
+use flows::FlowRun;
 use heard::HeardRecords;
 use ids::{ExitId, LatestById, LegId, PlaybackId, RoomId, UsedIds};
 use model::{ActivePlayback, EndCause, EndedLeg, Side, SwitchRoom, VoicemailExit};
@@ -65,6 +67,7 @@ pub struct Engine {
     playbacks: BTreeMap<PlaybackId, ActivePlayback>,
     recordings: Recordings,
     exits: BTreeMap<ExitId, VoicemailExit>,
+    flows: BTreeMap<ExitId, FlowRun>,
     used_legs: UsedIds<LegId>,
     ended_legs: LatestById<LegId, EndedLeg>,
     used_playbacks: UsedIds<PlaybackId>,
@@ -93,6 +96,7 @@ impl Engine {
             playbacks: BTreeMap::new(),
             recordings: Recordings::new(limits.used_ids, left.finished),
             exits: BTreeMap::new(),
+            flows: BTreeMap::new(),
             used_legs: UsedIds::new(limits.used_ids),
             ended_legs: LatestById::new(limits.used_ids),
             used_playbacks: UsedIds::new(limits.used_ids),
@@ -222,6 +226,7 @@ impl Engine {
             Due::PlaybackOver(playback) => self.playback_over(&playback),
             Due::MailboxListens(exit) => self.mailbox_listens(&exit),
             Due::MailboxFull(exit) => self.mailbox_full(&exit),
+            Due::FlowGoesOn(exit) => self.flow_due(&exit),
             Due::RecordingLimit(recording) => self.finish_recording(&recording),
         }
     }

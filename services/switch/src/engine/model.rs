@@ -12,7 +12,7 @@ use super::tones::Tone;
 pub enum SwitchLegState {
     Ringing,
     Up,
-    /// Answered, and out of the controller's hands: in voicemail.
+    /// Answered, and out of the controller's hands: in voicemail, or in an IVR flow.
     Exited,
 }
 
@@ -96,6 +96,14 @@ pub enum ExitReport {
     Left,
     /// The leg is under control again.
     Returned,
+    /// The same, as an IVR flow came to its end.
+    FlowEnded,
+    /// The same, as an IVR flow hands the leg on.
+    Transferred,
+    /// The same, as the controller took it back.
+    Recalled,
+    /// The same, as an IVR flow went on for too long.
+    Failed,
 }
 
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::SwitchError;
+use super::flows::is_key;
 use super::ids::LegId;
 use super::ledger::LedgerAction;
 use super::legs::{NewLeg, SwitchLeg};
@@ -12,6 +13,7 @@ use super::{Effect, Engine};
 
 const LONGEST_ADDRESS: usize = 64;
 const LONGEST_DELAY_MS: i64 = 3_600_000;
+const MOST_KEYS: usize = 64;
 
 /// The phones of all tenants, by tenant and address.
 #[derive(Debug)]
@@ -188,6 +190,18 @@ impl Engine {
             let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.phone_muted != muted) else { continue };
             leg.phone_muted = muted;
             self.emit(tenant, LedgerAction::LegMuted { leg_id: id.clone(), muted, side: Side::Phone });
+        }
+        Ok(legs)
+    }
+
+    /// Keys are pressed, one after the other.
+    pub fn press_keys(&mut self, tenant: &str, selector: &Selector, keys: &str) -> Result<Vec<LegId>, SwitchError> {
+        if !(1..=MOST_KEYS).contains(&keys.len()) || !keys.chars().all(is_key) {
+            return Err(SwitchError::invalid("keys", "must be 1 to 64 of 0-9, * and #"));
+        }
+        let legs = self.select(tenant, selector, |leg| leg.state != SwitchLegState::Ringing)?;
+        for leg in &legs {
+            self.keys_pressed(leg, keys);
         }
         Ok(legs)
     }

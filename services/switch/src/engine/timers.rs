@@ -16,6 +16,8 @@ pub(crate) enum Due {
     MailboxListens(ExitId),
     /// A voicemail is as long as it may be.
     MailboxFull(ExitId),
+    /// An announcement of an IVR flow is over, or a digit did not come in time.
+    FlowGoesOn(ExitId),
     /// A recording is as long as it may be.
     RecordingLimit(RecordingId),
 }

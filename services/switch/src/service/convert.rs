@@ -3,7 +3,8 @@
 use baton_api::simulator::v1 as proto;
 
 use crate::driver::SwitchState;
-use crate::engine::ids::LegId;
+use crate::engine::flows::FlowDatum;
+use crate::engine::ids::{ExitId, LegId};
 use crate::engine::model::{
     EndCause, ExitReport, FinishedRecording, LegDirection, PlayTarget, PlaybackEnd, RoomTreatment, Side, SwitchLegState,
 };
@@ -28,7 +29,7 @@ same_words!(EndCause, EndCause { Normal, Busy, NoAnswer, Declined, Unreachable, 
 same_words!(Side, Side { Phone, Controller, Switch });
 same_words!(RoomTreatment, RoomTreatment { Conversation, HoldMusic, Ringback, Silence });
 same_words!(PlaybackEnd, PlaybackEnd { Completed, Stopped, TargetGone });
-same_words!(ExitReport, ExitOutcome { Left, Returned });
+same_words!(ExitReport, ExitOutcome { Left, Returned, FlowEnded, Transferred, Recalled, Failed });
 
 /// `None` for UNSPECIFIED, the ordinary cause.
 pub(crate) fn end_cause(cause: i32) -> Result<Option<EndCause>, SwitchError> {
@@ -110,6 +111,30 @@ pub(crate) fn snapshot(state: &SwitchState) -> proto::GetSnapshotResponse {
         playbacks: playbacks(state),
         live_recordings: engine.live_recordings().into_iter().map(live_recording).collect(),
         finished_recordings: engine.finished_recordings().take(MOST_FINISHED).map(finished_recording).collect(),
+        flows: engine.flows().map(|(id, it)| flow_state(id, &it.leg, it.outcome, it.at, &it.data)).collect(),
+    }
+}
+
+/// What a flow has come to.
+pub(crate) fn flow_state(
+    exit_id: &ExitId,
+    leg_id: &LegId,
+    outcome: Option<ExitReport>,
+    element: usize,
+    data: &[FlowDatum],
+) -> proto::FlowState {
+    let data = data.iter().map(|it| proto::FlowDatum {
+        key: it.key.clone(),
+        value: it.value.clone().unwrap_or_default(),
+        pressed: it.pressed,
+        sensitive: it.value.is_none(),
+    });
+    proto::FlowState {
+        exit_id: exit_id.to_string(),
+        leg_id: leg_id.to_string(),
+        outcome: outcome.map(proto::ExitOutcome::from).unwrap_or_default().into(),
+        element: i32::try_from(element).unwrap_or(i32::MAX),
+        data: data.collect(),
     }
 }
 

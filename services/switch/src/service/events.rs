@@ -13,7 +13,7 @@ use tonic::Status;
 
 use crate::engine::{LedgerAction, LedgerEntry};
 
-use super::convert::{finished_recording, text};
+use super::convert::{self, finished_recording, text};
 use super::status::too_slow;
 
 pub(crate) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -92,6 +92,17 @@ fn leg_event(action: &LedgerAction) -> Option<Event> {
             leg_id: leg_id.to_string(),
             outcome: proto::ExitOutcome::from(*outcome).into(),
             recording_id: text(recording_id.as_ref()),
+            flow: None,
+        }),
+        LedgerAction::FlowProgressed { exit_id, leg_id, data, .. } => Event::FlowProgressed(proto::FlowProgressed {
+            flow: Some(convert::flow_state(exit_id, leg_id, None, 0, data)),
+        }),
+        LedgerAction::FlowEnded { exit_id, leg_id, outcome, element, data } => Event::ExitEnded(proto::ExitEnded {
+            exit_id: exit_id.to_string(),
+            leg_id: leg_id.to_string(),
+            outcome: proto::ExitOutcome::from(*outcome).into(),
+            recording_id: String::new(),
+            flow: Some(convert::flow_state(exit_id, leg_id, Some(*outcome), *element, data)),
         }),
         _ => return None,
     })

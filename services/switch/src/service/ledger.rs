@@ -70,7 +70,12 @@ fn leg_line(entry: &mut proto::LedgerEntry, action: &LedgerAction) -> Option<Pro
             (entry.subject_id, entry.detail) = (exit_id.to_string(), mailbox.clone());
             (leg_id, ProtoAction::ExitStarted)
         }
-        LedgerAction::ExitEnded { exit_id, leg_id, outcome, .. } => {
+        LedgerAction::FlowProgressed { exit_id, leg_id, key, .. } => {
+            (entry.subject_id, entry.detail) = (exit_id.to_string(), key.clone());
+            (leg_id, ProtoAction::FlowProgressed)
+        }
+        LedgerAction::ExitEnded { exit_id, leg_id, outcome, .. }
+        | LedgerAction::FlowEnded { exit_id, leg_id, outcome, .. } => {
             entry.subject_id = exit_id.to_string();
             entry.set_exit_outcome((*outcome).into());
             (leg_id, ProtoAction::ExitEnded)

@@ -79,6 +79,7 @@ simulator_changes!(
     DeclinePhoneRequest,
     HangUpPhoneRequest,
     MutePhoneRequest,
+    PressKeysRequest,
 );
 
 #[tonic::async_trait]
@@ -186,6 +187,17 @@ impl SimulatorService for SimulatorApi {
         let act = |state: &mut SwitchState, tenant: &str, it: &proto::MutePhoneRequest| {
             let legs = state.engine.mute_phone(tenant, &convert::selector(it.phone.as_ref())?, it.muted)?;
             Ok(proto::MutePhoneResponse { leg_ids: texts(&legs) })
+        };
+        self.once(request, act).await
+    }
+
+    async fn press_keys(
+        &self,
+        request: Request<proto::PressKeysRequest>,
+    ) -> Result<Response<proto::PressKeysResponse>, Status> {
+        let act = |state: &mut SwitchState, tenant: &str, it: &proto::PressKeysRequest| {
+            let legs = state.engine.press_keys(tenant, &convert::selector(it.phone.as_ref())?, &it.keys)?;
+            Ok(proto::PressKeysResponse { leg_ids: texts(&legs) })
         };
         self.once(request, act).await
     }

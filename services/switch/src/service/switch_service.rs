@@ -231,13 +231,29 @@ impl SwitchService for SwitchApi {
         use proto::exit_request::Kind;
         let it = request.into_inner();
         let (leg, exit) = (LegId::parse(&it.leg_id)?, ExitId::parse(&it.exit_id)?);
-        let Some(Kind::Voicemail(voicemail)) = it.kind else {
-            return Err(SwitchError::invalid("kind", "must be voicemail").into());
+        let voicemail = match it.kind {
+            Some(Kind::Voicemail(voicemail)) => voicemail,
+            Some(Kind::Flow(flow)) => {
+                let go = move |engine: &mut Engine| engine.exit_to_flow(&leg, &exit, flow.elements);
+                self.command(it.epoch, "Exit", go).await?;
+                return Ok(Response::new(proto::ExitResponse { recording_id: String::new() }));
+            }
+            None => return Err(SwitchError::invalid("kind", "must be voicemail or a flow").into()),
         };
         let go = move |engine: &mut Engine| {
             engine.exit_to_voicemail(&leg, &exit, &voicemail.mailbox, voicemail.max_message_ms)
         };
         let recording = self.command(it.epoch, "Exit", go).await?;
         Ok(Response::new(proto::ExitResponse { recording_id: recording.to_string() }))
+    }
+
+    async fn recall_exit(
+        &self,
+        request: Request<proto::RecallExitRequest>,
+    ) -> Result<Response<proto::RecallExitResponse>, Status> {
+        let it = request.into_inner();
+        let exit = ExitId::parse(&it.exit_id)?;
+        self.command(it.epoch, "RecallExit", move |engine: &mut Engine| engine.recall(&exit)).await?;
+        Ok(Response::new(proto::RecallExitResponse {}))
     }
 }

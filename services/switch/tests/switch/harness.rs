@@ -22,7 +22,8 @@ pub(crate) const RINGBACK: u32 = 350;
 pub(crate) const DISCONNECTED: u32 = 2_600;
 pub(crate) const GREETING: u32 = 2_000;
 pub(crate) const BEEP: u32 = 3_100;
-const ALL: [u32; 8] = [CUSTOMER, AGENT, SECOND, MUSIC, RINGBACK, DISCONNECTED, GREETING, BEEP];
+pub(crate) const PLEASE_WAIT: u32 = 3_300;
+const ALL: [u32; 9] = [CUSTOMER, AGENT, SECOND, MUSIC, RINGBACK, DISCONNECTED, GREETING, BEEP, PLEASE_WAIT];
 
 pub(crate) struct EngineHarness {
     pub(crate) engine: Engine,

@@ -1,6 +1,7 @@
 //! The simulated switch, checked by what phones hear: the engine in simulated steps, and the program over gRPC.
 
 mod exits;
+mod flows;
 mod harness;
 mod hearing;
 mod legs;

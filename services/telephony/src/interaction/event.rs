@@ -5,7 +5,9 @@ use crate::fact;
 use crate::observed::ObservedLeg;
 use crate::operation::OperationKey;
 use crate::store::{SegmentOwner, StoreWrite};
-use crate::switch::{ClosedRecording, ExitEnd, LegEnding, LegProgress, SwitchEvent, SwitchEventKind};
+use crate::switch::{
+    ClosedRecording, ExitEnd, FlowEnd, FlowReport, LegEnding, LegProgress, SwitchEvent, SwitchEventKind,
+};
 
 impl InteractionDriver {
     pub(super) fn handle_event(&mut self, event: SwitchEvent) {
@@ -24,6 +26,7 @@ impl InteractionDriver {
             SwitchEventKind::RecordingClosed(closed) => self.recording_closed(&closed, at_us),
             SwitchEventKind::RecordingFailed { recording } => self.recording_lost(&recording, at_us),
             SwitchEventKind::ExitOver { exit, leg, end } => self.exit_over(&exit, &leg, end, at_us),
+            SwitchEventKind::Flow(report) => self.flow(&report, at_us),
             SwitchEventKind::InboundCall(_) | SwitchEventKind::Other => {}
         }
     }
@@ -101,6 +104,20 @@ impl InteractionDriver {
         if let Some(operation) = self.observed.operations.get_mut(key) {
             operation.upload_stored |= committed;
         }
+    }
+
+    /// An IVR flow has come so far, or is over: then the leg is in no room, unless it is gone.
+    pub(super) fn flow(&mut self, report: &FlowReport, at_us: i64) {
+        let FlowReport { exit, leg, end, data } = report;
+        let in_it = self.observed.legs.get(leg).is_some_and(|it| it.progress == LegProgress::Exited(exit.clone()));
+        if in_it && end.is_some_and(|end| end != FlowEnd::Left) {
+            self.change_leg(leg, |actual| (actual.progress, actual.room) = (LegProgress::Up, None));
+        }
+        let content = match end {
+            None => fact::in_flow(exit, data.clone()),
+            Some(end) => fact::flow_over(exit, *end, data.clone()),
+        };
+        self.observe(&OperationKey::exit(exit), content, at_us);
     }
 
     fn exit_over(&mut self, exit: &str, leg: &str, end: ExitEnd, at_us: i64) {

@@ -9,7 +9,7 @@ use baton_runtime::clock::micros;
 use prost::Message as _;
 
 use super::InteractionDriver;
-use crate::operation::OperationKind;
+use crate::operation::{Operation, OperationKind};
 use crate::plan::WantedExit;
 use crate::store::{StoreWrite, UploadRow};
 
@@ -44,7 +44,11 @@ impl InteractionDriver {
 
     /// After a restart: the end of an exit may have been written down, and not that its message is due.
     pub(super) fn messages_are_due(&mut self) {
-        let exits = self.observed.operations.iter().filter(|(key, it)| key.kind == OperationKind::Exit && it.is_over());
+        let exits = self
+            .observed
+            .operations
+            .iter()
+            .filter(|(key, it)| key.kind == OperationKind::Exit && it.is_over() && it.detail != Operation::FLOW);
         for exit in exits.map(|(key, _)| key.id.clone()).collect::<Vec<_>>() {
             self.message_is_due(&exit);
         }

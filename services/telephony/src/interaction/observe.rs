@@ -35,7 +35,7 @@ impl InteractionDriver {
         let fact = Fact { observed_at_us: at_us, fact: Some(content) };
         operation.confirmed = true;
         operation.fact = Some(fact.clone());
-        let is_over = operation.is_over();
+        let (is_over, is_flow) = (operation.is_over(), operation.detail == Operation::FLOW);
         let position = if report { self.position + 1 } else { 0 };
         self.writes.push(StoreWrite::Observed {
             interaction: self.id.clone(),
@@ -43,7 +43,7 @@ impl InteractionDriver {
             fact: fact.encode_to_vec(),
             position,
         });
-        if is_over && key.kind == OperationKind::Exit {
+        if is_over && key.kind == OperationKind::Exit && !is_flow {
             self.message_is_due(&key.id);
         }
         if report {

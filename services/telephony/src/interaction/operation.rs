@@ -1,5 +1,6 @@
 //! Operations: written down, checked once more whether they are wanted, and requested, at most once.
 
+use baton_api::common::v1::IvrElement;
 use baton_api::transfer::v1::fact::Fact as FactContent;
 
 use super::InteractionDriver;
@@ -112,14 +113,23 @@ impl InteractionDriver {
         }
     }
 
-    pub(super) async fn exit(&mut self, id: &str, leg: &str, mailbox: &str) {
+    pub(super) async fn exit(&mut self, id: &str, leg: &str, mailbox: &str, flow: &[IvrElement]) {
         let key = OperationKey::exit(id);
-        let result = self.context.switch.exit(id, leg, mailbox).await;
+        let result = if flow.is_empty() {
+            self.context.switch.exit(id, leg, mailbox).await
+        } else {
+            self.context.switch.run_flow(id, leg, flow).await
+        };
         match self.after_request(&key, result) {
-            Some(Ok(())) => self.change_leg(leg, |actual| {
-                actual.progress = LegProgress::Exited(id.to_owned());
-                actual.room = None;
-            }),
+            Some(Ok(())) => {
+                self.change_leg(leg, |actual| {
+                    actual.progress = LegProgress::Exited(id.to_owned());
+                    actual.room = None;
+                });
+                if !flow.is_empty() {
+                    self.observe(&key, fact::in_flow(id, Vec::new()), self.now_us());
+                }
+            }
             Some(Err(_)) => self.observe(&key, fact::exit_over(id, ExitEnd::Unknown), self.now_us()),
             None => {}
         }

@@ -119,6 +119,7 @@ impl InteractionDriver {
         }
         if let ReconcileStep::Exit { .. } = &step
             && let Some(exit) = self.plan.as_ref().and_then(|plan| plan.exit.clone())
+            && exit.flow.is_empty()
         {
             self.expect_message(exit).await;
         }
@@ -163,7 +164,12 @@ impl InteractionDriver {
                     actual.muted = actual.muted.filter(|muted| !muted);
                 });
             }
-            ReconcileStep::Exit { id, leg, mailbox } => self.exit(&id, &leg, &mailbox).await,
+            ReconcileStep::Exit { id, leg, mailbox, flow } => self.exit(&id, &leg, &mailbox, &flow).await,
+            ReconcileStep::Recall { exit, leg } => {
+                // A flow that is over has given the leg back by itself.
+                gone_is_done(switch.recall(&exit).await)?;
+                self.change_leg(&leg, |actual| (actual.progress, actual.room) = (LegProgress::Up, None));
+            }
             ReconcileStep::Play { id, room, name } => self.play(&id, &room, &name).await,
             ReconcileStep::StartRecording { id, room, .. } => self.record(&id, &room).await,
             ReconcileStep::Dial { leg, dial } => self.dial(&leg, dial).await,

@@ -33,6 +33,8 @@ impl InteractionDriver {
         self.update_rooms(slice);
         update_playbacks(&mut self.observed.playbacks, &slice.playbacks, slice.stamp);
         self.update_recordings(slice);
+        let now_us = self.now_us();
+        slice.flows.iter().for_each(|report| self.flow(report, now_us));
         self.decide_missing(slice.stamp);
     }
 

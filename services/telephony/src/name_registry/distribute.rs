@@ -75,6 +75,11 @@ impl RegistryState {
                 slice.recordings.push(recording);
             }
         }
+        for flow in snapshot.flows {
+            if let Some(slice) = self.slice_of(OperationKind::Exit, &flow.exit, slices) {
+                slice.flows.push(flow);
+            }
+        }
         for closed in snapshot.closed {
             match self.slice_of(OperationKind::Segment, &closed.recording, slices) {
                 Some(slice) => slice.closed.push(closed),

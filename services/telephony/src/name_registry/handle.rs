@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::operation::Stamp;
 use crate::plan::Plan;
-use crate::switch::{ClosedRecording, LegSnapshot, RoomSnapshot, SwitchEvent};
+use crate::switch::{ClosedRecording, FlowReport, LegSnapshot, RoomSnapshot, SwitchEvent};
 
 /// Messages that may wait for one interaction.
 const QUEUE_LENGTH: usize = 256;
@@ -36,6 +36,8 @@ pub struct SnapshotSlice {
     pub recordings: Vec<(String, i64)>,
     /// Complete recordings, whose file can be fetched.
     pub closed: Vec<ClosedRecording>,
+    /// How far its flows are.
+    pub flows: Vec<FlowReport>,
 }
 
 /// The receiving ends, held by the interaction's task.

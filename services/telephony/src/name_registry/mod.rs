@@ -146,6 +146,7 @@ impl NameRegistry {
             }
             SwitchEventKind::RecordingClosed(closed) => (OperationKind::Segment, &closed.recording),
             SwitchEventKind::ExitOver { exit, .. } => (OperationKind::Exit, exit),
+            SwitchEventKind::Flow(report) => (OperationKind::Exit, &report.exit),
             SwitchEventKind::Other => return Routed::Ignored,
         };
         let name = SwitchName { kind: name.0, text: name.1.clone() };

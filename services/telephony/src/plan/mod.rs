@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use baton_api::common::v1::Customer;
+use baton_api::common::v1::{Customer, IvrElement};
 use baton_runtime::telemetry::TraceParent;
 use baton_words::SwitchId;
 pub use baton_words::Treatment;
@@ -47,7 +47,7 @@ impl fmt::Display for InteractionId {
 }
 
 /// Everything that one interaction wants on the switch at one version. What is not in it is to be removed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     pub tenant: String,
     pub interaction: InteractionId,
@@ -136,13 +136,16 @@ pub struct WantedAnnouncement {
     pub name: String,
 }
 
-/// A leg leaves the rooms, for a voicemail box.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A leg leaves the rooms, for a voicemail box or an IVR flow.
+#[derive(Clone, Debug, PartialEq)]
 pub struct WantedExit {
     pub id: String,
     /// The leg's id in the plan.
     pub leg_id: String,
+    /// Empty for a flow.
     pub mailbox: String,
+    /// Empty for voicemail.
+    pub flow: Vec<IvrElement>,
     /// Who leaves the message: kept with it, as is the tenant's number.
     pub customer: Customer,
     pub number: String,

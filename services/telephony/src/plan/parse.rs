@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use baton_api::common::v1::IvrElement;
+use baton_api::common::v1::ivr_element::Element;
 use baton_api::telephony::v1 as wire;
 use baton_api::{ApiError, Known as _};
 use baton_words::SwitchId;
@@ -17,6 +19,7 @@ const MAX_ROOMS: usize = 8;
 const MAX_LEGS: usize = 64;
 const MAX_ANNOUNCEMENTS: usize = 16;
 const MAX_SEGMENTS: usize = 1_000;
+const MAX_ELEMENTS: usize = 100;
 /// Of an E.164 number.
 const MOST_DIGITS: usize = 15;
 /// With fewer digits it is an extension, not an external number.
@@ -134,10 +137,27 @@ fn exit(exit: &wire::Exit) -> Result<WantedExit, ApiError> {
     Ok(WantedExit {
         id: name("plan.exit.exit_id", &exit.exit_id)?,
         leg_id: name("plan.exit.leg_id", &exit.leg_id)?,
-        mailbox: name("plan.exit.mailbox", &exit.mailbox)?,
+        mailbox: if exit.flow.is_empty() { name("plan.exit.mailbox", &exit.mailbox)? } else { String::new() },
+        flow: flow(&exit.flow)?,
         customer: exit.customer.clone().unwrap_or_default(),
         number: exit.number.clone(),
     })
+}
+
+/// A switch may write announcements into what it does, and compares the rest.
+fn flow(elements: &[IvrElement]) -> Result<Vec<IvrElement>, ApiError> {
+    limit("exit.flow", elements.len(), MAX_ELEMENTS)?;
+    for element in elements {
+        let announcement = match &element.element {
+            Some(Element::Play(it)) => &it.announcement,
+            Some(Element::Collect(it)) => &it.announcement,
+            _ => continue,
+        };
+        if !announcement.is_empty() {
+            name("plan.exit.flow.announcement", announcement)?;
+        }
+    }
+    Ok(elements.to_vec())
 }
 
 fn segment(segment: &wire::Segment) -> Result<WantedSegment, ApiError> {

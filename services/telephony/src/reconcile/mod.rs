@@ -11,13 +11,15 @@ mod place;
 #[cfg(test)]
 mod tests;
 
+use baton_api::common::v1::IvrElement;
+
 use crate::observed::ObservedState;
-use crate::operation::OperationKey;
+use crate::operation::{Operation, OperationKey};
 use crate::plan::{Plan, Treatment, WantedDial};
 use crate::switch::LegProgress;
 
 /// One command to the switch. Legs are named as on the switch, rooms as in the plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ReconcileStep {
     StopPlayback(String),
     /// The switch answers when no further sample is taken.
@@ -40,7 +42,15 @@ pub enum ReconcileStep {
     Exit {
         id: String,
         leg: String,
+        /// Empty for a flow.
         mailbox: String,
+        /// Empty for voicemail.
+        flow: Vec<IvrElement>,
+    },
+    /// Takes the leg back out of a flow that is no longer wanted.
+    Recall {
+        exit: String,
+        leg: String,
     },
     Play {
         id: String,
@@ -72,7 +82,9 @@ impl ReconcileStep {
     pub fn operation(&self) -> Option<(OperationKey, &str)> {
         match self {
             Self::Dial { leg, .. } => Some((OperationKey::leg(leg), "")),
-            Self::Exit { id, .. } => Some((OperationKey::exit(id), "")),
+            Self::Exit { id, flow, .. } => {
+                Some((OperationKey::exit(id), if flow.is_empty() { "" } else { Operation::FLOW }))
+            }
             Self::Play { id, .. } => Some((OperationKey::announcement(id), "")),
             Self::StartRecording { id, recording_id, .. } => Some((OperationKey::segment(id), recording_id)),
             _ => None,

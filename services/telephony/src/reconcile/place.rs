@@ -63,8 +63,8 @@ fn leave(
     if observed.was_requested(&OperationKey::exit(&exit.id)) || !answer(leg, actual, steps) {
         return;
     }
-    let (id, mailbox) = (exit.id.clone(), exit.mailbox.clone());
-    steps.push(ReconcileStep::Exit { id, leg: leg.name().to_owned(), mailbox });
+    let (id, mailbox, flow) = (exit.id.clone(), exit.mailbox.clone(), exit.flow.clone());
+    steps.push(ReconcileStep::Exit { id, leg: leg.name().to_owned(), mailbox, flow });
 }
 
 fn enter<'a>(
@@ -76,7 +76,9 @@ fn enter<'a>(
     steps: &mut Vec<ReconcileStep>,
 ) {
     let Some(room) = leg.room.as_deref() else { return };
-    if !answer(leg, actual, steps) {
+    if let Some(exit) = observed.flow_of(actual) {
+        steps.push(ReconcileStep::Recall { exit: exit.to_owned(), leg: leg.name().to_owned() });
+    } else if !answer(leg, actual, steps) {
         return;
     }
     ensure(plan, observed, room, ensured, steps);
@@ -116,7 +118,8 @@ pub(super) fn will_be_in<'a>(plan: &Plan, observed: &ObservedState, leg: &'a Wan
     let actual = observed.live(leg)?;
     let can_be = match (&actual.progress, &leg.origin) {
         (LegProgress::Up, _) | (LegProgress::Ringing, WantedOrigin::Inbound(_)) => true,
-        (LegProgress::Ringing, WantedOrigin::Dial(_) | WantedOrigin::Refused(_)) | (LegProgress::Exited(_), _) => false,
+        (LegProgress::Exited(_), _) => observed.flow_of(actual).is_some(),
+        (LegProgress::Ringing, WantedOrigin::Dial(_) | WantedOrigin::Refused(_)) => false,
     };
     leg.room.as_deref().filter(|_| can_be && !leaves(plan, observed, leg))
 }

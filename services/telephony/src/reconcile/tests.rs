@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::observed::{ObservedLeg, ObservedRoom};
 use crate::operation::{Operation, Stamp};
-use baton_api::common::v1::Customer;
+use baton_api::common::v1::{Customer, IvrElement, IvrEnd, ivr_element::Element};
 
 use crate::plan::{InteractionId, WantedAnnouncement, WantedExit, WantedLeg, WantedOrigin, WantedSegment};
 
@@ -239,15 +239,50 @@ fn an_exit_takes_the_leg_from_where_it_is_once_and_leaves_it_alone_then() {
         id: "x1".into(),
         leg_id: "c".into(),
         mailbox: "anna".into(),
+        flow: vec![],
         customer: Customer::default(),
         number: String::new(),
     });
-    let exit = ReconcileStep::Exit { id: "x1".into(), leg: CUSTOMER.into(), mailbox: "anna".into() };
+    let exit = ReconcileStep::Exit { id: "x1".into(), leg: CUSTOMER.into(), mailbox: "anna".into(), flow: vec![] };
     assert_eq!(steps(&plan, &observed, 0), [exit, ReconcileStep::DestroyRoom("hold".into())]);
     observed.rooms.clear();
     observed.operations.insert(OperationKey::exit("x1"), Operation::default());
     observed.legs.get_mut(CUSTOMER).unwrap().progress = LegProgress::Exited("x1".into());
     assert_eq!(steps(&plan, &observed, 0), []);
+}
+
+#[test]
+fn a_flow_that_is_no_longer_wanted_gives_the_leg_back_before_it_is_moved() {
+    let mut observed = observed(&[("c", None), ("a1", Some("consult"))]);
+    let mut away = plan(vec![leg("c", None), leg("a1", Some("consult"))]);
+    let end = Element::End(IvrEnd {});
+    let flow = vec![IvrElement { label: String::new(), element: Some(end) }];
+    away.exit = Some(WantedExit {
+        id: "x1".into(),
+        leg_id: "c".into(),
+        mailbox: String::new(),
+        flow: flow.clone(),
+        customer: Customer::default(),
+        number: String::new(),
+    });
+    let exit = ReconcileStep::Exit { id: "x1".into(), leg: CUSTOMER.into(), mailbox: String::new(), flow };
+    assert_eq!(exit.operation(), Some((OperationKey::exit("x1"), Operation::FLOW)));
+    assert_eq!(steps(&away, &observed, 0), [exit]);
+    let operation = Operation { detail: Operation::FLOW.into(), ..Operation::default() };
+    observed.operations.insert(OperationKey::exit("x1"), operation);
+    observed.legs.get_mut(CUSTOMER).unwrap().progress = LegProgress::Exited("x1".into());
+    assert_eq!(steps(&away, &observed, 0), []);
+    let back = plan(vec![leg("c", Some("talk")), leg("a1", Some("talk"))]);
+    let first = steps(&back, &observed, 0).into_iter().next();
+    assert_eq!(first, Some(ReconcileStep::Recall { exit: "x1".into(), leg: CUSTOMER.into() }));
+    observed.legs.get_mut(CUSTOMER).unwrap().progress = LegProgress::Up;
+    let moved = ReconcileStep::Move { leg: CUSTOMER.into(), room: "talk".into() };
+    assert!(steps(&back, &observed, 0).contains(&moved));
+    // A message that is being left is never cut off.
+    let operation = Operation::default();
+    observed.operations.insert(OperationKey::exit("x1"), operation);
+    observed.legs.get_mut(CUSTOMER).unwrap().progress = LegProgress::Exited("x1".into());
+    assert!(!steps(&back, &observed, 0).iter().any(|step| matches!(step, ReconcileStep::Recall { .. })));
 }
 
 #[test]

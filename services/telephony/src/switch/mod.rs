@@ -14,6 +14,8 @@
 pub mod simulated;
 
 use async_trait::async_trait;
+use baton_api::common::v1::IvrElement;
+use baton_api::transfer::v1::FlowDatum;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
@@ -58,6 +60,10 @@ pub trait SwitchPort: Send + Sync + 'static {
     fn message_of(&self, exit: &str) -> String;
     /// Sends the leg to a voicemail box.
     async fn exit(&self, exit: &str, leg: &str, mailbox: &str) -> Result<(), SwitchPortError>;
+    /// Sends the leg into an IVR flow. The switch tells how far it is by [`SwitchEventKind::Flow`], and keeps that until the leg has ended.
+    async fn run_flow(&self, exit: &str, leg: &str, flow: &[IvrElement]) -> Result<(), SwitchPortError>;
+    /// Takes the leg back out of a flow, into no room. `Gone`: the flow is over.
+    async fn recall(&self, exit: &str) -> Result<(), SwitchPortError>;
 }
 
 /// Why a command was not carried out.
@@ -134,7 +140,7 @@ pub struct DialCall {
     pub ring_ms: i64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SwitchEvent {
     /// Counts within the run of the switch; 0 where the switch does not count.
     pub sequence: i64,
@@ -143,7 +149,7 @@ pub struct SwitchEvent {
     pub kind: SwitchEventKind,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum SwitchEventKind {
     InboundCall(InboundCall),
     Ringing {
@@ -176,8 +182,34 @@ pub enum SwitchEventKind {
         leg: String,
         end: ExitEnd,
     },
+    /// An IVR flow has come so far, or is over.
+    Flow(FlowReport),
     /// Telephony does not need it.
     Other,
+}
+
+/// How far a leg is in an IVR flow, or was when it ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FlowReport {
+    pub exit: String,
+    pub leg: String,
+    /// `None`: it goes on.
+    pub end: Option<FlowEnd>,
+    /// All that it has collected and set.
+    pub data: Vec<FlowDatum>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowEnd {
+    /// The leg is gone.
+    Left,
+    /// The flow gave the leg back, or it was taken back; it is in no room. So it is after the other ends.
+    Returned,
+    Ended,
+    /// By the transfer element at this index.
+    Transferred(i32),
+    /// The flow did not come to an end.
+    Failed,
 }
 
 /// A call that came in and is not answered yet.
@@ -236,7 +268,7 @@ pub struct ClosedRecording {
     pub torn: bool,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SwitchSnapshot {
     pub boot_id: String,
     /// Of the last event that the snapshot contains; 0 where the switch does not count.
@@ -248,6 +280,8 @@ pub struct SwitchSnapshot {
     /// Running recordings, with the time of their first sample.
     pub recordings: Vec<(String, i64)>,
     pub closed: Vec<ClosedRecording>,
+    /// The flows that live legs are in, or were in last.
+    pub flows: Vec<FlowReport>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -162,7 +162,14 @@ async fn talking() -> Stage {
 
 fn wanted_exit() -> WantedExit {
     let customer = Customer { address: "+491".into(), key: "k".into() };
-    WantedExit { id: "x".into(), leg_id: "c".into(), mailbox: "anna".into(), customer, number: "+492".into() }
+    WantedExit {
+        id: "x".into(),
+        leg_id: "c".into(),
+        mailbox: "anna".into(),
+        flow: vec![],
+        customer,
+        number: "+492".into(),
+    }
 }
 
 /// The uploads that are stored: each with whether it is due now.

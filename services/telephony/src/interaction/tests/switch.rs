@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use baton_api::common::v1::IvrElement;
 
 use crate::plan::Treatment;
 use crate::switch::{DialCall, FetchedRecording, LegEnd, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot};
@@ -103,5 +104,13 @@ impl SwitchPort for SpySwitch {
 
     async fn exit(&self, exit: &str, _leg: &str, _mailbox: &str) -> Result<(), SwitchPortError> {
         self.note(format!("exit {exit}"))
+    }
+
+    async fn run_flow(&self, exit: &str, _leg: &str, _flow: &[IvrElement]) -> Result<(), SwitchPortError> {
+        self.note(format!("flow {exit}"))
+    }
+
+    async fn recall(&self, exit: &str) -> Result<(), SwitchPortError> {
+        self.note(format!("recall {exit}"))
     }
 }

@@ -2,12 +2,13 @@
 
 use baton_api::simulator::v1 as wire;
 use baton_api::simulator::v1::switch_event::Event as WireEvent;
+use baton_api::transfer::v1::FlowDatum;
 
 use super::INTERACTION_VARIABLE;
 use crate::plan::Treatment;
 use crate::switch::{
-    ClosedRecording, ExitEnd, InboundCall, LegEnd, LegEnding, LegOrigin, LegProgress, LegSnapshot, RoomSnapshot,
-    SwitchEvent, SwitchEventKind, SwitchSnapshot,
+    ClosedRecording, ExitEnd, FlowEnd, FlowReport, InboundCall, LegEnd, LegEnding, LegOrigin, LegProgress, LegSnapshot,
+    RoomSnapshot, SwitchEvent, SwitchEventKind, SwitchSnapshot,
 };
 
 pub(super) fn event(answer: wire::StreamEventsResponse) -> SwitchEvent {
@@ -29,6 +30,9 @@ fn kind(event: WireEvent, tenant: String) -> SwitchEventKind {
         WireEvent::RecordingStarted(it) => started(it.recording.unwrap_or_default()),
         WireEvent::RecordingFinished(it) => SwitchEventKind::RecordingClosed(closed(it.recording.unwrap_or_default())),
         WireEvent::RecordingFailed(it) => SwitchEventKind::RecordingFailed { recording: it.recording_id },
+        WireEvent::ExitEnded(wire::ExitEnded { flow: Some(it), .. })
+        | WireEvent::FlowProgressed(wire::FlowProgressed { flow: Some(it) }) => SwitchEventKind::Flow(flow(it)),
+        WireEvent::FlowProgressed(wire::FlowProgressed { flow: None }) => SwitchEventKind::Other,
         WireEvent::ExitEnded(it) => {
             SwitchEventKind::ExitOver { end: exit_end(it.outcome()), exit: it.exit_id, leg: it.leg_id }
         }
@@ -59,8 +63,27 @@ fn exit_end(outcome: wire::ExitOutcome) -> ExitEnd {
     match outcome {
         wire::ExitOutcome::Left => ExitEnd::Left,
         wire::ExitOutcome::Returned => ExitEnd::Returned,
-        wire::ExitOutcome::Unknown | wire::ExitOutcome::Unspecified => ExitEnd::Unknown,
+        // The others are of flows.
+        _ => ExitEnd::Unknown,
     }
+}
+
+fn flow(state: wire::FlowState) -> FlowReport {
+    let end = match state.outcome() {
+        wire::ExitOutcome::Unspecified => None,
+        wire::ExitOutcome::Left => Some(FlowEnd::Left),
+        wire::ExitOutcome::Returned | wire::ExitOutcome::Recalled => Some(FlowEnd::Returned),
+        wire::ExitOutcome::FlowEnded => Some(FlowEnd::Ended),
+        wire::ExitOutcome::Transferred => Some(FlowEnd::Transferred(state.element)),
+        wire::ExitOutcome::Failed | wire::ExitOutcome::Unknown => Some(FlowEnd::Failed),
+    };
+    let data = state.data.into_iter().map(|it| FlowDatum {
+        key: it.key,
+        value: it.value,
+        pressed: it.pressed,
+        sensitive: it.sensitive,
+    });
+    FlowReport { exit: state.exit_id, leg: state.leg_id, end, data: data.collect() }
 }
 
 fn closed(it: wire::FinishedRecording) -> ClosedRecording {
@@ -82,6 +105,7 @@ pub(super) fn snapshot(snapshot: wire::GetSnapshotResponse) -> SwitchSnapshot {
         playbacks: snapshot.playbacks.into_iter().map(|it| it.playback_id).collect(),
         recordings: snapshot.live_recordings.into_iter().map(|it| (it.recording_id, it.started_at_us)).collect(),
         closed: snapshot.finished_recordings.into_iter().map(closed).collect(),
+        flows: snapshot.flows.into_iter().map(flow).collect(),
     }
 }
 

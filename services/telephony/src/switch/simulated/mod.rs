@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use baton_api::common::v1::IvrElement;
 use baton_api::simulator::v1 as wire;
 use baton_api::simulator::v1::fetch_recording_response::Part;
 use baton_api::simulator::v1::switch_service_client::SwitchServiceClient;
@@ -217,6 +218,21 @@ impl SwitchPort for SimulatedSwitch {
             kind: Some(wire::exit_request::Kind::Voicemail(voicemail)),
         };
         ok(self.client().exit(request).await).map(drop)
+    }
+
+    async fn run_flow(&self, exit: &str, leg: &str, flow: &[IvrElement]) -> Result<(), SwitchPortError> {
+        let request = wire::ExitRequest {
+            epoch: self.epoch(),
+            leg_id: leg.to_owned(),
+            exit_id: exit.to_owned(),
+            kind: Some(wire::exit_request::Kind::Flow(wire::FlowExit { elements: flow.to_vec() })),
+        };
+        ok(self.client().exit(request).await).map(drop)
+    }
+
+    async fn recall(&self, exit: &str) -> Result<(), SwitchPortError> {
+        let request = wire::RecallExitRequest { epoch: self.epoch(), exit_id: exit.to_owned() };
+        ok(self.client().recall_exit(request).await).map(drop)
     }
 }
 

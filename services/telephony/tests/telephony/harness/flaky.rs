@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use baton_api::common::v1::IvrElement;
 use baton_runtime::telemetry;
 use baton_telephony::plan::Treatment;
 use baton_telephony::switch::simulated::SimulatedSwitch;
@@ -207,5 +208,13 @@ impl SwitchPort for FlakySwitch {
 
     async fn exit(&self, exit: &str, leg: &str, mailbox: &str) -> Result<(), SwitchPortError> {
         self.inner.exit(exit, leg, mailbox).await
+    }
+
+    async fn run_flow(&self, exit: &str, leg: &str, flow: &[IvrElement]) -> Result<(), SwitchPortError> {
+        self.inner.run_flow(exit, leg, flow).await
+    }
+
+    async fn recall(&self, exit: &str) -> Result<(), SwitchPortError> {
+        self.inner.recall(exit).await
     }
 }

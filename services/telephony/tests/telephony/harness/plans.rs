@@ -129,6 +129,7 @@ impl PlanBuilder {
             mailbox: "anna".to_owned(),
             customer: Some(Customer { address: "+32470000000".to_owned(), key: "k".to_owned() }),
             number: "+3225550100".to_owned(),
+            flow: Vec::new(),
         });
         self
     }
