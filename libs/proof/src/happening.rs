@@ -10,9 +10,11 @@ use baton_domain::{
     input::{Disposition, SegmentEnd},
     interaction::{Interaction, LegState, Party, Stage},
     machine::{OfferState, Round},
-    permit, project,
+    permit,
+    policy::QueueSuccess,
+    project,
 };
-use baton_words::{ExitOutcome, Reason, Room, TransferKind, TransferNo};
+use baton_words::{ExitOutcome, Reason, Room, TargetSort, TransferKind, TransferNo};
 
 /// Something that can happen next.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -32,6 +32,8 @@ pub enum To<'a> {
     Agent(&'a AgentDesk),
     /// A team, by its id.
     Team(&'a str),
+    /// A queue, by its id.
+    Queue(&'a str),
 }
 
 impl From<To<'_>> for Target {
@@ -39,6 +41,7 @@ impl From<To<'_>> for Target {
         let target = match to {
             To::Agent(desk) => target::Target::AgentId(desk.id().to_owned()),
             To::Team(team_id) => target::Target::TeamId(team_id.to_owned()),
+            To::Queue(queue_id) => target::Target::QueueId(queue_id.to_owned()),
         };
         Self { target: Some(target) }
     }
@@ -179,6 +182,19 @@ impl AgentDesk {
             kind: kind.into(),
             target: Some(to.into()),
             message: String::new(),
+            ..Default::default()
+        };
+        seen(self.transfers().start_transfer(request).await?.into_inner().interaction)
+    }
+
+    /// Starts a transfer, with a message to whoever gets it.
+    pub async fn start_saying(&self, interaction_id: &str, kind: TransferKind, to: To<'_>, message: &str) -> View {
+        let request = transfer::StartTransferRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            kind: kind.into(),
+            target: Some(to.into()),
+            message: message.to_owned(),
             ..Default::default()
         };
         seen(self.transfers().start_transfer(request).await?.into_inner().interaction)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use baton_api::common::v1::Skill;
 use baton_api::presence::v1::InboxItem;
 use baton_runtime::auth::TenantId;
 
@@ -16,6 +17,8 @@ pub(crate) struct AgentProfile {
     pub(crate) email: String,
     pub(crate) phone: String,
     pub(crate) voicemail: bool,
+    /// What they can do, by name.
+    pub(crate) skills: Vec<Skill>,
 }
 
 /// The fields of an agent that an update changes.
@@ -25,6 +28,7 @@ pub(crate) struct ProfileChange {
     pub(crate) email: Option<String>,
     pub(crate) phone: Option<String>,
     pub(crate) voicemail: Option<bool>,
+    pub(crate) skills: Option<Vec<Skill>>,
 }
 
 impl ProfileChange {
@@ -36,6 +40,7 @@ impl ProfileChange {
             email: text(&self.email, &before.email),
             phone: text(&self.phone, &before.phone),
             voicemail: self.voicemail.unwrap_or(before.voicemail),
+            skills: self.skills.as_ref().unwrap_or(&before.skills).clone(),
         }
     }
 }

@@ -49,6 +49,7 @@ fn others(data: &Data, names: &Names) -> Option<String> {
                 Configuration::Number(it) => format!("number {}", it.number),
                 Configuration::CallFlow(it) => format!("call flow {}", word::one_line(&it.name)),
                 Configuration::DialRule(it) => format!("dial rule {}", it.prefix),
+                Configuration::Queue(it) => format!("queue {}", word::one_line(&it.name)),
             };
             format!("The {what} was {}.", word::change(it.change))
         }

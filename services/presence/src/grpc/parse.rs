@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use baton_api::common::v1::Skill;
 use baton_api::presence::v1::{Agent, AgentState, OpenSessionRequest, TargetFilter, Team};
-use baton_api::{ApiError, fields, name};
+use baton_api::{ApiError, fields, name, skill};
 use baton_runtime::auth::{Caller, Role, TenantId};
 use baton_store::requests::{BodyHash, RequestKey};
 use tonic::Status;
@@ -22,6 +23,8 @@ const MAX_TEXT: usize = 100;
 /// The longest e-mail address, in bytes.
 const MAX_EMAIL: usize = 254;
 const MAX_PHONE: usize = 64;
+/// Of one agent.
+const MAX_SKILLS: usize = 50;
 /// Digits of a telephone number, at least.
 const FEWEST_DIGITS: usize = 7;
 /// What telephones everywhere take for emergency numbers (ITU-T E.161.1, and what is older than that): never an extension.
@@ -59,9 +62,17 @@ pub(super) fn agent_to_set(caller: &Caller, agent_id: &str) -> Result<AgentId, A
 }
 
 pub(super) fn profile(agent: &Agent) -> Result<AgentProfile, ApiError> {
-    let (name, email, phone) =
-        fields::all((name::parse("agent.name", &agent.name), email(&agent.email), phone(&agent.phone)))?;
-    Ok(AgentProfile { phone, name, email, voicemail: agent.voicemail })
+    let (name, email, phone, skills) = fields::all((
+        name::parse("agent.name", &agent.name),
+        email(&agent.email),
+        phone(&agent.phone),
+        skills(&agent.skills),
+    ))?;
+    Ok(AgentProfile { phone, name, email, voicemail: agent.voicemail, skills })
+}
+
+pub(super) fn skills(skills: &[Skill]) -> Result<Vec<Skill>, ApiError> {
+    skill::parse("agent.skills", skills, MAX_SKILLS)
 }
 
 /// An address on the switch. A number outside is refused, however it is written: only a dial rule allows it to be dialled (X3, S7).

@@ -8,7 +8,7 @@ use super::parse;
 use crate::ops::teams::MAX_MEMBERS;
 use crate::record::{ProfileChange, TeamChange};
 
-const AGENT_FIELDS: &[&str] = &["name", "email", "phone", "voicemail"];
+const AGENT_FIELDS: &[&str] = &["name", "email", "phone", "voicemail", "skills"];
 const TEAM_FIELDS: &[&str] = &["name", "agent_ids"];
 
 pub(super) fn profile_change(agent: &Agent, mask: Option<&FieldMask>) -> Result<ProfileChange, ApiError> {
@@ -16,6 +16,7 @@ pub(super) fn profile_change(agent: &Agent, mask: Option<&FieldMask>) -> Result<
         "name" => !agent.name.is_empty(),
         "email" => !agent.email.is_empty(),
         "phone" => !agent.phone.is_empty(),
+        "skills" => !agent.skills.is_empty(),
         _ => agent.voicemail,
     })?;
     let has = |field| names.contains(&field);
@@ -24,6 +25,7 @@ pub(super) fn profile_change(agent: &Agent, mask: Option<&FieldMask>) -> Result<
         email: has("email").then(|| parse::email(&agent.email)).transpose()?,
         phone: has("phone").then(|| parse::phone(&agent.phone)).transpose()?,
         voicemail: has("voicemail").then_some(agent.voicemail),
+        skills: has("skills").then(|| parse::skills(&agent.skills)).transpose()?,
     })
 }
 

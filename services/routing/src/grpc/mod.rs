@@ -4,6 +4,7 @@ mod call_flows;
 mod configuration;
 mod dial_rules;
 mod numbers;
+mod queues;
 mod route;
 
 use std::sync::Arc;

@@ -3,6 +3,8 @@
 pub(crate) mod dial_rules;
 pub(crate) mod flows;
 pub(crate) mod numbers;
+pub(crate) mod queues;
+pub(crate) mod served;
 pub(crate) mod waits;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use baton_api::ApiError;
+use baton_api::common::v1::Skill;
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
 use baton_api::presence::v1::{Agent, CreateAgentRequest, DeleteAgentRequest, UpdateAgentRequest};
 use baton_runtime::auth::Role;
@@ -13,7 +14,7 @@ use tonic::Status;
 use super::AGENT;
 use crate::client::refusal::{self, OrRefusal};
 use crate::client::session::ClientSession;
-use crate::client::{output, phone, resolve, voicemail};
+use crate::client::{output, phone, queue, resolve, voicemail};
 use crate::failure::UsageError;
 
 #[derive(Debug, Args)]
@@ -30,6 +31,9 @@ pub(crate) struct AgentCreateArgs {
     /// They have a voicemail box.
     #[arg(long)]
     voicemail: bool,
+    /// A skill and its level, 1 to 10: french=7. May be given several times.
+    #[arg(long = "skill", value_name = "NAME=LEVEL", value_parser = queue::skill)]
+    skills: Vec<Skill>,
     /// Id (UUID) [default: a fresh one].
     #[arg(long, default_value = "", hide_default_value = true)]
     id: String,
@@ -51,6 +55,9 @@ pub(crate) struct AgentUpdateArgs {
     /// Whether they have a voicemail box.
     #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
     voicemail: Option<bool>,
+    /// A skill and its level, 1 to 10: french=7; 0 takes it away. May be given several times; the others stay.
+    #[arg(long = "skill", value_name = "NAME=LEVEL", value_parser = queue::skill)]
+    skills: Vec<Skill>,
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
@@ -62,10 +69,10 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
 }
 
 pub(super) async fn create(session: &ClientSession, args: AgentCreateArgs) -> anyhow::Result<()> {
-    let AgentCreateArgs { name, phone, email, voicemail, id } = args;
+    let AgentCreateArgs { name, phone, email, voicemail, skills, id } = args;
     let derived_from = phone.is_none().then(|| name.clone());
     let phone = phone.unwrap_or_else(|| name.to_lowercase().replace(' ', "."));
-    let agent = Some(Agent { agent_id: id, name, email, phone, voicemail, etag: String::new() });
+    let agent = Some(Agent { agent_id: id, name, email, phone, voicemail, skills, etag: String::new() });
     let request = CreateAgentRequest { request_id: session.request_id(), agent };
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
     let created =
@@ -76,12 +83,14 @@ pub(super) async fn create(session: &ClientSession, args: AgentCreateArgs) -> an
 }
 
 pub(super) async fn update(session: &ClientSession, args: AgentUpdateArgs) -> anyhow::Result<()> {
-    if args.name.is_none() && args.phone.is_none() && args.email.is_none() && args.voicemail.is_none() {
-        return Err(UsageError::new("say what is to change: --name, --phone, --email or --voicemail").into());
+    let nothing = args.name.is_none() && args.phone.is_none() && args.email.is_none() && args.voicemail.is_none();
+    if nothing && args.skills.is_empty() {
+        return Err(UsageError::new("say what is to change: --name, --phone, --email, --voicemail or --skill").into());
     }
     let agent = resolve::agent(session, &args.agent).await?;
     let names_changed = args.name.is_some() || args.phone.is_some();
-    let request = update_request(session.request_id(), agent.agent_id, args);
+    let skills = merged(&agent.skills, &args.skills);
+    let request = update_request(session.request_id(), agent.agent_id, args, skills);
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
     let updated = directory.update_agent(request).await.or_refusal()?;
     let agent = updated.agent.context("the answer is empty")?;
@@ -89,13 +98,25 @@ pub(super) async fn update(session: &ClientSession, args: AgentUpdateArgs) -> an
     if names_changed { warn(session, &agent).await } else { Ok(()) }
 }
 
+/// The skills that an agent has afterwards.
+fn merged(has: &[Skill], given: &[Skill]) -> Vec<Skill> {
+    let kept = has.iter().filter(|has| !given.iter().any(|it| it.name == has.name));
+    kept.chain(given.iter().filter(|it| it.level != 0)).cloned().collect()
+}
+
 /// Names what is given, and gives no etag: whatever else was changed meanwhile stays.
-fn update_request(request_id: String, agent_id: String, args: AgentUpdateArgs) -> UpdateAgentRequest {
+fn update_request(
+    request_id: String,
+    agent_id: String,
+    args: AgentUpdateArgs,
+    skills: Vec<Skill>,
+) -> UpdateAgentRequest {
     let given = [
         ("name", args.name.is_some()),
         ("phone", args.phone.is_some()),
         ("email", args.email.is_some()),
         ("voicemail", args.voicemail.is_some()),
+        ("skills", !args.skills.is_empty()),
     ];
     let paths = given.into_iter().filter(|it| it.1).map(|it| it.0.to_owned()).collect();
     let agent = Agent {
@@ -104,6 +125,7 @@ fn update_request(request_id: String, agent_id: String, args: AgentUpdateArgs) -
         phone: args.phone.unwrap_or_default(),
         email: args.email.unwrap_or_default(),
         voicemail: args.voicemail.unwrap_or_default(),
+        skills,
         etag: String::new(),
     };
     UpdateAgentRequest { request_id, agent: Some(agent), update_mask: Some(FieldMask { paths }) }
@@ -204,9 +226,18 @@ mod tests {
             phone: None,
             email: Some(String::new()),
             voicemail: Some(false),
+            skills: vec![],
         };
-        let request = update_request("1".to_owned(), "a".to_owned(), args);
+        let request = update_request("1".to_owned(), "a".to_owned(), args, vec![]);
         assert_eq!(request.update_mask.unwrap().paths, ["email", "voicemail"]);
+    }
+
+    #[test]
+    fn a_skill_that_is_given_is_set_or_taken_away_and_the_others_stay() {
+        let skill = |name: &str, level| Skill { name: name.to_owned(), level };
+        let has = [skill("dutch", 3), skill("french", 5)];
+        assert_eq!(merged(&has, &[skill("french", 7)]), [skill("dutch", 3), skill("french", 7)]);
+        assert_eq!(merged(&has, &[skill("dutch", 0)]), [skill("french", 5)]);
     }
 
     #[test]
