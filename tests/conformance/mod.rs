@@ -18,6 +18,7 @@ mod b206_recorded;
 mod b207_by_hand;
 mod b208_consult_unrecorded;
 mod b209_customer_gone;
+mod b302_queue;
 mod b303_accepted;
 mod b307_not_accepted;
 mod b403_on_answer;
@@ -33,6 +34,7 @@ mod b602_swap;
 mod b603_journey;
 mod b604_not_responding;
 mod b605_lease;
+mod b606_queue;
 mod b606_team;
 mod b607_live_picker;
 mod b608_pause;
@@ -65,6 +67,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b207_by_hand::scenarios(),
         b208_consult_unrecorded::scenarios(),
         b209_customer_gone::scenarios(),
+        b302_queue::scenarios(),
         b303_accepted::scenarios(),
         b307_not_accepted::scenarios(),
         b403_on_answer::scenarios(),
@@ -80,6 +83,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b603_journey::scenarios(),
         b604_not_responding::scenarios(),
         b605_lease::scenarios(),
+        b606_queue::scenarios(),
         b606_team::scenarios(),
         b607_live_picker::scenarios(),
         b608_pause::scenarios(),

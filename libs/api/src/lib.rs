@@ -22,6 +22,7 @@ mod nearest;
 pub mod page;
 mod people;
 pub mod plain;
+pub mod skill;
 pub mod telephone;
 mod wire;
 mod words;

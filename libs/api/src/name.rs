@@ -27,6 +27,8 @@ pub const AGENT: NameRule = NameRule { field: "agent.name", what: "agent", may_r
 pub const TEAM: NameRule = NameRule { field: "team.name", what: "team", may_repeat: false };
 pub const EXTERNAL_NUMBER: NameRule =
     NameRule { field: "external_number.name", what: "external number", may_repeat: false };
+pub const QUEUE: NameRule = NameRule { field: "queue.name", what: "queue", may_repeat: false };
+
 pub const CALL_FLOW: NameRule = NameRule { field: "call_flow.name", what: "call flow", may_repeat: false };
 
 impl NameRule {

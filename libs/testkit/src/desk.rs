@@ -36,6 +36,8 @@ pub enum To<'a> {
     External(&'a str),
     /// A number outside that is typed in.
     Number(&'a str),
+    /// A queue, by its id.
+    Queue(&'a str),
 }
 
 impl From<To<'_>> for Target {
@@ -50,6 +52,7 @@ impl From<To<'_>> for Target {
             To::Number(number) => {
                 target::Target::External(ExternalTarget { number: number.to_owned(), ..ExternalTarget::default() })
             }
+            To::Queue(queue_id) => target::Target::QueueId(queue_id.to_owned()),
         };
         Self { target: Some(target) }
     }
@@ -190,6 +193,19 @@ impl AgentDesk {
             kind: kind.into(),
             target: Some(to.into()),
             message: String::new(),
+            ..Default::default()
+        };
+        seen(self.transfers().start_transfer(request).await?.into_inner().interaction)
+    }
+
+    /// Starts a transfer, with a message to whoever gets it.
+    pub async fn start_saying(&self, interaction_id: &str, kind: TransferKind, to: To<'_>, message: &str) -> View {
+        let request = transfer::StartTransferRequest {
+            request_id: fresh(),
+            interaction_id: interaction_id.to_owned(),
+            kind: kind.into(),
+            target: Some(to.into()),
+            message: message.to_owned(),
             ..Default::default()
         };
         seen(self.transfers().start_transfer(request).await?.into_inner().interaction)

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use baton_api::common::v1::Skill;
 use baton_api::common::v1::{Customer, RecordingMode};
 use baton_api::event::v1::event_service_client::EventServiceClient;
 use baton_api::presence::v1 as presence;
@@ -13,7 +14,7 @@ use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
 use baton_api::recording::v1::{NumberRecordingSettings, UpdateNumberSettingsRequest};
 use baton_api::routing::v1 as routing;
-use baton_api::routing::v1::call_flow_step::{self, Disconnect, RingAgent, RingTeam, Step};
+use baton_api::routing::v1::call_flow_step::{self, Disconnect, RingAgent, RingTeam, Step, WaitInQueue};
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
 use baton_api::simulator::v1::Phone;
 use baton_api::tenant::v1::tenant_service_client::TenantServiceClient;
@@ -279,6 +280,25 @@ impl TestTenant {
         Ok(answer.into_inner().team.context("the answer has no team")?.team_id)
     }
 
+    /// A queue; its id. Without a name it gets a fresh one.
+    pub async fn queue(&self, queue: routing::Queue) -> anyhow::Result<String> {
+        let name = if queue.name.is_empty() { format!("queue {}", fresh()) } else { queue.name.clone() };
+        let queue = Some(routing::Queue { name, ..queue });
+        let request =
+            routing::UpdateQueueRequest { request_id: fresh(), queue, update_mask: None, allow_missing: true };
+        let answer = self.routing()?.update_queue(request).await.context("making a queue")?;
+        Ok(answer.into_inner().queue.context("the answer has no queue")?.queue_id)
+    }
+
+    /// What an agent can do: each skill with its level.
+    pub async fn skills(&self, agent: &AgentDesk, skills: &[(&str, i32)]) -> anyhow::Result<()> {
+        let skills = skills.iter().map(|(name, level)| Skill { name: (*name).to_owned(), level: *level }).collect();
+        let agent = Some(presence::Agent { agent_id: agent.id().to_owned(), skills, ..presence::Agent::default() });
+        let request = presence::UpdateAgentRequest { request_id: fresh(), agent, update_mask: None };
+        self.directory()?.update_agent(request).await.context("setting skills")?;
+        Ok(())
+    }
+
     /// A number with a call flow of these steps; the number.
     pub async fn number(&self, steps: Vec<Step>) -> anyhow::Result<String> {
         self.number_with(steps, false).await
@@ -430,6 +450,11 @@ pub fn ring(desk: &AgentDesk) -> Step {
 /// The same, for so long.
 pub fn ring_for(desk: &AgentDesk, ring_ms: i64) -> Step {
     Step::RingAgent(RingAgent { agent_id: desk.id().to_owned(), ring_ms })
+}
+
+/// A step of a call flow: waits in a queue.
+pub fn wait_in_queue(queue_id: &str) -> Step {
+    Step::Queue(WaitInQueue { queue_id: queue_id.to_owned() })
 }
 
 /// A step of a call flow: rings a team's agents.

@@ -81,6 +81,7 @@ pub(crate) fn agent(record: &AgentRecord) -> Agent {
         email: profile.email.clone(),
         phone: profile.phone.clone(),
         voicemail: profile.voicemail,
+        skills: profile.skills.clone(),
         etag: record.etag.as_str().to_owned(),
         capacity: Some(capacity(profile.capacity)),
     }

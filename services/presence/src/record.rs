@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use baton_api::common::v1::Skill;
 use baton_api::presence::v1::InboxItem;
 use baton_runtime::auth::TenantId;
 
@@ -17,6 +18,8 @@ pub(crate) struct AgentProfile {
     pub(crate) phone: String,
     pub(crate) voicemail: bool,
     pub(crate) capacity: Capacity,
+    /// What they can do, by name.
+    pub(crate) skills: Vec<Skill>,
 }
 
 /// How many interactions of each medium an agent may have at once.
@@ -44,6 +47,7 @@ pub(crate) struct ProfileChange {
     pub(crate) phone: Option<String>,
     pub(crate) voicemail: Option<bool>,
     pub(crate) capacity: Option<Capacity>,
+    pub(crate) skills: Option<Vec<Skill>>,
 }
 
 impl ProfileChange {
@@ -56,6 +60,7 @@ impl ProfileChange {
             phone: text(&self.phone, &before.phone),
             voicemail: self.voicemail.unwrap_or(before.voicemail),
             capacity: self.capacity.unwrap_or(before.capacity),
+            skills: self.skills.as_ref().unwrap_or(&before.skills).clone(),
         }
     }
 }

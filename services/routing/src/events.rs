@@ -24,6 +24,7 @@ pub(crate) async fn changed(
         Configuration::CallFlow(it) => format!("call_flow/{}", it.call_flow_id),
         Configuration::DialRule(it) => format!("dial_rule/{}", it.prefix),
         Configuration::ExternalNumber(it) => format!("external_number/{}", it.external_number_id),
+        Configuration::Queue(it) => format!("queue/{}", it.queue_id),
     };
     let data = Data::RoutingChanged(RoutingChanged { change: change.into(), configuration: Some(configuration) });
     let actor = caller_actor(caller);

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use baton_api::common::v1::{AgentRef, TeamRef};
-use baton_api::routing::v1::call_flow_step::{RingAgent, RingTeam, Step, Voicemail};
-use baton_api::routing::v1::{CallFlow, CallFlowStep};
+use baton_api::routing::v1::call_flow_step::{RingAgent, RingTeam, Step, Voicemail, WaitInQueue};
+use baton_api::routing::v1::{CallFlow, CallFlowStep, Queue};
 use baton_api::{ApiError, fields, name};
 use uuid::Uuid;
 
@@ -86,6 +86,7 @@ pub(crate) fn updated_id(text: &str, allow_missing: bool, fresh_id: Uuid) -> Res
 pub(crate) struct FlowTargets {
     pub(crate) agents: BTreeMap<Uuid, String>,
     pub(crate) teams: BTreeMap<Uuid, String>,
+    pub(crate) queues: BTreeMap<Uuid, String>,
 }
 
 fn check_steps(mut steps: Vec<CallFlowStep>) -> Result<CheckedSteps, ApiError> {
@@ -104,6 +105,7 @@ fn check_steps(mut steps: Vec<CallFlowStep>) -> Result<CheckedSteps, ApiError> {
 pub(crate) struct NamedTargets {
     pub(crate) agents: BTreeSet<String>,
     pub(crate) teams: BTreeSet<String>,
+    pub(crate) queues: BTreeSet<String>,
 }
 
 /// Whom a flow rings.
@@ -113,6 +115,7 @@ pub(crate) fn named(flow: &CallFlow) -> NamedTargets {
         match step {
             Step::RingAgent(it) => named.agents.insert(it.agent_id.clone()),
             Step::RingTeam(it) => named.teams.insert(it.team_id.clone()),
+            Step::Queue(it) => named.queues.insert(it.queue_id.clone()),
             Step::Voicemail(_) | Step::Disconnect(_) => false,
         };
     }
@@ -121,10 +124,11 @@ pub(crate) fn named(flow: &CallFlow) -> NamedTargets {
 
 impl NamedTargets {
     /// Those of them that are not among the ones that there are, in the order of their ids.
-    pub(crate) fn missing(&self, agents: &[AgentRef], teams: &[TeamRef]) -> Vec<String> {
+    pub(crate) fn missing(&self, agents: &[AgentRef], teams: &[TeamRef], queues: &[Queue]) -> Vec<String> {
         let gone_agents = self.agents.iter().filter(|id| !agents.iter().any(|it| it.agent_id == **id));
         let gone_teams = self.teams.iter().filter(|id| !teams.iter().any(|it| it.team_id == **id));
-        gone_agents.chain(gone_teams).cloned().collect()
+        let gone_queues = self.queues.iter().filter(|id| !queues.iter().any(|it| it.queue_id == **id));
+        gone_agents.chain(gone_teams).chain(gone_queues).cloned().collect()
     }
 }
 
@@ -135,6 +139,7 @@ fn check_step(field: &str, step: &mut CallFlowStep, targets: &mut FlowTargets) -
         Some(Step::RingTeam(it)) => ring_team(&format!("{field}.ring_team"), it, targets),
         Some(Step::Voicemail(it)) => voicemail(&format!("{field}.voicemail"), it),
         Some(Step::Disconnect(_)) => Ok(()),
+        Some(Step::Queue(it)) => wait_in_queue(&format!("{field}.queue"), it, targets),
     }
 }
 
@@ -161,6 +166,14 @@ fn ring_team(field: &str, step: &mut RingTeam, targets: &mut FlowTargets) -> Res
     Ok(())
 }
 
+fn wait_in_queue(field: &str, step: &mut WaitInQueue, targets: &mut FlowTargets) -> Result<(), ApiError> {
+    let id_field = format!("{field}.queue_id");
+    let id = uuid(&id_field, &step.queue_id)?;
+    step.queue_id = id.to_string();
+    targets.queues.entry(id).or_insert(id_field);
+    Ok(())
+}
+
 fn voicemail(field: &str, step: &Voicemail) -> Result<(), ApiError> {
     let allowed = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "._-".contains(it);
     let is_short = (1..=MAX_MAILBOX).contains(&step.mailbox.len());
@@ -172,7 +185,7 @@ fn voicemail(field: &str, step: &Voicemail) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn duration(field: &str, ms: &mut i64, default: i64, most: i64) -> Result<(), ApiError> {
+pub(crate) fn duration(field: &str, ms: &mut i64, default: i64, most: i64) -> Result<(), ApiError> {
     if !(0..=most).contains(ms) {
         let why = format!("must be 0 (for {default}) to {most}");
         return Err(ApiError::invalid_argument(field, why));

@@ -10,19 +10,25 @@
 
 mod core;
 mod dial_rule;
+mod estimate;
 mod events;
 mod flow;
 mod grpc;
 mod hold_off;
+mod hours;
 pub mod in_memory;
 mod match_pass;
 mod matcher;
 mod number;
 mod page;
+mod pool_rules;
 mod presence;
 mod prune;
+mod queue;
 mod queue_worker;
+mod statistics;
 mod store;
+mod strategy;
 mod sync_wait;
 mod team_queue;
 mod upsert;

@@ -1,7 +1,7 @@
 //! A match pass proposes free agents to the interactions that have waited longest.
 //!
-//! Presence is asked once for each team, without regard to skip lists: those are applied here. If no agent is free, the pass is
-//! over; otherwise waits are read, in the order of their queue positions over all teams of the pass (A6), until each free agent is
+//! Presence is asked once for each team and queue, without regard to skip lists: those are applied here. If no agent is free, the pass is
+//! over; otherwise waits are read, in the order of their queue positions over all teams and queues of the pass (by priority; A6), until each free agent is
 //! proposed or no wait is left that may have them. So the cost of a pass depends on the number of free agents, and not on the
 //! number of waits.
 //!
@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use baton_api::common::v1::Reason;
 use baton_api::presence::v1::ListCandidatesResponse;
 use baton_api::transfer::v1::ProposalFact;
 use baton_runtime::auth::TenantId;
@@ -20,8 +21,10 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::core::RoutingCore;
+use crate::pool_rules::PoolRules;
 use crate::queue_worker::QueueWorker;
-use crate::store::waits::{self, StoredWait, WaitRow, WaitState};
+use crate::store::served;
+use crate::store::waits::{self, Pool, StoredWait, WaitRow, WaitState};
 use crate::team_queue::TeamQueue;
 
 /// One pass over a tenant's waits. It keeps the worker's lock.
@@ -45,89 +48,124 @@ impl<'a> MatchPass<'a> {
         Self { core, tenant, worker, asking, _matching: worker.matching.lock().await }
     }
 
-    /// Proposes the free agents of these teams.
-    pub(crate) async fn propose(&self, teams: &[Uuid]) -> Result<(), Status> {
-        let mut teams = teams.to_vec();
-        while !teams.is_empty() {
-            let mut queues = Vec::with_capacity(teams.len());
-            for team in teams.drain(..) {
-                queues.push(TeamQueue::new(team, self.candidates(team).await?));
+    /// Proposes the free agents of these teams and queues.
+    pub(crate) async fn propose(&self, pools: &[Pool]) -> Result<(), Status> {
+        let mut pools = pools.to_vec();
+        while !pools.is_empty() {
+            let mut queues = Vec::with_capacity(pools.len());
+            for pool in pools.drain(..) {
+                let rules = self.rules(pool).await?;
+                let candidates = self.candidates(&rules).await?;
+                queues.push(TeamQueue::new(rules, candidates));
             }
-            while let Some((row, candidates)) = self.next(&mut queues, &mut teams).await? {
-                self.decide(&row, &candidates).await?;
+            while let Some((row, rules, candidates)) = self.next(&mut queues, &mut pools).await? {
+                self.decide(&row, &rules, &candidates).await?;
             }
         }
         Ok(())
     }
 
-    /// The available agents of a team who are not held off.
-    async fn candidates(&self, team: Uuid) -> Result<ListCandidatesResponse, Status> {
+    async fn rules(&self, pool: Pool) -> Result<PoolRules, Status> {
+        let mut reader = self.core.db.read().await?;
+        Ok(PoolRules::read(&mut reader, self.tenant, pool, self.core.clock.now_us()).await?)
+    }
+
+    /// The available agents of a team or queue who are not held off.
+    async fn candidates(&self, rules: &PoolRules) -> Result<ListCandidatesResponse, Status> {
         let held_off = self.worker.hold_off().agents(self.core.clock.now_us());
-        let mut candidates = self.core.presence.candidates(self.tenant, team, &held_off).await?;
-        if !candidates.anybody_left && !held_off.is_empty() {
-            // An agent who is held off counts as left; a team without members has none left.
-            candidates.anybody_left = self.core.presence.candidates(self.tenant, team, &[]).await?.anybody_left;
+        let mut candidates = self.asked(rules, &held_off).await?;
+        if rules.nobody(&candidates).is_some() && !held_off.is_empty() {
+            // An agent who is held off counts as left, and as signed in; a team without members has none left.
+            let all = self.asked(rules, &[]).await?;
+            (candidates.anybody_left, candidates.signed_in) = (all.anybody_left, all.signed_in);
         }
+        Ok(candidates)
+    }
+
+    /// Asks presence; a queue that is closed has nobody.
+    async fn asked(&self, rules: &PoolRules, skip: &[String]) -> Result<ListCandidatesResponse, Status> {
+        if rules.is_closed() {
+            return Ok(ListCandidatesResponse::default());
+        }
+        let mut candidates = self.core.presence.candidates(self.tenant, &rules.asked, skip).await?;
+        rules.order(&mut candidates);
         Ok(candidates)
     }
 
     /// Answers each of these waits with a request to presence of its own, or one for all that skip the same agents.
     pub(crate) async fn propose_individually(&self, rows: Vec<WaitRow>) -> Result<(), Status> {
-        let mut known: HashMap<(Uuid, Vec<String>), ListCandidatesResponse> = HashMap::new();
+        let mut known: HashMap<(Pool, Vec<String>), (PoolRules, ListCandidatesResponse)> = HashMap::new();
         for row in rows {
-            let Some(StoredWait { team, skip, .. }) = &row.wait else { continue };
-            let question = (*team, skip.clone());
+            let Some(StoredWait { pool, skip, .. }) = &row.wait else { continue };
+            let question = (*pool, skip.clone());
             if !known.contains_key(&question) {
-                let candidates = self.core.presence.candidates(self.tenant, *team, skip).await?;
-                known.insert(question.clone(), candidates);
+                let rules = self.rules(*pool).await?;
+                let candidates = self.asked(&rules, skip).await?;
+                known.insert(question.clone(), (rules, candidates));
             }
-            if let Some(candidates) = known.get(&question) {
-                self.decide(&row, candidates).await?;
+            if let Some((rules, candidates)) = known.get(&question) {
+                self.decide(&row, rules, candidates).await?;
             }
         }
         Ok(())
     }
 
-    /// The longest wait among those that can be answered. Teams that may have more agents are added to `more`, to be asked again.
+    /// The first wait among those that can be answered. Pools that may have more agents are added to `more`, to be asked again.
     async fn next(
         &self,
         queues: &mut Vec<TeamQueue>,
-        more: &mut Vec<Uuid>,
-    ) -> Result<Option<(WaitRow, Arc<ListCandidatesResponse>)>, Status> {
+        more: &mut Vec<Pool>,
+    ) -> Result<Option<(WaitRow, Arc<PoolRules>, Arc<ListCandidatesResponse>)>, Status> {
         let mut reader = self.core.db.read().await?;
         let mut first: Option<(waits::QueuePosition, usize)> = None;
         let is_done = |queue: &mut TeamQueue| !queue.is_answerable(|agent_id| self.is_free(agent_id));
-        more.extend(queues.extract_if(.., is_done).filter(TeamQueue::may_have_more).map(|queue| queue.team));
+        more.extend(queues.extract_if(.., is_done).filter(TeamQueue::may_have_more).map(|queue| queue.rules.pool));
         for (at, queue) in queues.iter_mut().enumerate() {
             let position = queue.first_position(&mut reader, self.tenant).await?;
             first = first.into_iter().chain(position.map(|position| (position, at))).min();
         }
         let queue = first.and_then(|(_, at)| queues.get_mut(at));
-        Ok(queue.and_then(|queue| Some((queue.rows.pop_front()?, Arc::clone(&queue.candidates)))))
+        Ok(queue
+            .and_then(|queue| Some((queue.rows.pop_front()?, Arc::clone(&queue.rules), Arc::clone(&queue.candidates)))))
     }
 
     fn is_free(&self, agent_id: &str) -> bool {
         !self.worker.hold_off().covers(agent_id, self.core.clock.now_us())
     }
 
-    async fn decide(&self, row: &WaitRow, candidates: &ListCandidatesResponse) -> Result<(), Status> {
+    async fn decide(
+        &self,
+        row: &WaitRow,
+        rules: &PoolRules,
+        candidates: &ListCandidatesResponse,
+    ) -> Result<(), Status> {
         let Some(wait) = &row.wait else { return Ok(()) };
-        match decide(wait, candidates, |agent_id| self.is_free(agent_id)) {
-            Some(answer) => self.answer(row, answer).await,
+        match decide(wait, rules, candidates, |agent_id| self.is_free(agent_id)) {
+            Some(answer) => self.answer(row, rules, answer).await,
             None => Ok(()),
         }
     }
 
-    async fn answer(&self, row: &WaitRow, (state, proposal): (WaitState, ProposalFact)) -> Result<(), Status> {
+    async fn answer(
+        &self,
+        row: &WaitRow,
+        rules: &PoolRules,
+        (state, proposal): (WaitState, ProposalFact),
+    ) -> Result<(), Status> {
         let interaction_id = &row.interaction_id;
         let is_asking = self.asking == Some(interaction_id.as_str());
         // The hold-off starts before the answer can be seen: the request that ends the round must find it.
         for agent in &proposal.agents {
             self.worker.hold_off().start(&agent.agent_id, interaction_id, self.core.clock.now_us());
         }
-        let answer = (state, &proposal);
+        let (answer, proposal, now_us) = ((state, &proposal), &proposal, self.core.clock.now_us());
         let is_valid = self.core.db.change(change!(|tx| {
             waits::lock(tx, self.tenant, interaction_id).await?;
+            if rules.keeps_turns() {
+                for agent in proposal.agents.iter().filter_map(|it| Uuid::try_parse(&it.agent_id).ok()) {
+                    served::asked(tx, self.tenant, rules.pool.id(), agent, now_us).await?;
+                }
+            }
             waits::answer(tx, self.tenant, interaction_id, answer, is_asking).await
         }));
         if !is_valid.await? {
@@ -144,15 +182,17 @@ impl<'a> MatchPass<'a> {
 /// The answer to a wait; `None` if it has to go on waiting.
 pub(crate) fn decide(
     wait: &StoredWait,
+    rules: &PoolRules,
     candidates: &ListCandidatesResponse,
     is_free: impl Fn(&str) -> bool,
 ) -> Option<(WaitState, ProposalFact)> {
-    let proposal = |agents| ProposalFact { wait_id: wait.id.clone(), agents };
-    let mut wanted = candidates.agents.iter().filter(|it| !wait.skip.contains(&it.agent_id));
-    if let Some(agent) = wanted.find(|it| is_free(&it.agent_id)) {
-        return Some((WaitState::Proposed, proposal(vec![agent.clone()])));
+    let proposal = |agents, reason: Reason| ProposalFact { wait_id: wait.id.clone(), agents, reason: reason.into() };
+    let wanted = candidates.agents.iter().filter(|it| !wait.skip.contains(&it.agent_id) && is_free(&it.agent_id));
+    let wanted: Vec<_> = wanted.take(rules.at_once()).cloned().collect();
+    if !wanted.is_empty() {
+        return Some((WaitState::Proposed, proposal(wanted, Reason::Unspecified)));
     }
-    (!candidates.anybody_left).then(|| (WaitState::Exhausted, proposal(Vec::new())))
+    rules.nobody(candidates).map(|reason| (WaitState::Exhausted, proposal(Vec::new(), reason)))
 }
 
 #[cfg(test)]
@@ -163,7 +203,7 @@ mod tests {
 
     fn candidates(ids: &[&str], anybody_left: bool) -> ListCandidatesResponse {
         let agents = ids.iter().map(|it| AgentRef { agent_id: (*it).to_owned(), ..AgentRef::default() });
-        ListCandidatesResponse { agents: agents.collect(), anybody_left }
+        ListCandidatesResponse { agents: agents.collect(), anybody_left, ..ListCandidatesResponse::default() }
     }
 
     fn decided(
@@ -172,8 +212,10 @@ mod tests {
         held_off: &[&str],
     ) -> Option<(WaitState, Vec<String>)> {
         let skip = skip.iter().map(|it| (*it).to_owned()).collect();
-        let wait = StoredWait { id: "w".to_owned(), team: Uuid::nil(), skip, since_us: 0 };
-        let (state, proposal) = decide(&wait, candidates, |it| !held_off.contains(&it))?;
+        let (pool, priority) = (Pool::Team(Uuid::nil()), waits::DEFAULT_PRIORITY);
+        let wait = StoredWait { id: "w".to_owned(), pool, priority, skip, since_us: 0 };
+        let (state, proposal) =
+            decide(&wait, &PoolRules::of_team(Uuid::nil()), candidates, |it| !held_off.contains(&it))?;
         Some((state, proposal.agents.into_iter().map(|it| it.agent_id).collect()))
     }
 

@@ -68,19 +68,19 @@ impl PresenceClient {
         Ok(())
     }
 
-    /// The available agents of a team, longest idle first, and whether the team has members at all who are not skipped. A team that
+    /// The available agents of a team or queue, longest idle first, and whether it has members at all who are not skipped. A team that
     /// is gone has none.
     pub(crate) async fn candidates(
         &self,
         tenant: &TenantId,
-        team: Uuid,
+        asked: &ListCandidatesRequest,
         skip: &[String],
     ) -> Result<ListCandidatesResponse, Status> {
         let request = ListCandidatesRequest {
             tenant: tenant.to_string(),
-            team_id: team.to_string(),
             skip_agent_ids: skip.to_vec(),
             limit: CANDIDATES as i32,
+            ..asked.clone()
         };
         match self.0.clone().list_candidates(soon(request)).await {
             Ok(response) => Ok(response.into_inner()),

@@ -6,11 +6,13 @@ use baton_runtime::clock::micros;
 use baton_store::{Db, StoreError, change};
 
 use crate::core::RoutingCore;
-use crate::store::waits;
+use crate::store::{served, waits};
 
 const EVERY: Duration = Duration::from_hours(1);
 /// No projection comes this long after the last one of its interaction.
 const KEPT: Duration = Duration::from_hours(24);
+/// For the calls of a day, wherever that day is.
+const SERVED_KEPT: Duration = Duration::from_hours(48);
 const BATCH: i64 = 500;
 
 /// Starts it, for as long as the service runs.
@@ -24,7 +26,10 @@ pub(crate) fn start(core: &RoutingCore) {
 
 async fn delete(db: &Db, over_before_us: i64) -> Result<(), StoreError> {
     loop {
-        if db.change(change!(|tx| { waits::prune(tx, over_before_us, BATCH).await })).await? == 0 {
+        let waits = db.change(change!(|tx| { waits::prune(tx, over_before_us, BATCH).await })).await?;
+        let calls =
+            db.change(change!(|tx| { served::prune(tx, over_before_us - micros(SERVED_KEPT), BATCH).await })).await?;
+        if waits == 0 && calls == 0 {
             return Ok(());
         }
     }

@@ -9,9 +9,11 @@ use baton_runtime::auth::TenantId;
 use baton_runtime::lifecycle;
 use baton_store::{StoreError, change};
 use tonic::Status;
+use uuid::Uuid;
 
 use crate::match_pass::MatchPass;
 use crate::matcher::Matcher;
+use crate::store::served::{self, ServedCall};
 use crate::store::waits::{self, StoredWait, WaitRow, WaitState};
 
 /// What an interaction waits for at one version.
@@ -21,6 +23,10 @@ pub(crate) struct WaitProjection {
     pub(crate) interaction_id: String,
     pub(crate) version: i64,
     pub(crate) wait: Option<StoredWait>,
+    /// The queue in which the customer stands.
+    pub(crate) stands_in: Option<Uuid>,
+    /// The agents in the call whom queues have found.
+    pub(crate) served: Vec<ServedCall>,
 }
 
 /// Returns the wait as it is stored afterwards.
@@ -73,8 +79,9 @@ async fn store(matcher: &Arc<Matcher>, projection: &WaitProjection) -> Result<(W
     let stored = matcher.core.db.change(change!(|tx| {
         waits::lock(tx, tenant, interaction_id).await?;
         let known = waits::get(tx, tenant, interaction_id).await?;
-        let next = next_row(known.as_ref(), projection).ok_or_else(stale)?;
+        let next = next_row(known.as_ref(), projection, now_us).ok_or_else(stale)?;
         waits::put(tx, tenant, &next, now_us).await?;
+        served::sync(tx, tenant, interaction_id, &projection.served, now_us).await?;
         Ok::<_, Status>((known, next))
     }));
     let (known, next) = stored.await?;
@@ -97,7 +104,7 @@ async fn match_immediately(matcher: &Arc<Matcher>, projection: &WaitProjection) 
     let Some(wait) = &projection.wait else { return Ok(()) };
     let worker = matcher.worker(&projection.tenant);
     let pass = MatchPass::begin(&matcher.core, &projection.tenant, &worker, Some(&projection.interaction_id)).await;
-    pass.propose(&[wait.team]).await?;
+    pass.propose(&[wait.pool]).await?;
     if !wait.skip.is_empty() {
         let row = current(matcher, projection).await?.filter(|it| it.state == WaitState::Waiting);
         pass.propose_individually(row.into_iter().collect()).await?;
@@ -107,7 +114,7 @@ async fn match_immediately(matcher: &Arc<Matcher>, projection: &WaitProjection) 
 }
 
 /// The row after this projection; `None` if the projection is older than the row.
-pub(crate) fn next_row(known: Option<&WaitRow>, projection: &WaitProjection) -> Option<WaitRow> {
+pub(crate) fn next_row(known: Option<&WaitRow>, projection: &WaitProjection, now_us: i64) -> Option<WaitRow> {
     if known.is_some_and(|it| it.version > projection.version) {
         return None;
     }
@@ -117,7 +124,11 @@ pub(crate) fn next_row(known: Option<&WaitRow>, projection: &WaitProjection) -> 
         (Some(_), Some(answered)) => answered.state,
         (Some(_), None) => WaitState::Waiting,
     };
+    // Whoever stands in a queue keeps their time in it; another one begins it by the place that is kept (A6).
+    let stood = known.and_then(|it| it.stands_in).filter(|(queue, _)| projection.stands_in == Some(*queue));
+    let since_us = projection.wait.as_ref().map_or(now_us, |it| it.since_us);
     Some(WaitRow {
+        stands_in: stood.or(projection.stands_in.map(|queue| (queue, since_us))),
         interaction_id: projection.interaction_id.clone(),
         version: projection.version,
         state,
@@ -138,9 +149,8 @@ pub(crate) fn stale() -> ApiError {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
+    use crate::store::waits::Pool;
 
     fn wants(version: i64, wait_id: Option<&str>) -> WaitProjection {
         WaitProjection {
@@ -149,38 +159,41 @@ mod tests {
             version,
             wait: wait_id.map(|it| StoredWait {
                 id: it.to_owned(),
-                team: Uuid::nil(),
+                pool: Pool::Team(Uuid::nil()),
+                priority: waits::DEFAULT_PRIORITY,
                 skip: Vec::new(),
                 since_us: version,
             }),
+            stands_in: None,
+            served: Vec::new(),
         }
     }
 
     fn proposed() -> WaitRow {
-        let proposal = ProposalFact { wait_id: "w1".to_owned(), agents: Vec::new() };
-        WaitRow { state: WaitState::Proposed, proposal, ..next_row(None, &wants(2, Some("w1"))).unwrap() }
+        let proposal = ProposalFact { wait_id: "w1".to_owned(), agents: Vec::new(), ..ProposalFact::default() };
+        WaitRow { state: WaitState::Proposed, proposal, ..next_row(None, &wants(2, Some("w1")), 0).unwrap() }
     }
 
     #[test]
     fn an_older_version_changes_nothing() {
-        assert_eq!(next_row(Some(&proposed()), &wants(1, None)), None);
+        assert_eq!(next_row(Some(&proposed()), &wants(1, None), 0), None);
     }
 
     #[test]
     fn the_same_round_keeps_its_answer() {
         for version in [2, 3] {
-            let next = next_row(Some(&proposed()), &wants(version, Some("w1"))).unwrap();
+            let next = next_row(Some(&proposed()), &wants(version, Some("w1")), 0).unwrap();
             assert_eq!((next.state, next.proposal), (WaitState::Proposed, proposed().proposal));
         }
     }
 
     #[test]
     fn another_round_is_answered_anew_and_the_end_of_the_wait_ends_it() {
-        let next = next_row(Some(&proposed()), &wants(3, Some("w2"))).unwrap();
+        let next = next_row(Some(&proposed()), &wants(3, Some("w2")), 0).unwrap();
         assert_eq!((next.state, &next.proposal), (WaitState::Waiting, &ProposalFact::default()));
-        let none = next_row(Some(&next), &wants(4, None)).unwrap();
+        let none = next_row(Some(&next), &wants(4, None), 0).unwrap();
         assert_eq!(none.state, WaitState::None);
-        let back = next_row(Some(&none), &wants(5, Some("w2"))).unwrap();
+        let back = next_row(Some(&none), &wants(5, Some("w2")), 0).unwrap();
         assert_eq!(back.state, WaitState::Waiting);
     }
 }

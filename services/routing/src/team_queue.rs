@@ -1,4 +1,4 @@
-//! The waits for one team, longest first, read from the database as far as they can be answered.
+//! The waits for one team or in one queue, in their order, read from the database as far as they can be answered.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,30 +6,30 @@ use std::sync::Arc;
 use baton_api::presence::v1::ListCandidatesResponse;
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError};
-use uuid::Uuid;
 
+use crate::pool_rules::PoolRules;
 use crate::presence::CANDIDATES;
 use crate::store::waits::{self, QueuePosition, WaitRow};
 
 /// Waits in one read.
 const PAGE: usize = 50;
 
-/// The queue of one team, and the agents who may be proposed to it.
+/// The queue of one team, or a queue, and the agents who may be proposed to it.
 pub(crate) struct TeamQueue {
     pub(crate) candidates: Arc<ListCandidatesResponse>,
     pub(crate) rows: VecDeque<WaitRow>,
-    pub(crate) team: Uuid,
+    pub(crate) rules: Arc<PoolRules>,
     read_up_to: QueuePosition,
     is_read: bool,
 }
 
 impl TeamQueue {
     /// Without waits: they are read on demand.
-    pub(crate) fn new(team: Uuid, candidates: ListCandidatesResponse) -> Self {
+    pub(crate) fn new(rules: PoolRules, candidates: ListCandidatesResponse) -> Self {
         Self {
             candidates: Arc::new(candidates),
             rows: VecDeque::new(),
-            team,
+            rules: Arc::new(rules),
             read_up_to: QueuePosition::default(),
             is_read: false,
         }
@@ -37,7 +37,7 @@ impl TeamQueue {
 
     /// Whether its waits can be answered: an agent can be proposed, or none is left. Otherwise they go on waiting.
     pub(crate) fn is_answerable(&self, is_free: impl Fn(&str) -> bool) -> bool {
-        !self.candidates.anybody_left || self.candidates.agents.iter().any(|it| is_free(&it.agent_id))
+        self.rules.nobody(&self.candidates).is_some() || self.candidates.agents.iter().any(|it| is_free(&it.agent_id))
     }
 
     /// Whether presence named as many agents as it was asked for, and may have more.
@@ -52,7 +52,7 @@ impl TeamQueue {
         tenant: &TenantId,
     ) -> Result<Option<QueuePosition>, StoreError> {
         if self.rows.is_empty() && !self.is_read {
-            self.rows = waits::waiting(reader, tenant, self.team, &self.read_up_to, PAGE as i64).await?.into();
+            self.rows = waits::waiting(reader, tenant, self.rules.pool, &self.read_up_to, PAGE as i64).await?.into();
             self.is_read = self.rows.len() < PAGE;
             self.read_up_to = self.rows.back().map(WaitRow::position).unwrap_or_default();
         }

@@ -56,11 +56,11 @@ async fn pass(
     worker: &QueueWorker,
     asked: Option<&mut QueuePosition>,
 ) -> Result<bool, Status> {
-    let teams = waits::teams(&mut core.db.read().await?, tenant).await?;
-    if teams.is_empty() {
+    let pools = waits::pools(&mut core.db.read().await?, tenant).await?;
+    if pools.is_empty() {
         return Ok(false);
     }
-    MatchPass::begin(core, tenant, worker, None).await.propose(&teams).await?;
+    MatchPass::begin(core, tenant, worker, None).await.propose(&pools).await?;
     let Some(asked) = asked else { return Ok(true) };
     let rows = waits::with_skips(&mut core.db.read().await?, tenant, asked, ASKED_PER_SCAN).await?;
     let more = rows.last().filter(|_| rows.len() as i64 == ASKED_PER_SCAN);

@@ -311,7 +311,8 @@ fn b613_a_call_waits_in_the_queue_of_a_team_until_somebody_answers() {
     let mut log = Log::with_ada();
     log.started(TransferKind::Cold, target::Target::TeamId("support".to_owned()));
     let (team_id, transfer_id) = ("support".to_owned(), TRANSFER.to_owned());
-    log.add(Data::InteractionQueued(InteractionQueued { team_id: team_id.clone(), transfer_id, position: 1 }));
+    let queued = InteractionQueued { team_id: team_id.clone(), transfer_id, position: 1, ..Default::default() };
+    log.add(Data::InteractionQueued(queued));
     let picture = log.picture();
     let queued = picture.queues()["support"][0].queued.clone().unwrap();
     assert_eq!((queued.since, queued.transfer_id.as_str()), (Some(at(7)), TRANSFER));

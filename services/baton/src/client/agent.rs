@@ -148,7 +148,12 @@ async fn show(session: &ClientSession, name: &str) -> anyhow::Result<()> {
 
 fn agent_text(agent: &Agent, presence: &Presence) -> String {
     let (is, email, name) = (presence_text(presence), word::or_dash(&agent.email), &agent.name);
-    format!("{name}\n  is      {is}\n  phone   {}\n  e-mail  {email}\n  id      {}", agent.phone, agent.agent_id)
+    let skills: Vec<_> = agent.skills.iter().map(|it| format!("{}={}", it.name, it.level)).collect();
+    let skills = if skills.is_empty() { String::new() } else { format!("\n  skills  {}", skills.join(", ")) };
+    format!(
+        "{name}\n  is      {is}\n  phone   {}\n  e-mail  {email}\n  id      {}{skills}",
+        agent.phone, agent.agent_id
+    )
 }
 
 /// The fields of both messages in one object; they share no field but the agent's id.

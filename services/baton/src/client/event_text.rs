@@ -50,6 +50,7 @@ fn others(data: &Data, names: &Names) -> Option<String> {
                 Configuration::CallFlow(it) => format!("call flow {}", word::one_line(&it.name)),
                 Configuration::DialRule(it) => format!("dial rule {}", it.prefix),
                 Configuration::ExternalNumber(it) => format!("external number {}", word::one_line(&it.name)),
+                Configuration::Queue(it) => format!("queue {}", word::one_line(&it.name)),
             };
             format!("The {what} was {}.", word::change(it.change))
         }

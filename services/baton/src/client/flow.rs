@@ -47,7 +47,7 @@ pub(crate) struct FlowArgs {
 pub(crate) struct FlowSetArgs {
     /// Its name, or the id of one that is there.
     name: String,
-    /// What happens next: ring-agent:NAME[,RING], ring-team:NAME[,RING[,WAIT]], voicemail:BOX or disconnect; how long one phone
+    /// What happens next: ring-agent:NAME[,RING], ring-team:NAME[,RING[,WAIT]], queue:NAME, voicemail:BOX or disconnect; how long one phone
     /// rings and how long is waited in all, for example 20s,5m. In this order, up to 20.
     #[arg(long = "step", value_name = "STEP", required = true)]
     steps: Vec<StepText>,

@@ -18,6 +18,7 @@ pub(crate) mod number;
 pub(crate) mod output;
 pub(crate) mod phone;
 pub(crate) mod policy;
+mod queue;
 mod rebuild;
 pub(crate) mod recording;
 pub(crate) mod refusal;
@@ -59,6 +60,8 @@ pub(crate) enum ClientCommand {
     Agent(WithSession<agent::AgentCommand>),
     /// Teams of agents.
     Team(WithSession<team::TeamCommand>),
+    /// Queues: customers who wait for whoever has the skills.
+    Queue(WithSession<queue::QueueCommand>),
     /// Numbers that customers call.
     Number(WithSession<number::NumberCommand>),
     /// Call flows: what happens to a call.
@@ -89,6 +92,7 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
     match command {
         ClientCommand::Agent(it) => run_with_session(it, agent::run).await,
         ClientCommand::Team(it) => run_with_session(it, team::run).await,
+        ClientCommand::Queue(it) => run_with_session(it, queue::run).await,
         ClientCommand::Number(it) => run_with_session(it, number::run).await,
         ClientCommand::Flow(it) => run_with_session(it, flow::run).await,
         ClientCommand::Call(it) => run_with_session(it, call::run).await,

@@ -195,15 +195,21 @@ fn queues(picture: &Picture) -> Value {
                 "position": queued.position,
             })
         });
+        let calls: Vec<_> = calls.collect();
+        if let Some(queue) = picture.configured_queues().get(team_id) {
+            return json!({ "queue_id": team_id, "name": queue.name, "calls": calls });
+        }
         let name = picture.teams().get(team_id).map_or("", |it| it.name.as_str());
-        json!({ "team_id": team_id, "name": name, "calls": calls.collect::<Vec<_>>() })
+        json!({ "team_id": team_id, "name": name, "calls": calls })
     };
     picture.queues().into_iter().map(queue).collect()
 }
 
 fn queue_rows(picture: &Picture, names: &Names) -> Vec<Vec<String>> {
     let row = |(team_id, calls): (&str, Vec<&baton_events::CallPicture>)| {
-        let name = picture.teams().get(team_id).map_or_else(|| names.of(team_id), |it| word::one_line(&it.name));
+        let (team, queue) = (picture.teams().get(team_id), picture.configured_queues().get(team_id));
+        let name = team.map(|it| &it.name).or(queue.map(|it| &it.name));
+        let name = name.map_or_else(|| names.of(team_id), |it| word::one_line(it));
         let ids: Vec<_> = calls.iter().map(|it| word::short(&it.interaction.interaction_id)).collect();
         vec![name, calls.len().to_string(), word::or_dash(ids.join(", "))]
     };

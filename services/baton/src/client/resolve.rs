@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
-use super::word;
+use super::{queue, word};
 use crate::failure::{KnownFailure, UsageError};
 
 /// The largest that the services allow.
@@ -100,13 +100,14 @@ pub(super) async fn team(session: &ClientSession, name: &str) -> anyhow::Result<
     Ok(found.clone())
 }
 
-/// An agent or a team, by name, id, or the beginning of either.
+/// An agent, a team or a queue, by name, id, or the beginning of either.
 pub(super) async fn target(session: &ClientSession, name: &str) -> anyhow::Result<Target> {
-    let (agents, teams) = (agents(session).await?, teams(session).await?);
+    let (agents, teams, queues) = (agents(session).await?, teams(session).await?, queue::queues(session).await?);
     let agents = agents.iter().map(|it| (&it.agent_id, &it.name, target::Target::AgentId(it.agent_id.clone())));
     let teams = teams.iter().map(|it| (&it.team_id, &it.name, target::Target::TeamId(it.team_id.clone())));
-    let all: Vec<_> = agents.chain(teams).collect();
-    let (_, _, target) = find_one("agent or team", name, &all, |(id, name, _)| [id.as_str(), name.as_str()])?;
+    let queues = queues.iter().map(|it| (&it.queue_id, &it.name, target::Target::QueueId(it.queue_id.clone())));
+    let all: Vec<_> = agents.chain(teams).chain(queues).collect();
+    let (_, _, target) = find_one("agent, team or queue", name, &all, |(id, name, _)| [id.as_str(), name.as_str()])?;
     Ok(Target { target: Some(target.clone()) })
 }
 
@@ -168,6 +169,7 @@ pub(super) async fn subject(session: &ClientSession, subject: &str) -> anyhow::R
     let found = match kind {
         "agent" => agent(session, name).await.map(|it| it.agent_id),
         "team" => team(session, name).await.map(|it| it.team_id),
+        "queue" => queue::named(session, name).await.map(|it| it.queue_id),
         "interaction" => interaction(session, Some(name)).await.map(|it| it.interaction_id),
         _ => return Ok((subject.to_owned(), false)),
     };
@@ -191,10 +193,11 @@ fn no_subject(kind: &str, has_name: bool) -> UsageError {
 
 /// Names of agents and teams by id; without those that the caller may not list.
 pub(super) async fn names(session: &ClientSession) -> anyhow::Result<super::event_text::Names> {
-    let (agents, teams) = tokio::join!(agents(session), teams(session));
+    let (agents, teams, queues) = tokio::join!(agents(session), teams(session), queue::queues(session));
     let agents = if_allowed(session, agents)?.into_iter().map(|it| (it.agent_id, it.name));
     let teams = if_allowed(session, teams)?.into_iter().map(|it| (it.team_id, it.name));
-    Ok(agents.chain(teams).collect())
+    let queues = if_allowed(session, queues)?.into_iter().map(|it| (it.queue_id, it.name));
+    Ok(agents.chain(teams).chain(queues).collect())
 }
 
 fn if_allowed<T>(session: &ClientSession, listed: anyhow::Result<Vec<T>>) -> anyhow::Result<Vec<T>> {

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use baton_api::common::v1::{ExternalTarget, Target, TransferKind, target};
 use baton_api::error::ErrorReason;
-use baton_api::presence::v1::{TargetFilter, TransferTarget};
+use baton_api::presence::v1::{QueueLoad, TargetFilter, TransferTarget};
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_api::transfer::v1::{
     CancelTransferRequest, CompleteTransferRequest, DeclineTransferRequest, GetTransferOptionsRequest,
@@ -20,7 +20,7 @@ use super::event_text::Names;
 use super::output::Column;
 use super::refusal::{self, OrRefusal};
 use super::session::ClientSession;
-use super::{agent, resolve, view, watch, word};
+use super::{agent, queue, resolve, view, watch, word};
 use crate::failure::{KnownFailure, UsageError};
 
 const TRANSFER: &str = "baton.transfer.v1.Transfer";
@@ -277,9 +277,18 @@ fn outside_text(it: &OutsideOption) -> String {
     if possible.is_empty() { ", not outside".to_owned() } else { format!(", outside to {}", possible.join(", ")) }
 }
 
+fn queue_text(load: &QueueLoad) -> String {
+    if load.open {
+        format!("{} waiting, wait: {}", load.waiting, queue::estimate(load.estimated_wait_ms))
+    } else {
+        "closed".to_owned()
+    }
+}
+
 fn target_row(it: &TransferTarget) -> Vec<String> {
     let target = it.target.clone().unwrap_or_default();
     let can = match (it.choosable, it.would_wait) {
+        (true, true) if it.queue_load.is_some() => "yes, it waits",
         (true, true) => "yes, after their call",
         (true, false) => "yes",
         (false, _) => "no",
@@ -291,8 +300,9 @@ fn target_row(it: &TransferTarget) -> Vec<String> {
     };
     let (name, is) = match &target.presence {
         Some(presence) => (target.name.clone(), agent::presence_text(presence)),
-        None => match target.target.and_then(|it| it.target) {
-            Some(target::Target::External(own)) => (format!("outside {}", target.name), own.number),
+        None => match (&it.queue_load, target.target.and_then(|it| it.target)) {
+            (Some(load), _) => (format!("queue {}", target.name), queue_text(load)),
+            (None, Some(target::Target::External(own))) => (format!("outside {}", target.name), own.number),
             _ => (format!("team {}", target.name), format!("{} available", target.available_agents)),
         },
     };

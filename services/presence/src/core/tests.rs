@@ -34,6 +34,7 @@ async fn of_many_changes_at_once_memory_is_what_the_last_one_left() {
         phone: "bob".to_owned(),
         voicemail: false,
         capacity: Capacity::default(),
+        skills: vec![],
     };
     core.change(&tenant, "system", change!(|edit| { create_agent(edit, bob, profile).await })).await.unwrap();
     let changes = (0..CHANGES).map(|n| {
@@ -74,6 +75,7 @@ async fn of_two_changes_of_an_agent_at_once_both_are_kept() {
             phone: String::new(),
             voicemail: false,
             capacity: Capacity::default(),
+            skills: vec![],
         };
         core.change(&tenant, "system", change!(|edit| { create_agent(edit, *id, profile).await })).await.unwrap();
     }

@@ -94,17 +94,26 @@ impl ClaimService for PresenceApi {
     ) -> Result<Response<ListCandidatesResponse>, Status> {
         let message = request.get_ref();
         let tenant = parse::tenant(&message.tenant)?;
-        let team = TeamId::parse("team_id", &message.team_id)?;
         let skip = parse::agent_ids("skip_agent_ids", &message.skip_agent_ids, MAX_SKIPPED)?;
         let limit = match usize::try_from(message.limit) {
             Ok(0) => DEFAULT_CANDIDATES,
             Ok(limit) => limit.min(MAX_CANDIDATES),
             Err(_) => return Err(ApiError::invalid_argument("limit", "must not be negative").into()),
         };
-        let found = self.core.index.known(&tenant).and_then(|it| it.candidates(team, &skip));
-        let (free, anybody_left) = found.ok_or_else(|| ApiError::not_found("team"))?;
-        let agents = free.iter().take(limit).map(|it| convert::agent_ref(it)).collect();
-        Ok(Response::new(ListCandidatesResponse { agents, anybody_left }))
+        let index = self.core.index.known(&tenant);
+        let found = if message.skills.is_empty() && message.team_ids.is_empty() {
+            let team = TeamId::parse("team_id", &message.team_id)?;
+            index.and_then(|it| it.candidates(team, &skip)).ok_or_else(|| ApiError::not_found("team"))?
+        } else {
+            let teams: Vec<_> = parse::team_ids("team_ids", &message.team_ids, MAX_LOOKUP)?.into_iter().collect();
+            index.map(|it| it.candidates_with(&message.skills, &teams, &skip)).unwrap_or_default()
+        };
+        Ok(Response::new(ListCandidatesResponse {
+            agents: found.free.iter().take(limit).map(|it| convert::agent_ref(it)).collect(),
+            anybody_left: found.anybody_left,
+            signed_in: found.signed_in.try_into().unwrap_or(i32::MAX),
+            free: found.free.len().try_into().unwrap_or(i32::MAX),
+        }))
     }
 
     async fn list_choices(
@@ -146,8 +155,8 @@ fn choice(message: &ListChoicesRequest) -> Result<Choice, ApiError> {
     let last = match message.chosen_last.as_ref().and_then(|it| it.target.as_ref()) {
         Some(target::Target::AgentId(id)) => Some(TargetKey::Agent(AgentId::parse("chosen_last.agent_id", id)?)),
         Some(target::Target::TeamId(id)) => Some(TargetKey::Team(TeamId::parse("chosen_last.team_id", id)?)),
-        // Of numbers outside presence knows nothing.
-        Some(target::Target::External(_)) | None => None,
+        // Of queues, IVR flows and numbers outside presence knows nothing.
+        Some(target::Target::QueueId(_) | target::Target::IvrFlowId(_) | target::Target::External(_)) | None => None,
     };
     Ok(Choice {
         agents: goes_to(TargetSort::Agent),

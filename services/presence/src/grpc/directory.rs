@@ -23,6 +23,7 @@ use crate::core::ChangeRequest;
 use crate::ids::{AgentId, TeamId};
 use crate::ops::{agents as agents_ops, teams as teams_ops};
 use crate::page::DirectoryCursor;
+use crate::store::skills;
 use crate::store::teams::TeamRow;
 use crate::store::{agents, teams};
 
@@ -286,6 +287,7 @@ fn listed_agent(row: agents::AgentRow) -> Agent {
         email: row.email,
         phone: row.phone,
         voicemail: row.voicemail,
+        skills: skills::read(&row.skills),
         etag: row.etag.as_str().to_owned(),
         capacity: Some(convert::capacity(row.capacity)),
     }

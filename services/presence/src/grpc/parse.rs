@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use baton_api::common::v1::Skill;
 use baton_api::presence::v1::{self as v1, Agent, AgentState, OpenSessionRequest, TargetFilter, Team};
-use baton_api::{ApiError, fields, name};
+use baton_api::{ApiError, fields, name, skill};
 use baton_runtime::auth::{Caller, Role, TenantId};
 use baton_store::requests::{BodyHash, RequestKey};
 use tonic::Status;
@@ -26,6 +27,8 @@ const MAX_PHONE: usize = 64;
 const MOST_CALLS: u32 = 1;
 /// Nobody writes in more chats than this.
 const MOST_CHATS: u32 = 20;
+/// Of one agent.
+const MAX_SKILLS: usize = 50;
 /// Digits of a telephone number, at least.
 const FEWEST_DIGITS: usize = 7;
 /// What telephones everywhere take for emergency numbers (ITU-T E.161.1, and what is older than that): never an extension.
@@ -63,13 +66,14 @@ pub(super) fn agent_to_set(caller: &Caller, agent_id: &str) -> Result<AgentId, A
 }
 
 pub(super) fn profile(agent: &Agent) -> Result<AgentProfile, ApiError> {
-    let (name, email, phone, capacity) = fields::all((
+    let (name, email, phone, capacity, skills) = fields::all((
         name::parse("agent.name", &agent.name),
         email(&agent.email),
         phone(&agent.phone),
         capacity(agent.capacity.as_ref()),
+        skills(&agent.skills),
     ))?;
-    Ok(AgentProfile { phone, name, email, voicemail: agent.voicemail, capacity })
+    Ok(AgentProfile { phone, name, email, voicemail: agent.voicemail, capacity, skills })
 }
 
 /// How many interactions of each medium an agent may have; not given, as many as an agent has who is created without it.
@@ -87,6 +91,10 @@ pub(super) fn capacity(given: Option<&v1::Capacity>) -> Result<Capacity, ApiErro
         bounded("video", given.video, MOST_CALLS),
     ))?;
     Ok(Capacity { voice, chat, video })
+}
+
+pub(super) fn skills(skills: &[Skill]) -> Result<Vec<Skill>, ApiError> {
+    skill::parse("agent.skills", skills, MAX_SKILLS)
 }
 
 /// An address on the switch. A number outside is refused, however it is written: only a dial rule allows it to be dialled (X3, S7).

@@ -8,7 +8,7 @@ use super::parse;
 use crate::ops::teams::MAX_MEMBERS;
 use crate::record::{ProfileChange, TeamChange};
 
-const AGENT_FIELDS: &[&str] = &["name", "email", "phone", "voicemail", "capacity"];
+const AGENT_FIELDS: &[&str] = &["name", "email", "phone", "voicemail", "capacity", "skills"];
 const TEAM_FIELDS: &[&str] = &["name", "agent_ids"];
 
 pub(super) fn profile_change(agent: &Agent, mask: Option<&FieldMask>) -> Result<ProfileChange, ApiError> {
@@ -16,8 +16,9 @@ pub(super) fn profile_change(agent: &Agent, mask: Option<&FieldMask>) -> Result<
         "name" => !agent.name.is_empty(),
         "email" => !agent.email.is_empty(),
         "phone" => !agent.phone.is_empty(),
-        "voicemail" => agent.voicemail,
-        _ => agent.capacity.is_some(),
+        "capacity" => agent.capacity.is_some(),
+        "skills" => !agent.skills.is_empty(),
+        _ => agent.voicemail,
     })?;
     let has = |field| names.contains(&field);
     Ok(ProfileChange {
@@ -26,6 +27,7 @@ pub(super) fn profile_change(agent: &Agent, mask: Option<&FieldMask>) -> Result<
         phone: has("phone").then(|| parse::phone(&agent.phone)).transpose()?,
         voicemail: has("voicemail").then_some(agent.voicemail),
         capacity: has("capacity").then(|| parse::capacity(agent.capacity.as_ref())).transpose()?,
+        skills: has("skills").then(|| parse::skills(&agent.skills)).transpose()?,
     })
 }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use baton_api::common::v1::Skill;
+use baton_api::skill;
 use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
@@ -50,7 +52,8 @@ impl Default for TenantIndex {
 }
 
 impl TenantIndex {
-    /// Takes over an agent as a change left them (`None`: gone), unless something newer is known. `true` if they became available.
+    /// Takes over an agent as a change left them (`None`: gone), unless something newer is known. `true` if they became available, or are so with other
+    /// skills.
     pub(crate) fn put_agent(&self, id: AgentId, record: Option<AgentRecord>) -> bool {
         let became_available = {
             let mut directory = self.directory.write();
@@ -102,19 +105,51 @@ impl TenantIndex {
 
     /// The available members of a team, longest idle first; and whether it has members at all that are not to be skipped. `None`
     /// if there is no such team.
-    pub(crate) fn candidates(&self, team: TeamId, skip: &BTreeSet<AgentId>) -> Option<(Vec<Arc<AgentRecord>>, bool)> {
+    pub(crate) fn candidates(&self, team: TeamId, skip: &BTreeSet<AgentId>) -> Option<Candidates> {
         let directory = self.directory();
         let members = directory.team(team)?.members.iter().filter(|id| !skip.contains(id));
-        let members: Vec<_> = members.filter_map(|id| directory.agent(*id)).collect();
-        let anybody_left = !members.is_empty();
-        let mut free: Vec<_> =
-            members.into_iter().filter(|agent| agent.status.is_available()).map(Arc::clone).collect();
-        free.sort_by_key(|agent| (agent.status.idle_since_us, agent.id));
-        Some((free, anybody_left))
+        Some(Candidates::of(members.filter_map(|id| directory.agent(*id))))
+    }
+
+    /// The same of a queue: who has these skills, and is in one of these teams, if any are named.
+    pub(crate) fn candidates_with(&self, skills: &[Skill], teams: &[TeamId], skip: &BTreeSet<AgentId>) -> Candidates {
+        let directory = self.directory();
+        let members: BTreeSet<AgentId> = if teams.is_empty() {
+            directory.agents().map(|agent| agent.id).collect()
+        } else {
+            teams
+                .iter()
+                .filter_map(|team| directory.team(*team))
+                .flat_map(|team| team.members.iter().copied())
+                .collect()
+        };
+        let members = members.difference(skip).filter_map(|id| directory.agent(*id));
+        Candidates::of(members.filter(|agent| skill::suffices(&agent.profile.skills, skills)))
     }
 
     pub(super) fn directory(&self) -> RwLockReadGuard<'_, TenantDirectory> {
         self.directory.read()
+    }
+}
+
+/// Who can be asked for a team or a queue.
+#[derive(Debug, Default)]
+pub(crate) struct Candidates {
+    /// Who can be had now, longest idle first.
+    pub(crate) free: Vec<Arc<AgentRecord>>,
+    /// There are some at all.
+    pub(crate) anybody_left: bool,
+    pub(crate) signed_in: usize,
+}
+
+impl Candidates {
+    fn of<'a>(members: impl Iterator<Item = &'a Arc<AgentRecord>>) -> Self {
+        let members: Vec<_> = members.collect();
+        let (anybody_left, signed_in) = (!members.is_empty(), members.iter().filter(|it| it.status.online).count());
+        let mut free: Vec<_> =
+            members.into_iter().filter(|agent| agent.status.is_available()).map(Arc::clone).collect();
+        free.sort_by_key(|agent| (agent.status.idle_since_us, agent.id));
+        Self { free, anybody_left, signed_in }
     }
 }
 
@@ -164,6 +199,9 @@ impl TenantDirectory {
 
     fn put_agent(&mut self, id: AgentId, record: Option<AgentRecord>) -> bool {
         let before = self.is_available(id);
+        let known = self.agent(id).map(|it| it.profile.skills.clone());
+        // Queues that did not mean them before may mean them now.
+        let other_skills = record.as_ref().is_some_and(|it| known.is_some_and(|known| known != it.profile.skills));
         match (record.map(Arc::new), self.agents.get_mut(&id)) {
             (None, _) => {
                 self.agents.remove(&id);
@@ -182,7 +220,7 @@ impl TenantDirectory {
         if before != after {
             self.recount_teams_of(id);
         }
-        after && !before
+        after && (!before || other_skills)
     }
 
     fn recount_teams_of(&mut self, agent: AgentId) {

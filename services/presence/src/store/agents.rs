@@ -7,6 +7,7 @@ use baton_store::{Reader, StoreError, Tx, on};
 use crate::ids::AgentId;
 use crate::page::DirectoryCursor;
 use crate::record::{AgentProfile, Capacity};
+use crate::store::skills;
 use baton_store::Etag;
 
 #[derive(sqlx::FromRow)]
@@ -19,6 +20,7 @@ pub(crate) struct AgentRow {
     pub(crate) voicemail: bool,
     #[sqlx(flatten)]
     pub(crate) capacity: Capacity,
+    pub(crate) skills: String,
     pub(crate) etag: Etag,
 }
 
@@ -33,8 +35,8 @@ pub(crate) async fn insert(
     let rows = tx
         .statement(
             "INSERT INTO agents (tenant, agent_id, name, name_key, look, shape, email, phone, voicemail, etag,
-             voice_capacity, chat_capacity, video_capacity)
-         VALUES ($1, $2, $3, $4, $9, $10, $5, $6, $7, $8, $11, $12, $13) ON CONFLICT DO NOTHING",
+             voice_capacity, chat_capacity, video_capacity, skills)
+         VALUES ($1, $2, $3, $4, $9, $10, $5, $6, $7, $8, $11, $12, $13, $14) ON CONFLICT DO NOTHING",
         )
         .bind(tenant.as_str())
         .bind(id)
@@ -49,6 +51,7 @@ pub(crate) async fn insert(
         .bind(profile.capacity.voice)
         .bind(profile.capacity.chat)
         .bind(profile.capacity.video)
+        .bind(skills::written(&profile.skills))
         .now()
         .await?;
     Ok(rows == 1)
@@ -105,7 +108,7 @@ pub(crate) async fn update(
     etag: &Etag,
 ) -> Result<(), StoreError> {
     tx.statement("UPDATE agents SET name = $3, name_key = $4, look = $9, shape = $10, email = $5, phone = $6, voicemail = $7, etag = $8,
-             voice_capacity = $11, chat_capacity = $12, video_capacity = $13
+             voice_capacity = $11, chat_capacity = $12, video_capacity = $13, skills = $14
          WHERE tenant = $1 AND agent_id = $2")
         .bind(tenant.as_str())
         .bind(id)
@@ -120,6 +123,7 @@ pub(crate) async fn update(
         .bind(profile.capacity.voice)
         .bind(profile.capacity.chat)
         .bind(profile.capacity.video)
+        .bind(skills::written(&profile.skills))
         .later()
         .await?;
     Ok(())
@@ -144,7 +148,7 @@ pub(crate) async fn list(
     limit: usize,
 ) -> Result<Vec<AgentRow>, StoreError> {
     Ok(on!(reader, conn => sqlx::query_as(
-        "SELECT agent_id, name, name_key, email, phone, voicemail, voice_capacity, chat_capacity, video_capacity, etag
+        "SELECT agent_id, name, name_key, email, phone, voicemail, voice_capacity, chat_capacity, video_capacity, skills, etag
          FROM agents
          WHERE tenant = $1 AND (name_key, agent_id) > ($2, $3)
          ORDER BY name_key, agent_id LIMIT $4")

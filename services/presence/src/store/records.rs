@@ -10,13 +10,14 @@ use prost::Message as _;
 use crate::ids::AgentId;
 use crate::record::{ActiveClaim, AgentProfile, AgentRecord, Capacity};
 use crate::status::{AgentStatus, Occupied, RequestedState, WrapUp};
-use crate::store::queue;
+use crate::store::{queue, skills};
 use baton_store::Etag;
 
 macro_rules! select_records {
     ($rest:literal) => {
         concat!(
-            "SELECT a.tenant, a.agent_id, a.name, a.email, a.phone, a.voicemail, a.voice_capacity, a.chat_capacity, a.video_capacity, a.etag,
+            "SELECT a.tenant, a.agent_id, a.name, a.email, a.phone, a.voicemail, a.voice_capacity, a.chat_capacity, a.video_capacity,
+                 a.skills, a.etag,
                  s.online, s.wish_away, s.away_reason, s.wrap_up_until_us, s.wrap_up_interaction_id, s.wrap_up_due_ids,
                  s.not_responding,
                  s.state_since_us, s.idle_since_us, s.version,
@@ -44,6 +45,7 @@ struct Row {
     voicemail: bool,
     #[sqlx(flatten)]
     capacity: Capacity,
+    skills: String,
     etag: Etag,
     online: bool,
     #[sqlx(rename = "wish_away")]
@@ -131,6 +133,7 @@ impl Row {
                 phone: self.phone,
                 voicemail: self.voicemail,
                 capacity: self.capacity,
+                skills: skills::read(&self.skills),
             },
             etag: self.etag,
             version: self.version,

@@ -6,7 +6,7 @@ use baton_api::error::ErrorReason;
 use baton_api::event::v1::{Change, routing_changed::Configuration};
 use baton_api::routing::v1::{
     CallFlow, DeleteCallFlowRequest, DeleteCallFlowResponse, GetCallFlowRequest, GetCallFlowResponse,
-    ListCallFlowsRequest, ListCallFlowsResponse, UpdateCallFlowRequest, UpdateCallFlowResponse,
+    ListCallFlowsRequest, ListCallFlowsResponse, Queue, UpdateCallFlowRequest, UpdateCallFlowResponse,
 };
 use baton_api::{ApiError, fields, name, page};
 use baton_runtime::auth::{Caller, TenantId};
@@ -22,6 +22,7 @@ use crate::flow::{self, FlowChange};
 use crate::page::ConfigurationCursor;
 use crate::store::flows::{self, StoredFlow};
 use crate::store::numbers;
+use crate::store::queues::{self, StoredQueue};
 use crate::upsert::Upsert;
 
 impl RoutingApi {
@@ -46,8 +47,10 @@ impl RoutingApi {
         }
         let presence = &self.matcher.core.presence;
         let (agents, teams) = tokio::try_join!(presence.agents(tenant, agents), presence.teams(tenant, teams))?;
+        let queues = queues::all(&mut self.matcher.core.db.read().await?, tenant).await?;
+        let queues: Vec<Queue> = queues.into_iter().map(StoredQueue::shown).collect();
         for it in shown {
-            it.missing_ids = flow::named(it).missing(&agents, &teams);
+            it.missing_ids = flow::named(it).missing(&agents, &teams, &queues);
         }
         Ok(())
     }
@@ -96,8 +99,12 @@ impl RoutingApi {
                 };
                 let before = before.unwrap_or_else(|| missing(id));
                 before.etag.check(&sent.etag, "call flow")?;
-                if change.targets().is_some() {
+                if let Some(targets) = change.targets() {
                     known.clone()?;
+                    for (queue, field) in &targets.queues {
+                        let why = || ApiError::invalid_argument(field, "there is no such queue; create it first");
+                        queues::get(tx, tenant, *queue).await?.ok_or_else(why)?;
+                    }
                 }
                 let flow = change.of(&before.flow);
                 if flow == before.flow {

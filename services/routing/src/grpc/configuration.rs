@@ -1,4 +1,4 @@
-//! `RoutingService`, each resource in a file of its own: `call_flows`, `numbers`, `dial_rules`, `external_numbers`.
+//! `RoutingService`, each resource in a file of its own: `call_flows`, `numbers`, `dial_rules`, `external_numbers`, `queues`.
 
 use baton_api::ApiError;
 use baton_api::event::v1::{Change, routing_changed::Configuration};
@@ -6,12 +6,14 @@ use baton_api::routing::v1::routing_service_server::RoutingService;
 use baton_api::routing::v1::{
     DeleteCallFlowRequest, DeleteCallFlowResponse, DeleteDialRuleRequest, DeleteDialRuleResponse,
     DeleteExternalNumberRequest, DeleteExternalNumberResponse, DeleteNumberRequest, DeleteNumberResponse,
-    GetCallFlowRequest, GetCallFlowResponse, GetDialRuleRequest, GetDialRuleResponse, GetExternalNumberRequest,
-    GetExternalNumberResponse, GetNumberRequest, GetNumberResponse, ListCallFlowsRequest, ListCallFlowsResponse,
-    ListDialRulesRequest, ListDialRulesResponse, ListExternalNumbersRequest, ListExternalNumbersResponse,
-    ListNumbersRequest, ListNumbersResponse, UpdateCallFlowRequest, UpdateCallFlowResponse, UpdateDialRuleRequest,
-    UpdateDialRuleResponse, UpdateExternalNumberRequest, UpdateExternalNumberResponse, UpdateNumberRequest,
-    UpdateNumberResponse,
+    DeleteQueueRequest, DeleteQueueResponse, GetCallFlowRequest, GetCallFlowResponse, GetDialRuleRequest,
+    GetDialRuleResponse, GetExternalNumberRequest, GetExternalNumberResponse, GetNumberRequest, GetNumberResponse,
+    GetQueueRequest, GetQueueResponse, GetQueueStatisticsRequest, GetQueueStatisticsResponse, ListCallFlowsRequest,
+    ListCallFlowsResponse, ListDialRulesRequest, ListDialRulesResponse, ListExternalNumbersRequest,
+    ListExternalNumbersResponse, ListNumbersRequest, ListNumbersResponse, ListQueueStatisticsRequest,
+    ListQueueStatisticsResponse, ListQueuesRequest, ListQueuesResponse, UpdateCallFlowRequest, UpdateCallFlowResponse,
+    UpdateDialRuleRequest, UpdateDialRuleResponse, UpdateExternalNumberRequest, UpdateExternalNumberResponse,
+    UpdateNumberRequest, UpdateNumberResponse, UpdateQueueRequest, UpdateQueueResponse,
 };
 use baton_runtime::CallerExt as _;
 use baton_runtime::auth::Caller;
@@ -187,6 +189,48 @@ impl RoutingService for RoutingApi {
     ) -> Result<Response<DeleteExternalNumberResponse>, Status> {
         let caller = request.caller()?.clone();
         Ok(Response::new(self.remove_external_number(&caller, &request.into_inner()).await?))
+    }
+
+    async fn get_queue(&self, request: Request<GetQueueRequest>) -> Result<Response<GetQueueResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        Ok(Response::new(self.read_queue(tenant, request.get_ref()).await?))
+    }
+
+    async fn list_queues(&self, request: Request<ListQueuesRequest>) -> Result<Response<ListQueuesResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        Ok(Response::new(self.read_queues(tenant, request.get_ref()).await?))
+    }
+
+    async fn get_queue_statistics(
+        &self,
+        request: Request<GetQueueStatisticsRequest>,
+    ) -> Result<Response<GetQueueStatisticsResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        Ok(Response::new(self.read_queue_statistics(tenant, request.get_ref()).await?))
+    }
+
+    async fn list_queue_statistics(
+        &self,
+        request: Request<ListQueueStatisticsRequest>,
+    ) -> Result<Response<ListQueueStatisticsResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        Ok(Response::new(self.list_statistics(tenant, request.get_ref()).await?))
+    }
+
+    async fn update_queue(
+        &self,
+        request: Request<UpdateQueueRequest>,
+    ) -> Result<Response<UpdateQueueResponse>, Status> {
+        let caller = request.caller()?.clone();
+        Ok(Response::new(self.change_queue(&caller, &request.into_inner()).await?))
+    }
+
+    async fn delete_queue(
+        &self,
+        request: Request<DeleteQueueRequest>,
+    ) -> Result<Response<DeleteQueueResponse>, Status> {
+        let caller = request.caller()?.clone();
+        Ok(Response::new(self.remove_queue(&caller, &request.into_inner()).await?))
     }
 }
 

@@ -5,6 +5,7 @@ mod configuration;
 mod dial_rules;
 mod external_numbers;
 mod numbers;
+mod queues;
 pub(crate) mod route;
 
 use std::sync::Arc;

@@ -3,7 +3,8 @@
 use baton_api::routing::v1::route_service_server::RouteService;
 use baton_api::routing::v1::{
     CompareWaitsRequest, CompareWaitsResponse, ListExternalChoicesRequest, ListExternalChoicesResponse,
-    ResolveDialRequest, ResolveDialResponse, ResolveNumberRequest, ResolveNumberResponse, SyncWaitRequest,
+    ListQueueChoicesRequest, ListQueueChoicesResponse, Queue, ResolveDialRequest, ResolveDialResponse,
+    ResolveNumberRequest, ResolveNumberResponse, ResolveQueueRequest, ResolveQueueResponse, Served, SyncWaitRequest,
     SyncWaitResponse, Wait,
 };
 use baton_api::{ApiError, fields, telephone};
@@ -16,10 +17,12 @@ use uuid::Uuid;
 use super::RoutingApi;
 use crate::store::flows::{self, StoredFlow};
 use crate::store::numbers::{self, NumberRow};
-use crate::store::waits::{self, StoredWait, WaitState};
+use crate::store::queues::{self, StoredQueue};
+use crate::store::served::ServedCall;
+use crate::store::waits::{self, Pool, StoredWait, WaitState};
 use crate::store::{dial_rules, external_numbers};
 use crate::sync_wait::{self, WaitProjection};
-use crate::{dial_rule, events, flow, number};
+use crate::{dial_rule, events, flow, number, queue, statistics};
 
 /// Bytes in an id that another service made.
 const MAX_ID: usize = 128;
@@ -28,6 +31,29 @@ const MAX_SKIPPED: usize = 10_000;
 
 #[tonic::async_trait]
 impl RouteService for RoutingApi {
+    async fn resolve_queue(
+        &self,
+        request: Request<ResolveQueueRequest>,
+    ) -> Result<Response<ResolveQueueResponse>, Status> {
+        let message = request.get_ref();
+        let (tenant, id) = fields::all((tenant(&message.tenant), flow::uuid("queue_id", &message.queue_id)))?;
+        let queues = self.leading_from(&tenant, std::iter::once(id.to_string().as_str())).await?;
+        let first = queues.first().ok_or_else(|| ApiError::not_found("queue"))?;
+        let statistics = Some(statistics::of(&self.matcher.core, &tenant, first).await?);
+        Ok(Response::new(ResolveQueueResponse { queues, statistics }))
+    }
+
+    async fn list_queue_choices(
+        &self,
+        request: Request<ListQueueChoicesRequest>,
+    ) -> Result<Response<ListQueueChoicesResponse>, Status> {
+        let message = request.get_ref();
+        let tenant = tenant(&message.tenant)?;
+        let page = (message.page_size, message.page_token.as_str());
+        let (statistics, next_page_token) = self.queue_choices(&tenant, &message.search, page).await?;
+        Ok(Response::new(ListQueueChoicesResponse { statistics, next_page_token }))
+    }
+
     async fn resolve_number(
         &self,
         request: Request<ResolveNumberRequest>,
@@ -50,12 +76,16 @@ impl RouteService for RoutingApi {
             presence.agents(&tenant, named.agents.clone()),
             presence.teams(&tenant, named.teams.clone())
         )?;
-        let missing = named.missing(&agents, &teams);
+        let queues = match named.queues.is_empty() {
+            true => Vec::new(),
+            false => self.leading_from(&tenant, named.queues.iter().map(String::as_str)).await?,
+        };
+        let missing = named.missing(&agents, &teams, &queues);
         if let Some(flow) = call_flow.as_ref().filter(|_| !missing.is_empty()) {
             let id = &flow.call_flow_id;
             tracing::warn!(%tenant, call_flow = id, ?missing, "a call flow rings who was deleted: such steps are skipped");
         }
-        Ok(Response::new(ResolveNumberResponse { call_flow, agents, teams, number: row.number }))
+        Ok(Response::new(ResolveNumberResponse { call_flow, agents, teams, number: row.number, queues }))
     }
 
     async fn resolve_dial(
@@ -119,6 +149,7 @@ impl RouteService for RoutingApi {
         };
         Ok(Response::new(SyncWaitResponse {
             exhausted: row.state == WaitState::Exhausted,
+            reason: row.proposal.reason,
             proposed: row.proposal.agents,
             position: position.try_into().unwrap_or(i32::MAX),
         }))
@@ -144,6 +175,21 @@ impl Dialled {
 }
 
 impl RoutingApi {
+    /// These queues, and those that they overflow into.
+    async fn leading_from(&self, tenant: &TenantId, ids: impl Iterator<Item = &str>) -> Result<Vec<Queue>, Status> {
+        let all = queues::all(&mut self.matcher.core.db.read().await?, tenant).await?;
+        let all: Vec<Queue> = all.into_iter().map(StoredQueue::shown).collect();
+        let mut found: Vec<Queue> = Vec::new();
+        for id in ids {
+            for queue in queue::chain(id, |id| all.iter().find(|it| it.queue_id == id)) {
+                if !found.contains(queue) {
+                    found.push(queue.clone());
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// A call for a number that nobody has: an event and a warning say so, because the call itself leaves no trace (F1).
     async fn refuse_call(&self, tenant: &TenantId, text: &str) -> Status {
         let number = telephone::as_sent(text);
@@ -180,6 +226,20 @@ pub(crate) fn projection(request: SyncWaitRequest) -> Result<WaitProjection, Api
         interaction_id: foreign_id("interaction_id", request.interaction_id)?,
         version: version.map_err(|_| ApiError::invalid_argument("version", "is too large"))?,
         wait: request.wait.map(wait).transpose()?,
+        stands_in: match request.stands_in_queue_id.as_str() {
+            "" => None,
+            id => Some(flow::uuid("stands_in_queue_id", id)?),
+        },
+        served: request.served.iter().map(served).collect::<Result<_, _>>()?,
+    })
+}
+
+fn served(served: &Served) -> Result<ServedCall, ApiError> {
+    Ok(ServedCall {
+        queue: flow::uuid("served.queue_id", &served.queue_id)?,
+        agent: flow::uuid("served.agent_id", &served.agent_id)?,
+        since_us: served.since_us,
+        waited_us: served.waited_us,
     })
 }
 
@@ -192,7 +252,15 @@ fn wait(wait: Wait) -> Result<StoredWait, ApiError> {
     }
     Ok(StoredWait {
         id: foreign_id("wait.wait_id", wait.wait_id)?,
-        team: flow::uuid("wait.team_id", &wait.team_id)?,
+        pool: match wait.queue_id.as_str() {
+            "" => Pool::Team(flow::uuid("wait.team_id", &wait.team_id)?),
+            id => Pool::Queue(flow::uuid("wait.queue_id", id)?),
+        },
+        priority: match i64::from(wait.priority) {
+            0 => waits::DEFAULT_PRIORITY,
+            priority if (1..=waits::MAX_PRIORITY).contains(&priority) => priority,
+            _ => return Err(ApiError::invalid_argument("wait.priority", "must be 0 to 10")),
+        },
         skip: wait.skip_agent_ids,
         since_us: wait.since_us,
     })

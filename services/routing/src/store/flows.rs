@@ -7,6 +7,7 @@ use baton_store::{Db, Etag, Reader, StoreError, Tx, change, on};
 use prost::Message as _;
 use uuid::Uuid;
 
+use crate::flow;
 use crate::page::ConfigurationCursor;
 
 #[derive(sqlx::FromRow)]
@@ -137,6 +138,22 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: Uuid) -> Result<(
         .later()
         .await?;
     Ok(())
+}
+
+/// A flow that has a step to this queue.
+pub(crate) async fn leading_to(tx: &mut Tx, tenant: &TenantId, queue_id: &str) -> Result<Option<Uuid>, StoreError> {
+    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(
+        "SELECT call_flow_id, flow, etag FROM call_flows WHERE tenant = $1 ORDER BY name_key, call_flow_id")
+        .bind(tenant.as_str())
+        .fetch_all(conn)
+        .await)?;
+    for row in rows {
+        let stored = row.into_flow()?;
+        if flow::named(&stored.flow).queues.contains(queue_id) {
+            return Ok(Some(stored.id));
+        }
+    }
+    Ok(None)
 }
 
 /// A flow's key: tenant, id, the name's key, look and shape as they were written, and the flow.

@@ -4,6 +4,8 @@ pub(crate) mod dial_rules;
 pub(crate) mod external_numbers;
 pub(crate) mod flows;
 pub(crate) mod numbers;
+pub(crate) mod queues;
+pub(crate) mod served;
 pub(crate) mod waits;
 
 #[cfg(test)]

@@ -8,11 +8,36 @@ use baton_store::{Reader, StoreError, Tx, on};
 use prost::Message;
 use uuid::Uuid;
 
+/// Those of whom whoever is free is proposed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Pool {
+    Team(Uuid),
+    Queue(Uuid),
+}
+
+impl Pool {
+    pub(crate) fn id(self) -> Uuid {
+        match self {
+            Self::Team(id) | Self::Queue(id) => id,
+        }
+    }
+
+    fn read(team_id: Option<Uuid>, queue_id: Option<Uuid>) -> Option<Self> {
+        team_id.map(Self::Team).or(queue_id.map(Self::Queue))
+    }
+}
+
+/// Whoever waits for a team.
+pub(crate) const DEFAULT_PRIORITY: i64 = 5;
+pub(crate) const MAX_PRIORITY: i64 = 10;
+
 /// What an interaction waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredWait {
     pub(crate) id: String,
-    pub(crate) team: Uuid,
+    pub(crate) pool: Pool,
+    /// 1 to [`MAX_PRIORITY`], higher first.
+    pub(crate) priority: i64,
     pub(crate) skip: Vec<String>,
     pub(crate) since_us: i64,
 }
@@ -50,27 +75,31 @@ pub(crate) struct WaitRow {
     pub(crate) state: WaitState,
     pub(crate) wait: Option<StoredWait>,
     pub(crate) proposal: ProposalFact,
+    /// The queue in which the customer stands, also while somebody is being asked, and since when.
+    pub(crate) stands_in: Option<(Uuid, i64)>,
 }
 
 impl WaitRow {
     pub(crate) fn position(&self) -> QueuePosition {
         QueuePosition {
+            rank: self.wait.as_ref().map_or(0, |it| MAX_PRIORITY - it.priority),
             since_us: self.wait.as_ref().map_or(0, |it| it.since_us),
             interaction_id: self.interaction_id.clone(),
         }
     }
 }
 
-/// The longest wait comes first; the default is before all.
+/// The highest priority comes first, and of the same the longest wait; the default is before all.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct QueuePosition {
+    rank: i64,
     since_us: i64,
     interaction_id: String,
 }
 
 impl Default for QueuePosition {
     fn default() -> Self {
-        Self { since_us: i64::MIN, interaction_id: String::new() }
+        Self { rank: i64::MIN, since_us: i64::MIN, interaction_id: String::new() }
     }
 }
 
@@ -81,9 +110,13 @@ struct Row {
     state: String,
     wait_id: String,
     team_id: Option<Uuid>,
+    queue_id: Option<Uuid>,
+    rank: i64,
     skip: Vec<u8>,
     since_us: i64,
     proposal: Vec<u8>,
+    stands_in: Option<Uuid>,
+    stands_since_us: i64,
 }
 
 impl TryFrom<Row> for WaitRow {
@@ -96,14 +129,16 @@ impl TryFrom<Row> for WaitRow {
         Ok(Self {
             state,
             version: row.version,
-            wait: row.team_id.map(|team| StoredWait {
+            wait: Pool::read(row.team_id, row.queue_id).map(|pool| StoredWait {
                 id: row.wait_id,
-                team,
+                pool,
+                priority: MAX_PRIORITY - row.rank,
                 skip: skip.skip_agent_ids,
                 since_us: row.since_us,
             }),
             proposal: decode("proposal", &row.interaction_id, &row.proposal)?,
             interaction_id: row.interaction_id,
+            stands_in: row.stands_in.map(|queue| (queue, row.stands_since_us)),
         })
     }
 }
@@ -119,7 +154,11 @@ fn corrupt(column: &'static str, row: &str, source: Option<prost::DecodeError>) 
 
 macro_rules! select_waits {
     ($rest:literal) => {
-        concat!("SELECT interaction_id, version, state, wait_id, team_id, skip, since_us, proposal FROM waits ", $rest)
+        concat!(
+            "SELECT interaction_id, version, state, wait_id, team_id, queue_id, rank, skip, since_us, proposal, stands_in,
+                 stands_since_us FROM waits ",
+            $rest
+        )
     };
 }
 
@@ -158,27 +197,37 @@ pub(crate) async fn lock(tx: &mut Tx, tenant: &TenantId, interaction: &str) -> R
 /// Writes a wait. There is nothing to report: what is new in it comes from the transfer service.
 pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, row: &WaitRow, now_us: i64) -> Result<(), StoreError> {
     let wait = row.wait.as_ref();
+    let (team_id, queue_id) = match wait.map(|it| it.pool) {
+        Some(Pool::Team(id)) => (Some(id), None),
+        Some(Pool::Queue(id)) => (None, Some(id)),
+        None => (None, None),
+    };
     let skip = ListCandidatesRequest {
         skip_agent_ids: wait.map(|it| it.skip.clone()).unwrap_or_default(),
         ..ListCandidatesRequest::default()
     };
     tx.statement(
         "INSERT INTO waits (tenant, interaction_id, version, state, wait_id, team_id, skip, since_us, proposal,
-             reported, updated_us)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, TRUE, $10)
+             reported, updated_us, queue_id, rank, stands_in, stands_since_us)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, TRUE, $10, $11, $12, $13, $14)
          ON CONFLICT (tenant, interaction_id) DO UPDATE SET version = $3, state = $4, wait_id = $5, team_id = $6,
-             skip = $7, since_us = $8, proposal = $9, updated_us = $10",
+             skip = $7, since_us = $8, proposal = $9, updated_us = $10, queue_id = $11, rank = $12, stands_in = $13,
+             stands_since_us = $14",
     )
     .bind(tenant.as_str())
     .bind(&row.interaction_id)
     .bind(row.version)
     .bind(row.state.name())
     .bind(wait.map_or("", |it| it.id.as_str()))
-    .bind(wait.map(|it| it.team))
+    .bind(team_id)
     .bind(skip.encode_to_vec())
     .bind(wait.map_or(0, |it| it.since_us))
     .bind(row.proposal.encode_to_vec())
     .bind(now_us)
+    .bind(queue_id)
+    .bind(wait.map_or(MAX_PRIORITY - DEFAULT_PRIORITY, |it| MAX_PRIORITY - it.priority))
+    .bind(row.stands_in.map(|(queue, _)| queue))
+    .bind(row.stands_in.map_or(0, |(_, since_us)| since_us))
     .later()
     .await?;
     Ok(())
@@ -208,19 +257,20 @@ pub(crate) async fn answer(
     Ok(rows == 1)
 }
 
-/// The waits for a team, longest first, from `after` on; at most `limit`.
+/// The waits for a team or in a queue, in their order, from `after` on; at most `limit`.
 pub(crate) async fn waiting(
     reader: &mut Reader,
     tenant: &TenantId,
-    team: Uuid,
+    pool: Pool,
     after: &QueuePosition,
     limit: i64,
 ) -> Result<Vec<WaitRow>, StoreError> {
     let rows: Vec<Row> = on!(reader, conn => sqlx::query_as(
-        select_waits!("WHERE state = 'waiting' AND tenant = $1 AND team_id = $2 AND (since_us, interaction_id) > ($3, $4)
-             ORDER BY since_us, interaction_id LIMIT $5"))
+        select_waits!("WHERE state = 'waiting' AND tenant = $1 AND COALESCE(team_id, queue_id) = $2
+             AND (rank, since_us, interaction_id) > ($3, $4, $5) ORDER BY rank, since_us, interaction_id LIMIT $6"))
         .bind(tenant.as_str())
-        .bind(team)
+        .bind(pool.id())
+        .bind(after.rank)
         .bind(after.since_us)
         .bind(&after.interaction_id)
         .bind(limit)
@@ -229,7 +279,7 @@ pub(crate) async fn waiting(
     rows.into_iter().map(WaitRow::try_from).collect()
 }
 
-/// The waits of a tenant that skip agents, longest first, from `after` on; at most `limit`.
+/// The waits of a tenant that skip agents, in their order, from `after` on; at most `limit`.
 pub(crate) async fn with_skips(
     reader: &mut Reader,
     tenant: &TenantId,
@@ -238,8 +288,9 @@ pub(crate) async fn with_skips(
 ) -> Result<Vec<WaitRow>, StoreError> {
     let rows: Vec<Row> = on!(reader, conn => sqlx::query_as(
         select_waits!("WHERE state = 'waiting' AND length(skip) > 0 AND tenant = $1
-             AND (since_us, interaction_id) > ($2, $3) ORDER BY since_us, interaction_id LIMIT $4"))
+             AND (rank, since_us, interaction_id) > ($2, $3, $4) ORDER BY rank, since_us, interaction_id LIMIT $5"))
         .bind(tenant.as_str())
+        .bind(after.rank)
         .bind(after.since_us)
         .bind(&after.interaction_id)
         .bind(limit)
@@ -248,23 +299,45 @@ pub(crate) async fn with_skips(
     rows.into_iter().map(WaitRow::try_from).collect()
 }
 
-/// The teams of a tenant for which there are waits.
-pub(crate) async fn teams(reader: &mut Reader, tenant: &TenantId) -> Result<Vec<Uuid>, StoreError> {
-    Ok(on!(reader, conn => sqlx::query_scalar(
-        "SELECT DISTINCT team_id FROM waits WHERE state = 'waiting' AND tenant = $1")
+/// The teams and queues of a tenant for which there are waits.
+pub(crate) async fn pools(reader: &mut Reader, tenant: &TenantId) -> Result<Vec<Pool>, StoreError> {
+    let pools: Vec<(Option<Uuid>, Option<Uuid>)> = on!(reader, conn => sqlx::query_as(
+        "SELECT DISTINCT team_id, queue_id FROM waits WHERE state = 'waiting' AND tenant = $1")
         .bind(tenant.as_str())
         .fetch_all(conn)
+        .await)?;
+    Ok(pools.into_iter().filter_map(|(team_id, queue_id)| Pool::read(team_id, queue_id)).collect())
+}
+
+/// How many customers stand in a queue, and since when the longest does; 0 and 0 when none does.
+pub(crate) async fn standing(reader: &mut Reader, tenant: &TenantId, queue: Uuid) -> Result<(i64, i64), StoreError> {
+    Ok(on!(reader, conn => sqlx::query_as(
+        "SELECT COUNT(*), COALESCE(MIN(stands_since_us), 0) FROM waits WHERE tenant = $1 AND stands_in = $2")
+        .bind(tenant.as_str())
+        .bind(queue)
+        .fetch_one(conn)
         .await)?)
 }
 
-/// How many of the same team's waits come no later than this one, itself included: its position in the queue, from 1.
+/// An interaction that stands in this queue.
+pub(crate) async fn standing_in(tx: &mut Tx, tenant: &TenantId, queue: Uuid) -> Result<Option<String>, StoreError> {
+    Ok(on!(tx, conn => sqlx::query_scalar(
+        "SELECT interaction_id FROM waits WHERE tenant = $1 AND stands_in = $2 ORDER BY stands_since_us LIMIT 1")
+        .bind(tenant.as_str())
+        .bind(queue)
+        .fetch_optional(conn)
+        .await)?)
+}
+
+/// How many of the same team's or queue's waits come no later than this one, itself included: its position in the queue, from 1.
 pub(crate) async fn position(reader: &mut Reader, tenant: &TenantId, row: &WaitRow) -> Result<i64, StoreError> {
     let Some(wait) = &row.wait else { return Ok(0) };
     Ok(on!(reader, conn => sqlx::query_scalar(
-        "SELECT COUNT(*) FROM waits WHERE state = 'waiting' AND tenant = $1 AND team_id = $2
-         AND (since_us, interaction_id) <= ($3, $4)")
+        "SELECT COUNT(*) FROM waits WHERE state = 'waiting' AND tenant = $1 AND COALESCE(team_id, queue_id) = $2
+         AND (rank, since_us, interaction_id) <= ($3, $4, $5)")
         .bind(tenant.as_str())
-        .bind(wait.team)
+        .bind(wait.pool.id())
+        .bind(MAX_PRIORITY - wait.priority)
         .bind(wait.since_us)
         .bind(&row.interaction_id)
         .fetch_one(conn)

@@ -20,12 +20,12 @@ const HOLD_OFF: Duration = Duration::from_millis(1_900);
 
 fn wants(interaction: &str, version: u64, wait: impl Into<Option<Wait>>) -> SyncWaitRequest {
     let (tenant, interaction_id) = (TENANT.to_owned(), interaction.to_owned());
-    SyncWaitRequest { tenant, interaction_id, version, wait: wait.into() }
+    SyncWaitRequest { tenant, interaction_id, version, wait: wait.into(), ..SyncWaitRequest::default() }
 }
 
 fn wait(wait_id: &str, since_us: i64, skip: &[Uuid]) -> Wait {
     let skip_agent_ids = skip.iter().map(Uuid::to_string).collect();
-    Wait { wait_id: wait_id.to_owned(), team_id: TEAM.to_string(), skip_agent_ids, since_us }
+    Wait { wait_id: wait_id.to_owned(), team_id: TEAM.to_string(), skip_agent_ids, since_us, ..Wait::default() }
 }
 
 /// Nobody is proposed yet, and it has a position in the queue.
@@ -343,8 +343,7 @@ async fn of_versions_that_come_at_once_the_newest_stays() {
             let mut route = world.route();
             // The last one waits for nothing any more.
             let wait = (version < 16).then(|| wait(&format!("w{version}"), 1, &[]));
-            let request =
-                SyncWaitRequest { tenant: TENANT.to_owned(), interaction_id: interaction.clone(), version, wait };
+            let request = wants(&interaction, version, wait);
             baton_runtime::lifecycle::spawn(async move { route.sync_wait(request).await })
         });
         for sent in sent.collect::<Vec<_>>() {

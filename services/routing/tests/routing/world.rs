@@ -263,7 +263,8 @@ impl ClaimService for Peers {
         let left: Vec<_> = members.filter(|it| !asked.skip_agent_ids.contains(&it.0.to_string())).collect();
         let free = left.iter().filter(|it| it.1).map(|it| agent_ref(it.0));
         let agents = free.take(asked.limit as usize).collect();
-        Ok(Response::new(ListCandidatesResponse { agents, anybody_left: !left.is_empty() }))
+        let anybody_left = !left.is_empty();
+        Ok(Response::new(ListCandidatesResponse { agents, anybody_left, ..ListCandidatesResponse::default() }))
     }
 
     async fn list_choices(

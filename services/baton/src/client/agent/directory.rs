@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use baton_api::ApiError;
+use baton_api::common::v1::Skill;
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
 use baton_api::presence::v1::{Agent, Capacity, CreateAgentRequest, DeleteAgentRequest, UpdateAgentRequest};
 use baton_runtime::auth::Role;
@@ -13,7 +14,7 @@ use tonic::Status;
 use super::AGENT;
 use crate::client::refusal::{self, OrRefusal};
 use crate::client::session::ClientSession;
-use crate::client::{output, phone, resolve, voicemail};
+use crate::client::{output, phone, queue, resolve, voicemail};
 use crate::failure::UsageError;
 
 #[derive(Debug, Args)]
@@ -32,6 +33,9 @@ pub(crate) struct AgentCreateArgs {
     voicemail: bool,
     #[command(flatten)]
     capacity: CapacityArgs,
+    /// A skill and its level, 1 to 10: french=7. May be given several times.
+    #[arg(long = "skill", value_name = "NAME=LEVEL", value_parser = queue::skill)]
+    skills: Vec<Skill>,
     /// Id (UUID) [default: a fresh one].
     #[arg(long, default_value = "", hide_default_value = true)]
     id: String,
@@ -55,6 +59,9 @@ pub(crate) struct AgentUpdateArgs {
     voicemail: Option<bool>,
     #[command(flatten)]
     capacity: CapacityArgs,
+    /// A skill and its level, 1 to 10: french=7; 0 takes it away. May be given several times; the others stay.
+    #[arg(long = "skill", value_name = "NAME=LEVEL", value_parser = queue::skill)]
+    skills: Vec<Skill>,
 }
 
 /// How many interactions of a medium they may have at once.
@@ -95,18 +102,11 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
 }
 
 pub(super) async fn create(session: &ClientSession, args: AgentCreateArgs) -> anyhow::Result<()> {
-    let AgentCreateArgs { name, phone, email, voicemail, capacity, id } = args;
+    let AgentCreateArgs { name, phone, email, voicemail, capacity, skills, id } = args;
     let derived_from = phone.is_none().then(|| name.clone());
     let phone = phone.unwrap_or_else(|| name.to_lowercase().replace(' ', "."));
-    let agent = Some(Agent {
-        agent_id: id,
-        name,
-        email,
-        phone,
-        voicemail,
-        etag: String::new(),
-        capacity: capacity.over(USUAL),
-    });
+    let capacity = capacity.over(USUAL);
+    let agent = Some(Agent { agent_id: id, name, email, phone, voicemail, skills, capacity, ..Agent::default() });
     let request = CreateAgentRequest { request_id: session.request_id(), agent };
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
     let created =
@@ -118,8 +118,10 @@ pub(super) async fn create(session: &ClientSession, args: AgentCreateArgs) -> an
 
 pub(super) async fn update(session: &ClientSession, args: AgentUpdateArgs) -> anyhow::Result<()> {
     let capacity = args.capacity.over(USUAL).is_some();
-    if args.name.is_none() && args.phone.is_none() && args.email.is_none() && args.voicemail.is_none() && !capacity {
-        let what = "say what is to change: --name, --phone, --email, --voicemail, --calls, --chats or --video-calls";
+    let nothing = args.name.is_none() && args.phone.is_none() && args.email.is_none() && args.voicemail.is_none();
+    if nothing && !capacity && args.skills.is_empty() {
+        let what =
+            "say what is to change: --name, --phone, --email, --voicemail, --skill, --calls, --chats or --video-calls";
         return Err(UsageError::new(what).into());
     }
     let agent = resolve::agent(session, &args.agent).await?;
@@ -132,15 +134,23 @@ pub(super) async fn update(session: &ClientSession, args: AgentUpdateArgs) -> an
     if names_changed { warn(session, &agent).await } else { Ok(()) }
 }
 
-/// Names what is given, and gives no etag unless a part of the capacity changes: whatever else was changed meanwhile stays.
+/// The skills that an agent has afterwards.
+fn merged(has: &[Skill], given: &[Skill]) -> Vec<Skill> {
+    let kept = has.iter().filter(|has| !given.iter().any(|it| it.name == has.name));
+    kept.chain(given.iter().filter(|it| it.level != 0)).cloned().collect()
+}
+
+/// Names what is given, and gives no etag unless a part of the capacity or of the skills changes: whatever else was changed meanwhile stays.
 fn update_request(request_id: String, before: Agent, args: AgentUpdateArgs) -> UpdateAgentRequest {
     let capacity = args.capacity.over(before.capacity.unwrap_or(USUAL));
+    let skills = merged(&before.skills, &args.skills);
     let given = [
         ("name", args.name.is_some()),
         ("phone", args.phone.is_some()),
         ("email", args.email.is_some()),
         ("voicemail", args.voicemail.is_some()),
         ("capacity", capacity.is_some()),
+        ("skills", !args.skills.is_empty()),
     ];
     let paths = given.into_iter().filter(|it| it.1).map(|it| it.0.to_owned()).collect();
     let agent = Agent {
@@ -149,8 +159,10 @@ fn update_request(request_id: String, before: Agent, args: AgentUpdateArgs) -> U
         phone: args.phone.unwrap_or_default(),
         email: args.email.unwrap_or_default(),
         voicemail: args.voicemail.unwrap_or_default(),
-        etag: if capacity.is_some() { before.etag } else { String::new() },
+        etag: if capacity.is_some() || !args.skills.is_empty() { before.etag } else { String::new() },
         capacity,
+        skills,
+        ..Agent::default()
     };
     UpdateAgentRequest { request_id, agent: Some(agent), update_mask: Some(FieldMask { paths }) }
 }
@@ -257,6 +269,7 @@ mod tests {
             email: Some(String::new()),
             voicemail: Some(false),
             capacity: NOT_SAID,
+            skills: vec![],
         };
         let request = update_request("1".to_owned(), Agent::default(), args);
         assert_eq!(request.update_mask.unwrap().paths, ["email", "voicemail"]);
@@ -272,6 +285,7 @@ mod tests {
             email: None,
             voicemail: None,
             capacity,
+            skills: vec![],
         };
         let before = Capacity { voice: 0, chat: 2, video: 1 };
         let before = Agent { capacity: Some(before), etag: "as read".to_owned(), ..Agent::default() };
@@ -280,6 +294,14 @@ mod tests {
         assert_eq!(request.update_mask.unwrap().paths, ["capacity"]);
         assert_eq!((agent.capacity, &*agent.etag), (Some(Capacity { voice: 0, chat: 5, video: 1 }), "as read"));
         assert_eq!(NOT_SAID.over(USUAL), None);
+    }
+
+    #[test]
+    fn a_skill_that_is_given_is_set_or_taken_away_and_the_others_stay() {
+        let skill = |name: &str, level| Skill { name: name.to_owned(), level };
+        let has = [skill("dutch", 3), skill("french", 5)];
+        assert_eq!(merged(&has, &[skill("french", 7)]), [skill("dutch", 3), skill("french", 7)]);
+        assert_eq!(merged(&has, &[skill("dutch", 0)]), [skill("french", 5)]);
     }
 
     #[test]

@@ -4,11 +4,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use baton_api::routing::v1::CallFlowStep;
-use baton_api::routing::v1::call_flow_step::{Disconnect, RingAgent, RingTeam, Step, Voicemail};
+use baton_api::routing::v1::call_flow_step::{Disconnect, RingAgent, RingTeam, Step, Voicemail, WaitInQueue};
 
 use crate::client::event_text::Names;
 use crate::client::session::ClientSession;
-use crate::client::{resolve, word};
+use crate::client::{queue, resolve, word};
 
 /// A parsed step; agents and teams are still names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub(super) enum StepText {
     RingTeam { team: String, ring_ms: i64, wait_ms: i64 },
     Voicemail { mailbox: String },
     Disconnect,
+    Queue { queue: String },
 }
 
 impl FromStr for StepText {
@@ -31,8 +32,11 @@ impl FromStr for StepText {
             "ring-agent" if !name.is_empty() => Self::RingAgent { agent: name, ring_ms: time()? },
             "ring-team" if !name.is_empty() => Self::RingTeam { team: name, ring_ms: time()?, wait_ms: time()? },
             "voicemail" if !name.is_empty() => Self::Voicemail { mailbox: name },
+            "queue" if !name.is_empty() => Self::Queue { queue: name },
             "disconnect" if rest.is_empty() => Self::Disconnect,
-            _ => return Err("write ring-agent:NAME, ring-team:NAME, voicemail:BOX or disconnect".to_owned()),
+            _ => {
+                return Err("write ring-agent:NAME, ring-team:NAME, queue:NAME, voicemail:BOX or disconnect".to_owned());
+            }
         };
         match parts.next() {
             Some(more) => Err(format!("{more:?} is too much")),
@@ -48,7 +52,7 @@ fn ms(text: &str) -> Result<i64, String> {
 }
 
 impl StepText {
-    /// Looks up the ids of the agent or team.
+    /// Looks up the ids of the agent, team or queue.
     pub(super) async fn resolved(self, session: &ClientSession) -> anyhow::Result<CallFlowStep> {
         let step = match self {
             Self::RingAgent { agent, ring_ms } => {
@@ -61,6 +65,9 @@ impl StepText {
             }
             Self::Voicemail { mailbox } => Step::Voicemail(Voicemail { mailbox }),
             Self::Disconnect => Step::Disconnect(Disconnect {}),
+            Self::Queue { queue } => {
+                Step::Queue(WaitInQueue { queue_id: queue::named(session, &queue).await?.queue_id })
+            }
         };
         Ok(CallFlowStep { step: Some(step) })
     }
@@ -77,6 +84,7 @@ pub(super) fn words(step: &CallFlowStep, names: &Names, missing: &[String]) -> S
         Some(Step::RingTeam(it)) => format!("ring team {}", of(&it.team_id)),
         Some(Step::Voicemail(it)) => format!("voicemail {}", it.mailbox),
         Some(Step::Disconnect(_)) => "disconnect".to_owned(),
+        Some(Step::Queue(it)) => format!("wait in queue {}", of(&it.queue_id)),
         None => "something newer than this program".to_owned(),
     }
 }

@@ -222,6 +222,7 @@ fn step_value(step: &Step) -> Value {
         }
         Step::Voicemail(it) => json!({ "kind": "voicemail", "mailbox": it.mailbox }),
         Step::Disconnect(_) => json!({ "kind": "disconnect" }),
+        Step::Queue(it) => json!({ "kind": "queue", "queue": it.queue_id }),
     }
 }
 

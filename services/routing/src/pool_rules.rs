@@ -1,0 +1,112 @@
+//! Whom a team or a queue asks: as it is configured now.
+
+use baton_api::common::v1::Reason;
+use baton_api::presence::v1::{ListCandidatesRequest, ListCandidatesResponse};
+use baton_api::routing::v1::Queue;
+use baton_api::routing::v1::queue::{Instead, Strategy};
+use baton_runtime::auth::TenantId;
+use baton_store::{Reader, StoreError};
+
+use crate::hours::Hours;
+use crate::store::queues;
+use crate::store::served;
+use crate::store::waits::Pool;
+use crate::strategy::{self, Past};
+
+/// How the waits of one pool are answered.
+#[derive(Debug, Clone)]
+pub(crate) struct PoolRules {
+    pub(crate) pool: Pool,
+    /// What presence is asked, but for the tenant and who is left out.
+    pub(crate) asked: ListCandidatesRequest,
+    strategy: Strategy,
+    past: Past,
+    is_closed: bool,
+    /// Whoever waits is told when nobody is signed in.
+    tells_unattended: bool,
+}
+
+impl PoolRules {
+    pub(crate) async fn read(
+        reader: &mut Reader,
+        tenant: &TenantId,
+        pool: Pool,
+        now_us: i64,
+    ) -> Result<Self, StoreError> {
+        let id = match pool {
+            Pool::Team(team) => return Ok(Self::of_team(team)),
+            Pool::Queue(id) => id,
+        };
+        // One that is gone is closed.
+        let Some(stored) = queues::look_up(reader, tenant, id).await? else {
+            return Ok(Self { pool, is_closed: true, ..Self::of_team(id) });
+        };
+        let queue = stored.queue;
+        let (hours, strategy) = (Hours::of(&queue), queue.strategy());
+        let past = match strategy {
+            Strategy::FewestCallsToday => {
+                let calls = served::calls_since(reader, tenant, hours.day_start_us(now_us)).await?;
+                Past { calls, ..Past::default() }
+            }
+            Strategy::RoundRobin => Past { asked_us: served::last_asked(reader, tenant, id).await?, ..Past::default() },
+            _ => Past::default(),
+        };
+        Ok(Self {
+            pool,
+            asked: asked(&queue),
+            strategy,
+            past,
+            is_closed: !hours.is_open(now_us),
+            tells_unattended: matches!(queue.when_unattended(), Instead::Overflow | Instead::GiveUp),
+        })
+    }
+
+    pub(crate) fn of_team(team: uuid::Uuid) -> Self {
+        Self {
+            pool: Pool::Team(team),
+            asked: ListCandidatesRequest { team_id: team.to_string(), ..ListCandidatesRequest::default() },
+            strategy: Strategy::LongestIdle,
+            past: Past::default(),
+            is_closed: false,
+            tells_unattended: false,
+        }
+    }
+
+    /// Whether agents have to be asked for at all.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// Puts the candidates into the order in which they are asked.
+    pub(crate) fn order(&self, candidates: &mut ListCandidatesResponse) {
+        strategy::order(self.strategy, &mut candidates.agents, &self.past);
+    }
+
+    pub(crate) fn at_once(&self) -> usize {
+        strategy::at_once(self.strategy)
+    }
+
+    /// Whether turns are kept of who was asked.
+    pub(crate) fn keeps_turns(&self) -> bool {
+        self.strategy == Strategy::RoundRobin
+    }
+
+    /// Why nobody can be proposed who is not among the candidates, if that is so.
+    pub(crate) fn nobody(&self, candidates: &ListCandidatesResponse) -> Option<Reason> {
+        match self.pool {
+            _ if self.is_closed => Some(Reason::QueueClosed),
+            _ if !candidates.anybody_left => Some(Reason::NobodyAvailable),
+            Pool::Queue(_) if self.tells_unattended && candidates.signed_in == 0 => Some(Reason::NobodySignedIn),
+            _ => None,
+        }
+    }
+}
+
+/// What presence is asked for a queue.
+pub(crate) fn asked(queue: &Queue) -> ListCandidatesRequest {
+    ListCandidatesRequest {
+        skills: queue.required_skills.clone(),
+        team_ids: queue.team_ids.clone(),
+        ..ListCandidatesRequest::default()
+    }
+}
