@@ -21,6 +21,7 @@ mod b209_customer_gone;
 mod b303_accepted;
 mod b307_not_accepted;
 mod b403_on_answer;
+mod b406_round_trip;
 mod b501_picker;
 mod b502_last_choice;
 mod b503_outcome;
@@ -67,6 +68,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b303_accepted::scenarios(),
         b307_not_accepted::scenarios(),
         b403_on_answer::scenarios(),
+        b406_round_trip::scenarios(),
         b501_picker::scenarios(),
         b502_last_choice::scenarios(),
         b503_outcome::scenarios(),

@@ -32,6 +32,8 @@ pub enum To<'a> {
     Agent(&'a AgentDesk),
     /// A team, by its id.
     Team(&'a str),
+    /// An IVR flow, by its id.
+    IvrFlow(&'a str),
 }
 
 impl From<To<'_>> for Target {
@@ -39,6 +41,7 @@ impl From<To<'_>> for Target {
         let target = match to {
             To::Agent(desk) => target::Target::AgentId(desk.id().to_owned()),
             To::Team(team_id) => target::Target::TeamId(team_id.to_owned()),
+            To::IvrFlow(id) => target::Target::IvrFlowId(id.to_owned()),
         };
         Self { target: Some(target) }
     }

@@ -14,6 +14,7 @@ mod events;
 mod flow;
 mod grpc;
 mod hold_off;
+mod ivr_flow;
 mod match_pass;
 mod matcher;
 mod number;

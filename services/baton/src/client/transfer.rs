@@ -1,7 +1,7 @@
 //! `baton transfer`.
 
 use anyhow::Context as _;
-use baton_api::common::v1::TransferKind;
+use baton_api::common::v1::{Target, TransferKind, target};
 use baton_api::error::ErrorReason;
 use baton_api::presence::v1::{TargetFilter, TransferTarget};
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
@@ -11,6 +11,7 @@ use baton_api::transfer::v1::{
     StartTransferRequest, SwapTransferRequest, Transfer, TransferOption,
 };
 use baton_runtime::auth::Role;
+use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand, ValueEnum};
 use prost_types::Timestamp;
 
@@ -26,7 +27,7 @@ const TRANSFER: &str = "baton.transfer.v1.Transfer";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TransferCommand {
-    /// Hand the customer over to an agent or a team.
+    /// Hand the customer over to an agent or a team, or send them through an IVR flow.
     Start(TransferStartArgs),
     /// Show what can be chosen when the call is handed over: kinds, outcomes, and what was chosen last.
     Options(TransferCallArgs),
@@ -64,8 +65,11 @@ pub(crate) struct TransferStartArgs {
     #[command(flatten)]
     call: CallOption,
     /// To whom: an agent's or a team's name or id.
-    #[arg(long, value_name = "TARGET")]
-    to: String,
+    #[arg(long, value_name = "TARGET", required_unless_present = "flow")]
+    to: Option<String>,
+    /// Through which IVR flow: its name or id.
+    #[arg(long, conflicts_with = "to")]
+    flow: Option<String>,
     /// How.
     #[arg(long, value_enum, default_value = "warm")]
     kind: TransferKindArg,
@@ -106,6 +110,8 @@ pub(crate) enum TransferKindArg {
     OnAnswer,
     /// The initiator stays until somebody hands over: the agents talk in private first, or the recipient waits.
     Warm,
+    /// The customer goes through an IVR flow (--flow) while the initiator waits, and comes back to them.
+    RoundTrip,
 }
 
 impl From<TransferKindArg> for TransferKind {
@@ -114,6 +120,7 @@ impl From<TransferKindArg> for TransferKind {
             TransferKindArg::Cold => Self::Cold,
             TransferKindArg::OnAnswer => Self::OnAnswer,
             TransferKindArg::Warm => Self::Warm,
+            TransferKindArg::RoundTrip => Self::RoundTrip,
         }
     }
 }
@@ -133,8 +140,12 @@ pub(crate) async fn run(session: &ClientSession, command: TransferCommand) -> an
 }
 
 async fn start(session: &ClientSession, args: TransferStartArgs) -> anyhow::Result<()> {
-    let target = resolve::target(session, &args.to).await?;
     let (call, channel) = call::acting_in(session, args.call.id.as_deref()).await?;
+    let target = match (&args.to, &args.flow) {
+        (Some(to), _) => resolve::target(session, to).await?,
+        (None, Some(name)) => flow(channel.clone(), &call.interaction_id, args.kind, name).await?,
+        (None, None) => return Err(UsageError::new("say to whom: --to TARGET, or --flow FLOW").into()),
+    };
     let request = StartTransferRequest {
         request_id: session.request_id(),
         interaction_id: call.interaction_id,
@@ -146,6 +157,33 @@ async fn start(session: &ClientSession, args: TransferStartArgs) -> anyhow::Resu
     };
     let started = TransferServiceClient::new(channel).start_transfer(request).await.or_refusal()?;
     call::print_changed(session, &call.primary_agent_id, started.interaction).await
+}
+
+/// An IVR flow to which this kind goes, by name or id.
+async fn flow(channel: GrpcChannel, interaction_id: &str, kind: TransferKindArg, name: &str) -> anyhow::Result<Target> {
+    let mut transfers = TransferServiceClient::new(channel);
+    let (kind, interaction_id) = (TransferKind::from(kind).into(), interaction_id.to_owned());
+    let request =
+        ListTransferTargetsRequest { interaction_id, kind, page_size: resolve::PAGE_SIZE, ..Default::default() };
+    let (mut found, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = ListTransferTargetsRequest { page_token, ..request.clone() };
+        let page = transfers.list_transfer_targets(request).await.or_refusal()?;
+        found.extend(page.targets.into_iter().filter_map(|it| it.target).filter_map(|it| {
+            let target = it.target?;
+            let id = match &target.target {
+                Some(target::Target::IvrFlowId(id)) => id.clone(),
+                _ => return None,
+            };
+            Some((id, it.name, target))
+        }));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    let (_, _, target) = resolve::find_one("IVR flow", name, &found, |(id, name, _)| [id.as_str(), name.as_str()])?;
+    Ok(target.clone())
 }
 
 const TARGETS: [Column; 4] =
@@ -164,7 +202,15 @@ async fn targets(session: &ClientSession, args: TransferTargetsArgs) -> anyhow::
     let filter = TargetFilter { search: args.search, include_unavailable: args.all, ..TargetFilter::default() };
     let request = ListTransferTargetsRequest { interaction_id, kind, filter: Some(filter), ..Default::default() };
     let request = ListTransferTargetsRequest { page_size: resolve::PAGE_SIZE, ..request };
-    let found = TransferServiceClient::new(channel).list_transfer_targets(request).await.or_refusal()?;
+    let mut transfers = TransferServiceClient::new(channel);
+    let mut found = transfers.list_transfer_targets(request.clone()).await.or_refusal()?;
+    // IVR flows are on pages of their own.
+    while !found.next_page_token.is_empty() {
+        let request = ListTransferTargetsRequest { page_token: found.next_page_token, ..request.clone() };
+        let more = transfers.list_transfer_targets(request).await.or_refusal()?;
+        found.targets.extend(more.targets);
+        found.next_page_token = more.next_page_token;
+    }
     session.out.list("baton.presence.v1.TransferTarget", &found.targets, &TARGETS, target_row)
 }
 
@@ -213,7 +259,10 @@ fn target_row(it: &TransferTarget) -> Vec<String> {
         (false, true) => "recommended",
         (false, false) => "",
     };
+    let own = target.target.as_ref().and_then(|it| it.target.as_ref());
+    let is_flow = matches!(own, Some(target::Target::IvrFlowId(_)));
     let (name, is) = match &target.presence {
+        _ if is_flow => (format!("IVR flow {}", target.name), String::new()),
         Some(presence) => (target.name.clone(), agent::presence_text(presence)),
         None => (format!("team {}", target.name), format!("{} available", target.available_agents)),
     };

@@ -146,7 +146,8 @@ fn choice(message: &ListChoicesRequest) -> Result<Choice, ApiError> {
     let last = match message.chosen_last.as_ref().and_then(|it| it.target.as_ref()) {
         Some(target::Target::AgentId(id)) => Some(TargetKey::Agent(AgentId::parse("chosen_last.agent_id", id)?)),
         Some(target::Target::TeamId(id)) => Some(TargetKey::Team(TeamId::parse("chosen_last.team_id", id)?)),
-        None => None,
+        // Routing has the flows.
+        Some(target::Target::IvrFlowId(_)) | None => None,
     };
     Ok(Choice {
         agents: goes_to(TargetSort::Agent),

@@ -3,6 +3,7 @@
 mod call_flows;
 mod configuration;
 mod dial_rules;
+mod ivr_flows;
 mod numbers;
 mod route;
 

@@ -2,8 +2,9 @@
 
 use baton_api::routing::v1::route_service_server::RouteService;
 use baton_api::routing::v1::{
-    CompareWaitsRequest, CompareWaitsResponse, ResolveDialRequest, ResolveDialResponse, ResolveNumberRequest,
-    ResolveNumberResponse, SyncWaitRequest, SyncWaitResponse, Wait,
+    CompareWaitsRequest, CompareWaitsResponse, ListIvrChoicesRequest, ListIvrChoicesResponse, ResolveDialRequest,
+    ResolveDialResponse, ResolveIvrFlowRequest, ResolveIvrFlowResponse, ResolveNumberRequest, ResolveNumberResponse,
+    SyncWaitRequest, SyncWaitResponse, Wait,
 };
 use baton_api::{ApiError, fields, telephone};
 use baton_follow::compare;
@@ -81,6 +82,23 @@ impl RouteService for RoutingApi {
             return Err(dial_rule::not_granted(&tenant).into());
         }
         Ok(Response::new(ResolveDialResponse { allowed_by }))
+    }
+
+    async fn resolve_ivr_flow(
+        &self,
+        request: Request<ResolveIvrFlowRequest>,
+    ) -> Result<Response<ResolveIvrFlowResponse>, Status> {
+        let message = request.get_ref();
+        let tenant = tenant(&message.tenant)?;
+        Ok(Response::new(self.whole_ivr_flow(&tenant, &message.ivr_flow_id).await?))
+    }
+
+    async fn list_ivr_choices(
+        &self,
+        request: Request<ListIvrChoicesRequest>,
+    ) -> Result<Response<ListIvrChoicesResponse>, Status> {
+        let tenant = tenant(&request.get_ref().tenant)?;
+        Ok(Response::new(self.ivr_choices(&tenant, request.get_ref()).await?))
     }
 
     async fn compare_waits(

@@ -2,6 +2,7 @@
 
 pub(crate) mod dial_rules;
 pub(crate) mod flows;
+pub(crate) mod ivr_flows;
 pub(crate) mod numbers;
 pub(crate) mod waits;
 

@@ -47,5 +47,6 @@ fn fact(sort: FactSort) -> cause::Fact {
         FactSort::Proposed => cause::Fact::Proposed,
         FactSort::Exhausted => cause::Fact::Exhausted,
         FactSort::SwitchLost => cause::Fact::SwitchLost,
+        FactSort::InFlow => cause::Fact::InFlow,
     }
 }

@@ -15,7 +15,7 @@ use baton_api::{
 };
 use baton_domain::{
     Actor, Interaction,
-    interaction::{Hop, LegSource, LegState as OwnLegState, Note, Participation, Party, Stage},
+    interaction::{ExitTo, Hop, LegSource, LegState as OwnLegState, Note, Participation, Party, Stage},
     machine::{Offer, OfferState},
     project::TransferRecord,
 };
@@ -109,8 +109,9 @@ pub(crate) fn transfer(id: InteractionId, own: &TransferRecord) -> wire::Transfe
 }
 
 fn state(i: &Interaction) -> State {
-    match i.stage {
+    match &i.stage {
         Stage::Seeking(_) => State::InFlow,
+        Stage::Exiting(exit) if matches!(exit.to, ExitTo::Flow(_)) => State::InFlow,
         Stage::Exiting(_) => State::InVoicemail,
         Stage::Served(_) => State::WithAgent,
         Stage::Farewell { .. } => State::Ending,

@@ -87,6 +87,7 @@ pub(crate) fn target(target: &Target) -> wire::Target {
     let target = match target {
         Target::Agent(agent) => WireTarget::AgentId(agent.id.to_string()),
         Target::Team { id, .. } => WireTarget::TeamId(id.to_string()),
+        Target::IvrFlow(flow) => WireTarget::IvrFlowId(flow.id.to_string()),
     };
     wire::Target { target: Some(target) }
 }
@@ -113,6 +114,7 @@ pub(crate) fn action(action: Action) -> wire::Action {
         Action::StopRecording => wire::Action::StopRecording,
         Action::PauseRecording => wire::Action::PauseRecording,
         Action::ResumeRecording => wire::Action::ResumeRecording,
+        Action::Start(TransferKind::RoundTrip) => wire::Action::StartRoundTrip,
     }
 }
 
@@ -143,6 +145,8 @@ pub(crate) fn refusal_reason(refusal: Refusal) -> ErrorReason {
         Refusal::MessageMissing(_) => ErrorReason::MessageMissing,
         Refusal::UnknownOutcome => ErrorReason::OutcomeUnknown,
         Refusal::UnknownDisposition => ErrorReason::DispositionUnknown,
+        Refusal::FlowTransfersOn(_) => ErrorReason::FlowTransfersOn,
+        Refusal::FlowNotForRoundTrip(_) => ErrorReason::FlowNotForRoundTrip,
     }
 }
 

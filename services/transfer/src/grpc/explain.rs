@@ -238,6 +238,7 @@ fn names_in(live: &Live) -> impl Iterator<Item = (String, String)> + '_ {
     let of_target = move |target: &Target| match target {
         Target::Agent(own) => agent(own),
         Target::Team { id, name } => (id.to_string(), name.to_string()),
+        Target::IvrFlow(flow) => (flow.id.to_string(), flow.name.to_string()),
     };
     let parties = live.agents().filter_map(Party::agent).map(agent);
     let targets = live.journey.iter().map(|hop| &hop.target).chain(live.transfer.iter().map(|open| &open.target));

@@ -11,8 +11,9 @@ use crate::{
 };
 use baton_api::{
     ApiError, Known,
-    common::v1::TargetSort,
-    presence::v1::{AgentState, ListChoicesRequest},
+    common::v1::{Target as WireTarget, TargetSort, target::Target as Wire},
+    presence::v1::{AgentState, ListChoicesRequest, PickerTarget, TransferTarget},
+    routing::v1::ListIvrChoicesRequest,
     transfer::v1::{
         GetTransferOptionsRequest, GetTransferOptionsResponse, LastChoice, ListTransferTargetsRequest,
         ListTransferTargetsResponse, TransferOption,
@@ -22,13 +23,16 @@ use baton_domain::{
     Action, Actor, Refusal, Target,
     interaction::Party,
     permit::permit,
-    policy::{Method, WhenBusy},
+    policy::{Method, ReleaseMoment, WhenBusy},
     project::TransferRecord,
 };
 use baton_runtime::auth::Caller;
 use baton_words::{AgentId, TransferKind};
 use std::sync::Arc;
 use tonic::Status;
+
+/// How the page tokens of IVR flows begin.
+const IVR_PAGE: &str = "ivr.";
 
 impl TransferApi {
     pub(super) async fn options(
@@ -59,6 +63,16 @@ impl TransferApi {
         let refused = || refusal_status(Refusal::KindNotOffered(kind), &live, &actor);
         let offer = &live.policy.method(kind).ok_or_else(refused)?.offer;
         let last = self.last_choice(&live, &actor).await?;
+        let goes_to = |wanted: &[baton_words::TargetSort]| offer.targets.iter().any(|sort| wanted.contains(sort));
+        let (flows, others) = (
+            goes_to(&[baton_words::TargetSort::IvrFlow]),
+            goes_to(&[baton_words::TargetSort::Agent, baton_words::TargetSort::Team]),
+        );
+        // Flows come after everybody who can be asked, on pages of their own.
+        if let Some(token) = request.page_token.strip_prefix(IVR_PAGE).or((flows && !others).then_some("")) {
+            let comes_back = live.policy.method(kind).is_some_and(|it| it.released == ReleaseMoment::Never);
+            return self.ivr_choices(&live, &request, token, (comes_back, last)).await;
+        }
         let in_it: Vec<AgentId> = live.agents().filter_map(Party::agent_id).chain(actor.agent()).collect();
         let choices = ListChoicesRequest {
             tenant: live.tenant.to_string(),
@@ -73,7 +87,37 @@ impl TransferApi {
             page_token: request.page_token,
         };
         let found = self.peers.presence.clone().list_choices(choices).await?.into_inner();
-        Ok(ListTransferTargetsResponse { targets: found.targets, next_page_token: found.next_page_token })
+        let next_page_token = match found.next_page_token {
+            token if token.is_empty() && flows => IVR_PAGE.to_owned(),
+            token => token,
+        };
+        Ok(ListTransferTargetsResponse { targets: found.targets, next_page_token })
+    }
+
+    /// The IVR flows that can be chosen: where the customer is to come back, those that are marked for it (B407).
+    async fn ivr_choices(
+        &self,
+        live: &Live,
+        request: &ListTransferTargetsRequest,
+        page_token: &str,
+        (round_trip, last): (bool, Option<TransferRecord>),
+    ) -> Result<ListTransferTargetsResponse, Status> {
+        let query = request.filter.as_ref().map(|filter| filter.search.clone()).unwrap_or_default();
+        let (tenant, page_token) = (live.tenant.to_string(), page_token.to_owned());
+        let choices = ListIvrChoicesRequest { tenant, round_trip, query, page_size: request.page_size, page_token };
+        let found = self.peers.routing.clone().list_ivr_choices(choices).await?.into_inner();
+        let last = last.map(|last| target(&last.target));
+        let targets = found.ivr_flows.into_iter().map(|flow| {
+            let own = WireTarget { target: Some(Wire::IvrFlowId(flow.ivr_flow_id)) };
+            let chosen_last = last.as_ref() == Some(&own);
+            let target = Some(PickerTarget { target: Some(own), name: flow.name, ..PickerTarget::default() });
+            TransferTarget { target, choosable: true, recommended: false, would_wait: false, chosen_last }
+        });
+        let next_page_token = match found.next_page_token {
+            token if token.is_empty() => token,
+            token => format!("{IVR_PAGE}{token}"),
+        };
+        Ok(ListTransferTargetsResponse { targets: targets.collect(), next_page_token })
     }
 
     /// The interaction, if the caller may see it, and as whom they would hand it over.
@@ -115,6 +159,7 @@ fn last_choice(live: &Live, last: &TransferRecord) -> LastChoice {
     let name = match &last.target {
         Target::Agent(agent) => &agent.name,
         Target::Team { name, .. } => name,
+        Target::IvrFlow(flow) => &flow.name,
     };
     let listed = live.policy.interaction.outcomes.contains(&last.outcome);
     LastChoice {
