@@ -22,6 +22,7 @@ mod b302_queue;
 mod b303_accepted;
 mod b307_not_accepted;
 mod b403_on_answer;
+mod b406_round_trip;
 mod b408_outside;
 mod b501_picker;
 mod b502_last_choice;
@@ -72,6 +73,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b307_not_accepted::scenarios(),
         b403_on_answer::scenarios(),
         b408_outside::scenarios(),
+        b406_round_trip::scenarios(),
         b501_picker::scenarios(),
         b502_last_choice::scenarios(),
         b503_outcome::scenarios(),

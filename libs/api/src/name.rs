@@ -30,6 +30,8 @@ pub const EXTERNAL_NUMBER: NameRule =
 pub const QUEUE: NameRule = NameRule { field: "queue.name", what: "queue", may_repeat: false };
 
 pub const CALL_FLOW: NameRule = NameRule { field: "call_flow.name", what: "call flow", may_repeat: false };
+/// So are IVR flows.
+pub const IVR_FLOW: NameRule = NameRule { field: "ivr_flow.name", what: "IVR flow", may_repeat: false };
 
 impl NameRule {
     /// Refuses a name that another has already, or that is there to be taken for another's (S14); `alike` are the names

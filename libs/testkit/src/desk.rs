@@ -38,6 +38,8 @@ pub enum To<'a> {
     Number(&'a str),
     /// A queue, by its id.
     Queue(&'a str),
+    /// An IVR flow, by its id.
+    IvrFlow(&'a str),
 }
 
 impl From<To<'_>> for Target {
@@ -53,6 +55,7 @@ impl From<To<'_>> for Target {
                 target::Target::External(ExternalTarget { number: number.to_owned(), ..ExternalTarget::default() })
             }
             To::Queue(queue_id) => target::Target::QueueId(queue_id.to_owned()),
+            To::IvrFlow(id) => target::Target::IvrFlowId(id.to_owned()),
         };
         Self { target: Some(target) }
     }

@@ -119,6 +119,21 @@ impl Phones {
         self.client().hang_up_phone(request).await.map(|_| ())
     }
 
+    /// Presses keys at a phone, one after the other.
+    pub async fn press(&self, address: &str, keys: &str) -> Result<Vec<String>, Status> {
+        self.press_at(phone(address), keys).await
+    }
+
+    /// Presses keys on one leg, for example a customer's.
+    pub async fn press_on(&self, leg_id: &str, keys: &str) -> Result<Vec<String>, Status> {
+        self.press_at(proto::PhoneSelector { selector: Some(Selector::LegId(leg_id.to_owned())) }, keys).await
+    }
+
+    async fn press_at(&self, phone: proto::PhoneSelector, keys: &str) -> Result<Vec<String>, Status> {
+        let request = proto::PressKeysRequest { request_id: fresh(), phone: Some(phone), keys: keys.to_owned() };
+        Ok(self.client().press_keys(request).await?.into_inner().leg_ids)
+    }
+
     /// The phone itself sends silence, or its tone again.
     pub async fn mute(&self, address: &str, muted: bool) -> Result<(), Status> {
         let request = proto::MutePhoneRequest { request_id: fresh(), phone: Some(phone(address)), muted };

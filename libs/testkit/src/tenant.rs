@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use baton_api::common::v1::Skill;
 use baton_api::common::v1::{Customer, RecordingMode};
+use baton_api::common::v1::{IvrElement, ivr_element::Element};
 use baton_api::event::v1::event_service_client::EventServiceClient;
 use baton_api::presence::v1 as presence;
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
@@ -29,6 +30,8 @@ use baton_runtime::Clock;
 use baton_runtime::auth::{Caller, Role, SigningKey, TenantId};
 use baton_runtime::client::GrpcChannel;
 use prost_types::FieldMask;
+
+use tonic::Status;
 
 use crate::desk::AgentDesk;
 pub use crate::names::fresh;
@@ -330,6 +333,21 @@ impl TestTenant {
         };
         self.routing()?.update_number(request).await.context("making a number")?;
         Ok(number)
+    }
+
+    /// An IVR flow of these elements, for round trips or not; its id.
+    pub async fn ivr_flow(&self, elements: Vec<Element>, round_trip: bool) -> Result<String, Status> {
+        let element = |it| IvrElement { label: String::new(), element: Some(it) };
+        let elements = elements.into_iter().map(element).collect();
+        let flow = routing::IvrFlow { name: fresh(), elements, round_trip, ..routing::IvrFlow::default() };
+        let request = routing::UpdateIvrFlowRequest {
+            request_id: fresh(),
+            ivr_flow: Some(flow),
+            update_mask: None,
+            allow_missing: true,
+        };
+        let mut routing = self.routing().map_err(|error| Status::internal(format!("{error:#}")))?;
+        Ok(routing.update_ivr_flow(request).await?.into_inner().ivr_flow.unwrap_or_default().ivr_flow_id)
     }
 
     /// Sets which calls of a number are recorded.

@@ -22,6 +22,7 @@ pub(crate) async fn changed(
     let aggregate = match &configuration {
         Configuration::Number(it) => format!("number/{}", it.number),
         Configuration::CallFlow(it) => format!("call_flow/{}", it.call_flow_id),
+        Configuration::IvrFlow(it) => format!("ivr_flow/{}", it.ivr_flow_id),
         Configuration::DialRule(it) => format!("dial_rule/{}", it.prefix),
         Configuration::ExternalNumber(it) => format!("external_number/{}", it.external_number_id),
         Configuration::Queue(it) => format!("queue/{}", it.queue_id),

@@ -175,12 +175,16 @@ fn wait_in_queue(field: &str, step: &mut WaitInQueue, targets: &mut FlowTargets)
 }
 
 fn voicemail(field: &str, step: &Voicemail) -> Result<(), ApiError> {
+    mailbox(&format!("{field}.mailbox"), &step.mailbox)
+}
+
+pub(crate) fn mailbox(field: &str, mailbox: &str) -> Result<(), ApiError> {
     let allowed = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "._-".contains(it);
-    let is_short = (1..=MAX_MAILBOX).contains(&step.mailbox.len());
+    let is_short = (1..=MAX_MAILBOX).contains(&mailbox.len());
     // The mailbox is a name on the switch, and perhaps in a file system.
-    if !is_short || !step.mailbox.chars().all(allowed) || step.mailbox.starts_with('.') {
+    if !is_short || !mailbox.chars().all(allowed) || mailbox.starts_with('.') {
         let why = format!("must be 1 to {MAX_MAILBOX} characters of a-z 0-9 . _ - and not begin with a dot");
-        return Err(ApiError::invalid_argument(&format!("{field}.mailbox"), why));
+        return Err(ApiError::invalid_argument(field, why));
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ mod grpc;
 mod hold_off;
 mod hours;
 pub mod in_memory;
+mod ivr_flow;
 mod match_pass;
 mod matcher;
 mod number;

@@ -5,14 +5,19 @@ use baton_api::{
     ApiError, fields, telephone,
     transfer::v1::{InteractionFilter, interaction::State},
 };
-use baton_domain::{Interaction, Target, interaction::Stage, machine::FlowStep};
+use baton_domain::{
+    Interaction, Target,
+    interaction::{ExitTo, Stage},
+    machine::FlowStep,
+};
 use baton_words::{AgentId, InteractionId, LegNo, TeamId};
 use std::collections::BTreeSet;
 
 /// A stage in the form in which it is stored.
 pub(crate) fn stage(interaction: &Interaction) -> &'static str {
-    match interaction.stage {
+    match &interaction.stage {
         Stage::Seeking(_) => "in_flow",
+        Stage::Exiting(exit) if matches!(exit.to, ExitTo::Flow(_)) => "in_flow",
         Stage::Exiting(_) => "in_voicemail",
         Stage::Served(_) if interaction.primary().is_none() => "with_external",
         Stage::Served(_) => "with_agent",

@@ -75,11 +75,13 @@ impl CallPicture {
 
     fn start_transfer(&mut self, it: &TransferStarted, time: Option<Timestamp>) {
         self.left_queue_since = None;
+        let to = it.target.as_ref().and_then(|it| it.target.as_ref());
+        let to_flow = matches!(to, Some(target::Target::IvrFlowId(_)));
         self.interaction.transfer = Some(Transfer {
             transfer_id: it.transfer_id.clone(),
             interaction_id: self.interaction.interaction_id.clone(),
             kind: it.kind,
-            phase: TransferPhase::Offered.into(),
+            phase: if to_flow { TransferPhase::Away } else { TransferPhase::Offered }.into(),
             initiator_agent_id: it.initiator_agent_id.clone(),
             target: it.target.clone(),
             create_time: time,
@@ -96,7 +98,7 @@ impl CallPicture {
             ..Hop::default()
         });
         (self.answered, self.answered_outside) = (None, None);
-        if let Some(target::Target::AgentId(agent_id)) = it.target.as_ref().and_then(|it| it.target.as_ref()) {
+        if let Some(target::Target::AgentId(agent_id)) = to {
             self.offer(agent_id, LegState::Reserving);
         }
     }

@@ -48,6 +48,7 @@ fn others(data: &Data, names: &Names) -> Option<String> {
             let what = match it.configuration.as_ref()? {
                 Configuration::Number(it) => format!("number {}", it.number),
                 Configuration::CallFlow(it) => format!("call flow {}", word::one_line(&it.name)),
+                Configuration::IvrFlow(it) => format!("IVR flow {}", word::one_line(&it.name)),
                 Configuration::DialRule(it) => format!("dial rule {}", it.prefix),
                 Configuration::ExternalNumber(it) => format!("external number {}", word::one_line(&it.name)),
                 Configuration::Queue(it) => format!("queue {}", word::one_line(&it.name)),

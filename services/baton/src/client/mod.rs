@@ -13,6 +13,7 @@ mod destination;
 pub(crate) mod event_text;
 pub(crate) mod events;
 pub(crate) mod flow;
+pub(crate) mod ivr;
 pub(crate) mod json;
 pub(crate) mod number;
 pub(crate) mod output;
@@ -66,6 +67,8 @@ pub(crate) enum ClientCommand {
     Number(WithSession<number::NumberCommand>),
     /// Call flows: what happens to a call.
     Flow(WithSession<flow::FlowCommand>),
+    /// IVR flows: what customers go through without an agent.
+    Ivr(WithSession<ivr::IvrCommand>),
     /// Calls: place, watch and steer them.
     Call(WithSession<call::CallCommand>),
     /// Customers: forget one.
@@ -95,6 +98,7 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
         ClientCommand::Queue(it) => run_with_session(it, queue::run).await,
         ClientCommand::Number(it) => run_with_session(it, number::run).await,
         ClientCommand::Flow(it) => run_with_session(it, flow::run).await,
+        ClientCommand::Ivr(it) => run_with_session(it, ivr::run).await,
         ClientCommand::Call(it) => run_with_session(it, call::run).await,
         ClientCommand::Customer(it) => run_with_session(it, customer::run).await,
         ClientCommand::Phone(it) => run_with_session(it, phone::run).await,

@@ -10,7 +10,7 @@ use baton_api::simulator::v1::simulator_service_client::SimulatorServiceClient;
 use baton_api::simulator::v1::{
     AnswerPhoneRequest, AnswersAfter, Busy, DeclinePhoneRequest, Declines, DeletePhoneRequest, GetHeardRequest,
     HangUpPhoneRequest, ListHeardRequest, ListPhonesRequest, Manual, MutePhoneRequest, NeverAnswers, Phone,
-    PhoneBehaviour, PhoneSelector, PutPhoneRequest, Unreachable,
+    PhoneBehaviour, PhoneSelector, PressKeysRequest, PutPhoneRequest, Unreachable,
 };
 use baton_runtime::client::GrpcChannel;
 use clap::builder::NonEmptyStringValueParser;
@@ -42,6 +42,13 @@ pub(crate) enum PhoneCommand {
     Decline(PhoneArgs),
     /// Hang up.
     Hangup(PhoneArgs),
+    /// Press keys in a call, for an IVR flow.
+    Press {
+        #[command(flatten)]
+        phone: PhoneArgs,
+        /// Of 0 to 9, * and #, one after the other.
+        keys: String,
+    },
     /// Send silence, or the phone's tone again.
     Mute {
         #[command(flatten)]
@@ -139,6 +146,13 @@ pub(crate) async fn run(session: &ClientSession, command: PhoneCommand) -> anyho
         PhoneCommand::Decline(it) => {
             simulator
                 .decline_phone(DeclinePhoneRequest { request_id, phone: Some(it.selector()) })
+                .await
+                .or_refusal()?
+                .leg_ids
+        }
+        PhoneCommand::Press { phone, keys } => {
+            simulator
+                .press_keys(PressKeysRequest { request_id, phone: Some(phone.selector()), keys })
                 .await
                 .or_refusal()?
                 .leg_ids

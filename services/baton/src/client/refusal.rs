@@ -145,6 +145,7 @@ fn commands(names: &str) -> String {
 fn command(action: &str) -> String {
     let command = match action {
         "START_COLD" => "transfer start --kind cold",
+        "START_ROUND_TRIP" => "transfer start --kind round-trip",
         "START_ON_ANSWER" => "transfer start --kind on-answer",
         "START_WARM" => "transfer start",
         "DISPOSITION" => "call disposition",

@@ -27,7 +27,7 @@ const TRANSFER: &str = "baton.transfer.v1.Transfer";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TransferCommand {
-    /// Hand the customer over to an agent, a team or a number outside.
+    /// Hand the customer over to an agent, a team, a queue or a number outside, or send them through an IVR flow.
     Start(TransferStartArgs),
     /// Show what can be chosen when the call is handed over: kinds, outcomes, and what was chosen last.
     Options(TransferCallArgs),
@@ -90,6 +90,9 @@ pub(crate) struct TransferToArgs {
     /// To whom outside: a number, for example +3225550100.
     #[arg(long, value_name = "NUMBER")]
     number: Option<String>,
+    /// Through which IVR flow: its name or id.
+    #[arg(long, value_name = "FLOW")]
+    flow: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -121,6 +124,8 @@ pub(crate) enum TransferKindArg {
     OnAnswer,
     /// The initiator stays until somebody hands over: the agents talk in private first, or the recipient waits.
     Warm,
+    /// The customer goes through an IVR flow (--flow) while the initiator waits, and comes back to them.
+    RoundTrip,
 }
 
 impl From<TransferKindArg> for TransferKind {
@@ -129,6 +134,7 @@ impl From<TransferKindArg> for TransferKind {
             TransferKindArg::Cold => Self::Cold,
             TransferKindArg::OnAnswer => Self::OnAnswer,
             TransferKindArg::Warm => Self::Warm,
+            TransferKindArg::RoundTrip => Self::RoundTrip,
         }
     }
 }
@@ -154,9 +160,10 @@ async fn start(session: &ClientSession, args: TransferStartArgs) -> anyhow::Resu
         (None, None) => None,
     };
     let (call, channel) = call::acting_in(session, args.call.id.as_deref()).await?;
-    let target = match (target, &args.to.external) {
-        (None, Some(name)) => outside(channel.clone(), &call.interaction_id, args.kind, name).await?,
-        (target, _) => target.unwrap_or_default(),
+    let target = match (target, &args.to.external, &args.to.flow) {
+        (None, Some(name), _) => outside(channel.clone(), &call.interaction_id, args.kind, name).await?,
+        (None, None, Some(name)) => flow(channel.clone(), &call.interaction_id, args.kind, name).await?,
+        (target, ..) => target.unwrap_or_default(),
     };
     let request = StartTransferRequest {
         request_id: session.request_id(),
@@ -184,6 +191,37 @@ async fn outside(
     kind: TransferKindArg,
     name: &str,
 ) -> anyhow::Result<Target> {
+    let all = targets_of(channel, interaction_id, kind).await?;
+    let known = all.into_iter().filter_map(|it| match it.target?.target? {
+        target::Target::External(own) => Some(own),
+        _ => None,
+    });
+    let known: Vec<_> = known.collect();
+    let found =
+        resolve::find_one("external number", name, &known, |it| [it.external_number_id.as_str(), it.name.as_str()])?;
+    let external_number_id = found.external_number_id.clone();
+    let own = ExternalTarget { external_number_id, ..ExternalTarget::default() };
+    Ok(Target { target: Some(target::Target::External(own)) })
+}
+
+/// An IVR flow to which this kind goes, by name or id.
+async fn flow(channel: GrpcChannel, interaction_id: &str, kind: TransferKindArg, name: &str) -> anyhow::Result<Target> {
+    let all = targets_of(channel, interaction_id, kind).await?;
+    let known = all.into_iter().filter_map(|it| match it.target?.target? {
+        target::Target::IvrFlowId(id) => Some((id, it.name)),
+        _ => None,
+    });
+    let known: Vec<_> = known.collect();
+    let (id, _) = resolve::find_one("IVR flow", name, &known, |(id, name)| [id.as_str(), name.as_str()])?;
+    Ok(Target { target: Some(target::Target::IvrFlowId(id.clone())) })
+}
+
+/// All that this call can be handed over to by this kind, and what can't be had now.
+async fn targets_of(
+    channel: GrpcChannel,
+    interaction_id: &str,
+    kind: TransferKindArg,
+) -> anyhow::Result<Vec<PickerTarget>> {
     let kind = TransferKind::from(kind);
     let filter = Some(TargetFilter { include_unavailable: true, ..TargetFilter::default() });
     let mut transfers = TransferServiceClient::new(channel);
@@ -198,18 +236,13 @@ async fn outside(
             ..ListTransferTargetsRequest::default()
         };
         let page = transfers.list_transfer_targets(request).await.or_refusal()?;
-        let targets = page.targets.into_iter().filter_map(|it| it.target?.target?.target);
-        known.extend(targets.filter_map(|it| if let target::Target::External(own) = it { Some(own) } else { None }));
+        known.extend(page.targets.into_iter().filter_map(|it| it.target));
         page_token = page.next_page_token;
         if page_token.is_empty() {
             break;
         }
     }
-    let found =
-        resolve::find_one("external number", name, &known, |it| [it.external_number_id.as_str(), it.name.as_str()])?;
-    let external_number_id = found.external_number_id.clone();
-    let own = ExternalTarget { external_number_id, ..ExternalTarget::default() };
-    Ok(Target { target: Some(target::Target::External(own)) })
+    Ok(known)
 }
 
 const TARGETS: [Column; 4] =
@@ -228,7 +261,15 @@ async fn targets(session: &ClientSession, args: TransferTargetsArgs) -> anyhow::
     let filter = TargetFilter { search: args.search, include_unavailable: args.all, ..TargetFilter::default() };
     let request = ListTransferTargetsRequest { interaction_id, kind, filter: Some(filter), ..Default::default() };
     let request = ListTransferTargetsRequest { page_size: resolve::PAGE_SIZE, ..request };
-    let found = TransferServiceClient::new(channel).list_transfer_targets(request).await.or_refusal()?;
+    let mut transfers = TransferServiceClient::new(channel);
+    let mut found = transfers.list_transfer_targets(request.clone()).await.or_refusal()?;
+    // IVR flows are on pages of their own.
+    while !found.next_page_token.is_empty() {
+        let request = ListTransferTargetsRequest { page_token: found.next_page_token, ..request.clone() };
+        let more = transfers.list_transfer_targets(request).await.or_refusal()?;
+        found.targets.extend(more.targets);
+        found.next_page_token = more.next_page_token;
+    }
     session.out.list("baton.presence.v1.TransferTarget", &found.targets, &TARGETS, target_row)
 }
 
@@ -298,7 +339,10 @@ fn target_row(it: &TransferTarget) -> Vec<String> {
         (false, true) => "recommended",
         (false, false) => "",
     };
+    let own = target.target.as_ref().and_then(|it| it.target.as_ref());
+    let is_flow = matches!(own, Some(target::Target::IvrFlowId(_)));
     let (name, is) = match &target.presence {
+        _ if is_flow => (format!("IVR flow {}", target.name), String::new()),
         Some(presence) => (target.name.clone(), agent::presence_text(presence)),
         None => match (&it.queue_load, target.target.and_then(|it| it.target)) {
             (Some(load), _) => (format!("queue {}", target.name), queue_text(load)),

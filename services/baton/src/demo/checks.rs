@@ -7,11 +7,11 @@ use baton_api::event::v1::Event;
 use baton_api::recording::v1::{Recording, recording};
 use baton_api::transfer::v1::Transfer;
 
+use super::DemoKind;
 use super::evidence::Evidence;
 use super::scenes::{ADA, BEN, CUSTOMER, MUSIC, RINGING, Scene, length, scene, scenes, spoken, stretches};
 use super::telling::Check;
 use super::{DemoProfile, DemoScenario};
-use crate::client::transfer::TransferKindArg;
 use crate::client::word;
 
 /// An edge may be off by this much (R1), plus the window in which it is seen.
@@ -40,25 +40,25 @@ pub(super) fn all(evidence: &Evidence, play: DemoScenario) -> Vec<Check> {
 
 fn heard(evidence: &Evidence, play: DemoScenario) -> Vec<Check> {
     let (customer, initiator, recipient) = match play.kind {
-        TransferKindArg::Warm if play.profile == DemoProfile::UserTransfer => (
+        DemoKind::Warm if play.profile == DemoProfile::UserTransfer => (
             vec![scene(&[RINGING]), scene(&[ADA]), scene(&[MUSIC]), scene(&[BEN])],
             vec![scene(&[CUSTOMER]), scene(&[RINGING]), scene(&[BEN])],
             vec![scene(&[ADA]), scene(&[CUSTOMER])],
         ),
-        TransferKindArg::Warm if play.profile == DemoProfile::Engagement => (
+        DemoKind::Warm if play.profile == DemoProfile::Engagement => (
             vec![scene(&[RINGING]), scene(&[ADA]), scene(&[BEN])],
             vec![scene(&[CUSTOMER])],
             vec![scene(&[MUSIC]), scene(&[CUSTOMER])],
         ),
-        TransferKindArg::OnAnswer => {
+        DemoKind::OnAnswer => {
             (vec![scene(&[RINGING]), scene(&[ADA]), scene(&[BEN])], vec![scene(&[CUSTOMER])], vec![scene(&[CUSTOMER])])
         }
-        TransferKindArg::Warm => (
+        DemoKind::Warm => (
             vec![scene(&[RINGING]), scene(&[ADA]), scene(&[MUSIC]), scene(&[ADA, BEN]), scene(&[BEN])],
             vec![scene(&[CUSTOMER]), scene(&[RINGING]), scene(&[BEN]), scene(&[CUSTOMER, BEN])],
             vec![scene(&[ADA]), scene(&[CUSTOMER, ADA]), scene(&[CUSTOMER])],
         ),
-        TransferKindArg::Cold => (
+        DemoKind::Cold => (
             vec![scene(&[RINGING]), scene(&[ADA]), scene(&[RINGING]), scene(&[BEN])],
             vec![scene(&[CUSTOMER])],
             vec![scene(&[CUSTOMER])],
@@ -70,7 +70,7 @@ fn heard(evidence: &Evidence, play: DemoScenario) -> Vec<Check> {
         Check::scenes("Ben heard, in order", &evidence.recipient_heard, &recipient),
         never_in_silence(&evidence.customer_heard),
     ];
-    if play.kind == TransferKindArg::Warm && play.profile != DemoProfile::Engagement {
+    if play.kind == DemoKind::Warm && play.profile != DemoProfile::Engagement {
         checks.push(music_alone(&evidence.customer_heard));
     }
     checks
@@ -94,10 +94,10 @@ fn recorded(evidence: &Evidence, play: DemoScenario) -> Vec<Check> {
     let (mut first, mut second) = (vec![scene(&[CUSTOMER, ADA])], vec![scene(&[CUSTOMER, BEN])]);
     // The three-way belongs to the recording of whoever took the customer off hold (B206).
     match (play.kind, play.profile) {
-        (TransferKindArg::Warm, DemoProfile::LeadCenter | DemoProfile::Aicc) => first.push(three),
-        (TransferKindArg::Warm, DemoProfile::Helpdesk) => second.insert(0, three),
-        (TransferKindArg::Warm, DemoProfile::Engagement | DemoProfile::UserTransfer)
-        | (TransferKindArg::Cold | TransferKindArg::OnAnswer, _) => {}
+        (DemoKind::Warm, DemoProfile::LeadCenter | DemoProfile::Aicc) => first.push(three),
+        (DemoKind::Warm, DemoProfile::Helpdesk) => second.insert(0, three),
+        (DemoKind::Warm, DemoProfile::Engagement | DemoProfile::UserTransfer)
+        | (DemoKind::Cold | DemoKind::OnAnswer, _) => {}
     }
     let mut checks = vec![stored(&evidence.recordings)];
     for (number, expected) in [(1, first), (2, second)] {

@@ -26,8 +26,8 @@ use anyhow::Context as _;
 use baton_runtime::telemetry;
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::client::transfer::TransferKindArg;
 use crate::failure::{AlreadyReported, UsageError};
+use baton_api::common::v1::TransferKind;
 use day::DayArgs;
 use house::House;
 use telling::Telling;
@@ -47,7 +47,7 @@ pub(crate) struct DemoArgs {
     profile: DemoProfile,
     /// How the customer is handed over.
     #[arg(long, value_enum, default_value = "warm")]
-    kind: TransferKindArg,
+    kind: DemoKind,
     /// Where the recordings, and what each phone heard, are saved [default: a new temporary folder].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -106,11 +106,32 @@ impl DemoProfile {
     }
 }
 
+/// The kinds of transfer that are played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DemoKind {
+    /// The initiator is released at once.
+    Cold,
+    /// The initiator is released when the recipient answers.
+    OnAnswer,
+    /// The initiator stays until somebody hands over: the agents talk in private first, or the recipient waits.
+    Warm,
+}
+
+impl From<DemoKind> for TransferKind {
+    fn from(kind: DemoKind) -> Self {
+        match kind {
+            DemoKind::Cold => Self::Cold,
+            DemoKind::OnAnswer => Self::OnAnswer,
+            DemoKind::Warm => Self::Warm,
+        }
+    }
+}
+
 /// What is played.
 #[derive(Debug, Clone, Copy)]
 struct DemoScenario {
     profile: DemoProfile,
-    kind: TransferKindArg,
+    kind: DemoKind,
 }
 
 pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
@@ -121,7 +142,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         Some(DemoCommand::Weeks(args)) => return Box::pin(weeks::run(args)).await,
         None => {}
     }
-    if args.kind == TransferKindArg::OnAnswer && args.profile != DemoProfile::Aicc {
+    if args.kind == DemoKind::OnAnswer && args.profile != DemoProfile::Aicc {
         let name = args.profile.name();
         return Err(UsageError::new(format!("{name} has no transfer on answer; --profile aicc has")).into());
     }

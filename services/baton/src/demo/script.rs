@@ -19,12 +19,12 @@ use baton_api::transfer::v1::{
 use baton_runtime::auth::Role;
 use baton_runtime::{ids, lifecycle};
 
+use super::DemoKind;
 use super::stage::DemoContext;
 use super::telling::Telling;
 use super::{DemoProfile, DemoScenario};
 use crate::client::agent_connection::AgentConnection;
 use crate::client::refusal::{self, OrRefusal as _};
-use crate::client::transfer::TransferKindArg;
 use crate::up::seed;
 
 /// The customer's number.
@@ -84,8 +84,8 @@ pub(super) async fn play(stage: &DemoContext, play: DemoScenario, telling: &Tell
 
     start_transfer(stage, play, telling, &interaction_id).await?;
     match play.kind {
-        TransferKindArg::Warm => consult(stage, play, telling, &interaction_id).await?,
-        TransferKindArg::Cold | TransferKindArg::OnAnswer => telling.now("the recipient's phone rings"),
+        DemoKind::Warm => consult(stage, play, telling, &interaction_id).await?,
+        DemoKind::Cold | DemoKind::OnAnswer => telling.now("the recipient's phone rings"),
     }
     completed(stage, &interaction_id).await?;
     telling.now("the customer and the second agent talk");
@@ -131,9 +131,9 @@ async fn start_transfer(
 ) -> anyhow::Result<()> {
     let kind = TransferKind::from(play.kind);
     let how = match play.kind {
-        TransferKindArg::Warm => "wants to hand over to",
-        TransferKindArg::OnAnswer => "hands over, as soon as they answer, to",
-        TransferKindArg::Cold => "hands over blindly to",
+        DemoKind::Warm => "wants to hand over to",
+        DemoKind::OnAnswer => "hands over, as soon as they answer, to",
+        DemoKind::Cold => "hands over blindly to",
     };
     telling.act(&format!("{INITIATOR} {how} {RECIPIENT}."));
     let request = StartTransferRequest {

@@ -9,11 +9,11 @@ use baton_runtime::config::Config;
 use clap::Args;
 use indicatif::ProgressBar;
 
+use super::DemoKind;
 use super::house::House;
 use super::stage::DemoContext;
 use super::telling::Telling;
 use super::{A_MOMENT, DemoProfile, DemoScenario, script};
-use crate::client::transfer::TransferKindArg;
 use crate::client::word;
 use crate::stdout;
 
@@ -54,7 +54,7 @@ pub(super) async fn run(args: WeeksArgs) -> anyhow::Result<()> {
 
 async fn play(house: &House, args: &WeeksArgs) -> anyhow::Result<()> {
     let (stage, clock) = (house.stage(), house.clock());
-    let scenario = DemoScenario { profile: DemoProfile::LeadCenter, kind: TransferKindArg::Cold };
+    let scenario = DemoScenario { profile: DemoProfile::LeadCenter, kind: DemoKind::Cold };
     script::prepare(&stage, scenario).await?;
     clock.sleep(A_MOMENT).await;
     stdout::try_print_line(" day    calls   databases KiB   KiB more   event log   recordings KiB")?;

@@ -1,4 +1,4 @@
-//! `RoutingService`, each resource in a file of its own: `call_flows`, `numbers`, `dial_rules`, `external_numbers`, `queues`.
+//! `RoutingService`, each resource in a file of its own: `call_flows`, `numbers`, `dial_rules`, `external_numbers`, `queues`, `ivr_flows`.
 
 use baton_api::ApiError;
 use baton_api::event::v1::{Change, routing_changed::Configuration};
@@ -14,6 +14,10 @@ use baton_api::routing::v1::{
     ListQueueStatisticsResponse, ListQueuesRequest, ListQueuesResponse, UpdateCallFlowRequest, UpdateCallFlowResponse,
     UpdateDialRuleRequest, UpdateDialRuleResponse, UpdateExternalNumberRequest, UpdateExternalNumberResponse,
     UpdateNumberRequest, UpdateNumberResponse, UpdateQueueRequest, UpdateQueueResponse,
+};
+use baton_api::routing::v1::{
+    DeleteIvrFlowRequest, DeleteIvrFlowResponse, GetIvrFlowRequest, GetIvrFlowResponse, ListIvrFlowsRequest,
+    ListIvrFlowsResponse, UpdateIvrFlowRequest, UpdateIvrFlowResponse,
 };
 use baton_runtime::CallerExt as _;
 use baton_runtime::auth::Caller;
@@ -141,6 +145,35 @@ impl RoutingService for RoutingApi {
     ) -> Result<Response<ListDialRulesResponse>, Status> {
         let tenant = request.caller()?.tenant()?;
         Ok(Response::new(self.read_rules(tenant, request.get_ref()).await?))
+    }
+
+    async fn get_ivr_flow(&self, request: Request<GetIvrFlowRequest>) -> Result<Response<GetIvrFlowResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        Ok(Response::new(self.read_ivr_flow(tenant, request.get_ref()).await?))
+    }
+
+    async fn list_ivr_flows(
+        &self,
+        request: Request<ListIvrFlowsRequest>,
+    ) -> Result<Response<ListIvrFlowsResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        Ok(Response::new(self.read_ivr_flows(tenant, request.get_ref()).await?))
+    }
+
+    async fn update_ivr_flow(
+        &self,
+        request: Request<UpdateIvrFlowRequest>,
+    ) -> Result<Response<UpdateIvrFlowResponse>, Status> {
+        let caller = request.caller()?.clone();
+        Ok(Response::new(self.change_ivr_flow(&caller, &request.into_inner()).await?))
+    }
+
+    async fn delete_ivr_flow(
+        &self,
+        request: Request<DeleteIvrFlowRequest>,
+    ) -> Result<Response<DeleteIvrFlowResponse>, Status> {
+        let caller = request.caller()?.clone();
+        Ok(Response::new(self.remove_ivr_flow(&caller, &request.into_inner()).await?))
     }
 
     async fn update_dial_rule(

@@ -4,6 +4,7 @@ mod call_flows;
 mod configuration;
 mod dial_rules;
 mod external_numbers;
+mod ivr_flows;
 mod numbers;
 mod queues;
 pub(crate) mod route;

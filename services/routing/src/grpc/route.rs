@@ -3,9 +3,9 @@
 use baton_api::routing::v1::route_service_server::RouteService;
 use baton_api::routing::v1::{
     CompareWaitsRequest, CompareWaitsResponse, ListExternalChoicesRequest, ListExternalChoicesResponse,
-    ListQueueChoicesRequest, ListQueueChoicesResponse, Queue, ResolveDialRequest, ResolveDialResponse,
-    ResolveNumberRequest, ResolveNumberResponse, ResolveQueueRequest, ResolveQueueResponse, Served, SyncWaitRequest,
-    SyncWaitResponse, Wait,
+    ListIvrChoicesRequest, ListIvrChoicesResponse, ListQueueChoicesRequest, ListQueueChoicesResponse, Queue,
+    ResolveDialRequest, ResolveDialResponse, ResolveIvrFlowRequest, ResolveIvrFlowResponse, ResolveNumberRequest,
+    ResolveNumberResponse, ResolveQueueRequest, ResolveQueueResponse, Served, SyncWaitRequest, SyncWaitResponse, Wait,
 };
 use baton_api::{ApiError, fields, telephone};
 use baton_follow::compare;
@@ -127,6 +127,23 @@ impl RouteService for RoutingApi {
     ) -> Result<Response<ListExternalChoicesResponse>, Status> {
         let message = request.get_ref();
         Ok(Response::new(self.read_external_choices(&tenant(&message.tenant)?, message).await?))
+    }
+
+    async fn resolve_ivr_flow(
+        &self,
+        request: Request<ResolveIvrFlowRequest>,
+    ) -> Result<Response<ResolveIvrFlowResponse>, Status> {
+        let message = request.get_ref();
+        let tenant = tenant(&message.tenant)?;
+        Ok(Response::new(self.whole_ivr_flow(&tenant, &message.ivr_flow_id).await?))
+    }
+
+    async fn list_ivr_choices(
+        &self,
+        request: Request<ListIvrChoicesRequest>,
+    ) -> Result<Response<ListIvrChoicesResponse>, Status> {
+        let tenant = tenant(&request.get_ref().tenant)?;
+        Ok(Response::new(self.ivr_choices(&tenant, request.get_ref()).await?))
     }
 
     async fn compare_waits(

@@ -49,5 +49,6 @@ fn fact(sort: FactSort) -> cause::Fact {
         FactSort::SwitchLost => cause::Fact::SwitchLost,
         FactSort::Unattended => cause::Fact::Unattended,
         FactSort::Closed => cause::Fact::Closed,
+        FactSort::InFlow => cause::Fact::InFlow,
     }
 }

@@ -192,9 +192,39 @@ fn written(id: InteractionId, kind: &EventKind) -> (&'static str, Data) {
                 recipient_agent_id,
                 duration_ms: ms(*duration_us),
                 recipient_external,
+                returned: false,
             };
             ("transfer.completed", Data::TransferCompleted(it))
         }
+        EventKind::TransferReturned { transfer, initiator, duration_us } => {
+            ("transfer.completed", completed_by_flow(transfer.of(id), *initiator, *duration_us, true))
+        }
+        EventKind::TransferInFlow { transfer, initiator, duration_us } => {
+            ("transfer.completed", completed_by_flow(transfer.of(id), *initiator, *duration_us, false))
+        }
+        EventKind::FlowEntered { flow, transfer } => (
+            "ivr.entered",
+            Data::IvrEntered(wire::IvrEntered { ivr_flow_id: flow.to_string(), transfer_id: transfer_id(transfer) }),
+        ),
+        EventKind::FlowCollected { flow, transfer, key, digits } => (
+            "ivr.collected",
+            Data::IvrCollected(wire::IvrCollected {
+                ivr_flow_id: flow.to_string(),
+                transfer_id: transfer_id(transfer),
+                key: key.to_string(),
+                digits: digits.unwrap_or_default().cast_signed(),
+                sensitive: digits.is_none(),
+            }),
+        ),
+        EventKind::FlowLeft { flow, transfer, outcome, duration_us } => (
+            "ivr.left",
+            Data::IvrLeft(wire::IvrLeft {
+                ivr_flow_id: flow.to_string(),
+                transfer_id: transfer_id(transfer),
+                outcome: wire::ivr_left::Outcome::from(*outcome).into(),
+                duration_ms: ms(*duration_us),
+            }),
+        ),
         EventKind::TransferDiverted { transfer, to, reason, duration_us } => (
             "transfer.diverted",
             Data::TransferDiverted(wire::TransferDiverted {
@@ -311,6 +341,16 @@ fn outside(id: InteractionId, kind: &EventKind) -> (&'static str, Data) {
         }
         other => unreachable!("written above: {other:?}"),
     }
+}
+
+fn completed_by_flow(transfer_id: String, initiator: AgentId, duration_us: i64, returned: bool) -> Data {
+    Data::TransferCompleted(wire::TransferCompleted {
+        transfer_id,
+        initiator_agent_id: initiator.to_string(),
+        recipient_agent_id: String::new(),
+        duration_ms: ms(duration_us),
+        returned,
+    })
 }
 
 fn maybe_agent(agent: Option<AgentId>) -> String {

@@ -6,9 +6,12 @@ use baton_api::{
     common::v1::AgentRef as WireAgent,
     presence::v1::{SyncClaimsResponse, claim_status},
     routing::v1::SyncWaitResponse,
-    transfer::v1::{Fact as WireFact, claim_fact, exit_fact, fact::Fact as Wire, leg_fact, segment_fact},
+    transfer::v1::{ExitFact, Fact as WireFact, claim_fact, exit_fact, fact::Fact as Wire, leg_fact, segment_fact},
 };
-use baton_domain::{AgentRef, Fact, input::SegmentEnd};
+use baton_domain::{
+    AgentRef, Fact,
+    input::{FlowDatum, FlowEnd, FlowValue, SegmentEnd},
+};
 use baton_words::{
     AnnouncementNo, ClaimNo, ExitNo, ExitOutcome, InteractionId, LegNo, Reason, Room, SegmentNo, WaitNo,
 };
@@ -35,12 +38,21 @@ pub fn parse(id: InteractionId, fact: &WireFact) -> Result<Fact, ApiError> {
         }
         Wire::Exit(exit) => {
             let no = own(id, "exit_id", ExitNo::parse(&exit.exit_id))?;
-            let outcome = match exit.outcome() {
-                exit_fact::Outcome::Returned => ExitOutcome::Returned,
-                exit_fact::Outcome::Left => ExitOutcome::Left,
-                exit_fact::Outcome::Unknown | exit_fact::Outcome::Unspecified => ExitOutcome::Unknown,
+            // Of a flow from which nothing came, the end is told as that of voicemail is.
+            let over = |outcome, end| {
+                if exit.data.is_empty() { Fact::ExitOver(no, outcome) } else { Fact::FlowOver(no, end, data(exit)) }
             };
-            Ok(Fact::ExitOver(no, outcome))
+            let element = u32::try_from(exit.element).map_err(|_| bad("exit.element", "is negative"))?;
+            Ok(match exit.outcome() {
+                exit_fact::Outcome::Returned => over(ExitOutcome::Returned, FlowEnd::Returned),
+                exit_fact::Outcome::Left => over(ExitOutcome::Left, FlowEnd::Left),
+                exit_fact::Outcome::Unknown | exit_fact::Outcome::Unspecified => {
+                    over(ExitOutcome::Unknown, FlowEnd::Unknown)
+                }
+                exit_fact::Outcome::InFlow => Fact::InFlow(no, data(exit)),
+                exit_fact::Outcome::Ended => Fact::FlowOver(no, FlowEnd::Ended, data(exit)),
+                exit_fact::Outcome::Transferred => Fact::FlowOver(no, FlowEnd::Transferred(element), data(exit)),
+            })
         }
         Wire::Segment(segment) => {
             let no = own(id, "segment_id", SegmentNo::parse(&segment.segment_id))?;
@@ -69,6 +81,19 @@ pub fn parse(id: InteractionId, fact: &WireFact) -> Result<Fact, ApiError> {
         }
         Wire::SwitchLost(_) => Ok(Fact::SwitchLost),
     }
+}
+
+/// What a flow has collected and set.
+fn data(exit: &ExitFact) -> Vec<FlowDatum> {
+    let data = exit.data.iter().map(|it| FlowDatum {
+        key: it.key.as_str().into(),
+        value: match (it.sensitive, it.pressed) {
+            (true, _) => FlowValue::Secret,
+            (false, true) => FlowValue::Digits(it.value.as_str().into()),
+            (false, false) => FlowValue::Set(it.value.as_str().into()),
+        },
+    });
+    data.collect()
 }
 
 /// Whatever ended, ended for a reason.

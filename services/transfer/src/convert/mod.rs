@@ -3,6 +3,7 @@
 pub(crate) mod cause;
 pub(crate) mod events;
 pub(crate) mod facts;
+pub(crate) mod ivr;
 pub(crate) mod plan;
 mod refusal;
 pub(crate) mod view;

@@ -39,6 +39,7 @@ pub fn media(i: &Interaction, plan: &MediaPlan) -> wire::MediaPlan {
             mailbox: exit.mailbox.to_string(),
             customer: Some(customer(i.customer().address(), i.present_customer_key())),
             number: i.number.to_string(),
+            flow: exit.flow.iter().flat_map(|flow| &flow.elements).map(super::ivr::for_the_switch).collect(),
         }),
         segment: plan.segment.map(|segment| wire::Segment {
             segment_id: segment.segment.of(i.id),

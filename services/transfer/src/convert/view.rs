@@ -16,7 +16,7 @@ use baton_api::{
 };
 use baton_domain::{
     Actor, Interaction,
-    interaction::{Hop, HopOutcome, LegSource, LegState as OwnLegState, Note, Participation, Party, Stage},
+    interaction::{ExitTo, Hop, HopOutcome, LegSource, LegState as OwnLegState, Note, Participation, Party, Stage},
     machine::{Offer, OfferState},
     project::TransferRecord,
 };
@@ -111,8 +111,9 @@ pub(crate) fn transfer(id: InteractionId, own: &TransferRecord) -> wire::Transfe
 }
 
 fn state(i: &Interaction) -> State {
-    match i.stage {
+    match &i.stage {
         Stage::Seeking(_) => State::InFlow,
+        Stage::Exiting(exit) if matches!(exit.to, ExitTo::Flow(_)) => State::InFlow,
         Stage::Exiting(_) => State::InVoicemail,
         Stage::Served(_) if i.primary().is_none() => State::WithExternal,
         Stage::Served(_) => State::WithAgent,

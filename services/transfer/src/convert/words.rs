@@ -93,6 +93,7 @@ pub(crate) fn target(target: &Target) -> wire::Target {
         Target::Team { id, .. } => WireTarget::TeamId(id.to_string()),
         Target::Queue(queue) => WireTarget::QueueId(queue.id.to_string()),
         Target::External(own) => WireTarget::External(external(own)),
+        Target::IvrFlow(flow) => WireTarget::IvrFlowId(flow.id.to_string()),
     };
     wire::Target { target: Some(target) }
 }
@@ -137,6 +138,7 @@ pub(crate) fn action(action: Action) -> wire::Action {
         Action::StopRecording => wire::Action::StopRecording,
         Action::PauseRecording => wire::Action::PauseRecording,
         Action::ResumeRecording => wire::Action::ResumeRecording,
+        Action::Start(TransferKind::RoundTrip) => wire::Action::StartRoundTrip,
     }
 }
 
@@ -169,6 +171,8 @@ pub(crate) fn refusal_reason(refusal: Refusal) -> ErrorReason {
         Refusal::UnknownDisposition => ErrorReason::DispositionUnknown,
         Refusal::OutsideNotOffered(..) => ErrorReason::OutsideNotOffered,
         Refusal::CustomerIsOutside => ErrorReason::CustomerIsOutside,
+        Refusal::FlowTransfersOn(_) => ErrorReason::FlowTransfersOn,
+        Refusal::FlowNotForRoundTrip(_) => ErrorReason::FlowNotForRoundTrip,
     }
 }
 

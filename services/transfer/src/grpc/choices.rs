@@ -1,4 +1,4 @@
-//! The picker of a transfer: agents and teams as presence knows them, then queues and numbers outside as routing does; one list with pages.
+//! The picker of a transfer: agents and teams as presence knows them, then queues, IVR flows and numbers outside as routing does; one list with pages.
 
 use super::{TransferApi, outside, parse, queue};
 use crate::{
@@ -7,28 +7,33 @@ use crate::{
 };
 use baton_api::{
     ApiError, Known,
-    common::v1::TargetSort,
-    presence::v1::{AgentState, ListChoicesRequest, TargetFilter, TransferTarget},
-    routing::v1::{ListQueueChoicesRequest, ResolveQueueRequest},
+    common::v1::{Target as WireTarget, TargetSort, target::Target as Wire},
+    presence::v1::{AgentState, ListChoicesRequest, PickerTarget, TargetFilter, TransferTarget},
+    routing::v1::{ListIvrChoicesRequest, ListQueueChoicesRequest, ResolveQueueRequest},
     transfer::v1::{ListTransferTargetsRequest, ListTransferTargetsResponse},
 };
 use baton_domain::{
     Refusal, Target,
     interaction::Party,
-    policy::{OfferRules, WhenBusy},
+    policy::{OfferRules, ReleaseMoment, WhenBusy},
 };
 use baton_runtime::auth::Caller;
 use baton_words::{AgentId, QueueId, TargetSort as Sort, TransferKind};
 use tonic::{Code, Status};
 
 /// The parts of the list, in their order, each with what its page tokens begin with.
-const SECTIONS: [(Section, &str); 3] =
-    [(Section::AgentsAndTeams, ""), (Section::Queues, "queue/"), (Section::Outside, "external/")];
+const SECTIONS: [(Section, &str); 4] = [
+    (Section::AgentsAndTeams, ""),
+    (Section::Queues, "queue/"),
+    (Section::IvrFlows, "ivr/"),
+    (Section::Outside, "external/"),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Section {
     AgentsAndTeams,
     Queues,
+    IvrFlows,
     Outside,
 }
 
@@ -37,6 +42,8 @@ struct Picker<'a> {
     live: &'a Live,
     kind: TransferKind,
     offer: &'a OfferRules,
+    /// The customer comes back, so that an IVR flow must be one for round trips (B407).
+    comes_back: bool,
     filter: TargetFilter,
     /// Who are in the interaction, or choose.
     skip: Vec<AgentId>,
@@ -54,12 +61,13 @@ impl TransferApi {
         let kind = request.kind().known().ok_or_else(unknown)?;
         let (live, actor) = self.chooser(caller, &request.interaction_id, &request.for_agent_id).await?;
         let refused = || refusal_status(Refusal::KindNotOffered(kind), &live, &actor);
-        let offer = &live.policy.method(kind).ok_or_else(refused)?.offer;
+        let method = live.policy.method(kind).ok_or_else(refused)?;
         let last = self.last_choice(&live, &actor).await?;
         let picker = Picker {
             live: &live,
             kind,
-            offer,
+            offer: &method.offer,
+            comes_back: method.released == ReleaseMoment::Never,
             filter: request.filter.unwrap_or_default(),
             skip: live.agents().filter_map(Party::agent_id).chain(actor.agent()).collect(),
             last: last.as_ref().map(|last| &last.target),
@@ -108,6 +116,20 @@ impl TransferApi {
                 let shown = shown.filter(|it| first.as_ref() != Some(&it.queue_id));
                 Ok((shown.map(|it| queue::choice(it, false)).collect(), found.next_page_token))
             }
+            Section::IvrFlows => {
+                let query = picker.filter.search.clone();
+                let asked =
+                    ListIvrChoicesRequest { tenant, round_trip: picker.comes_back, query, page_size, page_token };
+                let found = self.peers.routing.clone().list_ivr_choices(asked).await?.into_inner();
+                let last = picker.last.map(target);
+                let targets = found.ivr_flows.into_iter().map(|flow| {
+                    let own = WireTarget { target: Some(Wire::IvrFlowId(flow.ivr_flow_id)) };
+                    let chosen_last = last.as_ref() == Some(&own);
+                    let target = Some(PickerTarget { target: Some(own), name: flow.name, ..PickerTarget::default() });
+                    TransferTarget { target, choosable: true, chosen_last, ..TransferTarget::default() }
+                });
+                Ok((targets.collect(), found.next_page_token))
+            }
             Section::Outside => {
                 let choices = outside::Choices {
                     live: picker.live,
@@ -138,12 +160,13 @@ impl TransferApi {
 }
 
 impl Picker<'_> {
-    /// Whether this kind goes there. Queues and numbers outside are of no team.
+    /// Whether this kind goes there. Queues, flows and numbers outside are of no team.
     fn has(&self, section: Section) -> bool {
         let goes_to = |sort| self.offer.targets.contains(&sort) && self.filter.team_id.is_empty();
         match section {
-            Section::AgentsAndTeams => true,
+            Section::AgentsAndTeams => self.offer.targets.iter().any(|sort| matches!(sort, Sort::Agent | Sort::Team)),
             Section::Queues => goes_to(Sort::Queue),
+            Section::IvrFlows => goes_to(Sort::IvrFlow),
             Section::Outside => goes_to(Sort::External),
         }
     }

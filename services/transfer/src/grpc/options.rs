@@ -13,13 +13,15 @@ use baton_api::{
 use baton_domain::{
     Action, Actor, Target,
     permit::permit,
-    policy::{Method, WhenBusy},
+    policy::{Method, ReleaseMoment, WhenBusy},
     project::TransferRecord,
 };
 use baton_runtime::auth::Caller;
 use baton_words::{AgentId, TransferKind};
 use std::sync::Arc;
 use tonic::Status;
+
+/// How the page tokens of IVR flows begin.
 
 impl TransferApi {
     pub(super) async fn options(
@@ -86,6 +88,7 @@ fn last_choice(live: &Live, last: &TransferRecord) -> LastChoice {
         Target::Team { name, .. } => name,
         Target::Queue(queue) => &queue.name,
         Target::External(own) => &outside::name(own),
+        Target::IvrFlow(flow) => &flow.name,
     };
     let listed = live.policy.interaction.outcomes.contains(&last.outcome);
     LastChoice {

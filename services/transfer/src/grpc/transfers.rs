@@ -17,6 +17,7 @@ use baton_api::{
     error::ErrorReason,
     fields,
     presence::v1::{LookupAgentsRequest, LookupTeamsRequest},
+    routing::v1::ResolveIvrFlowRequest,
     transfer::v1::{
         self as wire, CancelTransferRequest, CancelTransferResponse, CompleteTransferRequest, CompleteTransferResponse,
         DeclineTransferRequest, DeclineTransferResponse, GetTransferOptionsRequest, GetTransferOptionsResponse,
@@ -35,7 +36,8 @@ use baton_runtime::{
     CallerExt,
     auth::{Caller, Role},
 };
-use baton_words::{AgentId, InteractionId, Phase, Reason, TeamId, TransferNo};
+use baton_words::{AgentId, InteractionId, IvrFlowId, Phase, Reason, TeamId, TransferNo};
+use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -222,15 +224,14 @@ impl TransferApi {
     async fn resolve(&self, asked: &CommandRequest, target: Option<&WireTarget>) -> Result<Target, Status> {
         let tenant = &*asked.tenant;
         let missing = || {
-            ApiError::invalid_argument(
-                "target",
-                "give an agent_id, a team_id, a queue_id or a number outside (external)",
-            )
+            let what = "give an agent_id, a team_id, a queue_id, an ivr_flow_id or a number outside (external)";
+            ApiError::invalid_argument("target", what)
         };
         match target.and_then(|target| target.target.as_ref()).ok_or_else(missing)? {
             Wire::AgentId(id) => self.resolve_agent(tenant, id).await,
             Wire::TeamId(id) => self.resolve_team(tenant, id).await,
             Wire::QueueId(id) => self.resolve_queue(tenant, id).await,
+            Wire::IvrFlowId(id) => self.resolve_ivr_flow(tenant, id).await,
             Wire::External(external) => outside::resolve(self, asked, external).await,
         }
     }
@@ -251,6 +252,14 @@ impl TransferApi {
         let found = self.peers.presence.clone().lookup_teams(lookup).await?.into_inner();
         let team = found.teams.first().ok_or_else(|| not_found("team"))?;
         Ok(Target::Team { id, name: team.name.as_str().into() })
+    }
+
+    async fn resolve_ivr_flow(&self, tenant: &str, id: &str) -> Result<Target, Status> {
+        let bad = |_| ApiError::invalid_argument("target.ivr_flow_id", "is no id of an IVR flow (a UUID)");
+        let id: IvrFlowId = id.parse().map_err(bad)?;
+        let resolve = ResolveIvrFlowRequest { tenant: tenant.to_owned(), ivr_flow_id: id.to_string() };
+        let found = self.peers.routing.clone().resolve_ivr_flow(resolve).await?.into_inner();
+        Ok(Target::IvrFlow(Arc::new(convert::ivr::frozen(&found)?)))
     }
 }
 
