@@ -8,6 +8,8 @@ closed_list! {
         Voice = "voice",
         /// They write to each other.
         Chat = "chat",
+        /// They see each other, too. So far only pickers know it: there are no such interactions.
+        Video = "video",
     }
 }
 

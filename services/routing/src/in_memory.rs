@@ -12,10 +12,11 @@ use uuid::Uuid;
 use crate::grpc::route;
 use crate::hold_off::HoldOff;
 use crate::match_pass::decide;
-use crate::store::waits::{StoredWait, WaitRow, WaitState};
+use crate::pool_rules::PoolRules;
+use crate::store::waits::{Pool, StoredWait, WaitRow, WaitState};
 use crate::sync_wait::{is_same_round, next_row, stale};
 
-/// Whom presence names of a team, without those.
+/// Whom presence names of a team, without those. Teams alone are waited for: queues are configured in the database.
 type Candidates<'a> = &'a dyn Fn(Uuid, &[String]) -> ListCandidatesResponse;
 
 /// What the interactions of one tenant wait for.
@@ -39,7 +40,7 @@ impl WaitsInMemory {
         let id = &projection.interaction_id;
         let known = self.rows.get(id);
         if !known.is_some_and(|it| it.version == projection.version && it.wait == projection.wait) {
-            let next = next_row(known, &projection).ok_or_else(stale)?;
+            let next = next_row(known, &projection, now_us).ok_or_else(stale)?;
             let before = known.and_then(|it| it.wait.as_ref());
             match &next.wait {
                 None => self.hold_off.wait_is_over(id, now_us),
@@ -48,7 +49,7 @@ impl WaitsInMemory {
             }
             self.rows.insert(id.clone(), next);
             if let Some(wait) = &projection.wait {
-                self.pass(&[wait.team], Some(id), now_us, candidates);
+                self.pass(&[wait.pool], Some(id), now_us, candidates);
                 self.ask_individually(Some(id), now_us, candidates);
             }
         }
@@ -57,6 +58,7 @@ impl WaitsInMemory {
             row.map_or((WaitState::None, ProposalFact::default()), |it| (it.state, it.proposal.clone()));
         Ok(SyncWaitResponse {
             exhausted: state == WaitState::Exhausted,
+            reason: proposal.reason,
             proposed: proposal.agents,
             position: if state == WaitState::Waiting { self.position(id) } else { 0 },
         })
@@ -64,11 +66,11 @@ impl WaitsInMemory {
 
     /// Proposes whoever is free to the interactions that have waited longest; then asks for each that is left whether anybody is.
     pub fn propose(&mut self, now_us: i64, candidates: Candidates<'_>) {
-        let teams = self.waiting().filter_map(|row| row.wait.as_ref()).map(|wait| wait.team);
-        let mut teams: Vec<_> = teams.collect();
-        teams.sort_unstable();
-        teams.dedup();
-        self.pass(&teams, None, now_us, candidates);
+        let pools = self.waiting().filter_map(|row| row.wait.as_ref()).map(|wait| wait.pool);
+        let mut pools: Vec<_> = pools.collect();
+        pools.sort_unstable();
+        pools.dedup();
+        self.pass(&pools, None, now_us, candidates);
         self.ask_individually(None, now_us, candidates);
     }
 
@@ -105,27 +107,27 @@ impl WaitsInMemory {
     /// From 1.
     fn position(&self, interaction_id: &str) -> i32 {
         let Some(own) = self.rows.get(interaction_id) else { return 0 };
-        let team = own.wait.as_ref().map(|wait| wait.team);
-        let before = self.waiting().filter(|row| row.wait.as_ref().map(|wait| wait.team) == team);
+        let pool = own.wait.as_ref().map(|wait| wait.pool);
+        let before = self.waiting().filter(|row| row.wait.as_ref().map(|wait| wait.pool) == pool);
         before.filter(|row| row.position() <= own.position()).count() as i32
     }
 
-    fn pass(&mut self, teams: &[Uuid], asking: Option<&str>, now_us: i64, candidates: Candidates<'_>) {
+    fn pass(&mut self, pools: &[Pool], asking: Option<&str>, now_us: i64, candidates: Candidates<'_>) {
         let held_off = self.hold_off.agents(now_us);
-        let named = teams.iter().map(|team| {
-            let mut named = candidates(*team, &held_off);
+        let named = pools.iter().map(|pool| {
+            let mut named = candidates(pool.id(), &held_off);
             if !named.anybody_left && !held_off.is_empty() {
-                named.anybody_left = candidates(*team, &[]).anybody_left;
+                named.anybody_left = candidates(pool.id(), &[]).anybody_left;
             }
-            (*team, named)
+            (*pool, named)
         });
         let named: HashMap<_, _> = named.collect();
-        self.decide_each(asking, now_us, |wait| named.get(&wait.team).cloned());
+        self.decide_each(asking, now_us, |wait| named.get(&wait.pool).cloned());
     }
 
     fn ask_individually(&mut self, asking: Option<&str>, now_us: i64, candidates: Candidates<'_>) {
         let is_asked = |wait: &StoredWait| !wait.skip.is_empty();
-        self.decide_each(asking, now_us, |wait| is_asked(wait).then(|| candidates(wait.team, &wait.skip)));
+        self.decide_each(asking, now_us, |wait| is_asked(wait).then(|| candidates(wait.pool.id(), &wait.skip)));
     }
 
     /// In the order of their positions.
@@ -140,7 +142,9 @@ impl WaitsInMemory {
         for row in rows {
             let Some(wait) = &row.wait else { continue };
             let Some(named) = named(wait) else { continue };
-            let answer = decide(wait, &named, |agent_id| !self.hold_off.covers(agent_id, now_us));
+            let answer = decide(wait, &PoolRules::of_team(wait.pool.id()), &named, |agent_id| {
+                !self.hold_off.covers(agent_id, now_us)
+            });
             let Some((state, proposal)) = answer else { continue };
             for agent in &proposal.agents {
                 self.hold_off.start(&agent.agent_id, &row.interaction_id, now_us);

@@ -350,6 +350,7 @@ fn completed_by_flow(transfer_id: String, initiator: AgentId, duration_us: i64, 
         recipient_agent_id: String::new(),
         duration_ms: ms(duration_us),
         returned,
+        recipient_external: None,
     })
 }
 

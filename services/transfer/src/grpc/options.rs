@@ -13,15 +13,13 @@ use baton_api::{
 use baton_domain::{
     Action, Actor, Target,
     permit::permit,
-    policy::{Method, ReleaseMoment, WhenBusy},
+    policy::{Method, WhenBusy},
     project::TransferRecord,
 };
 use baton_runtime::auth::Caller;
 use baton_words::{AgentId, TransferKind};
 use std::sync::Arc;
 use tonic::Status;
-
-/// How the page tokens of IVR flows begin.
 
 impl TransferApi {
     pub(super) async fn options(
