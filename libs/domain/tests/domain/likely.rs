@@ -97,7 +97,11 @@ fn button(world: &mut World, dice: &mut Dice) {
     }
     let pressed = match buttons[dice.of(buttons.len())] {
         Action::Start(kind) => {
-            let target = if dice.seldom() { team() } else { Target::Agent(agent(1 + dice.of(4) as u128)) };
+            let target = if dice.seldom() {
+                [team(), queue()][dice.of(2)].clone()
+            } else {
+                Target::Agent(agent(1 + dice.of(4) as u128))
+            };
             Command::Start(StartTransfer { kind, target, message: "as agreed".into(), outcome: outcome(&world.policy) })
         }
         action => world.command_of(action),

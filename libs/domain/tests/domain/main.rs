@@ -8,6 +8,7 @@ mod edges;
 mod invariants;
 mod kept;
 mod likely;
+mod queue;
 mod random;
 mod rows;
 mod table;

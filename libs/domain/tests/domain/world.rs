@@ -1,5 +1,6 @@
 //! An interaction with a world around it that does at once what the projections say, unless the test holds it back.
 
+use baton_domain::queue::{Instead, Queue};
 use baton_domain::{
     Action, ActionSet, Actor, AgentRef, Command, Event, EventKind, Fact, Input, Interaction, Opening, Policy, Reaction,
     Refusal, StaffRole, StartTransfer, Target,
@@ -10,7 +11,8 @@ use baton_domain::{
     project::{self, MediaPlan, TransferRecord},
 };
 use baton_words::{
-    AgentId, ClaimNo, InteractionId, LegNo, Phase, Reason, RecordingMode, SwitchId, TeamId, TransferKind, TransferNo,
+    AgentId, ClaimNo, InteractionId, LegNo, Phase, QueueId, Reason, RecordingMode, SwitchId, TeamId, TransferKind,
+    TransferNo,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -46,6 +48,30 @@ pub fn ring(n: u128) -> FlowStep {
 
 pub fn team() -> Target {
     Target::Team { id: TeamId(Uuid::from_u128(500)), name: "support".into() }
+}
+
+/// A queue that overflows into another, for whatever reason there is; the other gives up.
+pub fn queue() -> Target {
+    let second = Queue {
+        id: QueueId(Uuid::from_u128(601)),
+        name: "second level".into(),
+        priority: 5,
+        ring_ms: 60_000,
+        wait_ms: 30_000,
+        when_unattended: Instead::GiveUp,
+        when_declined: Instead::GiveUp,
+        overflow: None,
+    };
+    Target::Queue(Box::new(Queue {
+        id: QueueId(Uuid::from_u128(600)),
+        name: "first level".into(),
+        priority: 8,
+        ring_ms: 10_000,
+        wait_ms: 20_000,
+        when_unattended: Instead::Overflow,
+        when_declined: Instead::Overflow,
+        overflow: Some(Box::new(second)),
+    }))
 }
 
 pub fn policy(profile: &str, overrides: &str) -> Arc<Policy> {
