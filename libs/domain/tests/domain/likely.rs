@@ -3,7 +3,7 @@
 
 use crate::{
     invariants::{check, check_placed},
-    world::{SECOND, World, agent, by, outcome, policy, ring, supervisor, team},
+    world::{SECOND, World, agent, by, outcome, policy, queue, ring, supervisor, team},
 };
 use baton_domain::{
     Action, Command, Fact, Input, StartTransfer, Target,

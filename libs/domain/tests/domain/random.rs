@@ -2,7 +2,7 @@
 
 use crate::{
     invariants::check,
-    world::{SECOND, World, agent, by, command_of, on_behalf_of, policy, ring, supervisor, team},
+    world::{SECOND, World, agent, by, command_of, on_behalf_of, policy, queue, ring, supervisor, team},
 };
 use baton_domain::{
     Action, Actor, Command, Fact, Input, StartTransfer, Target, input::SegmentEnd, machine::FlowStep, policy::PROFILES,
