@@ -60,7 +60,7 @@ async fn b606_a_queue_that_rings_all_at_once_has_one_winner(tenant: TestTenant) 
     let view = office
         .tenant
         .until(&call, "one of them has the customer", |it| {
-            it.state() == baton_api::transfer::v1::interaction::State::WithAgent && it.parties.len() == 1
+            it.state() == baton_api::transfer::v1::interaction::State::WithAgent && !it.primary_agent_id.is_empty()
         })
         .await?;
     let (winner, loser) = if view.primary_agent_id == ada.id() { (&ada, &ben) } else { (&ben, &ada) };

@@ -12,7 +12,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use baton_api::common::v1::Reason;
-use baton_api::presence::v1::ListCandidatesResponse;
 use baton_api::transfer::v1::ProposalFact;
 use baton_runtime::auth::TenantId;
 use baton_store::change;
@@ -21,7 +20,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::core::RoutingCore;
-use crate::pool_rules::PoolRules;
+use crate::pool_rules::{Candidates, PoolRules};
 use crate::queue_worker::QueueWorker;
 use crate::store::served;
 use crate::store::waits::{self, Pool, StoredWait, WaitRow, WaitState};
@@ -71,30 +70,36 @@ impl<'a> MatchPass<'a> {
     }
 
     /// The available agents of a team or queue who are not held off.
-    async fn candidates(&self, rules: &PoolRules) -> Result<ListCandidatesResponse, Status> {
+    async fn candidates(&self, rules: &PoolRules) -> Result<Candidates, Status> {
         let held_off = self.worker.hold_off().agents(self.core.clock.now_us());
         let mut candidates = self.asked(rules, &held_off).await?;
         if rules.nobody(&candidates).is_some() && !held_off.is_empty() {
             // An agent who is held off counts as left, and as signed in; a team without members has none left.
-            let all = self.asked(rules, &[]).await?;
-            (candidates.anybody_left, candidates.signed_in) = (all.anybody_left, all.signed_in);
+            let all = self.asked(rules, &[]).await?.found;
+            (candidates.found.anybody_left, candidates.found.signed_in) = (all.anybody_left, all.signed_in);
         }
         Ok(candidates)
     }
 
     /// Asks presence; a queue that is closed has nobody.
-    async fn asked(&self, rules: &PoolRules, skip: &[String]) -> Result<ListCandidatesResponse, Status> {
+    async fn asked(&self, rules: &PoolRules, skip: &[String]) -> Result<Candidates, Status> {
         if rules.is_closed() {
-            return Ok(ListCandidatesResponse::default());
+            return Ok(Candidates::default());
         }
-        let mut candidates = self.core.presence.candidates(self.tenant, &rules.asked, skip).await?;
-        rules.order(&mut candidates);
-        Ok(candidates)
+        let presence = &self.core.presence;
+        let mut found = presence.candidates(self.tenant, &rules.asked, skip).await?;
+        rules.order(&mut found);
+        let all_signed_in = if found.signed_in > 0 || skip.is_empty() || matches!(rules.pool, Pool::Team(_)) {
+            found.signed_in
+        } else {
+            presence.candidates(self.tenant, &rules.asked, &[]).await?.signed_in
+        };
+        Ok(Candidates { found, all_signed_in })
     }
 
     /// Answers each of these waits with a request to presence of its own, or one for all that skip the same agents.
     pub(crate) async fn propose_individually(&self, rows: Vec<WaitRow>) -> Result<(), Status> {
-        let mut known: HashMap<(Pool, Vec<String>), (PoolRules, ListCandidatesResponse)> = HashMap::new();
+        let mut known: HashMap<(Pool, Vec<String>), (PoolRules, Candidates)> = HashMap::new();
         for row in rows {
             let Some(StoredWait { pool, skip, .. }) = &row.wait else { continue };
             let question = (*pool, skip.clone());
@@ -115,7 +120,7 @@ impl<'a> MatchPass<'a> {
         &self,
         queues: &mut Vec<TeamQueue>,
         more: &mut Vec<Pool>,
-    ) -> Result<Option<(WaitRow, Arc<PoolRules>, Arc<ListCandidatesResponse>)>, Status> {
+    ) -> Result<Option<(WaitRow, Arc<PoolRules>, Arc<Candidates>)>, Status> {
         let mut reader = self.core.db.read().await?;
         let mut first: Option<(waits::QueuePosition, usize)> = None;
         let is_done = |queue: &mut TeamQueue| !queue.is_answerable(|agent_id| self.is_free(agent_id));
@@ -133,12 +138,7 @@ impl<'a> MatchPass<'a> {
         !self.worker.hold_off().covers(agent_id, self.core.clock.now_us())
     }
 
-    async fn decide(
-        &self,
-        row: &WaitRow,
-        rules: &PoolRules,
-        candidates: &ListCandidatesResponse,
-    ) -> Result<(), Status> {
+    async fn decide(&self, row: &WaitRow, rules: &PoolRules, candidates: &Candidates) -> Result<(), Status> {
         let Some(wait) = &row.wait else { return Ok(()) };
         match decide(wait, rules, candidates, |agent_id| self.is_free(agent_id)) {
             Some(answer) => self.answer(row, rules, answer).await,
@@ -183,11 +183,11 @@ impl<'a> MatchPass<'a> {
 pub(crate) fn decide(
     wait: &StoredWait,
     rules: &PoolRules,
-    candidates: &ListCandidatesResponse,
+    candidates: &Candidates,
     is_free: impl Fn(&str) -> bool,
 ) -> Option<(WaitState, ProposalFact)> {
     let proposal = |agents, reason: Reason| ProposalFact { wait_id: wait.id.clone(), agents, reason: reason.into() };
-    let wanted = candidates.agents.iter().filter(|it| !wait.skip.contains(&it.agent_id) && is_free(&it.agent_id));
+    let wanted = candidates.found.agents.iter().filter(|it| !wait.skip.contains(&it.agent_id) && is_free(&it.agent_id));
     let wanted: Vec<_> = wanted.take(rules.at_once()).cloned().collect();
     if !wanted.is_empty() {
         return Some((WaitState::Proposed, proposal(wanted, Reason::Unspecified)));
@@ -198,19 +198,18 @@ pub(crate) fn decide(
 #[cfg(test)]
 mod tests {
     use baton_api::common::v1::AgentRef;
+    use baton_api::presence::v1::ListCandidatesResponse;
 
     use super::*;
 
-    fn candidates(ids: &[&str], anybody_left: bool) -> ListCandidatesResponse {
+    fn candidates(ids: &[&str], anybody_left: bool) -> Candidates {
         let agents = ids.iter().map(|it| AgentRef { agent_id: (*it).to_owned(), ..AgentRef::default() });
-        ListCandidatesResponse { agents: agents.collect(), anybody_left, ..ListCandidatesResponse::default() }
+        let found =
+            ListCandidatesResponse { agents: agents.collect(), anybody_left, ..ListCandidatesResponse::default() };
+        Candidates { found, all_signed_in: 0 }
     }
 
-    fn decided(
-        skip: &[&str],
-        candidates: &ListCandidatesResponse,
-        held_off: &[&str],
-    ) -> Option<(WaitState, Vec<String>)> {
+    fn decided(skip: &[&str], candidates: &Candidates, held_off: &[&str]) -> Option<(WaitState, Vec<String>)> {
         let skip = skip.iter().map(|it| (*it).to_owned()).collect();
         let (pool, priority) = (Pool::Team(Uuid::nil()), waits::DEFAULT_PRIORITY);
         let wait = StoredWait { id: "w".to_owned(), pool, priority, skip, since_us: 0 };

@@ -13,6 +13,14 @@ use crate::store::served;
 use crate::store::waits::Pool;
 use crate::strategy::{self, Past};
 
+/// Who can be asked, of those who are not left out.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Candidates {
+    pub(crate) found: ListCandidatesResponse,
+    /// Of a queue: who serves it and is signed in, left out or not.
+    pub(crate) all_signed_in: i32,
+}
+
 /// How the waits of one pool are answered.
 #[derive(Debug, Clone)]
 pub(crate) struct PoolRules {
@@ -24,6 +32,8 @@ pub(crate) struct PoolRules {
     is_closed: bool,
     /// Whoever waits is told when nobody is signed in.
     tells_unattended: bool,
+    /// Whoever waits is told when all have declined; in a queue that lets them wait, they are asked again anyway when their pause is over.
+    tells_declined: bool,
 }
 
 impl PoolRules {
@@ -58,6 +68,7 @@ impl PoolRules {
             past,
             is_closed: !hours.is_open(now_us),
             tells_unattended: matches!(queue.when_unattended(), Instead::Overflow | Instead::GiveUp),
+            tells_declined: matches!(queue.when_declined(), Instead::Overflow | Instead::GiveUp),
         })
     }
 
@@ -69,6 +80,7 @@ impl PoolRules {
             past: Past::default(),
             is_closed: false,
             tells_unattended: false,
+            tells_declined: true,
         }
     }
 
@@ -78,8 +90,8 @@ impl PoolRules {
     }
 
     /// Puts the candidates into the order in which they are asked.
-    pub(crate) fn order(&self, candidates: &mut ListCandidatesResponse) {
-        strategy::order(self.strategy, &mut candidates.agents, &self.past);
+    pub(crate) fn order(&self, found: &mut ListCandidatesResponse) {
+        strategy::order(self.strategy, &mut found.agents, &self.past);
     }
 
     pub(crate) fn at_once(&self) -> usize {
@@ -91,13 +103,17 @@ impl PoolRules {
         self.strategy == Strategy::RoundRobin
     }
 
-    /// Why nobody can be proposed who is not among the candidates, if that is so.
-    pub(crate) fn nobody(&self, candidates: &ListCandidatesResponse) -> Option<Reason> {
+    /// Why nobody can be proposed who is not among the candidates, if whoever waits is to know it. For a queue it counts who is signed in.
+    pub(crate) fn nobody(&self, candidates: &Candidates) -> Option<Reason> {
+        let nobody_left = match self.pool {
+            Pool::Team(_) => !candidates.found.anybody_left,
+            Pool::Queue(_) => candidates.found.signed_in == 0,
+        };
         match self.pool {
             _ if self.is_closed => Some(Reason::QueueClosed),
-            _ if !candidates.anybody_left => Some(Reason::NobodyAvailable),
-            Pool::Queue(_) if self.tells_unattended && candidates.signed_in == 0 => Some(Reason::NobodySignedIn),
-            _ => None,
+            _ if !nobody_left => None,
+            Pool::Queue(_) if candidates.all_signed_in == 0 => self.tells_unattended.then_some(Reason::NobodySignedIn),
+            _ => self.tells_declined.then_some(Reason::NobodyAvailable),
         }
     }
 }

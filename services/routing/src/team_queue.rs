@@ -3,11 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use baton_api::presence::v1::ListCandidatesResponse;
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError};
 
-use crate::pool_rules::PoolRules;
+use crate::pool_rules::{Candidates, PoolRules};
 use crate::presence::CANDIDATES;
 use crate::store::waits::{self, QueuePosition, WaitRow};
 
@@ -16,7 +15,7 @@ const PAGE: usize = 50;
 
 /// The queue of one team, or a queue, and the agents who may be proposed to it.
 pub(crate) struct TeamQueue {
-    pub(crate) candidates: Arc<ListCandidatesResponse>,
+    pub(crate) candidates: Arc<Candidates>,
     pub(crate) rows: VecDeque<WaitRow>,
     pub(crate) rules: Arc<PoolRules>,
     read_up_to: QueuePosition,
@@ -25,7 +24,7 @@ pub(crate) struct TeamQueue {
 
 impl TeamQueue {
     /// Without waits: they are read on demand.
-    pub(crate) fn new(rules: PoolRules, candidates: ListCandidatesResponse) -> Self {
+    pub(crate) fn new(rules: PoolRules, candidates: Candidates) -> Self {
         Self {
             candidates: Arc::new(candidates),
             rows: VecDeque::new(),
@@ -37,12 +36,13 @@ impl TeamQueue {
 
     /// Whether its waits can be answered: an agent can be proposed, or none is left. Otherwise they go on waiting.
     pub(crate) fn is_answerable(&self, is_free: impl Fn(&str) -> bool) -> bool {
-        self.rules.nobody(&self.candidates).is_some() || self.candidates.agents.iter().any(|it| is_free(&it.agent_id))
+        self.rules.nobody(&self.candidates).is_some()
+            || self.candidates.found.agents.iter().any(|it| is_free(&it.agent_id))
     }
 
     /// Whether presence named as many agents as it was asked for, and may have more.
     pub(crate) fn may_have_more(&self) -> bool {
-        self.candidates.agents.len() >= CANDIDATES
+        self.candidates.found.agents.len() >= CANDIDATES
     }
 
     /// The position of the next wait.

@@ -4,7 +4,7 @@
 use crate::{
     invariants::{check, check_placed},
     random::pressed,
-    world::{SECOND, World, agent, by, flow, goes_outside, outcome, outside, policy, ring, supervisor, team},
+    world::{SECOND, World, agent, by, flow, goes_outside, outcome, outside, policy, queue, ring, supervisor, team},
 };
 use baton_domain::{
     Action, Actor, Command, Fact, Input, OutsideSort, StartTransfer, Target,
@@ -121,9 +121,10 @@ fn button(world: &mut World, dice: &mut Dice) {
     }
     let pressed = match buttons[dice.of(buttons.len())] {
         Action::Start(kind) => {
-            let target = match dice.of(8) {
+            let target = match dice.of(9) {
                 _ if kind == TransferKind::RoundTrip => flow(dice.of(3) == 0),
-                0 | 1 => team(),
+                0 => team(),
+                1 => queue(),
                 2 => outside(OutsideSort::Typed),
                 3 => outside(OutsideSort::Forwarding),
                 4 => flow(dice.of(3) == 0),

@@ -11,6 +11,7 @@ mod ivr;
 mod kept;
 mod likely;
 mod outside;
+mod queue;
 mod random;
 mod rows;
 mod table;

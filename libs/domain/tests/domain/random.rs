@@ -2,7 +2,7 @@
 
 use crate::{
     invariants::check,
-    world::{SECOND, World, agent, by, command_of, flow, on_behalf_of, outside, policy, ring, supervisor, team},
+    world::{SECOND, World, agent, by, command_of, flow, on_behalf_of, outside, policy, queue, ring, supervisor, team},
 };
 use baton_domain::{
     Action, Actor, Command, Fact, Input, OutsideSort, StartTransfer, Target,
@@ -24,8 +24,8 @@ fn actors() -> impl Strategy<Value = Actor> {
 fn commands() -> impl Strategy<Value = Input> {
     let plain = (0..Action::ALL.len(), 0..4u32)
         .prop_map(|(at, no)| command_of(Action::ALL[at], (no > 0).then_some(TransferNo(no))));
-    let target = prop_oneof![4 => (1..=4u128).prop_map(|n| Target::Agent(agent(n))), 1 => Just(team()), 2 => any::<bool>().prop_map(flow),
-        1 => Just(outside(OutsideSort::Typed)), 1 => Just(outside(OutsideSort::Forwarding))];
+    let target = prop_oneof![4 => (1..=4u128).prop_map(|n| Target::Agent(agent(n))), 1 => Just(team()), 1 => Just(queue()),
+        2 => any::<bool>().prop_map(flow), 1 => Just(outside(OutsideSort::Typed)), 1 => Just(outside(OutsideSort::Forwarding))];
     let start = (0..TransferKind::ALL.len(), target, any::<bool>()).prop_map(|(kind, target, listed)| {
         let outcome = if listed { "Other".into() } else { "".into() };
         let message = if listed { "as agreed".into() } else { "".into() };
@@ -54,6 +54,8 @@ fn facts() -> impl Strategy<Value = Input> {
         2 => (1..=6u32).prop_map(|no| Fact::ClaimQueued(ClaimNo(no))),
         2 => (1..=4u32, 1..=4u128).prop_map(|(no, n)| Fact::Proposed(WaitNo(no), vec![agent(n)])),
         1 => (1..=4u32).prop_map(|no| Fact::Exhausted(WaitNo(no))),
+        1 => (1..=4u32).prop_map(|no| Fact::Unattended(WaitNo(no))),
+        1 => (1..=4u32).prop_map(|no| Fact::Closed(WaitNo(no))),
         1 => (1..=4u32).prop_map(|no| Fact::Queued(WaitNo(no), 2)),
         1 => Just(Fact::AnnouncementOver(AnnouncementNo(1))),
         1 => exit.prop_map(|outcome| Fact::ExitOver(ExitNo(1), outcome)),
@@ -89,7 +91,7 @@ fn inputs() -> impl Strategy<Value = Input> {
 }
 
 fn worlds() -> impl Strategy<Value = World> {
-    (0..PROFILES.len(), 0..3u8, 0..7u8).prop_map(|(profile, mode, flow)| {
+    (0..PROFILES.len(), 0..3u8, 0..8u8).prop_map(|(profile, mode, flow)| {
         let mode = [RecordingMode::All, RecordingMode::Outgoing, RecordingMode::Manual][mode as usize];
         let first = ring(1);
         let ring_team = FlowStep::RingTeam {
@@ -103,6 +105,10 @@ fn worlds() -> impl Strategy<Value = World> {
             6 => return World::chat(policy, vec![first, FlowStep::Voicemail("desk".into()), ring_team]),
             5 => return World::chat(policy, vec![ring_team]),
             4 => return World::placed(policy, mode),
+            7 => {
+                let Target::Queue(queue) = queue() else { unreachable!("a queue") };
+                vec![first, FlowStep::Queue(queue), FlowStep::Disconnect]
+            }
             0 => vec![first],
             1 => vec![first, FlowStep::Voicemail("desk".into())],
             2 => vec![ring_team, FlowStep::Disconnect],

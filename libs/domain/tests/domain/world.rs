@@ -1,5 +1,6 @@
 //! An interaction with a world around it that does at once what the projections say, unless the test holds it back.
 
+use baton_domain::queue::{Instead, Queue};
 use baton_domain::{
     Action, ActionSet, Actor, AgentRef, Command, Event, EventKind, ExternalRef, Fact, Input, Interaction, Opening,
     OutsideSort, Policy, Reaction, Refusal, StaffRole, StartTransfer, Target,
@@ -10,8 +11,8 @@ use baton_domain::{
     project::{self, MediaPlan, TransferRecord},
 };
 use baton_words::{
-    AgentId, ClaimNo, InteractionId, IvrFlowId, LegNo, Phase, Reason, RecordingMode, SwitchId, TeamId, TransferKind,
-    TransferNo, Visibility,
+    AgentId, ClaimNo, InteractionId, IvrFlowId, LegNo, Phase, QueueId, Reason, RecordingMode, SwitchId, TeamId,
+    TransferKind, TransferNo, Visibility,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -71,6 +72,30 @@ pub fn flow(transfers_on: bool) -> Target {
     elements.push(element(IvrStep::Return));
     let id = IvrFlowId(Uuid::from_u128(if transfers_on { 701 } else { 700 }));
     Target::IvrFlow(Arc::new(IvrFlow { id, name: "payment".into(), round_trip: !transfers_on, elements }))
+}
+
+/// A queue that overflows into another, for whatever reason there is; the other gives up.
+pub fn queue() -> Target {
+    let second = Queue {
+        id: QueueId(Uuid::from_u128(601)),
+        name: "second level".into(),
+        priority: 5,
+        ring_ms: 60_000,
+        wait_ms: 30_000,
+        when_unattended: Instead::GiveUp,
+        when_declined: Instead::GiveUp,
+        overflow: None,
+    };
+    Target::Queue(Box::new(Queue {
+        id: QueueId(Uuid::from_u128(600)),
+        name: "first level".into(),
+        priority: 8,
+        ring_ms: 10_000,
+        wait_ms: 20_000,
+        when_unattended: Instead::Overflow,
+        when_declined: Instead::Overflow,
+        overflow: Some(Box::new(second)),
+    }))
 }
 
 pub fn policy(profile: &str, overrides: &str) -> Arc<Policy> {
