@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use baton_api::common::v1::{RecordingMode, TransferPhase};
+use baton_api::common::v1::{IvrEnd, RecordingMode, TransferPhase, ivr_element::Element};
 use baton_api::tenant::v1::{CreateTenantRequest, Tenant};
 use baton_runtime::auth::Role;
 use baton_testkit::tenant::{fresh, ring};
@@ -118,7 +118,9 @@ async fn everything(office: &Office, ada: &AgentDesk, ben: &AgentDesk) -> anyhow
     let flows =
         office.tenant.routing()?.list_call_flows(baton_api::routing::v1::ListCallFlowsRequest::default()).await?;
     let flow = flows.into_inner().call_flows.into_iter().next().context("no flow")?;
+    let ivr_flow = office.tenant.ivr_flow(vec![Element::End(IvrEnd {})], true).await?;
     let ids = [
+        ("ivr_flow_id", ivr_flow),
         ("interaction_id", call.interaction_id.clone()),
         ("transfer_id", view.transfer.unwrap_or_default().transfer_id),
         ("agent_id", ada.id().to_owned()),

@@ -231,6 +231,29 @@ def a_recipient_who_waits(baton):
     call.hang_up()
 
 
+def through_an_ivr_flow(baton):
+    """Ada sends the customer through a flow, waits, and has them again."""
+    baton("policy", "set", "--profile", "aicc")
+    elements = """
+round_trip = true
+[[elements]]
+collect = { key = "card", min_digits = 4, sensitive = true }
+[[elements]]
+return = true
+"""
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write(elements)
+        file.flush()
+        baton("ivr", "set", "Payment", file.name)
+    call = Call(baton)
+    call.until("interaction.agent_joined")
+    baton("transfer", "start", "--call", call.id, "--kind", "round-trip", "--flow", "Payment")
+    call.until("ivr.entered")
+    baton("phone", "press", CUSTOMER, "1234")
+    call.until("transfer.completed")
+    call.hang_up()
+
+
 def calls_that_are_refused(baton):
     """For a number that is not there, and for a tenant that has as many calls as it may."""
     baton.try_("call", "place", "--to", "+3225559999")
@@ -251,6 +274,7 @@ SCENES = [
     an_announcement,
     a_recipient_in_another_call,
     a_recipient_who_waits,
+    through_an_ivr_flow,
     calls_that_are_refused,
 ]
 

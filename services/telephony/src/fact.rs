@@ -7,7 +7,7 @@ use baton_api::transfer::v1::{
     segment_fact,
 };
 
-use crate::switch::{ExitEnd, FlowEnd, LegEnding};
+use crate::switch::{ExitEnd, FlowEnding, LegEnding};
 
 pub fn ringing(leg_id: &str) -> FactContent {
     leg(leg_id, leg_fact::State::Ringing, Reason::Unspecified, "")
@@ -40,13 +40,13 @@ pub fn in_flow(id: &str, data: Vec<FlowDatum>) -> FactContent {
     flow(id, exit_fact::Outcome::InFlow, 0, data)
 }
 
-pub fn flow_over(id: &str, end: FlowEnd, data: Vec<FlowDatum>) -> FactContent {
+pub fn flow_over(id: &str, end: FlowEnding, data: Vec<FlowDatum>) -> FactContent {
     let (outcome, element) = match end {
-        FlowEnd::Left => (exit_fact::Outcome::Left, 0),
-        FlowEnd::Returned => (exit_fact::Outcome::Returned, 0),
-        FlowEnd::Ended => (exit_fact::Outcome::Ended, 0),
-        FlowEnd::Transferred(element) => (exit_fact::Outcome::Transferred, element),
-        FlowEnd::Failed => (exit_fact::Outcome::Unknown, 0),
+        FlowEnding::Left => (exit_fact::Outcome::Left, 0),
+        FlowEnding::Returned => (exit_fact::Outcome::Returned, 0),
+        FlowEnding::Ended => (exit_fact::Outcome::Ended, 0),
+        FlowEnding::Transferred(element) => (exit_fact::Outcome::Transferred, element),
+        FlowEnding::Failed => (exit_fact::Outcome::Unknown, 0),
     };
     flow(id, outcome, element, data)
 }

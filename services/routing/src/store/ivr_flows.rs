@@ -3,7 +3,7 @@
 use baton_api::name;
 use baton_api::routing::v1::IvrFlow;
 use baton_runtime::auth::TenantId;
-use baton_store::{Etag, Reader, StoreError, Tx, on};
+use baton_store::{Db, Etag, Reader, StoreError, Tx, change, on};
 use prost::Message as _;
 use uuid::Uuid;
 
@@ -126,4 +126,34 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: Uuid) -> Result<(
         .later()
         .await?;
     Ok(())
+}
+
+/// A flow's key: tenant, id, the name's key, look and shape as they were written, and the flow.
+type KeyedFlow = (String, Uuid, String, String, String, Vec<u8>);
+
+/// Writes the keys, looks and shapes of names anew that a version before made in another way.
+pub(crate) async fn renew_keys(db: &Db) -> Result<(), StoreError> {
+    db.change(change!(|tx| {
+        let flows: Vec<KeyedFlow> = on!(tx, conn => sqlx::query_as(
+            "SELECT tenant, ivr_flow_id, name_key, look, shape, flow FROM ivr_flows").fetch_all(conn).await)?;
+        for (tenant, id, key, look, shape, flow) in flows {
+            // One that can't be read is reported when it is asked for.
+            let Ok(flow) = IvrFlow::decode(flow.as_slice()) else { continue };
+            let fresh = (name::key(&flow.name), name::look(&flow.name), name::shape(&flow.name));
+            if fresh != (key, look, shape) {
+                tx.statement(
+                    "UPDATE ivr_flows SET name_key = $3, look = $4, shape = $5 WHERE tenant = $1 AND ivr_flow_id = $2",
+                )
+                .bind(tenant)
+                .bind(id)
+                .bind(&fresh.0)
+                .bind(&fresh.1)
+                .bind(&fresh.2)
+                .later()
+                .await?;
+            }
+        }
+        Ok(())
+    }))
+    .await
 }

@@ -18,7 +18,7 @@ const PREFIX: &str = "+32";
 
 impl World {
     /// The events, once there are so many: subject, who did it, and data.
-    async fn changes(&self, count: usize) -> Vec<(String, String, RoutingChanged)> {
+    pub(crate) async fn changes(&self, count: usize) -> Vec<(String, String, RoutingChanged)> {
         let filter = EventMatcher::types(["routing.changed"]).unwrap();
         let events = async || self.bus.read(0, &filter, 100).await.unwrap().events;
         eventually(async || events().await.len() >= count).await;

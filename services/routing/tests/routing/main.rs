@@ -5,6 +5,7 @@ mod configuration;
 mod dialling;
 mod edits;
 mod events;
+mod ivr;
 mod pages;
 mod waits;
 mod world;

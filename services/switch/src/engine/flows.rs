@@ -29,7 +29,7 @@ const USUAL_TRIES: i32 = 3;
 
 /// Something that was collected or set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FlowDatum {
+pub struct CollectedDatum {
     pub key: String,
     /// None: it is sensitive.
     pub value: Option<String>,
@@ -42,7 +42,7 @@ pub struct FlowDatum {
 pub struct FlowRun {
     pub tenant: String,
     pub leg: LegId,
-    pub data: Vec<FlowDatum>,
+    pub data: Vec<CollectedDatum>,
     /// How it ended; none while it goes on.
     pub outcome: Option<ExitReport>,
     /// The index of the element that it is at, or ended with.
@@ -72,7 +72,7 @@ struct Listening {
 }
 
 /// What a collection makes of what was pressed.
-enum Heard {
+enum Pressed {
     More,
     Collected,
     /// Too few, before the terminator.
@@ -95,7 +95,7 @@ impl FlowRun {
     }
 
     fn keep(&mut self, key: &str, value: String, pressed: bool, sensitive: bool) {
-        self.data.push(FlowDatum { key: key.to_owned(), value: (!sensitive).then(|| value.clone()), pressed });
+        self.data.push(CollectedDatum { key: key.to_owned(), value: (!sensitive).then(|| value.clone()), pressed });
         self.values.insert(key.to_owned(), value);
     }
 
@@ -282,19 +282,19 @@ impl Engine {
             }
             let count = listening.digits.len();
             heard = Some(match count {
-                count if is_end && count < fewest(&it) => Heard::Wrong,
-                count if is_end || count >= most(&it) => Heard::Collected,
-                _ => Heard::More,
+                count if is_end && count < fewest(&it) => Pressed::Wrong,
+                count if is_end || count >= most(&it) => Pressed::Collected,
+                _ => Pressed::More,
             });
-            if !matches!(heard, Some(Heard::More)) {
+            if !matches!(heard, Some(Pressed::More)) {
                 break;
             }
         }
         match heard {
             None => {}
-            Some(Heard::More) => self.wait_for_digit(id, &it),
-            Some(Heard::Collected) => self.digits_collected(id, &it),
-            Some(Heard::Wrong) => self.try_again(id, &it),
+            Some(Pressed::More) => self.wait_for_digit(id, &it),
+            Some(Pressed::Collected) => self.digits_collected(id, &it),
+            Some(Pressed::Wrong) => self.try_again(id, &it),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::flows::FlowDatum;
+use super::flows::CollectedDatum;
 use super::ids::{ExitId, LegId, PlaybackId, RecordingId, RoomId};
 use super::model::{EndCause, ExitReport, FinishedRecording, PlaybackEnd, RoomTreatment, Side};
 
@@ -119,7 +119,7 @@ pub enum LedgerAction {
         key: String,
         /// Not kept in the ledger: the phone's secrets and the customer's.
         #[serde(skip)]
-        data: Vec<FlowDatum>,
+        data: Vec<CollectedDatum>,
     },
     FlowEnded {
         exit_id: ExitId,
@@ -127,7 +127,7 @@ pub enum LedgerAction {
         outcome: ExitReport,
         element: usize,
         #[serde(skip)]
-        data: Vec<FlowDatum>,
+        data: Vec<CollectedDatum>,
     },
     CommandRefused {
         command: String,

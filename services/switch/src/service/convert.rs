@@ -3,7 +3,7 @@
 use baton_api::simulator::v1 as proto;
 
 use crate::driver::SwitchState;
-use crate::engine::flows::FlowDatum;
+use crate::engine::flows::CollectedDatum;
 use crate::engine::ids::{ExitId, LegId};
 use crate::engine::model::{
     EndCause, ExitReport, FinishedRecording, LegDirection, PlayTarget, PlaybackEnd, RoomTreatment, Side, SwitchLegState,
@@ -121,7 +121,7 @@ pub(crate) fn flow_state(
     leg_id: &LegId,
     outcome: Option<ExitReport>,
     element: usize,
-    data: &[FlowDatum],
+    data: &[CollectedDatum],
 ) -> proto::FlowState {
     let data = data.iter().map(|it| proto::FlowDatum {
         key: it.key.clone(),

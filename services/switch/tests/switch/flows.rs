@@ -4,7 +4,7 @@ use baton_api::common::v1::ivr_element::Element;
 use baton_api::common::v1::{
     IvrBranch, IvrCase, IvrCollect, IvrElement, IvrEnd, IvrPlay, IvrReturn, IvrSetData, IvrTransfer,
 };
-use baton_switch::engine::flows::FlowDatum;
+use baton_switch::engine::flows::CollectedDatum;
 use baton_switch::engine::model::{ExitReport, RoomTreatment, SwitchLegState};
 use baton_switch::engine::{LedgerAction, Selector, SwitchError};
 
@@ -55,12 +55,12 @@ fn press(harness: &mut EngineHarness, keys: &str) {
     harness.run(0);
 }
 
-fn datum(key: &str, value: Option<&str>, pressed: bool) -> FlowDatum {
-    FlowDatum { key: key.to_owned(), value: value.map(str::to_owned), pressed }
+fn datum(key: &str, value: Option<&str>, pressed: bool) -> CollectedDatum {
+    CollectedDatum { key: key.to_owned(), value: value.map(str::to_owned), pressed }
 }
 
 /// How it ended, at which element, with what was collected, and when.
-fn ended(harness: &EngineHarness) -> Option<(ExitReport, usize, Vec<FlowDatum>, i64)> {
+fn ended(harness: &EngineHarness) -> Option<(ExitReport, usize, Vec<CollectedDatum>, i64)> {
     harness.ledger.iter().find_map(|entry| match &entry.action {
         LedgerAction::FlowEnded { outcome, element, data, .. } => {
             let at_ms = harness.when(&entry.action).expect("it is in the ledger");

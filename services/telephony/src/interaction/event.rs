@@ -6,7 +6,7 @@ use crate::observed::ObservedLeg;
 use crate::operation::OperationKey;
 use crate::store::{SegmentOwner, StoreWrite};
 use crate::switch::{
-    ClosedRecording, ExitEnd, FlowEnd, FlowReport, LegEnding, LegProgress, SwitchEvent, SwitchEventKind,
+    ClosedRecording, ExitEnd, FlowEnding, FlowReport, LegEnding, LegProgress, SwitchEvent, SwitchEventKind,
 };
 
 impl InteractionDriver {
@@ -110,7 +110,7 @@ impl InteractionDriver {
     pub(super) fn flow(&mut self, report: &FlowReport, at_us: i64) {
         let FlowReport { exit, leg, end, data } = report;
         let in_it = self.observed.legs.get(leg).is_some_and(|it| it.progress == LegProgress::Exited(exit.clone()));
-        if in_it && end.is_some_and(|end| end != FlowEnd::Left) {
+        if in_it && end.is_some_and(|end| end != FlowEnding::Left) {
             self.change_leg(leg, |actual| (actual.progress, actual.room) = (LegProgress::Up, None));
         }
         let content = match end {

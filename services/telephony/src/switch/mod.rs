@@ -194,13 +194,13 @@ pub struct FlowReport {
     pub exit: String,
     pub leg: String,
     /// `None`: it goes on.
-    pub end: Option<FlowEnd>,
+    pub end: Option<FlowEnding>,
     /// All that it has collected and set.
     pub data: Vec<FlowDatum>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlowEnd {
+pub enum FlowEnding {
     /// The leg is gone.
     Left,
     /// The flow gave the leg back, or it was taken back; it is in no room. So it is after the other ends.

@@ -7,8 +7,8 @@ use baton_api::transfer::v1::FlowDatum;
 use super::INTERACTION_VARIABLE;
 use crate::plan::Treatment;
 use crate::switch::{
-    ClosedRecording, ExitEnd, FlowEnd, FlowReport, InboundCall, LegEnd, LegEnding, LegOrigin, LegProgress, LegSnapshot,
-    RoomSnapshot, SwitchEvent, SwitchEventKind, SwitchSnapshot,
+    ClosedRecording, ExitEnd, FlowEnding, FlowReport, InboundCall, LegEnd, LegEnding, LegOrigin, LegProgress,
+    LegSnapshot, RoomSnapshot, SwitchEvent, SwitchEventKind, SwitchSnapshot,
 };
 
 pub(super) fn event(answer: wire::StreamEventsResponse) -> SwitchEvent {
@@ -71,11 +71,11 @@ fn exit_end(outcome: wire::ExitOutcome) -> ExitEnd {
 fn flow(state: wire::FlowState) -> FlowReport {
     let end = match state.outcome() {
         wire::ExitOutcome::Unspecified => None,
-        wire::ExitOutcome::Left => Some(FlowEnd::Left),
-        wire::ExitOutcome::Returned | wire::ExitOutcome::Recalled => Some(FlowEnd::Returned),
-        wire::ExitOutcome::FlowEnded => Some(FlowEnd::Ended),
-        wire::ExitOutcome::Transferred => Some(FlowEnd::Transferred(state.element)),
-        wire::ExitOutcome::Failed | wire::ExitOutcome::Unknown => Some(FlowEnd::Failed),
+        wire::ExitOutcome::Left => Some(FlowEnding::Left),
+        wire::ExitOutcome::Returned | wire::ExitOutcome::Recalled => Some(FlowEnding::Returned),
+        wire::ExitOutcome::FlowEnded => Some(FlowEnding::Ended),
+        wire::ExitOutcome::Transferred => Some(FlowEnding::Transferred(state.element)),
+        wire::ExitOutcome::Failed | wire::ExitOutcome::Unknown => Some(FlowEnding::Failed),
     };
     let data = state.data.into_iter().map(|it| FlowDatum {
         key: it.key,
