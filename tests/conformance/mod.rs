@@ -19,6 +19,7 @@ mod b207_by_hand;
 mod b208_consult_unrecorded;
 mod b209_customer_gone;
 mod b303_accepted;
+mod b306_chat;
 mod b307_not_accepted;
 mod b403_on_answer;
 mod b501_picker;
@@ -65,6 +66,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b208_consult_unrecorded::scenarios(),
         b209_customer_gone::scenarios(),
         b303_accepted::scenarios(),
+        b306_chat::scenarios(),
         b307_not_accepted::scenarios(),
         b403_on_answer::scenarios(),
         b501_picker::scenarios(),

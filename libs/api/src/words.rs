@@ -2,6 +2,7 @@
 
 use crate::{
     common::v1 as wire, presence::v1::AgentState as WireAgentState, telephony::v1::room::Treatment as WireTreatment,
+    transfer::v1::Visibility as WireVisibility,
 };
 use baton_words as words;
 
@@ -34,7 +35,7 @@ macro_rules! written_as {
     };
 }
 
-written_as!(words::Medium => wire::Medium { Voice });
+written_as!(words::Medium => wire::Medium { Voice, Chat });
 written_as!(words::Direction => wire::Direction { Inbound, Outbound });
 written_as!(words::TransferKind => wire::TransferKind { Cold, OnAnswer, Warm });
 written_as!(words::DivertedTo => wire::DivertedTo { Voicemail, NextStep, Disconnect });
@@ -42,6 +43,7 @@ written_as!(words::RecordingMode => wire::RecordingMode { All, Incoming, Outgoin
 written_as!(words::Exclusion => wire::ExclusionReason { OnHold, Paused, NotStarted, NotWritten, OtherTenure });
 written_as!(words::TargetSort => wire::TargetSort { Agent, Team });
 written_as!(words::AgentState => WireAgentState { Offline, Available, Away, WrapUp, NotResponding });
+written_as!(words::Visibility => WireVisibility { Everyone, Agents });
 written_as!(words::Treatment => WireTreatment { Conversation, HoldMusic, Ringback });
 written_as!(words::Phase => wire::TransferPhase {
     Waiting, Offered, Consulting, Joined, Accepted, Swapped, HandingOver, Completed, Diverted, Failed, Cancelled,

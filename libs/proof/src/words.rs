@@ -37,6 +37,7 @@ fn beginning(i: &Interaction) -> String {
     match i.customer().leg.origin {
         LegSource::Outside(_) => "agent 1 calls a customer".to_owned(),
         LegSource::Inbound(_) | LegSource::Phone(_) => "a customer calls".to_owned(),
+        LegSource::Written => "a customer opens a chat".to_owned(),
     }
 }
 
@@ -103,6 +104,8 @@ fn command_words(actor: &Actor, command: &Command) -> String {
         Command::Recording(RecordingCommand::Stop) => "stops recording".to_owned(),
         Command::Recording(RecordingCommand::Pause) => "pauses recording".to_owned(),
         Command::Recording(RecordingCommand::Resume) => "resumes recording".to_owned(),
+        Command::Accept(_) => "accepts".to_owned(),
+        Command::SendMessage(_) => "writes a message".to_owned(),
     };
     format!("{} {does}", who(actor))
 }

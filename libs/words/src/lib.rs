@@ -9,8 +9,8 @@ mod lists;
 mod type_text;
 
 pub use ids::{
-    AgentId, AnnouncementNo, ClaimNo, ExitNo, InteractionId, LegNo, NotAnId, RecordingNo, SegmentNo, SwitchId, TeamId,
-    TransferNo, WaitNo,
+    AgentId, AnnouncementNo, ClaimNo, ExitNo, InteractionId, LegNo, MessageNo, NotAnId, RecordingNo, SegmentNo,
+    SwitchId, TeamId, TransferNo, WaitNo,
 };
 pub use lists::{
     AgentState, Direction, DivertedTo, Exclusion, ExitOutcome, Medium, Phase, Reason, RecordingMode, Room, TargetSort,

@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use baton_api::common::v1::Medium;
 use baton_api::presence::v1::ListCandidatesResponse;
 use baton_api::transfer::v1::ProposalFact;
 use baton_runtime::auth::TenantId;
@@ -51,7 +52,10 @@ impl<'a> MatchPass<'a> {
         while !teams.is_empty() {
             let mut queues = Vec::with_capacity(teams.len());
             for team in teams.drain(..) {
-                queues.push(TeamQueue::new(team, self.candidates(team).await?));
+                queues.push(TeamQueue::new((team, Medium::Voice), self.candidates(team, Medium::Voice).await?));
+                if waits::has_chats(&mut self.core.db.read().await?, self.tenant, team).await? {
+                    queues.push(TeamQueue::new((team, Medium::Chat), self.candidates(team, Medium::Chat).await?));
+                }
             }
             while let Some((row, candidates)) = self.next(&mut queues, &mut teams).await? {
                 self.decide(&row, &candidates).await?;
@@ -60,25 +64,26 @@ impl<'a> MatchPass<'a> {
         Ok(())
     }
 
-    /// The available agents of a team who are not held off.
-    async fn candidates(&self, team: Uuid) -> Result<ListCandidatesResponse, Status> {
+    /// The agents of a team who have room for one more of this medium, and are not held off.
+    async fn candidates(&self, team: Uuid, medium: Medium) -> Result<ListCandidatesResponse, Status> {
         let held_off = self.worker.hold_off().agents(self.core.clock.now_us());
-        let mut candidates = self.core.presence.candidates(self.tenant, team, &held_off).await?;
+        let mut candidates = self.core.presence.candidates(self.tenant, (team, medium), &held_off).await?;
         if !candidates.anybody_left && !held_off.is_empty() {
             // An agent who is held off counts as left; a team without members has none left.
-            candidates.anybody_left = self.core.presence.candidates(self.tenant, team, &[]).await?.anybody_left;
+            candidates.anybody_left =
+                self.core.presence.candidates(self.tenant, (team, medium), &[]).await?.anybody_left;
         }
         Ok(candidates)
     }
 
     /// Answers each of these waits with a request to presence of its own, or one for all that skip the same agents.
     pub(crate) async fn propose_individually(&self, rows: Vec<WaitRow>) -> Result<(), Status> {
-        let mut known: HashMap<(Uuid, Vec<String>), ListCandidatesResponse> = HashMap::new();
+        let mut known: HashMap<(Uuid, Medium, Vec<String>), ListCandidatesResponse> = HashMap::new();
         for row in rows {
-            let Some(StoredWait { team, skip, .. }) = &row.wait else { continue };
-            let question = (*team, skip.clone());
+            let Some(StoredWait { team, skip, medium, .. }) = &row.wait else { continue };
+            let question = (*team, *medium, skip.clone());
             if !known.contains_key(&question) {
-                let candidates = self.core.presence.candidates(self.tenant, *team, skip).await?;
+                let candidates = self.core.presence.candidates(self.tenant, (*team, *medium), skip).await?;
                 known.insert(question.clone(), candidates);
             }
             if let Some(candidates) = known.get(&question) {
@@ -172,7 +177,7 @@ mod tests {
         held_off: &[&str],
     ) -> Option<(WaitState, Vec<String>)> {
         let skip = skip.iter().map(|it| (*it).to_owned()).collect();
-        let wait = StoredWait { id: "w".to_owned(), team: Uuid::nil(), skip, since_us: 0 };
+        let wait = StoredWait { id: "w".to_owned(), team: Uuid::nil(), skip, since_us: 0, medium: Medium::Voice };
         let (state, proposal) = decide(&wait, candidates, |it| !held_off.contains(&it))?;
         Some((state, proposal.agents.into_iter().map(|it| it.agent_id).collect()))
     }

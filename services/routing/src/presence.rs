@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use baton_api::ApiError;
-use baton_api::common::v1::{AgentRef, TeamRef};
+use baton_api::common::v1::{AgentRef, Medium, TeamRef};
 use baton_api::presence::v1::claim_service_client::ClaimServiceClient;
 use baton_api::presence::v1::{
     ListCandidatesRequest, ListCandidatesResponse, LookupAgentsRequest, LookupTeamsRequest, WatchAvailabilityRequest,
@@ -68,12 +68,12 @@ impl PresenceClient {
         Ok(())
     }
 
-    /// The available agents of a team, longest idle first, and whether the team has members at all who are not skipped. A team that
+    /// The agents of a team who have room for one more of this medium, in the order in which they are to be asked, and whether the team has members at all who are not skipped. A team that
     /// is gone has none.
     pub(crate) async fn candidates(
         &self,
         tenant: &TenantId,
-        team: Uuid,
+        (team, medium): (Uuid, Medium),
         skip: &[String],
     ) -> Result<ListCandidatesResponse, Status> {
         let request = ListCandidatesRequest {
@@ -81,6 +81,7 @@ impl PresenceClient {
             team_id: team.to_string(),
             skip_agent_ids: skip.to_vec(),
             limit: CANDIDATES as i32,
+            medium: medium.into(),
         };
         match self.0.clone().list_candidates(soon(request)).await {
             Ok(response) => Ok(response.into_inner()),

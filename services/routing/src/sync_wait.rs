@@ -152,6 +152,7 @@ mod tests {
                 team: Uuid::nil(),
                 skip: Vec::new(),
                 since_us: version,
+                medium: baton_api::common::v1::Medium::Voice,
             }),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use baton_api::common::v1::Medium;
 use baton_api::presence::v1::ListCandidatesResponse;
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError};
@@ -14,22 +15,24 @@ use crate::store::waits::{self, QueuePosition, WaitRow};
 /// Waits in one read.
 const PAGE: usize = 50;
 
-/// The queue of one team, and the agents who may be proposed to it.
+/// The queue of one team for one medium, and the agents who may be proposed to it.
 pub(crate) struct TeamQueue {
     pub(crate) candidates: Arc<ListCandidatesResponse>,
     pub(crate) rows: VecDeque<WaitRow>,
     pub(crate) team: Uuid,
+    medium: Medium,
     read_up_to: QueuePosition,
     is_read: bool,
 }
 
 impl TeamQueue {
     /// Without waits: they are read on demand.
-    pub(crate) fn new(team: Uuid, candidates: ListCandidatesResponse) -> Self {
+    pub(crate) fn new((team, medium): (Uuid, Medium), candidates: ListCandidatesResponse) -> Self {
         Self {
             candidates: Arc::new(candidates),
             rows: VecDeque::new(),
             team,
+            medium,
             read_up_to: QueuePosition::default(),
             is_read: false,
         }
@@ -52,7 +55,8 @@ impl TeamQueue {
         tenant: &TenantId,
     ) -> Result<Option<QueuePosition>, StoreError> {
         if self.rows.is_empty() && !self.is_read {
-            self.rows = waits::waiting(reader, tenant, self.team, &self.read_up_to, PAGE as i64).await?.into();
+            self.rows =
+                waits::waiting(reader, tenant, (self.team, self.medium), &self.read_up_to, PAGE as i64).await?.into();
             self.is_read = self.rows.len() < PAGE;
             self.read_up_to = self.rows.back().map(WaitRow::position).unwrap_or_default();
         }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use baton_api::common::v1::{Reason, TargetSort, target};
 use baton_api::presence::v1::claim_service_server::ClaimService;
 use baton_api::presence::v1::{
-    Claim, ClaimStatus, CompareClaimsRequest, CompareClaimsResponse, ListCandidatesRequest, ListCandidatesResponse,
-    ListChoicesRequest, ListChoicesResponse, LookupAgentsRequest, LookupAgentsResponse, LookupTeamsRequest,
-    LookupTeamsResponse, ReleasedClaim, SyncClaimsRequest, SyncClaimsResponse, WatchAvailabilityRequest,
-    WatchAvailabilityResponse, claim, claim_status,
+    Claim, ClaimStatus, CompareClaimsRequest, CompareClaimsResponse, InboxItem, ListCandidatesRequest,
+    ListCandidatesResponse, ListChoicesRequest, ListChoicesResponse, LookupAgentsRequest, LookupAgentsResponse,
+    LookupTeamsRequest, LookupTeamsResponse, ReleasedClaim, SyncClaimsRequest, SyncClaimsResponse,
+    WatchAvailabilityRequest, WatchAvailabilityResponse, claim, claim_status,
 };
 use baton_api::{ApiError, fields, page};
 use baton_follow::compare;
@@ -26,6 +26,7 @@ use crate::index::{Choice, PickerFilter, TargetKey};
 use crate::ops::sync_claims;
 use crate::page::DirectoryCursor;
 use crate::projection::{ClaimDecision, ClaimsProjection, Released, Wanted};
+use crate::record::ClaimMedium;
 use crate::status::{Occupied, ShownState};
 
 /// Agents in one look-up.
@@ -101,7 +102,8 @@ impl ClaimService for PresenceApi {
             Ok(limit) => limit.min(MAX_CANDIDATES),
             Err(_) => return Err(ApiError::invalid_argument("limit", "must not be negative").into()),
         };
-        let found = self.core.index.known(&tenant).and_then(|it| it.candidates(team, &skip));
+        let found =
+            self.core.index.known(&tenant).and_then(|it| it.candidates(team, ClaimMedium::of(message.medium()), &skip));
         let (free, anybody_left) = found.ok_or_else(|| ApiError::not_found("team"))?;
         let agents = free.iter().take(limit).map(|it| convert::agent_ref(it)).collect();
         Ok(Response::new(ListCandidatesResponse { agents, anybody_left }))
@@ -155,6 +157,7 @@ fn choice(message: &ListChoicesRequest) -> Result<Choice, ApiError> {
         choosable: states(&message.choosable)?,
         recommended: states(&message.recommended)?,
         waits_if_busy: message.waits_if_busy,
+        medium: ClaimMedium::of(message.medium()),
         last,
     })
 }
@@ -203,6 +206,7 @@ fn wanted(claim: Claim) -> Result<Wanted, ApiError> {
         expires_at_us,
         choosable,
         waits_if_busy: claim.waits_if_busy,
+        medium: ClaimMedium::of(claim.inbox.as_ref().map(InboxItem::medium).unwrap_or_default()),
         inbox: claim.inbox.unwrap_or_default().encode_to_vec(),
     })
 }

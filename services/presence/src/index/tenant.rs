@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::MAX_BEHIND;
 use crate::ids::{AgentId, TeamId};
-use crate::record::{AgentRecord, TeamRecord};
+use crate::record::{AgentRecord, ClaimMedium, TeamRecord};
 
 /// What a change touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,8 @@ impl Default for TenantIndex {
 }
 
 impl TenantIndex {
-    /// Takes over an agent as a change left them (`None`: gone), unless something newer is known. `true` if they became available.
+    /// Takes over an agent as a change left them (`None`: gone), unless something newer is known. `true` if they became available for a call, or for
+    /// a chat.
     pub(crate) fn put_agent(&self, id: AgentId, record: Option<AgentRecord>) -> bool {
         let became_available = {
             let mut directory = self.directory.write();
@@ -100,16 +101,22 @@ impl TenantIndex {
         self.touched.subscribe()
     }
 
-    /// The available members of a team, longest idle first; and whether it has members at all that are not to be skipped. `None`
+    /// The members of a team with room for one more of this medium, those with the fewest chats first for a chat, then the longest idle; and whether it has members at all that are not to be skipped. `None`
     /// if there is no such team.
-    pub(crate) fn candidates(&self, team: TeamId, skip: &BTreeSet<AgentId>) -> Option<(Vec<Arc<AgentRecord>>, bool)> {
+    pub(crate) fn candidates(
+        &self,
+        team: TeamId,
+        medium: ClaimMedium,
+        skip: &BTreeSet<AgentId>,
+    ) -> Option<(Vec<Arc<AgentRecord>>, bool)> {
         let directory = self.directory();
         let members = directory.team(team)?.members.iter().filter(|id| !skip.contains(id));
         let members: Vec<_> = members.filter_map(|id| directory.agent(*id)).collect();
         let anybody_left = !members.is_empty();
         let mut free: Vec<_> =
-            members.into_iter().filter(|agent| agent.status.is_available()).map(Arc::clone).collect();
-        free.sort_by_key(|agent| (agent.status.idle_since_us, agent.id));
+            members.into_iter().filter(|agent| agent.status.is_available_for(medium)).map(Arc::clone).collect();
+        let chats = |agent: &AgentRecord| if medium == ClaimMedium::Chat { agent.status.chats } else { 0 };
+        free.sort_by_key(|agent| (chats(agent), agent.status.idle_since_us, agent.id));
         Some((free, anybody_left))
     }
 
@@ -152,6 +159,10 @@ impl TenantDirectory {
         self.agent(agent).is_some_and(|record| record.status.is_available())
     }
 
+    fn is_available_for_chat(&self, agent: AgentId) -> bool {
+        self.agent(agent).is_some_and(|record| record.status.is_available_for(ClaimMedium::Chat))
+    }
+
     fn is_newer_agent(&self, id: AgentId, record: Option<&AgentRecord>) -> bool {
         let known = self.agents.get(&id).map(|it| it.record.version);
         !self.gone.contains(&id.0) && record.is_none_or(|record| known.is_none_or(|known| known < record.version))
@@ -163,7 +174,7 @@ impl TenantDirectory {
     }
 
     fn put_agent(&mut self, id: AgentId, record: Option<AgentRecord>) -> bool {
-        let before = self.is_available(id);
+        let (before, before_for_chat) = (self.is_available(id), self.is_available_for_chat(id));
         match (record.map(Arc::new), self.agents.get_mut(&id)) {
             (None, _) => {
                 self.agents.remove(&id);
@@ -182,7 +193,7 @@ impl TenantDirectory {
         if before != after {
             self.recount_teams_of(id);
         }
-        after && !before
+        (after && !before) || (self.is_available_for_chat(id) && !before_for_chat)
     }
 
     fn recount_teams_of(&mut self, agent: AgentId) {

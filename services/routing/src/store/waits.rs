@@ -1,5 +1,6 @@
 //! Waits and their answers.
 
+use baton_api::common::v1::Medium;
 use baton_api::presence::v1::ListCandidatesRequest;
 use baton_api::transfer::v1::{Fact, ProposalFact, fact};
 use baton_follow::report::Unacknowledged;
@@ -8,6 +9,14 @@ use baton_store::{Reader, StoreError, Tx, on};
 use prost::Message;
 use uuid::Uuid;
 
+/// The media, as they are stored.
+const VOICE: &str = "voice";
+const CHAT: &str = "chat";
+
+fn name(medium: Medium) -> &'static str {
+    if medium == Medium::Chat { CHAT } else { VOICE }
+}
+
 /// What an interaction waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredWait {
@@ -15,6 +24,8 @@ pub(crate) struct StoredWait {
     pub(crate) team: Uuid,
     pub(crate) skip: Vec<String>,
     pub(crate) since_us: i64,
+    /// For what an agent is wanted.
+    pub(crate) medium: Medium,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +94,7 @@ struct Row {
     team_id: Option<Uuid>,
     skip: Vec<u8>,
     since_us: i64,
+    medium: String,
     proposal: Vec<u8>,
 }
 
@@ -101,6 +113,7 @@ impl TryFrom<Row> for WaitRow {
                 team,
                 skip: skip.skip_agent_ids,
                 since_us: row.since_us,
+                medium: if row.medium == CHAT { Medium::Chat } else { Medium::Voice },
             }),
             proposal: decode("proposal", &row.interaction_id, &row.proposal)?,
             interaction_id: row.interaction_id,
@@ -119,7 +132,10 @@ fn corrupt(column: &'static str, row: &str, source: Option<prost::DecodeError>) 
 
 macro_rules! select_waits {
     ($rest:literal) => {
-        concat!("SELECT interaction_id, version, state, wait_id, team_id, skip, since_us, proposal FROM waits ", $rest)
+        concat!(
+            "SELECT interaction_id, version, state, wait_id, team_id, skip, since_us, medium, proposal FROM waits ",
+            $rest
+        )
     };
 }
 
@@ -164,10 +180,10 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, row: &WaitRow, now_us: i
     };
     tx.statement(
         "INSERT INTO waits (tenant, interaction_id, version, state, wait_id, team_id, skip, since_us, proposal,
-             reported, updated_us)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, TRUE, $10)
+             reported, updated_us, medium)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, TRUE, $10, $11)
          ON CONFLICT (tenant, interaction_id) DO UPDATE SET version = $3, state = $4, wait_id = $5, team_id = $6,
-             skip = $7, since_us = $8, proposal = $9, updated_us = $10",
+             skip = $7, since_us = $8, proposal = $9, updated_us = $10, medium = $11",
     )
     .bind(tenant.as_str())
     .bind(&row.interaction_id)
@@ -179,6 +195,7 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, row: &WaitRow, now_us: i
     .bind(wait.map_or(0, |it| it.since_us))
     .bind(row.proposal.encode_to_vec())
     .bind(now_us)
+    .bind(wait.map_or(VOICE, |it| name(it.medium)))
     .later()
     .await?;
     Ok(())
@@ -212,21 +229,34 @@ pub(crate) async fn answer(
 pub(crate) async fn waiting(
     reader: &mut Reader,
     tenant: &TenantId,
-    team: Uuid,
+    (team, medium): (Uuid, Medium),
     after: &QueuePosition,
     limit: i64,
 ) -> Result<Vec<WaitRow>, StoreError> {
     let rows: Vec<Row> = on!(reader, conn => sqlx::query_as(
-        select_waits!("WHERE state = 'waiting' AND tenant = $1 AND team_id = $2 AND (since_us, interaction_id) > ($3, $4)
+        select_waits!("WHERE state = 'waiting' AND tenant = $1 AND team_id = $2 AND medium = $6 AND (since_us, interaction_id) > ($3, $4)
              ORDER BY since_us, interaction_id LIMIT $5"))
         .bind(tenant.as_str())
         .bind(team)
         .bind(after.since_us)
         .bind(&after.interaction_id)
         .bind(limit)
+        .bind(name(medium))
         .fetch_all(conn)
         .await)?;
     rows.into_iter().map(WaitRow::try_from).collect()
+}
+
+/// Whether a chat waits for this team.
+pub(crate) async fn has_chats(reader: &mut Reader, tenant: &TenantId, team: Uuid) -> Result<bool, StoreError> {
+    let one: Option<i64> = on!(reader, conn => sqlx::query_scalar(
+        "SELECT CAST(1 AS BIGINT) FROM waits
+         WHERE tenant = $1 AND team_id = $2 AND state = 'waiting' AND medium = 'chat' LIMIT 1")
+        .bind(tenant.as_str())
+        .bind(team)
+        .fetch_optional(conn)
+        .await)?;
+    Ok(one.is_some())
 }
 
 /// The waits of a tenant that skip agents, longest first, from `after` on; at most `limit`.

@@ -25,7 +25,7 @@ fn wants(interaction: &str, version: u64, wait: impl Into<Option<Wait>>) -> Sync
 
 fn wait(wait_id: &str, since_us: i64, skip: &[Uuid]) -> Wait {
     let skip_agent_ids = skip.iter().map(Uuid::to_string).collect();
-    Wait { wait_id: wait_id.to_owned(), team_id: TEAM.to_string(), skip_agent_ids, since_us }
+    Wait { wait_id: wait_id.to_owned(), team_id: TEAM.to_string(), skip_agent_ids, since_us, medium: 0 }
 }
 
 /// Nobody is proposed yet, and it has a position in the queue.

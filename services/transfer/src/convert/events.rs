@@ -263,6 +263,15 @@ fn written(id: InteractionId, kind: &EventKind) -> (&'static str, Data) {
                 reason: baton_api::common::v1::ExclusionReason::from(*reason).into(),
             }),
         ),
+        EventKind::MessageSent { message, shown, text } => (
+            "chat.message_sent",
+            Data::ChatMessageSent(wire::ChatMessageSent {
+                message_id: message.of(id),
+                sequence: message.0.cast_signed(),
+                agents_only: shown.is_none(),
+                length: text.chars().count() as i32,
+            }),
+        ),
     }
 }
 

@@ -65,6 +65,8 @@ fn leg(i: &Interaction, planned: &PlannedLeg) -> wire::Leg {
         LegSource::Inbound(name) => Origin::Inbound(name.to_string()),
         LegSource::Phone(phone) => dial(phone, None),
         LegSource::Outside(outside) => dial(&outside.phone, Some(&outside.allowed_by)),
+        // In no plan: of those who write, nothing is wanted of a switch.
+        LegSource::Written => Origin::Inbound(String::new()),
     };
     wire::Leg {
         leg_id: planned.leg.of(i.id),
@@ -141,6 +143,7 @@ pub(crate) fn wait(i: &Interaction, own: Option<&project::Wait>) -> SyncWaitRequ
             team_id: own.team.to_string(),
             skip_agent_ids: own.skip.iter().map(ToString::to_string).collect(),
             since_us: own.since_us,
+            medium: medium(i.medium),
         }),
     }
 }

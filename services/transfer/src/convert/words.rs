@@ -113,6 +113,8 @@ pub(crate) fn action(action: Action) -> wire::Action {
         Action::StopRecording => wire::Action::StopRecording,
         Action::PauseRecording => wire::Action::PauseRecording,
         Action::ResumeRecording => wire::Action::ResumeRecording,
+        Action::Accept => wire::Action::Accept,
+        Action::SendMessage => wire::Action::SendMessage,
     }
 }
 
@@ -143,6 +145,8 @@ pub(crate) fn refusal_reason(refusal: Refusal) -> ErrorReason {
         Refusal::MessageMissing(_) => ErrorReason::MessageMissing,
         Refusal::UnknownOutcome => ErrorReason::OutcomeUnknown,
         Refusal::UnknownDisposition => ErrorReason::DispositionUnknown,
+        Refusal::NotOfMedium(..) => ErrorReason::NotOfMedium,
+        Refusal::AgentsOnly => ErrorReason::AgentsOnly,
     }
 }
 

@@ -4,7 +4,7 @@ use super::{TransferApi, parse};
 use crate::{
     convert::{
         refusal_status,
-        words::{at, kind, refusal_reason, target},
+        words::{at, kind, medium, refusal_reason, target},
     },
     live::Live,
     store::transfers,
@@ -71,6 +71,7 @@ impl TransferApi {
             filter: request.filter,
             page_size: request.page_size,
             page_token: request.page_token,
+            medium: medium(live.medium),
         };
         let found = self.peers.presence.clone().list_choices(choices).await?.into_inner();
         Ok(ListTransferTargetsResponse { targets: found.targets, next_page_token: found.next_page_token })
