@@ -20,6 +20,7 @@ mod b208_consult_unrecorded;
 mod b209_customer_gone;
 mod b302_queue;
 mod b303_accepted;
+mod b306_chat;
 mod b307_not_accepted;
 mod b403_on_answer;
 mod b406_round_trip;
@@ -70,6 +71,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b209_customer_gone::scenarios(),
         b302_queue::scenarios(),
         b303_accepted::scenarios(),
+        b306_chat::scenarios(),
         b307_not_accepted::scenarios(),
         b403_on_answer::scenarios(),
         b408_outside::scenarios(),

@@ -2,7 +2,7 @@
 
 use crate::{
     common::v1 as wire, event::v1::ivr_left::Outcome as WireFlowOutcome, presence::v1::AgentState as WireAgentState,
-    telephony::v1::room::Treatment as WireTreatment,
+    telephony::v1::room::Treatment as WireTreatment, transfer::v1::Visibility as WireVisibility,
 };
 use baton_words as words;
 
@@ -43,6 +43,7 @@ written_as!(words::RecordingMode => wire::RecordingMode { All, Incoming, Outgoin
 written_as!(words::Exclusion => wire::ExclusionReason { OnHold, Paused, NotStarted, NotWritten, OtherTenure, InFlow });
 written_as!(words::TargetSort => wire::TargetSort { Agent, Team, Queue, External, IvrFlow });
 written_as!(words::AgentState => WireAgentState { Offline, Available, Away, WrapUp, NotResponding });
+written_as!(words::Visibility => WireVisibility { Everyone, Agents });
 written_as!(words::Treatment => WireTreatment { Conversation, HoldMusic, Ringback });
 written_as!(words::Phase => wire::TransferPhase {
     Waiting, Offered, Consulting, Joined, Accepted, Swapped, Away, HandingOver, Completed, Diverted, Failed, Cancelled,

@@ -12,6 +12,7 @@ pub fn caller_actor(caller: &Caller) -> Actor {
         Role::Supervisor | Role::Analyst => Kind::Supervisor,
         Role::Operator => Kind::Operator,
         Role::Service | Role::Simulator => Kind::System,
+        Role::Visitor => Kind::Customer,
     };
     // Baton is one, whichever of its services acts.
     let id = if kind == Kind::System { String::new() } else { caller.subject.clone() };

@@ -10,8 +10,8 @@ use crate::{
     queue::Pool,
 };
 use baton_words::{
-    AgentId, Direction, DivertedTo, Exclusion, FlowOutcome, IvrFlowId, LegNo, Medium, QueueId, Reason, RecordingMode,
-    RecordingNo, SegmentNo, SwitchId, TeamId, TransferKind, TransferNo, Visibility,
+    AgentId, Direction, DivertedTo, Exclusion, FlowOutcome, IvrFlowId, LegNo, Medium, MessageNo, QueueId, Reason,
+    RecordingMode, RecordingNo, SegmentNo, SwitchId, TeamId, TransferKind, TransferNo,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -227,9 +227,9 @@ pub enum EventKind {
     },
     /// Somebody wrote in a chat. The text is kept beside the interaction, and not published.
     MessageSent {
-        /// 1, 2, 3… within the interaction.
-        message: u32,
-        visibility: Visibility,
+        message: MessageNo,
+        /// 1, 2, 3… of those that the customer sees; none: the agents alone see it.
+        shown: Option<u32>,
         /// Personal data.
         text: Arc<str>,
     },

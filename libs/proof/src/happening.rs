@@ -63,15 +63,15 @@ fn commands(i: &Interaction, policy: &Policy, bound: &Bound, all: &mut Vec<Happe
     }
 }
 
-/// Everybody who can be in the call, and a supervisor.
+/// Everybody who can be in the call, a supervisor, and the customer, who has something to say in a chat.
 pub(crate) fn actors(bound: &Bound) -> impl Iterator<Item = Actor> {
-    (1..=bound.agents).map(|no| Actor::Agent(agent(no).id)).chain([supervisor()])
+    (1..=bound.agents).map(|no| Actor::Agent(agent(no).id)).chain([supervisor(), Actor::Customer])
 }
 
-/// Notes, data and dispositions change nothing else; recording is followed where the bound has it.
+/// Notes, data, dispositions and messages change nothing else; recording is followed where the bound has it.
 fn is_followed(action: Action, bound: &Bound) -> bool {
     match action {
-        Action::Note | Action::SetData | Action::Disposition => false,
+        Action::Note | Action::SetData | Action::Disposition | Action::SendMessage => false,
         Action::StartRecording | Action::StopRecording | Action::PauseRecording | Action::ResumeRecording => {
             bound.recording
         }
@@ -143,7 +143,11 @@ fn facts(i: &Interaction, policy: &Policy, bound: &Bound, all: &mut Vec<Happenin
     let mut facts = Vec::new();
     if !i.ended() {
         search_facts(i, bound, &mut facts);
-        i.parties.iter().for_each(|party| party_facts(i, party, &mut facts));
+        // No switch has seen anything of those who write.
+        if !i.medium.is_written() {
+            i.parties.iter().for_each(|party| party_facts(i, party, &mut facts));
+            facts.push(Fact::SwitchLost);
+        }
         match &i.stage {
             Stage::Farewell { announcement, .. } => facts.push(Fact::AnnouncementOver(*announcement)),
             Stage::Seeking(_) | Stage::Served(_) | Stage::Exiting(_) | Stage::Ended(_) => {}
@@ -197,9 +201,11 @@ fn search_facts(i: &Interaction, bound: &Bound, facts: &mut Vec<Fact>) {
                 facts.extend([Fact::ClaimGranted(offer.claim), Fact::ClaimRefused(offer.claim, Reason::Expired)]);
             }
             OfferState::Ringing { leg, .. } => {
-                facts.push(Fact::LegUp(leg, None));
-                let ends = [Reason::NoAnswer, Reason::Unreachable, Reason::HungUp];
-                facts.extend(ends.map(|reason| Fact::LegEnded(leg, reason)));
+                if !i.medium.is_written() {
+                    facts.push(Fact::LegUp(leg, None));
+                    let ends = [Reason::NoAnswer, Reason::Unreachable, Reason::HungUp];
+                    facts.extend(ends.map(|reason| Fact::LegEnded(leg, reason)));
+                }
                 facts.push(Fact::ClaimRefused(offer.claim, Reason::Unreachable));
             }
         }

@@ -15,12 +15,14 @@ pub(crate) type Timers = SmallVec<[i64; 12]>;
 /// All that are armed, but for the longest time that a call may last.
 pub(crate) fn armed(i: &Interaction, policy: &Policy) -> Timers {
     let house = &policy.interaction;
+    // Nobody tells of a chat that was not accepted: there is no silence to wait for.
+    let silence_ms = if i.medium.is_written() { 0 } else { house.ring_silence_ms };
     let mut timers = Timers::new();
     if let Some(search) = i.search() {
         timers.push(search.until_us);
         timers.extend(search.offers.iter().map(|offer| match offer.state {
             OfferState::Claiming { until_us } | OfferState::Queued { until_us } => until_us,
-            OfferState::Ringing { until_us, .. } => until_us + house.ring_silence_ms * 1000,
+            OfferState::Ringing { until_us, .. } => until_us + silence_ms * 1000,
         }));
         timers.extend(search.outside.map(|call| call.until_us + house.ring_silence_ms * 1000));
         timers.extend(search.skip.iter().filter_map(|skipped| skipped.until_us));

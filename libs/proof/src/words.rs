@@ -38,7 +38,7 @@ fn beginning(i: &Interaction) -> String {
     match i.customer().leg.origin {
         LegSource::Outside(_) => "agent 1 calls a customer".to_owned(),
         LegSource::Inbound(_) | LegSource::Phone(_) => "a customer calls".to_owned(),
-        LegSource::Written => "a customer writes".to_owned(),
+        LegSource::Written => "a customer opens a chat".to_owned(),
     }
 }
 
@@ -92,7 +92,6 @@ fn command_words(actor: &Actor, command: &Command) -> String {
             };
             format!("starts a {} transfer to {to}", start.kind)
         }
-        Command::Accept(_) => "accepts".to_owned(),
         Command::Decline(_) => "declines".to_owned(),
         Command::Cancel(_) => "cancels the transfer".to_owned(),
         Command::Complete(_) => "completes the transfer".to_owned(),
@@ -103,7 +102,6 @@ fn command_words(actor: &Actor, command: &Command) -> String {
         Command::SetMute(false) => "unmutes themselves".to_owned(),
         Command::Leave => "leaves".to_owned(),
         Command::End => "ends the call".to_owned(),
-        Command::SendMessage(_) => "writes in the chat".to_owned(),
         Command::Note(_) => "writes a note".to_owned(),
         Command::Disposition(given) => format!("dispositions their turn: {}", given.name),
         Command::SetData { .. } => "sets data".to_owned(),
@@ -111,6 +109,8 @@ fn command_words(actor: &Actor, command: &Command) -> String {
         Command::Recording(RecordingCommand::Stop) => "stops recording".to_owned(),
         Command::Recording(RecordingCommand::Pause) => "pauses recording".to_owned(),
         Command::Recording(RecordingCommand::Resume) => "resumes recording".to_owned(),
+        Command::Accept(_) => "accepts".to_owned(),
+        Command::SendMessage(_) => "writes a message".to_owned(),
     };
     format!("{} {does}", who(actor))
 }

@@ -122,7 +122,7 @@ pub(crate) fn supervisor() -> Actor {
     Actor::Staff { role: StaffRole::Supervisor, subject: "supervisor".into(), for_agent: None }
 }
 
-/// How a call can begin: the customer calls and agent 1 is rung, or agent 1 calls the customer. On a number that records all, or where agents start
+/// How a call can begin: the customer calls and agent 1 is rung, or agent 1 calls the customer; or the customer opens a chat. On a number that records all, or where agents start
 /// recording by hand; without `recorded` nobody does.
 pub(crate) fn beginnings(policy: &Policy, recorded: bool) -> Vec<World> {
     let modes: &[RecordingMode] =
@@ -137,7 +137,13 @@ pub(crate) fn beginnings(policy: &Policy, recorded: bool) -> Vec<World> {
         let calls = opening(*mode, vec![], LegSource::Outside(outside));
         [baton_domain::open(called, policy, BEGIN_US).0, baton_domain::place(calls, policy, agent(1), BEGIN_US).0]
     });
-    both.map(|interaction| World::new(interaction, BEGIN_US)).collect()
+    let steps = vec![
+        FlowStep::RingAgent { agent: agent(1), ring_ms: FIRST_RING_MS },
+        FlowStep::Voicemail("the number's box".into()),
+    ];
+    let chat = opening(RecordingMode::All, steps, LegSource::Written);
+    let all = both.chain([baton_domain::open(chat, policy, BEGIN_US).0]);
+    all.map(|interaction| World::new(interaction, BEGIN_US)).collect()
 }
 
 fn opening(recording: RecordingMode, steps: Vec<FlowStep>, origin: LegSource) -> Opening {

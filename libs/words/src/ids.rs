@@ -151,6 +151,11 @@ numbered_id!(
     ExitNo, "exit"
 );
 
+numbered_id!(
+    /// Something that somebody wrote in a chat.
+    MessageNo, "message"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

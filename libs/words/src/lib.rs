@@ -9,8 +9,8 @@ mod lists;
 mod type_text;
 
 pub use ids::{
-    AgentId, AnnouncementNo, ClaimNo, ExitNo, InteractionId, IvrFlowId, LegNo, NotAnId, QueueId, RecordingNo,
-    SegmentNo, SwitchId, TeamId, TransferNo, WaitNo,
+    AgentId, AnnouncementNo, ClaimNo, ExitNo, InteractionId, IvrFlowId, LegNo, MessageNo, NotAnId, QueueId,
+    RecordingNo, SegmentNo, SwitchId, TeamId, TransferNo, WaitNo,
 };
 pub use lists::{
     AgentState, Direction, DivertedTo, Exclusion, ExitOutcome, FlowOutcome, Medium, Phase, Reason, RecordingMode, Room,

@@ -29,7 +29,7 @@ pub(crate) fn presence(record: &AgentRecord) -> Presence {
         agent_id: record.id.to_string(),
         state: agent_state(status.state()) as i32,
         away_reason: status.away_reason().to_owned(),
-        engagements: record.claim.iter().map(engagement).collect(),
+        engagements: record.claims.iter().map(engagement).collect(),
         state_start_time: Some(timestamp(status.state_since_us)),
         phone_in_use: status.phone_in_use,
         disposition_due_interaction_ids: status.wrap_up.iter().flat_map(|it| it.due.clone()).collect(),
@@ -57,7 +57,7 @@ pub(crate) fn inbox(record: &AgentRecord) -> Inbox {
         let item = InboxItem::decode(queued.inbox.as_slice()).unwrap_or_default();
         completed(item, &queued.interaction_id, true, queued.since_us)
     });
-    Inbox { active: record.claim.iter().map(inbox_item).collect(), waiting: waiting.collect() }
+    Inbox { active: record.claims.iter().map(inbox_item).collect(), waiting: waiting.collect() }
 }
 
 fn inbox_item(claim: &ActiveClaim) -> InboxItem {

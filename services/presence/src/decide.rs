@@ -14,7 +14,7 @@ use baton_api::presence::v1::released_claim::Closing;
 
 use crate::ids::AgentId;
 use crate::projection::{ClaimDecision, ClaimsProjection, Released, Wanted};
-use crate::record::QueuedClaim;
+use crate::record::{ClaimMedium, QueuedClaim};
 use crate::status::{AgentStatus, Occupied, ShownState, StatusChange, WrapUp};
 use crate::store::claims::{ClaimRow, ClaimState};
 
@@ -76,6 +76,10 @@ pub(crate) enum RowWrite {
 impl RowWrite {
     /// What becomes of others who have the same phone.
     pub(crate) fn phone_change(&self) -> Option<StatusChange> {
+        // Nobody writes by phone.
+        if self.claim().medium != ClaimMedium::Voice {
+            return None;
+        }
         match self {
             Self::Insert(claim) => claim.state.is_active().then_some(StatusChange::PhoneTaken),
             Self::Revive(_) => Some(StatusChange::PhoneTaken),
@@ -158,7 +162,7 @@ impl Decider<'_> {
         for claim in unwanted {
             let released = released.get(claim.claim_id.as_str()).copied();
             let (mut changes, cause) = self.aftermath(released);
-            changes.insert(0, StatusChange::Freed);
+            changes.insert(0, StatusChange::freed(claim.medium));
             let reason = released.map_or(Reason::Unspecified, |it| it.reason);
             self.write(RowWrite::Release(claim.clone(), reason), claim.agent_id, changes, cause);
         }
@@ -203,6 +207,8 @@ impl Decider<'_> {
                 claim_id: released.claim_id.clone(),
                 interaction_id: self.projection.interaction_id.clone(),
                 agent_id: released.agent,
+                // It occupied nobody here.
+                medium: ClaimMedium::Voice,
                 phone: self.phone_of(released.agent),
                 state: ClaimState::Released,
                 reason: released.reason,
@@ -210,7 +216,7 @@ impl Decider<'_> {
                 inbox: Vec::new(),
                 since_us: self.known.now_us,
             };
-            let is_free = self.known.agents.get(&released.agent).is_some_and(|it| it.occupied.is_none());
+            let is_free = self.known.agents.get(&released.agent).is_some_and(AgentStatus::is_idle);
             if is_free {
                 let (changes, cause) = self.aftermath(Some(released));
                 self.write(RowWrite::Insert(tombstone), released.agent, changes, cause);
@@ -268,7 +274,11 @@ impl Decider<'_> {
             Occupied::Engaged
         };
         if next != *claim {
-            let changes = vec![StatusChange::Occupied(occupied)];
+            let changes = match claim.medium {
+                ClaimMedium::Voice => vec![StatusChange::Occupied(occupied)],
+                ClaimMedium::Chat if next.state != claim.state => vec![StatusChange::ChatAccepted],
+                ClaimMedium::Chat => Vec::new(),
+            };
             self.write(RowWrite::Update(next), claim.agent_id, changes, Cause::Answered);
         }
         ClaimDecision::Granted
@@ -277,12 +287,12 @@ impl Decider<'_> {
     /// The agent answered, and the projection that says so came too late (the service was down, say). They are on the phone: to show
     /// them as available would be worse (A3) than a reservation that ran out and was used after all.
     fn revive(&mut self, wanted: &Wanted, claim: ClaimRow) -> ClaimDecision {
-        if self.is_occupied(claim.agent_id) {
+        if self.is_occupied(claim.agent_id, claim.medium) {
             return ClaimDecision::Expired;
         }
         let agent = claim.agent_id;
         let engaged = ClaimRow { inbox: wanted.inbox.clone(), since_us: self.known.now_us, ..claim };
-        let changes = vec![StatusChange::Occupied(Occupied::Engaged)];
+        let changes = vec![StatusChange::taken(engaged.medium, Occupied::Engaged)];
         self.write(RowWrite::Revive(engaged), agent, changes, Cause::Answered);
         ClaimDecision::Granted
     }
@@ -312,7 +322,8 @@ impl Decider<'_> {
             claim_id: wanted.claim_id.clone(),
             interaction_id: self.projection.interaction_id.clone(),
             agent_id: wanted.agent,
-            phone: self.phone_of(wanted.agent),
+            medium: wanted.medium,
+            phone: if wanted.medium == ClaimMedium::Voice { self.phone_of(wanted.agent) } else { String::new() },
             state: if wanted.occupied == Occupied::Engaged { ClaimState::Engaged } else { ClaimState::Reserved },
             reason: Reason::Unspecified,
             expires_at_us: wanted.expires_at_us,
@@ -340,7 +351,7 @@ impl Decider<'_> {
             self.write_over(ClaimRow { state: ClaimState::Refused, reason, ..claim });
             return ClaimDecision::Refused(reason);
         }
-        let changes = vec![StatusChange::Occupied(wanted.occupied)];
+        let changes = vec![StatusChange::taken(wanted.medium, wanted.occupied)];
         self.write(RowWrite::Insert(claim), wanted.agent, changes, Cause::Answered);
         ClaimDecision::Granted
     }
@@ -356,12 +367,12 @@ impl Decider<'_> {
                 _ => return Err(Reason::NotAvailable),
             }
         }
-        if self.is_occupied(wanted.agent) { Err(Reason::Busy) } else { Ok(()) }
+        if self.is_occupied(wanted.agent, wanted.medium) { Err(Reason::Busy) } else { Ok(()) }
     }
 
-    /// By a claim on them, or on somebody who has the same phone.
-    fn is_occupied(&self, agent: AgentId) -> bool {
-        self.known.agents.get(&agent).is_some_and(|it| !it.can_be_claimed())
+    /// By as many claims as they have room for, or for a call by one on somebody who has the same phone.
+    fn is_occupied(&self, agent: AgentId, medium: ClaimMedium) -> bool {
+        self.known.agents.get(&agent).is_some_and(|it| !it.can_be_claimed_for(medium))
     }
 
     fn phone_of(&self, agent: AgentId) -> String {

@@ -11,7 +11,7 @@ use baton_store::{Done, StoreError, Tx};
 
 use crate::events::{self, ChangeContext, StateCause};
 use crate::ids::{AgentId, TeamId};
-use crate::record::{AgentRecord, TeamRecord, next_of};
+use crate::record::{AgentRecord, ClaimMedium, TeamRecord, next_of};
 use crate::status::{AgentStatus, Occupied, StatusChange};
 use crate::store::claims::{self, ClaimRow, ClaimState};
 use crate::store::{agents, queue, records, statuses, teams};
@@ -75,7 +75,7 @@ impl<'a> Edit<'a> {
         Ok(self.tx.done((value, self.effects)))
     }
 
-    /// An agent who is free, and may be chosen, is given to the first of those who wait for them (B504). They are then touched anew.
+    /// An agent who has room, and may be chosen, is given to the first of those who wait for them (B504). They are then touched anew.
     async fn promote(&mut self, agent: &AgentRecord) -> Result<(), StoreError> {
         let (tenant, now_us) = (self.context.tenant, self.now_us());
         let Some(queued) = next_of(&agent.status, &agent.queued, now_us) else { return Ok(()) };
@@ -83,7 +83,8 @@ impl<'a> Edit<'a> {
             claim_id: queued.claim_id.clone(),
             interaction_id: queued.interaction_id.clone(),
             agent_id: agent.id,
-            phone: agent.profile.phone.clone(),
+            medium: queued.medium(),
+            phone: if queued.medium() == ClaimMedium::Voice { agent.profile.phone.clone() } else { String::new() },
             state: ClaimState::Reserved,
             reason: Reason::Unspecified,
             expires_at_us: queued.expires_at_us,
@@ -97,7 +98,7 @@ impl<'a> Edit<'a> {
         }
         self.settle_sharing(sharing, &StatusChange::PhoneTaken).await?;
         let cause = StateCause::in_call(Cause::Unspecified, &claim.interaction_id);
-        self.settle(agent.id, &agent.status, [StatusChange::Occupied(Occupied::Reserved)], cause).await?;
+        self.settle(agent.id, &agent.status, [StatusChange::taken(claim.medium, Occupied::Reserved)], cause).await?;
         self.note_deadline(claim.expires_at_us);
         self.effects.to_report = true;
         Ok(())

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::decide::{ClaimWrite, ClaimsDecision, KnownState, QueueWrite, RowWrite, decide};
 use crate::grpc::claims;
 use crate::ids::AgentId;
-use crate::record::{QueuedClaim, next_of};
+use crate::record::{ClaimMedium, QueuedClaim, next_of};
 use crate::status::{AgentStatus, Occupied, RequestedState, ShownState, StatusChange};
 use crate::store::claims::{ClaimRow, ClaimState};
 
@@ -110,9 +110,15 @@ impl ClaimsInMemory {
         let members = self.teams.get(&team).into_iter().flatten().filter_map(|id| self.agents.get_key_value(id));
         let left: Vec<_> = members.filter(|(_, it)| !skip.contains(&it.profile.agent_id)).collect();
         let anybody_left = !left.is_empty();
+        let signed_in = left.iter().filter(|(_, it)| it.status.online).count().try_into().unwrap_or(i32::MAX);
         let mut free: Vec<_> = left.into_iter().filter(|(_, it)| it.status.is_available()).collect();
         free.sort_by_key(|(id, it)| (it.status.idle_since_us, **id));
-        ListCandidatesResponse { agents: free.into_iter().map(|(_, it)| it.profile.clone()).collect(), anybody_left }
+        ListCandidatesResponse {
+            free: free.len().try_into().unwrap_or(i32::MAX),
+            agents: free.into_iter().map(|(_, it)| it.profile.clone()).collect(),
+            anybody_left,
+            signed_in,
+        }
     }
 
     /// When something runs out by itself; none: nothing does.
@@ -132,8 +138,10 @@ impl ClaimsInMemory {
         let run_out: Vec<_> = run_out.cloned().collect();
         for claim in run_out {
             self.report(&claim, claim_fact::State::Expired, now_us);
-            self.settle_sharing(&claim, &StatusChange::PhoneFreed, now_us);
-            self.settle(claim.agent_id, [StatusChange::Freed], now_us);
+            if claim.medium == ClaimMedium::Voice {
+                self.settle_sharing(&claim, &StatusChange::PhoneFreed, now_us);
+            }
+            self.settle(claim.agent_id, [StatusChange::freed(claim.medium)], now_us);
             self.put(ClaimRow { state: ClaimState::Expired, reason: Reason::Expired, ..claim });
         }
         let queued = self.agents.values().flat_map(|it| &it.queued).filter(|it| it.expires_at_us <= now_us);
@@ -173,8 +181,10 @@ impl ClaimsInMemory {
         self.agents.iter().find_map(|(id, agent)| {
             let active = self.claims.values().flat_map(BTreeMap::values);
             let active = active.filter(|it| it.agent_id == *id && it.state.is_active()).count();
-            let expected = usize::from(agent.status.occupied.is_some());
-            (active != expected).then(|| format!("agent {id} has {active} claims, and {expected} occupy them"))
+            let expected = usize::from(agent.status.occupied.is_some()) + agent.status.chats.unsigned_abs() as usize;
+            let too_many = agent.status.chats > agent.status.capacity.chat;
+            (active != expected || too_many)
+                .then(|| format!("agent {id} has {active} claims, and {expected} occupy them"))
         })
     }
 
@@ -225,9 +235,12 @@ impl ClaimsInMemory {
                 agent.queued.retain(|it| it.claim_id != row.claim_id);
             }
             self.report(&row, claim_fact::State::Granted, now_us);
-            self.settle_sharing(&row, &StatusChange::PhoneTaken, now_us);
+            let medium = row.medium;
+            if medium == ClaimMedium::Voice {
+                self.settle_sharing(&row, &StatusChange::PhoneTaken, now_us);
+            }
             self.put(row);
-            self.settle(id, [StatusChange::Occupied(Occupied::Reserved)], now_us);
+            self.settle(id, [StatusChange::taken(medium, Occupied::Reserved)], now_us);
         }
     }
 
@@ -263,6 +276,7 @@ fn row_of(queued: &QueuedClaim, phone: String, state: ClaimState, reason: Reason
         claim_id: queued.claim_id.clone(),
         interaction_id: queued.interaction_id.clone(),
         agent_id: queued.agent,
+        medium: queued.medium(),
         phone,
         state,
         reason,

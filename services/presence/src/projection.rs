@@ -5,6 +5,7 @@ use baton_api::presence::v1::released_claim::Closing;
 use baton_runtime::auth::TenantId;
 
 use crate::ids::AgentId;
+use crate::record::ClaimMedium;
 use crate::status::{Occupied, ShownState};
 
 /// All claims that an interaction wants at one version.
@@ -29,6 +30,8 @@ pub(crate) struct Wanted {
     pub(crate) choosable: Vec<ShownState>,
     /// An agent in another call is waited for (B504).
     pub(crate) waits_if_busy: bool,
+    /// For what they need room.
+    pub(crate) medium: ClaimMedium,
     /// An encoded `baton.presence.v1.InboxItem`.
     pub(crate) inbox: Vec<u8>,
 }

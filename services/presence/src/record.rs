@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use baton_api::common::v1::Skill;
+use baton_api::common::v1::{Medium, Skill};
 use baton_api::presence::v1::InboxItem;
 use baton_runtime::auth::TenantId;
+use prost::Message as _;
 
 use crate::ids::{AgentId, TeamId};
 use crate::status::{AgentStatus, Occupied, ShownState};
@@ -36,6 +37,40 @@ pub(crate) struct Capacity {
 impl Default for Capacity {
     fn default() -> Self {
         Self { voice: 1, chat: 3, video: 1 }
+    }
+}
+
+/// What an agent needs room for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) enum ClaimMedium {
+    /// A call: it takes their phone, too.
+    #[default]
+    Voice,
+    Chat,
+}
+
+impl ClaimMedium {
+    /// As it is stored.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Voice => "voice",
+            Self::Chat => "chat",
+        }
+    }
+
+    /// The one of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Voice, Self::Chat].into_iter().find(|medium| medium.name() == name)
+    }
+
+    /// Where nothing is said, a call is meant.
+    pub(crate) fn of(medium: Medium) -> Self {
+        if medium == Medium::Chat { Self::Chat } else { Self::Voice }
+    }
+
+    /// Of what an inbox shows.
+    pub(crate) fn of_inbox(inbox: &[u8]) -> Self {
+        InboxItem::decode(inbox).map_or(Self::Voice, |item| Self::of(item.medium()))
     }
 }
 
@@ -82,16 +117,18 @@ pub(crate) struct AgentRecord {
     /// 1, 2, 3… with each change of anything in here: of two records the one with the greater version is newer.
     pub(crate) version: i64,
     pub(crate) status: AgentStatus,
-    pub(crate) claim: Option<ActiveClaim>,
+    /// Those that occupy them, the oldest first: at most one for a call, and so many for chats as they have room for.
+    pub(crate) claims: Vec<ActiveClaim>,
     /// Those that wait until they are free, in order.
     pub(crate) queued: Vec<QueuedClaim>,
 }
 
-/// The claim that occupies an agent.
+/// A claim that occupies an agent.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ActiveClaim {
     pub(crate) claim_id: String,
     pub(crate) interaction_id: String,
+    pub(crate) medium: ClaimMedium,
     pub(crate) occupied: Occupied,
     pub(crate) since_us: i64,
     /// As the interaction described it; [`crate::convert::inbox_item`] completes it.
@@ -112,11 +149,17 @@ pub(crate) struct QueuedClaim {
     pub(crate) inbox: Vec<u8>,
 }
 
+impl QueuedClaim {
+    pub(crate) fn medium(&self) -> ClaimMedium {
+        ClaimMedium::of_inbox(&self.inbox)
+    }
+}
+
 /// The first claim that waits for an agent in this status and may have them now.
 pub(crate) fn next_of<'a>(status: &AgentStatus, queued: &'a [QueuedClaim], now_us: i64) -> Option<&'a QueuedClaim> {
     let state = status.state();
     let may_have = |it: &&QueuedClaim| it.choosable.contains(&state) && it.expires_at_us > now_us;
-    queued.iter().find(may_have).filter(|_| status.can_be_claimed())
+    queued.iter().find(|it| may_have(it) && status.can_be_claimed_for(it.medium()))
 }
 
 /// A team with its members.

@@ -6,7 +6,9 @@
 //! lasts until the agent has dispositioned their turn (B507). A missed offer
 //! is also cleared when the agent answers a call, or connects after they were offline; not when their client connects once more
 //! (B604): clients do so by themselves, in front of an empty chair. A claim on the agent does not change the shown state; it only
-//! makes them not available, and with them everybody who has the same phone (F4).
+//! takes room: for one call, in which everybody who has the same phone is not available either (F4), and for so many chats as their capacity says (A1).
+
+use crate::record::{Capacity, ClaimMedium};
 
 /// The state that others see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,7 +78,12 @@ pub(crate) struct AgentStatus {
     /// Set until the timer, a requested state or, where it is due, a disposition clears it.
     pub(crate) wrap_up: Option<WrapUp>,
     pub(crate) not_responding: bool,
+    /// By a call.
     pub(crate) occupied: Option<Occupied>,
+    /// The chats that they are in, or are being offered.
+    pub(crate) chats: i64,
+    /// How many of each they may have at once.
+    pub(crate) capacity: Capacity,
     /// Another agent who has the same phone is occupied.
     pub(crate) phone_in_use: bool,
     /// When [`AgentStatus::state`] last changed, or the reason for being away.
@@ -99,14 +106,38 @@ pub(crate) enum StatusChange {
     WrapUpEnded,
     /// They have dispositioned this call.
     Dispositioned(String),
-    /// A claim reserves or engages them.
+    /// A claim for a call reserves or engages them.
     Occupied(Occupied),
-    /// The claim on them is over.
+    /// The claim for a call on them is over.
     Freed,
+    /// They are offered another chat, or are in it.
+    ChatTaken(Occupied),
+    /// They have accepted a chat that was offered.
+    ChatAccepted,
+    /// One of their chats is over for them.
+    ChatFreed,
     /// A claim on another agent takes the phone that both have.
     PhoneTaken,
     /// That claim is over.
     PhoneFreed,
+}
+
+impl StatusChange {
+    /// A claim of this medium is new.
+    pub(crate) fn taken(medium: ClaimMedium, occupied: Occupied) -> Self {
+        match medium {
+            ClaimMedium::Voice => Self::Occupied(occupied),
+            ClaimMedium::Chat => Self::ChatTaken(occupied),
+        }
+    }
+
+    /// A claim of this medium is over.
+    pub(crate) fn freed(medium: ClaimMedium) -> Self {
+        match medium {
+            ClaimMedium::Voice => Self::Freed,
+            ClaimMedium::Chat => Self::ChatFreed,
+        }
+    }
 }
 
 impl AgentStatus {
@@ -118,6 +149,8 @@ impl AgentStatus {
             wrap_up: None,
             not_responding: false,
             occupied: None,
+            chats: 0,
+            capacity: Capacity::default(),
             phone_in_use: false,
             state_since_us: now_us,
             idle_since_us: now_us,
@@ -148,14 +181,27 @@ impl AgentStatus {
         self.state() != before.state() || self.away_reason() != before.away_reason()
     }
 
-    /// Whether a claim may reserve them now.
+    /// Whether a claim may reserve them now for a call.
     pub(crate) fn is_available(&self) -> bool {
-        self.state() == ShownState::Available && self.can_be_claimed()
+        self.is_available_for(ClaimMedium::Voice)
     }
 
-    /// Neither they nor their phone are occupied.
-    pub(crate) fn can_be_claimed(&self) -> bool {
-        self.occupied.is_none() && !self.phone_in_use
+    /// Whether a claim may reserve them now for one more of this medium.
+    pub(crate) fn is_available_for(&self, medium: ClaimMedium) -> bool {
+        self.state() == ShownState::Available && self.can_be_claimed_for(medium)
+    }
+
+    /// There is room for one more of this medium (A1).
+    pub(crate) fn can_be_claimed_for(&self, medium: ClaimMedium) -> bool {
+        match medium {
+            ClaimMedium::Voice => self.occupied.is_none() && !self.phone_in_use && self.capacity.voice > 0,
+            ClaimMedium::Chat => self.chats < self.capacity.chat,
+        }
+    }
+
+    /// They are in nothing, and are offered nothing.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.occupied.is_none() && self.chats == 0
     }
 
     /// The status after a change.
@@ -196,6 +242,12 @@ impl AgentStatus {
                 self.not_responding &= occupied == Occupied::Reserved;
             }
             StatusChange::Freed => self.occupied = None,
+            StatusChange::ChatTaken(occupied) => {
+                self.chats += 1;
+                self.not_responding &= occupied == Occupied::Reserved;
+            }
+            StatusChange::ChatAccepted => self.not_responding = false,
+            StatusChange::ChatFreed => self.chats -= 1,
             StatusChange::PhoneTaken => self.phone_in_use = true,
             StatusChange::PhoneFreed => self.phone_in_use = false,
         }

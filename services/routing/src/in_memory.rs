@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::grpc::route;
 use crate::hold_off::HoldOff;
 use crate::match_pass::decide;
-use crate::pool_rules::PoolRules;
+use crate::pool_rules::{Candidates as Found, PoolRules};
 use crate::store::waits::{Pool, StoredWait, WaitRow, WaitState};
 use crate::sync_wait::{is_same_round, next_row, stale};
 
@@ -142,9 +142,9 @@ impl WaitsInMemory {
         for row in rows {
             let Some(wait) = &row.wait else { continue };
             let Some(named) = named(wait) else { continue };
-            let answer = decide(wait, &PoolRules::of_team(wait.pool.id()), &named, |agent_id| {
-                !self.hold_off.covers(agent_id, now_us)
-            });
+            let (rules, all_signed_in) = (PoolRules::of_team(wait.pool.id()).of(wait.medium), named.signed_in);
+            let named = Found { found: named, all_signed_in };
+            let answer = decide(wait, &rules, &named, |agent_id| !self.hold_off.covers(agent_id, now_us));
             let Some((state, proposal)) = answer else { continue };
             for agent in &proposal.agents {
                 self.hold_off.start(&agent.agent_id, &row.interaction_id, now_us);

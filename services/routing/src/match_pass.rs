@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use baton_api::common::v1::Reason;
+use baton_api::common::v1::{Medium, Reason};
 use baton_api::transfer::v1::ProposalFact;
 use baton_runtime::auth::TenantId;
 use baton_store::change;
@@ -54,6 +54,12 @@ impl<'a> MatchPass<'a> {
             let mut queues = Vec::with_capacity(pools.len());
             for pool in pools.drain(..) {
                 let rules = self.rules(pool).await?;
+                let has_chats = waits::has_chats(&mut self.core.db.read().await?, self.tenant, pool).await?;
+                if has_chats {
+                    let of_chats = rules.clone().of(Medium::Chat);
+                    let candidates = self.candidates(&of_chats).await?;
+                    queues.push(TeamQueue::new(of_chats, candidates));
+                }
                 let candidates = self.candidates(&rules).await?;
                 queues.push(TeamQueue::new(rules, candidates));
             }
@@ -99,12 +105,12 @@ impl<'a> MatchPass<'a> {
 
     /// Answers each of these waits with a request to presence of its own, or one for all that skip the same agents.
     pub(crate) async fn propose_individually(&self, rows: Vec<WaitRow>) -> Result<(), Status> {
-        let mut known: HashMap<(Pool, Vec<String>), (PoolRules, Candidates)> = HashMap::new();
+        let mut known: HashMap<(Pool, i32, Vec<String>), (PoolRules, Candidates)> = HashMap::new();
         for row in rows {
-            let Some(StoredWait { pool, skip, .. }) = &row.wait else { continue };
-            let question = (*pool, skip.clone());
+            let Some(StoredWait { pool, skip, medium, .. }) = &row.wait else { continue };
+            let question = (*pool, i32::from(*medium), skip.clone());
             if !known.contains_key(&question) {
-                let rules = self.rules(*pool).await?;
+                let rules = self.rules(*pool).await?.of(*medium);
                 let candidates = self.asked(&rules, skip).await?;
                 known.insert(question.clone(), (rules, candidates));
             }
@@ -212,7 +218,7 @@ mod tests {
     fn decided(skip: &[&str], candidates: &Candidates, held_off: &[&str]) -> Option<(WaitState, Vec<String>)> {
         let skip = skip.iter().map(|it| (*it).to_owned()).collect();
         let (pool, priority) = (Pool::Team(Uuid::nil()), waits::DEFAULT_PRIORITY);
-        let wait = StoredWait { id: "w".to_owned(), pool, priority, skip, since_us: 0 };
+        let wait = StoredWait { id: "w".to_owned(), pool, priority, skip, since_us: 0, medium: Medium::Voice };
         let (state, proposal) =
             decide(&wait, &PoolRules::of_team(Uuid::nil()), candidates, |it| !held_off.contains(&it))?;
         Some((state, proposal.agents.into_iter().map(|it| it.agent_id).collect()))

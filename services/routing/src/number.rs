@@ -15,6 +15,26 @@ pub(crate) fn parse(field: &str, text: &str) -> Result<String, ApiError> {
     }
 }
 
+/// How a number begins that is an entry for chats: `chat:support`. It is on no trunk, so the operator grants none, and each tenant has its own.
+const CHAT: &str = "chat:";
+/// The longest name of an entry, in characters.
+const MAX_ENTRY: usize = 48;
+
+pub(crate) fn is_chat(number: &str) -> bool {
+    number.starts_with(CHAT)
+}
+
+/// Reads a number of the tenant's, or an entry for chats, that a client sent in `field`.
+pub(crate) fn parse_entry(field: &str, text: &str) -> Result<String, ApiError> {
+    let Some(name) = text.strip_prefix(CHAT) else { return parse(field, text) };
+    let good = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || b"-_.".contains(&it);
+    if (1..=MAX_ENTRY).contains(&name.len()) && name.bytes().all(good) {
+        return Ok(text.to_owned());
+    }
+    let why = format!("must be chat: and 1 to {MAX_ENTRY} of a-z 0-9 - _ . for example chat:support");
+    Err(ApiError::invalid_argument(field, why))
+}
+
 /// The error for a number that the operator has not granted. It does not repeat the number, because errors are logged.
 pub(crate) fn not_granted(tenant: &TenantId) -> ApiError {
     let message = format!(
@@ -46,6 +66,9 @@ const SHORTEST_ENDING: usize = 4;
 
 /// Reads what a switch sent: with or without the plus, with `00` or a national `0`, with separators, as a `tel:` or `sip:` address.
 pub(crate) fn called(text: &str) -> CalledNumber {
+    if is_chat(text) {
+        return CalledNumber { whole: parse_entry("number", text).into_iter().collect(), endings: Vec::new() };
+    }
     let digits = telephone::dialled_digits(text);
     let whole = |digits: &str| parse("number", &format!("+{digits}")).ok();
     if let Some(international) = digits.strip_prefix('+') {
@@ -87,6 +110,18 @@ mod tests {
             assert!(!means(text, "+3225550100"), "{text}");
         }
         assert_eq!(called("+5550100").endings, Vec::<String>::new(), "a number that is sent in full is no other's end");
+    }
+
+    #[test]
+    fn an_entry_for_chats_is_its_name_and_nothing_that_is_dialled() {
+        for good in ["chat:support", "chat:a", "chat:shop-2.de"] {
+            assert!(parse_entry("number", good).is_ok() && parse("number", good).is_err(), "{good}");
+            assert_eq!(called(good).whole, [good]);
+        }
+        for bad in ["chat:", "chat:Support", "chat:a b", "chats:a", "support", "chat:\u{e9}"] {
+            assert!(parse_entry("number", bad).is_err(), "{bad}");
+        }
+        assert!(parse_entry("number", "+3225550100").is_ok());
     }
 
     #[test]

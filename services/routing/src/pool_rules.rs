@@ -1,6 +1,6 @@
 //! Whom a team or a queue asks: as it is configured now.
 
-use baton_api::common::v1::Reason;
+use baton_api::common::v1::{Medium, Reason};
 use baton_api::presence::v1::{ListCandidatesRequest, ListCandidatesResponse};
 use baton_api::routing::v1::Queue;
 use baton_api::routing::v1::queue::{Instead, Strategy};
@@ -70,6 +70,17 @@ impl PoolRules {
             tells_unattended: matches!(queue.when_unattended(), Instead::Overflow | Instead::GiveUp),
             tells_declined: matches!(queue.when_declined(), Instead::Overflow | Instead::GiveUp),
         })
+    }
+
+    /// The same for whoever waits in this medium.
+    pub(crate) fn of(mut self, medium: Medium) -> Self {
+        self.asked.set_medium(medium);
+        self
+    }
+
+    /// For what an agent is wanted: a call where nothing else is said.
+    pub(crate) fn medium(&self) -> Medium {
+        if self.asked.medium() == Medium::Chat { Medium::Chat } else { Medium::Voice }
     }
 
     pub(crate) fn of_team(team: uuid::Uuid) -> Self {

@@ -68,7 +68,7 @@ impl PresenceClient {
         Ok(())
     }
 
-    /// The available agents of a team or queue, longest idle first, and whether it has members at all who are not skipped. A team that
+    /// The agents of a team or queue who have room for one more of this medium, in the order in which they are to be asked, and whether it has members at all who are not skipped. A team that
     /// is gone has none.
     pub(crate) async fn candidates(
         &self,

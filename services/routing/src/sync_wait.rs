@@ -163,6 +163,7 @@ mod tests {
                 priority: waits::DEFAULT_PRIORITY,
                 skip: Vec::new(),
                 since_us: version,
+                medium: baton_api::common::v1::Medium::Voice,
             }),
             stands_in: None,
             served: Vec::new(),

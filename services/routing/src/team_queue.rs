@@ -13,7 +13,7 @@ use crate::store::waits::{self, QueuePosition, WaitRow};
 /// Waits in one read.
 const PAGE: usize = 50;
 
-/// The queue of one team, or a queue, and the agents who may be proposed to it.
+/// The queue of one team, or a queue, for one medium, and the agents who may be proposed to it.
 pub(crate) struct TeamQueue {
     pub(crate) candidates: Arc<Candidates>,
     pub(crate) rows: VecDeque<WaitRow>,
@@ -52,7 +52,8 @@ impl TeamQueue {
         tenant: &TenantId,
     ) -> Result<Option<QueuePosition>, StoreError> {
         if self.rows.is_empty() && !self.is_read {
-            self.rows = waits::waiting(reader, tenant, self.rules.pool, &self.read_up_to, PAGE as i64).await?.into();
+            let (pool, medium) = (self.rules.pool, self.rules.medium());
+            self.rows = waits::waiting(reader, tenant, (pool, medium), &self.read_up_to, PAGE as i64).await?.into();
             self.is_read = self.rows.len() < PAGE;
             self.read_up_to = self.rows.back().map(WaitRow::position).unwrap_or_default();
         }

@@ -8,7 +8,7 @@ mod begin;
 mod forget;
 mod write;
 
-pub(crate) use begin::OutgoingCall;
+pub(crate) use begin::NewInteraction;
 
 use crate::{
     convert::{self, refusal_status, version_conflict},

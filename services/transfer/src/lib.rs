@@ -37,14 +37,15 @@ use baton_api::{
     telephony::v1::telephony_service_client::TelephonyServiceClient,
     tenant::v1::tenant_service_server::TenantServiceServer,
     transfer::v1::{
-        intake_service_server::IntakeServiceServer, interaction_service_server::InteractionServiceServer,
-        policy_service_server::PolicyServiceServer, transfer_service_server::TransferServiceServer,
+        chat_service_server::ChatServiceServer, intake_service_server::IntakeServiceServer,
+        interaction_service_server::InteractionServiceServer, policy_service_server::PolicyServiceServer,
+        transfer_service_server::TransferServiceServer,
     },
 };
 use baton_domain::{Actor, Command, Input, Refusal};
 use baton_runtime::{
     ServiceName,
-    auth::AdmissionList,
+    auth::{AdmissionList, VisitorTokens},
     client::{InternalChannel, Peers, UnknownPeer},
     config::TransferConfig,
     disk_space::DiskSpace,
@@ -56,7 +57,7 @@ use baton_store::StoreError;
 use baton_words::SwitchId;
 use command_handler::CommandHandler;
 use error::SubmitError;
-use grpc::{IntakeApi, InteractionApi, PolicyApi, TenantApi, TransferApi};
+use grpc::{ChatApi, IntakeApi, InteractionApi, PolicyApi, TenantApi, TransferApi};
 use std::sync::Arc;
 use tenants::Tenants;
 
@@ -74,6 +75,7 @@ pub struct TransferRuntime {
     peers: TransferPeers,
     outgoing_switch: SwitchId,
     space: DiskSpace,
+    visitors: VisitorTokens,
 }
 
 /// The other services, as this one calls them.
@@ -96,13 +98,15 @@ impl TransferPeers {
     }
 }
 
-/// Opens the database, takes up every live interaction, and starts the tasks. The gates learn from `accepted` which tenants there are.
+/// Opens the database, takes up every live interaction, and starts the tasks. The gates learn from `accepted` which tenants there
+/// are; `visitors` makes the tokens of those who chat.
 ///
 /// # Errors
 /// See [`StartError`].
 pub async fn start(
     context: ServiceContext<TransferConfig>,
     accepted: AdmissionList,
+    visitors: VisitorTokens,
 ) -> Result<TransferRuntime, StartError> {
     let db = context.open(&MIGRATIONS).await?;
     let peers = TransferPeers::new(&context.peers)?;
@@ -117,21 +121,35 @@ pub async fn start(
     handler.take_up(|_| None).await?;
     prune::start(&handler, &context.lifecycle, context.calls_kept);
     context.count_stored("calls", &db, store::stored::STATEMENT);
-    Ok(TransferRuntime { handler, peers, outgoing_switch: context.config.outgoing_switch_id, space: context.space })
+    Ok(TransferRuntime {
+        handler,
+        peers,
+        outgoing_switch: context.config.outgoing_switch_id,
+        space: context.space,
+        visitors,
+    })
 }
 
 impl RunningService for TransferRuntime {
     fn add_public(&self, server: ServerBuilder) -> ServerBuilder {
         let (handler, peers) = (self.handler.clone(), self.peers.clone());
+        let watchers = Arc::new(Quota::new(MAX_WATCHED, MAX_WATCHED_BY_TENANT));
+        let chats = ChatApi {
+            handler: handler.clone(),
+            peers: peers.clone(),
+            watchers: watchers.clone(),
+            visitors: self.visitors.clone(),
+        };
         let interactions = InteractionApi {
             handler: handler.clone(),
             peers: peers.clone(),
-            watchers: Arc::new(Quota::new(MAX_WATCHED, MAX_WATCHED_BY_TENANT)),
+            watchers,
             outgoing_switch: self.outgoing_switch.clone(),
         };
         server
             .add_service(TransferServiceServer::new(TransferApi { handler: handler.clone(), peers }))
             .add_service(InteractionServiceServer::new(interactions))
+            .add_service(ChatServiceServer::new(chats))
             .add_service(PolicyServiceServer::new(PolicyApi { handler: handler.clone() }))
             .add_service(TenantServiceServer::new(TenantApi { handler, space: self.space.clone() }))
     }

@@ -183,6 +183,10 @@ impl Follow {
     }
 
     async fn push_plan(&self, i: &Live) -> Result<(), Status> {
+        // Those who write have no switch.
+        if i.medium.is_written() {
+            return Ok(());
+        }
         let plan = i.plan();
         if self.follower.accepted.lock().has_plan(&plan) {
             return Ok(());

@@ -70,6 +70,10 @@ fn call(data: &Data, names: &Names) -> Option<String> {
         Data::InteractionAnnounced(it) => format!("An announcement is played: {}.", word::spaced(&it.name)),
         Data::InteractionCustomerAnswered(_) => "The customer answers.".to_owned(),
         Data::InteractionCustomerLeft(_) => "The customer hangs up.".to_owned(),
+        Data::ChatMessageSent(it) => {
+            let to = if it.agents_only { ", to the agents alone" } else { "" };
+            format!("Message {} is written{to}.", it.sequence)
+        }
         data => return outside(data, names),
     })
 }

@@ -233,6 +233,12 @@ pub struct Counters {
     /// Messages of a chat.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub message: u32,
+    /// Those of them that the customer sees: to them no number is missing.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shown_message: u32,
+    /// What is written in all of them, in bytes, at most 4 GiB: they are kept beside the interaction.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub message_bytes: u32,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
@@ -277,6 +283,7 @@ impl Interaction {
             }
         }
         self.data.clear();
+        self.counters.message_bytes = 0;
         self.version += 1;
     }
 

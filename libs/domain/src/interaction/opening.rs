@@ -40,6 +40,9 @@ impl Interaction {
         let direction = if inbound { Direction::Inbound } else { Direction::Outbound };
         // Nothing is heard, and so nothing recorded: the messages are the record.
         let recording = if medium.is_written() { RecordingMode::Manual } else { opening.recording };
+        // Nobody speaks after a tone, either.
+        let mut steps = opening.steps;
+        steps.retain(|step| !(medium.is_written() && matches!(step, FlowStep::Voicemail(_))));
         let mut counters = Counters { party: 1, ..Counters::default() };
         let state = if inbound { LegState::Up { seen_in: None } } else { LegState::Planned };
         let customer = Party {
@@ -67,7 +70,7 @@ impl Interaction {
             stage: Stage::Seeking(Seeker::Transfer),
             flow: Flow {
                 id: opening.flow_id,
-                steps: opening.steps,
+                steps,
                 next: 0,
                 skip_voicemail: opening.skip_voicemail || medium.is_written(),
             },

@@ -10,7 +10,7 @@ use crate::{
     permit::{Refusal, permit, permit_data, permit_disposition, permit_message, permit_target, permit_transfer},
     policy::{Method, Policy},
 };
-use baton_words::{AgentId, Reason, TransferNo};
+use baton_words::{AgentId, MessageNo, Reason, TransferNo, Visibility};
 use std::sync::Arc;
 
 /// A command that is accepted, with whom it is about.
@@ -216,9 +216,11 @@ impl Advance<'_> {
     }
 
     fn send(&mut self, message: Message) {
-        let no = Counters::take(&mut self.i.counters.message);
-        let Message { visibility, text } = message;
-        self.emit(EventKind::MessageSent { message: no, visibility, text });
+        let (Message { visibility, text }, counters) = (message, &mut self.i.counters);
+        let no = MessageNo(Counters::take(&mut counters.message));
+        let shown = (visibility == Visibility::Everyone).then(|| Counters::take(&mut counters.shown_message));
+        counters.message_bytes = counters.message_bytes.saturating_add(text.len() as u32);
+        self.emit(EventKind::MessageSent { message: no, shown, text });
     }
 
     fn set_data(&mut self, set: Vec<(Arc<str>, Arc<str>)>, remove: Vec<Arc<str>>) {

@@ -499,10 +499,7 @@ impl Advance<'_> {
 impl Advance<'_> {
     /// Takes the next step of the call flow; after the last the call is disconnected.
     pub(super) fn advance_flow(&mut self) {
-        let written = self.i.medium.is_written();
-        let possible = |next: &FlowStep| !(written && matches!(next, FlowStep::Voicemail(_)));
-        let next = std::iter::from_fn(|| self.i.flow.advance()).find(|(_, next)| possible(next));
-        let Some((step, next)) = next else { return self.end(Reason::Disconnected) };
+        let Some((step, next)) = self.i.flow.advance() else { return self.end(Reason::Disconnected) };
         self.emit(EventKind::FlowStep { step, what: next.taken() });
         let house = &self.policy.interaction;
         match next {

@@ -63,10 +63,10 @@ fn b305_b306_b309_the_recipient_waits_apart_and_the_customer_goes_on_writing_to_
     assert_eq!((world.phase(), world.i.primary()), (Phase::Completed, Some(agent(2).id)), "it waits for no switch");
     world.says(by(2), "hello").expect("now they are theirs");
     let sent = world.events.iter().filter_map(|event| match &event.kind {
-        EventKind::MessageSent { message, .. } => Some(*message),
+        EventKind::MessageSent { message, shown, .. } => Some((message.0, *shown)),
         _ => None,
     });
-    assert_eq!(sent.collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(sent.collect::<Vec<_>>(), [(1, Some(1)), (2, Some(2)), (3, None), (4, Some(3))]);
     check(&world);
 }
 

@@ -42,7 +42,8 @@ pub(crate) fn claimed_while_rung(proof: &Proof, world: &World) -> Checked {
         let engaged = wanted.iter().any(|claim| claim.agent == agent && claim.reservation.is_none());
         ensure(engaged, || format!("agent {} is there, and not claimed", number_of(agent)))?;
     }
-    let silence_us = proof.policy.interaction.ring_silence_ms * 1000;
+    let written = i.medium.is_written();
+    let silence_us = if written { 0 } else { proof.policy.interaction.ring_silence_ms * 1000 };
     for offer in i.search().iter().flat_map(|search| &search.offers) {
         let no = number_of(offer.agent.id);
         let reserved = wanted.iter().find(|claim| claim.claim == offer.claim && claim.agent == offer.agent.id);
@@ -53,7 +54,8 @@ pub(crate) fn claimed_while_rung(proof: &Proof, world: &World) -> Checked {
         };
         let long_enough = until_us.is_some_and(|until_us| until_us > ring_until_us + silence_us);
         ensure(long_enough, || format!("agent {no} is not reserved for as long as their phone may ring"))?;
-        let rings = plan.legs.iter().any(|planned| planned.leg == leg && planned.ring_until_us == ring_until_us);
+        let rings =
+            written || plan.legs.iter().any(|planned| planned.leg == leg && planned.ring_until_us == ring_until_us);
         ensure(rings, || format!("the phone of agent {no} is not rung"))?;
     }
     let here = i.agents().count() + i.search().map_or(0, |search| search.offers.len());

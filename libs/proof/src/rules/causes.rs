@@ -85,6 +85,9 @@ fn is_up(step: &Transition<'_>, limit: RuleField) -> bool {
             };
             rung.chain(customer).any(over)
         }
+        // Of a chat, nobody but the clock tells that it was not accepted.
+        RuleField::Method(_, MethodField::Ring) if was.medium.is_written() => offers.any(|it| rung_out(it, now_us)),
+        RuleField::Step(..) if was.medium.is_written() && offers.clone().any(|it| rung_out(it, now_us)) => true,
         RuleField::Method(_, MethodField::Wait) | RuleField::Step(..) | RuleField::Queue(_) => {
             let awaited = |offer: &Offer| matches!(offer.state, OfferState::Queued { until_us } if until_us <= now_us);
             was.search().is_some_and(|search| search.until_us <= now_us) || offers.any(awaited)
@@ -94,6 +97,10 @@ fn is_up(step: &Transition<'_>, limit: RuleField) -> bool {
             was.transfer.as_ref().is_some_and(|transfer| over(transfer.since_us))
         }
     }
+}
+
+fn rung_out(offer: &Offer, now_us: i64) -> bool {
+    matches!(offer.state, OfferState::Ringing { until_us, .. } if until_us <= now_us)
 }
 
 /// A phone that rang out says for how long it could ring, and a diversion what led there.

@@ -20,6 +20,12 @@ use baton_words::{DivertedTo, LegNo, Reason, Room, Treatment};
 pub(crate) fn one_place(proof: &Proof, world: &World) -> Checked {
     let i = &world.interaction;
     let plan = project::plan(i, &proof.policy);
+    if i.medium.is_written() {
+        let wanted = plan.legs.is_empty() && plan.rooms.is_empty() && plan.exit.is_none() && plan.segment.is_none();
+        return ensure(wanted && !i.held(), || {
+            "a chat wants something of a switch, or its customer is held".to_owned()
+        });
+    }
     let own = i.customer().leg.no;
     let legs = plan.legs.iter().filter(|leg| leg.leg == own).count();
     let wanted = usize::from(!i.ended() && !matches!(i.customer().leg.state, LegState::Planned | LegState::Over));
@@ -61,7 +67,7 @@ pub(crate) fn served_by_somebody(_: &Proof, world: &World) -> Checked {
 
 pub(crate) fn hears_music_exactly_on_hold(proof: &Proof, world: &World) -> Checked {
     let i = &world.interaction;
-    if i.service().is_none() || !i.customer().leg.is_up() {
+    if i.service().is_none() || !i.customer().leg.is_up() || i.medium.is_written() {
         return Ok(());
     }
     let plan = project::plan(i, &proof.policy);
@@ -107,6 +113,9 @@ pub(crate) fn away_and_waited_for(proof: &Proof, world: &World) -> Checked {
 /// B305, B602: whom the initiator is not with is alone, and hears music; and nobody else is.
 pub(crate) fn parked_means_alone(proof: &Proof, world: &World) -> Checked {
     let i = &world.interaction;
+    if i.medium.is_written() {
+        return Ok(());
+    }
     let swapped = match i.transfer.as_ref().map(|transfer| &transfer.state) {
         Some(TransferState::Accepted { recipient } | TransferState::Swapped { recipient }) => {
             i.party(*recipient).map(|party| party.leg.no)

@@ -43,7 +43,7 @@ pub(crate) fn others_are_refused(proof: &Proof, world: &World) -> Checked {
     let mut trial = i.clone();
     let open = i.transfer.as_ref().map(|transfer| transfer.no);
     let another = TransferNo(i.counters.transfer + 1);
-    let everybody = actors(&proof.bound).chain([Actor::Customer, Actor::External, Actor::Agent(agent(u8::MAX - 1).id)]);
+    let everybody = actors(&proof.bound).chain([Actor::External, Actor::Agent(agent(u8::MAX - 1).id)]);
     for actor in everybody {
         let shown = permit::allowed(i, &proof.policy, &actor);
         for action in Action::ALL.into_iter().filter(|action| !shown.contains(*action)) {
@@ -51,7 +51,10 @@ pub(crate) fn others_are_refused(proof: &Proof, world: &World) -> Checked {
             let refused = baton_domain::react(&mut trial, &proof.policy, input, world.now_us).is_err();
             ensure(refused, || format!("{actor:?} may {action} without being told"))?;
         }
-        for action in [Action::Cancel, Action::Complete, Action::Decline].into_iter().filter(|it| shown.contains(*it)) {
+        for action in [Action::Cancel, Action::Complete, Action::Decline, Action::Accept]
+            .into_iter()
+            .filter(|it| shown.contains(*it))
+        {
             let input = Input::Command(actor.clone(), command_of(&proof.policy, action, Some(another)));
             let refused = baton_domain::react(&mut trial, &proof.policy, input, world.now_us).is_err();
             ensure(refused, || format!("to {action} hits another transfer than is meant"))?;

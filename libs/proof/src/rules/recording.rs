@@ -47,6 +47,9 @@ const MOST_FAILURES: u8 = 3;
 
 pub(crate) fn all_talk(_: &Proof, world: &World) -> Checked {
     let (i, r) = (&world.interaction, &world.interaction.recorder);
+    if i.medium.is_written() {
+        return ensure(r.current.is_none() && r.gap.is_none(), || "a chat is recorded".to_owned());
+    }
     // What is said without an agent is nobody's recording.
     if i.primary().is_none() || !i.customer().leg.is_up() {
         return Ok(());

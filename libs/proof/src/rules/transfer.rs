@@ -128,6 +128,10 @@ fn rings(i: &Interaction, leg: LegNo) -> bool {
 
 pub(crate) fn consult_means_hold(_: &Proof, world: &World) -> Checked {
     let i = &world.interaction;
+    // B309: those who write are apart without a hold.
+    if i.medium.is_written() {
+        return ensure(!i.held(), || "a customer who writes is on hold".to_owned());
+    }
     match i.transfer.as_ref().map(|transfer| &transfer.state) {
         Some(TransferState::Consulting { .. }) => ensure(i.held(), || "the customer hears the consult".to_owned()),
         Some(TransferState::Joined { .. } | TransferState::Accepted { .. } | TransferState::Swapped { .. }) => {
@@ -260,7 +264,7 @@ pub(crate) fn leaves_nothing_behind(step: &Transition<'_>) -> bool {
     }
     let Some(method) = step.policy.method(open.kind) else { return true };
     let goes_on = open.is_undecided() && is.service().is_some() && is.agent(open.initiator.id).is_some();
-    !goes_on || hold_is_over(step) || is.held() == hold_after(method, open, was, failed)
+    !goes_on || is.medium.is_written() || hold_is_over(step) || is.held() == hold_after(method, open, was, failed)
 }
 
 /// The customer was on hold for as long as anybody may be without a transfer.

@@ -4,7 +4,7 @@
 //! decides what a caller may do with a particular object (their own call, their own state).
 
 use super::Role;
-use super::Role::{Admin, Agent, Analyst, Operator, Service, ServiceAccount, Simulator, Supervisor};
+use super::Role::{Admin, Agent, Analyst, Operator, Service, ServiceAccount, Simulator, Supervisor, Visitor};
 
 /// Everyone who belongs to a tenant and works with calls, or acts for those who do.
 const DESK: &[Role] = &[Agent, Supervisor, Admin, ServiceAccount];
@@ -26,6 +26,10 @@ const OPERATORS: &[Role] = &[Operator];
 const PLAN_READERS: &[Role] = &[Operator, Supervisor, Admin];
 /// Baton's own services.
 const SERVICES: &[Role] = &[Service];
+/// A customer in a chat of theirs.
+const VISITORS: &[Role] = &[Visitor];
+/// Those who open chats for visitors.
+const HOSTS: &[Role] = &[Admin, ServiceAccount];
 /// Those who drive the simulated switch.
 const SIMULATORS: &[Role] = &[Simulator];
 
@@ -160,6 +164,13 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.tenant.v1.TenantService/ResumeTenant", OPERATORS),
     ("/baton.tenant.v1.TenantService/SuspendTenant", OPERATORS),
     ("/baton.tenant.v1.TenantService/UpdateTenant", OPERATORS),
+    ("/baton.transfer.v1.ChatService/GetChat", VISITORS),
+    ("/baton.transfer.v1.ChatService/IssueVisitorToken", HOSTS),
+    ("/baton.transfer.v1.ChatService/LeaveChat", VISITORS),
+    ("/baton.transfer.v1.ChatService/ListChatMessages", VISITORS),
+    ("/baton.transfer.v1.ChatService/OpenChat", HOSTS),
+    ("/baton.transfer.v1.ChatService/SendChatMessage", VISITORS),
+    ("/baton.transfer.v1.ChatService/WatchChatMessages", VISITORS),
     ("/baton.transfer.v1.IntakeService/ControlRecording", SERVICES),
     ("/baton.transfer.v1.IntakeService/GetWanted", SERVICES),
     ("/baton.transfer.v1.IntakeService/OpenInteraction", SERVICES),
@@ -173,16 +184,20 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.transfer.v1.InteractionService/HoldCustomer", DESK),
     ("/baton.transfer.v1.InteractionService/LeaveInteraction", DESK),
     ("/baton.transfer.v1.InteractionService/ListInteractions", READERS),
+    ("/baton.transfer.v1.InteractionService/ListMessages", DESK),
     ("/baton.transfer.v1.InteractionService/PlaceCall", DESK),
     ("/baton.transfer.v1.InteractionService/ResumeCustomer", DESK),
+    ("/baton.transfer.v1.InteractionService/SendMessage", DESK),
     ("/baton.transfer.v1.InteractionService/SetData", DESK),
     ("/baton.transfer.v1.InteractionService/SetMute", DESK),
     ("/baton.transfer.v1.InteractionService/WatchInteraction", READERS),
     ("/baton.transfer.v1.InteractionService/WatchInteractions", READERS),
+    ("/baton.transfer.v1.InteractionService/WatchMessages", DESK),
     ("/baton.transfer.v1.PolicyService/GetPolicy", LEADS),
     ("/baton.transfer.v1.PolicyService/ListProfiles", LEADS),
     ("/baton.transfer.v1.PolicyService/UpdatePolicy", ADMINS),
     ("/baton.transfer.v1.PolicyService/ValidatePolicy", LEADS),
+    ("/baton.transfer.v1.TransferService/AcceptTransfer", DESK),
     ("/baton.transfer.v1.TransferService/CancelTransfer", DESK),
     ("/baton.transfer.v1.TransferService/CompleteTransfer", DESK),
     ("/baton.transfer.v1.TransferService/DeclineTransfer", DESK),

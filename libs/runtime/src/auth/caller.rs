@@ -28,11 +28,13 @@ pub enum Role {
     Service,
     /// Drives the simulated switch.
     Simulator,
+    /// A customer in one chat, whose interaction is the subject of the token.
+    Visitor,
 }
 
 impl Role {
     /// All roles, for tables and tests.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Agent,
         Self::Supervisor,
         Self::Admin,
@@ -41,6 +43,7 @@ impl Role {
         Self::Operator,
         Self::Service,
         Self::Simulator,
+        Self::Visitor,
     ];
 
     /// Whether its bearer sees the data of one tenant, and of no other.
@@ -59,6 +62,7 @@ impl Role {
             Self::Operator => "operator",
             Self::Service => "service",
             Self::Simulator => "simulator",
+            Self::Visitor => "visitor",
         }
     }
 }

@@ -19,6 +19,7 @@ mod provider;
 mod public_key;
 mod token;
 mod verifier;
+mod visitors;
 
 pub use admission_follow::follow_admissions;
 pub use admission_list::{AdmissionList, TenantAdmission, TenantLimits, TenantState};
@@ -30,3 +31,4 @@ pub use issuers::{IssuerReport, Issuers};
 pub use key::{KeyError, SigningKey};
 pub use token::TokenError;
 pub use verifier::{Admission, Verifier};
+pub use visitors::VisitorTokens;

@@ -34,8 +34,8 @@ pub struct Verifier {
     /// `None`: tokens of Baton's own key are refused.
     own: Option<Arc<OwnTokens>>,
     issuers: Issuers,
-    /// Tokens of Baton's own key are good for its services alone.
-    own_of_services: bool,
+    /// Tokens of Baton's own key are good for these alone; `None`: for everybody.
+    own_for: Option<&'static [Role]>,
     /// In seconds: tokens of Baton's own key that are good for longer are refused.
     longest_s: i64,
     /// Tokens with a valid signature and valid claims: a client sends the same one with each call.
@@ -71,13 +71,7 @@ impl Verifier {
     /// Accepts tokens of these issuers, and none of Baton's own key.
     pub fn of_issuers(issuers: Issuers) -> Self {
         provider::install();
-        Self {
-            own: None,
-            own_of_services: false,
-            issuers,
-            longest_s: LONGEST.as_secs().cast_signed(),
-            verified: Arc::default(),
-        }
+        Self { own: None, own_for: None, issuers, longest_s: LONGEST.as_secs().cast_signed(), verified: Arc::default() }
     }
 
     /// Accepts tokens of these issuers, too.
@@ -92,10 +86,10 @@ impl Verifier {
         Self { longest_s: longest.as_secs().cast_signed(), ..self }
     }
 
-    /// Accepts tokens of Baton's own key of its services alone; everybody else needs one of an issuer.
+    /// Accepts tokens of Baton's own key of these roles alone; everybody else needs one of an issuer.
     #[must_use]
-    pub fn own_for_services_alone(self) -> Self {
-        Self { own_of_services: true, ..self }
+    pub fn own_for(self, roles: &'static [Role]) -> Self {
+        Self { own_for: Some(roles), ..self }
     }
 
     /// The token's bearer, if it is valid at this time.
@@ -105,7 +99,8 @@ impl Verifier {
             Some(verified) => verified,
             None => self.read_anew(token)?,
         };
-        if self.own_of_services && verified.issued.is_none() && verified.caller.role != Role::Service {
+        let is_for = |roles: &[Role]| roles.contains(&verified.caller.role);
+        if verified.issued.is_none() && !self.own_for.is_none_or(is_for) {
             return Err(OWN_REFUSED);
         }
         let lifetime = verified.issued.as_ref().map_or_else(|| self.lifetime(), |(_, lifetime)| *lifetime);

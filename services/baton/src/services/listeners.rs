@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use baton_runtime::auth::{Issuers, SigningKey, Verifier};
+use baton_runtime::auth::{Issuers, Role, SigningKey, Verifier};
 use baton_runtime::config::Config;
 use baton_runtime::lifecycle::Lifecycle;
 use baton_runtime::server::{BoundServer, ServeError};
@@ -11,9 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::ServicesIdentity;
 
+/// Customers in a chat have no issuer: Baton makes their tokens.
+const VISITORS: &[Role] = &[Role::Visitor];
+const SERVICES_AND_VISITORS: &[Role] = &[Role::Service, Role::Visitor];
+
 /// Whose tokens `up` accepts.
 pub(crate) fn of_up(config: &Config, key: &SigningKey, issuers: Issuers) -> Verifier {
-    if accepts_own_key(config) { own(config, key).with_issuers(issuers) } else { Verifier::of_issuers(issuers) }
+    let all = own(config, key).with_issuers(issuers);
+    if accepts_own_key(config) { all } else { all.own_for(VISITORS) }
 }
 
 fn own(config: &Config, key: &SigningKey) -> Verifier {
@@ -27,8 +32,9 @@ pub(crate) fn of_service(config: &Config, identity: &ServicesIdentity, issuers: 
         ServicesIdentity::Key(key) | ServicesIdentity::Certificates(Some(key)) if is_for_clients => {
             own(config, key).with_issuers(issuers)
         }
-        ServicesIdentity::Key(key) => own(config, key).with_issuers(issuers).own_for_services_alone(),
-        ServicesIdentity::Certificates(_) => Verifier::of_issuers(issuers),
+        ServicesIdentity::Key(key) => own(config, key).with_issuers(issuers).own_for(SERVICES_AND_VISITORS),
+        ServicesIdentity::Certificates(Some(key)) => own(config, key).with_issuers(issuers).own_for(VISITORS),
+        ServicesIdentity::Certificates(None) => Verifier::of_issuers(issuers),
     }
 }
 

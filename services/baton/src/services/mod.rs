@@ -15,7 +15,7 @@ use baton_bus::{Bus, BusError};
 use baton_presence::Presence;
 use baton_recording::RecordingService;
 use baton_routing::Routing;
-use baton_runtime::auth::{AdmissionList, SigningKey};
+use baton_runtime::auth::{AdmissionList, SigningKey, VisitorTokens};
 use baton_runtime::client::{ChannelError, GrpcChannel, InternalChannel, Peers, ServiceIdentity, UnknownPeer};
 use baton_runtime::config::{Config, ConfigError, PeersConfig};
 use baton_runtime::disk_space::DiskSpace;
@@ -105,7 +105,8 @@ type Starting<S> = BoxFuture<'static, Result<S, StartupError>>;
 impl ProcessContext {
     pub(crate) fn transfer(&self) -> Result<Starting<TransferRuntime>, StartupError> {
         let context = self.context(ServiceName::Transfer, &self.config.transfer)?;
-        Ok(started(&context, baton_transfer::start(context.clone(), self.admitted.clone())))
+        let visitors = VisitorTokens::new(self.identity.key().cloned());
+        Ok(started(&context, baton_transfer::start(context.clone(), self.admitted.clone(), visitors)))
     }
 
     pub(crate) fn presence(&self) -> Result<Starting<Presence>, StartupError> {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use baton_api::common::v1::{Reason, TargetSort, target};
 use baton_api::presence::v1::claim_service_server::ClaimService;
 use baton_api::presence::v1::{
-    Claim, ClaimStatus, CompareClaimsRequest, CompareClaimsResponse, ListCandidatesRequest, ListCandidatesResponse,
-    ListChoicesRequest, ListChoicesResponse, LookupAgentsRequest, LookupAgentsResponse, LookupTeamsRequest,
-    LookupTeamsResponse, ReleasedClaim, SyncClaimsRequest, SyncClaimsResponse, WatchAvailabilityRequest,
-    WatchAvailabilityResponse, claim, claim_status,
+    Claim, ClaimStatus, CompareClaimsRequest, CompareClaimsResponse, InboxItem, ListCandidatesRequest,
+    ListCandidatesResponse, ListChoicesRequest, ListChoicesResponse, LookupAgentsRequest, LookupAgentsResponse,
+    LookupTeamsRequest, LookupTeamsResponse, ReleasedClaim, SyncClaimsRequest, SyncClaimsResponse,
+    WatchAvailabilityRequest, WatchAvailabilityResponse, claim, claim_status,
 };
 use baton_api::{ApiError, fields, page};
 use baton_follow::compare;
@@ -26,6 +26,7 @@ use crate::index::{Choice, PickerFilter, TargetKey};
 use crate::ops::sync_claims;
 use crate::page::DirectoryCursor;
 use crate::projection::{ClaimDecision, ClaimsProjection, Released, Wanted};
+use crate::record::ClaimMedium;
 use crate::status::{Occupied, ShownState};
 
 /// Agents in one look-up.
@@ -101,12 +102,13 @@ impl ClaimService for PresenceApi {
             Err(_) => return Err(ApiError::invalid_argument("limit", "must not be negative").into()),
         };
         let index = self.core.index.known(&tenant);
+        let medium = ClaimMedium::of(message.medium());
         let found = if message.skills.is_empty() && message.team_ids.is_empty() {
             let team = TeamId::parse("team_id", &message.team_id)?;
-            index.and_then(|it| it.candidates(team, &skip)).ok_or_else(|| ApiError::not_found("team"))?
+            index.and_then(|it| it.candidates(team, medium, &skip)).ok_or_else(|| ApiError::not_found("team"))?
         } else {
             let teams: Vec<_> = parse::team_ids("team_ids", &message.team_ids, MAX_LOOKUP)?.into_iter().collect();
-            index.map(|it| it.candidates_with(&message.skills, &teams, &skip)).unwrap_or_default()
+            index.map(|it| it.candidates_with(&message.skills, &teams, medium, &skip)).unwrap_or_default()
         };
         Ok(Response::new(ListCandidatesResponse {
             agents: found.free.iter().take(limit).map(|it| convert::agent_ref(it)).collect(),
@@ -165,6 +167,7 @@ fn choice(message: &ListChoicesRequest) -> Result<Choice, ApiError> {
         choosable: states(&message.choosable)?,
         recommended: states(&message.recommended)?,
         waits_if_busy: message.waits_if_busy,
+        medium: ClaimMedium::of(message.medium()),
         last,
     })
 }
@@ -213,6 +216,7 @@ fn wanted(claim: Claim) -> Result<Wanted, ApiError> {
         expires_at_us,
         choosable,
         waits_if_busy: claim.waits_if_busy,
+        medium: ClaimMedium::of(claim.inbox.as_ref().map(InboxItem::medium).unwrap_or_default()),
         inbox: claim.inbox.unwrap_or_default().encode_to_vec(),
     })
 }

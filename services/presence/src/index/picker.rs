@@ -9,7 +9,7 @@ use super::tenant::{TenantDirectory, TenantIndex, Touched};
 use crate::convert;
 use crate::ids::{AgentId, TeamId};
 use crate::page::DirectoryCursor;
-use crate::record::{AgentRecord, TeamRecord};
+use crate::record::{AgentRecord, ClaimMedium, TeamRecord};
 use crate::status::{AgentStatus, ShownState};
 
 #[derive(Debug, Clone, Default)]
@@ -37,17 +37,19 @@ pub(crate) struct Choice {
     pub(crate) recommended: Vec<ShownState>,
     /// An agent who is in another call is waited for (B504).
     pub(crate) waits_if_busy: bool,
+    /// For what they need room.
+    pub(crate) medium: ClaimMedium,
     /// What was chosen the last time, which comes first (B502).
     pub(crate) last: Option<TargetKey>,
 }
 
 impl Choice {
     fn can_choose(&self, status: &AgentStatus) -> bool {
-        self.choosable.contains(&status.state()) && (self.waits_if_busy || status.can_be_claimed())
+        self.choosable.contains(&status.state()) && (self.waits_if_busy || status.can_be_claimed_for(self.medium))
     }
 
     fn recommends(&self, status: &AgentStatus) -> bool {
-        self.recommended.contains(&status.state()) && status.can_be_claimed()
+        self.recommended.contains(&status.state()) && status.can_be_claimed_for(self.medium)
     }
 }
 
@@ -107,7 +109,7 @@ impl TenantIndex {
             let shown = TransferTarget {
                 choosable,
                 recommended: status.is_some_and(|status| choice.recommends(status)),
-                would_wait: choosable && status.is_some_and(|status| !status.can_be_claimed()),
+                would_wait: choosable && status.is_some_and(|status| !status.can_be_claimed_for(choice.medium)),
                 chosen_last: choice.last == Some(key),
                 target: Some(target),
                 queue_load: None,
@@ -252,7 +254,7 @@ mod tests {
             },
             version,
             status,
-            claim: None,
+            claims: Vec::new(),
             queued: Vec::new(),
         }
     }
@@ -423,10 +425,10 @@ mod tests {
     fn candidates_are_free_members_longest_idle_first() {
         let index = index();
         let sales = TeamId(Uuid::from_u128(10));
-        let found = index.candidates(sales, &BTreeSet::new()).unwrap();
+        let found = index.candidates(sales, ClaimMedium::Voice, &BTreeSet::new()).unwrap();
         assert_eq!((found.free.len(), found.anybody_left, found.signed_in), (1, true, 2));
         let skip = [1, 3].map(|it| AgentId(Uuid::from_u128(it))).into();
-        let found = index.candidates(sales, &skip).unwrap();
+        let found = index.candidates(sales, ClaimMedium::Voice, &skip).unwrap();
         assert_eq!((found.free.len(), found.anybody_left, found.signed_in), (0, false, 0));
     }
 
@@ -442,7 +444,7 @@ mod tests {
         }
         let names = |skills: &[Skill], teams: &[u128]| {
             let teams: Vec<_> = teams.iter().map(|it| TeamId(Uuid::from_u128(*it))).collect();
-            let found = index.candidates_with(skills, &teams, &BTreeSet::new());
+            let found = index.candidates_with(skills, &teams, ClaimMedium::Voice, &BTreeSet::new());
             let names: Vec<_> = found.free.iter().map(|it| it.profile.name.clone()).collect();
             (names.join(" "), found.anybody_left, found.signed_in)
         };

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::MAX_BEHIND;
 use crate::ids::{AgentId, TeamId};
-use crate::record::{AgentRecord, TeamRecord};
+use crate::record::{AgentRecord, ClaimMedium, TeamRecord};
 
 /// What a change touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +52,8 @@ impl Default for TenantIndex {
 }
 
 impl TenantIndex {
-    /// Takes over an agent as a change left them (`None`: gone), unless something newer is known. `true` if they became available, or are so with other
-    /// skills.
+    /// Takes over an agent as a change left them (`None`: gone), unless something newer is known. `true` if they became available for a call or a chat,
+    /// or are so with other skills.
     pub(crate) fn put_agent(&self, id: AgentId, record: Option<AgentRecord>) -> bool {
         let became_available = {
             let mut directory = self.directory.write();
@@ -103,16 +103,22 @@ impl TenantIndex {
         self.touched.subscribe()
     }
 
-    /// The available members of a team, longest idle first; and whether it has members at all that are not to be skipped. `None`
+    /// The members of a team with room for one more of this medium, those with the fewest chats first for a chat, then the longest idle; and whether it has members at all that are not to be skipped. `None`
     /// if there is no such team.
-    pub(crate) fn candidates(&self, team: TeamId, skip: &BTreeSet<AgentId>) -> Option<Candidates> {
+    pub(crate) fn candidates(&self, team: TeamId, medium: ClaimMedium, skip: &BTreeSet<AgentId>) -> Option<Candidates> {
         let directory = self.directory();
         let members = directory.team(team)?.members.iter().filter(|id| !skip.contains(id));
-        Some(Candidates::of(members.filter_map(|id| directory.agent(*id))))
+        Some(Candidates::of(members.filter_map(|id| directory.agent(*id)), medium))
     }
 
     /// The same of a queue: who has these skills, and is in one of these teams, if any are named.
-    pub(crate) fn candidates_with(&self, skills: &[Skill], teams: &[TeamId], skip: &BTreeSet<AgentId>) -> Candidates {
+    pub(crate) fn candidates_with(
+        &self,
+        skills: &[Skill],
+        teams: &[TeamId],
+        medium: ClaimMedium,
+        skip: &BTreeSet<AgentId>,
+    ) -> Candidates {
         let directory = self.directory();
         let members: BTreeSet<AgentId> = if teams.is_empty() {
             directory.agents().map(|agent| agent.id).collect()
@@ -124,7 +130,7 @@ impl TenantIndex {
                 .collect()
         };
         let members = members.difference(skip).filter_map(|id| directory.agent(*id));
-        Candidates::of(members.filter(|agent| skill::suffices(&agent.profile.skills, skills)))
+        Candidates::of(members.filter(|agent| skill::suffices(&agent.profile.skills, skills)), medium)
     }
 
     pub(super) fn directory(&self) -> RwLockReadGuard<'_, TenantDirectory> {
@@ -135,7 +141,7 @@ impl TenantIndex {
 /// Who can be asked for a team or a queue.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
-    /// Who can be had now, longest idle first.
+    /// Who can be had now, longest idle first; for a chat, who has the fewest.
     pub(crate) free: Vec<Arc<AgentRecord>>,
     /// There are some at all.
     pub(crate) anybody_left: bool,
@@ -143,12 +149,13 @@ pub(crate) struct Candidates {
 }
 
 impl Candidates {
-    fn of<'a>(members: impl Iterator<Item = &'a Arc<AgentRecord>>) -> Self {
+    fn of<'a>(members: impl Iterator<Item = &'a Arc<AgentRecord>>, medium: ClaimMedium) -> Self {
         let members: Vec<_> = members.collect();
         let (anybody_left, signed_in) = (!members.is_empty(), members.iter().filter(|it| it.status.online).count());
         let mut free: Vec<_> =
-            members.into_iter().filter(|agent| agent.status.is_available()).map(Arc::clone).collect();
-        free.sort_by_key(|agent| (agent.status.idle_since_us, agent.id));
+            members.into_iter().filter(|agent| agent.status.is_available_for(medium)).map(Arc::clone).collect();
+        let chats = |agent: &AgentRecord| if medium == ClaimMedium::Chat { agent.status.chats } else { 0 };
+        free.sort_by_key(|agent| (chats(agent), agent.status.idle_since_us, agent.id));
         Self { free, anybody_left, signed_in }
     }
 }
@@ -187,6 +194,10 @@ impl TenantDirectory {
         self.agent(agent).is_some_and(|record| record.status.is_available())
     }
 
+    fn is_available_for_chat(&self, agent: AgentId) -> bool {
+        self.agent(agent).is_some_and(|record| record.status.is_available_for(ClaimMedium::Chat))
+    }
+
     fn is_newer_agent(&self, id: AgentId, record: Option<&AgentRecord>) -> bool {
         let known = self.agents.get(&id).map(|it| it.record.version);
         !self.gone.contains(&id.0) && record.is_none_or(|record| known.is_none_or(|known| known < record.version))
@@ -198,7 +209,7 @@ impl TenantDirectory {
     }
 
     fn put_agent(&mut self, id: AgentId, record: Option<AgentRecord>) -> bool {
-        let before = self.is_available(id);
+        let (before, before_for_chat) = (self.is_available(id), self.is_available_for_chat(id));
         let known = self.agent(id).map(|it| it.profile.skills.clone());
         // Queues that did not mean them before may mean them now.
         let other_skills = record.as_ref().is_some_and(|it| known.is_some_and(|known| known != it.profile.skills));
@@ -220,7 +231,8 @@ impl TenantDirectory {
         if before != after {
             self.recount_teams_of(id);
         }
-        after && (!before || other_skills)
+        let after_for_chat = self.is_available_for_chat(id);
+        (after && (!before || other_skills)) || (after_for_chat && (!before_for_chat || other_skills))
     }
 
     fn recount_teams_of(&mut self, agent: AgentId) {

@@ -66,7 +66,7 @@ pub(crate) async fn delete_agent(edit: &mut Edit<'_>, id: AgentId) -> Result<(),
     edit.lock_directory().await?;
     edit.lock_agents([id], []).await?;
     let agent = existing_agent(edit, id).await?;
-    if let Some(claim) = &agent.claim {
+    if let Some(claim) = agent.claims.first() {
         let message = "The agent is in a call, or is being offered one. Delete them when it is over.";
         let error = ApiError::failed_precondition(ErrorReason::InUse, message);
         return Err(error.with("interaction_id", &claim.interaction_id).into());

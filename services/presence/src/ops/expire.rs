@@ -15,6 +15,7 @@ use tonic::Status;
 use crate::core::PresenceCore;
 use crate::edit::Edit;
 use crate::ids::AgentId;
+use crate::record::ClaimMedium;
 use crate::status::StatusChange;
 use crate::store::claims::{self, ClaimRow, ClaimState};
 use crate::store::{queue, statuses};
@@ -97,9 +98,12 @@ async fn end_reservations(edit: &mut Edit<'_>, locked: &BTreeSet<AgentId>) -> Re
         let sharing = edit.sharing_phone(&claim).await?;
         claims::end(&mut edit.tx, edit.context.tenant, &claim.claim_id, ClaimState::Expired, Reason::Expired).await?;
         edit.effects.to_report = true;
-        edit.settle_sharing(sharing, &StatusChange::PhoneFreed).await?;
+        if claim.medium == ClaimMedium::Voice {
+            edit.settle_sharing(sharing, &StatusChange::PhoneFreed).await?;
+        }
         if let Some(before) = before {
-            edit.settle(claim.agent_id, &before.status, [StatusChange::Freed], Cause::Unspecified).await?;
+            edit.settle(claim.agent_id, &before.status, [StatusChange::freed(claim.medium)], Cause::Unspecified)
+                .await?;
         }
     }
     Ok(())
@@ -111,10 +115,12 @@ async fn end_waiting(edit: &mut Edit<'_>, locked: &BTreeSet<AgentId>) -> Result<
     let run_out = queue::run_out(&mut edit.tx, tenant, now_us, BATCH).await?;
     for queued in run_out.into_iter().filter(|it| locked.contains(&it.agent)) {
         queue::remove(&mut edit.tx, tenant, &queued.claim_id).await?;
+        let medium = queued.medium();
         let expired = ClaimRow {
             claim_id: queued.claim_id,
             interaction_id: queued.interaction_id,
             agent_id: queued.agent,
+            medium,
             phone: String::new(),
             state: ClaimState::Expired,
             reason: Reason::Expired,

@@ -7,6 +7,7 @@ use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 
 use crate::ids::AgentId;
+use crate::record::ClaimMedium;
 
 /// The last three are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +41,8 @@ pub(crate) struct ClaimRow {
     pub(crate) claim_id: String,
     pub(crate) interaction_id: String,
     pub(crate) agent_id: AgentId,
-    /// The agent's phone when the claim was made; empty: a version before made it.
+    pub(crate) medium: ClaimMedium,
+    /// The agent's phone when the claim was made; empty: a version before made it, or it is for a chat.
     pub(crate) phone: String,
     pub(crate) state: ClaimState,
     pub(crate) reason: Reason,
@@ -55,6 +57,7 @@ struct Row {
     claim_id: String,
     interaction_id: String,
     agent_id: AgentId,
+    medium: String,
     phone: String,
     state: String,
     reason: i64,
@@ -76,8 +79,15 @@ impl TryFrom<Row> for ClaimRow {
             row: row.claim_id.clone(),
             source: None,
         })?;
+        let medium = ClaimMedium::named(&row.medium).ok_or_else(|| StoreError::Corrupt {
+            table: "claims",
+            column: "medium",
+            row: row.claim_id.clone(),
+            source: None,
+        })?;
         Ok(Self {
             state,
+            medium,
             reason: Reason::try_from(row.reason as i32).unwrap_or_default(),
             claim_id: row.claim_id,
             interaction_id: row.interaction_id,
@@ -93,7 +103,7 @@ impl TryFrom<Row> for ClaimRow {
 macro_rules! select_of_interaction {
     ($handle:ident, $tenant:ident, $interaction_id:ident) => {{
         let rows: Vec<Row> = on!($handle, conn => sqlx::query_as(
-            "SELECT claim_id, interaction_id, agent_id, phone, state, reason, expires_at_us, inbox, since_us
+            "SELECT claim_id, interaction_id, agent_id, medium, phone, state, reason, expires_at_us, inbox, since_us
              FROM claims WHERE tenant = $1 AND interaction_id = $2 ORDER BY since_us, claim_id")
             .bind($tenant.as_str())
             .bind($interaction_id)
@@ -131,12 +141,30 @@ pub(crate) async fn insert_late(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow
     add(tx, tenant, claim, true).await
 }
 
+/// The first of an agent's places for claims of this medium that none has. There is one for a call; how many there may be for chats was decided
+/// before. Of two claims that come to the same one at once, the index refuses the second (A1).
+async fn free_slot(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> Result<i64, StoreError> {
+    if claim.medium == ClaimMedium::Voice || !claim.state.is_active() {
+        return Ok(1);
+    }
+    let taken: Vec<i64> = on!(tx, conn => sqlx::query_scalar(
+        "SELECT slot FROM claims
+         WHERE tenant = $1 AND agent_id = $2 AND medium = $3 AND state IN ('reserved', 'engaged') ORDER BY slot")
+        .bind(tenant.as_str())
+        .bind(claim.agent_id)
+        .bind(claim.medium.name())
+        .fetch_all(conn)
+        .await)?;
+    Ok((1..).zip(&taken).find(|(slot, taken)| slot != *taken).map_or(taken.len() as i64 + 1, |(slot, _)| slot))
+}
+
 async fn add(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow, granted_late: bool) -> Result<bool, StoreError> {
+    let slot = free_slot(tx, tenant, claim).await?;
     let rows = tx
         .statement(
             "INSERT INTO claims (tenant, claim_id, interaction_id, agent_id, state, reason, expires_at_us,
-             inbox, since_us, phone, granted_late, reported)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, FALSE) ON CONFLICT DO NOTHING",
+             inbox, since_us, phone, granted_late, reported, medium, slot)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, FALSE, $12, $13) ON CONFLICT DO NOTHING",
         )
         .bind(tenant.as_str())
         .bind(&claim.claim_id)
@@ -149,6 +177,8 @@ async fn add(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow, granted_late: boo
         .bind(claim.since_us)
         .bind(&claim.phone)
         .bind(granted_late)
+        .bind(claim.medium.name())
+        .bind(slot)
         .now()
         .await?;
     Ok(rows == 1)
@@ -196,12 +226,14 @@ pub(crate) async fn end(
 
 /// Makes an expired reservation an engagement after all. `false`: another claim occupies the agent or their phone.
 pub(crate) async fn revive(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> Result<bool, StoreError> {
+    let engaged = ClaimRow { state: ClaimState::Engaged, ..claim.clone() };
+    let slot = free_slot(tx, tenant, &engaged).await?;
     let rows = tx
         .statement(
-            "UPDATE claims SET state = 'engaged', reason = 0, inbox = $4, since_us = $5
+            "UPDATE claims SET state = 'engaged', reason = 0, inbox = $4, since_us = $5, slot = $7
          WHERE tenant = $1 AND claim_id = $2 AND state = 'expired' AND NOT EXISTS
              (SELECT 1 FROM claims c WHERE c.tenant = $1 AND c.state IN ('reserved', 'engaged')
-                 AND (c.agent_id = $3 OR (c.phone = $6 AND $6 <> '')))",
+                 AND ((c.agent_id = $3 AND c.medium = $8 AND c.slot = $7) OR (c.phone = $6 AND $6 <> '')))",
         )
         .bind(tenant.as_str())
         .bind(&claim.claim_id)
@@ -209,6 +241,8 @@ pub(crate) async fn revive(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> 
         .bind(&claim.inbox)
         .bind(claim.since_us)
         .bind(&claim.phone)
+        .bind(slot)
+        .bind(claim.medium.name())
         .now()
         .await?;
     Ok(rows == 1)
@@ -222,7 +256,7 @@ pub(crate) async fn run_out(
     limit: i64,
 ) -> Result<Vec<ClaimRow>, StoreError> {
     let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(
-        "SELECT claim_id, interaction_id, agent_id, phone, state, reason, expires_at_us, inbox, since_us FROM claims
+        "SELECT claim_id, interaction_id, agent_id, medium, phone, state, reason, expires_at_us, inbox, since_us FROM claims
          WHERE state = 'reserved' AND expires_at_us <= $2 AND tenant = $1 ORDER BY expires_at_us LIMIT $3")
         .bind(tenant.as_str())
         .bind(now_us)

@@ -8,7 +8,7 @@ use baton_store::{StoreError, Tx, on};
 use prost::Message as _;
 
 use crate::ids::AgentId;
-use crate::record::{ActiveClaim, AgentProfile, AgentRecord, Capacity};
+use crate::record::{ActiveClaim, AgentProfile, AgentRecord, Capacity, ClaimMedium};
 use crate::status::{AgentStatus, Occupied, RequestedState, WrapUp};
 use crate::store::{queue, skills};
 use baton_store::Etag;
@@ -21,7 +21,7 @@ macro_rules! select_records {
                  s.online, s.wish_away, s.away_reason, s.wrap_up_until_us, s.wrap_up_interaction_id, s.wrap_up_due_ids,
                  s.not_responding,
                  s.state_since_us, s.idle_since_us, s.version,
-                 c.claim_id, c.interaction_id, c.state AS claim_state, c.since_us, c.inbox,
+                 c.claim_id, c.interaction_id, c.state AS claim_state, c.since_us, c.inbox, c.medium AS claim_medium,
                  EXISTS (SELECT 1 FROM queued_claims q WHERE q.tenant = a.tenant AND q.agent_id = a.agent_id) AS is_queued_for,
                  EXISTS (SELECT 1 FROM claims o WHERE o.tenant = a.tenant AND o.phone = a.phone AND o.agent_id <> a.agent_id
                      AND o.state IN ('reserved', 'engaged') AND o.phone <> '') AS phone_in_use
@@ -63,22 +63,20 @@ struct Row {
     claim_state: Option<String>,
     since_us: Option<i64>,
     inbox: Option<Vec<u8>>,
+    claim_medium: Option<String>,
     is_queued_for: bool,
     phone_in_use: bool,
 }
 
 /// One agent; `None` when there is none.
 pub(crate) async fn get(tx: &mut Tx, tenant: &TenantId, id: AgentId) -> Result<Option<AgentRecord>, StoreError> {
-    let row: Option<Row> = on!(tx, conn => sqlx::query_as(
-        select_records!("WHERE a.tenant = $1 AND a.agent_id = $2"))
+    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(
+        select_records!("WHERE a.tenant = $1 AND a.agent_id = $2 ORDER BY c.since_us, c.claim_id"))
         .bind(tenant.as_str())
         .bind(id)
-        .fetch_optional(conn)
+        .fetch_all(conn)
         .await)?;
-    match row {
-        Some(row) => row.into_record(tx).await.map(Some),
-        None => Ok(None),
-    }
+    Ok(all_records(tx, rows).await?.pop())
 }
 
 /// Those of these agents that there are.
@@ -93,21 +91,31 @@ pub(crate) async fn get_all(
         for id in ids {
             query.push(", ").push_bind(*id);
         }
-        query.push(")").build_query_as().fetch_all(conn).await
+        query.push(") ORDER BY a.agent_id, c.since_us, c.claim_id").build_query_as().fetch_all(conn).await
     })?;
     all_records(tx, rows).await
 }
 
 /// Every agent of every tenant, to fill the memory at the start.
 pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<AgentRecord>, StoreError> {
-    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(select_records!("")).fetch_all(conn).await)?;
+    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(
+        select_records!("ORDER BY a.tenant, a.agent_id, c.since_us, c.claim_id")).fetch_all(conn).await)?;
     all_records(tx, rows).await
 }
 
+/// Of rows of which those of one agent follow each other: one row for each claim on them, or one without.
 async fn all_records(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<AgentRecord>, StoreError> {
-    let mut records = Vec::with_capacity(rows.len());
-    for row in rows {
-        records.push(row.into_record(tx).await?);
+    let mut records: Vec<AgentRecord> = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        match records.last_mut().filter(|it| it.id == row.agent_id && it.tenant.as_str() == row.tenant) {
+            Some(record) => record.claims.extend(row.claim()?),
+            None => records.push(row.into_record(tx).await?),
+        }
+    }
+    for AgentRecord { status, claims, .. } in &mut records {
+        let of = |medium| claims.iter().filter(move |it| it.medium == medium);
+        status.occupied = of(ClaimMedium::Voice).map(|it| it.occupied).next();
+        status.chats = of(ClaimMedium::Chat).count() as i64;
     }
     Ok(records)
 }
@@ -142,23 +150,27 @@ impl Row {
                 requested,
                 wrap_up,
                 not_responding: self.not_responding,
-                occupied: claim.as_ref().map(|claim| claim.occupied),
+                // Counted when all claims are read.
+                occupied: None,
+                chats: 0,
+                capacity: self.capacity,
                 phone_in_use: self.phone_in_use,
                 state_since_us: self.state_since_us,
                 idle_since_us: self.idle_since_us,
             },
-            claim,
+            claims: claim.into_iter().collect(),
             queued,
         })
     }
 
     fn claim(&mut self) -> Result<Option<ActiveClaim>, StoreError> {
-        let (Some(claim_id), Some(interaction_id), Some(state), Some(since_us), Some(inbox)) = (
+        let (Some(claim_id), Some(interaction_id), Some(state), Some(since_us), Some(inbox), Some(medium)) = (
             self.claim_id.take(),
             self.interaction_id.take(),
             self.claim_state.take(),
             self.since_us,
             self.inbox.take(),
+            self.claim_medium.take(),
         ) else {
             return Ok(None);
         };
@@ -168,7 +180,13 @@ impl Row {
             row: claim_id.clone(),
             source: Some(Box::new(error)),
         })?;
+        let medium = ClaimMedium::named(&medium).ok_or_else(|| StoreError::Corrupt {
+            table: "claims",
+            column: "medium",
+            row: claim_id.clone(),
+            source: None,
+        })?;
         let occupied = if state == "engaged" { Occupied::Engaged } else { Occupied::Reserved };
-        Ok(Some(ActiveClaim { claim_id, interaction_id, occupied, since_us, inbox }))
+        Ok(Some(ActiveClaim { claim_id, interaction_id, medium, occupied, since_us, inbox }))
     }
 }

@@ -322,6 +322,7 @@ async fn candidates_come_longest_idle_first() {
     let off = world.agent("Off").await;
     let team = world.team("Sales", &[ada, bob, off]).await;
     let ask = |skip: &[Uuid]| ListCandidatesRequest {
+        medium: 0,
         tenant: TENANT.to_owned(),
         team_id: team.to_string(),
         skip_agent_ids: skip.iter().map(Uuid::to_string).collect(),

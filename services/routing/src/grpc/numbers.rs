@@ -48,7 +48,7 @@ impl RoutingApi {
         tenant: &TenantId,
         request: &GetNumberRequest,
     ) -> Result<GetNumberResponse, Status> {
-        let number = &number::parse("number", &request.number)?;
+        let number = &number::parse_entry("number", &request.number)?;
         let found = numbers::look_up(&mut self.matcher.core.db.read().await?, tenant, number).await?;
         let row = found.ok_or_else(|| ApiError::not_found("number"))?;
         Ok(GetNumberResponse { number: Some(shown(row)) })
@@ -73,7 +73,8 @@ impl RoutingApi {
     ) -> Result<UpdateNumberResponse, Status> {
         let tenant = caller.tenant()?;
         let sent = given(request.number.as_ref(), "number")?;
-        let (number, upsert) = fields::all((number::parse("number.number", &sent.number), upsert(sent, request)))?;
+        let (number, upsert) =
+            fields::all((number::parse_entry("number.number", &sent.number), upsert(sent, request)))?;
         let change = configuration_request(caller, "UpdateNumber", &request.request_id, request);
         let (number, upsert) = (&number, &upsert);
         self.change_once(
@@ -94,10 +95,11 @@ impl RoutingApi {
                 if call_flow_id == before.call_flow_id && !is_new {
                     return Ok(UpdateNumberResponse { number: Some(shown(before)) });
                 }
-                if !self.matcher.core.admitted.grants(tenant).has_number(&before.number) {
+                let is_chat = number::is_chat(&before.number);
+                if !is_chat && !self.matcher.core.admitted.grants(tenant).has_number(&before.number) {
                     return Err(number::not_granted(tenant).into());
                 }
-                if is_new && numbers::is_anothers(tx, tenant, &before.number).await? {
+                if is_new && !is_chat && numbers::is_anothers(tx, tenant, &before.number).await? {
                     let message = "Another tenant of this Baton has the number; its operator knows whose it is.";
                     return Err(ApiError::already_exists("number", message).into());
                 }
@@ -118,7 +120,7 @@ impl RoutingApi {
         request: &DeleteNumberRequest,
     ) -> Result<DeleteNumberResponse, Status> {
         let tenant = caller.tenant()?;
-        let number = &number::parse("number", &request.number)?;
+        let number = &number::parse_entry("number", &request.number)?;
         let change = configuration_request(caller, "DeleteNumber", &request.request_id, request);
         self.change_once(
             change,

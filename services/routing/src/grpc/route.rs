@@ -1,5 +1,6 @@
 //! `RouteService`, for interactions.
 
+use baton_api::common::v1::Medium;
 use baton_api::routing::v1::route_service_server::RouteService;
 use baton_api::routing::v1::{
     CompareWaitsRequest, CompareWaitsResponse, ListExternalChoicesRequest, ListExternalChoicesResponse,
@@ -267,6 +268,10 @@ fn wait(wait: Wait) -> Result<StoredWait, ApiError> {
     for id in &wait.skip_agent_ids {
         flow::uuid("wait.skip_agent_ids", id)?;
     }
+    let medium = match wait.medium() {
+        Medium::Unspecified => Medium::Voice,
+        medium => medium,
+    };
     Ok(StoredWait {
         id: foreign_id("wait.wait_id", wait.wait_id)?,
         pool: match wait.queue_id.as_str() {
@@ -280,6 +285,7 @@ fn wait(wait: Wait) -> Result<StoredWait, ApiError> {
         },
         skip: wait.skip_agent_ids,
         since_us: wait.since_us,
+        medium,
     })
 }
 

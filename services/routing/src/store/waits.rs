@@ -1,5 +1,6 @@
 //! Waits and their answers.
 
+use baton_api::common::v1::Medium;
 use baton_api::presence::v1::ListCandidatesRequest;
 use baton_api::transfer::v1::{Fact, ProposalFact, fact};
 use baton_follow::report::Unacknowledged;
@@ -31,6 +32,14 @@ impl Pool {
 pub(crate) const DEFAULT_PRIORITY: i64 = 5;
 pub(crate) const MAX_PRIORITY: i64 = 10;
 
+/// The media, as they are stored.
+const VOICE: &str = "voice";
+const CHAT: &str = "chat";
+
+fn name(medium: Medium) -> &'static str {
+    if medium == Medium::Chat { CHAT } else { VOICE }
+}
+
 /// What an interaction waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredWait {
@@ -40,6 +49,8 @@ pub(crate) struct StoredWait {
     pub(crate) priority: i64,
     pub(crate) skip: Vec<String>,
     pub(crate) since_us: i64,
+    /// For what an agent is wanted.
+    pub(crate) medium: Medium,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +125,7 @@ struct Row {
     rank: i64,
     skip: Vec<u8>,
     since_us: i64,
+    medium: String,
     proposal: Vec<u8>,
     stands_in: Option<Uuid>,
     stands_since_us: i64,
@@ -135,6 +147,7 @@ impl TryFrom<Row> for WaitRow {
                 priority: MAX_PRIORITY - row.rank,
                 skip: skip.skip_agent_ids,
                 since_us: row.since_us,
+                medium: if row.medium == CHAT { Medium::Chat } else { Medium::Voice },
             }),
             proposal: decode("proposal", &row.interaction_id, &row.proposal)?,
             interaction_id: row.interaction_id,
@@ -155,7 +168,7 @@ fn corrupt(column: &'static str, row: &str, source: Option<prost::DecodeError>) 
 macro_rules! select_waits {
     ($rest:literal) => {
         concat!(
-            "SELECT interaction_id, version, state, wait_id, team_id, queue_id, rank, skip, since_us, proposal, stands_in,
+            "SELECT interaction_id, version, state, wait_id, team_id, queue_id, rank, skip, since_us, medium, proposal, stands_in,
                  stands_since_us FROM waits ",
             $rest
         )
@@ -208,11 +221,11 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, row: &WaitRow, now_us: i
     };
     tx.statement(
         "INSERT INTO waits (tenant, interaction_id, version, state, wait_id, team_id, skip, since_us, proposal,
-             reported, updated_us, queue_id, rank, stands_in, stands_since_us)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, TRUE, $10, $11, $12, $13, $14)
+             reported, updated_us, queue_id, rank, stands_in, stands_since_us, medium)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, TRUE, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (tenant, interaction_id) DO UPDATE SET version = $3, state = $4, wait_id = $5, team_id = $6,
              skip = $7, since_us = $8, proposal = $9, updated_us = $10, queue_id = $11, rank = $12, stands_in = $13,
-             stands_since_us = $14",
+             stands_since_us = $14, medium = $15",
     )
     .bind(tenant.as_str())
     .bind(&row.interaction_id)
@@ -228,6 +241,7 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, row: &WaitRow, now_us: i
     .bind(wait.map_or(MAX_PRIORITY - DEFAULT_PRIORITY, |it| MAX_PRIORITY - it.priority))
     .bind(row.stands_in.map(|(queue, _)| queue))
     .bind(row.stands_in.map_or(0, |(_, since_us)| since_us))
+    .bind(wait.map_or(VOICE, |it| name(it.medium)))
     .later()
     .await?;
     Ok(())
@@ -261,12 +275,12 @@ pub(crate) async fn answer(
 pub(crate) async fn waiting(
     reader: &mut Reader,
     tenant: &TenantId,
-    pool: Pool,
+    (pool, medium): (Pool, Medium),
     after: &QueuePosition,
     limit: i64,
 ) -> Result<Vec<WaitRow>, StoreError> {
     let rows: Vec<Row> = on!(reader, conn => sqlx::query_as(
-        select_waits!("WHERE state = 'waiting' AND tenant = $1 AND COALESCE(team_id, queue_id) = $2
+        select_waits!("WHERE state = 'waiting' AND tenant = $1 AND COALESCE(team_id, queue_id) = $2 AND medium = $7
              AND (rank, since_us, interaction_id) > ($3, $4, $5) ORDER BY rank, since_us, interaction_id LIMIT $6"))
         .bind(tenant.as_str())
         .bind(pool.id())
@@ -274,9 +288,22 @@ pub(crate) async fn waiting(
         .bind(after.since_us)
         .bind(&after.interaction_id)
         .bind(limit)
+        .bind(name(medium))
         .fetch_all(conn)
         .await)?;
     rows.into_iter().map(WaitRow::try_from).collect()
+}
+
+/// Whether a chat waits for this team, or in this queue.
+pub(crate) async fn has_chats(reader: &mut Reader, tenant: &TenantId, pool: Pool) -> Result<bool, StoreError> {
+    let one: Option<i64> = on!(reader, conn => sqlx::query_scalar(
+        "SELECT CAST(1 AS BIGINT) FROM waits
+         WHERE tenant = $1 AND COALESCE(team_id, queue_id) = $2 AND state = 'waiting' AND medium = 'chat' LIMIT 1")
+        .bind(tenant.as_str())
+        .bind(pool.id())
+        .fetch_optional(conn)
+        .await)?;
+    Ok(one.is_some())
 }
 
 /// The waits of a tenant that skip agents, in their order, from `after` on; at most `limit`.

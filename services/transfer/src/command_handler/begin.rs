@@ -1,4 +1,4 @@
-//! How an interaction begins: by a call that comes in, or by one that an agent places.
+//! How an interaction begins: by a call that comes in, by one that an agent places, or by a chat that a customer opens.
 
 use super::{CommandHandler, not_found};
 use crate::{error::SubmitError, live::Live, store};
@@ -14,11 +14,12 @@ use std::sync::Arc;
 use tonic::Status;
 use uuid::Uuid;
 
-/// A call that an agent places, with everything that was looked up for it.
-pub(crate) struct OutgoingCall {
+/// An interaction that somebody asks for, with everything that was looked up for it.
+pub(crate) struct NewInteraction {
     pub(crate) opening: Opening,
     pub(crate) policy: Arc<Policy>,
-    pub(crate) agent: AgentRef,
+    /// The agent who calls; none for a chat, which a customer opens.
+    pub(crate) caller: Option<AgentRef>,
 }
 
 impl CommandHandler {
@@ -48,12 +49,13 @@ impl CommandHandler {
         Ok(id)
     }
 
-    /// Begins a call that an agent places, once. `placed`: what it begins with, or why it can't; either is answered. Its id is kept as the answer.
+    /// Begins an interaction that somebody asks for, once: a call that an agent places, or a chat. `placed`: what it begins with, or why it can't;
+    /// either is answered. Its id is kept as the answer.
     pub(crate) async fn place(
         self: &Arc<Self>,
         key: &RequestKey,
         body: BodyHash,
-        placed: Result<OutgoingCall, Status>,
+        placed: Result<NewInteraction, Status>,
     ) -> Result<Arc<Live>, Status> {
         let _busy = self.clock.busy();
         let (placed, now_us) = (&placed, self.clock.now_us());
@@ -62,7 +64,7 @@ impl CommandHandler {
                 KnownRequest::New => {}
                 known => return Ok(tx.undone(Begun::Before(known))),
             }
-            let OutgoingCall { opening, policy, agent } = match placed {
+            let NewInteraction { opening, policy, caller } = match placed {
                 Ok(placed) => placed,
                 Err(status) => {
                     requests::answer(&mut tx, key, &KeptAnswer::Refused(status.into())).await?;
@@ -70,10 +72,16 @@ impl CommandHandler {
                 }
             };
             within_limit(&mut tx, &opening.tenant).await?;
-            let (state, events) = baton_domain::place(opening.clone(), policy, agent.clone(), now_us);
+            let (state, events) = match caller {
+                Some(agent) => baton_domain::place(opening.clone(), policy, agent.clone(), now_us),
+                None => baton_domain::open(opening.clone(), policy, now_us),
+            };
             let live = Arc::new(Live { state, policy: Arc::clone(policy) });
             insert(&mut tx, &live, &events, now_us).await?;
-            store::interactions::note_agent(&mut tx, live.id, agent.id, store::interactions::AgentPart::Party).await?;
+            if let Some(agent) = caller {
+                store::interactions::note_agent(&mut tx, live.id, agent.id, store::interactions::AgentPart::Party)
+                    .await?;
+            }
             requests::answer(&mut tx, key, &KeptAnswer::Ok(live.id.0.into_bytes().to_vec())).await?;
             Ok::<_, SubmitError>(tx.done(Begun::Now(live)))
         });

@@ -44,7 +44,7 @@ pub(super) struct Moved {
     pub(super) events: Vec<Event>,
     /// The same, as they are published.
     pub(super) outbox: Vec<OutboxRow>,
-    /// Kept with the transfer that a start begins.
+    /// Kept with the transfer that a start begins, and with a message.
     pub(super) request_key: String,
     /// Of the input.
     pub(super) trace: Option<TraceParent>,
@@ -180,6 +180,7 @@ async fn move_on(tx: &mut Tx, change: &Change) -> Result<bool, StoreError> {
         return Ok(false);
     }
     store::notes::append(tx, after, before.notes.len()).await?;
+    store::messages::append(tx, after, events, request_key).await?;
     outbox::append(tx, outbox).await?;
     store::interactions::note_parties(tx, after, events).await?;
     for transfer in changed_transfers(before, after) {

@@ -302,6 +302,15 @@ fn written(id: InteractionId, kind: &EventKind) -> (&'static str, Data) {
         | EventKind::ExternalLeft { .. }
         | EventKind::ExternalTookOver { .. }
         | EventKind::CustomerChanged { .. }) => outside(id, kind),
+        EventKind::MessageSent { message, shown, text } => (
+            "chat.message_sent",
+            Data::ChatMessageSent(wire::ChatMessageSent {
+                message_id: message.of(id),
+                sequence: message.0.cast_signed(),
+                agents_only: shown.is_none(),
+                length: text.chars().count() as i32,
+            }),
+        ),
     }
 }
 

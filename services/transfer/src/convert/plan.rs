@@ -66,6 +66,8 @@ fn leg(i: &Interaction, planned: &PlannedLeg) -> wire::Leg {
         LegSource::Inbound(name) => Origin::Inbound(name.to_string()),
         LegSource::Phone(phone) => dial(phone, None),
         LegSource::Outside(outside) => dial(&outside.phone, Some(&outside.allowed_by)),
+        // In no plan: of those who write, nothing is wanted of a switch.
+        LegSource::Written => Origin::Inbound(String::new()),
     };
     wire::Leg {
         leg_id: planned.leg.of(i.id),
@@ -153,6 +155,7 @@ pub fn wait(i: &Interaction, own: &project::Queueing) -> SyncWaitRequest {
             since_us: own.since_us,
             queue_id: own.pool.queue().map(|queue| queue.to_string()).unwrap_or_default(),
             priority: own.priority.into(),
+            medium: medium(i.medium),
         }),
         stands_in_queue_id: own.stands_in.map(|queue| queue.to_string()).unwrap_or_default(),
         served: own.served.iter().map(served).collect(),

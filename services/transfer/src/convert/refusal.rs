@@ -39,6 +39,10 @@ pub(crate) fn unavailable(reason: Reason) -> (ErrorReason, &'static str) {
 }
 
 fn as_it_is_now(error: ApiError, live: &Live, actor: &Actor) -> Status {
+    // The customer sees nothing of what goes on among agents.
+    if *actor == Actor::Customer {
+        return error.into();
+    }
     let possible: Vec<_> = live.actions(actor).0.iter().map(words::action_name).collect();
     let error = error.with("allowed", possible.join(",")).with("version", live.version);
     error.carrying(&view::brief(live, actor)).into()

@@ -139,6 +139,8 @@ pub(crate) fn action(action: Action) -> wire::Action {
         Action::PauseRecording => wire::Action::PauseRecording,
         Action::ResumeRecording => wire::Action::ResumeRecording,
         Action::Start(TransferKind::RoundTrip) => wire::Action::StartRoundTrip,
+        Action::Accept => wire::Action::Accept,
+        Action::SendMessage => wire::Action::SendMessage,
     }
 }
 
@@ -173,6 +175,8 @@ pub(crate) fn refusal_reason(refusal: Refusal) -> ErrorReason {
         Refusal::CustomerIsOutside => ErrorReason::CustomerIsOutside,
         Refusal::FlowTransfersOn(_) => ErrorReason::FlowTransfersOn,
         Refusal::FlowNotForRoundTrip(_) => ErrorReason::FlowNotForRoundTrip,
+        Refusal::NotOfMedium(..) => ErrorReason::NotOfMedium,
+        Refusal::AgentsOnly => ErrorReason::AgentsOnly,
     }
 }
 

@@ -2,7 +2,10 @@
 
 use super::{TransferApi, outside, parse, queue};
 use crate::{
-    convert::{refusal_status, words::target},
+    convert::{
+        refusal_status,
+        words::{medium, target},
+    },
     live::Live,
 };
 use baton_api::{
@@ -199,6 +202,7 @@ impl Picker<'_> {
             filter: Some(self.filter.clone()),
             page_size,
             page_token,
+            medium: medium(self.live.medium),
         }
     }
 }

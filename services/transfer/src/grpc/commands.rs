@@ -54,6 +54,7 @@ macro_rules! interaction_commands {
 interaction_commands!(
     StartTransferRequest,
     DeclineTransferRequest,
+    AcceptTransferRequest,
     CancelTransferRequest,
     CompleteTransferRequest,
     SwapTransferRequest,
@@ -61,6 +62,7 @@ interaction_commands!(
     ResumeCustomerRequest,
     SetMuteRequest,
     AddNoteRequest,
+    SendMessageRequest,
     SetDataRequest,
     DispositionInteractionRequest,
     LeaveInteractionRequest,
@@ -122,6 +124,25 @@ impl CommandRequest {
             if_version: self.if_version,
             request_key: self.request_key.clone(),
         }
+    }
+
+    /// Of the visitor of a chat, who is bound to it by their token.
+    pub(super) fn of_visitor(
+        caller: &Caller,
+        method: &str,
+        request: &impl Message,
+        request_id: &str,
+    ) -> Result<Self, Status> {
+        let tenant = caller.tenant()?.as_str().to_owned();
+        Ok(Self {
+            key: RequestKey::new(&tenant, &caller.subject, method, request_id)?,
+            body: BodyHash::of(request),
+            id: super::parse::interaction_id(&caller.subject)?,
+            actor: Actor::Customer,
+            if_version: 0,
+            request_key: format!("visitor/{request_id}"),
+            tenant,
+        })
     }
 
     /// As this caller sees it.

@@ -103,6 +103,10 @@ impl IntakeApi {
             .parse()
             .map_err(|_| ApiError::invalid_argument("tenant", "is no tenant: 1 to 63 of a-z, 0-9 and `-`"))?;
         self.handler.tenants.states().check_tenant(&tenant)?;
+        // Nobody dials an entry for chats.
+        if request.number.starts_with(super::chat::ENTRY) {
+            return Err(ApiError::invalid_argument("number", "is an entry for chats").into());
+        }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if request.leg.is_empty() || request.leg.len() > MAX_LEG || !request.leg.bytes().all(plain) {
             return Err(ApiError::invalid_argument("leg", "is no name of a leg").into());
@@ -138,7 +142,7 @@ impl IntakeApi {
 }
 
 /// The steps of the call flow, with the agents and teams that it names; a step whose agent is gone is left out.
-fn steps(route: &ResolveNumberResponse) -> Result<Vec<FlowStep>, ApiError> {
+pub(super) fn steps(route: &ResolveNumberResponse) -> Result<Vec<FlowStep>, ApiError> {
     let agents = route.agents.iter().map(facts::agent).collect::<Result<Vec<_>, _>>()?;
     let team_name = |id: &str| route.teams.iter().find(|team| team.team_id == id).map(|team| team.name.as_str());
     let Some(flow): Option<&CallFlow> = route.call_flow.as_ref() else { return Ok(Vec::new()) };

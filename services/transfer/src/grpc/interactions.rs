@@ -23,10 +23,11 @@ use baton_api::{
         EndInteractionRequest, EndInteractionResponse, ExplainInteractionRequest, ExplainInteractionResponse,
         ForgetCustomerRequest, ForgetCustomerResponse, GetInteractionRequest, GetInteractionResponse,
         HoldCustomerRequest, HoldCustomerResponse, LeaveInteractionRequest, LeaveInteractionResponse,
-        ListInteractionsRequest, ListInteractionsResponse, PlaceCallRequest, PlaceCallResponse, ResumeCustomerRequest,
-        ResumeCustomerResponse, SetDataRequest, SetDataResponse, SetMuteRequest, SetMuteResponse,
-        WatchInteractionRequest, WatchInteractionResponse, WatchInteractionsRequest, WatchInteractionsResponse,
-        interaction_service_server::InteractionService,
+        ListInteractionsRequest, ListInteractionsResponse, ListMessagesRequest, ListMessagesResponse, PlaceCallRequest,
+        PlaceCallResponse, ResumeCustomerRequest, ResumeCustomerResponse, SendMessageRequest, SendMessageResponse,
+        SetDataRequest, SetDataResponse, SetMuteRequest, SetMuteResponse, WatchInteractionRequest,
+        WatchInteractionResponse, WatchInteractionsRequest, WatchInteractionsResponse, WatchMessagesRequest,
+        WatchMessagesResponse, interaction_service_server::InteractionService,
     },
 };
 use baton_domain::{Command, input::Disposition, interaction::MAX_DATA};
@@ -75,6 +76,7 @@ impl CommandHandler {
 impl InteractionService for InteractionApi {
     type WatchInteractionsStream = BoxStream<'static, Result<WatchInteractionsResponse, Status>>;
     type WatchInteractionStream = ReceiverStream<Result<WatchInteractionResponse, Status>>;
+    type WatchMessagesStream = ReceiverStream<Result<WatchMessagesResponse, Status>>;
 
     async fn get_interaction(
         &self,
@@ -200,6 +202,31 @@ impl InteractionService for InteractionApi {
             watch.serve(since_us).await;
         });
         Ok(Response::new(stream::endless(ReceiverStream::new(messages))))
+    }
+
+    async fn send_message(
+        &self,
+        request: Request<SendMessageRequest>,
+    ) -> Result<Response<SendMessageResponse>, Status> {
+        let caller = request.caller()?.clone();
+        self.send(&caller, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn list_messages(
+        &self,
+        request: Request<ListMessagesRequest>,
+    ) -> Result<Response<ListMessagesResponse>, Status> {
+        let caller = request.caller()?.clone();
+        self.list(&caller, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn watch_messages(
+        &self,
+        request: Request<WatchMessagesRequest>,
+    ) -> Result<Response<Self::WatchMessagesStream>, Status> {
+        let caller = request.caller()?.clone();
+        let permit = self.watch_permit(caller.tenant()?.as_str())?;
+        self.watch(&caller, request.get_ref(), permit).await.map(Response::new)
     }
 
     async fn forget_customer(

@@ -1,11 +1,13 @@
 //! The service's APIs. Each handler parses its request into types, hands it to the handler, and makes the answer; nothing is decided here.
 
+mod chat;
 mod choices;
 mod commands;
 mod explain;
 mod forget;
 mod intake;
 mod interactions;
+mod messages;
 mod options;
 mod outside;
 mod parse;
@@ -18,7 +20,7 @@ mod transfers;
 mod watch;
 
 use crate::{TransferPeers, command_handler::CommandHandler};
-use baton_runtime::{disk_space::DiskSpace, quota::Quota};
+use baton_runtime::{auth::VisitorTokens, disk_space::DiskSpace, quota::Quota};
 use baton_words::SwitchId;
 use std::sync::Arc;
 
@@ -37,6 +39,15 @@ pub(crate) struct InteractionApi {
     pub(crate) watchers: Arc<Quota>,
     /// Where agents' calls go out.
     pub(crate) outgoing_switch: SwitchId,
+}
+
+/// `baton.transfer.v1.ChatService`.
+#[derive(Clone)]
+pub(crate) struct ChatApi {
+    pub(crate) handler: Arc<CommandHandler>,
+    pub(crate) peers: TransferPeers,
+    pub(crate) watchers: Arc<Quota>,
+    pub(crate) visitors: VisitorTokens,
 }
 
 /// `baton.transfer.v1.PolicyService`.

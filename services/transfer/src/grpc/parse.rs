@@ -23,6 +23,7 @@ pub(crate) fn actor(caller: &Caller, for_agent_id: &str) -> Result<Actor, Status
             }
             return Ok(Actor::Agent(own));
         }
+        Role::Visitor => return Ok(Actor::Customer),
         Role::Admin => StaffRole::Admin,
         Role::ServiceAccount => StaffRole::Service,
         _ => StaffRole::Supervisor,

@@ -2,7 +2,7 @@
 
 use super::{InteractionApi, commands, parse};
 use crate::{
-    command_handler::{OutgoingCall, not_found},
+    command_handler::{NewInteraction, not_found},
     convert::{self, facts, view, words},
     live::Live,
 };
@@ -38,7 +38,12 @@ impl InteractionApi {
         Ok(PlaceCallResponse { interaction: Some(view::interaction(&live, Some(&actor))) })
     }
 
-    async fn outgoing(&self, tenant: &str, actor: &Actor, request: &PlaceCallRequest) -> Result<OutgoingCall, Status> {
+    async fn outgoing(
+        &self,
+        tenant: &str,
+        actor: &Actor,
+        request: &PlaceCallRequest,
+    ) -> Result<NewInteraction, Status> {
         let Some(agent) = actor.agent() else {
             return Err(ApiError::invalid_argument("for_agent_id", "name the agent who calls").into());
         };
@@ -78,7 +83,7 @@ impl InteractionApi {
             recording: words::parse_mode(mode.get_ref().mode()),
             policy_version,
         };
-        Ok(OutgoingCall { opening, policy, agent })
+        Ok(NewInteraction { opening, policy, caller: Some(agent) })
     }
 }
 

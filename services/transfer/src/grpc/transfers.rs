@@ -19,11 +19,12 @@ use baton_api::{
     presence::v1::{LookupAgentsRequest, LookupTeamsRequest},
     routing::v1::ResolveIvrFlowRequest,
     transfer::v1::{
-        self as wire, CancelTransferRequest, CancelTransferResponse, CompleteTransferRequest, CompleteTransferResponse,
-        DeclineTransferRequest, DeclineTransferResponse, GetTransferOptionsRequest, GetTransferOptionsResponse,
-        GetTransferRequest, GetTransferResponse, ListTransferTargetsRequest, ListTransferTargetsResponse,
-        ListTransfersRequest, ListTransfersResponse, StartTransferRequest, StartTransferResponse, SwapTransferRequest,
-        SwapTransferResponse, transfer_service_server::TransferService,
+        self as wire, AcceptTransferRequest, AcceptTransferResponse, CancelTransferRequest, CancelTransferResponse,
+        CompleteTransferRequest, CompleteTransferResponse, DeclineTransferRequest, DeclineTransferResponse,
+        GetTransferOptionsRequest, GetTransferOptionsResponse, GetTransferRequest, GetTransferResponse,
+        ListTransferTargetsRequest, ListTransferTargetsResponse, ListTransfersRequest, ListTransfersResponse,
+        StartTransferRequest, StartTransferResponse, SwapTransferRequest, SwapTransferResponse,
+        transfer_service_server::TransferService,
     },
 };
 use baton_domain::{
@@ -86,6 +87,19 @@ impl TransferService for TransferApi {
         };
         let answer = |view| DeclineTransferResponse { interaction: Some(view) };
         commands::execute(&self.handler, &asked, Command::Decline(transfer), answer).await.map(Response::new)
+    }
+
+    async fn accept_transfer(
+        &self,
+        request: Request<AcceptTransferRequest>,
+    ) -> Result<Response<AcceptTransferResponse>, Status> {
+        let asked = CommandRequest::new(request.caller()?, "AcceptTransfer", request.get_ref())?;
+        let transfer = match request.get_ref().transfer_id.as_str() {
+            "" => None,
+            text => Some(parse::transfer_of(asked.id, text)?),
+        };
+        let answer = |view| AcceptTransferResponse { interaction: Some(view) };
+        commands::execute(&self.handler, &asked, Command::Accept(transfer), answer).await.map(Response::new)
     }
 
     async fn cancel_transfer(

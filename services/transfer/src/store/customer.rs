@@ -37,6 +37,7 @@ pub(crate) async fn forget(tx: &mut Tx, before: &Live) -> Result<Live, StoreErro
         return Err(StoreError::Overtaken(None));
     }
     super::notes::erase(tx, live.id).await?;
+    super::messages::erase(tx, live.id).await?;
     super::interactions::acknowledge(tx, &live).await?;
     for transfer in live.journey.iter().filter_map(TransferRecord::of_hop) {
         super::transfers::put(tx, &live, &transfer, "").await?;

@@ -269,6 +269,15 @@ pub(crate) async fn may_read(db: &Db, id: InteractionId, agent: AgentId) -> Resu
     Ok(found.is_some())
 }
 
+/// Whether the agent is or was in it: more than that it was offered to them.
+pub(crate) async fn was_party(db: &Db, id: InteractionId, agent: AgentId) -> Result<bool, StoreError> {
+    let mut reader = db.read().await?;
+    let found: Option<i64> = on!(reader, conn => sqlx::query_scalar(
+        "SELECT CAST(1 AS BIGINT) FROM interaction_agents WHERE agent_id = $1 AND interaction_id = $2 AND part = 2")
+        .bind(agent.0).bind(id.0).fetch_optional(conn).await)?;
+    Ok(found.is_some())
+}
+
 /// Those of a tenant that ended since, oldest first: their rows changed last when they ended.
 pub(crate) async fn ended_since(db: &Db, tenant: &str, since_us: i64) -> Result<Vec<InteractionId>, StoreError> {
     let mut reader = db.read().await?;
@@ -290,7 +299,7 @@ fn parse(id: InteractionId, state: &str) -> Result<Interaction, StoreError> {
 /// What it takes of the disk, about.
 fn stored_bytes(state: &str, interaction: &Interaction) -> i64 {
     let notes: usize = interaction.notes.iter().map(|note| note.text.len()).sum();
-    (state.len() + notes) as i64
+    (state.len() + notes) as i64 + i64::from(interaction.counters.message_bytes)
 }
 
 /// All but the notes.

@@ -4,6 +4,7 @@ pub(crate) mod customer;
 pub(crate) mod events;
 pub(crate) mod interactions;
 pub(crate) mod listing;
+pub(crate) mod messages;
 pub(crate) mod notes;
 pub(crate) mod old;
 pub(crate) mod policies;

@@ -29,6 +29,7 @@ pub(crate) async fn ended_before(tx: &mut Tx, tenant: &str, before_us: i64) -> R
 pub(crate) async fn delete(tx: &mut Tx, ids: &[InteractionId]) -> Result<(), StoreError> {
     for of in [
         "DELETE FROM transfers WHERE interaction_id IN (",
+        "DELETE FROM chat_messages WHERE interaction_id IN (",
         "DELETE FROM interaction_notes WHERE interaction_id IN (",
         "DELETE FROM interaction_agents WHERE interaction_id IN (",
         "DELETE FROM interaction_teams WHERE interaction_id IN (",

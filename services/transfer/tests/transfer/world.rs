@@ -16,7 +16,7 @@ use baton_api::{
 };
 use baton_bus::{Bus, EventLog, EventMatcher, Logged};
 use baton_runtime::{
-    auth::{AdmissionList, Caller, Role, SigningKey, TenantState},
+    auth::{AdmissionList, Caller, Role, SigningKey, TenantState, VisitorTokens},
     client::{GrpcChannel, Peers, ServiceIdentity},
     clock::Clock,
     config::{Config, Millis, TransferConfig},
@@ -92,7 +92,7 @@ impl World {
             bus: bus.clone(),
             peers: Peers::at_one(&GrpcChannel::internal(&around, identity, clock.clone()).unwrap()),
         };
-        let service = baton_transfer::start(context, tenants).await.unwrap();
+        let service = baton_transfer::start(context, tenants, VisitorTokens::new(Some(key.clone()))).await.unwrap();
         let server = service.add_public(ServerBuilder::new(clock.clone(), key.verifier()));
         let server = service.add_internal(server);
         let address = serve(server, &lifecycle);

@@ -212,6 +212,10 @@ impl IssuerCheck {
                 self.found(key, "the simulated switch takes tokens of Baton's own key alone; leave simulator out");
                 None
             }
+            Ok(Role::Visitor) => {
+                self.found(key, "Baton makes the tokens of visitors itself; leave visitor out");
+                None
+            }
             Ok(role) => Some(role),
             Err(error) => {
                 self.found(key, &error);

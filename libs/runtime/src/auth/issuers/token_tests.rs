@@ -373,7 +373,7 @@ fn baton_s_own_key_and_issuers_do_not_speak_for_each_other() {
     assert_eq!(both.verify(&key.token(&good()), NOW_US).unwrap().caller.role, Role::Supervisor);
     let alone = Verifier::of_issuers(issuers);
     assert!(refusal(alone.verify(&minted, NOW_US)).contains("auth.development_key"));
-    let of_services = both.clone().own_for_services_alone();
+    let of_services = both.clone().own_for(&[Role::Service]);
     let service = own.mint(&Caller::service("transfer"), NOW_US, std::time::Duration::from_mins(1)).unwrap();
     for _ in 0..2 {
         // The second time the token is remembered.
