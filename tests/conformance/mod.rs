@@ -18,6 +18,7 @@ mod b206_recorded;
 mod b207_by_hand;
 mod b208_consult_unrecorded;
 mod b209_customer_gone;
+mod b301_media_and_sites;
 mod b303_accepted;
 mod b307_not_accepted;
 mod b403_on_answer;
@@ -64,6 +65,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b207_by_hand::scenarios(),
         b208_consult_unrecorded::scenarios(),
         b209_customer_gone::scenarios(),
+        b301_media_and_sites::scenarios(),
         b303_accepted::scenarios(),
         b307_not_accepted::scenarios(),
         b403_on_answer::scenarios(),

@@ -25,6 +25,7 @@ pub struct NameRule {
 pub const AGENT: NameRule = NameRule { field: "agent.name", what: "agent", may_repeat: true };
 /// Calls are handed to a team by its name.
 pub const TEAM: NameRule = NameRule { field: "team.name", what: "team", may_repeat: false };
+pub const SITE: NameRule = NameRule { field: "site.name", what: "site", may_repeat: false };
 pub const CALL_FLOW: NameRule = NameRule { field: "call_flow.name", what: "call flow", may_repeat: false };
 
 impl NameRule {

@@ -34,7 +34,7 @@ macro_rules! written_as {
     };
 }
 
-written_as!(words::Medium => wire::Medium { Voice });
+written_as!(words::Medium => wire::Medium { Voice, Chat, Video });
 written_as!(words::Direction => wire::Direction { Inbound, Outbound });
 written_as!(words::TransferKind => wire::TransferKind { Cold, OnAnswer, Warm });
 written_as!(words::DivertedTo => wire::DivertedTo { Voicemail, NextStep, Disconnect });

@@ -6,6 +6,10 @@ closed_list! {
     /// What a customer and an agent share.
     Medium {
         Voice = "voice",
+        /// In writing.
+        Chat = "chat",
+        /// They see each other, too.
+        Video = "video",
     }
 }
 

@@ -5,17 +5,19 @@ use std::collections::BTreeSet;
 use baton_api::presence::v1::InboxItem;
 use baton_runtime::auth::TenantId;
 
-use crate::ids::{AgentId, TeamId};
+use crate::ids::{AgentId, SiteId, TeamId};
 use crate::status::{AgentStatus, Occupied, ShownState};
 use baton_store::Etag;
 
 /// The fields of an agent that an admin sets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AgentProfile {
     pub(crate) name: String,
     pub(crate) email: String,
     pub(crate) phone: String,
     pub(crate) voicemail: bool,
+    /// Where they work.
+    pub(crate) site: Option<SiteId>,
 }
 
 /// The fields of an agent that an update changes.
@@ -25,6 +27,7 @@ pub(crate) struct ProfileChange {
     pub(crate) email: Option<String>,
     pub(crate) phone: Option<String>,
     pub(crate) voicemail: Option<bool>,
+    pub(crate) site: Option<Option<SiteId>>,
 }
 
 impl ProfileChange {
@@ -36,6 +39,7 @@ impl ProfileChange {
             email: text(&self.email, &before.email),
             phone: text(&self.phone, &before.phone),
             voicemail: self.voicemail.unwrap_or(before.voicemail),
+            site: self.site.unwrap_or(before.site),
         }
     }
 }
@@ -74,7 +78,7 @@ pub(crate) struct ActiveClaim {
 }
 
 /// A claim that waits until its agent is free (B504).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct QueuedClaim {
     pub(crate) claim_id: String,
     pub(crate) interaction_id: String,
@@ -83,8 +87,8 @@ pub(crate) struct QueuedClaim {
     pub(crate) choosable: Vec<ShownState>,
     pub(crate) expires_at_us: i64,
     pub(crate) since_us: i64,
-    /// An encoded `baton.presence.v1.InboxItem`.
-    pub(crate) inbox: Vec<u8>,
+    /// As the interaction described it.
+    pub(crate) inbox: InboxItem,
 }
 
 /// A team with its members.
@@ -94,6 +98,17 @@ pub(crate) struct TeamRecord {
     pub(crate) id: TeamId,
     pub(crate) name: String,
     pub(crate) members: BTreeSet<AgentId>,
+    pub(crate) etag: Etag,
+    /// Like an agent's.
+    pub(crate) version: i64,
+}
+
+/// A place where agents work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SiteRecord {
+    pub(crate) tenant: TenantId,
+    pub(crate) id: SiteId,
+    pub(crate) name: String,
     pub(crate) etag: Etag,
     /// Like an agent's.
     pub(crate) version: i64,

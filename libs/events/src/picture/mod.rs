@@ -16,7 +16,7 @@ mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use baton_api::event::v1::directory_changed::{TeamContent, What};
+use baton_api::event::v1::directory_changed::{SiteContent, TeamContent, What};
 use baton_api::event::v1::{AgentStateChanged, Change, CustomerForgotten, DirectoryChanged};
 use baton_api::presence::v1::{AgentState, Engagement, Presence, engagement};
 #[cfg(doc)]
@@ -41,6 +41,7 @@ pub struct Picture {
     /// By id; who occupies them is looked up in the calls.
     agents: BTreeMap<String, Presence>,
     teams: BTreeMap<String, TeamContent>,
+    sites: BTreeMap<String, SiteContent>,
     /// The number of the last event of each source and subject.
     last: BTreeMap<(String, String), i64>,
     /// Whether the first event of a subject may have any number.
@@ -109,6 +110,11 @@ impl Picture {
             ..it.clone()
         };
         self.agents.values().map(with).collect()
+    }
+
+    /// All sites by their ids.
+    pub fn sites(&self) -> &BTreeMap<String, SiteContent> {
+        &self.sites
     }
 
     /// All teams by their ids, with name and members.
@@ -188,6 +194,12 @@ impl Picture {
                 self.agents.insert(it.id.clone(), presence);
             }
             (What::Agent, Change::Deleted) => drop(self.agents.remove(&it.id)),
+            (What::Site, Change::Deleted) => drop(self.sites.remove(&it.id)),
+            (What::Site, _) => {
+                if let Some(site) = &it.site {
+                    self.sites.insert(it.id.clone(), site.clone());
+                }
+            }
             (What::Team, Change::Deleted) => drop(self.teams.remove(&it.id)),
             (What::Team, _) => {
                 if let Some(team) = &it.team {

@@ -23,6 +23,7 @@ pub(crate) mod recording;
 pub(crate) mod refusal;
 mod resolve;
 pub(crate) mod session;
+pub(crate) mod site;
 mod table;
 pub(crate) mod team;
 pub(crate) mod tenant;
@@ -59,6 +60,8 @@ pub(crate) enum ClientCommand {
     Agent(WithSession<agent::AgentCommand>),
     /// Teams of agents.
     Team(WithSession<team::TeamCommand>),
+    /// Sites: places where agents work.
+    Site(WithSession<site::SiteCommand>),
     /// Numbers that customers call.
     Number(WithSession<number::NumberCommand>),
     /// Call flows: what happens to a call.
@@ -89,6 +92,7 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
     match command {
         ClientCommand::Agent(it) => run_with_session(it, agent::run).await,
         ClientCommand::Team(it) => run_with_session(it, team::run).await,
+        ClientCommand::Site(it) => run_with_session(it, site::run).await,
         ClientCommand::Number(it) => run_with_session(it, number::run).await,
         ClientCommand::Flow(it) => run_with_session(it, flow::run).await,
         ClientCommand::Call(it) => run_with_session(it, call::run).await,

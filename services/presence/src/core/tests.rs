@@ -28,8 +28,7 @@ async fn of_many_changes_at_once_memory_is_what_the_last_one_left() {
     let (core, _folder) = open().await;
     let tenant: TenantId = "acme".parse().unwrap();
     let bob = AgentId(Uuid::from_u128(1));
-    let profile =
-        &AgentProfile { name: "Bob".to_owned(), email: String::new(), phone: "bob".to_owned(), voicemail: false };
+    let profile = &AgentProfile { name: "Bob".to_owned(), phone: "bob".to_owned(), ..AgentProfile::default() };
     core.change(&tenant, "system", change!(|edit| { create_agent(edit, bob, profile).await })).await.unwrap();
     let changes = (0..CHANGES).map(|n| {
         let (core, tenant) = (Arc::clone(&core), tenant.clone());
@@ -63,8 +62,7 @@ async fn of_two_changes_of_an_agent_at_once_both_are_kept() {
     let tenant: TenantId = "acme".parse().unwrap();
     let agents: Vec<_> = (1..=32).map(|n| AgentId(Uuid::from_u128(n))).collect();
     for id in &agents {
-        let profile =
-            &AgentProfile { name: format!("Agent {id}"), email: String::new(), phone: String::new(), voicemail: false };
+        let profile = &AgentProfile { name: format!("Agent {id}"), ..AgentProfile::default() };
         core.change(&tenant, "system", change!(|edit| { create_agent(edit, *id, profile).await })).await.unwrap();
     }
     let away = || StatusChange::StateRequested(RequestedState::Away("lunch".to_owned()));

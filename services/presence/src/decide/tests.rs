@@ -1,3 +1,4 @@
+use baton_api::presence::v1::InboxItem;
 use uuid::Uuid;
 
 use super::*;
@@ -8,7 +9,15 @@ const NOW_US: i64 = 1_000;
 
 fn wants(claim_id: &str, agent: AgentId, occupied: Occupied) -> Wanted {
     let (claim_id, choosable) = (claim_id.to_owned(), vec![ShownState::Available]);
-    Wanted { claim_id, agent, occupied, expires_at_us: 2_000, choosable, waits_if_busy: false, inbox: Vec::new() }
+    Wanted {
+        claim_id,
+        agent,
+        occupied,
+        expires_at_us: 2_000,
+        choosable,
+        waits_if_busy: false,
+        inbox: InboxItem::default(),
+    }
 }
 
 /// Ada's first claim is over.

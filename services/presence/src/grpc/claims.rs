@@ -14,7 +14,6 @@ use baton_api::{ApiError, fields, page};
 use baton_follow::compare;
 use baton_runtime::stream;
 use futures::stream::BoxStream;
-use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -101,9 +100,9 @@ impl ClaimService for PresenceApi {
             Ok(limit) => limit.min(MAX_CANDIDATES),
             Err(_) => return Err(ApiError::invalid_argument("limit", "must not be negative").into()),
         };
-        let found = self.core.index.known(&tenant).and_then(|it| it.candidates(team, &skip));
+        let found = self.core.index.known(&tenant).and_then(|it| it.candidates(team, &skip, limit));
         let (free, anybody_left) = found.ok_or_else(|| ApiError::not_found("team"))?;
-        let agents = free.iter().take(limit).map(|it| convert::agent_ref(it)).collect();
+        let agents = free.iter().map(|it| convert::agent_ref(it)).collect();
         Ok(Response::new(ListCandidatesResponse { agents, anybody_left }))
     }
 
@@ -119,11 +118,11 @@ impl ClaimService for PresenceApi {
             page::size(message.page_size),
             DirectoryCursor::parse(&message.page_token),
         ))?;
-        let filter = PickerFilter { choice: Some(choice), ..filter };
-        let found = self.core.index.known(&tenant).map(|index| index.choices(&filter, &after, size + 1));
-        let mut found = found.unwrap_or_default();
-        let next_page_token = page::cut(&mut found, size, |(at, _)| at.token());
-        let targets = found.into_iter().map(|(_, target)| target).collect();
+        let filter = PickerFilter { choice: Some(choice.clone()), ..filter };
+        let found = self.core.index.known(&tenant).map(|index| index.targets(&filter, &after, size + 1));
+        let mut found = found.unwrap_or_else(|| Some(Vec::new())).ok_or_else(parse::another_order)?;
+        let next_page_token = page::cut(&mut found, size, |it| it.cursor().token());
+        let targets = found.iter().map(|it| it.choice(&choice)).collect();
         Ok(Response::new(ListChoicesResponse { targets, next_page_token }))
     }
 
@@ -203,7 +202,7 @@ fn wanted(claim: Claim) -> Result<Wanted, ApiError> {
         expires_at_us,
         choosable,
         waits_if_busy: claim.waits_if_busy,
-        inbox: claim.inbox.unwrap_or_default().encode_to_vec(),
+        inbox: claim.inbox.unwrap_or_default(),
     })
 }
 

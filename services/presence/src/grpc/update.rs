@@ -1,6 +1,6 @@
 //! What an update changes: the fields that its mask names.
 
-use baton_api::presence::v1::{Agent, Team};
+use baton_api::presence::v1::{Agent, Site, Team};
 use baton_api::{ApiError, mask, name};
 use prost_types::FieldMask;
 
@@ -8,14 +8,16 @@ use super::parse;
 use crate::ops::teams::MAX_MEMBERS;
 use crate::record::{ProfileChange, TeamChange};
 
-const AGENT_FIELDS: &[&str] = &["name", "email", "phone", "voicemail"];
+const AGENT_FIELDS: &[&str] = &["name", "email", "phone", "voicemail", "site_id"];
 const TEAM_FIELDS: &[&str] = &["name", "agent_ids"];
+const SITE_FIELDS: &[&str] = &["name"];
 
 pub(super) fn profile_change(agent: &Agent, mask: Option<&FieldMask>) -> Result<ProfileChange, ApiError> {
     let names = mask::named_fields(mask, AGENT_FIELDS, |field| match field {
         "name" => !agent.name.is_empty(),
         "email" => !agent.email.is_empty(),
         "phone" => !agent.phone.is_empty(),
+        "site_id" => !agent.site_id.is_empty(),
         _ => agent.voicemail,
     })?;
     let has = |field| names.contains(&field);
@@ -24,6 +26,7 @@ pub(super) fn profile_change(agent: &Agent, mask: Option<&FieldMask>) -> Result<
         email: has("email").then(|| parse::email(&agent.email)).transpose()?,
         phone: has("phone").then(|| parse::phone(&agent.phone)).transpose()?,
         voicemail: has("voicemail").then_some(agent.voicemail),
+        site: has("site_id").then(|| parse::site(&agent.site_id)).transpose()?,
     })
 }
 
@@ -38,6 +41,12 @@ pub(super) fn team_change(team: &Team, mask: Option<&FieldMask>) -> Result<TeamC
         name: has("name").then(|| name::parse("team.name", &team.name)).transpose()?,
         members: has("agent_ids").then(members).transpose()?,
     })
+}
+
+/// The site's new name, if it is to have one.
+pub(super) fn site_change(site: &Site, mask: Option<&FieldMask>) -> Result<Option<String>, ApiError> {
+    let names = mask::named_fields(mask, SITE_FIELDS, |_| !site.name.is_empty())?;
+    names.contains(&"name").then(|| name::parse("site.name", &site.name)).transpose()
 }
 
 #[cfg(test)]

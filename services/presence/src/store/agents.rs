@@ -4,7 +4,7 @@ use baton_api::name;
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 
-use crate::ids::AgentId;
+use crate::ids::{AgentId, SiteId};
 use crate::page::DirectoryCursor;
 use crate::record::AgentProfile;
 use baton_store::Etag;
@@ -17,6 +17,7 @@ pub(crate) struct AgentRow {
     pub(crate) email: String,
     pub(crate) phone: String,
     pub(crate) voicemail: bool,
+    pub(crate) site_id: Option<SiteId>,
     pub(crate) etag: Etag,
 }
 
@@ -30,8 +31,8 @@ pub(crate) async fn insert(
 ) -> Result<bool, StoreError> {
     let rows = tx
         .statement(
-            "INSERT INTO agents (tenant, agent_id, name, name_key, look, shape, email, phone, voicemail, etag)
-         VALUES ($1, $2, $3, $4, $9, $10, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+            "INSERT INTO agents (tenant, agent_id, name, name_key, look, shape, email, phone, voicemail, etag, site_id)
+         VALUES ($1, $2, $3, $4, $9, $10, $5, $6, $7, $8, $11) ON CONFLICT DO NOTHING",
         )
         .bind(tenant.as_str())
         .bind(id)
@@ -43,6 +44,7 @@ pub(crate) async fn insert(
         .bind(etag)
         .bind(name::look(&profile.name))
         .bind(name::shape(&profile.name))
+        .bind(profile.site)
         .now()
         .await?;
     Ok(rows == 1)
@@ -98,7 +100,8 @@ pub(crate) async fn update(
     profile: &AgentProfile,
     etag: &Etag,
 ) -> Result<(), StoreError> {
-    tx.statement("UPDATE agents SET name = $3, name_key = $4, look = $9, shape = $10, email = $5, phone = $6, voicemail = $7, etag = $8
+    tx.statement("UPDATE agents SET name = $3, name_key = $4, look = $9, shape = $10, email = $5, phone = $6, voicemail = $7, etag = $8,
+             site_id = $11
          WHERE tenant = $1 AND agent_id = $2")
         .bind(tenant.as_str())
         .bind(id)
@@ -109,7 +112,9 @@ pub(crate) async fn update(
         .bind(profile.voicemail)
         .bind(etag)
         .bind(name::look(&profile.name))
-        .bind(name::shape(&profile.name)).later().await?;
+        .bind(name::shape(&profile.name))
+        .bind(profile.site)
+        .later().await?;
     Ok(())
 }
 
@@ -132,7 +137,7 @@ pub(crate) async fn list(
     limit: usize,
 ) -> Result<Vec<AgentRow>, StoreError> {
     Ok(on!(reader, conn => sqlx::query_as(
-        "SELECT agent_id, name, name_key, email, phone, voicemail, etag FROM agents
+        "SELECT agent_id, name, name_key, email, phone, voicemail, site_id, etag FROM agents
          WHERE tenant = $1 AND (name_key, agent_id) > ($2, $3)
          ORDER BY name_key, agent_id LIMIT $4")
         .bind(tenant.as_str())

@@ -7,7 +7,7 @@ use baton_runtime::auth::TenantId;
 use baton_store::{StoreError, Tx, on};
 use prost::Message as _;
 
-use crate::ids::AgentId;
+use crate::ids::{AgentId, SiteId};
 use crate::record::{ActiveClaim, AgentProfile, AgentRecord};
 use crate::status::{AgentStatus, Occupied, RequestedState, WrapUp};
 use crate::store::queue;
@@ -16,7 +16,7 @@ use baton_store::Etag;
 macro_rules! select_records {
     ($rest:literal) => {
         concat!(
-            "SELECT a.tenant, a.agent_id, a.name, a.email, a.phone, a.voicemail, a.etag,
+            "SELECT a.tenant, a.agent_id, a.name, a.email, a.phone, a.voicemail, a.site_id, a.etag,
                  s.online, s.wish_away, s.away_reason, s.wrap_up_until_us, s.wrap_up_interaction_id, s.wrap_up_due_ids,
                  s.not_responding,
                  s.state_since_us, s.idle_since_us, s.version,
@@ -42,6 +42,7 @@ struct Row {
     email: String,
     phone: String,
     voicemail: bool,
+    site_id: Option<SiteId>,
     etag: Etag,
     online: bool,
     #[sqlx(rename = "wish_away")]
@@ -123,7 +124,13 @@ impl Row {
         Ok(AgentRecord {
             tenant,
             id: self.agent_id,
-            profile: AgentProfile { name: self.name, email: self.email, phone: self.phone, voicemail: self.voicemail },
+            profile: AgentProfile {
+                name: self.name,
+                email: self.email,
+                phone: self.phone,
+                voicemail: self.voicemail,
+                site: self.site_id,
+            },
             etag: self.etag,
             version: self.version,
             status: AgentStatus {

@@ -30,6 +30,9 @@ pub(crate) struct AgentCreateArgs {
     /// They have a voicemail box.
     #[arg(long)]
     voicemail: bool,
+    /// The site at which they work: name or id.
+    #[arg(long)]
+    site: Option<String>,
     /// Id (UUID) [default: a fresh one].
     #[arg(long, default_value = "", hide_default_value = true)]
     id: String,
@@ -51,6 +54,9 @@ pub(crate) struct AgentUpdateArgs {
     /// Whether they have a voicemail box.
     #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
     voicemail: Option<bool>,
+    /// Another site at which they work: name or id; "" for none.
+    #[arg(long)]
+    site: Option<String>,
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
@@ -62,10 +68,11 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
 }
 
 pub(super) async fn create(session: &ClientSession, args: AgentCreateArgs) -> anyhow::Result<()> {
-    let AgentCreateArgs { name, phone, email, voicemail, id } = args;
+    let site_id = site_id(session, args.site.as_deref()).await?.unwrap_or_default();
+    let AgentCreateArgs { name, phone, email, voicemail, id, .. } = args;
     let derived_from = phone.is_none().then(|| name.clone());
     let phone = phone.unwrap_or_else(|| name.to_lowercase().replace(' ', "."));
-    let agent = Some(Agent { agent_id: id, name, email, phone, voicemail, etag: String::new() });
+    let agent = Some(Agent { agent_id: id, name, email, phone, voicemail, site_id, ..Agent::default() });
     let request = CreateAgentRequest { request_id: session.request_id(), agent };
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
     let created =
@@ -76,12 +83,14 @@ pub(super) async fn create(session: &ClientSession, args: AgentCreateArgs) -> an
 }
 
 pub(super) async fn update(session: &ClientSession, args: AgentUpdateArgs) -> anyhow::Result<()> {
-    if args.name.is_none() && args.phone.is_none() && args.email.is_none() && args.voicemail.is_none() {
-        return Err(UsageError::new("say what is to change: --name, --phone, --email or --voicemail").into());
+    let is_given = [args.name.is_some(), args.phone.is_some(), args.email.is_some(), args.voicemail.is_some()];
+    if !is_given.contains(&true) && args.site.is_none() {
+        return Err(UsageError::new("say what is to change: --name, --phone, --email, --voicemail or --site").into());
     }
+    let site_id = site_id(session, args.site.as_deref()).await?;
     let agent = resolve::agent(session, &args.agent).await?;
     let names_changed = args.name.is_some() || args.phone.is_some();
-    let request = update_request(session.request_id(), agent.agent_id, args);
+    let request = update_request(session.request_id(), agent.agent_id, args, site_id);
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
     let updated = directory.update_agent(request).await.or_refusal()?;
     let agent = updated.agent.context("the answer is empty")?;
@@ -90,12 +99,18 @@ pub(super) async fn update(session: &ClientSession, args: AgentUpdateArgs) -> an
 }
 
 /// Names what is given, and gives no etag: whatever else was changed meanwhile stays.
-fn update_request(request_id: String, agent_id: String, args: AgentUpdateArgs) -> UpdateAgentRequest {
+fn update_request(
+    request_id: String,
+    agent_id: String,
+    args: AgentUpdateArgs,
+    site_id: Option<String>,
+) -> UpdateAgentRequest {
     let given = [
         ("name", args.name.is_some()),
         ("phone", args.phone.is_some()),
         ("email", args.email.is_some()),
         ("voicemail", args.voicemail.is_some()),
+        ("site_id", site_id.is_some()),
     ];
     let paths = given.into_iter().filter(|it| it.1).map(|it| it.0.to_owned()).collect();
     let agent = Agent {
@@ -104,9 +119,19 @@ fn update_request(request_id: String, agent_id: String, args: AgentUpdateArgs) -
         phone: args.phone.unwrap_or_default(),
         email: args.email.unwrap_or_default(),
         voicemail: args.voicemail.unwrap_or_default(),
-        etag: String::new(),
+        site_id: site_id.unwrap_or_default(),
+        ..Agent::default()
     };
     UpdateAgentRequest { request_id, agent: Some(agent), update_mask: Some(FieldMask { paths }) }
+}
+
+/// The id of the site that is named; empty for "", which is none.
+async fn site_id(session: &ClientSession, site: Option<&str>) -> anyhow::Result<Option<String>> {
+    Ok(match site {
+        None => None,
+        Some("") => Some(String::new()),
+        Some(site) => Some(resolve::site(session, site).await?.site_id),
+    })
 }
 
 pub(super) async fn delete(session: &ClientSession, name: &str) -> anyhow::Result<()> {
@@ -204,9 +229,10 @@ mod tests {
             phone: None,
             email: Some(String::new()),
             voicemail: Some(false),
+            site: Some(String::new()),
         };
-        let request = update_request("1".to_owned(), "a".to_owned(), args);
-        assert_eq!(request.update_mask.unwrap().paths, ["email", "voicemail"]);
+        let request = update_request("1".to_owned(), "a".to_owned(), args, Some(String::new()));
+        assert_eq!(request.update_mask.unwrap().paths, ["email", "voicemail", "site_id"]);
     }
 
     #[test]
