@@ -25,6 +25,8 @@ mod events;
 mod grpc;
 mod ids;
 mod index;
+#[cfg(feature = "bench")]
+pub mod measure;
 mod ops;
 mod page;
 mod projection;

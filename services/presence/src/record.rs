@@ -27,6 +27,7 @@ pub(crate) struct ProfileChange {
     pub(crate) email: Option<String>,
     pub(crate) phone: Option<String>,
     pub(crate) voicemail: Option<bool>,
+    #[expect(clippy::option_option, reason = "it may be changed to none")]
     pub(crate) site: Option<Option<SiteId>>,
 }
 

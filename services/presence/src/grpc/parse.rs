@@ -10,7 +10,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::ids::{AgentId, SiteId, TeamId};
-use crate::index::{self, PickerFilter, Search};
+use crate::index::{self, PickerFilter, TypedSearch};
 use crate::ops::session::SessionWanted;
 use crate::ops::teams::MAX_MEMBERS;
 use crate::record::AgentProfile;
@@ -203,7 +203,7 @@ pub(super) fn filter(filter: Option<&TargetFilter>, caller: Option<AgentId>) -> 
     let ((), team, site, states, order) =
         fields::all((text("filter.search", &filter.search), team, site, states, order))?;
     Ok(PickerFilter {
-        search: Search::new(&filter.search),
+        search: TypedSearch::new(&filter.search),
         team,
         site,
         states,

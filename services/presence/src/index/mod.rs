@@ -20,7 +20,7 @@ use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
 pub(crate) use picker::{Choice, FoundTarget, PickerFilter, TargetKey, TargetOrder};
-pub(crate) use search::Search;
+pub(crate) use search::TypedSearch;
 pub(crate) use tenant::{TenantIndex, Touched};
 
 /// Notices that a slow watcher may be behind before it starts over.

@@ -7,7 +7,7 @@ use baton_store::Etag;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{Choice, PickerFilter, Search, TargetKey, TargetOrder, TenantIndex};
+use super::{Choice, PickerFilter, TargetKey, TargetOrder, TenantIndex, TypedSearch};
 use crate::ids::{AgentId, SiteId, TeamId};
 use crate::page::DirectoryCursor;
 use crate::record::{AgentProfile, AgentRecord, SiteRecord, TeamRecord};
@@ -117,7 +117,7 @@ impl Model {
 }
 
 #[derive(Debug, Clone)]
-enum Change {
+enum IndexChange {
     Agent {
         id: AgentId,
         name: &'static str,
@@ -141,10 +141,10 @@ enum Change {
 }
 
 /// Makes the same change of both.
-fn apply(index: &TenantIndex, model: &mut Model, version: i64, change: Change) {
+fn apply(index: &TenantIndex, model: &mut Model, version: i64, change: IndexChange) {
     let (tenant, etag) = ("acme".parse().unwrap(), Etag::new(Uuid::nil()));
     match change {
-        Change::Agent { id, name, email, site, status } => {
+        IndexChange::Agent { id, name, email, site, status } => {
             let email = if email { format!("{}@acme.test", name::key(name).replace(' ', ".")) } else { String::new() };
             let profile = AgentProfile { name: name.to_owned(), email, site, ..AgentProfile::default() };
             let (claim, queued) = (None, Vec::new());
@@ -154,28 +154,28 @@ fn apply(index: &TenantIndex, model: &mut Model, version: i64, change: Change) {
                 model.agents.insert(id, record);
             }
         }
-        Change::AgentGone(id) => {
+        IndexChange::AgentGone(id) => {
             index.put_agent(id, None);
             model.agents.remove(&id);
             model.gone.insert(id.0);
         }
-        Change::Team { id, name, members } => {
+        IndexChange::Team { id, name, members } => {
             let record = TeamRecord { tenant, id, name: name.to_owned(), members, etag, version };
             index.put_team(id, Some(record.clone()));
             if !model.gone.contains(&id.0) {
                 model.teams.insert(id, record);
             }
         }
-        Change::TeamGone(id) => {
+        IndexChange::TeamGone(id) => {
             index.put_team(id, None);
             model.teams.remove(&id);
             model.gone.insert(id.0);
         }
-        Change::Site { id, exists } => {
+        IndexChange::Site { id, exists } => {
             let record = exists.then(|| SiteRecord { tenant, id, name: format!("Site {version}"), etag, version });
             index.put_site(id, record);
         }
-        Change::Late(id) => {
+        IndexChange::Late(id) => {
             if let Some(known) = model.agents.get(&id) {
                 let profile = AgentProfile { name: "Late".to_owned(), ..AgentProfile::default() };
                 index.put_agent(id, Some(AgentRecord { profile, version: known.version, ..known.clone() }));
@@ -217,17 +217,17 @@ fn statuses() -> impl Strategy<Value = AgentStatus> {
     )
 }
 
-fn changes() -> impl Strategy<Value = Change> {
+fn changes() -> impl Strategy<Value = IndexChange> {
     let agent = (agents(), prop::sample::select(NAMES), any::<bool>(), prop::option::of(sites()), statuses());
-    let agent = agent.prop_map(|(id, name, email, site, status)| Change::Agent { id, name, email, site, status });
+    let agent = agent.prop_map(|(id, name, email, site, status)| IndexChange::Agent { id, name, email, site, status });
     let team = (teams(), prop::sample::select(TEAM_NAMES), prop::collection::btree_set(agents(), 0..8));
     prop_oneof![
         12 => agent,
-        1 => agents().prop_map(Change::AgentGone),
-        4 => team.prop_map(|(id, name, members)| Change::Team { id, name, members }),
-        1 => teams().prop_map(Change::TeamGone),
-        1 => (sites(), any::<bool>()).prop_map(|(id, exists)| Change::Site { id, exists }),
-        1 => agents().prop_map(Change::Late),
+        1 => agents().prop_map(IndexChange::AgentGone),
+        4 => team.prop_map(|(id, name, members)| IndexChange::Team { id, name, members }),
+        1 => teams().prop_map(IndexChange::TeamGone),
+        1 => (sites(), any::<bool>()).prop_map(|(id, exists)| IndexChange::Site { id, exists }),
+        1 => agents().prop_map(IndexChange::Late),
     ]
 }
 
@@ -264,7 +264,7 @@ fn filters() -> impl Strategy<Value = (PickerFilter, &'static str)> {
     let who = (prop::option::weighted(0.3, agents()), prop::option::of(choices()));
     (prop::sample::select(SEARCHES), scope, states, order, any::<bool>(), who).prop_map(
         |(search, (team, site), states, order, include_unavailable, (caller, choice))| {
-            let search_for = Search::new(search);
+            let search_for = TypedSearch::new(search);
             let filter =
                 PickerFilter { search: search_for, team, site, states, order, include_unavailable, caller, choice };
             (filter, search)
@@ -325,7 +325,7 @@ proptest! {
             version += 1;
             apply(&index, &mut model, version, change);
         }
-        let filter = PickerFilter { choice: None, search: Search::default(), ..filter };
+        let filter = PickerFilter { choice: None, search: TypedSearch::default(), ..filter };
         let touched: BTreeSet<_> = between.iter().map(|(id, _)| TargetKey::Agent(*id)).collect();
         let is_steady = |key: &TargetKey| matches!(key, TargetKey::Agent(_)) && !touched.contains(key);
         let expected: Vec<_> = model.targets(&filter, "").into_iter().filter(is_steady).collect();
@@ -339,7 +339,7 @@ proptest! {
                 && let Some(known) = model.agents.get(&id).cloned()
             {
                 version += 1;
-                index.put_agent(id, Some(AgentRecord { status, version, ..known }));
+                index.put_agent(id, Some(AgentRecord { version, status, ..known }));
             }
         }
         prop_assert_eq!(seen, expected);

@@ -119,7 +119,7 @@ fn length(text: &str) -> u32 {
 }
 
 /// A place in one of the orders.
-pub(super) trait Place: Ord + Sized {
+pub(super) trait Rank: Ord + Sized {
     fn of(placed: &Placed) -> Self;
     fn person(&self) -> &Person;
     /// Where the cursor with this key and id points; `None` if the key is of another order.
@@ -138,7 +138,7 @@ pub(super) struct BySince {
     person: Arc<Person>,
 }
 
-impl Place for ByName {
+impl Rank for ByName {
     fn of(placed: &Placed) -> Self {
         Self(Arc::clone(&placed.person))
     }
@@ -156,7 +156,7 @@ impl Place for ByName {
     }
 }
 
-impl Place for BySince {
+impl Rank for BySince {
     fn of(placed: &Placed) -> Self {
         Self { since_us: placed.since_us, person: Arc::clone(&placed.person) }
     }
@@ -266,7 +266,7 @@ impl Orders {
     }
 
     /// The agents of these classes in one order, behind `after`.
-    pub(super) fn merged<'a, P: Place + 'a>(&'a self, classes: Classes, after: Option<&P>) -> Merged<'a, P> {
+    pub(super) fn merged<'a, P: Rank + 'a>(&'a self, classes: Classes, after: Option<&P>) -> Merged<'a, P> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let sets = classes.indices().map(|class| P::sets(self)[class].range((from, Bound::Unbounded)));
         Merged { sets: sets.filter_map(|mut rest| Some((rest.next()?, rest))).collect() }

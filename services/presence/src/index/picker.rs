@@ -3,15 +3,15 @@
 //! A list is sections, one after the other, and what is in a section is in one order, which the index keeps ([`super::orders`]). So a page is
 //! read from its first place on, and paging goes on where it was while agents change around it: whoever is not touched comes once.
 
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use baton_api::name;
 use baton_api::presence::v1::{PickerTarget, TransferTarget};
 use roaring::RoaringBitmap;
 
-use super::orders::{ByName, BySince, Classes, Orders, Place};
-use super::search::Search;
+use super::orders::{ByName, BySince, Classes, Orders, Rank};
+use super::search::TypedSearch;
 use super::tenant::{KnownAgent, TeamEntry, TenantDirectory, TenantIndex, Touched};
 use crate::convert;
 use crate::ids::{AgentId, SiteId, TeamId};
@@ -25,7 +25,7 @@ const FEWEST_STEPS: usize = if cfg!(test) { 1 } else { 256 };
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PickerFilter {
     /// Empty for all targets.
-    pub(crate) search: Search,
+    pub(crate) search: TypedSearch,
     /// Only members of this team.
     pub(crate) team: Option<TeamId>,
     /// Only agents who work at this site.
@@ -102,11 +102,11 @@ const BY_IDLE: u8 = 10;
 #[derive(Debug, Clone)]
 pub(crate) struct FoundTarget {
     section: u8,
-    what: Found,
+    what: FoundRecord,
 }
 
 #[derive(Debug, Clone)]
-enum Found {
+enum FoundRecord {
     Agent { record: Arc<AgentRecord>, site: Option<Arc<SiteRecord>> },
     Team { record: Arc<TeamRecord>, available: usize, others: usize },
 }
@@ -120,9 +120,9 @@ impl FoundTarget {
     pub(crate) fn cursor(&self) -> DirectoryCursor {
         let key = match &self.what {
             _ if self.section == CHOSEN_LAST => String::new(),
-            Found::Agent { record, .. } if self.section >= BY_IDLE => since_us(&record.status).to_string(),
-            Found::Agent { record, .. } => name::key(&record.profile.name),
-            Found::Team { record, .. } => name::key(&record.name),
+            FoundRecord::Agent { record, .. } if self.section >= BY_IDLE => since_us(&record.status).to_string(),
+            FoundRecord::Agent { record, .. } => name::key(&record.profile.name),
+            FoundRecord::Team { record, .. } => name::key(&record.name),
         };
         DirectoryCursor { section: self.section, key, id: self.key().id() }
     }
@@ -136,8 +136,8 @@ impl FoundTarget {
     pub(crate) fn choice(&self, choice: &Choice) -> TransferTarget {
         let target = self.target();
         let status = match &self.what {
-            Found::Agent { record, .. } => Some(&record.status),
-            Found::Team { .. } => None,
+            FoundRecord::Agent { record, .. } => Some(&record.status),
+            FoundRecord::Team { .. } => None,
         };
         let choosable = status.map_or(target.available, |status| choice.can_choose(status));
         TransferTarget {
@@ -150,7 +150,7 @@ impl FoundTarget {
     }
 }
 
-impl Found {
+impl FoundRecord {
     fn key(&self) -> TargetKey {
         match self {
             Self::Agent { record, .. } => TargetKey::Agent(record.id),
@@ -251,7 +251,7 @@ impl PickerFilter {
 }
 
 /// What is looked for in a section of agents.
-struct Wanted<'a> {
+struct SectionQuery<'a> {
     filter: &'a PickerFilter,
     classes: Classes,
     /// The smallest set of agents in which all are that are wanted: of a team, of a site, or all.
@@ -265,19 +265,19 @@ struct Word<'a> {
     /// Those in whose name or address it may be.
     own: RoaringBitmap,
     /// The teams in whose name it is.
-    teams: Vec<(TeamId, &'a TeamEntry)>,
+    teams: HashMap<TeamId, &'a TeamEntry>,
 }
 
 impl Word<'_> {
     /// How many agents may have it, at most.
     fn most(&self) -> usize {
-        let of_teams: usize = self.teams.iter().map(|(_, team)| team.orders.count(Classes::ALL)).sum();
+        let of_teams: usize = self.teams.values().map(|team| team.orders.count(Classes::ALL)).sum();
         usize::try_from(self.own.len()).unwrap_or(usize::MAX).saturating_add(of_teams)
     }
 
     /// The slots of all who may have it.
     fn slots(&self) -> RoaringBitmap {
-        let of_teams = self.teams.iter().flat_map(|(_, team)| team.orders.merged::<ByName>(Classes::ALL, None));
+        let of_teams = self.teams.values().flat_map(|team| team.orders.merged::<ByName>(Classes::ALL, None));
         let mut slots = self.own.clone();
         slots.extend(of_teams.map(|place| place.person().slot));
         slots
@@ -286,7 +286,7 @@ impl Word<'_> {
     fn is_had_by(&self, agent: &KnownAgent, teams: &[TeamId]) -> bool {
         let person = &agent.placed.person;
         let own = self.own.contains(person.slot) && person.text().contains(self.text);
-        own || self.teams.iter().any(|(team, _)| teams.contains(team))
+        own || teams.iter().any(|team| self.teams.contains_key(team))
     }
 }
 
@@ -300,7 +300,7 @@ impl TenantDirectory {
     }
 
     /// Adds agents until there are `limit` targets. `None`: `after` is of another order.
-    fn add_agents<P: Place>(
+    fn add_agents<P: Rank>(
         &self,
         filter: &PickerFilter,
         order: u8,
@@ -320,7 +320,7 @@ impl TenantDirectory {
             let is_over = after.section % BY_IDLE > section;
             let from = from.as_ref().filter(|_| after.section % BY_IDLE == section);
             if !is_over && found.len() < limit {
-                let wanted = Wanted { filter, classes, scope, words: &words };
+                let wanted = SectionQuery { filter, classes, scope, words: &words };
                 let agents = self.page(&wanted, from, limit - found.len()).into_iter();
                 found.extend(agents.map(|it| FoundTarget { section: order + section, what: self.found_agent(it) }));
             }
@@ -368,7 +368,12 @@ impl TenantDirectory {
     /// Of a search, they are found in one of two ways, by what costs less. Where many match, the first are met soon by walking along the
     /// order. Where few do, all of them are gathered and sorted. One does not know where in the order they are, so the walk ends after as many
     /// steps as gathering takes: it all costs twice the cheaper way, at most.
-    fn page<'a, P: Place + 'a>(&'a self, wanted: &Wanted<'a>, from: Option<&P>, limit: usize) -> Vec<&'a KnownAgent> {
+    fn page<'a, P: Rank + 'a>(
+        &'a self,
+        wanted: &SectionQuery<'a>,
+        from: Option<&P>,
+        limit: usize,
+    ) -> Vec<&'a KnownAgent> {
         let rarest = wanted.words.iter().min_by_key(|word| word.most());
         let steps = rarest.map_or(usize::MAX, |word| word.most().max(FEWEST_STEPS));
         let mut page = Vec::new();
@@ -386,9 +391,9 @@ impl TenantDirectory {
         }
     }
 
-    fn gather<'a, P: Place + 'a>(
+    fn gather<'a, P: Rank + 'a>(
         &'a self,
-        wanted: &Wanted<'a>,
+        wanted: &SectionQuery<'a>,
         word: &Word<'a>,
         from: Option<&P>,
         limit: usize,
@@ -411,7 +416,7 @@ impl TenantDirectory {
     }
 
     /// The agent in this slot, if they are wanted.
-    fn wanted_at<'a>(&'a self, wanted: &Wanted<'_>, slot: u32) -> Option<&'a KnownAgent> {
+    fn wanted_at<'a>(&'a self, wanted: &SectionQuery<'_>, slot: u32) -> Option<&'a KnownAgent> {
         let (agent, teams) = self.at(slot)?;
         let filter = wanted.filter;
         let is_wanted = wanted.classes.contains(agent.placed.class)
@@ -422,7 +427,7 @@ impl TenantDirectory {
     }
 
     /// A target, if the picker shows it.
-    fn found(&self, filter: &PickerFilter, key: TargetKey) -> Option<Found> {
+    fn found(&self, filter: &PickerFilter, key: TargetKey) -> Option<FoundRecord> {
         match key {
             TargetKey::Agent(id) => {
                 let (agent, teams) = self.at(self.slot_number(id)?)?;
@@ -447,16 +452,16 @@ impl TenantDirectory {
             && (filter.include_unavailable || self.available_in(team.record.id, filter.caller) > 0)
     }
 
-    fn found_agent(&self, agent: &KnownAgent) -> Found {
+    fn found_agent(&self, agent: &KnownAgent) -> FoundRecord {
         let site = agent.record.profile.site.and_then(|id| self.site(id)?.record.clone());
-        Found::Agent { record: Arc::clone(&agent.record), site }
+        FoundRecord::Agent { record: Arc::clone(&agent.record), site }
     }
 
-    fn found_team(&self, filter: &PickerFilter, team: &TeamEntry) -> Found {
+    fn found_team(&self, filter: &PickerFilter, team: &TeamEntry) -> FoundRecord {
         let available = self.available_in(team.record.id, filter.caller);
         let members = &team.record.members;
         let others = members.len() - usize::from(filter.caller.is_some_and(|caller| members.contains(&caller)));
-        Found::Team { record: Arc::clone(&team.record), available, others }
+        FoundRecord::Team { record: Arc::clone(&team.record), available, others }
     }
 }
 

@@ -19,9 +19,9 @@ type Gram = u64;
 
 /// The words of a search, as [`baton_api::name::key`] has them; each has to be found.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Search(Vec<String>);
+pub(crate) struct TypedSearch(Vec<String>);
 
-impl Search {
+impl TypedSearch {
     pub(crate) fn new(text: &str) -> Self {
         Self(baton_api::name::key(text).split_whitespace().map(str::to_owned).collect())
     }
@@ -112,7 +112,7 @@ mod tests {
         postings.insert(&person(1, "Zoë Müller", "zoe@acme.test"));
         postings.insert(&person(2, "Jürgen Ångström", ""));
         let found = |text: &str| {
-            let search = Search::new(text);
+            let search = TypedSearch::new(text);
             search.words().flat_map(|word| postings.may_have(word).into_iter().collect::<Vec<_>>()).collect::<Vec<_>>()
         };
         assert_eq!(found("muller"), [1]);

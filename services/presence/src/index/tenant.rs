@@ -9,7 +9,7 @@ use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 use super::MAX_BEHIND;
-use super::orders::{BySince, Classes, Orders, Person, Place as _, Placed};
+use super::orders::{BySince, Classes, Orders, Person, Placed, Rank as _};
 use super::search::Postings;
 use crate::ids::{AgentId, SiteId, TeamId};
 use crate::record::{AgentRecord, SiteRecord, TeamRecord};
@@ -284,8 +284,12 @@ impl TenantDirectory {
         let (person_before, person_now) = (placed_before.map(|it| &it.person), placed_now.map(|it| &it.person));
         let same_person = person_before.zip(person_now).is_some_and(|(before, now)| Arc::ptr_eq(before, now));
         if !same_person {
-            person_before.into_iter().for_each(|person| self.postings.remove(person));
-            person_now.into_iter().for_each(|person| self.postings.insert(person));
+            if let Some(person) = person_before {
+                self.postings.remove(person);
+            }
+            if let Some(person) = person_now {
+                self.postings.insert(person);
+            }
         }
         self.all.place(placed_before, placed_now);
         for team in teams {

@@ -66,7 +66,7 @@ fn names(filter: &PickerFilter) -> Vec<String> {
 }
 
 fn search(text: &str) -> PickerFilter {
-    PickerFilter { search: Search::new(text), include_unavailable: true, ..PickerFilter::default() }
+    PickerFilter { search: TypedSearch::new(text), include_unavailable: true, ..PickerFilter::default() }
 }
 
 #[test]
