@@ -7,7 +7,10 @@
 //! `redis-server` is installed (the Debian package of that name), without a disk; otherwise the benchmark says that it is not there.
 //! What is measured of Baton is its service without commits: Redis makes none either.
 
-#![expect(clippy::disallowed_methods, reason = "what is measured is real time, and tasks that end with the measurement")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what is measured is real time, and tasks that end with the measurement"
+)]
 
 use std::net::SocketAddr;
 use std::path::Path;
