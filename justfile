@@ -71,6 +71,7 @@ crashes ROUNDS="20":
 bench:
     cargo bench --package baton-domain
     cargo bench --package baton-server
+    cargo bench --package baton-presence --features bench
 
 # Whole transfers beside Restate and beside nothing but their commits: the table of docs/performance.md.
 transfers *ARGS:

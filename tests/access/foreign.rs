@@ -105,6 +105,7 @@ fn alike(known: &str) -> String {
 
 async fn everything(office: &Office, ada: &AgentDesk, ben: &AgentDesk) -> anyhow::Result<(Call, Ids)> {
     let team_id = office.tenant.team("Support", &[ben]).await?;
+    let site_id = office.tenant.site("Ghent", &[ben]).await?;
     let number = office.tenant.number(vec![ring(ada)]).await?;
     office.tenant.record(&number, RecordingMode::All).await?;
     let call = office.talking_on(&number, ada).await?;
@@ -125,6 +126,7 @@ async fn everything(office: &Office, ada: &AgentDesk, ben: &AgentDesk) -> anyhow
         ("transfer_id", view.transfer.unwrap_or_default().transfer_id),
         ("agent_id", ada.id().to_owned()),
         ("team_id", team_id),
+        ("site_id", site_id),
         ("call_flow_id", flow.call_flow_id),
         ("recording_id", recording.recording_id),
         ("number", number.clone()),

@@ -18,6 +18,7 @@ mod b206_recorded;
 mod b207_by_hand;
 mod b208_consult_unrecorded;
 mod b209_customer_gone;
+mod b301_media_and_sites;
 mod b302_queue;
 mod b303_accepted;
 mod b306_chat;
@@ -70,6 +71,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         b208_consult_unrecorded::scenarios(),
         b209_customer_gone::scenarios(),
         b302_queue::scenarios(),
+        b301_media_and_sites::scenarios(),
         b303_accepted::scenarios(),
         b306_chat::scenarios(),
         b307_not_accepted::scenarios(),

@@ -1,4 +1,4 @@
-//! The whole picture rebuilt from events alone, beside what the API answers (B613): calls, agents and teams must be the same in both, but for
+//! The whole picture rebuilt from events alone, beside what the API answers (B613): calls, agents, teams and sites must be the same in both, but for
 //! what events do not tell. That is cleared in the API's answers here, each with its reason, and in nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +6,7 @@ use std::fmt::{Debug, Write as _};
 
 use anyhow::Context as _;
 use baton_api::event::v1::LoggedEvent;
-use baton_api::presence::v1::{GetPresenceRequest, ListAgentsRequest, ListTeamsRequest, Presence};
+use baton_api::presence::v1::{GetPresenceRequest, ListAgentsRequest, ListSitesRequest, ListTeamsRequest, Presence};
 use baton_api::transfer::v1::party::{LegState, Role};
 use baton_api::transfer::v1::{Interaction, ListInteractionsRequest};
 use baton_events::Picture;
@@ -20,12 +20,13 @@ pub(crate) struct Rebuilt<'a> {
     pub(crate) cursor: Option<String>,
 }
 
-/// All that is compared, in the same form of both: calls, agents with what occupies them, and teams with their members.
+/// All that is compared, in the same form of both: calls, agents with what occupies them, teams with their members, and sites.
 #[derive(Debug, PartialEq)]
 struct Compared {
     calls: BTreeMap<String, Interaction>,
     agents: BTreeMap<String, Presence>,
     teams: BTreeMap<String, (String, Vec<String>)>,
+    sites: BTreeMap<String, String>,
 }
 
 impl<'a> Rebuilt<'a> {
@@ -68,6 +69,7 @@ fn rebuilt(picture: &Picture) -> Compared {
         calls: picture.calls().iter().map(|(id, it)| (id.clone(), in_order(it.interaction.clone()))).collect(),
         agents: picture.agents().into_iter().map(|it| (it.agent_id.clone(), by_call(it))).collect(),
         teams: picture.teams().iter().map(|(id, it)| (id.clone(), (it.name.clone(), sorted(&it.agent_ids)))).collect(),
+        sites: picture.sites().iter().map(|(id, it)| (id.clone(), it.name.clone())).collect(),
     }
 }
 
@@ -87,7 +89,10 @@ async fn answered(tenant: &TestTenant) -> anyhow::Result<Compared> {
     let request = ListTeamsRequest { page_size: 500, page_token: String::new() };
     let teams = tenant.directory()?.list_teams(request).await?.into_inner().teams;
     let teams = teams.into_iter().map(|it| (it.team_id, (it.name, sorted(&it.agent_ids)))).collect();
-    Ok(Compared { calls, agents, teams })
+    let request = ListSitesRequest { page_size: 500, page_token: String::new() };
+    let sites = tenant.directory()?.list_sites(request).await?.into_inner().sites;
+    let sites = sites.into_iter().map(|it| (it.site_id, it.name)).collect();
+    Ok(Compared { calls, agents, teams, sites })
 }
 
 async fn all_calls(tenant: &TestTenant) -> anyhow::Result<Vec<String>> {

@@ -29,6 +29,7 @@ pub const EXTERNAL_NUMBER: NameRule =
     NameRule { field: "external_number.name", what: "external number", may_repeat: false };
 pub const QUEUE: NameRule = NameRule { field: "queue.name", what: "queue", may_repeat: false };
 
+pub const SITE: NameRule = NameRule { field: "site.name", what: "site", may_repeat: false };
 pub const CALL_FLOW: NameRule = NameRule { field: "call_flow.name", what: "call flow", may_repeat: false };
 /// So are IVR flows.
 pub const IVR_FLOW: NameRule = NameRule { field: "ivr_flow.name", what: "IVR flow", may_repeat: false };

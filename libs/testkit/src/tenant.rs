@@ -302,6 +302,25 @@ impl TestTenant {
         Ok(())
     }
 
+    /// A site at which these agents work; its id.
+    pub async fn site(&self, name: &str, agents: &[&AgentDesk]) -> anyhow::Result<String> {
+        let site = presence::Site { name: name.to_owned(), ..presence::Site::default() };
+        let request = presence::CreateSiteRequest { request_id: fresh(), site: Some(site) };
+        let answer = self.directory()?.create_site(request).await.with_context(|| format!("creating site {name}"))?;
+        let site_id = answer.into_inner().site.context("the answer has no site")?.site_id;
+        for desk in agents {
+            let agent_id = desk.id().to_owned();
+            let agent = presence::Agent { agent_id, site_id: site_id.clone(), ..presence::Agent::default() };
+            let request =
+                presence::UpdateAgentRequest { request_id: fresh(), agent: Some(agent), ..Default::default() };
+            self.directory()?
+                .update_agent(request)
+                .await
+                .with_context(|| format!("{} works at {name}", desk.name()))?;
+        }
+        Ok(site_id)
+    }
+
     /// A number with a call flow of these steps; the number.
     pub async fn number(&self, steps: Vec<Step>) -> anyhow::Result<String> {
         self.number_with(steps, false).await

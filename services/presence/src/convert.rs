@@ -1,12 +1,15 @@
 //! Records become messages of the contract.
 
 use baton_api::common::v1::{AgentRef, Target, TeamRef, target};
-use baton_api::presence::v1::{Agent, AgentState, Capacity, Engagement, Inbox, InboxItem, Presence, Team, engagement};
-use prost::Message as _;
+use baton_api::presence::v1::{
+    Agent, AgentState, Capacity, Engagement, Inbox, InboxItem, MediumAvailability, Obstacle, PickerTarget, Presence,
+    Site, Team, engagement,
+};
 use prost_types::Timestamp;
 
-use crate::ids::{AgentId, TeamId};
-use crate::record::{self, ActiveClaim, AgentRecord, TeamRecord};
+use crate::availability::{self, availability};
+use crate::ids::{AgentId, SiteId, TeamId};
+use crate::record::{self, ActiveClaim, AgentRecord, SiteRecord, TeamRecord};
 use crate::status::{Occupied, ShownState};
 
 pub(crate) fn timestamp(us: i64) -> Timestamp {
@@ -14,13 +17,7 @@ pub(crate) fn timestamp(us: i64) -> Timestamp {
 }
 
 pub(crate) fn agent_state(state: ShownState) -> AgentState {
-    match state {
-        ShownState::Offline => AgentState::Offline,
-        ShownState::Available => AgentState::Available,
-        ShownState::Away => AgentState::Away,
-        ShownState::WrapUp => AgentState::WrapUp,
-        ShownState::NotResponding => AgentState::NotResponding,
-    }
+    state.into()
 }
 
 pub(crate) fn presence(record: &AgentRecord) -> Presence {
@@ -53,10 +50,10 @@ fn engagement(claim: &ActiveClaim) -> Engagement {
 }
 
 pub(crate) fn inbox(record: &AgentRecord) -> Inbox {
-    let waiting = record.queued.iter().map(|queued| {
-        let item = InboxItem::decode(queued.inbox.as_slice()).unwrap_or_default();
-        completed(item, &queued.interaction_id, true, queued.since_us)
-    });
+    let waiting = record
+        .queued
+        .iter()
+        .map(|queued| completed(queued.inbox.clone(), &queued.interaction_id, true, queued.since_us));
     Inbox { active: record.claims.iter().map(inbox_item).collect(), waiting: waiting.collect() }
 }
 
@@ -84,11 +81,22 @@ pub(crate) fn agent(record: &AgentRecord) -> Agent {
         skills: profile.skills.clone(),
         etag: record.etag.as_str().to_owned(),
         capacity: Some(capacity(profile.capacity)),
+        site_id: id_text(profile.site),
     }
 }
 
 pub(crate) fn capacity(of: record::Capacity) -> Capacity {
     Capacity { voice: of.voice as u32, chat: of.chat as u32, video: of.video as u32 }
+}
+
+/// Empty: there is none.
+pub(crate) fn id_text(id: Option<SiteId>) -> String {
+    id.map(|id| id.to_string()).unwrap_or_default()
+}
+
+/// A site as the directory shows it.
+pub(crate) fn site(record: &SiteRecord) -> Site {
+    Site { site_id: record.id.to_string(), name: record.name.clone(), etag: record.etag.as_str().to_owned() }
 }
 
 /// A team as the directory shows it.
@@ -114,6 +122,68 @@ pub(crate) fn agent_ref(record: &AgentRecord) -> AgentRef {
 /// A team as the other services get it.
 pub(crate) fn team_ref(record: &TeamRecord) -> TeamRef {
     TeamRef { team_id: record.id.to_string(), name: record.name.clone() }
+}
+
+/// An agent in a picker, with the site at which they work.
+pub(crate) fn picker_agent(agent: &AgentRecord, site: Option<&SiteRecord>) -> PickerTarget {
+    let obstacle = availability::obstacle(&agent.status);
+    PickerTarget {
+        target: Some(agent_target(agent.id)),
+        name: agent.profile.name.clone(),
+        email: agent.profile.email.clone(),
+        presence: Some(presence_to_colleagues(agent)),
+        available: obstacle.is_none(),
+        available_agents: 0,
+        media: availability(agent).into_iter().map(medium).collect(),
+        obstacle: wire_obstacle(obstacle).into(),
+        site_id: id_text(agent.profile.site),
+        site_name: site.map(|site| site.name.clone()).unwrap_or_default(),
+        waiting: i32::try_from(agent.queued.len()).unwrap_or(i32::MAX),
+        waiting_start_time: agent.queued.iter().map(|it| it.since_us).min().map(timestamp),
+    }
+}
+
+/// A team in a picker, with so many members who can be had, of so many whom the caller could reach.
+pub(crate) fn picker_team(team: &TeamRecord, available: usize, others: usize) -> PickerTarget {
+    let obstacle = match (available, others) {
+        (1.., _) => Obstacle::Unspecified,
+        (0, 0) => Obstacle::NoMembers,
+        (0, _) => Obstacle::NobodyAvailable,
+    };
+    PickerTarget {
+        target: Some(team_target(team.id)),
+        name: team.name.clone(),
+        available: available > 0,
+        available_agents: i32::try_from(available).unwrap_or(i32::MAX),
+        obstacle: obstacle.into(),
+        ..PickerTarget::default()
+    }
+}
+
+fn medium(it: availability::MediumAvailability) -> MediumAvailability {
+    MediumAvailability {
+        medium: it.medium.into(),
+        available: it.obstacle.is_none(),
+        obstacle: wire_obstacle(it.obstacle).into(),
+        capacity: it.capacity,
+        in_use: it.in_use,
+    }
+}
+
+fn wire_obstacle(obstacle: Option<availability::Obstacle>) -> Obstacle {
+    use availability::Obstacle as Known;
+    match obstacle {
+        None => Obstacle::Unspecified,
+        Some(Known::Offline) => Obstacle::Offline,
+        Some(Known::Away) => Obstacle::Away,
+        Some(Known::WrapUp) => Obstacle::WrapUp,
+        Some(Known::NotResponding) => Obstacle::NotResponding,
+        Some(Known::Reserved) => Obstacle::Reserved,
+        Some(Known::InCall) => Obstacle::InCall,
+        Some(Known::PhoneInUse) => Obstacle::PhoneInUse,
+        Some(Known::CapacityFull) => Obstacle::CapacityFull,
+        Some(Known::NotServed) => Obstacle::NotServed,
+    }
 }
 
 pub(crate) fn agent_target(id: AgentId) -> Target {

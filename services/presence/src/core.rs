@@ -22,7 +22,7 @@ use crate::edit::{Edit, Effects};
 use crate::events::ChangeContext;
 use crate::index::Index;
 use crate::sessions::AgentSessions;
-use crate::store::{claims, deleted_ids, records, teams};
+use crate::store::{claims, deleted_ids, records, sites, teams};
 
 /// What all parts of the service share.
 pub(crate) struct PresenceCore {
@@ -52,7 +52,7 @@ pub(crate) struct ChangeRequest<'a, Request> {
 }
 
 impl PresenceCore {
-    /// Reads all agents and teams into memory.
+    /// Reads all agents, teams and sites into memory.
     pub(crate) async fn read(
         db: Db,
         clock: Clock,
@@ -77,16 +77,19 @@ impl PresenceCore {
 
     async fn fill(&self) -> Result<(), StoreError> {
         let stored = self.db.change(|mut tx| async move {
-            let stored =
-                (records::all(&mut tx).await?, teams::all(&mut tx).await?, deleted_ids::agents(&mut tx).await?);
+            let (agents, teams) = (records::all(&mut tx).await?, teams::all(&mut tx).await?);
+            let stored = (agents, teams, sites::all(&mut tx).await?, deleted_ids::agents(&mut tx).await?);
             Ok::<_, StoreError>(tx.undone(stored))
         });
-        let (agents, teams, deleted) = stored.await?;
+        let (agents, teams, sites, deleted) = stored.await?;
         for record in agents {
             self.index.tenant(&record.tenant.clone()).put_agent(record.id, Some(record));
         }
         for record in teams {
             self.index.tenant(&record.tenant.clone()).put_team(record.id, Some(record));
+        }
+        for record in sites {
+            self.index.tenant(&record.tenant.clone()).put_site(record.id, Some(record));
         }
         self.admitted.deleted(deleted);
         self.find_deadline().await
@@ -170,6 +173,9 @@ impl PresenceCore {
         for (id, record) in effects.teams_now {
             index.put_team(id, record);
             self.index.announce(tenant);
+        }
+        for (id, record) in effects.sites_now {
+            index.put_site(id, record);
         }
         if let Some(at_us) = effects.deadline_us {
             self.deadline.note(at_us);

@@ -11,6 +11,7 @@ use baton_api::ApiError;
 use baton_api::common::v1::Reason;
 use baton_api::event::v1::agent_state_changed::Cause;
 use baton_api::presence::v1::released_claim::Closing;
+use prost::Message as _;
 
 use crate::ids::AgentId;
 use crate::projection::{ClaimDecision, ClaimsProjection, Released, Wanted};
@@ -34,7 +35,7 @@ pub(crate) struct KnownState {
 }
 
 /// The answers, and what makes them true.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct ClaimsDecision {
     /// In the order of the wanted claims.
     pub(crate) answers: Vec<ClaimDecision>,
@@ -45,7 +46,7 @@ pub(crate) struct ClaimsDecision {
 }
 
 /// How the claims that wait change.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum QueueWrite {
     Put(QueuedClaim),
     /// It is decided, or no longer wanted.
@@ -262,7 +263,7 @@ impl Decider<'_> {
 
     /// An active claim goes on; the agent may be in the interaction now, or the inbox item may be another.
     fn keep(&mut self, wanted: &Wanted, claim: &ClaimRow) -> ClaimDecision {
-        let mut next = ClaimRow { inbox: wanted.inbox.clone(), ..claim.clone() };
+        let mut next = ClaimRow { inbox: wanted.inbox.encode_to_vec(), ..claim.clone() };
         if wanted.occupied == Occupied::Engaged && claim.state == ClaimState::Reserved {
             next.state = ClaimState::Engaged;
             next.since_us = self.known.now_us;
@@ -291,7 +292,7 @@ impl Decider<'_> {
             return ClaimDecision::Expired;
         }
         let agent = claim.agent_id;
-        let engaged = ClaimRow { inbox: wanted.inbox.clone(), since_us: self.known.now_us, ..claim };
+        let engaged = ClaimRow { inbox: wanted.inbox.encode_to_vec(), since_us: self.known.now_us, ..claim };
         let changes = vec![StatusChange::taken(engaged.medium, Occupied::Engaged)];
         self.write(RowWrite::Revive(engaged), agent, changes, Cause::Answered);
         ClaimDecision::Granted
@@ -327,7 +328,7 @@ impl Decider<'_> {
             state: if wanted.occupied == Occupied::Engaged { ClaimState::Engaged } else { ClaimState::Reserved },
             reason: Reason::Unspecified,
             expires_at_us: wanted.expires_at_us,
-            inbox: wanted.inbox.clone(),
+            inbox: wanted.inbox.encode_to_vec(),
             since_us: self.known.now_us,
         };
         if wanted.occupied == Occupied::Reserved && wanted.expires_at_us <= self.known.now_us {
@@ -343,7 +344,7 @@ impl Decider<'_> {
                 choosable: wanted.choosable.clone(),
                 expires_at_us: claim.expires_at_us,
                 since_us: claim.since_us,
-                inbox: claim.inbox,
+                inbox: wanted.inbox.clone(),
             }));
             return ClaimDecision::Queued;
         }

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use baton_api::common::v1::Reason;
 use baton_api::event::v1::agent_state_changed::Cause;
 use baton_store::{Done, StoreError, Tx};
+use prost::Message as _;
 
 use crate::events::{self, ChangeContext, StateCause};
-use crate::ids::{AgentId, TeamId};
-use crate::record::{AgentRecord, ClaimMedium, TeamRecord, next_of};
+use crate::ids::{AgentId, SiteId, TeamId};
+use crate::record::{AgentRecord, ClaimMedium, SiteRecord, TeamRecord, next_of};
 use crate::status::{AgentStatus, Occupied, StatusChange};
 use crate::store::claims::{self, ClaimRow, ClaimState};
-use crate::store::{agents, queue, records, statuses, teams};
+use crate::store::{agents, queue, records, sites, statuses, teams};
 
 /// A change within one tenant.
 pub(crate) struct Edit<'a> {
@@ -30,6 +31,7 @@ pub(crate) struct Effects {
     /// Those of them whose row has a new version already.
     saved: BTreeSet<AgentId>,
     teams: BTreeSet<TeamId>,
+    sites: BTreeSet<SiteId>,
     /// The next moment at which something runs out that the change began.
     pub(crate) deadline_us: Option<i64>,
     /// A reservation ran out, or was granted after it had waited: that has to be reported to the transfer service.
@@ -37,6 +39,7 @@ pub(crate) struct Effects {
     /// The touched agents as they are after the change; `None` for one that is gone.
     pub(crate) agents_now: BTreeMap<AgentId, Option<AgentRecord>>,
     pub(crate) teams_now: Vec<(TeamId, Option<TeamRecord>)>,
+    pub(crate) sites_now: Vec<(SiteId, Option<SiteRecord>)>,
 }
 
 impl Effects {
@@ -72,6 +75,10 @@ impl<'a> Edit<'a> {
             let record = teams::get(&mut self.tx, tenant, id).await?;
             self.effects.teams_now.push((id, record));
         }
+        for id in std::mem::take(&mut self.effects.sites) {
+            let record = sites::get(&mut self.tx, tenant, id).await?;
+            self.effects.sites_now.push((id, record));
+        }
         Ok(self.tx.done((value, self.effects)))
     }
 
@@ -88,7 +95,7 @@ impl<'a> Edit<'a> {
             state: ClaimState::Reserved,
             reason: Reason::Unspecified,
             expires_at_us: queued.expires_at_us,
-            inbox: queued.inbox.clone(),
+            inbox: queued.inbox.encode_to_vec(),
             since_us: now_us,
         };
         queue::remove(&mut self.tx, tenant, &queued.claim_id).await?;
@@ -159,6 +166,11 @@ impl<'a> Edit<'a> {
     /// Memory has to read this team again.
     pub(crate) fn touch_team(&mut self, id: TeamId) {
         self.effects.teams.insert(id);
+    }
+
+    /// Memory has to read this site again.
+    pub(crate) fn touch_site(&mut self, id: SiteId) {
+        self.effects.sites.insert(id);
     }
 
     /// An agent as the transaction sees them; `None` when there is none.

@@ -1,7 +1,7 @@
 //! The events of this service, written in the transaction of the change that they report.
 
 use baton_api::event::v1::agent_state_changed::Cause;
-use baton_api::event::v1::directory_changed::{TeamContent, What};
+use baton_api::event::v1::directory_changed::{SiteContent, TeamContent, What};
 use baton_api::event::v1::event_data::Data;
 use baton_api::event::v1::{AgentStateChanged, Change, DirectoryChanged};
 use baton_bus::OutgoingEvent;
@@ -9,8 +9,8 @@ use baton_runtime::auth::TenantId;
 use baton_store::{StoreError, Tx};
 
 use crate::convert;
-use crate::ids::{AgentId, TeamId};
-use crate::record::TeamRecord;
+use crate::ids::{AgentId, SiteId, TeamId};
+use crate::record::{SiteRecord, TeamRecord};
 use crate::status::{AgentStatus, ShownState};
 
 const AREA: &str = "presence";
@@ -81,7 +81,13 @@ pub(crate) async fn agent_changed(
     id: AgentId,
     change: Change,
 ) -> Result<(), StoreError> {
-    let changed = DirectoryChanged { what: What::Agent.into(), id: id.to_string(), change: change.into(), team: None };
+    let changed = DirectoryChanged {
+        what: What::Agent.into(),
+        id: id.to_string(),
+        change: change.into(),
+        team: None,
+        site: None,
+    };
     let aggregate = format!("agent/{id}");
     append(tx, context, aggregate, "directory.changed", Data::DirectoryChanged(changed)).await
 }
@@ -99,8 +105,23 @@ pub(crate) async fn team_changed(
         name: team.name.clone(),
         agent_ids: team.members.iter().map(AgentId::to_string).collect(),
     });
-    let changed = DirectoryChanged { what: What::Team.into(), id: id.to_string(), change: change.into(), team };
+    let changed =
+        DirectoryChanged { what: What::Team.into(), id: id.to_string(), change: change.into(), team, site: None };
     append(tx, context, format!("team/{id}"), "directory.changed", Data::DirectoryChanged(changed)).await
+}
+
+/// A site was created or renamed, and is like this now; or it was deleted (`None`).
+pub(crate) async fn site_changed(
+    tx: &mut Tx,
+    context: ChangeContext<'_>,
+    id: SiteId,
+    change: Change,
+    now: Option<&SiteRecord>,
+) -> Result<(), StoreError> {
+    let site = now.map(|site| SiteContent { site_id: id.to_string(), name: site.name.clone() });
+    let changed =
+        DirectoryChanged { what: What::Site.into(), id: id.to_string(), change: change.into(), team: None, site };
+    append(tx, context, format!("site/{id}"), "directory.changed", Data::DirectoryChanged(changed)).await
 }
 
 async fn append(

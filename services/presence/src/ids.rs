@@ -45,6 +45,10 @@ id!(
     /// A group of agents.
     TeamId
 );
+id!(
+    /// A place where agents work.
+    SiteId
+);
 /// One session of an agent's client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SessionId(pub(crate) Uuid);

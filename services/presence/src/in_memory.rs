@@ -8,6 +8,7 @@ use baton_api::common::v1::{AgentRef, Reason};
 use baton_api::error::ErrorReason;
 use baton_api::presence::v1::{ListCandidatesResponse, SyncClaimsRequest, SyncClaimsResponse};
 use baton_api::transfer::v1::{ClaimFact, Fact, claim_fact, fact};
+use prost::Message as _;
 use uuid::Uuid;
 
 use crate::decide::{ClaimWrite, ClaimsDecision, KnownState, QueueWrite, RowWrite, decide};
@@ -281,7 +282,7 @@ fn row_of(queued: &QueuedClaim, phone: String, state: ClaimState, reason: Reason
         state,
         reason,
         expires_at_us: queued.expires_at_us,
-        inbox: queued.inbox.clone(),
+        inbox: queued.inbox.encode_to_vec(),
         since_us: queued.since_us,
     }
 }

@@ -15,6 +15,7 @@
 //! The path of a change: `grpc` parses it, `ops` decides what it does (what an interaction claims: `decide`, a pure function), `edit` writes it with its events, `core` commits it and
 //! lets memory follow.
 
+mod availability;
 mod convert;
 mod core;
 mod deadline;
@@ -25,6 +26,8 @@ mod grpc;
 mod ids;
 pub mod in_memory;
 mod index;
+#[cfg(feature = "bench")]
+pub mod measure;
 mod ops;
 mod page;
 mod projection;

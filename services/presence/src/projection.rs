@@ -1,6 +1,7 @@
 //! The claims that an interaction wants, and the answers to them.
 
 use baton_api::common::v1::Reason;
+use baton_api::presence::v1::InboxItem;
 use baton_api::presence::v1::released_claim::Closing;
 use baton_runtime::auth::TenantId;
 
@@ -32,8 +33,7 @@ pub(crate) struct Wanted {
     pub(crate) waits_if_busy: bool,
     /// For what they need room.
     pub(crate) medium: ClaimMedium,
-    /// An encoded `baton.presence.v1.InboxItem`.
-    pub(crate) inbox: Vec<u8>,
+    pub(crate) inbox: InboxItem,
 }
 
 /// A claim that is no longer wanted, and what follows for its agent.

@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 use baton_api::common::v1::{Medium, Skill};
 use baton_api::presence::v1::InboxItem;
 use baton_runtime::auth::TenantId;
-use prost::Message as _;
 
-use crate::ids::{AgentId, TeamId};
+use crate::ids::{AgentId, SiteId, TeamId};
 use crate::status::{AgentStatus, Occupied, ShownState};
 use baton_store::Etag;
 
 /// The fields of an agent that an admin sets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AgentProfile {
     pub(crate) name: String,
     pub(crate) email: String,
@@ -21,6 +20,8 @@ pub(crate) struct AgentProfile {
     pub(crate) capacity: Capacity,
     /// What they can do, by name.
     pub(crate) skills: Vec<Skill>,
+    /// Where they work.
+    pub(crate) site: Option<SiteId>,
 }
 
 /// How many interactions of each medium an agent may have at once.
@@ -67,11 +68,6 @@ impl ClaimMedium {
     pub(crate) fn of(medium: Medium) -> Self {
         if medium == Medium::Chat { Self::Chat } else { Self::Voice }
     }
-
-    /// Of what an inbox shows.
-    pub(crate) fn of_inbox(inbox: &[u8]) -> Self {
-        InboxItem::decode(inbox).map_or(Self::Voice, |item| Self::of(item.medium()))
-    }
 }
 
 /// The fields of an agent that an update changes.
@@ -83,6 +79,8 @@ pub(crate) struct ProfileChange {
     pub(crate) voicemail: Option<bool>,
     pub(crate) capacity: Option<Capacity>,
     pub(crate) skills: Option<Vec<Skill>>,
+    #[expect(clippy::option_option, reason = "it may be changed to none")]
+    pub(crate) site: Option<Option<SiteId>>,
 }
 
 impl ProfileChange {
@@ -96,6 +94,7 @@ impl ProfileChange {
             voicemail: self.voicemail.unwrap_or(before.voicemail),
             capacity: self.capacity.unwrap_or(before.capacity),
             skills: self.skills.as_ref().unwrap_or(&before.skills).clone(),
+            site: self.site.unwrap_or(before.site),
         }
     }
 }
@@ -136,7 +135,7 @@ pub(crate) struct ActiveClaim {
 }
 
 /// A claim that waits until its agent is free (B504).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct QueuedClaim {
     pub(crate) claim_id: String,
     pub(crate) interaction_id: String,
@@ -145,13 +144,13 @@ pub(crate) struct QueuedClaim {
     pub(crate) choosable: Vec<ShownState>,
     pub(crate) expires_at_us: i64,
     pub(crate) since_us: i64,
-    /// An encoded `baton.presence.v1.InboxItem`.
-    pub(crate) inbox: Vec<u8>,
+    /// As the interaction described it.
+    pub(crate) inbox: InboxItem,
 }
 
 impl QueuedClaim {
     pub(crate) fn medium(&self) -> ClaimMedium {
-        ClaimMedium::of_inbox(&self.inbox)
+        ClaimMedium::of(self.inbox.medium())
     }
 }
 
@@ -169,6 +168,17 @@ pub(crate) struct TeamRecord {
     pub(crate) id: TeamId,
     pub(crate) name: String,
     pub(crate) members: BTreeSet<AgentId>,
+    pub(crate) etag: Etag,
+    /// Like an agent's.
+    pub(crate) version: i64,
+}
+
+/// A place where agents work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SiteRecord {
+    pub(crate) tenant: TenantId,
+    pub(crate) id: SiteId,
+    pub(crate) name: String,
     pub(crate) etag: Etag,
     /// Like an agent's.
     pub(crate) version: i64,

@@ -11,37 +11,7 @@
 use crate::record::{Capacity, ClaimMedium};
 
 /// The state that others see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum ShownState {
-    Offline,
-    Available,
-    /// Not ready for calls, at the agent's own request.
-    Away,
-    /// Finishing work after a call.
-    WrapUp,
-    /// Missed an offer.
-    NotResponding,
-}
-
-impl ShownState {
-    pub(crate) const ALL: [Self; 5] = [Self::Offline, Self::Available, Self::Away, Self::WrapUp, Self::NotResponding];
-
-    /// As it is stored.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Offline => "offline",
-            Self::Available => "available",
-            Self::Away => "away",
-            Self::WrapUp => "wrap_up",
-            Self::NotResponding => "not_responding",
-        }
-    }
-
-    /// The one of this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-}
+pub(crate) use baton_words::AgentState as ShownState;
 
 /// The state that an agent last requested.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -31,6 +31,8 @@ macro_rules! words {
 
 words! {
     agent_state: crate::presence::v1::AgentState, "AGENT_STATE_";
+    obstacle: crate::presence::v1::Obstacle, "OBSTACLE_";
+    medium: crate::common::v1::Medium, "MEDIUM_";
     state_cause: crate::event::v1::agent_state_changed::Cause, "CAUSE_";
     directory_part: crate::event::v1::directory_changed::What, "WHAT_";
     change: crate::event::v1::Change, "CHANGE_";

@@ -16,7 +16,7 @@ mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use baton_api::event::v1::directory_changed::{TeamContent, What};
+use baton_api::event::v1::directory_changed::{SiteContent, TeamContent, What};
 use baton_api::event::v1::routing_changed::Configuration;
 use baton_api::event::v1::{AgentStateChanged, Change, CustomerForgotten, DirectoryChanged, RoutingChanged};
 use baton_api::presence::v1::{AgentState, Engagement, Presence, engagement};
@@ -44,6 +44,7 @@ pub struct Picture {
     agents: BTreeMap<String, Presence>,
     teams: BTreeMap<String, TeamContent>,
     queues: BTreeMap<String, Queue>,
+    sites: BTreeMap<String, SiteContent>,
     /// The number of the last event of each source and subject.
     last: BTreeMap<(String, String), i64>,
     /// Whether the first event of a subject may have any number.
@@ -112,6 +113,11 @@ impl Picture {
             ..it.clone()
         };
         self.agents.values().map(with).collect()
+    }
+
+    /// All sites by their ids.
+    pub fn sites(&self) -> &BTreeMap<String, SiteContent> {
+        &self.sites
     }
 
     /// All teams by their ids, with name and members.
@@ -198,6 +204,12 @@ impl Picture {
                 self.agents.insert(it.id.clone(), presence);
             }
             (What::Agent, Change::Deleted) => drop(self.agents.remove(&it.id)),
+            (What::Site, Change::Deleted) => drop(self.sites.remove(&it.id)),
+            (What::Site, _) => {
+                if let Some(site) = &it.site {
+                    self.sites.insert(it.id.clone(), site.clone());
+                }
+            }
             (What::Team, Change::Deleted) => drop(self.teams.remove(&it.id)),
             (What::Team, _) => {
                 if let Some(team) = &it.team {

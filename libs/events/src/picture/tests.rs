@@ -345,7 +345,7 @@ fn b613_agents_are_as_their_last_event_says_and_in_the_calls_that_name_them() {
     log.offered("ben", TRANSFER);
     let created = |id: &str| {
         let (what, change, id) = (directory_changed::What::Agent.into(), Change::Created.into(), id.to_owned());
-        Data::DirectoryChanged(DirectoryChanged { what, id, change, team: None })
+        Data::DirectoryChanged(DirectoryChanged { what, id, change, team: None, site: None })
     };
     let away = Data::AgentStateChanged(AgentStateChanged {
         agent_id: "cleo".to_owned(),

@@ -10,7 +10,7 @@ use baton_api::common::v1::Customer;
 use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::presence::v1::{
     Agent, AgentState, GetPresenceRequest, Inbox, ListInboxRequest, ListTargetsRequest, PickerTarget, Presence,
-    SetStateRequest, TargetFilter, engagement,
+    SetStateRequest, TargetFilter, TargetOrder, engagement,
 };
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
@@ -94,17 +94,77 @@ impl AgentStateArg {
 
 #[derive(Debug, Args)]
 pub(crate) struct AgentTargetsArgs {
-    /// Part of a name, e-mail address or team name.
-    #[arg(long, default_value = "", hide_default_value = true)]
+    #[command(flatten)]
+    filter: TargetFilterArgs,
+    #[command(flatten)]
+    watch: watch::WatchArgs,
+}
+
+/// Which targets are listed.
+#[derive(Debug, Args)]
+pub(crate) struct TargetFilterArgs {
+    /// Parts of a name, e-mail address or team name, as words.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     search: String,
     /// Only members of this team: name or id.
     #[arg(long)]
     team: Option<String>,
+    /// Only agents who work at this site: name or id.
+    #[arg(long)]
+    site: Option<String>,
+    /// Only agents in this state. May be given several times.
+    #[arg(long = "state", value_enum, value_name = "STATE")]
+    states: Vec<ShownStateArg>,
+    /// Who is idle for longest comes first [default: by name].
+    #[arg(long)]
+    longest_idle: bool,
     /// Also those who can't be had now.
     #[arg(long)]
     all: bool,
-    #[command(flatten)]
-    watch: watch::WatchArgs,
+}
+
+/// All states that an agent may be in.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ShownStateArg {
+    Offline,
+    Available,
+    Away,
+    WrapUp,
+    NotResponding,
+}
+
+impl ShownStateArg {
+    fn state(self) -> AgentState {
+        match self {
+            Self::Offline => AgentState::Offline,
+            Self::Available => AgentState::Available,
+            Self::Away => AgentState::Away,
+            Self::WrapUp => AgentState::WrapUp,
+            Self::NotResponding => AgentState::NotResponding,
+        }
+    }
+}
+
+impl TargetFilterArgs {
+    pub(super) async fn resolve(self, session: &ClientSession) -> anyhow::Result<TargetFilter> {
+        let team_id = match &self.team {
+            Some(team) => resolve::team(session, team).await?.team_id,
+            None => String::new(),
+        };
+        let site_id = match &self.site {
+            Some(site) => resolve::site(session, site).await?.site_id,
+            None => String::new(),
+        };
+        let order = if self.longest_idle { TargetOrder::LongestIdle } else { TargetOrder::Unspecified };
+        Ok(TargetFilter {
+            search: self.search,
+            team_id,
+            include_unavailable: self.all,
+            site_id,
+            states: self.states.into_iter().map(|it| it.state().into()).collect(),
+            order: order.into(),
+        })
+    }
 }
 
 pub(crate) async fn run(session: &ClientSession, command: AgentCommand) -> anyhow::Result<()> {
@@ -223,11 +283,7 @@ async fn set_state(session: &ClientSession, name: &str, state: AgentState, away_
 }
 
 async fn targets(session: &ClientSession, args: AgentTargetsArgs) -> anyhow::Result<()> {
-    let team_id = match &args.team {
-        Some(team) => resolve::team(session, team).await?.team_id,
-        None => String::new(),
-    };
-    let filter = Some(TargetFilter { search: args.search, team_id, include_unavailable: args.all });
+    let filter = Some(args.filter.resolve(session).await?);
     watch::list(session, &args.watch, async || {
         let mut client = PresenceServiceClient::new(session.reader_channel()?);
         let targets = resolve::all_pages!(client, list_targets, ListTargetsRequest { filter }, targets)?;
@@ -236,15 +292,35 @@ async fn targets(session: &ClientSession, args: AgentTargetsArgs) -> anyhow::Res
     .await
 }
 
-const TARGETS: [Column; 3] = [Column::always("target"), Column::state("can be had"), Column::state("is")];
+const TARGETS: [Column; 5] = [
+    Column::always("target"),
+    Column::state("can be had"),
+    Column::state("is"),
+    Column::if_room("for"),
+    Column::if_room("site"),
+];
 
 fn target_row(target: &PickerTarget) -> Vec<String> {
-    let available = if target.available { "yes" } else { "no" };
+    let available =
+        if target.available { "yes".to_owned() } else { format!("no, {}", word::obstacle(target.obstacle)) };
     let (name, is) = match &target.presence {
         Some(presence) => (target.name.clone(), presence_text(presence)),
         None => (format!("team {}", target.name), format!("{} available", target.available_agents)),
     };
-    vec![name, available.to_owned(), is]
+    vec![name, available, is, word::or_dash(media_text(target)), word::or_dash(&target.site_name)]
+}
+
+/// The media for which they can be had.
+pub(super) fn media_text(target: &PickerTarget) -> String {
+    let free = target.media.iter().filter(|it| it.available);
+    let media: Vec<_> = free
+        .map(|it| {
+            let left = it.capacity.saturating_sub(it.in_use);
+            let medium = word::medium(it.medium);
+            if it.capacity > 1 { format!("{medium} ({left})") } else { medium }
+        })
+        .collect();
+    media.join(", ")
 }
 
 async fn inbox(session: &ClientSession, name: &str) -> anyhow::Result<()> {

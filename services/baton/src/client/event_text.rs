@@ -122,6 +122,7 @@ mod tests {
             id: "a".to_owned(),
             change: baton_api::event::v1::Change::Created.into(),
             team: None,
+            site: None,
         };
         let event = Event {
             data: Some(EventData { data: Some(Data::DirectoryChanged(made)), ..EventData::default() }),

@@ -25,6 +25,7 @@ pub(crate) mod recording;
 pub(crate) mod refusal;
 mod resolve;
 pub(crate) mod session;
+pub(crate) mod site;
 mod table;
 pub(crate) mod team;
 pub(crate) mod tenant;
@@ -63,6 +64,8 @@ pub(crate) enum ClientCommand {
     Team(WithSession<team::TeamCommand>),
     /// Queues: customers who wait for whoever has the skills.
     Queue(WithSession<queue::QueueCommand>),
+    /// Sites: places where agents work.
+    Site(WithSession<site::SiteCommand>),
     /// Numbers that customers call.
     Number(WithSession<number::NumberCommand>),
     /// Call flows: what happens to a call.
@@ -96,6 +99,7 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
         ClientCommand::Agent(it) => run_with_session(it, agent::run).await,
         ClientCommand::Team(it) => run_with_session(it, team::run).await,
         ClientCommand::Queue(it) => run_with_session(it, queue::run).await,
+        ClientCommand::Site(it) => run_with_session(it, site::run).await,
         ClientCommand::Number(it) => run_with_session(it, number::run).await,
         ClientCommand::Flow(it) => run_with_session(it, flow::run).await,
         ClientCommand::Ivr(it) => run_with_session(it, ivr::run).await,

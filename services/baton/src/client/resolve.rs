@@ -5,7 +5,7 @@ use baton_api::common::v1::{Target, target};
 use baton_api::event_subject::{KINDS, POLICY};
 use baton_api::nearest;
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
-use baton_api::presence::v1::{Agent, ListAgentsRequest, ListTeamsRequest, Team};
+use baton_api::presence::v1::{Agent, ListAgentsRequest, ListSitesRequest, ListTeamsRequest, Site, Team};
 use baton_api::recording::v1::recording_service_client::RecordingServiceClient;
 use baton_api::recording::v1::{ListRecordingsRequest, Recording};
 use baton_api::transfer::v1::interaction_service_client::InteractionServiceClient;
@@ -62,6 +62,17 @@ async fn agents_on(channel: GrpcChannel) -> anyhow::Result<Vec<Agent>> {
 pub(super) async fn teams(session: &ClientSession) -> anyhow::Result<Vec<Team>> {
     let mut directory = DirectoryServiceClient::new(session.reader_channel()?);
     all_pages!(directory, list_teams, ListTeamsRequest {}, teams)
+}
+
+pub(super) async fn sites(session: &ClientSession) -> anyhow::Result<Vec<Site>> {
+    let mut directory = DirectoryServiceClient::new(session.reader_channel()?);
+    all_pages!(directory, list_sites, ListSitesRequest {}, sites)
+}
+
+/// By name, id, or the beginning of either.
+pub(super) async fn site(session: &ClientSession, name: &str) -> anyhow::Result<Site> {
+    let sites = sites(session).await?;
+    Ok(find_one("site", name, &sites, |it| [it.site_id.as_str(), it.name.as_str()])?.clone())
 }
 
 pub(super) async fn interactions(session: &ClientSession, live_only: bool) -> anyhow::Result<Vec<Interaction>> {

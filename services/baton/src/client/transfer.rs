@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use baton_api::common::v1::{ExternalTarget, Target, TransferKind, target};
 use baton_api::error::ErrorReason;
-use baton_api::presence::v1::{QueueLoad, TargetFilter, TransferTarget};
+use baton_api::presence::v1::{PickerTarget, QueueLoad, TargetFilter, TransferTarget};
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_api::transfer::v1::{
     CancelTransferRequest, CompleteTransferRequest, DeclineTransferRequest, GetTransferOptionsRequest,
@@ -108,12 +108,8 @@ pub(crate) struct TransferTargetsArgs {
     /// How it is to be handed over: who can be chosen depends on it.
     #[arg(long, value_enum, default_value = "warm")]
     kind: TransferKindArg,
-    /// Only those of whose name, e-mail address or team this is a part.
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    search: String,
-    /// Also those who can't be chosen now.
-    #[arg(long)]
-    all: bool,
+    #[command(flatten)]
+    filter: agent::TargetFilterArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -257,20 +253,16 @@ async fn options(session: &ClientSession, id: Option<&str>) -> anyhow::Result<()
 
 async fn targets(session: &ClientSession, args: TransferTargetsArgs) -> anyhow::Result<()> {
     let (call, channel) = call::acting_in(session, args.call.id.as_deref()).await?;
-    let (interaction_id, kind) = (call.interaction_id, TransferKind::from(args.kind).into());
-    let filter = TargetFilter { search: args.search, include_unavailable: args.all, ..TargetFilter::default() };
-    let request = ListTransferTargetsRequest { interaction_id, kind, filter: Some(filter), ..Default::default() };
-    let request = ListTransferTargetsRequest { page_size: resolve::PAGE_SIZE, ..request };
-    let mut transfers = TransferServiceClient::new(channel);
-    let mut found = transfers.list_transfer_targets(request.clone()).await.or_refusal()?;
-    // IVR flows are on pages of their own.
-    while !found.next_page_token.is_empty() {
-        let request = ListTransferTargetsRequest { page_token: found.next_page_token, ..request.clone() };
-        let more = transfers.list_transfer_targets(request).await.or_refusal()?;
-        found.targets.extend(more.targets);
-        found.next_page_token = more.next_page_token;
-    }
-    session.out.list("baton.presence.v1.TransferTarget", &found.targets, &TARGETS, target_row)
+    let (interaction_id, kind) = (call.interaction_id, i32::from(TransferKind::from(args.kind)));
+    let filter = Some(args.filter.resolve(session).await?);
+    let mut client = TransferServiceClient::new(channel);
+    let targets = resolve::all_pages!(
+        client,
+        list_transfer_targets,
+        ListTransferTargetsRequest { interaction_id, kind, filter },
+        targets
+    )?;
+    session.out.list("baton.presence.v1.TransferTarget", &targets, &TARGETS, target_row)
 }
 
 fn options_text(options: &GetTransferOptionsResponse) -> String {
@@ -334,6 +326,10 @@ fn target_row(it: &TransferTarget) -> Vec<String> {
         (true, false) => "yes",
         (false, _) => "no",
     };
+    let can = match word::obstacle(target.obstacle) {
+        why if can == "no" && !why.is_empty() => format!("no, {why}"),
+        _ => can.to_owned(),
+    };
     let marks = match (it.chosen_last, it.recommended) {
         (true, _) => "your last choice",
         (false, true) => "recommended",
@@ -350,7 +346,7 @@ fn target_row(it: &TransferTarget) -> Vec<String> {
             _ => (format!("team {}", target.name), format!("{} available", target.available_agents)),
         },
     };
-    vec![name, can.to_owned(), is, marks.to_owned()]
+    vec![name, can, is, marks.to_owned()]
 }
 
 /// The transfer that is meant: the open one, or else the last one, of which the service then says that it is over.

@@ -1,14 +1,18 @@
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use baton_api::event::v1::agent_state_changed::Cause;
 use baton_store::change;
 use tempfile::TempDir;
+use tokio::sync::broadcast::error::TryRecvError;
 use uuid::Uuid;
 
 use super::*;
 use crate::ids::AgentId;
 use crate::ops::agents::create_agent;
-use crate::record::{AgentProfile, Capacity};
+use crate::ops::session::{self, SessionWanted};
+use crate::record::AgentProfile;
 use crate::status::{RequestedState, StatusChange};
 
 const CHANGES: u64 = 64;
@@ -28,14 +32,7 @@ async fn of_many_changes_at_once_memory_is_what_the_last_one_left() {
     let (core, _folder) = open().await;
     let tenant: TenantId = "acme".parse().unwrap();
     let bob = AgentId(Uuid::from_u128(1));
-    let profile = &AgentProfile {
-        name: "Bob".to_owned(),
-        email: String::new(),
-        phone: "bob".to_owned(),
-        voicemail: false,
-        capacity: Capacity::default(),
-        skills: vec![],
-    };
+    let profile = &AgentProfile { name: "Bob".to_owned(), phone: "bob".to_owned(), ..AgentProfile::default() };
     core.change(&tenant, "system", change!(|edit| { create_agent(edit, bob, profile).await })).await.unwrap();
     let changes = (0..CHANGES).map(|n| {
         let (core, tenant) = (Arc::clone(&core), tenant.clone());
@@ -69,14 +66,7 @@ async fn of_two_changes_of_an_agent_at_once_both_are_kept() {
     let tenant: TenantId = "acme".parse().unwrap();
     let agents: Vec<_> = (1..=32).map(|n| AgentId(Uuid::from_u128(n))).collect();
     for id in &agents {
-        let profile = &AgentProfile {
-            name: format!("Agent {id}"),
-            email: String::new(),
-            phone: String::new(),
-            voicemail: false,
-            capacity: Capacity::default(),
-            skills: vec![],
-        };
+        let profile = &AgentProfile { name: format!("Agent {id}"), ..AgentProfile::default() };
         core.change(&tenant, "system", change!(|edit| { create_agent(edit, *id, profile).await })).await.unwrap();
     }
     let away = || StatusChange::StateRequested(RequestedState::Away("lunch".to_owned()));
@@ -108,4 +98,34 @@ async fn of_two_changes_of_an_agent_at_once_both_are_kept() {
             assert_eq!(known.status.requested, RequestedState::Away("lunch".to_owned()), "{id}");
         }
     }
+}
+
+/// Clients renew their leases many times a minute: that costs two stores to memory, and nothing that is shown, ordered or written.
+#[tokio::test]
+async fn a_heartbeat_that_changes_nothing_touches_neither_the_index_nor_the_disk() {
+    let (core, folder) = open().await;
+    let tenant: TenantId = "acme".parse().unwrap();
+    let bob = AgentId(Uuid::from_u128(1));
+    let profile = &AgentProfile { name: "Bob".to_owned(), phone: "bob".to_owned(), ..AgentProfile::default() };
+    core.change(&tenant, "system", change!(|edit| { create_agent(edit, bob, profile).await })).await.unwrap();
+    let key = (tenant.clone(), bob);
+    let session = session::open(&core, key.clone(), SessionWanted { requested: None, opening: None }).await.unwrap();
+    let mut touched = core.index.tenant(&tenant).watch();
+    let before = files(&folder);
+    for _ in 0..1_000 {
+        session::renew(&core, &key, session.id).unwrap();
+    }
+    assert_eq!(touched.try_recv(), Err(TryRecvError::Empty));
+    assert_eq!(files(&folder), before);
+}
+
+/// Length and last change of each file.
+fn files(folder: &TempDir) -> Vec<(PathBuf, u64, SystemTime)> {
+    let files = std::fs::read_dir(folder.path()).unwrap().map(|it| {
+        let (path, seen) = (it.as_ref().unwrap().path(), it.as_ref().unwrap().metadata().unwrap());
+        (path, seen.len(), seen.modified().unwrap())
+    });
+    let mut files: Vec<_> = files.collect();
+    files.sort();
+    files
 }

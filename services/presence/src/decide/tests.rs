@@ -1,3 +1,4 @@
+use baton_api::presence::v1::InboxItem;
 use uuid::Uuid;
 
 use super::*;
@@ -16,7 +17,7 @@ fn wants(claim_id: &str, agent: AgentId, occupied: Occupied) -> Wanted {
         choosable,
         waits_if_busy: false,
         medium: ClaimMedium::Voice,
-        inbox: Vec::new(),
+        inbox: InboxItem::default(),
     }
 }
 

@@ -14,7 +14,6 @@ use baton_api::{ApiError, fields, page};
 use baton_follow::compare;
 use baton_runtime::stream;
 use futures::stream::BoxStream;
-use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -105,16 +104,16 @@ impl ClaimService for PresenceApi {
         let medium = ClaimMedium::of(message.medium());
         let found = if message.skills.is_empty() && message.team_ids.is_empty() {
             let team = TeamId::parse("team_id", &message.team_id)?;
-            index.and_then(|it| it.candidates(team, medium, &skip)).ok_or_else(|| ApiError::not_found("team"))?
+            index.and_then(|it| it.candidates(team, medium, &skip, limit)).ok_or_else(|| ApiError::not_found("team"))?
         } else {
             let teams: Vec<_> = parse::team_ids("team_ids", &message.team_ids, MAX_LOOKUP)?.into_iter().collect();
-            index.map(|it| it.candidates_with(&message.skills, &teams, medium, &skip)).unwrap_or_default()
+            index.map(|it| it.candidates_with(&message.skills, &teams, medium, &skip, limit)).unwrap_or_default()
         };
         Ok(Response::new(ListCandidatesResponse {
-            agents: found.free.iter().take(limit).map(|it| convert::agent_ref(it)).collect(),
+            agents: found.free.iter().map(|it| convert::agent_ref(it)).collect(),
             anybody_left: found.anybody_left,
             signed_in: found.signed_in.try_into().unwrap_or(i32::MAX),
-            free: found.free.len().try_into().unwrap_or(i32::MAX),
+            free: found.count.try_into().unwrap_or(i32::MAX),
         }))
     }
 
@@ -130,11 +129,11 @@ impl ClaimService for PresenceApi {
             page::size(message.page_size),
             DirectoryCursor::parse(&message.page_token),
         ))?;
-        let filter = PickerFilter { choice: Some(choice), ..filter };
-        let found = self.core.index.known(&tenant).map(|index| index.choices(&filter, &after, size + 1));
-        let mut found = found.unwrap_or_default();
-        let next_page_token = page::cut(&mut found, size, |(at, _)| at.token());
-        let targets = found.into_iter().map(|(_, target)| target).collect();
+        let filter = PickerFilter { choice: Some(choice.clone()), ..filter };
+        let found = self.core.index.known(&tenant).map(|index| index.targets(&filter, &after, size + 1));
+        let mut found = found.unwrap_or_else(|| Some(Vec::new())).ok_or_else(parse::another_order)?;
+        let next_page_token = page::cut(&mut found, size, |it| it.cursor().token());
+        let targets = found.iter().map(|it| it.choice(&choice)).collect();
         Ok(Response::new(ListChoicesResponse { targets, next_page_token }))
     }
 
@@ -217,7 +216,7 @@ fn wanted(claim: Claim) -> Result<Wanted, ApiError> {
         choosable,
         waits_if_busy: claim.waits_if_busy,
         medium: ClaimMedium::of(claim.inbox.as_ref().map(InboxItem::medium).unwrap_or_default()),
-        inbox: claim.inbox.unwrap_or_default().encode_to_vec(),
+        inbox: claim.inbox.unwrap_or_default(),
     })
 }
 

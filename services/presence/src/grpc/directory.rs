@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use baton_api::presence::v1::directory_service_server::DirectoryService;
 use baton_api::presence::v1::{
-    AddTeamMembersRequest, AddTeamMembersResponse, Agent, CreateAgentRequest, CreateAgentResponse, CreateTeamRequest,
-    CreateTeamResponse, DeleteAgentRequest, DeleteAgentResponse, DeleteTeamRequest, DeleteTeamResponse,
-    GetAgentRequest, GetAgentResponse, GetTeamRequest, GetTeamResponse, ListAgentsRequest, ListAgentsResponse,
-    ListTeamsRequest, ListTeamsResponse, RemoveTeamMembersRequest, RemoveTeamMembersResponse, Team, UpdateAgentRequest,
-    UpdateAgentResponse, UpdateTeamRequest, UpdateTeamResponse,
+    AddTeamMembersRequest, AddTeamMembersResponse, Agent, CreateAgentRequest, CreateAgentResponse, CreateSiteRequest,
+    CreateSiteResponse, CreateTeamRequest, CreateTeamResponse, DeleteAgentRequest, DeleteAgentResponse,
+    DeleteSiteRequest, DeleteSiteResponse, DeleteTeamRequest, DeleteTeamResponse, GetAgentRequest, GetAgentResponse,
+    GetSiteRequest, GetSiteResponse, GetTeamRequest, GetTeamResponse, ListAgentsRequest, ListAgentsResponse,
+    ListSitesRequest, ListSitesResponse, ListTeamsRequest, ListTeamsResponse, RemoveTeamMembersRequest,
+    RemoveTeamMembersResponse, Site, Team, UpdateAgentRequest, UpdateAgentResponse, UpdateSiteRequest,
+    UpdateSiteResponse, UpdateTeamRequest, UpdateTeamResponse,
 };
-use baton_api::{ApiError, fields, page};
+use baton_api::{ApiError, fields, name, page};
 use baton_bus::{actor_text, caller_actor};
 use baton_runtime::CallerExt as _;
 use baton_store::change;
@@ -20,12 +22,12 @@ use tonic::{Request, Response, Status};
 use super::{PresenceApi, parse, update};
 use crate::convert;
 use crate::core::ChangeRequest;
-use crate::ids::{AgentId, TeamId};
-use crate::ops::{agents as agents_ops, teams as teams_ops};
+use crate::ids::{AgentId, SiteId, TeamId};
+use crate::ops::{agents as agents_ops, sites as sites_ops, teams as teams_ops};
 use crate::page::DirectoryCursor;
 use crate::store::skills;
 use crate::store::teams::TeamRow;
-use crate::store::{agents, teams};
+use crate::store::{agents, sites, teams};
 
 /// A page of large teams ends at this size: well below the 4 MiB that clients accept, with the largest team on top of it.
 const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
@@ -254,6 +256,76 @@ impl DirectoryService for PresenceApi {
         let next_page_token = cut_at.map_or(next_page_token, team_token);
         Ok(Response::new(ListTeamsResponse { teams, next_page_token }))
     }
+
+    async fn create_site(&self, request: Request<CreateSiteRequest>) -> Result<Response<CreateSiteResponse>, Status> {
+        change_once!(
+            self,
+            request,
+            "CreateSite",
+            |request| {
+                let site = given(request.site.as_ref(), "site")?;
+                let (name, ()) = fields::all((name::parse("site.name", &site.name), no_site_id(site)))?;
+                (SiteId::parse_or_new("site.site_id", "")?, name)
+            },
+            |edit, (id, name)| {
+                let created = sites_ops::create_site(edit, *id, name).await?;
+                CreateSiteResponse { site: Some(convert::site(&created)) }
+            }
+        )
+    }
+
+    async fn get_site(&self, request: Request<GetSiteRequest>) -> Result<Response<GetSiteResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        let id = SiteId::parse("site_id", &request.get_ref().site_id)?;
+        let found = self.core.index.known(tenant).and_then(|it| it.site(id));
+        let record = found.ok_or_else(|| ApiError::not_found("site"))?;
+        Ok(Response::new(GetSiteResponse { site: Some(convert::site(&record)) }))
+    }
+
+    async fn update_site(&self, request: Request<UpdateSiteRequest>) -> Result<Response<UpdateSiteResponse>, Status> {
+        change_once!(
+            self,
+            request,
+            "UpdateSite",
+            |request| {
+                let site = given(request.site.as_ref(), "site")?;
+                let id = SiteId::parse("site.site_id", &site.site_id);
+                let (id, name) = fields::all((id, update::site_change(site, request.update_mask.as_ref())))?;
+                let etag = site.etag.clone();
+                (id, name, etag)
+            },
+            |edit, (id, name, etag)| {
+                let updated = sites_ops::rename_site(edit, *id, name.as_deref(), etag).await?;
+                UpdateSiteResponse { site: Some(convert::site(&updated)) }
+            }
+        )
+    }
+
+    async fn delete_site(&self, request: Request<DeleteSiteRequest>) -> Result<Response<DeleteSiteResponse>, Status> {
+        change_once!(
+            self,
+            request,
+            "DeleteSite",
+            |request| { SiteId::parse("site_id", &request.site_id)? },
+            |edit, id| {
+                sites_ops::delete_site(edit, *id).await?;
+                DeleteSiteResponse {}
+            }
+        )
+    }
+
+    async fn list_sites(&self, request: Request<ListSitesRequest>) -> Result<Response<ListSitesResponse>, Status> {
+        let tenant = request.caller()?.tenant()?;
+        let message = request.get_ref();
+        let (size, after) = fields::all((page::size(message.page_size), DirectoryCursor::parse(&message.page_token)))?;
+        let mut reader = self.core.db.read().await?;
+        let mut rows = sites::list(&mut reader, tenant, &after, size + 1).await?;
+        let next_page_token = page::cut(&mut rows, size, |row| {
+            DirectoryCursor { key: name::key(&row.name), id: row.id.0, ..DirectoryCursor::default() }.token()
+        });
+        let sites = rows.iter().map(convert::site).collect();
+        Ok(Response::new(ListSitesResponse { sites, next_page_token }))
+    }
 }
 
 fn team_token(row: &TeamRow) -> String {
@@ -276,6 +348,14 @@ fn as_many_as_fit<'a>(found: impl Iterator<Item = (&'a TeamRow, Team)>) -> (Vec<
     (teams, None)
 }
 
+/// Ids of sites are never used again, because nobody chooses them.
+fn no_site_id(site: &Site) -> Result<(), ApiError> {
+    if site.site_id.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::invalid_argument("site.site_id", "must be empty: a site gets a fresh id"))
+}
+
 fn given<'a, T>(message: Option<&'a T>, field: &str) -> Result<&'a T, ApiError> {
     message.ok_or_else(|| ApiError::invalid_argument(field, "must be given"))
 }
@@ -290,5 +370,6 @@ fn listed_agent(row: agents::AgentRow) -> Agent {
         skills: skills::read(&row.skills),
         etag: row.etag.as_str().to_owned(),
         capacity: Some(convert::capacity(row.capacity)),
+        site_id: convert::id_text(row.site_id),
     }
 }

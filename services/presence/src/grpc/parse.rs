@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use baton_api::common::v1::Skill;
-use baton_api::presence::v1::{self as v1, Agent, AgentState, OpenSessionRequest, TargetFilter, Team};
-use baton_api::{ApiError, fields, name, skill};
+use baton_api::presence::v1::{self as v1, Agent, AgentState, OpenSessionRequest, TargetFilter, TargetOrder, Team};
+use baton_api::{ApiError, Known, fields, name, skill};
 use baton_runtime::auth::{Caller, Role, TenantId};
 use baton_store::requests::{BodyHash, RequestKey};
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::ids::{AgentId, TeamId};
-use crate::index::PickerFilter;
+use crate::ids::{AgentId, SiteId, TeamId};
+use crate::index::{self, PickerFilter, TypedSearch};
 use crate::ops::session::SessionWanted;
 use crate::ops::teams::MAX_MEMBERS;
 use crate::record::{AgentProfile, Capacity};
@@ -66,14 +66,11 @@ pub(super) fn agent_to_set(caller: &Caller, agent_id: &str) -> Result<AgentId, A
 }
 
 pub(super) fn profile(agent: &Agent) -> Result<AgentProfile, ApiError> {
-    let (name, email, phone, capacity, skills) = fields::all((
-        name::parse("agent.name", &agent.name),
-        email(&agent.email),
-        phone(&agent.phone),
-        capacity(agent.capacity.as_ref()),
-        skills(&agent.skills),
+    let ((name, email, phone), (capacity, skills, site)) = fields::all((
+        fields::all((name::parse("agent.name", &agent.name), email(&agent.email), phone(&agent.phone))),
+        fields::all((capacity(agent.capacity.as_ref()), skills(&agent.skills), site(&agent.site_id))),
     ))?;
-    Ok(AgentProfile { phone, name, email, voicemail: agent.voicemail, capacity, skills })
+    Ok(AgentProfile { phone, name, email, voicemail: agent.voicemail, capacity, skills, site })
 }
 
 /// How many interactions of each medium an agent may have; not given, as many as an agent has who is created without it.
@@ -95,6 +92,11 @@ pub(super) fn capacity(given: Option<&v1::Capacity>) -> Result<Capacity, ApiErro
 
 pub(super) fn skills(skills: &[Skill]) -> Result<Vec<Skill>, ApiError> {
     skill::parse("agent.skills", skills, MAX_SKILLS)
+}
+
+/// The site at which an agent works, if any.
+pub(super) fn site(site_id: &str) -> Result<Option<SiteId>, ApiError> {
+    Some(site_id).filter(|it| !it.is_empty()).map(|it| SiteId::parse("agent.site_id", it)).transpose()
 }
 
 /// An address on the switch. A number outside is refused, however it is written: only a dial rule allows it to be dialled (X3, S7).
@@ -205,16 +207,12 @@ pub(super) fn session_wanted(caller: &Caller, request: &OpenSessionRequest) -> R
 
 /// A state in which an agent may be chosen.
 pub(super) fn choosable(state: i32) -> Result<ShownState, ApiError> {
-    match AgentState::try_from(state) {
-        Ok(AgentState::Offline) => Ok(ShownState::Offline),
-        Ok(AgentState::Available) => Ok(ShownState::Available),
-        Ok(AgentState::Away) => Ok(ShownState::Away),
-        Ok(AgentState::WrapUp) => Ok(ShownState::WrapUp),
-        Ok(AgentState::NotResponding) => Ok(ShownState::NotResponding),
-        Ok(AgentState::Unspecified) | Err(_) => {
-            Err(ApiError::invalid_argument("claims.choosable", "must be states of an agent"))
-        }
-    }
+    self::state("claims.choosable", state)
+}
+
+fn state(field: &str, state: i32) -> Result<ShownState, ApiError> {
+    let state = AgentState::try_from(state).ok().and_then(Known::known);
+    state.ok_or_else(|| ApiError::invalid_argument(field, "must be states of an agent"))
 }
 
 /// The filter of a picker; whoever looks is not shown to themselves.
@@ -223,14 +221,31 @@ pub(super) fn filter(filter: Option<&TargetFilter>, caller: Option<AgentId>) -> 
     let filter = filter.unwrap_or(&all);
     let team = Some(&filter.team_id).filter(|it| !it.is_empty());
     let team = team.map(|it| TeamId::parse("filter.team_id", it)).transpose();
-    let ((), team) = fields::all((text("filter.search", &filter.search), team))?;
+    let site = Some(&filter.site_id).filter(|it| !it.is_empty());
+    let site = site.map(|it| SiteId::parse("filter.site_id", it)).transpose();
+    let states = filter.states.iter().map(|it| state("filter.states", *it)).collect::<Result<Vec<_>, _>>();
+    let order = match TargetOrder::try_from(filter.order) {
+        Ok(TargetOrder::Unspecified) => Ok(index::TargetOrder::Name),
+        Ok(TargetOrder::LongestIdle) => Ok(index::TargetOrder::LongestIdle),
+        Err(_) => Err(ApiError::invalid_argument("filter.order", "must be an order that this version knows")),
+    };
+    let ((), team, site, states, order) =
+        fields::all((text("filter.search", &filter.search), team, site, states, order))?;
     Ok(PickerFilter {
-        search: name::key(&filter.search),
+        search: TypedSearch::new(&filter.search),
         team,
+        site,
+        states,
+        order,
         include_unavailable: filter.include_unavailable,
         caller,
         choice: None,
     })
+}
+
+/// A page token goes on in the order in which it was given.
+pub(super) fn another_order() -> ApiError {
+    ApiError::invalid_argument("page_token", "is of a list in another order; begin with the first page")
 }
 
 /// Checks free text: not too long, and without what would garble a screen or a log.

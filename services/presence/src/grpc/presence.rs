@@ -22,6 +22,7 @@ use super::agent_feed::AgentFeed;
 use super::{PresenceApi, connect, parse, watch_agent, watch_targets};
 use crate::convert;
 use crate::ids::{AgentId, SessionId};
+use crate::index::FoundTarget;
 use crate::ops::{session, set_state};
 use crate::page::DirectoryCursor;
 use crate::record::AgentRecord;
@@ -147,9 +148,10 @@ impl PresenceService for PresenceApi {
             page::size(message.page_size),
             DirectoryCursor::parse(&message.page_token),
         ))?;
-        let mut found = self.core.index.tenant(caller.tenant()?).targets(&filter, &after, size + 1);
-        let next_page_token = page::cut(&mut found, size, |(at, _, _)| at.token());
-        let targets = found.into_iter().map(|(_, _, target)| target).collect();
+        let found = self.core.index.tenant(caller.tenant()?).targets(&filter, &after, size + 1);
+        let mut found = found.ok_or_else(parse::another_order)?;
+        let next_page_token = page::cut(&mut found, size, |it| it.cursor().token());
+        let targets = found.iter().map(FoundTarget::target).collect();
         Ok(Response::new(ListTargetsResponse { targets, next_page_token }))
     }
 

@@ -1,6 +1,6 @@
 //! What an update changes: the fields that its mask names.
 
-use baton_api::presence::v1::{Agent, Team};
+use baton_api::presence::v1::{Agent, Site, Team};
 use baton_api::{ApiError, mask, name};
 use prost_types::FieldMask;
 
@@ -8,8 +8,9 @@ use super::parse;
 use crate::ops::teams::MAX_MEMBERS;
 use crate::record::{ProfileChange, TeamChange};
 
-const AGENT_FIELDS: &[&str] = &["name", "email", "phone", "voicemail", "capacity", "skills"];
+const AGENT_FIELDS: &[&str] = &["name", "email", "phone", "voicemail", "capacity", "skills", "site_id"];
 const TEAM_FIELDS: &[&str] = &["name", "agent_ids"];
+const SITE_FIELDS: &[&str] = &["name"];
 
 pub(super) fn profile_change(agent: &Agent, mask: Option<&FieldMask>) -> Result<ProfileChange, ApiError> {
     let names = mask::named_fields(mask, AGENT_FIELDS, |field| match field {
@@ -18,6 +19,7 @@ pub(super) fn profile_change(agent: &Agent, mask: Option<&FieldMask>) -> Result<
         "phone" => !agent.phone.is_empty(),
         "capacity" => agent.capacity.is_some(),
         "skills" => !agent.skills.is_empty(),
+        "site_id" => !agent.site_id.is_empty(),
         _ => agent.voicemail,
     })?;
     let has = |field| names.contains(&field);
@@ -28,6 +30,7 @@ pub(super) fn profile_change(agent: &Agent, mask: Option<&FieldMask>) -> Result<
         voicemail: has("voicemail").then_some(agent.voicemail),
         capacity: has("capacity").then(|| parse::capacity(agent.capacity.as_ref())).transpose()?,
         skills: has("skills").then(|| parse::skills(&agent.skills)).transpose()?,
+        site: has("site_id").then(|| parse::site(&agent.site_id)).transpose()?,
     })
 }
 
@@ -42,6 +45,12 @@ pub(super) fn team_change(team: &Team, mask: Option<&FieldMask>) -> Result<TeamC
         name: has("name").then(|| name::parse("team.name", &team.name)).transpose()?,
         members: has("agent_ids").then(members).transpose()?,
     })
+}
+
+/// The site's new name, if it is to have one.
+pub(super) fn site_change(site: &Site, mask: Option<&FieldMask>) -> Result<Option<String>, ApiError> {
+    let names = mask::named_fields(mask, SITE_FIELDS, |_| !site.name.is_empty())?;
+    names.contains(&"name").then(|| name::parse("site.name", &site.name)).transpose()
 }
 
 #[cfg(test)]

@@ -117,14 +117,15 @@ impl Picker<'_> {
     /// Starts over: all targets that match, compared with those that are shown.
     fn everything(&mut self) -> Result<WatchTargetsResponse, Status> {
         let found = self.index.targets(self.filter, &DirectoryCursor::default(), MAX_TARGETS + 1);
-        let bytes: usize = found.iter().map(|(_, _, target)| target.encoded_len()).sum();
+        let found: Vec<_> = found.unwrap_or_default().iter().map(|it| (it.key(), it.target())).collect();
+        let bytes: usize = found.iter().map(|(_, target)| target.encoded_len()).sum();
         if found.len() > MAX_TARGETS || bytes > MAX_BYTES {
             let message = "More targets match than fit into one list. Search for a name, or choose a team.";
             return Err(ApiError::resource_exhausted(message).without_retry().into());
         }
-        let keys: Vec<TargetKey> = found.iter().map(|(_, key, _)| *key).collect();
+        let keys: Vec<TargetKey> = found.iter().map(|(key, _)| *key).collect();
         let mut message = WatchTargetsResponse::default();
-        for (_, key, target) in found {
+        for (key, target) in found {
             if self.shown.get(&key) != Some(&target) {
                 self.shown.insert(key, target.clone());
                 message.changed.push(target);

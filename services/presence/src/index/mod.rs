@@ -1,11 +1,16 @@
-//! All agents and teams in memory, so that pickers, watches and proposals don't read the database.
+//! All agents, teams and sites in memory, so that pickers, watches and proposals don't read the database.
 //!
 //! The database is the truth; the index has what the last commit left, put here by [`crate::core::PresenceCore`] in whatever
 //! order: of two versions the newer one stays. A watcher is notified of *what* was touched and reads it here, so a slow watcher sees fewer steps and never a
 //! wrong end; one that missed too much starts over.
 
+mod orders;
 mod picker;
+mod search;
 mod tenant;
+
+#[cfg(test)]
+mod model;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +19,8 @@ use baton_runtime::auth::TenantId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
-pub(crate) use picker::{Choice, PickerFilter, TargetKey};
+pub(crate) use picker::{Choice, FoundTarget, PickerFilter, TargetKey, TargetOrder};
+pub(crate) use search::TypedSearch;
 pub(crate) use tenant::{TenantIndex, Touched};
 
 /// Notices that a slow watcher may be behind before it starts over.

@@ -1,29 +1,53 @@
-//! The picker (B201): which agents and teams a caller may choose, as a list and one by one.
+//! The picker (B201, B301): which agents and teams a caller may choose, as a list and one by one.
+//!
+//! A list is sections, one after the other, and what is in a section is in one order, which the index keeps ([`super::orders`]). So a page is
+//! read from its first place on, and paging goes on where it was while agents change around it: whoever is not touched comes once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::sync::Arc;
 
 use baton_api::name;
 use baton_api::presence::v1::{PickerTarget, TransferTarget};
+use roaring::RoaringBitmap;
 
-use super::tenant::{TenantDirectory, TenantIndex, Touched};
+use super::orders::{ByName, BySince, Classes, Orders, Rank};
+use super::search::TypedSearch;
+use super::tenant::{KnownAgent, TeamEntry, TenantDirectory, TenantIndex, Touched};
 use crate::convert;
-use crate::ids::{AgentId, TeamId};
+use crate::ids::{AgentId, SiteId, TeamId};
 use crate::page::DirectoryCursor;
-use crate::record::{AgentRecord, ClaimMedium, TeamRecord};
+use crate::record::{AgentRecord, ClaimMedium, SiteRecord, TeamRecord};
 use crate::status::{AgentStatus, ShownState};
+
+/// A search walks past so many agents at least, before it gathers those who may match. (In tests there are never so many.)
+const FEWEST_STEPS: usize = if cfg!(test) { 1 } else { 256 };
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PickerFilter {
-    /// As [`name::key`] has it; empty for all targets.
-    pub(crate) search: String,
+    /// Empty for all targets.
+    pub(crate) search: TypedSearch,
     /// Only members of this team.
     pub(crate) team: Option<TeamId>,
+    /// Only agents who work at this site.
+    pub(crate) site: Option<SiteId>,
+    /// Only agents in these states; empty for all.
+    pub(crate) states: Vec<ShownState>,
+    pub(crate) order: TargetOrder,
     /// Also targets that are not available now.
     pub(crate) include_unavailable: bool,
     /// Agents are never shown to themselves.
     pub(crate) caller: Option<AgentId>,
     /// For a transfer: whom a policy lets be chosen. Without it, who is available can be.
     pub(crate) choice: Option<Choice>,
+}
+
+/// How the agents of a section are ordered. Teams are by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum TargetOrder {
+    #[default]
+    Name,
+    /// Who can be had now first, and of them who is so for longest; then all others, likewise.
+    LongestIdle,
 }
 
 /// Whom a policy lets be chosen for a transfer.
@@ -59,400 +83,399 @@ pub(crate) enum TargetKey {
     Team(TeamId),
 }
 
+impl TargetKey {
+    fn id(self) -> uuid::Uuid {
+        match self {
+            Self::Agent(id) => id.0,
+            Self::Team(id) => id.0,
+        }
+    }
+}
+
 /// The sections of a picker, in order.
 const CHOSEN_LAST: u8 = 0;
-const RECOMMENDED: u8 = 1;
-const AGENTS: u8 = 2;
+const FIRST: u8 = 1;
+const OTHERS: u8 = 2;
 const TEAMS: u8 = 3;
+/// Added to a section of agents that are ordered by how long they are idle: a page token is of one order.
+const BY_IDLE: u8 = 10;
+
+/// A target that was found, as it was then.
+#[derive(Debug, Clone)]
+pub(crate) struct FoundTarget {
+    section: u8,
+    what: FoundRecord,
+}
+
+#[derive(Debug, Clone)]
+enum FoundRecord {
+    Agent { record: Arc<AgentRecord>, site: Option<Arc<SiteRecord>> },
+    Team { record: Arc<TeamRecord>, available: usize, others: usize },
+}
+
+impl FoundTarget {
+    pub(crate) fn key(&self) -> TargetKey {
+        self.what.key()
+    }
+
+    /// Where the next page begins if this is the last of one.
+    pub(crate) fn cursor(&self) -> DirectoryCursor {
+        let key = match &self.what {
+            _ if self.section == CHOSEN_LAST => String::new(),
+            FoundRecord::Agent { record, .. } if self.section >= BY_IDLE => since_us(&record.status).to_string(),
+            FoundRecord::Agent { record, .. } => name::key(&record.profile.name),
+            FoundRecord::Team { record, .. } => name::key(&record.name),
+        };
+        DirectoryCursor { section: self.section, key, id: self.key().id() }
+    }
+
+    /// As any picker shows it.
+    pub(crate) fn target(&self) -> PickerTarget {
+        self.what.target()
+    }
+
+    /// The same for a transfer, with what its policy says.
+    pub(crate) fn choice(&self, choice: &Choice) -> TransferTarget {
+        let target = self.target();
+        let status = match &self.what {
+            FoundRecord::Agent { record, .. } => Some(&record.status),
+            FoundRecord::Team { .. } => None,
+        };
+        let choosable = status.map_or(target.available, |status| choice.can_choose(status));
+        TransferTarget {
+            choosable,
+            recommended: status.is_some_and(|status| choice.recommends(status)),
+            would_wait: choosable && status.is_some_and(|status| !status.can_be_claimed_for(choice.medium)),
+            chosen_last: choice.last == Some(self.key()),
+            target: Some(target),
+            queue_load: None,
+        }
+    }
+}
+
+impl FoundRecord {
+    fn key(&self) -> TargetKey {
+        match self {
+            Self::Agent { record, .. } => TargetKey::Agent(record.id),
+            Self::Team { record, .. } => TargetKey::Team(record.id),
+        }
+    }
+
+    fn target(&self) -> PickerTarget {
+        match self {
+            Self::Agent { record, site } => convert::picker_agent(record, site.as_deref()),
+            Self::Team { record, available, others } => convert::picker_team(record, *available, *others),
+        }
+    }
+}
+
+/// Since when an agent is as they are, for the order by it: available, or in their state.
+pub(super) fn since_us(status: &AgentStatus) -> i64 {
+    if status.is_available() { status.idle_since_us } else { status.state_since_us }
+}
 
 impl TenantIndex {
-    /// The targets that match, agents by name and then teams by name, from `after` on; at most `limit`.
+    /// The targets that match, agents and then teams, from `after` on; at most `limit`. `None`: `after` is of another order.
     pub(crate) fn targets(
         &self,
         filter: &PickerFilter,
         after: &DirectoryCursor,
         limit: usize,
-    ) -> Vec<(DirectoryCursor, TargetKey, PickerTarget)> {
+    ) -> Option<Vec<FoundTarget>> {
         let directory = self.directory();
-        let agents = directory.agents().filter(|it| directory.shows_agent(filter, it));
-        let teams = directory.teams().filter(|it| directory.shows_team(filter, it));
-        let mut found: Vec<(DirectoryCursor, TargetKey)> = agents
-            .map(|it| (cursor(filter.section_of(it), &it.profile.name, it.id.0), TargetKey::Agent(it.id)))
-            .chain(teams.map(|it| (cursor(filter.section_of_team(it.id), &it.name, it.id.0), TargetKey::Team(it.id))))
-            .filter(|(at, _)| at > after)
-            .collect();
-        found.sort();
+        let mut found = Vec::new();
+        directory.add_chosen_last(filter, after, &mut found);
+        match filter.order {
+            TargetOrder::Name => directory.add_agents::<ByName>(filter, 0, after, limit, &mut found)?,
+            TargetOrder::LongestIdle => directory.add_agents::<BySince>(filter, BY_IDLE, after, limit, &mut found)?,
+        }
+        directory.add_teams(filter, after, limit, &mut found);
         found.truncate(limit);
-        let built = found.into_iter().filter_map(|(at, key)| {
-            let target = directory.target(filter, key)?;
-            Some((at, key, target))
-        });
-        built.collect()
-    }
-
-    /// The same for a transfer, with what its policy says of each.
-    pub(crate) fn choices(
-        &self,
-        filter: &PickerFilter,
-        after: &DirectoryCursor,
-        limit: usize,
-    ) -> Vec<(DirectoryCursor, TransferTarget)> {
-        let all = Choice::default();
-        let choice = filter.choice.as_ref().unwrap_or(&all);
-        let directory = self.directory();
-        let shown = self.targets(filter, after, limit).into_iter().map(|(at, key, target)| {
-            let status = match key {
-                TargetKey::Agent(id) => directory.agent(id).map(|agent| &agent.status),
-                TargetKey::Team(_) => None,
-            };
-            let choosable = status.map_or(target.available, |status| choice.can_choose(status));
-            let shown = TransferTarget {
-                choosable,
-                recommended: status.is_some_and(|status| choice.recommends(status)),
-                would_wait: choosable && status.is_some_and(|status| !status.can_be_claimed_for(choice.medium)),
-                chosen_last: choice.last == Some(key),
-                target: Some(target),
-                queue_load: None,
-            };
-            (at, shown)
-        });
-        shown.collect()
+        Some(found)
     }
 
     /// A target as the picker shows it now; `None` if it does not match.
     pub(crate) fn target(&self, filter: &PickerFilter, key: TargetKey) -> Option<PickerTarget> {
-        self.directory().target(filter, key)
+        let found = self.directory().found(filter, key)?;
+        Some(found.target())
     }
 
-    /// The targets that may have changed with what was touched. `None`: start over, because a team's change may concern each of
-    /// its members, now or before.
+    /// The targets that may have changed with what was touched. `None`: start over, because a team's or a site's change may concern
+    /// each of its agents, now or before.
     pub(crate) fn concerned(&self, touched: Touched) -> Option<BTreeSet<TargetKey>> {
         let Touched::Agent(agent) = touched else { return None };
         let directory = self.directory();
-        let teams = directory.teams_of(agent).map(TargetKey::Team);
+        let teams = directory.teams_of(agent).iter().copied().map(TargetKey::Team);
         Some(teams.chain([TargetKey::Agent(agent)]).collect())
     }
 }
 
 impl PickerFilter {
-    fn section_of(&self, agent: &AgentRecord) -> u8 {
+    /// The classes of the agents whom it shows.
+    fn shown(&self) -> Classes {
+        let in_states = if self.states.is_empty() { Classes::ALL } else { Classes::in_states(&self.states, None) };
+        if self.include_unavailable { in_states } else { in_states.and(self.can_be_had()) }
+    }
+
+    /// Of those who can be had now; or, for a transfer, chosen. Whoever asks for some states means agents in them who are free.
+    fn can_be_had(&self) -> Classes {
         match &self.choice {
-            Some(choice) if choice.last == Some(TargetKey::Agent(agent.id)) => CHOSEN_LAST,
-            Some(choice) if choice.recommends(&agent.status) => RECOMMENDED,
-            _ => AGENTS,
+            Some(choice) => {
+                Classes::in_states(&choice.choosable, Some(choice.medium).filter(|_| !choice.waits_if_busy))
+            }
+            None if self.states.is_empty() => Classes::available(ClaimMedium::Voice),
+            None => Classes::in_states(&self.states, Some(ClaimMedium::Voice)),
         }
     }
 
-    fn section_of_team(&self, team: TeamId) -> u8 {
-        let last = self.choice.as_ref().is_some_and(|choice| choice.last == Some(TargetKey::Team(team)));
-        if last { CHOSEN_LAST } else { TEAMS }
+    /// The classes of the agents who come before the others.
+    fn first(&self) -> Classes {
+        match (&self.choice, self.order) {
+            (Some(choice), _) => Classes::in_states(&choice.recommended, Some(choice.medium)),
+            (None, TargetOrder::LongestIdle) => Classes::available(ClaimMedium::Voice),
+            (None, TargetOrder::Name) => Classes::default(),
+        }
     }
 
-    /// They can be had now; or, for a transfer, chosen.
-    fn can_have(&self, agent: &AgentRecord) -> bool {
-        match &self.choice {
-            Some(choice) => choice.can_choose(&agent.status),
-            None => agent.status.is_available(),
-        }
+    fn chosen_last(&self) -> Option<TargetKey> {
+        self.choice.as_ref()?.last
+    }
+
+    /// Whether this agent is meant at all, whatever their state.
+    fn means(&self, agent: AgentId) -> bool {
+        let is_meant = |choice: &Choice| choice.agents && !choice.skip.contains(&agent);
+        self.caller != Some(agent) && self.choice.as_ref().is_none_or(is_meant)
+    }
+
+    fn wants_teams(&self) -> bool {
+        self.team.is_none()
+            && self.site.is_none()
+            && self.states.is_empty()
+            && self.choice.as_ref().is_none_or(|choice| choice.teams)
     }
 }
 
-fn cursor(section: u8, name: &str, id: uuid::Uuid) -> DirectoryCursor {
-    DirectoryCursor { section, key: name::key(name), id }
+/// What is looked for in a section of agents.
+struct SectionQuery<'a> {
+    filter: &'a PickerFilter,
+    classes: Classes,
+    /// The smallest set of agents in which all are that are wanted: of a team, of a site, or all.
+    scope: &'a Orders,
+    words: &'a [Word<'a>],
+}
+
+/// Who may have one word of a search.
+struct Word<'a> {
+    text: &'a str,
+    /// Those in whose name or address it may be.
+    own: RoaringBitmap,
+    /// The teams in whose name it is.
+    teams: HashMap<TeamId, &'a TeamEntry>,
+}
+
+impl Word<'_> {
+    /// How many agents may have it, at most.
+    fn most(&self) -> usize {
+        let of_teams: usize = self.teams.values().map(|team| team.orders.count(Classes::ALL)).sum();
+        usize::try_from(self.own.len()).unwrap_or(usize::MAX).saturating_add(of_teams)
+    }
+
+    /// The slots of all who may have it.
+    fn slots(&self) -> RoaringBitmap {
+        let of_teams = self.teams.values().flat_map(|team| team.orders.merged::<ByName>(Classes::ALL, None));
+        let mut slots = self.own.clone();
+        slots.extend(of_teams.map(|place| place.person().slot));
+        slots
+    }
+
+    fn is_had_by(&self, agent: &KnownAgent, teams: &[TeamId]) -> bool {
+        let person = &agent.placed.person;
+        let own = self.own.contains(person.slot) && person.text().contains(self.text);
+        own || teams.iter().any(|team| self.teams.contains_key(team))
+    }
 }
 
 impl TenantDirectory {
-    fn target(&self, filter: &PickerFilter, key: TargetKey) -> Option<PickerTarget> {
-        match key {
-            TargetKey::Agent(id) => {
-                let agent = self.agent(id).filter(|it| self.shows_agent(filter, it))?;
-                Some(agent_target(agent))
+    fn add_chosen_last(&self, filter: &PickerFilter, after: &DirectoryCursor, found: &mut Vec<FoundTarget>) {
+        if *after == DirectoryCursor::default()
+            && let Some(what) = filter.chosen_last().and_then(|key| self.found(filter, key))
+        {
+            found.push(FoundTarget { section: CHOSEN_LAST, what });
+        }
+    }
+
+    /// Adds agents until there are `limit` targets. `None`: `after` is of another order.
+    fn add_agents<P: Rank>(
+        &self,
+        filter: &PickerFilter,
+        order: u8,
+        after: &DirectoryCursor,
+        limit: usize,
+        found: &mut Vec<FoundTarget>,
+    ) -> Option<()> {
+        let is_in_agents = ![CHOSEN_LAST, TEAMS].contains(&after.section);
+        if is_in_agents && ![order + FIRST, order + OTHERS].contains(&after.section) {
+            return None;
+        }
+        let from = if is_in_agents { Some(P::at(&after.key, AgentId(after.id))?) } else { None };
+        let Some(scope) = self.scope(filter) else { return Some(()) };
+        let words: Vec<_> = filter.search.words().map(|text| self.word(text)).collect();
+        let (shown, first) = (filter.shown(), filter.first());
+        for (section, classes) in [(FIRST, shown.and(first)), (OTHERS, shown.without(first))] {
+            let is_over = after.section % BY_IDLE > section;
+            let from = from.as_ref().filter(|_| after.section % BY_IDLE == section);
+            if !is_over && found.len() < limit {
+                let wanted = SectionQuery { filter, classes, scope, words: &words };
+                let agents = self.page(&wanted, from, limit - found.len()).into_iter();
+                found.extend(agents.map(|it| FoundTarget { section: order + section, what: self.found_agent(it) }));
             }
-            TargetKey::Team(id) => {
-                let team = self.team(id).filter(|it| self.shows_team(filter, it))?;
-                Some(team_target(team, self.available_in(id, filter.caller)))
+        }
+        Some(())
+    }
+
+    fn add_teams(&self, filter: &PickerFilter, after: &DirectoryCursor, limit: usize, found: &mut Vec<FoundTarget>) {
+        if !filter.wants_teams() || found.len() >= limit {
+            return;
+        }
+        let is_behind = |id: TeamId, team: &TeamEntry| {
+            after.section != TEAMS || (team.key.as_str(), id.0) > (after.key.as_str(), after.id)
+        };
+        let shown = self.teams().filter(|(id, team)| {
+            filter.chosen_last() != Some(TargetKey::Team(*id)) && is_behind(*id, team) && self.shows_team(filter, team)
+        });
+        let mut shown: Vec<_> = shown.map(|(id, team)| (team.key.as_str(), id, team)).collect();
+        shown.sort_by_key(|(key, id, _)| (*key, *id));
+        let shown = shown.into_iter().take(limit - found.len());
+        found.extend(shown.map(|(.., team)| FoundTarget { section: TEAMS, what: self.found_team(filter, team) }));
+    }
+
+    /// Among whom agents are looked for; `None`: there is nobody.
+    fn scope(&self, filter: &PickerFilter) -> Option<&Orders> {
+        let of_team = filter.team.map(|id| Some(&self.team(id)?.orders));
+        let of_site = filter.site.map(|id| Some(&self.site(id)?.orders));
+        match (of_team, of_site) {
+            (None, None) => Some(self.all()),
+            (Some(only), None) | (None, Some(only)) => only,
+            (Some(team), Some(site)) => {
+                let (team, site) = (team?, site?);
+                Some(if team.count(Classes::ALL) <= site.count(Classes::ALL) { team } else { site })
             }
         }
     }
 
-    fn shows_agent(&self, filter: &PickerFilter, agent: &AgentRecord) -> bool {
-        let is_meant = |choice: &Choice| choice.agents && !choice.skip.contains(&agent.id);
-        filter.caller != Some(agent.id)
-            && filter.choice.as_ref().is_none_or(is_meant)
-            && (filter.include_unavailable || filter.can_have(agent))
-            && filter.team.is_none_or(|team| self.teams_of(agent.id).any(|it| it == team))
-            && self.finds_agent(&filter.search, agent)
+    fn word<'a>(&'a self, text: &'a str) -> Word<'a> {
+        let teams = self.teams().filter(|(_, team)| team.key.contains(text)).collect();
+        Word { text, own: self.postings().may_have(text), teams }
     }
 
-    fn shows_team(&self, filter: &PickerFilter, team: &TeamRecord) -> bool {
-        filter.team.is_none()
-            && filter.choice.as_ref().is_none_or(|choice| choice.teams)
-            && name::key(&team.name).contains(&filter.search)
-            && (filter.include_unavailable || self.available_in(team.id, filter.caller) > 0)
+    /// The first agents behind `from` who are wanted, in their order.
+    ///
+    /// Of a search, they are found in one of two ways, by what costs less. Where many match, the first are met soon by walking along the
+    /// order. Where few do, all of them are gathered and sorted. One does not know where in the order they are, so the walk ends after as many
+    /// steps as gathering takes: it all costs twice the cheaper way, at most.
+    fn page<'a, P: Rank + 'a>(
+        &'a self,
+        wanted: &SectionQuery<'a>,
+        from: Option<&P>,
+        limit: usize,
+    ) -> Vec<&'a KnownAgent> {
+        let rarest = wanted.words.iter().min_by_key(|word| word.most());
+        let steps = rarest.map_or(usize::MAX, |word| word.most().max(FEWEST_STEPS));
+        let mut page = Vec::new();
+        let mut places = wanted.scope.merged::<P>(wanted.classes, from);
+        for _ in 0..steps {
+            if page.len() == limit {
+                return page;
+            }
+            let Some(place) = places.next() else { return page };
+            page.extend(self.wanted_at(wanted, place.person().slot));
+        }
+        match rarest {
+            Some(word) => self.gather(wanted, word, from, limit),
+            None => page,
+        }
     }
 
-    fn finds_agent(&self, search: &str, agent: &AgentRecord) -> bool {
-        search.is_empty()
-            || name::key(&agent.profile.name).contains(search)
-            || name::key(&agent.profile.email).contains(search)
-            || self
-                .teams_of(agent.id)
-                .any(|team| self.team(team).is_some_and(|team| name::key(&team.name).contains(search)))
+    fn gather<'a, P: Rank + 'a>(
+        &'a self,
+        wanted: &SectionQuery<'a>,
+        word: &Word<'a>,
+        from: Option<&P>,
+        limit: usize,
+    ) -> Vec<&'a KnownAgent> {
+        // The last of those that are kept is on top.
+        let mut kept: BinaryHeap<P> = BinaryHeap::new();
+        for slot in word.slots() {
+            let Some(agent) = self.wanted_at(wanted, slot) else { continue };
+            let place = P::of(&agent.placed);
+            let comes_before = kept.len() < limit || kept.peek().is_some_and(|last| place < *last);
+            if comes_before && from.is_none_or(|from| place > *from) {
+                kept.push(place);
+                if kept.len() > limit {
+                    kept.pop();
+                }
+            }
+        }
+        let slots = kept.into_sorted_vec().into_iter().map(|place| place.person().slot);
+        slots.filter_map(|slot| Some(self.at(slot)?.0)).collect()
+    }
+
+    /// The agent in this slot, if they are wanted.
+    fn wanted_at<'a>(&'a self, wanted: &SectionQuery<'_>, slot: u32) -> Option<&'a KnownAgent> {
+        let (agent, teams) = self.at(slot)?;
+        let filter = wanted.filter;
+        let is_wanted = wanted.classes.contains(agent.placed.class)
+            && filter.chosen_last() != Some(TargetKey::Agent(agent.record.id))
+            && is_in(filter, agent, teams)
+            && wanted.words.iter().all(|word| word.is_had_by(agent, teams));
+        is_wanted.then_some(agent)
+    }
+
+    /// A target, if the picker shows it.
+    fn found(&self, filter: &PickerFilter, key: TargetKey) -> Option<FoundRecord> {
+        match key {
+            TargetKey::Agent(id) => {
+                let (agent, teams) = self.at(self.slot_number(id)?)?;
+                let text = agent.placed.person.text();
+                let has = |word: &str| {
+                    text.contains(word) || teams.iter().any(|it| self.team(*it).is_some_and(|it| it.key.contains(word)))
+                };
+                let is_shown = filter.shown().contains(agent.placed.class)
+                    && is_in(filter, agent, teams)
+                    && filter.search.words().all(has);
+                is_shown.then(|| self.found_agent(agent))
+            }
+            TargetKey::Team(id) => {
+                let team = self.team(id).filter(|team| filter.wants_teams() && self.shows_team(filter, team))?;
+                Some(self.found_team(filter, team))
+            }
+        }
+    }
+
+    fn shows_team(&self, filter: &PickerFilter, team: &TeamEntry) -> bool {
+        filter.search.finds(&team.key)
+            && (filter.include_unavailable || self.available_in(team.record.id, filter.caller) > 0)
+    }
+
+    fn found_agent(&self, agent: &KnownAgent) -> FoundRecord {
+        let site = agent.record.profile.site.and_then(|id| self.site(id)?.record.clone());
+        FoundRecord::Agent { record: Arc::clone(&agent.record), site }
+    }
+
+    fn found_team(&self, filter: &PickerFilter, team: &TeamEntry) -> FoundRecord {
+        let available = self.available_in(team.record.id, filter.caller);
+        let members = &team.record.members;
+        let others = members.len() - usize::from(filter.caller.is_some_and(|caller| members.contains(&caller)));
+        FoundRecord::Team { record: Arc::clone(&team.record), available, others }
     }
 }
 
-fn agent_target(agent: &AgentRecord) -> PickerTarget {
-    PickerTarget {
-        target: Some(convert::agent_target(agent.id)),
-        name: agent.profile.name.clone(),
-        email: agent.profile.email.clone(),
-        presence: Some(convert::presence_to_colleagues(agent)),
-        available: agent.status.is_available(),
-        available_agents: 0,
-    }
-}
-
-fn team_target(team: &TeamRecord, available: usize) -> PickerTarget {
-    PickerTarget {
-        target: Some(convert::team_target(team.id)),
-        name: team.name.clone(),
-        email: String::new(),
-        presence: None,
-        available: available > 0,
-        available_agents: i32::try_from(available).unwrap_or(i32::MAX),
-    }
+/// Whether this agent, in these teams, is one of those that a filter means, whatever their state and name.
+fn is_in(filter: &PickerFilter, agent: &KnownAgent, teams: &[TeamId]) -> bool {
+    filter.means(agent.record.id)
+        && filter.team.is_none_or(|team| teams.contains(&team))
+        && filter.site.is_none_or(|site| agent.record.profile.site == Some(site))
 }
 
 #[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use baton_api::common::v1::Skill;
-
-    use super::*;
-    use crate::record::{AgentProfile, Capacity};
-    use crate::status::{Occupied, StatusChange};
-    use baton_store::Etag;
-
-    fn agent(number: u128, name: &str, changes: &[StatusChange]) -> AgentRecord {
-        agent_at(1, number, name, changes)
-    }
-
-    fn agent_at(version: i64, number: u128, name: &str, changes: &[StatusChange]) -> AgentRecord {
-        let status = changes.iter().fold(AgentStatus::new(0), |status, change| status.after(change.clone(), 1));
-        AgentRecord {
-            tenant: "acme".parse().unwrap(),
-            id: AgentId(Uuid::from_u128(number)),
-            etag: Etag::new(baton_runtime::ids::new_uuid()),
-            profile: AgentProfile {
-                name: name.to_owned(),
-                email: format!("{}@acme.test", name.to_lowercase()),
-                phone: "1".to_owned(),
-                voicemail: false,
-                capacity: Capacity::default(),
-                skills: Vec::new(),
-            },
-            version,
-            status,
-            claims: Vec::new(),
-            queued: Vec::new(),
-        }
-    }
-
-    /// Ada and Bob are available, Cy is engaged, Di is offline; Sales is Ada and Cy, Night is Di.
-    fn index() -> TenantIndex {
-        let index = TenantIndex::default();
-        let here = StatusChange::Connected(None);
-        for record in [
-            agent(1, "Ada", std::slice::from_ref(&here)),
-            agent(2, "Bob", std::slice::from_ref(&here)),
-            agent(3, "Cy", &[here, StatusChange::Occupied(Occupied::Engaged)]),
-            agent(4, "Di", &[]),
-        ] {
-            index.put_agent(record.id, Some(record));
-        }
-        for (number, name, members) in [(10, "Sales", vec![1, 3]), (11, "Night", vec![4])] {
-            let id = TeamId(Uuid::from_u128(number));
-            let members = members.into_iter().map(|it| AgentId(Uuid::from_u128(it))).collect();
-            let tenant = "acme".parse().unwrap();
-            index.put_team(
-                id,
-                Some(TeamRecord {
-                    tenant,
-                    id,
-                    name: name.to_owned(),
-                    members,
-                    etag: Etag::new(baton_runtime::ids::new_uuid()),
-                    version: 1,
-                }),
-            );
-        }
-        index
-    }
-
-    fn names(filter: &PickerFilter) -> Vec<String> {
-        let found = index().targets(filter, &DirectoryCursor::default(), 100);
-        found.into_iter().map(|(_, _, target)| target.name).collect()
-    }
-
-    fn search(text: &str) -> PickerFilter {
-        PickerFilter { search: text.to_owned(), include_unavailable: true, ..PickerFilter::default() }
-    }
-
-    #[test]
-    fn busy_and_offline_agents_and_teams_without_available_agents_are_not_in_it() {
-        assert_eq!(names(&PickerFilter::default()), ["Ada", "Bob", "Sales"]);
-    }
-
-    #[test]
-    fn everybody_is_in_it_when_asked_for() {
-        assert_eq!(names(&search("")), ["Ada", "Bob", "Cy", "Di", "Night", "Sales"]);
-    }
-
-    #[test]
-    fn the_caller_is_never_in_it_and_makes_no_team_available() {
-        let caller = Some(AgentId(Uuid::from_u128(1)));
-        assert_eq!(names(&PickerFilter { caller, ..PickerFilter::default() }), ["Bob"]);
-    }
-
-    #[test]
-    fn a_search_finds_names_addresses_and_teams() {
-        assert_eq!(names(&search("bo")), ["Bob"]);
-        assert_eq!(names(&search("cy@acme")), ["Cy"]);
-        assert_eq!(names(&search("sale")), ["Ada", "Cy", "Sales"]);
-        assert!(names(&search("nobody")).is_empty());
-    }
-
-    #[test]
-    fn a_team_filter_shows_its_members_only() {
-        let team = Some(TeamId(Uuid::from_u128(10)));
-        assert_eq!(names(&PickerFilter { team, ..search("") }), ["Ada", "Cy"]);
-    }
-
-    /// For a transfer by which whoever is online can be chosen, and who is available is recommended.
-    fn choice() -> Choice {
-        Choice {
-            agents: true,
-            teams: true,
-            choosable: vec![ShownState::Available, ShownState::Away, ShownState::Offline],
-            recommended: vec![ShownState::Available],
-            ..Choice::default()
-        }
-    }
-
-    fn chosen(choice: Choice) -> Vec<(String, bool, bool, bool)> {
-        let filter = PickerFilter { choice: Some(choice), ..PickerFilter::default() };
-        let found = index().choices(&filter, &DirectoryCursor::default(), 100);
-        let shown = found.into_iter().map(|(_, it)| {
-            let name = it.target.unwrap().name;
-            (name, it.recommended, it.would_wait, it.chosen_last)
-        });
-        shown.collect()
-    }
-
-    fn shown(name: &str, recommended: bool, would_wait: bool, chosen_last: bool) -> (String, bool, bool, bool) {
-        (name.to_owned(), recommended, would_wait, chosen_last)
-    }
-
-    #[test]
-    fn b501_whom_the_policy_recommends_comes_before_whom_it_only_lets_be_chosen() {
-        let all = [
-            shown("Ada", true, false, false),
-            shown("Bob", true, false, false),
-            shown("Di", false, false, false),
-            shown("Sales", false, false, false),
-        ];
-        assert_eq!(chosen(choice()), all, "Cy is in a call");
-        let waits = chosen(Choice { waits_if_busy: true, ..choice() });
-        assert_eq!(waits[2], shown("Cy", false, true, false), "B504");
-        assert_eq!(chosen(Choice { teams: false, ..choice() }).len(), 3);
-        assert_eq!(chosen(Choice { skip: [AgentId(Uuid::from_u128(2))].into(), ..choice() }).len(), 3);
-    }
-
-    #[test]
-    fn b502_what_was_chosen_last_comes_first_and_once() {
-        let di = Some(TargetKey::Agent(AgentId(Uuid::from_u128(4))));
-        let found = chosen(Choice { last: di, ..choice() });
-        assert_eq!((found.len(), &found[0]), (4, &shown("Di", false, false, true)));
-        let sales = Some(TargetKey::Team(TeamId(Uuid::from_u128(10))));
-        assert_eq!(chosen(Choice { last: sales, ..choice() })[0], shown("Sales", false, false, true));
-    }
-
-    #[test]
-    fn a_page_goes_on_after_the_last() {
-        let index = index();
-        let mut after = DirectoryCursor::default();
-        let mut seen = Vec::new();
-        while let Some((at, _, target)) = index.targets(&search(""), &after, 1).pop() {
-            after = at;
-            seen.push(target.name);
-        }
-        assert_eq!(seen, names(&search("")));
-    }
-
-    #[test]
-    fn a_team_counts_its_available_members() {
-        let index = index();
-        let sales = TeamId(Uuid::from_u128(10));
-        let count = || index.directory().available_in(sales, None);
-        assert_eq!(count(), 1);
-        let ada = AgentId(Uuid::from_u128(1));
-        assert!(!index.put_agent(ada, Some(agent_at(2, 1, "Ada", &[]))));
-        assert_eq!(count(), 0);
-        assert!(index.put_agent(ada, Some(agent_at(3, 1, "Ada", &[StatusChange::Connected(None)]))));
-        assert_eq!(count(), 1);
-    }
-
-    #[test]
-    fn what_comes_late_changes_nothing_and_whoever_is_gone_stays_so() {
-        let index = index();
-        let (ada, sales) = (AgentId(Uuid::from_u128(1)), TeamId(Uuid::from_u128(10)));
-        let (second, third) = (agent_at(2, 1, "Ada", &[]), agent_at(3, 1, "Adele", &[StatusChange::Connected(None)]));
-        index.put_agent(ada, Some(third));
-        assert!(!index.put_agent(ada, Some(second)));
-        assert_eq!(index.agent(ada).unwrap().profile.name, "Adele");
-        let team = index.team(sales).unwrap();
-        index.put_team(sales, Some(TeamRecord { name: "Older".to_owned(), version: 0, ..team.as_ref().clone() }));
-        assert_eq!(index.team(sales).unwrap().name, "Sales");
-        index.put_agent(ada, None);
-        index.put_team(sales, None);
-        index.put_agent(ada, Some(agent_at(4, 1, "Ada", &[])));
-        index.put_team(sales, Some(TeamRecord { version: 9, ..team.as_ref().clone() }));
-        assert!(index.agent(ada).is_none() && index.team(sales).is_none());
-    }
-
-    #[test]
-    fn candidates_are_free_members_longest_idle_first() {
-        let index = index();
-        let sales = TeamId(Uuid::from_u128(10));
-        let found = index.candidates(sales, ClaimMedium::Voice, &BTreeSet::new()).unwrap();
-        assert_eq!((found.free.len(), found.anybody_left, found.signed_in), (1, true, 2));
-        let skip = [1, 3].map(|it| AgentId(Uuid::from_u128(it))).into();
-        let found = index.candidates(sales, ClaimMedium::Voice, &skip).unwrap();
-        assert_eq!((found.free.len(), found.anybody_left, found.signed_in), (0, false, 0));
-    }
-
-    #[test]
-    fn b401_candidates_of_a_queue_have_its_skills_and_are_in_its_teams() {
-        let index = index();
-        let french = |level| Skill { name: "french".to_owned(), level };
-        for (number, level) in [(1, 3), (2, 7), (4, 9)] {
-            let id = AgentId(Uuid::from_u128(number));
-            let mut record = index.agent(id).unwrap().as_ref().clone();
-            (record.version, record.profile.skills) = (record.version + 1, vec![french(level)]);
-            index.put_agent(id, Some(record));
-        }
-        let names = |skills: &[Skill], teams: &[u128]| {
-            let teams: Vec<_> = teams.iter().map(|it| TeamId(Uuid::from_u128(*it))).collect();
-            let found = index.candidates_with(skills, &teams, ClaimMedium::Voice, &BTreeSet::new());
-            let names: Vec<_> = found.free.iter().map(|it| it.profile.name.clone()).collect();
-            (names.join(" "), found.anybody_left, found.signed_in)
-        };
-        assert_eq!(names(&[french(3)], &[]), ("Ada Bob".to_owned(), true, 2));
-        assert_eq!(names(&[french(7)], &[]), ("Bob".to_owned(), true, 1));
-        assert_eq!(names(&[french(1)], &[10]), ("Ada".to_owned(), true, 1));
-        assert_eq!(names(&[], &[10, 11]), ("Ada".to_owned(), true, 2));
-        assert_eq!(names(&[french(9)], &[]), (String::new(), true, 0));
-        assert_eq!(names(&[french(10)], &[]), (String::new(), false, 0));
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use baton_api::{ApiError, name};
 use tonic::Status;
 use uuid::Uuid;
 
+use super::sites;
 use super::teams::team_changed;
 use crate::edit::Edit;
 use crate::events;
@@ -24,6 +25,9 @@ pub(crate) async fn create_agent(
     edit.lock_directory().await?;
     edit.lock_agents([id], [profile.phone.clone()]).await?;
     refuse_twin(edit, id, &profile.name).await?;
+    if let Some(site) = profile.site {
+        sites::check(edit, site).await?;
+    }
     refuse_former(edit, DeletedSort::Agent, id.0).await?;
     if !agents::insert(&mut edit.tx, edit.context.tenant, id, profile, &Etag::new(baton_runtime::ids::new_uuid()))
         .await?
@@ -54,6 +58,9 @@ pub(crate) async fn update_agent(
     }
     if profile.name != before.profile.name {
         refuse_twin(edit, id, &profile.name).await?;
+    }
+    if let Some(site) = profile.site.filter(|_| profile.site != before.profile.site) {
+        sites::check(edit, site).await?;
     }
     let etag = Etag::new(baton_runtime::ids::new_uuid());
     agents::update(&mut edit.tx, edit.context.tenant, id, &profile, &etag).await?;

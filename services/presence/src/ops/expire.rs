@@ -10,6 +10,7 @@ use baton_api::common::v1::Reason;
 use baton_api::event::v1::agent_state_changed::Cause;
 use baton_runtime::auth::TenantId;
 use baton_store::{StoreError, change};
+use prost::Message as _;
 use tonic::Status;
 
 use crate::core::PresenceCore;
@@ -125,7 +126,7 @@ async fn end_waiting(edit: &mut Edit<'_>, locked: &BTreeSet<AgentId>) -> Result<
             state: ClaimState::Expired,
             reason: Reason::Expired,
             expires_at_us: queued.expires_at_us,
-            inbox: queued.inbox,
+            inbox: queued.inbox.encode_to_vec(),
             since_us: queued.since_us,
         };
         claims::insert(&mut edit.tx, tenant, &expired).await?;

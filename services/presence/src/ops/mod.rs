@@ -5,5 +5,6 @@ pub(crate) mod expire;
 pub(crate) mod prune;
 pub(crate) mod session;
 pub(crate) mod set_state;
+pub(crate) mod sites;
 pub(crate) mod sync_claims;
 pub(crate) mod teams;

@@ -4,7 +4,7 @@ use baton_api::name;
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
 
-use crate::ids::AgentId;
+use crate::ids::{AgentId, SiteId};
 use crate::page::DirectoryCursor;
 use crate::record::{AgentProfile, Capacity};
 use crate::store::skills;
@@ -21,6 +21,7 @@ pub(crate) struct AgentRow {
     #[sqlx(flatten)]
     pub(crate) capacity: Capacity,
     pub(crate) skills: String,
+    pub(crate) site_id: Option<SiteId>,
     pub(crate) etag: Etag,
 }
 
@@ -35,8 +36,8 @@ pub(crate) async fn insert(
     let rows = tx
         .statement(
             "INSERT INTO agents (tenant, agent_id, name, name_key, look, shape, email, phone, voicemail, etag,
-             voice_capacity, chat_capacity, video_capacity, skills)
-         VALUES ($1, $2, $3, $4, $9, $10, $5, $6, $7, $8, $11, $12, $13, $14) ON CONFLICT DO NOTHING",
+             voice_capacity, chat_capacity, video_capacity, skills, site_id)
+         VALUES ($1, $2, $3, $4, $9, $10, $5, $6, $7, $8, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING",
         )
         .bind(tenant.as_str())
         .bind(id)
@@ -52,6 +53,7 @@ pub(crate) async fn insert(
         .bind(profile.capacity.chat)
         .bind(profile.capacity.video)
         .bind(skills::written(&profile.skills))
+        .bind(profile.site)
         .now()
         .await?;
     Ok(rows == 1)
@@ -108,7 +110,7 @@ pub(crate) async fn update(
     etag: &Etag,
 ) -> Result<(), StoreError> {
     tx.statement("UPDATE agents SET name = $3, name_key = $4, look = $9, shape = $10, email = $5, phone = $6, voicemail = $7, etag = $8,
-             voice_capacity = $11, chat_capacity = $12, video_capacity = $13, skills = $14
+             voice_capacity = $11, chat_capacity = $12, video_capacity = $13, skills = $14, site_id = $15
          WHERE tenant = $1 AND agent_id = $2")
         .bind(tenant.as_str())
         .bind(id)
@@ -124,6 +126,7 @@ pub(crate) async fn update(
         .bind(profile.capacity.chat)
         .bind(profile.capacity.video)
         .bind(skills::written(&profile.skills))
+        .bind(profile.site)
         .later()
         .await?;
     Ok(())
@@ -148,7 +151,8 @@ pub(crate) async fn list(
     limit: usize,
 ) -> Result<Vec<AgentRow>, StoreError> {
     Ok(on!(reader, conn => sqlx::query_as(
-        "SELECT agent_id, name, name_key, email, phone, voicemail, voice_capacity, chat_capacity, video_capacity, skills, etag
+        "SELECT agent_id, name, name_key, email, phone, voicemail, voice_capacity, chat_capacity, video_capacity, skills,
+             site_id, etag
          FROM agents
          WHERE tenant = $1 AND (name_key, agent_id) > ($2, $3)
          ORDER BY name_key, agent_id LIMIT $4")

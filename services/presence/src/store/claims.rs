@@ -100,17 +100,20 @@ impl TryFrom<Row> for ClaimRow {
     }
 }
 
-macro_rules! select_of_interaction {
-    ($handle:ident, $tenant:ident, $interaction_id:ident) => {{
-        let rows: Vec<Row> = on!($handle, conn => sqlx::query_as(
-            "SELECT claim_id, interaction_id, agent_id, medium, phone, state, reason, expires_at_us, inbox, since_us
-             FROM claims WHERE tenant = $1 AND interaction_id = $2 ORDER BY since_us, claim_id")
-            .bind($tenant.as_str())
-            .bind($interaction_id)
-            .fetch_all(conn)
-            .await)?;
-        rows.into_iter().map(ClaimRow::try_from).collect()
-    }};
+/// Which rows, in which order: the columns of [`Row`] are named here alone.
+macro_rules! select_claims {
+    ($rest:literal) => {
+        concat!(
+            "SELECT claim_id, interaction_id, agent_id, medium, phone, state, reason, expires_at_us, inbox, since_us FROM claims ",
+            $rest
+        )
+    };
+}
+
+const OF_INTERACTION: &str = select_claims!("WHERE tenant = $1 AND interaction_id = $2 ORDER BY since_us, claim_id");
+
+fn claim_rows(rows: Vec<Row>) -> Result<Vec<ClaimRow>, StoreError> {
+    rows.into_iter().map(ClaimRow::try_from).collect()
 }
 
 /// All claims of an interaction that were ever seen.
@@ -119,7 +122,11 @@ pub(crate) async fn of_interaction(
     tenant: &TenantId,
     interaction_id: &str,
 ) -> Result<Vec<ClaimRow>, StoreError> {
-    select_of_interaction!(tx, tenant, interaction_id)
+    claim_rows(on!(tx, conn => sqlx::query_as(OF_INTERACTION)
+        .bind(tenant.as_str())
+        .bind(interaction_id)
+        .fetch_all(conn)
+        .await)?)
 }
 
 /// The same for a reader.
@@ -128,7 +135,11 @@ pub(crate) async fn look_up(
     tenant: &TenantId,
     interaction_id: &str,
 ) -> Result<Vec<ClaimRow>, StoreError> {
-    select_of_interaction!(reader, tenant, interaction_id)
+    claim_rows(on!(reader, conn => sqlx::query_as(OF_INTERACTION)
+        .bind(tenant.as_str())
+        .bind(interaction_id)
+        .fetch_all(conn)
+        .await)?)
 }
 
 /// Adds a claim. `false`: an index (A1, F4) refused it, because another claim occupies the agent or their phone.
@@ -255,15 +266,13 @@ pub(crate) async fn run_out(
     now_us: i64,
     limit: i64,
 ) -> Result<Vec<ClaimRow>, StoreError> {
-    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(
-        "SELECT claim_id, interaction_id, agent_id, medium, phone, state, reason, expires_at_us, inbox, since_us FROM claims
-         WHERE state = 'reserved' AND expires_at_us <= $2 AND tenant = $1 ORDER BY expires_at_us LIMIT $3")
+    claim_rows(on!(tx, conn => sqlx::query_as(
+        select_claims!("WHERE state = 'reserved' AND expires_at_us <= $2 AND tenant = $1 ORDER BY expires_at_us LIMIT $3"))
         .bind(tenant.as_str())
         .bind(now_us)
         .bind(limit)
         .fetch_all(conn)
-        .await)?;
-    rows.into_iter().map(ClaimRow::try_from).collect()
+        .await)?)
 }
 
 /// Tenants with a reservation, a claim that waits or a wrap-up that has run out.

@@ -8,6 +8,7 @@ pub(crate) mod deleted_ids;
 pub(crate) mod names;
 pub(crate) mod queue;
 pub(crate) mod records;
+pub(crate) mod sites;
 pub(crate) mod skills;
 pub(crate) mod statuses;
 pub(crate) mod teams;

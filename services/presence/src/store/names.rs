@@ -1,4 +1,4 @@
-//! Names that look alike, of agents and of teams.
+//! Names that look alike, of agents, of teams and of sites.
 
 use baton_api::name;
 use baton_runtime::auth::TenantId;
@@ -26,6 +26,12 @@ pub(crate) const TEAMS: NamedTable = NamedTable {
     renew: "UPDATE teams SET name_key = $3, look = $4, shape = $5 WHERE tenant = $1 AND team_id = $2",
 };
 
+pub(crate) const SITES: NamedTable = NamedTable {
+    alike: "SELECT name FROM sites WHERE tenant = $1 AND (look = $2 OR shape = $4) AND site_id <> $3",
+    old: "SELECT tenant, site_id, name FROM sites WHERE look = '' OR shape = ''",
+    renew: "UPDATE sites SET name_key = $3, look = $4, shape = $5 WHERE tenant = $1 AND site_id = $2",
+};
+
 /// The names of a tenant's others of this sort that look like this one.
 pub(crate) async fn alike(
     tx: &mut Tx,
@@ -46,7 +52,7 @@ pub(crate) async fn alike(
 /// Fills in the keys, looks and shapes that a version before did not write. Done once, at the first start after it.
 pub(crate) async fn renew(db: &Db) -> Result<(), StoreError> {
     db.change(change!(|tx| {
-        for table in [AGENTS, TEAMS] {
+        for table in [AGENTS, TEAMS, SITES] {
             let old: Vec<(String, Uuid, String)> = on!(tx, conn => sqlx::query_as(table.old).fetch_all(conn).await)?;
             for (tenant, id, name) in old {
                 let (key, look, shape) = (name::key(&name), name::look(&name), name::shape(&name));

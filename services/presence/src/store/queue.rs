@@ -1,7 +1,9 @@
 //! Claims that wait until their agent is free (B504).
 
+use baton_api::presence::v1::InboxItem;
 use baton_runtime::auth::TenantId;
 use baton_store::{Reader, StoreError, Tx, on};
+use prost::Message as _;
 
 use crate::ids::AgentId;
 use crate::record::QueuedClaim;
@@ -22,16 +24,15 @@ impl TryFrom<Row> for QueuedClaim {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let corrupt = || StoreError::Corrupt {
-            table: "queued_claims",
-            column: "choosable",
-            row: row.claim_id.clone(),
-            source: None,
-        };
-        let states = row.choosable.split_whitespace().map(ShownState::named).collect::<Option<_>>();
+        let corrupt =
+            |column, source| StoreError::Corrupt { table: "queued_claims", column, row: row.claim_id.clone(), source };
+        let states = row.choosable.split_whitespace().map(ShownState::parse).collect::<Option<_>>();
+        let choosable = states.ok_or_else(|| corrupt("choosable", None))?;
+        let inbox = InboxItem::decode(row.inbox.as_slice());
+        let inbox = inbox.map_err(|error| corrupt("inbox", Some(Box::new(error))))?;
         Ok(Self {
-            choosable: states.ok_or_else(corrupt)?,
-            inbox: row.inbox,
+            choosable,
+            inbox,
             claim_id: row.claim_id,
             interaction_id: row.interaction_id,
             agent: row.agent_id,
@@ -41,29 +42,30 @@ impl TryFrom<Row> for QueuedClaim {
     }
 }
 
-/// Those that wait for an agent, in order.
-pub(crate) async fn of_agent(tx: &mut Tx, tenant: &TenantId, agent: AgentId) -> Result<Vec<QueuedClaim>, StoreError> {
-    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(
-        "SELECT claim_id, interaction_id, agent_id, choosable, expires_at_us, inbox, since_us FROM queued_claims
-         WHERE tenant = $1 AND agent_id = $2 ORDER BY since_us, claim_id")
-        .bind(tenant.as_str())
-        .bind(agent)
-        .fetch_all(conn)
-        .await)?;
+/// Which rows, in which order: the columns of [`Row`] are named here alone.
+macro_rules! select_queued {
+    ($rest:literal) => {
+        concat!(
+            "SELECT claim_id, interaction_id, agent_id, choosable, expires_at_us, inbox, since_us FROM queued_claims ",
+            $rest
+        )
+    };
+}
+
+const OF_INTERACTION: &str = select_queued!("WHERE tenant = $1 AND interaction_id = $2 ORDER BY since_us, claim_id");
+
+fn claims(rows: Vec<Row>) -> Result<Vec<QueuedClaim>, StoreError> {
     rows.into_iter().map(QueuedClaim::try_from).collect()
 }
 
-macro_rules! select_of_interaction {
-    ($handle:ident, $tenant:ident, $interaction_id:ident) => {{
-        let rows: Vec<Row> = on!($handle, conn => sqlx::query_as(
-            "SELECT claim_id, interaction_id, agent_id, choosable, expires_at_us, inbox, since_us FROM queued_claims
-             WHERE tenant = $1 AND interaction_id = $2 ORDER BY since_us, claim_id")
-            .bind($tenant.as_str())
-            .bind($interaction_id)
-            .fetch_all(conn)
-            .await)?;
-        rows.into_iter().map(QueuedClaim::try_from).collect()
-    }};
+/// Those that wait for an agent, in order.
+pub(crate) async fn of_agent(tx: &mut Tx, tenant: &TenantId, agent: AgentId) -> Result<Vec<QueuedClaim>, StoreError> {
+    claims(on!(tx, conn => sqlx::query_as(
+        select_queued!("WHERE tenant = $1 AND agent_id = $2 ORDER BY since_us, claim_id"))
+        .bind(tenant.as_str())
+        .bind(agent)
+        .fetch_all(conn)
+        .await)?)
 }
 
 /// Those of an interaction.
@@ -72,7 +74,11 @@ pub(crate) async fn of_interaction(
     tenant: &TenantId,
     interaction_id: &str,
 ) -> Result<Vec<QueuedClaim>, StoreError> {
-    select_of_interaction!(tx, tenant, interaction_id)
+    claims(on!(tx, conn => sqlx::query_as(OF_INTERACTION)
+        .bind(tenant.as_str())
+        .bind(interaction_id)
+        .fetch_all(conn)
+        .await)?)
 }
 
 /// The same for a reader.
@@ -81,7 +87,11 @@ pub(crate) async fn look_up(
     tenant: &TenantId,
     interaction_id: &str,
 ) -> Result<Vec<QueuedClaim>, StoreError> {
-    select_of_interaction!(reader, tenant, interaction_id)
+    claims(on!(reader, conn => sqlx::query_as(OF_INTERACTION)
+        .bind(tenant.as_str())
+        .bind(interaction_id)
+        .fetch_all(conn)
+        .await)?)
 }
 
 /// Adds one, or writes anew until when it waits and what the inbox shows; its place is kept.
@@ -98,7 +108,7 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, claim: &QueuedClaim) -> 
     .bind(claim.agent)
     .bind(choosable.join(" "))
     .bind(claim.expires_at_us)
-    .bind(&claim.inbox)
+    .bind(claim.inbox.encode_to_vec())
     .bind(claim.since_us)
     .now()
     .await?;
@@ -122,13 +132,11 @@ pub(crate) async fn run_out(
     now_us: i64,
     limit: i64,
 ) -> Result<Vec<QueuedClaim>, StoreError> {
-    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(
-        "SELECT claim_id, interaction_id, agent_id, choosable, expires_at_us, inbox, since_us FROM queued_claims
-         WHERE expires_at_us <= $2 AND tenant = $1 ORDER BY expires_at_us LIMIT $3")
+    claims(on!(tx, conn => sqlx::query_as(
+        select_queued!("WHERE expires_at_us <= $2 AND tenant = $1 ORDER BY expires_at_us LIMIT $3"))
         .bind(tenant.as_str())
         .bind(now_us)
         .bind(limit)
         .fetch_all(conn)
-        .await)?;
-    rows.into_iter().map(QueuedClaim::try_from).collect()
+        .await)?)
 }

@@ -7,7 +7,7 @@ use baton_runtime::auth::TenantId;
 use baton_store::{StoreError, Tx, on};
 use prost::Message as _;
 
-use crate::ids::AgentId;
+use crate::ids::{AgentId, SiteId};
 use crate::record::{ActiveClaim, AgentProfile, AgentRecord, Capacity, ClaimMedium};
 use crate::status::{AgentStatus, Occupied, RequestedState, WrapUp};
 use crate::store::{queue, skills};
@@ -17,7 +17,7 @@ macro_rules! select_records {
     ($rest:literal) => {
         concat!(
             "SELECT a.tenant, a.agent_id, a.name, a.email, a.phone, a.voicemail, a.voice_capacity, a.chat_capacity, a.video_capacity,
-                 a.skills, a.etag,
+                 a.skills, a.site_id, a.etag,
                  s.online, s.wish_away, s.away_reason, s.wrap_up_until_us, s.wrap_up_interaction_id, s.wrap_up_due_ids,
                  s.not_responding,
                  s.state_since_us, s.idle_since_us, s.version,
@@ -46,6 +46,7 @@ struct Row {
     #[sqlx(flatten)]
     capacity: Capacity,
     skills: String,
+    site_id: Option<SiteId>,
     etag: Etag,
     online: bool,
     #[sqlx(rename = "wish_away")]
@@ -142,6 +143,7 @@ impl Row {
                 voicemail: self.voicemail,
                 capacity: self.capacity,
                 skills: skills::read(&self.skills),
+                site: self.site_id,
             },
             etag: self.etag,
             version: self.version,

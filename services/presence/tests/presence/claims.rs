@@ -322,11 +322,10 @@ async fn candidates_come_longest_idle_first() {
     let off = world.agent("Off").await;
     let team = world.team("Sales", &[ada, bob, off]).await;
     let ask = |skip: &[Uuid]| ListCandidatesRequest {
-        medium: 0,
         tenant: TENANT.to_owned(),
         team_id: team.to_string(),
         skip_agent_ids: skip.iter().map(Uuid::to_string).collect(),
-        limit: 0,
+        ..ListCandidatesRequest::default()
     };
     let names = async |skip: &[Uuid]| {
         let response = world.claims().list_candidates(ask(skip)).await.unwrap().into_inner();

@@ -3,12 +3,14 @@
 use baton_api::error::{ApiError, ErrorReason};
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
 use baton_api::presence::v1::{
-    Agent, CreateAgentRequest, CreateTeamRequest, DeleteAgentRequest, DeleteTeamRequest, GetAgentRequest,
-    ListAgentsRequest, ListInboxRequest, ListTargetsRequest, ListTeamsRequest, TargetFilter, Team, UpdateAgentRequest,
+    Agent, CreateAgentRequest, CreateSiteRequest, CreateTeamRequest, DeleteAgentRequest, DeleteSiteRequest,
+    DeleteTeamRequest, GetAgentRequest, GetSiteRequest, ListAgentsRequest, ListInboxRequest, ListSitesRequest,
+    ListTargetsRequest, ListTeamsRequest, Site, TargetFilter, Team, UpdateAgentRequest, UpdateSiteRequest,
     UpdateTeamRequest, WatchTargetsRequest,
 };
 use baton_runtime::auth::Role;
 use baton_store::{Affected as _, on};
+use prost_types::FieldMask;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
@@ -228,4 +230,48 @@ async fn s6_a_deleted_agents_token_and_id_are_good_for_nothing_more() {
         assert_eq!(reason(&status), ErrorReason::AlreadyExists);
         world.restart().await;
     }
+}
+
+#[tokio::test]
+async fn a_site_is_renamed_in_one_step_and_is_kept_as_long_as_somebody_works_there() {
+    let mut world = World::new().await;
+    let mut admin = world.directory(Role::Admin);
+    let create = |name: &str, site_id: &str| CreateSiteRequest {
+        request_id: fresh(),
+        site: Some(Site { name: name.to_owned(), site_id: site_id.to_owned(), ..Site::default() }),
+    };
+    let site = admin.create_site(create("Ghent", "")).await.unwrap().into_inner().site.unwrap();
+    let twin = admin.create_site(create("GHENT", "")).await.unwrap_err();
+    assert_eq!(twin.code(), Code::AlreadyExists);
+    let chosen = admin.create_site(create("Liège", &fresh())).await.unwrap_err();
+    assert_eq!(chosen.code(), Code::InvalidArgument, "nobody chooses the id of a site");
+    let ada = world.agent("Ada").await;
+    let works_at = |site_id: &str| UpdateAgentRequest {
+        request_id: fresh(),
+        agent: Some(Agent { agent_id: ada.to_string(), site_id: site_id.to_owned(), ..Agent::default() }),
+        update_mask: Some(FieldMask { paths: vec!["site_id".to_owned()] }),
+    };
+    let nowhere = admin.update_agent(works_at(&fresh())).await.unwrap_err();
+    assert_eq!(nowhere.code(), Code::InvalidArgument);
+    admin.update_agent(works_at(&site.site_id)).await.unwrap();
+    let renamed = Site { name: "Gent".to_owned(), ..site.clone() };
+    let rename = |site: &Site| UpdateSiteRequest { request_id: fresh(), site: Some(site.clone()), update_mask: None };
+    admin.update_site(rename(&renamed)).await.unwrap();
+    let stale = admin.update_site(rename(&Site { name: "Gand".to_owned(), ..site.clone() })).await.unwrap_err();
+    assert_eq!(stale.code(), Code::Aborted, "somebody has changed it since");
+    world.restart().await;
+    let mut admin = world.directory(Role::Admin);
+    let listed = admin.list_sites(ListSitesRequest::default()).await.unwrap().into_inner().sites;
+    assert_eq!(listed.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["Gent"]);
+    let filter = TargetFilter { site_id: site.site_id.clone(), include_unavailable: true, ..TargetFilter::default() };
+    let request = ListTargetsRequest { filter: Some(filter), ..ListTargetsRequest::default() };
+    let other = world.agent("Ben").await;
+    let shown = world.presence(other).list_targets(request).await.unwrap().into_inner().targets;
+    assert_eq!((shown.len(), shown[0].site_name.as_str()), (1, "Gent"), "{shown:?}");
+    let delete = || DeleteSiteRequest { request_id: fresh(), site_id: site.site_id.clone() };
+    assert_eq!(admin.delete_site(delete()).await.unwrap_err().code(), Code::FailedPrecondition);
+    admin.update_agent(works_at("")).await.unwrap();
+    admin.delete_site(delete()).await.unwrap();
+    let get = GetSiteRequest { site_id: site.site_id.clone() };
+    assert_eq!(admin.get_site(get).await.unwrap_err().code(), Code::NotFound);
 }

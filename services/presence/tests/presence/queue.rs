@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use baton_api::common::v1::Reason;
 use baton_api::presence::v1::{
-    AgentState, Claim, InboxItem, ListInboxRequest, ReleasedClaim, SyncClaimsRequest, claim_status, engagement,
-    released_claim,
+    AgentState, Claim, InboxItem, ListInboxRequest, ListTargetsRequest, Obstacle, ReleasedClaim, SyncClaimsRequest,
+    TargetFilter, claim_status, engagement, released_claim,
 };
 use baton_api::transfer::v1::{claim_fact, fact};
 use uuid::Uuid;
@@ -177,4 +177,23 @@ async fn b507_without_a_disposition_wrap_up_is_over_when_its_time_is() {
     world.pass(Duration::from_millis(6_500)).await;
     world.until_state(bob, AgentState::Available).await;
     assert!(world.snapshot(bob).await.disposition_due_interaction_ids.is_empty());
+}
+
+#[tokio::test]
+async fn b301_the_picker_says_how_many_wait_for_an_agent_and_since_when() {
+    let mut world = World::new().await;
+    let (bob, _client) = world.online("Bob").await;
+    let (ada, _other) = world.online("Ada").await;
+    world.sync_one(&wants("i1", vec![engage("i1-claim-1", bob)])).await;
+    let before_us = world.clock.now_us();
+    for id in ["i2", "i3"] {
+        assert_eq!(world.sync_one(&waits_for(&world, id, bob)).await, QUEUED);
+        world.pass(Duration::from_millis(10)).await;
+    }
+    let filter = Some(TargetFilter { include_unavailable: true, ..TargetFilter::default() });
+    let request = ListTargetsRequest { filter, ..ListTargetsRequest::default() };
+    let shown = world.presence(ada).list_targets(request).await.unwrap().into_inner().targets;
+    let since = shown[0].waiting_start_time.unwrap();
+    assert_eq!((shown[0].name.as_str(), shown[0].waiting, shown[0].obstacle()), ("Bob", 2, Obstacle::InCall));
+    assert_eq!(since.seconds * 1_000_000 + i64::from(since.nanos) / 1_000, before_us);
 }

@@ -36,6 +36,9 @@ pub(crate) struct AgentCreateArgs {
     /// A skill and its level, 1 to 10: french=7. May be given several times.
     #[arg(long = "skill", value_name = "NAME=LEVEL", value_parser = queue::skill)]
     skills: Vec<Skill>,
+    /// The site at which they work: name or id.
+    #[arg(long)]
+    site: Option<String>,
     /// Id (UUID) [default: a fresh one].
     #[arg(long, default_value = "", hide_default_value = true)]
     id: String,
@@ -62,6 +65,9 @@ pub(crate) struct AgentUpdateArgs {
     /// A skill and its level, 1 to 10: french=7; 0 takes it away. May be given several times; the others stay.
     #[arg(long = "skill", value_name = "NAME=LEVEL", value_parser = queue::skill)]
     skills: Vec<Skill>,
+    /// Another site at which they work: name or id; "" for none.
+    #[arg(long)]
+    site: Option<String>,
 }
 
 /// How many interactions of a medium they may have at once.
@@ -102,11 +108,13 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
 }
 
 pub(super) async fn create(session: &ClientSession, args: AgentCreateArgs) -> anyhow::Result<()> {
-    let AgentCreateArgs { name, phone, email, voicemail, capacity, skills, id } = args;
+    let site_id = site_id(session, args.site.as_deref()).await?.unwrap_or_default();
+    let AgentCreateArgs { name, phone, email, voicemail, capacity, skills, id, .. } = args;
     let derived_from = phone.is_none().then(|| name.clone());
     let phone = phone.unwrap_or_else(|| name.to_lowercase().replace(' ', "."));
     let capacity = capacity.over(USUAL);
-    let agent = Some(Agent { agent_id: id, name, email, phone, voicemail, skills, capacity, ..Agent::default() });
+    let agent = Agent { agent_id: id, name, email, phone, voicemail, skills, capacity, site_id, ..Agent::default() };
+    let agent = Some(agent);
     let request = CreateAgentRequest { request_id: session.request_id(), agent };
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
     let created =
@@ -117,16 +125,16 @@ pub(super) async fn create(session: &ClientSession, args: AgentCreateArgs) -> an
 }
 
 pub(super) async fn update(session: &ClientSession, args: AgentUpdateArgs) -> anyhow::Result<()> {
-    let capacity = args.capacity.over(USUAL).is_some();
-    let nothing = args.name.is_none() && args.phone.is_none() && args.email.is_none() && args.voicemail.is_none();
-    if nothing && !capacity && args.skills.is_empty() {
-        let what =
-            "say what is to change: --name, --phone, --email, --voicemail, --skill, --calls, --chats or --video-calls";
+    let is_given = [args.name.is_some(), args.phone.is_some(), args.email.is_some(), args.voicemail.is_some()];
+    let others = [args.site.is_some(), args.capacity.over(USUAL).is_some(), !args.skills.is_empty()];
+    if !is_given.contains(&true) && !others.contains(&true) {
+        let what = "say what is to change: --name, --phone, --email, --voicemail, --site, --skill, --calls, --chats or --video-calls";
         return Err(UsageError::new(what).into());
     }
+    let site_id = site_id(session, args.site.as_deref()).await?;
     let agent = resolve::agent(session, &args.agent).await?;
     let names_changed = args.name.is_some() || args.phone.is_some();
-    let request = update_request(session.request_id(), agent, args);
+    let request = update_request(session.request_id(), agent, args, site_id);
     let mut directory = DirectoryServiceClient::new(session.channel_for_role(Role::Admin)?);
     let updated = directory.update_agent(request).await.or_refusal()?;
     let agent = updated.agent.context("the answer is empty")?;
@@ -141,7 +149,12 @@ fn merged(has: &[Skill], given: &[Skill]) -> Vec<Skill> {
 }
 
 /// Names what is given, and gives no etag unless a part of the capacity or of the skills changes: whatever else was changed meanwhile stays.
-fn update_request(request_id: String, before: Agent, args: AgentUpdateArgs) -> UpdateAgentRequest {
+fn update_request(
+    request_id: String,
+    before: Agent,
+    args: AgentUpdateArgs,
+    site_id: Option<String>,
+) -> UpdateAgentRequest {
     let capacity = args.capacity.over(before.capacity.unwrap_or(USUAL));
     let skills = merged(&before.skills, &args.skills);
     let given = [
@@ -151,6 +164,7 @@ fn update_request(request_id: String, before: Agent, args: AgentUpdateArgs) -> U
         ("voicemail", args.voicemail.is_some()),
         ("capacity", capacity.is_some()),
         ("skills", !args.skills.is_empty()),
+        ("site_id", site_id.is_some()),
     ];
     let paths = given.into_iter().filter(|it| it.1).map(|it| it.0.to_owned()).collect();
     let agent = Agent {
@@ -162,9 +176,19 @@ fn update_request(request_id: String, before: Agent, args: AgentUpdateArgs) -> U
         etag: if capacity.is_some() || !args.skills.is_empty() { before.etag } else { String::new() },
         capacity,
         skills,
+        site_id: site_id.unwrap_or_default(),
         ..Agent::default()
     };
     UpdateAgentRequest { request_id, agent: Some(agent), update_mask: Some(FieldMask { paths }) }
+}
+
+/// The id of the site that is named; empty for "", which is none.
+async fn site_id(session: &ClientSession, site: Option<&str>) -> anyhow::Result<Option<String>> {
+    Ok(match site {
+        None => None,
+        Some("") => Some(String::new()),
+        Some(site) => Some(resolve::site(session, site).await?.site_id),
+    })
 }
 
 pub(super) async fn delete(session: &ClientSession, name: &str) -> anyhow::Result<()> {
@@ -270,9 +294,10 @@ mod tests {
             voicemail: Some(false),
             capacity: NOT_SAID,
             skills: vec![],
+            site: Some(String::new()),
         };
-        let request = update_request("1".to_owned(), Agent::default(), args);
-        assert_eq!(request.update_mask.unwrap().paths, ["email", "voicemail"]);
+        let request = update_request("1".to_owned(), Agent::default(), args, Some(String::new()));
+        assert_eq!(request.update_mask.unwrap().paths, ["email", "voicemail", "site_id"]);
     }
 
     #[test]
@@ -286,10 +311,11 @@ mod tests {
             voicemail: None,
             capacity,
             skills: vec![],
+            site: None,
         };
         let before = Capacity { voice: 0, chat: 2, video: 1 };
         let before = Agent { capacity: Some(before), etag: "as read".to_owned(), ..Agent::default() };
-        let request = update_request("1".to_owned(), before, args);
+        let request = update_request("1".to_owned(), before, args, None);
         let agent = request.agent.unwrap();
         assert_eq!(request.update_mask.unwrap().paths, ["capacity"]);
         assert_eq!((agent.capacity, &*agent.etag), (Some(Capacity { voice: 0, chat: 5, video: 1 }), "as read"));

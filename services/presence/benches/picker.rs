@@ -1,0 +1,671 @@
+//! The picker at 10,000, 100,000 and 1,000,000 agents: the first 50 of a team by longest idle, while 5,000 states change a second. Beside it, in
+//! the same run and in turns: Redis, with a sorted set for each team and each agent's part of the answer ready-made, read in one round trip by
+//! a script; an empty gRPC call on the same listener (the limit of a call); and the same question to memory, without a call. Then changes
+//! a second, searches, and the memory of each agent.
+//!
+//! `cargo bench -p baton-presence --features bench --bench picker -- [--agents=10000,…] [--seconds=3] [--rounds=2]`. Redis is started if
+//! `redis-server` is installed (the Debian package of that name), without a disk; otherwise the benchmark says that it is not there.
+//! What is measured of Baton is its service without commits: Redis makes none either.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what is measured is real time, and tasks that end with the measurement"
+)]
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
+use baton_api::presence::v1::{ListTargetsRequest, TargetFilter, TargetOrder};
+use baton_bus::{Bus, EventLog};
+use baton_presence::measure::{Crowd, Memory};
+use baton_runtime::auth::{AdmissionList, Caller, Role, SigningKey, TenantState};
+use baton_runtime::client::{GrpcChannel, InternalChannel, Peers, PublicChannel, ServiceIdentity};
+use baton_runtime::config::PresenceConfig;
+use baton_runtime::disk_space::DiskSpace;
+use baton_runtime::lifecycle::{self, Lifecycle};
+use baton_runtime::server::ServerBuilder;
+use baton_runtime::{Clock, ServiceName};
+use baton_service::{RunningService as _, ServiceContext};
+use prost::Message as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+const TENANT: &str = "acme";
+const PAGE: usize = 50;
+const TEAM: u32 = 500;
+const CHANGES_A_SECOND: u32 = 5_000;
+const MANY: usize = 32;
+/// Connections of many callers of Baton. Each caller of Redis has its own.
+const CHANNELS: usize = 4;
+
+struct Options {
+    agents: Vec<u32>,
+    seconds: f64,
+    rounds: usize,
+}
+
+impl Options {
+    fn read() -> anyhow::Result<Self> {
+        let mut options = Self { agents: vec![10_000, 100_000, 1_000_000], seconds: 3.0, rounds: 2 };
+        for argument in std::env::args().skip(1) {
+            match argument.split_once('=') {
+                Some(("--agents", numbers)) => {
+                    options.agents = numbers.split(',').map(str::parse).collect::<Result<_, _>>()?;
+                }
+                Some(("--seconds", seconds)) => options.seconds = seconds.parse()?,
+                Some(("--rounds", rounds)) => options.rounds = rounds.parse()?,
+                // Cargo says `--bench`.
+                _ if argument == "--bench" => {}
+                _ => anyhow::bail!("{argument} is no option of this benchmark"),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// What many measurements of the same say.
+#[derive(Default)]
+struct Measured {
+    each_second: Vec<f64>,
+    p50_us: Vec<f64>,
+}
+
+impl Measured {
+    fn add(&mut self, mut latencies: Vec<Duration>, elapsed: Duration) {
+        latencies.sort_unstable();
+        self.each_second.push(latencies.len() as f64 / elapsed.as_secs_f64());
+        self.p50_us.push(latencies.get(latencies.len() / 2).map_or(0.0, |it| it.as_secs_f64() * 1e6));
+    }
+
+    fn rate(&self) -> String {
+        format!("{:.0}", median(&self.each_second))
+    }
+
+    fn p50_ms(&self) -> String {
+        format!("{:.2}", median(&self.p50_us) / 1e3)
+    }
+}
+
+fn median(of: &[f64]) -> f64 {
+    let mut sorted = of.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::read()?;
+    if Redis::start().is_none() {
+        println!("redis-server is not installed (the Debian package of that name): Baton is measured alone.\n");
+    }
+    for agents in &options.agents {
+        measure(&options, Crowd { agents: *agents, team: TEAM }).await?;
+    }
+    Ok(())
+}
+
+async fn measure(options: &Options, crowd: Crowd) -> anyhow::Result<()> {
+    let baton = Baton::start(crowd).await?;
+    let redis = Redis::start();
+    if let Some(redis) = &redis {
+        redis.fill(&baton, crowd).await?;
+    }
+    println!(
+        "{} agents, {} teams of {TEAM}; a page is {PAGE} agents, {} bytes",
+        crowd.agents,
+        crowd.teams(),
+        baton.page_bytes
+    );
+    println!(
+        "memory of an agent: Baton {} bytes{}",
+        baton.bytes_each,
+        match &redis {
+            Some(redis) => format!(", Redis {} bytes", redis.bytes().await? / u64::from(crowd.agents)),
+            None => String::new(),
+        }
+    );
+    let span = Duration::from_secs_f64(options.seconds);
+    for callers in [1, MANY] {
+        let [mut picker, mut other, mut empty, mut memory] = std::array::from_fn(|_| Measured::default());
+        for _ in 0..options.rounds {
+            let (latencies, elapsed) = baton.pickers(callers, span).await?;
+            picker.add(latencies, elapsed);
+            if let Some(redis) = &redis {
+                let (latencies, elapsed) = redis.pickers(crowd, callers, span).await?;
+                other.add(latencies, elapsed);
+            }
+            let (latencies, elapsed) = baton.empty(callers, span).await?;
+            empty.add(latencies, elapsed);
+            let (latencies, elapsed) = baton.in_memory(callers, span).await;
+            memory.add(latencies, elapsed);
+        }
+        let ratio = if redis.is_some() {
+            format!("{:.2}", median(&picker.each_second) / median(&other.each_second))
+        } else {
+            "-".to_owned()
+        };
+        println!(
+            "| {} | {callers} | {} | {} | {} | {} | {ratio} | {} | {} | {} |",
+            crowd.agents,
+            picker.rate(),
+            picker.p50_ms(),
+            other.rate(),
+            other.p50_ms(),
+            empty.rate(),
+            empty.p50_ms(),
+            memory.rate(),
+        );
+    }
+    let (mut own, mut others) = (Measured::default(), Measured::default());
+    for _ in 0..options.rounds {
+        let (count, elapsed) = baton.changes(span);
+        own.each_second.push(f64::from(count) / elapsed.as_secs_f64());
+        if let Some(redis) = &redis {
+            let (count, elapsed) = redis.changes(crowd, span).await?;
+            others.each_second.push(f64::from(count) / elapsed.as_secs_f64());
+        }
+    }
+    println!("changes a second, one after the other: Baton {}, Redis (100 in a batch) {}", own.rate(), others.rate());
+    for search in ["a", "q", "zz", "mül", "zoe mull", "haddad", "ben.claes4", "team 7", "nobody has this"] {
+        let (latencies, _) = baton.searches(search, span.min(Duration::from_secs(1))).await?;
+        let mut sorted = latencies;
+        sorted.sort_unstable();
+        let at = |part: usize| sorted.get(sorted.len() * part / 100).map_or(0.0, |it| it.as_secs_f64() * 1e3);
+        println!("search {search:?}: p50 {:.2} ms, p99 {:.2} ms", at(50), at(99));
+    }
+    println!();
+    baton.lifecycle.shutdown(Duration::from_secs(2)).await;
+    Ok(())
+}
+
+/// Calls until the time is over, each after the last one.
+async fn repeat<F: Future<Output = anyhow::Result<()>>>(
+    span: Duration,
+    mut call: impl FnMut(u32) -> F,
+) -> anyhow::Result<Vec<Duration>> {
+    let (begin, mut latencies) = (Instant::now(), Vec::new());
+    let mut number = 0;
+    while begin.elapsed() < span {
+        let sent = Instant::now();
+        call(number).await?;
+        latencies.push(sent.elapsed());
+        number += 1;
+    }
+    Ok(latencies)
+}
+
+async fn all_of(tasks: Vec<tokio::task::JoinHandle<anyhow::Result<Vec<Duration>>>>) -> anyhow::Result<Vec<Duration>> {
+    let mut all = Vec::new();
+    for task in tasks {
+        all.extend(task.await??);
+    }
+    Ok(all)
+}
+
+struct Baton {
+    crowd: Crowd,
+    memory: Memory,
+    channels: Vec<PublicChannel>,
+    address: String,
+    bytes_each: u64,
+    page_bytes: usize,
+    lifecycle: Lifecycle,
+    _folder: tempfile::TempDir,
+}
+
+impl Baton {
+    async fn start(crowd: Crowd) -> anyhow::Result<Self> {
+        let (clock, key, lifecycle) = (Clock::real(), SigningKey::generate(), Lifecycle::new());
+        let folder = tempfile::tempdir()?;
+        let nowhere: InternalChannel =
+            GrpcChannel::internal("http://127.0.0.1:9", ServiceIdentity::new(key.clone(), "bench"), clock.clone())?;
+        let context = ServiceContext {
+            name: ServiceName::Presence,
+            folder: folder.path().to_owned(),
+            databases: baton_store::testing::databases(folder.path()),
+            config: PresenceConfig { lease_ms: 15_000u64.try_into().expect("not zero") },
+            clock: clock.clone(),
+            lifecycle: lifecycle.clone(),
+            calls_kept: Duration::from_hours(24),
+            space: DiskSpace::default(),
+            bus: Bus::from(EventLog::open(folder.path().join("bus.db"), clock.clone()).await?),
+            peers: Peers::at_one(&nowhere),
+        };
+        let admitted = AdmissionList::default();
+        admitted.set(TENANT.parse()?, TenantState::Active);
+        let presence = baton_presence::start(context, admitted.clone()).await?;
+        let before = resident_bytes();
+        let memory = Memory::fill(&presence, TENANT, crowd);
+        let bytes_each = resident_bytes().saturating_sub(before) / u64::from(crowd.agents);
+        let server = presence.add_public(ServerBuilder::new(clock.clone(), key.verifier()).admitting(admitted));
+        let bound = server.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        let address = format!("http://{}", bound.local_addr());
+        lifecycle::spawn(bound.serve(lifecycle.soft()));
+        let caller = Caller::of_tenant(TENANT.parse()?, "boss", Role::Supervisor);
+        let token = key.mint(&caller, clock.now_us(), Duration::from_hours(24))?;
+        let channels = (0..CHANNELS).map(|_| GrpcChannel::public(&address, &token, clock.clone()));
+        let channels = channels.collect::<Result<_, _>>()?;
+        let mut baton =
+            Self { crowd, memory, channels, address, bytes_each, page_bytes: 0, lifecycle, _folder: folder };
+        baton.page_bytes = baton.page(0).await?.iter().map(Vec::len).sum();
+        Ok(baton)
+    }
+
+    /// The first page of a team, each target as a message of its own.
+    async fn page(&self, team: u32) -> anyhow::Result<Vec<Vec<u8>>> {
+        let found =
+            PresenceServiceClient::new(self.channels[0].clone()).list_targets(first_of(self.crowd, team)).await?;
+        let targets = found.into_inner().targets;
+        anyhow::ensure!(targets.len() == PAGE, "a page of {}", targets.len());
+        Ok(targets.iter().map(prost::Message::encode_to_vec).collect())
+    }
+
+    async fn pickers(&self, callers: usize, span: Duration) -> anyhow::Result<(Vec<Duration>, Duration)> {
+        let changing = Changing::start(self.memory.clone());
+        let begin = Instant::now();
+        let tasks = (0..callers).map(|caller| {
+            let client = PresenceServiceClient::new(self.channels[caller % CHANNELS].clone());
+            let crowd = self.crowd;
+            tokio::spawn(repeat(span, move |number| {
+                let mut client = client.clone();
+                let team = spread(number, caller) % crowd.teams();
+                async move {
+                    let found = client.list_targets(first_of(crowd, team)).await?;
+                    anyhow::ensure!(found.get_ref().targets.len() == PAGE, "a page that is not full");
+                    Ok(())
+                }
+            }))
+        });
+        let latencies = all_of(tasks.collect()).await?;
+        let elapsed = begin.elapsed();
+        changing.stop().await;
+        Ok((latencies, elapsed))
+    }
+
+    async fn empty(&self, callers: usize, span: Duration) -> anyhow::Result<(Vec<Duration>, Duration)> {
+        let begin = Instant::now();
+        let mut tasks = Vec::new();
+        let mut channels = Vec::new();
+        for _ in 0..CHANNELS {
+            channels.push(tonic::transport::Endpoint::from_shared(self.address.clone())?.connect().await?);
+        }
+        for caller in 0..callers {
+            let client = HealthClient::new(channels[caller % CHANNELS].clone());
+            tasks.push(tokio::spawn(repeat(span, move |_| {
+                let mut client = client.clone();
+                async move {
+                    client.check(HealthCheckRequest::default()).await?;
+                    Ok(())
+                }
+            })));
+        }
+        Ok((all_of(tasks).await?, begin.elapsed()))
+    }
+
+    /// The same question without a call, on as many threads as there are cores for.
+    async fn in_memory(&self, callers: usize, span: Duration) -> (Vec<Duration>, Duration) {
+        let changing = Changing::start(self.memory.clone());
+        let begin = Instant::now();
+        let threads: Vec<_> = (0..callers.min(2))
+            .map(|caller| {
+                let (memory, crowd) = (self.memory.clone(), self.crowd);
+                std::thread::spawn(move || {
+                    let mut latencies = Vec::new();
+                    for number in 0.. {
+                        if begin.elapsed() > span {
+                            break;
+                        }
+                        let asked = Instant::now();
+                        assert_eq!(memory.first_of(spread(number, caller) % crowd.teams(), PAGE), PAGE);
+                        latencies.push(asked.elapsed());
+                    }
+                    latencies
+                })
+            })
+            .collect();
+        let joined = tokio::task::spawn_blocking(|| {
+            threads.into_iter().flat_map(|it| it.join().expect("it does not panic")).collect::<Vec<_>>()
+        });
+        let latencies = joined.await.expect("it does not panic");
+        let elapsed = begin.elapsed();
+        changing.stop().await;
+        (latencies, elapsed)
+    }
+
+    fn changes(&self, span: Duration) -> (u32, Duration) {
+        let begin = Instant::now();
+        let mut count = 0;
+        while begin.elapsed() < span {
+            self.memory.change(spread(count, 7), i64::from(count));
+            count += 1;
+        }
+        // All are available again.
+        for agent in 0..count {
+            self.memory.change(spread(agent, 7), i64::from(count + agent));
+        }
+        (count * 2, begin.elapsed())
+    }
+
+    async fn searches(&self, search: &'static str, span: Duration) -> anyhow::Result<(Vec<Duration>, Duration)> {
+        let begin = Instant::now();
+        let client = PresenceServiceClient::new(self.channels[0].clone());
+        let latencies = repeat(span, |_| {
+            let mut client = client.clone();
+            let filter =
+                TargetFilter { search: search.to_owned(), include_unavailable: true, ..TargetFilter::default() };
+            async move {
+                client.list_targets(ListTargetsRequest { filter: Some(filter), ..Default::default() }).await?;
+                Ok(())
+            }
+        });
+        Ok((latencies.await?, begin.elapsed()))
+    }
+}
+
+fn first_of(crowd: Crowd, team: u32) -> ListTargetsRequest {
+    let filter = TargetFilter {
+        team_id: crowd.team_id(team).to_string(),
+        order: TargetOrder::LongestIdle.into(),
+        ..TargetFilter::default()
+    };
+    ListTargetsRequest { filter: Some(filter), page_size: PAGE as i32, page_token: String::new() }
+}
+
+/// Numbers that jump about.
+fn spread(number: u32, caller: usize) -> u32 {
+    (number.wrapping_add(caller as u32 * 7_919)).wrapping_mul(2_654_435_761) >> 4
+}
+
+/// States change, evenly, until it is stopped.
+struct Changing {
+    over: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Changing {
+    fn start(memory: Memory) -> Self {
+        Self::with(move |agent| {
+            memory.change(agent, i64::from(agent));
+            std::future::ready(())
+        })
+    }
+
+    fn with<F: Future<Output = ()> + Send>(mut change: impl FnMut(u32) -> F + Send + 'static) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&over);
+        let task = tokio::spawn(async move {
+            let mut changed = 0;
+            let mut ticks = tokio::time::interval(Duration::from_millis(10));
+            while !is_over.load(Ordering::Relaxed) {
+                ticks.tick().await;
+                for _ in 0..CHANGES_A_SECOND / 100 {
+                    // Each agent twice: away, and back.
+                    change(spread(changed / 2, 3)).await;
+                    changed += 1;
+                }
+            }
+            if changed % 2 == 1 {
+                change(spread(changed / 2, 3)).await;
+            }
+        });
+        Self { over, task }
+    }
+
+    async fn stop(self) {
+        self.over.store(true, Ordering::Relaxed);
+        self.task.await.expect("changes do not panic");
+    }
+}
+
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|it| it.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kib.unwrap_or_default() * 1_024
+}
+
+/// A Redis of its own on a socket of its own, without a disk; it ends with this.
+struct Redis {
+    process: Child,
+    folder: tempfile::TempDir,
+    port: u16,
+    version: AtomicU32,
+}
+
+/// One round trip: who is first in the team, and what is to be shown of them.
+const FIRST_OF: &str = "local ids = redis.call('ZRANGE', KEYS[1], 0, 49) return redis.call('MGET', unpack(ids))";
+
+impl Redis {
+    fn start() -> Option<Self> {
+        let folder = tempfile::tempdir().ok()?;
+        let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &port.to_string(), "--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]);
+        let process = command.current_dir(folder.path()).stdout(Stdio::null()).spawn().ok()?;
+        Some(Self { process, folder, port, version: AtomicU32::new(0) })
+    }
+
+    async fn connect(&self) -> anyhow::Result<Connection> {
+        for _ in 0..100 {
+            if let Ok(stream) = TcpStream::connect(("127.0.0.1", self.port)).await {
+                stream.set_nodelay(true)?;
+                return Ok(Connection { stream: BufReader::new(stream), out: Vec::new() });
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        anyhow::bail!("redis-server does not listen ({})", Path::new(self.folder.path()).display())
+    }
+
+    /// Each agent's part of the answer is as long as Baton's.
+    async fn fill(&self, baton: &Baton, crowd: Crowd) -> anyhow::Result<()> {
+        let sample = baton.page(0).await?;
+        let mut connection = self.connect().await?;
+        let mut waiting = 0;
+        for agent in 0..crowd.agents {
+            connection.set(agent, &sample[agent as usize % sample.len()]);
+            waiting += 1;
+            for team in crowd.teams_of(agent) {
+                connection.add(team, agent, u64::from(agent));
+                waiting += 1;
+            }
+            if waiting > 1_000 || agent + 1 == crowd.agents {
+                connection.flush(waiting).await?;
+                waiting = 0;
+            }
+        }
+        Ok(())
+    }
+
+    async fn bytes(&self) -> anyhow::Result<u64> {
+        let mut connection = self.connect().await?;
+        connection.command(&[b"INFO", b"memory"]);
+        connection.send().await?;
+        let Reply::Bytes(text) = connection.reply().await? else { anyhow::bail!("no memory in INFO") };
+        let text = String::from_utf8(text)?;
+        let line = text.lines().find_map(|line| line.strip_prefix("used_memory:"));
+        Ok(line.and_then(|it| it.trim().parse().ok()).unwrap_or_default())
+    }
+
+    async fn pickers(&self, crowd: Crowd, callers: usize, span: Duration) -> anyhow::Result<(Vec<Duration>, Duration)> {
+        let mut connection = self.connect().await?;
+        connection.command(&[b"SCRIPT", b"LOAD", FIRST_OF.as_bytes()]);
+        connection.send().await?;
+        let Reply::Bytes(script) = connection.reply().await? else { anyhow::bail!("the script was not loaded") };
+        let changing = self.changing(crowd).await?;
+        let mut connections = Vec::new();
+        for _ in 0..callers {
+            connections.push(self.connect().await?);
+        }
+        let begin = Instant::now();
+        let tasks = connections.into_iter().enumerate().map(|(caller, mut connection)| {
+            let script = script.clone();
+            tokio::spawn(async move {
+                let (begin, mut latencies) = (Instant::now(), Vec::new());
+                let mut number = 0;
+                while begin.elapsed() < span {
+                    let sent = Instant::now();
+                    let team = format!("t{}", spread(number, caller) % crowd.teams());
+                    connection.command(&[b"EVALSHA", &script, b"1", team.as_bytes()]);
+                    connection.send().await?;
+                    let Reply::Array(found) = connection.reply().await? else { anyhow::bail!("no page") };
+                    // As a client does that shows them.
+                    for target in &found {
+                        baton_api::presence::v1::PickerTarget::decode(target.as_slice())?;
+                    }
+                    anyhow::ensure!(found.len() == PAGE, "a page of {}", found.len());
+                    latencies.push(sent.elapsed());
+                    number += 1;
+                }
+                Ok(latencies)
+            })
+        });
+        let latencies = all_of(tasks.collect()).await?;
+        let elapsed = begin.elapsed();
+        changing.stop().await;
+        Ok((latencies, elapsed))
+    }
+
+    /// 5,000 changes a second, of the same sort.
+    async fn changing(&self, crowd: Crowd) -> anyhow::Result<Changing> {
+        let connection = Arc::new(tokio::sync::Mutex::new(self.connect().await?));
+        let number = Arc::new(AtomicU32::new(0));
+        Ok(Changing::with(move |agent| {
+            let (connection, number) = (Arc::clone(&connection), Arc::clone(&number));
+            async move {
+                let mut connection = connection.lock().await;
+                let number = number.fetch_add(1, Ordering::Relaxed);
+                connection.change(crowd, agent % crowd.agents, number % 2 == 1, number);
+                // What comes together is sent together.
+                if number % 50 == 49 {
+                    connection.flush(150).await.expect("Redis answers");
+                }
+            }
+        }))
+    }
+
+    async fn changes(&self, crowd: Crowd, span: Duration) -> anyhow::Result<(u32, Duration)> {
+        let mut connection = self.connect().await?;
+        let begin = Instant::now();
+        let mut count = 0;
+        while begin.elapsed() < span {
+            for _ in 0..100 {
+                let number = self.version.fetch_add(1, Ordering::Relaxed);
+                connection.change(crowd, spread(number / 2, 7) % crowd.agents, number % 2 == 1, number);
+            }
+            connection.flush(300).await?;
+            count += 100;
+        }
+        Ok((count, begin.elapsed()))
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A client that sends many commands at once.
+struct Connection {
+    stream: BufReader<TcpStream>,
+    out: Vec<u8>,
+}
+
+enum Reply {
+    Other,
+    Bytes(Vec<u8>),
+    Array(Vec<Vec<u8>>),
+}
+
+impl Connection {
+    fn command(&mut self, parts: &[&[u8]]) {
+        self.out.extend(format!("*{}\r\n", parts.len()).bytes());
+        for part in parts {
+            self.out.extend(format!("${}\r\n", part.len()).bytes());
+            self.out.extend_from_slice(part);
+            self.out.extend(b"\r\n");
+        }
+    }
+
+    fn set(&mut self, agent: u32, shown: &[u8]) {
+        self.command(&[b"SET", format!("a{agent}").as_bytes(), shown]);
+    }
+
+    fn add(&mut self, team: u32, agent: u32, since: u64) {
+        let (team, since, agent) = (format!("t{team}"), since.to_string(), format!("a{agent}"));
+        self.command(&[b"ZADD", team.as_bytes(), since.as_bytes(), agent.as_bytes()]);
+    }
+
+    /// What a change of a state is there: what is shown of the agent, and their place in both teams.
+    fn change(&mut self, crowd: Crowd, agent: u32, available: bool, now: u32) {
+        self.set_state(agent, now);
+        for team in crowd.teams_of(agent) {
+            if available {
+                self.add(team, agent, u64::from(crowd.agents) + u64::from(now));
+            } else {
+                let (team, agent) = (format!("t{team}"), format!("a{agent}"));
+                self.command(&[b"ZREM", team.as_bytes(), agent.as_bytes()]);
+            }
+        }
+    }
+
+    /// Writes what is shown anew; that a byte of it changes is enough.
+    fn set_state(&mut self, agent: u32, now: u32) {
+        let time = now.to_be_bytes();
+        self.command(&[b"SETRANGE", format!("a{agent}").as_bytes(), b"4", &[b'0' + time[3] % 10]]);
+    }
+
+    async fn send(&mut self) -> anyhow::Result<()> {
+        let out = std::mem::take(&mut self.out);
+        self.stream.get_mut().write_all(&out).await?;
+        Ok(())
+    }
+
+    async fn flush(&mut self, replies: usize) -> anyhow::Result<()> {
+        self.send().await?;
+        for _ in 0..replies {
+            self.reply().await?;
+        }
+        Ok(())
+    }
+
+    async fn reply(&mut self) -> anyhow::Result<Reply> {
+        let line = self.line().await?;
+        match line.split_at(1) {
+            ("$", length) => Ok(Reply::Bytes(self.bytes(length.parse()?).await?)),
+            ("*", count) => {
+                let mut found = Vec::new();
+                for _ in 0..count.parse::<usize>()? {
+                    let length = self.line().await?;
+                    found.push(self.bytes(length.trim_start_matches('$').parse()?).await?);
+                }
+                Ok(Reply::Array(found))
+            }
+            ("-", error) => anyhow::bail!("Redis: {error}"),
+            _ => Ok(Reply::Other),
+        }
+    }
+
+    async fn line(&mut self) -> anyhow::Result<String> {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).await?;
+        anyhow::ensure!(line.len() > 2, "Redis went away");
+        Ok(line.trim_end().to_owned())
+    }
+
+    async fn bytes(&mut self, length: usize) -> anyhow::Result<Vec<u8>> {
+        let mut bytes = vec![0; length + 2];
+        self.stream.read_exact(&mut bytes).await?;
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+}
