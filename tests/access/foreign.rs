@@ -105,6 +105,8 @@ fn alike(known: &str) -> String {
 
 async fn everything(office: &Office, ada: &AgentDesk, ben: &AgentDesk) -> anyhow::Result<(Call, Ids)> {
     let team_id = office.tenant.team("Support", &[ben]).await?;
+    let queue = baton_api::routing::v1::Queue { team_ids: vec![team_id.clone()], ..Default::default() };
+    let queue_id = office.tenant.queue(queue).await?;
     let number = office.tenant.number(vec![ring(ada)]).await?;
     office.tenant.record(&number, RecordingMode::All).await?;
     let call = office.talking_on(&number, ada).await?;
@@ -123,6 +125,7 @@ async fn everything(office: &Office, ada: &AgentDesk, ben: &AgentDesk) -> anyhow
         ("transfer_id", view.transfer.unwrap_or_default().transfer_id),
         ("agent_id", ada.id().to_owned()),
         ("team_id", team_id),
+        ("queue_id", queue_id),
         ("call_flow_id", flow.call_flow_id),
         ("recording_id", recording.recording_id),
         ("number", number.clone()),
