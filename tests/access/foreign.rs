@@ -106,6 +106,8 @@ fn alike(known: &str) -> String {
 async fn everything(office: &Office, ada: &AgentDesk, ben: &AgentDesk) -> anyhow::Result<(Call, Ids)> {
     let team_id = office.tenant.team("Support", &[ben]).await?;
     let site_id = office.tenant.site("Ghent", &[ben]).await?;
+    let queue = baton_api::routing::v1::Queue { team_ids: vec![team_id.clone()], ..Default::default() };
+    let queue_id = office.tenant.queue(queue).await?;
     let number = office.tenant.number(vec![ring(ada)]).await?;
     office.tenant.record(&number, RecordingMode::All).await?;
     let call = office.talking_on(&number, ada).await?;
@@ -127,6 +129,7 @@ async fn everything(office: &Office, ada: &AgentDesk, ben: &AgentDesk) -> anyhow
         ("agent_id", ada.id().to_owned()),
         ("team_id", team_id),
         ("site_id", site_id),
+        ("queue_id", queue_id),
         ("call_flow_id", flow.call_flow_id),
         ("recording_id", recording.recording_id),
         ("number", number.clone()),

@@ -11,7 +11,7 @@ use baton_testkit::tenant::{ring, wait_in_queue};
 use baton_testkit::{AgentDesk, Call, PhoneBehaviour, TestTenant, To};
 
 use super::b302_queue::{french, speaker};
-use crate::harness::ears::{BEN, CUSTOMER};
+use crate::harness::ears::CUSTOMER;
 use crate::harness::{Office, Scenario, refused, shared};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -118,7 +118,7 @@ async fn b606_a_queue_of_higher_priority_is_served_first(tenant: TestTenant) -> 
     office.tenant.until_with(&second, &ben).await?;
     office.customer_hangs_up(&second).await?;
     office.tenant.until_with(&first, &ben).await?;
-    office.hear_each_other(&[(&first.leg_id, CUSTOMER), (&office.leg(&ben).await?, BEN)]).await
+    office.hear_each_other(&[(&first.leg_id, CUSTOMER), (&office.leg(&ben).await?, ben.tone_hz())]).await
 }
 
 async fn b606_whoever_waits_too_long_or_is_declined_by_all_waits_on_in_the_overflow_queue(

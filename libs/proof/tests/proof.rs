@@ -47,6 +47,14 @@ fn odd_policies_that_lose_nobody_are_proved() {
     }
 }
 
+/// A queue that overflows, for warm transfers that go nowhere else; where it counts from when it was entered, each profile has one.
+#[test]
+fn a_queue_that_overflows_is_proved() {
+    let overrides = "[methods.warm.offer]\ntargets = [\"queue\"]\n";
+    let report = proved(policy::parse("engagement", overrides, vec![]).expect("valid"), &Bound::QUICK);
+    assert!(report.is_proved(), "{report}");
+}
+
 #[test]
 fn a_policy_with_a_transfer_that_releases_on_answer_is_proved() {
     let text = include_str!("../../domain/tests/domain/on_answer.toml");

@@ -300,7 +300,8 @@ async fn a_team_that_loses_all_agents_but_skipped_ones_is_exhausted() {
 async fn an_exhausted_wait_is_answered_at_once_and_a_team_that_is_gone_is_exhausted() {
     let world = World::new().await;
     world.peers.set_free(TEAM, ANN, true);
-    let nobody = SyncWaitResponse { exhausted: true, ..SyncWaitResponse::default() };
+    let reason = baton_api::common::v1::Reason::NobodyAvailable.into();
+    let nobody = SyncWaitResponse { exhausted: true, reason, ..SyncWaitResponse::default() };
     assert_eq!(world.sync(wants("i1", 1, wait("w1", 5, &[ANN]))).await, nobody);
     // Also while an agent is held off.
     assert_eq!(proposed(&world.sync(wants("i0", 1, wait("w1", 5, &[]))).await), [ANN]);
