@@ -273,10 +273,14 @@ impl Engine {
         let Some(Element::Collect(it)) = flow.element().filter(|_| flow.listening.is_some()) else { return };
         let mut heard = None;
         while let Some(key) = flow.pressed.pop_front() {
-            // The first digit cuts the announcement short.
-            flow.saying = None;
             let Some(listening) = &mut flow.listening else { return };
             let is_end = it.terminator.starts_with(key);
+            // It ended the input before, which was full already.
+            if is_end && listening.digits.is_empty() {
+                continue;
+            }
+            // The first digit cuts the announcement short.
+            flow.saying = None;
             if !is_end {
                 listening.digits.push(key);
             }

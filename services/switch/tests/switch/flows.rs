@@ -104,6 +104,15 @@ fn what_is_pressed_before_is_kept_for_the_next_that_collects() {
 }
 
 #[test]
+fn a_terminator_after_a_full_input_is_not_the_next_one() {
+    let mut harness = in_flow(vec![collect("pin", false), collect("more", false), gives_back()]);
+    press(&mut harness, "1234#");
+    press(&mut harness, "56#");
+    let expected = [datum("pin", Some("1234"), true), datum("more", Some("56"), true)];
+    assert_eq!(ended(&harness).expect("over").2, expected);
+}
+
+#[test]
 fn after_its_tries_in_silence_a_collection_has_no_value_and_the_flow_goes_on() {
     let mut harness = in_flow(vec![collect("pin", false), gives_back()]);
     harness.run(1_000);
