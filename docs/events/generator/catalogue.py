@@ -31,7 +31,7 @@ ORIGINS = {
     "voicemail": ("recording", ["interaction"]),
     "agent": ("presence", ["agent"]),
     "directory": ("presence", ["agent", "team"]),
-    "routing": ("routing", ["number", "call_flow", "dial_rule"]),
+    "routing": ("routing", ["number", "call_flow", "dial_rule", "external_number"]),
     "routing.call_refused": ("routing", ["number"]),
     "policy": ("transfer", ["policy"]),
     "tenant": ("transfer", ["tenant"]),

@@ -58,6 +58,10 @@ pub enum HopOutcome {
     Abandoned,
     /// Whoever has the target's number outside got the customer.
     CompletedOutside,
+    /// They had taken over when it was lost.
+    FailedOutside {
+        reason: Reason,
+    },
 }
 
 impl HopOutcome {
@@ -65,7 +69,7 @@ impl HopOutcome {
         match self {
             Self::Completed { .. } | Self::CompletedOutside => Phase::Completed,
             Self::Diverted { .. } => Phase::Diverted,
-            Self::Failed { .. } => Phase::Failed,
+            Self::Failed { .. } | Self::FailedOutside { .. } => Phase::Failed,
             Self::Cancelled { .. } => Phase::Cancelled,
             Self::Abandoned => Phase::Abandoned,
         }
@@ -75,6 +79,7 @@ impl HopOutcome {
         match self {
             Self::Completed { .. } | Self::CompletedOutside => None,
             Self::Diverted { reason, .. } | Self::Failed { reason, .. } | Self::Cancelled { reason } => Some(reason),
+            Self::FailedOutside { reason } => Some(reason),
             Self::Abandoned => Some(Reason::CustomerLeft),
         }
     }
@@ -89,7 +94,12 @@ impl HopOutcome {
 
     /// Somebody got the customer.
     pub fn reached(self) -> bool {
-        self == Self::CompletedOutside || self.to().is_some()
+        self.to_outside() || self.to().is_some()
+    }
+
+    /// Whoever has the target's number outside got the customer.
+    pub fn to_outside(self) -> bool {
+        matches!(self, Self::CompletedOutside | Self::FailedOutside { .. })
     }
 
     /// The agent who got the customer.

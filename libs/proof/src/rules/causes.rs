@@ -80,7 +80,8 @@ fn is_up(step: &Transition<'_>, limit: RuleField) -> bool {
                 LegState::Ringing { until_us, .. } => Some(until_us),
                 _ => None,
             };
-            rung.chain(customer).any(over)
+            let outside = was.search().and_then(|search| search.outside).map(|call| call.until_us);
+            rung.chain(customer).chain(outside).any(over)
         }
         RuleField::Method(_, MethodField::Wait) | RuleField::Step(..) => {
             let awaited = |offer: &Offer| matches!(offer.state, OfferState::Queued { until_us } if until_us <= now_us);
@@ -95,7 +96,8 @@ fn is_up(step: &Transition<'_>, limit: RuleField) -> bool {
 /// A phone that rang out says for how long it could ring, and a diversion what led there.
 fn is_whole(event: &Event) -> bool {
     match event.kind {
-        EventKind::OfferFailed { reason: Reason::NoAnswer, .. } => event.cause.limit.is_some(),
+        EventKind::OfferFailed { reason: Reason::NoAnswer, .. }
+        | EventKind::ExternalFailed { reason: Reason::NoAnswer, .. } => event.cause.limit.is_some(),
         EventKind::TransferDiverted { .. } => {
             matches!(event.cause.rule, Some(RuleField::Method(_, MethodField::Fallback)))
         }

@@ -1,7 +1,11 @@
 //! How an interaction begins: by a call that comes in, or by one that an agent places.
 
 use super::{CommandHandler, not_found};
-use crate::{error::SubmitError, live::Live, store};
+use crate::{
+    error::SubmitError,
+    live::Live,
+    store::{self, outside::OutsideLegs},
+};
 use baton_api::ApiError;
 use baton_domain::{AgentRef, Event, Opening, Policy, interaction::LegSource};
 use baton_runtime::telemetry;
@@ -73,6 +77,10 @@ impl CommandHandler {
             let (state, events) = baton_domain::place(opening.clone(), policy, agent.clone(), now_us);
             let live = Arc::new(Live { state, policy: Arc::clone(policy) });
             insert(&mut tx, &live, &events, now_us).await?;
+            let outside = OutsideLegs::between(None, &live.state);
+            if let Some(cap) = outside.note(&mut tx, (&live.state, policy), agent.id).await? {
+                return Err(SubmitError::Status(ApiError::from(cap).into()));
+            }
             store::interactions::note_agent(&mut tx, live.id, agent.id, store::interactions::AgentPart::Party).await?;
             requests::answer(&mut tx, key, &KeptAnswer::Ok(live.id.0.into_bytes().to_vec())).await?;
             Ok::<_, SubmitError>(tx.done(Begun::Now(live)))
