@@ -33,7 +33,7 @@ ORIGINS = {
     "voicemail": ("recording", ["interaction"]),
     "agent": ("presence", ["agent"]),
     "directory": ("presence", ["agent", "team"]),
-    "routing": ("routing", ["number", "call_flow", "dial_rule", "queue", "ivr_flow"]),
+    "routing": ("routing", ["number", "call_flow", "dial_rule", "queue", "ivr_flow", "external_number"]),
     "ivr": ("transfer", ["interaction"]),
     "routing.call_refused": ("routing", ["number"]),
     "policy": ("transfer", ["policy"]),

@@ -8,6 +8,7 @@ import tempfile
 import time
 
 NUMBER, CUSTOMER, FORGOTTEN = "+3225550100", "+32470123456", "+32470765432"
+OUTSIDE = "+32470999888"
 PATIENCE_S = 30
 # A reminder and wrap-up soon enough to wait for.
 OVERRIDES = """[interaction]
@@ -254,6 +255,31 @@ return = true
     call.hang_up()
 
 
+def transfers_outside(baton):
+    """To a number that declines, to one that takes the customer over, and to one with whom Ada goes on when the customer leaves."""
+    baton("policy", "set", "--profile", "aicc")
+    baton("phone", "put", OUTSIDE, "--manual")
+    baton("number", "external", "set", "Workshop", OUTSIDE, "--forwarding")
+    call = Call(baton)
+    call.until("interaction.agent_joined")
+    baton("transfer", "start", "--call", call.id, "--external", "Workshop", "--kind", "on-answer")
+    baton.wait(lambda: baton.try_("phone", "decline", OUTSIDE), "the phone outside does not ring")
+    call.until("interaction.external_failed")
+    baton("phone", "put", OUTSIDE, "--answers-after", "500")
+    baton("transfer", "start", "--call", call.id, "--external", "Workshop", "--kind", "on-answer")
+    call.until("interaction.external_took_over")
+    call.until("transfer.completed")
+    call.hang_up(OUTSIDE)
+    call.until("interaction.external_left")
+    call = Call(baton)
+    call.until("interaction.agent_joined")
+    baton("transfer", "start", "--call", call.id, "--number", OUTSIDE)
+    call.until("transfer.consulting")
+    baton("phone", "hangup", CUSTOMER)
+    call.until("interaction.customer_changed")
+    call.hang_up(OUTSIDE)
+
+
 def calls_that_are_refused(baton):
     """For a number that is not there, and for a tenant that has as many calls as it may."""
     baton.try_("call", "place", "--to", "+3225559999")
@@ -275,6 +301,7 @@ SCENES = [
     a_recipient_in_another_call,
     a_recipient_who_waits,
     through_an_ivr_flow,
+    transfers_outside,
     calls_that_are_refused,
 ]
 

@@ -3,10 +3,17 @@
 use baton_api::error::ErrorReason;
 use baton_api::{ApiError, ErrorKind};
 use baton_runtime::auth::TenantId;
+use phonenumber::{Type, metadata::DATABASE};
 
 /// Rules of one tenant: enough for every country, and for the networks in them that need a rule of their own.
 pub(crate) const MOST: i64 = 1_000;
 const MOST_DIGITS: usize = 15;
+/// Inmarsat, the global mobile satellite systems, and the international networks, of which most are such (ITU-T E.164, annex).
+const SATELLITE: [u16; 4] = [870, 881, 882, 883];
+/// Country codes from here on that are no country's, where a number is dear: 808 and 979.
+const WORLD_WIDE: u16 = 800;
+/// The digits of short numbers.
+const SHORT: std::ops::RangeInclusive<usize> = 3..=6;
 
 /// Reads the prefix that a client sent in `field`.
 pub(crate) fn prefix(field: &str, text: &str) -> Result<String, ApiError> {
@@ -30,6 +37,43 @@ pub(crate) fn not_granted(tenant: &TenantId) -> ApiError {
     ApiError::new(ErrorKind::PermissionDenied, ErrorReason::NotGranted, message)
 }
 
+/// How many digits a rule must name that allows this number: none for most; for a dear one, premium rate and shared cost, more than its country's
+/// code; and the whole code of a satellite network, or of a world-wide service.
+fn digits_to_name(number: &str) -> usize {
+    let Ok(known) = phonenumber::parse(None, number) else { return 0 };
+    let code = known.code().value();
+    let code_digits = code.to_string().len();
+    let is_dear = matches!(known.number_type(&DATABASE), Type::PremiumRate | Type::SharedCost);
+    match code {
+        code if SATELLITE.contains(&code) => code_digits,
+        _ if !is_dear => 0,
+        code if code >= WORLD_WIDE => code_digits,
+        _ => code_digits + 1,
+    }
+}
+
+/// Refuses a dear number that the rule was not made for (X3).
+pub(crate) fn refuse_dear(rule: &str, number: &str) -> Result<(), ApiError> {
+    if rule.trim_start_matches('+').len() >= digits_to_name(number) {
+        return Ok(());
+    }
+    let message = "It is a dear number (premium rate, shared cost or satellite), and no rule allows it that names more than its country; an \
+                   admin can make one: baton number allow PREFIX";
+    Err(ApiError::failed_precondition(ErrorReason::DearNumber, message))
+}
+
+/// Refuses what people dial and no E.164 number is: 112, 911, 116117. No emergency call is made for anybody: nobody here knows where they are.
+pub(crate) fn refuse_short(number: &str) -> Result<(), ApiError> {
+    let digits = number.trim_start_matches('+');
+    let is_short =
+        SHORT.contains(&digits.len()) && digits.bytes().all(|it| it.is_ascii_digit()) && !digits.starts_with('0');
+    if !is_short {
+        return Ok(());
+    }
+    let message = "Emergency numbers and other short ones are not dialled; give a whole number, with + and the country";
+    Err(ApiError::failed_precondition(ErrorReason::ShortNumber, message))
+}
+
 /// The error when no rule fits. It does not repeat the number, because errors are logged.
 pub(crate) fn not_allowed() -> ApiError {
     let message = "No rule allows this number to be dialled; an admin can allow it: baton number allow PREFIX";
@@ -39,6 +83,36 @@ pub(crate) fn not_allowed() -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn x3_a_dear_number_needs_a_rule_that_names_more_than_its_country() {
+        for (number, too_short, long_enough) in [
+            ("+3290212345", "+32", "+3290"),
+            ("+19002345678", "+1", "+1900"),
+            ("+33899123456", "+33", "+338"),
+            ("+449098765432", "+44", "+4490"),
+            ("+881612345678", "+88", "+881"),
+            ("+870773111632", "+8", "+870"),
+            ("+979123456789", "+97", "+979"),
+        ] {
+            let refused = refuse_dear(too_short, number).expect_err(number);
+            assert_eq!(refused.reason, ErrorReason::DearNumber, "{number}");
+            assert!(refuse_dear(long_enough, number).is_ok(), "{number}");
+        }
+        for number in ["+32470000001", "+3225550100", "+12025550100", "+33612345678"] {
+            assert!(refuse_dear("+", number).is_ok(), "{number}");
+        }
+    }
+
+    #[test]
+    fn x3_short_numbers_are_refused_as_such() {
+        for short in ["112", "911", "999", "116117", "+112"] {
+            assert_eq!(refuse_short(short).expect_err(short).reason, ErrorReason::ShortNumber);
+        }
+        for other in ["", "0470", "+3225550100", "1234567", "12", "11a"] {
+            assert!(refuse_short(other).is_ok(), "{other}");
+        }
+    }
 
     #[test]
     fn a_prefix_is_how_numbers_begin() {

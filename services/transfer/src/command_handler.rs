@@ -21,6 +21,7 @@ use crate::{
     tenants::Tenants,
     wake::Wakes,
 };
+use baton_api::ApiError;
 use baton_domain::{Actor, Command, Event, Input, Interaction};
 use baton_runtime::{
     clock::Clock,
@@ -229,6 +230,8 @@ impl CommandHandler {
             match self.write(Change { decided_on, moved, request: None, now_us }).await? {
                 Written::Overtaken => self.recent.forget(&[id]),
                 Written::Committed | Written::Repeated(_) => return Ok(Some(changed)),
+                // No fact has another number dialled.
+                Written::CapReached(cap) => return Err(SubmitError::Status(ApiError::from(cap).into())),
             }
         }
         Err(SubmitError::Conflict)
@@ -268,6 +271,8 @@ impl CommandHandler {
                     return live.map(outcome).ok_or_else(|| not_found("interaction"));
                 }
                 Written::Repeated(known) => return self.repeated(id, tenant, known).await,
+                // Not kept under the request id: a retry may succeed.
+                Written::CapReached(cap) => return Err(ApiError::from(cap).into()),
             }
         }
         Err(SubmitError::Conflict.into())

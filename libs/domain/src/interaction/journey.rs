@@ -62,6 +62,10 @@ pub enum HopOutcome {
     InFlow,
     /// Whoever has the target's number outside got the customer.
     CompletedOutside,
+    /// They had taken over when it was lost.
+    FailedOutside {
+        reason: Reason,
+    },
 }
 
 impl HopOutcome {
@@ -69,7 +73,7 @@ impl HopOutcome {
         match self {
             Self::Completed { .. } | Self::CompletedOutside | Self::Returned | Self::InFlow => Phase::Completed,
             Self::Diverted { .. } => Phase::Diverted,
-            Self::Failed { .. } => Phase::Failed,
+            Self::Failed { .. } | Self::FailedOutside { .. } => Phase::Failed,
             Self::Cancelled { .. } => Phase::Cancelled,
             Self::Abandoned => Phase::Abandoned,
         }
@@ -79,6 +83,7 @@ impl HopOutcome {
         match self {
             Self::Completed { .. } | Self::CompletedOutside | Self::Returned | Self::InFlow => None,
             Self::Diverted { reason, .. } | Self::Failed { reason, .. } | Self::Cancelled { reason } => Some(reason),
+            Self::FailedOutside { reason } => Some(reason),
             Self::Abandoned => Some(Reason::CustomerLeft),
         }
     }
@@ -93,7 +98,12 @@ impl HopOutcome {
 
     /// Somebody got the customer.
     pub fn reached(self) -> bool {
-        self == Self::CompletedOutside || self.to().is_some()
+        self.to_outside() || self.to().is_some()
+    }
+
+    /// Whoever has the target's number outside got the customer.
+    pub fn to_outside(self) -> bool {
+        matches!(self, Self::CompletedOutside | Self::FailedOutside { .. })
     }
 
     /// The agent who got the customer.

@@ -39,6 +39,10 @@ pub struct InteractionRules {
     pub max_call_ms: i64,
     /// How long a phone may ring in a call that an agent places: first the agent's own, then the customer's.
     pub dial_ring_ms: i64,
+    /// How many calls to numbers outside the tenant may have at the same time, those that agents place among them; 0 for any number (X3).
+    pub outside_max: u32,
+    /// How many of them one agent may have begun; 0 for any number.
+    pub outside_max_per_agent: u32,
     /// The states in which an agent may place a call (F9). Who is in a call already, or reserved for one, never may.
     pub dial_states: Vec<AgentState>,
     /// How often an agent's phone is dialled anew in a call flow, or for an agent's own call, when it could not be reached.

@@ -4,6 +4,7 @@
 
 mod claims;
 mod deadline;
+mod outside;
 mod place;
 mod plan;
 mod transfer;
@@ -12,6 +13,7 @@ mod wait;
 pub use claims::{Claims, OfferedBy, Reservation, WantedClaim, claims};
 pub use deadline::deadline;
 pub(crate) use deadline::{call_limit_us, customer_ring_deadline_us, hold_deadlines_us};
+pub use outside::outside_legs;
 pub(crate) use place::{is_apart, is_parked, room_of};
 pub(crate) use plan::CUSTOMER_DISCONNECTED;
 pub use plan::{MediaPlan, PlannedAnnouncement, PlannedExit, PlannedLeg, PlannedRoom, PlannedSegment, plan};

@@ -19,6 +19,9 @@ pub struct TransferRecord {
     pub initiator: AgentId,
     /// Who receives: as soon as there is one, also while their phone rings; and who has received.
     pub recipient: Option<AgentId>,
+    /// The target outside receives, or has received.
+    #[serde(default)]
+    pub outside: bool,
     pub message: Arc<str>,
     /// What it is for: one of the policy's outcomes, or empty (B503).
     #[serde(default)]
@@ -42,6 +45,7 @@ pub fn open_transfer(i: &Interaction, policy: &Policy) -> Option<TransferRecord>
         target: open.target.clone(),
         initiator: open.initiator.id,
         recipient: recipient(i, open),
+        outside: open.target.external().is_some(),
         message: open.message.clone(),
         outcome: open.outcome.clone(),
         phase: open.phase(),
@@ -68,11 +72,6 @@ fn recipient(i: &Interaction, open: &Transfer) -> Option<AgentId> {
 }
 
 impl TransferRecord {
-    /// Somebody outside receives: they are called, or have answered, or have the customer.
-    pub fn reaches_outside(&self) -> bool {
-        self.target.external().is_some() && (self.phase.is_open() || self.phase == Phase::Completed)
-    }
-
     /// The transfer that made this hop; none for a hop of the call flow.
     pub fn of_hop(hop: &Hop) -> Option<Self> {
         let by = hop.by.as_ref()?;
@@ -82,6 +81,7 @@ impl TransferRecord {
             target: hop.target.clone(),
             initiator: by.from,
             recipient: hop.outcome.to(),
+            outside: hop.outcome.to_outside(),
             message: by.message.clone(),
             outcome: by.outcome.clone(),
             phase: hop.outcome.phase(),

@@ -328,8 +328,14 @@ impl Advance<'_> {
                 self.by(RuleField::Method(kind, MethodField::Fallback), |it| it.divert(reason, method));
             }
             Course::Lose(reason) => {
-                let to = if reason == Reason::Timeout { self.i.primary() } else { None };
-                self.close(HopOutcome::Failed { reason, to });
+                let late = reason == Reason::Timeout;
+                let outside = self.i.primary_party().is_some_and(|party| party.external().is_some());
+                let to = self.i.primary().filter(|_| late);
+                self.close(if late && outside {
+                    HopOutcome::FailedOutside { reason }
+                } else {
+                    HopOutcome::Failed { reason, to }
+                });
             }
             Course::SendAway { release_initiator } => {
                 if release_initiator {
@@ -469,7 +475,9 @@ impl Advance<'_> {
                 None => EventKind::TransferFailed { transfer, reason: Reason::RecipientLeft, duration_us },
             },
             HopOutcome::Diverted { to, reason } => EventKind::TransferDiverted { transfer, to, reason, duration_us },
-            HopOutcome::Failed { reason, .. } => EventKind::TransferFailed { transfer, reason, duration_us },
+            HopOutcome::Failed { reason, .. } | HopOutcome::FailedOutside { reason } => {
+                EventKind::TransferFailed { transfer, reason, duration_us }
+            }
             HopOutcome::Cancelled { reason } => EventKind::TransferCancelled { transfer, reason, duration_us },
             HopOutcome::Abandoned => EventKind::TransferAbandoned { transfer, duration_us },
             HopOutcome::Returned => EventKind::TransferReturned { transfer, initiator, duration_us },

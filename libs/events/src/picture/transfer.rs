@@ -57,9 +57,9 @@ impl CallPicture {
                 }
             }
             Data::TransferFailed(it) => {
-                let to_agent_id = self.lost_with(it.reason());
+                let (to_agent_id, to_external) = self.lost_with(it.reason());
                 let end = TransferEnd::without_successor(TransferPhase::Failed, it.reason);
-                self.end_transfer(TransferEnd { to_agent_id, ..end }, time);
+                self.end_transfer(TransferEnd { to_agent_id, to_external, ..end }, time);
             }
             Data::TransferCancelled(it) => {
                 self.end_transfer(TransferEnd::without_successor(TransferPhase::Cancelled, it.reason), time);
@@ -131,12 +131,14 @@ impl CallPicture {
     }
 
     /// Who had taken over when it failed: the switch did not show the customer with them in time.
-    fn lost_with(&mut self, reason: Reason) -> String {
+    fn lost_with(&mut self, reason: Reason) -> (String, Option<ExternalTarget>) {
         let handing_over = self.open_transfer().is_some_and(|it| it.phase() == TransferPhase::HandingOver);
         if handing_over && reason == Reason::Timeout {
-            self.interaction.primary_agent_id.clone()
+            let with_external = self.interaction.state() == State::WithExternal;
+            let outside = self.interaction.parties.iter().filter(|_| with_external).find_map(|it| it.external.clone());
+            (self.interaction.primary_agent_id.clone(), outside)
         } else {
-            String::new()
+            (String::new(), None)
         }
     }
 

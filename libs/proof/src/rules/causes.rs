@@ -83,7 +83,8 @@ fn is_up(step: &Transition<'_>, limit: RuleField) -> bool {
                 LegState::Ringing { until_us, .. } => Some(until_us),
                 _ => None,
             };
-            rung.chain(customer).any(over)
+            let outside = was.search().and_then(|search| search.outside).map(|call| call.until_us);
+            rung.chain(customer).chain(outside).any(over)
         }
         // Of a chat, nobody but the clock tells that it was not accepted.
         RuleField::Method(_, MethodField::Ring) if was.medium.is_written() => offers.any(|it| rung_out(it, now_us)),
@@ -106,7 +107,8 @@ fn rung_out(offer: &Offer, now_us: i64) -> bool {
 /// A phone that rang out says for how long it could ring, and a diversion what led there.
 fn is_whole(event: &Event) -> bool {
     match event.kind {
-        EventKind::OfferFailed { reason: Reason::NoAnswer, .. } => event.cause.limit.is_some(),
+        EventKind::OfferFailed { reason: Reason::NoAnswer, .. }
+        | EventKind::ExternalFailed { reason: Reason::NoAnswer, .. } => event.cause.limit.is_some(),
         EventKind::TransferDiverted { .. } => {
             matches!(event.cause.rule, Some(RuleField::Method(_, MethodField::Fallback)))
         }

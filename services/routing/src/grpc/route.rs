@@ -94,6 +94,7 @@ impl RouteService for RoutingApi {
         request: Request<ResolveDialRequest>,
     ) -> Result<Response<ResolveDialResponse>, Status> {
         let message = request.get_ref();
+        dial_rule::refuse_short(&message.to)?;
         let (tenant, number, asked) =
             fields::all((tenant(&message.tenant), number::parse("number", &message.number), Dialled::parse(message)))?;
         let mut reader = self.matcher.core.db.read().await?;
@@ -115,6 +116,7 @@ impl RouteService for RoutingApi {
         }
         let rule = dial_rules::allowing(&mut reader, &tenant, &to).await?;
         let allowed_by = rule.ok_or_else(dial_rule::not_allowed)?;
+        dial_rule::refuse_dear(&allowed_by, &to)?;
         if !grants.has_destination(&to) {
             return Err(dial_rule::not_granted(&tenant).into());
         }

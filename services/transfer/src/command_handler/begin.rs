@@ -1,7 +1,11 @@
 //! How an interaction begins: by a call that comes in, by one that an agent places, or by a chat that a customer opens.
 
 use super::{CommandHandler, not_found};
-use crate::{error::SubmitError, live::Live, store};
+use crate::{
+    error::SubmitError,
+    live::Live,
+    store::{self, outside::OutsideLegs},
+};
 use baton_api::ApiError;
 use baton_domain::{AgentRef, Event, Opening, Policy, interaction::LegSource};
 use baton_runtime::telemetry;
@@ -79,6 +83,10 @@ impl CommandHandler {
             let live = Arc::new(Live { state, policy: Arc::clone(policy) });
             insert(&mut tx, &live, &events, now_us).await?;
             if let Some(agent) = caller {
+                let outside = OutsideLegs::between(None, &live.state);
+                if let Some(cap) = outside.note(&mut tx, (&live.state, policy), agent.id).await? {
+                    return Err(SubmitError::Status(ApiError::from(cap).into()));
+                }
                 store::interactions::note_agent(&mut tx, live.id, agent.id, store::interactions::AgentPart::Party)
                     .await?;
             }

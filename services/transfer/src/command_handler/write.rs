@@ -10,7 +10,13 @@
 //! committed at once. While one transaction waits for the disk, the next is written. A transaction that fails is done again, each change by
 //! itself, so that one that can't be written takes no other with it.
 
-use crate::{live::Live, store};
+use crate::{
+    live::Live,
+    store::{
+        self,
+        outside::{CapReached, OutsideLegs},
+    },
+};
 use baton_domain::{Event, project::TransferRecord, project::open_transfer};
 use baton_runtime::{clock::BusyGuard, lifecycle, telemetry::TraceParent};
 use baton_store::{
@@ -18,7 +24,7 @@ use baton_store::{
     outbox::{self, OutboxRow},
     requests::{self, BodyHash, KeptAnswer, KnownRequest, RequestKey},
 };
-use baton_words::InteractionId;
+use baton_words::{AgentId, InteractionId};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -68,6 +74,8 @@ pub(super) enum Written {
     Overtaken,
     /// Nothing was written: the request is known.
     Repeated(KnownRequest),
+    /// Nothing was written: as many calls to numbers outside are open as there may be (X3).
+    CapReached(CapReached),
 }
 
 /// The outcome for one of several callers.
@@ -161,23 +169,39 @@ async fn write(tx: &mut Tx, change: &Change) -> Result<Written, StoreError> {
     {
         return Ok(Written::Repeated(known));
     }
-    if move_on(tx, change).await? {
-        return Ok(Written::Committed);
-    }
-    if let Some(request) = &change.request {
+    let written = move_on(tx, change).await?;
+    if let (Some(request), false) = (&change.request, matches!(written, Written::Committed)) {
         requests::forget(tx, &request.key).await?;
     }
-    Ok(Written::Overtaken)
+    Ok(written)
 }
 
-/// `false`: the interaction has another version than the one that was decided on.
-async fn move_on(tx: &mut Tx, change: &Change) -> Result<bool, StoreError> {
+async fn move_on(tx: &mut Tx, change: &Change) -> Result<Written, StoreError> {
     let Some(Moved { before, after, events, outbox, request_key, .. }) = &change.moved else {
-        let Some((id, version)) = change.decided_on else { return Ok(true) };
-        return Ok(store::interactions::version_in(tx, id).await? == Some(version));
+        let Some((id, version)) = change.decided_on else { return Ok(Written::Committed) };
+        let same = store::interactions::version_in(tx, id).await? == Some(version);
+        return Ok(if same { Written::Committed } else { Written::Overtaken });
     };
+    let outside = OutsideLegs::between(Some(&before.state), &after.state);
+    // Beside it other changes are in the same transaction: only what this one did is undone.
+    let may_be_refused = outside.has_new();
+    if may_be_refused {
+        tx.start_part().await?;
+    }
     if !store::interactions::advance(tx, before, after).await? {
-        return Ok(false);
+        if may_be_refused {
+            tx.keep_part().await?;
+        }
+        return Ok(Written::Overtaken);
+    }
+    // Only a transfer has another one dialled.
+    let by = after.transfer.as_ref().map_or(AgentId(uuid::Uuid::nil()), |transfer| transfer.initiator.id);
+    if let Some(cap) = outside.note(tx, (&after.state, &after.policy), by).await? {
+        tx.undo_part().await?;
+        return Ok(Written::CapReached(cap));
+    }
+    if may_be_refused {
+        tx.keep_part().await?;
     }
     store::notes::append(tx, after, before.notes.len()).await?;
     store::messages::append(tx, after, events, request_key).await?;
@@ -186,7 +210,7 @@ async fn move_on(tx: &mut Tx, change: &Change) -> Result<bool, StoreError> {
     for transfer in changed_transfers(before, after) {
         store::transfers::put(tx, after, &transfer, request_key).await?;
     }
-    Ok(true)
+    Ok(Written::Committed)
 }
 
 /// The transfers of which something is new: those that have ended since, and the open one.

@@ -16,7 +16,7 @@ use baton_api::{
 };
 use baton_domain::{
     Actor, Interaction,
-    interaction::{ExitTo, Hop, HopOutcome, LegSource, LegState as OwnLegState, Note, Participation, Party, Stage},
+    interaction::{ExitTo, Hop, LegSource, LegState as OwnLegState, Note, Participation, Party, Stage},
     machine::{Offer, OfferState},
     project::TransferRecord,
 };
@@ -106,7 +106,7 @@ pub(crate) fn transfer(id: InteractionId, own: &TransferRecord) -> wire::Transfe
         deadline_time: own.deadline_us.map(at),
         diverted_to: own.diverted_to.map(diverted_to).unwrap_or_default(),
         outcome: own.outcome.to_string(),
-        recipient_external: own.target.external().filter(|_| own.reaches_outside()).map(|own| external(own)),
+        recipient_external: own.target.external().filter(|_| own.outside).map(|own| external(own)),
     }
 }
 
@@ -228,11 +228,7 @@ fn hop(id: InteractionId, own: &Hop) -> wire::Hop {
         end_time: Some(at(own.ended_at_us)),
         chosen_outcome: by.map(|by| by.outcome.to_string()).unwrap_or_default(),
         message: by.map(|by| by.message.to_string()).unwrap_or_default(),
-        to_external: own
-            .target
-            .external()
-            .filter(|_| own.outcome == HopOutcome::CompletedOutside)
-            .map(|own| external(own)),
+        to_external: own.target.external().filter(|_| own.outcome.to_outside()).map(|own| external(own)),
     }
 }
 

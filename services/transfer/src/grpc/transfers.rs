@@ -284,7 +284,9 @@ fn decided(live: &Live, no: TransferNo) -> Option<Result<(), Status>> {
     if let Some(search) = open.and_then(baton_domain::Transfer::search) {
         let claiming = search.offers.iter().all(|offer| matches!(offer.state, OfferState::Claiming { .. }));
         let entering = matches!(search.round, Round::Open(_)) && !search.entered;
-        let reserving = claiming && (search.round == Round::Proposed || entering);
+        // A number outside is reserved by nobody: it rings at once.
+        let inside = search.outside.is_none();
+        let reserving = inside && claiming && (search.round == Round::Proposed || entering);
         return (!reserving).then_some(Ok(()));
     }
     let ended = records(&live.state, &live.policy).find(|transfer| transfer.no == no);

@@ -7,6 +7,7 @@ pub(crate) mod listing;
 pub(crate) mod messages;
 pub(crate) mod notes;
 pub(crate) mod old;
+pub(crate) mod outside;
 pub(crate) mod policies;
 pub(crate) mod stored;
 pub(crate) mod tenants;

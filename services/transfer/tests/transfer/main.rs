@@ -4,6 +4,7 @@
 mod commands;
 mod customers;
 mod explain;
+mod outside;
 mod peers;
 mod recovery;
 mod requests;
