@@ -217,7 +217,7 @@ impl Transfer {
         use TransferInput as In;
         use TransferState as At;
         match (&self.state, input) {
-            (At::Seeking(search), In::Enqueued) if self.follows_when_enqueued(search, method) => {
+            (At::Seeking(search), In::Enqueued) if Self::follows_when_enqueued(search, method) => {
                 self.offering(method, now)
             }
             (At::Seeking(_), In::Reserved) => self.offering(method, now),
@@ -271,7 +271,7 @@ impl Transfer {
     }
 
     /// Whether the world begins to follow it when it waits: of a queue its own field says it (B404).
-    fn follows_when_enqueued(&self, search: &Search, method: &Method) -> bool {
+    fn follows_when_enqueued(search: &Search, method: &Method) -> bool {
         match search.target.queue() {
             Some(_) => method.queue_success == QueueSuccess::Enqueued,
             None => method.released == ReleaseMoment::Enqueued,
