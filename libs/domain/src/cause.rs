@@ -65,7 +65,7 @@ impl FactSort {
             Fact::LegUp(..) => Self::Answered,
             Fact::LegEnded(..) => Self::LegEnded,
             Fact::AnnouncementOver(_) => Self::AnnouncementOver,
-            Fact::ExitOver(..) => Self::ExitOver,
+            Fact::ExitOver(..) | Fact::FlowOver(..) => Self::ExitOver,
             Fact::SegmentLive(_) => Self::SegmentLive,
             Fact::SegmentEnded(..) => Self::SegmentEnded,
             Fact::ClaimGranted(_) => Self::ClaimGranted,
@@ -76,7 +76,6 @@ impl FactSort {
             Fact::Exhausted(_) => Self::Exhausted,
             Fact::SwitchLost => Self::SwitchLost,
             Fact::InFlow(..) => Self::InFlow,
-            Fact::FlowOver(..) => Self::ExitOver,
         }
     }
 }
