@@ -112,7 +112,7 @@ const VARYING: [(&str, &str); 4] =
 /// Which of them comes first is another in each run, too: whose leg is seen, and what the switch says of the end.
 const EITHER: [[&str; 2]; 2] = [
     ["the switch has Cleo in place", "the switch has the customer in place"],
-    ["the customer hung up", "the customer is no longer in voicemail"],
+    ["the customer hung up", "the customer is no longer in voicemail, or in the flow"],
 ];
 
 /// The text with dots in the place of what is another in each run.

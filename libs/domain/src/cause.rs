@@ -68,7 +68,7 @@ impl FactSort {
             Fact::LegUp(..) => Self::Answered,
             Fact::LegEnded(..) => Self::LegEnded,
             Fact::AnnouncementOver(_) => Self::AnnouncementOver,
-            Fact::ExitOver(..) => Self::ExitOver,
+            Fact::ExitOver(..) | Fact::FlowOver(..) => Self::ExitOver,
             Fact::SegmentLive(_) => Self::SegmentLive,
             Fact::SegmentEnded(..) => Self::SegmentEnded,
             Fact::ClaimGranted(_) => Self::ClaimGranted,
@@ -81,7 +81,6 @@ impl FactSort {
             Fact::Unattended(_) => Self::Unattended,
             Fact::Closed(_) => Self::Closed,
             Fact::InFlow(..) => Self::InFlow,
-            Fact::FlowOver(..) => Self::ExitOver,
         }
     }
 }

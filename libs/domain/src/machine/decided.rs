@@ -17,17 +17,15 @@ impl Transfer {
             (At::Seeking(search), In::Enqueued) if search.target.queue().is_some() => {
                 Some(self.field(MethodField::QueueSuccess))
             }
-            (At::Seeking(_), In::Enqueued) => Some(self.field(MethodField::Released)),
+            (At::Seeking(_), In::Enqueued) | (At::Away, In::InFlow) => Some(self.field(MethodField::Released)),
             (At::Seeking(_), In::SearchOver(_)) => now.initiator_present.then(|| self.field(MethodField::OnUnanswered)),
             (At::Seeking(_), In::RecipientAnswered(_)) => {
                 let asks = method.consult.is_some() && now.initiator_present && !now.held;
                 asks.then_some(RuleField::Consult(self.kind, ConsultField::AnsweredWhileResumed))
             }
-            (At::HandingOver { .. }, _) => None,
-            (At::Away, In::InFlow) => Some(self.field(MethodField::Released)),
             (At::Away, In::InitiatorLeft) if method.away.is_some() => Some(self.away_field(AwayField::InitiatorLeaves)),
             (At::Away, In::InitiatorLeft) => Some(self.field(MethodField::OfferedInitiatorLeaves)),
-            (At::Away, _) => None,
+            (At::HandingOver { .. } | At::Away, _) => None,
             (_, In::InitiatorLeft) => Some(self.phase_field(
                 method,
                 ConsultField::ConsultingInitiatorLeaves,

@@ -153,6 +153,20 @@ impl ClaimService for TransferPeers {
 
 #[tonic::async_trait]
 impl RouteService for TransferPeers {
+    async fn resolve_ivr_flow(
+        &self,
+        _request: Request<baton_api::routing::v1::ResolveIvrFlowRequest>,
+    ) -> Result<Response<baton_api::routing::v1::ResolveIvrFlowResponse>, Status> {
+        Err(Status::not_found("no IVR flows here"))
+    }
+
+    async fn list_ivr_choices(
+        &self,
+        _request: Request<baton_api::routing::v1::ListIvrChoicesRequest>,
+    ) -> Result<Response<baton_api::routing::v1::ListIvrChoicesResponse>, Status> {
+        Ok(Response::new(baton_api::routing::v1::ListIvrChoicesResponse::default()))
+    }
+
     async fn resolve_number(
         &self,
         request: Request<routing::ResolveNumberRequest>,

@@ -32,11 +32,13 @@ fn kind(event: WireEvent, tenant: String) -> SwitchEventKind {
         WireEvent::RecordingFailed(it) => SwitchEventKind::RecordingFailed { recording: it.recording_id },
         WireEvent::ExitEnded(wire::ExitEnded { flow: Some(it), .. })
         | WireEvent::FlowProgressed(wire::FlowProgressed { flow: Some(it) }) => SwitchEventKind::Flow(flow(it)),
-        WireEvent::FlowProgressed(wire::FlowProgressed { flow: None }) => SwitchEventKind::Other,
         WireEvent::ExitEnded(it) => {
             SwitchEventKind::ExitOver { end: exit_end(it.outcome()), exit: it.exit_id, leg: it.leg_id }
         }
-        WireEvent::StreamOpened(_) | WireEvent::LegMoved(_) | WireEvent::LegMuted(_) => SwitchEventKind::Other,
+        WireEvent::StreamOpened(_)
+        | WireEvent::LegMoved(_)
+        | WireEvent::LegMuted(_)
+        | WireEvent::FlowProgressed(wire::FlowProgressed { flow: None }) => SwitchEventKind::Other,
     }
 }
 
