@@ -5,7 +5,7 @@
 //!
 //! `cargo bench -p baton-presence --features bench --bench picker -- [--agents=10000,…] [--seconds=3] [--rounds=2]`. Redis is started if
 //! `redis-server` is installed (the Debian package of that name), without a disk; otherwise the benchmark says that it is not there.
-//! What is measured of Baton is its service without commits: Redis makes none either.
+//! What is measured of Baton is its service without commits: Redis makes none either. Clients and Baton are one process, Redis is another.
 
 #![expect(
     clippy::disallowed_methods,
