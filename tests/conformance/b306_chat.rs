@@ -4,8 +4,8 @@
 
 use baton_api::common::v1::{Action, Medium, Reason, TransferKind, TransferPhase};
 use baton_api::error::ErrorReason;
-use baton_api::presence::v1::AgentState;
 use baton_api::presence::v1::engagement::State as Engaged;
+use baton_api::presence::v1::{AgentState, Engagement};
 use baton_api::transfer::v1::chat::State;
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_api::transfer::v1::{
@@ -203,9 +203,13 @@ async fn b601_one_call_and_three_chats_at_once_and_the_fourth_is_busy(tenant: Te
         ada.accept(&visitor.interaction_id).await?;
         visitors.push(visitor);
     }
-    let presence = ada.state().await?;
-    let chats = presence.engagements.iter().filter(|it| it.medium() == Medium::Chat && it.state() == Engaged::Engaged);
-    anyhow::ensure!(chats.count() == 3 && presence.engagements.len() == 4, "{presence:?}");
+    eventually("Ada is in one call and three chats", BOUND, async || {
+        let presence = ada.state().await.map_err(|error| format!("{error:#}"))?;
+        let is_chat = |it: &&Engagement| it.medium() == Medium::Chat && it.state() == Engaged::Engaged;
+        let chats = presence.engagements.iter().filter(is_chat).count();
+        if chats == 3 && presence.engagements.len() == 4 { Ok(()) } else { Err(format!("{presence:?}")) }
+    })
+    .await?;
     anyhow::ensure!(ada.inbox().await?.len() == 4, "each is in the inbox");
     let fourth = office.tenant.visit().await?;
     until(&fourth, "nobody has room", |chat| chat.state() == State::Ended).await?;
@@ -298,8 +302,8 @@ async fn s16_a_visitor_touches_nothing_but_their_own_chat(tenant: TestTenant) ->
     }
     let (number, status) = refusal.expect("there is a limit");
     anyhow::ensure!(status.code() == Code::ResourceExhausted && number >= 19, "{number}: {status:?}");
-    visitor.leaves().await?;
-    let status = visitor.says("too late").await.expect_err("it is over");
+    other.leaves().await?;
+    let status = other.says("too late").await.expect_err("it is over");
     anyhow::ensure!(status.code() == Code::FailedPrecondition, "{status:?}");
     Ok(())
 }

@@ -4,10 +4,12 @@
 
 use std::collections::BTreeSet;
 
+use baton_api::common::v1::Medium;
 use baton_api::presence::v1::{Agent, GetPresenceRequest, ListAgentsRequest};
 use baton_api::simulator::v1::{LedgerAction, LedgerEntry};
-use baton_api::transfer::v1::{Interaction, ListInteractionsRequest};
+use baton_api::transfer::v1::{EndInteractionRequest, Interaction, ListInteractionsRequest};
 use baton_testkit::record::is_whole;
+use baton_testkit::tenant::fresh;
 use baton_testkit::{BOUND, TestTenant, eventually};
 
 use super::rebuilt::Rebuilt;
@@ -38,6 +40,15 @@ pub(crate) async fn nothing_is_left(tenant: &TestTenant) -> anyhow::Result<()> {
 
 async fn hang_up_all(tenant: &TestTenant) -> anyhow::Result<()> {
     let phones = tenant.phones()?;
+    // Who writes has nothing to hang up.
+    let live = ListInteractionsRequest { live_only: true, page_size: 500, ..ListInteractionsRequest::default() };
+    let live = tenant.interactions()?.list_interactions(live).await?.into_inner().interactions;
+    for chat in live.into_iter().filter(|it| it.medium() == Medium::Chat) {
+        let (request_id, interaction_id) = (fresh(), chat.interaction_id);
+        let end = EndInteractionRequest { request_id, interaction_id, ..EndInteractionRequest::default() };
+        // It may have ended by itself meanwhile.
+        let _ = tenant.interactions()?.end_interaction(end).await;
+    }
     for leg_id in left_on_the_switch(tenant).await?.iter().filter_map(|it| it.strip_prefix(LEG)) {
         // It may have ended by itself meanwhile.
         let _ = phones.hang_up_leg(leg_id).await;

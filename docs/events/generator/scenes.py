@@ -291,6 +291,19 @@ def calls_that_are_refused(baton):
     baton("tenant", "resume", "demo")
 
 
+def a_chat(baton):
+    """A visitor writes to Ada, and leaves."""
+    baton("flow", "set", "Chats", "--step", "ring-agent:Ada")
+    baton("number", "set", "chat:support", "--flow", "Chats")
+    chat = Call(baton, "chat", "open", "chat:support", "--customer", "eva@example.com")
+    chat.until("interaction.agent_offered")
+    baton("chat", "accept", "--chat", chat.id, "--as", "agent:Ada")
+    baton("chat", "send", "--chat", chat.id, "--visitor", "Where is my parcel?")
+    chat.until("chat.message_sent")
+    baton("chat", "leave", "--chat", chat.id, "--visitor")
+    chat.until("interaction.ended")
+
+
 SCENES = [
     setting_up,
     a_warm_transfer,
@@ -302,6 +315,7 @@ SCENES = [
     a_recipient_who_waits,
     through_an_ivr_flow,
     transfers_outside,
+    a_chat,
     calls_that_are_refused,
 ]
 

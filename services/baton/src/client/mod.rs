@@ -6,6 +6,7 @@
 pub(crate) mod agent;
 pub(crate) mod agent_connection;
 pub(crate) mod call;
+mod chat;
 mod claims;
 pub(crate) mod context;
 pub(crate) mod customer;
@@ -74,6 +75,8 @@ pub(crate) enum ClientCommand {
     Ivr(WithSession<ivr::IvrCommand>),
     /// Calls: place, watch and steer them.
     Call(WithSession<call::CallCommand>),
+    /// Chats: what agents and visitors write.
+    Chat(WithSession<chat::ChatCommand>),
     /// Customers: forget one.
     Customer(WithSession<customer::CustomerCommand>),
     /// Phones on the simulated switch, and what they heard.
@@ -104,6 +107,7 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
         ClientCommand::Flow(it) => run_with_session(it, flow::run).await,
         ClientCommand::Ivr(it) => run_with_session(it, ivr::run).await,
         ClientCommand::Call(it) => run_with_session(it, call::run).await,
+        ClientCommand::Chat(it) => run_with_session(it, chat::run).await,
         ClientCommand::Customer(it) => run_with_session(it, customer::run).await,
         ClientCommand::Phone(it) => run_with_session(it, phone::run).await,
         ClientCommand::Transfer(it) => run_with_session(it, transfer::run).await,

@@ -203,6 +203,11 @@ impl ClientSession {
         self.channel_as(role, subject)
     }
 
+    /// As the visitor of this chat; with a token, as its bearer.
+    pub(super) fn channel_for_visitor(&self, interaction_id: &str) -> anyhow::Result<GrpcChannel> {
+        self.channel_as(Role::Visitor, interaction_id)
+    }
+
     fn acting_or<'a>(&'a self, role: Role, subject: &'a str) -> (Role, &'a str) {
         self.acting.as_ref().map_or((role, subject), |it| (it.role, &it.subject))
     }

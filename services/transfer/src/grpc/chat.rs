@@ -76,6 +76,8 @@ impl ChatService for ChatApi {
     ) -> Result<Response<IssueVisitorTokenResponse>, Status> {
         let (caller, asked) = (request.caller()?, request.get_ref());
         let ttl = token_ttl(asked.token_seconds)?;
+        // Nothing is kept of it: whoever asks again gets another token.
+        RequestKey::new(caller.tenant()?.as_str(), &caller.subject, "IssueVisitorToken", &asked.request_id)?;
         let id = parse::interaction_id(&asked.interaction_id)?;
         let live = self.chat_of(caller, id).await?;
         Ok(Response::new(IssueVisitorTokenResponse { token: Some(self.token(caller, live.id, ttl)?) }))
