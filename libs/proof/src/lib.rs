@@ -34,4 +34,4 @@ pub use invariants::{INVARIANTS, Invariant};
 pub use model::prove;
 pub use report::{Broken, Completeness, Report, StoryStep, Unreached};
 pub use watch::Watch;
-pub use world::{World, agent, team};
+pub use world::{World, agent, flow, outside, team};

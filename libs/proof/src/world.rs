@@ -94,7 +94,7 @@ pub(crate) fn queue() -> Target {
 }
 
 /// An IVR flow: one that gives the customer back, or one that transfers them on, to the next step and to agent 2.
-pub(crate) fn flow(transfers_on: bool) -> Target {
+pub fn flow(transfers_on: bool) -> Target {
     let element = |step| IvrElement { label: "".into(), step };
     let mut elements = Vec::new();
     if transfers_on {
@@ -107,7 +107,7 @@ pub(crate) fn flow(transfers_on: bool) -> Target {
 }
 
 /// A number outside of this sort.
-pub(crate) fn outside(sort: OutsideSort) -> Target {
+pub fn outside(sort: OutsideSort) -> Target {
     Target::External(Arc::new(ExternalRef {
         id: (sort != OutsideSort::Typed).then(|| "the workshop".into()),
         name: "".into(),

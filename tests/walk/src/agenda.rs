@@ -6,7 +6,7 @@ use baton_api::{
     telephony::v1::MediaPlan,
     transfer::v1::Fact as WireFact,
 };
-use baton_telephony::switch::SwitchEventKind;
+use baton_telephony::switch::{FlowEnding, SwitchEventKind};
 use baton_words::{InteractionId, WaitNo};
 use std::{
     cmp::{Ordering, Reverse},
@@ -69,6 +69,12 @@ pub(crate) enum OnSwitch {
         leg: String,
         exit: String,
         returned: bool,
+    },
+    /// The customer has gone through an IVR flow, or was taken out of it.
+    FlowOver {
+        leg: String,
+        exit: String,
+        end: FlowEnding,
     },
     PlaybackOver {
         interaction: InteractionId,

@@ -4,9 +4,9 @@ use crate::{
     agenda::{Event, OnSwitch},
     walk::{AGENTS, Walk},
 };
-use baton_domain::{Action, Actor, Command, Input, StaffRole, StartTransfer, Target, interaction::Party, permit};
-use baton_proof::{agent, command_of, team};
-use baton_telephony::switch::{ExitEnd, LegEnding, LegProgress, SwitchEventKind};
+use baton_domain::{Action, Actor, Command, Input, OutsideSort, StaffRole, StartTransfer, Target, interaction::Party, permit};
+use baton_proof::{agent, command_of, flow, outside, team};
+use baton_telephony::switch::{ExitEnd, FlowEnding, FlowReport, LegEnding, LegProgress, SwitchEventKind};
 use baton_words::{InteractionId, TransferKind};
 
 const SECOND_US: i64 = 1_000_000;
@@ -70,15 +70,19 @@ impl Walk {
     fn start(&mut self, id: InteractionId, kind: TransferKind) -> Command {
         let policy = self.live.get(&id).map(|live| self.watches[live.policy].policy());
         let outcome = policy.and_then(|policy| policy.interaction.outcomes.first().cloned()).unwrap_or_default();
-        let target = match self.rng.u32(0..4) {
-            0 => team(),
+        let target = match self.rng.u32(0..8) {
+            _ if kind == TransferKind::RoundTrip => flow(self.rng.u32(0..4) == 0),
+            0 | 1 => team(),
+            2 => flow(self.rng.bool()),
+            3 => outside(OutsideSort::Typed),
+            4 => outside(OutsideSort::Forwarding),
             _ => Target::Agent(agent(self.rng.u8(1..=AGENTS))),
         };
         Command::Start(StartTransfer { kind, target, message: "as agreed".into(), outcome })
     }
 
-    fn somebody_hangs_up(&mut self, id: InteractionId, customer: bool) {
-        let legs = self.switch.legs.iter().filter(|(_, leg)| leg.interaction == id && leg.customer == customer);
+    fn somebody_hangs_up(&mut self, id: InteractionId, outside: bool) {
+        let legs = self.switch.legs.iter().filter(|(_, leg)| leg.interaction == id && leg.outside == outside);
         let legs: Vec<_> = legs.map(|(name, _)| name.clone()).collect();
         if !legs.is_empty() {
             let leg = legs[self.rng.usize(0..legs.len())].clone();
@@ -112,7 +116,7 @@ impl Walk {
             OnSwitch::Busy(name) => self.leg_ends(name, LegEnding::Busy, true),
             OnSwitch::Unreachable(name) => self.leg_ends(name, LegEnding::Unreachable, true),
             OnSwitch::HangUp(name) => {
-                let why = match self.switch.legs.get(&name).map(|leg| (&leg.progress, leg.customer)) {
+                let why = match self.switch.legs.get(&name).map(|leg| (&leg.progress, leg.outside)) {
                     Some((LegProgress::Ringing, false)) => LegEnding::Declined,
                     _ => LegEnding::HungUp,
                 };
@@ -128,6 +132,15 @@ impl Walk {
                 self.tell_telephony(id, SwitchEventKind::ExitOver { exit, leg: name.clone(), end });
                 if !returned {
                     self.leg_ends(name, LegEnding::HungUp, false);
+                }
+            }
+            OnSwitch::FlowOver { leg: name, exit, end } => {
+                let Some(leg) = self.switch.legs.get_mut(&name) else { return };
+                if leg.progress == LegProgress::Exited(exit.clone()) {
+                    leg.progress = LegProgress::Up;
+                    let report = FlowReport { exit, leg: name, end: Some(end), data: Vec::new() };
+                    let id = leg.interaction;
+                    self.tell_telephony(id, SwitchEventKind::Flow(report));
                 }
             }
             OnSwitch::PlaybackOver { interaction, playback } => {
@@ -148,11 +161,20 @@ impl Walk {
             _ => None,
         };
         if let Some(exit) = exit {
-            let over = SwitchEventKind::ExitOver { exit, leg: name.clone(), end: ExitEnd::Left };
-            self.tell_telephony(leg.interaction, over);
+            self.exit_left(leg.interaction, exit, name.clone());
         }
         self.tell_telephony(leg.interaction, SwitchEventKind::Ended { leg: name, why });
         self.phone_is_free();
+    }
+
+    /// Whoever was in a mailbox or in a flow has hung up there.
+    pub(crate) fn exit_left(&mut self, id: InteractionId, exit: String, leg: String) {
+        let over = if self.switch.flows.contains(&exit) {
+            SwitchEventKind::Flow(FlowReport { exit, leg, end: Some(FlowEnding::Left), data: Vec::new() })
+        } else {
+            SwitchEventKind::ExitOver { exit, leg, end: ExitEnd::Left }
+        };
+        self.tell_telephony(id, over);
     }
 
     /// An agent goes, comes, or says how they are.

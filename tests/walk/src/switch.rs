@@ -14,6 +14,8 @@ pub(crate) struct Switch {
     pub(crate) recordings: BTreeMap<String, (InteractionId, String, i64)>,
     /// By name: the interaction.
     pub(crate) playbacks: BTreeMap<String, InteractionId>,
+    /// The exits that are IVR flows.
+    pub(crate) flows: HashSet<String>,
     /// Every name that was ever dialled.
     dialled: HashSet<String>,
 }
@@ -21,8 +23,8 @@ pub(crate) struct Switch {
 pub(crate) struct SwitchLeg {
     pub(crate) interaction: InteractionId,
     pub(crate) phone: String,
-    /// The customer of the interaction, and nobody's agent.
-    pub(crate) customer: bool,
+    /// A customer's, or somebody's whom an agent called: no agent's.
+    pub(crate) outside: bool,
     pub(crate) progress: LegProgress,
     pub(crate) room: Option<String>,
     /// Since when it is connected.
@@ -58,13 +60,14 @@ impl Switch {
     pub(crate) fn forget(&mut self, interaction: InteractionId) {
         let prefix = interaction.to_string();
         self.dialled.retain(|name| !name.starts_with(&prefix));
+        self.flows.retain(|exit| !exit.starts_with(&prefix));
     }
 
     /// What must hold on the switch at every moment.
     pub(crate) fn wrong(&self, interaction: InteractionId) -> Option<String> {
         let own = || self.legs.iter().filter(|(_, leg)| leg.interaction == interaction);
         let held: Vec<_> = own().filter(|(_, leg)| leg.room.as_deref() == Some("hold")).collect();
-        if let Some((name, _)) = held.iter().find(|(_, leg)| !leg.customer) {
+        if let Some((name, _)) = held.iter().find(|(_, leg)| !leg.outside) {
             return Some(format!("C6: {name} is in the room of the customer who is held"));
         }
         let together = |room: &str| own().filter(|(_, leg)| leg.room.as_deref() == Some(room)).count();
@@ -73,14 +76,12 @@ impl Switch {
         {
             return Some(format!("C6: {room} of {of} has several in it"));
         }
-        let customer = own().find(|(_, leg)| leg.customer);
         let recorded = self.recordings.iter().find(|(_, (of, ..))| *of == interaction);
-        match (customer, recorded) {
-            (Some((_, leg)), Some((name, (_, room, _)))) if leg.room.as_ref() != Some(room) => {
-                Some(format!("R1: {name} records {room} without the customer, who is in {:?}", leg.room))
-            }
-            _ => None,
-        }
+        let (name, (_, room, _)) = recorded?;
+        let outside = || own().filter(|(_, leg)| leg.outside);
+        let is_there = outside().any(|(_, leg)| leg.room.as_ref() == Some(room));
+        let anybody = outside().next().is_some();
+        (anybody && !is_there).then(|| format!("R1: {name} records {room} without a customer"))
     }
 
     /// What is left of anything.

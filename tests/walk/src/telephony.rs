@@ -6,14 +6,17 @@ use crate::{
     switch::SwitchLeg,
     walk::Walk,
 };
-use baton_api::transfer::v1::{Fact, fact::Fact as FactContent};
+use baton_api::{
+    common::v1::ivr_element::Element,
+    transfer::v1::{Fact, fact::Fact as FactContent},
+};
 use baton_telephony::{
     fact,
     observed::{ObservedLeg, ObservedRoom, ObservedState},
     operation::{Operation, OperationKey, Stamp},
     plan::Plan,
     reconcile::{ReconcileStep, steps},
-    switch::{ExitEnd, LegEnding, LegProgress, SwitchEventKind},
+    switch::{ExitEnd, FlowEnding, FlowReport, LegEnding, LegProgress, SwitchEventKind},
 };
 use baton_words::InteractionId;
 use std::collections::BTreeMap;
@@ -57,9 +60,18 @@ impl Driver {
     }
 
     fn request(&mut self, key: OperationKey, name: &str) {
+        self.request_with(key, name, "");
+    }
+
+    fn request_with(&mut self, key: OperationKey, name: &str, detail: &str) {
         self.observed
             .operations
-            .insert(key, Operation { name: name.to_owned(), confirmed: true, ..Operation::default() });
+            .insert(key, Operation {
+                name: name.to_owned(),
+                detail: detail.to_owned(),
+                confirmed: true,
+                ..Operation::default()
+            });
     }
 
     fn leg_key(&self, name: &str) -> Option<OperationKey> {
@@ -190,8 +202,8 @@ impl Walk {
     fn execute(&mut self, id: InteractionId, step: ReconcileStep) {
         let now_us = self.now_us;
         let Some(driver) = self.drivers.get_mut(&id) else { return };
-        if let Some((key, _)) = step.operation() {
-            driver.request(key.clone(), &key.id);
+        if let Some((key, detail)) = step.operation().map(|(key, detail)| (key, detail.to_owned())) {
+            driver.request_with(key.clone(), &key.id, &detail);
         }
         let (switch, observed) = (&mut self.switch, &mut driver.observed);
         let mut change = |leg: &str, room: Option<String>| {
@@ -240,7 +252,7 @@ impl Walk {
                 switch.rooms.remove(&(id, room.clone()));
                 observed.rooms.remove(&room);
             }
-            ReconcileStep::Exit { id: exit, leg, .. } => {
+            ReconcileStep::Exit { id: exit, leg, flow, .. } => {
                 let Some(actual) = switch.legs.get_mut(&leg) else {
                     let over = fact::exit_over(&exit, ExitEnd::Unknown);
                     return driver.observe(&OperationKey::exit(&exit), over, now_us, true);
@@ -250,8 +262,27 @@ impl Walk {
                     (actual.progress, actual.room) = (LegProgress::Exited(exit.clone()), None);
                 }
                 let at_us = now_us + self.rng.i64(2..60) * SECOND_US;
-                let returned = self.rng.u32(0..4) == 0;
-                self.agenda.plan(at_us, Event::OnSwitch(OnSwitch::ExitOver { leg, exit, returned }));
+                if flow.is_empty() {
+                    let returned = self.rng.u32(0..4) == 0;
+                    self.agenda.plan(at_us, Event::OnSwitch(OnSwitch::ExitOver { leg, exit, returned }));
+                } else {
+                    switch.flows.insert(exit.clone());
+                    driver.observe(&OperationKey::exit(&exit), fact::in_flow(&exit, Vec::new()), now_us, true);
+                    let transfers = flow.iter().position(|it| matches!(it.element, Some(Element::Transfer(_))));
+                    let end = match (self.rng.u32(0..8), transfers) {
+                        (0, _) => FlowEnding::Failed,
+                        (1..3, _) => FlowEnding::Ended,
+                        (_, Some(at)) => FlowEnding::Transferred(at as i32),
+                        _ => FlowEnding::Returned,
+                    };
+                    self.agenda.plan(at_us, Event::OnSwitch(OnSwitch::FlowOver { leg, exit, end }));
+                }
+            }
+            ReconcileStep::Recall { exit, leg } => {
+                if let Some(actual) = observed.legs.get_mut(&leg) {
+                    (actual.progress, actual.room) = (LegProgress::Up, None);
+                }
+                self.on_switch(OnSwitch::FlowOver { leg, exit, end: FlowEnding::Returned });
             }
             ReconcileStep::Play { id: playback, .. } => {
                 switch.playbacks.insert(playback.clone(), id);
@@ -265,11 +296,11 @@ impl Walk {
                 driver.observe(&OperationKey::segment(&segment), fact::segment_live(&segment, now_us), now_us, true);
             }
             ReconcileStep::Dial { leg, dial } => {
-                let customer = dial.allowed_by.is_some();
+                let outside = dial.allowed_by.is_some();
                 let ringing = SwitchLeg {
                     interaction: id,
                     phone: dial.phone,
-                    customer,
+                    outside,
                     progress: LegProgress::Ringing,
                     room: None,
                     up_since_us: None,
@@ -284,7 +315,7 @@ impl Walk {
                 let gone = switch.legs.remove(&leg);
                 driver.leg_is_over(&leg, LegEnding::HungUp, now_us);
                 if let Some(LegProgress::Exited(exit)) = gone.map(|gone| gone.progress) {
-                    self.tell_telephony(id, SwitchEventKind::ExitOver { exit, leg, end: ExitEnd::Left });
+                    self.exit_left(id, exit, leg);
                 }
                 self.phone_is_free();
             }
@@ -314,6 +345,14 @@ impl Walk {
                 if let Some(actual) = actual.filter(|actual| actual.progress == LegProgress::Ringing) {
                     actual.progress = LegProgress::Up;
                 }
+            }
+            SwitchEventKind::Flow(FlowReport { exit, leg, end: Some(end), data }) => {
+                let in_it = |it: &&mut ObservedLeg| it.progress == LegProgress::Exited(exit.clone());
+                let actual = driver.observed.legs.get_mut(&leg).filter(in_it);
+                if let Some(actual) = actual.filter(|_| end != FlowEnding::Left) {
+                    (actual.progress, actual.room) = (LegProgress::Up, None);
+                }
+                driver.observe(&OperationKey::exit(&exit), fact::flow_over(&exit, end, data), now_us, true);
             }
             SwitchEventKind::Ended { leg, why } => driver.leg_is_over(&leg, why, now_us),
             SwitchEventKind::PlaybackOver { playback } => {

@@ -310,7 +310,7 @@ impl Walk {
         let leg = SwitchLeg {
             interaction: id,
             phone: name.clone(),
-            customer: true,
+            outside: true,
             progress: LegProgress::Ringing,
             room: None,
             up_since_us: None,
@@ -332,7 +332,7 @@ impl Walk {
 
     fn placed(&mut self, id: InteractionId, policy: usize) -> Interaction {
         let phone = format!("32470{:06}", self.walked.interactions % 1_000_000);
-        let origin = LegSource::Outside(Outside { phone: phone.into(), allowed_by: "+32".into() });
+        let origin = LegSource::Outside(Outside { phone: phone.into(), allowed_by: "+32".into(), shows_customer: false });
         let opening = self.opening(id, origin, Vec::new());
         let caller = agent(self.rng.u8(1..=AGENTS));
         baton_domain::place(opening, self.watches[policy].policy(), caller, self.now_us).0
@@ -432,11 +432,12 @@ impl Walk {
         let Some(live) = self.live.get(&id) else { return };
         let (i, policy) = (&live.world.interaction, self.watches[live.policy].policy());
         let version = i.version;
-        let wait = project::wait(i);
+        let queueing = project::queueing(i);
+        let wait = queueing.wait.as_ref().map(|it| it.wait);
         let all = [
             Event::Plan(id, Box::new(wire::media(i, &project::plan(i, policy)))),
             Event::Claims(id, Box::new(wire::claims(i, &project::claims(i)))),
-            Event::Wait(id, wait.as_ref().map(|it| it.wait), Box::new(wire::wait(i, wait.as_ref()))),
+            Event::Wait(id, wait, Box::new(wire::wait(i, &queueing))),
         ];
         let (deadline_us, lacking, ended) =
             (project::deadline(i, policy), live.has.map(|has| has < version), i.ended() && live.forget_at_us.is_none());

@@ -153,6 +153,20 @@ impl ClaimService for TransferPeers {
 
 #[tonic::async_trait]
 impl RouteService for TransferPeers {
+    async fn resolve_queue(
+        &self,
+        _: Request<routing::ResolveQueueRequest>,
+    ) -> Result<Response<routing::ResolveQueueResponse>, Status> {
+        Err(Status::not_found("no such queue"))
+    }
+
+    async fn list_queue_choices(
+        &self,
+        _: Request<routing::ListQueueChoicesRequest>,
+    ) -> Result<Response<routing::ListQueueChoicesResponse>, Status> {
+        Ok(Response::new(routing::ListQueueChoicesResponse::default()))
+    }
+
     async fn resolve_ivr_flow(
         &self,
         _request: Request<baton_api::routing::v1::ResolveIvrFlowRequest>,
