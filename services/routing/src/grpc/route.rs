@@ -77,9 +77,10 @@ impl RouteService for RoutingApi {
             presence.agents(&tenant, named.agents.clone()),
             presence.teams(&tenant, named.teams.clone())
         )?;
-        let queues = match named.queues.is_empty() {
-            true => Vec::new(),
-            false => self.leading_from(&tenant, named.queues.iter().map(String::as_str)).await?,
+        let queues = if named.queues.is_empty() {
+            Vec::new()
+        } else {
+            self.leading_from(&tenant, named.queues.iter().map(String::as_str)).await?
         };
         let missing = named.missing(&agents, &teams, &queues);
         if let Some(flow) = call_flow.as_ref().filter(|_| !missing.is_empty()) {
