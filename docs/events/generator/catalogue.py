@@ -13,6 +13,7 @@ SUBJECTS = {
     "number": (r"number/(\+[0-9]+|unknown)", "one of the tenant's numbers; `number/unknown` is all numbers that the tenant does not have"),
     "call_flow": (f"call_flow/{UUID}", "a call flow"),
     "dial_rule": (r"dial_rule/\+[0-9]+", "a rule that says which numbers agents may call"),
+    "external_number": (f"external_number/{UUID}", "a number outside to which agents can transfer"),
     "policy": ("policy", "the tenant's policy; there is one, so it needs no id"),
     "tenant": ("tenant/[a-z0-9-]+", "the tenant itself"),
     "customer": ("customer/[0-9a-f]{32}", "a customer, by their pseudonym (`customer.key`)"),

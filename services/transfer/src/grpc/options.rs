@@ -2,7 +2,7 @@
 
 use super::{
     TransferApi, outside,
-    outside::{Choices, Page},
+    outside::{Choices, PickerPage},
     parse,
 };
 use crate::{
@@ -71,13 +71,13 @@ impl TransferApi {
             let last = last.as_ref().map(|last| &last.target);
             Choices { live: &live, kind, search, include_unavailable, page_size, token, last }
         };
-        let page_token = match Page::parse(&request.page_token) {
-            Page::Outside(token) if goes_outside => {
+        let page_token = match PickerPage::parse(&request.page_token) {
+            PickerPage::Outside(token) if goes_outside => {
                 let (targets, next_page_token) = outside::choices(self, outside(token, request.page_size)).await?;
                 return Ok(ListTransferTargetsResponse { targets, next_page_token });
             }
-            Page::Outside(_) => return Err(parse::bad_page_token().into()),
-            Page::Inside(token) => token.to_owned(),
+            PickerPage::Outside(_) => return Err(parse::bad_page_token().into()),
+            PickerPage::Inside(token) => token.to_owned(),
         };
         let in_it: Vec<AgentId> = live.agents().filter_map(Party::agent_id).chain(actor.agent()).collect();
         let choices = ListChoicesRequest {
@@ -101,7 +101,7 @@ impl TransferApi {
                 targets.extend(more);
                 next_page_token = next;
             } else {
-                next_page_token = Page::first_outside();
+                next_page_token = PickerPage::first_outside();
             }
         }
         Ok(ListTransferTargetsResponse { targets, next_page_token })

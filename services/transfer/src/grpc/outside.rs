@@ -72,14 +72,14 @@ pub(super) fn option(live: &Live, kind: TransferKind, method: &Method) -> Option
 const OUTSIDE: &str = "external/";
 
 /// Where a page of the picker goes on.
-pub(super) enum Page<'a> {
+pub(super) enum PickerPage<'a> {
     /// With agents and teams, at this token of presence.
     Inside(&'a str),
     /// With external numbers, at this token of routing.
     Outside(&'a str),
 }
 
-impl<'a> Page<'a> {
+impl<'a> PickerPage<'a> {
     pub(super) fn parse(token: &'a str) -> Self {
         token.strip_prefix(OUTSIDE).map_or(Self::Inside(token), Self::Outside)
     }
