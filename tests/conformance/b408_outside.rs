@@ -116,7 +116,7 @@ async fn b404_a_release_transfer_outside_leaves_the_customer_with_ringing_until_
     office.phones.until_ended(&call.leg_id).await?;
     let told = ["transfer.offered", "interaction.external_joined", "transfer.completed", "interaction.ended"];
     office.events_tell(&call, &told).await?;
-    tells("the customer", &office.phones.heard(&call.leg_id).await?, &[&[ADA], &[OUTSIDER]])
+    tells("the customer", &office.phones.heard(&call.leg_id).await?, &[&[ADA], &[RINGING], &[OUTSIDER]])
 }
 
 async fn b404_a_release_transfer_outside_that_nobody_answers_goes_where_the_fallback_says(

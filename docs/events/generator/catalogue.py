@@ -15,6 +15,7 @@ SUBJECTS = {
     "queue": (f"queue/{UUID}", "a queue"),
     "dial_rule": (r"dial_rule/\+[0-9]+", "a rule that says which numbers agents may call"),
     "ivr_flow": (f"ivr_flow/{UUID}", "an IVR flow"),
+    "external_number": (f"external_number/{UUID}", "a number outside to which agents can transfer"),
     "policy": ("policy", "the tenant's policy; there is one, so it needs no id"),
     "tenant": ("tenant/[a-z0-9-]+", "the tenant itself"),
     "customer": ("customer/[0-9a-f]{32}", "a customer, by their pseudonym (`customer.key`)"),
