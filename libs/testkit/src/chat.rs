@@ -29,7 +29,7 @@ impl TestTenant {
     /// The entry for chats, with a call flow of these steps.
     pub async fn chat_entry(&self, steps: Vec<Step>) -> anyhow::Result<()> {
         let flow = routing::CallFlow {
-            name: "chats".to_owned(),
+            name: format!("chats {}", fresh()),
             steps: steps.into_iter().map(|it| routing::CallFlowStep { step: Some(it) }).collect(),
             ..routing::CallFlow::default()
         };
