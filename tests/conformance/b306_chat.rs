@@ -270,13 +270,13 @@ async fn s16_a_visitor_touches_nothing_but_their_own_chat(tenant: TestTenant) ->
         text: "x".to_owned(),
         ..Default::default()
     };
-    let sent = interactions.send_message(send).await.map(drop);
+    let written = interactions.send_message(send).await.map(drop);
     let mut transfers = TransferServiceClient::new(visitor.channel());
     let transfer = GetTransferRequest { transfer_id: format!("{id}-transfer-1") };
     let transfer = transfers.get_transfer(transfer).await.map(drop);
     let open = OpenChatRequest { request_id: fresh(), entry: ENTRY.to_owned(), ..Default::default() };
     let opened = visitor.chats().open_chat(open).await.map(drop);
-    for answer in [read, listed, ended, sent, transfer, opened] {
+    for answer in [read, listed, ended, written, transfer, opened] {
         anyhow::ensure!(answer.as_ref().is_err_and(|it| it.code() == Code::PermissionDenied), "{answer:?}");
     }
     // Each sees their own chat, and what is theirs of it.

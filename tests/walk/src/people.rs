@@ -4,7 +4,9 @@ use crate::{
     agenda::{Event, OnSwitch},
     walk::{AGENTS, Walk},
 };
-use baton_domain::{Action, Actor, Command, Input, OutsideSort, StaffRole, StartTransfer, Target, interaction::Party, permit};
+use baton_domain::{
+    Action, Actor, Command, Input, OutsideSort, StaffRole, StartTransfer, Target, interaction::Party, permit,
+};
 use baton_proof::{agent, command_of, flow, outside, team};
 use baton_telephony::switch::{ExitEnd, FlowEnding, FlowReport, LegEnding, LegProgress, SwitchEventKind};
 use baton_words::{InteractionId, TransferKind};

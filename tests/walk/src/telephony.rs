@@ -64,14 +64,10 @@ impl Driver {
     }
 
     fn request_with(&mut self, key: OperationKey, name: &str, detail: &str) {
-        self.observed
-            .operations
-            .insert(key, Operation {
-                name: name.to_owned(),
-                detail: detail.to_owned(),
-                confirmed: true,
-                ..Operation::default()
-            });
+        self.observed.operations.insert(
+            key,
+            Operation { name: name.to_owned(), detail: detail.to_owned(), confirmed: true, ..Operation::default() },
+        );
     }
 
     fn leg_key(&self, name: &str) -> Option<OperationKey> {

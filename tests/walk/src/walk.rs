@@ -332,7 +332,8 @@ impl Walk {
 
     fn placed(&mut self, id: InteractionId, policy: usize) -> Interaction {
         let phone = format!("32470{:06}", self.walked.interactions % 1_000_000);
-        let origin = LegSource::Outside(Outside { phone: phone.into(), allowed_by: "+32".into(), shows_customer: false });
+        let origin =
+            LegSource::Outside(Outside { phone: phone.into(), allowed_by: "+32".into(), shows_customer: false });
         let opening = self.opening(id, origin, Vec::new());
         let caller = agent(self.rng.u8(1..=AGENTS));
         baton_domain::place(opening, self.watches[policy].policy(), caller, self.now_us).0

@@ -82,8 +82,10 @@ impl HopOutcome {
     pub fn reason(self) -> Option<Reason> {
         match self {
             Self::Completed { .. } | Self::CompletedOutside | Self::Returned | Self::InFlow => None,
-            Self::Diverted { reason, .. } | Self::Failed { reason, .. } | Self::Cancelled { reason } => Some(reason),
-            Self::FailedOutside { reason } => Some(reason),
+            Self::Diverted { reason, .. }
+            | Self::Failed { reason, .. }
+            | Self::FailedOutside { reason }
+            | Self::Cancelled { reason } => Some(reason),
             Self::Abandoned => Some(Reason::CustomerLeft),
         }
     }

@@ -42,7 +42,7 @@ fn act(world: &mut World, dice: &mut Dice) {
         9 if dice.seldom() => world.tick_at_deadline(),
         10 if dice.seldom() => agent_gone(world, dice),
         11 if dice.seldom() && world.i.medium.is_written() => {
-            drop(world.input(Input::Command(Actor::Customer, Command::Leave)))
+            drop(world.input(Input::Command(Actor::Customer, Command::Leave)));
         }
         11 if dice.seldom() => world.customer_hangs_up(),
         12 if world.plan().exit.is_some() => exit(world, dice),

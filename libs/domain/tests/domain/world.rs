@@ -425,14 +425,14 @@ pub fn outside(sort: OutsideSort) -> Target {
 /// A profile whose transfers go outside too, wherever the tenant may have that.
 pub fn goes_outside(profile: &str) -> Arc<Policy> {
     let plain = policy(profile, "");
-    let targets: String = plain
+    let targets = plain
         .methods
         .keys()
-        .map(|kind| format!("[methods.{kind}.offer]\ntargets = [\"agent\", \"team\", \"external\"]\n"))
-        .collect();
+        .map(|kind| format!("[methods.{kind}.offer]\ntargets = [\"agent\", \"team\", \"external\"]\n"));
+    let targets: Vec<_> = targets.collect();
     // A recipient outside can do nothing in Baton: the initiator alone must be able to end it.
     let consults = plain.methods.iter().filter(|(_, method)| method.consult.is_some());
-    let consults: String =
-        consults.map(|(kind, _)| format!("[methods.{kind}.consult]\ncustomer_gone = \"go_on\"\n")).collect();
-    policy(profile, &(targets + &consults))
+    let consults = consults.map(|(kind, _)| format!("[methods.{kind}.consult]\ncustomer_gone = \"go_on\"\n"));
+    let consults: Vec<_> = consults.collect();
+    policy(profile, &(targets.concat() + &consults.concat()))
 }

@@ -230,6 +230,7 @@ fn b613_a_warm_transfer_from_the_call_to_its_end() {
         initiator_agent_id: "ada".to_owned(),
         recipient_agent_id: "ben".to_owned(),
         duration_ms: 1,
+        returned: false,
         recipient_external: None,
     }));
     let call = log.call();

@@ -280,7 +280,7 @@ fn options_text(options: &GetTransferOptionsResponse) -> String {
                 word::spaced(&reason.as_str_name().replace("ERROR_REASON_", "").to_lowercase())
             ),
         };
-        let outside = it.outside.as_ref().map(outside_text).unwrap_or_default();
+        let outside = it.outside.as_ref().map(|it| outside_text(*it)).unwrap_or_default();
         format!("{}{needs}{outside}{refusal}", word::transfer_kind(it.kind))
     };
     let listed = |names: &[String]| names.iter().map(|it| word::one_line(it)).collect::<Vec<_>>().join(", ");
@@ -300,7 +300,7 @@ fn options_text(options: &GetTransferOptionsResponse) -> String {
 }
 
 /// To which numbers outside a kind goes in this call.
-fn outside_text(it: &OutsideOption) -> String {
+fn outside_text(it: OutsideOption) -> String {
     let sorts = [
         (it.forwarding, "external numbers with forwarding"),
         (it.not_forwarding, "without forwarding"),

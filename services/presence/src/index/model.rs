@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Choice, PickerFilter, TargetKey, TargetOrder, TenantIndex, TypedSearch};
 use crate::ids::{AgentId, SiteId, TeamId};
 use crate::page::DirectoryCursor;
-use crate::record::{AgentProfile, AgentRecord, SiteRecord, TeamRecord};
+use crate::record::{AgentProfile, AgentRecord, Capacity, ClaimMedium, SiteRecord, TeamRecord};
 use crate::status::{AgentStatus, Occupied, RequestedState, ShownState, WrapUp};
 
 const AGENTS: u128 = 12;
@@ -38,7 +38,14 @@ impl Model {
     }
 
     fn is_available(status: &AgentStatus) -> bool {
-        status.state() == ShownState::Available && status.occupied.is_none() && !status.phone_in_use
+        status.state() == ShownState::Available && Self::has_room(status, ClaimMedium::Voice)
+    }
+
+    fn has_room(status: &AgentStatus, medium: ClaimMedium) -> bool {
+        match medium {
+            ClaimMedium::Voice => status.occupied.is_none() && !status.phone_in_use && status.capacity.voice > 0,
+            ClaimMedium::Chat => status.chats < status.capacity.chat,
+        }
     }
 
     fn free_in(&self, team: &TeamRecord, caller: Option<AgentId>) -> usize {
@@ -48,7 +55,7 @@ impl Model {
 
     fn shows(&self, filter: &PickerFilter, words: &[&str], agent: &AgentRecord) -> bool {
         let status = &agent.status;
-        let is_free = status.occupied.is_none() && !status.phone_in_use;
+        let is_free = Self::has_room(status, filter.choice.as_ref().map_or(ClaimMedium::Voice, |it| it.medium));
         let can_be_had = match &filter.choice {
             Some(choice) => choice.choosable.contains(&status.state()) && (choice.waits_if_busy || is_free),
             None if filter.states.is_empty() => Self::is_available(status),
@@ -78,9 +85,7 @@ impl Model {
             let status = &agent.status;
             let is_free = Self::is_available(status);
             let comes_first = match &filter.choice {
-                Some(choice) => {
-                    choice.recommended.contains(&status.state()) && status.occupied.is_none() && !status.phone_in_use
-                }
+                Some(choice) => choice.recommended.contains(&status.state()) && Self::has_room(status, choice.medium),
                 None => filter.order == TargetOrder::LongestIdle && is_free,
             };
             let since = if is_free { status.idle_since_us } else { status.state_since_us };
@@ -107,11 +112,21 @@ impl Model {
         first
     }
 
-    fn candidates(&self, team: &TeamRecord, skip: &BTreeSet<AgentId>, limit: usize) -> (Vec<AgentId>, bool) {
+    fn candidates(
+        &self,
+        team: &TeamRecord,
+        medium: ClaimMedium,
+        skip: &BTreeSet<AgentId>,
+        limit: usize,
+    ) -> (Vec<AgentId>, bool) {
         let members = team.members.iter().filter(|id| !skip.contains(id)).filter_map(|id| self.agents.get(id));
         let members: Vec<_> = members.collect();
-        let mut free: Vec<_> = members.iter().filter(|it| Self::is_available(&it.status)).collect();
-        free.sort_by_key(|it| (it.status.idle_since_us, it.id));
+        let mut free: Vec<_> = members
+            .iter()
+            .filter(|it| it.status.state() == ShownState::Available && Self::has_room(&it.status, medium))
+            .collect();
+        let chats = |it: &AgentRecord| if medium == ClaimMedium::Chat { it.status.chats } else { 0 };
+        free.sort_by_key(|it| (chats(it), it.status.idle_since_us, it.id));
         (free.iter().take(limit).map(|it| it.id).collect(), !members.is_empty())
     }
 }
@@ -147,8 +162,8 @@ fn apply(index: &TenantIndex, model: &mut Model, version: i64, change: IndexChan
         IndexChange::Agent { id, name, email, site, status } => {
             let email = if email { format!("{}@acme.test", name::key(name).replace(' ', ".")) } else { String::new() };
             let profile = AgentProfile { name: name.to_owned(), email, site, ..AgentProfile::default() };
-            let (claim, queued) = (None, Vec::new());
-            let record = AgentRecord { tenant, id, profile, etag, version, status, claim, queued };
+            let (claims, queued) = (Vec::new(), Vec::new());
+            let record = AgentRecord { tenant, id, profile, etag, version, status, claims, queued };
             index.put_agent(id, Some(record.clone()));
             if !model.gone.contains(&id.0) {
                 model.agents.insert(id, record);
@@ -201,14 +216,18 @@ fn statuses() -> impl Strategy<Value = AgentStatus> {
     let occupied =
         prop_oneof![3 => Just(None), 1 => Just(Some(Occupied::Reserved)), 1 => Just(Some(Occupied::Engaged))];
     let facts = (any::<bool>(), prop::bool::weighted(0.2), prop::bool::weighted(0.2), prop::bool::weighted(0.3));
-    (facts, occupied, prop::bool::weighted(0.1), 0..5i64, 0..5i64).prop_map(
-        move |((online, not_responding, wraps_up, is_away), occupied, phone_in_use, state_since_us, idle_since_us)| {
+    let chats = (0..3i64, 0..3i64, prop::bool::weighted(0.9));
+    (facts, occupied, prop::bool::weighted(0.1), 0..5i64, 0..5i64, chats).prop_map(
+        move |(facts, occupied, phone_in_use, state_since_us, idle_since_us, (chats, most_chats, calls))| {
+            let (online, not_responding, has_wrap_up, is_away) = facts;
             AgentStatus {
                 online,
                 requested: if is_away { RequestedState::Away(String::new()) } else { RequestedState::Available },
-                wrap_up: wraps_up.then(wrap_up),
+                wrap_up: has_wrap_up.then(wrap_up),
                 not_responding,
                 occupied,
+                chats,
+                capacity: Capacity { voice: i64::from(calls), chat: most_chats, video: 0 },
                 phone_in_use,
                 state_since_us,
                 idle_since_us,
@@ -243,17 +262,22 @@ fn choices() -> impl Strategy<Value = Choice> {
     ];
     let skip = prop::collection::btree_set(agents(), 0..3);
     let sorts = (prop::bool::weighted(0.9), prop::bool::weighted(0.8), any::<bool>());
-    (sorts, skip, states(), states(), last).prop_map(
-        |((agents, teams, waits_if_busy), skip, choosable, recommended, last)| Choice {
+    (sorts, skip, states(), states(), last, media()).prop_map(
+        |((agents, teams, waits_if_busy), skip, choosable, recommended, last, medium)| Choice {
             agents,
             teams,
             skip,
             choosable,
             recommended,
             waits_if_busy,
+            medium,
             last,
         },
     )
+}
+
+fn media() -> impl Strategy<Value = ClaimMedium> {
+    prop_oneof![Just(ClaimMedium::Voice), Just(ClaimMedium::Chat)]
 }
 
 /// A filter, and what is searched with it.
@@ -292,6 +316,7 @@ proptest! {
         changes in prop::collection::vec(changes(), 0..50),
         questions in prop::collection::vec((filters(), 1..9usize), 1..12),
         skip in prop::collection::btree_set(agents(), 0..4),
+        medium in media(),
     ) {
         let (index, mut model) = (TenantIndex::default(), Model::default());
         for (version, change) in changes.into_iter().enumerate() {
@@ -305,9 +330,9 @@ proptest! {
             }
         }
         for team in model.teams.values() {
-            let (found, anybody_left) = index.candidates(team.id, &skip, 3).expect("the team is there");
-            let found: Vec<_> = found.iter().map(|it| it.id).collect();
-            prop_assert_eq!((found, anybody_left), model.candidates(team, &skip, 3));
+            let found = index.candidates(team.id, medium, &skip, 3).expect("the team is there");
+            let first: Vec<_> = found.free.iter().map(|it| it.id).collect();
+            prop_assert_eq!((first, found.anybody_left), model.candidates(team, medium, &skip, 3));
         }
     }
 

@@ -15,7 +15,7 @@ pub(crate) fn refusal_status(refusal: Refusal, live: &Live, actor: &Actor) -> St
     let error = ApiError::new(kind, reason, refusal.to_string()).without_retry();
     let error = match refusal {
         Refusal::OutsideNotOffered(.., possible) => {
-            let kinds: Vec<_> = possible.iter().map(|kind| kind.name()).collect();
+            let kinds: Vec<_> = possible.iter().map(baton_words::TransferKind::name).collect();
             error.with("possible_kinds", kinds.join(","))
         }
         _ => error,

@@ -80,7 +80,7 @@ impl TransferApi {
         if let Some(queue) = picker.last_queue().filter(|_| request.page_token.is_empty() && size > 1) {
             targets.extend(self.queue_choice(&live, queue).await?);
         }
-        let (first, mut token) = picker.section_of(&request.page_token)?;
+        let (first, mut token) = picker.section_of(&request.page_token);
         for (section, prefix) in SECTIONS.into_iter().skip(first).filter(|(section, _)| picker.has(*section)) {
             let room = size.saturating_sub(targets.len());
             if room == 0 {
@@ -175,12 +175,12 @@ impl Picker<'_> {
     }
 
     /// Where a page token goes on: the section, and the token in it.
-    fn section_of(&self, token: &str) -> Result<(usize, String), Status> {
+    fn section_of(&self, token: &str) -> (usize, String) {
         let marked = SECTIONS.iter().enumerate().skip(1);
-        let marked = marked.filter(|(_, (section, _))| self.has(*section));
-        let found = marked.filter_map(|(at, (_, prefix))| Some((at, token.strip_prefix(prefix)?))).next();
+        let mut marked = marked.filter(|(_, (section, _))| self.has(*section));
+        let found = marked.find_map(|(at, (_, prefix))| Some((at, token.strip_prefix(prefix)?)));
         let (at, inner) = found.unwrap_or((0, token));
-        Ok((at, inner.to_owned()))
+        (at, inner.to_owned())
     }
 
     /// What is searched for comes before what was chosen.

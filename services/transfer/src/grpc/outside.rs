@@ -33,7 +33,7 @@ pub(super) async fn resolve(
     }
     let live = api.handler.load_of(&asked.tenant, asked.id).await?.ok_or_else(|| not_found("interaction"))?;
     let dial = ResolveDialRequest {
-        tenant: asked.tenant.to_string(),
+        tenant: asked.tenant.clone(),
         number: live.number.to_string(),
         to: sent.number.clone(),
         external_number_id: sent.external_number_id.clone(),

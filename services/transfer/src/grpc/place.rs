@@ -87,7 +87,7 @@ impl InteractionApi {
     }
 }
 
-/// The fields of routing's and recording's requests, as PlaceCall has them.
+/// The fields of routing's and recording's requests, as `PlaceCall` has them.
 const AS_PLACED: &[(&str, &str)] = &[("number", "from_number"), ("to", "to_number")];
 
 /// Another service's refusal for the client, who knows the fields of its own request alone.

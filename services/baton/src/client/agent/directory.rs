@@ -177,7 +177,6 @@ fn update_request(
         capacity,
         skills,
         site_id: site_id.unwrap_or_default(),
-        ..Agent::default()
     };
     UpdateAgentRequest { request_id, agent: Some(agent), update_mask: Some(FieldMask { paths }) }
 }

@@ -125,7 +125,7 @@ impl FlowFile {
             let label = it.label.clone();
             let element = match it.transfer {
                 Some(to) => Some(Element::Transfer(IvrTransfer { to: to.resolved(session).await? })),
-                None => it.plain(),
+                None => Some(it.plain()),
             };
             elements.push(IvrElement { label, element });
         }
@@ -134,12 +134,12 @@ impl FlowFile {
 }
 
 impl FileElement {
-    fn plain(self) -> Option<Element> {
+    fn plain(self) -> Element {
         if let Some(announcement) = self.play {
-            return Some(Element::Play(IvrPlay { announcement }));
+            return Element::Play(IvrPlay { announcement });
         }
         if let Some(it) = self.collect {
-            return Some(Element::Collect(IvrCollect {
+            return Element::Collect(IvrCollect {
                 key: it.key,
                 announcement: it.announcement,
                 min_digits: it.min_digits,
@@ -149,16 +149,16 @@ impl FileElement {
                 between_digits_ms: it.between_digits_ms,
                 tries: it.tries,
                 sensitive: it.sensitive,
-            }));
+            });
         }
         if let Some(FileSetData { key, value }) = self.set_data {
-            return Some(Element::SetData(IvrSetData { key, value }));
+            return Element::SetData(IvrSetData { key, value });
         }
         if let Some(FileBranch { key, cases, otherwise }) = self.branch {
             let cases = cases.into_iter().map(|FileCase { value, goto }| IvrCase { value, goto }).collect();
-            return Some(Element::Branch(IvrBranch { key, cases, otherwise }));
+            return Element::Branch(IvrBranch { key, cases, otherwise });
         }
-        if self.r#return.is_some() { Some(Element::Return(IvrReturn {})) } else { Some(Element::End(IvrEnd {})) }
+        if self.r#return.is_some() { Element::Return(IvrReturn {}) } else { Element::End(IvrEnd {}) }
     }
 }
 

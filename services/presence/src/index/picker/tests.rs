@@ -3,6 +3,7 @@ use uuid::Uuid;
 use super::*;
 use crate::record::AgentProfile;
 use crate::status::{Occupied, StatusChange};
+use baton_api::common::v1::Skill;
 use baton_store::Etag;
 
 fn agent(number: u128, name: &str, changes: &[StatusChange]) -> AgentRecord {
@@ -19,12 +20,11 @@ fn agent_at(version: i64, number: u128, name: &str, changes: &[StatusChange]) ->
             name: name.to_owned(),
             email: format!("{}@acme.test", name.to_lowercase()),
             phone: "1".to_owned(),
-            voicemail: false,
-            site: None,
+            ..AgentProfile::default()
         },
         version,
         status,
-        claim: None,
+        claims: Vec::new(),
         queued: Vec::new(),
     }
 }
@@ -196,9 +196,33 @@ fn what_comes_late_changes_nothing_and_whoever_is_gone_stays_so() {
 fn candidates_are_free_members_longest_idle_first() {
     let index = index();
     let sales = TeamId(Uuid::from_u128(10));
-    let (free, anybody_left) = index.candidates(sales, &BTreeSet::new(), 10).unwrap();
-    assert_eq!((free.len(), anybody_left), (1, true));
+    let found = index.candidates(sales, ClaimMedium::Voice, &BTreeSet::new(), 10).unwrap();
+    assert_eq!((found.free.len(), found.anybody_left, found.signed_in), (1, true, 2));
     let skip = [1, 3].map(|it| AgentId(Uuid::from_u128(it))).into();
-    let (free, anybody_left) = index.candidates(sales, &skip, 10).unwrap();
-    assert_eq!((free.len(), anybody_left), (0, false));
+    let found = index.candidates(sales, ClaimMedium::Voice, &skip, 10).unwrap();
+    assert_eq!((found.free.len(), found.anybody_left), (0, false));
+}
+
+#[test]
+fn b401_candidates_of_a_queue_have_its_skills_and_are_in_its_teams() {
+    let index = index();
+    let french = |level| Skill { name: "french".to_owned(), level };
+    for (number, level) in [(1, 3), (2, 7), (4, 9)] {
+        let id = AgentId(Uuid::from_u128(number));
+        let mut record = index.agent(id).unwrap().as_ref().clone();
+        (record.version, record.profile.skills) = (record.version + 1, vec![french(level)]);
+        index.put_agent(id, Some(record));
+    }
+    let names = |skills: &[Skill], teams: &[u128]| {
+        let teams: Vec<_> = teams.iter().map(|it| TeamId(Uuid::from_u128(*it))).collect();
+        let found = index.candidates_with(skills, &teams, ClaimMedium::Voice, &BTreeSet::new(), 10);
+        let names: Vec<_> = found.free.iter().map(|it| it.profile.name.clone()).collect();
+        (names.join(" "), found.anybody_left, found.signed_in)
+    };
+    assert_eq!(names(&[french(3)], &[]), ("Ada Bob".to_owned(), true, 2));
+    assert_eq!(names(&[french(7)], &[]), ("Bob".to_owned(), true, 1));
+    assert_eq!(names(&[french(1)], &[10]), ("Ada".to_owned(), true, 1));
+    assert_eq!(names(&[], &[10, 11]), ("Ada".to_owned(), true, 2));
+    assert_eq!(names(&[french(9)], &[]), (String::new(), true, 0));
+    assert_eq!(names(&[french(10)], &[]), (String::new(), false, 0));
 }
