@@ -76,6 +76,7 @@ mod tests {
             "baton/common/v1/types.proto",
             "google/protobuf/descriptor.proto",
             "google/protobuf/timestamp.proto",
+            "baton/transfer/v1/chat_service.proto",
             "baton/transfer/v1/interaction.proto",
             "baton/transfer/v1/interaction_service.proto",
         ];

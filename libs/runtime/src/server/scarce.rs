@@ -8,16 +8,18 @@ use crate::auth::{Caller, Role, TenantLimits};
 use crate::disk_space::DiskSpace;
 
 /// Services whose changes go on, and single methods. Beside them, everything is deleted that somebody wants to be deleted.
-const GO_ON: [&str; 15] = [
+const GO_ON: [&str; 17] = [
     "/baton.presence.v1.DirectoryService/RemoveTeamMembers",
     "/baton.presence.v1.PresenceService/",
     "/baton.transfer.v1.TransferService/",
+    "/baton.transfer.v1.ChatService/",
     "/baton.transfer.v1.InteractionService/EndInteraction",
     "/baton.transfer.v1.InteractionService/ForgetCustomer",
     "/baton.transfer.v1.InteractionService/HoldCustomer",
     "/baton.transfer.v1.InteractionService/LeaveInteraction",
     "/baton.transfer.v1.InteractionService/ResumeCustomer",
     "/baton.transfer.v1.InteractionService/DispositionInteraction",
+    "/baton.transfer.v1.InteractionService/SendMessage",
     "/baton.transfer.v1.InteractionService/SetMute",
     "/baton.recording.v1.RecordingService/PauseRecording",
     "/baton.recording.v1.RecordingService/ResumeRecording",
@@ -101,13 +103,18 @@ mod tests {
         let expected = [
             "/baton.presence.v1.DirectoryService/AddTeamMembers",
             "/baton.presence.v1.DirectoryService/CreateAgent",
+            "/baton.presence.v1.DirectoryService/CreateSite",
             "/baton.presence.v1.DirectoryService/CreateTeam",
             "/baton.presence.v1.DirectoryService/UpdateAgent",
+            "/baton.presence.v1.DirectoryService/UpdateSite",
             "/baton.presence.v1.DirectoryService/UpdateTeam",
             "/baton.recording.v1.RecordingService/StartRecording",
             "/baton.routing.v1.RoutingService/UpdateCallFlow",
             "/baton.routing.v1.RoutingService/UpdateDialRule",
+            "/baton.routing.v1.RoutingService/UpdateExternalNumber",
+            "/baton.routing.v1.RoutingService/UpdateIvrFlow",
             "/baton.routing.v1.RoutingService/UpdateNumber",
+            "/baton.routing.v1.RoutingService/UpdateQueue",
             "/baton.transfer.v1.InteractionService/AddNote",
             "/baton.transfer.v1.InteractionService/PlaceCall",
             "/baton.transfer.v1.InteractionService/SetData",

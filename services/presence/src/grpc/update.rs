@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_field_that_cannot_be_changed_and_an_update_of_nothing_are_refused() {
         let agent = Agent { name: "Ada".to_owned(), ..Agent::default() };
-        for path in ["agent_id", "etag", "skills", "agent.name"] {
+        for path in ["agent_id", "etag", "team", "agent.name"] {
             let error = profile_change(&agent, Some(&of(&["name", path]))).unwrap_err();
             assert_eq!(error.fields[0].0, "update_mask", "{path}");
         }
