@@ -68,6 +68,9 @@ pub enum Refusal {
     /// Not in this medium at all, whatever the phase: nobody is on hold in a chat (B309).
     #[error("to {0} is not possible in an interaction of this medium ({1})")]
     NotOfMedium(Action, Medium),
+    /// Nobody who writes is taken to a number outside, or through an IVR flow.
+    #[error("a customer of this medium ({1}) can't be transferred to this sort of target ({0})")]
+    TargetNotOfMedium(TargetSort, Medium),
     /// The recipient of a transfer, before the customer is theirs too.
     #[error("you write to agents alone until the customer is with you")]
     AgentsOnly,
@@ -149,6 +152,9 @@ pub(crate) fn permit_target<'p>(
     let sort = start.target.sort();
     if !method.offer.targets.contains(&sort) {
         return Err(Refusal::TargetNotOffered(start.kind, sort));
+    }
+    if !sort.is_of(i.medium) {
+        return Err(Refusal::TargetNotOfMedium(sort, i.medium));
     }
     if let Target::External(external) = &start.target {
         permit_outside(i, policy, start.kind, external)?;
@@ -346,8 +352,14 @@ impl<'a> Asker<'a> {
         if !self.may_start() || self.transfers_are_used_up() || self.hops_are_used_up() {
             return ActionSet::default();
         }
-        let entitled = self.policy.methods.iter().filter(|(_, method)| self.policy.entitled(method));
-        entitled.map(|(kind, _)| Action::Start(*kind)).collect()
+        let goes = |method: &Method| self.policy.entitled(method) && self.has_targets(method);
+        let methods = self.policy.methods.iter().filter(|(_, method)| goes(method));
+        methods.map(|(kind, _)| Action::Start(*kind)).collect()
+    }
+
+    /// Whether anybody whom this method reaches can have a customer of this medium.
+    fn has_targets(&self, method: &Method) -> bool {
+        method.offer.sorts(self.i.medium).next().is_some()
     }
 
     fn no_start(&self, kind: TransferKind) -> Refusal {
@@ -356,6 +368,7 @@ impl<'a> Asker<'a> {
             _ if !self.may_start() => Refusal::NotNow(Action::Start(kind)),
             None => Refusal::KindNotOffered(kind),
             Some(method) if !self.policy.entitled(method) => Refusal::NotInPlan(kind),
+            Some(method) if !self.has_targets(method) => Refusal::NotOfMedium(Action::Start(kind), self.i.medium),
             Some(_) if self.transfers_are_used_up() => Refusal::TooMany("transfers", MAX_TRANSFERS),
             Some(_) => Refusal::HopLimit(self.policy.interaction.max_hops),
         }

@@ -83,7 +83,8 @@ fn is_followed(action: Action, bound: &Bound) -> bool {
 /// the customer is to come back. Where a queue has to be answered to have succeeded, it is looked for as a team is: one of both will do.
 fn targets(i: &Interaction, policy: &Policy, kind: TransferKind, bound: &Bound) -> impl Iterator<Item = Target> {
     let method = policy.method(kind);
-    let mut sorts = method.map(|method| method.offer.targets.clone()).unwrap_or_default();
+    let sorts = method.map(|method| method.offer.sorts(i.medium).collect::<Vec<_>>());
+    let mut sorts = sorts.unwrap_or_default();
     let own_success = method.is_some_and(|method| method.queue_success == QueueSuccess::Enqueued);
     if sorts.contains(&TargetSort::Team) && !own_success {
         sorts.retain(|sort| *sort != TargetSort::Queue);

@@ -214,6 +214,17 @@ closed_list! {
     }
 }
 
+impl TargetSort {
+    /// Whether a customer of this medium can be handed over there: who writes can't be taken to a number outside, or through an IVR flow, which
+    /// speaks and listens.
+    pub fn is_of(self, medium: Medium) -> bool {
+        match self {
+            Self::Agent | Self::Team | Self::Queue => true,
+            Self::IvrFlow | Self::External => !medium.is_written(),
+        }
+    }
+}
+
 closed_list! {
     /// A room on the switch. Whoever is in the same room hears each other, as its treatment lets them.
     Room {

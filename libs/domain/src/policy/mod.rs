@@ -9,7 +9,7 @@ pub use parse::{PolicyError, parse, parse_file, restore};
 pub use profiles::{PROFILES, Profile, profile};
 
 use crate::{action::ActionSet, actor::OutsideSort, machine::SearchRules};
-use baton_words::{AgentState, Direction, TargetSort, TransferKind};
+use baton_words::{AgentState, Direction, Medium, TargetSort, TransferKind};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -152,6 +152,13 @@ pub struct OutsideRules {
     pub not_forwarding: Vec<Direction>,
     /// Typed in.
     pub typed: Vec<Direction>,
+}
+
+impl OfferRules {
+    /// Where a customer of this medium can be transferred to.
+    pub fn sorts(&self, medium: Medium) -> impl Iterator<Item = TargetSort> {
+        self.targets.iter().copied().filter(move |sort| sort.is_of(medium))
+    }
 }
 
 impl OutsideRules {

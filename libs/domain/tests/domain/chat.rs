@@ -2,13 +2,13 @@
 
 use crate::{
     invariants::check,
-    world::{SECOND, World, agent, by, policy, ring, said_to, supervisor, team},
+    world::{SECOND, World, agent, by, flow, outside, policy, ring, said_to, supervisor, team},
 };
 use baton_domain::{
-    Action, Actor, Command, EventKind, Fact, Input, Refusal, StartTransfer, Target, interaction::Stage,
+    Action, Actor, Command, EventKind, Fact, Input, OutsideSort, Refusal, StartTransfer, Target, interaction::Stage,
     machine::FlowStep, policy::PROFILES, project,
 };
-use baton_words::{Medium, Phase, Reason, TransferKind, Visibility};
+use baton_words::{Medium, Phase, Reason, TargetSort, TransferKind, Visibility};
 
 const NOT_OF_CHAT: [Action; 9] = [
     Action::Swap,
@@ -103,6 +103,24 @@ fn what_there_is_no_chat_for_is_refused_with_the_medium_and_not_shown() {
         let refused = call.command(1, call.command_of(action)).expect_err("not in a call");
         assert_eq!(refused, Refusal::NotOfMedium(action, Medium::Voice));
     }
+}
+
+/// What speaks and listens is no target of those who write.
+#[test]
+fn b306_a_customer_who_writes_is_not_taken_outside_or_through_an_ivr_flow() {
+    let mut world = World::chatting("aicc");
+    let cold = |target| {
+        Command::Start(StartTransfer { kind: TransferKind::Cold, target, message: "".into(), outcome: "".into() })
+    };
+    for (target, sort) in [(outside(OutsideSort::Typed), TargetSort::External), (flow(false), TargetSort::IvrFlow)] {
+        let refused = world.command(1, cold(target)).expect_err("nothing of the sort in a chat");
+        assert_eq!(refused, Refusal::TargetNotOfMedium(sort, Medium::Chat));
+    }
+    let round_trip = Action::Start(TransferKind::RoundTrip);
+    assert!(world.allowed(&by(1)).contains(Action::Start(TransferKind::Cold)));
+    assert!(!world.allowed(&by(1)).contains(round_trip), "it goes to IVR flows alone");
+    let refused = world.command(1, world.command_of(round_trip)).expect_err("the same");
+    assert_eq!(refused, Refusal::NotOfMedium(round_trip, Medium::Chat));
 }
 
 #[test]

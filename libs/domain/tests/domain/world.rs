@@ -8,11 +8,12 @@ use baton_domain::{
     interaction::{LegSource, Outside, Party},
     machine::{FlowStep, IvrElement, IvrFlow, IvrStep, OfferState},
     permit::allowed,
+    policy::ReleaseMoment,
     project::{self, MediaPlan, TransferRecord},
 };
 use baton_words::{
-    AgentId, ClaimNo, InteractionId, IvrFlowId, LegNo, Phase, QueueId, Reason, RecordingMode, SwitchId, TeamId,
-    TransferKind, TransferNo, Visibility,
+    AgentId, ClaimNo, InteractionId, IvrFlowId, LegNo, Phase, QueueId, Reason, RecordingMode, SwitchId, TargetSort,
+    TeamId, TransferKind, TransferNo, Visibility,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -425,10 +426,13 @@ pub fn outside(sort: OutsideSort) -> Target {
 /// A profile whose transfers go outside too, wherever the tenant may have that.
 pub fn goes_outside(profile: &str) -> Arc<Policy> {
     let plain = policy(profile, "");
-    let targets = plain
-        .methods
-        .keys()
-        .map(|kind| format!("[methods.{kind}.offer]\ntargets = [\"agent\", \"team\", \"external\"]\n"));
+    // Who stays and waits for the customer to come back can't be left for a number outside.
+    let methods = plain.methods.iter().filter(|(_, method)| method.released != ReleaseMoment::Never);
+    let targets = methods.map(|(kind, method)| {
+        let others = method.offer.targets.iter().filter(|sort| **sort != TargetSort::External);
+        let others: String = others.map(|sort| format!("\"{sort}\", ")).collect();
+        format!("[methods.{kind}.offer]\ntargets = [{others}\"external\"]\n")
+    });
     let targets: Vec<_> = targets.collect();
     // A recipient outside can do nothing in Baton: the initiator alone must be able to end it.
     let consults = plain.methods.iter().filter(|(_, method)| method.consult.is_some());

@@ -175,7 +175,7 @@ pub(crate) fn refusal_reason(refusal: Refusal) -> ErrorReason {
         Refusal::CustomerIsOutside => ErrorReason::CustomerIsOutside,
         Refusal::FlowTransfersOn(_) => ErrorReason::FlowTransfersOn,
         Refusal::FlowNotForRoundTrip(_) => ErrorReason::FlowNotForRoundTrip,
-        Refusal::NotOfMedium(..) => ErrorReason::NotOfMedium,
+        Refusal::NotOfMedium(..) | Refusal::TargetNotOfMedium(..) => ErrorReason::NotOfMedium,
         Refusal::AgentsOnly => ErrorReason::AgentsOnly,
     }
 }

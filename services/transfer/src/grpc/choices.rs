@@ -163,11 +163,12 @@ impl TransferApi {
 }
 
 impl Picker<'_> {
-    /// Whether this kind goes there. Queues, flows and numbers outside are of no team.
+    /// Whether this kind goes there, in this medium. Queues, flows and numbers outside are of no team.
     fn has(&self, section: Section) -> bool {
-        let goes_to = |sort| self.offer.targets.contains(&sort) && self.filter.team_id.is_empty();
+        let sorts = || self.offer.sorts(self.live.medium);
+        let goes_to = |sort| sorts().any(|own| own == sort) && self.filter.team_id.is_empty();
         match section {
-            Section::AgentsAndTeams => self.offer.targets.iter().any(|sort| matches!(sort, Sort::Agent | Sort::Team)),
+            Section::AgentsAndTeams => sorts().any(|sort| matches!(sort, Sort::Agent | Sort::Team)),
             Section::Queues => goes_to(Sort::Queue),
             Section::IvrFlows => goes_to(Sort::IvrFlow),
             Section::Outside => goes_to(Sort::External),

@@ -63,7 +63,7 @@ fn option(live: &Live, actor: &Actor, own: TransferKind, method: &Method) -> Tra
     let refusal = permit(&live.state, &live.policy, actor, Action::Start(own)).err();
     TransferOption {
         kind: kind(own),
-        target_sorts: method.offer.targets.iter().map(|sort| TargetSort::from(*sort).into()).collect(),
+        target_sorts: method.offer.sorts(live.medium).map(|sort| TargetSort::from(sort).into()).collect(),
         needs_outcome: method.needs_outcome,
         needs_message: method.needs_message,
         waits_if_busy: method.offer.when_busy == WhenBusy::Wait,

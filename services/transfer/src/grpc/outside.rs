@@ -53,7 +53,7 @@ pub(super) async fn resolve(
 
 /// To which numbers outside this kind can go in this call; none where the policy has it for none at all (B408).
 pub(super) fn option(live: &Live, kind: TransferKind, method: &Method) -> Option<OutsideOption> {
-    if !method.offer.targets.contains(&baton_words::TargetSort::External) {
+    if !method.offer.sorts(live.medium).any(|sort| sort == baton_words::TargetSort::External) {
         return None;
     }
     let permitted = |sort| permit_outside_sort(&live.state, &live.policy, kind, sort);
