@@ -430,8 +430,8 @@ pub fn goes_outside(profile: &str) -> Arc<Policy> {
     let methods = plain.methods.iter().filter(|(_, method)| method.released != ReleaseMoment::Never);
     let targets = methods.map(|(kind, method)| {
         let others = method.offer.targets.iter().filter(|sort| **sort != TargetSort::External);
-        let others: String = others.map(|sort| format!("\"{sort}\", ")).collect();
-        format!("[methods.{kind}.offer]\ntargets = [{others}\"external\"]\n")
+        let all: Vec<_> = others.chain([&TargetSort::External]).map(|sort| format!("\"{sort}\"")).collect();
+        format!("[methods.{kind}.offer]\ntargets = [{}]\n", all.join(", "))
     });
     let targets: Vec<_> = targets.collect();
     // A recipient outside can do nothing in Baton: the initiator alone must be able to end it.
