@@ -38,8 +38,15 @@ impl World {
             to_number: format!("+3247{no:07}"),
             ..Default::default()
         };
-        let placed = self.interactions(by).place_call(request).await?.into_inner();
-        Ok(placed.interaction.unwrap().interaction_id)
+        let mut own = self.interactions(by);
+        loop {
+            // So many at once can be more than a database takes, which says so; whoever tries does as they are told.
+            match own.place_call(request.clone()).await {
+                Ok(placed) => return Ok(placed.into_inner().interaction.unwrap().interaction_id),
+                Err(status) if reason(&status) == Some(ErrorReason::Overloaded) => {}
+                Err(status) => return Err(status),
+            }
+        }
     }
 
     /// A customer who is with agent 1: by the view, as the stand-in for telephony knows the newest plan of all calls alone.
@@ -77,11 +84,18 @@ impl World {
     }
 }
 
+fn reason(refused: &Status) -> Option<ErrorReason> {
+    ApiError::from_status(refused).map(|it| it.reason)
+}
+
 /// How many were accepted; every other was refused by a cap.
 fn accepted<T>(tries: &[Result<T, Status>]) -> usize {
     for refused in tries.iter().filter_map(|it| it.as_ref().err()) {
-        let reason = ApiError::from_status(refused).map(|it| it.reason);
-        assert_eq!((refused.code(), reason), (Code::ResourceExhausted, Some(ErrorReason::OutsideLimit)), "{refused}");
+        assert_eq!(
+            (refused.code(), reason(refused)),
+            (Code::ResourceExhausted, Some(ErrorReason::OutsideLimit)),
+            "{refused}"
+        );
     }
     tries.iter().filter(|it| it.is_ok()).count()
 }
@@ -116,7 +130,7 @@ async fn x3_of_transfers_outside_that_are_started_at_once_no_more_than_the_cap_a
     // Ten tries for each call, of which a transfer that is open refuses the others.
     let tries: Vec<_> = (0..TRIES).map(|no| (&calls[no % calls.len()], format!("start-{no}"))).collect();
     let answers = join_all(tries.iter().map(|(id, request_id)| world.start_outside(id, request_id))).await;
-    let open = |status: &Status| ApiError::from_status(status).is_some_and(|it| it.reason == ErrorReason::TransferOpen);
+    let open = |status: &Status| reason(status) == Some(ErrorReason::TransferOpen);
     let answers: Vec<_> = answers.into_iter().filter(|it| !it.as_ref().is_err_and(open)).collect();
     assert_eq!(accepted(&answers), OWN_CAP);
     let mut begun = Vec::new();
@@ -131,6 +145,6 @@ async fn x3_of_transfers_outside_that_are_started_at_once_no_more_than_the_cap_a
     world.transfers(1).cancel_transfer(cancel).await.unwrap();
     world.start_outside(&id, "again").await.unwrap();
     let other = calls.iter().find(|id| begun.iter().all(|(own, _)| own != *id)).unwrap();
-    assert_eq!(accepted(&[world.start_outside(other, "too many").await]), 0);
+    assert_eq!(accepted(&[world.start_outside(other, "too-many").await]), 0);
     assert_eq!(agent(1), world.view(&id).await.primary_agent_id);
 }
