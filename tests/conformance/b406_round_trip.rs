@@ -9,7 +9,7 @@ use baton_api::common::v1::{
 };
 use baton_api::error::ErrorReason;
 use baton_api::event::v1::event_data::Data;
-use baton_api::transfer::v1::{ListTransferTargetsRequest, interaction::State};
+use baton_api::transfer::v1::{Interaction, ListTransferTargetsRequest, interaction::State};
 use baton_testkit::tenant::{disconnect, ring, voicemail};
 use baton_testkit::{AgentDesk, Call, TestTenant, To};
 
@@ -122,8 +122,10 @@ async fn b406_the_agent_leaves_meanwhile_and_the_customer_goes_to_the_next_step(
     away(&office, &call, &ada, &flow).await?;
     office.phones.hang_up(ada.phone()).await?;
     office.phones.until_idle(ada.phone()).await?;
-    let view = office.until_phase(&call, TransferPhase::Away).await?;
-    anyhow::ensure!(view.primary_agent_id.is_empty() && view.state() == State::InFlow, "it goes on: {view:?}");
+    let left = |it: &Interaction| it.primary_agent_id.is_empty();
+    let view = office.tenant.until(&call, "Ada has left", left).await?;
+    let phase = view.transfer.clone().unwrap_or_default().phase();
+    anyhow::ensure!(phase == TransferPhase::Away && view.state() == State::InFlow, "it goes on: {view:?}");
     office.phones.press_on(&call.leg_id, "12#").await?;
     let view = office.until_phase(&call, TransferPhase::Diverted).await?;
     let reason = view.transfer.clone().unwrap_or_default().reason();

@@ -6,7 +6,7 @@ use baton_api::error::ErrorReason;
 use baton_api::event::v1::event_data::Data;
 use baton_api::presence::v1::TargetFilter;
 use baton_api::simulator::v1::LedgerAction;
-use baton_api::transfer::v1::interaction::State;
+use baton_api::transfer::v1::{OutsideOption, TransferOption, interaction::State};
 use baton_testkit::tenant::ring;
 use baton_testkit::{AgentDesk, Call, PhoneBehaviour, TestTenant, To};
 
@@ -59,7 +59,8 @@ async fn b401_an_external_number_is_listed_after_agents_and_teams(tenant: TestTe
     let (mut office, ada, call) = talking(tenant).await?;
     let ben = office.agent("Ben").await?;
     office.tenant.team("Support", &[&ben]).await?;
-    let plain = office.tenant.external_number("Taxis", "+32470000001", false).await?;
+    let taxis = office.tenant.outsider(PhoneBehaviour::Manual).await?;
+    let plain = office.tenant.external_number("Taxis", &taxis, false).await?;
     let forwarding = office.tenant.external_number("Workshop", "+32470000002", true).await?;
     let listed = |kind, search: &str| {
         let filter = TargetFilter { search: search.to_owned(), ..TargetFilter::default() };
@@ -78,7 +79,9 @@ async fn b401_an_external_number_is_listed_after_agents_and_teams(tenant: TestTe
     let is_it = matches!(&own, Some(target::Target::External(it)) if it.external_number_id == forwarding);
     anyhow::ensure!(found.len() == 1 && is_it, "{found:?}");
     let options = ada.options(&call.interaction_id).await?.options;
-    anyhow::ensure!(options.iter().all(|it| it.target_sorts().any(|sort| sort == TargetSort::External)), "{options:?}");
+    let external = |it: &TransferOption| it.target_sorts().any(|sort| sort == TargetSort::External);
+    let round_trip = |it: &TransferOption| it.kind() == TransferKind::RoundTrip;
+    anyhow::ensure!(options.iter().all(|it| external(it) != round_trip(it)), "{options:?}");
     // The target is read as it was configured, and the allow decision is on record before the phone rings.
     ada.start(&call.interaction_id, TransferKind::Warm, To::External(&plain)).await?;
     let events = office.tenant.until_event(&call, "interaction.external_dialled").await?;
@@ -275,10 +278,9 @@ async fn b409_the_agent_goes_on_with_customer_2_and_cannot_go_outside_from_then_
         }
     }
     let options = ada.options(&call.interaction_id).await?.options;
-    let says = |it: &baton_api::transfer::v1::TransferOption| {
-        it.outside.is_some_and(|outside| outside.refusal() == ErrorReason::CustomerIsOutside)
-    };
-    anyhow::ensure!(options.iter().all(says), "{options:?}");
+    let numbers: Vec<_> = options.iter().filter_map(|it| it.outside.as_ref()).collect();
+    let says = |it: &&OutsideOption| it.refusal() == ErrorReason::CustomerIsOutside;
+    anyhow::ensure!(numbers.len() == 3 && numbers.iter().all(says), "{options:?}");
     // To an agent they go as any customer does.
     let cleo = office.agent("Cleo").await?;
     ada.start(&call.interaction_id, TransferKind::OnAnswer, To::Agent(&cleo)).await?;

@@ -60,7 +60,14 @@ pub(crate) enum TransferCommand {
     },
 }
 
+/// Which of the ways to say to whom, one to a line: in one line they are wider than a terminal.
+const START_USAGE: &str = "baton transfer start [OPTIONS] --to <TARGET>
+       baton transfer start [OPTIONS] --external <NAME>
+       baton transfer start [OPTIONS] --number <NUMBER>
+       baton transfer start [OPTIONS] --flow <FLOW>";
+
 #[derive(Debug, Args)]
+#[command(override_usage = START_USAGE)]
 pub(crate) struct TransferStartArgs {
     #[command(flatten)]
     call: CallOption,
@@ -81,7 +88,7 @@ pub(crate) struct TransferStartArgs {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct TransferToArgs {
-    /// To whom: an agent's or a team's name or id.
+    /// To whom: an agent's, a team's or a queue's name or id.
     #[arg(long, value_name = "TARGET")]
     to: Option<String>,
     /// To whom outside: an external number's name or id; `baton transfer targets` lists them.

@@ -13,8 +13,8 @@ use baton_api::routing::v1::routing_service_server::RoutingServiceServer;
 use baton_api::simulator::v1::simulator_service_server::SimulatorServiceServer;
 use baton_api::tenant::v1::tenant_service_server::TenantServiceServer;
 use baton_api::transfer::v1::{
-    interaction_service_server::InteractionServiceServer, policy_service_server::PolicyServiceServer,
-    transfer_service_server::TransferServiceServer,
+    chat_service_server::ChatServiceServer, interaction_service_server::InteractionServiceServer,
+    policy_service_server::PolicyServiceServer, transfer_service_server::TransferServiceServer,
 };
 use baton_bus::EventApi;
 use baton_runtime::ServiceName;
@@ -37,6 +37,7 @@ pub(super) fn mount(context: &ProcessContext, builder: ServerBuilder) -> anyhow:
         .add_service(Forwarded::<RecordingServiceServer<()>>::new(&recording))
         .add_service(Forwarded::<VoicemailServiceServer<()>>::new(&recording))
         .add_service(Forwarded::<RoutingServiceServer<()>>::new(&routing))
+        .add_service(Forwarded::<ChatServiceServer<()>>::new(&transfer))
         .add_service(Forwarded::<InteractionServiceServer<()>>::new(&transfer))
         .add_service(Forwarded::<PolicyServiceServer<()>>::new(&transfer))
         .add_service(Forwarded::<TenantServiceServer<()>>::new(&transfer))
