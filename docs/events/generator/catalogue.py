@@ -7,9 +7,10 @@ from .contract import DATA, event_name, whole_type
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # What an event can be about: the form of its subject (a regular expression), and in words.
 SUBJECTS = {
-    "interaction": (f"interaction/{UUID}", "a call, from its first event to its last one; also its transfers, recordings and voicemail messages"),
+    "interaction": (f"interaction/{UUID}", "a call or a chat, from its first event to its last one; also its transfers, recordings and voicemail messages"),
     "agent": (f"agent/{UUID}", "an agent"),
     "team": (f"team/{UUID}", "a team"),
+    "site": (f"site/{UUID}", "a site: a place where agents work"),
     "number": (r"number/(\+[0-9]+|chat:[a-z0-9._-]+|unknown)", "one of the tenant's numbers; `number/unknown` is all numbers that the tenant does not have"),
     "call_flow": (f"call_flow/{UUID}", "a call flow"),
     "queue": (f"queue/{UUID}", "a queue"),
@@ -34,7 +35,7 @@ ORIGINS = {
     "recording.settings_changed": ("recording", ["number"]),
     "voicemail": ("recording", ["interaction"]),
     "agent": ("presence", ["agent"]),
-    "directory": ("presence", ["agent", "team"]),
+    "directory": ("presence", ["agent", "team", "site"]),
     "routing": ("routing", ["number", "call_flow", "dial_rule", "queue", "ivr_flow", "external_number"]),
     "ivr": ("transfer", ["interaction"]),
     "routing.call_refused": ("routing", ["number"]),
@@ -45,15 +46,15 @@ ORIGINS = {
 
 # The areas in the order of the pages, each with what a reader finds there.
 AREAS = {
-    "interaction": "A call as the customer lives it: from the first contact to the last goodbye.",
-    "transfer": "The handing over of a customer from one agent to another, a team, or voicemail.",
+    "interaction": "A call or a chat as the customer lives it: from the first contact to the last goodbye.",
+    "transfer": "The handing over of a customer from one agent to another, a team, a queue, an IVR flow, a number outside, or voicemail.",
     "ivr": "What a customer does in an IVR flow, between two agents or instead of one.",
     "chat": "What is written in chats: by whom and when, and not what.",
     "recording": "What is recorded of a call, what is left out, and what becomes of the audio.",
     "voicemail": "Messages that customers leave, and what becomes of them.",
     "agent": "Whether agents can be had.",
-    "directory": "The agents and teams that there are.",
-    "routing": "Numbers, call flows, dial rules and IVR flows, and calls for numbers that are not there.",
+    "directory": "The agents, teams and sites that there are.",
+    "routing": "Numbers, call flows, queues, IVR flows, dial rules and numbers outside, and calls for numbers that are not there.",
     "policy": "The rules of who may do what in a call.",
     "tenant": "The tenant and its plan.",
     "customer": "Customers who were forgotten.",

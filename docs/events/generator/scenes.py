@@ -93,7 +93,8 @@ class Call:
 def setting_up(baton):
     """What people set up, changed and deleted."""
     baton("agent", "create", "Eva", "--voicemail")
-    baton("agent", "update", "Eva", "--email", "eva@example.com")
+    baton("site", "create", "Ghent")
+    baton("agent", "update", "Eva", "--email", "eva@example.com", "--site", "Ghent", "--skill", "french=7")
     baton("team", "create", "Nights", "--member", "Eva", "--member", "Dan")
     baton("flow", "set", "Nights", "--step", "ring-team:Nights,20s,2m", "--step", "voicemail:nights")
     baton("number", "set", "+3225550101", "--flow", "Nights")
@@ -280,6 +281,20 @@ def transfers_outside(baton):
     call.hang_up(OUTSIDE)
 
 
+def a_transfer_to_a_queue(baton):
+    """Ada's customer waits in a queue for whoever speaks French: Ben."""
+    baton("policy", "set", "--profile", "aicc")
+    baton("agent", "update", "Ben", "--skill", "french=5")
+    baton("queue", "create", "French", "--skill", "french=4", "--priority", "7", "--open", "mon-sun 00:00-24:00")
+    baton("phone", "put", "ben", "--answers-after", "500")
+    call = Call(baton)
+    call.until("interaction.agent_joined")
+    call.transfer("French", "cold")
+    call.until("interaction.queued")
+    call.until("transfer.completed")
+    call.hang_up()
+
+
 def calls_that_are_refused(baton):
     """For a number that is not there, and for a tenant that has as many calls as it may."""
     baton.try_("call", "place", "--to", "+3225559999")
@@ -315,6 +330,7 @@ SCENES = [
     a_recipient_who_waits,
     through_an_ivr_flow,
     transfers_outside,
+    a_transfer_to_a_queue,
     a_chat,
     calls_that_are_refused,
 ]
