@@ -23,7 +23,7 @@ SEEDS = [
     ),
     (
         "events_have_pages",
-        [(EVENT, "    // All three hear", "    // It waits for a while.\n    TransferJoined transfer_parked = 67;\n    // All three hear")],
+        [(EVENT, "    // All three hear", "    // It waits for a while.\n    TransferJoined transfer_parked = 9999;\n    // All three hear")],
         "transfer.parked has no page",
     ),
     ("all_is_commented", [(EVENT, JOINED, f"{JOINED}\n  bool again = 9;")], "TransferJoined.again has no comment"),

@@ -66,10 +66,16 @@ impl Watch {
         after: &World,
         refusal: &Refusal,
     ) -> Option<(Invariant, String)> {
-        let names_it = {
-            use Refusal::{TargetInInteraction, TargetNotOfMedium, TargetNotOffered};
-            matches!(refusal, TargetInInteraction | TargetNotOffered(..) | TargetNotOfMedium(..))
-        };
+        let names_it = matches!(
+            refusal,
+            Refusal::TargetInInteraction
+                | Refusal::TargetNotOffered(..)
+                | Refusal::TargetNotOfMedium(..)
+                | Refusal::FlowTransfersOn(_)
+                | Refusal::FlowNotForRoundTrip(_)
+                | Refusal::OutsideNotOffered(..)
+                | Refusal::CustomerIsOutside
+        );
         let shown = permit::allowed(&before.interaction, &self.proof.policy, actor).contains(command.action());
         let wrong = if before.interaction != after.interaction {
             "the refusal has changed something".to_owned()
