@@ -13,7 +13,7 @@ use crate::grpc::route;
 use crate::hold_off::HoldOff;
 use crate::match_pass::decide;
 use crate::pool_rules::{Candidates as Found, PoolRules};
-use crate::store::waits::{Pool, StoredWait, WaitRow, WaitState};
+use crate::store::waits::{StoredWait, WaitPool, WaitRow, WaitState};
 use crate::sync_wait::{is_same_round, next_row, stale};
 
 /// Whom presence names of a team, without those. Teams alone are waited for: queues are configured in the database.
@@ -112,7 +112,7 @@ impl WaitsInMemory {
         before.filter(|row| row.position() <= own.position()).count() as i32
     }
 
-    fn pass(&mut self, pools: &[Pool], asking: Option<&str>, now_us: i64, candidates: Candidates<'_>) {
+    fn pass(&mut self, pools: &[WaitPool], asking: Option<&str>, now_us: i64, candidates: Candidates<'_>) {
         let held_off = self.hold_off.agents(now_us);
         let named = pools.iter().map(|pool| {
             let mut named = candidates(pool.id(), &held_off);

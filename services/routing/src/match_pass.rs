@@ -23,7 +23,7 @@ use crate::core::RoutingCore;
 use crate::pool_rules::{Candidates, PoolRules};
 use crate::queue_worker::QueueWorker;
 use crate::store::served;
-use crate::store::waits::{self, Pool, StoredWait, WaitRow, WaitState};
+use crate::store::waits::{self, StoredWait, WaitPool, WaitRow, WaitState};
 use crate::team_queue::TeamQueue;
 
 /// One pass over a tenant's waits. It keeps the worker's lock.
@@ -48,7 +48,7 @@ impl<'a> MatchPass<'a> {
     }
 
     /// Proposes the free agents of these teams and queues.
-    pub(crate) async fn propose(&self, pools: &[Pool]) -> Result<(), Status> {
+    pub(crate) async fn propose(&self, pools: &[WaitPool]) -> Result<(), Status> {
         let mut pools = pools.to_vec();
         while !pools.is_empty() {
             let mut queues = Vec::with_capacity(pools.len());
@@ -70,7 +70,7 @@ impl<'a> MatchPass<'a> {
         Ok(())
     }
 
-    async fn rules(&self, pool: Pool) -> Result<PoolRules, Status> {
+    async fn rules(&self, pool: WaitPool) -> Result<PoolRules, Status> {
         let mut reader = self.core.db.read().await?;
         Ok(PoolRules::read(&mut reader, self.tenant, pool, self.core.clock.now_us()).await?)
     }
@@ -95,7 +95,7 @@ impl<'a> MatchPass<'a> {
         let presence = &self.core.presence;
         let mut found = presence.candidates(self.tenant, &rules.asked, skip).await?;
         rules.order(&mut found);
-        let all_signed_in = if found.signed_in > 0 || skip.is_empty() || matches!(rules.pool, Pool::Team(_)) {
+        let all_signed_in = if found.signed_in > 0 || skip.is_empty() || matches!(rules.pool, WaitPool::Team(_)) {
             found.signed_in
         } else {
             presence.candidates(self.tenant, &rules.asked, &[]).await?.signed_in
@@ -105,7 +105,7 @@ impl<'a> MatchPass<'a> {
 
     /// Answers each of these waits with a request to presence of its own, or one for all that skip the same agents.
     pub(crate) async fn propose_individually(&self, rows: Vec<WaitRow>) -> Result<(), Status> {
-        let mut known: HashMap<(Pool, i32, Vec<String>), (PoolRules, Candidates)> = HashMap::new();
+        let mut known: HashMap<(WaitPool, i32, Vec<String>), (PoolRules, Candidates)> = HashMap::new();
         for row in rows {
             let Some(StoredWait { pool, skip, medium, .. }) = &row.wait else { continue };
             let question = (*pool, i32::from(*medium), skip.clone());
@@ -125,7 +125,7 @@ impl<'a> MatchPass<'a> {
     async fn next(
         &self,
         queues: &mut Vec<TeamQueue>,
-        more: &mut Vec<Pool>,
+        more: &mut Vec<WaitPool>,
     ) -> Result<Option<(WaitRow, Arc<PoolRules>, Arc<Candidates>)>, Status> {
         let mut reader = self.core.db.read().await?;
         let mut first: Option<(waits::QueuePosition, usize)> = None;
@@ -217,7 +217,7 @@ mod tests {
 
     fn decided(skip: &[&str], candidates: &Candidates, held_off: &[&str]) -> Option<(WaitState, Vec<String>)> {
         let skip = skip.iter().map(|it| (*it).to_owned()).collect();
-        let (pool, priority) = (Pool::Team(Uuid::nil()), waits::DEFAULT_PRIORITY);
+        let (pool, priority) = (WaitPool::Team(Uuid::nil()), waits::DEFAULT_PRIORITY);
         let wait = StoredWait { id: "w".to_owned(), pool, priority, skip, since_us: 0, medium: Medium::Voice };
         let (state, proposal) =
             decide(&wait, &PoolRules::of_team(Uuid::nil()), candidates, |it| !held_off.contains(&it))?;

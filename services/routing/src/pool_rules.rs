@@ -10,7 +10,7 @@ use baton_store::{Reader, StoreError};
 use crate::hours::Hours;
 use crate::store::queues;
 use crate::store::served;
-use crate::store::waits::Pool;
+use crate::store::waits::WaitPool;
 use crate::strategy::{self, Past};
 
 /// Who can be asked, of those who are not left out.
@@ -24,7 +24,7 @@ pub(crate) struct Candidates {
 /// How the waits of one pool are answered.
 #[derive(Debug, Clone)]
 pub(crate) struct PoolRules {
-    pub(crate) pool: Pool,
+    pub(crate) pool: WaitPool,
     /// What presence is asked, but for the tenant and who is left out.
     pub(crate) asked: ListCandidatesRequest,
     strategy: Strategy,
@@ -40,12 +40,12 @@ impl PoolRules {
     pub(crate) async fn read(
         reader: &mut Reader,
         tenant: &TenantId,
-        pool: Pool,
+        pool: WaitPool,
         now_us: i64,
     ) -> Result<Self, StoreError> {
         let id = match pool {
-            Pool::Team(team) => return Ok(Self::of_team(team)),
-            Pool::Queue(id) => id,
+            WaitPool::Team(team) => return Ok(Self::of_team(team)),
+            WaitPool::Queue(id) => id,
         };
         // One that is gone is closed.
         let Some(stored) = queues::look_up(reader, tenant, id).await? else {
@@ -85,7 +85,7 @@ impl PoolRules {
 
     pub(crate) fn of_team(team: uuid::Uuid) -> Self {
         Self {
-            pool: Pool::Team(team),
+            pool: WaitPool::Team(team),
             asked: ListCandidatesRequest { team_id: team.to_string(), ..ListCandidatesRequest::default() },
             strategy: Strategy::LongestIdle,
             past: Past::default(),
@@ -117,13 +117,15 @@ impl PoolRules {
     /// Why nobody can be proposed who is not among the candidates, if whoever waits is to know it. For a queue it counts who is signed in.
     pub(crate) fn nobody(&self, candidates: &Candidates) -> Option<Reason> {
         let nobody_left = match self.pool {
-            Pool::Team(_) => !candidates.found.anybody_left,
-            Pool::Queue(_) => candidates.found.signed_in == 0,
+            WaitPool::Team(_) => !candidates.found.anybody_left,
+            WaitPool::Queue(_) => candidates.found.signed_in == 0,
         };
         match self.pool {
             _ if self.is_closed => Some(Reason::QueueClosed),
             _ if !nobody_left => None,
-            Pool::Queue(_) if candidates.all_signed_in == 0 => self.tells_unattended.then_some(Reason::NobodySignedIn),
+            WaitPool::Queue(_) if candidates.all_signed_in == 0 => {
+                self.tells_unattended.then_some(Reason::NobodySignedIn)
+            }
             _ => self.tells_declined.then_some(Reason::NobodyAvailable),
         }
     }

@@ -20,7 +20,7 @@ pub(crate) async fn of(core: &RoutingCore, tenant: &TenantId, queue: &Queue) -> 
         core.presence.candidates(tenant, &pool_rules::asked(queue), &[]).await?;
     let id = Uuid::try_parse(&queue.queue_id).unwrap_or_default();
     let mut reader = core.db.read().await?;
-    let (waiting, since_us) = waits::standing(&mut reader, tenant, id).await?;
+    let (waiting, since_us) = waits::in_queue(&mut reader, tenant, id).await?;
     let being_served = served::being_served(&mut reader, tenant, id).await?;
     let handling_us = served::handling_us(&mut reader, tenant, id, LAST_CALLS).await?;
     drop(reader);

@@ -150,7 +150,7 @@ pub(crate) fn stale() -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::waits::Pool;
+    use crate::store::waits::WaitPool;
 
     fn wants(version: i64, wait_id: Option<&str>) -> WaitProjection {
         WaitProjection {
@@ -159,7 +159,7 @@ mod tests {
             version,
             wait: wait_id.map(|it| StoredWait {
                 id: it.to_owned(),
-                pool: Pool::Team(Uuid::nil()),
+                pool: WaitPool::Team(Uuid::nil()),
                 priority: waits::DEFAULT_PRIORITY,
                 skip: Vec::new(),
                 since_us: version,

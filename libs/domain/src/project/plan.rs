@@ -20,6 +20,7 @@ pub struct MediaPlan {
     /// The version of which this is the projection.
     pub version: u64,
     pub rooms: SmallVec<[PlannedRoom; 3]>,
+    /// The customer's first, by which telephony knows them.
     pub legs: SmallVec<[PlannedLeg; 4]>,
     /// What is to be played once.
     pub announcement: Option<PlannedAnnouncement>,
@@ -105,7 +106,8 @@ pub fn plan(i: &Interaction, policy: &Policy) -> MediaPlan {
     if plan.ended {
         return plan;
     }
-    for party in i.parties.iter().filter(|party| is_wanted(party)) {
+    let others = i.parties.iter().filter(|party| party.no != i.customer);
+    for party in std::iter::once(i.customer()).chain(others).filter(|party| is_wanted(party)) {
         let leg = party_leg(i, party);
         if let Some(room) = leg.room {
             plan.add_room(room, || treatment(i, policy, room));

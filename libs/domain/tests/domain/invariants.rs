@@ -123,6 +123,7 @@ fn customer_is_in_one_place(world: &World) {
     let wanted = usize::from(!world.i.ended() && !matches!(customer, LegState::Planned | LegState::Over));
     assert_eq!(legs.len(), wanted, "C1: {plan:?}");
     if let Some(leg) = legs.first() {
+        assert_eq!(plan.legs.first().map(|leg| leg.leg), Some(own), "telephony knows the customer by it: {plan:?}");
         assert!(leg.room.is_some() != plan.exit.is_some(), "C1: {plan:?}");
     }
     for leg in &plan.legs {

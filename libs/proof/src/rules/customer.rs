@@ -36,6 +36,8 @@ pub(crate) fn one_place(proof: &Proof, world: &World) -> Checked {
             format!("leg {no} is wanted twice")
         })?;
         if leg.leg == own {
+            let first = plan.legs.first().is_some_and(|first| first.leg == own);
+            ensure(first, || "telephony knows the customer by the first leg, which is somebody else's".to_owned())?;
             ensure(leg.room.is_some() != plan.exit.is_some(), || "the customer is in no place, or in two".to_owned())?;
         }
         if let Some(room) = leg.room {

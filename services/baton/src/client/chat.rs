@@ -165,8 +165,8 @@ async fn watch(session: &ClientSession, chat: &ChatArgs) -> anyhow::Result<()> {
     if chat.visitor {
         let request = WatchChatMessagesRequest::default();
         let mut stream = visitor(session, chat).await?.watch_chat_messages(request).await.or_refusal()?;
-        while let Some(news) = stream.message().await.map_err(|status| refusal::of(&status))? {
-            print(session, &news.messages)?;
+        while let Some(new) = stream.message().await.map_err(|status| refusal::of(&status))? {
+            print(session, &new.messages)?;
         }
         return Ok(());
     }
@@ -174,8 +174,8 @@ async fn watch(session: &ClientSession, chat: &ChatArgs) -> anyhow::Result<()> {
     let request = WatchMessagesRequest { interaction_id, ..Default::default() };
     let mut client = InteractionServiceClient::new(session.reader_channel()?);
     let mut stream = client.watch_messages(request).await.or_refusal()?;
-    while let Some(news) = stream.message().await.map_err(|status| refusal::of(&status))? {
-        print(session, &news.messages)?;
+    while let Some(new) = stream.message().await.map_err(|status| refusal::of(&status))? {
+        print(session, &new.messages)?;
     }
     Ok(())
 }

@@ -168,7 +168,7 @@ impl TenantIndex {
         medium: ClaimMedium,
         skip: &BTreeSet<AgentId>,
         limit: usize,
-    ) -> Option<Candidates> {
+    ) -> Option<FreeAgents> {
         let directory = self.directory();
         let team = directory.team(team)?;
         let mut members = team.record.members.iter().filter(|id| !skip.contains(id));
@@ -181,7 +181,7 @@ impl TenantIndex {
             ClaimMedium::Voice => free.by_ref().take(limit).map(Arc::clone).collect(),
             ClaimMedium::Chat => first_for_a_chat(free, limit),
         };
-        Some(Candidates {
+        Some(FreeAgents {
             free,
             count: team.orders.count(Classes::available(medium)),
             anybody_left,
@@ -197,7 +197,7 @@ impl TenantIndex {
         medium: ClaimMedium,
         skip: &BTreeSet<AgentId>,
         limit: usize,
-    ) -> Candidates {
+    ) -> FreeAgents {
         let directory = self.directory();
         let of_teams = teams.iter().filter_map(|team| directory.team(*team)).flat_map(|team| &team.record.members);
         let of_teams: BTreeSet<AgentId> = of_teams.copied().collect();
@@ -213,7 +213,7 @@ impl TenantIndex {
             of_teams().filter(is_meant).collect()
         };
         let free: Vec<_> = members.iter().filter(|agent| agent.status.is_available_for(medium)).copied().collect();
-        Candidates {
+        FreeAgents {
             anybody_left: !members.is_empty(),
             signed_in: members.iter().filter(|it| it.status.online).count(),
             count: free.len(),
@@ -231,7 +231,7 @@ impl TenantIndex {
 
 /// Who can be asked for a team or a queue.
 #[derive(Debug, Default)]
-pub(crate) struct Candidates {
+pub(crate) struct FreeAgents {
     /// The first of those who can be had now: longest idle first; for a chat, whoever has the fewest.
     pub(crate) free: Vec<Arc<AgentRecord>>,
     /// How many can be had now.
@@ -242,7 +242,7 @@ pub(crate) struct Candidates {
 }
 
 /// They can be had for a call or a chat, and could not before; or they can do something else.
-fn is_news(before: Option<&AgentRecord>, now: &AgentRecord) -> bool {
+fn is_newly_available(before: Option<&AgentRecord>, now: &AgentRecord) -> bool {
     // Queues that did not mean them before may mean them now.
     let other_skills = before.is_some_and(|before| before.profile.skills != now.profile.skills);
     [ClaimMedium::Voice, ClaimMedium::Chat].into_iter().any(|medium| {
@@ -351,7 +351,7 @@ impl TenantDirectory {
         });
         self.place(before.as_ref(), now.as_ref(), &slot.teams);
         let known_before = before.as_ref().map(|it| Arc::clone(&it.record));
-        let became_available = now.as_ref().is_some_and(|it| is_news(known_before.as_deref(), &it.record));
+        let became_available = now.as_ref().is_some_and(|it| is_newly_available(known_before.as_deref(), &it.record));
         if now.is_none() {
             self.gone.insert(id.0);
         }

@@ -207,7 +207,7 @@ async fn used_by(tx: &mut Tx, tenant: &TenantId, id: Uuid) -> Result<Option<(&'s
     if let Some(flow) = flows::leading_to(tx, tenant, &text).await? {
         return Ok(Some(("call_flow", flow.to_string())));
     }
-    Ok(waits::standing_in(tx, tenant, id).await?.map(|interaction| ("interaction", interaction)))
+    Ok(waits::any_in(tx, tenant, id).await?.map(|interaction| ("interaction", interaction)))
 }
 
 /// Whether the queue that it overflows into is there, and the chain of them ends.

@@ -20,7 +20,7 @@ use crate::store::flows::{self, StoredFlow};
 use crate::store::numbers::{self, NumberRow};
 use crate::store::queues::{self, StoredQueue};
 use crate::store::served::ServedCall;
-use crate::store::waits::{self, Pool, StoredWait, WaitState};
+use crate::store::waits::{self, StoredWait, WaitPool, WaitState};
 use crate::store::{dial_rules, external_numbers};
 use crate::sync_wait::{self, WaitProjection};
 use crate::{dial_rule, events, flow, number, queue, statistics};
@@ -278,8 +278,8 @@ fn wait(wait: Wait) -> Result<StoredWait, ApiError> {
     Ok(StoredWait {
         id: foreign_id("wait.wait_id", wait.wait_id)?,
         pool: match wait.queue_id.as_str() {
-            "" => Pool::Team(flow::uuid("wait.team_id", &wait.team_id)?),
-            id => Pool::Queue(flow::uuid("wait.queue_id", id)?),
+            "" => WaitPool::Team(flow::uuid("wait.team_id", &wait.team_id)?),
+            id => WaitPool::Queue(flow::uuid("wait.queue_id", id)?),
         },
         priority: match i64::from(wait.priority) {
             0 => waits::DEFAULT_PRIORITY,

@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 /// Those of whom whoever is free is proposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Pool {
+pub(crate) enum WaitPool {
     Team(Uuid),
     Queue(Uuid),
 }
 
-impl Pool {
+impl WaitPool {
     pub(crate) fn id(self) -> Uuid {
         match self {
             Self::Team(id) | Self::Queue(id) => id,
@@ -44,7 +44,7 @@ fn name(medium: Medium) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredWait {
     pub(crate) id: String,
-    pub(crate) pool: Pool,
+    pub(crate) pool: WaitPool,
     /// 1 to [`MAX_PRIORITY`], higher first.
     pub(crate) priority: i64,
     pub(crate) skip: Vec<String>,
@@ -141,7 +141,7 @@ impl TryFrom<Row> for WaitRow {
         Ok(Self {
             state,
             version: row.version,
-            wait: Pool::read(row.team_id, row.queue_id).map(|pool| StoredWait {
+            wait: WaitPool::read(row.team_id, row.queue_id).map(|pool| StoredWait {
                 id: row.wait_id,
                 pool,
                 priority: MAX_PRIORITY - row.rank,
@@ -211,8 +211,8 @@ pub(crate) async fn lock(tx: &mut Tx, tenant: &TenantId, interaction: &str) -> R
 pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, row: &WaitRow, now_us: i64) -> Result<(), StoreError> {
     let wait = row.wait.as_ref();
     let (team_id, queue_id) = match wait.map(|it| it.pool) {
-        Some(Pool::Team(id)) => (Some(id), None),
-        Some(Pool::Queue(id)) => (None, Some(id)),
+        Some(WaitPool::Team(id)) => (Some(id), None),
+        Some(WaitPool::Queue(id)) => (None, Some(id)),
         None => (None, None),
     };
     let skip = ListCandidatesRequest {
@@ -275,7 +275,7 @@ pub(crate) async fn answer(
 pub(crate) async fn waiting(
     reader: &mut Reader,
     tenant: &TenantId,
-    (pool, medium): (Pool, Medium),
+    (pool, medium): (WaitPool, Medium),
     after: &QueuePosition,
     limit: i64,
 ) -> Result<Vec<WaitRow>, StoreError> {
@@ -295,7 +295,7 @@ pub(crate) async fn waiting(
 }
 
 /// Whether a chat waits for this team, or in this queue.
-pub(crate) async fn has_chats(reader: &mut Reader, tenant: &TenantId, pool: Pool) -> Result<bool, StoreError> {
+pub(crate) async fn has_chats(reader: &mut Reader, tenant: &TenantId, pool: WaitPool) -> Result<bool, StoreError> {
     let one: Option<i64> = on!(reader, conn => sqlx::query_scalar(
         "SELECT CAST(1 AS BIGINT) FROM waits
          WHERE tenant = $1 AND COALESCE(team_id, queue_id) = $2 AND state = 'waiting' AND medium = 'chat' LIMIT 1")
@@ -327,17 +327,17 @@ pub(crate) async fn with_skips(
 }
 
 /// The teams and queues of a tenant for which there are waits.
-pub(crate) async fn pools(reader: &mut Reader, tenant: &TenantId) -> Result<Vec<Pool>, StoreError> {
+pub(crate) async fn pools(reader: &mut Reader, tenant: &TenantId) -> Result<Vec<WaitPool>, StoreError> {
     let pools: Vec<(Option<Uuid>, Option<Uuid>)> = on!(reader, conn => sqlx::query_as(
         "SELECT DISTINCT team_id, queue_id FROM waits WHERE state = 'waiting' AND tenant = $1")
         .bind(tenant.as_str())
         .fetch_all(conn)
         .await)?;
-    Ok(pools.into_iter().filter_map(|(team_id, queue_id)| Pool::read(team_id, queue_id)).collect())
+    Ok(pools.into_iter().filter_map(|(team_id, queue_id)| WaitPool::read(team_id, queue_id)).collect())
 }
 
 /// How many customers stand in a queue, and since when the longest does; 0 and 0 when none does.
-pub(crate) async fn standing(reader: &mut Reader, tenant: &TenantId, queue: Uuid) -> Result<(i64, i64), StoreError> {
+pub(crate) async fn in_queue(reader: &mut Reader, tenant: &TenantId, queue: Uuid) -> Result<(i64, i64), StoreError> {
     Ok(on!(reader, conn => sqlx::query_as(
         "SELECT COUNT(*), COALESCE(MIN(stands_since_us), 0) FROM waits WHERE tenant = $1 AND stands_in = $2")
         .bind(tenant.as_str())
@@ -347,7 +347,7 @@ pub(crate) async fn standing(reader: &mut Reader, tenant: &TenantId, queue: Uuid
 }
 
 /// An interaction that stands in this queue.
-pub(crate) async fn standing_in(tx: &mut Tx, tenant: &TenantId, queue: Uuid) -> Result<Option<String>, StoreError> {
+pub(crate) async fn any_in(tx: &mut Tx, tenant: &TenantId, queue: Uuid) -> Result<Option<String>, StoreError> {
     Ok(on!(tx, conn => sqlx::query_scalar(
         "SELECT interaction_id FROM waits WHERE tenant = $1 AND stands_in = $2 ORDER BY stands_since_us LIMIT 1")
         .bind(tenant.as_str())

@@ -5,7 +5,7 @@ use super::{
     ChatApi, commands,
     commands::CommandRequest,
     intake, messages,
-    messages::{Follow, Page, PageAsked},
+    messages::{MessageFollow, MessagePage, PageAsked},
     parse,
 };
 use crate::{
@@ -108,7 +108,7 @@ impl ChatService for ChatApi {
         let live = self.own(request.caller()?).await?;
         let asked = request.get_ref();
         let asked = PageAsked { size: asked.page_size, token: &asked.page_token, after_sequence: asked.after_sequence };
-        let Page { messages, next_page_token } =
+        let MessagePage { messages, next_page_token } =
             messages::page(&self.handler, live.id, Audience::Customer, &asked).await?;
         Ok(Response::new(ListChatMessagesResponse { messages, next_page_token }))
     }
@@ -122,7 +122,7 @@ impl ChatService for ChatApi {
         let permit = self.watchers.take(caller.tenant()?.as_str()).map_err(|error| {
             ApiError::resource_exhausted(format!("No more chats can be watched: {error}. End some streams first."))
         })?;
-        let follow = Follow {
+        let follow = MessageFollow {
             handler: Arc::clone(&self.handler),
             id: live.id,
             audience: Audience::Customer,

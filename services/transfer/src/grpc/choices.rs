@@ -41,7 +41,7 @@ enum Section {
 }
 
 /// What is chosen from.
-struct Picker<'a> {
+struct TransferPicker<'a> {
     live: &'a Live,
     kind: TransferKind,
     offer: &'a OfferRules,
@@ -66,7 +66,7 @@ impl TransferApi {
         let refused = || refusal_status(Refusal::KindNotOffered(kind), &live, &actor);
         let method = live.policy.method(kind).ok_or_else(refused)?;
         let last = self.last_choice(&live, &actor).await?;
-        let picker = Picker {
+        let picker = TransferPicker {
             live: &live,
             kind,
             offer: &method.offer,
@@ -99,7 +99,7 @@ impl TransferApi {
     async fn section(
         &self,
         section: Section,
-        picker: &Picker<'_>,
+        picker: &TransferPicker<'_>,
         room: usize,
         page_token: String,
     ) -> Result<(Vec<TransferTarget>, String), Status> {
@@ -162,7 +162,7 @@ impl TransferApi {
     }
 }
 
-impl Picker<'_> {
+impl TransferPicker<'_> {
     /// Whether this kind goes there, in this medium. Queues, flows and numbers outside are of no team.
     fn has(&self, section: Section) -> bool {
         let sorts = || self.offer.sorts(self.live.medium);

@@ -7,7 +7,7 @@ use crate::{
     live::Live,
     store::{
         self,
-        messages::{self, Audience, StoredMessage},
+        messages::{self, Audience, ChatRow},
     },
 };
 use baton_api::{
@@ -32,7 +32,7 @@ const MAX_MESSAGE: usize = 4_000;
 const IN_ONE: i64 = 100;
 
 /// A page of messages, with where the next one begins.
-pub(super) struct Page {
+pub(super) struct MessagePage {
     pub(super) messages: Vec<ChatMessage>,
     pub(super) next_page_token: String,
 }
@@ -65,7 +65,7 @@ impl InteractionApi {
         let (live, _) = self.readable(caller, &request.interaction_id).await?;
         let asked =
             PageAsked { size: request.page_size, token: &request.page_token, after_sequence: request.after_sequence };
-        let Page { messages, next_page_token } = page(&self.handler, live.id, Audience::Agents, &asked).await?;
+        let MessagePage { messages, next_page_token } = page(&self.handler, live.id, Audience::Agents, &asked).await?;
         Ok(ListMessagesResponse { messages, next_page_token })
     }
 
@@ -77,7 +77,8 @@ impl InteractionApi {
     ) -> Result<ReceiverStream<Result<WatchMessagesResponse, Status>>, Status> {
         let (live, of) = self.readable(caller, &request.interaction_id).await?;
         let after = sequence(request.after_sequence)?;
-        let follow = Follow { handler: Arc::clone(&self.handler), id: live.id, audience: Audience::Agents, of, after };
+        let follow =
+            MessageFollow { handler: Arc::clone(&self.handler), id: live.id, audience: Audience::Agents, of, after };
         Ok(follow.stream(permit, |_, messages| (!messages.is_empty()).then_some(WatchMessagesResponse { messages })))
     }
 
@@ -130,7 +131,7 @@ pub(super) async fn page(
     id: InteractionId,
     audience: Audience,
     asked: &PageAsked<'_>,
-) -> Result<Page, Status> {
+) -> Result<MessagePage, Status> {
     let (size, after) = (parse::page_size(asked.size)?, sequence(asked.after_sequence)?);
     let after = match asked.token {
         "" => after,
@@ -142,10 +143,10 @@ pub(super) async fn page(
     let messages: Vec<_> = found.into_iter().map(|it| shown(id, audience, it)).collect();
     let last = messages.last().filter(|_| more);
     let next_page_token = last.map(|it| it.sequence.to_string()).unwrap_or_default();
-    Ok(Page { messages, next_page_token })
+    Ok(MessagePage { messages, next_page_token })
 }
 
-fn shown(id: InteractionId, audience: Audience, own: StoredMessage) -> ChatMessage {
+fn shown(id: InteractionId, audience: Audience, own: ChatRow) -> ChatMessage {
     let visibility = if own.shown.is_some() { Visibility::Everyone } else { Visibility::Agents };
     let author = convert::actor(&own.author);
     let of_customer = audience == Audience::Customer;
@@ -167,7 +168,7 @@ fn stranger(own: &Actor, author: &WireActor) -> WireActor {
 }
 
 /// Follows a chat for a stream.
-pub(super) struct Follow {
+pub(super) struct MessageFollow {
     pub(super) handler: Arc<CommandHandler>,
     pub(super) id: InteractionId,
     pub(super) audience: Audience,
@@ -176,7 +177,7 @@ pub(super) struct Follow {
     pub(super) after: i64,
 }
 
-impl Follow {
+impl MessageFollow {
     /// Streams what `answer` makes of each version of the chat and the messages that are new with it, until the chat is over.
     pub(super) fn stream<R: Send + 'static>(
         mut self,

@@ -7,7 +7,7 @@ use sqlx::types::Json;
 
 /// A message as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StoredMessage {
+pub(crate) struct ChatRow {
     pub(crate) number: i64,
     /// Its number for the customer; none: they don't see it.
     pub(crate) shown: Option<i64>,
@@ -26,8 +26,8 @@ pub(crate) enum Audience {
 
 type Row = (i64, Option<i64>, Json<Actor>, String, String, i64);
 
-fn message((number, shown, Json(author), author_name, text, at_us): Row) -> StoredMessage {
-    StoredMessage { number, shown, author, author_name, text, at_us }
+fn message((number, shown, Json(author), author_name, text, at_us): Row) -> ChatRow {
+    ChatRow { number, shown, author, author_name, text, at_us }
 }
 
 /// Writes the messages among these events.
@@ -66,7 +66,7 @@ pub(crate) async fn after(
     audience: Audience,
     after: i64,
     limit: i64,
-) -> Result<Vec<StoredMessage>, StoreError> {
+) -> Result<Vec<ChatRow>, StoreError> {
     let mut reader = db.read().await?;
     let rows: Vec<Row> = match audience {
         Audience::Agents => on!(reader, conn => sqlx::query_as(
@@ -85,11 +85,7 @@ pub(crate) async fn after(
 }
 
 /// The one that was asked for by this request.
-pub(crate) async fn by_request(
-    db: &Db,
-    id: InteractionId,
-    request_key: &str,
-) -> Result<Option<StoredMessage>, StoreError> {
+pub(crate) async fn by_request(db: &Db, id: InteractionId, request_key: &str) -> Result<Option<ChatRow>, StoreError> {
     let mut reader = db.read().await?;
     let row: Option<Row> = on!(reader, conn => sqlx::query_as(
         "SELECT number, shown, author, author_name, text, at_us FROM chat_messages
