@@ -122,27 +122,23 @@ pub(crate) fn supervisor() -> Actor {
     Actor::Staff { role: StaffRole::Supervisor, subject: "supervisor".into(), for_agent: None }
 }
 
-/// How a call can begin: the customer calls and agent 1 is rung, or agent 1 calls the customer; or the customer opens a chat. On a number that records all, or where agents start
-/// recording by hand; without `recorded` nobody does.
+/// How an interaction can begin: the customer calls and agent 1 is rung, or agent 1 calls the customer; or the customer opens a chat. Calls on a
+/// number that records all, or where agents start recording by hand; without `recorded` nobody does.
 pub(crate) fn beginnings(policy: &Policy, recorded: bool) -> Vec<World> {
     let modes: &[RecordingMode] =
         if recorded { &[RecordingMode::All, RecordingMode::Manual] } else { &[RecordingMode::Manual] };
-    let both = modes.iter().flat_map(|mode| {
-        let steps = vec![
-            FlowStep::RingAgent { agent: agent(1), ring_ms: FIRST_RING_MS },
-            FlowStep::Voicemail("the number's box".into()),
-        ];
-        let called = opening(*mode, steps, LegSource::Inbound("the customer".into()));
+    let steps = || {
+        let ring = FlowStep::RingAgent { agent: agent(1), ring_ms: FIRST_RING_MS };
+        vec![ring, FlowStep::Voicemail("the number's box".into())]
+    };
+    let calls = modes.iter().flat_map(|mode| {
+        let called = opening(*mode, steps(), LegSource::Inbound("the customer".into()));
         let outside = Outside { phone: "32470000000".into(), allowed_by: "+32".into(), shows_customer: false };
-        let calls = opening(*mode, vec![], LegSource::Outside(outside));
-        [baton_domain::open(called, policy, BEGIN_US).0, baton_domain::place(calls, policy, agent(1), BEGIN_US).0]
+        let placed = opening(*mode, vec![], LegSource::Outside(outside));
+        [baton_domain::open(called, policy, BEGIN_US).0, baton_domain::place(placed, policy, agent(1), BEGIN_US).0]
     });
-    let steps = vec![
-        FlowStep::RingAgent { agent: agent(1), ring_ms: FIRST_RING_MS },
-        FlowStep::Voicemail("the number's box".into()),
-    ];
-    let chat = opening(RecordingMode::All, steps, LegSource::Written);
-    let all = both.chain([baton_domain::open(chat, policy, BEGIN_US).0]);
+    let chat = opening(RecordingMode::All, steps(), LegSource::Written);
+    let all = calls.chain([baton_domain::open(chat, policy, BEGIN_US).0]);
     all.map(|interaction| World::new(interaction, BEGIN_US)).collect()
 }
 

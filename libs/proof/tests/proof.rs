@@ -4,7 +4,7 @@ use baton_domain::{
     Policy,
     policy::{self, PROFILES},
 };
-use baton_proof::{Bound, Completeness, Report, prove};
+use baton_proof::{Bound, Completeness, INVARIANTS, Report, prove};
 use std::{num::NonZeroUsize, path::Path, thread::yield_now};
 
 fn entitled(mut policy: Policy) -> Policy {
@@ -136,4 +136,16 @@ fn what_was_not_looked_at_is_not_proved() {
     let report = proved(policy, &Bound { most_steps: NonZeroUsize::new(2_000), ..Bound::QUICK });
     assert_eq!((report.completeness, report.is_proved()), (Completeness::Stopped, false));
     assert!(report.to_string().ends_with("nothing is proved"), "{report}");
+}
+
+#[test]
+fn the_document_has_every_rule_in_its_order() {
+    let document = include_str!("../../../docs/proof.md");
+    let is_rule = |line: &&str| {
+        let id = line.strip_prefix("| ").and_then(|rest| rest.split_once(" |")).map(|(id, _)| id);
+        id.is_some_and(|id| id.starts_with(char::is_uppercase) && id.ends_with(|last: char| last.is_ascii_digit()))
+    };
+    let written: Vec<_> = document.lines().filter(is_rule).map(str::to_owned).collect();
+    let rules: Vec<_> = INVARIANTS.iter().map(|rule| format!("| {} | {} |", rule.id, rule.says)).collect();
+    assert_eq!(written, rules);
 }
