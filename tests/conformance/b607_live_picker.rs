@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use baton_api::common::v1::{Medium, TransferPhase, target};
+use baton_api::common::v1::{Medium, TransferKind, TransferPhase, target};
 use baton_api::presence::v1::engagement::State;
-use baton_api::presence::v1::{Engagement, PickerTarget, TargetFilter, WatchTargetsRequest, WatchTargetsResponse};
+use baton_api::presence::v1::{
+    AgentState, Engagement, PickerTarget, TargetFilter, WatchTargetsRequest, WatchTargetsResponse,
+};
+use baton_api::routing::v1::Queue;
+use baton_api::transfer::v1::{WatchTransferTargetsRequest, WatchTransferTargetsResponse};
 use baton_runtime::Clock;
-use baton_testkit::{AgentDesk, PhoneBehaviour, TestTenant};
+use baton_testkit::{AgentDesk, BOUND, PhoneBehaviour, TestTenant};
 use tonic::Streaming;
 
 use crate::harness::{Office, Scenario, shared};
@@ -16,7 +20,10 @@ use crate::harness::{Office, Scenario, shared};
 const WITHIN: Duration = Duration::from_secs(1);
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    shared![b607_the_picker_sees_reserved_engaged_and_available_within_a_second]
+    shared![
+        b607_the_picker_sees_reserved_engaged_and_available_within_a_second,
+        b607_the_picker_of_a_transfer_is_live_for_all_sorts_of_targets,
+    ]
 }
 
 async fn b607_the_picker_sees_reserved_engaged_and_available_within_a_second(tenant: TestTenant) -> anyhow::Result<()> {
@@ -46,6 +53,52 @@ async fn b607_the_picker_sees_reserved_engaged_and_available_within_a_second(ten
     office.phones.until_idle(ben.phone()).await?;
     all.until(&ben, "available", |it| it.available && presence(it).is_free()).await?;
     free.until(&ben, "available", |it| it.available).await
+}
+
+async fn b607_the_picker_of_a_transfer_is_live_for_all_sorts_of_targets(tenant: TestTenant) -> anyhow::Result<()> {
+    let mut office = Office::open(tenant, "aicc").await?;
+    let ada = office.agent("Ada").await?;
+    let ben = office.agent("Ben").await?;
+    office.tenant.allow("+3247").await?;
+    let call = office.talking(&ada).await?;
+    let request = WatchTransferTargetsRequest {
+        interaction_id: call.interaction_id.clone(),
+        kind: TransferKind::Cold.into(),
+        ..Default::default()
+    };
+    let mut picker = ada.transfers().watch_transfer_targets(request).await?.into_inner();
+    shows(&mut picker, &["Ben"]).await?;
+    ben.set_state(AgentState::Away, "lunch").await?;
+    shows(&mut picker, &[]).await?;
+    ben.set_state(AgentState::Available, "").await?;
+    shows(&mut picker, &["Ben"]).await?;
+    let queue = Queue { name: "Billing".to_owned(), ..super::b302_queue::french(1) };
+    office.tenant.queue(queue).await?;
+    shows(&mut picker, &["Ben", "Billing"]).await?;
+    office.tenant.external_number("Taxis", "+32470000001", false).await?;
+    shows(&mut picker, &["Ben", "Billing", "Taxis"]).await?;
+    office.customer_hangs_up(&call).await?;
+    let clock = Clock::real();
+    let until_over = async {
+        while picker.message().await?.is_some() {}
+        anyhow::Ok(())
+    };
+    clock.timeout(BOUND, until_over).await.context("the stream goes on after the call")?
+}
+
+/// Waits until the picker shows these, by their names.
+async fn shows(picker: &mut Streaming<WatchTransferTargetsResponse>, expected: &[&str]) -> anyhow::Result<()> {
+    let mut shown = Vec::new();
+    let until = async {
+        while shown != expected {
+            let message = picker.message().await?.context("the stream is over")?;
+            shown = message.targets.into_iter().map(|it| it.target.unwrap_or_default().name).collect();
+        }
+        anyhow::Ok(())
+    };
+    let clock = Clock::real();
+    let found = clock.timeout(BOUND, until).await;
+    found.unwrap_or_else(|_| anyhow::bail!("expected {expected:?}")).with_context(|| format!("it shows {shown:?}"))
 }
 
 fn presence(target: &PickerTarget) -> baton_api::presence::v1::Presence {

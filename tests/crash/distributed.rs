@@ -32,12 +32,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         return Vec::new();
     }
     alone![
-        each_service_is_killed_in_a_consult_and_the_transfer_goes_on,
-        the_database_server_is_killed_in_a_consult_and_the_transfer_goes_on,
-        nats_is_killed_and_calls_go_on_and_every_event_comes_later,
+        b610_each_service_is_killed_in_a_consult_and_the_transfer_goes_on,
+        b610_the_database_server_is_killed_in_a_consult_and_the_transfer_goes_on,
+        b610_nats_is_killed_and_calls_go_on_and_every_event_comes_later,
         a_service_says_that_it_leaves_before_it_closes,
         a_second_process_of_a_service_waits_until_the_first_is_gone,
-        one_call_lives_through_the_death_of_everything_at_random_moments_of_its_transfers,
+        b610_one_call_lives_through_the_death_of_everything_at_random_moments_of_its_transfers,
     ]
 }
 
@@ -61,7 +61,7 @@ async fn in_a_distributed_office(
     played.map_err(|error: anyhow::Error| error.context(format!("logs in {}", target.keep().display())))
 }
 
-async fn each_service_is_killed_in_a_consult_and_the_transfer_goes_on(binary: PathBuf) -> anyhow::Result<()> {
+async fn b610_each_service_is_killed_in_a_consult_and_the_transfer_goes_on(binary: PathBuf) -> anyhow::Result<()> {
     let servers = TestServers::of_this_run().context("no servers")?;
     in_a_distributed_office(binary, &servers, &[], async |target, office| {
         let (ada, ben, call) = consulting(office).await?;
@@ -80,7 +80,9 @@ async fn each_service_is_killed_in_a_consult_and_the_transfer_goes_on(binary: Pa
     .await
 }
 
-async fn the_database_server_is_killed_in_a_consult_and_the_transfer_goes_on(binary: PathBuf) -> anyhow::Result<()> {
+async fn b610_the_database_server_is_killed_in_a_consult_and_the_transfer_goes_on(
+    binary: PathBuf,
+) -> anyhow::Result<()> {
     let servers = OwnServers::start().await?;
     in_a_distributed_office(binary, &servers.addresses(), &IMPATIENT, async |target, office| {
         let (ada, ben, call) = consulting(office).await?;
@@ -110,7 +112,7 @@ async fn the_database_server_is_killed_in_a_consult_and_the_transfer_goes_on(bin
 }
 
 /// Events of a whole transfer are made while NATS is away.
-async fn nats_is_killed_and_calls_go_on_and_every_event_comes_later(binary: PathBuf) -> anyhow::Result<()> {
+async fn b610_nats_is_killed_and_calls_go_on_and_every_event_comes_later(binary: PathBuf) -> anyhow::Result<()> {
     let mut servers = OwnServers::start().await?;
     in_a_distributed_office(binary, &servers.addresses(), &[], async |target, office| {
         let (ada, ben, call) = consulting(office).await?;
@@ -200,7 +202,7 @@ enum Victim {
 const LATEST_MS: u64 = 500;
 
 /// Each once in the tests; `CRASH_ROUNDS` says how often otherwise (`just crashes`).
-async fn one_call_lives_through_the_death_of_everything_at_random_moments_of_its_transfers(
+async fn b610_one_call_lives_through_the_death_of_everything_at_random_moments_of_its_transfers(
     binary: PathBuf,
 ) -> anyhow::Result<()> {
     let mut servers = OwnServers::start().await?;

@@ -17,10 +17,12 @@ use crate::harness::{Office, Scenario, alone, talk_for};
 const MOMENTS_MS: [u64; 8] = [0, 3, 8, 20, 60, 110, 180, 400];
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    alone![crash_at_many_moments_of_a_transfer_and_the_call_lives_through_all]
+    alone![b610_crash_at_many_moments_of_a_transfer_and_the_call_lives_through_all]
 }
 
-async fn crash_at_many_moments_of_a_transfer_and_the_call_lives_through_all(binary: PathBuf) -> anyhow::Result<()> {
+async fn b610_crash_at_many_moments_of_a_transfer_and_the_call_lives_through_all(
+    binary: PathBuf,
+) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
         let ada = office.agent("Ada").await?;
         let ben = office.agent("Ben").await?;

@@ -21,22 +21,22 @@ const DOWN_MS: u64 = 500;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     alone![
-        crash_while_it_rings_and_the_transfer_goes_on,
-        crash_right_after_the_start_was_committed_and_the_transfer_goes_on,
-        crash_in_the_consult_and_the_transfer_goes_on,
-        crash_while_recording_and_the_recording_is_whole,
-        crash_and_meanwhile_the_recipient_hangs_up,
-        crash_and_meanwhile_the_customer_hangs_up,
-        crash_in_a_pause_and_the_pause_goes_on,
-        crash_of_a_cold_transfer_while_it_rings_and_it_goes_on,
-        crash_and_the_ringing_ends_meanwhile,
+        b610_crash_while_it_rings_and_the_transfer_goes_on,
+        b610_crash_right_after_the_start_was_committed_and_the_transfer_goes_on,
+        b610_crash_in_the_consult_and_the_transfer_goes_on,
+        b610_crash_while_recording_and_the_recording_is_whole,
+        b610_crash_and_meanwhile_the_recipient_hangs_up,
+        b610_crash_and_meanwhile_the_customer_hangs_up,
+        b610_crash_in_a_pause_and_the_pause_goes_on,
+        b610_crash_of_a_cold_transfer_while_it_rings_and_it_goes_on,
+        b610_crash_and_the_ringing_ends_meanwhile,
         h3_who_declines_while_baton_is_away_has_declined,
         s2_calls_go_on_when_the_disk_is_nearly_full,
         s2_a_tenant_that_has_stored_as_much_as_it_may_is_refused_alone_and_its_calls_go_on,
     ]
 }
 
-async fn crash_while_it_rings_and_the_transfer_goes_on(binary: PathBuf) -> anyhow::Result<()> {
+async fn b610_crash_while_it_rings_and_the_transfer_goes_on(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
         let (ada, ben, call) = talking(office, PhoneBehaviour::Manual).await?;
         ada.start_warm(&call.interaction_id, &ben).await?;
@@ -52,7 +52,9 @@ async fn crash_while_it_rings_and_the_transfer_goes_on(binary: PathBuf) -> anyho
     .await
 }
 
-async fn crash_right_after_the_start_was_committed_and_the_transfer_goes_on(binary: PathBuf) -> anyhow::Result<()> {
+async fn b610_crash_right_after_the_start_was_committed_and_the_transfer_goes_on(
+    binary: PathBuf,
+) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
         let (ada, ben, call) = talking(office, PhoneBehaviour::AnswersAfter(600)).await?;
         ada.start_warm(&call.interaction_id, &ben).await?;
@@ -62,7 +64,7 @@ async fn crash_right_after_the_start_was_committed_and_the_transfer_goes_on(bina
     .await
 }
 
-async fn crash_in_the_consult_and_the_transfer_goes_on(binary: PathBuf) -> anyhow::Result<()> {
+async fn b610_crash_in_the_consult_and_the_transfer_goes_on(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
         let (ada, ben, call) = consulting(office).await?;
         let adas_leg = office.leg(&ada).await?;
@@ -74,7 +76,7 @@ async fn crash_in_the_consult_and_the_transfer_goes_on(binary: PathBuf) -> anyho
     .await
 }
 
-async fn crash_while_recording_and_the_recording_is_whole(binary: PathBuf) -> anyhow::Result<()> {
+async fn b610_crash_while_recording_and_the_recording_is_whole(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "helpdesk", "", async |target: &mut Embedded, office: &mut Office| {
         let ada = office.agent("Ada").await?;
         let call = office.recorded(RecordingMode::All, &ada).await?;
@@ -96,7 +98,7 @@ async fn crash_while_recording_and_the_recording_is_whole(binary: PathBuf) -> an
     .await
 }
 
-async fn crash_and_meanwhile_the_recipient_hangs_up(binary: PathBuf) -> anyhow::Result<()> {
+async fn b610_crash_and_meanwhile_the_recipient_hangs_up(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
         let (ada, ben, call) = consulting(office).await?;
         let switch = target.switch_phones(&office.tenant)?;
@@ -117,7 +119,7 @@ async fn crash_and_meanwhile_the_recipient_hangs_up(binary: PathBuf) -> anyhow::
     .await
 }
 
-async fn crash_and_meanwhile_the_customer_hangs_up(binary: PathBuf) -> anyhow::Result<()> {
+async fn b610_crash_and_meanwhile_the_customer_hangs_up(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
         let (ada, ben, call) = consulting(office).await?;
         let switch = target.switch_phones(&office.tenant)?;
@@ -136,7 +138,7 @@ async fn crash_and_meanwhile_the_customer_hangs_up(binary: PathBuf) -> anyhow::R
     .await
 }
 
-async fn crash_in_a_pause_and_the_pause_goes_on(binary: PathBuf) -> anyhow::Result<()> {
+async fn b610_crash_in_a_pause_and_the_pause_goes_on(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
         let ada = office.agent("Ada").await?;
         let call = office.recorded(RecordingMode::All, &ada).await?;
@@ -160,7 +162,7 @@ async fn crash_in_a_pause_and_the_pause_goes_on(binary: PathBuf) -> anyhow::Resu
     .await
 }
 
-async fn crash_of_a_cold_transfer_while_it_rings_and_it_goes_on(binary: PathBuf) -> anyhow::Result<()> {
+async fn b610_crash_of_a_cold_transfer_while_it_rings_and_it_goes_on(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
         let (ada, ben, call) = talking(office, PhoneBehaviour::Manual).await?;
         ada.start_cold(&call.interaction_id, &ben).await?;
@@ -179,7 +181,7 @@ async fn crash_of_a_cold_transfer_while_it_rings_and_it_goes_on(binary: PathBuf)
     .await
 }
 
-async fn crash_and_the_ringing_ends_meanwhile(binary: PathBuf) -> anyhow::Result<()> {
+async fn b610_crash_and_the_ringing_ends_meanwhile(binary: PathBuf) -> anyhow::Result<()> {
     let overrides = "[methods.warm.offer]\nring_ms = 1500\n";
     in_an_office(&binary, "lead_center", overrides, async |target: &mut Embedded, office: &mut Office| {
         let (ada, ben, call) = talking(office, PhoneBehaviour::NeverAnswers).await?;

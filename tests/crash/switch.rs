@@ -13,14 +13,16 @@ use crate::harness::{Office, Scenario, alone, talk_for};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     alone![
-        crash_of_the_switch_in_a_consult_ends_the_call_and_the_next_one_works,
-        crash_of_the_switch_while_recording_keeps_what_was_recorded,
+        b610_crash_of_the_switch_in_a_consult_ends_the_call_and_the_next_one_works,
+        b610_crash_of_the_switch_while_recording_keeps_what_was_recorded,
         f8_a_message_is_kept_when_the_switch_dies_in_it,
         f8_a_message_is_kept_when_it_ends_while_baton_is_away,
     ]
 }
 
-async fn crash_of_the_switch_in_a_consult_ends_the_call_and_the_next_one_works(binary: PathBuf) -> anyhow::Result<()> {
+async fn b610_crash_of_the_switch_in_a_consult_ends_the_call_and_the_next_one_works(
+    binary: PathBuf,
+) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
         let ada = office.agent("Ada").await?;
         let ben = office.agent("Ben").await?;
@@ -45,7 +47,7 @@ async fn crash_of_the_switch_in_a_consult_ends_the_call_and_the_next_one_works(b
     .await
 }
 
-async fn crash_of_the_switch_while_recording_keeps_what_was_recorded(binary: PathBuf) -> anyhow::Result<()> {
+async fn b610_crash_of_the_switch_while_recording_keeps_what_was_recorded(binary: PathBuf) -> anyhow::Result<()> {
     in_an_office(&binary, "lead_center", "", async |target: &mut Embedded, office: &mut Office| {
         let ada = office.agent("Ada").await?;
         let call = office.recorded(RecordingMode::All, &ada).await?;

@@ -5,7 +5,7 @@ use crate::{
     action::{Action, ActionSet},
     actor::{Actor, ExternalRef, OutsideSort, Target},
     input::{Disposition, StartTransfer},
-    interaction::{Interaction, MAX_DATA, MAX_MESSAGES, MAX_NOTES, MAX_TRANSFERS, Party},
+    interaction::{Hop, HopOutcome, Interaction, MAX_DATA, MAX_MESSAGES, MAX_NOTES, MAX_TRANSFERS, Party},
     machine::{Offer, OfferState, Transfer, TransferState},
     policy::{Method, Policy, ReleaseMoment},
     project::{is_apart, is_parked},
@@ -43,6 +43,11 @@ pub enum Refusal {
     /// Handed on too often (T8).
     #[error("the customer was handed on {0} times already, which is the most that the policy allows")]
     HopLimit(u32),
+    /// In circles (T8).
+    #[error(
+        "the customer was handed to this agent {0} times already, which is the most that the policy allows: choose somebody else"
+    )]
+    AgentHopLimit(u32),
     #[error("there are too many {0}: an interaction has at most {1}")]
     TooMany(&'static str, usize),
     #[error("the recording is not in a state in which to {0} is possible")]
@@ -161,6 +166,9 @@ pub(crate) fn permit_target<'p>(
     }
     match &start.target {
         Target::Agent(agent) if i.agent(agent.id).is_some() => Err(Refusal::TargetInInteraction),
+        Target::Agent(agent) if comes_in_circles(i, policy, agent.id) => {
+            Err(Refusal::AgentHopLimit(policy.interaction.max_hops_to_agent))
+        }
         Target::IvrFlow(flow) if method.released == ReleaseMoment::Never && flow.transfers_on() => {
             Err(Refusal::FlowTransfersOn(start.kind))
         }
@@ -172,6 +180,13 @@ pub(crate) fn permit_target<'p>(
         _ if start.outcome.is_empty() || policy.interaction.outcomes.contains(&start.outcome) => Ok(method),
         _ => Err(Refusal::UnknownOutcome),
     }
+}
+
+/// Whether the customer was handed to this agent as often as the policy allows (T8).
+fn comes_in_circles(i: &Interaction, policy: &Policy, agent: AgentId) -> bool {
+    let reached = |hop: &&Hop| hop.by.is_some() && hop.outcome == HopOutcome::Completed { to: agent };
+    let most = policy.interaction.max_hops_to_agent;
+    most > 0 && i.journey.iter().filter(reached).count() as u32 >= most
 }
 
 /// Whether a customer goes to this number outside by this kind of transfer (B408, B409).

@@ -58,7 +58,7 @@ impl Watch {
             wrong.map(|wrong| (invariant, wrong))
         })
     }
-    /// A refusal changes nothing, and comes to nobody who was told that they may; but for what a start names (T6).
+    /// A refusal changes nothing, and comes to nobody who was told that they may; but for what the command names: a target, or to whom a message is (T6).
     fn refused(
         &self,
         before: &World,
@@ -66,20 +66,25 @@ impl Watch {
         after: &World,
         refusal: &Refusal,
     ) -> Option<(Invariant, String)> {
-        let names_it = matches!(
-            refusal,
-            Refusal::TargetInInteraction
-                | Refusal::TargetNotOffered(..)
-                | Refusal::TargetNotOfMedium(..)
-                | Refusal::FlowTransfersOn(_)
-                | Refusal::FlowNotForRoundTrip(_)
-                | Refusal::OutsideNotOffered(..)
-                | Refusal::CustomerIsOutside
-        );
+        let names_it = match command {
+            Command::Start(_) => matches!(
+                refusal,
+                Refusal::TargetInInteraction
+                    | Refusal::AgentHopLimit(_)
+                    | Refusal::TargetNotOffered(..)
+                    | Refusal::TargetNotOfMedium(..)
+                    | Refusal::FlowTransfersOn(_)
+                    | Refusal::FlowNotForRoundTrip(_)
+                    | Refusal::OutsideNotOffered(..)
+                    | Refusal::CustomerIsOutside
+            ),
+            Command::SendMessage(_) => *refusal == Refusal::AgentsOnly,
+            _ => false,
+        };
         let shown = permit::allowed(&before.interaction, &self.proof.policy, actor).contains(command.action());
         let wrong = if before.interaction != after.interaction {
             "the refusal has changed something".to_owned()
-        } else if shown && !(names_it && matches!(command, Command::Start(_))) {
+        } else if shown && !names_it {
             format!("{actor:?} may {}, and is refused: {refusal:?}", command.action())
         } else {
             return None;

@@ -1,7 +1,6 @@
 //! Chats: a visitor at a web page, and what agents write.
 
 use anyhow::Context as _;
-use baton_api::routing::v1 as routing;
 use baton_api::routing::v1::call_flow_step::Step;
 use baton_api::transfer::v1 as transfer;
 use baton_api::transfer::v1::chat_service_client::ChatServiceClient;
@@ -28,28 +27,7 @@ pub struct Visitor {
 impl TestTenant {
     /// The entry for chats, with a call flow of these steps.
     pub async fn chat_entry(&self, steps: Vec<Step>) -> anyhow::Result<()> {
-        let flow = routing::CallFlow {
-            name: format!("chats {}", fresh()),
-            steps: steps.into_iter().map(|it| routing::CallFlowStep { step: Some(it) }).collect(),
-            ..routing::CallFlow::default()
-        };
-        let request = routing::UpdateCallFlowRequest {
-            request_id: fresh(),
-            call_flow: Some(flow),
-            update_mask: None,
-            allow_missing: true,
-        };
-        let answer = self.routing()?.update_call_flow(request).await.context("making a call flow")?;
-        let call_flow_id = answer.into_inner().call_flow.context("the answer has no call flow")?.call_flow_id;
-        let number = routing::Number { number: ENTRY.to_owned(), call_flow_id, ..routing::Number::default() };
-        let request = routing::UpdateNumberRequest {
-            request_id: fresh(),
-            number: Some(number),
-            update_mask: None,
-            allow_missing: true,
-        };
-        self.routing()?.update_number(request).await.context("making an entry for chats")?;
-        Ok(())
+        self.entry(ENTRY, steps, false).await
     }
 
     /// Chats, as the web server of the tenant.

@@ -329,8 +329,14 @@ impl TestTenant {
     /// The same; with `skip_voicemail`, unanswered transfers go to the next step and not to a voicemail box (B102).
     pub async fn number_with(&self, steps: Vec<Step>, skip_voicemail: bool) -> anyhow::Result<String> {
         let number = random_number("+3225");
+        self.entry(&number, steps, skip_voicemail).await?;
+        Ok(number)
+    }
+
+    /// A number, or an entry for chats, with a call flow of these steps.
+    pub(crate) async fn entry(&self, number: &str, steps: Vec<Step>, skip_voicemail: bool) -> anyhow::Result<()> {
         let flow = routing::CallFlow {
-            name: format!("flow of {number}"),
+            name: format!("flow {} of {number}", fresh()),
             steps: steps.into_iter().map(|it| routing::CallFlowStep { step: Some(it) }).collect(),
             skip_voicemail,
             ..routing::CallFlow::default()
@@ -343,7 +349,7 @@ impl TestTenant {
         };
         let answer = self.routing()?.update_call_flow(request).await.context("making a call flow")?;
         let call_flow_id = answer.into_inner().call_flow.context("the answer has no call flow")?.call_flow_id;
-        let entry = routing::Number { number: number.clone(), call_flow_id, ..routing::Number::default() };
+        let entry = routing::Number { number: number.to_owned(), call_flow_id, ..routing::Number::default() };
         let request = routing::UpdateNumberRequest {
             request_id: fresh(),
             number: Some(entry),
@@ -351,7 +357,7 @@ impl TestTenant {
             allow_missing: true,
         };
         self.routing()?.update_number(request).await.context("making a number")?;
-        Ok(number)
+        Ok(())
     }
 
     /// An IVR flow of these elements, for round trips or not; its id.

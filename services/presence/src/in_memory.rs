@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use baton_api::ApiError;
-use baton_api::common::v1::{AgentRef, Reason};
+use baton_api::common::v1::{AgentRef, Medium, Reason};
 use baton_api::error::ErrorReason;
 use baton_api::presence::v1::{ListCandidatesResponse, SyncClaimsRequest, SyncClaimsResponse};
 use baton_api::transfer::v1::{ClaimFact, Fact, claim_fact, fact};
@@ -107,13 +107,15 @@ impl ClaimsInMemory {
     }
 
     /// As [`ClaimService.ListCandidates`](baton_api::presence::v1::claim_service_server::ClaimService::list_candidates) does.
-    pub fn candidates(&self, team: Uuid, skip: &[String]) -> ListCandidatesResponse {
+    pub fn candidates(&self, team: Uuid, medium: Medium, skip: &[String]) -> ListCandidatesResponse {
+        let medium = ClaimMedium::of(medium);
         let members = self.teams.get(&team).into_iter().flatten().filter_map(|id| self.agents.get_key_value(id));
         let left: Vec<_> = members.filter(|(_, it)| !skip.contains(&it.profile.agent_id)).collect();
         let anybody_left = !left.is_empty();
         let signed_in = left.iter().filter(|(_, it)| it.status.online).count().try_into().unwrap_or(i32::MAX);
-        let mut free: Vec<_> = left.into_iter().filter(|(_, it)| it.status.is_available()).collect();
-        free.sort_by_key(|(id, it)| (it.status.idle_since_us, **id));
+        let mut free: Vec<_> = left.into_iter().filter(|(_, it)| it.status.is_available_for(medium)).collect();
+        let chats = |it: &Agent| if medium == ClaimMedium::Chat { it.status.chats } else { 0 };
+        free.sort_by_key(|(id, it)| (chats(it), it.status.idle_since_us, **id));
         ListCandidatesResponse {
             free: free.len().try_into().unwrap_or(i32::MAX),
             agents: free.into_iter().map(|(_, it)| it.profile.clone()).collect(),

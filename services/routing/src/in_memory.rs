@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use baton_api::ApiError;
+use baton_api::common::v1::Medium;
 use baton_api::presence::v1::ListCandidatesResponse;
 use baton_api::routing::v1::{SyncWaitRequest, SyncWaitResponse};
 use baton_api::transfer::v1::{Fact, ProposalFact, fact};
@@ -16,8 +17,8 @@ use crate::pool_rules::{Candidates as Found, PoolRules};
 use crate::store::waits::{StoredWait, WaitPool, WaitRow, WaitState};
 use crate::sync_wait::{is_same_round, next_row, stale};
 
-/// Whom presence names of a team, without those. Teams alone are waited for: queues are configured in the database.
-type Candidates<'a> = &'a dyn Fn(Uuid, &[String]) -> ListCandidatesResponse;
+/// Whom presence names of a team for one more of this medium, without those. Teams alone are waited for: queues are configured in the database.
+type Candidates<'a> = &'a dyn Fn(Uuid, Medium, &[String]) -> ListCandidatesResponse;
 
 /// What the interactions of one tenant wait for.
 #[derive(Default)]
@@ -49,7 +50,7 @@ impl WaitsInMemory {
             }
             self.rows.insert(id.clone(), next);
             if let Some(wait) = &projection.wait {
-                self.pass(&[wait.pool], Some(id), now_us, candidates);
+                self.pass(&[(wait.pool, wait.medium)], Some(id), now_us, candidates);
                 self.ask_individually(Some(id), now_us, candidates);
             }
         }
@@ -66,7 +67,7 @@ impl WaitsInMemory {
 
     /// Proposes whoever is free to the interactions that have waited longest; then asks for each that is left whether anybody is.
     pub fn propose(&mut self, now_us: i64, candidates: Candidates<'_>) {
-        let pools = self.waiting().filter_map(|row| row.wait.as_ref()).map(|wait| wait.pool);
+        let pools = self.waiting().filter_map(|row| row.wait.as_ref()).map(|wait| (wait.pool, wait.medium));
         let mut pools: Vec<_> = pools.collect();
         pools.sort_unstable();
         pools.dedup();
@@ -112,22 +113,23 @@ impl WaitsInMemory {
         before.filter(|row| row.position() <= own.position()).count() as i32
     }
 
-    fn pass(&mut self, pools: &[WaitPool], asking: Option<&str>, now_us: i64, candidates: Candidates<'_>) {
+    fn pass(&mut self, pools: &[(WaitPool, Medium)], asking: Option<&str>, now_us: i64, candidates: Candidates<'_>) {
         let held_off = self.hold_off.agents(now_us);
-        let named = pools.iter().map(|pool| {
-            let mut named = candidates(pool.id(), &held_off);
+        let named = pools.iter().map(|(pool, medium)| {
+            let mut named = candidates(pool.id(), *medium, &held_off);
             if !named.anybody_left && !held_off.is_empty() {
-                named.anybody_left = candidates(pool.id(), &[]).anybody_left;
+                named.anybody_left = candidates(pool.id(), *medium, &[]).anybody_left;
             }
-            (*pool, named)
+            ((*pool, *medium), named)
         });
         let named: HashMap<_, _> = named.collect();
-        self.decide_each(asking, now_us, |wait| named.get(&wait.pool).cloned());
+        self.decide_each(asking, now_us, |wait| named.get(&(wait.pool, wait.medium)).cloned());
     }
 
     fn ask_individually(&mut self, asking: Option<&str>, now_us: i64, candidates: Candidates<'_>) {
         let is_asked = |wait: &StoredWait| !wait.skip.is_empty();
-        self.decide_each(asking, now_us, |wait| is_asked(wait).then(|| candidates(wait.pool.id(), &wait.skip)));
+        let named = |wait: &StoredWait| candidates(wait.pool.id(), wait.medium, &wait.skip);
+        self.decide_each(asking, now_us, |wait| is_asked(wait).then(|| named(wait)));
     }
 
     /// In the order of their positions.

@@ -69,6 +69,7 @@ pub async fn start(context: ServiceContext<RoutingConfig>, admitted: AdmissionLi
     context.be_alone(&db).await?;
     store::flows::renew_keys(&db).await?;
     store::ivr_flows::renew_keys(&db).await?;
+    store::queues::renew_keys(&db).await?;
     let (clock, tasks) = (context.clock.clone(), context.lifecycle.clone());
     let presence = PresenceClient::new(context.peers.to(ServiceName::Presence)?);
     let rescan = context.config.rescan_interval_ms.duration();

@@ -51,7 +51,7 @@ impl PoolRules {
         let Some(stored) = queues::look_up(reader, tenant, id).await? else {
             return Ok(Self { pool, is_closed: true, ..Self::of_team(id) });
         };
-        let queue = stored.queue;
+        let queue = stored.message;
         let (hours, strategy) = (Hours::of(&queue), queue.strategy());
         let past = match strategy {
             Strategy::FewestCallsToday => {

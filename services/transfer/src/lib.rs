@@ -143,11 +143,12 @@ impl RunningService for TransferRuntime {
         let interactions = InteractionApi {
             handler: handler.clone(),
             peers: peers.clone(),
-            watchers,
+            watchers: watchers.clone(),
             outgoing_switch: self.outgoing_switch.clone(),
         };
+        let transfers = TransferApi { handler: handler.clone(), peers, watchers };
         server
-            .add_service(TransferServiceServer::new(TransferApi { handler: handler.clone(), peers }))
+            .add_service(TransferServiceServer::new(transfers))
             .add_service(InteractionServiceServer::new(interactions))
             .add_service(ChatServiceServer::new(chats))
             .add_service(PolicyServiceServer::new(PolicyApi { handler: handler.clone() }))

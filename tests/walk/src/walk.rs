@@ -261,7 +261,7 @@ impl Walk {
             }
             Event::Match => {
                 let (presence, now_us) = (&self.presence, self.now_us);
-                self.routing.propose(now_us, &|team, skip| presence.candidates(team, skip));
+                self.routing.propose(now_us, &|team, medium, skip| presence.candidates(team, medium, skip));
                 self.report_proposals();
             }
             Event::Switch(id, kind) => {
@@ -291,7 +291,11 @@ impl Walk {
         }
         let id = InteractionId(Uuid::from_u128(1 << 64 | u128::from(self.walked.interactions)));
         let policy = self.rng.usize(0..self.watches.len());
-        let interaction = if self.rng.u32(0..5) == 0 { self.placed(id, policy) } else { self.called(id, policy) };
+        let interaction = match self.rng.u32(0..5) {
+            0 => self.placed(id, policy),
+            1 => self.chat(id, policy),
+            _ => self.called(id, policy),
+        };
         let live = Live {
             world: World::new(interaction, self.now_us),
             policy,
@@ -317,17 +321,27 @@ impl Walk {
         };
         self.switch.legs.insert(name.clone(), leg);
         self.drivers.insert(id, Driver::of_call(&LegNo(1).of(id), &name));
+        let steps = self.steps();
+        let opening = self.opening(id, LegSource::Inbound(name.into()), steps);
+        baton_domain::open(opening, self.watches[policy].policy(), self.now_us).0
+    }
+
+    fn chat(&mut self, id: InteractionId, policy: usize) -> Interaction {
+        let steps = self.steps();
+        let opening = self.opening(id, LegSource::Written, steps);
+        baton_domain::open(opening, self.watches[policy].policy(), self.now_us).0
+    }
+
+    fn steps(&mut self) -> Vec<FlowStep> {
         let ring = FlowStep::RingAgent { agent: agent(self.rng.u8(1..=AGENTS)), ring_ms: 20_000 };
         let Target::Team { id: team, name: of_team } = team() else { unreachable!("a team is a team") };
         let team = FlowStep::RingTeam { team, name: of_team, ring_ms: 15_000, wait_ms: 60_000 };
-        let steps = match self.rng.u32(0..4) {
+        match self.rng.u32(0..4) {
             0 => vec![ring],
             1 => vec![team],
             2 => vec![ring, team, FlowStep::Voicemail("desk".into())],
             _ => vec![team, FlowStep::Voicemail("desk".into())],
-        };
-        let opening = self.opening(id, LegSource::Inbound(name.into()), steps);
-        baton_domain::open(opening, self.watches[policy].policy(), self.now_us).0
+        }
     }
 
     fn placed(&mut self, id: InteractionId, policy: usize) -> Interaction {
@@ -488,7 +502,7 @@ impl Walk {
         request: baton_api::routing::v1::SyncWaitRequest,
     ) {
         let (presence, version, now_us) = (&self.presence, request.version, self.now_us);
-        let answer = self.routing.sync(request, now_us, &|team, skip| presence.candidates(team, skip));
+        let answer = self.routing.sync(request, now_us, &|team, medium, skip| presence.candidates(team, medium, skip));
         let Ok(answer) = answer else { return };
         self.report_proposals();
         if self.routing.open() > 0 {

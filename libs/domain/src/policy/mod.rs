@@ -33,6 +33,8 @@ pub struct Policy {
 pub struct InteractionRules {
     /// How often a customer may be handed on (T8).
     pub max_hops: u32,
+    /// How often a customer may be handed to the same agent by name; 0 for any number (T8). A team or a queue asks whoever is free.
+    pub max_hops_to_agent: u32,
     /// How long an agent wraps up after a call; 0 for not at all.
     pub wrap_up_ms: i64,
     /// How long a call may last; then it is ended.

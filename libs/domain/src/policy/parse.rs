@@ -227,7 +227,7 @@ mod tests {
         let error = refused("name = \"helpdesk\"", "");
         assert_eq!(error, "mine.toml:1: missing field `name`");
         let error = refused("farewell_ms = 10_000", "farewell_ms = 10");
-        assert!(error.starts_with("mine.toml:29: `interaction.farewell_ms` is 10"), "{error}");
+        assert!(error.starts_with("mine.toml:31: `interaction.farewell_ms` is 10"), "{error}");
     }
 
     #[test]

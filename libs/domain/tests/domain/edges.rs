@@ -263,6 +263,21 @@ fn t8_only_a_customer_who_was_handed_on_has_made_a_hop() {
 }
 
 #[test]
+fn t8_a_customer_does_not_go_round_in_circles() {
+    let mut world = World::talking("aicc");
+    world.policy = policy("aicc", "[interaction]\nmax_hops_to_agent = 2\n");
+    for (from, to) in [(1, 2), (2, 1), (1, 2), (2, 1)] {
+        world.start(from, TransferKind::Cold, to).expect("permitted");
+        world.grant();
+        world.answer(to);
+        world.place();
+    }
+    assert_eq!(world.start(1, TransferKind::Cold, 2).err(), Some(Refusal::AgentHopLimit(2)));
+    assert!(world.allowed(&by(1)).contains(Action::Start(TransferKind::Cold)), "to somebody else");
+    world.start(1, TransferKind::Cold, 3).expect("nobody has handed the customer to agent 3");
+}
+
+#[test]
 fn s2_transfers_that_come_to_nothing_are_a_hundred_at_most() {
     let mut world = World::talking("lead_center");
     for _ in 0..100 {

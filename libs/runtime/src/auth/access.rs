@@ -212,6 +212,7 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.transfer.v1.TransferService/ListTransfers", READERS),
     ("/baton.transfer.v1.TransferService/StartTransfer", DESK),
     ("/baton.transfer.v1.TransferService/SwapTransfer", DESK),
+    ("/baton.transfer.v1.TransferService/WatchTransferTargets", DESK),
 ];
 
 /// The roles that may call the method at this path (`/package.Service/Method`); `None` if it is not in the table.

@@ -117,6 +117,8 @@ pub(crate) struct TransferTargetsArgs {
     kind: TransferKindArg,
     #[command(flatten)]
     filter: agent::TargetFilterArgs,
+    #[command(flatten)]
+    watch: watch::WatchArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -262,14 +264,17 @@ async fn targets(session: &ClientSession, args: TransferTargetsArgs) -> anyhow::
     let (call, channel) = call::acting_in(session, args.call.id.as_deref()).await?;
     let (interaction_id, kind) = (call.interaction_id, i32::from(TransferKind::from(args.kind)));
     let filter = Some(args.filter.resolve(session).await?);
-    let mut client = TransferServiceClient::new(channel);
-    let targets = resolve::all_pages!(
-        client,
-        list_transfer_targets,
-        ListTransferTargetsRequest { interaction_id, kind, filter },
-        targets
-    )?;
-    session.out.list("baton.presence.v1.TransferTarget", &targets, &TARGETS, target_row)
+    watch::list(session, &args.watch, async || {
+        let mut client = TransferServiceClient::new(channel.clone());
+        let targets = resolve::all_pages!(
+            client,
+            list_transfer_targets,
+            ListTransferTargetsRequest { interaction_id, kind, filter },
+            targets
+        )?;
+        session.out.listed("baton.presence.v1.TransferTarget", &targets, &TARGETS, target_row)
+    })
+    .await
 }
 
 fn options_text(options: &GetTransferOptionsResponse) -> String {

@@ -20,9 +20,10 @@ use super::configuration::{configuration_request, fresh_etag, given, lock};
 use crate::events;
 use crate::flow::{self, FlowChange};
 use crate::page::ConfigurationCursor;
-use crate::store::flows::{self, StoredFlow};
+use crate::store::flows;
+use crate::store::named::Stored;
 use crate::store::numbers;
-use crate::store::queues::{self, StoredQueue};
+use crate::store::queues;
 use crate::upsert::Upsert;
 
 impl RoutingApi {
@@ -48,7 +49,7 @@ impl RoutingApi {
         let presence = &self.matcher.core.presence;
         let (agents, teams) = tokio::try_join!(presence.agents(tenant, agents), presence.teams(tenant, teams))?;
         let queues = queues::all(&mut self.matcher.core.db.read().await?, tenant).await?;
-        let queues: Vec<Queue> = queues.into_iter().map(StoredQueue::shown).collect();
+        let queues: Vec<Queue> = queues.into_iter().map(Stored::shown).collect();
         for it in shown {
             it.missing_ids = flow::named(it).missing(&agents, &teams, &queues);
         }
@@ -63,9 +64,10 @@ impl RoutingApi {
         let (size, after) =
             fields::all((page::size(request.page_size), ConfigurationCursor::parse(&request.page_token)))?;
         let mut found = flows::list(&mut self.matcher.core.db.read().await?, tenant, &after, size + 1).await?;
-        let next_page_token =
-            page::cut(&mut found, size, |it| ConfigurationCursor { key: name::key(&it.flow.name), id: it.id }.token());
-        let mut call_flows: Vec<_> = found.into_iter().map(StoredFlow::shown).collect();
+        let next_page_token = page::cut(&mut found, size, |it| {
+            ConfigurationCursor { key: name::key(&it.message.name), id: it.id }.token()
+        });
+        let mut call_flows: Vec<_> = found.into_iter().map(Stored::shown).collect();
         self.fill_in_missing(tenant, &mut call_flows).await?;
         Ok(ListCallFlowsResponse { call_flows, next_page_token })
     }
@@ -106,14 +108,14 @@ impl RoutingApi {
                         queues::get(tx, tenant, *queue).await?.ok_or_else(why)?;
                     }
                 }
-                let flow = change.of(&before.flow);
-                if flow == before.flow {
+                let flow = change.of(&before.message);
+                if flow == before.message {
                     return Ok(UpdateCallFlowResponse { call_flow: Some(before.shown()) });
                 }
-                if flow.name != before.flow.name {
+                if flow.name != before.message.name {
                     name::CALL_FLOW.refuse_twin(&flow.name, &flows::alike(tx, tenant, id, &flow.name).await?)?;
                 }
-                let stored = StoredFlow { id, flow, etag: fresh_etag() };
+                let stored = Stored { id, message: flow, etag: fresh_etag() };
                 flows::put(tx, tenant, &stored).await?;
                 let flow = stored.shown();
                 let change = events::update_of(before.etag != Etag::default());
@@ -159,7 +161,7 @@ fn upsert(sent: &CallFlow, request: &UpdateCallFlowRequest) -> Result<Upsert<Flo
 }
 
 /// What a flow that is to be created is like before.
-fn missing(id: Uuid) -> StoredFlow {
+fn missing(id: Uuid) -> Stored<CallFlow> {
     let flow = CallFlow { call_flow_id: id.to_string(), ..CallFlow::default() };
-    StoredFlow { id, flow, etag: Etag::default() }
+    Stored { id, message: flow, etag: Etag::default() }
 }

@@ -19,7 +19,8 @@ use crate::events;
 use crate::flow;
 use crate::ivr_flow::{self, IvrChange};
 use crate::page::ConfigurationCursor;
-use crate::store::ivr_flows::{self, StoredIvrFlow};
+use crate::store::ivr_flows;
+use crate::store::named::Stored;
 use crate::upsert::Upsert;
 
 /// Flows that are looked at for one page of choices, so that a filter that fits nothing ends.
@@ -50,7 +51,7 @@ impl RoutingApi {
             fields::all((page::size(request.page_size), ConfigurationCursor::parse(&request.page_token)))?;
         let mut found = ivr_flows::list(&mut self.matcher.core.db.read().await?, tenant, &after, size + 1).await?;
         let next_page_token = page::cut(&mut found, size, |it| cursor(it).token());
-        Ok(ListIvrFlowsResponse { ivr_flows: found.into_iter().map(StoredIvrFlow::shown).collect(), next_page_token })
+        Ok(ListIvrFlowsResponse { ivr_flows: found.into_iter().map(Stored::shown).collect(), next_page_token })
     }
 
     /// Those that fit, of so many that were looked at.
@@ -64,7 +65,9 @@ impl RoutingApi {
         let mut found = ivr_flows::list(&mut self.matcher.core.db.read().await?, tenant, &after, LOOKED_AT).await?;
         let last = found.last().filter(|_| found.len() == LOOKED_AT).map(|it| cursor(it).token());
         let query = name::key(&request.query);
-        found.retain(|it| (!request.round_trip || it.flow.round_trip) && name::key(&it.flow.name).contains(&query));
+        found.retain(|it| {
+            (!request.round_trip || it.message.round_trip) && name::key(&it.message.name).contains(&query)
+        });
         let mut next_page_token = page::cut(&mut found, size, |it| cursor(it).token());
         if next_page_token.is_empty() {
             next_page_token = last.unwrap_or_default();
@@ -115,14 +118,14 @@ impl RoutingApi {
                 if change.targets().is_some() {
                     known.clone()?;
                 }
-                let flow = change.of(&before.flow)?;
-                if flow == before.flow {
+                let flow = change.of(&before.message)?;
+                if flow == before.message {
                     return Ok(UpdateIvrFlowResponse { ivr_flow: Some(before.shown()) });
                 }
-                if flow.name != before.flow.name {
+                if flow.name != before.message.name {
                     name::IVR_FLOW.refuse_twin(&flow.name, &ivr_flows::alike(tx, tenant, id, &flow.name).await?)?;
                 }
-                let stored = StoredIvrFlow { id, flow, etag: fresh_etag() };
+                let stored = Stored { id, message: flow, etag: fresh_etag() };
                 ivr_flows::put(tx, tenant, &stored).await?;
                 let flow = stored.shown();
                 let change = events::update_of(before.etag != Etag::default());
@@ -156,8 +159,8 @@ impl RoutingApi {
     }
 }
 
-fn cursor(it: &StoredIvrFlow) -> ConfigurationCursor {
-    ConfigurationCursor { key: name::key(&it.flow.name), id: it.id }
+fn cursor(it: &Stored<IvrFlow>) -> ConfigurationCursor {
+    ConfigurationCursor { key: name::key(&it.message.name), id: it.id }
 }
 
 /// The id of the flow that an update is of. One that may be created needs none, and gets `fresh_id`.
@@ -179,7 +182,7 @@ fn upsert(sent: &IvrFlow, request: &UpdateIvrFlowRequest) -> Result<Upsert<IvrCh
 }
 
 /// What a flow that is to be created is like before.
-fn missing(id: Uuid) -> StoredIvrFlow {
+fn missing(id: Uuid) -> Stored<IvrFlow> {
     let flow = IvrFlow { ivr_flow_id: id.to_string(), ..IvrFlow::default() };
-    StoredIvrFlow { id, flow, etag: Etag::default() }
+    Stored { id, message: flow, etag: Etag::default() }
 }

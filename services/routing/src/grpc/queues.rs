@@ -22,7 +22,8 @@ use crate::page::ConfigurationCursor;
 use crate::queue::{self, MAX_CHAIN, QueueChange};
 use crate::statistics;
 use crate::store::flows;
-use crate::store::queues::{self, MAX_QUEUES, StoredQueue};
+use crate::store::named::Stored;
+use crate::store::queues::{self, MAX_QUEUES};
 use crate::store::waits;
 use crate::upsert::Upsert;
 
@@ -36,7 +37,7 @@ impl RoutingApi {
         Ok(GetQueueResponse { queue: Some(queue) })
     }
 
-    async fn stored_queue(&self, tenant: &TenantId, id: &str) -> Result<StoredQueue, Status> {
+    async fn stored_queue(&self, tenant: &TenantId, id: &str) -> Result<Stored<Queue>, Status> {
         let id = flow::uuid("queue_id", id)?;
         let found = queues::look_up(&mut self.matcher.core.db.read().await?, tenant, id).await?;
         Ok(found.ok_or_else(|| ApiError::not_found("queue"))?)
@@ -48,7 +49,7 @@ impl RoutingApi {
         request: &ListQueuesRequest,
     ) -> Result<ListQueuesResponse, Status> {
         let (found, next_page_token) = self.queue_page(tenant, request.page_size, &request.page_token).await?;
-        Ok(ListQueuesResponse { queues: found.into_iter().map(StoredQueue::shown).collect(), next_page_token })
+        Ok(ListQueuesResponse { queues: found.into_iter().map(Stored::shown).collect(), next_page_token })
     }
 
     async fn queue_page(
@@ -56,11 +57,12 @@ impl RoutingApi {
         tenant: &TenantId,
         page_size: i32,
         page_token: &str,
-    ) -> Result<(Vec<StoredQueue>, String), Status> {
+    ) -> Result<(Vec<Stored<Queue>>, String), Status> {
         let (size, after) = fields::all((page::size(page_size), ConfigurationCursor::parse(page_token)))?;
         let mut found = queues::list(&mut self.matcher.core.db.read().await?, tenant, &after, size + 1).await?;
-        let token =
-            page::cut(&mut found, size, |it| ConfigurationCursor { key: name::key(&it.queue.name), id: it.id }.token());
+        let token = page::cut(&mut found, size, |it| {
+            ConfigurationCursor { key: name::key(&it.message.name), id: it.id }.token()
+        });
         Ok((found, token))
     }
 
@@ -94,8 +96,9 @@ impl RoutingApi {
         let (mut token, mut found, size) = (page_token.to_owned(), Vec::new(), page::size(page_size)?);
         loop {
             let (queues, next) = self.queue_page(tenant, page_size, &token).await?;
-            let is_last = |at: &StoredQueue| ConfigurationCursor { key: name::key(&at.queue.name), id: at.id }.token();
-            for queue in queues.into_iter().filter(|it| name::key(&it.queue.name).contains(&search)) {
+            let is_last =
+                |at: &Stored<Queue>| ConfigurationCursor { key: name::key(&at.message.name), id: at.id }.token();
+            for queue in queues.into_iter().filter(|it| name::key(&it.message.name).contains(&search)) {
                 if found.len() == size {
                     let last = found.last().map(is_last).unwrap_or_default();
                     return Ok((self.of_queues(tenant, found).await?, last));
@@ -109,10 +112,10 @@ impl RoutingApi {
         }
     }
 
-    async fn of_queues(&self, tenant: &TenantId, found: Vec<StoredQueue>) -> Result<Vec<QueueStatistics>, Status> {
+    async fn of_queues(&self, tenant: &TenantId, found: Vec<Stored<Queue>>) -> Result<Vec<QueueStatistics>, Status> {
         let mut all = Vec::with_capacity(found.len());
         for stored in found {
-            all.push(statistics::of(&self.matcher.core, tenant, &stored.queue).await?);
+            all.push(statistics::of(&self.matcher.core, tenant, &stored.message).await?);
         }
         Ok(all)
     }
@@ -148,16 +151,16 @@ impl RoutingApi {
                     if change.targets().is_some() {
                         known.clone()?;
                     }
-                    let queue = change.of(&before.queue)?;
-                    if queue == before.queue {
+                    let queue = change.of(&before.message)?;
+                    if queue == before.message {
                         return Ok(UpdateQueueResponse { queue: Some(before.shown()) });
                     }
                     let others = queues::all_now(tx, tenant).await?;
                     fits_in(&queue, &others)?;
-                    if queue.name != before.queue.name {
+                    if queue.name != before.message.name {
                         name::QUEUE.refuse_twin(&queue.name, &queues::alike(tx, tenant, id, &queue.name).await?)?;
                     }
-                    let stored = StoredQueue { id, queue, etag: fresh_etag() };
+                    let stored = Stored { id, message: queue, etag: fresh_etag() };
                     queues::put(tx, tenant, &stored).await?;
                     let queue = stored.shown();
                     let change = events::update_of(before.etag != Etag::default());
@@ -201,7 +204,7 @@ impl RoutingApi {
 async fn used_by(tx: &mut Tx, tenant: &TenantId, id: Uuid) -> Result<Option<(&'static str, String)>, Status> {
     let text = id.to_string();
     let others = queues::all_now(tx, tenant).await?;
-    if let Some(other) = others.iter().find(|it| it.queue.overflow_queue_id == text) {
+    if let Some(other) = others.iter().find(|it| it.message.overflow_queue_id == text) {
         return Ok(Some(("queue", other.id.to_string())));
     }
     if let Some(flow) = flows::leading_to(tx, tenant, &text).await? {
@@ -211,13 +214,13 @@ async fn used_by(tx: &mut Tx, tenant: &TenantId, id: Uuid) -> Result<Option<(&'s
 }
 
 /// Whether the queue that it overflows into is there, and the chain of them ends.
-fn fits_in(queue: &Queue, others: &[StoredQueue]) -> Result<(), ApiError> {
+fn fits_in(queue: &Queue, others: &[Stored<Queue>]) -> Result<(), ApiError> {
     let field = "queue.overflow_queue_id";
-    let is_new = !others.iter().any(|it| it.queue.queue_id == queue.queue_id);
+    let is_new = !others.iter().any(|it| it.message.queue_id == queue.queue_id);
     if is_new && others.len() >= MAX_QUEUES {
         return Err(ApiError::resource_exhausted(format!("a tenant has {MAX_QUEUES} queues at most")));
     }
-    let find = |id: &str| others.iter().map(|it| &it.queue).find(|it| it.queue_id == id && id != queue.queue_id);
+    let find = |id: &str| others.iter().map(|it| &it.message).find(|it| it.queue_id == id && id != queue.queue_id);
     let mut next = queue.overflow_queue_id.as_str();
     for length in 1.. {
         if next.is_empty() {
@@ -253,7 +256,7 @@ fn upsert(sent: &Queue, request: &UpdateQueueRequest) -> Result<Upsert<QueueChan
 }
 
 /// What a queue that is to be created is like before.
-fn missing(id: Uuid) -> StoredQueue {
+fn missing(id: Uuid) -> Stored<Queue> {
     let queue = Queue { queue_id: id.to_string(), ..Queue::default() };
-    StoredQueue { id, queue, etag: Etag::default() }
+    Stored { id, message: queue, etag: Etag::default() }
 }

@@ -16,9 +16,10 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::RoutingApi;
-use crate::store::flows::{self, StoredFlow};
+use crate::store::flows;
+use crate::store::named::Stored;
 use crate::store::numbers::{self, NumberRow};
-use crate::store::queues::{self, StoredQueue};
+use crate::store::queues;
 use crate::store::served::ServedCall;
 use crate::store::waits::{self, StoredWait, WaitPool, WaitState};
 use crate::store::{dial_rules, external_numbers};
@@ -67,7 +68,7 @@ impl RouteService for RoutingApi {
             return Err(self.refuse_call(&tenant, &message.number).await);
         };
         let call_flow = match row.call_flow_id {
-            Some(id) => flows::look_up(&mut reader, &tenant, id).await?.map(StoredFlow::shown),
+            Some(id) => flows::look_up(&mut reader, &tenant, id).await?.map(Stored::shown),
             None => None,
         };
         drop(reader);
@@ -199,7 +200,7 @@ impl RoutingApi {
     /// These queues, and those that they overflow into.
     async fn leading_from(&self, tenant: &TenantId, ids: impl Iterator<Item = &str>) -> Result<Vec<Queue>, Status> {
         let all = queues::all(&mut self.matcher.core.db.read().await?, tenant).await?;
-        let all: Vec<Queue> = all.into_iter().map(StoredQueue::shown).collect();
+        let all: Vec<Queue> = all.into_iter().map(Stored::shown).collect();
         let mut found: Vec<Queue> = Vec::new();
         for id in ids {
             for queue in queue::chain(id, |id| all.iter().find(|it| it.queue_id == id)) {

@@ -4,6 +4,7 @@ pub(crate) mod dial_rules;
 pub(crate) mod external_numbers;
 pub(crate) mod flows;
 pub(crate) mod ivr_flows;
+pub(crate) mod named;
 pub(crate) mod numbers;
 pub(crate) mod queues;
 pub(crate) mod served;

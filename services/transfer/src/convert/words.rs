@@ -164,7 +164,7 @@ pub(crate) fn refusal_reason(refusal: Refusal) -> ErrorReason {
         Refusal::NotInPlan(_) => ErrorReason::NotInPlan,
         Refusal::KindNotOffered(_) | Refusal::TargetNotOffered(..) => ErrorReason::KindNotOffered,
         Refusal::TargetInInteraction => ErrorReason::TargetInInteraction,
-        Refusal::HopLimit(_) => ErrorReason::HopLimit,
+        Refusal::HopLimit(_) | Refusal::AgentHopLimit(_) => ErrorReason::HopLimit,
         Refusal::TooMany(..) => ErrorReason::Limit,
         Refusal::RecordingState(_) => ErrorReason::RecordingState,
         Refusal::OutcomeMissing(_) => ErrorReason::OutcomeMissing,

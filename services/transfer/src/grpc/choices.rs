@@ -1,6 +1,6 @@
 //! The picker of a transfer: agents and teams as presence knows them, then queues, IVR flows and numbers outside as routing does; one list with pages.
 
-use super::{TransferApi, outside, parse, queue};
+use super::{TransferApi, outside, parse, queue, watch::CHECKPOINT_EVERY};
 use crate::{
     convert::{
         refusal_status,
@@ -13,16 +13,26 @@ use baton_api::{
     common::v1::{Target as WireTarget, TargetSort, target::Target as Wire},
     presence::v1::{AgentState, ListChoicesRequest, PickerTarget, TargetFilter, TransferTarget},
     routing::v1::{ListIvrChoicesRequest, ListQueueChoicesRequest, ResolveQueueRequest},
-    transfer::v1::{ListTransferTargetsRequest, ListTransferTargetsResponse},
+    transfer::v1::{
+        ListTransferTargetsRequest, ListTransferTargetsResponse, WatchTransferTargetsRequest,
+        WatchTransferTargetsResponse,
+    },
 };
 use baton_domain::{
     Refusal, Target,
     interaction::Party,
     policy::{OfferRules, ReleaseMoment, WhenBusy},
 };
-use baton_runtime::auth::Caller;
+use baton_runtime::{auth::Caller, lifecycle};
 use baton_words::{AgentId, QueueId, TargetSort as Sort, TransferKind};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
+
+/// How often a picker that is watched is looked at again. Agents, queues and numbers are known to three services: asking them all is simpler than to
+/// put their changes together, and a picker is open for as long as somebody chooses.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The parts of the list, in their order, each with what its page tokens begin with.
 const SECTIONS: [(Section, &str); 4] = [
@@ -93,6 +103,74 @@ impl TransferApi {
             }
         }
         Ok(ListTransferTargetsResponse { targets, next_page_token: String::new() })
+    }
+
+    /// The same list again and again, until the interaction is over.
+    pub(super) async fn watch_choices(
+        &self,
+        caller: &Caller,
+        request: WatchTransferTargetsRequest,
+    ) -> Result<ReceiverStream<Result<WatchTransferTargetsResponse, Status>>, Status> {
+        let permit = self.watchers.take(caller.tenant()?.as_str()).map_err(|error| {
+            ApiError::resource_exhausted(format!("No more pickers can be watched: {error}. End some streams first."))
+        })?;
+        let asked = ListTransferTargetsRequest {
+            interaction_id: request.interaction_id,
+            kind: request.kind,
+            filter: request.filter,
+            page_size: request.max_targets,
+            page_token: String::new(),
+            for_agent_id: request.for_agent_id,
+        };
+        // What can't be listed can't be watched.
+        let first = self.choices(caller, asked.clone()).await?;
+        let (out, receiver) = mpsc::channel(1);
+        let (api, caller) = (self.clone(), caller.clone());
+        lifecycle::spawn(async move {
+            let _permit = permit;
+            let sending = out.clone();
+            tokio::select! {
+                over = api.follow_choices(&caller, &asked, first, &out) => if let Err(status) = over {
+                    // It fails when the client has gone.
+                    let _ = sending.send(Err(status)).await;
+                },
+                () = sending.closed() => {}
+            }
+        });
+        Ok(ReceiverStream::new(receiver))
+    }
+
+    async fn follow_choices(
+        &self,
+        caller: &Caller,
+        asked: &ListTransferTargetsRequest,
+        first: ListTransferTargetsResponse,
+        out: &mpsc::Sender<Result<WatchTransferTargetsResponse, Status>>,
+    ) -> Result<(), Status> {
+        let id = parse::interaction_id(&asked.interaction_id)?;
+        let mut seen = self.handler.hub.watch(id);
+        let clock = &self.handler.clock;
+        let (mut shown, mut due_us) = (None, 0);
+        let mut next = Ok(first);
+        loop {
+            if self.handler.load(id).await?.is_none_or(|live| live.ended()) {
+                return Ok(());
+            }
+            let now = next?;
+            if shown.as_ref() != Some(&now) || clock.now_us() >= due_us {
+                let has_more = !now.next_page_token.is_empty();
+                let answer = WatchTransferTargetsResponse { targets: now.targets.clone(), has_more };
+                if out.send(Ok(answer)).await.is_err() {
+                    return Ok(());
+                }
+                (shown, due_us) = (Some(now), clock.after(CHECKPOINT_EVERY));
+            }
+            tokio::select! {
+                () = clock.sleep(LOOK_EVERY) => {}
+                changed = seen.changed() => if changed.is_err() { return Ok(()) },
+            }
+            next = self.choices(caller, asked.clone()).await;
+        }
     }
 
     /// At most so many of a section, and the token of its next page; empty when there is no more of it.

@@ -29,6 +29,7 @@ use std::sync::Arc;
 pub(crate) struct TransferApi {
     pub(crate) handler: Arc<CommandHandler>,
     pub(crate) peers: TransferPeers,
+    pub(crate) watchers: Arc<Quota>,
 }
 
 /// `baton.transfer.v1.InteractionService`.

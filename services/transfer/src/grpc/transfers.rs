@@ -24,7 +24,7 @@ use baton_api::{
         GetTransferOptionsRequest, GetTransferOptionsResponse, GetTransferRequest, GetTransferResponse,
         ListTransferTargetsRequest, ListTransferTargetsResponse, ListTransfersRequest, ListTransfersResponse,
         StartTransferRequest, StartTransferResponse, SwapTransferRequest, SwapTransferResponse,
-        transfer_service_server::TransferService,
+        WatchTransferTargetsRequest, WatchTransferTargetsResponse, transfer_service_server::TransferService,
     },
 };
 use baton_domain::{
@@ -39,6 +39,7 @@ use baton_runtime::{
 };
 use baton_words::{AgentId, InteractionId, IvrFlowId, Phase, Reason, TeamId, TransferNo};
 use std::sync::Arc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -156,6 +157,16 @@ impl TransferService for TransferApi {
     ) -> Result<Response<GetTransferOptionsResponse>, Status> {
         let caller = request.caller()?.clone();
         self.options(&caller, request.get_ref()).await.map(Response::new)
+    }
+
+    type WatchTransferTargetsStream = ReceiverStream<Result<WatchTransferTargetsResponse, Status>>;
+
+    async fn watch_transfer_targets(
+        &self,
+        request: Request<WatchTransferTargetsRequest>,
+    ) -> Result<Response<Self::WatchTransferTargetsStream>, Status> {
+        let caller = request.caller()?.clone();
+        Ok(Response::new(self.watch_choices(&caller, request.into_inner()).await?))
     }
 
     async fn list_transfer_targets(

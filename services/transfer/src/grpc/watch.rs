@@ -24,7 +24,7 @@ use tonic::Status;
 /// Messages that may wait for a client.
 pub(super) const BUFFER: usize = 16;
 /// The longest silence: the contract says 20 s.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(15);
+pub(super) const CHECKPOINT_EVERY: Duration = Duration::from_secs(15);
 /// A change is seen a little later than it says that it happened: a resumed stream begins so much before its cursor.
 const OVERLAP_US: i64 = 10_000_000;
 const PAGE: i64 = 500;

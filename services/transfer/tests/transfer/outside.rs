@@ -38,15 +38,8 @@ impl World {
             to_number: format!("+3247{no:07}"),
             ..Default::default()
         };
-        let mut own = self.interactions(by);
-        loop {
-            // So many at once can be more than a database takes, which says so; whoever tries does as they are told.
-            match own.place_call(request.clone()).await {
-                Ok(placed) => return Ok(placed.into_inner().interaction.unwrap().interaction_id),
-                Err(status) if reason(&status) == Some(ErrorReason::Overloaded) => {}
-                Err(status) => return Err(status),
-            }
-        }
+        let placed = taken(async || self.interactions(by).place_call(request.clone()).await).await?;
+        Ok(placed.into_inner().interaction.unwrap().interaction_id)
     }
 
     /// A customer who is with agent 1: by the view, as the stand-in for telephony knows the newest plan of all calls alone.
@@ -80,7 +73,17 @@ impl World {
             target: Some(Target { target: Some(Wire::External(own)) }),
             ..Default::default()
         };
-        self.transfers(1).start_transfer(request).await.map(drop)
+        taken(async || self.transfers(1).start_transfer(request.clone()).await).await.map(drop)
+    }
+}
+
+/// So many at once can be more than a database takes, which says so: whoever tries does as they are told.
+async fn taken<T>(attempt: impl AsyncFn() -> Result<T, Status>) -> Result<T, Status> {
+    loop {
+        match attempt().await {
+            Err(status) if reason(&status) == Some(ErrorReason::Overloaded) => {}
+            answer => return answer,
+        }
     }
 }
 
