@@ -9,7 +9,7 @@ use crate::harness::{Scenario, alone};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     alone![
-        b611_every_profile_is_explored_to_the_end_and_nothing_can_break,
+        b611_a_profile_is_explored_to_the_end_and_nothing_can_break,
         b611_what_can_go_wrong_is_told_with_the_shortest_way_there,
         b611_a_file_that_is_no_policy_is_refused_with_its_line,
     ]
@@ -32,7 +32,7 @@ fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-async fn b611_every_profile_is_explored_to_the_end_and_nothing_can_break(binary: PathBuf) -> anyhow::Result<()> {
+async fn b611_a_profile_is_explored_to_the_end_and_nothing_can_break(binary: PathBuf) -> anyhow::Result<()> {
     for name in ["lead_center", "helpdesk"] {
         let output = check(&binary, &["--profile", name, "--json"])?;
         anyhow::ensure!(output.status.success(), "{}", said(&output));
