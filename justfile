@@ -19,7 +19,7 @@ test:
 check:
     cargo fmt --all --check
     cargo fmt --manifest-path benches/restate/Cargo.toml --check
-    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
     tests/lint
     tests/units
 

@@ -33,6 +33,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     // With type names, so that an error can carry any message of the contract.
     let mut prost = tonic_prost_build::Config::new();
     prost.enable_type_names();
+    for answer in ["ListTargetsResponse", "WatchTargetsResponse"] {
+        prost.extern_path(format!(".baton.presence.v1.{answer}"), format!("crate::picker::{answer}"));
+    }
     let code = tonic_prost_build::configure().build_transport(false).bytes(".").btree_map(".");
     code.compile_fds_with_config(set, prost)?;
     Ok(())

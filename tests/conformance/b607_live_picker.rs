@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use baton_api::common::v1::{Medium, TransferKind, TransferPhase, target};
+use baton_api::picker::{self, WatchTargetsResponse};
 use baton_api::presence::v1::engagement::State;
-use baton_api::presence::v1::{
-    AgentState, Engagement, PickerTarget, TargetFilter, WatchTargetsRequest, WatchTargetsResponse,
-};
+use baton_api::presence::v1::{AgentState, Engagement, PickerTarget, TargetFilter, WatchTargetsRequest};
 use baton_api::routing::v1::Queue;
 use baton_api::transfer::v1::{WatchTransferTargetsRequest, WatchTransferTargetsResponse};
 use baton_runtime::Clock;
@@ -123,7 +122,7 @@ impl Watch {
         let mut stream = desk.presence().watch_targets(request).await?.into_inner();
         let first = stream.message().await?.context("no first message")?;
         anyhow::ensure!(first.complete, "the first message is not complete");
-        Ok(Self { first: first.changed, stream })
+        Ok(Self { first: picker::targets(first.changed)?, stream })
     }
 
     fn first(&self, desk: &AgentDesk) -> Option<&PickerTarget> {
@@ -137,7 +136,10 @@ impl Watch {
         what: &str,
         is_so: impl Fn(&PickerTarget) -> bool,
     ) -> anyhow::Result<()> {
-        let so = |it: &WatchTargetsResponse| it.changed.iter().any(|it| is(it.target.as_ref(), desk) && is_so(it));
+        let so = |it: &WatchTargetsResponse| {
+            let changed = picker::targets(it.changed.clone()).unwrap_or_default();
+            changed.iter().any(|it| is(it.target.as_ref(), desk) && is_so(it))
+        };
         self.until_message(&format!("{} is {what}", desk.name()), so).await
     }
 

@@ -21,6 +21,7 @@ pub mod nats_text;
 mod nearest;
 pub mod page;
 mod people;
+pub mod picker;
 pub mod plain;
 pub mod skill;
 pub mod telephone;

@@ -37,6 +37,9 @@ use tokio::net::TcpStream;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const TENANT: &str = "acme";
 const PAGE: usize = 50;
 const TEAM: u32 = 500;
@@ -264,7 +267,7 @@ impl Baton {
             PresenceServiceClient::new(self.channels[0].clone()).list_targets(first_of(self.crowd, team)).await?;
         let targets = found.into_inner().targets;
         anyhow::ensure!(targets.len() == PAGE, "a page of {}", targets.len());
-        Ok(targets.iter().map(prost::Message::encode_to_vec).collect())
+        Ok(targets.iter().map(|it| it.to_vec()).collect())
     }
 
     async fn pickers(&self, callers: usize, span: Duration) -> anyhow::Result<(Vec<Duration>, Duration)> {
@@ -278,7 +281,9 @@ impl Baton {
                 let team = spread(number, caller) % crowd.teams();
                 async move {
                     let found = client.list_targets(first_of(crowd, team)).await?;
-                    anyhow::ensure!(found.get_ref().targets.len() == PAGE, "a page that is not full");
+                    // As a client does that shows them.
+                    let targets = baton_api::picker::targets(found.into_inner().targets)?;
+                    anyhow::ensure!(targets.len() == PAGE, "a page that is not full");
                     Ok(())
                 }
             }))

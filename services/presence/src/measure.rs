@@ -12,7 +12,7 @@ use crate::Presence;
 use crate::ids::{AgentId, SiteId, TeamId};
 use crate::index::{PickerFilter, TargetOrder, TenantIndex};
 use crate::page::DirectoryCursor;
-use crate::record::{AgentProfile, AgentRecord, SiteRecord, TeamRecord};
+use crate::record::{AgentProfile, AgentRecord, Capacity, SiteRecord, TeamRecord};
 use crate::status::{AgentStatus, RequestedState, StatusChange};
 
 const FIRST: &[&str] = &[
@@ -86,12 +86,14 @@ fn record(tenant: &TenantId, agent: u32) -> AgentRecord {
             email: format!("{address}{agent}@example.com"),
             phone: format!("phone-{agent}"),
             voicemail: true,
+            capacity: Capacity::default(),
+            skills: Vec::new(),
             site: Some(SiteId(Uuid::from_u128(2 << 64 | u128::from(agent % SITES)))),
         },
         etag: Etag::new(baton_runtime::ids::new_uuid()),
         version: 1,
         status,
-        claim: None,
+        claims: Vec::new(),
         queued: Vec::new(),
     }
 }
@@ -158,8 +160,8 @@ impl Memory {
     pub fn first_of(&self, team: u32, limit: usize) -> usize {
         let team = Some(TeamId(self.crowd.team_id(team)));
         let filter = PickerFilter { team, order: TargetOrder::LongestIdle, ..PickerFilter::default() };
-        let found = self.index.targets(&filter, &DirectoryCursor::default(), limit);
-        found.map_or(0, |found| found.len())
+        let found = self.index.targets(&filter, &DirectoryCursor::default(), limit, |it| it.encoded());
+        found.map_or(0, |found| found.targets.len())
     }
 }
 

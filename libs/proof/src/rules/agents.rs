@@ -128,11 +128,19 @@ pub(crate) fn claims_end_with_a_reason(step: &Transition<'_>) -> bool {
     })
 }
 
-/// Who was only asked or rung has nothing to wrap up.
+/// Who was only asked or rung has nothing to wrap up. What is kept of claims that are over is limited: a late disposition brings one back that was
+/// forgotten, so that presence hears of it.
 pub(crate) fn wrap_up_as_the_policy_says(step: &Transition<'_>) -> bool {
     let (was, is) = (project::claims(step.was()), project::claims(step.is()));
+    let disposes = match step.happening {
+        Happening::Input(Input::Command(actor, Command::Disposition(_))) => actor.agent(),
+        _ => None,
+    };
     let new = is.released.iter().filter(|over| !was.released.iter().any(|before| before.claim == over.claim));
     new.into_iter().all(|over| {
+        if disposes == Some(over.agent) && step.was().participations.iter().any(|own| own.claim == over.claim) {
+            return over.wrap_up_ms == 0 && over.closing == Closing::Done;
+        }
         let served = was.wanted.iter().any(|claim| claim.claim == over.claim && claim.reservation.is_none());
         let house = &step.policy.interaction;
         let (due_ms, owed) = if served { (house.wrap_up_ms, house.needs_disposition) } else { (0, false) };

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use anyhow::Context as _;
 use baton_api::common::v1::Customer;
+use baton_api::picker;
 use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::presence::v1::{
     Agent, AgentState, GetPresenceRequest, Inbox, ListInboxRequest, ListTargetsRequest, PickerTarget, Presence,
@@ -287,6 +288,7 @@ async fn targets(session: &ClientSession, args: AgentTargetsArgs) -> anyhow::Res
     watch::list(session, &args.watch, async || {
         let mut client = PresenceServiceClient::new(session.reader_channel()?);
         let targets = resolve::all_pages!(client, list_targets, ListTargetsRequest { filter }, targets)?;
+        let targets = picker::targets(targets)?;
         session.out.listed("baton.presence.v1.PickerTarget", &targets, &TARGETS, target_row)
     })
     .await

@@ -130,11 +130,9 @@ impl ClaimService for PresenceApi {
             DirectoryCursor::parse(&message.page_token),
         ))?;
         let filter = PickerFilter { choice: Some(choice.clone()), ..filter };
-        let found = self.core.index.known(&tenant).map(|index| index.targets(&filter, &after, size + 1));
-        let mut found = found.unwrap_or_else(|| Some(Vec::new())).ok_or_else(parse::another_order)?;
-        let next_page_token = page::cut(&mut found, size, |it| it.cursor().token());
-        let targets = found.iter().map(|it| it.choice(&choice)).collect();
-        Ok(Response::new(ListChoicesResponse { targets, next_page_token }))
+        let Some(index) = self.core.index.known(&tenant) else { return Ok(Response::new(ListChoicesResponse::default())) };
+        let page = index.targets(&filter, &after, size, |it| it.choice(&choice)).ok_or_else(parse::another_order)?;
+        Ok(Response::new(ListChoicesResponse { targets: page.targets, next_page_token: page.next_token }))
     }
 
     async fn watch_availability(

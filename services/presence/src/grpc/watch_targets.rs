@@ -3,13 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use baton_api::ApiError;
-use baton_api::presence::v1::{PickerTarget, WatchTargetsResponse};
-use prost::Message as _;
+use baton_api::picker::WatchTargetsResponse;
+use prost::bytes::Bytes;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc};
 use tonic::Status;
 
-use crate::convert;
 use crate::index::{PickerFilter, TargetKey, TenantIndex, Touched};
 use crate::page::DirectoryCursor;
 
@@ -55,7 +54,8 @@ async fn wait(changes: &mut broadcast::Receiver<Touched>, out: &Out) -> Option<O
 struct Picker<'a> {
     index: &'a TenantIndex,
     filter: &'a PickerFilter,
-    shown: HashMap<TargetKey, PickerTarget>,
+    /// Each as it was sent.
+    shown: HashMap<TargetKey, Bytes>,
 }
 
 impl Picker<'_> {
@@ -104,11 +104,7 @@ impl Picker<'_> {
                     self.shown.insert(key, target.clone());
                     message.changed.push(target);
                 }
-                None => {
-                    if let Some(target) = self.shown.remove(&key) {
-                        message.removed.extend(target.target);
-                    }
-                }
+                None => message.removed.extend(self.shown.remove(&key).map(|_| key.target())),
             }
         }
         message
@@ -116,10 +112,12 @@ impl Picker<'_> {
 
     /// Starts over: all targets that match, compared with those that are shown.
     fn everything(&mut self) -> Result<WatchTargetsResponse, Status> {
-        let found = self.index.targets(self.filter, &DirectoryCursor::default(), MAX_TARGETS + 1);
-        let found: Vec<_> = found.unwrap_or_default().iter().map(|it| (it.key(), it.target())).collect();
-        let bytes: usize = found.iter().map(|(_, target)| target.encoded_len()).sum();
-        if found.len() > MAX_TARGETS || bytes > MAX_BYTES {
+        let first = DirectoryCursor::default();
+        let page = self.index.targets(self.filter, &first, MAX_TARGETS, |it| (it.key(), it.encoded()));
+        let page = page.unwrap_or_default();
+        let found = page.targets;
+        let bytes: usize = found.iter().map(|(_, target)| target.len()).sum();
+        if !page.next_token.is_empty() || bytes > MAX_BYTES {
             let message = "More targets match than fit into one list. Search for a name, or choose a team.";
             return Err(ApiError::resource_exhausted(message).without_retry().into());
         }
@@ -135,10 +133,7 @@ impl Picker<'_> {
         self.shown.retain(|key, _| {
             let stays = keys.contains(key);
             if !stays {
-                message.removed.push(match key {
-                    TargetKey::Agent(id) => convert::agent_target(*id),
-                    TargetKey::Team(id) => convert::team_target(*id),
-                });
+                message.removed.push(key.target());
             }
             stays
         });

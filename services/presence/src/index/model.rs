@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use baton_api::name;
+use baton_api::presence::v1::PickerTarget;
 use baton_store::Etag;
 use proptest::prelude::*;
+use prost::Message as _;
 use uuid::Uuid;
 
 use super::{Choice, PickerFilter, TargetKey, TargetOrder, TenantIndex, TypedSearch};
+use crate::convert;
 use crate::ids::{AgentId, SiteId, TeamId};
 use crate::page::DirectoryCursor;
 use crate::record::{AgentProfile, AgentRecord, Capacity, ClaimMedium, SiteRecord, TeamRecord};
@@ -29,6 +32,7 @@ const SEARCHES: &[&str] = &[
 struct Model {
     agents: BTreeMap<AgentId, AgentRecord>,
     teams: BTreeMap<TeamId, TeamRecord>,
+    sites: BTreeMap<SiteId, SiteRecord>,
     gone: BTreeSet<Uuid>,
 }
 
@@ -188,7 +192,15 @@ fn apply(index: &TenantIndex, model: &mut Model, version: i64, change: IndexChan
         }
         IndexChange::Site { id, exists } => {
             let record = exists.then(|| SiteRecord { tenant, id, name: format!("Site {version}"), etag, version });
-            index.put_site(id, record);
+            index.put_site(id, record.clone());
+            match record {
+                _ if model.gone.contains(&id.0) => {}
+                Some(record) => drop(model.sites.insert(id, record)),
+                None => {
+                    model.sites.remove(&id);
+                    model.gone.insert(id.0);
+                }
+            }
         }
         IndexChange::Late(id) => {
             if let Some(known) = model.agents.get(&id) {
@@ -300,11 +312,13 @@ fn filters() -> impl Strategy<Value = (PickerFilter, &'static str)> {
 fn paged(index: &TenantIndex, filter: &PickerFilter, size: usize) -> Vec<TargetKey> {
     let (mut all, mut after) = (Vec::new(), DirectoryCursor::default());
     loop {
-        let page = index.targets(filter, &after, size).expect("the cursor is of this order");
-        let Some(last) = page.last() else { return all };
-        after = DirectoryCursor::parse(&last.cursor().token()).expect("a token is read again");
-        all.extend(page.iter().map(super::FoundTarget::key));
+        let page = index.targets(filter, &after, size, |it| it.key()).expect("the cursor is of this order");
+        all.extend(page.targets);
         assert!(all.len() <= (AGENTS + TEAMS) as usize, "somebody comes twice: {all:?}");
+        if page.next_token.is_empty() {
+            return all;
+        }
+        after = DirectoryCursor::parse(&page.next_token).expect("a token is read again");
     }
 }
 
@@ -336,6 +350,22 @@ proptest! {
         }
     }
 
+    /// Also after somebody has asked, and whatever changes of what is shown of an agent.
+    #[test]
+    fn what_is_shown_of_agents_is_as_they_are(changes in prop::collection::vec(changes(), 0..25)) {
+        let (index, mut model) = (TenantIndex::default(), Model::default());
+        let everybody = PickerFilter { include_unavailable: true, ..PickerFilter::default() };
+        for (version, change) in changes.into_iter().enumerate() {
+            apply(&index, &mut model, version as i64 + 1, change);
+            for (id, agent) in &model.agents {
+                let site = agent.profile.site.and_then(|id| model.sites.get(&id));
+                let shown = index.target(&everybody, TargetKey::Agent(*id)).expect("everybody is shown");
+                let expected = convert::picker_agent(agent, site);
+                prop_assert_eq!(PickerTarget::decode(shown), Ok(expected));
+            }
+        }
+    }
+
     /// Paging while agents change: whoever is not touched comes once, and in order.
     #[test]
     fn whoever_does_not_change_is_in_one_page(
@@ -356,10 +386,12 @@ proptest! {
         let expected: Vec<_> = model.targets(&filter, "").into_iter().filter(is_steady).collect();
         let (mut seen, mut after, mut between) = (Vec::new(), DirectoryCursor::default(), between.into_iter());
         loop {
-            let page = index.targets(&filter, &after, size).unwrap();
-            let Some(last) = page.last() else { break };
-            after = last.cursor();
-            seen.extend(page.iter().map(super::FoundTarget::key).filter(is_steady));
+            let page = index.targets(&filter, &after, size, |it| it.key()).unwrap();
+            seen.extend(page.targets.into_iter().filter(is_steady));
+            if page.next_token.is_empty() {
+                break;
+            }
+            after = DirectoryCursor::parse(&page.next_token).unwrap();
             if let Some((id, status)) = between.next()
                 && let Some(known) = model.agents.get(&id).cloned()
             {

@@ -128,7 +128,8 @@ fn length(text: &str) -> u32 {
 /// A place in one of the orders.
 pub(super) trait Rank: Ord + Sized {
     fn of(placed: &Placed) -> Self;
-    fn person(&self) -> &Person;
+    /// Where the agent is in the directory.
+    fn slot(&self) -> u32;
     /// Where the cursor with this key and id points; `None` if the key is of another order.
     fn at(key: &str, id: AgentId) -> Option<Self>;
     fn sets(orders: &Orders) -> &[BTreeSet<Self>; CLASSES];
@@ -142,6 +143,8 @@ pub(super) struct ByName(Arc<Person>);
 #[derive(Debug, Clone)]
 pub(super) struct BySince {
     since_us: i64,
+    /// That of the person: pages go through many, and need not look at who it is.
+    slot: u32,
     person: Arc<Person>,
 }
 
@@ -150,8 +153,8 @@ impl Rank for ByName {
         Self(Arc::clone(&placed.person))
     }
 
-    fn person(&self) -> &Person {
-        &self.0
+    fn slot(&self) -> u32 {
+        self.0.slot
     }
 
     fn at(key: &str, id: AgentId) -> Option<Self> {
@@ -165,15 +168,16 @@ impl Rank for ByName {
 
 impl Rank for BySince {
     fn of(placed: &Placed) -> Self {
-        Self { since_us: placed.since_us, person: Arc::clone(&placed.person) }
+        Self { since_us: placed.since_us, slot: placed.person.slot, person: Arc::clone(&placed.person) }
     }
 
-    fn person(&self) -> &Person {
-        &self.person
+    fn slot(&self) -> u32 {
+        self.slot
     }
 
     fn at(key: &str, id: AgentId) -> Option<Self> {
-        Some(Self { since_us: key.parse().ok()?, person: Person::at("", id) })
+        let person = Person::at("", id);
+        Some(Self { since_us: key.parse().ok()?, slot: person.slot, person })
     }
 
     fn sets(orders: &Orders) -> &[BTreeSet<Self>; CLASSES] {

@@ -4,10 +4,12 @@
 //! read from its first place on, and paging goes on where it was while agents change around it: whoever is not touched comes once.
 
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
-use std::sync::Arc;
 
-use baton_api::name;
+use baton_api::common::v1::Target;
+use baton_api::page;
 use baton_api::presence::v1::{PickerTarget, TransferTarget};
+use prost::Message as _;
+use prost::bytes::Bytes;
 use roaring::RoaringBitmap;
 
 use super::orders::{ByName, BySince, Classes, Orders, Rank};
@@ -16,7 +18,7 @@ use super::tenant::{KnownAgent, TeamEntry, TenantDirectory, TenantIndex, Touched
 use crate::convert;
 use crate::ids::{AgentId, SiteId, TeamId};
 use crate::page::DirectoryCursor;
-use crate::record::{AgentRecord, ClaimMedium, SiteRecord, TeamRecord};
+use crate::record::ClaimMedium;
 use crate::status::{AgentStatus, ShownState};
 
 /// A search walks past so many agents at least, before it gathers those who may match. (In tests there are never so many.)
@@ -84,6 +86,13 @@ pub(crate) enum TargetKey {
 }
 
 impl TargetKey {
+    pub(crate) fn target(self) -> Target {
+        match self {
+            Self::Agent(id) => convert::agent_target(id),
+            Self::Team(id) => convert::team_target(id),
+        }
+    }
+
     fn id(self) -> uuid::Uuid {
         match self {
             Self::Agent(id) => id.0,
@@ -100,45 +109,72 @@ const TEAMS: u8 = 3;
 /// Added to a section of agents that are ordered by how long they are idle: a page token is of one order.
 const BY_IDLE: u8 = 10;
 
-/// A target that was found, as it was then.
-#[derive(Debug, Clone)]
-pub(crate) struct FoundTarget {
+/// A page of a picker, with what was made of each target.
+#[derive(Debug)]
+pub(crate) struct PickerPage<T> {
+    pub(crate) targets: Vec<T>,
+    /// Where the next page begins; empty on the last one.
+    pub(crate) next_token: String,
+}
+
+impl<T> Default for PickerPage<T> {
+    fn default() -> Self {
+        Self { targets: Vec::new(), next_token: String::new() }
+    }
+}
+
+/// A target that was found, while nothing changes.
+#[derive(Clone, Copy)]
+pub(crate) struct FoundTarget<'a> {
     section: u8,
-    what: FoundRecord,
+    what: FoundRecord<'a>,
 }
 
-#[derive(Debug, Clone)]
-enum FoundRecord {
-    Agent { record: Arc<AgentRecord>, site: Option<Arc<SiteRecord>> },
-    Team { record: Arc<TeamRecord>, available: usize, others: usize },
+#[derive(Clone, Copy)]
+enum FoundRecord<'a> {
+    Agent { agent: &'a KnownAgent, directory: &'a TenantDirectory },
+    Team { team: &'a TeamEntry, available: usize, others: usize },
 }
 
-impl FoundTarget {
+impl FoundTarget<'_> {
     pub(crate) fn key(&self) -> TargetKey {
-        self.what.key()
+        match self.what {
+            FoundRecord::Agent { agent, .. } => TargetKey::Agent(agent.id),
+            FoundRecord::Team { team, .. } => TargetKey::Team(team.record.id),
+        }
     }
 
     /// Where the next page begins if this is the last of one.
-    pub(crate) fn cursor(&self) -> DirectoryCursor {
-        let key = match &self.what {
+    fn cursor(&self) -> DirectoryCursor {
+        let key = match self.what {
             _ if self.section == CHOSEN_LAST => String::new(),
-            FoundRecord::Agent { record, .. } if self.section >= BY_IDLE => since_us(&record.status).to_string(),
-            FoundRecord::Agent { record, .. } => name::key(&record.profile.name),
-            FoundRecord::Team { record, .. } => name::key(&record.name),
+            FoundRecord::Agent { agent, .. } if self.section >= BY_IDLE => since_us(&agent.record.status).to_string(),
+            FoundRecord::Agent { agent, .. } => agent.placed.person.key().to_owned(),
+            FoundRecord::Team { team, .. } => team.key.clone(),
         };
         DirectoryCursor { section: self.section, key, id: self.key().id() }
     }
 
-    /// As any picker shows it.
-    pub(crate) fn target(&self) -> PickerTarget {
-        self.what.target()
+    /// As any picker shows it: a [`PickerTarget`].
+    pub(crate) fn encoded(&self) -> Bytes {
+        match self.what {
+            FoundRecord::Agent { agent, directory } => agent.encoded(directory),
+            FoundRecord::Team { .. } => self.target().encode_to_vec().into(),
+        }
+    }
+
+    fn target(&self) -> PickerTarget {
+        match self.what {
+            FoundRecord::Agent { agent, directory } => agent.target(directory),
+            FoundRecord::Team { team, available, others } => convert::picker_team(&team.record, available, others),
+        }
     }
 
     /// The same for a transfer, with what its policy says.
     pub(crate) fn choice(&self, choice: &Choice) -> TransferTarget {
         let target = self.target();
-        let status = match &self.what {
-            FoundRecord::Agent { record, .. } => Some(&record.status),
+        let status = match self.what {
+            FoundRecord::Agent { agent, .. } => Some(&agent.record.status),
             FoundRecord::Team { .. } => None,
         };
         let choosable = status.map_or(target.available, |status| choice.can_choose(status));
@@ -153,36 +189,23 @@ impl FoundTarget {
     }
 }
 
-impl FoundRecord {
-    fn key(&self) -> TargetKey {
-        match self {
-            Self::Agent { record, .. } => TargetKey::Agent(record.id),
-            Self::Team { record, .. } => TargetKey::Team(record.id),
-        }
-    }
-
-    fn target(&self) -> PickerTarget {
-        match self {
-            Self::Agent { record, site } => convert::picker_agent(record, site.as_deref()),
-            Self::Team { record, available, others } => convert::picker_team(record, *available, *others),
-        }
-    }
-}
-
 /// Since when an agent is as they are, for the order by it: available, or in their state.
 pub(super) fn since_us(status: &AgentStatus) -> i64 {
     if status.is_available() { status.idle_since_us } else { status.state_since_us }
 }
 
 impl TenantIndex {
-    /// The targets that match, agents and then teams, from `after` on; at most `limit`. `None`: `after` is of another order.
-    pub(crate) fn targets(
+    /// What `show` makes of the targets that match, agents and then teams, from `after` on; at most `size`. `None`: `after` is of another order.
+    pub(crate) fn targets<T>(
         &self,
         filter: &PickerFilter,
         after: &DirectoryCursor,
-        limit: usize,
-    ) -> Option<Vec<FoundTarget>> {
+        size: usize,
+        show: impl FnMut(&FoundTarget<'_>) -> T,
+    ) -> Option<PickerPage<T>> {
         let directory = self.directory();
+        // One more says whether there is another page.
+        let limit = size.saturating_add(1);
         let mut found = Vec::new();
         directory.add_chosen_last(filter, after, &mut found);
         match filter.order {
@@ -190,14 +213,14 @@ impl TenantIndex {
             TargetOrder::LongestIdle => directory.add_agents::<BySince>(filter, BY_IDLE, after, limit, &mut found)?,
         }
         directory.add_teams(filter, after, limit, &mut found);
-        found.truncate(limit);
-        Some(found)
+        let next_token = page::cut(&mut found, size, |last| last.cursor().token());
+        Some(PickerPage { targets: found.iter().map(show).collect(), next_token })
     }
 
-    /// A target as the picker shows it now; `None` if it does not match.
-    pub(crate) fn target(&self, filter: &PickerFilter, key: TargetKey) -> Option<PickerTarget> {
-        let found = self.directory().found(filter, key)?;
-        Some(found.target())
+    /// A target as the picker shows it now, encoded; `None` if it does not match.
+    pub(crate) fn target(&self, filter: &PickerFilter, key: TargetKey) -> Option<Bytes> {
+        let directory = self.directory();
+        Some(directory.found(filter, key)?.encoded())
     }
 
     /// The targets that may have changed with what was touched. `None`: start over, because a team's or a site's change may concern
@@ -256,12 +279,12 @@ impl PickerFilter {
 }
 
 /// What is looked for in a section of agents.
-struct SectionQuery<'a> {
-    filter: &'a PickerFilter,
+struct SectionQuery<'a, 'q> {
+    filter: &'q PickerFilter,
     classes: Classes,
     /// The smallest set of agents in which all are that are wanted: of a team, of a site, or all.
     scope: &'a Orders,
-    words: &'a [Word<'a>],
+    words: &'q [Word<'q>],
 }
 
 /// Who may have one word of a search.
@@ -284,7 +307,7 @@ impl Word<'_> {
     fn slots(&self) -> RoaringBitmap {
         let of_teams = self.teams.values().flat_map(|team| team.orders.merged::<ByName>(Classes::ALL, None));
         let mut slots = self.own.clone();
-        slots.extend(of_teams.map(|place| place.person().slot));
+        slots.extend(of_teams.map(|place| place.slot()));
         slots
     }
 
@@ -296,22 +319,25 @@ impl Word<'_> {
 }
 
 impl TenantDirectory {
-    fn add_chosen_last(&self, filter: &PickerFilter, after: &DirectoryCursor, found: &mut Vec<FoundTarget>) {
-        if *after == DirectoryCursor::default()
-            && let Some(what) = filter.chosen_last().and_then(|key| self.found(filter, key))
-        {
-            found.push(FoundTarget { section: CHOSEN_LAST, what });
+    fn add_chosen_last<'a>(
+        &'a self,
+        filter: &PickerFilter,
+        after: &DirectoryCursor,
+        found: &mut Vec<FoundTarget<'a>>,
+    ) {
+        if *after == DirectoryCursor::default() {
+            found.extend(filter.chosen_last().and_then(|key| self.found(filter, key)));
         }
     }
 
     /// Adds agents until there are `limit` targets. `None`: `after` is of another order.
-    fn add_agents<P: Rank>(
-        &self,
+    fn add_agents<'a, P: Rank + 'a>(
+        &'a self,
         filter: &PickerFilter,
         order: u8,
         after: &DirectoryCursor,
         limit: usize,
-        found: &mut Vec<FoundTarget>,
+        found: &mut Vec<FoundTarget<'a>>,
     ) -> Option<()> {
         let is_in_agents = ![CHOSEN_LAST, TEAMS].contains(&after.section);
         if is_in_agents && ![order + FIRST, order + OTHERS].contains(&after.section) {
@@ -333,7 +359,13 @@ impl TenantDirectory {
         Some(())
     }
 
-    fn add_teams(&self, filter: &PickerFilter, after: &DirectoryCursor, limit: usize, found: &mut Vec<FoundTarget>) {
+    fn add_teams<'a>(
+        &'a self,
+        filter: &PickerFilter,
+        after: &DirectoryCursor,
+        limit: usize,
+        found: &mut Vec<FoundTarget<'a>>,
+    ) {
         if !filter.wants_teams() || found.len() >= limit {
             return;
         }
@@ -375,7 +407,7 @@ impl TenantDirectory {
     /// steps as gathering takes: it all costs twice the cheaper way, at most.
     fn page<'a, P: Rank + 'a>(
         &'a self,
-        wanted: &SectionQuery<'a>,
+        wanted: &SectionQuery<'a, '_>,
         from: Option<&P>,
         limit: usize,
     ) -> Vec<&'a KnownAgent> {
@@ -388,7 +420,7 @@ impl TenantDirectory {
                 return page;
             }
             let Some(place) = places.next() else { return page };
-            page.extend(self.wanted_at(wanted, place.person().slot));
+            page.extend(self.wanted_at(wanted, place.slot()));
         }
         match rarest {
             Some(word) => self.gather(wanted, word, from, limit),
@@ -398,8 +430,8 @@ impl TenantDirectory {
 
     fn gather<'a, P: Rank + 'a>(
         &'a self,
-        wanted: &SectionQuery<'a>,
-        word: &Word<'a>,
+        wanted: &SectionQuery<'a, '_>,
+        word: &Word<'_>,
         from: Option<&P>,
         limit: usize,
     ) -> Vec<&'a KnownAgent> {
@@ -416,24 +448,24 @@ impl TenantDirectory {
                 }
             }
         }
-        let slots = kept.into_sorted_vec().into_iter().map(|place| place.person().slot);
+        let slots = kept.into_sorted_vec().into_iter().map(|place| place.slot());
         slots.filter_map(|slot| Some(self.at(slot)?.0)).collect()
     }
 
     /// The agent in this slot, if they are wanted.
-    fn wanted_at<'a>(&'a self, wanted: &SectionQuery<'_>, slot: u32) -> Option<&'a KnownAgent> {
+    fn wanted_at<'a>(&'a self, wanted: &SectionQuery<'_, '_>, slot: u32) -> Option<&'a KnownAgent> {
         let (agent, teams) = self.at(slot)?;
         let filter = wanted.filter;
         let is_wanted = wanted.classes.contains(agent.placed.class)
-            && filter.chosen_last() != Some(TargetKey::Agent(agent.record.id))
+            && filter.chosen_last() != Some(TargetKey::Agent(agent.id))
             && is_in(filter, agent, teams)
             && wanted.words.iter().all(|word| word.is_had_by(agent, teams));
         is_wanted.then_some(agent)
     }
 
     /// A target, if the picker shows it.
-    fn found(&self, filter: &PickerFilter, key: TargetKey) -> Option<FoundRecord> {
-        match key {
+    fn found(&self, filter: &PickerFilter, key: TargetKey) -> Option<FoundTarget<'_>> {
+        let what = match key {
             TargetKey::Agent(id) => {
                 let (agent, teams) = self.at(self.slot_number(id)?)?;
                 let text = agent.placed.person.text();
@@ -443,13 +475,14 @@ impl TenantDirectory {
                 let is_shown = filter.shown().contains(agent.placed.class)
                     && is_in(filter, agent, teams)
                     && filter.search.words().all(has);
-                is_shown.then(|| self.found_agent(agent))
+                is_shown.then(|| self.found_agent(agent))?
             }
             TargetKey::Team(id) => {
                 let team = self.team(id).filter(|team| filter.wants_teams() && self.shows_team(filter, team))?;
-                Some(self.found_team(filter, team))
+                self.found_team(filter, team)
             }
-        }
+        };
+        Some(FoundTarget { section: CHOSEN_LAST, what })
     }
 
     fn shows_team(&self, filter: &PickerFilter, team: &TeamEntry) -> bool {
@@ -457,22 +490,21 @@ impl TenantDirectory {
             && (filter.include_unavailable || self.available_in(team.record.id, filter.caller) > 0)
     }
 
-    fn found_agent(&self, agent: &KnownAgent) -> FoundRecord {
-        let site = agent.record.profile.site.and_then(|id| self.site(id)?.record.clone());
-        FoundRecord::Agent { record: Arc::clone(&agent.record), site }
+    fn found_agent<'a>(&'a self, agent: &'a KnownAgent) -> FoundRecord<'a> {
+        FoundRecord::Agent { agent, directory: self }
     }
 
-    fn found_team(&self, filter: &PickerFilter, team: &TeamEntry) -> FoundRecord {
+    fn found_team<'a>(&self, filter: &PickerFilter, team: &'a TeamEntry) -> FoundRecord<'a> {
         let available = self.available_in(team.record.id, filter.caller);
         let members = &team.record.members;
         let others = members.len() - usize::from(filter.caller.is_some_and(|caller| members.contains(&caller)));
-        FoundRecord::Team { record: Arc::clone(&team.record), available, others }
+        FoundRecord::Team { team, available, others }
     }
 }
 
 /// Whether this agent, in these teams, is one of those that a filter means, whatever their state and name.
 fn is_in(filter: &PickerFilter, agent: &KnownAgent, teams: &[TeamId]) -> bool {
-    filter.means(agent.record.id)
+    filter.means(agent.id)
         && filter.team.is_none_or(|team| teams.contains(&team))
         && filter.site.is_none_or(|site| agent.record.profile.site == Some(site))
 }

@@ -1,17 +1,21 @@
 //! One tenant's agents, teams and sites in memory.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use baton_api::common::v1::Skill;
+use baton_api::presence::v1::PickerTarget;
 use baton_api::{name, skill};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use prost::Message as _;
+use prost::bytes::Bytes;
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 use super::MAX_BEHIND;
-use super::orders::{BySince, Classes, Orders, Person, Placed, Rank as _};
+use super::orders::{ByName, BySince, Classes, Orders, Person, Placed, Rank as _};
 use super::search::Postings;
+use crate::convert;
 use crate::ids::{AgentId, SiteId, TeamId};
 use crate::record::{AgentRecord, ClaimMedium, SiteRecord, TeamRecord};
 
@@ -53,8 +57,29 @@ pub(super) struct Slot {
 }
 
 pub(super) struct KnownAgent {
+    /// That of the record, which is elsewhere in memory: a page that only names agents does not read their records.
+    pub(super) id: AgentId,
     pub(super) record: Arc<AgentRecord>,
     pub(super) placed: Placed,
+    /// What pickers show of them, encoded, once one has asked.
+    shown: OnceLock<Bytes>,
+}
+
+impl KnownAgent {
+    fn new(record: Arc<AgentRecord>, person: Arc<Person>) -> Self {
+        Self { id: record.id, placed: Placed::new(&record, person), record, shown: OnceLock::new() }
+    }
+
+    /// What pickers show of them, encoded. It is encoded once for each change, and many ask.
+    pub(super) fn encoded(&self, directory: &TenantDirectory) -> Bytes {
+        self.shown.get_or_init(|| self.target(directory).encode_to_vec().into()).clone()
+    }
+
+    /// What pickers show of them.
+    pub(super) fn target(&self, directory: &TenantDirectory) -> PickerTarget {
+        let site = self.record.profile.site.and_then(|id| directory.site(id)?.record.as_deref());
+        convert::picker_agent(&self.record, site)
+    }
 }
 
 pub(super) struct TeamEntry {
@@ -173,8 +198,8 @@ impl TenantIndex {
         let team = directory.team(team)?;
         let mut members = team.record.members.iter().filter(|id| !skip.contains(id));
         let anybody_left = members.any(|id| directory.agent(*id).is_some());
-        let free = team.orders.merged::<BySince>(Classes::available(medium), None).map(BySince::person);
-        let free = free.filter(|person| !skip.contains(&person.id)).filter_map(|person| directory.at(person.slot));
+        let free = team.orders.merged::<BySince>(Classes::available(medium), None).filter_map(|place| directory.at(place.slot()));
+        let free = free.filter(|(known, _)| !skip.contains(&known.id));
         let mut free = free.map(|(known, _)| &known.record);
         // Those who have the fewest chats come first, which is in no order.
         let free = match medium {
@@ -347,7 +372,7 @@ impl TenantDirectory {
             };
             let same = before.as_ref().filter(is_same).map(|it| Arc::clone(&it.placed.person));
             let person = same.unwrap_or_else(|| Person::new(id, number, &record.profile));
-            KnownAgent { placed: Placed::new(&record, person), record }
+            KnownAgent::new(record, person)
         });
         self.place(before.as_ref(), now.as_ref(), &slot.teams);
         let known_before = before.as_ref().map(|it| Arc::clone(&it.record));
@@ -428,7 +453,14 @@ impl TenantDirectory {
         if record.is_none() {
             self.gone.insert(id.0);
         }
-        self.sites.entry(id).or_default().record = record.map(Arc::new);
+        let site = self.sites.entry(id).or_default();
+        site.record = record.map(Arc::new);
+        for place in site.orders.merged::<ByName>(Classes::ALL, None) {
+            if let Some(known) = &mut self.slots[place.slot() as usize].known {
+                // They are shown with the site's name.
+                known.shown = OnceLock::new();
+            }
+        }
         if self.sites.get(&id).is_some_and(|it| it.record.is_none() && it.orders.count(Classes::ALL) == 0) {
             self.sites.remove(&id);
         }

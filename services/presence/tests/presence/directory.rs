@@ -1,6 +1,7 @@
 //! The directory, and what tenants see of each other (X1).
 
 use baton_api::error::{ApiError, ErrorReason};
+use baton_api::picker;
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;
 use baton_api::presence::v1::{
     Agent, CreateAgentRequest, CreateSiteRequest, CreateTeamRequest, DeleteAgentRequest, DeleteSiteRequest,
@@ -174,7 +175,7 @@ async fn f10_names_are_found_however_they_are_written_also_those_that_a_version_
         let filter = TargetFilter { search: search.to_owned(), include_unavailable: true, ..TargetFilter::default() };
         let request = ListTargetsRequest { filter: Some(filter), ..ListTargetsRequest::default() };
         let targets = world.presence(ada).list_targets(request).await.unwrap().into_inner().targets;
-        targets.into_iter().map(|it| it.name).collect::<Vec<_>>()
+        picker::targets(targets).unwrap().into_iter().map(|it| it.name).collect::<Vec<_>>()
     };
     for restarted in [false, true] {
         if restarted {
@@ -267,6 +268,7 @@ async fn a_site_is_renamed_in_one_step_and_is_kept_as_long_as_somebody_works_the
     let request = ListTargetsRequest { filter: Some(filter), ..ListTargetsRequest::default() };
     let other = world.agent("Ben").await;
     let shown = world.presence(other).list_targets(request).await.unwrap().into_inner().targets;
+    let shown = picker::targets(shown).unwrap();
     assert_eq!((shown.len(), shown[0].site_name.as_str()), (1, "Gent"), "{shown:?}");
     let delete = || DeleteSiteRequest { request_id: fresh(), site_id: site.site_id.clone() };
     assert_eq!(admin.delete_site(delete()).await.unwrap_err().code(), Code::FailedPrecondition);

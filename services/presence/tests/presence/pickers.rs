@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use baton_api::common::v1::target;
+use baton_api::picker::{self, WatchTargetsResponse};
 use baton_api::presence::v1::{
     ListTargetsRequest, SyncClaimsRequest, TargetFilter, WatchAvailabilityRequest, WatchTargetsRequest,
-    WatchTargetsResponse,
 };
 use baton_runtime::Clock;
+use prost::bytes::Bytes;
 use tonic::Streaming;
 use uuid::Uuid;
 
@@ -17,8 +18,12 @@ impl World {
     async fn picker(&self, caller: Uuid, filter: TargetFilter) -> Vec<String> {
         let request = ListTargetsRequest { filter: Some(filter), ..ListTargetsRequest::default() };
         let found = self.presence(caller).list_targets(request).await.unwrap().into_inner().targets;
-        found.into_iter().map(|it| it.name).collect()
+        names(found)
     }
+}
+
+fn names(encoded: Vec<Bytes>) -> Vec<String> {
+    picker::targets(encoded).unwrap().into_iter().map(|it| it.name).collect()
 }
 
 async fn next(stream: &mut Streaming<WatchTargetsResponse>) -> WatchTargetsResponse {
@@ -55,7 +60,7 @@ async fn pages_of_the_picker_join_without_gap() {
         let filter = Some(TargetFilter { include_unavailable: true, ..TargetFilter::default() });
         let request = ListTargetsRequest { filter, page_size: 3, page_token };
         let page = world.presence(ada).list_targets(request).await.unwrap().into_inner();
-        names.extend(page.targets.into_iter().map(|it| it.name));
+        names.extend(self::names(page.targets));
         page_token = page.next_page_token;
         if page_token.is_empty() {
             break;
@@ -74,7 +79,7 @@ async fn a_live_picker_shows_targets_that_come_and_go() {
     let mut picker = world.presence(ada).watch_targets(request).await.unwrap().into_inner();
     let first = next(&mut picker).await;
     assert!(first.complete);
-    assert_eq!(first.changed.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["Bob", "Sales"]);
+    assert_eq!(names(first.changed), ["Bob", "Sales"]);
 
     world.claims().sync_claims(wants("i1", vec![engage("i1-claim-1", bob)])).await.unwrap();
     let gone = next(&mut picker).await;
@@ -84,11 +89,11 @@ async fn a_live_picker_shows_targets_that_come_and_go() {
 
     world.claims().sync_claims(SyncClaimsRequest { version: 2, ..wants("i1", vec![]) }).await.unwrap();
     let back = next(&mut picker).await;
-    assert_eq!(back.changed.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["Bob", "Sales"]);
+    assert_eq!(names(back.changed), ["Bob", "Sales"]);
 
     world.team("Support", &[bob]).await;
     let more = next(&mut picker).await;
-    assert_eq!(more.changed.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["Support"]);
+    assert_eq!(names(more.changed), ["Support"]);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use baton_api::common::v1::Reason;
+use baton_api::picker;
 use baton_api::presence::v1::{
     AgentState, Claim, InboxItem, ListInboxRequest, ListTargetsRequest, Obstacle, ReleasedClaim, SyncClaimsRequest,
     TargetFilter, claim_status, engagement, released_claim,
@@ -193,6 +194,7 @@ async fn b301_the_picker_says_how_many_wait_for_an_agent_and_since_when() {
     let filter = Some(TargetFilter { include_unavailable: true, ..TargetFilter::default() });
     let request = ListTargetsRequest { filter, ..ListTargetsRequest::default() };
     let shown = world.presence(ada).list_targets(request).await.unwrap().into_inner().targets;
+    let shown = picker::targets(shown).unwrap();
     let since = shown[0].waiting_start_time.unwrap();
     assert_eq!((shown[0].name.as_str(), shown[0].waiting, shown[0].obstacle()), ("Bob", 2, Obstacle::InCall));
     assert_eq!(since.seconds * 1_000_000 + i64::from(since.nanos) / 1_000, before_us);

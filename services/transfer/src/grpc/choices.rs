@@ -9,10 +9,12 @@ use crate::{
     live::Live,
 };
 use baton_api::{
-    ApiError, Known,
+    ApiError, Known, page,
     common::v1::{Target as WireTarget, TargetSort, target::Target as Wire},
     presence::v1::{AgentState, ListChoicesRequest, PickerTarget, TargetFilter, TransferTarget},
-    routing::v1::{ListIvrChoicesRequest, ListQueueChoicesRequest, ResolveQueueRequest},
+    routing::v1::{
+        IvrFlow, ListIvrChoicesRequest, ListQueueChoicesRequest, ResolveIvrFlowRequest, ResolveQueueRequest,
+    },
     transfer::v1::{
         ListTransferTargetsRequest, ListTransferTargetsResponse, WatchTransferTargetsRequest,
         WatchTransferTargetsResponse,
@@ -24,7 +26,7 @@ use baton_domain::{
     policy::{OfferRules, ReleaseMoment, WhenBusy},
 };
 use baton_runtime::{auth::Caller, lifecycle};
-use baton_words::{AgentId, QueueId, TargetSort as Sort, TransferKind};
+use baton_words::{AgentId, TargetSort as Sort, TransferKind};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -34,13 +36,15 @@ use tonic::{Code, Status};
 /// put their changes together, and a picker is open for as long as somebody chooses.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// The parts of the list, in their order, each with what its page tokens begin with.
+/// The parts of the list, in their order, each with its name in page tokens.
 const SECTIONS: [(Section, &str); 4] = [
-    (Section::AgentsAndTeams, ""),
-    (Section::Queues, "queue/"),
-    (Section::IvrFlows, "ivr/"),
-    (Section::Outside, "external/"),
+    (Section::AgentsAndTeams, "agent"),
+    (Section::Queues, "queue"),
+    (Section::IvrFlows, "ivr"),
+    (Section::Outside, "external"),
 ];
+/// What begins a page token if what was chosen last was on a page before it, and is not shown again.
+const LAST_IS_SHOWN: &str = "last/";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Section {
@@ -48,6 +52,33 @@ enum Section {
     Queues,
     IvrFlows,
     Outside,
+}
+
+/// How routing says that a target is gone, or that it may not be chosen any more.
+const GONE: [Code; 3] = [Code::NotFound, Code::FailedPrecondition, Code::PermissionDenied];
+
+/// Where a page begins. The default is the beginning of the list.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Place {
+    last_is_shown: bool,
+    /// Of [`SECTIONS`].
+    section: usize,
+    /// The section's own page token; empty for its beginning.
+    token: String,
+}
+
+impl Place {
+    fn read(token: &str) -> Option<Self> {
+        let rest = token.strip_prefix(LAST_IS_SHOWN);
+        let (section, inner) = rest.unwrap_or(token).split_once('/')?;
+        let section = SECTIONS.iter().position(|(_, name)| *name == section)?;
+        Some(Self { last_is_shown: rest.is_some(), section, token: inner.to_owned() })
+    }
+
+    fn token(&self) -> String {
+        let last = if self.last_is_shown { LAST_IS_SHOWN } else { "" };
+        format!("{last}{}/{}", SECTIONS[self.section].1, self.token)
+    }
 }
 
 /// What is chosen from.
@@ -86,23 +117,57 @@ impl TransferApi {
             last: last.as_ref().map(|last| &last.target),
         };
         let size = parse::page_size(request.page_size)? as usize;
+        let mut place = page::after(&request.page_token, Place::read)?.unwrap_or_default();
         let mut targets = Vec::new();
-        if let Some(queue) = picker.last_queue().filter(|_| request.page_token.is_empty() && size > 1) {
-            targets.extend(self.queue_choice(&live, queue).await?);
+        if request.page_token.is_empty() {
+            targets.extend(self.chosen_last(&picker).await?);
+            place.last_is_shown = !targets.is_empty();
         }
-        let (first, mut token) = picker.section_of(&request.page_token);
-        for (section, prefix) in SECTIONS.into_iter().skip(first).filter(|(section, _)| picker.has(*section)) {
+        let sections = SECTIONS.iter().enumerate().skip(place.section);
+        for (at, section) in sections.map(|(at, (section, _))| (at, *section)).filter(|(_, it)| picker.has(*it)) {
+            place.section = at;
             let room = size.saturating_sub(targets.len());
             if room == 0 {
-                return Ok(ListTransferTargetsResponse { targets, next_page_token: prefix.to_owned() });
+                return Ok(ListTransferTargetsResponse { targets, next_page_token: place.token() });
             }
-            let (found, next) = self.section(section, &picker, room, std::mem::take(&mut token)).await?;
-            targets.extend(found);
-            if !next.is_empty() {
-                return Ok(ListTransferTargetsResponse { targets, next_page_token: format!("{prefix}{next}") });
+            let found;
+            (found, place.token) = self.section(section, &picker, room, std::mem::take(&mut place.token)).await?;
+            targets.extend(found.into_iter().filter(|it| !(place.last_is_shown && it.chosen_last)));
+            if !place.token.is_empty() {
+                return Ok(ListTransferTargetsResponse { targets, next_page_token: place.token() });
             }
         }
         Ok(ListTransferTargetsResponse { targets, next_page_token: String::new() })
+    }
+
+    /// The queue, IVR flow or number outside that the agent chose the last time, which comes first (B502), unless it is gone or may not be chosen any
+    /// more. An agent or a team is put first by presence.
+    async fn chosen_last(&self, picker: &TransferPicker<'_>) -> Result<Option<TransferTarget>, Status> {
+        // What is searched for comes before what was chosen.
+        let Some(last) = picker.last.filter(|_| picker.filter.search.is_empty()) else { return Ok(None) };
+        let tenant = picker.live.tenant.to_string();
+        let mut routing = self.peers.routing.clone();
+        let found = match last {
+            Target::Queue(own) if picker.has(Section::Queues) => {
+                let asked = ResolveQueueRequest { tenant, queue_id: own.id.to_string() };
+                let found = routing.resolve_queue(asked).await;
+                found.map(|it| it.into_inner().statistics.map(|now| queue::choice(&now, true)))
+            }
+            Target::IvrFlow(own) if picker.has(Section::IvrFlows) => {
+                let asked = ResolveIvrFlowRequest { tenant, ivr_flow_id: own.id.to_string() };
+                let found = routing.resolve_ivr_flow(asked).await.map(|it| it.into_inner().ivr_flow);
+                found.map(|flow| flow.filter(|it| it.round_trip || !picker.comes_back).map(|it| flow_choice(&it, true)))
+            }
+            Target::External(own) if picker.has(Section::Outside) => {
+                outside::chosen_last(self, &picker.of_outside(1, ""), own).await.map(Some)
+            }
+            _ => return Ok(None),
+        };
+        match found {
+            Ok(found) => Ok(found.filter(|it| it.choosable || picker.filter.include_unavailable)),
+            Err(status) if GONE.contains(&status.code()) => Ok(None),
+            Err(status) => Err(status),
+        }
     }
 
     /// The same list again and again, until the interaction is over.
@@ -192,10 +257,10 @@ impl TransferApi {
                 let search = picker.filter.search.clone();
                 let asked = ListQueueChoicesRequest { tenant, search, page_size, page_token };
                 let found = self.peers.routing.clone().list_queue_choices(asked).await?.into_inner();
-                let first = picker.last_queue().map(|id| id.to_string());
+                let last = picker.last.and_then(Target::queue).map(|it| it.id.to_string());
                 let shown = found.statistics.iter().filter(|it| picker.filter.include_unavailable || it.open);
-                let shown = shown.filter(|it| first.as_ref() != Some(&it.queue_id));
-                Ok((shown.map(|it| queue::choice(it, false)).collect(), found.next_page_token))
+                let targets = shown.map(|it| queue::choice(it, last.as_ref() == Some(&it.queue_id)));
+                Ok((targets.collect(), found.next_page_token))
             }
             Section::IvrFlows => {
                 let query = picker.filter.search.clone();
@@ -204,40 +269,24 @@ impl TransferApi {
                 let found = self.peers.routing.clone().list_ivr_choices(asked).await?.into_inner();
                 let last = picker.last.map(target);
                 let targets = found.ivr_flows.into_iter().map(|flow| {
-                    let own = WireTarget { target: Some(Wire::IvrFlowId(flow.ivr_flow_id)) };
-                    let chosen_last = last.as_ref() == Some(&own);
-                    let target = Some(PickerTarget { target: Some(own), name: flow.name, ..PickerTarget::default() });
-                    TransferTarget { target, choosable: true, chosen_last, ..TransferTarget::default() }
+                    let chosen_last = last.as_ref() == Some(&ivr_flow(&flow));
+                    flow_choice(&flow, chosen_last)
                 });
                 Ok((targets.collect(), found.next_page_token))
             }
-            Section::Outside => {
-                let choices = outside::Choices {
-                    live: picker.live,
-                    kind: picker.kind,
-                    search: &picker.filter.search,
-                    include_unavailable: picker.filter.include_unavailable,
-                    page_size,
-                    token: &page_token,
-                    last: picker.last,
-                };
-                outside::choices(self, choices).await
-            }
+            Section::Outside => outside::choices(self, &picker.of_outside(page_size, &page_token)).await,
         }
     }
+}
 
-    /// The queue that was chosen last, unless it is gone or closed: it comes first.
-    async fn queue_choice(&self, live: &Live, id: QueueId) -> Result<Option<TransferTarget>, Status> {
-        let asked = ResolveQueueRequest { tenant: live.tenant.to_string(), queue_id: id.to_string() };
-        match self.peers.routing.clone().resolve_queue(asked).await {
-            Ok(found) => {
-                let now = found.into_inner().statistics.filter(|now| now.open);
-                Ok(now.map(|now| queue::choice(&now, true)))
-            }
-            Err(status) if status.code() == Code::NotFound => Ok(None),
-            Err(status) => Err(status),
-        }
-    }
+/// An IVR flow in the picker of a transfer.
+fn flow_choice(flow: &IvrFlow, chosen_last: bool) -> TransferTarget {
+    let target = PickerTarget { target: Some(ivr_flow(flow)), name: flow.name.clone(), ..PickerTarget::default() };
+    TransferTarget { target: Some(target), choosable: true, chosen_last, ..TransferTarget::default() }
+}
+
+fn ivr_flow(flow: &IvrFlow) -> WireTarget {
+    WireTarget { target: Some(Wire::IvrFlowId(flow.ivr_flow_id.clone())) }
 }
 
 impl TransferPicker<'_> {
@@ -253,19 +302,16 @@ impl TransferPicker<'_> {
         }
     }
 
-    /// Where a page token goes on: the section, and the token in it.
-    fn section_of(&self, token: &str) -> (usize, String) {
-        let marked = SECTIONS.iter().enumerate().skip(1);
-        let mut marked = marked.filter(|(_, (section, _))| self.has(*section));
-        let found = marked.find_map(|(at, (_, prefix))| Some((at, token.strip_prefix(prefix)?)));
-        let (at, inner) = found.unwrap_or((0, token));
-        (at, inner.to_owned())
-    }
-
-    /// What is searched for comes before what was chosen.
-    fn last_queue(&self) -> Option<QueueId> {
-        let last = self.last.and_then(Target::queue).map(|queue| queue.id);
-        last.filter(|_| self.has(Section::Queues) && self.filter.search.is_empty())
+    fn of_outside<'a>(&'a self, page_size: i32, token: &'a str) -> outside::Choices<'a> {
+        outside::Choices {
+            live: self.live,
+            kind: self.kind,
+            search: &self.filter.search,
+            include_unavailable: self.filter.include_unavailable,
+            page_size,
+            token,
+            last: self.last,
+        }
     }
 
     fn of_presence(&self, page_size: i32, page_token: String) -> ListChoicesRequest {
@@ -282,6 +328,24 @@ impl TransferPicker<'_> {
             page_size,
             page_token,
             medium: medium(self.live.medium),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_token_leads_back_to_its_place_and_another_is_refused() {
+        for last_is_shown in [false, true] {
+            for section in 0..SECTIONS.len() {
+                let place = Place { last_is_shown, section, token: "1.a/b".to_owned() };
+                assert_eq!(Place::read(&place.token()), Some(place));
+            }
+        }
+        for token in ["x", "last/", "nobody/1", "queue"] {
+            assert_eq!(Place::read(token), None, "{token}");
         }
     }
 }

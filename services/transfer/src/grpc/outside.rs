@@ -32,12 +32,7 @@ pub(super) async fn resolve(
         return Err(ApiError::invalid_argument("target.external", why).into());
     }
     let live = api.handler.load_of(&asked.tenant, asked.id).await?.ok_or_else(|| not_found("interaction"))?;
-    let dial = ResolveDialRequest {
-        tenant: asked.tenant.clone(),
-        number: live.number.to_string(),
-        to: sent.number.clone(),
-        external_number_id: sent.external_number_id.clone(),
-    };
+    let dial = dial(&live, &sent.number, &sent.external_number_id);
     let found = api.peers.routing.clone().resolve_dial(dial).await.map_err(|it| as_asked(&it, AS_TARGET))?.into_inner();
     let known = found.external_number;
     let number = known.as_ref().map_or(&sent.number, |known| &known.number);
@@ -49,6 +44,16 @@ pub(super) async fn resolve(
         name: known.as_ref().map(|known| known.name.as_str()).unwrap_or_default().into(),
         forwarding: known.is_some_and(|known| known.user_number_forwarding),
     })))
+}
+
+/// Whether a number may be dialled from the one that the call is about.
+fn dial(live: &Live, to: &str, external_number_id: &str) -> ResolveDialRequest {
+    ResolveDialRequest {
+        tenant: live.tenant.to_string(),
+        number: live.number.to_string(),
+        to: to.to_owned(),
+        external_number_id: external_number_id.to_owned(),
+    }
 }
 
 /// To which numbers outside this kind can go in this call; none where the policy has it for none at all (B408).
@@ -80,7 +85,7 @@ pub(super) struct Choices<'a> {
 }
 
 /// A page of external numbers with the next page's token: those that this kind can go to, and with `include_unavailable` the others too.
-pub(super) async fn choices(api: &TransferApi, asked: Choices<'_>) -> Result<(Vec<TransferTarget>, String), Status> {
+pub(super) async fn choices(api: &TransferApi, asked: &Choices<'_>) -> Result<(Vec<TransferTarget>, String), Status> {
     let request = ListExternalChoicesRequest {
         tenant: asked.live.tenant.to_string(),
         search: asked.search.to_owned(),
@@ -89,31 +94,54 @@ pub(super) async fn choices(api: &TransferApi, asked: Choices<'_>) -> Result<(Ve
     };
     let found = api.peers.routing.clone().list_external_choices(request).await?.into_inner();
     let last = asked.last.and_then(Target::external).and_then(|external| external.id.as_deref());
-    let targets = found.external_numbers.iter().map(|it| choice(&asked, it, last));
+    let targets = found.external_numbers.into_iter().map(|it| {
+        let chosen_last = last == Some(&it.external_number_id);
+        choice(asked, configured(it), chosen_last)
+    });
     let targets = targets.filter(|it| it.choosable || asked.include_unavailable).collect();
     Ok((targets, found.next_page_token))
 }
 
-fn choice(asked: &Choices<'_>, it: &ExternalNumber, last: Option<&str>) -> TransferTarget {
-    let sort = if it.user_number_forwarding { OutsideSort::Forwarding } else { OutsideSort::NotForwarding };
-    let choosable = permit_outside_sort(&asked.live.state, &asked.live.policy, asked.kind, sort).is_ok();
-    let own = ExternalTarget {
-        external_number_id: it.external_number_id.clone(),
-        number: it.number.clone(),
-        name: it.name.clone(),
-        user_number_forwarding: it.user_number_forwarding,
-    };
-    TransferTarget {
-        target: Some(PickerTarget {
-            target: Some(WireTarget { target: Some(Wire::External(own)) }),
-            name: it.name.clone(),
-            available: true,
-            ..PickerTarget::default()
-        }),
-        choosable,
-        chosen_last: last == Some(&it.external_number_id),
-        ..TransferTarget::default()
+/// The number that was chosen last, as it is now: one of the tenant's, or one that was typed in.
+pub(super) async fn chosen_last(
+    api: &TransferApi,
+    asked: &Choices<'_>,
+    own: &ExternalRef,
+) -> Result<TransferTarget, Status> {
+    let id = own.id.as_deref().unwrap_or_default();
+    let typed = if id.is_empty() { &*own.number } else { "" };
+    if id.is_empty() && typed.is_empty() {
+        return Err(ApiError::not_found("number, which was forgotten with its customer").into());
     }
+    let found = api.peers.routing.clone().resolve_dial(dial(asked.live, typed, id)).await?.into_inner();
+    let typed = || ExternalTarget { number: typed.to_owned(), ..ExternalTarget::default() };
+    Ok(choice(asked, found.external_number.map_or_else(typed, configured), true))
+}
+
+/// One of the tenant's numbers as a target.
+fn configured(it: ExternalNumber) -> ExternalTarget {
+    ExternalTarget {
+        external_number_id: it.external_number_id,
+        number: it.number,
+        name: it.name,
+        user_number_forwarding: it.user_number_forwarding,
+    }
+}
+
+fn choice(asked: &Choices<'_>, own: ExternalTarget, chosen_last: bool) -> TransferTarget {
+    let sort = match (own.external_number_id.is_empty(), own.user_number_forwarding) {
+        (true, _) => OutsideSort::Typed,
+        (false, true) => OutsideSort::Forwarding,
+        (false, false) => OutsideSort::NotForwarding,
+    };
+    let choosable = permit_outside_sort(&asked.live.state, &asked.live.policy, asked.kind, sort).is_ok();
+    let target = PickerTarget {
+        name: if own.name.is_empty() { own.number.clone() } else { own.name.clone() },
+        target: Some(WireTarget { target: Some(Wire::External(own)) }),
+        available: true,
+        ..PickerTarget::default()
+    };
+    TransferTarget { target: Some(target), choosable, chosen_last, ..TransferTarget::default() }
 }
 
 /// The display name of a number outside, or the number that was typed in.

@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::record::AgentProfile;
+use crate::record::{AgentProfile, AgentRecord, TeamRecord};
 use crate::status::{Occupied, StatusChange};
 use baton_api::common::v1::Skill;
 use baton_store::Etag;
@@ -61,8 +61,7 @@ fn index() -> TenantIndex {
 }
 
 fn names(filter: &PickerFilter) -> Vec<String> {
-    let found = index().targets(filter, &DirectoryCursor::default(), 100).unwrap();
-    found.iter().map(|it| it.target().name).collect()
+    index().targets(filter, &DirectoryCursor::default(), 100, |it| it.target().name).unwrap().targets
 }
 
 fn search(text: &str) -> PickerFilter {
@@ -112,13 +111,12 @@ fn choice() -> Choice {
 
 fn chosen(choice: Choice) -> Vec<(String, bool, bool, bool)> {
     let filter = PickerFilter { choice: Some(choice), ..PickerFilter::default() };
-    let found = index().targets(&filter, &DirectoryCursor::default(), 100).unwrap();
-    let shown = found.iter().map(|it| {
+    let shown = index().targets(&filter, &DirectoryCursor::default(), 100, |it| {
         let it = it.choice(filter.choice.as_ref().unwrap());
         let name = it.target.unwrap().name;
         (name, it.recommended, it.would_wait, it.chosen_last)
     });
-    shown.collect()
+    shown.unwrap().targets
 }
 
 fn shown(name: &str, recommended: bool, would_wait: bool, chosen_last: bool) -> (String, bool, bool, bool) {
@@ -154,9 +152,13 @@ fn a_page_goes_on_after_the_last() {
     let index = index();
     let mut after = DirectoryCursor::default();
     let mut seen = Vec::new();
-    while let Some(found) = index.targets(&search(""), &after, 1).unwrap().pop() {
-        after = found.cursor();
-        seen.push(found.target().name);
+    loop {
+        let page = index.targets(&search(""), &after, 1, |it| it.target().name).unwrap();
+        seen.extend(page.targets);
+        if page.next_token.is_empty() {
+            break;
+        }
+        after = DirectoryCursor::parse(&page.next_token).unwrap();
     }
     assert_eq!(seen, names(&search("")));
 }
