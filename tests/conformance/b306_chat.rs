@@ -16,7 +16,7 @@ use baton_api::transfer::v1::{
 use baton_runtime::auth::Role;
 use baton_testkit::chat::{ENTRY, Visitor};
 use baton_testkit::tenant::{fresh, ring, ring_team};
-use baton_testkit::{AgentDesk, BOUND, TestTenant, eventually};
+use baton_testkit::{AgentDesk, BOUND, TestTenant, To, eventually};
 use tonic::Code;
 
 use crate::harness::{Office, Scenario, refused, shared};
@@ -114,6 +114,8 @@ async fn b309_a_visitor_goes_on_writing_to_the_initiator_all_the_while(tenant: T
     let (id, ben) = (visitor.interaction_id.as_str(), office.agent("Ben").await?);
     let reason = refused(ada.hold(id).await)?;
     anyhow::ensure!(reason == ErrorReason::NotOfMedium, "{reason:?}");
+    let outside = ada.start(id, TransferKind::Warm, To::Number("+32470000001")).await;
+    anyhow::ensure!(refused(outside)? == ErrorReason::NotOfMedium, "a chat is not handed to a number outside");
     let mut watch = visitor.watch(1).await?;
     let first = watch.message().await?.unwrap_or_default();
     anyhow::ensure!(first.chat.unwrap_or_default().agent_name == "Ada", "at once as it is");

@@ -65,7 +65,8 @@ pub(crate) enum CliCommand {
     Serve(ServeArgs),
     /// Make the tables of all services, or bring them up to date; and the stream of events.
     Migrate(MigrateArgs),
-    /// Look through an installation, and say what is wrong with it and what to do.
+    /// Look through an installation of separate services (`baton serve`), and say what is wrong with it and what to do. For `baton up`
+    /// there is `baton health`.
     Doctor(DoctorArgs),
     /// Play a whole transfer, tell what happens as it happens, and check it.
     Demo(DemoArgs),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::Presence;
 use crate::ids::{AgentId, SiteId, TeamId};
-use crate::index::{PickerFilter, TargetOrder, TenantIndex};
+use crate::index::{self, PickerFilter, TargetOrder, TenantIndex};
 use crate::page::DirectoryCursor;
 use crate::record::{AgentProfile, AgentRecord, Capacity, SiteRecord, TeamRecord};
 use crate::status::{AgentStatus, RequestedState, StatusChange};
@@ -160,7 +160,7 @@ impl Memory {
     pub fn first_of(&self, team: u32, limit: usize) -> usize {
         let team = Some(TeamId(self.crowd.team_id(team)));
         let filter = PickerFilter { team, order: TargetOrder::LongestIdle, ..PickerFilter::default() };
-        let found = self.index.targets(&filter, &DirectoryCursor::default(), limit, |it| it.encoded());
+        let found = self.index.targets(&filter, &DirectoryCursor::default(), limit, index::encoded);
         found.map_or(0, |found| found.targets.len())
     }
 }

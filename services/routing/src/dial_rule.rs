@@ -1,17 +1,16 @@
 //! Rules for numbers outside. No number outside is dialled without one (X3), so a new tenant can dial none.
 
+mod dear;
+
 use baton_api::error::ErrorReason;
 use baton_api::{ApiError, ErrorKind};
-use baton_runtime::auth::TenantId;
-use phonenumber::{Type, metadata::DATABASE};
+use baton_runtime::auth::{Grants, TenantId};
+
+use crate::store::dial_rules::DialRuleRow;
 
 /// Rules of one tenant: enough for every country, and for the networks in them that need a rule of their own.
 pub(crate) const MOST: i64 = 1_000;
 const MOST_DIGITS: usize = 15;
-/// Inmarsat, the global mobile satellite systems, and the international networks, of which most are such (ITU-T E.164, annex).
-const SATELLITE: [u16; 4] = [870, 881, 882, 883];
-/// Country codes from here on that are no country's, where a number is dear: 808 and 979.
-const WORLD_WIDE: u16 = 800;
 /// The digits of short numbers.
 const SHORT: std::ops::RangeInclusive<usize> = 3..=6;
 
@@ -37,29 +36,29 @@ pub(crate) fn not_granted(tenant: &TenantId) -> ApiError {
     ApiError::new(ErrorKind::PermissionDenied, ErrorReason::NotGranted, message)
 }
 
-/// How many digits a rule must name that allows this number: none for most; for a dear one, premium rate and shared cost, more than its country's
-/// code; and the whole code of a satellite network, or of a world-wide service.
-fn digits_to_name(number: &str) -> usize {
-    let Ok(known) = phonenumber::parse(None, number) else { return 0 };
-    let code = known.code().value();
-    let code_digits = code.to_string().len();
-    let is_dear = matches!(known.number_type(&DATABASE), Type::PremiumRate | Type::SharedCost);
-    match code {
-        code if SATELLITE.contains(&code) => code_digits,
-        _ if !is_dear => 0,
-        code if code >= WORLD_WIDE => code_digits,
-        _ => code_digits + 1,
-    }
-}
-
 /// Refuses a dear number that the rule was not made for (X3).
 pub(crate) fn refuse_dear(rule: &str, number: &str) -> Result<(), ApiError> {
-    if rule.trim_start_matches('+').len() >= digits_to_name(number) {
-        return Ok(());
-    }
-    let message = "It is a dear number (premium rate, shared cost or satellite), and no rule allows it that names more than its country; an \
-                   admin can make one: baton number allow PREFIX";
+    let Some(dear) = dear::not_named(rule, number) else { return Ok(()) };
+    let message = format!("{}; an admin can make one: baton number allow PREFIX", dear.why());
     Err(ApiError::failed_precondition(ErrorReason::DearNumber, message))
+}
+
+/// Whether a number may be dialled by the rule that fits best, and what the operator has granted: the rule.
+pub(crate) fn permitted(
+    rule: Option<String>,
+    number: &str,
+    tenant: &TenantId,
+    grants: &Grants,
+) -> Result<String, ApiError> {
+    let rule = rule.ok_or_else(not_allowed)?;
+    refuse_dear(&rule, number)?;
+    if grants.has_destination(number) { Ok(rule) } else { Err(not_granted(tenant)) }
+}
+
+/// The rule that fits a number best, which is the longest.
+pub(crate) fn longest(rules: &[DialRuleRow], number: &str) -> Option<String> {
+    let fitting = rules.iter().map(|rule| &rule.prefix).filter(|prefix| number.starts_with(*prefix));
+    fitting.max_by_key(|prefix| prefix.len()).cloned()
 }
 
 /// Refuses what people dial and no E.164 number is: 112, 911, 116117. No emergency call is made for anybody: nobody here knows where they are.
@@ -93,7 +92,9 @@ mod tests {
             ("+449098765432", "+44", "+4490"),
             ("+881612345678", "+88", "+881"),
             ("+870773111632", "+8", "+870"),
-            ("+979123456789", "+97", "+979"),
+            ("+979123456789", "+979", "+9791"),
+            ("+447012345678", "+44", "+4470"),
+            ("+18765551234", "+1", "+1876"),
         ] {
             let refused = refuse_dear(too_short, number).expect_err(number);
             assert_eq!(refused.reason, ErrorReason::DearNumber, "{number}");

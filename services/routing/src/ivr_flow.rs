@@ -118,7 +118,48 @@ fn check_elements(mut elements: Vec<IvrElement>) -> Result<CheckedElements, ApiE
     let checked = elements.iter_mut().enumerate();
     let checked = checked.map(|(number, it)| check(&format!("ivr_flow.elements[{number}]"), it, &labels, &mut targets));
     fields::each::<(), ()>(checked)?;
+    refuse_circles(&elements)?;
     Ok(CheckedElements { elements, targets })
+}
+
+/// Refuses a circle of branches and announcements: nothing changes in it, so that every branch decides as it did the time before.
+fn refuse_circles(elements: &[IvrElement]) -> Result<(), ApiError> {
+    let next: Vec<Vec<usize>> = (0..elements.len()).map(|at| next_unchanged(elements, at)).collect();
+    let why = "leads back to itself, and nothing is collected or set on the way: a customer who comes here would go in circles. Collect digits on \
+               the way, or have a branch lead elsewhere";
+    match (0..elements.len()).find(|at| leads_back(&next, *at)) {
+        Some(at) => Err(ApiError::invalid_argument(&format!("ivr_flow.elements[{at}]"), why)),
+        None => Ok(()),
+    }
+}
+
+/// Where a customer goes on from an element that changes nothing.
+fn next_unchanged(elements: &[IvrElement], at: usize) -> Vec<usize> {
+    let labelled = |label: &str| elements.iter().position(|it| it.label == label);
+    match &elements[at].element {
+        Some(Element::Play(_)) => vec![at + 1],
+        Some(Element::Branch(it)) => {
+            let otherwise = if it.otherwise.is_empty() { Some(at + 1) } else { labelled(&it.otherwise) };
+            it.cases.iter().filter_map(|case| labelled(&case.goto)).chain(otherwise).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn leads_back(next: &[Vec<usize>], start: usize) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![start];
+    while let Some(at) = open.pop() {
+        for &to in next.get(at).into_iter().flatten() {
+            if to == start {
+                return true;
+            }
+            if seen.insert(to) {
+                open.push(to);
+            }
+        }
+    }
+    false
 }
 
 fn check(
@@ -201,10 +242,14 @@ fn branch(field: &str, it: &IvrBranch, labels: &BTreeSet<String>) -> Result<(), 
         return Err(ApiError::invalid_argument(&format!("{field}.cases"), format!("must be 1 to {MAX_CASES}")));
     }
     let goes = |field: String, label: &str| {
+        if !is_label(label) {
+            let why = format!("must be the label of an element: 1 to {MAX_LABEL} of a-z 0-9 _ -");
+            return Err(ApiError::invalid_argument(&field, why));
+        }
         if labels.contains(label) {
             Ok(())
         } else {
-            Err(ApiError::invalid_argument(&field, "is the label of no element"))
+            Err(ApiError::invalid_argument(&field, format!("`{label}` is the label of no element")))
         }
     };
     for (number, case) in it.cases.iter().enumerate() {
@@ -316,6 +361,65 @@ mod tests {
         for (elements, field) in cases {
             let error = IvrChange::parse(&flow_of(elements), FIELDS).unwrap_err();
             assert_eq!(error.fields[0].0, field, "{error:?}");
+        }
+    }
+
+    fn labelled(label: &str, of: IvrElement) -> IvrElement {
+        IvrElement { label: label.to_owned(), ..of }
+    }
+
+    fn branches(goto: &str, otherwise: &str) -> IvrElement {
+        let cases = vec![IvrCase { value: "1".to_owned(), goto: goto.to_owned() }];
+        element(Element::Branch(IvrBranch { key: "k".to_owned(), cases, otherwise: otherwise.to_owned() }))
+    }
+
+    fn plays() -> IvrElement {
+        element(Element::Play(IvrPlay { announcement: "beep".to_owned() }))
+    }
+
+    #[test]
+    fn a_label_that_is_not_there_is_named() {
+        let why = |goto: &str, otherwise: &str| {
+            let flow = flow_of(vec![labelled("here", end()), branches(goto, otherwise)]);
+            IvrChange::parse(&flow, FIELDS).unwrap_err().message
+        };
+        let field = "ivr_flow.elements[1].branch";
+        assert_eq!(why("nowhere", ""), format!("{field}.cases[0].goto: `nowhere` is the label of no element"));
+        assert_eq!(why("here", "gone"), format!("{field}.otherwise: `gone` is the label of no element"));
+        let no_label = format!("{field}.cases[0].goto: must be the label of an element: 1 to 64 of a-z 0-9 _ -");
+        for bad in ["", "No where", "a\nb"] {
+            assert_eq!(why(bad, ""), no_label);
+        }
+    }
+
+    #[test]
+    fn a_circle_in_which_nothing_changes_is_refused() {
+        let circles = [
+            (vec![labelled("a", branches("a", ""))], 0),
+            (vec![end(), labelled("a", branches("z", "a")), labelled("z", end())], 1),
+            (vec![labelled("a", branches("b", "")), end(), labelled("b", branches("a", ""))], 0),
+            (vec![labelled("a", plays()), plays(), branches("a", "")], 0),
+            (vec![labelled("a", branches("b", "")), labelled("b", branches("z", "a")), labelled("z", end())], 0),
+            (vec![branches("a", ""), end(), labelled("a", plays()), branches("a", "")], 2),
+        ];
+        for (elements, at) in circles {
+            let error = IvrChange::parse(&flow_of(elements), FIELDS).unwrap_err();
+            assert_eq!(error.fields[0].0, format!("ivr_flow.elements[{at}]"), "{error:?}");
+            assert!(error.fields[0].1.starts_with("leads back to itself"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_circle_with_a_change_and_a_way_ahead_are_no_fault() {
+        let asks = || collects(IvrCollect { key: "k".to_owned(), ..IvrCollect::default() });
+        let sets = || element(Element::SetData(IvrSetData { key: "k".to_owned(), value: "1".to_owned() }));
+        for elements in [
+            vec![labelled("again", asks()), plays(), branches("z", "again"), labelled("z", end())],
+            vec![labelled("again", branches("z", "")), sets(), branches("again", ""), labelled("z", end())],
+            vec![branches("z", "y"), plays(), labelled("y", branches("z", "")), labelled("z", plays())],
+            vec![labelled("again", element(Element::Transfer(IvrTransfer { to: None }))), branches("again", "again")],
+        ] {
+            IvrChange::parse(&flow_of(elements), FIELDS).expect("nobody is held for ever");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How a queue stands: who waits, who serves it, and how long a new call would wait (B302).
 
 use baton_api::presence::v1::ListCandidatesResponse;
+use baton_api::routing::v1::queue::Instead;
 use baton_api::routing::v1::{Queue, QueueStatistics};
 use baton_runtime::auth::TenantId;
 use prost_types::Timestamp;
@@ -26,6 +27,7 @@ pub(crate) async fn of(core: &RoutingCore, tenant: &TenantId, queue: &Queue) -> 
     drop(reader);
     let now_us = core.clock.now_us();
     let hours = Hours::of(queue);
+    let open = hours.is_open(now_us);
     let load = Load { ahead: waiting, signed_in: signed_in.into(), free: free.into(), handling_us: &handling_us };
     Ok(QueueStatistics {
         queue_id: queue.queue_id.clone(),
@@ -36,8 +38,9 @@ pub(crate) async fn of(core: &RoutingCore, tenant: &TenantId, queue: &Queue) -> 
         being_served: count(being_served),
         longest_wait_ms: if waiting == 0 { 0 } else { (now_us - since_us).max(0) / 1_000 },
         estimated_wait_ms: estimate::wait_us(load).map_or(NO_ESTIMATE, |us| us / 1_000),
-        open: hours.is_open(now_us),
+        open,
         open_time: hours.opens_us(now_us).map(timestamp),
+        lets_in: open && (signed_in > 0 || queue.when_unattended() != Instead::GiveUp),
     })
 }
 

@@ -66,7 +66,11 @@ fn call(data: &Data, names: &Names) -> Option<String> {
         Data::InteractionDispositioned(it) => {
             format!("{} says how their turn ended: {}.", names.of(&it.agent_id), word::one_line(&it.disposition))
         }
-        Data::InteractionDataChanged(_) => "The attached data changes.".to_owned(),
+        Data::InteractionDataChanged(it) => {
+            let keys: Vec<_> = it.set.iter().map(|key| word::one_line(key)).collect();
+            let removed = it.removed.iter().map(|key| format!("{} (removed)", word::one_line(key)));
+            format!("The attached data changes: {}.", keys.into_iter().chain(removed).collect::<Vec<_>>().join(", "))
+        }
         Data::InteractionAnnounced(it) => format!("An announcement is played: {}.", word::spaced(&it.name)),
         Data::InteractionCustomerAnswered(_) => "The customer answers.".to_owned(),
         Data::InteractionCustomerLeft(_) => "The customer hangs up.".to_owned(),

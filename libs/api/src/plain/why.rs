@@ -30,7 +30,8 @@ fn said(rule: &Rule) -> String {
 fn command(cause: &Cause, actor: Option<&Actor>, names: &Names) -> String {
     let who = match actor {
         _ if !cause.agent_id.is_empty() => format!(" by {}", names.of(&cause.agent_id)),
-        Some(actor) if !matches!(actor.kind(), Kind::System | Kind::Customer | Kind::Unspecified) => {
+        Some(actor) if actor.kind() == Kind::Customer => " by the customer".to_owned(),
+        Some(actor) if !matches!(actor.kind(), Kind::System | Kind::Unspecified) => {
             format!(" by: {}", word::actor_kind(actor.kind))
         }
         _ => String::new(),

@@ -333,10 +333,11 @@ impl Transfer {
         Course::Divert(reason)
     }
 
-    /// B105 has the customer on hold after a failure, also when it never rang.
+    /// B105 has the customer on hold after a failure, also when it never rang. While a team or a queue is waited for, they talk with the initiator, and
+    /// that nobody came is no reason to part them.
     fn fail(&self, reason: Reason, method: &Method) -> Course {
         let hold = match method.after_failure {
-            AfterFailure::Held => (!self.resumed).then_some(true),
+            AfterFailure::Held => (!self.resumed && self.target.pool().is_none()).then_some(true),
             AfterFailure::AsIs => None,
             AfterFailure::Resumed => Some(false),
         };

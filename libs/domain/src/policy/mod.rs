@@ -309,7 +309,7 @@ pub enum Hears {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AfterFailure {
-    /// On hold, until the initiator takes them off.
+    /// On hold, until the initiator takes them off. Who talked with the initiator while a team or a queue was waited for goes on talking.
     Held,
     /// As they are at that moment.
     AsIs,

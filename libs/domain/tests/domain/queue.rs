@@ -57,6 +57,26 @@ fn b404_a_queue_that_closes_before_it_was_entered_leaves_the_initiator_with_the_
 }
 
 #[test]
+fn b105_who_talked_while_a_queue_was_waited_for_goes_on_talking_and_who_was_held_for_a_phone_stays_so() {
+    for rings in [false, true] {
+        let mut world = waits("lead_center", TransferKind::Warm);
+        let no = enter(&mut world);
+        if rings {
+            world.fact(Fact::Proposed(no, vec![agent(2)]));
+            world.grant();
+        }
+        assert_eq!(world.i.held(), rings);
+        while world.i.transfer.is_some() {
+            world.tick_at_deadline();
+            if let Some(wait) = project::wait(&world.i) {
+                world.fact(Fact::Queued(wait.wait, 1));
+            }
+        }
+        assert_eq!((world.phase(), world.i.held()), (Phase::Failed, rings));
+    }
+}
+
+#[test]
 fn b606_a_queue_overflows_into_the_next_with_its_place_and_the_next_gives_up() {
     for why in [Fact::Exhausted, Fact::Unattended, Fact::Closed] {
         let mut world = waits("aicc", TransferKind::OnAnswer);

@@ -276,7 +276,7 @@ fn hold_is_over(step: &Transition<'_>) -> bool {
 /// Whether the customer is held after the transfer came to nothing.
 fn hold_after(method: &Method, open: &Transfer, was: &Interaction, failed: bool) -> bool {
     match method.after_failure {
-        AfterFailure::Held if failed && !open.resumed => true,
+        AfterFailure::Held if failed && !open.resumed && open.target.pool().is_none() => true,
         AfterFailure::Held | AfterFailure::AsIs => was.held(),
         AfterFailure::Resumed => false,
     }

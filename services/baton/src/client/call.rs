@@ -96,7 +96,8 @@ pub(crate) enum CallCommand {
     Data(CallDataArgs),
     /// Say how the turn ended of the agent named with --as, who has left the call.
     Disposition {
-        /// One of the dispositions that the policy lists.
+        /// One of the dispositions that the policy lists. The call is named with --call.
+        #[arg(value_name = "DISPOSITION")]
         name: String,
         /// Something to remember.
         #[arg(long, default_value = "", hide_default_value = true)]

@@ -1,4 +1,5 @@
-//! `baton chat`: chats from both sides. With `--visitor` a command is the customer's, with the token that the web page would have.
+//! `baton chat`: chats from both sides. With `--visitor`, or a visitor's token, a command is the customer's, with the token that the web
+//! page would have.
 
 use anyhow::Context as _;
 use baton_api::common::v1::actor::Kind;
@@ -62,9 +63,16 @@ pub(crate) struct ChatArgs {
     /// (--token).
     #[arg(long = "chat", value_name = "ID")]
     id: Option<String>,
-    /// As the visitor of the chat.
+    /// As the visitor of the chat, as with a visitor's token.
     #[arg(long)]
     visitor: bool,
+}
+
+impl ChatArgs {
+    /// A token decides in whose name.
+    fn is_visitors(&self, session: &ClientSession) -> bool {
+        self.visitor || session.visited_chat().is_some()
+    }
 }
 
 pub(crate) async fn run(session: &ClientSession, command: ChatCommand) -> anyhow::Result<()> {
@@ -107,7 +115,10 @@ async fn accept(session: &ClientSession, chat: &ChatArgs) -> anyhow::Result<()> 
 
 async fn send(session: &ClientSession, chat: &ChatArgs, text: String, to_agents: bool) -> anyhow::Result<()> {
     let request_id = session.request_id();
-    let sent = if chat.visitor {
+    let sent = if chat.is_visitors(session) {
+        if to_agents {
+            return Err(UsageError::new("a visitor does not write to the agents alone: leave out --to-agents").into());
+        }
         let request = SendChatMessageRequest { request_id, text };
         visitor(session, chat).await?.send_chat_message(request).await.or_refusal()?.message
     } else {
@@ -149,7 +160,7 @@ async fn page(
     chat: &ChatArgs,
     page_token: String,
 ) -> anyhow::Result<(Vec<ChatMessage>, String)> {
-    if chat.visitor {
+    if chat.is_visitors(session) {
         let request = ListChatMessagesRequest { page_token, ..Default::default() };
         let page = visitor(session, chat).await?.list_chat_messages(request).await.or_refusal()?;
         return Ok((page.messages, page.next_page_token));
@@ -162,7 +173,7 @@ async fn page(
 }
 
 async fn watch(session: &ClientSession, chat: &ChatArgs) -> anyhow::Result<()> {
-    if chat.visitor {
+    if chat.is_visitors(session) {
         let request = WatchChatMessagesRequest::default();
         let mut stream = visitor(session, chat).await?.watch_chat_messages(request).await.or_refusal()?;
         while let Some(new) = stream.message().await.map_err(|status| refusal::of(&status))? {
@@ -189,7 +200,7 @@ fn print(session: &ClientSession, messages: &[ChatMessage]) -> anyhow::Result<()
 }
 
 async fn leave(session: &ClientSession, chat: &ChatArgs) -> anyhow::Result<()> {
-    if !chat.visitor {
+    if !chat.is_visitors(session) {
         return Err(UsageError::new("say --visitor; an agent leaves by `baton call leave`").into());
     }
     let request = LeaveChatRequest { request_id: session.request_id() };
@@ -214,6 +225,9 @@ async fn named(session: &ClientSession, chat: &ChatArgs) -> anyhow::Result<Inter
 
 /// The customer's side: by the token that was given, or by one for the chat that is named.
 async fn visitor(session: &ClientSession, chat: &ChatArgs) -> anyhow::Result<ChatServiceClient<GrpcChannel>> {
+    if let (Some(id), Some(own)) = (&chat.id, session.visited_chat()) {
+        check_same(id, own)?;
+    }
     let id = match &chat.id {
         Some(id) if session.can_mint_tokens() => resolve::interaction(session, Some(id)).await?.interaction_id,
         Some(id) => id.clone(),
@@ -223,4 +237,26 @@ async fn visitor(session: &ClientSession, chat: &ChatArgs) -> anyhow::Result<Cha
         None => String::new(),
     };
     Ok(ChatServiceClient::new(session.channel_for_visitor(&id)?))
+}
+
+/// A visitor's token is of one chat, whichever is named.
+fn check_same(id: &str, own: &str) -> Result<(), UsageError> {
+    resolve::find_one("chat", id, &[own], |it| [it, it]).map(|_| ()).map_err(|_| {
+        UsageError::new(format!("the token is of the chat {own} alone, and --chat says {id}: leave out --chat"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_visitors_token_is_of_one_chat() {
+        const OWN: &str = "01980000-0000-7000-8000-0000000000c1";
+        for same in [OWN, "0000000000c1", "00c1", "0198"] {
+            assert!(check_same(same, OWN).is_ok(), "{same}");
+        }
+        let refused = check_same("01980000-0000-7000-8000-0000000000c2", OWN).unwrap_err().to_string();
+        assert!(refused.contains("the token is of the chat 01980000-0000-7000-8000-0000000000c1 alone"), "{refused}");
+    }
 }

@@ -56,6 +56,11 @@ impl BearerClaims {
         )))
     }
 
+    /// The chat that a visitor's token is of.
+    pub(super) fn visited_chat(&self) -> Option<&str> {
+        (self.stated.role == Role::Visitor.name()).then_some(&self.stated.sub)
+    }
+
     /// An agent's name is compared when it is known which agent that is: see [`BearerClaims::check_agent`].
     pub(super) fn check_acting(&self, acting: &Principal) -> Result<(), UsageError> {
         let is_agent = acting.role == Role::Agent;
@@ -119,6 +124,12 @@ mod tests {
         for wrong in ["", "t", "a.b", "a.b.c", "e30.e30.x", "..", "a.\u{1b}.c"] {
             assert!(BearerClaims::of(wrong, StatedIn::Context).is_none(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn only_a_visitors_token_is_of_a_chat() {
+        assert_eq!(claims(Role::Visitor, "019").visited_chat(), Some("019"));
+        assert_eq!(claims(Role::Agent, ADA).visited_chat(), None);
     }
 
     #[test]

@@ -3,21 +3,24 @@
 mod file;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use baton_api::ApiError;
 use baton_api::common::v1::ivr_element::Element;
 use baton_api::common::v1::ivr_transfer::To;
 use baton_api::common::v1::{IvrBranch, IvrCollect, IvrElement, IvrTransfer};
+use baton_api::error::ErrorReason;
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
 use baton_api::routing::v1::{DeleteIvrFlowRequest, IvrFlow, ListIvrFlowsRequest, UpdateIvrFlowRequest};
 use baton_runtime::auth::Role;
 use clap::{Args, Subcommand};
 use prost_types::FieldMask;
+use tonic::Status;
 
 use super::event_text::Names;
 use super::output::Column;
-use super::refusal::OrRefusal;
+use super::refusal::{self, OrRefusal};
 use super::resolve::{self, all_pages};
 use super::session::ClientSession;
 use super::word;
@@ -63,7 +66,7 @@ pub(crate) async fn run(session: &ClientSession, command: IvrCommand) -> anyhow:
     }
 }
 
-async fn flows(session: &ClientSession) -> anyhow::Result<Vec<IvrFlow>> {
+pub(super) async fn flows(session: &ClientSession) -> anyhow::Result<Vec<IvrFlow>> {
     let mut routing = RoutingServiceClient::new(session.reader_channel()?);
     all_pages!(routing, list_ivr_flows, ListIvrFlowsRequest {}, ivr_flows)
 }
@@ -101,9 +104,20 @@ async fn set(session: &ClientSession, args: IvrSetArgs) -> anyhow::Result<()> {
         update_mask: Some(FieldMask { paths: vec!["*".to_owned()] }),
     };
     let mut routing = RoutingServiceClient::new(session.channel_for_role(Role::Admin)?);
-    let flow = routing.update_ivr_flow(request).await.or_refusal()?.ivr_flow.context("the answer is empty")?;
+    let updated = routing.update_ivr_flow(request).await.map_err(|status| refused(&args.file, &status))?;
+    let flow = updated.into_inner().ivr_flow.context("the answer is empty")?;
     let names = resolve::names(session).await?;
     session.out.one(FLOW, &flow, |it| flow_text(it, &names))
+}
+
+/// What is wrong with the elements is said with the file that has them.
+fn refused(file: &Path, status: &Status) -> anyhow::Error {
+    let is_of_file = ApiError::from_status(status).is_some_and(|it| {
+        it.reason == ErrorReason::FlowTransfersOn
+            || it.fields.iter().any(|(field, _)| field.starts_with("ivr_flow.elements"))
+    });
+    let error = refusal::of(status);
+    if is_of_file { error.context(file.display().to_string()) } else { error }
 }
 
 async fn delete(session: &ClientSession, name: &str) -> anyhow::Result<()> {

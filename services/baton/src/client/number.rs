@@ -102,6 +102,12 @@ pub(super) async fn first(session: &ClientSession) -> anyhow::Result<String> {
     Ok(found.into_iter().next().ok_or_else(none)?.number)
 }
 
+/// Whether this is a number of the tenant's with a call flow. For who may not list numbers, it is not.
+pub(super) async fn has_flow(session: &ClientSession, number: &str) -> anyhow::Result<bool> {
+    let numbers = numbers(session.lookup_channel()?).await.unwrap_or_default();
+    Ok(numbers.iter().any(|it| it.number == number && !it.call_flow_id.is_empty()))
+}
+
 async fn numbers(channel: GrpcChannel) -> anyhow::Result<Vec<Number>> {
     let mut routing = RoutingServiceClient::new(channel);
     all_pages!(routing, list_numbers, ListNumbersRequest {}, numbers)
@@ -174,7 +180,7 @@ async fn external(session: &ClientSession, command: ExternalCommand) -> anyhow::
     }
 }
 
-async fn external_numbers(channel: GrpcChannel) -> anyhow::Result<Vec<ExternalNumber>> {
+pub(super) async fn external_numbers(channel: GrpcChannel) -> anyhow::Result<Vec<ExternalNumber>> {
     let mut routing = RoutingServiceClient::new(channel);
     all_pages!(routing, list_external_numbers, ListExternalNumbersRequest {}, external_numbers)
 }

@@ -1,6 +1,6 @@
 //! `baton policy`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use baton_api::transfer::v1::policy_service_client::PolicyServiceClient;
@@ -85,13 +85,15 @@ async fn set(session: &ClientSession, args: PolicySetArgs) -> anyhow::Result<()>
     let before = client.get_policy(GetPolicyRequest {}).await.or_refusal()?.policy.unwrap_or_default();
     let had_overrides = !before.overrides_toml.trim().is_empty();
     // With the etag of what was read: an override that somebody else has set meanwhile is not lost unseen.
+    let file = args.overrides.clone();
     let policy = Policy { etag: before.etag, ..args.policy()? };
     let request = UpdatePolicyRequest {
         request_id: session.request_id(),
         policy: Some(policy),
         update_mask: Some(FieldMask { paths: vec!["*".to_owned()] }),
     };
-    let policy = client.update_policy(request).await.or_refusal()?.policy.context("the answer is empty")?;
+    let updated = client.update_policy(request).await.or_refusal().map_err(|error| named(error, file.as_deref()))?;
+    let policy = updated.policy.context("the answer is empty")?;
     if had_overrides && policy.overrides_toml.trim().is_empty() {
         output::diagnostic("There were overrides, and now there are none; --overrides sets some.");
     }
@@ -99,10 +101,22 @@ async fn set(session: &ClientSession, args: PolicySetArgs) -> anyhow::Result<()>
 }
 
 async fn validate(session: &ClientSession, args: PolicySetArgs) -> anyhow::Result<()> {
+    let file = args.overrides.clone();
     let request = ValidatePolicyRequest { policy: Some(args.policy()?) };
     let mut client = PolicyServiceClient::new(session.reader_channel()?);
-    let valid = client.validate_policy(request).await.or_refusal()?;
+    let valid = client.validate_policy(request).await.or_refusal().map_err(|error| named(error, file.as_deref()))?;
     session.out.one("baton.transfer.v1.ValidatePolicyResponse", &valid, |it| it.toml.clone())
+}
+
+/// The error of overrides, with the name of their file.
+fn named(error: anyhow::Error, overrides: Option<&Path>) -> anyhow::Error {
+    let refused = error.downcast_ref::<KnownFailure>().map(|it| (it.kind, it.text.strip_prefix("overrides:")));
+    match (refused, overrides) {
+        (Some((kind, Some(rest))), Some(file)) => {
+            KnownFailure { kind, text: format!("{}:{rest}", file.display()) }.into()
+        }
+        _ => error,
+    }
 }
 
 fn text(policy: &Policy) -> String {
@@ -132,4 +146,20 @@ async fn profiles(session: &ClientSession, name: Option<String>) -> anyhow::Resu
         || KnownFailure::not_found(format!("there is no profile {name:?}; `baton policy profiles` lists them"));
     let found = found.ok_or_else(missing)?;
     session.out.one(profile, found, |it| it.toml.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::failure::FailureKind;
+
+    use super::*;
+
+    #[test]
+    fn an_error_in_overrides_names_their_file() {
+        let failed = |text: &str| KnownFailure { kind: FailureKind::NotNow, text: text.to_owned() }.into();
+        let wrong = || failed("overrides:3: there is no field `x`");
+        assert_eq!(named(wrong(), Some(Path::new("bad1.toml"))).to_string(), "bad1.toml:3: there is no field `x`");
+        assert_eq!(named(wrong(), None).to_string(), "overrides:3: there is no field `x`");
+        assert_eq!(named(failed("no such profile"), Some(Path::new("bad1.toml"))).to_string(), "no such profile");
+    }
 }

@@ -1,9 +1,11 @@
 //! `baton queue`.
 
 mod hours;
+mod show;
 
 use anyhow::Context as _;
 use baton_api::common::v1::Skill;
+use baton_api::presence::v1::Team;
 use baton_api::routing::v1::queue::{Instead, Strategy};
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
 use baton_api::routing::v1::{
@@ -29,6 +31,11 @@ pub(crate) enum QueueCommand {
     /// List all queues.
     #[command(visible_alias = "ls")]
     List,
+    /// Show a queue with all its settings.
+    Show {
+        /// Name or id.
+        queue: String,
+    },
     /// Create a queue: who serves it, and what happens to whoever waits.
     Create {
         /// Display name.
@@ -58,10 +65,10 @@ pub(crate) enum QueueCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct QueueArgs {
-    /// Whoever serves it has this skill, at this level at least: french=5. May be given several times.
-    #[arg(long = "skill", value_name = "NAME=LEVEL", value_parser = skill)]
+    /// Whoever serves it has this skill, at this level at least: french=5. May be given several times; "" for none.
+    #[arg(long = "skill", value_name = "NAME=LEVEL", value_parser = skill_or_none)]
     skills: Vec<Skill>,
-    /// Whoever serves it is in this team, or another that is given: name or id. May be given several times.
+    /// Whoever serves it is in this team, or another that is given: name or id. May be given several times; "" for none.
     #[arg(long = "team", value_name = "TEAM")]
     teams: Vec<String>,
     /// 1 to 10; of an agent who serves two queues the one with the higher priority gets them first.
@@ -85,13 +92,13 @@ pub(crate) struct QueueArgs {
     /// What happens when all who serve it have declined or missed.
     #[arg(long, value_enum)]
     when_declined: Option<InsteadArg>,
-    /// The time zone of its hours, for example Europe/Brussels.
+    /// The time zone of its hours, for example Europe/Brussels; UTC unless the queue has another.
     #[arg(long, value_name = "ZONE")]
     time_zone: Option<String>,
     /// When it is open: mon-fri 09:00-17:30. May be given several times; "always" for no hours.
     #[arg(long = "open", value_name = "HOURS")]
     hours: Vec<HoursText>,
-    /// A day on which it is closed: 2026-12-25. May be given several times.
+    /// A day on which it is closed: 2026-12-25. May be given several times; "" for none.
     #[arg(long = "holiday", value_name = "DAY")]
     holidays: Vec<String>,
 }
@@ -139,6 +146,11 @@ impl InsteadArg {
     }
 }
 
+/// A skill as it is written: `french=7`; one without a name: no skill.
+fn skill_or_none(text: &str) -> Result<Skill, String> {
+    if text.is_empty() { Ok(Skill::default()) } else { skill(text) }
+}
+
 /// A skill as it is written: `french=7`.
 pub(super) fn skill(text: &str) -> Result<Skill, String> {
     let (name, level) =
@@ -154,6 +166,7 @@ fn ms(text: &str) -> Result<i64, String> {
 pub(crate) async fn run(session: &ClientSession, command: QueueCommand) -> anyhow::Result<()> {
     match command {
         QueueCommand::List => list(session).await,
+        QueueCommand::Show { queue } => show(session, &queue).await,
         QueueCommand::Create { name, settings } => {
             let (queue, _) = settings.read(session).await?;
             store(session, Queue { name, ..queue }, None, "is there now").await
@@ -177,7 +190,7 @@ impl QueueArgs {
     /// What is given, and the names of its fields.
     async fn read(self, session: &ClientSession) -> anyhow::Result<(Queue, Vec<String>)> {
         let mut team_ids = Vec::new();
-        for team in &self.teams {
+        for team in self.teams.iter().filter(|team| !team.is_empty()) {
             team_ids.push(resolve::team(session, team).await?.team_id);
         }
         let overflow_queue_id = match self.overflow.as_deref() {
@@ -186,7 +199,7 @@ impl QueueArgs {
         };
         let given = [
             ("required_skills", !self.skills.is_empty()),
-            ("team_ids", !team_ids.is_empty()),
+            ("team_ids", !self.teams.is_empty()),
             ("priority", self.priority.is_some()),
             ("strategy", self.strategy.is_some()),
             ("ring_ms", self.ring.is_some()),
@@ -199,7 +212,7 @@ impl QueueArgs {
             ("holidays", !self.holidays.is_empty()),
         ];
         let queue = Queue {
-            required_skills: self.skills,
+            required_skills: self.skills.into_iter().filter(|it| !it.name.is_empty()).collect(),
             team_ids,
             priority: self.priority.unwrap_or_default(),
             strategy: self.strategy.map_or(Strategy::Unspecified, StrategyArg::wire).into(),
@@ -210,7 +223,7 @@ impl QueueArgs {
             when_declined: self.when_declined.map_or(Instead::Unspecified, InsteadArg::wire).into(),
             time_zone: self.time_zone.unwrap_or_default(),
             opening_hours: self.hours.into_iter().flat_map(|it| it.0).collect(),
-            holidays: self.holidays,
+            holidays: self.holidays.into_iter().filter(|day| !day.is_empty()).collect(),
             ..Queue::default()
         };
         Ok((queue, given.into_iter().filter(|it| it.1).map(|it| it.0.to_owned()).collect()))
@@ -224,9 +237,11 @@ pub(super) async fn queues(session: &ClientSession) -> anyhow::Result<Vec<Queue>
 
 /// By name, id, or the beginning of either.
 pub(super) async fn named(session: &ClientSession, name: &str) -> anyhow::Result<Queue> {
-    let queues = queues(session).await?;
-    let found = resolve::find_one("queue", name, &queues, |it| [it.queue_id.as_str(), it.name.as_str()])?;
-    Ok(found.clone())
+    Ok(find(&queues(session).await?, name)?.clone())
+}
+
+fn find<'a>(queues: &'a [Queue], name: &str) -> anyhow::Result<&'a Queue> {
+    resolve::find_one("queue", name, queues, |it| [it.queue_id.as_str(), it.name.as_str()])
 }
 
 const COLUMNS: [Column; 5] = [
@@ -241,15 +256,24 @@ async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let (queues, teams) = (queues(session).await?, resolve::teams(session).await?);
     session.out.list(QUEUE, &queues, &COLUMNS, |it| {
         let skills = it.required_skills.iter().map(|it| format!("{} from {}", it.name, it.level));
-        let teams = it.team_ids.iter().map(|id| {
-            let name =
-                teams.iter().find(|team| team.team_id == *id).map_or("a deleted team", |team| team.name.as_str());
-            format!("team {name}")
-        });
+        let teams = named_teams(it, &teams).into_iter().map(|name| format!("team {name}"));
         let served_by: Vec<_> = skills.chain(teams).collect();
-        let strategy = it.strategy().as_str_name().trim_start_matches("STRATEGY_").to_lowercase().replace('_', " ");
+        let strategy = show::strategy(it.strategy()).to_owned();
         vec![it.name.clone(), served_by.join(", "), strategy, it.priority.to_string(), it.queue_id.clone()]
     })
+}
+
+/// The teams that serve a queue, by name.
+fn named_teams(queue: &Queue, teams: &[Team]) -> Vec<String> {
+    let named = queue.team_ids.iter().map(|id| teams.iter().find(|team| team.team_id == *id));
+    named.map(|team| team.map_or("a deleted team", |team| &team.name).to_owned()).collect()
+}
+
+async fn show(session: &ClientSession, name: &str) -> anyhow::Result<()> {
+    let (queues, teams) = (queues(session).await?, resolve::teams(session).await?);
+    let queue = find(&queues, name)?;
+    let overflow = queues.iter().find(|it| it.queue_id == queue.overflow_queue_id).map(|it| it.name.as_str());
+    session.out.one(QUEUE, queue, |it| show::text(it, &named_teams(it, &teams), overflow))
 }
 
 async fn store(session: &ClientSession, queue: Queue, update_mask: Option<FieldMask>, how: &str) -> anyhow::Result<()> {

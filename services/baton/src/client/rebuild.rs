@@ -23,7 +23,7 @@ const SHORTEST_CURSOR: usize = 16;
 const PRESENCE: &str = "baton.presence.v1.Presence";
 const AGENTS: [Column; 4] =
     [Column::id("agent"), Column::state("is"), Column::if_room(word::SINCE), Column::if_room("in or reserved for")];
-const QUEUES: [Column; 3] = [Column::id("queue"), Column::always("calls"), Column::always("who waits")];
+const QUEUES: [Column; 3] = [Column::id("team or queue"), Column::always("calls"), Column::always("who waits")];
 
 #[derive(Debug, Args)]
 pub(crate) struct RebuildArgs {

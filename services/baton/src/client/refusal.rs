@@ -3,6 +3,7 @@
 use std::error::Error as _;
 
 use baton_api::ApiError;
+use baton_api::common::v1::TransferKind;
 use baton_api::error::ErrorReason;
 use tonic::{Code, Response, Status};
 
@@ -32,9 +33,35 @@ const ADVICE: &str = "Is `baton up` running? --data names its folder, or --serve
 /// The status as an error with the text for a person.
 pub(crate) fn of(status: &Status) -> anyhow::Error {
     match ApiError::from_status(status) {
-        Some(error) => KnownFailure { kind: error.kind.into(), text: text(&error) }.into(),
+        Some(error) => known(&error),
         None => foreign(status),
     }
+}
+
+/// The refusal of a transfer: the kind that was asked for is not possible instead, and kinds are spelled as `--kind` has them.
+pub(super) fn of_start(status: &Status, kind: TransferKind) -> anyhow::Error {
+    let Some(mut error) = ApiError::from_status(status) else { return foreign(status) };
+    let refused = kind.as_str_name().replace("TRANSFER_KIND_", "START_");
+    for (_, allowed) in error.metadata.iter_mut().filter(|(key, _)| key == "allowed") {
+        *allowed = allowed.split(',').filter(|it| *it != refused).collect::<Vec<_>>().join(",");
+    }
+    error.message = error.message.replace("on_answer", "on-answer").replace("round_trip", "round-trip");
+    known(&error)
+}
+
+/// The refusal of a disposition, with the name that was given.
+pub(super) fn of_disposition(status: &Status, name: &str) -> anyhow::Error {
+    match ApiError::from_status(status) {
+        Some(error) if error.reason == ErrorReason::DispositionUnknown => {
+            let message = format!("there is no disposition {name:?}; a call is named with --call");
+            known(&ApiError { message, ..error })
+        }
+        _ => of(status),
+    }
+}
+
+fn known(error: &ApiError) -> anyhow::Error {
+    KnownFailure { kind: error.kind.into(), text: text(error) }.into()
 }
 
 /// Nobody answered, or not in time.
@@ -43,7 +70,7 @@ pub(super) fn is_unanswered(error: &anyhow::Error) -> bool {
 }
 
 /// Adds the address to an error of a server that did not answer.
-pub(super) fn at(address: &str, error: anyhow::Error) -> anyhow::Error {
+pub(crate) fn at(address: &str, error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<Unanswered>() {
         Ok(it) => {
             let text = Unanswered { address: address.to_owned(), ..it }.to_string();
@@ -165,6 +192,8 @@ fn command(action: &str) -> String {
         "STOP_RECORDING" => "recording stop",
         "PAUSE_RECORDING" => "recording pause",
         "RESUME_RECORDING" => "recording resume",
+        "ACCEPT" => "chat accept",
+        "SEND_MESSAGE" => "chat send",
         other => return word::spaced(&other.to_lowercase()),
     };
     format!("`baton {command}`")
@@ -189,7 +218,7 @@ mod tests {
     #[test]
     fn n9_what_is_possible_is_said_in_commands_that_there_are() {
         use clap::CommandFactory as _;
-        for value in 1..=baton_api::common::v1::Action::ResumeRecording.into() {
+        for value in 1..=baton_api::common::v1::Action::SendMessage.into() {
             let name = baton_api::common::v1::Action::try_from(value).unwrap().as_str_name();
             let command = command(name.strip_prefix("ACTION_").unwrap());
             let line = command.trim_matches('`').split(' ');
@@ -199,6 +228,23 @@ mod tests {
             }
         }
         assert_eq!(command("LEVITATE_NOW"), "levitate now");
+    }
+
+    #[test]
+    fn a_refused_transfer_is_not_possible_instead_and_kinds_are_spelled_as_the_option_has_them() {
+        let error = ApiError::failed_precondition(ErrorReason::OutsideNotOffered, "possible is: on_answer, warm")
+            .with("allowed", "START_COLD,START_ON_ANSWER,SEND_MESSAGE");
+        assert_eq!(
+            of_start(&error.into(), TransferKind::Cold).to_string(),
+            "possible is: on-answer, warm (OUTSIDE_NOT_OFFERED)\n  Possible now: `baton transfer start --kind on-answer`, `baton chat send`."
+        );
+    }
+
+    #[test]
+    fn an_unknown_disposition_is_quoted() {
+        let refused = ApiError::failed_precondition(ErrorReason::DispositionUnknown, "there is no such disposition");
+        let text = of_disposition(&refused.into(), "6d51c3b4bb15").to_string();
+        assert!(text.starts_with("there is no disposition \"6d51c3b4bb15\"; a call is named with --call"), "{text}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::refusal::OrRefusal;
 use super::session::ClientSession;
-use super::{queue, word};
+use super::{ivr, queue, word};
 use crate::failure::{KnownFailure, UsageError};
 
 /// The largest that the services allow.
@@ -202,13 +202,15 @@ fn no_subject(kind: &str, has_name: bool) -> UsageError {
     UsageError::new(format!("events are about no {kind:?}; {meant}\n  There are {kinds}."))
 }
 
-/// Names of agents and teams by id; without those that the caller may not list.
+/// Names of agents, teams, queues and IVR flows by id; without those that the caller may not list.
 pub(super) async fn names(session: &ClientSession) -> anyhow::Result<super::event_text::Names> {
-    let (agents, teams, queues) = tokio::join!(agents(session), teams(session), queue::queues(session));
+    let (agents, teams, queues, flows) =
+        tokio::join!(agents(session), teams(session), queue::queues(session), ivr::flows(session));
     let agents = if_allowed(session, agents)?.into_iter().map(|it| (it.agent_id, it.name));
     let teams = if_allowed(session, teams)?.into_iter().map(|it| (it.team_id, it.name));
     let queues = if_allowed(session, queues)?.into_iter().map(|it| (it.queue_id, it.name));
-    Ok(agents.chain(teams).chain(queues).collect())
+    let flows = if_allowed(session, flows)?.into_iter().map(|it| (it.ivr_flow_id, it.name));
+    Ok(agents.chain(teams).chain(queues).chain(flows).collect())
 }
 
 fn if_allowed<T>(session: &ClientSession, listed: anyhow::Result<Vec<T>>) -> anyhow::Result<Vec<T>> {
@@ -265,7 +267,11 @@ fn listing(what: &str) -> &'static str {
     match what {
         "agent" => "`baton agent list` lists them.",
         "team" => "`baton team list` lists them.",
-        "agent or team" => "`baton agent list` and `baton team list` list them.",
+        "queue" => "`baton queue list` lists them.",
+        "site" => "`baton site list` lists them.",
+        "agent, team or queue" => "`baton transfer targets --all` lists them.",
+        "external number" => "`baton number external list` lists them.",
+        "IVR flow" => "`baton ivr list` lists them.",
         "call flow" => "`baton flow list` lists them.",
         "transfer" => "`baton transfer list` lists them.",
         "recording" => "`baton recording list` lists them.",
@@ -332,6 +338,19 @@ mod tests {
         assert!(find("Zoe").unwrap_err().contains("no agent \"Zoe\""));
         assert!(find("Bne").unwrap_err().contains("`baton agent list`"));
         assert!(find("Adaam").unwrap_err().contains("is \"adam\" meant?"));
+    }
+
+    #[test]
+    fn n9_an_unknown_name_is_told_the_command_that_lists_its_sort() {
+        use clap::CommandFactory as _;
+        let sorts = ["agent", "team", "queue", "site", "agent, team or queue", "external number", "IVR flow"];
+        for what in sorts.into_iter().chain(["call flow", "transfer", "recording", "message", "call"]) {
+            let listing = listing(what);
+            assert_eq!(listing.contains("baton call list"), what == "call", "{what}");
+            let line = listing.split('`').nth(1).unwrap();
+            let known = crate::cli::Cli::command().try_get_matches_from(line.split(' '));
+            assert!(known.is_ok(), "{line}: {known:?}");
+        }
     }
 
     #[test]

@@ -240,6 +240,14 @@ impl ClientSession {
         self.acting.as_ref().filter(|it| it.role == Role::Agent).map(|it| it.subject.as_str())
     }
 
+    /// The chat that the token is of, if it is a visitor's.
+    pub(super) fn visited_chat(&self) -> Option<&str> {
+        match &self.credentials {
+            Credentials::Token(_, Some(claims)) => claims.visited_chat(),
+            _ => None,
+        }
+    }
+
     /// There is a key, and not a token.
     pub(super) fn can_mint_tokens(&self) -> bool {
         matches!(self.credentials, Credentials::Key(_))
@@ -283,14 +291,15 @@ impl ClientSession {
 /// Whoever names a data folder does not mean whichever Baton listens at the default address.
 fn check_somebody_is_there(context: &ClientContext) -> Result<(), KnownFailure> {
     match &context.data {
-        Some(data) if context.known_server().is_none() => {
-            let data = data.display();
-            let text =
-                format!("no `baton up` runs in {data}\n  Start it there, or say with --server where it listens.");
-            Err(KnownFailure { kind: FailureKind::NoAnswer, text })
-        }
+        Some(data) if context.known_server().is_none() => Err(nobody_runs_in(data)),
         _ => Ok(()),
     }
+}
+
+pub(crate) fn nobody_runs_in(data: &Path) -> KnownFailure {
+    let data = data.display();
+    let text = format!("no `baton up` runs in {data}\n  Start it there, or say with --server where it listens.");
+    KnownFailure { kind: FailureKind::NoAnswer, text }
 }
 
 /// The token's claims must agree with what is said; a tenant that is named goes over that of the context.

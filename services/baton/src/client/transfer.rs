@@ -4,6 +4,8 @@ use anyhow::Context as _;
 use baton_api::common::v1::{ExternalTarget, Target, TransferKind, target};
 use baton_api::error::ErrorReason;
 use baton_api::presence::v1::{PickerTarget, QueueLoad, TargetFilter, TransferTarget};
+use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
+use baton_api::routing::v1::{IvrFlow, ListIvrFlowsRequest};
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_api::transfer::v1::{
     CancelTransferRequest, CompleteTransferRequest, DeclineTransferRequest, GetTransferOptionsRequest,
@@ -20,7 +22,7 @@ use super::event_text::Names;
 use super::output::Column;
 use super::refusal::{self, OrRefusal};
 use super::session::ClientSession;
-use super::{agent, queue, resolve, view, watch, word};
+use super::{agent, number, queue, resolve, view, watch, word};
 use crate::failure::{KnownFailure, UsageError};
 
 const TRANSFER: &str = "baton.transfer.v1.Transfer";
@@ -165,21 +167,24 @@ async fn start(session: &ClientSession, args: TransferStartArgs) -> anyhow::Resu
         (None, None) => None,
     };
     let (call, channel) = call::acting_in(session, args.call.id.as_deref()).await?;
+    let kind = TransferKind::from(args.kind);
+    let picker = Picker { channel: channel.clone(), interaction_id: &call.interaction_id, kind };
     let target = match (target, &args.to.external, &args.to.flow) {
-        (None, Some(name), _) => outside(channel.clone(), &call.interaction_id, args.kind, name).await?,
-        (None, None, Some(name)) => flow(channel.clone(), &call.interaction_id, args.kind, name).await?,
+        (None, Some(name), _) => outside(session, &picker, name).await?,
+        (None, None, Some(name)) => flow(session, &picker, name).await?,
         (target, ..) => target.unwrap_or_default(),
     };
     let request = StartTransferRequest {
         request_id: session.request_id(),
         interaction_id: call.interaction_id,
-        kind: TransferKind::from(args.kind).into(),
+        kind: kind.into(),
         target: Some(target),
         message: args.message,
         outcome: args.outcome,
         ..Default::default()
     };
-    let started = TransferServiceClient::new(channel).start_transfer(request).await.or_refusal()?;
+    let started = TransferServiceClient::new(channel).start_transfer(request).await;
+    let started = started.map_err(|status| refusal::of_start(&status, kind))?.into_inner();
     call::print_changed(session, &call.primary_agent_id, started.interaction).await
 }
 
@@ -189,65 +194,76 @@ fn typed(number: &str) -> Target {
     Target { target: Some(target::Target::External(ExternalTarget { number, ..ExternalTarget::default() })) }
 }
 
-/// An external number, by its name or id, among those that the call can be handed over to. Whether the kind goes to it, the service says.
-async fn outside(
-    channel: GrpcChannel,
-    interaction_id: &str,
-    kind: TransferKindArg,
-    name: &str,
-) -> anyhow::Result<Target> {
-    let all = targets_of(channel, interaction_id, kind).await?;
-    let known = all.into_iter().filter_map(|it| match it.target?.target? {
-        target::Target::External(own) => Some(own),
-        _ => None,
-    });
-    let known: Vec<_> = known.collect();
-    let found =
-        resolve::find_one("external number", name, &known, |it| [it.external_number_id.as_str(), it.name.as_str()])?;
-    let external_number_id = found.external_number_id.clone();
-    let own = ExternalTarget { external_number_id, ..ExternalTarget::default() };
+/// An external number, by its name or id. Whether the kind goes to it, the service says.
+async fn outside(session: &ClientSession, picker: &Picker<'_>, name: &str) -> anyhow::Result<Target> {
+    let id = |it| if let target::Target::External(own) = it { Some(own.external_number_id) } else { None };
+    let known = match number::external_numbers(session.lookup_channel()?).await {
+        Ok(all) => all.into_iter().map(|it| (it.external_number_id, it.name)).collect(),
+        Err(_) => picker.named(id).await?,
+    };
+    let (id, _) = resolve::find_one("external number", name, &known, |(id, name)| [id.as_str(), name.as_str()])?;
+    let own = ExternalTarget { external_number_id: id.clone(), ..ExternalTarget::default() };
     Ok(Target { target: Some(target::Target::External(own)) })
 }
 
-/// An IVR flow to which this kind goes, by name or id.
-async fn flow(channel: GrpcChannel, interaction_id: &str, kind: TransferKindArg, name: &str) -> anyhow::Result<Target> {
-    let all = targets_of(channel, interaction_id, kind).await?;
-    let known = all.into_iter().filter_map(|it| match it.target?.target? {
-        target::Target::IvrFlowId(id) => Some((id, it.name)),
-        _ => None,
-    });
-    let known: Vec<_> = known.collect();
+/// An IVR flow, by its name or id. Whether the kind goes to it, the service says.
+async fn flow(session: &ClientSession, picker: &Picker<'_>, name: &str) -> anyhow::Result<Target> {
+    let id = |it| if let target::Target::IvrFlowId(id) = it { Some(id) } else { None };
+    let known = match ivr_flows(session.lookup_channel()?).await {
+        Ok(all) => all.into_iter().map(|it| (it.ivr_flow_id, it.name)).collect(),
+        Err(_) => picker.named(id).await?,
+    };
     let (id, _) = resolve::find_one("IVR flow", name, &known, |(id, name)| [id.as_str(), name.as_str()])?;
     Ok(Target { target: Some(target::Target::IvrFlowId(id.clone())) })
 }
 
-/// All that this call can be handed over to by this kind, and what can't be had now.
-async fn targets_of(
+async fn ivr_flows(channel: GrpcChannel) -> anyhow::Result<Vec<IvrFlow>> {
+    let mut routing = RoutingServiceClient::new(channel);
+    resolve::all_pages!(routing, list_ivr_flows, ListIvrFlowsRequest {}, ivr_flows)
+}
+
+/// What an agent may be shown who may not list what the tenant has.
+struct Picker<'a> {
     channel: GrpcChannel,
-    interaction_id: &str,
-    kind: TransferKindArg,
-) -> anyhow::Result<Vec<PickerTarget>> {
-    let kind = TransferKind::from(kind);
-    let filter = Some(TargetFilter { include_unavailable: true, ..TargetFilter::default() });
-    let mut transfers = TransferServiceClient::new(channel);
-    let (mut known, mut page_token) = (Vec::new(), String::new());
-    for _ in 0..resolve::MAX_PAGES {
-        let request = ListTransferTargetsRequest {
-            interaction_id: interaction_id.to_owned(),
-            kind: kind.into(),
-            filter: filter.clone(),
-            page_size: resolve::PAGE_SIZE,
-            page_token,
-            ..ListTransferTargetsRequest::default()
-        };
-        let page = transfers.list_transfer_targets(request).await.or_refusal()?;
-        known.extend(page.targets.into_iter().filter_map(|it| it.target));
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
+    interaction_id: &'a str,
+    kind: TransferKind,
+}
+
+impl Picker<'_> {
+    /// Ids and names. Some kinds leave out what a cold transfer has, and the service is to say that they do not go there.
+    async fn named(&self, id: impl Fn(target::Target) -> Option<String>) -> anyhow::Result<Vec<(String, String)>> {
+        let mut all = self.targets(self.kind).await?;
+        all.extend(self.targets(TransferKind::Cold).await.unwrap_or_default());
+        let named = all.into_iter().filter_map(|it| Some((id(it.target?.target?)?, it.name)));
+        let mut named: Vec<_> = named.filter(|(id, _)| !id.is_empty()).collect();
+        named.sort();
+        named.dedup();
+        Ok(named)
     }
-    Ok(known)
+
+    /// All that the call can be handed over to by this kind, and what can't be had now.
+    async fn targets(&self, kind: TransferKind) -> anyhow::Result<Vec<PickerTarget>> {
+        let filter = Some(TargetFilter { include_unavailable: true, ..TargetFilter::default() });
+        let mut transfers = TransferServiceClient::new(self.channel.clone());
+        let (mut known, mut page_token) = (Vec::new(), String::new());
+        for _ in 0..resolve::MAX_PAGES {
+            let request = ListTransferTargetsRequest {
+                interaction_id: self.interaction_id.to_owned(),
+                kind: kind.into(),
+                filter: filter.clone(),
+                page_size: resolve::PAGE_SIZE,
+                page_token,
+                ..ListTransferTargetsRequest::default()
+            };
+            let page = transfers.list_transfer_targets(request).await.or_refusal()?;
+            known.extend(page.targets.into_iter().filter_map(|it| it.target));
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        Ok(known)
+    }
 }
 
 const TARGETS: [Column; 4] =
@@ -301,7 +317,7 @@ fn options_text(options: &GetTransferOptionsResponse) -> String {
         format!("{} to {}{outcome}", word::transfer_kind(last.kind), word::one_line(&last.name))
     });
     let lines = [
-        ("kinds", options.options.iter().map(kind).collect::<Vec<_>>().join("; ")),
+        ("kinds", options.options.iter().map(kind).collect::<Vec<_>>().join(&format!("\n{:<13}", ""))),
         ("outcomes", listed(&options.outcomes)),
         ("dispositions", listed(&options.dispositions)),
         ("last choice", last.unwrap_or_default()),
@@ -313,13 +329,15 @@ fn options_text(options: &GetTransferOptionsResponse) -> String {
 
 /// To which numbers outside a kind goes in this call.
 fn outside_text(it: OutsideOption) -> String {
-    let sorts = [
-        (it.forwarding, "external numbers with forwarding"),
-        (it.not_forwarding, "without forwarding"),
-        (it.typed, "a number that you type in"),
-    ];
-    let possible: Vec<_> = sorts.iter().filter(|(possible, _)| *possible).map(|(_, sort)| *sort).collect();
-    if possible.is_empty() { ", not outside".to_owned() } else { format!(", outside to {}", possible.join(", ")) }
+    let known = match (it.forwarding, it.not_forwarding) {
+        (true, true) => Some("to all external numbers"),
+        (true, false) => Some("to external numbers with forwarding"),
+        (false, true) => Some("to external numbers without forwarding"),
+        (false, false) => None,
+    };
+    let typed = it.typed.then_some("to numbers that you type in");
+    let possible: Vec<_> = known.into_iter().chain(typed).collect();
+    if possible.is_empty() { ", not outside".to_owned() } else { format!(", outside {}", possible.join(" and ")) }
 }
 
 fn queue_text(load: &QueueLoad) -> String {
@@ -506,4 +524,28 @@ async fn show(session: &ClientSession, id: &str) -> anyhow::Result<()> {
             word::or_dash(it.message.clone())
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_a_line_with_the_numbers_outside_to_which_it_goes() {
+        let outside = |forwarding, not_forwarding, typed| {
+            Some(OutsideOption { forwarding, not_forwarding, typed, ..OutsideOption::default() })
+        };
+        let option = |kind: TransferKind, outside| TransferOption { kind: kind.into(), outside, ..Default::default() };
+        let options = vec![
+            option(TransferKind::Cold, outside(false, true, true)),
+            option(TransferKind::OnAnswer, outside(true, true, false)),
+            option(TransferKind::Warm, outside(false, false, false)),
+            option(TransferKind::RoundTrip, None),
+        ];
+        let text = options_text(&GetTransferOptionsResponse { options, ..Default::default() });
+        let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+        let cold = "cold, outside to external numbers without forwarding and to numbers that you type in";
+        assert_eq!(lines[0], format!("kinds        {cold}"));
+        assert_eq!(lines[1..], ["on answer, outside to all external numbers", "warm, not outside", "round trip"]);
+    }
 }

@@ -162,7 +162,22 @@ fn state(call: &Interaction, names: &Names) -> String {
             names.of_recipient(&transfer.recipient_agent_id, transfer.recipient_external.as_ref())
         );
     }
+    let away = call.transfer.as_ref().filter(|it| it.phase() == TransferPhase::Away);
+    if let Some(transfer) = away {
+        let _ = write!(text, ", customer in {} until they come back", names.of_target(transfer.target.as_ref()));
+    }
+    if let Some(hop) = waits_in(call) {
+        let since = word::time(hop.start_time.as_ref());
+        let _ = write!(text, ", waits for {} since {since}", names.of_target(hop.target.as_ref()));
+    }
     text + &because(call.end_reason)
+}
+
+/// The step of the call flow that looks for an agent of a team or a queue.
+fn waits_in(call: &Interaction) -> Option<&Hop> {
+    let hop = call.journey.last()?;
+    let of_flow = hop.transfer_id.is_empty() && hop.outcome() == TransferPhase::Unspecified;
+    (call.state() == State::InFlow && of_flow).then_some(hop)
 }
 
 fn party_line(party: &Party) -> String {

@@ -82,7 +82,8 @@ struct Tale {
 
 impl Tale {
     async fn run(mut self, mut events: Streaming<TailEventsResponse>, stop: CancellationToken) {
-        let names: Names = seed::AGENTS.iter().map(|it| (seed::agent_id(it), (*it).to_owned())).collect();
+        let mut names: Names = seed::AGENTS.iter().map(|it| (seed::agent_id(it), (*it).to_owned())).collect();
+        names.extend(seed::teams().map(|(id, name)| (id, name.to_owned())));
         let mut ticks = self.clock.interval(LOOK_EVERY);
         loop {
             tokio::select! {

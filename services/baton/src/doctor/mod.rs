@@ -22,11 +22,16 @@ use crate::serve::needs;
 use crate::stdout::try_print_line;
 use finding::Finding;
 
+const NOT_CONFIGURED: &str = "\
+No configuration file was given (--config): what is checked are the defaults of separate services (`baton serve`),
+with what BATON_… variables set. For a `baton up` there is `baton health`.
+";
+
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     /// Look at what this service needs, and not at what all of them need.
     service: Option<ServiceName>,
-    /// Configuration file; what it does not set has its default.
+    /// Configuration file of the services; what it does not set has its default.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -34,6 +39,9 @@ pub(crate) struct DoctorArgs {
 /// Fails if anything is wrong: exit code 1.
 pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<()> {
     let config = Config::load(args.config.as_deref())?;
+    if args.config.is_none() {
+        try_print_line(NOT_CONFIGURED)?;
+    }
     let services = args.service.map_or_else(|| ServiceName::ALL.to_vec(), |it| vec![it]);
     let mut wrong = 0;
     let mut say = |findings: Vec<Finding>| {

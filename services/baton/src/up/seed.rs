@@ -38,6 +38,7 @@ const MARKER: &str = "demo-tenant.made";
 const TOKEN_TTL: Duration = Duration::from_mins(5);
 const SALES: u128 = 0xb1;
 const SUPPORT: u128 = 0xb2;
+const TEAMS: [(u128, &str, [&str; 2]); 2] = [(SALES, "Sales", ["Ada", "Cleo"]), (SUPPORT, "Support", ["Ben", "Dan"])];
 const FLOW: u128 = 0xf1;
 const PHONE_ANSWERS_MS: i64 = 1_500;
 const RING_MS: i64 = 20_000;
@@ -52,6 +53,11 @@ fn id(number: u128) -> String {
 pub(crate) fn agent_id(name: &str) -> String {
     let position = AGENTS.iter().position(|it| *it == name).unwrap_or(AGENTS.len());
     id(0xa1 + position as u128)
+}
+
+/// The teams, each with its id and display name.
+pub(crate) fn teams() -> impl Iterator<Item = (String, &'static str)> {
+    TEAMS.into_iter().map(|(number, name, _)| (id(number), name))
 }
 
 pub(crate) fn phone(name: &str) -> String {
@@ -151,7 +157,7 @@ async fn make_directory(admin: &GrpcChannel) -> anyhow::Result<()> {
         let request_id = format!("seed-agent-{}", phone(name));
         made(directory.create_agent(CreateAgentRequest { request_id, agent: Some(agent) }).await)?;
     }
-    for (number, name, members) in [(SALES, "Sales", ["Ada", "Cleo"]), (SUPPORT, "Support", ["Ben", "Dan"])] {
+    for (number, name, members) in TEAMS {
         let agent_ids = members.iter().map(|it| agent_id(it)).collect();
         let team = Team { team_id: id(number), name: name.to_owned(), agent_ids, ..Team::default() };
         let request_id = format!("seed-team-{}", name.to_lowercase());

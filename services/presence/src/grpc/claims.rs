@@ -130,7 +130,9 @@ impl ClaimService for PresenceApi {
             DirectoryCursor::parse(&message.page_token),
         ))?;
         let filter = PickerFilter { choice: Some(choice.clone()), ..filter };
-        let Some(index) = self.core.index.known(&tenant) else { return Ok(Response::new(ListChoicesResponse::default())) };
+        let Some(index) = self.core.index.known(&tenant) else {
+            return Ok(Response::new(ListChoicesResponse::default()));
+        };
         let page = index.targets(&filter, &after, size, |it| it.choice(&choice)).ok_or_else(parse::another_order)?;
         Ok(Response::new(ListChoicesResponse { targets: page.targets, next_page_token: page.next_token }))
     }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use baton_api::presence::v1::presence_service_server::PresenceService;
 use baton_api::picker::{ListTargetsResponse, WatchTargetsResponse};
+use baton_api::presence::v1::presence_service_server::PresenceService;
 use baton_api::presence::v1::{
     CloseSessionRequest, CloseSessionResponse, ConnectRequest, ConnectResponse, GetPresenceRequest,
-    GetPresenceResponse, ListInboxRequest, ListInboxResponse, ListTargetsRequest,
-    OpenSessionRequest, OpenSessionResponse, RenewSessionRequest, RenewSessionResponse, SetStateRequest,
-    SetStateResponse, WatchAgentRequest, WatchAgentResponse, WatchTargetsRequest,
+    GetPresenceResponse, ListInboxRequest, ListInboxResponse, ListTargetsRequest, OpenSessionRequest,
+    OpenSessionResponse, RenewSessionRequest, RenewSessionResponse, SetStateRequest, SetStateResponse,
+    WatchAgentRequest, WatchAgentResponse, WatchTargetsRequest,
 };
 use baton_api::{ApiError, fields, page};
 use baton_runtime::CallerExt as _;
@@ -23,6 +23,7 @@ use super::agent_feed::AgentFeed;
 use super::{PresenceApi, connect, parse, watch_agent, watch_targets};
 use crate::convert;
 use crate::ids::{AgentId, SessionId};
+use crate::index;
 use crate::ops::{session, set_state};
 use crate::page::DirectoryCursor;
 use crate::record::AgentRecord;
@@ -148,8 +149,8 @@ impl PresenceService for PresenceApi {
             page::size(message.page_size),
             DirectoryCursor::parse(&message.page_token),
         ))?;
-        let index = self.core.index.tenant(caller.tenant()?);
-        let page = index.targets(&filter, &after, size, |it| it.encoded()).ok_or_else(parse::another_order)?;
+        let directory = self.core.index.tenant(caller.tenant()?);
+        let page = directory.targets(&filter, &after, size, index::encoded).ok_or_else(parse::another_order)?;
         Ok(Response::new(ListTargetsResponse { targets: page.targets, next_page_token: page.next_token }))
     }
 

@@ -9,7 +9,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc};
 use tonic::Status;
 
-use crate::index::{PickerFilter, TargetKey, TenantIndex, Touched};
+use crate::index::{self, PickerFilter, TargetKey, TenantIndex, Touched};
 use crate::page::DirectoryCursor;
 
 /// Messages that may wait for a client. While they wait, changes add up to one message.
@@ -113,7 +113,7 @@ impl Picker<'_> {
     /// Starts over: all targets that match, compared with those that are shown.
     fn everything(&mut self) -> Result<WatchTargetsResponse, Status> {
         let first = DirectoryCursor::default();
-        let page = self.index.targets(self.filter, &first, MAX_TARGETS, |it| (it.key(), it.encoded()));
+        let page = self.index.targets(self.filter, &first, MAX_TARGETS, |it| (it.key(), index::encoded(it)));
         let page = page.unwrap_or_default();
         let found = page.targets;
         let bytes: usize = found.iter().map(|(_, target)| target.len()).sum();

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use prost::Message as _;
 use uuid::Uuid;
 
+use super::picker::FoundTarget;
 use super::{Choice, PickerFilter, TargetKey, TargetOrder, TenantIndex, TypedSearch};
 use crate::convert;
 use crate::ids::{AgentId, SiteId, TeamId};
@@ -308,11 +309,15 @@ fn filters() -> impl Strategy<Value = (PickerFilter, &'static str)> {
     )
 }
 
+fn key(found: &FoundTarget<'_>) -> TargetKey {
+    found.key()
+}
+
 /// All pages, one after the other.
 fn paged(index: &TenantIndex, filter: &PickerFilter, size: usize) -> Vec<TargetKey> {
     let (mut all, mut after) = (Vec::new(), DirectoryCursor::default());
     loop {
-        let page = index.targets(filter, &after, size, |it| it.key()).expect("the cursor is of this order");
+        let page = index.targets(filter, &after, size, key).expect("the cursor is of this order");
         all.extend(page.targets);
         assert!(all.len() <= (AGENTS + TEAMS) as usize, "somebody comes twice: {all:?}");
         if page.next_token.is_empty() {
@@ -386,7 +391,7 @@ proptest! {
         let expected: Vec<_> = model.targets(&filter, "").into_iter().filter(is_steady).collect();
         let (mut seen, mut after, mut between) = (Vec::new(), DirectoryCursor::default(), between.into_iter());
         loop {
-            let page = index.targets(&filter, &after, size, |it| it.key()).unwrap();
+            let page = index.targets(&filter, &after, size, key).unwrap();
             seen.extend(page.targets.into_iter().filter(is_steady));
             if page.next_token.is_empty() {
                 break;

@@ -155,14 +155,6 @@ impl FoundTarget<'_> {
         DirectoryCursor { section: self.section, key, id: self.key().id() }
     }
 
-    /// As any picker shows it: a [`PickerTarget`].
-    pub(crate) fn encoded(&self) -> Bytes {
-        match self.what {
-            FoundRecord::Agent { agent, directory } => agent.encoded(directory),
-            FoundRecord::Team { .. } => self.target().encode_to_vec().into(),
-        }
-    }
-
     fn target(&self) -> PickerTarget {
         match self.what {
             FoundRecord::Agent { agent, directory } => agent.target(directory),
@@ -186,6 +178,14 @@ impl FoundTarget<'_> {
             target: Some(target),
             queue_load: None,
         }
+    }
+}
+
+/// A target as any picker shows it: a [`PickerTarget`].
+pub(crate) fn encoded(found: &FoundTarget<'_>) -> Bytes {
+    match found.what {
+        FoundRecord::Agent { agent, directory } => agent.encoded(directory),
+        FoundRecord::Team { .. } => found.target().encode_to_vec().into(),
     }
 }
 
@@ -220,7 +220,7 @@ impl TenantIndex {
     /// A target as the picker shows it now, encoded; `None` if it does not match.
     pub(crate) fn target(&self, filter: &PickerFilter, key: TargetKey) -> Option<Bytes> {
         let directory = self.directory();
-        Some(directory.found(filter, key)?.encoded())
+        Some(encoded(&directory.found(filter, key)?))
     }
 
     /// The targets that may have changed with what was touched. `None`: start over, because a team's or a site's change may concern
@@ -307,7 +307,7 @@ impl Word<'_> {
     fn slots(&self) -> RoaringBitmap {
         let of_teams = self.teams.values().flat_map(|team| team.orders.merged::<ByName>(Classes::ALL, None));
         let mut slots = self.own.clone();
-        slots.extend(of_teams.map(|place| place.slot()));
+        slots.extend(of_teams.map(Rank::slot));
         slots
     }
 
@@ -319,12 +319,7 @@ impl Word<'_> {
 }
 
 impl TenantDirectory {
-    fn add_chosen_last<'a>(
-        &'a self,
-        filter: &PickerFilter,
-        after: &DirectoryCursor,
-        found: &mut Vec<FoundTarget<'a>>,
-    ) {
+    fn add_chosen_last<'a>(&'a self, filter: &PickerFilter, after: &DirectoryCursor, found: &mut Vec<FoundTarget<'a>>) {
         if *after == DirectoryCursor::default() {
             found.extend(filter.chosen_last().and_then(|key| self.found(filter, key)));
         }

@@ -198,7 +198,10 @@ impl TenantIndex {
         let team = directory.team(team)?;
         let mut members = team.record.members.iter().filter(|id| !skip.contains(id));
         let anybody_left = members.any(|id| directory.agent(*id).is_some());
-        let free = team.orders.merged::<BySince>(Classes::available(medium), None).filter_map(|place| directory.at(place.slot()));
+        let free = team
+            .orders
+            .merged::<BySince>(Classes::available(medium), None)
+            .filter_map(|place| directory.at(place.slot()));
         let free = free.filter(|(known, _)| !skip.contains(&known.id));
         let mut free = free.map(|(known, _)| &known.record);
         // Those who have the fewest chats come first, which is in no order.

@@ -16,9 +16,10 @@ use uuid::Uuid;
 use super::RoutingApi;
 use super::configuration::{configuration_request, fresh_etag, given, lock};
 use crate::page::ConfigurationCursor;
+use crate::store::dial_rules;
 use crate::store::external_numbers::{self, ExternalNumberRow};
 use crate::upsert::Upsert;
-use crate::{events, flow, number};
+use crate::{dial_rule, events, flow, number};
 
 /// Of one tenant: enough for every workshop, branch and partner.
 const MOST: usize = 1_000;
@@ -98,10 +99,20 @@ impl RoutingApi {
         };
         let (size, after, search) =
             fields::all((page::size(request.page_size), ConfigurationCursor::parse(&request.page_token), search))?;
-        let mut rows = external_numbers::list(&mut self.matcher.core.db.read().await?, tenant, &after, MOST).await?;
+        let mut reader = self.matcher.core.db.read().await?;
+        let mut rows = external_numbers::list(&mut reader, tenant, &after, MOST).await?;
         rows.retain(|row| name::key(&row.name).contains(&search) || row.number.contains(&search));
         let next_page_token = page::cut(&mut rows, size, |row| cursor(row).token());
-        Ok(ListExternalChoicesResponse { external_numbers: rows.into_iter().map(shown).collect(), next_page_token })
+        let rules = dial_rules::list(&mut reader, tenant, "", dial_rule::MOST as usize).await?;
+        drop(reader);
+        let grants = self.matcher.core.admitted.grants(tenant);
+        let is_refused = |row: &&ExternalNumberRow| {
+            let rule = dial_rule::longest(&rules, &row.number);
+            dial_rule::permitted(rule, &row.number, tenant, &grants).is_err()
+        };
+        let refused_ids = rows.iter().filter(is_refused).map(|row| row.external_number_id.to_string()).collect();
+        let external_numbers = rows.into_iter().map(shown).collect();
+        Ok(ListExternalChoicesResponse { external_numbers, next_page_token, refused_ids })
     }
 
     pub(super) async fn change_external_number(

@@ -188,7 +188,11 @@ impl RoutingApi {
                 lock(tx).await?;
                 let queue = queues::get(tx, tenant, id).await?.ok_or_else(|| ApiError::not_found("queue"))?;
                 if let Some((what, by)) = used_by(tx, tenant, id).await? {
-                    let message = format!("It is in use by a {what}. Change that first.");
+                    let message = match what {
+                        "queue" => "Another queue overflows into it: change that one first.",
+                        "call_flow" => "A call flow leads to it: change that first.",
+                        _ => "A customer waits in it: delete it when nobody does.",
+                    };
                     return Err(ApiError::failed_precondition(ErrorReason::InUse, message).with(what, by).into());
                 }
                 queues::delete(tx, tenant, id).await?;

@@ -116,12 +116,8 @@ impl RouteService for RoutingApi {
         if !grants.has_number(&number) {
             return Err(number::not_shown(&tenant).into());
         }
-        let rule = dial_rules::allowing(&mut reader, &tenant, &to).await?;
-        let allowed_by = rule.ok_or_else(dial_rule::not_allowed)?;
-        dial_rule::refuse_dear(&allowed_by, &to)?;
-        if !grants.has_destination(&to) {
-            return Err(dial_rule::not_granted(&tenant).into());
-        }
+        let allowed_by = dial_rules::allowing(&mut reader, &tenant, &to).await?;
+        let allowed_by = dial_rule::permitted(allowed_by, &to, &tenant, &grants)?;
         let external_number = external.map(super::external_numbers::shown);
         Ok(Response::new(ResolveDialResponse { allowed_by, external_number }))
     }

@@ -201,14 +201,19 @@ impl Engine {
             let Some(flow) = self.flows.get_mut(id).filter(|flow| flow.outcome.is_none()) else { return };
             flow.steps += 1;
             if flow.steps > MOST_STEPS {
+                tracing::warn!(
+                    exit.id = %id,
+                    element = flow.at + 1,
+                    "a flow has gone through {MOST_STEPS} elements, the most there may be, and fails: it goes in circles"
+                );
                 return self.end_flow(id, ExitReport::Failed);
             }
             match flow.element() {
                 Some(Element::Play(it)) => {
-                    if self.say(id, &it.announcement) {
-                        return;
-                    }
-                    self.go_on(id);
+                    return match announcement(&it.announcement) {
+                        Some(tone) => self.say(id, tone),
+                        None => self.has_no_announcement(id, &it.announcement),
+                    };
                 }
                 Some(Element::Collect(it)) => {
                     flow.listening = Some(Listening {
@@ -230,26 +235,35 @@ impl Engine {
         }
     }
 
-    fn go_on(&mut self, id: &ExitId) {
-        if let Some(flow) = self.flows.get_mut(id) {
-            flow.at += 1;
-        }
-    }
-
-    /// Whether there is such an announcement, which is played now.
-    fn say(&mut self, id: &ExitId, name: &str) -> bool {
+    fn say(&mut self, id: &ExitId, tone: AnnouncementTone) {
         let first_frame = self.frame();
-        let (Some(tone), Some(flow)) = (announcement(name), self.flows.get_mut(id)) else { return false };
+        let Some(flow) = self.flows.get_mut(id) else { return };
         flow.saying = Some(Saying { tone, first_frame });
         let ends_at_us = (first_frame + tone.frames) * FRAME_US;
         flow.timer = Some(self.timers.set(ends_at_us, Due::FlowGoesOn(id.clone())));
-        true
+    }
+
+    /// Silence in its place would look like a flow that works.
+    fn has_no_announcement(&mut self, id: &ExitId, name: &str) {
+        let element = self.flows.get(id).map_or(0, |flow| flow.at + 1);
+        tracing::warn!(
+            exit.id = %id,
+            element,
+            announcement = name,
+            "a flow fails: it names an announcement that this switch does not have"
+        );
+        self.end_flow(id, ExitReport::Failed);
     }
 
     fn begin_try(&mut self, id: &ExitId, it: &IvrCollect) {
+        let tone = announcement(&it.announcement);
+        if tone.is_none() && !it.announcement.is_empty() {
+            return self.has_no_announcement(id, &it.announcement);
+        }
         let pressed_already = self.flows.get(id).is_some_and(|flow| !flow.pressed.is_empty());
-        if pressed_already || !self.say(id, &it.announcement) {
-            self.wait_for_digit(id, it);
+        match tone.filter(|_| !pressed_already) {
+            Some(tone) => self.say(id, tone),
+            None => self.wait_for_digit(id, it),
         }
         self.listen(id);
     }

@@ -130,6 +130,16 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_has_every_announcement_with_its_length() {
+        let docs = include_str!("../../../../docs/ivr.md");
+        for it in ANNOUNCEMENTS {
+            let seconds = it.frames as f64 / FRAMES_IN_A_SECOND as f64;
+            let row = format!("| `{}` | {seconds} s |", it.name);
+            assert!(docs.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn default_tones_are_distinct_and_far_from_the_sounds_of_the_switch() {
         let tones: Vec<u32> = phone_tones().collect();
         assert_eq!(tones[..3], FIRST_PHONES_HZ);

@@ -158,6 +158,25 @@ fn a_transfer_element_says_which_it_is_and_a_flow_in_circles_fails() {
 }
 
 #[test]
+fn a_flow_fails_at_an_announcement_that_the_switch_does_not_have() {
+    let says = |announcement: &str| element(Element::Play(IvrPlay { announcement: announcement.to_owned() }));
+    let asks = |announcement: &str| {
+        let Some(Element::Collect(it)) = collect("pin", false).element else { panic!("it collects") };
+        element(Element::Collect(IvrCollect { announcement: announcement.to_owned(), ..it }))
+    };
+    for wrong in [says("no_such"), says(""), asks("no_such")] {
+        let mut harness = in_flow(vec![play(), wrong, gives_back()]);
+        press(&mut harness, "12#");
+        harness.run(1_000);
+        assert_eq!(ended(&harness), Some((ExitReport::Failed, 1, vec![], 1_000)));
+        harness.engine.move_leg(&leg("c"), &room("talk")).expect("it is under control again");
+    }
+    let mut harness = in_flow(vec![asks(""), gives_back()]);
+    press(&mut harness, "12#");
+    assert_eq!(ended(&harness), Some((ExitReport::Returned, 1, vec![datum("pin", Some("12"), true)], 0)));
+}
+
+#[test]
 fn a_leg_is_taken_back_once_and_one_that_hangs_up_has_left() {
     let mut harness = in_flow(vec![play(), gives_back()]);
     harness.engine.recall(&exit("e")).expect("taken back");

@@ -9,8 +9,9 @@ use crate::{
     live::Live,
 };
 use baton_api::{
-    ApiError, Known, page,
+    ApiError, Known,
     common::v1::{Target as WireTarget, TargetSort, target::Target as Wire},
+    page,
     presence::v1::{AgentState, ListChoicesRequest, PickerTarget, TargetFilter, TransferTarget},
     routing::v1::{
         IvrFlow, ListIvrChoicesRequest, ListQueueChoicesRequest, ResolveIvrFlowRequest, ResolveQueueRequest,
@@ -258,7 +259,7 @@ impl TransferApi {
                 let asked = ListQueueChoicesRequest { tenant, search, page_size, page_token };
                 let found = self.peers.routing.clone().list_queue_choices(asked).await?.into_inner();
                 let last = picker.last.and_then(Target::queue).map(|it| it.id.to_string());
-                let shown = found.statistics.iter().filter(|it| picker.filter.include_unavailable || it.open);
+                let shown = found.statistics.iter().filter(|it| picker.filter.include_unavailable || it.lets_in);
                 let targets = shown.map(|it| queue::choice(it, last.as_ref() == Some(&it.queue_id)));
                 Ok((targets.collect(), found.next_page_token))
             }

@@ -9,8 +9,8 @@ use baton_api::{
     routing::v1::{ExternalNumber, ListExternalChoicesRequest, ResolveDialRequest},
     transfer::v1::OutsideOption,
 };
-use baton_domain::{ExternalRef, OutsideSort, Target, permit::permit_outside_sort, policy::Method};
-use baton_words::TransferKind;
+use baton_domain::{ExternalRef, OutsideSort, Refusal, Target, permit::permit_outside_sort, policy::Method};
+use baton_words::{TargetSort, TransferKind};
 use std::sync::Arc;
 use tonic::Status;
 
@@ -32,6 +32,11 @@ pub(super) async fn resolve(
         return Err(ApiError::invalid_argument("target.external", why).into());
     }
     let live = api.handler.load_of(&asked.tenant, asked.id).await?.ok_or_else(|| not_found("interaction"))?;
+    if !TargetSort::External.is_of(live.medium) {
+        // Routing would be asked for the number of the call, and there is none.
+        let refusal = Refusal::TargetNotOfMedium(TargetSort::External, live.medium);
+        return Err(ApiError::failed_precondition(refusal_reason(refusal), refusal.to_string()).into());
+    }
     let dial = dial(&live, &sent.number, &sent.external_number_id);
     let found = api.peers.routing.clone().resolve_dial(dial).await.map_err(|it| as_asked(&it, AS_TARGET))?.into_inner();
     let known = found.external_number;
@@ -58,7 +63,7 @@ fn dial(live: &Live, to: &str, external_number_id: &str) -> ResolveDialRequest {
 
 /// To which numbers outside this kind can go in this call; none where the policy has it for none at all (B408).
 pub(super) fn option(live: &Live, kind: TransferKind, method: &Method) -> Option<OutsideOption> {
-    if !method.offer.sorts(live.medium).any(|sort| sort == baton_words::TargetSort::External) {
+    if !method.offer.sorts(live.medium).any(|sort| sort == TargetSort::External) {
         return None;
     }
     let permitted = |sort| permit_outside_sort(&live.state, &live.policy, kind, sort);
@@ -95,8 +100,10 @@ pub(super) async fn choices(api: &TransferApi, asked: &Choices<'_>) -> Result<(V
     let found = api.peers.routing.clone().list_external_choices(request).await?.into_inner();
     let last = asked.last.and_then(Target::external).and_then(|external| external.id.as_deref());
     let targets = found.external_numbers.into_iter().map(|it| {
+        let is_refused = found.refused_ids.contains(&it.external_number_id);
         let chosen_last = last == Some(&it.external_number_id);
-        choice(asked, configured(it), chosen_last)
+        let shown = choice(asked, configured(it), chosen_last);
+        TransferTarget { choosable: shown.choosable && !is_refused, ..shown }
     });
     let targets = targets.filter(|it| it.choosable || asked.include_unavailable).collect();
     Ok((targets, found.next_page_token))

@@ -91,7 +91,7 @@ fn instead(wire: WireInstead) -> Instead {
 
 /// A queue in the picker of a transfer (B302).
 pub(super) fn choice(now: &QueueStatistics, chosen_last: bool) -> TransferTarget {
-    let choosable = now.open;
+    let choosable = now.lets_in;
     let target = PickerTarget {
         target: Some(convert::words::queue(&now.queue_id)),
         name: now.name.clone(),

@@ -44,16 +44,28 @@ pub(super) async fn place_call(session: &ClientSession, from: String, to: Option
     let Ok(found) = found else {
         anyhow::bail!("the phone rings, but no call came of it; is {to} one of the tenant's numbers?")
     };
-    let Some(call) = found? else {
-        return Err(KnownFailure::not_now(format!(
-            "the call was disconnected at once; {to} may be none of the tenant's numbers, or have no call flow, or the tenant takes no calls now\n  `baton number list` lists the numbers, `baton number set {to} --flow NAME` gives one a call flow, and `baton events list` says why a call was refused."
-        ))
-        .into());
+    let call = match found? {
+        Some(call) if refused(&call).is_none() => call,
+        Some(call) if number::has_flow(session, &to).await? => return Err(ended_by_flow(&call).into()),
+        _ => return Err(disconnected(&to).into()),
     };
     let names = resolve::names(session).await?;
     // The call was read on the lookup channel.
     let who = if session.can_mint_tokens() { "a supervisor".to_owned() } else { session.acting_name("", &names) };
     session.out.one(INTERACTION, &call, |it| view::summary(it, &names, &who))
+}
+
+fn ended_by_flow(call: &Interaction) -> KnownFailure {
+    let (id, why) = (word::short(&call.interaction_id), word::or_dash(word::reason(call.end_reason)));
+    KnownFailure::not_now(format!(
+        "the call came in, and its call flow ended it at once ({why})\n  `baton call explain {id}` tells what happened."
+    ))
+}
+
+fn disconnected(to: &str) -> KnownFailure {
+    KnownFailure::not_now(format!(
+        "the call was disconnected at once; {to} may be none of the tenant's numbers, or have no call flow, or the tenant takes no calls now\n  `baton number list` lists the numbers, `baton number set {to} --flow NAME` gives one a call flow, and `baton events list` says why a call was refused."
+    ))
 }
 
 /// A customer's leg, and the ids of the calls that were there before it.
@@ -64,7 +76,8 @@ struct PlacedLeg {
     before: BTreeSet<String>,
 }
 
-/// The leg's interaction; `None` if it is over already. It has no agent yet, so it is read on the lookup channel.
+/// The leg's interaction, which may be over already; `None` if the leg is, and had none. It has no agent yet, so it is read on the
+/// lookup channel.
 async fn await_interaction(session: &ClientSession, placed: &PlacedLeg) -> anyhow::Result<Option<Interaction>> {
     loop {
         if let Some(call) =
@@ -72,8 +85,11 @@ async fn await_interaction(session: &ClientSession, placed: &PlacedLeg) -> anyho
         {
             return Ok(Some(call));
         }
-        if latest(session).await?.iter().any(|it| was_dropped(it, placed)) || is_gone(session, placed).await? {
-            return Ok(None);
+        // The call is over before its leg is, so it is among the latest when the leg is gone.
+        let is_gone = is_gone(session, placed).await?;
+        let dropped = latest(session).await?.into_iter().find(|it| was_dropped(it, placed));
+        if dropped.is_some() || is_gone {
+            return Ok(dropped);
         }
         session.clock.sleep(POLL_INTERVAL).await;
     }
@@ -207,6 +223,10 @@ mod tests {
         assert!(!was_dropped(&Interaction { number: "+32".to_owned(), ..over("second") }, &placed));
         let live = Interaction { state: interaction::State::InFlow.into(), ..over("second") };
         assert!(!was_dropped(&live, &placed));
+        let told = Interaction { end_reason: Reason::Disconnected.into(), ..over("second") };
+        let told = ended_by_flow(&told).to_string();
+        assert!(told.contains("its call flow ended it at once (disconnected)"), "{told}");
+        assert!(told.contains("`baton call explain second`"), "{told}");
     }
 
     #[test]

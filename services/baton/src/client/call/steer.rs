@@ -11,7 +11,7 @@ use baton_api::transfer::v1::{
 use baton_runtime::auth::Role;
 
 use super::{CallDataArgs, INTERACTION, acting_in, print_changed};
-use crate::client::refusal::OrRefusal;
+use crate::client::refusal::{self, OrRefusal};
 use crate::client::session::ClientSession;
 use crate::client::{resolve, view, word};
 use crate::failure::{KnownFailure, UsageError};
@@ -119,11 +119,12 @@ pub(super) async fn disposition(
     let request = DispositionInteractionRequest {
         request_id: session.request_id(),
         interaction_id,
-        disposition,
+        disposition: disposition.clone(),
         note,
         ..Default::default()
     };
-    let given = InteractionServiceClient::new(channel).disposition_interaction(request).await.or_refusal()?;
+    let given = InteractionServiceClient::new(channel).disposition_interaction(request).await;
+    let given = given.map_err(|status| refusal::of_disposition(&status, &disposition))?.into_inner();
     session.out.one("baton.transfer.v1.DispositionInteractionResponse", &given, |_| "Dispositioned.".to_owned())
 }
 

@@ -8,6 +8,7 @@ use baton_api::common::v1::{
     IvrBranch, IvrCase, IvrCollect, IvrElement, IvrEnd, IvrPlay, IvrReturn, IvrSetData, IvrTransfer,
 };
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 
 use crate::client::resolve;
 use crate::client::session::ClientSession;
@@ -32,8 +33,8 @@ struct FileElement {
     set_data: Option<FileSetData>,
     branch: Option<FileBranch>,
     transfer: Option<FileTransfer>,
-    r#return: Option<bool>,
-    end: Option<bool>,
+    r#return: Option<Yes>,
+    end: Option<Yes>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -81,7 +82,21 @@ enum FileTransfer {
     Team(String),
     Mailbox(String),
     /// To the next step of the number's call flow.
-    NextStep(bool),
+    NextStep(Yes),
+}
+
+/// `true`. Nobody can mean `false`, which would do the same as no line at all.
+#[derive(Debug)]
+struct Yes;
+
+impl<'de> Deserialize<'de> for Yes {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if bool::deserialize(from)? {
+            Ok(Self)
+        } else {
+            Err(D::Error::custom("this can only be true; write true, or take it out"))
+        }
+    }
 }
 
 pub(super) fn read(path: &Path) -> anyhow::Result<FlowFile> {
@@ -168,8 +183,7 @@ impl FileTransfer {
             Self::Agent(name) => Some(To::AgentId(resolve::agent(session, &name).await?.agent_id)),
             Self::Team(name) => Some(To::TeamId(resolve::team(session, &name).await?.team_id)),
             Self::Mailbox(mailbox) => Some(To::Mailbox(mailbox)),
-            Self::NextStep(true) => None,
-            Self::NextStep(false) => return Err(UsageError::new("write next_step = true, or whom to").into()),
+            Self::NextStep(Yes) => None,
         })
     }
 }
@@ -193,5 +207,16 @@ mod tests {
         assert!(error.starts_with("line 3: unknown field `plai`"), "{error}");
         let error = parse("[[elements]]\nend = true\n[[elements]]\nplay = \"x\"\nend = true\n").unwrap_err();
         assert!(error.starts_with("element 2 must be exactly one of"), "{error}");
+    }
+
+    #[test]
+    fn what_can_only_be_true_is_not_false() {
+        for line in ["return = false", "end = false", "transfer = { next_step = false }"] {
+            let error = parse(&format!("[[elements]]\nplay = \"beep\"\n[[elements]]\n{line}\n")).unwrap_err();
+            assert_eq!(error, "line 4: this can only be true; write true, or take it out", "{line}");
+        }
+        for line in ["return = true", "end = true", "transfer = { next_step = true }"] {
+            parse(&format!("[[elements]]\n{line}\n")).expect(line);
+        }
     }
 }

@@ -34,6 +34,20 @@ impl FromStr for HoursText {
     }
 }
 
+/// Opening hours as they are written: each interval with the days on which it is.
+pub(super) fn shown(hours: &[OpeningHours]) -> Vec<String> {
+    let mut intervals: Vec<(String, Vec<&str>)> = Vec::new();
+    for it in hours {
+        let interval = format!("{}-{}", it.from, it.to);
+        let day = usize::try_from(it.day - 1).ok().and_then(|at| DAYS.get(at)).copied().unwrap_or("-");
+        match intervals.iter_mut().find(|(known, _)| *known == interval) {
+            Some((_, days)) => days.push(day),
+            None => intervals.push((interval, vec![day])),
+        }
+    }
+    intervals.into_iter().map(|(interval, days)| format!("{} {interval}", days.join(" "))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
