@@ -14,6 +14,7 @@ use baton_api::error::ErrorReason;
 use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
 use baton_api::routing::v1::{DeleteIvrFlowRequest, IvrFlow, ListIvrFlowsRequest, UpdateIvrFlowRequest};
 use baton_runtime::auth::Role;
+use baton_runtime::client::GrpcChannel;
 use clap::{Args, Subcommand};
 use prost_types::FieldMask;
 use tonic::Status;
@@ -66,20 +67,20 @@ pub(crate) async fn run(session: &ClientSession, command: IvrCommand) -> anyhow:
     }
 }
 
-pub(super) async fn flows(session: &ClientSession) -> anyhow::Result<Vec<IvrFlow>> {
-    let mut routing = RoutingServiceClient::new(session.reader_channel()?);
+pub(super) async fn flows(channel: GrpcChannel) -> anyhow::Result<Vec<IvrFlow>> {
+    let mut routing = RoutingServiceClient::new(channel);
     all_pages!(routing, list_ivr_flows, ListIvrFlowsRequest {}, ivr_flows)
 }
 
 async fn named(session: &ClientSession, name: &str) -> anyhow::Result<IvrFlow> {
-    let known = flows(session).await?;
+    let known = flows(session.reader_channel()?).await?;
     let found = resolve::find_one("IVR flow", name, &known, |it| [it.ivr_flow_id.as_str(), it.name.as_str()])?;
     Ok(found.clone())
 }
 
 async fn list(session: &ClientSession) -> anyhow::Result<()> {
     let columns = [Column::always("name"), Column::id("id"), Column::always("elements"), Column::always("round trips")];
-    session.out.list(FLOW, &flows(session).await?, &columns, |it| {
+    session.out.list(FLOW, &flows(session.reader_channel()?).await?, &columns, |it| {
         let round_trip = if it.round_trip { "yes" } else { "no" };
         vec![it.name.clone(), it.ivr_flow_id.clone(), it.elements.len().to_string(), round_trip.to_owned()]
     })
@@ -93,7 +94,7 @@ async fn show(session: &ClientSession, name: &str) -> anyhow::Result<()> {
 async fn set(session: &ClientSession, args: IvrSetArgs) -> anyhow::Result<()> {
     let written = file::read(&args.file)?;
     let is_it = |it: &IvrFlow| it.ivr_flow_id == args.name || it.name.eq_ignore_ascii_case(&args.name);
-    let existing = flows(session).await?.into_iter().find(is_it).unwrap_or_default();
+    let existing = flows(session.reader_channel()?).await?.into_iter().find(is_it).unwrap_or_default();
     let name = if existing.name.is_empty() { args.name } else { existing.name };
     let round_trip = written.round_trip;
     let flow = IvrFlow { name, elements: written.elements(session).await?, round_trip, ..existing };

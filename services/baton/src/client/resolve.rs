@@ -204,8 +204,8 @@ fn no_subject(kind: &str, has_name: bool) -> UsageError {
 
 /// Names of agents, teams, queues and IVR flows by id; without those that the caller may not list.
 pub(super) async fn names(session: &ClientSession) -> anyhow::Result<super::event_text::Names> {
-    let (agents, teams, queues, flows) =
-        tokio::join!(agents(session), teams(session), queue::queues(session), ivr::flows(session));
+    let flows = ivr::flows(session.reader_channel()?);
+    let (agents, teams, queues, flows) = tokio::join!(agents(session), teams(session), queue::queues(session), flows);
     let agents = if_allowed(session, agents)?.into_iter().map(|it| (it.agent_id, it.name));
     let teams = if_allowed(session, teams)?.into_iter().map(|it| (it.team_id, it.name));
     let queues = if_allowed(session, queues)?.into_iter().map(|it| (it.queue_id, it.name));

@@ -4,8 +4,6 @@ use anyhow::Context as _;
 use baton_api::common::v1::{ExternalTarget, Target, TransferKind, target};
 use baton_api::error::ErrorReason;
 use baton_api::presence::v1::{PickerTarget, QueueLoad, TargetFilter, TransferTarget};
-use baton_api::routing::v1::routing_service_client::RoutingServiceClient;
-use baton_api::routing::v1::{IvrFlow, ListIvrFlowsRequest};
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_api::transfer::v1::{
     CancelTransferRequest, CompleteTransferRequest, DeclineTransferRequest, GetTransferOptionsRequest,
@@ -22,7 +20,7 @@ use super::event_text::Names;
 use super::output::Column;
 use super::refusal::{self, OrRefusal};
 use super::session::ClientSession;
-use super::{agent, number, queue, resolve, view, watch, word};
+use super::{agent, ivr, number, queue, resolve, view, watch, word};
 use crate::failure::{KnownFailure, UsageError};
 
 const TRANSFER: &str = "baton.transfer.v1.Transfer";
@@ -168,10 +166,10 @@ async fn start(session: &ClientSession, args: TransferStartArgs) -> anyhow::Resu
     };
     let (call, channel) = call::acting_in(session, args.call.id.as_deref()).await?;
     let kind = TransferKind::from(args.kind);
-    let picker = Picker { channel: channel.clone(), interaction_id: &call.interaction_id, kind };
+    let shown = ShownTargets { channel: channel.clone(), interaction_id: &call.interaction_id, kind };
     let target = match (target, &args.to.external, &args.to.flow) {
-        (None, Some(name), _) => outside(session, &picker, name).await?,
-        (None, None, Some(name)) => flow(session, &picker, name).await?,
+        (None, Some(name), _) => outside(session, &shown, name).await?,
+        (None, None, Some(name)) => flow(session, &shown, name).await?,
         (target, ..) => target.unwrap_or_default(),
     };
     let request = StartTransferRequest {
@@ -195,11 +193,11 @@ fn typed(number: &str) -> Target {
 }
 
 /// An external number, by its name or id. Whether the kind goes to it, the service says.
-async fn outside(session: &ClientSession, picker: &Picker<'_>, name: &str) -> anyhow::Result<Target> {
+async fn outside(session: &ClientSession, shown: &ShownTargets<'_>, name: &str) -> anyhow::Result<Target> {
     let id = |it| if let target::Target::External(own) = it { Some(own.external_number_id) } else { None };
     let known = match number::external_numbers(session.lookup_channel()?).await {
         Ok(all) => all.into_iter().map(|it| (it.external_number_id, it.name)).collect(),
-        Err(_) => picker.named(id).await?,
+        Err(_) => shown.named(id).await?,
     };
     let (id, _) = resolve::find_one("external number", name, &known, |(id, name)| [id.as_str(), name.as_str()])?;
     let own = ExternalTarget { external_number_id: id.clone(), ..ExternalTarget::default() };
@@ -207,29 +205,24 @@ async fn outside(session: &ClientSession, picker: &Picker<'_>, name: &str) -> an
 }
 
 /// An IVR flow, by its name or id. Whether the kind goes to it, the service says.
-async fn flow(session: &ClientSession, picker: &Picker<'_>, name: &str) -> anyhow::Result<Target> {
+async fn flow(session: &ClientSession, shown: &ShownTargets<'_>, name: &str) -> anyhow::Result<Target> {
     let id = |it| if let target::Target::IvrFlowId(id) = it { Some(id) } else { None };
-    let known = match ivr_flows(session.lookup_channel()?).await {
+    let known = match ivr::flows(session.lookup_channel()?).await {
         Ok(all) => all.into_iter().map(|it| (it.ivr_flow_id, it.name)).collect(),
-        Err(_) => picker.named(id).await?,
+        Err(_) => shown.named(id).await?,
     };
     let (id, _) = resolve::find_one("IVR flow", name, &known, |(id, name)| [id.as_str(), name.as_str()])?;
     Ok(Target { target: Some(target::Target::IvrFlowId(id.clone())) })
 }
 
-async fn ivr_flows(channel: GrpcChannel) -> anyhow::Result<Vec<IvrFlow>> {
-    let mut routing = RoutingServiceClient::new(channel);
-    resolve::all_pages!(routing, list_ivr_flows, ListIvrFlowsRequest {}, ivr_flows)
-}
-
 /// What an agent may be shown who may not list what the tenant has.
-struct Picker<'a> {
+struct ShownTargets<'a> {
     channel: GrpcChannel,
     interaction_id: &'a str,
     kind: TransferKind,
 }
 
-impl Picker<'_> {
+impl ShownTargets<'_> {
     /// Ids and names. Some kinds leave out what a cold transfer has, and the service is to say that they do not go there.
     async fn named(&self, id: impl Fn(target::Target) -> Option<String>) -> anyhow::Result<Vec<(String, String)>> {
         let mut all = self.targets(self.kind).await?;

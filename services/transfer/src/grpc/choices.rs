@@ -60,7 +60,7 @@ const GONE: [Code; 3] = [Code::NotFound, Code::FailedPrecondition, Code::Permiss
 
 /// Where a page begins. The default is the beginning of the list.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Place {
+struct PageStart {
     last_is_shown: bool,
     /// Of [`SECTIONS`].
     section: usize,
@@ -68,7 +68,7 @@ struct Place {
     token: String,
 }
 
-impl Place {
+impl PageStart {
     fn read(token: &str) -> Option<Self> {
         let rest = token.strip_prefix(LAST_IS_SHOWN);
         let (section, inner) = rest.unwrap_or(token).split_once('/')?;
@@ -118,7 +118,7 @@ impl TransferApi {
             last: last.as_ref().map(|last| &last.target),
         };
         let size = parse::page_size(request.page_size)? as usize;
-        let mut place = page::after(&request.page_token, Place::read)?.unwrap_or_default();
+        let mut place = page::after(&request.page_token, PageStart::read)?.unwrap_or_default();
         let mut targets = Vec::new();
         if request.page_token.is_empty() {
             targets.extend(self.chosen_last(&picker).await?);
@@ -341,12 +341,12 @@ mod tests {
     fn a_page_token_leads_back_to_its_place_and_another_is_refused() {
         for last_is_shown in [false, true] {
             for section in 0..SECTIONS.len() {
-                let place = Place { last_is_shown, section, token: "1.a/b".to_owned() };
-                assert_eq!(Place::read(&place.token()), Some(place));
+                let place = PageStart { last_is_shown, section, token: "1.a/b".to_owned() };
+                assert_eq!(PageStart::read(&place.token()), Some(place));
             }
         }
         for token in ["x", "last/", "nobody/1", "queue"] {
-            assert_eq!(Place::read(token), None, "{token}");
+            assert_eq!(PageStart::read(token), None, "{token}");
         }
     }
 }
