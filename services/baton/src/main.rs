@@ -28,10 +28,6 @@ use clap::Parser as _;
 use crate::cli::{Cli, CliCommand};
 use crate::failure::UsageError;
 
-/// What is allocated by one thread is often freed by another here; a page of a picker takes a quarter less with this one (`docs/performance.md`).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let line: Vec<_> = std::env::args_os().collect();
     let twice = cli::given_twice(&line);

@@ -37,9 +37,6 @@ use tokio::net::TcpStream;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const TENANT: &str = "acme";
 const PAGE: usize = 50;
 const TEAM: u32 = 500;
