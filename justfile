@@ -81,7 +81,7 @@ transfers *ARGS:
 tables:
     UPDATE_TABLES=1 cargo test --package baton-domain --test domain table
 
-# A random walk through everything that can happen, so many interactions from this seed (a million take about an hour).
+# A random walk through everything that can happen, so many interactions from this seed (a million take a quarter of an hour of one core).
 walk INTERACTIONS="1000000" SEED="1":
     cargo run --release --package baton-walk -- --interactions {{INTERACTIONS}} --seed {{SEED}}
 

@@ -38,6 +38,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         access_a_token_that_is_given_must_be_one,
         access_a_server_that_does_not_speak_tls_is_told_from_a_wrong_address,
         access_demo_that_can_not_save_its_files_does_not_begin,
+        access_demo_of_each_profile_begins_with_what_there_is_to_see_and_passes_its_checks,
         access_events_that_are_not_shown_are_mentioned,
         access_what_events_are_about_can_be_named,
         access_b612_a_call_is_explained_to_people_and_programs,
@@ -188,6 +189,27 @@ async fn access_demo_that_can_not_save_its_files_does_not_begin(binary: PathBuf)
         let output = client(&binary, &["demo", "--fast", "--out", out]).output()?;
         ended(&output, USAGE, &["--out", out])?;
         anyhow::ensure!(output.stdout.is_empty(), "it began all the same");
+    }
+    Ok(())
+}
+
+async fn access_demo_of_each_profile_begins_with_what_there_is_to_see_and_passes_its_checks(
+    binary: PathBuf,
+) -> anyhow::Result<()> {
+    for (profile, what) in [
+        ("lead_center", "joins all three, and leaves"),
+        ("helpdesk", "mutes herself"),
+        ("engagement", "never on hold"),
+        ("aicc", "until the second one answers, and is released then"),
+        ("user_transfer", "for \"Other department\""),
+    ] {
+        let out = tempfile::tempdir()?;
+        let out = out.path().to_string_lossy().into_owned();
+        let output = client(&binary, &["demo", "--fast", "--profile", profile, "--out", &out]).output()?;
+        ended(&output, 0, &[])?;
+        let told = String::from_utf8_lossy(&output.stdout);
+        anyhow::ensure!(told.contains(what) && !told.contains("FAILED"), "{profile}: {told}");
+        anyhow::ensure!(told.contains("waits for Sales"), "whoever waits waits for somebody with a name: {told}");
     }
     Ok(())
 }

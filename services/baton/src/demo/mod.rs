@@ -45,9 +45,9 @@ pub(crate) struct DemoArgs {
     /// Whose rules are followed.
     #[arg(long, value_enum, default_value = "lead_center")]
     profile: DemoProfile,
-    /// How the customer is handed over.
-    #[arg(long, value_enum, default_value = "warm")]
-    kind: DemoKind,
+    /// How the customer is handed over [default: on-answer for aicc, warm for the others].
+    #[arg(long, value_enum)]
+    kind: Option<DemoKind>,
     /// Where the recordings, and what each phone heard, are saved [default: a new temporary folder].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -104,6 +104,43 @@ impl DemoProfile {
             Self::UserTransfer => "user_transfer",
         }
     }
+
+    /// The kind that no other profile has, or has so.
+    fn usual_kind(self) -> DemoKind {
+        match self {
+            Self::Aicc => DemoKind::OnAnswer,
+            Self::LeadCenter | Self::Helpdesk | Self::Engagement | Self::UserTransfer => DemoKind::Warm,
+        }
+    }
+}
+
+impl DemoScenario {
+    /// What there is to see, in a sentence.
+    fn opening(self) -> &'static str {
+        match (self.kind, self.profile) {
+            (DemoKind::Cold, _) => {
+                "the first agent is released at once, and the customer hears ringing until the second one answers"
+            }
+            (DemoKind::OnAnswer, _) => {
+                "the first agent talks on with the customer until the second one answers, and is released then"
+            }
+            (DemoKind::Warm, DemoProfile::LeadCenter) => {
+                "the agents talk in private; the first one joins all three, and leaves"
+            }
+            (DemoKind::Warm, DemoProfile::Aicc) => {
+                "a conversation transfer: the agents talk in private; the first one joins all three, and leaves"
+            }
+            (DemoKind::Warm, DemoProfile::Helpdesk) => {
+                "the agents talk in private; the second one joins all three, and has the customer once the first one is muted"
+            }
+            (DemoKind::Warm, DemoProfile::Engagement) => {
+                "the customer is never on hold: the second agent reads a message, accepts and waits, while the first one says goodbye"
+            }
+            (DemoKind::Warm, DemoProfile::UserTransfer) => {
+                "the transfer is for something, the first agent completes it, and both say how their turns ended"
+            }
+        }
+    }
 }
 
 /// The kinds of transfer that are played.
@@ -142,12 +179,13 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         Some(DemoCommand::Weeks(args)) => return Box::pin(weeks::run(args)).await,
         None => {}
     }
-    if args.kind == DemoKind::OnAnswer && args.profile != DemoProfile::Aicc {
+    let kind = args.kind.unwrap_or_else(|| args.profile.usual_kind());
+    if kind == DemoKind::OnAnswer && args.profile != DemoProfile::Aicc {
         let name = args.profile.name();
         return Err(UsageError::new(format!("{name} has no transfer on answer; --profile aicc has")).into());
     }
     let out = out_folder(args.out)?;
-    let play = DemoScenario { profile: args.profile, kind: args.kind };
+    let play = DemoScenario { profile: args.profile, kind };
     let house = House::open(args.fast).await.context("starting Baton")?;
     // What was set up is before the story, also by simulated time, which does not pass of itself.
     house.clock().sleep(A_MOMENT).await;

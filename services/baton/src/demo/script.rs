@@ -14,7 +14,7 @@ use baton_api::transfer::v1::policy_service_client::PolicyServiceClient;
 use baton_api::transfer::v1::transfer_service_client::TransferServiceClient;
 use baton_api::transfer::v1::{
     CompleteTransferRequest, DispositionInteractionRequest, ListInteractionsRequest, Policy, ResumeCustomerRequest,
-    StartTransferRequest, UpdatePolicyRequest, interaction,
+    SetMuteRequest, StartTransferRequest, UpdatePolicyRequest, interaction,
 };
 use baton_runtime::auth::Role;
 use baton_runtime::{ids, lifecycle};
@@ -33,6 +33,8 @@ pub(super) const CUSTOMER: &str = "+32470123456";
 pub(super) const INITIATOR: &str = "Ada";
 /// Who gets them.
 pub(super) const RECIPIENT: &str = "Ben";
+/// What the initiator writes to the recipient.
+const MESSAGE: &str = "Wants to know about the invoice of May.";
 /// What the transfer is for, and how both agents say that it ended, where the policy asks for it.
 const OUTCOME: &str = "Other department";
 const DISPOSITION: &str = "Resolved";
@@ -76,6 +78,7 @@ async fn come_to_work(stage: &DemoContext, name: &'static str) -> anyhow::Result
 
 /// Plays it from the first ring to the last goodbye.
 pub(super) async fn play(stage: &DemoContext, play: DemoScenario, telling: &Telling) -> anyhow::Result<Played> {
+    telling.act(&format!("By the rules of {}: {}.", play.profile.name(), play.opening()));
     telling.act(&format!("The customer, {CUSTOMER}, dials {}.", seed::NUMBER));
     let customer_leg = dial(stage).await?;
     let interaction_id = answered(stage).await?;
@@ -135,14 +138,16 @@ async fn start_transfer(
         DemoKind::OnAnswer => "hands over, as soon as they answer, to",
         DemoKind::Cold => "hands over blindly to",
     };
-    telling.act(&format!("{INITIATOR} {how} {RECIPIENT}."));
+    let outcome = if play.profile == DemoProfile::UserTransfer { OUTCOME } else { "" };
+    let what_for = if outcome.is_empty() { String::new() } else { format!(", for \"{outcome}\"") };
+    telling.act(&format!("{INITIATOR} {how} {RECIPIENT}{what_for}, and writes: \"{MESSAGE}\""));
     let request = StartTransferRequest {
         request_id: request_id(),
         interaction_id: interaction_id.to_owned(),
         kind: kind.into(),
         target: Some(Target { target: Some(target::Target::AgentId(seed::agent_id(RECIPIENT))) }),
-        message: "Wants to know about the invoice of May.".to_owned(),
-        outcome: if play.profile == DemoProfile::UserTransfer { OUTCOME.to_owned() } else { String::new() },
+        message: MESSAGE.to_owned(),
+        outcome: outcome.to_owned(),
         ..Default::default()
     };
     TransferServiceClient::new(stage.agent(INITIATOR)?).start_transfer(request).await.or_refusal()?;
@@ -167,8 +172,15 @@ async fn consult(
     stage.pause(TALK).await?;
 
     match play.profile {
-        DemoProfile::LeadCenter | DemoProfile::Aicc => join(stage, telling, interaction_id, INITIATOR).await,
-        DemoProfile::Helpdesk => join(stage, telling, interaction_id, RECIPIENT).await,
+        DemoProfile::LeadCenter | DemoProfile::Aicc => {
+            join(stage, telling, interaction_id, INITIATOR).await?;
+            leave(stage, telling).await
+        }
+        DemoProfile::Helpdesk => {
+            join(stage, telling, interaction_id, RECIPIENT).await?;
+            mute(stage, telling, interaction_id).await?;
+            leave(stage, telling).await
+        }
         DemoProfile::Engagement => complete(stage, telling, interaction_id).await,
         DemoProfile::UserTransfer => {
             complete(stage, telling, interaction_id).await?;
@@ -177,15 +189,26 @@ async fn consult(
     }
 }
 
-/// Whoever takes the customer off hold joins all three; then the initiator leaves.
+/// Whoever takes the customer off hold joins all three.
 async fn join(stage: &DemoContext, telling: &Telling, interaction_id: &str, joins: &'static str) -> anyhow::Result<()> {
     resume(stage, telling, interaction_id, joins).await?;
     phase(stage, interaction_id, TransferPhase::Joined).await?;
     telling.now("all three talk");
-    stage.pause(TALK).await?;
+    stage.pause(TALK).await
+}
 
+async fn leave(stage: &DemoContext, telling: &Telling) -> anyhow::Result<()> {
     telling.act(&format!("{INITIATOR} says goodbye and hangs up."));
     hang_up(stage, &seed::phone(INITIATOR)).await
+}
+
+/// Once the initiator is muted, the recipient has the customer (B203).
+async fn mute(stage: &DemoContext, telling: &Telling, interaction_id: &str) -> anyhow::Result<()> {
+    telling.act(&format!("{INITIATOR} mutes herself, and only listens."));
+    let (request_id, interaction_id) = (request_id(), interaction_id.to_owned());
+    let request = SetMuteRequest { request_id, interaction_id, muted: true, ..Default::default() };
+    InteractionServiceClient::new(stage.agent(INITIATOR)?).set_mute(request).await.or_refusal()?;
+    stage.pause(TALK).await
 }
 
 /// The initiator hands over (B305, B508).

@@ -38,7 +38,10 @@ impl TransferApi {
 }
 
 fn closed(queue: &Queue, now: &QueueStatistics) -> ApiError {
-    let message = "The queue is closed at this hour: choose somebody else, or its overflow queue.";
+    let opens = now.open_time.as_ref().map(|at| format!(", and opens at {at}")).unwrap_or_default();
+    let instead =
+        queue.overflow.as_ref().map(|next| format!(", or its overflow queue {}", next.name)).unwrap_or_default();
+    let message = format!("The queue is closed at this hour{opens}: choose somebody else{instead}.");
     let mut error = ApiError::failed_precondition(ErrorReason::QueueClosed, message);
     if let Some(at) = &now.open_time {
         error = error.with("opens_time", at.to_string());
