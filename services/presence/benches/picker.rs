@@ -1,6 +1,7 @@
 //! The picker at 10,000, 100,000 and 1,000,000 agents: the first 50 of a team by longest idle, while 5,000 states change a second. Beside it, in
 //! the same run and in turns: Redis, with a sorted set for each team and each agent's part of the answer ready-made, read in one round trip by
-//! a script; an empty gRPC call on the same listener (the limit of a call); and the same question to memory, without a call. Then changes
+//! a script; the limits: a page that is ready-made, answered by a gRPC server that does nothing else, and an empty call to Baton; and the same
+//! question to memory, without a call. Then changes
 //! a second, searches, and the memory of each agent.
 //!
 //! `cargo bench -p baton-presence --features bench --bench picker -- [--agents=10000,…] [--seconds=3] [--rounds=2]`. Redis is started if
@@ -12,13 +13,16 @@
     reason = "what is measured is real time, and tasks that end with the measurement"
 )]
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use baton_api::picker::ListTargetsResponse;
 use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
 use baton_api::presence::v1::{ListTargetsRequest, TargetFilter, TargetOrder};
 use baton_bus::{Bus, EventLog};
@@ -32,10 +36,17 @@ use baton_runtime::server::ServerBuilder;
 use baton_runtime::{Clock, ServiceName};
 use baton_service::{RunningService as _, ServiceContext};
 use prost::Message as _;
+use prost::bytes::Bytes;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
+use tonic::body::Body;
+use tonic::codegen::{BoxFuture, Service, http};
+use tonic::server::{NamedService, UnaryService};
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_prost::ProstCodec;
 
 const TENANT: &str = "acme";
 const PAGE: usize = 50;
@@ -133,7 +144,7 @@ async fn measure(options: &Options, crowd: Crowd) -> anyhow::Result<()> {
     );
     let span = Duration::from_secs_f64(options.seconds);
     for callers in [1, MANY] {
-        let [mut picker, mut other, mut empty, mut memory] = std::array::from_fn(|_| Measured::default());
+        let [mut picker, mut other, mut limit, mut empty, mut memory] = std::array::from_fn(|_| Measured::default());
         for _ in 0..options.rounds {
             let (latencies, elapsed) = baton.pickers(callers, span).await?;
             picker.add(latencies, elapsed);
@@ -141,6 +152,8 @@ async fn measure(options: &Options, crowd: Crowd) -> anyhow::Result<()> {
                 let (latencies, elapsed) = redis.pickers(crowd, callers, span).await?;
                 other.add(latencies, elapsed);
             }
+            let (latencies, elapsed) = baton.ready_made(callers, span).await?;
+            limit.add(latencies, elapsed);
             let (latencies, elapsed) = baton.empty(callers, span).await?;
             empty.add(latencies, elapsed);
             let (latencies, elapsed) = baton.in_memory(callers, span).await;
@@ -152,12 +165,15 @@ async fn measure(options: &Options, crowd: Crowd) -> anyhow::Result<()> {
             "-".to_owned()
         };
         println!(
-            "| {} | {callers} | {} | {} | {} | {} | {ratio} | {} | {} | {} |",
+            "| {} | {callers} | {} | {} | {} | {} | {ratio} | {} | {} | {:.2} | {} | {} | {} |",
             crowd.agents,
             picker.rate(),
             picker.p50_ms(),
             other.rate(),
             other.p50_ms(),
+            limit.rate(),
+            limit.p50_ms(),
+            median(&picker.each_second) / median(&limit.each_second),
             empty.rate(),
             empty.p50_ms(),
             memory.rate(),
@@ -254,17 +270,17 @@ impl Baton {
         let channels = channels.collect::<Result<_, _>>()?;
         let mut baton =
             Self { crowd, memory, channels, address, bytes_each, page_bytes: 0, lifecycle, _folder: folder };
-        baton.page_bytes = baton.page(0).await?.iter().map(Vec::len).sum();
+        baton.page_bytes = baton.page(0).await?.iter().map(Bytes::len).sum();
         Ok(baton)
     }
 
     /// The first page of a team, each target as a message of its own.
-    async fn page(&self, team: u32) -> anyhow::Result<Vec<Vec<u8>>> {
+    async fn page(&self, team: u32) -> anyhow::Result<Vec<Bytes>> {
         let found =
             PresenceServiceClient::new(self.channels[0].clone()).list_targets(first_of(self.crowd, team)).await?;
         let targets = found.into_inner().targets;
         anyhow::ensure!(targets.len() == PAGE, "a page of {}", targets.len());
-        Ok(targets.iter().map(|it| it.to_vec()).collect())
+        Ok(targets)
     }
 
     async fn pickers(&self, callers: usize, span: Duration) -> anyhow::Result<(Vec<Duration>, Duration)> {
@@ -288,6 +304,39 @@ impl Baton {
         let latencies = all_of(tasks.collect()).await?;
         let elapsed = begin.elapsed();
         changing.stop().await;
+        Ok((latencies, elapsed))
+    }
+
+    /// A page that is ready-made, from a server that does nothing else; states change as they do for Baton.
+    async fn ready_made(&self, callers: usize, span: Duration) -> anyhow::Result<(Vec<Duration>, Duration)> {
+        let page = ListTargetsResponse { targets: self.page(0).await?, next_page_token: String::new() };
+        let incoming = TcpIncoming::from(tokio::net::TcpListener::bind("127.0.0.1:0").await?).with_nodelay(Some(true));
+        let address = format!("http://{}", incoming.local_addr()?);
+        let server = tonic::transport::Server::builder().add_service(ReadyMade(page));
+        let serving = tokio::spawn(server.serve_with_incoming(incoming));
+        let mut channels = Vec::new();
+        for _ in 0..CHANNELS {
+            channels.push(tonic::transport::Endpoint::from_shared(address.clone())?.connect().await?);
+        }
+        let changing = Changing::start(self.memory.clone());
+        let begin = Instant::now();
+        let tasks = (0..callers).map(|caller| {
+            let client = PresenceServiceClient::new(channels[caller % CHANNELS].clone());
+            let asked = first_of(self.crowd, 0);
+            tokio::spawn(repeat(span, move |_| {
+                let (mut client, asked) = (client.clone(), asked.clone());
+                async move {
+                    let found = client.list_targets(asked).await?;
+                    let targets = baton_api::picker::targets(found.into_inner().targets)?;
+                    anyhow::ensure!(targets.len() == PAGE, "a page that is not full");
+                    Ok(())
+                }
+            }))
+        });
+        let latencies = all_of(tasks.collect()).await?;
+        let elapsed = begin.elapsed();
+        changing.stop().await;
+        serving.abort();
         Ok((latencies, elapsed))
     }
 
@@ -368,6 +417,38 @@ impl Baton {
             }
         });
         Ok((latencies.await?, begin.elapsed()))
+    }
+}
+
+/// Answers each call of any method with this page.
+#[derive(Clone)]
+struct ReadyMade(ListTargetsResponse);
+
+impl NamedService for ReadyMade {
+    const NAME: &'static str = "baton.presence.v1.PresenceService";
+}
+
+impl UnaryService<ListTargetsRequest> for ReadyMade {
+    type Response = ListTargetsResponse;
+    type Future = std::future::Ready<Result<Response<ListTargetsResponse>, Status>>;
+
+    fn call(&mut self, _: Request<ListTargetsRequest>) -> Self::Future {
+        std::future::ready(Ok(Response::new(self.0.clone())))
+    }
+}
+
+impl Service<http::Request<Body>> for ReadyMade {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response, Self::Error>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let page = self.clone();
+        Box::pin(async move { Ok(tonic::server::Grpc::new(ProstCodec::default()).unary(page, request).await) })
     }
 }
 
