@@ -284,30 +284,19 @@ impl Baton {
     }
 
     async fn pickers(&self, callers: usize, span: Duration) -> anyhow::Result<(Vec<Duration>, Duration)> {
-        let changing = Changing::start(self.memory.clone());
-        let begin = Instant::now();
-        let tasks = (0..callers).map(|caller| {
+        let crowd = self.crowd;
+        let asking = |caller: usize| {
             let client = PresenceServiceClient::new(self.channels[caller % CHANNELS].clone());
-            let crowd = self.crowd;
-            tokio::spawn(repeat(span, move |number| {
+            move |number| {
                 let mut client = client.clone();
                 let team = spread(number, caller) % crowd.teams();
-                async move {
-                    let found = client.list_targets(first_of(crowd, team)).await?;
-                    // As a client does that shows them.
-                    let targets = baton_api::picker::targets(found.into_inner().targets)?;
-                    anyhow::ensure!(targets.len() == PAGE, "a page that is not full");
-                    Ok(())
-                }
-            }))
-        });
-        let latencies = all_of(tasks.collect()).await?;
-        let elapsed = begin.elapsed();
-        changing.stop().await;
-        Ok((latencies, elapsed))
+                async move { shown(client.list_targets(first_of(crowd, team)).await?.into_inner()) }
+            }
+        };
+        self.while_states_change(callers, span, asking).await
     }
 
-    /// A page that is ready-made, from a server that does nothing else; states change as they do for Baton.
+    /// A page that is ready-made, from a server that does nothing else.
     async fn ready_made(&self, callers: usize, span: Duration) -> anyhow::Result<(Vec<Duration>, Duration)> {
         let page = ListTargetsResponse { targets: self.page(0).await?, next_page_token: String::new() };
         let incoming = TcpIncoming::from(tokio::net::TcpListener::bind("127.0.0.1:0").await?).with_nodelay(Some(true));
@@ -318,25 +307,37 @@ impl Baton {
         for _ in 0..CHANNELS {
             channels.push(tonic::transport::Endpoint::from_shared(address.clone())?.connect().await?);
         }
+        let asked = first_of(self.crowd, 0);
+        let asking = |caller: usize| {
+            let client = PresenceServiceClient::new(channels[caller % CHANNELS].clone());
+            let asked = asked.clone();
+            move |_| {
+                let (mut client, asked) = (client.clone(), asked.clone());
+                async move { shown(client.list_targets(asked).await?.into_inner()) }
+            }
+        };
+        let measured = self.while_states_change(callers, span, asking).await;
+        serving.abort();
+        measured
+    }
+
+    /// So many callers, each with calls of their own.
+    async fn while_states_change<C, F>(
+        &self,
+        callers: usize,
+        span: Duration,
+        calls: impl Fn(usize) -> C,
+    ) -> anyhow::Result<(Vec<Duration>, Duration)>
+    where
+        C: FnMut(u32) -> F + Send + 'static,
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
         let changing = Changing::start(self.memory.clone());
         let begin = Instant::now();
-        let tasks = (0..callers).map(|caller| {
-            let client = PresenceServiceClient::new(channels[caller % CHANNELS].clone());
-            let asked = first_of(self.crowd, 0);
-            tokio::spawn(repeat(span, move |_| {
-                let (mut client, asked) = (client.clone(), asked.clone());
-                async move {
-                    let found = client.list_targets(asked).await?;
-                    let targets = baton_api::picker::targets(found.into_inner().targets)?;
-                    anyhow::ensure!(targets.len() == PAGE, "a page that is not full");
-                    Ok(())
-                }
-            }))
-        });
+        let tasks = (0..callers).map(|caller| tokio::spawn(repeat(span, calls(caller))));
         let latencies = all_of(tasks.collect()).await?;
         let elapsed = begin.elapsed();
         changing.stop().await;
-        serving.abort();
         Ok((latencies, elapsed))
     }
 
@@ -418,6 +419,13 @@ impl Baton {
         });
         Ok((latencies.await?, begin.elapsed()))
     }
+}
+
+/// As a client does that shows the page.
+fn shown(page: ListTargetsResponse) -> anyhow::Result<()> {
+    let targets = baton_api::picker::targets(page.targets)?;
+    anyhow::ensure!(targets.len() == PAGE, "a page that is not full");
+    Ok(())
 }
 
 /// Answers each call of any method with this page.

@@ -43,20 +43,20 @@ pub(crate) fn refuse_dear(rule: &str, number: &str) -> Result<(), ApiError> {
     Err(ApiError::failed_precondition(ErrorReason::DearNumber, message))
 }
 
-/// Whether a number may be dialled by the rule that fits best, and what the operator has granted: the rule.
+/// Whether a number may be dialled, by the tenant's rules and by what the operator has granted: the rule that fits best.
 pub(crate) fn permitted(
-    rule: Option<String>,
+    rules: &[DialRuleRow],
     number: &str,
     tenant: &TenantId,
     grants: &Grants,
 ) -> Result<String, ApiError> {
-    let rule = rule.ok_or_else(not_allowed)?;
+    let rule = longest(rules, number).ok_or_else(not_allowed)?;
     refuse_dear(&rule, number)?;
     if grants.has_destination(number) { Ok(rule) } else { Err(not_granted(tenant)) }
 }
 
 /// The rule that fits a number best, which is the longest.
-pub(crate) fn longest(rules: &[DialRuleRow], number: &str) -> Option<String> {
+fn longest(rules: &[DialRuleRow], number: &str) -> Option<String> {
     let fitting = rules.iter().map(|rule| &rule.prefix).filter(|prefix| number.starts_with(*prefix));
     fitting.max_by_key(|prefix| prefix.len()).cloned()
 }

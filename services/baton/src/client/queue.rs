@@ -258,7 +258,7 @@ async fn list(session: &ClientSession) -> anyhow::Result<()> {
         let skills = it.required_skills.iter().map(|it| format!("{} from {}", it.name, it.level));
         let teams = named_teams(it, &teams).into_iter().map(|name| format!("team {name}"));
         let served_by: Vec<_> = skills.chain(teams).collect();
-        let strategy = show::strategy(it.strategy()).to_owned();
+        let strategy = show::strategy(it.strategy());
         vec![it.name.clone(), served_by.join(", "), strategy, it.priority.to_string(), it.queue_id.clone()]
     })
 }

@@ -237,25 +237,15 @@ impl ShownTargets<'_> {
     /// All that the call can be handed over to by this kind, and what can't be had now.
     async fn targets(&self, kind: TransferKind) -> anyhow::Result<Vec<PickerTarget>> {
         let filter = Some(TargetFilter { include_unavailable: true, ..TargetFilter::default() });
+        let (interaction_id, kind) = (self.interaction_id, i32::from(kind));
         let mut transfers = TransferServiceClient::new(self.channel.clone());
-        let (mut known, mut page_token) = (Vec::new(), String::new());
-        for _ in 0..resolve::MAX_PAGES {
-            let request = ListTransferTargetsRequest {
-                interaction_id: self.interaction_id.to_owned(),
-                kind: kind.into(),
-                filter: filter.clone(),
-                page_size: resolve::PAGE_SIZE,
-                page_token,
-                ..ListTransferTargetsRequest::default()
-            };
-            let page = transfers.list_transfer_targets(request).await.or_refusal()?;
-            known.extend(page.targets.into_iter().filter_map(|it| it.target));
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                break;
-            }
-        }
-        Ok(known)
+        let found = resolve::all_pages!(
+            transfers,
+            list_transfer_targets,
+            ListTransferTargetsRequest { interaction_id, kind, filter },
+            targets
+        )?;
+        Ok(found.into_iter().filter_map(|it| it.target).collect())
     }
 }
 

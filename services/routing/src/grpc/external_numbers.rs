@@ -106,10 +106,7 @@ impl RoutingApi {
         let rules = dial_rules::list(&mut reader, tenant, "", dial_rule::MOST as usize).await?;
         drop(reader);
         let grants = self.matcher.core.admitted.grants(tenant);
-        let is_refused = |row: &&ExternalNumberRow| {
-            let rule = dial_rule::longest(&rules, &row.number);
-            dial_rule::permitted(rule, &row.number, tenant, &grants).is_err()
-        };
+        let is_refused = |row: &&ExternalNumberRow| dial_rule::permitted(&rules, &row.number, tenant, &grants).is_err();
         let refused_ids = rows.iter().filter(is_refused).map(|row| row.external_number_id.to_string()).collect();
         let external_numbers = rows.into_iter().map(shown).collect();
         Ok(ListExternalChoicesResponse { external_numbers, next_page_token, refused_ids })

@@ -187,13 +187,8 @@ impl RoutingApi {
             change!(|tx| {
                 lock(tx).await?;
                 let queue = queues::get(tx, tenant, id).await?.ok_or_else(|| ApiError::not_found("queue"))?;
-                if let Some((what, by)) = used_by(tx, tenant, id).await? {
-                    let message = match what {
-                        "queue" => "Another queue overflows into it: change that one first.",
-                        "call_flow" => "A call flow leads to it: change that first.",
-                        _ => "A customer waits in it: delete it when nobody does.",
-                    };
-                    return Err(ApiError::failed_precondition(ErrorReason::InUse, message).with(what, by).into());
+                if let Some(in_use) = used_by(tx, tenant, id).await? {
+                    return Err(in_use.into());
                 }
                 queues::delete(tx, tenant, id).await?;
                 self.changed(tx, caller, Change::Deleted, Configuration::Queue(queue.shown())).await?;
@@ -204,17 +199,23 @@ impl RoutingApi {
     }
 }
 
-/// What leads to this queue, or is in it: a word for it, and its id.
-async fn used_by(tx: &mut Tx, tenant: &TenantId, id: Uuid) -> Result<Option<(&'static str, String)>, Status> {
+/// What leads to this queue, or is in it, as the reason why it can't be deleted.
+async fn used_by(tx: &mut Tx, tenant: &TenantId, id: Uuid) -> Result<Option<ApiError>, Status> {
+    let in_use = |message: &str, what: &str, by: String| {
+        Ok(Some(ApiError::failed_precondition(ErrorReason::InUse, message).with(what, by)))
+    };
     let text = id.to_string();
     let others = queues::all_now(tx, tenant).await?;
     if let Some(other) = others.iter().find(|it| it.message.overflow_queue_id == text) {
-        return Ok(Some(("queue", other.id.to_string())));
+        return in_use("Another queue overflows into it: change that one first.", "queue", other.id.to_string());
     }
     if let Some(flow) = flows::leading_to(tx, tenant, &text).await? {
-        return Ok(Some(("call_flow", flow.to_string())));
+        return in_use("A call flow leads to it: change that first.", "call_flow", flow.to_string());
     }
-    Ok(waits::any_in(tx, tenant, id).await?.map(|interaction| ("interaction", interaction)))
+    match waits::any_in(tx, tenant, id).await? {
+        Some(waiting) => in_use("A customer waits in it: delete it when nobody does.", "interaction", waiting),
+        None => Ok(None),
+    }
 }
 
 /// Whether the queue that it overflows into is there, and the chain of them ends.

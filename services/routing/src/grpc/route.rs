@@ -116,8 +116,8 @@ impl RouteService for RoutingApi {
         if !grants.has_number(&number) {
             return Err(number::not_shown(&tenant).into());
         }
-        let allowed_by = dial_rules::allowing(&mut reader, &tenant, &to).await?;
-        let allowed_by = dial_rule::permitted(allowed_by, &to, &tenant, &grants)?;
+        let rules = dial_rules::list(&mut reader, &tenant, "", dial_rule::MOST as usize).await?;
+        let allowed_by = dial_rule::permitted(&rules, &to, &tenant, &grants)?;
         let external_number = external.map(super::external_numbers::shown);
         Ok(Response::new(ResolveDialResponse { allowed_by, external_number }))
     }

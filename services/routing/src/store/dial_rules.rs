@@ -69,21 +69,6 @@ pub(crate) async fn list(
         .await)?)
 }
 
-/// The rule that allows a number: the longest that fits.
-pub(crate) async fn allowing(
-    reader: &mut Reader,
-    tenant: &TenantId,
-    number: &str,
-) -> Result<Option<String>, StoreError> {
-    Ok(on!(reader, conn => sqlx::query_scalar(
-        "SELECT prefix FROM dial_rules WHERE tenant = $1 AND prefix = SUBSTR($2, 1, LENGTH(prefix))
-         ORDER BY LENGTH(prefix) DESC LIMIT 1")
-        .bind(tenant.as_str())
-        .bind(number)
-        .fetch_optional(conn)
-        .await)?)
-}
-
 /// Removes a rule.
 pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, prefix: &str) -> Result<(), StoreError> {
     tx.statement("DELETE FROM dial_rules WHERE tenant = $1 AND prefix = $2")

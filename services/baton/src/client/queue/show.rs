@@ -2,8 +2,9 @@
 
 use baton_api::routing::v1::Queue;
 use baton_api::routing::v1::queue::{Instead, Strategy};
+use clap::ValueEnum;
 
-use super::hours;
+use super::{InsteadArg, StrategyArg, hours};
 use crate::client::word;
 
 /// `teams` and `overflow` are display names.
@@ -18,12 +19,12 @@ pub(super) fn text(queue: &Queue, teams: &[String], overflow: Option<&str>) -> S
         ("skills", joined(&skills.collect::<Vec<_>>())),
         ("teams", joined(teams)),
         ("priority", queue.priority.to_string()),
-        ("strategy", strategy(queue.strategy()).to_owned()),
+        ("strategy", strategy(queue.strategy())),
         ("a phone rings for", word::seconds(queue.ring_ms)),
         ("a customer waits for", word::seconds(queue.max_wait_ms)),
         ("overflows into", word::or_dash(overflow.unwrap_or_default())),
-        ("when nobody is signed in", instead(queue.when_unattended()).to_owned()),
-        ("when all have declined", instead(queue.when_declined()).to_owned()),
+        ("when nobody is signed in", instead(queue.when_unattended())),
+        ("when all have declined", instead(queue.when_declined())),
         ("open", hours),
         ("holidays", joined(&queue.holidays)),
     ];
@@ -35,23 +36,18 @@ fn joined(items: &[String]) -> String {
     word::or_dash(items.join(", "))
 }
 
-pub(super) fn strategy(of: Strategy) -> &'static str {
-    match of {
-        Strategy::Unspecified => "-",
-        Strategy::LongestIdle => "longest-idle",
-        Strategy::Broadcast => "broadcast",
-        Strategy::FewestCallsToday => "fewest-calls",
-        Strategy::RoundRobin => "round-robin",
-    }
+/// The word of the option that gives this; `-` if none does.
+fn given_by<A: ValueEnum>(gives: impl Fn(&A) -> bool) -> String {
+    let argument = A::value_variants().iter().find(|it| gives(it));
+    argument.and_then(A::to_possible_value).map_or_else(|| "-".to_owned(), |it| it.get_name().to_owned())
 }
 
-fn instead(of: Instead) -> &'static str {
-    match of {
-        Instead::Unspecified => "-",
-        Instead::Wait => "wait",
-        Instead::Overflow => "overflow",
-        Instead::GiveUp => "give-up",
-    }
+pub(super) fn strategy(of: Strategy) -> String {
+    given_by(|it: &StrategyArg| it.wire() == of)
+}
+
+fn instead(of: Instead) -> String {
+    given_by(|it: &InsteadArg| it.wire() == of)
 }
 
 #[cfg(test)]
