@@ -118,7 +118,7 @@ struct Watch {
 impl Watch {
     async fn open(desk: &AgentDesk, include_unavailable: bool) -> anyhow::Result<Self> {
         let filter = TargetFilter { include_unavailable, ..TargetFilter::default() };
-        let request = WatchTargetsRequest { filter: Some(filter) };
+        let request = WatchTargetsRequest { filter: Some(filter), ..WatchTargetsRequest::default() };
         let mut stream = desk.presence().watch_targets(request).await?.into_inner();
         let first = stream.message().await?.context("no first message")?;
         anyhow::ensure!(first.complete, "the first message is not complete");

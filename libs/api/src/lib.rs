@@ -23,6 +23,7 @@ pub mod page;
 mod people;
 pub mod picker;
 pub mod plain;
+pub mod read_mask;
 pub mod skill;
 pub mod telephone;
 mod wire;

@@ -1,4 +1,4 @@
-//! Field masks of updates (AIP-134): a client changes what it names, so a client of today never erases a field of tomorrow.
+//! Field masks of updates (AIP-134; those of reads are in [`read_mask`](crate::read_mask)): a client changes what it names, so a client of today never erases a field of tomorrow.
 
 use prost_types::FieldMask;
 

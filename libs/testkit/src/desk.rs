@@ -147,7 +147,7 @@ impl AgentDesk {
 
     /// The picker, as the agent sees it.
     pub async fn targets(&self, filter: presence::TargetFilter) -> Result<Vec<presence::PickerTarget>, Status> {
-        let request = presence::ListTargetsRequest { filter: Some(filter), page_size: 500, page_token: String::new() };
+        let request = presence::ListTargetsRequest { filter: Some(filter), page_size: 500, ..Default::default() };
         let page = self.presence().list_targets(request).await?.into_inner();
         baton_api::picker::targets(page.targets).map_err(|error| Status::internal(error.to_string()))
     }

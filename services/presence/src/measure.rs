@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use baton_api::read_mask::ReadMask;
 use baton_runtime::auth::TenantId;
 use baton_store::Etag;
 use uuid::Uuid;
@@ -157,10 +158,13 @@ impl Memory {
     }
 
     /// The first of a team by longest idle, without a call; how many there are.
-    pub fn first_of(&self, team: u32, limit: usize) -> usize {
+    pub fn first_of(&self, team: u32, limit: usize, wanted: &ReadMask) -> usize {
         let team = Some(TeamId(self.crowd.team_id(team)));
         let filter = PickerFilter { team, order: TargetOrder::LongestIdle, ..PickerFilter::default() };
-        let found = self.index.targets(&filter, &DirectoryCursor::default(), limit, index::encoded);
+        let mut buffer = index::page_buffer();
+        let found = self
+            .index
+            .targets(&filter, &DirectoryCursor::default(), limit, |it| index::encoded(it, wanted, &mut buffer));
         found.map_or(0, |found| found.targets.len())
     }
 }

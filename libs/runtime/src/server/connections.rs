@@ -150,14 +150,14 @@ async fn run<I, S>(
         }
     });
     let backlog = Arc::<Backlog>::default();
-    let (executor, _lanes) = CallExecutor::new(how.0.calls_in_turn, &backlog);
+    let (executor, turns) = CallExecutor::new(how.0.calls_in_turn, &backlog);
     let server = builder(executor, how);
     let stream = TokioIo::new(PacedStream { inner: stream, backlog });
     let mut serving = std::pin::pin!(server.serve_connection(stream, TowerToHyperService::new(accounted)));
     let mut is_leaving = false;
     loop {
         let decision = tokio::select! {
-            ended = &mut serving => return log_end(ended),
+            ended = turns.serve(serving.as_mut()) => return log_end(ended),
             () = connection.evicted().cancelled() => Decision::Close("another one needs its place"),
             () = stop.cancelled(), if !is_leaving => Decision::Leave("the server stops"),
             // Real time, also where time is simulated: it limits what a peer costs.

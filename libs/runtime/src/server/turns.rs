@@ -1,52 +1,150 @@
 //! Runs the calls of one connection in turn with everybody else's.
 //!
 //! Each call is a task. If all were the runtime's own, which takes one after the other, a peer who sends six thousand requests at once would
-//! make everybody wait at each step until all of theirs had theirs. So a connection has a few lanes, each a task of the runtime: a lane
-//! takes one step of one of the connection's calls, and goes to the end of the runtime's queue. Calls that wait for their first step are counted,
-//! so that no more are read than the lanes begin ([`paced`](super::paced)).
+//! make everybody wait at each step until all of theirs had theirs. So the task that reads and writes a connection takes the steps of its calls,
+//! too: some in a row, and then it goes to the end of the runtime's queue. A call that has nothing to wait for is read, handled and answered in one
+//! turn, and what a turn has answered is written together. Calls that wait for their first step are counted, so that no more are read than
+//! are begun ([`paced`](super::paced)).
 
 use std::future::Future;
 use std::num::NonZero;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Wake, Waker};
 
 use async_executor::Executor;
+use futures::task::AtomicWaker;
 use hyper_util::rt::TokioExecutor;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::paced::Backlog;
 use crate::lifecycle;
 
-/// As many steps of one connection's calls at the same moment, if the machine has as many cores.
-const MOST_LANES: usize = 4;
+/// So many steps of a connection's calls in a row, at most.
+const STEPS: usize = 16;
+/// So often a connection is looked at in one turn, at most: what it has read is handled, and that is written.
+const LOOKS: usize = 3;
+/// So many tasks take steps of one connection's calls, if its turns don't suffice and the machine has as many cores.
+const MOST_AT_ONCE: usize = 4;
 
 /// Runs what a connection starts. Clones are the same.
 #[derive(Clone, Debug)]
 pub(super) enum CallExecutor {
     /// Among all other tasks. Of connections that all tenants share.
     Shared,
-    /// The lanes own it: what runs in them has this handle, too.
+    /// In the connection's turns, which own it: what runs in them has this handle, too.
     InTurn(Weak<Executor<'static>>, Arc<Backlog>),
 }
 
-/// The lanes of one connection; dropped, they and what they run end.
-pub(super) struct Lanes(#[expect(dead_code, reason = "they run until they are dropped")] Vec<AbortOnDropHandle<()>>);
+/// The calls of one connection; dropped, they end.
+#[derive(Debug)]
+pub(super) struct Turns {
+    /// `None`: they run among all other tasks.
+    calls: Option<Arc<Executor<'static>>>,
+    /// Each helper has one.
+    helpers: Arc<()>,
+}
 
 impl CallExecutor {
-    pub(super) fn new(in_turn: bool, backlog: &Arc<Backlog>) -> (Self, Lanes) {
-        if !in_turn {
-            return (Self::Shared, Lanes(Vec::new()));
-        }
-        let executor = Arc::<Executor<'static>>::default();
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let lane = |_| AbortOnDropHandle::new(lifecycle::spawn(run(Arc::clone(&executor))));
-        let lanes = (0..cores.min(MOST_LANES)).map(lane).collect();
-        (Self::InTurn(Arc::downgrade(&executor), Arc::clone(backlog)), Lanes(lanes))
+    pub(super) fn new(in_turn: bool, backlog: &Arc<Backlog>) -> (Self, Turns) {
+        let calls = in_turn.then(Arc::<Executor<'static>>::default);
+        let executor = calls.as_ref().map(|calls| Self::InTurn(Arc::downgrade(calls), Arc::clone(backlog)));
+        (executor.unwrap_or(Self::Shared), Turns { calls, helpers: Arc::default() })
     }
 }
 
-async fn run(executor: Arc<Executor<'static>>) {
-    loop {
-        executor.tick().await;
+impl Turns {
+    /// Serves a connection together with its calls, in turns.
+    pub(super) async fn serve<C: Future>(&self, mut connection: Pin<&mut C>) -> C::Output {
+        let mut calls = pin!(self.take_steps());
+        let wakes = Arc::<Wakes>::default();
+        let waker = Waker::from(Arc::clone(&wakes));
+        std::future::poll_fn(move |cx| {
+            wakes.task.register(cx.waker());
+            let mut inner = Context::from_waker(&waker);
+            for _ in 0..LOOKS {
+                wakes.begin();
+                if let Poll::Ready(ended) = connection.as_mut().poll(&mut inner) {
+                    return Poll::Ready(ended);
+                }
+                if calls.as_mut().poll(&mut inner).is_ready() {
+                    calls.set(self.take_steps());
+                    break;
+                }
+                if !wakes.end() {
+                    return Poll::Pending;
+                }
+            }
+            // The turn is over: what it has answered is written, and the rest is for the next one.
+            cx.waker().wake_by_ref();
+            connection.as_mut().poll(&mut inner)
+        })
+        .await
+    }
+
+    /// Takes the steps of the connection's calls, until it has taken as many in a row as may be.
+    async fn take_steps(&self) {
+        let Some(calls) = &self.calls else {
+            return std::future::pending().await;
+        };
+        loop {
+            calls.tick().await;
+            if (1..STEPS).all(|_| calls.try_tick()) {
+                return self.call_help(calls);
+            }
+        }
+    }
+
+    /// What a turn leaves is for other cores, too.
+    fn call_help(&self, calls: &Arc<Executor<'static>>) {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        // This task is one of them.
+        if Arc::strong_count(&self.helpers) < cores.min(MOST_AT_ONCE) {
+            lifecycle::spawn(help(Arc::downgrade(calls), Arc::clone(&self.helpers)));
+        }
+    }
+}
+
+/// What wakes a connection and its calls. What one of them does for the other within a turn is seen at the next look; it would cost much to wake
+/// the task for it, which the runtime might then continue on another core.
+#[derive(Debug, Default)]
+struct Wakes {
+    turn: AtomicU8,
+    task: AtomicWaker,
+}
+
+/// Nothing has happened since the last turn.
+const AT_REST: u8 = 0;
+const TAKING_TURN: u8 = 1;
+/// Something has happened since the turn began, or the task has been woken for one.
+const WOKEN: u8 = 2;
+
+impl Wakes {
+    fn begin(&self) {
+        self.turn.store(TAKING_TURN, Ordering::SeqCst);
+    }
+
+    /// Whether something has happened since the beginning.
+    fn end(&self) -> bool {
+        self.turn.compare_exchange(TAKING_TURN, AT_REST, Ordering::SeqCst, Ordering::SeqCst).is_err()
+    }
+}
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.turn.swap(WOKEN, Ordering::SeqCst) == AT_REST {
+            self.task.wake();
+        }
+    }
+}
+
+/// Takes steps until there are none.
+async fn help(calls: Weak<Executor<'static>>, _helper: Arc<()>) {
+    while (0..STEPS).all(|_| calls.upgrade().is_some_and(|it| it.try_tick())) {
         tokio::task::yield_now().await;
     }
 }
@@ -59,15 +157,15 @@ where
     fn execute(&self, call: F) {
         match self {
             Self::Shared => TokioExecutor::new().execute(call),
-            Self::InTurn(executor, backlog) => {
+            Self::InTurn(calls, backlog) => {
                 let waiting = backlog.enter();
                 let call = async move {
                     drop(waiting);
                     call.await;
                 };
-                // Without lanes the connection is over.
-                if let Some(executor) = executor.upgrade() {
-                    executor.spawn(call).detach();
+                // Otherwise the connection is over.
+                if let Some(calls) = calls.upgrade() {
+                    calls.spawn(call).detach();
                 }
             }
         }
@@ -76,44 +174,93 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::convert::Infallible;
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::mpsc;
+    use std::time::Duration;
 
     use hyper::rt::Executor as _;
+    use tokio_util::task::AbortOnDropHandle;
 
     use super::*;
+
+    /// A connection that has these calls when its first turn comes.
+    fn connection(begin: impl FnOnce(&CallExecutor)) -> AbortOnDropHandle<Infallible> {
+        let (executor, turns) = CallExecutor::new(true, &Arc::default());
+        begin(&executor);
+        let connection = std::future::pending::<Infallible>();
+        AbortOnDropHandle::new(lifecycle::spawn(async move { turns.serve(pin!(connection)).await }))
+    }
+
+    /// Goes on at the next step. (Tokio's own function would wait until the runtime looks at what is outside it.)
+    async fn one_more_step() {
+        let mut is_next = false;
+        std::future::poll_fn(move |cx| {
+            if std::mem::replace(&mut is_next, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
 
     /// One thread: what comes first is then known.
     #[tokio::test]
     async fn s1_who_has_many_calls_does_not_go_before_who_has_one() {
-        let (many, _lanes) = CallExecutor::new(true, &Arc::default());
         let steps = Arc::<AtomicUsize>::default();
-        for _ in 0..1_000 {
-            let steps = Arc::clone(&steps);
-            many.execute(async move {
-                steps.fetch_add(1, Ordering::SeqCst);
-            });
-        }
-        let (one, _lanes) = CallExecutor::new(true, &Arc::default());
-        let (done, is_done) = tokio::sync::oneshot::channel();
-        one.execute(async move {
-            tokio::task::yield_now().await;
-            done.send(()).unwrap();
+        let _many = connection(|many| {
+            for _ in 0..1_000 {
+                let steps = Arc::clone(&steps);
+                many.execute(async move {
+                    steps.fetch_add(1, Ordering::SeqCst);
+                });
+            }
         });
-        is_done.await.unwrap();
-        let before = steps.load(Ordering::SeqCst);
-        assert!(before < 50, "{before} of the others' steps came first");
+        let before = Arc::clone(&steps);
+        let (done, is_done) = tokio::sync::oneshot::channel();
+        let _one = connection(|one| {
+            one.execute(async move {
+                one_more_step().await;
+                done.send(before.load(Ordering::SeqCst)).unwrap();
+            });
+        });
+        let before = is_done.await.unwrap();
+        assert!(before <= 4 * STEPS, "{before} of the others' steps came first");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_is_too_much_for_one_turn_is_for_other_cores_too() {
+        // Each of the last two blocks its thread until the other one runs.
+        let (ping, is_pinged) = mpsc::channel();
+        let (pong, is_ponged) = mpsc::channel();
+        let (done, is_done) = tokio::sync::oneshot::channel();
+        let _connection = connection(|many| {
+            for _ in 0..STEPS {
+                many.execute(async {});
+            }
+            many.execute(async move {
+                ping.send(()).unwrap();
+                done.send(is_ponged.recv_timeout(Duration::from_secs(10))).unwrap();
+            });
+            many.execute(async move {
+                is_pinged.recv_timeout(Duration::from_secs(10)).unwrap();
+                pong.send(()).unwrap();
+            });
+        });
+        assert_eq!(is_done.await.unwrap(), Ok(()));
     }
 
     #[tokio::test]
     async fn what_a_connection_runs_ends_with_it() {
-        let (executor, lanes) = CallExecutor::new(true, &Arc::default());
+        let (executor, turns) = CallExecutor::new(true, &Arc::default());
         let (held, is_gone) = tokio::sync::oneshot::channel::<()>();
         let itself = executor.clone();
         executor.execute(async move {
             let _held = (held, itself);
             std::future::pending::<()>().await;
         });
-        drop((executor, lanes));
+        drop((executor, turns));
         assert!(is_gone.await.is_err());
     }
 }

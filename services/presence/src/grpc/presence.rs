@@ -7,9 +7,10 @@ use baton_api::presence::v1::presence_service_server::PresenceService;
 use baton_api::presence::v1::{
     CloseSessionRequest, CloseSessionResponse, ConnectRequest, ConnectResponse, GetPresenceRequest,
     GetPresenceResponse, ListInboxRequest, ListInboxResponse, ListTargetsRequest, OpenSessionRequest,
-    OpenSessionResponse, RenewSessionRequest, RenewSessionResponse, SetStateRequest, SetStateResponse,
+    OpenSessionResponse, PickerTarget, RenewSessionRequest, RenewSessionResponse, SetStateRequest, SetStateResponse,
     WatchAgentRequest, WatchAgentResponse, WatchTargetsRequest,
 };
+use baton_api::read_mask::ReadMask;
 use baton_api::{ApiError, fields, page};
 use baton_runtime::CallerExt as _;
 use baton_runtime::auth::{Caller, Role};
@@ -144,13 +145,16 @@ impl PresenceService for PresenceApi {
     ) -> Result<Response<ListTargetsResponse>, Status> {
         let caller = request.caller()?;
         let message = request.get_ref();
-        let (filter, size, after) = fields::all((
+        let (filter, size, after, wanted) = fields::all((
             parse::filter(message.filter.as_ref(), parse::subject_agent(caller)),
             page::size(message.page_size),
             DirectoryCursor::parse(&message.page_token),
+            ReadMask::parse::<PickerTarget>(message.read_mask.as_ref()),
         ))?;
         let directory = self.core.index.tenant(caller.tenant()?);
-        let page = directory.targets(&filter, &after, size, index::encoded).ok_or_else(parse::another_order)?;
+        let mut buffer = index::page_buffer();
+        let page = directory.targets(&filter, &after, size, |found| index::encoded(found, &wanted, &mut buffer));
+        let page = page.ok_or_else(parse::another_order)?;
         Ok(Response::new(ListTargetsResponse { targets: page.targets, next_page_token: page.next_token }))
     }
 
@@ -159,13 +163,17 @@ impl PresenceService for PresenceApi {
         request: Request<WatchTargetsRequest>,
     ) -> Result<Response<Self::WatchTargetsStream>, Status> {
         let caller = request.caller()?;
-        let filter = parse::filter(request.get_ref().filter.as_ref(), parse::subject_agent(caller))?;
+        let message = request.get_ref();
+        let (filter, wanted) = fields::all((
+            parse::filter(message.filter.as_ref(), parse::subject_agent(caller)),
+            ReadMask::parse::<PickerTarget>(message.read_mask.as_ref()),
+        ))?;
         let index = self.core.index.tenant(caller.tenant()?);
         let permit = self.stream_permit(caller.tenant()?)?;
         let (out, responses) = mpsc::channel(watch_targets::BUFFER);
         self.core.lifecycle.spawn("presence picker", async move {
             let _permit = permit;
-            watch_targets::serve(&index, &filter, out).await;
+            watch_targets::serve(&index, &filter, &wanted, out).await;
         });
         Ok(Response::new(stream::endless(ReceiverStream::new(responses))))
     }

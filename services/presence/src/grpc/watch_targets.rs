@@ -4,12 +4,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use baton_api::ApiError;
 use baton_api::picker::WatchTargetsResponse;
-use prost::bytes::Bytes;
+use baton_api::read_mask::ReadMask;
+use prost::bytes::{Bytes, BytesMut};
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc};
 use tonic::Status;
 
-use crate::index::{self, PickerFilter, TargetKey, TenantIndex, Touched};
+use crate::index::{self, FoundTarget, PickerFilter, TargetKey, TenantIndex, Touched};
 use crate::page::DirectoryCursor;
 
 /// Messages that may wait for a client. While they wait, changes add up to one message.
@@ -22,10 +23,10 @@ const MAX_BYTES: usize = 3 * 1024 * 1024;
 type Out = mpsc::Sender<Result<WatchTargetsResponse, Status>>;
 
 /// Serves one picker until its client is gone.
-pub(super) async fn serve(index: &TenantIndex, filter: &PickerFilter, out: Out) {
+pub(super) async fn serve(index: &TenantIndex, filter: &PickerFilter, wanted: &ReadMask, out: Out) {
     // Subscribed before the index is read: a change in between is seen twice, and not missed.
     let mut changes = index.watch();
-    let mut picker = Picker { index, filter, shown: HashMap::new() };
+    let mut picker = Picker { index, filter, wanted, shown: HashMap::new() };
     let mut next = picker.everything().map(|message| Some(WatchTargetsResponse { complete: true, ..message }));
     loop {
         let is_over = next.is_err();
@@ -54,6 +55,7 @@ async fn wait(changes: &mut broadcast::Receiver<Touched>, out: &Out) -> Option<O
 struct Picker<'a> {
     index: &'a TenantIndex,
     filter: &'a PickerFilter,
+    wanted: &'a ReadMask,
     /// Each as it was sent.
     shown: HashMap<TargetKey, Bytes>,
 }
@@ -98,7 +100,7 @@ impl Picker<'_> {
     fn refresh(&mut self, keys: BTreeSet<TargetKey>) -> WatchTargetsResponse {
         let mut message = WatchTargetsResponse::default();
         for key in keys {
-            match self.index.target(self.filter, key) {
+            match self.index.target(self.filter, key, self.wanted) {
                 Some(target) if self.shown.get(&key) == Some(&target) => {}
                 Some(target) => {
                     self.shown.insert(key, target.clone());
@@ -113,7 +115,9 @@ impl Picker<'_> {
     /// Starts over: all targets that match, compared with those that are shown.
     fn everything(&mut self) -> Result<WatchTargetsResponse, Status> {
         let first = DirectoryCursor::default();
-        let page = self.index.targets(self.filter, &first, MAX_TARGETS, |it| (it.key(), index::encoded(it)));
+        // Each has its own memory: it may be shown for long.
+        let encoded = |it: &FoundTarget<'_>| index::encoded(it, self.wanted, &mut BytesMut::new());
+        let page = self.index.targets(self.filter, &first, MAX_TARGETS, |it| (it.key(), encoded(it)));
         let page = page.unwrap_or_default();
         let found = page.targets;
         let bytes: usize = found.iter().map(|(_, target)| target.len()).sum();

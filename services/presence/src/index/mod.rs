@@ -19,7 +19,7 @@ use baton_runtime::auth::TenantId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
-pub(crate) use picker::{Choice, PickerFilter, TargetKey, TargetOrder, encoded};
+pub(crate) use picker::{Choice, FoundTarget, PickerFilter, TargetKey, TargetOrder, encoded, page_buffer};
 pub(crate) use search::TypedSearch;
 pub(crate) use tenant::{TenantIndex, Touched};
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use baton_api::name;
 use baton_api::presence::v1::PickerTarget;
+use baton_api::read_mask::ReadMask;
 use baton_store::Etag;
 use proptest::prelude::*;
 use prost::Message as _;
@@ -345,7 +346,7 @@ proptest! {
             let expected = model.targets(&filter, search);
             prop_assert_eq!(&paged(&index, &filter, size), &expected, "{:?}", filter);
             for key in model.agents.keys().map(|id| TargetKey::Agent(*id)) {
-                prop_assert_eq!(index.target(&filter, key).is_some(), expected.contains(&key), "{:?}", key);
+                prop_assert_eq!(index.target(&filter, key, &ReadMask::All).is_some(), expected.contains(&key), "{:?}", key);
             }
         }
         for team in model.teams.values() {
@@ -364,7 +365,7 @@ proptest! {
             apply(&index, &mut model, version as i64 + 1, change);
             for (id, agent) in &model.agents {
                 let site = agent.profile.site.and_then(|id| model.sites.get(&id));
-                let shown = index.target(&everybody, TargetKey::Agent(*id)).expect("everybody is shown");
+                let shown = index.target(&everybody, TargetKey::Agent(*id), &ReadMask::All).expect("everybody is shown");
                 let expected = convert::picker_agent(agent, site);
                 prop_assert_eq!(PickerTarget::decode(shown), Ok(expected));
             }

@@ -8,8 +8,9 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use baton_api::common::v1::Target;
 use baton_api::page;
 use baton_api::presence::v1::{PickerTarget, TransferTarget};
+use baton_api::read_mask::ReadMask;
 use prost::Message as _;
-use prost::bytes::Bytes;
+use prost::bytes::{Bytes, BytesMut};
 use roaring::RoaringBitmap;
 
 use super::orders::{ByName, BySince, Classes, Orders, Rank};
@@ -181,11 +182,16 @@ impl FoundTarget<'_> {
     }
 }
 
-/// A target as any picker shows it: a [`PickerTarget`].
-pub(crate) fn encoded(found: &FoundTarget<'_>) -> Bytes {
+/// What the encoded targets of a page share: more is taken as soon as they need it.
+pub(crate) fn page_buffer() -> BytesMut {
+    BytesMut::with_capacity(16 * 1_024)
+}
+
+/// A target as any picker shows it: of a [`PickerTarget`] what is wanted. The targets of an answer share a buffer.
+pub(crate) fn encoded(found: &FoundTarget<'_>, wanted: &ReadMask, buffer: &mut BytesMut) -> Bytes {
     match found.what {
-        FoundRecord::Agent { agent, directory } => agent.encoded(directory),
-        FoundRecord::Team { .. } => found.target().encode_to_vec().into(),
+        FoundRecord::Agent { agent, directory } => wanted.of(agent.encoded(directory), buffer),
+        FoundRecord::Team { .. } => wanted.of(&found.target().encode_to_vec(), buffer),
     }
 }
 
@@ -218,9 +224,9 @@ impl TenantIndex {
     }
 
     /// A target as the picker shows it now, encoded; `None` if it does not match.
-    pub(crate) fn target(&self, filter: &PickerFilter, key: TargetKey) -> Option<Bytes> {
+    pub(crate) fn target(&self, filter: &PickerFilter, key: TargetKey, wanted: &ReadMask) -> Option<Bytes> {
         let directory = self.directory();
-        Some(encoded(&directory.found(filter, key)?))
+        Some(encoded(&directory.found(filter, key)?, wanted, &mut BytesMut::new()))
     }
 
     /// The targets that may have changed with what was touched. `None`: start over, because a team's or a site's change may concern

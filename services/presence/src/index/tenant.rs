@@ -8,7 +8,7 @@ use baton_api::presence::v1::PickerTarget;
 use baton_api::{name, skill};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use prost::Message as _;
-use prost::bytes::Bytes;
+use smallvec::SmallVec;
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
@@ -53,7 +53,7 @@ pub(super) struct TenantDirectory {
 pub(super) struct Slot {
     known: Option<KnownAgent>,
     /// The teams that they are in.
-    pub(super) teams: Vec<TeamId>,
+    pub(super) teams: SmallVec<[TeamId; 2]>,
 }
 
 pub(super) struct KnownAgent {
@@ -62,7 +62,7 @@ pub(super) struct KnownAgent {
     pub(super) record: Arc<AgentRecord>,
     pub(super) placed: Placed,
     /// What pickers show of them, encoded, once one has asked.
-    shown: OnceLock<Bytes>,
+    shown: OnceLock<Box<[u8]>>,
 }
 
 impl KnownAgent {
@@ -71,8 +71,8 @@ impl KnownAgent {
     }
 
     /// What pickers show of them, encoded. It is encoded once for each change, and many ask.
-    pub(super) fn encoded(&self, directory: &TenantDirectory) -> Bytes {
-        self.shown.get_or_init(|| self.target(directory).encode_to_vec().into()).clone()
+    pub(super) fn encoded(&self, directory: &TenantDirectory) -> &[u8] {
+        self.shown.get_or_init(|| self.target(directory).encode_to_vec().into())
     }
 
     /// What pickers show of them.

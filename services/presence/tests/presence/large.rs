@@ -81,7 +81,7 @@ async fn a_live_picker_that_would_not_fit_into_a_message_asks_for_a_search() {
     let mut presence = world.presence(Uuid::from_u128(7));
     let mut watch = async |search: &str| {
         let filter = TargetFilter { include_unavailable: true, search: search.to_owned(), ..TargetFilter::default() };
-        let request = WatchTargetsRequest { filter: Some(filter) };
+        let request = WatchTargetsRequest { filter: Some(filter), ..WatchTargetsRequest::default() };
         presence.watch_targets(request).await.unwrap().into_inner().message().await
     };
     let status = watch("").await.unwrap_err();

@@ -5,11 +5,13 @@ use std::time::Duration;
 use baton_api::common::v1::target;
 use baton_api::picker::{self, WatchTargetsResponse};
 use baton_api::presence::v1::{
-    ListTargetsRequest, SyncClaimsRequest, TargetFilter, WatchAvailabilityRequest, WatchTargetsRequest,
+    ListTargetsRequest, PickerTarget, Presence, SyncClaimsRequest, TargetFilter, WatchAvailabilityRequest,
+    WatchTargetsRequest,
 };
 use baton_runtime::Clock;
 use prost::bytes::Bytes;
-use tonic::Streaming;
+use prost_types::FieldMask;
+use tonic::{Code, Streaming};
 use uuid::Uuid;
 
 use crate::world::{World, engage, wants};
@@ -58,7 +60,7 @@ async fn pages_of_the_picker_join_without_gap() {
     let mut page_token = String::new();
     loop {
         let filter = Some(TargetFilter { include_unavailable: true, ..TargetFilter::default() });
-        let request = ListTargetsRequest { filter, page_size: 3, page_token };
+        let request = ListTargetsRequest { filter, page_size: 3, page_token, read_mask: None };
         let page = world.presence(ada).list_targets(request).await.unwrap().into_inner();
         names.extend(self::names(page.targets));
         page_token = page.next_page_token;
@@ -94,6 +96,40 @@ async fn a_live_picker_shows_targets_that_come_and_go() {
     world.team("Support", &[bob]).await;
     let more = next(&mut picker).await;
     assert_eq!(names(more.changed), ["Support"]);
+}
+
+#[tokio::test]
+async fn a_picker_is_given_the_fields_that_it_wants_and_is_not_told_of_others() {
+    let world = World::new().await;
+    let (ada, _a) = world.online("Ada").await;
+    let (bob, _b) = world.online("Bob").await;
+    world.team("Sales", &[bob]).await;
+    let read_mask = |paths: &[&str]| Some(FieldMask { paths: paths.iter().map(|it| (*it).to_owned()).collect() });
+    let filter = Some(TargetFilter { include_unavailable: true, ..TargetFilter::default() });
+
+    let mask = read_mask(&["name", "presence.agent_id"]);
+    let request = ListTargetsRequest { filter: filter.clone(), read_mask: mask, ..ListTargetsRequest::default() };
+    let found = world.presence(ada).list_targets(request).await.unwrap().into_inner().targets;
+    let only = |name: &str, presence| PickerTarget { name: name.to_owned(), presence, ..PickerTarget::default() };
+    let id = Presence { agent_id: bob.to_string(), ..Presence::default() };
+    assert_eq!(picker::targets(found), Ok(vec![only("Bob", Some(id)), only("Sales", None)]));
+
+    let request = WatchTargetsRequest { filter: filter.clone(), read_mask: read_mask(&["name"]) };
+    let mut watch = world.presence(ada).watch_targets(request).await.unwrap().into_inner();
+    assert_eq!(picker::targets(next(&mut watch).await.changed), Ok(vec![only("Bob", None), only("Sales", None)]));
+    // That Bob is in a call changes nothing that is shown; that there is a team does.
+    world.claims().sync_claims(wants("i1", vec![engage("i1-claim-1", bob)])).await.unwrap();
+    world.team("Support", &[]).await;
+    assert_eq!(picker::targets(next(&mut watch).await.changed), Ok(vec![only("Support", None)]));
+
+    let mask = read_mask(&["nme"]);
+    let request = ListTargetsRequest { filter: filter.clone(), read_mask: mask.clone(), ..Default::default() };
+    let refused = world.presence(ada).list_targets(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let why = refused.message();
+    assert!(why.contains("read_mask") && why.contains("target, name, email"), "{why}");
+    let request = WatchTargetsRequest { filter, read_mask: mask };
+    assert_eq!(world.presence(ada).watch_targets(request).await.unwrap_err().code(), Code::InvalidArgument);
 }
 
 #[tokio::test]

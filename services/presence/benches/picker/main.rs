@@ -1,10 +1,11 @@
-//! The picker at 10,000, 100,000 and 1,000,000 agents: the first 50 of a team by longest idle, while 5,000 states change a second. Beside it, in
-//! the same run and in turns: Redis, with a sorted set for each team and each agent's part of the answer ready-made, read in one round trip by
+//! The picker at 10,000, 100,000 and 1,000,000 agents: the first 50 of a team by longest idle, while 5,000 states change a second; with all that is
+//! shown of an agent, and with what a row of a list shows (`read_mask`). Beside it, in the same run and in turns: Redis, with a sorted set for each team and each agent's part of the answer ready-made, read in one round trip by
 //! a script; the limits: a page that is ready-made, answered by a gRPC server that does nothing else, and an empty call to Baton; and the same
 //! question to memory, without a call. Then changes
 //! a second, searches, and the memory of each agent.
 //!
-//! `cargo bench -p baton-presence --features bench --bench picker -- [--agents=10000,…] [--seconds=3] [--rounds=2]`. Redis is started if
+//! `cargo bench -p baton-presence --features bench --bench picker -- [--agents=10000,…] [--callers=1,32] [--seconds=3]
+//! [--rounds=2]`. Redis is started if
 //! `redis-server` is installed (the Debian package of that name), without a disk; otherwise the benchmark says that it is not there.
 //! What is measured of Baton is its service without commits: Redis makes none either. Clients and Baton are one process, Redis is another.
 
@@ -13,18 +14,19 @@
     reason = "what is measured is real time, and tasks that end with the measurement"
 )]
 
+mod redis;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use baton_api::picker::ListTargetsResponse;
 use baton_api::presence::v1::presence_service_client::PresenceServiceClient;
-use baton_api::presence::v1::{ListTargetsRequest, TargetFilter, TargetOrder};
+use baton_api::presence::v1::{ListTargetsRequest, PickerTarget, TargetFilter, TargetOrder};
+use baton_api::read_mask::ReadMask;
 use baton_bus::{Bus, EventLog};
 use baton_presence::measure::{Crowd, Memory};
 use baton_runtime::auth::{AdmissionList, Caller, Role, SigningKey, TenantState};
@@ -35,10 +37,8 @@ use baton_runtime::lifecycle::{self, Lifecycle};
 use baton_runtime::server::ServerBuilder;
 use baton_runtime::{Clock, ServiceName};
 use baton_service::{RunningService as _, ServiceContext};
-use prost::Message as _;
 use prost::bytes::Bytes;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
+use prost_types::FieldMask;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::{NamedService, UnaryService};
@@ -48,27 +48,33 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_prost::ProstCodec;
 
+use redis::Redis;
+
 const TENANT: &str = "acme";
 const PAGE: usize = 50;
 const TEAM: u32 = 500;
 const CHANGES_A_SECOND: u32 = 5_000;
-const MANY: usize = 32;
 /// Connections of many callers of Baton. Each caller of Redis has its own.
 const CHANNELS: usize = 4;
 
 struct Options {
     agents: Vec<u32>,
+    callers: Vec<usize>,
     seconds: f64,
     rounds: usize,
 }
 
 impl Options {
     fn read() -> anyhow::Result<Self> {
-        let mut options = Self { agents: vec![10_000, 100_000, 1_000_000], seconds: 3.0, rounds: 2 };
+        let mut options =
+            Self { agents: vec![10_000, 100_000, 1_000_000], callers: vec![1, 32], seconds: 3.0, rounds: 2 };
         for argument in std::env::args().skip(1) {
             match argument.split_once('=') {
                 Some(("--agents", numbers)) => {
                     options.agents = numbers.split(',').map(str::parse).collect::<Result<_, _>>()?;
+                }
+                Some(("--callers", numbers)) => {
+                    options.callers = numbers.split(',').map(str::parse).collect::<Result<_, _>>()?;
                 }
                 Some(("--seconds", seconds)) => options.seconds = seconds.parse()?,
                 Some(("--rounds", rounds)) => options.rounds = rounds.parse()?,
@@ -125,15 +131,10 @@ async fn main() -> anyhow::Result<()> {
 async fn measure(options: &Options, crowd: Crowd) -> anyhow::Result<()> {
     let baton = Baton::start(crowd).await?;
     let redis = Redis::start();
-    if let Some(redis) = &redis {
-        redis.fill(&baton, crowd).await?;
+    println!("{} agents, {} teams of {TEAM}", crowd.agents, crowd.teams());
+    for shown in [Shown::Row, Shown::Everything] {
+        pickers(options, (&baton, shown), redis.as_ref()).await?;
     }
-    println!(
-        "{} agents, {} teams of {TEAM}; a page is {PAGE} agents, {} bytes",
-        crowd.agents,
-        crowd.teams(),
-        baton.page_bytes
-    );
     println!(
         "memory of an agent: Baton {} bytes{}",
         baton.bytes_each,
@@ -143,42 +144,6 @@ async fn measure(options: &Options, crowd: Crowd) -> anyhow::Result<()> {
         }
     );
     let span = Duration::from_secs_f64(options.seconds);
-    for callers in [1, MANY] {
-        let [mut picker, mut other, mut limit, mut empty, mut memory] = std::array::from_fn(|_| Measured::default());
-        for _ in 0..options.rounds {
-            let (latencies, elapsed) = baton.pickers(callers, span).await?;
-            picker.add(latencies, elapsed);
-            if let Some(redis) = &redis {
-                let (latencies, elapsed) = redis.pickers(crowd, callers, span).await?;
-                other.add(latencies, elapsed);
-            }
-            let (latencies, elapsed) = baton.ready_made(callers, span).await?;
-            limit.add(latencies, elapsed);
-            let (latencies, elapsed) = baton.empty(callers, span).await?;
-            empty.add(latencies, elapsed);
-            let (latencies, elapsed) = baton.in_memory(callers, span).await;
-            memory.add(latencies, elapsed);
-        }
-        let ratio = if redis.is_some() {
-            format!("{:.2}", median(&picker.each_second) / median(&other.each_second))
-        } else {
-            "-".to_owned()
-        };
-        println!(
-            "| {} | {callers} | {} | {} | {} | {} | {ratio} | {} | {} | {:.2} | {} | {} | {} |",
-            crowd.agents,
-            picker.rate(),
-            picker.p50_ms(),
-            other.rate(),
-            other.p50_ms(),
-            limit.rate(),
-            limit.p50_ms(),
-            median(&picker.each_second) / median(&limit.each_second),
-            empty.rate(),
-            empty.p50_ms(),
-            memory.rate(),
-        );
-    }
     let (mut own, mut others) = (Measured::default(), Measured::default());
     for _ in 0..options.rounds {
         let (count, elapsed) = baton.changes(span);
@@ -198,6 +163,54 @@ async fn measure(options: &Options, crowd: Crowd) -> anyhow::Result<()> {
     }
     println!();
     baton.lifecycle.shutdown(Duration::from_secs(2)).await;
+    Ok(())
+}
+
+/// One line of the table for each number of callers.
+async fn pickers(options: &Options, (baton, shown): (&Baton, Shown), redis: Option<&Redis>) -> anyhow::Result<()> {
+    let page = baton.page(0, shown).await?;
+    let bytes = page.iter().map(Bytes::len).sum::<usize>();
+    println!("a page of {PAGE} agents with {shown:?}: {bytes} bytes");
+    if let Some(redis) = redis {
+        redis.fill(&page, baton.crowd).await?;
+    }
+    let span = Duration::from_secs_f64(options.seconds);
+    for callers in options.callers.iter().copied() {
+        let [mut picker, mut other, mut limit, mut empty, mut memory] = std::array::from_fn(|_| Measured::default());
+        for _ in 0..options.rounds {
+            let (latencies, elapsed) = baton.pickers(callers, span, shown).await?;
+            picker.add(latencies, elapsed);
+            if let Some(redis) = redis {
+                let (latencies, elapsed) = redis.pickers(baton.crowd, callers, span).await?;
+                other.add(latencies, elapsed);
+            }
+            let (latencies, elapsed) = baton.ready_made(callers, span, shown).await?;
+            limit.add(latencies, elapsed);
+            let (latencies, elapsed) = baton.empty(callers, span).await?;
+            empty.add(latencies, elapsed);
+            let (latencies, elapsed) = baton.in_memory(callers, span, shown).await;
+            memory.add(latencies, elapsed);
+        }
+        let ratio = if redis.is_some() {
+            format!("{:.2}", median(&picker.each_second) / median(&other.each_second))
+        } else {
+            "-".to_owned()
+        };
+        println!(
+            "| {} | {callers} | {} | {} | {} | {} | {ratio} | {} | {} | {:.2} | {} | {} | {} |",
+            baton.crowd.agents,
+            picker.rate(),
+            picker.p50_ms(),
+            other.rate(),
+            other.p50_ms(),
+            limit.rate(),
+            limit.p50_ms(),
+            median(&picker.each_second) / median(&limit.each_second),
+            empty.rate(),
+            empty.p50_ms(),
+            memory.rate(),
+        );
+    }
     Ok(())
 }
 
@@ -231,7 +244,6 @@ struct Baton {
     channels: Vec<PublicChannel>,
     address: String,
     bytes_each: u64,
-    page_bytes: usize,
     lifecycle: Lifecycle,
     _folder: tempfile::TempDir,
 }
@@ -268,37 +280,39 @@ impl Baton {
         let token = key.mint(&caller, clock.now_us(), Duration::from_hours(24))?;
         let channels = (0..CHANNELS).map(|_| GrpcChannel::public(&address, &token, clock.clone()));
         let channels = channels.collect::<Result<_, _>>()?;
-        let mut baton =
-            Self { crowd, memory, channels, address, bytes_each, page_bytes: 0, lifecycle, _folder: folder };
-        baton.page_bytes = baton.page(0).await?.iter().map(Bytes::len).sum();
-        Ok(baton)
+        Ok(Self { crowd, memory, channels, address, bytes_each, lifecycle, _folder: folder })
     }
 
     /// The first page of a team, each target as a message of its own.
-    async fn page(&self, team: u32) -> anyhow::Result<Vec<Bytes>> {
-        let found =
-            PresenceServiceClient::new(self.channels[0].clone()).list_targets(first_of(self.crowd, team)).await?;
+    async fn page(&self, team: u32, shown: Shown) -> anyhow::Result<Vec<Bytes>> {
+        let mut client = PresenceServiceClient::new(self.channels[0].clone());
+        let found = client.list_targets(first_of(self.crowd, team, shown)).await?;
         let targets = found.into_inner().targets;
         anyhow::ensure!(targets.len() == PAGE, "a page of {}", targets.len());
         Ok(targets)
     }
 
-    async fn pickers(&self, callers: usize, span: Duration) -> anyhow::Result<(Vec<Duration>, Duration)> {
+    async fn pickers(&self, callers: usize, span: Duration, shown: Shown) -> anyhow::Result<(Vec<Duration>, Duration)> {
         let crowd = self.crowd;
         let asking = |caller: usize| {
             let client = PresenceServiceClient::new(self.channels[caller % CHANNELS].clone());
             move |number| {
                 let mut client = client.clone();
                 let team = spread(number, caller) % crowd.teams();
-                async move { shown(client.list_targets(first_of(crowd, team)).await?.into_inner()) }
+                async move { show(client.list_targets(first_of(crowd, team, shown)).await?.into_inner()) }
             }
         };
         self.while_states_change(callers, span, asking).await
     }
 
     /// A page that is ready-made, from a server that does nothing else.
-    async fn ready_made(&self, callers: usize, span: Duration) -> anyhow::Result<(Vec<Duration>, Duration)> {
-        let page = ListTargetsResponse { targets: self.page(0).await?, next_page_token: String::new() };
+    async fn ready_made(
+        &self,
+        callers: usize,
+        span: Duration,
+        shown: Shown,
+    ) -> anyhow::Result<(Vec<Duration>, Duration)> {
+        let page = ListTargetsResponse { targets: self.page(0, shown).await?, next_page_token: String::new() };
         let incoming = TcpIncoming::from(tokio::net::TcpListener::bind("127.0.0.1:0").await?).with_nodelay(Some(true));
         let address = format!("http://{}", incoming.local_addr()?);
         let server = tonic::transport::Server::builder().add_service(ReadyMade(page));
@@ -307,13 +321,13 @@ impl Baton {
         for _ in 0..CHANNELS {
             channels.push(tonic::transport::Endpoint::from_shared(address.clone())?.connect().await?);
         }
-        let asked = first_of(self.crowd, 0);
+        let asked = first_of(self.crowd, 0, shown);
         let asking = |caller: usize| {
             let client = PresenceServiceClient::new(channels[caller % CHANNELS].clone());
             let asked = asked.clone();
             move |_| {
                 let (mut client, asked) = (client.clone(), asked.clone());
-                async move { shown(client.list_targets(asked).await?.into_inner()) }
+                async move { show(client.list_targets(asked).await?.into_inner()) }
             }
         };
         let measured = self.while_states_change(callers, span, asking).await;
@@ -362,12 +376,13 @@ impl Baton {
     }
 
     /// The same question without a call, on as many threads as there are cores for.
-    async fn in_memory(&self, callers: usize, span: Duration) -> (Vec<Duration>, Duration) {
+    async fn in_memory(&self, callers: usize, span: Duration, shown: Shown) -> (Vec<Duration>, Duration) {
+        let wanted = ReadMask::parse::<PickerTarget>(shown.mask().as_ref()).expect("there are these fields");
         let changing = Changing::start(self.memory.clone());
         let begin = Instant::now();
         let threads: Vec<_> = (0..callers.min(2))
             .map(|caller| {
-                let (memory, crowd) = (self.memory.clone(), self.crowd);
+                let (memory, crowd, wanted) = (self.memory.clone(), self.crowd, wanted.clone());
                 std::thread::spawn(move || {
                     let mut latencies = Vec::new();
                     for number in 0.. {
@@ -375,7 +390,7 @@ impl Baton {
                             break;
                         }
                         let asked = Instant::now();
-                        assert_eq!(memory.first_of(spread(number, caller) % crowd.teams(), PAGE), PAGE);
+                        assert_eq!(memory.first_of(spread(number, caller) % crowd.teams(), PAGE, &wanted), PAGE);
                         latencies.push(asked.elapsed());
                     }
                     latencies
@@ -422,7 +437,7 @@ impl Baton {
 }
 
 /// As a client does that shows the page.
-fn shown(page: ListTargetsResponse) -> anyhow::Result<()> {
+fn show(page: ListTargetsResponse) -> anyhow::Result<()> {
     let targets = baton_api::picker::targets(page.targets)?;
     anyhow::ensure!(targets.len() == PAGE, "a page that is not full");
     Ok(())
@@ -460,13 +475,33 @@ impl Service<http::Request<Body>> for ReadyMade {
     }
 }
 
-fn first_of(crowd: Crowd, team: u32) -> ListTargetsRequest {
+/// What is wanted of each agent of a page.
+#[derive(Clone, Copy, Debug)]
+enum Shown {
+    /// What a row of a list shows: who it is, how they are, and since when.
+    Row,
+    Everything,
+}
+
+impl Shown {
+    fn mask(self) -> Option<FieldMask> {
+        let fields = ["target", "name", "available", "presence.state", "presence.state_start_time"];
+        matches!(self, Self::Row).then(|| FieldMask { paths: fields.map(str::to_owned).into() })
+    }
+}
+
+fn first_of(crowd: Crowd, team: u32, shown: Shown) -> ListTargetsRequest {
     let filter = TargetFilter {
         team_id: crowd.team_id(team).to_string(),
         order: TargetOrder::LongestIdle.into(),
         ..TargetFilter::default()
     };
-    ListTargetsRequest { filter: Some(filter), page_size: PAGE as i32, page_token: String::new() }
+    ListTargetsRequest {
+        filter: Some(filter),
+        page_size: PAGE as i32,
+        page_token: String::new(),
+        read_mask: shown.mask(),
+    }
 }
 
 /// Numbers that jump about.
@@ -520,243 +555,4 @@ fn resident_bytes() -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|it| it.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
     kib.unwrap_or_default() * 1_024
-}
-
-/// A Redis of its own on a socket of its own, without a disk; it ends with this.
-struct Redis {
-    process: Child,
-    folder: tempfile::TempDir,
-    port: u16,
-    version: AtomicU32,
-}
-
-/// One round trip: who is first in the team, and what is to be shown of them.
-const FIRST_OF: &str = "local ids = redis.call('ZRANGE', KEYS[1], 0, 49) return redis.call('MGET', unpack(ids))";
-
-impl Redis {
-    fn start() -> Option<Self> {
-        let folder = tempfile::tempdir().ok()?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
-        let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]);
-        let process = command.current_dir(folder.path()).stdout(Stdio::null()).spawn().ok()?;
-        Some(Self { process, folder, port, version: AtomicU32::new(0) })
-    }
-
-    async fn connect(&self) -> anyhow::Result<Connection> {
-        for _ in 0..100 {
-            if let Ok(stream) = TcpStream::connect(("127.0.0.1", self.port)).await {
-                stream.set_nodelay(true)?;
-                return Ok(Connection { stream: BufReader::new(stream), out: Vec::new() });
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        anyhow::bail!("redis-server does not listen ({})", Path::new(self.folder.path()).display())
-    }
-
-    /// Each agent's part of the answer is as long as Baton's.
-    async fn fill(&self, baton: &Baton, crowd: Crowd) -> anyhow::Result<()> {
-        let sample = baton.page(0).await?;
-        let mut connection = self.connect().await?;
-        let mut waiting = 0;
-        for agent in 0..crowd.agents {
-            connection.set(agent, &sample[agent as usize % sample.len()]);
-            waiting += 1;
-            for team in crowd.teams_of(agent) {
-                connection.add(team, agent, u64::from(agent));
-                waiting += 1;
-            }
-            if waiting > 1_000 || agent + 1 == crowd.agents {
-                connection.flush(waiting).await?;
-                waiting = 0;
-            }
-        }
-        Ok(())
-    }
-
-    async fn bytes(&self) -> anyhow::Result<u64> {
-        let mut connection = self.connect().await?;
-        connection.command(&[b"INFO", b"memory"]);
-        connection.send().await?;
-        let Reply::Bytes(text) = connection.reply().await? else { anyhow::bail!("no memory in INFO") };
-        let text = String::from_utf8(text)?;
-        let line = text.lines().find_map(|line| line.strip_prefix("used_memory:"));
-        Ok(line.and_then(|it| it.trim().parse().ok()).unwrap_or_default())
-    }
-
-    async fn pickers(&self, crowd: Crowd, callers: usize, span: Duration) -> anyhow::Result<(Vec<Duration>, Duration)> {
-        let mut connection = self.connect().await?;
-        connection.command(&[b"SCRIPT", b"LOAD", FIRST_OF.as_bytes()]);
-        connection.send().await?;
-        let Reply::Bytes(script) = connection.reply().await? else { anyhow::bail!("the script was not loaded") };
-        let changing = self.changing(crowd).await?;
-        let mut connections = Vec::new();
-        for _ in 0..callers {
-            connections.push(self.connect().await?);
-        }
-        let begin = Instant::now();
-        let tasks = connections.into_iter().enumerate().map(|(caller, mut connection)| {
-            let script = script.clone();
-            tokio::spawn(async move {
-                let (begin, mut latencies) = (Instant::now(), Vec::new());
-                let mut number = 0;
-                while begin.elapsed() < span {
-                    let sent = Instant::now();
-                    let team = format!("t{}", spread(number, caller) % crowd.teams());
-                    connection.command(&[b"EVALSHA", &script, b"1", team.as_bytes()]);
-                    connection.send().await?;
-                    let Reply::Array(found) = connection.reply().await? else { anyhow::bail!("no page") };
-                    // As a client does that shows them.
-                    for target in &found {
-                        baton_api::presence::v1::PickerTarget::decode(target.as_slice())?;
-                    }
-                    anyhow::ensure!(found.len() == PAGE, "a page of {}", found.len());
-                    latencies.push(sent.elapsed());
-                    number += 1;
-                }
-                Ok(latencies)
-            })
-        });
-        let latencies = all_of(tasks.collect()).await?;
-        let elapsed = begin.elapsed();
-        changing.stop().await;
-        Ok((latencies, elapsed))
-    }
-
-    /// 5,000 changes a second, of the same sort.
-    async fn changing(&self, crowd: Crowd) -> anyhow::Result<Changing> {
-        let connection = Arc::new(tokio::sync::Mutex::new(self.connect().await?));
-        let number = Arc::new(AtomicU32::new(0));
-        Ok(Changing::with(move |agent| {
-            let (connection, number) = (Arc::clone(&connection), Arc::clone(&number));
-            async move {
-                let mut connection = connection.lock().await;
-                let number = number.fetch_add(1, Ordering::Relaxed);
-                connection.change(crowd, agent % crowd.agents, number % 2 == 1, number);
-                // What comes together is sent together.
-                if number % 50 == 49 {
-                    connection.flush(150).await.expect("Redis answers");
-                }
-            }
-        }))
-    }
-
-    async fn changes(&self, crowd: Crowd, span: Duration) -> anyhow::Result<(u32, Duration)> {
-        let mut connection = self.connect().await?;
-        let begin = Instant::now();
-        let mut count = 0;
-        while begin.elapsed() < span {
-            for _ in 0..100 {
-                let number = self.version.fetch_add(1, Ordering::Relaxed);
-                connection.change(crowd, spread(number / 2, 7) % crowd.agents, number % 2 == 1, number);
-            }
-            connection.flush(300).await?;
-            count += 100;
-        }
-        Ok((count, begin.elapsed()))
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// A client that sends many commands at once.
-struct Connection {
-    stream: BufReader<TcpStream>,
-    out: Vec<u8>,
-}
-
-enum Reply {
-    Other,
-    Bytes(Vec<u8>),
-    Array(Vec<Vec<u8>>),
-}
-
-impl Connection {
-    fn command(&mut self, parts: &[&[u8]]) {
-        self.out.extend(format!("*{}\r\n", parts.len()).bytes());
-        for part in parts {
-            self.out.extend(format!("${}\r\n", part.len()).bytes());
-            self.out.extend_from_slice(part);
-            self.out.extend(b"\r\n");
-        }
-    }
-
-    fn set(&mut self, agent: u32, shown: &[u8]) {
-        self.command(&[b"SET", format!("a{agent}").as_bytes(), shown]);
-    }
-
-    fn add(&mut self, team: u32, agent: u32, since: u64) {
-        let (team, since, agent) = (format!("t{team}"), since.to_string(), format!("a{agent}"));
-        self.command(&[b"ZADD", team.as_bytes(), since.as_bytes(), agent.as_bytes()]);
-    }
-
-    /// What a change of a state is there: what is shown of the agent, and their place in both teams.
-    fn change(&mut self, crowd: Crowd, agent: u32, available: bool, now: u32) {
-        self.set_state(agent, now);
-        for team in crowd.teams_of(agent) {
-            if available {
-                self.add(team, agent, u64::from(crowd.agents) + u64::from(now));
-            } else {
-                let (team, agent) = (format!("t{team}"), format!("a{agent}"));
-                self.command(&[b"ZREM", team.as_bytes(), agent.as_bytes()]);
-            }
-        }
-    }
-
-    /// Writes what is shown anew; that a byte of it changes is enough.
-    fn set_state(&mut self, agent: u32, now: u32) {
-        let time = now.to_be_bytes();
-        self.command(&[b"SETRANGE", format!("a{agent}").as_bytes(), b"4", &[b'0' + time[3] % 10]]);
-    }
-
-    async fn send(&mut self) -> anyhow::Result<()> {
-        let out = std::mem::take(&mut self.out);
-        self.stream.get_mut().write_all(&out).await?;
-        Ok(())
-    }
-
-    async fn flush(&mut self, replies: usize) -> anyhow::Result<()> {
-        self.send().await?;
-        for _ in 0..replies {
-            self.reply().await?;
-        }
-        Ok(())
-    }
-
-    async fn reply(&mut self) -> anyhow::Result<Reply> {
-        let line = self.line().await?;
-        match line.split_at(1) {
-            ("$", length) => Ok(Reply::Bytes(self.bytes(length.parse()?).await?)),
-            ("*", count) => {
-                let mut found = Vec::new();
-                for _ in 0..count.parse::<usize>()? {
-                    let length = self.line().await?;
-                    found.push(self.bytes(length.trim_start_matches('$').parse()?).await?);
-                }
-                Ok(Reply::Array(found))
-            }
-            ("-", error) => anyhow::bail!("Redis: {error}"),
-            _ => Ok(Reply::Other),
-        }
-    }
-
-    async fn line(&mut self) -> anyhow::Result<String> {
-        let mut line = String::new();
-        self.stream.read_line(&mut line).await?;
-        anyhow::ensure!(line.len() > 2, "Redis went away");
-        Ok(line.trim_end().to_owned())
-    }
-
-    async fn bytes(&mut self, length: usize) -> anyhow::Result<Vec<u8>> {
-        let mut bytes = vec![0; length + 2];
-        self.stream.read_exact(&mut bytes).await?;
-        bytes.truncate(length);
-        Ok(bytes)
-    }
 }
