@@ -12,6 +12,8 @@ use crate::ApiError;
 
 /// All fields.
 const ALL: &str = "*";
+/// No message has as many fields.
+const MOST_PATHS: usize = 100;
 
 /// The fields of a message that are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,7 +21,7 @@ pub enum ReadMask {
     /// The message as it is.
     #[default]
     All,
-    /// Of these, by their numbers, so much.
+    /// These, by their numbers, and of each what is wanted of it.
     Fields(Vec<(u32, Self)>),
 }
 
@@ -28,17 +30,22 @@ impl ReadMask {
     /// (`presence.state`), and not into a repeated one, as the documentation of `google.protobuf.FieldMask` has it.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for the field `read_mask`, if a path leads nowhere; it says which fields there are.
+    /// `INVALID_ARGUMENT` for the field `read_mask`, if a path leads nowhere, with the fields that there are; or if there are more than 100 paths.
     pub fn parse<M: Name>(mask: Option<&FieldMask>) -> Result<Self, ApiError> {
         let paths = mask.map_or(&[][..], |it| &it.paths);
         if paths.is_empty() || paths.iter().any(|path| path == ALL) {
             return Ok(Self::All);
         }
+        let refuse = |why: String| ApiError::invalid_argument("read_mask", why);
+        if paths.len() > MOST_PATHS {
+            return Err(refuse(format!("names {} fields; may name {MOST_PATHS}", paths.len())));
+        }
+        let Some(message) = crate::POOL.get_message_by_name(&M::full_name()) else {
+            return Ok(Self::All);
+        };
         let mut wanted = Self::Fields(Vec::new());
         for path in paths {
-            let known = crate::POOL.get_message_by_name(&M::full_name());
-            let added = known.map_or_else(|| Err(String::new()), |message| wanted.add(&message, path));
-            added.map_err(|why| ApiError::invalid_argument("read_mask", format!("names {path:?}; {why}")))?;
+            wanted.add(&message, path).map_err(|why| refuse(format!("names {path:?}; {why}")))?;
         }
         Ok(wanted)
     }
@@ -206,6 +213,8 @@ mod tests {
         for path in ["", ".", "name.", "presence."] {
             assert!(why(path).starts_with(&format!("names {path:?}; ")), "{path}");
         }
+        let many = mask(&["name"; MOST_PATHS + 1]);
+        assert!(ReadMask::parse::<PickerTarget>(Some(&many)).is_err());
         for path in ["name.first", "media.medium", "presence.engagements.state"] {
             assert!(why(path).contains("is wanted as a whole, or not at all"), "{path}");
         }

@@ -57,13 +57,13 @@ impl Turns {
     /// Serves a connection together with its calls, in turns.
     pub(super) async fn serve<C: Future>(&self, mut connection: Pin<&mut C>) -> C::Output {
         let mut calls = pin!(self.take_steps());
-        let wakes = Arc::<Wakes>::default();
-        let waker = Waker::from(Arc::clone(&wakes));
+        let turn = Arc::<TurnWaker>::default();
+        let waker = Waker::from(Arc::clone(&turn));
         std::future::poll_fn(move |cx| {
-            wakes.task.register(cx.waker());
+            turn.task.register(cx.waker());
             let mut inner = Context::from_waker(&waker);
             for _ in 0..LOOKS {
-                wakes.begin();
+                turn.begin();
                 if let Poll::Ready(ended) = connection.as_mut().poll(&mut inner) {
                     return Poll::Ready(ended);
                 }
@@ -71,7 +71,7 @@ impl Turns {
                     calls.set(self.take_steps());
                     break;
                 }
-                if !wakes.end() {
+                if !turn.end() {
                     return Poll::Pending;
                 }
             }
@@ -108,7 +108,7 @@ impl Turns {
 /// What wakes a connection and its calls. What one of them does for the other within a turn is seen at the next look; it would cost much to wake
 /// the task for it, which the runtime might then continue on another core.
 #[derive(Debug, Default)]
-struct Wakes {
+struct TurnWaker {
     turn: AtomicU8,
     task: AtomicWaker,
 }
@@ -119,7 +119,7 @@ const TAKING_TURN: u8 = 1;
 /// Something has happened since the turn began, or the task has been woken for one.
 const WOKEN: u8 = 2;
 
-impl Wakes {
+impl TurnWaker {
     fn begin(&self) {
         self.turn.store(TAKING_TURN, Ordering::SeqCst);
     }
@@ -130,7 +130,7 @@ impl Wakes {
     }
 }
 
-impl Wake for Wakes {
+impl Wake for TurnWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -185,9 +185,9 @@ mod tests {
     use super::*;
 
     /// A connection that has these calls when its first turn comes.
-    fn connection(begin: impl FnOnce(&CallExecutor)) -> AbortOnDropHandle<Infallible> {
+    fn connection(start: impl FnOnce(&CallExecutor)) -> AbortOnDropHandle<Infallible> {
         let (executor, turns) = CallExecutor::new(true, &Arc::default());
-        begin(&executor);
+        start(&executor);
         let connection = std::future::pending::<Infallible>();
         AbortOnDropHandle::new(lifecycle::spawn(async move { turns.serve(pin!(connection)).await }))
     }
@@ -232,20 +232,20 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_is_too_much_for_one_turn_is_for_other_cores_too() {
         // Each of the last two blocks its thread until the other one runs.
-        let (ping, is_pinged) = mpsc::channel();
-        let (pong, is_ponged) = mpsc::channel();
+        let (begin, has_begun) = mpsc::channel();
+        let (answer, is_answered) = mpsc::channel();
         let (done, is_done) = tokio::sync::oneshot::channel();
         let _connection = connection(|many| {
             for _ in 0..STEPS {
                 many.execute(async {});
             }
             many.execute(async move {
-                ping.send(()).unwrap();
-                done.send(is_ponged.recv_timeout(Duration::from_secs(10))).unwrap();
+                begin.send(()).unwrap();
+                done.send(is_answered.recv_timeout(Duration::from_secs(10))).unwrap();
             });
             many.execute(async move {
-                is_pinged.recv_timeout(Duration::from_secs(10)).unwrap();
-                pong.send(()).unwrap();
+                has_begun.recv_timeout(Duration::from_secs(10)).unwrap();
+                answer.send(()).unwrap();
             });
         });
         assert_eq!(is_done.await.unwrap(), Ok(()));

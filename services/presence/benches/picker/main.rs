@@ -1,12 +1,12 @@
 //! The picker at 10,000, 100,000 and 1,000,000 agents: the first 50 of a team by longest idle, while 5,000 states change a second; with all that is
-//! shown of an agent, and with what a row of a list shows (`read_mask`). Beside it, in the same run and in turns: Redis, with a sorted set for each team and each agent's part of the answer ready-made, read in one round trip by
-//! a script; the limits: a page that is ready-made, answered by a gRPC server that does nothing else, and an empty call to Baton; and the same
-//! question to memory, without a call. Then changes
-//! a second, searches, and the memory of each agent.
+//! shown of an agent, and with what a row of a list shows (`read_mask`).
 //!
-//! `cargo bench -p baton-presence --features bench --bench picker -- [--agents=10000,…] [--callers=1,32] [--seconds=3]
-//! [--rounds=2]`. Redis is started if
-//! `redis-server` is installed (the Debian package of that name), without a disk; otherwise the benchmark says that it is not there.
+//! Beside it, in the same run and in turns: Redis, with a sorted set for each team and each agent's part of the answer ready-made, read in one round
+//! trip by a script; the limits: a page that is ready-made, answered by a gRPC server that does nothing else, and an empty call to Baton; and the
+//! same question to memory, without a call. Then changes a second, searches, and the memory of each agent.
+//!
+//! `cargo bench -p baton-presence --features bench --bench picker -- [--agents=10000,…] [--callers=1,32] [--seconds=3] [--rounds=2]`. Redis is
+//! started if `redis-server` is installed (the Debian package of that name), without a disk; otherwise the benchmark says that it is not there.
 //! What is measured of Baton is its service without commits: Redis makes none either. Clients and Baton are one process, Redis is another.
 
 #![expect(
@@ -170,7 +170,7 @@ async fn measure(options: &Options, crowd: Crowd) -> anyhow::Result<()> {
 async fn pickers(options: &Options, (baton, shown): (&Baton, Shown), redis: Option<&Redis>) -> anyhow::Result<()> {
     let page = baton.page(0, shown).await?;
     let bytes = page.iter().map(Bytes::len).sum::<usize>();
-    println!("a page of {PAGE} agents with {shown:?}: {bytes} bytes");
+    println!("a page of {PAGE} agents, {} of each: {bytes} bytes", shown.name());
     if let Some(redis) = redis {
         redis.fill(&page, baton.crowd).await?;
     }
@@ -197,8 +197,9 @@ async fn pickers(options: &Options, (baton, shown): (&Baton, Shown), redis: Opti
             "-".to_owned()
         };
         println!(
-            "| {} | {callers} | {} | {} | {} | {} | {ratio} | {} | {} | {:.2} | {} | {} | {} |",
+            "| {} | {} | {callers} | {} | {} | {} | {} | {ratio} | {} | {} | {:.2} | {} | {} | {} |",
             baton.crowd.agents,
+            shown.name(),
             picker.rate(),
             picker.p50_ms(),
             other.rate(),
@@ -476,7 +477,7 @@ impl Service<http::Request<Body>> for ReadyMade {
 }
 
 /// What is wanted of each agent of a page.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 enum Shown {
     /// What a row of a list shows: who it is, how they are, and since when.
     Row,
@@ -484,6 +485,13 @@ enum Shown {
 }
 
 impl Shown {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Row => "a row",
+            Self::Everything => "everything",
+        }
+    }
+
     fn mask(self) -> Option<FieldMask> {
         let fields = ["target", "name", "available", "presence.state", "presence.state_start_time"];
         matches!(self, Self::Row).then(|| FieldMask { paths: fields.map(str::to_owned).into() })

@@ -87,6 +87,9 @@ impl FromIterator<Class> for Classes {
     }
 }
 
+/// In bytes, of a name.
+const HEAD: usize = 16;
+
 /// What an agent is ordered and searched by; another one when their name or address changes.
 #[derive(Debug)]
 pub(super) struct Person {
@@ -94,6 +97,8 @@ pub(super) struct Person {
     /// Their place in the directory.
     pub(super) slot: u32,
     name_len: u32,
+    /// How the key of the name begins: most comparisons need not read the text, which is elsewhere in memory.
+    head: u128,
     /// [`name::key`] of the name; then, in a line of its own, of the address.
     text: Box<str>,
 }
@@ -102,12 +107,12 @@ impl Person {
     pub(super) fn new(id: AgentId, slot: u32, profile: &AgentProfile) -> Arc<Self> {
         let name = name::key(&profile.name);
         let text = format!("{name}\n{}", name::key(&profile.email));
-        Arc::new(Self { id, slot, name_len: length(&name), text: text.into() })
+        Arc::new(Self { id, slot, name_len: length(&name), head: head(&name), text: text.into() })
     }
 
     /// One who is only compared with.
     fn at(key: &str, id: AgentId) -> Arc<Self> {
-        Arc::new(Self { id, slot: u32::MAX, name_len: length(key), text: key.into() })
+        Arc::new(Self { id, slot: u32::MAX, name_len: length(key), head: head(key), text: key.into() })
     }
 
     pub(super) fn key(&self) -> &str {
@@ -118,6 +123,13 @@ impl Person {
     pub(super) fn text(&self) -> &str {
         &self.text
     }
+}
+
+/// As many bytes as there is room for; what there are less of is zero, which is in no name.
+fn head(key: &str) -> u128 {
+    let mut head = [0; HEAD];
+    head.iter_mut().zip(key.bytes()).for_each(|(to, from)| *to = from);
+    u128::from_be_bytes(head)
 }
 
 /// A name has 100 characters at most, and its key not much more.
@@ -187,7 +199,10 @@ impl Rank for BySince {
 
 impl Ord for ByName {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.key().cmp(other.0.key()).then_with(|| self.0.id.cmp(&other.0.id))
+        let (left, right) = (&self.0, &other.0);
+        let is_whole = |person: &Person| person.name_len as usize <= HEAD;
+        let rest = || if is_whole(left) && is_whole(right) { Ordering::Equal } else { left.key().cmp(right.key()) };
+        left.head.cmp(&right.head).then_with(rest).then_with(|| left.id.cmp(&right.id))
     }
 }
 
@@ -302,5 +317,23 @@ impl<'a, P: Ord> Iterator for Merged<'a, P> {
             None => drop(self.sets.swap_remove(index)),
         }
         Some(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_begin_alike_are_in_the_order_of_their_rest_and_then_of_their_ids() {
+        // Shorter than what is compared first, as long, and longer.
+        let names = ["", "ada", "ada aerts", "ada aerts-bakker", "ada aerts-bakkers", "ada aerts-bakkerz", "ädä", "b"];
+        let id = |id| AgentId(uuid::Uuid::from_u128(id));
+        let place = |name: &str, of: u128| ByName(Person::at(name, id(of)));
+        for (left, right) in names.iter().flat_map(|left| names.map(|right| (*left, right))) {
+            let by_text = left.cmp(right);
+            assert_eq!(place(left, 1).cmp(&place(right, 1)), by_text, "{left} {right}");
+            assert_eq!(place(left, 1).cmp(&place(right, 2)), by_text.then(Ordering::Less), "{left} {right}");
+        }
     }
 }
