@@ -195,15 +195,15 @@ impl Drop for CallUnderWay {
 
 /// Real time, also where time is simulated: it limits what a peer costs. Setting the system's clock does not change it.
 #[derive(Clone, Copy, Debug)]
-struct Stopwatch(tokio::time::Instant);
+pub(super) struct Stopwatch(tokio::time::Instant);
 
 impl Stopwatch {
     #[expect(clippy::disallowed_methods, reason = "what a peer costs is limited in real time")]
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self(tokio::time::Instant::now())
     }
 
-    fn elapsed(self) -> Duration {
+    pub(super) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
 

@@ -12,16 +12,20 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use async_executor::Executor;
 use futures::task::AtomicWaker;
 use hyper_util::rt::TokioExecutor;
 
+use super::connection::Stopwatch;
 use super::paced::Backlog;
 use crate::lifecycle;
 
 /// So many steps of a connection's calls in a row, at most.
 const STEPS: usize = 16;
+/// For so long, where steps are long (a large answer): others wait meanwhile.
+const LONGEST: Duration = Duration::from_micros(500);
 /// So often a connection is looked at in one turn, at most: what it has read is handled, and that is written.
 const LOOKS: usize = 3;
 /// So many tasks take steps of one connection's calls, if its turns don't suffice and the machine has as many cores.
@@ -82,15 +86,19 @@ impl Turns {
         .await
     }
 
-    /// Takes the steps of the connection's calls, until it has taken as many in a row as may be.
+    /// Takes the steps of the connection's calls, until it has taken as many in a row as may be, or for as long.
     async fn take_steps(&self) {
         let Some(calls) = &self.calls else {
             return std::future::pending().await;
         };
         loop {
             calls.tick().await;
-            if (1..STEPS).all(|_| calls.try_tick()) {
-                return self.call_help(calls);
+            let (began, mut steps) = (Stopwatch::start(), 1);
+            while calls.try_tick() {
+                steps += 1;
+                if steps >= STEPS || began.elapsed() >= LONGEST {
+                    return self.call_help(calls);
+                }
             }
         }
     }
@@ -177,7 +185,6 @@ mod tests {
     use std::convert::Infallible;
     use std::sync::atomic::AtomicUsize;
     use std::sync::mpsc;
-    use std::time::Duration;
 
     use hyper::rt::Executor as _;
     use tokio_util::task::AbortOnDropHandle;
@@ -227,6 +234,24 @@ mod tests {
         });
         let before = is_done.await.unwrap();
         assert!(before <= 4 * STEPS, "{before} of the others' steps came first");
+    }
+
+    #[tokio::test]
+    async fn s1_long_steps_make_no_long_turn() {
+        let taken = Arc::<AtomicUsize>::default();
+        let (executor, turns) = CallExecutor::new(true, &Arc::default());
+        for _ in 0..STEPS {
+            let taken = Arc::clone(&taken);
+            executor.execute(async move {
+                let began = Stopwatch::start();
+                while began.elapsed() < LONGEST {}
+                taken.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+        let mut connection = pin!(std::future::pending::<Infallible>());
+        let mut serving = pin!(turns.serve(connection.as_mut()));
+        assert!(futures::poll!(serving.as_mut()).is_pending());
+        assert_eq!(taken.load(Ordering::SeqCst), 2, "the first, and the one after which the time was over");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
