@@ -1,11 +1,12 @@
-//! Field masks of updates (AIP-134; those of reads are in [`read_mask`](crate::read_mask)): a client changes what it names, so a client of today never erases a field of tomorrow.
+//! Field masks of updates (AIP-134): a client changes what it names, so a client of today never erases a field of tomorrow. Those of reads are in
+//! [`read_mask`](crate::read_mask).
 
 use prost_types::FieldMask;
 
 use crate::ApiError;
 
 /// All fields.
-const ALL: &str = "*";
+pub(crate) const ALL: &str = "*";
 
 /// The fields that a mask names; of an empty one, those that are set. An update that names nothing is a mistake.
 pub fn named_fields(

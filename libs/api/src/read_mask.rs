@@ -9,17 +9,15 @@ use prost_reflect::{Kind, MessageDescriptor};
 use prost_types::FieldMask;
 
 use crate::ApiError;
+use crate::mask::ALL;
 
-/// All fields.
-const ALL: &str = "*";
 /// No message has as many fields.
 const MOST_PATHS: usize = 100;
 
 /// The fields of a message that are wanted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadMask {
     /// The message as it is.
-    #[default]
     All,
     /// These, by their numbers, and of each what is wanted of it.
     Fields(Vec<(u32, Self)>),
