@@ -67,9 +67,9 @@ mod tests {
         db.migrate(&baton_store::Migrations::NONE).await.unwrap();
         let mut tx = db.begin().await.unwrap();
         let table = "CREATE TABLE held (tenant TEXT, interaction_id TEXT, version BIGINT, PRIMARY KEY (tenant, interaction_id))";
-        tx.statement(table).now().await.unwrap();
+        tx.statement(table).affected().await.unwrap();
         for id in 0..1_200 {
-            tx.statement("INSERT INTO held VALUES ('acme', $1, 5)").bind(format!("i{id}")).now().await.unwrap();
+            tx.statement("INSERT INTO held VALUES ('acme', $1, 5)").bind(format!("i{id}")).affected().await.unwrap();
         }
         tx.commit().await.unwrap();
         let mut asked: Vec<_> = (0..1_200).map(|id| version("acme", id, 5)).collect();

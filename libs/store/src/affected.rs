@@ -1,10 +1,10 @@
 //! What the libraries of the databases have not in common, for statements that run on either: how many rows were changed, and what can be
 //! bound.
 
+use baton_sqlite::{Sqlite, SqliteArguments, SqliteConnection};
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{Database, Encode, PgConnection, Postgres, Sqlite, SqliteConnection, Type};
+use sqlx::{Database, Encode, PgConnection, Postgres, Type};
 
 /// A value that a statement for this database can hold: for functions that build a statement for either.
 pub trait Bind<DB: Database>: for<'q> Encode<'q, DB> + Type<DB> {}

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use futures::future::Either;
 use parking_lot::Mutex;
-use sqlx::sqlite::SqlitePool;
 use tokio::sync::watch;
 
 use crate::disk::Disk;
 use crate::postgres::{PostgresDb, PostgresOptions};
+use crate::readers::SqliteReaders;
 use crate::writer::SqliteWriter;
 use crate::{OpenError, Reader, StoreError, Tx, on, open};
 
@@ -27,7 +27,7 @@ pub struct SqliteDb {
     pub(crate) file: Arc<PathBuf>,
     pub(crate) writer: SqliteWriter,
     pub(crate) disk: Arc<Disk>,
-    readers: SqlitePool,
+    readers: SqliteReaders,
     /// Nobody else writes to it.
     is_exclusive: bool,
     outbox: watch::Sender<u64>,
@@ -43,12 +43,12 @@ impl Db {
     }
 
     pub(crate) async fn open_on(file: &Path, disk: Arc<Disk>) -> Result<Self, OpenError> {
-        let writer = open::writer(file).await?;
+        let writer = open::writer(file, Arc::clone(&disk)).await?;
         Ok(Self::Sqlite(SqliteDb {
             file: Arc::new(file.to_path_buf()),
             writer,
             disk,
-            readers: open::readers(file),
+            readers: SqliteReaders::new(open::reading(file)),
             is_exclusive: false,
             outbox: watch::Sender::new(0),
             looked_us: Arc::default(),

@@ -145,6 +145,11 @@ impl Disk {
         self.notify(covers, result);
     }
 
+    /// The disk has failed in somebody else's hands.
+    pub(crate) fn fail(&self, error: io::Error) {
+        self.notify(0, Err(error));
+    }
+
     fn notify(&self, covers: u64, result: io::Result<()>) {
         self.synced.send_modify(|synced| match result {
             Ok(()) => synced.up_to = synced.up_to.max(covers),

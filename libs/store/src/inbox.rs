@@ -38,7 +38,7 @@ pub async fn first_time(tx: &mut Tx, consumer: &str, event_id: Uuid, at_us: i64)
         .bind(consumer)
         .bind(event_id)
         .bind(at_us)
-        .now()
+        .affected()
         .await?;
     Ok(rows == 1)
 }
@@ -59,7 +59,7 @@ pub async fn advance(tx: &mut Tx, consumer: &str, position: i64) -> Result<(), S
     )
     .bind(consumer)
     .bind(position)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -67,10 +67,7 @@ pub async fn advance(tx: &mut Tx, consumer: &str, position: i64) -> Result<(), S
 /// Deletes the cursors whose names begin with this text.
 pub async fn forget_cursors(db: &Db, beginning: &str) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
-    tx.statement("DELETE FROM store_cursors WHERE substr(consumer, 1, length($1)) = $1")
-        .bind(beginning)
-        .later()
-        .await?;
+    tx.statement("DELETE FROM store_cursors WHERE substr(consumer, 1, length($1)) = $1").bind(beginning).run().await?;
     tx.commit().await
 }
 
@@ -92,7 +89,7 @@ pub async fn add_dead_letter(tx: &mut Tx, letter: &DeadLetter) -> Result<(), Sto
     .bind(letter.tries)
     .bind(&letter.cause)
     .bind(letter.at_us)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -126,7 +123,7 @@ pub async fn prune(db: &Db, before_us: i64) -> Result<u64, StoreError> {
         "DELETE FROM store_dead_letters WHERE (consumer, event_id) IN
              (SELECT consumer, event_id FROM store_dead_letters WHERE at_us < $1 LIMIT $2)",
     ] {
-        let deleted = tx.statement(statement).bind(before_us).bind(MAX_BATCH as i64).now().await?;
+        let deleted = tx.statement(statement).bind(before_us).bind(MAX_BATCH as i64).affected().await?;
         rows += deleted;
     }
     tx.commit().await?;

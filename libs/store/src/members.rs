@@ -4,15 +4,19 @@
 //! number, and one that is gone is still named by the others. The check is made before anything is started, and changes nothing of what they hold.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use baton_sqlite::{SqliteConnection, SqliteOptions};
+use sqlx::{ConnectOptions as _, Connection as _};
 use uuid::Uuid;
 
 use crate::StoreError;
+use crate::open::BUSY_TIMEOUT;
 
 /// A larger database is not read through at the start: that takes about a second for each 500 MB.
 const LONGEST_CHECKED_BYTES: u64 = 512 << 20;
+/// Between two attempts to write a log back.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What a database knows of the set it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -106,9 +110,17 @@ pub async fn enrol(file: &Path, membership: &Membership) -> Result<(), StoreErro
 /// Moves everything from the write-ahead log into the database file, so that the file alone is the whole database.
 pub async fn checkpoint(file: &Path) -> Result<(), StoreError> {
     let mut connection = connect(file).await?;
-    let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await?;
-    connection.close().await?;
-    if busy == 0 { Ok(()) } else { Err(StoreError::Busy(sqlx::Error::WorkerCrashed)) }
+    let mut pauses = BUSY_TIMEOUT.as_millis() / PAUSE.as_millis();
+    // Whoever is in the way is told in a row, not as an error.
+    while sqlx::query_scalar::<_, i64>("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await? != 0 {
+        if pauses == 0 {
+            return Err(StoreError::Busy(sqlx::Error::PoolTimedOut));
+        }
+        pauses -= 1;
+        #[expect(clippy::disallowed_methods, reason = "another process reads or writes in real time")]
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(connection.close().await?)
 }
 
 /// Nobody writes to these databases as long as it is held: for copying all of them as they are at one moment.
@@ -138,12 +150,7 @@ impl WriteStop {
 }
 
 async fn connect(file: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    SqliteConnectOptions::new()
-        .filename(file)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(crate::open::BUSY_TIMEOUT)
-        .connect()
-        .await
+    SqliteOptions::new(file).busy_timeout(BUSY_TIMEOUT).pragma("synchronous", "FULL").connect().await
 }
 
 #[cfg(test)]

@@ -1,61 +1,56 @@
 //! Opening a `SQLite` file. A file that is not Baton's is refused with an explanation, and not touched.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, SqliteConnection};
+use baton_sqlite::{SqliteConnection, SqliteOptions};
+use sqlx::ConnectOptions as _;
 use tokio::io::AsyncReadExt;
 
 use crate::OpenError;
+use crate::disk::Disk;
 use crate::error::sqlite_code;
-use crate::writer::{ACQUIRE_TIMEOUT, SqliteWriter};
+use crate::writer::SqliteWriter;
 
 /// `BTN1`: written into the file's header, so that another program's database is never taken for ours.
 const APPLICATION_ID: i64 = 0x4254_4e31;
 /// How long `SQLite` itself waits for another process's lock (a backup, a person with a shell).
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Readers run beside each other; more than this would only compete for the processor.
-const MAX_READERS: u32 = 4;
-/// Texts whose prepared statements a connection remembers: several in one text are one of them.
+/// Texts whose prepared statements a connection remembers.
 const STATEMENTS: usize = 200;
 /// The write-ahead log is cut back to this after a checkpoint, so that a burst does not keep the disk for ever.
 const WAL_LIMIT_BYTES: &str = "67108864";
 
-pub(crate) async fn writer(file: &Path) -> Result<SqliteWriter, OpenError> {
+pub(crate) async fn writer(file: &Path, disk: Arc<Disk>) -> Result<SqliteWriter, OpenError> {
     let folder = file.parent().unwrap_or(Path::new("."));
     tokio::fs::create_dir_all(folder).await.map_err(|source| OpenError::Folder { folder: folder.into(), source })?;
     check_header(file).await?;
-    // Of a new file only: its free pages can be given back.
-    let options = options(file).create_if_missing(true).auto_vacuum(SqliteAutoVacuum::Incremental);
-    let mut connection = options.connect().await.map_err(|error| explain(file, error))?;
+    let options = writing(file);
+    let mut connection =
+        options.clone().create_if_missing(true).connect().await.map_err(|error| explain(file, error))?;
     claim_file(&mut connection, file).await?;
-    Ok(SqliteWriter::new(connection, options))
+    Ok(SqliteWriter::new(connection, options, disk))
 }
 
-/// Connects when first used: a start does not pay for connections that may not be needed.
-pub(crate) fn readers(file: &Path) -> SqlitePool {
-    // A file does not go away like a server, so connections are neither tested nor replaced.
-    SqlitePoolOptions::new()
-        .max_connections(MAX_READERS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .max_lifetime(None)
-        .idle_timeout(Duration::from_mins(5))
-        .test_before_acquire(false)
-        .connect_lazy_with(options(file).pragma("query_only", "ON"))
+/// For connections that can't write.
+pub(crate) fn reading(file: &Path) -> SqliteOptions {
+    for_all(SqliteOptions::new(file)).pragma("query_only", "ON")
 }
 
-fn options(file: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(file)
-        .journal_mode(SqliteJournalMode::Wal)
-        // The database syncs before a checkpoint, so that the file stays whole; each commit is synced by `Disk`.
-        .synchronous(SqliteSynchronous::Normal)
-        .foreign_keys(true)
-        .statement_cache_capacity(STATEMENTS)
+/// For the connection that writes. A new file learns first that its free pages can be given back.
+fn writing(file: &Path) -> SqliteOptions {
+    for_all(SqliteOptions::new(file).pragma("auto_vacuum", "INCREMENTAL"))
+}
+
+fn for_all(options: SqliteOptions) -> SqliteOptions {
+    options
         .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENTS)
+        .pragma("journal_mode", "WAL")
+        // The database syncs before a checkpoint, so that the file stays whole; each commit is synced by `Disk`.
+        .pragma("synchronous", "NORMAL")
+        .pragma("foreign_keys", "ON")
         .pragma("journal_size_limit", WAL_LIMIT_BYTES)
         // What a statement needs for itself is small: no file for it.
         .pragma("temp_store", "MEMORY")

@@ -9,7 +9,8 @@ mod cursor;
 
 use std::time::Duration;
 
-use sqlx::{PgConnection, SqliteConnection};
+use baton_sqlite::SqliteConnection;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use self::cursor::{InvalidCursor, OutboxCursor};
@@ -76,7 +77,7 @@ async fn insert(tx: &mut Tx, rows: &[OutboxRow]) -> Result<(), StoreError> {
             .bind(&row.traceparent)
             .bind(row.time_us);
     }
-    statement.later().await
+    statement.run().await
 }
 
 /// The next number of an aggregate that keeps no counter of its own. It is rolled back with the transaction, so there are no
@@ -97,7 +98,7 @@ pub async fn forget_sequence(tx: &mut Tx, tenant: &str, aggregate: &str) -> Resu
     tx.statement("DELETE FROM store_sequences WHERE tenant = $1 AND aggregate = $2")
         .bind(tenant)
         .bind(aggregate)
-        .later()
+        .run()
         .await?;
     Ok(())
 }
@@ -279,7 +280,7 @@ pub async fn keep_published(db: &Db, copy: &PublishedCopy) -> Result<(), StoreEr
         )
         .bind(&copy.generation)
         .bind(copy.cursor.to_string())
-        .later()
+        .run()
         .await?;
         Ok(())
     }))

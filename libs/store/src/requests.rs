@@ -178,7 +178,7 @@ pub async fn forget(tx: &mut Tx, key: &RequestKey) -> Result<(), StoreError> {
         .bind(&key.subject)
         .bind(&key.method)
         .bind(&key.request_id)
-        .later()
+        .run()
         .await?;
     Ok(())
 }
@@ -198,7 +198,7 @@ pub async fn answer(tx: &mut Tx, key: &RequestKey, answer: &KeptAnswer) -> Resul
         .bind(code)
         .bind(message)
         .bind(body)
-        .now()
+        .affected()
         .await?;
     Ok(rows == 1)
 }
@@ -213,7 +213,7 @@ pub async fn prune(db: &Db, now_us: i64) -> Result<u64, StoreError> {
         )
         .bind(now_us - KEPT_US)
         .bind(PRUNE_BATCH)
-        .now()
+        .affected()
         .await?;
     tx.commit().await?;
     Ok(rows)
@@ -267,7 +267,7 @@ async fn insert(
         .bind(answer.map(|it| it.0))
         .bind(answer.map(|it| it.1))
         .bind(answer.map(|it| it.2))
-        .now()
+        .affected()
         .await?;
     Ok(rows == 1)
 }

@@ -1,13 +1,14 @@
-//! One statement of a change that returns no rows: on `SQLite` it can wait for the next one, so that they go to the database's thread together.
+//! One statement of a change that returns no rows.
 
 use std::borrow::Cow;
 
+use baton_sqlite::{Sqlite, SqliteArguments};
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgArguments;
-use sqlx::{Arguments as _, AssertSqlSafe, Encode, Postgres, Sqlite, Type};
+use sqlx::{Arguments as _, AssertSqlSafe, Encode, Postgres, Type};
 
 use crate::tx::TxHandle;
-use crate::{StoreError, Tx};
+use crate::{Affected as _, Conn, StoreError, Tx};
 
 /// A statement with its values: see [`Tx::statement`].
 #[must_use = "a statement that is dropped does nothing"]
@@ -15,11 +16,14 @@ use crate::{StoreError, Tx};
 pub struct Statement<'t> {
     tx: &'t mut Tx,
     text: Cow<'static, str>,
-    /// On `SQLite`: how many values belong to statements before this one. Its own are with theirs.
-    before: usize,
-    /// On `PostgreSQL`.
-    values: PgArguments,
+    values: Values,
     unusable: Option<BoxDynError>,
+}
+
+#[derive(Debug)]
+enum Values {
+    Sqlite(SqliteArguments),
+    Postgres(PgArguments),
 }
 
 /// The values of so many rows, for a statement's text: `($1, $2), ($3, $4)`.
@@ -31,21 +35,13 @@ pub fn rows_of_values(rows: usize, columns: usize) -> String {
 
 impl Tx {
     /// A statement that returns no rows, with its values in the text as `$1`, `$2`…: [bind](Statement::bind) them in their order, and end with
-    /// [`later`](Statement::later) or [`now`](Statement::now). The text is the program's own; whatever comes from outside is a value.
+    /// [`run`](Statement::run) or [`affected`](Statement::affected). The text is the program's own; whatever comes from outside is a value.
     pub fn statement(&mut self, text: impl Into<Cow<'static, str>>) -> Statement<'_> {
-        let before = match &self.handle {
-            TxHandle::Sqlite(guard, _) => guard.script.values(),
-            TxHandle::Postgres(_) => 0,
+        let values = match &self.handle {
+            TxHandle::Sqlite(..) => Values::Sqlite(SqliteArguments::default()),
+            TxHandle::Postgres(_) => Values::Postgres(PgArguments::default()),
         };
-        Statement { before, tx: self, text: text.into(), values: PgArguments::default(), unusable: None }
-    }
-
-    /// Carries out what waits, so that it fails here and not later.
-    ///
-    /// # Errors
-    /// Of the first statement that failed; those after it were not carried out.
-    pub async fn send(&mut self) -> Result<(), StoreError> {
-        Ok(self.ready().await.map(drop)?)
+        Statement { tx: self, text: text.into(), values, unusable: None }
     }
 }
 
@@ -55,53 +51,38 @@ impl Statement<'_> {
     where
         T: Encode<'v, Sqlite> + Type<Sqlite> + Encode<'v, Postgres> + Type<Postgres> + 'v,
     {
-        let bound = match &mut self.tx.handle {
-            TxHandle::Sqlite(guard, _) => guard.script.bind(value),
-            TxHandle::Postgres(_) => self.values.add(value),
+        let bound = match &mut self.values {
+            Values::Sqlite(values) => values.add(value),
+            Values::Postgres(values) => values.add(value),
         };
         self.unusable = self.unusable.or(bound.err());
         self
     }
 
-    /// Carries it out before the next statement that is awaited, or the commit: on `SQLite` together with it, on `PostgreSQL` at once.
+    /// Carries it out.
     ///
     /// # Errors
-    /// Of this statement, or what waited before it; where it waits, whoever sends it gets them.
-    pub async fn later(self) -> Result<(), StoreError> {
-        match self.tx.handle {
-            TxHandle::Sqlite(..) => self.push(),
-            TxHandle::Postgres(_) => self.now().await.map(drop),
-        }
+    /// A value can't be stored, or what the database says.
+    pub async fn run(self) -> Result<(), StoreError> {
+        self.affected().await.map(drop)
     }
 
-    /// Carries it out, after what waits; how many rows it has changed.
+    /// Carries it out; how many rows it has inserted, updated or deleted.
     ///
     /// # Errors
-    /// Of this statement, or of what waited before it.
-    pub async fn now(mut self) -> Result<u64, StoreError> {
-        if let Some(error) = self.unusable.take() {
-            return Err(sqlx::Error::Encode(error).into());
-        }
-        let Self { tx, text, before, values, .. } = self;
-        match &mut tx.handle {
-            TxHandle::Sqlite(guard, _) => {
-                guard.script.push(&text, before);
-                Ok(guard.send().await?)
-            }
-            TxHandle::Postgres(transaction) => {
-                let query = sqlx::query_with(AssertSqlSafe(text), values);
-                Ok(query.execute(&mut **transaction).await?.rows_affected())
-            }
-        }
-    }
-
-    fn push(self) -> Result<(), StoreError> {
+    /// As of [`run`](Self::run).
+    pub async fn affected(self) -> Result<u64, StoreError> {
         if let Some(error) = self.unusable {
             return Err(sqlx::Error::Encode(error).into());
         }
-        if let TxHandle::Sqlite(guard, _) = &mut self.tx.handle {
-            guard.script.push(&self.text, self.before);
-        }
-        Ok(())
+        let text = AssertSqlSafe(self.text);
+        let affected = match (self.tx.ready().await?, self.values) {
+            (Conn::Sqlite(conn), Values::Sqlite(values)) => sqlx::query_with(text, values).affected(conn).await?,
+            (Conn::Postgres(conn), Values::Postgres(values)) => sqlx::query_with(text, values).affected(conn).await?,
+            (Conn::Sqlite(_), Values::Postgres(_)) | (Conn::Postgres(_), Values::Sqlite(_)) => {
+                return Err(sqlx::Error::InvalidArgument("a statement has another database's values".into()).into());
+            }
+        };
+        Ok(affected)
     }
 }

@@ -69,7 +69,7 @@ async fn write(tx: &mut Tx, trusted: TrustedTime) -> Result<(), StoreError> {
     )
     .bind(trusted.time_us)
     .bind(trusted.waited_us)
-    .later()
+    .run()
     .await?;
     Ok(())
 }

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use baton_sqlite::SqliteConnection;
 use sha2::{Digest as _, Sha256};
 use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+use sqlx::{PgConnection, Postgres, Transaction};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use crate::StoreError;
 use crate::disk::Disk;
-use crate::writer::{EndError, WriteGuard};
+use crate::readers::SqliteReader;
+use crate::writer::WriteGuard;
 
 /// The connection that a statement runs on: one variant per database that Baton can live in.
 #[derive(Debug)]
@@ -60,10 +63,10 @@ impl Tx {
         Self { handle: TxHandle::Postgres(transaction), outbox, has_events: false }
     }
 
-    /// The connection inside, when everything that waits is carried out; use it through [`on!`](crate::on).
+    /// The connection inside, with an open transaction; use it through [`on!`](crate::on).
     ///
     /// # Errors
-    /// Of what waited.
+    /// The transaction can't begin.
     pub async fn ready(&mut self) -> Result<Conn<'_>, sqlx::Error> {
         match &mut self.handle {
             TxHandle::Sqlite(guard, _) => guard.ready().await.map(Conn::Sqlite),
@@ -71,20 +74,11 @@ impl Tx {
         }
     }
 
-    /// Makes the change durable, then wakes the relay if there are events in it. Once polled, the commit runs to its end, even
-    /// if the caller is cancelled.
+    /// Makes the change durable, then wakes the relay if there are events in it. Once it is written it runs to its end, even if the caller
+    /// goes away.
     pub async fn commit(self) -> Result<(), StoreError> {
-        detached(async {
-            let (outbox, has_events) = (self.outbox.clone(), self.has_events);
-            if let Some((disk, number)) = self.write().await? {
-                disk.wait(number).await?;
-            }
-            if has_events {
-                outbox.send_modify(|commits| *commits += 1);
-            }
-            Ok(())
-        })
-        .await
+        let commit = self.write().await?;
+        commit.durable().await
     }
 
     /// Makes the change visible now and durable with the next commit: only for a change that is repeated if it is lost.
@@ -92,25 +86,23 @@ impl Tx {
         if let TxHandle::Postgres(transaction) = &mut self.handle {
             sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut **transaction).await?;
         }
-        detached(self.write()).await.map(drop)
+        self.write().await.map(VisibleCommit::left)
     }
 
-    /// Commits. On `SQLite` without the disk: returns the commit's number there.
-    async fn write(self) -> Result<Option<(Arc<Disk>, u64)>, StoreError> {
+    /// Commits; on `SQLite` the disk is still to come.
+    async fn write(self) -> Result<VisibleCommit, StoreError> {
+        let outbox = self.has_events.then_some(self.outbox);
         match self.handle {
             TxHandle::Sqlite(guard, disk) => {
                 let commit = disk.number();
                 let number = commit.number;
-                guard.commit().await.map_err(|error| match error {
-                    EndError::Statement(error) => StoreError::from(error),
-                    EndError::Commit(error) => StoreError::of_commit(error),
-                })?;
+                guard.commit().await.map_err(StoreError::of_commit)?;
                 drop(commit);
-                Ok(Some((disk, number)))
+                Ok(VisibleCommit { disk: Some((disk, number)), outbox })
             }
             TxHandle::Postgres(transaction) => {
-                transaction.commit().await.map_err(StoreError::of_commit)?;
-                Ok(None)
+                let commit = async { transaction.commit().await.map_err(StoreError::of_commit) };
+                detached(async { commit.await.map(|()| VisibleCommit { disk: None, outbox }) }).await
             }
         }
     }
@@ -121,7 +113,7 @@ impl Tx {
         match self.handle {
             TxHandle::Sqlite(guard, disk) => {
                 let seen = disk.last();
-                guard.rollback().await?;
+                guard.roll_back()?;
                 disk.wait(seen).await
             }
             TxHandle::Postgres(transaction) => Ok(transaction.rollback().await?),
@@ -157,17 +149,17 @@ impl Tx {
     /// Marks a point that [`undo_part`](Tx::undo_part) returns to: one change among several that commit together. Parts do not
     /// nest; end each with [`keep_part`](Tx::keep_part) or `undo_part`.
     pub async fn start_part(&mut self) -> Result<(), StoreError> {
-        self.statement("SAVEPOINT part").later().await
+        self.statement("SAVEPOINT part").run().await
     }
 
     /// Keeps what was done since [`start_part`](Tx::start_part).
     pub async fn keep_part(&mut self) -> Result<(), StoreError> {
-        self.statement("RELEASE SAVEPOINT part").later().await
+        self.statement("RELEASE SAVEPOINT part").run().await
     }
 
     /// Undoes what was done since [`start_part`](Tx::start_part); what came before stays.
     pub async fn undo_part(&mut self) -> Result<(), StoreError> {
-        self.statement("ROLLBACK TO SAVEPOINT part").later().await?;
+        self.statement("ROLLBACK TO SAVEPOINT part").run().await?;
         self.keep_part().await
     }
 }
@@ -175,6 +167,48 @@ impl Tx {
 /// `PostgreSQL` locks numbers. Two names with one number wait for each other without need, which does no harm.
 fn lock_key(name: &str) -> i64 {
     Sha256::digest(name).iter().take(8).fold(0, |key, byte| (key << 8) | i64::from(*byte))
+}
+
+/// A commit that everybody can see, and that is perhaps not durable yet. Dropped, it is followed by a task until it is.
+#[derive(Debug)]
+#[must_use = "make it durable, or leave it to the next one"]
+struct VisibleCommit {
+    /// Of a file that is still to be synced, up to this commit.
+    disk: Option<(Arc<Disk>, u64)>,
+    /// Who is to be told then that there are events.
+    outbox: Option<watch::Sender<u64>>,
+}
+
+impl VisibleCommit {
+    async fn durable(mut self) -> Result<(), StoreError> {
+        if let Some((disk, number)) = &self.disk {
+            disk.wait(*number).await?;
+        }
+        self.disk = None;
+        Ok(())
+    }
+
+    /// It will be durable with the next one.
+    fn left(mut self) {
+        (self.disk, self.outbox) = (None, None);
+    }
+}
+
+impl Drop for VisibleCommit {
+    fn drop(&mut self) {
+        let outbox = self.outbox.take();
+        let announce = move || outbox.iter().for_each(|it| it.send_modify(|commits| *commits += 1));
+        match (self.disk.take(), Handle::try_current()) {
+            (None, _) => announce(),
+            (Some((disk, number)), Ok(runtime)) => drop(runtime.spawn(async move {
+                if disk.wait(number).await.is_ok() {
+                    announce();
+                }
+            })),
+            // The runtime has ended, and with it whoever would be told.
+            (Some(_), Err(_)) => {}
+        }
+    }
 }
 
 /// Runs a commit in a task of its own: a commit that is cancelled half way would have an unknown outcome.
@@ -195,12 +229,12 @@ pub struct Reader {
 
 #[derive(Debug)]
 enum ReaderHandle {
-    Sqlite(PoolConnection<Sqlite>),
+    Sqlite(SqliteReader),
     Postgres(PoolConnection<Postgres>),
 }
 
 impl Reader {
-    pub(crate) fn sqlite(connection: PoolConnection<Sqlite>) -> Self {
+    pub(crate) fn sqlite(connection: SqliteReader) -> Self {
         Self { handle: ReaderHandle::Sqlite(connection) }
     }
 
@@ -213,9 +247,9 @@ impl Reader {
     /// # Errors
     /// None: as of a [`Tx`].
     pub fn ready(&mut self) -> impl Future<Output = Result<Conn<'_>, sqlx::Error>> {
-        std::future::ready(Ok(match &mut self.handle {
-            ReaderHandle::Sqlite(connection) => Conn::Sqlite(connection),
-            ReaderHandle::Postgres(connection) => Conn::Postgres(connection),
-        }))
+        std::future::ready(match &mut self.handle {
+            ReaderHandle::Sqlite(reader) => reader.get().map(Conn::Sqlite),
+            ReaderHandle::Postgres(connection) => Ok(Conn::Postgres(connection)),
+        })
     }
 }

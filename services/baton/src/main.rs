@@ -28,6 +28,11 @@ use clap::Parser as _;
 use crate::cli::{Cli, CliCommand};
 use crate::failure::UsageError;
 
+/// Most of what is allocated is small, and freed on another thread than it was allocated on, where the system's allocator has its threads wait for
+/// each other.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let line: Vec<_> = std::env::args_os().collect();
     let twice = cli::given_twice(&line);

@@ -3,16 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use baton_store::{Affected as _, Db, Tx, change, on, rows_of_values};
+use baton_store::{Affected as _, Db, Tx, change, on};
 use uuid::Uuid;
 
 use crate::{BusError, CursorMove, Envelope, EventMatcher, Logged};
 
 /// The most events in one deletion, for which appenders have to wait.
 pub(super) const PRUNE_BATCH: u64 = 2_000;
-/// The most events that one statement appends. Each number of events is another statement in the connection's cache, which
-/// holds a hundred.
-const ROWS_A_STATEMENT: usize = 32;
 
 #[derive(sqlx::FromRow)]
 pub(super) struct LogHeadRow {
@@ -51,7 +48,7 @@ pub(super) async fn set_cursor(db: &Db, source: &str, cursor: &str) -> Result<()
     db.change(change!(|tx| {
         let set = "INSERT INTO log_sources (source, cursor) VALUES ($1, $2)
                    ON CONFLICT (source) DO UPDATE SET cursor = excluded.cursor";
-        tx.statement(set).bind(source).bind(cursor).later().await?;
+        tx.statement(set).bind(source).bind(cursor).run().await?;
         Ok(())
     }))
     .await
@@ -65,14 +62,14 @@ pub(super) async fn move_cursor(tx: &mut Tx, moved: &CursorMove<'_>) -> Result<(
                 .bind(moved.source)
                 .bind(from)
                 .bind(moved.to)
-                .now()
+                .affected()
                 .await?
         }
         None => {
             tx.statement("INSERT INTO log_sources (source, cursor) VALUES ($1, $2) ON CONFLICT DO NOTHING")
                 .bind(moved.source)
                 .bind(moved.to)
-                .now()
+                .affected()
                 .await?
         }
     };
@@ -95,67 +92,84 @@ pub(super) struct Appended {
     pub(super) types: BTreeSet<String>,
 }
 
-/// Appends the events that are not in the log yet.
+/// Appends the events that are not in the log yet: a repeated one takes no position, so that there are no holes.
 pub(super) async fn append(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Result<Appended, BusError> {
-    let types = events.iter().map(|it| it.event_type.clone()).collect();
-    let mut appended = Appended { last: 0, of_tenants: Vec::new(), types };
-    for some in events.chunks(ROWS_A_STATEMENT) {
-        let rows = insert(tx, some, now_us).await?;
-        if rows > 0 {
-            tx.statement("UPDATE log_head SET last = last + $1").bind(rows as i64).later().await?;
-            for (tenant, last_of_tenant, last) in advance_tenants(tx, rows).await? {
-                appended.last = last as u64;
-                appended.of_tenants.push((tenant, last_of_tenant as u64));
-            }
+    let before: i64 = on!(tx, conn => sqlx::query_scalar("SELECT last FROM log_head").fetch_one(conn).await)?;
+    let mut last = before;
+    let mut tenants: Vec<TenantEnd> = Vec::new();
+    for event in events {
+        let known = tenants.iter().position(|it| it.tenant == event.tenant);
+        let at = known.unwrap_or(tenants.len());
+        if known.is_none() {
+            tenants.push(tenant_end(tx, &event.tenant).await?);
+        }
+        let tenant = &mut tenants[at];
+        if insert(tx, event, (last + 1, tenant.last + 1), now_us).await? {
+            last += 1;
+            tenant.last += 1;
+            tenant.has_moved = true;
         }
     }
-    Ok(appended)
-}
-
-/// Inserts the new ones among the events. They are numbered in the statement itself, so that a repeated event leaves no hole.
-/// Returns how many are new.
-async fn insert(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Result<u64, BusError> {
-    let given = rows_of_values(events.len(), 12);
-    let mut statement = tx.statement(format!(
-        "WITH given (place, id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us)
-             AS (VALUES {given})
-         INSERT INTO log_events
-             (seq, tenant_seq,
-              id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us)
-         SELECT (SELECT last FROM log_head) + ROW_NUMBER() OVER (ORDER BY place),
-                COALESCE((SELECT last FROM log_tenants WHERE log_tenants.tenant = given.tenant), 0)
-                    + ROW_NUMBER() OVER (PARTITION BY tenant ORDER BY place),
-                id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us
-         FROM given WHERE NOT EXISTS (SELECT 1 FROM log_events WHERE log_events.id = given.id)"
-    ));
-    for (place, event) in (1_i64..).zip(events) {
-        statement = statement
-            .bind(place)
-            .bind(event.id)
-            .bind(&event.tenant)
-            .bind(&event.aggregate)
-            .bind(event.sequence)
-            .bind(&event.event_type)
-            .bind(&event.area)
-            .bind(&event.payload)
-            .bind(&event.actor)
-            .bind(&event.traceparent)
-            .bind(event.time_us)
-            .bind(now_us);
+    tenants.retain(|it| it.has_moved);
+    if last > before {
+        tx.statement("UPDATE log_head SET last = $1").bind(last).run().await?;
+        for it in &tenants {
+            tx.statement(
+                "INSERT INTO log_tenants (tenant, last) VALUES ($1, $2)
+                 ON CONFLICT (tenant) DO UPDATE SET last = excluded.last",
+            )
+            .bind(&it.tenant)
+            .bind(it.last)
+            .run()
+            .await?;
+        }
     }
-    Ok(statement.now().await?)
+    Ok(Appended {
+        last: if last > before { last as u64 } else { 0 },
+        of_tenants: tenants.into_iter().map(|it| (it.tenant, it.last as u64)).collect(),
+        types: events.iter().map(|it| it.event_type.clone()).collect(),
+    })
 }
 
-/// Moves the last positions of the tenants whose events are the last ones of the log, so many; each with the log's last position.
-async fn advance_tenants(tx: &mut Tx, events: u64) -> Result<Vec<(String, i64, i64)>, BusError> {
-    Ok(on!(tx, conn => sqlx::query_as(
-        "INSERT INTO log_tenants (tenant, last)
-         SELECT tenant, MAX(tenant_seq) FROM log_events WHERE seq > (SELECT last FROM log_head) - $1 GROUP BY tenant
-         ON CONFLICT (tenant) DO UPDATE SET last = excluded.last
-         RETURNING tenant, last, (SELECT last FROM log_head)")
-        .bind(events as i64)
-        .fetch_all(conn)
-        .await)?)
+/// The last position of a tenant, in the change that appends.
+struct TenantEnd {
+    tenant: String,
+    last: i64,
+    has_moved: bool,
+}
+
+async fn tenant_end(tx: &mut Tx, tenant: &str) -> Result<TenantEnd, BusError> {
+    let last: Option<i64> = on!(tx, conn => sqlx::query_scalar("SELECT last FROM log_tenants WHERE tenant = $1")
+            .bind(tenant)
+            .fetch_optional(conn)
+            .await)?;
+    Ok(TenantEnd { tenant: tenant.to_owned(), last: last.unwrap_or(0), has_moved: false })
+}
+
+/// Inserts an event at these positions, in the log and among its tenant's. Returns whether it is new.
+async fn insert(tx: &mut Tx, event: &Envelope, (seq, tenant_seq): (i64, i64), now_us: i64) -> Result<bool, BusError> {
+    let inserted = tx
+        .statement(
+            "INSERT INTO log_events
+                 (seq, tenant_seq, id, tenant, aggregate, sequence, event_type, area, payload, actor, traceparent, time_us, appended_us)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(seq)
+        .bind(tenant_seq)
+        .bind(event.id)
+        .bind(&event.tenant)
+        .bind(&event.aggregate)
+        .bind(event.sequence)
+        .bind(&event.event_type)
+        .bind(&event.area)
+        .bind(&event.payload)
+        .bind(&event.actor)
+        .bind(&event.traceparent)
+        .bind(event.time_us)
+        .bind(now_us)
+        .affected()
+        .await?;
+    Ok(inserted == 1)
 }
 
 /// The tenant's position of its first event that happened at this time or later.
@@ -222,7 +236,7 @@ pub(super) async fn prune(db: &Db, before_us: i64) -> Result<u64, BusError> {
             )
             .bind(before_us)
             .bind(PRUNE_BATCH as i64)
-            .now()
+            .affected()
             .await?;
         Ok(deleted)
     }))

@@ -150,13 +150,13 @@ async fn a_log_of_an_older_version_gives_its_tenants_positions_of_their_own() {
     let db = Db::open(&file).await.unwrap();
     db.migrate(&older_log().await).await.unwrap();
     let mut tx = db.begin().await.unwrap();
-    tx.statement("INSERT INTO log_head (id, last, generation) VALUES (1, 3, zeroblob(16))").later().await.unwrap();
+    tx.statement("INSERT INTO log_head (id, last, generation) VALUES (1, 3, zeroblob(16))").run().await.unwrap();
     for (seq, tenant) in [(1, "globex"), (2, "acme"), (3, "acme")] {
         tx.statement("INSERT INTO log_events VALUES ($1, $2, $3, 'a/1', $1, 'a.b', 'a', x'', '', '', 0, 0)")
             .bind(seq)
             .bind(new_uuid())
             .bind(tenant)
-            .later()
+            .run()
             .await
             .unwrap();
     }

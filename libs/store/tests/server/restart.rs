@@ -57,7 +57,7 @@ async fn all_rest(db: &Db) {
 async fn end(db: &Db, pids: &[i32]) {
     let mut tx = db.begin().await.unwrap();
     for pid in pids {
-        tx.statement("SELECT pg_terminate_backend($1)").bind(*pid).now().await.unwrap();
+        tx.statement("SELECT pg_terminate_backend($1)").bind(*pid).affected().await.unwrap();
     }
     tx.commit().await.unwrap();
     let mut reader = db.read().await.unwrap();

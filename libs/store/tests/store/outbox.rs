@@ -54,11 +54,9 @@ async fn a_second_event_under_the_same_number_is_refused_e2() {
     let it = database().await;
     append(&it.db, &[row("interaction/1", 1)]).await;
     let mut tx = it.db.begin().await.unwrap();
-    let appended = match outbox::append(&mut tx, &[row("interaction/1", 1)]).await {
-        Ok(()) => tx.commit().await,
-        refused => refused,
-    };
+    let appended = outbox::append(&mut tx, &[row("interaction/1", 1)]).await;
     assert!(appended.as_ref().is_err_and(StoreError::is_unique_violation), "{appended:?}");
+    drop(tx);
     let mut tx = it.db.begin().await.unwrap();
     // The same number of something else, or for somebody else, is another event.
     let elsewhere = OutboxRow { tenant: "globex".into(), ..row("interaction/1", 1) };

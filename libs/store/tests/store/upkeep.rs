@@ -80,3 +80,24 @@ async fn pages(db: &Db) -> (i64, i64) {
         "SELECT page_count, freelist_count FROM pragma_page_count, pragma_freelist_count").fetch_one(conn).await)
     .unwrap()
 }
+
+/// Commits that never pause leave something in the log at each moment; it begins anew all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn r13_the_log_stays_short_while_commits_never_pause() {
+    let made = file().await;
+    let mut tx = made.db.begin().await.unwrap();
+    on!(tx, conn => sqlx::query("CREATE TABLE sounds (n INTEGER PRIMARY KEY, sound BLOB NOT NULL)").affected(conn).await)
+        .unwrap();
+    tx.commit().await.unwrap();
+    let writers = (0..8).map(|_| async {
+        for _ in 0..150 {
+            let mut tx = made.db.begin().await.unwrap();
+            tx.statement("INSERT INTO sounds (sound) VALUES (zeroblob(100000))").run().await.unwrap();
+            tx.commit().await.unwrap();
+        }
+    });
+    futures::future::join_all(writers).await;
+    let log = std::fs::metadata(made.folder.path().join("test.db-wal")).unwrap().len();
+    let written = 8 * 150 * 100_000;
+    assert!(log < written / 4, "{log} bytes of {written}");
+}

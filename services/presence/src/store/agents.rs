@@ -54,7 +54,7 @@ pub(crate) async fn insert(
         .bind(profile.capacity.video)
         .bind(skills::written(&profile.skills))
         .bind(profile.site)
-        .now()
+        .affected()
         .await?;
     Ok(rows == 1)
 }
@@ -127,7 +127,7 @@ pub(crate) async fn update(
         .bind(profile.capacity.video)
         .bind(skills::written(&profile.skills))
         .bind(profile.site)
-        .later()
+        .run()
         .await?;
     Ok(())
 }
@@ -138,7 +138,7 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: AgentId) -> Resul
         .statement("DELETE FROM agents WHERE tenant = $1 AND agent_id = $2")
         .bind(tenant.as_str())
         .bind(id)
-        .now()
+        .affected()
         .await?;
     Ok(rows == 1)
 }

@@ -190,7 +190,7 @@ async fn add(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow, granted_late: boo
         .bind(granted_late)
         .bind(claim.medium.name())
         .bind(slot)
-        .now()
+        .affected()
         .await?;
     Ok(rows == 1)
 }
@@ -208,7 +208,7 @@ pub(crate) async fn update(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> 
         .bind(claim.expires_at_us)
         .bind(&claim.inbox)
         .bind(claim.since_us)
-        .now()
+        .affected()
         .await?;
     one_row("updating a claim", affected)
 }
@@ -230,7 +230,7 @@ pub(crate) async fn end(
         .bind(claim_id)
         .bind(state.name())
         .bind(i64::from(reason as i32))
-        .now()
+        .affected()
         .await?;
     one_row("ending a claim", affected)
 }
@@ -254,7 +254,7 @@ pub(crate) async fn revive(tx: &mut Tx, tenant: &TenantId, claim: &ClaimRow) -> 
         .bind(&claim.phone)
         .bind(slot)
         .bind(claim.medium.name())
-        .now()
+        .affected()
         .await?;
     Ok(rows == 1)
 }
@@ -346,7 +346,7 @@ impl Unacknowledged for UnreportedClaim {
         } else {
             "UPDATE claims SET granted_late = FALSE WHERE tenant = $1 AND claim_id = $2"
         };
-        tx.statement(statement).bind(&self.tenant).bind(&self.claim_id).later().await?;
+        tx.statement(statement).bind(&self.tenant).bind(&self.claim_id).run().await?;
         Ok(())
     }
 }

@@ -33,7 +33,7 @@ pub(crate) async fn insert(
     .bind(what.name())
     .bind(id)
     .bind(now_us)
-    .later()
+    .run()
     .await?;
     Ok(())
 }

@@ -110,7 +110,7 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, claim: &QueuedClaim) -> 
     .bind(claim.expires_at_us)
     .bind(claim.inbox.encode_to_vec())
     .bind(claim.since_us)
-    .now()
+    .affected()
     .await?;
     Ok(())
 }
@@ -120,7 +120,7 @@ pub(crate) async fn remove(tx: &mut Tx, tenant: &TenantId, claim_id: &str) -> Re
     tx.statement("DELETE FROM queued_claims WHERE tenant = $1 AND claim_id = $2")
         .bind(tenant.as_str())
         .bind(claim_id)
-        .now()
+        .affected()
         .await?;
     Ok(())
 }

@@ -51,7 +51,7 @@ pub(crate) async fn insert(
     .bind(name::look(name))
     .bind(name::shape(name))
     .bind(etag)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -75,7 +75,7 @@ pub(crate) async fn rename(
     .bind(name::look(name))
     .bind(name::shape(name))
     .bind(etag)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -86,7 +86,7 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: SiteId) -> Result
         .statement("DELETE FROM sites WHERE tenant = $1 AND site_id = $2")
         .bind(tenant.as_str())
         .bind(id)
-        .now()
+        .affected()
         .await?;
     Ok(rows == 1)
 }

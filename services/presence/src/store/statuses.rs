@@ -37,7 +37,7 @@ pub(crate) async fn save(
     .bind(status.idle_since_us)
     .bind(wrap_up.map_or("", |it| it.interaction_id.as_str()))
     .bind(wrap_up.map(|it| it.due.join(" ")).unwrap_or_default())
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -47,7 +47,7 @@ pub(crate) async fn advance(tx: &mut Tx, tenant: &TenantId, agent: AgentId) -> R
     tx.statement("UPDATE standings SET version = version + 1 WHERE tenant = $1 AND agent_id = $2")
         .bind(tenant.as_str())
         .bind(agent)
-        .later()
+        .run()
         .await?;
     Ok(())
 }

@@ -40,7 +40,7 @@ pub(crate) async fn insert(
         .bind(etag)
         .bind(name::look(name))
         .bind(name::shape(name))
-        .now()
+        .affected()
         .await?;
     Ok(rows == 1)
 }
@@ -54,7 +54,7 @@ pub(crate) async fn rename(tx: &mut Tx, tenant: &TenantId, id: TeamId, name: &st
         .bind(name::key(name))
         .bind(name::look(name))
         .bind(name::shape(name))
-        .later()
+        .run()
         .await?;
     Ok(())
 }
@@ -65,7 +65,7 @@ pub(crate) async fn set_etag(tx: &mut Tx, tenant: &TenantId, id: TeamId, etag: &
         .bind(tenant.as_str())
         .bind(id)
         .bind(etag)
-        .later()
+        .run()
         .await?;
     Ok(())
 }
@@ -76,7 +76,7 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: TeamId) -> Result
         .statement("DELETE FROM teams WHERE tenant = $1 AND team_id = $2")
         .bind(tenant.as_str())
         .bind(id)
-        .now()
+        .affected()
         .await?;
     Ok(rows == 1)
 }

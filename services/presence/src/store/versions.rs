@@ -59,7 +59,7 @@ pub(crate) async fn advance(
     .bind(version)
     .bind(ended)
     .bind(now_us)
-    .later()
+    .run()
     .await?;
     Ok(if known.is_none() { Seen::First } else { Seen::Newer })
 }
@@ -76,7 +76,7 @@ pub(crate) async fn prune(tx: &mut Tx, ended_before_us: i64, limit: i64) -> Resu
     )
     .bind(ended_before_us)
     .bind(limit)
-    .later()
+    .run()
     .await?;
     let rows = tx
         .statement(
@@ -88,7 +88,7 @@ pub(crate) async fn prune(tx: &mut Tx, ended_before_us: i64, limit: i64) -> Resu
         )
         .bind(ended_before_us)
         .bind(limit)
-        .now()
+        .affected()
         .await?;
     Ok(rows)
 }

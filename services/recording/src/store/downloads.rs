@@ -30,7 +30,7 @@ pub(crate) async fn log(db: &Db, it: &Download<'_>) -> Result<(), StoreError> {
         .bind(it.subject)
         .bind(it.role)
         .bind(it.at_us)
-        .later()
+        .run()
         .await?;
         Ok(())
     }))

@@ -33,7 +33,7 @@ pub(crate) async fn add_agent(
     .bind(interaction_id)
     .bind(&it.recording_id)
     .bind(&it.agent_id)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -49,7 +49,7 @@ pub(crate) async fn add_exclusion(tx: &mut Tx, tenant: &str, it: &ExcludedStretc
     .bind(it.start_us)
     .bind(it.end_us)
     .bind(it.reason)
-    .later()
+    .run()
     .await?;
     Ok(())
 }

@@ -138,7 +138,7 @@ pub(crate) async fn insert(
         .bind(layout.map_or(0, |it| it.data_offset as i64))
         .bind(layout.map_or(0, |it| it.data_bytes as i64))
         .bind(format.map_or(0, |it| i64::from(it.sample_rate)))
-        .bind(format.map_or(0, |it| i64::from(it.channels))).now().await?;
+        .bind(format.map_or(0, |it| i64::from(it.channels))).affected().await?;
     Ok(rows == 1)
 }
 
@@ -152,7 +152,7 @@ pub(crate) async fn heard(tx: &mut Tx, tenant: &str, message_id: &str, now_us: i
         .bind(tenant)
         .bind(message_id)
         .bind(now_us)
-        .now()
+        .affected()
         .await?;
     Ok(rows == 1)
 }
@@ -172,7 +172,7 @@ pub(crate) async fn mark_deleted(
     .bind(message_id)
     .bind(by)
     .bind(now_us)
-    .later()
+    .run()
     .await?;
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(crate) async fn delete(tx: &mut Tx, it: &PurgedRecording) -> Result<(), Stor
         "DELETE FROM exclusions WHERE tenant = $1 AND recording_id = $2",
         "DELETE FROM recordings WHERE tenant = $1 AND recording_id = $2",
     ] {
-        tx.statement(statement).bind(&it.tenant).bind(&it.recording_id).later().await?;
+        tx.statement(statement).bind(&it.tenant).bind(&it.recording_id).run().await?;
     }
     forget_events_after_the_last(tx, &it.tenant, &it.interaction_id).await
 }
@@ -78,7 +78,7 @@ pub(crate) async fn delete_downloads(tx: &mut Tx, before_us: i64, limit: i64) ->
         )
         .bind(before_us)
         .bind(limit)
-        .now()
+        .affected()
         .await?;
     Ok(deleted)
 }

@@ -99,7 +99,7 @@ pub(crate) async fn begin(tx: &mut Tx, it: &TenureStart<'_>) -> Result<(), Store
     .bind(it.start_us)
     .bind(it.expire_us)
     .bind(it.customer_key)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -119,7 +119,7 @@ pub(crate) async fn end(
     .bind(recording_id)
     .bind(end_us)
     .bind(expire_us)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -140,7 +140,7 @@ pub(crate) async fn end_all(
     .bind(interaction_id)
     .bind(end_us)
     .bind(expire_us)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -155,7 +155,7 @@ pub(crate) async fn set_state(
         .bind(tenant)
         .bind(recording_id)
         .bind(state.name())
-        .later()
+        .run()
         .await?;
     Ok(())
 }
@@ -166,7 +166,7 @@ pub(crate) async fn announce(tx: &mut Tx, tenant: &str, recording_id: &str) -> R
         .statement("UPDATE recordings SET announced = TRUE WHERE tenant = $1 AND recording_id = $2 AND NOT announced")
         .bind(tenant)
         .bind(recording_id)
-        .now()
+        .affected()
         .await?;
     Ok(rows == 1)
 }
@@ -189,7 +189,7 @@ pub(crate) async fn mark_deleted(
         .bind(recording_id)
         .bind(by)
         .bind(now_us)
-        .now()
+        .affected()
         .await?;
     Ok(rows == 1)
 }
@@ -204,7 +204,7 @@ pub(crate) async fn purged(tx: &mut Tx, tenant: &str, recording_id: &str, now_us
         .bind(tenant)
         .bind(recording_id)
         .bind(now_us)
-        .now()
+        .affected()
         .await?;
     Ok(rows == 1)
 }

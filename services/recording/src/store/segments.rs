@@ -112,7 +112,7 @@ pub(crate) async fn note(tx: &mut Tx, key: &SegmentKey) -> Result<(), StoreError
     .bind(&key.segment_id)
     .bind(&key.recording_id)
     .bind(&key.interaction_id)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -123,7 +123,7 @@ pub(crate) async fn started(tx: &mut Tx, key: &SegmentKey, start_us: i64) -> Res
         .bind(&key.tenant)
         .bind(&key.segment_id)
         .bind(start_us)
-        .later()
+        .run()
         .await?;
     Ok(())
 }
@@ -146,7 +146,7 @@ pub(crate) async fn closed(
     .bind(times.0)
     .bind(times.1)
     .bind(failed)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -172,7 +172,7 @@ pub(crate) async fn stored(tx: &mut Tx, key: &SegmentKey, it: &StoredAudio<'_>) 
     .bind(layout.data_bytes as i64)
     .bind(i64::from(layout.format.sample_rate))
     .bind(i64::from(layout.format.channels))
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -187,7 +187,7 @@ pub(crate) async fn lost(tx: &mut Tx, tenant: &str, segment_id: &str, now_us: i6
         .bind(tenant)
         .bind(segment_id)
         .bind(now_us)
-        .now()
+        .affected()
         .await?;
     Ok(rows > 0)
 }
@@ -197,7 +197,7 @@ pub(crate) async fn deleted(tx: &mut Tx, tenant: &str, segment_id: &str) -> Resu
     tx.statement("UPDATE segments SET audio = 'DELETED' WHERE tenant = $1 AND segment_id = $2 AND audio <> 'LOST'")
         .bind(tenant)
         .bind(segment_id)
-        .later()
+        .run()
         .await?;
     Ok(())
 }
@@ -215,7 +215,7 @@ pub(crate) async fn delete(tx: &mut Tx, orphan: &Orphan) -> Result<(), StoreErro
     tx.statement("DELETE FROM segments WHERE tenant = $1 AND segment_id = $2")
         .bind(&orphan.tenant)
         .bind(&orphan.segment_id)
-        .later()
+        .run()
         .await?;
     Ok(())
 }

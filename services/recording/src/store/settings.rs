@@ -88,7 +88,7 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &str, settings: &StoredSettings, no
     .bind(i64::from(settings.mode as i32))
     .bind(now_us)
     .bind(&settings.etag)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -102,7 +102,7 @@ mod tests {
         let (db, _folder) = crate::store::tests::database().await;
         let mut tx = db.begin().await.unwrap();
         let row = "INSERT INTO recording_settings VALUES ('acme', '+4930123456', 99, 0, 'e')";
-        tx.statement(row).now().await.unwrap();
+        tx.statement(row).affected().await.unwrap();
         tx.commit().await.unwrap();
         let mut reader = db.read().await.unwrap();
         let error = look_up(&mut reader, "acme", "+4930123456").await.unwrap_err().to_string();

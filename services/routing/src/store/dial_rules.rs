@@ -26,7 +26,7 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: &TenantId, rule: &DialRuleRow) -
         .bind(tenant.as_str())
         .bind(&rule.prefix)
         .bind(&rule.etag)
-        .later()
+        .run()
         .await?;
     Ok(())
 }
@@ -74,7 +74,7 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, prefix: &str) -> Resu
     tx.statement("DELETE FROM dial_rules WHERE tenant = $1 AND prefix = $2")
         .bind(tenant.as_str())
         .bind(prefix)
-        .later()
+        .run()
         .await?;
     Ok(())
 }

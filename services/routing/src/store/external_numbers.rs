@@ -46,7 +46,7 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, row: &ExternalNumberRow)
     .bind(&row.number)
     .bind(row.forwarding)
     .bind(&row.etag)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -109,7 +109,7 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, id: Uuid) -> Result<(
     tx.statement("DELETE FROM external_numbers WHERE tenant = $1 AND external_number_id = $2")
         .bind(tenant.as_str())
         .bind(id)
-        .later()
+        .run()
         .await?;
     Ok(())
 }

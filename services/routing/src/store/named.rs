@@ -89,7 +89,7 @@ macro_rules! named_messages {
                 .bind(&one.etag)
                 .bind(name::look(own))
                 .bind(name::shape(own))
-                .later()
+                .run()
                 .await?;
             Ok(())
         }
@@ -146,7 +146,7 @@ macro_rules! named_messages {
             tx.statement(concat!("DELETE FROM ", $table, " WHERE tenant = $1 AND ", $id, " = $2"))
                 .bind(tenant.as_str())
                 .bind(id)
-                .later()
+                .run()
                 .await?;
             Ok(())
         }
@@ -168,7 +168,7 @@ macro_rules! named_messages {
                             .bind(&fresh.0)
                             .bind(&fresh.1)
                             .bind(&fresh.2)
-                            .later()
+                            .run()
                             .await?;
                     }
                 }

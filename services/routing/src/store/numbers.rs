@@ -32,7 +32,7 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, number: &NumberRow) -> R
     .bind(&number.number)
     .bind(number.call_flow_id)
     .bind(&number.etag)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -108,7 +108,7 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &TenantId, number: &str) -> Resu
     tx.statement("DELETE FROM numbers WHERE tenant = $1 AND number = $2")
         .bind(tenant.as_str())
         .bind(number)
-        .later()
+        .run()
         .await?;
     Ok(())
 }

@@ -42,7 +42,7 @@ pub(crate) async fn sync(
         .bind(*agent)
         .bind(*since_us)
         .bind(now_us)
-        .later()
+        .run()
         .await?;
     }
     for call in calls.iter().filter(|it| !open.contains(&(it.agent, it.since_us))) {
@@ -56,7 +56,7 @@ pub(crate) async fn sync(
         .bind(call.since_us)
         .bind(call.queue)
         .bind(call.waited_us)
-        .later()
+        .run()
         .await?;
     }
     Ok(())
@@ -120,7 +120,7 @@ pub(crate) async fn asked(
     .bind(queue)
     .bind(agent)
     .bind(now_us)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -148,6 +148,6 @@ pub(crate) async fn prune(tx: &mut Tx, over_before_us: i64, limit: i64) -> Resul
     )
     .bind(over_before_us)
     .bind(limit)
-    .now()
+    .affected()
     .await
 }

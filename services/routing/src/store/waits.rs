@@ -242,7 +242,7 @@ pub(crate) async fn put(tx: &mut Tx, tenant: &TenantId, row: &WaitRow, now_us: i
     .bind(row.stands_in.map(|(queue, _)| queue))
     .bind(row.stands_in.map_or(0, |(_, since_us)| since_us))
     .bind(wait.map_or(VOICE, |it| name(it.medium)))
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -266,7 +266,7 @@ pub(crate) async fn answer(
         .bind(state.name())
         .bind(proposal.encode_to_vec())
         .bind(reported)
-        .now()
+        .affected()
         .await?;
     Ok(rows == 1)
 }
@@ -422,7 +422,7 @@ impl Unacknowledged for UnreportedProposal {
             .bind(&self.tenant)
             .bind(&self.interaction_id)
             .bind(&self.proposal.wait_id)
-            .later()
+            .run()
             .await?;
         Ok(())
     }
@@ -437,6 +437,6 @@ pub(crate) async fn prune(tx: &mut Tx, over_before_us: i64, limit: i64) -> Resul
     )
     .bind(over_before_us)
     .bind(limit)
-    .now()
+    .affected()
     .await
 }

@@ -225,11 +225,7 @@ async fn commit(db: &Db, batch: &[JournalEntry], singly: bool) -> Result<Vec<boo
 
 async fn apply_or_undo(tx: &mut Tx, write: &StoreWrite) -> Result<bool, StoreError> {
     tx.start_part().await?;
-    let applied = match apply(tx, write).await {
-        Ok(()) => tx.send().await,
-        failed => failed,
-    };
-    match applied {
+    match apply(tx, write).await {
         Ok(()) => tx.keep_part().await.map(|()| true),
         Err(error) if error.is_about_data() => {
             tracing::error!(%error, source = ?std::error::Error::source(&error), "a write is refused and dropped");

@@ -102,7 +102,7 @@ pub(super) async fn put_plan(tx: &mut Tx, row: &PlanRow) -> Result<(), StoreErro
     .bind(row.version as i64)
     .bind(&row.plan)
     .bind(row.ended_at_us)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -119,7 +119,7 @@ pub(super) async fn put_operation(tx: &mut Tx, row: &OperationRow) -> Result<(),
     .bind(&row.name)
     .bind(&row.detail)
     .bind(&row.boot_id)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -141,7 +141,7 @@ pub(super) async fn put_fact(
     .bind(interaction.as_str())
     .bind(key.kind.as_str())
     .bind(&key.id)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -150,7 +150,7 @@ pub(super) async fn acknowledge(tx: &mut Tx, interaction: &InteractionId, positi
     let numbers: Vec<_> = (0..positions.len()).map(|at| format!("${}", at + 2)).collect();
     let text = format!("UPDATE things SET acked = 1 WHERE interaction = $1 AND position IN ({})", numbers.join(", "));
     let statement = tx.statement(text).bind(interaction.as_str());
-    positions.iter().fold(statement, |statement, position| statement.bind(*position)).later().await
+    positions.iter().fold(statement, |statement, position| statement.bind(*position)).run().await
 }
 
 /// A file that appears replaces a row that says it is lost, and never the reverse.
@@ -165,7 +165,7 @@ pub(super) async fn put_upload(tx: &mut Tx, row: &UploadRow) -> Result<(), Store
     .bind(&row.header)
     .bind(i64::from(row.lost))
     .bind(row.next_try_at_us)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -174,7 +174,7 @@ pub(super) async fn put_upload(tx: &mut Tx, row: &UploadRow) -> Result<(), Store
 pub(super) async fn put_due_upload(tx: &mut Tx, segment: &str) -> Result<(), StoreError> {
     tx.statement("UPDATE uploads SET next_try_at_us = 0 WHERE segment = $1 AND failures = 0")
         .bind(segment)
-        .later()
+        .run()
         .await?;
     Ok(())
 }
@@ -188,7 +188,7 @@ pub(super) async fn put_failed_upload(tx: &mut Tx, it: &FailedUpload) -> Result<
     .bind(it.next_try_at_us.unwrap_or(0))
     .bind(i64::from(it.next_try_at_us.is_none()))
     .bind(&it.segment)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -198,14 +198,14 @@ pub(super) async fn delete_upload(tx: &mut Tx, segment: &str, lost: bool) -> Res
     tx.statement("DELETE FROM uploads WHERE segment = $1 AND lost = $2")
         .bind(segment)
         .bind(i64::from(lost))
-        .later()
+        .run()
         .await?;
     Ok(())
 }
 
 pub(super) async fn put_epoch(tx: &mut Tx, epoch: i64) -> Result<(), StoreError> {
     tx.statement("INSERT INTO meta (name, number) VALUES ('epoch', $1) ON CONFLICT (name) DO UPDATE SET number = excluded.number")
-        .bind(epoch).later().await?;
+        .bind(epoch).run().await?;
     Ok(())
 }
 
@@ -213,7 +213,7 @@ pub(super) async fn put_epoch(tx: &mut Tx, epoch: i64) -> Result<(), StoreError>
 pub(super) async fn finish(tx: &mut Tx, interaction: &InteractionId) -> Result<(), StoreError> {
     tx.statement("UPDATE plans SET finished = 1 WHERE interaction = $1 AND ended_at_us IS NOT NULL")
         .bind(interaction.as_str())
-        .later()
+        .run()
         .await?;
     Ok(())
 }
@@ -232,8 +232,8 @@ macro_rules! prunable {
 
 /// Removes tombstones of interactions that ended before then: the oldest, `most` at most.
 pub(super) async fn prune(tx: &mut Tx, before_us: i64, most: i64) -> Result<(), StoreError> {
-    tx.statement(prunable!("DELETE FROM things")).bind(before_us).bind(most).later().await?;
-    tx.statement(prunable!("DELETE FROM plans")).bind(before_us).bind(most).later().await
+    tx.statement(prunable!("DELETE FROM things")).bind(before_us).bind(most).run().await?;
+    tx.statement(prunable!("DELETE FROM plans")).bind(before_us).bind(most).run().await
 }
 
 #[cfg(test)]

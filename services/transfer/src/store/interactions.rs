@@ -96,7 +96,7 @@ pub(crate) async fn set_wake(tx: &mut Tx, live: &Live) -> Result<(), StoreError>
         .bind(live.id.0)
         .bind(live.version.cast_signed())
         .bind(live.deadline_us())
-        .later()
+        .run()
         .await?;
     Ok(())
 }
@@ -114,7 +114,7 @@ pub(crate) async fn acknowledge(tx: &mut Tx, interaction: &Interaction) -> Resul
     tx.statement("UPDATE interactions SET acknowledged = 1 WHERE id = $1 AND version = $2")
         .bind(interaction.id.0)
         .bind(interaction.version.cast_signed())
-        .later()
+        .run()
         .await?;
     Ok(())
 }
@@ -155,7 +155,7 @@ pub(crate) async fn insert(tx: &mut Tx, live: &Live) -> Result<bool, StoreError>
         .bind(interaction.switch.as_str())
         .bind(stored)
         .bind(live.deadline_us())
-        .bind(interaction.policy_version.cast_signed()).now().await?;
+        .bind(interaction.policy_version.cast_signed()).affected().await?;
     Ok(inserted == 1)
 }
 
@@ -190,7 +190,7 @@ pub(crate) async fn advance(tx: &mut Tx, before: &Live, live: &Live) -> Result<b
         .bind(notes)
         .bind(stored);
     let statement = if wakes_otherwise { statement.bind(live.deadline_us()) } else { statement };
-    Ok(statement.now().await? == 1)
+    Ok(statement.affected().await? == 1)
 }
 
 /// Remembers which agents were offered the interaction by these events, who of them had a part in it, and in which team's queue it came.
@@ -236,7 +236,7 @@ pub(crate) async fn note_agent(
     .bind(agent.0)
     .bind(id.0)
     .bind(part as i64)
-    .later()
+    .run()
     .await?;
     Ok(())
 }
@@ -246,7 +246,7 @@ async fn note_team(tx: &mut Tx, id: InteractionId, team: TeamId) -> Result<(), S
     tx.statement("INSERT INTO interaction_teams (team_id, interaction_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(team.0)
         .bind(id.0)
-        .later()
+        .run()
         .await?;
     Ok(())
 }

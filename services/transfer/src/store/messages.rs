@@ -53,7 +53,7 @@ pub(crate) async fn append(
         .bind(&**text)
         .bind(interaction.updated_at_us)
         .bind(request_key)
-        .later()
+        .run()
         .await?;
     }
     Ok(())
@@ -104,6 +104,6 @@ pub(crate) async fn customers_nth_last(db: &Db, id: InteractionId, back: i64) ->
 
 /// Erases what was written; who wrote and when stays.
 pub(super) async fn erase(tx: &mut Tx, id: InteractionId) -> Result<(), StoreError> {
-    tx.statement("UPDATE chat_messages SET text = '' WHERE interaction_id = $1").bind(id.0).later().await?;
+    tx.statement("UPDATE chat_messages SET text = '' WHERE interaction_id = $1").bind(id.0).run().await?;
     Ok(())
 }

@@ -27,7 +27,7 @@ pub(crate) async fn append(tx: &mut Tx, interaction: &Interaction, written: usiz
         .bind(Json(&note.author))
         .bind(&*note.text)
         .bind(note.at_us)
-        .later()
+        .run()
         .await?;
     }
     Ok(())
@@ -35,7 +35,7 @@ pub(crate) async fn append(tx: &mut Tx, interaction: &Interaction, written: usiz
 
 /// Erases what was written; who wrote and when stays.
 pub(super) async fn erase(tx: &mut Tx, id: InteractionId) -> Result<(), StoreError> {
-    tx.statement("UPDATE interaction_notes SET text = '' WHERE interaction_id = $1").bind(id.0).later().await?;
+    tx.statement("UPDATE interaction_notes SET text = '' WHERE interaction_id = $1").bind(id.0).run().await?;
     Ok(())
 }
 

@@ -44,7 +44,7 @@ impl OutsideLegs {
             tx.statement("DELETE FROM outside_legs WHERE interaction_id = $1 AND leg = $2")
                 .bind(after.id.0)
                 .bind(i64::from(leg.0))
-                .later()
+                .run()
                 .await?;
         }
         if !self.has_new() {
@@ -59,7 +59,7 @@ impl OutsideLegs {
                 .bind(i64::from(leg.0))
                 .bind(&*after.tenant)
                 .bind(by.0)
-                .later()
+                .run()
                 .await?;
         }
         Ok(None)

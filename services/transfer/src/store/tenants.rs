@@ -116,6 +116,6 @@ pub(crate) async fn put(tx: &mut Tx, record: &TenantRecord) -> Result<(), StoreE
         .bind(Json(&record.grants.destinations))
         .bind(i64::from(record.limits.calls_per_second))
         .bind(i64::from(record.limits.changes_per_second))
-        .bind(i64::from(record.limits.stored_mib)).later().await?;
+        .bind(i64::from(record.limits.stored_mib)).run().await?;
     Ok(())
 }

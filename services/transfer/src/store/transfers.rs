@@ -67,7 +67,7 @@ pub(crate) async fn put(
     .bind(request_key)
     .bind(transfer.phase.name())
     .bind(transfer.initiator.0)
-    .later()
+    .run()
     .await?;
     Ok(())
 }

@@ -132,10 +132,10 @@ async fn a_row_that_can_not_be_read_hides_no_other() {
         "UPDATE plans SET interaction = 'none' WHERE interaction = '01970000-0000-7000-8000-000000000002'",
         "INSERT INTO things SELECT interaction, 'unheard', id, name, detail, boot_id, fact, position, acked FROM things",
     ] {
-        tx.statement(sql).now().await.unwrap();
+        tx.statement(sql).affected().await.unwrap();
     }
     let broken = "UPDATE things SET fact = $1 WHERE kind = 'leg'";
-    tx.statement(broken).bind(vec![0xff_u8]).now().await.unwrap();
+    tx.statement(broken).bind(vec![0xff_u8]).affected().await.unwrap();
     tx.commit().await.unwrap();
     let live: Vec<_> = unfinished(&db).await.unwrap().into_iter().map(|row| row.interaction).collect();
     assert_eq!(live, [id(3)]);
