@@ -186,12 +186,6 @@ impl SqliteConnection {
         Ok((columns_of(&statement), statement.parameter_count()))
     }
 
-    /// What was prepared may have other columns now.
-    pub(crate) fn forget_statements(&mut self) {
-        self.columns.clear();
-        self.inner().flush_prepared_statement_cache();
-    }
-
     fn inner(&mut self) -> &rusqlite::Connection {
         self.inner.get_mut()
     }
@@ -293,15 +287,6 @@ impl Connection for SqliteConnection {
 
     fn begin(&mut self) -> impl Future<Output = Result<Transaction<'_, Sqlite>, Error>> + Send + '_ {
         Transaction::begin(self, None)
-    }
-
-    fn cached_statements_size(&self) -> usize {
-        self.columns.len()
-    }
-
-    async fn clear_cached_statements(&mut self) -> Result<(), Error> {
-        self.forget_statements();
-        Ok(())
     }
 
     fn shrink_buffers(&mut self) {}

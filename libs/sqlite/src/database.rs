@@ -34,6 +34,7 @@ impl Database for Sqlite {
     const URL_SCHEMES: &'static [&'static str] = &["sqlite"];
 }
 
+/// Its users may say that a statement is not kept prepared.
 impl HasStatementCache for Sqlite {}
 
 /// What a statement has changed.

@@ -6,7 +6,8 @@
 //!
 //! # What that asks of its users
 //! - A statement occupies its thread for as long as it takes: keep statements short, and results limited (they are gathered before the first row is
-//!   given out). What took long the last time runs beside the others (`block_in_place`, on a runtime of several threads). The log is [written back](SqliteConnection::log_pages) by whoever owns the database, not by the commit that made it long.
+//!   given out). What took long the last time runs beside the others (`block_in_place`, on a runtime of several threads).
+//! - The log is [written back](SqliteOptions::write_log_back) by whoever owns the database, not by the commit that made it long.
 //! - What waits for another connection's lock waits without the thread ([`SqliteOptions::busy_timeout`]). Within one process, queue for the right
 //!   to write before a transaction begins.
 //! - Nothing of a statement is left when its future is dropped; a transaction is, and is rolled back by whoever owns the connection.

@@ -81,7 +81,6 @@ impl Migrate for SqliteConnection {
                 carry_out(&mut transaction, table, migration).await?;
                 transaction.commit().await?;
             }
-            self.forget_statements();
             let took = began.elapsed();
             let statement = format!("UPDATE {table} SET execution_time = $1 WHERE version = $2");
             let noted = query(AssertSqlSafe(statement)).bind(took.as_nanos() as i64).bind(migration.version);
@@ -92,44 +91,25 @@ impl Migrate for SqliteConnection {
 
     fn revert<'e>(
         &'e mut self,
-        table: &'e str,
+        _table: &'e str,
         migration: &'e Migration,
     ) -> BoxFuture<'e, Result<Duration, MigrateError>> {
-        Box::pin(async move {
-            let began = now();
-            let mut transaction = self.begin().await?;
-            run_script(&mut transaction, migration).await?;
-            let statement = format!("DELETE FROM {table} WHERE version = $1");
-            query(AssertSqlSafe(statement)).bind(migration.version).execute(&mut *transaction).await?;
-            transaction.commit().await?;
-            self.forget_statements();
-            Ok(began.elapsed())
-        })
-    }
-
-    fn skip<'e>(&'e mut self, table: &'e str, migration: &'e Migration) -> BoxFuture<'e, Result<(), MigrateError>> {
-        Box::pin(async move { Ok(note(self, table, migration).await?) })
+        let refused =
+            Error::Protocol(format!("migration {} is not taken back: migrations only add", migration.version));
+        Box::pin(async move { Err(MigrateError::Execute(refused)) })
     }
 }
 
 async fn carry_out(connection: &mut SqliteConnection, table: &str, migration: &Migration) -> Result<(), MigrateError> {
-    run_script(connection, migration).await?;
-    Ok(note(connection, table, migration).await?)
-}
-
-async fn run_script(connection: &mut SqliteConnection, migration: &Migration) -> Result<(), MigrateError> {
     let ran = connection.execute(migration.sql.clone()).await;
-    ran.map(drop).map_err(|error| MigrateError::ExecuteMigration(error, migration.version))
-}
-
-async fn note(connection: &mut SqliteConnection, table: &str, migration: &Migration) -> Result<(), Error> {
-    query(AssertSqlSafe(format!(
+    ran.map_err(|error| MigrateError::ExecuteMigration(error, migration.version))?;
+    let statement = format!(
         "INSERT INTO {table} (version, description, success, checksum, execution_time) VALUES ($1, $2, TRUE, $3, -1)"
-    )))
-    .bind(migration.version)
-    .bind(&*migration.description)
-    .bind(&*migration.checksum)
-    .execute(connection)
-    .await?;
+    );
+    let noted = query(AssertSqlSafe(statement))
+        .bind(migration.version)
+        .bind(&*migration.description)
+        .bind(&*migration.checksum);
+    noted.execute(connection).await?;
     Ok(())
 }
