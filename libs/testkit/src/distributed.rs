@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -17,6 +16,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, ToSocketAddrs};
 
+use crate::address::HeldAddresses;
 use crate::target::{last_lines, private, read};
 use crate::tenant::{Endpoints, TestTenant};
 use crate::usage;
@@ -55,6 +55,8 @@ pub struct Distributed {
     switch: Option<Child>,
     parts: BTreeMap<ServiceName, ServiceProcess>,
     extra: Vec<Child>,
+    /// Of all processes.
+    held: HeldAddresses,
     endpoints: Endpoints,
 }
 
@@ -69,10 +71,11 @@ impl Distributed {
     /// Starts everything with settings for each process (`("BATON_PRESENCE__LEASE_MS", "2000")`), and waits until it serves.
     pub async fn start(binary: &Path, servers: &TestServers, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("baton-test-").tempdir()?;
+        let mut held = HeldAddresses::default();
         let addresses: BTreeMap<_, _> =
-            ServiceName::ALL.iter().map(|it| Ok((*it, free()?))).collect::<anyhow::Result<_>>()?;
+            ServiceName::ALL.iter().map(|it| Ok((*it, held.another()?))).collect::<anyhow::Result<_>>()?;
         let at = |service: ServiceName| addresses.get(&service).map(ToString::to_string).unwrap_or_default();
-        let switch_at = free()?;
+        let switch_at = held.another()?;
         let key = SigningKey::load_or_create(&folder.path().join(SigningKey::FILE_NAME))?;
         write_settings(folder.path(), servers, &at, switch_at)?;
         let public = format!("http://{}", at(ServiceName::Gateway));
@@ -86,6 +89,7 @@ impl Distributed {
             switch: None,
             parts: BTreeMap::new(),
             extra: Vec::new(),
+            held,
             endpoints,
         };
         let switch = ["switch", "--exit-with-stdin", "--listen", &switch_at.to_string(), "--data"];
@@ -97,7 +101,7 @@ impl Distributed {
         let migrated = this.spawn("migrate", migrate.into_iter())?.wait()?;
         anyhow::ensure!(migrated.success(), "`baton migrate` failed:\n{}", this.said("migrate"));
         for (service, listen) in addresses {
-            let health = free()?;
+            let health = this.held.another()?;
             let child = this.serve(service, (listen, health))?;
             this.parts.insert(service, ServiceProcess { child, listen, health });
         }
@@ -156,7 +160,7 @@ impl Distributed {
 
     /// Starts a second process of a service, on addresses of its own; where it is asked for its health.
     pub fn start_second(&mut self, service: ServiceName) -> anyhow::Result<SocketAddr> {
-        let (listen, health) = (free()?, free()?);
+        let (listen, health) = (self.held.another()?, self.held.another()?);
         self.extra.push(self.serve_as(&format!("second-{service}"), service, (listen, health))?);
         Ok(health)
     }
@@ -290,22 +294,6 @@ pub async fn readyz(health: impl ToSocketAddrs) -> std::io::Result<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     Ok(answer)
-}
-
-/// An address on which nobody listens, and below those that the system gives away by itself.
-pub(crate) fn free() -> anyhow::Result<SocketAddr> {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    const FIRST: u16 = 15_000;
-    const COUNT: u16 = 15_000;
-    let of_process = u16::try_from(std::process::id() % u32::from(COUNT)).unwrap_or(0);
-    for _ in 0..COUNT {
-        let port = FIRST + (of_process.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))) % COUNT;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if TcpListener::bind(address).is_ok() {
-            return Ok(address);
-        }
-    }
-    anyhow::bail!("no port is free")
 }
 
 fn write_settings(

@@ -12,6 +12,7 @@
 //! Everything here uses the public gRPC API and the simulator's, and nothing of the services' insides. Tests conclude from what the
 //! phones heard, the recordings, and the events.
 
+mod address;
 pub mod chat;
 pub mod desk;
 pub mod distributed;

@@ -11,7 +11,8 @@ use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, getuid, kill_process};
 use tempfile::TempDir;
 
-use crate::distributed::{TestServers, free};
+use crate::address::HeldAddresses;
+use crate::distributed::TestServers;
 use crate::target::{last_lines, read};
 use crate::wait::eventually;
 
@@ -42,6 +43,7 @@ pub struct PostgresServer {
     folder: TempDir,
     programs: PathBuf,
     port: u16,
+    _held: HeldAddresses,
 }
 
 impl PostgresServer {
@@ -54,7 +56,8 @@ impl PostgresServer {
             fs::read_dir("/usr/lib/postgresql")?.flatten().map(|it| it.path().join("bin")).collect();
         found.sort();
         let programs = found.pop().context("PostgreSQL is not installed: run tests/packages")?;
-        let this = Self { folder, programs, port: free()?.port() };
+        let mut held = HeldAddresses::default();
+        let this = Self { folder, programs, port: held.another()?.port(), _held: held };
         let data = this.data();
         let data = data.to_string_lossy();
         this.run(
@@ -125,15 +128,17 @@ impl Drop for PostgresServer {
 pub struct NatsServer {
     folder: TempDir,
     port: u16,
+    _held: HeldAddresses,
     child: Child,
 }
 
 impl NatsServer {
     async fn start() -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("baton-nats-").tempdir()?;
-        let port = free()?.port();
+        let mut held = HeldAddresses::default();
+        let port = held.another()?.port();
         let child = serve(folder.path(), port)?;
-        let this = Self { folder, port, child };
+        let this = Self { folder, port, _held: held, child };
         this.until_serving().await?;
         Ok(this)
     }

@@ -2,6 +2,7 @@
 //! later.
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,6 +16,7 @@ use baton_runtime::client::GrpcChannel;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::address::HeldAddresses;
 use crate::distributed::{Distributed, TestServers};
 use crate::phones::Phones;
 use crate::process;
@@ -23,7 +25,6 @@ use crate::tenant::{Endpoints, TestTenant};
 use crate::usage;
 use crate::wait::eventually;
 
-const ANY_PORT: &str = "127.0.0.1:0";
 /// How long a start may take on a busy machine.
 const START_BOUND: Duration = Duration::from_secs(30);
 /// How long an orderly end may take.
@@ -98,15 +99,18 @@ pub struct Embedded {
     data: TempDir,
     child: Child,
     endpoints: Endpoints,
+    /// Its own listener's, for the next start.
+    _held: HeldAddresses,
 }
 
 impl Embedded {
     /// Starts the binary with settings (`("BATON_PRESENCE__LEASE_MS", "2000")`), and waits until it serves.
     pub async fn start(binary: &Path, environment: &[(&str, &str)]) -> anyhow::Result<Self> {
         let data = tempfile::Builder::new().prefix("baton-test-").tempdir()?;
+        let mut held = HeldAddresses::default();
         let environment: Vec<_> = environment.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-        let (child, endpoints) = launch(binary, data.path(), &environment, ANY_PORT).await?;
-        Ok(Self { binary: binary.to_owned(), environment, data, child, endpoints })
+        let (child, endpoints) = launch(binary, data.path(), &environment, held.another()?).await?;
+        Ok(Self { binary: binary.to_owned(), environment, data, child, endpoints, _held: held })
     }
 
     /// Of the last start.
@@ -207,8 +211,8 @@ impl Embedded {
 
     /// Starts it again on the same data and address, after [`kill`](Self::kill) or [`stop`](Self::stop), so that clients can reconnect.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
-        let address = self.endpoints.public.trim_start_matches("http://").to_owned();
-        (self.child, self.endpoints) = launch(&self.binary, self.data.path(), &self.environment, &address).await?;
+        let address = self.endpoints.public.trim_start_matches("http://").parse()?;
+        (self.child, self.endpoints) = launch(&self.binary, self.data.path(), &self.environment, address).await?;
         Ok(())
     }
 
@@ -279,11 +283,11 @@ async fn launch(
     binary: &Path,
     data: &Path,
     environment: &[(String, String)],
-    listen: &str,
+    listen: SocketAddr,
 ) -> anyhow::Result<(Child, Endpoints)> {
     let mut child = Command::new(binary)
         // With our end of its standard input it ends, should this process die without clearing up.
-        .args(["up", "--exit-with-stdin", "--listen", listen, "--data"])
+        .args(["up", "--exit-with-stdin", "--listen", &listen.to_string(), "--data"])
         .arg(data)
         .envs(on_server(data)?)
         .envs(environment.iter().map(|(key, value)| (key, value)))

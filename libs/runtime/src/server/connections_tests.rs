@@ -360,14 +360,14 @@ async fn s1_a_connection_whose_peer_reads_nothing_is_closed_and_one_that_reads_i
     assert!(Clock::real().timeout(SOON, &mut connection).await.is_ok());
 
     // Slowly, for longer than a peer may read nothing.
-    let world = with_large_answers(300_000, ServerLimits { send: SHORT * 5, ..ServerLimits::default() });
+    let world = with_large_answers(300_000, ServerLimits { send: SHORT * 20, ..ServerLimits::default() });
     let (mut client, connection) = unread(&world, 1_000).await;
     let mut body = client.send_request(authorized(&world, "demo"), true).unwrap().0.await.unwrap().into_body();
     let mut read = 0;
     while let Some(bytes) = body.data().await {
         read += bytes.as_ref().unwrap().len();
         body.flow_control().release_capacity(bytes.unwrap().len()).unwrap();
-        Clock::real().sleep(SHORT / 20).await;
+        Clock::real().sleep(SHORT / 10).await;
     }
     assert_eq!(read, 300_000);
     assert!(!connection.is_finished());
