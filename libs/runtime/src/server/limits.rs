@@ -40,7 +40,7 @@ pub struct ServerLimits {
     pub calls_in_turn: bool,
     /// The time in which a message that has begun has to be complete.
     pub receive: Duration,
-    /// A connection whose peer has read nothing for this long, though something waits for it, is closed.
+    /// A connection whose peer has not read the next 16 KiB (or all, if less waits for it) in this time is closed.
     pub send: Duration,
     /// In bytes: answers that wait to be read, and requests that are not complete.
     pub queued_of_connection: usize,
