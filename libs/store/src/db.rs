@@ -73,6 +73,11 @@ impl Db {
         matches!(self, Self::Sqlite(db) if db.is_exclusive)
     }
 
+    /// Whether a change can be seen before it is durable, so that the last ones may be lost if the machine stops.
+    pub fn shows_what_may_be_lost(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
     /// Starts a transaction that its caller ends: for whoever commits the changes of many together. Everybody else makes a
     /// [change](Db::change). Keep it short: on `SQLite` there is one writer.
     pub async fn begin(&self) -> Result<Tx, StoreError> {

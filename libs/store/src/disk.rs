@@ -25,7 +25,9 @@
 //! makes each commit wait for the slowest of its group, and hangs when two of a group wait for the same lock.
 
 use std::fmt;
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -74,8 +76,8 @@ impl Drop for NumberedCommit<'_> {
 
 impl Disk {
     pub(crate) fn of(file: &Path) -> Arc<Self> {
-        let (file, log) = (file.to_owned(), log_of(file));
-        Self::new(move || sync_log(&file, &log))
+        let log = parking_lot::Mutex::new(LogFile::of(file));
+        Self::new(move || log.lock().sync())
     }
 
     pub(crate) fn new(sync: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Arc<Self> {
@@ -174,14 +176,44 @@ fn log_of(file: &Path) -> PathBuf {
     log.into()
 }
 
-/// The log is opened anew each time (microseconds), because it is another file after the last connection was closed. Without
-/// a log, that connection has moved all of it into the database file, synced, before it removed the log. Without a database
-/// file, somebody has removed both, and writes would go nowhere: an error.
-fn sync_log(file: &Path, log: &Path) -> io::Result<()> {
-    match std::fs::OpenOptions::new().write(true).open(log) {
-        Ok(log) => log.sync_data(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => std::fs::metadata(file).map(drop),
-        Err(error) => Err(error),
+/// The log of a database, kept open from one sync to the next.
+struct LogFile {
+    /// The database.
+    file: PathBuf,
+    log: PathBuf,
+    /// With its device and number.
+    opened: Option<(File, (u64, u64))>,
+}
+
+impl LogFile {
+    fn of(file: &Path) -> Self {
+        Self { file: file.to_owned(), log: log_of(file), opened: None }
+    }
+
+    /// It is another file after the last connection was closed, so its number is looked at each time. Without a log, that connection has moved all
+    /// of it into the database file, synced, before it removed the log. Without a database file, somebody has removed both, and writes would
+    /// go nowhere: an error.
+    fn sync(&mut self) -> io::Result<()> {
+        match std::fs::metadata(&self.log) {
+            Ok(now) => self.open((now.dev(), now.ino()))?.sync_data(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.opened = None;
+                std::fs::metadata(&self.file).map(drop)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn open(&mut self, number: (u64, u64)) -> io::Result<&File> {
+        let opened = match self.opened.take().filter(|(_, opened)| *opened == number) {
+            Some(opened) => opened,
+            None => {
+                let log = OpenOptions::new().write(true).open(&self.log)?;
+                let opened = log.metadata()?;
+                (log, (opened.dev(), opened.ino()))
+            }
+        };
+        Ok(&self.opened.insert(opened).0)
     }
 }
 

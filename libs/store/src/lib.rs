@@ -85,4 +85,4 @@ pub use postgres::{Patience, PostgresOptions};
 pub use server_facts::ServerFacts;
 pub use statement::{Statement, rows_of_values};
 pub use tenant_bytes::{TenantBytes, bytes_by_tenant};
-pub use tx::{Conn, Reader, Tx};
+pub use tx::{Conn, Reader, Tx, VisibleCommit};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::disk::Disk;
 use crate::{Conn, Databases, Db, Migrations, PostgresOptions};
 
 /// The environment variable that has the URL of a `PostgreSQL` database; without it tests use files.
@@ -53,6 +54,11 @@ pub async fn forget(folder: &Path, name: &str) {
 /// One of them, without tables.
 pub async fn open(folder: &Path, name: &str) -> Db {
     databases(folder).open(name).await.expect("opened")
+}
+
+/// A file of the test's, without tables, whose syncs the test lets pass.
+pub async fn open_synced_by(file: &Path, sync: impl Fn() -> std::io::Result<()> + Send + Sync + 'static) -> Db {
+    Db::open_on(file, Disk::new(sync)).await.expect("opened")
 }
 
 /// How many connections to a server rest.

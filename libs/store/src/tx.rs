@@ -77,7 +77,7 @@ impl Tx {
     /// Makes the change durable, then wakes the relay if there are events in it. Once it is written it runs to its end, even if the caller
     /// goes away.
     pub async fn commit(self) -> Result<(), StoreError> {
-        let commit = self.write().await?;
+        let commit = self.commit_visibly().await?;
         commit.durable().await
     }
 
@@ -86,11 +86,15 @@ impl Tx {
         if let TxHandle::Postgres(transaction) = &mut self.handle {
             sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut **transaction).await?;
         }
-        self.write().await.map(VisibleCommit::left)
+        self.commit_visibly().await.map(VisibleCommit::left)
     }
 
-    /// Commits; on `SQLite` the disk is still to come.
-    async fn write(self) -> Result<VisibleCommit, StoreError> {
+    /// Makes the change visible, and gives the writer back: the next change can be made while the disk is busy with this one. It is durable when
+    /// the [`VisibleCommit`] says so; on `PostgreSQL`, where nobody sees a change before, it is so already.
+    ///
+    /// # Errors
+    /// Nothing has happened.
+    pub async fn commit_visibly(self) -> Result<VisibleCommit, StoreError> {
         let outbox = self.has_events.then_some(self.outbox);
         match self.handle {
             TxHandle::Sqlite(guard, disk) => {
@@ -171,8 +175,8 @@ fn lock_key(name: &str) -> i64 {
 
 /// A commit that everybody can see, and that is perhaps not durable yet. Dropped, it is followed by a task until it is.
 #[derive(Debug)]
-#[must_use = "make it durable, or leave it to the next one"]
-struct VisibleCommit {
+#[must_use = "it is not durable before `durable` says so"]
+pub struct VisibleCommit {
     /// Of a file that is still to be synced, up to this commit.
     disk: Option<(Arc<Disk>, u64)>,
     /// Who is to be told then that there are events.
@@ -180,7 +184,11 @@ struct VisibleCommit {
 }
 
 impl VisibleCommit {
-    async fn durable(mut self) -> Result<(), StoreError> {
+    /// Waits until the change is on the disk.
+    ///
+    /// # Errors
+    /// The disk has failed: nothing more can be written until the file is opened anew, and whether the change is in it will be seen then.
+    pub async fn durable(mut self) -> Result<(), StoreError> {
         if let Some((disk, number)) = &self.disk {
             disk.wait(*number).await?;
         }

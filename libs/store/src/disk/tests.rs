@@ -1,6 +1,7 @@
 //! Group commit on a disk whose syncs the test lets pass, or breaks, one at a time.
 
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use super::{Disk, log_of, sync_log};
+use super::{Disk, LogFile, log_of};
 use crate::db::SqliteDb;
 use crate::outbox::{self, OutboxCursor, OutboxRow};
 use crate::requests::RequestKey;
@@ -141,7 +142,20 @@ async fn the_file_that_is_synced_is_the_one_that_commits_go_to() {
     it.gate.change(|counts| counts.may_pass = 1);
     it.commit("a").await.unwrap().unwrap();
     assert!(size() > before);
-    sync_log(&db.file, &log_of(&db.file)).unwrap();
+    let log_number = || std::fs::metadata(log_of(&db.file)).unwrap().ino();
+    let mut log = LogFile::of(&db.file);
+    for _ in 0..2 {
+        log.sync().unwrap();
+        assert_eq!(log.opened.as_ref().map(|(_, (_, number))| *number), Some(log_number()));
+        // The next log is another file, whatever its number is: this one is kept open.
+        std::fs::rename(log_of(&db.file), db.file.with_extension("old")).unwrap();
+        std::fs::write(log_of(&db.file), "").unwrap();
+    }
+    std::fs::remove_file(log_of(&db.file)).unwrap();
+    log.sync().unwrap();
+    assert!(log.opened.is_none(), "all of it is in the database");
+    std::fs::remove_file(&*db.file).unwrap();
+    log.sync().unwrap_err();
 }
 
 #[tokio::test]
