@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use baton_api::common::v1::RecordingMode;
 use baton_api::common::v1::Skill;
-use baton_api::common::v1::{Customer, RecordingMode};
 use baton_api::common::v1::{IvrElement, ivr_element::Element};
 use baton_api::event::v1::event_service_client::EventServiceClient;
 use baton_api::presence::v1 as presence;
@@ -434,18 +434,19 @@ impl TestTenant {
         let customer = random_number("+3247");
         let leg_id = self.phones()?.call(&customer, number).await?;
         let interaction_id = eventually("the call becomes an interaction", BOUND, async || {
-            let found = self.find_by_customer(&customer).await.map_err(|error| format!("{error:#}"))?;
+            let found = self.find_by_leg(&leg_id).await.map_err(|error| format!("{error:#}"))?;
             found.ok_or_else(|| "no such interaction".to_owned())
         })
         .await?;
         Ok(Call { interaction_id, leg_id, customer })
     }
 
-    async fn find_by_customer(&self, customer: &str) -> anyhow::Result<Option<String>> {
-        let request = transfer::ListInteractionsRequest { page_size: 500, ..Default::default() };
+    /// `leg_id`: the customer's leg on the switch.
+    async fn find_by_leg(&self, leg_id: &str) -> anyhow::Result<Option<String>> {
+        let filter = Some(transfer::InteractionFilter { leg_id: leg_id.to_owned(), ..Default::default() });
+        let request = transfer::ListInteractionsRequest { filter, ..Default::default() };
         let page = self.interactions()?.list_interactions(request).await?.into_inner();
-        let found = page.interactions.into_iter().find(|it| Customer::address_of(it.customer.as_ref()) == customer);
-        Ok(found.map(|it| it.interaction_id))
+        Ok(page.interactions.into_iter().next().map(|it| it.interaction_id))
     }
 
     /// The interaction as a supervisor sees it.

@@ -7,7 +7,9 @@ use baton_runtime::Clock;
 
 /// How long a test waits for a condition that should soon hold: long enough for a busy machine.
 pub const BOUND: Duration = Duration::from_secs(15);
+/// Between two looks, after the first ones: what is waited for has often happened already.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
+const FIRST_POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Calls `ask` until it returns `Ok`, for `bound` at most. An `Err` describes the present state; the last one is in the failure.
 ///
@@ -31,6 +33,7 @@ pub async fn eventually<T>(
 ) -> anyhow::Result<T> {
     let clock = Clock::real();
     let deadline_us = clock.after(bound);
+    let mut pause = FIRST_POLL_INTERVAL;
     loop {
         let seen = match ask().await {
             Ok(answer) => return Ok(answer),
@@ -39,7 +42,8 @@ pub async fn eventually<T>(
         if clock.now_us() >= deadline_us {
             bail!("waited {bound:?} for {what}; last seen: {seen}");
         }
-        clock.sleep(POLL_INTERVAL).await;
+        clock.sleep(pause).await;
+        pause = (pause * 2).min(POLL_INTERVAL);
     }
 }
 

@@ -20,6 +20,7 @@
 //! switch belongs to, [`orphan`] handles calls, legs, rooms and recordings of no known interaction, and [`upload`] brings closed
 //! segments to the archive.
 
+pub mod doubt;
 pub mod fact;
 pub mod grpc;
 pub mod interaction;

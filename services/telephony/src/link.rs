@@ -19,7 +19,7 @@ use crate::operation::Stamp;
 use crate::orphan::OrphanResolver;
 use crate::report::ReportContext;
 use crate::retry;
-use crate::store::StoreWrite;
+use crate::store::{Kept, StoreWrite};
 use crate::switch::{SwitchEvent, SwitchPort, SwitchPortError, SwitchSnapshot};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
@@ -140,7 +140,7 @@ impl Link {
         };
         self.epoch = session.epoch;
         self.generation += 1;
-        if let Err(error) = self.context.journal.write(StoreWrite::Epoch(session.epoch)).await {
+        if let Err(error) = self.context.journal.write(StoreWrite::Keep(Kept::Epoch, session.epoch)).await {
             return SwitchPortError::Unknown(error.to_string());
         }
         tracing::info!(switch.boot_id = %session.boot_id, epoch = session.epoch, "the switch is connected");

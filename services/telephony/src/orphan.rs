@@ -23,7 +23,9 @@ use crate::plan::InteractionId;
 use crate::report::ReportContext;
 use crate::retry;
 use crate::store::{self, PersistError, StoreWrite};
-use crate::switch::{ClosedRecording, InboundCall, SwitchPort, SwitchPortError, gone_is_done};
+use crate::switch::{
+    ClosedRecording, InboundCall, SwitchCommand, SwitchPort, SwitchPortError, execute_one, gone_is_done,
+};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -173,7 +175,8 @@ impl OrphanResolver {
     async fn hang_up(&self, leg: &str) {
         let backoff = retry::endless(SHORTEST_PAUSE, LONGEST_PAUSE);
         for attempt in 1..=HANG_UP_TRIES {
-            match gone_is_done(self.switch.hang_up(leg, false).await) {
+            let command = SwitchCommand::HangUp { leg: leg.to_owned(), no_answer: false };
+            match gone_is_done(execute_one(&*self.switch, command).await) {
                 Ok(()) | Err(SwitchPortError::Refused(_) | SwitchPortError::Fenced) => return,
                 Err(_) if self.pause(backoff.pause(attempt)).await.is_none() => return,
                 Err(_) => {}
@@ -185,7 +188,11 @@ impl OrphanResolver {
     async fn destroy(&self, rooms: Vec<String>) {
         for room in rooms {
             let known = InteractionId::of_name(&room).is_some_and(|(id, _)| self.names.handle(&id).is_some());
-            if !known && let Err(error) = gone_is_done(self.switch.destroy_room(&room).await) {
+            if known {
+                continue;
+            }
+            let command = SwitchCommand::DestroyRoom { room };
+            if let Err(error) = gone_is_done(execute_one(&*self.switch, command).await) {
                 tracing::debug!(%error, "a stray room could not be removed");
             }
         }

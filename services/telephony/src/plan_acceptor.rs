@@ -11,6 +11,7 @@ use baton_store::Db;
 use baton_words::SwitchId;
 use prost::Message as _;
 
+use crate::doubt::{self, MachineStart};
 use crate::interaction::{InteractionContext, InteractionDriver};
 use crate::name_registry::InteractionHandle;
 use crate::plan::{self, InteractionId, Plan};
@@ -73,24 +74,32 @@ impl PlanAcceptor {
 
     /// Starts the tasks of all unfinished interactions. One whose plan can't be read goes on with its next plan.
     pub async fn restore(&self) -> Result<(), PersistError> {
+        let machine = MachineStart::look(&self.db).await?;
+        let mut doubtful = Vec::new();
         for row in store::unfinished(&self.db).await? {
-            let Some(plan) = read_plan(&row) else {
+            let Some(mut plan) = read_plan(&row) else {
                 let error = store::bad("plans", "plan", &row.interaction);
                 tracing::error!(%error, "an interaction does not go on before its next plan comes");
                 continue;
             };
             let restored = store::operations(&self.db, &row.interaction).await?;
+            plan.is_doubtful = machine.is_another;
             // Generation 0 is no session: the interaction waits for a snapshot.
             let (handle, inbox) = InteractionHandle::new(Some(Arc::new(plan)));
             if self.context.names.open(&row.interaction, &handle).is_ok() {
+                doubtful.extend(machine.is_another.then(|| handle.clone()));
                 self.start(InteractionDriver::new(row.interaction, Arc::clone(&self.context), inbox, 0, restored));
             }
+        }
+        if machine.is_another {
+            let report = self.context.report.clone();
+            self.context.report.lifecycle.spawn("telephony doubtful plans", machine.trust_later(doubtful, report));
         }
         Ok(())
     }
 
-    /// The interaction begins to carry the plan out when it is on disk. After a crash it would otherwise be the one before that is carried
-    /// out for a moment, and the customer would hear that (S2).
+    /// The interaction begins to carry the plan out when it is written, and the answer comes when it is on disk. What a power cut undoes in
+    /// between is [made up for](crate::doubt).
     pub async fn apply(&self, wire: &MediaPlan) -> Result<(), ApplyError> {
         let mut plan = plan::parse(wire).map_err(ApplyError::Malformed)?;
         if plan.switch != self.switch {
@@ -99,7 +108,9 @@ impl PlanAcceptor {
         plan.trace = telemetry::current_trace();
         let handle = match self.find(&plan.interaction).await? {
             FoundInteraction::Running(handle) => handle,
-            FoundInteraction::Tombstone(version) if plan.version == version => return Ok(()),
+            FoundInteraction::Tombstone(version) if plan.version == version => {
+                return self.db.settled().await.map_err(|error| PersistError::from(error).into());
+            }
             FoundInteraction::Tombstone(seen) | FoundInteraction::NotRunning(seen, _) if plan.version < seen => {
                 return Err(ApplyError::Stale { given: plan.version, seen });
             }
@@ -113,12 +124,15 @@ impl PlanAcceptor {
     pub async fn lacking(&self, asked: &[ProjectionVersion]) -> Result<Vec<String>, PersistError> {
         let mut lacking = Vec::new();
         for it in asked {
-            let known = match InteractionId::parse(&it.interaction_id) {
-                Some(id) => self.durable_version(&id).await?,
+            let id = InteractionId::parse(&it.interaction_id);
+            let known = match &id {
+                Some(id) => self.durable_version(id).await?,
                 None => 0,
             };
             if known < it.version {
                 lacking.push(it.interaction_id.clone());
+            } else if let Some(handle) = id.and_then(|id| self.context.names.handle(&id)) {
+                doubt::trust(&handle);
             }
         }
         Ok(lacking)
@@ -136,7 +150,7 @@ impl PlanAcceptor {
     }
 
     async fn accept(&self, handle: &InteractionHandle, plan: Plan, wire: &MediaPlan) -> Result<(), ApplyError> {
-        let (version, queued) = {
+        let (version, mut queued) = {
             let mut accepted = handle.accepted.lock().await;
             let version = plan.version;
             if version < accepted.version {
@@ -144,18 +158,26 @@ impl PlanAcceptor {
             }
             if version == accepted.version && accepted.durable {
                 // The version is not new; the interaction checks again whether the switch matches it.
-                handle.plans.send_modify(|_| {});
+                if !doubt::trust(handle) {
+                    handle.plans.send_modify(|_| {});
+                }
                 return Ok(());
             }
             accepted.version = version;
             accepted.durable = false;
             (version, self.context.report.journal.queue(self.write(&plan, wire)).await)
         };
+        queued.written().await?;
+        {
+            let accepted = handle.accepted.lock().await;
+            if accepted.version == version {
+                handle.plans.send_replace(Some(Arc::new(plan)));
+            }
+        }
         queued.committed().await?;
         let mut accepted = handle.accepted.lock().await;
         if accepted.version == version {
             accepted.durable = true;
-            handle.plans.send_replace(Some(Arc::new(plan)));
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ use crate::name_registry::NameRegistry;
 use crate::orphan::OrphanResolver;
 use crate::plan_acceptor::PlanAcceptor;
 use crate::report::ReportContext;
-use crate::store::{self, MIGRATIONS, PersistError, StoreWrite, WriteJournal};
+use crate::store::{self, Kept, MIGRATIONS, PersistError, StoreWrite, WriteJournal};
 use crate::switch::SwitchPort;
 use crate::upload::Uploader;
 
@@ -102,7 +102,7 @@ pub async fn start(
     let plan_acceptor = Arc::new(PlanAcceptor::new(db.clone(), switch_id, Arc::clone(&interaction_context)));
     plan_acceptor.restore().await.map_err(StartError::other)?;
 
-    let epoch = store::epoch(&db).await.map_err(StartError::other)?;
+    let epoch = store::kept(&db, Kept::Epoch).await.map_err(StartError::other)?;
     spawn_link(&context.config, &interaction_context, &db, (state, epoch));
     let uploader = Uploader::new(db.clone(), switch, &archive, report.clone(), uploads);
     context.lifecycle.spawn("telephony uploads", uploader.run());

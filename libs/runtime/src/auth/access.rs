@@ -144,6 +144,7 @@ pub const ACCESS: &[(&str, &[Role])] = &[
     ("/baton.simulator.v1.SwitchService/DestroyRoom", SERVICES),
     ("/baton.simulator.v1.SwitchService/Dial", SERVICES),
     ("/baton.simulator.v1.SwitchService/EnsureRoom", SERVICES),
+    ("/baton.simulator.v1.SwitchService/Execute", SERVICES),
     ("/baton.simulator.v1.SwitchService/Exit", SERVICES),
     ("/baton.simulator.v1.SwitchService/FetchRecording", SERVICES),
     ("/baton.simulator.v1.SwitchService/GetLegEnd", SERVICES),

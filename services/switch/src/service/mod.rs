@@ -1,5 +1,6 @@
 //! The two gRPC services of the switch: one for the telephony service, one for the client that plays the people at the phones.
 
+mod commands;
 mod convert;
 mod events;
 mod files;

@@ -1,18 +1,22 @@
 //! `SwitchService`: the control interface, for the telephony service.
 
 use baton_api::simulator::v1 as proto;
+use baton_api::simulator::v1::command::Command;
 use baton_api::simulator::v1::switch_service_server::SwitchService;
 use futures::{StreamExt as _, future, stream};
 use tonic::{Request, Response, Status};
 
 use crate::driver::SwitchHandle;
-use crate::engine::ids::{ExitId, LegId, PlaybackId, RecordingId, RoomId};
-use crate::engine::model::PlayTarget;
-use crate::engine::{DialRequest, Engine, PlaybackRequest, SwitchError, TrackKey};
+use crate::engine::ids::{LegId, RecordingId};
+use crate::engine::{Engine, SwitchError, TrackKey};
 use crate::storage::TrackFolder;
 
+use super::commands::{self, Answer};
 use super::events::{Answers, opened, stream_events};
 use super::{convert, files, status};
+
+/// In one request.
+const MOST_COMMANDS: usize = 64;
 
 #[derive(Clone)]
 pub struct SwitchApi {
@@ -25,14 +29,9 @@ impl SwitchApi {
         Self { switch, tracks }
     }
 
-    /// Runs a command of the controller with this epoch.
-    async fn command<R: Send + 'static>(
-        &self,
-        epoch: i64,
-        name: &'static str,
-        act: impl FnOnce(&mut Engine) -> Result<R, SwitchError> + Send + 'static,
-    ) -> Result<R, Status> {
-        Ok(self.switch.with(move |state| state.engine.controlled(epoch, name, act)).await??)
+    async fn execute_one(&self, command: Command) -> Result<Answer, Status> {
+        let command = commands::read(command)?;
+        Ok(self.switch.with(move |state| command.execute(&mut state.engine)).await??)
     }
 }
 
@@ -73,30 +72,17 @@ impl SwitchService for SwitchApi {
     }
 
     async fn dial(&self, request: Request<proto::DialRequest>) -> Result<Response<proto::DialResponse>, Status> {
-        let it = request.into_inner();
-        let dial = DialRequest {
-            leg_id: LegId::parse(&it.leg_id)?,
-            tenant: it.tenant,
-            address: it.address,
-            caller_id: it.caller_id,
-            ring_timeout_ms: it.ring_timeout_ms,
-            variables: it.variables.into_iter().collect(),
-        };
-        self.command(it.epoch, "Dial", |engine| engine.dial(dial)).await?;
+        self.execute_one(Command::Dial(request.into_inner())).await?;
         Ok(Response::new(proto::DialResponse {}))
     }
 
     async fn answer(&self, request: Request<proto::AnswerRequest>) -> Result<Response<proto::AnswerResponse>, Status> {
-        let it = request.into_inner();
-        let leg = LegId::parse(&it.leg_id)?;
-        self.command(it.epoch, "Answer", move |engine| engine.answer(&leg)).await?;
+        self.execute_one(Command::Answer(request.into_inner())).await?;
         Ok(Response::new(proto::AnswerResponse {}))
     }
 
     async fn hangup(&self, request: Request<proto::HangupRequest>) -> Result<Response<proto::HangupResponse>, Status> {
-        let it = request.into_inner();
-        let (leg, cause) = (LegId::parse(&it.leg_id)?, convert::end_cause(it.cause)?);
-        self.command(it.epoch, "Hangup", move |engine| engine.hang_up(&leg, cause)).await?;
+        self.execute_one(Command::Hangup(request.into_inner())).await?;
         Ok(Response::new(proto::HangupResponse {}))
     }
 
@@ -111,16 +97,12 @@ impl SwitchService for SwitchApi {
     }
 
     async fn r#move(&self, request: Request<proto::MoveRequest>) -> Result<Response<proto::MoveResponse>, Status> {
-        let it = request.into_inner();
-        let (leg, room) = (LegId::parse(&it.leg_id)?, RoomId::parse(&it.room_id)?);
-        self.command(it.epoch, "Move", move |engine| engine.move_leg(&leg, &room)).await?;
+        self.execute_one(Command::Move(request.into_inner())).await?;
         Ok(Response::new(proto::MoveResponse {}))
     }
 
     async fn remove(&self, request: Request<proto::RemoveRequest>) -> Result<Response<proto::RemoveResponse>, Status> {
-        let it = request.into_inner();
-        let leg = LegId::parse(&it.leg_id)?;
-        self.command(it.epoch, "Remove", move |engine| engine.remove_leg(&leg)).await?;
+        self.execute_one(Command::Remove(request.into_inner())).await?;
         Ok(Response::new(proto::RemoveResponse {}))
     }
 
@@ -128,9 +110,7 @@ impl SwitchService for SwitchApi {
         &self,
         request: Request<proto::SetMuteRequest>,
     ) -> Result<Response<proto::SetMuteResponse>, Status> {
-        let it = request.into_inner();
-        let leg = LegId::parse(&it.leg_id)?;
-        self.command(it.epoch, "SetMute", move |engine| engine.set_mute(&leg, it.muted)).await?;
+        self.execute_one(Command::SetMute(request.into_inner())).await?;
         Ok(Response::new(proto::SetMuteResponse {}))
     }
 
@@ -138,10 +118,7 @@ impl SwitchService for SwitchApi {
         &self,
         request: Request<proto::EnsureRoomRequest>,
     ) -> Result<Response<proto::EnsureRoomResponse>, Status> {
-        let it = request.into_inner();
-        let (room, treatment) = (RoomId::parse(&it.room_id)?, convert::treatment(it.treatment)?);
-        let ensure = move |engine: &mut Engine| engine.ensure_room(&room, &it.tenant, treatment);
-        self.command(it.epoch, "EnsureRoom", ensure).await?;
+        self.execute_one(Command::EnsureRoom(request.into_inner())).await?;
         Ok(Response::new(proto::EnsureRoomResponse {}))
     }
 
@@ -149,33 +126,20 @@ impl SwitchService for SwitchApi {
         &self,
         request: Request<proto::DestroyRoomRequest>,
     ) -> Result<Response<proto::DestroyRoomResponse>, Status> {
-        let it = request.into_inner();
-        let room = RoomId::parse(&it.room_id)?;
-        self.command(it.epoch, "DestroyRoom", move |engine| engine.destroy_room(&room)).await?;
+        self.execute_one(Command::DestroyRoom(request.into_inner())).await?;
         Ok(Response::new(proto::DestroyRoomResponse {}))
     }
 
     async fn play(&self, request: Request<proto::PlayRequest>) -> Result<Response<proto::PlayResponse>, Status> {
-        use proto::play_request::Target;
-        let it = request.into_inner();
-        let target = match it.target {
-            Some(Target::RoomId(id)) => PlayTarget::Room(RoomId::parse(&id)?),
-            Some(Target::LegId(id)) => PlayTarget::Leg(LegId::parse(&id)?),
-            None => return Err(SwitchError::invalid("target", "must be a room or a leg").into()),
-        };
-        let playback_id = PlaybackId::parse(&it.playback_id)?;
-        let request = PlaybackRequest { playback_id, target, announcement: it.announcement };
-        let duration_ms = self.command(it.epoch, "Play", |engine| engine.play(request)).await?;
-        Ok(Response::new(proto::PlayResponse { duration_ms }))
+        let answer = self.execute_one(Command::Play(request.into_inner())).await?;
+        Ok(Response::new(proto::PlayResponse { duration_ms: answer.duration_ms }))
     }
 
     async fn stop_playback(
         &self,
         request: Request<proto::StopPlaybackRequest>,
     ) -> Result<Response<proto::StopPlaybackResponse>, Status> {
-        let it = request.into_inner();
-        let playback = PlaybackId::parse(&it.playback_id)?;
-        self.command(it.epoch, "StopPlayback", move |engine| engine.stop_playback(&playback)).await?;
+        self.execute_one(Command::StopPlayback(request.into_inner())).await?;
         Ok(Response::new(proto::StopPlaybackResponse {}))
     }
 
@@ -183,22 +147,16 @@ impl SwitchService for SwitchApi {
         &self,
         request: Request<proto::StartRecordingRequest>,
     ) -> Result<Response<proto::StartRecordingResponse>, Status> {
-        let it = request.into_inner();
-        let (recording, room) = (RecordingId::parse(&it.recording_id)?, RoomId::parse(&it.room_id)?);
-        let start = move |engine: &mut Engine| engine.start_recording(&recording, &room, &it.tenant);
-        let started_at_us = self.command(it.epoch, "StartRecording", start).await?;
-        Ok(Response::new(proto::StartRecordingResponse { started_at_us }))
+        let answer = self.execute_one(Command::StartRecording(request.into_inner())).await?;
+        Ok(Response::new(proto::StartRecordingResponse { started_at_us: answer.at_us }))
     }
 
     async fn stop_recording(
         &self,
         request: Request<proto::StopRecordingRequest>,
     ) -> Result<Response<proto::StopRecordingResponse>, Status> {
-        let it = request.into_inner();
-        let recording = RecordingId::parse(&it.recording_id)?;
-        let stop = move |engine: &mut Engine| engine.stop_recording(&recording);
-        let ended_at_us = self.command(it.epoch, "StopRecording", stop).await?;
-        Ok(Response::new(proto::StopRecordingResponse { ended_at_us }))
+        let answer = self.execute_one(Command::StopRecording(request.into_inner())).await?;
+        Ok(Response::new(proto::StopRecordingResponse { ended_at_us: answer.at_us }))
     }
 
     async fn fetch_recording(
@@ -223,37 +181,34 @@ impl SwitchService for SwitchApi {
     ) -> Result<Response<proto::DeleteRecordingResponse>, Status> {
         let it = request.into_inner();
         let recording = RecordingId::parse(&it.recording_id)?;
-        self.command(it.epoch, "DeleteRecording", move |engine| engine.delete_recording(&recording)).await?;
+        let delete = move |engine: &mut Engine| engine.delete_recording(&recording);
+        self.switch.with(move |state| state.engine.controlled(it.epoch, "DeleteRecording", delete)).await??;
         Ok(Response::new(proto::DeleteRecordingResponse {}))
     }
 
     async fn exit(&self, request: Request<proto::ExitRequest>) -> Result<Response<proto::ExitResponse>, Status> {
-        use proto::exit_request::Kind;
-        let it = request.into_inner();
-        let (leg, exit) = (LegId::parse(&it.leg_id)?, ExitId::parse(&it.exit_id)?);
-        let voicemail = match it.kind {
-            Some(Kind::Voicemail(voicemail)) => voicemail,
-            Some(Kind::Flow(flow)) => {
-                let go = move |engine: &mut Engine| engine.exit_to_flow(&leg, &exit, flow.elements);
-                self.command(it.epoch, "Exit", go).await?;
-                return Ok(Response::new(proto::ExitResponse { recording_id: String::new() }));
-            }
-            None => return Err(SwitchError::invalid("kind", "must be voicemail or a flow").into()),
-        };
-        let go = move |engine: &mut Engine| {
-            engine.exit_to_voicemail(&leg, &exit, &voicemail.mailbox, voicemail.max_message_ms)
-        };
-        let recording = self.command(it.epoch, "Exit", go).await?;
-        Ok(Response::new(proto::ExitResponse { recording_id: recording.to_string() }))
+        let answer = self.execute_one(Command::Exit(request.into_inner())).await?;
+        Ok(Response::new(proto::ExitResponse { recording_id: answer.recording_id }))
     }
 
     async fn recall_exit(
         &self,
         request: Request<proto::RecallExitRequest>,
     ) -> Result<Response<proto::RecallExitResponse>, Status> {
-        let it = request.into_inner();
-        let exit = ExitId::parse(&it.exit_id)?;
-        self.command(it.epoch, "RecallExit", move |engine: &mut Engine| engine.recall(&exit)).await?;
+        self.execute_one(Command::RecallExit(request.into_inner())).await?;
         Ok(Response::new(proto::RecallExitResponse {}))
+    }
+
+    async fn execute(
+        &self,
+        request: Request<proto::ExecuteRequest>,
+    ) -> Result<Response<proto::ExecuteResponse>, Status> {
+        let commands = request.into_inner().commands;
+        if commands.is_empty() || commands.len() > MOST_COMMANDS {
+            let why = format!("must have 1 to {MOST_COMMANDS} elements");
+            return Err(SwitchError::Invalid { field: "commands", why }.into());
+        }
+        let outcomes = self.switch.with(move |state| commands::execute_all(&mut state.engine, commands)).await?;
+        Ok(Response::new(proto::ExecuteResponse { outcomes }))
     }
 }

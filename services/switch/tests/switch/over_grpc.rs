@@ -123,6 +123,51 @@ async fn refusals_say_what_sort_they_are() {
     switch.stop().await;
 }
 
+#[tokio::test]
+async fn commands_that_come_together_are_carried_out_in_order_until_one_is_refused() {
+    use proto::command::Command;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut switch = RunningSwitch::start(folder.path(), Clock::real()).await;
+    let leg_id = switch.call().await;
+    let (epoch, tenant, room_id) = (switch.epoch, "demo".to_owned(), "r".to_owned());
+    let treatment = proto::RoomTreatment::Conversation.into();
+    let recording_id = "one".to_owned();
+    let commands = [
+        Command::Answer(proto::AnswerRequest { epoch, leg_id: leg_id.clone() }),
+        Command::EnsureRoom(proto::EnsureRoomRequest {
+            epoch,
+            room_id: room_id.clone(),
+            tenant: tenant.clone(),
+            treatment,
+        }),
+        Command::Move(proto::MoveRequest { epoch, leg_id: leg_id.clone(), room_id: room_id.clone() }),
+        Command::StartRecording(proto::StartRecordingRequest { epoch, recording_id, room_id: room_id.clone(), tenant }),
+        Command::DestroyRoom(proto::DestroyRoomRequest { epoch, room_id }),
+        Command::Hangup(proto::HangupRequest { epoch, leg_id: leg_id.clone(), cause: 0 }),
+    ];
+    let outcomes = switch.execute(commands).await.expect("an answer");
+    let codes: Vec<_> = outcomes.iter().map(|it| tonic::Code::from_i32(it.code)).collect();
+    assert_eq!(codes[..4], [tonic::Code::Ok; 4], "{outcomes:?}");
+    assert_eq!(codes[4..], [tonic::Code::FailedPrecondition], "somebody is in the room, and nobody was hung up");
+    assert!(outcomes[3].at_us > 0 && outcomes[2].at_us == 0, "{outcomes:?}");
+    assert_eq!(outcomes[4].message, "Room r has members.");
+
+    let stale = Command::Hangup(proto::HangupRequest { epoch: epoch - 1, leg_id, cause: 0 });
+    let path = Command::DestroyRoom(proto::DestroyRoomRequest { epoch, room_id: "../etc".to_owned() });
+    for (command, expected) in [(stale, tonic::Code::Aborted), (path, tonic::Code::InvalidArgument)] {
+        let outcomes = switch.execute([command]).await.expect("an answer");
+        assert_eq!(outcomes.iter().map(|it| it.code).collect::<Vec<_>>(), [i32::from(expected)]);
+    }
+    let many = vec![Command::Remove(proto::RemoveRequest::default()); 65];
+    for wrong in [vec![], many] {
+        let refused = switch.execute(wrong).await.expect_err("neither none nor too many");
+        assert_eq!(ApiError::of(&refused).kind, ErrorKind::InvalidArgument);
+    }
+    let unset = switch.control.execute(proto::ExecuteRequest { commands: vec![proto::Command::default()] }).await;
+    assert_eq!(unset.expect("an answer").into_inner().outcomes[0].code, i32::from(tonic::Code::InvalidArgument));
+    switch.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_calls_nothing_is_mixed() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -53,6 +53,15 @@ impl RunningSwitch {
         people(&self.key, &self.address, &self.clock, tenant)
     }
 
+    /// What became of commands that are given together.
+    pub(crate) async fn execute(
+        &mut self,
+        commands: impl IntoIterator<Item = proto::command::Command>,
+    ) -> Result<Vec<proto::CommandOutcome>, tonic::Status> {
+        let commands = commands.into_iter().map(|it| proto::Command { command: Some(it) }).collect();
+        Ok(self.control.execute(proto::ExecuteRequest { commands }).await?.into_inner().outcomes)
+    }
+
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         self.running.await.expect("no panic").expect("an orderly end");

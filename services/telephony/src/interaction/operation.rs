@@ -1,6 +1,5 @@
 //! Operations: written down, checked once more whether they are wanted, and requested, at most once.
 
-use baton_api::common::v1::IvrElement;
 use baton_api::transfer::v1::fact::Fact as FactContent;
 
 use super::InteractionDriver;
@@ -11,25 +10,26 @@ use crate::operation::{OperationKey, OperationKind};
 use crate::plan::{Plan, WantedDial, WantedLeg};
 use crate::reconcile::ReconcileStep;
 use crate::store::StoreWrite;
-use crate::switch::{DialCall, ExitEnd, LegEnding, LegProgress, SwitchPortError};
+use crate::switch::{CommandResult, DialCall, ExitEnd, LegEnding, LegProgress, SwitchCommand, SwitchPortError};
 
 impl InteractionDriver {
     /// Writes down that the operation is about to be requested: after a crash this id is never requested again. Returns
-    /// whether to request it now: plans and events that came during the write count, so that no phone rings for a withdrawn
-    /// plan (T3).
+    /// what to request now, beginning with this step, or `None`: plans and events that came during the write count, so that no phone
+    /// rings for a withdrawn plan (T3).
     pub(super) async fn write_intent(
         &mut self,
         step: &ReconcileStep,
         key: &OperationKey,
         detail: &str,
-    ) -> Result<bool, StepError> {
+    ) -> Result<Option<Vec<ReconcileStep>>, StepError> {
         let (row, operation) = self.new_operation(key.clone(), &key.id, detail);
         self.context.report.journal.write(StoreWrite::Requested(row)).await?;
         self.absorb();
         let Some(plan) = self.plan.as_ref().filter(|_| self.is_ready() && !self.is_switch_lost()) else {
-            return Ok(false);
+            return Ok(None);
         };
-        let is_next = self.next_step(plan, self.now_us()).as_ref() == Some(step);
+        let steps = self.next_steps(plan, self.now_us());
+        let is_next = steps.first() == Some(step);
         // An operation that is still in the plan, but is not the next step as it was, is requested when it becomes the next
         // step.
         let is_wanted = is_wanted(plan, key, self.now_us());
@@ -39,15 +39,11 @@ impl InteractionDriver {
             self.observed.operations.insert(key.clone(), operation);
             self.observe(key, never_requested(key), self.now_us());
         }
-        Ok(is_next)
+        Ok(is_next.then_some(steps))
     }
 
     /// Handles the answer to the request. `None`: there was no clear answer, and a snapshot will show what came of it.
-    fn after_request<T>(
-        &mut self,
-        key: &OperationKey,
-        result: Result<T, SwitchPortError>,
-    ) -> Option<Result<T, SwitchPortError>> {
+    fn after_request(&mut self, key: &OperationKey, result: CommandResult) -> Option<CommandResult> {
         let stamp = self.context.logical_clock.now();
         if let Some(operation) = self.observed.operations.get_mut(key) {
             operation.stamp = stamp;
@@ -66,22 +62,24 @@ impl InteractionDriver {
         }
     }
 
-    pub(super) async fn dial(&mut self, leg: &str, dial: WantedDial) {
-        let key = OperationKey::leg(leg);
+    pub(super) fn dial_command(&self, leg: String, dial: WantedDial) -> SwitchCommand {
         if let Some(rule) = &dial.allowed_by {
             tracing::info!(interaction.id = %self.id, leg.id = leg, rule, "a number outside is dialled, as a rule allows");
         }
-        let call = DialCall {
-            leg: leg.to_owned(),
+        SwitchCommand::Dial(DialCall {
+            leg,
             tenant: self.tenant(),
             interaction: self.id.to_string(),
             phone: dial.phone,
             caller: dial.caller,
             ring_ms: ((dial.ring_until_us - self.now_us()) / 1_000).clamp(1, 600_000),
-        };
-        let result = self.context.switch.dial(&call).await;
+        })
+    }
+
+    pub(super) fn after_dial(&mut self, leg: &str, result: CommandResult) {
+        let key = OperationKey::leg(leg);
         match self.after_request(&key, result) {
-            Some(Ok(())) => self.put_leg(&key, leg, ObservedLeg::ringing(self.context.logical_clock.now())),
+            Some(Ok(_)) => self.put_leg(&key, leg, ObservedLeg::ringing(self.context.logical_clock.now())),
             Some(Err(error)) => {
                 tracing::warn!(interaction.id = %self.id, leg.id = leg, %error, "the switch does not dial");
                 self.context.phones.free(leg, self.context.logical_clock.now());
@@ -91,11 +89,10 @@ impl InteractionDriver {
         }
     }
 
-    pub(super) async fn play(&mut self, id: &str, room: &str, name: &str) {
+    pub(super) fn after_play(&mut self, id: &str, result: CommandResult) {
         let key = OperationKey::announcement(id);
-        let result = self.context.switch.play(id, &self.id.room_on_switch(room), name).await;
         match self.after_request(&key, result) {
-            Some(Ok(())) => {
+            Some(Ok(_)) => {
                 self.observed.playbacks.insert(id.to_owned(), self.context.logical_clock.now());
             }
             Some(Err(_)) => self.observe(&key, fact::announcement_over(id), self.now_us()),
@@ -103,9 +100,8 @@ impl InteractionDriver {
         }
     }
 
-    pub(super) async fn record(&mut self, id: &str, room: &str) {
+    pub(super) fn after_start_recording(&mut self, id: &str, result: CommandResult) {
         let key = OperationKey::segment(id);
-        let result = self.context.switch.start_recording(id, &self.id.room_on_switch(room), &self.tenant()).await;
         match self.after_request(&key, result) {
             Some(Ok(started_at_us)) => self.recording_runs(id, started_at_us, self.now_us()),
             Some(Err(_)) => self.observe(&key, fact::segment_failed(id, 0), self.now_us()),
@@ -113,20 +109,15 @@ impl InteractionDriver {
         }
     }
 
-    pub(super) async fn exit(&mut self, id: &str, leg: &str, mailbox: &str, flow: &[IvrElement]) {
+    pub(super) fn after_exit(&mut self, id: &str, leg: &str, is_flow: bool, result: CommandResult) {
         let key = OperationKey::exit(id);
-        let result = if flow.is_empty() {
-            self.context.switch.exit(id, leg, mailbox).await
-        } else {
-            self.context.switch.run_flow(id, leg, flow).await
-        };
         match self.after_request(&key, result) {
-            Some(Ok(())) => {
+            Some(Ok(_)) => {
                 self.change_leg(leg, |actual| {
                     actual.progress = LegProgress::Exited(id.to_owned());
                     actual.room = None;
                 });
-                if !flow.is_empty() {
+                if is_flow {
                     self.observe(&key, fact::in_flow(id, Vec::new()), self.now_us());
                 }
             }

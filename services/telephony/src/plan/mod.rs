@@ -67,6 +67,8 @@ pub struct Plan {
     pub awaited_segments: Vec<String>,
     /// The trace of the call that brought the plan.
     pub trace: Option<TraceParent>,
+    /// A newer one may have been lost: it is [not carried out](crate::doubt) yet.
+    pub is_doubtful: bool,
 }
 
 impl Plan {

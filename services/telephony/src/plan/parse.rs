@@ -47,6 +47,7 @@ pub fn parse(plan: &wire::MediaPlan) -> Result<Plan, ApiError> {
         ended: plan.ended,
         awaited_segments: awaited(&plan.awaited_segment_ids)?,
         trace: None,
+        is_doubtful: false,
     };
     consistent(&parsed)?;
     Ok(parsed)

@@ -4,7 +4,7 @@
 //! Unwanted announcements and recordings end first, so that nobody hears, and no file contains, what comes after. A party
 //! that must not hear the others is taken out before they are moved in. The customer is moved before the others, so that
 //! the customer never waits for them. New operations begin when all parties are in their place. Legs are hung up after all
-//! of that. The caller executes the first step, updates the observed state, and asks for the steps again: so a step that
+//! of that. The caller executes the first steps, updates the observed state, and asks for the steps again: so a step that
 //! fails ends the pass before a leg is hung up, and a plan or an event that comes meanwhile counts at once.
 
 mod place;

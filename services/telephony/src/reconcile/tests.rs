@@ -38,6 +38,7 @@ fn plan(legs: Vec<WantedLeg>) -> Plan {
         ended: false,
         awaited_segments: Vec::new(),
         trace: None,
+        is_doubtful: false,
     }
 }
 

@@ -1,17 +1,19 @@
 //! The only writer of the database: one transaction commits the changes of many interactions.
 //!
 //! A commit that survives a power cut costs a flush of the disk, whatever its size. So writes that are queued at the same
-//! time go into one commit. Writes are committed in the order in which they were queued.
+//! time go into one commit, and what nobody waits for (observations, acknowledgements) waits a moment for other writes. While the
+//! disk is busy with one commit, the next is written. Writes are committed in the order in which they were queued: one that is
+//! durable is so with all that were queued before it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_runtime::Clock;
-use baton_store::{Db, StoreError, Tx};
+use baton_runtime::{Clock, lifecycle};
+use baton_store::{Db, StoreError, Tx, VisibleCommit};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{FailedUpload, OperationRow, PersistError, PlanRow, UploadRow, rows};
+use super::{FailedUpload, Kept, OperationRow, PersistError, PlanRow, UploadRow, rows};
 use crate::operation::OperationKey;
 use crate::plan::InteractionId;
 
@@ -28,7 +30,8 @@ const LAST_TRIES: u32 = 5;
 /// When the service stops, the journal ends after this time without a write.
 const LAST_WAIT: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_millis(100);
-/// Acknowledgements wait so long for another write to be committed with: nobody waits for them, and each would be a commit of its own.
+/// Writes that nobody waits for wait so long for others to be committed with: each would be a commit of its own. If the process crashes
+/// meanwhile, the switch tells again what it has done, and the transfer service takes again what it knows.
 const COMPANY: Duration = Duration::from_millis(20);
 
 #[derive(Clone, Debug)]
@@ -64,8 +67,7 @@ pub enum StoreWrite {
         lost: bool,
     },
     UploadFailed(FailedUpload),
-    /// Control of the switch was taken with this epoch.
-    Epoch(i64),
+    Keep(Kept, i64),
     /// Removes the oldest tombstones of interactions that ended before then; not all at once, as dials wait for the commit.
     Prune {
         before_us: i64,
@@ -81,21 +83,42 @@ pub struct WriteJournal(mpsc::Sender<JournalEntry>);
 #[derive(Debug)]
 struct JournalEntry {
     write: StoreWrite,
-    done: Option<oneshot::Sender<bool>>,
+    /// `None`: nobody waits for it.
+    caller: Option<Caller>,
+}
+
+/// Who queued a write, to be told whether it was accepted.
+#[derive(Debug)]
+struct Caller {
+    written: oneshot::Sender<bool>,
+    committed: oneshot::Sender<bool>,
 }
 
 /// A write that is queued and not yet committed.
 #[derive(Debug)]
 #[must_use = "the write is not committed before this says so"]
-pub struct QueuedWrite(oneshot::Receiver<bool>);
+pub struct QueuedWrite {
+    written: oneshot::Receiver<bool>,
+    committed: oneshot::Receiver<bool>,
+}
 
 impl QueuedWrite {
+    /// Waits until only a power cut can undo the write: a crash of the process can't any more. Asked once at most.
+    pub async fn written(&mut self) -> Result<(), PersistError> {
+        accepted((&mut self.written).await)
+    }
+
+    /// Waits until the write is on the disk.
     pub async fn committed(self) -> Result<(), PersistError> {
-        match self.0.await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(PersistError::Refused),
-            Err(_) => Err(PersistError::Stopping),
-        }
+        accepted(self.committed.await)
+    }
+}
+
+fn accepted(answer: Result<bool, oneshot::error::RecvError>) -> Result<(), PersistError> {
+    match answer {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(PersistError::Refused),
+        Err(_) => Err(PersistError::Stopping),
     }
 }
 
@@ -115,10 +138,11 @@ impl WriteJournal {
 
     /// The caller may await the commit later.
     pub async fn queue(&self, write: StoreWrite) -> QueuedWrite {
-        let (done, committed) = oneshot::channel();
-        // A journal that has ended drops the entry, and with it `done`: the caller sees that it was not committed.
-        let _ = self.0.send(JournalEntry { write, done: Some(done) }).await;
-        QueuedWrite(committed)
+        let (written, was_written) = oneshot::channel();
+        let (committed, was_committed) = oneshot::channel();
+        // A journal that has ended drops the entry, and with it the caller, who sees that it was not committed.
+        let _ = self.0.send(JournalEntry { write, caller: Some(Caller { written, committed }) }).await;
+        QueuedWrite { written: was_written, committed: was_committed }
     }
 
     /// Queues a write, and awaits the commit.
@@ -128,7 +152,7 @@ impl WriteJournal {
 
     /// Queues a write without awaiting the commit.
     pub async fn post(&self, write: StoreWrite) {
-        let _ = self.0.send(JournalEntry { write, done: None }).await;
+        let _ = self.0.send(JournalEntry { write, caller: None }).await;
     }
 }
 
@@ -144,27 +168,41 @@ impl JournalWriter {
     async fn run(mut self) {
         let mut batch = Vec::new();
         while self.next(&mut batch).await {
-            let _busy = self.clock.busy();
-            let Some(kept) = self.commit_batch(&batch).await else { return };
-            for (entry, kept) in batch.drain(..).zip(kept) {
-                if kept && matches!(entry.write, StoreWrite::Upload(_) | StoreWrite::UploadDue { .. }) {
-                    self.uploads.notify_one();
-                }
-                if let Some(done) = entry.done {
-                    // A caller that gave up waiting needs no answer.
-                    let _ = done.send(kept);
+            let busy = self.clock.busy();
+            let Some((kept, commit)) = self.write_batch(&batch).await else { return };
+            let mut callers = Vec::new();
+            let mut has_uploads = false;
+            for (JournalEntry { write, caller }, kept) in batch.drain(..).zip(kept) {
+                has_uploads |= kept && matches!(write, StoreWrite::Upload(_) | StoreWrite::UploadDue { .. });
+                if let Some(Caller { written, committed }) = caller {
+                    // A caller that gave up waiting needs no answer, here and below.
+                    let _ = written.send(kept);
+                    callers.push((committed, kept));
                 }
             }
+            let uploads = Arc::clone(&self.uploads);
+            drop(lifecycle::spawn(async move {
+                let _busy = busy;
+                // When the disk has failed, the process ends; nobody is told that anything was committed.
+                let Ok(()) = commit.durable().await else { return };
+                if has_uploads {
+                    uploads.notify_one();
+                }
+                for (committed, kept) in callers {
+                    let _ = committed.send(kept);
+                }
+            }));
         }
+        let _ = self.db.settled().await;
     }
 
-    /// Tries until the batch is committed, as no caller repeats a write; returns of each write whether it was accepted.
+    /// Tries until the batch is written, as no caller repeats a write; returns of each write whether it was accepted.
     /// `None`: the service stops before.
-    async fn commit_batch(&self, batch: &[JournalEntry]) -> Option<Vec<bool>> {
+    async fn write_batch(&self, batch: &[JournalEntry]) -> Option<(Vec<bool>, VisibleCommit)> {
         let (mut failures, mut last_tries, mut singly) = (0_u32, 0, false);
         loop {
-            let error = match commit(&self.db, batch, singly).await {
-                Ok(kept) => return Some(kept),
+            let error = match write(&self.db, batch, singly).await {
+                Ok(written) => return Some(written),
                 Err(error) if error.is_about_data() && !singly => {
                     singly = true;
                     continue;
@@ -195,10 +233,12 @@ impl JournalWriter {
         tokio::select! {
             biased;
             count = self.entries.recv_many(batch, BATCH) => {
-                if batch.iter().all(|it| matches!(it.write, StoreWrite::Acknowledged { .. })) && batch.len() < BATCH {
-                    // Real time: simulated time may stand still until something is written.
-                    let _ = Clock::real().timeout(COMPANY, self.entries.recv_many(batch, BATCH)).await;
-                }
+                let company = async {
+                    let nobody_waits = |batch: &[JournalEntry]| batch.iter().all(|it| it.caller.is_none());
+                    while nobody_waits(batch) && batch.len() < BATCH && self.entries.recv_many(batch, BATCH).await > 0 {}
+                };
+                // Real time: simulated time may stand still until something is written.
+                let _ = Clock::real().timeout(COMPANY, company).await;
                 return count > 0;
             }
             () = self.stopping.cancelled() => {}
@@ -209,7 +249,7 @@ impl JournalWriter {
 }
 
 /// `singly`: a write that the database refuses for its contents is left out, and all others are committed.
-async fn commit(db: &Db, batch: &[JournalEntry], singly: bool) -> Result<Vec<bool>, StoreError> {
+async fn write(db: &Db, batch: &[JournalEntry], singly: bool) -> Result<(Vec<bool>, VisibleCommit), StoreError> {
     let mut tx = db.begin().await?;
     let mut kept = vec![true; batch.len()];
     for (entry, kept) in batch.iter().zip(&mut kept) {
@@ -219,8 +259,7 @@ async fn commit(db: &Db, batch: &[JournalEntry], singly: bool) -> Result<Vec<boo
             apply(&mut tx, &entry.write).await?;
         }
     }
-    tx.commit().await?;
-    Ok(kept)
+    Ok((kept, tx.commit_visibly().await?))
 }
 
 async fn apply_or_undo(tx: &mut Tx, write: &StoreWrite) -> Result<bool, StoreError> {
@@ -247,7 +286,7 @@ async fn apply(tx: &mut Tx, write: &StoreWrite) -> Result<(), StoreError> {
         StoreWrite::UploadDue { segment } => rows::put_due_upload(tx, segment).await,
         StoreWrite::Uploaded { segment, lost } => rows::delete_upload(tx, segment, *lost).await,
         StoreWrite::UploadFailed(it) => rows::put_failed_upload(tx, it).await,
-        StoreWrite::Epoch(epoch) => rows::put_epoch(tx, *epoch).await,
+        StoreWrite::Keep(what, number) => rows::keep(tx, *what, *number).await,
         StoreWrite::Prune { before_us } => rows::prune(tx, *before_us, MOST_PRUNED).await,
         StoreWrite::Finished(interaction) => rows::finish(tx, interaction).await,
     }

@@ -43,13 +43,31 @@ pub enum PersistError {
     Stopping,
 }
 
-/// The epoch under which control of the switch was last taken; 0 before the first time.
-pub async fn epoch(db: &Db) -> Result<i64, PersistError> {
+/// What is kept once, for the whole service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// The epoch under which control of the switch was last taken.
+    Epoch,
+    /// The start of the machine since which every plan that was carried out is on the disk: a number of it.
+    MachineStart,
+}
+
+impl Kept {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Epoch => "epoch",
+            Self::MachineStart => "machine-start",
+        }
+    }
+}
+
+/// 0 before the first time.
+pub async fn kept(db: &Db, what: Kept) -> Result<i64, PersistError> {
     let mut reader = db.read().await?;
-    let epoch = baton_store::on!(reader, conn => {
-        sqlx::query_scalar("SELECT number FROM meta WHERE name = 'epoch'").fetch_optional(conn).await
+    let number = baton_store::on!(reader, conn => {
+        sqlx::query_scalar("SELECT number FROM meta WHERE name = $1").bind(what.name()).fetch_optional(conn).await
     })?;
-    Ok(epoch.unwrap_or(0))
+    Ok(number.unwrap_or(0))
 }
 
 pub(crate) fn bad(table: &'static str, column: &'static str, row: &InteractionId) -> PersistError {

@@ -6,6 +6,7 @@ use prost::Message as _;
 
 use crate::operation::OperationKey;
 use crate::plan::InteractionId;
+use crate::store::Kept;
 use crate::switch::ClosedRecording;
 
 /// The newest plan of an interaction; after the end, its tombstone.
@@ -203,10 +204,14 @@ pub(super) async fn delete_upload(tx: &mut Tx, segment: &str, lost: bool) -> Res
     Ok(())
 }
 
-pub(super) async fn put_epoch(tx: &mut Tx, epoch: i64) -> Result<(), StoreError> {
-    tx.statement("INSERT INTO meta (name, number) VALUES ('epoch', $1) ON CONFLICT (name) DO UPDATE SET number = excluded.number")
-        .bind(epoch).run().await?;
-    Ok(())
+pub(super) async fn keep(tx: &mut Tx, what: Kept, number: i64) -> Result<(), StoreError> {
+    tx.statement(
+        "INSERT INTO meta (name, number) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET number = excluded.number",
+    )
+    .bind(what.name())
+    .bind(number)
+    .run()
+    .await
 }
 
 /// Turns the plan of an interaction that has ended into its tombstone.

@@ -5,9 +5,9 @@
 //!   the switch can tell; in any case, telephony never requests the same attempt twice. Of recordings every switch can tell:
 //!   a start asks again for one that the switch has not seen.
 //! - After [`SwitchPort::connect`] no command of an older epoch is executed.
-//! - After [`SwitchPort::move_leg`] the leg hears what its room's treatment says. A backend whose switch does not do so
+//! - After [`SwitchCommand::Move`] the leg hears what its room's treatment says. A backend whose switch does not do so
 //!   repeats the treatment.
-//! - [`SwitchPort::stop_recording`] returns when no further sample is taken, though the file may not be complete yet.
+//! - [`SwitchCommand::StopRecording`] is done when no further sample is taken, though the file may not be complete yet.
 //! - Events come in order while a session lasts. Events of a gap between two sessions never come: take a snapshot.
 //! - A command that is not answered in a few seconds is [`SwitchPortError::Unknown`].
 
@@ -21,49 +21,103 @@ use futures::stream::BoxStream;
 
 use crate::plan::Treatment;
 
-/// The port. One method, one request to the switch.
+/// The port.
 #[async_trait]
 pub trait SwitchPort: Send + Sync + 'static {
     /// Takes control with an epoch greater than `after_epoch`, and opens the stream of events.
     async fn connect(&self, after_epoch: i64) -> Result<SwitchSession, SwitchPortError>;
     async fn snapshot(&self) -> Result<SwitchSnapshot, SwitchPortError>;
 
-    async fn dial(&self, call: &DialCall) -> Result<(), SwitchPortError>;
-    async fn answer(&self, leg: &str) -> Result<(), SwitchPortError>;
-    /// `no_answer`: the reason is the end of the ring time.
-    async fn hang_up(&self, leg: &str, no_answer: bool) -> Result<(), SwitchPortError>;
+    /// Carries the commands out in this order, until one is not; at once where the switch can do that. Returns what became of each that was tried,
+    /// of one at least.
+    async fn execute(&self, commands: &[SwitchCommand]) -> Vec<CommandResult>;
     /// How a leg ended that is not there any more; `None` where the switch can't tell.
     async fn how_ended(&self, leg: &str) -> Result<Option<LegEnd>, SwitchPortError>;
-    /// Moves the leg from its present room, if any, in one step.
-    async fn move_leg(&self, leg: &str, room: &str) -> Result<(), SwitchPortError>;
-    async fn take_out(&self, leg: &str) -> Result<(), SwitchPortError>;
-    async fn set_mute(&self, leg: &str, muted: bool) -> Result<(), SwitchPortError>;
 
-    /// Creates the room, or changes its treatment.
-    async fn ensure_room(&self, room: &str, tenant: &str, treatment: Treatment) -> Result<(), SwitchPortError>;
-    /// The room must be empty.
-    async fn destroy_room(&self, room: &str) -> Result<(), SwitchPortError>;
-
-    async fn play(&self, playback: &str, room: &str, announcement: &str) -> Result<(), SwitchPortError>;
-    async fn stop_playback(&self, playback: &str) -> Result<(), SwitchPortError>;
-
-    /// Returns the time of the first sample, in µs.
-    async fn start_recording(&self, recording: &str, room: &str, tenant: &str) -> Result<i64, SwitchPortError>;
-    /// Returns the time of the last sample, in µs.
-    async fn stop_recording(&self, recording: &str) -> Result<i64, SwitchPortError>;
     /// The file of a closed recording, or of the message of an exit that is over.
     async fn fetch(&self, recording: &str) -> Result<FetchedRecording, SwitchPortError>;
     /// Deletes the file of a closed recording.
     async fn delete_recording(&self, recording: &str) -> Result<(), SwitchPortError>;
-
     /// The name under which the switch keeps what is said in an exit.
     fn message_of(&self, exit: &str) -> String;
+}
+
+/// What became of a command. When it was carried out: the time of a recording's first or last sample, in µs; 0 for other commands.
+pub type CommandResult = Result<i64, SwitchPortError>;
+
+/// Changes one thing on the switch. All names are those on the switch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SwitchCommand {
+    Dial(DialCall),
+    Answer {
+        leg: String,
+    },
+    HangUp {
+        leg: String,
+        /// The reason is the end of the ring time.
+        no_answer: bool,
+    },
+    /// Moves the leg from its present room, if any, in one step.
+    Move {
+        leg: String,
+        room: String,
+    },
+    TakeOut {
+        leg: String,
+    },
+    SetMute {
+        leg: String,
+        muted: bool,
+    },
+    /// Creates the room, or changes its treatment.
+    EnsureRoom {
+        room: String,
+        tenant: String,
+        treatment: Treatment,
+    },
+    /// The room must be empty.
+    DestroyRoom {
+        room: String,
+    },
+    Play {
+        playback: String,
+        room: String,
+        /// The name of the sound.
+        announcement: String,
+    },
+    StopPlayback {
+        playback: String,
+    },
+    StartRecording {
+        recording: String,
+        room: String,
+        tenant: String,
+    },
+    StopRecording {
+        recording: String,
+    },
     /// Sends the leg to a voicemail box.
-    async fn exit(&self, exit: &str, leg: &str, mailbox: &str) -> Result<(), SwitchPortError>;
+    Exit {
+        exit: String,
+        leg: String,
+        mailbox: String,
+    },
     /// Sends the leg into an IVR flow. The switch tells how far it is by [`SwitchEventKind::Flow`], and keeps that until the leg has ended.
-    async fn run_flow(&self, exit: &str, leg: &str, flow: &[IvrElement]) -> Result<(), SwitchPortError>;
+    RunFlow {
+        exit: String,
+        leg: String,
+        flow: Vec<IvrElement>,
+    },
     /// Takes the leg back out of a flow, into no room. `Gone`: the flow is over.
-    async fn recall(&self, exit: &str) -> Result<(), SwitchPortError>;
+    Recall {
+        exit: String,
+    },
+}
+
+/// Carries out one command.
+pub async fn execute_one(switch: &dyn SwitchPort, command: SwitchCommand) -> CommandResult {
+    let mut results = switch.execute(&[command]).await;
+    results.pop().unwrap_or_else(|| Err(SwitchPortError::Unknown("the command was not tried".to_owned())))
 }
 
 /// Why a command was not carried out.
@@ -94,10 +148,10 @@ impl SwitchPortError {
 }
 
 /// For commands that remove something: "already gone" is success.
-pub fn gone_is_done(result: Result<(), SwitchPortError>) -> Result<(), SwitchPortError> {
+pub fn gone_is_done<T>(result: Result<T, SwitchPortError>) -> Result<(), SwitchPortError> {
     match result {
-        Err(SwitchPortError::Gone) => Ok(()),
-        other => other,
+        Ok(_) | Err(SwitchPortError::Gone) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use baton_api::simulator::v1::LedgerAction;
 use baton_api::simulator::v1::phone_behaviour::Behaviour;
 use baton_api::simulator::v1::{AnswersAfter, Manual};
+use baton_api::simulator::v1::{LedgerAction, LedgerEntry};
+use baton_api::telephony::v1::leg::Origin;
 use baton_store::Affected as _;
 use baton_store::on;
 use baton_telephony::fact;
+use prost::Message as _;
 use tonic::Code;
 
 use crate::harness::{PlanBuilder, Stage};
@@ -74,6 +76,48 @@ async fn an_end_that_was_not_carried_out_is_carried_out_after_the_start() {
     for name in ["anna", "ben"] {
         assert_eq!(stage.count(LedgerAction::LegEnded, &plan.leg_id(name)).await, 1, "{name}");
     }
+}
+
+/// What a power cut may leave: the machine has started anew, and the newest plan is not there.
+async fn lose_the_newest_plan(stage: &Stage, older: &[u8], version: i64) {
+    let mut tx = stage.telephony().db().begin().await.unwrap();
+    on!(tx, conn => sqlx::query("UPDATE plans SET plan = $1, version = $2").bind(older).bind(version).affected(conn).await)
+        .unwrap();
+    on!(tx, conn => sqlx::query("UPDATE meta SET number = 1 WHERE name = 'machine-start'").affected(conn).await)
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s2_after_another_start_of_the_machine_an_older_plan_is_not_carried_out_once_more() {
+    let mut stage = Stage::open().await;
+    let plan = ringing(&stage).await;
+    let older = plan.at(2);
+    let Some(Origin::Inbound(customer)) = &older.legs[0].origin else { panic!("{older:?}") };
+    let is_moved = |it: &LedgerEntry| it.action() == LedgerAction::LegMoved && it.leg_id == *customer;
+    let held = plan.clone().place("customer", "hold");
+    stage.apply(&held.at(3)).await.unwrap();
+    stage.until_fact(plan.interaction(), fact::up("customer", "hold")).await;
+    let before = stage.count(LedgerAction::LegMoved, customer).await;
+
+    lose_the_newest_plan(&stage, &older.encode_to_vec(), 2).await;
+    stage.kill_telephony().await;
+    stage.start_telephony().await;
+    stage.until_connected().await;
+    assert!(stage.lacks(&held.at(3)).await, "asked for the newest, it has only an older one, which stays doubtful");
+    stage.apply(&held.at(3)).await.unwrap();
+    stage.apply(&plan.clone().place("customer", "apart").at(4)).await.unwrap();
+    stage.until_fact(plan.interaction(), fact::up("customer", "apart")).await;
+    let now = stage.count(LedgerAction::LegMoved, customer).await;
+    assert_eq!(now, before + 1, "from hold to the room apart, and to no other");
+
+    lose_the_newest_plan(&stage, &held.at(3).encode_to_vec(), 3).await;
+    stage.kill_telephony().await;
+    stage.start_telephony().await;
+    stage.until_connected().await;
+    assert!(!stage.lacks(&held.at(3)).await, "the transfer service knows no newer one");
+    let is_back = |ledger: &[LedgerEntry]| ledger.iter().filter(|it| is_moved(it)).count() == before + 2;
+    stage.until_ledger("the customer is back on hold", is_back).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -117,6 +117,7 @@ fn plan(version: u64) -> Plan {
         ended: false,
         awaited_segments: vec![],
         trace: None,
+        is_doubtful: false,
     }
 }
 
@@ -319,4 +320,63 @@ async fn r11_a_phone_is_dialled_when_its_last_leg_is_gone() {
     phones.free("another", Stamp::default());
     stage.interaction.pass().await;
     assert_eq!(dials(&stage), 1);
+}
+
+#[tokio::test]
+async fn s2_a_doubtful_plan_is_carried_out_when_it_is_trusted() {
+    let mut stage = stage().await;
+    stage.push(Plan { is_doubtful: true, ..plan(1) });
+    stage.interaction.pass().await;
+    stage.interaction.apply_snapshot(&customer_in(None));
+    stage.interaction.pass().await;
+    assert_eq!(stage.switch.commands(), [""; 0]);
+    assert_eq!(stage.last(&OperationKey::leg("c")), Some(fact::up("c", "")), "what is seen is reported all the same");
+
+    assert!(crate::doubt::trust(&stage.handle) && !crate::doubt::trust(&stage.handle));
+    stage.interaction.pass().await;
+    assert_eq!(stage.switch.commands(), ["move in-1"]);
+}
+
+#[tokio::test]
+async fn steps_that_follow_each_other_are_one_request_and_an_operation_begins_another() {
+    let mut stage = talking().await;
+    let before = stage.switch.requests().len();
+    let mut on_hold = calling(2, "");
+    on_hold.rooms = BTreeMap::from([("hold".into(), Treatment::HoldMusic)]);
+    on_hold.legs[0].room = Some("hold".into());
+    on_hold.legs[1].room = Some("hold".into());
+    stage.push(on_hold.clone());
+    stage.interaction.pass().await;
+    let expected = [format!("ensure {ID}-hold"), "move in-1".to_owned()];
+    assert_eq!(
+        stage.switch.requests()[before..],
+        [expected.to_vec(), vec!["dial ben as ".into(), format!("destroy {ID}-talk")]]
+    );
+    assert_eq!(stage.last(&OperationKey::leg("c")), Some(fact::up("c", "hold")));
+
+    // Whoever is not to be heard is muted once more after each move, before anything else happens.
+    on_hold.version = 3;
+    on_hold.rooms = plan(3).rooms;
+    on_hold.legs[0].room = Some("talk".into());
+    on_hold.legs[0].muted = true;
+    stage.push(on_hold);
+    let before = stage.switch.requests().len();
+    stage.interaction.pass().await;
+    let muted = "mute in-1 true".to_owned();
+    let expected = [muted.clone(), format!("ensure {ID}-talk"), "move in-1".to_owned()];
+    assert_eq!(stage.switch.requests()[before..], [expected.to_vec(), vec![muted, format!("destroy {ID}-hold")]]);
+}
+
+#[tokio::test]
+async fn a_step_that_is_refused_ends_its_request() {
+    let mut stage = talking().await;
+    let before = stage.switch.requests().len();
+    stage.switch.fails.store(true, Ordering::SeqCst);
+    let mut elsewhere = plan(2);
+    elsewhere.rooms = BTreeMap::from([("hold".into(), Treatment::HoldMusic)]);
+    elsewhere.legs[0].room = Some("hold".into());
+    stage.push(elsewhere);
+    stage.interaction.pass().await;
+    assert_eq!(stage.switch.requests()[before..], [vec![format!("ensure {ID}-hold")]]);
+    assert_eq!(stage.last(&OperationKey::leg("c")), Some(fact::up("c", "talk")), "nobody was moved");
 }

@@ -4,14 +4,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use baton_api::common::v1::IvrElement;
 
-use crate::plan::Treatment;
-use crate::switch::{DialCall, FetchedRecording, LegEnd, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot};
+use crate::switch::{
+    CommandResult, FetchedRecording, LegEnd, SwitchCommand, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot,
+};
 
 #[derive(Default)]
 pub(super) struct SpySwitch {
-    commands: Mutex<Vec<String>>,
+    /// In the requests in which they came.
+    requests: Mutex<Vec<Vec<String>>>,
     pub(super) fails: AtomicBool,
     /// Of a leg that is gone.
     pub(super) how_ended: Mutex<Option<LegEnd>>,
@@ -19,11 +20,15 @@ pub(super) struct SpySwitch {
 
 impl SpySwitch {
     pub(super) fn commands(&self) -> Vec<String> {
-        self.commands.lock().unwrap().clone()
+        self.requests().concat()
     }
 
-    fn note(&self, what: String) -> Result<(), SwitchPortError> {
-        self.commands.lock().unwrap().push(what);
+    pub(super) fn requests(&self) -> Vec<Vec<String>> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    fn try_to(&self, what: String) -> Result<(), SwitchPortError> {
+        self.requests.lock().unwrap().last_mut().unwrap().push(what);
         if self.fails.load(Ordering::SeqCst) { Err(SwitchPortError::Unknown("on purpose".to_owned())) } else { Ok(()) }
     }
 }
@@ -38,56 +43,21 @@ impl SwitchPort for SpySwitch {
         Err(SwitchPortError::Unknown("the test says what is seen".to_owned()))
     }
 
-    async fn dial(&self, call: &DialCall) -> Result<(), SwitchPortError> {
-        self.note(format!("dial {} as {}", call.phone, call.caller))
-    }
-
-    async fn answer(&self, leg: &str) -> Result<(), SwitchPortError> {
-        self.note(format!("answer {leg}"))
-    }
-
-    async fn hang_up(&self, leg: &str, _no_answer: bool) -> Result<(), SwitchPortError> {
-        self.note(format!("hang up {leg}"))
+    async fn execute(&self, commands: &[SwitchCommand]) -> Vec<CommandResult> {
+        self.requests.lock().unwrap().push(Vec::new());
+        let mut results = Vec::new();
+        for command in commands {
+            let (what, at_us) = described(command);
+            results.push(self.try_to(what).map(|()| at_us));
+            if results.last().is_some_and(Result::is_err) {
+                break;
+            }
+        }
+        results
     }
 
     async fn how_ended(&self, _leg: &str) -> Result<Option<LegEnd>, SwitchPortError> {
         Ok(*self.how_ended.lock().unwrap())
-    }
-
-    async fn move_leg(&self, leg: &str, _room: &str) -> Result<(), SwitchPortError> {
-        self.note(format!("move {leg}"))
-    }
-
-    async fn take_out(&self, leg: &str) -> Result<(), SwitchPortError> {
-        self.note(format!("take out {leg}"))
-    }
-
-    async fn set_mute(&self, leg: &str, muted: bool) -> Result<(), SwitchPortError> {
-        self.note(format!("mute {leg} {muted}"))
-    }
-
-    async fn ensure_room(&self, room: &str, _tenant: &str, _treatment: Treatment) -> Result<(), SwitchPortError> {
-        self.note(format!("ensure {room}"))
-    }
-
-    async fn destroy_room(&self, room: &str) -> Result<(), SwitchPortError> {
-        self.note(format!("destroy {room}"))
-    }
-
-    async fn play(&self, playback: &str, _room: &str, _announcement: &str) -> Result<(), SwitchPortError> {
-        self.note(format!("play {playback}"))
-    }
-
-    async fn stop_playback(&self, playback: &str) -> Result<(), SwitchPortError> {
-        self.note(format!("stop {playback}"))
-    }
-
-    async fn start_recording(&self, recording: &str, _room: &str, _tenant: &str) -> Result<i64, SwitchPortError> {
-        self.note(format!("record {recording}")).map(|()| 1)
-    }
-
-    async fn stop_recording(&self, recording: &str) -> Result<i64, SwitchPortError> {
-        self.note(format!("stop {recording}")).map(|()| 2)
     }
 
     async fn fetch(&self, _recording: &str) -> Result<FetchedRecording, SwitchPortError> {
@@ -101,16 +71,26 @@ impl SwitchPort for SpySwitch {
     fn message_of(&self, exit: &str) -> String {
         format!("message {exit}")
     }
+}
 
-    async fn exit(&self, exit: &str, _leg: &str, _mailbox: &str) -> Result<(), SwitchPortError> {
-        self.note(format!("exit {exit}"))
-    }
-
-    async fn run_flow(&self, exit: &str, _leg: &str, _flow: &[IvrElement]) -> Result<(), SwitchPortError> {
-        self.note(format!("flow {exit}"))
-    }
-
-    async fn recall(&self, exit: &str) -> Result<(), SwitchPortError> {
-        self.note(format!("recall {exit}"))
-    }
+/// The command in short, and its time.
+fn described(command: &SwitchCommand) -> (String, i64) {
+    let what = match command {
+        SwitchCommand::Dial(call) => format!("dial {} as {}", call.phone, call.caller),
+        SwitchCommand::Answer { leg } => format!("answer {leg}"),
+        SwitchCommand::HangUp { leg, .. } => format!("hang up {leg}"),
+        SwitchCommand::Move { leg, .. } => format!("move {leg}"),
+        SwitchCommand::TakeOut { leg } => format!("take out {leg}"),
+        SwitchCommand::SetMute { leg, muted } => format!("mute {leg} {muted}"),
+        SwitchCommand::EnsureRoom { room, .. } => format!("ensure {room}"),
+        SwitchCommand::DestroyRoom { room } => format!("destroy {room}"),
+        SwitchCommand::Play { playback, .. } => format!("play {playback}"),
+        SwitchCommand::StopPlayback { playback } => format!("stop {playback}"),
+        SwitchCommand::StartRecording { recording, .. } => return (format!("record {recording}"), 1),
+        SwitchCommand::StopRecording { recording } => return (format!("stop {recording}"), 2),
+        SwitchCommand::Exit { exit, .. } => format!("exit {exit}"),
+        SwitchCommand::RunFlow { exit, .. } => format!("flow {exit}"),
+        SwitchCommand::Recall { exit } => format!("recall {exit}"),
+    };
+    (what, 0)
 }

@@ -67,3 +67,32 @@ async fn what_can_not_be_written_now_is_kept_until_it_can() {
     let late = journal.write(upload("t")).await;
     assert!(matches!(late, Err(PersistError::Stopping)), "{late:?}");
 }
+
+#[tokio::test]
+async fn what_is_written_is_told_before_the_disk_has_it_and_the_next_is_written_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let (passes, gate) = std::sync::mpsc::channel::<()>();
+    let gate = parking_lot::Mutex::new(gate);
+    // Without a test there is nothing to wait for.
+    let sync = move || gate.lock().recv().map_err(std::io::Error::other);
+    let db = baton_store::testing::open_synced_by(&folder.path().join("telephony.db"), sync).await;
+    (0..20).for_each(|_| passes.send(()).unwrap());
+    db.migrate(&MIGRATIONS).await.unwrap();
+    let (journal, writing) = WriteJournal::new(db.clone(), Clock::real(), Arc::default(), CancellationToken::new());
+    baton_runtime::lifecycle::spawn(writing);
+    // All that the migrations have left over.
+    let mut synced = 0;
+    while Clock::real().timeout(PAUSE, journal.write(upload("before"))).await.is_ok() {
+        synced += 1;
+        assert!(synced <= 20);
+    }
+    for segment in ["first", "second"] {
+        let mut queued = journal.queue(upload(segment)).await;
+        queued.written().await.unwrap();
+        assert!(Clock::real().timeout(PAUSE, queued.committed()).await.is_err(), "the disk does not have it");
+    }
+    assert_eq!(uploads(&db).await.unwrap(), 3);
+    let queued = journal.queue(upload("third")).await;
+    (0..3).for_each(|_| passes.send(()).unwrap());
+    queued.committed().await.unwrap();
+}

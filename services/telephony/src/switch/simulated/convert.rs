@@ -1,6 +1,10 @@
 //! Messages of the simulated switch to the types of the port, and back.
 
+use std::collections::BTreeMap;
+
 use baton_api::simulator::v1 as wire;
+use baton_api::simulator::v1::command::Command;
+use baton_api::simulator::v1::exit_request::Kind;
 use baton_api::simulator::v1::switch_event::Event as WireEvent;
 use baton_api::transfer::v1::FlowDatum;
 
@@ -8,8 +12,59 @@ use super::INTERACTION_VARIABLE;
 use crate::plan::Treatment;
 use crate::switch::{
     ClosedRecording, ExitEnd, FlowEnding, FlowReport, InboundCall, LegEnd, LegEnding, LegOrigin, LegProgress,
-    LegSnapshot, RoomSnapshot, SwitchEvent, SwitchEventKind, SwitchSnapshot,
+    LegSnapshot, RoomSnapshot, SwitchCommand, SwitchEvent, SwitchEventKind, SwitchSnapshot,
 };
+
+/// The command of the controller with this epoch.
+pub(super) fn command_out(command: &SwitchCommand, epoch: i64) -> Command {
+    match command.clone() {
+        SwitchCommand::Dial(call) => Command::Dial(wire::DialRequest {
+            epoch,
+            leg_id: call.leg,
+            tenant: call.tenant,
+            address: call.phone,
+            caller_id: call.caller,
+            ring_timeout_ms: call.ring_ms,
+            variables: BTreeMap::from([(INTERACTION_VARIABLE.to_owned(), call.interaction)]),
+        }),
+        SwitchCommand::Answer { leg } => Command::Answer(wire::AnswerRequest { epoch, leg_id: leg }),
+        SwitchCommand::HangUp { leg, no_answer } => {
+            let cause = if no_answer { wire::EndCause::NoAnswer } else { wire::EndCause::Unspecified };
+            Command::Hangup(wire::HangupRequest { epoch, leg_id: leg, cause: cause.into() })
+        }
+        SwitchCommand::Move { leg, room } => Command::Move(wire::MoveRequest { epoch, leg_id: leg, room_id: room }),
+        SwitchCommand::TakeOut { leg } => Command::Remove(wire::RemoveRequest { epoch, leg_id: leg }),
+        SwitchCommand::SetMute { leg, muted } => Command::SetMute(wire::SetMuteRequest { epoch, leg_id: leg, muted }),
+        SwitchCommand::EnsureRoom { room, tenant, treatment } => {
+            let treatment = treatment_out(treatment).into();
+            Command::EnsureRoom(wire::EnsureRoomRequest { epoch, room_id: room, tenant, treatment })
+        }
+        SwitchCommand::DestroyRoom { room } => Command::DestroyRoom(wire::DestroyRoomRequest { epoch, room_id: room }),
+        SwitchCommand::Play { playback, room, announcement } => {
+            let target = Some(wire::play_request::Target::RoomId(room));
+            Command::Play(wire::PlayRequest { epoch, playback_id: playback, target, announcement })
+        }
+        SwitchCommand::StopPlayback { playback } => {
+            Command::StopPlayback(wire::StopPlaybackRequest { epoch, playback_id: playback })
+        }
+        SwitchCommand::StartRecording { recording, room, tenant } => {
+            let (recording_id, room_id) = (recording, room);
+            Command::StartRecording(wire::StartRecordingRequest { epoch, recording_id, room_id, tenant })
+        }
+        SwitchCommand::StopRecording { recording } => {
+            Command::StopRecording(wire::StopRecordingRequest { epoch, recording_id: recording })
+        }
+        SwitchCommand::Exit { exit, leg, mailbox } => {
+            let kind = Kind::Voicemail(wire::VoicemailExit { mailbox, max_message_ms: 0 });
+            Command::Exit(wire::ExitRequest { epoch, leg_id: leg, exit_id: exit, kind: Some(kind) })
+        }
+        SwitchCommand::RunFlow { exit, leg, flow } => {
+            let kind = Kind::Flow(wire::FlowExit { elements: flow });
+            Command::Exit(wire::ExitRequest { epoch, leg_id: leg, exit_id: exit, kind: Some(kind) })
+        }
+        SwitchCommand::Recall { exit } => Command::RecallExit(wire::RecallExitRequest { epoch, exit_id: exit }),
+    }
+}
 
 pub(super) fn event(answer: wire::StreamEventsResponse) -> SwitchEvent {
     let event = answer.event.unwrap_or_default();

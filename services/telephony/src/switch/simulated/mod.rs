@@ -2,13 +2,12 @@
 
 mod convert;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use baton_api::common::v1::IvrElement;
 use baton_api::simulator::v1 as wire;
+use baton_api::simulator::v1::command::Command;
 use baton_api::simulator::v1::fetch_recording_response::Part;
 use baton_api::simulator::v1::switch_service_client::SwitchServiceClient;
 use baton_runtime::client::InternalChannel;
@@ -16,8 +15,9 @@ use baton_runtime::ids;
 use futures::StreamExt as _;
 use tonic::{Code, Status};
 
-use super::{DialCall, FetchedRecording, LegEnd, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot};
-use crate::plan::Treatment;
+use super::{
+    CommandResult, FetchedRecording, LegEnd, SwitchCommand, SwitchPort, SwitchPortError, SwitchSession, SwitchSnapshot,
+};
 
 /// A switch on the same machine answers in a millisecond; one that takes as long as this is stuck.
 const COMMAND_DEADLINE: Duration = Duration::from_secs(3);
@@ -60,6 +60,38 @@ impl SimulatedSwitch {
     }
 }
 
+impl SimulatedSwitch {
+    /// `None`: the switch can't, which an older version has started.
+    async fn execute_at_once(&self, commands: &[Command]) -> Option<Vec<CommandResult>> {
+        let commands = commands.iter().map(|it| wire::Command { command: Some(it.clone()) }).collect();
+        match self.client().execute(wire::ExecuteRequest { commands }).await {
+            Ok(answer) => Some(answer.into_inner().outcomes.into_iter().map(outcome).collect()),
+            Err(status) if is_unknown_method(&status) => None,
+            Err(status) => Some(vec![Err(error(&status))]),
+        }
+    }
+
+    async fn execute_one(&self, command: Command) -> CommandResult {
+        let mut switch = self.client();
+        match command {
+            Command::Dial(it) => ok(switch.dial(it).await).map(|_| 0),
+            Command::Answer(it) => ok(switch.answer(it).await).map(|_| 0),
+            Command::Hangup(it) => ok(switch.hangup(it).await).map(|_| 0),
+            Command::Move(it) => ok(switch.r#move(it).await).map(|_| 0),
+            Command::Remove(it) => ok(switch.remove(it).await).map(|_| 0),
+            Command::SetMute(it) => ok(switch.set_mute(it).await).map(|_| 0),
+            Command::EnsureRoom(it) => ok(switch.ensure_room(it).await).map(|_| 0),
+            Command::DestroyRoom(it) => ok(switch.destroy_room(it).await).map(|_| 0),
+            Command::Play(it) => ok(switch.play(it).await).map(|_| 0),
+            Command::StopPlayback(it) => ok(switch.stop_playback(it).await).map(|_| 0),
+            Command::StartRecording(it) => ok(switch.start_recording(it).await).map(|it| it.started_at_us),
+            Command::StopRecording(it) => ok(switch.stop_recording(it).await).map(|it| it.ended_at_us),
+            Command::Exit(it) => ok(switch.exit(it).await).map(|_| 0),
+            Command::RecallExit(it) => ok(switch.recall_exit(it).await).map(|_| 0),
+        }
+    }
+}
+
 #[async_trait]
 impl SwitchPort for SimulatedSwitch {
     async fn connect(&self, after_epoch: i64) -> Result<SwitchSession, SwitchPortError> {
@@ -81,100 +113,30 @@ impl SwitchPort for SimulatedSwitch {
         Ok(convert::snapshot(ok(self.client().get_snapshot(wire::GetSnapshotRequest {}).await)?))
     }
 
-    async fn dial(&self, call: &DialCall) -> Result<(), SwitchPortError> {
-        let request = wire::DialRequest {
-            epoch: self.epoch(),
-            leg_id: call.leg.clone(),
-            tenant: call.tenant.clone(),
-            address: call.phone.clone(),
-            caller_id: call.caller.clone(),
-            ring_timeout_ms: call.ring_ms,
-            variables: BTreeMap::from([(INTERACTION_VARIABLE.to_owned(), call.interaction.clone())]),
-        };
-        ok(self.client().dial(request).await).map(drop)
-    }
-
-    async fn answer(&self, leg: &str) -> Result<(), SwitchPortError> {
-        let request = wire::AnswerRequest { epoch: self.epoch(), leg_id: leg.to_owned() };
-        ok(self.client().answer(request).await).map(drop)
-    }
-
-    async fn hang_up(&self, leg: &str, no_answer: bool) -> Result<(), SwitchPortError> {
-        let cause = if no_answer { wire::EndCause::NoAnswer } else { wire::EndCause::Unspecified };
-        let request = wire::HangupRequest { epoch: self.epoch(), leg_id: leg.to_owned(), cause: cause.into() };
-        ok(self.client().hangup(request).await).map(drop)
+    async fn execute(&self, commands: &[SwitchCommand]) -> Vec<CommandResult> {
+        let commands: Vec<_> = commands.iter().map(|it| convert::command_out(it, self.epoch())).collect();
+        if commands.len() > 1
+            && let Some(results) = self.execute_at_once(&commands).await
+        {
+            return results;
+        }
+        let mut results = Vec::new();
+        for command in commands {
+            results.push(self.execute_one(command).await);
+            if results.last().is_some_and(Result::is_err) {
+                break;
+            }
+        }
+        results
     }
 
     async fn how_ended(&self, leg: &str) -> Result<Option<LegEnd>, SwitchPortError> {
         let request = wire::GetLegEndRequest { leg_id: leg.to_owned() };
         match self.client().get_leg_end(request).await {
             Ok(end) => Ok(Some(convert::leg_end(end.into_inner()))),
-            // A switch that an older version started has no such method.
-            Err(status) if matches!(status.code(), Code::NotFound | Code::Unimplemented | Code::PermissionDenied) => {
-                Ok(None)
-            }
+            Err(status) if status.code() == Code::NotFound || is_unknown_method(&status) => Ok(None),
             Err(status) => Err(error(&status)),
         }
-    }
-
-    async fn move_leg(&self, leg: &str, room: &str) -> Result<(), SwitchPortError> {
-        let request = wire::MoveRequest { epoch: self.epoch(), leg_id: leg.to_owned(), room_id: room.to_owned() };
-        ok(self.client().r#move(request).await).map(drop)
-    }
-
-    async fn take_out(&self, leg: &str) -> Result<(), SwitchPortError> {
-        let request = wire::RemoveRequest { epoch: self.epoch(), leg_id: leg.to_owned() };
-        ok(self.client().remove(request).await).map(drop)
-    }
-
-    async fn set_mute(&self, leg: &str, muted: bool) -> Result<(), SwitchPortError> {
-        let request = wire::SetMuteRequest { epoch: self.epoch(), leg_id: leg.to_owned(), muted };
-        ok(self.client().set_mute(request).await).map(drop)
-    }
-
-    async fn ensure_room(&self, room: &str, tenant: &str, treatment: Treatment) -> Result<(), SwitchPortError> {
-        let request = wire::EnsureRoomRequest {
-            epoch: self.epoch(),
-            room_id: room.to_owned(),
-            tenant: tenant.to_owned(),
-            treatment: convert::treatment_out(treatment).into(),
-        };
-        ok(self.client().ensure_room(request).await).map(drop)
-    }
-
-    async fn destroy_room(&self, room: &str) -> Result<(), SwitchPortError> {
-        let request = wire::DestroyRoomRequest { epoch: self.epoch(), room_id: room.to_owned() };
-        ok(self.client().destroy_room(request).await).map(drop)
-    }
-
-    async fn play(&self, playback: &str, room: &str, announcement: &str) -> Result<(), SwitchPortError> {
-        let request = wire::PlayRequest {
-            epoch: self.epoch(),
-            playback_id: playback.to_owned(),
-            target: Some(wire::play_request::Target::RoomId(room.to_owned())),
-            announcement: announcement.to_owned(),
-        };
-        ok(self.client().play(request).await).map(drop)
-    }
-
-    async fn stop_playback(&self, playback: &str) -> Result<(), SwitchPortError> {
-        let request = wire::StopPlaybackRequest { epoch: self.epoch(), playback_id: playback.to_owned() };
-        ok(self.client().stop_playback(request).await).map(drop)
-    }
-
-    async fn start_recording(&self, recording: &str, room: &str, tenant: &str) -> Result<i64, SwitchPortError> {
-        let request = wire::StartRecordingRequest {
-            epoch: self.epoch(),
-            recording_id: recording.to_owned(),
-            room_id: room.to_owned(),
-            tenant: tenant.to_owned(),
-        };
-        Ok(ok(self.client().start_recording(request).await)?.started_at_us)
-    }
-
-    async fn stop_recording(&self, recording: &str) -> Result<i64, SwitchPortError> {
-        let request = wire::StopRecordingRequest { epoch: self.epoch(), recording_id: recording.to_owned() };
-        Ok(ok(self.client().stop_recording(request).await)?.ended_at_us)
     }
 
     async fn fetch(&self, recording: &str) -> Result<FetchedRecording, SwitchPortError> {
@@ -208,36 +170,22 @@ impl SwitchPort for SimulatedSwitch {
     fn message_of(&self, exit: &str) -> String {
         format!("vm-{exit}")
     }
-
-    async fn exit(&self, exit: &str, leg: &str, mailbox: &str) -> Result<(), SwitchPortError> {
-        let voicemail = wire::VoicemailExit { mailbox: mailbox.to_owned(), max_message_ms: 0 };
-        let request = wire::ExitRequest {
-            epoch: self.epoch(),
-            leg_id: leg.to_owned(),
-            exit_id: exit.to_owned(),
-            kind: Some(wire::exit_request::Kind::Voicemail(voicemail)),
-        };
-        ok(self.client().exit(request).await).map(drop)
-    }
-
-    async fn run_flow(&self, exit: &str, leg: &str, flow: &[IvrElement]) -> Result<(), SwitchPortError> {
-        let request = wire::ExitRequest {
-            epoch: self.epoch(),
-            leg_id: leg.to_owned(),
-            exit_id: exit.to_owned(),
-            kind: Some(wire::exit_request::Kind::Flow(wire::FlowExit { elements: flow.to_vec() })),
-        };
-        ok(self.client().exit(request).await).map(drop)
-    }
-
-    async fn recall(&self, exit: &str) -> Result<(), SwitchPortError> {
-        let request = wire::RecallExitRequest { epoch: self.epoch(), exit_id: exit.to_owned() };
-        ok(self.client().recall_exit(request).await).map(drop)
-    }
 }
 
 fn ok<T>(answer: Result<tonic::Response<T>, Status>) -> Result<T, SwitchPortError> {
     answer.map(tonic::Response::into_inner).map_err(|status| error(&status))
+}
+
+/// A switch that an older version started does not have every method.
+fn is_unknown_method(status: &Status) -> bool {
+    matches!(status.code(), Code::Unimplemented | Code::PermissionDenied)
+}
+
+fn outcome(outcome: wire::CommandOutcome) -> CommandResult {
+    match Code::from_i32(outcome.code) {
+        Code::Ok => Ok(outcome.at_us),
+        code => Err(error(&Status::new(code, outcome.message))),
+    }
 }
 
 /// Without a clear refusal, the command may or may not have been executed.
@@ -252,3 +200,6 @@ fn error(status: &Status) -> SwitchPortError {
         _ => SwitchPortError::Unknown(status.message().to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests;

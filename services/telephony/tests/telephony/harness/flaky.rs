@@ -4,13 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use baton_api::common::v1::IvrElement;
 use baton_runtime::telemetry;
-use baton_telephony::plan::Treatment;
 use baton_telephony::switch::simulated::SimulatedSwitch;
 use baton_telephony::switch::{
-    DialCall, FetchedRecording, LegEnd, SwitchEvent, SwitchEventKind, SwitchPort, SwitchPortError, SwitchSession,
-    SwitchSnapshot,
+    CommandResult, FetchedRecording, LegEnd, SwitchCommand, SwitchEvent, SwitchEventKind, SwitchPort, SwitchPortError,
+    SwitchSession, SwitchSnapshot, execute_one,
 };
 use futures::StreamExt as _;
 use tokio::sync::Barrier;
@@ -28,7 +26,7 @@ pub(crate) struct FlakySwitch {
     both: Barrier,
     /// Dials are held back until `let_go`, and answered as unknown.
     pub(crate) slow_dial: AtomicBool,
-    lost: Mutex<Vec<DialCall>>,
+    lost: Mutex<Vec<SwitchCommand>>,
     /// Recordings are not begun, and nobody is answered.
     pub(crate) begins_nothing: AtomicBool,
     /// Recordings that were to begin while none did.
@@ -81,13 +79,39 @@ impl FlakySwitch {
     pub(crate) async fn let_go(&self) {
         let lost = std::mem::take(&mut *self.lost.lock().unwrap());
         for call in lost {
-            self.inner.dial(&call).await.unwrap();
+            execute_one(&self.inner, call).await.unwrap();
         }
     }
-}
 
-fn no_answer<T>() -> Result<T, SwitchPortError> {
-    Err(SwitchPortError::Unknown("on purpose".to_owned()))
+    /// Why this command fails, if it is to.
+    async fn fault(&self, command: &SwitchCommand) -> Option<SwitchPortError> {
+        let no_answer = || Some(SwitchPortError::Unknown("on purpose".to_owned()));
+        match command {
+            SwitchCommand::Dial(_) if self.slow_dial.load(Ordering::SeqCst) => {
+                self.lost.lock().unwrap().push(command.clone());
+                no_answer()
+            }
+            SwitchCommand::Move { .. } if self.stuck.load(Ordering::SeqCst) => {
+                self.moves_tried.fetch_add(1, Ordering::SeqCst);
+                no_answer()
+            }
+            SwitchCommand::Move { .. } => {
+                let trace = telemetry::current_trace().map(|it| it.trace_id());
+                self.traces.lock().unwrap().push(trace.unwrap_or_default());
+                let fenced_in = self.fenced_in.load(Ordering::SeqCst);
+                if fenced_in == 0 || fenced_in != self.sessions.load(Ordering::SeqCst) {
+                    return None;
+                }
+                self.both.wait().await;
+                Some(SwitchPortError::Fenced)
+            }
+            SwitchCommand::StartRecording { .. } if self.begins_nothing.load(Ordering::SeqCst) => {
+                self.begins_tried.fetch_add(1, Ordering::SeqCst);
+                std::future::pending().await
+            }
+            _ => None,
+        }
+    }
 }
 
 #[async_trait]
@@ -118,75 +142,25 @@ impl SwitchPort for FlakySwitch {
         Ok(snapshot)
     }
 
-    async fn dial(&self, call: &DialCall) -> Result<(), SwitchPortError> {
-        if self.slow_dial.load(Ordering::SeqCst) {
-            self.lost.lock().unwrap().push(call.clone());
-            return no_answer();
+    async fn execute(&self, commands: &[SwitchCommand]) -> Vec<CommandResult> {
+        let mut results = Vec::new();
+        // Those before the one that fails go to the switch, which may refuse one of them.
+        for (at, command) in commands.iter().enumerate() {
+            if let Some(error) = self.fault(command).await {
+                if at > 0 {
+                    results = self.inner.execute(&commands[..at]).await;
+                }
+                if results.len() == at {
+                    results.push(Err(error));
+                }
+                return results;
+            }
         }
-        self.inner.dial(call).await
-    }
-
-    async fn answer(&self, leg: &str) -> Result<(), SwitchPortError> {
-        self.inner.answer(leg).await
-    }
-
-    async fn hang_up(&self, leg: &str, no_answer: bool) -> Result<(), SwitchPortError> {
-        self.inner.hang_up(leg, no_answer).await
+        self.inner.execute(commands).await
     }
 
     async fn how_ended(&self, leg: &str) -> Result<Option<LegEnd>, SwitchPortError> {
         self.inner.how_ended(leg).await
-    }
-
-    async fn move_leg(&self, leg: &str, room: &str) -> Result<(), SwitchPortError> {
-        if self.stuck.load(Ordering::SeqCst) {
-            self.moves_tried.fetch_add(1, Ordering::SeqCst);
-            return no_answer();
-        }
-        let trace = telemetry::current_trace().map(|it| it.trace_id());
-        self.traces.lock().unwrap().push(trace.unwrap_or_default());
-        let fenced_in = self.fenced_in.load(Ordering::SeqCst);
-        if fenced_in > 0 && fenced_in == self.sessions.load(Ordering::SeqCst) {
-            self.both.wait().await;
-            return Err(SwitchPortError::Fenced);
-        }
-        self.inner.move_leg(leg, room).await
-    }
-
-    async fn take_out(&self, leg: &str) -> Result<(), SwitchPortError> {
-        self.inner.take_out(leg).await
-    }
-
-    async fn set_mute(&self, leg: &str, muted: bool) -> Result<(), SwitchPortError> {
-        self.inner.set_mute(leg, muted).await
-    }
-
-    async fn ensure_room(&self, room: &str, tenant: &str, treatment: Treatment) -> Result<(), SwitchPortError> {
-        self.inner.ensure_room(room, tenant, treatment).await
-    }
-
-    async fn destroy_room(&self, room: &str) -> Result<(), SwitchPortError> {
-        self.inner.destroy_room(room).await
-    }
-
-    async fn play(&self, playback: &str, room: &str, announcement: &str) -> Result<(), SwitchPortError> {
-        self.inner.play(playback, room, announcement).await
-    }
-
-    async fn stop_playback(&self, playback: &str) -> Result<(), SwitchPortError> {
-        self.inner.stop_playback(playback).await
-    }
-
-    async fn start_recording(&self, recording: &str, room: &str, tenant: &str) -> Result<i64, SwitchPortError> {
-        if self.begins_nothing.load(Ordering::SeqCst) {
-            self.begins_tried.fetch_add(1, Ordering::SeqCst);
-            return std::future::pending().await;
-        }
-        self.inner.start_recording(recording, room, tenant).await
-    }
-
-    async fn stop_recording(&self, recording: &str) -> Result<i64, SwitchPortError> {
-        self.inner.stop_recording(recording).await
     }
 
     async fn fetch(&self, recording: &str) -> Result<FetchedRecording, SwitchPortError> {
@@ -204,17 +178,5 @@ impl SwitchPort for FlakySwitch {
 
     fn message_of(&self, exit: &str) -> String {
         self.inner.message_of(exit)
-    }
-
-    async fn exit(&self, exit: &str, leg: &str, mailbox: &str) -> Result<(), SwitchPortError> {
-        self.inner.exit(exit, leg, mailbox).await
-    }
-
-    async fn run_flow(&self, exit: &str, leg: &str, flow: &[IvrElement]) -> Result<(), SwitchPortError> {
-        self.inner.run_flow(exit, leg, flow).await
-    }
-
-    async fn recall(&self, exit: &str) -> Result<(), SwitchPortError> {
-        self.inner.recall(exit).await
     }
 }
