@@ -121,7 +121,12 @@ async fn tls_is_spoken_by_clients_and_plain_text_is_for_this_machine(binary: Pat
     anyhow::ensure!(String::from_utf8_lossy(&refused.stderr).contains("tls.plain_text"), "{refused:?}");
 
     site.start().await?;
-    site.succeeds(&["health"])?;
+    // It says where it is before its switch is connected.
+    eventually("it is ready", BOUND, async || {
+        let said = site.command(&["health"]).output().map_err(|error| error.to_string())?;
+        if said.status.success() { Ok(()) } else { Err(format!("{said:?}")) }
+    })
+    .await?;
     let as_admin = ["--data", "data", "--tenant", "acme"];
     site.succeeds(&[&["tenant", "create", "acme", "--entitlements", "warm_transfer"], &as_admin[..2]].concat())?;
     site.succeeds(&[&["team", "create", "Nights"], as_admin.as_slice()].concat())?;

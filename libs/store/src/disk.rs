@@ -205,13 +205,12 @@ impl LogFile {
     }
 
     fn open(&mut self, number: (u64, u64)) -> io::Result<&File> {
-        let opened = match self.opened.take().filter(|(_, opened)| *opened == number) {
-            Some(opened) => opened,
-            None => {
-                let log = OpenOptions::new().write(true).open(&self.log)?;
-                let opened = log.metadata()?;
-                (log, (opened.dev(), opened.ino()))
-            }
+        let opened = if let Some(opened) = self.opened.take().filter(|(_, opened)| *opened == number) {
+            opened
+        } else {
+            let log = OpenOptions::new().write(true).open(&self.log)?;
+            let opened = log.metadata()?;
+            (log, (opened.dev(), opened.ino()))
         };
         Ok(&self.opened.insert(opened).0)
     }

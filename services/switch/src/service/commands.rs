@@ -11,7 +11,7 @@ use crate::engine::{DialRequest, Engine, PlaybackRequest, SwitchError};
 
 /// What a command has led to, as far as its answer says so; the rest is empty.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct CommandAnswer {
     /// Of a recording: its first sample, or the time after its last.
     pub(super) at_us: i64,
     /// Of an announcement.
@@ -20,13 +20,13 @@ pub(super) struct Answer {
     pub(super) recording_id: String,
 }
 
-impl From<()> for Answer {
+impl From<()> for CommandAnswer {
     fn from((): ()) -> Self {
         Self::default()
     }
 }
 
-type Act = Box<dyn FnOnce(&mut Engine) -> Result<Answer, SwitchError> + Send>;
+type Act = Box<dyn FnOnce(&mut Engine) -> Result<CommandAnswer, SwitchError> + Send>;
 
 /// A command whose fields are valid.
 pub(super) struct ReadCommand {
@@ -36,7 +36,7 @@ pub(super) struct ReadCommand {
 }
 
 impl ReadCommand {
-    fn new<R: Into<Answer>>(
+    fn new<R: Into<CommandAnswer>>(
         (epoch, name): (i64, &'static str),
         act: impl FnOnce(&mut Engine) -> Result<R, SwitchError> + Send + 'static,
     ) -> Self {
@@ -44,7 +44,7 @@ impl ReadCommand {
     }
 
     /// If its epoch is the latest controller's.
-    pub(super) fn execute(self, engine: &mut Engine) -> Result<Answer, SwitchError> {
+    pub(super) fn execute(self, engine: &mut Engine) -> Result<CommandAnswer, SwitchError> {
         engine.controlled(self.epoch, self.name, self.act)
     }
 }
@@ -57,7 +57,7 @@ pub(super) fn execute_all(engine: &mut Engine, commands: Vec<proto::Command>) ->
         let answer = command.ok_or_else(missing).and_then(read).and_then(|command| command.execute(engine));
         let is_refused = answer.is_err();
         outcomes.push(match answer {
-            Ok(Answer { at_us, .. }) => proto::CommandOutcome { at_us, ..Default::default() },
+            Ok(CommandAnswer { at_us, .. }) => proto::CommandOutcome { at_us, ..Default::default() },
             Err(error) => {
                 let status = Status::from(error);
                 let (code, message) = (status.code().into(), status.message().to_owned());
@@ -121,7 +121,7 @@ pub(super) fn read(command: Command) -> Result<ReadCommand, SwitchError> {
             };
             let playback_id = PlaybackId::parse(&it.playback_id)?;
             let request = PlaybackRequest { playback_id, target, announcement: it.announcement };
-            let lasts = |duration_ms| Answer { duration_ms, ..Answer::default() };
+            let lasts = |duration_ms| CommandAnswer { duration_ms, ..CommandAnswer::default() };
             ReadCommand::new((it.epoch, "Play"), move |engine| engine.play(request).map(lasts))
         }
         Command::StopPlayback(it) => {
@@ -141,7 +141,8 @@ pub(super) fn read(command: Command) -> Result<ReadCommand, SwitchError> {
             let (leg, exit) = (LegId::parse(&it.leg_id)?, ExitId::parse(&it.exit_id)?);
             match it.kind {
                 Some(proto::exit_request::Kind::Voicemail(voicemail)) => {
-                    let kept = |id: RecordingId| Answer { recording_id: id.to_string(), ..Answer::default() };
+                    let kept =
+                        |id: RecordingId| CommandAnswer { recording_id: id.to_string(), ..CommandAnswer::default() };
                     ReadCommand::new((it.epoch, "Exit"), move |engine| {
                         engine.exit_to_voicemail(&leg, &exit, &voicemail.mailbox, voicemail.max_message_ms).map(kept)
                     })
@@ -159,6 +160,6 @@ pub(super) fn read(command: Command) -> Result<ReadCommand, SwitchError> {
     })
 }
 
-fn at(at_us: i64) -> Answer {
-    Answer { at_us, ..Answer::default() }
+fn at(at_us: i64) -> CommandAnswer {
+    CommandAnswer { at_us, ..CommandAnswer::default() }
 }

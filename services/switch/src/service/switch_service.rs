@@ -11,7 +11,7 @@ use crate::engine::ids::{LegId, RecordingId};
 use crate::engine::{Engine, SwitchError, TrackKey};
 use crate::storage::TrackFolder;
 
-use super::commands::{self, Answer};
+use super::commands::{self, CommandAnswer};
 use super::events::{Answers, opened, stream_events};
 use super::{convert, files, status};
 
@@ -29,7 +29,7 @@ impl SwitchApi {
         Self { switch, tracks }
     }
 
-    async fn execute_one(&self, command: Command) -> Result<Answer, Status> {
+    async fn execute_one(&self, command: Command) -> Result<CommandAnswer, Status> {
         let command = commands::read(command)?;
         Ok(self.switch.with(move |state| command.execute(&mut state.engine)).await??)
     }

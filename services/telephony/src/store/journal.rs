@@ -84,12 +84,12 @@ pub struct WriteJournal(mpsc::Sender<JournalEntry>);
 struct JournalEntry {
     write: StoreWrite,
     /// `None`: nobody waits for it.
-    caller: Option<Caller>,
+    caller: Option<WaitingCaller>,
 }
 
 /// Who queued a write, to be told whether it was accepted.
 #[derive(Debug)]
-struct Caller {
+struct WaitingCaller {
     written: oneshot::Sender<bool>,
     committed: oneshot::Sender<bool>,
 }
@@ -115,11 +115,7 @@ impl QueuedWrite {
 }
 
 fn accepted(answer: Result<bool, oneshot::error::RecvError>) -> Result<(), PersistError> {
-    match answer {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(PersistError::Refused),
-        Err(_) => Err(PersistError::Stopping),
-    }
+    if answer.map_err(|_| PersistError::Stopping)? { Ok(()) } else { Err(PersistError::Refused) }
 }
 
 impl WriteJournal {
@@ -141,7 +137,7 @@ impl WriteJournal {
         let (written, was_written) = oneshot::channel();
         let (committed, was_committed) = oneshot::channel();
         // A journal that has ended drops the entry, and with it the caller, who sees that it was not committed.
-        let _ = self.0.send(JournalEntry { write, caller: Some(Caller { written, committed }) }).await;
+        let _ = self.0.send(JournalEntry { write, caller: Some(WaitingCaller { written, committed }) }).await;
         QueuedWrite { written: was_written, committed: was_committed }
     }
 
@@ -174,7 +170,7 @@ impl JournalWriter {
             let mut has_uploads = false;
             for (JournalEntry { write, caller }, kept) in batch.drain(..).zip(kept) {
                 has_uploads |= kept && matches!(write, StoreWrite::Upload(_) | StoreWrite::UploadDue { .. });
-                if let Some(Caller { written, committed }) = caller {
+                if let Some(WaitingCaller { written, committed }) = caller {
                     // A caller that gave up waiting needs no answer, here and below.
                     let _ = written.send(kept);
                     callers.push((committed, kept));
