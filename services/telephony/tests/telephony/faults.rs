@@ -48,7 +48,7 @@ async fn changes_while_the_wire_was_cut_are_found_when_it_is_mended() {
 
 /// After a crash the plan before it would be carried out for a moment, and the customer would hear that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s2_nothing_of_a_plan_is_asked_of_the_switch_before_it_is_on_disk() {
+async fn s2_nothing_of_a_plan_is_asked_of_the_switch_before_it_is_written() {
     let stage = Stage::open().await;
     let (_, interaction, plan) = talking(&stage).await;
     let hold = format!("{interaction}-hold");

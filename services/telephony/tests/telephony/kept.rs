@@ -91,6 +91,10 @@ async fn lose_the_newest_plan(stage: &Stage, older: &[u8], version: i64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s2_after_another_start_of_the_machine_an_older_plan_is_not_carried_out_once_more() {
     let mut stage = Stage::open().await;
+    if !stage.telephony().db().shows_what_may_be_lost() {
+        // On PostgreSQL a plan that is carried out is on the disk.
+        return;
+    }
     let plan = ringing(&stage).await;
     let older = plan.at(2);
     let Some(Origin::Inbound(customer)) = &older.legs[0].origin else { panic!("{older:?}") };
