@@ -3,9 +3,9 @@
 //! A plan is carried out as soon as it is written, while it is still on its way to the disk. If the process crashes, nothing is lost by that: the
 //! system has the plan. If the *machine* stops, the newest plan may be lost, and the one before it is what a start finds. To carry that one out
 //! would move the customer back until the newest comes again (S2). So after another start of the machine, a restored plan is doubtful: nothing is
-//! done for it before the transfer service has pushed a plan, or has asked whether a version is here that is (`ComparePlans`). It does one of the
-//! two soon: the first after it was restarted itself, the second every `transfer.compare_interval_ms`. When it does neither, it is down; what is
-//! here is then the best that is known, and is carried out after all.
+//! done for it before the transfer service has pushed this version or a newer one. It does so soon if a plan was lost, as it had no answer to
+//! that one, and with every plan after a start of its own. Where it pushes nothing for a while, there is nothing newer, or it is down; what is here is then
+//! the best that is known, and is carried out after all.
 //!
 //! On `PostgreSQL` a plan is on the disk when it is written: there is no doubt.
 
@@ -20,7 +20,7 @@ use crate::plan::Plan;
 use crate::report::ReportContext;
 use crate::store::{self, Kept, PersistError, StoreWrite};
 
-/// Twice the longest time until the transfer service asks, as it is configured by default.
+/// Several times the longest pause before the transfer service pushes again what had no answer.
 const LONGEST_DOUBT: Duration = Duration::from_secs(30);
 /// Where Linux says which start of the machine this is.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -47,19 +47,14 @@ impl MachineStart {
         if !doubtful.is_empty() {
             tracing::info!(
                 interactions = doubtful.len(),
-                "the machine has started anew; interactions go on when the transfer service has said that their plans are the newest"
+                "the machine has started anew; interactions go on when the transfer service has pushed their plans, or in half a minute"
             );
             let stopping = context.lifecycle.soft();
             if stopping.run_until_cancelled(context.clock.sleep(LONGEST_DOUBT)).await.is_none() {
                 return;
             }
             let late = doubtful.iter().filter(|handle| trust(handle)).count();
-            if late > 0 {
-                tracing::warn!(
-                    interactions = late,
-                    "the transfer service has not asked; their last known plans are carried out"
-                );
-            }
+            tracing::info!(interactions = late, "nothing newer was pushed; the plans that are known are carried out");
         }
         context.journal.post(StoreWrite::Keep(Kept::MachineStart, self.number)).await;
     }

@@ -124,15 +124,12 @@ impl PlanAcceptor {
     pub async fn lacking(&self, asked: &[ProjectionVersion]) -> Result<Vec<String>, PersistError> {
         let mut lacking = Vec::new();
         for it in asked {
-            let id = InteractionId::parse(&it.interaction_id);
-            let known = match &id {
-                Some(id) => self.durable_version(id).await?,
+            let known = match InteractionId::parse(&it.interaction_id) {
+                Some(id) => self.durable_version(&id).await?,
                 None => 0,
             };
             if known < it.version {
                 lacking.push(it.interaction_id.clone());
-            } else if let Some(handle) = id.and_then(|id| self.context.names.handle(&id)) {
-                doubt::trust(&handle);
             }
         }
         Ok(lacking)
