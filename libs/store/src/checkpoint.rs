@@ -1,6 +1,6 @@
 //! Writing the log back into the file, so that it stays short.
 //!
-//! `SQLite` would do it in the commit that makes the log long: megabytes, and two syncs of the disk, while a caller waits and its thread with it.
+//! `SQLite` would do it in the commit that makes the log long: four megabytes, and two syncs of the disk, while a caller waits and its thread with it.
 //! Here a thread of its own does it, in two steps. The first one takes most of the time, and nobody waits for it. But the log begins anew only when
 //! all of it has been written back, and meanwhile there were other commits: so the second step, for what these have left, is taken while
 //! nobody writes.
@@ -16,9 +16,8 @@ use tokio::sync::Mutex;
 use crate::disk::Disk;
 use crate::error::sqlite_code;
 
-/// Of 4 KiB: 16 MB, four times what `SQLite` itself lets come together. A page that changes often is written back once for all of them, and a start
-/// after a crash reads that much in some ten milliseconds.
-const PAGES: u32 = 4_000;
+/// Of 4 KiB; as many as `SQLite` itself lets come together.
+const PAGES: u32 = 1_000;
 /// `SQLITE_IOERR`.
 const DISK_FAILED: u32 = 10;
 
