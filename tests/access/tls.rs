@@ -123,7 +123,7 @@ async fn tls_is_spoken_by_clients_and_plain_text_is_for_this_machine(binary: Pat
     site.start().await?;
     // It says where it is before its switch is connected.
     eventually("it is ready", BOUND, async || {
-        let said = site.command(&["health"]).output().map_err(|error| error.to_string())?;
+        let said = site.client("ours.pem", &["health"]).map_err(|error| error.to_string())?;
         if said.status.success() { Ok(()) } else { Err(format!("{said:?}")) }
     })
     .await?;
