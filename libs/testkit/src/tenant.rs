@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use baton_api::common::v1::RecordingMode;
-use baton_api::common::v1::Skill;
-use baton_api::common::v1::{IvrElement, ivr_element::Element};
+use baton_api::common::v1::{IvrElement, RecordingMode, Skill, ivr_element::Element};
 use baton_api::event::v1::event_service_client::EventServiceClient;
 use baton_api::presence::v1 as presence;
 use baton_api::presence::v1::directory_service_client::DirectoryServiceClient;

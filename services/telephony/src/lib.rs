@@ -13,7 +13,8 @@
 //!   is a fact; after two snapshots without it, it is *gone, unknown*.
 //!
 //! Facts go the other way in the same manner: the last observation of each operation is kept, and [`report`]ed until the
-//! transfer service has committed it. So nothing has to be recovered after a crash: load, take a snapshot, compare.
+//! transfer service has committed it. So nothing has to be recovered after a crash: load, take a snapshot, compare. Only
+//! after another start of the machine a plan that was loaded may not be the newest ([`doubt`]).
 //!
 //! The switch is behind the port [`switch::SwitchPort`]. [`plan_acceptor`] fences and stores plans, [`link`] keeps the
 //! connection to the switch, `live_phones` knows which phones are busy, [`name_registry`] knows which interaction a name on the

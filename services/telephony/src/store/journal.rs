@@ -67,6 +67,7 @@ pub enum StoreWrite {
         lost: bool,
     },
     UploadFailed(FailedUpload),
+    /// A number that the whole service has once.
     Keep(Kept, i64),
     /// Removes the oldest tombstones of interactions that ended before then; not all at once, as dials wait for the commit.
     Prune {

@@ -58,13 +58,14 @@ impl SimulatedSwitch {
         };
         Ok(taken.map_err(|it| error(&it))?.into_inner())
     }
-}
 
-impl SimulatedSwitch {
     /// `None`: the switch can't, which an older version has started.
     async fn execute_at_once(&self, commands: &[Command]) -> Option<Vec<CommandResult>> {
         let commands = commands.iter().map(|it| wire::Command { command: Some(it.clone()) }).collect();
         match self.client().execute(wire::ExecuteRequest { commands }).await {
+            Ok(answer) if answer.get_ref().outcomes.is_empty() => {
+                Some(vec![Err(SwitchPortError::Unknown("nothing was tried".to_owned()))])
+            }
             Ok(answer) => Some(answer.into_inner().outcomes.into_iter().map(outcome).collect()),
             Err(status) if is_unknown_method(&status) => None,
             Err(status) => Some(vec![Err(error(&status))]),
